@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT */
+/* curlwire: WebSocket clients for scripting runtimes. This is the only header that a binding includes.
+ *
+ * A cw_socket is one WebSocket connection (RFC 6455) made by libcurl. One service thread per process does the
+ * I/O, the timers, the pongs and the closing handshake of every socket; it never runs the caller's code. What
+ * arrives waits in the socket until the caller takes it: blocking with cw_socket_receive or cw_socket_read, or
+ * through a cw_mailbox, which gathers the events of many sockets behind one descriptor for an event loop.
+ *
+ * Lifetime
+ *   1. A create call that failed leaves nothing behind; one that succeeded is owed one release.
+ *   2. Release is legal on any thread, in any state, and inside a handler. A socket released while it is open
+ *      sends an empty close frame; the service thread finishes that handshake within close_timeout.
+ *   3. Memory goes with the last reference and never under a call that is still running.
+ *   4. A taken event belongs to its taker until cw_event_free, and may outlive its socket.
+ *   5. Pointers got from an event live as long as that event.
+ *   6. A socket that was open has exactly one closed event; a connect that failed has none.
+ *
+ * Threads
+ *   Every call may be made from any thread unless its comment says otherwise. No call holds a lock while it
+ *   waits. An error return means that no event will follow for that call.
+ *
+ * Errors
+ *   A failed call leaves its details in the calling thread: see cw_error_message and its neighbours.
+ *
+ * After fork() the child may not use sockets of the parent (CW_AFTER_FORK); sockets it makes itself work. */
+#ifndef CURLWIRE_H
+#define CURLWIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CW_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define CW_API __attribute__((visibility("default")))
+#else
+#define CW_API
+#endif
+
+typedef struct cw_socket cw_socket;
+typedef struct cw_mailbox cw_mailbox;
+typedef struct cw_event cw_event;
+
+/* ---- Status ------------------------------------------------------------------------------------------- */
+
+/* What a call returns: name, value, the text that cw_status_text gives. Zero is success, all else negative. */
+#define CW_STATUS_LIST(X)                                             \
+    X(CW_OK, 0, "done")                                               \
+    /* not now: nothing is wrong with the connection */               \
+    X(CW_WOULD_BLOCK, -1, "it would have to wait")                    \
+    X(CW_TIMED_OUT, -2, "timed out")                                  \
+    X(CW_INTERRUPTED, -3, "interrupted while waiting")                \
+    /* the call is wrong: nothing was done */                         \
+    X(CW_INVALID_ARGUMENT, -10, "invalid argument")                   \
+    X(CW_INVALID_STATE, -11, "not allowed in this state")             \
+    X(CW_AFTER_FORK, -12, "the socket belongs to the parent process") \
+    /* the connection is not to be had, or no longer */               \
+    X(CW_CONNECT_FAILED, -20, "could not connect")                    \
+    X(CW_CLOSED, -21, "the connection is closed")                     \
+    /* the machine is short of something */                           \
+    X(CW_NO_MEMORY, -30, "out of memory")                             \
+    X(CW_SYSTEM_ERROR, -31, "the system refused a resource")          \
+    X(CW_UNSUPPORTED, -32, "the loaded libcurl cannot do this")
+
+typedef enum cw_status {
+#define CW_X(name, value, text) name = value,
+    CW_STATUS_LIST(CW_X)
+#undef CW_X
+} cw_status;
+
+/* WebErrorStatus of Windows.Web, the same names and numbers; HTTP statuses stand for themselves. */
+#define CW_WEB_STATUS_LIST(X)              \
+    X(Unknown, 0)                          \
+    X(CertificateCommonNameIsIncorrect, 1) \
+    X(CertificateExpired, 2)               \
+    X(CertificateContainsErrors, 3)        \
+    X(CertificateRevoked, 4)               \
+    X(CertificateIsInvalid, 5)             \
+    X(ServerUnreachable, 6)                \
+    X(Timeout, 7)                          \
+    X(ErrorHttpInvalidServerResponse, 8)   \
+    X(ConnectionAborted, 9)                \
+    X(ConnectionReset, 10)                 \
+    X(Disconnected, 11)                    \
+    X(HttpToHttpsOnRedirection, 12)        \
+    X(HttpsToHttpOnRedirection, 13)        \
+    X(CannotConnect, 14)                   \
+    X(HostNameNotResolved, 15)             \
+    X(OperationCanceled, 16)               \
+    X(RedirectFailed, 17)                  \
+    X(UnexpectedStatusCode, 18)            \
+    X(UnexpectedRedirection, 19)           \
+    X(UnexpectedClientError, 20)           \
+    X(UnexpectedServerError, 21)           \
+    X(InsufficientRangeSupport, 22)        \
+    X(MissingContentLengthSupport, 23)     \
+    X(MultipleChoices, 300)                \
+    X(MovedPermanently, 301)               \
+    X(Found, 302)                          \
+    X(SeeOther, 303)                       \
+    X(NotModified, 304)                    \
+    X(UseProxy, 305)                       \
+    X(TemporaryRedirect, 307)              \
+    X(BadRequest, 400)                     \
+    X(Unauthorized, 401)                   \
+    X(PaymentRequired, 402)                \
+    X(Forbidden, 403)                      \
+    X(NotFound, 404)                       \
+    X(MethodNotAllowed, 405)               \
+    X(NotAcceptable, 406)                  \
+    X(ProxyAuthenticationRequired, 407)    \
+    X(RequestTimeout, 408)                 \
+    X(Conflict, 409)                       \
+    X(Gone, 410)                           \
+    X(LengthRequired, 411)                 \
+    X(PreconditionFailed, 412)             \
+    X(RequestEntityTooLarge, 413)          \
+    X(RequestUriTooLong, 414)              \
+    X(UnsupportedMediaType, 415)           \
+    X(RequestedRangeNotSatisfiable, 416)   \
+    X(ExpectationFailed, 417)              \
+    X(InternalServerError, 500)            \
+    X(NotImplemented, 501)                 \
+    X(BadGateway, 502)                     \
+    X(ServiceUnavailable, 503)             \
+    X(GatewayTimeout, 504)                 \
+    X(HttpVersionNotSupported, 505)
+
+typedef enum cw_web_status {
+#define CW_X(name, value) CW_WEB_##name = value,
+    CW_WEB_STATUS_LIST(CW_X)
+#undef CW_X
+} cw_web_status;
+
+/* Gives the name of a status ("CW_TIMED_OUT"), or its text ("timed out"); "?" for a number that is none.
+ * Returns  a constant string
+ * Thread   any */
+CW_API const char *cw_status_name(cw_status status);
+CW_API const char *cw_status_text(cw_status status);
+
+/* Gives the WebErrorStatus name of a number ("CannotConnect"), or NULL where there is none.
+ * Returns  a constant string or NULL
+ * Thread   any */
+CW_API const char *cw_web_status_name(int web_status);
+
+/* The details of the last call in this thread that returned an error. A successful call leaves them alone.
+ *   message       one line that says what happened and what to do about it
+ *   web_status    the cw_web_status, 0 = unknown
+ *   curl_code     libcurl's CURLcode, 0 = none
+ *   http_status   the status of the HTTP reply that refused the upgrade, 0 = none
+ *   os_errno      errno of the failed system call, 0 = none
+ * Returns  the value; the message lives until the next failed call in this thread
+ * Thread   any; each thread has its own */
+CW_API const char *cw_error_message(void);
+CW_API int cw_error_web_status(void);
+CW_API int cw_error_curl_code(void);
+CW_API int cw_error_http_status(void);
+CW_API int cw_error_os_errno(void);
+
+/* ---- Waiting ------------------------------------------------------------------------------------------ */
+
+/* Timeouts are milliseconds: 0 does not wait; these two have names. */
+#define CW_TIMEOUT_DEFAULT (-1) /* what the control of that name says */
+#define CW_TIMEOUT_NEVER   (-2) /* wait for ever */
+
+/* Asked by a waiting call, in the thread that waits, every 50 ms and after each signal, no lock being held.
+ * Returns  true to end the wait with CW_INTERRUPTED */
+typedef bool (*cw_wait_hook)(void *arg);
+
+/* Sets the hook of the calling thread; NULL takes it away. A runtime uses it to let Ctrl-C through.
+ * Thread   sets it for the calling thread only */
+CW_API void cw_set_wait_hook(cw_wait_hook hook, void *arg);
+
+/* ---- Socket ------------------------------------------------------------------------------------------- */
+
+typedef enum cw_class {
+    CW_MESSAGE_SOCKET = 0, /* MessageWebSocket: whole messages */
+    CW_STREAM_SOCKET = 1   /* StreamWebSocket: a flow of bytes in constant memory */
+} cw_class;
+
+/* SocketMessageType: the numbers are UWP's. */
+typedef enum cw_kind { CW_BINARY = 0, CW_UTF8 = 1 } cw_kind;
+
+/* MessageWebSocketReceiveMode: the numbers are UWP's. */
+typedef enum cw_receive_mode { CW_FULL_MESSAGE = 0, CW_PARTIAL_MESSAGE = 1 } cw_receive_mode;
+
+#define CW_STATE_LIST(X)                                                                    \
+    X(CW_STATE_NEW, 0, "new") /* also after a connect that failed: it may be tried again */ \
+    X(CW_STATE_CONNECTING, 1, "connecting")                                                 \
+    X(CW_STATE_OPEN, 2, "open")                                                             \
+    X(CW_STATE_CLOSING, 3, "closing") /* a close frame went out or came in */               \
+    X(CW_STATE_CLOSED, 4, "closed")
+
+typedef enum cw_state {
+#define CW_X(name, value, text) name = value,
+    CW_STATE_LIST(CW_X)
+#undef CW_X
+} cw_state;
+
+/* Makes a socket in state new, with every control at its default.
+ * Returns  CW_OK, CW_NO_MEMORY
+ * Owns     *out is owed one cw_socket_release
+ * Thread   any */
+CW_API cw_status cw_socket_create(cw_class socket_class, cw_socket **out);
+
+/* Takes one more reference, and gives one back; rule 2 says what the last one does. NULL is ignored.
+ * Thread   any */
+CW_API void cw_socket_retain(cw_socket *s);
+CW_API void cw_socket_release(cw_socket *s);
+
+CW_API cw_class cw_socket_class(const cw_socket *s);
+CW_API cw_state cw_socket_state(const cw_socket *s);
+CW_API const char *cw_state_text(cw_state state);
+
+/* Keeps a pointer of the binding's beside the socket; events find their way back to an object by it.
+ * Owns     nothing: the core never looks at it
+ * Thread   any; the binding keeps its own uses of it in order */
+CW_API void cw_socket_set_user(cw_socket *s, void *user);
+CW_API void *cw_socket_user(const cw_socket *s);
+
+/* ---- Control ------------------------------------------------------------------------------------------ */
+
+typedef enum cw_option_type {
+    CW_TYPE_BOOL,  /* number 0 or 1 */
+    CW_TYPE_COUNT, /* number of bytes; -1 = no limit, where the range allows it */
+    CW_TYPE_MS,    /* number of milliseconds; -1 = for ever (a binding shows seconds and none) */
+    CW_TYPE_ENUM,  /* number; its words are in cw_option_words */
+    CW_TYPE_TEXT,  /* UTF-8 text; empty = unset */
+    CW_TYPE_LIST   /* tokens, joined by ", " */
+} cw_option_type;
+
+/* Controls: name, key in the bindings, type, default, least, most; M = only on CW_MESSAGE_SOCKET.
+ * Only message_type can be set once a connect has begun.
+ *   message_type          what output_stream and the frame calls send: binary, utf8
+ *   receive_mode          full: whole messages; partial: the parts as they come
+ *   max_message_size      bytes; a larger message fails the connection with 1009; counts in full mode
+ *   supported_protocols   subprotocols to offer, in order of preference
+ *   no_delay              TCP_NODELAY
+ *   connect_timeout       for the whole of connecting: name look-up, all addresses, TLS, upgrade
+ *   send_timeout          how long a send may wait without the connection taking a byte
+ *   receive_timeout       of a blocking receive
+ *   close_timeout         of the closing handshake, from the close frame to the end of the connection
+ *   ping_interval         between keepalive pings; -1 = none
+ *   ping_timeout          how long nothing may come after a keepalive ping before the connection counts as
+ *                         lost; -1 = for ever
+ *   ca_file               PEM file of trusted certificates in place of the system's
+ *   verify                check the server's certificate and name
+ *   outbound_buffer_size  bytes that may wait in the socket to be sent
+ *   inbound_buffer_size   bytes of received messages that may wait in the socket to be taken; above it the
+ *                         socket is not read and TCP makes the peer wait */
+#define CW_OPTION_LIST(X)                                                                          \
+    X(CW_OPT_MESSAGE_TYPE, "message_type", CW_TYPE_ENUM, 0, 0, 1)                                  \
+    X(CW_OPT_RECEIVE_MODE, "receive_mode", CW_TYPE_ENUM, 0, 0, 1)                                  \
+    X(CW_OPT_MAX_MESSAGE_SIZE, "max_message_size", CW_TYPE_COUNT, 67108864, -1, INT64_MAX)         \
+    X(CW_OPT_SUPPORTED_PROTOCOLS, "supported_protocols", CW_TYPE_LIST, 0, 0, 0)                    \
+    X(CW_OPT_NO_DELAY, "no_delay", CW_TYPE_BOOL, 1, 0, 1)                                          \
+    X(CW_OPT_CONNECT_TIMEOUT, "connect_timeout", CW_TYPE_MS, 60000, -1, INT32_MAX)                 \
+    X(CW_OPT_SEND_TIMEOUT, "send_timeout", CW_TYPE_MS, 30000, -1, INT32_MAX)                       \
+    X(CW_OPT_RECEIVE_TIMEOUT, "receive_timeout", CW_TYPE_MS, 30000, -1, INT32_MAX)                 \
+    X(CW_OPT_CLOSE_TIMEOUT, "close_timeout", CW_TYPE_MS, 10000, 0, INT32_MAX)                      \
+    X(CW_OPT_PING_INTERVAL, "ping_interval", CW_TYPE_MS, 20000, -1, INT32_MAX)                     \
+    X(CW_OPT_PING_TIMEOUT, "ping_timeout", CW_TYPE_MS, 20000, -1, INT32_MAX)                       \
+    X(CW_OPT_CA_FILE, "ca_file", CW_TYPE_TEXT, 0, 0, 0)                                            \
+    X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1)                                              \
+    X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 262144, 1024, INT32_MAX) \
+    X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX)
+
+typedef enum cw_option {
+#define CW_X(name, key, type, initial, least, most) name,
+    CW_OPTION_LIST(CW_X)
+#undef CW_X
+        CW_OPTION_COUNT
+} cw_option;
+
+/* Describes a control, so that a binding can offer all of them by one table.
+ *   words   of a CW_TYPE_ENUM: a NULL-ended array, word i stands for number i; else NULL
+ *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size: message only)
+ * Returns  constants
+ * Thread   any */
+CW_API const char *cw_option_key(cw_option option);
+CW_API cw_option_type cw_option_type_of(cw_option option);
+CW_API const char *const *cw_option_words(cw_option option);
+CW_API bool cw_option_applies(cw_option option, cw_class socket_class);
+
+/* Sets or reads a control that is a number (bool, count, ms, enum).
+ * Returns  CW_OK; CW_INVALID_ARGUMENT out of range or not a number; CW_INVALID_STATE once a connect has begun
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_set_number(cw_socket *s, cw_option option, int64_t value);
+CW_API cw_status cw_socket_get_number(cw_socket *s, cw_option option, int64_t *value);
+
+/* Sets a control that is text. A list is given joined by commas; each item must be a token (RFC 6455 4.1).
+ *   value, len_bytes   UTF-8 without NUL, CR, LF
+ * Returns  CW_OK; CW_INVALID_ARGUMENT; CW_INVALID_STATE once a connect has begun; CW_NO_MEMORY
+ * Owns     value is copied
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_set_text(cw_socket *s, cw_option option, const char *value, size_t len_bytes);
+
+/* Copies a control that is text, as cw_socket_get_info does.
+ * Returns  CW_OK; CW_INVALID_ARGUMENT if the control is a number
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_get_text(cw_socket *s, cw_option option, char *buffer, size_t size_bytes,
+                                    size_t *len_bytes);
+
+/* Adds a header to the opening handshake, or replaces the one of that name (names are compared without case).
+ *   name    a token; not Upgrade, Connection, Sec-WebSocket-*, Content-Length, Transfer-Encoding, ...
+ *   value   without NUL, CR, LF; empty takes the header away
+ * Returns  CW_OK; CW_INVALID_ARGUMENT; CW_INVALID_STATE once a connect has begun; CW_NO_MEMORY
+ * Owns     both are copied
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_len_bytes,
+                                              const char *value, size_t value_len_bytes);
+
+/* ---- Information -------------------------------------------------------------------------------------- */
+
+typedef enum cw_info {
+    CW_INFO_URI,             /* as given to connect; empty before */
+    CW_INFO_PROTOCOL,        /* the subprotocol that the server chose; empty = none */
+    CW_INFO_LOCAL_ADDRESS,   /* "127.0.0.1:40000", "[::1]:40000"; empty before connecting */
+    CW_INFO_REMOTE_ADDRESS,  /* the same of the peer (of the proxy, where there is one) */
+    CW_INFO_RESPONSE_HEADERS /* lines "Name: value\r\n" of the final reply, also of one that refused */
+} cw_info;
+
+/* Copies a text that describes the connection. What is there stays readable after close.
+ *   buffer, size_bytes   room for the text and a NUL; NULL, 0 to ask for the length
+ *   len_bytes            set to the whole length without NUL; if it is not below size_bytes, the copy is cut
+ * Returns  CW_OK; CW_INVALID_ARGUMENT
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t size_bytes,
+                                    size_t *len_bytes);
+
+/* How the connection ended. code: the peer's, 1005 if its close frame had none, 1006 if the connection was
+ * lost or the peer broke the protocol (reason then says how), 0 while it has not ended.
+ *   reason, size_bytes   UTF-8 text, up to 123 bytes from a peer, up to 255 from us, cut to fit and NUL-ended
+ * Returns  whether both close frames were exchanged
+ * Thread   any; takes the socket's lock */
+CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes);
+
+/* ---- Connecting --------------------------------------------------------------------------------------- */
+
+/* Begins to connect; the service thread does the work. The result: cw_socket_wait_connected, or an event.
+ *   uri          ws:// or wss://, without fragment
+ *   timeout_ms   for all of it; CW_TIMEOUT_DEFAULT = connect_timeout
+ * Returns  CW_OK: under way. CW_INVALID_ARGUMENT for the URI; CW_INVALID_STATE unless new;
+ *          CW_UNSUPPORTED if the loaded libcurl is older than 8.14.0 or lacks ws; CW_NO_MEMORY, CW_SYSTEM_ERROR
+ * Owns     uri is copied
+ * Thread   any; takes the socket's lock
+ * Source   RFC 6455 section 4.1 */
+CW_API cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms);
+
+/* Waits for the end of connecting.
+ *   timeout_ms   CW_TIMEOUT_NEVER waits as long as the connect itself may take
+ * Returns  CW_OK: open (or it was and has ended since); CW_CONNECT_FAILED with the details (cancelled: web
+ *          status OperationCanceled); CW_TIMED_OUT: still connecting; CW_INTERRUPTED: still connecting
+ * Thread   any */
+CW_API cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms);
+
+/* cw_socket_connect_start and cw_socket_wait_connected in one. Interrupted, it cancels the connect.
+ * Returns  as those two
+ * Thread   any */
+CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms);
+
+/* ---- Sending ------------------------------------------------------------------------------------------ */
+
+/* Sends one message: writes what the kernel takes now; the rest waits in the socket, up to
+ * outbound_buffer_size, for the service thread. A message that does not fit there is written by this call
+ * as the connection takes it. Messages over 1 MiB go in frames of 1 MiB, so that a pong can go between.
+ *   kind         CW_UTF8: data must be UTF-8
+ *   data         NULL, 0 for an empty message
+ *   timeout_ms   time without progress; 0 = do not wait; CW_TIMEOUT_DEFAULT = send_timeout
+ * Returns  CW_OK; CW_WOULD_BLOCK, CW_TIMED_OUT or CW_INTERRUPTED with nothing sent (if a part is out already,
+ *          the connection is broken and it says CW_CLOSED with web status Timeout or OperationCanceled);
+ *          CW_CLOSED once closing began; CW_INVALID_STATE before connect, or inside a message that is being
+ *          sent in fragments; CW_INVALID_ARGUMENT if it is not UTF-8; CW_NO_MEMORY with nothing sent
+ * Owns     data is copied or written before return; the caller keeps it
+ * Thread   any, also inside a handler; takes the socket's lock; sends of several threads never interleave
+ * Source   RFC 6455 section 5.6 */
+CW_API cw_status cw_socket_send(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, int timeout_ms);
+
+/* Sends one fragment of a message; the last has is_final. A text may be cut anywhere between fragments. After
+ * a call that failed, the message is as it was before the call.
+ * Returns, Owns, Thread   as cw_socket_send
+ * Source   RFC 6455 section 5.4 */
+CW_API cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes,
+                                         bool is_final, int timeout_ms);
+
+/* Waits until nothing waits in the socket to be sent.
+ * Returns  CW_OK, CW_TIMED_OUT, CW_INTERRUPTED, CW_CLOSED, CW_INVALID_STATE
+ * Thread   any */
+CW_API cw_status cw_socket_flush(cw_socket *s, int timeout_ms);
+
+/* Sends a ping and waits for its pong.
+ *   timeout_ms   CW_TIMEOUT_DEFAULT = ping_timeout
+ *   rtt_us       set to the round trip in microseconds; may be NULL
+ * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED; CW_INVALID_STATE; CW_WOULD_BLOCK if 64 wait already
+ * Thread   any; several may wait at once
+ * Source   RFC 6455 section 5.5.2 */
+CW_API cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us);
+
+/* ---- Receiving ---------------------------------------------------------------------------------------- */
+
+/* Takes the next message, or part in partial mode. While it waits, the calling thread polls the connection.
+ *   timeout_ms   CW_TIMEOUT_DEFAULT = receive_timeout
+ *   out          set to an event of type CW_EVENT_MESSAGE
+ * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED at the end (messages that came before a lost
+ *          connection or the peer's close are given out first; after a local close none are); CW_INVALID_STATE before connect, on a stream
+ *          socket, or if messages go to a mailbox; CW_NO_MEMORY
+ * Owns     *out is the caller's, until cw_event_free
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out);
+
+/* The same, but it never waits, not even for the socket's lock: a runtime may call it holding its own lock.
+ * Returns  CW_OK; CW_WOULD_BLOCK: ask cw_socket_receive for the answer
+ * Owns     *out is the caller's, until cw_event_free
+ * Thread   any */
+CW_API cw_status cw_socket_try_receive(cw_socket *s, cw_event **out);
+
+/* Reads from a stream socket: as soon as there are bytes, as many as there are, over message boundaries.
+ *   len_bytes   set to their number; 0 with CW_OK is the end: the peer closed, or we did
+ * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED if the connection was lost; CW_INVALID_STATE before
+ *          connect or on a message socket; CW_NO_MEMORY
+ * Thread   any; one reader at a time makes sense of the bytes; takes the socket's lock */
+CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
+                                size_t *len_bytes);
+
+/* ---- Closing ------------------------------------------------------------------------------------------ */
+
+/* Begins the closing handshake and returns at once: what waits to be sent goes first, then the close frame.
+ * Blocked calls of other threads end with CW_CLOSED (cw_socket_read: 0 bytes); no further message is given
+ * out. While connecting, it cancels that. Closing again does nothing.
+ *   code       1000-1003, 1007-1014, 3000-4999; 1005 sends an empty close frame
+ *   reason     UTF-8, at most 123 bytes; must be empty with 1005
+ * Returns  CW_OK; CW_INVALID_ARGUMENT
+ * Owns     reason is copied
+ * Thread   any, also inside a handler
+ * Source   RFC 6455 sections 5.5.1, 7.1.2, 7.4 */
+CW_API cw_status cw_socket_close(cw_socket *s, int code, const char *reason, size_t reason_len_bytes);
+
+/* Waits for the end of the connection.
+ *   timeout_ms   CW_TIMEOUT_DEFAULT, CW_TIMEOUT_NEVER: as long as it takes; once closing has begun,
+ *                close_timeout bounds it
+ * Returns  CW_OK: closed (at once for a socket that was never open); CW_TIMED_OUT; CW_INTERRUPTED
+ * Thread   any */
+CW_API cw_status cw_socket_wait_closed(cw_socket *s, int timeout_ms);
+
+/* Drops the connection, without closing handshake, and what waits to be sent with it.
+ * Thread   any, also inside a handler */
+CW_API void cw_socket_abort(cw_socket *s);
+
+/* ---- Events ------------------------------------------------------------------------------------------- */
+
+typedef enum cw_event_type {
+    CW_EVENT_MESSAGE = 1,        /* a message, or a part of one */
+    CW_EVENT_CLOSED = 2,         /* the connection has ended; the last event of a socket */
+    CW_EVENT_WRITABLE = 4,       /* there is room again after a send that said CW_WOULD_BLOCK */
+    CW_EVENT_CONNECTED = 8,      /* cw_socket_connect_start went well */
+    CW_EVENT_CONNECT_FAILED = 16 /* it did not: cw_socket_wait_connected has the details */
+} cw_event_type;
+
+#define CW_EVENTS_ALL 31u
+
+/* What an event holds. socket: borrowed, the event holds a reference. The payload is writable by nobody.
+ *   is_complete    the message, or its last part
+ *   data           payload of CW_EVENT_MESSAGE, not NUL-ended; reason of CW_EVENT_CLOSED
+ *   close_code, was_clean   of CW_EVENT_CLOSED, as cw_socket_get_closed
+ * Thread   any, one at a time per event */
+CW_API cw_event_type cw_event_get_type(const cw_event *e);
+CW_API cw_socket *cw_event_socket(const cw_event *e);
+CW_API cw_kind cw_event_kind(const cw_event *e);
+CW_API bool cw_event_is_complete(const cw_event *e);
+CW_API const void *cw_event_data(const cw_event *e, size_t *len_bytes);
+CW_API int cw_event_close_code(const cw_event *e);
+CW_API bool cw_event_was_clean(const cw_event *e);
+
+/* Frees an event. NULL is ignored.
+ * Thread   any */
+CW_API void cw_event_free(cw_event *e);
+
+/* ---- Mailbox ------------------------------------------------------------------------------------------ */
+
+/* Makes a mailbox: the events of the sockets that subscribe to it, behind one descriptor.
+ * Returns  CW_OK, CW_NO_MEMORY, CW_SYSTEM_ERROR
+ * Owns     *out is owed one cw_mailbox_release; each subscribed socket holds a reference too
+ * Thread   any */
+CW_API cw_status cw_mailbox_create(cw_mailbox **out);
+CW_API void cw_mailbox_release(cw_mailbox *m);
+
+/* The descriptor that is readable while events wait. For polling only: do not read it.
+ * Thread   any */
+CW_API int cw_mailbox_fd(const cw_mailbox *m);
+
+/* Sends the events of a socket to a mailbox, those that wait already included. Messages that are not
+ * subscribed to stay with cw_socket_receive.
+ *   m            NULL ends the subscription
+ *   event_mask   cw_event_type bits
+ * Returns  CW_OK; CW_INVALID_STATE for messages of a stream socket; CW_NO_MEMORY
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask);
+
+/* Takes the next event, the sockets taking turns. The events of one socket come in order.
+ *   timeout_ms   0, more, or CW_TIMEOUT_NEVER
+ * Returns  CW_OK; CW_TIMED_OUT (also for 0); CW_INTERRUPTED: by the wait hook or cw_mailbox_wake
+ * Owns     *out is the caller's, until cw_event_free
+ * Thread   any, one at a time per mailbox if handlers must not overlap */
+CW_API cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out);
+
+/* Ends a cw_mailbox_take that waits, or the next one that would.
+ * Thread   any */
+CW_API void cw_mailbox_wake(cw_mailbox *m);
+
+/* ---- Library ------------------------------------------------------------------------------------------ */
+
+/* The version of curlwire ("0.1.0"), and of the libcurl that is loaded ("8.14.1").
+ * Returns  constant strings
+ * Thread   any */
+CW_API const char *cw_version(void);
+CW_API const char *cw_libcurl_version(void);
+
+/* Says whether the loaded libcurl will do; connect says the same.
+ * Returns  CW_OK; CW_UNSUPPORTED with the mend in cw_error_message
+ * Thread   any */
+CW_API cw_status cw_check_libcurl(void);
+
+/* Ends what is going on, at the end of a program: open sockets send 1001 and are closed; those that are
+ * closing may finish.
+ *   timeout_ms   how long all of that may take together, 0 = drop everything
+ * Thread   any; later connects work again */
+CW_API void cw_shutdown(int timeout_ms);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

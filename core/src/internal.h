@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/* What the rooms of the core show each other, grouped by the file it comes from, from the ground up.
+ * A file uses what stands above its own group, never what stands below. Bindings may not include this. */
+#ifndef CW_INTERNAL_H
+#define CW_INTERNAL_H
+
+#include <curlwire.h>
+
+#include "thread.h"
+
+/* ---- From status.c: error values and their texts ------------------------------------------------------ */
+
+enum { CW__MESSAGE_BYTES = 320 };
+
+typedef struct cw__error {
+    cw_status status;
+    int web_status;
+    int curl_code;
+    int http_status;
+    int os_errno;
+    char message[CW__MESSAGE_BYTES];
+} cw__error;
+
+/* Fills the calling thread's error and returns its status, so that a call can end in "return cw__fail(...)". */
+cw_status cw__fail(cw_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+cw_status cw__fail_with(const cw__error *error);
+/* Fills an error that is kept elsewhere. */
+void cw__error_set(cw__error *error, cw_status status, int web_status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+int cw__web_status_of_errno(int os_errno);
+int cw__web_status_of_http(int http_status);
+/* From a CURLcode (as int, so that this header needs no curl) and an X509 verify result. */
+int cw__web_status_of_curl(int curl_code, long verify_result, int os_errno);
+
+/* ---- From alloc.c: the one door to the heap; tests make call number n fail ---------------------------- */
+
+void *cw__malloc(size_t size_bytes);
+void *cw__calloc(size_t count, size_t size_bytes);
+void *cw__realloc(void *block, size_t size_bytes);
+char *cw__strndup(const char *text, size_t len_bytes);
+void cw__free(void *block);
+/* Makes the n-th allocation from now on fail once (0 = the next one; -1 = none). For tests. */
+void cw__alloc_fail_at(long n);
+/* Blocks that are allocated and not freed. For tests. */
+long cw__alloc_live(void);
+
+/* ---- From random.c, sha1.c, base64 in sha1.c ---------------------------------------------------------- */
+
+/* Fills a buffer from the system's generator. False if the system has none to give. */
+bool cw__random(void *buffer, size_t len_bytes);
+void cw__sha1(const void *data, size_t len_bytes, uint8_t digest[20]);
+/* Writes 4 * ((len + 2) / 3) characters and a NUL. */
+void cw__base64(const uint8_t *data, size_t len_bytes, char *out);
+
+/* ---- From utf8.c: incremental validation (RFC 3629; RFC 6455 section 8.1) ----------------------------- */
+
+typedef struct cw__utf8 {
+    uint32_t state; /* 0 = between characters */
+} cw__utf8;
+
+/* Goes on with the next bytes. False at the first byte that no continuation could mend. */
+bool cw__utf8_feed(cw__utf8 *u, const void *data, size_t len_bytes);
+/* True between characters, where a text may end. */
+bool cw__utf8_complete(const cw__utf8 *u);
+bool cw__utf8_valid(const void *data, size_t len_bytes);
+
+/* ---- From frame.c: header and masking on byte arrays (RFC 6455 sections 5.2, 5.3) --------------------- */
+
+enum {
+    CW__OP_CONTINUATION = 0x0,
+    CW__OP_TEXT = 0x1,
+    CW__OP_BINARY = 0x2,
+    CW__OP_CLOSE = 0x8,
+    CW__OP_PING = 0x9,
+    CW__OP_PONG = 0xa,
+    CW__HEADER_MAX_BYTES = 14,
+    CW__CONTROL_MAX_BYTES = 125
+};
+
+typedef struct cw__frame {
+    uint64_t payload_bytes;
+    uint8_t opcode; /* 4 bits */
+    uint8_t rsv;    /* 3 bits: RSV1 = 4, RSV2 = 2, RSV3 = 1 */
+    bool is_final;
+    bool is_masked;
+    uint8_t mask[4];
+} cw__frame;
+
+/* Writes a frame header in its shortest form; returns its length. The mask is written if is_masked. */
+size_t cw__frame_encode(const cw__frame *frame, uint8_t out[CW__HEADER_MAX_BYTES]);
+
+typedef enum cw__decode {
+    CW__DECODE_MORE, /* all bytes were taken, the header is not complete */
+    CW__DECODE_DONE, /* the header is complete; *used says how many bytes it took of this call's */
+    CW__DECODE_BAD   /* section 5.2 forbids it: non-minimal length, or 2^63 and more */
+} cw__decode;
+
+typedef struct cw__frame_decoder {
+    uint8_t bytes[CW__HEADER_MAX_BYTES];
+    uint8_t have_bytes;
+} cw__frame_decoder;
+
+/* Goes on with a header, after any byte. Zero the decoder first; DONE leaves it ready for the next header. */
+cw__decode cw__frame_decode(cw__frame_decoder *d, const uint8_t *data, size_t len_bytes, size_t *used,
+                            cw__frame *frame);
+/* XORs the mask over a run of payload that begins at offset in its frame. dst may be src. */
+void cw__frame_mask(uint8_t *dst, const uint8_t *src, size_t len_bytes, const uint8_t mask[4], uint64_t offset);
+
+/* ---- From event.c: the events that go to a runtime ---------------------------------------------------- */
+
+struct cw_event {
+    struct cw_event *next; /* in an inbox */
+    cw_socket *socket;     /* holds a reference once it has been taken */
+    size_t len_bytes;
+    size_t room_bytes; /* of data */
+    int close_code;
+    uint8_t type; /* cw_event_type */
+    uint8_t kind; /* cw_kind */
+    bool is_complete;
+    bool was_clean;
+    uint8_t data[];
+};
+
+/* An event with room for a payload; NULL without memory. */
+cw_event *cw__event_create(cw_event_type type, size_t room_bytes);
+/* Gives it more (or less) room; it may move. NULL without memory, and the event is as it was. */
+cw_event *cw__event_resize(cw_event *e, size_t room_bytes);
+
+/* ---- From close.c: codes, payloads, the closing machine (sections 5.5.1, 7.1, 7.4) --------------------- */
+
+/* Why a connection has to be failed: the close code to send (0 = nothing is wrong), and a text for people. */
+typedef struct cw__violation {
+    int code;
+    const char *text;
+} cw__violation;
+
+typedef struct cw__close_payload {
+    int code; /* 1005 where the frame was empty */
+    uint8_t reason_bytes;
+    char reason[CW__CONTROL_MAX_BYTES - 1]; /* 123 bytes at most, and a NUL */
+} cw__close_payload;
+
+/* Whether an endpoint may put the code in a close frame: 1000-1003, 1007-1014, 3000-4999. */
+bool cw__close_code_valid(int code);
+/* Reads the payload of a whole close frame. A violation: one byte, a bad code (1002), a bad reason (1007). */
+cw__violation cw__close_decode(const uint8_t *payload, size_t len_bytes, cw__close_payload *out);
+/* Writes a close frame's payload; returns its length, 0 for code 1005. */
+size_t cw__close_encode(int code, const char *reason, size_t reason_bytes, uint8_t out[CW__CONTROL_MAX_BYTES]);
+
+typedef enum cw__close_state {
+    CW__CLOSE_NONE,     /* open both ways */
+    CW__CLOSE_SENT,     /* our close frame went first; waiting for the peer's */
+    CW__CLOSE_RECEIVED, /* the peer's came first; ours is to be sent */
+    CW__CLOSE_BOTH,     /* both exchanged; waiting for the server to end TCP (section 7.1.1) */
+    CW__CLOSE_FAILED, /* the peer broke the protocol: our close frame went; nothing more is read for meaning */
+    CW__CLOSE_ENDED   /* TCP is gone */
+} cw__close_state;
+
+typedef struct cw__close {
+    cw__close_state state;
+    bool was_clean;           /* both frames were exchanged */
+    int64_t deadline_ms;      /* when to end TCP ourselves; INT64_MAX = no deadline yet */
+    cw__close_payload result; /* how it ended: the peer's, or 1006 and why */
+} cw__close;
+
+void cw__close_init(cw__close *c);
+/* We begin (CW__CLOSE_NONE only; elsewhere false and nothing changes). The caller then sends the frame. */
+bool cw__close_begin(cw__close *c, int64_t now_ms, int64_t timeout_ms);
+/* The peer's close frame came. True: a close frame with c->result.code has to be sent in answer (1005: an
+ * empty one). In CW__CLOSE_FAILED it changes nothing. */
+bool cw__close_received(cw__close *c, const cw__close_payload *payload, int64_t now_ms, int64_t timeout_ms);
+/* The answer went out. */
+void cw__close_answered(cw__close *c);
+/* The peer broke a rule. True: a close frame with violation->code has to be sent. result becomes 1006. */
+bool cw__close_failed(cw__close *c, const cw__violation *violation, int64_t now_ms, int64_t timeout_ms);
+/* TCP has ended, by the peer, by us, or by a fault; why goes to result unless a close frame came first. */
+void cw__close_ended(cw__close *c, const char *why);
+bool cw__close_expired(const cw__close *c, int64_t now_ms);
+
+/* ---- From message.c: pieces of frames into messages and control frames (sections 5.4, 5.5, 8.1) -------- */
+
+/* A run of payload bytes of one frame, as a codec reads them. An empty frame is one piece of no bytes. */
+typedef struct cw__piece {
+    const uint8_t *data;
+    size_t len_bytes;
+    uint64_t offset;    /* of data[0] in the frame's payload */
+    uint64_t remaining; /* bytes of the frame that come after this piece */
+    uint8_t opcode;     /* as on the wire: 0 in a continuation */
+    uint8_t rsv;
+    bool is_final;
+} cw__piece;
+
+typedef enum cw__message_result {
+    CW__MESSAGE_NONE,      /* taken; nothing is complete yet */
+    CW__MESSAGE_WHOLE,     /* out->event: a complete message, now the caller's */
+    CW__MESSAGE_PART,      /* out->data: borrowed from the piece; kind, is_complete (the message's end) */
+    CW__MESSAGE_PING,      /* out->data: the payload, until the next call */
+    CW__MESSAGE_PONG,      /* the same */
+    CW__MESSAGE_CLOSE,     /* the same */
+    CW__MESSAGE_VIOLATION, /* out->violation: fail the connection; feed nothing more */
+    CW__MESSAGE_NO_MEMORY  /* feed nothing more */
+} cw__message_result;
+
+typedef struct cw__message_output {
+    cw_event *event;
+    const uint8_t *data;
+    size_t len_bytes;
+    cw_kind kind;
+    bool is_complete;
+    cw__violation violation;
+} cw__message_output;
+
+typedef struct cw__message {
+    cw_event *building;  /* the message in progress, in full mode */
+    int64_t max_bytes;   /* -1 = no limit; looked at in full mode only */
+    uint64_t frame_left; /* bytes of the current data frame still to come */
+    bool is_partial;     /* parts go out as they come; nothing is kept */
+    bool in_message;     /* a data message has begun and its final frame has not ended */
+    bool in_control;
+    uint8_t control_opcode;
+    uint8_t kind;
+    uint8_t control_bytes;
+    uint8_t control[CW__CONTROL_MAX_BYTES];
+    cw__utf8 utf8;
+} cw__message;
+
+void cw__message_init(cw__message *m, bool is_partial, int64_t max_bytes);
+void cw__message_destroy(cw__message *m);
+/* Where the next bytes of a large frame should be read to, so that they need no copy: the tail of the message
+ * in progress. NULL, and *room_bytes 0: no such place; read into a buffer of your own. In full mode a frame of
+ * which more than a buffer's worth is still to come gets room for all of it up to 1 MiB ahead, then doubling,
+ * never beyond max_bytes. Without memory it is NULL too. */
+uint8_t *cw__message_space(cw__message *m, size_t *room_bytes);
+/* Takes one piece. A codec may already have refused what it checks itself; this checks all of section 5 again:
+ * RSV bits, reserved opcodes, control frames that are fragmented or over 125 bytes, continuations without a
+ * beginning, a new message inside one, UTF-8 at the first bad byte (1007), size as soon as the frame's
+ * announced length shows it (1009). */
+cw__message_result cw__message_feed(cw__message *m, const cw__piece *piece, cw__message_output *out);
+
+/* ---- From timer.c: a heap of deadlines, used by one thread --------------------------------------------- */
+
+typedef struct cw__timer {
+    int64_t due_ms; /* on the monotonic clock */
+    size_t place;   /* 1-based in the heap; 0 = not in it */
+} cw__timer;
+
+typedef struct cw__timer_heap {
+    cw__timer **timers; /* timers[0] is due first */
+    size_t count;
+    size_t room;
+} cw__timer_heap;
+
+void cw__timer_heap_init(cw__timer_heap *h);
+void cw__timer_heap_destroy(cw__timer_heap *h);
+/* Makes sure that count timers fit, so that cw__timer_set cannot fail. False without memory. */
+bool cw__timer_heap_reserve(cw__timer_heap *h, size_t count);
+/* Puts a timer in, or moves it; INT64_MAX takes it out. */
+void cw__timer_set(cw__timer_heap *h, cw__timer *t, int64_t due_ms);
+/* Takes out and returns a timer that is due at now_ms, or NULL. */
+cw__timer *cw__timer_pop_due(cw__timer_heap *h, int64_t now_ms);
+/* When the next is due; INT64_MAX = none. */
+int64_t cw__timer_next(const cw__timer_heap *h);
+
+/* ---- From wake.c: a coalescing wake-up, an eventfd or a pipe ------------------------------------------- */
+
+typedef struct cw__wake {
+    int read_fd;
+    int write_fd; /* the same in the case of an eventfd */
+    cw__atomic_int is_set;
+} cw__wake;
+
+/* False, with errno, if there is no descriptor to be had. */
+bool cw__wake_init(cw__wake *w);
+void cw__wake_destroy(cw__wake *w);
+/* Makes read_fd readable until the next clear. Any thread; one system call unless it is set already. */
+void cw__wake_signal(cw__wake *w);
+/* Call it before looking at what the signal may have been about. */
+void cw__wake_clear(cw__wake *w);
+
+/* ---- From poller_*.c: readiness of descriptors ---------------------------------------------------------- */
+
+typedef struct cw__poller cw__poller;
+
+enum { CW__READ = 1, CW__WRITE = 2, CW__HANGUP = 4 /* out only: read and write will not block */ };
+
+typedef struct cw__ready {
+    void *owner;
+    int fd;
+    unsigned mask;
+} cw__ready;
+
+/* NULL, with errno, if there is none to be had. */
+cw__poller *cw__poller_create(void);
+void cw__poller_destroy(cw__poller *p);
+/* Watches fd for mask (level-triggered) on behalf of owner, instead of what was set for it before; 0 stops.
+ * Any thread, also while another waits, which then takes note of it. False, with errno, without memory. */
+bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner);
+/* Forgets a descriptor that is closed or about to be. Unlike set with 0 it expects it may be gone. */
+void cw__poller_forget(cw__poller *p, int fd);
+/* Waits; timeout_ms -1 = for ever. Returns how many of ready[] it filled; 0 after the timeout or a signal. */
+int cw__poller_wait(cw__poller *p, int timeout_ms, cw__ready *ready, int most);
+
+#endif
