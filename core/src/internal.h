@@ -24,6 +24,8 @@ typedef struct cw__error {
 /* Fills the calling thread's error and returns its status, so that a call can end in "return cw__fail(...)". */
 cw_status cw__fail(cw_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 cw_status cw__fail_with(const cw__error *error);
+/* The status of the calling thread's error. */
+cw_status cw__error_status(void);
 /* Fills an error that is kept elsewhere. */
 void cw__error_set(cw__error *error, cw_status status, int web_status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -113,6 +115,7 @@ struct cw_event {
     cw_socket *socket;     /* holds a reference once it has been taken */
     size_t len_bytes;
     size_t room_bytes; /* of data */
+    size_t stream_offset; /* bytes that a stream's reader has had */
     int close_code;
     uint8_t type; /* cw_event_type */
     uint8_t kind; /* cw_kind */

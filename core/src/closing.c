@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* Closing: what the closing machine (close.c) says, done to a socket: close frames queued, the end made known
+ * once, the calls that begin it and wait for it.
+ *
+ * The socket is closed for its users as soon as both close frames are exchanged. TCP's end is left to the
+ * server (RFC 6455 section 7.1.1) and waited for by the service, up to close_timeout, behind their backs.
+ *
+ * Safety: under the socket's lock. Nothing here writes: frames are queued and the service (or whoever holds the
+ * lock) flushes, since some of these are called from inside a write. */
+#include <stdio.h>
+#include <string.h>
+
+#include "socket.h"
+
+static void publish(cw_socket *s)
+{
+    if (cw__socket_state(s) == CW_STATE_CLOSED)
+        return;
+    cw__socket_set_state_locked(s, CW_STATE_CLOSED);
+    cw__socket_post_locked(s, CW_EVENT_CLOSED);
+    cw__socket_wake_locked(s);
+}
+
+static void queue_close(cw_socket *s, int code, const char *reason, size_t reason_bytes)
+{
+    uint8_t payload[CW__CONTROL_MAX_BYTES];
+    size_t len = cw__close_encode(code, reason, reason_bytes, payload);
+
+    if (!cw__outbound_control_locked(s, CW__OP_CLOSE, payload, len, true))
+        cw__closing_ended_locked(s, "no memory for a close frame");
+}
+
+/* From here on the service reads: for the peer's close frame, or for TCP's end. */
+static void hand_to_service(cw_socket *s)
+{
+    cw__inbound_give_back_locked(s);
+    cw__socket_wake_locked(s);
+    cw__socket_attend_locked(s);
+}
+
+static int64_t timeout_ms(const cw_socket *s) { return cw__setting(s, CW_OPT_CLOSE_TIMEOUT); }
+
+void cw__closing_begin_locked(cw_socket *s, int code, const char *reason, size_t reason_bytes)
+{
+    s->is_closed_locally = true;
+    cw__inbox_clear(&s->in.inbox);
+    if (!cw__close_begin(&s->close, cw__now_ms(), timeout_ms(s)))
+        return;
+    cw__socket_set_state_locked(s, CW_STATE_CLOSING);
+    queue_close(s, code, reason, reason_bytes);
+    hand_to_service(s);
+}
+
+void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes)
+{
+    cw__close_payload decoded;
+    cw__violation violation = cw__close_decode(payload, len_bytes, &decoded);
+
+    if (violation.code) {
+        cw__closing_violated_locked(s, &violation);
+        return;
+    }
+    if (cw__close_received(&s->close, &decoded, cw__now_ms(), timeout_ms(s))) {
+        cw__socket_set_state_locked(s, CW_STATE_CLOSING);
+        cw__outbound_drop_locked(s); /* the peer reads no more messages */
+        queue_close(s, decoded.code, "", 0);
+    } else if (s->close.state == CW__CLOSE_BOTH) {
+        publish(s);
+    }
+    hand_to_service(s);
+}
+
+void cw__closing_violated_locked(cw_socket *s, const cw__violation *violation)
+{
+    bool must_send;
+
+    if (s->close.state != CW__CLOSE_NONE && s->close.state != CW__CLOSE_SENT)
+        return;
+    must_send = cw__close_failed(&s->close, violation, cw__now_ms(), timeout_ms(s));
+    cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "the server broke the protocol: %s (%d)",
+                  violation->text, violation->code);
+    cw__outbound_drop_locked(s);
+    if (must_send)
+        queue_close(s, violation->code, violation->text, strlen(violation->text));
+    publish(s);
+    hand_to_service(s);
+}
+
+void cw__closing_sent_locked(cw_socket *s)
+{
+    if (s->close.state != CW__CLOSE_RECEIVED)
+        return;
+    cw__close_answered(&s->close);
+    publish(s);
+}
+
+void cw__closing_ended_locked(cw_socket *s, const char *why)
+{
+    if (s->close.state == CW__CLOSE_ENDED)
+        return;
+    cw__close_ended(&s->close, why);
+    publish(s);
+    hand_to_service(s);
+}
+
+cw_status cw__closing_fail_locked(cw_socket *s)
+{
+    int code = s->close.result.code;
+
+    if (s->is_closed_locally || code == 0)
+        return cw__fail(CW_CLOSED, "the socket was closed by this program");
+    if (code == 1006 && s->fault.status != CW_OK)
+        return cw__fail_with(&s->fault);
+    if (code == 1006)
+        return cw__fail(CW_CLOSED, "%s", s->close.result.reason);
+    if (code == 1005)
+        return cw__fail(CW_CLOSED, "the server closed the connection without a code");
+    return cw__fail(CW_CLOSED, "the server closed the connection with code %d%s%s", code,
+                    s->close.result.reason_bytes ? ": " : "", s->close.result.reason);
+}
+
+cw_event *cw__closing_event_locked(cw_socket *s)
+{
+    cw_event *e = cw__event_create(CW_EVENT_CLOSED, s->close.result.reason_bytes);
+
+    if (!e)
+        return NULL;
+    memcpy(e->data, s->close.result.reason, s->close.result.reason_bytes);
+    e->len_bytes = s->close.result.reason_bytes;
+    e->close_code = s->close.result.code;
+    e->was_clean = s->close.was_clean;
+    return e;
+}
+
+/* ---- The public calls ---- */
+
+bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes)
+{
+    bool was_clean;
+
+    if (cw__socket_check(s) != CW_OK) {
+        *code = 0;
+        if (size_bytes)
+            *reason = '\0';
+        return false;
+    }
+    cw__mutex_lock(&s->lock);
+    *code = s->close.result.code;
+    was_clean = s->close.was_clean;
+    if (size_bytes)
+        (void)snprintf(reason, size_bytes, "%s", s->close.result.reason);
+    cw__mutex_unlock(&s->lock);
+    return was_clean;
+}
+
+static cw_status check_close(int code, const char *reason, size_t reason_bytes)
+{
+    if (code != 1005 && !cw__close_code_valid(code))
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "%d is no close code to send: 1000-1003, 1007-1014, 3000-4999 are, or 1005 for none", code);
+    if (code == 1005 && reason_bytes > 0)
+        return cw__fail(CW_INVALID_ARGUMENT, "code 1005 sends an empty close frame: it takes no reason");
+    if (reason_bytes > CW__CONTROL_MAX_BYTES - 2)
+        return cw__fail(CW_INVALID_ARGUMENT, "the reason has %zu bytes of UTF-8; a close frame takes 123",
+                        reason_bytes);
+    if (reason_bytes > 0 && !cw__utf8_valid(reason, reason_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "the reason must be UTF-8");
+    return CW_OK;
+}
+
+static void close_locked(cw_socket *s, int code, const char *reason, size_t reason_bytes)
+{
+    switch (cw__socket_state(s)) {
+    case CW_STATE_NEW:
+        s->is_closed_locally = true;
+        cw__socket_set_state_locked(s, CW_STATE_CLOSED);
+        break;
+    case CW_STATE_CONNECTING:
+        s->is_closed_locally = true;
+        cw__connecting_cancel_locked(s);
+        break;
+    case CW_STATE_OPEN:
+    case CW_STATE_CLOSING:
+    case CW_STATE_CLOSED:
+        cw__closing_begin_locked(s, code, reason, reason_bytes);
+        if (s->codec && s->close.state != CW__CLOSE_ENDED)
+            cw__outbound_flush_locked(s); /* the close frame leaves now if it can: the program may end next */
+        break;
+    }
+    cw__socket_wake_locked(s);
+}
+
+cw_status cw_socket_close(cw_socket *s, int code, const char *reason, size_t reason_bytes)
+{
+    cw_status status = cw__socket_check(s);
+
+    if (status == CW_OK)
+        status = check_close(code, reason, reason_bytes);
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    close_locked(s, code, reason, reason_bytes);
+    cw__mutex_unlock(&s->lock);
+    return CW_OK;
+}
+
+static void abort_locked(cw_socket *s)
+{
+    if (!s->codec) {
+        close_locked(s, 1005, NULL, 0);
+        return;
+    }
+    s->is_closed_locally = true;
+    cw__inbox_clear(&s->in.inbox);
+    cw__closing_ended_locked(s, "the connection was dropped by this program");
+}
+
+void cw_socket_abort(cw_socket *s)
+{
+    if (cw__socket_check(s) != CW_OK)
+        return;
+    cw__mutex_lock(&s->lock);
+    abort_locked(s);
+    cw__mutex_unlock(&s->lock);
+}
+
+cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)
+{
+    cw_status status = cw__socket_check(s);
+    cw__wait wait;
+
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, wait_ms, -1);
+    while (status == CW_OK && s->is_attached && cw__socket_state(s) != CW_STATE_CLOSED) {
+        if (s->codec && !s->in.receiver)
+            cw__inbound_give_back_locked(s);
+        status = cw__socket_wait_locked(s, &wait);
+    }
+    if (status == CW_TIMED_OUT)
+        status = cw__fail(CW_TIMED_OUT, "the connection has not ended in time");
+    else if (status == CW_INTERRUPTED)
+        status = cw__fail(CW_INTERRUPTED, "interrupted while waiting for the end of the connection");
+    cw__mutex_unlock(&s->lock);
+    return status;
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/* Connect: a socket on its way from new to open, and libcurl's end of it afterwards. The calling thread checks
+ * and prepares, the service thread drives libcurl's multi interface, many connects at once, each within one
+ * deadline. One multi per connection for now: handles that share one pay for every call in proportion to
+ * their number (see the design); `multi` is the seam where that can change.
+ *
+ * Safety: under the socket's lock; libcurl is called in the service thread, but for making the handle. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "libcurl.h"
+#include "socket.h"
+
+struct cw__connecting {
+    cw__handshake *handshake;
+    CURLM *multi;
+    int64_t deadline_ms; /* INT64_MAX = none */
+    int64_t curl_due_ms; /* when libcurl wants to be called */
+    int timeout_ms;      /* for the message */
+    bool is_started;     /* the handle is in the multi */
+    bool is_cancelled;
+    bool is_done; /* it has failed; what is left is to be taken down */
+};
+
+/* ---- libcurl's callbacks: in the service thread, under the socket's lock ---- */
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *unused)
+{
+    cw_socket *s = user;
+    unsigned mask = (what == CURL_POLL_IN || what == CURL_POLL_INOUT ? CW__READ : 0u) |
+                    (what == CURL_POLL_OUT || what == CURL_POLL_INOUT ? CW__WRITE : 0u);
+
+    (void)easy, (void)unused;
+    if (what == CURL_POLL_REMOVE)
+        cw__poller_forget(cw__service_poller(), fd);
+    else if (!cw__poller_set(cw__service_poller(), fd, mask, &s->client))
+        return -1;
+    return 0;
+}
+
+static int on_timer(CURLM *multi, long timeout_ms, void *user)
+{
+    cw_socket *s = user;
+
+    (void)multi;
+    if (s->connecting)
+        s->connecting->curl_due_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
+    return 0;
+}
+
+/* ---- Beginning ---- */
+
+static void free_connecting(struct cw__connecting *c)
+{
+    if (!c)
+        return;
+    if (c->is_started)
+        (void)curl_multi_remove_handle(c->multi, cw__handshake_easy(c->handshake));
+    cw__handshake_destroy(c->handshake);
+    (void)curl_multi_cleanup(c->multi);
+    cw__free(c);
+}
+
+static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
+{
+    cw__handshake_settings settings = {
+        .uri = s->uri,
+        .protocols = cw__setting_text(s, CW_OPT_SUPPORTED_PROTOCOLS),
+        .ca_file = cw__setting_text(s, CW_OPT_CA_FILE),
+        .headers = s->settings.headers ? s->settings.headers : "",
+        .verify = cw__setting(s, CW_OPT_VERIFY) != 0,
+        .no_delay = cw__setting(s, CW_OPT_NO_DELAY) != 0,
+        .timeout_ms = timeout_ms,
+    };
+    struct cw__connecting *c = cw__calloc(1, sizeof *c);
+
+    if (!c) {
+        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
+        return NULL;
+    }
+    c->timeout_ms = timeout_ms;
+    c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
+    c->curl_due_ms = INT64_MAX;
+    c->handshake = cw__handshake_create(&settings);
+    if (!c->handshake) {
+        free_connecting(c);
+        return NULL;
+    }
+    c->multi = curl_multi_init();
+    if (!c->multi || curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
+        curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, s) != CURLM_OK ||
+        curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer) != CURLM_OK ||
+        curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, s) != CURLM_OK) {
+        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
+        free_connecting(c);
+        return NULL;
+    }
+    return c;
+}
+
+/* A connect that failed leaves its information behind; the next one begins with none. */
+static void forget_last(cw_socket *s)
+{
+    cw__free(s->protocol);
+    cw__free(s->reply);
+    s->protocol = s->reply = NULL;
+    s->local_address[0] = s->remote_address[0] = '\0';
+    memset(&s->connect_error, 0, sizeof s->connect_error);
+    s->pending_events = 0;
+}
+
+static cw_status begin_locked(cw_socket *s, const char *uri, size_t uri_bytes, int timeout_ms)
+{
+    cw_status status;
+    char *copy;
+
+    if (cw__socket_state(s) != CW_STATE_NEW)
+        return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new one",
+                        cw__socket_state(s) == CW_STATE_CLOSED ? "the socket is closed"
+                                                               : "the socket is connected already");
+    if (memchr(uri, '\0', uri_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "the URI contains NUL");
+    copy = cw__strndup(uri, uri_bytes);
+    if (!copy)
+        return cw__fail(CW_NO_MEMORY, "no memory for a URI");
+    status = cw__handshake_check_uri(copy);
+    if (status != CW_OK) {
+        cw__free(copy);
+        return status;
+    }
+    cw__free(s->uri);
+    s->uri = copy;
+    forget_last(s);
+    if (timeout_ms == CW_TIMEOUT_DEFAULT)
+        timeout_ms = (int)cw__setting(s, CW_OPT_CONNECT_TIMEOUT);
+    s->connecting = prepare(s, timeout_ms < 0 ? -1 : timeout_ms);
+    if (!s->connecting)
+        return cw__error_status();
+    status = cw__service_attach(&s->client);
+    if (status != CW_OK) {
+        free_connecting(s->connecting);
+        s->connecting = NULL;
+        return status;
+    }
+    cw__socket_hold(s); /* for the service */
+    s->is_attached = true;
+    cw__socket_set_state_locked(s, CW_STATE_CONNECTING);
+    return CW_OK;
+}
+
+cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_bytes, int timeout_ms)
+{
+    cw_status status = cw__socket_check(s);
+
+    if (status == CW_OK)
+        status = cw__libcurl_init();
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    status = begin_locked(s, uri, uri_bytes, timeout_ms);
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
+{
+    cw__wait wait;
+    cw_status status = cw__socket_check(s);
+
+    if (status != CW_OK)
+        return status;
+    cw__wait_begin(&wait, timeout_ms, -1);
+    cw__mutex_lock(&s->lock);
+    while (status == CW_OK && cw__socket_state(s) == CW_STATE_CONNECTING)
+        status = cw__socket_wait_locked(s, &wait);
+    if (status == CW_TIMED_OUT)
+        status = cw__fail(CW_TIMED_OUT, "still connecting");
+    else if (status == CW_INTERRUPTED)
+        status = cw__fail(CW_INTERRUPTED, "interrupted while connecting");
+    else if (s->connect_error.status != CW_OK)
+        status = cw__fail_with(&s->connect_error);
+    else if (!s->codec && cw__socket_state(s) == CW_STATE_NEW)
+        status = cw__fail(CW_INVALID_STATE, "connect first");
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
+{
+    cw_status status = cw_socket_connect_start(s, uri, strlen(uri), timeout_ms);
+
+    if (status != CW_OK)
+        return status;
+    status = cw_socket_wait_connected(s, CW_TIMEOUT_NEVER);
+    if (status == CW_INTERRUPTED) {
+        cw__mutex_lock(&s->lock);
+        cw__connecting_cancel_locked(s);
+        cw__mutex_unlock(&s->lock);
+    }
+    return status;
+}
+
+void cw__connecting_cancel_locked(cw_socket *s)
+{
+    if (!s->connecting || s->connecting->is_done)
+        return;
+    s->connecting->is_cancelled = true;
+    cw__socket_attend_locked(s);
+}
+
+/* ---- Ending: well ---- */
+
+static void put_address(const struct sockaddr_storage *address, char out[CW__ADDRESS_BYTES])
+{
+    char host[INET6_ADDRSTRLEN] = "";
+
+    if (address->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+        (void)inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        (void)snprintf(out, CW__ADDRESS_BYTES, "%s:%u", host, ntohs(v4->sin_port));
+    } else if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+        (void)inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        (void)snprintf(out, CW__ADDRESS_BYTES, "[%s]:%u", host, ntohs(v6->sin6_port));
+    }
+}
+
+static void read_addresses(cw_socket *s)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+
+    if (getsockname(s->fd, (struct sockaddr *)&address, &len) == 0)
+        put_address(&address, s->local_address);
+    len = sizeof address;
+    if (getpeername(s->fd, (struct sockaddr *)&address, &len) == 0)
+        put_address(&address, s->remote_address);
+}
+
+/* The handle stays in its multi: a CONNECT_ONLY connection belongs to the multi's pool. */
+static bool open_locked(cw_socket *s)
+{
+    struct cw__connecting *c = s->connecting;
+    curl_socket_t fd = CURL_SOCKET_BAD;
+
+    if (curl_easy_getinfo(cw__handshake_easy(c->handshake), CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
+        fd == CURL_SOCKET_BAD) {
+        cw__error_set(&s->connect_error, CW_CONNECT_FAILED, CW_WEB_Disconnected,
+                      "the connection ended right after the handshake");
+        return false;
+    }
+    s->codec = cw__codec_curl_create(cw__handshake_easy(c->handshake), &s->fault);
+    if (!s->codec) {
+        cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+        return false;
+    }
+    s->fd = fd;
+    s->watched = 0;
+    s->easy = cw__handshake_release_easy(c->handshake);
+    s->multi = c->multi;
+    read_addresses(s);
+    s->connecting = NULL;
+    cw__handshake_destroy(c->handshake);
+    cw__free(c);
+    s->in.is_drained = false; /* a frame may have come together with the 101 */
+    s->in.inbox.high_bytes = (size_t)cw__setting(s, CW_OPT_INBOUND_BUFFER_SIZE);
+    cw__message_init(&s->in.message,
+                     s->socket_class == CW_STREAM_SOCKET ||
+                         cw__setting(s, CW_OPT_RECEIVE_MODE) == CW_PARTIAL_MESSAGE,
+                     cw__setting(s, CW_OPT_MAX_MESSAGE_SIZE));
+    cw__pings_start_locked(s, cw__now_ms());
+    cw__socket_set_state_locked(s, CW_STATE_OPEN);
+    cw__socket_post_locked(s, CW_EVENT_CONNECTED);
+    return true;
+}
+
+/* Keeps what the handshake brought, also of a reply that refused. */
+static void keep_reply(cw_socket *s)
+{
+    const char *protocol = cw__handshake_protocol(s->connecting->handshake);
+    const char *reply = cw__handshake_reply(s->connecting->handshake);
+
+    if (protocol)
+        s->protocol = cw__strndup(protocol, strlen(protocol));
+    s->reply = cw__strndup(reply, strlen(reply));
+}
+
+/* ---- Ending: not well ---- */
+
+void cw__connection_teardown_locked(cw_socket *s)
+{
+    if (s->connecting) {
+        free_connecting(s->connecting);
+        s->connecting = NULL;
+    }
+    if (s->codec) {
+        cw__poller_forget(cw__service_poller(), s->fd);
+        s->codec->calls->destroy(s->codec);
+        (void)curl_multi_remove_handle(s->multi, s->easy);
+        curl_easy_cleanup(s->easy);
+        (void)curl_multi_cleanup(s->multi);
+        s->codec = NULL;
+        s->easy = s->multi = NULL;
+        s->fd = -1;
+    }
+}
+
+/* ---- The service's calls ---- */
+
+static bool is_over(cw_socket *s, cw__error *error)
+{
+    struct cw__connecting *c = s->connecting;
+
+    if (c->is_cancelled)
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_OperationCanceled, "connecting was cancelled");
+    else if (cw__now_ms() >= c->deadline_ms)
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout, "not connected within %g s",
+                      (double)c->timeout_ms / 1000);
+    else
+        return false;
+    return true;
+}
+
+static bool is_done(CURLM *multi, CURLcode *code)
+{
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(multi, &left)))
+        if (message->msg == CURLMSG_DONE) {
+            *code = message->data.result;
+            return true;
+        }
+    return false;
+}
+
+static int64_t fail_locked(cw_socket *s)
+{
+    s->connecting->is_done = true;
+    cw__connection_teardown_locked(s);
+    return CW__DETACH; /* the state changes in the client's detached call: before, nobody may connect again */
+}
+
+/* After each call of libcurl: what has become of it. */
+static int64_t progress_locked(cw_socket *s, CURLMcode called)
+{
+    struct cw__connecting *c = s->connecting;
+    CURLcode code = CURLE_OK;
+
+    if (called != CURLM_OK) {
+        cw__error_set(&s->connect_error, CW_CONNECT_FAILED, CW_WEB_Unknown, "libcurl: %s",
+                      curl_multi_strerror(called));
+        return fail_locked(s);
+    }
+    if (is_done(c->multi, &code)) {
+        bool is_open = cw__handshake_verdict(c->handshake, code, &s->connect_error);
+        keep_reply(s);
+        if (is_open && open_locked(s))
+            return 0; /* attend at once: there may be a greeting */
+        return fail_locked(s);
+    }
+    return c->curl_due_ms < c->deadline_ms ? c->curl_due_ms : c->deadline_ms;
+}
+
+int64_t cw__connecting_ready_locked(cw_socket *s, int fd, unsigned mask)
+{
+    int what = (mask & (CW__READ | CW__HANGUP) ? CURL_CSELECT_IN : 0) |
+               (mask & (CW__WRITE | CW__HANGUP) ? CURL_CSELECT_OUT : 0);
+    int running;
+
+    if (is_over(s, &s->connect_error))
+        return fail_locked(s);
+    return progress_locked(s, curl_multi_socket_action(s->connecting->multi, fd, what, &running));
+}
+
+int64_t cw__connecting_attend_locked(cw_socket *s)
+{
+    struct cw__connecting *c = s->connecting;
+    CURLMcode code = CURLM_OK;
+    int running;
+
+    if (is_over(s, &s->connect_error))
+        return fail_locked(s);
+    if (!c->is_started) {
+        code = curl_multi_add_handle(c->multi, cw__handshake_easy(c->handshake));
+        c->is_started = code == CURLM_OK;
+    }
+    if (code == CURLM_OK && cw__now_ms() >= c->curl_due_ms) {
+        c->curl_due_ms = INT64_MAX;
+        code = curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    }
+    return progress_locked(s, code);
+}

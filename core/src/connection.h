@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* What lies between the pure rooms and the socket: waiting, the service thread, the mailbox. */
+#ifndef CW_CONNECTION_H
+#define CW_CONNECTION_H
+
+#include "internal.h"
+
+/* ---- From wait.c --------------------------------------------------------------------------------------- */
+
+typedef struct cw__wait {
+    int timeout_ms;      /* CW_TIMEOUT_NEVER, or 0 and more */
+    int64_t deadline_ms; /* -1 until the first slice */
+} cw__wait;
+
+void cw__wait_begin(cw__wait *w, int timeout_ms, int64_t default_ms);
+/* Starts the timeout anew: there was progress. */
+void cw__wait_restart(cw__wait *w);
+/* How long to wait now at most; 0 = the time is up. After each slice ask cw__wait_interrupted, without locks. */
+int cw__wait_slice(cw__wait *w);
+bool cw__wait_interrupted(void);
+/* A wake-up that belongs to the calling thread, for polling beside a descriptor; NULL if there is none. */
+cw__wake *cw__thread_wake(void);
+
+/* ---- From service.c: the I/O thread --------------------------------------------------------------------- */
+
+/* Counts the forks that led to this process: what was made under another number belongs to the parent. */
+int cw__generation(void);
+
+enum { CW__DETACH = -1 };
+
+typedef struct cw__client cw__client;
+
+/* How the service calls a client: in its thread, no lock held. ready and attend return when to call attend
+ * again at the latest (monotonic ms; INT64_MAX = not by itself), or CW__DETACH to be let go. */
+typedef struct cw__client_calls {
+    int64_t (*ready)(cw__client *client, int fd, unsigned mask);
+    int64_t (*attend)(cw__client *client);
+    void (*shut_down)(cw__client *client, bool at_once); /* close politely, or drop everything; then attend */
+    void (*detached)(cw__client *client);                /* the service will never touch it again */
+    void (*forked)(cw__client *client);                  /* in a child: close inherited descriptors */
+} cw__client_calls;
+
+struct cw__client {
+    const cw__client_calls *calls;
+    cw__timer timer;
+    cw__client *next_attention;
+    cw__client *next, *previous; /* all that are attached */
+    bool is_queued;              /* for attention; under the service's lock */
+    bool is_gone;                /* service thread only */
+};
+
+/* Attaches a client, and starts the thread if it does not run. CW_OK or a failure of the calling thread. The
+ * client must stay until its detached is called. attend is called soon. */
+cw_status cw__service_attach(cw__client *client);
+/* Asks the service to call attend. Any thread. */
+void cw__service_attend(cw__client *client);
+/* The poller, for cw__poller_set with the client as owner. Only between attach and detached. */
+cw__poller *cw__service_poller(void);
+
+/* ---- From mailbox.c ------------------------------------------------------------------------------------- */
+
+/* The messages of one socket that wait to be taken. Under the socket's lock. */
+typedef struct cw__inbox {
+    cw_event *first, *last;
+    size_t bytes; /* payloads and what their events take */
+    size_t high_bytes;
+    bool is_full; /* from the high mark until the low one, which is half of it */
+} cw__inbox;
+
+void cw__inbox_push(cw__inbox *box, cw_event *e);
+cw_event *cw__inbox_pop(cw__inbox *box);
+void cw__inbox_clear(cw__inbox *box);
+
+/* What a mailbox knows of a socket. take is called without locks, by the thread that drains. */
+typedef struct cw__subscriber cw__subscriber;
+struct cw__subscriber {
+    cw__subscriber *next;
+    bool is_listed; /* under the mailbox's lock */
+    cw_event *(*take)(cw__subscriber *subscriber);
+    void (*hold)(cw__subscriber *subscriber); /* one reference while it is listed */
+    void (*drop)(cw__subscriber *subscriber);
+};
+
+/* References beside the owner's, which is given back by cw_mailbox_release. */
+void cw__mailbox_retain(cw_mailbox *m);
+void cw__mailbox_release(cw_mailbox *m);
+/* Says that a subscriber has events. Any thread; the caller may hold the socket's lock. */
+void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber);
+
+#endif

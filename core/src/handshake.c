@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/* Handshake: control settings become libcurl options, the request gets its headers, the reply its verdict
+ * (RFC 6455 section 4.1). libcurl connects and exchanges the two; it checks neither Sec-WebSocket-Accept nor
+ * that Upgrade, Connection, extension and subprotocol are what was asked for (8.14.1 and 8.22 alike), so all
+ * of that is here. Called by connect.c, under the socket's lock; knows nothing of frames. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "libcurl.h"
+
+enum {
+    KEY_CHARS = 24,
+    ACCEPT_CHARS = 28,
+    REPLY_LIMIT_BYTES = 128 * 1024 /* of kept header lines; libcurl itself gives up at 300 KB */
+};
+
+struct cw__handshake {
+    CURL *easy;
+    struct curl_slist *headers;
+    char *protocols; /* as offered: "a, b", or empty */
+    char *protocol;  /* chosen, or NULL */
+    char *reply;     /* header lines of the latest reply, each "Name: value\r\n" */
+    size_t reply_bytes;
+    bool is_reply_cut; /* it was longer than REPLY_LIMIT_BYTES, or there was no memory */
+    bool is_complete;  /* the empty line came: a reply cut off inside its headers is CURLE_OK with 101 too */
+    bool is_http_1_1;
+    char key[KEY_CHARS + 1];
+    char text[CURL_ERROR_SIZE];
+};
+
+/* ---- Checking what the caller gives ---- */
+
+static bool is_token(const char *text, size_t len_bytes)
+{
+    for (size_t i = 0; i < len_bytes; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c <= ' ' || c >= 0x7f || strchr("()<>@,;:\\\"/[]?={}", c))
+            return false;
+    }
+    return len_bytes > 0;
+}
+
+/* Gives the next item of "a, b" and its length, without blanks around it; NULL at the end. */
+static const char *next_item(const char **list, size_t *len_bytes)
+{
+    const char *item = *list + strspn(*list, " \t,");
+    size_t len = strcspn(item, ",");
+
+    if (*item == '\0')
+        return NULL;
+    *list = item + len;
+    while (len > 0 && (item[len - 1] == ' ' || item[len - 1] == '\t'))
+        len--;
+    *len_bytes = len;
+    return item;
+}
+
+static bool list_has(const char *list, const char *wanted, size_t wanted_bytes, bool any_case)
+{
+    const char *item;
+    size_t len;
+
+    while ((item = next_item(&list, &len)))
+        if (len == wanted_bytes &&
+            (any_case ? strncasecmp(item, wanted, len) == 0 : memcmp(item, wanted, len) == 0))
+            return true;
+    return false;
+}
+
+bool cw__handshake_check_protocols(const char *list)
+{
+    const char *item;
+    size_t len;
+
+    while ((item = next_item(&list, &len)))
+        if (!is_token(item, len) || list_has(list, item, len, false))
+            return false;
+    return true;
+}
+
+cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const char *value, size_t value_bytes)
+{
+    /* The handshake makes these itself, or they would turn the request into another kind of request. */
+    static const char *const ours[] = {"Upgrade", "Connection", "Content-Length", "Transfer-Encoding",
+                                       "Expect",  "TE",         "Trailer"};
+
+    if (!is_token(name, name_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "a header's name is letters, digits and !#$%%&'*+-.^_`|~ only");
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (strlen(ours[i]) == name_bytes && strncasecmp(name, ours[i], name_bytes) == 0)
+            return cw__fail(CW_INVALID_ARGUMENT, "the header %s is made by curlwire and cannot be set", ours[i]);
+    if (name_bytes == 22 && strncasecmp(name, "Sec-WebSocket-Protocol", 22) == 0)
+        return cw__fail(CW_INVALID_ARGUMENT, "offer subprotocols by the control supported_protocols");
+    if (name_bytes >= 14 && strncasecmp(name, "Sec-WebSocket-", 14) == 0)
+        return cw__fail(CW_INVALID_ARGUMENT, "Sec-WebSocket-* headers are made by curlwire and cannot be set");
+    for (size_t i = 0; i < value_bytes; i++)
+        if (value[i] == '\r' || value[i] == '\n' || value[i] == '\0')
+            return cw__fail(CW_INVALID_ARGUMENT, "a header's value must not contain CR, LF or NUL");
+    return CW_OK;
+}
+
+cw_status cw__handshake_check_uri(const char *uri)
+{
+    char *scheme = NULL;
+    CURLU *parts = curl_url();
+    CURLUcode code;
+    cw_status status = CW_OK;
+
+    if (!parts)
+        return cw__fail(CW_NO_MEMORY, "no memory for a URI");
+    code = curl_url_set(parts, CURLUPART_URL, uri, CURLU_NON_SUPPORT_SCHEME);
+    if (code == CURLUE_OUT_OF_MEMORY)
+        status = cw__fail(CW_NO_MEMORY, "no memory for a URI");
+    else if (code != CURLUE_OK || curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
+        status = cw__fail(CW_INVALID_ARGUMENT, "not a URI (%s); it should look like wss://host/path",
+                          curl_url_strerror(code == CURLUE_OK ? CURLUE_NO_SCHEME : code));
+    else if (strcasecmp(scheme, "ws") != 0 && strcasecmp(scheme, "wss") != 0)
+        status = cw__fail(CW_INVALID_ARGUMENT, "the URI's scheme must be ws or wss, not %.40s", scheme);
+    else if (strchr(uri, '#')) /* curl_url_get gives none for an empty one, which section 3 forbids too */
+        status = cw__fail(CW_INVALID_ARGUMENT, "a ws URI has no fragment (RFC 6455 section 3): remove #... or "
+                                               "write %%23");
+    curl_free(scheme);
+    curl_url_cleanup(parts);
+    return status;
+}
+
+/* ---- Reading the reply ---- */
+
+/* Keeps the header lines of the latest reply: each status line begins anew, so that those of a 100 or 103, or
+ * of a proxy, are gone when the final ones come. Folded lines arrive as libcurl unfolds them. */
+static size_t on_header(char *line, size_t size, size_t count, void *user)
+{
+    cw__handshake *h = user;
+    size_t bytes = size * count;
+    char *grown;
+
+    if (bytes >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+        h->reply_bytes = 0;
+        h->is_complete = h->is_reply_cut = false;
+        h->is_http_1_1 = bytes >= 8 && memcmp(line, "HTTP/1.1", 8) == 0;
+        return bytes;
+    }
+    if (bytes == 0 || line[0] == '\r' || line[0] == '\n') {
+        h->is_complete = true;
+        return bytes;
+    }
+    if (h->reply_bytes + bytes > REPLY_LIMIT_BYTES ||
+        !(grown = cw__realloc(h->reply, h->reply_bytes + bytes + 1))) {
+        h->is_reply_cut = true;
+        return bytes;
+    }
+    h->reply = grown;
+    memcpy(h->reply + h->reply_bytes, line, bytes);
+    h->reply_bytes += bytes;
+    h->reply[h->reply_bytes] = '\0';
+    return bytes;
+}
+
+/* Gives the value of the n-th header of that name, without blanks around it; NULL if there are fewer. */
+static const char *reply_value(const cw__handshake *h, const char *name, int n, size_t *len_bytes)
+{
+    size_t name_bytes = strlen(name);
+    const char *line = h->reply_bytes ? h->reply : "";
+
+    for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        const char *value;
+        size_t len;
+        if (strncasecmp(line, name, name_bytes) != 0 || line[name_bytes] != ':' || n-- > 0)
+            continue;
+        value = line + name_bytes + 1;
+        value += strspn(value, " \t");
+        len = strcspn(value, "\r\n");
+        while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+            len--;
+        *len_bytes = len;
+        return value;
+    }
+    return NULL;
+}
+
+/* NULL, or what is wrong with a header that must be there once with that value. */
+static bool has_once(const cw__handshake *h, const char *name, const char *wanted, bool any_case)
+{
+    size_t len, more;
+    const char *value = reply_value(h, name, 0, &len);
+
+    return value && !reply_value(h, name, 1, &more) && len == strlen(wanted) &&
+           (any_case ? strncasecmp(value, wanted, len) == 0 : memcmp(value, wanted, len) == 0);
+}
+
+/* Connection may be given several times and hold several tokens. */
+static bool connection_has_upgrade(const cw__handshake *h)
+{
+    size_t len;
+    const char *value;
+
+    for (int n = 0; (value = reply_value(h, "Connection", n, &len)); n++) {
+        char list[256];
+        (void)snprintf(list, sizeof list, "%.*s", (int)(len < sizeof list ? len : sizeof list - 1), value);
+        if (list_has(list, "upgrade", 7, true))
+            return true;
+    }
+    return false;
+}
+
+static void expected_accept(const char *key, char accept[ACCEPT_CHARS + 1])
+{
+    char text[KEY_CHARS + 37];
+    uint8_t digest[20];
+    int len = snprintf(text, sizeof text, "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
+
+    cw__sha1(text, (size_t)len, digest);
+    cw__base64(digest, sizeof digest, accept);
+}
+
+/* NULL for a reply that RFC 6455 section 4.1 accepts, or what is wrong with it. */
+static const char *reply_fault(cw__handshake *h)
+{
+    char accept[ACCEPT_CHARS + 1];
+    size_t len, more;
+    const char *value;
+
+    if (!h->is_complete)
+        return "the server ended its reply in the middle";
+    if (h->is_reply_cut)
+        return "the reply's headers are too large";
+    if (!h->is_http_1_1)
+        return "the reply is not HTTP/1.1";
+    if (!has_once(h, "Upgrade", "websocket", true))
+        return "its Upgrade header is missing or is not \"websocket\"";
+    if (!connection_has_upgrade(h))
+        return "its Connection header is missing or lacks \"Upgrade\"";
+    expected_accept(h->key, accept);
+    if (!has_once(h, "Sec-WebSocket-Accept", accept, false))
+        return "its Sec-WebSocket-Accept is missing or does not answer our key";
+    value = reply_value(h, "Sec-WebSocket-Extensions", 0, &len);
+    if (value && (len > 0 || reply_value(h, "Sec-WebSocket-Extensions", 1, &more)))
+        return "it names an extension and none was asked for";
+    value = reply_value(h, "Sec-WebSocket-Protocol", 0, &len);
+    if (!value)
+        return NULL;
+    if (reply_value(h, "Sec-WebSocket-Protocol", 1, &more) || !list_has(h->protocols, value, len, false))
+        return "it names a subprotocol that was not offered";
+    h->protocol = cw__strndup(value, len);
+    return h->protocol ? NULL : "there is no memory for its subprotocol";
+}
+
+static void refused(int http_status, cw__error *error)
+{
+    const char *hint = "";
+
+    if (http_status >= 300 && http_status < 400)
+        hint = ": it redirects; connect to the address in its Location header";
+    else if (http_status == 401 || http_status == 403)
+        hint = ": it wants credentials or does not accept these";
+    else if (http_status == 404)
+        hint = ": there is no such path";
+    else if (http_status == 200 || http_status == 426)
+        hint = ": there is an HTTP server, but no WebSocket at this path";
+    cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
+                  "the server refused the WebSocket with HTTP status %d%s", http_status, hint);
+    error->http_status = http_status;
+}
+
+bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
+{
+    long http_status = 0, verify_result = 0, os_errno = 0;
+    const char *fault;
+
+    (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &http_status);
+    (void)curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
+    (void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_errno);
+    if ((code == CURLE_OK || code == CURLE_HTTP_RETURNED_ERROR) && http_status >= 200) {
+        refused((int)http_status, error);
+    } else if (code != CURLE_OK) {
+        cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_curl((int)code, verify_result, (int)os_errno),
+                      "%s", h->text[0] ? h->text : curl_easy_strerror(code));
+        error->os_errno = (int)os_errno;
+    } else if (http_status != 101) {
+        /* libcurl calls it a success when the server ends the connection without a word (8.14.1, 8.22). */
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                      "the server ended the connection instead of answering the handshake");
+    } else if ((fault = reply_fault(h))) {
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                      "the server's handshake reply is invalid: %s", fault);
+        error->http_status = (int)http_status;
+    } else {
+        return true;
+    }
+    error->curl_code = (int)code;
+    return false;
+}
+
+const char *cw__handshake_protocol(const cw__handshake *h) { return h->protocol; }
+const char *cw__handshake_reply(const cw__handshake *h) { return h->reply_bytes ? h->reply : ""; }
+
+/* ---- Making the request ---- */
+
+static bool add_line(cw__handshake *h, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(h->headers, line);
+
+    if (longer)
+        h->headers = longer;
+    return longer != NULL;
+}
+
+static bool add_header(cw__handshake *h, const char *name, const char *value)
+{
+    size_t bytes = strlen(name) + strlen(value) + 3;
+    char *line = cw__malloc(bytes);
+    bool is_added;
+
+    if (!line)
+        return false;
+    (void)snprintf(line, bytes, "%s: %s", name, value);
+    is_added = add_line(h, line);
+    cw__free(line);
+    return is_added;
+}
+
+/* A line that is a name and a colon takes libcurl's own header of that name away. */
+static bool add_callers(cw__handshake *h, const char *lines)
+{
+    while (*lines) {
+        size_t len = strcspn(lines, "\n");
+        char *line = cw__strndup(lines, len);
+        bool is_added = line && add_line(h, line);
+        cw__free(line);
+        if (!is_added)
+            return false;
+        lines += len + (lines[len] == '\n');
+    }
+    return true;
+}
+
+static bool add_headers(cw__handshake *h, const cw__handshake_settings *settings)
+{
+    uint8_t nonce[16];
+
+    if (!cw__random(nonce, sizeof nonce))
+        return false;
+    cw__base64(nonce, sizeof nonce, h->key);
+    if (!add_header(h, "Sec-WebSocket-Key", h->key))
+        return false;
+    if (*h->protocols && !add_header(h, "Sec-WebSocket-Protocol", h->protocols))
+        return false;
+    return add_callers(h, settings->headers);
+}
+
+static size_t drop_body(char *data, size_t size, size_t count, void *user)
+{
+    (void)data, (void)user;
+    return size * count;
+}
+
+/* Every result is checked: an option that an older or smaller libcurl lacks must not go unnoticed. */
+static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *settings)
+{
+    CURL *easy = h->easy;
+    CURLcode code = CURLE_OK;
+
+#define SET(option, value)                                                                                   \
+    if (code == CURLE_OK)                                                                                    \
+    code = curl_easy_setopt(easy, option, value)
+    SET(CURLOPT_URL, settings->uri);
+    SET(CURLOPT_PROTOCOLS_STR, "ws,wss");
+    SET(CURLOPT_CONNECT_ONLY, 2L); /* 2: with the upgrade */
+    SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
+    SET(CURLOPT_NOSIGNAL, 1L); /* without it each send makes extra system calls for SIGPIPE */
+    SET(CURLOPT_HTTPPROXYTUNNEL, 1L); /* before 8.21 a plain ws would go to the proxy as GET ws://... */
+    SET(CURLOPT_HTTPHEADER, h->headers);
+    SET(CURLOPT_USERAGENT, "curlwire/" CW_VERSION);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, (void *)h);
+    SET(CURLOPT_WRITEFUNCTION, drop_body);
+    SET(CURLOPT_ERRORBUFFER, h->text);
+    SET(CURLOPT_TCP_NODELAY, settings->no_delay ? 1L : 0L);
+    SET(CURLOPT_SSL_VERIFYPEER, settings->verify ? 1L : 0L);
+    SET(CURLOPT_SSL_VERIFYHOST, settings->verify ? 2L : 0L);
+    /* A look-up that is still going on when a connect is given up is left to its thread instead of waited for
+     * (8.14.1: lib/asyn-thrdd.c), or it would hold up the service thread and every socket with it. */
+    SET(CURLOPT_QUICK_EXIT, 1L);
+    /* The deadline itself is the socket's timer; this one makes libcurl share the time out among addresses,
+     * and 0 would mean its own 300 seconds. */
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->timeout_ms > 0 ? settings->timeout_ms : INT32_MAX));
+    if (*settings->ca_file) {
+        SET(CURLOPT_CAINFO, settings->ca_file);
+        SET(CURLOPT_CAPATH, NULL); /* in place of the system's, not besides */
+    }
+#undef SET
+    return code;
+}
+
+cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
+{
+    cw__handshake *h = cw__calloc(1, sizeof *h);
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+
+    if (h) {
+        h->easy = curl_easy_init();
+        h->protocols = cw__strndup(settings->protocols, strlen(settings->protocols));
+        if (h->easy && h->protocols && add_headers(h, settings))
+            code = set_options(h, settings);
+    }
+    if (code == CURLE_OK)
+        return h;
+    if (code == CURLE_OUT_OF_MEMORY)
+        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
+    else
+        (void)cw__fail(CW_UNSUPPORTED, "the loaded libcurl refuses an option: %s", curl_easy_strerror(code));
+    cw__handshake_destroy(h);
+    return NULL;
+}
+
+void cw__handshake_destroy(cw__handshake *h)
+{
+    if (!h)
+        return;
+    curl_easy_cleanup(h->easy);
+    curl_slist_free_all(h->headers);
+    cw__free(h->protocols);
+    cw__free(h->protocol);
+    cw__free(h->reply);
+    cw__free(h);
+}
+
+CURL *cw__handshake_easy(cw__handshake *h) { return h->easy; }
+
+CURL *cw__handshake_release_easy(cw__handshake *h)
+{
+    CURL *easy = h->easy;
+
+    (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, NULL);
+    h->easy = NULL;
+    return easy;
+}

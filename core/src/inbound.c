@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/* Inbound: from the codec through the message rules to whoever takes messages. Either the service reads, into
+ * the inbox and up to its high-water mark, or the threads that call receive and read do it themselves, polling
+ * while they wait, so that request and response need no other thread. The service steps aside at the first
+ * such call and looks every few milliseconds whether they have left.
+ *
+ * Safety: under the socket's lock, given up only in cw__socket_poll_locked and cw__socket_wait_locked. */
+#include <poll.h>
+#include <string.h>
+
+#include "socket.h"
+
+enum {
+    SCRATCH_BYTES = 16 * 1024,  /* on the stack; larger frames are read into their message */
+    SHARE_BYTES = 1024 * 1024,  /* that the service reads of one socket before it looks at the others */
+    STREAM_ROOM_BYTES = 16 * 1024,
+    LINGER_MS = 10
+};
+
+static cw_event *event_of_part(const cw__message_output *out, size_t room_bytes)
+{
+    cw_event *e = cw__event_create(CW_EVENT_MESSAGE, room_bytes > out->len_bytes ? room_bytes : out->len_bytes);
+
+    if (!e)
+        return NULL;
+    if (out->len_bytes)
+        memcpy(e->data, out->data, out->len_bytes);
+    e->len_bytes = out->len_bytes;
+    e->kind = (uint8_t)out->kind;
+    e->is_complete = out->is_complete;
+    return e;
+}
+
+static void no_memory(cw_socket *s)
+{
+    cw__error_set(&s->fault, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a message");
+    cw__closing_ended_locked(s, "no memory for a message");
+}
+
+static void push(cw_socket *s, cw_event *e)
+{
+    cw__inbox_push(&s->in.inbox, e);
+    cw__socket_post_locked(s, CW_EVENT_MESSAGE);
+}
+
+/* A part of a message in the stream class or in partial mode: bytes for the reader, or an event. */
+static void take_part(cw_socket *s, const cw__message_output *out, uint8_t *direct, size_t *direct_bytes)
+{
+    cw__inbox *box = &s->in.inbox;
+    cw_event *e;
+
+    if (s->is_closed_locally || (s->socket_class == CW_STREAM_SOCKET && out->len_bytes == 0))
+        return;
+    if (direct && out->data == direct) {
+        *direct_bytes = out->len_bytes;
+        return;
+    }
+    if (s->socket_class == CW_STREAM_SOCKET && box->last &&
+        box->last->room_bytes - box->last->len_bytes >= out->len_bytes) {
+        memcpy(box->last->data + box->last->len_bytes, out->data, out->len_bytes);
+        box->last->len_bytes += out->len_bytes;
+        box->bytes += out->len_bytes;
+        if (box->bytes >= box->high_bytes)
+            box->is_full = true;
+        return;
+    }
+    e = event_of_part(out, s->socket_class == CW_STREAM_SOCKET ? STREAM_ROOM_BYTES : 0);
+    if (e)
+        push(s, e);
+    else
+        no_memory(s);
+}
+
+static void take_piece(cw_socket *s, const cw__piece *piece, uint8_t *direct, size_t *direct_bytes)
+{
+    cw__message_output out;
+
+    switch (cw__message_feed(&s->in.message, piece, &out)) {
+    case CW__MESSAGE_NONE:
+        break;
+    case CW__MESSAGE_WHOLE:
+        if (s->is_closed_locally)
+            cw_event_free(out.event);
+        else
+            push(s, out.event);
+        break;
+    case CW__MESSAGE_PART:
+        take_part(s, &out, direct, direct_bytes);
+        break;
+    case CW__MESSAGE_PING:
+        if (s->close.state == CW__CLOSE_NONE &&
+            !cw__outbound_control_locked(s, CW__OP_PONG, out.data, out.len_bytes, false))
+            no_memory(s);
+        break;
+    case CW__MESSAGE_PONG:
+        cw__pings_answered_locked(s, out.data, out.len_bytes);
+        break;
+    case CW__MESSAGE_CLOSE:
+        cw__closing_received_locked(s, out.data, out.len_bytes);
+        break;
+    case CW__MESSAGE_VIOLATION:
+        cw__closing_violated_locked(s, &out.violation);
+        break;
+    case CW__MESSAGE_NO_MEMORY:
+        no_memory(s);
+        break;
+    }
+}
+
+static bool is_reading_messages(const cw_socket *s)
+{
+    return s->codec && (s->close.state == CW__CLOSE_NONE || s->close.state == CW__CLOSE_SENT);
+}
+
+/* Reads one run of bytes and does what it asks for. OK: something was read; all else is dealt with already,
+ * AGAIN but for the waiting. */
+static cw__io step(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *direct_bytes, size_t *read_bytes)
+{
+    uint8_t scratch[SCRATCH_BYTES];
+    size_t room = 0;
+    uint8_t *to = cw__message_space(&s->in.message, &room);
+    cw__piece piece;
+    cw__io io;
+
+    if (!to) {
+        to = direct ? direct : scratch;
+        room = direct ? direct_size : sizeof scratch;
+    }
+    io = s->codec->calls->receive(s->codec, to, room, &piece);
+    switch (io) {
+    case CW__IO_OK:
+        s->in.is_heard = true;
+        *read_bytes = piece.len_bytes;
+        take_piece(s, &piece, direct, direct_bytes);
+        break;
+    case CW__IO_AGAIN:
+        s->in.is_drained = true;
+        break;
+    case CW__IO_END:
+        cw__closing_ended_locked(s, "the server ended the connection without a close frame");
+        break;
+    case CW__IO_FAULT:
+        cw__closing_ended_locked(s, s->fault.message);
+        break;
+    case CW__IO_VIOLATION:
+        cw__closing_violated_locked(s, &s->codec->violation);
+        break;
+    }
+    return io;
+}
+
+/* After the close frames nothing has a meaning any more; TCP's end is waited for. */
+static void discard(cw_socket *s)
+{
+    cw__io io = s->codec->calls->discard(s->codec);
+
+    s->in.is_drained = true;
+    if (io != CW__IO_AGAIN)
+        cw__closing_ended_locked(s, "closed");
+}
+
+void cw__inbound_serve_locked(cw_socket *s)
+{
+    size_t share = 0;
+
+    while (is_reading_messages(s) && !s->in.is_drained && !s->in.inbox.is_full && share < SHARE_BYTES) {
+        size_t read_bytes = 0;
+        if (step(s, NULL, 0, NULL, &read_bytes) != CW__IO_OK)
+            break;
+        share += read_bytes + 64; /* so that empty frames use the share up too */
+    }
+    if (s->codec && !is_reading_messages(s) && s->close.state != CW__CLOSE_ENDED && !s->in.is_drained)
+        discard(s);
+}
+
+/* ---- Who reads ---- */
+
+void cw__inbound_take_over_locked(cw_socket *s)
+{
+    s->in.turns++;
+    if (s->in.reader == CW__READER_CALLER)
+        return;
+    s->in.reader = CW__READER_CALLER;
+    s->in.reclaim_due_ms = cw__now_ms() + LINGER_MS;
+    s->in.turns_seen = s->in.turns;
+    s->in.reclaim_is_off = false;
+    cw__socket_watch_locked(s);
+    cw__socket_attend_locked(s);
+}
+
+void cw__inbound_give_back_locked(cw_socket *s)
+{
+    if (s->in.reader == CW__READER_SERVICE)
+        return;
+    s->in.reader = CW__READER_SERVICE;
+    s->in.reclaim_due_ms = INT64_MAX;
+    cw__socket_watch_locked(s);
+    cw__socket_attend_locked(s); /* there may be bytes inside libcurl that no descriptor shows */
+}
+
+void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
+{
+    if (s->in.reader != CW__READER_CALLER || now_ms < s->in.reclaim_due_ms)
+        return;
+    if (s->in.receiver) { /* inside, for who knows how long: it tells when it leaves */
+        s->in.reclaim_due_ms = INT64_MAX;
+        s->in.reclaim_is_off = true;
+    } else if (s->in.turns != s->in.turns_seen) {
+        s->in.turns_seen = s->in.turns;
+        s->in.reclaim_due_ms = now_ms + LINGER_MS;
+    } else {
+        s->in.reader = CW__READER_SERVICE;
+        s->in.reclaim_due_ms = INT64_MAX;
+    }
+}
+
+/* Polls for the connection's next bytes in the calling thread. */
+static cw_status poll_locked(cw_socket *s, cw__wait *wait)
+{
+    cw_status status = cw__socket_poll_locked(s, POLLIN, &s->in.receiver, wait);
+
+    s->in.is_drained = false;
+    if (s->in.reclaim_is_off) {
+        s->in.reclaim_is_off = false;
+        s->in.reclaim_due_ms = cw__now_ms() + LINGER_MS;
+        cw__socket_attend_locked(s);
+    }
+    return status;
+}
+
+/* ---- Taking ---- */
+
+cw_event *cw__inbound_pop_locked(cw_socket *s)
+{
+    bool was_full = s->in.inbox.is_full;
+    cw_event *e = cw__inbox_pop(&s->in.inbox);
+
+    if (was_full && !s->in.inbox.is_full && s->in.reader == CW__READER_SERVICE)
+        cw__socket_attend_locked(s); /* which also reads what waits inside libcurl */
+    return e;
+}
+
+static cw_event *give(cw_socket *s, cw_event *e)
+{
+    cw_socket_retain(s);
+    e->socket = s;
+    return e;
+}
+
+/* Whether this thread may read the connection itself: nobody else is at it. */
+static bool may_read(const cw_socket *s)
+{
+    return s->codec && s->close.state == CW__CLOSE_NONE && !s->in.receiver;
+}
+
+/* The next message, from the inbox or, without waiting, from the connection. */
+static cw_event *next_now_locked(cw_socket *s)
+{
+    cw_event *e = cw__inbound_pop_locked(s);
+
+    if (e || !may_read(s))
+        return e;
+    cw__inbound_take_over_locked(s);
+    while (!s->in.is_drained && may_read(s) && !s->in.inbox.first) {
+        size_t read_bytes;
+        (void)step(s, NULL, 0, NULL, &read_bytes);
+    }
+    if (s->out.first)
+        cw__outbound_flush_locked(s); /* pongs */
+    return cw__inbox_pop(&s->in.inbox);
+}
+
+static bool takes_messages(const cw_socket *s)
+{
+    return s->socket_class == CW_MESSAGE_SOCKET && (s->event_mask & CW_EVENT_MESSAGE) == 0 &&
+           !s->is_closed_locally;
+}
+
+cw_status cw_socket_try_receive(cw_socket *s, cw_event **out)
+{
+    cw_event *e = NULL;
+
+    if (s->generation != cw__generation() || !cw__mutex_trylock(&s->lock))
+        return CW_WOULD_BLOCK;
+    if (takes_messages(s))
+        e = next_now_locked(s);
+    if (e)
+        *out = give(s, e);
+    cw__mutex_unlock(&s->lock);
+    return e ? CW_OK : CW_WOULD_BLOCK;
+}
+
+/* Fails with what a receive in this state deserves, or CW_OK. */
+static cw_status check_locked(cw_socket *s, cw_class wanted)
+{
+    cw_state state = cw__socket_state(s);
+
+    if (s->socket_class != wanted)
+        return cw__fail(CW_INVALID_STATE, wanted == CW_STREAM_SOCKET
+                                              ? "a message socket is not read as a stream: receive messages"
+                                              : "a stream socket has no messages: read its input stream");
+    if (s->event_mask & CW_EVENT_MESSAGE)
+        return cw__fail(CW_INVALID_STATE, "messages of this socket go to its handler");
+    if (state == CW_STATE_NEW || state == CW_STATE_CONNECTING)
+        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW ? "connect first" : "still connecting");
+    return CW_OK;
+}
+
+static cw_status describe_end(cw_status status, const char *what)
+{
+    if (status == CW_TIMED_OUT)
+        return cw__fail(CW_TIMED_OUT, "nothing to %s came in time", what);
+    if (status == CW_INTERRUPTED)
+        return cw__fail(CW_INTERRUPTED, "interrupted while waiting to %s", what);
+    return status;
+}
+
+/* Waits until it is worth looking again: by polling, or, where another thread polls, for what that brings. */
+static cw_status wait_locked(cw_socket *s, cw__wait *wait)
+{
+    if (!may_read(s))
+        return cw__socket_wait_locked(s, wait);
+    cw__inbound_take_over_locked(s);
+    return s->in.is_drained ? poll_locked(s, wait) : CW_OK;
+}
+
+cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
+{
+    cw_status status = cw__socket_check(s);
+    cw_event *e = NULL;
+    cw__wait wait;
+
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
+    while ((status = check_locked(s, CW_MESSAGE_SOCKET)) == CW_OK) {
+        if (takes_messages(s) && (e = next_now_locked(s)))
+            break;
+        if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING) {
+            status = cw__closing_fail_locked(s);
+            break;
+        }
+        status = describe_end(wait_locked(s, &wait), "receive");
+        if (status != CW_OK)
+            break;
+    }
+    if (e)
+        *out = give(s, e);
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+/* ---- The stream ---- */
+
+/* Takes bytes from the inbox's first event; what is left of it stays first. */
+static size_t read_inbox(cw_socket *s, void *buffer, size_t size_bytes)
+{
+    cw_event *e = s->in.inbox.first;
+    size_t offset, len;
+
+    if (!e)
+        return 0;
+    offset = e->stream_offset;
+    len = e->len_bytes - offset;
+    if (len > size_bytes) {
+        memcpy(buffer, e->data + offset, size_bytes);
+        e->stream_offset += size_bytes;
+        return size_bytes;
+    }
+    memcpy(buffer, e->data + offset, len);
+    cw_event_free(cw__inbound_pop_locked(s));
+    return len;
+}
+
+static size_t read_now_locked(cw_socket *s, void *buffer, size_t size_bytes)
+{
+    size_t len = read_inbox(s, buffer, size_bytes);
+
+    if (len > 0 || !may_read(s))
+        return len;
+    cw__inbound_take_over_locked(s);
+    while (len == 0 && !s->in.is_drained && may_read(s)) {
+        size_t read_bytes;
+        (void)step(s, buffer, size_bytes, &len, &read_bytes);
+    }
+    if (s->out.first)
+        cw__outbound_flush_locked(s);
+    return len;
+}
+
+cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms, size_t *len_bytes)
+{
+    cw_status status = cw__socket_check(s);
+    cw__wait wait;
+
+    *len_bytes = 0;
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
+    while ((status = check_locked(s, CW_STREAM_SOCKET)) == CW_OK && size_bytes > 0) {
+        if (!s->is_closed_locally && (*len_bytes = read_now_locked(s, buffer, size_bytes)) > 0)
+            break;
+        if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING) {
+            if (!s->is_closed_locally && s->close.result.code == 1006)
+                status = cw__closing_fail_locked(s);
+            break;
+        }
+        status = describe_end(wait_locked(s, &wait), "read");
+        if (status != CW_OK)
+            break;
+    }
+    cw__mutex_unlock(&s->lock);
+    return status;
+}

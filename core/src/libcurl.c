@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* The loaded libcurl: whether it will do, and its one-time start. Called before each connect. */
+#include <stdio.h>
+#include <string.h>
+
+#include "libcurl.h"
+
+/* 8.14.0 is the first with CURLWS_NOAUTOPONG. */
+enum { FLOOR_VERSION = 0x080e00 };
+
+const char *cw_version(void) { return CW_VERSION; }
+const char *cw_libcurl_version(void) { return curl_version_info(CURLVERSION_NOW)->version; }
+
+static bool speaks(const curl_version_info_data *info, const char *scheme)
+{
+    for (const char *const *protocol = info->protocols; *protocol; protocol++)
+        if (strcmp(*protocol, scheme) == 0)
+            return true;
+    return false;
+}
+
+cw_status cw_check_libcurl(void)
+{
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+
+    if (info->version_num < FLOOR_VERSION)
+        return cw__fail(CW_UNSUPPORTED,
+                        "the loaded libcurl is %s; curlwire needs 8.14.0 or later (Debian 12: from backports; "
+                        "or set LD_LIBRARY_PATH to a newer one)",
+                        info->version);
+    if (!speaks(info, "ws") || !speaks(info, "wss"))
+        return cw__fail(CW_UNSUPPORTED,
+                        "the loaded libcurl %s was built without ws and wss; install one that has them "
+                        "(configure --enable-websockets, with TLS)",
+                        info->version);
+    return CW_OK;
+}
+
+static CURLcode init_result;
+
+static void init_once(void) { init_result = curl_global_init(CURL_GLOBAL_DEFAULT); }
+
+cw_status cw__libcurl_init(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    cw_status status = cw_check_libcurl();
+
+    if (status != CW_OK)
+        return status;
+    (void)pthread_once(&once, init_once);
+    if (init_result != CURLE_OK)
+        return cw__fail(CW_UNSUPPORTED, "libcurl cannot start: %s", curl_easy_strerror(init_result));
+    return CW_OK;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* The rooms that speak to libcurl: the library itself, the opening handshake, the frame codecs. */
+#ifndef CW_LIBCURL_H
+#define CW_LIBCURL_H
+
+#include <curl/curl.h>
+
+#include "codec.h"
+#include "internal.h"
+
+/* ---- From libcurl.c ------------------------------------------------------------------------------------ */
+
+/* Initialises libcurl once for the process. The status of cw_check_libcurl. */
+cw_status cw__libcurl_init(void);
+
+/* ---- From handshake.c: control settings to options, the request, the verdict on the reply --------------- */
+
+/* What a handshake needs to know of its socket's settings. All of it is copied or used up by prepare. */
+typedef struct cw__handshake_settings {
+    const char *uri;
+    const char *protocols; /* "a, b", or empty */
+    const char *ca_file;   /* or empty */
+    const char *headers; /* lines "Name: value\n", or empty */
+    bool verify;
+    bool no_delay;
+    int64_t timeout_ms; /* -1 = none */
+} cw__handshake_settings;
+
+typedef struct cw__handshake cw__handshake;
+
+/* Checks a URI: ws or wss, a host, no fragment. CW_OK or a failure of the calling thread. */
+cw_status cw__handshake_check_uri(const char *uri);
+/* Checks the name and value of a request header. CW_OK or a failure of the calling thread. */
+cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const char *value, size_t value_bytes);
+/* Whether a list "a, b" consists of tokens, each once (RFC 6455 section 4.1). */
+bool cw__handshake_check_protocols(const char *list);
+
+/* Makes an easy handle that will connect; NULL with the calling thread's error. */
+cw__handshake *cw__handshake_create(const cw__handshake_settings *settings);
+void cw__handshake_destroy(cw__handshake *h);
+CURL *cw__handshake_easy(cw__handshake *h);
+/* The verdict, once libcurl is done: fills error and returns false, or true for an open connection. */
+bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error);
+/* Hands the easy handle over to the caller, cleared of all that points into h. Call before destroy. */
+CURL *cw__handshake_release_easy(cw__handshake *h);
+/* The subprotocol that the server chose, or NULL; and the reply's header lines: both h's. */
+const char *cw__handshake_protocol(const cw__handshake *h);
+const char *cw__handshake_reply(const cw__handshake *h);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Mailbox: events on their way to a runtime. An inbox holds the messages of one socket between two water
+ * marks; a mailbox lists the sockets that have something, behind one descriptor, one wake-up per batch.
+ * Called by the socket and by runtimes; knows nothing of the protocol.
+ *
+ * Safety: an inbox is under its socket's lock. A mailbox has its own, taken after a socket's, never before:
+ * what a subscriber has is asked for with no lock held. */
+#include <errno.h>
+#include <poll.h>
+
+#include "connection.h"
+
+void cw__inbox_push(cw__inbox *box, cw_event *e)
+{
+    e->next = NULL;
+    if (box->last)
+        box->last->next = e;
+    else
+        box->first = e;
+    box->last = e;
+    box->bytes += sizeof *e + e->len_bytes;
+    if (box->bytes >= box->high_bytes)
+        box->is_full = true;
+}
+
+cw_event *cw__inbox_pop(cw__inbox *box)
+{
+    cw_event *e = box->first;
+
+    if (!e)
+        return NULL;
+    box->first = e->next;
+    if (!box->first)
+        box->last = NULL;
+    box->bytes -= sizeof *e + e->len_bytes;
+    if (box->bytes <= box->high_bytes / 2)
+        box->is_full = false;
+    return e;
+}
+
+void cw__inbox_clear(cw__inbox *box)
+{
+    cw_event *e;
+
+    while ((e = cw__inbox_pop(box)))
+        cw_event_free(e);
+}
+
+struct cw_mailbox {
+    cw__atomic_int references;
+    cw__mutex lock;
+    cw__wake wake; /* set while something is listed, or a wake is asked for */
+    cw__subscriber *first, *last;
+    bool is_woken;
+    bool is_dead; /* its owner has released it */
+};
+
+cw_status cw_mailbox_create(cw_mailbox **out)
+{
+    cw_mailbox *m = cw__calloc(1, sizeof *m);
+
+    if (!m)
+        return cw__fail(CW_NO_MEMORY, "no memory for a mailbox");
+    if (!cw__wake_init(&m->wake)) {
+        cw_status status = cw__fail(CW_SYSTEM_ERROR, "no descriptor for a mailbox: raise the limit (ulimit -n)");
+        cw__free(m);
+        return status;
+    }
+    cw__mutex_init(&m->lock);
+    atomic_init(&m->references, 1);
+    *out = m;
+    return CW_OK;
+}
+
+void cw__mailbox_retain(cw_mailbox *m) { (void)atomic_fetch_add(&m->references, 1); }
+
+void cw__mailbox_release(cw_mailbox *m)
+{
+    if (atomic_fetch_sub(&m->references, 1) != 1)
+        return;
+    cw__wake_destroy(&m->wake);
+    cw__mutex_destroy(&m->lock);
+    cw__free(m);
+}
+
+/* The owner's release. Listed subscribers hold their sockets and those hold the mailbox: what is still listed
+ * is dropped here and nothing is listed any more, or the circle would keep itself. */
+void cw_mailbox_release(cw_mailbox *m)
+{
+    cw__subscriber *listed;
+
+    if (!m)
+        return;
+    cw__mutex_lock(&m->lock);
+    m->is_dead = true;
+    listed = m->first;
+    m->first = m->last = NULL;
+    cw__mutex_unlock(&m->lock);
+    while (listed) {
+        cw__subscriber *next = listed->next;
+        listed->drop(listed);
+        listed = next;
+    }
+    cw__mailbox_release(m);
+}
+
+int cw_mailbox_fd(const cw_mailbox *m) { return m->wake.read_fd; }
+
+void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber)
+{
+    bool is_new;
+
+    cw__mutex_lock(&m->lock);
+    is_new = !subscriber->is_listed && !m->is_dead;
+    if (is_new) {
+        subscriber->hold(subscriber);
+        subscriber->is_listed = true;
+        subscriber->next = NULL;
+        if (m->last)
+            m->last->next = subscriber;
+        else
+            m->first = subscriber;
+        m->last = subscriber;
+    }
+    cw__mutex_unlock(&m->lock);
+    if (is_new)
+        cw__wake_signal(&m->wake);
+}
+
+void cw_mailbox_wake(cw_mailbox *m)
+{
+    cw__mutex_lock(&m->lock);
+    m->is_woken = true;
+    cw__mutex_unlock(&m->lock);
+    cw__wake_signal(&m->wake);
+}
+
+/* Takes the subscriber whose turn it is off the list. The descriptor stays readable until a look at the list
+ * finds nothing: cleared first, looked at afterwards, so that a listing in between is seen or signals again. */
+static cw__subscriber *next_listed(cw_mailbox *m, bool *is_woken)
+{
+    cw__subscriber *subscriber;
+
+    cw__mutex_lock(&m->lock);
+    if (!m->first)
+        cw__wake_clear(&m->wake);
+    *is_woken = m->is_woken;
+    m->is_woken = false;
+    subscriber = *is_woken ? NULL : m->first;
+    if (subscriber) {
+        m->first = subscriber->next;
+        if (!m->first)
+            m->last = NULL;
+        subscriber->is_listed = false;
+    } else if (m->first) {
+        cw__wake_signal(&m->wake); /* the wake is used up, the events are not */
+    }
+    cw__mutex_unlock(&m->lock);
+    return subscriber;
+}
+
+static cw_event *take_now(cw_mailbox *m, bool *is_woken)
+{
+    cw__subscriber *subscriber;
+
+    while ((subscriber = next_listed(m, is_woken))) {
+        cw_event *e = subscriber->take(subscriber); /* which lists it again if it has more */
+        subscriber->drop(subscriber);
+        if (e)
+            return e;
+    }
+    return NULL;
+}
+
+cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out)
+{
+    cw__wait wait;
+
+    cw__wait_begin(&wait, timeout_ms, -1);
+    for (;;) {
+        struct pollfd descriptor = {.fd = m->wake.read_fd, .events = POLLIN, .revents = 0};
+        bool is_woken;
+        int slice_ms;
+
+        *out = take_now(m, &is_woken);
+        if (*out)
+            return CW_OK;
+        if (is_woken)
+            return cw__fail(CW_INTERRUPTED, "woken by cw_mailbox_wake");
+        slice_ms = cw__wait_slice(&wait);
+        if (slice_ms == 0)
+            return cw__fail(CW_TIMED_OUT, "no event came in time");
+        (void)poll(&descriptor, 1, slice_ms);
+        if (cw__wait_interrupted())
+            return cw__fail(CW_INTERRUPTED, "interrupted while waiting for an event");
+    }
+}

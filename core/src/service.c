@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/* Service: the one thread that does I/O and timers for every socket. It starts with the first client, never
+ * enters an interpreter and never waits for one. Called by the socket; knows clients only by their calls, and
+ * nothing of frames or runtimes.
+ *
+ * Safety: `lock` guards the lists, the timer heap and the thread's state; it is taken after a socket's lock,
+ * never before, and not held during a client's call. The poller locks for itself. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connection.h"
+
+enum { READY_AT_ONCE = 256 };
+
+/* Ends of shutting down, in the order they are reached. */
+typedef enum phase { RUNNING, SHUT_DOWN_POLITELY, SHUT_DOWN_AT_ONCE, STOP } phase;
+
+static struct service {
+    cw__mutex lock;
+    cw__cond changed; /* count_clients, is_running */
+    cw__poller *poller;
+    cw__wake wake;
+    cw__timer_heap timers;
+    cw__client *clients; /* all that are attached */
+    size_t client_count;
+    cw__client *attention_first, *attention_last;
+    cw__client *gone; /* let go in this round; told so at its end */
+    cw__thread thread;
+    phase phase;
+    bool is_running;
+} the = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static cw__atomic_int generation;
+static _Thread_local bool in_service;
+
+int cw__generation(void) { return atomic_load(&generation); }
+
+cw__poller *cw__service_poller(void) { return the.poller; }
+
+/* ---- Inside the thread ---- */
+
+static cw__client *client_of_timer(cw__timer *t)
+{
+    return (cw__client *)(void *)((char *)t - offsetof(cw__client, timer));
+}
+
+/* Takes the client out of everything; its owner is told at the end of the round, because the readiness that
+ * was fetched for this round may still name it. */
+static void let_go(cw__client *c)
+{
+    cw__mutex_lock(&the.lock);
+    cw__timer_set(&the.timers, &c->timer, INT64_MAX);
+    if (c->previous)
+        c->previous->next = c->next;
+    else
+        the.clients = c->next;
+    if (c->next)
+        c->next->previous = c->previous;
+    c->is_gone = true;
+    c->next = the.gone;
+    the.gone = c;
+    cw__mutex_unlock(&the.lock);
+}
+
+static void schedule(cw__client *c, int64_t due_ms)
+{
+    if (due_ms == CW__DETACH) {
+        let_go(c);
+        return;
+    }
+    cw__mutex_lock(&the.lock);
+    cw__timer_set(&the.timers, &c->timer, due_ms);
+    cw__mutex_unlock(&the.lock);
+}
+
+static cw__client *next_attention(void)
+{
+    cw__client *c;
+
+    cw__mutex_lock(&the.lock);
+    c = the.attention_first;
+    if (c) {
+        the.attention_first = c->next_attention;
+        if (!the.attention_first)
+            the.attention_last = NULL;
+        c->is_queued = false;
+    }
+    cw__mutex_unlock(&the.lock);
+    return c;
+}
+
+static cw__client *next_due(int64_t now_ms)
+{
+    cw__timer *t;
+
+    cw__mutex_lock(&the.lock);
+    t = cw__timer_pop_due(&the.timers, now_ms);
+    cw__mutex_unlock(&the.lock);
+    return t ? client_of_timer(t) : NULL;
+}
+
+/* Tells the owners of clients that were let go. One that asked for attention once more meanwhile stays until
+ * the next round has taken it off that list. */
+static void tell_gone(void)
+{
+    cw__client *c, *waiting = NULL;
+
+    for (;;) {
+        cw__mutex_lock(&the.lock);
+        c = the.gone;
+        if (c) {
+            the.gone = c->next;
+            if (c->is_queued) {
+                c->next = waiting;
+                waiting = c;
+                cw__mutex_unlock(&the.lock);
+                continue;
+            }
+            the.client_count--;
+            cw__cond_broadcast(&the.changed);
+        } else {
+            the.gone = waiting;
+        }
+        cw__mutex_unlock(&the.lock);
+        if (!c)
+            return;
+        c->calls->detached(c);
+    }
+}
+
+/* Shuts down every client once per phase; new ones that appear meanwhile too, when they are attended. */
+static void shut_down_clients(bool at_once)
+{
+    cw__client *c, *next;
+
+    cw__mutex_lock(&the.lock);
+    for (c = the.clients; c; c = next) {
+        next = c->next;
+        cw__mutex_unlock(&the.lock); /* only this thread takes clients out; others add in front */
+        c->calls->shut_down(c, at_once);
+        schedule(c, c->calls->attend(c));
+        cw__mutex_lock(&the.lock);
+    }
+    cw__mutex_unlock(&the.lock);
+}
+
+static int wait_ms(void)
+{
+    int64_t due_ms, left_ms;
+    bool is_busy;
+
+    cw__mutex_lock(&the.lock);
+    due_ms = cw__timer_next(&the.timers);
+    is_busy = the.attention_first != NULL || the.gone != NULL;
+    cw__mutex_unlock(&the.lock);
+    if (is_busy)
+        return 0;
+    if (due_ms == INT64_MAX)
+        return -1;
+    left_ms = due_ms - cw__now_ms();
+    return left_ms < 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
+}
+
+static void serve_ready(const cw__ready *ready, int count)
+{
+    for (int i = 0; i < count; i++) {
+        cw__client *c = ready[i].owner;
+        if (!c)
+            cw__wake_clear(&the.wake);
+        else if (!c->is_gone)
+            schedule(c, c->calls->ready(c, ready[i].fd, ready[i].mask));
+    }
+}
+
+static void serve_attention(void)
+{
+    cw__client *c;
+    int64_t now_ms = cw__now_ms();
+
+    while ((c = next_due(now_ms)))
+        schedule(c, c->calls->attend(c));
+    while ((c = next_attention()))
+        if (!c->is_gone)
+            schedule(c, c->calls->attend(c));
+}
+
+static void *run(void *unused)
+{
+    static cw__ready ready[READY_AT_ONCE];
+    phase served = RUNNING, wanted;
+
+    (void)unused;
+    in_service = true;
+    for (;;) {
+        int count = cw__poller_wait(the.poller, wait_ms(), ready, READY_AT_ONCE);
+        serve_ready(ready, count);
+        serve_attention();
+        cw__mutex_lock(&the.lock);
+        wanted = the.phase;
+        cw__mutex_unlock(&the.lock);
+        if (wanted != served && wanted != STOP && wanted != RUNNING)
+            shut_down_clients(wanted == SHUT_DOWN_AT_ONCE);
+        served = wanted;
+        tell_gone();
+        if (wanted == STOP)
+            return NULL;
+    }
+}
+
+/* ---- Starting, stopping, forking ---- */
+
+/* The thread runs this library's code: the library must outlive whoever unloads it (lua_close does). The
+ * bindings are linked with -z nodelete where their build allows it; this serves everywhere. */
+static void pin_library(void)
+{
+    Dl_info info;
+
+    if (dladdr((void *)&the, &info) && info.dli_fname)
+        (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+static void before_fork(void) { cw__mutex_lock(&the.lock); }
+static void after_fork_in_parent(void) { cw__mutex_unlock(&the.lock); }
+
+/* The child has no service thread and shares every descriptor with its parent. It closes its copies, so that a
+ * connection ends when the parent ends it, and starts anew with the next client. Other locks may be held by
+ * threads that do not exist here: nothing but plain system calls is safe. */
+static void after_fork_in_child(void)
+{
+    (void)atomic_fetch_add(&generation, 1);
+    if (the.is_running) {
+        for (cw__client *c = the.clients; c; c = c->next)
+            c->calls->forked(c);
+        cw__wake_destroy(&the.wake);
+        cw__poller_destroy(the.poller);
+        memset(&the, 0, sizeof the);
+    }
+    cw__mutex_init(&the.lock);
+}
+
+/* At exit: OpenSSL takes its tables down in its own atexit handler, which was registered before this one and
+ * so runs after it. The thread must not be inside TLS then. */
+static void at_exit(void) { cw_shutdown(0); }
+
+static void prepare_once(void)
+{
+    pin_library();
+    (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    (void)atexit(at_exit);
+}
+
+/* A signal is for the program's threads: with all of them blocked here, the kernel never picks this one. */
+static int start_thread(void)
+{
+    sigset_t all, before;
+    int error;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&the.thread, NULL, run, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+static cw_status start_locked(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, prepare_once);
+    the.poller = cw__poller_create();
+    if (!the.poller)
+        return cw__fail(CW_SYSTEM_ERROR, "no descriptor for the service: raise the limit (ulimit -n)");
+    if (!cw__wake_init(&the.wake)) {
+        cw__poller_destroy(the.poller);
+        return cw__fail(CW_SYSTEM_ERROR, "no descriptor for the service: raise the limit (ulimit -n)");
+    }
+    cw__timer_heap_init(&the.timers);
+    cw__cond_init(&the.changed);
+    the.phase = RUNNING;
+    if (!cw__poller_set(the.poller, the.wake.read_fd, CW__READ, NULL) || (errno = start_thread()) != 0) {
+        cw_status status = cw__fail(CW_SYSTEM_ERROR, "cannot start the service thread: %s", strerror(errno));
+        cw__wake_destroy(&the.wake);
+        cw__poller_destroy(the.poller);
+        return status;
+    }
+    the.is_running = true;
+    return CW_OK;
+}
+
+/* ---- What clients call ---- */
+
+static void queue_locked(cw__client *c)
+{
+    if (c->is_queued)
+        return;
+    c->is_queued = true;
+    c->next_attention = NULL;
+    if (the.attention_last)
+        the.attention_last->next_attention = c;
+    else
+        the.attention_first = c;
+    the.attention_last = c;
+}
+
+cw_status cw__service_attach(cw__client *c)
+{
+    cw_status status = CW_OK;
+
+    cw__mutex_lock(&the.lock);
+    if (the.phase != RUNNING && the.is_running)
+        status = cw__fail(CW_INVALID_STATE, "curlwire is shutting down");
+    else if (!the.is_running)
+        status = start_locked();
+    if (status == CW_OK && !cw__timer_heap_reserve(&the.timers, the.client_count + 1))
+        status = cw__fail(CW_NO_MEMORY, "no memory for a timer");
+    if (status == CW_OK) {
+        c->timer = (cw__timer){.due_ms = INT64_MAX, .place = 0};
+        c->is_gone = false;
+        c->previous = NULL;
+        c->next = the.clients;
+        if (the.clients)
+            the.clients->previous = c;
+        the.clients = c;
+        the.client_count++;
+        queue_locked(c);
+    }
+    cw__mutex_unlock(&the.lock);
+    if (status == CW_OK)
+        cw__wake_signal(&the.wake);
+    return status;
+}
+
+void cw__service_attend(cw__client *c)
+{
+    cw__mutex_lock(&the.lock);
+    queue_locked(c);
+    cw__mutex_unlock(&the.lock);
+    if (!in_service)
+        cw__wake_signal(&the.wake);
+}
+
+/* ---- Shutting down ---- */
+
+static void enter_phase_locked(phase wanted)
+{
+    the.phase = wanted;
+    cw__wake_signal(&the.wake);
+}
+
+static void wait_for_none_locked(int64_t timeout_ms)
+{
+    int64_t deadline_ms = cw__now_ms() + timeout_ms;
+
+    while (the.client_count > 0) {
+        int64_t left_ms = deadline_ms - cw__now_ms();
+        if (left_ms <= 0)
+            return;
+        cw__cond_wait_ms(&the.changed, &the.lock, left_ms);
+    }
+}
+
+void cw_shutdown(int timeout_ms)
+{
+    enum { DROPPING_MS = 5000 }; /* for what never waits for a peer */
+
+    cw__mutex_lock(&the.lock);
+    if (!the.is_running || the.phase != RUNNING || in_service) {
+        cw__mutex_unlock(&the.lock);
+        return;
+    }
+    if (timeout_ms > 0) {
+        enter_phase_locked(SHUT_DOWN_POLITELY);
+        wait_for_none_locked(timeout_ms);
+    }
+    enter_phase_locked(SHUT_DOWN_AT_ONCE);
+    wait_for_none_locked(DROPPING_MS);
+    enter_phase_locked(STOP);
+    cw__mutex_unlock(&the.lock);
+    (void)pthread_join(the.thread, NULL);
+    cw__mutex_lock(&the.lock);
+    the.is_running = false;
+    cw__timer_heap_destroy(&the.timers);
+    cw__wake_destroy(&the.wake);
+    cw__poller_destroy(the.poller);
+    the.poller = NULL;
+    cw__cond_destroy(&the.changed);
+    cw__mutex_unlock(&the.lock);
+}

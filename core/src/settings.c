@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* Settings: the controls of a socket, all from the one list in curlwire.h, and the request headers. Called
+ * through the public header and by connect.c; touches nothing but the settings.
+ *
+ * Safety: under the socket's lock. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "libcurl.h"
+#include "socket.h"
+
+typedef struct option {
+    const char *key;
+    cw_option_type type;
+    int64_t initial, least, most;
+} option;
+
+static const option options[CW_OPTION_COUNT] = {
+#define CW_X(name, option_key, option_type, first, lowest, highest)                                          \
+    [name] = {.key = option_key, .type = option_type, .initial = first, .least = lowest, .most = highest},
+    CW_OPTION_LIST(CW_X)
+#undef CW_X
+};
+
+static bool is_option(cw_option o) { return (int)o >= 0 && o < CW_OPTION_COUNT; }
+static bool is_text(cw_option o) { return options[o].type == CW_TYPE_TEXT || options[o].type == CW_TYPE_LIST; }
+
+const char *cw_option_key(cw_option o) { return is_option(o) ? options[o].key : NULL; }
+cw_option_type cw_option_type_of(cw_option o) { return options[is_option(o) ? o : 0].type; }
+
+const char *const *cw_option_words(cw_option o)
+{
+    static const char *const kinds[] = {"binary", "utf8", NULL};
+    static const char *const modes[] = {"full", "partial", NULL};
+
+    return o == CW_OPT_MESSAGE_TYPE ? kinds : o == CW_OPT_RECEIVE_MODE ? modes : NULL;
+}
+
+bool cw_option_applies(cw_option o, cw_class socket_class)
+{
+    bool is_of_messages =
+        o == CW_OPT_MESSAGE_TYPE || o == CW_OPT_RECEIVE_MODE || o == CW_OPT_MAX_MESSAGE_SIZE;
+
+    return is_option(o) && (socket_class == CW_MESSAGE_SOCKET || !is_of_messages);
+}
+
+void cw__settings_init(cw__settings *settings)
+{
+    memset(settings, 0, sizeof *settings);
+    for (int o = 0; o < CW_OPTION_COUNT; o++)
+        settings->numbers[o] = options[o].initial;
+}
+
+void cw__settings_destroy(cw__settings *settings)
+{
+    for (int o = 0; o < CW_OPTION_COUNT; o++)
+        cw__free(settings->texts[o]);
+    cw__free(settings->headers);
+}
+
+const char *cw__setting_text(const cw_socket *s, cw_option o)
+{
+    return s->settings.texts[o] ? s->settings.texts[o] : "";
+}
+
+/* Common to all calls: the option exists for this class, is (or is not) text, and may be set now. */
+static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
+{
+    cw_status status = cw__socket_check(s);
+
+    if (status != CW_OK)
+        return status;
+    if (!is_option(o) || !cw_option_applies(o, s->socket_class))
+        return cw__fail(CW_INVALID_ARGUMENT, "this class of socket has no such control");
+    if (is_text(o) != wants_text)
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s", options[o].key,
+                        is_text(o) ? "text" : "a number");
+    if (is_write && o != CW_OPT_MESSAGE_TYPE && cw__socket_state(s) != CW_STATE_NEW)
+        return cw__fail(CW_INVALID_STATE, "set the control %s before connecting", options[o].key);
+    return CW_OK;
+}
+
+cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
+{
+    cw_status status;
+
+    cw__mutex_lock(&s->lock);
+    status = check(s, o, false, true);
+    if (status == CW_OK && (value < options[o].least || value > options[o].most))
+        status = cw__fail(CW_INVALID_ARGUMENT, "%lld is out of range for the control %s: %lld to %lld",
+                          (long long)value, options[o].key, (long long)options[o].least,
+                          (long long)options[o].most);
+    if (status == CW_OK)
+        s->settings.numbers[o] = value;
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
+{
+    cw_status status;
+
+    cw__mutex_lock(&s->lock);
+    status = check(s, o, false, false);
+    if (status == CW_OK)
+        *value = s->settings.numbers[o];
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
+{
+    if (memchr(value, '\0', len_bytes) || memchr(value, '\r', len_bytes) || memchr(value, '\n', len_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL", options[o].key);
+    if (!cw__utf8_valid(value, len_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8", options[o].key);
+    return CW_OK;
+}
+
+cw_status cw_socket_set_text(cw_socket *s, cw_option o, const char *value, size_t len_bytes)
+{
+    char *copy = NULL;
+    cw_status status;
+
+    cw__mutex_lock(&s->lock);
+    status = check(s, o, true, true);
+    if (status == CW_OK && len_bytes > 0)
+        status = check_text(o, value, len_bytes);
+    if (status == CW_OK && len_bytes > 0 && !(copy = cw__strndup(value, len_bytes)))
+        status = cw__fail(CW_NO_MEMORY, "no memory for the control %s", options[o].key);
+    if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__handshake_check_protocols(copy)) {
+        status = cw__fail(CW_INVALID_ARGUMENT,
+                          "a subprotocol is a token (letters, digits and !#$%%&'*+-.^_`|~), each given once");
+        cw__free(copy);
+    }
+    if (status == CW_OK) {
+        cw__free(s->settings.texts[o]);
+        s->settings.texts[o] = copy;
+    }
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+static void copy_out(const char *text, char *buffer, size_t size_bytes, size_t *len_bytes)
+{
+    size_t len = strlen(text);
+
+    if (len_bytes)
+        *len_bytes = len;
+    if (size_bytes == 0)
+        return;
+    if (len >= size_bytes)
+        len = size_bytes - 1;
+    memcpy(buffer, text, len);
+    buffer[len] = '\0';
+}
+
+cw_status cw_socket_get_text(cw_socket *s, cw_option o, char *buffer, size_t size_bytes, size_t *len_bytes)
+{
+    cw_status status;
+
+    cw__mutex_lock(&s->lock);
+    status = check(s, o, true, false);
+    if (status == CW_OK)
+        copy_out(cw__setting_text(s, o), buffer, size_bytes, len_bytes);
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t size_bytes, size_t *len_bytes)
+{
+    const char *text = NULL;
+    cw_status status = cw__socket_check(s);
+
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    switch (info) {
+    case CW_INFO_URI:
+        text = s->uri ? s->uri : "";
+        break;
+    case CW_INFO_PROTOCOL:
+        text = s->protocol ? s->protocol : "";
+        break;
+    case CW_INFO_LOCAL_ADDRESS:
+        text = s->local_address;
+        break;
+    case CW_INFO_REMOTE_ADDRESS:
+        text = s->remote_address;
+        break;
+    case CW_INFO_RESPONSE_HEADERS:
+        text = s->reply ? s->reply : "";
+        break;
+    }
+    if (text)
+        copy_out(text, buffer, size_bytes, len_bytes);
+    else
+        status = cw__fail(CW_INVALID_ARGUMENT, "there is no such information");
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+/* ---- Request headers ---- */
+
+/* Copies the lines but for the header of that name; returns the copy's end. */
+static char *copy_others(char *to, const char *lines, const char *name, size_t name_bytes)
+{
+    while (lines && *lines) {
+        size_t len = strcspn(lines, "\n") + 1;
+        if (strncasecmp(lines, name, name_bytes) != 0 || lines[name_bytes] != ':') {
+            memcpy(to, lines, len);
+            to += len;
+        }
+        lines += len;
+    }
+    *to = '\0';
+    return to;
+}
+
+cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
+                                       size_t value_bytes)
+{
+    char *lines = NULL, *end;
+    cw_status status = cw__socket_check(s);
+
+    if (status == CW_OK)
+        status = cw__handshake_check_header(name, name_bytes, value, value_bytes);
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    if (cw__socket_state(s) != CW_STATE_NEW)
+        status = cw__fail(CW_INVALID_STATE, "set request headers before connecting");
+    else if (!(lines = cw__malloc((s->settings.headers ? strlen(s->settings.headers) : 0) + name_bytes +
+                                  value_bytes + 4)))
+        status = cw__fail(CW_NO_MEMORY, "no memory for a header");
+    if (status == CW_OK) {
+        end = copy_others(lines, s->settings.headers, name, name_bytes);
+        memcpy(end, name, name_bytes);
+        end += name_bytes;
+        *end++ = ':';
+        if (value_bytes > 0) {
+            *end++ = ' ';
+            memcpy(end, value, value_bytes);
+            end += value_bytes;
+        }
+        memcpy(end, "\n", 2);
+        cw__free(s->settings.headers);
+        s->settings.headers = lines;
+    }
+    cw__mutex_unlock(&s->lock);
+    return status;
+}

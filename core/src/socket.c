@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT */
+/* Socket: the object. Its life cycle and references, its state and who hears of it, its subscription, and the
+ * service's calls, which it shares out among connect.c, inbound.c, outbound.c, ping.c and closing.c.
+ *
+ * Safety: see socket.h. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "socket.h"
+
+static const cw__client_calls client_calls;
+static cw_event *take(cw__subscriber *subscriber);
+static void hold_subscriber(cw__subscriber *subscriber);
+static void drop_subscriber(cw__subscriber *subscriber);
+
+/* ---- Life ---- */
+
+cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
+{
+    cw_socket *s;
+
+    if (socket_class != CW_MESSAGE_SOCKET && socket_class != CW_STREAM_SOCKET)
+        return cw__fail(CW_INVALID_ARGUMENT, "there is no such class of socket");
+    s = cw__calloc(1, sizeof *s);
+    if (!s)
+        return cw__fail(CW_NO_MEMORY, "no memory for a socket");
+    s->client.calls = &client_calls;
+    s->subscriber = (cw__subscriber){.take = take, .hold = hold_subscriber, .drop = drop_subscriber};
+    atomic_init(&s->handles, 1);
+    atomic_init(&s->references, 1);
+    atomic_init(&s->state, CW_STATE_NEW);
+    s->generation = cw__generation();
+    s->socket_class = socket_class;
+    s->fd = -1;
+    cw__mutex_init(&s->lock);
+    cw__cond_init(&s->changed);
+    cw__settings_init(&s->settings);
+    cw__close_init(&s->close);
+    s->in.reclaim_due_ms = INT64_MAX;
+    *out = s;
+    return CW_OK;
+}
+
+static void destroy(cw_socket *s)
+{
+    cw__message_destroy(&s->in.message);
+    cw__inbox_clear(&s->in.inbox);
+    cw__outbound_destroy(&s->out);
+    cw__settings_destroy(&s->settings);
+    if (s->mailbox)
+        cw__mailbox_release(s->mailbox);
+    cw__free(s->uri);
+    cw__free(s->protocol);
+    cw__free(s->reply);
+    cw__cond_destroy(&s->changed);
+    cw__mutex_destroy(&s->lock);
+    cw__free(s);
+}
+
+void cw__socket_hold(cw_socket *s) { (void)atomic_fetch_add(&s->references, 1); }
+
+void cw__socket_drop(cw_socket *s)
+{
+    if (atomic_fetch_sub(&s->references, 1) == 1)
+        destroy(s);
+}
+
+void cw_socket_retain(cw_socket *s)
+{
+    if (s)
+        (void)atomic_fetch_add(&s->handles, 1);
+}
+
+/* The program has let go of it: an open connection is closed politely, by the service, in its own time. */
+static void abandon(cw_socket *s)
+{
+    cw__mutex_lock(&s->lock);
+    s->event_mask = 0;
+    if (s->connecting)
+        cw__connecting_cancel_locked(s);
+    else if (s->codec) {
+        cw__closing_begin_locked(s, 1005, "", 0);
+        cw__outbound_flush_locked(s);
+    }
+    cw__mutex_unlock(&s->lock);
+    cw__socket_drop(s);
+}
+
+void cw_socket_release(cw_socket *s)
+{
+    if (!s || atomic_fetch_sub(&s->handles, 1) != 1)
+        return;
+    if (s->generation == cw__generation()) /* else its lock may be held by a thread of the parent: leave it */
+        abandon(s);
+}
+
+cw_class cw_socket_class(const cw_socket *s) { return s->socket_class; }
+cw_state cw_socket_state(const cw_socket *s) { return cw__socket_state(s); }
+void cw_socket_set_user(cw_socket *s, void *user) { atomic_store(&s->user, user); }
+void *cw_socket_user(const cw_socket *s) { return atomic_load(&s->user); }
+
+const char *cw_state_text(cw_state state)
+{
+    switch (state) {
+#define CW_X(name, value, text)                                                                              \
+    case name:                                                                                               \
+        return text;
+        CW_STATE_LIST(CW_X)
+#undef CW_X
+    }
+    return "?";
+}
+
+cw_status cw__socket_check(const cw_socket *s)
+{
+    if (s->generation == cw__generation())
+        return CW_OK;
+    return cw__fail(CW_AFTER_FORK, "this socket was made before fork(): use it in the parent, make a new one here");
+}
+
+/* ---- State, and who hears of it ---- */
+
+void cw__socket_set_state_locked(cw_socket *s, cw_state state)
+{
+    atomic_store(&s->state, state);
+    cw__socket_changed_locked(s);
+}
+
+void cw__socket_changed_locked(cw_socket *s)
+{
+    if (s->waiting_count > 0)
+        cw__cond_broadcast(&s->changed);
+}
+
+void cw__socket_wake_locked(cw_socket *s)
+{
+    if (s->in.receiver)
+        cw__wake_signal(s->in.receiver);
+    if (s->out.sender)
+        cw__wake_signal(s->out.sender);
+    cw__socket_changed_locked(s);
+}
+
+void cw__socket_post_locked(cw_socket *s, cw_event_type type)
+{
+    if (type != CW_EVENT_MESSAGE)
+        s->pending_events |= type;
+    if (s->event_mask & type)
+        cw__mailbox_list(s->mailbox, &s->subscriber);
+    cw__socket_changed_locked(s);
+}
+
+void cw__socket_attend_locked(cw_socket *s)
+{
+    if (s->is_attached)
+        cw__service_attend(&s->client);
+}
+
+/* ---- Waiting ---- */
+
+static cw_status ask_hook(cw_socket *s)
+{
+    bool is_interrupted;
+
+    cw__mutex_unlock(&s->lock);
+    is_interrupted = cw__wait_interrupted();
+    cw__mutex_lock(&s->lock);
+    return is_interrupted ? CW_INTERRUPTED : CW_OK;
+}
+
+cw_status cw__socket_wait_locked(cw_socket *s, cw__wait *wait)
+{
+    int slice_ms = cw__wait_slice(wait);
+
+    if (slice_ms == 0)
+        return CW_TIMED_OUT;
+    s->waiting_count++;
+    cw__cond_wait_ms(&s->changed, &s->lock, slice_ms);
+    s->waiting_count--;
+    return ask_hook(s);
+}
+
+cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw__wait *wait)
+{
+    int slice_ms = cw__wait_slice(wait);
+    cw__wake *wake = cw__thread_wake();
+    struct pollfd descriptors[2];
+    bool is_interrupted;
+
+    if (slice_ms == 0)
+        return CW_TIMED_OUT;
+    if (!wake)
+        return cw__fail(CW_SYSTEM_ERROR, "no descriptor to wait with: raise the limit (ulimit -n)");
+    descriptors[0] = (struct pollfd){.fd = s->fd, .events = events};
+    descriptors[1] = (struct pollfd){.fd = wake->read_fd, .events = POLLIN};
+    *slot = wake;
+    s->polling_count++;
+    cw__mutex_unlock(&s->lock);
+    (void)poll(descriptors, 2, slice_ms);
+    is_interrupted = cw__wait_interrupted();
+    cw__mutex_lock(&s->lock);
+    s->polling_count--;
+    *slot = NULL;
+    if (atomic_load(&wake->is_set))
+        cw__wake_clear(wake);
+    if (s->close.state == CW__CLOSE_ENDED && s->polling_count == 0)
+        cw__socket_attend_locked(s); /* the descriptor may be closed now */
+    if (s->waiting_count > 0)
+        cw__cond_broadcast(&s->changed); /* one of them polls next */
+    return is_interrupted ? CW_INTERRUPTED : CW_OK;
+}
+
+/* ---- The service's calls ---- */
+
+void cw__socket_watch_locked(cw_socket *s)
+{
+    unsigned mask = 0;
+
+    if (!s->codec)
+        return;
+    if (s->close.state != CW__CLOSE_ENDED) {
+        if (s->in.reader == CW__READER_SERVICE && (s->close.state != CW__CLOSE_NONE || !s->in.inbox.is_full))
+            mask |= CW__READ;
+        if (s->out.first && !s->out.is_direct)
+            mask |= CW__WRITE;
+    }
+    if (mask == s->watched)
+        return;
+    if (cw__poller_set(cw__service_poller(), s->fd, mask, &s->client))
+        s->watched = mask;
+    else
+        cw__closing_ended_locked(s, "the system has no memory to watch the connection");
+}
+
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static int64_t next_due(const cw_socket *s)
+{
+    if (s->in.reader == CW__READER_SERVICE && !s->in.is_drained && !s->in.inbox.is_full)
+        return 0; /* its share was used up; there is more */
+    return earlier(cw__pings_due_locked(s), earlier(s->close.deadline_ms, s->in.reclaim_due_ms));
+}
+
+static void check_clocks(cw_socket *s)
+{
+    int64_t now_ms = cw__now_ms();
+
+    if (cw__pings_attend_locked(s, now_ms)) {
+        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
+                      "the connection was lost: nothing came for %g s after a keepalive ping",
+                      (double)cw__setting(s, CW_OPT_PING_TIMEOUT) / 1000);
+        cw__closing_ended_locked(s, s->fault.message);
+    }
+    if (cw__close_expired(&s->close, now_ms))
+        cw__closing_ended_locked(s, "the server did not answer the close frame within close_timeout");
+}
+
+static int64_t serve_locked(cw_socket *s)
+{
+    cw__inbound_reclaim_locked(s, cw__now_ms());
+    if (s->in.reader == CW__READER_SERVICE)
+        cw__inbound_serve_locked(s);
+    check_clocks(s);
+    if (s->out.first && s->close.state != CW__CLOSE_ENDED)
+        cw__outbound_flush_locked(s);
+    if (s->is_hurried && s->close.state >= CW__CLOSE_BOTH && !s->out.first)
+        cw__closing_ended_locked(s, "closed");
+    if (s->close.state == CW__CLOSE_ENDED) {
+        if (s->polling_count > 0) {
+            cw__socket_wake_locked(s);
+            return INT64_MAX; /* the last to leave asks for attention */
+        }
+        cw__connection_teardown_locked(s);
+        return CW__DETACH;
+    }
+    cw__socket_watch_locked(s);
+    return next_due(s);
+}
+
+static cw_socket *socket_of(cw__client *client) { return (cw_socket *)(void *)client; }
+
+static int64_t finish(cw_socket *s, int64_t due_ms)
+{
+    if (due_ms == CW__DETACH)
+        s->is_attached = false;
+    cw__mutex_unlock(&s->lock);
+    return due_ms;
+}
+
+static int64_t on_ready(cw__client *client, int fd, unsigned mask)
+{
+    cw_socket *s = socket_of(client);
+
+    cw__mutex_lock(&s->lock);
+    if (s->connecting)
+        return finish(s, cw__connecting_ready_locked(s, fd, mask));
+    if (mask & (CW__READ | CW__HANGUP))
+        s->in.is_drained = false;
+    return finish(s, serve_locked(s));
+}
+
+static int64_t on_attend(cw__client *client)
+{
+    cw_socket *s = socket_of(client);
+
+    cw__mutex_lock(&s->lock);
+    return finish(s, s->connecting ? cw__connecting_attend_locked(s) : serve_locked(s));
+}
+
+static void on_shut_down(cw__client *client, bool at_once)
+{
+    cw_socket *s = socket_of(client);
+
+    cw__mutex_lock(&s->lock);
+    s->is_hurried = true; /* the server's end of TCP is not waited for any more */
+    cw__mutex_unlock(&s->lock);
+    if (at_once || cw__socket_state(s) == CW_STATE_CONNECTING)
+        cw_socket_abort(s);
+    else if (cw__socket_state(s) == CW_STATE_OPEN)
+        (void)cw_socket_close(s, 1001, "", 0);
+}
+
+/* The last of the service. A connect that failed is made known only here: before, the client could not have
+ * been attached again. */
+static void on_detached(cw__client *client)
+{
+    cw_socket *s = socket_of(client);
+
+    cw__mutex_lock(&s->lock);
+    if (cw__socket_state(s) == CW_STATE_CONNECTING) {
+        cw__socket_set_state_locked(s, s->is_closed_locally ? CW_STATE_CLOSED : CW_STATE_NEW);
+        cw__socket_post_locked(s, CW_EVENT_CONNECT_FAILED);
+    }
+    cw__mutex_unlock(&s->lock);
+    cw__socket_drop(s);
+}
+
+static void on_forked(cw__client *client)
+{
+    cw_socket *s = socket_of(client);
+
+    if (s->fd >= 0)
+        (void)close(s->fd);
+}
+
+static const cw__client_calls client_calls = {.ready = on_ready,
+                                              .attend = on_attend,
+                                              .shut_down = on_shut_down,
+                                              .detached = on_detached,
+                                              .forked = on_forked};
+
+/* ---- The mailbox's calls ---- */
+
+static cw_socket *socket_of_subscriber(cw__subscriber *subscriber)
+{
+    return (cw_socket *)(void *)((char *)subscriber - offsetof(cw_socket, subscriber));
+}
+
+static void hold_subscriber(cw__subscriber *subscriber) { cw__socket_hold(socket_of_subscriber(subscriber)); }
+static void drop_subscriber(cw__subscriber *subscriber) { cw__socket_drop(socket_of_subscriber(subscriber)); }
+
+/* Makes the event of one pending bit, if it is pending and subscribed to. */
+static cw_event *take_pending(cw_socket *s, cw_event_type type)
+{
+    cw_event *e;
+
+    if ((s->pending_events & s->event_mask & type) == 0)
+        return NULL;
+    e = type == CW_EVENT_CLOSED ? cw__closing_event_locked(s) : cw__event_create(type, 0);
+    if (e)
+        s->pending_events &= ~(unsigned)type;
+    return e;
+}
+
+static cw_event *next_event(cw_socket *s)
+{
+    cw_event *e = take_pending(s, CW_EVENT_CONNECT_FAILED);
+
+    if (!e)
+        e = take_pending(s, CW_EVENT_CONNECTED);
+    if (!e && (s->event_mask & CW_EVENT_MESSAGE))
+        e = cw__inbound_pop_locked(s);
+    if (!e)
+        e = take_pending(s, CW_EVENT_WRITABLE);
+    if (!e)
+        e = take_pending(s, CW_EVENT_CLOSED);
+    return e;
+}
+
+static bool has_event(const cw_socket *s)
+{
+    return (s->pending_events & s->event_mask) || ((s->event_mask & CW_EVENT_MESSAGE) && s->in.inbox.first);
+}
+
+/* One more handle, unless the program has released the last one. */
+static bool retain_if_held(cw_socket *s)
+{
+    int handles = atomic_load(&s->handles);
+
+    while (handles > 0)
+        if (atomic_compare_exchange_weak(&s->handles, &handles, handles + 1))
+            return true;
+    return false;
+}
+
+static cw_event *take(cw__subscriber *subscriber)
+{
+    cw_socket *s = socket_of_subscriber(subscriber);
+    cw_event *e;
+
+    if (!retain_if_held(s))
+        return NULL;
+    cw__mutex_lock(&s->lock);
+    e = next_event(s);
+    if (has_event(s))
+        cw__mailbox_list(s->mailbox, subscriber);
+    cw__mutex_unlock(&s->lock);
+    if (e)
+        e->socket = s; /* which holds the handle taken above */
+    else
+        cw_socket_release(s);
+    return e;
+}
+
+cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask)
+{
+    cw_status status = cw__socket_check(s);
+
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    if (m && (event_mask & CW_EVENT_MESSAGE) && s->socket_class == CW_STREAM_SOCKET)
+        status = cw__fail(CW_INVALID_STATE, "a stream socket has no messages: read its input stream");
+    else if (m && s->mailbox && s->mailbox != m)
+        status = cw__fail(CW_INVALID_STATE, "the socket is bound to another mailbox");
+    if (status == CW_OK) {
+        if (m && !s->mailbox) {
+            cw__mailbox_retain(m);
+            s->mailbox = m;
+        }
+        s->event_mask = m ? event_mask : 0;
+        if (event_mask & CW_EVENT_MESSAGE && s->codec)
+            cw__inbound_give_back_locked(s);
+        if (has_event(s))
+            cw__mailbox_list(s->mailbox, &s->subscriber);
+        cw__socket_wake_locked(s);
+    }
+    cw__mutex_unlock(&s->lock);
+    return status;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* The socket object, for the files that are it: settings.c, connect.c, inbound.c, outbound.c, ping.c,
+ * closing.c, socket.c. No other file includes this.
+ *
+ * Safety: everything in the struct is under `lock` unless it says otherwise; functions that expect it end in
+ * _locked. The lock is never held while waiting. Order: socket, then service or mailbox. The CURL handle is
+ * touched under the lock only (libcurl: one thread at a time). The descriptor is closed by the service thread
+ * alone, and only while no thread polls it (polling_count). */
+#ifndef CW_SOCKET_H
+#define CW_SOCKET_H
+
+#include "codec.h"
+#include "connection.h"
+
+enum { CW__ADDRESS_BYTES = 64 };
+
+typedef struct cw__settings {
+    int64_t numbers[CW_OPTION_COUNT];
+    char *texts[CW_OPTION_COUNT]; /* NULL = empty */
+    char *headers;                /* lines "Name: value\n", or NULL */
+} cw__settings;
+
+/* A frame that waits to be sent, or its rest. */
+typedef struct cw__outgoing {
+    struct cw__outgoing *next;
+    size_t len_bytes, sent_bytes;
+    uint8_t opcode;
+    bool is_final;
+    bool is_begun; /* the codec has it: it must be gone on with before any other frame */
+    uint8_t data[];
+} cw__outgoing;
+
+typedef struct cw__outbound {
+    cw__outgoing *first, *last;
+    size_t data_bytes;    /* of queued data frames, with what they take */
+    uint64_t progress_bytes; /* that the connection has taken so far */
+    unsigned pong_count;  /* queued pongs */
+    cw__wake *sender;     /* of the thread that writes a message of its own, while it polls */
+    bool is_direct;       /* such a thread is at work: other data waits */
+    bool in_fragments;    /* a message sent by cw_socket_send_fragment is open */
+    bool wants_writable;  /* a send said CW_WOULD_BLOCK */
+    uint8_t fragments_kind;
+    cw__utf8 utf8; /* of the open text message */
+} cw__outbound;
+
+/* Who reads the connection: the service, or the threads that call receive and read. */
+typedef enum cw__reader { CW__READER_SERVICE, CW__READER_CALLER } cw__reader;
+
+typedef struct cw__inbound {
+    cw__message message;
+    cw__inbox inbox;
+    cw__reader reader;
+    bool is_drained;         /* the codec had nothing more: only the descriptor can tell */
+    bool is_heard;           /* something came since the last keepalive ping */
+    bool reclaim_is_off;     /* the service waits to be told that the caller has left */
+    uint32_t turns, turns_seen; /* of callers, and how many the service has taken note of */
+    int64_t reclaim_due_ms;  /* when the service looks whether callers have left */
+    cw__wake *receiver;      /* of the thread that polls to receive */
+} cw__inbound;
+
+typedef struct cw__ping {
+    struct cw__ping *next; /* on the waiting threads' stacks */
+    uint64_t number;
+    int64_t sent_us, rtt_us;
+    bool is_answered;
+} cw__ping;
+
+typedef struct cw__pings {
+    cw__ping *waiting;
+    unsigned waiting_count;
+    uint64_t last_number;
+    int64_t next_ms;     /* when the next keepalive ping is due */
+    int64_t deadline_ms; /* when the one under way must have been answered */
+} cw__pings;
+
+struct cw_socket {
+    cw__client client;
+    cw__subscriber subscriber;
+    cw__atomic_int handles;    /* public references; the last one closes the connection */
+    cw__atomic_int references; /* handles (as one), the service, a mailbox's list */
+    int generation;            /* constant */
+    cw_class socket_class;     /* constant */
+    _Atomic(void *) user;
+    cw__atomic_int state; /* cw_state; written under the lock, read without */
+
+    cw__mutex lock;
+    cw__cond changed;
+    unsigned waiting_count; /* threads that wait for changed */
+    unsigned polling_count; /* threads that poll fd */
+    bool is_attached;       /* to the service */
+
+    cw__settings settings;
+    char *uri, *protocol, *reply;
+    char local_address[CW__ADDRESS_BYTES], remote_address[CW__ADDRESS_BYTES];
+
+    struct cw__connecting *connecting; /* connect.c; NULL unless connecting */
+    cw__error connect_error;           /* CW_OK in it: the connect went well */
+    void *easy, *multi;                /* libcurl's, of an open connection; freed by connect.c */
+    int fd;
+    unsigned watched; /* the mask set in the poller */
+    cw__codec *codec;
+    cw__error fault; /* why the connection ended, for CW_CLOSED */
+
+    cw__inbound in;
+    cw__outbound out;
+    cw__pings pings;
+    cw__close close;
+    bool is_closed_locally; /* nothing is given out any more */
+    bool is_hurried;        /* the program ends */
+
+    cw_mailbox *mailbox;
+    unsigned event_mask;     /* subscribed */
+    unsigned pending_events; /* cw_event_type bits, but for messages */
+};
+
+/* ---- From settings.c ----------------------------------------------------------------------------------- */
+
+void cw__settings_init(cw__settings *settings);
+void cw__settings_destroy(cw__settings *settings);
+static inline int64_t cw__setting(const cw_socket *s, cw_option option) { return s->settings.numbers[option]; }
+const char *cw__setting_text(const cw_socket *s, cw_option option);
+
+/* ---- From connect.c ------------------------------------------------------------------------------------ */
+
+/* The service's calls while connecting. INT64_MAX, a time, or CW__DETACH. */
+int64_t cw__connecting_ready_locked(cw_socket *s, int fd, unsigned mask);
+int64_t cw__connecting_attend_locked(cw_socket *s);
+/* Makes a connect end with OperationCanceled. */
+void cw__connecting_cancel_locked(cw_socket *s);
+/* Frees what libcurl holds. Service thread only, nobody polling. */
+void cw__connection_teardown_locked(cw_socket *s);
+
+/* ---- From inbound.c ------------------------------------------------------------------------------------ */
+
+/* Reads what there is, within a fair share, for the service. */
+void cw__inbound_serve_locked(cw_socket *s);
+/* Hands the reading to the calling threads, and back. */
+void cw__inbound_take_over_locked(cw_socket *s);
+void cw__inbound_give_back_locked(cw_socket *s);
+/* Looks whether callers have left. */
+void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms);
+/* The next event for a mailbox among the messages, or NULL. */
+cw_event *cw__inbound_pop_locked(cw_socket *s);
+
+/* ---- From outbound.c ----------------------------------------------------------------------------------- */
+
+/* Queues a control frame: before queued data that has not begun, or (a close frame) behind it. False without
+ * memory. */
+bool cw__outbound_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data, size_t len_bytes,
+                                 bool is_last);
+/* Writes what the connection takes. */
+void cw__outbound_flush_locked(cw_socket *s);
+/* Throws away what has not begun. */
+void cw__outbound_drop_locked(cw_socket *s);
+void cw__outbound_destroy(cw__outbound *out);
+
+/* ---- From ping.c --------------------------------------------------------------------------------------- */
+
+void cw__pings_start_locked(cw_socket *s, int64_t now_ms);
+/* A pong came. */
+void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
+/* Sends a keepalive ping that is due; true if the connection has to be given up for silence. */
+bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms);
+int64_t cw__pings_due_locked(const cw_socket *s);
+
+/* ---- From closing.c ------------------------------------------------------------------------------------ */
+
+void cw__closing_begin_locked(cw_socket *s, int code, const char *reason, size_t reason_bytes);
+void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
+void cw__closing_violated_locked(cw_socket *s, const cw__violation *violation);
+/* The close frame that was queued has gone out. */
+void cw__closing_sent_locked(cw_socket *s);
+/* TCP has ended, or is given up; s->fault says why, where it is known. */
+void cw__closing_ended_locked(cw_socket *s, const char *why);
+/* Fills the calling thread's error for a connection that is closed or closing, and returns CW_CLOSED. */
+cw_status cw__closing_fail_locked(cw_socket *s);
+/* The closed event, once it is due. NULL without memory. */
+cw_event *cw__closing_event_locked(cw_socket *s);
+
+/* ---- From socket.c ------------------------------------------------------------------------------------- */
+
+void cw__socket_hold(cw_socket *s);
+void cw__socket_drop(cw_socket *s);
+/* CW_OK, or the failure that a socket of a parent process deserves. */
+cw_status cw__socket_check(const cw_socket *s);
+void cw__socket_set_state_locked(cw_socket *s, cw_state state);
+static inline cw_state cw__socket_state(const cw_socket *s) { return (cw_state)atomic_load(&s->state); }
+/* Wakes all that wait for something to change. */
+void cw__socket_changed_locked(cw_socket *s);
+/* Also those that poll. */
+void cw__socket_wake_locked(cw_socket *s);
+/* Posts an event, or (for messages) says that there is one. */
+void cw__socket_post_locked(cw_socket *s, cw_event_type type);
+/* Waits for a change, gives the lock up meanwhile. CW_OK: look again; CW_TIMED_OUT, CW_INTERRUPTED: no error
+ * text is set yet. */
+cw_status cw__socket_wait_locked(cw_socket *s, cw__wait *wait);
+/* The same, polling the descriptor for events too; *slot names the thread meanwhile. */
+cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw__wait *wait);
+/* Sets the poller to what the socket's state asks for. */
+void cw__socket_watch_locked(cw_socket *s);
+/* Asks the service to attend, if it has the socket. */
+void cw__socket_attend_locked(cw_socket *s);
+
+#endif

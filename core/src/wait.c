@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting: deadlines, the hook that lets a runtime's Ctrl-C through, and the wake-up of a thread that polls.
+ * Called by the public calls that may block; touches no socket.
+ *
+ * Safety: all state here belongs to one thread each. */
+#include <stdlib.h>
+
+#include "connection.h"
+
+enum { HOOK_EVERY_MS = 50 };
+
+static _Thread_local cw_wait_hook thread_hook;
+static _Thread_local void *thread_hook_arg;
+
+void cw_set_wait_hook(cw_wait_hook hook, void *arg)
+{
+    thread_hook = hook;
+    thread_hook_arg = arg;
+}
+
+void cw__wait_begin(cw__wait *w, int timeout_ms, int64_t default_ms)
+{
+    if (timeout_ms == CW_TIMEOUT_DEFAULT)
+        timeout_ms = default_ms < 0 ? CW_TIMEOUT_NEVER : (int)default_ms;
+    w->timeout_ms = timeout_ms;
+    w->deadline_ms = -1;
+}
+
+/* The clock is first read when there is something to wait for: most calls find what they want. */
+void cw__wait_restart(cw__wait *w) { w->deadline_ms = -1; }
+
+int cw__wait_slice(cw__wait *w)
+{
+    int64_t left_ms = INT32_MAX;
+
+    if (w->timeout_ms >= 0) {
+        int64_t now_ms = w->timeout_ms ? cw__now_ms() : 0;
+        if (w->timeout_ms == 0)
+            return 0;
+        if (w->deadline_ms < 0)
+            w->deadline_ms = now_ms + w->timeout_ms;
+        left_ms = w->deadline_ms - now_ms;
+        if (left_ms <= 0)
+            return 0;
+    }
+    if (thread_hook && left_ms > HOOK_EVERY_MS)
+        left_ms = HOOK_EVERY_MS;
+    return (int)left_ms;
+}
+
+bool cw__wait_interrupted(void) { return thread_hook && thread_hook(thread_hook_arg); }
+
+/* ---- The wake-up of a thread that polls: made at its first wait, unmade with the thread ---- */
+
+typedef struct thread_wake {
+    cw__wake wake;
+    int generation;
+} thread_wake;
+
+static pthread_key_t wake_key;
+static pthread_once_t wake_once = PTHREAD_ONCE_INIT;
+static bool wake_key_made;
+
+static void free_thread_wake(void *pointer)
+{
+    thread_wake *t = pointer;
+
+    cw__wake_destroy(&t->wake);
+    free(t); /* not through alloc.c: it lives as long as its thread, over the ends of tests */
+}
+
+static void make_wake_key(void) { wake_key_made = pthread_key_create(&wake_key, free_thread_wake) == 0; }
+
+cw__wake *cw__thread_wake(void)
+{
+    thread_wake *t;
+
+    (void)pthread_once(&wake_once, make_wake_key);
+    if (!wake_key_made)
+        return NULL;
+    t = pthread_getspecific(wake_key);
+    /* After fork the descriptor is shared with the parent's thread: take another. */
+    if (t && t->generation != cw__generation()) {
+        free_thread_wake(t);
+        (void)pthread_setspecific(wake_key, NULL);
+        t = NULL;
+    }
+    if (!t) {
+        t = malloc(sizeof *t);
+        if (!t)
+            return NULL;
+        if (!cw__wake_init(&t->wake)) {
+            free(t);
+            return NULL;
+        }
+        t->generation = cw__generation();
+        if (pthread_setspecific(wake_key, t) != 0) {
+            free_thread_wake(t);
+            return NULL;
+        }
+    }
+    return &t->wake;
+}
