@@ -9,46 +9,65 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "libcurl.h"
 #include "socket.h"
 
+/* Happy eyeballs has two addresses at work at once, the name look-up a descriptor of its own. */
+enum { WATCHED_AT_MOST = 16 };
+
 struct cw__connecting {
     cw__handshake *handshake;
     CURLM *multi;
     int64_t deadline_ms; /* INT64_MAX = none */
-    int64_t curl_due_ms; /* when libcurl wants to be called */
     int timeout_ms;      /* for the message */
+    int watched[WATCHED_AT_MOST];
+    unsigned watched_count;
     bool is_started;     /* the handle is in the multi */
     bool is_cancelled;
     bool is_done; /* it has failed; what is left is to be taken down */
 };
 
-/* ---- libcurl's callbacks: in the service thread, under the socket's lock ---- */
+/* ---- What libcurl waits for ---- */
 
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *unused)
+/* Watches what libcurl wants watched now. Asking after each step (curl_multi_waitfds) instead of having it tell
+ * (CURLMOPT_SOCKETFUNCTION) spares its table of sockets, 7 KiB for each connection as long as that lives. */
+static bool watch(cw_socket *s)
 {
-    cw_socket *s = user;
-    unsigned mask = (what == CURL_POLL_IN || what == CURL_POLL_INOUT ? CW__READ : 0u) |
-                    (what == CURL_POLL_OUT || what == CURL_POLL_INOUT ? CW__WRITE : 0u);
+    struct cw__connecting *c = s->connecting;
+    struct curl_waitfd wanted[WATCHED_AT_MOST];
+    unsigned count = 0;
+    int kept[WATCHED_AT_MOST];
 
-    (void)easy, (void)unused;
-    if (what == CURL_POLL_REMOVE)
-        cw__poller_forget(cw__service_poller(), fd);
-    else if (!cw__poller_set(cw__service_poller(), fd, mask, &s->client))
-        return -1;
-    return 0;
+    if (curl_multi_waitfds(c->multi, wanted, WATCHED_AT_MOST, &count) != CURLM_OK)
+        return false;
+    for (unsigned i = 0; i < c->watched_count; i++) {
+        bool is_wanted = false;
+        for (unsigned k = 0; k < count; k++)
+            is_wanted = is_wanted || wanted[k].fd == c->watched[i];
+        if (!is_wanted)
+            cw__poller_forget(cw__service_poller(), c->watched[i]);
+    }
+    for (unsigned k = 0; k < count; k++) {
+        unsigned mask = (wanted[k].events & (CURL_WAIT_POLLIN | CURL_WAIT_POLLPRI) ? CW__READ : 0u) |
+                        (wanted[k].events & CURL_WAIT_POLLOUT ? CW__WRITE : 0u);
+        /* set again even if it was: the number may belong to another socket by now */
+        if (!cw__poller_set(cw__service_poller(), wanted[k].fd, mask, &s->client))
+            return false;
+        kept[k] = wanted[k].fd;
+    }
+    memcpy(c->watched, kept, count * sizeof *kept);
+    c->watched_count = count;
+    return true;
 }
 
-static int on_timer(CURLM *multi, long timeout_ms, void *user)
+static void unwatch(struct cw__connecting *c)
 {
-    cw_socket *s = user;
-
-    (void)multi;
-    if (s->connecting)
-        s->connecting->curl_due_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
-    return 0;
+    for (unsigned i = 0; i < c->watched_count; i++)
+        cw__poller_forget(cw__service_poller(), c->watched[i]);
+    c->watched_count = 0;
 }
 
 /* ---- Beginning ---- */
@@ -57,6 +76,7 @@ static void free_connecting(struct cw__connecting *c)
 {
     if (!c)
         return;
+    unwatch(c);
     if (c->is_started)
         (void)curl_multi_remove_handle(c->multi, cw__handshake_easy(c->handshake));
     cw__handshake_destroy(c->handshake);
@@ -83,17 +103,13 @@ static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
     }
     c->timeout_ms = timeout_ms;
     c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
-    c->curl_due_ms = INT64_MAX;
     c->handshake = cw__handshake_create(&settings);
     if (!c->handshake) {
         free_connecting(c);
         return NULL;
     }
     c->multi = curl_multi_init();
-    if (!c->multi || curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
-        curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, s) != CURLM_OK ||
-        curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer) != CURLM_OK ||
-        curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, s) != CURLM_OK) {
+    if (!c->multi) {
         (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
         free_connecting(c);
         return NULL;
@@ -257,15 +273,16 @@ static bool open_locked(cw_socket *s)
         cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
         return false;
     }
+    unwatch(c);
     s->fd = fd;
     s->watched = 0;
+    s->in.is_drained = cw__handshake_is_all(c->handshake, fd, strncasecmp(s->uri, "ws:", 3) == 0);
     s->easy = cw__handshake_release_easy(c->handshake);
     s->multi = c->multi;
     read_addresses(s);
     s->connecting = NULL;
     cw__handshake_destroy(c->handshake);
     cw__free(c);
-    s->in.is_drained = false; /* a frame may have come together with the 101 */
     s->in.inbox.high_bytes = (size_t)cw__setting(s, CW_OPT_INBOUND_BUFFER_SIZE);
     cw__message_init(&s->in.message,
                      s->socket_class == CW_STREAM_SOCKET ||
@@ -344,17 +361,41 @@ static int64_t fail_locked(cw_socket *s)
     return CW__DETACH; /* the state changes in the client's detached call: before, nobody may connect again */
 }
 
-/* After each call of libcurl: what has become of it. */
-static int64_t progress_locked(cw_socket *s, CURLMcode called)
+static int64_t fail_by_multi(cw_socket *s, const char *what)
+{
+    cw__error_set(&s->connect_error, CW_CONNECT_FAILED, CW_WEB_Unknown, "cannot connect: %s", what);
+    return fail_locked(s);
+}
+
+/* When to look again if no descriptor is ready before. */
+static int64_t next_due(const struct cw__connecting *c)
+{
+    long timeout_ms = -1;
+    int64_t due_ms = INT64_MAX;
+
+    (void)curl_multi_timeout(c->multi, &timeout_ms);
+    if (timeout_ms >= 0)
+        due_ms = cw__now_ms() + timeout_ms;
+    return due_ms < c->deadline_ms ? due_ms : c->deadline_ms;
+}
+
+int64_t cw__connecting_attend_locked(cw_socket *s)
 {
     struct cw__connecting *c = s->connecting;
+    CURLMcode called = CURLM_OK;
     CURLcode code = CURLE_OK;
+    int running;
 
-    if (called != CURLM_OK) {
-        cw__error_set(&s->connect_error, CW_CONNECT_FAILED, CW_WEB_Unknown, "libcurl: %s",
-                      curl_multi_strerror(called));
+    if (is_over(s, &s->connect_error))
         return fail_locked(s);
+    if (!c->is_started) {
+        called = curl_multi_add_handle(c->multi, cw__handshake_easy(c->handshake));
+        c->is_started = called == CURLM_OK;
     }
+    if (called == CURLM_OK)
+        called = curl_multi_perform(c->multi, &running);
+    if (called != CURLM_OK)
+        return fail_by_multi(s, curl_multi_strerror(called));
     if (is_done(c->multi, &code)) {
         bool is_open = cw__handshake_verdict(c->handshake, code, &s->connect_error);
         keep_reply(s);
@@ -362,35 +403,5 @@ static int64_t progress_locked(cw_socket *s, CURLMcode called)
             return 0; /* attend at once: there may be a greeting */
         return fail_locked(s);
     }
-    return c->curl_due_ms < c->deadline_ms ? c->curl_due_ms : c->deadline_ms;
-}
-
-int64_t cw__connecting_ready_locked(cw_socket *s, int fd, unsigned mask)
-{
-    int what = (mask & (CW__READ | CW__HANGUP) ? CURL_CSELECT_IN : 0) |
-               (mask & (CW__WRITE | CW__HANGUP) ? CURL_CSELECT_OUT : 0);
-    int running;
-
-    if (is_over(s, &s->connect_error))
-        return fail_locked(s);
-    return progress_locked(s, curl_multi_socket_action(s->connecting->multi, fd, what, &running));
-}
-
-int64_t cw__connecting_attend_locked(cw_socket *s)
-{
-    struct cw__connecting *c = s->connecting;
-    CURLMcode code = CURLM_OK;
-    int running;
-
-    if (is_over(s, &s->connect_error))
-        return fail_locked(s);
-    if (!c->is_started) {
-        code = curl_multi_add_handle(c->multi, cw__handshake_easy(c->handshake));
-        c->is_started = code == CURLM_OK;
-    }
-    if (code == CURLM_OK && cw__now_ms() >= c->curl_due_ms) {
-        c->curl_due_ms = INT64_MAX;
-        code = curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    }
-    return progress_locked(s, code);
+    return watch(s) ? next_due(c) : fail_by_multi(s, "a descriptor cannot be watched");
 }

@@ -7,6 +7,13 @@
 #include <string.h>
 #include <strings.h>
 
+#ifdef __linux__
+#include <linux/tcp.h> /* glibc's own netinet/tcp.h lacks tcpi_bytes_received */
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#endif
+
 #include "libcurl.h"
 
 enum {
@@ -22,6 +29,7 @@ struct cw__handshake {
     char *protocol;  /* chosen, or NULL */
     char *reply;     /* header lines of the latest reply, each "Name: value\r\n" */
     size_t reply_bytes;
+    size_t head_bytes; /* of all replies: status lines, headers, empty lines */
     bool is_reply_cut; /* it was longer than REPLY_LIMIT_BYTES, or there was no memory */
     bool is_complete;  /* the empty line came: a reply cut off inside its headers is CURLE_OK with 101 too */
     bool is_http_1_1;
@@ -135,6 +143,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     size_t bytes = size * count;
     char *grown;
 
+    h->head_bytes += bytes;
     if (bytes >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         h->reply_bytes = 0;
         h->is_complete = h->is_reply_cut = false;
@@ -292,6 +301,26 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
     return false;
 }
 
+/* curl_ws_recv sets 64 KiB aside, zeroed, at its first call (8.14.1 and 8.22), so an idle connection had better
+ * not be asked for frames that are not there. They are not, for certain, if libcurl has taken no more off the
+ * socket than the reply; that can be told on Linux and without TLS, and in doubt the answer is no. */
+bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
+{
+#ifdef __linux__
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    int unread = 0;
+
+    return is_plain && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received &&
+           ioctl(fd, FIONREAD, &unread) == 0 &&
+           info.tcpi_bytes_received == (uint64_t)h->head_bytes + (uint64_t)unread;
+#else
+    (void)h, (void)fd, (void)is_plain;
+    return false;
+#endif
+}
+
 const char *cw__handshake_protocol(const cw__handshake *h) { return h->protocol; }
 const char *cw__handshake_reply(const cw__handshake *h) { return h->reply_bytes ? h->reply : ""; }
 
@@ -370,6 +399,10 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
     SET(CURLOPT_NOSIGNAL, 1L); /* without it each send makes extra system calls for SIGPIPE */
     SET(CURLOPT_HTTPPROXYTUNNEL, 1L); /* before 8.21 a plain ws would go to the proxy as GET ws://... */
+    /* The request's buffer. At its usual 64 KiB the frame buffers take its memory over after the handshake, and
+     * libcurl zeroes them: 64 KiB resident for each idle connection. */
+    SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+    SET(CURLOPT_BUFFERSIZE, 4096L); /* for the reply; frames do not pass through it */
     SET(CURLOPT_HTTPHEADER, h->headers);
     SET(CURLOPT_USERAGENT, "curlwire/" CW_VERSION);
     SET(CURLOPT_HEADERFUNCTION, on_header);

@@ -41,6 +41,8 @@ void cw__handshake_destroy(cw__handshake *h);
 CURL *cw__handshake_easy(cw__handshake *h);
 /* The verdict, once libcurl is done: fills error and returns false, or true for an open connection. */
 bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error);
+/* Whether it is certain that no frame came in together with the reply. fd: the connection's. */
+bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain);
 /* Hands the easy handle over to the caller, cleared of all that points into h. Call before destroy. */
 CURL *cw__handshake_release_easy(cw__handshake *h);
 /* The subprotocol that the server chose, or NULL; and the reply's header lines: both h's. */

@@ -117,7 +117,6 @@ static cw__message_result begin_frame(cw__message *m, const cw__piece *piece, cw
         return violation(out, 1002, "the peer began a message inside another one");
     m->in_message = true;
     m->kind = piece->opcode == CW__OP_TEXT ? CW_UTF8 : CW_BINARY;
-    m->utf8 = (cw__utf8){0};
     return CW__MESSAGE_NONE;
 }
 

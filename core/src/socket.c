@@ -294,11 +294,9 @@ static int64_t on_ready(cw__client *client, int fd, unsigned mask)
     cw_socket *s = socket_of(client);
 
     cw__mutex_lock(&s->lock);
-    if (s->connecting)
-        return finish(s, cw__connecting_ready_locked(s, fd, mask));
-    if (mask & (CW__READ | CW__HANGUP))
+    if (!s->connecting && fd == s->fd && (mask & (CW__READ | CW__HANGUP)))
         s->in.is_drained = false;
-    return finish(s, serve_locked(s));
+    return finish(s, s->connecting ? cw__connecting_attend_locked(s) : serve_locked(s));
 }
 
 static int64_t on_attend(cw__client *client)

@@ -122,8 +122,7 @@ const char *cw__setting_text(const cw_socket *s, cw_option option);
 
 /* ---- From connect.c ------------------------------------------------------------------------------------ */
 
-/* The service's calls while connecting. INT64_MAX, a time, or CW__DETACH. */
-int64_t cw__connecting_ready_locked(cw_socket *s, int fd, unsigned mask);
+/* The service's call while connecting. INT64_MAX, a time, or CW__DETACH. */
 int64_t cw__connecting_attend_locked(cw_socket *s);
 /* Makes a connect end with OperationCanceled. */
 void cw__connecting_cancel_locked(cw_socket *s);
