@@ -335,7 +335,7 @@ CW_API cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, si
 
 /* How the connection ended. code: the peer's, 1005 if its close frame had none, 1006 if the connection was
  * lost or the peer broke the protocol (reason then says how), 0 while it has not ended.
- *   reason, size_bytes   UTF-8 text, up to 123 bytes from a peer, up to 255 from us, cut to fit and NUL-ended
+ *   reason, size_bytes   UTF-8 text, at most 123 bytes, cut to fit and NUL-ended
  * Returns  whether both close frames were exchanged
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes);
