@@ -240,13 +240,6 @@ cw_event *cw__inbound_pop_locked(cw_socket *s)
     return e;
 }
 
-static cw_event *give(cw_socket *s, cw_event *e)
-{
-    cw_socket_retain(s);
-    e->socket = s;
-    return e;
-}
-
 /* Whether this thread may read the connection itself: nobody else is at it. */
 static bool may_read(const cw_socket *s)
 {
@@ -285,7 +278,7 @@ cw_status cw_socket_try_receive(cw_socket *s, cw_event **out)
     if (takes_messages(s))
         e = next_now_locked(s);
     if (e)
-        *out = give(s, e);
+        *out = e; /* its taker has the socket: no reference, which would cost as much as the lock */
     cw__mutex_unlock(&s->lock);
     return e ? CW_OK : CW_WOULD_BLOCK;
 }
@@ -346,7 +339,7 @@ cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
             break;
     }
     if (e)
-        *out = give(s, e);
+        *out = e;
     cw__mutex_unlock(&s->lock);
     return status;
 }

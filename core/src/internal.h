@@ -112,7 +112,7 @@ void cw__frame_mask(uint8_t *dst, const uint8_t *src, size_t len_bytes, const ui
 
 struct cw_event {
     struct cw_event *next; /* in an inbox */
-    cw_socket *socket;     /* holds a reference once it has been taken */
+    cw_socket *socket;     /* holds a reference once a mailbox has given it out; else NULL */
     size_t len_bytes;
     size_t room_bytes; /* of data */
     size_t stream_offset; /* bytes that a stream's reader has had */
