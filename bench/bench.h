@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* What the C programs of the benchmark share: arguments, clocks, the line of JSON. Used by bare.c, core.c and
+ * idle.c. It knows nothing of WebSocket and must not touch the core. */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+typedef struct bench_job {
+    const char *work; /* "roundtrip", "receive", ... */
+    const char *url;  /* "ws://127.0.0.1:40000", without a path */
+    uint64_t count;   /* messages */
+    size_t size_bytes;
+} bench_job;
+
+typedef struct bench_clock {
+    double wall_s;
+    double processor_s; /* of all threads */
+} bench_clock;
+
+/* Says on one line what went wrong, and ends the program. */
+__attribute__((format(printf, 1, 2), noreturn)) static inline void bench_fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    (void)fputc('\n', stderr);
+    exit(1);
+}
+
+static inline uint64_t bench_number(const char *text, uint64_t most)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || value == 0 || value > most) {
+        bench_fail("\"%s\" is not a number from 1 to %" PRIu64, text, most);
+    }
+    return value;
+}
+
+static inline bench_job bench_arguments(int argc, char **argv, const char *works)
+{
+    if (argc < 4 || argc > 5) {
+        bench_fail("usage: %s <%s> <ws://host:port> <count> [size in bytes, 32]", argv[0], works);
+    }
+    return (bench_job){.work = argv[1],
+                       .url = argv[2],
+                       .count = bench_number(argv[3], UINT64_C(1) << 40),
+                       .size_bytes = argc == 5 ? (size_t)bench_number(argv[4], UINT64_C(1) << 26) : 32};
+}
+
+static inline bench_clock bench_now(void)
+{
+    struct timespec t;
+    struct rusage use;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    (void)getrusage(RUSAGE_SELF, &use);
+    return (bench_clock){.wall_s = (double)t.tv_sec + (double)t.tv_nsec / 1e9,
+                         .processor_s = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+                                        (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6};
+}
+
+static inline void bench_report(const char *program, const bench_job *job, bench_clock from, bench_clock to,
+                                const char *versions)
+{
+    (void)printf("{\"program\": \"%s\", \"work\": \"%s\", \"size_bytes\": %zu, \"count\": %" PRIu64
+                 ", \"seconds\": %.6f, \"processor_seconds\": %.6f%s}\n",
+                 program, job->work, job->size_bytes, job->count, to.wall_s - from.wall_s,
+                 to.processor_s - from.processor_s, versions);
+}
+
+#endif

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: MIT */
+/* The benchmark's server: plain ws, one thread, one epoll loop, made to be faster than any client measured
+ * against it. Run by run.py or by hand: it prints its port and ends when its standard input ends. It borrows
+ * sha1.c and frame.c from the core and nothing else; it is no example of a server and checks little. By path:
+ *   /echo                          gives every data frame back
+ *   /sink                          discards; a text message "?" is answered with the payload bytes so far
+ *   /source?size=S&count=N         floods with N messages of S bytes, then closes; N = 0: for ever
+ *          [&wait=1] [&text=1]     starts at the client's first message; text in place of binary
+ *   /clock                         answers every message with the monotonic clock in microseconds (lua_bench.lua
+ *                                  needs one: Lua itself has no wall clock finer than a second)
+ * Everywhere pings and close frames are answered.
+ *
+ * What a client sends is transformed in place and as it comes, in whatever pieces: an answer never needs more
+ * bytes than the masked frame that it answers, except for numbers, and those are written apart. */
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+enum {
+    REQUEST_BYTES = 8192,
+    READ_BYTES = 256 * 1024,
+    HEAD_BYTES = 16,          /* before what is read: an answer's header may be ahead of the bytes it answers */
+    BLOCK_BYTES = 256 * 1024, /* of prebuilt frames: large, and still in the cache */
+    TURN_BYTES = 8 << 20,     /* what a source writes before the others get their turn */
+    PENDING_BYTES = 16 << 20, /* of echo that a slow reader may leave with us before we stop reading */
+    KEEP_BYTES = 64 * 1024,   /* of a drained buffer that is kept */
+    SOURCE_SIZE_BYTES = 64 << 20,
+    EVENTS = 256
+};
+
+typedef enum mode { MODE_REQUEST, MODE_ECHO, MODE_SINK, MODE_SOURCE, MODE_CLOCK } mode;
+
+/* Whole frames of one kind, as many as make a large write. */
+typedef struct block {
+    struct block *next;
+    size_t payload_bytes;
+    size_t frame_bytes;
+    size_t len_bytes;
+    bool is_text;
+    uint8_t data[];
+} block;
+
+typedef struct peer {
+    int fd;
+    mode mode;
+    unsigned watched; /* what epoll was told */
+    bool is_dead;
+    bool is_ending; /* the closing handshake is done: end once everything is out */
+    bool close_sent;
+    char *request; /* MODE_REQUEST only */
+    size_t request_bytes;
+    uint8_t *pending; /* what the kernel did not take yet: from pending_at, pending_bytes of it */
+    size_t pending_at;
+    size_t pending_bytes;
+    size_t pending_room;
+    cw__frame frame;
+    cw__frame_decoder decoder;
+    bool in_payload;
+    bool is_passing; /* the payload goes back to the client */
+    uint8_t first;   /* first byte of a payload that is one byte long */
+    uint64_t left;   /* of the payload */
+    uint64_t sunk_bytes;
+    const block *block;
+    size_t block_at;
+    uint64_t source_left; /* bytes of frames; UINT64_MAX = for ever, near enough */
+    bool is_flooding;
+} peer;
+
+static int poll_fd;
+static block *blocks;
+static uint8_t room[HEAD_BYTES + READ_BYTES];
+static uint8_t *out = room; /* where the answer to what was read has got to; it begins at room */
+
+static void fail(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+/* ---- Out ---------------------------------------------------------------------------------------------- */
+
+static void pending_append(peer *p, const uint8_t *data, size_t len_bytes)
+{
+    if (p->pending_at + p->pending_bytes + len_bytes > p->pending_room) {
+        if (p->pending_at > 0) {
+            memmove(p->pending, p->pending + p->pending_at, p->pending_bytes);
+            p->pending_at = 0;
+        }
+        if (p->pending_bytes + len_bytes > p->pending_room) {
+            size_t want = 2 * (p->pending_bytes + len_bytes);
+            uint8_t *bigger = realloc(p->pending, want);
+            if (bigger == NULL) {
+                p->is_dead = true;
+                return;
+            }
+            p->pending = bigger;
+            p->pending_room = want;
+        }
+    }
+    memcpy(p->pending + p->pending_at + p->pending_bytes, data, len_bytes);
+    p->pending_bytes += len_bytes;
+}
+
+/* Returns what the kernel took. */
+static size_t put(peer *p, const uint8_t *data, size_t len_bytes)
+{
+    ssize_t n = send(p->fd, data, len_bytes, MSG_NOSIGNAL);
+    if (n < 0) {
+        p->is_dead = errno != EAGAIN && errno != EINTR;
+        return 0;
+    }
+    return (size_t)n;
+}
+
+/* A source writes its answers itself, between two frames. */
+static void send_bytes(peer *p, const uint8_t *data, size_t len_bytes)
+{
+    size_t done =
+        p->pending_bytes == 0 && p->mode != MODE_SOURCE && len_bytes > 0 ? put(p, data, len_bytes) : 0;
+    if (done < len_bytes && !p->is_dead) {
+        pending_append(p, data + done, len_bytes - done);
+    }
+}
+
+static void flush_out(peer *p)
+{
+    if (out > room) {
+        send_bytes(p, room, (size_t)(out - room));
+        out = room;
+    }
+}
+
+static void flush_pending(peer *p)
+{
+    if (p->pending_bytes == 0) {
+        return;
+    }
+    size_t n = put(p, p->pending + p->pending_at, p->pending_bytes);
+    p->pending_at += n;
+    p->pending_bytes -= n;
+    if (p->pending_bytes == 0) {
+        p->pending_at = 0;
+        if (p->pending_room > KEEP_BYTES) {
+            free(p->pending);
+            p->pending = NULL;
+            p->pending_room = 0;
+        }
+    }
+}
+
+static void send_number(peer *p, uint64_t number)
+{
+    char text[24];
+    int digits = snprintf(text + 2, sizeof text - 2, "%" PRIu64, number);
+    text[0] = (char)0x81;
+    text[1] = (char)digits;
+    flush_out(p);
+    send_bytes(p, (const uint8_t *)text, (size_t)digits + 2);
+}
+
+/* ---- Source ------------------------------------------------------------------------------------------- */
+
+static const block *block_of(size_t payload_bytes, bool is_text)
+{
+    for (const block *b = blocks; b != NULL; b = b->next) {
+        if (b->payload_bytes == payload_bytes && b->is_text == is_text) {
+            return b;
+        }
+    }
+    cw__frame frame = {
+        .payload_bytes = payload_bytes, .opcode = is_text ? CW__OP_TEXT : CW__OP_BINARY, .is_final = true};
+    uint8_t header[CW__HEADER_MAX_BYTES];
+    size_t header_bytes = cw__frame_encode(&frame, header);
+    size_t frame_bytes = header_bytes + payload_bytes;
+    size_t count = frame_bytes < BLOCK_BYTES ? BLOCK_BYTES / frame_bytes : 1;
+    block *b = malloc(sizeof *b + count * frame_bytes);
+    if (b == NULL) {
+        return NULL;
+    }
+    *b = (block){.next = blocks,
+                 .payload_bytes = payload_bytes,
+                 .frame_bytes = frame_bytes,
+                 .len_bytes = count * frame_bytes,
+                 .is_text = is_text};
+    for (size_t i = 0; i < count; i++) {
+        memcpy(b->data + i * frame_bytes, header, header_bytes);
+        for (size_t j = 0; j < payload_bytes; j++) {
+            b->data[i * frame_bytes + header_bytes + j] = (uint8_t)('a' + j % 26);
+        }
+    }
+    blocks = b;
+    return b;
+}
+
+/* Writes frames until the kernel is full or the turn is over; answers go out between two frames. */
+static void flood(peer *p)
+{
+    static const uint8_t close_frame[] = {0x88, 2, 0x03, 0xe8};
+    for (size_t turn = 0; turn < TURN_BYTES && !p->is_dead;) {
+        size_t inside = p->block_at % p->block->frame_bytes;
+        if (inside == 0 && p->source_left == 0 && p->is_passing) {
+            return; /* the rest of a control frame is on its way */
+        }
+        if (inside == 0 && p->source_left == 0 && !p->close_sent) {
+            p->close_sent = true;
+            pending_append(p, close_frame, sizeof close_frame);
+        }
+        if (inside == 0 && p->pending_bytes > 0 && !p->is_passing) {
+            flush_pending(p);
+            if (p->pending_bytes > 0) {
+                return;
+            }
+        }
+        if (inside == 0 && (p->close_sent || p->is_ending)) {
+            p->is_flooding = false;
+            return;
+        }
+        size_t n = p->block->len_bytes - p->block_at;
+        if (p->pending_bytes > 0 && !p->is_passing) {
+            n = p->block->frame_bytes - inside;
+        } else if (n > p->source_left) {
+            n = (size_t)p->source_left;
+        }
+        size_t done = put(p, p->block->data + p->block_at, n);
+        p->block_at = (p->block_at + done) % p->block->len_bytes;
+        p->source_left -= done;
+        turn += done;
+        if (done < n) {
+            return;
+        }
+    }
+}
+
+/* ---- In ----------------------------------------------------------------------------------------------- */
+
+/* dst may lie before src, as near as it likes. */
+static void unmask(uint8_t *dst, const uint8_t *src, size_t len_bytes, const uint8_t mask[4], uint64_t offset)
+{
+    uint8_t key[8];
+    uint64_t wide_key;
+    for (size_t i = 0; i < sizeof key; i++) {
+        key[i] = mask[(offset + i) & 3];
+    }
+    memcpy(&wide_key, key, sizeof wide_key);
+    size_t i = 0;
+    for (; i + 8 <= len_bytes; i += 8) {
+        uint64_t wide;
+        memcpy(&wide, src + i, sizeof wide);
+        wide ^= wide_key;
+        memcpy(dst + i, &wide, sizeof wide);
+    }
+    for (; i < len_bytes; i++) {
+        dst[i] = src[i] ^ key[i & 7];
+    }
+}
+
+/* Takes header bytes; true once the header is whole. */
+static bool take_header(peer *p, const uint8_t **at, const uint8_t *end)
+{
+    size_t used = 0;
+    cw__decode result = cw__frame_decode(&p->decoder, *at, (size_t)(end - *at), &used, &p->frame);
+    *at += used;
+    if (result == CW__DECODE_MORE) {
+        return false;
+    }
+    p->is_dead = result == CW__DECODE_BAD || !p->frame.is_masked;
+    p->left = p->frame.payload_bytes;
+    return !p->is_dead;
+}
+
+static void begin_frame(peer *p)
+{
+    cw__frame answer = {.payload_bytes = p->frame.payload_bytes, .is_final = p->frame.is_final};
+    switch (p->frame.opcode) {
+    case CW__OP_PING:
+        answer.opcode = CW__OP_PONG;
+        p->is_passing = true;
+        break;
+    case CW__OP_PONG:
+        p->is_passing = false;
+        break;
+    case CW__OP_CLOSE:
+        answer.opcode = CW__OP_CLOSE;
+        p->is_passing = !p->close_sent;
+        break;
+    default:
+        answer.opcode = p->frame.opcode;
+        p->is_passing = p->mode == MODE_ECHO;
+        break;
+    }
+    p->in_payload = true;
+    if (p->is_passing) {
+        out += cw__frame_encode(&answer, out);
+    }
+}
+
+static void end_frame(peer *p)
+{
+    p->in_payload = false;
+    p->is_passing = false;
+    if (p->frame.opcode == CW__OP_CLOSE) {
+        p->close_sent = true;
+        p->is_ending = true;
+    } else if (p->frame.opcode > CW__OP_BINARY) {
+        return;
+    } else if (p->mode == MODE_SINK) {
+        bool is_question = p->frame.opcode == CW__OP_TEXT && p->frame.payload_bytes == 1 && p->first == '?';
+        if (is_question) {
+            send_number(p, p->sunk_bytes);
+        } else {
+            p->sunk_bytes += p->frame.payload_bytes;
+        }
+    } else if (p->mode == MODE_CLOCK && p->frame.is_final) {
+        send_number(p, (uint64_t)cw__now_us());
+    } else if (p->mode == MODE_SOURCE && !p->is_ending) {
+        p->is_flooding = true;
+    }
+}
+
+static void take_bytes(peer *p, const uint8_t *at, size_t len_bytes)
+{
+    const uint8_t *end = at + len_bytes;
+    while (!p->is_dead && !p->is_ending) {
+        if (!p->in_payload) {
+            if (!take_header(p, &at, end)) {
+                break;
+            }
+            begin_frame(p);
+        }
+        size_t n = (uint64_t)(end - at) < p->left ? (size_t)(end - at) : (size_t)p->left;
+        if (p->is_passing) {
+            unmask(out, at, n, p->frame.mask, p->frame.payload_bytes - p->left);
+            out += n;
+        } else if (n == 1 && p->frame.payload_bytes == 1) {
+            p->first = *at ^ p->frame.mask[0];
+        }
+        at += n;
+        p->left -= n;
+        if (p->left > 0) {
+            break;
+        }
+        end_frame(p);
+    }
+    flush_out(p);
+}
+
+/* ---- Opening handshake -------------------------------------------------------------------------------- */
+
+static uint64_t parameter(const char *path, const char *name)
+{
+    const char *found = strstr(path, name);
+    return found == NULL ? 0 : strtoull(found + strlen(name), NULL, 10);
+}
+
+static bool set_mode(peer *p, const char *path)
+{
+    if (strcmp(path, "/echo") == 0) {
+        p->mode = MODE_ECHO;
+    } else if (strcmp(path, "/sink") == 0) {
+        p->mode = MODE_SINK;
+    } else if (strcmp(path, "/clock") == 0) {
+        p->mode = MODE_CLOCK;
+    } else if (strncmp(path, "/source?", 8) == 0) {
+        uint64_t size_bytes = parameter(path, "size=");
+        uint64_t count = parameter(path, "count=");
+        if (size_bytes > SOURCE_SIZE_BYTES) {
+            return false;
+        }
+        p->block = block_of((size_t)size_bytes, parameter(path, "text=") != 0);
+        if (p->block == NULL || count > UINT64_MAX / p->block->frame_bytes) {
+            return false;
+        }
+        p->source_left = count == 0 ? UINT64_MAX : count * p->block->frame_bytes;
+        p->is_flooding = parameter(path, "wait=") == 0;
+        p->mode = MODE_SOURCE;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void refuse(peer *p, const char *reply)
+{
+    (void)put(p, (const uint8_t *)reply, strlen(reply));
+    p->is_dead = true;
+}
+
+static void answer_request(peer *p)
+{
+    char path[256];
+    char key[24 + 36 + 1];
+    char accept_key[29];
+    uint8_t digest[20];
+    char reply[256];
+    const char *line = strcasestr(p->request, "\r\nSec-WebSocket-Key:");
+    if (line == NULL || sscanf(line + 20, " %24[^ \r]", key) != 1 ||
+        sscanf(p->request, "GET %255[^ \r] HTTP/1.1", path) != 1) {
+        refuse(p, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        return;
+    }
+    (void)strcat(key, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    cw__sha1(key, strlen(key), digest);
+    cw__base64(digest, sizeof digest, accept_key);
+    int length = snprintf(reply, sizeof reply,
+                          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                          "Sec-WebSocket-Accept: %s\r\n\r\n",
+                          accept_key);
+    if (!set_mode(p, path)) {
+        refuse(p, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        return;
+    }
+    send_bytes(p, (const uint8_t *)reply, (size_t)length);
+}
+
+static void take_request(peer *p, const uint8_t *data, size_t len_bytes)
+{
+    if (p->request == NULL) {
+        p->request = malloc(REQUEST_BYTES);
+    }
+    if (p->request == NULL || p->request_bytes + len_bytes >= REQUEST_BYTES) {
+        p->is_dead = true;
+        return;
+    }
+    memcpy(p->request + p->request_bytes, data, len_bytes);
+    p->request_bytes += len_bytes;
+    p->request[p->request_bytes] = '\0';
+    char *end = strstr(p->request, "\r\n\r\n");
+    if (end == NULL) {
+        return;
+    }
+    size_t head_bytes = (size_t)(end - p->request) + 4;
+    size_t early_bytes = p->request_bytes - head_bytes; /* frames that came with the request */
+    answer_request(p);
+    if (!p->is_dead && early_bytes > 0) {
+        take_bytes(p, data + len_bytes - early_bytes, early_bytes);
+    }
+    free(p->request);
+    p->request = NULL;
+}
+
+/* ---- Loop --------------------------------------------------------------------------------------------- */
+
+static void drop(peer *p)
+{
+    (void)close(p->fd);
+    free(p->request);
+    free(p->pending);
+    free(p);
+}
+
+static void watch(peer *p)
+{
+    bool answers_first = p->mode == MODE_SOURCE && p->pending_bytes > 0 && !p->is_passing;
+    unsigned want = p->pending_bytes > PENDING_BYTES || answers_first ? 0U : EPOLLIN;
+    if (p->is_flooding || (p->pending_bytes > 0 && !p->is_passing)) {
+        want |= EPOLLOUT;
+    }
+    if (want != p->watched) {
+        struct epoll_event e = {.events = want, .data.ptr = p};
+        if (epoll_ctl(poll_fd, EPOLL_CTL_MOD, p->fd, &e) != 0) {
+            fail("epoll_ctl");
+        }
+        p->watched = want;
+    }
+}
+
+static void read_some(peer *p)
+{
+    ssize_t n = read(p->fd, room + HEAD_BYTES, READ_BYTES);
+    if (n <= 0) {
+        p->is_dead = n == 0 || (errno != EAGAIN && errno != EINTR);
+    } else if (p->mode == MODE_REQUEST) {
+        take_request(p, room + HEAD_BYTES, (size_t)n);
+    } else {
+        take_bytes(p, room + HEAD_BYTES, (size_t)n);
+    }
+}
+
+static void serve(peer *p, unsigned events)
+{
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+        p->is_dead = true;
+    }
+    if (!p->is_dead && (events & EPOLLOUT) != 0 && p->mode != MODE_SOURCE) {
+        flush_pending(p);
+    }
+    if (!p->is_dead && (events & EPOLLIN) != 0) {
+        read_some(p);
+    }
+    if (!p->is_dead && p->is_flooding) {
+        flood(p);
+    } else if (!p->is_dead && p->mode == MODE_SOURCE && !p->is_passing) {
+        flush_pending(p);
+    }
+    if (p->is_dead || (p->is_ending && !p->is_flooding && p->pending_bytes == 0)) {
+        drop(p);
+    } else {
+        watch(p);
+    }
+}
+
+static void add(int fd, void *owner)
+{
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = owner};
+    if (epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &e) != 0) {
+        fail(fd == STDIN_FILENO ? "standard input must be a pipe or a terminal: its end ends the server"
+                                : "epoll");
+    }
+}
+
+static void accept_all(int listener)
+{
+    for (;;) {
+        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR) {
+                return;
+            }
+            fail("accept");
+        }
+        int on = 1;
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        peer *p = calloc(1, sizeof *p);
+        if (p == NULL) {
+            (void)close(fd);
+            return;
+        }
+        p->fd = fd;
+        p->watched = EPOLLIN;
+        add(fd, p);
+    }
+}
+
+static int listen_on(uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    socklen_t length = sizeof address;
+    int on = 1;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 4096) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
+        fail("listen");
+    }
+    (void)printf("%u\n", ntohs(address.sin_port));
+    (void)fflush(stdout);
+    return fd;
+}
+
+int main(int argc, char **argv)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+    poll_fd = epoll_create1(EPOLL_CLOEXEC);
+    add(STDIN_FILENO, NULL);
+    int listener = listen_on(argc > 1 ? (uint16_t)strtoul(argv[1], NULL, 10) : 0);
+    add(listener, &listener);
+    for (;;) {
+        struct epoll_event ready[EVENTS];
+        char byte;
+        int count = epoll_wait(poll_fd, ready, EVENTS, -1);
+        for (int i = 0; i < count; i++) {
+            if (ready[i].data.ptr == &listener) {
+                accept_all(listener);
+            } else if (ready[i].data.ptr != NULL) {
+                serve(ready[i].data.ptr, ready[i].events);
+            } else if (read(STDIN_FILENO, &byte, 1) <= 0) {
+                return 0;
+            }
+        }
+    }
+}
