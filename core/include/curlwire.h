@@ -213,6 +213,8 @@ CW_API cw_status cw_socket_create(cw_class socket_class, cw_socket **out);
 CW_API void cw_socket_retain(cw_socket *s);
 CW_API void cw_socket_release(cw_socket *s);
 
+/* What a socket is, and how far it is; cw_state_text gives the word for it ("open").
+ * Thread   any; the state may have changed by the time the caller looks at it */
 CW_API cw_class cw_socket_class(const cw_socket *s);
 CW_API cw_state cw_socket_state(const cw_socket *s);
 CW_API const char *cw_state_text(cw_state state);

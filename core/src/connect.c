@@ -25,7 +25,7 @@ struct cw__connecting {
     int timeout_ms;      /* for the message */
     int watched[WATCHED_AT_MOST];
     unsigned watched_count;
-    bool is_started;     /* the handle is in the multi */
+    bool is_started; /* the handle is in the multi */
     bool is_cancelled;
     bool is_done; /* it has failed; what is left is to be taken down */
 };

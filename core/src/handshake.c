@@ -97,7 +97,8 @@ cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const 
         return cw__fail(CW_INVALID_ARGUMENT, "a header's name is letters, digits and !#$%%&'*+-.^_`|~ only");
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (strlen(ours[i]) == name_bytes && strncasecmp(name, ours[i], name_bytes) == 0)
-            return cw__fail(CW_INVALID_ARGUMENT, "the header %s is made by curlwire and cannot be set", ours[i]);
+            return cw__fail(CW_INVALID_ARGUMENT, "the header %s is made by curlwire and cannot be set",
+                            ours[i]);
     if (name_bytes == 22 && strncasecmp(name, "Sec-WebSocket-Protocol", 22) == 0)
         return cw__fail(CW_INVALID_ARGUMENT, "offer subprotocols by the control supported_protocols");
     if (name_bytes >= 14 && strncasecmp(name, "Sec-WebSocket-", 14) == 0)
@@ -390,14 +391,14 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     CURL *easy = h->easy;
     CURLcode code = CURLE_OK;
 
-#define SET(option, value)                                                                                   \
-    if (code == CURLE_OK)                                                                                    \
+#define SET(option, value) \
+    if (code == CURLE_OK)  \
     code = curl_easy_setopt(easy, option, value)
     SET(CURLOPT_URL, settings->uri);
     SET(CURLOPT_PROTOCOLS_STR, "ws,wss");
     SET(CURLOPT_CONNECT_ONLY, 2L); /* 2: with the upgrade */
     SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
-    SET(CURLOPT_NOSIGNAL, 1L); /* without it each send makes extra system calls for SIGPIPE */
+    SET(CURLOPT_NOSIGNAL, 1L);        /* without it each send makes extra system calls for SIGPIPE */
     SET(CURLOPT_HTTPPROXYTUNNEL, 1L); /* before 8.21 a plain ws would go to the proxy as GET ws://... */
     /* The request's buffer. At its usual 64 KiB the frame buffers take its memory over after the handshake, and
      * libcurl zeroes them: 64 KiB resident for each idle connection. */

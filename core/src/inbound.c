@@ -11,8 +11,8 @@
 #include "socket.h"
 
 enum {
-    SCRATCH_BYTES = 16 * 1024,  /* on the stack; larger frames are read into their message */
-    SHARE_BYTES = 1024 * 1024,  /* that the service reads of one socket before it looks at the others */
+    SCRATCH_BYTES = 16 * 1024, /* on the stack; larger frames are read into their message */
+    SHARE_BYTES = 1024 * 1024, /* that the service reads of one socket before it looks at the others */
     STREAM_ROOM_BYTES = 16 * 1024,
     LINGER_MS = 10
 };

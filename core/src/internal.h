@@ -114,7 +114,7 @@ struct cw_event {
     struct cw_event *next; /* in an inbox */
     cw_socket *socket;     /* holds a reference once a mailbox has given it out; else NULL */
     size_t len_bytes;
-    size_t room_bytes; /* of data */
+    size_t room_bytes;    /* of data */
     size_t stream_offset; /* bytes that a stream's reader has had */
     int close_code;
     uint8_t type; /* cw_event_type */

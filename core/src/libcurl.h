@@ -20,7 +20,7 @@ typedef struct cw__handshake_settings {
     const char *uri;
     const char *protocols; /* "a, b", or empty */
     const char *ca_file;   /* or empty */
-    const char *headers; /* lines "Name: value\n", or empty */
+    const char *headers;   /* lines "Name: value\n", or empty */
     bool verify;
     bool no_delay;
     int64_t timeout_ms; /* -1 = none */
@@ -31,7 +31,8 @@ typedef struct cw__handshake cw__handshake;
 /* Checks a URI: ws or wss, a host, no fragment. CW_OK or a failure of the calling thread. */
 cw_status cw__handshake_check_uri(const char *uri);
 /* Checks the name and value of a request header. CW_OK or a failure of the calling thread. */
-cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const char *value, size_t value_bytes);
+cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const char *value,
+                                     size_t value_bytes);
 /* Whether a list "a, b" consists of tokens, each once (RFC 6455 section 4.1). */
 bool cw__handshake_check_protocols(const char *list);
 

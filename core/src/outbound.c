@@ -91,7 +91,8 @@ static cw__outgoing *last_waiting_pong(const cw_socket *s)
     return found;
 }
 
-bool cw__outbound_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data, size_t len_bytes, bool is_last)
+bool cw__outbound_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data, size_t len_bytes,
+                                 bool is_last)
 {
     cw__outgoing *f;
 
@@ -208,7 +209,7 @@ typedef struct parcel {
     size_t done_bytes;  /* in frames that are out or queued */
     size_t frame_bytes; /* of the frame under way */
     size_t frame_sent;
-    uint8_t opcode;     /* of the frame under way */
+    uint8_t opcode;      /* of the frame under way */
     bool is_frame_begun; /* the codec has it */
     bool ends_message;
 } parcel;
@@ -266,8 +267,8 @@ static void prepend(cw_socket *s, cw__outgoing *f)
 /* Makes the frame under way, or its rest, ready to be queued. */
 static cw__outgoing *make_rest(const parcel *p)
 {
-    cw__outgoing *f = make(p->opcode, p->ends_message && is_last_frame(p), p->data + p->done_bytes + p->frame_sent,
-                           p->frame_bytes - p->frame_sent);
+    cw__outgoing *f = make(p->opcode, p->ends_message && is_last_frame(p),
+                           p->data + p->done_bytes + p->frame_sent, p->frame_bytes - p->frame_sent);
 
     if (f)
         f->is_begun = p->is_frame_begun;
@@ -312,10 +313,11 @@ static bool queue_parcel(cw_socket *s, parcel *p)
 /* Broken in the middle of a message: it can be neither finished nor taken back. */
 static cw_status break_off(cw_socket *s, cw_status status)
 {
-    cw__error_set(&s->fault, CW_CLOSED, status == CW_TIMED_OUT ? CW_WEB_Timeout : CW_WEB_OperationCanceled,
-                  status == CW_TIMED_OUT
-                      ? "the server took nothing for send_timeout in the middle of a message: connection dropped"
-                      : "interrupted in the middle of a message: connection dropped");
+    cw__error_set(
+        &s->fault, CW_CLOSED, status == CW_TIMED_OUT ? CW_WEB_Timeout : CW_WEB_OperationCanceled,
+        status == CW_TIMED_OUT
+            ? "the server took nothing for send_timeout in the middle of a message: connection dropped"
+            : "interrupted in the middle of a message: connection dropped");
     cw__closing_ended_locked(s, s->fault.message);
     return cw__fail_with(&s->fault);
 }

@@ -17,7 +17,7 @@ typedef struct option {
 } option;
 
 static const option options[CW_OPTION_COUNT] = {
-#define CW_X(name, option_key, option_type, first, lowest, highest)                                          \
+#define CW_X(name, option_key, option_type, first, lowest, highest) \
     [name] = {.key = option_key, .type = option_type, .initial = first, .least = lowest, .most = highest},
     CW_OPTION_LIST(CW_X)
 #undef CW_X
@@ -39,8 +39,7 @@ const char *const *cw_option_words(cw_option o)
 
 bool cw_option_applies(cw_option o, cw_class socket_class)
 {
-    bool is_of_messages =
-        o == CW_OPT_MESSAGE_TYPE || o == CW_OPT_RECEIVE_MODE || o == CW_OPT_MAX_MESSAGE_SIZE;
+    bool is_of_messages = o == CW_OPT_MESSAGE_TYPE || o == CW_OPT_RECEIVE_MODE || o == CW_OPT_MAX_MESSAGE_SIZE;
 
     return is_option(o) && (socket_class == CW_MESSAGE_SOCKET || !is_of_messages);
 }
@@ -88,9 +87,9 @@ cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
     cw__mutex_lock(&s->lock);
     status = check(s, o, false, true);
     if (status == CW_OK && (value < options[o].least || value > options[o].most))
-        status = cw__fail(CW_INVALID_ARGUMENT, "%lld is out of range for the control %s: %lld to %lld",
-                          (long long)value, options[o].key, (long long)options[o].least,
-                          (long long)options[o].most);
+        status =
+            cw__fail(CW_INVALID_ARGUMENT, "%lld is out of range for the control %s: %lld to %lld",
+                     (long long)value, options[o].key, (long long)options[o].least, (long long)options[o].most);
     if (status == CW_OK)
         s->settings.numbers[o] = value;
     cw__mutex_unlock(&s->lock);

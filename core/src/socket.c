@@ -104,8 +104,8 @@ void *cw_socket_user(const cw_socket *s) { return atomic_load(&s->user); }
 const char *cw_state_text(cw_state state)
 {
     switch (state) {
-#define CW_X(name, value, text)                                                                              \
-    case name:                                                                                               \
+#define CW_X(name, value, text) \
+    case name:                  \
         return text;
         CW_STATE_LIST(CW_X)
 #undef CW_X
@@ -117,7 +117,8 @@ cw_status cw__socket_check(const cw_socket *s)
 {
     if (s->generation == cw__generation())
         return CW_OK;
-    return cw__fail(CW_AFTER_FORK, "this socket was made before fork(): use it in the parent, make a new one here");
+    return cw__fail(CW_AFTER_FORK,
+                    "this socket was made before fork(): use it in the parent, make a new one here");
 }
 
 /* ---- State, and who hears of it ---- */

@@ -32,13 +32,13 @@ typedef struct cw__outgoing {
 
 typedef struct cw__outbound {
     cw__outgoing *first, *last;
-    size_t data_bytes;    /* of queued data frames, with what they take */
+    size_t data_bytes;       /* of queued data frames, with what they take */
     uint64_t progress_bytes; /* that the connection has taken so far */
-    unsigned pong_count;  /* queued pongs */
-    cw__wake *sender;     /* of the thread that writes a message of its own, while it polls */
-    bool is_direct;       /* such a thread is at work: other data waits */
-    bool in_fragments;    /* a message sent by cw_socket_send_fragment is open */
-    bool wants_writable;  /* a send said CW_WOULD_BLOCK */
+    unsigned pong_count;     /* queued pongs */
+    cw__wake *sender;        /* of the thread that writes a message of its own, while it polls */
+    bool is_direct;          /* such a thread is at work: other data waits */
+    bool in_fragments;       /* a message sent by cw_socket_send_fragment is open */
+    bool wants_writable;     /* a send said CW_WOULD_BLOCK */
     uint8_t fragments_kind;
     cw__utf8 utf8; /* of the open text message */
 } cw__outbound;
@@ -50,12 +50,12 @@ typedef struct cw__inbound {
     cw__message message;
     cw__inbox inbox;
     cw__reader reader;
-    bool is_drained;         /* the codec had nothing more: only the descriptor can tell */
-    bool is_heard;           /* something came since the last keepalive ping */
-    bool reclaim_is_off;     /* the service waits to be told that the caller has left */
+    bool is_drained;            /* the codec had nothing more: only the descriptor can tell */
+    bool is_heard;              /* something came since the last keepalive ping */
+    bool reclaim_is_off;        /* the service waits to be told that the caller has left */
     uint32_t turns, turns_seen; /* of callers, and how many the service has taken note of */
-    int64_t reclaim_due_ms;  /* when the service looks whether callers have left */
-    cw__wake *receiver;      /* of the thread that polls to receive */
+    int64_t reclaim_due_ms;     /* when the service looks whether callers have left */
+    cw__wake *receiver;         /* of the thread that polls to receive */
 } cw__inbound;
 
 typedef struct cw__ping {

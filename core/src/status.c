@@ -16,8 +16,8 @@ static _Thread_local cw__error thread_error;
 const char *cw_status_name(cw_status status)
 {
     switch (status) {
-#define CW_X(name, value, text)                                                                              \
-    case name:                                                                                               \
+#define CW_X(name, value, text) \
+    case name:                  \
         return #name;
         CW_STATUS_LIST(CW_X)
 #undef CW_X
@@ -28,8 +28,8 @@ const char *cw_status_name(cw_status status)
 const char *cw_status_text(cw_status status)
 {
     switch (status) {
-#define CW_X(name, value, text)                                                                              \
-    case name:                                                                                               \
+#define CW_X(name, value, text) \
+    case name:                  \
         return text;
         CW_STATUS_LIST(CW_X)
 #undef CW_X
@@ -40,8 +40,8 @@ const char *cw_status_text(cw_status status)
 const char *cw_web_status_name(int web_status)
 {
     switch (web_status) {
-#define CW_X(name, value)                                                                                    \
-    case value:                                                                                              \
+#define CW_X(name, value) \
+    case value:           \
         return #name;
         CW_WEB_STATUS_LIST(CW_X)
 #undef CW_X

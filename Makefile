@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: MIT
+# curlwire. `make` prints this menu:
+#
+#   make demo          install what is missing, build, show the main job in Python and in Lua
+#   make test          install what is missing, build, run every test
+#   make all           build the library, the Python module and the Lua modules into build/
+#   make core          the library alone: build/release/libcurlwire.a and .so
+#   make python        the Python module: PYTHONPATH=build/python
+#   make lua           the Lua modules: build/lua/5.1 5.3 5.4 jit
+#   make test-core     the C tests alone                  (these run what is built;
+#   make test-python   the Python tests alone              sh scripts/install.sh test
+#   make test-lua      the Lua tests alone                 once before them)
+#   make asan          the C and Lua tests under AddressSanitizer and UBSan
+#   make tsan          the C and Lua tests under ThreadSanitizer
+#   make lint          style, types, warnings, budgets, rooms
+#   make format        format the C and the Python sources
+#   make bench         measure, print ratios
+#   make install       library, header, pkg-config file to PREFIX (/usr/local), under DESTDIR
+#   make uninstall     take those away again
+#   make dist          a source archive in dist/
+#   make clean         remove build/ and dist/
+#
+# Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.3 5.4 jit", WERROR=1, V=1.
+
+.DEFAULT_GOAL := menu
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+# one short line for each step, the whole command with V=1
+Q   := $(if $(V),,@)
+SAY := $(if $(V),:,echo "  ")
+
+BUILD   ?= build
+# release; test: with the allocation counters; asan, tsan: under a sanitizer
+VARIANT ?= release
+OUT     := $(BUILD)/$(VARIANT)
+
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+
+PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
+VENV    := $(BUILD)/venv/bin
+VERSION := $(shell sed -n 's/^.define CW_VERSION "\(.*\)"/\1/p' core/include/curlwire.h)
+SONAME  := libcurlwire.so.0
+
+# What a variant adds.
+VARIANT_release := -O2 -g
+VARIANT_test    := -O2 -g -DCW_TEST_ALLOC
+VARIANT_asan    := -O1 -g -fno-omit-frame-pointer -DCW_TEST_ALLOC -fsanitize=address,undefined \
+                   -fno-sanitize-recover=all
+VARIANT_tsan    := -O1 -g -fno-omit-frame-pointer -DCW_TEST_ALLOC -fsanitize=thread
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion $(if $(WERROR),-Werror)
+C_FLAGS   = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARNINGS) $(VARIANT_$(VARIANT)) \
+            -Icore/include -Icore/src $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+# The service thread may run while a runtime unloads the module: the code has to stay where it is.
+SHARED    = -shared -pthread -Wl,-z,nodelete $(VARIANT_$(VARIANT)) $(LDFLAGS)
+
+CHECK_LIBCURL := CURL_CONFIG='$(CURL_CONFIG)' sh scripts/check_libcurl.sh
+CURL_CFLAGS   := $(shell $(CHECK_LIBCURL) cflags 2>/dev/null)
+CURL_LIBS     := $(shell $(CHECK_LIBCURL) libs 2>/dev/null)
+
+CORE_SOURCES := $(wildcard core/src/*.c)
+CORE_OBJECTS := $(CORE_SOURCES:core/src/%.c=$(OUT)/core/%.o)
+LUA_SOURCES  := $(wildcard bindings/lua/src/*.c)
+LUA_SIDE     := $(wildcard bindings/lua/curlwire/*.lua)
+TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/test_*.c))
+
+.PHONY: menu all demo test core python lua core-tests test-core test-python test-lua asan tsan lint format \
+        bench dist install uninstall clean libcurl FORCE
+
+menu:
+	@sed -n 's/^#   make/make/p' Makefile
+
+all: core python lua
+
+demo:
+	@sh scripts/demo.sh
+
+test:
+	@sh scripts/test.sh
+
+# ---- the core
+
+libcurl:
+	@$(CHECK_LIBCURL)
+
+core: $(OUT)/libcurlwire.a $(OUT)/$(SONAME) $(OUT)/libcurlwire.so $(OUT)/curlwire.pc
+
+# Objects are made again when the flags have changed.
+$(OUT)/flags: FORCE | libcurl
+	@mkdir -p $(OUT)
+	@printf '%s\n' '$(CC) $(C_FLAGS)' | cmp -s - $@ || printf '%s\n' '$(CC) $(C_FLAGS)' > $@
+
+$(OUT)/core/%.o: core/src/%.c $(OUT)/flags
+	@mkdir -p $(@D)
+	@$(SAY) CC $<
+	$(Q)$(CC) $(C_FLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/libcurlwire.a: $(CORE_OBJECTS)
+	@rm -f $@
+	@$(SAY) AR $@
+	$(Q)$(AR) rcs $@ $^
+
+$(OUT)/$(SONAME): $(CORE_OBJECTS)
+	@$(SAY) LD $@
+	$(Q)$(CC) $(SHARED) -Wl,-soname,$(SONAME) -o $@ $^ $(CURL_LIBS)
+
+$(OUT)/libcurlwire.so: $(OUT)/$(SONAME)
+	@ln -sf $(SONAME) $@
+
+$(OUT)/curlwire.pc: core/curlwire.pc.in core/include/curlwire.h Makefile FORCE
+	@mkdir -p $(OUT)
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	     -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+-include $(wildcard $(OUT)/core/*.d $(OUT)/tests/*.d)
+
+# ---- the C tests
+
+core-tests: $(TESTS)
+
+$(OUT)/tests/%: tests/core/%.c $(OUT)/libcurlwire.a $(OUT)/flags
+	@mkdir -p $(@D)
+	@$(SAY) CC $<
+	$(Q)$(CC) $(C_FLAGS) -Itests/core -MMD -MP -MF $@.d -o $@ $< $(OUT)/libcurlwire.a $(CURL_LIBS) $(LDFLAGS)
+
+# ---- Python: setup.py knows how; it compiles the core in
+
+python: | libcurl
+	@mkdir -p $(BUILD)
+	@$(SAY) Python $(BUILD)/python
+	$(Q)$(PYTHON) -W ignore::UserWarning setup.py -q egg_info --egg-base $(BUILD) \
+	    build --build-temp $(BUILD)/python-temp --build-lib $(BUILD)/python
+
+# ---- Lua: one module with the core inside, one folder for each version whose headers are there
+
+PKG_5.1 := lua5.1
+PKG_5.3 := lua5.3
+PKG_5.4 := lua5.4
+PKG_jit := luajit
+LUA_FOUND    := $(foreach v,5.1 5.3 5.4 jit,$(shell pkg-config --exists $(PKG_$(v)) 2>/dev/null && echo $(v)))
+LUA_VERSIONS ?= $(LUA_FOUND)
+LUA_OUT      := $(if $(filter release,$(VARIANT)),$(BUILD)/lua,$(OUT)/lua)
+
+lua: $(foreach v,$(LUA_VERSIONS),$(LUA_OUT)/$(v)/curlwire/core.so lua-side-$(v))
+	@test -n "$(LUA_VERSIONS)" || { echo "make lua: no headers of Lua 5.1, 5.3, 5.4 or LuaJIT" >&2; exit 1; }
+
+define lua_rules
+.PHONY: lua-side-$(1)
+lua-side-$(1): $(LUA_SIDE)
+	@mkdir -p $(LUA_OUT)/$(1)/curlwire
+	@cp $(LUA_SIDE) $(LUA_OUT)/$(1)/curlwire/
+
+$(OUT)/lua-objects/$(1)/%.o: bindings/lua/src/%.c $(OUT)/flags
+	@mkdir -p $$(@D)
+	@$(SAY) CC $$< for Lua $(1)
+	$(Q)$$(CC) $$(filter-out -Icore/src,$$(C_FLAGS)) $$(shell pkg-config --cflags $(PKG_$(1))) -MMD -MP -c -o $$@ $$<
+
+$(LUA_OUT)/$(1)/curlwire/core.so: $(LUA_SOURCES:bindings/lua/src/%.c=$(OUT)/lua-objects/$(1)/%.o) \
+                                  $(OUT)/libcurlwire.a
+	@mkdir -p $$(@D)
+	@$(SAY) LD $$@
+	$(Q)$$(CC) $$(SHARED) -Wl,--exclude-libs,ALL -o $$@ $$^ $$(CURL_LIBS)
+
+-include $(wildcard $(OUT)/lua-objects/$(1)/*.d)
+endef
+$(foreach v,$(LUA_VERSIONS),$(eval $(call lua_rules,$(v))))
+
+# ---- tests of what is built; scripts/run_tests.py knows the suites
+
+RUN_TESTS = $(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/run_tests.py
+
+test-core:
+	@$(RUN_TESTS) core
+test-python:
+	@$(RUN_TESTS) python
+test-lua:
+	@$(RUN_TESTS) lua-5.1 lua-5.3 lua-5.4 lua-jit
+asan:
+	@$(RUN_TESTS) core-asan lua-asan
+tsan:
+	@$(RUN_TESTS) core-tsan lua-tsan
+lint:
+	@$(VENV)/python scripts/run_tests.py lint
+
+C_FILES := $(wildcard core/include/*.h core/src/*.[ch] bindings/*/src/*.[ch] tests/core/*.[ch] bench/*.[ch] \
+             examples/*.c)
+
+format:
+	$(VENV)/clang-format -i $(C_FILES)
+	$(VENV)/ruff format .
+	$(VENV)/ruff check --fix .
+
+bench: all
+	@$(PYTHON) bench/run.py
+
+# ---- install
+
+install: core
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 core/include/curlwire.h $(DESTDIR)$(INCLUDEDIR)/curlwire.h
+	install -m 644 $(OUT)/libcurlwire.a $(DESTDIR)$(LIBDIR)/libcurlwire.a
+	install -m 755 $(OUT)/$(SONAME) $(DESTDIR)$(LIBDIR)/libcurlwire.so.$(VERSION)
+	ln -sf libcurlwire.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libcurlwire.so
+	install -m 644 $(OUT)/curlwire.pc $(DESTDIR)$(LIBDIR)/pkgconfig/curlwire.pc
+
+uninstall:
+	rm -f $(DESTDIR)$(INCLUDEDIR)/curlwire.h $(DESTDIR)$(LIBDIR)/pkgconfig/curlwire.pc \
+	    $(DESTDIR)$(LIBDIR)/libcurlwire.a $(DESTDIR)$(LIBDIR)/libcurlwire.so \
+	    $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libcurlwire.so.$(VERSION)
+
+dist:
+	@mkdir -p dist
+	git archive --format=tar.gz --prefix=curlwire-$(VERSION)/ -o dist/curlwire-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf build dist

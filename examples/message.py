@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+"""Sends a line, prints what comes back: message.py ws://HOST/PATH [TEXT]."""
+
+import sys
+
+import curlwire
+
+with curlwire.connect(sys.argv[1]) as ws:
+    ws.send(sys.argv[2] if len(sys.argv) > 2 else "Hello, World!")
+    print(ws.recv())

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+"""Treats a connection as a file: writes two lines, reads them back: stream.py ws://HOST/PATH."""
+
+import io
+import sys
+
+import curlwire
+
+with curlwire.connect(sys.argv[1], curlwire.StreamWebSocket) as ws:
+    ws.output_stream.write(b"one\ntwo\n")
+    lines = io.BufferedReader(ws.input_stream)
+    for _ in range(2):
+        print(lines.readline().decode().rstrip())

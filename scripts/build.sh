@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Builds everything into build/; scripts/install.sh has been there before.
+#
+#     sh scripts/build.sh [demo | test]
+#
+#   demo   the library, the Python module, the Lua module for 5.4 (default)
+#   test   the Lua modules for 5.1, 5.3, 5.4 and LuaJIT; warnings are errors; the tests' variants
+set -eu
+cd "$(dirname "$0")/.."
+
+jobs=$(nproc 2>/dev/null || echo 1)
+case ${1:-demo} in
+demo)
+    make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS=5.4
+    ;;
+test)
+    make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS="5.1 5.3 5.4 jit" WERROR=1
+    make -j"$jobs" --no-print-directory core-tests VARIANT=test WERROR=1
+    for variant in asan tsan; do
+        make -j"$jobs" --no-print-directory core-tests lua VARIANT=$variant LUA_VERSIONS=5.4 WERROR=1
+    done
+    ;;
+*)
+    echo "usage: build.sh [demo | test]" >&2
+    exit 2
+    ;;
+esac

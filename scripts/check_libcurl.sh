@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Finds libcurl for the compiler and refuses one that will not do, in one line with the mend.
+#
+#     sh scripts/check_libcurl.sh [cflags | libs | version]
+#
+# Prints the flags asked for, or nothing. CURL_CONFIG=/path/to/curl-config takes that libcurl in place of the one
+# that pkg-config (else the curl-config of PATH) knows. Makefile and setup.py call it.
+set -eu
+
+NEEDED="8.14.0 or later with ws and wss is needed"
+MEND="on Debian run: sh scripts/install.sh; elsewhere install the development files of such a libcurl, \
+or set CURL_CONFIG to its curl-config"
+
+refuse() {
+    echo "curlwire: $1; $NEEDED: $MEND" >&2
+    exit 1
+}
+
+if [ -n "${CURL_CONFIG:-}" ]; then
+    command -v "$CURL_CONFIG" >/dev/null 2>&1 || refuse "CURL_CONFIG names $CURL_CONFIG, which is no command"
+    by=curl-config
+elif command -v pkg-config >/dev/null 2>&1 && pkg-config --exists libcurl; then
+    by=pkg-config
+elif command -v curl-config >/dev/null 2>&1; then
+    by=curl-config
+    CURL_CONFIG=curl-config
+else
+    refuse "no development files of libcurl are to be found"
+fi
+
+if [ "$by" = pkg-config ]; then
+    version=$(pkg-config --modversion libcurl)
+    protocols=$(pkg-config --variable=supported_protocols libcurl)
+else
+    version=$("$CURL_CONFIG" --version | sed 's/^libcurl //')
+    protocols=$("$CURL_CONFIG" --protocols)
+fi
+
+# 8.14.1, 8.22.0-DEV: major and minor decide
+major=${version%%.*}
+minor=${version#*.}
+minor=${minor%%.*}
+case $major$minor in
+'' | *[!0-9]*) refuse "libcurl calls itself $version, which is no version" ;;
+esac
+if [ "$major" -lt 8 ] || { [ "$major" -eq 8 ] && [ "$minor" -lt 14 ]; }; then
+    refuse "libcurl $version is too old"
+fi
+protocols=$(echo "$protocols" | tr '[:lower:]\n' '[:upper:] ')
+for protocol in WS WSS; do
+    case " $protocols " in
+    *" $protocol "*) ;;
+    *) refuse "libcurl $version was built without $protocol" ;;
+    esac
+done
+
+case ${1:-} in
+'') ;;
+version) echo "$version" ;;
+cflags | libs)
+    if [ "$by" = pkg-config ]; then pkg-config "--$1" libcurl; else "$CURL_CONFIG" "--$1"; fi
+    ;;
+*)
+    echo "usage: check_libcurl.sh [cflags | libs | version]" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: MIT
+"""The tests of run_tests.py that are no programs of their own: style, installs in clean places, the README's
+snippets, the examples. Each is a function that raises Failed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+BIN = Path(sys.executable).parent
+Test = tuple[str, Callable[[], None]]
+C_SOURCES = (
+    "core/include/*.h",
+    "core/src/*.[ch]",
+    "bindings/*/src/*.[ch]",
+    "tests/core/*.[ch]",
+    "bench/*.[ch]",
+    "examples/*.c",
+)
+LUA = {"5.1": ("lua5.1", "luajit"), "5.3": ("lua5.3",), "5.4": ("lua5.4",)}
+PYTHON_ROUND_TRIP = """
+import curlwire, os
+with curlwire.connect(os.environ["CW_ECHO_WS"] + "/") as ws:
+    ws.send("hello")
+    assert ws.recv() == "hello"
+"""
+LUA_ROUND_TRIP = """
+local curlwire = require "curlwire"
+local ws = assert(curlwire.connect(os.getenv("CW_ECHO_WS") .. "/", {message_type = "utf8"}))
+assert(ws:send("hello"))
+assert(assert(ws:receive()) == "hello")
+ws:close()
+"""
+
+
+class Failed(Exception):
+    """A test's failure; the text is what the tool said."""
+
+
+def kill_after(process: subprocess.Popen[str], seconds: float) -> threading.Timer:
+    timer = threading.Timer(seconds, process.kill)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def call(*command: str | Path, cwd: Path = ROOT, fails: bool = False, env: dict[str, str] | None = None) -> str:
+    """Runs a command; its output. Failed unless it succeeds (fails: unless it fails)."""
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(
+            words, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", timeout=300, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise Failed(f"{words[0]} is not there; sh scripts/install.sh test installs it") from None
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{' '.join(words)} took more than 300 s") from None
+    if (done.returncode != 0) is not fails:
+        raise Failed(f"{' '.join(words)} ended with {done.returncode}\n{done.stdout[-6000:]}")
+    return done.stdout
+
+
+def files(*patterns: str) -> list[str]:
+    return sorted(str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern))
+
+
+# -- style
+
+
+def run_tool(*command: str | Path) -> None:
+    call(*command)
+
+
+def run_mypy(*names: str) -> None:
+    call(BIN / "mypy", "--strict", "--cache-dir", BUILD / "mypy", *names)
+
+
+def run_stubtest() -> None:
+    call(sys.executable, "-m", "mypy.stubtest", "curlwire", env={"PYTHONPATH": str(BUILD / "python")})
+
+
+def run_shellcheck() -> None:
+    call("shellcheck", *files("scripts/*.sh", ".ci/run"))
+
+
+def build_strictly(compiler: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        call("make", "-s", "-j2", "core", f"CC={compiler}", f"BUILD={folder}", "WERROR=1")
+
+
+def lint() -> list[Test]:
+    return [
+        ("rooms and budgets", partial(run_tool, sys.executable, "scripts/check_rooms.py")),
+        ("gcc has no warning", partial(build_strictly, "gcc")),
+        ("clang has no warning", partial(build_strictly, "clang")),
+        (
+            "clang-format",
+            partial(run_tool, BIN / "clang-format", "--dry-run", "-Werror", *files(*C_SOURCES)),
+        ),
+        ("ruff check", partial(run_tool, BIN / "ruff", "check", "--no-cache", ".")),
+        ("ruff format", partial(run_tool, BIN / "ruff", "format", "--no-cache", "--check", ".")),
+        ("mypy of the package", partial(run_mypy, "bindings/python/curlwire")),
+        ("mypy of the peers", partial(run_mypy, *files("tests/servers/*.py"))),
+        ("mypy of the scripts", partial(run_mypy, *files("scripts/*.py"))),
+        ("stubtest", run_stubtest),
+        ("luacheck", partial(run_tool, "luacheck", "--no-cache", "-q", ".")),
+        ("shellcheck", run_shellcheck),
+    ]
+
+
+# -- installs in clean places
+
+
+@cache
+def clean_copy() -> tempfile.TemporaryDirectory[str]:
+    """What git would hand out, as a repository of its own, so that nothing of this tree's build is in reach."""
+    folder = tempfile.TemporaryDirectory(prefix="curlwire-install-")
+    tree = Path(folder.name) / "tree"
+    for name in call("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
+        if name and (ROOT / name).is_file():
+            target = tree / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+    call("git", "init", "-q", cwd=tree)
+    call("git", "add", "-A", cwd=tree)
+    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    call("git", *identity, "commit", "-q", "--no-gpg-sign", "-m", "A copy for the test", cwd=tree)
+    return folder
+
+
+def place(name: str) -> tuple[Path, Path]:
+    """The clean tree, and a new folder beside it."""
+    folder = Path(clean_copy().name)
+    (folder / name).mkdir()
+    return folder / "tree", folder / name
+
+
+def pip_install(name: str, of_repository: bool) -> None:
+    tree, folder = place(name)
+    call(sys.executable, "-m", "venv", folder / "venv")
+    python = folder / "venv" / "bin" / "python"
+    what = f"git+file://{tree}" if of_repository else str(tree)
+    call(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", what, cwd=folder)
+    call(python, "-c", PYTHON_ROUND_TRIP, cwd=folder)
+    extensions = [path.name for path in (folder / "venv").rglob("curlwire/*.so")]
+    if len(extensions) != 1 or not extensions[0].endswith(".abi3.so"):
+        raise Failed(f"one abi3 extension was expected, found: {extensions}")
+
+
+def luarocks_make(version: str) -> None:
+    tree, folder = place(f"rock-{version}")
+    source = folder / "source"
+    shutil.copytree(tree, source)
+    rocks = folder / "rocks"
+    call(
+        "luarocks", f"--lua-version={version}", f"--tree={rocks}", "make", "curlwire-scm-1.rockspec", cwd=source
+    )
+    share, lib = rocks / "share" / "lua" / version, rocks / "lib" / "lua" / version
+    for interpreter in LUA[version]:
+        call(
+            interpreter, "-e", LUA_ROUND_TRIP, cwd=folder,
+            env={"LUA_PATH": f"{share}/?.lua;{share}/?/init.lua", "LUA_CPATH": f"{lib}/?.so"},
+        )  # fmt: skip
+
+
+@cache
+def installed_library() -> Path:
+    _, folder = place("library")
+    call("make", "-s", "install", f"DESTDIR={folder}", "PREFIX=/usr")
+    return folder
+
+
+def compile_c(source: Path, program: Path) -> None:
+    """Against the installed library, by what pkg-config says of it."""
+    root = installed_library()
+    flags = call(
+        "pkg-config", "--cflags", "--libs", "curlwire",
+        env={"PKG_CONFIG_PATH": f"{root}/usr/lib/pkgconfig", "PKG_CONFIG_SYSROOT_DIR": str(root)},
+    ).split()  # fmt: skip
+    call("gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-o", program, source, *flags)
+
+
+def make_install() -> None:
+    root = installed_library()
+    program = root / "echo"
+    compile_c(ROOT / "examples" / "echo.c", program)
+    call(program, os.environ["CW_ECHO_WS"] + "/", env={"LD_LIBRARY_PATH": f"{root}/usr/lib"})
+    wanted = {
+        "include/curlwire.h",
+        "lib/libcurlwire.a",
+        "lib/libcurlwire.so",
+        "lib/libcurlwire.so.0",
+        "lib/libcurlwire.so.0.1.0",
+        "lib/pkgconfig/curlwire.pc",
+    }
+    found = {str(path.relative_to(root / "usr")) for path in (root / "usr").rglob("*") if not path.is_dir()}
+    if found != wanted:
+        raise Failed(f"installed: {sorted(found)}, expected: {sorted(wanted)}")
+
+
+def make_uninstall() -> None:
+    _, folder = place("uninstall")
+    call("make", "-s", "install", f"DESTDIR={folder}")
+    call("make", "-s", "uninstall", f"DESTDIR={folder}")
+    left = [path.name for path in folder.rglob("*") if not path.is_dir()]
+    if left:
+        raise Failed(f"left behind: {left}")
+
+
+def refuse_libcurl(name: str, version: str, protocols: str, words: str) -> None:
+    """Both builds refuse a libcurl in one line with the mend."""
+    tree, folder = place(name)
+    fake = folder / "curl-config"
+    fake.write_text(
+        f"#!/bin/sh\ncase $1 in --version) echo libcurl {version} ;; --protocols) echo {protocols} ;; esac\n"
+    )
+    fake.chmod(0o755)
+    made = call("make", "-s", "core", cwd=tree, fails=True, env={"CURL_CONFIG": str(fake)})
+    built = call(
+        sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps",
+        f"--target={folder / 'out'}", str(tree), cwd=folder, fails=True, env={"CURL_CONFIG": str(fake)},
+    )  # fmt: skip
+    for output in (made, built):
+        if not any(words in line and "curl-config" in line for line in output.splitlines()):
+            raise Failed(f"no line with '{words}' and the mend in:\n{output}")
+
+
+def installs() -> list[Test]:
+    return [
+        ("pip install .", partial(pip_install, "pip-folder", of_repository=False)),
+        ("pip install git+file://", partial(pip_install, "pip-git", of_repository=True)),
+        *((f"luarocks make for {version}", partial(luarocks_make, version)) for version in LUA),
+        ("make install, pkg-config, examples/echo.c", make_install),
+        ("make uninstall", make_uninstall),
+        ("an old libcurl is refused", partial(refuse_libcurl, "old", "7.88.1", "WS WSS", "7.88.1 is too old")),
+        (
+            "a libcurl without wss is refused",
+            partial(refuse_libcurl, "no-wss", "8.16.0", "HTTP WS", "without WSS"),
+        ),
+    ]
+
+
+# -- the README's snippets and the examples
+
+
+def lua_environment() -> dict[str, str]:
+    modules = BUILD / "lua" / "5.4"
+    return {"LUA_PATH": f"{modules}/?.lua;{modules}/?/init.lua;;", "LUA_CPATH": f"{modules}/?.so;;"}
+
+
+def run_snippet(language: str, code: str) -> None:
+    # a snippet names some server; here it is the echo server
+    code = re.sub(r"wss?://[\w.:-]+", os.environ["CW_ECHO_WS"], code)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if language == "python":
+            (folder / "snippet.py").write_text(code)
+            call(sys.executable, "snippet.py", cwd=folder, env={"PYTHONPATH": str(BUILD / "python")})
+        elif language == "lua":
+            (folder / "snippet.lua").write_text(code)
+            call("lua5.4", "snippet.lua", cwd=folder, env=lua_environment())
+        else:
+            (folder / "snippet.c").write_text(code)
+            compile_c(folder / "snippet.c", folder / "snippet")
+            call(folder / "snippet", cwd=folder, env={"LD_LIBRARY_PATH": f"{installed_library()}/usr/lib"})
+
+
+def readme() -> list[Test]:
+    text = (ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else ""
+    blocks = re.findall(r"^```(python|lua|c)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    tests: list[Test] = [
+        (f"{language} snippet {number}", partial(run_snippet, language, code))
+        for number, (language, code) in enumerate(blocks, 1)
+    ]
+    tests.append(
+        ("there is one in each language", partial(check_languages, {language for language, _ in blocks}))
+    )
+    return tests
+
+
+def check_languages(found: set[str]) -> None:
+    if found != {"python", "lua", "c"}:
+        raise Failed(f"README.md has runnable snippets in: {sorted(found)}")
+
+
+def run_example(name: str) -> None:
+    url = os.environ["CW_ECHO_WS"] + "/"
+    if name.endswith(".py"):
+        call(sys.executable, f"examples/{name}", url, env={"PYTHONPATH": str(BUILD / "python")})
+    else:
+        call("lua5.4", f"examples/{name}", url, env=lua_environment())
+
+
+def run_demo(command: str) -> None:
+    # 256 MiB are for the show; 8 are enough for a test
+    extension = "py" if command == sys.executable else "lua"
+    call(
+        command, f"examples/demo.{extension}", "8",
+        env={"PYTHONPATH": str(BUILD / "python"), **lua_environment()},
+    )  # fmt: skip
+
+
+def examples() -> list[Test]:
+    names = [Path(name).name for name in files("examples/*.py", "examples/*.lua")]
+    tests: list[Test] = [(name, partial(run_example, name)) for name in names if not name.startswith("demo.")]
+    # tqdm is a Debian package of the demo's, not one of the tests' own Python
+    tests += [("demo.py", partial(run_demo, sys.executable)), ("demo.lua", partial(run_demo, "lua5.4"))]
+    return tests

@@ -1,0 +1,243 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs what is missing, by name.
+#
+#     sh scripts/install.sh [demo | test]
+#
+#   demo   Debian's packages only (default)
+#   test   more of those, Python packages into build/venv, npm packages into build/node
+#
+# Debian 12 and later, and what has Debian's packages, as root or with sudo. Needs nothing but a shell and apt.
+# Quick, and without the network, when nothing is missing. PYTHON says which Python is meant.
+set -eu
+cd "$(dirname "$0")/.."
+
+KIND=${1:-demo}
+case $KIND in
+demo | test) ;;
+*)
+    echo "usage: install.sh [demo | test]" >&2
+    exit 2
+    ;;
+esac
+
+PACKAGES="gcc libc6-dev make pkg-config openssl ca-certificates
+    python3 python3-dev python3-setuptools python3-websockets python3-tqdm
+    lua5.4 liblua5.4-dev lua-luaossl"
+if [ "$KIND" = test ]; then
+    PACKAGES="$PACKAGES
+    python3-venv git clang luarocks lua-check shellcheck nginx-light nodejs
+    lua5.1 liblua5.1-0-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev"
+    # where Node comes from elsewhere, it brings its npm along
+    command -v npm >/dev/null 2>&1 || PACKAGES="$PACKAGES npm"
+fi
+CURL_PACKAGE=libcurl4-openssl-dev
+
+say() {
+    echo "install.sh: $*"
+}
+
+fail() {
+    echo "install.sh: $*" >&2
+    exit 1
+}
+
+has() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+# ---- without apt: look, and name what is missing
+
+look_only() {
+    missing=
+    for command in cc make pkg-config openssl python3 lua5.4; do
+        has $command || missing="$missing $command"
+    done
+    if [ "$KIND" = test ]; then
+        for command in git clang luarocks luacheck shellcheck nginx node npm lua5.1 lua5.3 luajit; do
+            has $command || missing="$missing $command"
+        done
+    fi
+    if has python3; then
+        python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || missing="$missing python3>=3.11"
+        for module in setuptools websockets tqdm; do
+            python3 -c "import $module" 2>/dev/null || missing="$missing python3-$module"
+        done
+    fi
+    sh scripts/check_libcurl.sh 2>/dev/null || missing="$missing libcurl>=8.14.0(ws,wss)"
+    if [ -n "$missing" ]; then
+        fail "this system has no apt, so please install:$missing (with the headers of Python and Lua)"
+    fi
+}
+
+# ---- with apt
+
+is_installed() {
+    state=$(dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null) || return 1
+    case $state in
+    *not-installed*) return 1 ;;
+    *installed*) return 0 ;;
+    esac
+    return 1
+}
+
+# A command that another package brings is as good as Debian's own package of it.
+is_there() {
+    case $1 in
+    pkg-config) has pkg-config ;;
+    nodejs) has node || has nodejs ;;
+    nginx-light) has nginx || [ -x /usr/sbin/nginx ] ;;
+    lua-check) has luacheck ;;
+    gcc | make | git | clang | shellcheck | luarocks | openssl) has "$1" ;;
+    *) is_installed "$1" ;;
+    esac
+}
+
+missing_packages() {
+    for package in $PACKAGES; do
+        is_there "$package" || printf ' %s' "$package"
+    done
+    sh scripts/check_libcurl.sh 2>/dev/null || printf ' %s' "$CURL_PACKAGE"
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif has sudo; then
+        sudo "$@"
+    else
+        fail "packages are missing and this is neither root nor a machine with sudo; as root run: sh scripts/install.sh $KIND"
+    fi
+}
+
+apt() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "$@"
+}
+
+install() {
+    apt install -y --no-install-recommends --no-remove "$@"
+}
+
+candidate() {
+    LC_ALL=C apt-cache policy "$1" | sed -n 's/^ *Candidate: *//p'
+}
+
+is_new_enough() {
+    [ -n "$1" ] && [ "$1" != "(none)" ] && dpkg --compare-versions "$1" ge 8.14
+}
+
+# The archive that the machine takes its packages from, so that no host is written here.
+archive_of() {
+    LC_ALL=C apt-cache policy | sed -n "s|^ *[0-9]* \([^ ]*\) $1/main .*|\1|p" | head -n 1
+}
+
+add_backports() {
+    archive=$(archive_of "$1")
+    [ -n "$archive" ] || fail "apt knows no archive of $1, so its backports (for libcurl 8.14) cannot be added"
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    signed=
+    [ -e $keyring ] && signed="[signed-by=$keyring] "
+    say "adding $1-backports for libcurl (apt source curlwire-backports)"
+    echo "deb ${signed}$archive $1-backports main" |
+        as_root tee /etc/apt/sources.list.d/curlwire-backports.list >/dev/null
+    apt update
+}
+
+install_libcurl() {
+    if is_new_enough "$(candidate $CURL_PACKAGE)"; then
+        install $CURL_PACKAGE
+        return
+    fi
+    # shellcheck disable=SC1091 # it is the machine's
+    codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+    backports=$codename-backports
+    if ! LC_ALL=C apt-cache policy | grep -q " $backports/main "; then
+        case $codename in
+        bookworm) add_backports "$codename" ;;
+        *) fail "apt has no libcurl 8.14.0 or later here; install one (with ws and wss) and set CURL_CONFIG to its curl-config" ;;
+        esac
+    fi
+    # by version, so that nothing else moves to the backports; by suite only where libcurl's own needs demand it
+    version=$(LC_ALL=C apt-cache madison $CURL_PACKAGE |
+        awk -F ' *[|] *' -v suite="$backports/" 'index($3, suite) { print $2; exit }')
+    is_new_enough "$version" || fail "$backports has no libcurl 8.14.0 or later"
+    wanted="$CURL_PACKAGE=$version libcurl4=$version"
+    ! is_installed curl || wanted="$wanted curl=$version"
+    # shellcheck disable=SC2086 # a list of names
+    install $wanted || install -t "$backports" $wanted
+}
+
+install_packages() {
+    say "installing$1"
+    apt update
+    wanted=
+    for package in $1; do
+        [ "$package" = $CURL_PACKAGE ] || wanted="$wanted $package"
+    done
+    # a service that a package brings is not ours to start
+    guard=
+    case $wanted in
+    *nginx*)
+        if [ ! -e /usr/sbin/policy-rc.d ]; then
+            guard=/usr/sbin/policy-rc.d
+            printf '#!/bin/sh\nexit 101\n' | as_root tee $guard >/dev/null
+            as_root chmod 755 $guard
+            trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+        fi
+        ;;
+    esac
+    # shellcheck disable=SC2086 # a list of names
+    [ -z "$wanted" ] || install $wanted
+    if [ -n "$guard" ]; then
+        as_root rm -f $guard
+        trap - EXIT
+    fi
+    if ! sh scripts/check_libcurl.sh 2>/dev/null; then
+        install_libcurl
+    fi
+    sh scripts/check_libcurl.sh
+}
+
+# ---- Python and npm packages, for the tests
+
+# A stamp holds what was asked for, so that a second run has nothing to do.
+is_done() {
+    [ -e "$2" ] && cmp -s "$1" "$2"
+}
+
+install_python() {
+    is_done tests/requirements.txt build/venv/requirements.done && return
+    say "installing Python packages into build/venv"
+    "$PYTHON" -m venv --clear build/venv
+    build/venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+    cp tests/requirements.txt build/venv/requirements.done
+}
+
+install_node() {
+    is_done tests/servers/package.json build/node/package.done && return
+    say "installing npm packages into build/node"
+    mkdir -p build/node
+    cp tests/servers/package.json build/node/package.json
+    npm install --prefix build/node --no-package-lock --no-audit --no-fund --loglevel=error
+    cp tests/servers/package.json build/node/package.done
+}
+
+if ! has apt-get || ! has dpkg-query; then
+    look_only
+else
+    missing=$(missing_packages)
+    [ -z "$missing" ] || install_packages "$missing"
+fi
+
+# The demo lives by Debian's packages, so the Python that they belong to comes first.
+if [ -z "${PYTHON:-}" ]; then
+    PYTHON=python3
+    [ ! -x /usr/bin/python3 ] || PYTHON=/usr/bin/python3
+fi
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "$PYTHON is older than 3.11; set PYTHON to a newer one"
+
+if [ "$KIND" = test ]; then
+    install_python
+    install_node
+fi

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""Runs suites of tests, prints the counts of each, and ends with the line "N passed, N failed".
+
+    python scripts/run_tests.py [--list] [SUITE ...]
+
+scripts/test.sh calls it inside tests/servers/run.py, which starts the peers. What is tested has been built by
+scripts/build.sh test. A suite that runs no test has failed, and so has a skipped test: all of it is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import checks
+
+ROOT = checks.ROOT
+BUILD = checks.BUILD
+LIMIT_S = 600
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:check_initialization_order=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1",
+}
+LUA = {"5.1": "lua5.1", "5.3": "lua5.3", "5.4": "lua5.4", "jit": "luajit"}
+
+
+@dataclass
+class Counts:
+    passed: int = 0
+    failed: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, other: Counts) -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.notes += other.notes
+
+
+def counted(text: str) -> tuple[int, int]:
+    """Passed and failed, from TAP or from a line of counts ("3 passed, 1 failed" as pytest and others say)."""
+    tap = re.findall(r"^(not )?ok\b.*$", text, re.MULTILINE)
+    if tap:
+        failed = sum(1 for word in tap if word)
+        return len(tap) - failed, failed
+    for line in reversed(text.splitlines()):
+        found = re.findall(r"\b(\d+) (passed|failed|errors?|skipped)\b", line)
+        if found:
+            passed = sum(int(number) for number, word in found if word == "passed")
+            return passed, sum(int(number) for number, word in found) - passed
+    return 0, 0
+
+
+def run(name: str, command: list[str], environment: dict[str, str] | None = None) -> Counts:
+    """One program of a suite: its output passes through, its tests are counted."""
+    print(f"\n== {name}: {' '.join(command)}", flush=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "SKIPS_AS_FAILS": "1", **(environment or {})},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    )  # fmt: skip
+    assert process.stdout is not None
+    lines = []
+    timer = checks.kill_after(process, LIMIT_S)
+    for line in process.stdout:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+        lines.append(line)
+    code = process.wait()
+    timer.cancel()
+    passed, failed = counted("".join(lines))
+    notes = []
+    if code != 0 and failed == 0:
+        failed = 1
+        notes.append(f"{name} ended with exit code {code}")
+    elif passed + failed == 0:
+        failed = 1
+        notes.append(f"{name} ran no tests")
+    return Counts(passed, failed, notes)
+
+
+def core(variant: str) -> Counts:
+    total = Counts()
+    supp = ROOT / "tests" / "tsan.supp"
+    environment = dict(SANITIZERS)
+    if supp.exists():
+        environment["TSAN_OPTIONS"] += f":suppressions={supp}"
+    for source in sorted((ROOT / "tests" / "core").glob("test_*.c")):
+        name = "core" if variant == "test" else f"core-{variant}"
+        total.add(run(name, [str(BUILD / variant / "tests" / source.stem)], environment))
+    return total
+
+
+def pytest(folder: str) -> Counts:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120", folder]
+    # whatever the tests import is what was built, never an installed one
+    return run(folder, command, {"PYTHONPATH": str(BUILD / "python"), "PYTHONDONTWRITEBYTECODE": "1"})
+
+
+def lua(version: str, variant: str = "") -> Counts:
+    modules = BUILD / variant / "lua" / version if variant else BUILD / "lua" / version
+    environment = {
+        "LUA_PATH": f"{modules}/?.lua;{modules}/?/init.lua;{ROOT}/tests/lua/?.lua;;",
+        "LUA_CPATH": f"{modules}/?.so;;",
+    }
+    if variant:
+        # the interpreter knows nothing of the sanitizer, so the runtime has to be there before it
+        runtime = subprocess.run(
+            ["gcc", f"-print-file-name=lib{variant}.so"], capture_output=True, text=True, check=True
+        )
+        environment.update(SANITIZERS, LD_PRELOAD=str(Path(runtime.stdout.strip()).resolve()))
+        supp = ROOT / "tests" / "tsan.supp"
+        if supp.exists():
+            environment["TSAN_OPTIONS"] += f":suppressions={supp}"
+    total = Counts()
+    runner = ROOT / "tests" / "lua" / "run.lua"
+    scripts = [runner] if runner.exists() else sorted((ROOT / "tests" / "lua").glob("test_*.lua"))
+    name = f"lua-{variant or version}"
+    for script in scripts:
+        total.add(run(name, [LUA[version], str(script.relative_to(ROOT))], environment))
+    return total
+
+
+def listed(name: str, tests: list[tuple[str, Callable[[], None]]]) -> Counts:
+    """Tests that are functions: one fails by an exception."""
+    total = Counts()
+    for title, test in tests:
+        try:
+            test()
+        except checks.Failed as error:
+            print(f"not ok - {name}: {title}\n{error}", flush=True)
+            total.failed += 1
+        else:
+            print(f"ok - {name}: {title}", flush=True)
+            total.passed += 1
+    return total
+
+
+SUITES: dict[str, Callable[[], Counts]] = {
+    "lint": lambda: listed("lint", checks.lint()),
+    "core": lambda: core("test"),
+    "core-asan": lambda: core("asan"),
+    "core-tsan": lambda: core("tsan"),
+    "servers": lambda: pytest("tests/servers"),
+    "python": lambda: pytest("tests/python"),
+    "lua-5.1": lambda: lua("5.1"),
+    "lua-5.3": lambda: lua("5.3"),
+    "lua-5.4": lambda: lua("5.4"),
+    "lua-jit": lambda: lua("jit"),
+    "lua-asan": lambda: lua("5.4", "asan"),
+    "lua-tsan": lambda: lua("5.4", "tsan"),
+    "install": lambda: listed("install", checks.installs()),
+    "readme": lambda: listed("readme", checks.readme()),
+    "examples": lambda: listed("examples", checks.examples()),
+}
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["--list"]:
+        print("\n".join(SUITES))
+        return 0
+    for name in arguments:
+        if name not in SUITES:
+            print(f"run_tests.py: no suite is called {name}; there are {', '.join(SUITES)}", file=sys.stderr)
+            return 2
+    total = Counts()
+    table = []
+    for name in arguments or list(SUITES):
+        print(f"\n==== {name}", flush=True)
+        begin = time.monotonic()
+        counts = SUITES[name]()
+        if counts.passed + counts.failed == 0:
+            counts = Counts(0, 1, [f"{name} ran no tests"])
+        total.add(counts)
+        table.append(
+            f"{name:10} {counts.passed:6} passed {counts.failed:4} failed {time.monotonic() - begin:6.1f} s"
+        )
+    print("\n" + "\n".join(table + total.notes))
+    print(f"{total.passed} passed, {total.failed} failed", flush=True)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

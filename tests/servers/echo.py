@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""The `websockets` library as a test peer (10.4 and every later version).
+
+    python3 tests/servers/echo.py [--listen ws] [--listen wss:CERT:KEY] ...
+
+The path says what a connection does:
+
+    /                               sends every message back
+    /ticker                         sends "0", "1", ... every 50 ms
+    /flood?count=N&size=S&kind=K    sends N messages of S bytes (K: text or binary), then closes with 1000
+    /close?code=C&reason=R          closes at once
+    /slow                           reads one message each 200 ms and says nothing
+    /sink                           answers every message with its length in decimal text
+
+Subprotocols "chat" and "superchat" are accepted on all of them. There is no limit on the size of a message.
+The first line on stdout is "listening PORT ...", one port for each --listen, in their order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import websockets
+
+Query = dict[str, str]
+SUBPROTOCOLS = [websockets.Subprotocol("chat"), websockets.Subprotocol("superchat")]
+
+
+async def echo(ws: Any, query: Query) -> None:
+    async for message in ws:
+        await ws.send(message)
+
+
+async def ticker(ws: Any, query: Query) -> None:
+    number = 0
+    while True:
+        await ws.send(str(number))
+        number += 1
+        await asyncio.sleep(0.05)
+
+
+async def flood(ws: Any, query: Query) -> None:
+    size = int(query.get("size", "32"))
+    message: str | bytes = "x" * size if query.get("kind", "binary") == "text" else b"x" * size
+    for _ in range(int(query.get("count", "1000"))):
+        await ws.send(message)
+    await ws.close(1000)
+
+
+async def close(ws: Any, query: Query) -> None:
+    await ws.close(int(query.get("code", "1000")), query.get("reason", ""))
+
+
+async def slow(ws: Any, query: Query) -> None:
+    async for _ in ws:
+        await asyncio.sleep(0.2)
+
+
+async def sink(ws: Any, query: Query) -> None:
+    async for message in ws:
+        await ws.send(str(len(message)))
+
+
+PATHS: dict[str, Callable[[Any, Query], Awaitable[None]]] = {
+    "/": echo,
+    "/ticker": ticker,
+    "/flood": flood,
+    "/close": close,
+    "/slow": slow,
+    "/sink": sink,
+}
+
+
+async def handle(ws: Any) -> None:
+    # up to 13 the path is the connection's, from 14 on the request's
+    url = urlsplit(ws.path if hasattr(ws, "path") else ws.request.path)
+    query = {name: values[0] for name, values in parse_qs(url.query).items()}
+    action = PATHS.get(url.path)
+    if action is None:
+        await ws.close(1008, f"no such path: {url.path}")
+        return
+    try:
+        await action(ws, query)
+    except websockets.exceptions.ConnectionClosed:
+        return
+
+
+def choose(first: Any, second: Any) -> Any:
+    """The client's first choice that we have, or none; by itself the library refuses one that offers none."""
+    # up to 13 it is called with (the client's, the server's), from 14 on with (connection, the client's)
+    offered = first if isinstance(first, (list, tuple)) else second
+    return next((name for name in offered if name in SUBPROTOCOLS), None)
+
+
+def tls(spec: str) -> ssl.SSLContext | None:
+    """ws -> None; wss:CERT:KEY -> a server context."""
+    if spec == "ws":
+        return None
+    _, cert, key = spec.split(":")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--listen", action="append", metavar="ws|wss:CERT:KEY")
+    parser.add_argument("--port", type=int, default=0, help="of the first --listen; 0 = any")
+    parser.add_argument("--ping-interval", type=float, default=20)
+    parser.add_argument("--ping-timeout", type=float, default=20)
+    options = parser.parse_args()
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    ports = []
+    for place, spec in enumerate(options.listen or ["ws"]):
+        server = await websockets.serve(
+            handle,
+            "127.0.0.1",
+            options.port if place == 0 else 0,
+            ssl=tls(spec),
+            max_size=None,
+            ping_interval=options.ping_interval,
+            ping_timeout=options.ping_timeout,
+            close_timeout=10,
+            subprotocols=SUBPROTOCOLS,
+            select_subprotocol=choose,
+        )
+        ports.append(next(iter(server.sockets)).getsockname()[1])
+    print("listening", *ports, flush=True)
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+"""Starts the test peers, runs a command with their addresses in its environment, ends them again.
+
+    python3 tests/servers/run.py [--without NAME,...] [--only NAME,...] -- COMMAND ARGUMENTS...
+
+Returns the command's exit code. A peer that cannot be started is an error. The peers, and what they set:
+
+    echo      CW_ECHO_WS, CW_ECHO_WSS (the websockets library), CW_BADHOST_WSS, CW_EXPIRED_WSS
+    ping      CW_PING_WS (the same, with a ping each 0.3 s and 0.6 s of patience)
+    scripted  CW_SCRIPT_WS, CW_SCRIPT_WSS, CW_PLAIN_HTTP (the http:// base for /log)
+    node      CW_NODE_WS (the npm library ws; NODE_PATH, else build/node/node_modules, says where it is)
+    nginx     CW_NGINX_WS, CW_NGINX_WSS (before echo)
+
+Always set: CW_CA_FILE, and CW_REFUSED_WS, an address that refuses connections. The URLs have no path and no
+slash at the end; those with TLS say localhost, the others 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE))
+
+import certs  # noqa: E402
+
+NAMES = ("echo", "ping", "scripted", "node", "nginx")
+START_S = 20
+
+
+class CannotStart(Exception):
+    """A peer did not come up; the message says which and why."""
+
+
+class Peers:
+    """A context manager; `environment` is what run.py sets."""
+
+    def __init__(self, names: tuple[str, ...] = NAMES) -> None:
+        self.names = names
+        self.environment: dict[str, str] = {}
+        self.processes: list[subprocess.Popen[str]] = []
+        self.folder = Path()
+        self.undo = contextlib.ExitStack()
+
+    def __enter__(self) -> Peers:
+        with contextlib.ExitStack() as undo:
+            self.folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="curlwire-peers-")))
+            undo.callback(self.end_all)
+            certs.make(self.folder)
+            self.environment["CW_CA_FILE"] = str(self.folder / "ca.pem")
+            self.environment["CW_REFUSED_WS"] = f"ws://127.0.0.1:{undo.enter_context(refused_port())}"
+            for name in self.names:
+                getattr(self, f"start_{name}")()
+            self.undo = undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.undo.close()
+
+    # -- the peers
+
+    def start_echo(self) -> None:
+        specs = ["ws", *(self.tls(name) for name in ("server", "badhost", "expired"))]
+        ports = self.python("echo.py", *(f"--listen={spec}" for spec in specs))
+        self.name_ports(("CW_ECHO_WS", "CW_ECHO_WSS", "CW_BADHOST_WSS", "CW_EXPIRED_WSS"), ports)
+
+    def start_ping(self) -> None:
+        self.name_ports(("CW_PING_WS",), self.python("echo.py", "--ping-interval=0.3", "--ping-timeout=0.6"))
+
+    def start_scripted(self) -> None:
+        ports = self.python("scripted.py", "--listen=ws", f"--listen={self.tls('server')}")
+        self.name_ports(("CW_SCRIPT_WS", "CW_SCRIPT_WSS"), ports)
+        self.environment["CW_PLAIN_HTTP"] = f"http://127.0.0.1:{ports[0]}"
+
+    def start_node(self) -> None:
+        modules = os.environ.get("NODE_PATH") or str(ROOT / "build" / "node" / "node_modules")
+        node = shutil.which("node") or shutil.which("nodejs")
+        if node is None:
+            raise CannotStart("node: no node command; run sh scripts/install.sh test")
+        environment = {**os.environ, "NODE_PATH": modules}
+        self.name_ports(
+            ("CW_NODE_WS",), self.listening("node", [node, str(HERE / "node_echo.js")], environment)
+        )
+
+    def start_nginx(self) -> None:
+        nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+        if nginx is None:
+            raise CannotStart("nginx: no nginx command; run sh scripts/install.sh test")
+        if "CW_ECHO_WS" not in self.environment:
+            raise CannotStart("nginx stands before echo: start that too")
+        upstream = self.environment["CW_ECHO_WS"].rpartition(":")[2]
+        # nginx does not tell its ports, so they are chosen for it; another process may be quicker
+        for attempt in range(3):
+            ports = free_ports(2)
+            prefix = self.folder / f"nginx-{attempt}"
+            prefix.mkdir()
+            text = (HERE / "nginx.conf.in").read_text()
+            for name, value in {
+                "PREFIX": prefix, "PORT": ports[0], "TLS_PORT": ports[1], "UPSTREAM": upstream,
+                "CERT": self.folder / "server.pem", "KEY": self.folder / "server.key",
+            }.items():  # fmt: skip
+                text = text.replace(f"@{name}@", str(value))
+            (prefix / "nginx.conf").write_text(text)
+            command = [nginx, "-p", str(prefix), "-e", "stderr", "-c", str(prefix / "nginx.conf")]
+            process = self.start(command, dict(os.environ))
+            if all(self.accepts(process, port) for port in ports):
+                self.name_ports(("CW_NGINX_WS", "CW_NGINX_WSS"), ports)
+                return
+        raise CannotStart("nginx: it does not accept connections; its words are above")
+
+    # -- how they are started and ended
+
+    def tls(self, name: str) -> str:
+        return f"wss:{self.folder / name}.pem:{self.folder / name}.key"
+
+    def name_ports(self, names: tuple[str, ...], ports: list[int]) -> None:
+        for name, port in zip(names, ports, strict=True):
+            where = f"wss://localhost:{port}" if name.endswith("_WSS") else f"ws://127.0.0.1:{port}"
+            self.environment[name] = where
+
+    def start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            start_new_session=True,  # Ctrl-C is for the command; the peers end after it
+        )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    def python(self, script: str, *arguments: str) -> list[int]:
+        return self.listening(script, [sys.executable, str(HERE / script), *arguments], dict(os.environ))
+
+    def listening(self, name: str, command: list[str], environment: dict[str, str]) -> list[int]:
+        """Starts a peer whose first line is "listening PORT ...", and sees that it accepts."""
+        process = self.start(command, environment)
+        assert process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            words = process.stdout.readline().split() if selector.select(START_S) else []
+        if words[:1] != ["listening"]:
+            raise CannotStart(f"{name} did not start (exit code {process.poll()}); its words are above")
+        ports = [int(word) for word in words[1:]]
+        if not all(self.accepts(process, port) for port in ports):
+            raise CannotStart(f"{name} does not accept connections")
+        return ports
+
+    @staticmethod
+    def accepts(process: subprocess.Popen[str], port: int) -> bool:
+        until = time.monotonic() + START_S
+        while process.poll() is None and time.monotonic() < until:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return True
+            time.sleep(0.02)  # between two tries: a refused connect returns at once
+        return False
+
+    def end_all(self) -> None:
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+        self.processes.clear()
+
+
+@contextlib.contextmanager
+def refused_port() -> Iterator[int]:
+    """A port that is bound, so that nobody else gets it, and does not listen, so that it refuses."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        holders = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for holder in holders:
+            holder.bind(("127.0.0.1", 0))
+        return [holder.getsockname()[1] for holder in holders]
+
+
+def chosen(only: str, without: str) -> tuple[str, ...]:
+    for name in filter(None, (only + "," + without).split(",")):
+        if name not in NAMES:
+            raise SystemExit(f"run.py: no peer is called {name}; there are {', '.join(NAMES)}")
+    wanted = set(filter(None, only.split(","))) or set(NAMES)
+    return tuple(name for name in NAMES if name in wanted - set(without.split(",")))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(usage="run.py [--without NAME,...] [--only NAME,...] -- COMMAND...")
+    parser.add_argument("--without", default="")
+    parser.add_argument("--only", default="")
+    parser.add_argument("command", nargs="+")
+    options = parser.parse_args()
+    # a SIGTERM for us must not leave peers behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with Peers(chosen(options.only, options.without)) as peers:
+            command = subprocess.Popen(options.command, env={**os.environ, **peers.environment})
+            try:
+                code = command.wait()
+            except KeyboardInterrupt:  # the terminal sent it to the command as well
+                code = command.wait()
+            except SystemExit:
+                command.terminate()
+                command.wait()
+                raise
+            return code if code >= 0 else 128 - code
+    except CannotStart as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return 3
+    except FileNotFoundError as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return 127
+
+
+if __name__ == "__main__":
+    sys.exit(main())
