@@ -247,7 +247,7 @@ typedef enum cw_option_type {
  *   send_timeout          how long a send may wait without the connection taking a byte
  *   receive_timeout       of a blocking receive
  *   close_timeout         of the closing handshake, from the close frame to the end of the connection
- *   ping_interval         between keepalive pings; -1 = none
+ *   ping_interval         between keepalive pings; 0 or -1 = none
  *   ping_timeout          how long nothing may come after a keepalive ping before the connection counts as
  *                         lost; -1 = for ever
  *   ca_file               PEM file of trusted certificates in place of the system's
@@ -506,7 +506,8 @@ CW_API cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event
 
 /* Takes the next event, the sockets taking turns. The events of one socket come in order.
  *   timeout_ms   0, more, or CW_TIMEOUT_NEVER
- * Returns  CW_OK; CW_TIMED_OUT (also for 0); CW_INTERRUPTED: by the wait hook or cw_mailbox_wake
+ * Returns  CW_OK; CW_TIMED_OUT (also for 0); CW_INTERRUPTED: by the wait hook or cw_mailbox_wake; CW_NO_MEMORY:
+ *          the event stays
  * Owns     *out is the caller's, until cw_event_free
  * Thread   any, one at a time per mailbox if handlers must not overlap */
 CW_API cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out);

@@ -26,7 +26,9 @@ static void queue_close(cw_socket *s, int code, const char *reason, size_t reaso
     uint8_t payload[CW__CONTROL_MAX_BYTES];
     size_t len = cw__close_encode(code, reason, reason_bytes, payload);
 
-    if (!cw__outbound_control_locked(s, CW__OP_CLOSE, payload, len, true))
+    if (s->out.is_broken)
+        cw__closing_ended_locked(s, s->fault.message);
+    else if (!cw__outbound_control_locked(s, CW__OP_CLOSE, payload, len, true))
         cw__closing_ended_locked(s, "no memory for a close frame");
 }
 
@@ -107,6 +109,8 @@ cw_status cw__closing_fail_locked(cw_socket *s)
 {
     int code = s->close.result.code;
 
+    if (code == 0 && s->out.is_broken)
+        return cw__fail_with(&s->fault);
     if (s->is_closed_locally || code == 0)
         return cw__fail(CW_CLOSED, "the socket was closed by this program");
     if (code == 1006 && s->fault.status != CW_OK)
@@ -180,9 +184,12 @@ static void close_locked(cw_socket *s, int code, const char *reason, size_t reas
         s->is_closed_locally = true;
         cw__connecting_cancel_locked(s);
         break;
+    case CW_STATE_CLOSED:
+        s->is_closed_locally = true; /* what waits to be received is given out no more */
+        cw__inbox_clear(&s->in.inbox);
+        break;
     case CW_STATE_OPEN:
     case CW_STATE_CLOSING:
-    case CW_STATE_CLOSED:
         cw__closing_begin_locked(s, code, reason, reason_bytes);
         if (s->codec && s->close.state != CW__CLOSE_ENDED)
             cw__outbound_flush_locked(s); /* the close frame leaves now if it can: the program may end next */
@@ -234,7 +241,9 @@ cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)
         return status;
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, wait_ms, -1);
-    while (status == CW_OK && s->is_attached && cw__socket_state(s) != CW_STATE_CLOSED) {
+    /* A connect that was cancelled is let go of before its state changes (socket.c: on_detached). */
+    while (status == CW_OK && (s->is_attached || cw__socket_state(s) == CW_STATE_CONNECTING) &&
+           cw__socket_state(s) != CW_STATE_CLOSED) {
         if (s->codec && !s->in.receiver)
             cw__inbound_give_back_locked(s);
         status = cw__socket_wait_locked(s, &wait);
@@ -243,6 +252,5 @@ cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)
         status = cw__fail(CW_TIMED_OUT, "the connection has not ended in time");
     else if (status == CW_INTERRUPTED)
         status = cw__fail(CW_INTERRUPTED, "interrupted while waiting for the end of the connection");
-    cw__mutex_unlock(&s->lock);
-    return status;
+    return cw__socket_leave_locked(s, &wait, status);
 }

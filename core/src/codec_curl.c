@@ -4,8 +4,19 @@
  * it logs tells the two apart. Called through codec.h; knows no options and no message rules. */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
+#ifdef __linux__
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#endif
 
 #include "libcurl.h"
+
+enum {
+    WINDOW_BYTES = 60000, /* under the 65535 of libcurl's chunk */
+    NEAR_RTT_US = 2000
+};
 
 typedef struct codec_curl {
     cw__codec base;
@@ -69,12 +80,12 @@ static uint8_t opcode_of(const codec_curl *c, int flags)
 
 static cw__io receive_failed(codec_curl *c, CURLcode code)
 {
-    if (code == CURLE_GOT_NOTHING)
-        return CW__IO_END;
     if (c->has_complaint) {
         c->base.violation = (cw__violation){.code = 1002, .text = c->complaint};
         return CW__IO_VIOLATION;
     }
+    if (code == CURLE_GOT_NOTHING)
+        return CW__IO_END;
     return fault(c, code, "receiving");
 }
 
@@ -85,24 +96,18 @@ static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes,
     size_t len = 0;
     CURLcode code;
 
-    if (c->pending != CURLE_OK)
-        return receive_failed(c, c->pending);
     c->has_complaint = false;
     code = curl_ws_recv(c->easy, buffer, size_bytes, &len, &meta);
-    if (code == CURLE_AGAIN)
+    if (code == CURLE_AGAIN && c->pending == CURLE_OK)
         return CW__IO_AGAIN;
-    if (code != CURLE_OK && !c->has_complaint) {
+    if (code != CURLE_OK && !c->has_complaint && c->pending == CURLE_OK) {
         /* The read that failed may have put bytes into libcurl's buffer before it did (lib/bufq.c, 8.14.1:
-         * slurp reads more than once); they are decoded by asking again. */
+         * slurp reads more than once); they are decoded by asking again, until there are none. */
         c->pending = code;
         code = curl_ws_recv(c->easy, buffer, size_bytes, &len, &meta);
-        if (code == CURLE_AGAIN)
-            code = c->pending;
-        else if (code == CURLE_OK)
-            c->pending = CURLE_OK;
     }
     if (code != CURLE_OK || !meta)
-        return receive_failed(c, code);
+        return receive_failed(c, c->pending != CURLE_OK ? c->pending : code);
     piece->data = buffer;
     piece->len_bytes = len;
     piece->offset = (uint64_t)meta->offset;
@@ -176,6 +181,34 @@ static void codec_destroy(cw__codec *base)
     cw__free(c);
 }
 
+/* curl_ws_recv reads on, into as many chunks of 64 KiB as it takes, until a read does not fill its chunk (lib/bufq.c,
+ * 8.14.1 and 8.22): a peer that keeps up with that would have no end put to it, in memory or in time. TLS hands
+ * out 16 KiB at a time, which fills no chunk. Over a long way the window of TCP is the end: it takes a round trip
+ * to fill again. For a plain connection over a short way the window is kept under a chunk. */
+static void bound_reads(CURL *easy)
+{
+#ifdef __linux__
+    const char *scheme = NULL;
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    int window = WINDOW_BYTES;
+
+    if (curl_easy_getinfo(easy, CURLINFO_SCHEME, &scheme) != CURLE_OK || !scheme ||
+        strcasecmp(scheme, "ws") != 0)
+        return;
+    if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD)
+        return;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 || info.tcpi_rtt >= NEAR_RTT_US)
+        return;
+    /* A buffer of a set size is no longer tuned by the kernel, which would raise the clamp with it. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof window);
+#else
+    (void)easy;
+#endif
+}
+
 cw__codec *cw__codec_curl_create(void *easy, cw__error *fault_of_socket)
 {
     static const cw__codec_calls calls = {.name = "curl",
@@ -193,5 +226,6 @@ cw__codec *cw__codec_curl_create(void *easy, cw__error *fault_of_socket)
     (void)curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
     (void)curl_easy_setopt(easy, CURLOPT_DEBUGDATA, (void *)c);
     (void)curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
+    bound_reads(easy);
     return &c->base;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "libcurl.h"
 #include "socket.h"
@@ -198,10 +199,9 @@ cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
         status = cw__fail(CW_INTERRUPTED, "interrupted while connecting");
     else if (s->connect_error.status != CW_OK)
         status = cw__fail_with(&s->connect_error);
-    else if (!s->codec && cw__socket_state(s) == CW_STATE_NEW)
+    else if (!s->codec && s->close.state == CW__CLOSE_NONE) /* neither is it open, nor was it ever */
         status = cw__fail(CW_INVALID_STATE, "connect first");
-    cw__mutex_unlock(&s->lock);
-    return status;
+    return cw__socket_leave_locked(s, &wait, status);
 }
 
 cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
@@ -217,6 +217,13 @@ cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
         cw__mutex_unlock(&s->lock);
     }
     return status;
+}
+
+/* libcurl's descriptors too: the parent's poller would report a descriptor that only the child has open. */
+void cw__connecting_forked(cw_socket *s)
+{
+    for (unsigned i = 0; s->connecting && i < s->connecting->watched_count; i++)
+        (void)close(s->connecting->watched[i]);
 }
 
 void cw__connecting_cancel_locked(cw_socket *s)

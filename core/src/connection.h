@@ -10,14 +10,20 @@
 typedef struct cw__wait {
     int timeout_ms;      /* CW_TIMEOUT_NEVER, or 0 and more */
     int64_t deadline_ms; /* -1 until the first slice */
+    int64_t hook_due_ms; /* the same */
+    bool is_held;        /* the call that waits holds a reference to its socket */
 } cw__wait;
 
 void cw__wait_begin(cw__wait *w, int timeout_ms, int64_t default_ms);
 /* Starts the timeout anew: there was progress. */
 void cw__wait_restart(cw__wait *w);
-/* How long to wait now at most; 0 = the time is up. After each slice ask cw__wait_interrupted, without locks. */
+/* How long to wait now at most; 0 = the time is up. */
 int cw__wait_slice(cw__wait *w);
-bool cw__wait_interrupted(void);
+/* After each slice: whether the thread's hook is to be asked, and the asking, without locks. A wait that a signal
+ * ended makes it due at once. */
+bool cw__wait_wants_hook(cw__wait *w);
+bool cw__wait_interrupted(cw__wait *w);
+void cw__wait_signalled(cw__wait *w);
 /* A wake-up that belongs to the calling thread, for polling beside a descriptor; NULL if there is none. */
 cw__wake *cw__thread_wake(void);
 
@@ -71,12 +77,13 @@ void cw__inbox_push(cw__inbox *box, cw_event *e);
 cw_event *cw__inbox_pop(cw__inbox *box);
 void cw__inbox_clear(cw__inbox *box);
 
-/* What a mailbox knows of a socket. take is called without locks, by the thread that drains. */
+/* What a mailbox knows of a socket. take is called without locks, by the thread that drains; NULL is "nothing any
+ * more", unless it sets *has_no_memory. */
 typedef struct cw__subscriber cw__subscriber;
 struct cw__subscriber {
     cw__subscriber *next;
     bool is_listed; /* under the mailbox's lock */
-    cw_event *(*take)(cw__subscriber *subscriber);
+    cw_event *(*take)(cw__subscriber *subscriber, bool *has_no_memory);
     void (*hold)(cw__subscriber *subscriber); /* one reference while it is listed */
     void (*drop)(cw__subscriber *subscriber);
 };

@@ -3,6 +3,7 @@
  * (RFC 6455 section 4.1). libcurl connects and exchanges the two; it checks neither Sec-WebSocket-Accept nor
  * that Upgrade, Connection, extension and subprotocol are what was asked for (8.14.1 and 8.22 alike), so all
  * of that is here. Called by connect.c, under the socket's lock; knows nothing of frames. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -126,6 +127,8 @@ cw_status cw__handshake_check_uri(const char *uri)
                           curl_url_strerror(code == CURLUE_OK ? CURLUE_NO_SCHEME : code));
     else if (strcasecmp(scheme, "ws") != 0 && strcasecmp(scheme, "wss") != 0)
         status = cw__fail(CW_INVALID_ARGUMENT, "the URI's scheme must be ws or wss, not %.40s", scheme);
+    else if (!strstr(uri, "://")) /* libcurl guesses what ws:/host may mean */
+        status = cw__fail(CW_INVALID_ARGUMENT, "not a URI; it should look like wss://host/path");
     else if (strchr(uri, '#')) /* curl_url_get gives none for an empty one, which section 3 forbids too */
         status = cw__fail(CW_INVALID_ARGUMENT, "a ws URI has no fragment (RFC 6455 section 3): remove #... or "
                                                "write %%23");
@@ -385,6 +388,14 @@ static size_t drop_body(char *data, size_t size, size_t count, void *user)
     return size * count;
 }
 
+/* A program that the script starts must not hold the connection open (libcurl does this from 8.19 on). */
+static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)user, (void)purpose;
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return CURL_SOCKOPT_OK;
+}
+
 /* Every result is checked: an option that an older or smaller libcurl lacks must not go unnoticed. */
 static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *settings)
 {
@@ -409,6 +420,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, (void *)h);
     SET(CURLOPT_WRITEFUNCTION, drop_body);
+    SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
     SET(CURLOPT_ERRORBUFFER, h->text);
     SET(CURLOPT_TCP_NODELAY, settings->no_delay ? 1L : 0L);
     SET(CURLOPT_SSL_VERIFYPEER, settings->verify ? 1L : 0L);

@@ -14,6 +14,7 @@ enum {
     SCRATCH_BYTES = 16 * 1024, /* on the stack; larger frames are read into their message */
     SHARE_BYTES = 1024 * 1024, /* that the service reads of one socket before it looks at the others */
     STREAM_ROOM_BYTES = 16 * 1024,
+    PIECE_COST_BYTES = 64, /* so that empty frames use the share up too */
     LINGER_MS = 10
 };
 
@@ -71,6 +72,11 @@ static void take_part(cw_socket *s, const cw__message_output *out, uint8_t *dire
         no_memory(s);
 }
 
+static bool is_reading_messages(const cw_socket *s)
+{
+    return s->codec && (s->close.state == CW__CLOSE_NONE || s->close.state == CW__CLOSE_SENT);
+}
+
 static void take_piece(cw_socket *s, const cw__piece *piece, uint8_t *direct, size_t *direct_bytes)
 {
     cw__message_output out;
@@ -88,7 +94,7 @@ static void take_piece(cw_socket *s, const cw__piece *piece, uint8_t *direct, si
         take_part(s, &out, direct, direct_bytes);
         break;
     case CW__MESSAGE_PING:
-        if (s->close.state == CW__CLOSE_NONE &&
+        if (is_reading_messages(s) && !s->out.is_broken &&
             !cw__outbound_control_locked(s, CW__OP_PONG, out.data, out.len_bytes, false))
             no_memory(s);
         break;
@@ -105,11 +111,6 @@ static void take_piece(cw_socket *s, const cw__piece *piece, uint8_t *direct, si
         no_memory(s);
         break;
     }
-}
-
-static bool is_reading_messages(const cw_socket *s)
-{
-    return s->codec && (s->close.state == CW__CLOSE_NONE || s->close.state == CW__CLOSE_SENT);
 }
 
 /* Reads one run of bytes and does what it asks for. OK: something was read; all else is dealt with already,
@@ -137,7 +138,8 @@ static cw__io step(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *di
         s->in.is_drained = true;
         break;
     case CW__IO_END:
-        cw__closing_ended_locked(s, "the server ended the connection without a close frame");
+        cw__closing_ended_locked(s, s->out.is_broken ? s->fault.message
+                                                     : "the server ended the connection without a close frame");
         break;
     case CW__IO_FAULT:
         cw__closing_ended_locked(s, s->fault.message);
@@ -159,6 +161,11 @@ static void discard(cw_socket *s)
         cw__closing_ended_locked(s, "closed");
 }
 
+bool cw__inbound_may_discard(const cw_socket *s)
+{
+    return s->codec && !is_reading_messages(s) && s->close.state != CW__CLOSE_ENDED && !s->out.first;
+}
+
 void cw__inbound_serve_locked(cw_socket *s)
 {
     size_t share = 0;
@@ -167,9 +174,13 @@ void cw__inbound_serve_locked(cw_socket *s)
         size_t read_bytes = 0;
         if (step(s, NULL, 0, NULL, &read_bytes) != CW__IO_OK)
             break;
-        share += read_bytes + 64; /* so that empty frames use the share up too */
+        share += read_bytes + PIECE_COST_BYTES;
     }
-    if (s->codec && !is_reading_messages(s) && s->close.state != CW__CLOSE_ENDED && !s->in.is_drained)
+    /* A close frame of ours goes out before anything is looked for behind the peer's: TCP's end may be there
+     * already, and an answer is owed all the same (section 5.5.1). */
+    if (s->out.first && !is_reading_messages(s) && s->close.state != CW__CLOSE_ENDED)
+        cw__outbound_flush_locked(s);
+    if (cw__inbound_may_discard(s) && !s->in.is_drained)
         discard(s);
 }
 
@@ -194,6 +205,7 @@ void cw__inbound_give_back_locked(cw_socket *s)
         return;
     s->in.reader = CW__READER_SERVICE;
     s->in.reclaim_due_ms = INT64_MAX;
+    s->in.reclaim_is_off = false;
     cw__socket_watch_locked(s);
     cw__socket_attend_locked(s); /* there may be bytes inside libcurl that no descriptor shows */
 }
@@ -220,12 +232,14 @@ static cw_status poll_locked(cw_socket *s, cw__wait *wait)
     cw_status status = cw__socket_poll_locked(s, POLLIN, &s->in.receiver, wait);
 
     s->in.is_drained = false;
-    if (s->in.reclaim_is_off) {
+    if (s->in.reclaim_is_off) { /* give_back clears it: then the service reads already */
         s->in.reclaim_is_off = false;
         s->in.reclaim_due_ms = cw__now_ms() + LINGER_MS;
         cw__socket_attend_locked(s);
     }
-    return status;
+    /* The hook may take long: a runtime's waits for its lock. By now the connection is not in this thread's
+     * hands any more, and the service will look after it. */
+    return status == CW_OK ? cw__socket_ask_hook_locked(s, wait) : status;
 }
 
 /* ---- Taking ---- */
@@ -254,9 +268,10 @@ static cw_event *next_now_locked(cw_socket *s)
     if (e || !may_read(s))
         return e;
     cw__inbound_take_over_locked(s);
-    while (!s->in.is_drained && may_read(s) && !s->in.inbox.first) {
-        size_t read_bytes;
+    for (size_t share = 0; !s->in.is_drained && may_read(s) && !s->in.inbox.first && share < SHARE_BYTES;) {
+        size_t read_bytes = 0;
         (void)step(s, NULL, 0, NULL, &read_bytes);
+        share += read_bytes + PIECE_COST_BYTES;
     }
     if (s->out.first)
         cw__outbound_flush_locked(s); /* pongs */
@@ -314,7 +329,10 @@ static cw_status wait_locked(cw_socket *s, cw__wait *wait)
     if (!may_read(s))
         return cw__socket_wait_locked(s, wait);
     cw__inbound_take_over_locked(s);
-    return s->in.is_drained ? poll_locked(s, wait) : CW_OK;
+    if (s->in.is_drained)
+        return poll_locked(s, wait);
+    /* There is more, none of it for the caller so far: its time and its hook count all the same. */
+    return cw__wait_slice(wait) == 0 ? CW_TIMED_OUT : cw__socket_ask_hook_locked(s, wait);
 }
 
 cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
@@ -340,8 +358,7 @@ cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
     }
     if (e)
         *out = e;
-    cw__mutex_unlock(&s->lock);
-    return status;
+    return cw__socket_leave_locked(s, &wait, status);
 }
 
 /* ---- The stream ---- */
@@ -373,9 +390,10 @@ static size_t read_now_locked(cw_socket *s, void *buffer, size_t size_bytes)
     if (len > 0 || !may_read(s))
         return len;
     cw__inbound_take_over_locked(s);
-    while (len == 0 && !s->in.is_drained && may_read(s)) {
-        size_t read_bytes;
+    for (size_t share = 0; len == 0 && !s->in.is_drained && may_read(s) && share < SHARE_BYTES;) {
+        size_t read_bytes = 0;
         (void)step(s, buffer, size_bytes, &len, &read_bytes);
+        share += read_bytes + PIECE_COST_BYTES;
     }
     if (s->out.first)
         cw__outbound_flush_locked(s);
@@ -404,6 +422,5 @@ cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int time
         if (status != CW_OK)
             break;
     }
-    cw__mutex_unlock(&s->lock);
-    return status;
+    return cw__socket_leave_locked(s, &wait, status);
 }

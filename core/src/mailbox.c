@@ -47,6 +47,7 @@ void cw__inbox_clear(cw__inbox *box)
 }
 
 struct cw_mailbox {
+    int generation; /* constant */
     cw__atomic_int references;
     cw__mutex lock;
     cw__wake wake; /* set while something is listed, or a wake is asked for */
@@ -69,6 +70,7 @@ cw_status cw_mailbox_create(cw_mailbox **out)
     }
     cw__mutex_init(&m->lock);
     atomic_init(&m->references, 1);
+    m->generation = cw__generation();
     *out = m;
     return CW_OK;
 }
@@ -160,39 +162,44 @@ static cw__subscriber *next_listed(cw_mailbox *m, bool *is_woken)
     return subscriber;
 }
 
-static cw_event *take_now(cw_mailbox *m, bool *is_woken)
+static cw_event *take_now(cw_mailbox *m, bool *is_woken, bool *has_no_memory)
 {
     cw__subscriber *subscriber;
+    cw_event *e = NULL;
 
-    while ((subscriber = next_listed(m, is_woken))) {
-        cw_event *e = subscriber->take(subscriber); /* which lists it again if it has more */
+    *has_no_memory = false;
+    while (!e && !*has_no_memory && (subscriber = next_listed(m, is_woken))) {
+        e = subscriber->take(subscriber, has_no_memory); /* which lists it again if it has more */
         subscriber->drop(subscriber);
-        if (e)
-            return e;
     }
-    return NULL;
+    return e;
 }
 
 cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out)
 {
     cw__wait wait;
 
+    if (m->generation != cw__generation())
+        return cw__fail(CW_AFTER_FORK, "this mailbox was made before fork(): make a new one here");
     cw__wait_begin(&wait, timeout_ms, -1);
     for (;;) {
         struct pollfd descriptor = {.fd = m->wake.read_fd, .events = POLLIN, .revents = 0};
-        bool is_woken;
+        bool is_woken = false, has_no_memory;
         int slice_ms;
 
-        *out = take_now(m, &is_woken);
+        *out = take_now(m, &is_woken, &has_no_memory);
         if (*out)
             return CW_OK;
+        if (has_no_memory)
+            return cw__fail(CW_NO_MEMORY, "no memory for an event; it is still to be taken");
         if (is_woken)
             return cw__fail(CW_INTERRUPTED, "woken by cw_mailbox_wake");
         slice_ms = cw__wait_slice(&wait);
         if (slice_ms == 0)
             return cw__fail(CW_TIMED_OUT, "no event came in time");
-        (void)poll(&descriptor, 1, slice_ms);
-        if (cw__wait_interrupted())
+        if (poll(&descriptor, 1, slice_ms) < 0)
+            cw__wait_signalled(&wait);
+        if (cw__wait_wants_hook(&wait) && cw__wait_interrupted(&wait))
             return cw__fail(CW_INTERRUPTED, "interrupted while waiting for an event");
     }
 }

@@ -137,6 +137,9 @@ void cw__outbound_destroy(cw__outbound *out)
         out->first = f->next;
         cw__free(f);
     }
+    out->last = NULL;
+    out->data_bytes = 0;
+    out->pong_count = 0;
 }
 
 /* ---- Writing ---- */
@@ -151,15 +154,14 @@ static cw__io write_frame(cw_socket *s, uint8_t opcode, bool is_final, const uin
 
     *sent_bytes += sent;
     s->out.progress_bytes += sent;
-    if (io == CW__IO_FAULT) {
-        /* What the peer sent before it left, its close frame perhaps, is still there to be read. */
-        cw__error fault = s->fault;
+    if (io == CW__IO_FAULT && !s->out.is_broken) {
+        /* What the peer sent before it left, messages and a close frame perhaps, is still to be read, when the
+         * inbox has room: reading finds the end. */
+        s->out.is_broken = true;
         s->in.is_drained = false;
-        cw__inbound_serve_locked(s);
-        if (s->close.state != CW__CLOSE_ENDED) {
-            s->fault = fault;
-            cw__closing_ended_locked(s, s->fault.message);
-        }
+        cw__pings_broken_locked(s, cw__now_ms());
+        cw__socket_changed_locked(s);
+        cw__socket_attend_locked(s);
     }
     return io;
 }
@@ -168,7 +170,7 @@ static cw__io write_frame(cw_socket *s, uint8_t opcode, bool is_final, const uin
  * queue may always be written unless one is at work. */
 static cw__io write_queue(cw_socket *s)
 {
-    while (s->codec && s->out.first && s->close.state != CW__CLOSE_ENDED) {
+    while (s->codec && s->out.first && s->close.state != CW__CLOSE_ENDED && !s->out.is_broken) {
         cw__outgoing *f = s->out.first;
         bool is_close = f->opcode == CW__OP_CLOSE;
         cw__io io;
@@ -191,7 +193,10 @@ void cw__outbound_flush_locked(cw_socket *s)
 
     if (s->out.is_direct)
         return;
-    (void)write_queue(s);
+    if (write_queue(s) == CW__IO_FAULT)
+        cw__outbound_destroy(&s->out);
+    if (s->out.is_broken && s->close.state != CW__CLOSE_NONE) /* a close frame that cannot go out */
+        cw__closing_ended_locked(s, s->fault.message);
     if (s->out.data_bytes < before || !s->out.first)
         cw__socket_changed_locked(s); /* senders that wait for room, and flush */
     if (s->out.wants_writable && s->out.data_bytes <= limit(s) / 2) {
@@ -313,11 +318,12 @@ static bool queue_parcel(cw_socket *s, parcel *p)
 /* Broken in the middle of a message: it can be neither finished nor taken back. */
 static cw_status break_off(cw_socket *s, cw_status status)
 {
-    cw__error_set(
-        &s->fault, CW_CLOSED, status == CW_TIMED_OUT ? CW_WEB_Timeout : CW_WEB_OperationCanceled,
-        status == CW_TIMED_OUT
-            ? "the server took nothing for send_timeout in the middle of a message: connection dropped"
-            : "interrupted in the middle of a message: connection dropped");
+    const char *why = status == CW_TIMED_OUT     ? "the server took nothing for send_timeout"
+                      : status == CW_INTERRUPTED ? "interrupted"
+                                                 : "there is no descriptor left to wait with";
+
+    cw__error_set(&s->fault, CW_CLOSED, status == CW_TIMED_OUT ? CW_WEB_Timeout : CW_WEB_OperationCanceled,
+                  "%s in the middle of a message: connection dropped", why);
     cw__closing_ended_locked(s, s->fault.message);
     return cw__fail_with(&s->fault);
 }
@@ -346,7 +352,9 @@ static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
     while (status == CW_OK && io == CW__IO_AGAIN) {
         uint64_t before = s->out.progress_bytes;
         status = cw__socket_poll_locked(s, POLLOUT, &s->out.sender, wait);
-        if (!s->codec || s->close.state != CW__CLOSE_NONE)
+        if (status == CW_OK)
+            status = cw__socket_ask_hook_locked(s, wait);
+        if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
             break;
         io = s->out.first && s->out.first->is_begun ? write_queue(s) : CW__IO_OK;
         if (io == CW__IO_OK)
@@ -363,6 +371,8 @@ static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
     s->out.is_direct = false;
     if (io == CW__IO_OK)
         status = CW_OK;
+    else if (s->out.is_broken)
+        status = cw__closing_fail_locked(s);
     else if (s->close.state == CW__CLOSE_NONE)
         status = break_off(s, status);
     else { /* closed meanwhile: the close frame follows the frame under way */
@@ -380,7 +390,7 @@ static cw_status wait_for_turn(cw_socket *s, size_t len_bytes, cw__wait *wait)
 {
     cw_status status = CW_OK;
 
-    while (s->close.state == CW__CLOSE_NONE && s->codec) {
+    while (s->close.state == CW__CLOSE_NONE && s->codec && !s->out.is_broken) {
         uint64_t before = s->out.progress_bytes;
         if (!s->out.is_direct &&
             (!s->out.first || s->out.data_bytes + len_bytes + FRAME_COST_BYTES <= limit(s)))
@@ -435,7 +445,7 @@ static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
 
     if (state == CW_STATE_NEW || state == CW_STATE_CONNECTING)
         return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW ? "connect first" : "still connecting");
-    if (state != CW_STATE_OPEN)
+    if (state != CW_STATE_OPEN || s->out.is_broken)
         return cw__closing_fail_locked(s);
     if (kind != CW_BINARY && kind != CW_UTF8)
         return cw__fail(CW_INVALID_ARGUMENT, "a message is binary or utf8");
@@ -477,8 +487,7 @@ cw_status cw_socket_send(cw_socket *s, cw_kind kind, const void *data, size_t le
     status = check_locked(s, kind, false);
     if (status == CW_OK)
         status = send_parcel(s, &p, &wait);
-    cw__mutex_unlock(&s->lock);
-    return status;
+    return cw__socket_leave_locked(s, &wait, status);
 }
 
 cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, bool is_final,
@@ -506,8 +515,7 @@ cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void *data, 
         s->out.fragments_kind = (uint8_t)kind;
         s->out.utf8 = after;
     }
-    cw__mutex_unlock(&s->lock);
-    return status;
+    return cw__socket_leave_locked(s, &wait, status);
 }
 
 cw_status cw_socket_flush(cw_socket *s, int timeout_ms)
@@ -521,9 +529,11 @@ cw_status cw_socket_flush(cw_socket *s, int timeout_ms)
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
     if (cw__socket_state(s) < CW_STATE_OPEN)
         status = cw__fail(CW_INVALID_STATE, "connect first");
+    else if (cw__socket_state(s) == CW_STATE_CLOSED)
+        status = cw__closing_fail_locked(s);
     while (status == CW_OK && (s->out.first || s->out.is_direct)) {
         uint64_t before = s->out.progress_bytes;
-        if (!s->codec || s->close.state == CW__CLOSE_ENDED)
+        if (!s->codec || s->close.state == CW__CLOSE_ENDED || s->out.is_broken)
             break;
         status = cw__socket_wait_locked(s, &wait);
         if (s->out.progress_bytes != before)
@@ -533,8 +543,7 @@ cw_status cw_socket_flush(cw_socket *s, int timeout_ms)
         status = cw__fail(CW_TIMED_OUT, "the server took nothing in time; what waits is still to be sent");
     else if (status == CW_INTERRUPTED)
         status = cw__fail(CW_INTERRUPTED, "interrupted while flushing");
-    else if (status == CW_OK && s->close.state == CW__CLOSE_ENDED)
+    else if (status == CW_OK && (s->close.state == CW__CLOSE_ENDED || s->out.is_broken))
         status = cw__closing_fail_locked(s);
-    cw__mutex_unlock(&s->lock);
-    return status;
+    return cw__socket_leave_locked(s, &wait, status);
 }

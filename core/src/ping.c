@@ -6,10 +6,14 @@
  * Safety: under the socket's lock. The waiting pings are on their callers' stacks, which leave only after
  * taking theirs out. */
 #include <string.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#endif
 
 #include "socket.h"
 
-enum { WAITING_AT_MOST = 64, NUMBER_BYTES = 8 };
+enum { WAITING_AT_MOST = 64, NUMBER_BYTES = 8, BROKEN_LIMIT_MS = 10000 };
 
 static void put_number(uint64_t number, uint8_t out[NUMBER_BYTES])
 {
@@ -58,16 +62,14 @@ static void take_out(cw_socket *s, cw__ping *ping)
     s->pings.waiting_count--;
 }
 
-static cw_status wait_for_pong(cw_socket *s, cw__ping *ping, int timeout_ms)
+static cw_status wait_for_pong(cw_socket *s, cw__ping *ping, cw__wait *wait)
 {
     cw_status status = CW_OK;
-    cw__wait wait;
 
-    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_PING_TIMEOUT));
     while (status == CW_OK && !ping->is_answered && s->close.state == CW__CLOSE_NONE) {
         if (!s->in.receiver) /* nobody inside reads: the service shall, and now */
             cw__inbound_give_back_locked(s);
-        status = cw__socket_wait_locked(s, &wait);
+        status = cw__socket_wait_locked(s, wait);
     }
     if (ping->is_answered)
         return CW_OK;
@@ -78,7 +80,7 @@ static cw_status wait_for_pong(cw_socket *s, cw__ping *ping, int timeout_ms)
     return cw__closing_fail_locked(s);
 }
 
-static cw_status ping_locked(cw_socket *s, int timeout_ms, int64_t *rtt_us)
+static cw_status ping_locked(cw_socket *s, cw__wait *wait, int64_t *rtt_us)
 {
     cw__ping ping = {.next = s->pings.waiting};
     cw_state state = cw__socket_state(s);
@@ -86,7 +88,7 @@ static cw_status ping_locked(cw_socket *s, int timeout_ms, int64_t *rtt_us)
 
     if (state == CW_STATE_NEW || state == CW_STATE_CONNECTING)
         return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW ? "connect first" : "still connecting");
-    if (state != CW_STATE_OPEN)
+    if (state != CW_STATE_OPEN || s->out.is_broken)
         return cw__closing_fail_locked(s);
     if (s->pings.waiting_count >= WAITING_AT_MOST)
         return cw__fail(CW_WOULD_BLOCK, "%d pings wait for their pongs already", WAITING_AT_MOST);
@@ -97,7 +99,7 @@ static cw_status ping_locked(cw_socket *s, int timeout_ms, int64_t *rtt_us)
     s->pings.waiting = &ping;
     s->pings.waiting_count++;
     cw__outbound_flush_locked(s);
-    status = wait_for_pong(s, &ping, timeout_ms);
+    status = wait_for_pong(s, &ping, wait);
     take_out(s, &ping);
     if (status == CW_OK && rtt_us)
         *rtt_us = ping.rtt_us;
@@ -107,18 +109,27 @@ static cw_status ping_locked(cw_socket *s, int timeout_ms, int64_t *rtt_us)
 cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us)
 {
     cw_status status = cw__socket_check(s);
+    cw__wait wait;
 
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    status = ping_locked(s, timeout_ms, rtt_us);
-    cw__mutex_unlock(&s->lock);
-    return status;
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_PING_TIMEOUT));
+    status = ping_locked(s, &wait, rtt_us);
+    return cw__socket_leave_locked(s, &wait, status);
 }
 
 /* ---- Keepalive ---- */
 
-static int64_t after(int64_t now_ms, int64_t ms) { return ms < 0 ? INT64_MAX : now_ms + ms; }
+static int64_t after(int64_t now_ms, int64_t ms) { return ms <= 0 ? INT64_MAX : now_ms + ms; }
+
+/* Writing has failed: no more pings, and a limit for reading to find the end. */
+void cw__pings_broken_locked(cw_socket *s, int64_t now_ms)
+{
+    s->pings.next_ms = INT64_MAX;
+    s->pings.deadline_ms = now_ms + BROKEN_LIMIT_MS;
+    s->in.is_heard = false;
+}
 
 void cw__pings_start_locked(cw_socket *s, int64_t now_ms)
 {
@@ -126,19 +137,56 @@ void cw__pings_start_locked(cw_socket *s, int64_t now_ms)
     s->pings.deadline_ms = INT64_MAX;
 }
 
+/* Bytes that the peer's system has acknowledged, as far as it can be told: what was written less what the
+ * kernel still holds. Over TLS it holds a little more than that; only growth is looked at. */
+static int64_t acknowledged(const cw_socket *s, bool *has_more)
+{
+    int held = 0;
+
+#ifdef SIOCOUTQ
+    if (ioctl(s->fd, SIOCOUTQ, &held) != 0)
+        held = 0;
+#endif
+    *has_more = held > 0 || s->out.first || s->out.is_direct;
+    return (int64_t)s->out.progress_bytes - held;
+}
+
+/* Whether the ping may still be on its way behind other data, and that does get through: an upload over a slow
+ * line takes longer than ping_timeout to leave the buffers. */
+static bool is_getting_through(cw_socket *s)
+{
+    bool has_more;
+    int64_t now_bytes = acknowledged(s, &has_more);
+    bool is_moving = has_more && now_bytes > s->pings.acknowledged_bytes;
+
+    s->pings.acknowledged_bytes = now_bytes;
+    return is_moving;
+}
+
 /* The verdict on silence. A socket that is not read, because its script is slow and its inbox full, hears
  * nothing and proves nothing; and bytes may wait that a suspended or starved process has not read yet. */
-static bool is_silent(cw_socket *s, int64_t now_ms)
+static bool is_silent(cw_socket *s)
 {
-    if (s->in.inbox.is_full) {
-        s->pings.deadline_ms = after(now_ms, cw__setting(s, CW_OPT_PING_TIMEOUT));
+    if (s->in.inbox.is_full)
         return false;
-    }
     if (!s->in.is_heard) {
         s->in.is_drained = false;
         cw__inbound_serve_locked(s);
+        cw__socket_wake_locked(s); /* a thread that polls for what was read here would go on waiting */
     }
-    return !s->in.is_heard;
+    return !s->in.is_heard && (s->out.is_broken || !is_getting_through(s));
+}
+
+/* What becomes of a deadline that has passed without a verdict of silence. */
+static int64_t next_deadline(cw_socket *s, int64_t now_ms)
+{
+    bool is_answered = s->in.is_heard && !s->in.inbox.is_full;
+
+    if (s->out.is_broken) {
+        s->in.is_heard = false;
+        return now_ms + BROKEN_LIMIT_MS;
+    }
+    return is_answered ? INT64_MAX : after(now_ms, cw__setting(s, CW_OPT_PING_TIMEOUT));
 }
 
 bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
@@ -146,15 +194,16 @@ bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
     if (s->close.state != CW__CLOSE_NONE)
         return false;
     if (now_ms >= s->pings.deadline_ms) {
-        if (is_silent(s, now_ms))
+        if (is_silent(s))
             return s->close.state == CW__CLOSE_NONE;
-        if (now_ms >= s->pings.deadline_ms)
-            s->pings.deadline_ms = INT64_MAX;
+        s->pings.deadline_ms = next_deadline(s, now_ms);
     }
     if (now_ms >= s->pings.next_ms) {
         s->pings.next_ms = after(now_ms, cw__setting(s, CW_OPT_PING_INTERVAL));
         if (s->pings.deadline_ms == INT64_MAX && send_ping(s)) {
+            bool unused;
             s->in.is_heard = false;
+            s->pings.acknowledged_bytes = acknowledged(s, &unused);
             s->pings.deadline_ms = after(now_ms, cw__setting(s, CW_OPT_PING_TIMEOUT));
         }
     }

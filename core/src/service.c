@@ -27,6 +27,7 @@ static struct service {
     cw__client *clients; /* all that are attached */
     size_t client_count;
     cw__client *attention_first, *attention_last;
+    size_t attention_count;
     cw__client *gone; /* let go in this round; told so at its end */
     cw__thread thread;
     phase phase;
@@ -65,6 +66,21 @@ static void let_go(cw__client *c)
     cw__mutex_unlock(&the.lock);
 }
 
+static void queue_locked(cw__client *c)
+{
+    if (c->is_queued)
+        return;
+    c->is_queued = true;
+    c->next_attention = NULL;
+    if (the.attention_last)
+        the.attention_last->next_attention = c;
+    else
+        the.attention_first = c;
+    the.attention_last = c;
+    the.attention_count++;
+}
+
+/* A client that wants to be called again at once has its turn in the next round, after the others. */
 static void schedule(cw__client *c, int64_t due_ms)
 {
     if (due_ms == CW__DETACH) {
@@ -72,7 +88,9 @@ static void schedule(cw__client *c, int64_t due_ms)
         return;
     }
     cw__mutex_lock(&the.lock);
-    cw__timer_set(&the.timers, &c->timer, due_ms);
+    if (due_ms == 0)
+        queue_locked(c);
+    cw__timer_set(&the.timers, &c->timer, due_ms == 0 ? INT64_MAX : due_ms);
     cw__mutex_unlock(&the.lock);
 }
 
@@ -87,19 +105,10 @@ static cw__client *next_attention(void)
         if (!the.attention_first)
             the.attention_last = NULL;
         c->is_queued = false;
+        the.attention_count--;
     }
     cw__mutex_unlock(&the.lock);
     return c;
-}
-
-static cw__client *next_due(int64_t now_ms)
-{
-    cw__timer *t;
-
-    cw__mutex_lock(&the.lock);
-    t = cw__timer_pop_due(&the.timers, now_ms);
-    cw__mutex_unlock(&the.lock);
-    return t ? client_of_timer(t) : NULL;
 }
 
 /* Tells the owners of clients that were let go. One that asked for attention once more meanwhile stays until
@@ -175,14 +184,20 @@ static void serve_ready(const cw__ready *ready, int count)
     }
 }
 
+/* Those that are due queue up behind those that asked; all that are in the queue then have one turn, so that no
+ * client, however busy, keeps the poller and the others waiting. */
 static void serve_attention(void)
 {
-    cw__client *c;
     int64_t now_ms = cw__now_ms();
+    cw__client *c;
+    size_t turns;
 
-    while ((c = next_due(now_ms)))
-        schedule(c, c->calls->attend(c));
-    while ((c = next_attention()))
+    cw__mutex_lock(&the.lock);
+    for (cw__timer *t; (t = cw__timer_pop_due(&the.timers, now_ms));)
+        queue_locked(client_of_timer(t));
+    turns = the.attention_count;
+    cw__mutex_unlock(&the.lock);
+    while (turns-- > 0 && (c = next_attention()))
         if (!c->is_gone)
             schedule(c, c->calls->attend(c));
 }
@@ -292,19 +307,6 @@ static cw_status start_locked(void)
 
 /* ---- What clients call ---- */
 
-static void queue_locked(cw__client *c)
-{
-    if (c->is_queued)
-        return;
-    c->is_queued = true;
-    c->next_attention = NULL;
-    if (the.attention_last)
-        the.attention_last->next_attention = c;
-    else
-        the.attention_first = c;
-    the.attention_last = c;
-}
-
 cw_status cw__service_attach(cw__client *c)
 {
     cw_status status = CW_OK;
@@ -381,6 +383,11 @@ void cw_shutdown(int timeout_ms)
     cw__mutex_unlock(&the.lock);
     (void)pthread_join(the.thread, NULL);
     cw__mutex_lock(&the.lock);
+    if (the.client_count >
+        0) { /* a thread sits in its wait hook and keeps a descriptor: nothing starts again */
+        cw__mutex_unlock(&the.lock);
+        return;
+    }
     the.is_running = false;
     cw__timer_heap_destroy(&the.timers);
     cw__wake_destroy(&the.wake);

@@ -66,10 +66,6 @@ const char *cw__setting_text(const cw_socket *s, cw_option o)
 /* Common to all calls: the option exists for this class, is (or is not) text, and may be set now. */
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
 {
-    cw_status status = cw__socket_check(s);
-
-    if (status != CW_OK)
-        return status;
     if (!is_option(o) || !cw_option_applies(o, s->socket_class))
         return cw__fail(CW_INVALID_ARGUMENT, "this class of socket has no such control");
     if (is_text(o) != wants_text)
@@ -82,8 +78,10 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
 
 cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
 {
-    cw_status status;
+    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
 
+    if (status != CW_OK)
+        return status;
     cw__mutex_lock(&s->lock);
     status = check(s, o, false, true);
     if (status == CW_OK && (value < options[o].least || value > options[o].most))
@@ -98,8 +96,10 @@ cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
 
 cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
 {
-    cw_status status;
+    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
 
+    if (status != CW_OK)
+        return status;
     cw__mutex_lock(&s->lock);
     status = check(s, o, false, false);
     if (status == CW_OK)
@@ -120,8 +120,10 @@ static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
 cw_status cw_socket_set_text(cw_socket *s, cw_option o, const char *value, size_t len_bytes)
 {
     char *copy = NULL;
-    cw_status status;
+    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
 
+    if (status != CW_OK)
+        return status;
     cw__mutex_lock(&s->lock);
     status = check(s, o, true, true);
     if (status == CW_OK && len_bytes > 0)
@@ -157,8 +159,10 @@ static void copy_out(const char *text, char *buffer, size_t size_bytes, size_t *
 
 cw_status cw_socket_get_text(cw_socket *s, cw_option o, char *buffer, size_t size_bytes, size_t *len_bytes)
 {
-    cw_status status;
+    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
 
+    if (status != CW_OK)
+        return status;
     cw__mutex_lock(&s->lock);
     status = check(s, o, true, false);
     if (status == CW_OK)

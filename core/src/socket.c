@@ -11,7 +11,7 @@
 #include "socket.h"
 
 static const cw__client_calls client_calls;
-static cw_event *take(cw__subscriber *subscriber);
+static cw_event *take(cw__subscriber *subscriber, bool *has_no_memory);
 static void hold_subscriber(cw__subscriber *subscriber);
 static void drop_subscriber(cw__subscriber *subscriber);
 
@@ -161,12 +161,32 @@ void cw__socket_attend_locked(cw_socket *s)
 
 /* ---- Waiting ---- */
 
-static cw_status ask_hook(cw_socket *s)
+/* The first wait of a call takes a reference, so that the last release of another thread does not pull the
+ * socket from under it; a call that finds what it wants at once pays nothing for that. */
+static void stay(cw_socket *s, cw__wait *wait)
+{
+    if (!wait->is_held)
+        cw__socket_hold(s);
+    wait->is_held = true;
+}
+
+cw_status cw__socket_leave_locked(cw_socket *s, cw__wait *wait, cw_status status)
+{
+    cw__mutex_unlock(&s->lock);
+    if (wait->is_held)
+        cw__socket_drop(s);
+    return status;
+}
+
+cw_status cw__socket_ask_hook_locked(cw_socket *s, cw__wait *wait)
 {
     bool is_interrupted;
 
+    if (!cw__wait_wants_hook(wait))
+        return CW_OK;
+    stay(s, wait);
     cw__mutex_unlock(&s->lock);
-    is_interrupted = cw__wait_interrupted();
+    is_interrupted = cw__wait_interrupted(wait);
     cw__mutex_lock(&s->lock);
     return is_interrupted ? CW_INTERRUPTED : CW_OK;
 }
@@ -177,10 +197,11 @@ cw_status cw__socket_wait_locked(cw_socket *s, cw__wait *wait)
 
     if (slice_ms == 0)
         return CW_TIMED_OUT;
+    stay(s, wait);
     s->waiting_count++;
     cw__cond_wait_ms(&s->changed, &s->lock, slice_ms);
     s->waiting_count--;
-    return ask_hook(s);
+    return cw__socket_ask_hook_locked(s, wait);
 }
 
 cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw__wait *wait)
@@ -188,19 +209,19 @@ cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw
     int slice_ms = cw__wait_slice(wait);
     cw__wake *wake = cw__thread_wake();
     struct pollfd descriptors[2];
-    bool is_interrupted;
 
     if (slice_ms == 0)
         return CW_TIMED_OUT;
     if (!wake)
         return cw__fail(CW_SYSTEM_ERROR, "no descriptor to wait with: raise the limit (ulimit -n)");
+    stay(s, wait);
     descriptors[0] = (struct pollfd){.fd = s->fd, .events = events};
     descriptors[1] = (struct pollfd){.fd = wake->read_fd, .events = POLLIN};
     *slot = wake;
     s->polling_count++;
     cw__mutex_unlock(&s->lock);
-    (void)poll(descriptors, 2, slice_ms);
-    is_interrupted = cw__wait_interrupted();
+    if (poll(descriptors, 2, slice_ms) < 0)
+        cw__wait_signalled(wait);
     cw__mutex_lock(&s->lock);
     s->polling_count--;
     *slot = NULL;
@@ -210,7 +231,7 @@ cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw
         cw__socket_attend_locked(s); /* the descriptor may be closed now */
     if (s->waiting_count > 0)
         cw__cond_broadcast(&s->changed); /* one of them polls next */
-    return is_interrupted ? CW_INTERRUPTED : CW_OK;
+    return CW_OK;
 }
 
 /* ---- The service's calls ---- */
@@ -222,7 +243,9 @@ void cw__socket_watch_locked(cw_socket *s)
     if (!s->codec)
         return;
     if (s->close.state != CW__CLOSE_ENDED) {
-        if (s->in.reader == CW__READER_SERVICE && (s->close.state != CW__CLOSE_NONE || !s->in.inbox.is_full))
+        bool is_wanted = s->close.state == CW__CLOSE_NONE ? !s->in.inbox.is_full
+                                                          : s->close.state == CW__CLOSE_SENT || !s->out.first;
+        if (s->in.reader == CW__READER_SERVICE && is_wanted)
             mask |= CW__READ;
         if (s->out.first && !s->out.is_direct)
             mask |= CW__WRITE;
@@ -249,9 +272,10 @@ static void check_clocks(cw_socket *s)
     int64_t now_ms = cw__now_ms();
 
     if (cw__pings_attend_locked(s, now_ms)) {
-        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
-                      "the connection was lost: nothing came for %g s after a keepalive ping",
-                      (double)cw__setting(s, CW_OPT_PING_TIMEOUT) / 1000);
+        if (!s->out.is_broken)
+            cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
+                          "the connection was lost: nothing came for %g s after a keepalive ping",
+                          (double)cw__setting(s, CW_OPT_PING_TIMEOUT) / 1000);
         cw__closing_ended_locked(s, s->fault.message);
     }
     if (cw__close_expired(&s->close, now_ms))
@@ -270,6 +294,7 @@ static int64_t serve_locked(cw_socket *s)
         cw__closing_ended_locked(s, "closed");
     if (s->close.state == CW__CLOSE_ENDED) {
         if (s->polling_count > 0) {
+            cw__socket_watch_locked(s); /* nothing, or the end would be ready for ever */
             cw__socket_wake_locked(s);
             return INT64_MAX; /* the last to leave asks for attention */
         }
@@ -342,6 +367,7 @@ static void on_forked(cw__client *client)
 
     if (s->fd >= 0)
         (void)close(s->fd);
+    cw__connecting_forked(s);
 }
 
 static const cw__client_calls client_calls = {.ready = on_ready,
@@ -404,7 +430,7 @@ static bool retain_if_held(cw_socket *s)
     return false;
 }
 
-static cw_event *take(cw__subscriber *subscriber)
+static cw_event *take(cw__subscriber *subscriber, bool *has_no_memory)
 {
     cw_socket *s = socket_of_subscriber(subscriber);
     cw_event *e;
@@ -413,6 +439,7 @@ static cw_event *take(cw__subscriber *subscriber)
         return NULL;
     cw__mutex_lock(&s->lock);
     e = next_event(s);
+    *has_no_memory = !e && has_event(s);
     if (has_event(s))
         cw__mailbox_list(s->mailbox, subscriber);
     cw__mutex_unlock(&s->lock);

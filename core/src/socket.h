@@ -37,6 +37,7 @@ typedef struct cw__outbound {
     unsigned pong_count;     /* queued pongs */
     cw__wake *sender;        /* of the thread that writes a message of its own, while it polls */
     bool is_direct;          /* such a thread is at work: other data waits */
+    bool is_broken;          /* writing has failed; reading finds the end, s->fault says why */
     bool in_fragments;       /* a message sent by cw_socket_send_fragment is open */
     bool wants_writable;     /* a send said CW_WOULD_BLOCK */
     uint8_t fragments_kind;
@@ -69,8 +70,9 @@ typedef struct cw__pings {
     cw__ping *waiting;
     unsigned waiting_count;
     uint64_t last_number;
-    int64_t next_ms;     /* when the next keepalive ping is due */
-    int64_t deadline_ms; /* when the one under way must have been answered */
+    int64_t next_ms;            /* when the next keepalive ping is due */
+    int64_t deadline_ms;        /* when the one under way must have been answered */
+    int64_t acknowledged_bytes; /* by the peer's system when it was sent, or looked at last */
 } cw__pings;
 
 struct cw_socket {
@@ -124,6 +126,8 @@ const char *cw__setting_text(const cw_socket *s, cw_option option);
 
 /* The service's call while connecting. INT64_MAX, a time, or CW__DETACH. */
 int64_t cw__connecting_attend_locked(cw_socket *s);
+/* In a child after fork: closes the copies of the descriptors. */
+void cw__connecting_forked(cw_socket *s);
 /* Makes a connect end with OperationCanceled. */
 void cw__connecting_cancel_locked(cw_socket *s);
 /* Frees what libcurl holds. Service thread only, nobody polling. */
@@ -133,6 +137,8 @@ void cw__connection_teardown_locked(cw_socket *s);
 
 /* Reads what there is, within a fair share, for the service. */
 void cw__inbound_serve_locked(cw_socket *s);
+/* Whether what comes has no meaning any more, and nothing of ours has to go out before it is thrown away. */
+bool cw__inbound_may_discard(const cw_socket *s);
 /* Hands the reading to the calling threads, and back. */
 void cw__inbound_take_over_locked(cw_socket *s);
 void cw__inbound_give_back_locked(cw_socket *s);
@@ -156,6 +162,7 @@ void cw__outbound_destroy(cw__outbound *out);
 /* ---- From ping.c --------------------------------------------------------------------------------------- */
 
 void cw__pings_start_locked(cw_socket *s, int64_t now_ms);
+void cw__pings_broken_locked(cw_socket *s, int64_t now_ms);
 /* A pong came. */
 void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
 /* Sends a keepalive ping that is due; true if the connection has to be given up for silence. */
@@ -193,7 +200,12 @@ void cw__socket_post_locked(cw_socket *s, cw_event_type type);
 /* Waits for a change, gives the lock up meanwhile. CW_OK: look again; CW_TIMED_OUT, CW_INTERRUPTED: no error
  * text is set yet. */
 cw_status cw__socket_wait_locked(cw_socket *s, cw__wait *wait);
-/* The same, polling the descriptor for events too; *slot names the thread meanwhile. */
+/* Asks the thread's hook if it is time to, without the lock. CW_OK or CW_INTERRUPTED. */
+cw_status cw__socket_ask_hook_locked(cw_socket *s, cw__wait *wait);
+/* Unlocks, at the end of a call that may have waited; returns status. The socket may be gone afterwards. */
+cw_status cw__socket_leave_locked(cw_socket *s, cw__wait *wait, cw_status status);
+/* The same, polling the descriptor for events too; *slot names the thread meanwhile. It does not ask the hook:
+ * the caller does, when it has put down what it holds. */
 cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw__wait *wait);
 /* Sets the poller to what the socket's state asks for. */
 void cw__socket_watch_locked(cw_socket *s);

@@ -147,11 +147,12 @@ int cw__web_status_of_http(int http_status)
 }
 
 /* The numbers are OpenSSL's X509_V_ERR_*, which CURLINFO_SSL_VERIFYRESULT passes on. A failed verification
- * with result 0 is libcurl's own check of the host name. */
+ * with result 0 or 1 (which libcurl, 8.14.1, sets before it knows any) is libcurl's own check of the host name. */
 static int web_status_of_certificate(long verify_result)
 {
     switch (verify_result) {
     case 0:
+    case 1:
     case 62: /* host name mismatch */
     case 64: /* IP address mismatch */
         return CW_WEB_CertificateCommonNameIsIncorrect;

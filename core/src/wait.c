@@ -24,6 +24,8 @@ void cw__wait_begin(cw__wait *w, int timeout_ms, int64_t default_ms)
         timeout_ms = default_ms < 0 ? CW_TIMEOUT_NEVER : (int)default_ms;
     w->timeout_ms = timeout_ms;
     w->deadline_ms = -1;
+    w->hook_due_ms = -1;
+    w->is_held = false;
 }
 
 /* The clock is first read when there is something to wait for: most calls find what they want. */
@@ -43,12 +45,35 @@ int cw__wait_slice(cw__wait *w)
         if (left_ms <= 0)
             return 0;
     }
-    if (thread_hook && left_ms > HOOK_EVERY_MS)
-        left_ms = HOOK_EVERY_MS;
+    if (thread_hook) {
+        int64_t now_ms = cw__now_ms();
+        if (w->hook_due_ms < 0)
+            w->hook_due_ms = now_ms + HOOK_EVERY_MS;
+        if (left_ms > w->hook_due_ms - now_ms)
+            left_ms = w->hook_due_ms > now_ms ? w->hook_due_ms - now_ms : 1;
+    }
     return (int)left_ms;
 }
 
-bool cw__wait_interrupted(void) { return thread_hook && thread_hook(thread_hook_arg); }
+bool cw__wait_wants_hook(cw__wait *w)
+{
+    int64_t now_ms;
+
+    if (!thread_hook)
+        return false;
+    now_ms = cw__now_ms();
+    if (w->hook_due_ms < 0)
+        w->hook_due_ms = now_ms + HOOK_EVERY_MS;
+    return now_ms >= w->hook_due_ms;
+}
+
+void cw__wait_signalled(cw__wait *w) { w->hook_due_ms = 0; }
+
+bool cw__wait_interrupted(cw__wait *w)
+{
+    w->hook_due_ms = cw__now_ms() + HOOK_EVERY_MS;
+    return thread_hook && thread_hook(thread_hook_arg);
+}
 
 /* ---- The wake-up of a thread that polls: made at its first wait, unmade with the thread ---- */
 
