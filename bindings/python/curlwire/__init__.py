@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""WebSocket clients: MessageWebSocket for messages, StreamWebSocket for a flow of bytes.
+
+Connections are made by libcurl and kept alive by a thread of curlwire's own, which needs no interpreter: a
+script that computes, or sits in a debugger, keeps its connections.
+"""
+
+from curlwire import _core, dispatcher, errors, information, streams
+from curlwire._core import (
+    MessageBuffer,
+    MessageReceivedEventArgs,
+    MessageWebSocket,
+    MessageWebSocketControl,
+    MessageWebSocketReceiveMode,
+    SocketMessageType,
+    StreamWebSocket,
+    StreamWebSocketControl,
+    WebErrorStatus,
+    WebSocket,
+)
+from curlwire.connecting import connect
+from curlwire.dispatcher import run_forever
+from curlwire.errors import (
+    ArgumentError,
+    CertificateError,
+    ConnectError,
+    ConnectionClosed,
+    ConnectTimeout,
+    HandshakeError,
+    StateError,
+    WebSocketError,
+    WebSocketTimeout,
+    get_status,
+)
+from curlwire.information import ClosedEventArgs, Headers, Information
+from curlwire.options import Control, MessageControl
+from curlwire.streams import InputStream, OutputStream
+
+__all__ = [
+    "ArgumentError",
+    "CertificateError",
+    "ClosedEventArgs",
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectionClosed",
+    "Control",
+    "HandshakeError",
+    "Headers",
+    "Information",
+    "InputStream",
+    "MessageBuffer",
+    "MessageControl",
+    "MessageReceivedEventArgs",
+    "MessageWebSocket",
+    "MessageWebSocketControl",
+    "MessageWebSocketReceiveMode",
+    "OutputStream",
+    "SocketMessageType",
+    "StateError",
+    "StreamWebSocket",
+    "StreamWebSocketControl",
+    "WebErrorStatus",
+    "WebSocket",
+    "WebSocketError",
+    "WebSocketTimeout",
+    "__version__",
+    "connect",
+    "get_status",
+    "libcurl_version",
+    "run_forever",
+]
+
+__version__: str = _core.version
+libcurl_version: str = _core.libcurl_version
+
+_core.bind(
+    make_error=errors.make_error,
+    is_clean_end=errors.is_clean_end,
+    describe=information.describe,
+    closed_args=ClosedEventArgs,
+    headers=Headers,
+    information=Information,
+    input_stream=streams.InputStream,
+    output_stream=streams.OutputStream,
+    watch=dispatcher.watch,
+    changed=dispatcher.changed,
+    run_forever=dispatcher.run_forever_of,
+)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""The dispatcher thread, which runs the handlers, and waiting for the sockets that have some.
+
+One daemon thread per process, started when the first handler is set. The loop itself is Mailbox.dispatch, in C.
+Sockets are held weakly here: one that nobody else holds is collected, and closed, also with handlers.
+"""
+
+import atexit
+import os
+import threading
+import weakref
+from collections.abc import Callable
+
+from curlwire import _core
+from curlwire._core import WebSocket
+from curlwire.errors import StateError
+
+# What running handlers, and after them the closing handshakes, get at the interpreter's exit.
+_EXIT_SECONDS = 1.0
+
+
+class _Dispatcher:
+    """The thread, its mailbox, and the sockets that have, or had, handlers."""
+
+    def __init__(self) -> None:
+        self.mailbox = _core.Mailbox()
+        self.thread = threading.Thread(target=self.mailbox.dispatch, name="curlwire dispatcher", daemon=True)
+        self.sockets: dict[int, weakref.ref[WebSocket]] = {}
+        self.thread.start()
+
+
+# Reentrant: a weak reference's callback may come while its thread is in here.
+_changed = threading.Condition(threading.RLock())
+_dispatcher: _Dispatcher | None = None
+_change_count = 0
+
+
+def watch(socket: WebSocket) -> _core.Mailbox:
+    """Remembers a socket that got a handler, and returns the mailbox its events have to go to."""
+    global _dispatcher
+    with _changed:
+        if _dispatcher is None:
+            _dispatcher = _Dispatcher()
+        key = id(socket)
+        if key not in _dispatcher.sockets:
+            _dispatcher.sockets[key] = weakref.ref(socket, _forgetter(_dispatcher, key))
+        return _dispatcher.mailbox
+
+
+def _forgetter(dispatcher: _Dispatcher, key: int) -> Callable[[object], None]:
+    def forget(_: object) -> None:
+        with _changed:
+            dispatcher.sockets.pop(key, None)
+            changed()
+
+    return forget
+
+
+def changed() -> None:
+    """Lets run_forever look again: a closed event was dispatched, or a connect failed."""
+    global _change_count
+    with _changed:
+        _change_count += 1
+        _changed.notify_all()
+
+
+def _wait_while(is_pending: Callable[[], bool]) -> None:
+    """Waits for changes until there is nothing pending.
+
+    Looking may itself drop the last reference of a socket, so that a change comes from inside: it is counted.
+    """
+    with _changed:
+        while True:
+            count = _change_count
+            if not is_pending():
+                return
+            if count == _change_count:
+                _changed.wait()
+
+
+def _check_thread() -> None:
+    if _dispatcher is not None and threading.current_thread() is _dispatcher.thread:
+        raise StateError("run_forever() in a handler would wait for itself; call it from another thread")
+
+
+def _any_pending() -> bool:
+    if _dispatcher is None:
+        return False
+    sockets = [reference() for reference in list(_dispatcher.sockets.values())]
+    return any(socket is not None and socket._is_pending() for socket in sockets)
+
+
+def run_forever() -> None:
+    """Waits until every socket that has handlers has ended and its on_closed has run.
+
+    Returns at once if there is none. Raises StateError inside a handler. Blocks; Ctrl-C ends it.
+    """
+    _check_thread()
+    _wait_while(_any_pending)
+
+
+def run_forever_of(socket: WebSocket) -> None:
+    """Waits for one socket that has handlers; what its run_forever() does."""
+    _check_thread()
+    _wait_while(socket._is_pending)
+
+
+def _stop_at_exit() -> None:
+    if _dispatcher is not None:
+        _dispatcher.mailbox.stop()
+        _dispatcher.thread.join(_EXIT_SECONDS)
+    _core.shutdown(_EXIT_SECONDS)
+
+
+def _reset_after_fork() -> None:
+    global _changed, _dispatcher
+    _changed = threading.Condition(threading.RLock())
+    _dispatcher = None
+    _core.set_main_thread()
+
+
+atexit.register(_stop_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_after_fork)

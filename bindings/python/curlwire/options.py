@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""The options that the constructors and connect() take as keywords, for type checkers."""
+
+import os
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
+
+
+class Control(TypedDict, total=False):
+    """The options of every socket; curlwire.StreamWebSocketControl describes them."""
+
+    supported_protocols: Sequence[str] | None
+    no_delay: bool
+    connect_timeout: float | None
+    send_timeout: float | None
+    receive_timeout: float | None
+    close_timeout: float
+    ping_interval: float | None
+    ping_timeout: float | None
+    ca_file: str | os.PathLike[str] | None
+    verify: bool
+    outbound_buffer_size: int
+    inbound_buffer_size: int
+
+
+class MessageControl(Control, total=False):
+    """The options of a MessageWebSocket; curlwire.MessageWebSocketControl describes them."""
+
+    message_type: SocketMessageType | Literal["binary", "utf8"]
+    receive_mode: MessageWebSocketReceiveMode | Literal["full", "partial"]
+    max_message_size: int | None

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/* ws.control: the core's option table shown as attributes. Which options there are, and of which type, is asked of
+ * the core; only their one-line descriptions stand here. Used by the constructors too. */
+#include "state.h"
+
+#include <string.h>
+
+typedef struct control {
+    PyObject_HEAD websocket *ws;
+} control;
+
+static const char *const docs[CW_OPTION_COUNT] = {
+    [CW_OPT_MESSAGE_TYPE] = "SocketMessageType, or 'binary', 'utf8': of output_stream and frames. May change.",
+    [CW_OPT_RECEIVE_MODE] =
+        "MessageWebSocketReceiveMode, or 'full', 'partial': whole messages, or parts as they come.",
+    [CW_OPT_MAX_MESSAGE_SIZE] = "Bytes, or None for no limit; a larger message fails the connection.",
+    [CW_OPT_SUPPORTED_PROTOCOLS] = "The subprotocols to offer, in order of preference.",
+    [CW_OPT_NO_DELAY] = "Whether small writes go out at once (TCP_NODELAY).",
+    [CW_OPT_CONNECT_TIMEOUT] = "Seconds for the whole of connecting; None = no limit.",
+    [CW_OPT_SEND_TIMEOUT] = "Seconds that a send may wait without progress; None = no limit.",
+    [CW_OPT_RECEIVE_TIMEOUT] = "Seconds that recv() and stream reads wait; None = no limit.",
+    [CW_OPT_CLOSE_TIMEOUT] = "Seconds for the closing handshake.",
+    [CW_OPT_PING_INTERVAL] = "Seconds between keepalive pings; None = no pings.",
+    [CW_OPT_PING_TIMEOUT] = "Seconds of silence after a keepalive ping that count as a loss; None = no limit.",
+    [CW_OPT_CA_FILE] = "A PEM file of trusted certificates in place of the system's, or None.",
+    [CW_OPT_VERIFY] = "Whether the server's certificate and name are checked.",
+    [CW_OPT_OUTBOUND_BUFFER_SIZE] = "Bytes that may wait in the socket to be sent.",
+    [CW_OPT_INBOUND_BUFFER_SIZE] = "Bytes of received messages that may wait in the socket to be taken.",
+};
+
+static cw_option option_of_name(PyObject *name, cw_class socket_class)
+{
+    for (int i = 0; i < CW_OPTION_COUNT; i++) {
+        cw_option option = (cw_option)i;
+        if (cw_option_applies(option, socket_class) &&
+            PyUnicode_CompareWithASCIIString(name, cw_option_key(option)) == 0)
+            return option;
+    }
+    return CW_OPTION_COUNT;
+}
+
+/* "no control 'x'; there are: ..." as an exception of that class. */
+static void raise_unknown(PyObject *exception, PyObject *name, cw_class socket_class)
+{
+    PyObject *list = PyUnicode_FromString("");
+    for (int i = 0; i < CW_OPTION_COUNT && list != NULL; i++) {
+        if (!cw_option_applies((cw_option)i, socket_class))
+            continue;
+        PyObject *longer = PyUnicode_FromFormat("%U%s%s", list, PyUnicode_GetLength(list) > 0 ? ", " : "",
+                                                cw_option_key((cw_option)i));
+        Py_DECREF(list);
+        list = longer;
+    }
+    if (list != NULL)
+        PyErr_Format(exception, "there is no control %R; the controls are %U", name, list);
+    Py_XDECREF(list);
+}
+
+static PyObject *enum_of_option(module_state *state, cw_option option, int64_t number)
+{
+    enum_index index = option == CW_OPT_MESSAGE_TYPE ? ENUM_MESSAGE_TYPE : ENUM_RECEIVE_MODE;
+    return enum_member(state, index, (long)number);
+}
+
+static PyObject *number_value(websocket *ws, cw_option option)
+{
+    int64_t number = 0;
+    PyThreadState *thread = PyEval_SaveThread();
+    cw_status status = cw_socket_get_number(ws->socket, option, &number);
+    PyEval_RestoreThread(thread);
+    if (status != CW_OK)
+        return raise_status(ws->state, ws, status);
+    cw_option_type type = cw_option_type_of(option);
+    if (type == CW_TYPE_BOOL)
+        return PyBool_FromLong(number != 0);
+    if (type == CW_TYPE_ENUM)
+        return enum_of_option(ws->state, option, number);
+    if (number < 0)
+        Py_RETURN_NONE;
+    if (type == CW_TYPE_MS)
+        return PyFloat_FromDouble((double)number / 1000);
+    return PyLong_FromLongLong(number);
+}
+
+static PyObject *list_value(PyObject *text)
+{
+    PyObject *tuple = NULL;
+    if (PyUnicode_GetLength(text) == 0)
+        return PyTuple_New(0);
+    PyObject *comma = PyUnicode_FromString(", ");
+    PyObject *list = comma != NULL ? PyUnicode_Split(text, comma, -1) : NULL;
+    if (list != NULL)
+        tuple = PySequence_Tuple(list);
+    Py_XDECREF(comma);
+    Py_XDECREF(list);
+    return tuple;
+}
+
+static PyObject *get_member(PyObject *self, void *closure)
+{
+    websocket *ws = ((control *)self)->ws;
+    cw_option option = (cw_option)(intptr_t)closure;
+    cw_option_type type = cw_option_type_of(option);
+    if (type != CW_TYPE_TEXT && type != CW_TYPE_LIST)
+        return number_value(ws, option);
+    PyObject *text = websocket_option_text(ws, option);
+    if (text == NULL)
+        return NULL;
+    PyObject *value = type == CW_TYPE_LIST            ? list_value(text)
+                      : PyUnicode_GetLength(text) > 0 ? Py_NewRef(text)
+                                                      : Py_NewRef(Py_None);
+    Py_DECREF(text);
+    return value;
+}
+
+/* The number of a word ("utf8"), or of a member of the enumeration. */
+static bool parse_enum(module_state *state, cw_option option, PyObject *value, int64_t *number)
+{
+    const char *const *words = cw_option_words(option);
+    const char *key = cw_option_key(option);
+    if (PyUnicode_Check(value)) {
+        for (int i = 0; words[i] != NULL; i++) {
+            if (PyUnicode_CompareWithASCIIString(value, words[i]) == 0) {
+                *number = i;
+                return true;
+            }
+        }
+        raise_argument(state, "%s must be '%s' or '%s', not %R", key, words[0], words[1], value);
+        return false;
+    }
+    if (!PyLong_Check(value) || PyBool_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be '%s', '%s' or a member of its enumeration, not %R", key,
+                     words[0], words[1], Py_TYPE(value));
+        return false;
+    }
+    *number = PyLong_AsLong(value);
+    return !PyErr_Occurred();
+}
+
+static bool parse_bytes(module_state *state, const char *key, PyObject *value, int64_t *number)
+{
+    if (value == Py_None) {
+        *number = -1;
+        return true;
+    }
+    if (!PyLong_Check(value) || PyBool_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a number of bytes, an int, not %R", key, Py_TYPE(value));
+        return false;
+    }
+    int overflow;
+    *number = PyLong_AsLongLongAndOverflow(value, &overflow);
+    if (overflow != 0 || *number < 0) {
+        raise_argument(state, "%s must be 0 or more and less than 2**63 bytes, or None for no limit, not %R",
+                       key, value);
+        return false;
+    }
+    return true;
+}
+
+static bool parse_number(websocket *ws, cw_option option, PyObject *value, int64_t *number)
+{
+    switch (cw_option_type_of(option)) {
+    case CW_TYPE_BOOL: {
+        bool flag;
+        if (!parse_flag(value, cw_option_key(option), &flag))
+            return false;
+        *number = flag;
+        return true;
+    }
+    case CW_TYPE_MS:
+        return parse_seconds(ws->state, value, -1, number);
+    case CW_TYPE_ENUM:
+        return parse_enum(ws->state, option, value, number);
+    default:
+        return parse_bytes(ws->state, cw_option_key(option), value, number);
+    }
+}
+
+static int set_text(websocket *ws, cw_option option, const char *text, size_t len_bytes)
+{
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = cw_socket_set_text(ws->socket, option, text, len_bytes);
+    blocking_end(&b);
+    if (status == CW_OK)
+        return 0;
+    raise_status(ws->state, ws, status);
+    return -1;
+}
+
+static int set_path(websocket *ws, cw_option option, PyObject *value)
+{
+    PyObject *bytes = NULL;
+    char *text;
+    Py_ssize_t len_bytes;
+    if (value == Py_None)
+        return set_text(ws, option, "", 0);
+    if (PyUnicode_Check(value) && PyUnicode_GetLength(value) == 0)
+        return set_text(ws, option, "", 0);
+    if (!PyUnicode_FSConverter(value, &bytes)) {
+        if (PyErr_ExceptionMatches(PyExc_ValueError)) {
+            PyErr_Clear();
+            raise_argument(ws->state, "%s cannot be %R: a path has no NUL in it", cw_option_key(option), value);
+        }
+        return -1;
+    }
+    int result = -1;
+    if (PyBytes_AsStringAndSize(bytes, &text, &len_bytes) == 0)
+        result = set_text(ws, option, text, (size_t)len_bytes);
+    Py_DECREF(bytes);
+    return result;
+}
+
+/* Items are joined by commas for the core, so that what the joining would hide is refused here. */
+static bool check_item(websocket *ws, cw_option option, PyObject *item)
+{
+    const char *text;
+    size_t len_bytes;
+    if (!parse_text(ws->state, item, cw_option_key(option), &text, &len_bytes))
+        return false;
+    if (len_bytes == 0 || memchr(text, ',', len_bytes) != NULL || memchr(text, ' ', len_bytes) != NULL) {
+        raise_argument(ws->state,
+                       "%s: %R is not a token; it must not be empty nor have a space or a comma in it",
+                       cw_option_key(option), item);
+        return false;
+    }
+    return true;
+}
+
+static int set_list(websocket *ws, cw_option option, PyObject *value)
+{
+    if (value == Py_None)
+        return set_text(ws, option, "", 0);
+    if (PyUnicode_Check(value) || PyBytes_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a list of str, not one %R", cw_option_key(option),
+                     Py_TYPE(value));
+        return -1;
+    }
+    PyObject *items = PySequence_List(value);
+    if (items == NULL)
+        return -1;
+    bool is_good = true;
+    for (Py_ssize_t i = 0; is_good && i < PyList_Size(items); i++)
+        is_good = check_item(ws, option, PyList_GetItem(items, i));
+    PyObject *comma = is_good ? PyUnicode_FromString(", ") : NULL;
+    PyObject *joined = comma != NULL ? PyUnicode_Join(comma, items) : NULL;
+    int result = -1;
+    if (joined != NULL) {
+        Py_ssize_t len_bytes;
+        const char *text = PyUnicode_AsUTF8AndSize(joined, &len_bytes);
+        if (text != NULL)
+            result = set_text(ws, option, text, (size_t)len_bytes);
+    }
+    Py_XDECREF(joined);
+    Py_XDECREF(comma);
+    Py_DECREF(items);
+    return result;
+}
+
+static int set_option(websocket *ws, cw_option option, PyObject *value)
+{
+    cw_option_type type = cw_option_type_of(option);
+    if (value == NULL) {
+        PyErr_Format(PyExc_TypeError, "the control %s cannot be deleted", cw_option_key(option));
+        return -1;
+    }
+    if (type == CW_TYPE_TEXT)
+        return set_path(ws, option, value);
+    if (type == CW_TYPE_LIST)
+        return set_list(ws, option, value);
+    int64_t number;
+    if (!parse_number(ws, option, value, &number))
+        return -1;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = cw_socket_set_number(ws->socket, option, number);
+    blocking_end(&b);
+    if (status == CW_OK)
+        return 0;
+    raise_status(ws->state, ws, status);
+    return -1;
+}
+
+static int set_member(PyObject *self, PyObject *value, void *closure)
+{
+    return set_option(((control *)self)->ws, (cw_option)(intptr_t)closure, value);
+}
+
+bool control_set_all(websocket *ws, PyObject *keywords)
+{
+    PyObject *name, *value;
+    Py_ssize_t position = 0;
+    cw_class socket_class = cw_socket_class(ws->socket);
+    while (PyDict_Next(keywords, &position, &name, &value)) {
+        cw_option option = option_of_name(name, socket_class);
+        if (option == CW_OPTION_COUNT) {
+            raise_unknown(PyExc_TypeError, name, socket_class);
+            return false;
+        }
+        if (set_option(ws, option, value) < 0)
+            return false;
+    }
+    return true;
+}
+
+/* AttributeError of an unknown name becomes one that lists the names. */
+static void explain_missing(PyObject *self, PyObject *name)
+{
+    cw_class socket_class = cw_socket_class(((control *)self)->ws->socket);
+    if (PyErr_ExceptionMatches(PyExc_AttributeError) && PyUnicode_Check(name) &&
+        option_of_name(name, socket_class) == CW_OPTION_COUNT) {
+        PyErr_Clear();
+        raise_unknown(PyExc_AttributeError, name, socket_class);
+    }
+}
+
+static PyObject *control_getattro(PyObject *self, PyObject *name)
+{
+    PyObject *value = PyObject_GenericGetAttr(self, name);
+    if (value == NULL)
+        explain_missing(self, name);
+    return value;
+}
+
+static int control_setattro(PyObject *self, PyObject *name, PyObject *value)
+{
+    int result = PyObject_GenericSetAttr(self, name, value);
+    if (result < 0)
+        explain_missing(self, name);
+    return result;
+}
+
+PyObject *control_create(websocket *ws)
+{
+    bool is_message = cw_socket_class(ws->socket) == CW_MESSAGE_SOCKET;
+    PyTypeObject *type = ws->state->types[is_message ? TYPE_MESSAGE_CONTROL : TYPE_STREAM_CONTROL];
+    control *c = (control *)PyType_GenericAlloc(type, 0);
+    if (c != NULL)
+        c->ws = (websocket *)Py_NewRef((PyObject *)ws);
+    return (PyObject *)c;
+}
+
+static void control_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    Py_XDECREF((PyObject *)((control *)self)->ws);
+    free_object(self);
+    Py_DECREF(type);
+}
+
+PyDoc_STRVAR(control_doc, "The options of a socket, as attributes; a change after connect raises StateError.");
+
+static bool add_type(PyObject *module, module_state *state, type_index index, cw_class socket_class,
+                     const char *name)
+{
+    PyGetSetDef *members = state->control_members[socket_class];
+    int count = 0;
+    for (int i = 0; i < CW_OPTION_COUNT; i++) {
+        if (cw_option_applies((cw_option)i, socket_class))
+            members[count++] = (PyGetSetDef){cw_option_key((cw_option)i), get_member, set_member, docs[i],
+                                             (void *)(intptr_t)i};
+    }
+    PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)control_doc},
+                           {Py_tp_dealloc, SLOT(control_dealloc)},
+                           {Py_tp_getattro, SLOT(control_getattro)},
+                           {Py_tp_setattro, SLOT(control_setattro)},
+                           {Py_tp_getset, members},
+                           {0, NULL}};
+    PyType_Spec spec = {.name = name,
+                        .basicsize = sizeof(control),
+                        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                        .slots = slots};
+    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
+    state->types[index] = type;
+    return type != NULL && PyModule_AddType(module, type) == 0;
+}
+
+bool add_control_types(PyObject *module, module_state *state)
+{
+    return add_type(module, state, TYPE_MESSAGE_CONTROL, CW_MESSAGE_SOCKET,
+                    "curlwire.MessageWebSocketControl") &&
+           add_type(module, state, TYPE_STREAM_CONTROL, CW_STREAM_SOCKET, "curlwire.StreamWebSocketControl");
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Python arguments as C values: keywords, timeouts, texts, buffers. The type files use it; it calls nothing of
+ * the core. */
+#include "state.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+static int parameter_count(const signature *sig)
+{
+    int count = 0;
+    while (sig->parameters[count] != NULL)
+        count++;
+    return count;
+}
+
+static bool place_keyword(const signature *sig, PyObject *name, PyObject *value, PyObject *out[ARGUMENTS_MAX])
+{
+    for (int i = sig->positional; sig->parameters[i] != NULL; i++) {
+        if (PyUnicode_CompareWithASCIIString(name, sig->parameters[i]) != 0)
+            continue;
+        if (out[i] != NULL) {
+            PyErr_Format(PyExc_TypeError, "%s() got two values for '%U'", sig->name, name);
+            return false;
+        }
+        out[i] = value;
+        return true;
+    }
+    PyErr_Format(PyExc_TypeError, "%s() has no parameter '%U'", sig->name, name);
+    return false;
+}
+
+bool parse_arguments(const signature *sig, PyObject *const *args, Py_ssize_t count, PyObject *names,
+                     PyObject *out[ARGUMENTS_MAX])
+{
+    int most = parameter_count(sig);
+    if (count > most) {
+        PyErr_Format(PyExc_TypeError, "%s() takes at most %d arguments, not %zd", sig->name, most, count);
+        return false;
+    }
+    for (int i = 0; i < ARGUMENTS_MAX; i++)
+        out[i] = i < count ? args[i] : NULL;
+    Py_ssize_t keywords = names != NULL ? PyTuple_Size(names) : 0;
+    for (Py_ssize_t i = 0; i < keywords; i++) {
+        PyObject *name = PyTuple_GetItem(names, i);
+        if (name == NULL || !place_keyword(sig, name, args[count + i], out))
+            return false;
+    }
+    for (int i = 0; i < sig->required; i++) {
+        if (out[i] == NULL) {
+            PyErr_Format(PyExc_TypeError, "%s() needs the argument '%s'", sig->name, sig->parameters[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool parse_seconds(module_state *state, PyObject *value, int64_t none_ms, int64_t *out_ms)
+{
+    if (value == Py_None) {
+        *out_ms = none_ms;
+        return true;
+    }
+    double seconds = PyFloat_AsDouble(value);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "a time must be a number of seconds, or None for no limit, not %R",
+                         value);
+        return false;
+    }
+    if (!(seconds >= 0)) {
+        raise_argument(state, "a time must be 0 or more seconds, or None for no limit, not %R", value);
+        return false;
+    }
+    *out_ms = seconds < INT_MAX / 1000 ? (int64_t)ceil(seconds * 1000) : INT_MAX;
+    return true;
+}
+
+bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms)
+{
+    if (value == NULL || value == Py_Ellipsis) {
+        *timeout_ms = CW_TIMEOUT_DEFAULT;
+        return true;
+    }
+    int64_t ms;
+    if (!parse_seconds(state, value, CW_TIMEOUT_NEVER, &ms))
+        return false;
+    *timeout_ms = (int)ms;
+    return true;
+}
+
+/* The UTF-8 of a str; lone surrogates have none. */
+static bool borrow_utf8(module_state *state, PyObject *value, const char *what, const char **text,
+                        size_t *len_bytes)
+{
+    Py_ssize_t len;
+    *text = PyUnicode_AsUTF8AndSize(value, &len);
+    if (*text == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_UnicodeError)) {
+            PyErr_Clear();
+            raise_argument(state,
+                           "%s has a lone surrogate, which UTF-8 cannot carry; send bytes instead, or mend "
+                           "the text with encode(errors='replace')",
+                           what);
+        }
+        return false;
+    }
+    *len_bytes = (size_t)len;
+    return true;
+}
+
+bool parse_text(module_state *state, PyObject *value, const char *what, const char **text, size_t *len_bytes)
+{
+    if (!PyUnicode_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a str, not %R", what, Py_TYPE(value));
+        return false;
+    }
+    return borrow_utf8(state, value, what, text, len_bytes);
+}
+
+bool parse_flag(PyObject *value, const char *what, bool *out)
+{
+    if (!PyBool_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be True or False, not %R", what, Py_TYPE(value));
+        return false;
+    }
+    *out = value == Py_True;
+    return true;
+}
+
+bool payload_acquire(module_state *state, PyObject *object, const char *what, payload *p)
+{
+    p->has_view = false;
+    if (PyUnicode_Check(object)) {
+        const char *text;
+        p->kind = CW_UTF8;
+        if (!borrow_utf8(state, object, "the text", &text, &p->len_bytes))
+            return false;
+        p->data = text;
+        return true;
+    }
+    p->kind = CW_BINARY;
+    if (!PyObject_CheckBuffer(object)) {
+        PyErr_Format(PyExc_TypeError, "%s takes a str or a bytes-like object, not %R", what, Py_TYPE(object));
+        return false;
+    }
+    if (PyObject_GetBuffer(object, &p->view, PyBUF_SIMPLE) < 0)
+        return false;
+    p->has_view = true;
+    p->data = p->view.buf;
+    p->len_bytes = (size_t)p->view.len;
+    return true;
+}
+
+void payload_release(payload *p)
+{
+    if (p->has_view)
+        PyBuffer_Release(&p->view);
+    p->has_view = false;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Failed calls of the core become exceptions, and calls that wait give up the GIL and answer to signals. Every
+ * other file of the module uses this one. Which class stands for which status is curlwire/errors.py's business. */
+#include "state.h"
+
+#include <string.h>
+
+/* Runs in the thread that waits, without the GIL. */
+static bool check_signals(void *arg)
+{
+    blocking *b = arg;
+    PyEval_RestoreThread(b->thread);
+    bool is_interrupted = PyErr_CheckSignals() < 0;
+    b->thread = PyEval_SaveThread();
+    return is_interrupted;
+}
+
+void blocking_begin(module_state *state, blocking *b)
+{
+    b->state = state;
+    b->is_main = PyThread_get_thread_ident() == state->main_thread;
+    if (b->is_main) {
+        b->outer = state->main_blocking;
+        state->main_blocking = b;
+        cw_set_wait_hook(check_signals, b);
+    }
+    b->thread = PyEval_SaveThread();
+}
+
+void blocking_end(blocking *b)
+{
+    PyEval_RestoreThread(b->thread);
+    if (b->is_main) {
+        b->state->main_blocking = b->outer;
+        cw_set_wait_hook(b->outer != NULL ? check_signals : NULL, b->outer);
+    }
+}
+
+/* Raises what the core would for that status, with a text of ours: it was not asked. */
+static PyObject *raise_text(module_state *state, cw_status status, const char *format, va_list arguments)
+{
+    PyObject *make = get_helper(state, HELPER_make_error);
+    PyObject *text = make != NULL ? PyUnicode_FromFormatV(format, arguments) : NULL;
+    if (text == NULL)
+        return NULL;
+    PyObject *error =
+        PyObject_CallFunction(make, "sNiiiisisi", cw_status_name(status), text, 0, 0, 0, 0, "", 0, "", 0);
+    if (error != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_DECREF(error);
+    }
+    return NULL;
+}
+
+PyObject *raise_argument(module_state *state, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    raise_text(state, CW_INVALID_ARGUMENT, format, arguments);
+    va_end(arguments);
+    return NULL;
+}
+
+PyObject *raise_state(module_state *state, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    raise_text(state, CW_INVALID_STATE, format, arguments);
+    va_end(arguments);
+    return NULL;
+}
+
+/* Threads that outlive the interpreter's exit must end quietly, not with a traceback about the closing. */
+static bool is_exiting(module_state *state)
+{
+    unsigned long thread = atomic_load(&state->exiting_thread);
+    return thread != 0 && thread != PyThread_get_thread_ident();
+}
+
+/* Builds the exception from the details in the calling thread; steals message. */
+static PyObject *error_of_core(module_state *state, websocket *ws, cw_status status, PyObject *message)
+{
+    PyObject *make = get_helper(state, HELPER_make_error);
+    int web_status = cw_error_web_status();
+    int curl_code = cw_error_curl_code();
+    int http_status = cw_error_http_status();
+    int os_errno = cw_error_os_errno();
+    PyObject *headers = NULL;
+    int code = 0;
+    char reason[256] = "";
+    bool was_clean = false;
+    if (ws != NULL && status == CW_CLOSED) {
+        PyThreadState *thread = PyEval_SaveThread();
+        was_clean = cw_socket_get_closed(ws->socket, &code, reason, sizeof reason);
+        PyEval_RestoreThread(thread);
+    }
+    if (ws != NULL && status == CW_CONNECT_FAILED)
+        headers = websocket_info(ws, CW_INFO_RESPONSE_HEADERS);
+    else
+        headers = PyUnicode_FromString("");
+    PyObject *reason_text = PyUnicode_DecodeUTF8(reason, (Py_ssize_t)strlen(reason), "replace");
+    PyObject *error = NULL;
+    if (make != NULL && message != NULL && headers != NULL && reason_text != NULL)
+        error = PyObject_CallFunction(make, "sOiiiiOiOi", cw_status_name(status), message, web_status,
+                                      curl_code, http_status, os_errno, headers, code, reason_text, was_clean);
+    Py_XDECREF(message);
+    Py_XDECREF(headers);
+    Py_XDECREF(reason_text);
+    return error;
+}
+
+PyObject *raise_status(module_state *state, websocket *ws, cw_status status)
+{
+    if (status == CW_INTERRUPTED && PyErr_Occurred())
+        return NULL;
+    if (status == CW_NO_MEMORY)
+        return PyErr_NoMemory();
+    if (is_exiting(state)) {
+        PyErr_SetNone(PyExc_SystemExit);
+        return NULL;
+    }
+    const char *message = cw_error_message();
+    PyObject *text = PyUnicode_DecodeUTF8(message, (Py_ssize_t)strlen(message), "replace");
+    PyObject *error = error_of_core(state, ws, status, text);
+    if (error != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_DECREF(error);
+    }
+    return NULL;
+}
+
+PyObject *none_or_raise(websocket *ws, cw_status status)
+{
+    if (status != CW_OK)
+        return raise_status(ws->state, ws, status);
+    Py_RETURN_NONE;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages as Python objects: a str or bytes, or a MessageBuffer, which keeps the core's event and shows its bytes
+ * through the buffer protocol, and the arguments of on_message_received, which are a MessageBuffer too. */
+#include "state.h"
+
+typedef struct message_buffer {
+    PyObject_HEAD module_state *state;
+    cw_event *event;
+    PyObject *value; /* what .data gave, or NULL */
+    bool is_partial;
+} message_buffer;
+
+PyObject *event_value(const cw_event *e, bool is_partial)
+{
+    size_t len_bytes;
+    const void *data = cw_event_data(e, &len_bytes);
+    if (cw_event_kind(e) == CW_UTF8 && !is_partial)
+        return PyUnicode_DecodeUTF8(data, (Py_ssize_t)len_bytes, NULL);
+    return PyBytes_FromStringAndSize(data, (Py_ssize_t)len_bytes);
+}
+
+PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e, bool is_partial)
+{
+    message_buffer *m = (message_buffer *)PyType_GenericAlloc(state->types[type], 0);
+    if (m == NULL) {
+        cw_event_free(e);
+        return NULL;
+    }
+    m->state = state;
+    m->event = e;
+    m->is_partial = is_partial;
+    return (PyObject *)m;
+}
+
+static void buffer_dealloc(PyObject *self)
+{
+    message_buffer *m = (message_buffer *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    Py_XDECREF(m->value);
+    if (m->event != NULL) {
+        PyThreadState *thread = PyEval_SaveThread(); /* it may hold the last reference of a socket */
+        cw_event_free(m->event);
+        PyEval_RestoreThread(thread);
+    }
+    free_object(self);
+    Py_DECREF(type);
+}
+
+static int buffer_get(PyObject *self, Py_buffer *view, int flags)
+{
+    size_t len_bytes;
+    const void *data = cw_event_data(((message_buffer *)self)->event, &len_bytes);
+    return PyBuffer_FillInfo(view, self, (void *)(uintptr_t)data, (Py_ssize_t)len_bytes, 1, flags);
+}
+
+static Py_ssize_t buffer_length(PyObject *self)
+{
+    size_t len_bytes;
+    cw_event_data(((message_buffer *)self)->event, &len_bytes);
+    return (Py_ssize_t)len_bytes;
+}
+
+static PyObject *get_data(PyObject *self, void *Py_UNUSED(closure))
+{
+    message_buffer *m = (message_buffer *)self;
+    fields_lock();
+    PyObject *value = Py_XNewRef(m->value);
+    fields_unlock();
+    if (value != NULL)
+        return value;
+    value = event_value(m->event, m->is_partial);
+    if (value == NULL)
+        return NULL;
+    fields_lock();
+    if (m->value == NULL)
+        m->value = Py_NewRef(value);
+    fields_unlock();
+    return value;
+}
+
+static PyObject *get_message_type(PyObject *self, void *Py_UNUSED(closure))
+{
+    message_buffer *m = (message_buffer *)self;
+    return enum_member(m->state, ENUM_MESSAGE_TYPE, cw_event_kind(m->event));
+}
+
+static PyObject *get_is_message_complete(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(cw_event_is_complete(((message_buffer *)self)->event));
+}
+
+static PyObject *get_buffer(PyObject *self, void *Py_UNUSED(closure)) { return PyMemoryView_FromObject(self); }
+
+static PyObject *buffer_repr(PyObject *self)
+{
+    message_buffer *m = (message_buffer *)self;
+    PyObject *name = PyType_GetName(Py_TYPE(self));
+    if (name == NULL)
+        return NULL;
+    PyObject *text = PyUnicode_FromFormat(
+        "<curlwire.%U %s, %zd bytes%s>", name, cw_option_words(CW_OPT_MESSAGE_TYPE)[cw_event_kind(m->event)],
+        buffer_length(self), cw_event_is_complete(m->event) ? "" : ", to go on");
+    Py_DECREF(name);
+    return text;
+}
+
+static PyGetSetDef buffer_members[] = {
+    {"data", get_data, NULL,
+     "The payload copied: str for text, bytes for binary; always bytes in partial mode. Any thread.", NULL},
+    {"message_type", get_message_type, NULL, "The SocketMessageType of the message. Any thread.", NULL},
+    {"is_message_complete", get_is_message_complete, NULL,
+     "True for a whole message, and for the last part of one in partial mode. Any thread.", NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+static PyGetSetDef args_members[] = {
+    {"buffer", get_buffer, NULL, "A memoryview of the payload, without a copy. Any thread.", NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+PyDoc_STRVAR(buffer_doc,
+             "A received message, or part of one, without a copy: a read-only buffer of bytes.\n\n"
+             "memoryview(m), bytes(m), str(m, 'utf-8'), len(m) and everything that takes a buffer work.");
+PyDoc_STRVAR(args_doc,
+             "What on_message_received gets: the message. It may be kept after the handler returned.");
+
+static PyType_Slot buffer_slots[] = {{Py_tp_doc, (void *)buffer_doc},
+                                     {Py_tp_dealloc, SLOT(buffer_dealloc)},
+                                     {Py_tp_repr, SLOT(buffer_repr)},
+                                     {Py_tp_getset, buffer_members},
+                                     {Py_bf_getbuffer, SLOT(buffer_get)},
+                                     {Py_sq_length, SLOT(buffer_length)},
+                                     {0, NULL}};
+
+static PyType_Slot args_slots[] = {{Py_tp_doc, (void *)args_doc}, {Py_tp_getset, args_members}, {0, NULL}};
+
+static PyType_Spec buffer_spec = {.name = "curlwire.MessageBuffer",
+                                  .basicsize = sizeof(message_buffer),
+                                  .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE |
+                                           Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                                  .slots = buffer_slots};
+
+static PyType_Spec args_spec = {.name = "curlwire.MessageReceivedEventArgs",
+                                .basicsize = sizeof(message_buffer),
+                                .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                                .slots = args_slots};
+
+bool add_event_types(PyObject *module, module_state *state)
+{
+    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &buffer_spec, NULL);
+    state->types[TYPE_MESSAGE_BUFFER] = type;
+    if (type == NULL || PyModule_AddType(module, type) < 0)
+        return false;
+    type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &args_spec, (PyObject *)type);
+    state->types[TYPE_MESSAGE_ARGS] = type;
+    return type != NULL && PyModule_AddType(module, type) == 0;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* The extension module curlwire._core: its state, its enumerations, its few functions. Types are added by their
+ * own files. The package's Python side gives it its helpers through bind(). */
+#include "state.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static struct PyModuleDef definition;
+
+module_state *state_of_type(PyTypeObject *type)
+{
+    for (PyTypeObject *t = type; t != NULL; t = PyType_GetSlot(t, Py_tp_base)) {
+        PyObject *module = PyType_GetModule(t);
+        if (module == NULL)
+            PyErr_Clear(); /* a class of Python's, or of nobody's */
+        else if (PyModule_GetDef(module) == &definition)
+            return PyModule_GetState(module);
+    }
+    PyErr_SetString(PyExc_TypeError, "not a type of curlwire");
+    return NULL;
+}
+
+void free_object(PyObject *self)
+{
+    freefunc release = (freefunc)(intptr_t)PyType_GetSlot(Py_TYPE(self), Py_tp_free);
+    release(self);
+}
+
+PyObject *get_helper(module_state *state, helper index)
+{
+    PyObject *object = state->helpers[index];
+    if (object == NULL)
+        PyErr_SetString(PyExc_RuntimeError,
+                        "curlwire._core is used without the package curlwire; import curlwire");
+    return object;
+}
+
+PyObject *enum_member(module_state *state, enum_index index, long number)
+{
+    return PyObject_CallFunction(state->enums[index], "l", number);
+}
+
+/* Appends (name, number) to a list; false with an exception set. */
+static bool append_pair(PyObject *list, const char *name, long number)
+{
+    PyObject *pair = Py_BuildValue("(sl)", name, number);
+    int result = pair != NULL ? PyList_Append(list, pair) : -1;
+    Py_XDECREF(pair);
+    return result == 0;
+}
+
+/* CannotConnect -> CANNOT_CONNECT, as Python spells constants. */
+static void constant_name(const char *name, char *out, size_t size_bytes)
+{
+    size_t length = 0;
+    for (const char *c = name; *c != '\0' && length + 2 < size_bytes; c++) {
+        if (c != name && isupper((unsigned char)*c))
+            out[length++] = '_';
+        out[length++] = (char)toupper((unsigned char)*c);
+    }
+    out[length] = '\0';
+}
+
+static PyObject *web_status_pairs(void)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } all[] = {
+#define CW_X(name, number) {#name, number},
+        CW_WEB_STATUS_LIST(CW_X)
+#undef CW_X
+    };
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list != NULL && i < sizeof all / sizeof all[0]; i++) {
+        char name[64];
+        constant_name(all[i].name, name, sizeof name);
+        if (!append_pair(list, name, all[i].number))
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+static PyObject *pairs_of_two(const char *first, long first_number, const char *second, long second_number)
+{
+    PyObject *list = PyList_New(0);
+    if (list != NULL && !(append_pair(list, first, first_number) && append_pair(list, second, second_number)))
+        Py_CLEAR(list);
+    return list;
+}
+
+/* Makes an IntEnum of pairs, which it steals, and adds it to the module. */
+static bool add_enum(PyObject *module, module_state *state, enum_index index, const char *name, const char *doc,
+                     PyObject *pairs)
+{
+    PyObject *enum_module = pairs != NULL ? PyImport_ImportModule("enum") : NULL;
+    PyObject *base = enum_module != NULL ? PyObject_GetAttrString(enum_module, "IntEnum") : NULL;
+    PyObject *args = base != NULL ? Py_BuildValue("(sO)", name, pairs) : NULL;
+    PyObject *keywords = args != NULL ? Py_BuildValue("{s:s}", "module", "curlwire") : NULL;
+    if (keywords != NULL)
+        state->enums[index] = PyObject_Call(base, args, keywords);
+    Py_XDECREF(keywords);
+    Py_XDECREF(args);
+    Py_XDECREF(base);
+    Py_XDECREF(enum_module);
+    Py_XDECREF(pairs);
+    PyObject *text = state->enums[index] != NULL ? PyUnicode_FromString(doc) : NULL;
+    bool is_good = text != NULL && PyObject_SetAttrString(state->enums[index], "__doc__", text) == 0 &&
+                   PyModule_AddObjectRef(module, name, state->enums[index]) == 0;
+    Py_XDECREF(text);
+    return is_good;
+}
+
+static PyObject *core_bind(PyObject *module, PyObject *args, PyObject *keywords)
+{
+    static const char *const names[HELPER_COUNT] = {
+#define CW_X(name) #name,
+        HELPER_LIST(CW_X)
+#undef CW_X
+    };
+    module_state *state = PyModule_GetState(module);
+    if (PyTuple_Size(args) != 0 || keywords == NULL || PyDict_Size(keywords) != HELPER_COUNT) {
+        PyErr_Format(PyExc_TypeError, "bind() takes %d keywords", HELPER_COUNT);
+        return NULL;
+    }
+    for (int i = 0; i < HELPER_COUNT; i++) {
+        PyObject *object = PyDict_GetItemString(keywords, names[i]);
+        if (object == NULL) {
+            PyErr_Format(PyExc_TypeError, "bind() lacks %s", names[i]);
+            return NULL;
+        }
+        PyObject *old = state->helpers[i];
+        state->helpers[i] = Py_NewRef(object);
+        Py_XDECREF(old);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *core_shutdown(PyObject *module, PyObject *timeout)
+{
+    module_state *state = PyModule_GetState(module);
+    int64_t timeout_ms;
+    if (!parse_seconds(state, timeout, 0, &timeout_ms))
+        return NULL;
+    atomic_store(&state->exiting_thread, PyThread_get_thread_ident());
+    PyThreadState *thread = PyEval_SaveThread();
+    cw_shutdown((int)timeout_ms);
+    PyEval_RestoreThread(thread);
+    Py_RETURN_NONE;
+}
+
+static PyObject *core_set_main_thread(PyObject *module, PyObject *Py_UNUSED(none))
+{
+    module_state *state = PyModule_GetState(module);
+    state->main_thread = PyThread_get_thread_ident();
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS,
+     "bind($module, /, **helpers)\n--\n\nTakes what the module needs from the package's Python side."},
+    {"shutdown", core_shutdown, METH_O,
+     "shutdown($module, timeout, /)\n--\n\nCloses every socket within timeout seconds, at the interpreter's "
+     "exit."},
+    {"set_main_thread", core_set_main_thread, METH_NOARGS,
+     "set_main_thread($module, /)\n--\n\nMakes the calling thread the one whose waits answer to signals."},
+    {NULL, NULL, 0, NULL}};
+
+/* The main thread is not always the one that imports us first. */
+static bool find_main_thread(module_state *state)
+{
+    PyObject *threading = PyImport_ImportModule("threading");
+    PyObject *thread = threading != NULL ? PyObject_CallMethod(threading, "main_thread", NULL) : NULL;
+    PyObject *ident = thread != NULL ? PyObject_GetAttrString(thread, "ident") : NULL;
+    if (ident != NULL)
+        state->main_thread = PyLong_AsUnsignedLong(ident);
+    Py_XDECREF(ident);
+    Py_XDECREF(thread);
+    Py_XDECREF(threading);
+    return !PyErr_Occurred();
+}
+
+static int module_exec(PyObject *module)
+{
+    module_state *state = PyModule_GetState(module);
+    bool is_good =
+        find_main_thread(state) &&
+        add_enum(module, state, ENUM_WEB_STATUS, "WebErrorStatus",
+                 "Why something failed: the names and numbers of Windows.Web, HTTP statuses as they are.",
+                 web_status_pairs()) &&
+        add_enum(module, state, ENUM_MESSAGE_TYPE, "SocketMessageType", "What a message is: bytes or text.",
+                 pairs_of_two("BINARY", CW_BINARY, "UTF8", CW_UTF8)) &&
+        add_enum(module, state, ENUM_RECEIVE_MODE, "MessageWebSocketReceiveMode",
+                 "Whether messages are received whole or in parts as they come.",
+                 pairs_of_two("FULL_MESSAGE", CW_FULL_MESSAGE, "PARTIAL_MESSAGE", CW_PARTIAL_MESSAGE)) &&
+        add_websocket_type(module, state) && add_message_type(module, state) &&
+        add_stream_type(module, state) && add_control_types(module, state) && add_event_types(module, state) &&
+        add_mailbox_type(module, state) && PyModule_AddStringConstant(module, "version", cw_version()) == 0 &&
+        PyModule_AddStringConstant(module, "libcurl_version", cw_libcurl_version()) == 0;
+    return is_good ? 0 : -1;
+}
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    module_state *state = PyModule_GetState(module);
+    for (int i = 0; i < TYPE_COUNT; i++)
+        Py_VISIT(state->types[i]);
+    for (int i = 0; i < ENUM_COUNT; i++)
+        Py_VISIT(state->enums[i]);
+    for (int i = 0; i < HELPER_COUNT; i++)
+        Py_VISIT(state->helpers[i]);
+    return 0;
+}
+
+static int module_clear(PyObject *module)
+{
+    module_state *state = PyModule_GetState(module);
+    for (int i = 0; i < TYPE_COUNT; i++)
+        Py_CLEAR(state->types[i]);
+    for (int i = 0; i < ENUM_COUNT; i++)
+        Py_CLEAR(state->enums[i]);
+    for (int i = 0; i < HELPER_COUNT; i++)
+        Py_CLEAR(state->helpers[i]);
+    return 0;
+}
+
+static void module_free(void *module) { module_clear(module); }
+
+static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, SLOT(module_exec)},
+#ifdef Py_GIL_DISABLED
+                                          {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+                                          {0, NULL}};
+
+static struct PyModuleDef definition = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "curlwire._core",
+    .m_doc = "The C side of curlwire; import curlwire instead.",
+    .m_size = sizeof(module_state),
+    .m_methods = functions,
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC PyInit__core(void) { return PyModuleDef_Init(&definition); }

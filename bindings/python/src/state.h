@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the extension module share: the module's state, the objects, and the functions that cross a
+ * file, grouped by the file they come from. Only files of this directory include it; it includes no header of
+ * the core but curlwire.h. */
+#ifndef CURLWIRE_PYTHON_STATE_H
+#define CURLWIRE_PYTHON_STATE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <curlwire.h>
+#include <stdatomic.h>
+#include <structmember.h>
+
+/* What the package gives to the module by bind(): functions and classes that are better written in Python. */
+#define HELPER_LIST(X) \
+    X(make_error)      \
+    X(is_clean_end)    \
+    X(describe)        \
+    X(closed_args)     \
+    X(headers)         \
+    X(information)     \
+    X(input_stream)    \
+    X(output_stream)   \
+    X(watch)           \
+    X(changed)         \
+    X(run_forever)
+
+typedef enum helper {
+#define CW_X(name) HELPER_##name,
+    HELPER_LIST(CW_X)
+#undef CW_X
+        HELPER_COUNT
+} helper;
+
+typedef enum type_index {
+    TYPE_WEBSOCKET,
+    TYPE_MESSAGE_WEBSOCKET,
+    TYPE_STREAM_WEBSOCKET,
+    TYPE_MESSAGE_CONTROL,
+    TYPE_STREAM_CONTROL,
+    TYPE_MESSAGE_BUFFER,
+    TYPE_MESSAGE_ARGS,
+    TYPE_MAILBOX,
+    TYPE_COUNT
+} type_index;
+
+typedef enum enum_index { ENUM_WEB_STATUS, ENUM_MESSAGE_TYPE, ENUM_RECEIVE_MODE, ENUM_COUNT } enum_index;
+
+typedef struct blocking blocking;
+
+/* Everything the module owns. Each object keeps a pointer to it; its type keeps the module alive. */
+typedef struct module_state {
+    PyTypeObject *types[TYPE_COUNT];
+    PyObject *enums[ENUM_COUNT];
+    PyObject *helpers[HELPER_COUNT];
+    PyGetSetDef control_members[2][CW_OPTION_COUNT + 1]; /* by cw_class; built from the option table */
+    unsigned long main_thread;
+    blocking *main_blocking;     /* the innermost blocking call of the main thread; used by that thread only */
+    atomic_ulong exiting_thread; /* 0, or the thread that ends the interpreter */
+} module_state;
+
+typedef enum handler_index { HANDLER_MESSAGE, HANDLER_CLOSED, HANDLER_COUNT } handler_index;
+
+/* MessageWebSocket or StreamWebSocket. */
+typedef struct websocket {
+    PyObject_HEAD module_state *state;
+    cw_socket *socket;
+    PyObject
+        *weak_self; /* what cw_socket_user points to, so that an event finds the object, if it still lives */
+    PyObject *weak_references;
+    PyObject *handlers[HANDLER_COUNT];
+    PyObject *retired_handler; /* the message handler that was taken away last */
+    bool is_partial;           /* receive_mode, as it was at connect */
+    bool was_open;             /* connect went well */
+    bool we_closed;            /* close or abort was called: for us the end is no surprise */
+    bool is_subscribed;        /* a handler was set at some time */
+    bool awaits_end;           /* run_forever waits until the dispatcher says that this socket has ended */
+    bool has_dispatched;       /* the closed event has been through the dispatcher */
+} websocket;
+
+/* Handler and user pointers are guarded by the GIL, or in a free-threaded build by this lock. Nothing that can
+ * run Python code may stand between the two. */
+#ifdef Py_GIL_DISABLED
+void fields_lock(void);
+void fields_unlock(void);
+#else
+static inline void fields_lock(void) {}
+static inline void fields_unlock(void) {}
+#endif
+
+/* ---- From module.c ------------------------------------------------------------------------------------- */
+
+/* The state of the module that made this type, or that made the type it was derived from. */
+module_state *state_of_type(PyTypeObject *type);
+/* The memory slot of a type: how a dealloc gives an object back. */
+void free_object(PyObject *self);
+/* A function as PyType_Slot wants it, which ISO C has no direct cast for. */
+#define SLOT(function) ((void *)(intptr_t)(function))
+/* A borrowed helper; NULL with an exception set if the package has not been imported. */
+PyObject *get_helper(module_state *state, helper index);
+/* A new member of an enumeration, from its number. */
+PyObject *enum_member(module_state *state, enum_index index, long number);
+
+/* ---- From errors.c: exceptions, and calls that wait ------------------------------------------------------ */
+
+/* A call that may lock or wait, made without the GIL. In the main thread its waits answer to signals. */
+struct blocking {
+    module_state *state;
+    PyThreadState *thread;
+    blocking *outer; /* a signal handler of Python's may call us while we wait */
+    bool is_main;
+};
+void blocking_begin(module_state *state, blocking *b);
+void blocking_end(blocking *b);
+
+/* Sets the exception for a failed call, which must be this thread's last call of the core. Returns NULL.
+ *   ws   whose call it was, or NULL */
+PyObject *raise_status(module_state *state, websocket *ws, cw_status status);
+/* None for CW_OK, else as raise_status. */
+PyObject *none_or_raise(websocket *ws, cw_status status);
+/* Set the exception that CW_INVALID_ARGUMENT, CW_INVALID_STATE would be, with a text of ours. Return NULL. */
+PyObject *raise_argument(module_state *state, const char *format, ...);
+PyObject *raise_state(module_state *state, const char *format, ...);
+
+/* ---- From convert.c: arguments --------------------------------------------------------------------------- */
+
+enum { ARGUMENTS_MAX = 3 };
+
+typedef struct signature {
+    const char *name;
+    int required;
+    int positional;                            /* how many have no name for the caller */
+    const char *parameters[ARGUMENTS_MAX + 1]; /* ends with NULL */
+} signature;
+
+/* Sorts the arguments of a METH_FASTCALL | METH_KEYWORDS method; out[i] is borrowed, NULL where none was given. */
+bool parse_arguments(const signature *sig, PyObject *const *args, Py_ssize_t count, PyObject *names,
+                     PyObject *out[ARGUMENTS_MAX]);
+/* A timeout: NULL or Ellipsis = as the control says, None = for ever, else seconds. */
+bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms);
+/* Seconds as milliseconds, rounded up; none_ms for None. */
+bool parse_seconds(module_state *state, PyObject *value, int64_t none_ms, int64_t *out_ms);
+/* Borrows the UTF-8 of a str that a parameter must be. */
+bool parse_text(module_state *state, PyObject *value, const char *what, const char **text, size_t *len_bytes);
+bool parse_flag(PyObject *value, const char *what, bool *out);
+
+/* What is to be sent: a str's UTF-8, or any contiguous buffer; borrowed until payload_release. */
+typedef struct payload {
+    cw_kind kind;
+    const void *data;
+    size_t len_bytes;
+    Py_buffer view;
+    bool has_view;
+} payload;
+bool payload_acquire(module_state *state, PyObject *object, const char *what, payload *p);
+void payload_release(payload *p);
+
+/* ---- From websocket.c: what both classes share ------------------------------------------------------------ */
+
+bool add_websocket_type(PyObject *module, module_state *state);
+PyObject *websocket_create(PyTypeObject *type, cw_class socket_class);
+/* tp_init of both: the keywords are controls. */
+int websocket_init(PyObject *self, PyObject *args, PyObject *keywords);
+
+/* ---- From handlers.c ---------------------------------------------------------------------------------------- */
+
+/* Read or write a handler attribute: None where there is none. */
+PyObject *websocket_get_handler(websocket *ws, handler_index index);
+int websocket_set_handler(websocket *ws, handler_index index, PyObject *value);
+/* Makes sure that the closed event goes to the dispatcher, whether there is a handler for it or not. */
+int websocket_await_end(websocket *ws);
+/* The handler for an event that was taken; NULL, without exception, where there is none. */
+PyObject *websocket_handler_to_call(websocket *ws, handler_index index);
+
+/* ---- From information.c ------------------------------------------------------------------------------------ */
+
+extern PyGetSetDef information_members[];
+PyObject *websocket_repr(PyObject *self);
+/* A text of the core's as a str. Headers are Latin-1. */
+PyObject *websocket_info(websocket *ws, cw_info info);
+PyObject *websocket_option_text(websocket *ws, cw_option option);
+
+/* ---- From message_type.c, stream_type.c --------------------------------------------------------------------- */
+
+bool add_message_type(PyObject *module, module_state *state);
+bool add_stream_type(PyObject *module, module_state *state);
+/* One write to output_stream: sends a bytes-like object as one message and returns its size. */
+PyObject *websocket_write(PyObject *self, PyObject *data);
+
+/* ---- From control.c ------------------------------------------------------------------------------------------ */
+
+bool add_control_types(PyObject *module, module_state *state);
+PyObject *control_create(websocket *ws);
+/* Sets the controls that a constructor was given as keywords. */
+bool control_set_all(websocket *ws, PyObject *keywords);
+
+/* ---- From events.c: events as objects ------------------------------------------------------------------------- */
+
+bool add_event_types(PyObject *module, module_state *state);
+/* str or bytes with the payload of a message; the event stays the caller's. */
+PyObject *event_value(const cw_event *e, bool is_partial);
+/* A MessageBuffer, or the arguments for a handler; takes the event over, also if it fails. */
+PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e, bool is_partial);
+
+/* ---- From dispatch.c: the mailbox of the dispatcher thread ------------------------------------------------------ */
+
+bool add_mailbox_type(PyObject *module, module_state *state);
+/* Borrowed; NULL with an exception set if it is no Mailbox. */
+cw_mailbox *mailbox_of(module_state *state, PyObject *mailbox);
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/* The type WebSocket: what MessageWebSocket and StreamWebSocket share. Life cycle of the object, connecting,
+ * handlers, closing. The two class files derive from it. It touches neither messages nor streams. */
+#include "state.h"
+
+#include <limits.h>
+#include <string.h>
+
+#ifdef Py_GIL_DISABLED
+static PyMutex fields_mutex;
+void fields_lock(void) { PyMutex_Lock(&fields_mutex); }
+void fields_unlock(void) { PyMutex_Unlock(&fields_mutex); }
+#endif
+
+/* What close() and with say unless they are told otherwise. */
+enum { CLOSE_NORMAL = 1000, CLOSE_GOING_AWAY = 1001 };
+
+PyObject *websocket_create(PyTypeObject *type, cw_class socket_class)
+{
+    module_state *state = state_of_type(type);
+    if (state == NULL)
+        return NULL;
+    websocket *ws = (websocket *)PyType_GenericAlloc(type, 0);
+    if (ws == NULL)
+        return NULL;
+    ws->state = state;
+    cw_status status = cw_socket_create(socket_class, &ws->socket);
+    if (status != CW_OK) {
+        raise_status(state, NULL, status);
+        Py_DECREF(ws);
+        return NULL;
+    }
+    ws->weak_self = PyWeakref_NewRef((PyObject *)ws, NULL);
+    if (ws->weak_self == NULL) {
+        Py_DECREF(ws);
+        return NULL;
+    }
+    cw_socket_set_user(ws->socket, ws->weak_self);
+    return (PyObject *)ws;
+}
+
+int websocket_init(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    if (PyTuple_Size(args) != 0) {
+        PyErr_SetString(PyExc_TypeError, "controls are given by keyword; the URI goes to connect()");
+        return -1;
+    }
+    return keywords == NULL || control_set_all((websocket *)self, keywords) ? 0 : -1;
+}
+
+static int websocket_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    websocket *ws = (websocket *)self;
+    Py_VISIT(Py_TYPE(self));
+    for (int i = 0; i < HANDLER_COUNT; i++)
+        Py_VISIT(ws->handlers[i]);
+    Py_VISIT(ws->retired_handler);
+    return 0;
+}
+
+static int websocket_clear(PyObject *self)
+{
+    websocket *ws = (websocket *)self;
+    for (int i = 0; i < HANDLER_COUNT; i++)
+        Py_CLEAR(ws->handlers[i]);
+    Py_CLEAR(ws->retired_handler);
+    return 0;
+}
+
+static void websocket_dealloc(PyObject *self)
+{
+    websocket *ws = (websocket *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (ws->socket != NULL) {
+        fields_lock();
+        cw_socket_set_user(ws->socket, NULL);
+        fields_unlock();
+    }
+    if (ws->weak_references != NULL)
+        PyObject_ClearWeakRefs(self);
+    Py_CLEAR(ws->weak_self);
+    websocket_clear(self);
+    if (ws->socket != NULL) {
+        PyThreadState *thread = PyEval_SaveThread();
+        cw_socket_release(ws->socket);
+        PyEval_RestoreThread(thread);
+    }
+    free_object(self);
+    Py_DECREF(type);
+}
+
+PyDoc_STRVAR(connect_doc,
+             "connect($self, /, uri, timeout=...)\n--\n\n"
+             "Connects to a ws:// or wss:// URI.\n\n"
+             "timeout: seconds for all of it; ... = control.connect_timeout, None = no limit.\n"
+             "Raises ConnectError (HandshakeError, CertificateError, ConnectTimeout), ArgumentError,\n"
+             "StateError. Blocks until connected. Any thread; close() of another thread cancels it.");
+
+static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    static const signature sig = {"connect", 1, 0, {"uri", "timeout", NULL}};
+    websocket *ws = (websocket *)self;
+    PyObject *given[ARGUMENTS_MAX];
+    const char *uri;
+    size_t len_bytes;
+    int timeout_ms;
+    if (!parse_arguments(&sig, args, count, names, given) ||
+        !parse_text(ws->state, given[0], "the URI", &uri, &len_bytes) ||
+        !parse_timeout(ws->state, given[1], &timeout_ms))
+        return NULL;
+    if (memchr(uri, '\0', len_bytes) != NULL)
+        return raise_argument(ws->state, "the URI has a NUL in it; percent-encode it as %%00");
+    int64_t mode = CW_FULL_MESSAGE;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    if (cw_socket_class(ws->socket) == CW_MESSAGE_SOCKET)
+        cw_socket_get_number(ws->socket, CW_OPT_RECEIVE_MODE, &mode);
+    ws->is_partial = mode == CW_PARTIAL_MESSAGE;
+    cw_status status = cw_socket_connect(ws->socket, uri, timeout_ms);
+    blocking_end(&b);
+    if (status == CW_OK) {
+        ws->was_open = true;
+        Py_RETURN_NONE;
+    }
+    raise_status(ws->state, ws, status);
+    if (ws->is_subscribed) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        Py_XDECREF(PyObject_CallFunctionObjArgs(ws->state->helpers[HELPER_changed], NULL));
+        PyErr_Restore(type, value, traceback);
+    }
+    return NULL;
+}
+
+PyDoc_STRVAR(
+    set_request_header_doc,
+    "set_request_header($self, /, name, value)\n--\n\n"
+    "Adds a header to the opening handshake, or replaces the one of that name; '' takes it away.\n\n"
+    "Raises ArgumentError for headers that WebSocket itself sets and for CR, LF, NUL; StateError once\n"
+    "connect has begun. Does not block. Any thread.");
+
+static PyObject *websocket_set_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                                              PyObject *names)
+{
+    static const signature sig = {"set_request_header", 2, 0, {"name", "value", NULL}};
+    websocket *ws = (websocket *)self;
+    PyObject *given[ARGUMENTS_MAX];
+    const char *name, *value;
+    size_t name_len_bytes, value_len_bytes;
+    if (!parse_arguments(&sig, args, count, names, given) ||
+        !parse_text(ws->state, given[0], "a header's name", &name, &name_len_bytes) ||
+        !parse_text(ws->state, given[1], "a header's value", &value, &value_len_bytes))
+        return NULL;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = cw_socket_set_request_header(ws->socket, name, name_len_bytes, value, value_len_bytes);
+    blocking_end(&b);
+    return none_or_raise(ws, status);
+}
+
+PyDoc_STRVAR(ping_doc,
+             "ping($self, /, timeout=...)\n--\n\n"
+             "Sends a ping, waits for its pong, and returns the round trip in seconds.\n\n"
+             "timeout: seconds; ... = control.ping_timeout, None = no limit.\n"
+             "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks. Any thread, several at once.");
+
+static PyObject *websocket_ping(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    static const signature sig = {"ping", 0, 0, {"timeout", NULL}};
+    websocket *ws = (websocket *)self;
+    PyObject *given[ARGUMENTS_MAX];
+    int timeout_ms;
+    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms))
+        return NULL;
+    int64_t rtt_us = 0;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = cw_socket_ping(ws->socket, timeout_ms, &rtt_us);
+    blocking_end(&b);
+    if (status != CW_OK)
+        return raise_status(ws->state, ws, status);
+    return PyFloat_FromDouble((double)rtt_us / 1e6);
+}
+
+PyDoc_STRVAR(flush_doc, "flush($self, /, timeout=...)\n--\n\n"
+                        "Waits until everything sent has left the socket.\n\n"
+                        "timeout: seconds; ... = control.send_timeout, None = no limit.\n"
+                        "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks. Any thread.");
+
+static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    static const signature sig = {"flush", 0, 0, {"timeout", NULL}};
+    websocket *ws = (websocket *)self;
+    PyObject *given[ARGUMENTS_MAX];
+    int timeout_ms;
+    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms))
+        return NULL;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = cw_socket_flush(ws->socket, timeout_ms);
+    blocking_end(&b);
+    return none_or_raise(ws, status);
+}
+
+/* Begins to close. False with an exception set. */
+static bool begin_close(websocket *ws, int code, const char *reason, size_t len_bytes)
+{
+    bool we_closed = ws->we_closed;
+    ws->we_closed = true; /* before: a thread that iterates may be back before us */
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = cw_socket_close(ws->socket, code, reason, len_bytes);
+    blocking_end(&b);
+    if (status == CW_OK)
+        return true;
+    ws->we_closed = we_closed;
+    raise_status(ws->state, ws, status);
+    return false;
+}
+
+PyDoc_STRVAR(close_doc,
+             "close($self, /, code=1000, reason='')\n--\n\n"
+             "Begins the closing handshake and returns at once; wait_closed() waits for its end.\n\n"
+             "code: 1000-1003, 1007-1014, 3000-4999, or 1005 for none; reason: up to 123 bytes of UTF-8.\n"
+             "Calls of other threads that wait end with ConnectionClosed. Closing again does nothing.\n"
+             "Raises ArgumentError. Does not block. Any thread, also in a handler.");
+
+static PyObject *websocket_close(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    static const signature sig = {"close", 0, 0, {"code", "reason", NULL}};
+    websocket *ws = (websocket *)self;
+    PyObject *given[ARGUMENTS_MAX];
+    long code = CLOSE_NORMAL;
+    const char *reason = "";
+    size_t len_bytes = 0;
+    if (!parse_arguments(&sig, args, count, names, given))
+        return NULL;
+    if (given[0] != NULL) {
+        int overflow;
+        code = PyLong_AsLongAndOverflow(given[0], &overflow);
+        if (code == -1 && PyErr_Occurred())
+            return NULL;
+        if (overflow != 0 || code < 0 || code > INT_MAX)
+            code = 0; /* which the core refuses */
+    }
+    if (given[1] != NULL && !parse_text(ws->state, given[1], "a close reason", &reason, &len_bytes))
+        return NULL;
+    if (!begin_close(ws, (int)code, reason, len_bytes))
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *wait_closed(websocket *ws, int timeout_ms)
+{
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = cw_socket_wait_closed(ws->socket, timeout_ms);
+    blocking_end(&b);
+    return none_or_raise(ws, status);
+}
+
+PyDoc_STRVAR(wait_closed_doc,
+             "wait_closed($self, /, timeout=None)\n--\n\n"
+             "Waits for the end of the connection; once closing began, close_timeout bounds it.\n\n"
+             "timeout: seconds; None = as long as it takes.\n"
+             "Raises WebSocketTimeout. Blocks. Any thread.");
+
+static PyObject *websocket_wait_closed(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    static const signature sig = {"wait_closed", 0, 0, {"timeout", NULL}};
+    websocket *ws = (websocket *)self;
+    PyObject *given[ARGUMENTS_MAX];
+    int timeout_ms;
+    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms))
+        return NULL;
+    return wait_closed(ws, timeout_ms);
+}
+
+PyDoc_STRVAR(abort_doc, "abort($self, /)\n--\n\n"
+                        "Drops the connection at once, without closing handshake.\n\n"
+                        "Raises nothing. Does not block. Any thread, also in a handler.");
+
+static PyObject *websocket_abort(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    websocket *ws = (websocket *)self;
+    ws->we_closed = true;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_socket_abort(ws->socket);
+    blocking_end(&b);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(run_forever_doc, "run_forever($self, /)\n--\n\n"
+                              "Waits until this socket has ended and its on_closed has run.\n\n"
+                              "Raises StateError inside a handler. Blocks; Ctrl-C ends it. Any thread but the\n"
+                              "dispatcher's.");
+
+static PyObject *websocket_run_forever(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    websocket *ws = (websocket *)self;
+    if (!ws->is_subscribed)
+        return wait_closed(ws, CW_TIMEOUT_NEVER);
+    PyObject *run = get_helper(ws->state, HELPER_run_forever);
+    return run != NULL ? PyObject_CallFunctionObjArgs(run, self, NULL) : NULL;
+}
+
+PyDoc_STRVAR(enter_doc, "__enter__($self, /)\n--\n\nReturns the socket itself. Does not block. Any thread.");
+
+static PyObject *websocket_enter(PyObject *self, PyObject *Py_UNUSED(none)) { return Py_NewRef(self); }
+
+PyDoc_STRVAR(exit_doc, "__exit__($self, exc_type, exc_value, traceback, /)\n--\n\n"
+                       "Closes with 1000, or 1001 if an exception leaves the block, and waits for the end.\n\n"
+                       "Raises nothing of its own. Blocks up to control.close_timeout. Any thread.");
+
+static PyObject *websocket_exit(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    websocket *ws = (websocket *)self;
+    int code = count > 0 && args[0] != Py_None ? CLOSE_GOING_AWAY : CLOSE_NORMAL;
+    if (!begin_close(ws, code, "", 0))
+        return NULL;
+    return wait_closed(ws, CW_TIMEOUT_NEVER);
+}
+
+/* For run_forever: whether the end of this socket is still to be waited for. */
+static PyObject *websocket_is_pending(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    websocket *ws = (websocket *)self;
+    if (websocket_await_end(ws) < 0)
+        return NULL;
+    cw_state state = cw_socket_state(ws->socket);
+    bool is_alive = state == CW_STATE_CONNECTING || state == CW_STATE_OPEN || state == CW_STATE_CLOSING;
+    return PyBool_FromLong(!ws->has_dispatched && (ws->was_open || is_alive));
+}
+
+#define FAST(function) (PyCFunction)(void (*)(void)) function
+
+static PyMethodDef methods[] = {
+    {"connect", FAST(websocket_connect), METH_FASTCALL | METH_KEYWORDS, connect_doc},
+    {"set_request_header", FAST(websocket_set_request_header), METH_FASTCALL | METH_KEYWORDS,
+     set_request_header_doc},
+    {"ping", FAST(websocket_ping), METH_FASTCALL | METH_KEYWORDS, ping_doc},
+    {"flush", FAST(websocket_flush), METH_FASTCALL | METH_KEYWORDS, flush_doc},
+    {"close", FAST(websocket_close), METH_FASTCALL | METH_KEYWORDS, close_doc},
+    {"wait_closed", FAST(websocket_wait_closed), METH_FASTCALL | METH_KEYWORDS, wait_closed_doc},
+    {"abort", websocket_abort, METH_NOARGS, abort_doc},
+    {"run_forever", websocket_run_forever, METH_NOARGS, run_forever_doc},
+    {"__enter__", websocket_enter, METH_NOARGS, enter_doc},
+    {"__exit__", FAST(websocket_exit), METH_FASTCALL, exit_doc},
+    {"_is_pending", websocket_is_pending, METH_NOARGS,
+     "_is_pending($self, /)\n--\n\nWhether the end of this socket is still to be waited for."},
+    {NULL, NULL, 0, NULL}};
+
+static PyMemberDef members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(websocket, weak_references), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL}};
+
+PyDoc_STRVAR(websocket_doc, "What MessageWebSocket and StreamWebSocket have in common; not made by itself.");
+
+static PyType_Slot slots[] = {{Py_tp_doc, (void *)websocket_doc},
+                              {Py_tp_dealloc, SLOT(websocket_dealloc)},
+                              {Py_tp_traverse, SLOT(websocket_traverse)},
+                              {Py_tp_clear, SLOT(websocket_clear)},
+                              {Py_tp_repr, SLOT(websocket_repr)},
+                              {Py_tp_methods, methods},
+                              {Py_tp_members, members},
+                              {Py_tp_getset, information_members},
+                              {0, NULL}};
+
+static PyType_Spec spec = {.name = "curlwire.WebSocket",
+                           .basicsize = sizeof(websocket),
+                           .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
+                                    Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                           .slots = slots};
+
+bool add_websocket_type(PyObject *module, module_state *state)
+{
+    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
+    state->types[TYPE_WEBSOCKET] = type;
+    return type != NULL && PyModule_AddType(module, type) == 0;
+}

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: MIT
+"""ws.control, and what ws.information and the attributes of a socket tell."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import curlwire
+from curlwire import MessageWebSocket, MessageWebSocketReceiveMode, SocketMessageType, StreamWebSocket
+from peers import WAIT, Recorded, ca_file, echo, opened, round_trip, script, url
+
+DEFAULTS: dict[str, Any] = {
+    "message_type": SocketMessageType.BINARY,
+    "receive_mode": MessageWebSocketReceiveMode.FULL_MESSAGE,
+    "max_message_size": 64 << 20,
+    "supported_protocols": (),
+    "no_delay": True,
+    "connect_timeout": 60.0,
+    "send_timeout": 30.0,
+    "receive_timeout": 30.0,
+    "close_timeout": 10.0,
+    "ping_interval": 20.0,
+    "ping_timeout": 20.0,
+    "ca_file": None,
+    "verify": True,
+    "outbound_buffer_size": 256 << 10,
+    "inbound_buffer_size": 4 << 20,
+}
+MESSAGE_ONLY = ("message_type", "receive_mode", "max_message_size")
+
+# Name, what is given, what is read.
+GOOD: list[tuple[str, Any, object]] = [
+    ("message_type", SocketMessageType.UTF8, SocketMessageType.UTF8),
+    ("message_type", "utf8", SocketMessageType.UTF8),
+    ("message_type", "binary", SocketMessageType.BINARY),
+    ("receive_mode", MessageWebSocketReceiveMode.PARTIAL_MESSAGE, MessageWebSocketReceiveMode.PARTIAL_MESSAGE),
+    ("receive_mode", "partial", MessageWebSocketReceiveMode.PARTIAL_MESSAGE),
+    ("max_message_size", 1000, 1000),
+    ("max_message_size", None, None),
+    ("supported_protocols", ["chat", "superchat"], ("chat", "superchat")),
+    ("supported_protocols", ("chat",), ("chat",)),
+    ("supported_protocols", None, ()),
+    ("no_delay", False, False),
+    ("connect_timeout", 1.5, 1.5),
+    ("send_timeout", 2, 2.0),
+    ("receive_timeout", None, None),
+    ("close_timeout", 0, 0.0),
+    ("ping_interval", None, None),
+    ("ping_timeout", 0.25, 0.25),
+    ("ca_file", "a/ü.pem", "a/ü.pem"),
+    ("ca_file", Path("a", "b.pem"), str(Path("a", "b.pem"))),
+    ("ca_file", "", None),
+    ("ca_file", None, None),
+    ("verify", False, False),
+    ("outbound_buffer_size", 4096, 4096),
+    ("inbound_buffer_size", 8192, 8192),
+]
+
+WRONG_TYPE: list[tuple[str, Any]] = [
+    ("message_type", None),
+    ("message_type", 1.0),
+    ("receive_mode", True),
+    ("max_message_size", "1000"),
+    ("max_message_size", 1.5),
+    ("supported_protocols", "chat"),
+    ("supported_protocols", [1]),
+    ("supported_protocols", 7),
+    ("no_delay", 1),
+    ("connect_timeout", "soon"),
+    ("ca_file", 7),
+    ("verify", None),
+    ("outbound_buffer_size", True),
+]
+
+OUT_OF_RANGE: list[tuple[str, Any]] = [
+    ("message_type", "text"),
+    ("message_type", 2),
+    ("receive_mode", "whole"),
+    ("max_message_size", -1),
+    ("max_message_size", 2**63),
+    ("connect_timeout", -0.001),
+    ("connect_timeout", float("nan")),
+    ("close_timeout", None),
+    ("ca_file", "a\0b"),
+    ("outbound_buffer_size", 10),
+    ("outbound_buffer_size", None),
+    ("outbound_buffer_size", 2**31),
+]
+
+
+def test_control_defaults() -> None:
+    control = MessageWebSocket().control
+    assert {name: getattr(control, name) for name in DEFAULTS} == DEFAULTS
+    assert [name for name in dir(control) if not name.startswith("_")] == sorted(DEFAULTS)
+
+
+@pytest.mark.parametrize(("name", "value", "read"), GOOD)
+def test_control_set(name: str, value: Any, read: object) -> None:
+    ws = MessageWebSocket()
+    setattr(ws.control, name, value)
+    assert getattr(ws.control, name) == read
+    assert type(getattr(ws.control, name)) is type(read)
+
+
+@pytest.mark.parametrize(("name", "value", "read"), GOOD)
+def test_control_constructor(name: str, value: Any, read: object) -> None:
+    keywords: dict[str, Any] = {name: value}
+    assert getattr(MessageWebSocket(**keywords).control, name) == read
+
+
+def test_control_unknown() -> None:
+    keywords: dict[str, Any] = {"no_dealy": True}
+    for make in (MessageWebSocket, StreamWebSocket):
+        with pytest.raises(TypeError, match=r"no_dealy.*no_delay"):
+            make(**keywords)
+    with pytest.raises(TypeError, match=r"no_dealy.*no_delay"):
+        curlwire.connect(echo(), **keywords)
+    control: Any = MessageWebSocket().control
+    with pytest.raises(AttributeError, match=r"no_dealy.*no_delay"):
+        control.no_dealy = True
+    with pytest.raises(AttributeError, match=r"no_dealy.*no_delay"):
+        _ = control.no_dealy
+    with pytest.raises(TypeError, match="keyword"):
+        MessageWebSocket(*["ws://localhost"])
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG_TYPE)
+def test_control_wrong_type(name: str, value: Any) -> None:
+    ws = MessageWebSocket()
+    with pytest.raises(TypeError):
+        setattr(ws.control, name, value)
+    with pytest.raises(TypeError):
+        MessageWebSocket(**{name: value})
+    assert getattr(ws.control, name) == DEFAULTS[name]
+
+
+@pytest.mark.parametrize(("name", "value"), OUT_OF_RANGE)
+def test_control_out_of_range(name: str, value: Any) -> None:
+    ws = MessageWebSocket()
+    with pytest.raises(curlwire.ArgumentError) as caught:
+        setattr(ws.control, name, value)
+    assert isinstance(caught.value, ValueError)
+    assert name in str(caught.value) or "time" in str(caught.value)
+    assert getattr(ws.control, name) == DEFAULTS[name]
+
+
+def test_control_cannot_be_deleted() -> None:
+    ws = MessageWebSocket()
+    with pytest.raises(TypeError):
+        del ws.control.no_delay
+    assert ws.control.no_delay is True
+
+
+def test_control_late() -> None:
+    with opened() as ws:
+        for name, value in DEFAULTS.items():
+            if name == "message_type":
+                setattr(ws.control, name, value)
+                continue
+            with pytest.raises(curlwire.StateError):
+                setattr(ws.control, name, value)
+        assert {name: getattr(ws.control, name) for name in DEFAULTS} == DEFAULTS
+        round_trip(ws)
+
+
+def test_control_class() -> None:
+    stream: Any = StreamWebSocket().control
+    message = MessageWebSocket().control
+    for name in MESSAGE_ONLY:
+        assert hasattr(message, name)
+        assert not hasattr(stream, name)
+        with pytest.raises(TypeError, match=name):
+            StreamWebSocket(**{name: DEFAULTS[name]})
+    assert {name: getattr(stream, name) for name in DEFAULTS if name not in MESSAGE_ONLY} == {
+        name: value for name, value in DEFAULTS.items() if name not in MESSAGE_ONLY
+    }
+    assert isinstance(message, curlwire.MessageWebSocketControl)
+    assert isinstance(stream, curlwire.StreamWebSocketControl)
+
+
+def test_control_outlives_its_socket() -> None:
+    control = MessageWebSocket(no_delay=False).control
+    assert control.no_delay is False
+
+
+def test_max_message_size() -> None:
+    peer = Recorded("echo", "hang")
+    ws = curlwire.connect(peer.url, max_message_size=100)
+    ws.send(bytes(100))
+    assert ws.recv(timeout=WAIT) == bytes(100)
+    ws.send(bytes(101))
+    with pytest.raises(curlwire.ConnectionClosed) as caught:
+        ws.recv(timeout=WAIT)
+    assert caught.value.code == 1006
+    ws.abort()
+    assert peer.record()["frames"][-1]["payload"].startswith("03f1")  # 1009
+
+
+def test_subprotocol() -> None:
+    with opened(supported_protocols=["superchat", "chat"]) as ws:
+        assert ws.protocol in ("chat", "superchat")
+        assert ws.information.protocol == ws.protocol
+
+
+def test_subprotocol_none() -> None:
+    with opened() as ws:
+        assert ws.protocol is None
+
+
+def test_information() -> None:
+    ws = MessageWebSocket()
+    assert (ws.state, ws.uri, ws.protocol, ws.local_address, ws.remote_address) == ("new", *[None] * 4)
+    assert len(ws.response_headers) == 0
+    with ws:
+        ws.connect(echo("/?a=b"))
+        facts = ws.information
+        assert facts.state == ws.state == "open"
+        assert facts.uri == ws.uri == echo("/?a=b")
+        assert facts.remote_address == ws.remote_address
+        assert f"ws://{ws.remote_address}/" == echo()
+        assert facts.local_address == ws.local_address
+        assert str(ws.local_address).startswith("127.0.0.1:")
+        assert facts.protocol is None
+        headers = ws.response_headers
+        assert headers == facts.response_headers
+        assert headers["UPGRADE"].lower() == "websocket"
+        assert "sec-websocket-accept" in headers
+        assert headers.get("X-Not-There") is None
+        assert (ws.close_code, ws.close_reason, ws.was_clean) == (None, "", False)
+        assert repr(facts).startswith("<curlwire.Information of <curlwire.MessageWebSocket open")
+
+
+def test_information_after_close() -> None:
+    with opened() as ws:
+        before = (ws.uri, ws.local_address, ws.remote_address, dict(ws.response_headers))
+    assert ws.state == ws.information.state == "closed"
+    assert (ws.uri, ws.local_address, ws.remote_address, dict(ws.response_headers)) == before
+
+
+def test_headers() -> None:
+    headers = curlwire.Headers("Set-Cookie: a=1\r\nX-One:  1 \r\nset-cookie: b=2\r\n\r\n")
+    assert headers["SET-COOKIE"] == "a=1, b=2"
+    assert headers.get_all("set-cookie") == ["a=1", "b=2"]
+    assert list(headers) == ["Set-Cookie", "X-One"]
+    assert len(headers) == 2
+    assert headers.raw == [("Set-Cookie", "a=1"), ("X-One", "1"), ("set-cookie", "b=2")]
+    assert headers.__contains__(7) is False
+    with pytest.raises(KeyError):
+        _ = headers["X-Two"]
+
+
+def test_request_header() -> None:
+    peer = Recorded("end")
+    ws = MessageWebSocket()
+    ws.set_request_header("X-Token", "first")
+    ws.set_request_header("x-token", "second")
+    ws.set_request_header("X-Gone", "1")
+    ws.set_request_header("X-Gone", "")
+    ws.set_request_header("Origin", "http://example.org")
+    ws.connect(peer.url)
+    ws.wait_closed(WAIT)
+    lines = peer.record()["request"].split("\r\n")
+    assert [line.lower() for line in lines if "token" in line.lower()] == ["x-token: second"]
+    assert "Origin: http://example.org" in lines
+    assert "gone" not in "".join(lines).lower()
+
+
+def test_representation() -> None:
+    ws = MessageWebSocket()
+    assert repr(ws) == "<curlwire.MessageWebSocket new>"
+    where = echo("").removeprefix("ws://")
+    with ws:
+        ws.connect(f"ws://user:secret@{where}/sink?token=secret")
+        assert repr(ws) == f"<curlwire.MessageWebSocket open ws://{where}/sink at {where}>"
+    assert repr(ws) == f"<curlwire.MessageWebSocket closed ws://{where}/sink at {where}>"
+    assert repr(StreamWebSocket()) == "<curlwire.StreamWebSocket new>"
+
+
+def test_ca_file_is_used() -> None:
+    with curlwire.connect(url("CW_ECHO_WSS"), ca_file=Path(ca_file())) as ws:
+        round_trip(ws)
+    with pytest.raises(curlwire.ConnectError):
+        curlwire.connect(url("CW_ECHO_WSS"), ca_file="/nowhere/ca.pem")
+
+
+def test_ping_interval_keeps_alive_and_notices_a_loss() -> None:
+    ws = curlwire.connect(script("stall", "frame:1000"), ping_interval=0.03, ping_timeout=0.03)
+    with pytest.raises(curlwire.ConnectionClosed) as caught:
+        ws.recv(timeout=WAIT)
+    assert caught.value.code == 1006

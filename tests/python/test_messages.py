@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""Messages: sending, receiving, iterating, fragments, ping."""
+
+import array
+
+import pytest
+
+import curlwire
+from curlwire import MessageBuffer, SocketMessageType
+from peers import WAIT, Recorded, ca_file, echo, frame, opened, round_trip, script, text, url
+
+EVERY_KIND = "a\0é€𐍈" * 50
+
+
+def test_hello_text() -> None:
+    with opened() as ws:
+        ws.send("Hello, World!")
+        assert ws.recv(timeout=WAIT) == "Hello, World!"
+
+
+def test_hello_binary() -> None:
+    with opened() as ws:
+        ws.send(b"Hello, World!")
+        assert ws.recv(timeout=WAIT) == b"Hello, World!"
+
+
+def test_hello_tls() -> None:
+    with curlwire.connect(url("CW_ECHO_WSS"), ca_file=ca_file()) as ws:
+        ws.send("Hello")
+        ws.send(b"World")
+        assert [ws.recv(timeout=WAIT), ws.recv(timeout=WAIT)] == ["Hello", b"World"]
+
+
+def test_connect_function() -> None:
+    with curlwire.connect(echo(), message_type="utf8", headers=[("X-One", "1")]) as ws:
+        assert type(ws) is curlwire.MessageWebSocket
+        assert ws.state == "open"
+        assert ws.control.message_type is SocketMessageType.UTF8
+    with curlwire.connect(echo(), curlwire.StreamWebSocket, headers={"X-One": "1"}) as stream:
+        assert type(stream) is curlwire.StreamWebSocket
+
+
+def test_empty_message() -> None:
+    with opened() as ws:
+        ws.send("")
+        ws.send(b"")
+        assert [ws.recv(timeout=WAIT), ws.recv(timeout=WAIT)] == ["", b""]
+
+
+def test_all_of_utf8() -> None:
+    with opened() as ws:
+        ws.send(EVERY_KIND)
+        assert ws.recv(timeout=WAIT) == EVERY_KIND
+
+
+def test_all_of_binary() -> None:
+    with opened() as ws:
+        ws.send(bytes(range(256)))
+        assert ws.recv(timeout=WAIT) == bytes(range(256))
+
+
+def test_large_message() -> None:
+    payload = bytes(range(256)) * (3 * 4096)
+    with opened() as ws:
+        ws.send(payload)
+        assert ws.recv(timeout=WAIT) == payload
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [bytearray(b"abcd"), memoryview(b"abcd"), array.array("B", b"abcd"), memoryview(b"xabcdx")[1:5]],
+    ids=["bytearray", "memoryview", "array", "slice"],
+)
+def test_any_buffer_is_sent(payload: bytearray | memoryview) -> None:
+    with opened() as ws:
+        ws.send(payload)
+        assert ws.recv(timeout=WAIT) == b"abcd"
+
+
+def test_flood_in_order() -> None:
+    with opened("/flood?count=5000&size=32&kind=text") as ws:
+        messages = list(ws)
+    assert messages == ["x" * 32] * 5000
+    numbered = [text(str(number)) for number in range(200)]
+    ws = curlwire.connect(script(*(f"x:{part}" for part in numbered), "close:1000"))
+    assert list(ws) == [str(number) for number in range(200)]
+
+
+def test_partial_mode() -> None:
+    payload = bytes(range(256)) * 4096
+    with opened(receive_mode="partial") as ws:
+        ws.send(payload)
+        parts = [ws.recv(timeout=WAIT, copy=False)]
+        while not parts[-1].is_message_complete:
+            parts.append(ws.recv(timeout=WAIT, copy=False))
+        assert len(parts) > 1
+        assert all(part.message_type is SocketMessageType.BINARY for part in parts)
+        assert b"".join(parts) == payload
+
+
+def test_partial_text() -> None:
+    halves = "é".encode()
+    steps = (f"x:{frame(1, halves[:1], is_final=False)}", f"x:{frame(0, halves[1:])}", "hang")
+    ws = curlwire.connect(script(*steps), receive_mode="partial")
+    data = b""
+    is_complete = False
+    while not is_complete:
+        part = ws.recv(timeout=WAIT, copy=False)
+        assert isinstance(part.data, bytes)
+        assert part.message_type is SocketMessageType.UTF8
+        data += part.data
+        is_complete = part.is_message_complete
+    ws.abort()
+    assert data.decode() == "é"
+
+
+def test_partial_recv_gives_bytes() -> None:
+    with opened(receive_mode=curlwire.MessageWebSocketReceiveMode.PARTIAL_MESSAGE) as ws:
+        ws.send("text")
+        assert ws.recv(timeout=WAIT) == b"text"
+
+
+def test_without_copy() -> None:
+    with opened() as ws:
+        ws.send(b"0123456789")
+        message = ws.recv(timeout=WAIT, copy=False)
+        assert type(message) is MessageBuffer
+        assert (len(message), bytes(message), message.data) == (10, b"0123456789", b"0123456789")
+        assert message.message_type is SocketMessageType.BINARY
+        assert message.is_message_complete is True
+        assert repr(message) == "<curlwire.MessageBuffer binary, 10 bytes>"
+        ws.send("text")
+        text_message = ws.recv(timeout=WAIT, copy=False)
+        assert (text_message.data, str(text_message, "utf-8")) == ("text", "text")
+        assert text_message.message_type is SocketMessageType.UTF8
+    view = memoryview(message)
+    assert view.readonly
+    del message, ws  # the bytes outlive message and socket
+    assert view[3:5].tobytes() == b"34"
+
+
+def test_fragments_by_hand() -> None:
+    peer = Recorded("frame:3", "echo", "end")
+    with curlwire.connect(peer.url) as ws:
+        assert ws.send_nonfinal_frame(b"one ") == 4
+        assert ws.send_nonfinal_frame("zwö ") == 5
+        assert ws.send_final_frame(b"three") == 5
+        ws.ping(timeout=WAIT)
+    sent = [(f["opcode"], f["fin"], bytes.fromhex(f["payload"])) for f in peer.record()["frames"][:3]]
+    assert sent == [(2, False, b"one "), (0, False, "zwö ".encode()), (0, True, b"three")]
+
+
+def test_fragments_of_text() -> None:
+    halves = "€".encode()
+    with opened(message_type="utf8") as ws:
+        ws.send_nonfinal_frame(halves[:2])
+        ws.send_final_frame(halves[2:])
+        assert ws.recv(timeout=WAIT) == "€"
+
+
+def test_fragments_guarded() -> None:
+    with opened() as ws:
+        ws.send_nonfinal_frame(b"be")
+        with pytest.raises(curlwire.StateError):
+            ws.send(b"in between")
+        ws.send_final_frame(b"gin")
+        assert ws.recv(timeout=WAIT) == b"begin"
+        round_trip(ws)
+
+
+def test_message_type_live() -> None:
+    with opened() as ws:
+        ws.output_stream.write(b"as bytes")
+        ws.control.message_type = "utf8"
+        ws.output_stream.write(b"as text")
+        ws.control.message_type = SocketMessageType.BINARY
+        ws.output_stream.write(b"as bytes again")
+        assert [ws.recv(timeout=WAIT) for _ in range(3)] == [b"as bytes", "as text", b"as bytes again"]
+
+
+def test_receive_timeout() -> None:
+    with opened() as ws:
+        for timeout in (0, 0.02):
+            with pytest.raises(curlwire.WebSocketTimeout) as caught:
+                ws.recv(timeout=timeout)
+            assert isinstance(caught.value, TimeoutError)
+            assert caught.value.status is curlwire.WebErrorStatus.TIMEOUT
+        round_trip(ws)
+
+
+def test_receive_timeout_control() -> None:
+    with opened(receive_timeout=0.02) as ws:
+        with pytest.raises(TimeoutError):
+            ws.recv()
+        with pytest.raises(TimeoutError):
+            ws.recv(timeout=...)
+        round_trip(ws)
+
+
+def test_ping() -> None:
+    with opened() as ws:
+        seconds = ws.ping(timeout=WAIT)
+        assert isinstance(seconds, float)
+        assert 0 < seconds < WAIT
+
+
+def test_ping_timeout() -> None:
+    ws = curlwire.connect(script("hang"))
+    with pytest.raises(curlwire.WebSocketTimeout):
+        ws.ping(timeout=0.02)
+    assert ws.state == "open"
+    ws.abort()
+
+
+def test_flush() -> None:
+    with opened("/sink") as ws:
+        for _ in range(20):
+            ws.send(bytes(100_000))
+        ws.flush()
+        assert [ws.recv(timeout=WAIT) for _ in range(20)] == ["100000"] * 20
+
+
+def test_greeting() -> None:
+    ws = curlwire.connect(script("join", f"x:{text('welcome')}{text('again')}", "hang"))
+    assert [ws.recv(timeout=WAIT), ws.recv(timeout=WAIT)] == ["welcome", "again"]
+    ws.abort()
+
+
+def test_bytewise_frames() -> None:
+    payload = EVERY_KIND[:40]
+    ws = curlwire.connect(script(f"drip:{text(payload)}{frame(2, bytes(200))}", "hang"))
+    assert [ws.recv(timeout=WAIT), ws.recv(timeout=WAIT)] == [payload, bytes(200)]
+    ws.abort()
+
+
+def test_control_between_fragments() -> None:
+    first, last = frame(1, b"be", is_final=False), frame(0, b"gin")
+    peer = Recorded(f"x:{first}{frame(9, b'ping!')}{last}", "echo", "end")
+    with curlwire.connect(peer.url) as ws:
+        assert ws.recv(timeout=WAIT) == "begin"
+    assert (10, b"ping!") in [(f["opcode"], bytes.fromhex(f["payload"])) for f in peer.record()["frames"]]

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""The objects as Python sees them: garbage, weak references, subclasses, docstrings, the stub."""
+
+import gc
+import inspect
+import subprocess
+import sys
+import weakref
+from typing import Any
+
+import pytest
+
+import curlwire
+from curlwire import MessageReceivedEventArgs, MessageWebSocket, StreamWebSocket
+from peers import WAIT, Recorded, echo, opened, opened_stream
+
+
+def test_cycle_through_a_handler_is_collected() -> None:
+    peer = Recorded("echo", "end")
+
+    def make() -> "weakref.ref[MessageWebSocket]":
+        ws = MessageWebSocket()
+
+        def on_message(_: MessageWebSocket, args: MessageReceivedEventArgs) -> None:
+            ws.send(args.data)
+
+        ws.on_message_received = on_message
+        ws.connect(peer.url)
+        return weakref.ref(ws)
+
+    alive = make()
+    gc.collect()
+    assert alive() is None
+    assert [frame["opcode"] for frame in peer.record()["frames"]] == [8]
+
+
+def test_removed_handlers_are_let_go() -> None:
+    class Handler:
+        def __call__(self, ws: MessageWebSocket, args: object) -> None: ...
+
+    ws = MessageWebSocket()
+    handler = Handler()
+    alive = weakref.ref(handler)
+    ws.on_closed = handler
+    del handler
+    assert alive() is not None
+    ws.on_closed = None
+    assert alive() is None
+
+
+def test_streams_keep_their_socket() -> None:
+    out = opened_stream().output_stream
+    gc.collect()
+    assert out.write(b"x") == 1
+
+
+def test_references_are_balanced() -> None:
+    with opened() as ws:
+        data = b"x" * 1000
+
+        def handler(ws: object, args: object) -> None: ...
+
+        counts = [sys.getrefcount(thing) for thing in (ws, data, handler, None)]
+        for _ in range(200):
+            ws.send(data, timeout=None)
+            _ = ws.recv(timeout=WAIT, copy=False).data
+            _ = (ws.control.supported_protocols, ws.information.uri, repr(ws), ws.state, ws.response_headers)
+            ws.on_closed = handler
+            ws.on_closed = None
+            with pytest.raises(TypeError):
+                ws.send(ws)  # type: ignore[arg-type]
+        after = [sys.getrefcount(thing) for thing in (ws, data, handler, None)]
+        assert all(abs(one - other) < 50 for one, other in zip(counts, after, strict=True))
+
+
+def test_sockets_are_freed() -> None:
+    kinds = (MessageWebSocket, StreamWebSocket)
+    alive = []
+    for _ in range(50):
+        for kind in kinds:
+            ws = kind(no_delay=False)
+            _ = (ws.control, ws.information, ws.output_stream)
+            alive.append(weakref.ref(ws))
+    del ws, _
+    assert [reference for reference in alive if reference() is not None] == []
+
+
+def test_subclasses() -> None:
+    class Mixin:
+        extra = 1
+
+    class Chatty(Mixin, MessageWebSocket):
+        def __init__(self, **control: Any) -> None:
+            super().__init__(message_type="utf8", **control)
+            self.heard: list[object] = []
+
+    with curlwire.connect(echo(), Chatty, no_delay=False) as ws:
+        assert type(ws) is Chatty
+        assert (ws.extra, ws.heard, ws.control.message_type.name) == (1, [], "UTF8")
+        ws.send("x")
+        assert ws.recv(timeout=WAIT) == "x"
+        assert "Chatty open ws://" in repr(ws)
+
+
+def test_events_outlive_their_socket() -> None:
+    ws = opened()
+    ws.send("kept")
+    message = ws.recv(timeout=WAIT, copy=False)
+    ws.abort()
+    del ws
+    gc.collect()
+    assert message.data == "kept"
+
+
+def _public(owner: type) -> list[tuple[str, Any]]:
+    return [(name, member) for name, member in vars(owner).items() if not name.startswith("_")]
+
+
+def _doc(owner: type, name: str) -> str | None:
+    slots = vars(owner).get("__slots__")
+    if isinstance(slots, dict) and name in slots:
+        return str(slots[name])
+    return inspect.getdoc(getattr(owner, name))
+
+
+CLASSES = [getattr(curlwire, name) for name in curlwire.__all__ if inspect.isclass(getattr(curlwire, name))]
+
+
+@pytest.mark.parametrize("owner", CLASSES)
+def test_everything_has_a_docstring(owner: type) -> None:
+    assert owner.__doc__
+    lacking = [
+        name
+        for name, member in _public(owner)
+        if (callable(member) or inspect.isdatadescriptor(member)) and not _doc(owner, name)
+    ]
+    if issubclass(owner, int):  # members of an enumeration say it by their names
+        return
+    assert lacking == []
+
+
+@pytest.mark.parametrize("owner", [MessageWebSocket, StreamWebSocket, curlwire.WebSocket])
+def test_docstrings_tell_threads_and_blocking(owner: type) -> None:
+    for name, member in _public(owner):
+        if not inspect.isroutine(member):
+            continue
+        text = member.__doc__ or ""
+        assert inspect.signature(member), name
+        assert "lock" in text, f"{name} does not say whether it blocks"
+        assert "thread" in text, f"{name} does not say from which threads"
+        assert "Raises" in text, f"{name} does not say what it raises"
+
+
+def test_nothing_is_missing_in_all() -> None:
+    assert sorted(curlwire.__all__) == sorted(set(curlwire.__all__))
+    for name in curlwire.__all__:
+        assert getattr(curlwire, name) is not None
+    assert curlwire.__version__.count(".") == 2
+    assert tuple(map(int, curlwire.libcurl_version.split("-")[0].split("."))) >= (8, 14, 0)
+
+
+def test_stub_agrees() -> None:
+    pytest.importorskip("mypy")
+    command = [sys.executable, "-m", "mypy.stubtest", "curlwire"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""What concerns a whole process: Ctrl-C, the end of the interpreter, fork. Each runs a script of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from peers import WAIT, echo, url
+
+HEAD = """
+import os, signal, sys, threading, time
+import curlwire
+URL = os.environ["CW_ECHO_WS"]
+"""
+
+
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    """Runs a script to its end."""
+    return subprocess.run(
+        [sys.executable, "-c", HEAD + textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=3 * WAIT,
+        check=False,
+    )
+
+
+def assert_quiet(script: str, output: str = "done\n") -> None:
+    """The script ends by itself, with 0, and says what it should and nothing else."""
+    result = run(script)
+    assert (result.stderr, result.stdout, result.returncode) == ("", output, 0)
+
+
+CALLS = {
+    "recv": "ws.recv(timeout=None)",
+    "iteration": "list(ws)",
+    "ping": "ws.ping(timeout=None)",
+    "wait_closed": "ws.wait_closed()",
+    "run_forever": "curlwire.run_forever()",
+    "send": "[ws.send(bytes(100000), timeout=None) for _ in range(100000)]",
+    "read": "curlwire.connect(URL + '/', curlwire.StreamWebSocket, receive_timeout=None).input_stream.read(1)",
+    "connect": "curlwire.connect(SILENT, timeout=None)",
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_ctrl_c(name: str) -> None:
+    silent = url("CW_SCRIPT_WS", "/s/hs:/hang")
+    stalled = url("CW_SCRIPT_WS", "/s/stall/frame:1000")
+    script = f"""
+    SILENT = {silent!r}
+    ws = curlwire.connect({stalled!r}, close_timeout=0.05)
+    ws.on_closed = lambda ws, args: None
+    print("waiting", flush=True)
+    try:
+        {CALLS[name]}
+    except KeyboardInterrupt:
+        print("interrupted")
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", HEAD + textwrap.dedent(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "waiting\n"
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.2)  # so that it really waits; right either way
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=WAIT)
+    assert (output, errors, process.returncode) == ("interrupted\n", "", 0)
+
+
+def test_a_signal_handler_runs_while_a_call_waits() -> None:
+    assert_quiet(
+        """
+        ws = curlwire.connect(URL + "/")
+        def answer(number, frame):
+            ws.ping(timeout=10)           # a call of ours inside a waiting call of ours
+            ws.send("from the signal handler")
+        signal.signal(signal.SIGALRM, answer)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        print(ws.recv(timeout=10))
+        """,
+        "from the signal handler\n",
+    )
+
+
+def test_an_exception_of_a_signal_handler_ends_the_call() -> None:
+    assert_quiet(
+        """
+        ws = curlwire.connect(URL + "/")
+        def fail(number, frame):
+            raise KeyError("from the signal handler")
+        signal.signal(signal.SIGALRM, fail)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            ws.recv(timeout=10)
+        except KeyError:
+            ws.send("x")
+            print(ws.recv(timeout=10))
+        """,
+        "x\n",
+    )
+
+
+def test_exit_with_an_open_socket() -> None:
+    assert_quiet("ws = curlwire.connect(URL + '/'); print('done')")
+
+
+def test_exit_with_everything_going_on() -> None:
+    assert_quiet(
+        """
+        sockets = [curlwire.connect(URL + "/ticker") for _ in range(5)]
+        for ws in sockets[:2]:
+            ws.on_message_received = lambda ws, args: None
+            ws.on_closed = lambda ws, args: print("no handler at exit")
+        def iterate(ws):
+            for message in ws:
+                pass
+        def receive(ws):
+            while True:
+                ws.recv(timeout=None)
+        def wait():
+            curlwire.connect(URL + "/").ping(timeout=None)
+            curlwire.connect(URL + "/").recv(timeout=None)
+        for target, args in ((iterate, sockets[2:3]), (receive, sockets[3:4]), (wait, ())):
+            threading.Thread(target=target, args=args, daemon=True).start()
+        stream = curlwire.connect(URL + "/", curlwire.StreamWebSocket)
+        threading.Thread(target=stream.input_stream.read, args=(1,), daemon=True).start()
+        time.sleep(0.1)
+        print("done")
+        """
+    )
+
+
+def test_exit_inside_a_handler() -> None:
+    assert_quiet(
+        """
+        entered = threading.Event()
+        def on_message(ws, args):
+            entered.set()
+            while True:
+                time.sleep(0.01)
+        ws = curlwire.MessageWebSocket()
+        ws.on_message_received = on_message
+        ws.connect(URL + "/")
+        ws.send("go")
+        entered.wait(10)
+        print("done")
+        """
+    )
+
+
+def test_exit_by_os_exit_and_by_exception() -> None:
+    assert_quiet("ws = curlwire.connect(URL + '/ticker'); print('done', flush=True); os._exit(0)")
+    result = run("ws = curlwire.connect(URL + '/ticker'); sys.exit(7)")
+    assert (result.stderr, result.returncode) == ("", 7)
+
+
+def test_exit_with_a_cycle_through_a_handler() -> None:
+    assert_quiet(
+        """
+        ws = curlwire.connect(URL + "/")
+        ws.on_message_received = lambda _, args: ws.send(args.data)
+        print("done")
+        """
+    )
+
+
+def test_a_handler_error_goes_to_stderr() -> None:
+    result = run(
+        """
+        def on_message(ws, args):
+            ws.close()
+            raise KeyError("from the handler")
+        ws = curlwire.MessageWebSocket()
+        ws.on_message_received = on_message
+        ws.connect(URL + "/")
+        ws.send("go")
+        curlwire.run_forever()
+        print("done")
+        """
+    )
+    assert (result.stdout, result.returncode) == ("done\n", 0)
+    assert "KeyError: 'from the handler'" in result.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_fork() -> None:
+    assert_quiet(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        ws = curlwire.connect(URL + "/")
+        ws.on_closed = lambda ws, args: None
+        child = os.fork()
+        if child == 0:
+            try:
+                ws.send("from the child")
+            except curlwire.StateError:
+                heard = threading.Event()
+                own = curlwire.MessageWebSocket()
+                own.on_message_received = lambda ws, args: heard.set()
+                own.connect(URL + "/")
+                own.send("the child's own")
+                os._exit(0 if heard.wait(10) else 1)
+            os._exit(2)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        ws.send("parent")
+        print(status, ws.recv(timeout=10))
+        """,
+        "0 parent\n",
+    )
+
+
+def test_import_starts_no_thread() -> None:
+    assert_quiet("print(threading.active_count(), len(os.listdir('/proc/self/task')))", "1 1\n")
+
+
+def test_the_environment_is_there() -> None:
+    assert echo().startswith("ws://")
