@@ -1,0 +1,284 @@
+-- SPDX-License-Identifier: MIT
+-- luacheck: no unused, no max line length
+---@meta curlwire
+-- Every call of the module: types, results and errors, for the Lua language server and for people.
+--
+-- Errors. What the world does (no connection, a timeout, the peer's close) is returned: nil and an error object.
+-- What the program does wrong (a wrong type, a bad argument, a call that the state does not allow) is raised by
+-- error(), with the position of the call.
+--
+-- assert(curlwire.connect(uri)) shows the error's message, except in Lua 5.1 (not LuaJIT), whose assert takes only
+-- text and whose interpreter shows no uncaught error objects: there, if not ws then error(tostring(err)) end.
+--
+-- Times are seconds, with fractions. math.huge, or false, waits for ever; reading a setting gives math.huge.
+--
+-- Threads. The I/O is done by a thread of the library that runs no Lua: a script that computes for a minute keeps
+-- its connections. Handlers are run by dispatch and run only, in the Lua state that calls these. A blocking call
+-- blocks its whole Lua state; the standard interpreters' Ctrl-C ends it with the error "interrupted!". Calls may be
+-- made in any coroutine; handlers cannot yield. In Lua 5.1, Ctrl-C reaches a call in a coroutine if the module
+-- was loaded by the main chunk.
+
+---@class curlwire
+---@field _VERSION string the version of curlwire, "0.1.0"
+---@field libcurl_version string the version of the libcurl that is loaded, "8.14.1"
+---@field WebErrorStatus table<string|integer, integer|string> the statuses of Windows.Web: name to number, number to name
+local curlwire = {}
+
+---What failed. tostring(err) gives the message. Fields that have nothing to tell are nil.
+---@class curlwire.Error
+---@field message string one line that says what happened and what to do about it
+---@field name string what the call returned: "CW_TIMED_OUT", "CW_CLOSED", "CW_CONNECT_FAILED", "CW_WOULD_BLOCK", ...
+---@field status integer the WebErrorStatus; 0 = Unknown
+---@field status_name string|nil its name: "CannotConnect"
+---@field curl_code integer|nil libcurl's CURLcode
+---@field http_status integer|nil the status of the reply that refused the upgrade
+---@field headers curlwire.Headers|nil the headers of that reply
+---@field os_errno integer|nil errno of the system call that failed
+---@field code integer|nil of a closed connection: the peer's close code, 1005 if it sent none, 1006 if it was lost
+---@field reason string|nil and the reason
+
+---Headers under their names in lower case (values of the same name joined by ", "), and as pairs {name, value}
+---in the order in which they came.
+---@alias curlwire.Headers table<string|integer, string|string[]>
+
+---@alias curlwire.State "new"|"connecting"|"open"|"closing"|"closed"
+
+---@alias curlwire.Timeout number|false
+
+---Settings, read and written as ws.control.key and given to the constructors. Setting one once a connect has begun
+---raises an error, message_type excepted; so do unknown keys and values that a setting cannot have.
+---@class curlwire.Control
+---@field message_type "binary"|"utf8" what send, output_stream and the frame calls send; MessageWebSocket only. Default "binary"
+---@field receive_mode "full"|"partial" whole messages, or their parts as they come; MessageWebSocket only. Default "full"
+---@field max_message_size integer|number|false bytes, math.huge = no limit; a larger message ends the connection with 1009; MessageWebSocket only. Default 64 MiB
+---@field supported_protocols string[] subprotocols to offer, in order of preference; assign a new table to change it. Default {}
+---@field no_delay boolean TCP_NODELAY. Default true
+---@field connect_timeout curlwire.Timeout for all of connecting. Default 60
+---@field send_timeout curlwire.Timeout how long a send may wait without progress. Default 30
+---@field receive_timeout curlwire.Timeout of receive and input_stream:read. Default 30
+---@field close_timeout number of the closing handshake. Default 10
+---@field ping_interval curlwire.Timeout between keepalive pings; math.huge = none. Default 20
+---@field ping_timeout curlwire.Timeout how long nothing may come after one. Default 20
+---@field ca_file string|nil PEM file of trusted certificates in place of the system's
+---@field verify boolean check the server's certificate and name. Default true
+---@field outbound_buffer_size integer bytes that may wait to be sent. Default 262144
+---@field inbound_buffer_size integer bytes of messages that may wait to be taken. Default 4194304
+
+---What curlwire.connect takes beside the settings.
+---@class curlwire.ConnectOptions: curlwire.Control
+---@field headers table<string|integer, string|string[]>|nil request headers: name = value, or pairs {name, value}
+
+---What is known of the connection. Nothing of it can be set; it stays readable after close.
+---@class curlwire.Information
+---@field uri string|nil as given to connect
+---@field protocol string|nil the subprotocol that the server chose
+---@field local_address string|nil "127.0.0.1:40000"
+---@field remote_address string|nil
+---@field response_headers curlwire.Headers|nil of the reply to the opening handshake
+---@field state curlwire.State
+
+---@class curlwire.MessageArgs
+---@field data string
+---@field message_type "text"|"binary"
+---@field is_message_complete boolean false for a part that is not the last, in partial mode
+
+---@class curlwire.ClosedArgs
+---@field code integer the peer's, 1005 if it sent none, 1006 if the connection was lost
+---@field reason string
+---@field was_clean boolean whether both close frames were exchanged
+
+---What both classes have. While an open socket has a handler it is kept alive until its closed event has been
+---dispatched; another open socket that is collected is closed. Its handlers and it are collected together. In
+---Lua 5.4 it can be a to-be-closed variable: the end of the scope closes it, with 1000 or, after an error, 1001,
+---and waits for the closing handshake.
+---@class curlwire.WebSocket
+---@field control curlwire.Control
+---@field information curlwire.Information
+---@field output_stream curlwire.OutputStream
+---@field on_closed nil|fun(ws: curlwire.WebSocket, args: curlwire.ClosedArgs) called once for every socket that was open; nil takes it away
+---@field state curlwire.State
+---@field uri string|nil
+---@field protocol string|nil
+---@field local_address string|nil
+---@field remote_address string|nil
+---@field response_headers curlwire.Headers|nil
+---@field close_code integer|nil how it ended: the peer's code, 1005, 1006; nil before
+---@field close_reason string|nil
+---@field was_clean boolean|nil
+local WebSocket = {}
+
+---One connection of whole messages.
+---@class curlwire.MessageWebSocket: curlwire.WebSocket
+---@field on_message_received nil|fun(ws: curlwire.MessageWebSocket, args: curlwire.MessageArgs) called for each message, those that wait already included; nil takes it away
+local MessageWebSocket = {}
+
+---One connection read and written as a flow of bytes, in constant memory.
+---@class curlwire.StreamWebSocket: curlwire.WebSocket
+---@field input_stream curlwire.InputStream
+
+---The writing half of a file. One write is one message.
+---@class curlwire.OutputStream
+local OutputStream = {}
+
+---The reading half of a file.
+---@class curlwire.InputStream
+local InputStream = {}
+
+---Makes a socket that is not connected.
+---@param control curlwire.Control|nil
+---@return curlwire.MessageWebSocket
+function curlwire.MessageWebSocket(control) end
+
+---Makes a socket that is not connected.
+---@param control curlwire.Control|nil
+---@return curlwire.StreamWebSocket
+function curlwire.StreamWebSocket(control) end
+
+---Makes a MessageWebSocket and connects it. Blocks.
+---@param uri string ws:// or wss://, without fragment; another one is raised as an error
+---@param options curlwire.ConnectOptions|nil
+---@return curlwire.MessageWebSocket|nil
+---@return curlwire.Error|nil
+function curlwire.connect(uri, options) end
+
+---Waits for events of sockets with handlers and runs the handlers, 1000 events at most. An error in a handler comes
+---out of it, with a traceback if it is text; the other events wait for the next call. Inside a handler it raises an
+---error. Without a timeout it waits until there is an event, or returns 0 at once if no open socket has a handler.
+---@param timeout curlwire.Timeout|nil 0 does not wait
+---@return integer|nil handled the number of events; 0 after the timeout
+---@return curlwire.Error|nil
+function curlwire.dispatch(timeout) end
+
+---Runs handlers until every socket that has some has ended. Errors as dispatch.
+---@return true|nil
+---@return curlwire.Error|nil
+function curlwire.run() end
+
+---The descriptor that is readable while events wait, for another loop: when it is, call dispatch(0). Do not read it.
+---@return integer|nil
+---@return curlwire.Error|nil
+function curlwire.fd() end
+
+---The WebErrorStatus of an error object, 0 (Unknown) of any other value.
+---@param err any
+---@return integer
+function curlwire.get_status(err) end
+
+---Connects. Blocks. After a failure it may be tried again.
+---@param uri string ws:// or wss://, without fragment; another one is raised as an error
+---@param timeout curlwire.Timeout|nil for all of it, in place of control.connect_timeout
+---@return true|nil
+---@return curlwire.Error|nil
+function WebSocket:connect(uri, timeout) end
+
+---Adds a header to the opening handshake, or replaces it. Raises an error for names of the handshake itself, for CR,
+---LF and NUL, and once a connect has begun.
+---@param name string
+---@param value string empty takes the header away
+---@return true
+function WebSocket:set_request_header(name, value) end
+
+---Sends a ping and waits for its pong.
+---@param timeout curlwire.Timeout|nil in place of control.ping_timeout
+---@return number|nil seconds the round trip
+---@return curlwire.Error|nil
+function WebSocket:ping(timeout) end
+
+---Waits until everything sent has left the socket.
+---@param timeout curlwire.Timeout|nil in place of control.send_timeout
+---@return true|nil
+---@return curlwire.Error|nil
+function WebSocket:flush(timeout) end
+
+---Begins the closing handshake and returns at once. Closing again does nothing. Raises an error for codes that
+---may not be sent and for reasons that are too long or not UTF-8.
+---@param code integer|nil 1000-1003, 1007-1014, 3000-4999, or 1005 for none. Default 1000
+---@param reason string|nil up to 123 bytes of UTF-8
+---@return true
+function WebSocket:close(code, reason) end
+
+---Waits for the end of the connection, whoever closes it.
+---@param timeout curlwire.Timeout|nil for ever by default; once closing has begun, control.close_timeout bounds it
+---@return true|nil
+---@return curlwire.Error|nil
+function WebSocket:wait_closed(timeout) end
+
+---Drops the connection without closing handshake.
+---@return true
+function WebSocket:abort() end
+
+---Sends one message. Text that is not UTF-8 is raised as an error.
+---@param data string
+---@param kind "text"|"utf8"|"binary"|nil what control.message_type says by default
+---@param timeout curlwire.Timeout|nil in place of control.send_timeout; 0 does not wait
+---@return true|nil
+---@return curlwire.Error|nil
+function MessageWebSocket:send(data, kind, timeout) end
+
+---Takes the next message, or part. Raises an error while on_message_received is set.
+---@param timeout curlwire.Timeout|nil in place of control.receive_timeout; 0 does not wait
+---@return string|nil data
+---@return "text"|"binary"|curlwire.Error kind or the error
+---@return boolean|nil is_complete
+function MessageWebSocket:receive(timeout) end
+
+---Iterates over messages, waiting for ever: for data, kind, is_complete in ws:messages() do. It ends at our own
+---close and at the peer's with 1000 or 1001; any other end, a loss included, is raised: the value is the error object
+---that receive would return.
+---@return fun(ws: curlwire.MessageWebSocket): string|nil, "text"|"binary"|nil, boolean|nil
+---@return curlwire.MessageWebSocket ws what the function has to be called with
+function MessageWebSocket:messages() end
+
+---Sends the last fragment of a message, or a message of one.
+---@param data string
+---@return integer|nil bytes
+---@return curlwire.Error|nil
+function MessageWebSocket:send_final_frame(data) end
+
+---Sends a fragment of a message that goes on. Until its final frame, send is an error.
+---@param data string
+---@return integer|nil bytes
+---@return curlwire.Error|nil
+function MessageWebSocket:send_nonfinal_frame(data) end
+
+---Sends one message made of all arguments: binary on a StreamWebSocket (where no bytes send nothing), else as
+---control.message_type says.
+---@param ... string|number
+---@return curlwire.OutputStream|nil
+---@return curlwire.Error|nil
+function OutputStream:write(...) end
+
+---Waits until everything sent has left the socket.
+---@return curlwire.OutputStream|nil
+---@return curlwire.Error|nil
+function OutputStream:flush() end
+
+---Takes what files take, and changes nothing: writes are never gathered.
+---@param mode "no"|"full"|"line"
+---@param size integer|nil
+---@return true
+function OutputStream:setvbuf(mode, size) end
+
+---Flushes and closes the stream; the connection stands. Using it afterwards raises an error.
+---@return true|nil
+---@return curlwire.Error|nil
+function OutputStream:close() end
+
+---Reads as files do: "l" (the default), "L", "a", a count of bytes, each also with "*", several at once. nil alone
+---is the end of the stream: the peer's close, or ours. nil and an error is a loss or a timeout: what came before
+---is kept for the next read. "n" raises an error. Memory stays within about 64 KiB, or what the format asks for.
+---@param ... "l"|"L"|"a"|"*l"|"*L"|"*a"|integer
+---@return string|nil
+---@return string|curlwire.Error|nil ...
+function InputStream:read(...) end
+
+---Iterates as files do, waiting for ever; a loss is raised as an error.
+---@param ... "l"|"L"|"a"|"*l"|"*L"|"*a"|integer
+---@return fun(): string|nil, ...
+function InputStream:lines(...) end
+
+---Closes the stream; the connection stands. Using it afterwards raises an error.
+---@return true
+function InputStream:close() end
+
+return curlwire

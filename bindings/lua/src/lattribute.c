@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* The fields of a socket: reading and setting them, and its text. Called by the metamethods of both classes. */
+#include <string.h>
+
+#include "lcurlwire.h"
+
+enum { REASON_BYTES = 256 };
+
+/* ---- Reading: a getter pushes one value; the socket is at index 1 ---- */
+
+static void get_control(lua_State *L, lcw_socket *w)
+{
+    (void)lcw_push_part(L, w, 1, LCW_SLOT_CONTROL, LCW_CONTROL, sizeof(lcw_view));
+}
+
+static void get_information(lua_State *L, lcw_socket *w)
+{
+    (void)lcw_push_part(L, w, 1, LCW_SLOT_INFORMATION, LCW_INFORMATION, sizeof(lcw_view));
+}
+
+static void get_output_stream(lua_State *L, lcw_socket *w) { lcw_push_output_stream(L, w, 1); }
+
+static void get_input_stream(lua_State *L, lcw_socket *w)
+{
+    if (w->socket_class == CW_MESSAGE_SOCKET)
+        (void)luaL_error(
+            L, "a MessageWebSocket has no input_stream: use receive, messages or on_message_received, "
+               "or a StreamWebSocket");
+    lcw_push_input_stream(L, w, 1);
+}
+
+static void get_state(lua_State *L, lcw_socket *w) { lua_pushstring(L, cw_state_text(cw_socket_state(w->s))); }
+static void get_uri(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_URI); }
+static void get_protocol(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_PROTOCOL); }
+static void get_local_address(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_LOCAL_ADDRESS); }
+static void get_remote_address(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_REMOTE_ADDRESS); }
+
+static void get_close_code(lua_State *L, lcw_socket *w)
+{
+    char reason[REASON_BYTES];
+    int code = 0;
+
+    (void)cw_socket_get_closed(w->s, &code, reason, sizeof reason);
+    if (code != 0)
+        lua_pushinteger(L, code);
+    else
+        lua_pushnil(L);
+}
+
+static void get_close_reason(lua_State *L, lcw_socket *w)
+{
+    char reason[REASON_BYTES];
+    int code = 0;
+
+    (void)cw_socket_get_closed(w->s, &code, reason, sizeof reason);
+    if (code != 0)
+        lua_pushstring(L, reason);
+    else
+        lua_pushnil(L);
+}
+
+static void get_was_clean(lua_State *L, lcw_socket *w)
+{
+    char reason[REASON_BYTES];
+    int code = 0;
+    bool was_clean = cw_socket_get_closed(w->s, &code, reason, sizeof reason);
+
+    if (code != 0)
+        lua_pushboolean(L, was_clean);
+    else
+        lua_pushnil(L);
+}
+
+static void get_handler(lua_State *L, lcw_slot slot)
+{
+    lcw_get_uservalue(L, 1);
+    lua_rawgeti(L, -1, (int)slot);
+    lua_remove(L, -2);
+}
+
+static void get_on_closed(lua_State *L, lcw_socket *w)
+{
+    (void)w;
+    get_handler(L, LCW_SLOT_ON_CLOSED);
+}
+
+static void refuse_on_stream(lua_State *L, const lcw_socket *w, const char *key)
+{
+    if (w->socket_class == CW_STREAM_SOCKET)
+        (void)luaL_error(
+            L, "a StreamWebSocket has no %s: use input_stream and output_stream, or a MessageWebSocket", key);
+}
+
+static void get_on_message_received(lua_State *L, lcw_socket *w)
+{
+    refuse_on_stream(L, w, "on_message_received");
+    get_handler(L, LCW_SLOT_ON_MESSAGE_RECEIVED);
+}
+
+static const struct {
+    const char *key;
+    void (*get)(lua_State *L, lcw_socket *w);
+} fields[] = {
+    {"control", get_control},
+    {"information", get_information},
+    {"input_stream", get_input_stream},
+    {"output_stream", get_output_stream},
+    {"state", get_state},
+    {"close_code", get_close_code},
+    {"close_reason", get_close_reason},
+    {"was_clean", get_was_clean},
+    {"on_message_received", get_on_message_received},
+    {"on_closed", get_on_closed},
+    {"uri", get_uri},
+    {"protocol", get_protocol},
+    {"local_address", get_local_address},
+    {"remote_address", get_remote_address},
+    {"response_headers", lcw_push_response_headers},
+};
+
+static const char *const message_only[] = {"send", "receive", "messages", "send_final_frame",
+                                           "send_nonfinal_frame"};
+
+int lcw_websocket_index(lua_State *L)
+{
+    lcw_socket *w;
+    const char *key;
+    size_t i;
+
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(1));
+    if (!lua_isnil(L, -1))
+        return 1;
+    w = lcw_check_socket(L, 1);
+    lua_settop(L, 2);
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return 0;
+    key = lua_tostring(L, 2);
+    for (i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (strcmp(fields[i].key, key) == 0) {
+            fields[i].get(L, w);
+            return 1;
+        }
+    }
+    for (i = 0; i < sizeof message_only / sizeof message_only[0]; i++) {
+        if (strcmp(message_only[i], key) == 0)
+            refuse_on_stream(L, w, key);
+    }
+    return 0;
+}
+
+/* ---- Setting ---- */
+
+int lcw_websocket_newindex(lua_State *L)
+{
+    lcw_socket *w = lcw_check_socket(L, 1);
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    size_t i;
+
+    lua_settop(L, 3);
+    if (strcmp(key, "on_closed") == 0) {
+        lcw_set_handler(L, w, 1, LCW_SLOT_ON_CLOSED, 3);
+        return 0;
+    }
+    if (strcmp(key, "on_message_received") == 0) {
+        refuse_on_stream(L, w, key);
+        lcw_set_handler(L, w, 1, LCW_SLOT_ON_MESSAGE_RECEIVED, 3);
+        return 0;
+    }
+    for (i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (strcmp(fields[i].key, key) == 0)
+            return luaL_error(L, "%s can only be read", key);
+    }
+    return luaL_error(L,
+                      "a socket has no field '%s'; settings are in control, handlers are on_message_received "
+                      "and on_closed",
+                      key);
+}
+
+/* ---- Text ---- */
+
+/* Pushes the URI without user, password and query: a text for people and logs. */
+static void push_public_uri(lua_State *L, const char *uri)
+{
+    const char *authority = strstr(uri, "://");
+    const char *authority_end, *at, *part;
+    size_t visible;
+
+    authority = authority != NULL ? authority + 3 : uri;
+    authority_end = authority + strcspn(authority, "/?#");
+    at = authority;
+    for (part = authority; part < authority_end; part++) {
+        if (*part == '@')
+            at = part + 1;
+    }
+    visible = strcspn(at, "?#");
+    lua_pushlstring(L, uri, (size_t)(authority - uri));
+    lua_pushlstring(L, at, visible);
+    lua_concat(L, 2);
+}
+
+int lcw_websocket_tostring(lua_State *L)
+{
+    bool is_stream = lcw_test_userdata(L, 1, LCW_STREAM_WEBSOCKET) != NULL;
+    const char *name = is_stream ? LCW_STREAM_WEBSOCKET : LCW_MESSAGE_WEBSOCKET;
+    lcw_socket *w = is_stream ? lua_touserdata(L, 1) : luaL_checkudata(L, 1, LCW_MESSAGE_WEBSOCKET);
+    const char *state;
+
+    if (w->s == NULL) {
+        lua_pushfstring(L, "%s (collected)", name);
+        return 1;
+    }
+    state = cw_state_text(cw_socket_state(w->s));
+    lua_settop(L, 1);
+    lcw_push_info(L, w, CW_INFO_URI);
+    lcw_push_info(L, w, CW_INFO_REMOTE_ADDRESS);
+    if (lua_isnil(L, 2)) {
+        lua_pushfstring(L, "%s (%s)", name, state);
+        return 1;
+    }
+    push_public_uri(L, lua_tostring(L, 2));
+    if (lua_isnil(L, 3))
+        lua_pushfstring(L, "%s (%s %s)", name, state, lua_tostring(L, 4));
+    else
+        lua_pushfstring(L, "%s (%s %s at %s)", name, state, lua_tostring(L, 4), lua_tostring(L, 3));
+    return 1;
+}

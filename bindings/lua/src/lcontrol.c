@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* ws.control: every option of the core by one table, its own (cw_option_*). Called by scripts and by the
+ * constructors; knows no option by name but message_type, which the socket remembers for send.
+ *
+ * In Lua a time is a number of seconds, math.huge (or false, when it is set) for ever; a size is a number of
+ * bytes, math.huge (or false) without limit; a list is a table of strings. */
+#include <string.h>
+
+#include "lcurlwire.h"
+
+enum { TEXT_BYTES = 512 };
+
+static lcw_socket *check_control(lua_State *L)
+{
+    lcw_view *view = luaL_checkudata(L, 1, LCW_CONTROL);
+
+    if (view->w->s == NULL)
+        (void)luaL_error(L, "the socket has been collected");
+    return view->w;
+}
+
+static bool find_option(const lcw_socket *w, const char *key, cw_option *out)
+{
+    int i;
+
+    for (i = 0; i < CW_OPTION_COUNT; i++) {
+        if (cw_option_applies((cw_option)i, w->socket_class) && strcmp(cw_option_key((cw_option)i), key) == 0) {
+            *out = (cw_option)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Finds the option that the value at index names, or raises an error that lists the names. */
+static cw_option check_option(lua_State *L, const lcw_socket *w, int index)
+{
+    cw_option option = CW_OPTION_COUNT;
+    luaL_Buffer names;
+    int i;
+    bool is_first = true;
+
+    if (lua_type(L, index) == LUA_TSTRING && find_option(w, lua_tostring(L, index), &option))
+        return option;
+    luaL_buffinit(L, &names);
+    for (i = 0; i < CW_OPTION_COUNT; i++) {
+        if (!cw_option_applies((cw_option)i, w->socket_class))
+            continue;
+        luaL_addstring(&names, is_first ? "" : ", ");
+        luaL_addstring(&names, cw_option_key((cw_option)i));
+        is_first = false;
+    }
+    luaL_pushresult(&names);
+    (void)luaL_error(L, "%s has no control '%s'; it has %s",
+                     w->socket_class == CW_MESSAGE_SOCKET ? "MessageWebSocket" : "StreamWebSocket",
+                     lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : luaL_typename(L, index),
+                     lua_tostring(L, -1));
+    return option;
+}
+
+/* ---- Reading ---- */
+
+static void push_list(lua_State *L, const char *text)
+{
+    int count = 0;
+
+    lua_newtable(L);
+    while (*text != '\0') {
+        size_t len = strcspn(text, ",");
+        lua_pushlstring(L, text, len);
+        lua_rawseti(L, -2, ++count);
+        text += len;
+        text += strspn(text, ", ");
+    }
+}
+
+/* Pushes the text of an option; the copy is Lua's until it is popped. */
+static const char *push_text(lua_State *L, lcw_socket *w, cw_option option)
+{
+    char small[TEXT_BYTES];
+    char *buffer = small;
+    size_t size_bytes = sizeof small;
+    size_t len_bytes;
+
+    while (cw_socket_get_text(w->s, option, buffer, size_bytes, &len_bytes) == CW_OK &&
+           len_bytes >= size_bytes) {
+        size_bytes = len_bytes + 1;
+        buffer = lua_newuserdata(L, size_bytes);
+    }
+    lua_pushlstring(L, buffer, len_bytes);
+    return lua_tostring(L, -1);
+}
+
+static void push_number(lua_State *L, lcw_socket *w, cw_option option)
+{
+    int64_t value = 0;
+    cw_option_type type = cw_option_type_of(option);
+
+    if (cw_socket_get_number(w->s, option, &value) != CW_OK)
+        (void)lcw_raise(L, cw_option_key(option));
+    if (type == CW_TYPE_BOOL)
+        lua_pushboolean(L, value != 0);
+    else if (type == CW_TYPE_ENUM)
+        lua_pushstring(L, cw_option_words(option)[value]);
+    else if (value < 0)
+        lua_pushnumber(L, (lua_Number)HUGE_VAL);
+    else if (type == CW_TYPE_MS)
+        lua_pushnumber(L, (lua_Number)value / 1000);
+    else
+        lua_pushinteger(L, (lua_Integer)value);
+}
+
+int lcw_control_index(lua_State *L)
+{
+    lcw_socket *w = check_control(L);
+    cw_option option = check_option(L, w, 2);
+
+    switch (cw_option_type_of(option)) {
+    case CW_TYPE_LIST:
+        push_list(L, push_text(L, w, option));
+        return 1;
+    case CW_TYPE_TEXT:
+        if (*push_text(L, w, option) == '\0')
+            lua_pushnil(L);
+        return 1;
+    case CW_TYPE_BOOL:
+    case CW_TYPE_COUNT:
+    case CW_TYPE_MS:
+    case CW_TYPE_ENUM:
+        break;
+    }
+    push_number(L, w, option);
+    return 1;
+}
+
+/* ---- Setting ---- */
+
+static int wrong_type(lua_State *L, cw_option option, const char *expected, int index)
+{
+    return luaL_error(L, "%s must be %s, not a %s", cw_option_key(option), expected, luaL_typename(L, index));
+}
+
+static int64_t check_word(lua_State *L, cw_option option, int index)
+{
+    const char *const *words = cw_option_words(option);
+    const char *value;
+    int i;
+
+    if (lua_type(L, index) != LUA_TSTRING)
+        (void)wrong_type(L, option, "a string", index);
+    value = lua_tostring(L, index);
+    for (i = 0; words[i] != NULL; i++) {
+        if (strcmp(words[i], value) == 0)
+            return i;
+    }
+    lua_pushliteral(L, "");
+    for (i = 0; words[i] != NULL; i++) {
+        lua_pushfstring(L, "%s\"%s\"", i == 0 ? "" : " or ", words[i]);
+        lua_concat(L, 2);
+    }
+    (void)luaL_error(L, "%s must be %s, not \"%s\"", cw_option_key(option), lua_tostring(L, -1), value);
+    return 0;
+}
+
+static int64_t check_number(lua_State *L, cw_option option, int index)
+{
+    bool is_number = lua_type(L, index) == LUA_TNUMBER;
+    bool is_false = lua_isboolean(L, index) && !lua_toboolean(L, index);
+    int64_t value = 0;
+
+    switch (cw_option_type_of(option)) {
+    case CW_TYPE_BOOL:
+        if (!lua_isboolean(L, index))
+            (void)wrong_type(L, option, "true or false", index);
+        return lua_toboolean(L, index);
+    case CW_TYPE_ENUM:
+        return check_word(L, option, index);
+    case CW_TYPE_MS:
+        if (!is_number && !is_false)
+            (void)wrong_type(L, option, "a number of seconds", index);
+        if (!lcw_to_ms(L, index, &value))
+            (void)luaL_error(L, "%s must be a number of seconds, not negative; math.huge is for ever",
+                             cw_option_key(option));
+        return value;
+    case CW_TYPE_COUNT:
+        if (!is_number && !is_false)
+            (void)wrong_type(L, option, "a number of bytes", index);
+        if (is_false || (isinf(lua_tonumber(L, index)) && lua_tonumber(L, index) > 0))
+            return -1;
+        if (!lcw_exact_integer(L, index, &value) || value < 0)
+            (void)luaL_error(L, "%s must be a whole number of bytes, not negative; math.huge is no limit",
+                             cw_option_key(option));
+        return value;
+    case CW_TYPE_TEXT:
+    case CW_TYPE_LIST:
+        break;
+    }
+    return value;
+}
+
+/* Pushes the items of a table of strings joined by ", ". */
+static const char *push_joined(lua_State *L, cw_option option, int index, size_t *len_bytes)
+{
+    int count, i;
+
+    if (!lua_istable(L, index))
+        (void)wrong_type(L, option, "a table of strings", index);
+    count = (int)lcw_raw_length(L, index);
+    lua_pushliteral(L, "");
+    for (i = 1; i <= count; i++) {
+        const char *item;
+        size_t len;
+        lua_pushstring(L, i == 1 ? "" : ", ");
+        lua_rawgeti(L, index, i);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            (void)wrong_type(L, option, "a table of strings", -1);
+        item = lua_tolstring(L, -1, &len);
+        if (len == 0 || memchr(item, ',', len) != NULL)
+            (void)luaL_error(L, "%s: each item must be one name without a comma, and not empty",
+                             cw_option_key(option));
+        lua_concat(L, 3);
+    }
+    return lua_tolstring(L, -1, len_bytes);
+}
+
+static cw_status set_text(lua_State *L, lcw_socket *w, cw_option option, int index)
+{
+    size_t len_bytes = 0;
+    const char *text = "";
+
+    if (cw_option_type_of(option) == CW_TYPE_LIST)
+        text = push_joined(L, option, index, &len_bytes);
+    else if (lua_type(L, index) == LUA_TSTRING)
+        text = lua_tolstring(L, index, &len_bytes);
+    else if (!lua_isnil(L, index))
+        (void)wrong_type(L, option, "a string or nil", index);
+    return cw_socket_set_text(w->s, option, text, len_bytes);
+}
+
+/* Sets the option named by the value at key_index. Both indexes are absolute. */
+static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
+{
+    cw_option option = check_option(L, w, key_index);
+    cw_option_type type = cw_option_type_of(option);
+    int64_t value = 0;
+    cw_status status;
+
+    if (type == CW_TYPE_TEXT || type == CW_TYPE_LIST) {
+        status = set_text(L, w, option, index);
+    } else {
+        value = check_number(L, option, index);
+        status = cw_socket_set_number(w->s, option, value);
+    }
+    if (status != CW_OK)
+        (void)lcw_raise(L, cw_option_key(option));
+    if (option == CW_OPT_MESSAGE_TYPE)
+        w->message_type = value == CW_UTF8 ? CW_UTF8 : CW_BINARY;
+}
+
+int lcw_control_newindex(lua_State *L)
+{
+    lcw_socket *w = check_control(L);
+
+    lua_settop(L, 3);
+    set_option(L, w, 2, 3);
+    return 0;
+}
+
+void lcw_control_set_all(lua_State *L, lcw_socket *w, int index, const char *skipped_key)
+{
+    int top = lua_gettop(L);
+
+    lua_pushnil(L);
+    while (lua_next(L, index) != 0) {
+        if (skipped_key == NULL || lua_type(L, top + 1) != LUA_TSTRING ||
+            strcmp(lua_tostring(L, top + 1), skipped_key) != 0)
+            set_option(L, w, top + 1, top + 2);
+        lua_settop(L, top + 1);
+    }
+}
+
+int lcw_control_tostring(lua_State *L)
+{
+    lcw_view *view = luaL_checkudata(L, 1, LCW_CONTROL);
+
+    lua_pushfstring(L, "curlwire.Control (%p)", (void *)view->w);
+    return 1;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* The module curlwire.core: the tables of its functions and types, and luaopen. require "curlwire" loads it. */
+#include "lcurlwire.h"
+
+CW_API int luaopen_curlwire_core(lua_State *L);
+
+static const luaL_Reg module_functions[] = {{"MessageWebSocket", lcw_message_websocket},
+                                            {"StreamWebSocket", lcw_stream_websocket},
+                                            {"connect", lcw_connect_function},
+                                            {"dispatch", lcw_dispatch},
+                                            {"fd", lcw_fd},
+                                            {"get_status", lcw_get_status},
+                                            {"run", lcw_run},
+                                            {NULL, NULL}};
+
+static const luaL_Reg socket_methods[] = {{"abort", lcw_websocket_abort},
+                                          {"close", lcw_websocket_close},
+                                          {"connect", lcw_websocket_connect},
+                                          {"flush", lcw_websocket_flush},
+                                          {"ping", lcw_websocket_ping},
+                                          {"set_request_header", lcw_websocket_set_request_header},
+                                          {"wait_closed", lcw_websocket_wait_closed},
+                                          {NULL, NULL}};
+
+static const luaL_Reg message_methods[] = {{"messages", lcw_websocket_messages},
+                                           {"receive", lcw_websocket_receive},
+                                           {"send", lcw_websocket_send},
+                                           {"send_final_frame", lcw_websocket_send_final_frame},
+                                           {"send_nonfinal_frame", lcw_websocket_send_nonfinal_frame},
+                                           {NULL, NULL}};
+
+static const luaL_Reg socket_metamethods[] = {{"__close", lcw_websocket_scope_end},
+                                              {"__gc", lcw_websocket_gc},
+                                              {"__tostring", lcw_websocket_tostring},
+                                              {NULL, NULL}};
+
+static const luaL_Reg output_methods[] = {{"close", lcw_output_close},
+                                          {"flush", lcw_output_flush},
+                                          {"setvbuf", lcw_output_setvbuf},
+                                          {"write", lcw_output_write},
+                                          {NULL, NULL}};
+
+static const luaL_Reg output_metamethods[] = {{"__tostring", lcw_output_tostring}, {NULL, NULL}};
+
+static const luaL_Reg input_methods[] = {
+    {"close", lcw_input_close}, {"lines", lcw_input_lines}, {"read", lcw_input_read}, {NULL, NULL}};
+
+static const luaL_Reg input_metamethods[] = {
+    {"__gc", lcw_input_gc}, {"__tostring", lcw_input_tostring}, {NULL, NULL}};
+
+static const luaL_Reg control_metamethods[] = {{"__index", lcw_control_index},
+                                               {"__newindex", lcw_control_newindex},
+                                               {"__tostring", lcw_control_tostring},
+                                               {NULL, NULL}};
+
+static const luaL_Reg information_metamethods[] = {{"__index", lcw_information_index},
+                                                   {"__newindex", lcw_information_newindex},
+                                                   {"__tostring", lcw_information_tostring},
+                                                   {NULL, NULL}};
+
+static const luaL_Reg error_metamethods[] = {{"__tostring", lcw_error_tostring}, {NULL, NULL}};
+
+static const luaL_Reg state_metamethods[] = {{"__gc", lcw_state_gc}, {NULL, NULL}};
+
+/* Makes a metatable and leaves it on the stack. Scripts cannot get at it, so they cannot call __gc. */
+static void new_type(lua_State *L, const char *type_name, const luaL_Reg *metamethods)
+{
+    luaL_newmetatable(L, type_name);
+    lcw_set_functions(L, metamethods);
+    lua_pushstring(L, type_name);
+    lua_setfield(L, -2, "__name");
+    lua_pushliteral(L, "protected");
+    lua_setfield(L, -2, "__metatable");
+}
+
+/* A type whose __index is a table of methods, or that has an __index of its own. */
+static void add_type(lua_State *L, const char *type_name, const luaL_Reg *metamethods, const luaL_Reg *methods)
+{
+    new_type(L, type_name, metamethods);
+    if (methods != NULL) {
+        lua_newtable(L);
+        lcw_set_functions(L, methods);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
+}
+
+static void add_socket_type(lua_State *L, const char *type_name, const luaL_Reg *methods)
+{
+    new_type(L, type_name, socket_metamethods);
+    lua_newtable(L);
+    lcw_set_functions(L, socket_methods);
+    if (methods != NULL)
+        lcw_set_functions(L, methods);
+    lua_pushcclosure(L, lcw_websocket_index, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, lcw_websocket_newindex);
+    lua_setfield(L, -2, "__newindex");
+    lua_pop(L, 1);
+}
+
+int luaopen_curlwire_core(lua_State *L)
+{
+    add_type(L, LCW_STATE, state_metamethods, NULL);
+    (void)lcw_state_open(L);
+    add_type(L, LCW_ERROR, error_metamethods, NULL);
+    add_type(L, LCW_CONTROL, control_metamethods, NULL);
+    add_type(L, LCW_INFORMATION, information_metamethods, NULL);
+    add_type(L, LCW_OUTPUT_STREAM, output_metamethods, output_methods);
+    add_type(L, LCW_INPUT_STREAM, input_metamethods, input_methods);
+    add_socket_type(L, LCW_MESSAGE_WEBSOCKET, message_methods);
+    add_socket_type(L, LCW_STREAM_WEBSOCKET, NULL);
+    lua_newtable(L);
+    lcw_set_functions(L, module_functions);
+    lcw_push_web_status_table(L);
+    lua_setfield(L, -2, "WebErrorStatus");
+    lua_pushstring(L, cw_version());
+    lua_setfield(L, -2, "_VERSION");
+    lua_pushstring(L, cw_libcurl_version());
+    lua_setfield(L, -2, "libcurl_version");
+    return 1;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/* Handlers: one mailbox per Lua state, the subscription of each socket that has a handler, and dispatch, which
+ * takes events from the mailbox and calls the handlers in the calling Lua thread. Called by the attributes of
+ * lattribute.c and by curlwire.dispatch, run and fd; must not touch what messages mean.
+ *
+ * Handlers live in their socket's own table, so a socket and handlers that refer to it are collected together.
+ * While an open socket has a handler, though, the anchors table keeps it: it may still be called. That ends when
+ * its closed event has been delivered or its handlers are taken away. */
+#include <stdatomic.h>
+
+#include "lcurlwire.h"
+
+enum { MOST_EVENTS_PER_DISPATCH = 1000, SHUTDOWN_MS = 500, INTERRUPTED_SHUTDOWN_MS = 20 };
+
+static const char state_key = 0;
+static atomic_int open_states; /* of the process: the last to close gives open sockets their end */
+
+/* ---- The state's record ---- */
+
+lcw_state *lcw_state_get(lua_State *L)
+{
+    lcw_state *state;
+
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&state_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    state = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return state;
+}
+
+/* The message handler of deliver: text gets a traceback, other values stay as they are. */
+static int add_traceback(lua_State *L)
+{
+    lua_settop(L, 1);
+    if (lua_type(L, 1) == LUA_TSTRING)
+        lcw_add_traceback(L);
+    return 1;
+}
+
+static int deliver(lua_State *L);
+
+lcw_state *lcw_state_open(lua_State *L)
+{
+    lcw_state *state = lcw_state_get(L);
+
+    if (state != NULL)
+        return state;
+    state = lua_newuserdata(L, sizeof *state);
+    *state = (lcw_state){0};
+    (void)atomic_fetch_add(&open_states, 1);
+    luaL_getmetatable(L, LCW_STATE);
+    lua_setmetatable(L, -2);
+    state->main_thread = lcw_main_thread(L);
+    lua_newtable(L);
+    state->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    if (luaL_loadbuffer(L, "return", 6, "=curlwire") != 0)
+        (void)lua_error(L);
+    state->poke_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushcfunction(L, lcw_push_message);
+    state->push_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushcfunction(L, deliver);
+    state->deliver_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushcfunction(L, add_traceback);
+    state->traceback_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&state_key);
+    lua_insert(L, -2);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+    return state;
+}
+
+/* Runs last of all finalizers at lua_close. Sockets that were released a moment ago may still have to send their
+ * close frame and what waits before it, and the process may end right after. After Ctrl-C nobody wants to wait. */
+int lcw_state_gc(lua_State *L)
+{
+    lcw_state *state = luaL_checkudata(L, 1, LCW_STATE);
+
+    cw_event_free(state->undelivered);
+    state->undelivered = NULL;
+    cw_mailbox_release(state->mailbox);
+    state->mailbox = NULL;
+    if (atomic_fetch_sub(&open_states, 1) == 1)
+        cw_shutdown(state->is_interrupted ? INTERRUPTED_SHUTDOWN_MS : SHUTDOWN_MS);
+    return 0;
+}
+
+static bool make_mailbox(lcw_state *state)
+{
+    return state->mailbox != NULL || cw_mailbox_create(&state->mailbox) == CW_OK;
+}
+
+/* ---- Handlers ---- */
+
+void lcw_update_anchor(lua_State *L, lcw_socket *w, int socket_index)
+{
+    bool is_wanted = w->was_opened && !w->is_end_known && w->event_mask != 0;
+
+    if (is_wanted == w->is_anchored)
+        return;
+    lua_pushvalue(L, socket_index);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, w->state->anchors_ref);
+    lua_pushlightuserdata(L, w);
+    if (is_wanted)
+        lua_pushvalue(L, -3);
+    else
+        lua_pushnil(L);
+    lua_rawset(L, -3);
+    lua_pop(L, 2);
+    w->is_anchored = is_wanted;
+    w->state->anchored_count += is_wanted ? 1 : -1;
+}
+
+static bool can_be_called(lua_State *L, int index)
+{
+    if (lua_isfunction(L, index))
+        return true;
+    if (!luaL_getmetafield(L, index, "__call"))
+        return false;
+    lua_pop(L, 1);
+    return true;
+}
+
+void lcw_set_handler(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slot, int index)
+{
+    const char *name = slot == LCW_SLOT_ON_CLOSED ? "on_closed" : "on_message_received";
+    unsigned mask = 0;
+    int other = slot == LCW_SLOT_ON_CLOSED ? LCW_SLOT_ON_MESSAGE_RECEIVED : LCW_SLOT_ON_CLOSED;
+    bool has_other;
+
+    if (!lua_isnil(L, index) && !can_be_called(L, index))
+        (void)luaL_error(L, "%s must be a function or nil, not a %s", name, luaL_typename(L, index));
+    lcw_get_uservalue(L, socket_index);
+    lua_rawgeti(L, -1, other);
+    has_other = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    if (!lua_isnil(L, index))
+        mask = slot == LCW_SLOT_ON_CLOSED ? CW_EVENT_CLOSED : CW_EVENT_MESSAGE | CW_EVENT_CLOSED;
+    if (has_other)
+        mask |= other == LCW_SLOT_ON_CLOSED ? CW_EVENT_CLOSED : CW_EVENT_MESSAGE | CW_EVENT_CLOSED;
+    if (mask != w->event_mask) {
+        if (!make_mailbox(w->state) ||
+            cw_socket_subscribe(w->s, mask != 0 ? w->state->mailbox : NULL, mask) != CW_OK)
+            (void)lcw_raise(L, name);
+        w->event_mask = mask;
+    }
+    lua_pushvalue(L, index);
+    lua_rawseti(L, -2, (int)slot);
+    lua_pop(L, 1);
+    lcw_update_anchor(L, w, socket_index);
+}
+
+/* ---- Dispatch ---- */
+
+static void push_message_args(lua_State *L, const cw_event *event)
+{
+    size_t len_bytes;
+    const char *data = cw_event_data(event, &len_bytes);
+
+    lua_createtable(L, 0, 3);
+    lua_pushlstring(L, data, len_bytes);
+    lua_setfield(L, -2, "data");
+    lcw_push_kind(L, cw_event_kind(event));
+    lua_setfield(L, -2, "message_type");
+    lua_pushboolean(L, cw_event_is_complete(event));
+    lua_setfield(L, -2, "is_message_complete");
+}
+
+static void push_closed_args(lua_State *L, const cw_event *event)
+{
+    size_t len_bytes;
+    const char *reason = cw_event_data(event, &len_bytes);
+
+    lua_createtable(L, 0, 3);
+    lua_pushinteger(L, cw_event_close_code(event));
+    lua_setfield(L, -2, "code");
+    lua_pushlstring(L, reason, len_bytes);
+    lua_setfield(L, -2, "reason");
+    lua_pushboolean(L, cw_event_was_clean(event));
+    lua_setfield(L, -2, "was_clean");
+}
+
+/* Called protected, with the light userdata of an event, which stays the caller's. */
+static int deliver(lua_State *L)
+{
+    const cw_event *event = lua_touserdata(L, 1);
+    bool is_closed = cw_event_get_type(event) == CW_EVENT_CLOSED;
+    lcw_socket *w = cw_socket_user(cw_event_socket(event));
+
+    if (w == NULL)
+        return 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, w->state->anchors_ref);
+    lua_pushlightuserdata(L, w);
+    lua_rawget(L, 2);
+    if (lua_isnil(L, 3))
+        return 0;
+    lcw_get_uservalue(L, 3);
+    lua_rawgeti(L, 4, is_closed ? LCW_SLOT_ON_CLOSED : LCW_SLOT_ON_MESSAGE_RECEIVED);
+    lua_pushvalue(L, 3);
+    if (is_closed)
+        push_closed_args(L, event);
+    else
+        push_message_args(L, event);
+    if (is_closed) {
+        w->is_end_known = true;
+        lcw_update_anchor(L, w, 3);
+    }
+    w->state->is_handed_over = true;
+    if (!lua_isnil(L, 5))
+        lua_call(L, 2, 0);
+    return 0;
+}
+
+static cw_status take(lua_State *L, lcw_state *state, int timeout_ms, cw_event **out)
+{
+    cw_status status;
+    lcw_wait wait;
+
+    if (state->undelivered != NULL) {
+        *out = state->undelivered;
+        state->undelivered = NULL;
+        return CW_OK;
+    }
+    lcw_wait_begin(L, state, &wait);
+    state->is_dispatching = true;
+    status = cw_mailbox_take(state->mailbox, timeout_ms, out);
+    state->is_dispatching = false;
+    lcw_wait_end(&wait);
+    return status;
+}
+
+/* Takes one event and calls its handler; raises the handler's error when all is in order again. */
+static cw_status dispatch_one(lua_State *L, lcw_state *state, int timeout_ms)
+{
+    cw_event *event = NULL;
+    cw_status status;
+    bool has_failed;
+
+    luaL_checkstack(L, 4, "too many values");
+    status = take(L, state, timeout_ms, &event);
+    if (status != CW_OK)
+        return status;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->traceback_ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->deliver_ref);
+    lua_pushlightuserdata(L, event);
+    state->is_handed_over = false;
+    state->is_dispatching = true;
+    has_failed = lua_pcall(L, 1, 0, -3) != 0;
+    state->is_dispatching = false;
+    if (has_failed && !state->is_handed_over)
+        state->undelivered = event;
+    else
+        cw_event_free(event);
+    if (has_failed)
+        (void)lua_error(L);
+    lua_pop(L, 1);
+    return CW_OK;
+}
+
+static lcw_state *check_outside_handler(lua_State *L, const char *name)
+{
+    lcw_state *state = lcw_state_get(L);
+
+    if (state->is_dispatching)
+        (void)luaL_error(L, "curlwire.%s cannot be called inside a handler: return, and the caller goes on",
+                         name);
+    return state;
+}
+
+int lcw_dispatch(lua_State *L)
+{
+    int timeout_ms = lcw_check_timeout(L, 1, CW_TIMEOUT_NEVER);
+    lcw_state *state = check_outside_handler(L, "dispatch");
+    cw_status status = CW_OK;
+    int count = 0;
+
+    if (timeout_ms == CW_TIMEOUT_NEVER && state->anchored_count == 0)
+        timeout_ms = 0; /* nothing could end the wait */
+    if (!make_mailbox(state))
+        return lcw_fail(L, NULL, CW_SYSTEM_ERROR, 0);
+    while (count < MOST_EVENTS_PER_DISPATCH && status == CW_OK) {
+        status = dispatch_one(L, state, count == 0 ? timeout_ms : 0);
+        if (status == CW_OK)
+            count++;
+    }
+    if (count == 0 && status != CW_TIMED_OUT && status != CW_INTERRUPTED)
+        return lcw_fail(L, NULL, status, 0);
+    lua_pushinteger(L, count);
+    return 1;
+}
+
+int lcw_run(lua_State *L)
+{
+    lcw_state *state = check_outside_handler(L, "run");
+
+    while (state->anchored_count > 0) {
+        cw_status status = dispatch_one(L, state, CW_TIMEOUT_NEVER);
+        if (status != CW_OK && status != CW_INTERRUPTED)
+            return lcw_fail(L, NULL, status, 0);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+int lcw_fd(lua_State *L)
+{
+    lcw_state *state = lcw_state_get(L);
+
+    if (!make_mailbox(state))
+        return lcw_fail(L, NULL, CW_SYSTEM_ERROR, 0);
+    lua_pushinteger(L, cw_mailbox_fd(state->mailbox));
+    return 1;
+}

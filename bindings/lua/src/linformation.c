@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* ws.information: what is known of the connection, read from the core each time. Called by scripts and by the
+ * attributes of lattribute.c; changes nothing. */
+#include <string.h>
+
+#include "lcurlwire.h"
+
+enum { TEXT_BYTES = 1024 };
+
+/* Leaves one value above base: the top. */
+static void keep_top(lua_State *L, int base)
+{
+    if (lua_gettop(L) > base + 1)
+        lua_replace(L, base + 1);
+    lua_settop(L, base + 1);
+}
+
+/* Pushes the text, also an empty one. */
+static const char *push_text(lua_State *L, lcw_socket *w, cw_info info, size_t *len_bytes)
+{
+    char small[TEXT_BYTES];
+    char *buffer = small;
+    size_t size_bytes = sizeof small;
+    int base = lua_gettop(L);
+
+    *len_bytes = 0;
+    while (cw_socket_get_info(w->s, info, buffer, size_bytes, len_bytes) == CW_OK && *len_bytes >= size_bytes) {
+        size_bytes = *len_bytes + 1;
+        buffer = lua_newuserdata(L, size_bytes);
+    }
+    lua_pushlstring(L, buffer, *len_bytes);
+    keep_top(L, base);
+    return lua_tostring(L, -1);
+}
+
+void lcw_push_info(lua_State *L, lcw_socket *w, cw_info info)
+{
+    size_t len_bytes;
+
+    (void)push_text(L, w, info, &len_bytes);
+    if (len_bytes == 0) {
+        lua_pop(L, 1);
+        lua_pushnil(L);
+    }
+}
+
+static void push_lower(lua_State *L, const char *text, size_t len_bytes)
+{
+    luaL_Buffer lower;
+    size_t i;
+
+    luaL_buffinit(L, &lower);
+    for (i = 0; i < len_bytes; i++) {
+        char c = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + ('a' - 'A')) : text[i];
+        luaL_addlstring(&lower, &c, 1);
+    }
+    luaL_pushresult(&lower);
+}
+
+/* Adds one header to the table at index: as a pair at its end, and under its name in lower case. */
+static void add_header(lua_State *L, int index, int place, const char *name, size_t name_len, const char *value,
+                       size_t value_len)
+{
+    lua_createtable(L, 2, 0);
+    lua_pushlstring(L, name, name_len);
+    lua_rawseti(L, -2, 1);
+    lua_pushlstring(L, value, value_len);
+    lua_rawseti(L, -2, 2);
+    lua_rawseti(L, index, place);
+    push_lower(L, name, name_len);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, index);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushlstring(L, value, value_len);
+    } else {
+        lua_pushliteral(L, ", ");
+        lua_pushlstring(L, value, value_len);
+        lua_concat(L, 3);
+    }
+    lua_rawset(L, index);
+}
+
+void lcw_push_response_headers(lua_State *L, lcw_socket *w)
+{
+    int base = lua_gettop(L);
+    size_t len_bytes;
+    const char *line = push_text(L, w, CW_INFO_RESPONSE_HEADERS, &len_bytes);
+    const char *end = line + len_bytes;
+    int index, place = 0;
+
+    if (len_bytes == 0) {
+        lua_pop(L, 1);
+        lua_pushnil(L);
+        return;
+    }
+    lua_newtable(L);
+    index = lua_gettop(L);
+    while (line < end) {
+        const char *line_end = memchr(line, '\r', (size_t)(end - line));
+        const char *colon;
+        if (line_end == NULL)
+            line_end = end;
+        colon = memchr(line, ':', (size_t)(line_end - line));
+        if (colon != NULL) {
+            const char *value = colon + 1;
+            while (value < line_end && (*value == ' ' || *value == '\t'))
+                value++;
+            add_header(L, index, ++place, line, (size_t)(colon - line), value, (size_t)(line_end - value));
+        }
+        line = line_end + (line_end + 1 < end && line_end[1] == '\n' ? 2 : 1);
+    }
+    keep_top(L, base);
+}
+
+int lcw_information_index(lua_State *L)
+{
+    static const struct {
+        const char *key;
+        cw_info info;
+    } texts[] = {{"uri", CW_INFO_URI},
+                 {"protocol", CW_INFO_PROTOCOL},
+                 {"local_address", CW_INFO_LOCAL_ADDRESS},
+                 {"remote_address", CW_INFO_REMOTE_ADDRESS}};
+    lcw_view *view = luaL_checkudata(L, 1, LCW_INFORMATION);
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    size_t i;
+
+    if (view->w->s == NULL)
+        return luaL_error(L, "the socket has been collected");
+    for (i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (strcmp(texts[i].key, key) == 0) {
+            lcw_push_info(L, view->w, texts[i].info);
+            return 1;
+        }
+    }
+    if (strcmp(key, "response_headers") == 0) {
+        lcw_push_response_headers(L, view->w);
+    } else if (strcmp(key, "state") == 0) {
+        lua_pushstring(L, cw_state_text(cw_socket_state(view->w->s)));
+    } else {
+        return luaL_error(L,
+                          "information has no '%s'; it has uri, protocol, local_address, remote_address, "
+                          "response_headers, state",
+                          key);
+    }
+    return 1;
+}
+
+int lcw_information_newindex(lua_State *L)
+{
+    return luaL_error(L, "information can only be read; settings are in control");
+}
+
+int lcw_information_tostring(lua_State *L)
+{
+    lcw_view *view = luaL_checkudata(L, 1, LCW_INFORMATION);
+
+    lua_pushfstring(L, "curlwire.Information (%p)", (void *)view->w);
+    return 1;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* ws.input_stream: the reading half of a Lua file, of a StreamWebSocket. Called by scripts. It keeps what has come
+ * and has not been asked for: about 64 KiB, or as much as one line, count or "a" needs. A read that fails or times
+ * out leaves all of it for the next one. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lcurlwire.h"
+
+enum { CHUNK_BYTES = 65536, MOST_AT_ONCE_BYTES = 1048576, KEEP_BYTES = 262144, MOST_FORMATS = 250 };
+
+typedef struct input {
+    lcw_view view;
+    bool is_closed;
+    bool is_at_end;
+    bool is_waiting;
+    char *data; /* data[start..end) is here and not yet read */
+    size_t start;
+    size_t end;
+    size_t room;
+} input;
+
+void lcw_push_input_stream(lua_State *L, lcw_socket *w, int socket_index)
+{
+    (void)lcw_push_part(L, w, socket_index, LCW_SLOT_INPUT_STREAM, LCW_INPUT_STREAM, sizeof(input));
+}
+
+static input *check_open(lua_State *L, input *in)
+{
+    if (in->is_closed || in->view.w->s == NULL)
+        (void)luaL_error(L, "attempt to use a closed stream");
+    if (in->is_waiting)
+        (void)luaL_error(L, "the stream is being read by a call that waits");
+    return in;
+}
+
+static input *check_input(lua_State *L) { return check_open(L, luaL_checkudata(L, 1, LCW_INPUT_STREAM)); }
+
+/* ---- The buffer ---- */
+
+static void drop(input *in)
+{
+    free(in->data);
+    in->data = NULL;
+    in->start = in->end = in->room = 0;
+}
+
+static void consume(input *in, size_t len_bytes)
+{
+    in->start += len_bytes;
+    if (in->start < in->end)
+        return;
+    in->start = in->end = 0;
+    if (in->room > KEEP_BYTES)
+        drop(in);
+}
+
+static void reserve(lua_State *L, input *in, size_t tail_bytes)
+{
+    size_t room = in->room;
+    char *data;
+
+    if (room - in->end >= tail_bytes)
+        return;
+    if (in->start > 0) {
+        memmove(in->data, in->data + in->start, in->end - in->start);
+        in->end -= in->start;
+        in->start = 0;
+        if (room - in->end >= tail_bytes)
+            return;
+    }
+    room = room * 2 > in->end + tail_bytes ? room * 2 : in->end + tail_bytes;
+    data = realloc(in->data, room);
+    if (data == NULL)
+        (void)luaL_error(L, "not enough memory");
+    in->data = data;
+    in->room = room;
+}
+
+/* Waits for bytes, up to about as many as are wanted. At the end of the stream there are none. */
+static cw_status fill(lua_State *L, input *in, size_t wanted_bytes, int timeout_ms)
+{
+    size_t tail_bytes = wanted_bytes < CHUNK_BYTES ? CHUNK_BYTES : wanted_bytes;
+    size_t len_bytes = 0;
+    cw_status status;
+    lcw_wait wait;
+
+    if (in->is_at_end)
+        return CW_OK;
+    reserve(L, in, tail_bytes < MOST_AT_ONCE_BYTES ? tail_bytes : MOST_AT_ONCE_BYTES);
+    lcw_wait_begin(L, in->view.w->state, &wait);
+    in->is_waiting = true; /* a debug hook may run Lua code meanwhile */
+    status = cw_socket_read(in->view.w->s, in->data + in->end, in->room - in->end, timeout_ms, &len_bytes);
+    in->is_waiting = false;
+    lcw_wait_end(&wait);
+    if (status == CW_OK) {
+        in->end += len_bytes;
+        in->is_at_end = len_bytes == 0;
+    }
+    return status;
+}
+
+/* ---- Formats: each pushes its value, nil at the end of the stream ---- */
+
+static void push_bytes(lua_State *L, input *in, size_t len_bytes, size_t skipped_bytes)
+{
+    lua_pushlstring(L, in->data != NULL ? in->data + in->start : "", len_bytes);
+    consume(in, len_bytes + skipped_bytes);
+}
+
+static cw_status read_count(lua_State *L, input *in, size_t count, int timeout_ms)
+{
+    size_t least = count > 0 ? count : 1;
+
+    while (in->end - in->start < least && !in->is_at_end) {
+        cw_status status = fill(L, in, least - (in->end - in->start), timeout_ms);
+        if (status != CW_OK)
+            return status;
+    }
+    if (in->start == in->end)
+        lua_pushnil(L);
+    else
+        push_bytes(L, in, in->end - in->start < count ? in->end - in->start : count, 0);
+    return CW_OK;
+}
+
+static cw_status read_line(lua_State *L, input *in, bool keeps_end, int timeout_ms)
+{
+    size_t searched = 0;
+    const char *found = NULL;
+
+    for (;;) {
+        cw_status status;
+        size_t have = in->end - in->start;
+        if (have > searched)
+            found = memchr(in->data + in->start + searched, '\n', have - searched);
+        if (found != NULL || in->is_at_end)
+            break;
+        searched = have;
+        status = fill(L, in, 0, timeout_ms);
+        if (status != CW_OK)
+            return status;
+    }
+    if (found != NULL) {
+        size_t len_bytes = (size_t)(found - (in->data + in->start));
+        push_bytes(L, in, len_bytes + (keeps_end ? 1 : 0), keeps_end ? 0 : 1);
+    } else if (in->start == in->end) {
+        lua_pushnil(L);
+    } else {
+        push_bytes(L, in, in->end - in->start, 0);
+    }
+    return CW_OK;
+}
+
+static cw_status read_all(lua_State *L, input *in, int timeout_ms)
+{
+    while (!in->is_at_end) {
+        cw_status status = fill(L, in, 0, timeout_ms);
+        if (status != CW_OK)
+            return status;
+    }
+    push_bytes(L, in, in->end - in->start, 0);
+    return CW_OK;
+}
+
+static cw_status read_format(lua_State *L, input *in, int argument, int timeout_ms)
+{
+    const char *format;
+
+    if (lua_type(L, argument) == LUA_TNUMBER) {
+        int64_t count = 0;
+        if (!lcw_exact_integer(L, argument, &count) || count < 0)
+            (void)luaL_argerror(L, argument, "a count of bytes is a whole number, not negative");
+        return read_count(L, in, (size_t)count, timeout_ms);
+    }
+    format = luaL_checkstring(L, argument);
+    if (*format == '*')
+        format++;
+    switch (*format) {
+    case 'l':
+        return read_line(L, in, false, timeout_ms);
+    case 'L':
+        return read_line(L, in, true, timeout_ms);
+    case 'a':
+        return read_all(L, in, timeout_ms);
+    case 'n':
+        (void)luaL_argerror(L, argument, "format 'n' is not supported: read a line and use tonumber");
+        break;
+    default:
+        (void)luaL_argerror(L, argument, "invalid format: use 'l', 'L', 'a' or a count of bytes");
+    }
+    return CW_OK;
+}
+
+/* Reads the formats at first..last. Returns the number of values, or 2 for nil and an error with *status set. */
+static int read_formats(lua_State *L, input *in, int first, int last, int timeout_ms, cw_status *status)
+{
+    int base = lua_gettop(L);
+    int i;
+
+    luaL_checkstack(L, last - first + 4, "too many formats");
+    if (first > last) {
+        *status = read_line(L, in, false, timeout_ms);
+        return *status == CW_OK ? 1 : lcw_fail(L, in->view.w, *status, 0);
+    }
+    for (i = first; i <= last; i++) {
+        *status = read_format(L, in, i, timeout_ms);
+        if (*status != CW_OK)
+            return lcw_fail(L, in->view.w, *status, 0);
+        if (lua_isnil(L, -1))
+            break;
+    }
+    return lua_gettop(L) - base;
+}
+
+int lcw_input_read(lua_State *L)
+{
+    input *in = check_input(L);
+    cw_status status;
+
+    return read_formats(L, in, 2, lua_gettop(L), CW_TIMEOUT_DEFAULT, &status);
+}
+
+/* Upvalues: the stream, the number of formats, the formats. Like iteration, it waits for ever; like io.lines, it
+ * raises errors. */
+static int next_line(lua_State *L)
+{
+    input *in = check_open(L, lua_touserdata(L, lua_upvalueindex(1)));
+    int count = (int)lua_tointeger(L, lua_upvalueindex(2));
+    cw_status status;
+    int i, values;
+
+    lua_settop(L, 0);
+    luaL_checkstack(L, count, "too many formats");
+    for (i = 1; i <= count; i++)
+        lua_pushvalue(L, lua_upvalueindex(2 + i));
+    values = read_formats(L, in, 1, count, CW_TIMEOUT_NEVER, &status);
+    return status == CW_OK ? values : lua_error(L);
+}
+
+int lcw_input_lines(lua_State *L)
+{
+    int count = lua_gettop(L) - 1;
+
+    (void)check_input(L);
+    luaL_argcheck(L, count <= MOST_FORMATS, MOST_FORMATS + 2, "too many formats");
+    lua_pushinteger(L, count);
+    lua_insert(L, 2);
+    lua_pushcclosure(L, next_line, count + 2);
+    return 1;
+}
+
+/* Closes the stream; the connection stands. */
+int lcw_input_close(lua_State *L)
+{
+    input *in = check_input(L);
+
+    in->is_closed = true;
+    drop(in);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+int lcw_input_gc(lua_State *L)
+{
+    drop(luaL_checkudata(L, 1, LCW_INPUT_STREAM));
+    return 0;
+}
+
+int lcw_input_tostring(lua_State *L)
+{
+    input *in = luaL_checkudata(L, 1, LCW_INPUT_STREAM);
+
+    if (in->is_closed || in->view.w->s == NULL)
+        lua_pushliteral(L, "curlwire.InputStream (closed)");
+    else
+        lua_pushfstring(L, "curlwire.InputStream (%p)", (void *)in);
+    return 1;
+}

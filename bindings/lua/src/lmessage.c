@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages: send, receive, iteration, and frames by hand. Called by scripts; what a message may be is the core's
+ * affair. A message crosses into Lua by one copy, from the event into the string. */
+#include <string.h>
+
+#include "lcurlwire.h"
+
+static lcw_socket *check_message_socket(lua_State *L)
+{
+    lcw_socket *w = luaL_checkudata(L, 1, LCW_MESSAGE_WEBSOCKET);
+
+    if (w->s == NULL)
+        (void)luaL_error(L, "the socket has been collected");
+    return w;
+}
+
+/* ---- Sending ---- */
+
+static cw_kind check_kind(lua_State *L, int argument, cw_kind otherwise)
+{
+    const char *word;
+
+    if (lua_isnoneornil(L, argument))
+        return otherwise;
+    luaL_checktype(L, argument, LUA_TSTRING);
+    word = lua_tostring(L, argument);
+    if (strcmp(word, "text") == 0 || strcmp(word, "utf8") == 0)
+        return CW_UTF8;
+    if (strcmp(word, "binary") != 0)
+        (void)luaL_argerror(L, argument, "expected \"text\" or \"binary\"");
+    return CW_BINARY;
+}
+
+int lcw_websocket_send(lua_State *L)
+{
+    lcw_socket *w = check_message_socket(L);
+    cw_kind kind = check_kind(L, 3, w->message_type);
+    int timeout_ms = lcw_check_timeout(L, 4, CW_TIMEOUT_DEFAULT);
+    size_t len_bytes;
+    const char *data;
+    cw_status status;
+    lcw_wait wait;
+
+    luaL_checktype(L, 2, LUA_TSTRING);
+    data = lua_tolstring(L, 2, &len_bytes);
+    lcw_wait_begin(L, w->state, &wait);
+    status = cw_socket_send(w->s, kind, data, len_bytes, timeout_ms);
+    lcw_wait_end(&wait);
+    if (status != CW_OK)
+        return lcw_fail(L, w, status, 2);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int send_frame(lua_State *L, bool is_final)
+{
+    lcw_socket *w = check_message_socket(L);
+    size_t len_bytes;
+    const char *data;
+    cw_status status;
+    lcw_wait wait;
+
+    luaL_checktype(L, 2, LUA_TSTRING);
+    data = lua_tolstring(L, 2, &len_bytes);
+    lcw_wait_begin(L, w->state, &wait);
+    status = cw_socket_send_fragment(w->s, w->message_type, data, len_bytes, is_final, CW_TIMEOUT_DEFAULT);
+    lcw_wait_end(&wait);
+    if (status != CW_OK)
+        return lcw_fail(L, w, status, 2);
+    lua_pushinteger(L, (lua_Integer)len_bytes);
+    return 1;
+}
+
+int lcw_websocket_send_final_frame(lua_State *L) { return send_frame(L, true); }
+int lcw_websocket_send_nonfinal_frame(lua_State *L) { return send_frame(L, false); }
+
+/* ---- Receiving ---- */
+
+void lcw_push_kind(lua_State *L, cw_kind kind)
+{
+    if (kind == CW_UTF8)
+        lua_pushliteral(L, "text");
+    else
+        lua_pushliteral(L, "binary");
+}
+
+int lcw_push_message(lua_State *L)
+{
+    const cw_event *event = lua_touserdata(L, 1);
+    size_t len_bytes;
+    const char *data = cw_event_data(event, &len_bytes);
+
+    lua_pushlstring(L, data, len_bytes);
+    lcw_push_kind(L, cw_event_kind(event));
+    lua_pushboolean(L, cw_event_is_complete(event));
+    return 3;
+}
+
+/* Pushes the three values of a message and frees it; without memory it is kept for the next call. */
+static int push_and_free(lua_State *L, lcw_socket *w, cw_event *event)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, w->state->push_ref);
+    lua_pushlightuserdata(L, event);
+    if (lua_pcall(L, 1, 3, 0) != 0) {
+        cw_event_free(w->held);
+        w->held = event;
+        return lua_error(L);
+    }
+    cw_event_free(event);
+    return 3;
+}
+
+static cw_status take(lua_State *L, lcw_socket *w, int timeout_ms, cw_event **out)
+{
+    cw_status status;
+    lcw_wait wait;
+
+    if (w->held != NULL) {
+        *out = w->held;
+        w->held = NULL;
+        return CW_OK;
+    }
+    if (cw_socket_try_receive(w->s, out) == CW_OK)
+        return CW_OK;
+    if (w->event_mask & CW_EVENT_MESSAGE)
+        (void)luaL_error(
+            L, "on_message_received is set and gets the messages; set it to nil to receive them here");
+    lcw_wait_begin(L, w->state, &wait);
+    status = cw_socket_receive(w->s, timeout_ms, out);
+    lcw_wait_end(&wait);
+    return status;
+}
+
+int lcw_websocket_receive(lua_State *L)
+{
+    lcw_socket *w = check_message_socket(L);
+    int timeout_ms = lcw_check_timeout(L, 2, CW_TIMEOUT_DEFAULT);
+    cw_event *event = NULL;
+    cw_status status = take(L, w, timeout_ms, &event);
+
+    if (status != CW_OK)
+        return lcw_fail(L, w, status, 0);
+    return push_and_free(L, w, event);
+}
+
+/* Whether iteration ends quietly: we closed, or the peer did with a code that means all is well. */
+static bool is_good_end(lcw_socket *w)
+{
+    char reason[4];
+    int code = 0;
+
+    (void)cw_socket_get_closed(w->s, &code, reason, sizeof reason);
+    return w->has_ended_here || code == 1000 || code == 1001;
+}
+
+/* The iterator of messages, called with the socket. */
+static int next_message(lua_State *L)
+{
+    lcw_socket *w = check_message_socket(L);
+    cw_event *event = NULL;
+    cw_status status;
+
+    status = take(L, w, CW_TIMEOUT_NEVER, &event);
+    if (status == CW_OK)
+        return push_and_free(L, w, event);
+    if (status == CW_CLOSED && is_good_end(w)) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lcw_fail(L, w, status, 0);
+    return lua_error(L);
+}
+
+/* Gives the iterator and the socket apart, as pairs does, not a closure: a compiled trace of LuaJIT keeps the
+ * functions that it calls, and would keep the socket with a closure. */
+int lcw_websocket_messages(lua_State *L)
+{
+    (void)check_message_socket(L);
+    lua_pushcfunction(L, next_message);
+    lua_pushvalue(L, 1);
+    return 2;
+}

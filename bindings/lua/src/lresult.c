@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* Results and errors: the one place that makes "nil, err" of a failed call, or a Lua error of a wrong one.
+ * Called by every method; looks at the details that the core keeps per thread, and calls nothing that waits. */
+#include <limits.h>
+#include <string.h>
+
+#include "lcurlwire.h"
+
+enum { MESSAGE_BYTES = 400, REASON_BYTES = 256 };
+
+/* The details, copied at once: making tables may run finalizers, and those call the core. */
+typedef struct details {
+    cw_status status;
+    int web_status;
+    int curl_code;
+    int http_status;
+    int os_errno;
+    char message[MESSAGE_BYTES];
+} details;
+
+static void take_details(details *d, cw_status status)
+{
+    const char *message = cw_error_message();
+    size_t len = strlen(message);
+
+    if (len >= sizeof d->message)
+        len = sizeof d->message - 1;
+    memcpy(d->message, message, len);
+    d->message[len] = '\0';
+    d->status = status;
+    d->web_status = cw_error_web_status();
+    d->curl_code = cw_error_curl_code();
+    d->http_status = cw_error_http_status();
+    d->os_errno = cw_error_os_errno();
+}
+
+static void set_number(lua_State *L, const char *key, int number)
+{
+    if (number == 0)
+        return;
+    lua_pushinteger(L, number);
+    lua_setfield(L, -2, key);
+}
+
+static void push_details(lua_State *L, lcw_socket *w, const details *d)
+{
+    const char *status_name = cw_web_status_name(d->web_status);
+    char reason[REASON_BYTES];
+    int code = 0;
+
+    lua_createtable(L, 0, 8);
+    lua_pushstring(L, d->message);
+    lua_setfield(L, -2, "message");
+    lua_pushstring(L, cw_status_name(d->status));
+    lua_setfield(L, -2, "name");
+    lua_pushinteger(L, d->web_status);
+    lua_setfield(L, -2, "status");
+    if (status_name != NULL) {
+        lua_pushstring(L, status_name);
+        lua_setfield(L, -2, "status_name");
+    }
+    set_number(L, "curl_code", d->curl_code);
+    set_number(L, "http_status", d->http_status);
+    set_number(L, "os_errno", d->os_errno);
+    if (w != NULL && d->http_status != 0) {
+        lcw_push_response_headers(L, w);
+        lua_setfield(L, -2, "headers");
+    }
+    if (w != NULL && d->status == CW_CLOSED) {
+        (void)cw_socket_get_closed(w->s, &code, reason, sizeof reason);
+        if (code != 0) {
+            set_number(L, "code", code);
+            lua_pushstring(L, reason);
+            lua_setfield(L, -2, "reason");
+        }
+    }
+    luaL_getmetatable(L, LCW_ERROR);
+    lua_setmetatable(L, -2);
+}
+
+void lcw_push_error(lua_State *L, lcw_socket *w, cw_status status)
+{
+    details d;
+
+    take_details(&d, status);
+    push_details(L, w, &d);
+}
+
+int lcw_fail(lua_State *L, lcw_socket *w, cw_status status, int argument)
+{
+    details d;
+
+    take_details(&d, status);
+    if (status == CW_INVALID_ARGUMENT && argument != 0)
+        return luaL_argerror(L, argument, d.message);
+    if (status == CW_INVALID_ARGUMENT || status == CW_INVALID_STATE || status == CW_NO_MEMORY)
+        return luaL_error(L, "%s", d.message);
+    lua_pushnil(L);
+    push_details(L, w, &d);
+    return 2;
+}
+
+int lcw_result(lua_State *L, lcw_socket *w, cw_status status)
+{
+    if (status != CW_OK)
+        return lcw_fail(L, w, status, 0);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+int lcw_raise(lua_State *L, const char *what)
+{
+    details d;
+
+    take_details(&d, CW_OK);
+    if (what != NULL && strstr(d.message, what) == NULL)
+        return luaL_error(L, "%s: %s", what, d.message);
+    return luaL_error(L, "%s", d.message);
+}
+
+int lcw_error_tostring(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_getfield(L, 1, "message");
+    return 1;
+}
+
+/* ---- Arguments ---- */
+
+bool lcw_to_ms(lua_State *L, int index, int64_t *out)
+{
+    double seconds;
+
+    if (lua_isboolean(L, index) && !lua_toboolean(L, index)) {
+        *out = -1;
+        return true;
+    }
+    if (lua_type(L, index) != LUA_TNUMBER)
+        return false;
+    seconds = (double)lua_tonumber(L, index);
+    if (!(seconds >= 0))
+        return false;
+    if (isinf(seconds))
+        *out = -1;
+    else /* rounded up, so that a short time does not become none */
+        *out = seconds < INT_MAX / 1000 ? (int64_t)ceil(seconds * 1000) : INT_MAX;
+    return true;
+}
+
+int lcw_check_timeout(lua_State *L, int argument, int otherwise)
+{
+    int64_t ms;
+
+    if (lua_isnoneornil(L, argument))
+        return otherwise;
+    if (!lcw_to_ms(L, argument, &ms))
+        return luaL_argerror(L, argument,
+                             "a timeout is a number of seconds, not negative; math.huge waits for ever");
+    return ms < 0 ? CW_TIMEOUT_NEVER : (int)ms;
+}
+
+/* ---- WebErrorStatus ---- */
+
+int lcw_get_status(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    if (lua_istable(L, 1) && lua_getmetatable(L, 1)) {
+        luaL_getmetatable(L, LCW_ERROR);
+        if (lua_rawequal(L, -1, -2)) {
+            lua_getfield(L, 1, "status");
+            return 1;
+        }
+    }
+    lua_pushinteger(L, CW_WEB_Unknown);
+    return 1;
+}
+
+void lcw_push_web_status_table(lua_State *L)
+{
+    static const int numbers[] = {
+#define CW_X(name, value) value,
+        CW_WEB_STATUS_LIST(CW_X)
+#undef CW_X
+    };
+    size_t i;
+
+    lua_newtable(L);
+    for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const char *name = cw_web_status_name(numbers[i]);
+        lua_pushinteger(L, numbers[i]);
+        lua_setfield(L, -2, name);
+        lua_pushstring(L, name);
+        lua_rawseti(L, -2, numbers[i]);
+    }
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* The socket object: making it, connecting, closing, collecting, what both classes share. Called by scripts.
+ * Its parts (control, information, streams) and its handlers live in the table that is its user value. */
+#include <string.h>
+
+#include "lcurlwire.h"
+
+enum { CLOSE_NORMAL = 1000, CLOSE_GOING_AWAY = 1001 };
+
+lcw_socket *lcw_check_socket(lua_State *L, int index)
+{
+    lcw_socket *w = lcw_test_userdata(L, index, LCW_MESSAGE_WEBSOCKET);
+
+    if (w == NULL)
+        w = lcw_test_userdata(L, index, LCW_STREAM_WEBSOCKET);
+    if (w == NULL) {
+        const char *message = lua_pushfstring(L, "a curlwire socket expected, got a %s; call it with a colon",
+                                              luaL_typename(L, index));
+        (void)luaL_argerror(L, index, message);
+    } else if (w->s == NULL) {
+        (void)luaL_error(L, "the socket has been collected");
+    }
+    return w;
+}
+
+void *lcw_push_part(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slot, const char *type_name,
+                    size_t size_bytes)
+{
+    lcw_view *view;
+
+    lcw_get_uservalue(L, socket_index);
+    lua_rawgeti(L, -1, (int)slot);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        view = lua_newuserdata(L, size_bytes);
+        memset(view, 0, size_bytes);
+        view->w = w;
+        luaL_getmetatable(L, type_name);
+        lua_setmetatable(L, -2);
+        lua_pushvalue(L, -2);
+        lcw_set_uservalue(L, -2);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, (int)slot);
+    }
+    lua_remove(L, -2);
+    return lua_touserdata(L, -1);
+}
+
+/* ---- Making one ---- */
+
+static lcw_socket *push_socket(lua_State *L, cw_class socket_class)
+{
+    lcw_socket *w = lua_newuserdata(L, sizeof *w);
+
+    *w = (lcw_socket){.state = lcw_state_get(L), .socket_class = socket_class};
+    luaL_getmetatable(L, socket_class == CW_MESSAGE_SOCKET ? LCW_MESSAGE_WEBSOCKET : LCW_STREAM_WEBSOCKET);
+    lua_setmetatable(L, -2);
+    lua_createtable(L, LCW_SLOT_ON_CLOSED, 0);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, LCW_SLOT_SOCKET);
+    lcw_set_uservalue(L, -2);
+    if (cw_socket_create(socket_class, &w->s) != CW_OK) {
+        w->s = NULL;
+        (void)lcw_raise(L, NULL);
+    }
+    cw_socket_set_user(w->s, w);
+    return w;
+}
+
+static int make(lua_State *L, cw_class socket_class)
+{
+    lcw_socket *w;
+
+    if (!lua_isnoneornil(L, 1))
+        luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    w = push_socket(L, socket_class);
+    if (lua_istable(L, 1))
+        lcw_control_set_all(L, w, 1, NULL);
+    lua_settop(L, 2);
+    return 1;
+}
+
+int lcw_message_websocket(lua_State *L) { return make(L, CW_MESSAGE_SOCKET); }
+int lcw_stream_websocket(lua_State *L) { return make(L, CW_STREAM_SOCKET); }
+
+/* ---- Connecting ---- */
+
+static cw_status connect_socket(lua_State *L, lcw_socket *w, int uri_argument, int timeout_ms)
+{
+    size_t len_bytes;
+    const char *uri;
+    cw_status status;
+    lcw_wait wait;
+
+    luaL_checktype(L, uri_argument, LUA_TSTRING);
+    uri = lua_tolstring(L, uri_argument, &len_bytes);
+    if (strlen(uri) != len_bytes)
+        (void)luaL_argerror(L, uri_argument, "the URI contains a NUL");
+    lcw_wait_begin(L, w->state, &wait);
+    status = cw_socket_connect(w->s, uri, timeout_ms);
+    lcw_wait_end(&wait);
+    w->was_opened = w->was_opened || status == CW_OK;
+    return status;
+}
+
+int lcw_websocket_connect(lua_State *L)
+{
+    lcw_socket *w = lcw_check_socket(L, 1);
+    int timeout_ms = lcw_check_timeout(L, 3, CW_TIMEOUT_DEFAULT);
+    cw_status status = connect_socket(L, w, 2, timeout_ms);
+
+    if (status != CW_OK)
+        return lcw_fail(L, w, status, 2);
+    lcw_update_anchor(L, w, 1);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static cw_status set_header(lua_State *L, lcw_socket *w, int name_index, int value_index)
+{
+    size_t name_len, value_len;
+    const char *name = lua_tolstring(L, name_index, &name_len);
+    const char *value = lua_tolstring(L, value_index, &value_len);
+
+    return cw_socket_set_request_header(w->s, name, name_len, value, value_len);
+}
+
+int lcw_websocket_set_request_header(lua_State *L)
+{
+    lcw_socket *w = lcw_check_socket(L, 1);
+    cw_status status;
+
+    luaL_checktype(L, 2, LUA_TSTRING);
+    luaL_checktype(L, 3, LUA_TSTRING);
+    status = set_header(L, w, 2, 3);
+    return status == CW_OK ? lcw_result(L, w, status) : lcw_fail(L, w, status, 2);
+}
+
+/* Sets the headers of the table on top: name = value, or pairs {name, value}. Both are left where they are. */
+static void set_headers(lua_State *L, lcw_socket *w)
+{
+    int headers = lua_gettop(L);
+    int name;
+
+    lua_pushnil(L);
+    while (lua_next(L, headers) != 0) {
+        name = headers + 1;
+        if (lua_istable(L, headers + 2)) {
+            lua_rawgeti(L, headers + 2, 1);
+            lua_rawgeti(L, headers + 2, 2);
+            name = headers + 3;
+        }
+        if (lua_type(L, name) != LUA_TSTRING || lua_type(L, name + 1) != LUA_TSTRING)
+            (void)luaL_error(L,
+                             "headers must be a table of name = value, or of pairs {name, value}, all strings");
+        if (set_header(L, w, name, name + 1) != CW_OK)
+            (void)lcw_raise(L, "headers");
+        lua_settop(L, headers + 1);
+    }
+}
+
+static void collect(lcw_socket *w)
+{
+    if (w->s == NULL)
+        return;
+    cw_socket_set_user(w->s, NULL);
+    if (w->event_mask != 0)
+        (void)cw_socket_subscribe(w->s, NULL, 0);
+    cw_event_free(w->held);
+    w->held = NULL;
+    cw_socket_release(w->s);
+    w->s = NULL;
+}
+
+/* curlwire.connect(uri, {control..., headers = {...}}): an open MessageWebSocket. */
+int lcw_connect_function(lua_State *L)
+{
+    lcw_socket *w;
+    cw_status status;
+
+    luaL_checktype(L, 1, LUA_TSTRING);
+    if (!lua_isnoneornil(L, 2))
+        luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    w = push_socket(L, CW_MESSAGE_SOCKET);
+    if (lua_istable(L, 2)) {
+        lcw_control_set_all(L, w, 2, "headers");
+        lua_settop(L, 3);
+        lua_getfield(L, 2, "headers");
+        if (lua_istable(L, 4))
+            set_headers(L, w);
+        else if (!lua_isnil(L, 4))
+            return luaL_error(L, "headers must be a table, not a %s", luaL_typename(L, 4));
+        lua_settop(L, 3);
+    }
+    status = connect_socket(L, w, 1, CW_TIMEOUT_DEFAULT);
+    if (status != CW_OK) {
+        int count = lcw_fail(L, w, status, 1);
+        collect(w);
+        return count;
+    }
+    return 1;
+}
+
+/* ---- While open ---- */
+
+int lcw_websocket_ping(lua_State *L)
+{
+    lcw_socket *w = lcw_check_socket(L, 1);
+    int timeout_ms = lcw_check_timeout(L, 2, CW_TIMEOUT_DEFAULT);
+    int64_t rtt_us = 0;
+    cw_status status;
+    lcw_wait wait;
+
+    lcw_wait_begin(L, w->state, &wait);
+    status = cw_socket_ping(w->s, timeout_ms, &rtt_us);
+    lcw_wait_end(&wait);
+    if (status != CW_OK)
+        return lcw_fail(L, w, status, 0);
+    lua_pushnumber(L, (lua_Number)rtt_us / 1e6);
+    return 1;
+}
+
+int lcw_websocket_flush(lua_State *L)
+{
+    lcw_socket *w = lcw_check_socket(L, 1);
+    int timeout_ms = lcw_check_timeout(L, 2, CW_TIMEOUT_DEFAULT);
+    cw_status status;
+    lcw_wait wait;
+
+    lcw_wait_begin(L, w->state, &wait);
+    status = cw_socket_flush(w->s, timeout_ms);
+    lcw_wait_end(&wait);
+    return lcw_result(L, w, status);
+}
+
+/* ---- Closing ---- */
+
+int lcw_websocket_close(lua_State *L)
+{
+    lcw_socket *w = lcw_check_socket(L, 1);
+    int64_t code = CLOSE_NORMAL;
+    size_t len_bytes = 0;
+    const char *reason = "";
+    cw_status status;
+
+    if (!lua_isnoneornil(L, 2)) {
+        luaL_checktype(L, 2, LUA_TNUMBER);
+        if (!lcw_exact_integer(L, 2, &code) || code < 0 || code > UINT16_MAX)
+            return luaL_argerror(L, 2, "a close code is one of 1000-1003, 1005, 1007-1014, 3000-4999");
+    }
+    if (!lua_isnoneornil(L, 3)) {
+        luaL_checktype(L, 3, LUA_TSTRING);
+        reason = lua_tolstring(L, 3, &len_bytes);
+    }
+    status = cw_socket_close(w->s, (int)code, reason, len_bytes);
+    if (status != CW_OK)
+        return lcw_fail(L, w, status, 2);
+    w->has_ended_here = true;
+    return lcw_result(L, w, status);
+}
+
+static cw_status wait_closed(lua_State *L, lcw_socket *w, int timeout_ms)
+{
+    cw_status status;
+    lcw_wait wait;
+
+    lcw_wait_begin(L, w->state, &wait);
+    status = cw_socket_wait_closed(w->s, timeout_ms);
+    lcw_wait_end(&wait);
+    return status;
+}
+
+int lcw_websocket_wait_closed(lua_State *L)
+{
+    lcw_socket *w = lcw_check_socket(L, 1);
+    int timeout_ms = lcw_check_timeout(L, 2, CW_TIMEOUT_NEVER);
+
+    return lcw_result(L, w, wait_closed(L, w, timeout_ms));
+}
+
+int lcw_websocket_abort(lua_State *L)
+{
+    lcw_socket *w = lcw_check_socket(L, 1);
+
+    w->has_ended_here = true;
+    cw_socket_abort(w->s);
+    return lcw_result(L, w, CW_OK);
+}
+
+/* __close of Lua 5.4: says whether an error leaves the scope, and waits for the closing handshake. */
+int lcw_websocket_scope_end(lua_State *L)
+{
+    lcw_socket *w = lcw_check_socket(L, 1);
+
+    w->has_ended_here = true;
+    (void)cw_socket_close(w->s, lua_isnoneornil(L, 2) ? CLOSE_NORMAL : CLOSE_GOING_AWAY, "", 0);
+    (void)wait_closed(L, w, CW_TIMEOUT_NEVER);
+    return 0;
+}
+
+int lcw_websocket_gc(lua_State *L)
+{
+    lcw_socket *w = lcw_test_userdata(L, 1, LCW_MESSAGE_WEBSOCKET);
+
+    if (w == NULL)
+        w = lcw_test_userdata(L, 1, LCW_STREAM_WEBSOCKET);
+    if (w != NULL)
+        collect(w);
+    return 0;
+}

@@ -1,0 +1,154 @@
+-- SPDX-License-Identifier: MIT
+-- A small TAP harness. A case is a name and a function that gets `expect`: expect(f, n) returns a function that
+-- must be called n times (once, if n is left out) before the case ends. Garbage is collected around every case.
+-- A case fails if a socket that it made by harness.curlwire is left open, or cannot be collected after it.
+
+local curlwire = require "curlwire"
+
+local harness = {cases = {}, names = {}}
+local made, kept -- the sockets of the running case: strong, weak
+
+local function track(ws, ...)
+    if ws and made then
+        made[#made + 1] = ws
+        kept[#kept + 1] = ws
+    end
+    return ws, ...
+end
+
+-- The module, with constructors that the harness watches.
+harness.curlwire = setmetatable({
+    MessageWebSocket = function(...) return track(curlwire.MessageWebSocket(...)) end,
+    StreamWebSocket = function(...) return track(curlwire.StreamWebSocket(...)) end,
+    connect = function(...) return track(curlwire.connect(...)) end,
+}, {__index = curlwire})
+
+-- Registers a case. skipped: why it does not apply to this interpreter.
+function harness.test(name, body, skipped)
+    if harness.names[name] then
+        error("there are two cases " .. name, 2)
+    end
+    harness.names[name] = true
+    harness.cases[#harness.cases + 1] = {name = name, body = body, skipped = skipped}
+end
+
+local function collect()
+    collectgarbage()
+    collectgarbage()
+end
+
+local function unclosed()
+    for _, ws in ipairs(made) do
+        if ws.state ~= "closed" and ws.state ~= "new" then
+            local text = tostring(ws)
+            ws:abort()
+            return "left open: " .. text
+        end
+    end
+end
+
+local function uncollected()
+    made = {}
+    collect()
+    local _, ws = next(kept)
+    return ws and "cannot be collected: " .. tostring(ws)
+end
+
+local function make_expect(counters)
+    return function(f, wanted)
+        local counter = {wanted = wanted or 1, got = 0, where = debug.traceback("expected at", 2)}
+        counters[#counters + 1] = counter
+        return function(...)
+            counter.got = counter.got + 1
+            return f(...)
+        end
+    end
+end
+
+local function miscounted(counters)
+    for _, counter in ipairs(counters) do
+        if counter.got ~= counter.wanted then
+            return ("called %d times instead of %d; %s"):format(counter.got, counter.wanted, counter.where)
+        end
+    end
+end
+
+local function describe(err)
+    return debug.traceback(tostring(err), 2)
+end
+
+-- Runs one body; returns nil, or what is wrong.
+function harness.run_body(body)
+    local outer_made, outer_kept = made, kept
+    local counters = {}
+    made, kept = {}, setmetatable({}, {__mode = "v"})
+    collect()
+    local ok, err = xpcall(function() body(make_expect(counters)) end, describe)
+    local open = unclosed()
+    local wrong = not ok and err or open or miscounted(counters)
+    local leaked = uncollected() -- also when it failed: the next case begins clean
+    made, kept = outer_made, outer_kept
+    return wrong or leaked
+end
+
+-- Runs every case whose name contains pattern. Returns whether all went well.
+function harness.run(pattern)
+    local cases, failed = {}, 0
+    for _, case in ipairs(harness.cases) do
+        if not pattern or case.name:find(pattern) then
+            cases[#cases + 1] = case
+        end
+    end
+    print("TAP version 13\n1.." .. #cases)
+    for number, case in ipairs(cases) do
+        local wrong = not case.skipped and harness.run_body(case.body)
+        if case.skipped then
+            print(("ok %d - %s # SKIP %s"):format(number, case.name, case.skipped))
+        elseif wrong then
+            failed = failed + 1
+            print(("not ok %d - %s\n# %s"):format(number, case.name, (wrong:gsub("\n", "\n# "))))
+        else
+            print(("ok %d - %s"):format(number, case.name))
+        end
+        io.stdout:flush()
+    end
+    print(("# %d cases, %d failed"):format(#cases, failed))
+    return failed == 0 and #cases > 0
+end
+
+-- ---- What cases say ----
+
+function harness.equal(got, wanted, what)
+    if got ~= wanted then
+        error(("%s is %s instead of %s"):format(what or "it", tostring(got), tostring(wanted)), 2)
+    end
+end
+
+-- f must raise text that contains each of the plain texts that follow. Returns the text.
+function harness.raises(f, ...)
+    local ok, err = pcall(f)
+    if ok then
+        error("no error was raised", 2)
+    end
+    err = tostring(err)
+    for _, part in ipairs {...} do
+        if not err:find(part, 1, true) then
+            error(("the error %q does not say %q"):format(err, part), 2)
+        end
+    end
+    return err
+end
+
+-- Takes what a call returned, which must be nil and an error object. Returns that.
+function harness.failed(result, err)
+    if result ~= nil then
+        error("it did not fail: " .. tostring(result), 2)
+    end
+    if type(err) ~= "table" or type(err.status) ~= "number" or type(err.message) ~= "string" then
+        error("no error object: " .. tostring(err), 2)
+    end
+    harness.equal(tostring(err), err.message, "the error's text")
+    return err
+end
+
+return harness

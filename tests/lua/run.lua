@@ -1,0 +1,35 @@
+-- SPDX-License-Identifier: MIT
+-- Runs the Lua suite, under tests/servers/run.py, with curlwire on LUA_PATH and LUA_CPATH:
+--
+--     lua5.4 tests/lua/run.lua [--match PATTERN] [FILE...]
+--
+-- Without files it runs all of them. Exit status 0 only if every case passed.
+
+local here = arg[0]:match("^(.*)/[^/]*$") or "."
+package.path = here .. "/?.lua;" .. package.path
+
+local harness = require "harness"
+
+local files, pattern = {}, nil
+local i = 1
+while arg[i] do
+    if arg[i] == "--match" then
+        pattern = arg[i + 1]
+        i = i + 1
+    else
+        files[#files + 1] = arg[i]
+    end
+    i = i + 1
+end
+if #files == 0 then
+    for _, name in ipairs {
+        "harness", "messages", "handlers", "streams", "closing", "control", "errors", "bad_input", "peers", "lua",
+        "interrupt", "cases",
+    } do
+        files[#files + 1] = ("%s/test_%s.lua"):format(here, name)
+    end
+end
+for _, file in ipairs(files) do
+    dofile(file)
+end
+os.exit(harness.run(pattern) and 0 or 1, true) -- closes the state first, where Lua can, for leak checkers

@@ -1,0 +1,135 @@
+-- SPDX-License-Identifier: MIT
+-- What several case files use: the peers' addresses (tests/servers/run.py sets them), frames as the scripted
+-- server takes them, and sockets with bounds on every wait.
+
+local harness = require "harness"
+
+-- 5.1 has these under other names.
+local support = {unpack = rawget(_G, "unpack") or rawget(table, "unpack"), load = rawget(_G, "loadstring") or load}
+
+local function base(name)
+    return os.getenv(name) or error(name .. " is not set: run this under tests/servers/run.py", 3)
+end
+
+-- support.echo("/path") and so on
+for key, name in pairs {
+    echo = "CW_ECHO_WS", echo_tls = "CW_ECHO_WSS", ping = "CW_PING_WS", node = "CW_NODE_WS", nginx = "CW_NGINX_WS",
+    nginx_tls = "CW_NGINX_WSS", badhost = "CW_BADHOST_WSS", expired = "CW_EXPIRED_WSS", refused = "CW_REFUSED_WS",
+    http = "CW_PLAIN_HTTP",
+} do
+    support[key] = function(path) return base(name) .. (path or "/") end
+end
+
+-- support.script("x:8100", "close:1000"): the address whose connection does these steps
+function support.script(...)
+    return base("CW_SCRIPT_WS") .. "/s/" .. table.concat({...}, "/")
+end
+
+function support.ca_file() return base("CW_CA_FILE") end
+
+function support.hex(bytes)
+    return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
+end
+
+-- A server's frame in hexadecimal. Payloads up to 125 bytes.
+function support.frame(opcode, payload, is_fragment)
+    assert(#payload < 126)
+    return support.hex(string.char(opcode + (is_fragment and 0 or 128), #payload) .. payload)
+end
+
+function support.text_frame(payload) return "x:" .. support.frame(1, payload) end
+
+-- The step that answers the upgrade with other bytes.
+function support.reply(...)
+    return "hs:" .. support.hex(table.concat({...}, "\r\n") .. "\r\n\r\n")
+end
+
+-- What the scripted server wrote down of a connection, as JSON text.
+function support.log(token)
+    local program = "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1]).read().decode())"
+    local pipe = assert(io.popen(("python3 -c %q %q"):format(program, support.http("/log/" .. token))))
+    local text = pipe:read("*a")
+    pipe:close()
+    return text
+end
+
+-- A token for support.log that no other run has.
+function support.token(name)
+    return ("%s-%d-%s"):format(name, os.time(), tostring({}):gsub("%W", ""))
+end
+
+local function bounded(options)
+    local all = {connect_timeout = 10, receive_timeout = 10, send_timeout = 10, close_timeout = 5}
+    for key, value in pairs(options or {}) do
+        all[key] = value
+    end
+    return all
+end
+
+function support.message_socket(options) return harness.curlwire.MessageWebSocket(bounded(options)) end
+function support.stream_socket(options) return harness.curlwire.StreamWebSocket(bounded(options)) end
+
+-- An open MessageWebSocket, and an open StreamWebSocket.
+function support.open(uri, options)
+    return assert(harness.curlwire.connect(uri, bounded(options)))
+end
+
+function support.open_stream(uri, options)
+    local ws = support.stream_socket(options)
+    assert(ws:connect(uri))
+    return ws
+end
+
+-- Closes with the closing handshake, and lets handlers hear of it.
+function support.finish(ws)
+    assert(ws:close())
+    assert(ws:wait_closed(10))
+    harness.curlwire.run()
+end
+
+function support.assert_echo(ws, data, kind)
+    assert(ws:send(data, kind))
+    local got, got_kind, is_complete = ws:receive()
+    assert(got, got_kind)
+    harness.equal(got, data, "the echo")
+    harness.equal(got_kind, kind, "its type")
+    harness.equal(is_complete, true, "is_complete")
+end
+
+-- Calls dispatch until done() or, after 10 s of waiting in all, fails.
+function support.dispatch_until(done)
+    for _ = 1, 100 do
+        if done() then
+            return
+        end
+        assert(harness.curlwire.dispatch(0.1))
+    end
+    error("it has not come", 2)
+end
+
+-- The command line of this interpreter.
+function support.interpreter()
+    local first = 0
+    while arg[first - 1] do
+        first = first - 1
+    end
+    return arg[first]
+end
+
+-- Runs a program in an interpreter of its own. before: shell text that runs it, %s = its command.
+-- Returns what it wrote, errors included, and its exit status.
+function support.run_program(program, shell)
+    local name = os.tmpname()
+    local file = assert(io.open(name, "w"))
+    file:write(("package.path, package.cpath = %q, %q\n"):format(package.path, package.cpath), program)
+    file:close()
+    local command = ("%s %s"):format(support.interpreter(), name)
+    local pipe = assert(io.popen(("(" .. (shell or "%s") .. ") 2>&1; echo status $?"):format(command)))
+    local text = pipe:read("*a")
+    pipe:close()
+    os.remove(name)
+    local output, status = text:match("^(.*)status (%d+)\n$")
+    return output, tonumber(status)
+end
+
+return support

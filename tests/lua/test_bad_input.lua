@@ -1,0 +1,222 @@
+-- SPDX-License-Identifier: MIT
+-- Bad input: one clear error, raised where the call stands, and an object in a defined state after it.
+
+local harness = require "harness"
+local support = require "support"
+
+local curlwire = harness.curlwire
+local test, equal, failed, raises = harness.test, harness.equal, harness.failed, harness.raises
+local open, finish, assert_echo = support.open, support.finish, support.assert_echo
+
+local HERE = "test_bad_input.lua:"
+
+-- connect to each must be an error; then the same socket still connects.
+local function refuse_uris(uris, part)
+    local ws = support.message_socket()
+    for _, uri in ipairs(uris) do
+        raises(function() ws:connect(uri) end, HERE, "bad argument #1 to", part)
+        equal(ws.state, "new", uri)
+        raises(function() require("curlwire").connect(uri) end, HERE, "bad argument #1 to", part)
+    end
+    assert(ws:connect(support.echo()))
+    finish(ws)
+end
+
+test("bad_uri", function() refuse_uris({"not a uri", "", "ws://", "localhost", "ws:localhost"}, "") end)
+
+test("bad_scheme", function()
+    local address = support.echo():match("//.*")
+    refuse_uris({"http:" .. address, "https:" .. address, "ftp:" .. address}, "ws or wss")
+end)
+
+test("bad_fragment", function() refuse_uris({support.echo("/#part"), support.echo("#")}, "fragment") end)
+
+test("bad_uri_characters", function()
+    refuse_uris({support.echo("/\r\nX: y"), support.echo("/\n"), support.echo("/\r"), support.echo("/a\0b")}, "")
+end)
+
+local function refuse_headers(list, body)
+    local ws = support.message_socket()
+    for _, header in ipairs(list) do
+        raises(function() ws:set_request_header(header[1], header[2]) end, HERE, "bad argument #1 to")
+        equal(ws.state, "new")
+    end
+    body(ws)
+end
+
+test("bad_header", function()
+    refuse_headers({
+        {"X\r", "v"}, {"X\n", "v"}, {"X\0", "v"}, {"", "v"}, {"X Y", "v"}, {"X:", "v"}, {"X", "v\r\nY: z"},
+        {"X", "v\n"}, {"X", "v\r"}, {"X", "v\0"},
+    }, function(ws)
+        local token = support.token("bad")
+        assert(ws:connect(support.script("echo") .. "?id=" .. token))
+        finish(ws)
+        local log = support.log(token)
+        assert(not log:find("\\r\\nX", 1, true), log)
+    end)
+end)
+
+test("bad_header_forbidden", function()
+    refuse_headers({
+        {"Upgrade", "x"}, {"connection", "x"}, {"Sec-WebSocket-Key", "x"}, {"sec-websocket-version", "12"},
+        {"Sec-WebSocket-Protocol", "x"}, {"Sec-WebSocket-Extensions", "x"},
+    }, function(ws)
+        assert(ws:connect(support.echo()))
+        finish(ws)
+    end)
+end)
+
+test("bad_header_late", function()
+    local ws = open(support.echo())
+    raises(function() ws:set_request_header("X", "y") end, HERE)
+    equal(ws.state, "open")
+    assert_echo(ws, "still", "text")
+    finish(ws)
+end)
+
+test("bad_subprotocol", function()
+    local ws = support.message_socket({supported_protocols = {"chat", "superchat"}})
+    for _, item in ipairs {"a\r", "a\n", "a\0b", "a b", "a,b", ""} do
+        raises(function() ws.control.supported_protocols = {"one", item} end, HERE, "supported_protocols")
+        equal(table.concat(ws.control.supported_protocols, " "), "chat superchat")
+    end
+end)
+
+test("bad_close_code", function()
+    local ws = open(support.echo())
+    for _, code in ipairs {0, 999, 1004, 1006, 1015, 2999, 5000, 70000, -1, 2 ^ 40, 1000.5} do
+        raises(function() ws:close(code) end, HERE, "bad argument #1 to")
+        equal(ws.state, "open", code)
+    end
+    raises(function() ws:close(1005, "reason") end, HERE)
+    raises(function() ws:close("1000") end, HERE, "number expected")
+    equal(ws.state, "open")
+    assert_echo(ws, "still", "text")
+    assert(ws:close(1005))
+    assert(ws:wait_closed(10))
+end)
+
+test("bad_close_reason", function()
+    local ws = open(support.echo())
+    raises(function() ws:close(1000, ("x"):rep(124)) end, HERE, "123")
+    raises(function() ws:close(1000, "\255") end, HERE, "UTF-8")
+    raises(function() ws:close(1000, 5) end, HERE, "string expected")
+    equal(ws.state, "open")
+    assert(ws:close(1000, ("x"):rep(123)))
+    assert(ws:wait_closed(10))
+    equal(ws.was_clean, true)
+end)
+
+test("bad_text", function()
+    local ws = open(support.echo(), {message_type = "utf8"})
+    for _, text in ipairs {"\255", "\192\128", "\237\160\128", "\244\144\128\128", "a\226\130"} do
+        raises(function() ws:send(text) end, HERE, "bad argument #1 to", "UTF-8")
+        raises(function() ws.output_stream:write(text) end, HERE, "UTF-8")
+        equal(ws.state, "open")
+    end
+    assert_echo(ws, "still", "text")
+    finish(ws)
+end)
+
+test("bad_types", function()
+    local ws = open(support.echo())
+    local method = ws.send
+    for _, f in ipairs {
+        function() ws:send(42) end, function() ws:send() end, function() ws:send({}) end,
+        function() ws:send("x", 1) end, function() ws:send("x", "TEXT") end, function() ws:send("x", {}) end,
+        function() ws:send_final_frame(1) end, function() ws:send_nonfinal_frame() end, function() method("x") end,
+        function() method(nil, "x") end, function() ws.ping(5) end, function() ws.close() end,
+        function() ws:connect(5) end, function() ws:connect() end, function() ws:set_request_header("X") end,
+        function() ws:set_request_header(1, 2) end, function() curlwire.dispatch("x") end,
+        function() method(support.stream_socket(), "x") end,
+    } do
+        raises(f, HERE, "bad argument")
+        equal(ws.state, "open")
+    end
+    raises(function() return ws.send.x end)
+    raises(function() return #ws end)
+    equal(getmetatable(ws), "protected")
+    assert_echo(ws, "still", "text")
+    finish(ws)
+end)
+
+test("bad_timeout", function()
+    local ws = open(support.echo())
+    for _, timeout in ipairs {-1, -0.001, 0 / 0, -math.huge, "1", true, {}} do
+        raises(function() ws:receive(timeout) end, HERE, "timeout")
+        raises(function() ws:ping(timeout) end, HERE, "timeout")
+        raises(function() ws:flush(timeout) end, HERE, "timeout")
+        raises(function() ws:wait_closed(timeout) end, HERE, "timeout")
+        raises(function() curlwire.dispatch(timeout) end, HERE, "timeout")
+    end
+    local new = support.message_socket()
+    raises(function() new:connect(support.echo(), -1) end, HERE, "timeout")
+    equal(new.state, "new")
+    equal(ws.state, "open")
+    assert(ws:send("x"))
+    equal(ws:receive(math.huge), "x")
+    assert(ws:send("y"))
+    equal(ws:receive(false), "y")
+    finish(ws)
+end)
+
+local function refuse_use(ws)
+    for _, f in ipairs {
+        function() ws:send("x") end, function() ws:receive() end, function() ws:receive(0) end,
+        function() ws:ping() end, function() ws:flush() end, function() ws.output_stream:write("x") end,
+        function() ws.output_stream:flush() end, function() ws:send_final_frame("x") end,
+        function()
+            local next_message, state = ws:messages()
+            next_message(state)
+        end,
+    } do
+        raises(f, HERE)
+        equal(ws.state, "new")
+    end
+end
+
+test("use_before_connect", function()
+    refuse_use(support.message_socket())
+    local stream = support.stream_socket()
+    raises(function() stream.output_stream:write("x") end, HERE)
+    raises(function() stream.input_stream:read(1) end, HERE)
+    equal(stream.state, "new")
+end)
+
+test("use_after_close", function()
+    local ws = open(support.echo("/close?code=4005&reason=over"))
+    assert(ws:wait_closed(10))
+    for _, f in ipairs {
+        function() return ws:send("x") end, function() return ws:receive() end, function() return ws:receive(0) end,
+        function() return ws:ping() end, function() return ws:flush() end,
+        function() return ws.output_stream:write("x") end,
+    } do
+        local err = failed(f())
+        equal(err.name, "CW_CLOSED")
+        equal(err.code, 4005)
+        equal(err.reason, "over")
+        equal(ws.state, "closed")
+    end
+end)
+
+test("use_after_failure", function()
+    local ws = support.message_socket()
+    failed(ws:connect(support.refused()))
+    refuse_use(ws)
+end)
+
+test("connect_twice", function()
+    local ws = open(support.echo())
+    raises(function() ws:connect(support.echo()) end, HERE)
+    equal(ws.state, "open")
+    assert_echo(ws, "still", "text")
+    finish(ws)
+end)
+
+test("connect_after_close", function()
+    local ws = open(support.echo())
+    finish(ws)
+    raises(function() ws:connect(support.echo()) end, HERE, "new")
+    equal(ws.state, "closed")
+end)

@@ -1,0 +1,285 @@
+-- SPDX-License-Identifier: MIT
+-- control and information, request headers, subprotocols, the text of a socket.
+
+local harness = require "harness"
+local support = require "support"
+
+local test, equal, failed, raises = harness.test, harness.equal, harness.failed, harness.raises
+local open, finish = support.open, support.finish
+local curlwire = require "curlwire" -- the harness's would be where the errors of constructors point to
+
+local message_only = {message_type = true, receive_mode = true, max_message_size = true}
+
+-- key: default, another value that reads back the same
+local options = {
+    message_type = {"binary", "utf8"},
+    receive_mode = {"full", "partial"},
+    max_message_size = {67108864, 1000},
+    no_delay = {true, false},
+    connect_timeout = {60, 2.5},
+    send_timeout = {30, math.huge},
+    receive_timeout = {30, 0.25},
+    close_timeout = {10, 0},
+    ping_interval = {20, math.huge},
+    ping_timeout = {20, 1.125},
+    ca_file = {nil, "/nowhere/ca.pem"},
+    verify = {true, false},
+    outbound_buffer_size = {262144, 4096},
+    inbound_buffer_size = {4194304, 8192},
+}
+
+local function each_socket()
+    return ipairs {curlwire.MessageWebSocket(), curlwire.StreamWebSocket()}
+end
+
+test("control_defaults", function()
+    for i, ws in each_socket() do
+        for key, values in pairs(options) do
+            if i == 1 or not message_only[key] then
+                equal(ws.control[key], values[1], key)
+            end
+        end
+        equal(#ws.control.supported_protocols, 0)
+        equal(ws.control, ws.control)
+    end
+end)
+
+test("control_set", function()
+    for i, ws in each_socket() do
+        for key, values in pairs(options) do
+            if i == 1 or not message_only[key] then
+                ws.control[key] = values[2]
+                equal(ws.control[key], values[2], key)
+            end
+        end
+        ws.control.supported_protocols = {"chat", "superchat"}
+        equal(table.concat(ws.control.supported_protocols, "+"), "chat+superchat")
+        ws.control.supported_protocols = {}
+        equal(#ws.control.supported_protocols, 0)
+        ws.control.ca_file = nil
+        equal(ws.control.ca_file, nil)
+        ws.control.send_timeout = false
+        equal(ws.control.send_timeout, math.huge)
+    end
+    local ws = curlwire.MessageWebSocket()
+    ws.control.max_message_size = math.huge
+    equal(ws.control.max_message_size, math.huge)
+    ws.control.max_message_size = 5
+    ws.control.max_message_size = false
+    equal(ws.control.max_message_size, math.huge)
+end)
+
+test("control_constructor", function()
+    local ws = curlwire.MessageWebSocket {message_type = "utf8", receive_timeout = 1.5, supported_protocols = {"a"}}
+    equal(ws.control.message_type, "utf8")
+    equal(ws.control.receive_timeout, 1.5)
+    equal(ws.control.supported_protocols[1], "a")
+    equal(curlwire.StreamWebSocket({no_delay = false}).control.no_delay, false)
+    equal(curlwire.StreamWebSocket(nil).state, "new")
+    raises(function() curlwire.MessageWebSocket("utf8") end, "table expected", "test_control.lua:")
+end)
+
+test("control_unknown", function()
+    for i, ws in each_socket() do
+        local texts = {
+            raises(function() ws.control.no_delays = 1 end, "no control 'no_delays'", "test_control.lua:"),
+            raises(function() return ws.control.no_delays end, "no control 'no_delays'"),
+        }
+        for key in pairs(options) do
+            for _, text in ipairs(texts) do
+                equal(text:find(key, 1, true) ~= nil, i == 1 or not message_only[key], key .. " in the names")
+            end
+        end
+    end
+    local ws = curlwire.MessageWebSocket()
+    raises(function() ws.control[1] = 1 end, "no control 'number'")
+    raises(function() curlwire.MessageWebSocket {nothing = 1} end, "no control 'nothing'", "test_control.lua:")
+    raises(function() curlwire.MessageWebSocket {"utf8"} end, "no control")
+    raises(function() curlwire.connect(support.echo(), {nothing = 1}) end, "no control 'nothing'")
+    raises(function() ws.anything = 1 end, "no field 'anything'")
+    raises(function() ws.state = "open" end, "state can only be read")
+    raises(function() ws.information.uri = "x" end, "only be read")
+    raises(function() return ws.information.url end, "no 'url'", "response_headers")
+    equal(ws.anything, nil)
+end)
+
+test("control_wrong_type", function()
+    local ws = curlwire.MessageWebSocket()
+    for key, wrong in pairs {
+        message_type = {1, true, "text", "BINARY"}, receive_mode = {0, "none"}, max_message_size = {"big", true, 1.5},
+        no_delay = {1, "yes"}, connect_timeout = {"1", true, {}}, ca_file = {1, true}, verify = {0, "no"},
+        supported_protocols = {"chat", 1, {1}, {true}}, ping_interval = {"20"},
+    } do
+        for _, value in ipairs(wrong) do
+            local before = ws.control[key]
+            raises(function() ws.control[key] = value end, key, "test_control.lua:")
+            if type(before) ~= "table" then
+                equal(ws.control[key], before, key)
+            else
+                equal(#ws.control[key], 0)
+            end
+        end
+        if key ~= "ca_file" then
+            raises(function() ws.control[key] = nil end, key)
+        end
+    end
+end)
+
+test("control_out_of_range", function()
+    local ws = curlwire.MessageWebSocket()
+    for key, wrong in pairs {
+        max_message_size = {-1, -2, -math.huge, 0 / 0}, connect_timeout = {-1, -0.001, 0 / 0},
+        close_timeout = {math.huge, false}, outbound_buffer_size = {0, 1023, math.huge, 2 ^ 40},
+        inbound_buffer_size = {-5, 1},
+    } do
+        for _, value in ipairs(wrong) do
+            local before = ws.control[key]
+            raises(function() ws.control[key] = value end, key)
+            equal(ws.control[key], before, key)
+        end
+    end
+end)
+
+test("control_late", function()
+    for _, ws in ipairs {open(support.echo()), support.open_stream(support.echo())} do
+        for key, values in pairs(options) do
+            if not message_only[key] then
+                local before = ws.control[key]
+                raises(function() ws.control[key] = values[2] end, key)
+                equal(ws.control[key], before, key)
+            end
+        end
+        raises(function() ws.control.supported_protocols = {"x"} end, "supported_protocols")
+        equal(ws.state, "open")
+        finish(ws)
+    end
+    local ws = open(support.echo())
+    raises(function() ws.control.receive_mode = "partial" end, "receive_mode", "test_control.lua:")
+    raises(function() ws.control.max_message_size = 5 end, "max_message_size")
+    ws.control.message_type = "utf8"
+    support.assert_echo(ws, "x", "text")
+    finish(ws)
+end)
+
+test("control_class", function()
+    local stream = curlwire.StreamWebSocket()
+    for key in pairs(message_only) do
+        raises(function() return stream.control[key] end, "StreamWebSocket has no control '" .. key)
+        raises(function() stream.control[key] = 1 end, "StreamWebSocket has no control '" .. key)
+    end
+end)
+
+test("max_message_size", function()
+    local ws = open(support.echo(), {max_message_size = 1000})
+    support.assert_echo(ws, ("x"):rep(1000), "binary")
+    assert(ws:send(("x"):rep(1001), "binary"))
+    local err = failed(ws:receive())
+    equal(err.name, "CW_CLOSED")
+    assert(ws:wait_closed(10))
+    equal(ws.close_code, 1006)
+
+    local token = support.token("size")
+    ws = open(support.script("x:" .. support.frame(2, "123456")) .. "?id=" .. token, {max_message_size = 5})
+    failed(ws:receive())
+    assert(ws:wait_closed(10))
+    ws:abort()
+    assert(support.log(token):find('"payload": "03f1', 1, true), "no close frame with 1009")
+end)
+
+test("subprotocol", function()
+    local ws = open(support.echo("/subprotocol"), {supported_protocols = {"superchat", "chat"}})
+    local chosen = ws.protocol
+    assert(chosen == "chat" or chosen == "superchat", tostring(chosen))
+    equal(ws.information.protocol, chosen)
+    ws:abort()
+end)
+
+test("subprotocol_none", function()
+    local ws = open(support.echo())
+    equal(ws.protocol, nil)
+    equal(ws.information.protocol, nil)
+    finish(ws)
+end)
+
+local function assert_information(ws, state)
+    local information = ws.information
+    equal(information.uri, support.echo())
+    equal(ws.uri, support.echo())
+    assert(information.local_address:find("^127%.0%.0%.1:%d+$"), information.local_address)
+    equal("ws://" .. information.remote_address .. "/", support.echo())
+    equal(ws.local_address, information.local_address)
+    equal(ws.remote_address, information.remote_address)
+    equal(information.response_headers.upgrade:lower(), "websocket")
+    equal(type(ws.response_headers[1][1]), "string")
+    equal(type(ws.response_headers[1][2]), "string")
+    equal(information.state, state)
+    equal(ws.state, state)
+    equal(ws.information, information)
+end
+
+test("information", function()
+    local new = support.message_socket()
+    for _, key in ipairs {"uri", "protocol", "local_address", "remote_address", "response_headers"} do
+        equal(new.information[key], nil, key)
+    end
+    equal(new.information.state, "new")
+    local ws = open(support.echo())
+    assert_information(ws, "open")
+    finish(ws)
+end)
+
+test("information_after_close", function()
+    local ws = open(support.echo())
+    finish(ws)
+    assert_information(ws, "closed")
+end)
+
+test("response_headers_repeated", function()
+    local ws = support.message_socket()
+    failed(ws:connect(support.script(support.reply("HTTP/1.1 403 No", "X-A: 1", "X-Empty:", "x-a:  2 ",
+        "Content-Length: 0"))))
+    local headers = ws.response_headers
+    equal(headers["x-a"]:gsub("%s", ""), "1,2")
+    equal(headers["x-empty"], "")
+    equal(headers[1][1], "X-A")
+    equal(headers[1][2], "1")
+end)
+
+test("request_header", function()
+    local token = support.token("header")
+    local ws = support.message_socket()
+    equal(ws:set_request_header("X-Test", "first"), true)
+    equal(ws:set_request_header("x-test", "second"), true)
+    equal(ws:set_request_header("X-Gone", "x"), true)
+    equal(ws:set_request_header("X-Gone", ""), true)
+    assert(ws:connect(support.script("echo") .. "?id=" .. token))
+    finish(ws)
+    local log = support.log(token)
+    assert(log:find("x-test: second\\r\\n", 1, true), log)
+    assert(not log:find("first", 1, true), log)
+    assert(not log:find("X-Gone", 1, true), log)
+
+    token = support.token("headers")
+    ws = open(support.script("echo") .. "?id=" .. token, {headers = {["X-One"] = "1", {"X-Two", "2"}}})
+    finish(ws)
+    log = support.log(token)
+    assert(log:find("X-One: 1\\r\\n", 1, true), log)
+    assert(log:find("X-Two: 2\\r\\n", 1, true), log)
+    for _, wrong in ipairs {5, "X: 1", {{"X"}}, {X = 1}, {[5] = "x"}} do
+        raises(function() curlwire.connect(support.echo(), {headers = wrong}) end, "headers must be a table")
+    end
+    raises(function() curlwire.connect(support.echo(), {headers = {Upgrade = "x"}}) end, "headers: ")
+end)
+
+test("representation", function()
+    local ws = support.message_socket()
+    equal(tostring(ws), "curlwire.MessageWebSocket (new)")
+    equal(tostring(support.stream_socket()), "curlwire.StreamWebSocket (new)")
+    local address = support.echo():match("//(.*)/")
+    assert(ws:connect("ws://user:secret@" .. address .. "/?token=secret2"))
+    equal(tostring(ws), ("curlwire.MessageWebSocket (open ws://%s/ at %s)"):format(address, address))
+    finish(ws)
+    equal(tostring(ws), ("curlwire.MessageWebSocket (closed ws://%s/ at %s)"):format(address, address))
+    assert(tostring(ws.control):find("^curlwire.Control"))
+    assert(tostring(ws.information):find("^curlwire.Information"))
+end)

@@ -1,0 +1,130 @@
+-- SPDX-License-Identifier: MIT
+-- Errors of the world: nil and an error object that says what happened.
+
+local harness = require "harness"
+local support = require "support"
+
+local curlwire = harness.curlwire
+local test, equal, failed = harness.test, harness.equal, harness.failed
+local open, finish = support.open, support.finish
+local WebErrorStatus = curlwire.WebErrorStatus
+
+-- A connect that must fail with a WebErrorStatus; the socket must be new after it.
+local function refuse(uri, status, options)
+    local ws = support.message_socket(options)
+    local err = failed(ws:connect(uri))
+    equal(ws.state, "new")
+    if status then
+        equal(err.status_name, status)
+        equal(err.status, WebErrorStatus[status])
+    end
+    return err, ws
+end
+
+test("refused", function()
+    local err = refuse(support.refused(), "CannotConnect")
+    equal(err.name, "CW_CONNECT_FAILED")
+    assert(err.curl_code > 0)
+    equal(err.http_status, nil)
+    equal(err.headers, nil)
+    equal(err.code, nil)
+    equal(failed(curlwire.connect(support.refused())).status, WebErrorStatus.CannotConnect)
+end)
+
+test("host_unknown", function() refuse("ws://no-such-host.invalid/", "HostNameNotResolved") end)
+
+test("connect_timeout", function()
+    refuse(support.script(support.reply("") .. "00", "hang"), nil, {connect_timeout = 5})
+    local silent = support.script("hs:", "hang")
+    refuse(silent, "Timeout", {connect_timeout = 0.1})
+    local ws = support.message_socket()
+    equal(failed(ws:connect(silent, 0.1)).status, WebErrorStatus.Timeout)
+    equal(ws.state, "new")
+end)
+
+test("http_refusal", function()
+    local uri = support.script(support.reply("HTTP/1.1 404 Not Found", "X-Why: no such thing", "Content-Length: 0"))
+    local err, ws = refuse(uri, "NotFound")
+    equal(err.http_status, 404)
+    equal(err.headers["x-why"], "no such thing")
+    equal(ws.response_headers["x-why"], "no such thing")
+    equal(select(2, curlwire.connect(uri)).headers["x-why"], "no such thing")
+end)
+
+local upgrade = {"HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"}
+
+test("bad_accept", function()
+    local err = refuse(support.script(support.reply(upgrade[1], upgrade[2], upgrade[3],
+        "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=")), "ErrorHttpInvalidServerResponse")
+    assert(err.message:find("Accept", 1, true), err.message)
+end)
+
+test("bad_protocol_choice", function()
+    local uri = support.script(support.reply(upgrade[1], upgrade[2], upgrade[3], "Sec-WebSocket-Accept: {accept}",
+        "Sec-WebSocket-Protocol: surprise"))
+    refuse(uri, "ErrorHttpInvalidServerResponse")
+    refuse(uri, "ErrorHttpInvalidServerResponse", {supported_protocols = {"chat"}})
+    finish(open(support.script(support.reply(upgrade[1], upgrade[2], upgrade[3], "Sec-WebSocket-Accept: {accept}",
+        "Sec-WebSocket-Protocol: chat"), "echo"), {supported_protocols = {"chat"}}))
+end)
+
+test("certificate_unknown", function()
+    local err = refuse(support.echo_tls())
+    assert(err.status >= 1 and err.status <= 5, err.status_name)
+    assert(err.curl_code > 0)
+end)
+
+test("certificate_name", function()
+    refuse(support.badhost(), "CertificateCommonNameIsIncorrect", {ca_file = support.ca_file()})
+end)
+
+test("certificate_expired", function()
+    refuse(support.expired(), "CertificateExpired", {ca_file = support.ca_file()})
+end)
+
+test("verify_off", function()
+    local ws = open(support.badhost(), {verify = false})
+    support.assert_echo(ws, "unverified", "text")
+    finish(ws)
+end)
+
+test("connect_again", function()
+    local _, ws = refuse(support.refused(), "CannotConnect")
+    ws.control.supported_protocols = {"chat"}
+    ws.control.supported_protocols = {}
+    assert(ws:connect(support.echo()))
+    support.assert_echo(ws, "at last", "text")
+    finish(ws)
+end)
+
+test("get_status", function()
+    local err = refuse(support.refused(), "CannotConnect")
+    equal(curlwire.get_status(err), 14)
+    equal(WebErrorStatus[14], "CannotConnect")
+    for _, foreign in ipairs {"text", 5, true, {}, {status = 14}, setmetatable({status = 14}, {})} do
+        equal(curlwire.get_status(foreign), WebErrorStatus.Unknown)
+    end
+    equal(curlwire.get_status(nil), 0)
+    harness.raises(function() curlwire.get_status() end, "value expected")
+end)
+
+test("web_error_status", function()
+    local names, numbers = 0, 0
+    for key, value in pairs(WebErrorStatus) do
+        equal(WebErrorStatus[value], key)
+        if type(key) == "number" then
+            numbers = numbers + 1
+        else
+            names = names + 1
+        end
+    end
+    equal(names, numbers)
+    equal(names, 24 + 7 + 18 + 6)
+    equal(WebErrorStatus.Timeout, 7)
+    equal(WebErrorStatus.HttpVersionNotSupported, 505)
+end)
+
+test("module_fields", function()
+    assert(curlwire._VERSION:find("^%d+%.%d+%.%d+$"))
+    assert(curlwire.libcurl_version:find("^%d+%.%d+"))
+end)

@@ -1,0 +1,204 @@
+-- SPDX-License-Identifier: MIT
+-- Messages: what goes out comes back, whole, in parts and in fragments; timeouts; pings.
+
+local harness = require "harness"
+local support = require "support"
+
+local test, equal, failed, raises = harness.test, harness.equal, harness.failed, harness.raises
+local open, finish, assert_echo = support.open, support.finish, support.assert_echo
+local WebErrorStatus = harness.curlwire.WebErrorStatus
+
+local function with_echo(body, options)
+    return function(expect)
+        local ws = open(support.echo(), options)
+        body(ws, expect)
+        finish(ws)
+    end
+end
+
+test("hello_text", with_echo(function(ws) assert_echo(ws, "Hello, World!", "text") end))
+
+test("hello_binary", with_echo(function(ws) assert_echo(ws, "Hello, World!", "binary") end))
+
+test("hello_tls", function()
+    local ws = open(support.echo_tls(), {ca_file = support.ca_file()})
+    assert_echo(ws, "Hello, World!", "text")
+    assert_echo(ws, "Hello, World!", "binary")
+    finish(ws)
+end)
+
+test("connect_function", function()
+    local ws = open(support.echo(), {message_type = "utf8", headers = {["X-One"] = "1"}})
+    equal(ws.state, "open")
+    assert(tostring(ws):find("^curlwire.MessageWebSocket"))
+    equal(ws.control.message_type, "utf8")
+    finish(ws)
+end)
+
+test("empty_message", with_echo(function(ws)
+    assert_echo(ws, "", "text")
+    assert_echo(ws, "", "binary")
+end))
+
+test("all_of_utf8", with_echo(function(ws)
+    assert_echo(ws, "A\0\194\128\223\191\224\160\128\239\191\191\240\144\128\128\244\143\191\191z", "text")
+end))
+
+local function all_bytes()
+    local bytes = {}
+    for i = 0, 255 do
+        bytes[#bytes + 1] = string.char(i)
+    end
+    return table.concat(bytes)
+end
+
+test("all_of_binary", with_echo(function(ws) assert_echo(ws, all_bytes(), "binary") end))
+
+test("large_message", with_echo(function(ws) assert_echo(ws, all_bytes():rep(3 * 4096), "binary") end))
+
+test("flood_in_order", function()
+    local count, last_kind = 0, nil
+    local ws = open(support.echo("/flood?count=20000&size=32&kind=text"))
+    for message, kind in ws:messages() do
+        count, last_kind = count + 1, kind
+        equal(message, ("x"):rep(32))
+    end
+    equal(count, 20000, "the count")
+    equal(last_kind, "text")
+    equal(ws.close_code, 1000)
+    assert(ws:wait_closed(10))
+
+    local steps = {}
+    for i = 1, 100 do
+        steps[i] = support.text_frame(tostring(i))
+    end
+    steps[#steps + 1] = "close:1000"
+    ws = open(support.script(support.unpack(steps)))
+    local number = 0
+    for message in ws:messages() do
+        number = number + 1
+        equal(message, tostring(number))
+    end
+    equal(number, 100)
+    assert(ws:wait_closed(10))
+end)
+
+local function receive_parts(ws)
+    local parts = {}
+    while true do
+        local data, kind, is_complete = ws:receive()
+        parts[#parts + 1] = assert(data, kind)
+        if is_complete then
+            return table.concat(parts), kind, #parts
+        end
+    end
+end
+
+test("partial_mode", with_echo(function(ws)
+    local data = all_bytes():rep(4096)
+    assert(ws:send(data, "binary"))
+    local joined, kind, count = receive_parts(ws)
+    equal(joined, data)
+    equal(kind, "binary")
+    assert(count > 1, "it came in one part")
+end, {receive_mode = "partial"}))
+
+test("partial_text", function()
+    local first, second = support.frame(1, "a\226\130", true), support.frame(0, "\172b")
+    local ws = open(support.script("x:" .. first, "x:" .. second, "echo"), {receive_mode = "partial"})
+    local joined, kind = receive_parts(ws)
+    equal(joined, "a\226\130\172b")
+    equal(kind, "text")
+    finish(ws)
+end)
+
+test("without_copy", nil, "a Lua string is always a copy, the one that crosses the boundary")
+
+test("fragments_by_hand", with_echo(function(ws)
+    equal(ws:send_nonfinal_frame("one "), 4)
+    equal(ws:send_nonfinal_frame("two "), 4)
+    equal(ws:send_final_frame("three"), 5)
+    local data, kind = ws:receive()
+    equal(data, "one two three")
+    equal(kind, "binary")
+end))
+
+test("fragments_of_text", with_echo(function(ws)
+    equal(ws:send_nonfinal_frame("a\226\130"), 3)
+    equal(ws:send_final_frame("\172"), 1)
+    local data, kind = ws:receive()
+    equal(data, "a\226\130\172")
+    equal(kind, "text")
+end, {message_type = "utf8"}))
+
+test("fragments_guarded", with_echo(function(ws)
+    assert(ws:send_nonfinal_frame("one "))
+    raises(function() ws:send("between") end, "test_messages.lua:")
+    assert(ws:send_final_frame("two"))
+    equal(ws:receive(), "one two")
+end))
+
+test("message_type_live", with_echo(function(ws)
+    local function write()
+        assert(ws.output_stream:write("x"))
+        local _, kind = ws:receive()
+        return kind
+    end
+    equal(write(), "binary")
+    ws.control.message_type = "utf8"
+    equal(write(), "text")
+    ws.control.message_type = "binary"
+    equal(write(), "binary")
+end))
+
+test("receive_timeout", with_echo(function(ws)
+    equal(failed(ws:receive(0.01)).status, WebErrorStatus.Timeout)
+    equal(failed(ws:receive(0)).status, WebErrorStatus.Timeout)
+    assert_echo(ws, "still here", "text")
+end))
+
+test("receive_timeout_control", with_echo(function(ws)
+    local err = failed(ws:receive())
+    equal(err.status, WebErrorStatus.Timeout)
+    equal(err.name, "CW_TIMED_OUT")
+    assert(ws:send("still here", "text"))
+    equal(ws:receive(10), "still here")
+end, {receive_timeout = 0.01}))
+
+test("ping", with_echo(function(ws)
+    local seconds = ws:ping(10)
+    assert(type(seconds) == "number" and seconds > 0 and seconds < 10, tostring(seconds))
+end))
+
+test("ping_timeout", function()
+    local ws = open(support.script("hang"))
+    equal(failed(ws:ping(0.01)).status, WebErrorStatus.Timeout)
+    equal(ws.state, "open")
+    ws:abort()
+end)
+
+test("flush", with_echo(function(ws)
+    assert(ws:send(("x"):rep(1000000), "binary"))
+    equal(ws:flush(10), true)
+    equal(#ws:receive(), 1000000)
+end))
+
+test("greeting", function()
+    local ws = open(support.script("join", support.text_frame("welcome"), "echo"))
+    equal(ws:receive(), "welcome")
+    finish(ws)
+end)
+
+test("bytewise_frames", function()
+    local frames = support.frame(1, "He", true) .. support.frame(0, "l", true) .. support.frame(0, "lo")
+    local ws = open(support.script("drip:" .. frames, "echo"))
+    equal(ws:receive(), "Hello")
+    finish(ws)
+end)
+
+test("control_between_fragments", function()
+    local ws = open(support.script("x:" .. support.frame(1, "He", true), "x:" .. support.frame(9, "?"), "frame:1",
+        "x:" .. support.frame(0, "llo"), "echo"))
+    equal(ws:receive(), "Hello")
+    finish(ws)
+end)

@@ -1,0 +1,68 @@
+-- SPDX-License-Identifier: MIT
+-- Other servers, and the promise: a busy interpreter keeps its connections.
+
+local harness = require "harness"
+local support = require "support"
+
+local test, equal = harness.test, harness.equal
+
+local function echo_both(uri, options)
+    local ws = support.open(uri, options)
+    support.assert_echo(ws, "text \226\130\172", "text")
+    support.assert_echo(ws, "\0\255 binary", "binary")
+    support.assert_echo(ws, ("x"):rep(100000), "binary")
+    support.finish(ws)
+    equal(ws.was_clean, true)
+end
+
+test("peer_node", function() echo_both(support.node()) end)
+test("peer_nginx", function() echo_both(support.nginx()) end)
+test("peer_nginx_tls", function() echo_both(support.nginx_tls(), {ca_file = support.ca_file()}) end)
+
+-- The server pings each 0.3 s and gives up after 0.6 s. Processor time never runs ahead of the clock by more
+-- than the threads that use it, so that 4 s of it are at least three of the server's patience.
+local function be_busy()
+    local until_s = os.clock() + 4
+    local n = 0
+    while os.clock() < until_s do
+        n = n + 1
+    end
+    return n
+end
+
+local function assert_numbers(messages)
+    assert(#messages > 10, "only " .. #messages .. " messages came")
+    local first = tonumber(messages[1]:match("%d+"))
+    for i, message in ipairs(messages) do
+        equal(tonumber(message:match("%d+")), first + i - 1, "message " .. i)
+    end
+end
+
+test("promise", function()
+    local ws = support.open(support.ping("/ticker"))
+    be_busy()
+    local messages = {}
+    while true do
+        local message, err = ws:receive(0)
+        if not message then
+            harness.failed(message, err)
+            equal(err.name, "CW_TIMED_OUT")
+            break
+        end
+        messages[#messages + 1] = message
+    end
+    assert_numbers(messages)
+    equal(ws.state, "open")
+    assert(ws:ping(10))
+    support.finish(ws)
+end)
+
+test("promise_with_handler", function()
+    local ws, messages = support.open(support.ping("/ticker")), {}
+    ws.on_message_received = function(_, args) messages[#messages + 1] = args.data end
+    be_busy()
+    harness.curlwire.dispatch(0)
+    assert_numbers(messages)
+    equal(ws.state, "open")
+    support.finish(ws)
+end)

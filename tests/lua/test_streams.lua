@@ -1,0 +1,213 @@
+-- SPDX-License-Identifier: MIT
+-- input_stream and output_stream, which are used as Lua's files are.
+
+local harness = require "harness"
+local support = require "support"
+
+local test, equal, failed, raises = harness.test, harness.equal, harness.failed, harness.raises
+local open, open_stream, finish = support.open, support.open_stream, support.finish
+local WebErrorStatus = harness.curlwire.WebErrorStatus
+
+-- A StreamWebSocket whose server sends these bytes, one message each, and then closes with 1000.
+local function open_with(...)
+    local steps = {}
+    for i, text in ipairs {...} do
+        steps[i] = "x:" .. support.frame(2, text)
+    end
+    steps[#steps + 1] = "close:1000"
+    return open_stream(support.script(support.unpack(steps)))
+end
+
+test("stream_echo", function()
+    local ws = open_stream(support.echo())
+    local bytes = "\0\1\2\3\4\5\6\7\8\9"
+    equal(ws.output_stream:write(bytes), ws.output_stream, "what write returns")
+    equal(ws.input_stream:read(4), bytes:sub(1, 4))
+    equal(ws.input_stream:read(6), bytes:sub(5))
+    finish(ws)
+end)
+
+test("stream_large", function()
+    local ws = open_stream(support.echo())
+    local pieces = {}
+    for i = 1, 64 do
+        pieces[i] = string.char(i):rep(131072)
+        assert(ws.output_stream:write(pieces[i]))
+        equal(ws.input_stream:read(131072), pieces[i], "piece " .. i)
+    end
+    assert(ws.output_stream:write(table.concat(pieces, "", 1, 16)))
+    equal(ws.input_stream:read(16 * 131072), table.concat(pieces, "", 1, 16), "16 pieces in one")
+    finish(ws)
+end)
+
+test("stream_lines", function()
+    local ws = open_with("one\ntw", "o\n", "\nlast")
+    local lines = {}
+    for line in ws.input_stream:lines() do
+        lines[#lines + 1] = line
+    end
+    equal(table.concat(lines, "|"), "one|two||last")
+    equal(ws.input_stream:read("l"), nil)
+    assert(ws:wait_closed(10))
+
+    ws = open_with("one\ntwo\n")
+    lines = {}
+    for line in ws.input_stream:lines("L") do
+        lines[#lines + 1] = line
+    end
+    equal(table.concat(lines, "|"), "one\n|two\n")
+    assert(ws:wait_closed(10))
+
+    ws = open_with("12345")
+    lines = {}
+    for a, b in ws.input_stream:lines(2, "*l") do
+        lines[#lines + 1] = a .. "," .. tostring(b)
+    end
+    equal(table.concat(lines, "|"), "12,345")
+    assert(ws:wait_closed(10))
+end)
+
+test("stream_formats", function()
+    local ws = open_with("line\nmore\nrest of ", "it")
+    local stream = ws.input_stream
+    equal(stream:read(0), "")
+    equal(stream:read(), "line")
+    local a, b, c = stream:read(2, "*L", 0)
+    equal(a, "mo")
+    equal(b, "re\n")
+    equal(c, "")
+    equal(stream:read("a"), "rest of it")
+    equal(stream:read("*a"), "")
+    equal(stream:read(0), nil)
+    local x, y, z = stream:read("a", 1, "a")
+    equal(x, "")
+    equal(y, nil)
+    equal(z, nil)
+    equal(select("#", stream:read(1, "a")), 1)
+    raises(function() stream:read("n") end, "'n' is not supported", "tonumber", "test_streams.lua:")
+    raises(function() stream:read("x") end, "invalid format")
+    raises(function() stream:read(-1) end, "not negative")
+    raises(function() stream:read(1.5) end, "whole number")
+    raises(function() stream:read({}) end, "string expected")
+    assert(ws:wait_closed(10))
+end)
+
+test("stream_line_without_end", function()
+    local ws = open_stream(support.echo())
+    local line = ("0123456789"):rep(50000)
+    assert(ws.output_stream:write(line, "\n"))
+    equal(ws.input_stream:read("l"), line)
+    finish(ws)
+end)
+
+test("stream_timeout_keeps_bytes", function()
+    local ws = open_stream(support.echo(), {receive_timeout = 0.05})
+    assert(ws.output_stream:write("half"))
+    equal(failed(ws.input_stream:read(8)).status, WebErrorStatus.Timeout)
+    equal(failed(ws.input_stream:read("l")).status, WebErrorStatus.Timeout)
+    assert(ws.output_stream:write(" way\n"))
+    local line
+    for _ = 1, 100 do
+        line = ws.input_stream:read("l")
+        if line then
+            break
+        end
+    end
+    equal(line, "half way")
+    finish(ws)
+end)
+
+test("stream_text_frames", function()
+    local ws = open_stream(support.script(support.text_frame("text"), "x:" .. support.frame(2, "bytes"), "close:1000"))
+    equal(ws.input_stream:read("a"), "textbytes")
+    assert(ws:wait_closed(10))
+end)
+
+test("stream_end_clean", function()
+    local ws = open_with("last")
+    equal(ws.input_stream:read(100), "last")
+    equal(ws.input_stream:read(100), nil)
+    equal(select("#", ws.input_stream:read(100)), 1)
+    assert(ws:wait_closed(10))
+    equal(ws.close_code, 1000)
+end)
+
+test("stream_end_ours", function()
+    local ws = open_stream(support.echo())
+    ws:close()
+    equal(ws.input_stream:read(1), nil)
+    equal(select("#", ws.input_stream:read("l")), 1)
+    equal(ws.input_stream:read("a"), "")
+    finish(ws)
+end)
+
+test("stream_end_lost", function()
+    local ws = open_stream(support.script("x:" .. support.frame(2, "cut"), "end"))
+    local err = failed(ws.input_stream:read("a"))
+    equal(err.code, 1006)
+    equal(ws.input_stream:read(3), "cut", "what came is still there")
+    failed(ws.input_stream:read(1))
+    raises(function()
+        for _ in ws.input_stream:lines() do -- luacheck: ignore
+        end
+    end)
+    equal(ws.state, "closed")
+end)
+
+test("stream_message_output", function()
+    local ws = open(support.echo(), {message_type = "utf8"})
+    assert(ws.output_stream:write("one ", 2, " three"))
+    local data, kind = ws:receive()
+    equal(data, "one 2 three")
+    equal(kind, "text")
+    assert(ws.output_stream:write(""))
+    equal(ws:receive(), "")
+    equal(ws.output_stream:write(), ws.output_stream) -- writes nothing, as a file does
+    assert(ws.output_stream:write("next"))
+    equal(ws:receive(), "next")
+    raises(function() ws.output_stream:write({}) end, "string expected", "test_streams.lua:")
+    raises(function() ws.output_stream:write("a", nil) end, "string expected")
+    equal(ws.output_stream:flush(), ws.output_stream)
+    equal(ws.output_stream:setvbuf("full", 1024), true)
+    equal(ws.output_stream:setvbuf("no"), true)
+    raises(function() ws.output_stream:setvbuf("some") end, "invalid option")
+    finish(ws)
+end)
+
+test("stream_closed_stream", function()
+    local ws = open_stream(support.echo())
+    local output, input = ws.output_stream, ws.input_stream
+    assert(output:write("abc"))
+    equal(output:close(), true)
+    raises(function() output:write("x") end, "closed stream", "test_streams.lua:")
+    raises(function() output:flush() end, "closed stream")
+    raises(function() output:close() end, "closed stream")
+    raises(function() ws.output_stream:write("x") end, "closed stream")
+    equal(tostring(output), "curlwire.OutputStream (closed)")
+    equal(ws.state, "open")
+    equal(input:read(3), "abc")
+    local lines = input:lines()
+    equal(input:close(), true)
+    raises(function() input:read() end, "closed stream")
+    raises(function() input:lines() end, "closed stream")
+    raises(function() lines() end, "closed stream")
+    equal(tostring(input), "curlwire.InputStream (closed)")
+    equal(ws.state, "open")
+    assert(ws:ping(10))
+    finish(ws)
+end)
+
+test("stream_members", function()
+    local message, stream = support.message_socket(), support.stream_socket()
+    raises(function() return message.input_stream end, "MessageWebSocket has no input_stream", "receive")
+    for _, key in ipairs {"receive", "messages", "send", "send_final_frame", "send_nonfinal_frame"} do
+        raises(function() return stream[key] end, "StreamWebSocket has no " .. key, "input_stream")
+    end
+    raises(function() return stream.on_message_received end, "StreamWebSocket has no on_message_received")
+    raises(function() stream.on_message_received = print end, "StreamWebSocket has no on_message_received")
+    raises(function() message.receive(stream) end, "MessageWebSocket expected")
+    equal(message.output_stream, message.output_stream)
+    equal(stream.input_stream, stream.input_stream)
+    assert(tostring(stream.input_stream):find("^curlwire.InputStream %(0x"))
+    assert(tostring(stream.output_stream):find("^curlwire.OutputStream %(0x"))
+end)
