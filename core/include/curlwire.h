@@ -36,7 +36,10 @@ extern "C" {
 
 #define CW_VERSION "0.1.0"
 
-#if defined(__GNUC__)
+/* CW_EMBEDDED: the core is compiled into another library, which shows nothing of it. */
+#if defined(__GNUC__) && defined(CW_EMBEDDED)
+#define CW_API __attribute__((visibility("hidden")))
+#elif defined(__GNUC__)
 #define CW_API __attribute__((visibility("default")))
 #else
 #define CW_API

@@ -8,6 +8,8 @@
 
 #include "internal.h"
 
+CW__PRIVATE_BEGIN
+
 typedef enum cw__io {
     CW__IO_OK,
     CW__IO_AGAIN,    /* wait until the descriptor is readable (receive) or writable (send) */
@@ -41,5 +43,7 @@ struct cw__codec {
 
 /* easy is a CURL handle whose handshake went well. NULL without memory. */
 cw__codec *cw__codec_curl_create(void *easy, cw__error *fault);
+
+CW__PRIVATE_END
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "internal.h"
 
+CW__PRIVATE_BEGIN
+
 /* ---- From wait.c --------------------------------------------------------------------------------------- */
 
 typedef struct cw__wait {
@@ -93,5 +95,7 @@ void cw__mailbox_retain(cw_mailbox *m);
 void cw__mailbox_release(cw_mailbox *m);
 /* Says that a subscriber has events. Any thread; the caller may hold the socket's lock. */
 void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber);
+
+CW__PRIVATE_END
 
 #endif

@@ -8,6 +8,17 @@
 
 #include "thread.h"
 
+/* Around what is not public, also where a build cannot say -fvisibility=hidden (LuaRocks). */
+#define CW__PRIVATE_BEGIN CW__PRAGMA(GCC visibility push(hidden))
+#define CW__PRIVATE_END   CW__PRAGMA(GCC visibility pop)
+#if defined(__GNUC__)
+#define CW__PRAGMA(text) _Pragma(#text)
+#else
+#define CW__PRAGMA(text)
+#endif
+
+CW__PRIVATE_BEGIN
+
 /* ---- From status.c: error values and their texts ------------------------------------------------------ */
 
 enum { CW__MESSAGE_BYTES = 320 };
@@ -302,5 +313,7 @@ bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner);
 void cw__poller_forget(cw__poller *p, int fd);
 /* Waits; timeout_ms -1 = for ever. Returns how many of ready[] it filled; 0 after the timeout or a signal. */
 int cw__poller_wait(cw__poller *p, int timeout_ms, cw__ready *ready, int most);
+
+CW__PRIVATE_END
 
 #endif

@@ -8,6 +8,8 @@
 #include "codec.h"
 #include "internal.h"
 
+CW__PRIVATE_BEGIN
+
 /* ---- From libcurl.c ------------------------------------------------------------------------------------ */
 
 /* Initialises libcurl once for the process. The status of cw_check_libcurl. */
@@ -49,5 +51,7 @@ CURL *cw__handshake_release_easy(cw__handshake *h);
 /* The subprotocol that the server chose, or NULL; and the reply's header lines: both h's. */
 const char *cw__handshake_protocol(const cw__handshake *h);
 const char *cw__handshake_reply(const cw__handshake *h);
+
+CW__PRIVATE_END
 
 #endif

@@ -12,6 +12,8 @@
 #include "codec.h"
 #include "connection.h"
 
+CW__PRIVATE_BEGIN
+
 enum { CW__ADDRESS_BYTES = 64 };
 
 typedef struct cw__settings {
@@ -211,5 +213,7 @@ cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw
 void cw__socket_watch_locked(cw_socket *s);
 /* Asks the service to attend, if it has the socket. */
 void cw__socket_attend_locked(cw_socket *s);
+
+CW__PRIVATE_END
 
 #endif
