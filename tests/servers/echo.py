@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import signal
 import ssl
 from collections.abc import Awaitable, Callable
@@ -115,6 +116,8 @@ async def main() -> None:
     parser.add_argument("--ping-interval", type=float, default=20)
     parser.add_argument("--ping-timeout", type=float, default=20)
     options = parser.parse_args()
+    # A probe that connects and leaves, and every test that breaks the protocol, would be an error in its log.
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

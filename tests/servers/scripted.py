@@ -446,6 +446,8 @@ class Server:
             pass  # not a whole request: nothing to answer
         except (ConnectionError, TimeoutError):
             pass
+        except asyncio.CancelledError:
+            pass  # this program ends; asyncio 3.11 would print a traceback for it
         finally:
             writer.close()
 
