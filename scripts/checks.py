@@ -236,6 +236,48 @@ def refuse_libcurl(name: str, version: str, protocols: str, words: str) -> None:
             raise Failed(f"no line with '{words}' and the mend in:\n{output}")
 
 
+# What a process sees where another libcurl is loaded than was built with.
+OTHER_LIBCURL = """
+#include <curl/curl.h>
+curl_version_info_data *curl_version_info(CURLversion age)
+{
+    static const char *const protocols[] = {PROTOCOLS NULL};
+    static curl_version_info_data info = {.version = VERSION, .version_num = NUMBER, .protocols = protocols};
+    return age >= CURLVERSION_FIRST ? &info : NULL;
+}
+"""
+PYTHON_CONNECT = """
+import curlwire, os
+try:
+    curlwire.connect(os.environ["CW_ECHO_WS"] + "/")
+except curlwire.WebSocketError as error:
+    print(error)
+"""
+LUA_CONNECT = """
+local curlwire = require "curlwire"
+local made, socket, err = pcall(curlwire.connect, os.getenv("CW_ECHO_WS") .. "/")
+print(tostring(err or socket))
+"""
+
+
+def refuse_loaded(name: str, version: str, number: str, protocols: str, words: str) -> None:
+    """The first connect refuses a libcurl that was loaded instead, in one line with the mend."""
+    _, folder = place(name)
+    source = folder / "other.c"
+    source.write_text(OTHER_LIBCURL)
+    macros = (f'-DVERSION="{version}"', f"-DNUMBER={number}", f"-DPROTOCOLS={protocols}")
+    cflags = call("sh", "scripts/check_libcurl.sh", "cflags").split()
+    call("gcc", "-shared", "-fPIC", *cflags, *macros, "-o", folder / "other.so", source)
+    preload = {"LD_PRELOAD": str(folder / "other.so")}
+    said = (
+        call(sys.executable, "-c", PYTHON_CONNECT, env={"PYTHONPATH": str(BUILD / "python"), **preload}),
+        call("lua5.4", "-e", LUA_CONNECT, env={**lua_environment(), **preload}),
+    )
+    for output in said:
+        if len(output.splitlines()) != 1 or words not in output:
+            raise Failed(f"no line with '{words}' in:\n{output}")
+
+
 def installs() -> list[Test]:
     return [
         ("pip install .", partial(pip_install, "pip-folder", of_repository=False)),
@@ -247,6 +289,14 @@ def installs() -> list[Test]:
         (
             "a libcurl without wss is refused",
             partial(refuse_libcurl, "no-wss", "8.16.0", "HTTP WS", "without WSS"),
+        ),
+        (
+            "an old libcurl is refused when it is loaded",
+            partial(refuse_loaded, "old-loaded", "7.88.1", "0x075801", '"ws","wss",', "curlwire needs 8.14.0"),
+        ),
+        (
+            "a libcurl without wss is refused when it is loaded",
+            partial(refuse_loaded, "no-wss-loaded", "8.16.0", "0x081000", '"http","ws",', "without wss; install"),
         ),
     ]
 

@@ -22,17 +22,19 @@ static bool speaks(const curl_version_info_data *info, const char *scheme)
 cw_status cw_check_libcurl(void)
 {
     const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    const char *missing;
 
     if (info->version_num < FLOOR_VERSION)
         return cw__fail(CW_UNSUPPORTED,
                         "the loaded libcurl is %s; curlwire needs 8.14.0 or later (Debian 12: from backports; "
                         "or set LD_LIBRARY_PATH to a newer one)",
                         info->version);
-    if (!speaks(info, "ws") || !speaks(info, "wss"))
+    missing = speaks(info, "ws") ? (speaks(info, "wss") ? NULL : "wss") : "ws and wss";
+    if (missing)
         return cw__fail(CW_UNSUPPORTED,
-                        "the loaded libcurl %s was built without ws and wss; install one that has them "
+                        "the loaded libcurl %s was built without %s; install one that has them "
                         "(configure --enable-websockets, with TLS)",
-                        info->version);
+                        info->version, missing);
     return CW_OK;
 }
 
