@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ BUILD = checks.BUILD
 LIMIT_S = 600
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:check_initialization_order=1",
+    "LSAN_OPTIONS": f"print_suppressions=0:suppressions={ROOT}/tests/lsan.supp",
     "UBSAN_OPTIONS": "print_stacktrace=1",
     "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1",
 }
@@ -110,12 +112,16 @@ def lua(version: str, variant: str = "") -> Counts:
         "LUA_PATH": f"{modules}/?.lua;{modules}/?/init.lua;{ROOT}/tests/lua/?.lua;;",
         "LUA_CPATH": f"{modules}/?.so;;",
     }
+    command = [shutil.which(LUA[version]) or LUA[version]]
     if variant:
-        # the interpreter knows nothing of the sanitizer, so the runtime has to be there before it
+        # The interpreter knows nothing of the sanitizer, so the runtime has to be there before it. Not by
+        # LD_PRELOAD: shells that a test starts would inherit it, and cannot live with it.
         runtime = subprocess.run(
             ["gcc", f"-print-file-name=lib{variant}.so"], capture_output=True, text=True, check=True
         )
-        environment.update(SANITIZERS, LD_PRELOAD=str(Path(runtime.stdout.strip()).resolve()))
+        environment.update(SANITIZERS)
+        command = ["/usr/bin/ld.so", "--preload", str(Path(runtime.stdout.strip()).resolve()), *command]
+        environment["CW_TEST_LUA"] = " ".join(command)  # for tests that start one of their own
         supp = ROOT / "tests" / "tsan.supp"
         if supp.exists():
             environment["TSAN_OPTIONS"] += f":suppressions={supp}"
@@ -124,7 +130,7 @@ def lua(version: str, variant: str = "") -> Counts:
     scripts = [runner] if runner.exists() else sorted((ROOT / "tests" / "lua").glob("test_*.lua"))
     name = f"lua-{variant or version}"
     for script in scripts:
-        total.add(run(name, [LUA[version], str(script.relative_to(ROOT))], environment))
+        total.add(run(name, [*command, str(script.relative_to(ROOT))], environment))
     return total
 
 
