@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* The test peers as the core's tests see them: addresses from the environment that tests/servers/run.py makes,
+ * scripted URIs, the scripted server's record of what it received, and a few steps that every test takes. A
+ * missing environment fails a test. Tests look at what a thread waits for through socket.h, not by the clock. */
+#ifndef PEER_H
+#define PEER_H
+
+#include "harness.h"
+#include "socket.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+
+enum { PEER_LIMIT_S = 60, PEER_URI_BYTES = 64 * 1024 };
+
+/* Waits until a condition holds; fails the test if it never does. */
+#define UNTIL(condition)                                                \
+    do {                                                                \
+        int64_t peer_until_ms = cw__now_ms() + 1000 * PEER_LIMIT_S / 3; \
+        while (!(condition)) {                                          \
+            if (cw__now_ms() > peer_until_ms)                           \
+                HARNESS_FAIL("never true: %s", #condition);             \
+            (void)poll(NULL, 0, 1);                                     \
+        }                                                               \
+        atomic_fetch_add(&harness_checks, 1);                           \
+    } while (0)
+
+#define CHECK_STATUS(is, wanted)                                                                 \
+    do {                                                                                         \
+        cw_status peer_is = (is), peer_wanted = (wanted);                                        \
+        atomic_fetch_add(&harness_checks, 1);                                                    \
+        if (peer_is != peer_wanted)                                                              \
+            HARNESS_FAIL("%s is %s, wanted %s (latest error: %s)", #is, cw_status_name(peer_is), \
+                         cw_status_name(peer_wanted), cw_error_message());                       \
+    } while (0)
+
+#define CHECK_HAS(text, wanted)                                                        \
+    do {                                                                               \
+        const char *peer_text = (text), *peer_part = (wanted);                         \
+        atomic_fetch_add(&harness_checks, 1);                                          \
+        if (!strstr(peer_text, peer_part))                                             \
+            HARNESS_FAIL("\"%s\" is not in %s: %.2000s", peer_part, #text, peer_text); \
+    } while (0)
+
+static inline const char *peer_env(const char *name)
+{
+    const char *value = getenv(name);
+
+    if (!value || !*value)
+        HARNESS_FAIL("%s is not set: run this by tests/servers/run.py", name);
+    return value;
+}
+
+/* ---- The scripted server: see the head of tests/servers/scripted.py ---- */
+
+static char peer_token[48]; /* of the latest script */
+static char peer_uri[PEER_URI_BYTES];
+
+static inline const char *peer_build(const char *base, const char *format, va_list arguments)
+{
+    static unsigned number;
+    int len = snprintf(peer_uri, sizeof peer_uri, "%s/s/", peer_env(base));
+
+    (void)snprintf(peer_token, sizeof peer_token, "%d-%u-%" PRId64, (int)getpid(), ++number, cw__now_us());
+    len += vsnprintf(peer_uri + len, sizeof peer_uri - (size_t)len, format, arguments);
+    if ((size_t)len + sizeof peer_token + 4 >= sizeof peer_uri)
+        HARNESS_FAIL("the script is too long");
+    (void)snprintf(peer_uri + len, sizeof peer_uri - (size_t)len, "?id=%s", peer_token);
+    return peer_uri;
+}
+
+/* The URI of a script of steps; it lives until the next one. */
+__attribute__((format(printf, 1, 2))) static inline const char *peer_script(const char *steps, ...)
+{
+    va_list arguments;
+    const char *uri;
+
+    va_start(arguments, steps);
+    uri = peer_build("CW_SCRIPT_WS", steps, arguments);
+    va_end(arguments);
+    return uri;
+}
+
+/* The same over TLS. */
+__attribute__((format(printf, 1, 2))) static inline const char *peer_script_tls(const char *steps, ...)
+{
+    va_list arguments;
+    const char *uri;
+
+    va_start(arguments, steps);
+    uri = peer_build("CW_SCRIPT_WSS", steps, arguments);
+    va_end(arguments);
+    return uri;
+}
+
+/* Bytes as hexadecimal, for a step; up to four results live at once. */
+static inline const char *peer_hex(const char *text)
+{
+    static char results[4][8192];
+    static unsigned turn;
+    char *out = results[turn++ % 4];
+
+    for (size_t i = 0; text[i] && 2 * i + 2 < sizeof results[0]; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", (unsigned char)text[i]);
+    return out;
+}
+
+/* The record of a connection, once it has ended, as JSON text; it lives until the next one. */
+static inline const char *peer_log_of(const char *token)
+{
+    static char *text; /* of the C library: the core's blocks are counted */
+    const char *port = strrchr(peer_env("CW_PLAIN_HTTP"), ':');
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port + 1))};
+    size_t len = 0, room = 1 << 16;
+    ssize_t got;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char request[128];
+    int request_bytes = snprintf(request, sizeof request, "GET /log/%s HTTP/1.1\r\n\r\n", token);
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0 ||
+        write(fd, request, (size_t)request_bytes) != request_bytes)
+        HARNESS_FAIL("the scripted server does not answer");
+    free(text);
+    text = malloc(room + 1);
+    while (text && (got = read(fd, text + len, room - len)) > 0) {
+        len += (size_t)got;
+        if (len == room)
+            text = realloc(text, (room *= 2) + 1);
+    }
+    (void)close(fd);
+    if (!text || len == 0)
+        HARNESS_FAIL("no record of the connection");
+    text[len] = '\0';
+    return strstr(text, "\r\n\r\n") ? strstr(text, "\r\n\r\n") + 4 : text;
+}
+
+static inline const char *peer_log(void) { return peer_log_of(peer_token); }
+
+typedef struct peer_frame {
+    int opcode, rsv;
+    bool fin, masked;
+    unsigned long length;
+    const char *payload; /* hexadecimal, up to a quote */
+} peer_frame;
+
+/* Finds the n-th frame that the client sent. */
+static inline bool peer_get_frame(const char *log, size_t n, peer_frame *out)
+{
+    const char *at = log;
+    char fin[8], masked[8];
+
+    for (size_t i = 0; at && i <= n; i++)
+        at = strstr(at + (i > 0), "{\"opcode\"");
+    if (!at ||
+        sscanf(at, "{\"opcode\": %d, \"fin\": %7[a-z], \"rsv\": %d, \"masked\": %7[a-z], \"length\": %lu",
+               &out->opcode, fin, &out->rsv, masked, &out->length) != 5)
+        return false;
+    out->fin = fin[0] == 't';
+    out->masked = masked[0] == 't';
+    out->payload = strstr(at, "\"payload\": \"") + 12;
+    return true;
+}
+
+/* Counts the frames of an opcode; -1 counts all. */
+static inline size_t peer_count_frames(const char *log, int opcode)
+{
+    size_t count = 0;
+    peer_frame f;
+
+    for (size_t n = 0; peer_get_frame(log, n, &f); n++)
+        count += opcode < 0 || f.opcode == opcode;
+    return count;
+}
+
+/* The code of the close frame that the client sent last: 1005 if it was empty, 0 if there was none. */
+static inline int peer_close_code(const char *log)
+{
+    unsigned code = 0;
+    peer_frame f;
+
+    for (size_t n = 0; peer_get_frame(log, n, &f); n++)
+        if (f.opcode == CW__OP_CLOSE && (f.length == 0 || sscanf(f.payload, "%4x", &code) != 1))
+            code = 1005;
+    return (int)code;
+}
+
+/* ---- Steps of the client ---- */
+
+static inline cw_socket *peer_socket(cw_class socket_class)
+{
+    cw_socket *s = NULL;
+
+    CHECK_STATUS(cw_socket_create(socket_class, &s), CW_OK);
+    return s;
+}
+
+static inline void peer_connect(cw_socket *s, const char *uri)
+{
+    if (strncmp(uri, "wss:", 4) == 0)
+        (void)cw_socket_set_text(s, CW_OPT_CA_FILE, peer_env("CW_CA_FILE"), strlen(peer_env("CW_CA_FILE")));
+    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
+}
+
+static inline cw_socket *peer_open(cw_class socket_class, const char *uri)
+{
+    cw_socket *s = peer_socket(socket_class);
+
+    peer_connect(s, uri);
+    return s;
+}
+
+/* Takes the next message and checks it. */
+#define CHECK_MESSAGE(s, wanted_kind, wanted, wanted_bytes)                             \
+    do {                                                                                \
+        cw_event *peer_event = NULL;                                                    \
+        size_t peer_bytes;                                                              \
+        CHECK_STATUS(cw_socket_receive((s), CW_TIMEOUT_DEFAULT, &peer_event), CW_OK);   \
+        CHECK_INT(cw_event_kind(peer_event), wanted_kind);                              \
+        (void)cw_event_data(peer_event, &peer_bytes);                                   \
+        CHECK_BYTES(cw_event_data(peer_event, NULL), peer_bytes, wanted, wanted_bytes); \
+        cw_event_free(peer_event);                                                      \
+    } while (0)
+
+/* Checks how the connection ended, once it has. */
+#define CHECK_CLOSED(s, wanted_code, wanted_clean)                                                            \
+    do {                                                                                                      \
+        int peer_code;                                                                                        \
+        bool peer_clean;                                                                                      \
+        char peer_reason[256];                                                                                \
+        CHECK_STATUS(cw_socket_wait_closed((s), CW_TIMEOUT_NEVER), CW_OK);                                    \
+        peer_clean = cw_socket_get_closed((s), &peer_code, peer_reason, sizeof peer_reason);                  \
+        if (peer_code != (wanted_code) || peer_clean != (wanted_clean))                                       \
+            HARNESS_FAIL("closed with %d \"%s\", %sclean", peer_code, peer_reason, peer_clean ? "" : "not "); \
+    } while (0)
+
+/* Whether a thread waits or polls inside a call. */
+static inline bool peer_is_blocked(cw_socket *s)
+{
+    bool is_blocked;
+
+    cw__mutex_lock(&s->lock);
+    is_blocked = s->waiting_count > 0 || s->polling_count > 0;
+    cw__mutex_unlock(&s->lock);
+    return is_blocked;
+}
+
+/* Lets go of a socket whose server would not answer a close frame. */
+static inline void peer_drop(cw_socket *s)
+{
+    cw_socket_abort(s);
+    cw_socket_release(s);
+}
+
+/* The end of a test: everything goes, and the harness finds what does not. */
+static inline void peer_finish(cw_socket *s)
+{
+    cw_socket_release(s);
+    cw_shutdown(5000);
+}
+
+#define PEER_MAIN(argc, argv, tests) (harness_limit_s = PEER_LIMIT_S, HARNESS_MAIN(argc, argv, tests))
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of handshake.c: the URI, the request as the server got it, and the verdict on every kind of reply, over
+ * a real connection to the scripted server; TLS verification. How a socket behaves around it is in
+ * test_connect.c. */
+#include "peer.h"
+
+#define ACCEPT     "Sec-WebSocket-Accept: {accept}\r\n"
+#define START      "HTTP/1.1 101 Switching Protocols\r\n"
+#define UPGRADE    "Upgrade: websocket\r\n"
+#define CONNECTION "Connection: Upgrade\r\n"
+
+static void check_uri(const char *uri, const char *hint)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), 1000), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), hint);
+    CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
+    cw_socket_release(s);
+}
+
+static void test_uri(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    check_uri("", "wss://host/path");
+    check_uri("not a URI", "wss://host/path");
+    check_uri("localhost", "wss://host/path");
+    check_uri("ws://", "wss://host/path");
+    check_uri("ws://host:99999/", "wss://host/path");
+    check_uri("ws://ho st/", "wss://host/path");
+    check_uri("http://localhost/", "must be ws or wss");
+    check_uri("https://localhost/", "must be ws or wss");
+    check_uri("ftp://localhost/", "must be ws or wss");
+    check_uri("ws://localhost/#top", "fragment");
+    check_uri("ws://localhost/#", "fragment");
+    check_uri("ws://localhost/a\r\nX: y", "wss://host/path");
+    CHECK_STATUS(cw_socket_connect_start(s, "ws://a\0b/", 9, 1000), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), "NUL");
+    cw_socket_release(s);
+}
+
+/* Connects by a reply of the given text; NULL if it was accepted, or the message. */
+static cw_socket *answered(const char *reply, const char *after, const char *protocols, cw_status wanted)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_SUPPORTED_PROTOCOLS, protocols, strlen(protocols)), CW_OK);
+    CHECK_STATUS(cw_socket_connect(s, peer_script("hs:%s%s", peer_hex(reply), after), CW_TIMEOUT_DEFAULT),
+                 wanted);
+    CHECK_INT(cw_socket_state(s), wanted == CW_OK ? CW_STATE_OPEN : CW_STATE_NEW);
+    return s;
+}
+
+static void accepted(const char *reply) { peer_drop(answered(reply, "", "", CW_OK)); }
+
+static void refused(const char *reply, const char *hint)
+{
+    cw_socket *s = answered(reply, "/end", "", CW_CONNECT_FAILED);
+
+    CHECK_HAS(cw_error_message(), hint);
+    CHECK_INT(cw_error_web_status(), CW_WEB_ErrorHttpInvalidServerResponse);
+    cw_socket_release(s);
+}
+
+static void test_good_replies(void)
+{
+    accepted(START UPGRADE CONNECTION ACCEPT "\r\n");
+    accepted("HTTP/1.1 101\r\n" UPGRADE CONNECTION ACCEPT "\r\n");
+    accepted(
+        START
+        "uPGRADE:WebSocket \r\nCONNECTION: keep-alive, UPGRADE\r\nsec-websocket-accept:\t{accept}  \r\n\r\n");
+    accepted(START UPGRADE "Connection: keep-alive\r\nConnection: Upgrade\r\n" ACCEPT "\r\n");
+    accepted(START UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Extensions: \r\nX-More: yes\r\n\r\n");
+    cw_shutdown(5000);
+}
+
+static void test_wrong_upgrade(void)
+{
+    refused(START CONNECTION ACCEPT "\r\n", "Upgrade header");
+    refused(START "Upgrade: h2c\r\n" CONNECTION ACCEPT "\r\n", "Upgrade header");
+    refused(START "Upgrade: websockets\r\n" CONNECTION ACCEPT "\r\n", "Upgrade header");
+    refused(START UPGRADE UPGRADE CONNECTION ACCEPT "\r\n", "Upgrade header");
+    cw_shutdown(5000);
+}
+
+static void test_wrong_connection(void)
+{
+    refused(START UPGRADE ACCEPT "\r\n", "Connection header");
+    refused(START UPGRADE "Connection: close\r\n" ACCEPT "\r\n", "Connection header");
+    refused(START UPGRADE "Connection: Upgraded\r\n" ACCEPT "\r\n", "Connection header");
+    cw_shutdown(5000);
+}
+
+static void test_wrong_accept(void)
+{
+    refused(START UPGRADE CONNECTION "\r\n", "Sec-WebSocket-Accept");
+    refused(START UPGRADE CONNECTION "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+            "Sec-WebSocket-Accept");
+    refused(START UPGRADE CONNECTION "Sec-WebSocket-Accept: {accept}x\r\n\r\n", "Sec-WebSocket-Accept");
+    refused(START UPGRADE CONNECTION "Sec-WebSocket-Accept: \r\n\r\n", "Sec-WebSocket-Accept");
+    refused(START UPGRADE CONNECTION ACCEPT ACCEPT "\r\n", "Sec-WebSocket-Accept");
+    cw_shutdown(5000);
+}
+
+static void test_extension(void)
+{
+    refused(START UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+            "extension");
+    refused(START UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Extensions:\r\nSec-WebSocket-Extensions: x\r\n\r\n",
+            "extension");
+    cw_shutdown(5000);
+}
+
+static void test_subprotocol(void)
+{
+    static const char chosen[] = START UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Protocol: superchat\r\n\r\n";
+    char text[32];
+    cw_socket *s = answered(chosen, "", "chat, superchat", CW_OK);
+
+    CHECK_STATUS(cw_socket_get_info(s, CW_INFO_PROTOCOL, text, sizeof text, NULL), CW_OK);
+    CHECK_STR(text, "superchat");
+    peer_drop(s);
+    cw_shutdown(5000);
+    CHECK_HAS(peer_log(), "\\r\\nSec-WebSocket-Protocol: chat, superchat\\r\\n");
+    peer_drop(answered(START UPGRADE CONNECTION ACCEPT "\r\n", "", "chat", CW_OK));    /* none is allowed */
+    refused(chosen, "subprotocol");                                                    /* not offered */
+    cw_socket_release(answered(chosen, "/end", "chat, SuperChat", CW_CONNECT_FAILED)); /* case matters */
+    cw_socket_release(answered(START UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Protocol: chat\r\n"
+                                                               "Sec-WebSocket-Protocol: chat\r\n\r\n",
+                               "/end", "chat", CW_CONNECT_FAILED));
+    cw_socket_release(answered(START UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Protocol: a, b\r\n\r\n", "/end",
+                               "a, b", CW_CONNECT_FAILED));
+    cw_shutdown(5000);
+}
+
+static void test_cut_reply(void)
+{
+    static const char reply[] =
+        START UPGRADE CONNECTION "Sec-WebSocket-Accept: xxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n\r\n";
+
+    for (size_t len = 0; len < sizeof reply - 1; len += 7) {
+        char part[sizeof reply];
+        cw_socket *s;
+        memcpy(part, reply, len);
+        part[len] = '\0';
+        s = answered(part, "/end", "", CW_CONNECT_FAILED);
+        CHECK(*cw_error_message() != '\0');
+        cw_socket_release(s);
+    }
+    refused(START UPGRADE CONNECTION ACCEPT, "in the middle"); /* all but the empty line */
+    cw_shutdown(5000);
+}
+
+static void test_other_version(void)
+{
+    cw_socket *s =
+        answered("HTTP/1.0 101 X\r\n" UPGRADE CONNECTION ACCEPT "\r\n", "/end", "", CW_CONNECT_FAILED);
+
+    CHECK_INT(cw_error_web_status(), CW_WEB_ErrorHttpInvalidServerResponse);
+    cw_socket_release(s);
+    s = answered("SSH-2.0-OpenSSH_9.2\r\n", "/end", "", CW_CONNECT_FAILED);
+    CHECK_INT(cw_error_web_status(), CW_WEB_ErrorHttpInvalidServerResponse);
+    cw_socket_release(s);
+    cw_shutdown(5000);
+}
+
+static void test_interim(void)
+{
+    char text[256];
+    cw_socket *s = answered(
+        "HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" START UPGRADE CONNECTION ACCEPT "\r\n", "", "", CW_OK);
+
+    CHECK_STATUS(cw_socket_get_info(s, CW_INFO_RESPONSE_HEADERS, text, sizeof text, NULL), CW_OK);
+    CHECK(strstr(text, "Link") == NULL); /* of the final reply only */
+    CHECK_HAS(text, "Upgrade: websocket\r\n");
+    peer_drop(s);
+    cw_shutdown(5000);
+}
+
+static void status_refused(int status, int web_status)
+{
+    char reply[256], text[256];
+    cw_socket *s;
+
+    (void)snprintf(
+        reply, sizeof reply,
+        "HTTP/1.1 %d Because\r\nX-Reason: tired\r\nWWW-Authenticate: Basic realm=x\r\nLocation: /b\r\n"
+        "Content-Length: 4\r\n\r\nbody",
+        status);
+    s = answered(reply, "", "", CW_CONNECT_FAILED);
+    CHECK_INT(cw_error_http_status(), status);
+    CHECK_INT(cw_error_web_status(), web_status);
+    CHECK_STATUS(cw_socket_get_info(s, CW_INFO_RESPONSE_HEADERS, text, sizeof text, NULL), CW_OK);
+    CHECK_HAS(text, "X-Reason: tired\r\n");
+    cw_socket_release(s);
+}
+
+static void test_refused(void)
+{
+    status_refused(404, CW_WEB_NotFound);
+    status_refused(401, CW_WEB_Unauthorized);
+    status_refused(403, CW_WEB_Forbidden);
+    status_refused(407, CW_WEB_ProxyAuthenticationRequired);
+    status_refused(426, CW_WEB_UnexpectedClientError);
+    status_refused(200, CW_WEB_UnexpectedStatusCode);
+    status_refused(301, CW_WEB_MovedPermanently);
+    status_refused(307, CW_WEB_TemporaryRedirect);
+    status_refused(503, CW_WEB_ServiceUnavailable);
+    cw_shutdown(5000);
+}
+
+static void set_header(cw_socket *s, const char *name, const char *value)
+{
+    CHECK_STATUS(cw_socket_set_request_header(s, name, strlen(name), value, strlen(value)), CW_OK);
+}
+
+static const char *request_of(cw_socket *s)
+{
+    peer_connect(s, peer_script("echo"));
+    peer_finish(s);
+    return peer_log();
+}
+
+static void test_request(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    char first[32];
+    const char *log = request_of(s), *key = strstr(log, "Sec-WebSocket-Key: ");
+
+    CHECK_HAS(log, "\"request\": \"GET /s/echo?id=");
+    CHECK_HAS(log, " HTTP/1.1\\r\\n");
+    CHECK_HAS(log, "\\r\\nHost: 127.0.0.1:");
+    CHECK_HAS(log, "\\r\\nUpgrade: websocket\\r\\n");
+    CHECK_HAS(log, "\\r\\nConnection: Upgrade\\r\\n");
+    CHECK_HAS(log, "\\r\\nSec-WebSocket-Version: 13\\r\\n");
+    CHECK_HAS(log, "\\r\\nUser-Agent: curlwire/" CW_VERSION "\\r\\n");
+    CHECK(strstr(log, "Origin") == NULL);
+    CHECK(strstr(log, "Sec-WebSocket-Extensions") == NULL);
+    CHECK(strstr(log, "Sec-WebSocket-Protocol") == NULL);
+    CHECK(key && strncmp(key + 19 + 22, "==\\r\\n", 6) == 0); /* 16 bytes in base64 */
+    CHECK(strstr(key + 1, "Sec-WebSocket-Key") == NULL);
+    (void)snprintf(first, sizeof first, "%.24s", key + 19);
+    log = request_of(peer_socket(CW_MESSAGE_SOCKET));
+    CHECK(strstr(log, first) == NULL); /* another key for another connection */
+}
+
+static void test_headers(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    const char *log;
+
+    set_header(s, "X-One", "1");
+    set_header(s, "Authorization", "Bearer t:o k");
+    set_header(s, "User-Agent", "mine/1");
+    set_header(s, "Accept", "");
+    set_header(s, "Origin", "https://here");
+    set_header(s, "Host", "elsewhere");
+    log = request_of(s);
+    CHECK_HAS(log, "\\r\\nX-One: 1\\r\\n");
+    CHECK_HAS(log, "\\r\\nAuthorization: Bearer t:o k\\r\\n");
+    CHECK_HAS(log, "\\r\\nUser-Agent: mine/1\\r\\n");
+    CHECK(strstr(log, "curlwire/") == NULL);
+    CHECK(strstr(log, "\\r\\nAccept:") == NULL);
+    CHECK_HAS(log, "\\r\\nOrigin: https://here\\r\\n");
+    CHECK_HAS(log, "\\r\\nHost: elsewhere\\r\\n");
+}
+
+static void test_no_user_agent(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    set_header(s, "User-Agent", "");
+    CHECK(strstr(request_of(s), "User-Agent") == NULL);
+}
+
+/* ---- TLS ---- */
+
+static cw_status over_tls(const char *uri, const char *ca_file, bool verify)
+{
+    cw_socket *s = peer_socket(CW_STREAM_SOCKET);
+    cw_status status;
+
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, ca_file, strlen(ca_file)), CW_OK);
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_VERIFY, verify), CW_OK);
+    status = cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT);
+    cw_socket_release(s);
+    return status;
+}
+
+static void test_tls(void)
+{
+    const char *ca_file = peer_env("CW_CA_FILE");
+
+    CHECK_STATUS(over_tls(peer_env("CW_ECHO_WSS"), ca_file, true), CW_OK);
+    CHECK_STATUS(over_tls(peer_env("CW_ECHO_WSS"), "", true), CW_CONNECT_FAILED);
+    CHECK_INT(cw_error_web_status(), CW_WEB_CertificateIsInvalid);
+    CHECK_STATUS(over_tls(peer_env("CW_BADHOST_WSS"), ca_file, true), CW_CONNECT_FAILED);
+    CHECK_INT(cw_error_web_status(), CW_WEB_CertificateCommonNameIsIncorrect);
+    CHECK_STATUS(over_tls(peer_env("CW_EXPIRED_WSS"), ca_file, true), CW_CONNECT_FAILED);
+    CHECK_INT(cw_error_web_status(), CW_WEB_CertificateExpired);
+    cw_shutdown(5000);
+}
+
+static void test_tls_unverified(void)
+{
+    CHECK_STATUS(over_tls(peer_env("CW_ECHO_WSS"), "", false), CW_OK);
+    CHECK_STATUS(over_tls(peer_env("CW_BADHOST_WSS"), "", false), CW_OK);
+    CHECK_STATUS(over_tls(peer_env("CW_EXPIRED_WSS"), "", false), CW_OK);
+    cw_shutdown(5000);
+}
+
+static void test_tls_faults(void)
+{
+    char uri[128];
+
+    CHECK_STATUS(over_tls(peer_env("CW_ECHO_WSS"), "/no/such/file.pem", true), CW_CONNECT_FAILED);
+    CHECK_HAS(cw_error_message(), "/no/such/file.pem");
+    (void)snprintf(uri, sizeof uri, "wss%s", strchr(peer_env("CW_ECHO_WS"), ':')); /* no TLS there */
+    CHECK_STATUS(over_tls(uri, peer_env("CW_CA_FILE"), true), CW_CONNECT_FAILED);
+    cw_shutdown(5000);
+}
+
+static const harness_test tests[] = {
+    {"RFC 6455 3: URIs that are none, or not ours", test_uri},
+    {"RFC 6455 4.1: replies in every allowed form", test_good_replies},
+    {"RFC 6455 4.1 (2): Upgrade missing, wrong, doubled", test_wrong_upgrade},
+    {"RFC 6455 4.1 (3): Connection missing or wrong", test_wrong_connection},
+    {"RFC 6455 4.1 (4): Sec-WebSocket-Accept missing, wrong, doubled", test_wrong_accept},
+    {"RFC 6455 4.1 (5): an extension that was not asked for", test_extension},
+    {"RFC 6455 4.1 (6): the subprotocol, chosen or not offered", test_subprotocol},
+    {"a reply cut off anywhere", test_cut_reply},
+    {"RFC 6455 4.1: not HTTP/1.1", test_other_version},
+    {"RFC 8297: an interim reply comes first", test_interim},
+    {"RFC 6455 4.1 (1): another status than 101", test_refused},
+    {"RFC 6455 4.1: the request as the server got it", test_request},
+    {"request headers of the caller's", test_headers},
+    {"a header of libcurl's taken away", test_no_user_agent},
+    {"TLS: good, unknown authority, wrong host, expired", test_tls},
+    {"TLS: verify off", test_tls_unverified},
+    {"TLS: a missing CA file, a server without TLS", test_tls_faults},
+};
+
+int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

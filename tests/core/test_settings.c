@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of settings.c: every control's range and type, text controls, request headers as they are kept, and the
+ * information of a socket that is new. What of it reaches the wire is in test_handshake.c; controls set late
+ * are in test_connect.c. Needs no peer. */
+#include "peer.h"
+
+static cw_socket *made(cw_class socket_class)
+{
+    cw_socket *s = NULL;
+
+    CHECK_STATUS(cw_socket_create(socket_class, &s), CW_OK);
+    return s;
+}
+
+static void check_number(cw_socket *s, cw_option o, int64_t initial, int64_t least, int64_t most)
+{
+    int64_t value = -77;
+
+    CHECK_STATUS(cw_socket_get_number(s, o, &value), CW_OK);
+    CHECK_INT(value, initial);
+    CHECK_STATUS(cw_socket_set_number(s, o, least), CW_OK);
+    CHECK_STATUS(cw_socket_set_number(s, o, most), CW_OK);
+    CHECK_STATUS(cw_socket_get_number(s, o, &value), CW_OK);
+    CHECK_INT(value, most);
+    CHECK_STATUS(cw_socket_set_number(s, o, least - 1), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), cw_option_key(o));
+    if (most < INT64_MAX)
+        CHECK_STATUS(cw_socket_set_number(s, o, most + 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_get_number(s, o, &value), CW_OK);
+    CHECK_INT(value, most); /* the refused ones changed nothing */
+    CHECK_STATUS(cw_socket_set_text(s, o, "1", 1), CW_INVALID_ARGUMENT);
+}
+
+static void check_text(cw_socket *s, cw_option o)
+{
+    int64_t value;
+    char text[8] = "xxx";
+    size_t len = 99;
+
+    CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, &len), CW_OK);
+    CHECK_STR(text, "");
+    CHECK_INT(len, 0);
+    CHECK_STATUS(cw_socket_set_number(s, o, 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_get_number(s, o, &value), CW_INVALID_ARGUMENT);
+}
+
+static void test_every_control(void)
+{
+    cw_socket *s = made(CW_MESSAGE_SOCKET);
+
+#define CW_X(name, key, type, initial, least, most)       \
+    CHECK_STR(cw_option_key(name), key);                  \
+    CHECK_INT(cw_option_type_of(name), type);             \
+    CHECK(cw_option_applies(name, CW_MESSAGE_SOCKET));    \
+    if ((type) == CW_TYPE_TEXT || (type) == CW_TYPE_LIST) \
+        check_text(s, name);                              \
+    else                                                  \
+        check_number(s, name, initial, least, most);
+    CW_OPTION_LIST(CW_X)
+#undef CW_X
+    cw_socket_release(s);
+}
+
+static void test_table(void)
+{
+    CHECK(cw_option_key(CW_OPTION_COUNT) == NULL);
+    CHECK(cw_option_key((cw_option)-1) == NULL);
+    CHECK(!cw_option_applies(CW_OPTION_COUNT, CW_MESSAGE_SOCKET));
+    CHECK(!cw_option_applies(CW_OPT_MESSAGE_TYPE, CW_STREAM_SOCKET));
+    CHECK(!cw_option_applies(CW_OPT_RECEIVE_MODE, CW_STREAM_SOCKET));
+    CHECK(!cw_option_applies(CW_OPT_MAX_MESSAGE_SIZE, CW_STREAM_SOCKET));
+    CHECK(cw_option_applies(CW_OPT_CA_FILE, CW_STREAM_SOCKET));
+    CHECK_STR(cw_option_words(CW_OPT_MESSAGE_TYPE)[CW_UTF8], "utf8");
+    CHECK_STR(cw_option_words(CW_OPT_RECEIVE_MODE)[CW_PARTIAL_MESSAGE], "partial");
+    CHECK(cw_option_words(CW_OPT_RECEIVE_MODE)[2] == NULL);
+    CHECK(cw_option_words(CW_OPT_VERIFY) == NULL);
+}
+
+static void test_stream_class(void)
+{
+    cw_socket *s = made(CW_STREAM_SOCKET);
+    int64_t value;
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MAX_MESSAGE_SIZE, 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_get_number(s, CW_OPT_MESSAGE_TYPE, &value), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPTION_COUNT, 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_text(s, (cw_option)-1, "", 0), CW_INVALID_ARGUMENT);
+    cw_socket_release(s);
+}
+
+static void test_text(void)
+{
+    cw_socket *s = made(CW_MESSAGE_SOCKET);
+    char text[6];
+    size_t len;
+
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, "/a/b\xc3\xa9zzz", 6), CW_OK);
+    CHECK_STATUS(cw_socket_get_text(s, CW_OPT_CA_FILE, text, sizeof text, &len), CW_OK);
+    CHECK_INT(len, 6);
+    CHECK_BYTES(text, 6, "/a/b\xc3\0", 6); /* cut, and ended by NUL */
+    CHECK_STATUS(cw_socket_get_text(s, CW_OPT_CA_FILE, NULL, 0, &len), CW_OK);
+    CHECK_INT(len, 6);
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, "a\0b", 3), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, "a\rb", 3), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, "a\nb", 3), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, "a\xff", 2), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_get_text(s, CW_OPT_CA_FILE, NULL, 0, &len), CW_OK);
+    CHECK_INT(len, 6);
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_get_text(s, CW_OPT_CA_FILE, NULL, 0, &len), CW_OK);
+    CHECK_INT(len, 0);
+    cw_socket_release(s);
+}
+
+static void test_protocols(void)
+{
+    static const char *const bad[] = {"a b", "a,a", "a,,b\"", "caf\xc3\xa9", "a/b", "(x)", "a,\tb\x7f"};
+    cw_socket *s = made(CW_MESSAGE_SOCKET);
+    char text[32];
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK_STATUS(cw_socket_set_text(s, CW_OPT_SUPPORTED_PROTOCOLS, bad[i], strlen(bad[i])),
+                     CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_SUPPORTED_PROTOCOLS, "chat, v2.super", 14), CW_OK);
+    CHECK_STATUS(cw_socket_get_text(s, CW_OPT_SUPPORTED_PROTOCOLS, text, sizeof text, NULL), CW_OK);
+    CHECK_STR(text, "chat, v2.super");
+    cw_socket_release(s);
+}
+
+static void set_header(cw_socket *s, const char *name, const char *value)
+{
+    CHECK_STATUS(cw_socket_set_request_header(s, name, strlen(name), value, strlen(value)), CW_OK);
+}
+
+static void test_headers(void)
+{
+    cw_socket *s = made(CW_MESSAGE_SOCKET);
+
+    set_header(s, "X-One", "1");
+    set_header(s, "X-On", "no prefix of the other");
+    set_header(s, "Cookie", "a=b");
+    CHECK_STR(s->settings.headers, "X-One: 1\nX-On: no prefix of the other\nCookie: a=b\n");
+    set_header(s, "x-one", "2"); /* replaces, whatever the case */
+    CHECK_STR(s->settings.headers, "X-On: no prefix of the other\nCookie: a=b\nx-one: 2\n");
+    set_header(s, "User-Agent", ""); /* a name alone tells libcurl to leave its own out */
+    CHECK_STR(s->settings.headers, "X-On: no prefix of the other\nCookie: a=b\nx-one: 2\nUser-Agent:\n");
+    cw_socket_release(s);
+}
+
+static void test_bad_headers(void)
+{
+    static const char *const names[] = {"",
+                                        "A B",
+                                        "A:",
+                                        "A\r\nB",
+                                        "caf\xc3\xa9",
+                                        "upgrade",
+                                        "Connection",
+                                        "Sec-WebSocket-Key",
+                                        "sec-websocket-version",
+                                        "Sec-WebSocket-Extensions",
+                                        "Sec-WebSocket-Protocol",
+                                        "Content-Length",
+                                        "Transfer-Encoding",
+                                        "Expect"};
+    static const char *const values[] = {"a\rb", "a\nb", "a\r\nX-Evil: 1"};
+    cw_socket *s = made(CW_MESSAGE_SOCKET);
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        CHECK_STATUS(cw_socket_set_request_header(s, names[i], strlen(names[i]), "v", 1), CW_INVALID_ARGUMENT);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        CHECK_STATUS(cw_socket_set_request_header(s, "X", 1, values[i], strlen(values[i])),
+                     CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_request_header(s, "X\0Y", 3, "v", 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_request_header(s, "X", 1, "a\0b", 3), CW_INVALID_ARGUMENT);
+    CHECK(s->settings.headers == NULL);
+    cw_socket_release(s);
+}
+
+static void test_information(void)
+{
+    cw_socket *s = made(CW_STREAM_SOCKET);
+    char text[4] = "xxx";
+    size_t len = 9;
+
+    for (int i = CW_INFO_URI; i <= CW_INFO_RESPONSE_HEADERS; i++) {
+        CHECK_STATUS(cw_socket_get_info(s, (cw_info)i, text, sizeof text, &len), CW_OK);
+        CHECK_STR(text, "");
+        CHECK_INT(len, 0);
+    }
+    CHECK_STATUS(cw_socket_get_info(s, (cw_info)99, text, sizeof text, &len), CW_INVALID_ARGUMENT);
+    CHECK_INT(cw_socket_class(s), CW_STREAM_SOCKET);
+    CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
+    cw_socket_release(s);
+}
+
+static bool set_all(void *unused)
+{
+    cw_socket *s = NULL;
+    bool is_done = cw_socket_create(CW_MESSAGE_SOCKET, &s) == CW_OK;
+
+    (void)unused;
+    is_done = is_done && cw_socket_set_text(s, CW_OPT_CA_FILE, "/x", 2) == CW_OK;
+    is_done = is_done && cw_socket_set_text(s, CW_OPT_CA_FILE, "/yy", 3) == CW_OK;
+    is_done = is_done && cw_socket_set_request_header(s, "A", 1, "1", 1) == CW_OK;
+    is_done = is_done && cw_socket_set_request_header(s, "A", 1, "2", 1) == CW_OK;
+    if (!is_done)
+        CHECK_INT(cw__error_status(), CW_NO_MEMORY);
+    cw_socket_release(s);
+    return is_done;
+}
+
+static void test_no_memory(void) { each_allocation_fails(set_all, NULL); }
+
+static const harness_test tests[] = {
+    {"every control: key, type, default, range", test_every_control},
+    {"the table of controls", test_table},
+    {"a stream socket lacks the controls of messages", test_stream_class},
+    {"text controls: copied, cut, unset, checked", test_text},
+    {"RFC 6455 4.1: subprotocols are tokens, each once", test_protocols},
+    {"request headers: added, replaced, taken away", test_headers},
+    {"RFC 7230 3.2: bad and forbidden request headers", test_bad_headers},
+    {"a new socket has no information", test_information},
+    {"without memory: an error and nothing lost", test_no_memory},
+};
+
+int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of status.c: names and texts, each thread's error, and what becomes of libcurl's, the system's and
+ * HTTP's numbers. Needs no peer. */
+#include "harness.h"
+
+#include <errno.h>
+
+#include <curl/curl.h>
+
+static void test_names(void)
+{
+    CHECK_STR(cw_status_name(CW_OK), "CW_OK");
+    CHECK_STR(cw_status_name(CW_UNSUPPORTED), "CW_UNSUPPORTED");
+    CHECK_STR(cw_status_text(CW_TIMED_OUT), "timed out");
+    CHECK_STR(cw_status_name((cw_status)1), "?");
+    CHECK_STR(cw_status_text((cw_status)-999), "?");
+    CHECK_STR(cw_web_status_name(14), "CannotConnect");
+    CHECK_STR(cw_web_status_name(404), "NotFound");
+    CHECK_STR(cw_web_status_name(0), "Unknown");
+    CHECK(cw_web_status_name(418) == NULL);
+    CHECK(cw_web_status_name(-1) == NULL);
+}
+
+static void test_fail(void)
+{
+    errno = EMFILE;
+    CHECK_INT(cw__fail(CW_SYSTEM_ERROR, "no %s", "luck"), CW_SYSTEM_ERROR);
+    CHECK_STR(cw_error_message(), "no luck");
+    CHECK_INT(cw_error_os_errno(), EMFILE);
+    CHECK_INT(cw__error_status(), CW_SYSTEM_ERROR);
+    CHECK_INT(cw__fail(CW_TIMED_OUT, "late"), CW_TIMED_OUT);
+    CHECK_INT(cw_error_os_errno(), 0); /* nothing of the error before is left */
+    CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
+    (void)cw__fail(CW_INTERRUPTED, "x");
+    CHECK_INT(cw_error_web_status(), CW_WEB_OperationCanceled);
+    (void)cw__fail(CW_CLOSED, "x");
+    CHECK_INT(cw_error_web_status(), CW_WEB_Disconnected);
+    (void)cw__fail(CW_INVALID_STATE, "x");
+    CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
+    (void)cw__fail(CW_NO_MEMORY, "x");
+    CHECK_INT(cw_error_web_status(), CW_WEB_Unknown);
+}
+
+static void test_kept(void)
+{
+    cw__error error;
+
+    cw__error_set(&error, CW_CONNECT_FAILED, CW_WEB_NotFound, "status %d", 404);
+    error.http_status = 404;
+    error.curl_code = 22;
+    CHECK_INT(cw__fail_with(&error), CW_CONNECT_FAILED);
+    CHECK_STR(cw_error_message(), "status 404");
+    CHECK_INT(cw_error_http_status(), 404);
+    CHECK_INT(cw_error_curl_code(), 22);
+    CHECK_INT(cw_error_web_status(), 404);
+    cw__error_set(&error, CW_CLOSED, CW_WEB_Disconnected, "gone");
+    CHECK_INT(error.http_status, 0);
+}
+
+static void test_long(void)
+{
+    char text[2000];
+
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    (void)cw__fail(CW_CLOSED, "%s", text);
+    CHECK_INT(strlen(cw_error_message()), CW__MESSAGE_BYTES - 1);
+}
+
+static void *other_thread(void *unused)
+{
+    (void)unused;
+    CHECK_STR(cw_error_message(), "");
+    (void)cw__fail(CW_CLOSED, "theirs");
+    CHECK_STR(cw_error_message(), "theirs");
+    return NULL;
+}
+
+static void test_threads(void)
+{
+    pthread_t thread;
+
+    (void)cw__fail(CW_TIMED_OUT, "ours");
+    CHECK_INT(pthread_create(&thread, NULL, other_thread, NULL), 0);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    CHECK_STR(cw_error_message(), "ours");
+    CHECK_INT(cw__error_status(), CW_TIMED_OUT);
+}
+
+static void test_http(void)
+{
+    CHECK_INT(cw__web_status_of_http(404), CW_WEB_NotFound);
+    CHECK_INT(cw__web_status_of_http(301), CW_WEB_MovedPermanently);
+    CHECK_INT(cw__web_status_of_http(308), CW_WEB_UnexpectedRedirection);
+    CHECK_INT(cw__web_status_of_http(418), CW_WEB_UnexpectedClientError);
+    CHECK_INT(cw__web_status_of_http(599), CW_WEB_UnexpectedServerError);
+    CHECK_INT(cw__web_status_of_http(200), CW_WEB_UnexpectedStatusCode);
+    CHECK_INT(cw__web_status_of_http(22), CW_WEB_UnexpectedStatusCode); /* though 22 has a name */
+    CHECK_INT(cw__web_status_of_http(999), CW_WEB_UnexpectedStatusCode);
+}
+
+static void test_errno(void)
+{
+    CHECK_INT(cw__web_status_of_errno(ECONNRESET), CW_WEB_ConnectionReset);
+    CHECK_INT(cw__web_status_of_errno(EPIPE), CW_WEB_ConnectionReset);
+    CHECK_INT(cw__web_status_of_errno(ECONNABORTED), CW_WEB_ConnectionAborted);
+    CHECK_INT(cw__web_status_of_errno(ETIMEDOUT), CW_WEB_Timeout);
+    CHECK_INT(cw__web_status_of_errno(ECONNREFUSED), CW_WEB_CannotConnect);
+    CHECK_INT(cw__web_status_of_errno(EHOSTUNREACH), CW_WEB_ServerUnreachable);
+    CHECK_INT(cw__web_status_of_errno(0), CW_WEB_Disconnected);
+}
+
+static void test_curl(void)
+{
+    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_RESOLVE_HOST, 0, 0), CW_WEB_HostNameNotResolved);
+    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, 0, ECONNREFUSED), CW_WEB_CannotConnect);
+    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, 0, ENETUNREACH), CW_WEB_ServerUnreachable);
+    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, 0, 0), CW_WEB_CannotConnect);
+    CHECK_INT(cw__web_status_of_curl(CURLE_OPERATION_TIMEDOUT, 0, 0), CW_WEB_Timeout);
+    CHECK_INT(cw__web_status_of_curl(CURLE_RECV_ERROR, 0, ECONNRESET), CW_WEB_ConnectionReset);
+    CHECK_INT(cw__web_status_of_curl(CURLE_RECV_ERROR, 0, 0), CW_WEB_ConnectionAborted);
+    CHECK_INT(cw__web_status_of_curl(CURLE_GOT_NOTHING, 0, 0), CW_WEB_Disconnected);
+    CHECK_INT(cw__web_status_of_curl(CURLE_WEIRD_SERVER_REPLY, 0, 0), CW_WEB_ErrorHttpInvalidServerResponse);
+    CHECK_INT(cw__web_status_of_curl(CURLE_FTP_WEIRD_PASS_REPLY, 0, 0), CW_WEB_Unknown);
+}
+
+static void test_certificates(void)
+{
+    const int bad = CURLE_PEER_FAILED_VERIFICATION;
+
+    CHECK_INT(cw__web_status_of_curl(bad, 0, 0), CW_WEB_CertificateCommonNameIsIncorrect);
+    CHECK_INT(cw__web_status_of_curl(bad, 1, 0), CW_WEB_CertificateCommonNameIsIncorrect);
+    CHECK_INT(cw__web_status_of_curl(bad, 62, 0), CW_WEB_CertificateCommonNameIsIncorrect);
+    CHECK_INT(cw__web_status_of_curl(bad, 10, 0), CW_WEB_CertificateExpired);
+    CHECK_INT(cw__web_status_of_curl(bad, 9, 0), CW_WEB_CertificateExpired);
+    CHECK_INT(cw__web_status_of_curl(bad, 23, 0), CW_WEB_CertificateRevoked);
+    CHECK_INT(cw__web_status_of_curl(bad, 7, 0), CW_WEB_CertificateContainsErrors);
+    CHECK_INT(cw__web_status_of_curl(bad, 20, 0), CW_WEB_CertificateIsInvalid);
+    CHECK_INT(cw__web_status_of_curl(CURLE_SSL_ISSUER_ERROR, 0, 0), CW_WEB_CertificateIsInvalid);
+}
+
+static const harness_test tests[] = {
+    {"names and texts, and a question mark for what is none", test_names},
+    {"a failure fills the thread's error and nothing of the last one stays", test_fail},
+    {"an error that was kept elsewhere comes back whole", test_kept},
+    {"a long message is cut", test_long},
+    {"each thread has its own error", test_threads},
+    {"HTTP statuses", test_http},
+    {"errno", test_errno},
+    {"CURLcode", test_curl},
+    {"certificate verdicts", test_certificates},
+};
+
+int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }
