@@ -50,7 +50,7 @@ test("bad_header", function()
         {"X", "v\n"}, {"X", "v\r"}, {"X", "v\0"},
     }, function(ws)
         local token = support.token("bad")
-        assert(ws:connect(support.script("echo") .. "?id=" .. token))
+        assert(ws:connect(support.script("echo", "end") .. "?id=" .. token))
         finish(ws)
         local log = support.log(token)
         assert(not log:find("\\r\\nX", 1, true), log)

@@ -130,6 +130,15 @@ test("close_iteration_clean", function()
         ws:close(4000)
     end
     finish(ws)
+
+    ws = open(support.script(support.text_frame("one"), "close")) -- and a close without a code
+    messages = {}
+    for message in ws:messages() do
+        messages[#messages + 1] = message
+    end
+    equal(#messages, 1)
+    assert(ws:wait_closed(10))
+    equal(ws.close_code, 1005)
 end)
 
 test("close_iteration_error", function()
@@ -153,7 +162,7 @@ test("close_collected", function()
     local token = support.token("collected")
     local module = require "curlwire" -- not the harness's: it would keep the socket
     do
-        local ws = assert(module.connect(support.script("echo") .. "?id=" .. token))
+        local ws = assert(module.connect(support.script("echo", "end") .. "?id=" .. token))
         assert(ws:send("x"))
         assert(ws:receive(10))
     end

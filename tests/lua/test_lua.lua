@@ -83,13 +83,37 @@ test("state_ends_with_open_sockets", function()
         assert(stream:connect(%q))
         stream.input_stream:read(1)
         kept = {first, second, stream}
-        print("end of the program")]]):format(support.script("echo") .. "?id=" .. token, support.echo("/ticker"),
+        print("end of the program")]]):format(support.script("echo", "end") .. "?id=" .. token, support.echo("/ticker"),
         support.echo("/flood?count=100000&size=100"))
     local output, status = support.run_program(program)
     equal(output, "end of the program\n")
     equal(status, 0)
     local log = support.log(token)
     assert(log:find('"opcode": 8', 1, true), log)
+end)
+
+test("finalizers_after_the_end", function()
+    local program = ([[
+        local curlwire
+        local function last_words()
+            print(pcall(curlwire.connect, %q))
+            print(pcall(curlwire.StreamWebSocket))
+            print(pcall(curlwire.fd))
+            print(pcall(function() return kept.state end))
+        end
+        if newproxy then -- this object is older than the module, so its finalizer comes after the module's
+            holder = newproxy(true)
+            getmetatable(holder).__gc = last_words
+        else
+            holder = setmetatable({}, {__gc = last_words})
+        end
+        curlwire = require "curlwire"
+        kept = assert(curlwire.connect(%q))]]):format(support.echo(), support.echo())
+    local output, status = support.run_program(program)
+    equal(status, 0, output)
+    local _, ended = output:gsub("false\t[^\n]*has ended with its Lua state", "")
+    equal(ended, 3, output)
+    assert(output:find("false\t[^\n]*collected"), output)
 end)
 
 test("module_loaded_twice", function()
