@@ -22,8 +22,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import run
 import websockets
+
+import run
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # of that key, RFC 6455 section 1.3
