@@ -8,7 +8,7 @@
 # that pkg-config (else the curl-config of PATH) knows. Makefile and setup.py call it.
 set -eu
 
-NEEDED="8.14.0 or later with ws and wss is needed"
+NEEDED="8.14.1 or later with ws and wss is needed"
 MEND="on Debian run: sh scripts/install.sh; elsewhere install the development files of such a libcurl, \
 or set CURL_CONFIG to its curl-config"
 
@@ -37,14 +37,16 @@ else
     protocols=$("$CURL_CONFIG" --protocols)
 fi
 
-# 8.14.1, 8.22.0-DEV: major and minor decide
+# 8.14.1, 8.22.0-DEV: the numbers decide
 major=${version%%.*}
 minor=${version#*.}
+patch=${minor#*.}
 minor=${minor%%.*}
-case $major$minor in
+patch=${patch%%[!0-9]*}
+case $major$minor$patch in
 '' | *[!0-9]*) refuse "libcurl calls itself $version, which is no version" ;;
 esac
-if [ "$major" -lt 8 ] || { [ "$major" -eq 8 ] && [ "$minor" -lt 14 ]; }; then
+if [ $((major * 10000 + minor * 100 + patch)) -lt 81401 ]; then
     refuse "libcurl $version is too old"
 fi
 protocols=$(echo "$protocols" | tr '[:lower:]\n' '[:upper:] ')

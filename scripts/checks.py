@@ -285,14 +285,14 @@ def installs() -> list[Test]:
         *((f"luarocks make for {version}", partial(luarocks_make, version)) for version in LUA),
         ("make install, pkg-config, examples/echo.c", make_install),
         ("make uninstall", make_uninstall),
-        ("an old libcurl is refused", partial(refuse_libcurl, "old", "7.88.1", "WS WSS", "7.88.1 is too old")),
+        ("an old libcurl is refused", partial(refuse_libcurl, "old", "8.14.0", "WS WSS", "8.14.0 is too old")),
         (
             "a libcurl without wss is refused",
             partial(refuse_libcurl, "no-wss", "8.16.0", "HTTP WS", "without WSS"),
         ),
         (
             "an old libcurl is refused when it is loaded",
-            partial(refuse_loaded, "old-loaded", "7.88.1", "0x075801", '"ws","wss",', "curlwire needs 8.14.0"),
+            partial(refuse_loaded, "old-loaded", "8.14.0", "0x080e00", '"ws","wss",', "curlwire needs 8.14.1"),
         ),
         (
             "a libcurl without wss is refused when it is loaded",

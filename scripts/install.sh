@@ -64,7 +64,7 @@ look_only() {
             python3 -c "import $module" 2>/dev/null || missing="$missing python3-$module"
         done
     fi
-    sh scripts/check_libcurl.sh 2>/dev/null || missing="$missing libcurl>=8.14.0(ws,wss)"
+    sh scripts/check_libcurl.sh 2>/dev/null || missing="$missing libcurl>=8.14.1(ws,wss)"
     if [ -n "$missing" ]; then
         fail "this system has no apt, so please install:$missing (with the headers of Python and Lua)"
     fi
@@ -123,7 +123,7 @@ candidate() {
 }
 
 is_new_enough() {
-    [ -n "$1" ] && [ "$1" != "(none)" ] && dpkg --compare-versions "$1" ge 8.14
+    [ -n "$1" ] && [ "$1" != "(none)" ] && dpkg --compare-versions "$1" ge 8.14.1
 }
 
 # The archive that the machine takes its packages from, so that no host is written here.
@@ -154,13 +154,13 @@ install_libcurl() {
     if ! LC_ALL=C apt-cache policy | grep -q " $backports/main "; then
         case $codename in
         bookworm) add_backports "$codename" ;;
-        *) fail "apt has no libcurl 8.14.0 or later here; install one (with ws and wss) and set CURL_CONFIG to its curl-config" ;;
+        *) fail "apt has no libcurl 8.14.1 or later here; install one (with ws and wss) and set CURL_CONFIG to its curl-config" ;;
         esac
     fi
     # by version, so that nothing else moves to the backports; by suite only where libcurl's own needs demand it
     version=$(LC_ALL=C apt-cache madison $CURL_PACKAGE |
         awk -F ' *[|] *' -v suite="$backports/" 'index($3, suite) { print $2; exit }')
-    is_new_enough "$version" || fail "$backports has no libcurl 8.14.0 or later"
+    is_new_enough "$version" || fail "$backports has no libcurl 8.14.1 or later"
     wanted="$CURL_PACKAGE=$version libcurl4=$version"
     ! is_installed curl || wanted="$wanted curl=$version"
     # shellcheck disable=SC2086 # a list of names

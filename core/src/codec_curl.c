@@ -80,12 +80,12 @@ static uint8_t opcode_of(const codec_curl *c, int flags)
 
 static cw__io receive_failed(codec_curl *c, CURLcode code)
 {
+    if (code == CURLE_GOT_NOTHING) /* libcurl remarks on that too: not a complaint */
+        return CW__IO_END;
     if (c->has_complaint) {
         c->base.violation = (cw__violation){.code = 1002, .text = c->complaint};
         return CW__IO_VIOLATION;
     }
-    if (code == CURLE_GOT_NOTHING)
-        return CW__IO_END;
     return fault(c, code, "receiving");
 }
 

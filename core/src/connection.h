@@ -90,6 +90,8 @@ struct cw__subscriber {
     void (*drop)(cw__subscriber *subscriber);
 };
 
+/* CW_OK, or the failure that a mailbox of a parent process deserves. */
+cw_status cw__mailbox_check(const cw_mailbox *m);
 /* References beside the owner's, which is given back by cw_mailbox_release. */
 void cw__mailbox_retain(cw_mailbox *m);
 void cw__mailbox_release(cw_mailbox *m);

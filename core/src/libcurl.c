@@ -5,8 +5,9 @@
 
 #include "libcurl.h"
 
-/* 8.14.0 is the first with CURLWS_NOAUTOPONG. */
-enum { FLOOR_VERSION = 0x080e00 };
+/* 8.14.0 is the first with CURLWS_NOAUTOPONG, but its decoder takes what follows a control frame between two
+ * fragments for more of that control frame. */
+enum { FLOOR_VERSION = 0x080e01 };
 
 const char *cw_version(void) { return CW_VERSION; }
 const char *cw_libcurl_version(void) { return curl_version_info(CURLVERSION_NOW)->version; }
@@ -26,7 +27,7 @@ cw_status cw_check_libcurl(void)
 
     if (info->version_num < FLOOR_VERSION)
         return cw__fail(CW_UNSUPPORTED,
-                        "the loaded libcurl is %s; curlwire needs 8.14.0 or later (Debian 12: from backports; "
+                        "the loaded libcurl is %s; curlwire needs 8.14.1 or later (Debian 12: from backports; "
                         "or set LD_LIBRARY_PATH to a newer one)",
                         info->version);
     missing = speaks(info, "ws") ? (speaks(info, "wss") ? NULL : "wss") : "ws and wss";

@@ -75,6 +75,13 @@ cw_status cw_mailbox_create(cw_mailbox **out)
     return CW_OK;
 }
 
+cw_status cw__mailbox_check(const cw_mailbox *m)
+{
+    if (m->generation == cw__generation())
+        return CW_OK;
+    return cw__fail(CW_AFTER_FORK, "this mailbox was made before fork(): make a new one here");
+}
+
 void cw__mailbox_retain(cw_mailbox *m) { (void)atomic_fetch_add(&m->references, 1); }
 
 void cw__mailbox_release(cw_mailbox *m)
@@ -92,7 +99,7 @@ void cw_mailbox_release(cw_mailbox *m)
 {
     cw__subscriber *listed;
 
-    if (!m)
+    if (!m || m->generation != cw__generation()) /* its lock may be held by a thread of the parent: leave it */
         return;
     cw__mutex_lock(&m->lock);
     m->is_dead = true;
@@ -132,6 +139,8 @@ void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber)
 
 void cw_mailbox_wake(cw_mailbox *m)
 {
+    if (m->generation != cw__generation()) /* the descriptor is the parent's too */
+        return;
     cw__mutex_lock(&m->lock);
     m->is_woken = true;
     cw__mutex_unlock(&m->lock);
@@ -177,10 +186,11 @@ static cw_event *take_now(cw_mailbox *m, bool *is_woken, bool *has_no_memory)
 
 cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out)
 {
+    cw_status status = cw__mailbox_check(m);
     cw__wait wait;
 
-    if (m->generation != cw__generation())
-        return cw__fail(CW_AFTER_FORK, "this mailbox was made before fork(): make a new one here");
+    if (status != CW_OK)
+        return status;
     cw__wait_begin(&wait, timeout_ms, -1);
     for (;;) {
         struct pollfd descriptor = {.fd = m->wake.read_fd, .events = POLLIN, .revents = 0};

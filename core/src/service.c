@@ -20,7 +20,7 @@ typedef enum phase { RUNNING, SHUT_DOWN_POLITELY, SHUT_DOWN_AT_ONCE, STOP } phas
 
 static struct service {
     cw__mutex lock;
-    cw__cond changed; /* count_clients, is_running */
+    cw__cond changed; /* client_count, phase, is_stopping */
     cw__poller *poller;
     cw__wake wake;
     cw__timer_heap timers;
@@ -32,6 +32,7 @@ static struct service {
     cw__thread thread;
     phase phase;
     bool is_running;
+    bool is_stopping; /* a thread is inside cw_shutdown */
 } the = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static cw__atomic_int generation;
@@ -251,9 +252,11 @@ static void after_fork_in_child(void)
             c->calls->forked(c);
         cw__wake_destroy(&the.wake);
         cw__poller_destroy(the.poller);
+        cw__timer_heap_destroy(&the.timers);
         memset(&the, 0, sizeof the);
     }
     cw__mutex_init(&the.lock);
+    cw__cond_init(&the.changed);
 }
 
 /* At exit: OpenSSL takes its tables down in its own atexit handler, which was registered before this one and
@@ -263,6 +266,7 @@ static void at_exit(void) { cw_shutdown(0); }
 static void prepare_once(void)
 {
     pin_library();
+    cw__cond_init(&the.changed);
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     (void)atexit(at_exit);
 }
@@ -293,7 +297,6 @@ static cw_status start_locked(void)
         return cw__fail(CW_SYSTEM_ERROR, "no descriptor for the service: raise the limit (ulimit -n)");
     }
     cw__timer_heap_init(&the.timers);
-    cw__cond_init(&the.changed);
     the.phase = RUNNING;
     if (!cw__poller_set(the.poller, the.wake.read_fd, CW__READ, NULL) || (errno = start_thread()) != 0) {
         cw_status status = cw__fail(CW_SYSTEM_ERROR, "cannot start the service thread: %s", strerror(errno));
@@ -346,18 +349,40 @@ void cw__service_attend(cw__client *c)
 
 /* ---- Shutting down ---- */
 
+enum { DROPPING_MS = 5000 }; /* for what never waits for a peer */
+
 static void enter_phase_locked(phase wanted)
 {
     the.phase = wanted;
     cw__wake_signal(&the.wake);
+    cw__cond_broadcast(&the.changed);
 }
 
-static void wait_for_none_locked(int64_t timeout_ms)
+/* Enters a phase and waits for the last client to go, or for another thread to enter the next phase. */
+static void stay_in_phase_locked(phase wanted, int64_t timeout_ms)
 {
     int64_t deadline_ms = cw__now_ms() + timeout_ms;
 
-    while (the.client_count > 0) {
+    enter_phase_locked(wanted);
+    while (the.client_count > 0 && the.phase == wanted) {
         int64_t left_ms = deadline_ms - cw__now_ms();
+        if (left_ms <= 0)
+            return;
+        cw__cond_wait_ms(&the.changed, &the.lock, left_ms);
+    }
+}
+
+/* Another thread is at it: waits for that, and hurries it when this caller's time is up. The end of the program
+ * comes here too, and has to find the service thread gone. */
+static void join_in_locked(int64_t timeout_ms)
+{
+    int64_t limit_ms = cw__now_ms() + timeout_ms;
+
+    while (the.is_stopping) {
+        int64_t now_ms = cw__now_ms(), left_ms;
+        if (the.phase == SHUT_DOWN_POLITELY && now_ms >= limit_ms)
+            enter_phase_locked(SHUT_DOWN_AT_ONCE);
+        left_ms = limit_ms - now_ms + (the.phase == SHUT_DOWN_POLITELY ? 0 : DROPPING_MS);
         if (left_ms <= 0)
             return;
         cw__cond_wait_ms(&the.changed, &the.lock, left_ms);
@@ -366,23 +391,23 @@ static void wait_for_none_locked(int64_t timeout_ms)
 
 void cw_shutdown(int timeout_ms)
 {
-    enum { DROPPING_MS = 5000 }; /* for what never waits for a peer */
-
     cw__mutex_lock(&the.lock);
+    if (the.is_stopping && !in_service)
+        join_in_locked(timeout_ms);
     if (!the.is_running || the.phase != RUNNING || in_service) {
         cw__mutex_unlock(&the.lock);
         return;
     }
-    if (timeout_ms > 0) {
-        enter_phase_locked(SHUT_DOWN_POLITELY);
-        wait_for_none_locked(timeout_ms);
-    }
-    enter_phase_locked(SHUT_DOWN_AT_ONCE);
-    wait_for_none_locked(DROPPING_MS);
+    the.is_stopping = true;
+    if (timeout_ms > 0)
+        stay_in_phase_locked(SHUT_DOWN_POLITELY, timeout_ms);
+    stay_in_phase_locked(SHUT_DOWN_AT_ONCE, DROPPING_MS);
     enter_phase_locked(STOP);
     cw__mutex_unlock(&the.lock);
     (void)pthread_join(the.thread, NULL);
     cw__mutex_lock(&the.lock);
+    the.is_stopping = false;
+    cw__cond_broadcast(&the.changed);
     if (the.client_count >
         0) { /* a thread sits in its wait hook and keeps a descriptor: nothing starts again */
         cw__mutex_unlock(&the.lock);
@@ -393,6 +418,5 @@ void cw_shutdown(int timeout_ms)
     cw__wake_destroy(&the.wake);
     cw__poller_destroy(the.poller);
     the.poller = NULL;
-    cw__cond_destroy(&the.changed);
     cw__mutex_unlock(&the.lock);
 }

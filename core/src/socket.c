@@ -454,6 +454,8 @@ cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask)
 {
     cw_status status = cw__socket_check(s);
 
+    if (status == CW_OK && m)
+        status = cw__mailbox_check(m);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);

@@ -6,12 +6,12 @@
 
 static void test_versions(void)
 {
-    unsigned major = 0, minor = 0;
+    unsigned major = 0, minor = 0, patch = 0;
 
     CHECK_STR(cw_version(), CW_VERSION);
     CHECK_STR(cw_libcurl_version(), curl_version_info(CURLVERSION_NOW)->version);
-    CHECK_INT(sscanf(cw_libcurl_version(), "%u.%u", &major, &minor), 2);
-    CHECK(major > 8 || (major == 8 && minor >= 14));
+    CHECK_INT(sscanf(cw_libcurl_version(), "%u.%u.%u", &major, &minor, &patch), 3);
+    CHECK(major * 10000 + minor * 100 + patch >= 81401);
 }
 
 static void test_check(void)
