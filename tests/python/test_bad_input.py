@@ -186,7 +186,9 @@ def test_bad_buffer() -> None:
         round_trip(ws)
 
 
-@pytest.mark.parametrize("timeout", [-1, -0.5, float("nan"), float("-inf")])
+@pytest.mark.parametrize(
+    "timeout", [-1, -0.5, float("nan"), float("-inf"), pytest.param(-(10**400), id="huge")]
+)
 def test_bad_timeout(timeout: float) -> None:
     with opened() as ws:
         for call in (ws.recv, ws.ping, ws.flush, ws.wait_closed):
@@ -205,6 +207,8 @@ def test_endless_timeouts() -> None:
     with opened() as ws:
         ws.send("x", timeout=1e300)
         assert ws.recv(timeout=float("inf")) == "x"
+        ws.send("x", timeout=10**400)
+        assert ws.recv(timeout=2**70) == "x"
 
 
 USES: dict[str, Callable[[MessageWebSocket], object]] = {
@@ -276,6 +280,16 @@ def test_connect_after_close() -> None:
     with pytest.raises(StateError, match="new"):
         ws.connect(echo())
     assert ws.state == "closed"
+
+
+def test_bad_arguments_of_the_connect_function() -> None:
+    connect: Any = curlwire.connect
+    for socket_class in (10, None, int, MessageWebSocket(), curlwire.WebSocket):
+        with pytest.raises(TypeError, match="MessageWebSocket"):
+            connect(echo(), socket_class)
+    for headers in ("X: 1", ["X"], 7, [("X", "1", "2")], b"X"):
+        with pytest.raises(TypeError, match="headers"):
+            connect(echo(), headers=headers)
 
 
 def test_the_common_class_is_not_made() -> None:

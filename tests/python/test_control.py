@@ -73,13 +73,16 @@ WRONG_TYPE: list[tuple[str, Any]] = [
     ("outbound_buffer_size", True),
 ]
 
-OUT_OF_RANGE: list[tuple[str, Any]] = [
+OUT_OF_RANGE: list[Any] = [
     ("message_type", "text"),
     ("message_type", 2),
+    ("message_type", 2**70),
+    ("receive_mode", -(2**70)),
     ("receive_mode", "whole"),
     ("max_message_size", -1),
     ("max_message_size", 2**63),
     ("connect_timeout", -0.001),
+    pytest.param("connect_timeout", -(10**400), id="connect_timeout-huge"),
     ("connect_timeout", float("nan")),
     ("close_timeout", None),
     ("ca_file", "a\0b"),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """on_message_received, on_closed, the dispatcher thread, run_forever."""
 
+import gc
 import queue
 import sys
 import threading
@@ -70,8 +71,11 @@ def test_handler_drops_the_last_reference() -> None:
     held = [MessageWebSocket()]
 
     def on_message(ws: MessageWebSocket, args: MessageReceivedEventArgs) -> None:
-        held.clear()
-        ended.set()
+        if held:
+            held.clear()
+            ws.send("again")
+        else:
+            ended.set()
 
     held[0].on_message_received = on_message
     held[0].connect(echo())
@@ -261,14 +265,63 @@ def test_run_forever_in_a_handler_is_refused() -> None:
         assert "handler" in str(heard.get(timeout=WAIT))
 
 
-def test_run_forever_ends_when_a_socket_is_dropped() -> None:
+def test_run_forever_ends_when_the_handlers_are_taken_away() -> None:
     ws = opened()
     ws.on_closed = lambda _, args: None
+    ws.on_message_received = lambda _, args: None
     waiting = threading.Thread(target=curlwire.run_forever)
     waiting.start()
-    del ws
+    ws.on_closed = None
+    waiting.join(0.05)  # so that it really waits; right either way
+    assert waiting.is_alive()
+    ws.on_message_received = None
     waiting.join(WAIT)
     assert not waiting.is_alive()
+
+
+def test_run_forever_waits_for_a_socket_that_nobody_holds() -> None:
+    heard: list[Any] = []
+
+    def hear(ws: MessageWebSocket, args: MessageReceivedEventArgs) -> None:
+        heard.append(args.data)
+        ws.close()
+
+    def begin() -> None:
+        ws = MessageWebSocket()
+        ws.on_message_received = hear
+        ws.connect(echo())
+        ws.send("text")
+
+    begin()
+    gc.collect()
+    curlwire.run_forever()
+    assert heard == ["text"]
+
+
+def test_on_closed_set_after_the_end() -> None:
+    """The closed event waits for its handler, wherever it has been meanwhile."""
+    heard: queue.Queue[Any] = queue.Queue()
+    ws = MessageWebSocket()
+    ws.on_message_received = lambda _, args: None
+    ws.connect(echo("/close?code=4000"))
+    ws.run_forever()  # it is through the dispatcher
+    ws.on_closed = lambda _, args: heard.put(args.code)
+    ws.run_forever()
+    assert heard.get_nowait() == 4000
+    ws.on_closed = lambda _, args: heard.put("twice")
+    ws.run_forever()
+    assert heard.empty()
+
+
+def test_on_closed_set_late_and_dropped() -> None:
+    heard: queue.Queue[Any] = queue.Queue()
+    ws = MessageWebSocket()
+    ws.on_message_received = lambda _, args: None
+    ws.connect(echo("/close?code=4000"))
+    ws.run_forever()
+    ws.on_closed = lambda _, args: heard.put(args.code)
+    del ws
+    assert heard.get(timeout=WAIT) == 4000
 
 
 def test_handler_sends() -> None:

@@ -11,27 +11,81 @@ from typing import Any
 import pytest
 
 import curlwire
-from curlwire import MessageReceivedEventArgs, MessageWebSocket, StreamWebSocket
-from peers import WAIT, Recorded, echo, opened, opened_stream
+from curlwire import MessageWebSocket, StreamWebSocket
+from peers import WAIT, Recorded, echo, opened, opened_stream, url
 
 
-def test_cycle_through_a_handler_is_collected() -> None:
+def _with_handlers(uri: str, *names: str) -> "weakref.ref[MessageWebSocket]":
+    """A socket that only its handlers, which are in a cycle with it, can reach; connected if there is a URI."""
+    ws = MessageWebSocket()
+
+    def handler(_: MessageWebSocket, args: object) -> None:
+        assert ws
+
+    for name in names:
+        setattr(ws, name, handler)
+    if uri:
+        ws.connect(uri)
+    return weakref.ref(ws)
+
+
+@pytest.mark.parametrize(
+    "names", [("on_message_received",), ("on_closed",), ("on_message_received", "on_closed")]
+)
+def test_an_open_socket_with_handlers_lives_until_its_end(names: tuple[str, ...]) -> None:
     peer = Recorded("echo", "end")
-
-    def make() -> "weakref.ref[MessageWebSocket]":
-        ws = MessageWebSocket()
-
-        def on_message(_: MessageWebSocket, args: MessageReceivedEventArgs) -> None:
-            ws.send(args.data)
-
-        ws.on_message_received = on_message
-        ws.connect(peer.url)
-        return weakref.ref(ws)
-
-    alive = make()
+    alive = _with_handlers(peer.url, *names)
+    gc.collect()
+    ws = alive()
+    assert ws is not None
+    assert ws.state == "open"
+    ws.close()
+    del ws
+    curlwire.run_forever()
     gc.collect()
     assert alive() is None
     assert [frame["opcode"] for frame in peer.record()["frames"]] == [8]
+
+
+def test_a_socket_whose_handlers_were_removed_is_collected() -> None:
+    peer = Recorded("echo", "end")
+    alive = _with_handlers(peer.url, "on_message_received", "on_closed")
+    ws = alive()
+    assert ws is not None
+    ws.on_message_received = None
+    gc.collect()
+    assert alive() is not None
+    del ws.on_closed
+    ws.on_message_received = print
+    ws.on_message_received = None  # which also drops the cycle
+    del ws
+    gc.collect()
+    assert alive() is None
+    assert [frame["opcode"] for frame in peer.record()["frames"]] == [8]
+
+
+def test_a_socket_that_is_not_open_is_not_kept() -> None:
+    alive = [_with_handlers("", "on_message_received", "on_closed")]
+    failed = MessageWebSocket()
+    failed.on_message_received = lambda _, args: None
+    failed.on_closed = lambda _, args: None
+    with pytest.raises(curlwire.ConnectError):
+        failed.connect(url("CW_REFUSED_WS"))
+    alive.append(weakref.ref(failed))
+    del failed
+    gc.collect()
+    assert [reference() for reference in alive] == [None, None]
+
+
+def test_a_handler_set_after_the_end_keeps_nothing() -> None:
+    ws = opened("/close?code=1000")
+    ws.wait_closed(WAIT)
+    ws.on_message_received = lambda _, args: None
+    ws.run_forever()
+    alive = weakref.ref(ws)
+    del ws
+    gc.collect()
+    assert alive() is None
 
 
 def test_removed_handlers_are_let_go() -> None:

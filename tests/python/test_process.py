@@ -18,30 +18,35 @@ URL = os.environ["CW_ECHO_WS"]
 """
 
 
-def run(script: str) -> subprocess.CompletedProcess[str]:
+def run(script: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Runs a script to its end."""
     return subprocess.run(
         [sys.executable, "-c", HEAD + textwrap.dedent(script)],
         capture_output=True,
         text=True,
+        env={**os.environ, **(environment or {})},
         timeout=3 * WAIT,
         check=False,
     )
 
 
-def assert_quiet(script: str, output: str = "done\n") -> None:
+def assert_quiet(script: str, output: str = "done\n", environment: dict[str, str] | None = None) -> None:
     """The script ends by itself, with 0, and says what it should and nothing else."""
-    result = run(script)
+    result = run(script, environment)
     assert (result.stderr, result.stdout, result.returncode) == ("", output, 0)
 
 
 CALLS = {
     "recv": "ws.recv(timeout=None)",
     "iteration": "list(ws)",
+    "iteration of a flood": "list(curlwire.connect(URL + '/flood?count=1000000000'))",
     "ping": "ws.ping(timeout=None)",
     "wait_closed": "ws.wait_closed()",
     "run_forever": "curlwire.run_forever()",
     "send": "[ws.send(bytes(100000), timeout=None) for _ in range(100000)]",
+    "send in the middle of a message": "ws.send(bytes(100_000_000), timeout=None)",
+    "write": "ws.output_stream.write(bytes(100_000_000))",
+    "frame": "ws.send_final_frame(bytes(100_000_000))",
     "read": "curlwire.connect(URL + '/', curlwire.StreamWebSocket, receive_timeout=None).input_stream.read(1)",
     "connect": "curlwire.connect(SILENT, timeout=None)",
 }
@@ -53,7 +58,7 @@ def test_ctrl_c(name: str) -> None:
     stalled = url("CW_SCRIPT_WS", "/s/stall/frame:1000")
     script = f"""
     SILENT = {silent!r}
-    ws = curlwire.connect({stalled!r}, close_timeout=0.05)
+    ws = curlwire.connect({stalled!r}, close_timeout=0.05, send_timeout=None)
     ws.on_closed = lambda ws, args: None
     print("waiting", flush=True)
     try:
@@ -106,6 +111,23 @@ def test_an_exception_of_a_signal_handler_ends_the_call() -> None:
             print(ws.recv(timeout=10))
         """,
         "x\n",
+    )
+
+
+def test_an_exception_of_a_signal_handler_wins_over_a_result_that_came_meanwhile() -> None:
+    assert_quiet(
+        """
+        ws = curlwire.connect(os.environ["CW_SCRIPT_WS"] + "/s/wait:200/echo")
+        def fail(number, frame):
+            ws.ping(timeout=10)           # whose pong comes after that of the ping that waits
+            raise KeyError("from the signal handler")
+        signal.signal(signal.SIGALRM, fail)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            ws.ping(timeout=10)
+        except KeyError:
+            print("done")
+        """
     )
 
 
@@ -173,6 +195,22 @@ def test_exit_with_a_cycle_through_a_handler() -> None:
     )
 
 
+def test_exit_gives_the_handlers_of_open_sockets_their_end() -> None:
+    assert_quiet(
+        """
+        class Held:
+            def __del__(self):
+                print("done")
+        def begin():
+            held = Held()
+            ws = curlwire.MessageWebSocket()
+            ws.on_message_received = lambda ws, args: held
+            ws.connect(URL + "/")
+        begin()
+        """
+    )
+
+
 def test_a_handler_error_goes_to_stderr() -> None:
     result = run(
         """
@@ -219,8 +257,47 @@ def test_fork() -> None:
     )
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_fork_leaves_nothing_to_wait_for() -> None:
+    assert_quiet(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        ws = curlwire.connect(URL + "/")
+        ws.on_closed = lambda ws, args: None
+        child = os.fork()
+        if child == 0:
+            print(repr(ws))
+            try:
+                ws.on_closed = print
+            except curlwire.StateError:
+                curlwire.run_forever()
+                try:
+                    ws.run_forever()
+                except curlwire.StateError:
+                    print("refused", flush=True)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        """,
+        "<curlwire.MessageWebSocket of the parent process>\nrefused\n0\n",
+    )
+
+
 def test_import_starts_no_thread() -> None:
     assert_quiet("print(threading.active_count(), len(os.listdir('/proc/self/task')))", "1 1\n")
+
+
+def test_a_path_that_the_encoding_of_file_names_lacks() -> None:
+    assert_quiet(
+        """
+        try:
+            curlwire.MessageWebSocket(ca_file=chr(0x20ac))
+        except curlwire.ArgumentError as error:
+            print("encoding" in str(error))
+        """,
+        "True\n",
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    )
 
 
 def test_the_environment_is_there() -> None:

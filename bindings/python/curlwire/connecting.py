@@ -13,6 +13,15 @@ _Message = TypeVar("_Message", bound=MessageWebSocket)
 _Stream = TypeVar("_Stream", bound=StreamWebSocket)
 
 
+def _pairs(headers: _HeaderPairs | None) -> list[tuple[str, str]]:
+    if headers is None:
+        return []
+    try:
+        return [(name, value) for name, value in (headers.items() if isinstance(headers, Mapping) else headers)]
+    except (TypeError, ValueError) as error:
+        raise TypeError("headers must be a mapping, or a list of pairs, of names to values") from error
+
+
 @overload
 def connect(
     uri: str,
@@ -61,9 +70,10 @@ def connect(
     of the socket.
     Raises ConnectError and its kind, ArgumentError, TypeError. Blocks until connected. Any thread.
     """
+    if not isinstance(socket_class, type) or not issubclass(socket_class, (MessageWebSocket, StreamWebSocket)):
+        raise TypeError(f"socket_class must be MessageWebSocket or StreamWebSocket, not {socket_class!r}")
     socket = socket_class(**control)
-    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
-    for name, value in pairs:
+    for name, value in _pairs(headers):
         socket.set_request_header(name, value)
     socket.connect(uri, timeout=timeout)
     return socket

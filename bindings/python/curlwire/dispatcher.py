@@ -2,7 +2,8 @@
 """The dispatcher thread, which runs the handlers, and waiting for the sockets that have some.
 
 One daemon thread per process, started when the first handler is set. The loop itself is Mailbox.dispatch, in C.
-Sockets are held weakly here: one that nobody else holds is collected, and closed, also with handlers.
+Sockets are held weakly here. An open one that has handlers keeps itself until its closed event has been
+dispatched; any other is collected, and closed, when nobody else holds it.
 """
 
 import atexit
@@ -57,7 +58,7 @@ def _forgetter(dispatcher: _Dispatcher, key: int) -> Callable[[object], None]:
 
 
 def changed() -> None:
-    """Lets run_forever look again: a closed event was dispatched, or a connect failed."""
+    """Lets run_forever look again: a socket has ended, lost its handlers, or did not connect."""
     global _change_count
     with _changed:
         _change_count += 1
@@ -83,11 +84,13 @@ def _check_thread() -> None:
         raise StateError("run_forever() in a handler would wait for itself; call it from another thread")
 
 
+def _sockets() -> list[WebSocket]:
+    references = list(_dispatcher.sockets.values()) if _dispatcher is not None else []
+    return [socket for reference in references if (socket := reference()) is not None]
+
+
 def _any_pending() -> bool:
-    if _dispatcher is None:
-        return False
-    sockets = [reference() for reference in list(_dispatcher.sockets.values())]
-    return any(socket is not None and socket._is_pending() for socket in sockets)
+    return any(socket._has_handlers() and socket._is_pending() for socket in _sockets())
 
 
 def run_forever() -> None:
@@ -110,13 +113,15 @@ def _stop_at_exit() -> None:
         _dispatcher.mailbox.stop()
         _dispatcher.thread.join(_EXIT_SECONDS)
     _core.shutdown(_EXIT_SECONDS)
+    for socket in _sockets():
+        socket._let_go()  # so that what the handlers hold, files perhaps, has its end too
 
 
 def _reset_after_fork() -> None:
     global _changed, _dispatcher
     _changed = threading.Condition(threading.RLock())
     _dispatcher = None
-    _core.set_main_thread()
+    _core.after_fork()
 
 
 atexit.register(_stop_at_exit)

@@ -109,12 +109,20 @@ def _public_uri(uri: str) -> str:
     return scheme + separator + authority.rpartition("@")[2] + slash + path
 
 
+def _describe_connection(socket: "WebSocket") -> Iterator[str]:
+    yield socket.state
+    if socket.uri:
+        yield _public_uri(socket.uri)
+    if socket.remote_address:
+        yield f"at {socket.remote_address}"
+
+
 def describe(socket: "WebSocket") -> str:
     """What repr() of a socket shows."""
     kind = type(socket)
-    words = [f"{kind.__module__}.{kind.__qualname__}", socket.state]
-    if socket.uri:
-        words.append(_public_uri(socket.uri))
-    if socket.remote_address:
-        words.append(f"at {socket.remote_address}")
+    words = [f"{kind.__module__}.{kind.__qualname__}"]
+    try:
+        words += list(_describe_connection(socket))
+    except RuntimeError:  # the StateError of a child that looks at it after a fork
+        words.append("of the parent process")
     return f"<{' '.join(words)}>"

@@ -133,7 +133,10 @@ static bool parse_enum(module_state *state, cw_option option, PyObject *value, i
                      words[0], words[1], Py_TYPE(value));
         return false;
     }
-    *number = PyLong_AsLong(value);
+    int overflow;
+    *number = PyLong_AsLongAndOverflow(value, &overflow);
+    if (overflow != 0)
+        raise_argument(state, "%s must be '%s' or '%s', not %R", key, words[0], words[1], value);
     return !PyErr_Occurred();
 }
 
@@ -180,8 +183,7 @@ static int set_text(websocket *ws, cw_option option, const char *text, size_t le
 {
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = cw_socket_set_text(ws->socket, option, text, len_bytes);
-    blocking_end(&b);
+    cw_status status = blocking_end(&b, cw_socket_set_text(ws->socket, option, text, len_bytes));
     if (status == CW_OK)
         return 0;
     raise_status(ws->state, ws, status);
@@ -200,7 +202,10 @@ static int set_path(websocket *ws, cw_option option, PyObject *value)
     if (!PyUnicode_FSConverter(value, &bytes)) {
         if (PyErr_ExceptionMatches(PyExc_ValueError)) {
             PyErr_Clear();
-            raise_argument(ws->state, "%s cannot be %R: a path has no NUL in it", cw_option_key(option), value);
+            raise_argument(
+                ws->state,
+                "%s cannot be %R: a path has no NUL in it, nor what the encoding of file names lacks",
+                cw_option_key(option), value);
         }
         return -1;
     }
@@ -273,8 +278,7 @@ static int set_option(websocket *ws, cw_option option, PyObject *value)
         return -1;
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = cw_socket_set_number(ws->socket, option, number);
-    blocking_end(&b);
+    cw_status status = blocking_end(&b, cw_socket_set_number(ws->socket, option, number));
     if (status == CW_OK)
         return 0;
     raise_status(ws->state, ws, status);

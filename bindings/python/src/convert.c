@@ -56,19 +56,33 @@ bool parse_arguments(const signature *sig, PyObject *const *args, Py_ssize_t cou
     return true;
 }
 
+/* An int too large for a double is an endless time, or an endless one ago. */
+static bool seconds_of(PyObject *value, double *seconds)
+{
+    *seconds = PyFloat_AsDouble(value);
+    if (*seconds != -1.0 || !PyErr_Occurred())
+        return true;
+    if (PyErr_ExceptionMatches(PyExc_TypeError))
+        PyErr_Format(PyExc_TypeError, "a time must be a number of seconds, or None for no limit, not %R",
+                     Py_TYPE(value));
+    if (!PyErr_ExceptionMatches(PyExc_OverflowError) || !PyLong_Check(value))
+        return false;
+    PyErr_Clear();
+    int overflow;
+    (void)PyLong_AsLongLongAndOverflow(value, &overflow);
+    *seconds = overflow * HUGE_VAL;
+    return true;
+}
+
 bool parse_seconds(module_state *state, PyObject *value, int64_t none_ms, int64_t *out_ms)
 {
     if (value == Py_None) {
         *out_ms = none_ms;
         return true;
     }
-    double seconds = PyFloat_AsDouble(value);
-    if (seconds == -1.0 && PyErr_Occurred()) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError))
-            PyErr_Format(PyExc_TypeError, "a time must be a number of seconds, or None for no limit, not %R",
-                         value);
+    double seconds;
+    if (!seconds_of(value, &seconds))
         return false;
-    }
     if (!(seconds >= 0)) {
         raise_argument(state, "a time must be 0 or more seconds, or None for no limit, not %R", value);
         return false;
@@ -100,8 +114,8 @@ static bool borrow_utf8(module_state *state, PyObject *value, const char *what, 
         if (PyErr_ExceptionMatches(PyExc_UnicodeError)) {
             PyErr_Clear();
             raise_argument(state,
-                           "%s has a lone surrogate, which UTF-8 cannot carry; send bytes instead, or mend "
-                           "the text with encode(errors='replace')",
+                           "%s has a lone surrogate, which UTF-8 cannot carry; mend it, as with "
+                           "encode(errors='replace')",
                            what);
         }
         return false;

@@ -6,6 +6,7 @@
 typedef struct mailbox {
     PyObject_HEAD module_state *state;
     cw_mailbox *mailbox;
+    PyObject *late; /* sockets whose closed event has waited for a handler */
     atomic_bool must_stop;
 } mailbox;
 
@@ -18,6 +19,15 @@ cw_mailbox *mailbox_of(module_state *state, PyObject *object)
     return ((mailbox *)object)->mailbox;
 }
 
+int mailbox_add_late(PyObject *object, websocket *ws)
+{
+    mailbox *m = (mailbox *)object;
+    if (PyList_Append(m->late, (PyObject *)ws) < 0)
+        return -1;
+    cw_mailbox_wake(m->mailbox);
+    return 0;
+}
+
 static PyObject *mailbox_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(keywords))
 {
     module_state *state = state_of_type(type);
@@ -27,7 +37,8 @@ static PyObject *mailbox_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyOb
     if (m == NULL)
         return NULL;
     m->state = state;
-    cw_status status = cw_mailbox_create(&m->mailbox);
+    m->late = PyList_New(0);
+    cw_status status = m->late != NULL ? cw_mailbox_create(&m->mailbox) : CW_NO_MEMORY;
     if (status != CW_OK) {
         raise_status(state, NULL, status);
         Py_DECREF(m);
@@ -43,6 +54,7 @@ static void mailbox_dealloc(PyObject *self)
     PyThreadState *thread = PyEval_SaveThread();
     cw_mailbox_release(m->mailbox);
     PyEval_RestoreThread(thread);
+    Py_XDECREF(m->late);
     free_object(self);
     Py_DECREF(type);
 }
@@ -65,37 +77,14 @@ static websocket *socket_of_event(cw_event *e)
     return (websocket *)ws;
 }
 
-static void call_handler(websocket *ws, handler_index index, PyObject *args)
+/* What a handler raises goes to sys.unraisablehook. args may be NULL with an exception set. */
+static void call_handler(PyObject *handler, websocket *ws, PyObject *args)
 {
-    PyObject *handler = websocket_handler_to_call(ws, index);
     PyObject *result = NULL;
     if (handler != NULL && args != NULL)
         result = PyObject_CallFunctionObjArgs(handler, (PyObject *)ws, args, NULL);
     if (PyErr_Occurred())
         PyErr_WriteUnraisable(handler);
-    Py_XDECREF(result);
-    Py_XDECREF(handler);
-}
-
-/* The closed event, of which there is one: the handlers are not needed any more. */
-static void dispatch_closed(websocket *ws, cw_event *e)
-{
-    size_t len_bytes;
-    const char *reason = cw_event_data(e, &len_bytes);
-    PyObject *text = PyUnicode_DecodeUTF8(reason, (Py_ssize_t)len_bytes, "replace");
-    PyObject *make = get_helper(ws->state, HELPER_closed_args);
-    PyObject *args = NULL;
-    if (make != NULL && text != NULL)
-        args = PyObject_CallFunction(make, "iOO", cw_event_close_code(e), text,
-                                     cw_event_was_clean(e) ? Py_True : Py_False);
-    Py_XDECREF(text);
-    call_handler(ws, HANDLER_CLOSED, args);
-    Py_XDECREF(args);
-    ws->has_dispatched = true;
-    PyObject *changed = get_helper(ws->state, HELPER_changed);
-    PyObject *result = changed != NULL ? PyObject_CallFunctionObjArgs(changed, NULL) : NULL;
-    if (result == NULL)
-        PyErr_WriteUnraisable(changed);
     Py_XDECREF(result);
 }
 
@@ -106,24 +95,71 @@ static void free_event(cw_event *e)
     PyEval_RestoreThread(thread);
 }
 
+static PyObject *closed_args(module_state *state, const cw_event *e)
+{
+    size_t len_bytes;
+    const char *reason = cw_event_data(e, &len_bytes);
+    PyObject *make = get_helper(state, HELPER_closed_args);
+    PyObject *text = make != NULL ? PyUnicode_DecodeUTF8(reason, (Py_ssize_t)len_bytes, "replace") : NULL;
+    PyObject *args = NULL;
+    if (text != NULL)
+        args = PyObject_CallFunction(make, "iOO", cw_event_close_code(e), text,
+                                     cw_event_was_clean(e) ? Py_True : Py_False);
+    Py_XDECREF(text);
+    return args;
+}
+
+/* Takes the closed event over, of which there is one. */
+static void dispatch_closed(websocket *ws, cw_event *e)
+{
+    PyObject *handler = websocket_closed_handler(ws, e);
+    if (handler != NULL) {
+        PyObject *args = closed_args(ws->state, e);
+        call_handler(handler, ws, args);
+        Py_XDECREF(args);
+        Py_DECREF(handler);
+        free_event(e);
+    }
+    ws->has_dispatched = true;
+    websocket_update_keeping(ws);
+    websocket_tell_change(ws);
+}
+
+static void dispatch_message(websocket *ws, cw_event *e)
+{
+    PyObject *handler = websocket_message_handler(ws);
+    PyObject *args = message_buffer_create(ws->state, TYPE_MESSAGE_ARGS, e, ws->is_partial);
+    call_handler(handler, ws, args);
+    Py_XDECREF(args);
+    Py_XDECREF(handler);
+}
+
 /* Takes the event over. */
-static void dispatch_event(module_state *state, cw_event *e)
+static void dispatch_event(cw_event *e)
 {
     websocket *ws = socket_of_event(e);
-    if (ws == NULL) {
+    if (ws != NULL && cw_event_get_type(e) == CW_EVENT_MESSAGE)
+        dispatch_message(ws, e);
+    else if (ws != NULL && cw_event_get_type(e) == CW_EVENT_CLOSED)
+        dispatch_closed(ws, e);
+    else
         free_event(e);
-        return;
-    }
-    if (cw_event_get_type(e) == CW_EVENT_MESSAGE) {
-        PyObject *args = message_buffer_create(state, TYPE_MESSAGE_ARGS, e, ws->is_partial);
-        call_handler(ws, HANDLER_MESSAGE, args);
-        Py_XDECREF(args);
-    } else {
-        if (cw_event_get_type(e) == CW_EVENT_CLOSED)
+    Py_XDECREF((PyObject *)ws);
+}
+
+static void dispatch_late(mailbox *m)
+{
+    while (PyList_Size(m->late) > 0) {
+        websocket *ws = (websocket *)Py_NewRef(PyList_GetItem(m->late, 0));
+        (void)PyList_SetSlice(m->late, 0, 1, NULL);
+        fields_lock();
+        cw_event *e = ws->closed_event;
+        ws->closed_event = NULL;
+        fields_unlock();
+        if (e != NULL)
             dispatch_closed(ws, e);
-        free_event(e);
+        Py_DECREF((PyObject *)ws);
     }
-    Py_DECREF(ws);
 }
 
 static PyObject *mailbox_dispatch(PyObject *self, PyObject *Py_UNUSED(none))
@@ -135,9 +171,10 @@ static PyObject *mailbox_dispatch(PyObject *self, PyObject *Py_UNUSED(none))
         cw_status status = cw_mailbox_take(m->mailbox, CW_TIMEOUT_NEVER, &e);
         PyEval_RestoreThread(thread);
         if (status == CW_OK)
-            dispatch_event(m->state, e);
+            dispatch_event(e);
         else if (status != CW_INTERRUPTED && status != CW_TIMED_OUT)
             return raise_status(m->state, NULL, status);
+        dispatch_late(m);
     }
     Py_RETURN_NONE;
 }

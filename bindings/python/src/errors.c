@@ -10,14 +10,15 @@ static bool check_signals(void *arg)
 {
     blocking *b = arg;
     PyEval_RestoreThread(b->thread);
-    bool is_interrupted = PyErr_CheckSignals() < 0;
+    b->is_interrupted = PyErr_CheckSignals() < 0;
     b->thread = PyEval_SaveThread();
-    return is_interrupted;
+    return b->is_interrupted;
 }
 
 void blocking_begin(module_state *state, blocking *b)
 {
     b->state = state;
+    b->is_interrupted = false;
     b->is_main = PyThread_get_thread_ident() == state->main_thread;
     if (b->is_main) {
         b->outer = state->main_blocking;
@@ -27,13 +28,14 @@ void blocking_begin(module_state *state, blocking *b)
     b->thread = PyEval_SaveThread();
 }
 
-void blocking_end(blocking *b)
+cw_status blocking_end(blocking *b, cw_status status)
 {
     PyEval_RestoreThread(b->thread);
     if (b->is_main) {
         b->state->main_blocking = b->outer;
         cw_set_wait_hook(b->outer != NULL ? check_signals : NULL, b->outer);
     }
+    return b->is_interrupted && status == CW_OK ? CW_INTERRUPTED : status;
 }
 
 /* Raises what the core would for that status, with a text of ours: it was not asked. */
@@ -111,7 +113,7 @@ static PyObject *error_of_core(module_state *state, websocket *ws, cw_status sta
 
 PyObject *raise_status(module_state *state, websocket *ws, cw_status status)
 {
-    if (status == CW_INTERRUPTED && PyErr_Occurred())
+    if (PyErr_Occurred()) /* raised by a signal handler, and the reason why the call failed */
         return NULL;
     if (status == CW_NO_MEMORY)
         return PyErr_NoMemory();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The handler attributes on_message_received and on_closed: storing them, and having the socket's events go to
- * the dispatcher's mailbox while they are set. The class files show them as attributes; dispatch.c calls them. */
+ * the dispatcher's mailbox, and how long a socket lives because of them. The class files show them as attributes; dispatch.c calls them. */
 #include "state.h"
 
 PyObject *websocket_get_handler(websocket *ws, handler_index index)
@@ -12,15 +12,57 @@ PyObject *websocket_get_handler(websocket *ws, handler_index index)
     return handler;
 }
 
-PyObject *websocket_handler_to_call(websocket *ws, handler_index index)
+PyObject *websocket_message_handler(websocket *ws)
 {
     fields_lock();
-    PyObject *handler = ws->handlers[index];
-    if (handler == NULL && index == HANDLER_MESSAGE)
-        handler = ws->retired_handler;
-    Py_XINCREF(handler);
+    PyObject *handler = Py_XNewRef(ws->handlers[HANDLER_MESSAGE]);
+    if (handler == NULL)
+        handler = Py_XNewRef(ws->retired_handler);
     fields_unlock();
     return handler;
+}
+
+PyObject *websocket_closed_handler(websocket *ws, cw_event *e)
+{
+    fields_lock();
+    PyObject *handler = Py_XNewRef(ws->handlers[HANDLER_CLOSED]);
+    if (handler == NULL)
+        ws->closed_event = e;
+    fields_unlock();
+    return handler;
+}
+
+bool websocket_has_handlers(websocket *ws)
+{
+    return ws->handlers[HANDLER_MESSAGE] != NULL || ws->handlers[HANDLER_CLOSED] != NULL;
+}
+
+static void keep(websocket *ws, bool is_wanted)
+{
+    fields_lock();
+    bool is_kept = ws->is_kept;
+    ws->is_kept = is_wanted;
+    fields_unlock();
+    if (is_wanted && !is_kept)
+        Py_INCREF((PyObject *)ws);
+    if (is_kept && !is_wanted)
+        Py_DECREF((PyObject *)ws);
+}
+
+void websocket_update_keeping(websocket *ws)
+{
+    keep(ws, ws->was_open && !ws->has_dispatched && websocket_has_handlers(ws));
+}
+
+void websocket_stop_keeping(websocket *ws) { keep(ws, false); }
+
+void websocket_tell_change(websocket *ws)
+{
+    PyObject *changed = get_helper(ws->state, HELPER_changed);
+    PyObject *result = changed != NULL ? PyObject_CallFunctionObjArgs(changed, NULL) : NULL;
+    if (result == NULL)
+        PyErr_WriteUnraisable(changed);
+    Py_XDECREF(result);
 }
 
 /* Stores a handler or NULL; a message handler that is taken away is remembered for a message that the
@@ -41,34 +83,46 @@ static void store(websocket *ws, handler_index index, PyObject *handler)
     Py_XDECREF(retired);
 }
 
-/* Subscribes to what the handlers need, and to the end if somebody waits for it. The closed event is not asked for
- * before: it would come once, and be gone when on_closed is set a little later than on_message_received. */
-static int subscribe(websocket *ws)
+/* Subscribes to what the handlers need, and in any case to the end, which decides how long the socket is kept. */
+static cw_status subscribe(websocket *ws, cw_mailbox *m)
+{
+    unsigned mask = CW_EVENT_CLOSED;
+    if (ws->handlers[HANDLER_MESSAGE] != NULL)
+        mask |= CW_EVENT_MESSAGE;
+    ws->is_subscribed = true;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(&b, cw_socket_subscribe(ws->socket, m, mask));
+    return status;
+}
+
+/* on_closed was set after the closed event had come: the dispatcher has to call it yet. */
+static int call_late(websocket *ws, PyObject *mailbox)
+{
+    if (ws->closed_event == NULL || ws->handlers[HANDLER_CLOSED] == NULL)
+        return 0;
+    ws->has_dispatched = false;
+    return mailbox_add_late(mailbox, ws);
+}
+
+/* Has the socket's events go where the handlers now are. */
+static int follow_handlers(websocket *ws)
 {
     PyObject *watch = get_helper(ws->state, HELPER_watch);
-    if (watch == NULL)
-        return -1;
-    PyObject *mailbox = PyObject_CallFunctionObjArgs(watch, (PyObject *)ws, NULL);
+    PyObject *mailbox = watch != NULL ? PyObject_CallFunctionObjArgs(watch, (PyObject *)ws, NULL) : NULL;
     if (mailbox == NULL)
         return -1;
+    int result = -1;
     cw_mailbox *m = mailbox_of(ws->state, mailbox);
-    cw_status status = CW_OK;
     if (m != NULL) {
-        unsigned mask = 0;
-        if (ws->handlers[HANDLER_MESSAGE] != NULL)
-            mask |= CW_EVENT_MESSAGE;
-        if (ws->handlers[HANDLER_CLOSED] != NULL || ws->awaits_end)
-            mask |= CW_EVENT_CLOSED;
-        ws->is_subscribed = true;
-        blocking b;
-        blocking_begin(ws->state, &b);
-        status = cw_socket_subscribe(ws->socket, m, mask);
-        blocking_end(&b);
-        if (status != CW_OK)
+        cw_status status = subscribe(ws, m);
+        if (status == CW_OK)
+            result = call_late(ws, mailbox);
+        else
             raise_status(ws->state, ws, status);
     }
     Py_DECREF(mailbox);
-    return m != NULL && status == CW_OK ? 0 : -1;
+    return result;
 }
 
 int websocket_set_handler(websocket *ws, handler_index index, PyObject *value)
@@ -80,21 +134,16 @@ int websocket_set_handler(websocket *ws, handler_index index, PyObject *value)
                      Py_TYPE(value));
         return -1;
     }
+    if (value == NULL && !ws->is_subscribed)
+        return 0;
     PyObject *old = websocket_get_handler(ws, index);
     store(ws, index, value);
-    int result = 0;
-    if (value != NULL || ws->is_subscribed)
-        result = subscribe(ws);
+    int result = follow_handlers(ws);
     if (result < 0)
         store(ws, index, old != Py_None ? old : NULL);
     Py_DECREF(old);
+    websocket_update_keeping(ws);
+    if (result == 0 && value == NULL)
+        websocket_tell_change(ws);
     return result;
-}
-
-int websocket_await_end(websocket *ws)
-{
-    if (!ws->is_subscribed || ws->awaits_end)
-        return 0;
-    ws->awaits_end = true;
-    return subscribe(ws);
 }

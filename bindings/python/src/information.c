@@ -167,6 +167,7 @@ PyGetSetDef information_members[] = {
      "A new raw binary stream (io.RawIOBase) of which each write is one message. Any thread.",
      (void *)(intptr_t)HELPER_output_stream},
     {"on_closed", get_on_closed, set_on_closed,
-     "f(ws, args), called once by the dispatcher thread when the connection has ended, or None. Any thread.",
+     "f(ws, args), called once by the dispatcher thread when the connection has ended, or None. Set after the "
+     "end it is called then. An open socket that has it lives until it has been called. Any thread.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL}};

@@ -3,6 +3,8 @@
  * for messages. Iteration and recv are the fast path: they ask cw_socket_try_receive before they give up the GIL. */
 #include "state.h"
 
+enum { MESSAGES_PER_BREATH = 256 };
+
 static PyObject *message_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(keywords))
 {
     return websocket_create(type, CW_MESSAGE_SOCKET);
@@ -27,8 +29,7 @@ static PyObject *message_send(PyObject *self, PyObject *const *args, Py_ssize_t 
         return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = cw_socket_send(ws->socket, p.kind, p.data, p.len_bytes, timeout_ms);
-    blocking_end(&b);
+    cw_status status = blocking_end(&b, cw_socket_send(ws->socket, p.kind, p.data, p.len_bytes, timeout_ms));
     payload_release(&p);
     return none_or_raise(ws, status);
 }
@@ -40,12 +41,16 @@ static cw_event *receive(websocket *ws, int timeout_ms, cw_status *status)
     *status = cw_socket_try_receive(ws->socket, &e);
     if (*status == CW_OK)
         return e;
+    if (PyErr_CheckSignals() < 0) { /* a signal of before the wait does not end it */
+        *status = CW_INTERRUPTED;
+        return NULL;
+    }
     blocking b;
     blocking_begin(ws->state, &b);
-    *status = cw_socket_receive(ws->socket, timeout_ms, &e);
-    blocking_end(&b);
+    *status = blocking_end(&b, cw_socket_receive(ws->socket, timeout_ms, &e));
     if (*status == CW_OK)
         return e;
+    cw_event_free(e);
     if (*status == CW_INVALID_STATE && ws->handlers[HANDLER_MESSAGE] != NULL)
         raise_state(ws->state,
                     "messages go to on_message_received; set it to None before you receive yourself");
@@ -106,10 +111,22 @@ static void end_iteration(websocket *ws)
     Py_XDECREF(traceback);
 }
 
+/* list(ws) and its like call us in a loop of C's, which neither answers to signals nor lets other threads in. */
+static bool take_breath(websocket *ws)
+{
+    if (++ws->next_count % MESSAGES_PER_BREATH != 0)
+        return true;
+    PyThreadState *thread = PyEval_SaveThread();
+    PyEval_RestoreThread(thread);
+    return PyErr_CheckSignals() == 0;
+}
+
 static PyObject *message_next(PyObject *self)
 {
     websocket *ws = (websocket *)self;
     cw_status status;
+    if (!take_breath(ws))
+        return NULL;
     cw_event *e = receive(ws, CW_TIMEOUT_NEVER, &status);
     if (e == NULL) {
         if (status == CW_CLOSED)
@@ -135,7 +152,7 @@ static PyObject *send_frame(PyObject *self, PyObject *data, const char *what, bo
     if (status == CW_OK)
         status = cw_socket_send_fragment(ws->socket, (cw_kind)kind, p.data, p.len_bytes, is_final,
                                          CW_TIMEOUT_DEFAULT);
-    blocking_end(&b);
+    status = blocking_end(&b, status);
     size_t len_bytes = p.len_bytes;
     payload_release(&p);
     if (status != CW_OK)
@@ -187,7 +204,9 @@ static PyMethodDef methods[] = {
 
 static PyGetSetDef members[] = {
     {"on_message_received", get_on_message_received, set_on_message_received,
-     "f(ws, args), called by the dispatcher thread for each message, or None. Any thread.", NULL},
+     "f(ws, args), called by the dispatcher thread for each message, or None. An open socket that has it lives "
+     "until its end, whoever else holds it. Any thread.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 PyDoc_STRVAR(message_doc,

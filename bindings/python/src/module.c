@@ -150,10 +150,11 @@ static PyObject *core_shutdown(PyObject *module, PyObject *timeout)
     Py_RETURN_NONE;
 }
 
-static PyObject *core_set_main_thread(PyObject *module, PyObject *Py_UNUSED(none))
+static PyObject *core_after_fork(PyObject *module, PyObject *Py_UNUSED(none))
 {
     module_state *state = PyModule_GetState(module);
     state->main_thread = PyThread_get_thread_ident();
+    state->fork_count++;
     Py_RETURN_NONE;
 }
 
@@ -163,8 +164,9 @@ static PyMethodDef functions[] = {
     {"shutdown", core_shutdown, METH_O,
      "shutdown($module, timeout, /)\n--\n\nCloses every socket within timeout seconds, at the interpreter's "
      "exit."},
-    {"set_main_thread", core_set_main_thread, METH_NOARGS,
-     "set_main_thread($module, /)\n--\n\nMakes the calling thread the one whose waits answer to signals."},
+    {"after_fork", core_after_fork, METH_NOARGS,
+     "after_fork($module, /)\n--\n\nMakes the calling thread of a child the one whose waits answer to "
+     "signals."},
     {NULL, NULL, 0, NULL}};
 
 /* The main thread is not always the one that imports us first. */

@@ -56,6 +56,7 @@ typedef struct module_state {
     PyObject *helpers[HELPER_COUNT];
     PyGetSetDef control_members[2][CW_OPTION_COUNT + 1]; /* by cw_class; built from the option table */
     unsigned long main_thread;
+    unsigned long fork_count;    /* how many forks this process is away from the one that imported us */
     blocking *main_blocking;     /* the innermost blocking call of the main thread; used by that thread only */
     atomic_ulong exiting_thread; /* 0, or the thread that ends the interpreter */
 } module_state;
@@ -71,12 +72,15 @@ typedef struct websocket {
     PyObject *weak_references;
     PyObject *handlers[HANDLER_COUNT];
     PyObject *retired_handler; /* the message handler that was taken away last */
+    unsigned long fork_count;  /* the module's, when the socket was made */
     bool is_partial;           /* receive_mode, as it was at connect */
     bool was_open;             /* connect went well */
     bool we_closed;            /* close or abort was called: for us the end is no surprise */
-    bool is_subscribed;        /* a handler was set at some time */
-    bool awaits_end;           /* run_forever waits until the dispatcher says that this socket has ended */
+    bool is_subscribed;        /* a handler was set at some time: the closed event goes to the dispatcher */
     bool has_dispatched;       /* the closed event has been through the dispatcher */
+    bool is_kept;              /* the object holds a reference to itself */
+    unsigned next_count;       /* messages that iteration has asked for */
+    cw_event *closed_event;    /* the closed event, as long as on_closed was not there to get it */
 } websocket;
 
 /* Handler and user pointers are guarded by the GIL, or in a free-threaded build by this lock. Nothing that can
@@ -110,9 +114,11 @@ struct blocking {
     PyThreadState *thread;
     blocking *outer; /* a signal handler of Python's may call us while we wait */
     bool is_main;
+    bool is_interrupted; /* a signal handler has raised an exception, which is set */
 };
 void blocking_begin(module_state *state, blocking *b);
-void blocking_end(blocking *b);
+/* Returns the status of the call; CW_INTERRUPTED if it went well but a signal handler has raised meanwhile. */
+cw_status blocking_end(blocking *b, cw_status status);
 
 /* Sets the exception for a failed call, which must be this thread's last call of the core. Returns NULL.
  *   ws   whose call it was, or NULL */
@@ -168,10 +174,19 @@ int websocket_init(PyObject *self, PyObject *args, PyObject *keywords);
 /* Read or write a handler attribute: None where there is none. */
 PyObject *websocket_get_handler(websocket *ws, handler_index index);
 int websocket_set_handler(websocket *ws, handler_index index, PyObject *value);
-/* Makes sure that the closed event goes to the dispatcher, whether there is a handler for it or not. */
-int websocket_await_end(websocket *ws);
-/* The handler for an event that was taken; NULL, without exception, where there is none. */
-PyObject *websocket_handler_to_call(websocket *ws, handler_index index);
+bool websocket_has_handlers(websocket *ws);
+/* The handler for a message that was taken; NULL, without exception, where there is none. */
+PyObject *websocket_message_handler(websocket *ws);
+/* The handler for the closed event. Where there is none, NULL, and the event stays with the socket, for a handler
+ * that is set later. */
+PyObject *websocket_closed_handler(websocket *ws, cw_event *e);
+/* An open socket that has handlers lives until its closed event has been dispatched, whoever else holds it. To be
+ * called, with a reference in hand, after what that depends on has changed. */
+void websocket_update_keeping(websocket *ws);
+/* Ends the keeping, at the interpreter's exit. */
+void websocket_stop_keeping(websocket *ws);
+/* Lets run_forever look again. Raises nothing. */
+void websocket_tell_change(websocket *ws);
 
 /* ---- From information.c ------------------------------------------------------------------------------------ */
 
@@ -208,5 +223,7 @@ PyObject *message_buffer_create(module_state *state, type_index type, cw_event *
 bool add_mailbox_type(PyObject *module, module_state *state);
 /* Borrowed; NULL with an exception set if it is no Mailbox. */
 cw_mailbox *mailbox_of(module_state *state, PyObject *mailbox);
+/* Has the dispatcher look at a socket whose closed event has waited for a handler. */
+int mailbox_add_late(PyObject *mailbox, websocket *ws);
 
 #endif

@@ -23,8 +23,8 @@ static PyObject *stream_read_into(PyObject *self, PyObject *target)
     if (view.len > 0) {
         blocking b;
         blocking_begin(ws->state, &b);
-        status = cw_socket_read(ws->socket, view.buf, (size_t)view.len, CW_TIMEOUT_DEFAULT, &len_bytes);
-        blocking_end(&b);
+        status = blocking_end(
+            &b, cw_socket_read(ws->socket, view.buf, (size_t)view.len, CW_TIMEOUT_DEFAULT, &len_bytes));
     }
     PyBuffer_Release(&view);
     if (status != CW_OK)
@@ -50,7 +50,7 @@ PyObject *websocket_write(PyObject *self, PyObject *data)
         status = cw_socket_get_number(ws->socket, CW_OPT_MESSAGE_TYPE, &kind);
     if (status == CW_OK)
         status = cw_socket_send(ws->socket, (cw_kind)kind, p.data, p.len_bytes, CW_TIMEOUT_DEFAULT);
-    blocking_end(&b);
+    status = blocking_end(&b, status);
     size_t len_bytes = p.len_bytes;
     payload_release(&p);
     if (status != CW_OK)

@@ -24,6 +24,7 @@ PyObject *websocket_create(PyTypeObject *type, cw_class socket_class)
     if (ws == NULL)
         return NULL;
     ws->state = state;
+    ws->fork_count = state->fork_count;
     cw_status status = cw_socket_create(socket_class, &ws->socket);
     if (status != CW_OK) {
         raise_status(state, NULL, status);
@@ -83,6 +84,7 @@ static void websocket_dealloc(PyObject *self)
     websocket_clear(self);
     if (ws->socket != NULL) {
         PyThreadState *thread = PyEval_SaveThread();
+        cw_event_free(ws->closed_event);
         cw_socket_release(ws->socket);
         PyEval_RestoreThread(thread);
     }
@@ -117,17 +119,17 @@ static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssi
     if (cw_socket_class(ws->socket) == CW_MESSAGE_SOCKET)
         cw_socket_get_number(ws->socket, CW_OPT_RECEIVE_MODE, &mode);
     ws->is_partial = mode == CW_PARTIAL_MESSAGE;
-    cw_status status = cw_socket_connect(ws->socket, uri, timeout_ms);
-    blocking_end(&b);
+    cw_status status = blocking_end(&b, cw_socket_connect(ws->socket, uri, timeout_ms));
     if (status == CW_OK) {
         ws->was_open = true;
+        websocket_update_keeping(ws);
         Py_RETURN_NONE;
     }
     raise_status(ws->state, ws, status);
     if (ws->is_subscribed) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
-        Py_XDECREF(PyObject_CallFunctionObjArgs(ws->state->helpers[HELPER_changed], NULL));
+        websocket_tell_change(ws);
         PyErr_Restore(type, value, traceback);
     }
     return NULL;
@@ -154,8 +156,8 @@ static PyObject *websocket_set_request_header(PyObject *self, PyObject *const *a
         return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = cw_socket_set_request_header(ws->socket, name, name_len_bytes, value, value_len_bytes);
-    blocking_end(&b);
+    cw_status status = blocking_end(
+        &b, cw_socket_set_request_header(ws->socket, name, name_len_bytes, value, value_len_bytes));
     return none_or_raise(ws, status);
 }
 
@@ -176,8 +178,7 @@ static PyObject *websocket_ping(PyObject *self, PyObject *const *args, Py_ssize_
     int64_t rtt_us = 0;
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = cw_socket_ping(ws->socket, timeout_ms, &rtt_us);
-    blocking_end(&b);
+    cw_status status = blocking_end(&b, cw_socket_ping(ws->socket, timeout_ms, &rtt_us));
     if (status != CW_OK)
         return raise_status(ws->state, ws, status);
     return PyFloat_FromDouble((double)rtt_us / 1e6);
@@ -198,8 +199,7 @@ static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize
         return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = cw_socket_flush(ws->socket, timeout_ms);
-    blocking_end(&b);
+    cw_status status = blocking_end(&b, cw_socket_flush(ws->socket, timeout_ms));
     return none_or_raise(ws, status);
 }
 
@@ -210,8 +210,7 @@ static bool begin_close(websocket *ws, int code, const char *reason, size_t len_
     ws->we_closed = true; /* before: a thread that iterates may be back before us */
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = cw_socket_close(ws->socket, code, reason, len_bytes);
-    blocking_end(&b);
+    cw_status status = blocking_end(&b, cw_socket_close(ws->socket, code, reason, len_bytes));
     if (status == CW_OK)
         return true;
     ws->we_closed = we_closed;
@@ -255,8 +254,7 @@ static PyObject *wait_closed(websocket *ws, int timeout_ms)
 {
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = cw_socket_wait_closed(ws->socket, timeout_ms);
-    blocking_end(&b);
+    cw_status status = blocking_end(&b, cw_socket_wait_closed(ws->socket, timeout_ms));
     return none_or_raise(ws, status);
 }
 
@@ -288,7 +286,7 @@ static PyObject *websocket_abort(PyObject *self, PyObject *Py_UNUSED(none))
     blocking b;
     blocking_begin(ws->state, &b);
     cw_socket_abort(ws->socket);
-    blocking_end(&b);
+    (void)blocking_end(&b, CW_OK);
     Py_RETURN_NONE;
 }
 
@@ -300,7 +298,7 @@ PyDoc_STRVAR(run_forever_doc, "run_forever($self, /)\n--\n\n"
 static PyObject *websocket_run_forever(PyObject *self, PyObject *Py_UNUSED(none))
 {
     websocket *ws = (websocket *)self;
-    if (!ws->is_subscribed)
+    if (!ws->is_subscribed || ws->fork_count != ws->state->fork_count)
         return wait_closed(ws, CW_TIMEOUT_NEVER);
     PyObject *run = get_helper(ws->state, HELPER_run_forever);
     return run != NULL ? PyObject_CallFunctionObjArgs(run, self, NULL) : NULL;
@@ -327,11 +325,21 @@ static PyObject *websocket_exit(PyObject *self, PyObject *const *args, Py_ssize_
 static PyObject *websocket_is_pending(PyObject *self, PyObject *Py_UNUSED(none))
 {
     websocket *ws = (websocket *)self;
-    if (websocket_await_end(ws) < 0)
-        return NULL;
     cw_state state = cw_socket_state(ws->socket);
     bool is_alive = state == CW_STATE_CONNECTING || state == CW_STATE_OPEN || state == CW_STATE_CLOSING;
-    return PyBool_FromLong(!ws->has_dispatched && (ws->was_open || is_alive));
+    bool is_ours = ws->fork_count == ws->state->fork_count;
+    return PyBool_FromLong(is_ours && !ws->has_dispatched && (ws->was_open || is_alive));
+}
+
+static PyObject *websocket_has_any_handler(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return PyBool_FromLong(websocket_has_handlers((websocket *)self));
+}
+
+static PyObject *websocket_let_go(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    websocket_stop_keeping((websocket *)self);
+    Py_RETURN_NONE;
 }
 
 #define FAST(function) (PyCFunction)(void (*)(void)) function
@@ -350,13 +358,20 @@ static PyMethodDef methods[] = {
     {"__exit__", FAST(websocket_exit), METH_FASTCALL, exit_doc},
     {"_is_pending", websocket_is_pending, METH_NOARGS,
      "_is_pending($self, /)\n--\n\nWhether the end of this socket is still to be waited for."},
+    {"_has_handlers", websocket_has_any_handler, METH_NOARGS,
+     "_has_handlers($self, /)\n--\n\nWhether on_message_received or on_closed is set."},
+    {"_let_go", websocket_let_go, METH_NOARGS,
+     "_let_go($self, /)\n--\n\nLets the socket be collected although it is open and has handlers."},
     {NULL, NULL, 0, NULL}};
 
 static PyMemberDef members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(websocket, weak_references), READONLY, NULL},
     {NULL, 0, 0, 0, NULL}};
 
-PyDoc_STRVAR(websocket_doc, "What MessageWebSocket and StreamWebSocket have in common; not made by itself.");
+PyDoc_STRVAR(websocket_doc,
+             "What MessageWebSocket and StreamWebSocket have in common; not made by itself.\n\n"
+             "A socket that is dropped while open is closed when it is collected; one that has handlers lives\n"
+             "until its closed event has been dispatched, which run_forever() waits for.");
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)websocket_doc},
                               {Py_tp_dealloc, SLOT(websocket_dealloc)},
