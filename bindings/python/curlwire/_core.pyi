@@ -2,6 +2,7 @@
 # The types of the extension module; its docstrings say what everything does.
 
 import os
+import sys
 import types
 from collections.abc import Callable, Sequence
 from enum import IntEnum
@@ -128,6 +129,8 @@ class MessageBuffer(Buffer):
     @property
     def is_message_complete(self) -> bool: ...
     def __len__(self) -> int: ...
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
 class MessageReceivedEventArgs(MessageBuffer):
