@@ -533,7 +533,7 @@ cw_status cw_socket_flush(cw_socket *s, int timeout_ms)
         status = cw__closing_fail_locked(s);
     while (status == CW_OK && (s->out.first || s->out.is_direct)) {
         uint64_t before = s->out.progress_bytes;
-        if (!s->codec || s->close.state == CW__CLOSE_ENDED || s->out.is_broken)
+        if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
             break;
         status = cw__socket_wait_locked(s, &wait);
         if (s->out.progress_bytes != before)
@@ -543,7 +543,7 @@ cw_status cw_socket_flush(cw_socket *s, int timeout_ms)
         status = cw__fail(CW_TIMED_OUT, "the server took nothing in time; what waits is still to be sent");
     else if (status == CW_INTERRUPTED)
         status = cw__fail(CW_INTERRUPTED, "interrupted while flushing");
-    else if (status == CW_OK && (s->close.state == CW__CLOSE_ENDED || s->out.is_broken))
-        status = cw__closing_fail_locked(s);
+    else if (status == CW_OK && (s->close.state != CW__CLOSE_NONE || s->out.is_broken))
+        status = cw__closing_fail_locked(s); /* the peer's close, too, has thrown away what waited */
     return cw__socket_leave_locked(s, &wait, status);
 }

@@ -139,7 +139,7 @@ void cw__pings_start_locked(cw_socket *s, int64_t now_ms)
 
 /* Bytes that the peer's system has acknowledged, as far as it can be told: what was written less what the
  * kernel still holds. Over TLS it holds a little more than that; only growth is looked at. */
-static int64_t acknowledged(const cw_socket *s, bool *has_more)
+static void take_stock(cw_socket *s)
 {
     int held = 0;
 
@@ -147,20 +147,19 @@ static int64_t acknowledged(const cw_socket *s, bool *has_more)
     if (ioctl(s->fd, SIOCOUTQ, &held) != 0)
         held = 0;
 #endif
-    *has_more = held > 0 || s->out.first || s->out.is_direct;
-    return (int64_t)s->out.progress_bytes - held;
+    s->pings.has_more = held > 0 || s->out.first || s->out.is_direct;
+    s->pings.acknowledged_bytes = (int64_t)s->out.progress_bytes - held;
 }
 
-/* Whether the ping may still be on its way behind other data, and that does get through: an upload over a slow
- * line takes longer than ping_timeout to leave the buffers. */
+/* Whether the ping was, at the last look, or may be still on its way behind other data, and that does get through:
+ * an upload over a slow line takes longer than ping_timeout to leave the buffers, and the pong comes after it. */
 static bool is_getting_through(cw_socket *s)
 {
-    bool has_more;
-    int64_t now_bytes = acknowledged(s, &has_more);
-    bool is_moving = has_more && now_bytes > s->pings.acknowledged_bytes;
+    int64_t before_bytes = s->pings.acknowledged_bytes;
+    bool had_more = s->pings.has_more;
 
-    s->pings.acknowledged_bytes = now_bytes;
-    return is_moving;
+    take_stock(s);
+    return (had_more || s->pings.has_more) && s->pings.acknowledged_bytes > before_bytes;
 }
 
 /* The verdict on silence. A socket that is not read, because its script is slow and its inbox full, hears
@@ -200,10 +199,11 @@ bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
     }
     if (now_ms >= s->pings.next_ms) {
         s->pings.next_ms = after(now_ms, cw__setting(s, CW_OPT_PING_INTERVAL));
-        if (s->pings.deadline_ms == INT64_MAX && send_ping(s)) {
-            bool unused;
+        if (s->pings.deadline_ms != INT64_MAX)
+            return false;
+        take_stock(s); /* without the ping itself */
+        if (send_ping(s)) {
             s->in.is_heard = false;
-            s->pings.acknowledged_bytes = acknowledged(s, &unused);
             s->pings.deadline_ms = after(now_ms, cw__setting(s, CW_OPT_PING_TIMEOUT));
         }
     }

@@ -262,7 +262,10 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t next_due(const cw_socket *s)
 {
-    if (s->in.reader == CW__READER_SERVICE && !s->in.is_drained && !s->in.inbox.is_full)
+    /* Behind a close frame that cannot go out yet nothing is read (cw__inbound_serve_locked). */
+    bool may_go_on = s->close.state == CW__CLOSE_NONE || s->close.state == CW__CLOSE_SENT || !s->out.first;
+
+    if (s->in.reader == CW__READER_SERVICE && !s->in.is_drained && !s->in.inbox.is_full && may_go_on)
         return 0; /* its share was used up; there is more */
     return earlier(cw__pings_due_locked(s), earlier(s->close.deadline_ms, s->in.reclaim_due_ms));
 }

@@ -75,6 +75,7 @@ typedef struct cw__pings {
     int64_t next_ms;            /* when the next keepalive ping is due */
     int64_t deadline_ms;        /* when the one under way must have been answered */
     int64_t acknowledged_bytes; /* by the peer's system when it was sent, or looked at last */
+    bool has_more;              /* data was on its way then */
 } cw__pings;
 
 struct cw_socket {

@@ -248,11 +248,64 @@ static void test_release(void)
 
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
     cw_socket_release(s);         /* gone at the next moment, which the count of blocks shows */
-    UNTIL(cw__alloc_live() <= 3); /* the service's own: timer heap, poller and its table of descriptors */
+    UNTIL(cw__alloc_live() <= 3); /* the service's own: heap of timers, poller, the poller's table */
     s = peer_socket(CW_MESSAGE_SOCKET);
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
     cw_socket_release(s);
     cw_shutdown(5000);
+    (void)close(listener);
+}
+
+static bool interrupt(void *asked)
+{
+    ++*(int *)asked;
+    return true;
+}
+
+/* Ctrl-C: cw_socket_connect gives the connect up, cw_socket_wait_connected only the waiting. */
+static void test_interrupt(void)
+{
+    char uri[64];
+    int listener = silent_listener(uri), asked = 0;
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    cw_set_wait_hook(interrupt, &asked);
+    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_NEVER), CW_INTERRUPTED);
+    CHECK_INT(asked, 1);
+    cw_set_wait_hook(NULL, NULL);
+    CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED);
+    CHECK_INT(cw_error_web_status(), CW_WEB_OperationCanceled);
+    CHECK_INT(cw_socket_state(s), CW_STATE_NEW); /* not closed: it may be tried again */
+    CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
+    cw_set_wait_hook(interrupt, &asked);
+    CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_INTERRUPTED);
+    CHECK_INT(cw_socket_state(s), CW_STATE_CONNECTING);
+    cw_set_wait_hook(NULL, NULL);
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
+    peer_finish(s);
+    (void)close(listener);
+}
+
+/* Each way of failing leaves a socket that connects as a new one would. */
+static void test_again(void)
+{
+    char uri[64];
+    int listener = silent_listener(uri);
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    CHECK_STATUS(cw_socket_connect(s, peer_env("CW_ECHO_WSS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_INT(cw_error_web_status(), CW_WEB_CertificateIsInvalid);
+    CHECK_STATUS(cw_socket_connect(s, uri, 20), CW_CONNECT_FAILED);
+    CHECK_STATUS(cw_socket_connect(s, peer_script("hs:%s", peer_hex("HTTP/1.1 404 No\r\n\r\n")), 5000),
+                 CW_CONNECT_FAILED);
+    CHECK_INT(cw_error_http_status(), 404);
+    CHECK_STATUS(cw_socket_connect(s, peer_script("hs:/end"), 5000), CW_CONNECT_FAILED);
+    CHECK_INT(cw_error_http_status(), 0);
+    peer_connect(s, peer_script_tls("echo"));
+    CHECK_STATUS(cw_socket_send(s, CW_UTF8, "a", 1, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_MESSAGE(s, CW_UTF8, "a", 1);
+    peer_finish(s);
     (void)close(listener);
 }
 
@@ -271,6 +324,8 @@ static const harness_test tests[] = {
     {"cancelled by cw_shutdown", test_cancel_by_shutdown},
     {"after wait_closed the state is closed, also of a cancelled connect", test_cancel_and_look},
     {"lifetime rule 2: released while connecting", test_release},
+    {"interrupted while connecting", test_interrupt},
+    {"connect again after each kind of failure", test_again},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of fork and of other programs: what a child may do with the sockets and mailboxes of its parent, which is
+ * nothing, that it does not hang, and that it holds no connection of the parent's open. */
+#include "peer.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__clang__)
+#define UNDER_TSAN __has_feature(thread_sanitizer)
+#else
+#define UNDER_TSAN 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define UNDER_ASAN 1
+#elif defined(__clang__)
+#define UNDER_ASAN __has_feature(address_sanitizer)
+#else
+#define UNDER_ASAN 0
+#endif
+
+static const char *open_folder(DIR **out, const char *folder)
+{
+    *out = opendir(folder);
+    CHECK(*out != NULL);
+    return folder;
+}
+
+/* The next entry whose name is a number; -1 after the last. */
+static int next_number(DIR *d)
+{
+    struct dirent *entry;
+
+    while ((entry = readdir(d)))
+        if (entry->d_name[0] != '.')
+            return atoi(entry->d_name);
+    (void)closedir(d);
+    return -1;
+}
+
+static void echo_once(cw_socket *s)
+{
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "round", 5, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_MESSAGE(s, CW_BINARY, "round", 5);
+}
+
+static void *receive_until_closed(void *s)
+{
+    cw_event *e = NULL;
+
+    while (cw_socket_receive(s, CW_TIMEOUT_NEVER, &e) == CW_OK)
+        cw_event_free(e);
+    return NULL;
+}
+
+/* ---- Open connections ---- */
+
+static cw_socket *message, *stream; /* of the parent */
+static cw_mailbox *mailbox;
+static cw_event *taken;
+static cw_socket *held;
+
+/* Runs checks in a child, which may not hang. */
+static void in_child(void (*checks)(void))
+{
+    int status;
+    pid_t child;
+
+    (void)fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        (void)alarm(harness_limit_s / 3);
+        checks();
+        harness_end(EXIT_SUCCESS);
+    }
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK_INT(status, 0);
+}
+
+static void open_in_parent(void)
+{
+    CHECK_STATUS(cw_mailbox_create(&mailbox), CW_OK);
+    message = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
+    stream = peer_open(CW_STREAM_SOCKET, peer_script_tls("echo"));
+    CHECK_STATUS(cw_socket_subscribe(message, mailbox, CW_EVENT_CONNECTED | CW_EVENT_CLOSED), CW_OK);
+    CHECK_STATUS(cw_mailbox_take(mailbox, CW_TIMEOUT_NEVER, &taken), CW_OK);
+}
+
+static void finish_in_parent(void)
+{
+    char byte = 0;
+    size_t len;
+
+    echo_once(message);
+    CHECK_STATUS(cw_socket_ping(stream, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
+    CHECK_STATUS(cw_socket_send(stream, CW_BINARY, "x", 1, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(cw_socket_read(stream, &byte, 1, CW_TIMEOUT_DEFAULT, &len), CW_OK);
+    CHECK_INT(byte, 'x');
+    cw_event_free(taken);
+    cw_socket_release(stream);
+    cw_mailbox_release(mailbox);
+    peer_finish(message);
+}
+
+static void child_settings(void)
+{
+    char text[64];
+    int64_t number;
+
+    CHECK_STATUS(cw_socket_set_number(message, CW_OPT_MESSAGE_TYPE, 1), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_get_number(message, CW_OPT_NO_DELAY, &number), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_set_text(message, CW_OPT_CA_FILE, "x", 1), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_get_text(message, CW_OPT_CA_FILE, text, sizeof text, NULL), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_set_request_header(message, "A", 1, "b", 1), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_get_info(message, CW_INFO_URI, text, sizeof text, NULL), CW_AFTER_FORK);
+}
+
+static void child_calls(void)
+{
+    int code = 1;
+    char reason[8] = "x", byte;
+    size_t len = 1;
+    cw_event *e;
+
+    child_settings();
+    CHECK_STATUS(cw_socket_connect_start(message, peer_uri, strlen(peer_uri), 1000), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_wait_connected(message, 1000), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_connect(message, peer_uri, 1000), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_send(message, CW_BINARY, "a", 1, 1000), CW_AFTER_FORK);
+    CHECK_HAS(cw_error_message(), "fork()");
+    CHECK_STATUS(cw_socket_send_fragment(message, CW_BINARY, "a", 1, true, 1000), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_flush(message, 1000), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_ping(message, 1000, NULL), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_receive(message, 1000, &e), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_try_receive(message, &e), CW_WOULD_BLOCK);
+    CHECK_STATUS(cw_socket_read(stream, &byte, 1, 1000, &len), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_close(message, 1000, NULL, 0), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_wait_closed(message, 1000), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_subscribe(message, mailbox, CW_EVENTS_ALL), CW_AFTER_FORK);
+    CHECK(!cw_socket_get_closed(message, &code, reason, sizeof reason));
+    CHECK_INT(code, 0);
+    CHECK_STR(reason, "");
+    CHECK_INT(cw_socket_class(stream), CW_STREAM_SOCKET);
+    CHECK_INT(cw_socket_state(message), CW_STATE_OPEN); /* as it was */
+    CHECK(cw_socket_user(message) == NULL);
+    cw_socket_abort(message);
+    cw_socket_retain(message);
+    cw_socket_release(message);
+    cw_event_free(taken);
+    cw_socket_release(message);
+    cw_socket_release(stream);
+    cw_shutdown(1000);
+}
+
+static void child_mailbox(void)
+{
+    cw_socket *own = peer_socket(CW_MESSAGE_SOCKET);
+    cw_event *e;
+
+    CHECK_STATUS(cw_mailbox_take(mailbox, 1000, &e), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_subscribe(own, mailbox, CW_EVENTS_ALL), CW_AFTER_FORK);
+    CHECK(cw_mailbox_fd(mailbox) >= 0);
+    cw_mailbox_wake(mailbox);
+    cw_mailbox_release(mailbox);
+    cw_socket_release(own);
+}
+
+/* Its lock is held at the moment of the fork, as the service may: no call may want it. */
+static void test_fork_calls(void)
+{
+    open_in_parent();
+    cw__mutex_lock(&message->lock);
+    cw__mutex_lock(&stream->lock);
+    in_child(child_calls);
+    cw__mutex_unlock(&stream->lock);
+    cw__mutex_unlock(&message->lock);
+    finish_in_parent();
+}
+
+static atomic_int is_over;
+
+static void *wake_on_and_on(void *unused)
+{
+    while (!atomic_load(&is_over)) {
+        cw_mailbox_wake(mailbox);
+        (void)sched_yield(); /* the lock is not fair */
+    }
+    return unused;
+}
+
+/* The mailbox's lock is held by another thread at some of these moments. */
+static void test_fork_mailbox(void)
+{
+    cw_event *e;
+    pthread_t thread;
+
+    open_in_parent();
+    CHECK_INT(pthread_create(&thread, NULL, wake_on_and_on, NULL), 0);
+    for (int i = 0; i < 10; i++)
+        in_child(child_mailbox);
+    atomic_store(&is_over, 1);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    CHECK_STATUS(cw_mailbox_take(mailbox, 1000, &e), CW_INTERRUPTED);
+    finish_in_parent();
+}
+
+static void child_own(void)
+{
+    cw_socket *own;
+    cw_mailbox *m = NULL;
+    cw_event *e = NULL;
+
+    CHECK_INT(fcntl(message->fd, F_GETFD), -1);
+    CHECK_INT(fcntl(stream->fd, F_GETFD), -1);
+    if (UNDER_TSAN) /* which allows no thread after fork */
+        return;
+    own = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
+    echo_once(own);
+    CHECK_STATUS(cw_socket_ping(own, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
+    CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
+    CHECK_STATUS(cw_socket_subscribe(own, m, CW_EVENT_CLOSED), CW_OK);
+    CHECK_STATUS(cw_socket_close(own, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
+    CHECK_INT(cw_event_close_code(e), 1000);
+    cw_event_free(e);
+    cw_mailbox_release(m);
+    peer_finish(own);
+    CHECK_STATUS(cw_socket_send(message, CW_BINARY, "a", 1, 1000), CW_AFTER_FORK); /* still */
+}
+
+static void test_fork_own(void)
+{
+    pthread_t thread;
+
+    open_in_parent();
+    held = peer_open(CW_MESSAGE_SOCKET, peer_script("hang"));
+    CHECK_INT(pthread_create(&thread, NULL, receive_until_closed, held), 0);
+    UNTIL(peer_is_blocked(held));
+    echo_once(message); /* this thread has its own wake-up descriptor by now, which the child must not share */
+    in_child(child_own);
+    cw_socket_abort(held);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    cw_socket_release(held);
+    finish_in_parent();
+}
+
+/* ---- While connecting; other programs ---- */
+
+/* Counts the descriptors that are sockets. */
+static int socket_count(void)
+{
+    char path[64], target[64];
+    int count = 0, fd;
+    ssize_t len;
+    DIR *d;
+
+    (void)open_folder(&d, "/proc/self/fd");
+    while ((fd = next_number(d)) >= 0) {
+        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        len = readlink(path, target, sizeof target);
+        if (len > 7 && memcmp(target, "socket:", 7) == 0)
+            count++;
+    }
+    return count;
+}
+
+static int socket_count_of_child(void)
+{
+    int status;
+    pid_t child;
+
+    (void)fflush(stdout);
+    child = fork();
+    if (child == 0)
+        harness_end(socket_count());
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void child_while_connecting(void)
+{
+    cw_socket *own;
+
+    CHECK_STATUS(cw_socket_wait_connected(message, 1000), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_close(message, 1000, NULL, 0), CW_AFTER_FORK);
+    cw_socket_release(message);
+    if (!UNDER_TSAN) {
+        own = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
+        echo_once(own);
+        peer_finish(own);
+    }
+    if (!UNDER_ASAN) /* whose leak checker misses what the parent's other threads hold */
+        exit(EXIT_SUCCESS);
+}
+
+static void test_fork_connecting(void)
+{
+    char uri[64], byte;
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t len = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), before = socket_count(), peer;
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK_INT(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+    CHECK_INT(listen(listener, 4), 0);
+    CHECK_INT(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+    (void)snprintf(uri, sizeof uri, "ws://127.0.0.1:%d/", ntohs(at.sin_port));
+    message = peer_socket(CW_MESSAGE_SOCKET);
+    CHECK_STATUS(cw_socket_connect_start(message, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
+    peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    CHECK_INT(recv(peer, &byte, 1, 0), 1); /* of the request: libcurl has its descriptor */
+    UNTIL(socket_count_of_child() == before + 1);
+    in_child(child_while_connecting);
+    CHECK_INT(cw_socket_state(message), CW_STATE_CONNECTING);
+    CHECK_INT(recv(peer, &byte, 1, 0), 1); /* the child's exit has cancelled nothing */
+    CHECK_STATUS(cw_socket_close(message, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_wait_closed(message, CW_TIMEOUT_NEVER), CW_OK);
+    (void)close(peer);
+    (void)close(listener);
+    peer_finish(message);
+}
+
+static void test_other_program(void)
+{
+    char path[64], target[64] = "", command[160];
+    bool was_open[256];
+    int fd;
+    DIR *d;
+
+    for (fd = 0; fd < 256; fd++)
+        was_open[fd] = fcntl(fd, F_GETFD) >= 0;
+    open_in_parent();
+    echo_once(message);
+    (void)open_folder(&d, "/proc/self/fd");
+    while ((fd = next_number(d)) >= 0)
+        CHECK(fd >= 256 || was_open[fd] || (fcntl(fd, F_GETFD) & FD_CLOEXEC));
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", message->fd);
+    CHECK(readlink(path, target, sizeof target - 1) > 0);
+    CHECK_HAS(target, "socket:");
+    (void)snprintf(command, sizeof command, "ls -l /proc/self/fd | grep -qF '%s'", target);
+    CHECK_INT(WEXITSTATUS(system(command)), 1); /* not found */
+    (void)snprintf(command, sizeof command, "ls -l /proc/%d/fd | grep -qF '%s'", (int)getpid(), target);
+    CHECK_INT(WEXITSTATUS(system(command)), 0); /* here it is */
+    finish_in_parent();
+}
+
+static const harness_test tests[] = {
+    {"fork: a child's use of inherited sockets", test_fork_calls},
+    {"fork: a child's use of an inherited mailbox", test_fork_mailbox},
+    {"fork: descriptors closed, a socket of the child's own", test_fork_own},
+    {"fork while connecting", test_fork_connecting},
+    {"other programs inherit nothing", test_other_program},
+};
+
+int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of ping.c: round trips, which pong answers which ping, and the keepalive's verdicts; the pongs that the
+ * service sends by itself. Where times are set, they are short; what is waited for is a state. */
+#include "raw_peer.h"
+
+enum { MIB = 1024 * 1024, PONG_BYTES = 10 };
+
+/* ---- Callers' pings ---- */
+
+typedef struct pinging {
+    cw_socket *s;
+    int timeout_ms;
+    cw_status status;
+    int64_t rtt_us;
+    pthread_t thread;
+} pinging;
+
+static void *ping(void *arg)
+{
+    pinging *w = arg;
+
+    w->status = cw_socket_ping(w->s, w->timeout_ms, &w->rtt_us);
+    return NULL;
+}
+
+/* Begins a ping in a thread, and waits until it has gone out. */
+static void begin_ping(pinging *w, cw_socket *s)
+{
+    unsigned before = (unsigned)LOCKED(s, s->pings.waiting_count);
+
+    *w = (pinging){.s = s, .timeout_ms = CW_TIMEOUT_NEVER, .rtt_us = -1};
+    CHECK_INT(pthread_create(&w->thread, NULL, ping, w), 0);
+    UNTIL(LOCKED(s, s->pings.waiting_count) == before + 1);
+}
+
+static void end_ping(pinging *w, cw_status wanted)
+{
+    CHECK_INT(pthread_join(w->thread, NULL), 0);
+    CHECK_STATUS(w->status, wanted);
+    if (wanted == CW_OK)
+        CHECK(w->rtt_us >= 0);
+}
+
+/* A pong of the same payload as the ping of that number. */
+static void write_pong(raw_peer *p, uint64_t number)
+{
+    uint8_t pong[PONG_BYTES] = {0x8a, 8};
+
+    for (int i = 0; i < 8; i++)
+        pong[9 - i] = (uint8_t)(number >> (8 * i));
+    raw_write(p, pong, sizeof pong);
+}
+
+static cw_socket *quiet_socket(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, 0), CW_OK);
+    return s;
+}
+
+static void round_trip(const char *uri)
+{
+    cw_socket *s = quiet_socket();
+    int64_t rtt_us = -1;
+    peer_frame first, second;
+    const char *log;
+
+    peer_connect(s, uri);
+    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_DEFAULT, &rtt_us), CW_OK);
+    CHECK(rtt_us > 0);
+    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_OK);
+    CHECK_STATUS(cw_socket_send(s, CW_UTF8, "a", 1, 0), CW_OK);
+    CHECK_MESSAGE(s, CW_UTF8, "a", 1);                      /* pongs are no messages */
+    CHECK_STATUS(cw_socket_ping(s, 20000, &rtt_us), CW_OK); /* also when the caller was the reader */
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_CLOSED(s, 1000, true);
+    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_CLOSED);
+    log = peer_log();
+    CHECK_INT(peer_count_frames(log, CW__OP_PING), 3);
+    CHECK(peer_get_frame(log, 0, &first) && peer_get_frame(log, 1, &second));
+    CHECK(first.opcode == CW__OP_PING && first.fin && first.masked && first.length > 0);
+    CHECK(strncmp(first.payload, second.payload, 2 * first.length) != 0);
+    peer_finish(s);
+}
+
+static void test_round_trip(void) { round_trip(peer_script("echo/end")); }
+static void test_round_trip_tls(void) { round_trip(peer_script_tls("echo/end")); }
+
+static void test_timeout(void)
+{
+    cw_socket *s = quiet_socket();
+    int64_t rtt_us = -1;
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_TIMEOUT, 20), CW_OK);
+    peer_connect(s, peer_script("frame:4/echo/end"));
+    CHECK_STATUS(cw_socket_ping(s, 20, &rtt_us), CW_TIMED_OUT);
+    CHECK_STATUS(cw_socket_ping(s, 0, &rtt_us), CW_TIMED_OUT);
+    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_DEFAULT, &rtt_us), CW_TIMED_OUT);
+    CHECK_INT(rtt_us, -1);
+    CHECK_INT(cw_socket_state(s), CW_STATE_OPEN); /* that is the caller's to judge */
+    CHECK_INT(LOCKED(s, s->pings.waiting_count), 0);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_OK);
+    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, &rtt_us), CW_OK);
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_CLOSED(s, 1000, true);
+    peer_finish(s);
+}
+
+static bool say_yes(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+static void test_interrupted(void)
+{
+    cw_socket *s = quiet_socket();
+
+    peer_connect(s, peer_script("hang"));
+    cw_set_wait_hook(say_yes, NULL);
+    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_INTERRUPTED);
+    cw_set_wait_hook(NULL, NULL);
+    CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
+    cw_socket_abort(s); /* the server would never answer a close frame */
+    peer_finish(s);
+}
+
+static void test_several(void)
+{
+    enum { PINGS = 6, ANSWERED = 4 };
+    raw_peer p;
+    pinging pings[PINGS];
+    raw_frame f;
+
+    raw_open(&p, quiet_socket());
+    for (int i = 0; i < PINGS; i++)
+        begin_ping(&pings[i], p.s);
+    for (int i = 0; i < ANSWERED; i++) {
+        CHECK(raw_next(&p, &f));
+        CHECK_INT(f.head.opcode, CW__OP_PING);
+        CHECK_INT(f.head.payload_bytes, 8);
+        CHECK_INT(f.payload[7], i + 1);
+        free(f.payload);
+    }
+    write_pong(&p, ANSWERED); /* a peer may answer the latest only: that answers the ones before */
+    for (int i = 0; i < ANSWERED; i++)
+        end_ping(&pings[i], CW_OK);
+    CHECK_INT(LOCKED(p.s, p.s->pings.waiting_count), PINGS - ANSWERED);
+    write_pong(&p, PINGS - 1);
+    write_pong(&p, PINGS);
+    for (int i = ANSWERED; i < PINGS; i++)
+        end_ping(&pings[i], CW_OK);
+    raw_finish(&p);
+}
+
+static void test_foreign_pongs(void)
+{
+    raw_peer p;
+    pinging w;
+
+    raw_open(&p, quiet_socket());
+    RAW_SEND(&p, "\x8a\x08\0\0\0\0\0\0\0\x01"); /* the number of a ping that is still to come */
+    RAW_SEND(&p, "\x81\x01"
+                 "a");
+    CHECK_MESSAGE(p.s, CW_UTF8, "a", 1);
+    begin_ping(&w, p.s);
+    RAW_SEND(&p, "\x8a\x00");
+    RAW_SEND(&p, "\x8a\x07\0\0\0\0\0\0\x01");
+    RAW_SEND(&p, "\x8a\x09\0\0\0\0\0\0\0\0\x01");
+    RAW_SEND(&p, "\x8a\x08\0\0\0\0\0\0\0\0");
+    RAW_SEND(&p, "\x8a\x08\0\0\0\0\0\0\0\x02"); /* not sent yet */
+    RAW_SEND(&p, "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\xff");
+    RAW_SEND(&p, "\x8a\x05hello");
+    RAW_SEND(&p, "\x81\x01"
+                 "b");
+    UNTIL(LOCKED(p.s, p.s->in.inbox.first != NULL)); /* all of that has been read */
+    CHECK_INT(LOCKED(p.s, p.s->pings.waiting_count == 1 && !p.s->pings.waiting->is_answered), 1);
+    write_pong(&p, 1);
+    end_ping(&w, CW_OK);
+    CHECK_MESSAGE(p.s, CW_UTF8, "b", 1);
+    CHECK_INT(cw_socket_state(p.s), CW_STATE_OPEN);
+    raw_finish(&p);
+}
+
+static void test_many_waiting(void)
+{
+    enum { MOST = 64 };
+    static pinging pings[MOST];
+    raw_peer p;
+
+    raw_open(&p, quiet_socket());
+    for (int i = 0; i < MOST; i++)
+        begin_ping(&pings[i], p.s);
+    CHECK_STATUS(cw_socket_ping(p.s, CW_TIMEOUT_NEVER, NULL), CW_WOULD_BLOCK);
+    CHECK_HAS(cw_error_message(), "64");
+    write_pong(&p, MOST - 1);
+    for (int i = 0; i < MOST - 1; i++)
+        end_ping(&pings[i], CW_OK);
+    CHECK_STATUS(cw_socket_ping(p.s, 0, NULL), CW_TIMED_OUT); /* there is room again */
+    cw_socket_abort(p.s);
+    end_ping(&pings[MOST - 1], CW_CLOSED);
+    raw_finish(&p);
+}
+
+static void *receive(void *arg)
+{
+    pinging *w = arg;
+    cw_event *e = NULL;
+
+    w->status = cw_socket_receive(w->s, CW_TIMEOUT_NEVER, &e);
+    cw_event_free(e);
+    return NULL;
+}
+
+/* The thread that receives reads the pong for the one that pings. */
+static void test_beside_receive(void)
+{
+    raw_peer p;
+    pinging receiver = {0}, w;
+
+    raw_open(&p, quiet_socket());
+    receiver.s = p.s;
+    CHECK_INT(pthread_create(&receiver.thread, NULL, receive, &receiver), 0);
+    UNTIL(LOCKED(p.s, p.s->in.receiver != NULL));
+    begin_ping(&w, p.s);
+    write_pong(&p, 1);
+    end_ping(&w, CW_OK);
+    RAW_SEND(&p, "\x81\x01"
+                 "a");
+    CHECK_INT(pthread_join(receiver.thread, NULL), 0);
+    CHECK_STATUS(receiver.status, CW_OK);
+    raw_finish(&p);
+}
+
+/* ---- Keepalive ---- */
+
+static cw_socket *keepalive_socket(int64_t interval_ms, int64_t timeout_ms)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, interval_ms), CW_OK);
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_TIMEOUT, timeout_ms), CW_OK);
+    return s;
+}
+
+static void check_lost(cw_socket *s)
+{
+    cw_event *e = NULL;
+
+    CHECK_CLOSED(s, 1006, false);
+    CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_NEVER, &e), CW_CLOSED);
+    CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
+    CHECK_HAS(cw_error_message(), "keepalive");
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_CLOSED);
+    CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
+}
+
+static void test_silent(void)
+{
+    cw_socket *s = keepalive_socket(20, 40);
+
+    peer_connect(s, peer_script("hang"));
+    check_lost(s); /* found by the service alone */
+    CHECK_INT(peer_count_frames(peer_log(), CW__OP_PING), 1);
+    peer_finish(s);
+}
+
+static void test_silent_while_receiving(void)
+{
+    cw_socket *s = keepalive_socket(20, 40);
+    cw_event *e = NULL;
+
+    peer_connect(s, peer_script("stall"));
+    CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_NEVER, &e), CW_CLOSED);
+    CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
+    check_lost(s);
+    peer_finish(s);
+}
+
+/* An upload that does not get through is no sign of life. */
+static void test_silent_while_sending(void)
+{
+    static uint8_t data[8 * MIB];
+    raw_peer p;
+
+    raw_open(&p, keepalive_socket(50, 100));
+    CHECK_STATUS(cw_socket_send(p.s, CW_BINARY, data, sizeof data, CW_TIMEOUT_NEVER), CW_CLOSED);
+    CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
+    check_lost(p.s);
+    raw_finish(&p);
+}
+
+static void test_answered(void)
+{
+    cw_socket *s = keepalive_socket(10, 10000);
+
+    peer_connect(s, peer_script("echo/end"));
+    UNTIL(LOCKED(s, s->pings.last_number >= 1));
+    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_OK); /* numbers of both kinds do not collide */
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_CLOSED(s, 1000, true);
+    CHECK(peer_count_frames(peer_log(), CW__OP_PING) >= 2);
+    peer_finish(s);
+}
+
+/* The peer never sends a pong, but talks. */
+static void test_traffic_is_life(void)
+{
+    raw_peer p;
+
+    raw_open(&p, keepalive_socket(20, 200));
+    while (LOCKED(p.s, p.s->pings.last_number) < 4) {
+        CHECK_INT(cw_socket_state(p.s), CW_STATE_OPEN);
+        RAW_SEND(&p, "\x81\x01"
+                     "a");
+        CHECK_MESSAGE(p.s, CW_UTF8, "a", 1);
+        (void)poll(NULL, 0, 5); /* what the peer has to say comes slowly */
+    }
+    check_lost(p.s); /* it stops talking */
+    raw_finish(&p);
+}
+
+/* A socket whose inbox is full is not read: it hears nothing, which proves nothing. */
+static void test_full_inbox(void)
+{
+    enum { MESSAGES = 200, BYTES = 100, VERDICTS = 3 };
+    raw_peer p;
+    cw_socket *s = keepalive_socket(20, 30);
+    uint8_t message[2 + BYTES] = {0x82, BYTES};
+    int64_t deadline_ms;
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_INBOUND_BUFFER_SIZE, 1024), CW_OK);
+    raw_open(&p, s);
+    for (int i = 0; i < MESSAGES; i++)
+        raw_write(&p, message, sizeof message);
+    UNTIL(LOCKED(s, s->in.inbox.is_full));
+    UNTIL((deadline_ms = LOCKED(s, s->pings.deadline_ms)) != INT64_MAX);
+    for (int i = 0; i < VERDICTS; i++) {
+        UNTIL(LOCKED(s, s->pings.deadline_ms) != deadline_ms);
+        deadline_ms = LOCKED(s, s->pings.deadline_ms);
+        CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
+    }
+    for (int i = 0; i < MESSAGES; i++)
+        CHECK_MESSAGE(s, CW_BINARY, message + 2, BYTES);
+    check_lost(s); /* with the inbox empty, silence counts */
+    raw_finish(&p);
+}
+
+static void test_none(void)
+{
+    static const int64_t none[] = {0, -1};
+    cw_socket *others[2], *s = keepalive_socket(5, 10000);
+    char tokens[2][sizeof peer_token];
+
+    for (int i = 0; i < 2; i++) {
+        others[i] = keepalive_socket(none[i], 10);
+        peer_connect(others[i], peer_script("frame:1/echo/end"));
+        memcpy(tokens[i], peer_token, sizeof peer_token);
+        CHECK(LOCKED(others[i], cw__pings_due_locked(locked_s)) == INT64_MAX);
+    }
+    peer_connect(s, peer_script("echo/end"));
+    UNTIL(LOCKED(s, s->pings.last_number >= 1));
+    for (int i = 0; i < 2; i++) {
+        CHECK_STATUS(cw_socket_send(others[i], CW_BINARY, "a", 1, 0), CW_OK);
+        CHECK_STATUS(cw_socket_close(others[i], 1000, NULL, 0), CW_OK);
+        CHECK_CLOSED(others[i], 1000, true);
+        CHECK_INT(peer_count_frames(peer_log_of(tokens[i]), CW__OP_PING), 0);
+        cw_socket_release(others[i]);
+    }
+    peer_finish(s);
+}
+
+/* ping_timeout -1: keepalive pings go, and nothing comes of silence. */
+static void test_no_verdict(void)
+{
+    cw_socket *s = keepalive_socket(5, -1);
+
+    peer_connect(s, peer_script("hang"));
+    UNTIL(LOCKED(s, s->pings.last_number >= 3));
+    CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
+    cw_socket_abort(s); /* the server would never answer a close frame */
+    peer_finish(s);
+}
+
+static void *upload(void *arg)
+{
+    static uint8_t data[3 * MIB];
+    pinging *w = arg;
+
+    w->status = cw_socket_send(w->s, CW_BINARY, data, sizeof data, CW_TIMEOUT_NEVER);
+    return NULL;
+}
+
+/* The ping was behind an upload that has got through since: the pong has its time from there. */
+static void test_end_of_upload(void)
+{
+    static uint8_t data[MIB];
+    raw_peer p;
+    int64_t deadline_ms;
+
+    raw_open(&p, keepalive_socket(20, 150));
+    CHECK_STATUS(cw_socket_send(p.s, CW_BINARY, data, sizeof data, 0), CW_OK);
+    UNTIL((deadline_ms = LOCKED(p.s, p.s->pings.deadline_ms)) != INT64_MAX);
+    RAW_EXPECT(&p, CW__OP_BINARY, data, sizeof data);
+    RAW_EXPECT(&p, CW__OP_PING, "\0\0\0\0\0\0\0\x01", 8);
+    UNTIL(cw_socket_state(p.s) != CW_STATE_OPEN || LOCKED(p.s, p.s->pings.deadline_ms) != deadline_ms);
+    CHECK_INT(cw_socket_state(p.s), CW_STATE_OPEN);
+    write_pong(&p, 1);
+    UNTIL(LOCKED(p.s, p.s->in.is_heard || p.s->pings.last_number > 1));
+    CHECK_INT(cw_socket_state(p.s), CW_STATE_OPEN);
+    raw_finish(&p);
+}
+
+/* The ping waits behind an upload over a slow line: the peer says nothing for many times ping_timeout. */
+static void test_slow_upload(void)
+{
+    enum { STEP_BYTES = 64 * 1024, STEP_MS = 15 };
+    raw_peer p;
+    pinging w = {0};
+    uint8_t *scrap = malloc(STEP_BYTES);
+    int64_t deadline_ms, verdicts = 0;
+
+    raw_open(&p, keepalive_socket(20, 150));
+    w.s = p.s;
+    CHECK_INT(pthread_create(&w.thread, NULL, upload, &w), 0);
+    UNTIL((deadline_ms = LOCKED(p.s, p.s->pings.deadline_ms)) != INT64_MAX);
+    for (size_t left = 3 * MIB; left > 0; left -= STEP_BYTES) {
+        CHECK_INT(raw_read(&p, scrap, STEP_BYTES), STEP_BYTES);
+        (void)poll(NULL, 0, STEP_MS); /* the slow line */
+        verdicts += LOCKED(p.s, p.s->pings.deadline_ms) != deadline_ms;
+        deadline_ms = LOCKED(p.s, p.s->pings.deadline_ms);
+        CHECK_INT(cw_socket_state(p.s), CW_STATE_OPEN);
+    }
+    CHECK(verdicts >= 2);
+    CHECK_INT(pthread_join(w.thread, NULL), 0);
+    CHECK_STATUS(w.status, CW_OK);
+    free(scrap);
+    check_lost(p.s); /* nothing is on its way any more, and no pong came */
+    raw_finish(&p);
+}
+
+/* ---- The server's pings ---- */
+
+static void served_pings(const char *uri)
+{
+    cw_socket *s = quiet_socket();
+    const char *log;
+    peer_frame f;
+
+    peer_connect(s, uri);
+    UNTIL(cw_socket_state(s) == CW_STATE_CLOSED); /* no call has been made meanwhile */
+    log = peer_log();
+    CHECK_INT(peer_count_frames(log, CW__OP_PONG), 3);
+    CHECK(peer_get_frame(log, 0, &f) && f.opcode == CW__OP_PONG && f.fin && f.masked && f.length == 4);
+    CHECK(strncmp(f.payload, "deadbeef", 8) == 0);
+    CHECK(peer_get_frame(log, 1, &f) && f.opcode == CW__OP_PONG && f.length == 0);
+    CHECK(peer_get_frame(log, 2, &f) && f.opcode == CW__OP_PONG && f.length == 125);
+    for (int i = 0; i < 125; i++)
+        CHECK(strncmp(f.payload + 2 * i, "5a", 2) == 0);
+    CHECK_CLOSED(s, 1000, true);
+    peer_finish(s);
+}
+
+static const char *ping_steps(void)
+{
+    static char steps[512];
+    int len = snprintf(steps, sizeof steps, "x:8904deadbeef/frame:1/x:8900/frame:2/x:897d");
+
+    for (int i = 0; i < 125; i++)
+        len += snprintf(steps + len, sizeof steps - (size_t)len, "5a");
+    (void)snprintf(steps + len, sizeof steps - (size_t)len, "/frame:3/close:1000/frame:4/end");
+    return steps;
+}
+
+static void test_served_pings(void) { served_pings(peer_script("%s", ping_steps())); }
+static void test_served_pings_tls(void) { served_pings(peer_script_tls("%s", ping_steps())); }
+
+static const harness_test tests[] = {
+    {"RFC 6455 5.5.2: a ping and its round trip", test_round_trip},
+    {"RFC 6455 5.5.2: the same over TLS", test_round_trip_tls},
+    {"a ping without a pong times out, the connection stands", test_timeout},
+    {"a ping is interrupted by the hook", test_interrupted},
+    {"RFC 6455 5.5.3: several at once; a pong answers the pings before, too", test_several},
+    {"RFC 6455 5.5.3: unsolicited and foreign pongs are ignored", test_foreign_pongs},
+    {"the 65th ping that would wait", test_many_waiting},
+    {"a ping beside a thread that receives", test_beside_receive},
+    {"keepalive finds a silent server: 1006, Timeout", test_silent},
+    {"keepalive ends a receive on a stalled server", test_silent_while_receiving},
+    {"keepalive ends an upload that does not get through", test_silent_while_sending},
+    {"keepalive pings are answered and the connection stands", test_answered},
+    {"whatever comes after a keepalive ping is life", test_traffic_is_life},
+    {"a full inbox is no verdict", test_full_inbox},
+    {"ping_interval 0 and -1 send none", test_none},
+    {"ping_timeout -1 gives no verdict", test_no_verdict},
+    {"a ping that waits behind a slow upload is waited for", test_slow_upload},
+    {"a pong has its time from the end of an upload before its ping", test_end_of_upload},
+    {"RFC 6455 5.5.3: the server's pings are answered while nobody calls", test_served_pings},
+    {"RFC 6455 5.5.3: the same over TLS", test_served_pings_tls},
+};
+
+int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of service.c: one thread for all sockets, fair shares, signals, cw_shutdown, the end of the program. What fork
+ * leaves in a child is in test_fork.c. */
+#include "peer.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+
+static const char *open_folder(DIR **out, const char *folder)
+{
+    *out = opendir(folder);
+    CHECK(*out != NULL);
+    return folder;
+}
+
+/* The next entry whose name is a number; -1 after the last. */
+static int next_number(DIR *d)
+{
+    struct dirent *entry;
+
+    while ((entry = readdir(d)))
+        if (entry->d_name[0] != '.')
+            return atoi(entry->d_name);
+    (void)closedir(d);
+    return -1;
+}
+
+static int thread_count(void)
+{
+    DIR *d;
+    int count = 0;
+
+    (void)open_folder(&d, "/proc/self/task");
+    while (next_number(d) >= 0)
+        count++;
+    return count;
+}
+
+static void set_ms(cw_socket *s, cw_option option, int64_t ms)
+{
+    CHECK_STATUS(cw_socket_set_number(s, option, ms), CW_OK);
+}
+
+static void echo_once(cw_socket *s)
+{
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "round", 5, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_MESSAGE(s, CW_BINARY, "round", 5);
+}
+
+/* ---- The thread ---- */
+
+static void test_one_thread(void)
+{
+    enum { COUNT = 50 };
+    cw_socket *sockets[COUNT];
+    int before = thread_count(), with_one;
+
+    sockets[0] =
+        peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* a sanitizer's own thread starts here too */
+    with_one = thread_count();
+    CHECK(with_one > before);
+    for (int i = 1; i < COUNT; i++)
+        sockets[i] = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
+    for (int i = 0; i < COUNT; i++)
+        echo_once(sockets[i]);
+    CHECK_INT(thread_count(), with_one);
+    for (int i = 0; i < COUNT; i++)
+        cw_socket_release(sockets[i]);
+    cw_shutdown(5000);
+    UNTIL(thread_count() == with_one - 1);
+}
+
+/* The one that floods has sent its close frame: what comes is read and thrown away, so nothing but its fair share
+ * holds the service back. */
+static void test_fairness(void)
+{
+    cw_socket *flooding = peer_socket(CW_MESSAGE_SOCKET), *other;
+    char token[sizeof peer_token];
+
+    set_ms(flooding, CW_OPT_CLOSE_TIMEOUT, INT32_MAX);
+    peer_connect(flooding, peer_script("repeat:100000000:8200"));
+    (void)strcpy(token, peer_token);
+    CHECK_STATUS(cw_socket_close(flooding, 1000, NULL, 0), CW_OK);
+    other = peer_open(CW_MESSAGE_SOCKET, peer_env("CW_ECHO_WS"));
+    for (int i = 0; i < 50; i++)
+        CHECK_STATUS(cw_socket_ping(other, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
+    CHECK_INT(cw_socket_state(flooding), CW_STATE_CLOSING);
+    cw_socket_abort(flooding);
+    CHECK_HAS(peer_log_of(token), "\"end\": \"reset\""); /* it still flooded */
+    cw_socket_release(flooding);
+    peer_finish(other);
+}
+
+static void test_attach_again(void)
+{
+    cw_socket *other = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    for (int i = 0; i < 100; i++) {
+        CHECK_STATUS(cw_socket_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+        CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
+        if (i % 10 == 0)
+            echo_once(other);
+    }
+    cw_socket_release(other);
+    cw_shutdown(5000); /* the thread ends, and starts again with the next */
+    CHECK_STATUS(cw_socket_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    peer_connect(s, peer_script("echo"));
+    echo_once(s);
+    peer_finish(s);
+}
+
+/* ---- Signals ---- */
+
+static atomic_int signals_handled;
+
+static void on_signal(int number)
+{
+    (void)number;
+    (void)atomic_fetch_add(&signals_handled, 1);
+}
+
+static unsigned long long blocked_signals(int thread)
+{
+    char path[64], line[256];
+    unsigned long long mask = 0;
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/status", thread);
+    file = fopen(path, "re");
+    CHECK(file != NULL);
+    while (fgets(line, sizeof line, file))
+        if (strncmp(line, "SigBlk:", 7) == 0)
+            mask = strtoull(line + 7, NULL, 16);
+    (void)fclose(file);
+    return mask;
+}
+
+static void check_blocked(unsigned long long mask)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGALRM, SIGPIPE, SIGUSR1, SIGWINCH};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        CHECK(mask >> (numbers[i] - 1) & 1);
+}
+
+static void test_signals(void)
+{
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
+    sigset_t user, pending, before;
+    DIR *d;
+    int others = 0, thread;
+
+    (void)open_folder(&d, "/proc/self/task");
+    while ((thread = next_number(d)) >= 0)
+        if (thread != getpid()) {
+            others++;
+            check_blocked(blocked_signals(thread));
+        }
+    CHECK(others > 0);
+    CHECK(signal(SIGUSR1, on_signal) != SIG_ERR);
+    (void)sigemptyset(&user);
+    (void)sigaddset(&user, SIGUSR1);
+    (void)pthread_sigmask(SIG_BLOCK, &user, &before);
+    CHECK(!sigismember(&before, SIGUSR1)); /* connecting has left this thread's mask alone */
+    CHECK_INT(kill(getpid(), SIGUSR1), 0); /* to whichever thread takes it: none may */
+    echo_once(s);
+    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
+    (void)sigpending(&pending);
+    CHECK(sigismember(&pending, SIGUSR1));
+    CHECK_INT(atomic_load(&signals_handled), 0);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    UNTIL(atomic_load(&signals_handled) == 1);
+    peer_finish(s);
+}
+
+/* ---- cw_shutdown ---- */
+
+static void test_polite(void)
+{
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* answers, and leaves TCP's end to us */
+    cw_socket *tls = peer_open(CW_STREAM_SOCKET, peer_script_tls("echo/end"));
+    cw_mailbox *m = NULL;
+    cw_event *e = NULL;
+
+    CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
+    CHECK_STATUS(cw_socket_subscribe(s, m, CW_EVENTS_ALL), CW_OK);
+    CHECK_STATUS(cw_socket_subscribe(tls, m, CW_EVENT_CLOSED), CW_OK);
+    cw_shutdown(20000);
+    CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);
+    CHECK_INT(cw_socket_state(tls), CW_STATE_CLOSED);
+    CHECK_INT(peer_close_code(peer_log()), 1001);
+    CHECK_CLOSED(s, 1001, true);
+    CHECK_CLOSED(tls, 1001, true);
+    for (int closed = 0; closed < 2;) {
+        CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_OK);
+        if (cw_event_get_type(e) == CW_EVENT_CLOSED) {
+            CHECK_INT(cw_event_close_code(e), 1001);
+            closed++;
+        }
+        cw_event_free(e);
+    }
+    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT);
+    cw_socket_release(s);
+    cw_socket_release(tls);
+    cw_mailbox_release(m);
+}
+
+static void test_closing_finish(void)
+{
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/wait:100/close:1000/end"));
+
+    CHECK_STATUS(cw_socket_close(s, 1000, "done", 4), CW_OK);
+    cw_shutdown(20000);
+    CHECK_CLOSED(s, 1000, true);
+    CHECK_INT(peer_close_code(peer_log()), 1000);
+    cw_socket_release(s);
+}
+
+static void test_limits(void)
+{
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("hang"));
+
+    cw_shutdown(50); /* it never answers */
+    CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);
+    CHECK_CLOSED(s, 1006, false);
+    CHECK_INT(peer_close_code(peer_log()), 1001);
+    cw_socket_release(s);
+    s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
+    cw_shutdown(0);
+    CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);
+    CHECK_CLOSED(s, 1006, false);
+    CHECK_INT(peer_close_code(peer_log()), 0); /* dropped: no close frame */
+    cw_socket_release(s);
+}
+
+static void test_used_after(void)
+{
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
+    cw_socket *stream = peer_open(CW_STREAM_SOCKET, peer_script("echo/end"));
+    char byte[1];
+    size_t len = 1;
+    cw_event *e;
+
+    cw_shutdown(5000);
+    cw_shutdown(5000);
+    cw_shutdown(0);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 1000), CW_CLOSED);
+    CHECK_STATUS(cw_socket_send_fragment(s, CW_BINARY, "a", 1, false, 1000), CW_CLOSED);
+    CHECK_STATUS(cw_socket_flush(s, 1000), CW_CLOSED);
+    CHECK_STATUS(cw_socket_ping(s, 1000, NULL), CW_CLOSED);
+    CHECK_STATUS(cw_socket_receive(s, 1000, &e), CW_CLOSED);
+    CHECK_STATUS(cw_socket_try_receive(s, &e), CW_WOULD_BLOCK);
+    CHECK_STATUS(cw_socket_read(stream, byte, 1, 1000, &len), CW_OK);
+    CHECK_INT(len, 0); /* the end */
+    CHECK_STATUS(cw_socket_connect(s, peer_uri, 1000), CW_INVALID_STATE);
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    cw_socket_abort(s);
+    CHECK_STATUS(cw_socket_wait_closed(s, 0), CW_OK);
+    CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_OK);
+    cw_socket_release(s);
+    cw_socket_release(stream);
+    s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* and new ones work */
+    echo_once(s);
+    peer_finish(s);
+}
+
+static void *shut_down(void *timeout_ms)
+{
+    cw_shutdown(*(int *)timeout_ms);
+    return NULL;
+}
+
+/* Two at once: both return when it is done, and the shorter limit holds. */
+static void test_two_threads(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET), *late = peer_socket(CW_MESSAGE_SOCKET);
+    int timeout_ms = INT32_MAX;
+    pthread_t thread;
+
+    set_ms(s, CW_OPT_CLOSE_TIMEOUT, INT32_MAX);
+    peer_connect(s, peer_script("hang"));
+    CHECK_INT(pthread_create(&thread, NULL, shut_down, &timeout_ms), 0);
+    UNTIL(cw_socket_state(s) == CW_STATE_CLOSING);
+    CHECK_STATUS(cw_socket_connect(late, peer_script("echo"), 1000), CW_INVALID_STATE);
+    CHECK_HAS(cw_error_message(), "shutting down");
+    cw_shutdown(0);
+    CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    peer_connect(late, peer_script("echo"));
+    echo_once(late);
+    cw_socket_release(s);
+    peer_finish(late);
+}
+
+/* ---- exit() ---- */
+
+/* Runs a body in a child that then calls exit(0): it has to end with 0, and without a word. */
+static void check_exit(void (*body)(void))
+{
+    char output[2048];
+    size_t len = 0;
+    ssize_t got;
+    int ends[2], status;
+    pid_t child;
+
+    CHECK_INT(pipe2(ends, O_CLOEXEC), 0);
+    (void)fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        (void)alarm(harness_limit_s);
+        (void)dup2(ends[1], STDOUT_FILENO);
+        (void)dup2(ends[1], STDERR_FILENO);
+        (void)close(ends[1]);
+        body();
+        exit(EXIT_SUCCESS);
+    }
+    (void)close(ends[1]);
+    while ((got = read(ends[0], output + len, sizeof output - 1 - len)) > 0)
+        len += (size_t)got;
+    (void)close(ends[0]);
+    output[len] = '\0';
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK_STR(output, "");
+    CHECK_INT(status, 0);
+}
+
+enum { HELD = 8 };
+static cw_socket *held[HELD]; /* static: a leak checker sees that they are not lost */
+
+static void leave_open(void)
+{
+    held[0] = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
+    echo_once(held[0]);
+    held[1] = peer_open(CW_STREAM_SOCKET, peer_script("x:820161"));
+    held[2] = peer_open(CW_MESSAGE_SOCKET, peer_script("hang"));
+    CHECK_STATUS(cw_socket_close(held[2], 1000, NULL, 0), CW_OK);
+}
+
+/* With pings of their own they keep the service inside OpenSSL, which takes its tables down at exit. */
+static void leave_open_tls(void)
+{
+    held[0] = peer_open(CW_STREAM_SOCKET, peer_script_tls("x:820161"));
+    for (int i = 1; i < HELD; i++) {
+        held[i] = peer_socket(CW_MESSAGE_SOCKET);
+        set_ms(held[i], CW_OPT_PING_INTERVAL, 1);
+        peer_connect(held[i], peer_script_tls("echo"));
+        echo_once(held[i]);
+    }
+}
+
+static void *receive_until_closed(void *s)
+{
+    cw_event *e = NULL;
+
+    while (cw_socket_receive(s, CW_TIMEOUT_NEVER, &e) == CW_OK)
+        cw_event_free(e);
+    return NULL;
+}
+
+static void leave_receiving(const char *uri)
+{
+    pthread_t thread;
+
+    held[0] = peer_open(CW_MESSAGE_SOCKET, uri);
+    CHECK_INT(pthread_create(&thread, NULL, receive_until_closed, held[0]), 0);
+    CHECK_INT(pthread_detach(thread), 0);
+    UNTIL(peer_is_blocked(held[0]));
+}
+
+static void leave_receiving_plain(void) { leave_receiving(peer_script("hang")); }
+static void leave_receiving_tls(void) { leave_receiving(peer_script_tls("hang")); }
+
+/* A thread is inside cw_shutdown with a long limit: the end of the program does not wait for that. */
+static void leave_shutting_down(void)
+{
+    static int timeout_ms = INT32_MAX;
+    pthread_t thread;
+
+    held[0] = peer_socket(CW_MESSAGE_SOCKET);
+    set_ms(held[0], CW_OPT_CLOSE_TIMEOUT, INT32_MAX);
+    peer_connect(held[0], peer_script_tls("hang"));
+    CHECK_INT(pthread_create(&thread, NULL, shut_down, &timeout_ms), 0);
+    CHECK_INT(pthread_detach(thread), 0);
+    UNTIL(cw_socket_state(held[0]) == CW_STATE_CLOSING);
+}
+
+static void check_exits(void (*body)(void))
+{
+    for (int i = 0; i < 3; i++)
+        check_exit(body);
+}
+
+static void test_exit(void) { check_exits(leave_open); }
+static void test_exit_tls(void) { check_exits(leave_open_tls); }
+static void test_exit_receiving(void) { check_exits(leave_receiving_plain); }
+static void test_exit_receiving_tls(void) { check_exits(leave_receiving_tls); }
+static void test_exit_shutting_down(void) { check_exits(leave_shutting_down); }
+
+static const harness_test tests[] = {
+    {"one thread, however many sockets", test_one_thread},
+    {"a flooding socket does not starve the pings of another", test_fairness},
+    {"attached, let go and attached again; the thread started again", test_attach_again},
+    {"signals are for the program's threads", test_signals},
+    {"RFC 6455 7.4.1: cw_shutdown says 1001 to open sockets", test_polite},
+    {"cw_shutdown lets those finish that are closing", test_closing_finish},
+    {"cw_shutdown keeps to its limit; 0 drops everything", test_limits},
+    {"after cw_shutdown, also twice: clear errors, and new sockets work", test_used_after},
+    {"cw_shutdown in two threads", test_two_threads},
+    {"exit() with open sockets", test_exit},
+    {"exit() with open sockets, TLS", test_exit_tls},
+    {"exit() while a thread receives", test_exit_receiving},
+    {"exit() while a thread receives, TLS", test_exit_receiving_tls},
+    {"exit() while a thread is inside cw_shutdown", test_exit_shutting_down},
+};
+
+int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of outbound.c before a peer that does not read, or is gone: the bounded queue, what ends a send that waits,
+ * pongs that cannot go out. What goes out otherwise is in test_outbound.c. */
+#include "raw_peer.h"
+
+enum { MIB = 1024 * 1024, QUEUE_BYTES = 64 * 1024 };
+
+#define FRAGMENT(s, kind, text, is_final) \
+    cw_socket_send_fragment((s), (kind), (text), sizeof(text) - 1, (is_final), CW_TIMEOUT_DEFAULT)
+
+/* ---- A peer that does not read ---- */
+
+enum { SMALL_BYTES = 4096 };
+
+/* Sends the next of the numbered messages. */
+static cw_status send_numbered(cw_socket *s, uint32_t number, int timeout_ms)
+{
+    uint8_t data[SMALL_BYTES] = {0};
+
+    memcpy(data, &number, sizeof number);
+    return cw_socket_send(s, CW_BINARY, data, sizeof data, timeout_ms);
+}
+
+/* Sends numbered messages until neither the kernel nor the queue takes one more; returns how many it took. */
+static uint32_t fill(cw_socket *s)
+{
+    uint32_t number = 0;
+    cw_status status = CW_OK;
+
+    while (status != CW_TIMED_OUT) {
+        status = send_numbered(s, number, 0);
+        if (status == CW_WOULD_BLOCK)
+            status = send_numbered(s, number, 250); /* the kernel may take a little more a little later */
+        if (status == CW_OK)
+            number++;
+        else
+            CHECK_STATUS(status, CW_TIMED_OUT);
+    }
+    return number;
+}
+
+static cw_socket *bounded_socket(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_OUTBOUND_BUFFER_SIZE, QUEUE_BYTES), CW_OK);
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, 0), CW_OK);
+    return s;
+}
+
+static void expect_numbered(raw_peer *p, uint32_t count)
+{
+    raw_frame f;
+
+    for (uint32_t i = 0, is; i < count; i++) {
+        CHECK(raw_next(p, &f));
+        CHECK_INT(f.head.opcode, CW__OP_BINARY);
+        CHECK_INT(f.head.payload_bytes, SMALL_BYTES);
+        memcpy(&is, f.payload, sizeof is);
+        CHECK_INT(is, i);
+        free(f.payload);
+    }
+}
+
+static bool say_yes(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+static void test_stalled(void)
+{
+    raw_peer p;
+    cw_socket *s = bounded_socket();
+    cw_mailbox *m = NULL;
+    cw_event *e = NULL;
+    uint32_t count;
+
+    CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
+    CHECK_STATUS(cw_socket_subscribe(s, m, CW_EVENT_WRITABLE), CW_OK);
+    raw_open(&p, s);
+    count = fill(s);
+    while (cw_mailbox_take(m, 0, &e) == CW_OK) /* from when the kernel still took something */
+        cw_event_free(e);
+    CHECK(LOCKED(s, s->out.data_bytes) <= QUEUE_BYTES);
+    CHECK(LOCKED(s, s->out.data_bytes) + SMALL_BYTES + 64 > QUEUE_BYTES);
+    CHECK_STATUS(send_numbered(s, 0xdead, 0), CW_WOULD_BLOCK);
+    CHECK_STATUS(send_numbered(s, 0xdead, 10), CW_TIMED_OUT);
+    CHECK_HAS(cw_error_message(), "nothing was sent");
+    cw_set_wait_hook(say_yes, NULL);
+    CHECK_STATUS(send_numbered(s, 0xdead, CW_TIMEOUT_NEVER), CW_INTERRUPTED);
+    CHECK_STATUS(cw_socket_flush(s, CW_TIMEOUT_NEVER), CW_INTERRUPTED);
+    cw_set_wait_hook(NULL, NULL);
+    CHECK_STATUS(cw_socket_flush(s, 10), CW_TIMED_OUT);
+    CHECK_STATUS(cw_socket_flush(s, 0), CW_TIMED_OUT);
+    CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
+    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT);
+    expect_numbered(&p, count);
+    CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
+    CHECK_INT(cw_event_get_type(e), CW_EVENT_WRITABLE);
+    cw_event_free(e);
+    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT); /* once */
+    CHECK_STATUS(send_numbered(s, 0, 0), CW_OK);
+    CHECK_STATUS(cw_socket_flush(s, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_INT(LOCKED(s, s->out.first == NULL && s->out.data_bytes == 0), 1);
+    expect_numbered(&p, 1);
+    cw_mailbox_release(m);
+    raw_finish(&p);
+}
+
+/* A fragment that was refused leaves the message as it was. */
+static void test_stalled_fragment(void)
+{
+    raw_peer p;
+    cw_socket *s = bounded_socket();
+    uint8_t data[SMALL_BYTES];
+    uint32_t count;
+
+    memset(data, 'x', sizeof data);
+    raw_open(&p, s);
+    count = fill(s);
+    CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, data, sizeof data, false, 0), CW_WOULD_BLOCK);
+    CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, data, sizeof data, false, 10), CW_TIMED_OUT);
+    CHECK_INT(LOCKED(s, s->out.in_fragments), 0);
+    expect_numbered(&p, count);
+    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK); /* of another kind: none is open */
+    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
+    RAW_EXPECT(&p, CW__OP_BINARY, "a", 1);
+    RAW_EXPECT(&p, CW__OP_CONTINUATION, "b", 1);
+    raw_finish(&p);
+}
+
+/* A call that may not wait has a message larger than the queue queued whole, if nothing else waits. */
+static void test_large_at_once(void)
+{
+    static uint8_t data[2 * MIB + 7];
+    raw_peer p;
+    cw_socket *s = bounded_socket();
+
+    memset(data, 'y', sizeof data);
+    raw_open(&p, s);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, data, sizeof data, 0), CW_OK);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, data, 1, 0), CW_WOULD_BLOCK);
+    RAW_EXPECT(&p, CW__OP_BINARY, data, MIB);
+    RAW_EXPECT(&p, CW__OP_CONTINUATION, data, MIB);
+    RAW_EXPECT(&p, CW__OP_CONTINUATION, data, 7);
+    CHECK_STATUS(cw_socket_send(s, CW_UTF8, "z", 1, CW_TIMEOUT_DEFAULT), CW_OK);
+    RAW_EXPECT(&p, CW__OP_TEXT, "z", 1);
+    raw_finish(&p);
+}
+
+static void broken_off(bool by_hook)
+{
+    static uint8_t data[2 * MIB];
+    raw_peer p;
+    cw_socket *s = bounded_socket();
+
+    raw_open(&p, s);
+    if (by_hook)
+        cw_set_wait_hook(say_yes, NULL);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, data, sizeof data, by_hook ? CW_TIMEOUT_NEVER : 50), CW_CLOSED);
+    cw_set_wait_hook(NULL, NULL);
+    CHECK_INT(cw_error_web_status(), by_hook ? CW_WEB_OperationCanceled : CW_WEB_Timeout);
+    CHECK_HAS(cw_error_message(), "in the middle of a message");
+    CHECK_CLOSED(s, 1006, false);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_CLOSED);
+    CHECK_INT(cw_error_web_status(), by_hook ? CW_WEB_OperationCanceled : CW_WEB_Timeout);
+    CHECK_STATUS(cw_socket_flush(s, 0), CW_CLOSED);
+    raw_finish(&p);
+}
+
+static void test_broken_off_by_timeout(void) { broken_off(false); }
+static void test_broken_off_by_hook(void) { broken_off(true); }
+
+/* ---- A send that waits, and what others do meanwhile ---- */
+
+typedef struct sending {
+    cw_socket *s;
+    size_t len_bytes;
+    int timeout_ms;
+    cw_status status;
+    int web_status;
+    pthread_t thread;
+} sending;
+
+static void *send_blocked(void *arg)
+{
+    sending *w = arg;
+    uint8_t *data = calloc(1, w->len_bytes);
+
+    CHECK(data != NULL);
+    w->status = cw_socket_send(w->s, CW_BINARY, data, w->len_bytes, w->timeout_ms);
+    w->web_status = cw_error_web_status();
+    free(data);
+    return NULL;
+}
+
+static void begin_sending(sending *w, cw_socket *s, size_t len_bytes, int timeout_ms)
+{
+    *w = (sending){.s = s, .len_bytes = len_bytes, .timeout_ms = timeout_ms};
+    CHECK_INT(pthread_create(&w->thread, NULL, send_blocked, w), 0);
+}
+
+static void end_sending(sending *w, cw_status wanted)
+{
+    CHECK_INT(pthread_join(w->thread, NULL), 0);
+    CHECK_STATUS(w->status, wanted);
+}
+
+static void test_close_while_sending(void)
+{
+    raw_peer p;
+    sending w;
+    raw_frame f;
+
+    raw_open(&p, bounded_socket());
+    begin_sending(&w, p.s, 8 * MIB, CW_TIMEOUT_NEVER);
+    UNTIL(LOCKED(p.s, p.s->out.sender != NULL));
+    CHECK_STATUS(cw_socket_close(p.s, 1001, "bye", 3), CW_OK);
+    end_sending(&w, CW_CLOSED); /* though the peer has read nothing yet */
+    CHECK(raw_next(&p, &f));
+    CHECK_INT(f.head.opcode, CW__OP_BINARY);
+    CHECK_INT(f.head.payload_bytes, MIB); /* the frame under way becomes whole */
+    free(f.payload);
+    RAW_EXPECT(&p, CW__OP_CLOSE,
+               "\x03\xe9"
+               "bye",
+               5);
+    RAW_SEND(&p, "\x88\x02\x03\xe9");
+    CHECK_CLOSED(p.s, 1001, true);
+    raw_finish(&p);
+}
+
+static void test_abort_while_sending(void)
+{
+    raw_peer p;
+    sending w, second;
+
+    raw_open(&p, bounded_socket());
+    begin_sending(&w, p.s, 8 * MIB, CW_TIMEOUT_NEVER);
+    UNTIL(LOCKED(p.s, p.s->out.sender != NULL));
+    begin_sending(&second, p.s, 1, CW_TIMEOUT_NEVER);
+    UNTIL(LOCKED(p.s, p.s->waiting_count > 0));
+    cw_socket_abort(p.s);
+    end_sending(&w, CW_CLOSED);
+    end_sending(&second, CW_CLOSED);
+    CHECK_CLOSED(p.s, 1006, false);
+    raw_finish(&p);
+}
+
+/* While one thread writes a message of its own, others wait for their turn, or are told that they would. */
+static void test_waiting_for_turn(void)
+{
+    raw_peer p;
+    sending w, second;
+    raw_frame f;
+
+    raw_open(&p, bounded_socket());
+    begin_sending(&w, p.s, 3 * MIB, CW_TIMEOUT_NEVER);
+    UNTIL(LOCKED(p.s, p.s->out.sender != NULL));
+    CHECK_STATUS(cw_socket_send(p.s, CW_BINARY, "a", 1, 0), CW_WOULD_BLOCK);
+    CHECK_STATUS(cw_socket_send(p.s, CW_BINARY, "a", 1, 10), CW_TIMED_OUT);
+    CHECK_STATUS(cw_socket_flush(p.s, 10), CW_TIMED_OUT);
+    begin_sending(&second, p.s, 1, CW_TIMEOUT_NEVER);
+    UNTIL(LOCKED(p.s, p.s->waiting_count > 0));
+    for (int i = 0; i < 3; i++) {
+        CHECK(raw_next(&p, &f));
+        CHECK_INT(f.head.payload_bytes, MIB);
+        CHECK_INT(f.head.is_final, i == 2);
+        free(f.payload);
+    }
+    RAW_EXPECT(&p, CW__OP_BINARY, "", 1);
+    end_sending(&w, CW_OK);
+    end_sending(&second, CW_OK);
+    raw_finish(&p);
+}
+
+/* send_timeout is without progress: a message that goes slowly may take longer than that. */
+static void test_slow_progress(void)
+{
+    raw_peer p;
+    sending w;
+    raw_frame f;
+    enum { CHUNK_BYTES = 128 * 1024, CHUNKS = 16, STEP_MS = 50 };
+    uint8_t *chunk = malloc(CHUNK_BYTES);
+    size_t total = 0;
+
+    raw_open(&p, bounded_socket());
+    begin_sending(&w, p.s, 3 * MIB - 1, 500);
+    for (int i = 0; i < CHUNKS; i++) { /* 800 ms in all */
+        (void)poll(NULL, 0, STEP_MS);
+        total += raw_read(&p, chunk, CHUNK_BYTES);
+    }
+    CHECK_INT(total, CHUNKS * CHUNK_BYTES);
+    free(chunk);
+    while (total < 3 * (MIB + 14) - 1) /* the rest, with its three headers */
+        total += raw_read(&p, (uint8_t[1]){0}, 1);
+    end_sending(&w, CW_OK);
+    CHECK_STATUS(cw_socket_send(p.s, CW_BINARY, "a", 1, 0), CW_OK);
+    CHECK(raw_next(&p, &f));
+    CHECK_INT(f.head.payload_bytes, 1);
+    free(f.payload);
+    raw_finish(&p);
+}
+
+/* ---- Pongs ---- */
+
+static void test_pong_between_frames(void)
+{
+    raw_peer p;
+    sending w;
+    raw_frame f;
+
+    raw_open(&p, bounded_socket());
+    begin_sending(&w, p.s, 3 * MIB, CW_TIMEOUT_NEVER);
+    UNTIL(LOCKED(p.s, p.s->out.sender != NULL));
+    RAW_SEND(&p, "\x89\x03now");
+    UNTIL(LOCKED(p.s, p.s->out.pong_count == 1));
+    CHECK(raw_next(&p, &f));
+    CHECK_INT(f.head.opcode, CW__OP_BINARY);
+    CHECK(!f.head.is_final);
+    free(f.payload);
+    RAW_EXPECT(&p, CW__OP_PONG, "now", 3);
+    for (int i = 0; i < 2; i++) {
+        CHECK(raw_next(&p, &f));
+        CHECK_INT(f.head.opcode, CW__OP_CONTINUATION);
+        CHECK_INT(f.head.is_final, i == 1);
+        free(f.payload);
+    }
+    end_sending(&w, CW_OK);
+    raw_finish(&p);
+}
+
+/* Whether the newest pong that waits answers the ping of that number. */
+static bool newest_pong_is(cw_socket *s, uint32_t number)
+{
+    const cw__outgoing *newest = NULL;
+
+    for (const cw__outgoing *f = s->out.first; f; f = f->next)
+        if (f->opcode == CW__OP_PONG)
+            newest = f;
+    return newest && newest->len_bytes == sizeof number && memcmp(newest->data, &number, sizeof number) == 0;
+}
+
+static void test_ping_flood(void)
+{
+    enum { PINGS = 1000 };
+    raw_peer p;
+    uint32_t count, pongs = 0, latest = 0;
+    raw_frame f;
+
+    raw_open(&p, bounded_socket());
+    count = fill(p.s);
+    for (uint32_t i = 0; i < PINGS; i++) {
+        uint8_t ping[6] = {0x89, sizeof i};
+        memcpy(ping + 2, &i, sizeof i);
+        raw_write(&p, ping, sizeof ping);
+    }
+    UNTIL(LOCKED(p.s, newest_pong_is(p.s, PINGS - 1)));
+    CHECK_INT(LOCKED(p.s, p.s->out.pong_count), 16);
+    while (count > 0 || latest < PINGS - 1) {
+        uint32_t number;
+        CHECK(raw_next(&p, &f));
+        memcpy(&number, f.payload, sizeof number);
+        if (f.head.opcode == CW__OP_PONG) {
+            CHECK(pongs == 0 || number > latest); /* in order */
+            latest = number;
+            pongs++;
+        } else
+            count--;
+        free(f.payload);
+    }
+    CHECK_INT(pongs, 16);
+    CHECK_INT(LOCKED(p.s, p.s->out.pong_count), 0);
+    raw_finish(&p);
+}
+
+/* ---- After the peer has gone ---- */
+
+/* What came before is still given out, though sending has found out first. */
+static void test_send_after_reset(void)
+{
+    enum { MESSAGES = 200, BYTES = 100 };
+    raw_peer p;
+    cw_socket *s = bounded_socket();
+    uint8_t message[2 + BYTES] = {0x82, BYTES};
+    cw_status status = CW_OK;
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_INBOUND_BUFFER_SIZE, 1024), CW_OK);
+    raw_open(&p, s);
+    for (int i = 0; i < MESSAGES; i++) {
+        message[2] = (uint8_t)i;
+        raw_write(&p, message, sizeof message);
+    }
+    UNTIL(LOCKED(s, s->in.inbox.is_full)); /* the service reads no more */
+    raw_reset(&p);
+    while (status == CW_OK) /* until the reset has come */
+        status = cw_socket_send(s, CW_BINARY, "a", 1, 0);
+    CHECK_STATUS(status, CW_CLOSED);
+    CHECK_INT(cw_error_web_status(), CW_WEB_ConnectionReset);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_CLOSED);
+    CHECK_STATUS(cw_socket_flush(s, 0), CW_CLOSED);
+    CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_CLOSED);
+    for (int i = 0; i < MESSAGES; i++) {
+        message[2] = (uint8_t)i;
+        CHECK_MESSAGE(s, CW_BINARY, message + 2, BYTES);
+    }
+    CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &(cw_event *){NULL}), CW_CLOSED);
+    CHECK_CLOSED(s, 1006, false);
+    raw_finish(&p);
+}
+
+static const harness_test tests[] = {
+    {"a peer that does not read: the queue is bounded, refused sends leave nothing, then all goes in order",
+     test_stalled},
+    {"a fragment that would block leaves no message open", test_stalled_fragment},
+    {"a large message with timeout 0 is queued whole", test_large_at_once},
+    {"a message half sent when the time is up breaks the connection: Timeout", test_broken_off_by_timeout},
+    {"a message half sent when the hook interrupts: OperationCanceled", test_broken_off_by_hook},
+    {"RFC 6455 5.5.1: close ends a blocked send at once, its frame follows a whole frame",
+     test_close_while_sending},
+    {"abort ends a send that writes and one that waits", test_abort_while_sending},
+    {"a send waits while another thread writes", test_waiting_for_turn},
+    {"send_timeout counts the time without progress", test_slow_progress},
+    {"RFC 6455 5.4, 5.5.2: a pong goes between frames of 1 MiB", test_pong_between_frames},
+    {"RFC 6455 5.5.3: pongs that cannot go out are bounded, the newest ping is answered", test_ping_flood},
+    {"messages that came before a reset are given out after a send has found it", test_send_after_reset},
+};
+
+int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }
