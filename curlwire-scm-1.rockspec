@@ -67,7 +67,7 @@ build = {
                 "core/src/wait.c",
                 "core/src/wake.c",
             },
-            defines = {"_GNU_SOURCE"},
+            defines = {"_GNU_SOURCE", "CW_EMBEDDED"}, -- the latter: the module exports luaopen alone
             incdirs = {"core/include", "$(CURL_INCDIR)"},
             libdirs = {"$(CURL_LIBDIR)"},
             libraries = {"curl", "pthread"},

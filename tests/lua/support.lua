@@ -119,14 +119,14 @@ function support.interpreter()
     return arg[first]
 end
 
--- Runs a program in an interpreter of its own. before: shell text that runs it, %s = its command.
--- Returns what it wrote, errors included, and its exit status.
-function support.run_program(program, shell)
+-- Runs a program in an interpreter of its own. shell: text that runs it, %s = its command. host: an interpreter
+-- other than this one. Returns what it wrote, errors included, and its exit status.
+function support.run_program(program, shell, host)
     local name = os.tmpname()
     local file = assert(io.open(name, "w"))
     file:write(("package.path, package.cpath = %q, %q\n"):format(package.path, package.cpath), program)
     file:close()
-    local command = ("%s %s"):format(support.interpreter(), name)
+    local command = ("%s %s"):format(host or support.interpreter(), name)
     local pipe = assert(io.popen(("(" .. (shell or "%s") .. ") 2>&1; echo status $?"):format(command)))
     local text = pipe:read("*a")
     pipe:close()

@@ -83,6 +83,24 @@ test("bad_subprotocol", function()
     end
 end)
 
+test("bad_list", function()
+    local ws = support.message_socket({supported_protocols = {"chat"}})
+    for _, list in ipairs {{chat = true}, {"one", two = "two"}, {[2] = "two"}, {[0] = "none", "one"}} do
+        raises(function() ws.control.supported_protocols = list end, HERE, "supported_protocols", "list")
+        equal(table.concat(ws.control.supported_protocols, " "), "chat")
+    end
+end)
+
+test("bad_limit", function()
+    local ws = support.message_socket()
+    for _, key in ipairs {"close_timeout", "outbound_buffer_size", "inbound_buffer_size"} do
+        local before = ws.control[key]
+        raises(function() ws.control[key] = math.huge end, HERE, key, "limit")
+        raises(function() ws.control[key] = false end, HERE, key, "limit")
+        equal(ws.control[key], before)
+    end
+end)
+
 test("bad_close_code", function()
     local ws = open(support.echo())
     for _, code in ipairs {0, 999, 1004, 1006, 1015, 2999, 5000, 70000, -1, 2 ^ 40, 1000.5} do

@@ -36,6 +36,7 @@ local curlwire = {}
 ---@field os_errno integer|nil errno of the system call that failed
 ---@field code integer|nil of a closed connection: the peer's close code, 1005 if it sent none, 1006 if it was lost
 ---@field reason string|nil and the reason
+---@field was_clean boolean|nil and whether both close frames were exchanged
 
 ---Headers under their names in lower case (values of the same name joined by ", "), and as pairs {name, value}
 ---in the order in which they came.
@@ -223,7 +224,7 @@ function MessageWebSocket:send(data, kind, timeout) end
 function MessageWebSocket:receive(timeout) end
 
 ---Iterates over messages, waiting for ever: for data, kind, is_complete in ws:messages() do. It ends at our own
----close and at the peer's with 1000 or 1001; any other end, a loss included, is raised: the value is the error object
+---close and at the peer's with 1000, 1001 or no code; any other end, a loss included, is raised: the value is the error object
 ---that receive would return.
 ---@return fun(ws: curlwire.MessageWebSocket): string|nil, "text"|"binary"|nil, boolean|nil
 ---@return curlwire.MessageWebSocket ws what the function has to be called with

@@ -72,15 +72,6 @@ static inline lua_State *lcw_main_thread(lua_State *L)
     return is_main ? L : NULL;
 }
 
-static inline bool lcw_exact_integer(lua_State *L, int index, int64_t *out)
-{
-    double number = lua_tonumber(L, index);
-    if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0) || floor(number) != number)
-        return false;
-    *out = (int64_t)number;
-    return true;
-}
-
 #else
 
 static inline void lcw_set_uservalue(lua_State *L, int index) { lua_setuservalue(L, index); }
@@ -109,6 +100,21 @@ static inline lua_State *lcw_main_thread(lua_State *L)
     lua_pop(L, 1);
     return main_thread;
 }
+
+#endif
+
+#if LUA_VERSION_NUM < 503 /* numbers are doubles; 5.2 has a lua_tointegerx, which rounds */
+
+static inline bool lcw_exact_integer(lua_State *L, int index, int64_t *out)
+{
+    double number = lua_tonumber(L, index);
+    if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0) || floor(number) != number)
+        return false;
+    *out = (int64_t)number;
+    return true;
+}
+
+#else
 
 static inline bool lcw_exact_integer(lua_State *L, int index, int64_t *out)
 {

@@ -8,7 +8,7 @@
 
 #include "lcurlwire.h"
 
-enum { TEXT_BYTES = 512 };
+enum { TEXT_BYTES = 512, NO_LIMIT = -1 };
 
 static lcw_socket *check_control(lua_State *L)
 {
@@ -186,7 +186,7 @@ static int64_t check_number(lua_State *L, cw_option option, int index)
         if (!is_number && !is_false)
             (void)wrong_type(L, option, "a number of bytes", index);
         if (is_false || (isinf(lua_tonumber(L, index)) && lua_tonumber(L, index) > 0))
-            return -1;
+            return NO_LIMIT;
         if (!lcw_exact_integer(L, index, &value) || value < 0)
             (void)luaL_error(L, "%s must be a whole number of bytes, not negative; math.huge is no limit",
                              cw_option_key(option));
@@ -198,6 +198,19 @@ static int64_t check_number(lua_State *L, cw_option option, int index)
     return value;
 }
 
+/* How many keys a table has. One that has more than its length is no list, or one with holes. */
+static size_t count_keys(lua_State *L, int index)
+{
+    size_t count = 0;
+
+    lua_pushnil(L);
+    while (lua_next(L, index) != 0) {
+        count++;
+        lua_pop(L, 1);
+    }
+    return count;
+}
+
 /* Pushes the items of a table of strings joined by ", ". */
 static const char *push_joined(lua_State *L, cw_option option, int index, size_t *len_bytes)
 {
@@ -206,6 +219,8 @@ static const char *push_joined(lua_State *L, cw_option option, int index, size_t
     if (!lua_istable(L, index))
         (void)wrong_type(L, option, "a table of strings", index);
     count = (int)lcw_raw_length(L, index);
+    if (count_keys(L, index) != (size_t)count)
+        (void)luaL_error(L, "%s must be a list without other keys: {\"one\", \"two\"}", cw_option_key(option));
     lua_pushliteral(L, "");
     for (i = 1; i <= count; i++) {
         const char *item;
@@ -251,6 +266,8 @@ static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
         value = check_number(L, option, index);
         status = cw_socket_set_number(w->s, option, value);
     }
+    if (status == CW_INVALID_ARGUMENT && value == NO_LIMIT)
+        (void)luaL_error(L, "%s needs a limit: math.huge and false are not allowed", cw_option_key(option));
     if (status != CW_OK)
         (void)lcw_raise(L, cw_option_key(option));
     if (option == CW_OPT_MESSAGE_TYPE)

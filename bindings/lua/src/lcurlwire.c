@@ -2,7 +2,14 @@
 /* The module curlwire.core: the tables of its functions and types, and luaopen. require "curlwire" loads it. */
 #include "lcurlwire.h"
 
-CW_API int luaopen_curlwire_core(lua_State *L);
+/* Not CW_API: that is hidden where the core is embedded. */
+#if defined(__GNUC__)
+#define LCW_EXPORT __attribute__((visibility("default")))
+#else
+#define LCW_EXPORT
+#endif
+
+LCW_EXPORT int luaopen_curlwire_core(lua_State *L);
 
 static const luaL_Reg module_functions[] = {{"MessageWebSocket", lcw_message_websocket},
                                             {"StreamWebSocket", lcw_stream_websocket},

@@ -39,6 +39,7 @@ typedef struct lcw_state {
     bool is_handed_over; /* the handler of the event in hand was called */
     bool is_dispatching;
     bool is_interrupted; /* a blocking call was ended by Ctrl-C once */
+    bool is_ended;       /* finalized; only finalizers of older objects can still call anything */
     int anchored_count;  /* sockets in the anchors table */
     int anchors_ref;     /* table: light userdata of an lcw_socket -> its userdata */
     int poke_ref;        /* a Lua function that does nothing */
@@ -116,6 +117,7 @@ void lcw_wait_end(lcw_wait *wait);
 
 /* Makes, or finds, the state's record. */
 lcw_state *lcw_state_open(lua_State *L);
+/* NULL before the first; raises an error at the end of lua_close. */
 lcw_state *lcw_state_get(lua_State *L);
 int lcw_state_gc(lua_State *L);
 /* Sets the handler of a slot to the value at index, which is nil or can be called. socket_index: the socket. */

@@ -5,15 +5,19 @@
  *
  * Handlers live in their socket's own table, so a socket and handlers that refer to it are collected together.
  * While an open socket has a handler, though, the anchors table keeps it: it may still be called. That ends when
- * its closed event has been delivered or its handlers are taken away. */
-#include <stdatomic.h>
+ * its closed event has been delivered or its handlers are taken away.
+ *
+ * Safety: states may live in several threads. states_lock guards open_states and is held while the last state to
+ * close shuts the core down, so that a state which opens meanwhile waits for the end of that; no Lua runs under it. */
+#include <pthread.h>
 
 #include "lcurlwire.h"
 
 enum { MOST_EVENTS_PER_DISPATCH = 1000, SHUTDOWN_MS = 500, INTERRUPTED_SHUTDOWN_MS = 20 };
 
 static const char state_key = 0;
-static atomic_int open_states; /* of the process: the last to close gives open sockets their end */
+static pthread_mutex_t states_lock = PTHREAD_MUTEX_INITIALIZER;
+static int open_states; /* of the process: the last to close gives open sockets their end */
 
 /* ---- The state's record ---- */
 
@@ -25,6 +29,8 @@ lcw_state *lcw_state_get(lua_State *L)
     lua_rawget(L, LUA_REGISTRYINDEX);
     state = lua_touserdata(L, -1);
     lua_pop(L, 1);
+    if (state != NULL && state->is_ended) /* a socket made now would never be finalized */
+        (void)luaL_error(L, "curlwire has ended with its Lua state, which is being closed");
     return state;
 }
 
@@ -47,7 +53,9 @@ lcw_state *lcw_state_open(lua_State *L)
         return state;
     state = lua_newuserdata(L, sizeof *state);
     *state = (lcw_state){0};
-    (void)atomic_fetch_add(&open_states, 1);
+    (void)pthread_mutex_lock(&states_lock);
+    open_states++;
+    (void)pthread_mutex_unlock(&states_lock);
     luaL_getmetatable(L, LCW_STATE);
     lua_setmetatable(L, -2);
     state->main_thread = lcw_main_thread(L);
@@ -74,12 +82,17 @@ int lcw_state_gc(lua_State *L)
 {
     lcw_state *state = luaL_checkudata(L, 1, LCW_STATE);
 
+    if (state->is_ended)
+        return 0;
+    state->is_ended = true;
     cw_event_free(state->undelivered);
     state->undelivered = NULL;
     cw_mailbox_release(state->mailbox);
     state->mailbox = NULL;
-    if (atomic_fetch_sub(&open_states, 1) == 1)
+    (void)pthread_mutex_lock(&states_lock);
+    if (--open_states == 0)
         cw_shutdown(state->is_interrupted ? INTERRUPTED_SHUTDOWN_MS : SHUTDOWN_MS);
+    (void)pthread_mutex_unlock(&states_lock);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ws.input_stream: the reading half of a Lua file, of a StreamWebSocket. Called by scripts. It keeps what has come
- * and has not been asked for: about 64 KiB, or as much as one line, count or "a" needs. A read that fails or times
- * out leaves all of it for the next one. */
+ * and has not been asked for: about 64 KiB, or as much as one read's formats need. A read that fails or times out
+ * leaves all of it for the next one, what its first formats had taken included. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,9 @@ typedef struct input {
     bool is_closed;
     bool is_at_end;
     bool is_waiting;
-    char *data; /* data[start..end) is here and not yet read */
+    char *
+        data; /* data[start..end) is here and not yet read; data[mark..start) is what the read that runs took */
+    size_t mark;
     size_t start;
     size_t end;
     size_t room;
@@ -42,15 +44,16 @@ static void drop(input *in)
 {
     free(in->data);
     in->data = NULL;
-    in->start = in->end = in->room = 0;
+    in->mark = in->start = in->end = in->room = 0;
 }
 
-static void consume(input *in, size_t len_bytes)
+/* Lets go of what a read has taken. */
+static void consume(input *in)
 {
-    in->start += len_bytes;
+    in->mark = in->start;
     if (in->start < in->end)
         return;
-    in->start = in->end = 0;
+    in->mark = in->start = in->end = 0;
     if (in->room > KEEP_BYTES)
         drop(in);
 }
@@ -62,10 +65,11 @@ static void reserve(lua_State *L, input *in, size_t tail_bytes)
 
     if (room - in->end >= tail_bytes)
         return;
-    if (in->start > 0) {
-        memmove(in->data, in->data + in->start, in->end - in->start);
-        in->end -= in->start;
-        in->start = 0;
+    if (in->mark > 0) {
+        memmove(in->data, in->data + in->mark, in->end - in->mark);
+        in->end -= in->mark;
+        in->start -= in->mark;
+        in->mark = 0;
         if (room - in->end >= tail_bytes)
             return;
     }
@@ -105,7 +109,7 @@ static cw_status fill(lua_State *L, input *in, size_t wanted_bytes, int timeout_
 static void push_bytes(lua_State *L, input *in, size_t len_bytes, size_t skipped_bytes)
 {
     lua_pushlstring(L, in->data != NULL ? in->data + in->start : "", len_bytes);
-    consume(in, len_bytes + skipped_bytes);
+    in->start += len_bytes + skipped_bytes;
 }
 
 static cw_status read_count(lua_State *L, input *in, size_t count, int timeout_ms)
@@ -192,24 +196,34 @@ static cw_status read_format(lua_State *L, input *in, int argument, int timeout_
     return CW_OK;
 }
 
+static cw_status read_each(lua_State *L, input *in, int first, int last, int timeout_ms)
+{
+    cw_status status = CW_OK;
+    int i;
+
+    if (first > last)
+        return read_line(L, in, false, timeout_ms);
+    for (i = first; i <= last && status == CW_OK; i++) {
+        status = read_format(L, in, i, timeout_ms);
+        if (status == CW_OK && lua_isnil(L, -1))
+            break;
+    }
+    return status;
+}
+
 /* Reads the formats at first..last. Returns the number of values, or 2 for nil and an error with *status set. */
 static int read_formats(lua_State *L, input *in, int first, int last, int timeout_ms, cw_status *status)
 {
     int base = lua_gettop(L);
-    int i;
 
     luaL_checkstack(L, last - first + 4, "too many formats");
-    if (first > last) {
-        *status = read_line(L, in, false, timeout_ms);
-        return *status == CW_OK ? 1 : lcw_fail(L, in->view.w, *status, 0);
+    in->start = in->mark; /* the last one may have been left by an error */
+    *status = read_each(L, in, first, last, timeout_ms);
+    if (*status != CW_OK) {
+        in->start = in->mark;
+        return lcw_fail(L, in->view.w, *status, 0);
     }
-    for (i = first; i <= last; i++) {
-        *status = read_format(L, in, i, timeout_ms);
-        if (*status != CW_OK)
-            return lcw_fail(L, in->view.w, *status, 0);
-        if (lua_isnil(L, -1))
-            break;
-    }
+    consume(in);
     return lua_gettop(L) - base;
 }
 

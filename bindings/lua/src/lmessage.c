@@ -143,14 +143,14 @@ int lcw_websocket_receive(lua_State *L)
     return push_and_free(L, w, event);
 }
 
-/* Whether iteration ends quietly: we closed, or the peer did with a code that means all is well. */
+/* Whether iteration ends quietly: we closed, or the peer did with a code that means all is well, or with none. */
 static bool is_good_end(lcw_socket *w)
 {
     char reason[4];
     int code = 0;
 
     (void)cw_socket_get_closed(w->s, &code, reason, sizeof reason);
-    return w->has_ended_here || code == 1000 || code == 1001;
+    return w->has_ended_here || code == 1000 || code == 1001 || code == 1005;
 }
 
 /* The iterator of messages, called with the socket. */

@@ -46,6 +46,7 @@ static void push_details(lua_State *L, lcw_socket *w, const details *d)
 {
     const char *status_name = cw_web_status_name(d->web_status);
     char reason[REASON_BYTES];
+    bool was_clean;
     int code = 0;
 
     lua_createtable(L, 0, 8);
@@ -67,11 +68,13 @@ static void push_details(lua_State *L, lcw_socket *w, const details *d)
         lua_setfield(L, -2, "headers");
     }
     if (w != NULL && d->status == CW_CLOSED) {
-        (void)cw_socket_get_closed(w->s, &code, reason, sizeof reason);
+        was_clean = cw_socket_get_closed(w->s, &code, reason, sizeof reason);
         if (code != 0) {
             set_number(L, "code", code);
             lua_pushstring(L, reason);
             lua_setfield(L, -2, "reason");
+            lua_pushboolean(L, was_clean);
+            lua_setfield(L, -2, "was_clean");
         }
     }
     luaL_getmetatable(L, LCW_ERROR);

@@ -14,7 +14,7 @@ lcw_socket *lcw_check_socket(lua_State *L, int index)
     if (w == NULL)
         w = lcw_test_userdata(L, index, LCW_STREAM_WEBSOCKET);
     if (w == NULL) {
-        const char *message = lua_pushfstring(L, "a curlwire socket expected, got a %s; call it with a colon",
+        const char *message = lua_pushfstring(L, "a curlwire socket expected, got %s; call it with a colon",
                                               luaL_typename(L, index));
         (void)luaL_argerror(L, index, message);
     } else if (w->s == NULL) {
@@ -167,6 +167,9 @@ static void collect(lcw_socket *w)
     cw_socket_set_user(w->s, NULL);
     if (w->event_mask != 0)
         (void)cw_socket_subscribe(w->s, NULL, 0);
+    if (w->is_anchored) /* finalized by lua_close, or by a script that has got at __gc */
+        w->state->anchored_count--;
+    w->is_anchored = false;
     cw_event_free(w->held);
     w->held = NULL;
     cw_socket_release(w->s);
