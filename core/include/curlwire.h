@@ -10,7 +10,8 @@
  *   1. A create call that failed leaves nothing behind; one that succeeded is owed one release.
  *   2. Release is legal on any thread, in any state, and inside a handler. A socket released while it is open
  *      sends an empty close frame; the service thread finishes that handshake within close_timeout.
- *   3. Memory goes with the last reference and never under a call that is still running.
+ *   3. Memory goes with the last reference. A call needs one that stays its caller's until it returns, except
+ *      the calls that wait: they hold one of their own, so that another thread may release meanwhile.
  *   4. A taken event belongs to its taker until cw_event_free, and may outlive its socket.
  *   5. Pointers got from an event live as long as that event.
  *   6. A socket that was open has exactly one closed event; a connect that failed has none.
@@ -394,14 +395,18 @@ CW_API cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void 
                                          bool is_final, int timeout_ms);
 
 /* Waits until nothing waits in the socket to be sent.
- * Returns  CW_OK, CW_TIMED_OUT, CW_INTERRUPTED, CW_CLOSED, CW_INVALID_STATE
+ *   timeout_ms   time without progress; CW_TIMEOUT_DEFAULT = send_timeout
+ * Returns  CW_OK; CW_TIMED_OUT or CW_INTERRUPTED, and what waits is still to be sent; CW_CLOSED once closing
+ *          began, by either side: what waits then goes before our close frame, or is lost with the connection;
+ *          CW_INVALID_STATE
  * Thread   any */
 CW_API cw_status cw_socket_flush(cw_socket *s, int timeout_ms);
 
 /* Sends a ping and waits for its pong.
  *   timeout_ms   CW_TIMEOUT_DEFAULT = ping_timeout
  *   rtt_us       set to the round trip in microseconds; may be NULL
- * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED; CW_INVALID_STATE; CW_WOULD_BLOCK if 64 wait already
+ * Returns  CW_OK, also where the pong came while the wait hook was ending the wait; CW_TIMED_OUT; CW_INTERRUPTED;
+ *          CW_CLOSED; CW_INVALID_STATE; CW_WOULD_BLOCK if 64 wait already
  * Thread   any; several may wait at once
  * Source   RFC 6455 section 5.5.2 */
 CW_API cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us);
@@ -412,8 +417,8 @@ CW_API cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us);
  *   timeout_ms   CW_TIMEOUT_DEFAULT = receive_timeout
  *   out          set to an event of type CW_EVENT_MESSAGE
  * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED at the end (messages that came before a lost
- *          connection or the peer's close are given out first; after a local close none are); CW_INVALID_STATE before connect, on a stream
- *          socket, or if messages go to a mailbox; CW_NO_MEMORY
+ *          connection or the peer's close are given out first; after a local close none are); CW_INVALID_STATE
+ *          before connect, on a stream socket, or if messages go to a mailbox; CW_NO_MEMORY
  * Owns     *out is the caller's, until cw_event_free
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out);
@@ -503,7 +508,7 @@ CW_API int cw_mailbox_fd(const cw_mailbox *m);
  * subscribed to stay with cw_socket_receive.
  *   m            NULL ends the subscription
  *   event_mask   cw_event_type bits
- * Returns  CW_OK; CW_INVALID_STATE for messages of a stream socket; CW_NO_MEMORY
+ * Returns  CW_OK; CW_INVALID_STATE for messages of a stream socket; CW_NO_MEMORY; CW_AFTER_FORK
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask);
 
@@ -535,7 +540,7 @@ CW_API cw_status cw_check_libcurl(void);
 /* Ends what is going on, at the end of a program: open sockets send 1001 and are closed; those that are
  * closing may finish.
  *   timeout_ms   how long all of that may take together, 0 = drop everything
- * Thread   any; later connects work again */
+ * Thread   any; a second caller waits for the first; later connects work again */
 CW_API void cw_shutdown(int timeout_ms);
 
 #ifdef __cplusplus

@@ -408,8 +408,7 @@ void cw_shutdown(int timeout_ms)
     cw__mutex_lock(&the.lock);
     the.is_stopping = false;
     cw__cond_broadcast(&the.changed);
-    if (the.client_count >
-        0) { /* a thread sits in its wait hook and keeps a descriptor: nothing starts again */
+    if (the.client_count > 0) { /* a thread sits in its wait hook and keeps a descriptor: not started again */
         cw__mutex_unlock(&the.lock);
         return;
     }

@@ -230,6 +230,8 @@ class Connection:
     async def send(self, data: bytes) -> None:
         if self.held:
             data, self.held = self.held + data, b""
+        if self.writer.transport.is_closing():  # TLS: drain() alone would not tell that the client has gone
+            raise Gone
         self.writer.write(data)
         await self.writer.drain()
 
