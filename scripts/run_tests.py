@@ -3,6 +3,7 @@
 
     python scripts/run_tests.py [--list] [SUITE ...]
 
+One suite shows its output as it comes; several go side by side, and each shows its own when it is done.
 scripts/test.sh calls it inside tests/servers/run.py, which starts the peers. What is tested has been built by
 scripts/build.sh test. A suite that runs no test has failed, and so has a skipped test: all of it is installed.
 """
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -168,6 +170,49 @@ SUITES: dict[str, Callable[[], Counts]] = {
 }
 
 
+def run_here(name: str) -> Counts:
+    """One suite, its output as it comes."""
+    print(f"\n==== {name}", flush=True)
+    counts = SUITES[name]()
+    if counts.passed + counts.failed == 0:
+        counts = Counts(0, 1, [f"{name} ran no tests"])
+    for note in counts.notes:
+        print(note)
+    print(f"{counts.passed} passed, {counts.failed} failed", flush=True)
+    return counts
+
+
+def run_beside(name: str) -> tuple[str, Counts, float]:
+    """One suite in a process of its own; its output is returned when it is done, so that none is mixed."""
+    begin = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, __file__, name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
+    )  # fmt: skip
+    last = re.fullmatch(r"(\d+) passed, (\d+) failed", (done.stdout.splitlines() or [""])[-1])
+    counts = Counts(int(last[1]), int(last[2])) if last else Counts(0, 1)
+    if done.returncode != 0 and counts.failed == 0:
+        counts.failed = 1
+    return done.stdout, counts, time.monotonic() - begin
+
+
+def run_side_by_side(names: list[str]) -> Counts:
+    """As many suites at once as there are processors: most of them wait most of the time."""
+    total = Counts()
+    table = []
+    with ThreadPoolExecutor(os.cpu_count() or 1) as lanes:
+        for name, lane in [(name, lanes.submit(run_beside, name)) for name in names]:
+            text, counts, seconds = lane.result()
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            total.add(counts)
+            total.notes += re.findall(r"^(?:not ok|FAILED|ERROR)\b.*", text, re.MULTILINE)
+            table.append(f"{name:12} {counts.passed:6} passed {counts.failed:4} failed {seconds:6.1f} s")
+    print("\n" + "\n".join(table + total.notes))
+    print(f"{total.passed} passed, {total.failed} failed", flush=True)
+    return total
+
+
 def main(arguments: list[str]) -> int:
     if arguments == ["--list"]:
         print("\n".join(SUITES))
@@ -176,20 +221,7 @@ def main(arguments: list[str]) -> int:
         if name not in SUITES:
             print(f"run_tests.py: no suite is called {name}; there are {', '.join(SUITES)}", file=sys.stderr)
             return 2
-    total = Counts()
-    table = []
-    for name in arguments or list(SUITES):
-        print(f"\n==== {name}", flush=True)
-        begin = time.monotonic()
-        counts = SUITES[name]()
-        if counts.passed + counts.failed == 0:
-            counts = Counts(0, 1, [f"{name} ran no tests"])
-        total.add(counts)
-        table.append(
-            f"{name:10} {counts.passed:6} passed {counts.failed:4} failed {time.monotonic() - begin:6.1f} s"
-        )
-    print("\n" + "\n".join(table + total.notes))
-    print(f"{total.passed} passed, {total.failed} failed", flush=True)
+    total = run_here(arguments[0]) if len(arguments) == 1 else run_side_by_side(arguments or list(SUITES))
     return 1 if total.failed else 0
 
 
