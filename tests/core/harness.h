@@ -22,11 +22,11 @@
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HARNESS_LIMIT_S 20
+#define HARNESS_LIMIT_S 120
 #elif defined(__clang__)
-#define HARNESS_LIMIT_S (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ? 20 : 5)
+#define HARNESS_LIMIT_S (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ? 120 : 30)
 #else
-#define HARNESS_LIMIT_S 5
+#define HARNESS_LIMIT_S 30
 #endif
 
 enum { HARNESS_FAILED = 1, HARNESS_SKIPPED = 77 };
