@@ -150,6 +150,16 @@ def unmask(payload: bytes, mask: bytes) -> bytes:
     return number.to_bytes(len(payload), "little")
 
 
+class Reader(asyncio.StreamReader):
+    """Gives out what came before a reset first; asyncio's own forgets it."""
+
+    is_reset = False
+
+    def set_exception(self, exc: BaseException) -> None:
+        self.is_reset = True
+        self.feed_eof()
+
+
 async def read_frame(reader: asyncio.StreamReader) -> Frame:
     first, second = await reader.readexactly(2)
     length = second & 0x7F
@@ -169,7 +179,7 @@ async def read_frame(reader: asyncio.StreamReader) -> Frame:
 class Connection:
     """One client and its script."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, record: Record) -> None:
+    def __init__(self, reader: Reader, writer: asyncio.StreamWriter, record: Record) -> None:
         self.reader = reader
         self.writer = writer
         self.record = record
@@ -187,7 +197,7 @@ class Connection:
 
     async def receive(self) -> None:
         """Reads frames until the client goes."""
-        end = "eof"
+        end = None
         try:
             while True:
                 await self.may_read.wait()
@@ -205,7 +215,7 @@ class Connection:
             self.record.error = str(error)
             end = "server"
         async with self.news:
-            self.client_end = end
+            self.client_end = end or ("reset" if self.reader.is_reset else "eof")
             self.news.notify_all()
 
     async def until_received(self, count: int) -> None:
@@ -401,9 +411,7 @@ class Server:
             pass
         return self.records.get(token)
 
-    async def script(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, record: Record
-    ) -> None:
+    async def script(self, reader: Reader, writer: asyncio.StreamWriter, path: str, record: Record) -> None:
         connection = Connection(reader, writer, record)
         receiving: asyncio.Task[None] | None = None
         try:
@@ -420,6 +428,9 @@ class Server:
             record.end = connection.client_end
         except ConnectionError:
             record.end = "reset"
+            connection.may_read.set()
+            if receiving is not None:
+                await asyncio.wait([receiving], timeout=LOG_WAIT_S)  # what came before that counts
         except TimeoutError:
             record.end = "timeout"
         finally:
@@ -428,6 +439,7 @@ class Server:
             record.ended.set()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert isinstance(reader, Reader)  # as main() makes them
         try:
             async with asyncio.timeout(LIFE_S):
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -477,9 +489,13 @@ async def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     handler = Server()
+
+    def protocol() -> asyncio.Protocol:
+        return asyncio.StreamReaderProtocol(Reader(limit=HEAD_BYTES), handler.handle)
+
+    loop = asyncio.get_running_loop()
     servers = [
-        await asyncio.start_server(handler.handle, "127.0.0.1", 0, ssl=tls(spec), limit=HEAD_BYTES)
-        for spec in options.listen or ["ws"]
+        await loop.create_server(protocol, "127.0.0.1", 0, ssl=tls(spec)) for spec in options.listen or ["ws"]
     ]
     print("listening", *(server.sockets[0].getsockname()[1] for server in servers), flush=True)
     await stop.wait()
