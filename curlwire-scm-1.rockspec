@@ -57,6 +57,7 @@ build = {
                 "core/src/poller_kqueue.c",
                 "core/src/poller_poll.c",
                 "core/src/random.c",
+                "core/src/reply.c",
                 "core/src/service.c",
                 "core/src/settings.c",
                 "core/src/sha1.c",

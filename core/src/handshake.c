@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Handshake: control settings become libcurl options, the request gets its headers, the reply its verdict
- * (RFC 6455 section 4.1). libcurl connects and exchanges the two; it checks neither Sec-WebSocket-Accept nor
- * that Upgrade, Connection, extension and subprotocol are what was asked for (8.14.1 and 8.22 alike), so all
- * of that is here. Called by connect.c, under the socket's lock; knows nothing of frames. */
+ * (RFC 6455 section 4.1). libcurl connects and exchanges the two; reply.c reads what came back. Called by
+ * connect.c, under the socket's lock; knows nothing of frames. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,24 +16,13 @@
 
 #include "libcurl.h"
 
-enum {
-    KEY_CHARS = 24,
-    ACCEPT_CHARS = 28,
-    REPLY_LIMIT_BYTES = 128 * 1024 /* of kept header lines; libcurl itself gives up at 300 KB */
-};
-
 struct cw__handshake {
     CURL *easy;
     struct curl_slist *headers;
     char *protocols; /* as offered: "a, b", or empty */
     char *protocol;  /* chosen, or NULL */
-    char *reply;     /* header lines of the latest reply, each "Name: value\r\n" */
-    size_t reply_bytes;
-    size_t head_bytes; /* of all replies: status lines, headers, empty lines */
-    bool is_reply_cut; /* it was longer than REPLY_LIMIT_BYTES, or there was no memory */
-    bool is_complete;  /* the empty line came: a reply cut off inside its headers is CURLE_OK with 101 too */
-    bool is_http_1_1;
-    char key[KEY_CHARS + 1];
+    cw__reply reply;
+    char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
 
@@ -50,40 +38,14 @@ static bool is_token(const char *text, size_t len_bytes)
     return len_bytes > 0;
 }
 
-/* Gives the next item of "a, b" and its length, without blanks around it; NULL at the end. */
-static const char *next_item(const char **list, size_t *len_bytes)
-{
-    const char *item = *list + strspn(*list, " \t,");
-    size_t len = strcspn(item, ",");
-
-    if (*item == '\0')
-        return NULL;
-    *list = item + len;
-    while (len > 0 && (item[len - 1] == ' ' || item[len - 1] == '\t'))
-        len--;
-    *len_bytes = len;
-    return item;
-}
-
-static bool list_has(const char *list, const char *wanted, size_t wanted_bytes, bool any_case)
-{
-    const char *item;
-    size_t len;
-
-    while ((item = next_item(&list, &len)))
-        if (len == wanted_bytes &&
-            (any_case ? strncasecmp(item, wanted, len) == 0 : memcmp(item, wanted, len) == 0))
-            return true;
-    return false;
-}
-
 bool cw__handshake_check_protocols(const char *list)
 {
+    const char *end = list + strlen(list);
     const char *item;
     size_t len;
 
-    while ((item = next_item(&list, &len)))
-        if (!is_token(item, len) || list_has(list, item, len, false))
+    while ((item = cw__list_next(&list, end, &len)))
+        if (!is_token(item, len) || cw__list_has(list, end, item, len, false))
             return false;
     return true;
 }
@@ -139,123 +101,24 @@ cw_status cw__handshake_check_uri(const char *uri)
 
 /* ---- Reading the reply ---- */
 
-/* Keeps the header lines of the latest reply: each status line begins anew, so that those of a 100 or 103, or
- * of a proxy, are gone when the final ones come. Folded lines arrive as libcurl unfolds them. */
 static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
     cw__handshake *h = user;
-    size_t bytes = size * count;
-    char *grown;
 
-    h->head_bytes += bytes;
-    if (bytes >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-        h->reply_bytes = 0;
-        h->is_complete = h->is_reply_cut = false;
-        h->is_http_1_1 = bytes >= 8 && memcmp(line, "HTTP/1.1", 8) == 0;
-        return bytes;
-    }
-    if (bytes == 0 || line[0] == '\r' || line[0] == '\n') {
-        h->is_complete = true;
-        return bytes;
-    }
-    if (h->reply_bytes + bytes > REPLY_LIMIT_BYTES ||
-        !(grown = cw__realloc(h->reply, h->reply_bytes + bytes + 1))) {
-        h->is_reply_cut = true;
-        return bytes;
-    }
-    h->reply = grown;
-    memcpy(h->reply + h->reply_bytes, line, bytes);
-    h->reply_bytes += bytes;
-    h->reply[h->reply_bytes] = '\0';
-    return bytes;
+    cw__reply_line(&h->reply, line, size * count);
+    return size * count;
 }
 
-/* Gives the value of the n-th header of that name, without blanks around it; NULL if there are fewer. */
-static const char *reply_value(const cw__handshake *h, const char *name, int n, size_t *len_bytes)
-{
-    size_t name_bytes = strlen(name);
-    const char *line = h->reply_bytes ? h->reply : "";
-
-    for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        const char *value;
-        size_t len;
-        if (strncasecmp(line, name, name_bytes) != 0 || line[name_bytes] != ':' || n-- > 0)
-            continue;
-        value = line + name_bytes + 1;
-        value += strspn(value, " \t");
-        len = strcspn(value, "\r\n");
-        while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
-            len--;
-        *len_bytes = len;
-        return value;
-    }
-    return NULL;
-}
-
-/* NULL, or what is wrong with a header that must be there once with that value. */
-static bool has_once(const cw__handshake *h, const char *name, const char *wanted, bool any_case)
-{
-    size_t len, more;
-    const char *value = reply_value(h, name, 0, &len);
-
-    return value && !reply_value(h, name, 1, &more) && len == strlen(wanted) &&
-           (any_case ? strncasecmp(value, wanted, len) == 0 : memcmp(value, wanted, len) == 0);
-}
-
-/* Connection may be given several times and hold several tokens. */
-static bool connection_has_upgrade(const cw__handshake *h)
-{
-    size_t len;
-    const char *value;
-
-    for (int n = 0; (value = reply_value(h, "Connection", n, &len)); n++) {
-        char list[256];
-        (void)snprintf(list, sizeof list, "%.*s", (int)(len < sizeof list ? len : sizeof list - 1), value);
-        if (list_has(list, "upgrade", 7, true))
-            return true;
-    }
-    return false;
-}
-
-static void expected_accept(const char *key, char accept[ACCEPT_CHARS + 1])
-{
-    char text[KEY_CHARS + 37];
-    uint8_t digest[20];
-    int len = snprintf(text, sizeof text, "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
-
-    cw__sha1(text, (size_t)len, digest);
-    cw__base64(digest, sizeof digest, accept);
-}
-
-/* NULL for a reply that RFC 6455 section 4.1 accepts, or what is wrong with it. */
+/* NULL for a reply that is right, or what is wrong with it. */
 static const char *reply_fault(cw__handshake *h)
 {
-    char accept[ACCEPT_CHARS + 1];
-    size_t len, more;
-    const char *value;
+    const char *protocol;
+    size_t len;
+    const char *fault = cw__reply_fault(&h->reply, h->key, h->protocols, &protocol, &len);
 
-    if (!h->is_complete)
-        return "the server ended its reply in the middle";
-    if (h->is_reply_cut)
-        return "the reply's headers are too large";
-    if (!h->is_http_1_1)
-        return "the reply is not HTTP/1.1";
-    if (!has_once(h, "Upgrade", "websocket", true))
-        return "its Upgrade header is missing or is not \"websocket\"";
-    if (!connection_has_upgrade(h))
-        return "its Connection header is missing or lacks \"Upgrade\"";
-    expected_accept(h->key, accept);
-    if (!has_once(h, "Sec-WebSocket-Accept", accept, false))
-        return "its Sec-WebSocket-Accept is missing or does not answer our key";
-    value = reply_value(h, "Sec-WebSocket-Extensions", 0, &len);
-    if (value && (len > 0 || reply_value(h, "Sec-WebSocket-Extensions", 1, &more)))
-        return "it names an extension and none was asked for";
-    value = reply_value(h, "Sec-WebSocket-Protocol", 0, &len);
-    if (!value)
-        return NULL;
-    if (reply_value(h, "Sec-WebSocket-Protocol", 1, &more) || !list_has(h->protocols, value, len, false))
-        return "it names a subprotocol that was not offered";
-    h->protocol = cw__strndup(value, len);
+    if (fault || !protocol)
+        return fault;
+    h->protocol = cw__strndup(protocol, len);
     return h->protocol ? NULL : "there is no memory for its subprotocol";
 }
 
@@ -318,7 +181,7 @@ bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
     return is_plain && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
            len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received &&
            ioctl(fd, FIONREAD, &unread) == 0 &&
-           info.tcpi_bytes_received == (uint64_t)h->head_bytes + (uint64_t)unread;
+           info.tcpi_bytes_received == (uint64_t)h->reply.head_bytes + (uint64_t)unread;
 #else
     (void)h, (void)fd, (void)is_plain;
     return false;
@@ -326,7 +189,7 @@ bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
 }
 
 const char *cw__handshake_protocol(const cw__handshake *h) { return h->protocol; }
-const char *cw__handshake_reply(const cw__handshake *h) { return h->reply_bytes ? h->reply : ""; }
+const char *cw__handshake_reply(const cw__handshake *h) { return cw__reply_lines(&h->reply); }
 
 /* ---- Making the request ---- */
 
@@ -468,7 +331,7 @@ void cw__handshake_destroy(cw__handshake *h)
     curl_slist_free_all(h->headers);
     cw__free(h->protocols);
     cw__free(h->protocol);
-    cw__free(h->reply);
+    cw__reply_destroy(&h->reply);
     cw__free(h);
 }
 

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* The reply to the opening handshake: its header lines as they come, and the verdict on them (RFC 6455 section
+ * 4.1). libcurl checks neither Sec-WebSocket-Accept nor that Upgrade, Connection, extension and subprotocol are
+ * what was asked for (8.14.1 and 8.22 alike), so all of that is here. Called by handshake.c with what libcurl
+ * hands it. Pure: lines in, verdict out; no I/O, no libcurl. */
+#include "internal.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum {
+    ACCEPT_CHARS = 28,
+    LIMIT_BYTES = 128 * 1024 /* of kept header lines; libcurl itself gives up at 300 KB */
+};
+
+/* ---- Lists of tokens ---- */
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+const char *cw__list_next(const char **at, const char *end, size_t *len_bytes)
+{
+    const char *item = *at;
+    size_t len = 0;
+
+    while (item < end && (is_blank(*item) || *item == ','))
+        item++;
+    if (item == end)
+        return NULL;
+    while (item + len < end && item[len] != ',')
+        len++;
+    *at = item + len;
+    while (len > 0 && is_blank(item[len - 1]))
+        len--;
+    *len_bytes = len;
+    return item;
+}
+
+bool cw__list_has(const char *at, const char *end, const char *wanted, size_t wanted_bytes, bool any_case)
+{
+    const char *item;
+    size_t len;
+
+    while ((item = cw__list_next(&at, end, &len)))
+        if (len == wanted_bytes &&
+            (any_case ? strncasecmp(item, wanted, len) == 0 : memcmp(item, wanted, len) == 0))
+            return true;
+    return false;
+}
+
+/* ---- Gathering lines ---- */
+
+void cw__reply_destroy(cw__reply *r)
+{
+    cw__free(r->lines);
+    memset(r, 0, sizeof *r);
+}
+
+const char *cw__reply_lines(const cw__reply *r) { return r->len_bytes ? r->lines : ""; }
+
+void cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
+{
+    char *grown;
+
+    r->head_bytes += len_bytes;
+    if (len_bytes >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+        r->len_bytes = 0;
+        r->is_complete = r->is_cut = false;
+        r->is_http_1_1 = len_bytes >= 8 && memcmp(line, "HTTP/1.1", 8) == 0;
+        return;
+    }
+    if (len_bytes == 0 || line[0] == '\r' || line[0] == '\n') {
+        r->is_complete = true;
+        return;
+    }
+    if (r->len_bytes + len_bytes > LIMIT_BYTES ||
+        !(grown = cw__realloc(r->lines, r->len_bytes + len_bytes + 1))) {
+        r->is_cut = true;
+        return;
+    }
+    r->lines = grown;
+    memcpy(r->lines + r->len_bytes, line, len_bytes);
+    r->len_bytes += len_bytes;
+    r->lines[r->len_bytes] = '\0';
+}
+
+/* ---- The verdict ---- */
+
+/* Gives the value of the n-th header of that name, without blanks around it; NULL if there are fewer. */
+static const char *value_of(const cw__reply *r, const char *name, int n, size_t *len_bytes)
+{
+    size_t name_bytes = strlen(name);
+    const char *line = cw__reply_lines(r);
+
+    for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        const char *value;
+        size_t len;
+        if (strncasecmp(line, name, name_bytes) != 0 || line[name_bytes] != ':' || n-- > 0)
+            continue;
+        value = line + name_bytes + 1;
+        value += strspn(value, " \t");
+        len = strcspn(value, "\r\n");
+        while (len > 0 && is_blank(value[len - 1]))
+            len--;
+        *len_bytes = len;
+        return value;
+    }
+    return NULL;
+}
+
+/* Whether a header is there once and with that value. */
+static bool has_once(const cw__reply *r, const char *name, const char *wanted, bool any_case)
+{
+    size_t len, more;
+    const char *value = value_of(r, name, 0, &len);
+
+    return value && !value_of(r, name, 1, &more) && len == strlen(wanted) &&
+           (any_case ? strncasecmp(value, wanted, len) == 0 : memcmp(value, wanted, len) == 0);
+}
+
+/* Connection may be given several times and hold several tokens. */
+static bool connection_has_upgrade(const cw__reply *r)
+{
+    size_t len;
+    const char *value;
+
+    for (int n = 0; (value = value_of(r, "Connection", n, &len)); n++)
+        if (cw__list_has(value, value + len, "upgrade", 7, true))
+            return true;
+    return false;
+}
+
+static void expected_accept(const char key[CW__KEY_CHARS + 1], char accept[ACCEPT_CHARS + 1])
+{
+    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    char text[CW__KEY_CHARS + sizeof guid];
+    uint8_t digest[20];
+
+    memcpy(text, key, CW__KEY_CHARS);
+    memcpy(text + CW__KEY_CHARS, guid, sizeof guid);
+    cw__sha1(text, sizeof text - 1, digest);
+    cw__base64(digest, sizeof digest, accept);
+}
+
+const char *cw__reply_fault(const cw__reply *r, const char *key, const char *protocols, const char **protocol,
+                            size_t *protocol_bytes)
+{
+    char accept[ACCEPT_CHARS + 1];
+    size_t len, more;
+    const char *value;
+
+    *protocol = NULL;
+    if (!r->is_complete)
+        return "the server ended its reply in the middle";
+    if (r->is_cut)
+        return "the reply's headers are too large";
+    if (!r->is_http_1_1)
+        return "the reply is not HTTP/1.1";
+    if (!has_once(r, "Upgrade", "websocket", true))
+        return "its Upgrade header is missing or is not \"websocket\"";
+    if (!connection_has_upgrade(r))
+        return "its Connection header is missing or lacks \"Upgrade\"";
+    expected_accept(key, accept);
+    if (!has_once(r, "Sec-WebSocket-Accept", accept, false))
+        return "its Sec-WebSocket-Accept is missing or does not answer our key";
+    value = value_of(r, "Sec-WebSocket-Extensions", 0, &len);
+    if (value && (len > 0 || value_of(r, "Sec-WebSocket-Extensions", 1, &more)))
+        return "it names an extension and none was asked for";
+    value = value_of(r, "Sec-WebSocket-Protocol", 0, &len);
+    if (!value)
+        return NULL;
+    if (value_of(r, "Sec-WebSocket-Protocol", 1, &more) ||
+        !cw__list_has(protocols, protocols + strlen(protocols), value, len, false))
+        return "it names a subprotocol that was not offered";
+    *protocol = value;
+    *protocol_bytes = len;
+    return NULL;
+}
