@@ -28,16 +28,6 @@ struct cw__handshake {
 
 /* ---- Checking what the caller gives ---- */
 
-static bool is_token(const char *text, size_t len_bytes)
-{
-    for (size_t i = 0; i < len_bytes; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c <= ' ' || c >= 0x7f || strchr("()<>@,;:\\\"/[]?={}", c))
-            return false;
-    }
-    return len_bytes > 0;
-}
-
 bool cw__handshake_check_protocols(const char *list)
 {
     const char *end = list + strlen(list);
@@ -45,7 +35,7 @@ bool cw__handshake_check_protocols(const char *list)
     size_t len;
 
     while ((item = cw__list_next(&list, end, &len)))
-        if (!is_token(item, len) || cw__list_has(list, end, item, len, false))
+        if (!cw__is_token(item, len) || cw__list_has(list, end, item, len, false))
             return false;
     return true;
 }
@@ -56,7 +46,7 @@ cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const 
     static const char *const ours[] = {"Upgrade", "Connection", "Content-Length", "Transfer-Encoding",
                                        "Expect",  "TE",         "Trailer"};
 
-    if (!is_token(name, name_bytes))
+    if (!cw__is_token(name, name_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "a header's name is letters, digits and !#$%%&'*+-.^_`|~ only");
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (strlen(ours[i]) == name_bytes && strncasecmp(name, ours[i], name_bytes) == 0)
@@ -105,8 +95,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
     cw__handshake *h = user;
 
-    cw__reply_line(&h->reply, line, size * count);
-    return size * count;
+    return cw__reply_line(&h->reply, line, size * count) ? size * count : 0;
 }
 
 /* NULL for a reply that is right, or what is wrong with it. */
@@ -143,12 +132,21 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
 {
     long http_status = 0, verify_result = 0, os_errno = 0;
     const char *fault;
+    bool is_too_large = h->reply.is_cut || code == CURLE_TOO_LARGE; /* by our bounds or libcurl's */
+    bool is_answer = code == CURLE_OK || code == CURLE_HTTP_RETURNED_ERROR || is_too_large;
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &http_status);
     (void)curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
     (void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_errno);
-    if ((code == CURLE_OK || code == CURLE_HTTP_RETURNED_ERROR) && http_status >= 200) {
+    if (is_answer && http_status >= 200 && h->reply.is_http_1) {
         refused((int)http_status, error);
+    } else if (is_answer && http_status >= 200) {
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                      "the server's handshake reply is invalid: the reply is not HTTP/1.1");
+    } else if (is_too_large) {
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                      "the server's handshake reply is invalid: its headers are too large");
+        error->http_status = http_status == 101 ? 101 : 0;
     } else if (code != CURLE_OK) {
         cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_curl((int)code, verify_result, (int)os_errno),
                       "%s", h->text[0] ? h->text : curl_easy_strerror(code));

@@ -260,16 +260,19 @@ typedef struct cw__reply {
     char *lines; /* header lines of the latest reply, each "Name: value\r\n"; NUL-ended, or NULL */
     size_t len_bytes;
     size_t head_bytes; /* of all replies: status lines, headers, empty lines */
+    bool is_begun;     /* a status line came */
     bool is_cut;       /* it was too long, or there was no memory */
     bool is_complete;  /* the empty line came: a reply cut off inside its headers is CURLE_OK with 101 too */
+    bool is_malformed; /* the status line, or a header line, which is not kept then */
+    bool is_http_1;    /* libcurl finds a status of 200 in some lines that are none */
     bool is_http_1_1;
 } cw__reply;
 
 void cw__reply_destroy(cw__reply *r);
 /* Takes a status line, a header line without NUL or an empty line. Only header lines of the latest reply are
  * kept: each status line begins anew, so that those of a 100 or 103, or of a proxy, are gone when the final ones
- * come. Folded lines arrive as libcurl unfolds them. */
-void cw__reply_line(cw__reply *r, const char *line, size_t len_bytes);
+ * come. Folded lines are unfolded. False if it is too much: the connection had better be given up. */
+bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes);
 const char *cw__reply_lines(const cw__reply *r);
 /* NULL for a 101 that is right, or what is wrong with it.
  *   key        the Sec-WebSocket-Key that it answers
@@ -277,6 +280,8 @@ const char *cw__reply_lines(const cw__reply *r);
  *   protocol   set to the chosen one, in the reply's lines; NULL = none */
 const char *cw__reply_fault(const cw__reply *r, const char *key, const char *protocols, const char **protocol,
                             size_t *protocol_bytes);
+/* Whether a text is a token (RFC 9110 section 5.6.2): a header's name, a subprotocol. */
+bool cw__is_token(const char *text, size_t len_bytes);
 /* Gives the next item of "a, b" between at and end, without blanks around it, and its length; NULL at the end. */
 const char *cw__list_next(const char **at, const char *end, size_t *len_bytes);
 bool cw__list_has(const char *at, const char *end, const char *wanted, size_t wanted_bytes, bool any_case);

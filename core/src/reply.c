@@ -8,9 +8,12 @@
 #include <string.h>
 #include <strings.h>
 
+/* libcurl itself gives up at 100 KiB in a line, 5000 lines, 300 KiB in all replies to a request (8.14.1). */
 enum {
     ACCEPT_CHARS = 28,
-    LIMIT_BYTES = 128 * 1024 /* of kept header lines; libcurl itself gives up at 300 KB */
+    STATUS_LINE_BYTES = 12,         /* "HTTP/1.1 101", the reason may be missing */
+    LINES_LIMIT_BYTES = 128 * 1024, /* of kept header lines */
+    HEAD_LIMIT_BYTES = 256 * 1024   /* of all replies together, interim ones too */
 };
 
 /* ---- Lists of tokens ---- */
@@ -57,30 +60,107 @@ void cw__reply_destroy(cw__reply *r)
 
 const char *cw__reply_lines(const cw__reply *r) { return r->len_bytes ? r->lines : ""; }
 
-void cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
+bool cw__is_token(const char *text, size_t len_bytes)
+{
+    for (size_t i = 0; i < len_bytes; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c <= ' ' || c >= 0x7f || strchr("()<>@,;:\\\"/[]?={}", c))
+            return false;
+    }
+    return len_bytes > 0;
+}
+
+/* What a value and a reason may hold (RFC 9110 section 5.5): above all no CR, which some take for a line's end. */
+static bool is_text(const char *text, size_t len_bytes)
+{
+    for (size_t i = 0; i < len_bytes; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if ((c < ' ' && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* RFC 9112 section 4; libcurl takes the first three of more digits, and a tab for the blank. */
+static bool is_status_line(const char *line, size_t len_bytes)
+{
+    return len_bytes >= STATUS_LINE_BYTES && line[8] == ' ' && is_digit(line[9]) && is_digit(line[10]) &&
+           is_digit(line[11]) && (len_bytes == STATUS_LINE_BYTES || line[12] == ' ') &&
+           is_text(line, len_bytes);
+}
+
+static bool is_header(const char *line, size_t len_bytes)
+{
+    const char *colon = memchr(line, ':', len_bytes);
+
+    return colon && cw__is_token(line, (size_t)(colon - line)) && is_text(line, len_bytes);
+}
+
+static void begin(cw__reply *r, const char *line, size_t len_bytes)
+{
+    r->is_begun = true;
+    r->is_complete = false;
+    r->len_bytes = 0;
+    r->is_http_1 = len_bytes >= 7 && memcmp(line, "HTTP/1.", 7) == 0;
+    r->is_http_1_1 = r->is_http_1 && len_bytes > 7 && line[7] == '1';
+    r->is_malformed = !is_status_line(line, len_bytes);
+}
+
+/* Keeps a line without the blanks at its end, which are no part of the value; its end becomes CRLF. */
+static bool keep(cw__reply *r, const char *line, size_t len_bytes)
 {
     char *grown;
 
-    r->head_bytes += len_bytes;
-    if (len_bytes >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-        r->len_bytes = 0;
-        r->is_complete = r->is_cut = false;
-        r->is_http_1_1 = len_bytes >= 8 && memcmp(line, "HTTP/1.1", 8) == 0;
-        return;
-    }
-    if (len_bytes == 0 || line[0] == '\r' || line[0] == '\n') {
-        r->is_complete = true;
-        return;
-    }
-    if (r->len_bytes + len_bytes > LIMIT_BYTES ||
-        !(grown = cw__realloc(r->lines, r->len_bytes + len_bytes + 1))) {
-        r->is_cut = true;
-        return;
-    }
+    while (len_bytes > 0 && is_blank(line[len_bytes - 1]))
+        len_bytes--;
+    if (r->len_bytes + len_bytes + 2 > LINES_LIMIT_BYTES ||
+        !(grown = cw__realloc(r->lines, r->len_bytes + len_bytes + 3)))
+        return false;
     r->lines = grown;
     memcpy(r->lines + r->len_bytes, line, len_bytes);
     r->len_bytes += len_bytes;
-    r->lines[r->len_bytes] = '\0';
+    memcpy(r->lines + r->len_bytes, "\r\n", 3);
+    r->len_bytes += 2;
+    return true;
+}
+
+/* A folded line goes on with the value before it, behind one blank (RFC 9112 section 5.2). libcurl hands it over
+ * as it came (8.14.1) or unfolds it itself (8.22). */
+static bool unfold(cw__reply *r, const char *line, size_t len_bytes)
+{
+    while (len_bytes > 0 && is_blank(line[0]))
+        line++, len_bytes--;
+    if (len_bytes == 0)
+        return true;
+    r->len_bytes -= 2;
+    r->lines[r->len_bytes++] = ' '; /* in the place of the CR */
+    return keep(r, line, len_bytes);
+}
+
+bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
+{
+    bool ends_head = len_bytes == 0 || line[0] == '\r' || line[0] == '\n'; /* for libcurl */
+
+    r->head_bytes += len_bytes;
+    if (r->head_bytes > HEAD_LIMIT_BYTES)
+        r->is_cut = true;
+    if (len_bytes > 0 && line[len_bytes - 1] == '\n')
+        len_bytes -= len_bytes > 1 && line[len_bytes - 2] == '\r' ? 2 : 1;
+    if (!r->is_begun || r->is_complete) {
+        begin(r, line, len_bytes);
+    } else if (ends_head) {
+        r->is_complete = true;
+        r->is_malformed = r->is_malformed || len_bytes > 0;
+    } else if (is_blank(line[0]) && r->len_bytes > 0 && is_text(line, len_bytes)) {
+        r->is_cut = r->is_cut || !unfold(r, line, len_bytes);
+    } else if (is_header(line, len_bytes)) {
+        r->is_cut = r->is_cut || !keep(r, line, len_bytes);
+    } else {
+        r->is_malformed = true;
+    }
+    return !r->is_cut;
 }
 
 /* ---- The verdict ---- */
@@ -155,6 +235,8 @@ const char *cw__reply_fault(const cw__reply *r, const char *key, const char *pro
         return "the reply's headers are too large";
     if (!r->is_http_1_1)
         return "the reply is not HTTP/1.1";
+    if (r->is_malformed)
+        return "one of its lines is malformed";
     if (!has_once(r, "Upgrade", "websocket", true))
         return "its Upgrade header is missing or is not \"websocket\"";
     if (!connection_has_upgrade(r))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of reply.c on lines alone. What libcurl makes of a reply before is tested in test_handshake.c. */
+/* Tests of reply.c on lines alone. What libcurl makes of a reply before is tested in test_handshake.c;
+ * the forms that a reply may have, in test_handshake_vectors.c. */
 #include "harness.h"
 
 #define KEY     "dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455 section 1.3 */
@@ -19,7 +20,7 @@ static const char *fault_of(const char *text, const char *protocols)
     for (; *text; text += run) {
         run = strcspn(text, "\n");
         run += text[run] == '\n';
-        cw__reply_line(&r, text, run);
+        (void)cw__reply_line(&r, text, run);
     }
     fault = cw__reply_fault(&r, KEY, protocols, &protocol, &bytes);
     (void)snprintf(chosen, sizeof chosen, "%.*s", protocol ? (int)bytes : 1, protocol ? protocol : "-");
@@ -98,19 +99,37 @@ static void test_too_large(void)
 {
     cw__reply r = {0};
     const char *protocol;
-    size_t bytes;
+    size_t bytes, kept = 0;
     char line[1024];
 
     (void)memset(line, 'x', sizeof line);
     memcpy(line, "X: ", 3);
     line[sizeof line - 1] = '\n';
-    cw__reply_line(&r, START, strlen(START));
-    for (int i = 0; i < 129; i++)
-        cw__reply_line(&r, line, sizeof line);
-    cw__reply_line(&r, "\r\n", 2);
+    CHECK(cw__reply_line(&r, START, strlen(START)));
+    while (cw__reply_line(&r, line, sizeof line))
+        kept++;
+    CHECK_INT(kept, 128 * 1024 / (sizeof line + 1)); /* LF is kept as CRLF */
+    CHECK(!cw__reply_line(&r, "\r\n", 2));
     CHECK_STR(cw__reply_fault(&r, KEY, "", &protocol, &bytes), "the reply's headers are too large");
-    CHECK_INT(r.len_bytes, 128 * 1024);
-    CHECK_INT(r.head_bytes, strlen(START) + 129 * sizeof line + 2);
+    CHECK_INT(r.len_bytes, kept * (sizeof line + 1));
+    CHECK_INT(r.head_bytes, strlen(START) + (kept + 1) * sizeof line + 2);
+    cw__reply_destroy(&r);
+}
+
+/* Interim replies without end are no way around it, nor is a fold. */
+static void test_endless(void)
+{
+    cw__reply r = {0};
+    size_t count = 0;
+
+    while (cw__reply_line(&r, "HTTP/1.1 100\r\n", 14) && cw__reply_line(&r, "\r\n", 2))
+        count++;
+    CHECK_INT(count, 256 * 1024 / 16);
+    cw__reply_destroy(&r);
+    CHECK(cw__reply_line(&r, START, strlen(START)) && cw__reply_line(&r, "X: y\r\n", 6));
+    for (count = 0; cw__reply_line(&r, " folded\n", 8); count++)
+        continue;
+    CHECK(count > 16 * 1024 && r.len_bytes <= 128 * 1024);
     cw__reply_destroy(&r);
 }
 
@@ -121,6 +140,7 @@ static const harness_test tests[] = {
     {"each status line begins anew", test_begins_anew},
     {"subprotocol and extension: only what was asked for, once", test_protocols},
     {"headers beyond the limit", test_too_large},
+    {"interim replies and folds without end", test_endless},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }
