@@ -8,6 +8,7 @@ Returns the command's exit code. A peer that cannot be started is an error. The 
     echo      CW_ECHO_WS, CW_ECHO_WSS (the websockets library), CW_BADHOST_WSS, CW_EXPIRED_WSS
     ping      CW_PING_WS (the same, with a ping each 0.3 s and 0.6 s of patience)
     scripted  CW_SCRIPT_WS, CW_SCRIPT_WSS, CW_PLAIN_HTTP (the http:// base for /log)
+    handshake CW_HANDSHAKE_WS, CW_HANDSHAKE_WSS (handshakes of tests/conformance/handshake)
     node      CW_NODE_WS (the npm library ws; NODE_PATH, else build/node/node_modules, says where it is)
     nginx     CW_NGINX_WS, CW_NGINX_WSS (before echo)
 
@@ -37,7 +38,7 @@ sys.path.insert(0, str(HERE))
 
 import certs  # noqa: E402
 
-NAMES = ("echo", "ping", "scripted", "node", "nginx")
+NAMES = ("echo", "ping", "scripted", "handshake", "node", "nginx")
 START_S = 20
 
 
@@ -84,6 +85,10 @@ class Peers:
         ports = self.python("scripted.py", "--listen=ws", f"--listen={self.tls('server')}")
         self.name_ports(("CW_SCRIPT_WS", "CW_SCRIPT_WSS"), ports)
         self.environment["CW_PLAIN_HTTP"] = f"http://127.0.0.1:{ports[0]}"
+
+    def start_handshake(self) -> None:
+        ports = self.python("handshake.py", "--listen=ws", f"--listen={self.tls('server')}")
+        self.name_ports(("CW_HANDSHAKE_WS", "CW_HANDSHAKE_WSS"), ports)
 
     def start_node(self) -> None:
         modules = os.environ.get("NODE_PATH") or str(ROOT / "build" / "node" / "node_modules")
