@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""The vectors of tests/conformance/handshake against the whole client, each in one piece and byte by byte. After
+a failure the same object connects to a server that answers well: that shows it new again, and that no closed
+event was raised for what never was open."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import curlwire
+from curlwire import MessageWebSocket, WebErrorStatus
+from peers import WAIT, ca_file, url
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
+
+import handshake_vectors
+from handshake_vectors import Vector, unescape
+
+VECTORS = handshake_vectors.load()
+GROWTH_KIB = 3072  # a reply without end costs no more than this; what is kept of one is 128 KiB
+
+
+def address(vector: Vector, way: str) -> str:
+    query = "?bytewise" if way == "bytewise" else ""
+    if vector.over == "ws-on-wss":
+        return url("CW_HANDSHAKE_WSS", f"/{vector.name}{query}").replace("wss:", "ws:", 1)
+    if vector.over == "wss-on-ws":
+        port = url("CW_HANDSHAKE_WS", "").rpartition(":")[2]
+        return f"wss://{vector.name}.localhost:{port}/"
+    return url("CW_HANDSHAKE_WSS" if vector.over == "wss" else "CW_HANDSHAKE_WS", f"/{vector.name}{query}")
+
+
+def web_status(name: str) -> WebErrorStatus:
+    return next(status for status in WebErrorStatus if status.name.replace("_", "").lower() == name.lower())
+
+
+def kind(vector: Vector) -> type[curlwire.ConnectError]:
+    if vector.fails == "Timeout":
+        return curlwire.ConnectTimeout
+    if vector.http or vector.fails == "ErrorHttpInvalidServerResponse":
+        return curlwire.HandshakeError
+    return curlwire.ConnectError
+
+
+def check_failure(vector: Vector, error: curlwire.ConnectError) -> None:
+    assert vector.fails is not None
+    assert (error.status, error.http_status) == (web_status(vector.fails), vector.http), str(error)
+    assert type(error) is kind(vector)
+    assert vector.says in str(error)
+    assert str(error)
+    assert "\n" not in str(error)
+    for name, value in vector.headers:
+        assert error.headers[name] == unescape(value).decode()
+
+
+def check_open(vector: Vector, ws: MessageWebSocket) -> None:
+    assert ws.state == "open"
+    assert (ws.information.protocol or "-") == vector.opens
+    for name, value in vector.headers:
+        assert ws.information.response_headers[name] == unescape(value).decode()
+    for text in vector.receives:
+        assert ws.recv(timeout=WAIT) == text
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def until_descriptors(count: int) -> None:
+    """The service closes a connection's descriptors behind the caller's back."""
+    until = time.monotonic() + WAIT
+    while descriptors() > count:
+        assert time.monotonic() < until, "descriptors are left"
+        time.sleep(0.001)
+
+
+def memory(name: str) -> int:
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(name))
+
+
+def connect(ws: MessageWebSocket, vector: Vector, way: str) -> None:
+    """Connects; what is without end must not cost memory on the way."""
+    if not vector.is_large:
+        ws.connect(address(vector, way))
+        return
+    with open("/proc/self/clear_refs", "w", encoding="ascii") as peak:
+        peak.write("5")  # the peak begins anew
+    before = memory("VmRSS")
+    try:
+        ws.connect(address(vector, way))
+    finally:
+        assert memory("VmHWM") - before < GROWTH_KIB
+
+
+@pytest.fixture(scope="module", autouse=True)
+def service() -> None:
+    """The service thread's own descriptors are there before they are counted."""
+    with curlwire.connect(url("CW_HANDSHAKE_WS", "/plain")) as ws:
+        ws.send("x")
+        ws.recv(timeout=WAIT)
+
+
+@pytest.mark.parametrize("way", ["whole", "bytewise"])
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
+def test_vector(vector: Vector, way: str) -> None:
+    codes: list[int] = []
+    ws = MessageWebSocket(supported_protocols=vector.protocols, ca_file=ca_file(), message_type="utf8")
+    ws.control.connect_timeout = vector.connect_timeout or WAIT
+    ws.on_closed = lambda _, args: codes.append(args.code)
+    before = descriptors()
+    if vector.fails is None:
+        connect(ws, vector, way)
+        check_open(vector, ws)
+    else:
+        with pytest.raises(curlwire.ConnectError) as caught:
+            connect(ws, vector, way)
+        check_failure(vector, caught.value)
+        assert ws.state == "new"
+        until_descriptors(before)
+        ws.connect(url("CW_HANDSHAKE_WS", "/plain"), timeout=WAIT)
+    ws.send("still here")
+    assert ws.recv(timeout=WAIT) == "still here"
+    ws.close()
+    curlwire.run_forever()  # until on_closed has been called
+    assert codes == [1000]
+    until_descriptors(before)
+
+
+def test_vectors_are_many() -> None:
+    assert len(VECTORS) >= 120
+    assert {vector.over for vector in VECTORS} == set(handshake_vectors.OVER)
+    assert sum(vector.opens is not None for vector in VECTORS) > 50

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""A server that answers the opening handshake as a vector of tests/conformance/handshake says.
+
+    python3 tests/servers/handshake.py [--listen ws] [--listen wss:CERT:KEY] ...
+
+    ws://HOST:PORT/NAME              the reply of the vector NAME, then its end
+    ws://HOST:PORT/NAME?bytewise     the same in writes of one byte, each given to the kernel before the next (of
+                                     what is repeated, the first BYTEWISE bytes)
+    wss://NAME.localhost:PORT/       to a port without TLS: the same as the answer to TLS's first bytes, which
+                                     hold the name
+
+Bounds and first line are those of scripted.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import itertools
+import re
+import signal
+import ssl
+from collections.abc import Iterator
+
+import handshake_vectors
+import scripted
+
+BYTEWISE = 1024
+WRITE_BYTES = 65536
+
+
+def pieces(data: bytes, count: int, bytewise: bool) -> Iterator[bytes]:
+    """The writes of a step that sends data so many times; 0 is endless."""
+    if not data:
+        return
+    turns = iter(range(count)) if count else itertools.count()
+    if bytewise:
+        for _ in itertools.islice(turns, BYTEWISE // len(data) + 1):
+            yield from (data[place : place + 1] for place in range(len(data)))
+    while batch := sum(1 for _ in itertools.islice(turns, WRITE_BYTES // len(data) + 1)):
+        yield data * batch
+
+
+async def send(connection: scripted.Connection, data: bytes, count: int, bytewise: bool) -> None:
+    for piece in pieces(data, count, bytewise):
+        await connection.send(piece)
+        await asyncio.sleep(0)
+
+
+async def answer(connection: scripted.Connection, vector: handshake_vectors.Vector, bytewise: bool) -> None:
+    request = connection.record.request
+    accept = scripted.accept_value(request).encode()
+    key = scripted.header(request, "sec-websocket-key").encode()
+    whole = b""  # what has no pause in it is one write
+    for name, data, count in vector.steps:
+        data = data.replace(b"{accept}", accept).replace(b"{key}", key)
+        if name == "send" and count == 1:
+            whole += data
+            continue
+        await send(connection, whole, 1, bytewise)
+        whole = b""
+        if name == "pause":
+            await asyncio.sleep(count / 1000)
+        else:
+            await send(connection, data, count, bytewise)
+    await send(connection, whole, 1, bytewise)
+    step = {"echo": "echo", "eof": "end", "reset": "rst", "hang": "hang"}[vector.end]
+    await getattr(connection, f"step_{step}")()
+    if step == "echo":
+        await connection.step_end()  # ending TCP is the server's part (RFC 6455 7.1.1)
+
+
+class Server:
+    def __init__(self) -> None:
+        self.vectors = {vector.name: vector for vector in handshake_vectors.load()}
+
+    def chosen(self, head: str) -> tuple[handshake_vectors.Vector | None, bool]:
+        found = re.match(r"GET /(\w+)(\?bytewise)? ", head) or re.search(r"(\w+)\.localhost()", head)
+        return (self.vectors.get(found[1]), bool(found[2])) if found else (None, False)
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        receiving: asyncio.Task[None] | None = None
+        try:
+            async with asyncio.timeout(scripted.LIFE_S):
+                first = await reader.readexactly(1)
+                rest = await (reader.read(4096) if first == b"\x16" else reader.readuntil(b"\r\n\r\n"))
+                head = (first + rest).decode("latin-1")
+                vector, bytewise = self.chosen(head)
+                if vector is None:
+                    writer.write(scripted.plain_reply("404 Not Found", b"no such vector\n"))
+                    return
+                connection = scripted.Connection(reader, writer, scripted.Record(head))
+                receiving = asyncio.create_task(connection.receive())
+                await answer(connection, vector, bytewise)
+                if not connection.over:
+                    await connection.step_hang()
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, scripted.Gone):
+            pass
+        except (ConnectionError, TimeoutError, ssl.SSLError):
+            pass
+        except asyncio.CancelledError:
+            pass  # this program ends
+        finally:
+            if receiving is not None:
+                receiving.cancel()
+            writer.close()
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--listen", action="append", metavar="ws|wss:CERT:KEY")
+    options = parser.parse_args()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    # a client that speaks no TLS to the TLS port is meant to be here: no traceback for it
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    handler = Server()
+    servers = [
+        await asyncio.start_server(handler.handle, "127.0.0.1", 0, ssl=scripted.tls(spec))
+        for spec in options.listen or ["ws"]
+    ]
+    print("listening", *(server.sockets[0].getsockname()[1] for server in servers), flush=True)
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main())
