@@ -127,7 +127,7 @@ static bool keep(cw__reply *r, const char *line, size_t len_bytes)
 }
 
 /* A folded line goes on with the value before it, behind one blank (RFC 9112 section 5.2). libcurl hands it over
- * as it came (8.14.1) or unfolds it itself (8.22). */
+ * as it came before 8.18 and unfolds it since. */
 static bool unfold(cw__reply *r, const char *line, size_t len_bytes)
 {
     while (len_bytes > 0 && is_blank(line[0]))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The vectors of tests/conformance/handshake against the whole client, each in one piece and byte by byte. After
-a failure the same object connects to a server that answers well: that shows it new again, and that no closed
-event was raised for what never was open."""
+"""The vectors of tests/conformance/handshake against the whole client, each in one piece and byte by byte.
+After a failure the same object connects to a server that answers well: that shows it new again, and that no
+closed event was raised for what never was open."""
 
 import os
 import sys

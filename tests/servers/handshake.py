@@ -4,8 +4,8 @@
     python3 tests/servers/handshake.py [--listen ws] [--listen wss:CERT:KEY] ...
 
     ws://HOST:PORT/NAME              the reply of the vector NAME, then its end
-    ws://HOST:PORT/NAME?bytewise     the same in writes of one byte, each given to the kernel before the next (of
-                                     what is repeated, the first BYTEWISE bytes)
+    ws://HOST:PORT/NAME?bytewise     the same in writes of one byte, each given to the kernel before the next
+                                     (of what is repeated, the first BYTEWISE bytes)
     wss://NAME.localhost:PORT/       to a port without TLS: the same as the answer to TLS's first bytes, which
                                      hold the name
 

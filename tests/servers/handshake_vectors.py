@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The vectors of tests/conformance/handshake as objects. Its README.md describes the files; handshake.py, which
-sends them, and the Python suite, which judges by them, read them with this."""
+"""The vectors of tests/conformance/handshake as objects. Its README.md describes the files; handshake.py,
+which sends them, and the Python suite, which judges by them, read them with this."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class Vector:
     protocols: list[str] = field(default_factory=list)
     connect_timeout: float | None = None
     over: str = "ws"
-    steps: list[tuple[str, bytes, int]] = field(default_factory=list)  # "send", "endless", "pause"; bytes; number
+    # "send", "endless" or "pause"; bytes; how many times, or milliseconds
+    steps: list[tuple[str, bytes, int]] = field(default_factory=list)
     end: str = ""
     opens: str | None = None  # the subprotocol, or "-"
     headers: list[tuple[str, str]] = field(default_factory=list)
