@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of handshake.c: the URI, the request as the server got it, and the verdict on every kind of reply, over
- * a real connection to the scripted server; TLS verification. How a socket behaves around it is in
- * test_connect.c. */
+/* Tests of handshake.c: the URI, the request as the server got it, and what the C interface tells of a reply,
+ * over a real connection to the scripted server; TLS verification. The forms of replies are vectors, in
+ * tests/conformance/handshake. How a socket behaves around it is in test_connect.c. */
 #include "peer.h"
 
 #define ACCEPT     "Sec-WebSocket-Accept: {accept}\r\n"
@@ -63,52 +63,16 @@ static void refused(const char *reply, const char *hint)
     cw_socket_release(s);
 }
 
-static void test_good_replies(void)
+static void test_good_reply(void)
 {
     accepted(START UPGRADE CONNECTION ACCEPT "\r\n");
-    accepted("HTTP/1.1 101\r\n" UPGRADE CONNECTION ACCEPT "\r\n");
-    accepted(
-        START
-        "uPGRADE:WebSocket \r\nCONNECTION: keep-alive, UPGRADE\r\nsec-websocket-accept:\t{accept}  \r\n\r\n");
-    accepted(START UPGRADE "Connection: keep-alive\r\nConnection: Upgrade\r\n" ACCEPT "\r\n");
-    accepted(START UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Extensions: \r\nX-More: yes\r\n\r\n");
     cw_shutdown(5000);
 }
 
-static void test_wrong_upgrade(void)
+static void test_wrong_reply(void)
 {
     refused(START CONNECTION ACCEPT "\r\n", "Upgrade header");
-    refused(START "Upgrade: h2c\r\n" CONNECTION ACCEPT "\r\n", "Upgrade header");
-    refused(START "Upgrade: websockets\r\n" CONNECTION ACCEPT "\r\n", "Upgrade header");
-    refused(START UPGRADE UPGRADE CONNECTION ACCEPT "\r\n", "Upgrade header");
-    cw_shutdown(5000);
-}
-
-static void test_wrong_connection(void)
-{
-    refused(START UPGRADE ACCEPT "\r\n", "Connection header");
-    refused(START UPGRADE "Connection: close\r\n" ACCEPT "\r\n", "Connection header");
-    refused(START UPGRADE "Connection: Upgraded\r\n" ACCEPT "\r\n", "Connection header");
-    cw_shutdown(5000);
-}
-
-static void test_wrong_accept(void)
-{
     refused(START UPGRADE CONNECTION "\r\n", "Sec-WebSocket-Accept");
-    refused(START UPGRADE CONNECTION "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
-            "Sec-WebSocket-Accept");
-    refused(START UPGRADE CONNECTION "Sec-WebSocket-Accept: {accept}x\r\n\r\n", "Sec-WebSocket-Accept");
-    refused(START UPGRADE CONNECTION "Sec-WebSocket-Accept: \r\n\r\n", "Sec-WebSocket-Accept");
-    refused(START UPGRADE CONNECTION ACCEPT ACCEPT "\r\n", "Sec-WebSocket-Accept");
-    cw_shutdown(5000);
-}
-
-static void test_extension(void)
-{
-    refused(START UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
-            "extension");
-    refused(START UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Extensions:\r\nSec-WebSocket-Extensions: x\r\n\r\n",
-            "extension");
     cw_shutdown(5000);
 }
 
@@ -123,14 +87,8 @@ static void test_subprotocol(void)
     peer_drop(s);
     cw_shutdown(5000);
     CHECK_HAS(peer_log(), "\\r\\nSec-WebSocket-Protocol: chat, superchat\\r\\n");
-    peer_drop(answered(START UPGRADE CONNECTION ACCEPT "\r\n", "", "chat", CW_OK));    /* none is allowed */
-    refused(chosen, "subprotocol");                                                    /* not offered */
-    cw_socket_release(answered(chosen, "/end", "chat, SuperChat", CW_CONNECT_FAILED)); /* case matters */
-    cw_socket_release(answered(START UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Protocol: chat\r\n"
-                                                               "Sec-WebSocket-Protocol: chat\r\n\r\n",
-                               "/end", "chat", CW_CONNECT_FAILED));
-    cw_socket_release(answered(START UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Protocol: a, b\r\n\r\n", "/end",
-                               "a, b", CW_CONNECT_FAILED));
+    peer_drop(answered(START UPGRADE CONNECTION ACCEPT "\r\n", "", "chat", CW_OK)); /* none is allowed */
+    refused(chosen, "subprotocol");
     cw_shutdown(5000);
 }
 
@@ -149,19 +107,6 @@ static void test_cut_reply(void)
         cw_socket_release(s);
     }
     refused(START UPGRADE CONNECTION ACCEPT, "in the middle"); /* all but the empty line */
-    cw_shutdown(5000);
-}
-
-static void test_other_version(void)
-{
-    cw_socket *s =
-        answered("HTTP/1.0 101 X\r\n" UPGRADE CONNECTION ACCEPT "\r\n", "/end", "", CW_CONNECT_FAILED);
-
-    CHECK_INT(cw_error_web_status(), CW_WEB_ErrorHttpInvalidServerResponse);
-    cw_socket_release(s);
-    s = answered("SSH-2.0-OpenSSH_9.2\r\n", "/end", "", CW_CONNECT_FAILED);
-    CHECK_INT(cw_error_web_status(), CW_WEB_ErrorHttpInvalidServerResponse);
-    cw_socket_release(s);
     cw_shutdown(5000);
 }
 
@@ -199,14 +144,7 @@ static void status_refused(int status, int web_status)
 static void test_refused(void)
 {
     status_refused(404, CW_WEB_NotFound);
-    status_refused(401, CW_WEB_Unauthorized);
-    status_refused(403, CW_WEB_Forbidden);
-    status_refused(407, CW_WEB_ProxyAuthenticationRequired);
     status_refused(426, CW_WEB_UnexpectedClientError);
-    status_refused(200, CW_WEB_UnexpectedStatusCode);
-    status_refused(301, CW_WEB_MovedPermanently);
-    status_refused(307, CW_WEB_TemporaryRedirect);
-    status_refused(503, CW_WEB_ServiceUnavailable);
     cw_shutdown(5000);
 }
 
@@ -323,14 +261,10 @@ static void test_tls_faults(void)
 
 static const harness_test tests[] = {
     {"RFC 6455 3: URIs that are none, or not ours", test_uri},
-    {"RFC 6455 4.1: replies in every allowed form", test_good_replies},
-    {"RFC 6455 4.1 (2): Upgrade missing, wrong, doubled", test_wrong_upgrade},
-    {"RFC 6455 4.1 (3): Connection missing or wrong", test_wrong_connection},
-    {"RFC 6455 4.1 (4): Sec-WebSocket-Accept missing, wrong, doubled", test_wrong_accept},
-    {"RFC 6455 4.1 (5): an extension that was not asked for", test_extension},
+    {"RFC 6455 4.1: a right reply", test_good_reply},
+    {"RFC 6455 4.1: wrong replies", test_wrong_reply},
     {"RFC 6455 4.1 (6): the subprotocol, chosen or not offered", test_subprotocol},
     {"a reply cut off anywhere", test_cut_reply},
-    {"RFC 6455 4.1: not HTTP/1.1", test_other_version},
     {"RFC 8297: an interim reply comes first", test_interim},
     {"RFC 6455 4.1 (1): another status than 101", test_refused},
     {"RFC 6455 4.1: the request as the server got it", test_request},
