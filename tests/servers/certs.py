@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: MIT
-"""Makes a certificate authority and server certificates, by the openssl command, into a folder.
+"""Makes authorities, server certificates and revocation lists, by the openssl command, into a folder.
 
 python3 tests/servers/certs.py FOLDER
 
-ca.pem                        the authority; what a client trusts
-server.pem, server.key        localhost, 127.0.0.1, ::1
-badhost.pem, badhost.key      a name that is not ours
-expired.pem, expired.key      localhost, over since 2020
+ca.pem                 the authority; what a client trusts
+other-ca.pem           one that nobody trusts
+crl.pem                the authority's revocation list; with revoked.pem in it
+crl-old.pem            the same, out of date
+crl-other.pem          other-ca's list
+NAME.pem, NAME.key     certificates; their files:
+
+server      localhost, 127.0.0.1, ::1          nameonly    localhost, no address
+badhost     a name that is not ours            iponly      127.0.0.1, no name
+expired     over since 2020                    wildcard    *.cw.localhost
+future      not valid before 2090              purpose     a client's certificate
+revoked     see crl.pem                        weak        an RSA key of 1024 bits
+unknown     by other-ca                        broken      its signature does not fit
+chain       the same, and other-ca's after it  selfsigned  by itself
 """
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +42,7 @@ private_key = {folder}/ca.key
 rand_serial = yes
 default_md = sha256
 default_days = 30
+default_crl_days = 30
 policy = policy
 unique_subject = no
 [policy]
@@ -46,14 +58,32 @@ extendedKeyUsage = serverAuth
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 subjectAltName = ${{ENV::CW_SAN}}
+[client]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
+subjectAltName = ${{ENV::CW_SAN}}
 """
 
 OURS = "DNS:localhost, IP:127.0.0.1, IP:::1"
 PAST = ("-startdate", "20200101000000Z", "-enddate", "20200102000000Z")
-LEAVES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("server", OURS, ()),
-    ("badhost", "DNS:elsewhere.invalid", ()),
-    ("expired", OURS, PAST),
+FUTURE = ("-startdate", "20900101000000Z", "-enddate", "20900102000000Z")
+OLD_LIST = ("-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20200102000000Z")
+CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+# name, names in the certificate, extensions, what openssl ca is told
+LEAVES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("server", OURS, "leaf", ()),
+    ("badhost", "DNS:elsewhere.invalid", "leaf", ()),
+    ("expired", OURS, "leaf", PAST),
+    ("future", OURS, "leaf", FUTURE),
+    ("revoked", OURS, "leaf", ()),
+    ("unknown", OURS, "leaf", ("-cert", "{folder}/other-ca.pem", "-keyfile", "{folder}/other-ca.key")),
+    ("nameonly", "DNS:localhost", "leaf", ()),
+    ("iponly", "IP:127.0.0.1", "leaf", ()),
+    ("wildcard", "DNS:*.cw.localhost", "leaf", ()),
+    ("purpose", OURS, "client", ()),
+    ("weak", OURS, "leaf", ()),
+    ("broken", OURS, "leaf", ()),
 )
 
 
@@ -78,18 +108,43 @@ def make(folder: Path) -> None:
     config = folder / "openssl.cnf"
     config.write_text(CONFIG.format(folder=folder))
     (folder / "index.txt").write_text("")
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-config", str(config))
-    openssl(
-        "req", "-x509", *key, "-subj", "/CN=curlwire test authority", "-extensions", "root", "-days", "30",
-        "-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.pem"),
-    )  # fmt: skip
-    for name, names, dates in LEAVES:
-        request = folder / f"{name}.csr"
-        openssl("req", "-new", *key, "-keyout", str(folder / f"{name}.key"), "-out", str(request))
+    for name, extensions in (("ca", "root"), ("other-ca", "root"), ("selfsigned", "leaf")):
         openssl(
-            "ca", "-batch", "-notext", "-config", str(config), "-extensions", "leaf", *dates,
+            "req", "-x509", *CURVE, "-nodes", "-config", str(config), "-subj", f"/CN=curlwire test {name}",
+            "-extensions", extensions, "-days", "30",
+            "-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem"),
+        )  # fmt: skip
+    for name, names, extensions, options in LEAVES:
+        request = folder / f"{name}.csr"
+        key = ("-newkey", "rsa:1024") if name == "weak" else CURVE
+        openssl(
+            "req", "-new", *key, "-nodes", "-config", str(config),
+            "-keyout", str(folder / f"{name}.key"), "-out", str(request),
+        )  # fmt: skip
+        openssl(
+            "ca", "-batch", "-notext", "-config", str(config), "-extensions", extensions,
+            *(option.format(folder=folder) for option in options),
             "-in", str(request), "-out", str(folder / f"{name}.pem"), names=names,
         )  # fmt: skip
+    spoil(folder / "broken.pem")
+    chain = (folder / "unknown.pem").read_text() + (folder / "other-ca.pem").read_text()
+    (folder / "chain.pem").write_text(chain)
+    (folder / "chain.key").write_text((folder / "unknown.key").read_text())
+    make_lists(folder, ("ca", "-config", str(config)))
+
+
+def spoil(certificate: Path) -> None:
+    """Changes the last byte, which is the signature's."""
+    der = ssl.PEM_cert_to_DER_cert(certificate.read_text())
+    certificate.write_text(ssl.DER_cert_to_PEM_cert(der[:-1] + bytes([der[-1] ^ 1])))
+
+
+def make_lists(folder: Path, command: tuple[str, ...]) -> None:
+    openssl(*command, "-revoke", str(folder / "revoked.pem"))
+    openssl(*command, "-gencrl", "-out", str(folder / "crl.pem"))
+    openssl(*command, "-gencrl", *OLD_LIST, "-out", str(folder / "crl-old.pem"))
+    other = ("-cert", str(folder / "other-ca.pem"), "-keyfile", str(folder / "other-ca.key"))
+    openssl(*command, "-gencrl", *other, "-out", str(folder / "crl-other.pem"))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ Returns the command's exit code. A peer that cannot be started is an error. The 
     scripted  CW_SCRIPT_WS, CW_SCRIPT_WSS, CW_PLAIN_HTTP (the http:// base for /log)
     handshake CW_HANDSHAKE_WS, CW_HANDSHAKE_WSS (handshakes of tests/conformance/handshake)
     node      CW_NODE_WS (the npm library ws; NODE_PATH, else build/node/node_modules, says where it is)
+    tls       CW_TLS_PORTS ("good=PORT ...": the ports of tls.py, and plain=PORT without TLS),
+              CW_TLS_FOLDER (what certs.py made), CW_TLS_LOG (the http:// base); before scripted
     nginx     CW_NGINX_WS, CW_NGINX_WSS (before echo)
 
 Always set: CW_CA_FILE, and CW_REFUSED_WS, an address that refuses connections. The URLs have no path and no
@@ -38,7 +40,7 @@ sys.path.insert(0, str(HERE))
 
 import certs  # noqa: E402
 
-NAMES = ("echo", "ping", "scripted", "handshake", "node", "nginx")
+NAMES = ("echo", "ping", "scripted", "tls", "handshake", "node", "nginx")
 START_S = 20
 
 
@@ -89,6 +91,18 @@ class Peers:
     def start_handshake(self) -> None:
         ports = self.python("handshake.py", "--listen=ws", f"--listen={self.tls('server')}")
         self.name_ports(("CW_HANDSHAKE_WS", "CW_HANDSHAKE_WSS"), ports)
+
+    def start_tls(self) -> None:
+        import tls  # needs what the other peers can do without
+
+        if "CW_SCRIPT_WS" not in self.environment:
+            raise CannotStart("tls stands before scripted: start that too")
+        upstream = self.environment["CW_SCRIPT_WS"].rpartition(":")[2]
+        log, plain, *ports = self.python("tls.py", f"--certificates={self.folder}", f"--upstream={upstream}")
+        words = [f"plain={plain}", *(f"{name}={port}" for name, port in zip(tls.PORTS, ports, strict=True))]
+        self.environment["CW_TLS_PORTS"] = " ".join(words)
+        self.environment["CW_TLS_FOLDER"] = str(self.folder)
+        self.environment["CW_TLS_LOG"] = f"http://127.0.0.1:{log}"
 
     def start_node(self) -> None:
         modules = os.environ.get("NODE_PATH") or str(ROOT / "build" / "node" / "node_modules")

@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: MIT
+"""TLS before another peer, done rightly or wrongly: each port has a fault of its own.
+
+    python3 tests/servers/tls.py --certificates FOLDER --upstream PORT
+
+A connection's plain bytes go to the peer at PORT (scripted.py) and back, so that a path of the script language
+works behind each fault. What the ports do is PORTS below; what TLS saw of the last connection of each is
+had by
+
+    GET http://127.0.0.1:LOG/NAME
+
+when it has ended, or after 5 s: an object of
+
+    sni            the host name that the client asked for, or null
+    version        of TLS
+    error          why the handshake failed, or null
+    raw            what the client sent, its first 8 KiB, in hexadecimal
+    record_types   of the TLS records in it
+    plain_bytes    how many bytes were decrypted
+    handshakes     how many were done: more than one are renegotiations
+
+The first line on stdout is "listening LOG PLAIN PORT ...", PLAIN without TLS, the others in the order of
+PORTS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from OpenSSL import SSL
+
+LIFE_S = 30
+LOG_WAIT_S = 5
+PIECE_BYTES = 65536
+RAW_BYTES = 8192
+
+
+@dataclass(frozen=True)
+class Port:
+    certificate: str = "server"
+    least: int = SSL.TLS1_2_VERSION
+    most: int = SSL.TLS1_3_VERSION
+    demands_certificate: bool = False
+    notifies: bool = True  # ends with close_notify
+    renegotiates: bool = False  # whenever the client has sent something
+    is_stuck: bool = False  # asks for a renegotiation when the first message comes, and reads no more
+
+
+CERTIFICATES = (
+    "badhost", "expired", "future", "revoked", "unknown", "chain", "selfsigned", "nameonly", "iponly",
+    "wildcard", "purpose", "weak", "broken",
+)  # fmt: skip
+PORTS = {
+    "good": Port(),
+    **{name: Port(name) for name in CERTIFICATES},
+    "badhost12": Port("badhost", most=SSL.TLS1_2_VERSION),
+    "old": Port(least=SSL.TLS1_VERSION, most=SSL.TLS1_1_VERSION),
+    "client": Port(demands_certificate=True),
+    "client12": Port(demands_certificate=True, most=SSL.TLS1_2_VERSION),
+    "cut": Port(notifies=False),
+    "cut12": Port(notifies=False, most=SSL.TLS1_2_VERSION),
+    "renegotiate": Port(renegotiates=True, most=SSL.TLS1_2_VERSION),
+    "stuck": Port(is_stuck=True, most=SSL.TLS1_2_VERSION),
+}
+
+
+@dataclass
+class Record:
+    sni: str | None = None
+    version: str | None = None
+    error: str | None = None
+    raw: bytes = b""
+    plain_bytes: int = 0
+    handshakes: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def as_json(self) -> bytes:
+        types, rest = [], self.raw
+        while len(rest) >= 5:
+            types.append(rest[0])
+            rest = rest[5 + int.from_bytes(rest[3:5], "big") :]
+        return json.dumps(
+            {
+                "sni": self.sni,
+                "version": self.version,
+                "error": self.error,
+                "record_types": types,
+                "plain_bytes": self.plain_bytes,
+                "raw": self.raw.hex(),
+                "handshakes": self.handshakes,
+            }
+        ).encode()
+
+
+class Link:
+    """One connection: the client's TLS at one end, the upstream peer at the other."""
+
+    def __init__(
+        self, port: Port, context: SSL.Context, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.port = port
+        self.reader = reader
+        self.writer = writer
+        self.record = Record()
+        self.tls = SSL.Connection(context, None)
+        self.tls.set_app_data(self.record)
+        self.tls.set_accept_state()
+        self.fed = asyncio.Event()  # more came from the client: a write that had to wait may go on
+
+    async def flush(self) -> None:
+        with contextlib.suppress(SSL.WantReadError):
+            while True:
+                self.writer.write(self.tls.bio_read(PIECE_BYTES))
+        await self.writer.drain()
+
+    async def feed(self) -> bool:
+        data = await self.reader.read(PIECE_BYTES)
+        if data:
+            self.record.raw = (self.record.raw + data)[:RAW_BYTES]
+            self.tls.bio_write(data)
+            self.fed.set()
+        return bool(data)
+
+    async def handshake(self) -> bool:
+        while True:
+            try:
+                self.tls.do_handshake()
+            except SSL.WantReadError:
+                await self.flush()
+                if not await self.feed():
+                    self.record.error = "the client left"
+                    return False
+            except SSL.Error as error:
+                self.record.error = str(error)
+                return False
+            else:
+                await self.flush()
+                self.record.version = self.tls.get_protocol_version_name()
+                return True
+
+    async def read(self) -> bytes:
+        """Plain bytes of the client; none at its end."""
+        while True:
+            try:
+                data: bytes = self.tls.recv(PIECE_BYTES)
+            except SSL.WantReadError:
+                await self.flush()
+                if not await self.feed():
+                    return b""
+            except SSL.ZeroReturnError:
+                return b""
+            else:
+                self.record.plain_bytes += len(data)
+                return data
+
+    async def write(self, data: bytes) -> None:
+        while data:
+            self.fed.clear()
+            try:
+                data = data[self.tls.send(data[:16384]) :]
+            except SSL.WantReadError:
+                await self.flush()
+                await self.fed.wait()
+        await self.flush()
+
+    async def ask_for_handshake(self) -> None:
+        if not self.tls.renegotiate_pending():
+            self.tls.renegotiate()
+            self.tls.do_handshake()  # sends the request; what the client says to it is read by read()
+            await self.flush()
+
+    async def carry_in(self, upstream: asyncio.StreamWriter) -> None:
+        while data := await self.read():
+            # the first is the request
+            if self.record.plain_bytes > len(data) and (self.port.renegotiates or self.port.is_stuck):
+                await self.ask_for_handshake()
+            if self.port.is_stuck and self.tls.renegotiate_pending():
+                return await self.swallow()
+            upstream.write(data)
+            await upstream.drain()
+        if upstream.can_write_eof():
+            upstream.write_eof()
+
+    async def carry_out(self, upstream: asyncio.StreamReader) -> None:
+        while data := await upstream.read(PIECE_BYTES):
+            await self.write(data)
+        if self.port.notifies:
+            with contextlib.suppress(SSL.Error):
+                self.tls.shutdown()
+            await self.flush()
+        self.writer.write_eof()
+
+    async def swallow(self) -> None:
+        """Reads to the client's end: closing with bytes unread would be a reset."""
+        while await self.reader.read(PIECE_BYTES):
+            pass
+
+    async def run(self, upstream_port: int) -> None:
+        if not await self.handshake():
+            await self.flush()  # the alert
+            self.writer.write_eof()
+            await self.swallow()
+            return
+        reader, writer = await asyncio.open_connection("127.0.0.1", upstream_port)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.carry_in(writer))
+                tasks.create_task(self.carry_out(reader))
+        finally:
+            writer.close()
+
+
+def count_handshake(connection: SSL.Connection, where: int, _: int) -> None:
+    if where & SSL.SSL_CB_HANDSHAKE_DONE:
+        connection.get_app_data().handshakes += 1
+
+
+def note_name(connection: SSL.Connection) -> None:
+    name = connection.get_servername()
+    connection.get_app_data().sni = name.decode() if name else None
+
+
+def make_context(port: Port, folder: Path) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")  # what a server should not have, some ports do
+    context.set_min_proto_version(port.least)
+    context.set_max_proto_version(port.most)
+    context.use_certificate_chain_file(str(folder / f"{port.certificate}.pem"))
+    context.use_privatekey_file(str(folder / f"{port.certificate}.key"))
+    context.set_tlsext_servername_callback(note_name)
+    context.set_info_callback(count_handshake)
+    if port.demands_certificate:
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
+    return context
+
+
+async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """No TLS: what a web server says to bytes that are no request."""
+    with contextlib.suppress(OSError):
+        await reader.read(PIECE_BYTES)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+    writer.close()
+
+
+class Server:
+    def __init__(self, folder: Path, upstream_port: int) -> None:
+        self.folder = folder
+        self.upstream_port = upstream_port
+        self.records: dict[str, Record] = {}
+
+    async def listen(self, name: str) -> int:
+        port = PORTS[name]
+        context = make_context(port, self.folder)
+
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            link = Link(port, context, reader, writer)
+            self.records[name] = link.record
+            try:
+                async with asyncio.timeout(LIFE_S):
+                    await link.run(self.upstream_port)
+            except* (OSError, SSL.Error, asyncio.CancelledError):
+                pass  # the client reset it, or it was too long, or this program ends
+            finally:
+                link.record.ended.set()
+                writer.close()
+
+        return await start(handle)
+
+    async def log(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, IndexError):
+            name = (await reader.readline()).decode().split(" ")[1].removeprefix("/")
+            record = self.records.get(name, Record())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOG_WAIT_S):
+                    await record.ended.wait()
+            writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + record.as_json())
+            await writer.drain()
+        writer.close()
+
+
+async def start(handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> int:
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    port: int = server.sockets[0].getsockname()[1]
+    return port
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--certificates", type=Path, required=True)
+    parser.add_argument("--upstream", type=int, required=True)
+    options = parser.parse_args()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    server = Server(options.certificates, options.upstream)
+    ports = [await start(server.log), await start(refuse), *[await server.listen(name) for name in PORTS]]
+    print("listening", *ports, flush=True)
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
