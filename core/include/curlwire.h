@@ -255,7 +255,9 @@ typedef enum cw_option_type {
  *   ping_timeout          how long nothing may come after a keepalive ping before the connection counts as
  *                         lost; -1 = for ever
  *   ca_file               PEM file of trusted certificates in place of the system's
- *   verify                check the server's certificate and name
+ *   crl_file              PEM file of revocation lists, one for each authority of the server's chain; without it
+ *                         nothing is asked about revocation
+ *   verify                check the server's certificate and name; off: ca_file and crl_file do not count
  *   outbound_buffer_size  bytes that may wait in the socket to be sent
  *   inbound_buffer_size   bytes of received messages that may wait in the socket to be taken; above it the
  *                         socket is not read and TCP makes the peer wait */
@@ -272,6 +274,7 @@ typedef enum cw_option_type {
     X(CW_OPT_PING_INTERVAL, "ping_interval", CW_TYPE_MS, 20000, -1, INT32_MAX)                     \
     X(CW_OPT_PING_TIMEOUT, "ping_timeout", CW_TYPE_MS, 20000, -1, INT32_MAX)                       \
     X(CW_OPT_CA_FILE, "ca_file", CW_TYPE_TEXT, 0, 0, 0)                                            \
+    X(CW_OPT_CRL_FILE, "crl_file", CW_TYPE_TEXT, 0, 0, 0)                                          \
     X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1)                                              \
     X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 262144, 1024, INT32_MAX) \
     X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX)

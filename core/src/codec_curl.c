@@ -25,7 +25,22 @@ typedef struct codec_curl {
     bool in_message;    /* the next data frame continues a message */
     bool has_complaint; /* complaint holds libcurl's latest "[WS] ..." */
     char complaint[100];
+    char tls_text[160]; /* what libcurl said first about a failure of TLS in this call */
 } codec_curl;
+
+/* "OpenSSL SSL_read: ...", "GnuTLS recv error ...": the codes say no more than that something failed. */
+static void keep_tls_text(codec_curl *c, const char *text, size_t len_bytes)
+{
+    size_t len = len_bytes < sizeof c->tls_text ? len_bytes : sizeof c->tls_text - 1;
+    char copy[sizeof c->tls_text];
+
+    memcpy(copy, text, len);
+    while (len > 0 && copy[len - 1] == '\n')
+        len--;
+    copy[len] = '\0';
+    if (!*c->tls_text && (strstr(copy, "SSL_read: ") || strstr(copy, "SSL_write: ") || strstr(copy, "GnuTLS")))
+        memcpy(c->tls_text, copy, len + 1);
+}
 
 /* libcurl (8.14.1, 8.22) writes a failure to the error buffer only once per transfer, and connecting may have
  * used that up; the debug function gets every one. */
@@ -36,6 +51,8 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
     size_t skip = sizeof prefix - 1;
 
     (void)easy;
+    if (type == CURLINFO_TEXT)
+        keep_tls_text(c, text, len_bytes);
     if (type != CURLINFO_TEXT || len_bytes <= skip || memcmp(text, prefix, skip) != 0 || c->has_complaint)
         return 0;
     len_bytes -= skip;
@@ -52,14 +69,20 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
 static cw__io fault(codec_curl *c, CURLcode code, const char *doing)
 {
     long os_errno = 0;
+    const cw__tls_reason *reason = cw__tls_reason_of((int)code, c->tls_text);
 
     /* What connecting left there (another address refused, say) is not about this connection. */
     (void)curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &os_errno);
     if (os_errno == EINPROGRESS || os_errno == ECONNREFUSED || os_errno == EAGAIN)
         os_errno = 0;
-    cw__error_set(c->base.fault, CW_CLOSED, cw__web_status_of_curl((int)code, 0, (int)os_errno),
-                  "the connection was lost while %s: %s", doing,
-                  os_errno ? strerror((int)os_errno) : curl_easy_strerror(code));
+    if (reason)
+        cw__error_set(c->base.fault, CW_CLOSED, reason->web_status, "%s", reason->message);
+    else
+        cw__error_set(c->base.fault, CW_CLOSED, cw__web_status_of_curl((int)code, (int)os_errno),
+                      "the connection was lost while %s: %s", doing,
+                      os_errno       ? strerror((int)os_errno)
+                      : *c->tls_text ? c->tls_text
+                                     : curl_easy_strerror(code));
     c->base.fault->curl_code = (int)code;
     c->base.fault->os_errno = (int)os_errno;
     return CW__IO_FAULT;
@@ -97,6 +120,8 @@ static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes,
     CURLcode code;
 
     c->has_complaint = false;
+    if (c->pending == CURLE_OK)
+        c->tls_text[0] = '\0';
     code = curl_ws_recv(c->easy, buffer, size_bytes, &len, &meta);
     if (code == CURLE_AGAIN && c->pending == CURLE_OK)
         return CW__IO_AGAIN;
@@ -164,6 +189,7 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
     /* OK with less than all sent, and AGAIN with something sent, are both "blocked in the middle" (8.14.1 and
      * 8.22: lib/ws.c). What is reported as sent must not be given again; the rest must. */
     *sent = 0;
+    c->tls_text[0] = '\0';
     code = curl_ws_send(c->easy, data ? data : &nothing, len_bytes, sent, 0, flags);
     if (code == CURLE_AGAIN || (code == CURLE_OK && *sent < len_bytes))
         return CW__IO_AGAIN;

@@ -91,6 +91,7 @@ static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
         .uri = s->uri,
         .protocols = cw__setting_text(s, CW_OPT_SUPPORTED_PROTOCOLS),
         .ca_file = cw__setting_text(s, CW_OPT_CA_FILE),
+        .crl_file = cw__setting_text(s, CW_OPT_CRL_FILE),
         .headers = s->settings.headers ? s->settings.headers : "",
         .verify = cw__setting(s, CW_OPT_VERIFY) != 0,
         .no_delay = cw__setting(s, CW_OPT_NO_DELAY) != 0,

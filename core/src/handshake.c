@@ -22,6 +22,7 @@ struct cw__handshake {
     char *protocols; /* as offered: "a, b", or empty */
     char *protocol;  /* chosen, or NULL */
     cw__reply reply;
+    char *host; /* of the URI, for messages */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -60,6 +61,17 @@ cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const 
         if (value[i] == '\r' || value[i] == '\n' || value[i] == '\0')
             return cw__fail(CW_INVALID_ARGUMENT, "a header's value must not contain CR, LF or NUL");
     return CW_OK;
+}
+
+static char *host_of(const char *uri)
+{
+    char *host = NULL;
+    CURLU *parts = curl_url();
+
+    if (parts && curl_url_set(parts, CURLUPART_URL, uri, 0) == CURLUE_OK)
+        (void)curl_url_get(parts, CURLUPART_HOST, &host, 0);
+    curl_url_cleanup(parts);
+    return host;
 }
 
 cw_status cw__handshake_check_uri(const char *uri)
@@ -128,16 +140,36 @@ static void refused(int http_status, cw__error *error)
     error->http_status = http_status;
 }
 
+/* libcurl found no way to a reply. */
+static void failed(cw__handshake *h, CURLcode code, cw__error *error)
+{
+    long verify_result = 0, os_errno = 0;
+    const char *text = h->text[0] ? h->text : curl_easy_strerror(code);
+    const cw__tls_reason *reason = cw__tls_reason_of((int)code, text);
+
+    (void)curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
+    (void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_errno);
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        cw__error_of_certificate(error, h->host, verify_result, text);
+    else if (reason)
+        cw__error_set(error, CW_CONNECT_FAILED, reason->web_status, "%.80s: %s (%s)", h->host, reason->message,
+                      text);
+    else
+        cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_curl((int)code, (int)os_errno), "%s%s", text,
+                      code == CURLE_SSL_CACERT_BADFILE ? ": ca_file takes a PEM file of certificates"
+                      : code == CURLE_SSL_CRL_BADFILE  ? ": crl_file takes a PEM file of revocation lists"
+                                                       : "");
+    error->os_errno = (int)os_errno;
+}
+
 bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
 {
-    long http_status = 0, verify_result = 0, os_errno = 0;
+    long http_status = 0;
     const char *fault;
     bool is_too_large = h->reply.is_cut || code == CURLE_TOO_LARGE; /* by our bounds or libcurl's */
     bool is_answer = code == CURLE_OK || code == CURLE_HTTP_RETURNED_ERROR || is_too_large;
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &http_status);
-    (void)curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
-    (void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_errno);
     if (is_answer && http_status >= 200 && h->reply.is_http_1) {
         refused((int)http_status, error);
     } else if (is_answer && http_status >= 200) {
@@ -148,9 +180,7 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
                       "the server's handshake reply is invalid: its headers are too large");
         error->http_status = http_status == 101 ? 101 : 0;
     } else if (code != CURLE_OK) {
-        cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_curl((int)code, verify_result, (int)os_errno),
-                      "%s", h->text[0] ? h->text : curl_easy_strerror(code));
-        error->os_errno = (int)os_errno;
+        failed(h, code, error);
     } else if (http_status != 101) {
         /* libcurl calls it a success when the server ends the connection without a word (8.14.1, 8.22). */
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
@@ -292,10 +322,13 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     /* The deadline itself is the socket's timer; this one makes libcurl share the time out among addresses,
      * and 0 would mean its own 300 seconds. */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->timeout_ms > 0 ? settings->timeout_ms : INT32_MAX));
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* at least, whatever the system's OpenSSL allows */
     if (*settings->ca_file) {
         SET(CURLOPT_CAINFO, settings->ca_file);
         SET(CURLOPT_CAPATH, NULL); /* in place of the system's, not besides */
     }
+    if (*settings->crl_file && settings->verify)
+        SET(CURLOPT_CRLFILE, settings->crl_file);
 #undef SET
     return code;
 }
@@ -308,7 +341,8 @@ cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
     if (h) {
         h->easy = curl_easy_init();
         h->protocols = cw__strndup(settings->protocols, strlen(settings->protocols));
-        if (h->easy && h->protocols && add_headers(h, settings))
+        h->host = host_of(settings->uri);
+        if (h->easy && h->protocols && h->host && add_headers(h, settings))
             code = set_options(h, settings);
     }
     if (code == CURLE_OK)
@@ -327,6 +361,7 @@ void cw__handshake_destroy(cw__handshake *h)
         return;
     curl_easy_cleanup(h->easy);
     curl_slist_free_all(h->headers);
+    curl_free(h->host);
     cw__free(h->protocols);
     cw__free(h->protocol);
     cw__reply_destroy(&h->reply);

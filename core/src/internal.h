@@ -42,8 +42,21 @@ void cw__error_set(cw__error *error, cw_status status, int web_status, const cha
     __attribute__((format(printf, 4, 5)));
 int cw__web_status_of_errno(int os_errno);
 int cw__web_status_of_http(int http_status);
-/* From a CURLcode (as int, so that this header needs no curl) and an X509 verify result. */
-int cw__web_status_of_curl(int curl_code, long verify_result, int os_errno);
+/* From a CURLcode (as int, so that this header needs no curl). */
+int cw__web_status_of_curl(int curl_code, int os_errno);
+/* Fills the error of a server's certificate that was refused: what is wrong with it and what to do.
+ *   verify_result  CURLINFO_SSL_VERIFYRESULT
+ *   text           libcurl's error text */
+void cw__error_of_certificate(cw__error *error, const char *host, long verify_result, const char *text);
+
+typedef struct cw__tls_reason {
+    const char *words; /* by which it is known */
+    int web_status;
+    const char *message;
+} cw__tls_reason;
+
+/* What libcurl's text about a failure of TLS means; NULL: nothing that is known here. */
+const cw__tls_reason *cw__tls_reason_of(int curl_code, const char *text);
 
 /* ---- From alloc.c: the one door to the heap; tests make call number n fail ---------------------------- */
 

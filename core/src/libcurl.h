@@ -22,6 +22,7 @@ typedef struct cw__handshake_settings {
     const char *uri;
     const char *protocols; /* "a, b", or empty */
     const char *ca_file;   /* or empty */
+    const char *crl_file;  /* or empty */
     const char *headers;   /* lines "Name: value\n", or empty */
     bool verify;
     bool no_delay;

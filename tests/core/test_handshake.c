@@ -254,6 +254,7 @@ static void test_tls_faults(void)
 
     CHECK_STATUS(over_tls(peer_env("CW_ECHO_WSS"), "/no/such/file.pem", true), CW_CONNECT_FAILED);
     CHECK_HAS(cw_error_message(), "/no/such/file.pem");
+    CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
     (void)snprintf(uri, sizeof uri, "wss%s", strchr(peer_env("CW_ECHO_WS"), ':')); /* no TLS there */
     CHECK_STATUS(over_tls(uri, peer_env("CW_CA_FILE"), true), CW_CONNECT_FAILED);
     cw_shutdown(5000);

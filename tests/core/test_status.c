@@ -112,31 +112,69 @@ static void test_errno(void)
 
 static void test_curl(void)
 {
-    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_RESOLVE_HOST, 0, 0), CW_WEB_HostNameNotResolved);
-    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, 0, ECONNREFUSED), CW_WEB_CannotConnect);
-    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, 0, ENETUNREACH), CW_WEB_ServerUnreachable);
-    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, 0, 0), CW_WEB_CannotConnect);
-    CHECK_INT(cw__web_status_of_curl(CURLE_OPERATION_TIMEDOUT, 0, 0), CW_WEB_Timeout);
-    CHECK_INT(cw__web_status_of_curl(CURLE_RECV_ERROR, 0, ECONNRESET), CW_WEB_ConnectionReset);
-    CHECK_INT(cw__web_status_of_curl(CURLE_RECV_ERROR, 0, 0), CW_WEB_ConnectionAborted);
-    CHECK_INT(cw__web_status_of_curl(CURLE_GOT_NOTHING, 0, 0), CW_WEB_Disconnected);
-    CHECK_INT(cw__web_status_of_curl(CURLE_WEIRD_SERVER_REPLY, 0, 0), CW_WEB_ErrorHttpInvalidServerResponse);
-    CHECK_INT(cw__web_status_of_curl(CURLE_FTP_WEIRD_PASS_REPLY, 0, 0), CW_WEB_Unknown);
+    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_RESOLVE_HOST, 0), CW_WEB_HostNameNotResolved);
+    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, ECONNREFUSED), CW_WEB_CannotConnect);
+    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, ENETUNREACH), CW_WEB_ServerUnreachable);
+    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, 0), CW_WEB_CannotConnect);
+    CHECK_INT(cw__web_status_of_curl(CURLE_OPERATION_TIMEDOUT, 0), CW_WEB_Timeout);
+    CHECK_INT(cw__web_status_of_curl(CURLE_RECV_ERROR, ECONNRESET), CW_WEB_ConnectionReset);
+    CHECK_INT(cw__web_status_of_curl(CURLE_RECV_ERROR, 0), CW_WEB_ConnectionAborted);
+    CHECK_INT(cw__web_status_of_curl(CURLE_GOT_NOTHING, 0), CW_WEB_Disconnected);
+    CHECK_INT(cw__web_status_of_curl(CURLE_WEIRD_SERVER_REPLY, 0), CW_WEB_ErrorHttpInvalidServerResponse);
+    CHECK_INT(cw__web_status_of_curl(CURLE_SSL_ISSUER_ERROR, 0), CW_WEB_CertificateIsInvalid);
+    CHECK_INT(cw__web_status_of_curl(CURLE_SSL_CRL_BADFILE, 0), CW_WEB_UnexpectedClientError);
+    CHECK_INT(cw__web_status_of_curl(CURLE_FTP_WEIRD_PASS_REPLY, 0), CW_WEB_Unknown);
 }
 
+/* Which verdicts there are is tested against real certificates: tests/faults/tls.txt. Here are those that no server of
+ * ours can bring about, and that a message is one line that ends in libcurl's own words. */
 static void test_certificates(void)
 {
-    const int bad = CURLE_PEER_FAILED_VERIFICATION;
+    const struct {
+        long verify_result;
+        const char *text;
+        int web_status;
+        const char *words;
+    } rows[] = {
+        {0, "SSL: certificate subject name 'a' does not match target hostname 'b'",
+         CW_WEB_CertificateCommonNameIsIncorrect, "host.example is for another name: "},
+        {1, "SSL: unable to obtain common name from peer certificate", CW_WEB_CertificateCommonNameIsIncorrect,
+         "is for another name: "},
+        {1, "SSL certificate verification failed", CW_WEB_CertificateIsInvalid, "is not valid: "},
+        {62, "x", CW_WEB_CertificateCommonNameIsIncorrect, "is for another name: "},
+        {5, "x", CW_WEB_CertificateIsInvalid, "a list in crl_file is faulty"},
+        {36, "x", CW_WEB_CertificateIsInvalid, "a list in crl_file is faulty"},
+        {68, "x", CW_WEB_CertificateContainsErrors, "whose key or digest is too weak: "},
+        {24, "x", CW_WEB_CertificateIsInvalid, "is not valid: "},
+    };
+    char text[200];
 
-    CHECK_INT(cw__web_status_of_curl(bad, 0, 0), CW_WEB_CertificateCommonNameIsIncorrect);
-    CHECK_INT(cw__web_status_of_curl(bad, 1, 0), CW_WEB_CertificateCommonNameIsIncorrect);
-    CHECK_INT(cw__web_status_of_curl(bad, 62, 0), CW_WEB_CertificateCommonNameIsIncorrect);
-    CHECK_INT(cw__web_status_of_curl(bad, 10, 0), CW_WEB_CertificateExpired);
-    CHECK_INT(cw__web_status_of_curl(bad, 9, 0), CW_WEB_CertificateExpired);
-    CHECK_INT(cw__web_status_of_curl(bad, 23, 0), CW_WEB_CertificateRevoked);
-    CHECK_INT(cw__web_status_of_curl(bad, 7, 0), CW_WEB_CertificateContainsErrors);
-    CHECK_INT(cw__web_status_of_curl(bad, 20, 0), CW_WEB_CertificateIsInvalid);
-    CHECK_INT(cw__web_status_of_curl(CURLE_SSL_ISSUER_ERROR, 0, 0), CW_WEB_CertificateIsInvalid);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cw__error error;
+        cw__error_of_certificate(&error, "host.example", rows[i].verify_result, rows[i].text);
+        CHECK_INT(error.status, CW_CONNECT_FAILED);
+        CHECK_INT(error.web_status, rows[i].web_status);
+        CHECK(strstr(error.message, rows[i].words));
+        (void)snprintf(text, sizeof text, " (%s)", rows[i].text);
+        CHECK(strstr(error.message, text));
+    }
+}
+
+static void test_tls(void)
+{
+    const char *eof = "OpenSSL SSL_read: error:0A000126:SSL routines::unexpected eof while reading, errno 0";
+    const char *mac =
+        "OpenSSL SSL_read: error:0A000119:SSL routines::decryption failed or bad record mac, errno 0";
+
+    CHECK_INT(cw__tls_reason_of(CURLE_RECV_ERROR, eof)->web_status, CW_WEB_ConnectionAborted);
+    CHECK(strstr(cw__tls_reason_of(CURLE_RECV_ERROR, eof)->message, "truncated"));
+    CHECK_INT(cw__tls_reason_of(CURLE_SSL_CONNECT_ERROR, eof)->web_status, CW_WEB_CannotConnect);
+    CHECK(strstr(cw__tls_reason_of(CURLE_SSL_CONNECT_ERROR, eof)->message, "during the TLS handshake"));
+    CHECK(strstr(cw__tls_reason_of(CURLE_RECV_ERROR, mac)->message, "corrupted"));
+    CHECK(cw__tls_reason_of(CURLE_RECV_ERROR, "OpenSSL SSL_read: Connection reset by peer, errno 104") == NULL);
+    CHECK(cw__tls_reason_of(CURLE_RECV_ERROR, "") == NULL);
+    /* it is a close reason too */
+    CHECK(strlen(cw__tls_reason_of(CURLE_RECV_ERROR, eof)->message) <= CW__CONTROL_MAX_BYTES - 2);
 }
 
 static const harness_test tests[] = {
@@ -149,6 +187,7 @@ static const harness_test tests[] = {
     {"errno", test_errno},
     {"CURLcode", test_curl},
     {"certificate verdicts", test_certificates},
+    {"reasons of TLS", test_tls},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -27,6 +27,15 @@ end
 
 function support.ca_file() return base("CW_CA_FILE") end
 
+-- The address behind a port of tls.py, a file of those that certs.py made, and what TLS saw of the port's last
+-- connection, as JSON text.
+function support.tls(name, host, path)
+    local port = assert((" " .. base("CW_TLS_PORTS")):match(" " .. name .. "=(%d+)"), name)
+    return ("wss://%s:%s%s"):format(host or "localhost", port, path or "/s/echo/end")
+end
+function support.tls_file(name) return name:find("^/") and name or base("CW_TLS_FOLDER") .. "/" .. name end
+function support.tls_log(name) return support.fetch(base("CW_TLS_LOG") .. "/" .. name) end
+
 function support.hex(bytes)
     return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
@@ -44,14 +53,17 @@ function support.reply(...)
     return "hs:" .. support.hex(table.concat({...}, "\r\n") .. "\r\n\r\n")
 end
 
--- What the scripted server wrote down of a connection, as JSON text.
-function support.log(token)
+-- What is at an http address.
+function support.fetch(uri)
     local program = "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1]).read().decode())"
-    local pipe = assert(io.popen(("python3 -c %q %q"):format(program, support.http("/log/" .. token))))
+    local pipe = assert(io.popen(("python3 -c %q %q"):format(program, uri)))
     local text = pipe:read("*a")
     pipe:close()
     return text
 end
+
+-- What the scripted server wrote down of a connection, as JSON text.
+function support.log(token) return support.fetch(support.http("/log/" .. token)) end
 
 -- A token for support.log that no other run has.
 function support.token(name)

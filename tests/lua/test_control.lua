@@ -23,6 +23,7 @@ local options = {
     ping_interval = {20, math.huge},
     ping_timeout = {20, 1.125},
     ca_file = {nil, "/nowhere/ca.pem"},
+    crl_file = {nil, "/nowhere/crl.pem"},
     verify = {true, false},
     outbound_buffer_size = {262144, 4096},
     inbound_buffer_size = {4194304, 8192},
@@ -56,8 +57,10 @@ test("control_set", function()
         equal(table.concat(ws.control.supported_protocols, "+"), "chat+superchat")
         ws.control.supported_protocols = {}
         equal(#ws.control.supported_protocols, 0)
-        ws.control.ca_file = nil
-        equal(ws.control.ca_file, nil)
+        for _, key in ipairs {"ca_file", "crl_file"} do
+            ws.control[key] = nil
+            equal(ws.control[key], nil)
+        end
         ws.control.send_timeout = false
         equal(ws.control.send_timeout, math.huge)
     end
@@ -107,7 +110,8 @@ test("control_wrong_type", function()
     local ws = curlwire.MessageWebSocket()
     for key, wrong in pairs {
         message_type = {1, true, "text", "BINARY"}, receive_mode = {0, "none"}, max_message_size = {"big", true, 1.5},
-        no_delay = {1, "yes"}, connect_timeout = {"1", true, {}}, ca_file = {1, true}, verify = {0, "no"},
+        no_delay = {1, "yes"}, connect_timeout = {"1", true, {}}, ca_file = {1, true},
+        crl_file = {1, true}, verify = {0, "no"},
         supported_protocols = {"chat", 1, {1}, {true}}, ping_interval = {"20"},
     } do
         for _, value in ipairs(wrong) do
@@ -119,7 +123,7 @@ test("control_wrong_type", function()
                 equal(#ws.control[key], 0)
             end
         end
-        if key ~= "ca_file" then
+        if not key:find("_file$") then
             raises(function() ws.control[key] = nil end, key)
         end
     end

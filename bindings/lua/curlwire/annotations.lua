@@ -61,6 +61,7 @@ local curlwire = {}
 ---@field ping_interval curlwire.Timeout between keepalive pings; math.huge = none. Default 20
 ---@field ping_timeout curlwire.Timeout how long nothing may come after one. Default 20
 ---@field ca_file string|nil PEM file of trusted certificates in place of the system's
+---@field crl_file string|nil PEM file of revocation lists, one for each authority of the server's chain
 ---@field verify boolean check the server's certificate and name. Default true
 ---@field outbound_buffer_size integer bytes that may wait to be sent. Default 262144
 ---@field inbound_buffer_size integer bytes of messages that may wait to be taken. Default 4194304

@@ -20,6 +20,7 @@ class Control(TypedDict, total=False):
     ping_interval: float | None
     ping_timeout: float | None
     ca_file: str | os.PathLike[str] | None
+    crl_file: str | os.PathLike[str] | None
     verify: bool
     outbound_buffer_size: int
     inbound_buffer_size: int

@@ -23,6 +23,8 @@ static const char *const docs[CW_OPTION_COUNT] = {
     [CW_OPT_PING_INTERVAL] = "Seconds between keepalive pings; None = no pings.",
     [CW_OPT_PING_TIMEOUT] = "Seconds of silence after a keepalive ping that count as a loss; None = no limit.",
     [CW_OPT_CA_FILE] = "A PEM file of trusted certificates in place of the system's, or None.",
+    [CW_OPT_CRL_FILE] =
+        "A PEM file of revocation lists, one for each authority of the server's chain, or None.",
     [CW_OPT_VERIFY] = "Whether the server's certificate and name are checked.",
     [CW_OPT_OUTBOUND_BUFFER_SIZE] = "Bytes that may wait in the socket to be sent.",
     [CW_OPT_INBOUND_BUFFER_SIZE] = "Bytes of received messages that may wait in the socket to be taken.",

@@ -1,0 +1,140 @@
+-- SPDX-License-Identifier: MIT
+-- What TLS can do to a connection: the rows of tests/faults/tls.txt, and what one row cannot say.
+
+local harness = require "harness"
+local support = require "support"
+
+local test, equal, failed = harness.test, harness.equal, harness.failed
+
+local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
+
+-- Calls check with the columns behind the name, for each row of a kind.
+local function each_row(kind, check)
+    local count = 0
+    for line in io.lines(here .. "/../faults/tls.txt") do
+        local row = {}
+        for column in (line:find("^#") and "" or line .. "|"):gmatch("([^|]*)|") do
+            row[#row + 1] = column:match("^%s*(.-)%s*$")
+        end
+        if row[1] == kind then
+            count = count + 1
+            local ok, err = pcall(check, support.unpack(row, 3, 8))
+            if not ok then
+                error(row[2] .. ": " .. tostring(err), 0)
+            end
+        end
+    end
+    assert(count > 9, count)
+end
+
+local function assert_words(text, words)
+    for word in (words .. "; "):gmatch("(.-); ") do
+        assert(text:find(word, 1, true), ("no '%s' in: %s"):format(word, text))
+    end
+end
+
+local function trusted(port, path, options)
+    options = options or {}
+    options.ca_file = support.tls_file("ca.pem")
+    return support.open(support.tls(port, nil, path), options)
+end
+
+local function assert_works(ws)
+    support.assert_echo(ws, "over tls", "text")
+    support.finish(ws)
+    equal(ws.was_clean, true)
+end
+
+test("tls_connect", function()
+    each_row("connect", function(port, host, controls, outcome, words)
+        local ws = support.message_socket()
+        for name, file in controls:gmatch("([%w_]+)=(%S+)") do
+            ws.control[name] = support.tls_file(file)
+        end
+        local uri = support.tls(port, host)
+        if outcome ~= "open" then
+            local err = failed(ws:connect(uri))
+            equal(err.status_name, outcome)
+            equal(err.name, "CW_CONNECT_FAILED")
+            assert(err.curl_code > 0)
+            assert_words(err.message, words)
+            equal(ws.state, "new")
+            if not outcome:find("^Certificate") then
+                return
+            end
+            ws.control.verify = false -- on the same socket: nothing of the verdict is left
+        end
+        assert(ws:connect(uri))
+        assert_works(ws)
+    end)
+end)
+
+test("tls_end", function()
+    each_row("end", function(port, path, messages, code, clean, words)
+        local ws = trusted(port, "/s/" .. path)
+        local received = ""
+        local message, err = ws:receive()
+        while message do
+            received = received .. message
+            message, err = ws:receive()
+        end
+        equal(received, messages)
+        assert(ws:wait_closed(10))
+        equal(err.name, "CW_CLOSED")
+        equal(err.code, tonumber(code))
+        equal(ws.close_code, tonumber(code))
+        equal(ws.was_clean, clean == "yes")
+        assert_words(ws.close_reason, words)
+        assert_words(err.message, words)
+        if words:find("truncated") then
+            equal(err.status_name, "ConnectionAborted")
+        end
+    end)
+end)
+
+test("tls_cut_reply", function()
+    for _, reply in ipairs {"", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: webso"} do
+        local ws = support.message_socket {ca_file = support.tls_file("ca.pem")}
+        local err = failed(ws:connect(support.tls("cut", nil, "/s/hs:" .. support.hex(reply) .. "/end")))
+        equal(err.status_name, "ConnectionAborted")
+        assert_words(err.message, "close_notify")
+    end
+end)
+
+test("tls_server_name", function()
+    for _, row in ipairs {
+        {"good", "localhost", '"localhost"'}, {"wildcard", "a.cw.localhost", '"a.cw.localhost"'},
+        {"iponly", "127.0.0.1", "null"}, -- an address is no host name (RFC 6066 section 3)
+    } do
+        assert_works(support.open(support.tls(row[1], row[2]), {ca_file = support.tls_file("ca.pem")}))
+        assert_words(support.tls_log(row[1]), '"sni": ' .. row[3])
+    end
+end)
+
+test("tls_nothing_before_verification", function()
+    for _, port in ipairs {"expired", "unknown", "badhost", "badhost12"} do
+        local ws = support.message_socket {ca_file = support.tls_file("ca.pem")}
+        ws:set_request_header("Authorization", "Bearer swordfish")
+        local err = failed(ws:connect(support.tls(port, nil, "/secret?token=swordfish")))
+        assert(not err.message:find("swordfish"))
+        local record = support.tls_log(port)
+        assert_words(record, '"plain_bytes": 0')
+        assert(#record:match('"raw": "(%x*)"') > 0, record)
+        assert(not record:find(support.hex("swordfish"), 1, true))
+        if port == "badhost12" then -- before TLS 1.3 a record's type is not hidden: 23 would be data
+            local types = record:match('"record_types": %[(.-)%]')
+            assert(types:find("22") and not types:find("23"), types)
+        end
+    end
+end)
+
+test("tls_renegotiation", function()
+    local ws = trusted("renegotiate")
+    for number = 1, 10 do
+        support.assert_echo(ws, tostring(number), "text")
+    end
+    support.assert_echo(ws, ("all of it"):rep(100000), "binary")
+    support.finish(ws)
+    equal(ws.was_clean, true)
+    assert(tonumber(support.tls_log("renegotiate"):match('"handshakes": (%d+)')) > 10)
+end)

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+"""What TLS can do to a connection: the rows of tests/faults/tls.txt, and what one row cannot say."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import curlwire
+from curlwire import WebErrorStatus
+from peers import WAIT, url
+
+ROWS = [
+    [column.strip() for column in line.split("|")]
+    for line in (Path(__file__).parent.parent / "faults" / "tls.txt").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+]
+
+
+def rows(kind: str) -> Any:
+    """The rows of a kind, each a test of its name."""
+    found = [pytest.param(*row[2:], id=row[1]) for row in ROWS if row[0] == kind]
+    assert found
+    return found
+
+
+def folder() -> Path:
+    return Path(url("CW_TLS_FOLDER", ""))
+
+
+def address(port: str, host: str = "localhost", path: str = "/s/echo/end") -> str:
+    ports = dict(word.split("=") for word in url("CW_TLS_PORTS", "").split())
+    return f"wss://{host}:{ports[port]}{path}"
+
+
+def files(text: str) -> dict[str, str]:
+    """ "ca_file=ca.pem", with the folder before the name."""
+    return {name: str(folder() / value) for name, _, value in (word.partition("=") for word in text.split())}
+
+
+def trusted(port: str, path: str = "/s/echo/end", **control: Any) -> curlwire.MessageWebSocket:
+    ws: curlwire.MessageWebSocket = curlwire.connect(
+        address(port, path=path), ca_file=folder() / "ca.pem", **control
+    )
+    return ws
+
+
+def seen(port: str) -> dict[str, Any]:
+    """What TLS saw of the last connection to a port."""
+    with urllib.request.urlopen(f"{url('CW_TLS_LOG', '')}/{port}", timeout=WAIT) as reply:
+        record: dict[str, Any] = json.load(reply)
+    return record
+
+
+def named(status: WebErrorStatus) -> str:
+    return status.name.replace("_", "").lower()
+
+
+def assert_works(ws: curlwire.MessageWebSocket) -> None:
+    with ws:
+        ws.send("over tls")
+        assert ws.recv(timeout=WAIT) == "over tls"
+    assert ws.was_clean
+
+
+def assert_words(text: str, words: str) -> None:
+    for word in filter(None, words.split("; ")):
+        assert word in text
+
+
+@pytest.mark.parametrize(("port", "host", "controls", "outcome", "words"), rows("connect"))
+def test_tls_connect(port: str, host: str, controls: str, outcome: str, words: str) -> None:
+    ws = curlwire.MessageWebSocket(**files(controls))
+    where = address(port, host)
+    if outcome == "open":
+        ws.connect(where)
+        return assert_works(ws)
+    with pytest.raises(curlwire.ConnectError) as caught:
+        ws.connect(where)
+    assert named(caught.value.status) == outcome.lower()
+    assert isinstance(caught.value, curlwire.CertificateError) == outcome.startswith("Certificate")
+    assert caught.value.curl_code != 0
+    assert_words(str(caught.value), words)
+    assert ws.state == "new"
+    if outcome.startswith("Certificate"):
+        ws.control.verify = False  # on the same socket: nothing of the verdict is left
+        ws.connect(where)
+        assert_works(ws)
+
+
+@pytest.mark.parametrize(("port", "path", "messages", "code", "clean", "words"), rows("end"))
+def test_tls_end(port: str, path: str, messages: str, code: str, clean: str, words: str) -> None:
+    ws = trusted(port, "/s/" + path)
+    received = []
+    with pytest.raises(curlwire.ConnectionClosed) as caught:
+        while True:
+            received.append(ws.recv(timeout=WAIT))
+    assert received == list(messages)
+    ws.wait_closed(WAIT)
+    assert ws.close_code == caught.value.code == int(code)
+    assert ws.was_clean is (clean == "yes")
+    assert_words(ws.close_reason, words)
+    assert_words(str(caught.value), words)
+    if "truncated" in words:
+        assert caught.value.status is WebErrorStatus.CONNECTION_ABORTED
+
+
+@pytest.mark.parametrize("reply", ["", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: webso"])
+def test_tls_cut_reply(reply: str) -> None:
+    with pytest.raises(curlwire.ConnectError, match="close_notify") as caught:
+        trusted("cut", f"/s/hs:{reply.encode().hex()}/end")
+    assert caught.value.status is WebErrorStatus.CONNECTION_ABORTED
+
+
+def test_tls_server_name() -> None:
+    assert_works(trusted("good"))
+    assert seen("good")["sni"] == "localhost"
+    assert_works(curlwire.connect(address("wildcard", "a.cw.localhost"), ca_file=folder() / "ca.pem"))
+    assert seen("wildcard")["sni"] == "a.cw.localhost"
+    # an address is no host name (RFC 6066 section 3)
+    assert_works(curlwire.connect(address("iponly", "127.0.0.1"), ca_file=folder() / "ca.pem"))
+    assert seen("iponly")["sni"] is None
+
+
+@pytest.mark.parametrize("port", ["expired", "unknown", "badhost", "badhost12"])
+def test_tls_nothing_before_verification(port: str) -> None:
+    ws = curlwire.MessageWebSocket(ca_file=folder() / "ca.pem")
+    ws.set_request_header("Authorization", "Bearer swordfish")
+    with pytest.raises(curlwire.CertificateError) as caught:
+        ws.connect(address(port, path="/secret?token=swordfish"))
+    assert "swordfish" not in str(caught.value)
+    record = seen(port)
+    assert record["raw"]
+    assert record["plain_bytes"] == 0
+    assert b"swordfish" not in bytes.fromhex(record["raw"])
+    if port == "badhost12":  # before TLS 1.3 a record's type is not hidden: 23 would be data
+        assert 22 in record["record_types"]
+        assert 23 not in record["record_types"]
+
+
+def test_tls_renegotiation() -> None:
+    with trusted("renegotiate") as ws:
+        for number in range(10):
+            ws.send(str(number))
+            assert ws.recv(timeout=WAIT) == str(number)
+        large = os.urandom(1 << 20)
+        ws.send(large)
+        assert ws.recv(timeout=WAIT) == large
+    assert ws.was_clean
+    assert seen("renegotiate")["handshakes"] > 10
+
+
+# Whatever the system's OpenSSL is set up to allow.
+LAX_OPENSSL = """
+openssl_conf = all
+[all]
+ssl_conf = lax
+[lax]
+system_default = everything
+[everything]
+MinProtocol = TLSv1
+CipherString = DEFAULT:@SECLEVEL=0
+"""
+CONNECT = """
+import curlwire, sys
+curlwire.connect(sys.argv[1], ca_file=sys.argv[2]).close()
+"""
+
+
+def test_tls_old_system(tmp_path: Path) -> None:
+    config = tmp_path / "openssl.cnf"
+    config.write_text(LAX_OPENSSL)
+
+    def connect(port: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", CONNECT, address(port), str(folder() / "ca.pem")],
+            env={**os.environ, "OPENSSL_CONF": str(config)},
+            capture_output=True, text=True, timeout=WAIT, check=False,
+        )  # fmt: skip
+
+    assert connect("weak").returncode == 0  # so the configuration is read
+    old = connect("old")
+    assert old.returncode == 1
+    assert re.search(r"ConnectError: .*TLS 1\.2", old.stderr)
