@@ -214,6 +214,10 @@ cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw
         return CW_TIMED_OUT;
     if (!wake)
         return cw__fail(CW_SYSTEM_ERROR, "no descriptor to wait with: raise the limit (ulimit -n)");
+    if (events == POLLOUT && cw__outbound_is_vain(s)) {
+        events = 0;
+        slice_ms = slice_ms < 0 || slice_ms > CW__PAUSE_MS ? CW__PAUSE_MS : slice_ms;
+    }
     stay(s, wait);
     descriptors[0] = (struct pollfd){.fd = s->fd, .events = events};
     descriptors[1] = (struct pollfd){.fd = wake->read_fd, .events = POLLIN};
@@ -247,7 +251,7 @@ void cw__socket_watch_locked(cw_socket *s)
                                                           : s->close.state == CW__CLOSE_SENT || !s->out.first;
         if (s->in.reader == CW__READER_SERVICE && is_wanted)
             mask |= CW__READ;
-        if (s->out.first && !s->out.is_direct)
+        if (s->out.first && !s->out.is_direct && !cw__outbound_is_vain(s))
             mask |= CW__WRITE;
     }
     if (mask == s->watched)
@@ -263,11 +267,15 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t next_due(const cw_socket *s)
 {
     /* Behind a close frame that cannot go out yet nothing is read (cw__inbound_serve_locked). */
+    int64_t due_ms = INT64_MAX;
     bool may_go_on = s->close.state == CW__CLOSE_NONE || s->close.state == CW__CLOSE_SENT || !s->out.first;
 
     if (s->in.reader == CW__READER_SERVICE && !s->in.is_drained && !s->in.inbox.is_full && may_go_on)
         return 0; /* its share was used up; there is more */
-    return earlier(cw__pings_due_locked(s), earlier(s->close.deadline_ms, s->in.reclaim_due_ms));
+    if (s->out.first && !s->out.is_direct && cw__outbound_is_vain(s))
+        due_ms = cw__now_ms() + CW__PAUSE_MS;
+    return earlier(earlier(due_ms, cw__pings_due_locked(s)),
+                   earlier(s->close.deadline_ms, s->in.reclaim_due_ms));
 }
 
 static void check_clocks(cw_socket *s)

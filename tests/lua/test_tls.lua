@@ -138,3 +138,21 @@ test("tls_renegotiation", function()
     equal(ws.was_clean, true)
     assert(tonumber(support.tls_log("renegotiate"):match('"handshakes": (%d+)')) > 10)
 end)
+
+-- The server asks for a renegotiation and reads no more: TLS can write no data until that is done.
+test("tls_renegotiation_stuck", function()
+    local ws = trusted("stuck", nil, {send_timeout = 1, close_timeout = 0, outbound_buffer_size = 1024})
+    assert(ws:send("begin", "text"))
+    equal(failed(ws:receive(0.2)).name, "CW_TIMED_OUT")
+    local busy = os.clock()
+    assert(ws:send("waits in the socket", "text")) -- where the service thread tries to send it
+    equal(failed(ws:receive(0.5)).name, "CW_TIMED_OUT")
+    local ok, err
+    repeat -- what this thread tries to send
+        ok, err = ws:send(("x"):rep(100000), "binary")
+    until not ok
+    assert(err.name == "CW_TIMED_OUT" or err.name == "CW_CLOSED", err.name)
+    busy = os.clock() - busy
+    assert(busy < 0.5, busy)
+    ws:abort()
+end)

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,23 @@ def test_tls_renegotiation() -> None:
         assert ws.recv(timeout=WAIT) == large
     assert ws.was_clean
     assert seen("renegotiate")["handshakes"] > 10
+
+
+def test_tls_renegotiation_stuck() -> None:
+    """The server asks for a renegotiation and reads no more: TLS can write no data until that is done."""
+    ws = trusted("stuck", send_timeout=1, close_timeout=0, outbound_buffer_size=1024)
+    ws.send("begin")
+    with pytest.raises(curlwire.WebSocketTimeout):
+        ws.recv(timeout=0.2)
+    busy = time.process_time()
+    ws.send("waits in the socket")  # where the service thread tries to send it
+    with pytest.raises(curlwire.WebSocketTimeout):
+        ws.recv(timeout=0.5)
+    with pytest.raises((curlwire.WebSocketTimeout, curlwire.ConnectionClosed)):
+        while True:
+            ws.send(bytes(100_000))  # which this thread tries to send
+    assert time.process_time() - busy < 0.5
+    ws.abort()
 
 
 # Whatever the system's OpenSSL is set up to allow.
