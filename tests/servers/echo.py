@@ -118,6 +118,7 @@ async def main() -> None:
     options = parser.parse_args()
     # A probe that connects and leaves, and every test that breaks the protocol, would be an error in its log.
     logging.getLogger("websockets").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
