@@ -33,6 +33,15 @@ struct cw__connecting {
 
 /* ---- What libcurl waits for ---- */
 
+/* Nothing is watched while libcurl works: it closes descriptors without a word, and another thread may have the
+ * number again before anybody could say that it is not to be watched any more. */
+static void unwatch(struct cw__connecting *c)
+{
+    for (unsigned i = 0; i < c->watched_count; i++)
+        cw__poller_forget(cw__service_poller(), c->watched[i]);
+    c->watched_count = 0;
+}
+
 /* Watches what libcurl wants watched now. Asking after each step (curl_multi_waitfds) instead of having it tell
  * (CURLMOPT_SOCKETFUNCTION) spares its table of sockets, 7 KiB for each connection as long as that lives. */
 static bool watch(cw_socket *s)
@@ -40,35 +49,17 @@ static bool watch(cw_socket *s)
     struct cw__connecting *c = s->connecting;
     struct curl_waitfd wanted[WATCHED_AT_MOST];
     unsigned count = 0;
-    int kept[WATCHED_AT_MOST];
 
     if (curl_multi_waitfds(c->multi, wanted, WATCHED_AT_MOST, &count) != CURLM_OK)
         return false;
-    for (unsigned i = 0; i < c->watched_count; i++) {
-        bool is_wanted = false;
-        for (unsigned k = 0; k < count; k++)
-            is_wanted = is_wanted || wanted[k].fd == c->watched[i];
-        if (!is_wanted)
-            cw__poller_forget(cw__service_poller(), c->watched[i]);
-    }
-    for (unsigned k = 0; k < count; k++) {
-        unsigned mask = (wanted[k].events & (CURL_WAIT_POLLIN | CURL_WAIT_POLLPRI) ? CW__READ : 0u) |
-                        (wanted[k].events & CURL_WAIT_POLLOUT ? CW__WRITE : 0u);
-        /* set again even if it was: the number may belong to another socket by now */
-        if (!cw__poller_set(cw__service_poller(), wanted[k].fd, mask, &s->client))
+    for (unsigned i = 0; i < count; i++) {
+        unsigned mask = (wanted[i].events & (CURL_WAIT_POLLIN | CURL_WAIT_POLLPRI) ? CW__READ : 0u) |
+                        (wanted[i].events & CURL_WAIT_POLLOUT ? CW__WRITE : 0u);
+        if (!cw__poller_set(cw__service_poller(), wanted[i].fd, mask, &s->client))
             return false;
-        kept[k] = wanted[k].fd;
+        c->watched[c->watched_count++] = wanted[i].fd;
     }
-    memcpy(c->watched, kept, count * sizeof *kept);
-    c->watched_count = count;
     return true;
-}
-
-static void unwatch(struct cw__connecting *c)
-{
-    for (unsigned i = 0; i < c->watched_count; i++)
-        cw__poller_forget(cw__service_poller(), c->watched[i]);
-    c->watched_count = 0;
 }
 
 /* ---- Beginning ---- */
@@ -281,7 +272,6 @@ static bool open_locked(cw_socket *s)
         cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
         return false;
     }
-    unwatch(c);
     s->fd = fd;
     s->watched = 0;
     s->in.is_drained = cw__handshake_is_all(c->handshake, fd, strncasecmp(s->uri, "ws:", 3) == 0);
@@ -396,6 +386,7 @@ int64_t cw__connecting_attend_locked(cw_socket *s)
 
     if (is_over(s, &s->connect_error))
         return fail_locked(s);
+    unwatch(c);
     if (!c->is_started) {
         called = curl_multi_add_handle(c->multi, cw__handshake_easy(c->handshake));
         c->is_started = called == CURLM_OK;

@@ -368,7 +368,47 @@ static void test_stress(void)
     cw_shutdown(5000);
 }
 
+/* ---- Descriptors of others ---- */
+
+static atomic_bool is_over;
+
+/* A program's own doing: the numbers that libcurl has just closed are given out again at once. */
+static void *open_and_close(void *unused)
+{
+    enum { FILES = 8 };
+    FILE *files[FILES];
+
+    (void)unused;
+    while (!atomic_load(&is_over)) {
+        for (int i = 0; i < FILES; i++)
+            files[i] = fopen("/dev/null", "r");
+        for (int i = 0; i < FILES; i++)
+            if (files[i])
+                (void)fclose(files[i]);
+    }
+    return NULL;
+}
+
+static void test_descriptors(void)
+{
+    const char *port = strrchr(peer_env("CW_ECHO_WS"), ':');
+    pthread_t threads[2];
+    char uri[100];
+
+    (void)snprintf(uri, sizeof uri, "ws://localhost%s/",
+                   port); /* a name, so that its look-up has a descriptor */
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(pthread_create(&threads[i], NULL, open_and_close, NULL), 0);
+    for (int i = 0; i < 100; i++)
+        peer_drop(peer_open(CW_MESSAGE_SOCKET, uri));
+    atomic_store(&is_over, true);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+    cw_shutdown(5000);
+}
+
 static const harness_test tests[] = {
+    {"connecting leaves the descriptors of other threads alone", test_descriptors},
     {"8 threads on 4 sockets: nothing lost, doubled or out of order", test_stress},
 };
 

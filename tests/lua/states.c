@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A host with two threads. Each runs the program of argv[1] in a Lua state of its own, ROUNDS times. Both close their
- * states at the same time: the one that is not the last opens its next while the last is still closing.
+/* A host with threads. Each runs the program of argv[1] in a Lua state of its own, again and again, in rounds. All
+ * close their states at the same time: those that are not the last open their next while the last is still closing.
+ *     states PROGRAM [THREADS ROUNDS]     2 threads and 6 rounds, if it is not said
  * test_states.lua compiles and runs it. */
 #include <pthread.h>
 #include <stdio.h>
@@ -10,8 +11,9 @@
 #include <lua.h>
 #include <lualib.h>
 
-enum { THREADS = 2, ROUNDS = 6 };
+enum { THREADS_AT_MOST = 16 };
 
+static int thread_count = 2, round_count = 6;
 static pthread_barrier_t before_closing;
 
 static void *live(void *program)
@@ -19,7 +21,7 @@ static void *live(void *program)
     char *failure = NULL;
     int i;
 
-    for (i = 0; i < ROUNDS; i++) {
+    for (i = 0; i < round_count; i++) {
         lua_State *L = luaL_newstate();
         luaL_openlibs(L);
         if ((luaL_loadfile(L, program) != 0 || lua_pcall(L, 0, 0, 0) != 0) && failure == NULL) {
@@ -35,16 +37,21 @@ static void *live(void *program)
 
 int main(int count, char **arguments)
 {
-    pthread_t threads[THREADS];
+    pthread_t threads[THREADS_AT_MOST];
     int i, failures = 0;
 
-    if (count != 2 || pthread_barrier_init(&before_closing, NULL, THREADS) != 0)
+    if (count == 4) {
+        thread_count = atoi(arguments[2]);
+        round_count = atoi(arguments[3]);
+    }
+    if ((count != 2 && count != 4) || thread_count < 1 || thread_count > THREADS_AT_MOST ||
+        pthread_barrier_init(&before_closing, NULL, (unsigned)thread_count) != 0)
         return 2;
-    for (i = 0; i < THREADS; i++) {
+    for (i = 0; i < thread_count; i++) {
         if (pthread_create(&threads[i], NULL, live, arguments[1]) != 0)
             return 2;
     }
-    for (i = 0; i < THREADS; i++) {
+    for (i = 0; i < thread_count; i++) {
         void *failure;
         (void)pthread_join(threads[i], &failure);
         if (failure != NULL) {

@@ -9,8 +9,8 @@ local test, equal = harness.test, harness.equal
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 local package_name = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("[%d.]+")
 
--- Runs a program in the states of the host.
-local function run_in_states(program)
+-- Runs a program in the states of the host. threads: "THREADS ROUNDS", if not the host's own.
+local function run_in_states(program, threads)
     local host = os.tmpname()
     local pipe = assert(io.popen(
         ("cc -std=c11 -D_GNU_SOURCE -Wall -pthread -o %s %s/states.c $(pkg-config --cflags --libs %s) 2>&1")
@@ -19,7 +19,7 @@ local function run_in_states(program)
     pipe:close()
     -- no leak check, which would find the loader's own: the other cases have it
     local command = "env ASAN_OPTIONS=detect_leaks=0 " .. support.interpreter():gsub("%S+$", host)
-    local output, status = support.run_program(program, nil, command)
+    local output, status = support.run_program(program, "%s " .. (threads or ""), command)
     os.remove(host)
     return output, status
 end
@@ -34,6 +34,87 @@ test("states_open_while_the_last_closes", function()
         local other = assert(curlwire.connect(%q, {receive_timeout = 10}))
         assert(other:send("y", "text"))
         assert(assert(other:receive()) == "y")]]):format(support.script("hang"), support.echo()))
+    equal(output, "")
+    equal(status, 0)
+end)
+
+-- Each state has four sockets, to different servers, and does this and that with them: sends numbered messages, takes
+-- what has come, pings, closes one in the middle and opens another. What was sent on a socket that stood comes back
+-- once, in order; one that was closed gives the beginning of it.
+test("states_stress", function()
+    local output, status = run_in_states(([[
+        local curlwire = require "curlwire"
+        local uris = {%q, %q, %q, %q}
+        local seed = tonumber(tostring({}):match("%%x+$"), 16) %% 2147483647
+
+        local function random(below)
+            seed = (seed * 16807) %% 2147483647
+            return seed %% below
+        end
+
+        local function payload(number) return ("%%d %%s"):format(number, ("%%d,"):format(number):rep(number %% 700)) end
+
+        local function open(place)
+            local ws = assert(curlwire.connect(uris[place], {ca_file = %q, receive_timeout = 10, ping_interval = 0.5}))
+            return {ws = ws, place = place, sent = 0, taken = 0}
+        end
+
+        local function take(one, timeout)
+            local data, kind = one.ws:receive(timeout)
+            if not data then
+                assert(kind.name == "CW_TIMED_OUT", tostring(kind))
+                return
+            end
+            one.taken = one.taken + 1
+            assert(data == payload(one.taken), "out of order")
+            assert(kind == (one.taken %% 4 == 0 and "text" or "binary"), kind)
+        end
+
+        local function finish(one)
+            while one.taken < one.sent do
+                take(one, 10)
+            end
+            assert(one.ws:ping(10)) -- its pong comes behind all that was sent
+            take(one, 0)
+            assert(one.taken == one.sent, "twice")
+            assert(one.ws:close())
+            assert(one.ws:wait_closed(10))
+            assert(one.ws.close_code == 1000)
+        end
+
+        local function cut(one)
+            if random(2) == 0 then
+                one.ws:abort()
+            else
+                assert(one.ws:close())
+                assert(one.ws:wait_closed(10))
+            end
+            assert(not one.ws:receive(0))
+        end
+
+        local sockets = {}
+        for place = 1, #uris do
+            sockets[place] = open(place)
+        end
+        for _ = 1, 1500 do
+            local one = sockets[random(#uris) + 1]
+            local choice = random(200)
+            if choice < 2 then
+                if choice == 0 then finish(one) else cut(one) end
+                sockets[one.place] = open(one.place)
+            elseif choice < 90 then
+                one.sent = one.sent + 1
+                assert(one.ws:send(payload(one.sent), one.sent %% 4 == 0 and "text" or "binary"))
+            elseif choice < 190 then
+                take(one, choice %% 5 / 1000)
+            else
+                assert(one.ws:ping(10))
+            end
+        end
+        for _, one in ipairs(sockets) do
+            finish(one)
+        end]]):format(support.echo(), support.echo_tls(), support.node(), support.nginx_tls(), support.ca_file()),
+        "8 2")
     equal(output, "")
     equal(status, 0)
 end)
