@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Eight threads on the same four sockets: sending, receiving, pinging, closing. Nothing may be lost, come twice or
-out of its sender's order. tests/core/test_stress.c is the long one, under ThreadSanitizer."""
+"""Eight threads on the same four sockets: sending, receiving, pinging, closing. Nothing may be lost, come twice
+or out of its sender's order. tests/core/test_stress.c is the long one, under ThreadSanitizer."""
 
 import random
 import threading
