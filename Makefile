@@ -12,6 +12,8 @@
 #   make test-lua      the Lua tests alone                 once before them)
 #   make asan          the C and Lua tests under AddressSanitizer and UBSan
 #   make tsan          the C and Lua tests under ThreadSanitizer
+#   make stress        8 threads on 4 sockets under ThreadSanitizer; STRESS_S=30 seconds
+#   make load          many connections at once; LOAD_S=60 seconds, LOAD_CONNECTIONS=2000
 #   make lint          style, types, warnings, budgets, rooms
 #   make format        format the C and the Python sources
 #   make bench         measure, print ratios
@@ -66,8 +68,8 @@ LUA_SOURCES  := $(wildcard bindings/lua/src/*.c)
 LUA_SIDE     := $(wildcard bindings/lua/curlwire/*.lua)
 TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/test_*.c))
 
-.PHONY: menu all demo test core python lua core-tests test-core test-python test-lua asan tsan lint format \
-        bench dist install uninstall clean libcurl FORCE
+.PHONY: menu all demo test core python lua core-tests test-core test-python test-lua asan tsan stress load lint \
+        format bench dist install uninstall clean libcurl FORCE
 
 menu:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -181,6 +183,10 @@ asan:
 	@$(RUN_TESTS) core-asan lua-asan
 tsan:
 	@$(RUN_TESTS) core-tsan lua-tsan
+stress:
+	@STRESS_S='$(STRESS_S)' $(RUN_TESTS) stress
+load:
+	@LOAD_S='$(LOAD_S)' LOAD_CONNECTIONS='$(LOAD_CONNECTIONS)' $(VENV)/python scripts/run_tests.py load
 lint:
 	@$(VENV)/python scripts/run_tests.py lint
 

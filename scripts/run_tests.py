@@ -63,7 +63,9 @@ def counted(text: str) -> tuple[int, int]:
     return 0, 0
 
 
-def run(name: str, command: list[str], environment: dict[str, str] | None = None) -> Counts:
+def run(
+    name: str, command: list[str], environment: dict[str, str] | None = None, limit_s: float = LIMIT_S
+) -> Counts:
     """One program of a suite: its output passes through, its tests are counted."""
     print(f"\n== {name}: {' '.join(command)}", flush=True)
     process = subprocess.Popen(
@@ -72,7 +74,7 @@ def run(name: str, command: list[str], environment: dict[str, str] | None = None
     )  # fmt: skip
     assert process.stdout is not None
     lines = []
-    timer = checks.kill_after(process, LIMIT_S)
+    timer = checks.kill_after(process, limit_s)
     for line in process.stdout:
         sys.stdout.write(line)
         sys.stdout.flush()
@@ -100,6 +102,20 @@ def core(variant: str) -> Counts:
         name = "core" if variant == "test" else f"core-{variant}"
         total.add(run(name, [str(BUILD / variant / "tests" / source.stem)], environment))
     return total
+
+
+def stress() -> Counts:
+    """The stress test for STRESS_S seconds, under ThreadSanitizer."""
+    seconds = os.environ.get("STRESS_S") or "30"
+    environment = {**SANITIZERS, "STRESS_S": seconds}
+    return run("stress", [str(BUILD / "tsan" / "tests" / "test_stress")], environment, LIMIT_S + float(seconds))
+
+
+def load() -> Counts:
+    """LOAD_CONNECTIONS connections for LOAD_S seconds."""
+    environment = {"PYTHONPATH": str(BUILD / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
+    limit_s = LIMIT_S + float(os.environ.get("LOAD_S") or 0)
+    return run("load", [sys.executable, "tests/load/load.py"], environment, limit_s)
 
 
 def pytest(folder: str) -> Counts:
@@ -164,6 +180,8 @@ SUITES: dict[str, Callable[[], Counts]] = {
     "lua-jit": lambda: lua("jit"),
     "lua-asan": lambda: lua("5.4", "asan"),
     "lua-tsan": lambda: lua("5.4", "tsan"),
+    "stress": stress,
+    "load": load,
     "install": lambda: listed("install", checks.installs()),
     "readme": lambda: listed("readme", checks.readme()),
     "examples": lambda: listed("examples", checks.examples()),
