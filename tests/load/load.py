@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Many connections at once, half of them over TLS, that exchange numbered, checksummed messages for a while; one
+"""Many connections at once, half of them over TLS, that exchange numbered, checksummed messages for a time; one
 in twenty is cut at a random moment: nothing may be lost on the rest. A report, then TAP.
 
     python3 tests/load/load.py           LOAD_S=60 LOAD_CONNECTIONS=2000 LOAD_SEED=... in the environment
