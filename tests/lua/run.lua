@@ -23,8 +23,8 @@ while arg[i] do
 end
 if #files == 0 then
     for _, name in ipairs {
-        "harness", "messages", "handlers", "streams", "closing", "control", "errors", "tls", "bad_input", "peers",
-        "lua", "states", "interrupt", "handshake_vectors", "cases",
+        "harness", "messages", "handlers", "streams", "closing", "control", "errors", "tls", "bad_input",
+        "peers", "lua", "states", "interrupt", "handshake_vectors", "security", "cases",
     } do
         files[#files + 1] = ("%s/test_%s.lua"):format(here, name)
     end

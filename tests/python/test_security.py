@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import queue
+import re
 import socket
 import ssl
 import subprocess
@@ -163,6 +164,15 @@ def test_user_and_password_of_the_uri(serve: Start, capfd: pytest.CaptureFixture
     for text in (shown(ws), words_of(caught.value), captured.out, captured.err):
         assert SECRET not in text
         assert BASIC not in text
+
+
+def test_a_header_of_the_script_goes_before_the_uri(serve: Start) -> None:
+    server = serve(reply("HTTP/1.1 401 No\nContent-Length: 0"))
+    ws = MessageWebSocket()
+    ws.set_request_header("Authorization", "Bearer token")
+    with pytest.raises(curlwire.HandshakeError):
+        ws.connect(f"ws://user:{SECRET}@127.0.0.1:{server.port}/")
+    assert lines_of(server.requests.get_nowait(), "Authorization") == ["Authorization: Bearer token"]
 
 
 BAD_URIS = {
@@ -522,6 +532,21 @@ def test_memory_endless_reply(serve: Start, first: bytes, endless: bytes) -> Non
     attack = Attack(first, endless, with_accept=False)
     said = attacked(serve, attack, REFUSED)
     assert said.split()[1] in ("HandshakeError", "ConnectError", "ConnectTimeout")
+
+
+def test_the_page_names_tests_that_exist() -> None:
+    root = Path(__file__).resolve().parent.parent.parent
+    page = (root / "SECURITY.md").read_text()
+    tests = "".join(
+        path.read_text()
+        for folder in ("core", "python", "lua")
+        for path in (root / "tests" / folder).glob("test_*")
+    )
+    names = re.findall(r"`(test_\w+|security_\w+|certificate_\w+|verify_\w+)`", page)
+    assert len(names) > 15
+    assert [name for name in names if name not in tests] == []
+    for path in re.findall(r"`(tests/[\w/.]+)`", page):
+        assert (root / path).exists()
 
 
 def test_servers_name_is_checked_by_default() -> None:

@@ -1,0 +1,91 @@
+-- SPDX-License-Identifier: MIT
+-- The promises of SECURITY.md that the Lua side has a part in: what it shows, what it sends, what is on by default.
+-- tests/python/test_security.py has the rest, which is the core's.
+
+local harness = require "harness"
+local support = require "support"
+
+local test, equal = harness.test, harness.equal
+
+local secret = "hunter2secret"
+local basic = "dXNlcjpodW50ZXIyc2VjcmV0" -- user:hunter2secret
+
+local function with_credentials(uri) return (uri:gsub("://", "://user:" .. secret .. "@", 1)) end
+
+local function assert_clean(...)
+    for _, text in ipairs {...} do
+        assert(not text:find(secret, 1, true), text)
+        assert(not text:find(basic, 1, true), text)
+    end
+end
+
+-- All that an error object shows.
+local function words_of(err)
+    local words = {tostring(err)}
+    for _, key in ipairs {"name", "status_name", "reason", "http_status", "curl_code"} do
+        words[#words + 1] = tostring(err[key])
+    end
+    return table.concat(words, " ")
+end
+
+local function shown(ws)
+    return tostring(ws) .. tostring(ws.control) .. tostring(ws.information)
+end
+
+test("security_redirect", function()
+    for _, status in ipairs {301, 302, 303, 307, 308} do
+        local token = support.token("redirect")
+        local ws = support.message_socket()
+        ws:set_request_header("Authorization", "Bearer " .. secret)
+        local reply = support.reply(
+            ("HTTP/1.1 %d Go"):format(status), "Location: " .. support.echo(), "Content-Length: 0")
+        local ok, err = ws:connect(support.script(reply, "end") .. "?id=" .. token)
+        equal(ok, nil)
+        equal(err.http_status, status)
+        equal(ws.state, "new")
+        assert_clean(words_of(err), shown(ws))
+        assert(support.log(token):find("Bearer " .. secret, 1, true))
+    end
+end)
+
+test("security_credentials_of_the_uri", function()
+    local token = support.token("basic")
+    local ws = support.message_socket()
+    local ok, err = ws:connect(with_credentials(support.script(
+        support.reply("HTTP/1.1 401 No", "WWW-Authenticate: Basic", "Content-Length: 0"), "end")) .. "?id=" .. token)
+    equal(ok, nil)
+    equal(err.http_status, 401)
+    assert_clean(words_of(err), shown(ws))
+    assert(support.log(token):find("Authorization: Basic " .. basic .. "\\r\\n", 1, true))
+end)
+
+test("security_errors_about_the_uri", function()
+    for _, uri in ipairs {
+        "ws://user:" .. secret .. " x@127.0.0.1/", "ws://user:" .. secret .. "@127.0.0.1:99999/",
+        "ws://user:" .. secret .. "@[::1/", "user:" .. secret .. "@127.0.0.1", "ftp://user:" .. secret .. "@127.0.0.1/",
+        "ws://user:" .. secret .. "@127.0.0.1/#" .. secret, "ws://user:" .. secret .. "%00@127.0.0.1/",
+        with_credentials(support.refused()),
+    } do
+        local ws = support.message_socket()
+        local called, ok, err = pcall(ws.connect, ws, uri)
+        assert(not called or not ok, uri)
+        assert_clean(called and words_of(err) or ok, shown(ws))
+    end
+end)
+
+test("security_errors_about_headers", function()
+    local ws = support.message_socket()
+    for name, value in pairs {Authorization = secret .. "\r\nX: y", ["X " .. secret] = "1", Connection = secret} do
+        local called, message = pcall(ws.set_request_header, ws, name, value)
+        equal(called, false)
+        assert_clean(message)
+    end
+end)
+
+test("security_verify_is_on", function()
+    equal(support.message_socket().control.verify, true)
+    equal(support.stream_socket().control.verify, true)
+    local ok, err = support.message_socket():connect(support.echo_tls())
+    equal(ok, nil)
+    assert(err.status_name:find("Certificate"), err.status_name)
+end)
