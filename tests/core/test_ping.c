@@ -415,13 +415,13 @@ static void test_end_of_upload(void)
 /* The ping waits behind an upload over a slow line: the peer says nothing for many times ping_timeout. */
 static void test_slow_upload(void)
 {
-    enum { STEP_BYTES = 64 * 1024, STEP_MS = 15 };
+    enum { STEP_BYTES = 64 * 1024, STEP_MS = 40 };
     raw_peer p;
     pinging w = {0};
     uint8_t *scrap = malloc(STEP_BYTES);
     int64_t deadline_ms, verdicts = 0;
 
-    raw_open(&p, keepalive_socket(20, 150));
+    raw_open(&p, keepalive_socket(20, 500));
     w.s = p.s;
     CHECK_INT(pthread_create(&w.thread, NULL, upload, &w), 0);
     UNTIL((deadline_ms = LOCKED(p.s, p.s->pings.deadline_ms)) != INT64_MAX);
