@@ -24,7 +24,7 @@ typedef struct cw__codec_calls {
     const char *name;
     /* Reads the next run of payload bytes of one frame into buffer; piece->data is set to it. */
     cw__io (*receive)(cw__codec *c, uint8_t *buffer, size_t size_bytes, cw__piece *piece);
-    /* Reads and throws away whatever comes, whole frames or not. Never OK: it reads until one of the others. */
+    /* Reads and throws away whatever comes, whole frames or not. OK: that was much, and there may be more. */
     cw__io (*discard)(cw__codec *c);
     /* Sends a frame. On AGAIN the frame has begun and must be gone on with: call again with the rest
      * (data + *sent, len - *sent) before any other frame. *sent counts payload bytes, also on AGAIN. */

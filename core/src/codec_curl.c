@@ -15,7 +15,8 @@
 
 enum {
     WINDOW_BYTES = 60000, /* under the 65535 of libcurl's chunk */
-    NEAR_RTT_US = 2000
+    NEAR_RTT_US = 2000,
+    DISCARD_BYTES = 128 * 1024 /* in one turn: a peer that goes on must not keep the service from the others */
 };
 
 typedef struct codec_curl {
@@ -148,9 +149,9 @@ static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes,
 static cw__io codec_discard(cw__codec *base)
 {
     codec_curl *c = (codec_curl *)base;
-    uint8_t scrap[4096];
+    uint8_t scrap[16 * 1024];
 
-    for (;;) {
+    for (size_t share = 0; share < DISCARD_BYTES;) {
         size_t len = 0;
         CURLcode code = curl_easy_recv(c->easy, scrap, sizeof scrap, &len);
         if (code == CURLE_AGAIN)
@@ -159,7 +160,9 @@ static cw__io codec_discard(cw__codec *base)
             return fault(c, code, "closing");
         if (len == 0)
             return CW__IO_END;
+        share += len;
     }
+    return CW__IO_OK;
 }
 
 static unsigned flags_of(uint8_t opcode, bool is_final)

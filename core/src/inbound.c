@@ -156,8 +156,8 @@ static void discard(cw_socket *s)
 {
     cw__io io = s->codec->calls->discard(s->codec);
 
-    s->in.is_drained = true;
-    if (io != CW__IO_AGAIN)
+    s->in.is_drained = io != CW__IO_OK;
+    if (io != CW__IO_OK && io != CW__IO_AGAIN)
         cw__closing_ended_locked(s, "closed");
 }
 

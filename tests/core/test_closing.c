@@ -365,6 +365,41 @@ static void test_data_after_theirs(void)
     raw_finish(&p);
 }
 
+static int unread_bytes(int fd)
+{
+    int unread = 0;
+
+    CHECK_INT(ioctl(fd, FIONREAD, &unread), 0);
+    return unread;
+}
+
+/* A peer that sends on and on behind its close frame gets no more of the service than others do: one turn takes a
+ * part of what is there, and the next the rest. */
+static void test_flood_after_close(void)
+{
+    enum { FLOOD_BYTES = 300000, TURN_BYTES = 128 * 1024 };
+    static const uint8_t data[FLOOD_BYTES];
+    int room = 2 * FLOOD_BYTES, client;
+    raw_peer p;
+
+    raw_open(&p, closing_socket(20000));
+    CHECK_INT(setsockopt(p.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+    RAW_SEND(&p, "\x88\x02\x03\xe8");
+    CHECK_CLOSED(p.s, 1000, true);
+    cw__mutex_lock(&p.s->lock); /* nobody reads */
+    client = p.s->fd;
+    CHECK_INT(setsockopt(client, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+    CHECK_INT(setsockopt(client, IPPROTO_TCP, TCP_WINDOW_CLAMP, &room, sizeof room), 0);
+    raw_write(&p, data, sizeof data);
+    UNTIL(unread_bytes(client) > TURN_BYTES + 16384);
+    CHECK_INT(p.s->codec->calls->discard(p.s->codec), CW__IO_OK);
+    CHECK(unread_bytes(client) > 0);
+    cw__mutex_unlock(&p.s->lock);
+    UNTIL(raw_is_delivered(&p) && unread_bytes(client) == 0);
+    CHECK_INT(LOCKED(p.s, p.s->is_attached), 1);
+    raw_finish(&p);
+}
+
 /* What waits to be sent goes before our close frame; after the peer's it is dropped. */
 static void test_queue_before_close(void)
 {
@@ -401,6 +436,7 @@ static const harness_test tests[] = {
     {"RFC 6455 7.1.5: a lost connection is 1006", test_lost},
     {"RFC 6455 5.5.1: data after our close frame is ignored", test_data_after_ours},
     {"RFC 6455 5.5.1: data after the peer's close frame is ignored", test_data_after_theirs},
+    {"what floods in behind the close frames is read in turns", test_flood_after_close},
     {"what waits to be sent goes before the close frame", test_queue_before_close},
 };
 
