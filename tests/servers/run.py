@@ -12,6 +12,7 @@ Returns the command's exit code. A peer that cannot be started is an error. The 
     node      CW_NODE_WS (the npm library ws; NODE_PATH, else build/node/node_modules, says where it is)
     tls       CW_TLS_PORTS ("good=PORT ...": the ports of tls.py, and plain=PORT without TLS),
               CW_TLS_FOLDER (what certs.py made), CW_TLS_LOG (the http:// base); before scripted
+    vectors   CW_VECTORS_WS (the vectors of tests/conformance)
     nginx     CW_NGINX_WS, CW_NGINX_WSS (before echo)
 
 Always set: CW_CA_FILE, and CW_REFUSED_WS, an address that refuses connections. The URLs have no path and no
@@ -40,7 +41,7 @@ sys.path.insert(0, str(HERE))
 
 import certs  # noqa: E402
 
-NAMES = ("echo", "ping", "scripted", "tls", "handshake", "node", "nginx")
+NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "node", "nginx")
 START_S = 20
 
 
@@ -103,6 +104,9 @@ class Peers:
         self.environment["CW_TLS_PORTS"] = " ".join(words)
         self.environment["CW_TLS_FOLDER"] = str(self.folder)
         self.environment["CW_TLS_LOG"] = f"http://127.0.0.1:{log}"
+
+    def start_vectors(self) -> None:
+        self.name_ports(("CW_VECTORS_WS",), self.python("vectors.py"))
 
     def start_node(self) -> None:
         modules = os.environ.get("NODE_PATH") or str(ROOT / "build" / "node" / "node_modules")

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""The vectors of tests/conformance against the whole library: every vector in every way, one test for each vector.
+
+All of them are replayed, many at a time, before the first test looks at what came of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from peers import WAIT, url
+
+import curlwire
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
+
+import vectors
+from vectors import Expected, Vector
+
+CODEC = "curl"
+VECTORS = vectors.read_all()
+AT_ONCE = 16
+Event = tuple[str, bytes, bool]  # text or binary, the payload, is_message_complete
+
+
+@dataclass
+class Outcome:
+    """What a client gave out."""
+
+    events: list[Event] = field(default_factory=list)
+    closed: list[tuple[int, str, bool]] = field(default_factory=list)
+    error: str = ""
+    record: list[str] = field(default_factory=list)  # the server's: end, frames
+
+
+def replay(vector: Vector, way: str, run: str) -> Outcome:
+    outcome = Outcome()
+    ended = threading.Event()
+
+    def on_closed(_: object, args: curlwire.ClosedEventArgs) -> None:
+        outcome.closed.append((args.code, args.reason, args.was_clean))
+        ended.set()
+
+    ws = curlwire.MessageWebSocket(**vector.controls)  # type: ignore[arg-type]
+    ws.on_closed = on_closed
+    ws.connect(url("CW_VECTORS_WS", f"/vector/{run}/{vector.name}/{way}"), timeout=WAIT)
+    if vector.client_closes is not None:
+        code = int.from_bytes(vector.client_closes[:2]) if vector.client_closes else 1005
+        ws.close(code, vector.client_closes[2:].decode())
+    try:
+        while True:
+            got = ws.recv(timeout=WAIT, copy=False)
+            kind = "text" if got.message_type == curlwire.SocketMessageType.UTF8 else "binary"
+            outcome.events.append((kind, bytes(got), got.is_message_complete))
+    except curlwire.ClosedError:
+        pass
+    except curlwire.WebSocketError as error:
+        outcome.error = str(error)
+    if not ended.wait(WAIT):
+        outcome.error += " no closed event came"
+    if outcome.closed[:1] != [(ws.close_code, ws.close_reason, ws.was_clean)]:
+        outcome.error += " the attributes are not those of the event"
+    return outcome
+
+
+@pytest.fixture(scope="session")
+def outcomes() -> dict[tuple[str, str], Outcome]:
+    run = uuid.uuid4().hex
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        jobs = {
+            (vector.name, way): pool.submit(replay, vector, way, run)
+            for vector in VECTORS
+            for way in vector.ways()
+        }
+        done = {key: job.result() for key, job in jobs.items()}
+    for line in log(run):
+        name, way, *record = line.split(" ")
+        assert not done[name, way].record, f"{name} {way} was recorded twice"
+        done[name, way].record = record
+    return done
+
+
+def log(run: str) -> Iterator[str]:
+    with curlwire.connect(url("CW_VECTORS_WS", f"/log/{run}")) as ws:
+        for message in ws:
+            assert isinstance(message, str)
+            yield from message.split("\n")
+
+
+# ---- what came, beside what has to come
+
+
+def joined(events: list[Event]) -> list[Event]:
+    """Parts put together: only the last event may be incomplete then."""
+    whole: list[Event] = []
+    for kind, data, is_complete in events:
+        if whole and not whole[-1][2]:
+            assert whole[-1][0] == kind, "a message changed its type"
+            data = whole.pop()[1] + data
+        whole.append((kind, data, is_complete))
+    return whole
+
+
+def check_messages(got: list[Event], expected: Expected) -> None:
+    whole = joined(got)
+    for kind, data in expected.messages:
+        if kind.endswith("_begun"):
+            begun = whole.pop(0) if whole else (kind.removesuffix("_begun"), b"", False)
+            assert begun[0] + "_begun" == kind
+            assert not begun[2], "a message that never ended is complete"
+            assert data.startswith(begun[1])
+        else:
+            assert whole, f"no {kind} message of {len(data)} bytes came"
+            # not one assertion: pytest would take minutes to show how megabytes differ
+            is_equal = whole[0] == (kind, data, True)
+            assert is_equal, f"{whole[0][0]} {whole[0][1][:100]!r} instead of {kind} {data[:100]!r}"
+            del whole[0]
+    assert not whole, f"there is more: {whole[0][0]} {whole[0][1][:100]!r}"
+
+
+def check_closed(closed: list[tuple[int, str, bool]], expected: Expected) -> None:
+    assert len(closed) == 1, "there is one closed event"
+    code, reason, was_clean = closed[0]
+    if expected.end == "closed":
+        assert (code, reason, was_clean) == (expected.code, expected.payload[2:].decode(), True)
+    else:
+        assert (code, was_clean) == (1006, False)
+        assert len(reason) > 10, "the reason says what happened"
+
+
+def check_answers(record: list[str], vector: Vector, expected: Expected) -> None:
+    assert record, "the server has no record"
+    end, *frames = record
+    assert end == "server", f"TCP's end: {end}"
+    for must, payload in expected.pongs:
+        if frames[:1] == [f"pong:{payload.hex()}"]:
+            del frames[0]
+        else:
+            assert not must, f"a pong is missing; the client sent {frames}"
+    if vector.client_closes is not None:
+        assert frames == [f"close:{vector.client_closes.hex()}"]
+    elif expected.end == "lost":
+        assert frames == []
+    elif expected.end == "closed":
+        assert frames == [f"close:{expected.payload[:2].hex()}"]
+    else:
+        assert len(frames) == 1, f"one close frame, and no frame after it: {frames}"
+        assert frames[0].startswith(f"close:{expected.payload.hex()}")
+        assert bytes.fromhex(frames[0].partition(":")[2])[2:].decode(), "a reason, in UTF-8"
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
+def test_vector(vector: Vector, outcomes: dict[tuple[str, str], Outcome]) -> None:
+    expected = vector.expected(CODEC)
+    for way in vector.ways():
+        outcome = outcomes[vector.name, way]
+        try:
+            assert outcome.error == ""
+            check_messages(outcome.events, expected)
+            check_closed(outcome.closed, expected)
+            check_answers(outcome.record, vector, expected)
+        except AssertionError as error:
+            pytest.fail(f"{vector.category}.txt, {vector.name} (RFC 6455 {vector.section}), sent as {way}: {error}")
+
+
+# ---- the vectors themselves
+
+
+def test_there_are_enough() -> None:
+    assert len(VECTORS) >= 400
+    assert [name for name, count in Counter(vector.name for vector in VECTORS).items() if count > 1] == []
+
+
+def test_each_names_its_section() -> None:
+    pattern = re.compile(r"[1-9]\d?(\.\d+)+(, [1-9]\d?(\.\d+)+)*")
+    assert [vector.name for vector in VECTORS if not pattern.fullmatch(vector.section)] == []
+
+
+def test_the_page_counts_them() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "conformance.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[(\w+)\]\(\S+\) \| (\d+) \|", page, re.MULTILINE)
+    assert {name: int(count) for name, count in rows} == Counter(vector.category for vector in VECTORS)
+    assert f"{len(VECTORS)} vectors" in page
+
+
+def test_wrong_lines_are_refused(tmp_path: Path) -> None:
+    for wrong in ("send 8", "send {81", "send 81}", 'send "a', "send 0x81", "texts 61", "closed\nclosed", "fail x"):
+        path = tmp_path / "wrong.txt"
+        path.write_text(f"vector wrong\nsection 5.2\n{wrong}\nsend\n")
+        with pytest.raises(vectors.BadVector):
+            [vector.data for vector in vectors.read_file(path)]
+    path.write_text("vector without_section\nsend 81\n")
+    with pytest.raises(vectors.BadVector, match="section"):
+        list(vectors.read_file(path))
