@@ -27,6 +27,7 @@ import re
 import signal
 import socket
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -125,19 +126,19 @@ class Vector:
     name: str
     category: str
     section: str = ""
-    controls: dict[str, str | int] = field(default_factory=dict)
+    controls: dict[str, str | int | None] = field(default_factory=dict)
     client_closes: bytes | None = None
     sent: list[str] = field(default_factory=list)
     full: Expected = field(default_factory=Expected)
     curl: Expected | None = None
-    closing_pongs: int = -1  # how many to wait for before a close frame is sent; -1: none is
+    awaited: Counter[str] | None = None  # the pongs before a close frame is sent; None: none is sent
 
     def add(self, word: str, rest: str) -> None:
         if word == "section":
             self.section = rest
         elif word == "control":
             key, value = rest.split(" ")
-            self.controls[key] = int(value) if re.fullmatch(r"-?\d+", value) else value
+            self.controls[key] = None if value == "none" else int(value) if value.isdecimal() else value
         elif word == "client_closes":
             self.client_closes = parse_bytes(rest)
         elif word == "send":
@@ -155,11 +156,16 @@ class Vector:
         for expected in filter(None, (self.full, self.curl)):
             if not expected.end:
                 expected.end, expected.payload = "closed", CLOSE[2:]
-                self.closing_pongs = sum(1 for must, _ in expected.pongs if must)
+                self.awaited = Counter(f"pong:{payload.hex()}" for must, payload in expected.pongs if must)
 
     @cached_property
     def data(self) -> bytes:
         return parse_bytes(" ".join(self.sent))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the server ends TCP after what it sent."""
+        return "lost" in (self.full.end, self.curl.end if self.curl else "")
 
     def expected(self, codec: str) -> Expected:
         return self.curl if codec == "curl" and self.curl else self.full
@@ -276,7 +282,6 @@ class Connection:
         self.writer = writer
         self.unread = unread
         self.frames: list[str] = []
-        self.pongs = 0
         self.is_closing = False  # the client has sent a close frame
         self.is_over = False  # it has ended TCP
         self.is_reset = False
@@ -288,7 +293,6 @@ class Connection:
                 while True:
                     first, entry = await read_frame(self.reader)
                     self.frames.append(entry)
-                    self.pongs += first == 0x8A
                     self.is_closing = self.is_closing or first == 0x88
                     self.news.set()
             except ConnectionError:
@@ -297,9 +301,9 @@ class Connection:
                 self.is_over = True
                 self.news.set()
 
-    async def until_pongs(self, count: int) -> None:
-        """Or until the client ends the connection; so do the two that follow."""
-        while self.pongs < count and not self.is_closing and not self.is_over:
+    async def until_pongs(self, wanted: Counter[str]) -> None:
+        """Or until the client has ended TCP; so does the next."""
+        while wanted - Counter(self.frames) and not self.is_over:
             self.news.clear()
             await self.news.wait()
 
@@ -328,8 +332,8 @@ class Connection:
                 else:
                     await self.writer.drain()
         await self.writer.drain()
-        if vector.closing_pongs >= 0:
-            await self.until_pongs(vector.closing_pongs)
+        if vector.awaited is not None:
+            await self.until_pongs(vector.awaited)
             self.writer.write(CLOSE)
 
     async def run(self, vector: Vector, way: str, reply: bytes) -> str:
@@ -339,9 +343,9 @@ class Connection:
         try:
             async with asyncio.timeout(END_S):
                 await self.send(vector, way, reply)
-                if vector.full.end != "lost":
+                if not vector.is_cut:
                     await self.until_closing()
-                if way == "whole" and vector.full.end != "lost":
+                if way == "whole" and not vector.is_cut:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(HOLD_S):
                             await self.until_over()
