@@ -38,6 +38,7 @@ typedef struct harness_test {
 
 static unsigned harness_limit_s = HARNESS_LIMIT_S;
 static atomic_long harness_checks; /* made in this test */
+static size_t harness_index;       /* of the running test, for a function that serves several */
 static long harness_planned = -1;  /* checks that the test promised; -1 = none promised */
 
 /* Ends the test. _Exit, since other threads of the test may be running. */
@@ -189,7 +190,7 @@ static inline int harness_run(int argc, char **argv, const harness_test *tests, 
         return HARNESS_FAILED;
     }
     for (size_t i = 0; i < count; i++)
-        if (harness_is_picked(&tests[i], argc, argv))
+        if (harness_is_picked(&tests[harness_index = i], argc, argv))
             passed += harness_run_one(&tests[i], ++number);
     return passed == picked ? EXIT_SUCCESS : HARNESS_FAILED;
 }
