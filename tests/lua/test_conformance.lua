@@ -1,0 +1,357 @@
+-- SPDX-License-Identifier: MIT
+-- The vectors of tests/conformance against the whole library, by handlers: one case for each vector, sent in every
+-- way. In 5.1 and 5.3, whose binding is the same, they are sent whole and one byte at a time; so they are under a
+-- sanitizer. All of them are replayed, many at a time, before the first case looks at what came of its own.
+--
+-- run.lua runs it only when it is named.
+
+local curlwire = require "curlwire"
+local harness = require "harness"
+local support = require "support"
+
+local CODEC = "curl"
+local CLOSE = "\3\232" -- the payload of the close frame after a vector that names no end: 1000
+local FILES = {
+    "closing", "fragmentation", "framing", "limits", "mixed", "opcodes", "partial", "ping_pong", "reserved_bits", "utf8",
+}
+local SPLITS = 20
+local AT_ONCE = 24
+
+local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
+local is_short = os.getenv("CW_TEST_LUA") ~= nil
+    or (rawget(_G, "jit") == nil and (_VERSION == "Lua 5.1" or _VERSION == "Lua 5.3"))
+
+-- ---- The reader ----
+
+local function number_bytes(number, count)
+    local bytes = {}
+    for i = count, 1, -1 do
+        bytes[i] = string.char(number % 256)
+        number = math.floor(number / 256)
+    end
+    return table.concat(bytes)
+end
+
+local function frame(first, payload)
+    if #payload < 126 then
+        return first .. string.char(#payload) .. payload
+    elseif #payload < 65536 then
+        return first .. "\126" .. number_bytes(#payload, 2) .. payload
+    end
+    return first .. "\127" .. number_bytes(#payload, 8) .. payload
+end
+
+local parse_items
+
+-- One item from a place on: its bytes, and the place after it.
+local function parse_item(text, at)
+    local times, past = text:match("^(%d+)%*()", at)
+    at = past or at
+    local open = text:sub(at, at)
+    local bytes, after
+    if open == '"' then
+        bytes, after = text:match('^"([^"]*)"()', at)
+    elseif open == "(" or open == "{" then
+        bytes, after = parse_items(text, at + 1, open == "(" and ")" or "}")
+        if open == "{" then
+            bytes = frame(bytes:sub(1, 1), bytes:sub(2))
+        end
+    else
+        local digits
+        digits, after = text:match("^(%x+)()", at)
+        assert(digits and #digits % 2 == 0, "not bytes: " .. text:sub(at))
+        bytes = digits:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end)
+    end
+    assert(bytes, "not bytes: " .. text:sub(at))
+    return bytes:rep(tonumber(times or 1)), after
+end
+
+function parse_items(text, at, close)
+    local parts = {}
+    while true do
+        at = text:match("^ *()", at)
+        if text:sub(at, at) == close then
+            return table.concat(parts), at + 1
+        end
+        parts[#parts + 1], at = parse_item(text, at)
+    end
+end
+
+local function parse_bytes(text)
+    return (parse_items(text, 1, ""))
+end
+
+-- Takes a line into what is expected: messages, pongs, end.
+local function add_expectation(expected, word, rest)
+    local name, times = word:match("^(.-)%*(%d+)$")
+    name = name or word
+    for _ = 1, tonumber(times or 1) do
+        if name:find("^text") or name:find("^binary") then
+            local kind, begun = name:match("^(%l+)(_?%l*)$")
+            assert(begun == "" or begun == "_begun", name)
+            table.insert(expected.messages, {kind = kind, is_begun = begun ~= "", data = parse_bytes(rest)})
+        elseif name == "pong" or name == "pong?" then
+            table.insert(expected.pongs, {must = name == "pong", data = parse_bytes(rest)})
+        else
+            assert(name == "closed" or name == "fail" or name == "lost", name)
+            assert(not expected.ending, "a second end")
+            expected.ending = name
+            expected.payload = name == "fail" and number_bytes(tonumber(rest), 2) or parse_bytes(rest)
+        end
+    end
+end
+
+local function expectation(lines)
+    local expected = {messages = {}, pongs = {}}
+    for _, line in ipairs(lines) do
+        add_expectation(expected, line[1], line[2])
+    end
+    if not expected.ending then
+        add_expectation(expected, "closed", "")
+        expected.payload = CLOSE
+    end
+    return expected
+end
+
+local function control_value(text)
+    return text == "none" and math.huge or tonumber(text) or text
+end
+
+-- A vector out of its lines. Bytes are made of them only when they are needed: they are large.
+local function make_vector(name, category)
+    local vector = {name = name, category = category, control = {}, send = {}, full = {}, curl = {}}
+    function vector.add(word, rest)
+        if word == "section" then
+            vector.section = rest
+        elseif word == "control" then
+            local key, value = rest:match("^(%S+) (%S+)$")
+            vector.control[key] = control_value(value)
+        elseif word == "client_closes" then
+            vector.client_closes = parse_bytes(rest)
+        elseif word == "send" then
+            table.insert(vector.send, rest)
+        elseif word == "curl" then
+            table.insert(vector.curl, {rest:match("^(%S+) ?(.*)$")})
+        else
+            table.insert(vector.full, {word, rest})
+        end
+    end
+    function vector.expected()
+        return expectation(CODEC == "curl" and #vector.curl > 0 and vector.curl or vector.full)
+    end
+    return vector
+end
+
+local function read_vectors()
+    local vectors = {}
+    for _, category in ipairs(FILES) do
+        for line in io.lines(("%s/../conformance/%s.txt"):format(here, category)) do
+            local word, rest = line:match("^(%S+) ?(.*)$")
+            if word == "vector" then
+                vectors[#vectors + 1] = make_vector(rest, category)
+            elseif word and word:sub(1, 1) ~= "#" then
+                vectors[#vectors].add(word, rest)
+            end
+        end
+    end
+    return vectors
+end
+
+local function ways_of(vector)
+    local ways = {"whole", "bytes"}
+    if not is_short then
+        if not vector.client_closes then
+            ways[#ways + 1] = "joined"
+        end
+        for place = 1, math.min(SPLITS, #parse_bytes(table.concat(vector.send, " ")) - 1) do
+            ways[#ways + 1] = tostring(place)
+        end
+    end
+    return ways
+end
+
+-- ---- Replays ----
+
+local function url(path)
+    local base = os.getenv("CW_VECTORS_WS") or error("CW_VECTORS_WS is not set: run this under tests/servers/run.py")
+    return base .. path
+end
+
+-- What a message is, without keeping it: its parts are joined, and equal ones are the same string to Lua.
+local function take_message(messages, args)
+    local last = messages[#messages]
+    if not last or last.is_complete then
+        last = {kind = args.message_type, parts = {}}
+        messages[#messages + 1] = last
+    end
+    if last.kind ~= args.message_type then
+        last.kind = "a message that changed its type"
+    end
+    last.parts[#last.parts + 1] = args.data
+    last.is_complete = args.is_message_complete
+end
+
+local function check_messages(messages, expected)
+    local place = 0
+    for _, wanted in ipairs(expected.messages) do
+        local got = messages[place + 1]
+        local data = got and table.concat(got.parts)
+        if wanted.is_begun and not got then
+            break -- none of it came
+        end
+        place = place + 1
+        assert(got, "a message is missing")
+        harness.equal(got.kind, wanted.kind, "the type of message " .. place)
+        harness.equal(got.is_complete, not wanted.is_begun, "is_message_complete of message " .. place)
+        if wanted.is_begun then
+            assert(wanted.data:sub(1, #data) == data, "what came of the message is wrong")
+        else
+            harness.equal(#data, #wanted.data, "the length of message " .. place)
+            assert(data == wanted.data, "message " .. place .. " differs")
+        end
+    end
+    harness.equal(#messages, place, "the number of messages")
+end
+
+local function check_closed(closed, expected)
+    harness.equal(#closed, 1, "the number of closed events")
+    local args = closed[1]
+    if expected.ending == "closed" then
+        local payload = expected.payload
+        harness.equal(args.code, payload == "" and 1005 or payload:byte(1) * 256 + payload:byte(2), "the code")
+        harness.equal(args.reason, payload:sub(3), "the reason")
+        harness.equal(args.was_clean, true, "was_clean")
+    else
+        harness.equal(args.code, 1006, "the code")
+        harness.equal(args.was_clean, false, "was_clean")
+        assert(#args.reason > 10, "the reason says what happened")
+    end
+end
+
+local function check_answers(record, vector, expected)
+    assert(record, "the server has no record")
+    local frames = {}
+    for word in record:gmatch("%S+") do
+        frames[#frames + 1] = word
+    end
+    harness.equal(table.remove(frames, 1), "server", "TCP was ended first by")
+    if vector.client_closes then
+        harness.equal(table.remove(frames, 1), "close:" .. support.hex(vector.client_closes), "the first frame")
+    end
+    for _, pong in ipairs(expected.pongs) do
+        if frames[1] == "pong:" .. support.hex(pong.data) then
+            table.remove(frames, 1)
+        else
+            assert(not pong.must, "a pong is missing before " .. tostring(frames[1]))
+        end
+    end
+    local last = table.remove(frames)
+    harness.equal(#frames, 0, "the number of other frames before the last")
+    if expected.ending == "lost" or vector.client_closes then
+        harness.equal(last, nil, "the last frame")
+    elseif expected.ending == "closed" then
+        harness.equal(last, "close:" .. support.hex(expected.payload:sub(1, 2)), "the last frame")
+    else
+        assert(last and last:find("^close:" .. support.hex(expected.payload) .. "%x%x"), "the last frame is " .. tostring(last))
+    end
+end
+
+-- Connects, and leaves the rest to handlers; leave is called with what was wrong, if anything was, at the end.
+local function start(vector, way, run, expected, leave)
+    local messages, closed = {}, {}
+    local control = {connect_timeout = 10, close_timeout = 10, ping_interval = false}
+    for key, value in pairs(vector.control) do
+        control[key] = value
+    end
+    local ws = curlwire.MessageWebSocket(control)
+    function ws.on_message_received(_, args)
+        if #closed > 0 then
+            closed[#closed + 1] = "a message came after it"
+        end
+        take_message(messages, args)
+    end
+    function ws.on_closed(_, args)
+        closed[#closed + 1] = args
+        local ok, err = pcall(function()
+            check_messages(messages, expected)
+            check_closed(closed, expected)
+        end)
+        leave(not ok and tostring(err) or nil)
+    end
+    assert(ws:connect(url(("/vector/%s/%s/%s"):format(run, vector.name, way))))
+    if vector.client_closes then
+        local code = vector.client_closes == "" and 1005 or vector.client_closes:byte(1) * 256 + vector.client_closes:byte(2)
+        ws:close(code, vector.client_closes:sub(3))
+    end
+end
+
+-- Adds the lines of the server's log to what came of the vectors.
+local function read_log(run, outcomes)
+    local ws = assert(curlwire.connect(url("/log/" .. run)))
+    for text in ws:messages() do
+        for name, way, record in text:gmatch("(%S+) (%S+) ([^\n]+)") do
+            outcomes[name].records[way] = record
+        end
+    end
+end
+
+-- Returns what came of each vector: ended[way] counts the closed events, wrong is a list of what was wrong. What can
+-- be checked at the end of a replay is checked then, so that nothing of it need be kept.
+local function replay(vectors)
+    local run = support.token("lua"):gsub("%-", "")
+    local outcomes, active = {}, 0
+    for _, vector in ipairs(vectors) do
+        local expected = vector.expected()
+        local outcome = {ended = {}, records = {}, wrong = {}}
+        outcomes[vector.name] = outcome
+        for _, way in ipairs(ways_of(vector)) do
+            outcome.ended[way] = 0
+            start(vector, way, run, expected, function(wrong)
+                active = active - 1
+                outcome.ended[way] = outcome.ended[way] + 1
+                outcome.wrong[#outcome.wrong + 1] = wrong and way .. ": " .. wrong
+            end)
+            active = active + 1
+            while active >= AT_ONCE do
+                assert(assert(curlwire.dispatch(20)) > 0, "no event comes any more")
+            end
+        end
+    end
+    assert(curlwire.run())
+    read_log(run, outcomes)
+    return outcomes
+end
+
+-- ---- Cases ----
+
+local vectors = read_vectors()
+local outcomes
+
+local function check(vector)
+    local outcome = outcomes[vector.name]
+    local expected = vector.expected()
+    assert(next(outcome.ended), "it was not replayed")
+    for way, count in pairs(outcome.ended) do
+        harness.equal(count, 1, "the number of closed events, sent as " .. way)
+        local ok, err = pcall(check_answers, outcome.records[way], vector, expected)
+        outcome.wrong[#outcome.wrong + 1] = not ok and way .. ": " .. tostring(err) or nil
+    end
+    if #outcome.wrong > 0 then
+        error(("%s.txt, RFC 6455 %s, sent as %s"):format(vector.category, vector.section, table.concat(outcome.wrong, "\n")))
+    end
+end
+
+for _, vector in ipairs(vectors) do
+    harness.test(vector.name, function()
+        outcomes = outcomes or replay(vectors)
+        check(vector)
+        outcomes[vector.name] = nil
+    end)
+end
+
+harness.test("vectors_are_enough", function()
+    assert(#vectors >= 400) -- that each has a name of its own, harness.test has seen
+    for _, vector in ipairs(vectors) do
+        assert(vector.section and vector.section:find("^%d+%.%d"), vector.name)
+    end
+end)
