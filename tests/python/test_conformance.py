@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The vectors of tests/conformance against the whole library: every vector in every way, one test for each vector.
+"""The vectors of tests/conformance against the whole library: one test for each, sent in every way.
 
 All of them are replayed, many at a time, before the first test looks at what came of its own.
 """
@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from peers import WAIT, url
 
 import curlwire
+from peers import WAIT, url
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
 
@@ -170,7 +170,9 @@ def test_vector(vector: Vector, outcomes: dict[tuple[str, str], Outcome]) -> Non
             check_closed(outcome.closed, expected)
             check_answers(outcome.record, vector, expected)
         except AssertionError as error:
-            pytest.fail(f"{vector.category}.txt, {vector.name} (RFC 6455 {vector.section}), sent as {way}: {error}")
+            pytest.fail(
+                f"{vector.category}.txt, {vector.name} (RFC 6455 {vector.section}), sent as {way}: {error}"
+            )
 
 
 # ---- the vectors themselves
@@ -194,7 +196,16 @@ def test_the_page_counts_them() -> None:
 
 
 def test_wrong_lines_are_refused(tmp_path: Path) -> None:
-    for wrong in ("send 8", "send {81", "send 81}", 'send "a', "send 0x81", "texts 61", "closed\nclosed", "fail x"):
+    for wrong in (
+        "send 8",
+        "send {81",
+        "send 81}",
+        'send "a',
+        "send 0x81",
+        "texts 61",
+        "closed\nclosed",
+        "fail x",
+    ):
         path = tmp_path / "wrong.txt"
         path.write_text(f"vector wrong\nsection 5.2\n{wrong}\nsend\n")
         with pytest.raises(vectors.BadVector):

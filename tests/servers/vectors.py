@@ -8,13 +8,14 @@
     ws://HOST:PORT/log/RUN               waits until the connections of RUN have ended, then sends their records
                                          in text messages, and closes
 
-A record is a line: NAME WAY END FRAME... A frame is "pong:" or "close:" and its payload in hexadecimal; one that
-no client may send has "unmasked:", "long:" (its length) or its first byte in that place. END is "server" if TCP
-was ended by the server and then by the client, "client" if the client went first, "reset", or "timeout". The server
-ends TCP once the client has sent a close frame and, in the way "whole", has waited for what else it may do.
+A record is a line: NAME WAY END FRAME... A frame is "pong:" or "close:" and its payload in hexadecimal;
+one that no client may send has "unmasked:", "long:" (its length) or its first byte in that place. END is
+"server" if TCP was ended by the server and then by the client, "client" if the client went first, "reset", or
+"timeout". The server ends TCP once the client has sent a close frame and, in the way "whole", has waited for
+what else it does.
 
-A part is sent when the client has read the one before: the kernel tells (Linux, sock_diag(7)). Elsewhere a pause
-between two writes has to do. The first line on stdout is "listening PORT".
+A part is sent when the client has read the one before: the kernel tells (Linux, sock_diag(7)). Elsewhere a
+pause between two writes has to do. The first line on stdout is "listening PORT".
 """
 
 from __future__ import annotations
@@ -389,7 +390,11 @@ class Server:
             connection.writer.write(frame(0x81, "\n".join(lines[i : i + LINES_PER_MESSAGE]).encode()))
         connection.writer.write(CLOSE)
         await connection.writer.drain()
-        await connection.receive()
+        receiving = asyncio.create_task(connection.receive())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_S):
+                await connection.until_closing()
+        receiving.cancel()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(reader, writer, self.unread)
