@@ -118,13 +118,14 @@ def load() -> Counts:
     return run("load", [sys.executable, "tests/load/load.py"], environment, limit_s)
 
 
-def pytest(folder: str) -> Counts:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120", folder]
+def pytest(place: str, *arguments: str) -> Counts:
+    options = ["-q", "-p", "no:cacheprovider", "--timeout", "120"]
+    command = [sys.executable, "-m", "pytest", *options, place, *arguments]
     # whatever the tests import is what was built, never an installed one
-    return run(folder, command, {"PYTHONPATH": str(BUILD / "python"), "PYTHONDONTWRITEBYTECODE": "1"})
+    return run(place, command, {"PYTHONPATH": str(BUILD / "python"), "PYTHONDONTWRITEBYTECODE": "1"})
 
 
-def lua(version: str, variant: str = "") -> Counts:
+def lua(version: str, variant: str = "", *arguments: str) -> Counts:
     modules = BUILD / variant / "lua" / version if variant else BUILD / "lua" / version
     environment = {
         "LUA_PATH": f"{modules}/?.lua;{modules}/?/init.lua;{ROOT}/tests/lua/?.lua;;",
@@ -148,7 +149,17 @@ def lua(version: str, variant: str = "") -> Counts:
     scripts = [runner] if runner.exists() else sorted((ROOT / "tests" / "lua").glob("test_*.lua"))
     name = f"lua-{variant or version}"
     for script in scripts:
-        total.add(run(name, [*command, str(script.relative_to(ROOT))], environment))
+        total.add(run(name, [*command, str(script.relative_to(ROOT)), *arguments], environment))
+    return total
+
+
+def conformance() -> Counts:
+    """The vectors in Python and in every Lua; the core suites replay them on bytes."""
+    script = "tests/lua/test_conformance.lua"
+    total = pytest("tests/python/test_conformance.py")
+    for version in LUA:
+        total.add(lua(version, "", script))
+    total.add(lua("5.4", "asan", script))
     return total
 
 
@@ -173,7 +184,7 @@ SUITES: dict[str, Callable[[], Counts]] = {
     "core-asan": lambda: core("asan"),
     "core-tsan": lambda: core("tsan"),
     "servers": lambda: pytest("tests/servers"),
-    "python": lambda: pytest("tests/python"),
+    "python": lambda: pytest("tests/python", "--ignore=tests/python/test_conformance.py"),
     "lua-5.1": lambda: lua("5.1"),
     "lua-5.3": lambda: lua("5.3"),
     "lua-5.4": lambda: lua("5.4"),
@@ -182,6 +193,7 @@ SUITES: dict[str, Callable[[], Counts]] = {
     "lua-tsan": lambda: lua("5.4", "tsan"),
     "stress": stress,
     "load": load,
+    "conformance": conformance,
     "install": lambda: listed("install", checks.installs()),
     "readme": lambda: listed("readme", checks.readme()),
     "examples": lambda: listed("examples", checks.examples()),
