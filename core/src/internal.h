@@ -271,7 +271,7 @@ enum { CW__KEY_CHARS = 24 }; /* of a Sec-WebSocket-Key: 16 bytes as base64 */
 /* Zero it first. */
 typedef struct cw__reply {
     char *lines; /* header lines of the latest reply, each "Name: value\r\n"; NUL-ended, or NULL */
-    size_t len_bytes;
+    size_t len_bytes, room_bytes;
     size_t head_bytes; /* of all replies: status lines, headers, empty lines */
     bool is_begun;     /* a status line came */
     bool is_cut;       /* it was too long, or there was no memory */

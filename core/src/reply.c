@@ -111,18 +111,23 @@ static void begin(cw__reply *r, const char *line, size_t len_bytes)
 /* Keeps a line without the blanks at its end, which are no part of the value; its end becomes CRLF. */
 static bool keep(cw__reply *r, const char *line, size_t len_bytes)
 {
-    char *grown;
+    size_t need_bytes;
 
     while (len_bytes > 0 && is_blank(line[len_bytes - 1]))
         len_bytes--;
-    if (r->len_bytes + len_bytes + 2 > LINES_LIMIT_BYTES ||
-        !(grown = cw__realloc(r->lines, r->len_bytes + len_bytes + 3)))
+    need_bytes = r->len_bytes + len_bytes + 2;
+    if (need_bytes > LINES_LIMIT_BYTES)
         return false;
-    r->lines = grown;
+    if (need_bytes + 1 > r->room_bytes) {
+        char *grown = cw__realloc(r->lines, 2 * need_bytes);
+        if (!grown)
+            return false;
+        r->lines = grown;
+        r->room_bytes = 2 * need_bytes;
+    }
     memcpy(r->lines + r->len_bytes, line, len_bytes);
-    r->len_bytes += len_bytes;
-    memcpy(r->lines + r->len_bytes, "\r\n", 3);
-    r->len_bytes += 2;
+    memcpy(r->lines + need_bytes - 2, "\r\n", 3);
+    r->len_bytes = need_bytes;
     return true;
 }
 
