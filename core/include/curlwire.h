@@ -364,7 +364,8 @@ CW_API cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t u
 /* Waits for the end of connecting.
  *   timeout_ms   CW_TIMEOUT_NEVER waits as long as the connect itself may take
  * Returns  CW_OK: open (or it was and has ended since); CW_CONNECT_FAILED with the details (cancelled: web
- *          status OperationCanceled); CW_TIMED_OUT: still connecting; CW_INTERRUPTED: still connecting
+ *          status OperationCanceled); CW_NO_MEMORY, CW_SYSTEM_ERROR: the same, for want of memory or of a
+ *          descriptor; CW_TIMED_OUT: still connecting; CW_INTERRUPTED: still connecting
  * Thread   any */
 CW_API cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms);
 

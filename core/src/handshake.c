@@ -84,11 +84,13 @@ cw_status cw__handshake_check_uri(const char *uri)
     if (!parts)
         return cw__fail(CW_NO_MEMORY, "no memory for a URI");
     code = curl_url_set(parts, CURLUPART_URL, uri, CURLU_NON_SUPPORT_SCHEME);
+    if (code == CURLUE_OK)
+        code = curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0);
     if (code == CURLUE_OUT_OF_MEMORY)
         status = cw__fail(CW_NO_MEMORY, "no memory for a URI");
-    else if (code != CURLUE_OK || curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
+    else if (code != CURLUE_OK)
         status = cw__fail(CW_INVALID_ARGUMENT, "not a URI (%s); it should look like wss://host/path",
-                          curl_url_strerror(code == CURLUE_OK ? CURLUE_NO_SCHEME : code));
+                          curl_url_strerror(code));
     else if (strcasecmp(scheme, "ws") != 0 && strcasecmp(scheme, "wss") != 0)
         status = cw__fail(CW_INVALID_ARGUMENT, "the URI's scheme must be ws or wss, not %.40s", scheme);
     else if (!strstr(uri, "://")) /* libcurl guesses what ws:/host may mean */
@@ -120,7 +122,8 @@ static const char *reply_fault(cw__handshake *h)
     if (fault || !protocol)
         return fault;
     h->protocol = cw__strndup(protocol, len);
-    return h->protocol ? NULL : "there is no memory for its subprotocol";
+    h->reply.has_no_memory = !h->protocol;
+    return h->protocol ? NULL : "its subprotocol cannot be kept";
 }
 
 static void refused(int http_status, cw__error *error)
@@ -170,7 +173,10 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
     bool is_answer = code == CURLE_OK || code == CURLE_HTTP_RETURNED_ERROR || is_too_large;
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &http_status);
-    if (is_answer && http_status >= 200 && h->reply.is_http_1) {
+    fault = code == CURLE_OK && http_status == 101 ? reply_fault(h) : NULL;
+    if (code == CURLE_OUT_OF_MEMORY || h->reply.has_no_memory) {
+        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    } else if (is_answer && http_status >= 200 && h->reply.is_http_1) {
         refused((int)http_status, error);
     } else if (is_answer && http_status >= 200) {
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
@@ -185,7 +191,7 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
         /* libcurl calls it a success when the server ends the connection without a word (8.14.1, 8.22). */
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
                       "the server ended the connection instead of answering the handshake");
-    } else if ((fault = reply_fault(h))) {
+    } else if (fault) {
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
                       "the server's handshake reply is invalid: %s", fault);
         error->http_status = (int)http_status;

@@ -275,6 +275,7 @@ typedef struct cw__reply {
     size_t head_bytes; /* of all replies: status lines, headers, empty lines */
     bool is_begun;     /* a status line came */
     bool is_cut;       /* it was too long, or there was no memory */
+    bool has_no_memory;
     bool is_complete;  /* the empty line came: a reply cut off inside its headers is CURLE_OK with 101 too */
     bool is_malformed; /* the status line, or a header line, which is not kept then */
     bool is_http_1;    /* libcurl finds a status of 200 in some lines that are none */

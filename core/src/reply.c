@@ -120,8 +120,10 @@ static bool keep(cw__reply *r, const char *line, size_t len_bytes)
         return false;
     if (need_bytes + 1 > r->room_bytes) {
         char *grown = cw__realloc(r->lines, 2 * need_bytes);
-        if (!grown)
+        if (!grown) {
+            r->has_no_memory = true;
             return false;
+        }
         r->lines = grown;
         r->room_bytes = 2 * need_bytes;
     }

@@ -284,6 +284,16 @@ static int start_thread(void)
     return error;
 }
 
+/* Fills the error for what errno says. */
+static cw_status cannot_start(void)
+{
+    if (errno == ENOMEM)
+        return cw__fail(CW_NO_MEMORY, "no memory for the service thread");
+    if (errno == EMFILE || errno == ENFILE)
+        return cw__fail(CW_SYSTEM_ERROR, "no descriptor for the service: raise the limit (ulimit -n)");
+    return cw__fail(CW_SYSTEM_ERROR, "cannot start the service thread: %s", strerror(errno));
+}
+
 static cw_status start_locked(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -291,15 +301,16 @@ static cw_status start_locked(void)
     (void)pthread_once(&once, prepare_once);
     the.poller = cw__poller_create();
     if (!the.poller)
-        return cw__fail(CW_SYSTEM_ERROR, "no descriptor for the service: raise the limit (ulimit -n)");
+        return cannot_start();
     if (!cw__wake_init(&the.wake)) {
+        cw_status status = cannot_start();
         cw__poller_destroy(the.poller);
-        return cw__fail(CW_SYSTEM_ERROR, "no descriptor for the service: raise the limit (ulimit -n)");
+        return status;
     }
     cw__timer_heap_init(&the.timers);
     the.phase = RUNNING;
     if (!cw__poller_set(the.poller, the.wake.read_fd, CW__READ, NULL) || (errno = start_thread()) != 0) {
-        cw_status status = cw__fail(CW_SYSTEM_ERROR, "cannot start the service thread: %s", strerror(errno));
+        cw_status status = cannot_start();
         cw__wake_destroy(&the.wake);
         cw__poller_destroy(the.poller);
         return status;
