@@ -10,6 +10,7 @@
 #   make test-core     the C tests alone                  (these run what is built;
 #   make test-python   the Python tests alone              sh scripts/install.sh test
 #   make test-lua      the Lua tests alone                 once before them)
+#   make test-conformance  RFC 6455 case by case, in Python and in every Lua
 #   make asan          the C and Lua tests under AddressSanitizer and UBSan
 #   make tsan          the C and Lua tests under ThreadSanitizer
 #   make stress        8 threads on 4 sockets under ThreadSanitizer; STRESS_S=30 seconds
@@ -68,8 +69,8 @@ LUA_SOURCES  := $(wildcard bindings/lua/src/*.c)
 LUA_SIDE     := $(wildcard bindings/lua/curlwire/*.lua)
 TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/test_*.c))
 
-.PHONY: menu all demo test core python lua core-tests test-core test-python test-lua asan tsan stress load lint \
-        format bench dist install uninstall clean libcurl FORCE
+.PHONY: menu all demo test core python lua core-tests test-core test-python test-lua test-conformance \
+        asan tsan stress load lint format bench dist install uninstall clean libcurl FORCE
 
 menu:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -179,6 +180,8 @@ test-python:
 	@$(RUN_TESTS) python
 test-lua:
 	@$(RUN_TESTS) lua-5.1 lua-5.3 lua-5.4 lua-jit
+test-conformance:
+	@$(RUN_TESTS) conformance
 asan:
 	@$(RUN_TESTS) core-asan lua-asan
 tsan:

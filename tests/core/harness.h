@@ -22,12 +22,13 @@
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HARNESS_LIMIT_S 120
+#define HARNESS_IS_SANITIZED true
 #elif defined(__clang__)
-#define HARNESS_LIMIT_S (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ? 120 : 30)
+#define HARNESS_IS_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
 #else
-#define HARNESS_LIMIT_S 30
+#define HARNESS_IS_SANITIZED false
 #endif
+#define HARNESS_LIMIT_S (HARNESS_IS_SANITIZED ? 120 : 30)
 
 enum { HARNESS_FAILED = 1, HARNESS_SKIPPED = 77 };
 
