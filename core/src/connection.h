@@ -26,8 +26,9 @@ int cw__wait_slice(cw__wait *w);
 bool cw__wait_wants_hook(cw__wait *w);
 bool cw__wait_interrupted(cw__wait *w);
 void cw__wait_signalled(cw__wait *w);
-/* A wake-up that belongs to the calling thread, for polling beside a descriptor; NULL if there is none. */
-cw__wake *cw__thread_wake(void);
+/* A wake-up that belongs to the calling thread, for polling beside a descriptor. Where there is none to be had, one
+ * that never wakes (its read_fd is negative), and the slice becomes short enough to do without. */
+cw__wake *cw__thread_wake(int *slice_ms);
 
 /* ---- From service.c: the I/O thread --------------------------------------------------------------------- */
 

@@ -2,10 +2,12 @@
 /* Handshake: control settings become libcurl options, the request gets its headers, the reply its verdict
  * (RFC 6455 section 4.1). libcurl connects and exchanges the two; reply.c reads what came back. Called by
  * connect.c, under the socket's lock; knows nothing of frames. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #ifdef __linux__
 #include <linux/tcp.h> /* glibc's own netinet/tcp.h lacks tcpi_bytes_received */
@@ -22,7 +24,8 @@ struct cw__handshake {
     char *protocols; /* as offered: "a, b", or empty */
     char *protocol;  /* chosen, or NULL */
     cw__reply reply;
-    char *host; /* of the URI, for messages */
+    char *host;         /* of the URI, for messages */
+    bool has_no_random; /* for the key */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -143,16 +146,40 @@ static void refused(int http_status, cw__error *error)
     error->http_status = http_status;
 }
 
+/* libcurl does not say that a descriptor was what it lacked; while there is none, that is what to mend.
+ * Returns EMFILE or ENFILE then, else 0. */
+static int lacked_descriptor(CURLcode code)
+{
+    int fds[2], os_errno;
+
+    if (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
+        code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_SSL_CACERT_BADFILE)
+        return 0;
+    fds[0] = open("/", O_RDONLY | O_CLOEXEC);
+    /* ca_file is opened beside the connection, which libcurl has closed since: it would have been a second one. */
+    fds[1] = fds[0] < 0 || code != CURLE_SSL_CACERT_BADFILE ? fds[0] : dup(fds[0]);
+    os_errno = errno;
+    if (fds[1] >= 0 && fds[1] != fds[0])
+        (void)close(fds[1]);
+    if (fds[0] >= 0)
+        (void)close(fds[0]);
+    return fds[1] < 0 && (os_errno == EMFILE || os_errno == ENFILE) ? os_errno : 0;
+}
+
 /* libcurl found no way to a reply. */
 static void failed(cw__handshake *h, CURLcode code, cw__error *error)
 {
     long verify_result = 0, os_errno = 0;
     const char *text = h->text[0] ? h->text : curl_easy_strerror(code);
     const cw__tls_reason *reason = cw__tls_reason_of((int)code, text);
+    int lacked = lacked_descriptor(code);
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
     (void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_errno);
-    if (code == CURLE_PEER_FAILED_VERIFICATION)
+    if (lacked)
+        cw__error_set(error, CW_SYSTEM_ERROR, CW_WEB_Unknown,
+                      "no descriptor for a connection: raise the limit (ulimit -n); %s", text);
+    else if (code == CURLE_PEER_FAILED_VERIFICATION)
         cw__error_of_certificate(error, h->host, verify_result, text);
     else if (reason)
         cw__error_set(error, CW_CONNECT_FAILED, reason->web_status, "%.80s: %s (%s)", h->host, reason->message,
@@ -162,7 +189,7 @@ static void failed(cw__handshake *h, CURLcode code, cw__error *error)
                       code == CURLE_SSL_CACERT_BADFILE ? ": ca_file takes a PEM file of certificates"
                       : code == CURLE_SSL_CRL_BADFILE  ? ": crl_file takes a PEM file of revocation lists"
                                                        : "");
-    error->os_errno = (int)os_errno;
+    error->os_errno = lacked ? lacked : (int)os_errno;
 }
 
 bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
@@ -269,7 +296,8 @@ static bool add_headers(cw__handshake *h, const cw__handshake_settings *settings
 {
     uint8_t nonce[16];
 
-    if (!cw__random(nonce, sizeof nonce))
+    h->has_no_random = !cw__random(nonce, sizeof nonce);
+    if (h->has_no_random)
         return false;
     cw__base64(nonce, sizeof nonce, h->key);
     if (!add_header(h, "Sec-WebSocket-Key", h->key))
@@ -353,7 +381,10 @@ cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
     }
     if (code == CURLE_OK)
         return h;
-    if (code == CURLE_OUT_OF_MEMORY)
+    if (h && h->has_no_random)
+        (void)cw__fail(CW_SYSTEM_ERROR, "the system has no random bytes to give: it refuses getrandom, and "
+                                        "/dev/urandom cannot be opened");
+    else if (code == CURLE_OUT_OF_MEMORY)
         (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
     else
         (void)cw__fail(CW_UNSUPPORTED, "the loaded libcurl refuses an option: %s", curl_easy_strerror(code));

@@ -322,9 +322,7 @@ static bool queue_parcel(cw_socket *s, parcel *p)
 /* Broken in the middle of a message: it can be neither finished nor taken back. */
 static cw_status break_off(cw_socket *s, cw_status status)
 {
-    const char *why = status == CW_TIMED_OUT     ? "the server took nothing for send_timeout"
-                      : status == CW_INTERRUPTED ? "interrupted"
-                                                 : "there is no descriptor left to wait with";
+    const char *why = status == CW_TIMED_OUT ? "the server took nothing for send_timeout" : "interrupted";
 
     cw__error_set(&s->fault, CW_CLOSED, status == CW_TIMED_OUT ? CW_WEB_Timeout : CW_WEB_OperationCanceled,
                   "%s in the middle of a message: connection dropped", why);

@@ -207,13 +207,12 @@ cw_status cw__socket_wait_locked(cw_socket *s, cw__wait *wait)
 cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw__wait *wait)
 {
     int slice_ms = cw__wait_slice(wait);
-    cw__wake *wake = cw__thread_wake();
     struct pollfd descriptors[2];
+    cw__wake *wake;
 
     if (slice_ms == 0)
         return CW_TIMED_OUT;
-    if (!wake)
-        return cw__fail(CW_SYSTEM_ERROR, "no descriptor to wait with: raise the limit (ulimit -n)");
+    wake = cw__thread_wake(&slice_ms);
     if (events == POLLOUT && cw__outbound_is_vain(s)) {
         events = 0;
         slice_ms = slice_ms < 0 || slice_ms > CW__PAUSE_MS ? CW__PAUSE_MS : slice_ms;
@@ -229,7 +228,7 @@ cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw
     cw__mutex_lock(&s->lock);
     s->polling_count--;
     *slot = NULL;
-    if (atomic_load(&wake->is_set))
+    if (wake->read_fd >= 0 && atomic_load(&wake->is_set))
         cw__wake_clear(wake);
     if (s->close.state == CW__CLOSE_ENDED && s->polling_count == 0)
         cw__socket_attend_locked(s); /* the descriptor may be closed now */

@@ -7,7 +7,7 @@
 
 #include "connection.h"
 
-enum { HOOK_EVERY_MS = 50 };
+enum { HOOK_EVERY_MS = 50, LOOK_EVERY_MS = 50 };
 
 static _Thread_local cw_wait_hook thread_hook;
 static _Thread_local void *thread_hook_arg;
@@ -96,7 +96,8 @@ static void free_thread_wake(void *pointer)
 
 static void make_wake_key(void) { wake_key_made = pthread_key_create(&wake_key, free_thread_wake) == 0; }
 
-cw__wake *cw__thread_wake(void)
+/* NULL, where there is no memory or no descriptor. */
+static thread_wake *own_wake(void)
 {
     thread_wake *t;
 
@@ -124,5 +125,18 @@ cw__wake *cw__thread_wake(void)
             return NULL;
         }
     }
-    return &t->wake;
+    return t;
+}
+
+cw__wake *cw__thread_wake(int *slice_ms)
+{
+    /* Signalled for good, so that nobody writes to it; poll passes over a negative descriptor. */
+    static cw__wake none = {.read_fd = -1, .write_fd = -1, .is_set = 1};
+    thread_wake *t = own_wake();
+
+    if (t)
+        return &t->wake;
+    if (*slice_ms > LOOK_EVERY_MS)
+        *slice_ms = LOOK_EVERY_MS;
+    return &none;
 }
