@@ -37,6 +37,9 @@ struct cw__codec {
     const cw__codec_calls *calls;
     cw__error *fault; /* the socket's, filled on FAULT */
     cw__violation violation;
+    /* Of the latest send that said AGAIN: the descriptor is writable all the same. TLS wants to read first, which it
+     * does in a renegotiation, for as long as the peer likes. */
+    bool wants_read;
 };
 
 /* ---- From codec_curl.c --------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
  * non-minimal one passes) and says the same CURLE_RECV_ERROR for a broken rule as for a lost connection; what
  * it logs tells the two apart. Called through codec.h; knows no options and no message rules. */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <strings.h>
 #ifdef __linux__
@@ -22,7 +23,8 @@ enum {
 typedef struct codec_curl {
     cw__codec base;
     CURL *easy;
-    CURLcode pending;   /* a fault that is reported once what was read before it is used up */
+    CURLcode pending; /* a fault that is reported once what was read before it is used up */
+    bool is_tls;
     bool in_message;    /* the next data frame continues a message */
     bool has_complaint; /* complaint holds libcurl's latest "[WS] ..." */
     char complaint[100];
@@ -181,6 +183,25 @@ static unsigned flags_of(uint8_t opcode, bool is_final)
     }
 }
 
+static bool is_tls(CURL *easy)
+{
+    const char *scheme = NULL;
+
+    return curl_easy_getinfo(easy, CURLINFO_SCHEME, &scheme) == CURLE_OK && scheme &&
+           strcasecmp(scheme, "wss") == 0;
+}
+
+static bool is_writable(CURL *easy)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    struct pollfd descriptor;
+
+    if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD)
+        return false;
+    descriptor = (struct pollfd){.fd = fd, .events = POLLOUT};
+    return poll(&descriptor, 1, 0) == 1 && (descriptor.revents & POLLOUT);
+}
+
 static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                          size_t *sent)
 {
@@ -194,8 +215,10 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
     *sent = 0;
     c->tls_text[0] = '\0';
     code = curl_ws_send(c->easy, data ? data : &nothing, len_bytes, sent, 0, flags);
-    if (code == CURLE_AGAIN || (code == CURLE_OK && *sent < len_bytes))
+    if (code == CURLE_AGAIN || (code == CURLE_OK && *sent < len_bytes)) {
+        base->wants_read = c->is_tls && *sent == 0 && is_writable(c->easy);
         return CW__IO_AGAIN;
+    }
     if (code != CURLE_OK)
         return fault(c, code, "sending");
     return CW__IO_OK;
@@ -217,15 +240,11 @@ static void codec_destroy(cw__codec *base)
 static void bound_reads(CURL *easy)
 {
 #ifdef __linux__
-    const char *scheme = NULL;
     curl_socket_t fd = CURL_SOCKET_BAD;
     struct tcp_info info;
     socklen_t len = sizeof info;
     int window = WINDOW_BYTES;
 
-    if (curl_easy_getinfo(easy, CURLINFO_SCHEME, &scheme) != CURLE_OK || !scheme ||
-        strcasecmp(scheme, "ws") != 0)
-        return;
     if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD)
         return;
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 || info.tcpi_rtt >= NEAR_RTT_US)
@@ -255,6 +274,8 @@ cw__codec *cw__codec_curl_create(void *easy, cw__error *fault_of_socket)
     (void)curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
     (void)curl_easy_setopt(easy, CURLOPT_DEBUGDATA, (void *)c);
     (void)curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
-    bound_reads(easy);
+    c->is_tls = is_tls(easy);
+    if (!c->is_tls)
+        bound_reads(easy);
     return &c->base;
 }

@@ -14,7 +14,7 @@
 enum {
     FRAME_BYTES = 1024 * 1024,
     FRAME_COST_BYTES = 64, /* what a queued frame takes beside its payload */
-    VAIN_AT_MOST = 8,      /* libcurl's own buffer may be written on a few times before it takes more */
+    VAIN_AT_MOST = 2,      /* room may have come just after a write */
     PONGS_AT_MOST = 16     /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
 };
 
@@ -155,7 +155,7 @@ static cw__io write_frame(cw_socket *s, uint8_t opcode, bool is_final, const uin
 
     *sent_bytes += sent;
     s->out.progress_bytes += sent;
-    s->out.vain_count = io == CW__IO_AGAIN && sent == 0 ? s->out.vain_count + 1 : 0;
+    s->out.vain_count = io == CW__IO_AGAIN && s->codec->wants_read ? s->out.vain_count + 1 : 0;
     if (io == CW__IO_FAULT && !s->out.is_broken) {
         /* What the peer sent before it left, messages and a close frame perhaps, is still to be read, when the
          * inbox has room: reading finds the end. */

@@ -37,7 +37,7 @@ typedef struct cw__outbound {
     size_t data_bytes;       /* of queued data frames, with what they take */
     uint64_t progress_bytes; /* that the connection has taken so far */
     unsigned pong_count;     /* queued pongs */
-    unsigned vain_count;     /* writes in a row that were to be possible and moved nothing */
+    unsigned vain_count;     /* writes in a row that the codec would rather have been reads */
     cw__wake *sender;        /* of the thread that writes a message of its own, while it polls */
     bool is_direct;          /* such a thread is at work: other data waits */
     bool is_broken;          /* writing has failed; reading finds the end, s->fault says why */
@@ -162,8 +162,8 @@ void cw__outbound_flush_locked(cw_socket *s);
 /* Throws away what has not begun. */
 void cw__outbound_drop_locked(cw_socket *s);
 void cw__outbound_destroy(cw__outbound *out);
-/* Whether the descriptor says that it can be written and that is not so: TLS wants to read first, which it does in
- * a renegotiation, for as long as the peer likes. Writing is then tried every CW__PAUSE_MS instead. */
+/* Whether waiting for the descriptor to be writable is in vain (codec.h: wants_read): writing is tried every
+ * CW__PAUSE_MS instead. */
 enum { CW__PAUSE_MS = 10 };
 bool cw__outbound_is_vain(const cw_socket *s);
 
