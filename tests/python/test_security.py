@@ -474,6 +474,40 @@ def test_memory_endless_pings(serve: Start) -> None:
     assert attack.sent > 16 << 20
 
 
+@pytest.mark.parametrize(
+    ("first", "endless"),
+    [(b"\x02\x00", EMPTY), (b"", b"\x89\x00"), (b"", b"\x8a\x00"), (b"\x88\x00", bytes(65536))],
+    ids=["empty fragments", "pings", "pongs", "after the close"],
+)
+def test_flood_does_not_hold_up_others(serve: Start, first: bytes, endless: bytes) -> None:
+    script = """
+    flooded = MessageWebSocket()
+    flooded.on_message_received = flooded.on_closed = lambda ws, args: None  # the service reads
+    flooded.connect(URI)
+    for _ in range(20):
+        with curlwire.connect(os.environ["CW_ECHO_WS"] + "/", timeout=2) as ws:
+            ws.send("x", timeout=2)
+            ws.recv(timeout=2)
+    print("done")
+    flooded.abort()
+    """
+    assert attacked(serve, Attack(first, endless), script) == "done"
+
+
+def test_memory_endless_after_the_close(serve: Start) -> None:
+    """It is thrown away until close_timeout; other sockets go on meanwhile (tests/core/test_closing.c)."""
+    script = """
+    ws = MessageWebSocket(close_timeout=1)
+    ws.connect(URI)
+    try:
+        ws.recv()
+    except curlwire.ConnectionClosed as error:
+        print(error.code)
+    sys.stdin.readline()
+    """
+    assert attacked(serve, Attack(b"\x88\x00", bytes(65536)), script) == "1005"
+
+
 def test_memory_huge_frame(serve: Start) -> None:
     attack = Attack(b"\x82\x7f\x40" + bytes(7), bytes(65536))
     script = """
