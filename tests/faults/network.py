@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""Network namespaces of our own, where names do not resolve and packets get lost without harm to anybody.
+
+A namespace lives as long as the process that was started in it, and that one reads a pipe of ours: nothing is
+left on the machine however the tests end. Root makes them directly, others inside a user namespace. A machine
+that allows neither fails the tests that need one: what they show is shown nowhere else.
+
+    python3 tests/faults/network.py     a name server on 127.0.0.1:53 that never answers; "query" for each query
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CLIENT = "10.99.0.1"
+SERVER = "10.99.0.2"
+READY = "echo $$; exec cat"
+
+
+class NoNamespaces(Exception):
+    """This machine does not let us make one."""
+
+
+class Namespace:
+    """prefix starts a command inside. With outside, one that is made inside another, of the same user."""
+
+    def __init__(self, outside: Namespace | None = None) -> None:
+        self.prefix: list[str] = []
+        self.user = ["--user"] if os.geteuid() != 0 else []
+        flags = [] if outside or not self.user else ["--user", "--map-root-user"]
+        command = ["unshare", *flags, "--net", "--mount", "sh", "-c", READY]
+        self.process = subprocess.Popen(
+            [*(outside.prefix if outside else []), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self.process.stdout is not None and self.process.stderr is not None
+        self.pid = self.process.stdout.readline().strip()
+        if not self.pid:
+            words = self.process.stderr.read().strip()
+            raise NoNamespaces(
+                f"NO NETWORK NAMESPACES HERE, so faults of the network cannot be tested: {words}. Run the "
+                "tests as root (in a container: with CAP_SYS_ADMIN and CAP_NET_ADMIN), or allow user namespaces"
+            )
+        enter = ["--user", "--preserve-credentials"] if self.user else []
+        self.prefix = ["nsenter", "--target", self.pid, *enter, "--net", "--mount"]
+        self.ip("link", "set", "lo", "up")
+
+    def run(self, *command: str) -> None:
+        done = subprocess.run([*self.prefix, *command], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise NoNamespaces(f"{' '.join(command)} failed in a namespace of ours: {done.stderr.strip()}")
+
+    def ip(self, *words: str) -> None:
+        self.run("ip", *words)
+
+    def end(self) -> None:
+        """The namespace goes with its last process."""
+        self.process.kill()
+        self.process.communicate()
+
+
+@contextlib.contextmanager
+def namespace(outside: Namespace | None = None) -> Iterator[Namespace]:
+    made = Namespace(outside)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@contextlib.contextmanager
+def pair() -> Iterator[tuple[Namespace, Namespace]]:
+    """Two namespaces, the client's and the server's, and a cable between their interfaces "cable"."""
+    with namespace() as client, namespace(client) as server:
+        peer = ("peer", "name", "cable", "netns", server.pid)
+        client.ip("link", "add", "cable", "type", "veth", *peer)
+        for side, address in ((client, CLIENT), (server, SERVER)):
+            side.ip("address", "add", f"{address}/24", "dev", "cable")
+            side.ip("link", "set", "cable", "up")
+        yield client, server
+
+
+@contextlib.contextmanager
+def without_answers(folder: Path) -> Iterator[tuple[Namespace, subprocess.Popen[str]]]:
+    """A namespace whose name server, ours, gets queries and never answers. Its words are on its stdout."""
+    import driver
+
+    with namespace() as made:
+        for name, words in (("resolv.conf", "nameserver 127.0.0.1\n"), ("nsswitch.conf", "hosts: files dns\n")):
+            (folder / name).write_text(words)
+            made.run("mount", "--bind", str(folder / name), f"/etc/{name}")
+        with driver.started(str(HERE / "network.py"), prefix=made.prefix) as (_, process):
+            yield made, process
+
+
+def main() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 53))
+        print("listening 53", flush=True)
+        while server.recv(512):
+            print("query", flush=True)
+
+
+if __name__ == "__main__":
+    main()
