@@ -97,12 +97,12 @@ function ops.big(self, size) return send(self, ("\0"):rep(tonumber(size)), "bina
 
 function ops.fill(self, size)
     local rest = ("\0"):rep(tonumber(size) - 8)
-    local number, ok, err = -1
+    local number, begin, ok, err = -1
     repeat
-        number = number + 1
+        number, begin = number + 1, now()
         ok, err = send(self, unhex(("%016x"):format(number)) .. rest, "binary")
     until not ok
-    say("took", number)
+    say("took", number, ("%.0f"):format(now() - begin))
     return ok, err
 end
 

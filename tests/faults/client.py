@@ -19,10 +19,10 @@ An op that finds the connection lost is the last; then everything that is left i
 otherwise is not. At the end an open socket is aborted. CW_FAULTS_CA_FILE says whom to trust. What happens is
 written as lines:
 
-    op INDEX NAME MS ok | op INDEX NAME MS KIND STATUS CODE   KIND is Lua's err.name, STATUS and CODE are numbers
+    op INDEX NAME MS ok | op INDEX NAME MS KIND STATUS CODE   KIND is Lua's err.name, STATUS and CODE numbers
     message text|binary HEX        as they come; a stream's bytes are "message bytes HEX"
     closed CODE 0|1 HEX            for each call of on_closed: was_clean, the reason
-    took N                         before the op line of a fill: how many messages were taken
+    took N MS                      before the op line of a fill: how many were taken; how long the last try was
     end                            the session is over; its socket has no more events
 """
 
@@ -119,10 +119,11 @@ class Session:
         number = 0
         try:
             while True:
+                begin = time.monotonic()
                 self.send(number.to_bytes(8, "big") + bytes(int(size) - 8))
                 number += 1
         finally:
-            say("took", number)
+            say("took", number, round((time.monotonic() - begin) * 1000))
 
     def send(self, data: str | bytes) -> None:
         if self.message is not None:

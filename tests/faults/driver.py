@@ -69,7 +69,8 @@ class Result:
     ops: list[Op] = field(default_factory=list)
     messages: list[tuple[str, bytes]] = field(default_factory=list)
     closed: list[tuple[int, bool, str]] = field(default_factory=list)
-    took: int = -1
+    took: int = -1  # messages, by a fill; its last try took
+    took_ms: int = -1
 
     @property
     def last(self) -> Op:
@@ -96,7 +97,7 @@ class Result:
             case "closed":
                 self.closed.append((int(words[0]), words[1] == "1", bytes.fromhex(words[2]).decode()))
             case "took":
-                self.took = int(words[0])
+                self.took, self.took_ms = int(words[0]), int(words[1])
             case _:
                 raise AssertionError(f"the client said: {line}")
 

@@ -4,7 +4,7 @@
     python3 tests/faults/proxy.py HOST:PORT SCRIPT ...     prints a port for each script, until Ctrl-C
 
 In a program: `with Proxy(host, port) as proxy: port = proxy.listen([script, script, ...])`. The first
-connection to that port gets the first script, the second the second, and so on; those beyond the last get the last.
+connection to that port gets the first script, the second the second, and so on; more connections get the last.
 
 A script is steps with blanks between them, or empty: nothing goes wrong. A step is DIRECTION@BYTE:ACTION, where
 DIRECTION is `up` (client to server) or `down`, and the step is done as soon as BYTE bytes have passed in that

@@ -3,9 +3,9 @@
 
     python3 tests/faults/server.py [HOST [CERT KEY]]
 
-Every message comes back as it is, but for two: "play" is answered by a fragmented text with a ping inside and,
-when that ping's pong has come, by a binary message; "leave" by a close with 1001. The first line on stdout is
-"listening PORT".
+Every message comes back as it is, and "hello" is printed, too. Two have answers of their own: "play" a
+fragmented text with a ping inside and, when that ping's pong has come, a binary message; "leave" a close with
+1001. The first line on stdout is "listening PORT".
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ async def session(ws: ServerConnection) -> None:
                 await ws.close(*LEFT)
             else:
                 await ws.send(message)
+                if message in ("hello", b"hello"):
+                    print("hello", flush=True)
 
 
 async def main() -> None:

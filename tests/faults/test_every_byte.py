@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from server import LEFT, PLAYED_BINARY, PLAYED_TEXT
 GREETING = "grüß dich"
 BYTES = bytes(range(256))[:130]  # a length of two bytes
 PROCESSES = 2  # the cores there are at least
+SLOW_MS = 5000  # nothing here has to wait
+TLS_STEP = 17
 
 CUT = WebErrorStatus.ERROR_HTTP_INVALID_SERVER_RESPONSE
 RESET = WebErrorStatus.CONNECTION_RESET
@@ -74,17 +77,24 @@ class Recorded:
         return len(self.up if direction == "up" else self.down)
 
 
-def line(shape: Shape, port: int) -> str:
-    return driver.session(shape.socket_class, shape.mode, f"ws://127.0.0.1:{port}/", "", shape.ops)
+def line(shape: Shape, port: int, base: str = "ws://127.0.0.1") -> str:
+    return driver.session(shape.socket_class, shape.mode, f"{base}:{port}/", "", shape.ops)
 
 
-def record(client: Client, shape: Shape, server: int) -> Recorded:
+def record(
+    client: Client,
+    shape: Shape,
+    server: int,
+    base: str = "ws://127.0.0.1",
+    environment: dict[str, str] | None = None,
+) -> Recorded:
     with Proxy("127.0.0.1", server) as proxy:
         port = proxy.listen([""])
-        (result,) = driver.run(client, [line(shape, port)])
+        (result,) = driver.run(client, [line(shape, port, base)], environment=environment)
         (connection,) = proxy.connections(port)
         assert connection.ended.wait(10)
-    assert connection.end == "eof"
+    # a client that ends with TLS's own goodbye unread resets
+    assert connection.end == "eof" or (environment and connection.end == "reset")
     assert result.closed[0][:2] == shape.end[:2] and len(result.closed) == 1, result
     return Recorded(bytes(connection.kept["up"]), bytes(connection.kept["down"]), result)
 
@@ -165,28 +175,60 @@ def wrong_messages(shape: Shape, recorded: Recorded, action: str, got: Result, p
     return "messages that came were not given out" if is_short and action == "cut" else ""
 
 
+Judge = Callable[[Result, Connection], str]
+
+
+def check_all(scripts: list[str], server: int, run: Callable[[int, int], list[Result]], judge: Judge) -> None:
+    """Sessions through the proxy, one for each script, in a few processes; run gets a port and how many."""
+    parts = [scripts[part::PROCESSES] for part in range(PROCESSES)]
+    wrong: list[str] = []
+    with Proxy("127.0.0.1", server) as proxy, ThreadPoolExecutor(PROCESSES) as pool:
+        ports = [proxy.listen(part) for part in parts]
+        for port, part, sessions in zip(ports, parts, pool.map(run, ports, map(len, parts)), strict=True):
+            for script, got, connection in zip(part, sessions, proxy.connections(port), strict=True):
+                assert connection.ended.wait(10)
+                what = judge(got, connection)
+                if what or any(op.ms > SLOW_MS for op in got.ops):
+                    wrong.append(f"{script}: {what or 'slow'}: {got}")
+    assert not wrong, f"{len(wrong)} of {len(scripts)}:\n" + "\n".join(wrong[:5])
+
+
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("action", ["cut", "reset"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_an_end_at_every_byte(client: Client, shape: Shape, action: str, direction: str, server: int) -> None:
     recorded = record(client, shape, server)
-    places = range(recorded.length(direction) + 1)
-    parts = [
-        [f"{direction}@{place}:{action}" for place in places[part::PROCESSES]] for part in range(PROCESSES)
-    ]
-    wrong: list[str] = []
-    with Proxy("127.0.0.1", server) as proxy, ThreadPoolExecutor(PROCESSES) as pool:
-        ports = [proxy.listen(scripts) for scripts in parts]
-        results = pool.map(
-            lambda port, scripts: driver.run(client, [line(shape, port)] * len(scripts)), ports, parts
-        )
-        for port, scripts, sessions in zip(ports, parts, results, strict=True):
-            connections = proxy.connections(port)
-            assert len(connections) == len(scripts)
-            for script, got, connection in zip(scripts, sessions, connections, strict=True):
-                assert connection.ended.wait(10)
-                what = fault(shape, recorded, action, got, connection)
-                slow = [op for op in got.ops if op.ms > 5000]
-                if what or slow:
-                    wrong.append(f"{script}: {what or 'slow'}: {got}")
-    assert not wrong, f"{len(wrong)} of {len(places)}:\n" + "\n".join(wrong[:5])
+    check_all(
+        [f"{direction}@{place}:{action}" for place in range(recorded.length(direction) + 1)],
+        server,
+        lambda port, count: driver.run(client, [line(shape, port)] * count),
+        lambda got, connection: fault(shape, recorded, action, got, connection),
+    )
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize("action", ["cut", "reset"])
+def test_an_end_under_tls(
+    client: Client, action: str, direction: str, tls_server: int, tls_environment: dict[str, str]
+) -> None:
+    """At every few bytes: there are thousands, and where records end is not ours to know."""
+    shape, base = SHAPES[0], "wss://localhost"
+    recorded = record(client, shape, tls_server, base, tls_environment)
+    statuses = {WebErrorStatus.CANNOT_CONNECT, CUT, RESET, WebErrorStatus.CONNECTION_ABORTED}
+
+    def judge(got: Result, _: Connection) -> str:
+        if got.ops[0].kind != "ok":
+            if got.last.kind != "CW_CONNECT_FAILED" or got.last.status not in statuses:
+                return "no connect error of a right status"
+            return "there were events" if got.messages or got.closed else ""
+        if len(got.closed) != 1 or got.closed[0][:2] not in ((1006, False), shape.end[:2]):
+            return "not one closed event"
+        is_prefix = recorded.result.messages[: len(got.messages)] == got.messages
+        return "" if is_prefix else "messages that were not sent"
+
+    check_all(
+        [f"{direction}@{place}:{action}" for place in range(0, recorded.length(direction) - 40, TLS_STEP)],
+        tls_server,
+        lambda port, count: driver.run(client, [line(shape, port, base)] * count, environment=tls_environment),
+        judge,
+    )

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A peer that falls silent: every phase ends at its own timeout, within 10 %, in each language and class.
-
-The clients of a phase run at once, since all they do is wait. A busy machine may be late twice, not thrice.
-"""
+"""A peer that falls silent: every phase ends at its own timeout, within 10 %, in each language and class."""
 
 from __future__ import annotations
 
@@ -10,8 +7,6 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,67 +14,9 @@ import pytest
 import driver
 import network
 from curlwire import WebErrorStatus
-from driver import CLIENTS, Client, Op, Result
+from driver import CLIENTS
+from phases import CONNECT_TIMEOUT, ENDED, OK, SHAPES, TIMED_OUT, TIMEOUT_MS, Phase, check, run_all, variants
 from proxy import Proxy
-
-TIMEOUT_MS = 1000
-TRIES = 3
-SHAPES = (("message", "blocking"), ("message", "handlers"), ("stream", "blocking"))
-
-
-@dataclass(frozen=True)
-class Variant:
-    client: Client
-    socket_class: str
-    mode: str
-
-    def __str__(self) -> str:
-        return f"{self.client} {self.socket_class} {self.mode}"
-
-
-def variants(*shapes: tuple[str, str]) -> list[Variant]:
-    return [Variant(client, *shape) for client in CLIENTS for shape in shapes or SHAPES]
-
-
-@dataclass(frozen=True)
-class Phase:
-    """Sessions that meet the same silence."""
-
-    uri: str
-    options: str
-    ops: str
-    prefix: Sequence[str] = ()
-    environment: dict[str, str] | None = None
-
-    def run(self, variant: Variant) -> Result:
-        line = driver.session(variant.socket_class, variant.mode, self.uri, self.options, self.ops)
-        return driver.run(variant.client, [line], self.prefix, self.environment)[0]
-
-
-def is_in_time(op: Op, timeout_ms: int = TIMEOUT_MS) -> bool:
-    return timeout_ms * 0.9 <= op.ms <= timeout_ms * 1.1
-
-
-def check(phase: Phase, timed: str, wanted: tuple[str, WebErrorStatus], who: list[Variant]) -> list[Result]:
-    """The op of that name ends like that at its timeout; the results, in the order of the variants."""
-    results: dict[Variant, Result] = {}
-    for _ in range(TRIES):
-        late = [variant for variant in who if variant not in results]
-        with ThreadPoolExecutor(len(who)) as pool:
-            for variant, result in zip(late, pool.map(phase.run, late), strict=True):
-                op = result.op(timed)
-                assert (op.kind, op.status) == wanted, f"{variant}: {result}"
-                if is_in_time(op):
-                    results[variant] = result
-        if len(results) == len(who):
-            return [results[variant] for variant in who]
-    raise AssertionError(f"not within 10 % of {TIMEOUT_MS} ms: " + ", ".join(str(one) for one in late))
-
-
-CONNECT_TIMEOUT = ("CW_CONNECT_FAILED", WebErrorStatus.TIMEOUT)
-TIMED_OUT = ("CW_TIMED_OUT", WebErrorStatus.TIMEOUT)
-ENDED = ("CW_CLOSED", WebErrorStatus.TIMEOUT)
-OK = ("ok", WebErrorStatus.UNKNOWN)
 
 
 def check_connect(phase: Phase) -> None:
@@ -198,8 +135,8 @@ def test_a_reply_that_trickles(behind: Proxy) -> None:
 )
 def test_the_body_of_a_refusal_is_not_waited_for(framing: str) -> None:
     # libcurl gives up at the headers' end, so there is nothing to time out
-    with silent(f"HTTP/1.1 403 Forbidden\r\n{framing}".encode()) as port, ThreadPoolExecutor(9) as pool:
-        for result in pool.map(connecting(f"ws://127.0.0.1:{port}/").run, variants()):
+    with silent(f"HTTP/1.1 403 Forbidden\r\n{framing}".encode()) as port:
+        for result in run_all(connecting(f"ws://127.0.0.1:{port}/"), variants()):
             assert (result.last.kind, result.last.status) == ("CW_CONNECT_FAILED", WebErrorStatus.FORBIDDEN)
             assert result.last.ms < TIMEOUT_MS * 0.9
 
@@ -267,8 +204,7 @@ def test_a_close_that_cannot_leave(server: int) -> None:
 def test_tcp_that_stays_after_both_close_frames(behind: Proxy, head_bytes: int) -> None:
     port = behind.listen([f"down@{head_bytes + 4}:stall"])
     phase = Phase(f"ws://127.0.0.1:{port}/", "close_timeout=1", f"connect {driver.close(1000)} wait")
-    with ThreadPoolExecutor(9) as pool:
-        for result in pool.map(phase.run, variants()):
-            # for the user the end is the close frame; TCP's is waited for behind his back
-            assert result.closed == [(1000, True, "")]
-            assert result.last.ms < TIMEOUT_MS * 0.9
+    for result in run_all(phase, variants()):
+        # for the user the end is the close frame; TCP's is waited for behind his back
+        assert result.closed == [(1000, True, "")]
+        assert result.last.ms < TIMEOUT_MS * 0.9
