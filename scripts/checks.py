@@ -111,7 +111,10 @@ def lint() -> list[Test]:
         ("ruff check", partial(run_tool, BIN / "ruff", "check", "--no-cache", ".")),
         ("ruff format", partial(run_tool, BIN / "ruff", "format", "--no-cache", "--check", ".")),
         ("mypy of the package", partial(run_mypy, "bindings/python/curlwire")),
-        ("mypy of the peers", partial(run_mypy, *files("tests/servers/*.py", "tests/load/*.py"))),
+        (
+            "mypy of the peers",
+            partial(run_mypy, *files("tests/servers/*.py", "tests/load/*.py", "tests/faults/*.py")),
+        ),
         ("mypy of the scripts", partial(run_mypy, *files("scripts/*.py"))),
         ("stubtest", run_stubtest),
         ("luacheck", partial(run_tool, "luacheck", "--no-cache", "-q", ".")),

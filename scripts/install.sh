@@ -26,7 +26,7 @@ PACKAGES="gcc libc6-dev make pkg-config openssl ca-certificates
     lua5.4 liblua5.4-dev lua-luaossl"
 if [ "$KIND" = test ]; then
     PACKAGES="$PACKAGES
-    python3-venv git clang luarocks lua-check shellcheck nginx-light nodejs
+    python3-venv git clang luarocks lua-check shellcheck nginx-light nodejs iproute2
     lua5.1 liblua5.1-0-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev"
     # where Node comes from elsewhere, it brings its npm along
     command -v npm >/dev/null 2>&1 || PACKAGES="$PACKAGES npm"
@@ -54,7 +54,7 @@ look_only() {
         has $command || missing="$missing $command"
     done
     if [ "$KIND" = test ]; then
-        for command in git clang luarocks luacheck shellcheck nginx node npm lua5.1 lua5.3 luajit; do
+        for command in git clang luarocks luacheck shellcheck nginx node npm lua5.1 lua5.3 luajit ip unshare; do
             has $command || missing="$missing $command"
         done
     fi
@@ -88,6 +88,7 @@ is_there() {
     nodejs) has node || has nodejs ;;
     nginx-light) has nginx || [ -x /usr/sbin/nginx ] ;;
     lua-check) has luacheck ;;
+    iproute2) has ip ;;
     gcc | make | git | clang | shellcheck | luarocks | openssl) has "$1" ;;
     *) is_installed "$1" ;;
     esac

@@ -194,6 +194,7 @@ SUITES: dict[str, Callable[[], Counts]] = {
     "stress": stress,
     "load": load,
     "conformance": conformance,
+    "faults": lambda: pytest("tests/faults"),
     "install": lambda: listed("install", checks.installs()),
     "readme": lambda: listed("readme", checks.readme()),
     "examples": lambda: listed("examples", checks.examples()),
