@@ -189,6 +189,7 @@ def test_the_next_connection_has_the_next_script() -> None:
         for end in ("eof", "eof", "reset", "reset"):
             with socket.create_connection(("127.0.0.1", port), 10) as client:
                 assert exchange(client) == (b"", end)
+        listener.close()  # nobody takes the other side's connections: the proxy need not wait for their end
         ended = [connection.end for connection in proxy.connections(port) if connection.ended.wait(10)]
         assert ended == ["cut", "cut", "reset", "reset"]
 
