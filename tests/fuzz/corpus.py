@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""Seeds for the fuzz targets: the vectors of tests/conformance, and a few inputs made here.
+
+    python3 tests/fuzz/corpus.py FOLDER
+
+writes FOLDER/TARGET/NAME. A seed begins with what its target takes first: a split, flags, calls (fuzz_*.c).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MOST_BYTES = 4096
+REPLY = (
+    b"HTTP/1.1 101 Switching Protocols\r\n",
+    b"Upgrade: websocket\r\n",
+    b"Connection: keep-alive, Upgrade\r\n",
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",  # of the key that fuzz_reply.c sends
+    b"Sec-WebSocket-Protocol: v2.chat\r\n",
+)
+TEXTS = (
+    b"",
+    b"a",
+    "κόσμε €\N{GRINNING FACE}".encode(),
+    b"\xed\xa0\x80",
+    b"\xf4\x90\x80\x80",
+    b"\xc0\xaf",
+    b"x" * 70 + b"\xff",
+)
+# calls of socket_run.h: receive, send a text, a fragment, ping, close with 1000, look, drain
+CALLS = (
+    b"\x1c\x1c\x1c",
+    b"\x00\x19abc\x1c",
+    b"\x01\x08ab\x01\x0acd",
+    b"\x12\x1c",
+    b"\x04\x03\xe8\x00\x19",
+    b"\x87\x1f\x18\x06",
+)
+
+
+def frame(first: int, payload: bytes) -> bytes:
+    if len(payload) < 126:
+        return bytes([first, len(payload)]) + payload
+    return struct.pack("!BBH", first, 126, len(payload)) + payload
+
+
+def made_here() -> Iterator[tuple[str, bytes]]:
+    for number, text in enumerate(TEXTS):
+        yield f"text{number}", frame(0x81, text)
+        yield f"fragments{number}", frame(0x01, text[:3]) + frame(0x89, b"ping") + frame(0x80, text[3:])
+        yield f"close{number}", frame(0x88, b"\x03\xe8" + text)
+    for code in (0, 999, 1005, 1015, 2999, 4999, 5000):
+        yield f"code{code}", frame(0x88, struct.pack("!H", code))
+    for length in (126, 4000):
+        yield f"length{length}", frame(0x82, bytes(length))
+    yield "not-minimal", bytes.fromhex("827e0005") + b"Hello"
+    yield "huge", bytes.fromhex("827fffffffffffffffff")
+    yield "ahead", bytes.fromhex("827f0000000000100000") + bytes(64)
+
+
+def vectors() -> Iterator[tuple[str, bytes]]:
+    """What the server sends in each vector; the reader of the vectors knows the language."""
+    reader = ROOT / "tests" / "servers" / "vectors.py"
+    if not reader.exists():
+        return
+    spec = importlib.util.spec_from_file_location("vectors", reader)
+    assert spec and spec.loader
+    module = sys.modules["vectors"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    parse: Callable[[str], bytes] = module.parse_bytes
+    for path in sorted((ROOT / "tests" / "conformance").glob("*.txt")):
+        for block in re.split(r"^vector +", path.read_text(), flags=re.MULTILINE)[1:]:
+            sent = b"".join(parse(rest) for rest in re.findall(r"^send(?: +(.*))?$", block, re.MULTILINE))
+            yield block.split(maxsplit=1)[0], sent[:MOST_BYTES]
+
+
+def payloads(sent: bytes) -> Iterator[tuple[int, bytes]]:
+    """Opcode and payload of each frame, as far as they are plain."""
+    while len(sent) >= 2 and sent[1] <= 126:
+        begin = 4 if sent[1] == 126 else 2
+        length = int.from_bytes(sent[2:4], "big") if begin == 4 else sent[1]
+        yield sent[0] & 15, sent[begin : begin + length]
+        sent = sent[begin + length :]
+
+
+def seeds() -> Iterator[tuple[str, str, bytes]]:
+    """Target, name, input."""
+    for number, (name, sent) in enumerate([*made_here(), *vectors()]):
+        split = struct.pack("!H", number)
+        yield "fuzz_frame", name, split[1:] + sent[:64]
+        yield "fuzz_message", name, bytes([number & 15]) + split + sent
+        calls = CALLS[number % len(CALLS)]
+        flags = number * 2 & 0x3E  # how the peer ends, which class
+        yield "fuzz_socket", name, bytes([flags, len(calls)]) + calls + sent
+        text = b""
+        for place, (opcode, payload) in enumerate(payloads(sent)):
+            if opcode == 8:
+                yield "fuzz_close", f"{name}-{place}", payload
+            elif opcode < 8:
+                text += payload
+        for target in ("fuzz_utf8", "fuzz_utf8_differential"):
+            yield target, name, split + text
+    for without in range(len(REPLY) + 1):
+        yield "fuzz_reply", f"without{without}", b"".join(REPLY[:without] + REPLY[without + 1 :]) + b"\r\n"
+        yield "fuzz_socket", f"reply{without}", b"\x21\x00" + b"".join(REPLY[:without]) + b"\r\n"
+
+
+def write(folder: Path) -> int:
+    count = 0
+    for target, name, data in seeds():
+        path = folder / target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        count += 1
+    return count
+
+
+if __name__ == "__main__":
+    print(f"{write(Path(sys.argv[1]))} seeds")

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* What the fuzz targets share: a demand that ends the program, a reader of the input, a log of what came out, and
+ * the way from bytes on the wire to that log. A target is one file fuzz_*.c; run.py builds and runs them. */
+#ifndef FUZZ_H
+#define FUZZ_H
+
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes);
+
+/* An invariant: a breach is a finding. */
+#define DEMAND(condition)                                                                   \
+    do {                                                                                    \
+        if (!(condition)) {                                                                 \
+            (void)fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                                        \
+        }                                                                                   \
+    } while (0)
+
+/* The input, taken from its front; zeros once it is used up. */
+typedef struct fuzz_input {
+    const uint8_t *data;
+    size_t len_bytes;
+} fuzz_input;
+
+static inline uint8_t fuzz_byte(fuzz_input *in)
+{
+    if (in->len_bytes == 0)
+        return 0;
+    in->len_bytes--;
+    return *in->data++;
+}
+
+static inline uint64_t fuzz_number(fuzz_input *in, unsigned bytes)
+{
+    uint64_t number = 0;
+    while (bytes--)
+        number = number << 8 | fuzz_byte(in);
+    return number;
+}
+
+/* Up to that many bytes, where they lie. */
+static inline const uint8_t *fuzz_bytes(fuzz_input *in, size_t most_bytes, size_t *len_bytes)
+{
+    const uint8_t *at = in->data;
+    *len_bytes = most_bytes < in->len_bytes ? most_bytes : in->len_bytes;
+    in->data += *len_bytes;
+    in->len_bytes -= *len_bytes;
+    return at;
+}
+
+/* The length of the next run of a split that a seed decides: 0 = all at once, 1 = a byte at a time. */
+static inline size_t fuzz_run(uint32_t *seed, size_t left_bytes)
+{
+    if (*seed < 2)
+        return *seed && left_bytes ? 1 : left_bytes;
+    *seed = (*seed * 1664525u + 1013904223u) | 2u;
+    return left_bytes ? 1 + (*seed >> 16) % (left_bytes < 24 ? left_bytes : 24) : 0;
+}
+
+typedef struct fuzz_log {
+    uint8_t *bytes;
+    size_t len_bytes, room_bytes;
+} fuzz_log;
+
+static inline void fuzz_note(fuzz_log *log, const void *data, size_t len_bytes)
+{
+    if (log->len_bytes + len_bytes > log->room_bytes) {
+        log->room_bytes = 2 * (log->len_bytes + len_bytes);
+        log->bytes = realloc(log->bytes, log->room_bytes);
+        DEMAND(log->bytes);
+    }
+    if (len_bytes)
+        memcpy(log->bytes + log->len_bytes, data, len_bytes);
+    log->len_bytes += len_bytes;
+}
+
+/* One thing that came out: its bytes, then a mark and how many they were. */
+static inline void fuzz_note_item(fuzz_log *log, int mark, const void *data, size_t len_bytes)
+{
+    uint64_t end[2] = {(uint64_t)mark, len_bytes};
+    fuzz_note(log, data, len_bytes);
+    fuzz_note(log, end, sizeof end);
+}
+
+static inline bool fuzz_begins_with(const fuzz_log *log, const fuzz_log *beginning)
+{
+    return beginning->len_bytes <= log->len_bytes &&
+           (beginning->len_bytes == 0 || memcmp(log->bytes, beginning->bytes, beginning->len_bytes) == 0);
+}
+
+/* How bytes from the wire are read, and what came of them. */
+typedef struct fuzz_wire {
+    bool is_partial, is_lax; /* lax: a length that is not minimal passes, as libcurl lets it */
+    int64_t max_bytes;
+    uint32_t seed;          /* of the split into pieces */
+    fuzz_log data, control; /* messages (or parts); control frames and the violation */
+    size_t part_bytes;      /* of the open message, in partial mode */
+} fuzz_wire;
+
+/* Logs one output; true if there may be more. */
+static inline bool fuzz_take(fuzz_wire *w, cw__message_result result, cw__message_output *out)
+{
+    if (result == CW__MESSAGE_NONE)
+        return true;
+    if (result == CW__MESSAGE_WHOLE) {
+        cw_event *e = out->event;
+        DEMAND(e->is_complete && (w->max_bytes < 0 || e->len_bytes <= (uint64_t)w->max_bytes));
+        DEMAND(e->kind != CW_UTF8 || cw__utf8_valid(e->data, e->len_bytes));
+        fuzz_note_item(&w->data, (int)e->kind, e->data, e->len_bytes);
+        cw_event_free(e);
+    } else if (result == CW__MESSAGE_PART) {
+        fuzz_note(&w->data, out->data, out->len_bytes);
+        w->part_bytes += out->len_bytes;
+        if (out->is_complete) {
+            fuzz_note_item(&w->data, (int)out->kind, NULL, 0);
+            w->part_bytes = 0;
+        }
+    } else {
+        bool is_end = result == CW__MESSAGE_VIOLATION;
+        DEMAND(result != CW__MESSAGE_NO_MEMORY && out->len_bytes <= CW__CONTROL_MAX_BYTES);
+        DEMAND(!is_end || (out->violation.text && out->violation.code >= 1002 && out->violation.code <= 1009));
+        fuzz_note_item(&w->control, is_end ? out->violation.code : (int)result, out->data, out->len_bytes);
+        return !is_end && result != CW__MESSAGE_CLOSE;
+    }
+    return true;
+}
+
+/* Feeds the payload of one frame in pieces, some of them read to where they belong. */
+static inline bool fuzz_feed_frame(fuzz_wire *w, cw__message *m, const cw__frame *f, const uint8_t *data,
+                                   size_t len_bytes)
+{
+    size_t offset = 0;
+
+    do {
+        size_t run = fuzz_run(&w->seed, len_bytes - offset), room = 0;
+        uint8_t *space =
+            m->frame_left && !m->in_control && !(f->opcode & 8) ? cw__message_space(m, &room) : NULL;
+        cw__piece piece = {.data = data + offset, .offset = offset, .opcode = f->opcode, .rsv = f->rsv};
+        cw__message_output out;
+        if (space && run > room)
+            run = room;
+        if (space && run && (w->seed & 4)) {
+            memcpy(space, piece.data, run);
+            piece.data = space;
+        }
+        piece.len_bytes = run;
+        piece.is_final = f->is_final;
+        piece.remaining = f->payload_bytes - offset - run;
+        offset += run;
+        if (!fuzz_take(w, cw__message_feed(m, &piece, &out), &out))
+            return false;
+    } while (offset < len_bytes);
+    return true;
+}
+
+/* Reads bytes as a codec does, to their end or the first violation or close frame. */
+static inline void fuzz_wire_run(fuzz_wire *w, const uint8_t *data, size_t len_bytes)
+{
+    bool goes_on = true;
+    cw__message m;
+
+    cw__message_init(&m, w->is_partial, w->max_bytes);
+    while (goes_on && len_bytes) {
+        cw__frame_decoder decoder = {0};
+        cw__frame f;
+        size_t used, have;
+        cw__decode decoded = cw__frame_decode(&decoder, data, len_bytes, &used, &f);
+        if (decoded == CW__DECODE_MORE ||
+            (decoded == CW__DECODE_BAD && (!w->is_lax || f.payload_bytes > INT64_MAX)) || f.is_masked)
+            break;
+        data += used;
+        len_bytes -= used;
+        have = f.payload_bytes < len_bytes ? (size_t)f.payload_bytes : len_bytes;
+        goes_on = fuzz_feed_frame(w, &m, &f, data, have);
+        data += have;
+        len_bytes -= have;
+    }
+    cw__message_destroy(&m);
+}
+
+static inline void fuzz_wire_destroy(fuzz_wire *w)
+{
+    free(w->data.bytes);
+    free(w->control.bytes);
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Fuzz target: incremental UTF-8. The verdict, and the byte at which it falls, do not depend on the split; what
+ * was accepted so far can always be completed, and is no longer once a byte was refused. */
+#include "fuzz.h"
+
+/* Feeds to the end or the first bad byte; how many bytes were good, found run by run and then byte by byte. */
+static size_t good_bytes(const uint8_t *data, size_t len_bytes, uint32_t seed, cw__utf8 *end)
+{
+    cw__utf8 u = {0};
+    size_t done = 0;
+
+    while (done < len_bytes) {
+        size_t run = fuzz_run(&seed, len_bytes - done);
+        cw__utf8 before = u;
+        if (!cw__utf8_feed(&u, data + done, run)) {
+            for (u = before; cw__utf8_feed(&u, data + done, 1); done++)
+                DEMAND(run-- > 0);
+            break;
+        }
+        done += run;
+    }
+    *end = u;
+    return done;
+}
+
+/* Some bytes complete what has begun: at most three, each the least that the state takes. */
+static void check_completes(cw__utf8 u)
+{
+    for (int missing = 0; !cw__utf8_complete(&u); missing++) {
+        uint8_t byte = 0x80;
+        DEMAND(missing < 3);
+        while (!cw__utf8_feed(&u, &byte, 1))
+            DEMAND(byte++ < 0xbf);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
+{
+    fuzz_input in = {data, len_bytes};
+    uint32_t seed = (uint32_t)fuzz_number(&in, 2);
+    cw__utf8 whole, split, bytes;
+    size_t good = good_bytes(in.data, in.len_bytes, 0, &whole);
+
+    DEMAND(good == good_bytes(in.data, in.len_bytes, 1, &bytes) && bytes.state == whole.state);
+    DEMAND(good == good_bytes(in.data, in.len_bytes, seed, &split) && split.state == whole.state);
+    DEMAND(cw__utf8_valid(in.data, in.len_bytes) == (good == in.len_bytes && cw__utf8_complete(&whole)));
+    check_completes(whole);
+    return 0;
+}

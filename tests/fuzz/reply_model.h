@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* A second reading of a reply to the handshake (RFC 6455 section 4.1), written apart from reply.c and by other
+ * means. For fuzz_reply.c. */
+#ifndef REPLY_MODEL_H
+#define REPLY_MODEL_H
+
+#include "fuzz.h"
+
+#include <ctype.h>
+
+/* The values of a header, one a line, in small letters if asked. */
+static inline const char *model_values(const char *lines, const char *name, bool is_lowered, char *out)
+{
+    char *to = out;
+
+    for (; *lines; lines = strchr(lines, '\n') + 1) {
+        const char *from = lines + strlen(name) + 1;
+        if (strncasecmp(lines, name, strlen(name)) != 0 || from[-1] != ':')
+            continue;
+        while (*from == ' ' || *from == '\t')
+            from++;
+        for (; *from != '\r' && *from != '\n'; from++)
+            *to++ = is_lowered ? (char)tolower((unsigned char)*from) : *from;
+        while (to > out && (to[-1] == ' ' || to[-1] == '\t'))
+            to--;
+        *to++ = '\n';
+    }
+    *to = '\0';
+    return out;
+}
+
+static inline bool model_accepts(const char *lines, char *scrap)
+{
+    const char *extensions = model_values(lines, "Sec-WebSocket-Extensions", false, scrap);
+    bool has_upgrade = false;
+
+    if (strcmp(extensions, "") != 0 && strcmp(extensions, "\n") != 0)
+        return false;
+    if (strcmp(model_values(lines, "upgrade", true, scrap), "websocket\n") != 0 ||
+        strcmp(model_values(lines, "Sec-WebSocket-Accept", false, scrap), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\n") !=
+            0)
+        return false;
+    (void)model_values(lines, "connection", true, scrap);
+    for (char *rest = NULL, *item = strtok_r(scrap, ",\n", &rest); item; item = strtok_r(NULL, ",\n", &rest)) {
+        while (*item == ' ' || *item == '\t')
+            item++;
+        has_upgrade |= strncmp(item, "upgrade", 7) == 0 && strspn(item + 7, " \t") == strlen(item + 7);
+    }
+    (void)model_values(lines, "Sec-WebSocket-Protocol", false, scrap);
+    return has_upgrade && (!*scrap || strcmp(scrap, "chat\n") == 0 || strcmp(scrap, "v2.chat\n") == 0);
+}
+
+#endif
