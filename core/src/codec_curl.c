@@ -83,6 +83,7 @@ static cw__io fault(codec_curl *c, CURLcode code, const char *doing)
     else
         cw__error_set(c->base.fault, CW_CLOSED, cw__web_status_of_curl((int)code, (int)os_errno),
                       "the connection was lost while %s: %s", doing,
+                      /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
                       os_errno       ? strerror((int)os_errno)
                       : *c->tls_text ? c->tls_text
                                      : curl_easy_strerror(code));

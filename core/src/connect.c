@@ -245,7 +245,7 @@ static void put_address(const struct sockaddr_storage *address, char out[CW__ADD
 
 static void read_addresses(cw_socket *s)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
 
     if (getsockname(s->fd, (struct sockaddr *)&address, &len) == 0)

@@ -307,6 +307,7 @@ static bool add_headers(cw__handshake *h, const cw__handshake_settings *settings
     return add_callers(h, settings->headers);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t drop_body(char *data, size_t size, size_t count, void *user)
 {
     (void)data, (void)user;

@@ -45,7 +45,7 @@ static void push(cw_socket *s, cw_event *e)
 }
 
 /* A part of a message in the stream class or in partial mode: bytes for the reader, or an event. */
-static void take_part(cw_socket *s, const cw__message_output *out, uint8_t *direct, size_t *direct_bytes)
+static void take_part(cw_socket *s, const cw__message_output *out, const uint8_t *direct, size_t *direct_bytes)
 {
     cw__inbox *box = &s->in.inbox;
     cw_event *e;

@@ -235,6 +235,7 @@ static void pin_library(void)
     Dl_info info;
 
     if (dladdr((void *)&the, &info) && info.dli_fname)
+        /* cppcheck-suppress leakReturnValNotUsed ; never to be given back is what it is for */
         (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
@@ -291,6 +292,7 @@ static cw_status cannot_start(void)
         return cw__fail(CW_NO_MEMORY, "no memory for the service thread");
     if (errno == EMFILE || errno == ENFILE)
         return cw__fail(CW_SYSTEM_ERROR, "no descriptor for the service: raise the limit (ulimit -n)");
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
     return cw__fail(CW_SYSTEM_ERROR, "cannot start the service thread: %s", strerror(errno));
 }
 

@@ -18,7 +18,8 @@ typedef struct option {
 
 static const option options[CW_OPTION_COUNT] = {
 #define CW_X(name, option_key, option_type, first, lowest, highest) \
-    [name] = {.key = option_key, .type = option_type, .initial = first, .least = lowest, .most = highest},
+    [name] = {                                                      \
+        .key = (option_key), .type = (option_type), .initial = (first), .least = (lowest), .most = (highest)},
     CW_OPTION_LIST(CW_X)
 #undef CW_X
 };
@@ -224,7 +225,7 @@ static char *copy_others(char *to, const char *lines, const char *name, size_t n
 cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
                                        size_t value_bytes)
 {
-    char *lines = NULL, *end;
+    char *lines = NULL;
     cw_status status = cw__socket_check(s);
 
     if (status == CW_OK)
@@ -237,8 +238,8 @@ cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t na
     else if (!(lines = cw__malloc((s->settings.headers ? strlen(s->settings.headers) : 0) + name_bytes +
                                   value_bytes + 4)))
         status = cw__fail(CW_NO_MEMORY, "no memory for a header");
-    if (status == CW_OK) {
-        end = copy_others(lines, s->settings.headers, name, name_bytes);
+    if (lines) {
+        char *end = copy_others(lines, s->settings.headers, name, name_bytes);
         memcpy(end, name, name_bytes);
         end += name_bytes;
         *end++ = ':';

@@ -26,11 +26,11 @@ bool cw__timer_heap_reserve(cw__timer_heap *h, size_t count)
     if (count <= h->room)
         return true;
     while (room < count) {
-        if (room > SIZE_MAX / sizeof *moved / 2)
+        if (room > SIZE_MAX / sizeof *moved / 2) /* NOLINT(bugprone-sizeof-expression): of pointers */
             return false;
         room *= 2;
     }
-    moved = cw__realloc(h->timers, room * sizeof *moved);
+    moved = cw__realloc(h->timers, room * sizeof *moved); /* NOLINT(bugprone-sizeof-expression): of pointers */
     if (!moved)
         return false;
     h->timers = moved;

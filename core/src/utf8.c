@@ -49,8 +49,8 @@ static uint64_t load_word(const uint8_t *at)
 static const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end)
 {
     while (end - at >= RUN_BYTES) {
-        uint64_t all = load_word(at) | load_word(at + WORD_BYTES) | load_word(at + 2 * WORD_BYTES) |
-                       load_word(at + 3 * WORD_BYTES);
+        uint64_t all = load_word(at) | load_word(at + WORD_BYTES) | load_word(at + (size_t)2 * WORD_BYTES) |
+                       load_word(at + (size_t)3 * WORD_BYTES);
         if (all & HIGH_BITS)
             break;
         at += RUN_BYTES;

@@ -222,8 +222,8 @@ PyObject *message_buffer_create(module_state *state, type_index type, cw_event *
 
 bool add_mailbox_type(PyObject *module, module_state *state);
 /* Borrowed; NULL with an exception set if it is no Mailbox. */
-cw_mailbox *mailbox_of(module_state *state, PyObject *mailbox);
+cw_mailbox *mailbox_of(module_state *state, PyObject *object);
 /* Has the dispatcher look at a socket whose closed event has waited for a handler. */
-int mailbox_add_late(PyObject *mailbox, websocket *ws);
+int mailbox_add_late(PyObject *object, websocket *ws);
 
 #endif
