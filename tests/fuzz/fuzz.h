@@ -99,41 +99,49 @@ typedef struct fuzz_wire {
     int64_t max_bytes;
     uint32_t seed;          /* of the split into pieces */
     fuzz_log data, control; /* messages (or parts); control frames and the violation */
-    size_t part_bytes;      /* of the open message, in partial mode */
+    fuzz_log open;          /* what the frames of the open message have held */
 } fuzz_wire;
 
-/* Logs one output; true if there may be more. */
-static inline bool fuzz_take(fuzz_wire *w, cw__message_result result, cw__message_output *out)
+/* Logs one output, which has to hold what the frames held; true if there may be more. */
+static inline bool fuzz_take(fuzz_wire *w, cw__message_result result, cw__message_output *out,
+                             const fuzz_log *payload)
 {
-    if (result == CW__MESSAGE_NONE)
+    bool is_over = result == CW__MESSAGE_VIOLATION || result == CW__MESSAGE_CLOSE;
+
+    switch (result) {
+    case CW__MESSAGE_NONE:
         return true;
-    if (result == CW__MESSAGE_WHOLE) {
-        cw_event *e = out->event;
-        DEMAND(e->is_complete && (w->max_bytes < 0 || e->len_bytes <= (uint64_t)w->max_bytes));
-        DEMAND(e->kind != CW_UTF8 || cw__utf8_valid(e->data, e->len_bytes));
-        fuzz_note_item(&w->data, (int)e->kind, e->data, e->len_bytes);
-        cw_event_free(e);
-    } else if (result == CW__MESSAGE_PART) {
+    case CW__MESSAGE_WHOLE:
+        DEMAND(out->event->is_complete &&
+               (w->max_bytes < 0 || out->event->len_bytes <= (uint64_t)w->max_bytes));
+        DEMAND(out->event->kind != CW_UTF8 || cw__utf8_valid(out->event->data, out->event->len_bytes));
+        DEMAND(out->event->len_bytes == w->open.len_bytes &&
+               fuzz_begins_with(&w->open, &(fuzz_log){out->event->data, out->event->len_bytes, 0}));
+        fuzz_note_item(&w->data, out->event->kind, out->event->data, out->event->len_bytes);
+        cw_event_free(out->event);
+        w->open.len_bytes = 0;
+        return true;
+    case CW__MESSAGE_PART:
         fuzz_note(&w->data, out->data, out->len_bytes);
-        w->part_bytes += out->len_bytes;
-        if (out->is_complete) {
+        if (out->is_complete)
             fuzz_note_item(&w->data, (int)out->kind, NULL, 0);
-            w->part_bytes = 0;
-        }
-    } else {
-        bool is_end = result == CW__MESSAGE_VIOLATION;
+        return true;
+    case CW__MESSAGE_VIOLATION:
+        DEMAND(out->violation.text && out->violation.code >= 1002 && out->violation.code <= 1009);
+        break;
+    default:
         DEMAND(result != CW__MESSAGE_NO_MEMORY && out->len_bytes <= CW__CONTROL_MAX_BYTES);
-        DEMAND(!is_end || (out->violation.text && out->violation.code >= 1002 && out->violation.code <= 1009));
-        fuzz_note_item(&w->control, is_end ? out->violation.code : (int)result, out->data, out->len_bytes);
-        return !is_end && result != CW__MESSAGE_CLOSE;
+        DEMAND(out->len_bytes == payload->len_bytes && memcmp(out->data, payload->bytes, out->len_bytes) == 0);
     }
-    return true;
+    fuzz_note_item(&w->control, is_over ? out->violation.code : (int)result, out->data, out->len_bytes);
+    return !is_over;
 }
 
 /* Feeds the payload of one frame in pieces, some of them read to where they belong. */
 static inline bool fuzz_feed_frame(fuzz_wire *w, cw__message *m, const cw__frame *f, const uint8_t *data,
                                    size_t len_bytes)
 {
+    const fuzz_log payload = {(uint8_t *)(uintptr_t)data, len_bytes, 0};
     size_t offset = 0;
 
     do {
@@ -152,7 +160,9 @@ static inline bool fuzz_feed_frame(fuzz_wire *w, cw__message *m, const cw__frame
         piece.is_final = f->is_final;
         piece.remaining = f->payload_bytes - offset - run;
         offset += run;
-        if (!fuzz_take(w, cw__message_feed(m, &piece, &out), &out))
+        if (!(f->opcode & 8))
+            fuzz_note(&w->open, piece.data, run);
+        if (!fuzz_take(w, cw__message_feed(m, &piece, &out), &out, &payload))
             return false;
     } while (offset < len_bytes);
     return true;
@@ -185,6 +195,7 @@ static inline void fuzz_wire_run(fuzz_wire *w, const uint8_t *data, size_t len_b
 
 static inline void fuzz_wire_destroy(fuzz_wire *w)
 {
+    free(w->open.bytes);
     free(w->data.bytes);
     free(w->control.bytes);
 }
