@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 MOST_BYTES = 4096
 REPLY = (
-    b"HTTP/1.1 101 Switching Protocols\r\n",
+    b"HTTP/1.1 101 \r\n",
     b"Upgrade: websocket\r\n",
     b"Connection: keep-alive, Upgrade\r\n",
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",  # of the key that fuzz_reply.c sends

@@ -31,14 +31,15 @@ static inline const char *model_values(const char *lines, const char *name, bool
 
 static inline bool model_accepts(const char *lines, char *scrap)
 {
-    const char *extensions = model_values(lines, "Sec-WebSocket-Extensions", false, scrap);
     bool has_upgrade = false;
 
-    if (strcmp(extensions, "") != 0 && strcmp(extensions, "\n") != 0)
+    (void)model_values(lines, "Sec-WebSocket-Extensions", false, scrap);
+    if (strcmp(scrap, "") != 0 && strcmp(scrap, "\n") != 0)
         return false;
-    if (strcmp(model_values(lines, "upgrade", true, scrap), "websocket\n") != 0 ||
-        strcmp(model_values(lines, "Sec-WebSocket-Accept", false, scrap), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\n") !=
-            0)
+    if (strcmp(model_values(lines, "upgrade", true, scrap), "websocket\n") != 0)
+        return false;
+    (void)model_values(lines, "Sec-WebSocket-Accept", false, scrap);
+    if (strcmp(scrap, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\n") != 0)
         return false;
     (void)model_values(lines, "connection", true, scrap);
     for (char *rest = NULL, *item = strtok_r(scrap, ",\n", &rest); item; item = strtok_r(NULL, ",\n", &rest)) {
@@ -48,6 +49,17 @@ static inline bool model_accepts(const char *lines, char *scrap)
     }
     (void)model_values(lines, "Sec-WebSocket-Protocol", false, scrap);
     return has_upgrade && (!*scrap || strcmp(scrap, "chat\n") == 0 || strcmp(scrap, "v2.chat\n") == 0);
+}
+
+/* Whether a line is one that every reader takes for the same header: a name, a colon, text without controls. */
+static inline bool model_is_plain(const char *line, size_t len_bytes)
+{
+    size_t name = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
+    for (size_t i = name; i + 2 < len_bytes; i++)
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+            return false;
+    return name > 0 && line[name] == ':' && len_bytes >= 2 && line[len_bytes - 2] == '\r';
 }
 
 #endif
