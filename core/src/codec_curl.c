@@ -107,7 +107,7 @@ static uint8_t opcode_of(const codec_curl *c, int flags)
 
 static cw__io receive_failed(codec_curl *c, CURLcode code)
 {
-    if (code == CURLE_GOT_NOTHING) /* libcurl remarks on that too: not a complaint */
+    if (code == CURLE_GOT_NOTHING)
         return CW__IO_END;
     if (c->has_complaint) {
         c->base.violation = (cw__violation){.code = 1002, .text = c->complaint};
@@ -135,6 +135,8 @@ static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes,
         c->pending = code;
         code = curl_ws_recv(c->easy, buffer, size_bytes, &len, &meta);
     }
+    if (code == CURLE_GOT_NOTHING) /* libcurl remarks on that: not a complaint */
+        c->has_complaint = false;
     if (code != CURLE_OK || !meta)
         return receive_failed(c, c->pending != CURLE_OK ? c->pending : code);
     piece->data = buffer;
