@@ -21,6 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifdef CW_TEST_COVERAGE
+#include <gcov.h>
+#endif
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define HARNESS_IS_SANITIZED true
 #elif defined(__clang__)
@@ -46,6 +50,9 @@ static long harness_planned = -1;  /* checks that the test promised; -1 = none p
 __attribute__((noreturn)) static inline void harness_end(int exit_code)
 {
     (void)fflush(stdout);
+#ifdef CW_TEST_COVERAGE
+    __gcov_dump(); /* _Exit would not */
+#endif
     _Exit(exit_code);
 }
 

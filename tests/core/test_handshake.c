@@ -27,6 +27,7 @@ static void test_uri(void)
     check_uri("not a URI", "wss://host/path");
     check_uri("localhost", "wss://host/path");
     check_uri("ws://", "wss://host/path");
+    check_uri("ws:/host/", "wss://host/path");
     check_uri("ws://host:99999/", "wss://host/path");
     check_uri("ws://ho st/", "wss://host/path");
     check_uri("http://localhost/", "must be ws or wss");

@@ -1,8 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of libcurl.c: the versions, and that the loaded library does. That an older one is refused is tested
- * where an older one can be loaded, by the build's tests. Needs no peer. */
+/* Tests of libcurl.c: the versions, that the loaded library does, and that another one would not: this program's own
+ * curl_version_info and curl_global_init stand before libcurl's. Needs no peer. */
 #include "harness.h"
 #include "libcurl.h"
+
+#include <dlfcn.h>
+
+static const char *const *protocols; /* of the library that is played; NULL = the real one */
+static unsigned version_num;
+static CURLcode init_code;
+
+curl_version_info_data *curl_version_info(CURLversion age)
+{
+    static curl_version_info_data played;
+    curl_version_info_data *(*real)(CURLversion);
+
+    *(void **)&real = dlsym(RTLD_NEXT, "curl_version_info");
+    if (!protocols)
+        return real(age);
+    played = *real(age);
+    played.version = "0.0.0";
+    played.version_num = version_num;
+    played.protocols = protocols;
+    return &played;
+}
+
+CURLcode curl_global_init(long flags)
+{
+    CURLcode (*real)(long);
+
+    *(void **)&real = dlsym(RTLD_NEXT, "curl_global_init");
+    return init_code ? init_code : real(flags);
+}
 
 static void test_versions(void)
 {
@@ -21,9 +50,48 @@ static void test_check(void)
     CHECK_INT(cw__libcurl_init(), CW_OK); /* once only, as often as asked */
 }
 
+static void check_refused(unsigned number, const char *const *speaks, const char *why)
+{
+    cw_socket *s;
+
+    version_num = number;
+    protocols = speaks;
+    CHECK_INT(cw_check_libcurl(), CW_UNSUPPORTED);
+    CHECK(strstr(cw_error_message(), why) != NULL);
+    CHECK_INT(cw__libcurl_init(), CW_UNSUPPORTED);
+    CHECK_INT(cw_socket_create(CW_MESSAGE_SOCKET, &s), CW_OK);
+    CHECK_INT(cw_socket_connect(s, "ws://127.0.0.1:9/", 1000), CW_UNSUPPORTED);
+    CHECK(strstr(cw_error_message(), why) != NULL);
+    CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
+    cw_socket_release(s);
+    protocols = NULL;
+}
+
+static void test_refused(void)
+{
+    static const char *const both[] = {"http", "ws", "wss", NULL}, *const plain[] = {"ws", NULL};
+    static const char *const neither[] = {"http", "https", NULL};
+
+    check_refused(0x080e00, both, "needs 8.14.1");
+    check_refused(0x080e01, plain, "without wss;");
+    check_refused(0x081600, neither, "without ws and wss;");
+    CHECK_INT(cw_check_libcurl(), CW_OK);
+}
+
+static void test_init_fails(void)
+{
+    init_code = CURLE_FAILED_INIT;
+    CHECK_INT(cw__libcurl_init(), CW_UNSUPPORTED);
+    CHECK(strstr(cw_error_message(), "cannot start") != NULL);
+    init_code = CURLE_OK; /* it was asked once, and that is its answer */
+    CHECK_INT(cw__libcurl_init(), CW_UNSUPPORTED);
+}
+
 static const harness_test tests[] = {
     {"the versions", test_versions},
     {"the loaded libcurl does", test_check},
+    {"one that is too old, or speaks no ws or wss, is refused", test_refused},
+    {"one that cannot start is refused", test_init_fails},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

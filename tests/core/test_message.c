@@ -550,6 +550,23 @@ static bool replay_short_of_memory(void *arg)
     return is_whole;
 }
 
+/* A codec that hands over more than it announced must not get past the 125 bytes. */
+static void test_control_overrun(void)
+{
+    static const uint8_t bytes[100];
+    cw__piece first = {
+        .data = bytes, .len_bytes = 100, .remaining = 20, .opcode = CW__OP_PING, .is_final = true};
+    cw__piece more = {.data = bytes, .len_bytes = 26, .offset = 100, .opcode = CW__OP_PING, .is_final = true};
+    cw__message_output out;
+    cw__message m;
+
+    cw__message_init(&m, false, -1);
+    CHECK_INT(cw__message_feed(&m, &first, &out), CW__MESSAGE_NONE);
+    CHECK_INT(cw__message_feed(&m, &more, &out), CW__MESSAGE_VIOLATION);
+    CHECK_INT(out.violation.code, 1002);
+    cw__message_destroy(&m);
+}
+
 static void test_short_of_memory(void)
 {
     int64_t max_bytes = 6;
@@ -566,6 +583,7 @@ static const harness_test tests[] = {
     {"RFC 6455 5.2: a reserved opcode fails the connection", test_reserved_opcodes},
     {"RFC 6455 5.5: a control frame in fragments fails the connection", test_control_fragmented},
     {"RFC 6455 5.5: a control frame has 125 bytes at most", test_control_length},
+    {"RFC 6455 5.5: the limit holds whatever was announced", test_control_overrun},
     {"RFC 6455 8.1: text is UTF-8, also over fragments", test_utf8},
     {"RFC 6455 8.1: text fails at its first bad byte", test_first_bad_byte},
     {"RFC 6455 7.4.1: a message that is too big is refused when it is announced", test_too_big},

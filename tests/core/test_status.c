@@ -21,6 +21,24 @@ static void test_names(void)
     CHECK(cw_web_status_name(-1) == NULL);
 }
 
+/* Each status of the list by its name and text, and no number of libcurl's that becomes one without a name. */
+static void test_all(void)
+{
+#define CW_X(name, value, text)                         \
+    CHECK_STR(cw_status_name((cw_status)value), #name); \
+    CHECK_STR(cw_status_text((cw_status)value), text);
+    CW_STATUS_LIST(CW_X)
+#undef CW_X
+#define CW_X(name, value) CHECK_STR(cw_web_status_name(value), #name);
+    CW_WEB_STATUS_LIST(CW_X)
+#undef CW_X
+    for (int code = 1; code < CURL_LAST; code++)
+        for (long verdict = 0; verdict < 100; verdict++)
+            CHECK(cw_web_status_name(cw__web_status_of_curl(code, verdict, 0)) != NULL);
+    for (int os_errno = 0; os_errno < 200; os_errno++)
+        CHECK(cw_web_status_name(cw__web_status_of_errno(os_errno)) != NULL);
+}
+
 static void test_fail(void)
 {
     errno = EMFILE;
@@ -179,6 +197,7 @@ static void test_tls(void)
 
 static const harness_test tests[] = {
     {"names and texts, and a question mark for what is none", test_names},
+    {"every status has a name and a text", test_all},
     {"a failure fills the thread's error and nothing of the last one stays", test_fail},
     {"an error that was kept elsewhere comes back whole", test_kept},
     {"a long message is cut", test_long},

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of mailbox.c and of cw_socket_subscribe: who may subscribe to what, waking and interrupting the taker, and
+ * a mailbox that is released while events wait in it. Many sockets in one mailbox: test_many.c; fork: test_fork.c. */
+#include "peer.h"
+
+static bool say_yes(void *asked)
+{
+    ++*(int *)asked;
+    return true;
+}
+
+static void test_refused(void)
+{
+    cw_socket *message = peer_socket(CW_MESSAGE_SOCKET), *stream = peer_socket(CW_STREAM_SOCKET);
+    cw_mailbox *one, *other;
+    cw_event *e = NULL;
+    char byte;
+    size_t len;
+
+    CHECK_STATUS(cw_mailbox_create(&one), CW_OK);
+    CHECK_STATUS(cw_mailbox_create(&other), CW_OK);
+    CHECK_STATUS(cw_socket_subscribe(stream, one, CW_EVENT_MESSAGE), CW_INVALID_STATE);
+    CHECK_HAS(cw_error_message(), "stream");
+    CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENTS_ALL), CW_OK);
+    CHECK_STATUS(cw_socket_subscribe(message, other, CW_EVENTS_ALL), CW_INVALID_STATE);
+    CHECK_HAS(cw_error_message(), "another mailbox");
+    CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENT_CLOSED), CW_OK); /* a new mask is no new mailbox */
+    CHECK_STATUS(cw_socket_receive(stream, 0, &e), CW_INVALID_STATE);
+    CHECK_HAS(cw_error_message(), "input stream");
+    CHECK_STATUS(cw_socket_read(message, &byte, 1, 0, &len), CW_INVALID_STATE);
+    CHECK_HAS(cw_error_message(), "receive messages");
+    cw_socket_release(message);
+    cw_socket_release(stream);
+    cw_mailbox_release(one);
+    cw_mailbox_release(other);
+    cw_mailbox_release(NULL);
+}
+
+/* A wake that is used up leaves the descriptor readable for the events that wait beside it. */
+static void test_wake_beside_events(void)
+{
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/hang"));
+    struct pollfd readable = {.events = POLLIN};
+    cw_mailbox *m;
+    cw_event *e = NULL;
+
+    CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
+    readable.fd = cw_mailbox_fd(m);
+    CHECK_INT(poll(&readable, 1, 0), 0);
+    CHECK_STATUS(cw_socket_subscribe(s, m, CW_EVENT_MESSAGE), CW_OK);
+    CHECK_INT(poll(&readable, 1, 1000 * PEER_LIMIT_S), 1);
+    cw_mailbox_wake(m);
+    CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_INTERRUPTED);
+    CHECK_INT(poll(&readable, 1, 0), 1);
+    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_OK);
+    CHECK(cw_event_socket(e) == s);
+    cw_event_free(e);
+    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT);
+    CHECK_INT(poll(&readable, 1, 0), 0);
+    cw_mailbox_release(m);
+    cw_socket_abort(s);
+    peer_drop(s);
+    cw_shutdown(1000);
+}
+
+static void test_hook(void)
+{
+    cw_mailbox *m;
+    cw_event *e = NULL;
+    int asked = 0;
+
+    CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
+    cw_set_wait_hook(say_yes, &asked);
+    CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_INTERRUPTED);
+    cw_set_wait_hook(NULL, NULL);
+    CHECK_INT(asked, 1);
+    CHECK(e == NULL);
+    cw_mailbox_release(m);
+}
+
+/* Events hold their sockets and sockets their mailbox: the owner's release has to open that circle. */
+static void test_released_full(void)
+{
+    cw_socket *s[2] = {peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/hang")),
+                       peer_open(CW_MESSAGE_SOCKET, peer_script("x:810162/hang"))};
+    cw_mailbox *m;
+    cw_event *e = NULL;
+
+    CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
+    for (int i = 0; i < 2; i++)
+        CHECK_STATUS(cw_socket_subscribe(s[i], m, CW_EVENTS_ALL), CW_OK);
+    CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
+    cw_event_free(e);
+    cw_mailbox_release(m);
+    for (int i = 0; i < 2; i++) {
+        cw_socket_abort(s[i]); /* its closed event has nowhere to go */
+        peer_drop(s[i]);
+    }
+    cw_shutdown(1000);
+}
+
+static const harness_test tests[] = {
+    {"a stream has no messages to subscribe to, and a socket one mailbox", test_refused},
+    {"a wake takes no event away", test_wake_beside_events},
+    {"a take is interrupted by the hook", test_hook},
+    {"lifetime rule 3: released with events in it", test_released_full},
+};
+
+int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of wait.c: slices of a deadline, the thread's hook, and that a signal has it asked at once. How each call
+ * of a socket is interrupted is tested with that call. */
+#include "connection.h"
+#include "peer.h"
+
+static bool say(void *answer)
+{
+    bool is_yes = *(int *)answer > 0;
+
+    ++*(int *)answer;
+    return is_yes;
+}
+
+static void test_slices(void)
+{
+    cw__wait w;
+
+    cw__wait_begin(&w, 0, 1000);
+    CHECK_INT(cw__wait_slice(&w), 0);
+    cw__wait_begin(&w, CW_TIMEOUT_DEFAULT, 0);
+    CHECK_INT(cw__wait_slice(&w), 0);
+    cw__wait_begin(&w, CW_TIMEOUT_DEFAULT, INT64_MAX / 2); /* more than a poll takes */
+    CHECK(cw__wait_slice(&w) > 1000);
+    cw__wait_begin(&w, CW_TIMEOUT_NEVER, 0);
+    CHECK(cw__wait_slice(&w) != 0);
+    cw__wait_begin(&w, 60000, 0);
+    CHECK(cw__wait_slice(&w) > 50000);
+    cw__wait_restart(&w);
+    CHECK(cw__wait_slice(&w) > 50000);
+}
+
+/* With a hook no slice is longer than 50 ms, and the hook is asked when that time is up, not before. */
+static void test_hook(void)
+{
+    cw__wait w;
+    int answer = 0;
+
+    cw__wait_begin(&w, 60000, 0);
+    CHECK(!cw__wait_wants_hook(&w));
+    cw_set_wait_hook(say, &answer);
+    cw__wait_begin(&w, 60000, 0);
+    CHECK(cw__wait_slice(&w) <= 50);
+    cw__wait_signalled(&w);
+    CHECK(cw__wait_wants_hook(&w));
+    CHECK(!cw__wait_interrupted(&w));
+    CHECK(cw__wait_slice(&w) <= 50);
+    CHECK(!cw__wait_wants_hook(&w)); /* just asked */
+    UNTIL(cw__wait_wants_hook(&w));
+    CHECK(cw__wait_interrupted(&w));
+    CHECK_INT(answer, 2);
+    cw_set_wait_hook(NULL, NULL);
+}
+
+static void nothing(int number) { (void)number; }
+
+static void *send_signals(void *thread)
+{
+    for (int i = 0; i < 20; i++) {
+        (void)pthread_kill(*(pthread_t *)thread, SIGUSR1);
+        (void)poll(NULL, 0, 5);
+    }
+    return NULL;
+}
+
+/* Signals end a poll early; the wait goes on until the hook, asked for each, says yes. */
+static void test_signals(void)
+{
+    struct sigaction action = {.sa_handler = nothing};
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("hang"));
+    pthread_t self = pthread_self(), other;
+    cw_event *e = NULL;
+    cw_mailbox *m;
+    int answer = 0;
+
+    CHECK_INT(sigaction(SIGUSR1, &action, NULL), 0);
+    CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
+    cw_set_wait_hook(say, &answer);
+    CHECK_INT(pthread_create(&other, NULL, send_signals, &self), 0);
+    CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_NEVER, &e), CW_INTERRUPTED);
+    CHECK_HAS(cw_error_message(), "receive");
+    CHECK_INT(answer, 2);
+    answer = 0;
+    CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_INTERRUPTED);
+    CHECK_INT(answer, 2);
+    cw_set_wait_hook(NULL, NULL);
+    CHECK_INT(pthread_join(other, NULL), 0);
+    CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
+    cw_mailbox_release(m);
+    cw_socket_abort(s);
+    peer_drop(s);
+    cw_shutdown(1000);
+}
+
+static const harness_test tests[] = {
+    {"slices of a timeout", test_slices},
+    {"the hook is asked in its time, and after a signal", test_hook},
+    {"signals do not end a wait, the hook does", test_signals},
+};
+
+int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }
