@@ -15,6 +15,9 @@
 #   make tsan          the C and Lua tests under ThreadSanitizer
 #   make stress        8 threads on 4 sockets under ThreadSanitizer; STRESS_S=30 seconds
 #   make load          many connections at once; LOAD_S=60 seconds, LOAD_CONNECTIONS=2000
+#   make fuzz          each fuzz target for T seconds (60), two at a time
+#   make analyse       gcc -fanalyzer, clang-tidy and cppcheck over the core and the bindings
+#   make coverage      what the C tests reach of the core, and what they do not
 #   make lint          style, types, warnings, budgets, rooms
 #   make format        format the C and the Python sources
 #   make bench         measure, print ratios
@@ -23,7 +26,8 @@
 #   make dist          a source archive in dist/
 #   make clean         remove build/ and dist/
 #
-# Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.3 5.4 jit", WERROR=1, V=1.
+# Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.3 5.4 jit", WERROR=1, V=1,
+# T=3600 for fuzz.
 
 .DEFAULT_GOAL := menu
 .DELETE_ON_ERROR:
@@ -52,6 +56,10 @@ VARIANT_test    := -O2 -g -DCW_TEST_ALLOC
 VARIANT_asan    := -O1 -g -fno-omit-frame-pointer -DCW_TEST_ALLOC -fsanitize=address,undefined \
                    -fno-sanitize-recover=all
 VARIANT_tsan    := -O1 -g -fno-omit-frame-pointer -DCW_TEST_ALLOC -fsanitize=thread
+VARIANT_cov     := -O0 -g --coverage -fprofile-update=atomic -DCW_TEST_ALLOC -DCW_TEST_COVERAGE
+# clang only; the same as asan, told apart by what the fuzz targets see of it
+VARIANT_fuzz    := -O1 -g -fno-omit-frame-pointer -DCW_TEST_ALLOC -fsanitize=fuzzer-no-link,address,undefined \
+                   -fno-sanitize-recover=all
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion $(if $(WERROR),-Werror)
 C_FLAGS   = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARNINGS) $(VARIANT_$(VARIANT)) \
@@ -70,7 +78,8 @@ LUA_SIDE     := $(wildcard bindings/lua/curlwire/*.lua)
 TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/test_*.c))
 
 .PHONY: menu all demo test core python lua core-tests test-core test-python test-lua test-conformance \
-        asan tsan stress load lint format bench dist install uninstall clean libcurl FORCE
+        asan tsan stress load fuzz fuzz-targets analyse coverage lint format bench dist install uninstall clean \
+        libcurl FORCE
 
 menu:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -117,7 +126,7 @@ $(OUT)/curlwire.pc: core/curlwire.pc.in core/include/curlwire.h Makefile FORCE
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	     -e 's|@VERSION@|$(VERSION)|' $< > $@
 
--include $(wildcard $(OUT)/core/*.d $(OUT)/tests/*.d)
+-include $(wildcard $(OUT)/core/*.d $(OUT)/tests/*.d $(OUT)/targets/*.d)
 
 # ---- the C tests
 
@@ -127,6 +136,16 @@ $(OUT)/tests/%: tests/core/%.c $(OUT)/libcurlwire.a $(OUT)/flags
 	@mkdir -p $(@D)
 	@$(SAY) CC $<
 	$(Q)$(CC) $(C_FLAGS) -Itests/core -MMD -MP -MF $@.d -o $@ $< $(OUT)/libcurlwire.a $(CURL_LIBS) $(LDFLAGS)
+
+# ---- the fuzz targets: tests/fuzz/run.py calls this with CC=clang VARIANT=fuzz
+
+fuzz-targets: $(patsubst tests/fuzz/%.c,$(OUT)/targets/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(OUT)/targets/%: tests/fuzz/%.c $(OUT)/libcurlwire.a $(OUT)/flags
+	@mkdir -p $(@D)
+	@$(SAY) CC $<
+	$(Q)$(CC) $(C_FLAGS) -fsanitize=fuzzer -Itests/fuzz -MMD -MP -MF $@.d -o $@ $< $(OUT)/libcurlwire.a \
+	    $(CURL_LIBS) $(if $(findstring differential,$@),-lunistring) $(LDFLAGS)
 
 # ---- Python: setup.py knows how; it compiles the core in
 
@@ -190,10 +209,17 @@ stress:
 	@STRESS_S='$(STRESS_S)' $(RUN_TESTS) stress
 load:
 	@LOAD_S='$(LOAD_S)' LOAD_CONNECTIONS='$(LOAD_CONNECTIONS)' $(VENV)/python scripts/run_tests.py load
+fuzz:
+	@$(VENV)/python tests/fuzz/run.py $(if $(T),--seconds $(T))
+analyse:
+	@$(VENV)/python scripts/analyse.py
+coverage:
+	@$(MAKE) -j2 --no-print-directory core-tests VARIANT=cov
+	@$(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/coverage.py
 lint:
 	@$(VENV)/python scripts/run_tests.py lint
 
-C_FILES := $(wildcard core/include/*.h core/src/*.[ch] bindings/*/src/*.[ch] tests/core/*.[ch] bench/*.[ch] \
+C_FILES := $(wildcard core/include/*.h core/src/*.[ch] bindings/*/src/*.[ch] tests/core/*.[ch] tests/fuzz/*.[ch] bench/*.[ch] \
              examples/*.c)
 
 format:

@@ -17,6 +17,7 @@ demo)
 test)
     make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS="5.1 5.3 5.4 jit" WERROR=1
     make -j"$jobs" --no-print-directory core-tests VARIANT=test WERROR=1
+    make -j"$jobs" --no-print-directory core-tests VARIANT=cov WERROR=1
     for variant in asan tsan; do
         make -j"$jobs" --no-print-directory core-tests lua VARIANT=$variant LUA_VERSIONS=5.4 WERROR=1
     done

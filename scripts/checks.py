@@ -24,6 +24,7 @@ C_SOURCES = (
     "core/src/*.[ch]",
     "bindings/*/src/*.[ch]",
     "tests/core/*.[ch]",
+    "tests/fuzz/*.[ch]",
     "bench/*.[ch]",
     "examples/*.c",
 )
@@ -115,6 +116,7 @@ def lint() -> list[Test]:
             "mypy of the peers",
             partial(run_mypy, *files("tests/servers/*.py", "tests/load/*.py", "tests/faults/*.py")),
         ),
+        ("mypy of the fuzz scripts", partial(run_mypy, *files("tests/fuzz/*.py"))),
         ("mypy of the scripts", partial(run_mypy, *files("scripts/*.py"))),
         ("stubtest", run_stubtest),
         ("luacheck", partial(run_tool, "luacheck", "--no-cache", "-q", ".")),

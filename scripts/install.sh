@@ -27,7 +27,8 @@ PACKAGES="gcc libc6-dev make pkg-config openssl ca-certificates
 if [ "$KIND" = test ]; then
     PACKAGES="$PACKAGES
     python3-venv git clang luarocks lua-check shellcheck nginx-light nodejs iproute2
-    lua5.1 liblua5.1-0-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev"
+    lua5.1 liblua5.1-0-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev
+    clang-tidy cppcheck libclang-rt-dev libunistring-dev"
     # where Node comes from elsewhere, it brings its npm along
     command -v npm >/dev/null 2>&1 || PACKAGES="$PACKAGES npm"
 fi
@@ -54,7 +55,8 @@ look_only() {
         has $command || missing="$missing $command"
     done
     if [ "$KIND" = test ]; then
-        for command in git clang luarocks luacheck shellcheck nginx node npm lua5.1 lua5.3 luajit ip unshare; do
+        for command in git clang clang-tidy cppcheck luarocks luacheck shellcheck nginx node npm ip unshare \
+            lua5.1 lua5.3 luajit; do
             has $command || missing="$missing $command"
         done
     fi
@@ -89,7 +91,8 @@ is_there() {
     nginx-light) has nginx || [ -x /usr/sbin/nginx ] ;;
     lua-check) has luacheck ;;
     iproute2) has ip ;;
-    gcc | make | git | clang | shellcheck | luarocks | openssl) has "$1" ;;
+    libclang-rt-dev) has clang && ls "$(clang -print-runtime-dir)"/libclang_rt.fuzzer* >/dev/null 2>&1 ;;
+    gcc | make | git | clang | clang-tidy | cppcheck | shellcheck | luarocks | openssl) has "$1" ;;
     *) is_installed "$1" ;;
     esac
 }

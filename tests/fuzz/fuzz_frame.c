@@ -29,7 +29,6 @@ static void check_encode(const uint8_t *data, size_t len_bytes)
     cw__frame f;
     size_t used;
     cw__decode decoded = cw__frame_decode(&d, data, len_bytes, &used, &f);
-
     if (decoded == CW__DECODE_DONE)
         DEMAND(cw__frame_encode(&f, out) == used && memcmp(out, data, used) == 0);
     if (decoded == CW__DECODE_BAD)
@@ -49,13 +48,12 @@ static void check_mask(const uint8_t *data, size_t len_bytes, uint32_t seed)
         DEMAND(copy[i] == (data[i] ^ mask[i & 3]));
     free(copy);
 }
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
-    if (len_bytes == 0)
-        return 0;
-    check_split(data + 1, len_bytes - 1, data[0]);
-    check_encode(data + 1, len_bytes - 1);
-    check_mask(data, len_bytes, data[0]);
+    if (len_bytes > 0) {
+        check_split(data + 1, len_bytes - 1, data[0]);
+        check_encode(data + 1, len_bytes - 1);
+        check_mask(data, len_bytes, data[0]);
+    }
     return 0;
 }
