@@ -81,12 +81,13 @@ static cw__io fault(codec_curl *c, CURLcode code, const char *doing)
     if (reason)
         cw__error_set(c->base.fault, CW_CLOSED, reason->web_status, "%s", reason->message);
     else
-        cw__error_set(c->base.fault, CW_CLOSED, cw__web_status_of_curl((int)code, (int)os_errno),
-                      "the connection was lost while %s: %s", doing,
-                      /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
-                      os_errno       ? strerror((int)os_errno)
-                      : *c->tls_text ? c->tls_text
-                                     : curl_easy_strerror(code));
+        cw__error_set(
+            c->base.fault, CW_CLOSED, cw__web_status_of_curl((int)code, (int)os_errno),
+            "the connection was lost while %s: %s", doing,
+            /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
+            os_errno       ? strerror((int)os_errno)
+            : *c->tls_text ? c->tls_text
+                           : curl_easy_strerror(code));
     c->base.fault->curl_code = (int)code;
     c->base.fault->os_errno = (int)os_errno;
     return CW__IO_FAULT;

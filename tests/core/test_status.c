@@ -33,8 +33,12 @@ static void test_all(void)
     CW_WEB_STATUS_LIST(CW_X)
 #undef CW_X
     for (int code = 1; code < CURL_LAST; code++)
-        for (long verdict = 0; verdict < 100; verdict++)
-            CHECK(cw_web_status_name(cw__web_status_of_curl(code, verdict, 0)) != NULL);
+        CHECK(cw_web_status_name(cw__web_status_of_curl(code, 0)) != NULL);
+    for (long verdict = 0; verdict < 100; verdict++) {
+        cw__error error = {0};
+        cw__error_of_certificate(&error, "host", verdict, "text");
+        CHECK(cw_web_status_name(error.web_status) != NULL);
+    }
     for (int os_errno = 0; os_errno < 200; os_errno++)
         CHECK(cw_web_status_name(cw__web_status_of_errno(os_errno)) != NULL);
 }

@@ -14,12 +14,10 @@ Bounds and first line are those of scripted.py.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import itertools
 import re
-import signal
 import ssl
 from collections.abc import Iterator
 
@@ -79,7 +77,7 @@ class Server:
         found = re.match(r"GET /(\w+)(\?bytewise)? ", head) or re.search(r"(\w+)\.localhost()", head)
         return (self.vectors.get(found[1]), bool(found[2])) if found else (None, False)
 
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(self, reader: scripted.Reader, writer: asyncio.StreamWriter) -> None:
         receiving: asyncio.Task[None] | None = None
         try:
             async with asyncio.timeout(scripted.LIFE_S):
@@ -108,21 +106,9 @@ class Server:
 
 
 async def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--listen", action="append", metavar="ws|wss:CERT:KEY")
-    options = parser.parse_args()
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     # a client that speaks no TLS to the TLS port is meant to be here: no traceback for it
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-    handler = Server()
-    servers = [
-        await asyncio.start_server(handler.handle, "127.0.0.1", 0, ssl=scripted.tls(spec))
-        for spec in options.listen or ["ws"]
-    ]
-    print("listening", *(server.sockets[0].getsockname()[1] for server in servers), flush=True)
-    await stop.wait()
+    await scripted.serve(Server().handle)
 
 
 if __name__ == "__main__":

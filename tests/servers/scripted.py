@@ -54,6 +54,7 @@ import socket
 import ssl
 import struct
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -438,8 +439,7 @@ class Server:
                 receiving.cancel()
             record.ended.set()
 
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        assert isinstance(reader, Reader)  # as main() makes them
+    async def handle(self, reader: Reader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(LIFE_S):
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -481,19 +481,23 @@ def tls(spec: str) -> ssl.SSLContext | None:
     return context
 
 
-async def main() -> None:
+Handler = Callable[[Reader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def serve(handle: Handler) -> None:
+    """What --listen asks for, until a signal comes."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--listen", action="append", metavar="ws|wss:CERT:KEY")
     options = parser.parse_args()
+    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    handler = Server()
+        loop.add_signal_handler(number, stop.set)
 
     def protocol() -> asyncio.Protocol:
-        return asyncio.StreamReaderProtocol(Reader(limit=HEAD_BYTES), handler.handle)
+        reader = Reader(limit=HEAD_BYTES)
+        return asyncio.StreamReaderProtocol(reader, lambda _, writer: handle(reader, writer))
 
-    loop = asyncio.get_running_loop()
     servers = [
         await loop.create_server(protocol, "127.0.0.1", 0, ssl=tls(spec)) for spec in options.listen or ["ws"]
     ]
@@ -502,4 +506,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(serve(Server().handle))
