@@ -4,9 +4,9 @@
     python3 tests/servers/run.py -- python3 scripts/coverage.py
 
 Runs tests/core, built as the variant cov, and prints lines and branches for each file and every line that was
-not reached. Fails under 95 % of the lines or 85 % of the branches. Pollers of other systems are not compiled,
-so not counted; a branch is every one that gcc makes of our code (without those of exceptions and of code that
-it knows to be unreachable). A line that no test can reach says LCOV_EXCL_LINE and why.
+not reached. Fails under 95 % of the lines or 85 % of the branches. Other systems' pollers are not compiled and
+so not counted. A branch is any that gcc makes of our code, without those of exceptions and of code that it
+knows to be unreachable. A line that no test can reach says LCOV_EXCL_LINE and why.
 """
 
 from __future__ import annotations

@@ -39,10 +39,13 @@ class Namespace:
             [*(outside.prefix if outside else []), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        assert self.process.stdout is not None and self.process.stderr is not None
+        self.pid = ""
+
+    def begin(self) -> None:
+        assert self.process.stdout is not None
         self.pid = self.process.stdout.readline().strip()
         if not self.pid:
-            words = self.process.stderr.read().strip()
+            words = self.process.communicate()[1].strip()
             raise NoNamespaces(
                 f"NO NETWORK NAMESPACES HERE, so faults of the network cannot be tested: {words}. Run the "
                 "tests as root (in a container: with CAP_SYS_ADMIN and CAP_NET_ADMIN), or allow user namespaces"
@@ -69,6 +72,7 @@ class Namespace:
 def namespace(outside: Namespace | None = None) -> Iterator[Namespace]:
     made = Namespace(outside)
     try:
+        made.begin()
         yield made
     finally:
         made.end()

@@ -17,11 +17,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MOST_BYTES = 4096
+ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # answers the key in fuzz_reply.c
 REPLY = (
     b"HTTP/1.1 101 \r\n",
     b"Upgrade: websocket\r\n",
     b"Connection: keep-alive, Upgrade\r\n",
-    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",  # of the key that fuzz_reply.c sends
+    b"Sec-WebSocket-Accept: " + ACCEPT + b"\r\n",
     b"Sec-WebSocket-Protocol: v2.chat\r\n",
 )
 TEXTS = (
@@ -80,6 +81,17 @@ def vectors() -> Iterator[tuple[str, bytes]]:
             yield block.split(maxsplit=1)[0], sent[:MOST_BYTES]
 
 
+def replies() -> Iterator[tuple[str, bytes]]:
+    """The replies among the vectors of the handshake; {accept} answers the target's key."""
+    for path in sorted((ROOT / "tests" / "conformance" / "handshake").glob("*.txt")):
+        for block in re.split(r"^name: +", path.read_text(), flags=re.MULTILINE)[1:]:
+            text = ""
+            for kind, line in re.findall(r"^([>+])(?: (.*))?$", block, re.MULTILINE):
+                text += line.replace("\\s", " ") + ("\\r\\n" if kind == ">" else "")
+            data = text.encode("latin-1", "replace").decode("unicode_escape").encode("latin-1", "replace")
+            yield block.split(maxsplit=1)[0], data.replace(b"{accept}", ACCEPT)[:MOST_BYTES]
+
+
 def payloads(sent: bytes) -> Iterator[tuple[int, bytes]]:
     """Opcode and payload of each frame, as far as they are plain."""
     while len(sent) >= 2 and sent[1] <= 126:
@@ -106,6 +118,9 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
                 text += payload
         for target in ("fuzz_utf8", "fuzz_utf8_differential"):
             yield target, name, split + text
+    for name, data in replies():
+        yield "fuzz_reply", name, data
+        yield "fuzz_socket", name, b"\x21\x00" + data
     for without in range(len(REPLY) + 1):
         yield "fuzz_reply", f"without{without}", b"".join(REPLY[:without] + REPLY[without + 1 :]) + b"\r\n"
         yield "fuzz_socket", f"reply{without}", b"\x21\x00" + b"".join(REPLY[:without]) + b"\r\n"
