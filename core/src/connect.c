@@ -292,8 +292,8 @@ static bool open_locked(cw_socket *s)
     return true;
 }
 
-/* Keeps what the handshake brought, also of a reply that refused. */
-static void keep_reply(cw_socket *s)
+/* Keeps what the handshake brought, also of a reply that refused. False without memory. */
+static bool keep_reply(cw_socket *s)
 {
     const char *protocol = cw__handshake_protocol(s->connecting->handshake);
     const char *reply = cw__handshake_reply(s->connecting->handshake);
@@ -301,6 +301,10 @@ static void keep_reply(cw_socket *s)
     if (protocol)
         s->protocol = cw__strndup(protocol, strlen(protocol));
     s->reply = cw__strndup(reply, strlen(reply));
+    if (s->reply && (s->protocol || !protocol))
+        return true;
+    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for the server's reply");
+    return false;
 }
 
 /* ---- Ending: not well ---- */
@@ -397,8 +401,7 @@ int64_t cw__connecting_attend_locked(cw_socket *s)
         return fail_by_multi(s, curl_multi_strerror(called));
     if (is_done(c->multi, &code)) {
         bool is_open = cw__handshake_verdict(c->handshake, code, &s->connect_error);
-        keep_reply(s);
-        if (is_open && open_locked(s))
+        if (keep_reply(s) && is_open && open_locked(s))
             return 0; /* attend at once: there may be a greeting */
         return fail_locked(s);
     }

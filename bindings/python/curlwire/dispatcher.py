@@ -18,6 +18,8 @@ from curlwire.errors import StateError
 
 # What running handlers, and after them the closing handshakes, get at the interpreter's exit.
 _EXIT_SECONDS = 1.0
+# How soon a change is seen that could not be told for want of memory.
+_LOOK_SECONDS = 1.0
 
 
 class _Dispatcher:
@@ -30,8 +32,10 @@ class _Dispatcher:
         self.thread.start()
 
 
-# Reentrant: a weak reference's callback may come while its thread is in here.
-_changed = threading.Condition(threading.RLock())
+# Reentrant: a weak reference's callback may come while its thread is in here. Code enters the lock, not the
+# condition: leaving that is a call of Python's, which without memory fails and leaves it locked.
+_lock = threading.RLock()
+_changed = threading.Condition(_lock)
 _dispatcher: _Dispatcher | None = None
 _change_count = 0
 
@@ -39,7 +43,7 @@ _change_count = 0
 def watch(socket: WebSocket) -> _core.Mailbox:
     """Remembers a socket that got a handler, and returns the mailbox its events have to go to."""
     global _dispatcher
-    with _changed:
+    with _lock:
         if _dispatcher is None:
             _dispatcher = _Dispatcher()
         key = id(socket)
@@ -50,7 +54,7 @@ def watch(socket: WebSocket) -> _core.Mailbox:
 
 def _forgetter(dispatcher: _Dispatcher, key: int) -> Callable[[object], None]:
     def forget(_: object) -> None:
-        with _changed:
+        with _lock:
             dispatcher.sockets.pop(key, None)
             changed()
 
@@ -60,7 +64,7 @@ def _forgetter(dispatcher: _Dispatcher, key: int) -> Callable[[object], None]:
 def changed() -> None:
     """Lets run_forever look again: a socket has ended, lost its handlers, or did not connect."""
     global _change_count
-    with _changed:
+    with _lock:
         _change_count += 1
         _changed.notify_all()
 
@@ -70,13 +74,13 @@ def _wait_while(is_pending: Callable[[], bool]) -> None:
 
     Looking may itself drop the last reference of a socket, so that a change comes from inside: it is counted.
     """
-    with _changed:
+    with _lock:
         while True:
             count = _change_count
             if not is_pending():
                 return
             if count == _change_count:
-                _changed.wait()
+                _changed.wait(_LOOK_SECONDS)
 
 
 def _check_thread() -> None:
@@ -118,8 +122,9 @@ def _stop_at_exit() -> None:
 
 
 def _reset_after_fork() -> None:
-    global _changed, _dispatcher
-    _changed = threading.Condition(threading.RLock())
+    global _lock, _changed, _dispatcher
+    _lock = threading.RLock()
+    _changed = threading.Condition(_lock)
     _dispatcher = None
     _core.after_fork()
 

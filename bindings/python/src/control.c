@@ -243,12 +243,12 @@ static int set_list(websocket *ws, cw_option option, PyObject *value)
                      Py_TYPE(value));
         return -1;
     }
-    PyObject *items = PySequence_List(value);
+    PyObject *items = PySequence_Tuple(value);
     if (items == NULL)
         return -1;
     bool is_good = true;
-    for (Py_ssize_t i = 0; is_good && i < PyList_Size(items); i++)
-        is_good = check_item(ws, option, PyList_GetItem(items, i));
+    for (Py_ssize_t i = 0; is_good && i < PyTuple_Size(items); i++)
+        is_good = check_item(ws, option, PyTuple_GetItem(items, i));
     PyObject *comma = is_good ? PyUnicode_FromString(", ") : NULL;
     PyObject *joined = comma != NULL ? PyUnicode_Join(comma, items) : NULL;
     int result = -1;

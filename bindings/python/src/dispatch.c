@@ -3,6 +3,10 @@
  * curlwire/dispatcher.py makes the thread and knows when it has to end. */
 #include "state.h"
 
+#include <poll.h>
+
+enum { NO_MEMORY_PAUSE_MS = 20 };
+
 typedef struct mailbox {
     PyObject_HEAD module_state *state;
     cw_mailbox *mailbox;
@@ -162,6 +166,13 @@ static void dispatch_late(mailbox *m)
     }
 }
 
+static void pause_without_gil(void)
+{
+    PyThreadState *thread = PyEval_SaveThread();
+    (void)poll(NULL, 0, NO_MEMORY_PAUSE_MS);
+    PyEval_RestoreThread(thread);
+}
+
 static PyObject *mailbox_dispatch(PyObject *self, PyObject *Py_UNUSED(none))
 {
     mailbox *m = (mailbox *)self;
@@ -172,6 +183,8 @@ static PyObject *mailbox_dispatch(PyObject *self, PyObject *Py_UNUSED(none))
         PyEval_RestoreThread(thread);
         if (status == CW_OK)
             dispatch_event(e);
+        else if (status == CW_NO_MEMORY) /* the event stays; this thread has to outlast the shortage */
+            pause_without_gil();
         else if (status != CW_INTERRUPTED && status != CW_TIMED_OUT)
             return raise_status(m->state, NULL, status);
         dispatch_late(m);

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""What these tests build and start: the benchmark's server, a malloc that fails, a host for Lua states."""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from programs import BUILD, HERE, ROOT
+
+PACKAGES = {"5.1": "lua5.1", "5.3": "lua5.3", "5.4": "lua5.4", "jit": "luajit"}
+
+
+def compiled(name: str, *arguments: str | Path) -> Path:
+    """Compiles into build/resources."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    program = BUILD / name
+    flags = "-std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wpedantic -Wconversion -Werror -pthread"
+    command = [os.environ.get("CC", "cc"), *shlex.split(flags), "-o", str(program), *map(str, arguments)]
+    subprocess.run(command, check=True)
+    return program
+
+
+def package_flags(name: str) -> list[str]:
+    command = ["pkg-config", "--cflags", "--libs", name]
+    return shlex.split(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.fixture(scope="session")
+def failing() -> Path:
+    """The malloc that fails, to be preloaded."""
+    return compiled("failing.so", "-shared", "-fPIC", HERE / "failing.c")
+
+
+@pytest.fixture(scope="session", params=PACKAGES)
+def host(request: pytest.FixtureRequest) -> tuple[Path, str]:
+    """A program that runs a script in a Lua state without memory, and the version of that Lua."""
+    version: str = request.param
+    flags = package_flags(PACKAGES[version])
+    return compiled(f"host-{version}", HERE / "host.c", HERE / "failing.c", *flags), version
+
+
+@pytest.fixture(scope="session")
+def fast() -> Iterator[str]:
+    """The URL of a server that does ten thousand connections in a moment."""
+    core = ROOT / "core"
+    few = [core / "src" / "sha1.c", core / "src" / "frame.c"]
+    program = compiled("server", ROOT / "bench" / "server.c", *few, f"-I{core}/include", f"-I{core}/src")
+    process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None and process.stdout is not None
+    with process:  # it ends when its standard input does
+        yield f"ws://127.0.0.1:{int(process.stdout.readline())}"
+        process.stdin.close()

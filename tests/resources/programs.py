@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""How the tests of this folder run their programs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+BUILD = ROOT / "build" / "resources"
+LIMIT_S = 100.0  # none is expected to take a tenth of it
+
+
+def assert_done(*command: str | Path, **environment: str) -> None:
+    """Runs a program to its end; "done" has to be the last word it says, and nothing goes to stderr."""
+    process = subprocess.run(
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=LIMIT_S,
+        check=False,
+    )
+    print(process.stdout)
+    assert (process.stderr, process.returncode) == ("", 0)
+    assert process.stdout.endswith("done\n")
+
+
+def python(script: str, *arguments: str, **environment: str) -> None:
+    assert_done(sys.executable, HERE / script, *arguments, **environment)
+
+
+def lua_environment(version: str) -> dict[str, str]:
+    modules = ROOT / "build" / "lua" / version
+    return {"LUA_PATH": f"{modules}/?.lua;{modules}/?/init.lua;;", "LUA_CPATH": f"{modules}/?.so;;"}

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+"""Every allocation fails once, through the bindings: the core's, libcurl's, and the interpreter's for a binding.
+
+The modules are the released ones: what fails is the process's malloc, for one library at a time (failing.c).
+"""
+
+from pathlib import Path
+
+import pytest
+
+from programs import assert_done, lua_environment, python
+
+SESSIONS = ("message", "stream", "handlers", "failed")
+
+
+@pytest.mark.parametrize("library", ["curlwire/_core", "libcurl", "main"])
+@pytest.mark.parametrize("session", SESSIONS)
+def test_python(fast: str, failing: Path, session: str, library: str) -> None:
+    # every object of Python's by malloc, not from its arenas
+    python("memory.py", fast, session, library, LD_PRELOAD=str(failing), PYTHONMALLOC="malloc")
+
+
+def test_python_loads_the_module(fast: str, failing: Path) -> None:
+    python("memory.py", fast, "load", "main", LD_PRELOAD=str(failing), PYTHONMALLOC="malloc")
