@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from programs import assert_done, lua_environment, python
+from programs import HERE, assert_done, lua_environment, python
 
 SESSIONS = ("message", "stream", "handlers", "failed")
 
@@ -22,3 +22,9 @@ def test_python(fast: str, failing: Path, session: str, library: str) -> None:
 
 def test_python_loads_the_module(fast: str, failing: Path) -> None:
     python("memory.py", fast, "load", "main", LD_PRELOAD=str(failing), PYTHONMALLOC="malloc")
+
+
+@pytest.mark.parametrize("whose", ["curlwire/core", "libcurl", "lua"])
+def test_lua(fast: str, host: tuple[Path, str], whose: str) -> None:
+    program, version = host
+    assert_done(program, whose, HERE / "memory.lua", fast, **lua_environment(version))

@@ -1,0 +1,75 @@
+-- SPDX-License-Identifier: MIT
+-- A session for host.c, which takes memory away in the middle of it. Errors leave it as they come.
+
+local URL = ...
+
+local curlwire = require "curlwire"
+
+local LARGE = string.rep("0123456789abcdef", 12000)
+
+local function good(value, err)
+    if not value then
+        error(err, 0)
+    end
+    return value
+end
+
+local function message()
+    local ws = curlwire.MessageWebSocket {receive_timeout = 20, supported_protocols = {"a", "b"}}
+    ws.control.message_type = "utf8"
+    ws:set_request_header("X-A", "1")
+    good(ws:connect(URL .. "/echo"))
+    good(ws:send("text"))
+    local text = good(ws:receive())
+    assert(text == "text")
+    good(ws:send(LARGE))
+    local large = good(ws:receive())
+    assert(large == LARGE)
+    good(ws:send_nonfinal_frame("frag"))
+    good(ws:ping(20))
+    good(ws:send_final_frame("ments"))
+    local fragments = good(ws:receive())
+    assert(fragments == "fragments")
+    assert(tostring(ws) and ws.information.remote_address and ws.information.response_headers)
+    ws:close(1000, "done")
+    good(ws:wait_closed(20))
+end
+
+local function stream()
+    local ws = curlwire.StreamWebSocket {receive_timeout = 20}
+    good(ws:connect(URL .. "/echo"))
+    good(ws.output_stream:write(LARGE, "\n"))
+    local line = good(ws.input_stream:read("l"))
+    assert(line == LARGE)
+    ws:close()
+    assert(ws.input_stream:read("a") == "")
+end
+
+local function handlers()
+    local ws = curlwire.MessageWebSocket {receive_timeout = 20}
+    local heard, code
+    ws.on_message_received = function(_, args)
+        heard = args.data
+        ws:close()
+    end
+    ws.on_closed = function(_, args) code = args.code end
+    good(ws:connect(URL .. "/echo"))
+    good(ws:send(LARGE))
+    curlwire.run()
+    assert(heard == LARGE or code == 1006)
+end
+
+local function failed()
+    local ws = curlwire.MessageWebSocket()
+    local is_open, err = ws:connect(URL .. "/nowhere")
+    assert(not is_open)
+    if err.http_status ~= 404 then
+        error(err, 0)
+    end
+    assert(err.headers and curlwire.get_status(err) and tostring(err))
+end
+
+message()
+stream()
+handlers()
+failed()
