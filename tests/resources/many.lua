@@ -1,0 +1,129 @@
+-- SPDX-License-Identifier: MIT
+-- Thousands of connections of every fate, after which descriptors and memory are where they were.
+--
+--     many.lua URL REFUSED COUNT
+--
+-- As many.c, in Lua. Says "done" at the end.
+
+local url, refused, count = arg[1], arg[2], tonumber(arg[3])
+local WARM_UP, KEPT, PAGE_BYTES = 600, 20, 4096
+local SLACK_BYTES, SLACK_KIB = 3000000, 64
+
+local curlwire = require "curlwire"
+
+local function connect(path, control)
+    return assert(curlwire.connect(url .. path, control))
+end
+
+local function connect_stream()
+    local ws = curlwire.StreamWebSocket()
+    assert(ws:connect(url .. "/echo"))
+    return ws
+end
+
+local function fail(address)
+    local ws = curlwire.MessageWebSocket()
+    assert(not ws:connect(address))
+    return ws
+end
+
+local fates = {
+    function()
+        local ws = connect("/echo")
+        assert(ws:send("echo"))
+        assert(ws:receive() == "echo")
+        ws:close(1000, "end")
+        assert(ws:wait_closed())
+        ws:close()
+        return ws
+    end,
+    function()
+        local ws = connect_stream()
+        ws:close()
+        return ws
+    end,
+    function() return connect("/echo") end,
+    function()
+        local ws = curlwire.MessageWebSocket()
+        ws.on_closed = function() ws:close() end
+        assert(ws:connect(url .. "/echo"))
+        ws:close()
+        return ws
+    end,
+    function()
+        local ws = connect("/echo")
+        ws:abort()
+        return ws
+    end,
+    function()
+        local ws, seen = connect("/source?size=9&count=2"), 0
+        for _ in ws:messages() do
+            seen = seen + 1
+        end
+        assert(seen == 2)
+        return ws
+    end,
+    function()
+        local ws = connect_stream()
+        assert(ws.output_stream:write("echo"))
+        assert(ws.input_stream:read(4) == "echo")
+        return ws
+    end,
+    function() return fail(refused) end,
+    function() return fail(url .. "/nowhere") end,
+    function() return curlwire.MessageWebSocket() end,
+}
+
+local function read(path, pattern)
+    local file = assert(io.open(path))
+    local text = file:read("*l")
+    file:close()
+    return tonumber(text:match(pattern))
+end
+
+local function descriptor_count()
+    local pipe = assert(io.popen("ls /proc/" .. read("/proc/self/stat", "^%d+") .. "/fd | wc -l"))
+    local number = tonumber(pipe:read("*l"))
+    pipe:close()
+    return number
+end
+
+-- The service closes what was let go in its own time.
+local function settled_descriptor_count(wanted)
+    local number = descriptor_count()
+    for _ = 1, 100 do
+        if number == wanted then
+            break
+        end
+        curlwire.dispatch(0.05)
+        number = descriptor_count()
+    end
+    return number
+end
+
+-- Descriptors, bytes of memory and KiB of Lua's after so many sockets.
+local function live(sockets, wanted)
+    local kept = {}
+    for number = 1, sockets do
+        kept[number % KEPT] = fates[number % #fates + 1]()
+        curlwire.dispatch(0)
+        if number % 200 == 0 then -- a socket is small, for Lua, and a descriptor is nothing
+            collectgarbage()
+        end
+    end
+    kept = nil -- luacheck: ignore
+    curlwire.run()
+    collectgarbage()
+    collectgarbage()
+    local descriptors = settled_descriptor_count(wanted)
+    return descriptors, read("/proc/self/statm", "^%d+ (%d+)") * PAGE_BYTES, collectgarbage("count")
+end
+
+local before = {live(WARM_UP)}
+before[1] = settled_descriptor_count(-1)
+local after = {live(count, before[1])}
+print("descriptors, bytes, KiB:", before[1], before[2], before[3], after[1], after[2], after[3])
+assert(after[1] == before[1])
+assert(after[2] < before[2] + SLACK_BYTES)
+assert(after[3] < before[3] + SLACK_KIB)
+print("done")
