@@ -22,7 +22,7 @@ def assert_done(*command: str | Path, **environment: str) -> None:
         timeout=LIMIT_S,
         check=False,
     )
-    print(process.stdout)
+    print(process.stdout, process.stderr, f"exit code {process.returncode}")
     assert (process.stderr, process.returncode) == ("", 0)
     assert process.stdout.endswith("done\n")
 
