@@ -229,6 +229,50 @@ def test_a_handler_error_goes_to_stderr() -> None:
     assert "KeyError: 'from the handler'" in result.stderr
 
 
+SUBINTERPRETER = """
+try:
+    import _interpreters as interpreters
+    made = interpreters.create("legacy")
+except ImportError:
+    import _xxsubinterpreters as interpreters
+    made = interpreters.create(isolated=False)
+"""
+
+
+def test_a_subinterpreter_has_sockets_of_its_own() -> None:
+    inside = HEAD + textwrap.dedent(
+        """
+        ws = curlwire.connect(URL + "/")
+        ws.send("inside")
+        print(ws.recv(timeout=10))
+        try:
+            curlwire.connect(os.environ["CW_REFUSED_WS"] + "/")
+        except curlwire.ConnectError as error:
+            print(type(error).__name__)
+        try:
+            ws.on_closed = print
+        except curlwire.StateError as error:
+            print("subinterpreter" in str(error))
+        kept = curlwire.connect(URL + "/ticker")
+        sys.stdout.flush()
+        """
+    )
+    script = SUBINTERPRETER + textwrap.dedent(
+        f"""
+        ws = curlwire.connect(URL + "/")
+        heard = []
+        ws.on_message_received = lambda ws, args: heard.append(args.data)
+        interpreters.run_string(made, {f"import sys; sys.path[:] = {sys.path!r}" + inside!r})
+        interpreters.destroy(made)  # whose end is not that of the others' sockets
+        ws.send("outside")
+        while not heard:
+            time.sleep(0.01)
+        print(ws.state, heard)
+        """
+    )
+    assert_quiet(script, "inside\nConnectError\nTrue\nopen ['outside']\n")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_fork() -> None:
     assert_quiet(

@@ -19,6 +19,7 @@ _Timeout: TypeAlias = float | types.EllipsisType | None
 
 version: str
 libcurl_version: str
+is_main_interpreter: bool
 
 class WebErrorStatus(IntEnum):
     UNKNOWN = 0

@@ -43,6 +43,10 @@ _change_count = 0
 def watch(socket: WebSocket) -> _core.Mailbox:
     """Remembers a socket that got a handler, and returns the mailbox its events have to go to."""
     global _dispatcher
+    if not _core.is_main_interpreter:
+        raise StateError(  # which Python would end the process for, when the interpreter ends
+            "a subinterpreter cannot have handlers: they run on a thread of their own; use recv() or iteration"
+        )
     with _lock:
         if _dispatcher is None:
             _dispatcher = _Dispatcher()

@@ -137,6 +137,10 @@ static PyObject *core_bind(PyObject *module, PyObject *args, PyObject *keywords)
     Py_RETURN_NONE;
 }
 
+/* The sockets of all interpreters have one service, which ends with the main one. A subinterpreter's own sockets are
+ * released with their objects. */
+static bool is_main_interpreter(void) { return PyInterpreterState_GetID(PyInterpreterState_Get()) == 0; }
+
 static PyObject *core_shutdown(PyObject *module, PyObject *timeout)
 {
     module_state *state = PyModule_GetState(module);
@@ -144,9 +148,11 @@ static PyObject *core_shutdown(PyObject *module, PyObject *timeout)
     if (!parse_seconds(state, timeout, 0, &timeout_ms))
         return NULL;
     atomic_store(&state->exiting_thread, PyThread_get_thread_ident());
-    PyThreadState *thread = PyEval_SaveThread();
-    cw_shutdown((int)timeout_ms);
-    PyEval_RestoreThread(thread);
+    if (is_main_interpreter()) {
+        PyThreadState *thread = PyEval_SaveThread();
+        cw_shutdown((int)timeout_ms);
+        PyEval_RestoreThread(thread);
+    }
     Py_RETURN_NONE;
 }
 
@@ -162,8 +168,8 @@ static PyMethodDef functions[] = {
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS,
      "bind($module, /, **helpers)\n--\n\nTakes what the module needs from the package's Python side."},
     {"shutdown", core_shutdown, METH_O,
-     "shutdown($module, timeout, /)\n--\n\nCloses every socket within timeout seconds, at the interpreter's "
-     "exit."},
+     "shutdown($module, timeout, /)\n--\n\nCloses every socket within timeout seconds, at the main "
+     "interpreter's exit."},
     {"after_fork", core_after_fork, METH_NOARGS,
      "after_fork($module, /)\n--\n\nMakes the calling thread of a child the one whose waits answer to "
      "signals."},
@@ -199,7 +205,8 @@ static int module_exec(PyObject *module)
         add_websocket_type(module, state) && add_message_type(module, state) &&
         add_stream_type(module, state) && add_control_types(module, state) && add_event_types(module, state) &&
         add_mailbox_type(module, state) && PyModule_AddStringConstant(module, "version", cw_version()) == 0 &&
-        PyModule_AddStringConstant(module, "libcurl_version", cw_libcurl_version()) == 0;
+        PyModule_AddStringConstant(module, "libcurl_version", cw_libcurl_version()) == 0 &&
+        PyModule_AddObjectRef(module, "is_main_interpreter", is_main_interpreter() ? Py_True : Py_False) == 0;
     return is_good ? 0 : -1;
 }
 
