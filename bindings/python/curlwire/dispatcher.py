@@ -123,6 +123,9 @@ def _stop_at_exit() -> None:
     _core.shutdown(_EXIT_SECONDS)
     for socket in _sockets():
         socket._let_go()  # so that what the handlers hold, files perhaps, has its end too
+    if _dispatcher is not None:
+        # a weak reference that dies before its object calls nobody: this module may be gone by then
+        _dispatcher.sockets.clear()
 
 
 def _reset_after_fork() -> None:
