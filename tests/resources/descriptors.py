@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""A session with so many descriptors to be had, and another one when there are enough again.
+
+descriptors.py URL COUNT: as descriptors.lua, in Python.
+"""
+
+import contextlib
+import errno
+import os
+import sys
+
+import curlwire
+
+URL, COUNT = sys.argv[1], int(sys.argv[2])
+
+
+def session() -> None:
+    heard: list[object] = []
+    ws = curlwire.MessageWebSocket()
+    ws.on_message_received = lambda ws, args: (heard.append(args.data), ws.close())
+    ws.on_closed = lambda _, args: heard.append(args.code)
+    ws.connect(URL + "/echo")
+    ws.send("text")
+    ws.run_forever()
+    assert heard == ["text", 1000]
+    with curlwire.connect(URL + "/echo") as other, contextlib.suppress(curlwire.WebSocketTimeout):
+        other.recv(timeout=0.05)
+
+
+def main() -> None:
+    descriptors: list[int] = []
+    with contextlib.suppress(OSError):
+        while True:
+            descriptors.append(os.open("/dev/null", os.O_RDONLY))
+    for _ in range(COUNT):
+        os.close(descriptors.pop())
+    try:
+        session()
+    except curlwire.WebSocketError as error:
+        assert "ulimit" in str(error) and error.os_errno == errno.EMFILE, repr(error)
+        outcome = "refused"
+    else:
+        outcome = "through"
+    for descriptor in descriptors:
+        os.close(descriptor)
+    print(outcome)
+    session()
+    print("done")
+
+
+main()
