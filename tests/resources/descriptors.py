@@ -17,7 +17,12 @@ URL, COUNT = sys.argv[1], int(sys.argv[2])
 def session() -> None:
     heard: list[object] = []
     ws = curlwire.MessageWebSocket()
-    ws.on_message_received = lambda ws, args: (heard.append(args.data), ws.close())
+
+    def on_message(ws: curlwire.MessageWebSocket, args: curlwire.MessageReceivedEventArgs) -> None:
+        heard.append(args.data)
+        ws.close()
+
+    ws.on_message_received = on_message
     ws.on_closed = lambda _, args: heard.append(args.code)
     ws.connect(URL + "/echo")
     ws.send("text")

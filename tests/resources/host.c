@@ -113,7 +113,8 @@ int main(int count, char **arguments)
     is_lua = strcmp(arguments[1], "lua") == 0;
     (void)run_once(-1, is_lua, arguments + 2, &bad_count); /* loads the libraries */
     for (int i = 0; i < OUR_MODULES; i++)
-        if (failing_watch(ours[i], FAILING_COUNTS | (strcmp(ours[i], arguments[1]) == 0 ? FAILING_FAILS : 0)) == 0)
+        if (failing_watch(ours[i], FAILING_COUNTS | (strcmp(ours[i], arguments[1]) == 0 ? FAILING_FAILS : 0)) ==
+            0)
             fail(n, "no such library", ours[i]);
     (void)run_once(-1, is_lua, arguments + 2, &bad_count);
     live = failing_live();

@@ -19,12 +19,12 @@ enum { AT_ONCE = 40, WARM_UP = 1000, LIMIT_S = 90, SLACK_BYTES = 128 * 1024, FAT
 static const char *base, *refused;
 static long outcome[2];
 
-#define CHECK(condition)                                                                              \
-    do {                                                                                              \
-        if (!(condition)) {                                                                           \
-            printf("line %d: not true: %s (%s)\n", __LINE__, #condition, cw_error_message());         \
-            exit(1);                                                                                  \
-        }                                                                                             \
+#define CHECK(condition)                                                                      \
+    do {                                                                                      \
+        if (!(condition)) {                                                                   \
+            printf("line %d: not true: %s (%s)\n", __LINE__, #condition, cw_error_message()); \
+            exit(1);                                                                          \
+        }                                                                                     \
     } while (0)
 
 static long descriptor_count(void)
@@ -74,7 +74,8 @@ static void finish(cw_socket *s, int fate)
     outcome[status == CW_OK]++;
     if (fate == 0)
         echo(s);
-    if (fate == 0 || fate == 1) { /* closed, the handshake waited for; 2 is dropped while it goes on, 7 while open */
+    if (fate == 0 ||
+        fate == 1) { /* closed, the handshake waited for; 2 is dropped while it goes on, 7 while open */
         CHECK(cw_socket_close(s, 1000, "end", 3) == CW_OK);
         CHECK(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER) == CW_OK);
         CHECK(cw_socket_close(s, 1000, "again", 5) == CW_OK);

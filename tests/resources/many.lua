@@ -116,7 +116,9 @@ local function live(sockets)
             collectgarbage()
         end
     end
-    kept = nil -- luacheck: ignore
+    for place in pairs(kept) do
+        kept[place] = nil
+    end
     curlwire.run()
     collectgarbage()
     collectgarbage()

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Sessions in which one allocation of a library fails, each in its turn. test_memory.py runs it, failing.c preloaded.
+"""Sessions in which one allocation of a library fails, each in its turn. test_memory.py preloads failing.c.
 
     memory.py URL SESSION MODULE ...
 
-MODULE is part of a library's path, or "main" for the interpreter's own program. Prints what came of the sessions,
-then "done"; any other end is a failure. What curlwire and libcurl allocate has to be freed again, whatever fails.
-That is not asked of the interpreter, which has leaks of its own here (3.11: PySequence_List, a closure's making).
+MODULE is part of a library's path, or "main" for the interpreter's own program. Prints what came of the
+sessions, then "done"; any other end is a failure. What curlwire and libcurl allocate has to be freed again,
+whatever fails. That is not asked of the interpreter, which has leaks of its own here (3.11: PySequence_List,
+the making of a closure).
 """
 
 import collections

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""With no descriptor to be had, or one, or two, ...: errors that say so, and all is well when there are again."""
+"""With no descriptor to be had, or one, or two, ...: errors that say so; all is well with enough again."""
 
 import os
 import resource

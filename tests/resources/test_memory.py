@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every allocation fails once, through the bindings: the core's, libcurl's, and the interpreter's for a binding.
+"""Every allocation fails once, through the bindings: the core's, libcurl's, the interpreter's for a binding.
 
 The modules are the released ones: what fails is the process's malloc, for one library at a time (failing.c).
 """
