@@ -27,7 +27,7 @@
 #   make clean         remove build/ and dist/
 #
 # Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.3 5.4 jit", WERROR=1, V=1,
-# T=3600 for fuzz.
+#   T=3600 for fuzz, CW_TEST_MANY=10000, the number of sockets that the tests of resources make.
 
 .DEFAULT_GOAL := menu
 .DELETE_ON_ERROR:
@@ -219,7 +219,8 @@ coverage:
 lint:
 	@$(VENV)/python scripts/run_tests.py lint
 
-C_FILES := $(wildcard core/include/*.h core/src/*.[ch] bindings/*/src/*.[ch] tests/core/*.[ch] tests/fuzz/*.[ch] bench/*.[ch] \
+C_FILES := $(wildcard core/include/*.h core/src/*.[ch] bindings/*/src/*.[ch] tests/core/*.[ch] tests/fuzz/*.[ch] \
+             tests/resources/*.[ch] bench/*.[ch] \
              examples/*.c)
 
 format:

@@ -25,6 +25,7 @@ C_SOURCES = (
     "bindings/*/src/*.[ch]",
     "tests/core/*.[ch]",
     "tests/fuzz/*.[ch]",
+    "tests/resources/*.[ch]",
     "bench/*.[ch]",
     "examples/*.c",
 )
@@ -117,6 +118,7 @@ def lint() -> list[Test]:
             partial(run_mypy, *files("tests/servers/*.py", "tests/load/*.py", "tests/faults/*.py")),
         ),
         ("mypy of the fuzz scripts", partial(run_mypy, *files("tests/fuzz/*.py"))),
+        ("mypy of the tests of resources", partial(run_mypy, *files("tests/resources/*.py"))),
         ("mypy of the scripts", partial(run_mypy, *files("scripts/*.py"))),
         ("stubtest", run_stubtest),
         ("luacheck", partial(run_tool, "luacheck", "--no-cache", "-q", ".")),

@@ -193,6 +193,7 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
     "lua-5.3": lambda: lua("5.3"),
     "lua-5.4": lambda: lua("5.4"),
     "lua-jit": lambda: lua("jit"),
+    "resources": lambda: pytest("tests/resources"),
     "core-tsan": lambda: core("tsan"),
     "core-asan": lambda: core("asan"),
     "core": lambda: core("test"),
