@@ -84,10 +84,14 @@ static bool run_once(long n, bool is_lua, char **arguments, long *bad_count)
     if (luaL_loadfile(L, arguments[0]) != 0)
         fail(n, "not loaded", lua_tostring(L, -1));
     lua_pushstring(L, arguments[1]);
-    if (is_lua)
+    if (is_lua) {
+        /* Where Lua has no memory to call a finalizer with, it never calls that one, and its socket stays: not our
+         * doing. So they all wait for lua_close, which has memory. */
+        (void)lua_gc(L, LUA_GCSTOP, 0);
         b.left = n < 0 ? -1 : n + 1;
-    else
+    } else {
         failing_at(n);
+    }
     status = lua_pcall(L, 1, 0, 0);
     b.left = -1;
     has_failed = is_lua ? b.has_failed : failing_happened();
