@@ -11,6 +11,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 
 from curlwire import _core
 from curlwire._core import WebSocket
@@ -52,17 +53,14 @@ def watch(socket: WebSocket) -> _core.Mailbox:
             _dispatcher = _Dispatcher()
         key = id(socket)
         if key not in _dispatcher.sockets:
-            _dispatcher.sockets[key] = weakref.ref(socket, _forgetter(_dispatcher, key))
+            _dispatcher.sockets[key] = weakref.ref(socket, partial(_forget, _dispatcher, key))
         return _dispatcher.mailbox
 
 
-def _forgetter(dispatcher: _Dispatcher, key: int) -> Callable[[object], None]:
-    def forget(_: object) -> None:
-        with _lock:
-            dispatcher.sockets.pop(key, None)
-            changed()
-
-    return forget
+def _forget(dispatcher: _Dispatcher, key: int, _: object) -> None:
+    with _lock:
+        dispatcher.sockets.pop(key, None)
+        changed()
 
 
 def changed() -> None:
