@@ -14,6 +14,13 @@ local function good(value, err)
     return value
 end
 
+-- The thread makes what it waits with, which it keeps.
+local function wait_once()
+    local ws = good(curlwire.connect(URL .. "/echo", {receive_timeout = 0.01}))
+    ws:receive()
+    ws:close()
+end
+
 local function message()
     local ws = curlwire.MessageWebSocket {receive_timeout = 20, supported_protocols = {"a", "b"}}
     ws.control.message_type = "utf8"
@@ -69,6 +76,7 @@ local function failed()
     assert(err.headers and curlwire.get_status(err) and tostring(err))
 end
 
+wait_once()
 message()
 stream()
 handlers()
