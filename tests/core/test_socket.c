@@ -282,8 +282,8 @@ static void test_release_under_send(void)
 
     release_under(impatient(CW_MESSAGE_SOCKET, peer_script("stall/hang")), call_send, CW_CLOSED);
     s = impatient(CW_MESSAGE_SOCKET, peer_script_tls("stall/hang"));
-    while (cw_socket_send(s, CW_BINARY, (char[65536]){0}, 65536, 0) == CW_OK)
-        continue;
+    while (cw_socket_send(s, CW_BINARY, (char[65536]){0}, 65536, 200) == CW_OK)
+        continue; /* until the kernel takes no more, not only for a moment */
     release_under(s, call_flush, CW_CLOSED);
     cw_shutdown(5000);
 }

@@ -6,6 +6,7 @@
 
 #include "fuzz.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -28,10 +29,20 @@ static struct {
     size_t len_bytes;
 } peer = {.listener = -1};
 
+/* The fuzzer's own timer interrupts calls. */
+static ssize_t peer_recv(int fd, void *to, size_t size_bytes)
+{
+    ssize_t got;
+    do
+        got = recv(fd, to, size_bytes, 0);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
 static void peer_drain(int fd)
 {
     char scrap[4096];
-    while (recv(fd, scrap, sizeof scrap, 0) > 0)
+    while (peer_recv(fd, scrap, sizeof scrap) > 0)
         continue;
 }
 
@@ -43,7 +54,7 @@ static size_t peer_answer(int fd, char *to, size_t room_bytes)
     const char *at;
 
     while (len + 1 < sizeof request && !strstr(request, "\r\n\r\n")) {
-        ssize_t got = recv(fd, request + len, sizeof request - 1 - len, 0);
+        ssize_t got = peer_recv(fd, request + len, sizeof request - 1 - len);
         if (got <= 0)
             return 0;
         request[len += (size_t)got] = '\0';
