@@ -28,13 +28,17 @@ class NoNamespaces(Exception):
 
 
 class Namespace:
-    """prefix starts a command inside. With outside, one that is made inside another, of the same user."""
+    """prefix starts a command inside. With outside, one that is made inside another, of the same user.
 
-    def __init__(self, outside: Namespace | None = None) -> None:
+    kinds are unshare's options for what is its own beside the network.
+    """
+
+    def __init__(self, outside: Namespace | None = None, *kinds: str) -> None:
         self.prefix: list[str] = []
+        self.has_mounts = "--mount" in kinds
         self.user = ["--user"] if os.geteuid() != 0 else []
         flags = [] if outside or not self.user else ["--user", "--map-root-user"]
-        command = ["unshare", *flags, "--net", "--mount", "sh", "-c", READY]
+        command = ["unshare", *flags, "--net", *kinds, "sh", "-c", READY]
         self.process = subprocess.Popen(
             [*(outside.prefix if outside else []), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
@@ -51,7 +55,8 @@ class Namespace:
                 "tests as root (in a container: with CAP_SYS_ADMIN and CAP_NET_ADMIN), or allow user namespaces"
             )
         enter = ["--user", "--preserve-credentials"] if self.user else []
-        self.prefix = ["nsenter", "--target", self.pid, *enter, "--net", "--mount"]
+        mounts = ["--mount", "--root", "--wd"] if self.has_mounts else []  # the root: it may be a chroot's
+        self.prefix = ["nsenter", "--target", self.pid, *enter, "--net", *mounts]
         self.ip("link", "set", "lo", "up")
 
     def run(self, *command: str) -> None:
@@ -69,8 +74,8 @@ class Namespace:
 
 
 @contextlib.contextmanager
-def namespace(outside: Namespace | None = None) -> Iterator[Namespace]:
-    made = Namespace(outside)
+def namespace(outside: Namespace | None = None, *kinds: str) -> Iterator[Namespace]:
+    made = Namespace(outside, *kinds)
     try:
         made.begin()
         yield made
@@ -90,12 +95,32 @@ def pair() -> Iterator[tuple[Namespace, Namespace]]:
         yield client, server
 
 
+def mount_kinds(folder: Path) -> list[str]:
+    """How to get mounts of our own, that nobody else sees. unshare sees to that where the root is a mount; in a
+    chroot it is none, and whether they stay ours is tried on files of the test."""
+    plain = ["--mount"]
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    if any(line.split()[4] == "/" for line in mounts):
+        return plain
+    unchanged = [*plain, "--propagation", "unchanged"]
+    inside, outside = folder / "inside", folder / "outside"
+    inside.write_text("inside")
+    outside.write_text("outside")
+    with namespace(None, *unchanged) as made:
+        made.run("mount", "--bind", str(inside), str(outside))
+        is_seen = outside.read_text() != "outside"
+        made.run("umount", str(outside))
+    if is_seen:
+        raise NoNamespaces("a mount in a namespace of ours is seen outside: make the chroot's root a mount")
+    return unchanged
+
+
 @contextlib.contextmanager
 def without_answers(folder: Path) -> Iterator[tuple[Namespace, subprocess.Popen[str]]]:
     """A namespace whose name server, ours, gets queries and never answers. Its words are on its stdout."""
     import driver
 
-    with namespace() as made:
+    with namespace(None, *mount_kinds(folder)) as made:
         for name, words in (("resolv.conf", "nameserver 127.0.0.1\n"), ("nsswitch.conf", "hosts: files dns\n")):
             (folder / name).write_text(words)
             made.run("mount", "--bind", str(folder / name), f"/etc/{name}")
