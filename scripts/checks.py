@@ -184,7 +184,8 @@ def luarocks_make(version: str) -> None:
 @cache
 def installed_library() -> Path:
     _, folder = place("library")
-    call("make", "-s", "install", f"DESTDIR={folder}", "PREFIX=/usr")
+    build = folder.with_name("library-build")  # where no other suite builds at the same time
+    call("make", "-s", "-j2", "install", f"BUILD={build}", f"DESTDIR={folder}", "PREFIX=/usr")
     return folder
 
 
@@ -218,7 +219,7 @@ def make_install() -> None:
 
 def make_uninstall() -> None:
     _, folder = place("uninstall")
-    call("make", "-s", "install", f"DESTDIR={folder}")
+    call("make", "-s", "-j2", "install", f"BUILD={folder.with_name('uninstall-build')}", f"DESTDIR={folder}")
     call("make", "-s", "uninstall", f"DESTDIR={folder}")
     left = [path.name for path in folder.rglob("*") if not path.is_dir()]
     if left:
