@@ -274,6 +274,7 @@ const cw__tls_reason *cw__tls_reason_of(int curl_code, const char *text)
          "the server refused the TLS handshake: it shares no cipher, or demands a client certificate"},
         {"asn1 encoding routines", CW_WEB_CertificateContainsErrors, FAULTY},
         {"rsa routines", CW_WEB_CertificateContainsErrors, FAULTY},
+        {"provider signature failure", CW_WEB_CertificateContainsErrors, FAULTY}, /* 3.5 */
         {"certificate required", CW_WEB_UnexpectedClientError,
          "the server demands a client certificate, and curlwire has none to give"},
         {"unexpected eof", CW_WEB_ConnectionAborted, TRUNCATED},
