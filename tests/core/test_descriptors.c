@@ -2,8 +2,8 @@
 /* Tests of sessions that run out of descriptors, at each place that takes one: the error says so, nothing stays
  * open, and with descriptors to be had again all is well again. */
 #include "peer.h"
+#include "process.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -16,19 +16,6 @@
 static char uri[PEER_URI_BYTES];
 
 /* ---- The limit ---- */
-
-static int descriptor_count(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    struct dirent *entry;
-    int count = 0;
-
-    CHECK(d != NULL);
-    while ((entry = readdir(d)))
-        count += entry->d_name[0] != '.';
-    (void)closedir(d);
-    return count;
-}
 
 static void limit_to(rlim_t count)
 {

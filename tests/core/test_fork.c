@@ -2,8 +2,8 @@
 /* Tests of fork and of other programs: what a child may do with the sockets and mailboxes of its parent, which is
  * nothing, that it does not hang, and that it holds no connection of the parent's open. */
 #include "peer.h"
+#include "process.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 
@@ -22,25 +22,6 @@
 #else
 #define UNDER_ASAN 0
 #endif
-
-static const char *open_folder(DIR **out, const char *folder)
-{
-    *out = opendir(folder);
-    CHECK(*out != NULL);
-    return folder;
-}
-
-/* The next entry whose name is a number; -1 after the last. */
-static int next_number(DIR *d)
-{
-    struct dirent *entry;
-
-    while ((entry = readdir(d)))
-        if (entry->d_name[0] != '.')
-            return atoi(entry->d_name);
-    (void)closedir(d);
-    return -1;
-}
 
 static void echo_once(cw_socket *s)
 {

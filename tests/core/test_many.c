@@ -2,21 +2,7 @@
 /* Tests of the core as a whole: what many cycles leave behind, many sockets at once, many threads on a few sockets,
  * and every allocation failing once. */
 #include "peer.h"
-
-#include <dirent.h>
-
-static int descriptor_count(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    struct dirent *entry;
-    int count = 0;
-
-    CHECK(d != NULL);
-    while ((entry = readdir(d)))
-        count += entry->d_name[0] != '.';
-    (void)closedir(d);
-    return count;
-}
+#include "process.h"
 
 static void set_number(cw_socket *s, cw_option option, int64_t value)
 {

@@ -2,40 +2,10 @@
 /* Tests of service.c: one thread for all sockets, fair shares, signals, cw_shutdown, the end of the program. What fork
  * leaves in a child is in test_fork.c. */
 #include "peer.h"
+#include "process.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-
-static const char *open_folder(DIR **out, const char *folder)
-{
-    *out = opendir(folder);
-    CHECK(*out != NULL);
-    return folder;
-}
-
-/* The next entry whose name is a number; -1 after the last. */
-static int next_number(DIR *d)
-{
-    struct dirent *entry;
-
-    while ((entry = readdir(d)))
-        if (entry->d_name[0] != '.')
-            return atoi(entry->d_name);
-    (void)closedir(d);
-    return -1;
-}
-
-static int thread_count(void)
-{
-    DIR *d;
-    int count = 0;
-
-    (void)open_folder(&d, "/proc/self/task");
-    while (next_number(d) >= 0)
-        count++;
-    return count;
-}
 
 static void set_ms(cw_socket *s, cw_option option, int64_t ms)
 {

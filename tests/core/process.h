@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* What the operating system says of this process: its descriptors and its threads, counted in /proc. */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include "harness.h"
+
+#include <dirent.h>
+
+static inline const char *open_folder(DIR **out, const char *folder)
+{
+    *out = opendir(folder);
+    CHECK(*out != NULL);
+    return folder;
+}
+
+/* The next entry whose name is a number; -1 after the last. */
+static inline int next_number(DIR *d)
+{
+    struct dirent *entry;
+
+    while ((entry = readdir(d)))
+        if (entry->d_name[0] != '.')
+            return atoi(entry->d_name);
+    (void)closedir(d);
+    return -1;
+}
+
+static inline int count_numbers(const char *folder)
+{
+    DIR *d;
+    int count = 0;
+
+    (void)open_folder(&d, folder);
+    while (next_number(d) >= 0)
+        count++;
+    return count;
+}
+
+/* The one that looks is among them. */
+static inline int descriptor_count(void) { return count_numbers("/proc/self/fd"); }
+static inline int thread_count(void) { return count_numbers("/proc/self/task"); }
+
+#endif
