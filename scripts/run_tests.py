@@ -94,10 +94,7 @@ def run(
 
 def core(variant: str) -> Counts:
     total = Counts()
-    supp = ROOT / "tests" / "tsan.supp"
     environment = dict(SANITIZERS)
-    if supp.exists():
-        environment["TSAN_OPTIONS"] += f":suppressions={supp}"
     for source in sorted((ROOT / "tests" / "core").glob("test_*.c")):
         name = "core" if variant == "test" else f"core-{variant}"
         total.add(run(name, [str(BUILD / variant / "tests" / source.stem)], environment))
@@ -141,9 +138,6 @@ def lua(version: str, variant: str = "", *arguments: str) -> Counts:
         environment.update(SANITIZERS)
         command = ["/usr/bin/ld.so", "--preload", str(Path(runtime.stdout.strip()).resolve()), *command]
         environment["CW_TEST_LUA"] = " ".join(command)  # for tests that start one of their own
-        supp = ROOT / "tests" / "tsan.supp"
-        if supp.exists():
-            environment["TSAN_OPTIONS"] += f":suppressions={supp}"
     total = Counts()
     runner = ROOT / "tests" / "lua" / "run.lua"
     scripts = [runner] if runner.exists() else sorted((ROOT / "tests" / "lua").glob("test_*.lua"))
