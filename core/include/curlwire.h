@@ -190,6 +190,8 @@ typedef enum cw_class {
 /* SocketMessageType: the numbers are UWP's. */
 typedef enum cw_kind { CW_BINARY = 0, CW_UTF8 = 1 } cw_kind;
 
+typedef enum cw_framing { CW_FRAMING_AUTO = 0, CW_FRAMING_CURL = 1, CW_FRAMING_NATIVE = 2 } cw_framing;
+
 /* MessageWebSocketReceiveMode: the numbers are UWP's. */
 typedef enum cw_receive_mode { CW_FULL_MESSAGE = 0, CW_PARTIAL_MESSAGE = 1 } cw_receive_mode;
 
@@ -260,7 +262,10 @@ typedef enum cw_option_type {
  *   verify                check the server's certificate and name; off: ca_file and crl_file do not count
  *   outbound_buffer_size  bytes that may wait in the socket to be sent
  *   inbound_buffer_size   bytes of received messages that may wait in the socket to be taken; above it the
- *                         socket is not read and TCP makes the peer wait */
+ *                         socket is not read and TCP makes the peer wait
+ *   framing               who makes the frames. curl: libcurl. native: we do, which is faster; it needs libcurl 8.21.0
+ *                         or later to receive. auto: native, and with an older libcurl only for what is sent.
+ *                         CURLWIRE_FRAMING in the environment changes the default */
 #define CW_OPTION_LIST(X)                                                                          \
     X(CW_OPT_MESSAGE_TYPE, "message_type", CW_TYPE_ENUM, 0, 0, 1)                                  \
     X(CW_OPT_RECEIVE_MODE, "receive_mode", CW_TYPE_ENUM, 0, 0, 1)                                  \
@@ -277,7 +282,8 @@ typedef enum cw_option_type {
     X(CW_OPT_CRL_FILE, "crl_file", CW_TYPE_TEXT, 0, 0, 0)                                          \
     X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1)                                              \
     X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 262144, 1024, INT32_MAX) \
-    X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX)
+    X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX)  \
+    X(CW_OPT_FRAMING, "framing", CW_TYPE_ENUM, 0, 0, 2)
 
 typedef enum cw_option {
 #define CW_X(name, key, type, initial, least, most) name,
@@ -327,11 +333,12 @@ CW_API cw_status cw_socket_set_request_header(cw_socket *s, const char *name, si
 /* ---- Information -------------------------------------------------------------------------------------- */
 
 typedef enum cw_info {
-    CW_INFO_URI,             /* as given to connect; empty before */
-    CW_INFO_PROTOCOL,        /* the subprotocol that the server chose; empty = none */
-    CW_INFO_LOCAL_ADDRESS,   /* "127.0.0.1:40000", "[::1]:40000"; empty before connecting */
-    CW_INFO_REMOTE_ADDRESS,  /* the same of the peer (of the proxy, where there is one) */
-    CW_INFO_RESPONSE_HEADERS /* lines "Name: value\r\n" of the final reply, also of one that refused */
+    CW_INFO_URI,              /* as given to connect; empty before */
+    CW_INFO_PROTOCOL,         /* the subprotocol that the server chose; empty = none */
+    CW_INFO_LOCAL_ADDRESS,    /* "127.0.0.1:40000", "[::1]:40000"; empty before connecting */
+    CW_INFO_REMOTE_ADDRESS,   /* the same of the peer (of the proxy, where there is one) */
+    CW_INFO_RESPONSE_HEADERS, /* lines "Name: value\r\n" of the final reply, also of one that refused */
+    CW_INFO_FRAMING /* "curl", "native", or "mixed": sent natively, received by libcurl; empty before */
 } cw_info;
 
 /* Copies a text that describes the connection. What is there stays readable after close.
@@ -355,7 +362,8 @@ CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t s
  *   uri          ws:// or wss://, without fragment
  *   timeout_ms   for all of it; CW_TIMEOUT_DEFAULT = connect_timeout
  * Returns  CW_OK: under way. CW_INVALID_ARGUMENT for the URI; CW_INVALID_STATE unless new;
- *          CW_UNSUPPORTED if the loaded libcurl is older than 8.14.1 or lacks ws; CW_NO_MEMORY, CW_SYSTEM_ERROR
+ *          CW_UNSUPPORTED if the loaded libcurl is older than 8.14.1, lacks ws, or is too old for the framing that
+ *          was asked for; CW_NO_MEMORY, CW_SYSTEM_ERROR
  * Owns     uri is copied
  * Thread   any; takes the socket's lock
  * Source   RFC 6455 section 4.1 */

@@ -130,6 +130,12 @@ static cw_status begin_locked(cw_socket *s, const char *uri, size_t uri_bytes, i
         return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new one",
                         cw__socket_state(s) == CW_STATE_CLOSED ? "the socket is closed"
                                                                : "the socket is connected already");
+    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_NATIVE && !cw__codec_native_receives())
+        return cw__fail(
+            CW_UNSUPPORTED,
+            "native framing needs libcurl 8.21.0 or later to receive, and %s is loaded; framing \"auto\" "
+            "sends natively with it",
+            cw_libcurl_version());
     if (memchr(uri, '\0', uri_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the URI contains NUL");
     copy = cw__strndup(uri, uri_bytes);
@@ -255,6 +261,21 @@ static void read_addresses(cw_socket *s)
         put_address(&address, s->remote_address);
 }
 
+static bool make_codec(cw_socket *s, CURL *easy)
+{
+    cw__link *link = cw__link_create(easy, &s->fault);
+
+    if (!link)
+        return false;
+    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL)
+        s->codec = cw__codec_curl_create(link);
+    else
+        s->codec = cw__codec_native_create(link);
+    if (!s->codec)
+        cw__link_destroy(link);
+    return s->codec != NULL;
+}
+
 /* The handle stays in its multi: a CONNECT_ONLY connection belongs to the multi's pool. */
 static bool open_locked(cw_socket *s)
 {
@@ -267,11 +288,11 @@ static bool open_locked(cw_socket *s)
                       "the connection ended right after the handshake");
         return false;
     }
-    s->codec = cw__codec_curl_create(cw__handshake_easy(c->handshake), &s->fault);
-    if (!s->codec) {
+    if (!make_codec(s, cw__handshake_easy(c->handshake))) {
         cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
         return false;
     }
+    s->framing = s->codec->calls->name;
     s->fd = fd;
     s->watched = 0;
     s->in.is_drained = cw__handshake_is_all(c->handshake, fd, strncasecmp(s->uri, "ws:", 3) == 0);
@@ -317,7 +338,9 @@ void cw__connection_teardown_locked(cw_socket *s)
     }
     if (s->codec) {
         cw__poller_forget(cw__service_poller(), s->fd);
+        cw__link *link = s->codec->link;
         s->codec->calls->destroy(s->codec);
+        cw__link_destroy(link);
         (void)curl_multi_remove_handle(s->multi, s->easy);
         curl_easy_cleanup(s->easy);
         (void)curl_multi_cleanup(s->multi);

@@ -45,14 +45,16 @@ static void push(cw_socket *s, cw_event *e)
 }
 
 /* A part of a message in the stream class or in partial mode: bytes for the reader, or an event. */
-static void take_part(cw_socket *s, const cw__message_output *out, const uint8_t *direct, size_t *direct_bytes)
+static void take_part(cw_socket *s, const cw__message_output *out, uint8_t *direct, size_t *direct_bytes)
 {
     cw__inbox *box = &s->in.inbox;
     cw_event *e;
 
     if (s->is_closed_locally || (s->socket_class == CW_STREAM_SOCKET && out->len_bytes == 0))
         return;
-    if (direct && out->data == direct) {
+    if (direct) { /* the codec was told how much fits */
+        if (out->data != direct)
+            memcpy(direct, out->data, out->len_bytes);
         *direct_bytes = out->len_bytes;
         return;
     }

@@ -15,6 +15,37 @@ CW__PRIVATE_BEGIN
 /* Initialises libcurl once for the process. The status of cw_check_libcurl. */
 cw_status cw__libcurl_init(void);
 
+/* ---- From link.c: libcurl's end of an open connection --------------------------------------------------- */
+
+struct cw__link {
+    CURL *easy;
+    cw__error *fault; /* the socket's */
+    bool is_tls;      /* to the server */
+    bool is_bare;     /* nothing stands between libcurl and the descriptor: neither TLS nor a proxy */
+    /* Of the latest send that said AGAIN: the descriptor is writable all the same. TLS wants to read first, which it
+     * does in a renegotiation, for as long as the peer likes. */
+    bool wants_read;
+    bool has_complaint; /* complaint holds libcurl's latest "[WS] ..." */
+    char complaint[100];
+    char tls_text[160]; /* what libcurl said first about a failure of TLS in this call */
+};
+
+/* easy is a CURL handle whose handshake went well. NULL without memory. The connection is not the link's: it stays. */
+cw__link *cw__link_create(CURL *easy, cw__error *fault);
+void cw__link_destroy(cw__link *l);
+/* Forgets what libcurl said in earlier calls; before a call of libcurl's that is made here. */
+void cw__link_begin(cw__link *l);
+/* Never OK with nothing read. */
+cw__io cw__link_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_bytes);
+/* OK: all is out; AGAIN: *sent_bytes of it. */
+cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *sent_bytes);
+/* As cw__codec_calls.discard. */
+cw__io cw__link_discard(cw__link *l);
+/* For a send that took less than all, and sent_bytes: AGAIN, with wants_read set. */
+cw__io cw__link_is_full(cw__link *l, size_t sent_bytes);
+/* Fills the socket's fault for a connection that was lost while doing something ("receiving"); returns CW__IO_FAULT. */
+cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
+
 /* ---- From handshake.c: control settings to options, the request, the verdict on the reply --------------- */
 
 /* What a handshake needs to know of its socket's settings. All of it is copied or used up by prepare. */

@@ -4,6 +4,7 @@
  *
  * Safety: under the socket's lock. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -34,8 +35,18 @@ const char *const *cw_option_words(cw_option o)
 {
     static const char *const kinds[] = {"binary", "utf8", NULL};
     static const char *const modes[] = {"full", "partial", NULL};
+    static const char *const framings[] = {"auto", "curl", "native", NULL};
 
-    return o == CW_OPT_MESSAGE_TYPE ? kinds : o == CW_OPT_RECEIVE_MODE ? modes : NULL;
+    switch (o) {
+    case CW_OPT_MESSAGE_TYPE:
+        return kinds;
+    case CW_OPT_RECEIVE_MODE:
+        return modes;
+    case CW_OPT_FRAMING:
+        return framings;
+    default:
+        return NULL;
+    }
 }
 
 bool cw_option_applies(cw_option o, cw_class socket_class)
@@ -45,11 +56,24 @@ bool cw_option_applies(cw_option o, cw_class socket_class)
     return is_option(o) && (socket_class == CW_MESSAGE_SOCKET || !is_of_messages);
 }
 
+/* Without a program's help, so that its tests, or a search for a fault, can run with each. */
+static int64_t default_framing(void)
+{
+    const char *const *words = cw_option_words(CW_OPT_FRAMING);
+    const char *word = getenv("CURLWIRE_FRAMING");
+
+    for (int i = 0; word && words[i]; i++)
+        if (strcmp(words[i], word) == 0)
+            return i;
+    return CW_FRAMING_AUTO;
+}
+
 void cw__settings_init(cw__settings *settings)
 {
     memset(settings, 0, sizeof *settings);
     for (int o = 0; o < CW_OPTION_COUNT; o++)
         settings->numbers[o] = options[o].initial;
+    settings->numbers[CW_OPT_FRAMING] = default_framing();
 }
 
 void cw__settings_destroy(cw__settings *settings)
@@ -195,6 +219,9 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
         break;
     case CW_INFO_RESPONSE_HEADERS:
         text = s->reply ? s->reply : "";
+        break;
+    case CW_INFO_FRAMING:
+        text = s->framing ? s->framing : "";
         break;
     }
     if (text)

@@ -105,7 +105,8 @@ struct cw_socket {
     int fd;
     unsigned watched; /* the mask set in the poller */
     cw__codec *codec;
-    cw__error fault; /* why the connection ended, for CW_CLOSED */
+    const char *framing; /* the codec's name; NULL before it is there */
+    cw__error fault;     /* why the connection ended, for CW_CLOSED */
 
     cw__inbound in;
     cw__outbound out;

@@ -46,7 +46,10 @@ static void check_text(cw_socket *s, cw_option o)
 
 static void test_every_control(void)
 {
-    cw_socket *s = made(CW_MESSAGE_SOCKET);
+    cw_socket *s;
+
+    CHECK_INT(unsetenv("CURLWIRE_FRAMING"), 0); /* it changes a default */
+    s = made(CW_MESSAGE_SOCKET);
 
 #define CW_X(name, key, type, initial, least, most)       \
     CHECK_STR(cw_option_key(name), key);                  \

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Link: libcurl's end of an open connection, as bytes, and what libcurl says when they stop. Both codecs stand on
+ * it. Called under the socket's lock; knows no frames.
+ *
+ * libcurl (8.14.1, 8.22) writes a failure to the error buffer only once per transfer, and connecting may have used
+ * that up; the debug function gets every one. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <strings.h>
+
+#include "libcurl.h"
+
+enum {
+    DISCARD_BYTES = 128 * 1024 /* in one turn: a peer that goes on must not keep the service from the others */
+};
+
+/* ---- What libcurl says ---- */
+
+/* "OpenSSL SSL_read: ...", "GnuTLS recv error ...": the codes say no more than that something failed. */
+static void keep_tls_text(cw__link *l, const char *text, size_t len_bytes)
+{
+    size_t len = len_bytes < sizeof l->tls_text ? len_bytes : sizeof l->tls_text - 1;
+    char copy[sizeof l->tls_text];
+
+    memcpy(copy, text, len);
+    while (len > 0 && copy[len - 1] == '\n')
+        len--;
+    copy[len] = '\0';
+    if (!*l->tls_text && (strstr(copy, "SSL_read: ") || strstr(copy, "SSL_write: ") || strstr(copy, "GnuTLS")))
+        memcpy(l->tls_text, copy, len + 1);
+}
+
+static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes, void *user)
+{
+    cw__link *l = user;
+    const char prefix[] = "[WS] ";
+    size_t skip = sizeof prefix - 1;
+
+    (void)easy;
+    if (type == CURLINFO_TEXT)
+        keep_tls_text(l, text, len_bytes);
+    if (type != CURLINFO_TEXT || len_bytes <= skip || memcmp(text, prefix, skip) != 0 || l->has_complaint)
+        return 0;
+    len_bytes -= skip;
+    if (text[skip + len_bytes - 1] == '\n')
+        len_bytes--;
+    if (len_bytes >= sizeof l->complaint)
+        len_bytes = sizeof l->complaint - 1;
+    memcpy(l->complaint, text + skip, len_bytes);
+    l->complaint[len_bytes] = '\0';
+    l->has_complaint = true;
+    return 0;
+}
+
+cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing)
+{
+    long os_errno = 0;
+    const cw__tls_reason *reason = cw__tls_reason_of((int)code, l->tls_text);
+    const char *text = *l->tls_text ? l->tls_text : curl_easy_strerror(code);
+
+    /* What connecting left there (another address refused, say) is not about this connection. */
+    (void)curl_easy_getinfo(l->easy, CURLINFO_OS_ERRNO, &os_errno);
+    if (os_errno == EINPROGRESS || os_errno == ECONNREFUSED || os_errno == EAGAIN)
+        os_errno = 0;
+    if (os_errno)
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
+        text = strerror((int)os_errno);
+    if (reason)
+        cw__error_set(l->fault, CW_CLOSED, reason->web_status, "%s", reason->message);
+    else
+        cw__error_set(l->fault, CW_CLOSED, cw__web_status_of_curl((int)code, (int)os_errno),
+                      "the connection was lost while %s: %s", doing, text);
+    l->fault->curl_code = (int)code;
+    l->fault->os_errno = (int)os_errno;
+    return CW__IO_FAULT;
+}
+
+/* ---- Bytes ---- */
+
+void cw__link_begin(cw__link *l) { l->tls_text[0] = '\0'; }
+
+static bool is_writable(CURL *easy)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    struct pollfd descriptor;
+
+    if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD)
+        return false;
+    descriptor = (struct pollfd){.fd = fd, .events = POLLOUT};
+    return poll(&descriptor, 1, 0) == 1 && (descriptor.revents & POLLOUT);
+}
+
+cw__io cw__link_is_full(cw__link *l, size_t sent_bytes)
+{
+    l->wants_read = l->is_tls && sent_bytes == 0 && is_writable(l->easy);
+    return CW__IO_AGAIN;
+}
+
+cw__io cw__link_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_bytes)
+{
+    CURLcode code;
+
+    *len_bytes = 0;
+    cw__link_begin(l);
+    code = curl_easy_recv(l->easy, buffer, size_bytes, len_bytes);
+    if (code == CURLE_AGAIN)
+        return CW__IO_AGAIN;
+    if (code != CURLE_OK)
+        return cw__link_fault(l, code, "receiving");
+    return *len_bytes > 0 ? CW__IO_OK : CW__IO_END;
+}
+
+cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *sent_bytes)
+{
+    CURLcode code = CURLE_OK;
+
+    *sent_bytes = 0;
+    cw__link_begin(l);
+    while (*sent_bytes < len_bytes) {
+        size_t sent = 0;
+        code = curl_easy_send(l->easy, (const char *)data + *sent_bytes, len_bytes - *sent_bytes, &sent);
+        if (code == CURLE_AGAIN || (code == CURLE_OK && sent == 0))
+            return cw__link_is_full(l, *sent_bytes);
+        if (code != CURLE_OK)
+            return cw__link_fault(l, code, "sending");
+        *sent_bytes += sent;
+    }
+    return CW__IO_OK;
+}
+
+cw__io cw__link_discard(cw__link *l)
+{
+    uint8_t scrap[16 * 1024];
+    cw__io io = CW__IO_OK;
+    size_t len;
+
+    for (size_t share = 0; io == CW__IO_OK && share < DISCARD_BYTES; share += len)
+        io = cw__link_recv(l, scrap, sizeof scrap, &len);
+    return io;
+}
+
+/* ---- Making ---- */
+
+static bool is_of_scheme(CURL *easy, const char *wanted)
+{
+    const char *scheme = NULL;
+
+    return curl_easy_getinfo(easy, CURLINFO_SCHEME, &scheme) == CURLE_OK && scheme &&
+           strcasecmp(scheme, wanted) == 0;
+}
+
+static bool has_proxy(CURL *easy)
+{
+    long used_proxy = 1;
+
+    return curl_easy_getinfo(easy, CURLINFO_USED_PROXY, &used_proxy) != CURLE_OK || used_proxy;
+}
+
+cw__link *cw__link_create(CURL *easy, cw__error *fault)
+{
+    cw__link *l = cw__calloc(1, sizeof *l);
+
+    if (!l)
+        return NULL;
+    l->easy = easy;
+    l->fault = fault;
+    l->is_tls = is_of_scheme(easy, "wss");
+    l->is_bare = is_of_scheme(easy, "ws") && !has_proxy(easy);
+    (void)curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
+    (void)curl_easy_setopt(easy, CURLOPT_DEBUGDATA, (void *)l);
+    (void)curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
+    return l;
+}
+
+void cw__link_destroy(cw__link *l)
+{
+    (void)curl_easy_setopt(l->easy, CURLOPT_VERBOSE, 0L);
+    (void)curl_easy_setopt(l->easy, CURLOPT_DEBUGFUNCTION, NULL);
+    cw__free(l);
+}
