@@ -2,7 +2,6 @@
 /* Handshake: control settings become libcurl options, the request gets its headers, the reply its verdict
  * (RFC 6455 section 4.1). libcurl connects and exchanges the two; reply.c reads what came back. Called by
  * connect.c, under the socket's lock; knows nothing of frames. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -146,36 +145,22 @@ static void refused(int http_status, cw__error *error)
     error->http_status = http_status;
 }
 
-/* libcurl does not say that a descriptor was what it lacked; while there is none, that is what to mend.
- * Returns EMFILE or ENFILE then, else 0. */
-static int lacked_descriptor(CURLcode code)
-{
-    int fds[2], os_errno;
-
-    if (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
-        code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_SSL_CACERT_BADFILE)
-        return 0;
-    fds[0] = open("/", O_RDONLY | O_CLOEXEC);
-    /* ca_file is opened beside the connection, which libcurl has closed since: it would have been a second one. */
-    fds[1] = fds[0] < 0 || code != CURLE_SSL_CACERT_BADFILE ? fds[0] : dup(fds[0]);
-    os_errno = errno;
-    if (fds[1] >= 0 && fds[1] != fds[0])
-        (void)close(fds[1]);
-    if (fds[0] >= 0)
-        (void)close(fds[0]);
-    return fds[1] < 0 && (os_errno == EMFILE || os_errno == ENFILE) ? os_errno : 0;
-}
-
 /* libcurl found no way to a reply. */
 static void failed(cw__handshake *h, CURLcode code, cw__error *error)
 {
     long verify_result = 0, os_errno = 0;
     const char *text = h->text[0] ? h->text : curl_easy_strerror(code);
     const cw__tls_reason *reason = cw__tls_reason_of((int)code, text);
-    int lacked = lacked_descriptor(code);
+    int lacked = 0;
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
     (void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_errno);
+    if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+        code == CURLE_COULDNT_RESOLVE_PROXY)
+        lacked = cw__lacked_descriptors(1);
+    else if (code ==
+             CURLE_SSL_CACERT_BADFILE) /* opened beside the connection, which libcurl has closed since */
+        lacked = cw__lacked_descriptors(2);
     if (lacked)
         cw__error_set(error, CW_SYSTEM_ERROR, CW_WEB_Unknown,
                       "no descriptor for a connection: raise the limit (ulimit -n); %s", text);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The loaded libcurl: whether it will do, and its one-time start. Called before each connect. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libcurl.h"
 
@@ -54,4 +57,17 @@ cw_status cw__libcurl_init(void)
     if (init_result != CURLE_OK)
         return cw__fail(CW_UNSUPPORTED, "libcurl cannot start: %s", curl_easy_strerror(init_result));
     return CW_OK;
+}
+
+int cw__lacked_descriptors(int count)
+{
+    int first = open("/", O_RDONLY | O_CLOEXEC);
+    int second = first < 0 || count < 2 ? first : fcntl(first, F_DUPFD_CLOEXEC, 0);
+    int os_errno = second < 0 ? errno : 0;
+
+    if (second >= 0 && second != first)
+        (void)close(second);
+    if (first >= 0)
+        (void)close(first);
+    return os_errno == EMFILE || os_errno == ENFILE ? os_errno : 0;
 }

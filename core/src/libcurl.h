@@ -14,6 +14,9 @@ CW__PRIVATE_BEGIN
 
 /* Initialises libcurl once for the process. The status of cw_check_libcurl. */
 cw_status cw__libcurl_init(void);
+/* libcurl does not say that a descriptor was what it lacked. While so many (1 or 2) cannot be had, that is what to
+ * mend: EMFILE or ENFILE; else 0. */
+int cw__lacked_descriptors(int count);
 
 /* ---- From link.c: libcurl's end of an open connection --------------------------------------------------- */
 
