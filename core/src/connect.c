@@ -102,8 +102,8 @@ static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
         return NULL;
     }
     c->multi = curl_multi_init();
-    if (!c->multi) { /* one with a descriptor of its own, since 8.17 or so */
-        if (cw__lacked_descriptors(1))
+    if (!c->multi) { /* newer ones have descriptors of their own (8.20) */
+        if (cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST))
             (void)cw__fail(CW_SYSTEM_ERROR, "no descriptor for a connection: raise the limit (ulimit -n)");
         else
             (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");

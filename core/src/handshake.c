@@ -155,8 +155,10 @@ static void failed(cw__handshake *h, CURLcode code, cw__error *error)
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
     (void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_errno);
-    if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
-        code == CURLE_COULDNT_RESOLVE_PROXY)
+    if (code == CURLE_OUT_OF_MEMORY) /* 8.20: a look-up has descriptors beside the connection's */
+        lacked = cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST);
+    else if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+             code == CURLE_COULDNT_RESOLVE_PROXY)
         lacked = cw__lacked_descriptors(1);
     else if (code ==
              CURLE_SSL_CACERT_BADFILE) /* opened beside the connection, which libcurl has closed since */
@@ -186,7 +188,8 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &http_status);
     fault = code == CURLE_OK && http_status == 101 ? reply_fault(h) : NULL;
-    if (code == CURLE_OUT_OF_MEMORY || h->reply.has_no_memory) {
+    if ((code == CURLE_OUT_OF_MEMORY && !cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST)) ||
+        h->reply.has_no_memory) {
         cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
     } else if (is_answer && http_status >= 200 && h->reply.is_http_1) {
         refused((int)http_status, error);

@@ -61,13 +61,16 @@ cw_status cw__libcurl_init(void)
 
 int cw__lacked_descriptors(int count)
 {
-    int first = open("/", O_RDONLY | O_CLOEXEC);
-    int second = first < 0 || count < 2 ? first : fcntl(first, F_DUPFD_CLOEXEC, 0);
-    int os_errno = second < 0 ? errno : 0;
+    int fds[CW__DESCRIPTORS_AT_MOST], got = 0, os_errno = 0;
 
-    if (second >= 0 && second != first)
-        (void)close(second);
-    if (first >= 0)
-        (void)close(first);
+    while (got < count && os_errno == 0) {
+        fds[got] = open("/", O_RDONLY | O_CLOEXEC);
+        if (fds[got] < 0)
+            os_errno = errno;
+        else
+            got++;
+    }
+    while (got > 0)
+        (void)close(fds[--got]);
     return os_errno == EMFILE || os_errno == ENFILE ? os_errno : 0;
 }

@@ -14,8 +14,9 @@ CW__PRIVATE_BEGIN
 
 /* Initialises libcurl once for the process. The status of cw_check_libcurl. */
 cw_status cw__libcurl_init(void);
-/* libcurl does not say that a descriptor was what it lacked. While so many (1 or 2) cannot be had, that is what to
- * mend: EMFILE or ENFILE; else 0. */
+/* libcurl does not say that a descriptor was what it lacked, and closes those it had. While so many cannot be had,
+ * that is what to mend: EMFILE or ENFILE; else 0. */
+enum { CW__DESCRIPTORS_AT_MOST = 4 };
 int cw__lacked_descriptors(int count);
 
 /* ---- From link.c: libcurl's end of an open connection --------------------------------------------------- */
