@@ -27,6 +27,7 @@ local options = {
     verify = {true, false},
     outbound_buffer_size = {262144, 4096},
     inbound_buffer_size = {4194304, 8192},
+    framing = {os.getenv("CURLWIRE_FRAMING") or "auto", "curl"},
 }
 
 local function each_socket()
@@ -134,7 +135,7 @@ test("control_out_of_range", function()
     for key, wrong in pairs {
         max_message_size = {-1, -2, -math.huge, 0 / 0}, connect_timeout = {-1, -0.001, 0 / 0},
         close_timeout = {math.huge, false}, outbound_buffer_size = {0, 1023, math.huge, 2 ^ 40},
-        inbound_buffer_size = {-5, 1},
+        inbound_buffer_size = {-5, 1}, framing = {"libcurl", ""},
     } do
         for _, value in ipairs(wrong) do
             local before = ws.control[key]
@@ -229,6 +230,42 @@ test("information", function()
     equal(new.information.state, "new")
     local ws = open(support.echo())
     assert_information(ws, "open")
+    finish(ws)
+end)
+
+-- Whether the loaded libcurl hands over the bytes that came with the reply: 8.21.0 and later.
+local function decodes_natively()
+    local major, minor = curlwire.libcurl_version:match("^(%d+)%.(%d+)")
+    return tonumber(major) * 100 + tonumber(minor) >= 821
+end
+
+test("framing", function()
+    for _, framing in ipairs {"auto", "curl"} do
+        local ws = support.message_socket({framing = framing})
+        equal(ws.framing, nil)
+        assert(ws:connect(support.echo()))
+        local expected = framing == "curl" and "curl" or decodes_natively() and "native" or "mixed"
+        equal(ws.framing, expected)
+        equal(ws.information.framing, expected)
+        for _, data in ipairs {"", "binary", ("\0"):rep(300), ("x"):rep(70000), ("y"):rep(2 ^ 19)} do
+            assert(ws:send(data))
+            equal(assert(ws:receive(10)) == data, true, #data)
+        end
+        assert(assert(ws:ping()) > 0)
+        finish(ws)
+        equal(ws.framing, expected)
+    end
+end)
+
+test("framing_native", function()
+    local ws = support.message_socket({framing = "native"})
+    if not decodes_natively() then
+        assert(failed(ws:connect(support.echo())).message:find("8.21.0", 1, true))
+        equal(ws.state, "new")
+        ws.control.framing = "auto"
+    end
+    assert(ws:connect(support.echo()))
+    equal(ws.framing, decodes_natively() and "native" or "mixed")
     finish(ws)
 end)
 

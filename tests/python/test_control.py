@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """ws.control, and what ws.information and the attributes of a socket tell."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "verify": True,
     "outbound_buffer_size": 256 << 10,
     "inbound_buffer_size": 4 << 20,
+    "framing": os.environ.get("CURLWIRE_FRAMING", "auto"),
 }
 MESSAGE_ONLY = ("message_type", "receive_mode", "max_message_size")
 
@@ -58,6 +60,9 @@ GOOD: list[tuple[str, Any, object]] = [
     ("verify", False, False),
     ("outbound_buffer_size", 4096, 4096),
     ("inbound_buffer_size", 8192, 8192),
+    ("framing", "curl", "curl"),
+    ("framing", "native", "native"),
+    ("framing", "auto", "auto"),
 ]
 
 WRONG_TYPE: list[tuple[str, Any]] = [
@@ -75,6 +80,8 @@ WRONG_TYPE: list[tuple[str, Any]] = [
     ("crl_file", 7),
     ("verify", None),
     ("outbound_buffer_size", True),
+    ("framing", 1),
+    ("framing", None),
 ]
 
 OUT_OF_RANGE: list[Any] = [
@@ -94,6 +101,7 @@ OUT_OF_RANGE: list[Any] = [
     ("outbound_buffer_size", 10),
     ("outbound_buffer_size", None),
     ("outbound_buffer_size", 2**31),
+    ("framing", "libcurl"),
 ]
 
 
@@ -237,6 +245,43 @@ def test_information() -> None:
         assert headers.get("X-Not-There") is None
         assert (ws.close_code, ws.close_reason, ws.was_clean) == (None, "", False)
         assert repr(facts).startswith("<curlwire.Information of <curlwire.MessageWebSocket open")
+
+
+def decodes_natively() -> bool:
+    """Whether the loaded libcurl hands over the bytes that came with the reply: 8.21.0 and later."""
+    return tuple(int(part) for part in curlwire.libcurl_version.split("-")[0].split(".")) >= (8, 21, 0)
+
+
+@pytest.mark.parametrize("framing", ["auto", "curl"])
+def test_framing(framing: Any) -> None:
+    ws = MessageWebSocket(framing=framing)
+    assert ws.framing is ws.information.framing is None
+    with ws:
+        ws.connect(echo())
+        expected = "curl" if framing == "curl" else "native" if decodes_natively() else "mixed"
+        assert ws.framing == ws.information.framing == expected
+        for data in ("text", b"\0" * 300, b"x" * 70_000, b"", bytes(range(256)) * 8192):
+            ws.send(data)
+            assert ws.recv(timeout=WAIT) == data
+        assert ws.ping() > 0
+    assert ws.framing == expected
+
+
+def test_framing_native() -> None:
+    ws = MessageWebSocket(framing="native")
+    if decodes_natively():
+        with ws:
+            ws.connect(echo())
+            assert ws.framing == "native"
+            round_trip(ws)
+        return
+    with pytest.raises(curlwire.WebSocketError, match=r"libcurl 8\.21\.0"):
+        ws.connect(echo())
+    assert ws.state == "new"
+    ws.control.framing = "auto"
+    with ws:
+        ws.connect(echo())
+        round_trip(ws)
 
 
 def test_information_after_close() -> None:

@@ -65,6 +65,7 @@ local curlwire = {}
 ---@field verify boolean check the server's certificate and name. Default true
 ---@field outbound_buffer_size integer bytes that may wait to be sent. Default 262144
 ---@field inbound_buffer_size integer bytes of messages that may wait to be taken. Default 4194304
+---@field framing "auto"|"curl"|"native" who makes the frames: libcurl, or we, which is faster and needs libcurl 8.21 to receive. Default "auto"
 
 ---What curlwire.connect takes beside the settings.
 ---@class curlwire.ConnectOptions: curlwire.Control
@@ -76,6 +77,7 @@ local curlwire = {}
 ---@field protocol string|nil the subprotocol that the server chose
 ---@field local_address string|nil "127.0.0.1:40000"
 ---@field remote_address string|nil
+---@field framing "curl"|"native"|"mixed"|nil who makes the frames; mixed: sent natively, received by libcurl
 ---@field response_headers curlwire.Headers|nil of the reply to the opening handshake
 ---@field state curlwire.State
 
@@ -103,6 +105,7 @@ local curlwire = {}
 ---@field protocol string|nil
 ---@field local_address string|nil
 ---@field remote_address string|nil
+---@field framing "curl"|"native"|"mixed"|nil who makes the frames; mixed: sent natively, received by libcurl
 ---@field response_headers curlwire.Headers|nil
 ---@field close_code integer|nil how it ended: the peer's code, 1005, 1006; nil before
 ---@field close_reason string|nil

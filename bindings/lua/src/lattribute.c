@@ -34,6 +34,7 @@ static void get_uri(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_U
 static void get_protocol(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_PROTOCOL); }
 static void get_local_address(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_LOCAL_ADDRESS); }
 static void get_remote_address(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_REMOTE_ADDRESS); }
+static void get_framing(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_FRAMING); }
 
 static void get_close_code(lua_State *L, lcw_socket *w)
 {
@@ -115,6 +116,7 @@ static const struct {
     {"protocol", get_protocol},
     {"local_address", get_local_address},
     {"remote_address", get_remote_address},
+    {"framing", get_framing},
     {"response_headers", lcw_push_response_headers},
 };
 

@@ -121,7 +121,8 @@ int lcw_information_index(lua_State *L)
     } texts[] = {{"uri", CW_INFO_URI},
                  {"protocol", CW_INFO_PROTOCOL},
                  {"local_address", CW_INFO_LOCAL_ADDRESS},
-                 {"remote_address", CW_INFO_REMOTE_ADDRESS}};
+                 {"remote_address", CW_INFO_REMOTE_ADDRESS},
+                 {"framing", CW_INFO_FRAMING}};
     lcw_view *view = luaL_checkudata(L, 1, LCW_INFORMATION);
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
     size_t i;
@@ -139,10 +140,11 @@ int lcw_information_index(lua_State *L)
     } else if (strcmp(key, "state") == 0) {
         lua_pushstring(L, cw_state_text(cw_socket_state(view->w->s)));
     } else {
-        return luaL_error(L,
-                          "information has no '%s'; it has uri, protocol, local_address, remote_address, "
-                          "response_headers, state",
-                          key);
+        return luaL_error(
+            L,
+            "information has no '%s'; it has uri, protocol, local_address, remote_address, framing, "
+            "response_headers, state",
+            key);
     }
     return 1;
 }

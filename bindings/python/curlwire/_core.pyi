@@ -109,6 +109,7 @@ class _Control:
     verify: bool
     outbound_buffer_size: int
     inbound_buffer_size: int
+    framing: Literal["auto", "curl", "native"]
 
 @final
 class StreamWebSocketControl(_Control): ...
@@ -152,6 +153,8 @@ class WebSocket:
     def local_address(self) -> str | None: ...
     @property
     def remote_address(self) -> str | None: ...
+    @property
+    def framing(self) -> Literal["curl", "native", "mixed"] | None: ...
     @property
     def response_headers(self) -> Headers: ...
     @property

@@ -2,7 +2,7 @@
 """What is known about a connection: its headers, its information object, how it ended, how it is shown."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from curlwire._core import WebSocket
@@ -86,6 +86,11 @@ class Information:
     def remote_address(self) -> str | None:
         """The other end (the proxy's, where there is one), as "address:port"; None before connecting."""
         return self._socket.remote_address
+
+    @property
+    def framing(self) -> Literal["curl", "native", "mixed"] | None:
+        """Who makes the frames: "native", "curl" (libcurl), or "mixed": sent natively, received by libcurl."""
+        return self._socket.framing
 
     @property
     def response_headers(self) -> Headers:

@@ -24,6 +24,7 @@ class Control(TypedDict, total=False):
     verify: bool
     outbound_buffer_size: int
     inbound_buffer_size: int
+    framing: Literal["auto", "curl", "native"]
 
 
 class MessageControl(Control, total=False):

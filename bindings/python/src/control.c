@@ -28,6 +28,9 @@ static const char *const docs[CW_OPTION_COUNT] = {
     [CW_OPT_VERIFY] = "Whether the server's certificate and name are checked.",
     [CW_OPT_OUTBOUND_BUFFER_SIZE] = "Bytes that may wait in the socket to be sent.",
     [CW_OPT_INBOUND_BUFFER_SIZE] = "Bytes of received messages that may wait in the socket to be taken.",
+    [CW_OPT_FRAMING] = "'auto', 'native' (faster; needs libcurl 8.21) or 'curl': who makes the frames. "
+                       "CURLWIRE_FRAMING in the "
+                       "environment changes the default.",
 };
 
 static cw_option option_of_name(PyObject *name, cw_class socket_class)
@@ -58,8 +61,11 @@ static void raise_unknown(PyObject *exception, PyObject *name, cw_class socket_c
     Py_XDECREF(list);
 }
 
+/* A member of the enumeration that UWP has for it, or just the word. */
 static PyObject *enum_of_option(module_state *state, cw_option option, int64_t number)
 {
+    if (option == CW_OPT_FRAMING)
+        return PyUnicode_FromString(cw_option_words(option)[number]);
     enum_index index = option == CW_OPT_MESSAGE_TYPE ? ENUM_MESSAGE_TYPE : ENUM_RECEIVE_MODE;
     return enum_member(state, index, (long)number);
 }
@@ -115,11 +121,36 @@ static PyObject *get_member(PyObject *self, void *closure)
     return value;
 }
 
+/* "'binary' or 'utf8'" */
+static PyObject *words_text(const char *const *words)
+{
+    PyObject *text = PyUnicode_FromFormat("'%s'", words[0]);
+    for (int i = 1; words[i] != NULL && text != NULL; i++) {
+        PyObject *longer =
+            PyUnicode_FromFormat("%U%s'%s'", text, words[i + 1] != NULL ? ", " : " or ", words[i]);
+        Py_DECREF(text);
+        text = longer;
+    }
+    return text;
+}
+
+static bool refuse_enum(module_state *state, cw_option option, PyObject *value, bool is_type_right)
+{
+    PyObject *words = words_text(cw_option_words(option));
+    const char *key = cw_option_key(option);
+    if (words != NULL && is_type_right)
+        raise_argument(state, "%s must be %U, not %R", key, words, value);
+    else if (words != NULL)
+        PyErr_Format(PyExc_TypeError, "%s must be %U%s, not %R", key, words,
+                     option == CW_OPT_FRAMING ? "" : " or a member of its enumeration", Py_TYPE(value));
+    Py_XDECREF(words);
+    return false;
+}
+
 /* The number of a word ("utf8"), or of a member of the enumeration. */
 static bool parse_enum(module_state *state, cw_option option, PyObject *value, int64_t *number)
 {
     const char *const *words = cw_option_words(option);
-    const char *key = cw_option_key(option);
     if (PyUnicode_Check(value)) {
         for (int i = 0; words[i] != NULL; i++) {
             if (PyUnicode_CompareWithASCIIString(value, words[i]) == 0) {
@@ -127,18 +158,14 @@ static bool parse_enum(module_state *state, cw_option option, PyObject *value, i
                 return true;
             }
         }
-        raise_argument(state, "%s must be '%s' or '%s', not %R", key, words[0], words[1], value);
-        return false;
+        return refuse_enum(state, option, value, true);
     }
-    if (!PyLong_Check(value) || PyBool_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "%s must be '%s', '%s' or a member of its enumeration, not %R", key,
-                     words[0], words[1], Py_TYPE(value));
-        return false;
-    }
+    if (!PyLong_Check(value) || PyBool_Check(value) || option == CW_OPT_FRAMING)
+        return refuse_enum(state, option, value, false);
     int overflow;
     *number = PyLong_AsLongAndOverflow(value, &overflow);
     if (overflow != 0)
-        raise_argument(state, "%s must be '%s' or '%s', not %R", key, words[0], words[1], value);
+        return refuse_enum(state, option, value, true);
     return !PyErr_Occurred();
 }
 

@@ -149,6 +149,10 @@ PyGetSetDef information_members[] = {
          "Our end, as 'address:port'; None before connecting. Any thread."),
     INFO("remote_address", CW_INFO_REMOTE_ADDRESS,
          "The other end (the proxy's, where there is one), as 'address:port'; None before. Any thread."),
+    INFO("framing", CW_INFO_FRAMING,
+         "Who makes the frames: 'native', 'curl' (libcurl), or 'mixed' (sent natively, received by libcurl); "
+         "None "
+         "before connecting. Any thread."),
     {"response_headers", get_response_headers, NULL,
      "The headers of the server's reply: a mapping without regard to case. Any thread.", NULL},
     {"state", get_state, NULL, "'new', 'connecting', 'open', 'closing' or 'closed'. Any thread.", NULL},
@@ -161,7 +165,8 @@ PyGetSetDef information_members[] = {
     {"was_clean", get_was_clean, NULL, "Whether both close frames were exchanged. Any thread.", NULL},
     {"control", get_control, NULL, "The options of this socket, as attributes. Any thread.", NULL},
     {"information", get_by_helper, NULL,
-     "uri, protocol, local_address, remote_address, response_headers and state in one object. Any thread.",
+     "uri, protocol, local_address, remote_address, framing, response_headers and state in one object. Any "
+     "thread.",
      (void *)(intptr_t)HELPER_information},
     {"output_stream", get_by_helper, NULL,
      "A new raw binary stream (io.RawIOBase) of which each write is one message. Any thread.",
