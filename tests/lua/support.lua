@@ -65,6 +65,13 @@ end
 -- What the scripted server wrote down of a connection, as JSON text.
 function support.log(token) return support.fetch(support.http("/log/" .. token)) end
 
+-- Whether the loaded libcurl lets our own codec receive: it hands over the bytes that came with the reply, as 8.21.0
+-- and later do.
+function support.has_native_decoder()
+    local major, minor = harness.curlwire.libcurl_version:match("^(%d+)%.(%d+)")
+    return tonumber(major) * 100 + tonumber(minor) >= 821
+end
+
 -- A token for support.log that no other run has.
 function support.token(name)
     return ("%s-%d-%s"):format(name, os.time(), tostring({}):gsub("%W", ""))

@@ -9,7 +9,8 @@ local curlwire = require "curlwire"
 local harness = require "harness"
 local support = require "support"
 
-local CODEC = "curl"
+local is_native = support.has_native_decoder() and os.getenv("CURLWIRE_FRAMING") ~= "curl"
+local CODEC = is_native and "native" or "curl" -- who receives
 local CLOSE = "\3\232" -- the payload of the close frame after a vector that names no end: 1000
 local FILES = {
     "closing", "fragmentation", "framing", "limits", "mixed", "opcodes", "partial", "ping_pong", "reserved_bits",

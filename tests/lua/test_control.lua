@@ -233,18 +233,12 @@ test("information", function()
     finish(ws)
 end)
 
--- Whether the loaded libcurl hands over the bytes that came with the reply: 8.21.0 and later.
-local function decodes_natively()
-    local major, minor = curlwire.libcurl_version:match("^(%d+)%.(%d+)")
-    return tonumber(major) * 100 + tonumber(minor) >= 821
-end
-
 test("framing", function()
     for _, framing in ipairs {"auto", "curl"} do
         local ws = support.message_socket({framing = framing})
         equal(ws.framing, nil)
         assert(ws:connect(support.echo()))
-        local expected = framing == "curl" and "curl" or decodes_natively() and "native" or "mixed"
+        local expected = framing == "curl" and "curl" or support.has_native_decoder() and "native" or "mixed"
         equal(ws.framing, expected)
         equal(ws.information.framing, expected)
         for _, data in ipairs {"", "binary", ("\0"):rep(300), ("x"):rep(70000), ("y"):rep(2 ^ 19)} do
@@ -259,13 +253,13 @@ end)
 
 test("framing_native", function()
     local ws = support.message_socket({framing = "native"})
-    if not decodes_natively() then
+    if not support.has_native_decoder() then
         assert(failed(ws:connect(support.echo())).message:find("8.21.0", 1, true))
         equal(ws.state, "new")
         ws.control.framing = "auto"
     end
     assert(ws:connect(support.echo()))
-    equal(ws.framing, decodes_natively() and "native" or "mixed")
+    equal(ws.framing, support.has_native_decoder() and "native" or "mixed")
     finish(ws)
 end)
 

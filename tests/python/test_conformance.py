@@ -19,14 +19,14 @@ from pathlib import Path
 import pytest
 
 import curlwire
-from peers import WAIT, url
+from peers import WAIT, decodes_natively, url
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
 
 import vectors
 from vectors import Expected, Vector
 
-CODEC = "curl"
+CODEC = "native" if decodes_natively() else "curl"  # who receives
 VECTORS = vectors.read_all()
 AT_ONCE = 32
 Event = tuple[str, bytes, bool]  # text or binary, the payload, is_message_complete

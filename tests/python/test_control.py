@@ -9,7 +9,7 @@ import pytest
 
 import curlwire
 from curlwire import MessageWebSocket, MessageWebSocketReceiveMode, SocketMessageType, StreamWebSocket
-from peers import WAIT, Recorded, ca_file, echo, opened, round_trip, script, url
+from peers import WAIT, Recorded, ca_file, decodes_natively, echo, opened, round_trip, script, url
 
 DEFAULTS: dict[str, Any] = {
     "message_type": SocketMessageType.BINARY,
@@ -247,13 +247,9 @@ def test_information() -> None:
         assert repr(facts).startswith("<curlwire.Information of <curlwire.MessageWebSocket open")
 
 
-def decodes_natively() -> bool:
-    """Whether the loaded libcurl hands over the bytes that came with the reply: 8.21.0 and later."""
-    return tuple(int(part) for part in curlwire.libcurl_version.split("-")[0].split(".")) >= (8, 21, 0)
-
-
 @pytest.mark.parametrize("framing", ["auto", "curl"])
-def test_framing(framing: Any) -> None:
+def test_framing(framing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CURLWIRE_FRAMING", raising=False)
     ws = MessageWebSocket(framing=framing)
     assert ws.framing is ws.information.framing is None
     with ws:
@@ -267,7 +263,8 @@ def test_framing(framing: Any) -> None:
     assert ws.framing == expected
 
 
-def test_framing_native() -> None:
+def test_framing_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CURLWIRE_FRAMING", raising=False)
     ws = MessageWebSocket(framing="native")
     if decodes_natively():
         with ws:
