@@ -14,7 +14,7 @@ WAIT = 10.0  # seconds; how long a test waits for what must come. Nothing is exp
 
 
 def decodes_natively() -> bool:
-    """Whether our own codec receives, unless a test asks for another: it can where the loaded libcurl hands over
+    """Whether our own codec receives, unless a test asks for another: it can where the loaded libcurl gives out
     the bytes that came with the reply, as 8.21.0 and later do."""
     version = tuple(int(part) for part in curlwire.libcurl_version.split("-")[0].split("."))
     return version >= (8, 21, 0) and os.environ.get("CURLWIRE_FRAMING") != "curl"
