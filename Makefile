@@ -7,6 +7,7 @@
 #   make core          the library alone: build/release/libcurlwire.a and .so
 #   make python        the Python module: PYTHONPATH=build/python
 #   make lua           the Lua modules: build/lua/5.1 5.3 5.4 jit
+#   make libcurl       a private static libcurl in build/libcurl, which LIBCURL=private takes
 #   make test-core     the C tests alone                  (these run what is built;
 #   make test-python   the Python tests alone              sh scripts/install.sh test
 #   make test-lua      the Lua tests alone                 once before them)
@@ -27,7 +28,9 @@
 #   make clean         remove build/ and dist/
 #
 # Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.3 5.4 jit", WERROR=1, V=1,
-#   T=3600 for fuzz, CW_TEST_MANY=10000, the number of sockets that the tests of resources make.
+#   T=3600 for fuzz, CW_TEST_MANY=10000, the number of sockets that the tests of resources make, CURL_TARBALL for
+#   libcurl. LIBCURL=private (all, core, python, lua, core-tests, test-core, test-python, test-lua, test-conformance,
+#   bench): with the private libcurl, in build/private.
 
 .DEFAULT_GOAL := menu
 .DELETE_ON_ERROR:
@@ -36,7 +39,13 @@ MAKEFLAGS += --no-builtin-rules
 Q   := $(if $(V),,@)
 SAY := $(if $(V),:,echo "  ")
 
-BUILD   ?= build
+# system, or private: scripts/build_libcurl.sh makes that one
+LIBCURL ?= system
+ifeq ($(filter $(LIBCURL),system private),)
+$(error LIBCURL is $(LIBCURL), neither system nor private)
+endif
+
+BUILD   ?= $(if $(filter private,$(LIBCURL)),build/private,build)
 # release; test: with the allocation counters; asan, tsan: under a sanitizer
 VARIANT ?= release
 OUT     := $(BUILD)/$(VARIANT)
@@ -46,7 +55,7 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 
 PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
-VENV    := $(BUILD)/venv/bin
+VENV    := build/venv/bin
 VERSION := $(shell sed -n 's/^.define CW_VERSION "\(.*\)"/\1/p' core/include/curlwire.h)
 SONAME  := libcurlwire.so.0
 
@@ -67,7 +76,17 @@ C_FLAGS   = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARNINGS
 # The service thread may run while a runtime unloads the module: the code has to stay where it is.
 SHARED    = -shared -pthread -Wl,-z,nodelete $(VARIANT_$(VARIANT)) $(LDFLAGS)
 
-CHECK_LIBCURL := CURL_CONFIG='$(CURL_CONFIG)' sh scripts/check_libcurl.sh
+# Included, so that the private libcurl is there before its flags are asked for.
+ifeq ($(LIBCURL),private)
+ifneq ($(filter-out clean menu,$(MAKECMDGOALS)),)
+include build/libcurl/stamp.mk
+endif
+endif
+
+build/libcurl/stamp.mk: FORCE
+	@CURL_TARBALL='$(CURL_TARBALL)' CC='$(CC)' sh scripts/build_libcurl.sh
+
+CHECK_LIBCURL := LIBCURL='$(LIBCURL)' CURL_CONFIG='$(CURL_CONFIG)' sh scripts/check_libcurl.sh
 CURL_CFLAGS   := $(shell $(CHECK_LIBCURL) cflags 2>/dev/null)
 CURL_LIBS     := $(shell $(CHECK_LIBCURL) libs 2>/dev/null)
 
@@ -79,7 +98,7 @@ TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/t
 
 .PHONY: menu all demo test core python lua core-tests test-core test-python test-lua test-conformance \
         asan tsan stress load fuzz fuzz-targets analyse coverage lint format bench dist install uninstall clean \
-        libcurl FORCE
+        libcurl check-libcurl FORCE
 
 menu:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -92,15 +111,19 @@ demo:
 test:
 	@sh scripts/test.sh
 
-# ---- the core
+# ---- libcurl
 
-libcurl:
+libcurl: build/libcurl/stamp.mk
+
+check-libcurl:
 	@$(CHECK_LIBCURL)
+
+# ---- the core
 
 core: $(OUT)/libcurlwire.a $(OUT)/$(SONAME) $(OUT)/libcurlwire.so $(OUT)/curlwire.pc
 
 # Objects are made again when the flags have changed.
-$(OUT)/flags: FORCE | libcurl
+$(OUT)/flags: FORCE | check-libcurl
 	@mkdir -p $(OUT)
 	@printf '%s\n' '$(CC) $(C_FLAGS)' | cmp -s - $@ || printf '%s\n' '$(CC) $(C_FLAGS)' > $@
 
@@ -149,10 +172,10 @@ $(OUT)/targets/%: tests/fuzz/%.c $(OUT)/libcurlwire.a $(OUT)/flags
 
 # ---- Python: setup.py knows how; it compiles the core in
 
-python: | libcurl
+python: | check-libcurl
 	@mkdir -p $(BUILD)
 	@$(SAY) Python $(BUILD)/python
-	$(Q)$(PYTHON) -W ignore::UserWarning setup.py -q egg_info --egg-base $(BUILD) \
+	$(Q)LIBCURL='$(LIBCURL)' $(PYTHON) -W ignore::UserWarning setup.py -q egg_info --egg-base $(BUILD) \
 	    build --build-temp $(BUILD)/python-temp --build-lib $(BUILD)/python
 
 # ---- Lua: one module with the core inside, one folder for each version whose headers are there
@@ -192,15 +215,16 @@ $(foreach v,$(LUA_VERSIONS),$(eval $(call lua_rules,$(v))))
 # ---- tests of what is built; scripts/run_tests.py knows the suites
 
 RUN_TESTS = $(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/run_tests.py
+PRIVATE   := $(if $(filter private,$(LIBCURL)),-private)
 
 test-core:
-	@$(RUN_TESTS) core
+	@$(RUN_TESTS) core$(PRIVATE)
 test-python:
-	@$(RUN_TESTS) python
+	@$(RUN_TESTS) python$(PRIVATE)
 test-lua:
-	@$(RUN_TESTS) lua-5.1 lua-5.3 lua-5.4 lua-jit
+	@$(RUN_TESTS) $(if $(PRIVATE),,lua-5.1 lua-5.3) lua-5.4$(PRIVATE) lua-jit$(PRIVATE)
 test-conformance:
-	@$(RUN_TESTS) conformance
+	@$(RUN_TESTS) conformance$(PRIVATE)
 asan:
 	@$(RUN_TESTS) core-asan lua-asan
 tsan:
@@ -229,7 +253,7 @@ format:
 	$(VENV)/ruff check --fix .
 
 bench: all
-	@$(PYTHON) bench/run.py
+	@LIBCURL='$(LIBCURL)' $(PYTHON) bench/run.py --build $(BUILD)
 
 # ---- install
 

@@ -50,6 +50,8 @@ class BuildExt(build_ext):
         for extension in self.extensions:
             extension.extra_compile_args += libcurl("cflags")
             extension.extra_link_args += libcurl("libs")
+            # a static libcurl that was built anew is linked anew
+            extension.depends += [word for word in extension.extra_link_args if word.endswith(".a")]
         super().run()
 
 

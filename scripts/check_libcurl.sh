@@ -5,7 +5,8 @@
 #     sh scripts/check_libcurl.sh [cflags | libs | version]
 #
 # Prints the flags asked for, or nothing. CURL_CONFIG=/path/to/curl-config takes that libcurl in place of the one
-# that pkg-config (else the curl-config of PATH) knows. Makefile and setup.py call it.
+# that pkg-config (else the curl-config of PATH) knows; LIBCURL=private takes the one that scripts/build_libcurl.sh
+# has built. Makefile and setup.py call it.
 set -eu
 
 NEEDED="8.14.1 or later with ws and wss is needed"
@@ -16,6 +17,15 @@ refuse() {
     echo "curlwire: $1; $NEEDED: $MEND" >&2
     exit 1
 }
+
+case ${LIBCURL:-system} in
+system) ;;
+private)
+    CURL_CONFIG=$(cd "$(dirname "$0")/.." && pwd)/build/libcurl/bin/curl-config
+    [ -x "$CURL_CONFIG" ] || refuse "the private libcurl is not built (make libcurl builds it)"
+    ;;
+*) refuse "LIBCURL is $LIBCURL, neither system nor private" ;;
+esac
 
 if [ -n "${CURL_CONFIG:-}" ]; then
     command -v "$CURL_CONFIG" >/dev/null 2>&1 || refuse "CURL_CONFIG names $CURL_CONFIG, which is no command"
