@@ -200,6 +200,12 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
                       "the server's handshake reply is invalid: its headers are too large");
         error->http_status = http_status == 101 ? 101 : 0;
+    } else if (code == CURLE_WEIRD_SERVER_REPLY && h->reply.is_begun) {
+        /* A line that libcurl refuses itself: NUL in it, no colon, a bare CR since 8.21 at the latest. */
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                      "the server's handshake reply is invalid: one of its lines is malformed (%s)",
+                      h->text[0] ? h->text : curl_easy_strerror(code));
+        error->http_status = h->reply.http_status;
     } else if (code != CURLE_OK) {
         failed(h, code, error);
     } else if (http_status != 101) {

@@ -274,6 +274,7 @@ typedef struct cw__reply {
     size_t len_bytes, room_bytes;
     size_t head_bytes; /* of all replies: status lines, headers, empty lines */
     bool is_begun;     /* a status line came */
+    int http_status;   /* that it names; 0 if it is malformed */
     bool is_cut;       /* it was too long, or there was no memory */
     bool has_no_memory;
     bool is_complete;  /* the empty line came: a reply cut off inside its headers is CURLE_OK with 101 too */

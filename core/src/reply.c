@@ -106,6 +106,7 @@ static void begin(cw__reply *r, const char *line, size_t len_bytes)
     r->is_http_1 = len_bytes >= 7 && memcmp(line, "HTTP/1.", 7) == 0;
     r->is_http_1_1 = r->is_http_1 && len_bytes > 7 && line[7] == '1';
     r->is_malformed = !is_status_line(line, len_bytes);
+    r->http_status = r->is_malformed ? 0 : (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
 }
 
 /* Keeps a line without the blanks at its end, which are no part of the value; its end becomes CRLF. */
@@ -153,7 +154,9 @@ bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
     r->head_bytes += len_bytes;
     if (r->head_bytes > HEAD_LIMIT_BYTES)
         r->is_cut = true;
-    if (len_bytes > 0 && line[len_bytes - 1] == '\n')
+    if (len_bytes > 0 && line[len_bytes - 1] != '\n')
+        return !r->is_cut; /* the connection ended within it (libcurl hands that over since 8.21 at the latest) */
+    if (len_bytes > 0)
         len_bytes -= len_bytes > 1 && line[len_bytes - 2] == '\r' ? 2 : 1;
     if (!r->is_begun || r->is_complete) {
         begin(r, line, len_bytes);

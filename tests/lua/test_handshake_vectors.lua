@@ -22,6 +22,11 @@ local function unescape(text)
         :gsub("\\([rnts0\\])", escapes))
 end
 
+local function version_number(text)
+    local major, minor, patch = text:match("^(%d+)%.(%d+)%.(%d+)")
+    return major * 65536 + minor * 256 + patch
+end
+
 -- Reads the lines that say what has to come of it; the server reads the others.
 local function load(file)
     local vectors = {}
@@ -32,6 +37,11 @@ local function load(file)
             vectors[#vectors + 1] = {name = value, header = {}, receives = {}}
         elseif key == "header" or key == "receives" then
             table.insert(vector[key], value)
+        elseif key == "since" then -- from this libcurl on it fails
+            local version, status = value:match("^(%S+) (%S+)$")
+            if version_number(curlwire.libcurl_version) >= version_number(version) then
+                vector.opens, vector.fails = nil, status
+            end
         elseif key then
             vector[key] = value
         end

@@ -4,8 +4,10 @@ After a failure the same object connects to a server that answers well: that sho
 closed event was raised for what never was open."""
 
 import os
+import re
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +21,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
 import handshake_vectors
 from handshake_vectors import Vector, unescape
 
-VECTORS = handshake_vectors.load()
 GROWTH_KIB = 3072  # a reply without end costs no more than this; what is kept of one is 128 KiB
+
+
+def with_this_libcurl(vector: Vector) -> Vector:
+    """What comes of it may depend on the libcurl that is loaded."""
+    if vector.since and tuple(map(int, re.findall(r"\d+", curlwire.libcurl_version)))[:3] >= vector.since[0]:
+        return replace(vector, opens=None, fails=vector.since[1])
+    return vector
+
+
+VECTORS = [with_this_libcurl(vector) for vector in handshake_vectors.load()]
 
 
 def address(vector: Vector, way: str) -> str:

@@ -34,6 +34,7 @@ class Vector:
     fails: str | None = None  # the WebErrorStatus
     http: int = 0
     says: str = ""
+    since: tuple[tuple[int, ...], str] | None = None  # from this libcurl on it fails with this WebErrorStatus
 
     @property
     def is_large(self) -> bool:
@@ -80,6 +81,9 @@ def set_key(vector: Vector, key: str, value: str) -> None:
         vector.http = int(http or 0)
     elif key == "says":
         vector.says = value
+    elif key == "since":
+        version, _, status = value.partition(" ")
+        vector.since = (tuple(map(int, version.split("."))), status)
     else:
         raise BadVector(f"{vector.where}: no such line: {key}: {value}")
 
