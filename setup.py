@@ -47,11 +47,17 @@ class BuildExt(build_ext):
 
     def run(self) -> None:
         """Adds libcurl's flags, then builds."""
+        cflags, libs = libcurl("cflags"), libcurl("libs")
+        # What was built with another libcurl is built anew, and so it is when a static one was.
+        stamp = Path(self.build_temp) / "libcurl"
+        words = shlex.join([*libcurl("version"), *cflags, *libs])
+        if not stamp.exists() or stamp.read_text(encoding="utf-8") != words:
+            stamp.parent.mkdir(parents=True, exist_ok=True)
+            stamp.write_text(words, encoding="utf-8")
         for extension in self.extensions:
-            extension.extra_compile_args += libcurl("cflags")
-            extension.extra_link_args += libcurl("libs")
-            # a static libcurl that was built anew is linked anew
-            extension.depends += [word for word in extension.extra_link_args if word.endswith(".a")]
+            extension.extra_compile_args += cflags
+            extension.extra_link_args += libs
+            extension.depends += [str(stamp), *(word for word in libs if word.endswith(".a"))]
         super().run()
 
 
