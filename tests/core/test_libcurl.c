@@ -1,37 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of libcurl.c: the versions, that the loaded library does, and that another one would not: this program's own
- * curl_version_info and curl_global_init stand before libcurl's. Needs no peer. */
+ * curl_version_info and curl_global_init stand before libcurl's, by the linker's --wrap, which a static libcurl
+ * allows too. Needs no peer. */
 #include "harness.h"
 #include "libcurl.h"
 
-#include <dlfcn.h>
+curl_version_info_data *real_version_info(CURLversion age) __asm__("__real_curl_version_info");
+curl_version_info_data *play_version_info(CURLversion age) __asm__("__wrap_curl_version_info");
+CURLcode real_global_init(long flags) __asm__("__real_curl_global_init");
+CURLcode play_global_init(long flags) __asm__("__wrap_curl_global_init");
 
 static const char *const *protocols; /* of the library that is played; NULL = the real one */
 static unsigned version_num;
 static CURLcode init_code;
 
-curl_version_info_data *curl_version_info(CURLversion age)
+curl_version_info_data *play_version_info(CURLversion age)
 {
     static curl_version_info_data played;
-    curl_version_info_data *(*real)(CURLversion);
 
-    *(void **)&real = dlsym(RTLD_NEXT, "curl_version_info");
     if (!protocols)
-        return real(age);
-    played = *real(age);
+        return real_version_info(age);
+    played = *real_version_info(age);
     played.version = "0.0.0";
     played.version_num = version_num;
     played.protocols = protocols;
     return &played;
 }
 
-CURLcode curl_global_init(long flags)
-{
-    CURLcode (*real)(long);
-
-    *(void **)&real = dlsym(RTLD_NEXT, "curl_global_init");
-    return init_code ? init_code : real(flags);
-}
+CURLcode play_global_init(long flags) { return init_code ? init_code : real_global_init(flags); }
 
 static void test_versions(void)
 {
