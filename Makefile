@@ -158,7 +158,9 @@ core-tests: $(TESTS)
 $(OUT)/tests/%: tests/core/%.c $(OUT)/libcurlwire.a $(OUT)/flags
 	@mkdir -p $(@D)
 	@$(SAY) CC $<
-	$(Q)$(CC) $(C_FLAGS) -Itests/core -MMD -MP -MF $@.d -o $@ $< $(OUT)/libcurlwire.a $(CURL_LIBS) $(LDFLAGS)
+	$(Q)$(CC) $(C_FLAGS) -Itests/core -MMD -MP -MF $@.d -o $@ $< $(OUT)/libcurlwire.a $(CURL_LIBS) $(WRAPPED) $(LDFLAGS)
+
+$(OUT)/tests/test_libcurl: WRAPPED := -Wl,--wrap=curl_version_info,--wrap=curl_global_init
 
 # ---- the fuzz targets: tests/fuzz/run.py calls this with CC=clang VARIANT=fuzz
 
@@ -258,6 +260,7 @@ bench: all
 # ---- install
 
 install: core
+	$(if $(PRIVATE),$(error make install is for the system's libcurl; curlwire.pc names that one))
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 core/include/curlwire.h $(DESTDIR)$(INCLUDEDIR)/curlwire.h
 	install -m 644 $(OUT)/libcurlwire.a $(DESTDIR)$(LIBDIR)/libcurlwire.a

@@ -5,7 +5,8 @@
 #     sh scripts/build.sh [demo | test]
 #
 #   demo   the library, the Python module, the Lua module for 5.4 (default)
-#   test   the Lua modules for 5.1, 5.3, 5.4 and LuaJIT; warnings are errors; the tests' variants
+#   test   the Lua modules for 5.1, 5.3, 5.4 and LuaJIT; warnings are errors; the tests' variants; the private
+#          libcurl, and with it the library, the Python module, the Lua modules for 5.4 and LuaJIT
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,12 +16,23 @@ demo)
     make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS=5.4
     ;;
 test)
+    # One process for half a minute, half of it waiting: beside the rest. Its output comes after.
+    mkdir -p build
+    sh scripts/build_libcurl.sh >build/libcurl.log 2>&1 &
+    libcurl=$!
     make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS="5.1 5.3 5.4 jit" WERROR=1
     make -j"$jobs" --no-print-directory core-tests VARIANT=test WERROR=1
     make -j"$jobs" --no-print-directory core-tests VARIANT=cov WERROR=1
     for variant in asan tsan; do
         make -j"$jobs" --no-print-directory core-tests lua VARIANT=$variant LUA_VERSIONS=5.4 WERROR=1
     done
+    wait "$libcurl" || {
+        cat build/libcurl.log >&2
+        exit 1
+    }
+    cat build/libcurl.log
+    make -j"$jobs" --no-print-directory core python lua LIBCURL=private LUA_VERSIONS="5.4 jit" WERROR=1
+    make -j"$jobs" --no-print-directory core-tests LIBCURL=private VARIANT=test WERROR=1
     ;;
 *)
     echo "usage: build.sh [demo | test]" >&2

@@ -286,6 +286,69 @@ def refuse_loaded(name: str, version: str, number: str, protocols: str, words: s
             raise Failed(f"no line with '{words}' in:\n{output}")
 
 
+BESIDE_SYSTEM = """
+import ctypes
+system = ctypes.CDLL("libcurl.so.4", ctypes.RTLD_GLOBAL)
+system.curl_version.restype = ctypes.c_char_p
+import curlwire
+assert system.curl_version().split()[0].decode() != "libcurl/" + curlwire.libcurl_version, "it is the system's"
+"""
+
+
+def private_libcurl() -> None:
+    """The modules show nothing of the libcurl inside them, and it lives beside the system's in one process."""
+    private = BUILD / "private"
+    modules = {
+        "core.so": (private / "lua" / "5.4" / "curlwire" / "core.so", "luaopen_curlwire_core"),
+        "_core.abi3.so": (next((private / "python" / "curlwire").glob("_core*.so")), "PyInit__core"),
+    }
+    for name, (path, entry) in modules.items():
+        defined = call("nm", "--dynamic", "--defined-only", "--format=posix", path).split("\n")
+        shown = [line.split()[0] for line in defined if line]
+        if shown != [entry]:
+            raise Failed(f"{name} shows {shown}")
+    shown = call("nm", "--dynamic", "--format=posix", private / "release" / "libcurlwire.so").split("\n")
+    foreign = [line for line in shown if re.match(r"[Cc]url_", line)]
+    if foreign:
+        raise Failed(f"libcurlwire.so shows or wants {foreign}")
+    environment = {"PYTHONPATH": str(private / "python")}
+    call(sys.executable, "-c", BESIDE_SYSTEM + PYTHON_ROUND_TRIP, env=environment)
+
+
+def private_libcurl_by_pip() -> None:
+    """As for a wheel: from a clean tree, by the curl-config alone."""
+    tree, folder = place("pip-private")
+    call(
+        sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+        f"--target={folder / 'out'}", str(tree), cwd=folder,
+        env={"CURL_CONFIG": str(BUILD / "libcurl" / "bin" / "curl-config")},
+    )  # fmt: skip
+    call(sys.executable, "-c", BESIDE_SYSTEM + PYTHON_ROUND_TRIP, cwd=folder, env={"PYTHONPATH": "out"})
+
+
+def refuse_private(name: str, setting: dict[str, str], words: str) -> None:
+    """What cannot be built is told in one line."""
+    tree, _ = place(name)
+    output = call("sh", "scripts/check_libcurl.sh", "libs", cwd=tree, fails=True, env=setting)
+    if len(output.splitlines()) != 1 or words not in output:
+        raise Failed(f"no line with '{words}' in:\n{output}")
+
+
+def refuse_source(name: str, version: str, words: str) -> None:
+    """A tarball that will not do, in one line."""
+    tree, folder = place(name)
+    header = folder / "curl" / "include" / "curl" / "curlver.h"
+    header.parent.mkdir(parents=True)
+    header.write_text(f"#define LIBCURL_VERSION_NUM {version}\n")
+    (folder / "curl" / "configure").write_text("#!/bin/sh\n")
+    (folder / "curl" / "configure").chmod(0o755)
+    call("tar", "-czf", folder / "curl.tar.gz", "-C", folder, "curl")
+    setting = {"CURL_TARBALL": str(folder / "curl.tar.gz")}
+    output = call("sh", "scripts/build_libcurl.sh", cwd=tree, fails=True, env=setting)
+    if words not in output.splitlines()[-1] or (tree / "build" / "libcurl").exists():
+        raise Failed(f"no line with '{words}' in:\n{output}")
+
+
 def installs() -> list[Test]:
     return [
         ("pip install .", partial(pip_install, "pip-folder", of_repository=False)),
@@ -306,6 +369,17 @@ def installs() -> list[Test]:
             "a libcurl without wss is refused when it is loaded",
             partial(refuse_loaded, "no-wss-loaded", "8.16.0", "0x081000", '"http","ws",', "without wss;"),
         ),
+        ("the private libcurl stays inside", private_libcurl),
+        ("pip install . with the private libcurl", private_libcurl_by_pip),
+        (
+            "a private libcurl that is not built is told",
+            partial(refuse_private, "private-none", {"LIBCURL": "private"}, "make libcurl"),
+        ),
+        (
+            "another word for LIBCURL is told",
+            partial(refuse_private, "private-word", {"LIBCURL": "own"}, "neither system nor private"),
+        ),
+        ("a source that is too old is told", partial(refuse_source, "old-source", "0x081400", "older than")),
     ]
 
 

@@ -28,7 +28,8 @@ if [ "$KIND" = test ]; then
     PACKAGES="$PACKAGES
     python3-venv git clang luarocks lua-check shellcheck nginx-light nodejs iproute2
     lua5.1 liblua5.1-0-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev
-    clang-tidy cppcheck libclang-rt-dev libunistring-dev"
+    clang-tidy cppcheck libclang-rt-dev libunistring-dev
+    libssl-dev zlib1g-dev dpkg-dev" # the last line is what the private libcurl is made with
     # where Node comes from elsewhere, it brings its npm along
     command -v npm >/dev/null 2>&1 || PACKAGES="$PACKAGES npm"
 fi
@@ -55,6 +56,7 @@ look_only() {
         has $command || missing="$missing $command"
     done
     if [ "$KIND" = test ]; then
+        pkg-config --exists openssl zlib 2>/dev/null || missing="$missing openssl,zlib(headers)"
         for command in git clang clang-tidy cppcheck luarocks luacheck shellcheck nginx node npm ip unshare \
             lua5.1 lua5.3 luajit; do
             has $command || missing="$missing $command"

@@ -27,6 +27,7 @@ import checks
 
 ROOT = checks.ROOT
 BUILD = checks.BUILD
+PRIVATE = BUILD / "private"  # what was built with the private libcurl
 LIMIT_S = 600
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:check_initialization_order=1",
@@ -34,6 +35,7 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "print_stacktrace=1",
     "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1",
 }
+NOT_CONFORMANCE = "--ignore=tests/python/test_conformance.py"  # a suite of its own
 LUA = {"5.1": "lua5.1", "5.3": "lua5.3", "5.4": "lua5.4", "jit": "luajit"}
 
 
@@ -92,12 +94,12 @@ def run(
     return Counts(passed, failed, notes)
 
 
-def core(variant: str) -> Counts:
+def core(variant: str, build: Path = BUILD) -> Counts:
     total = Counts()
     environment = dict(SANITIZERS)
     for source in sorted((ROOT / "tests" / "core").glob("test_*.c")):
         name = "core" if variant == "test" else f"core-{variant}"
-        total.add(run(name, [str(BUILD / variant / "tests" / source.stem)], environment))
+        total.add(run(name, [str(build / variant / "tests" / source.stem)], environment))
     return total
 
 
@@ -115,15 +117,15 @@ def load() -> Counts:
     return run("load", [sys.executable, "tests/load/load.py"], environment, limit_s)
 
 
-def pytest(place: str, *arguments: str) -> Counts:
+def pytest(place: str, *arguments: str, build: Path = BUILD) -> Counts:
     options = ["-q", "-p", "no:cacheprovider", "--timeout", "120"]
     command = [sys.executable, "-m", "pytest", *options, place, *arguments]
     # whatever the tests import is what was built, never an installed one
-    return run(place, command, {"PYTHONPATH": str(BUILD / "python"), "PYTHONDONTWRITEBYTECODE": "1"})
+    return run(place, command, {"PYTHONPATH": str(build / "python"), "PYTHONDONTWRITEBYTECODE": "1"})
 
 
-def lua(version: str, variant: str = "", *arguments: str) -> Counts:
-    modules = BUILD / variant / "lua" / version if variant else BUILD / "lua" / version
+def lua(version: str, variant: str = "", *arguments: str, build: Path = BUILD) -> Counts:
+    modules = build / variant / "lua" / version
     environment = {
         "LUA_PATH": f"{modules}/?.lua;{modules}/?/init.lua;{ROOT}/tests/lua/?.lua;;",
         "LUA_CPATH": f"{modules}/?.so;;",
@@ -157,6 +159,17 @@ def conformance() -> Counts:
     return total
 
 
+def conformance_private() -> Counts:
+    """The vectors with the private libcurl, whose frames are ours, and again in libcurl's own framing."""
+    total = Counts()
+    for framing in ("auto", "curl"):
+        os.environ["CURLWIRE_FRAMING"] = framing
+        print(f"\n== framing: {framing}", flush=True)
+        total.add(pytest("tests/python/test_conformance.py", build=PRIVATE))
+        total.add(lua("5.4", "", "tests/lua/test_conformance.lua", build=PRIVATE))
+    return total
+
+
 def listed(name: str, tests: list[tuple[str, Callable[[], None]]]) -> Counts:
     """Tests that are functions: one fails by an exception."""
     total = Counts()
@@ -175,12 +188,14 @@ def listed(name: str, tests: list[tuple[str, Callable[[], None]]]) -> Counts:
 SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no processor is idle at the end
     "fuzz": lambda: run("fuzz", [sys.executable, "tests/fuzz/run.py"]),
     "conformance": conformance,
+    "conformance-private": conformance_private,
     "faults": lambda: pytest("tests/faults"),
     "load": load,
     "coverage": lambda: run("coverage", [sys.executable, "scripts/coverage.py"]),
     "analyse": lambda: run("analyse", [sys.executable, "scripts/analyse.py"]),
     "stress": stress,
-    "python": lambda: pytest("tests/python", "--ignore=tests/python/test_conformance.py"),
+    "python": lambda: pytest("tests/python", NOT_CONFORMANCE),
+    "python-private": lambda: pytest("tests/python", NOT_CONFORMANCE, build=PRIVATE),
     "lua-tsan": lambda: lua("5.4", "tsan"),
     "lua-asan": lambda: lua("5.4", "asan"),
     "lua-5.1": lambda: lua("5.1"),
@@ -188,9 +203,12 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
     "lua-5.4": lambda: lua("5.4"),
     "lua-jit": lambda: lua("jit"),
     "resources": lambda: pytest("tests/resources"),
+    "lua-5.4-private": lambda: lua("5.4", build=PRIVATE),
+    "lua-jit-private": lambda: lua("jit", build=PRIVATE),
     "core-tsan": lambda: core("tsan"),
     "core-asan": lambda: core("asan"),
     "core": lambda: core("test"),
+    "core-private": lambda: core("test", PRIVATE),
     "install": lambda: listed("install", checks.installs()),
     "servers": lambda: pytest("tests/servers"),
     "lint": lambda: listed("lint", checks.lint()),
@@ -236,7 +254,7 @@ def run_side_by_side(names: list[str]) -> Counts:
             sys.stdout.flush()
             total.add(counts)
             total.notes += re.findall(r"^(?:not ok|FAILED|ERROR)\b.*", text, re.MULTILINE)
-            table.append(f"{name:12} {counts.passed:6} passed {counts.failed:4} failed {seconds:6.1f} s")
+            table.append(f"{name:19} {counts.passed:6} passed {counts.failed:4} failed {seconds:6.1f} s")
     print("\n" + "\n".join(table + total.notes))
     print(f"{total.passed} passed, {total.failed} failed", flush=True)
     return total

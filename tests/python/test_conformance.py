@@ -6,7 +6,6 @@ All of them are replayed, many at a time, before the first test looks at what ca
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import threading
