@@ -54,6 +54,16 @@ wanted() {
     echo "# curl-config: $(cksum <scripts/curl_config.in)"
 }
 
+# Whatever it was made of will do where no tarball is named.
+is_there() {
+    [ -e "$PLACE/stamp.mk" ] || return 1
+    if [ -n "${CURL_TARBALL:-}" ]; then
+        wanted | cmp -s - "$PLACE/stamp.mk"
+    else
+        [ "$(wanted)" = "$(grep -v '^# tarball' "$PLACE/stamp.mk")" ]
+    fi
+}
+
 # ---- the source: each leaves its tree in $work/source, or returns 1 with a reason in $reason
 
 unpack() {
@@ -82,7 +92,7 @@ private_apt() {
 
 # The versions that it lists, the newest first; release candidates are none.
 debian_versions() {
-    private_apt apt-cache showsrc --only-source curl | sed -n 's/^Version: //p' | grep -v '~rc\|~beta' | sort -Vru
+    private_apt apt-cache showsrc --only-source curl 2>>"$work/log" | sed -n 's/^Version: //p' | grep -v '~rc\|~beta' | sort -Vru
 }
 
 from_debian() {
@@ -115,7 +125,7 @@ from_debian() {
         fi
         say "Debian's archive lists curl $version and does not hand it out"
     done
-    reason="Debian's archive ($archive) hands out no source package of curl at or above 8.21.0"
+    reason="Debian's archive ($archive) cannot be reached or has no source of curl at or above 8.21.0"
     return 1
 }
 
@@ -199,7 +209,7 @@ lay_out() {
 if [ -n "${CURL_TARBALL:-}" ] && [ ! -r "$CURL_TARBALL" ]; then
     fail "CURL_TARBALL names $CURL_TARBALL, which cannot be read"
 fi
-if [ -e "$PLACE/stamp.mk" ] && wanted | cmp -s - "$PLACE/stamp.mk"; then
+if is_there; then
     exit 0
 fi
 check_tools
