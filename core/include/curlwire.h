@@ -399,6 +399,24 @@ CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms
  * Source   RFC 6455 section 5.6 */
 CW_API cw_status cw_socket_send(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, int timeout_ms);
 
+typedef struct cw_message {
+    cw_kind kind;
+    const void *data;
+    size_t len_bytes;
+} cw_message;
+
+/* Sends messages as cw_socket_send would one after another, small ones many in one write. It stops at the first that
+ * cannot be sent.
+ *   timeout_ms   time without progress, of each; 0 = do not wait
+ *   sent_count   set to the number of messages that are sent, as cw_socket_send sends; the others are not, in no
+ *                part
+ * Returns  CW_OK: all are; else what cw_socket_send would for the first that is not. CW_CLOSED: what was counted may
+ *          be lost with the connection, as after any send
+ * Owns     data is copied or written before return; the caller keeps it
+ * Thread   any, also inside a handler; takes the socket's lock; messages of other threads may go between */
+CW_API cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
+                                     size_t *sent_count);
+
 /* Sends one fragment of a message; the last has is_final. A text may be cut anywhere between fragments. After
  * a call that failed, the message is as it was before the call.
  * Returns, Owns, Thread   as cw_socket_send
@@ -440,6 +458,30 @@ CW_API cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
  * Owns     *out is the caller's, until cw_event_free
  * Thread   any */
 CW_API cw_status cw_socket_try_receive(cw_socket *s, cw_event **out);
+
+typedef struct cw_received {
+    size_t len_bytes;
+    cw_kind kind;
+    bool is_complete; /* false for a part that is not the last, in partial mode */
+} cw_received;
+
+/* The same as cw_socket_receive, into memory of the caller's: a message that begins to arrive during the call, in one
+ * frame, is read straight to there.
+ *   received   set to what it is; its length also where it does not fit
+ * Returns  as cw_socket_receive; CW_INVALID_ARGUMENT if the message is longer than size_bytes: it stays the next one.
+ *          A call that fails has lost nothing, but the buffer may have been written to
+ * Owns     the buffer is used until the call returns
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
+                                        cw_received *received);
+
+/* As cw_socket_receive and cw_socket_try_receive, but they may return when a large binary message (64 KiB up to
+ * inbound_buffer_size) only begins to arrive, so that its taker can make room of its own and have the message by
+ * cw_socket_receive_into. Codec native only: by libcurl's decoder messages come whole.
+ *   coming_bytes   0, or the length of that message, which is the next one, and *out is NULL
+ * Thread   any; if several threads receive, another may take that message first */
+CW_API cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, size_t *coming_bytes);
+CW_API cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes);
 
 /* Reads from a stream socket: as soon as there are bytes, as many as there are, over message boundaries.
  *   len_bytes   set to their number; 0 with CW_OK is the end: the peer closed, or we did

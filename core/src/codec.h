@@ -30,7 +30,8 @@ typedef struct cw__codec_calls {
     cw__io (*discard)(cw__codec *c);
     /* Sends a frame. On AGAIN the frame has begun and must be gone on with: call again with the rest
      * (data + *sent, len - *sent, which may be nothing) before any other frame. *sent counts payload bytes, also
-     * on AGAIN; the codec may hold some of them back, within a bound. */
+     * on AGAIN; the codec may hold some of them back, within a bound. While more_follow is set it may also hold
+     * whole frames back, which is OK: a call without it must come next, and stands for all of them. */
     cw__io (*send)(cw__codec *c, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                    size_t *sent);
     void (*destroy)(cw__codec *c); /* the link is not the codec's: it stays */
@@ -40,6 +41,7 @@ struct cw__codec {
     const cw__codec_calls *calls;
     cw__link *link;
     cw__violation violation;
+    bool more_follow; /* set before a send: another one comes without fail, unless this one is not OK */
     bool
         wants_read; /* of the latest send that said AGAIN: the descriptor is writable all the same (libcurl.h) */
 };

@@ -3,8 +3,10 @@
  * the bytes that came with the 101 reply to its own decoder alone, that decoder goes on receiving ("mixed").
  * Called through codec.h; knows no options and no message rules.
  *
- * Memory: nothing but the struct while nothing moves. Input that is not used up and output that the connection
- * has not taken have a buffer each, as long as they last. */
+ * Memory: nothing but the struct while nothing moves. Input that is not used up and output that is held back or that
+ * the connection has not taken have a buffer each, as long as they last. One input buffer that nobody uses is kept
+ * for the whole process, so that a small message on a quiet connection costs no allocation of one. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "libcurl.h"
@@ -12,6 +14,8 @@
 enum {
     INPUT_BYTES = 64 * 1024,
     DIRECT_BYTES = 16 * 1024, /* a payload with this much to come is read to where it belongs */
+    LARGE_BYTES = 64 * 1024,  /* a frame of this much is announced before any of it is given */
+    PEEK_BYTES = 512, /* are read behind a large frame: the next may be one too, with a place of its own */
     OUTPUT_BYTES = 32 * 1024, /* is masked and written at a time; on the stack */
     MASKS_BYTES = 256         /* of the generator's output are fetched at a time */
 };
@@ -27,9 +31,11 @@ typedef struct codec_native {
     uint64_t frame_offset; /* bytes of its payload that were given out */
     bool in_frame;
     bool is_read_short; /* the latest read took all that the kernel had */
+    bool is_after_large;
 
     uint8_t *output; /* output[output_start..output_end) is encoded, and the connection has not taken it */
     size_t output_start, output_end;
+    bool is_holding;      /* that is whole frames, and the connection was not asked yet */
     uint8_t mask[4];      /* of the frame that goes out */
     uint64_t sent_offset; /* bytes of its payload that were encoded */
     bool is_sending;      /* its header was */
@@ -45,9 +51,22 @@ static cw__io no_memory(codec_native *c)
     return CW__IO_FAULT;
 }
 
+/* An input buffer that no codec uses. Not through alloc.c: it stays, over the ends of tests. */
+static _Atomic(uint8_t *) spare_input;
+
+static uint8_t *take_buffer(void)
+{
+    uint8_t *buffer = atomic_exchange(&spare_input, NULL);
+
+    return buffer ? buffer : malloc(INPUT_BYTES);
+}
+
 static void free_input(codec_native *c)
 {
-    cw__free(c->input);
+    uint8_t *none = NULL;
+
+    if (c->input && !atomic_compare_exchange_strong(&spare_input, &none, c->input))
+        free(c->input);
     c->input = NULL;
     c->input_start = c->input_end = 0;
 }
@@ -72,9 +91,10 @@ static cw__io fill(codec_native *c)
         free_input(c);
         return CW__IO_AGAIN;
     }
-    if (!c->input && !(c->input = cw__malloc(INPUT_BYTES)))
+    if (!c->input && !(c->input = take_buffer()))
         return no_memory(c);
-    io = fetch(c, c->input, INPUT_BYTES, &len);
+    io = fetch(c, c->input, c->is_after_large ? PEEK_BYTES : INPUT_BYTES, &len);
+    c->is_after_large = false;
     if (io == CW__IO_OK) {
         c->input_start = 0;
         c->input_end = len;
@@ -130,6 +150,22 @@ static cw__io give(codec_native *c, const uint8_t *data, size_t len_bytes, cw__p
 
 static size_t least(uint64_t a, size_t b) { return a < b ? (size_t)a : b; }
 
+/* Gives what the input holds of the frame. If nothing else is there, and the connection had no more, the buffer goes:
+ * this may be all for a long time. */
+static cw__io give_input(codec_native *c, uint8_t *buffer, size_t len_bytes, cw__piece *piece)
+{
+    const uint8_t *data = c->input + c->input_start;
+
+    c->input_start += len_bytes;
+    if (c->input_start == c->input_end && c->is_read_short) {
+        if (len_bytes)
+            memcpy(buffer, data, len_bytes);
+        data = buffer;
+        free_input(c);
+    }
+    return give(c, data, len_bytes, piece);
+}
+
 static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
 {
     codec_native *c = (codec_native *)base;
@@ -141,12 +177,13 @@ static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes,
     if (io != CW__IO_OK)
         return io;
     left = c->frame.payload_bytes - c->frame_offset;
+    if (is_new && left > 0 && (c->input_start == c->input_end || left >= LARGE_BYTES))
+        return give(c, buffer, 0, piece); /* announced: what it breaks need not wait for its payload */
     if (c->input_start == c->input_end && left > 0) {
-        if (is_new) /* announced: what it breaks need not wait for its payload */
-            return give(c, buffer, 0, piece);
         if (left >= DIRECT_BYTES && size_bytes >= DIRECT_BYTES && !c->is_read_short) {
             free_input(c);
             io = fetch(c, buffer, least(left, size_bytes), &len);
+            c->is_after_large = c->frame.payload_bytes >= LARGE_BYTES;
             return io == CW__IO_OK ? give(c, buffer, len, piece) : io;
         }
         io = fill(c);
@@ -154,8 +191,7 @@ static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes,
             return io;
     }
     len = least(least(left, size_bytes), c->input_end - c->input_start);
-    c->input_start += len;
-    return give(c, c->input ? c->input + c->input_start - len : buffer, len, piece);
+    return give_input(c, buffer, len, piece);
 }
 
 static cw__io codec_discard(cw__codec *base)
@@ -195,6 +231,16 @@ static bool next_mask(codec_native *c)
     return true;
 }
 
+/* Room for a frame and what follows it. */
+static bool hold_output(codec_native *c)
+{
+    if (c->output)
+        return true;
+    c->output = cw__malloc(OUTPUT_BYTES);
+    c->output_start = c->output_end = 0;
+    return c->output != NULL;
+}
+
 /* Writes encoded bytes. What the connection does not take is kept, and is AGAIN. */
 static cw__io write_encoded(codec_native *c, const uint8_t *data, size_t len_bytes)
 {
@@ -204,11 +250,9 @@ static cw__io write_encoded(codec_native *c, const uint8_t *data, size_t len_byt
     c->base.wants_read = c->base.link->wants_read;
     if (io != CW__IO_AGAIN)
         return io;
-    c->output = cw__malloc(len_bytes - sent);
-    if (!c->output)
+    if (!hold_output(c))
         return no_memory(c);
     memcpy(c->output, data + sent, len_bytes - sent);
-    c->output_start = 0;
     c->output_end = len_bytes - sent;
     return CW__IO_AGAIN;
 }
@@ -228,6 +272,56 @@ static cw__io write_kept(codec_native *c)
     return io;
 }
 
+static cw__io begin_output(codec_native *c, uint8_t opcode, bool is_final, uint64_t payload_bytes, uint8_t *to,
+                           size_t *used)
+{
+    cw__frame frame = {
+        .payload_bytes = payload_bytes, .opcode = opcode, .is_final = is_final, .is_masked = true};
+
+    if (!next_mask(c)) {
+        cw__error_set(c->base.link->fault, CW_SYSTEM_ERROR, CW_WEB_Unknown, "the system has no random numbers");
+        return CW__IO_FAULT;
+    }
+    memcpy(frame.mask, c->mask, sizeof frame.mask);
+    *used = cw__frame_encode(&frame, to);
+    c->sent_offset = 0;
+    c->is_sending = true;
+    return CW__IO_OK;
+}
+
+/* A small frame of a batch: encoded behind those that are held, and written with the last, or when no more fit. */
+static cw__io send_in_batch(codec_native *c, uint8_t opcode, bool is_final, const uint8_t *data,
+                            size_t len_bytes, size_t *sent)
+{
+    size_t used = 0;
+    cw__io io;
+
+    if (!hold_output(c))
+        return no_memory(c);
+    io = begin_output(c, opcode, is_final, len_bytes, c->output + c->output_end, &used);
+    if (io != CW__IO_OK)
+        return io;
+    c->output_end += used;
+    if (len_bytes)
+        cw__frame_mask(c->output + c->output_end, data, len_bytes, c->mask, 0);
+    c->output_end += len_bytes;
+    *sent = len_bytes;
+    c->is_holding = c->base.more_follow;
+    if (!c->is_holding)
+        io = write_kept(c);
+    c->is_sending = io != CW__IO_OK;
+    return io;
+}
+
+/* Whether a frame of that many bytes can join those that are held. */
+static bool fits_batch(const codec_native *c, size_t len_bytes)
+{
+    size_t held_bytes = c->output ? c->output_end : 0;
+
+    return len_bytes <= (size_t)OUTPUT_BYTES - CW__HEADER_MAX_BYTES &&
+           held_bytes <= (size_t)OUTPUT_BYTES - CW__HEADER_MAX_BYTES - len_bytes;
+}
+
 /* *sent counts what was encoded: what the connection has not taken of that is kept here, at most OUTPUT_BYTES. */
 static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                          size_t *sent)
@@ -235,22 +329,17 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
     codec_native *c = (codec_native *)base;
     uint8_t encoded[OUTPUT_BYTES];
     size_t used = 0;
-    cw__io io = c->output ? write_kept(c) : CW__IO_OK;
+    cw__io io = CW__IO_OK;
 
     *sent = 0;
-    if (io == CW__IO_OK && !c->is_sending) {
-        cw__frame frame = {
-            .payload_bytes = len_bytes, .opcode = opcode, .is_final = is_final, .is_masked = true};
-        if (!next_mask(c)) {
-            cw__error_set(c->base.link->fault, CW_SYSTEM_ERROR, CW_WEB_Unknown,
-                          "the system has no random numbers");
-            return CW__IO_FAULT;
-        }
-        memcpy(frame.mask, c->mask, sizeof frame.mask);
-        used = cw__frame_encode(&frame, encoded);
-        c->sent_offset = 0;
-        c->is_sending = true;
+    if (c->output && !(c->is_holding && fits_batch(c, len_bytes))) {
+        c->is_holding = false;
+        io = write_kept(c);
     }
+    if (io == CW__IO_OK && !c->is_sending && (c->is_holding || base->more_follow) && fits_batch(c, len_bytes))
+        return send_in_batch(c, opcode, is_final, data, len_bytes, sent);
+    if (io == CW__IO_OK && !c->is_sending)
+        io = begin_output(c, opcode, is_final, len_bytes, encoded, &used);
     while (io == CW__IO_OK && (used > 0 || *sent < len_bytes)) {
         size_t len = least(len_bytes - *sent, sizeof encoded - used);
         if (len > 0)
@@ -273,7 +362,7 @@ static void codec_destroy(cw__codec *base)
 
     if (c->decoder)
         c->decoder->calls->destroy(c->decoder);
-    cw__free(c->input);
+    free_input(c);
     cw__free(c->output);
     cw__free(c);
 }

@@ -17,7 +17,20 @@ cw_event *cw__event_create(cw_event_type type, size_t room_bytes)
     memset(e, 0, sizeof *e);
     e->room_bytes = room_bytes;
     e->type = (uint8_t)type;
+    e->data = e->own;
     return e;
+}
+
+static cw_event *copy_of(const cw_event *e, size_t room_bytes)
+{
+    cw_event *copy = cw__event_create((cw_event_type)e->type, room_bytes);
+
+    if (!copy)
+        return NULL;
+    copy->len_bytes = e->len_bytes < room_bytes ? e->len_bytes : room_bytes;
+    if (copy->len_bytes)
+        memcpy(copy->data, e->data, copy->len_bytes);
+    return copy;
 }
 
 cw_event *cw__event_resize(cw_event *e, size_t room_bytes)
@@ -26,9 +39,12 @@ cw_event *cw__event_resize(cw_event *e, size_t room_bytes)
 
     if (room_bytes > SIZE_MAX - sizeof *e)
         return NULL;
+    if (e->is_lent)
+        return copy_of(e, room_bytes);
     moved = cw__realloc(e, sizeof *e + room_bytes);
     if (!moved)
         return NULL;
+    moved->data = moved->own;
     moved->room_bytes = room_bytes;
     if (moved->len_bytes > room_bytes)
         moved->len_bytes = room_bytes;
@@ -51,7 +67,7 @@ const void *cw_event_data(const cw_event *e, size_t *len_bytes)
 
 void cw_event_free(cw_event *e)
 {
-    if (!e)
+    if (!e || e->is_lent)
         return;
     if (e->socket)
         cw_socket_release(e->socket);

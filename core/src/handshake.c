@@ -337,7 +337,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     /* The request's buffer. At its usual 64 KiB the frame buffers take its memory over after the handshake, and
      * libcurl zeroes them: 64 KiB resident for each idle connection. */
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
-    SET(CURLOPT_BUFFERSIZE, 4096L); /* for the reply; frames do not pass through it */
+    SET(CURLOPT_BUFFERSIZE, 1024L); /* for the reply; frames do not pass through it */
     SET(CURLOPT_HTTPHEADER, h->headers);
     SET(CURLOPT_USERAGENT, "curlwire/" CW_VERSION);
     SET(CURLOPT_HEADERFUNCTION, on_header);

@@ -15,7 +15,8 @@ enum {
     SHARE_BYTES = 1024 * 1024, /* that the service reads of one socket before it looks at the others */
     STREAM_ROOM_BYTES = 16 * 1024,
     PIECE_COST_BYTES = 64, /* so that empty frames use the share up too */
-    LINGER_MS = 10
+    LINGER_MS = 10,
+    LARGE_BYTES = 64 * 1024 /* a message of this much is worth memory of its taker's own */
 };
 
 static cw_event *event_of_part(const cw__message_output *out, size_t room_bytes)
@@ -40,6 +41,7 @@ static void no_memory(cw_socket *s)
 
 static void push(cw_socket *s, cw_event *e)
 {
+    s->in.message.place = NULL; /* whoever lent it has to take this one first */
     cw__inbox_push(&s->in.inbox, e);
     cw__socket_post_locked(s, CW_EVENT_MESSAGE);
 }
@@ -89,7 +91,7 @@ static void take_piece(cw_socket *s, const cw__piece *piece, uint8_t *direct, si
     case CW__MESSAGE_WHOLE:
         if (s->is_closed_locally)
             cw_event_free(out.event);
-        else
+        else if (!out.event->is_lent) /* else it is where it should be: who lent the place sees it complete */
             push(s, out.event);
         break;
     case CW__MESSAGE_PART:
@@ -262,21 +264,42 @@ static bool may_read(const cw_socket *s)
     return s->codec && s->close.state == CW__CLOSE_NONE && !s->in.receiver;
 }
 
-/* The next message, from the inbox or, without waiting, from the connection. */
-static cw_event *next_now_locked(cw_socket *s)
+/* The length of a large message that comes, if its taker may have it in memory of its own; 0 = there is none. */
+static size_t coming_now_locked(const cw_socket *s)
 {
-    cw_event *e = cw__inbound_pop_locked(s);
+    uint64_t len_bytes = cw__message_coming(&s->in.message);
 
-    if (e || !may_read(s))
-        return e;
+    if (len_bytes < LARGE_BYTES || len_bytes > (uint64_t)cw__setting(s, CW_OPT_INBOUND_BUFFER_SIZE))
+        return 0;
+    return s->is_closed_locally ? 0 : (size_t)len_bytes;
+}
+
+/* Reads without waiting, until there is a message in the inbox or in a place that was lent, or, if coming_bytes is
+ * asked for, until a large one begins to come. */
+static void read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_bytes)
+{
     cw__inbound_take_over_locked(s);
     for (size_t share = 0; !s->in.is_drained && may_read(s) && !s->in.inbox.first && share < SHARE_BYTES;) {
         size_t read_bytes = 0;
+        if (coming_bytes && (*coming_bytes = coming_now_locked(s)) > 0)
+            break;
+        if (place && place->is_complete)
+            break;
         (void)step(s, NULL, 0, NULL, &read_bytes);
         share += read_bytes + PIECE_COST_BYTES;
     }
     if (s->out.first)
         cw__outbound_flush_locked(s); /* pongs */
+}
+
+/* The next message, from the inbox or, without waiting, from the connection. */
+static cw_event *next_now_locked(cw_socket *s, size_t *coming_bytes)
+{
+    cw_event *e = cw__inbound_pop_locked(s);
+
+    if (e || !may_read(s))
+        return e;
+    read_now_locked(s, NULL, coming_bytes);
     return cw__inbox_pop(&s->in.inbox);
 }
 
@@ -288,16 +311,23 @@ static bool takes_messages(const cw_socket *s)
 
 cw_status cw_socket_try_receive(cw_socket *s, cw_event **out)
 {
+    return cw_socket_try_receive_begin(s, out, NULL);
+}
+
+cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes)
+{
     cw_event *e = NULL;
+    size_t coming = 0;
 
     if (s->generation != cw__generation() || !cw__mutex_trylock(&s->lock))
         return CW_WOULD_BLOCK;
     if (takes_messages(s))
-        e = next_now_locked(s);
-    if (e)
-        *out = e; /* its taker has the socket: no reference, which would cost as much as the lock */
+        e = next_now_locked(s, coming_bytes ? &coming : NULL);
     cw__mutex_unlock(&s->lock);
-    return e ? CW_OK : CW_WOULD_BLOCK;
+    if (coming_bytes)
+        *coming_bytes = coming;
+    *out = e; /* its taker has the socket: no reference, which would cost as much as the lock */
+    return e || coming ? CW_OK : CW_WOULD_BLOCK;
 }
 
 /* Fails with what a receive in this state deserves, or CW_OK. */
@@ -339,8 +369,14 @@ static cw_status wait_locked(cw_socket *s, cw__wait *wait)
 
 cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
 {
+    return cw_socket_receive_begin(s, timeout_ms, out, NULL);
+}
+
+cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, size_t *coming_bytes)
+{
     cw_status status = cw__socket_check(s);
     cw_event *e = NULL;
+    size_t coming = 0;
     cw__wait wait;
 
     if (status != CW_OK)
@@ -348,7 +384,7 @@ cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
     while ((status = check_locked(s, CW_MESSAGE_SOCKET)) == CW_OK) {
-        if (takes_messages(s) && (e = next_now_locked(s)))
+        if (takes_messages(s) && ((e = next_now_locked(s, coming_bytes ? &coming : NULL)) || coming > 0))
             break;
         if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING) {
             status = cw__closing_fail_locked(s);
@@ -358,8 +394,73 @@ cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
         if (status != CW_OK)
             break;
     }
-    if (e)
+    if (status == CW_OK)
         *out = e;
+    if (coming_bytes)
+        *coming_bytes = coming;
+    return cw__socket_leave_locked(s, &wait, status);
+}
+
+/* Gives the first message of the inbox to a caller with memory of its own. */
+static cw_status unload(cw_socket *s, void *buffer, size_t size_bytes, cw_received *received)
+{
+    cw_event *e = s->in.inbox.first;
+
+    *received =
+        (cw_received){.len_bytes = e->len_bytes, .kind = (cw_kind)e->kind, .is_complete = e->is_complete};
+    if (e->len_bytes > size_bytes)
+        return cw__fail(CW_INVALID_ARGUMENT, "the next message has %zu bytes, the buffer %zu; it waits",
+                        e->len_bytes, size_bytes);
+    if (e->len_bytes)
+        memcpy(buffer, e->data, e->len_bytes);
+    cw_event_free(cw__inbound_pop_locked(s));
+    return CW_OK;
+}
+
+/* Waits until the place is filled or there is a message in the inbox. */
+static cw_status fill_locked(cw_socket *s, cw_event *place, cw__wait *wait)
+{
+    cw_status status;
+
+    while ((status = check_locked(s, CW_MESSAGE_SOCKET)) == CW_OK) {
+        if (takes_messages(s) && !s->in.inbox.first && may_read(s)) {
+            (void)cw__message_lend(&s->in.message, place);
+            read_now_locked(s, place, NULL);
+        }
+        if (takes_messages(s) && (place->is_complete || s->in.inbox.first))
+            return CW_OK;
+        if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING)
+            return cw__closing_fail_locked(s);
+        status = wait_locked(s, wait);
+        if (status != CW_OK && !place->is_complete)
+            return describe_end(status, "receive");
+    }
+    return status;
+}
+
+cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
+                                 cw_received *received)
+{
+    cw_status status = cw__socket_check(s);
+    cw_event place = {.type = CW_EVENT_MESSAGE, .data = buffer, .room_bytes = size_bytes, .is_lent = true};
+    cw__wait wait;
+
+    *received = (cw_received){0};
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
+    status = fill_locked(s, &place, &wait);
+    if (place.is_complete &&
+        !s->is_closed_locally) { /* that it has come counts for more than what went wrong meanwhile */
+        status = CW_OK;
+        *received =
+            (cw_received){.len_bytes = place.len_bytes, .kind = (cw_kind)place.kind, .is_complete = true};
+    } else if (!cw__message_take_back(&s->in.message, &place)) {
+        no_memory(s);
+        status = cw__closing_fail_locked(s);
+    } else if (status == CW_OK)
+        status = unload(s, buffer, size_bytes, received);
     return cw__socket_leave_locked(s, &wait, status);
 }
 
@@ -385,7 +486,7 @@ static size_t read_inbox(cw_socket *s, void *buffer, size_t size_bytes)
     return len;
 }
 
-static size_t read_now_locked(cw_socket *s, void *buffer, size_t size_bytes)
+static size_t read_stream_locked(cw_socket *s, void *buffer, size_t size_bytes)
 {
     size_t len = read_inbox(s, buffer, size_bytes);
 
@@ -413,7 +514,7 @@ cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int time
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
     while ((status = check_locked(s, CW_STREAM_SOCKET)) == CW_OK && size_bytes > 0) {
-        if (!s->is_closed_locally && (*len_bytes = read_now_locked(s, buffer, size_bytes)) > 0)
+        if (!s->is_closed_locally && (*len_bytes = read_stream_locked(s, buffer, size_bytes)) > 0)
             break;
         if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING) {
             if (!s->is_closed_locally && s->close.result.code == 1006)

@@ -145,12 +145,15 @@ struct cw_event {
     uint8_t kind; /* cw_kind */
     bool is_complete;
     bool was_clean;
-    uint8_t data[];
+    bool is_lent; /* data, and the event itself, are a caller's: it is neither freed nor queued */
+    uint8_t *data;
+    uint8_t own[]; /* where data points unless it is lent */
 };
 
 /* An event with room for a payload; NULL without memory. */
 cw_event *cw__event_create(cw_event_type type, size_t room_bytes);
-/* Gives it more (or less) room; it may move. NULL without memory, and the event is as it was. */
+/* Gives it more (or less) room; it may move. NULL without memory, and the event is as it was. One that is lent is
+ * copied, and stays the caller's. */
 cw_event *cw__event_resize(cw_event *e, size_t room_bytes);
 
 /* ---- From close.c: codes, payloads, the closing machine (sections 5.5.1, 7.1, 7.4) --------------------- */
@@ -239,11 +242,13 @@ typedef struct cw__message_output {
 
 typedef struct cw__message {
     cw_event *building;  /* the message in progress, in full mode */
+    cw_event *place;     /* lent: the next message is gathered there if its first frame fits; or NULL */
     int64_t max_bytes;   /* -1 = no limit; looked at in full mode only */
     uint64_t frame_left; /* bytes of the current data frame still to come */
     bool is_partial;     /* parts go out as they come; nothing is kept */
     bool in_message;     /* a data message has begun and its final frame has not ended */
     bool in_control;
+    bool is_last_frame; /* the current data frame ends its message */
     uint8_t control_opcode;
     uint8_t kind;
     uint8_t control_bytes;
@@ -258,6 +263,13 @@ void cw__message_destroy(cw__message *m);
  * which more than a buffer's worth is still to come gets room for all of it up to 1 MiB ahead, then doubling,
  * never beyond max_bytes. Without memory it is NULL too. */
 uint8_t *cw__message_space(cw__message *m, size_t *room_bytes);
+/* Lends a place for the next message. False, with nothing done, if one is under way or another place is lent. */
+bool cw__message_lend(cw__message *m, cw_event *place);
+/* Takes the place back; what is there of a message that is not complete moves to memory of its own. False without
+ * that: feed nothing more. */
+bool cw__message_take_back(cw__message *m, cw_event *place);
+/* The length of a binary message of one frame of which nothing but the header has come, 0 = there is none. */
+uint64_t cw__message_coming(const cw__message *m);
 /* Takes one piece. A codec may already have refused what it checks itself; this checks all of section 5 again:
  * RSV bits, reserved opcodes, control frames that are fragmented or over 125 bytes, continuations without a
  * beginning, a new message inside one, UTF-8 at the first bad byte (1007), size as soon as the frame's

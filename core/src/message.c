@@ -63,6 +63,10 @@ static bool make_room(cw__message *m, uint64_t coming_bytes, size_t must_bytes, 
     uint64_t wanted;
     cw_event *event;
 
+    if (!m->building && m->place && coming_bytes <= m->place->room_bytes) {
+        m->building = m->place;
+        m->place = NULL;
+    }
     if (m->building && m->building->room_bytes - m->building->len_bytes >= must_bytes)
         return true;
     wanted = wanted_room(m, coming_bytes, must_bytes, is_final);
@@ -82,11 +86,39 @@ uint8_t *cw__message_space(cw__message *m, size_t *room_bytes)
     *room_bytes = 0;
     if (m->is_partial || m->frame_left < IN_PLACE_BYTES)
         return NULL;
-    if (!make_room(m, m->frame_left, IN_PLACE_BYTES, false))
+    if (!make_room(m, m->frame_left, IN_PLACE_BYTES, m->is_last_frame))
         return NULL;
     left = m->building->room_bytes - m->building->len_bytes;
     *room_bytes = (size_t)least(left, m->frame_left);
     return m->building->data + m->building->len_bytes;
+}
+
+bool cw__message_lend(cw__message *m, cw_event *place)
+{
+    if (m->building || m->place)
+        return false;
+    m->place = place;
+    return true;
+}
+
+bool cw__message_take_back(cw__message *m, cw_event *place)
+{
+    if (m->place == place)
+        m->place = NULL;
+    if (m->building != place)
+        return true;
+    m->building = NULL;
+    if (place->len_bytes == 0)
+        return true;
+    m->building = cw__event_resize(place, place->len_bytes + (size_t)least(m->frame_left, AHEAD_BYTES));
+    return m->building != NULL;
+}
+
+uint64_t cw__message_coming(const cw__message *m)
+{
+    bool is_begun = m->building || m->place || m->is_partial;
+
+    return m->in_message && m->is_last_frame && m->kind == CW_BINARY && !is_begun ? m->frame_left : 0;
 }
 
 static bool gather(cw__message *m, const cw__piece *piece)
@@ -136,7 +168,7 @@ static cw_event *without_waste(cw_event *event)
     size_t waste = event->room_bytes - event->len_bytes;
     cw_event *smaller = NULL;
 
-    if (waste > WASTE_BYTES && waste > event->len_bytes / 4)
+    if (!event->is_lent && waste > WASTE_BYTES && waste > event->len_bytes / 4)
         smaller = cw__event_resize(event, event->len_bytes);
     return smaller ? smaller : event;
 }
@@ -185,6 +217,7 @@ static cw__message_result feed_data(cw__message *m, const cw__piece *piece, cw__
             return result;
     }
     m->frame_left = piece->remaining;
+    m->is_last_frame = piece->is_final;
     if (is_too_big(m, piece))
         return violation(out, 1009, "the peer's message is bigger than max_message_size");
     if (m->kind == CW_UTF8 &&

@@ -145,13 +145,17 @@ void cw__outbound_destroy(cw__outbound *out)
 
 /* ---- Writing ---- */
 
-/* Goes on with a frame; counts what has gone in *sent_bytes. False unless all of it is out. */
-static cw__io write_frame(cw_socket *s, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
-                          size_t *sent_bytes)
+/* Goes on with a frame; counts what has gone in *sent_bytes. OK: all of it is out, or held back where more_follow
+ * says that another frame comes next. */
+static cw__io write_frame(cw_socket *s, bool more_follow, uint8_t opcode, bool is_final, const uint8_t *data,
+                          size_t len_bytes, size_t *sent_bytes)
 {
     size_t sent = 0;
-    cw__io io = s->codec->calls->send(s->codec, opcode, is_final, data ? data + *sent_bytes : NULL,
-                                      len_bytes - *sent_bytes, &sent);
+    cw__io io;
+
+    s->codec->more_follow = more_follow;
+    io = s->codec->calls->send(s->codec, opcode, is_final, data ? data + *sent_bytes : NULL,
+                               len_bytes - *sent_bytes, &sent);
 
     *sent_bytes += sent;
     s->out.progress_bytes += sent;
@@ -179,7 +183,8 @@ static cw__io write_queue(cw_socket *s)
         bool is_close = f->opcode == CW__OP_CLOSE;
         cw__io io;
         f->is_begun = true;
-        io = write_frame(s, f->opcode, f->is_final, f->data, f->len_bytes, &f->sent_bytes);
+        io =
+            write_frame(s, f->next && !is_close, f->opcode, f->is_final, f->data, f->len_bytes, &f->sent_bytes);
         if (io != CW__IO_OK)
             return io;
         remove_first(s);
@@ -221,6 +226,7 @@ typedef struct parcel {
     uint8_t opcode;      /* of the frame under way */
     bool is_frame_begun; /* the codec has it */
     bool ends_message;
+    bool more_follow; /* another message comes next, without fail */
 } parcel;
 
 static size_t rest_of(const parcel *p) { return p->len_bytes - p->done_bytes; }
@@ -247,8 +253,8 @@ static cw__io write_parcel(cw_socket *s, parcel *p)
     for (;;) {
         cw__io io;
         p->is_frame_begun = true;
-        io = write_frame(s, p->opcode, p->ends_message && is_last_frame(p), p->data + p->done_bytes,
-                         p->frame_bytes, &p->frame_sent);
+        io = write_frame(s, p->more_follow && is_last_frame(p), p->opcode, p->ends_message && is_last_frame(p),
+                         p->data + p->done_bytes, p->frame_bytes, &p->frame_sent);
         if (io != CW__IO_OK)
             return io;
         if (is_last_frame(p)) {
@@ -350,6 +356,7 @@ static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
     cw_status status = CW_OK;
     cw__io io = CW__IO_AGAIN;
 
+    p->more_follow = false; /* closing may begin while this thread waits */
     s->out.is_direct = true;
     while (status == CW_OK && io == CW__IO_AGAIN) {
         uint64_t before = s->out.progress_bytes;
@@ -489,6 +496,56 @@ cw_status cw_socket_send(cw_socket *s, cw_kind kind, const void *data, size_t le
     status = check_locked(s, kind, false);
     if (status == CW_OK)
         status = send_parcel(s, &p, &wait);
+    return cw__socket_leave_locked(s, &wait, status);
+}
+
+/* The number of messages before the first that must not be sent, whose failure is then in *status. */
+static size_t count_sound(const cw_message *messages, size_t count, cw_status *status)
+{
+    const cw__utf8 beginning = {0};
+    cw__utf8 unused;
+    size_t i = 0;
+
+    *status = CW_OK;
+    for (; i < count && *status == CW_OK; i++)
+        if (messages[i].kind == CW_UTF8)
+            *status = check_text(&beginning, messages[i].data, messages[i].len_bytes, true, &unused);
+        else if (messages[i].kind != CW_BINARY)
+            *status = cw__fail(CW_INVALID_ARGUMENT, "a message is binary or utf8");
+    return *status == CW_OK ? count : i - 1;
+}
+
+cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
+                              size_t *sent_count)
+{
+    cw_status status = cw__socket_check(s), unused;
+    size_t sound;
+    cw__wait wait;
+
+    *sent_count = 0;
+    if (status != CW_OK)
+        return status;
+    sound = count_sound(messages, count, &unused);
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
+    while (*sent_count < sound && status == CW_OK) {
+        const cw_message *m = &messages[*sent_count];
+        parcel p = {.data = m->data,
+                    .len_bytes = m->len_bytes,
+                    .opcode = opcode_of(m->kind),
+                    .ends_message = true,
+                    /* a stream socket may refuse the next for being text */
+                    .more_follow = *sent_count + 1 < sound && s->socket_class == CW_MESSAGE_SOCKET};
+        status = check_locked(s, m->kind, false);
+        if (status == CW_OK)
+            status = send_parcel(s, &p, &wait);
+        if (status == CW_OK) {
+            ++*sent_count;
+            cw__wait_restart(&wait);
+        }
+    }
+    if (status == CW_OK && sound < count)
+        (void)count_sound(messages + sound, 1, &status); /* again: its text may be gone */
     return cw__socket_leave_locked(s, &wait, status);
 }
 
