@@ -3,7 +3,7 @@
  * for messages. Iteration and recv are the fast path: they ask cw_socket_try_receive before they give up the GIL. */
 #include "state.h"
 
-enum { MESSAGES_PER_BREATH = 256 };
+enum { MESSAGES_PER_BREATH = 256, BATCH_MESSAGES = 128, BATCH_BYTES = 1 << 20 };
 
 static PyObject *message_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(keywords))
 {
@@ -34,11 +34,133 @@ static PyObject *message_send(PyObject *self, PyObject *const *args, Py_ssize_t 
     return none_or_raise(ws, status);
 }
 
-/* Waits for the next message; NULL with an exception set. */
-static cw_event *receive(websocket *ws, int timeout_ms, cw_status *status)
+/* What send_many has in hand: the objects, their bytes, and the same as the core wants them. */
+typedef struct batch {
+    PyObject *objects[BATCH_MESSAGES];
+    payload payloads[BATCH_MESSAGES];
+    cw_message messages[BATCH_MESSAGES];
+    size_t count;
+} batch;
+
+/* Takes the next objects of an iterator. False: that was all, perhaps because an exception is set. */
+static bool batch_gather(websocket *ws, batch *b, PyObject *iterator)
+{
+    size_t bytes = 0;
+    b->count = 0;
+    while (b->count < BATCH_MESSAGES && bytes < BATCH_BYTES) {
+        payload *p = &b->payloads[b->count];
+        PyObject *object = PyIter_Next(iterator);
+        if (object == NULL)
+            return false;
+        if (!payload_acquire(ws->state, object, "send_many()", p)) {
+            Py_DECREF(object);
+            return false;
+        }
+        bytes += p->len_bytes;
+        b->messages[b->count] = (cw_message){.kind = p->kind, .data = p->data, .len_bytes = p->len_bytes};
+        b->objects[b->count++] = object;
+    }
+    return true;
+}
+
+/* Sends what was gathered, also where an exception is set already: that is then raised after it. */
+static bool batch_send(websocket *ws, batch *b, int timeout_ms, size_t *sent_count)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    cw_status status = CW_OK;
+    if (b->count > 0) {
+        blocking call;
+        size_t sent = 0;
+        blocking_begin(ws->state, &call);
+        status = blocking_end(&call, cw_socket_send_many(ws->socket, b->messages, b->count, timeout_ms, &sent));
+        *sent_count += sent;
+    }
+    if (status != CW_OK)
+        raise_status(ws->state, ws, status);
+    for (size_t i = 0; i < b->count; i++) { /* may run code of a destructor */
+        PyObject *error_type, *error, *error_traceback;
+        PyErr_Fetch(&error_type, &error, &error_traceback);
+        payload_release(&b->payloads[i]);
+        Py_DECREF(b->objects[i]);
+        PyErr_Restore(error_type, error, error_traceback);
+    }
+    if (status == CW_OK) {
+        PyErr_Restore(type, value, traceback);
+        return type == NULL;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return false;
+}
+
+/* Says with the exception that is set how many messages went. */
+static void tell_sent_count(size_t sent_count)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyObject *number = PyLong_FromSize_t(sent_count);
+    if (number == NULL || value == NULL || PyObject_SetAttrString(value, "sent_count", number) < 0)
+        PyErr_Clear(); /* an exception that takes no attributes */
+    Py_XDECREF(number);
+    PyErr_Restore(type, value, traceback);
+}
+
+PyDoc_STRVAR(send_many_doc,
+             "send_many($self, messages, /, timeout=...)\n--\n\n"
+             "Sends each message of an iterable as send() would, small ones many in one write, and returns\n"
+             "their number.\n\n"
+             "timeout: seconds without progress, of each; ... = control.send_timeout, None = no limit.\n"
+             "Raises as send(), and what the iterable raises; the exception's sent_count then says how many\n"
+             "were sent. They may be gathered up to 128 at a time before they are sent.\n"
+             "Blocks while the outbound buffer is full. Any thread, also in a handler.");
+
+static PyObject *message_send_many(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    static const signature sig = {"send_many", 1, 1, {"messages", "timeout", NULL}};
+    websocket *ws = (websocket *)self;
+    PyObject *given[ARGUMENTS_MAX];
+    int timeout_ms;
+    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[1], &timeout_ms))
+        return NULL;
+    if (PyUnicode_Check(given[0]) || PyObject_CheckBuffer(given[0])) {
+        PyErr_SetString(PyExc_TypeError, "send_many() takes an iterable of messages; send() sends one");
+        return NULL;
+    }
+    PyObject *iterator = PyObject_GetIter(given[0]);
+    batch *b = iterator != NULL ? PyMem_Malloc(sizeof *b) : NULL;
+    size_t sent_count = 0;
+    bool goes_on = b != NULL, is_well = b != NULL;
+    while (goes_on && is_well) {
+        goes_on = batch_gather(ws, b, iterator);
+        is_well = batch_send(ws, b, timeout_ms, &sent_count);
+    }
+    if (iterator != NULL && b == NULL)
+        PyErr_NoMemory();
+    else if (iterator != NULL && !is_well)
+        tell_sent_count(sent_count);
+    PyMem_Free(b);
+    Py_XDECREF(iterator);
+    return is_well ? PyLong_FromSize_t(sent_count) : NULL;
+}
+
+static void raise_receive(websocket *ws, cw_status status)
+{
+    if (status == CW_INVALID_STATE && ws->handlers[HANDLER_MESSAGE] != NULL)
+        raise_state(ws->state,
+                    "messages go to on_message_received; set it to None before you receive yourself");
+    else
+        raise_status(ws->state, ws, status);
+}
+
+/* Waits for the next message. Without one it is NULL: *coming_bytes of it are to come (if that is asked for), or an
+ * exception is set. */
+static cw_event *receive(websocket *ws, int timeout_ms, size_t *coming_bytes, cw_status *status)
 {
     cw_event *e = NULL;
-    *status = cw_socket_try_receive(ws->socket, &e);
+    *status = cw_socket_try_receive_begin(ws->socket, &e, coming_bytes);
     if (*status == CW_OK)
         return e;
     if (PyErr_CheckSignals() < 0) { /* a signal of before the wait does not end it */
@@ -47,16 +169,59 @@ static cw_event *receive(websocket *ws, int timeout_ms, cw_status *status)
     }
     blocking b;
     blocking_begin(ws->state, &b);
-    *status = blocking_end(&b, cw_socket_receive(ws->socket, timeout_ms, &e));
+    *status = blocking_end(&b, cw_socket_receive_begin(ws->socket, timeout_ms, &e, coming_bytes));
     if (*status == CW_OK)
         return e;
     cw_event_free(e);
-    if (*status == CW_INVALID_STATE && ws->handlers[HANDLER_MESSAGE] != NULL)
-        raise_state(ws->state,
-                    "messages go to on_message_received; set it to None before you receive yourself");
-    else
-        raise_status(ws->state, ws, *status);
+    raise_receive(ws, *status);
     return NULL;
+}
+
+static PyObject *value_of(const cw_received *received, const void *data, bool is_partial)
+{
+    if (received->kind == CW_UTF8 && !is_partial)
+        return PyUnicode_DecodeUTF8(data, (Py_ssize_t)received->len_bytes, NULL);
+    return PyBytes_FromStringAndSize(data, (Py_ssize_t)received->len_bytes);
+}
+
+/* Receives a message that was announced into the bytes object that it becomes. Another thread may have taken it:
+ * then NULL without exception, unless the next one fits too. */
+static PyObject *receive_large(websocket *ws, size_t coming_bytes, int timeout_ms, cw_status *status)
+{
+    PyObject *value = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)coming_bytes);
+    if (value == NULL)
+        return NULL;
+    char *buffer = PyBytes_AsString(value);
+    cw_received received;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    *status = cw_socket_receive_into(ws->socket, buffer, coming_bytes, timeout_ms, &received);
+    *status = blocking_end(&b, *status);
+    if (*status == CW_OK && received.kind == CW_BINARY && received.len_bytes == coming_bytes)
+        return value;
+    PyObject *other = *status == CW_OK ? value_of(&received, buffer, ws->is_partial) : NULL;
+    if (*status != CW_OK && received.len_bytes <= coming_bytes)
+        raise_receive(ws, *status);
+    Py_DECREF(value);
+    return other;
+}
+
+/* The next message as str or bytes; NULL with an exception set. */
+static PyObject *receive_value(websocket *ws, int timeout_ms, cw_status *status)
+{
+    size_t coming_bytes = 0;
+    cw_event *e = receive(ws, timeout_ms, &coming_bytes, status);
+    if (e == NULL && coming_bytes > 0) {
+        PyObject *value = receive_large(ws, coming_bytes, timeout_ms, status);
+        if (value != NULL || PyErr_Occurred())
+            return value;
+        e = receive(ws, timeout_ms, NULL, status);
+    }
+    if (e == NULL)
+        return NULL;
+    PyObject *value = event_value(e, ws->is_partial);
+    cw_event_free(e);
+    return value;
 }
 
 PyDoc_STRVAR(
@@ -79,14 +244,44 @@ static PyObject *message_recv(PyObject *self, PyObject *const *args, Py_ssize_t 
         (given[1] != NULL && !parse_flag(given[1], "copy", &copy)))
         return NULL;
     cw_status status;
-    cw_event *e = receive(ws, timeout_ms, &status);
-    if (e == NULL)
+    if (copy)
+        return receive_value(ws, timeout_ms, &status);
+    cw_event *e = receive(ws, timeout_ms, NULL, &status);
+    return e != NULL ? message_buffer_create(ws->state, TYPE_MESSAGE_BUFFER, e, ws->is_partial) : NULL;
+}
+
+PyDoc_STRVAR(recv_into_doc,
+             "recv_into($self, buffer, /, timeout=...)\n--\n\n"
+             "Receives the next message into a writable buffer, a large one without a copy, and returns its\n"
+             "size in bytes; text comes as UTF-8, in partial mode the next part.\n\n"
+             "timeout: seconds; ... = control.receive_timeout, None = no limit.\n"
+             "Raises as recv(); ArgumentError if the message does not fit: it stays the next one. After an\n"
+             "exception the buffer's content is undefined, and no message is lost.\n"
+             "Blocks. Any thread.");
+
+static PyObject *message_recv_into(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    static const signature sig = {"recv_into", 1, 1, {"buffer", "timeout", NULL}};
+    websocket *ws = (websocket *)self;
+    PyObject *given[ARGUMENTS_MAX];
+    int timeout_ms;
+    Py_buffer view;
+    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[1], &timeout_ms) ||
+        PyErr_CheckSignals() < 0)
         return NULL;
-    if (!copy)
-        return message_buffer_create(ws->state, TYPE_MESSAGE_BUFFER, e, ws->is_partial);
-    PyObject *value = event_value(e, ws->is_partial);
-    cw_event_free(e);
-    return value;
+    if (PyObject_GetBuffer(given[0], &view, PyBUF_WRITABLE) < 0)
+        return NULL;
+    cw_received received;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = cw_socket_receive_into(ws->socket, view.buf, (size_t)view.len, timeout_ms, &received);
+    status = blocking_end(&b, status);
+    PyBuffer_Release(&view);
+    if (status != CW_OK) {
+        raise_receive(ws, status);
+        return NULL;
+    }
+    return PyLong_FromSize_t(received.len_bytes);
 }
 
 /* An exception is set because the connection is closed: takes it away if that is how an iteration should end. */
@@ -127,14 +322,9 @@ static PyObject *message_next(PyObject *self)
     cw_status status;
     if (!take_breath(ws))
         return NULL;
-    cw_event *e = receive(ws, CW_TIMEOUT_NEVER, &status);
-    if (e == NULL) {
-        if (status == CW_CLOSED)
-            end_iteration(ws);
-        return NULL;
-    }
-    PyObject *value = event_value(e, ws->is_partial);
-    cw_event_free(e);
+    PyObject *value = receive_value(ws, CW_TIMEOUT_NEVER, &status);
+    if (value == NULL && status == CW_CLOSED)
+        end_iteration(ws);
     return value;
 }
 
@@ -196,7 +386,9 @@ static int set_on_message_received(PyObject *self, PyObject *value, void *Py_UNU
 
 static PyMethodDef methods[] = {
     {"send", FAST(message_send), METH_FASTCALL | METH_KEYWORDS, send_doc},
+    {"send_many", FAST(message_send_many), METH_FASTCALL | METH_KEYWORDS, send_many_doc},
     {"recv", FAST(message_recv), METH_FASTCALL | METH_KEYWORDS, recv_doc},
+    {"recv_into", FAST(message_recv_into), METH_FASTCALL | METH_KEYWORDS, recv_into_doc},
     {"send_final_frame", send_final_frame, METH_O, send_final_frame_doc},
     {"send_nonfinal_frame", send_nonfinal_frame, METH_O, send_nonfinal_frame_doc},
     {"_write", websocket_write, METH_O, "_write($self, data, /)\n--\n\nWhat output_stream.write does."},
