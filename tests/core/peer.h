@@ -102,6 +102,7 @@ static inline const char *peer_hex(const char *text)
     static unsigned turn;
     char *out = results[turn++ % 4];
 
+    *out = '\0';
     for (size_t i = 0; text[i] && 2 * i + 2 < sizeof results[0]; i++)
         (void)snprintf(out + 2 * i, 3, "%02x", (unsigned char)text[i]);
     return out;

@@ -79,6 +79,84 @@ static void test_bad_text(void)
     peer_finish(s);
 }
 
+/* Enough frames for several writes, a large message among them; then the masks are undone by the peer. */
+static void test_many(void)
+{
+    enum { COUNT = 900, BIG = 450, TEXT_BYTES = 100 };
+    static const char text[TEXT_BYTES + 1] =
+        "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz"
+        "0123456789abcdefghijklmnopqr";
+    static cw_message messages[COUNT];
+    static uint8_t big[MIB + 5];
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:%d/echo/end", COUNT + 1));
+    size_t sent = 0;
+    const char *log;
+
+    for (size_t i = 0; i < COUNT; i++)
+        messages[i] =
+            (cw_message){.kind = i % 2 ? CW_UTF8 : CW_BINARY, .data = text, .len_bytes = i % TEXT_BYTES};
+    messages[BIG] = (cw_message){.kind = CW_BINARY, .data = big, .len_bytes = sizeof big};
+    CHECK_STATUS(cw_socket_send_many(s, messages, COUNT, CW_TIMEOUT_DEFAULT, &sent), CW_OK);
+    CHECK_INT(sent, COUNT);
+    CHECK_STATUS(cw_socket_send_many(s, NULL, 0, 0, &sent), CW_OK);
+    CHECK_INT(sent, 0);
+    close_well(s);
+    log = peer_log();
+    CHECK_INT(peer_count_frames(log, -1), COUNT + 2);
+    for (size_t i = 0; i < COUNT; i++) {
+        char expected[TEXT_BYTES] = "";
+        size_t at = i > BIG ? i + 1 : i; /* the large one has two frames */
+        if (i == BIG)
+            continue;
+        memcpy(expected, text, i % TEXT_BYTES);
+        check_frame(log, at, i % 2 ? CW__OP_TEXT : CW__OP_BINARY, true, peer_hex(expected));
+    }
+    peer_finish(s);
+}
+
+static void test_many_partly(void)
+{
+    const cw_message messages[] = {
+        {CW_UTF8, "a", 1}, {CW_BINARY, "\xff", 1}, {CW_UTF8, "\xff", 1}, {CW_UTF8, "b", 1}};
+    const cw_message strange[] = {{CW_UTF8, "c", 1}, {(cw_kind)2, "d", 1}};
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:4/echo/end"));
+    size_t sent = 9;
+    const char *log;
+
+    CHECK_STATUS(cw_socket_send_many(s, messages, 4, CW_TIMEOUT_DEFAULT, &sent), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), "UTF-8");
+    CHECK_INT(sent, 2);
+    CHECK_STATUS(cw_socket_send_many(s, strange, 2, CW_TIMEOUT_DEFAULT, &sent), CW_INVALID_ARGUMENT);
+    CHECK_INT(sent, 1);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "e", 1, 0), CW_OK);
+    close_well(s);
+    CHECK_STATUS(cw_socket_send_many(s, messages, 2, 0, &sent), CW_CLOSED);
+    CHECK_INT(sent, 0);
+    log = peer_log();
+    check_frame(log, 0, CW__OP_TEXT, true, "61");
+    check_frame(log, 1, CW__OP_BINARY, true, "ff");
+    check_frame(log, 2, CW__OP_TEXT, true, "63");
+    check_frame(log, 3, CW__OP_BINARY, true, "65");
+    peer_finish(s);
+    s = peer_socket(CW_MESSAGE_SOCKET);
+    CHECK_STATUS(cw_socket_send_many(s, messages, 2, 0, &sent), CW_INVALID_STATE);
+    CHECK_INT(sent, 0);
+    cw_socket_release(s);
+}
+
+/* A stream socket takes the binary ones before a text, and they are out, not held back. */
+static void test_many_of_a_stream(void)
+{
+    const cw_message messages[] = {{CW_BINARY, "a", 1}, {CW_BINARY, "b", 1}, {CW_UTF8, "c", 1}};
+    cw_socket *s = peer_open(CW_STREAM_SOCKET, peer_script("frame:2/close:1000"));
+    size_t sent = 0;
+
+    CHECK_STATUS(cw_socket_send_many(s, messages, 3, 0, &sent), CW_INVALID_ARGUMENT);
+    CHECK_INT(sent, 2);
+    CHECK_CLOSED(s, 1000, true); /* the peer has seen both */
+    peer_finish(s);
+}
+
 #define FRAGMENT(s, kind, text, is_final) \
     cw_socket_send_fragment((s), (kind), (text), sizeof(text) - 1, (is_final), CW_TIMEOUT_DEFAULT)
 
@@ -283,6 +361,9 @@ static void test_senders(void)
 static const harness_test tests[] = {
     {"RFC 6455 5.1, 5.3, 5.6: text, binary and empty messages as they go out, masked", test_messages},
     {"RFC 6455 8.1: a text that is not UTF-8 is refused, with nothing sent", test_bad_text},
+    {"many messages at once: as they would go out one by one", test_many},
+    {"many messages at once, of which one cannot be sent", test_many_partly},
+    {"many messages at once on a stream socket", test_many_of_a_stream},
     {"RFC 6455 5.4: fragments, empty ones too", test_fragments},
     {"RFC 6455 5.6, 8.1: a text in fragments, cut inside a character", test_fragments_of_text},
     {"RFC 6455 5.4: only control frames go inside a message in fragments", test_fragments_guarded},

@@ -56,6 +56,37 @@ test("all_of_binary", with_echo(function(ws) assert_echo(ws, all_bytes(), "binar
 
 test("large_message", with_echo(function(ws) assert_echo(ws, all_bytes():rep(3 * 4096), "binary") end))
 
+test("send_many", with_echo(function(ws)
+    local messages = {}
+    for i = 1, 1000 do
+        messages[i] = ("x"):rep(i % 40)
+    end
+    table.insert(messages, 500, all_bytes():rep(8192))
+    equal(ws:send_many(messages), 1001)
+    for i, message in ipairs(messages) do
+        local data, kind = ws:receive(10)
+        equal(kind, "binary")
+        assert(data == message, "message " .. i)
+    end
+    equal(ws:send_many({}), 0)
+    equal(ws:send_many({"a", "b"}, "text"), 2)
+    equal(select(2, ws:receive(10)), "text")
+    equal(ws:receive(10), "b")
+end))
+
+test("send_many_partly", with_echo(function(ws)
+    raises(function() ws:send_many({"never", 5}) end, "item 2 is a number")
+    raises(function() ws:send_many("text") end, "table expected")
+    raises(function() ws:send_many({"a", "b", "\255", "c"}, "text") end, "UTF-8")
+    ws:send("d")
+    equal(ws:receive(10) .. ws:receive(10) .. ws:receive(10), "abd")
+    finish(ws)
+    local count, err, sent = ws:send_many({"e"})
+    equal(count, nil)
+    equal(err.name, "CW_CLOSED")
+    equal(sent, 0)
+end))
+
 test("flood_in_order", function()
     local count, last_kind = 0, nil
     local ws = open(support.echo("/flood?count=20000&size=32&kind=text"))

@@ -2,6 +2,7 @@
 """Messages: sending, receiving, iterating, fragments, ping."""
 
 import array
+from collections.abc import Iterator
 
 import pytest
 
@@ -75,6 +76,91 @@ def test_any_buffer_is_sent(payload: bytearray | memoryview) -> None:
     with opened() as ws:
         ws.send(payload)
         assert ws.recv(timeout=WAIT) == b"abcd"
+
+
+def test_send_many() -> None:
+    messages: list[str | bytes] = [b"x" * (i % 40) if i % 3 else "é" * (i % 40) for i in range(1000)]
+    messages.insert(500, bytes(range(256)) * 8192)
+    with opened() as ws:
+        assert ws.send_many(messages) == 1001
+        assert [ws.recv(timeout=WAIT) for _ in messages] == messages
+        assert ws.send_many([]) == 0
+        assert ws.send_many(str(i) for i in range(300)) == 300
+        assert [ws.recv(timeout=WAIT) for _ in range(300)] == [str(i) for i in range(300)]
+
+
+def test_send_many_partly() -> None:
+    def failing() -> Iterator[str]:
+        yield "d"
+        raise ZeroDivisionError
+
+    with opened() as ws:
+        with pytest.raises(curlwire.ArgumentError) as refused:
+            ws.send_many(["a", b"b", "\ud800", "c"])
+        assert vars(refused.value)["sent_count"] == 2
+        with pytest.raises(TypeError, match="int"):
+            ws.send_many(["c", 1])  # type: ignore[list-item]
+        with pytest.raises(ZeroDivisionError) as raised:
+            ws.send_many(failing())
+        assert vars(raised.value)["sent_count"] == 1
+        for one in ("text", b"bytes", 5):
+            with pytest.raises(TypeError, match="iter"):
+                ws.send_many(one)  # type: ignore[arg-type]
+        ws.send("e")
+        assert [ws.recv(timeout=WAIT) for _ in range(5)] == ["a", b"b", "c", "d", "e"]
+    with pytest.raises(curlwire.ConnectionClosed) as closed:
+        ws.send_many(["f"])
+    assert vars(closed.value)["sent_count"] == 0
+
+
+def test_recv_into() -> None:
+    payload = bytes(range(256)) * 4096
+    buffer = bytearray(len(payload))
+    with opened() as ws:
+        for size in (len(payload), 0, 5, 100_000):
+            ws.send(payload[:size])
+            assert ws.recv_into(buffer, timeout=WAIT) == size
+            assert buffer[:size] == payload[:size]
+        ws.send("é")
+        assert ws.recv_into(memoryview(buffer)[7:9], timeout=WAIT) == 2
+        assert buffer[7:9] == "é".encode()
+        for wrong in (b"1234", "text", 5):
+            with pytest.raises((TypeError, BufferError)):
+                ws.recv_into(wrong)  # type: ignore[arg-type]
+
+
+def test_recv_into_a_small_buffer_keeps_the_message() -> None:
+    payload = bytes(range(256)) * 4096
+    with opened() as ws:
+        for size in (5, len(payload)):
+            ws.send(payload[:size])
+            for room in (0, size - 1):
+                with pytest.raises(curlwire.ArgumentError, match=f"{size} bytes.*{room}"):
+                    ws.recv_into(bytearray(room), timeout=WAIT)
+            assert ws.recv(timeout=WAIT) == payload[:size]
+
+
+def test_recv_into_that_ends_loses_nothing() -> None:
+    with opened() as ws, pytest.raises(curlwire.WebSocketTimeout):
+        ws.recv_into(bytearray(10), timeout=0.05)
+    long = f"7f{70_000:016x}"
+    steps = (f"x:02{long}", "repeat:70000:78", "frame:1", f"x:80{long}", "repeat:70000:79", "hang")
+    ws = curlwire.connect(script(*steps))
+    with pytest.raises(curlwire.WebSocketTimeout):
+        ws.recv_into(bytearray(140_000), timeout=0.3)
+    ws.send("y")
+    assert ws.recv(timeout=WAIT) == b"x" * 70_000 + b"y" * 70_000
+    ws.abort()
+
+
+def test_large_messages_keep_their_order_among_small_ones() -> None:
+    sizes = [1 << 20, 5, 65_536, 65_535, 0, 300_000, 2 << 20, 1, 5 << 20, 70_000, 70_001] * 2
+    payload = bytes(range(256)) * (5 * 4096)
+    with opened() as ws:
+        for start in range(0, len(sizes), 3):
+            some = [payload[:size] for size in sizes[start : start + 3]]
+            ws.send_many(some)
+            assert [ws.recv(timeout=WAIT) for _ in some] == some
 
 
 def test_flood_in_order() -> None:

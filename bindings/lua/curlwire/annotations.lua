@@ -220,6 +220,16 @@ function WebSocket:abort() end
 ---@return curlwire.Error|nil
 function MessageWebSocket:send(data, kind, timeout) end
 
+---Sends the messages of a list one after another, small ones many in one write. A list with anything but strings is
+---raised as an error, and nothing is sent; so is text that is not UTF-8, after what comes before it was sent.
+---@param messages string[]
+---@param kind "text"|"utf8"|"binary"|nil of all of them; what control.message_type says by default
+---@param timeout curlwire.Timeout|nil of each, in place of control.send_timeout; 0 does not wait
+---@return integer|nil count of messages that were sent
+---@return curlwire.Error|nil
+---@return integer|nil sent_count after an error: how many were sent; the others are not, in no part
+function MessageWebSocket:send_many(messages, kind, timeout) end
+
 ---Takes the next message, or part. Raises an error while on_message_received is set.
 ---@param timeout curlwire.Timeout|nil in place of control.receive_timeout; 0 does not wait
 ---@return string|nil data

@@ -32,6 +32,7 @@ static const luaL_Reg socket_methods[] = {{"abort", lcw_websocket_abort},
 static const luaL_Reg message_methods[] = {{"messages", lcw_websocket_messages},
                                            {"receive", lcw_websocket_receive},
                                            {"send", lcw_websocket_send},
+                                           {"send_many", lcw_websocket_send_many},
                                            {"send_final_frame", lcw_websocket_send_final_frame},
                                            {"send_nonfinal_frame", lcw_websocket_send_nonfinal_frame},
                                            {NULL, NULL}};

@@ -157,6 +157,7 @@ int lcw_websocket_tostring(lua_State *L);
 /* ---- From lmessage.c: messages ------------------------------------------------------------------------- */
 
 int lcw_websocket_send(lua_State *L);
+int lcw_websocket_send_many(lua_State *L);
 int lcw_websocket_receive(lua_State *L);
 int lcw_websocket_messages(lua_State *L);
 int lcw_websocket_send_final_frame(lua_State *L);

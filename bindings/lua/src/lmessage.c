@@ -5,6 +5,8 @@
 
 #include "lcurlwire.h"
 
+enum { SEND_AT_ONCE = 100 };
+
 static lcw_socket *check_message_socket(lua_State *L)
 {
     lcw_socket *w = luaL_checkudata(L, 1, LCW_MESSAGE_WEBSOCKET);
@@ -49,6 +51,72 @@ int lcw_websocket_send(lua_State *L)
     if (status != CW_OK)
         return lcw_fail(L, w, status, 2);
     lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* All of a list must be strings before any of it is sent. Returns their number. */
+static size_t check_list(lua_State *L, int argument)
+{
+    size_t count;
+
+    luaL_checktype(L, argument, LUA_TTABLE);
+    for (count = 0;; count++) {
+        int type;
+        lua_rawgeti(L, argument, (int)count + 1);
+        type = lua_type(L, -1);
+        lua_pop(L, 1);
+        if (type == LUA_TNIL)
+            return count;
+        if (type != LUA_TSTRING)
+            (void)luaL_argerror(
+                L, argument,
+                lua_pushfstring(L, "item %d is a %s, not a string", (int)count + 1, lua_typename(L, type)));
+    }
+}
+
+/* The next strings of the list stay on the stack while they are sent: what else may run meanwhile could take them out
+ * of the list. */
+static cw_status send_some(lua_State *L, lcw_socket *w, cw_kind kind, size_t done, size_t count, int timeout_ms,
+                           size_t *sent_count)
+{
+    cw_message messages[SEND_AT_ONCE];
+    cw_status status;
+    lcw_wait wait;
+    size_t i;
+
+    luaL_checkstack(L, SEND_AT_ONCE + LUA_MINSTACK, "too many messages");
+    for (i = 0; i < count; i++) {
+        lua_rawgeti(L, 2, (int)(done + i) + 1);
+        luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "the list has changed meanwhile");
+        messages[i].kind = kind;
+        messages[i].data = lua_tolstring(L, -1, &messages[i].len_bytes);
+    }
+    lcw_wait_begin(L, w->state, &wait);
+    status = cw_socket_send_many(w->s, messages, count, timeout_ms, sent_count);
+    lcw_wait_end(&wait);
+    lua_pop(L, (int)count);
+    return status;
+}
+
+int lcw_websocket_send_many(lua_State *L)
+{
+    lcw_socket *w = check_message_socket(L);
+    size_t count = check_list(L, 2), done = 0;
+    cw_kind kind = check_kind(L, 3, w->message_type);
+    int timeout_ms = lcw_check_timeout(L, 4, CW_TIMEOUT_DEFAULT);
+    cw_status status = CW_OK;
+
+    while (done < count && status == CW_OK) {
+        size_t sent = 0, left = count - done;
+        status = send_some(L, w, kind, done, left < SEND_AT_ONCE ? left : SEND_AT_ONCE, timeout_ms, &sent);
+        done += sent;
+    }
+    if (status != CW_OK) {
+        (void)lcw_fail(L, w, status, 2);
+        lua_pushinteger(L, (lua_Integer)done);
+        return 3;
+    }
+    lua_pushinteger(L, (lua_Integer)done);
     return 1;
 }
 

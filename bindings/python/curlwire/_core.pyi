@@ -4,7 +4,7 @@
 import os
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from typing import Any, Literal, Self, TypeAlias, final, overload
 

@@ -255,8 +255,8 @@ PyDoc_STRVAR(recv_into_doc,
              "Receives the next message into a writable buffer, a large one without a copy, and returns its\n"
              "size in bytes; text comes as UTF-8, in partial mode the next part.\n\n"
              "timeout: seconds; ... = control.receive_timeout, None = no limit.\n"
-             "Raises as recv(); ArgumentError if the message does not fit: it stays the next one. After an\n"
-             "exception the buffer's content is undefined, and no message is lost.\n"
+             "Raises as recv(); ArgumentError if the message does not fit: it stays the next one. What an\n"
+             "exception leaves in the buffer means nothing.\n"
              "Blocks. Any thread.");
 
 static PyObject *message_recv_into(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
