@@ -481,71 +481,58 @@ static uint8_t opcode_of(cw_kind kind) { return kind == CW_UTF8 ? CW__OP_TEXT : 
 
 cw_status cw_socket_send(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, int timeout_ms)
 {
-    cw_status status = cw__socket_check(s);
-    parcel p = {.data = data, .len_bytes = len_bytes, .opcode = opcode_of(kind), .ends_message = true};
-    const cw__utf8 beginning = {0};
-    cw__utf8 unused;
-    cw__wait wait;
+    const cw_message message = {.kind = kind, .data = data, .len_bytes = len_bytes};
+    size_t sent_count;
 
-    if (status == CW_OK && kind == CW_UTF8)
-        status = check_text(&beginning, data, len_bytes, true, &unused);
-    if (status != CW_OK)
-        return status;
-    cw__mutex_lock(&s->lock);
-    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
-    status = check_locked(s, kind, false);
-    if (status == CW_OK)
-        status = send_parcel(s, &p, &wait);
-    return cw__socket_leave_locked(s, &wait, status);
+    return cw_socket_send_many(s, &message, 1, timeout_ms, &sent_count);
 }
 
-/* The number of messages before the first that must not be sent, whose failure is then in *status. */
-static size_t count_sound(const cw_message *messages, size_t count, cw_status *status)
+/* The number of messages before the first text that is not UTF-8, which is then the calling thread's error. */
+static size_t count_sound(const cw_message *messages, size_t count)
 {
     const cw__utf8 beginning = {0};
     cw__utf8 unused;
-    size_t i = 0;
 
-    *status = CW_OK;
-    for (; i < count && *status == CW_OK; i++)
-        if (messages[i].kind == CW_UTF8)
-            *status = check_text(&beginning, messages[i].data, messages[i].len_bytes, true, &unused);
-        else if (messages[i].kind != CW_BINARY)
-            *status = cw__fail(CW_INVALID_ARGUMENT, "a message is binary or utf8");
-    return *status == CW_OK ? count : i - 1;
+    for (size_t i = 0; i < count; i++)
+        if (messages[i].kind == CW_UTF8 &&
+            check_text(&beginning, messages[i].data, messages[i].len_bytes, true, &unused) != CW_OK)
+            return i;
+    return count;
 }
 
 cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
                               size_t *sent_count)
 {
-    cw_status status = cw__socket_check(s), unused;
+    cw_status status = cw__socket_check(s);
     size_t sound;
     cw__wait wait;
 
     *sent_count = 0;
     if (status != CW_OK)
         return status;
-    sound = count_sound(messages, count, &unused);
+    sound = count_sound(messages, count);
+    if (sound == 0 && count > 0)
+        return CW_INVALID_ARGUMENT;
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
-    while (*sent_count < sound && status == CW_OK) {
-        const cw_message *m = &messages[*sent_count];
-        parcel p = {.data = m->data,
-                    .len_bytes = m->len_bytes,
-                    .opcode = opcode_of(m->kind),
-                    .ends_message = true,
-                    /* a stream socket may refuse the next for being text */
-                    .more_follow = *sent_count + 1 < sound && s->socket_class == CW_MESSAGE_SOCKET};
+    for (size_t i = 0; i < sound && status == CW_OK; *sent_count = i) {
+        const cw_message *m = &messages[i++];
+        parcel p = {
+            .data = m->data, .len_bytes = m->len_bytes, .opcode = opcode_of(m->kind), .ends_message = true};
         status = check_locked(s, m->kind, false);
-        if (status == CW_OK)
-            status = send_parcel(s, &p, &wait);
         if (status == CW_OK) {
-            ++*sent_count;
-            cw__wait_restart(&wait);
+            /* nothing but its kind can keep the next one from going */
+            p.more_follow = i < sound && s->socket_class == CW_MESSAGE_SOCKET && messages[i].kind <= CW_UTF8;
+            status = send_parcel(s, &p, &wait);
         }
+        if (status != CW_OK)
+            break;
+        cw__wait_restart(&wait);
     }
-    if (status == CW_OK && sound < count)
-        (void)count_sound(messages + sound, 1, &status); /* again: its text may be gone */
+    if (status == CW_OK && sound < count) {
+        (void)count_sound(messages + sound, 1); /* again: the text of its error may be gone */
+        status = CW_INVALID_ARGUMENT;
+    }
     return cw__socket_leave_locked(s, &wait, status);
 }
 

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { WORD_BYTES = 8, RUN_BYTES = 4 * WORD_BYTES, CHARACTER_MAX_BYTES = 4 };
+enum { WORD_BYTES = 8, RUN_BYTES = 4 * WORD_BYTES };
 
 #define HIGH_BITS 0x8080808080808080u
 
@@ -45,61 +45,124 @@ static uint64_t load_word(const uint8_t *at)
     return word;
 }
 
-/* Goes over ASCII; returns the first byte that is none, or the last few before the end. */
+static bool is_ascii_run(const uint8_t *at)
+{
+    uint64_t all = load_word(at) | load_word(at + WORD_BYTES) | load_word(at + (size_t)2 * WORD_BYTES) |
+                   load_word(at + (size_t)3 * WORD_BYTES);
+
+    return (all & HIGH_BITS) == 0;
+}
+
+/* Goes over ASCII, a word at a time. */
 static const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end)
 {
-    while (end - at >= RUN_BYTES) {
-        uint64_t all = load_word(at) | load_word(at + WORD_BYTES) | load_word(at + (size_t)2 * WORD_BYTES) |
-                       load_word(at + (size_t)3 * WORD_BYTES);
-        if (all & HIGH_BITS)
-            break;
-        at += RUN_BYTES;
-    }
-    while (end - at >= WORD_BYTES) {
-        if (!(load_word(at) & HIGH_BITS)) {
-            at += WORD_BYTES;
-            continue;
-        }
-        while (*at < 0x80)
-            at++;
-        break;
-    }
+    while (end - at >= WORD_BYTES && !(load_word(at) & HIGH_BITS))
+        at += WORD_BYTES;
     return at;
 }
 
-static bool is_continuation(uint8_t byte) { return (byte & 0xc0) == 0x80; }
+/* ---- Long runs: an automaton without branches ----
+ *
+ * Whatever the text is made of, a byte costs one load and one shift: the row of a byte has, for each state, 6 bits with
+ * the state that follows, and a state is its own place in a row. What is not allowed is 0, the bad state, and so is all
+ * that follows it. */
 
-/* The length of the character at a place with four bytes to read; 0 if it is none. */
-static size_t character_bytes(const uint8_t *at)
+enum {
+    BAD = 0,
+    BETWEEN = 6, /* characters */
+    ONE = 12,    /* continuation byte to come; two, three */
+    TWO = 18,
+    THREE = 24,
+    AFTER_E0 = 30,
+    AFTER_ED = 36,
+    AFTER_F0 = 42,
+    AFTER_F4 = 48,
+    STATE_MASK = 63
+};
+
+#define GO(from, to) ((uint64_t)(to) << (from))
+#define ASCII        GO(BETWEEN, BETWEEN)
+#define ANY          (GO(ONE, BETWEEN) | GO(TWO, ONE) | GO(THREE, TWO)) /* a continuation byte, anywhere */
+#define LOW          (ANY | GO(AFTER_ED, ONE) | GO(AFTER_F4, TWO))      /* 80..8F */
+#define MIDDLE       (ANY | GO(AFTER_ED, ONE) | GO(AFTER_F0, TWO))      /* 90..9F */
+#define HIGH         (ANY | GO(AFTER_E0, ONE) | GO(AFTER_F0, TWO))      /* A0..BF */
+#define LEAD(state)  GO(BETWEEN, state)
+#define TIMES_4(x)   x, x, x, x
+#define TIMES_16(x)  TIMES_4(x), TIMES_4(x), TIMES_4(x), TIMES_4(x)
+
+static const uint64_t rows[256] = {
+    TIMES_16(ASCII),
+    TIMES_16(ASCII),
+    TIMES_16(ASCII),
+    TIMES_16(ASCII), /* 00 */
+    TIMES_16(ASCII),
+    TIMES_16(ASCII),
+    TIMES_16(ASCII),
+    TIMES_16(ASCII), /* 40 */
+    TIMES_16(LOW),
+    TIMES_16(MIDDLE),
+    TIMES_16(HIGH),
+    TIMES_16(HIGH), /* 80 */
+    BAD,
+    BAD,
+    LEAD(ONE),
+    LEAD(ONE),
+    TIMES_4(LEAD(ONE)),
+    TIMES_4(LEAD(ONE)),
+    TIMES_4(LEAD(ONE)),  /* C0 */
+    TIMES_16(LEAD(ONE)), /* D0 */
+    LEAD(AFTER_E0),
+    LEAD(TWO),
+    LEAD(TWO),
+    LEAD(TWO),
+    TIMES_4(LEAD(TWO)),
+    TIMES_4(LEAD(TWO)), /* E0 */
+    LEAD(TWO),
+    LEAD(AFTER_ED),
+    LEAD(TWO),
+    LEAD(TWO), /* EC */
+    LEAD(AFTER_F0),
+    LEAD(THREE),
+    LEAD(THREE),
+    LEAD(THREE),
+    LEAD(AFTER_F4),
+    BAD,
+    BAD,
+    BAD, /* F0 */
+    TIMES_4(BAD),
+    TIMES_4(BAD), /* F8 */
+};
+
+static uint64_t after_word(uint64_t state, const uint8_t *at)
 {
-    uint32_t state;
-
-    if (at[0] < 0x80)
-        return 1;
-    state = after_lead(at[0]);
-    if (state == 0 || !may_follow(state, at[1]))
-        return 0;
-    if ((state & 0xff) == 1)
-        return 2;
-    if (!is_continuation(at[2]))
-        return 0;
-    if ((state & 0xff) == 2)
-        return 3;
-    return is_continuation(at[3]) ? 4 : 0;
+    state = rows[at[0]] >> (state & STATE_MASK);
+    state = rows[at[1]] >> (state & STATE_MASK);
+    state = rows[at[2]] >> (state & STATE_MASK);
+    state = rows[at[3]] >> (state & STATE_MASK);
+    state = rows[at[4]] >> (state & STATE_MASK);
+    state = rows[at[5]] >> (state & STATE_MASK);
+    state = rows[at[6]] >> (state & STATE_MASK);
+    return rows[at[7]] >> (state & STATE_MASK);
 }
 
-/* Goes over whole characters; returns the first byte of one that is bad or too near to the end. */
-static const uint8_t *skip_characters(const uint8_t *at, const uint8_t *end)
+/* Goes over whole runs from a place between characters. Returns a place between characters near the end, or NULL if
+ * there is a bad byte. */
+static const uint8_t *skip_runs(const uint8_t *at, const uint8_t *end)
 {
-    while (end - at >= CHARACTER_MAX_BYTES) {
-        size_t length = character_bytes(at);
+    uint64_t state = BETWEEN;
 
-        if (length == 0)
-            break;
-        at += length;
-        if (length == 1)
-            at = skip_ascii(at, end);
+    for (; end - at >= RUN_BYTES; at += RUN_BYTES) {
+        if ((state & STATE_MASK) == BETWEEN && is_ascii_run(at))
+            continue;
+        for (size_t i = 0; i < RUN_BYTES; i += WORD_BYTES)
+            state = after_word(state, at + i);
+        if ((state & STATE_MASK) == BAD)
+            return NULL;
     }
+    if ((state & STATE_MASK) != BETWEEN) /* back to where the character that goes on began */
+        do
+            at--;
+        while ((*at & 0xc0) == 0x80);
     return at;
 }
 
@@ -120,7 +183,10 @@ bool cw__utf8_feed(cw__utf8 *u, const void *data, size_t len_bytes)
             at++;
             continue;
         }
-        at = skip_characters(at, end);
+        at = skip_runs(at, end);
+        if (!at)
+            return false;
+        at = skip_ascii(at, end);
         if (at < end && *at >= 0x80) {
             state = after_lead(*at);
             if (state == 0)
