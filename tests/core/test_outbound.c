@@ -82,7 +82,7 @@ static void test_bad_text(void)
 /* Enough frames for several writes, a large message among them; then the masks are undone by the peer. */
 static void test_many(void)
 {
-    enum { COUNT = 900, BIG = 450, TEXT_BYTES = 100 };
+    enum { COUNT = 700, BIG = 10, TEXT_BYTES = 100 };
     static const char text[TEXT_BYTES + 1] =
         "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz"
         "0123456789abcdefghijklmnopqr";
@@ -102,15 +102,17 @@ static void test_many(void)
     CHECK_INT(sent, 0);
     close_well(s);
     log = peer_log();
-    CHECK_INT(peer_count_frames(log, -1), COUNT + 2);
-    for (size_t i = 0; i < COUNT; i++) {
+    for (size_t i = 0; i <= COUNT; i++) { /* one record after another: their number squared takes long */
         char expected[TEXT_BYTES] = "";
-        size_t at = i > BIG ? i + 1 : i; /* the large one has two frames */
-        if (i == BIG)
-            continue;
-        memcpy(expected, text, i % TEXT_BYTES);
-        check_frame(log, at, i % 2 ? CW__OP_TEXT : CW__OP_BINARY, true, peer_hex(expected));
+        size_t k = i - (i > BIG); /* the large one has two frames */
+        CHECK(log);
+        memcpy(expected, text, k % TEXT_BYTES);
+        if (k != BIG)
+            check_frame(log, 0, k % 2 ? CW__OP_TEXT : CW__OP_BINARY, true, peer_hex(expected));
+        log = strstr(strstr(log, "{\"opcode\"") + 1, "{\"opcode\"");
     }
+    CHECK_INT(peer_count_frames(log, -1), 1);
+    check_frame(log, 0, CW__OP_CLOSE, true, "03e8");
     peer_finish(s);
 }
 
