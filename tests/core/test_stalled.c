@@ -108,6 +108,39 @@ static void test_stalled(void)
     raw_finish(&p);
 }
 
+/* Many at once: what was counted comes, whole and in order, and nothing of the others does. */
+static void test_stalled_many(void)
+{
+    enum { BATCH = 50, MOST = 1 << 16 };
+    static uint8_t data[BATCH][SMALL_BYTES];
+    cw_message messages[BATCH];
+    raw_peer p;
+    cw_socket *s = bounded_socket();
+    cw_status status = CW_OK;
+    uint32_t count = 0;
+    size_t sent = 0;
+
+    raw_open(&p, s);
+    for (int timeout_ms = 0; status != CW_TIMED_OUT; timeout_ms = status == CW_OK ? 0 : 250) {
+        for (uint32_t i = 0; i < BATCH; i++) {
+            uint32_t number = count + i;
+            memcpy(data[i], &number, sizeof number);
+            messages[i] = (cw_message){.kind = CW_BINARY, .data = data[i], .len_bytes = SMALL_BYTES};
+        }
+        status = cw_socket_send_many(s, messages, BATCH, timeout_ms, &sent);
+        CHECK((sent == BATCH) == (status == CW_OK));
+        count += (uint32_t)sent;
+        CHECK(count < MOST);
+    }
+    CHECK_STATUS(cw_socket_send_many(s, messages, BATCH, 0, &sent), CW_WOULD_BLOCK);
+    CHECK_INT(sent, 0);
+    CHECK(LOCKED(s, s->out.data_bytes) <= QUEUE_BYTES);
+    expect_numbered(&p, count);
+    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "end", true), CW_OK);
+    RAW_EXPECT(&p, CW__OP_BINARY, "end", 3);
+    raw_finish(&p);
+}
+
 /* A fragment that was refused leaves the message as it was. */
 static void test_stalled_fragment(void)
 {
@@ -413,6 +446,7 @@ static void test_send_after_reset(void)
 static const harness_test tests[] = {
     {"a peer that does not read: the queue is bounded, refused sends leave nothing, then all goes in order",
      test_stalled},
+    {"many messages that would block: those that were counted go, the others do not", test_stalled_many},
     {"a fragment that would block leaves no message open", test_stalled_fragment},
     {"a large message with timeout 0 is queued whole", test_large_at_once},
     {"a message half sent when the time is up breaks the connection: Timeout", test_broken_off_by_timeout},
