@@ -88,7 +88,7 @@ build/libcurl/stamp.mk: FORCE
 
 CHECK_LIBCURL := LIBCURL='$(LIBCURL)' CURL_CONFIG='$(CURL_CONFIG)' sh scripts/check_libcurl.sh
 CURL_CFLAGS   := $(shell $(CHECK_LIBCURL) cflags 2>/dev/null)
-CURL_LIBS     := $(shell $(CHECK_LIBCURL) libs 2>/dev/null)
+CURL_LIBS     := $(shell $(CHECK_LIBCURL) libs 2>/dev/null) -lz
 
 CORE_SOURCES := $(wildcard core/src/*.c)
 CORE_OBJECTS := $(CORE_SOURCES:core/src/%.c=$(OUT)/core/%.o)

@@ -45,7 +45,9 @@ build = {
                 "core/src/codec_curl.c",
                 "core/src/codec_native.c",
                 "core/src/connect.c",
+                "core/src/deflate.c",
                 "core/src/event.c",
+                "core/src/extension.c",
                 "core/src/frame.c",
                 "core/src/handshake.c",
                 "core/src/inbound.c",
@@ -73,7 +75,7 @@ build = {
             defines = {"_GNU_SOURCE", "CW_EMBEDDED"}, -- the latter: the module exports luaopen alone
             incdirs = {"core/include", "$(CURL_INCDIR)"},
             libdirs = {"$(CURL_LIBDIR)"},
-            libraries = {"curl", "pthread"},
+            libraries = {"curl", "z", "pthread"},
         },
     },
 }

@@ -20,7 +20,7 @@ FILE_LINES = 600
 CURL_ROOMS = re.compile(r"core/src/(status|handshake|connect|codec_\w+|libcurl)\.[ch]$")
 # what the core may include of its own, room by room from the ground up, is the order in internal.h; here is
 # only what can be told from an include line
-PURE_ROOMS = ("frame", "utf8", "message", "close", "sha1", "timer", "event", "reply")
+PURE_ROOMS = ("frame", "utf8", "message", "close", "sha1", "timer", "event", "reply", "extension", "deflate")
 NOT_FOR_PURE = re.compile(r"<(curl/|sys/socket|sys/epoll|sys/event|poll|pthread|unistd|netinet/|arpa/)")
 
 breaches: list[str] = []
@@ -95,6 +95,8 @@ def check_includes() -> None:
             what = found.group(1)
             if what.startswith("<curl/") and not CURL_ROOMS.search(name):
                 breach(path, number, "only the rooms that speak to libcurl may include its header")
+            if what == "<zlib.h" and name != "core/src/deflate.c":
+                breach(path, number, "deflate.c alone knows zlib")
             if is_core and re.match(r'[<"](Python|lua|lauxlib|lualib)\b', what):
                 breach(path, number, "the core knows no runtime")
             if is_core and path.stem in PURE_ROOMS and NOT_FOR_PURE.match(what):

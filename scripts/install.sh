@@ -21,7 +21,7 @@ demo | test) ;;
     ;;
 esac
 
-PACKAGES="gcc libc6-dev make pkg-config openssl ca-certificates
+PACKAGES="gcc libc6-dev make pkg-config openssl ca-certificates zlib1g-dev
     python3 python3-dev python3-setuptools python3-websockets python3-tqdm
     lua5.4 liblua5.4-dev lua-luaossl"
 if [ "$KIND" = test ]; then

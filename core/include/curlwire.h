@@ -190,6 +190,9 @@ typedef enum cw_class {
 /* SocketMessageType: the numbers are UWP's. */
 typedef enum cw_kind { CW_BINARY = 0, CW_UTF8 = 1 } cw_kind;
 
+/* The extension to offer: permessage-deflate (RFC 7692), or none. */
+typedef enum cw_compression { CW_COMPRESSION_NONE = 0, CW_COMPRESSION_DEFLATE = 1 } cw_compression;
+
 typedef enum cw_framing { CW_FRAMING_AUTO = 0, CW_FRAMING_CURL = 1, CW_FRAMING_NATIVE = 2 } cw_framing;
 
 /* MessageWebSocketReceiveMode: the numbers are UWP's. */
@@ -236,6 +239,7 @@ CW_API void *cw_socket_user(const cw_socket *s);
 typedef enum cw_option_type {
     CW_TYPE_BOOL,  /* number 0 or 1 */
     CW_TYPE_COUNT, /* number of bytes; -1 = no limit, where the range allows it */
+    CW_TYPE_BITS,  /* number of bits */
     CW_TYPE_MS,    /* number of milliseconds; -1 = for ever (a binding shows seconds and none) */
     CW_TYPE_ENUM,  /* number; its words are in cw_option_words */
     CW_TYPE_TEXT,  /* UTF-8 text; empty = unset */
@@ -265,7 +269,14 @@ typedef enum cw_option_type {
  *                         socket is not read and TCP makes the peer wait
  *   framing               who makes the frames. curl: libcurl. native: we do, which is faster; it needs libcurl 8.21.0
  *                         or later to receive. auto: native, and with an older libcurl only for what is sent.
- *                         CURLWIRE_FRAMING in the environment changes the default */
+ *                         CURLWIRE_FRAMING in the environment changes the default
+ *   compression           deflate: offers to compress messages both ways (RFC 7692), which needs libcurl 8.21.0 or later
+ *                         and native framing. The server decides; CW_INFO_EXTENSIONS tells
+ *   server_max_window_bits, client_max_window_bits   the most memory that compressing what the server, or we, send may
+ *                         refer back to, as its logarithm; less costs compression and saves memory at both ends
+ *   server_no_context_takeover, client_no_context_takeover   each message is compressed by itself
+ *   compression_threshold   messages of fewer bytes go uncompressed; a message sent in fragments is compressed whatever
+ *                         the size of the first, unless that is the last too */
 #define CW_OPTION_LIST(X)                                                                          \
     X(CW_OPT_MESSAGE_TYPE, "message_type", CW_TYPE_ENUM, 0, 0, 1)                                  \
     X(CW_OPT_RECEIVE_MODE, "receive_mode", CW_TYPE_ENUM, 0, 0, 1)                                  \
@@ -283,7 +294,13 @@ typedef enum cw_option_type {
     X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1)                                              \
     X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 262144, 1024, INT32_MAX) \
     X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX)  \
-    X(CW_OPT_FRAMING, "framing", CW_TYPE_ENUM, 0, 0, 2)
+    X(CW_OPT_FRAMING, "framing", CW_TYPE_ENUM, 0, 0, 2)                                            \
+    X(CW_OPT_COMPRESSION, "compression", CW_TYPE_ENUM, 0, 0, 1)                                    \
+    X(CW_OPT_SERVER_MAX_WINDOW_BITS, "server_max_window_bits", CW_TYPE_BITS, 15, 8, 15)            \
+    X(CW_OPT_CLIENT_MAX_WINDOW_BITS, "client_max_window_bits", CW_TYPE_BITS, 15, 8, 15)            \
+    X(CW_OPT_SERVER_NO_CONTEXT_TAKEOVER, "server_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1)      \
+    X(CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER, "client_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1)      \
+    X(CW_OPT_COMPRESSION_THRESHOLD, "compression_threshold", CW_TYPE_COUNT, 128, 0, INT64_MAX)
 
 typedef enum cw_option {
 #define CW_X(name, key, type, initial, least, most) name,
@@ -302,7 +319,7 @@ CW_API cw_option_type cw_option_type_of(cw_option option);
 CW_API const char *const *cw_option_words(cw_option option);
 CW_API bool cw_option_applies(cw_option option, cw_class socket_class);
 
-/* Sets or reads a control that is a number (bool, count, ms, enum).
+/* Sets or reads a control that is a number (bool, count, bits, ms, enum).
  * Returns  CW_OK; CW_INVALID_ARGUMENT out of range or not a number; CW_INVALID_STATE once a connect has begun
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_set_number(cw_socket *s, cw_option option, int64_t value);
@@ -338,7 +355,8 @@ typedef enum cw_info {
     CW_INFO_LOCAL_ADDRESS,    /* "127.0.0.1:40000", "[::1]:40000"; empty before connecting */
     CW_INFO_REMOTE_ADDRESS,   /* the same of the peer (of the proxy, where there is one) */
     CW_INFO_RESPONSE_HEADERS, /* lines "Name: value\r\n" of the final reply, also of one that refused */
-    CW_INFO_FRAMING /* "curl", "native", or "mixed": sent natively, received by libcurl; empty before */
+    CW_INFO_FRAMING, /* "curl", "native", or "mixed": sent natively, received by libcurl; empty before */
+    CW_INFO_EXTENSIONS /* as the server took them on: "permessage-deflate; client_max_window_bits=12"; empty = none */
 } cw_info;
 
 /* Copies a text that describes the connection. What is there stays readable after close.
@@ -362,8 +380,8 @@ CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t s
  *   uri          ws:// or wss://, without fragment
  *   timeout_ms   for all of it; CW_TIMEOUT_DEFAULT = connect_timeout
  * Returns  CW_OK: under way. CW_INVALID_ARGUMENT for the URI; CW_INVALID_STATE unless new;
- *          CW_UNSUPPORTED if the loaded libcurl is older than 8.14.1, lacks ws, or is too old for the framing that
- *          was asked for; CW_NO_MEMORY, CW_SYSTEM_ERROR
+ *          CW_UNSUPPORTED if the loaded libcurl is older than 8.14.1, lacks ws, or is too old for the framing or
+ *          the compression that was asked for; CW_NO_MEMORY, CW_SYSTEM_ERROR
  * Owns     uri is copied
  * Thread   any; takes the socket's lock
  * Source   RFC 6455 section 4.1 */

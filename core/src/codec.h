@@ -18,6 +18,8 @@ typedef enum cw__io {
     CW__IO_VIOLATION /* the peer broke a rule of framing; codec->violation says which. Receive no more */
 } cw__io;
 
+enum { CW__RSV1 = 0x40 };
+
 typedef struct cw__codec cw__codec;
 typedef struct cw__link cw__link; /* libcurl.h */
 
@@ -28,7 +30,7 @@ typedef struct cw__codec_calls {
     cw__io (*receive)(cw__codec *c, uint8_t *buffer, size_t size_bytes, cw__piece *piece);
     /* Reads and throws away whatever comes, whole frames or not. OK: that was much, and there may be more. */
     cw__io (*discard)(cw__codec *c);
-    /* Sends a frame. On AGAIN the frame has begun and must be gone on with: call again with the rest
+    /* Sends a frame; CW__RSV1 may be in the opcode, where it is in the frame (native only). On AGAIN the frame has begun and must be gone on with: call again with the rest
      * (data + *sent, len - *sent, which may be nothing) before any other frame. *sent counts payload bytes, also
      * on AGAIN; the codec may hold some of them back, within a bound. While more_follow is set it may also hold
      * whole frames back, which is OK: a call without it must come next, and stands for all of them. */

@@ -275,8 +275,11 @@ static cw__io write_kept(codec_native *c)
 static cw__io begin_output(codec_native *c, uint8_t opcode, bool is_final, uint64_t payload_bytes, uint8_t *to,
                            size_t *used)
 {
-    cw__frame frame = {
-        .payload_bytes = payload_bytes, .opcode = opcode, .is_final = is_final, .is_masked = true};
+    cw__frame frame = {.payload_bytes = payload_bytes,
+                       .opcode = opcode & 0xf,
+                       .rsv = opcode >> 4 & 7,
+                       .is_final = is_final,
+                       .is_masked = true};
 
     if (!next_mask(c)) {
         cw__error_set(c->base.link->fault, CW_SYSTEM_ERROR, CW_WEB_Unknown, "the system has no random numbers");

@@ -87,6 +87,11 @@ static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
         .verify = cw__setting(s, CW_OPT_VERIFY) != 0,
         .no_delay = cw__setting(s, CW_OPT_NO_DELAY) != 0,
         .timeout_ms = timeout_ms,
+        .compression = {.is_on = cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_DEFLATE,
+                        .server_bits = (uint8_t)cw__setting(s, CW_OPT_SERVER_MAX_WINDOW_BITS),
+                        .client_bits = (uint8_t)cw__setting(s, CW_OPT_CLIENT_MAX_WINDOW_BITS),
+                        .server_resets = cw__setting(s, CW_OPT_SERVER_NO_CONTEXT_TAKEOVER) != 0,
+                        .client_resets = cw__setting(s, CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER) != 0},
     };
     struct cw__connecting *c = cw__calloc(1, sizeof *c);
 
@@ -118,10 +123,36 @@ static void forget_last(cw_socket *s)
 {
     cw__free(s->protocol);
     cw__free(s->reply);
-    s->protocol = s->reply = NULL;
+    cw__free(s->extensions);
+    s->protocol = s->reply = s->extensions = NULL;
     s->local_address[0] = s->remote_address[0] = '\0';
     memset(&s->connect_error, 0, sizeof s->connect_error);
     s->pending_events = 0;
+}
+
+/* Whether the loaded libcurl can do what the controls ask for. */
+static cw_status check_framing(const cw_socket *s)
+{
+    bool receives = cw__codec_native_receives();
+
+    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_NATIVE && !receives)
+        return cw__fail(
+            CW_UNSUPPORTED,
+            "native framing needs libcurl 8.21.0 or later to receive, and %s is loaded; framing \"auto\" "
+            "sends natively with it",
+            cw_libcurl_version());
+    if (cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_NONE)
+        return CW_OK;
+    if (!receives)
+        return cw__fail(CW_UNSUPPORTED,
+                        "compression needs libcurl 8.21.0 or later, and %s is loaded; connect with compression "
+                        "\"none\", or load a newer libcurl",
+                        cw_libcurl_version());
+    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL)
+        return cw__fail(CW_UNSUPPORTED,
+                        "libcurl's framing has no compression; connect with framing \"auto\", or with "
+                        "compression \"none\"");
+    return CW_OK;
 }
 
 static cw_status begin_locked(cw_socket *s, const char *uri, size_t uri_bytes, int timeout_ms)
@@ -133,12 +164,9 @@ static cw_status begin_locked(cw_socket *s, const char *uri, size_t uri_bytes, i
         return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new one",
                         cw__socket_state(s) == CW_STATE_CLOSED ? "the socket is closed"
                                                                : "the socket is connected already");
-    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_NATIVE && !cw__codec_native_receives())
-        return cw__fail(
-            CW_UNSUPPORTED,
-            "native framing needs libcurl 8.21.0 or later to receive, and %s is loaded; framing \"auto\" "
-            "sends natively with it",
-            cw_libcurl_version());
+    status = check_framing(s);
+    if (status != CW_OK)
+        return status;
     if (memchr(uri, '\0', uri_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the URI contains NUL");
     copy = cw__strndup(uri, uri_bytes);
@@ -291,7 +319,12 @@ static bool open_locked(cw_socket *s)
                       "the connection ended right after the handshake");
         return false;
     }
-    if (!make_codec(s, cw__handshake_easy(c->handshake))) {
+    s->compression = *cw__handshake_compression(c->handshake);
+    if (s->compression.is_on)
+        s->in.inflater = cw__inflater_create(&s->compression);
+    if ((s->compression.is_on && !s->in.inflater) || !make_codec(s, cw__handshake_easy(c->handshake))) {
+        cw__inflater_destroy(s->in.inflater);
+        s->in.inflater = NULL;
         cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
         return false;
     }
@@ -321,11 +354,14 @@ static bool keep_reply(cw_socket *s)
 {
     const char *protocol = cw__handshake_protocol(s->connecting->handshake);
     const char *reply = cw__handshake_reply(s->connecting->handshake);
+    const char *extensions = cw__handshake_extensions(s->connecting->handshake);
 
+    if (extensions)
+        s->extensions = cw__strndup(extensions, strlen(extensions));
     if (protocol)
         s->protocol = cw__strndup(protocol, strlen(protocol));
     s->reply = cw__strndup(reply, strlen(reply));
-    if (s->reply && (s->protocol || !protocol))
+    if (s->reply && (s->protocol || !protocol) && (s->extensions || !extensions))
         return true;
     cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for the server's reply");
     return false;
@@ -347,6 +383,12 @@ void cw__connection_teardown_locked(cw_socket *s)
         (void)curl_multi_remove_handle(s->multi, s->easy);
         curl_easy_cleanup(s->easy);
         (void)curl_multi_cleanup(s->multi);
+        cw__inflater_destroy(s->in.inflater);
+        s->in.inflater = NULL;
+        if (!s->out.is_reserved) { /* else a thread compresses, without the lock */
+            cw__deflater_destroy(s->out.deflater);
+            s->out.deflater = NULL;
+        }
         s->codec = NULL;
         s->easy = s->multi = NULL;
         s->fd = -1;

@@ -20,8 +20,10 @@
 struct cw__handshake {
     CURL *easy;
     struct curl_slist *headers;
-    char *protocols; /* as offered: "a, b", or empty */
-    char *protocol;  /* chosen, or NULL */
+    char *protocols;  /* as offered: "a, b", or empty */
+    char *protocol;   /* chosen, or NULL */
+    char *extensions; /* agreed, or NULL */
+    cw__compression offer, terms;
     cw__reply reply;
     char *host;         /* of the URI, for messages */
     bool has_no_random; /* for the key */
@@ -117,15 +119,21 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
 /* NULL for a reply that is right, or what is wrong with it. */
 static const char *reply_fault(cw__handshake *h)
 {
-    const char *protocol;
-    size_t len;
+    const char *protocol, *extensions = NULL;
+    size_t len, extensions_bytes;
     const char *fault = cw__reply_fault(&h->reply, h->key, h->protocols, &protocol, &len);
 
-    if (fault || !protocol)
+    if (!fault)
+        fault = cw__reply_extension_fault(&h->reply, h->offer.is_on ? &h->offer : NULL, &h->terms, &extensions,
+                                          &extensions_bytes);
+    if (fault)
         return fault;
-    h->protocol = cw__strndup(protocol, len);
-    h->reply.has_no_memory = !h->protocol;
-    return h->protocol ? NULL : "its subprotocol cannot be kept";
+    if (protocol)
+        h->protocol = cw__strndup(protocol, len);
+    if (extensions)
+        h->extensions = cw__strndup(extensions, extensions_bytes);
+    h->reply.has_no_memory = (protocol && !h->protocol) || (extensions && !h->extensions);
+    return h->reply.has_no_memory ? "it cannot be kept" : NULL;
 }
 
 static void refused(int http_status, cw__error *error)
@@ -245,6 +253,8 @@ bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
 
 const char *cw__handshake_protocol(const cw__handshake *h) { return h->protocol; }
 const char *cw__handshake_reply(const cw__handshake *h) { return cw__reply_lines(&h->reply); }
+const char *cw__handshake_extensions(const cw__handshake *h) { return h->extensions; }
+const cw__compression *cw__handshake_compression(const cw__handshake *h) { return &h->terms; }
 
 /* ---- Making the request ---- */
 
@@ -298,6 +308,12 @@ static bool add_headers(cw__handshake *h, const cw__handshake_settings *settings
         return false;
     if (*h->protocols && !add_header(h, "Sec-WebSocket-Protocol", h->protocols))
         return false;
+    if (h->offer.is_on) {
+        char offer[CW__OFFER_BYTES];
+        cw__compression_offer(&h->offer, offer);
+        if (!add_header(h, "Sec-WebSocket-Extensions", offer))
+            return false;
+    }
     return add_callers(h, settings->headers);
 }
 
@@ -371,6 +387,7 @@ cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
     CURLcode code = CURLE_OUT_OF_MEMORY;
 
     if (h) {
+        h->offer = settings->compression;
         h->easy = curl_easy_init();
         h->protocols = cw__strndup(settings->protocols, strlen(settings->protocols));
         h->host = host_of(settings->uri);
@@ -399,6 +416,7 @@ void cw__handshake_destroy(cw__handshake *h)
     curl_free(h->host);
     cw__free(h->protocols);
     cw__free(h->protocol);
+    cw__free(h->extensions);
     cw__reply_destroy(&h->reply);
     cw__free(h);
 }

@@ -117,26 +117,60 @@ static void take_piece(cw_socket *s, const cw__piece *piece, uint8_t *direct, si
     }
 }
 
+/* Has the message rules take what the inflater makes of compressed data, as far as there is room for it; what is left
+ * is gone on with in the next step. */
+static void inflate(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *direct_bytes, size_t *read_bytes)
+{
+    static const cw__violation corrupt = {1007, "the peer sent compressed data that is corrupt"};
+    uint8_t scratch[SCRATCH_BYTES];
+    cw__inflater *inflater = s->in.inflater;
+    cw__inflate_result result = CW__INFLATE_PIECE;
+    cw__piece piece;
+
+    while (result == CW__INFLATE_PIECE && is_reading_messages(s) && !s->in.inbox.is_full &&
+           !(direct && *direct_bytes > 0) && *read_bytes < SHARE_BYTES) {
+        result = cw__inflater_give(inflater, direct ? direct : scratch, direct ? direct_size : sizeof scratch,
+                                   &piece);
+        if (result == CW__INFLATE_PIECE) {
+            *read_bytes += piece.len_bytes;
+            take_piece(s, &piece, direct, direct_bytes);
+        }
+    }
+    if (result == CW__INFLATE_BAD)
+        cw__closing_violated_locked(s, &corrupt);
+    else if (result == CW__INFLATE_NO_MEMORY || !cw__inflater_keep(inflater))
+        no_memory(s);
+}
+
 /* Reads one run of bytes and does what it asks for. OK: something was read; all else is dealt with already,
  * AGAIN but for the waiting. */
 static cw__io step(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *direct_bytes, size_t *read_bytes)
 {
     uint8_t scratch[SCRATCH_BYTES];
     size_t room = 0;
-    uint8_t *to = cw__message_space(&s->in.message, &room);
+    uint8_t *to;
     cw__piece piece;
     cw__io io;
 
+    if (s->in.inflater && cw__inflater_has_more(s->in.inflater)) {
+        inflate(s, direct, direct_size, direct_bytes, read_bytes);
+        return CW__IO_OK;
+    }
+    to = cw__message_space(&s->in.message, &room);
     if (!to) {
-        to = direct ? direct : scratch;
-        room = direct ? direct_size : sizeof scratch;
+        to =
+            direct && !s->in.inflater ? direct : scratch; /* what is compressed must not lie where it goes to */
+        room = direct && (direct_size < sizeof scratch || !s->in.inflater) ? direct_size : sizeof scratch;
     }
     io = s->codec->calls->receive(s->codec, to, room, &piece);
     switch (io) {
     case CW__IO_OK:
         s->in.is_heard = true;
         *read_bytes = piece.len_bytes;
-        take_piece(s, &piece, direct, direct_bytes);
+        if (s->in.inflater && cw__inflater_take(s->in.inflater, &piece))
+            inflate(s, direct, direct_size, direct_bytes, read_bytes);
+        else
+            take_piece(s, &piece, direct, direct_bytes);
         break;
     case CW__IO_AGAIN:
         s->in.is_drained = true;

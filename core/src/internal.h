@@ -276,6 +276,58 @@ uint64_t cw__message_coming(const cw__message *m);
  * announced length shows it (1009). */
 cw__message_result cw__message_feed(cw__message *m, const cw__piece *piece, cw__message_output *out);
 
+/* ---- From extension.c: permessage-deflate in the opening handshake (RFC 7692 section 7.1) --------------- */
+
+enum { CW__OFFER_BYTES = 192 };
+
+/* What is offered, and what was agreed. */
+typedef struct cw__compression {
+    bool is_on;
+    uint8_t server_bits, client_bits;  /* of the windows, 8 to 15: of what the server sends, of what we send */
+    bool server_resets, client_resets; /* no context takeover: each message is compressed by itself */
+} cw__compression;
+
+/* Writes the value of Sec-WebSocket-Extensions. */
+void cw__compression_offer(const cw__compression *offer, char out[CW__OFFER_BYTES]);
+/* Reads the server's. NULL, and the terms; or what is wrong with it. */
+const char *cw__compression_answer(const cw__compression *offer, const char *value, size_t len_bytes,
+                                   cw__compression *terms);
+
+/* ---- From deflate.c: permessage-deflate on bytes (RFC 7692 section 7.2) ---------------------------------- */
+
+typedef struct cw__inflater cw__inflater;
+typedef struct cw__deflater cw__deflater;
+
+typedef enum cw__inflate_result {
+    CW__INFLATE_PIECE,    /* *out is the next piece of a plain message, as if each were a frame */
+    CW__INFLATE_DRY,      /* what was taken is used up */
+    CW__INFLATE_BAD,      /* it is not what deflate makes: fail the connection; give it nothing more */
+    CW__INFLATE_NO_MEMORY /* give it nothing more */
+} cw__inflate_result;
+
+/* NULL without memory. */
+cw__inflater *cw__inflater_create(const cw__compression *terms);
+void cw__inflater_destroy(cw__inflater *i);
+/* Takes a piece that belongs to a compressed message; its data stay where they are until they are used up or kept.
+ * False: it does not, and goes to cw__message_feed as it is. It has to see every piece, once has_more is false. */
+bool cw__inflater_take(cw__inflater *i, const cw__piece *piece);
+bool cw__inflater_has_more(const cw__inflater *i);
+/* Gives what the piece that was taken expands to, a buffer at a time, for cw__message_feed. */
+cw__inflate_result cw__inflater_give(cw__inflater *i, uint8_t *buffer, size_t size_bytes, cw__piece *out);
+/* Copies what is not used up of the piece, the memory of which is about to go. False without memory. */
+bool cw__inflater_keep(cw__inflater *i);
+
+/* NULL without memory. */
+cw__deflater *cw__deflater_create(const cw__compression *terms);
+void cw__deflater_destroy(cw__deflater *d);
+/* The next part of a message, or all of it; the data stay where they are until give is done. */
+void cw__deflater_take(cw__deflater *d, const void *data, size_t len_bytes);
+/* Writes the next compressed bytes, size_bytes being 16 at least; is_done: all of the part is out, and the receiver can
+ * read it. Returns how many. */
+size_t cw__deflater_give(cw__deflater *d, uint8_t *buffer, size_t size_bytes, bool ends_message, bool *is_done);
+/* What was given last did not go out: what follows will not refer to it. */
+void cw__deflater_forget(cw__deflater *d);
+
 /* ---- From reply.c: the reply to the opening handshake (section 4.1) ------------------------------------- */
 
 enum { CW__KEY_CHARS = 24 }; /* of a Sec-WebSocket-Key: 16 bytes as base64 */
@@ -304,9 +356,16 @@ const char *cw__reply_lines(const cw__reply *r);
 /* NULL for a 101 that is right, or what is wrong with it.
  *   key        the Sec-WebSocket-Key that it answers
  *   protocols  as offered: "a, b", or empty
- *   protocol   set to the chosen one, in the reply's lines; NULL = none */
+ *   protocol   set to the chosen one, in the reply's lines; NULL = none
+ * Its extensions are judged by cw__reply_extension_fault. */
 const char *cw__reply_fault(const cw__reply *r, const char *key, const char *protocols, const char **protocol,
                             size_t *protocol_bytes);
+/* The same of its extensions.
+ *   offer       NULL = none was made
+ *   terms       set; is_on = false: no compression
+ *   extensions  set to the header's value, in the reply's lines; NULL = none */
+const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression *offer, cw__compression *terms,
+                                      const char **extensions, size_t *extensions_bytes);
 /* Whether a text is a token (RFC 9110 section 5.6.2): a header's name, a subprotocol. */
 bool cw__is_token(const char *text, size_t len_bytes);
 /* Gives the next item of "a, b" between at and end, without blanks around it, and its length; NULL at the end. */

@@ -55,10 +55,11 @@ cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
 /* What a handshake needs to know of its socket's settings. All of it is copied or used up by prepare. */
 typedef struct cw__handshake_settings {
     const char *uri;
-    const char *protocols; /* "a, b", or empty */
-    const char *ca_file;   /* or empty */
-    const char *crl_file;  /* or empty */
-    const char *headers;   /* lines "Name: value\n", or empty */
+    const char *protocols;       /* "a, b", or empty */
+    const char *ca_file;         /* or empty */
+    const char *crl_file;        /* or empty */
+    const char *headers;         /* lines "Name: value\n", or empty */
+    cw__compression compression; /* offered, if it is on */
     bool verify;
     bool no_delay;
     int64_t timeout_ms; /* -1 = none */
@@ -87,6 +88,9 @@ CURL *cw__handshake_release_easy(cw__handshake *h);
 /* The subprotocol that the server chose, or NULL; and the reply's header lines: both h's. */
 const char *cw__handshake_protocol(const cw__handshake *h);
 const char *cw__handshake_reply(const cw__handshake *h);
+/* The extensions that the server took on, or NULL; and the terms of compression. */
+const char *cw__handshake_extensions(const cw__handshake *h);
+const cw__compression *cw__handshake_compression(const cw__handshake *h);
 
 CW__PRIVATE_END
 

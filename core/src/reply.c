@@ -254,9 +254,6 @@ const char *cw__reply_fault(const cw__reply *r, const char *key, const char *pro
     expected_accept(key, accept);
     if (!has_once(r, "Sec-WebSocket-Accept", accept, false))
         return "its Sec-WebSocket-Accept is missing or does not answer our key";
-    value = value_of(r, "Sec-WebSocket-Extensions", 0, &len);
-    if (value && (len > 0 || value_of(r, "Sec-WebSocket-Extensions", 1, &more)))
-        return "it names an extension and none was asked for";
     value = value_of(r, "Sec-WebSocket-Protocol", 0, &len);
     if (!value)
         return NULL;
@@ -266,4 +263,25 @@ const char *cw__reply_fault(const cw__reply *r, const char *key, const char *pro
     *protocol = value;
     *protocol_bytes = len;
     return NULL;
+}
+
+const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression *offer, cw__compression *terms,
+                                      const char **extensions, size_t *extensions_bytes)
+{
+    size_t len, more;
+    const char *value = value_of(r, "Sec-WebSocket-Extensions", 0, &len);
+
+    *terms = (cw__compression){0};
+    *extensions = NULL;
+    if (!value)
+        return NULL;
+    if (value_of(r, "Sec-WebSocket-Extensions", 1, &more)) /* RFC 6455 section 11.3.2 */
+        return "it has Sec-WebSocket-Extensions, which names an extension, more than once";
+    if (len == 0)
+        return NULL;
+    if (!offer)
+        return "it names an extension and none was asked for";
+    *extensions = value;
+    *extensions_bytes = len;
+    return cw__compression_answer(offer, value, len, terms);
 }

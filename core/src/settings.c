@@ -36,6 +36,7 @@ const char *const *cw_option_words(cw_option o)
     static const char *const kinds[] = {"binary", "utf8", NULL};
     static const char *const modes[] = {"full", "partial", NULL};
     static const char *const framings[] = {"auto", "curl", "native", NULL};
+    static const char *const compressions[] = {"none", "deflate", NULL};
 
     switch (o) {
     case CW_OPT_MESSAGE_TYPE:
@@ -44,6 +45,8 @@ const char *const *cw_option_words(cw_option o)
         return modes;
     case CW_OPT_FRAMING:
         return framings;
+    case CW_OPT_COMPRESSION:
+        return compressions;
     default:
         return NULL;
     }
@@ -222,6 +225,9 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
         break;
     case CW_INFO_FRAMING:
         text = s->framing ? s->framing : "";
+        break;
+    case CW_INFO_EXTENSIONS:
+        text = s->extensions ? s->extensions : "";
         break;
     }
     if (text)

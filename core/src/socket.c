@@ -54,6 +54,9 @@ static void destroy(cw_socket *s)
     cw__free(s->uri);
     cw__free(s->protocol);
     cw__free(s->reply);
+    cw__free(s->extensions);
+    cw__inflater_destroy(s->in.inflater);
+    cw__deflater_destroy(s->out.deflater);
     cw__cond_destroy(&s->changed);
     cw__mutex_destroy(&s->lock);
     cw__free(s);

@@ -43,8 +43,11 @@ typedef struct cw__outbound {
     bool is_broken;          /* writing has failed; reading finds the end, s->fault says why */
     bool in_fragments;       /* a message sent by cw_socket_send_fragment is open */
     bool wants_writable;     /* a send said CW_WOULD_BLOCK */
+    bool is_reserved;        /* a thread sends a compressed message, piece by piece: other data waits */
+    bool is_compressing;     /* the message sent in fragments is */
     uint8_t fragments_kind;
-    cw__utf8 utf8; /* of the open text message */
+    cw__utf8 utf8;          /* of the open text message */
+    cw__deflater *deflater; /* of the thread that has reserved; NULL before the first compressed message */
 } cw__outbound;
 
 /* Who reads the connection: the service, or the threads that call receive and read. */
@@ -52,6 +55,7 @@ typedef enum cw__reader { CW__READER_SERVICE, CW__READER_CALLER } cw__reader;
 
 typedef struct cw__inbound {
     cw__message message;
+    cw__inflater *inflater; /* NULL unless compression was agreed */
     cw__inbox inbox;
     cw__reader reader;
     bool is_drained;            /* the codec had nothing more: only the descriptor can tell */
@@ -96,7 +100,8 @@ struct cw_socket {
     bool is_attached;       /* to the service */
 
     cw__settings settings;
-    char *uri, *protocol, *reply;
+    char *uri, *protocol, *reply, *extensions;
+    cw__compression compression; /* as agreed */
     char local_address[CW__ADDRESS_BYTES], remote_address[CW__ADDRESS_BYTES];
 
     struct cw__connecting *connecting; /* connect.c; NULL unless connecting */

@@ -13,8 +13,9 @@ enum { LINE_LIMIT_BYTES = 100 * 1024 /* libcurl's, of one line */, ENDLESS = 200
 
 /* One vector, as far as this is concerned. */
 typedef struct vector {
-    char name[64], protocols[128], opens[64], fails[64], says[128];
-    char *reply; /* NUL may be in it */
+    char name[64], protocols[128], opens[64], fails[64], says[128], extensions[128], terms[64];
+    cw__compression offer; /* is_on = false: none */
+    char *reply;           /* NUL may be in it */
     size_t reply_bytes;
 } vector;
 
@@ -73,6 +74,29 @@ static void append_many(vector *v, const char *text, unsigned long count)
         append(v, data, len);
 }
 
+static void set_control(vector *v, const char *text)
+{
+    char name[64];
+    unsigned value;
+
+    if (strcmp(text, "compression deflate") == 0) {
+        v->offer = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
+        return;
+    }
+    CHECK_INT(sscanf(text, "%63s %u", name, &value), 2);
+    CHECK(v->offer.is_on);
+    if (strcmp(name, "server_max_window_bits") == 0)
+        v->offer.server_bits = (uint8_t)value;
+    else if (strcmp(name, "client_max_window_bits") == 0)
+        v->offer.client_bits = (uint8_t)value;
+    else if (strcmp(name, "server_no_context_takeover") == 0)
+        v->offer.server_resets = value;
+    else if (strcmp(name, "client_no_context_takeover") == 0)
+        v->offer.client_resets = value;
+    else
+        HARNESS_FAIL("%s: no such control: %s", v->name, text);
+}
+
 /* Takes one line of a file; a line that is not of interest here is passed over. */
 static void take(vector *v, const char *line)
 {
@@ -88,8 +112,12 @@ static void take(vector *v, const char *line)
         append_many(v, rest + 1, count);
     } else if (strncmp(line, "endless: ", 9) == 0) {
         append_many(v, line + 9, ENDLESS);
+    } else if (strncmp(line, "control: ", 9) == 0) {
+        set_control(v, line + 9);
     } else {
-        (void)(sscanf(line, "protocols: %127[^\n]", v->protocols) || sscanf(line, "opens: %63s", v->opens) ||
+        (void)(sscanf(line, "extensions: %127[^\n]", v->extensions) ||
+               sscanf(line, "terms: %63[^\n]", v->terms) ||
+               sscanf(line, "protocols: %127[^\n]", v->protocols) || sscanf(line, "opens: %63s", v->opens) ||
                sscanf(line, "fails: %63[^\n]", v->fails) || sscanf(line, "says: %127[^\n]", v->says));
     }
 }
@@ -114,11 +142,23 @@ static bool feed(const vector *v, cw__reply *r)
     return end - at <= LINE_LIMIT_BYTES;
 }
 
+/* "10 15 0 0": windows of what the server sends and of what we send, and whether each message stands by itself. */
+static void check_terms(const vector *v, const cw__compression *terms)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "%u %u %d %d", terms->server_bits, terms->client_bits,
+                   terms->server_resets, terms->client_resets);
+    if (!terms->is_on || strcmp(text, v->terms) != 0)
+        HARNESS_FAIL("%s: \"%s\" instead of \"%s\"", v->name, text, v->terms);
+}
+
 static void judge(const vector *v)
 {
     cw__reply r = {0};
-    const char *protocol, *fault;
-    size_t len = 0;
+    cw__compression terms;
+    const char *protocol, *extensions = NULL, *fault;
+    size_t len = 0, extensions_bytes = 0;
 
     if (*v->fails && strcmp(v->fails, "ErrorHttpInvalidServerResponse 101") != 0)
         return;
@@ -127,12 +167,19 @@ static void judge(const vector *v)
     } else {
         fault =
             r.is_cut ? "its headers are too large" : cw__reply_fault(&r, KEY, v->protocols, &protocol, &len);
+        if (!fault)
+            fault = cw__reply_extension_fault(&r, v->offer.is_on ? &v->offer : NULL, &terms, &extensions,
+                                              &extensions_bytes);
         if (*v->opens && fault)
             HARNESS_FAIL("%s: \"%s\"", v->name, fault);
         if (*v->fails && (!fault || !strstr(fault, v->says)))
             HARNESS_FAIL("%s: \"%s\" instead of \"%s\"", v->name, fault ? fault : "it opens", v->says);
         if (*v->opens && strcmp(v->opens, "-") != 0)
             CHECK_BYTES(protocol, len, v->opens, strlen(v->opens));
+        if (*v->opens && *v->extensions)
+            CHECK_BYTES(extensions, extensions_bytes, v->extensions, strlen(v->extensions));
+        if (*v->opens && *v->terms)
+            check_terms(v, &terms);
         CHECK((*v->opens != '\0') != (*v->fails != '\0'));
     }
     cw__reply_destroy(&r);

@@ -14,8 +14,9 @@ static char chosen[64]; /* of the latest reply; "-" = none */
 static const char *fault_of(const char *text, const char *protocols)
 {
     cw__reply r = {0};
-    const char *protocol = NULL, *fault;
-    size_t bytes = 0, run;
+    cw__compression terms;
+    const char *protocol = NULL, *extensions, *fault;
+    size_t bytes = 0, extensions_bytes, run;
 
     for (; *text; text += run) {
         run = strcspn(text, "\n");
@@ -23,6 +24,8 @@ static const char *fault_of(const char *text, const char *protocols)
         (void)cw__reply_line(&r, text, run);
     }
     fault = cw__reply_fault(&r, KEY, protocols, &protocol, &bytes);
+    if (!fault)
+        fault = cw__reply_extension_fault(&r, NULL, &terms, &extensions, &extensions_bytes);
     (void)snprintf(chosen, sizeof chosen, "%.*s", protocol ? (int)bytes : 1, protocol ? protocol : "-");
     cw__reply_destroy(&r);
     return fault;

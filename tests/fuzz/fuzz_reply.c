@@ -23,14 +23,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
     char *text = calloc(1, len_bytes + 1), *scrap = calloc(2, len_bytes + 2);
     cw__reply r = {0};
-    const char *fault, *protocol, *end, *lines;
-    size_t bytes = 0;
+    cw__compression terms;
+    const char *fault, *protocol, *extensions, *end, *lines;
+    size_t bytes = 0, extensions_bytes;
 
     if (len_bytes)
         memcpy(text, data, len_bytes);
     for (const char *at = text; (end = strchr(at, '\n')); at = end + 1) /* libcurl refuses a NUL */
         (void)cw__reply_line(&r, at, (size_t)(end - at) + 1);
     fault = cw__reply_fault(&r, KEY, "chat, v2.chat", &protocol, &bytes);
+    if (!fault)
+        fault = cw__reply_extension_fault(&r, NULL, &terms, &extensions, &extensions_bytes);
     lines = cw__reply_lines(&r);
     DEMAND(strlen(lines) == r.len_bytes && r.head_bytes <= len_bytes);
     DEMAND(fault || model_accepts(lines, scrap));
