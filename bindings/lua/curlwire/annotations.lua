@@ -66,6 +66,12 @@ local curlwire = {}
 ---@field outbound_buffer_size integer bytes that may wait to be sent. Default 262144
 ---@field inbound_buffer_size integer bytes of messages that may wait to be taken. Default 4194304
 ---@field framing "auto"|"curl"|"native" who makes the frames: libcurl, or we, which is faster and needs libcurl 8.21 to receive. Default "auto"
+---@field compression "none"|"deflate" whether to offer permessage-deflate (RFC 7692); needs libcurl 8.21.0. Default "none"
+---@field server_max_window_bits integer 8 to 15: the window of what the server compresses, and so the memory it costs. Default 15
+---@field client_max_window_bits integer 8 to 15: the same of what we compress. Default 15
+---@field server_no_context_takeover boolean the server must compress each message by itself. Default false
+---@field client_no_context_takeover boolean we compress each message by itself. Default false
+---@field compression_threshold integer messages of fewer bytes are sent uncompressed. Default 128
 
 ---What curlwire.connect takes beside the settings.
 ---@class curlwire.ConnectOptions: curlwire.Control
@@ -75,6 +81,7 @@ local curlwire = {}
 ---@class curlwire.Information
 ---@field uri string|nil as given to connect
 ---@field protocol string|nil the subprotocol that the server chose
+---@field extensions string|nil what compression was agreed on, as the server's header says it
 ---@field local_address string|nil "127.0.0.1:40000"
 ---@field remote_address string|nil
 ---@field framing "curl"|"native"|"mixed"|nil who makes the frames; mixed: sent natively, received by libcurl
@@ -103,6 +110,7 @@ local curlwire = {}
 ---@field state curlwire.State
 ---@field uri string|nil
 ---@field protocol string|nil
+---@field extensions string|nil what compression was agreed on, as the server's header says it
 ---@field local_address string|nil
 ---@field remote_address string|nil
 ---@field framing "curl"|"native"|"mixed"|nil who makes the frames; mixed: sent natively, received by libcurl

@@ -32,6 +32,7 @@ static void get_input_stream(lua_State *L, lcw_socket *w)
 static void get_state(lua_State *L, lcw_socket *w) { lua_pushstring(L, cw_state_text(cw_socket_state(w->s))); }
 static void get_uri(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_URI); }
 static void get_protocol(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_PROTOCOL); }
+static void get_extensions(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_EXTENSIONS); }
 static void get_local_address(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_LOCAL_ADDRESS); }
 static void get_remote_address(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_REMOTE_ADDRESS); }
 static void get_framing(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_FRAMING); }
@@ -114,6 +115,7 @@ static const struct {
     {"on_closed", get_on_closed},
     {"uri", get_uri},
     {"protocol", get_protocol},
+    {"extensions", get_extensions},
     {"local_address", get_local_address},
     {"remote_address", get_remote_address},
     {"framing", get_framing},

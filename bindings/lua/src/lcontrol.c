@@ -125,6 +125,7 @@ int lcw_control_index(lua_State *L)
         return 1;
     case CW_TYPE_BOOL:
     case CW_TYPE_COUNT:
+    case CW_TYPE_BITS:
     case CW_TYPE_MS:
     case CW_TYPE_ENUM:
         break;
@@ -190,6 +191,12 @@ static int64_t check_number(lua_State *L, cw_option option, int index)
         if (!lcw_exact_integer(L, index, &value) || value < 0)
             (void)luaL_error(L, "%s must be a whole number of bytes, not negative; math.huge is no limit",
                              cw_option_key(option));
+        return value;
+    case CW_TYPE_BITS:
+        if (!is_number)
+            (void)wrong_type(L, option, "a number of bits", index);
+        if (!lcw_exact_integer(L, index, &value) || value < 0)
+            (void)luaL_error(L, "%s must be a whole number of bits", cw_option_key(option));
         return value;
     case CW_TYPE_TEXT:
     case CW_TYPE_LIST:

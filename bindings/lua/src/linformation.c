@@ -120,6 +120,7 @@ int lcw_information_index(lua_State *L)
         cw_info info;
     } texts[] = {{"uri", CW_INFO_URI},
                  {"protocol", CW_INFO_PROTOCOL},
+                 {"extensions", CW_INFO_EXTENSIONS},
                  {"local_address", CW_INFO_LOCAL_ADDRESS},
                  {"remote_address", CW_INFO_REMOTE_ADDRESS},
                  {"framing", CW_INFO_FRAMING}};
@@ -140,11 +141,11 @@ int lcw_information_index(lua_State *L)
     } else if (strcmp(key, "state") == 0) {
         lua_pushstring(L, cw_state_text(cw_socket_state(view->w->s)));
     } else {
-        return luaL_error(
-            L,
-            "information has no '%s'; it has uri, protocol, local_address, remote_address, framing, "
-            "response_headers, state",
-            key);
+        return luaL_error(L,
+                          "information has no '%s'; it has uri, protocol, extensions, local_address, "
+                          "remote_address, framing, "
+                          "response_headers, state",
+                          key);
     }
     return 1;
 }

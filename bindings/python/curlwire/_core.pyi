@@ -110,6 +110,12 @@ class _Control:
     outbound_buffer_size: int
     inbound_buffer_size: int
     framing: Literal["auto", "curl", "native"]
+    compression: Literal["none", "deflate"]
+    server_max_window_bits: int
+    client_max_window_bits: int
+    server_no_context_takeover: bool
+    client_no_context_takeover: bool
+    compression_threshold: int
 
 @final
 class StreamWebSocketControl(_Control): ...
@@ -149,6 +155,8 @@ class WebSocket:
     def uri(self) -> str | None: ...
     @property
     def protocol(self) -> str | None: ...
+    @property
+    def extensions(self) -> str | None: ...
     @property
     def local_address(self) -> str | None: ...
     @property

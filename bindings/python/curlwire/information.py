@@ -78,6 +78,11 @@ class Information:
         return self._socket.protocol
 
     @property
+    def extensions(self) -> str | None:
+        """What compression was agreed on, as the server's header says it, or None."""
+        return self._socket.extensions
+
+    @property
     def local_address(self) -> str | None:
         """Our end, as "address:port"; None before connecting."""
         return self._socket.local_address

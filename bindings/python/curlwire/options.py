@@ -25,6 +25,12 @@ class Control(TypedDict, total=False):
     outbound_buffer_size: int
     inbound_buffer_size: int
     framing: Literal["auto", "curl", "native"]
+    compression: Literal["none", "deflate"]
+    server_max_window_bits: int
+    client_max_window_bits: int
+    server_no_context_takeover: bool
+    client_no_context_takeover: bool
+    compression_threshold: int
 
 
 class MessageControl(Control, total=False):

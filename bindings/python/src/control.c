@@ -31,6 +31,13 @@ static const char *const docs[CW_OPTION_COUNT] = {
     [CW_OPT_FRAMING] = "'auto', 'native' (faster; needs libcurl 8.21) or 'curl': who makes the frames. "
                        "CURLWIRE_FRAMING in the "
                        "environment changes the default.",
+    [CW_OPT_COMPRESSION] = "'none', or 'deflate': whether to offer permessage-deflate (RFC 7692).",
+    [CW_OPT_SERVER_MAX_WINDOW_BITS] =
+        "8 to 15: the window of what the server compresses, and so the memory it costs.",
+    [CW_OPT_CLIENT_MAX_WINDOW_BITS] = "8 to 15: the window of what we compress, and so the memory it costs.",
+    [CW_OPT_SERVER_NO_CONTEXT_TAKEOVER] = "Whether the server must compress each message by itself.",
+    [CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER] = "Whether we compress each message by itself.",
+    [CW_OPT_COMPRESSION_THRESHOLD] = "Messages of fewer bytes are sent uncompressed.",
 };
 
 static cw_option option_of_name(PyObject *name, cw_class socket_class)
@@ -61,10 +68,15 @@ static void raise_unknown(PyObject *exception, PyObject *name, cw_class socket_c
     Py_XDECREF(list);
 }
 
-/* A member of the enumeration that UWP has for it, or just the word. */
+/* UWP's enumerations have members; what is not UWP's is a word. */
+static bool has_members(cw_option option)
+{
+    return option == CW_OPT_MESSAGE_TYPE || option == CW_OPT_RECEIVE_MODE;
+}
+
 static PyObject *enum_of_option(module_state *state, cw_option option, int64_t number)
 {
-    if (option == CW_OPT_FRAMING)
+    if (!has_members(option))
         return PyUnicode_FromString(cw_option_words(option)[number]);
     enum_index index = option == CW_OPT_MESSAGE_TYPE ? ENUM_MESSAGE_TYPE : ENUM_RECEIVE_MODE;
     return enum_member(state, index, (long)number);
@@ -142,7 +154,7 @@ static bool refuse_enum(module_state *state, cw_option option, PyObject *value, 
         raise_argument(state, "%s must be %U, not %R", key, words, value);
     else if (words != NULL)
         PyErr_Format(PyExc_TypeError, "%s must be %U%s, not %R", key, words,
-                     option == CW_OPT_FRAMING ? "" : " or a member of its enumeration", Py_TYPE(value));
+                     has_members(option) ? " or a member of its enumeration" : "", Py_TYPE(value));
     Py_XDECREF(words);
     return false;
 }
@@ -160,7 +172,7 @@ static bool parse_enum(module_state *state, cw_option option, PyObject *value, i
         }
         return refuse_enum(state, option, value, true);
     }
-    if (!PyLong_Check(value) || PyBool_Check(value) || option == CW_OPT_FRAMING)
+    if (!PyLong_Check(value) || PyBool_Check(value) || !has_members(option))
         return refuse_enum(state, option, value, false);
     int overflow;
     *number = PyLong_AsLongAndOverflow(value, &overflow);
@@ -189,6 +201,19 @@ static bool parse_bytes(module_state *state, const char *key, PyObject *value, i
     return true;
 }
 
+static bool parse_bits(module_state *state, const char *key, PyObject *value, int64_t *number)
+{
+    if (!PyLong_Check(value) || PyBool_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a number of bits, an int, not %R", key, Py_TYPE(value));
+        return false;
+    }
+    int overflow;
+    *number = PyLong_AsLongLongAndOverflow(value, &overflow);
+    if (overflow != 0)
+        raise_argument(state, "%s must be a small number of bits, not %R", key, value);
+    return overflow == 0;
+}
+
 static bool parse_number(websocket *ws, cw_option option, PyObject *value, int64_t *number)
 {
     switch (cw_option_type_of(option)) {
@@ -203,6 +228,8 @@ static bool parse_number(websocket *ws, cw_option option, PyObject *value, int64
         return parse_seconds(ws->state, value, -1, number);
     case CW_TYPE_ENUM:
         return parse_enum(ws->state, option, value, number);
+    case CW_TYPE_BITS:
+        return parse_bits(ws->state, cw_option_key(option), value, number);
     default:
         return parse_bytes(ws->state, cw_option_key(option), value, number);
     }

@@ -145,6 +145,8 @@ static int set_on_closed(PyObject *self, PyObject *value, void *Py_UNUSED(closur
 PyGetSetDef information_members[] = {
     INFO("uri", CW_INFO_URI, "The URI as given to connect; None before. Any thread."),
     INFO("protocol", CW_INFO_PROTOCOL, "The subprotocol that the server chose, or None. Any thread."),
+    INFO("extensions", CW_INFO_EXTENSIONS,
+         "What compression was agreed on, as the server's header says it, or None. Any thread."),
     INFO("local_address", CW_INFO_LOCAL_ADDRESS,
          "Our end, as 'address:port'; None before connecting. Any thread."),
     INFO("remote_address", CW_INFO_REMOTE_ADDRESS,
@@ -165,7 +167,8 @@ PyGetSetDef information_members[] = {
     {"was_clean", get_was_clean, NULL, "Whether both close frames were exchanged. Any thread.", NULL},
     {"control", get_control, NULL, "The options of this socket, as attributes. Any thread.", NULL},
     {"information", get_by_helper, NULL,
-     "uri, protocol, local_address, remote_address, framing, response_headers and state in one object. Any "
+     "uri, protocol, extensions, local_address, remote_address, framing, response_headers and state in one "
+     "object. Any "
      "thread.",
      (void *)(intptr_t)HELPER_information},
     {"output_stream", get_by_helper, NULL,
