@@ -176,8 +176,11 @@ static void judge(const vector *v)
             HARNESS_FAIL("%s: \"%s\" instead of \"%s\"", v->name, fault ? fault : "it opens", v->says);
         if (*v->opens && strcmp(v->opens, "-") != 0)
             CHECK_BYTES(protocol, len, v->opens, strlen(v->opens));
-        if (*v->opens && *v->extensions)
-            CHECK_BYTES(extensions, extensions_bytes, v->extensions, strlen(v->extensions));
+        if (*v->opens && *v->extensions) {
+            char wanted[128];
+            size_t wanted_bytes = strcmp(v->extensions, "-") == 0 ? 0 : unescape(v->extensions, wanted);
+            CHECK_BYTES(extensions, extensions_bytes, wanted, wanted_bytes);
+        }
         if (*v->opens && *v->terms)
             check_terms(v, &terms);
         CHECK((*v->opens != '\0') != (*v->fails != '\0'));
@@ -212,9 +215,10 @@ static void run_file(const char *name)
     free(v.reply);
 }
 
-#define FILES(X)  \
-    X(accept)     \
-    X(connection) \
+#define FILES(X)   \
+    X(accept)      \
+    X(compression) \
+    X(connection)  \
     X(ends) X(extensions) X(interim) X(lines) X(protocol) X(sizes) X(start) X(status) X(tls) X(upgrade)
 
 #define TEST(name) \

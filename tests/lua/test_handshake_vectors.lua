@@ -11,7 +11,7 @@ local equal = harness.equal
 
 local folder = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") .. "/../conformance/handshake/"
 local files = {
-    "accept", "connection", "ends", "extensions", "interim", "lines", "protocol", "sizes", "start", "status", "tls",
+    "accept", "compression", "connection", "ends", "extensions", "interim", "lines", "protocol", "sizes", "start", "status", "tls",
     "upgrade",
 }
 
@@ -34,8 +34,8 @@ local function load(file)
         local vector = vectors[#vectors]
         local key, value = line:match("^(%l[%l_]*): (.*)$")
         if key == "name" then
-            vectors[#vectors + 1] = {name = value, header = {}, receives = {}}
-        elseif key == "header" or key == "receives" then
+            vectors[#vectors + 1] = {name = value, control = {}, header = {}, receives = {}}
+        elseif key == "header" or key == "receives" or key == "control" then
             table.insert(vector[key], value)
         elseif key == "since" then -- from this libcurl on it fails
             local version, status = value:match("^(%S+) (%S+)$")
@@ -78,6 +78,9 @@ end
 
 local function check_open(vector, ws)
     equal(ws.protocol or "-", vector.opens, vector.name .. ": protocol")
+    if vector.extensions then
+        equal(ws.information.extensions or "-", unescape(vector.extensions), vector.name .. ": extensions")
+    end
     check_headers(vector, ws.response_headers)
     for _, text in ipairs(vector.receives) do
         equal(assert(ws:receive()), text, vector.name)
@@ -93,6 +96,18 @@ local function run(vector, query)
         supported_protocols = protocols, ca_file = support.ca_file(), message_type = "utf8",
         connect_timeout = tonumber(vector.connect_timeout or 10),
     }
+    for _, control in ipairs(vector.control) do
+        local name, value = control:match("^(%S+) (%S+)$")
+        if name:find("takeover$") then
+            ws.control[name] = value == "1"
+        else
+            ws.control[name] = tonumber(value) or value
+        end
+    end
+    if vector.control[1] and not support.has_compression then
+        support.compression_refused(ws:connect(address(vector, query)))
+        return
+    end
     local codes = {}
     ws.on_closed = function(_, args) codes[#codes + 1] = args.code end
     local ok, err = ws:connect(address(vector, query))
@@ -137,7 +152,7 @@ for _, file in ipairs {"accept", "lines", "start"} do
 end
 
 harness.test("handshake_vectors_descriptors", function()
-    local failing = {name = "accept_missing", header = {}, receives = {}, fails = "ErrorHttpInvalidServerResponse 101"}
+    local failing = {name = "accept_missing", control = {}, header = {}, receives = {}, fails = "ErrorHttpInvalidServerResponse 101"}
     run(failing, "")
     local before = descriptors()
     for _ = 1, 20 do

@@ -10,6 +10,7 @@ from typing import Any
 
 import curlwire
 
+HAS_COMPRESSION = tuple(map(int, curlwire.libcurl_version.split("-")[0].split("."))) >= (8, 21, 0)
 WAIT = 10.0  # seconds; how long a test waits for what must come. Nothing is expected to take as long.
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import curlwire
 from curlwire import MessageWebSocket, WebErrorStatus
-from peers import WAIT, ca_file, url
+from peers import HAS_COMPRESSION, WAIT, ca_file, url
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
 
@@ -70,6 +70,8 @@ def check_failure(vector: Vector, error: curlwire.ConnectError) -> None:
 def check_open(vector: Vector, ws: MessageWebSocket) -> None:
     assert ws.state == "open"
     assert (ws.information.protocol or "-") == vector.opens
+    if vector.extensions is not None:
+        assert (ws.information.extensions or "-") == unescape(vector.extensions).decode()
     for name, value in vector.headers:
         assert ws.information.response_headers[name] == unescape(value).decode()
     for text in vector.receives:
@@ -120,6 +122,12 @@ def service() -> None:
 def test_vector(vector: Vector, way: str) -> None:
     codes: list[int] = []
     ws = MessageWebSocket(supported_protocols=vector.protocols, ca_file=ca_file(), message_type="utf8")
+    for name, value in vector.controls.items():
+        setattr(ws.control, name, bool(value) if name.endswith("takeover") else value)
+    if vector.controls and not HAS_COMPRESSION:
+        with pytest.raises(curlwire.WebSocketError, match=r"compression needs libcurl 8\.21\.0"):
+            ws.connect(address(vector, way))
+        return
     ws.control.connect_timeout = vector.connect_timeout or WAIT
     ws.on_closed = lambda _, args: codes.append(args.code)
     before = descriptors()

@@ -24,11 +24,13 @@ class Vector:
     rule: str = ""
     protocols: list[str] = field(default_factory=list)
     connect_timeout: float | None = None
+    controls: dict[str, str | int] = field(default_factory=dict)
     over: str = "ws"
     # "send", "endless" or "pause"; bytes; how many times, or milliseconds
     steps: list[tuple[str, bytes, int]] = field(default_factory=list)
     end: str = ""
     opens: str | None = None  # the subprotocol, or "-"
+    extensions: str | None = None  # what is told of them, or "-"
     headers: list[tuple[str, str]] = field(default_factory=list)
     receives: list[str] = field(default_factory=list)
     fails: str | None = None  # the WebErrorStatus
@@ -58,6 +60,13 @@ def set_key(vector: Vector, key: str, value: str) -> None:
         vector.protocols = value.split(", ")
     elif key == "connect_timeout":
         vector.connect_timeout = float(value)
+    elif key == "control":
+        name, _, text = value.partition(" ")
+        vector.controls[name] = int(text) if text.isdigit() else text
+    elif key == "extensions":
+        vector.extensions = value
+    elif key == "terms":
+        pass  # for the core's tests
     elif key == "over" and value in OVER:
         vector.over = value
     elif key == "many":
