@@ -12,6 +12,7 @@ import importlib.util
 import re
 import struct
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -81,6 +82,21 @@ def vectors() -> Iterator[tuple[str, bytes]]:
             yield block.split(maxsplit=1)[0], sent[:MOST_BYTES]
 
 
+def compressed() -> Iterator[tuple[str, bytes]]:
+    """Messages of two frames, of every type of block; before them the window, the split and the output's size."""
+    for level, strategy in ((0, zlib.Z_DEFAULT_STRATEGY), (6, zlib.Z_FIXED), (9, zlib.Z_DEFAULT_STRATEGY)):
+        for number, text in enumerate((b"Hello", b"Hello" * 500, bytes(range(256)) * 9)):
+            engine = zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy)
+            data = b"\x07\0\7\x20"
+            for _ in range(2):
+                message = (engine.compress(text) + engine.flush(zlib.Z_SYNC_FLUSH))[:-4]
+                cut = len(message) // 2
+                for part in (message[:cut], message[cut:]):
+                    data += struct.pack("!H", len(part)) + part
+            yield f"blocks{level}{strategy}{number}", data
+            yield f"resets{level}{strategy}{number}", b"\x0f" + data[1:]
+
+
 def replies() -> Iterator[tuple[str, bytes]]:
     """The replies among the vectors of the handshake; {accept} answers the target's key."""
     for path in sorted((ROOT / "tests" / "conformance" / "handshake").glob("*.txt")):
@@ -118,6 +134,8 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
                 text += payload
         for target in ("fuzz_utf8", "fuzz_utf8_differential"):
             yield target, name, split + text
+    for name, data in compressed():
+        yield "fuzz_inflate", name, data
     for name, data in replies():
         yield "fuzz_reply", name, data
         yield "fuzz_socket", name, b"\x21\x00" + data

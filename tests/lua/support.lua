@@ -25,6 +25,7 @@ end
 -- support.echo("/path") and so on
 for key, name in pairs {
     echo = "CW_ECHO_WS", echo_tls = "CW_ECHO_WSS", ping = "CW_PING_WS", node = "CW_NODE_WS", nginx = "CW_NGINX_WS",
+    aiohttp = "CW_AIOHTTP_WS",
     nginx_tls = "CW_NGINX_WSS", badhost = "CW_BADHOST_WSS", expired = "CW_EXPIRED_WSS", refused = "CW_REFUSED_WS",
     http = "CW_PLAIN_HTTP",
 } do

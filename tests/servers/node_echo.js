@@ -5,7 +5,10 @@
 
 const { WebSocketServer } = require("ws");
 
-const server = new WebSocketServer({ host: "127.0.0.1", port: 0, maxPayload: 0, perMessageDeflate: false });
+// compression for those who offer it, of small messages too
+const server = new WebSocketServer({
+    host: "127.0.0.1", port: 0, maxPayload: 0, perMessageDeflate: { threshold: 0 },
+});
 
 server.on("connection", (socket) => {
     socket.on("message", (data, isBinary) => {

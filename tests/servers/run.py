@@ -9,6 +9,7 @@ Returns the command's exit code. A peer that cannot be started is an error. The 
     ping      CW_PING_WS (the same, with a ping each 0.3 s and 0.6 s of patience)
     scripted  CW_SCRIPT_WS, CW_SCRIPT_WSS, CW_PLAIN_HTTP (the http:// base for /log)
     handshake CW_HANDSHAKE_WS, CW_HANDSHAKE_WSS (handshakes of tests/conformance/handshake)
+    aiohttp   CW_AIOHTTP_WS
     node      CW_NODE_WS (the npm library ws; NODE_PATH, else build/node/node_modules, says where it is)
     tls       CW_TLS_PORTS ("good=PORT ...": the ports of tls.py, and plain=PORT without TLS),
               CW_TLS_FOLDER (what certs.py made), CW_TLS_LOG (the http:// base); before scripted
@@ -41,7 +42,7 @@ sys.path.insert(0, str(HERE))
 
 import certs  # noqa: E402
 
-NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "node", "nginx")
+NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx")
 START_S = 20
 
 
@@ -107,6 +108,9 @@ class Peers:
 
     def start_vectors(self) -> None:
         self.name_ports(("CW_VECTORS_WS",), self.python("vectors.py"))
+
+    def start_aiohttp(self) -> None:
+        self.name_ports(("CW_AIOHTTP_WS",), self.python("aiohttp_echo.py"))
 
     def start_node(self) -> None:
         modules = os.environ.get("NODE_PATH") or str(ROOT / "build" / "node" / "node_modules")
