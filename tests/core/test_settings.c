@@ -77,6 +77,7 @@ static void test_table(void)
     CHECK_STR(cw_option_words(CW_OPT_RECEIVE_MODE)[CW_PARTIAL_MESSAGE], "partial");
     CHECK(cw_option_words(CW_OPT_RECEIVE_MODE)[2] == NULL);
     CHECK(cw_option_words(CW_OPT_VERIFY) == NULL);
+    CHECK_STR(cw_option_words(CW_OPT_COMPRESSION)[CW_COMPRESSION_DEFLATE], "deflate");
 }
 
 static void test_stream_class(void)

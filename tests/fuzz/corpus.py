@@ -83,7 +83,7 @@ def vectors() -> Iterator[tuple[str, bytes]]:
 
 
 def compressed() -> Iterator[tuple[str, bytes]]:
-    """Messages of two frames, of every type of block; before them the window, the split and the output's size."""
+    """Messages of two frames, of every type of block; before them the window, the split, a size."""
     for level, strategy in ((0, zlib.Z_DEFAULT_STRATEGY), (6, zlib.Z_FIXED), (9, zlib.Z_DEFAULT_STRATEGY)):
         for number, text in enumerate((b"Hello", b"Hello" * 500, bytes(range(256)) * 9)):
             engine = zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy)

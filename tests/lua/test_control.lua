@@ -28,6 +28,12 @@ local options = {
     outbound_buffer_size = {262144, 4096},
     inbound_buffer_size = {4194304, 8192},
     framing = {os.getenv("CURLWIRE_FRAMING") or "auto", "curl"},
+    compression = {"none", "deflate"},
+    server_max_window_bits = {15, 8},
+    client_max_window_bits = {15, 9},
+    server_no_context_takeover = {false, true},
+    client_no_context_takeover = {false, true},
+    compression_threshold = {128, 0},
 }
 
 local function each_socket()

@@ -387,9 +387,9 @@ def test_bomb_is_refused(frame_is_one: bool, growth: Any) -> None:
 
 
 def test_bomb_in_parts(growth: Any) -> None:
-    ws, _ = accepting(*bomb(256, True), receive_mode="partial", inbound_buffer_size=1 << 20)
+    ws, _ = accepting(*bomb(96, True), receive_mode="partial", inbound_buffer_size=1 << 20)
     total = 0
-    while total < 256 * BOMB_PIECE:
+    while total < 96 * BOMB_PIECE:
         part = ws.recv(timeout=WAIT)
         assert not any(part[:: len(part) // 2 + 1])
         total += len(part)
@@ -398,25 +398,25 @@ def test_bomb_in_parts(growth: Any) -> None:
 
 
 def test_bomb_in_a_stream(growth: Any) -> None:
-    server = Recorded(reply(), *bomb(256, True), "close:1000")
+    server = Recorded(reply(), *bomb(96, True), "close:1000")
     ws = curlwire.connect(server.url, StreamWebSocket, compression="deflate", inbound_buffer_size=1 << 20)
     total, buffer = 0, bytearray(50_000)
     while size := ws.input_stream.readinto(buffer):
         total += size
-    assert total == 256 * BOMB_PIECE
+    assert total == 96 * BOMB_PIECE
     assert growth() < 8 * 1024
 
 
 def test_bomb_that_nobody_takes(growth: Any) -> None:
     """The inbox is full, in the middle of a frame: the rest waits, compressed, and a pong behind it."""
-    ws, _ = accepting(*bomb(256, True), "hang", receive_mode="partial", inbound_buffer_size=1 << 20)
+    ws, _ = accepting(*bomb(96, True), "hang", receive_mode="partial", inbound_buffer_size=1 << 20)
     with pytest.raises(curlwire.WebSocketTimeout):
         ws.ping(timeout=0.5)
     assert growth() < 8 * 1024
     total = 0
-    while total < 256 * BOMB_PIECE:
+    while total < 96 * BOMB_PIECE:
         total += len(ws.recv(timeout=WAIT))
-    assert total == 256 * BOMB_PIECE
+    assert total == 96 * BOMB_PIECE
     ws.abort()
 
 

@@ -29,6 +29,12 @@ DEFAULTS: dict[str, Any] = {
     "outbound_buffer_size": 256 << 10,
     "inbound_buffer_size": 4 << 20,
     "framing": os.environ.get("CURLWIRE_FRAMING", "auto"),
+    "compression": "none",
+    "server_max_window_bits": 15,
+    "client_max_window_bits": 15,
+    "server_no_context_takeover": False,
+    "client_no_context_takeover": False,
+    "compression_threshold": 128,
 }
 MESSAGE_ONLY = ("message_type", "receive_mode", "max_message_size")
 
@@ -63,6 +69,13 @@ GOOD: list[tuple[str, Any, object]] = [
     ("framing", "curl", "curl"),
     ("framing", "native", "native"),
     ("framing", "auto", "auto"),
+    ("compression", "deflate", "deflate"),
+    ("compression", "none", "none"),
+    ("server_max_window_bits", 8, 8),
+    ("client_max_window_bits", 15, 15),
+    ("server_no_context_takeover", True, True),
+    ("client_no_context_takeover", True, True),
+    ("compression_threshold", 0, 0),
 ]
 
 WRONG_TYPE: list[tuple[str, Any]] = [
