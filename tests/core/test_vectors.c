@@ -30,7 +30,7 @@ typedef struct expanded {
     vectors_bytes sent;
     vectors_bytes client_closes;
     bool closes_first;
-    bool is_partial;
+    bool is_partial, is_compressed;
     int64_t max_bytes;
     expected_message messages[LIST_MOST];
     size_t message_count;
@@ -75,6 +75,8 @@ static void set_control(const char *rest)
 
     if (strcmp(rest, "receive_mode partial") == 0)
         x.is_partial = true;
+    else if (strcmp(rest, "compression deflate") == 0)
+        x.is_compressed = true;
     else if (strcmp(rest, "max_message_size none") == 0)
         x.max_bytes = -1;
     else if (strncmp(rest, size, strlen(size)) == 0)
@@ -146,6 +148,7 @@ typedef struct client {
     cw__frame frame;
     uint64_t left; /* of the frame's payload */
     cw__message message;
+    cw__inflater *inflater; /* NULL = no compression */
     cw__close close;
     size_t messages;      /* complete ones */
     size_t message_bytes; /* parts of the next */
@@ -207,23 +210,11 @@ static void take_close(client *c, const cw__message_output *out)
     }
 }
 
-/* The payload is in a block of its own, so that a sanitizer sees each byte beyond it. */
-static void feed_piece(client *c, const uint8_t *payload, size_t len_bytes)
+static void take_piece(client *c, const cw__piece *piece)
 {
-    uint8_t *block = malloc(len_bytes + 1);
-    uint8_t *copy = block + 1;
-    cw__piece piece = {.data = copy,
-                       .len_bytes = len_bytes,
-                       .offset = c->frame.payload_bytes - c->left - len_bytes,
-                       .remaining = c->left,
-                       .opcode = c->frame.opcode,
-                       .rsv = c->frame.rsv,
-                       .is_final = c->frame.is_final};
     cw__message_output out;
 
-    if (len_bytes)
-        memcpy(copy, payload, len_bytes);
-    switch (cw__message_feed(&c->message, &piece, &out)) {
+    switch (cw__message_feed(&c->message, piece, &out)) {
     case CW__MESSAGE_NONE:
         break;
     case CW__MESSAGE_WHOLE:
@@ -251,6 +242,44 @@ static void feed_piece(client *c, const uint8_t *payload, size_t len_bytes)
     case CW__MESSAGE_NO_MEMORY:
         HARNESS_FAIL("no memory");
     }
+}
+
+static void inflate_piece(client *c)
+{
+    static const cw__violation corrupt = {1007, "the peer sent compressed data that is corrupt"};
+    uint8_t buffer[1000];
+    cw__inflate_result result = CW__INFLATE_PIECE;
+    cw__piece piece;
+
+    while (result == CW__INFLATE_PIECE && is_listening(c)) {
+        result = cw__inflater_give(c->inflater, buffer, sizeof buffer, &piece);
+        if (result == CW__INFLATE_PIECE)
+            take_piece(c, &piece);
+    }
+    CHECK(result != CW__INFLATE_NO_MEMORY);
+    if (result == CW__INFLATE_BAD)
+        fail(c, &corrupt);
+}
+
+/* The payload is in a block of its own, so that a sanitizer sees each byte beyond it. */
+static void feed_piece(client *c, const uint8_t *payload, size_t len_bytes)
+{
+    uint8_t *block = malloc(len_bytes + 1);
+    uint8_t *copy = block + 1;
+    cw__piece piece = {.data = copy,
+                       .len_bytes = len_bytes,
+                       .offset = c->frame.payload_bytes - c->left - len_bytes,
+                       .remaining = c->left,
+                       .opcode = c->frame.opcode,
+                       .rsv = c->frame.rsv,
+                       .is_final = c->frame.is_final};
+
+    if (len_bytes)
+        memcpy(copy, payload, len_bytes);
+    if (c->inflater && cw__inflater_take(c->inflater, &piece))
+        inflate_piece(c);
+    else
+        take_piece(c, &piece);
     free(block);
 }
 
@@ -344,11 +373,14 @@ static size_t step_of(size_t begin, size_t cut)
 /* Cut 0 is byte by byte; a cut at the end is the whole. */
 static void replay(size_t cut)
 {
+    static const cw__compression terms = {.is_on = true, .server_bits = 15, .client_bits = 15};
     client c;
 
     memset(&c, 0, sizeof c);
     cw__message_init(&c.message, x.is_partial, x.max_bytes);
     cw__close_init(&c.close);
+    if (x.is_compressed)
+        c.inflater = cw__inflater_create(&terms);
     if (x.closes_first) {
         size_t count = x.client_closes.len_bytes;
         const uint8_t *payload = x.client_closes.data;
@@ -365,6 +397,7 @@ static void replay(size_t cut)
     }
     check_outcome(&c);
     cw__message_destroy(&c.message);
+    cw__inflater_destroy(c.inflater);
 }
 
 static void free_expanded(void)

@@ -10,7 +10,6 @@ from typing import Any
 
 import curlwire
 
-HAS_COMPRESSION = tuple(map(int, curlwire.libcurl_version.split("-")[0].split("."))) >= (8, 21, 0)
 WAIT = 10.0  # seconds; how long a test waits for what must come. Nothing is expected to take as long.
 
 
@@ -19,6 +18,12 @@ def decodes_natively() -> bool:
     the bytes that came with the reply, as 8.21.0 and later do."""
     version = tuple(int(part) for part in curlwire.libcurl_version.split("-")[0].split("."))
     return version >= (8, 21, 0) and os.environ.get("CURLWIRE_FRAMING") != "curl"
+
+
+HAS_COMPRESSION = decodes_natively()  # which it needs
+COMPRESSION_REFUSED = (
+    r"^compression needs libcurl 8\.21\.0 or later, and |^libcurl's framing has no compression"
+)
 
 
 def url(name: str, path: str = "/") -> str:

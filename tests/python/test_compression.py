@@ -111,10 +111,7 @@ def test_no_offer() -> None:
 
 
 def test_libcurls_framing_has_none() -> None:
-    ws = MessageWebSocket(compression="deflate")
-    if not hasattr(ws.control, "framing"):
-        return
-    ws.control.framing = "curl"
+    ws = MessageWebSocket(compression="deflate", framing="curl")
     with pytest.raises(curlwire.WebSocketError, match="libcurl's framing has no compression"):
         ws.connect(url("CW_ECHO_WS"))
 

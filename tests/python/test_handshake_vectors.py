@@ -14,7 +14,7 @@ import pytest
 
 import curlwire
 from curlwire import MessageWebSocket, WebErrorStatus
-from peers import HAS_COMPRESSION, WAIT, ca_file, url
+from peers import COMPRESSION_REFUSED, HAS_COMPRESSION, WAIT, ca_file, url
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
 
@@ -125,7 +125,7 @@ def test_vector(vector: Vector, way: str) -> None:
     for name, value in vector.controls.items():
         setattr(ws.control, name, bool(value) if name.endswith("takeover") else value)
     if vector.controls and not HAS_COMPRESSION:
-        with pytest.raises(curlwire.WebSocketError, match=r"compression needs libcurl 8\.21\.0"):
+        with pytest.raises(curlwire.WebSocketError, match=COMPRESSION_REFUSED):
             ws.connect(address(vector, way))
         return
     ws.control.connect_timeout = vector.connect_timeout or WAIT

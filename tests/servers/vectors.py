@@ -409,6 +409,8 @@ class Server:
             ).encode()
             match head.split(" ")[1].split("/")[1:]:
                 case ["vector", run, name, way] if name in self.vectors:
+                    if self.vectors[name].controls.get("compression") == "deflate":
+                        reply = reply[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
                     await self.replay(connection, run, name, way, reply)
                 case ["log", run]:
                     await self.log(connection, run, reply)
