@@ -44,6 +44,7 @@ build = {
                 "core/src/closing.c",
                 "core/src/codec_curl.c",
                 "core/src/codec_native.c",
+                "core/src/compressing.c",
                 "core/src/connect.c",
                 "core/src/deflate.c",
                 "core/src/event.c",

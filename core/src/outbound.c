@@ -13,10 +13,9 @@
 
 enum {
     FRAME_BYTES = 1024 * 1024,
-    FRAME_COST_BYTES = 64,      /* what a queued frame takes beside its payload */
-    VAIN_AT_MOST = 2,           /* room may have come just after a write */
-    DEFLATED_BYTES = 16 * 1024, /* a frame of a compressed message; on the stack */
-    PONGS_AT_MOST = 16          /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
+    FRAME_COST_BYTES = 64, /* what a queued frame takes beside its payload */
+    VAIN_AT_MOST = 2,      /* room may have come just after a write */
+    PONGS_AT_MOST = 16     /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
 };
 
 static bool is_control(uint8_t opcode) { return (opcode & 0x8) != 0; }
@@ -327,7 +326,7 @@ static bool queue_parcel(cw_socket *s, parcel *p)
 }
 
 /* Broken in the middle of a message: it can be neither finished nor taken back. */
-static cw_status break_off(cw_socket *s, cw_status status)
+cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status)
 {
     const char *why = status == CW_TIMED_OUT   ? "the server took nothing for send_timeout"
                       : status == CW_NO_MEMORY ? "no memory"
@@ -386,7 +385,7 @@ static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
     else if (s->out.is_broken)
         status = cw__closing_fail_locked(s);
     else if (s->close.state == CW__CLOSE_NONE)
-        status = break_off(s, status);
+        status = cw__outbound_break_off_locked(s, status);
     else { /* closed meanwhile: the close frame follows the frame under way */
         finish_frame(s, p);
         status = cw__closing_fail_locked(s);
@@ -398,7 +397,7 @@ static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
 
 /* Waits until this message may be written or queued: no other sender is at work (or it is this one that has reserved)
  * and, if others are queued, there is room. */
-static cw_status wait_for_turn(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait)
+cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait)
 {
     cw_status status = CW_OK;
 
@@ -447,83 +446,19 @@ static cw_status send_now(cw_socket *s, parcel *p, cw__wait *wait)
     return write_directly(s, p, wait);
 }
 
+cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,
+                                   size_t len_bytes, cw__wait *wait)
+{
+    parcel p = {.data = data, .len_bytes = len_bytes, .opcode = opcode, .ends_message = ends_message};
+
+    return send_now(s, &p, wait);
+}
+
 static cw_status send_parcel(cw_socket *s, parcel *p, cw__wait *wait)
 {
-    cw_status status = wait_for_turn(s, p->len_bytes, false, wait);
+    cw_status status = cw__outbound_turn_locked(s, p->len_bytes, false, wait);
 
     return status == CW_OK ? send_now(s, p, wait) : status;
-}
-
-/* ---- Sending compressed ---- */
-
-static bool compresses(const cw_socket *s, size_t len_bytes)
-{
-    return s->compression.is_on &&
-           (uint64_t)len_bytes >= (uint64_t)cw__setting(s, CW_OPT_COMPRESSION_THRESHOLD);
-}
-
-/* Compresses the next piece; a larger one without the lock, for which the service must not have to wait. Nobody else
- * comes near the deflater: its owner has reserved. */
-static size_t deflate_piece(cw_socket *s, uint8_t *buffer, const parcel *whole, cw__wait *wait, bool *is_done)
-{
-    bool is_large = whole->len_bytes > DEFLATED_BYTES;
-    size_t len;
-
-    if (is_large && !wait->is_held) { /* another thread may release the socket meanwhile */
-        cw__socket_hold(s);
-        wait->is_held = true;
-    }
-    if (is_large)
-        cw__mutex_unlock(&s->lock);
-    len = cw__deflater_give(s->out.deflater, buffer, DEFLATED_BYTES, whole->ends_message, is_done);
-    if (is_large)
-        cw__mutex_lock(&s->lock);
-    return len;
-}
-
-/* Sends what the parcel holds, compressed, in frames of DEFLATED_BYTES. */
-static cw_status send_pieces(cw_socket *s, const parcel *whole, cw__wait *wait)
-{
-    uint8_t buffer[DEFLATED_BYTES];
-    cw_status status = CW_OK;
-    bool is_done = false, is_first = true;
-
-    cw__deflater_take(s->out.deflater, whole->data, whole->len_bytes);
-    while (status == CW_OK && !is_done) {
-        parcel p = {.data = buffer, .opcode = is_first ? whole->opcode : CW__OP_CONTINUATION};
-        p.len_bytes = deflate_piece(s, buffer, whole, wait, &is_done);
-        p.ends_message = whole->ends_message && is_done;
-        if (!is_first && wait->timeout_ms != 0) { /* who may not wait has the rest queued (send_now) */
-            cw__wait_restart(wait);
-            status = wait_for_turn(s, p.len_bytes, true, wait);
-        } else if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken) {
-            status = cw__closing_fail_locked(s);
-        }
-        if (status == CW_OK)
-            status = send_now(s, &p, wait);
-        if (!is_first && (status == CW_TIMED_OUT || status == CW_INTERRUPTED || status == CW_NO_MEMORY))
-            status = break_off(s, status);
-        is_first = false;
-    }
-    return status;
-}
-
-static cw_status send_compressed(cw_socket *s, parcel *whole, cw__wait *wait)
-{
-    size_t need_bytes = whole->len_bytes < DEFLATED_BYTES ? whole->len_bytes : DEFLATED_BYTES;
-    cw_status status = wait_for_turn(s, need_bytes, false, wait);
-
-    if (status != CW_OK)
-        return status;
-    if (!s->out.deflater && !(s->out.deflater = cw__deflater_create(&s->compression)))
-        return cw__fail(CW_NO_MEMORY, "no memory to compress a message");
-    s->out.is_reserved = true;
-    status = send_pieces(s, whole, wait);
-    s->out.is_reserved = false;
-    if (status != CW_OK)
-        cw__deflater_forget(s->out.deflater);
-    cw__socket_changed_locked(s);
-    return status;
 }
 
 /* ---- The public calls ---- */
@@ -600,13 +535,12 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
         parcel p = {
             .data = m->data, .len_bytes = m->len_bytes, .opcode = opcode_of(m->kind), .ends_message = true};
         status = check_locked(s, m->kind, false);
-        if (status == CW_OK && compresses(s, m->len_bytes)) {
-            p.opcode |= CW__RSV1;
-            status = send_compressed(s, &p, &wait);
+        if (status == CW_OK && cw__compressing_is_wanted(s, m->len_bytes)) {
+            status = cw__compressing_send_locked(s, p.opcode | CW__RSV1, true, m->data, m->len_bytes, &wait);
         } else if (status == CW_OK) {
             /* nothing but its kind can keep the next one from going */
             p.more_follow = i < sound && s->socket_class == CW_MESSAGE_SOCKET && messages[i].kind <= CW_UTF8 &&
-                            !compresses(s, messages[i].len_bytes);
+                            !cw__compressing_is_wanted(s, messages[i].len_bytes);
             status = send_parcel(s, &p, &wait);
         }
         if (status != CW_OK)
@@ -641,10 +575,11 @@ cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void *data, 
         if (s->out.in_fragments)
             p.opcode = CW__OP_CONTINUATION;
         else
-            is_compressed = is_final ? compresses(s, len_bytes) : s->compression.is_on;
+            is_compressed = is_final ? cw__compressing_is_wanted(s, len_bytes) : s->compression.is_on;
         if (is_compressed && !s->out.in_fragments)
             p.opcode |= CW__RSV1;
-        status = is_compressed ? send_compressed(s, &p, &wait) : send_parcel(s, &p, &wait);
+        status = is_compressed ? cw__compressing_send_locked(s, p.opcode, is_final, data, len_bytes, &wait)
+                               : send_parcel(s, &p, &wait);
     }
     if (status == CW_OK) {
         s->out.is_compressing = is_compressed;

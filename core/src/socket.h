@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The socket object, for the files that are it: settings.c, connect.c, inbound.c, outbound.c, ping.c,
+/* The socket object, for the files that are it: settings.c, connect.c, inbound.c, outbound.c, compressing.c, ping.c,
  * closing.c, socket.c. No other file includes this.
  *
  * Safety: everything in the struct is under `lock` unless it says otherwise; functions that expect it end in
@@ -165,6 +165,13 @@ bool cw__outbound_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *da
                                  bool is_last);
 /* Writes what the connection takes. */
 void cw__outbound_flush_locked(cw_socket *s);
+/* Waits until data of that length may be sent: no other thread is at it, and there is room. */
+cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait);
+/* Sends a frame whose turn it is; CW__RSV1 may be in the opcode. */
+cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,
+                                   size_t len_bytes, cw__wait *wait);
+/* Drops the connection for a message of which a part is out already; returns CW_CLOSED. */
+cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status);
 /* Throws away what has not begun. */
 void cw__outbound_drop_locked(cw_socket *s);
 void cw__outbound_destroy(cw__outbound *out);
@@ -172,6 +179,14 @@ void cw__outbound_destroy(cw__outbound *out);
  * CW__PAUSE_MS instead. */
 enum { CW__PAUSE_MS = 10 };
 bool cw__outbound_is_vain(const cw_socket *s);
+
+/* ---- From compressing.c -------------------------------------------------------------------------------- */
+
+/* Whether a message of that length goes out compressed. */
+bool cw__compressing_is_wanted(const cw_socket *s, size_t len_bytes);
+/* Sends a message, or a fragment, compressed; CW__RSV1 is in the opcode of a beginning. As a send without. */
+cw_status cw__compressing_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const void *data,
+                                      size_t len_bytes, cw__wait *wait);
 
 /* ---- From ping.c --------------------------------------------------------------------------------------- */
 

@@ -13,8 +13,8 @@ local is_native = support.has_native_decoder() and os.getenv("CURLWIRE_FRAMING")
 local CODEC = is_native and "native" or "curl" -- who receives
 local CLOSE = "\3\232" -- the payload of the close frame after a vector that names no end: 1000
 local FILES = {
-    "closing", "compression", "fragmentation", "framing", "limits", "mixed", "opcodes", "partial", "ping_pong", "reserved_bits",
-    "utf8",
+    "closing", "compression", "fragmentation", "framing", "limits", "mixed", "opcodes", "partial", "ping_pong",
+    "reserved_bits", "utf8",
 }
 local SPLITS = 20
 local AT_ONCE = 24

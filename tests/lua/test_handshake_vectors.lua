@@ -11,8 +11,8 @@ local equal = harness.equal
 
 local folder = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") .. "/../conformance/handshake/"
 local files = {
-    "accept", "compression", "connection", "ends", "extensions", "interim", "lines", "protocol", "sizes", "start", "status", "tls",
-    "upgrade",
+    "accept", "compression", "connection", "ends", "extensions", "interim", "lines", "protocol", "sizes", "start",
+    "status", "tls", "upgrade",
 }
 
 local escapes = {r = "\r", n = "\n", t = "\t", s = " ", ["0"] = "\0", ["\\"] = "\\"}
@@ -152,7 +152,9 @@ for _, file in ipairs {"accept", "lines", "start"} do
 end
 
 harness.test("handshake_vectors_descriptors", function()
-    local failing = {name = "accept_missing", control = {}, header = {}, receives = {}, fails = "ErrorHttpInvalidServerResponse 101"}
+    local failing = {
+        name = "accept_missing", control = {}, header = {}, receives = {}, fails = "ErrorHttpInvalidServerResponse 101",
+    }
     run(failing, "")
     local before = descriptors()
     for _ = 1, 20 do
