@@ -21,6 +21,7 @@ demo | test) ;;
     ;;
 esac
 
+# zlib1g-dev: libcurl brings the library along, not its headers
 PACKAGES="gcc libc6-dev make pkg-config openssl ca-certificates zlib1g-dev
     python3 python3-dev python3-setuptools python3-websockets python3-tqdm
     lua5.4 liblua5.4-dev lua-luaossl"
@@ -69,6 +70,7 @@ look_only() {
         done
     fi
     sh scripts/check_libcurl.sh 2>/dev/null || missing="$missing libcurl>=8.14.1(ws,wss)"
+    echo '#include <zlib.h>' | cc -E - >/dev/null 2>&1 || missing="$missing zlib"
     if [ -n "$missing" ]; then
         fail "this system has no apt, so please install:$missing (with the headers of Python and Lua)"
     fi

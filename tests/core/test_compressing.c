@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of compressing.c through the public calls, with the echo server: what two threads send goes out whole and in turn
+ * while a third receives, and a socket may be aborted and released in the middle of it. What goes over the wire is
+ * tested in Python. A libcurl that cannot receive what is compressed refuses it, and that is tested in its place. */
+#include "peer.h"
+
+#include "codec.h"
+
+enum { THREADS = 2, ROUNDS = 6, LARGE_BYTES = 200000 };
+
+static uint8_t payload[LARGE_BYTES];
+
+static bool has_compression(void)
+{
+    const char *framing = getenv("CURLWIRE_FRAMING");
+
+    return cw__codec_native_receives() && !(framing && strcmp(framing, "curl") == 0);
+}
+
+/* NULL without memory. */
+static cw_socket *made(void)
+{
+    cw_socket *s = NULL;
+    uint32_t seed = 7;
+
+    for (size_t i = 0; i < sizeof payload; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        payload[i] = (uint8_t)(seed >> 26); /* 6 bits of 8 */
+    }
+    if (cw_socket_create(CW_MESSAGE_SOCKET, &s) != CW_OK)
+        return NULL;
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_COMPRESSION, CW_COMPRESSION_DEFLATE), CW_OK);
+    return s;
+}
+
+/* True: there is none, and the connect said so. */
+static bool is_refused(cw_socket *s)
+{
+    if (has_compression())
+        return false;
+    CHECK_STATUS(cw_socket_connect(s, peer_env("CW_ECHO_WS"), 5000), CW_UNSUPPORTED);
+    CHECK_HAS(cw_error_message(), "compression");
+    CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
+    cw_socket_release(s);
+    return true;
+}
+
+typedef struct job {
+    cw_socket *s;
+    size_t len_bytes;
+    bool goes_on; /* until it fails */
+} job;
+
+static void *send_many(void *arg)
+{
+    const job *j = arg;
+
+    for (int n = 0; j->goes_on || n < ROUNDS; n++) {
+        cw_status status =
+            cw_socket_send(j->s, CW_BINARY, payload, j->len_bytes + (size_t)n, CW_TIMEOUT_DEFAULT);
+        if (j->goes_on && status == CW_CLOSED)
+            break;
+        CHECK_STATUS(status, CW_OK);
+    }
+    return NULL;
+}
+
+static void start(pthread_t threads[THREADS], job jobs[THREADS], cw_socket *s, bool goes_on)
+{
+    for (size_t t = 0; t < THREADS; t++) {
+        jobs[t] = (job){s, t ? 1000 : LARGE_BYTES - 100, goes_on};
+        CHECK_INT(pthread_create(&threads[t], NULL, send_many, &jobs[t]), 0);
+    }
+}
+
+static void test_threads(void)
+{
+    cw_socket *s = made();
+    pthread_t threads[THREADS];
+    job jobs[THREADS];
+    size_t next[THREADS] = {0};
+
+    if (is_refused(s))
+        return;
+    CHECK_STATUS(cw_socket_connect(s, peer_env("CW_ECHO_WS"), 5000), CW_OK);
+    start(threads, jobs, s, false);
+    for (int n = 0; n < THREADS * ROUNDS; n++) {
+        cw_event *e = NULL;
+        size_t len, t;
+        const void *data;
+        CHECK_STATUS(cw_socket_receive(s, 20000, &e), CW_OK);
+        data = cw_event_data(e, &len);
+        t = len < 10000;
+        CHECK_BYTES(data, len, payload, jobs[t].len_bytes + next[t]);
+        next[t]++;
+        cw_event_free(e);
+    }
+    for (size_t t = 0; t < THREADS; t++)
+        CHECK_INT(pthread_join(threads[t], NULL), 0);
+    CHECK_STATUS(cw_socket_close(s, 1000, "", 0), CW_OK);
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_DEFAULT), CW_OK);
+    cw_socket_release(s);
+    cw_shutdown(5000);
+}
+
+static void test_aborted(void)
+{
+    cw_socket *s = made();
+    pthread_t threads[THREADS];
+    job jobs[THREADS];
+    cw_event *e = NULL;
+
+    if (is_refused(s))
+        return;
+    CHECK_STATUS(cw_socket_connect(s, peer_env("CW_ECHO_WS"), 5000), CW_OK);
+    start(threads, jobs, s, true);
+    CHECK_STATUS(cw_socket_receive(s, 20000, &e), CW_OK);
+    cw_event_free(e);
+    cw_socket_abort(s);
+    for (size_t t = 0; t < THREADS; t++)
+        CHECK_INT(pthread_join(threads[t], NULL), 0);
+    cw_socket_release(s);
+    cw_shutdown(5000);
+}
+
+/* The first compressed message of either direction needs memory. */
+static bool without_memory(void *unused)
+{
+    cw_socket *s = made();
+    cw_event *e = NULL;
+    bool got_through;
+
+    (void)unused;
+    if (!s)
+        return false;
+    got_through = cw_socket_connect(s, peer_env("CW_ECHO_WS"), 5000) == CW_OK &&
+                  cw_socket_send(s, CW_BINARY, payload, 60000, 5000) == CW_OK &&
+                  cw_socket_receive(s, 5000, &e) == CW_OK;
+    if (e) {
+        size_t len;
+        CHECK(memcmp(cw_event_data(e, &len), payload, 60000) == 0 && len == 60000);
+        cw_event_free(e);
+    }
+    cw_socket_abort(s);
+    cw_socket_release(s);
+    cw_shutdown(5000);
+    return got_through;
+}
+
+static void test_no_memory(void)
+{
+    cw_socket *s = made();
+
+    if (is_refused(s))
+        return;
+    cw_socket_release(s);
+    each_allocation_fails(without_memory, NULL);
+}
+
+static const harness_test tests[] = {
+    {"RFC 7692: threads send at once, nothing interleaves", test_threads},
+    {"aborted while threads compress", test_aborted},
+    {"every allocation fails once", test_no_memory},
+};
+
+int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }
