@@ -179,7 +179,7 @@ def test_terms_that_are_kept(bits: int, takeover: bool) -> None:
 @pytest.mark.parametrize(
     "parts", [[b"abc" * 50, b"", b"abc" * 50, b""], [b"", b"a"], [b"", b""], [NOISE[:9000]] * 3]
 )
-def test_fragments_by_hand(parts: list[bytes]) -> None:
+def test_compressed_fragments_by_hand(parts: list[bytes]) -> None:
     ws, server = accepting(*closing_after(len(parts) + 1), message_type="binary")
     for part in parts[:-1]:
         ws.send_nonfinal_frame(part)
