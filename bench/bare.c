@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The bare C loops that the benchmark compares with: what a program could do at best with one plain blocking
- * socket, knowing beforehand what will come. No libcurl, no core. Prints one line of JSON.
+/* The bare C loops that the benchmark compares with: what a program could do at best with one blocking
+ * socket, plain or under OpenSSL, knowing beforehand what will come. No libcurl, no core. Prints one line of JSON.
  *   roundtrip   `write` of a prebuilt masked frame, `poll`, `read` until the echo's bytes are in
  *   eager       the same, but it tries to read first and polls only if nothing is there, as curlwire does: where
  *               the echo is quick, that saves a system call
@@ -8,7 +8,9 @@
  *               nothing that it reads: a wall that no client reaches
  *   walk        the same, but goes from frame header to frame header and counts those: the least that any
  *               client has to do
- *   send        one `write` for each prebuilt masked frame; ends when the server says that all have come */
+ *   collect     reads each payload to where a message of that size belongs: what `recv_into` could be at best
+ *   send        one `write` for each prebuilt masked frame; ends when the server says that all have come
+ *   mask        the same, but each message is copied and masked, as every client has to */
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -18,16 +20,18 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "tls.h"
 
 enum { READ_BYTES = 64 * 1024, WARM_UP = 200, HEADER_MAX_BYTES = 14 };
 
 static const uint8_t frame_mask[4] = {0x37, 0xfa, 0x21, 0x3d};
+static SSL *tls; /* of the job's connection; NULL: plain */
 
 static void write_all(int fd, const void *data, size_t len_bytes)
 {
     const uint8_t *at = data;
     while (len_bytes > 0) {
-        ssize_t n = write(fd, at, len_bytes);
+        ssize_t n = tls != NULL ? tls_write(tls, at, len_bytes) : write(fd, at, len_bytes);
         if (n < 0) {
             bench_fail("write: %s", strerror(errno));
         }
@@ -38,7 +42,10 @@ static void write_all(int fd, const void *data, size_t len_bytes)
 
 static size_t read_some(int fd, void *buffer, size_t size_bytes)
 {
-    ssize_t n = read(fd, buffer, size_bytes);
+    ssize_t n = 0;
+    do {
+        n = tls != NULL ? tls_read(tls, buffer, size_bytes) : read(fd, buffer, size_bytes);
+    } while (n == 0 && tls != NULL);
     if (n <= 0) {
         bench_fail("read: %s", n < 0 ? strerror(errno) : "the server has closed the connection");
     }
@@ -71,10 +78,20 @@ static int open_websocket(const char *url, const char *path)
     char request[512];
     char reply[1024];
     size_t have_bytes = 0;
-    if (sscanf(url, "ws://%127[^:/]:%7[0-9]", host, port) != 2) {
+    bool is_secure = strncmp(url, "wss:", 4) == 0;
+    if (sscanf(url, is_secure ? "wss://%127[^:/]:%7[0-9]" : "ws://%127[^:/]:%7[0-9]", host, port) != 2) {
         bench_fail("\"%s\" is not of the form ws://host:port", url);
     }
     int fd = open_tcp(host, port);
+    if (is_secure) {
+        static SSL_CTX *context;
+        const char *ca_file = getenv("BENCH_CA");
+        context = context == NULL && ca_file != NULL ? tls_client(ca_file) : context;
+        tls = context == NULL ? NULL : tls_open(context, fd, false);
+        if (tls == NULL) {
+            bench_fail("no TLS: BENCH_CA has to name the certificate to trust");
+        }
+    }
     int length = snprintf(request, sizeof request,
                           "GET %s HTTP/1.1\r\nHost: %s:%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
@@ -88,6 +105,13 @@ static int open_websocket(const char *url, const char *path)
         bench_fail("the server refused %s: %.60s", path, reply);
     }
     return fd;
+}
+
+static void close_websocket(int fd)
+{
+    SSL_free(tls);
+    tls = NULL;
+    (void)close(fd);
 }
 
 static size_t put_length(uint8_t *header, size_t payload_bytes)
@@ -132,6 +156,9 @@ static size_t server_frame_bytes(size_t payload_bytes)
 static void wait_readable(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
+    if (tls != NULL && tls_has_more(tls)) {
+        return;
+    }
     if (poll(&p, 1, 30000) != 1) {
         bench_fail("nothing came for 30 s");
     }
@@ -160,7 +187,7 @@ static void roundtrip(const bench_job *job, bench_clock *from, bool is_eager)
         }
     }
     free(frame);
-    (void)close(fd);
+    close_websocket(fd);
 }
 
 static int open_source(const bench_job *job, bench_clock *from)
@@ -184,7 +211,7 @@ static void receive_bytes(const bench_job *job, bench_clock *from)
     for (uint64_t have_bytes = 0; have_bytes < want_bytes;) {
         have_bytes += read_some(fd, buffer, sizeof buffer);
     }
-    (void)close(fd);
+    close_websocket(fd);
 }
 
 static void receive_walk(const bench_job *job, bench_clock *from)
@@ -218,20 +245,70 @@ static void receive_walk(const bench_job *job, bench_clock *from)
         kept_bytes = have_bytes - at;
         memmove(buffer, buffer + at, kept_bytes);
     }
-    (void)close(fd);
+    close_websocket(fd);
 }
 
-static void send_all(const bench_job *job, bench_clock *from)
+static void receive_collect(const bench_job *job, bench_clock *from)
+{
+    int fd = open_source(job, from);
+    size_t header_bytes = server_frame_bytes(job->size_bytes) - job->size_bytes;
+    uint8_t header[HEADER_MAX_BYTES];
+    uint8_t *message = malloc(job->size_bytes);
+    if (message == NULL) {
+        bench_fail("out of memory");
+    }
+    for (uint64_t i = 0; i < job->count; i++) {
+        for (size_t have_bytes = 0; have_bytes < header_bytes;) {
+            have_bytes += read_some(fd, header + have_bytes, header_bytes - have_bytes);
+        }
+        for (size_t have_bytes = 0; have_bytes < job->size_bytes;) {
+            have_bytes += read_some(fd, message + have_bytes, job->size_bytes - have_bytes);
+        }
+    }
+    free(message);
+    close_websocket(fd);
+}
+
+/* Writes the payload anew, under a mask of its own, into a frame that was made before. */
+static void mask_frame(uint8_t *frame, size_t frame_bytes, const uint8_t *payload, size_t payload_bytes)
+{
+    static uint64_t random = 0x9e3779b97f4a7c15U;
+    random ^= random << 13;
+    random ^= random >> 7;
+    random ^= random << 17;
+    uint64_t wide_mask = random << 32 | (random & 0xffffffffU);
+    uint8_t *at = frame + frame_bytes - payload_bytes;
+    memcpy(at - 4, &wide_mask, 4);
+    size_t i = 0;
+    for (; i + 8 <= payload_bytes; i += 8) {
+        uint64_t wide;
+        memcpy(&wide, payload + i, sizeof wide);
+        wide ^= wide_mask;
+        memcpy(at + i, &wide, sizeof wide);
+    }
+    for (; i < payload_bytes; i++) {
+        at[i] = payload[i] ^ (uint8_t)(wide_mask >> i % 4 * 8);
+    }
+}
+
+static void send_all(const bench_job *job, bench_clock *from, bool is_masking)
 {
     int fd = open_websocket(job->url, "/sink");
     size_t frame_bytes;
     size_t question_bytes;
     uint8_t *frame = make_frame(2, job->size_bytes, &frame_bytes);
     uint8_t *question = make_frame(1, 1, &question_bytes);
+    uint8_t *payload = calloc(1, job->size_bytes);
+    if (payload == NULL) {
+        bench_fail("out of memory");
+    }
     char answer[32] = "";
     char want[24];
     *from = bench_now();
     for (uint64_t i = 0; i < job->count; i++) {
+        if (is_masking) {
+            mask_frame(frame, frame_bytes, payload, job->size_bytes);
+        }
         write_all(fd, frame, frame_bytes);
     }
     write_all(fd, question, question_bytes);
@@ -243,27 +320,36 @@ static void send_all(const bench_job *job, bench_clock *from)
         bench_fail("the server has counted %s bytes, not %s", answer + 2, want);
     }
     free(frame);
+    free(payload);
     free(question);
-    (void)close(fd);
+    close_websocket(fd);
+}
+
+static void run(const bench_job *job)
+{
+    bench_clock from;
+    if (strcmp(job->work, "roundtrip") == 0) {
+        roundtrip(job, &from, false);
+    } else if (strcmp(job->work, "eager") == 0) {
+        roundtrip(job, &from, strncmp(job->url, "wss:", 4) != 0);
+    } else if (strcmp(job->work, "receive") == 0) {
+        receive_bytes(job, &from);
+    } else if (strcmp(job->work, "walk") == 0) {
+        receive_walk(job, &from);
+    } else if (strcmp(job->work, "collect") == 0) {
+        receive_collect(job, &from);
+    } else if (strcmp(job->work, "send") == 0) {
+        send_all(job, &from, false);
+    } else if (strcmp(job->work, "mask") == 0) {
+        send_all(job, &from, true);
+    } else {
+        bench_fail("\"%s\" is no work of this program: roundtrip, eager, receive, walk, collect, send, mask",
+                   job->work);
+    }
+    bench_report("bare", job, from, bench_now(), "");
 }
 
 int main(int argc, char **argv)
 {
-    bench_job job = bench_arguments(argc, argv, "roundtrip|eager|receive|walk|send");
-    bench_clock from;
-    if (strcmp(job.work, "roundtrip") == 0) {
-        roundtrip(&job, &from, false);
-    } else if (strcmp(job.work, "eager") == 0) {
-        roundtrip(&job, &from, true);
-    } else if (strcmp(job.work, "receive") == 0) {
-        receive_bytes(&job, &from);
-    } else if (strcmp(job.work, "walk") == 0) {
-        receive_walk(&job, &from);
-    } else if (strcmp(job.work, "send") == 0) {
-        send_all(&job, &from);
-    } else {
-        bench_fail("\"%s\" is no work of this program: roundtrip, eager, receive, walk, send", job.work);
-    }
-    bench_report("bare", &job, from, bench_now(), "");
-    return 0;
+    return bench_main(argc, argv, "roundtrip|eager|receive|walk|collect|send|mask", run);
 }

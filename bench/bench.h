@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What the C programs of the benchmark share: arguments, clocks, the line of JSON. Used by bare.c, core.c and
- * idle.c. It knows nothing of WebSocket and must not touch the core. */
+/* What the C programs of the benchmark share: arguments, clocks, the line of JSON. Used by bare.c, core.c,
+ * libcurl.c and idle.c. It knows nothing of WebSocket and must not touch the core.
+ *
+ * A program does one job, given by its arguments; or, with the one argument "-", each that comes as a line on
+ * its standard input ("receive ws://127.0.0.1:9001 1000 32"), until that ends. BENCH_CA names the file of the
+ * certificate to trust, for wss. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -16,7 +20,7 @@
 
 typedef struct bench_job {
     const char *work; /* "roundtrip", "receive", ... */
-    const char *url;  /* "ws://127.0.0.1:40000", without a path */
+    const char *url;  /* "ws://127.0.0.1:40000" or wss, without a path */
     uint64_t count;   /* messages */
     size_t size_bytes;
 } bench_job;
@@ -51,7 +55,8 @@ static inline uint64_t bench_number(const char *text, uint64_t most)
 static inline bench_job bench_arguments(int argc, char **argv, const char *works)
 {
     if (argc < 4 || argc > 5) {
-        bench_fail("usage: %s <%s> <ws://host:port> <count> [size in bytes, 32]", argv[0], works);
+        bench_fail("usage: %s -, or %s <%s> <ws://host:port> <count> [size in bytes, 32]", argv[0], argv[0],
+                   works);
     }
     return (bench_job){.work = argv[1],
                        .url = argv[2],
@@ -68,6 +73,29 @@ static inline bench_clock bench_now(void)
     return (bench_clock){.wall_s = (double)t.tv_sec + (double)t.tv_nsec / 1e9,
                          .processor_s = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
                                         (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6};
+}
+
+/* Does the jobs; a job that fails ends the program. */
+static inline int bench_main(int argc, char **argv, const char *works, void (*run)(const bench_job *job))
+{
+    char line[512];
+    if (argc != 2 || strcmp(argv[1], "-") != 0) {
+        bench_job job = bench_arguments(argc, argv, works);
+        run(&job);
+        return 0;
+    }
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        char *words[6] = {argv[0]};
+        int count = 1;
+        char *rest = line;
+        for (char *word; count < 6 && (word = strtok_r(rest, " \n", &rest)) != NULL;) {
+            words[count++] = word;
+        }
+        bench_job job = bench_arguments(count, words, works);
+        run(&job);
+        (void)fflush(stdout);
+    }
+    return 0;
 }
 
 static inline void bench_report(const char *program, const bench_job *job, bench_clock from, bench_clock to,

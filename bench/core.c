@@ -22,6 +22,9 @@ static cw_socket *open_socket(const char *url, const char *path)
     cw_socket *s = NULL;
     (void)snprintf(uri, sizeof uri, "%s%s", url, path);
     check(cw_socket_create(CW_MESSAGE_SOCKET, &s), "create");
+    if (getenv("BENCH_CA") != NULL) {
+        check(cw_socket_set_text(s, CW_OPT_CA_FILE, getenv("BENCH_CA"), strlen(getenv("BENCH_CA"))), "ca_file");
+    }
     check(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), uri);
     return s;
 }
@@ -102,27 +105,27 @@ static cw_socket *send_all(const bench_job *job, bench_clock *from, bench_clock 
     return s;
 }
 
-int main(int argc, char **argv)
+static void run(const bench_job *job)
 {
-    bench_job job = bench_arguments(argc, argv, "roundtrip|receive|send");
-    bench_clock from;
-    bench_clock to;
+    bench_clock from = {0};
+    bench_clock to = {0};
     char versions[96];
     cw_socket *s;
-    if (strcmp(job.work, "roundtrip") == 0) {
-        s = roundtrip(&job, &from, &to);
-    } else if (strcmp(job.work, "receive") == 0) {
-        s = receive_all(&job, &from, &to);
-    } else if (strcmp(job.work, "send") == 0) {
-        s = send_all(&job, &from, &to);
+    if (strcmp(job->work, "roundtrip") == 0) {
+        s = roundtrip(job, &from, &to);
+    } else if (strcmp(job->work, "receive") == 0) {
+        s = receive_all(job, &from, &to);
+    } else if (strcmp(job->work, "send") == 0) {
+        s = send_all(job, &from, &to);
     } else {
-        bench_fail("\"%s\" is no work of this program: roundtrip, receive, send", job.work);
+        bench_fail("\"%s\" is no work of this program: roundtrip, receive, send", job->work);
     }
     (void)snprintf(versions, sizeof versions, ", \"curlwire\": \"%s\", \"libcurl\": \"%s\"", cw_version(),
                    cw_libcurl_version());
-    bench_report("core", &job, from, to, versions);
+    bench_report("core", job, from, to, versions);
     check(cw_socket_close(s, 1000, "", 0), "close");
     check(cw_socket_wait_closed(s, CW_TIMEOUT_DEFAULT), "wait for the close");
     cw_socket_release(s);
-    return 0;
 }
+
+int main(int argc, char **argv) { return bench_main(argc, argv, "roundtrip|receive|send", run); }

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The benchmark's server: plain ws, one thread, one epoll loop, made to be faster than any client measured
- * against it. Run by run.py or by hand: it prints its port and ends when its standard input ends. It borrows
- * sha1.c and frame.c from the core and nothing else; it is no example of a server and checks little. By path:
+/* The benchmark's server: ws and wss, one thread, one epoll loop, made to be faster than any client measured
+ * against it. Run by run.py or by hand, as "server [port [certificate key]]": it prints its port, then that of wss
+ * if it was given a certificate, and ends when its standard input ends. It borrows sha1.c and frame.c from the
+ * core; it is no example of a server and checks little. By path:
  *   /echo                          gives every data frame back
  *   /sink                          discards; a text message "?" is answered with the payload bytes so far
  *   /source?size=S&count=N         floods with N messages of S bytes, then closes; N = 0: for ever
  *          [&wait=1] [&text=1]     starts at the client's first message; text in place of binary
  *   /clock                         answers every message with the monotonic clock in microseconds (lua_bench.lua
  *                                  needs one: Lua itself has no wall clock finer than a second)
+ *   /paced?size=S                  gets its share of the messages of a /pace, and gives each back
+ *   /pace?rate=R&count=N           at its first message: N messages at R a second go to the /paced in turn; when
+ *                                  all are back: their latencies (pace.h)
  * Everywhere pings and close frames are answered.
  *
  * What a client sends is transformed in place and as it comes, in whatever pieces: an answer never needs more
@@ -23,10 +27,13 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
+#include "pace.h"
+#include "tls.h"
 
 enum {
     REQUEST_BYTES = 8192,
@@ -37,10 +44,11 @@ enum {
     PENDING_BYTES = 16 << 20, /* of echo that a slow reader may leave with us before we stop reading */
     KEEP_BYTES = 64 * 1024,   /* of a drained buffer that is kept */
     SOURCE_SIZE_BYTES = 64 << 20,
+    TLS_RECORD_BYTES = 16 * 1024,
     EVENTS = 256
 };
 
-typedef enum mode { MODE_REQUEST, MODE_ECHO, MODE_SINK, MODE_SOURCE, MODE_CLOCK } mode;
+typedef enum mode { MODE_REQUEST, MODE_ECHO, MODE_SINK, MODE_SOURCE, MODE_CLOCK, MODE_PACED, MODE_PACE } mode;
 
 /* Whole frames of one kind, as many as make a large write. */
 typedef struct block {
@@ -54,6 +62,8 @@ typedef struct block {
 
 typedef struct peer {
     int fd;
+    SSL *ssl;           /* NULL: plain ws */
+    size_t retry_bytes; /* of a TLS record that the socket has not taken: they have to be offered again */
     mode mode;
     unsigned watched; /* what epoll was told */
     bool is_dead;
@@ -76,7 +86,16 @@ typedef struct peer {
     size_t block_at;
     uint64_t source_left; /* bytes of frames; UINT64_MAX = for ever, near enough */
     bool is_flooding;
+    uint8_t stamp[PACE_STAMP_BYTES]; /* MODE_PACED: the beginning of the payload that comes in */
+    uint64_t paced_bytes;            /* the same: of a message */
+    uint64_t pace_rate, pace_count;  /* MODE_PACE */
 } peer;
+
+enum { PACED_MOST = 8192 };
+static peer *paced[PACED_MOST];
+static size_t paced_count, paced_turn;
+static peer *pacer;  /* who gets the report; NULL: nobody waits for one */
+static int timer_fd; /* rings when a paced message is due */
 
 static int poll_fd;
 static block *blocks;
@@ -113,9 +132,29 @@ static void pending_append(peer *p, const uint8_t *data, size_t len_bytes)
     p->pending_bytes += len_bytes;
 }
 
+static size_t put_tls(peer *p, const uint8_t *data, size_t len_bytes)
+{
+    size_t done = 0;
+    while (done < len_bytes && !p->is_dead) {
+        long n = tls_write(p->ssl, data + done, len_bytes - done);
+        p->is_dead = n < 0;
+        if (n == 0) {
+            size_t left = len_bytes - done;
+            p->retry_bytes = left < TLS_RECORD_BYTES ? left : TLS_RECORD_BYTES;
+            return done;
+        }
+        p->retry_bytes = 0;
+        done += n < 0 ? 0 : (size_t)n;
+    }
+    return done;
+}
+
 /* Returns what the kernel took. */
 static size_t put(peer *p, const uint8_t *data, size_t len_bytes)
 {
+    if (p->ssl != NULL) {
+        return put_tls(p, data, len_bytes);
+    }
     ssize_t n = send(p->fd, data, len_bytes, MSG_NOSIGNAL);
     if (n < 0) {
         p->is_dead = errno != EAGAIN && errno != EINTR;
@@ -157,6 +196,22 @@ static void flush_pending(peer *p)
             p->pending = NULL;
             p->pending_room = 0;
         }
+    }
+}
+
+static void watch(peer *p)
+{
+    bool answers_first = p->mode == MODE_SOURCE && p->pending_bytes > 0 && !p->is_passing;
+    unsigned want = p->pending_bytes > PENDING_BYTES || answers_first ? 0U : EPOLLIN;
+    if (p->is_flooding || (p->pending_bytes > 0 && !p->is_passing)) {
+        want |= EPOLLOUT;
+    }
+    if (want != p->watched) {
+        struct epoll_event e = {.events = want, .data.ptr = p};
+        if (epoll_ctl(poll_fd, EPOLL_CTL_MOD, p->fd, &e) != 0) {
+            fail("epoll_ctl");
+        }
+        p->watched = want;
     }
 }
 
@@ -217,7 +272,7 @@ static void flood(peer *p)
             p->close_sent = true;
             pending_append(p, close_frame, sizeof close_frame);
         }
-        if (inside == 0 && p->pending_bytes > 0 && !p->is_passing) {
+        if (inside == 0 && p->pending_bytes > 0 && !p->is_passing && p->retry_bytes == 0) {
             flush_pending(p);
             if (p->pending_bytes > 0) {
                 return;
@@ -233,6 +288,7 @@ static void flood(peer *p)
         } else if (n > p->source_left) {
             n = (size_t)p->source_left;
         }
+        n = n < p->retry_bytes ? p->retry_bytes : n;
         size_t done = put(p, p->block->data + p->block_at, n);
         p->block_at = (p->block_at + done) % p->block->len_bytes;
         p->source_left -= done;
@@ -306,6 +362,51 @@ static void begin_frame(peer *p)
     }
 }
 
+static void begin_pace(peer *p)
+{
+    pacer = p;
+    p->is_dead = paced_count == 0 || !pace_begin(p->pace_rate, p->pace_count, cw__now_us());
+    struct itimerspec every = {.it_value.tv_nsec = 1};
+    if (!p->is_dead) {
+        int64_t interval_us = pace_interval_us();
+        every.it_interval =
+            (struct timespec){.tv_sec = interval_us / 1000000, .tv_nsec = interval_us % 1000000 * 1000};
+        (void)timerfd_settime(timer_fd, 0, &every, NULL);
+    }
+}
+
+/* Sends what is due. */
+static void pace(void)
+{
+    static uint8_t message[2 + 125];
+    uint64_t number;
+    (void)read(timer_fd, &number, sizeof number);
+    while (pacer != NULL && paced_count > 0 && pace_next(cw__now_us(), &number)) {
+        peer *p = paced[paced_turn++ % paced_count];
+        message[0] = 0x82;
+        message[1] = (uint8_t)p->paced_bytes;
+        memcpy(message + 2, &number, sizeof number);
+        send_bytes(p, message, 2 + (size_t)message[1]);
+        watch(p);
+    }
+}
+
+static void take_echo(peer *p)
+{
+    uint64_t number;
+    char text[96] = {(char)0x81};
+    memcpy(&number, p->stamp, sizeof number);
+    if (pacer != NULL && pace_echo(number, cw__now_us())) {
+        static const struct itimerspec never;
+        (void)timerfd_settime(timer_fd, 0, &never, NULL);
+        pace_report(text + 2, sizeof text - 2);
+        text[1] = (char)strlen(text + 2);
+        send_bytes(pacer, (const uint8_t *)text, 2 + strlen(text + 2));
+        watch(pacer);
+        pacer = NULL;
+    }
+}
+
 static void end_frame(peer *p)
 {
     p->in_payload = false;
@@ -326,6 +427,18 @@ static void end_frame(peer *p)
         send_number(p, (uint64_t)cw__now_us());
     } else if (p->mode == MODE_SOURCE && !p->is_ending) {
         p->is_flooding = true;
+    } else if (p->mode == MODE_PACE) {
+        begin_pace(p);
+    } else if (p->mode == MODE_PACED && p->frame.payload_bytes >= PACE_STAMP_BYTES) {
+        take_echo(p);
+    }
+}
+
+static void take_stamp(peer *p, const uint8_t *at, size_t len_bytes)
+{
+    uint64_t offset = p->frame.payload_bytes - p->left;
+    for (size_t i = 0; i < len_bytes && offset + i < sizeof p->stamp; i++) {
+        p->stamp[offset + i] = at[i] ^ p->frame.mask[(offset + i) & 3];
     }
 }
 
@@ -343,6 +456,8 @@ static void take_bytes(peer *p, const uint8_t *at, size_t len_bytes)
         if (p->is_passing) {
             unmask(out, at, n, p->frame.mask, p->frame.payload_bytes - p->left);
             out += n;
+        } else if (p->mode == MODE_PACED) {
+            take_stamp(p, at, n);
         } else if (n == 1 && p->frame.payload_bytes == 1) {
             p->first = *at ^ p->frame.mask[0];
         }
@@ -385,6 +500,15 @@ static bool set_mode(peer *p, const char *path)
         p->source_left = count == 0 ? UINT64_MAX : count * p->block->frame_bytes;
         p->is_flooding = parameter(path, "wait=") == 0;
         p->mode = MODE_SOURCE;
+    } else if (strncmp(path, "/paced?", 7) == 0 && paced_count < PACED_MOST) {
+        p->paced_bytes = parameter(path, "size=");
+        paced[paced_count++] = p;
+        p->mode = MODE_PACED;
+        return p->paced_bytes >= PACE_STAMP_BYTES && p->paced_bytes <= 125;
+    } else if (strncmp(path, "/pace?", 6) == 0) {
+        p->pace_rate = parameter(path, "rate=");
+        p->pace_count = parameter(path, "count=");
+        p->mode = MODE_PACE;
     } else {
         return false;
     }
@@ -454,38 +578,32 @@ static void take_request(peer *p, const uint8_t *data, size_t len_bytes)
 
 static void drop(peer *p)
 {
+    for (size_t i = 0; p->mode == MODE_PACED && i < paced_count; i++) {
+        if (paced[i] == p) {
+            paced[i] = paced[--paced_count];
+        }
+    }
+    pacer = pacer == p ? NULL : pacer;
+    SSL_free(p->ssl);
     (void)close(p->fd);
     free(p->request);
     free(p->pending);
     free(p);
 }
 
-static void watch(peer *p)
+/* Returns whether there was anything. */
+static bool read_some(peer *p)
 {
-    bool answers_first = p->mode == MODE_SOURCE && p->pending_bytes > 0 && !p->is_passing;
-    unsigned want = p->pending_bytes > PENDING_BYTES || answers_first ? 0U : EPOLLIN;
-    if (p->is_flooding || (p->pending_bytes > 0 && !p->is_passing)) {
-        want |= EPOLLOUT;
-    }
-    if (want != p->watched) {
-        struct epoll_event e = {.events = want, .data.ptr = p};
-        if (epoll_ctl(poll_fd, EPOLL_CTL_MOD, p->fd, &e) != 0) {
-            fail("epoll_ctl");
-        }
-        p->watched = want;
-    }
-}
-
-static void read_some(peer *p)
-{
-    ssize_t n = read(p->fd, room + HEAD_BYTES, READ_BYTES);
+    long n = p->ssl != NULL ? tls_read(p->ssl, room + HEAD_BYTES, READ_BYTES)
+                            : read(p->fd, room + HEAD_BYTES, READ_BYTES);
     if (n <= 0) {
-        p->is_dead = n == 0 || (errno != EAGAIN && errno != EINTR);
+        p->is_dead = p->ssl != NULL ? n < 0 : n == 0 || (errno != EAGAIN && errno != EINTR);
     } else if (p->mode == MODE_REQUEST) {
         take_request(p, room + HEAD_BYTES, (size_t)n);
     } else {
         take_bytes(p, room + HEAD_BYTES, (size_t)n);
     }
+    return n > 0;
 }
 
 static void serve(peer *p, unsigned events)
@@ -496,8 +614,9 @@ static void serve(peer *p, unsigned events)
     if (!p->is_dead && (events & EPOLLOUT) != 0 && p->mode != MODE_SOURCE) {
         flush_pending(p);
     }
-    if (!p->is_dead && (events & EPOLLIN) != 0) {
-        read_some(p);
+    bool goes_on = (events & EPOLLIN) != 0;
+    while (goes_on && !p->is_dead) {
+        goes_on = read_some(p) && p->ssl != NULL && tls_has_more(p->ssl);
     }
     if (!p->is_dead && p->is_flooding) {
         flood(p);
@@ -520,7 +639,7 @@ static void add(int fd, void *owner)
     }
 }
 
-static void accept_all(int listener)
+static void accept_all(int listener, SSL_CTX *context)
 {
     for (;;) {
         int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -538,6 +657,7 @@ static void accept_all(int listener)
             return;
         }
         p->fd = fd;
+        p->ssl = context != NULL ? tls_open(context, fd, true) : NULL;
         p->watched = EPOLLIN;
         add(fd, p);
     }
@@ -563,21 +683,37 @@ static int listen_on(uint16_t port)
 int main(int argc, char **argv)
 {
     struct rlimit files;
+    SSL_CTX *context = argc > 3 ? tls_server(argv[2], argv[3]) : NULL;
+    int tls_listener = -1;
+    if (argc > 3 && context == NULL) {
+        return 1;
+    }
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
+    (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
+    timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     add(STDIN_FILENO, NULL);
+    add(timer_fd, &timer_fd);
     int listener = listen_on(argc > 1 ? (uint16_t)strtoul(argv[1], NULL, 10) : 0);
     add(listener, &listener);
+    if (context != NULL) {
+        tls_listener = listen_on(0);
+        add(tls_listener, &tls_listener);
+    }
     for (;;) {
         struct epoll_event ready[EVENTS];
         char byte;
         int count = epoll_wait(poll_fd, ready, EVENTS, -1);
         for (int i = 0; i < count; i++) {
             if (ready[i].data.ptr == &listener) {
-                accept_all(listener);
+                accept_all(listener, NULL);
+            } else if (ready[i].data.ptr == &tls_listener) {
+                accept_all(tls_listener, context);
+            } else if (ready[i].data.ptr == &timer_fd) {
+                pace();
             } else if (ready[i].data.ptr != NULL) {
                 serve(ready[i].data.ptr, ready[i].events);
             } else if (read(STDIN_FILENO, &byte, 1) <= 0) {
