@@ -1,92 +1,157 @@
 # SPDX-License-Identifier: MIT
-"""The work of bare.c through curlwire's Python module, with blocking calls. Prints one line of JSON.
+"""The benchmark's works through curlwire's Python module: blocking calls, the iterator, handlers for many.
 
-roundtrip   ws.send, ws.recv
-receive     "for message in ws", from a flooding server, to the end of the connection
-send        ws.send in a loop; ends when the server says that all have come
+    python_bench.py <work> <ws://host:port> <count> [size in bytes, 32] [connections, 1], or python_bench.py -
+
+Besides the works of worker.py:
+into        receive, each message into a buffer of the caller's (recv_into)
+view        receive, looking at each message where it lies (recv(copy=False))
+batch       send, 64 messages a call (send_many)
 """
 
-import json
-import resource
+from __future__ import annotations
+
+import os
 import sys
-import time
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import blocking
 import curlwire
+from worker import Answer, Clock, Job, Unsupported, check_flood, check_sum, latencies, main, now
 
-WARM_UP = 200
-Clock = tuple[float, float]
-
-
-def now() -> Clock:
-    use = resource.getrusage(resource.RUSAGE_SELF)
-    return time.perf_counter(), use.ru_utime + use.ru_stime
+BATCH = 64
 
 
-def roundtrip(url: str, count: int, size: int) -> tuple[Clock, Clock]:
-    payload = b"a" * size
-    with curlwire.connect(url + "/echo") as ws:
-        for _ in range(WARM_UP):
-            ws.send(payload)
-            ws.recv()
-        start = now()
-        for _ in range(count):
-            ws.send(payload)
-            ws.recv()
-        return start, now()
+class Curlwire:
+    def open(self, url: str) -> Any:
+        return curlwire.connect(url, ca_file=os.environ.get("BENCH_CA"))
+
+    def send(self, ws: Any) -> Callable[[bytes], object]:
+        return ws.send
+
+    def send_text(self, ws: Any, text: str) -> None:
+        ws.send(text)
+
+    def recv(self, ws: Any) -> Callable[[], Any]:
+        return ws.recv
+
+    def payload(self, message: Any) -> str | bytes:
+        return message
+
+    def iterate(self, ws: Any) -> Iterable[Any]:
+        return ws
+
+    def close(self, ws: Any) -> None:
+        ws.close()
 
 
-def receive(url: str, count: int, size: int) -> tuple[Clock, Clock]:
-    got = 0
-    last: str | bytes = b""
-    with curlwire.connect(f"{url}/source?size={size}&count={count}&wait=1") as ws:
-        start = now()
-        ws.send("go")
-        for message in ws:
-            got += 1
-            last = message
-        end = now()
-    if got != count or len(last) != size:
-        sys.exit(f"{got} messages came, not {count}, or they are not of {size} bytes")
-    return start, end
+def into(job: Job) -> tuple[Clock, Clock, Answer]:
+    ws = client.open(job.source())
+    if not hasattr(ws, "recv_into"):
+        raise Unsupported("there is no recv_into")
+    recv_into, buffer = ws.recv_into, bytearray(job.size)
+    length = 0
+    start = now()
+    ws.send("go")
+    for _ in range(job.count):
+        length = recv_into(buffer)
+    end = now()
+    check_flood(job.count, length, job)
+    return start, end, {}
 
 
-def send(url: str, count: int, size: int) -> tuple[Clock, Clock]:
-    payload = b"a" * size
-    with curlwire.connect(url + "/sink") as ws:
-        start = now()
-        for _ in range(count):
-            ws.send(payload)
-        ws.send("?")
-        answer = ws.recv()
-        end = now()
-    if answer != str(count * size):
-        sys.exit(f"the server has counted {answer!r} bytes, not {count * size}")
-    return start, end
+def view(job: Job) -> tuple[Clock, Clock, Answer]:
+    ws = client.open(job.source())
+    recv = ws.recv
+    last: Any = b""
+    start = now()
+    ws.send("go")
+    for _ in range(job.count):
+        last = recv(copy=False)
+    end = now()
+    check_flood(job.count, len(last), job)
+    return start, end, {}
 
 
-WORKS = {"roundtrip": roundtrip, "receive": receive, "send": send}
+def batch(job: Job) -> tuple[Clock, Clock, Answer]:
+    ws = client.open(job.url + "/sink")
+    if not hasattr(ws, "send_many"):
+        raise Unsupported("there is no send_many")
+    send_many, payload = ws.send_many, b"a" * job.size
+    whole, rest = divmod(job.count, BATCH)
+    messages = [payload] * BATCH
+    start = now()
+    for _ in range(whole):
+        send_many(messages)
+    send_many([payload] * rest)
+    ws.send("?")
+    answer = ws.recv()
+    end = now()
+    check_sum(answer, job)
+    ws.close()
+    return start, end, {}
 
 
-def main(arguments: list[str]) -> None:
-    if len(arguments) not in (3, 4) or arguments[0] not in WORKS:
-        sys.exit("usage: python_bench.py <roundtrip|receive|send> <ws://host:port> <count> [size in bytes, 32]")
-    work, url, count = arguments[0], arguments[1], int(arguments[2])
-    size = int(arguments[3]) if len(arguments) == 4 else 32
-    start, end = WORKS[work](url, count, size)
-    print(
-        json.dumps(
-            {
-                "program": "python",
-                "work": work,
-                "size_bytes": size,
-                "count": count,
-                "seconds": round(end[0] - start[0], 6),
-                "processor_seconds": round(end[1] - start[1], 6),
-                "python": sys.version.split()[0],
-            }
-        )
-    )
+def open_with_handler(url: str, count: int, handler: Callable[[Any, Any], object]) -> list[Any]:
+    sockets = []
+    for _ in range(count):
+        ws = curlwire.MessageWebSocket(ca_file=os.environ.get("BENCH_CA"))
+        ws.on_message_received = handler
+        ws.connect(url)
+        sockets.append(ws)
+    return sockets
+
+
+def many(job: Job) -> tuple[Clock, Clock, Answer]:
+    payload = b"a" * job.size
+    total = job.trips_each() * job.connections
+    left = total - job.connections + 1  # when this reaches 0, the others' last trips are under way
+    done = threading.Event()
+
+    def handler(ws: Any, args: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left > 0:
+            ws.send(args.data)
+        elif left == 1 - job.connections:
+            done.set()
+
+    sockets = open_with_handler(job.url + "/echo", job.connections, handler)
+    start = now()
+    for ws in sockets:
+        ws.send(payload)
+    done.wait()
+    end = now()
+    for ws in sockets:
+        ws.close()
+    return start, end, {"count": total}
+
+
+def latency(job: Job) -> tuple[Clock, Clock, Answer]:
+    if job.connections == 1:
+        return blocking.latency(client, job)
+    sockets = open_with_handler(job.paced(), job.connections, lambda ws, args: ws.send(args.data))
+    control = client.open(job.pace())
+    start = now()
+    control.send("go")
+    report = control.recv(timeout=60)
+    end = now()
+    for ws in [*sockets, control]:
+        ws.close()
+    return start, end, latencies(report)
+
+
+client = Curlwire()
+OWN = {"into": into, "view": view, "batch": batch, "many": many, "latency": latency}
+
+
+def run(job: Job) -> tuple[Clock, Clock, Answer]:
+    return OWN[job.work](job) if job.work in OWN else blocking.run(client, job)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if sys.argv[1:] != ["-"] and len(sys.argv) < 4:
+        sys.exit(__doc__)
+    main(run, {"curlwire": getattr(curlwire, "__version__", "?")}, sys.argv[1:])

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""The benchmark's works through the blocking peers, each as its documentation recommends.
+
+    peers_blocking.py <websockets | websocket-client | curl_cffi> -
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from importlib import metadata
+from typing import Any
+
+import blocking
+from worker import main, tls, tls_of
+
+
+class Websockets:
+    """websockets.sync; its C masking comes with the wheel; compression off."""
+
+    def __init__(self) -> None:
+        from websockets.sync.client import connect
+
+        self.connect = connect
+
+    def open(self, url: str) -> Any:
+        return self.connect(url, compression=None, max_size=None, ssl=tls_of(url))
+
+    def send(self, ws: Any) -> Callable[[bytes], object]:
+        return ws.send
+
+    def send_text(self, ws: Any, text: str) -> None:
+        ws.send(text)
+
+    def recv(self, ws: Any) -> Callable[[], Any]:
+        return ws.recv
+
+    def payload(self, message: Any) -> str | bytes:
+        return message
+
+    def iterate(self, ws: Any) -> Iterable[Any]:
+        return ws
+
+    def close(self, ws: Any) -> None:
+        ws.close()
+
+
+class WebsocketClient:
+    """websocket-client with wsaccel, which does its masking in C; no UTF-8 check, no lock (one thread each)."""
+
+    def __init__(self) -> None:
+        import websocket
+
+        self.websocket = websocket
+
+    def open(self, url: str) -> Any:
+        options = {"context": tls()} if url.startswith("wss:") else {}
+        return self.websocket.create_connection(
+            url, sslopt=options, enable_multithread=False, skip_utf8_validation=True
+        )
+
+    def send(self, ws: Any) -> Callable[[bytes], object]:
+        return ws.send_binary
+
+    def send_text(self, ws: Any, text: str) -> None:
+        ws.send(text)
+
+    def recv(self, ws: Any) -> Callable[[], Any]:
+        return ws.recv
+
+    def payload(self, message: Any) -> str | bytes:
+        return message
+
+    def iterate(self, ws: Any) -> None:
+        return None
+
+    def close(self, ws: Any) -> None:
+        ws.close()
+
+
+class CurlCffi:
+    """curl_cffi's blocking WebSocket: libcurl's own framing, called through cffi."""
+
+    def __init__(self) -> None:
+        from curl_cffi import WebSocket
+
+        self.websocket = WebSocket
+
+    def open(self, url: str) -> Any:
+        ws = self.websocket()
+        ws.connect(url, verify=os.environ["BENCH_CA"])
+        return ws
+
+    def send(self, ws: Any) -> Callable[[bytes], object]:
+        return ws.send_binary
+
+    def send_text(self, ws: Any, text: str) -> None:
+        ws.send_str(text)
+
+    def recv(self, ws: Any) -> Callable[[], Any]:
+        return ws.recv
+
+    def payload(self, message: Any) -> str | bytes:
+        return message[0] if isinstance(message, tuple) else message
+
+    def iterate(self, ws: Any) -> None:
+        return None
+
+    def close(self, ws: Any) -> None:
+        ws.close()
+
+
+CLIENTS = {"websockets": Websockets, "websocket-client": WebsocketClient, "curl_cffi": CurlCffi}
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3 or sys.argv[1] not in CLIENTS:
+        sys.exit(__doc__)
+    client: blocking.Client = CLIENTS[sys.argv[1]]()
+    main(lambda job: blocking.run(client, job), {sys.argv[1]: metadata.version(sys.argv[1])}, sys.argv[2:])

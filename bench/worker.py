@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""What the Python programs of the benchmark share: jobs in, clocks, lines of JSON out.
+
+A job is a line of words: the work, the server, a count of messages, their size in bytes (32), connections (1).
+With the one argument "-" jobs are read from the standard input until it ends; else the arguments are the one job.
+
+roundtrip   one message out, its echo in
+receive     from a flooding server, to the end
+send        messages one by one; it ends when the server says that all have come
+many        round trips on many connections at once, as many altogether as count says
+latency     echoes of what the server sends at a fixed rate (its "size") to many connections; the server has
+            timed each from the moment it was due (pace.h)
+connect     connections one after another; they stay open until the end
+idle        the same, and what they cost in memory
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+WARM_UP = 200
+Clock = tuple[float, float]
+Answer = dict[str, Any]
+
+
+class Unsupported(Exception):
+    """This client cannot do this work; the text says why."""
+
+
+@dataclass
+class Job:
+    work: str
+    url: str
+    count: int
+    size: int = 32
+    connections: int = 1
+
+    def source(self) -> str:
+        return f"{self.url}/source?size={self.size}&count={self.count}&wait=1"
+
+    def paced(self) -> str:
+        return f"{self.url}/paced?size=32"
+
+    def pace(self) -> str:
+        return f"{self.url}/pace?rate={self.size}&count={self.count}"
+
+    def trips_each(self) -> int:
+        return max(1, self.count // self.connections)
+
+
+def now() -> Clock:
+    use = resource.getrusage(resource.RUSAGE_SELF)
+    return time.perf_counter(), use.ru_utime + use.ru_stime
+
+
+def rss_kib() -> int:
+    with open("/proc/self/smaps_rollup", encoding="ascii") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("Rss:"))
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=os.environ["BENCH_CA"])
+
+
+def tls_of(url: str) -> ssl.SSLContext | None:
+    return tls() if url.startswith("wss:") else None
+
+
+def check_sum(answer: str | bytes, job: Job) -> None:
+    """The answer to "?" at /sink."""
+    text = answer if isinstance(answer, str) else answer.decode()
+    if text != str(job.count * job.size):
+        sys.exit(f"the server has counted {text} bytes, not {job.count * job.size}")
+
+
+def check_flood(got: int, length: int, job: Job) -> None:
+    if got != job.count or length != job.size:
+        sys.exit(f"{got} messages came, not {job.count}, or they are not of {job.size} bytes")
+
+
+def latencies(report: str | bytes) -> Answer:
+    text = report if isinstance(report, str) else report.decode()
+    names = ("count", "p50_us", "p99_us", "p999_us", "max_us")
+    return dict(zip(names, map(int, text.split()), strict=True))
+
+
+def answer(job: Job, start: Clock, end: Clock, more: Answer, versions: Answer) -> str:
+    return json.dumps(
+        {
+            "work": job.work,
+            "size_bytes": job.size,
+            "count": job.count,
+            "connections": job.connections,
+            "seconds": round(end[0] - start[0], 6),
+            "processor_seconds": round(end[1] - start[1], 6),
+            "python": sys.version.split()[0],
+            **versions,
+            **more,
+        }
+    )
+
+
+def main(run: Callable[[Job], tuple[Clock, Clock, Answer]], versions: Answer, words: list[str]) -> None:
+    lines = [" ".join(words)] if words != ["-"] else sys.stdin
+    for line in lines:
+        work, url, *numbers = line.split()
+        job = Job(work, url, *map(int, numbers))
+        try:
+            text = answer(job, *run(job), versions)
+        except Unsupported as reason:
+            text = json.dumps({"work": work, "unsupported": str(reason)})
+        print(text, flush=True)
