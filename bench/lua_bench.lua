@@ -1,97 +1,103 @@
 -- SPDX-License-Identifier: MIT
--- The work of bare.c through curlwire's Lua module, with blocking calls. Prints one line of JSON. For any Lua
--- from 5.1 on.
---   roundtrip   ws:send, ws:receive
---   receive     "for message in ws:messages()", from a flooding server, to the end of the connection
---   send        ws:send in a loop; ends when the server says that all have come
+-- The benchmark's works (worker.py) through curlwire's Lua module: blocking calls, the iterator, handlers for many.
 -- Lua has no wall clock finer than a second, so the server's is asked, over a second connection that is idle
 -- while the work is done.
 
+package.path = (arg[0]:match("^(.*/)") or "./") .. "?.lua;" .. package.path
+
 local curlwire = require("curlwire")
+local worker = require("lua_worker")
 
-local WARM_UP = 200
+local clocks = {}
+local client = { works = {}, versions = "" }
 
-local work, url, count, size = arg[1], arg[2], tonumber(arg[3]), tonumber(arg[4] or 32)
-if not (work and url and count and size) then
-  io.stderr:write("usage: lua_bench.lua <roundtrip|receive|send> <ws://host:port> <count> [bytes, 32]\n")
-  os.exit(1)
+function client.open(url)
+  return assert(curlwire.connect(url, { ca_file = os.getenv("BENCH_CA") }))
 end
 
-local clock = assert(curlwire.connect(url .. "/clock"))
-
-local function now()
+function client.now(job)
+  local clock = clocks[job.url] or client.open(job.url .. "/clock")
+  clocks[job.url] = clock
   assert(clock:send("?"))
-  return { wall_us = tonumber((assert(clock:receive()))), processor_s = os.clock() }
+  return tonumber((assert(clock:receive())))
 end
 
-local works = {}
+local any = assert(curlwire.MessageWebSocket())
 
-function works.roundtrip()
-  local payload = string.rep("a", size)
-  local ws = assert(curlwire.connect(url .. "/echo"))
-  for _ = 1, WARM_UP do
-    assert(ws:send(payload))
-    assert(ws:receive())
-  end
-  local from = now()
-  for _ = 1, count do
-    ws:send(payload)
-    ws:receive()
-  end
-  local to = now()
-  assert(ws:send(payload))
-  assert(ws:receive())
-  ws:close()
-  return from, to
-end
+client.send = any.send
+client.receive = any.receive
+client.messages = any.messages
 
-function works.receive()
-  local path = string.format("/source?size=%d&count=%d&wait=1", size, count)
-  local ws = assert(curlwire.connect(url .. path))
-  local got, last = 0, nil
-  local from = now()
-  assert(ws:send("go"))
-  for message in ws:messages() do
-    got = got + 1
-    last = message
-  end
-  local to = now()
-  assert(got == count, "the number of messages is wrong")
-  assert(#last == size, "the size of the messages is wrong")
-  return from, to
-end
-
-function works.send()
-  local payload = string.rep("a", size)
-  local ws = assert(curlwire.connect(url .. "/sink"))
-  local from = now()
-  for _ = 1, count do
-    ws:send(payload)
-  end
+function client.send_text(ws, text)
   ws.control.message_type = "utf8"
-  assert(ws:send("?"))
-  local answer = assert(ws:receive())
-  local to = now()
-  assert(tonumber(answer) == count * size, "the server has not counted all bytes")
+  local ok, err = ws:send(text)
+  ws.control.message_type = "binary"
+  return ok, err
+end
+
+function client.close(ws)
   ws:close()
+end
+
+local function open_with_handler(url, count, handler)
+  local sockets = {}
+  for i = 1, count do
+    local ws = curlwire.MessageWebSocket({ ca_file = os.getenv("BENCH_CA") })
+    ws.on_message_received = handler
+    assert(ws:connect(url))
+    sockets[i] = ws
+  end
+  return sockets
+end
+
+function client.works.many(_, job)
+  local payload = string.rep("a", job.size)
+  local total = math.max(1, math.floor(job.count / job.connections)) * job.connections
+  local to_send, to_come = total - job.connections, total
+  local sockets = open_with_handler(job.url .. "/echo", job.connections, function(ws, args)
+    to_come = to_come - 1
+    if to_send > 0 then
+      to_send = to_send - 1
+      ws:send(args.data)
+    end
+  end)
+  local from = worker.clock(client, job)
+  for i = 1, #sockets do
+    assert(sockets[i]:send(payload))
+  end
+  while to_come > 0 do
+    curlwire.dispatch(10)
+  end
+  local to = worker.clock(client, job)
+  for i = 1, #sockets do
+    sockets[i].on_message_received = nil
+    sockets[i]:close()
+  end
+  job.count = total
   return from, to
 end
 
-if not works[work] then
-  io.stderr:write(string.format("%q is no work of this program: roundtrip, receive, send\n", work))
-  os.exit(1)
+function client.works.latency(_, job)
+  local report
+  local sockets = open_with_handler(job.url .. "/paced?size=32", job.connections, function(ws, args)
+    ws:send(args.data)
+  end)
+  local path = string.format("/pace?rate=%d&count=%d", job.size, job.count)
+  local control = open_with_handler(job.url .. path, 1, function(_, args)
+    report = args.data
+  end)[1]
+  local from = worker.clock(client, job)
+  assert(control:send("go"))
+  while not report do
+    curlwire.dispatch(10)
+  end
+  local to = worker.clock(client, job)
+  sockets[#sockets + 1] = control
+  for i = 1, #sockets do
+    sockets[i].on_message_received = nil
+    sockets[i]:close()
+  end
+  return from, to, worker.latencies(report)
 end
-local from, to = works[work]()
-clock:close()
-print(
-  string.format(
-    '{"program": "lua", "work": "%s", "size_bytes": %d, "count": %d, "seconds": %.6f, '
-      .. '"processor_seconds": %.6f, "lua": "%s"}',
-    work,
-    size,
-    count,
-    (to.wall_us - from.wall_us) / 1e6,
-    to.processor_s - from.processor_s,
-    rawget(_G, "jit") and rawget(_G, "jit").version or _VERSION
-  )
-)
+
+worker.main(client, arg)

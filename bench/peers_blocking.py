@@ -23,9 +23,12 @@ class Websockets:
         from websockets.sync.client import connect
 
         self.connect = connect
+        self.managers: dict[int, Any] = {}
 
     def open(self, url: str) -> Any:
-        return self.connect(url, compression=None, max_size=None, ssl=tls_of(url))
+        manager = self.connect(url, compression=None, max_size=None, ssl=tls_of(url))
+        self.managers[id(ws := manager.__enter__())] = manager  # it is one, so that it closes
+        return ws
 
     def send(self, ws: Any) -> Callable[[bytes], object]:
         return ws.send
@@ -43,7 +46,7 @@ class Websockets:
         return ws
 
     def close(self, ws: Any) -> None:
-        ws.close()
+        self.managers.pop(id(ws)).__exit__(None, None, None)
 
 
 class WebsocketClient:
