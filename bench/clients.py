@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: MIT
+"""The programs of the benchmark: how they are built, which clients there are, and how one is kept running.
+
+A client is a worker process that does jobs one after another, so that a run of a tenth of a second does not pay for
+starting an interpreter, and clients can be taken in turn often. Used by run.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCH = ROOT / "bench"
+LUAS = {"5.1": "lua5.1", "5.3": "lua5.3", "5.4": "lua5.4", "jit": "luajit"}
+JOB_SECONDS = 90
+Result = dict[str, Any]
+
+
+class Broken(Exception):
+    """Something that should work did not; the text says what."""
+
+
+# ---- Building ----------------------------------------------------------------------------------------------
+
+
+def curl_flags() -> list[str]:
+    flags = []
+    for which in ("cflags", "libs"):
+        command = ["sh", str(ROOT / "scripts/check_libcurl.sh"), which]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode != 0:
+            raise Broken(found.stderr.strip())
+        flags += found.stdout.split()
+    return flags
+
+
+def compile_program(program: Path, sources: Sequence[Path], libraries: Sequence[str]) -> Path:
+    """Compiles one program unless it is newer than everything it could be made of, and made the same way."""
+    headers = [*BENCH.glob("*.h"), *ROOT.glob("core/include/*.h"), *ROOT.glob("core/src/*.h")]
+    newest = max(path.stat().st_mtime for path in [*sources, *headers])
+    command = [
+        *os.environ.get("CC", "cc").split(),
+        "-std=c11",
+        "-D_GNU_SOURCE",
+        "-O2",
+        "-pthread",
+        f"-I{ROOT / 'core/include'}",
+        f"-I{ROOT / 'core/src'}",
+        *os.environ.get("CFLAGS", "").split(),
+        "-o",
+        str(program),
+        *map(str, sources),
+        *libraries,
+    ]
+    stamp = program.with_suffix(".command")
+    is_same = stamp.exists() and stamp.read_text(encoding="utf-8") == " ".join(command)
+    if program.exists() and program.stat().st_mtime > newest and is_same:
+        return program
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Broken(f"{program.name} does not compile:\n{done.stderr.strip()}")
+    stamp.write_text(" ".join(command), encoding="utf-8")
+    return program
+
+
+def build(place: Path) -> dict[str, Path]:
+    place.mkdir(parents=True, exist_ok=True)
+    core = sorted(ROOT.glob("core/src/*.c"))
+    few = [ROOT / "core/src/sha1.c", ROOT / "core/src/frame.c"]
+    curl = curl_flags()
+    ssl = ["-lssl", "-lcrypto"]
+    server = [BENCH / "server.c", BENCH / "pace.c", BENCH / "tls.c", *few]
+    return {
+        "server": compile_program(place / "server", server, ssl),
+        "bare": compile_program(place / "bare", [BENCH / "bare.c", BENCH / "tls.c"], ssl),
+        "libcurl": compile_program(place / "libcurl", [BENCH / "libcurl.c"], curl),
+        "core": compile_program(place / "core", [BENCH / "core.c", *core], curl),
+        "idle": compile_program(place / "idle", [BENCH / "idle.c", *core], curl),
+    }
+
+
+def make_certificate(place: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, good for a week, and its key."""
+    certificate, key = place / "certificate.pem", place / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-days", "7", "-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)]
+    command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Broken(f"openssl makes no certificate: {done.stderr.strip()}")
+    return certificate, key
+
+
+def install_peers(venv: Path) -> Path:
+    """The Python peers, at the versions of requirements.txt; nothing to do where they are there already."""
+    wanted = (BENCH / "requirements.txt").read_text(encoding="utf-8")
+    stamp = venv / "requirements.done"
+    python = venv / "bin" / "python"
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
+        print(f"installing the peers into {venv}", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        subprocess.run([*pip, "-r", str(BENCH / "requirements.txt")], check=True)
+        stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+# ---- The clients -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Client:
+    name: str
+    kind: str  # bare, libcurl, curlwire, peer
+    language: str  # C, Python, Lua
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    in_quick: bool = True
+
+
+def python_clients(python: Path, package: Path) -> list[Client]:
+    ours = [str(python), str(BENCH / "python_bench.py"), "-"]
+    paths = {"PYTHONPATH": str(package)}
+    clients = [
+        Client("curlwire Python", "curlwire", "Python", ours, paths),
+        Client(
+            "curlwire Python, libcurl's framing",
+            "curlwire",
+            "Python",
+            ours,
+            {**paths, "CURLWIRE_FRAMING": "curl"},
+            False,
+        ),
+    ]
+
+    def peer(name: str, script: str, *words: str, in_quick: bool = True) -> None:
+        command = [str(python), str(BENCH / script), *words, "-"]
+        clients.append(Client(name, "peer", "Python", command, in_quick=in_quick))
+
+    peer("picows, asyncio", "peers_picows.py", "asyncio")
+    peer("picows, uvloop", "peers_picows.py", "uvloop")
+    peer("aiohttp, asyncio", "peers_async.py", "aiohttp", "asyncio", in_quick=False)
+    peer("aiohttp, uvloop", "peers_async.py", "aiohttp", "uvloop")
+    peer("websockets, sync", "peers_blocking.py", "websockets")
+    peer("websockets, asyncio", "peers_async.py", "websockets", "asyncio", in_quick=False)
+    peer("websockets, uvloop", "peers_async.py", "websockets", "uvloop")
+    peer("websocket-client", "peers_blocking.py", "websocket-client")
+    peer("curl_cffi, sync", "peers_blocking.py", "curl_cffi")
+    peer("curl_cffi, asyncio", "peers_async.py", "curl_cffi", "asyncio", in_quick=False)
+    return clients
+
+
+def lua_clients(products: Path) -> tuple[list[Client], list[str]]:
+    clients, missing = [], []
+    for version, interpreter in LUAS.items():
+        modules = products / "lua" / version
+        title = "LuaJIT" if version == "jit" else f"Lua {version}"
+        in_quick = version in ("jit", "5.3")
+        if shutil.which(interpreter) is None:
+            missing.append(f"{title}: not measured, {interpreter} is not installed")
+            continue
+        if modules.is_dir():
+            environment = {
+                "LUA_PATH": f"{modules}/?.lua;{modules}/?/init.lua;;",
+                "LUA_CPATH": f"{modules}/?.so;;",
+            }
+            command = [interpreter, str(BENCH / "lua_bench.lua"), "-"]
+            clients.append(Client(f"curlwire {title}", "curlwire", "Lua", command, environment, in_quick))
+        else:
+            missing.append(f"curlwire {title}: not measured, {modules} is not built (make lua)")
+        if in_quick:
+            # Debian puts some of what lua-http needs in the folder of 5.2 alone; it is plain Lua
+            environment = {"LUA_PATH": "/usr/share/lua/5.2/?.lua;;"} if version == "5.3" else {}
+            command = [interpreter, str(BENCH / "lua_http.lua")]
+            probe = subprocess.run(
+                [interpreter, "-e", "require 'http.websocket'"],
+                env={**os.environ, **environment},
+                capture_output=True,
+                check=False,
+            )
+            if probe.returncode == 0:
+                clients.append(Client(f"lua-http, {title}", "peer", "Lua", [*command, "-"], environment))
+            else:
+                missing.append(f"lua-http, {title}: not measured, it is not installed (apt: lua-http)")
+    return clients, missing
+
+
+def find_clients(programs: dict[str, Path], products: Path, is_quick: bool) -> tuple[list[Client], list[str]]:
+    """What there is to measure, and a line for each that is not there."""
+    core = [str(programs["core"]), "-"]
+    clients = [
+        Client("bare socket", "bare", "C", [str(programs["bare"]), "-"]),
+        Client("libcurl's own framing, C", "libcurl", "C", [str(programs["libcurl"]), "-"]),
+        Client("curlwire C", "curlwire", "C", core),
+        Client("curlwire C, libcurl's framing", "curlwire", "C", core, {"CURLWIRE_FRAMING": "curl"}, False),
+    ]
+    missing = []
+    package = products / "python"
+    python = install_peers(products / "bench-venv")
+    found = python_clients(python, package)
+    if not (package / "curlwire").is_dir():
+        missing.append(f"curlwire Python: not measured, {package} is not built (make python)")
+        found = [client for client in found if client.kind == "peer"]
+    luas, missing_luas = lua_clients(products)
+    clients += found + luas
+    return [client for client in clients if client.in_quick or not is_quick], missing + missing_luas
+
+
+# ---- Running -----------------------------------------------------------------------------------------------
+
+
+def pin(command: list[str], processor: int | None) -> list[str]:
+    return command if processor is None else ["taskset", "-c", str(processor), *command]
+
+
+class Worker:
+    """A client's process. It is started by the first job, and anew after one that broke it."""
+
+    def __init__(self, client: Client, processor: int | None) -> None:
+        self.client = client
+        self.processor = processor
+        self.process: subprocess.Popen[str] | None = None
+        self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - it lives as long as we
+
+    def start(self) -> subprocess.Popen[str]:
+        self.errors.seek(0)
+        self.errors.truncate()
+        return subprocess.Popen(
+            pin(self.client.command, self.processor),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+            env={**os.environ, **self.client.environment},
+        )
+
+    def do(self, *words: object, seconds: float = JOB_SECONDS) -> Result:
+        """One job. What it cannot do, or what broke it, is in the result as "unsupported" or "failed"."""
+        self.process = self.process or self.start()
+        assert self.process.stdin is not None and self.process.stdout is not None
+        try:
+            self.process.stdin.write(" ".join(map(str, words)) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
+        ready, _, _ = select.select([self.process.stdout], [], [], seconds)
+        line = self.process.stdout.readline() if ready else ""
+        if line:
+            result: Result = json.loads(line)
+            return result
+        self.end()
+        self.errors.seek(0)
+        said = self.errors.read().strip().splitlines()
+        text = (said[-1] if said else "it ended without a word") if ready else f"not done after {seconds:.0f} s"
+        return {"failed": text}
+
+    def end(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+
+class Server:
+    """The server, for as long as the with block runs."""
+
+    def __init__(self, program: Path, certificate: Path, key: Path, processor: int | None) -> None:
+        self.process = subprocess.Popen(
+            pin([str(program), "0", str(certificate), str(key)], processor),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        ports = [self.process.stdout.readline().strip() for _ in range(2)]
+        if not all(ports):
+            raise Broken("the server did not start")
+        self.urls = {"ws": f"ws://127.0.0.1:{ports[0]}", "wss": f"wss://127.0.0.1:{ports[1]}"}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.communicate()

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: MIT
+"""Shows the results of run.py: on the terminal, as a page (benchmarks.md), as a chart (benchmarks.svg).
+
+    report.py <results.json> <folder>       writes the page and the chart; needs pygal (build/bench-venv)
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from scenarios import MIB, PICOWS, PYTHON, Target, targets
+
+Result = dict[str, Any]
+MEASURES = (
+    "count",
+    "seconds",
+    "processor_seconds",
+    "p50_us",
+    "p99_us",
+    "p999_us",
+    "rss_kib_each",
+    "rss_kib_each_after_message",
+)
+# in the chart: title, scenario
+CHART = (
+    ("receive 32 B", "ws-receive-32-1"),
+    ("receive 1 KiB", "ws-receive-1024-1"),
+    ("receive 1 MiB", "ws-receive-1048576-1"),
+    ("send 32 B", "ws-send-32-1"),
+    ("send 1 MiB", "ws-send-1048576-1"),
+    ("round trip 32 B", "ws-roundtrip-32-1"),
+    ("wss: receive 1 MiB", "wss-receive-1048576-1"),
+    ("wss: send 1 MiB", "wss-send-1048576-1"),
+)
+# a bar for each: title, rows of which the fastest counts
+BARS = (
+    ("curlwire", (PYTHON,)),
+    ("picows", PICOWS),
+    ("aiohttp", ("aiohttp, asyncio", "aiohttp, uvloop")),
+    ("websockets", ("websockets, sync", "websockets, asyncio", "websockets, uvloop")),
+    ("websocket-client", ("websocket-client",)),
+    ("curl_cffi", ("curl_cffi, sync", "curl_cffi, asyncio")),
+)
+
+
+# ---- Figures -----------------------------------------------------------------------------------------------
+
+
+def rate(run: Result) -> float:
+    return float(run["count"] / max(run["seconds"], 1e-9))
+
+
+def figure(work: str) -> Callable[[Result], float]:
+    """What a scenario's runs are compared by."""
+    if work == "roundtrip":
+        return lambda run: 1e6 / rate(run)
+    if work == "idle":
+        return lambda run: float(run["rss_kib_each"])
+    if work == "latency":
+        return lambda run: float(run["p99_us"])
+    return rate
+
+
+def is_smaller_better(work: str) -> bool:
+    return work in ("roundtrip", "idle", "latency")
+
+
+def figures(scenario: Result, label: str) -> list[float]:
+    row = scenario["rows"].get(label)
+    return [figure(scenario["work"])(run) for run in row["runs"]] if row else []
+
+
+def middle(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def show_rate(per_second: float, size: int) -> str:
+    if size >= 64 * 1024:
+        return f"{per_second * size / 1e9:.2f} GB/s"
+    return f"{per_second / 1e6:.2f} M/s" if per_second >= 1e6 else f"{per_second / 1e3:.1f} k/s"
+
+
+def show_figure(scenario: Result, row: Result) -> str:
+    """The median, or why there is none."""
+    if not row["runs"]:
+        return "cannot" if "unsupported" in row else "failed"
+    work = scenario["work"]
+    if work == "latency":
+        parts = [middle([run[key] for run in row["runs"]]) for key in ("p50_us", "p99_us", "p999_us")]
+        return " / ".join(f"{part:.0f}" if part < 10_000 else f"{part / 1000:.0f}k" for part in parts) + " us"
+    if work == "idle":
+        after = middle([run["rss_kib_each_after_message"] for run in row["runs"]])
+        return f"{middle([run['rss_kib_each'] for run in row['runs']]):.1f} KiB ({after:.1f})"
+    value = middle([figure(work)(run) for run in row["runs"]])
+    return f"{value:.1f} us" if work == "roundtrip" else show_rate(value, scenario["size_bytes"])
+
+
+def processor_us(row: Result) -> float | None:
+    """Microseconds of processor time for a message, all threads together."""
+    if not row["runs"]:
+        return None
+    return middle([run["processor_seconds"] / run["count"] * 1e6 for run in row["runs"]])
+
+
+def ratios(ours: Sequence[float], others: Sequence[Sequence[float]], smaller: bool) -> list[float]:
+    """Round by round, against the best of the others."""
+    found = []
+    for number, value in enumerate(ours):
+        best = [other[number] for other in others if number < len(other)]
+        if best:
+            found.append(value / max((min if smaller else max)(best), 1e-9))
+    return found
+
+
+def spread(values: Sequence[float]) -> str:
+    return f"{min(values):.2f} / {middle(values):.2f} / {max(values):.2f}"
+
+
+# ---- Targets -----------------------------------------------------------------------------------------------
+
+
+def by_key(whole: Result) -> dict[str, Result]:
+    return {scenario["key"]: scenario for scenario in whole["scenarios"]}
+
+
+def judge(whole: Result, target: Target) -> tuple[str, str, str, str, str]:
+    """Scenario, client, against, what is wanted, and what came of it."""
+    scenario = by_key(whole).get(target.scenario)
+    wanted = f"{'at most' if target.smaller else 'at least'} {target.wanted:g} x"
+    if target.scenario.startswith("ws-idle") and target.wanted == 1.0:
+        wanted = "less"
+    title = scenario["title"] if scenario else target.scenario
+    head = (title, target.client, target.name, wanted)
+    if scenario is None:
+        return (*head, "not measured")
+    others = [figures(scenario, label) for label in target.against]
+    found = ratios(figures(scenario, target.client), others, target.smaller)
+    if not found:
+        reason = scenario["rows"].get(target.client, {})
+        return (*head, "not measured" + f": {reason['unsupported']}" * ("unsupported" in reason))
+    value = middle(found)
+    is_reached = value <= target.wanted if target.smaller else value >= target.wanted
+    return (*head, f"{spread(found)}: {'reached' if is_reached else 'not reached'}")
+
+
+def ahead_rows(whole: Result) -> list[tuple[str, str, str, str, str]]:
+    """Any scenario over wss, against every peer of the same language: the nearest of them."""
+    found = []
+    for scenario in whole["scenarios"]:
+        if scenario["scheme"] != "wss":
+            continue
+        for language, ours in (("Python", PYTHON), ("Lua", "curlwire LuaJIT")):
+            smaller = is_smaller_better(scenario["work"])
+            own = figures(scenario, ours)
+            nearest: tuple[float, str, list[float]] | None = None
+            for label, row in scenario["rows"].items():
+                if row["kind"] != "peer" or row["language"] != language or not row["runs"]:
+                    continue
+                found_ratios = ratios(own, [figures(scenario, label)], smaller)
+                if smaller:
+                    found_ratios = [1 / max(ratio, 1e-9) for ratio in found_ratios]
+                if found_ratios and (nearest is None or middle(found_ratios) < nearest[0]):
+                    nearest = (middle(found_ratios), label, found_ratios)
+            if nearest:
+                verdict = f"{spread(nearest[2])}: {'reached' if nearest[0] > 1 else 'not reached'}"
+                found.append((scenario["title"], ours, f"every peer; nearest: {nearest[1]}", "ahead", verdict))
+    return found
+
+
+def target_rows(whole: Result) -> list[tuple[str, str, str, str, str]]:
+    return [judge(whole, target) for target in targets()] + ahead_rows(whole)
+
+
+# ---- Terminal ----------------------------------------------------------------------------------------------
+
+
+def show(scenario: Result) -> None:
+    """One scenario as soon as it is done: figures, and ratios to the bare loop's, or to curlwire's in Python."""
+    base = "bare socket" if "bare socket" in scenario["rows"] else PYTHON
+    reference = figures(scenario, base)
+    for label, row in scenario["rows"].items():
+        if not row["runs"]:
+            print(f"  {label:36} {row.get('failed') or row.get('unsupported')}")
+            continue
+        found = ratios(figures(scenario, label), [reference], False)
+        cpu = processor_us(row)
+        text = spread(found) if found else ""
+        print(f"  {label:36} {show_figure(scenario, row):>22}   {text:22} {cpu:10.2f} us processor", flush=True)
+
+
+def show_targets(whole: Result) -> None:
+    print("\nto reach: min / median / max of the ratio")
+    for title, client, against, wanted, verdict in target_rows(whole):
+        print(f"  {title:26} {client:28} {wanted:14} {against:40} {verdict}")
+
+
+# ---- Page --------------------------------------------------------------------------------------------------
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return [*lines, *("| " + " | ".join(row) + " |" for row in rows), ""]
+
+
+def grid(scenarios: Sequence[Result], cell: Callable[[Result, Result], str]) -> list[str]:
+    """Clients down, scenarios across."""
+    labels = list(dict.fromkeys(label for scenario in scenarios for label in scenario["rows"]))
+    rows = []
+    for label in labels:
+        cells = [
+            cell(scenario, scenario["rows"][label]) if label in scenario["rows"] else "-" for scenario in scenarios
+        ]
+        if any(text not in ("-", "cannot") for text in cells):
+            rows.append([label, *cells])
+    if not rows:
+        return []
+    return table(["", *(scenario["title"].removesuffix(", " + scenario["scheme"]) for scenario in scenarios)], rows)
+
+
+def cpu_cell(scenario: Result, row: Result) -> str:
+    value = processor_us(row)
+    return "-" if value is None else f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def reasons(whole: Result) -> list[str]:
+    """What a client cannot do, or failed at, each once."""
+    found: dict[str, list[str]] = {}
+    for scenario in whole["scenarios"]:
+        for label, row in scenario["rows"].items():
+            text = row.get("failed") or row.get("unsupported")
+            if text:
+                found.setdefault(f"{label}: {text}", []).append(scenario["title"])
+    return [f"- {text} ({', '.join(titles)})" for text, titles in found.items()]
+
+
+def page(whole: Result) -> str:
+    scenarios = whole["scenarios"]
+    machine = whole["machine"]
+
+    def some(scheme: str, *works: str) -> list[Result]:
+        return [
+            scenario
+            for scenario in scenarios
+            if scenario["scheme"] == scheme and scenario["work"] in works and "processor" not in scenario["title"]
+        ]
+
+    lines = [
+        "# Benchmarks",
+        "",
+        f"Results of one run of `{whole['command']}` ({whole['date']}, {whole['rounds']} rounds, "
+        f"{whole['seconds'] / 60:.0f} minutes); [how it is measured](../bench/README.md). `make bench` runs it anew.",
+        "",
+        f"- Machine: {machine['processor']}, {machine['processors']} processors, Linux {machine['kernel']}; "
+        f"pinned: {machine['pinned']}; load at the start {machine['load']}",
+        f"- Compiler: {machine['compiler']}",
+        f"- Versions: {', '.join(whole['versions'])}",
+        *(f"- {line}" for line in whole["missing"]),
+        "",
+        "![Rates of Python clients, curlwire's being 1](benchmarks.svg)",
+        "",
+        "## To reach",
+        "",
+        "Ratio of curlwire's figure to the other's (the best of those named), round by round: minimum / median / "
+        "maximum. Of rates, more is better; of round trips (time) and memory, less.",
+        "",
+        *table(["scenario", "client", "against", "wanted", "found"], target_rows(whole)),
+    ]
+    for scheme, name in (("ws", "ws"), ("wss", "wss (TLS 1.3)")):
+        one = some(scheme, "roundtrip", "receive", "send")
+        lines += [f"## One connection, {name}", "", *grid(one, show_figure)]
+        if one:
+            lines += ["Processor time in microseconds a message, all threads:", "", *grid(one, cpu_cell)]
+        lines += grid(some(scheme, "many", "connect"), show_figure)
+    lines += [
+        "## Latency under load",
+        "",
+        "The server sends at a fixed rate, whatever comes back; from the moment a message was due to that of its "
+        "echo: p50 / p99 / p99.9 in microseconds.",
+        "",
+        *grid(some("ws", "latency") + some("wss", "latency"), show_figure),
+        "## Memory of an idle connection",
+        "",
+        "Growth of the process (RSS) for each of 1,000; in brackets after a message was echoed on each.",
+        "",
+        *grid(some("ws", "idle") + some("wss", "idle"), show_figure),
+        f"curlwire C, ws: {whole['idle']['rss_kib_each']:.1f} KiB ({whole['idle']['rss_kib_each_after_message']:.1f}), "
+        f"{whole['idle']['descriptors_each']:.2f} descriptors each, "
+        f"{whole['idle']['idle_processor_seconds'] * 1000:.1f} ms of processor time in "
+        f"{whole['idle']['idle_seconds']:.0f} idle seconds.",
+        "",
+    ]
+    together = [scenario for scenario in scenarios if "one processor" in scenario["title"]]
+    if together:
+        lines += ["## Client and server on one processor", "", *grid(together, show_figure)]
+    why = reasons(whole)
+    if why:
+        lines += ["## Not measured", "", *why, ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+# ---- Chart -------------------------------------------------------------------------------------------------
+
+
+def draw(whole: Result, target: Path) -> None:
+    import pygal  # type: ignore[import-not-found,unused-ignore] # in the peers' environment only
+    from pygal.style import CleanStyle  # type: ignore[import-not-found,unused-ignore]
+
+    known = by_key(whole)
+    shown = [(title, known[key]) for title, key in CHART if key in known and figures(known[key], PYTHON)]
+    chart = pygal.Bar(
+        style=CleanStyle(font_family="sans-serif", label_font_size=12, legend_font_size=13, title_font_size=15),
+        title="Python clients: rate, curlwire's being 1 (median; longer is faster)",
+        width=1000,
+        height=420,
+        js=(),
+        legend_at_bottom=True,
+        legend_at_bottom_columns=len(BARS),
+        x_label_rotation=20,
+        min_scale=4,
+        disable_xml_declaration=True,
+    )
+    chart.config.css.clear()  # pygal's sheets are for its scripts and its tooltips
+    chart.config.css.extend(["file://style.css", "file://graph.css"])
+    chart.x_labels = [title for title, _ in shown]
+    for title, labels in BARS:
+        values: list[float | None] = []
+        for _, scenario in shown:
+            smaller = is_smaller_better(scenario["work"])
+            own = middle(figures(scenario, PYTHON))
+            best = [middle(found) for label in labels if (found := figures(scenario, label))]
+            ratio = ((own / min(best)) if smaller else (max(best) / own)) if best else None
+            values.append(None if ratio is None else round(ratio, 3))
+        chart.add(title, values)
+    target.write_text(chart.render(is_unicode=True) + "\n", encoding="utf-8")
+
+
+def main(arguments: Sequence[str]) -> None:
+    if len(arguments) != 2:
+        sys.exit(__doc__)
+    whole = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    folder = Path(arguments[1])
+    (folder / "benchmarks.md").write_text(page(whole), encoding="utf-8")
+    draw(whole, folder / "benchmarks.svg")
+    print(f"written: {folder / 'benchmarks.md'}, {folder / 'benchmarks.svg'}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""What is measured, and what is to be reached. Used by run.py and report.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+KIB, MIB = 1024, 1024 * 1024
+PYTHON, C = "curlwire Python", "curlwire C"
+PICOWS = ("picows, asyncio", "picows, uvloop")
+# works that one client has beside the common ones: which scenario's, of whom, what a row with it is called
+VARIANTS = {
+    ("receive", "bare socket"): {"walk": "walking the headers", "collect": "into a buffer"},
+    ("send", "bare socket"): {"mask": "masking"},
+    ("roundtrip", "bare socket"): {"eager": "reading before polling"},
+    ("receive", PYTHON): {"into": "recv_into", "view": "copy=False"},
+    ("send", PYTHON): {"batch": "send_many"},
+}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    work: str
+    size: int
+    scheme: str = "ws"
+    connections: int = 1
+    start: int = 1  # messages of a first, short run; the others are as long as it takes
+    in_quick: bool = False
+    together: bool = False  # client and server on one processor
+    languages: tuple[str, ...] = ("C", "Python", "Lua")
+
+    @property
+    def key(self) -> str:
+        parts = [self.scheme, self.work, str(self.size), str(self.connections)]
+        return "-".join(parts + ["together"] * self.together)
+
+    @property
+    def title(self) -> str:
+        names = {
+            "roundtrip": "round trip",
+            "receive": "receive",
+            "send": "send",
+            "many": "round trips",
+            "latency": "echoes at a fixed rate,",
+            "connect": "connects",
+            "idle": "idle",
+        }
+        text = names[self.work]
+        if self.work == "latency":
+            text += f" {self.size:,} a second"
+        elif self.work not in ("connect", "idle"):
+            unit = f"{self.size // MIB} MiB" if self.size >= MIB else f"{self.size // KIB} KiB"
+            text += f" {self.size} B" if self.size < KIB else f" {unit}"
+        if self.work in ("many", "latency", "idle"):
+            text += f" on {self.connections:,} connection{'s' * (self.connections > 1)}"
+        return f"{text}, {self.scheme}" + (", one processor" if self.together else "")
+
+    @property
+    def is_flood(self) -> bool:
+        return self.work in ("receive", "send")
+
+
+def flood(work: str, sizes: dict[int, int], scheme: str, quick: tuple[int, ...]) -> list[Scenario]:
+    return [
+        Scenario(work, size, scheme, start=start, in_quick=size in quick) for size, start in sizes.items()
+    ]
+
+
+MANY = ("Python", "Lua")
+RECEIVE = {32: 20_000, KIB: 5_000, 64 * KIB: 200, MIB: 20}
+SEND = {32: 2_000, KIB: 2_000, MIB: 10}
+# what has a figure to reach comes first: --quick ends when its time does
+SCENARIOS = [
+    Scenario("roundtrip", 32, start=500, in_quick=True),
+    *flood("receive", RECEIVE, "ws", (32, KIB, MIB)),
+    *flood("send", SEND, "ws", (32, MIB)),
+    Scenario("idle", 32, connections=1000, start=1, in_quick=True),
+    Scenario("roundtrip", 32, "wss", start=500, in_quick=True),
+    *flood("receive", RECEIVE, "wss", (KIB, MIB)),
+    *flood("send", SEND, "wss", (32, MIB)),
+    Scenario("latency", 2000, connections=100, start=1000, in_quick=True, languages=MANY),
+    Scenario("many", 32, connections=100, start=2000, in_quick=True, languages=MANY),
+    Scenario("connect", 32, start=100, in_quick=True, languages=MANY),
+    Scenario("roundtrip", 4 * KIB, start=500),
+    Scenario("roundtrip", 4 * KIB, "wss", start=500),
+    Scenario("roundtrip", 32, start=500, together=True),
+    Scenario("many", 32, connections=2000, start=4000, languages=MANY),
+    Scenario("many", 32, "wss", connections=100, start=2000, languages=MANY),
+    Scenario("many", 32, "wss", connections=2000, start=4000, languages=MANY),
+    Scenario("latency", 2000, connections=1, start=1000, languages=MANY),
+    Scenario("latency", 2000, connections=2000, start=4000, languages=MANY),
+    Scenario("latency", 2000, "wss", connections=100, start=1000, languages=MANY),
+    Scenario("connect", 32, "wss", start=100, languages=MANY),
+    Scenario("idle", 32, "wss", connections=1000, start=1),
+]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A ratio of medians: of rates, or where it says so of times or sizes, which are better smaller."""
+
+    scenario: str
+    client: str
+    against: tuple[str, ...]  # the fastest of them, round by round
+    wanted: float
+    name: str  # of what it is against
+    smaller: bool = False
+    title: str = field(default="")
+
+
+def targets() -> list[Target]:
+    bare, into = ("bare socket",), f"{PYTHON}, recv_into"
+    masking = ("bare socket, masking",)
+    found = [
+        Target("ws-receive-32-1", PYTHON, PICOWS, 1.5, "picows"),
+        Target("ws-receive-1024-1", PYTHON, PICOWS, 1.5, "picows"),
+        Target("ws-receive-1048576-1", PYTHON, bare, 0.7, "bare socket"),
+        Target("ws-receive-1048576-1", into, bare, 0.85, "bare socket"),
+        Target("ws-receive-1048576-1", PYTHON, PICOWS, 1.3, "picows"),
+        Target("ws-send-1048576-1", PYTHON, masking, 0.9, "bare socket, masking"),
+        Target("ws-send-32-1", PYTHON, PICOWS, 1.5, "picows"),
+        Target("ws-send-32-1", f"{PYTHON}, send_many", PICOWS, 3.0, "picows"),
+        Target("ws-roundtrip-32-1", PYTHON, bare, 1.15, "bare socket", True),
+        Target("ws-roundtrip-32-1", C, bare, 1.1, "bare socket", True),
+        Target("ws-idle-32-1000", PYTHON, PICOWS, 1.0, "picows", True),
+    ]
+    for lua in ("Lua 5.3", "LuaJIT"):
+        ours, peer = f"curlwire {lua}", (f"lua-http, {lua}",)
+        for key in ("receive-32", "receive-1024", "receive-1048576", "send-1048576", "send-32"):
+            found.append(Target(f"ws-{key}-1", ours, peer, 5.0, "lua-http"))
+        found.append(Target("ws-roundtrip-32-1", ours, bare, 1.15, "bare socket", True))
+        found.append(Target("ws-idle-32-1000", ours, peer, 1.0, "lua-http", True))
+    return found
