@@ -99,7 +99,9 @@ def send(client: Client, job: Job) -> tuple[Clock, Clock, Answer]:
 
 def open_for_threads(client: Client, url: str, connections: int) -> list[Any]:
     if connections > MOST_THREADS:
-        raise Unsupported(f"blocking calls take a thread for each connection; not more than {MOST_THREADS} here")
+        raise Unsupported(
+            f"blocking calls take a thread for each connection; not more than {MOST_THREADS} here"
+        )
     return [client.open(url) for _ in range(connections)]
 
 
@@ -177,10 +179,14 @@ def idle(client: Client, job: Job) -> tuple[Clock, Clock, Answer]:
     for ws in sockets:
         client.close(ws)
     each = job.connections - 1
-    return start, end, {
-        "rss_kib_each": round((opened - first) / each, 2),
-        "rss_kib_each_after_message": round((used - first) / each, 2),
-    }
+    return (
+        start,
+        end,
+        {
+            "rss_kib_each": round((opened - first) / each, 2),
+            "rss_kib_each_after_message": round((used - first) / each, 2),
+        },
+    )
 
 
 WORKS: dict[str, Callable[[Client, Job], tuple[Clock, Clock, Answer]]] = {

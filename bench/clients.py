@@ -261,7 +261,9 @@ class Worker:
         self.end()
         self.errors.seek(0)
         said = self.errors.read().strip().splitlines()
-        text = (said[-1] if said else "it ended without a word") if ready else f"not done after {seconds:.0f} s"
+        # Python says what it was on the last line, Lua on the first
+        text = said[-1 if said[0].startswith("Traceback") else 0] if said else "it ended without a word"
+        text = text if ready else f"not done after {seconds:.0f} s"
         return {"failed": text}
 
     def end(self) -> None:

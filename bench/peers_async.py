@@ -254,10 +254,14 @@ async def idle(client: Any, job: Job) -> Times:
     used = rss_kib()
     await close_all(client, sockets)
     each = job.connections - 1
-    return start, end, {
-        "rss_kib_each": round((opened - first) / each, 2),
-        "rss_kib_each_after_message": round((used - first) / each, 2),
-    }
+    return (
+        start,
+        end,
+        {
+            "rss_kib_each": round((opened - first) / each, 2),
+            "rss_kib_each_after_message": round((used - first) / each, 2),
+        },
+    )
 
 
 WORKS = {

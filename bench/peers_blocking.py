@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The benchmark's works through the blocking peers, each as its documentation recommends.
 
-    peers_blocking.py <websockets | websocket-client | curl_cffi> -
+peers_blocking.py <websockets | websocket-client | curl_cffi> -
 """
 
 from __future__ import annotations

@@ -62,8 +62,7 @@ async def open_all(url: str, count: int, take: Callable[[WSTransport, bytes], ob
 
 async def close_all(transports: list[WSTransport]) -> None:
     for transport in transports:
-        transport.send_close()
-        transport.disconnect()
+        transport.send_close()  # the listener disconnects when the answer comes
     await asyncio.gather(*(transport.wait_disconnected() for transport in transports))
 
 
@@ -193,10 +192,14 @@ async def idle(client: Any, job: Job) -> Times:
     used = rss_kib()
     await close_all(transports)
     each = job.connections - 1
-    return start, end, {
-        "rss_kib_each": round((opened - first) / each, 2),
-        "rss_kib_each_after_message": round((used - first) / each, 2),
-    }
+    return (
+        start,
+        end,
+        {
+            "rss_kib_each": round((opened - first) / each, 2),
+            "rss_kib_each_after_message": round((used - first) / each, 2),
+        },
+    )
 
 
 WORKS = {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Shows the results of run.py: on the terminal, as a page (benchmarks.md), as a chart (benchmarks.svg).
 
-    report.py <results.json> <folder>       writes the page and the chart; needs pygal (build/bench-venv)
+report.py <results.json> <folder>       writes the page and the chart; needs pygal (build/bench-venv)
 """
 
 from __future__ import annotations
@@ -130,19 +130,17 @@ def by_key(whole: Result) -> dict[str, Result]:
 
 def judge(whole: Result, target: Target) -> tuple[str, str, str, str, str]:
     """Scenario, client, against, what is wanted, and what came of it."""
-    scenario = by_key(whole).get(target.scenario)
+    scenario = by_key(whole)[target.scenario]
     wanted = f"{'at most' if target.smaller else 'at least'} {target.wanted:g} x"
     if target.scenario.startswith("ws-idle") and target.wanted == 1.0:
         wanted = "less"
-    title = scenario["title"] if scenario else target.scenario
-    head = (title, target.client, target.name, wanted)
-    if scenario is None:
-        return (*head, "not measured")
+    head = (scenario["title"], target.client, target.name, wanted)
     others = [figures(scenario, label) for label in target.against]
     found = ratios(figures(scenario, target.client), others, target.smaller)
     if not found:
-        reason = scenario["rows"].get(target.client, {})
-        return (*head, "not measured" + f": {reason['unsupported']}" * ("unsupported" in reason))
+        row = scenario["rows"].get(target.client, {})
+        why = row.get("unsupported") or row.get("failed")
+        return (*head, f"not measured: {why}" if why else "not measured")
     value = middle(found)
     is_reached = value <= target.wanted if target.smaller else value >= target.wanted
     return (*head, f"{spread(found)}: {'reached' if is_reached else 'not reached'}")
@@ -173,14 +171,16 @@ def ahead_rows(whole: Result) -> list[tuple[str, str, str, str, str]]:
 
 
 def target_rows(whole: Result) -> list[tuple[str, str, str, str, str]]:
-    return [judge(whole, target) for target in targets()] + ahead_rows(whole)
+    known = by_key(whole)
+    return [judge(whole, target) for target in targets() if target.scenario in known] + ahead_rows(whole)
 
 
 # ---- Terminal ----------------------------------------------------------------------------------------------
 
 
 def show(scenario: Result) -> None:
-    """One scenario as soon as it is done: figures, and ratios to the bare loop's, or to curlwire's in Python."""
+    """One scenario: figures, and ratios to the bare loop's, or to curlwire's in Python."""
+    print(f"\n{scenario['title']}")
     base = "bare socket" if "bare socket" in scenario["rows"] else PYTHON
     reference = figures(scenario, base)
     for label, row in scenario["rows"].items():
@@ -213,13 +213,16 @@ def grid(scenarios: Sequence[Result], cell: Callable[[Result, Result], str]) -> 
     rows = []
     for label in labels:
         cells = [
-            cell(scenario, scenario["rows"][label]) if label in scenario["rows"] else "-" for scenario in scenarios
+            cell(scenario, scenario["rows"][label]) if label in scenario["rows"] else "-"
+            for scenario in scenarios
         ]
         if any(text not in ("-", "cannot") for text in cells):
             rows.append([label, *cells])
     if not rows:
         return []
-    return table(["", *(scenario["title"].removesuffix(", " + scenario["scheme"]) for scenario in scenarios)], rows)
+    return table(
+        ["", *(scenario["title"].removesuffix(", " + scenario["scheme"]) for scenario in scenarios)], rows
+    )
 
 
 def cpu_cell(scenario: Result, row: Result) -> str:
@@ -246,7 +249,9 @@ def page(whole: Result) -> str:
         return [
             scenario
             for scenario in scenarios
-            if scenario["scheme"] == scheme and scenario["work"] in works and "processor" not in scenario["title"]
+            if scenario["scheme"] == scheme
+            and scenario["work"] in works
+            and "processor" not in scenario["title"]
         ]
 
     lines = [

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,6 +33,29 @@ VERSIONS = (
 )  # fmt: skip
 
 
+@dataclass
+class Plan:
+    """A scenario under way."""
+
+    scenario: Scenario
+    processor: int | None
+    entries: list[tuple[str, Client, str]]
+    counts: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, Result] = field(default_factory=dict)
+
+    def result(self) -> Result:
+        scenario = self.scenario
+        return {
+            "key": scenario.key,
+            "title": scenario.title,
+            "work": scenario.work,
+            "size_bytes": scenario.size,
+            "connections": scenario.connections,
+            "scheme": scenario.scheme,
+            "rows": self.rows,
+        }
+
+
 class Run:
     """Everything of one run: workers, results, the time that is left."""
 
@@ -39,9 +63,9 @@ class Run:
         self.urls = server.urls
         self.clients = clients
         self.rounds: int = options.rounds or (3 if options.quick else 5)
-        self.run_seconds = 0.12 if options.quick else 0.4
+        self.run_seconds = 0.06 if options.quick else 0.4
         self.is_quick: bool = options.quick
-        self.deadline = time.monotonic() + QUICK_SECONDS - 12 if options.quick else float("inf")
+        self.deadline = time.monotonic() + QUICK_SECONDS - 20 if options.quick else float("inf")
         self.workers: dict[tuple[str, int | None], Worker] = {}
         self.versions: set[str] = set()
 
@@ -90,7 +114,9 @@ class Run:
     def entries(self, scenario: Scenario) -> list[tuple[str, Client, str]]:
         found = []
         for client in self.clients:
-            if client.language not in scenario.languages or (scenario.work == "idle" and client.language == "C"):
+            if client.language not in scenario.languages or (
+                scenario.work == "idle" and client.language == "C"
+            ):
                 continue
             found.append((client.name, client, scenario.work))
             for work, name in VARIANTS.get((scenario.work, client.name), {}).items():
@@ -98,43 +124,43 @@ class Run:
                     found.append((f"{client.name}, {name}", client, work))
         return found
 
-    def measure(self, scenario: Scenario, processor: int | None) -> Result:
-        """Each client in turn, round after round."""
-        print(f"\n{scenario.title}", flush=True)
-        entries = self.entries(scenario)
-        rows: dict[str, Result] = {
-            label: {"kind": client.kind, "language": client.language, "runs": []} for label, client, _ in entries
-        }
-        counts: dict[str, int] = {}
-        for label, client, work in entries:
-            counts[label], result = self.calibrate(self.worker(client, processor), scenario, work)
-            rows[label].update({key: result[key] for key in ("unsupported", "failed") if key in result})
-        rounds = 1 if self.is_quick and scenario.work in FIXED_LENGTH else self.rounds
-        for number in range(rounds):
-            if number > 0 and time.monotonic() > self.deadline:
-                break
-            for label, client, work in entries:
-                row = rows[label]
-                if "unsupported" in row or "failed" in row:
+    def begin(self, scenario: Scenario, processor: int | None) -> Plan:
+        """Finds out how long the runs have to be, and who cannot do them."""
+        plan = Plan(scenario, processor, self.entries(scenario))
+        for label, client, work in plan.entries:
+            count, result = self.calibrate(self.worker(client, processor), scenario, work)
+            plan.counts[label] = count
+            plan.rows[label] = {"kind": client.kind, "language": client.language, "runs": []}
+            plan.rows[label].update({key: result[key] for key in ("unsupported", "failed") if key in result})
+        return plan
+
+    def round(self, plan: Plan) -> None:
+        """Each client once, in turn."""
+        for label, client, work in plan.entries:
+            row = plan.rows[label]
+            if "unsupported" in row or "failed" in row:
+                continue
+            worker = self.worker(client, plan.processor)
+            result = self.job(worker, plan.scenario, work, plan.counts[label])
+            if "seconds" in result:
+                row["runs"].append({key: result[key] for key in report.MEASURES if key in result})
+            else:
+                row.update(result)
+
+    def measure(self, wanted: Sequence[tuple[Scenario, int | None]]) -> list[Plan]:
+        """Round after round over all scenarios, so that no moment of the machine's falls on one alone."""
+        plans: list[Plan] = []
+        for number in range(self.rounds):
+            for place, (scenario, processor) in enumerate(wanted):
+                is_over = time.monotonic() > self.deadline
+                if number == 0 and not is_over:
+                    print(f"round 1 of {self.rounds}: {scenario.title}", flush=True)
+                    plans.append(self.begin(scenario, processor))
+                elif is_over or (self.is_quick and scenario.work in FIXED_LENGTH):
                     continue
-                result = self.job(self.worker(client, processor), scenario, work, counts[label])
-                if "seconds" in result:
-                    row["runs"].append({key: result[key] for key in report.MEASURES if key in result})
-                else:
-                    row.update(result)
-        if scenario.work != "idle" and processor is not None and scenario.together:
-            self.end()
-        found = {
-            "key": scenario.key,
-            "title": scenario.title,
-            "work": scenario.work,
-            "size_bytes": scenario.size,
-            "connections": scenario.connections,
-            "scheme": scenario.scheme,
-            "rows": rows,
-        }
-        report.show(found)
-        return found
+                self.round(plans[place])
+            print(f"round {number + 1} of {self.rounds} is done", flush=True)
+        return plans
 
 
 def measure_idle(program: Path, url: str, seconds: int, processor: int | None) -> Result:
@@ -179,7 +205,9 @@ def describe(pinned: Sequence[int]) -> Result:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="run.py", description="curlwire, its peers and bare C loops, in turn.")
+    parser = argparse.ArgumentParser(
+        prog="run.py", description="curlwire, its peers and bare C loops, in turn."
+    )
     parser.add_argument("--quick", action="store_true", help="3 minutes: what has a figure to reach")
     parser.add_argument("--rounds", type=int, help="rounds of each comparison (5; 3 with --quick)")
     parser.add_argument("--only", help="only scenarios whose key contains this (ws-receive, wss, latency ...)")
@@ -215,23 +243,25 @@ def main() -> int:
         print(f"note: other work is running (load {machine['load']:.1f}); ratios will scatter")
     for line in missing:
         print(line)
-    results: list[Result] = []
     begin = time.monotonic()
     with Server(programs["server"], certificate, key, server_at) as server:
         run = Run(server, clients, options)
+        wanted = [
+            (scenario, server_at if scenario.together else client_at)
+            for scenario in SCENARIOS
+            if (options.only in scenario.key if options.only else scenario.in_quick or not options.quick)
+            and (pinned or not scenario.together)
+        ]
         try:
-            for scenario in SCENARIOS:
-                is_wanted = scenario.in_quick or not options.quick
-                is_wanted = (options.only in scenario.key) if options.only else is_wanted
-                if not is_wanted or (scenario.together and not pinned):
-                    continue
-                if time.monotonic() > run.deadline:
-                    print(f"\n{scenario.title}: left out, the three minutes are over")
-                    continue
-                results.append(run.measure(scenario, server_at if scenario.together else client_at))
+            plans = run.measure(wanted)
         finally:
             run.end()
         idle = measure_idle(programs["idle"], server.urls["ws"], 2 if options.quick else 10, client_at)
+    results = [plan.result() for plan in plans]
+    for found in results:
+        report.show(found)
+    for scenario, _ in wanted[len(plans) :]:
+        print(f"\n{scenario.title}: left out, the three minutes are over")
     whole = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "command": " ".join(["python3 bench/run.py", *sys.argv[1:]]),

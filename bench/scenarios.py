@@ -61,9 +61,7 @@ class Scenario:
 
 
 def flood(work: str, sizes: dict[int, int], scheme: str, quick: tuple[int, ...]) -> list[Scenario]:
-    return [
-        Scenario(work, size, scheme, start=start, in_quick=size in quick) for size, start in sizes.items()
-    ]
+    return [Scenario(work, size, scheme, start=start, in_quick=size in quick) for size, start in sizes.items()]
 
 
 MANY = ("Python", "Lua")

@@ -584,6 +584,9 @@ static void drop(peer *p)
         }
     }
     pacer = pacer == p ? NULL : pacer;
+    if (p->ssl != NULL) {
+        (void)SSL_shutdown(p->ssl); /* says so, and does not wait for the answer */
+    }
     SSL_free(p->ssl);
     (void)close(p->fd);
     free(p->request);
