@@ -7,7 +7,7 @@ A client gives the calls themselves, so that no layer of ours lies between the l
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from worker import (
@@ -30,17 +30,17 @@ class Client(Protocol):
     """A library with blocking calls. A connection is whatever it says."""
 
     def open(self, url: str) -> Any: ...
-    def send(self, ws: Any) -> Callable[[bytes], object]:
+    def send(self, ws: Any) -> Any:
         """The call that sends a binary message."""
 
     def send_text(self, ws: Any, text: str) -> None: ...
-    def recv(self, ws: Any) -> Callable[[], Any]:
+    def recv(self, ws: Any) -> Any:
         """The call that waits for a message."""
 
-    def payload(self, message: Any) -> str | bytes:
+    def payload(self, message: Any) -> Any:
         """What is in a message as recv returns it."""
 
-    def iterate(self, ws: Any) -> Iterable[Any] | None:
+    def iterate(self, ws: Any) -> Any:
         """Messages to the end of the connection, where the library has such a thing."""
 
     def close(self, ws: Any) -> None: ...

@@ -4,12 +4,12 @@ recorded in instructions.json.
 
     check.py [--record] [--build DIR]
 
-valgrind's callgrind counts two figures for each job of instructions.c: the instructions of our own code, and its
-calls to other libraries' (malloc, memcpy, recv ...). Theirs are not counted, so that neither the C library nor the
-processor at hand makes a difference. The compiler does: figures are recorded for each version of one. A version that
-has none is held to those of the nearest recorded version of the same compiler, within 40 %; a compiler without any
-fails. --record writes what was counted in place of what was recorded for this compiler: after a change that is
-worth its instructions, or that saves some. Output is TAP.
+valgrind's callgrind counts two figures for each job of instructions.c: the instructions of our own code, and
+its calls to other libraries' (malloc, memcpy, recv ...). Theirs are not counted, so that neither the C
+library nor the processor at hand makes a difference. The compiler does: figures are recorded for each version
+of one. A version that has none is held to those of the nearest recorded version of the same compiler, within
+40 %; a compiler without any fails. --record writes what was counted in place of what was recorded for this
+compiler: after a change that is worth its instructions, or that saves some. Output is TAP.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ def compiler_version() -> tuple[str, str]:
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     defined = dict(re.findall(r"^#define (\w+) (\S+)$", text, re.MULTILINE))
     family = "clang" if "__clang__" in defined else "gcc"
-    names = ("__clang_{}__", "major minor patchlevel") if family == "clang" else ("__GNUC{}__", " _MINOR _PATCHLEVEL")
+    names = (
+        ("__clang_{}__", "major minor patchlevel")
+        if family == "clang"
+        else ("__GNUC{}__", " _MINOR _PATCHLEVEL")
+    )
     parts = [defined[names[0].format(part)] for part in names[1].split(" ")]
     return family, ".".join(parts)
 
@@ -75,7 +79,14 @@ def run_job(job: str, program: Path, url: str, place: Path) -> tuple[str, dict[s
     """The job's name and its figures."""
     out = place / f"callgrind.{job}"
     command = ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={out}"]
-    command += ["--toggle-collect=counted", "--compress-strings=yes", "--compress-pos=yes", str(program), job, url]
+    command += [
+        "--toggle-collect=counted",
+        "--compress-strings=yes",
+        "--compress-pos=yes",
+        str(program),
+        job,
+        url,
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=JOB_SECONDS)
     except FileNotFoundError:
@@ -125,8 +136,12 @@ def compare(figures: Figures, wanted: Figures, tolerance: float) -> int:
     for job in sorted({*figures, *wanted}):
         for kind in ("instructions", "calls"):
             if job not in figures or job not in wanted:
-                text = "is recorded and was not counted" if job in wanted else "has no figures: make bench-check RECORD=1"
-                print(f"not ok - {job}: {kind} {text}")
+                text = (
+                    "is recorded and was not counted"
+                    if job in wanted
+                    else "has no figures: make bench-check RECORD=1"
+                )
+                print(f"not ok - {job}: {kind} {text}: make bench-check RECORD=1")
                 failures += 1
                 continue
             have, want = figures[job][kind], wanted[job][kind]
@@ -146,7 +161,9 @@ def record(family: str, version: str, figures: Figures) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="check.py", description="Instructions of fixed work, against the record.")
+    parser = argparse.ArgumentParser(
+        prog="check.py", description="Instructions of fixed work, against the record."
+    )
     parser.add_argument("--record", action="store_true", help="write the figures in place of those recorded")
     parser.add_argument("--build", type=Path, default=ROOT / "build", help="the build folder (build)")
     options = parser.parse_args()

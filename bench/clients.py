@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The programs of the benchmark: how they are built, which clients there are, and how one is kept running.
 
-A client is a worker process that does jobs one after another, so that a run of a tenth of a second does not pay for
-starting an interpreter, and clients can be taken in turn often. Used by run.py.
+A client is a worker process that does jobs one after another, so that a run of a tenth of a second does not pay
+for starting an interpreter, and clients can be taken in turn often. Used by run.py.
 """
 
 from __future__ import annotations

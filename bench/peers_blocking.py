@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
 from importlib import metadata
 from typing import Any
 
@@ -30,19 +29,19 @@ class Websockets:
         self.managers[id(ws := manager.__enter__())] = manager  # it is one, so that it closes
         return ws
 
-    def send(self, ws: Any) -> Callable[[bytes], object]:
+    def send(self, ws: Any) -> Any:
         return ws.send
 
     def send_text(self, ws: Any, text: str) -> None:
         ws.send(text)
 
-    def recv(self, ws: Any) -> Callable[[], Any]:
+    def recv(self, ws: Any) -> Any:
         return ws.recv
 
-    def payload(self, message: Any) -> str | bytes:
+    def payload(self, message: Any) -> Any:
         return message
 
-    def iterate(self, ws: Any) -> Iterable[Any]:
+    def iterate(self, ws: Any) -> Any:
         return ws
 
     def close(self, ws: Any) -> None:
@@ -63,19 +62,19 @@ class WebsocketClient:
             url, sslopt=options, enable_multithread=False, skip_utf8_validation=True
         )
 
-    def send(self, ws: Any) -> Callable[[bytes], object]:
+    def send(self, ws: Any) -> Any:
         return ws.send_binary
 
     def send_text(self, ws: Any, text: str) -> None:
         ws.send(text)
 
-    def recv(self, ws: Any) -> Callable[[], Any]:
+    def recv(self, ws: Any) -> Any:
         return ws.recv
 
-    def payload(self, message: Any) -> str | bytes:
+    def payload(self, message: Any) -> Any:
         return message
 
-    def iterate(self, ws: Any) -> None:
+    def iterate(self, ws: Any) -> Any:
         return None
 
     def close(self, ws: Any) -> None:
@@ -95,26 +94,30 @@ class CurlCffi:
         ws.connect(url, verify=os.environ["BENCH_CA"])
         return ws
 
-    def send(self, ws: Any) -> Callable[[bytes], object]:
+    def send(self, ws: Any) -> Any:
         return ws.send_binary
 
     def send_text(self, ws: Any, text: str) -> None:
         ws.send_str(text)
 
-    def recv(self, ws: Any) -> Callable[[], Any]:
+    def recv(self, ws: Any) -> Any:
         return ws.recv
 
-    def payload(self, message: Any) -> str | bytes:
+    def payload(self, message: Any) -> Any:
         return message[0] if isinstance(message, tuple) else message
 
-    def iterate(self, ws: Any) -> None:
+    def iterate(self, ws: Any) -> Any:
         return None
 
     def close(self, ws: Any) -> None:
         ws.close()
 
 
-CLIENTS = {"websockets": Websockets, "websocket-client": WebsocketClient, "curl_cffi": CurlCffi}
+CLIENTS: dict[str, type[blocking.Client]] = {
+    "websockets": Websockets,
+    "websocket-client": WebsocketClient,
+    "curl_cffi": CurlCffi,
+}
 
 if __name__ == "__main__":
     if len(sys.argv) < 3 or sys.argv[1] not in CLIENTS:

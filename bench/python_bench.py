@@ -14,12 +14,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import blocking
-import curlwire
 from worker import Answer, Clock, Job, Unsupported, check_flood, check_sum, latencies, main, now
+
+import curlwire
 
 BATCH = 64
 
@@ -28,19 +29,19 @@ class Curlwire:
     def open(self, url: str) -> Any:
         return curlwire.connect(url, ca_file=os.environ.get("BENCH_CA"))
 
-    def send(self, ws: Any) -> Callable[[bytes], object]:
+    def send(self, ws: Any) -> Any:
         return ws.send
 
     def send_text(self, ws: Any, text: str) -> None:
         ws.send(text)
 
-    def recv(self, ws: Any) -> Callable[[], Any]:
+    def recv(self, ws: Any) -> Any:
         return ws.recv
 
-    def payload(self, message: Any) -> str | bytes:
+    def payload(self, message: Any) -> Any:
         return message
 
-    def iterate(self, ws: Any) -> Iterable[Any]:
+    def iterate(self, ws: Any) -> Any:
         return ws
 
     def close(self, ws: Any) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scenarios import MIB, PICOWS, PYTHON, Target, targets
+from scenarios import PICOWS, PYTHON, Target, targets
 
 Result = dict[str, Any]
 MEASURES = (
@@ -257,8 +257,9 @@ def page(whole: Result) -> str:
     lines = [
         "# Benchmarks",
         "",
-        f"Results of one run of `{whole['command']}` ({whole['date']}, {whole['rounds']} rounds, "
-        f"{whole['seconds'] / 60:.0f} minutes); [how it is measured](../bench/README.md). `make bench` runs it anew.",
+        f"Results of one run of `{whole['command']}` ({whole['date']}, at most {whole['rounds']} rounds, "
+        f"{whole['seconds'] / 60:.0f} minutes); [how it is measured](../bench/README.md). `make bench` runs it "
+        "anew.",
         "",
         f"- Machine: {machine['processor']}, {machine['processors']} processors, Linux {machine['kernel']}; "
         f"pinned: {machine['pinned']}; load at the start {machine['load']}",
@@ -270,8 +271,8 @@ def page(whole: Result) -> str:
         "",
         "## To reach",
         "",
-        "Ratio of curlwire's figure to the other's (the best of those named), round by round: minimum / median / "
-        "maximum. Of rates, more is better; of round trips (time) and memory, less.",
+        "Ratio of curlwire's figure to the other's (the best of those named), round by round: minimum / "
+        "median / maximum. Of rates, more is better; of round trips (time) and memory, less.",
         "",
         *table(["scenario", "client", "against", "wanted", "found"], target_rows(whole)),
     ]
@@ -284,8 +285,8 @@ def page(whole: Result) -> str:
     lines += [
         "## Latency under load",
         "",
-        "The server sends at a fixed rate, whatever comes back; from the moment a message was due to that of its "
-        "echo: p50 / p99 / p99.9 in microseconds.",
+        "The server sends at a fixed rate, whatever comes back; from the moment a message was due to that of "
+        "its echo: p50 / p99 / p99.9 in microseconds.",
         "",
         *grid(some("ws", "latency") + some("wss", "latency"), show_figure),
         "## Memory of an idle connection",
@@ -293,7 +294,8 @@ def page(whole: Result) -> str:
         "Growth of the process (RSS) for each of 1,000; in brackets after a message was echoed on each.",
         "",
         *grid(some("ws", "idle") + some("wss", "idle"), show_figure),
-        f"curlwire C, ws: {whole['idle']['rss_kib_each']:.1f} KiB ({whole['idle']['rss_kib_each_after_message']:.1f}), "
+        f"curlwire C, ws: {whole['idle']['rss_kib_each']:.1f} KiB "
+        f"({whole['idle']['rss_kib_each_after_message']:.1f}), "
         f"{whole['idle']['descriptors_each']:.2f} descriptors each, "
         f"{whole['idle']['idle_processor_seconds'] * 1000:.1f} ms of processor time in "
         f"{whole['idle']['idle_seconds']:.0f} idle seconds.",
@@ -312,8 +314,8 @@ def page(whole: Result) -> str:
 
 
 def draw(whole: Result, target: Path) -> None:
-    import pygal  # type: ignore[import-not-found,unused-ignore] # in the peers' environment only
-    from pygal.style import CleanStyle  # type: ignore[import-not-found,unused-ignore]
+    import pygal  # in the peers' environment only
+    from pygal.style import CleanStyle
 
     known = by_key(whole)
     shown = [(title, known[key]) for title, key in CHART if key in known and figures(known[key], PYTHON)]

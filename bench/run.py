@@ -173,9 +173,9 @@ def measure_idle(program: Path, url: str, seconds: int, processor: int | None) -
     result: Result = json.loads(done.stdout)
     print(
         f"\n{result['connections']} idle connections, curlwire C: {result['rss_kib_each']:.1f} KiB each, "
-        f"{result['rss_kib_each_after_message']:.1f} after a message; {result['descriptors_each']:.2f} descriptors "
-        f"each; {result['threads']} threads; {result['idle_processor_seconds'] * 1000:.1f} ms of processor time in "
-        f"{result['idle_seconds']:.0f} idle seconds",
+        f"{result['rss_kib_each_after_message']:.1f} after a message; {result['descriptors_each']:.2f} "
+        f"descriptors each; {result['threads']} threads; {result['idle_processor_seconds'] * 1000:.1f} ms "
+        f"of processor time in {result['idle_seconds']:.0f} idle seconds",
         flush=True,
     )
     return result
@@ -276,7 +276,7 @@ def main() -> int:
     report.show_targets(whole)
     target = place / ("results-quick.json" if options.quick else "results.json")
     target.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    print("\nversions: " + ", ".join(whole["versions"]))
+    print("\nversions: " + ", ".join(sorted(run.versions)))
     print(f"{whole['seconds']} s; written: {target}")
     # the chart is drawn by a library of the peers' environment
     folder = ROOT / "docs" if options.publish else place

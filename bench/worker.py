@@ -2,7 +2,7 @@
 """What the Python programs of the benchmark share: jobs in, clocks, lines of JSON out.
 
 A job is a line of words: the work, the server, a count of messages, their size in bytes (32), connections (1).
-With the one argument "-" jobs are read from the standard input until it ends; else the arguments are the one job.
+With the one argument "-" jobs are read from the standard input until it ends; else the arguments are the job.
 
 roundtrip   one message out, its echo in
 receive     from a flooding server, to the end
