@@ -21,7 +21,9 @@
 #   make coverage      what the C tests reach of the core, and what they do not
 #   make lint          style, types, warnings, budgets, rooms
 #   make format        format the C and the Python sources
-#   make bench         measure, print ratios
+#   make bench         measure beside the peers: half an hour; PUBLISH=1 writes docs/benchmarks.md
+#   make bench-quick   the same in 3 minutes
+#   make bench-check   count the instructions of fixed work against the record; RECORD=1 writes it
 #   make install       library, header, pkg-config file to PREFIX (/usr/local), under DESTDIR
 #   make uninstall     take those away again
 #   make dist          a source archive in dist/
@@ -97,8 +99,8 @@ LUA_SIDE     := $(wildcard bindings/lua/curlwire/*.lua)
 TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/test_*.c))
 
 .PHONY: menu all demo test core python lua core-tests test-core test-python test-lua test-conformance \
-        asan tsan stress load fuzz fuzz-targets analyse coverage lint format bench dist install uninstall clean \
-        libcurl check-libcurl FORCE
+        asan tsan stress load fuzz fuzz-targets analyse coverage lint format bench bench-quick bench-check dist \
+        install uninstall clean libcurl check-libcurl FORCE
 
 menu:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -255,7 +257,11 @@ format:
 	$(VENV)/ruff check --fix .
 
 bench: all
-	@LIBCURL='$(LIBCURL)' $(PYTHON) bench/run.py --build $(BUILD)
+	@LIBCURL='$(LIBCURL)' $(PYTHON) bench/run.py --build $(BUILD) $(if $(PUBLISH),--publish)
+bench-quick: all
+	@LIBCURL='$(LIBCURL)' $(PYTHON) bench/run.py --build $(BUILD) --quick
+bench-check:
+	@$(PYTHON) bench/check.py --build $(BUILD) $(if $(RECORD),--record)
 
 # ---- install
 

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 # Installs what is missing, by name.
 #
-#     sh scripts/install.sh [demo | test]
+#     sh scripts/install.sh [demo | test | bench]
 #
 #   demo   Debian's packages only (default)
 #   test   more of those, Python packages into build/venv, npm packages into build/node
+#   bench  what the benchmark needs besides: the peer lua-http; bench/run.py installs those of Python itself
 #
 # Debian 12 and later, and what has Debian's packages, as root or with sudo. Needs nothing but a shell and apt.
 # Quick, and without the network, when nothing is missing. PYTHON says which Python is meant.
@@ -14,9 +15,9 @@ cd "$(dirname "$0")/.."
 
 KIND=${1:-demo}
 case $KIND in
-demo | test) ;;
+demo | test | bench) ;;
 *)
-    echo "usage: install.sh [demo | test]" >&2
+    echo "usage: install.sh [demo | test | bench]" >&2
     exit 2
     ;;
 esac
@@ -30,9 +31,13 @@ if [ "$KIND" = test ]; then
     python3-venv git clang luarocks lua-check shellcheck nginx-light nodejs iproute2
     lua5.1 liblua5.1-0-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev
     clang-tidy cppcheck libclang-rt-dev libunistring-dev
-    libssl-dev zlib1g-dev dpkg-dev" # the last line is what the private libcurl is made with
+    valgrind libssl-dev zlib1g-dev dpkg-dev" # the last three are what the private libcurl is made with
     # where Node comes from elsewhere, it brings its npm along
     command -v npm >/dev/null 2>&1 || PACKAGES="$PACKAGES npm"
+fi
+if [ "$KIND" = bench ]; then
+    PACKAGES="$PACKAGES python3-venv libssl-dev lua-http lua5.1 liblua5.1-0-dev lua5.3 liblua5.3-dev
+    luajit libluajit-5.1-dev"
 fi
 CURL_PACKAGE=libcurl4-openssl-dev
 
@@ -58,7 +63,7 @@ look_only() {
     done
     if [ "$KIND" = test ]; then
         pkg-config --exists openssl zlib 2>/dev/null || missing="$missing openssl,zlib(headers)"
-        for command in git clang clang-tidy cppcheck luarocks luacheck shellcheck nginx node npm ip unshare \
+        for command in git clang clang-tidy cppcheck luarocks luacheck shellcheck nginx node npm ip unshare valgrind \
             lua5.1 lua5.3 luajit; do
             has $command || missing="$missing $command"
         done
@@ -96,7 +101,7 @@ is_there() {
     lua-check) has luacheck ;;
     iproute2) has ip ;;
     libclang-rt-dev) has clang && ls "$(clang -print-runtime-dir)"/libclang_rt.fuzzer* >/dev/null 2>&1 ;;
-    gcc | make | git | clang | clang-tidy | cppcheck | shellcheck | luarocks | openssl) has "$1" ;;
+    gcc | make | git | clang | clang-tidy | cppcheck | shellcheck | luarocks | openssl | valgrind) has "$1" ;;
     *) is_installed "$1" ;;
     esac
 }

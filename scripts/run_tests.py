@@ -192,6 +192,7 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
     "faults": lambda: pytest("tests/faults"),
     "load": load,
     "coverage": lambda: run("coverage", [sys.executable, "scripts/coverage.py"]),
+    "bench-check": lambda: run("bench-check", [sys.executable, "bench/check.py"]),
     "analyse": lambda: run("analyse", [sys.executable, "scripts/analyse.py"]),
     "stress": stress,
     "python": lambda: pytest("tests/python", NOT_CONFORMANCE),
