@@ -63,6 +63,7 @@ build = {
                 "core/src/poller_poll.c",
                 "core/src/random.c",
                 "core/src/reply.c",
+                "core/src/sending.c",
                 "core/src/service.c",
                 "core/src/settings.c",
                 "core/src/sha1.c",

@@ -170,6 +170,9 @@ cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_rese
 /* Sends a frame whose turn it is; CW__RSV1 may be in the opcode. */
 cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,
                                    size_t len_bytes, cw__wait *wait);
+/* Both in one. more_follow: another message comes at once; small ones go in one write. */
+cw_status cw__outbound_message_locked(cw_socket *s, uint8_t opcode, bool ends_message, bool more_follow,
+                                      const uint8_t *data, size_t len_bytes, cw__wait *wait);
 /* Drops the connection for a message of which a part is out already; returns CW_CLOSED. */
 cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status);
 /* Throws away what has not begun. */

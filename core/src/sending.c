@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending: the public calls that send messages and fragments. They check what is to be sent; outbound.c and
+ * compressing.c send it.
+ *
+ * Safety: each takes the socket's lock. */
+#include "socket.h"
+
+static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
+{
+    cw_state state = cw__socket_state(s);
+
+    if (state == CW_STATE_NEW || state == CW_STATE_CONNECTING)
+        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW ? "connect first" : "still connecting");
+    if (state != CW_STATE_OPEN || s->out.is_broken)
+        return cw__closing_fail_locked(s);
+    if (kind != CW_BINARY && kind != CW_UTF8)
+        return cw__fail(CW_INVALID_ARGUMENT, "a message is binary or utf8");
+    if (kind == CW_UTF8 && s->socket_class == CW_STREAM_SOCKET)
+        return cw__fail(CW_INVALID_ARGUMENT, "a stream socket sends binary messages only");
+    if (!is_fragment && s->out.in_fragments)
+        return cw__fail(CW_INVALID_STATE, "a message sent in fragments is open: send its final frame first");
+    if (is_fragment && s->out.in_fragments && kind != s->out.fragments_kind)
+        return cw__fail(CW_INVALID_STATE, "message_type cannot change inside a message sent in fragments");
+    return CW_OK;
+}
+
+/* UTF-8 of a fragment: the state after it, if all is well. */
+static cw_status check_text(const cw__utf8 *before, const void *data, size_t len_bytes, bool is_final,
+                            cw__utf8 *after)
+{
+    *after = *before;
+    if (!cw__utf8_feed(after, data, len_bytes) || (is_final && !cw__utf8_complete(after)))
+        return cw__fail(CW_INVALID_ARGUMENT, "a text message must be UTF-8; send other bytes as binary");
+    return CW_OK;
+}
+
+static uint8_t opcode_of(cw_kind kind) { return kind == CW_UTF8 ? CW__OP_TEXT : CW__OP_BINARY; }
+
+cw_status cw_socket_send(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, int timeout_ms)
+{
+    const cw_message message = {.kind = kind, .data = data, .len_bytes = len_bytes};
+    size_t sent_count;
+
+    return cw_socket_send_many(s, &message, 1, timeout_ms, &sent_count);
+}
+
+/* The number of messages before the first text that is not UTF-8, which is then the calling thread's error. */
+static size_t count_sound(const cw_message *messages, size_t count)
+{
+    const cw__utf8 beginning = {0};
+    cw__utf8 unused;
+
+    for (size_t i = 0; i < count; i++)
+        if (messages[i].kind == CW_UTF8 &&
+            check_text(&beginning, messages[i].data, messages[i].len_bytes, true, &unused) != CW_OK)
+            return i;
+    return count;
+}
+
+/* Whether a message can go in one write with the one before it: nothing but what it is can keep it from going. */
+static bool may_join(const cw_socket *s, const cw_message *m)
+{
+    return s->socket_class == CW_MESSAGE_SOCKET && m->kind <= CW_UTF8 &&
+           !cw__compressing_is_wanted(s, m->len_bytes);
+}
+
+cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
+                              size_t *sent_count)
+{
+    cw_status status = cw__socket_check(s);
+    size_t sound;
+    cw__wait wait;
+
+    *sent_count = 0;
+    if (status != CW_OK)
+        return status;
+    sound = count_sound(messages, count);
+    if (sound == 0 && count > 0)
+        return CW_INVALID_ARGUMENT;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
+    for (size_t i = 0; i < sound && status == CW_OK; *sent_count = i) {
+        const cw_message *m = &messages[i++];
+        status = check_locked(s, m->kind, false);
+        if (status == CW_OK && cw__compressing_is_wanted(s, m->len_bytes))
+            status = cw__compressing_send_locked(s, opcode_of(m->kind) | CW__RSV1, true, m->data, m->len_bytes,
+                                                 &wait);
+        else if (status == CW_OK)
+            status =
+                cw__outbound_message_locked(s, opcode_of(m->kind), true, i < sound && may_join(s, &messages[i]),
+                                            m->data, m->len_bytes, &wait);
+        if (status != CW_OK)
+            break;
+        cw__wait_restart(&wait);
+    }
+    if (status == CW_OK && sound < count) {
+        (void)count_sound(messages + sound, 1); /* again: the text of its error may be gone */
+        status = CW_INVALID_ARGUMENT;
+    }
+    return cw__socket_leave_locked(s, &wait, status);
+}
+
+cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, bool is_final,
+                                  int timeout_ms)
+{
+    cw_status status = cw__socket_check(s);
+    uint8_t opcode = opcode_of(kind);
+    cw__utf8 after = {0};
+    cw__wait wait;
+    bool is_compressed;
+
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
+    is_compressed = s->out.in_fragments && s->out.is_compressing;
+    status = check_locked(s, kind, true);
+    if (status == CW_OK && kind == CW_UTF8)
+        status = check_text(s->out.in_fragments ? &s->out.utf8 : &after, data, len_bytes, is_final, &after);
+    if (status == CW_OK) {
+        if (s->out.in_fragments)
+            opcode = CW__OP_CONTINUATION;
+        else
+            is_compressed = is_final ? cw__compressing_is_wanted(s, len_bytes) : s->compression.is_on;
+        if (is_compressed && !s->out.in_fragments)
+            opcode |= CW__RSV1;
+        status = is_compressed
+                     ? cw__compressing_send_locked(s, opcode, is_final, data, len_bytes, &wait)
+                     : cw__outbound_message_locked(s, opcode, is_final, false, data, len_bytes, &wait);
+    }
+    if (status == CW_OK) {
+        s->out.is_compressing = is_compressed;
+        s->out.in_fragments = !is_final;
+        s->out.fragments_kind = (uint8_t)kind;
+        s->out.utf8 = after;
+    }
+    return cw__socket_leave_locked(s, &wait, status);
+}
+
+cw_status cw_socket_flush(cw_socket *s, int timeout_ms)
+{
+    cw_status status = cw__socket_check(s);
+    cw__wait wait;
+
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
+    if (cw__socket_state(s) < CW_STATE_OPEN)
+        status = cw__fail(CW_INVALID_STATE, "connect first");
+    else if (cw__socket_state(s) == CW_STATE_CLOSED)
+        status = cw__closing_fail_locked(s);
+    while (status == CW_OK && (s->out.first || s->out.is_direct || s->out.is_reserved)) {
+        uint64_t before = s->out.progress_bytes;
+        if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
+            break;
+        status = cw__socket_wait_locked(s, &wait);
+        if (s->out.progress_bytes != before)
+            cw__wait_restart(&wait);
+    }
+    if (status == CW_TIMED_OUT)
+        status = cw__fail(CW_TIMED_OUT, "the server took nothing in time; what waits is still to be sent");
+    else if (status == CW_INTERRUPTED)
+        status = cw__fail(CW_INTERRUPTED, "interrupted while flushing");
+    else if (status == CW_OK && (s->close.state != CW__CLOSE_NONE || s->out.is_broken))
+        status = cw__closing_fail_locked(s); /* the peer's close, too, has thrown away what waited */
+    return cw__socket_leave_locked(s, &wait, status);
+}
