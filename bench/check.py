@@ -28,7 +28,7 @@ from clients import BENCH, ROOT, Broken, Server, compile_program, curl_flags, ma
 RECORD = BENCH / "instructions.json"
 TOLERANCE, STRANGER_TOLERANCE = 0.05, 0.40
 SLACK = 20  # calls or instructions that a figure near 0 may differ by
-JOB_SECONDS = 120
+JOB_SECONDS = 40
 Figures = dict[str, dict[str, int]]
 
 

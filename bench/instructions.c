@@ -3,7 +3,7 @@
  *   encode-32, encode-64k                header and mask of frames
  *   decode-32, decode-1m                 headers and payloads into messages; the large one in pieces of 64 KiB
  *   utf8-ascii, utf8-mixed               checking 64 KiB
- *   send-32, send-64k, receive-32, receive-1m, roundtrip-32   the public calls, over bytes that are made here
+ *   send-32, send-64k, receive-32, receive-64k, roundtrip-32   the public calls, over bytes that are made here
  * Only what happens inside "counted" counts: cw__ names are the core's own, so this program is linked with its
  * sources and not with the library. */
 #include <curl/curl.h>
@@ -131,10 +131,14 @@ CURLcode __wrap_curl_easy_recv(CURL *easy, void *buffer, size_t size_bytes, size
     if (!is_canned) {
         return __real_curl_easy_recv(easy, buffer, size_bytes, len_bytes);
     }
-    size_t left = block_bytes - block_at;
-    *len_bytes = left < size_bytes ? left : size_bytes;
-    memcpy(buffer, block + block_at, *len_bytes);
-    block_at = (block_at + *len_bytes) % block_bytes;
+    /* never short: after a short read the core would rather wait at the real descriptor */
+    for (*len_bytes = 0; *len_bytes < size_bytes;) {
+        size_t left = block_bytes - block_at;
+        size_t n = left < size_bytes - *len_bytes ? left : size_bytes - *len_bytes;
+        memcpy((uint8_t *)buffer + *len_bytes, block + block_at, n);
+        block_at = (block_at + n) % block_bytes;
+        *len_bytes += n;
+    }
     return CURLE_OK;
 }
 
@@ -211,7 +215,7 @@ static const job jobs[] = {
     {"send-32", true, send_all, 5000, SMALL},
     {"send-64k", true, send_all, 100, PIECE_BYTES},
     {"receive-32", true, receive_all, 20000, SMALL},
-    {"receive-1m", true, receive_all, 200, LARGE},
+    {"receive-64k", true, receive_all, 400, PIECE_BYTES},
     {"roundtrip-32", true, round_trips, 5000, SMALL},
 };
 
