@@ -258,6 +258,7 @@ int main(int argc, char **argv)
         message_bytes = SMALL;
         send_one();
         receive_one(); /* the service leaves the socket to us */
+        send_one();    /* its echo is never read: the descriptor stays readable, and no poll waits */
         message_bytes = j->message_bytes;
         is_canned = true;
     }
