@@ -105,7 +105,8 @@ class Run:
         """How many messages make a run of the wanted length; the result says if there is none."""
         count = scenario.start
         if scenario.work in FIXED_LENGTH or scenario.connections >= CROWD:
-            return count if scenario.work != "latency" else scenario.size, {}
+            seconds = 1 if self.is_quick else 5  # of echoes, at "size" a second
+            return count if scenario.work != "latency" else scenario.size * seconds, {}
         result: Result = {}
         for _ in range(4):
             result = self.job(worker, scenario, work, count)
@@ -153,6 +154,11 @@ class Run:
             else:
                 row.update(result)
 
+    def rounds_of(self, scenario: Scenario) -> int:
+        if self.is_quick and scenario.work in FIXED_LENGTH:
+            return 1
+        return CROWD_ROUNDS if scenario.connections >= CROWD else self.rounds
+
     def measure(self, wanted: Sequence[tuple[Scenario, int | None]]) -> list[Plan]:
         """Round after round over all scenarios, so that no moment of the machine's falls on one alone."""
         plans: list[Plan] = []
@@ -162,9 +168,7 @@ class Run:
                 if number == 0 and not is_over:
                     print(f"round 1 of {self.rounds}: {scenario.title}", flush=True)
                     plans.append(self.begin(scenario, processor))
-                elif is_over or (number >= CROWD_ROUNDS and scenario.connections >= CROWD):
-                    continue
-                elif self.is_quick and scenario.work in FIXED_LENGTH:
+                elif is_over or number >= self.rounds_of(scenario):
                     continue
                 self.round(plans[place])
             print(f"round {number + 1} of {self.rounds} is done", flush=True)
