@@ -21,7 +21,7 @@
 #   make coverage      what the C tests reach of the core, and what they do not
 #   make lint          style, types, warnings, budgets, rooms
 #   make format        format the C and the Python sources
-#   make bench         measure beside the peers: half an hour; PUBLISH=1 writes docs/benchmarks.md
+#   make bench         measure beside the peers, for 45 minutes; PUBLISH=1 writes docs/benchmarks.md
 #   make bench-quick   the same in 3 minutes
 #   make bench-check   count the instructions of fixed work against the record; RECORD=1 writes it
 #   make install       library, header, pkg-config file to PREFIX (/usr/local), under DESTDIR
