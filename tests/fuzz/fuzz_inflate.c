@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzz target: compressed frames to messages. However the bytes are cut, kept and given out, the same plain bytes and
- * the same verdict come of them, and nothing is left behind. */
+ * the same verdict come of them, and nothing is left behind. A reference beyond a window that is less than the largest
+ * is found out only where zlib does not happen to have those bytes still: there the verdicts may differ. */
 #include "inflate_run.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
@@ -14,9 +15,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
     long live = cw__alloc_live();
     bool is_good = inflate_run(in, terms, whole, &a);
 
-    DEMAND(inflate_run(in, terms, split, &b) == is_good || a.len_bytes >= INFLATE_MOST_BYTES ||
+    bool is_split_good = inflate_run(in, terms, split, &b);
+
+    DEMAND(is_split_good == is_good || terms.server_bits < 15 || a.len_bytes >= INFLATE_MOST_BYTES ||
            b.len_bytes >= INFLATE_MOST_BYTES);
-    DEMAND(!is_good || (a.len_bytes == b.len_bytes && fuzz_begins_with(&a, &b)));
+    DEMAND(!is_good || !is_split_good || (a.len_bytes == b.len_bytes && fuzz_begins_with(&a, &b)));
     DEMAND(cw__alloc_live() == live);
     free(a.bytes);
     free(b.bytes);

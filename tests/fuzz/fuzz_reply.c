@@ -32,12 +32,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
     for (const char *at = text; (end = strchr(at, '\n')); at = end + 1) /* libcurl refuses a NUL */
         (void)cw__reply_line(&r, at, (size_t)(end - at) + 1);
     fault = cw__reply_fault(&r, KEY, "chat, v2.chat", &protocol, &bytes);
-    if (!fault)
-        fault = cw__reply_extension_fault(&r, NULL, &terms, &extensions, &extensions_bytes);
+    DEMAND(!fault || !protocol);
+    if (!fault && (fault = cw__reply_extension_fault(&r, NULL, &terms, &extensions, &extensions_bytes)))
+        protocol = NULL;
     lines = cw__reply_lines(&r);
     DEMAND(strlen(lines) == r.len_bytes && r.head_bytes <= len_bytes);
     DEMAND(fault || model_accepts(lines, scrap));
-    DEMAND(!protocol || (!fault && bytes + 1 == strlen(scrap) && memcmp(protocol, scrap, bytes) == 0));
+    DEMAND(!protocol || (bytes + 1 == strlen(scrap) && memcmp(protocol, scrap, bytes) == 0));
     DEMAND(fault || protocol || !*model_values(lines, "Sec-WebSocket-Protocol", false, scrap));
     if (len_bytes == strlen(text) && is_plain_reply(text))
         DEMAND(!fault == model_accepts(text + strlen(START), scrap));
