@@ -118,7 +118,7 @@ bool cw__inflater_keep(cw__inflater *i)
     if (!i->is_pending || len == 0 ||
         (i->kept && i->z.next_in >= i->kept && i->z.next_in < i->kept + i->kept_room_bytes))
         return true;
-    if (len > i->kept_room_bytes) {
+    if (!i->kept || len > i->kept_room_bytes) {
         uint8_t *grown = cw__realloc(i->kept, len);
         if (!grown)
             return false;

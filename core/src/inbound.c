@@ -123,14 +123,15 @@ static void inflate(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *d
 {
     static const cw__violation corrupt = {1007, "the peer sent compressed data that is corrupt"};
     uint8_t scratch[SCRATCH_BYTES];
+    uint8_t *to = direct ? direct : scratch;
+    size_t to_bytes = direct ? direct_size : sizeof scratch;
     cw__inflater *inflater = s->in.inflater;
     cw__inflate_result result = CW__INFLATE_PIECE;
     cw__piece piece;
 
     while (result == CW__INFLATE_PIECE && is_reading_messages(s) && !s->in.inbox.is_full &&
            !(direct && *direct_bytes > 0) && *read_bytes < SHARE_BYTES) {
-        result = cw__inflater_give(inflater, direct ? direct : scratch, direct ? direct_size : sizeof scratch,
-                                   &piece);
+        result = cw__inflater_give(inflater, to, to_bytes, &piece);
         if (result == CW__INFLATE_PIECE) {
             *read_bytes += piece.len_bytes;
             take_piece(s, &piece, direct, direct_bytes);

@@ -113,7 +113,7 @@ cw__io cw__link_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_b
 
 cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *sent_bytes)
 {
-    CURLcode code = CURLE_OK;
+    CURLcode code;
 
     *sent_bytes = 0;
     cw__link_begin(l);

@@ -63,6 +63,7 @@ bool cw_option_applies(cw_option o, cw_class socket_class)
 static int64_t default_framing(void)
 {
     const char *const *words = cw_option_words(CW_OPT_FRAMING);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): it is only read; libcurl looks for its proxies in the same way */
     const char *word = getenv("CURLWIRE_FRAMING");
 
     for (int i = 0; word && words[i]; i++)

@@ -28,9 +28,7 @@ static const char *const docs[CW_OPTION_COUNT] = {
     [CW_OPT_VERIFY] = "Whether the server's certificate and name are checked.",
     [CW_OPT_OUTBOUND_BUFFER_SIZE] = "Bytes that may wait in the socket to be sent.",
     [CW_OPT_INBOUND_BUFFER_SIZE] = "Bytes of received messages that may wait in the socket to be taken.",
-    [CW_OPT_FRAMING] = "'auto', 'native' (faster; needs libcurl 8.21) or 'curl': who makes the frames. "
-                       "CURLWIRE_FRAMING in the "
-                       "environment changes the default.",
+    [CW_OPT_FRAMING] = "Who makes the frames: 'auto', 'native' (faster; needs libcurl 8.21) or 'curl'.",
     [CW_OPT_COMPRESSION] = "'none', or 'deflate': whether to offer permessage-deflate (RFC 7692).",
     [CW_OPT_SERVER_MAX_WINDOW_BITS] =
         "8 to 15: the window of what the server compresses, and so the memory it costs.",
