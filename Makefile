@@ -90,7 +90,7 @@ build/libcurl/stamp.mk: FORCE
 
 CHECK_LIBCURL := LIBCURL='$(LIBCURL)' CURL_CONFIG='$(CURL_CONFIG)' sh scripts/check_libcurl.sh
 CURL_CFLAGS   := $(shell $(CHECK_LIBCURL) cflags 2>/dev/null)
-CURL_LIBS     := $(shell $(CHECK_LIBCURL) libs 2>/dev/null) -lz
+CURL_LIBS     := $(shell $(CHECK_LIBCURL) libs 2>/dev/null)
 
 CORE_SOURCES := $(wildcard core/src/*.c)
 CORE_OBJECTS := $(CORE_SOURCES:core/src/%.c=$(OUT)/core/%.o)
@@ -242,7 +242,7 @@ fuzz:
 analyse:
 	@$(VENV)/python scripts/analyse.py
 coverage:
-	@$(MAKE) -j2 --no-print-directory core-tests VARIANT=cov
+	@$(MAKE) -j2 --no-print-directory core-tests VARIANT=cov LIBCURL=private
 	@$(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/coverage.py
 lint:
 	@$(VENV)/python scripts/run_tests.py lint

@@ -22,7 +22,6 @@ test)
     libcurl=$!
     make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS="5.1 5.3 5.4 jit" WERROR=1
     make -j"$jobs" --no-print-directory core-tests VARIANT=test WERROR=1
-    make -j"$jobs" --no-print-directory core-tests VARIANT=cov WERROR=1
     for variant in asan tsan; do
         make -j"$jobs" --no-print-directory core-tests lua VARIANT=$variant LUA_VERSIONS=5.4 WERROR=1
     done
@@ -32,7 +31,9 @@ test)
     }
     cat build/libcurl.log
     make -j"$jobs" --no-print-directory core python lua LIBCURL=private LUA_VERSIONS="5.4 jit" WERROR=1
-    make -j"$jobs" --no-print-directory core-tests LIBCURL=private VARIANT=test WERROR=1
+    for variant in test cov; do
+        make -j"$jobs" --no-print-directory core-tests LIBCURL=private VARIANT=$variant WERROR=1
+    done
     ;;
 *)
     echo "usage: build.sh [demo | test]" >&2
