@@ -69,7 +69,6 @@ core = Extension(
     define_macros=[("_GNU_SOURCE", None)] + ([("Py_LIMITED_API", "0x030b0000")] if IS_LIMITED else []),
     extra_compile_args=["-std=c11", "-fvisibility=hidden", "-pthread"],
     extra_link_args=["-pthread", *link_arguments()],
-    libraries=["z"],
     py_limited_api=IS_LIMITED,
 )
 

@@ -23,7 +23,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from clients import BENCH, ROOT, Broken, Server, compile_program, curl_flags, make_certificate
+from clients import BENCH, ROOT, Broken, Server, build_server, compile_program, curl_flags, make_certificate
 
 RECORD = BENCH / "instructions.json"
 TOLERANCE, STRANGER_TOLERANCE = 0.05, 0.40
@@ -103,10 +103,8 @@ def run_job(job: str, program: Path, url: str, place: Path) -> tuple[str, dict[s
 
 def measure(place: Path) -> Figures:
     place.mkdir(parents=True, exist_ok=True)
-    few = [ROOT / "core/src/sha1.c", ROOT / "core/src/frame.c"]
-    sources = [BENCH / "server.c", BENCH / "pace.c", BENCH / "tls.c", *few]
     os.environ.pop("CFLAGS", None)  # the figures are those of -O2
-    server = compile_program(place / "server", sources, ["-lssl", "-lcrypto"])
+    server = build_server(place)
     core = sorted(ROOT.glob("core/src/*.c"))
     wrap = [f"-Wl,--wrap={name}" for name in ("curl_easy_recv", "curl_easy_send", "curl_version_info")]
     program = compile_program(place / "instructions", [BENCH / "instructions.c", *core], [*wrap, *curl_flags()])

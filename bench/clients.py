@@ -73,16 +73,23 @@ def compile_program(program: Path, sources: Sequence[Path], libraries: Sequence[
     return program
 
 
+SSL = ("-lssl", "-lcrypto")
+
+
+def build_server(place: Path) -> Path:
+    """The server alone, which the load test has too."""
+    rooms = [ROOT / "core/src/sha1.c", ROOT / "core/src/frame.c"]
+    sources = [BENCH / "server.c", BENCH / "pace.c", BENCH / "tls.c", *rooms]
+    return compile_program(place / "server", sources, SSL)
+
+
 def build(place: Path) -> dict[str, Path]:
     place.mkdir(parents=True, exist_ok=True)
     core = sorted(ROOT.glob("core/src/*.c"))
-    few = [ROOT / "core/src/sha1.c", ROOT / "core/src/frame.c"]
     curl = curl_flags()
-    ssl = ["-lssl", "-lcrypto"]
-    server = [BENCH / "server.c", BENCH / "pace.c", BENCH / "tls.c", *few]
     return {
-        "server": compile_program(place / "server", server, ssl),
-        "bare": compile_program(place / "bare", [BENCH / "bare.c", BENCH / "tls.c"], ssl),
+        "server": build_server(place),
+        "bare": compile_program(place / "bare", [BENCH / "bare.c", BENCH / "tls.c"], SSL),
         "libcurl": compile_program(place / "libcurl", [BENCH / "libcurl.c"], curl),
         "core": compile_program(place / "core", [BENCH / "core.c", *core], curl),
         "idle": compile_program(place / "idle", [BENCH / "idle.c", *core], curl),

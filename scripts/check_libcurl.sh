@@ -4,7 +4,7 @@
 #
 #     sh scripts/check_libcurl.sh [cflags | libs | version]
 #
-# Prints the flags asked for, or nothing. CURL_CONFIG=/path/to/curl-config takes that libcurl in place of the one
+# Prints the flags asked for, or nothing; libs has zlib too, which is what the core links besides. CURL_CONFIG=/path/to/curl-config takes that libcurl in place of the one
 # that pkg-config (else the curl-config of PATH) knows; LIBCURL=private takes the one that scripts/build_libcurl.sh
 # has built. Makefile and setup.py call it.
 set -eu
@@ -71,7 +71,9 @@ case ${1:-} in
 '') ;;
 version) echo "$version" ;;
 cflags | libs)
-    if [ "$by" = pkg-config ]; then pkg-config "--$1" libcurl; else "$CURL_CONFIG" "--$1"; fi
+    if [ "$by" = pkg-config ]; then flags=$(pkg-config "--$1" libcurl); else flags=$("$CURL_CONFIG" "--$1"); fi
+    if [ "$1" = libs ]; then flags="$flags -lz"; fi
+    echo "$flags"
     ;;
 *)
     echo "usage: check_libcurl.sh [cflags | libs | version]" >&2

@@ -15,7 +15,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "servers"))
+sys.path[:0] = [str(ROOT / "tests" / "servers"), str(ROOT / "bench")]
+
+import clients  # noqa: E402
 
 import run  # noqa: E402
 
@@ -63,24 +65,11 @@ class Addresses:
     ca_file: str
 
 
-def build_server(folder: Path) -> Path:
-    program = folder / "server"
-    sources = [ROOT / "bench/server.c", ROOT / "core/src/sha1.c", ROOT / "core/src/frame.c"]
-    subprocess.run(
-        [
-            *os.environ.get("CC", "cc").split(), "-std=c11", "-D_GNU_SOURCE", "-O2", "-pthread",
-            f"-I{ROOT}/core/include", f"-I{ROOT}/core/src", "-o", program, *sources,
-        ],
-        check=True,
-    )  # fmt: skip
-    return program
-
-
 @contextlib.contextmanager
 def echo_server() -> Iterator[int]:
     """bench/server.c; its port."""
     with tempfile.TemporaryDirectory(prefix="curlwire-load-") as folder:
-        command = [build_server(Path(folder))]
+        command = [clients.build_server(Path(folder))]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdin is not None and process.stdout is not None
             try:

@@ -4,12 +4,17 @@
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from programs import BUILD, HERE, ROOT
+
+sys.path.append(str(ROOT / "bench"))
+
+import clients
 
 PACKAGES = {"5.1": "lua5.1", "5.3": "lua5.3", "5.4": "lua5.4", "jit": "luajit"}
 
@@ -46,9 +51,8 @@ def host(request: pytest.FixtureRequest) -> tuple[Path, str]:
 @pytest.fixture(scope="session")
 def fast() -> Iterator[str]:
     """The URL of a server that does ten thousand connections in a moment."""
-    core = ROOT / "core"
-    few = [core / "src" / "sha1.c", core / "src" / "frame.c"]
-    program = compiled("server", ROOT / "bench" / "server.c", *few, f"-I{core}/include", f"-I{core}/src")
+    BUILD.mkdir(parents=True, exist_ok=True)
+    program = clients.build_server(BUILD)
     process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None and process.stdout is not None
     with process:  # it ends when its standard input does
