@@ -8,6 +8,7 @@
  * sources and not with the library. */
 #include <curl/curl.h>
 #include <curlwire.h>
+#include <sys/socket.h>
 
 #include "bench.h"
 #include "internal.h"
@@ -104,8 +105,8 @@ static void fill_text(const char *pattern)
 
 /* ---- The public calls -------------------------------------------------------------------------------------- */
 
-/* The connection is real until it is open and was used once. Then the two calls of libcurl's by which bytes come
- * and go are answered here (linked with --wrap): everything is taken, and there is always more of block to come. So
+/* The connection is real until it is open and was used once. Then the two system calls by which the bytes of
+ * a bare connection come and go are answered here (linked with --wrap): everything is taken, and there is always more of block to come. So
  * neither the kernel nor the other side's pace has a say in the figures. The version is one with which our own codec
  * receives, whichever libcurl it is. */
 static bool is_canned;
@@ -113,10 +114,10 @@ static size_t block_at;
 
 curl_version_info_data *__wrap_curl_version_info(CURLversion stamp);
 curl_version_info_data *__real_curl_version_info(CURLversion stamp);
-CURLcode __wrap_curl_easy_recv(CURL *easy, void *buffer, size_t size_bytes, size_t *len_bytes);
-CURLcode __real_curl_easy_recv(CURL *easy, void *buffer, size_t size_bytes, size_t *len_bytes);
-CURLcode __wrap_curl_easy_send(CURL *easy, const void *data, size_t len_bytes, size_t *sent_bytes);
-CURLcode __real_curl_easy_send(CURL *easy, const void *data, size_t len_bytes, size_t *sent_bytes);
+ssize_t __wrap_recv(int fd, void *buffer, size_t size_bytes, int flags);
+ssize_t __real_recv(int fd, void *buffer, size_t size_bytes, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t len_bytes, int flags);
+ssize_t __real_send(int fd, const void *data, size_t len_bytes, int flags);
 
 curl_version_info_data *__wrap_curl_version_info(CURLversion stamp)
 {
@@ -126,29 +127,25 @@ curl_version_info_data *__wrap_curl_version_info(CURLversion stamp)
     return &data;
 }
 
-CURLcode __wrap_curl_easy_recv(CURL *easy, void *buffer, size_t size_bytes, size_t *len_bytes)
+ssize_t __wrap_recv(int fd, void *buffer, size_t size_bytes, int flags)
 {
     if (!is_canned) {
-        return __real_curl_easy_recv(easy, buffer, size_bytes, len_bytes);
+        return __real_recv(fd, buffer, size_bytes, flags);
     }
     /* never short: after a short read the core would rather wait at the real descriptor */
-    for (*len_bytes = 0; *len_bytes < size_bytes;) {
+    for (size_t len_bytes = 0; len_bytes < size_bytes;) {
         size_t left = block_bytes - block_at;
-        size_t n = left < size_bytes - *len_bytes ? left : size_bytes - *len_bytes;
-        memcpy((uint8_t *)buffer + *len_bytes, block + block_at, n);
+        size_t n = left < size_bytes - len_bytes ? left : size_bytes - len_bytes;
+        memcpy((uint8_t *)buffer + len_bytes, block + block_at, n);
         block_at = (block_at + n) % block_bytes;
-        *len_bytes += n;
+        len_bytes += n;
     }
-    return CURLE_OK;
+    return (ssize_t)size_bytes;
 }
 
-CURLcode __wrap_curl_easy_send(CURL *easy, const void *data, size_t len_bytes, size_t *sent_bytes)
+ssize_t __wrap_send(int fd, const void *data, size_t len_bytes, int flags)
 {
-    if (!is_canned) {
-        return __real_curl_easy_send(easy, data, len_bytes, sent_bytes);
-    }
-    *sent_bytes = len_bytes;
-    return CURLE_OK;
+    return is_canned ? (ssize_t)len_bytes : __real_send(fd, data, len_bytes, flags);
 }
 
 static void open_socket(const char *url, const char *path)

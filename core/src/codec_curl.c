@@ -47,6 +47,17 @@ static cw__io receive_failed(codec_curl *c, CURLcode code)
     return cw__link_fault(l, code, "receiving");
 }
 
+static CURLcode ws_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_bytes,
+                        const struct curl_ws_frame **meta)
+{
+    CURLcode code;
+
+    cw__mutex_lock(l->lock);
+    code = curl_ws_recv(l->easy, buffer, size_bytes, len_bytes, meta);
+    cw__mutex_unlock(l->lock);
+    return code;
+}
+
 static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
 {
     codec_curl *c = (codec_curl *)base;
@@ -58,14 +69,14 @@ static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes,
     l->has_complaint = false;
     if (c->pending == CURLE_OK)
         cw__link_begin(l);
-    code = curl_ws_recv(l->easy, buffer, size_bytes, &len, &meta);
+    code = ws_recv(l, buffer, size_bytes, &len, &meta);
     if (code == CURLE_AGAIN && c->pending == CURLE_OK)
         return CW__IO_AGAIN;
     if (code != CURLE_OK && !l->has_complaint && c->pending == CURLE_OK) {
         /* The read that failed may have put bytes into libcurl's buffer before it did (lib/bufq.c, 8.14.1:
          * slurp reads more than once); they are decoded by asking again, until there are none. */
         c->pending = code;
-        code = curl_ws_recv(l->easy, buffer, size_bytes, &len, &meta);
+        code = ws_recv(l, buffer, size_bytes, &len, &meta);
     }
     if (code == CURLE_GOT_NOTHING) /* libcurl remarks on that: not a complaint */
         l->has_complaint = false;
@@ -113,7 +124,9 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
      * 8.22: lib/ws.c). What is reported as sent must not be given again; the rest must. */
     *sent = 0;
     cw__link_begin(l);
+    cw__mutex_lock(l->lock);
     code = curl_ws_send(l->easy, data ? data : &nothing, len_bytes, sent, 0, flags);
+    cw__mutex_unlock(l->lock);
     if (code != CURLE_OK && code != CURLE_AGAIN)
         return cw__link_fault(l, code, "sending");
     if (code == CURLE_OK && *sent == len_bytes)
@@ -129,23 +142,20 @@ static void codec_destroy(cw__codec *base) { cw__free(base); }
  * 8.14.1 and 8.22): a peer that keeps up with that would have no end put to it, in memory or in time. TLS hands
  * out 16 KiB at a time, which fills no chunk. Over a long way the window of TCP is the end: it takes a round trip
  * to fill again. For a plain connection over a short way the window is kept under a chunk. */
-static void bound_reads(CURL *easy)
+static void bound_reads(int fd)
 {
 #ifdef __linux__
-    curl_socket_t fd = CURL_SOCKET_BAD;
     struct tcp_info info;
     socklen_t len = sizeof info;
     int window = WINDOW_BYTES;
 
-    if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD)
-        return;
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 || info.tcpi_rtt >= NEAR_RTT_US)
         return;
     /* A buffer of a set size is no longer tuned by the kernel, which would raise the clamp with it. */
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof window);
 #else
-    (void)easy;
+    (void)fd;
 #endif
 }
 
@@ -163,6 +173,6 @@ cw__codec *cw__codec_curl_create(cw__link *link)
     c->base.calls = &calls;
     c->base.link = link;
     if (!link->is_tls)
-        bound_reads(link->easy);
+        bound_reads(link->fd);
     return &c->base;
 }

@@ -76,7 +76,7 @@ static cw__io fetch(codec_native *c, uint8_t *to, size_t size_bytes, size_t *len
     cw__io io = cw__link_recv(c->base.link, to, size_bytes, len_bytes);
 
     /* TLS hands out a record at a time; of a bare connection this was all that the kernel had. */
-    c->is_read_short = io == CW__IO_OK && c->base.link->is_bare && *len_bytes < size_bytes;
+    c->is_read_short = io == CW__IO_OK && cw__link_reads_bare(c->base.link) && *len_bytes < size_bytes;
     return io;
 }
 

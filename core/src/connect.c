@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Connect: a socket on its way from new to open, and libcurl's end of it afterwards. The calling thread checks
- * and prepares, the service thread drives libcurl's multi interface, many connects at once, each within one
- * deadline. One multi per connection for now: handles that share one pay for every call in proportion to
- * their number (see the design); `multi` is the seam where that can change.
+ * and prepares, the service thread takes the steps, many connects at once, each within one deadline.
  *
  * Safety: under the socket's lock; libcurl is called in the service thread, but for making the handle. */
 #include <arpa/inet.h>
@@ -11,69 +9,36 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "libcurl.h"
 #include "socket.h"
 
-/* Happy eyeballs has two addresses at work at once, the name look-up a descriptor of its own. */
-enum { WATCHED_AT_MOST = 16 };
-
 struct cw__connecting {
     cw__handshake *handshake;
-    CURLM *multi;
+    cw__pool_member member;
     int64_t deadline_ms; /* INT64_MAX = none */
     int timeout_ms;      /* for the message */
-    int watched[WATCHED_AT_MOST];
-    unsigned watched_count;
-    bool is_started; /* the handle is in the multi */
     bool is_cancelled;
     bool is_done; /* it has failed; what is left is to be taken down */
 };
 
-/* ---- What libcurl waits for ---- */
-
-/* Nothing is watched while libcurl works: it closes descriptors without a word, and another thread may have the
- * number again before anybody could say that it is not to be watched any more. */
-static void unwatch(struct cw__connecting *c)
-{
-    for (unsigned i = 0; i < c->watched_count; i++)
-        cw__poller_forget(cw__service_poller(), c->watched[i]);
-    c->watched_count = 0;
-}
-
-/* Watches what libcurl wants watched now. Asking after each step (curl_multi_waitfds) instead of having it tell
- * (CURLMOPT_SOCKETFUNCTION) spares its table of sockets, 7 KiB for each connection as long as that lives. */
-static bool watch(cw_socket *s)
-{
-    struct cw__connecting *c = s->connecting;
-    struct curl_waitfd wanted[WATCHED_AT_MOST];
-    unsigned count = 0;
-
-    if (curl_multi_waitfds(c->multi, wanted, WATCHED_AT_MOST, &count) != CURLM_OK)
-        return false;
-    for (unsigned i = 0; i < count; i++) {
-        unsigned mask = (wanted[i].events & (CURL_WAIT_POLLIN | CURL_WAIT_POLLPRI) ? CW__READ : 0u) |
-                        (wanted[i].events & CURL_WAIT_POLLOUT ? CW__WRITE : 0u);
-        if (!cw__poller_set(cw__service_poller(), wanted[i].fd, mask, &s->client))
-            return false;
-        c->watched[c->watched_count++] = wanted[i].fd;
-    }
-    return true;
-}
-
 /* ---- Beginning ---- */
+
+static bool is_plain(const cw_socket *s) { return strncasecmp(s->uri, "ws:", 3) == 0; }
 
 static void free_connecting(struct cw__connecting *c)
 {
     if (!c)
         return;
-    unwatch(c);
-    if (c->is_started)
-        (void)curl_multi_remove_handle(c->multi, cw__handshake_easy(c->handshake));
+    cw__pool_quit(&c->member);
     cw__handshake_destroy(c->handshake);
-    (void)curl_multi_cleanup(c->multi);
     cw__free(c);
+}
+
+/* Whether the connection will be read and written at its descriptor, if no proxy comes between (pool.c). */
+static bool may_share(const cw_socket *s)
+{
+    return is_plain(s) && cw__setting(s, CW_OPT_FRAMING) != CW_FRAMING_CURL && cw__codec_native_receives();
 }
 
 static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
@@ -106,15 +71,8 @@ static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
         free_connecting(c);
         return NULL;
     }
-    c->multi = curl_multi_init();
-    if (!c->multi) { /* newer ones have descriptors of their own (8.20) */
-        if (cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST))
-            (void)cw__fail(CW_SYSTEM_ERROR, "no descriptor for a connection: raise the limit (ulimit -n)");
-        else
-            (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
-        free_connecting(c);
-        return NULL;
-    }
+    c->member = (cw__pool_member){
+        .easy = cw__handshake_easy(c->handshake), .client = &s->client, .may_share = may_share(s)};
     return c;
 }
 
@@ -251,8 +209,8 @@ cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
 /* libcurl's descriptors too: the parent's poller would report a descriptor that only the child has open. */
 void cw__connecting_forked(cw_socket *s)
 {
-    for (unsigned i = 0; s->connecting && i < s->connecting->watched_count; i++)
-        (void)close(s->connecting->watched[i]);
+    if (s->connecting && s->connecting->member.pool)
+        cw__pool_forked(s->connecting->member.pool);
 }
 
 void cw__connecting_cancel_locked(cw_socket *s)
@@ -292,9 +250,9 @@ static void read_addresses(cw_socket *s)
         put_address(&address, s->remote_address);
 }
 
-static bool make_codec(cw_socket *s, CURL *easy)
+static bool make_codec(cw_socket *s, const cw__pool_member *member, int fd)
 {
-    cw__link *link = cw__link_create(easy, &s->fault);
+    cw__link *link = cw__link_create(member->easy, cw__pool_lock(member->pool), fd, &s->fault);
 
     if (!link)
         return false;
@@ -307,33 +265,40 @@ static bool make_codec(cw_socket *s, CURL *easy)
     return s->codec != NULL;
 }
 
+/* What the socket needs to send and to receive; false without memory. */
+static bool make_rooms(cw_socket *s, int fd)
+{
+    s->compression = *cw__handshake_compression(s->connecting->handshake);
+    if (s->compression.is_on)
+        s->in.inflater = cw__inflater_create(&s->compression);
+    if ((!s->compression.is_on || s->in.inflater) && make_codec(s, &s->connecting->member, fd))
+        return true;
+    cw__inflater_destroy(s->in.inflater);
+    s->in.inflater = NULL;
+    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    return false;
+}
+
 /* The handle stays in its multi: a CONNECT_ONLY connection belongs to the multi's pool. */
 static bool open_locked(cw_socket *s)
 {
     struct cw__connecting *c = s->connecting;
-    curl_socket_t fd = CURL_SOCKET_BAD;
+    int fd = cw__pool_settle(&c->member);
 
-    if (curl_easy_getinfo(cw__handshake_easy(c->handshake), CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
-        fd == CURL_SOCKET_BAD) {
+    if (fd < 0) {
         cw__error_set(&s->connect_error, CW_CONNECT_FAILED, CW_WEB_Disconnected,
                       "the connection ended right after the handshake");
         return false;
     }
-    s->compression = *cw__handshake_compression(c->handshake);
-    if (s->compression.is_on)
-        s->in.inflater = cw__inflater_create(&s->compression);
-    if ((s->compression.is_on && !s->in.inflater) || !make_codec(s, cw__handshake_easy(c->handshake))) {
-        cw__inflater_destroy(s->in.inflater);
-        s->in.inflater = NULL;
-        cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    if (!make_rooms(s, fd))
         return false;
-    }
     s->framing = s->codec->calls->name;
     s->fd = fd;
     s->watched = 0;
-    s->in.is_drained = cw__handshake_is_all(c->handshake, fd, strncasecmp(s->uri, "ws:", 3) == 0);
+    s->in.is_drained = cw__handshake_is_all(c->handshake, fd, is_plain(s));
+    s->codec->link->has_leftover = !s->in.is_drained;
     s->easy = cw__handshake_release_easy(c->handshake);
-    s->multi = c->multi;
+    s->pool = c->member.pool;
     read_addresses(s);
     s->connecting = NULL;
     cw__handshake_destroy(c->handshake);
@@ -380,9 +345,7 @@ void cw__connection_teardown_locked(cw_socket *s)
         cw__link *link = s->codec->link;
         s->codec->calls->destroy(s->codec);
         cw__link_destroy(link);
-        (void)curl_multi_remove_handle(s->multi, s->easy);
-        curl_easy_cleanup(s->easy);
-        (void)curl_multi_cleanup(s->multi);
+        cw__pool_end(s->pool, s->easy);
         cw__inflater_destroy(s->in.inflater);
         s->in.inflater = NULL;
         if (!s->out.is_reserved) { /* else a thread compresses, without the lock */
@@ -390,7 +353,8 @@ void cw__connection_teardown_locked(cw_socket *s)
             s->out.deflater = NULL;
         }
         s->codec = NULL;
-        s->easy = s->multi = NULL;
+        s->easy = NULL;
+        s->pool = NULL;
         s->fd = -1;
     }
 }
@@ -411,19 +375,6 @@ static bool is_over(cw_socket *s, cw__error *error)
     return true;
 }
 
-static bool is_done(CURLM *multi, CURLcode *code)
-{
-    CURLMsg *message;
-    int left;
-
-    while ((message = curl_multi_info_read(multi, &left)))
-        if (message->msg == CURLMSG_DONE) {
-            *code = message->data.result;
-            return true;
-        }
-    return false;
-}
-
 static int64_t fail_locked(cw_socket *s)
 {
     s->connecting->is_done = true;
@@ -431,47 +382,25 @@ static int64_t fail_locked(cw_socket *s)
     return CW__DETACH; /* the state changes in the client's detached call: before, nobody may connect again */
 }
 
-static int64_t fail_by_multi(cw_socket *s, const char *what)
-{
-    cw__error_set(&s->connect_error, CW_CONNECT_FAILED, CW_WEB_Unknown, "cannot connect: %s", what);
-    return fail_locked(s);
-}
-
 /* When to look again if no descriptor is ready before. */
-static int64_t next_due(const struct cw__connecting *c)
+static int64_t next_due(struct cw__connecting *c)
 {
-    long timeout_ms = -1;
-    int64_t due_ms = INT64_MAX;
+    int64_t due_ms = cw__pool_due_ms(&c->member);
 
-    (void)curl_multi_timeout(c->multi, &timeout_ms);
-    if (timeout_ms >= 0)
-        due_ms = cw__now_ms() + timeout_ms;
     return due_ms < c->deadline_ms ? due_ms : c->deadline_ms;
 }
 
 int64_t cw__connecting_attend_locked(cw_socket *s)
 {
     struct cw__connecting *c = s->connecting;
-    CURLMcode called = CURLM_OK;
-    CURLcode code = CURLE_OK;
-    int running;
+    bool is_open;
 
-    if (is_over(s, &s->connect_error))
+    if (is_over(s, &s->connect_error) || !cw__pool_step(&c->member, &s->connect_error))
         return fail_locked(s);
-    unwatch(c);
-    if (!c->is_started) {
-        called = curl_multi_add_handle(c->multi, cw__handshake_easy(c->handshake));
-        c->is_started = called == CURLM_OK;
-    }
-    if (called == CURLM_OK)
-        called = curl_multi_perform(c->multi, &running);
-    if (called != CURLM_OK)
-        return fail_by_multi(s, curl_multi_strerror(called));
-    if (is_done(c->multi, &code)) {
-        bool is_open = cw__handshake_verdict(c->handshake, code, &s->connect_error);
-        if (keep_reply(s) && is_open && open_locked(s))
-            return 0; /* attend at once: there may be a greeting */
-        return fail_locked(s);
-    }
-    return watch(s) ? next_due(c) : fail_by_multi(s, "a descriptor cannot be watched");
+    if (!c->member.is_done)
+        return next_due(c);
+    is_open = cw__handshake_verdict(c->handshake, c->member.code, &s->connect_error);
+    if (keep_reply(s) && is_open && open_locked(s))
+        return 0; /* attend at once: there may be a greeting */
+    return fail_locked(s);
 }

@@ -231,9 +231,9 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
     return false;
 }
 
-/* curl_ws_recv sets 64 KiB aside, zeroed, at its first call (8.14.1 and 8.22), so an idle connection had better
- * not be asked for frames that are not there. They are not, for certain, if libcurl has taken no more off the
- * socket than the reply; that can be told on Linux and without TLS, and in doubt the answer is no. */
+/* Then the connection may be read at its descriptor (link.c), and libcurl need not be asked for frames that are not
+ * there: curl_ws_recv sets 64 KiB aside, zeroed, at its first call (8.14.1 and 8.22). It is certain if libcurl has taken
+ * no more off the socket than the reply; that can be told on Linux and without TLS, and in doubt the answer is no. */
 bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
 {
 #ifdef __linux__
@@ -241,9 +241,10 @@ bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
     socklen_t len = sizeof info;
     int unread = 0;
 
-    return is_plain && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+    /* In this order: what comes in between makes it a no. */
+    return is_plain && ioctl(fd, FIONREAD, &unread) == 0 &&
+           getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
            len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received &&
-           ioctl(fd, FIONREAD, &unread) == 0 &&
            info.tcpi_bytes_received == (uint64_t)h->reply.head_bytes + (uint64_t)unread;
 #else
     (void)h, (void)fd, (void)is_plain;
@@ -352,6 +353,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_HTTPPROXYTUNNEL, 1L); /* before 8.21 a plain ws would go to the proxy as GET ws://... */
     /* The request's buffer. At its usual 64 KiB the frame buffers take its memory over after the handshake, and
      * libcurl zeroes them: 64 KiB resident for each idle connection. */
+    SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L); /* each connect looks its name up, also where several share a multi */
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
     SET(CURLOPT_BUFFERSIZE, 1024L); /* for the reply; frames do not pass through it */
     SET(CURLOPT_HTTPHEADER, h->headers);

@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 
 #include "codec.h"
+#include "connection.h"
 #include "internal.h"
 
 CW__PRIVATE_BEGIN
@@ -19,13 +20,48 @@ cw_status cw__libcurl_init(void);
 enum { CW__DESCRIPTORS_AT_MOST = 4 };
 int cw__lacked_descriptors(int count);
 
+/* ---- From pool.c: libcurl's multi handles ---------------------------------------------------------------- */
+
+typedef struct cw__pool cw__pool;
+
+/* A handle that connects. */
+typedef struct cw__pool_member {
+    CURL *easy;
+    cw__client *client; /* is attended when there is something to do */
+    bool may_share;     /* what it connects will rarely need libcurl */
+    bool is_done;       /* libcurl is; code says how */
+    bool is_added;
+    CURLcode code;
+    cw__pool *pool; /* NULL before the first step */
+    struct cw__pool_member *next;
+} cw__pool_member;
+
+/* Gets on with connecting, and with it all that share the pool; false fills error. */
+bool cw__pool_step(cw__pool_member *m, cw__error *error);
+/* When to take the next step if nothing asks for it before; INT64_MAX = not by itself. */
+int64_t cw__pool_due_ms(cw__pool_member *m);
+/* It is connected: the handle stays in m->pool until cw__pool_end. The connection's descriptor; negative, and nothing
+ * is changed, if it is gone already. */
+int cw__pool_settle(cw__pool_member *m);
+/* Takes a handle that has not settled out again; it is the caller's. */
+void cw__pool_quit(cw__pool_member *m);
+/* Takes a handle out, which ends its connection, and frees it. */
+void cw__pool_end(cw__pool *p, CURL *easy);
+/* Held in every call of libcurl's for a handle in the pool that is not of the handle alone. */
+cw__mutex *cw__pool_lock(cw__pool *p);
+/* In a child after fork: closes the copies of what is watched. */
+void cw__pool_forked(cw__pool *p);
+
 /* ---- From link.c: libcurl's end of an open connection --------------------------------------------------- */
 
 struct cw__link {
     CURL *easy;
-    cw__error *fault; /* the socket's */
-    bool is_tls;      /* to the server */
-    bool is_bare;     /* nothing stands between libcurl and the descriptor: neither TLS nor a proxy */
+    cw__mutex *lock;   /* its pool's */
+    cw__error *fault;  /* the socket's */
+    int fd;            /* owned by libcurl */
+    bool is_tls;       /* to the server */
+    bool is_bare;      /* nothing stands between libcurl and the descriptor: neither TLS nor a proxy */
+    bool has_leftover; /* libcurl may have bytes that came with the 101: it is asked for them first */
     /* Of the latest send that said AGAIN: the descriptor is writable all the same. TLS wants to read first, which it
      * does in a renegotiation, for as long as the peer likes. */
     bool wants_read;
@@ -35,7 +71,9 @@ struct cw__link {
 };
 
 /* easy is a CURL handle whose handshake went well. NULL without memory. The connection is not the link's: it stays. */
-cw__link *cw__link_create(CURL *easy, cw__error *fault);
+cw__link *cw__link_create(CURL *easy, cw__mutex *lock, int fd, cw__error *fault);
+/* Whether the next bytes are read at the descriptor. */
+static inline bool cw__link_reads_bare(const cw__link *l) { return l->is_bare && !l->has_leftover; }
 void cw__link_destroy(cw__link *l);
 /* Forgets what libcurl said in earlier calls; before a call of libcurl's that is made here. */
 void cw__link_begin(cw__link *l);

@@ -2,12 +2,17 @@
 /* Link: libcurl's end of an open connection, as bytes, and what libcurl says when they stop. Both codecs stand on
  * it. Called under the socket's lock; knows no frames.
  *
+ * A bare connection, with neither TLS nor a proxy, is read and written at its descriptor, as libcurl lets those do who
+ * connect only (CURLINFO_ACTIVESOCKET): curl_easy_send looks its connection up in a table at each call (8.14.1,
+ * 8.22), a quarter of what a small message costs. libcurl made the connection, owns it and closes it all the same.
+ *
  * libcurl (8.14.1, 8.22) writes a failure to the error buffer only once per transfer, and connecting may have used
  * that up; the debug function gets every one. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "libcurl.h"
 
@@ -53,47 +58,84 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
     return 0;
 }
 
+static cw__io lost(cw__link *l, CURLcode code, int os_errno, const char *doing)
+{
+    const cw__tls_reason *reason = cw__tls_reason_of((int)code, l->tls_text);
+    const char *text = *l->tls_text ? l->tls_text : curl_easy_strerror(code);
+
+    if (os_errno)
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
+        text = strerror(os_errno);
+    if (reason)
+        cw__error_set(l->fault, CW_CLOSED, reason->web_status, "%s", reason->message);
+    else
+        cw__error_set(l->fault, CW_CLOSED, cw__web_status_of_curl((int)code, os_errno),
+                      "the connection was lost while %s: %s", doing, text);
+    l->fault->curl_code = (int)code;
+    l->fault->os_errno = os_errno;
+    return CW__IO_FAULT;
+}
+
 cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing)
 {
     long os_errno = 0;
-    const cw__tls_reason *reason = cw__tls_reason_of((int)code, l->tls_text);
-    const char *text = *l->tls_text ? l->tls_text : curl_easy_strerror(code);
 
     /* What connecting left there (another address refused, say) is not about this connection. */
     (void)curl_easy_getinfo(l->easy, CURLINFO_OS_ERRNO, &os_errno);
     if (os_errno == EINPROGRESS || os_errno == ECONNREFUSED || os_errno == EAGAIN)
         os_errno = 0;
-    if (os_errno)
-        /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
-        text = strerror((int)os_errno);
-    if (reason)
-        cw__error_set(l->fault, CW_CLOSED, reason->web_status, "%s", reason->message);
-    else
-        cw__error_set(l->fault, CW_CLOSED, cw__web_status_of_curl((int)code, (int)os_errno),
-                      "the connection was lost while %s: %s", doing, text);
-    l->fault->curl_code = (int)code;
-    l->fault->os_errno = (int)os_errno;
-    return CW__IO_FAULT;
+    return lost(l, code, (int)os_errno, doing);
 }
 
-/* ---- Bytes ---- */
+/* ---- Bytes, at the descriptor ---- */
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* libcurl sets SO_NOSIGPIPE where there is no such flag */
+#endif
+
+static bool would_block(int os_errno) { return os_errno == EAGAIN || os_errno == EWOULDBLOCK; }
+
+static cw__io recv_bare(cw__link *l, void *buffer, size_t size_bytes, size_t *len_bytes)
+{
+    ssize_t len;
+
+    do
+        len = recv(l->fd, buffer, size_bytes, 0);
+    while (len < 0 && errno == EINTR);
+    if (len < 0)
+        return would_block(errno) ? CW__IO_AGAIN : lost(l, CURLE_RECV_ERROR, errno, "receiving");
+    *len_bytes = (size_t)len;
+    return len > 0 ? CW__IO_OK : CW__IO_END;
+}
+
+static cw__io send_bare(cw__link *l, const char *data, size_t len_bytes, size_t *sent_bytes)
+{
+    while (*sent_bytes < len_bytes) {
+        ssize_t sent = send(l->fd, data + *sent_bytes, len_bytes - *sent_bytes, MSG_NOSIGNAL);
+        if (sent >= 0)
+            *sent_bytes += (size_t)sent;
+        else if (would_block(errno))
+            return CW__IO_AGAIN;
+        else if (errno != EINTR)
+            return lost(l, CURLE_SEND_ERROR, errno, "sending");
+    }
+    return CW__IO_OK;
+}
+
+/* ---- Bytes, through libcurl ---- */
 
 void cw__link_begin(cw__link *l) { l->tls_text[0] = '\0'; }
 
-static bool is_writable(CURL *easy)
+static bool is_writable(int fd)
 {
-    curl_socket_t fd = CURL_SOCKET_BAD;
-    struct pollfd descriptor;
+    struct pollfd descriptor = {.fd = fd, .events = POLLOUT};
 
-    if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD)
-        return false;
-    descriptor = (struct pollfd){.fd = fd, .events = POLLOUT};
     return poll(&descriptor, 1, 0) == 1 && (descriptor.revents & POLLOUT);
 }
 
 cw__io cw__link_is_full(cw__link *l, size_t sent_bytes)
 {
-    l->wants_read = l->is_tls && sent_bytes == 0 && is_writable(l->easy);
+    l->wants_read = l->is_tls && sent_bytes == 0 && is_writable(l->fd);
     return CW__IO_AGAIN;
 }
 
@@ -102,10 +144,16 @@ cw__io cw__link_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_b
     CURLcode code;
 
     *len_bytes = 0;
+    if (cw__link_reads_bare(l))
+        return recv_bare(l, buffer, size_bytes, len_bytes);
     cw__link_begin(l);
+    cw__mutex_lock(l->lock);
     code = curl_easy_recv(l->easy, buffer, size_bytes, len_bytes);
-    if (code == CURLE_AGAIN)
+    cw__mutex_unlock(l->lock);
+    if (code == CURLE_AGAIN) {
+        l->has_leftover = false;
         return CW__IO_AGAIN;
+    }
     if (code != CURLE_OK)
         return cw__link_fault(l, code, "receiving");
     return *len_bytes > 0 ? CW__IO_OK : CW__IO_END;
@@ -116,10 +164,14 @@ cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *se
     CURLcode code;
 
     *sent_bytes = 0;
+    if (l->is_bare)
+        return send_bare(l, data, len_bytes, sent_bytes);
     cw__link_begin(l);
     while (*sent_bytes < len_bytes) {
         size_t sent = 0;
+        cw__mutex_lock(l->lock);
         code = curl_easy_send(l->easy, (const char *)data + *sent_bytes, len_bytes - *sent_bytes, &sent);
+        cw__mutex_unlock(l->lock);
         if (code == CURLE_AGAIN || (code == CURLE_OK && sent == 0))
             return cw__link_is_full(l, *sent_bytes);
         if (code != CURLE_OK)
@@ -157,16 +209,19 @@ static bool has_proxy(CURL *easy)
     return curl_easy_getinfo(easy, CURLINFO_USED_PROXY, &used_proxy) != CURLE_OK || used_proxy;
 }
 
-cw__link *cw__link_create(CURL *easy, cw__error *fault)
+cw__link *cw__link_create(CURL *easy, cw__mutex *lock, int fd, cw__error *fault)
 {
     cw__link *l = cw__calloc(1, sizeof *l);
 
     if (!l)
         return NULL;
     l->easy = easy;
+    l->lock = lock;
+    l->fd = fd;
     l->fault = fault;
     l->is_tls = is_of_scheme(easy, "wss");
     l->is_bare = is_of_scheme(easy, "ws") && !has_proxy(easy);
+    l->has_leftover = true;
     (void)curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
     (void)curl_easy_setopt(easy, CURLOPT_DEBUGDATA, (void *)l);
     (void)curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);

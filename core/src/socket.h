@@ -106,7 +106,8 @@ struct cw_socket {
 
     struct cw__connecting *connecting; /* connect.c; NULL unless connecting */
     cw__error connect_error;           /* CW_OK in it: the connect went well */
-    void *easy, *multi;                /* libcurl's, of an open connection; freed by connect.c */
+    void *easy;                        /* libcurl's, of an open connection; freed by connect.c */
+    struct cw__pool *pool;             /* that it belongs to */
     int fd;
     unsigned watched; /* the mask set in the poller */
     cw__codec *codec;

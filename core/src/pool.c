@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* Pool: libcurl's multi handles, who shares one, and the steps by which all that connect in one get on. Called by
+ * connect.c; knows clients of the service, and nothing of sockets or of what a handshake means.
+ *
+ * A multi costs 14 KiB and, with 8.20 and later, descriptors of its own. Connections that are read and written at
+ * their descriptor (link.c) need theirs only to connect and to end, so that several can share one. What goes through
+ * libcurl all the time had better not: threads with different sockets would wait for one another, and libcurl walks a
+ * list of all connections at each call. Whoever shares, its lock is held in every call of libcurl's.
+ *
+ * libcurl (8.22) leaves a connection that was made to connect only alone: it neither reuses it for a later handle nor
+ * ends it for its age, nor because something came in on it while nobody was attached.
+ *
+ * Safety: service thread only, but for the lock. Lock order: socket, pool, service. */
+#include <unistd.h>
+
+#include "connection.h"
+#include "libcurl.h"
+
+/* Happy eyeballs has two addresses at work at once, the name look-up a descriptor of its own. */
+enum { MEMBERS_AT_MOST = 8, WATCHED_AT_MOST = 4 * MEMBERS_AT_MOST };
+
+struct cw__pool {
+    cw__mutex lock;
+    CURLM *multi;
+    cw__pool_member *connecting;
+    unsigned member_count; /* connecting or connected */
+    bool is_shared;
+    cw__pool *next, *previous; /* of those that have room */
+    int watched[WATCHED_AT_MOST];
+    unsigned watched_count;
+};
+
+/* Shared pools with room for another member, of the process that made them (cw__generation). */
+static cw__pool *with_room;
+static int with_room_generation;
+
+/* ---- Joining and leaving ---- */
+
+static bool has_room(const cw__pool *p) { return p->is_shared && p->member_count < MEMBERS_AT_MOST; }
+
+static void list(cw__pool *p)
+{
+    p->previous = NULL;
+    p->next = with_room;
+    if (with_room)
+        with_room->previous = p;
+    with_room = p;
+}
+
+static void unlist(cw__pool *p)
+{
+    if (p->previous)
+        p->previous->next = p->next;
+    else
+        with_room = p->next;
+    if (p->next)
+        p->next->previous = p->previous;
+}
+
+static cw__pool *create(bool is_shared)
+{
+    cw__pool *p = cw__calloc(1, sizeof *p);
+
+    if (!p)
+        return NULL;
+    p->multi = curl_multi_init();
+    if (!p->multi) {
+        cw__free(p);
+        return NULL;
+    }
+    cw__mutex_init(&p->lock);
+    p->is_shared = is_shared;
+    if (is_shared)
+        list(p);
+    return p;
+}
+
+static cw__pool *join(bool may_share)
+{
+    cw__pool *p;
+
+    if (with_room_generation != cw__generation()) { /* the parent's are not ours */
+        with_room = NULL;
+        with_room_generation = cw__generation();
+    }
+    p = may_share && with_room ? with_room : create(may_share);
+    if (!p)
+        return NULL;
+    p->member_count++;
+    if (p->is_shared && !has_room(p))
+        unlist(p);
+    return p;
+}
+
+static void leave(cw__pool *p)
+{
+    bool had_room = has_room(p);
+
+    p->member_count--;
+    if (p->member_count > 0) {
+        if (p->is_shared && !had_room)
+            list(p);
+        return;
+    }
+    if (had_room)
+        unlist(p);
+    (void)curl_multi_cleanup(p->multi);
+    cw__mutex_destroy(&p->lock);
+    cw__free(p);
+}
+
+/* ---- What libcurl waits for ---- */
+
+/* Nothing is watched while libcurl works: it closes descriptors without a word, and another thread may have the
+ * number again before anybody could say that it is not to be watched any more. */
+static void unwatch(cw__pool *p)
+{
+    for (unsigned i = 0; i < p->watched_count; i++)
+        cw__poller_forget(cw__service_poller(), p->watched[i]);
+    p->watched_count = 0;
+}
+
+/* Watches what libcurl wants watched now, in the name of one that connects. Asking after each step
+ * (curl_multi_waitfds) instead of having it tell (CURLMOPT_SOCKETFUNCTION) spares its table of sockets, 7 KiB for each
+ * connection as long as that lives. */
+static bool watch(cw__pool *p)
+{
+    struct curl_waitfd wanted[WATCHED_AT_MOST];
+    unsigned count = 0;
+
+    if (!p->connecting)
+        return true;
+    if (curl_multi_waitfds(p->multi, wanted, WATCHED_AT_MOST, &count) != CURLM_OK)
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned mask = (wanted[i].events & (CURL_WAIT_POLLIN | CURL_WAIT_POLLPRI) ? CW__READ : 0u) |
+                        (wanted[i].events & CURL_WAIT_POLLOUT ? CW__WRITE : 0u);
+        if (!cw__poller_set(cw__service_poller(), wanted[i].fd, mask, p->connecting->client))
+            return false;
+        p->watched[p->watched_count++] = wanted[i].fd;
+    }
+    return true;
+}
+
+void cw__pool_forked(cw__pool *p)
+{
+    for (unsigned i = 0; i < p->watched_count; i++)
+        (void)close(p->watched[i]);
+    p->watched_count = 0;
+}
+
+/* ---- Steps ---- */
+
+/* What libcurl is done with is for its own client to look at. */
+static void note_done(cw__pool *p, const cw__pool_member *at_work)
+{
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(p->multi, &left))) {
+        cw__pool_member *m = p->connecting;
+        while (m && m->easy != message->easy_handle)
+            m = m->next;
+        if (message->msg != CURLMSG_DONE || !m)
+            continue;
+        m->code = message->data.result;
+        m->is_done = true;
+        if (m != at_work)
+            cw__service_attend(m->client);
+    }
+}
+
+static CURLMcode perform(cw__pool *p, cw__pool_member *m)
+{
+    CURLMcode code = CURLM_OK;
+    int running;
+
+    if (!m->is_added) {
+        code = curl_multi_add_handle(p->multi, m->easy);
+        if (code != CURLM_OK)
+            return code;
+        m->is_added = true;
+        m->next = p->connecting;
+        p->connecting = m;
+    }
+    code = curl_multi_perform(p->multi, &running);
+    note_done(p, m);
+    return code;
+}
+
+/* No multi: newer ones have descriptors of their own (8.20). */
+static bool has_none(cw__error *error)
+{
+    int lacked = cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST);
+
+    if (lacked)
+        cw__error_set(error, CW_SYSTEM_ERROR, CW_WEB_Unknown,
+                      "no descriptor for a connection: raise the limit (ulimit -n)");
+    else
+        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    error->os_errno = lacked;
+    return false;
+}
+
+bool cw__pool_step(cw__pool_member *m, cw__error *error)
+{
+    CURLMcode code;
+    bool is_watched;
+
+    if (m->is_done)
+        return true;
+    if (!m->pool && !(m->pool = join(m->may_share)))
+        return has_none(error);
+    cw__mutex_lock(&m->pool->lock);
+    unwatch(m->pool);
+    code = perform(m->pool, m);
+    is_watched = watch(m->pool);
+    cw__mutex_unlock(&m->pool->lock);
+    if (code == CURLM_OK && is_watched)
+        return true;
+    cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown, "cannot connect: %s",
+                  code == CURLM_OK ? "a descriptor cannot be watched" : curl_multi_strerror(code));
+    return false;
+}
+
+int64_t cw__pool_due_ms(cw__pool_member *m)
+{
+    long timeout_ms = -1;
+
+    cw__mutex_lock(&m->pool->lock);
+    (void)curl_multi_timeout(m->pool->multi, &timeout_ms);
+    cw__mutex_unlock(&m->pool->lock);
+    return timeout_ms >= 0 ? cw__now_ms() + timeout_ms : INT64_MAX;
+}
+
+/* ---- Ending ---- */
+
+/* Takes a member off those that connect; another one watches, and wakes in time, from now on. */
+static void stop_connecting_locked(cw__pool *p, cw__pool_member *m)
+{
+    cw__pool_member **place = &p->connecting;
+
+    while (*place && *place != m)
+        place = &(*place)->next;
+    if (*place)
+        *place = m->next;
+    unwatch(p);
+    (void)watch(p); /* if that fails, it fails again in the step that is asked for here */
+    if (p->connecting)
+        cw__service_attend(p->connecting->client);
+}
+
+int cw__pool_settle(cw__pool_member *m)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+
+    cw__mutex_lock(&m->pool->lock);
+    if (curl_easy_getinfo(m->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK)
+        fd = CURL_SOCKET_BAD;
+    if (fd != CURL_SOCKET_BAD)
+        stop_connecting_locked(m->pool, m);
+    cw__mutex_unlock(&m->pool->lock);
+    return fd == CURL_SOCKET_BAD ? -1 : fd;
+}
+
+void cw__pool_quit(cw__pool_member *m)
+{
+    if (!m->pool)
+        return;
+    if (m->is_added) {
+        cw__mutex_lock(&m->pool->lock);
+        unwatch(m->pool);
+        (void)curl_multi_remove_handle(m->pool->multi, m->easy);
+        stop_connecting_locked(m->pool, m);
+        cw__mutex_unlock(&m->pool->lock);
+    }
+    leave(m->pool);
+    m->pool = NULL;
+}
+
+void cw__pool_end(cw__pool *p, CURL *easy)
+{
+    cw__mutex_lock(&p->lock);
+    (void)curl_multi_remove_handle(p->multi, easy);
+    cw__mutex_unlock(&p->lock);
+    curl_easy_cleanup(easy);
+    leave(p);
+}
+
+cw__mutex *cw__pool_lock(cw__pool *p) { return &p->lock; }
