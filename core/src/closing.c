@@ -220,6 +220,8 @@ static void abort_locked(cw_socket *s)
     }
     s->is_closed_locally = true;
     cw__inbox_clear(&s->in.inbox);
+    if (s->out.first && s->close.state == CW__CLOSE_NONE)
+        cw__outbound_flush_locked(s); /* what was sent goes out if it can: some of it may have been held back */
     cw__closing_ended_locked(s, "the connection was dropped by this program");
 }
 

@@ -30,12 +30,15 @@ typedef struct cw__codec_calls {
     cw__io (*receive)(cw__codec *c, uint8_t *buffer, size_t size_bytes, cw__piece *piece);
     /* Reads and throws away whatever comes, whole frames or not. OK: that was much, and there may be more. */
     cw__io (*discard)(cw__codec *c);
-    /* Sends a frame; CW__RSV1 may be in the opcode, where it is in the frame (native only). On AGAIN the frame has begun and must be gone on with: call again with the rest
-     * (data + *sent, len - *sent, which may be nothing) before any other frame. *sent counts payload bytes, also
-     * on AGAIN; the codec may hold some of them back, within a bound. While more_follow is set it may also hold
-     * whole frames back, which is OK: a call without it must come next, and stands for all of them. */
+    /* Sends a frame; CW__RSV1 may be in the opcode, where it is in the frame (native only). On AGAIN the frame has
+     * begun and must be gone on with: call again with the rest (data + *sent, len - *sent, which may be nothing)
+     * before any other frame. *sent counts payload bytes, also on AGAIN; the codec may hold some of them back, within
+     * a bound. While more_follow is set it may also hold whole frames back, which is OK: a call without it must come
+     * next, or flush, and stands for all of them. */
     cw__io (*send)(cw__codec *c, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                    size_t *sent);
+    /* Writes what was held back; AGAIN: call again. NULL for a codec that holds no whole frames back. */
+    cw__io (*flush)(cw__codec *c);
     void (*destroy)(cw__codec *c); /* the link is not the codec's: it stays */
 } cw__codec_calls;
 
@@ -43,7 +46,8 @@ struct cw__codec {
     const cw__codec_calls *calls;
     cw__link *link;
     cw__violation violation;
-    bool more_follow; /* set before a send: another one comes without fail, unless this one is not OK */
+    bool
+        more_follow; /* set before a send: another one comes without fail, unless this one is not OK, or a flush */
     bool
         wants_read; /* of the latest send that said AGAIN: the descriptor is writable all the same (libcurl.h) */
 };

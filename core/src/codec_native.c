@@ -357,6 +357,14 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
     return io;
 }
 
+static cw__io codec_flush(cw__codec *base)
+{
+    codec_native *c = (codec_native *)base;
+
+    c->is_holding = false;
+    return c->output ? write_kept(c) : CW__IO_OK;
+}
+
 /* ---- Making ---- */
 
 static void codec_destroy(cw__codec *base)
@@ -383,11 +391,13 @@ cw__codec *cw__codec_native_create(cw__link *link)
                                            .receive = codec_receive,
                                            .discard = codec_discard,
                                            .send = codec_send,
+                                           .flush = codec_flush,
                                            .destroy = codec_destroy};
     static const cw__codec_calls mixed = {.name = "mixed",
                                           .receive = decoder_receive,
                                           .discard = decoder_discard,
                                           .send = codec_send,
+                                          .flush = codec_flush,
                                           .destroy = codec_destroy};
     codec_native *c = cw__calloc(1, sizeof *c);
 

@@ -228,6 +228,7 @@ void cw__inbound_serve_locked(cw_socket *s)
 void cw__inbound_take_over_locked(cw_socket *s)
 {
     s->in.turns++;
+    s->out.burst_count = 0; /* an answer may be waited for: what is sent now goes out at once */
     if (s->in.reader == CW__READER_CALLER)
         return;
     s->in.reader = CW__READER_CALLER;
@@ -288,6 +289,7 @@ cw_event *cw__inbound_pop_locked(cw_socket *s)
     bool was_full = s->in.inbox.is_full;
     cw_event *e = cw__inbox_pop(&s->in.inbox);
 
+    s->out.burst_count = 0;
     if (was_full && !s->in.inbox.is_full && s->in.reader == CW__READER_SERVICE)
         cw__socket_attend_locked(s); /* which also reads what waits inside libcurl */
     return e;

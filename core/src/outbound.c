@@ -4,6 +4,10 @@
  * one is written by the calling thread as room appears. Control frames go between frames, so a message is cut
  * into frames of at most FRAME_BYTES.
  *
+ * Of many small sends in quick succession each would cost a system call, nine tenths of its time. After
+ * BURST_FROM of them they are encoded and held back: the service, which is asked at the first, writes them together,
+ * or the thread that finds no more room. One that receives in between, or makes a pause, is in no burst.
+ *
  * Safety: under the socket's lock, given up only in cw__socket_poll_locked and cw__socket_wait_locked. A frame
  * that has begun is either first in the queue or in the hands of the one direct sender (out.is_direct). */
 #include <poll.h>
@@ -15,7 +19,11 @@ enum {
     FRAME_BYTES = 1024 * 1024,
     FRAME_COST_BYTES = 64, /* what a queued frame takes beside its payload */
     VAIN_AT_MOST = 2,      /* room may have come just after a write */
-    PONGS_AT_MOST = 16     /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
+    PONGS_AT_MOST = 16,    /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
+    BURST_FROM = 8,        /* a request in a few messages is none */
+    BURST_APART_US = 50,   /* from one send to the next */
+    HOLD_BYTES = 4096,     /* a message of more is worth a write of its own */
+    HELD = 0x1f            /* no opcode: in the queue, stands for the frames that the codec holds back */
 };
 
 static bool is_control(uint8_t opcode) { return (opcode & 0x8) != 0; }
@@ -145,6 +153,20 @@ void cw__outbound_destroy(cw__outbound *out)
 
 /* ---- Writing ---- */
 
+static void after_write(cw_socket *s, cw__io io)
+{
+    s->out.vain_count = io == CW__IO_AGAIN && s->codec->wants_read ? s->out.vain_count + 1 : 0;
+    if (io == CW__IO_FAULT && !s->out.is_broken) {
+        /* What the peer sent before it left, messages and a close frame perhaps, is still to be read, when the
+         * inbox has room: reading finds the end. */
+        s->out.is_broken = true;
+        s->in.is_drained = false;
+        cw__pings_broken_locked(s, cw__now_ms());
+        cw__socket_changed_locked(s);
+        cw__socket_attend_locked(s);
+    }
+}
+
 /* Goes on with a frame; counts what has gone in *sent_bytes. OK: all of it is out, or held back where more_follow
  * says that another frame comes next. */
 static cw__io write_frame(cw_socket *s, bool more_follow, uint8_t opcode, bool is_final, const uint8_t *data,
@@ -159,16 +181,15 @@ static cw__io write_frame(cw_socket *s, bool more_follow, uint8_t opcode, bool i
 
     *sent_bytes += sent;
     s->out.progress_bytes += sent;
-    s->out.vain_count = io == CW__IO_AGAIN && s->codec->wants_read ? s->out.vain_count + 1 : 0;
-    if (io == CW__IO_FAULT && !s->out.is_broken) {
-        /* What the peer sent before it left, messages and a close frame perhaps, is still to be read, when the
-         * inbox has room: reading finds the end. */
-        s->out.is_broken = true;
-        s->in.is_drained = false;
-        cw__pings_broken_locked(s, cw__now_ms());
-        cw__socket_changed_locked(s);
-        cw__socket_attend_locked(s);
-    }
+    after_write(s, io);
+    return io;
+}
+
+static cw__io write_held(cw_socket *s)
+{
+    cw__io io = s->codec->calls->flush(s->codec);
+
+    after_write(s, io);
     return io;
 }
 
@@ -183,8 +204,9 @@ static cw__io write_queue(cw_socket *s)
         bool is_close = f->opcode == CW__OP_CLOSE;
         cw__io io;
         f->is_begun = true;
-        io =
-            write_frame(s, f->next && !is_close, f->opcode, f->is_final, f->data, f->len_bytes, &f->sent_bytes);
+        io = f->opcode == HELD ? write_held(s)
+                               : write_frame(s, f->next && !is_close, f->opcode, f->is_final, f->data,
+                                             f->len_bytes, &f->sent_bytes);
         if (io != CW__IO_OK)
             return io;
         remove_first(s);
@@ -277,6 +299,43 @@ static void prepend(cw_socket *s, cw__outgoing *f)
     if (!s->out.last)
         s->out.last = f;
     count(s, f, true);
+}
+
+/* ---- Bursts ---- */
+
+static bool holds_only(const cw_socket *s)
+{
+    return s->out.first && s->out.first->opcode == HELD && !s->out.first->next;
+}
+
+/* Whether this send is one of a burst. */
+static bool is_in_burst(cw_socket *s, size_t len_bytes)
+{
+    int64_t now_us = cw__now_us();
+    bool is_quick = now_us - s->out.latest_us <= BURST_APART_US;
+
+    s->out.latest_us = now_us;
+    if (!is_quick || len_bytes > HOLD_BYTES || !s->codec->calls->flush)
+        s->out.burst_count = 0;
+    else if (s->out.burst_count < BURST_FROM)
+        s->out.burst_count++;
+    return s->out.burst_count >= BURST_FROM;
+}
+
+/* Sees to it that what the codec is going to hold back is written soon. False without memory: it must not then. */
+static bool promise_flush(cw_socket *s)
+{
+    cw__outgoing *f;
+
+    if (s->out.first)
+        return true;
+    f = make(HELD, true, NULL, 0);
+    if (!f)
+        return false;
+    f->is_begun = true; /* nothing may go before what is held */
+    append(s, f);
+    cw__socket_attend_locked(s);
+    return true;
 }
 
 /* Makes the frame under way, or its rest, ready to be queued. */
@@ -404,7 +463,7 @@ cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_rese
     while (s->close.state == CW__CLOSE_NONE && s->codec && !s->out.is_broken) {
         uint64_t before = s->out.progress_bytes;
         if (!s->out.is_direct && (has_reserved || !s->out.is_reserved) &&
-            (!s->out.first || s->out.data_bytes + len_bytes + FRAME_COST_BYTES <= limit(s)))
+            (!s->out.first || holds_only(s) || s->out.data_bytes + len_bytes + FRAME_COST_BYTES <= limit(s)))
             return CW_OK;
         if (status == CW_TIMED_OUT && wait->timeout_ms == 0) {
             s->out.wants_writable = true;
@@ -427,7 +486,7 @@ static cw_status send_now(cw_socket *s, parcel *p, cw__wait *wait)
     cw__io io;
 
     next_frame(p);
-    if (s->out.first) {
+    if (s->out.first && !holds_only(s)) {
         if (!queue_parcel(s, p))
             return cw__fail(CW_NO_MEMORY, "no memory to send a message");
         return CW_OK;
@@ -464,5 +523,9 @@ cw_status cw__outbound_message_locked(cw_socket *s, uint8_t opcode, bool ends_me
                 .more_follow = more_follow};
     cw_status status = cw__outbound_turn_locked(s, len_bytes, false, wait);
 
-    return status == CW_OK ? send_now(s, &p, wait) : status;
+    if (status != CW_OK)
+        return status;
+    if (!more_follow && is_in_burst(s, len_bytes))
+        p.more_follow = promise_flush(s);
+    return send_now(s, &p, wait);
 }

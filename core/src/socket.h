@@ -46,6 +46,8 @@ typedef struct cw__outbound {
     bool is_reserved;        /* a thread sends a compressed message, piece by piece: other data waits */
     bool is_compressing;     /* the message sent in fragments is */
     uint8_t fragments_kind;
+    unsigned burst_count;   /* sends in quick succession, with nothing received in between */
+    int64_t latest_us;      /* when the latest of them was */
     cw__utf8 utf8;          /* of the open text message */
     cw__deflater *deflater; /* of the thread that has reserved; NULL before the first compressed message */
 } cw__outbound;
