@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
+from websockets.sync.server import ServerConnection, serve
 
 from peers import WAIT, echo, url
 
@@ -159,6 +161,28 @@ def test_exit_with_everything_going_on() -> None:
         print("done")
         """
     )
+
+
+def test_exit_after_a_burst() -> None:
+    """Small messages that were held back to be written together are written before the end."""
+    numbers = []
+    is_over = threading.Event()
+
+    def count(server: ServerConnection) -> None:
+        numbers.extend(int(message) for message in server)
+        is_over.set()
+
+    with serve(count, "127.0.0.1", 0, compression=None) as server:
+        threading.Thread(target=server.serve_forever).start()
+        port = server.socket.getsockname()[1]
+        assert_quiet(f"""
+            ws = curlwire.connect("ws://127.0.0.1:{port}")
+            for number in range(5000):
+                ws.send(str(number))
+            print("done", flush=True)
+        """)
+        assert is_over.wait(WAIT)
+    assert numbers == list(range(5000))
 
 
 def test_exit_inside_a_handler() -> None:
