@@ -81,6 +81,25 @@ char *cw__strndup(const char *text, size_t len_bytes)
     return copy;
 }
 
+void *cw__spare_take(cw__spare *spare, size_t size_bytes)
+{
+    void *block;
+
+    if (must_fail())
+        return NULL;
+    block = atomic_exchange(&spare->block, NULL);
+    return counted(block ? block : malloc(size_bytes));
+}
+
+void cw__spare_give(cw__spare *spare, void *block)
+{
+    void *none = NULL;
+
+    uncount(block);
+    if (block && !atomic_compare_exchange_strong(&spare->block, &none, block))
+        free(block);
+}
+
 void cw__free(void *block)
 {
     uncount(block);

@@ -6,7 +6,6 @@
  * Memory: nothing but the struct while nothing moves. Input that is not used up and output that is held back or that
  * the connection has not taken have a buffer each, as long as they last. One input buffer that nobody uses is kept
  * for the whole process, so that a small message on a quiet connection costs no allocation of one. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "libcurl.h"
@@ -51,22 +50,12 @@ static cw__io no_memory(codec_native *c)
     return CW__IO_FAULT;
 }
 
-/* An input buffer that no codec uses. Not through alloc.c: it stays, over the ends of tests. */
-static _Atomic(uint8_t *) spare_input;
-
-static uint8_t *take_buffer(void)
-{
-    uint8_t *buffer = atomic_exchange(&spare_input, NULL);
-
-    return buffer ? buffer : malloc(INPUT_BYTES);
-}
+static cw__spare spare_input;
 
 static void free_input(codec_native *c)
 {
-    uint8_t *none = NULL;
-
-    if (c->input && !atomic_compare_exchange_strong(&spare_input, &none, c->input))
-        free(c->input);
+    if (c->input)
+        cw__spare_give(&spare_input, c->input);
     c->input = NULL;
     c->input_start = c->input_end = 0;
 }
@@ -91,7 +80,7 @@ static cw__io fill(codec_native *c)
         free_input(c);
         return CW__IO_AGAIN;
     }
-    if (!c->input && !(c->input = take_buffer()))
+    if (!c->input && !(c->input = cw__spare_take(&spare_input, INPUT_BYTES)))
         return no_memory(c);
     io = fetch(c, c->input, c->is_after_large ? PEEK_BYTES : INPUT_BYTES, &len);
     c->is_after_large = false;

@@ -5,17 +5,24 @@
 
 #include <string.h>
 
+/* An event with a room in these bounds takes as much as the largest. */
+enum { SPARE_LEAST_BYTES = 512, SPARE_MOST_BYTES = 2048 };
+
+static cw__spare spare;
+
 cw_event *cw__event_create(cw_event_type type, size_t room_bytes)
 {
+    bool is_of_spare = room_bytes > SPARE_LEAST_BYTES && room_bytes <= SPARE_MOST_BYTES;
     cw_event *e;
 
     if (room_bytes > SIZE_MAX - sizeof *e)
         return NULL;
-    e = cw__malloc(sizeof *e + room_bytes);
+    e = is_of_spare ? cw__spare_take(&spare, sizeof *e + SPARE_MOST_BYTES) : cw__malloc(sizeof *e + room_bytes);
     if (!e)
         return NULL;
     memset(e, 0, sizeof *e);
     e->room_bytes = room_bytes;
+    e->is_of_spare = is_of_spare;
     e->type = (uint8_t)type;
     e->data = e->own;
     return e;
@@ -44,6 +51,7 @@ cw_event *cw__event_resize(cw_event *e, size_t room_bytes)
     moved = cw__realloc(e, sizeof *e + room_bytes);
     if (!moved)
         return NULL;
+    moved->is_of_spare = false;
     moved->data = moved->own;
     moved->room_bytes = room_bytes;
     if (moved->len_bytes > room_bytes)
@@ -71,5 +79,8 @@ void cw_event_free(cw_event *e)
         return;
     if (e->socket)
         cw_socket_release(e->socket);
-    cw__free(e);
+    if (e->is_of_spare)
+        cw__spare_give(&spare, e);
+    else
+        cw__free(e);
 }

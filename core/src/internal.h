@@ -65,6 +65,13 @@ void *cw__calloc(size_t count, size_t size_bytes);
 void *cw__realloc(void *block, size_t size_bytes);
 char *cw__strndup(const char *text, size_t len_bytes);
 void cw__free(void *block);
+/* Blocks of one size, of which the process keeps one that nobody uses: where the C library's own store of small blocks
+ * ends (1,032 bytes, glibc), allocating and freeing cost as much as receiving a message. Static; any thread. */
+typedef struct cw__spare {
+    _Atomic(void *) block;
+} cw__spare;
+void *cw__spare_take(cw__spare *spare, size_t size_bytes);
+void cw__spare_give(cw__spare *spare, void *block);
 /* Makes the n-th allocation from now on fail once (0 = the next one; -1 = none). For tests. */
 void cw__alloc_fail_at(long n);
 /* Blocks that are allocated and not freed. For tests. */
@@ -145,7 +152,8 @@ struct cw_event {
     uint8_t kind; /* cw_kind */
     bool is_complete;
     bool was_clean;
-    bool is_lent; /* data, and the event itself, are a caller's: it is neither freed nor queued */
+    bool is_of_spare; /* as large as any of its kind, whatever room_bytes says */
+    bool is_lent;     /* data, and the event itself, are a caller's: it is neither freed nor queued */
     uint8_t *data;
     uint8_t own[]; /* where data points unless it is lent */
 };
