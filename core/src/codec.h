@@ -37,6 +37,9 @@ typedef struct cw__codec_calls {
      * next, or flush, and stands for all of them. */
     cw__io (*send)(cw__codec *c, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                    size_t *sent);
+    /* After a receive that said AGAIN: the descriptor need not be readable before so many more bytes have come, which
+     * they will whatever follows; 1 = any. NULL for a codec that cannot have it so. */
+    void (*await)(cw__codec *c, uint64_t least_bytes);
     /* Writes what was held back; AGAIN: call again. NULL for a codec that holds no whole frames back. */
     cw__io (*flush)(cw__codec *c);
     void (*destroy)(cw__codec *c); /* the link is not the codec's: it stays */

@@ -14,6 +14,7 @@ enum {
     INPUT_BYTES = 64 * 1024,
     DIRECT_BYTES = 16 * 1024, /* a payload with this much to come is read to where it belongs */
     LARGE_BYTES = 64 * 1024,  /* a frame of this much is announced before any of it is given */
+    AWAIT_BYTES = 512 * 1024, /* are waited for at most: the kernel's buffer grows to hold twice that */
     PEEK_BYTES = 512, /* are read behind a large frame: the next may be one too, with a place of its own */
     OUTPUT_BYTES = 32 * 1024, /* is masked and written at a time; on the stack */
     MASKS_BYTES = 256         /* of the generator's output are fetched at a time */
@@ -187,6 +188,11 @@ static cw__io codec_discard(cw__codec *base)
 {
     free_input((codec_native *)base);
     return cw__link_discard(base->link);
+}
+
+static void codec_await(cw__codec *base, uint64_t least_bytes)
+{
+    cw__link_await(base->link, least_bytes < AWAIT_BYTES ? (int)least_bytes : AWAIT_BYTES);
 }
 
 static cw__io decoder_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
@@ -379,6 +385,7 @@ cw__codec *cw__codec_native_create(cw__link *link)
     static const cw__codec_calls native = {.name = "native",
                                            .receive = codec_receive,
                                            .discard = codec_discard,
+                                           .await = codec_await,
                                            .send = codec_send,
                                            .flush = codec_flush,
                                            .destroy = codec_destroy};

@@ -61,6 +61,7 @@ struct cw__link {
     int fd;            /* owned by libcurl */
     bool is_tls;       /* to the server */
     bool is_bare;      /* nothing stands between libcurl and the descriptor: neither TLS nor a proxy */
+    int least_bytes;   /* for the descriptor to be readable */
     bool has_leftover; /* libcurl may have bytes that came with the 101: it is asked for them first */
     /* Of the latest send that said AGAIN: the descriptor is writable all the same. TLS wants to read first, which it
      * does in a renegotiation, for as long as the peer likes. */
@@ -79,6 +80,8 @@ void cw__link_destroy(cw__link *l);
 void cw__link_begin(cw__link *l);
 /* Never OK with nothing read. */
 cw__io cw__link_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_bytes);
+/* Has the descriptor be readable only when so many bytes wait, where it is read bare; 1 = any. */
+void cw__link_await(cw__link *l, int least_bytes);
 /* OK: all is out; AGAIN: *sent_bytes of it. */
 cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *sent_bytes);
 /* As cw__codec_calls.discard. */

@@ -108,6 +108,14 @@ static cw__io recv_bare(cw__link *l, void *buffer, size_t size_bytes, size_t *le
     return len > 0 ? CW__IO_OK : CW__IO_END;
 }
 
+void cw__link_await(cw__link *l, int least_bytes)
+{
+    if (!cw__link_reads_bare(l) || least_bytes == l->least_bytes)
+        return;
+    if (setsockopt(l->fd, SOL_SOCKET, SO_RCVLOWAT, &least_bytes, sizeof least_bytes) == 0)
+        l->least_bytes = least_bytes;
+}
+
 static cw__io send_bare(cw__link *l, const char *data, size_t len_bytes, size_t *sent_bytes)
 {
     while (*sent_bytes < len_bytes) {
@@ -222,6 +230,7 @@ cw__link *cw__link_create(CURL *easy, cw__mutex *lock, int fd, cw__error *fault)
     l->is_tls = is_of_scheme(easy, "wss");
     l->is_bare = is_of_scheme(easy, "ws") && !has_proxy(easy);
     l->has_leftover = true;
+    l->least_bytes = 1;
     (void)curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
     (void)curl_easy_setopt(easy, CURLOPT_DEBUGDATA, (void *)l);
     (void)curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);

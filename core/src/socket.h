@@ -60,6 +60,7 @@ typedef struct cw__inbound {
     cw__inflater *inflater; /* NULL unless compression was agreed */
     cw__inbox inbox;
     cw__reader reader;
+    size_t run_bytes;           /* that came since there was nothing more */
     bool is_drained;            /* the codec had nothing more: only the descriptor can tell */
     bool is_heard;              /* something came since the last keepalive ping */
     bool reclaim_is_off;        /* the service waits to be told that the caller has left */

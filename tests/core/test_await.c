@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of large messages that come fast, whose rest the kernel is asked to wait for (inbound.c: await): whatever the
+ * rest does, nothing waits for what does not come, and nothing else is kept waiting. */
+#include "raw_peer.h"
+
+enum { MIB = 1024 * 1024, MESSAGE_BYTES = 4 * MIB, FAST_BYTES = 2 * MIB, SLOW_BYTES = 1000 };
+
+static uint8_t zeros[MESSAGE_BYTES];
+
+static cw_socket *open_raw(raw_peer *p, cw_class socket_class)
+{
+    cw_socket *s = peer_socket(socket_class);
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_RECEIVE_TIMEOUT, 20000), CW_OK);
+    raw_open(p, s);
+    return s;
+}
+
+static void send_head(raw_peer *p)
+{
+    cw__frame head = {.opcode = CW__OP_BINARY, .is_final = true, .payload_bytes = MESSAGE_BYTES};
+    uint8_t bytes[CW__HEADER_MAX_BYTES];
+
+    raw_write(p, bytes, cw__frame_encode(&head, bytes));
+}
+
+/* What a peer does besides the test's own thread, which receives. */
+typedef struct script {
+    raw_peer *p;
+    void (*end)(raw_peer *p); /* after the fast part of the message */
+} script;
+
+static void *run_script(void *user)
+{
+    const script *at = user;
+
+    send_head(at->p);
+    raw_write(at->p, zeros, FAST_BYTES);
+    UNTIL(raw_is_delivered(at->p));
+    at->end(at->p);
+    return NULL;
+}
+
+static pthread_t start(script *at)
+{
+    pthread_t thread;
+
+    CHECK_INT(pthread_create(&thread, NULL, run_script, at), 0);
+    return thread;
+}
+
+static void receive_whole(cw_socket *s)
+{
+    cw_event *e = NULL;
+    size_t len_bytes = 0;
+
+    CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_OK);
+    (void)cw_event_data(e, &len_bytes);
+    CHECK_INT(len_bytes, MESSAGE_BYTES);
+    cw_event_free(e);
+}
+
+/* ---- The rest comes ---- */
+
+static void send_rest_slowly(raw_peer *p)
+{
+    size_t left = MESSAGE_BYTES - FAST_BYTES;
+
+    for (int i = 0; i < 20; i++, left -= SLOW_BYTES) {
+        raw_write(p, zeros, SLOW_BYTES);
+        UNTIL(raw_is_delivered(p));
+    }
+    raw_write(p, zeros, left / 2);
+    UNTIL(raw_is_delivered(p));
+    for (left -= left / 2; left > 20 * SLOW_BYTES; left -= left / 2)
+        raw_write(p, zeros, left / 2);
+    for (; left > 0; left--)
+        raw_write(p, zeros, 1);
+    RAW_SEND(p, "\x82\x01"
+                "a");
+}
+
+/* A small message behind it does not wait for more. */
+static void test_slow_rest(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p, CW_MESSAGE_SOCKET);
+    script at = {&p, send_rest_slowly};
+    pthread_t thread = start(&at);
+
+    receive_whole(s);
+    CHECK_MESSAGE(s, CW_BINARY, "a", 1);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    RAW_SEND(&p, "\x82\x01"
+                 "b");
+    CHECK_MESSAGE(s, CW_BINARY, "b", 1);
+    raw_finish(&p);
+}
+
+static void test_many(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p, CW_MESSAGE_SOCKET);
+    script at = {&p, send_rest_slowly};
+
+    for (int round = 0; round < 5; round++) {
+        pthread_t thread = start(&at);
+        receive_whole(s);
+        CHECK_MESSAGE(s, CW_BINARY, "a", 1);
+        CHECK_INT(pthread_join(thread, NULL), 0);
+    }
+    raw_finish(&p);
+}
+
+/* ---- The rest does not come ---- */
+
+static void test_end(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p, CW_MESSAGE_SOCKET);
+    script at = {&p, raw_end};
+    cw_event *e = NULL;
+    pthread_t thread = start(&at);
+
+    CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_CLOSED);
+    CHECK_CLOSED(s, 1006, false);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    raw_finish(&p);
+}
+
+static void test_reset(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p, CW_MESSAGE_SOCKET);
+    script at = {&p, raw_reset};
+    cw_event *e = NULL;
+    pthread_t thread = start(&at);
+
+    CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_CLOSED);
+    CHECK_CLOSED(s, 1006, false);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    raw_finish(&p);
+}
+
+static void trickle(raw_peer *p)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+
+    for (int i = 0; i < 60;
+         i++) { /* for longer than several ping timeouts, and in all far less than is awaited */
+        raw_write(p, zeros, SLOW_BYTES);
+        (void)nanosleep(&pause, NULL);
+    }
+    raw_write(p, zeros, MESSAGE_BYTES - FAST_BYTES - 60 * SLOW_BYTES);
+}
+
+/* Bytes that come, however few, are a sign of life. */
+static void test_keepalive(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    script at = {&p, trickle};
+    pthread_t thread;
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, 100), CW_OK);
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_TIMEOUT, 200), CW_OK);
+    raw_open(&p, s);
+    thread = start(&at);
+    receive_whole(s);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    raw_finish(&p);
+}
+
+/* ---- What does not wait for the whole ---- */
+
+static void nothing(raw_peer *p) { (void)p; }
+
+static void test_partial(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    script at = {&p, nothing};
+    pthread_t thread;
+    size_t len_bytes;
+    cw_event *e;
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_RECEIVE_MODE, CW_PARTIAL_MESSAGE), CW_OK);
+    raw_open(&p, s);
+    thread = start(&at);
+    for (size_t done = 0; done < FAST_BYTES; done += len_bytes) {
+        CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_OK);
+        (void)cw_event_data(e, &len_bytes);
+        cw_event_free(e);
+    }
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    raw_finish(&p);
+}
+
+static void test_stream(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p, CW_STREAM_SOCKET);
+    script at = {&p, nothing};
+    pthread_t thread = start(&at);
+    uint8_t *to = malloc(MESSAGE_BYTES);
+    size_t len_bytes;
+
+    CHECK(to != NULL);
+    for (size_t done = 0; done < FAST_BYTES; done += len_bytes)
+        CHECK_STATUS(cw_socket_read(s, to, MESSAGE_BYTES, CW_TIMEOUT_DEFAULT, &len_bytes), CW_OK);
+    free(to);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    raw_finish(&p);
+}
+
+/* ---- Closing in the middle ---- */
+
+static void finish_and_close(raw_peer *p)
+{
+    static const uint8_t close_frame[] = {0x88, 2, 0x03, 0xe8};
+    raw_frame f;
+
+    CHECK(raw_next(p, &f)); /* the client's close frame */
+    CHECK_INT(f.head.opcode, CW__OP_CLOSE);
+    free(f.payload);
+    raw_write(p, zeros, MESSAGE_BYTES - FAST_BYTES);
+    raw_write(p, close_frame, sizeof close_frame);
+}
+
+/* RFC 6455 section 5.5.1: the peer finishes the message before it answers. */
+static void test_close(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p, CW_MESSAGE_SOCKET);
+    script at = {&p, finish_and_close};
+    pthread_t thread = start(&at);
+    cw_event *e = NULL;
+
+    CHECK_STATUS(cw_socket_receive(s, 200, &e), CW_TIMED_OUT);
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_CLOSED(s, 1000, true);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    raw_finish(&p);
+}
+
+static const harness_test tests[] = {
+    {"the rest comes slowly, a small message behind it", test_slow_rest},
+    {"one after another", test_many},
+    {"the server ends TCP in the middle", test_end},
+    {"a reset in the middle", test_reset},
+    {"a rest that trickles is a sign of life", test_keepalive},
+    {"partial mode gives what has come", test_partial},
+    {"a stream gives what has come", test_stream},
+    {"RFC 6455 5.5.1: closing in the middle", test_close},
+};
+
+int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }
