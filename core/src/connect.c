@@ -367,7 +367,7 @@ static bool is_over(cw_socket *s, cw__error *error)
 
     if (c->is_cancelled)
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_OperationCanceled, "connecting was cancelled");
-    else if (cw__now_ms() >= c->deadline_ms)
+    else if (!c->member.is_done && cw__now_ms() >= c->deadline_ms)
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout, "not connected within %g s",
                       (double)c->timeout_ms / 1000);
     else

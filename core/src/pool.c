@@ -7,8 +7,8 @@
  * libcurl all the time had better not: threads with different sockets would wait for one another, and libcurl walks a
  * list of all connections at each call. Whoever shares, its lock is held in every call of libcurl's.
  *
- * libcurl (8.22) leaves a connection that was made to connect only alone: it neither reuses it for a later handle nor
- * ends it for its age, nor because something came in on it while nobody was attached.
+ * libcurl (8.22) looks for connections to reuse, and ends those that are old or have something to read, only for a
+ * handle that is not there to connect only (lib/url.c). So no other kind may enter a multi of these.
  *
  * Safety: service thread only, but for the lock. Lock order: socket, pool, service. */
 #include <unistd.h>

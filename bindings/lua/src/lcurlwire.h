@@ -43,7 +43,8 @@ typedef struct lcw_state {
     int anchored_count;  /* sockets in the anchors table */
     int anchors_ref;     /* table: light userdata of an lcw_socket -> its userdata */
     int poke_ref;        /* a Lua function that does nothing */
-    int push_ref;        /* lcw_push_message, as a value: pushing a C function allocates in 5.1 */
+    int push_ref;        /* lcw_push_pusher's, as a value: pushing a C function allocates in 5.1 */
+    int next_ref;        /* the iterator of messages */
     int deliver_ref;
     int traceback_ref;
 } lcw_state;
@@ -162,8 +163,11 @@ int lcw_websocket_receive(lua_State *L);
 int lcw_websocket_messages(lua_State *L);
 int lcw_websocket_send_final_frame(lua_State *L);
 int lcw_websocket_send_nonfinal_frame(lua_State *L);
-/* Called protected, with the light userdata of an event: pushes data, "text" or "binary", is_complete. */
-int lcw_push_message(lua_State *L);
+/* Pushes a function to be called protected, with the light userdata of an event: it returns data, "text" or "binary",
+ * is_complete. */
+void lcw_push_pusher(lua_State *L);
+/* Pushes the iterator of messages: one for all sockets of a state, so that LuaJIT's traces meet the same one. */
+void lcw_push_next_message(lua_State *L);
 void lcw_push_kind(lua_State *L, cw_kind kind);
 
 /* ---- From lstream.c and linput.c: the streams ------------------------------------------------------------ */

@@ -64,8 +64,10 @@ lcw_state *lcw_state_open(lua_State *L)
     if (luaL_loadbuffer(L, "return", 6, "=curlwire") != 0)
         (void)lua_error(L);
     state->poke_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_pushcfunction(L, lcw_push_message);
+    lcw_push_pusher(L);
     state->push_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lcw_push_next_message(L);
+    state->next_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushcfunction(L, deliver);
     state->deliver_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushcfunction(L, add_traceback);

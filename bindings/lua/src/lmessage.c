@@ -152,16 +152,24 @@ void lcw_push_kind(lua_State *L, cw_kind kind)
         lua_pushliteral(L, "binary");
 }
 
-int lcw_push_message(lua_State *L)
+/* The words are upvalues: as literals they would be looked up for each message. */
+static int push_message(lua_State *L)
 {
     const cw_event *event = lua_touserdata(L, 1);
     size_t len_bytes;
     const char *data = cw_event_data(event, &len_bytes);
 
     lua_pushlstring(L, data, len_bytes);
-    lcw_push_kind(L, cw_event_kind(event));
+    lua_pushvalue(L, cw_event_kind(event) == CW_UTF8 ? lua_upvalueindex(1) : lua_upvalueindex(2));
     lua_pushboolean(L, cw_event_is_complete(event));
     return 3;
+}
+
+void lcw_push_pusher(lua_State *L)
+{
+    lcw_push_kind(L, CW_UTF8);
+    lcw_push_kind(L, CW_BINARY);
+    lua_pushcclosure(L, push_message, 2);
 }
 
 /* Pushes the three values of a message and frees it; without memory it is kept for the next call. */
@@ -221,10 +229,21 @@ static bool is_good_end(lcw_socket *w)
     return w->has_ended_here || code == 1000 || code == 1001 || code == 1005;
 }
 
+/* The socket at the first argument, if its metatable is the one in the upvalue: luaL_checkudata would look that up by
+ * its name, a tenth of the time of a small message. Any other argument is checked as ever. */
+static lcw_socket *check_iterated(lua_State *L)
+{
+    lcw_socket *w = lua_touserdata(L, 1);
+    bool is_socket = w != NULL && lua_getmetatable(L, 1) != 0 && lua_rawequal(L, -1, lua_upvalueindex(1)) != 0;
+
+    lua_settop(L, 1);
+    return is_socket && w->s != NULL ? w : check_message_socket(L);
+}
+
 /* The iterator of messages, called with the socket. */
 static int next_message(lua_State *L)
 {
-    lcw_socket *w = check_message_socket(L);
+    lcw_socket *w = check_iterated(L);
     cw_event *event = NULL;
     cw_status status;
 
@@ -239,12 +258,19 @@ static int next_message(lua_State *L)
     return lua_error(L);
 }
 
+void lcw_push_next_message(lua_State *L)
+{
+    luaL_getmetatable(L, LCW_MESSAGE_WEBSOCKET);
+    lua_pushcclosure(L, next_message, 1);
+}
+
 /* Gives the iterator and the socket apart, as pairs does, not a closure: a compiled trace of LuaJIT keeps the
  * functions that it calls, and would keep the socket with a closure. */
 int lcw_websocket_messages(lua_State *L)
 {
-    (void)check_message_socket(L);
-    lua_pushcfunction(L, next_message);
+    lcw_socket *w = check_message_socket(L);
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, w->state->next_ref);
     lua_pushvalue(L, 1);
     return 2;
 }
