@@ -6,6 +6,7 @@
 #include "harness.h"
 
 #include <dirent.h>
+#include <unistd.h>
 
 static inline const char *open_folder(DIR **out, const char *folder)
 {
@@ -40,5 +41,23 @@ static inline int count_numbers(const char *folder)
 /* The one that looks is among them. */
 static inline int descriptor_count(void) { return count_numbers("/proc/self/fd"); }
 static inline int thread_count(void) { return count_numbers("/proc/self/task"); }
+
+/* Those that are sockets. */
+static inline int socket_count(void)
+{
+    char path[64], target[64];
+    int count = 0, fd;
+    ssize_t len;
+    DIR *d;
+
+    (void)open_folder(&d, "/proc/self/fd");
+    while ((fd = next_number(d)) >= 0) {
+        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        len = readlink(path, target, sizeof target);
+        if (len > 7 && memcmp(target, "socket:", 7) == 0)
+            count++;
+    }
+    return count;
+}
 
 #endif

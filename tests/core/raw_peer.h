@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 
 enum { RAW_BUFFER_BYTES = 64 * 1024, RAW_SEND_BUFFER_BYTES = 64 * 1024, RAW_SEGMENT_BYTES = 1400 };
 
@@ -47,9 +48,18 @@ static inline void raw_write(raw_peer *p, const void *data, size_t len_bytes)
     CHECK_INT(send(p->fd, data, len_bytes, MSG_NOSIGNAL), len_bytes);
 }
 
+static inline void raw_write_both(raw_peer *p, void *data, size_t len_bytes, const void *more,
+                                  size_t more_bytes)
+{
+    struct iovec parts[2] = {{data, len_bytes}, {(void *)(uintptr_t)more, more_bytes}};
+
+    CHECK_INT(writev(p->fd, parts, more_bytes ? 2 : 1), len_bytes + more_bytes);
+}
+
 #define RAW_SEND(p, bytes) raw_write((p), (bytes), sizeof(bytes) - 1)
 
-static inline void raw_answer(raw_peer *p)
+/* Reads the request and sends the reply, with more bytes in the same write, or in the first of its packets. */
+static inline void raw_answer_with(raw_peer *p, const void *more, size_t more_bytes)
 {
     char key[64] = "", text[128], accept_value[32], *at;
     size_t len = 0;
@@ -71,9 +81,11 @@ static inline void raw_answer(raw_peer *p)
                            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                            "Sec-WebSocket-Accept: %s\r\n\r\n",
                            accept_value);
-    raw_write(p, p->buffer, len);
+    raw_write_both(p, p->buffer, len, more, more_bytes);
     p->have_bytes = p->used_bytes = 0;
 }
+
+static inline void raw_answer(raw_peer *p) { raw_answer_with(p, NULL, 0); }
 
 /* Opens s, a new socket with its controls set. Its send buffer is made small, so that little fills it. */
 static inline void raw_open(raw_peer *p, cw_socket *s)

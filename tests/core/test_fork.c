@@ -231,24 +231,6 @@ static void test_fork_own(void)
 
 /* ---- While connecting; other programs ---- */
 
-/* Counts the descriptors that are sockets. */
-static int socket_count(void)
-{
-    char path[64], target[64];
-    int count = 0, fd;
-    ssize_t len;
-    DIR *d;
-
-    (void)open_folder(&d, "/proc/self/fd");
-    while ((fd = next_number(d)) >= 0) {
-        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-        len = readlink(path, target, sizeof target);
-        if (len > 7 && memcmp(target, "socket:", 7) == 0)
-            count++;
-    }
-    return count;
-}
-
 static int socket_count_of_child(void)
 {
     int status;

@@ -1,0 +1,701 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of pool.c, through sockets: those that connect together and end in different ways, and open ones that share
+ * libcurl's handle with others that come and go. With a libcurl that does not receive natively every socket has a
+ * handle of its own, and all of it has to hold as well. */
+#include "process.h"
+#include "raw_peer.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__clang__)
+#define UNDER_TSAN __has_feature(thread_sanitizer)
+#else
+#define UNDER_TSAN 0
+#endif
+
+enum { GROUP = 8, SOON_MS = 5000, PRUNING_MS = 1100 /* libcurl looks after its connections once a second */ };
+
+static bool is_sharing(void) { return cw__codec_native_receives(); }
+
+/* ---- A group that begins at once ---- */
+
+/* A client of the service that keeps its thread waiting, so that all that is begun meanwhile is served in one
+ * round, in the order in which it was begun. */
+static cw__client gate;
+static cw__mutex gate_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int gate_is_reached, gate_is_gone;
+
+static int64_t gate_attend(cw__client *client)
+{
+    (void)client;
+    atomic_store(&gate_is_reached, 1);
+    cw__mutex_lock(&gate_lock);
+    cw__mutex_unlock(&gate_lock);
+    return CW__DETACH;
+}
+
+static int64_t gate_ready(cw__client *client, int fd, unsigned mask)
+{
+    (void)fd, (void)mask;
+    return gate_attend(client);
+}
+
+static void gate_shut_down(cw__client *client, bool at_once) { (void)client, (void)at_once; }
+static void gate_forked(cw__client *client) { (void)client; }
+
+static void gate_detached(cw__client *client)
+{
+    (void)client;
+    atomic_store(&gate_is_gone, 1);
+}
+
+static void hold_service(void)
+{
+    static const cw__client_calls calls = {.ready = gate_ready,
+                                           .attend = gate_attend,
+                                           .shut_down = gate_shut_down,
+                                           .detached = gate_detached,
+                                           .forked = gate_forked};
+
+    gate = (cw__client){.calls = &calls};
+    atomic_store(&gate_is_reached, 0);
+    atomic_store(&gate_is_gone, 0);
+    cw__mutex_lock(&gate_lock);
+    CHECK_STATUS(cw__service_attach(&gate), CW_OK);
+    UNTIL(atomic_load(&gate_is_reached));
+}
+
+static void let_service_go(void)
+{
+    cw__mutex_unlock(&gate_lock);
+    UNTIL(atomic_load(&gate_is_gone));
+}
+
+static void start(cw_socket *s, const char *uri, int timeout_ms)
+{
+    CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), timeout_ms), CW_OK);
+}
+
+static void echo_once(cw_socket *s, size_t number)
+{
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, &number, sizeof number, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_MESSAGE(s, CW_BINARY, &number, sizeof number);
+}
+
+static void close_now(cw_socket *s)
+{
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_CLOSED(s, 1000, true);
+    cw_socket_release(s);
+}
+
+static void open_all(cw_socket **sockets, size_t count)
+{
+    hold_service();
+    for (size_t i = 0; i < count; i++) {
+        sockets[i] = peer_socket(CW_MESSAGE_SOCKET);
+        start(sockets[i], peer_script("echo/end"), CW_TIMEOUT_DEFAULT);
+    }
+    let_service_go();
+    for (size_t i = 0; i < count; i++)
+        CHECK_STATUS(cw_socket_wait_connected(sockets[i], SOON_MS), CW_OK);
+}
+
+static void test_at_once(void)
+{
+    enum { COUNT = 20 };
+    cw_socket *sockets[COUNT];
+
+    open_all(sockets, COUNT);
+    for (size_t i = 0; i < COUNT; i++)
+        CHECK_INT(LOCKED(sockets[i], sockets[i]->pool == sockets[i / GROUP * GROUP]->pool),
+                  is_sharing() || i % GROUP == 0);
+    for (size_t i = 0; i < COUNT; i++)
+        echo_once(sockets[i], i);
+    for (size_t i = 0; i < COUNT; i++)
+        close_now(sockets[i]);
+    cw_shutdown(5000);
+}
+
+/* ---- One of a group ends before the others ---- */
+
+static raw_peer peers[GROUP]; /* of members whose server is this test */
+static int listeners[GROUP];
+
+static void start_raw(size_t i, int timeout_ms)
+{
+    listeners[i] = raw_listen(peers[i].uri);
+    peers[i].s = peer_socket(CW_MESSAGE_SOCKET);
+    peers[i].fd = -1;
+    start(peers[i].s, peers[i].uri, timeout_ms);
+}
+
+/* The server's part of the connect, up to the request, which stays unread. */
+static void accept_raw(size_t i)
+{
+    int yes = 1;
+    char byte;
+
+    peers[i].fd = accept4(listeners[i], NULL, NULL, SOCK_CLOEXEC);
+    CHECK(peers[i].fd >= 0 && setsockopt(peers[i].fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0);
+    (void)close(listeners[i]);
+    CHECK_INT(recv(peers[i].fd, &byte, 1, MSG_PEEK), 1);
+}
+
+/* The server sends its own frame, and gets one. */
+static void converse_raw(raw_peer *p)
+{
+    RAW_SEND(p, "\x82\x03"
+                "one");
+    CHECK_MESSAGE(p->s, CW_BINARY, "one", 3);
+    CHECK_STATUS(cw_socket_send(p->s, CW_BINARY, "two", 3, CW_TIMEOUT_DEFAULT), CW_OK);
+    RAW_EXPECT(p, CW__OP_BINARY, "two", 3);
+}
+
+static void open_raw(raw_peer *p)
+{
+    raw_answer(p);
+    CHECK_STATUS(cw_socket_wait_connected(p->s, SOON_MS), CW_OK);
+    converse_raw(p);
+}
+
+static void drop_raw(raw_peer *p)
+{
+    peer_drop(p->s);
+    raw_end(p);
+}
+
+typedef enum end { OPENED, REFUSED, NOT_FOUND, CANCELLED, TIMED_OUT, LOST, ENDS } end;
+
+static void start_one_to_end(size_t i, end how)
+{
+    enum { SHORT_MS = 60 };
+
+    if (how != REFUSED) {
+        start_raw(i, how == TIMED_OUT ? SHORT_MS : CW_TIMEOUT_NEVER);
+        return;
+    }
+    peers[i] = (raw_peer){.s = peer_socket(CW_MESSAGE_SOCKET), .fd = -1};
+    start(peers[i].s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_NEVER);
+}
+
+static void end_one(raw_peer *p, end how)
+{
+    static const int web_status[ENDS] = {[REFUSED] = CW_WEB_CannotConnect,
+                                         [NOT_FOUND] = CW_WEB_NotFound,
+                                         [CANCELLED] = CW_WEB_OperationCanceled,
+                                         [TIMED_OUT] = CW_WEB_Timeout,
+                                         [LOST] = CW_WEB_ConnectionReset};
+
+    if (how == OPENED) {
+        open_raw(p);
+        return;
+    }
+    if (how == NOT_FOUND)
+        RAW_SEND(p, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+    if (how == CANCELLED)
+        CHECK_STATUS(cw_socket_close(p->s, 1000, NULL, 0), CW_OK);
+    if (how == LOST)
+        raw_reset(p);
+    CHECK_STATUS(cw_socket_wait_connected(p->s, SOON_MS), CW_CONNECT_FAILED);
+    CHECK_INT(cw_error_web_status(), web_status[how]);
+}
+
+/* All the others get their answer only after the one has ended. */
+static void one_ends(size_t which, end how)
+{
+    hold_service();
+    for (size_t i = 0; i < GROUP; i++)
+        if (i == which)
+            start_one_to_end(i, how);
+        else
+            start_raw(i, CW_TIMEOUT_NEVER);
+    let_service_go();
+    for (size_t i = 0; i < GROUP; i++)
+        if (i != which || how != REFUSED)
+            accept_raw(i);
+    end_one(&peers[which], how);
+    for (size_t i = 0; i < GROUP; i++) {
+        size_t next = which % 2 ? i : GROUP - 1 - i;
+        if (next == which)
+            continue;
+        CHECK_INT(cw_socket_state(peers[next].s), CW_STATE_CONNECTING);
+        open_raw(&peers[next]);
+    }
+    for (size_t i = 0; i < GROUP; i++)
+        drop_raw(&peers[i]);
+}
+
+static void each_ends(end how)
+{
+    for (size_t which = 0; which < GROUP; which++)
+        one_ends(which, how);
+    cw_shutdown(5000);
+}
+
+static void test_opened(void) { each_ends(OPENED); }
+static void test_refused(void) { each_ends(REFUSED); }
+static void test_not_found(void) { each_ends(NOT_FOUND); }
+static void test_cancelled(void) { each_ends(CANCELLED); }
+static void test_timed_out(void) { each_ends(TIMED_OUT); }
+static void test_lost(void) { each_ends(LOST); }
+
+/* All kinds of ends in one group, each at every position, one after the other in the order of their positions. */
+static void test_all_ends(void)
+{
+    for (size_t shift = 0; shift < ENDS; shift++) {
+        hold_service();
+        for (size_t i = 0; i < GROUP; i++)
+            start_one_to_end(i, (end)((i + shift) % ENDS));
+        let_service_go();
+        for (size_t i = 0; i < GROUP; i++)
+            if ((i + shift) % ENDS != REFUSED)
+                accept_raw(i);
+        for (size_t i = 0; i < GROUP; i++)
+            end_one(&peers[i], (end)((i + shift) % ENDS));
+        for (size_t i = 0; i < GROUP; i++)
+            if ((i + shift) % ENDS == OPENED)
+                converse_raw(&peers[i]);
+        for (size_t i = 0; i < GROUP; i++)
+            drop_raw(&peers[i]);
+    }
+    cw_shutdown(5000);
+}
+
+/* The first has gone one way or the other; the rest end by their deadlines, each by its own. */
+static void stalled(end how_first, size_t first)
+{
+    enum { BASE_MS = 80, STEP_MS = 20, LATE_MS = 2000 };
+    int64_t begun_ms;
+
+    hold_service();
+    begun_ms = cw__now_ms();
+    for (size_t i = 0; i < GROUP; i++)
+        if (i == first)
+            start_one_to_end(i, how_first);
+        else
+            start_raw(i, BASE_MS + STEP_MS * (int)i);
+    let_service_go();
+    for (size_t i = 0; i < GROUP; i++)
+        if (i != first || how_first != REFUSED)
+            accept_raw(i);
+    end_one(&peers[first], how_first);
+    for (size_t i = 0; i < GROUP; i++) {
+        if (i == first)
+            continue;
+        CHECK_STATUS(cw_socket_wait_connected(peers[i].s, SOON_MS), CW_CONNECT_FAILED);
+        CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
+        CHECK(cw__now_ms() >= begun_ms + BASE_MS + STEP_MS * (int64_t)i);
+        CHECK(cw__now_ms() <= begun_ms + BASE_MS + STEP_MS * (int64_t)i + LATE_MS);
+    }
+    for (size_t i = 0; i < GROUP; i++)
+        drop_raw(&peers[i]);
+}
+
+static void test_stalled(void)
+{
+    static const end ways[] = {OPENED, REFUSED, NOT_FOUND, CANCELLED};
+
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        stalled(ways[i], 0);
+        stalled(ways[i], GROUP - 1);
+    }
+    cw_shutdown(5000);
+}
+
+/* ---- Places in a group ---- */
+
+static void test_middle(void)
+{
+    cw_socket *sockets[GROUP];
+    struct cw__pool *pool;
+
+    open_all(sockets, GROUP);
+    pool = sockets[0]->pool;
+    for (size_t i = 2; i < 6; i++)
+        close_now(sockets[i]);
+    echo_once(sockets[0], 0);
+    open_all(sockets + 2, 4);
+    for (size_t i = 0; i < GROUP; i++) {
+        echo_once(sockets[i], i);
+        CHECK_INT(LOCKED(sockets[i], sockets[i]->pool == pool), is_sharing() || i == 0);
+    }
+    for (size_t i = 0; i < GROUP; i++)
+        close_now(sockets[i]);
+    cw_shutdown(5000);
+}
+
+static void test_cycles(void)
+{
+    enum { CYCLES = 16 };
+    cw_socket *sockets[GROUP];
+    int seven, one;
+
+    open_all(sockets, 7);
+    echo_once(sockets[0], 0); /* this thread has its own wake-up descriptor by now */
+    seven = descriptor_count();
+    for (size_t i = 0; i < CYCLES; i++) {
+        open_all(sockets + 7, 1);
+        echo_once(sockets[7], i);
+        one = descriptor_count() - seven;
+        if (is_sharing())
+            CHECK_INT(one, 1);
+        else
+            CHECK(one >= 1);
+        close_now(sockets[7]);
+        UNTIL(descriptor_count() == seven);
+        echo_once(sockets[i % 7], i);
+    }
+    for (size_t i = 0; i < 7; i++)
+        close_now(sockets[i]);
+    cw_shutdown(5000);
+}
+
+static int descriptors_of_group(int64_t framing)
+{
+    cw_socket *sockets[GROUP];
+    int before, count;
+
+    cw_shutdown(5000);
+    open_all(sockets, 1); /* the service has its own, and the C library keeps some */
+    before = descriptor_count();
+    hold_service();
+    for (size_t i = 1; i < GROUP; i++) {
+        sockets[i] = peer_socket(CW_MESSAGE_SOCKET);
+        CHECK_STATUS(cw_socket_set_number(sockets[i], CW_OPT_FRAMING, framing), CW_OK);
+        start(sockets[i], peer_script("echo/end"), CW_TIMEOUT_DEFAULT);
+    }
+    let_service_go();
+    for (size_t i = 1; i < GROUP; i++)
+        CHECK_STATUS(cw_socket_wait_connected(sockets[i], SOON_MS), CW_OK);
+    count = descriptor_count() - before;
+    for (size_t i = 0; i < GROUP; i++)
+        close_now(sockets[i]);
+    return count;
+}
+
+static void test_descriptors(void)
+{
+    int alone = descriptors_of_group(CW_FRAMING_CURL), together = descriptors_of_group(CW_FRAMING_AUTO);
+
+    CHECK_INT(together, is_sharing() ? GROUP - 1 : alone);
+    CHECK(!is_sharing() || together < alone);
+    cw_shutdown(5000);
+}
+
+/* ---- What comes in while another one connects ---- */
+
+static void pause_for_pruning(void) { (void)poll(NULL, 0, PRUNING_MS); }
+
+static void open_beside(cw_socket *s, struct cw__pool *pool)
+{
+    CHECK_INT(LOCKED(s, s->pool == pool), is_sharing());
+    echo_once(s, 7);
+    close_now(s);
+}
+
+/* Begins a connection with its own server, which is opened without a greeting. */
+static void open_own(raw_peer *p)
+{
+    hold_service();
+    start_raw(0, CW_TIMEOUT_NEVER);
+    let_service_go();
+    accept_raw(0);
+    raw_answer(p);
+    CHECK_STATUS(cw_socket_wait_connected(p->s, SOON_MS), CW_OK);
+}
+
+/* Unread because of a full inbox: the service leaves the rest with the kernel. */
+static void test_unread_when_full(void)
+{
+    enum { MESSAGES = 200, BYTES = 1000 };
+    raw_peer *p = &peers[0];
+    cw_socket *other;
+    uint8_t message[4 + BYTES] = {0x82, 126, BYTES >> 8, BYTES & 255};
+
+    open_own(p);
+    cw__mutex_lock(&p->s->lock);
+    p->s->in.inbox.high_bytes = 4096;
+    cw__mutex_unlock(&p->s->lock);
+    for (int i = 0; i < MESSAGES; i++) {
+        memset(message + 4, i, BYTES);
+        raw_write(p, message, sizeof message);
+    }
+    UNTIL(LOCKED(p->s, p->s->in.inbox.is_full));
+    pause_for_pruning();
+    open_all(&other, 1);
+    open_beside(other, p->s->pool);
+    for (int i = 0; i < MESSAGES; i++) {
+        memset(message + 4, i, BYTES);
+        CHECK_MESSAGE(p->s, CW_BINARY, message + 4, BYTES);
+    }
+    converse_raw(p);
+    drop_raw(p);
+    cw_shutdown(5000);
+}
+
+/* Unread because the service has stepped aside, and the thread that it stepped aside for has gone. */
+static void unread(const char *data, size_t len_bytes, bool ends)
+{
+    raw_peer *p = &peers[0];
+    cw_socket *other = peer_socket(CW_MESSAGE_SOCKET);
+    cw_event *e;
+    int fd;
+
+    open_own(p);
+    converse_raw(p);
+    fd = (int)LOCKED(p->s, p->s->fd);
+    pause_for_pruning();
+    hold_service();
+    start(other, peer_script("echo/end"), CW_TIMEOUT_DEFAULT); /* has its turn first */
+    CHECK_STATUS(cw_socket_receive(p->s, 1, &e), CW_TIMED_OUT);
+    CHECK_INT(LOCKED(p->s, p->s->in.reader), CW__READER_CALLER);
+    raw_write(p, data, len_bytes);
+    if (ends)
+        CHECK_INT(shutdown(p->fd, SHUT_WR), 0);
+    UNTIL(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) == 1);
+    let_service_go();
+    CHECK_STATUS(cw_socket_wait_connected(other, SOON_MS), CW_OK);
+    CHECK_INT(LOCKED(other, other->pool == p->s->pool), is_sharing());
+    CHECK_MESSAGE(p->s, CW_BINARY, "unread", 6);
+    if (ends)
+        CHECK_CLOSED(p->s, 1006, false);
+    else
+        converse_raw(p);
+    close_now(other);
+    drop_raw(p);
+    cw_shutdown(5000);
+}
+
+static void test_unread(void) { unread("\x82\x06unread", 8, false); }
+static void test_unread_and_end(void) { unread("\x82\x06unread", 8, true); }
+
+/* ---- Greetings: frames in the packet of the reply ---- */
+
+enum { LONG_BYTES = 70000, GREETING_BYTES = LONG_BYTES + 64 };
+
+static uint8_t long_text[LONG_BYTES];
+
+/* Three messages: a short one, a long one or another short one, "end". */
+static size_t make_greeting(uint8_t *out, size_t number, bool is_long)
+{
+    static const uint8_t long_head[] = {
+        0x82, 127, 0, 0, 0, 0, 0, LONG_BYTES >> 16, LONG_BYTES >> 8 & 255, LONG_BYTES & 255};
+    size_t len = 3;
+
+    memcpy(out, (uint8_t[]){0x82, 1, (uint8_t)number}, 3);
+    if (is_long) {
+        memcpy(out + len, long_head, sizeof long_head);
+        memcpy(out + len + sizeof long_head, long_text, LONG_BYTES);
+        out[len + sizeof long_head] = (uint8_t)number;
+        len += sizeof long_head + LONG_BYTES;
+    }
+    memcpy(out + len,
+           "\x82\x03"
+           "end",
+           5);
+    return len + 5;
+}
+
+static void check_greeting(cw_socket *s, size_t number, bool is_long)
+{
+    uint8_t first = (uint8_t)number;
+
+    CHECK_MESSAGE(s, CW_BINARY, &first, 1);
+    if (is_long) {
+        long_text[0] = first;
+        CHECK_MESSAGE(s, CW_BINARY, long_text, LONG_BYTES);
+    }
+    CHECK_MESSAGE(s, CW_BINARY, "end", 3);
+}
+
+/* drip_bytes at the end go one by one. */
+static void greet(raw_peer *p, const uint8_t *greeting, size_t len_bytes, size_t drip_bytes)
+{
+    raw_answer_with(p, greeting, len_bytes - drip_bytes);
+    for (size_t i = len_bytes - drip_bytes; i < len_bytes; i++) {
+        UNTIL(raw_is_delivered(p));
+        raw_write(p, greeting + i, 1);
+    }
+}
+
+static void greetings(bool is_long, bool drips)
+{
+    static uint8_t greeting[GREETING_BYTES];
+
+    for (size_t i = 0; i < LONG_BYTES; i++)
+        long_text[i] = (uint8_t)(i * 7 + i / 251);
+    hold_service();
+    for (size_t i = 0; i < GROUP; i++)
+        start_raw(i, CW_TIMEOUT_NEVER);
+    let_service_go();
+    for (size_t i = 0; i < GROUP; i++)
+        accept_raw(i);
+    for (size_t i = 0; i < GROUP; i++) {
+        size_t len = make_greeting(greeting, i, is_long);
+        greet(&peers[i], greeting, len, drips ? len - 1 : 0);
+    }
+    for (size_t i = 0; i < GROUP; i++) {
+        CHECK_STATUS(cw_socket_wait_connected(peers[i].s, SOON_MS), CW_OK);
+        check_greeting(peers[i].s, i, is_long);
+    }
+    for (size_t i = 0; i < GROUP; i++)
+        converse_raw(&peers[i]);
+    for (size_t i = 0; i < GROUP; i++)
+        drop_raw(&peers[i]);
+    cw_shutdown(5000);
+}
+
+static void test_greetings(void) { greetings(false, false); }
+static void test_long_greetings(void) { greetings(true, false); }
+static void test_dripping_greetings(void) { greetings(false, true); }
+
+/* The same from a server in another process, and with the messages waiting unread while others connect. */
+static void test_joined(void)
+{
+    cw_socket *sockets[GROUP];
+
+    hold_service();
+    for (size_t i = 0; i < GROUP; i++) {
+        sockets[i] = peer_socket(CW_MESSAGE_SOCKET);
+        start(sockets[i], peer_script("join/x:8201%02zx8203656e64/echo/end", i), CW_TIMEOUT_DEFAULT);
+    }
+    let_service_go();
+    for (size_t i = 0; i < GROUP; i++)
+        CHECK_STATUS(cw_socket_wait_connected(sockets[i], SOON_MS), CW_OK);
+    for (size_t i = GROUP; i-- > 0;)
+        check_greeting(sockets[i], i, false);
+    for (size_t i = 0; i < GROUP; i++) {
+        echo_once(sockets[i], i);
+        close_now(sockets[i]);
+    }
+    cw_shutdown(5000);
+}
+
+/* ---- Threads ---- */
+
+enum { THREADS = 4, ROUNDS = 12, OF_EACH = 3 };
+
+static void *come_and_go(void *uri)
+{
+    cw_socket *sockets[OF_EACH];
+
+    for (size_t round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < OF_EACH; i++) {
+            sockets[i] = peer_socket(CW_MESSAGE_SOCKET);
+            start(sockets[i], uri, CW_TIMEOUT_DEFAULT);
+        }
+        for (size_t i = 0; i < OF_EACH; i++) {
+            CHECK_STATUS(cw_socket_wait_connected(sockets[i], CW_TIMEOUT_NEVER), CW_OK);
+            CHECK_MESSAGE(sockets[i], CW_BINARY, "end", 3); /* of which libcurl may have a part */
+            echo_once(sockets[i], round);
+        }
+        for (size_t i = 0; i < OF_EACH; i++)
+            if ((round + i) % 3 == 0)
+                peer_drop(sockets[i]);
+            else
+                close_now(sockets[i]);
+    }
+    return NULL;
+}
+
+static void test_threads(void)
+{
+    static char uri[PEER_URI_BYTES];
+    pthread_t threads[THREADS];
+
+    (void)strcpy(uri, peer_script("join/x:8203656e64/echo/end"));
+    for (size_t i = 0; i < THREADS; i++)
+        CHECK_INT(pthread_create(&threads[i], NULL, come_and_go, uri), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+    cw_shutdown(5000);
+}
+
+/* ---- Fork ---- */
+
+/* In the child: nothing of the parent's works, its own does. */
+static void child_of_group(void)
+{
+    cw_socket *own[2];
+
+    for (size_t i = 0; i < GROUP; i++) {
+        CHECK_STATUS(cw_socket_wait_connected(peers[i].s, 1000), CW_AFTER_FORK);
+        CHECK_STATUS(cw_socket_close(peers[i].s, 1000, NULL, 0), CW_AFTER_FORK);
+        cw_socket_release(peers[i].s);
+    }
+    if (UNDER_TSAN) /* which allows no thread after fork */
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        own[i] = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
+        echo_once(own[i], i);
+    }
+    CHECK_INT(LOCKED(own[0], own[0]->pool == own[1]->pool), is_sharing());
+    close_now(own[0]);
+    echo_once(own[1], 1);
+    close_now(own[1]);
+    cw_shutdown(5000);
+}
+
+/* One has opened, one has failed, six connect, and the pool has room. */
+static void test_fork(void)
+{
+    pid_t child;
+    int status, sockets;
+
+    hold_service();
+    for (size_t i = 0; i < GROUP; i++)
+        start_raw(i, CW_TIMEOUT_NEVER);
+    let_service_go();
+    for (size_t i = 0; i < GROUP; i++)
+        accept_raw(i);
+    open_raw(&peers[3]);
+    end_one(&peers[5], NOT_FOUND);
+    hold_service(); /* not in the middle of a step */
+    sockets = socket_count();
+    (void)fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        (void)alarm(harness_limit_s / 3);
+        gate_lock = (cw__mutex)PTHREAD_MUTEX_INITIALIZER;
+        CHECK(socket_count() <= sockets - 7); /* those of the parent's clients */
+        child_of_group();
+        harness_end(EXIT_SUCCESS);
+    }
+    let_service_go();
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK_INT(status, 0);
+    converse_raw(&peers[3]);
+    for (size_t i = 0; i < GROUP; i++)
+        if (i != 3 && i != 5)
+            open_raw(&peers[i]);
+    for (size_t i = 0; i < GROUP; i++)
+        drop_raw(&peers[i]);
+    cw_shutdown(5000);
+}
+
+static const harness_test tests[] = {
+    {"20 begun at once, in three groups", test_at_once},
+    {"one of a group opens long before the others", test_opened},
+    {"one of a group is refused", test_refused},
+    {"one of a group gets 404", test_not_found},
+    {"one of a group is cancelled", test_cancelled},
+    {"one of a group runs into its timeout", test_timed_out},
+    {"one of a group is reset while it connects", test_lost},
+    {"all of these ends in one group, in every order of places", test_all_ends},
+    {"who is left connecting ends by a deadline of its own", test_stalled},
+    {"closed out of the middle, and new ones in their places", test_middle},
+    {"16 cycles beside 7 open ones", test_cycles},
+    {"8 idle ones hold fewer descriptors than 8 alone", test_descriptors},
+    {"left alone by another's connect: the inbox is full", test_unread_when_full},
+    {"left alone by another's connect: nobody reads", test_unread},
+    {"left alone by another's connect: nobody reads, and the peer has ended", test_unread_and_end},
+    {"greetings to a whole group", test_greetings},
+    {"greetings of 70,000 bytes to a whole group", test_long_greetings},
+    {"greetings byte by byte to a whole group", test_dripping_greetings},
+    {"greetings that wait while others connect", test_joined},
+    {"4 threads connect, echo and close", test_threads},
+    {"fork while a group connects", test_fork},
+};
+
+int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }
