@@ -110,6 +110,7 @@ static void test_at_once(void)
     for (size_t i = 0; i < COUNT; i++)
         CHECK_INT(LOCKED(sockets[i], sockets[i]->pool == sockets[i / GROUP * GROUP]->pool),
                   is_sharing() || i % GROUP == 0);
+    CHECK(sockets[0]->pool != sockets[GROUP]->pool && sockets[GROUP]->pool != sockets[2 * GROUP]->pool);
     for (size_t i = 0; i < COUNT; i++)
         echo_once(sockets[i], i);
     for (size_t i = 0; i < COUNT; i++)
@@ -300,6 +301,57 @@ static void test_stalled(void)
         stalled(ways[i], 0);
         stalled(ways[i], GROUP - 1);
     }
+    cw_shutdown(5000);
+}
+
+/* Takes a port at ::1 and fills its queue, so that who connects there hears nothing. Where there is no ::1 nothing
+ * stalls, and the test shows less. */
+static void stall_v6(const char *uri, int fds[4])
+{
+    struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+
+    at.sin6_port = htons((uint16_t)atoi(strrchr(uri, ':') + 1));
+    for (int i = 0; i < 4; i++)
+        fds[i] = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    (void)bind(fds[0], (struct sockaddr *)&at, sizeof at);
+    (void)listen(fds[0], 0);
+    for (int i = 1; i < 4; i++)
+        (void)connect(fds[i], (struct sockaddr *)&at, sizeof at);
+}
+
+/* libcurl tries the second address after 200 ms. */
+static void second_address(size_t first)
+{
+    size_t second = 1 - first;
+    int fds[4];
+    char uri[64];
+
+    listeners[second] = raw_listen(peers[second].uri);
+    stall_v6(peers[second].uri, fds);
+    (void)snprintf(uri, sizeof uri, "ws://localhost%s", strrchr(peers[second].uri, ':'));
+    peers[second].s = peer_socket(CW_MESSAGE_SOCKET);
+    hold_service();
+    for (size_t i = 0; i < 2; i++)
+        if (i == first)
+            start_raw(first, CW_TIMEOUT_NEVER);
+        else
+            start(peers[second].s, uri, CW_TIMEOUT_NEVER);
+    let_service_go();
+    accept_raw(first);
+    open_raw(&peers[first]);
+    CHECK_INT(poll(&(struct pollfd){.fd = listeners[second], .events = POLLIN}, 1, SOON_MS), 1);
+    accept_raw(second);
+    open_raw(&peers[second]);
+    for (size_t i = 0; i < 4; i++)
+        (void)close(fds[i]);
+    drop_raw(&peers[0]);
+    drop_raw(&peers[1]);
+}
+
+static void test_second_address(void)
+{
+    second_address(0);
+    second_address(1);
     cw_shutdown(5000);
 }
 
@@ -684,6 +736,7 @@ static const harness_test tests[] = {
     {"one of a group is reset while it connects", test_lost},
     {"all of these ends in one group, in every order of places", test_all_ends},
     {"who is left connecting ends by a deadline of its own", test_stalled},
+    {"a second address is tried in time after another one has opened", test_second_address},
     {"closed out of the middle, and new ones in their places", test_middle},
     {"16 cycles beside 7 open ones", test_cycles},
     {"8 idle ones hold fewer descriptors than 8 alone", test_descriptors},
