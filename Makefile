@@ -12,8 +12,8 @@
 #   make test-python   the Python tests alone              sh scripts/install.sh test
 #   make test-lua      the Lua tests alone                 once before them)
 #   make test-conformance  RFC 6455 case by case, in Python and in every Lua
-#   make asan          the C and Lua tests under AddressSanitizer and UBSan
-#   make tsan          the C and Lua tests under ThreadSanitizer
+#   make asan          the C and Lua tests under AddressSanitizer and UBSan, with the private libcurl
+#   make tsan          the same under ThreadSanitizer
 #   make stress        8 threads on 4 sockets under ThreadSanitizer; STRESS_S=30 seconds
 #   make load          many connections at once; LOAD_S=60 seconds, LOAD_CONNECTIONS=2000
 #   make fuzz          each fuzz target for T seconds (60), two at a time
@@ -32,7 +32,7 @@
 # Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.3 5.4 jit", WERROR=1, V=1,
 #   T=3600 for fuzz, CW_TEST_MANY=10000, the number of sockets that the tests of resources make, CURL_TARBALL for
 #   libcurl. LIBCURL=private (all, core, python, lua, core-tests, test-core, test-python, test-lua, test-conformance,
-#   bench): with the private libcurl, in build/private.
+#   bench): with the private libcurl, in build/private. Sanitizers, fuzz and coverage always take that one.
 
 .DEFAULT_GOAL := menu
 .DELETE_ON_ERROR:
@@ -85,8 +85,11 @@ include build/libcurl/stamp.mk
 endif
 endif
 
+# clang makes the fuzz targets alone: with it here as well, each run of them would cost two builds of libcurl.
+CURL_CC := $(if $(filter fuzz,$(VARIANT)),cc,$(CC))
+
 build/libcurl/stamp.mk: FORCE
-	@CURL_TARBALL='$(CURL_TARBALL)' CC='$(CC)' sh scripts/build_libcurl.sh
+	@CURL_TARBALL='$(CURL_TARBALL)' CC='$(CURL_CC)' sh scripts/build_libcurl.sh
 
 CHECK_LIBCURL := LIBCURL='$(LIBCURL)' CURL_CONFIG='$(CURL_CONFIG)' sh scripts/check_libcurl.sh
 CURL_CFLAGS   := $(shell $(CHECK_LIBCURL) cflags 2>/dev/null)
@@ -164,7 +167,7 @@ $(OUT)/tests/%: tests/core/%.c $(OUT)/libcurlwire.a $(OUT)/flags
 
 $(OUT)/tests/test_libcurl: WRAPPED := -Wl,--wrap=curl_version_info,--wrap=curl_global_init
 
-# ---- the fuzz targets: tests/fuzz/run.py calls this with CC=clang VARIANT=fuzz
+# ---- the fuzz targets: tests/fuzz/run.py calls this with LIBCURL=private CC=clang VARIANT=fuzz
 
 fuzz-targets: $(patsubst tests/fuzz/%.c,$(OUT)/targets/%,$(wildcard tests/fuzz/fuzz_*.c))
 

@@ -6,7 +6,8 @@
 #
 #   demo   the library, the Python module, the Lua module for 5.4 (default)
 #   test   the Lua modules for 5.1, 5.3, 5.4 and LuaJIT; warnings are errors; the tests' variants; the private
-#          libcurl, and with it the library, the Python module, the Lua modules for 5.4 and LuaJIT
+#          libcurl, and with it the library, the Python module, the Lua modules for 5.4 and LuaJIT, and all that
+#          runs under a sanitizer
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,9 +23,6 @@ test)
     libcurl=$!
     make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS="5.1 5.3 5.4 jit" WERROR=1
     make -j"$jobs" --no-print-directory core-tests VARIANT=test WERROR=1
-    for variant in asan tsan; do
-        make -j"$jobs" --no-print-directory core-tests lua VARIANT=$variant LUA_VERSIONS=5.4 WERROR=1
-    done
     wait "$libcurl" || {
         cat build/libcurl.log >&2
         exit 1
@@ -33,6 +31,9 @@ test)
     make -j"$jobs" --no-print-directory core python lua LIBCURL=private LUA_VERSIONS="5.4 jit" WERROR=1
     for variant in test cov; do
         make -j"$jobs" --no-print-directory core-tests LIBCURL=private VARIANT=$variant WERROR=1
+    done
+    for variant in asan tsan; do
+        make -j"$jobs" --no-print-directory core-tests lua LIBCURL=private VARIANT=$variant LUA_VERSIONS=5.4 WERROR=1
     done
     ;;
 *)

@@ -4,8 +4,9 @@
     python3 tests/fuzz/run.py [--seconds T] [TARGET ...]
 
 One line of TAP for each: how often it ran, the edges of the code that it reached, what it found. A finding
-fails; its input stays in build/fuzz/ and is shown by: build/fuzz/targets/TARGET build/fuzz/TARGET-crash-...
-T is 60, or FUZZ_T in the environment. What a run has learnt stays in build/fuzz/corpus for the next one.
+fails; its input stays in build/private/fuzz/ and is shown by: build/private/fuzz/targets/TARGET and that file.
+T is 60, or FUZZ_T in the environment. What a run has learnt stays in build/private/fuzz/corpus for the next one.
+The private libcurl, with which the frames are ours both ways, is made first if it is not there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 import corpus
 
 ROOT = corpus.ROOT
-BUILD = ROOT / "build" / "fuzz"
+BUILD = ROOT / "build" / "private" / "fuzz"  # of LIBCURL=private VARIANT=fuzz
 AT_ONCE = 2
 SLOW_S = 25  # for one input
 SANITIZERS = {
@@ -37,7 +38,8 @@ def names() -> list[str]:
 
 
 def build() -> None:
-    command = ["make", "-j2", "--no-print-directory", "fuzz-targets", "CC=clang", "VARIANT=fuzz", "WERROR=1"]
+    command = ["make", "-j2", "--no-print-directory", "fuzz-targets", "LIBCURL=private",
+               "CC=clang", "VARIANT=fuzz", "WERROR=1"]  # fmt: skip
     subprocess.run(command, cwd=ROOT, check=True)
 
 
