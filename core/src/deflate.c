@@ -145,7 +145,7 @@ static bool add_tail(cw__inflater *i)
 static int run(cw__inflater *i)
 {
     for (;;) {
-        int code;
+        int code, before = i->z.data_type;
         if (i->is_ended && i->z.avail_in > 0) { /* the window stays, as the context of what follows */
             (void)inflateResetKeep(&i->z);
             i->is_ended = false;
@@ -153,7 +153,10 @@ static int run(cw__inflater *i)
         code = i->is_ended ? Z_OK : inflate(&i->z, Z_SYNC_FLUSH);
         if (code == Z_STREAM_END)
             i->is_ended = true;
-        else if (code != Z_OK && code != Z_BUF_ERROR) /* the latter: nothing to do */
+        else if (code ==
+                 Z_BUF_ERROR) /* nothing to do; zlib (1.2.13) forgets in it that it is between two blocks */
+            i->z.data_type = before;
+        else if (code != Z_OK)
             return code;
         if (i->z.avail_out == 0 || (i->z.avail_in == 0 && !add_tail(i)))
             return Z_OK;

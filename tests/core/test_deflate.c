@@ -269,6 +269,21 @@ static void test_corrupt(void)
     }
 }
 
+/* A block whose last bytes are the tail is at its end, however little comes out at a time. */
+static void test_tail_as_data(void)
+{
+    static const char data[] = "\x00\x05\x00\xfa\xffx";
+
+    for (size_t size = 1; size <= 6; size++) {
+        cw__inflater *i = cw__inflater_create(&defaults);
+        begin();
+        CHECK(feed_frame(i, 0xc1, data, sizeof data - 1, SIZE_MAX, size));
+        CHECK(out.is_complete);
+        CHECK_BYTES(out.data, out.len_bytes, "x\x00\x00\xff\xff", 5);
+        cw__inflater_destroy(i);
+    }
+}
+
 /* ---- Bombs, memory ---- */
 
 static size_t heap_bytes(void)
@@ -531,6 +546,7 @@ static const harness_test tests[] = {
     {"deflate: fragments cut at every byte", test_splits},
     {"RFC 7692 6.1, 7.2.3.1: which frames are compressed", test_frames},
     {"deflate: what is corrupt", test_corrupt},
+    {"a block that the tail fills up, in outputs of every size", test_tail_as_data},
     {"deflate: a bomb costs a buffer", test_bomb},
     {"deflate: memory, 8 bits", test_memory_8},
     {"deflate: memory, 9 bits", test_memory_9},
