@@ -80,8 +80,10 @@ cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing)
 {
     long os_errno = 0;
 
-    /* What connecting left there (another address refused, say) is not about this connection. */
+    cw__mutex_lock(l->lock); /* libcurl (8.22) looks the handle up in its multi even for this */
     (void)curl_easy_getinfo(l->easy, CURLINFO_OS_ERRNO, &os_errno);
+    cw__mutex_unlock(l->lock);
+    /* What connecting left there (another address refused, say) is not about this connection. */
     if (os_errno == EINPROGRESS || os_errno == ECONNREFUSED || os_errno == EAGAIN)
         os_errno = 0;
     return lost(l, code, (int)os_errno, doing);
