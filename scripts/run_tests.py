@@ -27,7 +27,7 @@ import checks
 
 ROOT = checks.ROOT
 BUILD = checks.BUILD
-# What was built with the private libcurl. All that runs under a sanitizer is: there the frames are ours both ways.
+# What was built with the private libcurl; all that runs under a sanitizer is: there the frames are ours.
 PRIVATE = BUILD / "private"
 LIMIT_S = 600
 SANITIZERS = {
@@ -108,7 +108,8 @@ def stress() -> Counts:
     """The stress test for STRESS_S seconds, under ThreadSanitizer."""
     seconds = os.environ.get("STRESS_S") or "30"
     environment = {**SANITIZERS, "STRESS_S": seconds}
-    return run("stress", [str(PRIVATE / "tsan" / "tests" / "test_stress")], environment, LIMIT_S + float(seconds))
+    command = [str(PRIVATE / "tsan" / "tests" / "test_stress")]
+    return run("stress", command, environment, LIMIT_S + float(seconds))
 
 
 def load() -> Counts:

@@ -5,7 +5,7 @@
 
 One line of TAP for each: how often it ran, the edges of the code that it reached, what it found. A finding
 fails; its input stays in build/private/fuzz/ and is shown by: build/private/fuzz/targets/TARGET and that file.
-T is 60, or FUZZ_T in the environment. What a run has learnt stays in build/private/fuzz/corpus for the next one.
+T is 60, or FUZZ_T in the environment. What a run has learnt stays in build/private/fuzz/corpus for the next.
 The private libcurl, with which the frames are ours both ways, is made first if it is not there.
 """
 
