@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* An event with a room in these bounds takes as much as the largest. */
-enum { SPARE_LEAST_BYTES = 512, SPARE_MOST_BYTES = 2048 };
+/* An event with a room in these bounds takes as much as the largest; smaller ones come out of the C library's store. */
+enum { STORE_BYTES = 1032, SPARE_LEAST_BYTES = STORE_BYTES - (int)sizeof(cw_event), SPARE_MOST_BYTES = 2048 };
 
 static cw__spare spare;
 

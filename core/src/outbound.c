@@ -9,7 +9,8 @@
  * or the thread that finds no more room. One that receives in between, or makes a pause, is in no burst.
  *
  * Safety: under the socket's lock, given up only in cw__socket_poll_locked and cw__socket_wait_locked. A frame
- * that has begun is either first in the queue or in the hands of the one direct sender (out.is_direct). */
+ * that has begun is either first in the queue or in the hands of the one direct sender (out.is_direct), and then what
+ * the queue has may wait behind HELD. */
 #include <poll.h>
 #include <string.h>
 
@@ -224,7 +225,8 @@ void cw__outbound_flush_locked(cw_socket *s)
 
     if (s->out.is_direct)
         return;
-    if (write_queue(s) == CW__IO_FAULT)
+    if (write_queue(s) == CW__IO_FAULT ||
+        s->out.is_broken) /* else the descriptor would be watched for it for ever */
         cw__outbound_destroy(&s->out);
     if (s->out.is_broken && s->close.state != CW__CLOSE_NONE) /* a close frame that cannot go out */
         cw__closing_ended_locked(s, s->fault.message);
@@ -426,7 +428,8 @@ static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
             status = cw__socket_ask_hook_locked(s, wait);
         if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
             break;
-        io = s->out.first && s->out.first->is_begun ? write_queue(s) : CW__IO_OK;
+        /* Nothing goes into the middle of a frame; what the codec holds back goes out before its rest anyway. */
+        io = !p->is_frame_begun && s->out.first && s->out.first->is_begun ? write_queue(s) : CW__IO_OK;
         if (io == CW__IO_OK)
             io = write_parcel(s, p);
         if (s->out.progress_bytes != before) {

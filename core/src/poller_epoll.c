@@ -4,7 +4,8 @@
  * Safety: no lock. The kernel's answer has room for a descriptor or for an owner, not for both, so the owners are
  * kept by descriptor in chunks that are made on demand and never move. An entry also says whether the descriptor
  * is watched; a wait that runs at the same time therefore reports no owner that was taken away before it looked.
- * Calls for one descriptor come from one thread at a time; its socket's lock sees to that. */
+ * Calls for one descriptor come from one thread at a time: its socket's lock sees to that, or, while it connects, that
+ * they are the service's. */
 #include "internal.h"
 #include "poller_choice.h"
 

@@ -16,8 +16,8 @@
 #include "connection.h"
 #include "libcurl.h"
 
-/* Happy eyeballs has two addresses at work at once, the name look-up a descriptor of its own. */
-enum { MEMBERS_AT_MOST = 8, WATCHED_AT_MOST = 4 * MEMBERS_AT_MOST };
+/* Happy eyeballs has up to six addresses at work at once (8.22), the name look-up a descriptor of its own. */
+enum { MEMBERS_AT_MOST = 8, WATCHED_AT_MOST = 8 * MEMBERS_AT_MOST };
 
 struct cw__pool {
     cw__mutex lock;

@@ -3,7 +3,7 @@
  * closing.c, socket.c. No other file includes this.
  *
  * Safety: everything in the struct is under `lock` unless it says otherwise; functions that expect it end in
- * _locked. The lock is never held while waiting. Order: socket, then service or mailbox. The CURL handle is
+ * _locked. The lock is never held while waiting. Order: socket, pool, then service or mailbox. The CURL handle is
  * touched under the lock only (libcurl: one thread at a time). The descriptor is closed by the service thread
  * alone, and only while no thread polls it (polling_count). */
 #ifndef CW_SOCKET_H

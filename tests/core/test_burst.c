@@ -220,6 +220,48 @@ static void test_shut_down_follows(void)
     raw_finish(&p);
 }
 
+/* At once, so that what is held is not out when the large message begins. */
+static void *send_burst_and_large(void *socket)
+{
+    static const uint8_t large[4 * 1024 * 1024];
+
+    send_burst(socket, 50);
+    CHECK_STATUS(cw_socket_send(socket, CW_BINARY, large, sizeof large, CW_TIMEOUT_DEFAULT), CW_OK);
+    return NULL;
+}
+
+/* RFC 6455 section 5.4: a pong that is due while a thread writes the rest of a frame waits for the frame's end, also
+ * where the queue begins with what was held. */
+static void test_pong_after_frame(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+    uint64_t large_bytes = 0;
+    pthread_t sender;
+    raw_frame f;
+    bool is_pong = false;
+
+    CHECK_INT(pthread_create(&sender, NULL, send_burst_and_large, s), 0);
+    UNTIL(LOCKED(s, locked_s->out.is_direct));
+    RAW_SEND(&p, "\x89\x01"
+                 "p");
+    UNTIL(LOCKED(s, locked_s->out.pong_count > 0));
+    expect_burst(&p, 50);
+    while (large_bytes < 4 * 1024 * 1024 || !is_pong) {
+        CHECK(raw_next(&p, &f));
+        CHECK(f.head.opcode == CW__OP_PONG ||
+              f.head.opcode == (large_bytes ? CW__OP_CONTINUATION : CW__OP_BINARY));
+        is_pong = is_pong || f.head.opcode == CW__OP_PONG;
+        large_bytes += f.head.opcode == CW__OP_PONG ? 0 : f.head.payload_bytes;
+        for (uint64_t i = 0; f.head.opcode != CW__OP_PONG && i < f.head.payload_bytes; i++)
+            if (f.payload[i] != 0)
+                HARNESS_FAIL("byte %llu is %02x", (unsigned long long)i, f.payload[i]);
+        free(f.payload);
+    }
+    CHECK_INT(pthread_join(sender, NULL), 0);
+    raw_finish(&p);
+}
+
 /* ---- A peer that does not read, or is gone ---- */
 
 static void test_stalled(void)
@@ -258,6 +300,29 @@ static void test_gone(void)
     raw_finish(&p);
 }
 
+/* The end is behind messages that nobody takes: what cannot go out any more must not wake the service on and on. */
+static void test_gone_unread(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    cw_status status = CW_OK;
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_INBOUND_BUFFER_SIZE, 1024), CW_OK);
+    raw_open(&p, s);
+    for (int i = 0; i < 100; i++)
+        RAW_SEND(&p, "\x82\x14"
+                     "aaaaaaaaaaaaaaaaaaaa");
+    UNTIL(LOCKED(s, locked_s->in.inbox.is_full));
+    raw_reset(&p);
+    while (status == CW_OK) {
+        hurry(s);
+        status = send_number(s, 0);
+    }
+    CHECK_STATUS(status, CW_CLOSED);
+    UNTIL(LOCKED(s, locked_s->out.first == NULL && (locked_s->watched & CW__WRITE) == 0));
+    raw_finish(&p);
+}
+
 static const harness_test tests[] = {
     {"a burst goes out by itself", test_nothing_follows},
     {"a burst goes out in fewer writes than messages", test_together},
@@ -269,8 +334,10 @@ static const harness_test tests[] = {
     {"a burst, then the connection is dropped", test_abort_follows},
     {"a burst is out after a flush", test_flush_follows},
     {"a burst, then the end of the program", test_shut_down_follows},
+    {"RFC 6455 5.4: a burst, a large message, and a pong in its middle", test_pong_after_frame},
     {"a burst before a peer that does not read is bounded, and nothing of it is lost", test_stalled},
     {"a burst to a peer that is gone fails", test_gone},
+    {"a burst to a peer that is gone, behind messages that nobody takes", test_gone_unread},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

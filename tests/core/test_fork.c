@@ -166,10 +166,10 @@ static atomic_int is_over;
 
 static void *wake_on_and_on(void *unused)
 {
-    while (!atomic_load(&is_over)) {
+    do {
         cw_mailbox_wake(mailbox);
         (void)sched_yield(); /* the lock is not fair */
-    }
+    } while (!atomic_load(&is_over));
     return unused;
 }
 

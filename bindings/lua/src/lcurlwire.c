@@ -110,7 +110,6 @@ static void add_socket_type(lua_State *L, const char *type_name, const luaL_Reg 
 int luaopen_curlwire_core(lua_State *L)
 {
     add_type(L, LCW_STATE, state_metamethods, NULL);
-    (void)lcw_state_open(L);
     add_type(L, LCW_ERROR, error_metamethods, NULL);
     add_type(L, LCW_CONTROL, control_metamethods, NULL);
     add_type(L, LCW_INFORMATION, information_metamethods, NULL);
@@ -118,6 +117,7 @@ int luaopen_curlwire_core(lua_State *L)
     add_type(L, LCW_INPUT_STREAM, input_metamethods, input_methods);
     add_socket_type(L, LCW_MESSAGE_WEBSOCKET, message_methods);
     add_socket_type(L, LCW_STREAM_WEBSOCKET, NULL);
+    (void)lcw_state_open(L); /* after the types: the iterator of messages knows that of its sockets */
     lua_newtable(L);
     lcw_set_functions(L, module_functions);
     lcw_push_web_status_table(L);
