@@ -349,8 +349,8 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_PROTOCOLS_STR, "ws,wss");
     SET(CURLOPT_CONNECT_ONLY, 2L); /* 2: with the upgrade */
     SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
-    SET(CURLOPT_NOSIGNAL, 1L);        /* without it each send makes extra system calls for SIGPIPE */
-    SET(CURLOPT_HTTPPROXYTUNNEL, 1L); /* before 8.21 a plain ws would go to the proxy as GET ws://... */
+    SET(CURLOPT_NOSIGNAL, 1L);          /* without it each send makes extra system calls for SIGPIPE */
+    SET(CURLOPT_HTTPPROXYTUNNEL, 1L);   /* before 8.21 a plain ws would go to the proxy as GET ws://... */
     SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L); /* each connect looks its name up, also where several share a multi */
     /* The request's buffer. At its usual 64 KiB the frame buffers take its memory over after the handshake, and
      * libcurl zeroes them: 64 KiB resident for each idle connection. */
