@@ -47,8 +47,8 @@ class Client(Protocol):
 
 
 def roundtrip(client: Client, job: Job) -> tuple[Clock, Clock, Answer]:
-    payload = b"a" * job.size
-    ws = client.open(job.url + "/echo")
+    payload = job.payload()
+    ws = client.open(job.echo())
     send, recv = client.send(ws), client.recv(ws)
     for _ in range(WARM_UP):
         send(payload)

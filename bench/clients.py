@@ -80,7 +80,7 @@ def build_server(place: Path) -> Path:
     """The server alone, which the load test has too."""
     rooms = [ROOT / "core/src/sha1.c", ROOT / "core/src/frame.c"]
     sources = [BENCH / "server.c", BENCH / "pace.c", BENCH / "tls.c", *rooms]
-    return compile_program(place / "server", sources, SSL)
+    return compile_program(place / "server", sources, (*SSL, "-lz"))
 
 
 def build(place: Path) -> dict[str, Path]:

@@ -12,7 +12,8 @@ local clocks = {}
 local client = { works = {}, versions = "" }
 
 function client.open(url)
-  return assert(curlwire.connect(url, { ca_file = os.getenv("BENCH_CA") }))
+  local compression = url:find("deflate=1", 1, true) and "deflate" or "none"
+  return assert(curlwire.connect(url, { ca_file = os.getenv("BENCH_CA"), compression = compression }))
 end
 
 function client.now(job)
@@ -24,6 +25,7 @@ end
 
 local any = assert(curlwire.MessageWebSocket())
 
+client.has_deflate = true
 client.send = any.send
 client.receive = any.receive
 client.messages = any.messages

@@ -5,6 +5,7 @@
 --   messages(ws)    an iterator to the end, or nil
 --   now(job)        the wall clock in microseconds
 --   together(connections, work)   runs work(i) for each at once; nil: it cannot
+--   has_deflate     whether it can compress
 --   versions        text to end the line of JSON with
 -- and works of its own, by name. For any Lua from 5.1 on.
 
@@ -33,11 +34,28 @@ function M.open(client, job, path)
   return client.open(job.url .. path)
 end
 
+-- What compresses as messages do: the same names, other numbers. (Not the numbers of worker.py: those take 64 bits.)
+local function records(size)
+  local number, lines, length = 1, {}, 0
+  while length < size do
+    number = (number * 16807) % 2147483647
+    lines[#lines + 1] = string.format(
+      '{"id":%d,"bid":%d.%02d,"quantity":%d}\n',
+      math.floor(number / 32768),
+      math.floor(number / 524288),
+      number % 64,
+      number % 1024
+    )
+    length = length + #lines[#lines]
+  end
+  return table.concat(lines):sub(1, size)
+end
+
 local works = {}
 
 function works.roundtrip(client, job)
-  local payload = string.rep("a", job.size)
-  local ws = M.open(client, job, "/echo")
+  local payload = job.is_deflated and records(job.size) or string.rep("a", job.size)
+  local ws = M.open(client, job, job.is_deflated and "/echo?deflate=1" or "/echo")
   local send, receive = client.send, client.receive
   for _ = 1, WARM_UP do
     assert(send(ws, payload))
@@ -57,6 +75,7 @@ end
 
 function works.receive(client, job)
   local path = string.format("/source?size=%d&count=%d&wait=1", job.size, job.count)
+  path = path .. (job.is_deflated and "&deflate=1" or "")
   local ws = M.open(client, job, path)
   local got, last = 0, nil
   local from = M.clock(client, job)
@@ -152,6 +171,12 @@ local function do_job(client, line)
   if not (job.work and job.url and job.count) then
     io.stderr:write("usage: <work> <ws://host:port> <count> [bytes, 32] [connections, 1], or -\n")
     os.exit(1)
+  end
+  job.is_deflated = job.work:match("^deflated%-") ~= nil
+  job.work = job.work:gsub("^deflated%-", "")
+  if job.is_deflated and not client.has_deflate then
+    print(string.format('{"work": "%s", "unsupported": "it has no compression"}', job.work))
+    return
   end
   local work = client.works[job.work] or works[job.work]
   if not work then

@@ -25,9 +25,11 @@ from worker import (
     latencies,
     main,
     now,
+    refuse_deflate,
     rss_kib,
     tls,
     tls_of,
+    wants_deflate,
 )
 
 Times = tuple[Clock, Clock, Answer]
@@ -43,7 +45,8 @@ class Websockets:
         pass
 
     async def open(self, url: str) -> Any:
-        return await self.connect(url, compression=None, max_size=None, ssl=tls_of(url))
+        compression = "deflate" if wants_deflate(url) else None
+        return await self.connect(url, compression=compression, max_size=None, ssl=tls_of(url))
 
     def send(self, ws: Any) -> Any:
         return ws.send
@@ -65,7 +68,7 @@ class Websockets:
 
 
 class Aiohttp:
-    """One session for all, as its documentation demands; no size limit, compression off (the default)."""
+    """One session for all, as its documentation demands; no size limit, compression off (the default) but where a scenario asks for it."""
 
     async def begin(self) -> None:
         import aiohttp
@@ -77,7 +80,7 @@ class Aiohttp:
         await self.session.close()
 
     async def open(self, url: str) -> Any:
-        return await self.session.ws_connect(url, max_msg_size=0)
+        return await self.session.ws_connect(url, max_msg_size=0, compress=15 if wants_deflate(url) else 0)
 
     def send(self, ws: Any) -> Any:
         return ws.send_bytes
@@ -108,6 +111,7 @@ class CurlCffi:
         await self.session.close()
 
     async def open(self, url: str) -> Any:
+        refuse_deflate(url)
         return await self.session.ws_connect(url)
 
     def send(self, ws: Any) -> Any:
@@ -130,8 +134,8 @@ class CurlCffi:
 
 
 async def roundtrip(client: Any, job: Job) -> Times:
-    payload = b"a" * job.size
-    ws = await client.open(job.url + "/echo")
+    payload = job.payload()
+    ws = await client.open(job.echo())
     send, recv = client.send(ws), client.recv(ws)
     for _ in range(WARM_UP):
         await send(payload)

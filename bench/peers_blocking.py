@@ -12,11 +12,11 @@ from importlib import metadata
 from typing import Any
 
 import blocking
-from worker import main, tls, tls_of
+from worker import main, refuse_deflate, tls, tls_of, wants_deflate
 
 
 class Websockets:
-    """websockets.sync; its C masking comes with the wheel; compression off."""
+    """websockets.sync; its C masking comes with the wheel; compression off but where a scenario asks for it."""
 
     def __init__(self) -> None:
         from websockets.sync.client import connect
@@ -25,7 +25,8 @@ class Websockets:
         self.managers: dict[int, Any] = {}
 
     def open(self, url: str) -> Any:
-        manager = self.connect(url, compression=None, max_size=None, ssl=tls_of(url))
+        compression = "deflate" if wants_deflate(url) else None
+        manager = self.connect(url, compression=compression, max_size=None, ssl=tls_of(url))
         self.managers[id(ws := manager.__enter__())] = manager  # it is one, so that it closes
         return ws
 
@@ -57,6 +58,7 @@ class WebsocketClient:
         self.websocket = websocket
 
     def open(self, url: str) -> Any:
+        refuse_deflate(url)
         options = {"context": tls()} if url.startswith("wss:") else {}
         return self.websocket.create_connection(
             url, sslopt=options, enable_multithread=False, skip_utf8_validation=True
@@ -90,6 +92,7 @@ class CurlCffi:
         self.websocket = WebSocket
 
     def open(self, url: str) -> Any:
+        refuse_deflate(url)
         ws = self.websocket()
         ws.connect(url, verify=os.environ["BENCH_CA"])
         return ws

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 import blocking
-from worker import Answer, Clock, Job, Unsupported, check_flood, check_sum, latencies, main, now
+from worker import Answer, Clock, Job, Unsupported, check_flood, check_sum, latencies, main, now, wants_deflate
 
 import curlwire
 
@@ -27,7 +27,8 @@ BATCH = 64
 
 class Curlwire:
     def open(self, url: str) -> Any:
-        return curlwire.connect(url, ca_file=os.environ.get("BENCH_CA"))
+        compression = "deflate" if wants_deflate(url) else "none"
+        return curlwire.connect(url, ca_file=os.environ.get("BENCH_CA"), compression=compression)
 
     def send(self, ws: Any) -> Any:
         return ws.send

@@ -38,6 +38,8 @@ class Scenario:
     def title(self) -> str:
         names = {
             "roundtrip": "round trip",
+            "deflated-roundtrip": "round trip, compressed,",
+            "deflated-receive": "receive, compressed,",
             "receive": "receive",
             "send": "send",
             "many": "round trips",
@@ -57,7 +59,7 @@ class Scenario:
 
     @property
     def is_flood(self) -> bool:
-        return self.work in ("receive", "send")
+        return self.work in ("receive", "send", "deflated-receive")
 
 
 def flood(work: str, sizes: dict[int, int], scheme: str, quick: tuple[int, ...]) -> list[Scenario]:
@@ -81,6 +83,8 @@ SCENARIOS = [
     Scenario("connect", 32, start=100, in_quick=True, languages=MANY),
     Scenario("roundtrip", 4 * KIB, start=500),
     Scenario("roundtrip", 4 * KIB, "wss", start=500),
+    Scenario("deflated-roundtrip", 4 * KIB, start=200, languages=MANY),
+    Scenario("deflated-receive", 4 * KIB, start=1000, languages=MANY),
     Scenario("roundtrip", 32, start=500, together=True),
     Scenario("many", 32, connections=2000, start=20_000, languages=MANY),
     Scenario("many", 32, "wss", connections=100, start=2000, languages=MANY),

@@ -12,7 +12,9 @@
  *   /paced?size=S                  gets its share of the messages of a /pace, and gives each back
  *   /pace?rate=R&count=N           at its first message: N messages at R a second go to the /paced in turn; when
  *                                  all are back: their latencies (pace.h)
- * Everywhere pings and close frames are answered.
+ * With deflate=1 behind the path of /echo or /source, permessage-deflate is taken on without context takeover, and a
+ * client that has not offered it is refused; an echo is then the frame that came, and a source floods with the same
+ * text, compressed once. Everywhere pings and close frames are answered.
  *
  * What a client sends is transformed in place and as it comes, in whatever pieces: an answer never needs more
  * bytes than the masked frame that it answers, except for numbers, and those are written apart. */
@@ -30,6 +32,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "internal.h"
 #include "pace.h"
@@ -57,6 +60,7 @@ typedef struct block {
     size_t frame_bytes;
     size_t len_bytes;
     bool is_text;
+    bool is_deflated;
     uint8_t data[];
 } block;
 
@@ -86,6 +90,7 @@ typedef struct peer {
     size_t block_at;
     uint64_t source_left; /* bytes of frames; UINT64_MAX = for ever, near enough */
     bool is_flooding;
+    bool is_deflating;
     uint8_t stamp[PACE_STAMP_BYTES]; /* MODE_PACED: the beginning of the payload that comes in */
     uint64_t paced_bytes;            /* the same: of a message */
     uint64_t pace_rate, pace_count;  /* MODE_PACE */
@@ -227,35 +232,95 @@ static void send_number(peer *p, uint64_t number)
 
 /* ---- Source ------------------------------------------------------------------------------------------- */
 
-static const block *block_of(size_t payload_bytes, bool is_text)
+static void fill_letters(uint8_t *to, size_t len_bytes)
 {
-    for (const block *b = blocks; b != NULL; b = b->next) {
-        if (b->payload_bytes == payload_bytes && b->is_text == is_text) {
-            return b;
-        }
+    for (size_t j = 0; j < len_bytes; j++) {
+        to[j] = (uint8_t)('a' + j % 26);
     }
-    cw__frame frame = {
-        .payload_bytes = payload_bytes, .opcode = is_text ? CW__OP_TEXT : CW__OP_BINARY, .is_final = true};
+}
+
+/* What compresses as messages do: records with the same names and other numbers (worker.py makes the same). */
+static void fill_records(uint8_t *to, size_t len_bytes)
+{
+    uint32_t number = 1;
+    char record[128];
+    for (size_t at = 0; at < len_bytes;) {
+        number = number * 1103515245U + 12345U;
+        int n = snprintf(record, sizeof record, "{\"id\":%u,\"bid\":%u.%02u,\"quantity\":%u}\n", number >> 16,
+                         number >> 20, number >> 8 & 63, number >> 4 & 1023);
+        size_t run = (size_t)n < len_bytes - at ? (size_t)n : len_bytes - at;
+        memcpy(to + at, record, run);
+        at += run;
+    }
+}
+
+/* The payload of a compressed frame (RFC 7692 section 7.2.1), in place; 0 if it does not fit. */
+static size_t deflate_in_place(uint8_t *data, size_t len_bytes)
+{
+    enum { TAIL_BYTES = 4 };
+    z_stream z = {0};
+    uint8_t *plain = malloc(len_bytes);
+    size_t done = 0;
+    if (plain != NULL && deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) == Z_OK) {
+        memcpy(plain, data, len_bytes);
+        z.next_in = plain;
+        z.avail_in = (uInt)len_bytes;
+        z.next_out = data;
+        z.avail_out = (uInt)len_bytes;
+        (void)deflate(&z, Z_SYNC_FLUSH);
+        done = z.avail_out > 0 ? z.total_out - TAIL_BYTES : 0;
+        (void)deflateEnd(&z);
+    }
+    free(plain);
+    return done;
+}
+
+/* Frames of one payload: header and all of it, again and again. */
+static const block *add_block(const block *kind, const uint8_t *payload, size_t len_bytes)
+{
+    cw__frame frame = {.payload_bytes = len_bytes,
+                       .opcode = kind->is_text ? CW__OP_TEXT : CW__OP_BINARY,
+                       .rsv = kind->is_deflated ? 4 : 0,
+                       .is_final = true};
     uint8_t header[CW__HEADER_MAX_BYTES];
     size_t header_bytes = cw__frame_encode(&frame, header);
-    size_t frame_bytes = header_bytes + payload_bytes;
+    size_t frame_bytes = header_bytes + len_bytes;
     size_t count = frame_bytes < BLOCK_BYTES ? BLOCK_BYTES / frame_bytes : 1;
     block *b = malloc(sizeof *b + count * frame_bytes);
     if (b == NULL) {
         return NULL;
     }
-    *b = (block){.next = blocks,
-                 .payload_bytes = payload_bytes,
-                 .frame_bytes = frame_bytes,
-                 .len_bytes = count * frame_bytes,
-                 .is_text = is_text};
+    *b = *kind;
+    b->next = blocks;
+    b->frame_bytes = frame_bytes;
+    b->len_bytes = count * frame_bytes;
     for (size_t i = 0; i < count; i++) {
         memcpy(b->data + i * frame_bytes, header, header_bytes);
-        for (size_t j = 0; j < payload_bytes; j++) {
-            b->data[i * frame_bytes + header_bytes + j] = (uint8_t)('a' + j % 26);
+        if (len_bytes > 0) {
+            memcpy(b->data + i * frame_bytes + header_bytes, payload, len_bytes);
         }
     }
     blocks = b;
+    return b;
+}
+
+static const block *block_of(size_t payload_bytes, bool is_text, bool is_deflated)
+{
+    for (const block *b = blocks; b != NULL; b = b->next) {
+        if (b->payload_bytes == payload_bytes && b->is_text == is_text && b->is_deflated == is_deflated) {
+            return b;
+        }
+    }
+    block kind = {.payload_bytes = payload_bytes, .is_text = is_text, .is_deflated = is_deflated};
+    uint8_t *payload = malloc(payload_bytes + 1);
+    size_t len_bytes = payload_bytes;
+    const block *b = NULL;
+    if (payload != NULL) {
+        (is_deflated ? fill_records : fill_letters)(payload, payload_bytes);
+        len_bytes = is_deflated ? deflate_in_place(payload, payload_bytes) : payload_bytes;
+        b = is_deflated && len_bytes == 0 ? NULL : add_block(&kind, payload, len_bytes);
+    }
+    free(payload);
     return b;
 }
 
@@ -353,6 +418,7 @@ static void begin_frame(peer *p)
         break;
     default:
         answer.opcode = p->frame.opcode;
+        answer.rsv = p->frame.rsv;
         p->is_passing = p->mode == MODE_ECHO;
         break;
     }
@@ -481,7 +547,11 @@ static uint64_t parameter(const char *path, const char *name)
 
 static bool set_mode(peer *p, const char *path)
 {
-    if (strcmp(path, "/echo") == 0) {
+    p->is_deflating = parameter(path, "deflate=") != 0;
+    if (p->is_deflating && strcasestr(p->request, "permessage-deflate") == NULL) {
+        return false;
+    }
+    if (strcmp(path, "/echo") == 0 || strcmp(path, "/echo?deflate=1") == 0) {
         p->mode = MODE_ECHO;
     } else if (strcmp(path, "/sink") == 0) {
         p->mode = MODE_SINK;
@@ -493,7 +563,7 @@ static bool set_mode(peer *p, const char *path)
         if (size_bytes > SOURCE_SIZE_BYTES) {
             return false;
         }
-        p->block = block_of((size_t)size_bytes, parameter(path, "text=") != 0);
+        p->block = block_of((size_t)size_bytes, parameter(path, "text=") != 0, p->is_deflating);
         if (p->block == NULL || count > UINT64_MAX / p->block->frame_bytes) {
             return false;
         }
@@ -527,7 +597,7 @@ static void answer_request(peer *p)
     char key[24 + 36 + 1];
     char accept_key[29];
     uint8_t digest[20];
-    char reply[256];
+    char reply[384];
     const char *line = strcasestr(p->request, "\r\nSec-WebSocket-Key:");
     if (line == NULL || sscanf(line + 20, " %24[^ \r]", key) != 1 ||
         sscanf(p->request, "GET %255[^ \r] HTTP/1.1", path) != 1) {
@@ -537,14 +607,17 @@ static void answer_request(peer *p)
     (void)strcat(key, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     cw__sha1(key, strlen(key), digest);
     cw__base64(digest, sizeof digest, accept_key);
-    int length = snprintf(reply, sizeof reply,
-                          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                          "Sec-WebSocket-Accept: %s\r\n\r\n",
-                          accept_key);
     if (!set_mode(p, path)) {
         refuse(p, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         return;
     }
+    int length = snprintf(reply, sizeof reply,
+                          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                          "%sSec-WebSocket-Accept: %s\r\n\r\n",
+                          p->is_deflating ? "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover"
+                                            "; client_no_context_takeover\r\n"
+                                          : "",
+                          accept_key);
     send_bytes(p, (const uint8_t *)reply, (size_t)length);
 }
 

@@ -12,6 +12,8 @@ latency     echoes of what the server sends at a fixed rate (its "size") to many
             timed each from the moment it was due (pace.h)
 connect     connections one after another; they stay open until the end
 idle        the same, and what they cost in memory
+
+With "deflated-" before them roundtrip and receive are compressed messages, without context takeover.
 """
 
 from __future__ import annotations
@@ -43,9 +45,17 @@ class Job:
     count: int
     size: int = 32
     connections: int = 1
+    is_deflated: bool = False
+
+    def echo(self) -> str:
+        return f"{self.url}/echo" + ("?deflate=1" if self.is_deflated else "")
+
+    def payload(self) -> bytes:
+        return records(self.size) if self.is_deflated else b"a" * self.size
 
     def source(self) -> str:
-        return f"{self.url}/source?size={self.size}&count={self.count}&wait=1"
+        deflate = "&deflate=1" if self.is_deflated else ""
+        return f"{self.url}/source?size={self.size}&count={self.count}&wait=1{deflate}"
 
     def paced(self) -> str:
         return f"{self.url}/paced?size=32"
@@ -55,6 +65,29 @@ class Job:
 
     def trips_each(self) -> int:
         return max(1, self.count // self.connections)
+
+
+def records(size: int) -> bytes:
+    """What compresses as messages do (server.c makes the same)."""
+    number, lines, length = 1, [], 0
+    while length < size:
+        number = (number * 1103515245 + 12345) & 0xFFFFFFFF
+        line = (
+            f'{{"id":{number >> 16},"bid":{number >> 20}.{number >> 8 & 63:02},"quantity":{number >> 4 & 1023}}}\n'
+        )
+        lines.append(line)
+        length += len(line)
+    return "".join(lines).encode()[:size]
+
+
+def wants_deflate(url: str) -> bool:
+    return "deflate=1" in url
+
+
+def refuse_deflate(url: str) -> None:
+    """For clients that cannot compress."""
+    if wants_deflate(url):
+        raise Unsupported("it has no compression")
 
 
 def now() -> Clock:
@@ -114,7 +147,7 @@ def main(run: Callable[[Job], tuple[Clock, Clock, Answer]], versions: Answer, wo
     lines = [" ".join(words)] if words != ["-"] else sys.stdin
     for line in lines:
         work, url, *numbers = line.split()
-        job = Job(work, url, *map(int, numbers))
+        job = Job(work.removeprefix("deflated-"), url, *map(int, numbers), is_deflated=work.startswith("deflated-"))
         try:
             text = answer(job, *run(job), versions)
         except Unsupported as reason:
