@@ -68,7 +68,7 @@ class Websockets:
 
 
 class Aiohttp:
-    """One session for all, as its documentation demands; no size limit, compression off (the default) but where a scenario asks for it."""
+    """One session for all, as its documentation demands; no size limit, compression off unless asked for."""
 
     async def begin(self) -> None:
         import aiohttp

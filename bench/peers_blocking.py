@@ -16,7 +16,7 @@ from worker import main, refuse_deflate, tls, tls_of, wants_deflate
 
 
 class Websockets:
-    """websockets.sync; its C masking comes with the wheel; compression off but where a scenario asks for it."""
+    """websockets.sync; its C masking comes with the wheel; compression off unless asked for."""
 
     def __init__(self) -> None:
         from websockets.sync.client import connect

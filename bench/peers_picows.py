@@ -16,7 +16,7 @@ from typing import Any
 
 from peers_async import Times, serve
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
-from worker import WARM_UP, Job, check_flood, check_sum, latencies, now, rss_kib, tls_of
+from worker import WARM_UP, Job, check_flood, check_sum, latencies, now, refuse_deflate, rss_kib, tls_of
 
 BINARY, TEXT, CLOSE = WSMsgType.BINARY, WSMsgType.TEXT, WSMsgType.CLOSE
 
@@ -52,6 +52,7 @@ class Picows:
 
 
 async def open_one(url: str, take: Callable[[WSTransport, bytes], object]) -> tuple[WSTransport, Any]:
+    refuse_deflate(url)
     transport, listener = await ws_connect(lambda: Listener(take), url, ssl_context=tls_of(url))
     return transport, listener
 
@@ -86,7 +87,7 @@ async def roundtrip(client: Any, job: Job) -> Times:
         else:
             done.set_result(now())
 
-    transport, _ = await open_one(job.url + "/echo", take)
+    transport, _ = await open_one(job.echo(), take)
     transport.send(BINARY, payload)
     end = await done
     await close_all([transport])

@@ -15,10 +15,22 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import blocking
-from worker import Answer, Clock, Job, Unsupported, check_flood, check_sum, latencies, main, now, wants_deflate
+from worker import (
+    Answer,
+    Clock,
+    Job,
+    Unsupported,
+    check_flood,
+    check_sum,
+    latencies,
+    main,
+    now,
+    refuse_deflate,
+    wants_deflate,
+)
 
 import curlwire
 
@@ -27,7 +39,9 @@ BATCH = 64
 
 class Curlwire:
     def open(self, url: str) -> Any:
-        compression = "deflate" if wants_deflate(url) else "none"
+        compression: Literal["deflate", "none"] = "deflate" if wants_deflate(url) else "none"
+        if os.environ.get("CURLWIRE_FRAMING") == "curl":
+            refuse_deflate(url)
         return curlwire.connect(url, ca_file=os.environ.get("BENCH_CA"), compression=compression)
 
     def send(self, ws: Any) -> Any:

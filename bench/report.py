@@ -57,7 +57,7 @@ def rate(run: Result) -> float:
 
 def figure(work: str) -> Callable[[Result], float]:
     """What a scenario's runs are compared by."""
-    if work == "roundtrip":
+    if work.endswith("roundtrip"):
         return lambda run: 1e6 / rate(run)
     if work == "idle":
         return lambda run: float(run["rss_kib_each"])
@@ -67,7 +67,7 @@ def figure(work: str) -> Callable[[Result], float]:
 
 
 def is_smaller_better(work: str) -> bool:
-    return work in ("roundtrip", "idle", "latency")
+    return work.endswith("roundtrip") or work in ("idle", "latency")
 
 
 def figures(scenario: Result, label: str) -> list[float]:
@@ -97,7 +97,7 @@ def show_figure(scenario: Result, row: Result) -> str:
         after = middle([run["rss_kib_each_after_message"] for run in row["runs"]])
         return f"{middle([run['rss_kib_each'] for run in row['runs']]):.1f} KiB ({after:.1f})"
     value = middle([figure(work)(run) for run in row["runs"]])
-    return f"{value:.1f} us" if work == "roundtrip" else show_rate(value, scenario["size_bytes"])
+    return f"{value:.1f} us" if work.endswith("roundtrip") else show_rate(value, scenario["size_bytes"])
 
 
 def processor_us(row: Result) -> float | None:
@@ -283,6 +283,12 @@ def page(whole: Result) -> str:
             lines += ["Processor time in microseconds a message, all threads:", "", *grid(one, cpu_cell)]
         lines += grid(some(scheme, "many", "connect"), show_figure)
     lines += [
+        "## Compressed messages",
+        "",
+        "permessage-deflate without context takeover, of records that compress to a quarter; who is not here has "
+        "no compression.",
+        "",
+        *grid(some("ws", "deflated-roundtrip", "deflated-receive"), show_figure),
         "## Latency under load",
         "",
         "The server sends at a fixed rate, whatever comes back; from the moment a message was due to that of "

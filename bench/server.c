@@ -261,7 +261,8 @@ static size_t deflate_in_place(uint8_t *data, size_t len_bytes)
     z_stream z = {0};
     uint8_t *plain = malloc(len_bytes);
     size_t done = 0;
-    if (plain != NULL && deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) == Z_OK) {
+    if (plain != NULL &&
+        deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) == Z_OK) {
         memcpy(plain, data, len_bytes);
         z.next_in = plain;
         z.avail_in = (uInt)len_bytes;
@@ -611,13 +612,14 @@ static void answer_request(peer *p)
         refuse(p, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         return;
     }
-    int length = snprintf(reply, sizeof reply,
-                          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                          "%sSec-WebSocket-Accept: %s\r\n\r\n",
-                          p->is_deflating ? "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover"
-                                            "; client_no_context_takeover\r\n"
-                                          : "",
-                          accept_key);
+    int length =
+        snprintf(reply, sizeof reply,
+                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 "%sSec-WebSocket-Accept: %s\r\n\r\n",
+                 p->is_deflating ? "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover"
+                                   "; client_no_context_takeover\r\n"
+                                 : "",
+                 accept_key);
     send_bytes(p, (const uint8_t *)reply, (size_t)length);
 }
 

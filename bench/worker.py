@@ -25,7 +25,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -45,7 +45,7 @@ class Job:
     count: int
     size: int = 32
     connections: int = 1
-    is_deflated: bool = False
+    is_deflated: bool = field(default=False, init=False)
 
     def echo(self) -> str:
         return f"{self.url}/echo" + ("?deflate=1" if self.is_deflated else "")
@@ -72,11 +72,9 @@ def records(size: int) -> bytes:
     number, lines, length = 1, [], 0
     while length < size:
         number = (number * 1103515245 + 12345) & 0xFFFFFFFF
-        line = (
-            f'{{"id":{number >> 16},"bid":{number >> 20}.{number >> 8 & 63:02},"quantity":{number >> 4 & 1023}}}\n'
-        )
-        lines.append(line)
-        length += len(line)
+        price = f"{number >> 20}.{number >> 8 & 63:02}"
+        lines.append(f'{{"id":{number >> 16},"bid":{price},"quantity":{number >> 4 & 1023}}}\n')
+        length += len(lines[-1])
     return "".join(lines).encode()[:size]
 
 
@@ -147,7 +145,8 @@ def main(run: Callable[[Job], tuple[Clock, Clock, Answer]], versions: Answer, wo
     lines = [" ".join(words)] if words != ["-"] else sys.stdin
     for line in lines:
         work, url, *numbers = line.split()
-        job = Job(work.removeprefix("deflated-"), url, *map(int, numbers), is_deflated=work.startswith("deflated-"))
+        job = Job(work.removeprefix("deflated-"), url, *map(int, numbers))
+        job.is_deflated = work.startswith("deflated-")
         try:
             text = answer(job, *run(job), versions)
         except Unsupported as reason:
