@@ -285,8 +285,8 @@ def page(whole: Result) -> str:
     lines += [
         "## Compressed messages",
         "",
-        "permessage-deflate without context takeover, of records that compress to a quarter. Who is not here has "
-        "none.",
+        "permessage-deflate without context takeover, of records that compress to a quarter. Who is "
+        "not here has none.",
         "",
         *grid(some("ws", "deflated-roundtrip", "deflated-receive"), show_figure),
         "## Latency under load",
