@@ -14,7 +14,7 @@ enum {
     INPUT_BYTES = 64 * 1024,
     DIRECT_BYTES = 16 * 1024, /* a payload with this much to come is read to where it belongs */
     LARGE_BYTES = 64 * 1024,  /* a frame of this much is announced before any of it is given */
-    AWAIT_BYTES = 512 * 1024, /* are waited for at most */
+    AWAIT_BYTES = 512 * 1024, /* are waited for at most; the kernel makes its buffer twice as large */
     PEEK_BYTES = 512, /* are read behind a large frame: the next may be one too, with a place of its own */
     OUTPUT_BYTES = 32 * 1024, /* is masked and written at a time; on the stack */
     MASKS_BYTES = 256         /* of the generator's output are fetched at a time */

@@ -10,9 +10,11 @@
  * that up; the debug function gets every one. */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 
 #include "libcurl.h"
 
@@ -110,25 +112,33 @@ static cw__io recv_bare(cw__link *l, void *buffer, size_t size_bytes, size_t *le
     return len > 0 ? CW__IO_OK : CW__IO_END;
 }
 
-/* Of no more than a quarter of what the kernel's buffer holds: Linux before 5.8 does not look whether the buffer is full,
- * by what its bytes take with all around them. BSD does not at all, and gives a read less than was asked for nothing. */
+#ifdef __linux__
+static bool can_await;
+
+/* Linux has the descriptor readable when its buffer is full, whatever the mark, since 5.8. BSD has not, and gives a read
+ * of less than the mark nothing. */
+static void ask_kernel(void)
+{
+    struct utsname name;
+    unsigned major = 0, minor = 0;
+
+    can_await = uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+                (major > 5 || (major == 5 && minor >= 8));
+}
+
 void cw__link_await(cw__link *l, int least_bytes)
 {
-#ifdef __linux__
-    int buffer_bytes = 0;
-    socklen_t len = sizeof buffer_bytes;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     if (!cw__link_reads_bare(l) || least_bytes == l->least_bytes)
         return;
-    if (least_bytes > 1 && getsockopt(l->fd, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, &len) == 0 &&
-        least_bytes > buffer_bytes / 4)
-        least_bytes = buffer_bytes / 4 > 1 ? buffer_bytes / 4 : 1;
-    if (setsockopt(l->fd, SOL_SOCKET, SO_RCVLOWAT, &least_bytes, sizeof least_bytes) == 0)
+    (void)pthread_once(&once, ask_kernel);
+    if (can_await && setsockopt(l->fd, SOL_SOCKET, SO_RCVLOWAT, &least_bytes, sizeof least_bytes) == 0)
         l->least_bytes = least_bytes;
-#else
-    (void)l, (void)least_bytes;
-#endif
 }
+#else
+void cw__link_await(cw__link *l, int least_bytes) { (void)l, (void)least_bytes; }
+#endif
 
 static cw__io send_bare(cw__link *l, const char *data, size_t len_bytes, size_t *sent_bytes)
 {
