@@ -10,7 +10,7 @@
  * that up; the debug function gets every one. */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -120,10 +120,14 @@ static bool can_await;
 static void ask_kernel(void)
 {
     struct utsname name;
-    unsigned major = 0, minor = 0;
+    unsigned long major, minor;
+    char *end;
 
-    can_await = uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
-                (major > 5 || (major == 5 && minor >= 8));
+    if (uname(&name) != 0)
+        return;
+    major = strtoul(name.release, &end, 10);
+    minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+    can_await = major > 5 || (major == 5 && minor >= 8);
 }
 
 void cw__link_await(cw__link *l, int least_bytes)
