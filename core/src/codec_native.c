@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Codec "native": our own frames over libcurl's connection (curl_easy_send, curl_easy_recv). Where libcurl hands
+/* Codec "native": our own frames over libcurl's connection, by link.c. Where libcurl hands
  * the bytes that came with the 101 reply to its own decoder alone, that decoder goes on receiving ("mixed").
  * Called through codec.h; knows no options and no message rules.
  *
