@@ -336,6 +336,14 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
     return CURL_SOCKOPT_OK;
 }
 
+/* For CURLOPT_CAPATH, so that ca_file stands in place of the system's authorities and not besides. NULL says that since
+ * 8.21.0 no longer where libcurl was built with a folder: it stands for that folder (lib/setopt.c, lib/vtls/vtls_config.c).
+ * A name that is no folder has no authorities in it. */
+static const char *no_folder(const char *ca_file)
+{
+    return curl_version_info(CURLVERSION_NOW)->capath ? ca_file : NULL;
+}
+
 /* Every result is checked: an option that an older or smaller libcurl lacks must not go unnoticed. */
 static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *settings)
 {
@@ -375,7 +383,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* at least, whatever the system's OpenSSL allows */
     if (*settings->ca_file) {
         SET(CURLOPT_CAINFO, settings->ca_file);
-        SET(CURLOPT_CAPATH, NULL); /* in place of the system's, not besides */
+        SET(CURLOPT_CAPATH, no_folder(settings->ca_file));
     }
     if (*settings->crl_file && settings->verify)
         SET(CURLOPT_CRLFILE, settings->crl_file);
