@@ -35,10 +35,17 @@ static void free_connecting(struct cw__connecting *c)
     cw__free(c);
 }
 
-/* Whether the connection will be read and written at its descriptor, if no proxy comes between (pool.c). */
-static bool may_share(const cw_socket *s)
+/* A connection that will be read and written at its descriptor, if no proxy comes between; or one whose authorities
+ * libcurl reads once for a multi: not so with a list of what was revoked, nor where nothing is verified (pool.c). */
+static cw__sharing sharing_of(const cw_socket *s, cw__trust *trust)
 {
-    return is_plain(s) && cw__setting(s, CW_OPT_FRAMING) != CW_FRAMING_CURL && cw__codec_native_receives();
+    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL || !cw__codec_native_receives())
+        return CW__SHARE_NOT;
+    if (is_plain(s))
+        return CW__SHARE_BARE;
+    if (!cw__libcurl_shares_trust() || !cw__setting(s, CW_OPT_VERIFY) || *cw__setting_text(s, CW_OPT_CRL_FILE))
+        return CW__SHARE_NOT;
+    return cw__pool_trust(cw__setting_text(s, CW_OPT_CA_FILE), trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
 }
 
 static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
@@ -71,8 +78,8 @@ static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
         free_connecting(c);
         return NULL;
     }
-    c->member = (cw__pool_member){
-        .easy = cw__handshake_easy(c->handshake), .client = &s->client, .may_share = may_share(s)};
+    c->member = (cw__pool_member){.easy = cw__handshake_easy(c->handshake), .client = &s->client};
+    c->member.sharing = sharing_of(s, &c->member.trust);
     return c;
 }
 

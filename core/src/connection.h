@@ -63,6 +63,9 @@ struct cw__client {
 cw_status cw__service_attach(cw__client *client);
 /* Asks the service to call attend. Any thread. */
 void cw__service_attend(cw__client *client);
+/* Has a call made in the service's thread before that ends, for what outlives its clients. There is one such call; only
+ * between attach and detached. */
+void cw__service_at_end(void (*call)(void));
 /* The poller, for cw__poller_set with the client as owner. Only between attach and detached. */
 cw__poller *cw__service_poller(void);
 

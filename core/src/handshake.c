@@ -381,6 +381,9 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
      * and 0 would mean its own 300 seconds. */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->timeout_ms > 0 ? settings->timeout_ms : INT32_MAX));
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* at least, whatever the system's OpenSSL allows */
+    /* A resumed session rests upon what was verified days ago; each connect verifies. Resuming would spare 5 % of the
+     * processor time of a connect, and no round trip with TLS 1.3. */
+    SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     if (*settings->ca_file) {
         SET(CURLOPT_CAINFO, settings->ca_file);
         SET(CURLOPT_CAPATH, no_folder(settings->ca_file));

@@ -59,6 +59,9 @@ cw_status cw__libcurl_init(void)
     return CW_OK;
 }
 
+/* Not where it was built with a folder of them beside a bundle (8.22: lib/vtls/openssl.c, lib/vtls/gtls.c). */
+bool cw__libcurl_shares_trust(void) { return !curl_version_info(CURLVERSION_NOW)->capath; }
+
 int cw__lacked_descriptors(int count)
 {
     int fds[CW__DESCRIPTORS_AT_MOST], got = 0, os_errno = 0;

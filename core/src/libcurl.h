@@ -15,6 +15,8 @@ CW__PRIVATE_BEGIN
 
 /* Initialises libcurl once for the process. The status of cw_check_libcurl. */
 cw_status cw__libcurl_init(void);
+/* Whether it reads the authorities to be trusted once for a multi, instead of for each connection. */
+bool cw__libcurl_shares_trust(void);
 /* libcurl does not say that a descriptor was what it lacked, and closes those it had. While so many cannot be had,
  * that is what to mend: EMFILE or ENFILE; else 0. */
 enum { CW__DESCRIPTORS_AT_MOST = 4 };
@@ -24,18 +26,37 @@ int cw__lacked_descriptors(int count);
 
 typedef struct cw__pool cw__pool;
 
+/* With whom a connection shares a multi. */
+typedef enum cw__sharing {
+    CW__SHARE_NOT,
+    CW__SHARE_BARE, /* with those that rarely need libcurl once they are connected, as it will itself */
+    CW__SHARE_TRUST /* with those of the same cw__trust */
+} cw__sharing;
+
+/* What the connections with TLS in a multi have in common: the file of authorities, as it was when they began, since
+ * libcurl reads it once; and the thread that began them. */
+typedef struct cw__trust {
+    uintmax_t device, file;
+    intmax_t size_bytes, changed_s;
+    long changed_ns;
+    unsigned thread; /* a number that no later thread has */
+} cw__trust;
+
 /* A handle that connects. */
 typedef struct cw__pool_member {
     CURL *easy;
     cw__client *client; /* is attended when there is something to do */
-    bool may_share;     /* what it connects will rarely need libcurl */
-    bool is_done;       /* libcurl is; code says how */
+    cw__sharing sharing;
+    cw__trust trust; /* of CW__SHARE_TRUST */
+    bool is_done;    /* libcurl is; code says how */
     bool is_added;
     CURLcode code;
     cw__pool *pool; /* NULL before the first step */
     struct cw__pool_member *next;
 } cw__pool_member;
 
+/* Of the calling thread and a ca_file; "" is the one that libcurl was built with. False, if that cannot be looked at. */
+bool cw__pool_trust(const char *ca_file, cw__trust *trust);
 /* Gets on with connecting, and with it all that share the pool; false fills error. */
 bool cw__pool_step(cw__pool_member *m, cw__error *error);
 /* When to take the next step if nothing asks for it before; INT64_MAX = not by itself. */

@@ -2,29 +2,36 @@
 /* Pool: libcurl's multi handles, who shares one, and the steps by which all that connect in one get on. Called by
  * connect.c; knows clients of the service, and nothing of sockets or of what a handshake means.
  *
- * A multi costs 14 KiB and, with 8.20 and later, descriptors of its own. Connections that are read and written at
- * their descriptor (link.c) need theirs only to connect and to end, so that several can share one. What goes through
- * libcurl all the time had better not: threads with different sockets would wait for one another, and libcurl walks a
- * list of all connections at each call. Whoever shares, its lock is held in every call of libcurl's.
+ * A multi costs 14 KiB and, with 8.20 and later, descriptors of its own. Whoever shares one, its lock is held in every
+ * call of libcurl's, and libcurl walks a list of all connections at each call.
+ * - Connections that are read and written at their descriptor (link.c) need theirs only to connect and to end, so that
+ *   several can share one.
+ * - Those with TLS need it all the time. But libcurl (8.22: lib/vtls/openssl.c, lib/vtls/gtls.c) reads the authorities once
+ *   for a multi. Of a system's bundle that is 820 KiB and 20 ms for each connection. So those share that one thread has
+ *   begun: threads hardly ever wait for one another, as they would if it were all of a process. libcurl does not
+ *   notice that the file has changed (for 24 hours); so a changed one is another one here.
+ * The last multi of the second kind is kept when nobody is left, for the next connect.
  *
  * libcurl (8.22) looks for connections to reuse, and ends those that are old or have something to read, only for a
  * handle that is not there to connect only (lib/url.c). So no other kind may enter a multi of these.
  *
  * Safety: service thread only, but for the lock. Lock order: socket, pool, service. */
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "connection.h"
 #include "libcurl.h"
 
 /* Happy eyeballs has up to six addresses at work at once (8.22), the name look-up a descriptor of its own. */
-enum { MEMBERS_AT_MOST = 8, WATCHED_AT_MOST = 8 * MEMBERS_AT_MOST };
+enum { BARE_AT_MOST = 8, TRUST_AT_MOST = 32, WATCHED_AT_MOST = 8 * TRUST_AT_MOST };
 
 struct cw__pool {
     cw__mutex lock;
     CURLM *multi;
     cw__pool_member *connecting;
     unsigned member_count; /* connecting or connected */
-    bool is_shared;
+    cw__sharing sharing;
+    cw__trust trust;           /* of CW__SHARE_TRUST */
     cw__pool *next, *previous; /* of those that have room */
     int watched[WATCHED_AT_MOST];
     unsigned watched_count;
@@ -32,11 +39,46 @@ struct cw__pool {
 
 /* Shared pools with room for another member, of the process that made them (cw__generation). */
 static cw__pool *with_room;
+static cw__pool *kept; /* one of those, without members; or NULL */
 static int with_room_generation;
+
+static unsigned thread_number(void)
+{
+    static atomic_uint threads;
+    static _Thread_local unsigned number;
+
+    if (number == 0)
+        number = atomic_fetch_add(&threads, 1) + 1;
+    return number;
+}
+
+bool cw__pool_trust(const char *ca_file, cw__trust *trust)
+{
+    const char *path = *ca_file ? ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
+    struct stat now;
+
+    if (!path || stat(path, &now) != 0)
+        return false;
+#ifdef __APPLE__
+    trust->changed_ns = now.st_mtimespec.tv_nsec;
+#else
+    trust->changed_ns = now.st_mtim.tv_nsec;
+#endif
+    trust->changed_s = now.st_mtime;
+    trust->size_bytes = now.st_size;
+    trust->device = now.st_dev;
+    trust->file = now.st_ino;
+    trust->thread = thread_number();
+    return true;
+}
 
 /* ---- Joining and leaving ---- */
 
-static bool has_room(const cw__pool *p) { return p->is_shared && p->member_count < MEMBERS_AT_MOST; }
+static bool has_room(const cw__pool *p)
+{
+    return p->sharing != CW__SHARE_NOT &&
+           p->member_count < (p->sharing == CW__SHARE_BARE ? BARE_AT_MOST : TRUST_AT_MOST);
+}
 
 static void list(cw__pool *p)
 {
@@ -57,7 +99,28 @@ static void unlist(cw__pool *p)
         p->next->previous = p->previous;
 }
 
-static cw__pool *create(bool is_shared)
+static void destroy(cw__pool *p)
+{
+    if (has_room(p))
+        unlist(p);
+    (void)curl_multi_cleanup(p->multi);
+    cw__mutex_destroy(&p->lock);
+    cw__free(p);
+}
+
+/* Drops what is kept; keeps another, or nothing. */
+static void keep(cw__pool *p)
+{
+    cw__pool *before = kept;
+
+    kept = p;
+    if (before)
+        destroy(before);
+}
+
+static void keep_nothing(void) { keep(NULL); }
+
+static cw__pool *create(const cw__pool_member *m)
 {
     cw__pool *p = cw__calloc(1, sizeof *p);
 
@@ -69,25 +132,41 @@ static cw__pool *create(bool is_shared)
         return NULL;
     }
     cw__mutex_init(&p->lock);
-    p->is_shared = is_shared;
-    if (is_shared)
+    p->sharing = m->sharing;
+    p->trust = m->trust;
+    if (p->sharing != CW__SHARE_NOT)
         list(p);
     return p;
 }
 
-static cw__pool *join(bool may_share)
+static bool are_equal(const cw__trust *a, const cw__trust *b)
+{
+    return a->thread == b->thread && a->file == b->file && a->device == b->device &&
+           a->size_bytes == b->size_bytes && a->changed_s == b->changed_s && a->changed_ns == b->changed_ns;
+}
+
+static bool suits(const cw__pool *p, const cw__pool_member *m)
+{
+    return p->sharing == m->sharing && (p->sharing != CW__SHARE_TRUST || are_equal(&p->trust, &m->trust));
+}
+
+static cw__pool *join(const cw__pool_member *m)
 {
     cw__pool *p;
 
     if (with_room_generation != cw__generation()) { /* the parent's are not ours */
-        with_room = NULL;
+        with_room = kept = NULL;
         with_room_generation = cw__generation();
     }
-    p = may_share && with_room ? with_room : create(may_share);
-    if (!p)
+    p = with_room;
+    while (p && !suits(p, m))
+        p = p->next;
+    if (!p && !(p = create(m)))
         return NULL;
+    if (p == kept)
+        kept = NULL;
     p->member_count++;
-    if (p->is_shared && !has_room(p))
+    if (p->sharing != CW__SHARE_NOT && !has_room(p))
         unlist(p);
     return p;
 }
@@ -97,16 +176,16 @@ static void leave(cw__pool *p)
     bool had_room = has_room(p);
 
     p->member_count--;
-    if (p->member_count > 0) {
-        if (p->is_shared && !had_room)
-            list(p);
+    if (!had_room && has_room(p))
+        list(p);
+    if (p->member_count > 0)
+        return;
+    if (p->sharing != CW__SHARE_TRUST) {
+        destroy(p);
         return;
     }
-    if (had_room)
-        unlist(p);
-    (void)curl_multi_cleanup(p->multi);
-    cw__mutex_destroy(&p->lock);
-    cw__free(p);
+    keep(p);
+    cw__service_at_end(keep_nothing);
 }
 
 /* ---- What libcurl waits for ---- */
@@ -209,7 +288,7 @@ bool cw__pool_step(cw__pool_member *m, cw__error *error)
 
     if (m->is_done)
         return true;
-    if (!m->pool && !(m->pool = join(m->may_share)))
+    if (!m->pool && !(m->pool = join(m)))
         return has_none(error);
     cw__mutex_lock(&m->pool->lock);
     unwatch(m->pool);

@@ -29,6 +29,7 @@ static struct service {
     cw__client *attention_first, *attention_last;
     size_t attention_count;
     cw__client *gone; /* let go in this round; told so at its end */
+    void (*at_end)(void);
     cw__thread thread;
     phase phase;
     bool is_running;
@@ -221,8 +222,11 @@ static void *run(void *unused)
             shut_down_clients(wanted == SHUT_DOWN_AT_ONCE);
         served = wanted;
         tell_gone();
-        if (wanted == STOP)
+        if (wanted == STOP) {
+            if (the.at_end)
+                the.at_end();
             return NULL;
+        }
     }
 }
 
@@ -359,6 +363,8 @@ void cw__service_attend(cw__client *c)
     if (!in_service)
         cw__wake_signal(&the.wake);
 }
+
+void cw__service_at_end(void (*call)(void)) { the.at_end = call; }
 
 /* ---- Shutting down ---- */
 

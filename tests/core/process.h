@@ -60,4 +60,13 @@ static inline int socket_count(void)
     return count;
 }
 
+/* ThreadSanitizer allows no thread after fork. */
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__clang__)
+#define UNDER_TSAN __has_feature(thread_sanitizer)
+#else
+#define UNDER_TSAN 0
+#endif
+
 #endif

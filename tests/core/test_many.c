@@ -240,8 +240,11 @@ static bool converse(cw_socket *s, const char *uri)
 
 static bool whole_life(void *uri)
 {
+    const char *ca_file = peer_env("CW_CA_FILE");
     cw_socket *s = NULL;
-    bool got_through = !is_failure(cw_socket_create(CW_MESSAGE_SOCKET, &s)) && converse(s, uri);
+    bool got_through = !is_failure(cw_socket_create(CW_MESSAGE_SOCKET, &s)) &&
+                       !is_failure(cw_socket_set_text(s, CW_OPT_CA_FILE, ca_file, strlen(ca_file))) &&
+                       converse(s, uri);
 
     cw_socket_release(s);
     cw_shutdown(5000);
@@ -251,6 +254,12 @@ static bool whole_life(void *uri)
 static void test_no_memory(void)
 {
     (void)strcpy(stress_uri, peer_script("x:8900/echo/end")); /* with a ping to answer */
+    each_allocation_fails(whole_life, stress_uri);
+}
+
+static void test_no_memory_tls(void)
+{
+    (void)strcpy(stress_uri, peer_script_tls("x:8900/echo/end"));
     each_allocation_fails(whole_life, stress_uri);
 }
 
@@ -302,6 +311,7 @@ static const harness_test tests[] = {
     {"200 open at once, each closed cleanly", test_all_open},
     {"8 threads do anything to 4 sockets", test_stress},
     {"every allocation fails once, in calls", test_no_memory},
+    {"every allocation fails once, in calls, over TLS", test_no_memory_tls},
     {"every allocation fails once, with a mailbox", test_no_memory_mailbox},
 };
 

@@ -5,14 +5,6 @@
 #include "process.h"
 #include "raw_peer.h"
 
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#elif defined(__clang__)
-#define UNDER_TSAN __has_feature(thread_sanitizer)
-#else
-#define UNDER_TSAN 0
-#endif
-
 enum { GROUP = 8, SOON_MS = 5000, PRUNING_MS = 1100 /* libcurl looks after its connections once a second */ };
 
 static bool is_sharing(void) { return cw__codec_native_receives(); }

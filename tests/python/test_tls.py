@@ -4,14 +4,17 @@
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from websockets.sync.server import ServerConnection, serve
 
 import curlwire
 from curlwire import WebErrorStatus
@@ -143,6 +146,33 @@ def test_tls_nothing_before_verification(port: str) -> None:
     if port == "badhost12":  # before TLS 1.3 a record's type is not hidden: 23 would be data
         assert 22 in record["record_types"]
         assert 23 not in record["record_types"]
+
+
+def test_tls_each_connect_verifies() -> None:
+    """No session is resumed, which would rest upon what an earlier connect has found."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder() / "server.pem", folder() / "server.key")
+    resumed = []
+
+    def echo(ws: ServerConnection) -> None:
+        resumed.append(cast(ssl.SSLSocket, ws.socket).session_reused)
+        for message in ws:
+            ws.send(message)
+
+    with serve(echo, "127.0.0.1", 0, ssl=context) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        uri = f"wss://localhost:{server.socket.getsockname()[1]}"
+        for _ in range(2):
+            assert_works(curlwire.connect(uri, ca_file=folder() / "ca.pem"))
+        with pytest.raises(curlwire.CertificateError):
+            curlwire.connect(uri, ca_file=folder() / "other-ca.pem")
+        with pytest.raises(curlwire.CertificateError):
+            curlwire.connect(uri)
+        assert_works(curlwire.connect(uri, verify=False))
+        server.shutdown()
+        thread.join()
+    assert resumed == [False, False, False]
 
 
 def test_tls_renegotiation() -> None:

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of pool.c with TLS: who shares what libcurl read of the authorities, who has it alone, and what is kept of it.
+ * With a libcurl that does not receive natively, or reads them for each connection, every socket has a handle of its
+ * own, and all of it has to hold as well. */
+#include "libcurl.h"
+#include "process.h"
+#include "raw_peer.h"
+
+enum { AT_MOST = 32 };
+
+static bool is_sharing(void) { return cw__codec_native_receives() && cw__libcurl_shares_trust(); }
+
+static char uri[PEER_URI_BYTES];
+
+static const char *path_of(const char *name)
+{
+    static char path[PEER_URI_BYTES];
+
+    (void)snprintf(path, sizeof path, "%s/%s", peer_env("CW_TLS_FOLDER"), name);
+    return path;
+}
+
+static cw_socket *make(const char *ca_path)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, ca_path, strlen(ca_path)), CW_OK);
+    return s;
+}
+
+static cw_socket *open_made(cw_socket *s)
+{
+    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
+    return s;
+}
+
+static cw_socket *open_tls(void) { return open_made(make(path_of("ca.pem"))); }
+
+/* A file of this test's own with what one of the folder holds. */
+static const char *own_path(unsigned number)
+{
+    static char path[PEER_URI_BYTES];
+
+    (void)snprintf(path, sizeof path, "/tmp/curlwire-%ld-%u.pem", (long)getpid(), number);
+    return path;
+}
+
+static void write_own(unsigned number, const char *name)
+{
+    char text[8192];
+    FILE *from = fopen(path_of(name), "r"), *to = fopen(own_path(number), "w");
+
+    CHECK(from && to);
+    CHECK(fwrite(text, 1, fread(text, 1, sizeof text, from), to) > 0);
+    CHECK_INT(fclose(from), 0);
+    CHECK_INT(fclose(to), 0);
+}
+
+static void echo_once(cw_socket *s, size_t number)
+{
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, &number, sizeof number, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_MESSAGE(s, CW_BINARY, &number, sizeof number);
+}
+
+static void close_now(cw_socket *s)
+{
+    echo_once(s, 1000);
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_CLOSED(s, 1000, true);
+    cw_socket_release(s);
+}
+
+static bool are_together(cw_socket *one, cw_socket *other)
+{
+    return LOCKED(one, one->pool) == LOCKED(other, other->pool);
+}
+
+/* ---- Who shares ---- */
+
+static void *open_elsewhere(void *unused)
+{
+    (void)unused;
+    return open_tls();
+}
+
+static void test_threads_of_their_own(void)
+{
+    cw_socket *sockets[3] = {open_tls(), open_tls(), NULL},
+              *plain = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
+    void *elsewhere;
+    pthread_t thread;
+
+    CHECK_INT(pthread_create(&thread, NULL, open_elsewhere, NULL), 0);
+    CHECK_INT(pthread_join(thread, &elsewhere), 0);
+    sockets[2] = elsewhere;
+    CHECK_INT(are_together(sockets[0], sockets[1]), is_sharing());
+    CHECK(!are_together(sockets[0], sockets[2]));
+    CHECK(!are_together(sockets[0], plain));
+    close_now(plain);
+    for (size_t i = 0; i < 3; i++)
+        close_now(sockets[i]);
+    cw_shutdown(5000);
+}
+
+/* What libcurl does not read once for all, or goes through libcurl's own frames. */
+static void test_alone(void)
+{
+    enum { OTHER_FILE, REVOKED, NOT_VERIFIED, FRAMING, KINDS };
+    cw_socket *first = open_tls(), *s;
+    const char *crl;
+
+    write_own(0, "ca.pem");
+    for (int kind = 0; kind < KINDS; kind++) {
+        s = make(kind == OTHER_FILE ? own_path(0) : path_of("ca.pem"));
+        crl = path_of("crl.pem");
+        if (kind == REVOKED)
+            CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CRL_FILE, crl, strlen(crl)), CW_OK);
+        else if (kind == NOT_VERIFIED)
+            CHECK_STATUS(cw_socket_set_number(s, CW_OPT_VERIFY, 0), CW_OK);
+        else if (kind == FRAMING)
+            CHECK_STATUS(cw_socket_set_number(s, CW_OPT_FRAMING, CW_FRAMING_CURL), CW_OK);
+        CHECK(!are_together(open_made(s), first));
+        close_now(s);
+    }
+    CHECK_INT(unlink(own_path(0)), 0);
+    close_now(first);
+    cw_shutdown(5000);
+}
+
+/* It is read anew. */
+static void test_changed_file(void)
+{
+    cw_socket *first, *s;
+
+    write_own(0, "ca.pem");
+    first = open_made(make(own_path(0)));
+    echo_once(first, 0);
+    write_own(0, "other-ca.pem");
+    s = make(own_path(0));
+    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    cw_socket_release(s);
+    write_own(0, "ca.pem");
+    s = open_made(make(own_path(0)));
+    CHECK(!are_together(s, first));
+    CHECK_INT(unlink(own_path(0)), 0);
+    close_now(s);
+    close_now(first);
+    cw_shutdown(5000);
+}
+
+static void test_many(void)
+{
+    enum { COUNT = AT_MOST + 2 };
+    cw_socket *sockets[COUNT];
+
+    for (size_t i = 0; i < COUNT; i++)
+        sockets[i] = open_tls();
+    for (size_t i = 0; i < COUNT; i++) {
+        CHECK_INT(are_together(sockets[i], sockets[0]), i == 0 || (is_sharing() && i < AT_MOST));
+        echo_once(sockets[i], i);
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        close_now(sockets[i]);
+    cw_shutdown(5000);
+}
+
+/* A certificate that is refused leaves those alone that share. */
+static void test_refused_beside(void)
+{
+    cw_socket *first = open_tls(), *s = make(path_of("ca.pem"));
+
+    CHECK_STATUS(cw_socket_connect(s, peer_env("CW_BADHOST_WSS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    cw_socket_release(s);
+    s = make(path_of("other-ca.pem"));
+    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    cw_socket_release(s);
+    echo_once(first, 1);
+    close_now(first);
+    cw_shutdown(5000);
+}
+
+/* ---- What is kept ---- */
+
+static void test_kept(void)
+{
+    cw_socket *s = open_tls(), *plain;
+    void *pool = s->pool;
+
+    close_now(s);
+    plain = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end")); /* whose pool would take the memory over */
+    s = open_tls();
+    CHECK_INT((void *)LOCKED(s, s->pool) == pool, is_sharing());
+    CHECK(!are_together(s, plain));
+    close_now(plain);
+    close_now(s);
+    cw_shutdown(5000);
+    CHECK_INT(cw__alloc_live(), 0);
+}
+
+/* One at most is. */
+static void test_kept_once(void)
+{
+    cw_socket *first = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
+    int descriptors = 0;
+
+    peer_wait_in_vain(first);
+    for (unsigned i = 0; i < 3; i++) {
+        write_own(i, "ca.pem");
+        close_now(open_made(make(own_path(i))));
+        CHECK_INT(unlink(own_path(i)), 0);
+        if (i == 0)
+            descriptors = descriptor_count();
+        else
+            UNTIL(descriptor_count() == descriptors);
+    }
+    close_now(first);
+    cw_shutdown(5000);
+    CHECK_INT(cw__alloc_live(), 0);
+}
+
+/* ---- Threads ---- */
+
+enum { THREADS = 4, ROUNDS = 150 };
+
+typedef struct job {
+    cw_socket *s;
+    size_t large_bytes;
+} job;
+
+static void *converse(void *argument)
+{
+    job *j = argument;
+    uint8_t *large = calloc(1, j->large_bytes);
+
+    CHECK(large != NULL);
+    for (size_t i = 0; i < ROUNDS; i++) {
+        echo_once(j->s, i);
+        if (i % 16 == 0) {
+            CHECK_STATUS(cw_socket_send(j->s, CW_BINARY, large, j->large_bytes, CW_TIMEOUT_DEFAULT), CW_OK);
+            CHECK_MESSAGE(j->s, CW_BINARY, large, j->large_bytes);
+        }
+    }
+    free(large);
+    return NULL;
+}
+
+/* Each thread has a socket of its own, and all of these share; meanwhile others come and go. */
+static void test_used_by_threads(void)
+{
+    job jobs[THREADS];
+    pthread_t threads[THREADS];
+
+    for (size_t i = 0; i < THREADS; i++)
+        jobs[i] = (job){.s = open_tls(), .large_bytes = 100000 + i};
+    for (size_t i = 0; i < THREADS; i++)
+        CHECK_INT(pthread_create(&threads[i], NULL, converse, &jobs[i]), 0);
+    for (size_t i = 0; i < 20; i++)
+        close_now(open_tls());
+    for (size_t i = 0; i < THREADS; i++) {
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+        close_now(jobs[i].s);
+    }
+    cw_shutdown(5000);
+}
+
+/* ---- Fork ---- */
+
+/* What the parent shares and keeps is not the child's. */
+static void test_fork(void)
+{
+    cw_socket *s = open_tls(), *other;
+    pid_t child;
+    int status;
+
+    (void)fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        (void)alarm(harness_limit_s / 3);
+        cw_socket_release(s);
+        if (!UNDER_TSAN) { /* which allows no thread after fork */
+            close_now(open_tls());
+            cw_shutdown(5000);
+        }
+        harness_end(EXIT_SUCCESS);
+    }
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK_INT(status, 0);
+    other = open_tls();
+    CHECK_INT(are_together(s, other), is_sharing());
+    close_now(other);
+    close_now(s);
+    cw_shutdown(5000);
+}
+
+static const harness_test tests[] = {
+    {"those that one thread has begun share, others do not", test_threads_of_their_own},
+    {"alone: another ca_file, a crl_file, verify off, libcurl's framing", test_alone},
+    {"a ca_file that changes", test_changed_file},
+    {"34 of one thread", test_many},
+    {"one that is refused beside an open one", test_refused_beside},
+    {"the last one's is kept for the next", test_kept},
+    {"no more than one is kept", test_kept_once},
+    {"4 threads use what one has opened, while others come and go", test_used_by_threads},
+    {"fork", test_fork},
+};
+
+int main(int argc, char **argv)
+{
+    (void)strcpy(uri, peer_script_tls("echo/end"));
+    return PEER_MAIN(argc, argv, tests);
+}
