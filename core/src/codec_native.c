@@ -17,6 +17,7 @@ enum {
     AWAIT_BYTES = 512 * 1024, /* are waited for at most; the kernel makes its buffer twice as large */
     PEEK_BYTES = 512, /* are read behind a large frame: the next may be one too, with a place of its own */
     OUTPUT_BYTES = 32 * 1024, /* is masked and written at a time; on the stack */
+    CORK_BYTES = 32 * 1024,   /* go out in full segments only, over TLS */
     MASKS_BYTES = 256         /* of the generator's output are fetched at a time */
 };
 
@@ -320,6 +321,29 @@ static bool fits_batch(const codec_native *c, size_t len_bytes)
            held_bytes <= (size_t)OUTPUT_BYTES - CW__HEADER_MAX_BYTES - len_bytes;
 }
 
+/* Encodes what is left of a frame and writes it, behind what is encoded of it already. */
+static cw__io write_frame(codec_native *c, uint8_t encoded[OUTPUT_BYTES], size_t used, const uint8_t *data,
+                          size_t len_bytes, size_t *sent)
+{
+    bool is_large = len_bytes - *sent >= CORK_BYTES;
+    cw__io io = CW__IO_OK;
+
+    if (is_large)
+        cw__link_cork(c->base.link, true);
+    while (io == CW__IO_OK && (used > 0 || *sent < len_bytes)) {
+        size_t len = least(len_bytes - *sent, OUTPUT_BYTES - used);
+        if (len > 0)
+            cw__frame_mask(encoded + used, data + *sent, len, c->mask, c->sent_offset);
+        *sent += len;
+        c->sent_offset += len;
+        io = write_encoded(c, encoded, used + len);
+        used = 0;
+    }
+    if (is_large)
+        cw__link_cork(c->base.link, false);
+    return io;
+}
+
 /* *sent counts what was encoded: what the connection has not taken of that is kept here, at most OUTPUT_BYTES. */
 static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                          size_t *sent)
@@ -338,15 +362,8 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
         return send_in_batch(c, opcode, is_final, data, len_bytes, sent);
     if (io == CW__IO_OK && !c->is_sending)
         io = begin_output(c, opcode, is_final, len_bytes, encoded, &used);
-    while (io == CW__IO_OK && (used > 0 || *sent < len_bytes)) {
-        size_t len = least(len_bytes - *sent, sizeof encoded - used);
-        if (len > 0)
-            cw__frame_mask(encoded + used, data + *sent, len, c->mask, c->sent_offset);
-        *sent += len;
-        c->sent_offset += len;
-        io = write_encoded(c, encoded, used + len);
-        used = 0;
-    }
+    if (io == CW__IO_OK)
+        io = write_frame(c, encoded, used, data, len_bytes, sent);
     if (io == CW__IO_OK)
         c->is_sending = false;
     return io;

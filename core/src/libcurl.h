@@ -103,6 +103,8 @@ void cw__link_begin(cw__link *l);
 cw__io cw__link_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_bytes);
 /* Has the descriptor be readable only when so many bytes wait, where it is read bare; 1 = any. */
 void cw__link_await(cw__link *l, int least_bytes);
+/* Over TLS: holds back what does not fill a segment, until it is let go of. */
+void cw__link_cork(cw__link *l, bool is_held);
 /* OK: all is out; AGAIN: *sent_bytes of it. */
 cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *sent_bytes);
 /* As cw__codec_calls.discard. */

@@ -281,17 +281,24 @@ static void test_large(void)
     peer_finish(s);
 }
 
-static void test_large_echo(void)
+static void echo_large(const char *uri)
 {
     static uint8_t data[3 * MIB + 5];
-    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_env("CW_ECHO_WS"));
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, uri);
+    int held = -1;
+    socklen_t len = sizeof held;
 
     for (size_t i = 0; i < sizeof data; i++)
         data[i] = (uint8_t)(i * 2654435761u >> 13);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, data, sizeof data, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_INT(getsockopt(s->fd, IPPROTO_TCP, TCP_CORK, &held, &len), 0);
+    CHECK_INT(held, 0); /* else the last bytes would go out 200 ms later */
     CHECK_MESSAGE(s, CW_BINARY, data, sizeof data);
     peer_finish(s);
 }
+
+static void test_large_echo(void) { echo_large(peer_env("CW_ECHO_WS")); }
+static void test_large_echo_tls(void) { echo_large(peer_env("CW_ECHO_WSS")); }
 
 /* ---- Senders at once ---- */
 
@@ -372,6 +379,7 @@ static const harness_test tests[] = {
     {"a stream socket sends binary only, in fragments too", test_stream_fragments},
     {"RFC 6455 5.4: a large message goes in frames of 1 MiB, as one message", test_large},
     {"a large message and its echo", test_large_echo},
+    {"a large message and its echo, over TLS", test_large_echo_tls},
     {"RFC 6455 5.4: eight threads send at once, nothing interleaves", test_senders},
 };
 
