@@ -168,7 +168,7 @@ static int this_processor(void)
 }
 
 /* A taker that has plenty to do, is at it, and shares its processor with the service would be interrupted for each few
- * messages that come meanwhile: two changes of threads, which cost a third of what a small message does. */
+ * messages that come meanwhile: two changes of threads, which cost a quarter of what small messages do. */
 bool cw__mailbox_end_round(void)
 {
     cw_mailbox *m = filled;
