@@ -68,6 +68,10 @@ void cw__service_attend(cw__client *client);
 void cw__service_at_end(void (*call)(void));
 /* The poller, for cw__poller_set with the client as owner. Only between attach and detached. */
 cw__poller *cw__service_poller(void);
+/* Whether the calling thread is the service. */
+bool cw__service_is_here(void);
+/* Ends its giving way (cw__mailbox_end_round). Any thread, without locks. */
+void cw__service_hurry(void);
 
 /* ---- From mailbox.c ------------------------------------------------------------------------------------- */
 
@@ -99,8 +103,13 @@ cw_status cw__mailbox_check(const cw_mailbox *m);
 /* References beside the owner's, which is given back by cw_mailbox_release. */
 void cw__mailbox_retain(cw_mailbox *m);
 void cw__mailbox_release(cw_mailbox *m);
-/* Says that a subscriber has events. Any thread; the caller may hold the socket's lock. */
+/* Says that a subscriber has events. Any thread; the caller may hold the socket's lock. The service then owes the
+ * taker a signal. */
 void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber);
+/* For the service, without locks: gives the signal that it owes. */
+void cw__mailbox_tell_taker(void);
+/* The same, when it is about to wait. True: it had better give way to the taker for a little. */
+bool cw__mailbox_end_round(void);
 
 CW__PRIVATE_END
 

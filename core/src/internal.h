@@ -399,6 +399,8 @@ void cw__timer_heap_destroy(cw__timer_heap *h);
 bool cw__timer_heap_reserve(cw__timer_heap *h, size_t count);
 /* Puts a timer in, or moves it; INT64_MAX takes it out. */
 void cw__timer_set(cw__timer_heap *h, cw__timer *t, int64_t due_ms);
+/* Whether setting it so would change nothing. */
+bool cw__timer_is_set(const cw__timer *t, int64_t due_ms);
 /* Takes out and returns a timer that is due at now_ms, or NULL. */
 cw__timer *cw__timer_pop_due(cw__timer_heap *h, int64_t now_ms);
 /* When the next is due; INT64_MAX = none. */

@@ -4,16 +4,23 @@
  * nothing of frames or runtimes.
  *
  * Safety: `lock` guards the lists, the timer heap and the thread's state; it is taken after a socket's lock,
- * never before, and not held during a client's call. The poller locks for itself. */
+ * never before, and not held during a client's call. `hurry_lock` sees to it that the wake is there for who hurries the
+ * thread, and is taken last; the thread does not take it, so that it never waits for who has just woken it. The
+ * poller locks for itself. */
 #include <dlfcn.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "connection.h"
 
-enum { READY_AT_ONCE = 256 };
+enum {
+    READY_AT_ONCE = 256,
+    TELL_AFTER = 32, /* clients served: a taker on another processor may begin */
+    GIVE_WAY_MS = 1  /* at most: there are others to serve */
+};
 
 /* Ends of shutting down, in the order they are reached. */
 typedef enum phase { RUNNING, SHUT_DOWN_POLITELY, SHUT_DOWN_AT_ONCE, STOP } phase;
@@ -36,12 +43,31 @@ static struct service {
     bool is_stopping; /* a thread is inside cw_shutdown */
 } the = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static cw__mutex hurry_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool can_hurry;
 static cw__atomic_int generation;
 static _Thread_local bool in_service;
 
 int cw__generation(void) { return atomic_load(&generation); }
 
 cw__poller *cw__service_poller(void) { return the.poller; }
+
+bool cw__service_is_here(void) { return in_service; }
+
+void cw__service_hurry(void)
+{
+    cw__mutex_lock(&hurry_lock);
+    if (can_hurry)
+        cw__wake_signal(&the.wake);
+    cw__mutex_unlock(&hurry_lock);
+}
+
+static void let_hurry(bool is_allowed)
+{
+    cw__mutex_lock(&hurry_lock);
+    can_hurry = is_allowed;
+    cw__mutex_unlock(&hurry_lock);
+}
 
 /* ---- Inside the thread ---- */
 
@@ -82,13 +108,16 @@ static void queue_locked(cw__client *c)
     the.attention_count++;
 }
 
-/* A client that wants to be called again at once has its turn in the next round, after the others. */
+/* A client that wants to be called again at once has its turn in the next round, after the others. Most want what they
+ * wanted before: that costs no lock, and no look at the timers of others, which may be far away in memory. */
 static void schedule(cw__client *c, int64_t due_ms)
 {
     if (due_ms == CW__DETACH) {
         let_go(c);
         return;
     }
+    if (due_ms != 0 && cw__timer_is_set(&c->timer, due_ms)) /* only this thread sets timers */
+        return;
     cw__mutex_lock(&the.lock);
     if (due_ms == 0)
         queue_locked(c);
@@ -183,7 +212,10 @@ static void serve_ready(const cw__ready *ready, int count)
             cw__wake_clear(&the.wake);
         else if (!c->is_gone)
             schedule(c, c->calls->ready(c, ready[i].fd, ready[i].mask));
+        if (i % TELL_AFTER == TELL_AFTER - 1)
+            cw__mailbox_tell_taker();
     }
+    cw__mailbox_tell_taker();
 }
 
 /* Those that are due queue up behind those that asked; all that are in the queue then have one turn, so that no
@@ -199,9 +231,20 @@ static void serve_attention(void)
         queue_locked(client_of_timer(t));
     turns = the.attention_count;
     cw__mutex_unlock(&the.lock);
-    while (turns-- > 0 && (c = next_attention()))
+    while (turns-- > 0 && (c = next_attention())) {
         if (!c->is_gone)
             schedule(c, c->calls->attend(c));
+        if (turns % TELL_AFTER == 0)
+            cw__mailbox_tell_taker();
+    }
+}
+
+/* Lets the taker of what was listed in this round have the processor: what comes meanwhile is read at once then. */
+static void give_way(void)
+{
+    struct pollfd descriptor = {.fd = the.wake.read_fd, .events = POLLIN};
+
+    (void)poll(&descriptor, 1, GIVE_WAY_MS);
 }
 
 static void *run(void *unused)
@@ -212,7 +255,10 @@ static void *run(void *unused)
     (void)unused;
     in_service = true;
     for (;;) {
-        int count = cw__poller_wait(the.poller, wait_ms(), ready, READY_AT_ONCE);
+        int most_ms = wait_ms(), count;
+        if (cw__mailbox_end_round() && most_ms != 0)
+            give_way();
+        count = cw__poller_wait(the.poller, most_ms, ready, READY_AT_ONCE);
         serve_ready(ready, count);
         serve_attention();
         cw__mutex_lock(&the.lock);
@@ -223,6 +269,7 @@ static void *run(void *unused)
         served = wanted;
         tell_gone();
         if (wanted == STOP) {
+            (void)cw__mailbox_end_round();
             if (the.at_end)
                 the.at_end();
             return NULL;
@@ -261,6 +308,8 @@ static void after_fork_in_child(void)
         memset(&the, 0, sizeof the);
     }
     cw__mutex_init(&the.lock);
+    cw__mutex_init(&hurry_lock);
+    can_hurry = false;
     cw__cond_init(&the.changed);
 }
 
@@ -322,6 +371,7 @@ static cw_status start_locked(void)
         return status;
     }
     the.is_running = true;
+    let_hurry(true);
     return CW_OK;
 }
 
@@ -432,6 +482,7 @@ void cw_shutdown(int timeout_ms)
         return;
     }
     the.is_running = false;
+    let_hurry(false);
     cw__timer_heap_destroy(&the.timers);
     cw__wake_destroy(&the.wake);
     cw__poller_destroy(the.poller);

@@ -280,10 +280,8 @@ static int64_t next_due(const cw_socket *s)
                    earlier(s->close.deadline_ms, s->in.reclaim_due_ms));
 }
 
-static void check_clocks(cw_socket *s)
+static void check_clocks(cw_socket *s, int64_t now_ms)
 {
-    int64_t now_ms = cw__now_ms();
-
     if (cw__pings_attend_locked(s, now_ms)) {
         if (!s->out.is_broken)
             cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
@@ -297,10 +295,12 @@ static void check_clocks(cw_socket *s)
 
 static int64_t serve_locked(cw_socket *s)
 {
-    cw__inbound_reclaim_locked(s, cw__now_ms());
+    int64_t now_ms = cw__now_ms(); /* what expires while it reads is looked at in the next turn, at once */
+
+    cw__inbound_reclaim_locked(s, now_ms);
     if (s->in.reader == CW__READER_SERVICE)
         cw__inbound_serve_locked(s);
-    check_clocks(s);
+    check_clocks(s, now_ms);
     if (s->out.first && s->close.state != CW__CLOSE_ENDED)
         cw__outbound_flush_locked(s);
     if (s->is_hurried && s->close.state >= CW__CLOSE_BOTH && !s->out.first)

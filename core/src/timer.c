@@ -89,6 +89,11 @@ void cw__timer_set(cw__timer_heap *h, cw__timer *t, int64_t due_ms)
     settle(h, t->place - 1, t);
 }
 
+bool cw__timer_is_set(const cw__timer *t, int64_t due_ms)
+{
+    return t->due_ms == due_ms && (t->place || due_ms == INT64_MAX); /* one that was popped is not */
+}
+
 cw__timer *cw__timer_pop_due(cw__timer_heap *h, int64_t now_ms)
 {
     cw__timer *first = h->count ? h->timers[0] : NULL;

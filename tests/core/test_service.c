@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 
 static void set_ms(cw_socket *s, cw_option option, int64_t ms)
 {
@@ -79,6 +80,118 @@ static void test_attach_again(void)
     peer_connect(s, peer_script("echo"));
     echo_once(s);
     peer_finish(s);
+}
+
+/* ---- Giving way ---- */
+
+enum { TAKEN_FROM = 40, ROUNDS = 50 };
+
+/* Has the threads of this process on one processor, where the service gives way to who takes. */
+static void share_processor(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET((size_t)sched_getcpu(), &set);
+    CHECK_INT(sched_setaffinity(0, sizeof set, &set), 0);
+#endif
+}
+
+static cw_mailbox *open_subscribed(cw_socket *sockets[TAKEN_FROM])
+{
+    cw_mailbox *m;
+
+    share_processor();
+    CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
+    for (int i = 0; i < TAKEN_FROM; i++) {
+        sockets[i] = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
+        CHECK_STATUS(cw_socket_subscribe(sockets[i], m, CW_EVENT_MESSAGE), CW_OK);
+    }
+    return m;
+}
+
+static void drop_subscribed(cw_mailbox *m, cw_socket *sockets[TAKEN_FROM])
+{
+    for (int i = 0; i < TAKEN_FROM; i++)
+        cw_socket_release(sockets[i]);
+    cw_mailbox_release(m);
+    cw_shutdown(5000);
+}
+
+static void send_number(cw_socket *s, int number)
+{
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, &number, sizeof number, CW_TIMEOUT_DEFAULT), CW_OK);
+}
+
+/* The socket of the next message, whose number has to be the next of that socket. */
+static int take_next(cw_mailbox *m, cw_socket *sockets[TAKEN_FROM], int next[TAKEN_FROM])
+{
+    cw_event *e = NULL;
+    int i = 0;
+
+    CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
+    while (sockets[i] != cw_event_socket(e))
+        i++;
+    CHECK_BYTES(cw_event_data(e, NULL), sizeof(int), &next[i], sizeof next[i]);
+    next[i]++;
+    cw_event_free(e);
+    return i;
+}
+
+static void test_gives_way(void)
+{
+    static cw_socket *sockets[TAKEN_FROM];
+    int next[TAKEN_FROM] = {0};
+    cw_mailbox *m = open_subscribed(sockets);
+    cw_event *e = NULL;
+
+    for (int i = 0; i < TAKEN_FROM; i++)
+        send_number(sockets[i], 0);
+    for (int taken = 0; taken < TAKEN_FROM * ROUNDS; taken++) {
+        int i = take_next(m, sockets, next);
+        if (next[i] < ROUNDS)
+            send_number(sockets[i], next[i]);
+    }
+    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT);
+    drop_subscribed(m, sockets);
+}
+
+/* One that stops in the middle, a handler that takes long perhaps, keeps nobody else waiting. */
+static void test_taker_away(void)
+{
+    static cw_socket *sockets[TAKEN_FROM];
+    int next[TAKEN_FROM] = {0};
+    cw_mailbox *m = open_subscribed(sockets);
+    cw_socket *other = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
+
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < TAKEN_FROM; i++)
+            send_number(sockets[i], round);
+        (void)take_next(m, sockets, next);
+        CHECK_STATUS(cw_socket_ping(other, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
+        for (int i = 1; i < TAKEN_FROM; i++)
+            (void)take_next(m, sockets, next);
+    }
+    cw_socket_release(other);
+    drop_subscribed(m, sockets);
+}
+
+/* The service is given nothing to wait for by a mailbox that is gone. */
+static void test_taker_gone(void)
+{
+    static cw_socket *sockets[TAKEN_FROM];
+    int next[TAKEN_FROM] = {0};
+    cw_mailbox *m = open_subscribed(sockets);
+
+    for (int i = 0; i < TAKEN_FROM; i++)
+        send_number(sockets[i], 0);
+    (void)take_next(m, sockets, next);
+    for (int i = 0; i < TAKEN_FROM; i++)
+        send_number(sockets[i], 1);
+    drop_subscribed(m, sockets);
+    m = open_subscribed(sockets); /* the thread has ended, and starts again */
+    drop_subscribed(m, sockets);
 }
 
 /* ---- Signals ---- */
@@ -372,6 +485,9 @@ static const harness_test tests[] = {
     {"one thread, however many sockets", test_one_thread},
     {"a flooding socket does not starve the pings of another", test_fairness},
     {"attached, let go and attached again; the thread started again", test_attach_again},
+    {"many sockets and their taker on one processor: all comes, in order", test_gives_way},
+    {"a taker that stops in the middle keeps no other socket waiting", test_taker_away},
+    {"a mailbox that is released while the service gives way to its taker", test_taker_gone},
     {"signals are for the program's threads", test_signals},
     {"RFC 6455 7.4.1: cw_shutdown says 1001 to open sockets", test_polite},
     {"cw_shutdown lets those finish that are closing", test_closing_finish},

@@ -45,6 +45,25 @@ static void test_order(void)
     cw__timer_heap_destroy(&h);
 }
 
+static void test_is_set(void)
+{
+    cw__timer t = {INT64_MAX, 0};
+    cw__timer_heap h;
+
+    cw__timer_heap_init(&h);
+    CHECK(cw__timer_heap_reserve(&h, 1));
+    CHECK(cw__timer_is_set(&t, INT64_MAX) && !cw__timer_is_set(&t, 5));
+    cw__timer_set(&h, &t, 5);
+    CHECK(cw__timer_is_set(&t, 5) && !cw__timer_is_set(&t, 6) && !cw__timer_is_set(&t, INT64_MAX));
+    CHECK(cw__timer_pop_due(&h, 5) == &t);
+    CHECK(!cw__timer_is_set(&t, 5) && !cw__timer_is_set(&t, INT64_MAX)); /* it would have to be put in again */
+    cw__timer_set(&h, &t, 5);
+    CHECK(cw__timer_is_set(&t, 5));
+    cw__timer_set(&h, &t, INT64_MAX);
+    CHECK(cw__timer_is_set(&t, INT64_MAX) && !cw__timer_is_set(&t, 5));
+    cw__timer_heap_destroy(&h);
+}
+
 static int64_t earliest(const cw__timer *timers)
 {
     int64_t due = INT64_MAX;
@@ -122,6 +141,7 @@ static void test_short_of_memory(void)
 static const harness_test tests[] = {
     {"an empty heap", test_empty},
     {"timers come in the order they are due", test_order},
+    {"what a timer is set to", test_is_set},
     {"set, move, take out and pop agree with a list", test_against_a_list},
     {"reserve may fail and leaves the heap as it was", test_short_of_memory},
 };
