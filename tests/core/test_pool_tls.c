@@ -6,7 +6,7 @@
 #include "process.h"
 #include "raw_peer.h"
 
-enum { AT_MOST = 32 };
+enum { AT_MOST = 16 };
 
 static bool is_sharing(void) { return cw__codec_native_receives() && cw__libcurl_shares_trust(); }
 
@@ -296,7 +296,7 @@ static const harness_test tests[] = {
     {"those that one thread has begun share, others do not", test_threads_of_their_own},
     {"alone: another ca_file, a crl_file, verify off, libcurl's framing", test_alone},
     {"a ca_file that changes", test_changed_file},
-    {"34 of one thread", test_many},
+    {"18 of one thread", test_many},
     {"one that is refused beside an open one", test_refused_beside},
     {"the last one's is kept for the next", test_kept},
     {"no more than one is kept", test_kept_once},
