@@ -52,9 +52,9 @@ static CURLcode ws_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *le
 {
     CURLcode code;
 
-    cw__mutex_lock(l->lock);
+    cw__pool_enter(l->pool);
     code = curl_ws_recv(l->easy, buffer, size_bytes, len_bytes, meta);
-    cw__mutex_unlock(l->lock);
+    cw__pool_exit(l->pool);
     return code;
 }
 
@@ -124,9 +124,9 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
      * 8.22: lib/ws.c). What is reported as sent must not be given again; the rest must. */
     *sent = 0;
     cw__link_begin(l);
-    cw__mutex_lock(l->lock);
+    cw__pool_enter(l->pool);
     code = curl_ws_send(l->easy, data ? data : &nothing, len_bytes, sent, 0, flags);
-    cw__mutex_unlock(l->lock);
+    cw__pool_exit(l->pool);
     if (code != CURLE_OK && code != CURLE_AGAIN)
         return cw__link_fault(l, code, "sending");
     if (code == CURLE_OK && *sent == len_bytes)

@@ -80,6 +80,7 @@ static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
     }
     c->member = (cw__pool_member){.easy = cw__handshake_easy(c->handshake), .client = &s->client};
     c->member.sharing = sharing_of(s, &c->member.trust);
+    c->member.ca_file = settings.ca_file;
     return c;
 }
 
@@ -259,7 +260,7 @@ static void read_addresses(cw_socket *s)
 
 static bool make_codec(cw_socket *s, const cw__pool_member *member, int fd)
 {
-    cw__link *link = cw__link_create(member->easy, cw__pool_lock(member->pool), fd, &s->fault);
+    cw__link *link = cw__link_create(member->easy, member->pool, fd, &s->fault);
 
     if (!link)
         return false;

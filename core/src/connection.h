@@ -108,8 +108,9 @@ void cw__mailbox_release(cw_mailbox *m);
 void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber);
 /* For the service, without locks: gives the signal that it owes. */
 void cw__mailbox_tell_taker(void);
-/* The same, when it is about to wait. True: it had better give way to the taker for a little. */
-bool cw__mailbox_end_round(void);
+/* The same, at the end of a round; may_wait: nothing else is to be done at once. True: it had better give way to the
+ * taker for a little. */
+bool cw__mailbox_end_round(bool may_wait);
 
 CW__PRIVATE_END
 

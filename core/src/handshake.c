@@ -336,12 +336,16 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
     return CURL_SOCKOPT_OK;
 }
 
-/* For CURLOPT_CAPATH, so that ca_file stands in place of the system's authorities and not besides. NULL says that since
- * 8.21.0 no longer where libcurl was built with a folder: it stands for that folder (lib/setopt.c, lib/vtls/vtls_config.c).
- * A name that is no folder has no authorities in it. */
-static const char *no_folder(const char *ca_file)
+/* For CURLOPT_CAPATH, so that ca_file stands in place of the system's authorities and not besides. NULL says that, but
+ * since 8.21.0 it stands for the folder that libcurl was built with, if it was (lib/setopt.c, lib/vtls/vtls_config.c).
+ * In what is no folder OpenSSL and GnuTLS find no authorities; mbedTLS and wolfSSL refuse it, which is better than to
+ * trust more than was asked for. */
+static const char *no_folder(void)
 {
-    return curl_version_info(CURLVERSION_NOW)->capath ? ca_file : NULL;
+    enum { NULL_IS_DEFAULT = 0x081500 };
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+
+    return info->version_num >= NULL_IS_DEFAULT && info->capath ? "/dev/null" : NULL;
 }
 
 /* Every result is checked: an option that an older or smaller libcurl lacks must not go unnoticed. */
@@ -375,7 +379,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_SSL_VERIFYPEER, settings->verify ? 1L : 0L);
     SET(CURLOPT_SSL_VERIFYHOST, settings->verify ? 2L : 0L);
     /* A look-up that is still going on when a connect is given up is left to its thread instead of waited for
-     * (8.14.1: lib/asyn-thrdd.c), or it would hold up the service thread and every socket with it. */
+     * (8.14.1: lib/asyn-thrdd.c; later ones: pool.c), or it would hold up the service thread and every socket with it. */
     SET(CURLOPT_QUICK_EXIT, 1L);
     /* The deadline itself is the socket's timer; this one makes libcurl share the time out among addresses,
      * and 0 would mean its own 300 seconds. */
@@ -386,7 +390,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     if (*settings->ca_file) {
         SET(CURLOPT_CAINFO, settings->ca_file);
-        SET(CURLOPT_CAPATH, no_folder(settings->ca_file));
+        SET(CURLOPT_CAPATH, no_folder());
     }
     if (*settings->crl_file && settings->verify)
         SET(CURLOPT_CRLFILE, settings->crl_file);

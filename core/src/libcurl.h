@@ -47,8 +47,9 @@ typedef struct cw__pool_member {
     CURL *easy;
     cw__client *client; /* is attended when there is something to do */
     cw__sharing sharing;
-    cw__trust trust; /* of CW__SHARE_TRUST */
-    bool is_done;    /* libcurl is; code says how */
+    cw__trust trust;     /* these two are of CW__SHARE_TRUST */
+    const char *ca_file; /* stays until the member has settled or quit */
+    bool is_done;        /* libcurl is; code says how */
     bool is_added;
     CURLcode code;
     cw__pool *pool; /* NULL before the first step */
@@ -68,8 +69,10 @@ int cw__pool_settle(cw__pool_member *m);
 void cw__pool_quit(cw__pool_member *m);
 /* Takes a handle out, which ends its connection, and frees it. */
 void cw__pool_end(cw__pool *p, CURL *easy);
-/* Held in every call of libcurl's for a handle in the pool that is not of the handle alone. */
-cw__mutex *cw__pool_lock(cw__pool *p);
+/* Around every call of libcurl's for a handle in the pool that is not of the handle alone. Whoever waits comes in before
+ * one that has been in. Any thread. */
+void cw__pool_enter(cw__pool *p);
+void cw__pool_exit(cw__pool *p);
 /* In a child after fork: closes the copies of what is watched. */
 void cw__pool_forked(cw__pool *p);
 
@@ -77,7 +80,7 @@ void cw__pool_forked(cw__pool *p);
 
 struct cw__link {
     CURL *easy;
-    cw__mutex *lock;   /* its pool's */
+    cw__pool *pool;
     cw__error *fault;  /* the socket's */
     int fd;            /* owned by libcurl */
     bool is_tls;       /* to the server */
@@ -93,7 +96,7 @@ struct cw__link {
 };
 
 /* easy is a CURL handle whose handshake went well. NULL without memory. The connection is not the link's: it stays. */
-cw__link *cw__link_create(CURL *easy, cw__mutex *lock, int fd, cw__error *fault);
+cw__link *cw__link_create(CURL *easy, cw__pool *pool, int fd, cw__error *fault);
 /* Whether the next bytes are read at the descriptor. */
 static inline bool cw__link_reads_bare(const cw__link *l) { return l->is_bare && !l->has_leftover; }
 void cw__link_destroy(cw__link *l);

@@ -84,9 +84,9 @@ cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing)
 {
     long os_errno = 0;
 
-    cw__mutex_lock(l->lock); /* libcurl (8.22) looks the handle up in its multi even for this */
+    cw__pool_enter(l->pool); /* libcurl (8.22) looks the handle up in its multi even for this */
     (void)curl_easy_getinfo(l->easy, CURLINFO_OS_ERRNO, &os_errno);
-    cw__mutex_unlock(l->lock);
+    cw__pool_exit(l->pool);
     /* What connecting left there (another address refused, say) is not about this connection. */
     if (os_errno == EINPROGRESS || os_errno == ECONNREFUSED || os_errno == EAGAIN)
         os_errno = 0;
@@ -185,9 +185,9 @@ cw__io cw__link_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_b
     if (cw__link_reads_bare(l))
         return recv_bare(l, buffer, size_bytes, len_bytes);
     cw__link_begin(l);
-    cw__mutex_lock(l->lock);
+    cw__pool_enter(l->pool);
     code = curl_easy_recv(l->easy, buffer, size_bytes, len_bytes);
-    cw__mutex_unlock(l->lock);
+    cw__pool_exit(l->pool);
     if (code == CURLE_AGAIN) {
         l->has_leftover = false;
         return CW__IO_AGAIN;
@@ -207,9 +207,9 @@ cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *se
     cw__link_begin(l);
     while (*sent_bytes < len_bytes) {
         size_t sent = 0;
-        cw__mutex_lock(l->lock);
+        cw__pool_enter(l->pool);
         code = curl_easy_send(l->easy, (const char *)data + *sent_bytes, len_bytes - *sent_bytes, &sent);
-        cw__mutex_unlock(l->lock);
+        cw__pool_exit(l->pool);
         if (code == CURLE_AGAIN || (code == CURLE_OK && sent == 0))
             return cw__link_is_full(l, *sent_bytes);
         if (code != CURLE_OK)
@@ -261,14 +261,14 @@ static bool has_proxy(CURL *easy)
     return curl_easy_getinfo(easy, CURLINFO_USED_PROXY, &used_proxy) != CURLE_OK || used_proxy;
 }
 
-cw__link *cw__link_create(CURL *easy, cw__mutex *lock, int fd, cw__error *fault)
+cw__link *cw__link_create(CURL *easy, cw__pool *pool, int fd, cw__error *fault)
 {
     cw__link *l = cw__calloc(1, sizeof *l);
 
     if (!l)
         return NULL;
     l->easy = easy;
-    l->lock = lock;
+    l->pool = pool;
     l->fd = fd;
     l->fault = fault;
     l->is_tls = is_of_scheme(easy, "wss");

@@ -169,7 +169,7 @@ static int this_processor(void)
 
 /* A taker that has plenty to do, is at it, and shares its processor with the service would be interrupted for each few
  * messages that come meanwhile: two changes of threads, which cost a quarter of what small messages do. */
-bool cw__mailbox_end_round(void)
+bool cw__mailbox_end_round(bool may_wait)
 {
     cw_mailbox *m = filled;
     bool is_in_the_way;
@@ -177,7 +177,7 @@ bool cw__mailbox_end_round(void)
     if (!m)
         return false;
     cw__mutex_lock(&m->lock);
-    is_in_the_way = m->listed_count >= PLENTY && m->take_count != m->take_count_seen &&
+    is_in_the_way = may_wait && m->listed_count >= PLENTY && m->take_count != m->take_count_seen &&
                     m->taker_processor >= 0 && m->taker_processor == this_processor();
     m->take_count_seen = m->take_count;
     m->service_waits = is_in_the_way;
@@ -228,6 +228,7 @@ static cw__subscriber *next_listed(cw_mailbox *m, bool *is_woken)
 {
     cw__subscriber *subscriber;
     bool service_waits = false;
+    int processor = this_processor();
 
     cw__mutex_lock(&m->lock);
     if (!m->first) {
@@ -245,7 +246,7 @@ static cw__subscriber *next_listed(cw_mailbox *m, bool *is_woken)
         subscriber->is_listed = false;
         m->listed_count--;
         m->take_count++;
-        m->taker_processor = this_processor();
+        m->taker_processor = processor;
     } else if (m->first) {
         cw__wake_signal(&m->wake); /* the wake is used up, the events are not */
     }

@@ -2,21 +2,21 @@
 /* Pool: libcurl's multi handles, who shares one, and the steps by which all that connect in one get on. Called by
  * connect.c; knows clients of the service, and nothing of sockets or of what a handshake means.
  *
- * A multi costs 14 KiB and, with 8.20 and later, descriptors of its own. Whoever shares one, its lock is held in every
- * call of libcurl's, and libcurl walks a list of all connections at each call.
+ * A multi costs 14 KiB and, with 8.20 and later, descriptors of its own. Whoever shares one enters the pool for every
+ * call of libcurl's, which walks a list of all connections at each call.
  * - Connections that are read and written at their descriptor (link.c) need theirs only to connect and to end, so that
  *   several can share one.
  * - Those with TLS need it all the time. But libcurl (8.22: lib/vtls/openssl.c, lib/vtls/gtls.c) reads the authorities once
  *   for a multi. Of a system's bundle that is 820 KiB and 20 ms for each connection. So those share that one thread has
- *   begun: threads hardly ever wait for one another, as they would if it were all of a process. libcurl does not
- *   notice that the file has changed (for 24 hours); so a changed one is another one here. With 32 of them the list
- *   took 3 % of an echo, and with 16 half of that.
+ *   begun: threads that begin what they use do not wait for one another. Where they do, it is for a piece of 32 KiB at
+ *   most. libcurl does not notice that the file has changed (for 24 hours); so a changed one is another one here. With 32
+ *   of them the list took 3 % of an echo, and with 16 half of that.
  * The last multi of the second kind is kept when nobody is left, for the next connect.
  *
  * libcurl (8.22) looks for connections to reuse, and ends those that are old or have something to read, only for a
  * handle that is not there to connect only (lib/url.c). So no other kind may enter a multi of these.
  *
- * Safety: service thread only, but for the lock. Lock order: socket, pool, service. */
+ * Safety: service thread only, but for entering. Lock order: socket, pool, service. */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,14 +25,17 @@
 
 /* Happy eyeballs has up to six addresses at work at once (8.22), the name look-up a descriptor of its own. */
 enum { BARE_AT_MOST = 8, TRUST_AT_MOST = 16, WATCHED_AT_MOST = 8 * TRUST_AT_MOST };
+enum { QUICK_EXIT = 21 }; /* CURLMOPT_QUICK_EXIT, which older headers lack */
 
 struct cw__pool {
+    cw__mutex turn; /* to have the lock next; taken before it */
     cw__mutex lock;
     CURLM *multi;
     cw__pool_member *connecting;
     unsigned member_count; /* connecting or connected */
     cw__sharing sharing;
     cw__trust trust;           /* of CW__SHARE_TRUST */
+    bool is_stale;             /* what libcurl read is perhaps not what trust says: nobody joins any more */
     cw__pool *next, *previous; /* of those that have room */
     int watched[WATCHED_AT_MOST];
     unsigned watched_count;
@@ -61,23 +64,34 @@ bool cw__pool_trust(const char *ca_file, cw__trust *trust)
     if (!path || stat(path, &now) != 0)
         return false;
 #ifdef __APPLE__
-    trust->changed_ns = now.st_mtimespec.tv_nsec;
+    trust->changed_ns = now.st_ctimespec.tv_nsec;
 #else
-    trust->changed_ns = now.st_mtim.tv_nsec;
+    trust->changed_ns = now.st_ctim.tv_nsec;
 #endif
-    trust->changed_s = now.st_mtime;
+    trust->changed_s = now.st_ctime; /* not the time of modification, which can be set back */
     trust->size_bytes = now.st_size;
-    trust->device = now.st_dev;
+    trust->device = (uintmax_t)now.st_dev;
     trust->file = now.st_ino;
     trust->thread = thread_number();
     return true;
 }
 
+/* A mutex alone is not fair: a thread that sends much comes back so soon that nobody else gets in, the service neither,
+ * which has other sockets to serve. */
+void cw__pool_enter(cw__pool *p)
+{
+    cw__mutex_lock(&p->turn);
+    cw__mutex_lock(&p->lock);
+    cw__mutex_unlock(&p->turn);
+}
+
+void cw__pool_exit(cw__pool *p) { cw__mutex_unlock(&p->lock); }
+
 /* ---- Joining and leaving ---- */
 
 static bool has_room(const cw__pool *p)
 {
-    return p->sharing != CW__SHARE_NOT &&
+    return p->sharing != CW__SHARE_NOT && !p->is_stale &&
            p->member_count < (p->sharing == CW__SHARE_BARE ? BARE_AT_MOST : TRUST_AT_MOST);
 }
 
@@ -106,6 +120,7 @@ static void destroy(cw__pool *p)
         unlist(p);
     (void)curl_multi_cleanup(p->multi);
     cw__mutex_destroy(&p->lock);
+    cw__mutex_destroy(&p->turn);
     cw__free(p);
 }
 
@@ -132,6 +147,10 @@ static cw__pool *create(const cw__pool_member *m)
         cw__free(p);
         return NULL;
     }
+    /* A look-up that is still going on when a connect is given up is left to its thread: since 8.20 the threads are the
+     * multi's, which else waits for them at its end. An older libcurl does not know the option, nor need it. */
+    (void)curl_multi_setopt(p->multi, (CURLMoption)QUICK_EXIT, 1L);
+    cw__mutex_init(&p->turn);
     cw__mutex_init(&p->lock);
     p->sharing = m->sharing;
     p->trust = m->trust;
@@ -181,7 +200,7 @@ static void leave(cw__pool *p)
         list(p);
     if (p->member_count > 0)
         return;
-    if (p->sharing != CW__SHARE_TRUST) {
+    if (p->sharing != CW__SHARE_TRUST || p->is_stale) {
         destroy(p);
         return;
     }
@@ -291,11 +310,11 @@ bool cw__pool_step(cw__pool_member *m, cw__error *error)
         return true;
     if (!m->pool && !(m->pool = join(m)))
         return has_none(error);
-    cw__mutex_lock(&m->pool->lock);
+    cw__pool_enter(m->pool);
     unwatch(m->pool);
     code = perform(m->pool, m);
     is_watched = watch(m->pool);
-    cw__mutex_unlock(&m->pool->lock);
+    cw__pool_exit(m->pool);
     if (code == CURLM_OK && is_watched)
         return true;
     cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown, "cannot connect: %s",
@@ -307,13 +326,30 @@ int64_t cw__pool_due_ms(cw__pool_member *m)
 {
     long timeout_ms = -1;
 
-    cw__mutex_lock(&m->pool->lock);
+    cw__pool_enter(m->pool);
     (void)curl_multi_timeout(m->pool->multi, &timeout_ms);
-    cw__mutex_unlock(&m->pool->lock);
+    cw__pool_exit(m->pool);
     return timeout_ms >= 0 ? cw__now_ms() + timeout_ms : INT64_MAX;
 }
 
 /* ---- Ending ---- */
+
+/* libcurl reads the file later than it was looked at, and another one may have been in its place by then. */
+static void look_again(cw__pool *p, const cw__pool_member *m)
+{
+    cw__trust now;
+
+    if (m->sharing != CW__SHARE_TRUST || p->is_stale)
+        return;
+    if (cw__pool_trust(m->ca_file, &now)) {
+        now.thread = m->trust.thread; /* not of this one, the service */
+        if (are_equal(&now, &m->trust))
+            return;
+    }
+    if (has_room(p))
+        unlist(p);
+    p->is_stale = true;
+}
 
 /* Takes a member off those that connect; another one watches, and wakes in time, from now on. */
 static void stop_connecting_locked(cw__pool *p, cw__pool_member *m)
@@ -334,12 +370,13 @@ int cw__pool_settle(cw__pool_member *m)
 {
     curl_socket_t fd = CURL_SOCKET_BAD;
 
-    cw__mutex_lock(&m->pool->lock);
+    cw__pool_enter(m->pool);
     if (curl_easy_getinfo(m->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK)
         fd = CURL_SOCKET_BAD;
     if (fd != CURL_SOCKET_BAD)
         stop_connecting_locked(m->pool, m);
-    cw__mutex_unlock(&m->pool->lock);
+    cw__pool_exit(m->pool);
+    look_again(m->pool, m);
     return fd == CURL_SOCKET_BAD ? -1 : fd;
 }
 
@@ -348,11 +385,12 @@ void cw__pool_quit(cw__pool_member *m)
     if (!m->pool)
         return;
     if (m->is_added) {
-        cw__mutex_lock(&m->pool->lock);
+        cw__pool_enter(m->pool);
         unwatch(m->pool);
         (void)curl_multi_remove_handle(m->pool->multi, m->easy);
         stop_connecting_locked(m->pool, m);
-        cw__mutex_unlock(&m->pool->lock);
+        cw__pool_exit(m->pool);
+        look_again(m->pool, m);
     }
     leave(m->pool);
     m->pool = NULL;
@@ -360,11 +398,9 @@ void cw__pool_quit(cw__pool_member *m)
 
 void cw__pool_end(cw__pool *p, CURL *easy)
 {
-    cw__mutex_lock(&p->lock);
+    cw__pool_enter(p);
     (void)curl_multi_remove_handle(p->multi, easy);
-    cw__mutex_unlock(&p->lock);
+    cw__pool_exit(p);
     curl_easy_cleanup(easy);
     leave(p);
 }
-
-cw__mutex *cw__pool_lock(cw__pool *p) { return &p->lock; }

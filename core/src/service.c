@@ -256,7 +256,7 @@ static void *run(void *unused)
     in_service = true;
     for (;;) {
         int most_ms = wait_ms(), count;
-        if (cw__mailbox_end_round() && most_ms != 0)
+        if (cw__mailbox_end_round(most_ms != 0))
             give_way();
         count = cw__poller_wait(the.poller, most_ms, ready, READY_AT_ONCE);
         serve_ready(ready, count);
@@ -269,7 +269,7 @@ static void *run(void *unused)
         served = wanted;
         tell_gone();
         if (wanted == STOP) {
-            (void)cw__mailbox_end_round();
+            (void)cw__mailbox_end_round(false);
             if (the.at_end)
                 the.at_end();
             return NULL;

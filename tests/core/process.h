@@ -6,6 +6,9 @@
 #include "harness.h"
 
 #include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static inline const char *open_folder(DIR **out, const char *folder)
@@ -68,5 +71,49 @@ static inline int socket_count(void)
 #else
 #define UNDER_TSAN 0
 #endif
+
+/* ---- Children ---- */
+
+enum { FORKING_S = 5, FORKS_AT_MOST = 4 };
+
+static bool harness_is_forking;
+
+static inline void harness_arm_fork(void)
+{
+    if (harness_is_forking)
+        (void)alarm(FORKING_S);
+}
+
+/* Before the core registers its own: they are called in the order in which they were registered. */
+__attribute__((constructor)) static inline void harness_prepare_fork(void)
+{
+    (void)pthread_atfork(NULL, NULL, harness_arm_fork);
+}
+
+/* Has a child do something, which may not hang; its status. ThreadSanitizer (gcc 12) does not hold its allocator's locks
+ * over fork, so that a child in which a handler allocates may hang inside fork itself: such a child is tried again. */
+static inline int status_of_child(void (*work)(void))
+{
+    int status = 0;
+
+    harness_is_forking = UNDER_TSAN;
+    for (int i = 0; i < FORKS_AT_MOST; i++) {
+        pid_t child;
+
+        (void)fflush(stdout);
+        child = fork();
+        if (child == 0) {
+            (void)alarm(harness_limit_s / 3);
+            work();
+            harness_end(EXIT_SUCCESS);
+        }
+        CHECK(child > 0);
+        CHECK_INT(waitpid(child, &status, 0), child);
+        if (!UNDER_TSAN || !WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM)
+            break;
+    }
+    harness_is_forking = false;
+    return status;
+}
 
 #endif

@@ -7,14 +7,6 @@
 #include <fcntl.h>
 #include <sched.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#elif defined(__clang__)
-#define UNDER_TSAN __has_feature(thread_sanitizer)
-#else
-#define UNDER_TSAN 0
-#endif
-
 #if defined(__SANITIZE_ADDRESS__)
 #define UNDER_ASAN 1
 #elif defined(__clang__)
@@ -45,22 +37,7 @@ static cw_mailbox *mailbox;
 static cw_event *taken;
 static cw_socket *held;
 
-/* Runs checks in a child, which may not hang. */
-static void in_child(void (*checks)(void))
-{
-    int status;
-    pid_t child;
-
-    (void)fflush(stdout);
-    child = fork();
-    if (child == 0) {
-        (void)alarm(harness_limit_s / 3);
-        checks();
-        harness_end(EXIT_SUCCESS);
-    }
-    CHECK_INT(waitpid(child, &status, 0), child);
-    CHECK_INT(status, 0);
-}
+static void in_child(void (*checks)(void)) { CHECK_INT(status_of_child(checks), 0); }
 
 static void open_in_parent(void)
 {
@@ -231,16 +208,12 @@ static void test_fork_own(void)
 
 /* ---- While connecting; other programs ---- */
 
+static void end_with_socket_count(void) { harness_end(socket_count()); }
+
 static int socket_count_of_child(void)
 {
-    int status;
-    pid_t child;
+    int status = status_of_child(end_with_socket_count);
 
-    (void)fflush(stdout);
-    child = fork();
-    if (child == 0)
-        harness_end(socket_count());
-    CHECK_INT(waitpid(child, &status, 0), child);
     CHECK(WIFEXITED(status));
     return WEXITSTATUS(status);
 }

@@ -659,11 +659,15 @@ static void test_threads(void)
 
 /* ---- Fork ---- */
 
+static int sockets_of_parent;
+
 /* In the child: nothing of the parent's works, its own does. */
 static void child_of_group(void)
 {
     cw_socket *own[2];
 
+    gate_lock = (cw__mutex)PTHREAD_MUTEX_INITIALIZER;
+    CHECK(socket_count() <= sockets_of_parent - 7); /* those of the parent's clients */
     for (size_t i = 0; i < GROUP; i++) {
         CHECK_STATUS(cw_socket_wait_connected(peers[i].s, 1000), CW_AFTER_FORK);
         CHECK_STATUS(cw_socket_close(peers[i].s, 1000, NULL, 0), CW_AFTER_FORK);
@@ -685,9 +689,6 @@ static void child_of_group(void)
 /* One has opened, one has failed, six connect, and the pool has room. */
 static void test_fork(void)
 {
-    pid_t child;
-    int status, sockets;
-
     hold_service();
     for (size_t i = 0; i < GROUP; i++)
         start_raw(i, CW_TIMEOUT_NEVER);
@@ -697,19 +698,9 @@ static void test_fork(void)
     open_raw(&peers[3]);
     end_one(&peers[5], NOT_FOUND);
     hold_service(); /* not in the middle of a step */
-    sockets = socket_count();
-    (void)fflush(stdout);
-    child = fork();
-    if (child == 0) {
-        (void)alarm(harness_limit_s / 3);
-        gate_lock = (cw__mutex)PTHREAD_MUTEX_INITIALIZER;
-        CHECK(socket_count() <= sockets - 7); /* those of the parent's clients */
-        child_of_group();
-        harness_end(EXIT_SUCCESS);
-    }
+    sockets_of_parent = socket_count();
+    CHECK_INT(status_of_child(child_of_group), 0);
     let_service_go();
-    CHECK_INT(waitpid(child, &status, 0), child);
-    CHECK_INT(status, 0);
     converse_raw(&peers[3]);
     for (size_t i = 0; i < GROUP; i++)
         if (i != 3 && i != 5)

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of names: a look-up that takes for ever holds up nobody but its own connect, and what changes while it goes on is
+ * noticed. getaddrinfo is this file's, in every libcurl here. */
+#include "libcurl.h"
+#include "process.h"
+#include "raw_peer.h"
+
+#include <dlfcn.h>
+#include <netdb.h>
+
+static atomic_int held_count, may_go;
+static int thread_count_before;
+
+typedef int (*look_up)(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **found);
+
+/* Holds the names that begin with "held" back until they may go; they are this machine's then. */
+__attribute__((visibility("default"))) int getaddrinfo(const char *node, const char *service,
+                                                       const struct addrinfo *hints, struct addrinfo **found)
+{
+    look_up real;
+
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (!node || strncmp(node, "held", 4) != 0)
+        return real(node, service, hints, found);
+    (void)atomic_fetch_add(&held_count, 1);
+    while (!atomic_load(&may_go))
+        (void)poll(NULL, 0, 1);
+    return real("127.0.0.1", service, hints, found);
+}
+
+static void let_go(void)
+{
+    atomic_store(&may_go, 1);
+    if (!UNDER_TSAN)                                  /* which has a thread of its own from the second on */
+        UNTIL(thread_count() == thread_count_before); /* whose memory a leak checker would miss */
+}
+
+static cw_socket *start_held(const char *scheme, const char *ca_file, int timeout_ms)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    const char *port =
+        strrchr(strcmp(scheme, "ws") == 0 ? peer_env("CW_SCRIPT_WS") : peer_env("CW_SCRIPT_WSS"), ':');
+    char uri[PEER_URI_BYTES];
+
+    (void)snprintf(uri, sizeof uri, "%s://held.example%s/s/echo/end", scheme, port);
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, ca_file, strlen(ca_file)), CW_OK);
+    CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), timeout_ms), CW_OK);
+    UNTIL(atomic_load(&held_count) > 0);
+    return s;
+}
+
+/* Were the service, or the end, to wait for the look-up, this would not come to its end. */
+static void hangs(const char *scheme)
+{
+    cw_socket *other, *s;
+
+    thread_count_before = thread_count();
+    other = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
+    s = start_held(scheme, peer_env("CW_CA_FILE"), 100);
+    CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED);
+    cw_socket_release(s);
+    CHECK_STATUS(cw_socket_ping(other, CW_TIMEOUT_DEFAULT, NULL), CW_OK); /* which the service sends */
+    CHECK_STATUS(cw_socket_close(other, 1000, NULL, 0), CW_OK);
+    CHECK_CLOSED(other, 1000, true);
+    peer_finish(other);
+    let_go();
+}
+
+static void test_hangs(void) { hangs("ws"); }
+static void test_hangs_tls(void) { hangs("wss"); }
+
+/* libcurl reads ca_file after the look-up. Whom it names then is trusted by that connect alone. */
+static void test_switched_file(void)
+{
+    char path[64], other[PEER_URI_BYTES];
+    cw_socket *s;
+
+    (void)snprintf(path, sizeof path, "/tmp/curlwire-%ld.pem", (long)getpid());
+    (void)snprintf(other, sizeof other, "%s/other-ca.pem", peer_env("CW_TLS_FOLDER"));
+    CHECK_INT(symlink(other, path), 0);
+    thread_count_before = thread_count();
+    s = start_held("wss", path, CW_TIMEOUT_NEVER);
+    CHECK_INT(unlink(path), 0);
+    CHECK_INT(symlink(peer_env("CW_CA_FILE"), path), 0);
+    atomic_store(&may_go, 1);
+    CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED); /* for the name */
+    CHECK_HAS(cw_error_message(), "another name");
+    cw_socket_release(s);
+    CHECK_INT(unlink(path), 0);
+    CHECK_INT(symlink(other, path), 0);
+    s = peer_socket(CW_MESSAGE_SOCKET);
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, path, strlen(path)), CW_OK);
+    CHECK_STATUS(cw_socket_connect(s, peer_script_tls("echo/end"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_HAS(cw_error_message(), "authority");
+    CHECK_INT(unlink(path), 0);
+    peer_finish(s);
+    let_go();
+}
+
+static const harness_test tests[] = {
+    {"a look-up that hangs holds up nobody else", test_hangs},
+    {"a look-up that hangs holds up nobody else, with TLS", test_hangs_tls},
+    {"a ca_file that is another one for a while", test_switched_file},
+};
+
+int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }
