@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,11 +92,15 @@ __attribute__((constructor)) static inline void harness_prepare_fork(void)
 }
 
 /* Has a child do something, which may not hang; its status. ThreadSanitizer (gcc 12) does not hold its allocator's locks
- * over fork, so that a child in which a handler allocates may hang inside fork itself: such a child is tried again. */
+ * over fork, so that a child in which a handler allocates may hang inside fork itself: such a child, and no other, is
+ * tried again. */
 static inline int status_of_child(void (*work)(void))
 {
+    atomic_int *is_through =
+        mmap(NULL, sizeof *is_through, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int status = 0;
 
+    CHECK(is_through != MAP_FAILED);
     harness_is_forking = UNDER_TSAN;
     for (int i = 0; i < FORKS_AT_MOST; i++) {
         pid_t child;
@@ -103,16 +108,18 @@ static inline int status_of_child(void (*work)(void))
         (void)fflush(stdout);
         child = fork();
         if (child == 0) {
+            atomic_store(is_through, 1);
             (void)alarm(harness_limit_s / 3);
             work();
             harness_end(EXIT_SUCCESS);
         }
         CHECK(child > 0);
         CHECK_INT(waitpid(child, &status, 0), child);
-        if (!UNDER_TSAN || !WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM)
+        if (atomic_load(is_through) || !WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM)
             break;
     }
     harness_is_forking = false;
+    CHECK_INT(munmap(is_through, sizeof *is_through), 0);
     return status;
 }
 
