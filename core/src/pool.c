@@ -16,7 +16,7 @@
  * libcurl (8.22) looks for connections to reuse, and ends those that are old or have something to read, only for a
  * handle that is not there to connect only (lib/url.c). So no other kind may enter a multi of these.
  *
- * Safety: service thread only, but for entering. Lock order: socket, pool, service. */
+ * Safety: service thread only, but for entering and cw__pool_trust. Lock order: socket, pool, service. */
 #include <sys/stat.h>
 #include <unistd.h>
 
