@@ -573,7 +573,7 @@ def test_the_page_names_tests_that_exist() -> None:
     page = (root / "SECURITY.md").read_text()
     tests = "".join(
         path.read_text()
-        for folder in ("core", "python", "lua")
+        for folder in ("core", "python", "lua", "faults")
         for path in (root / "tests" / folder).glob("test_*")
     )
     names = re.findall(r"`(test_\w+|security_\w+|certificate_\w+|verify_\w+)`", page)
