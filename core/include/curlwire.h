@@ -9,7 +9,7 @@
  * Lifetime
  *   1. A create call that failed leaves nothing behind; one that succeeded is owed one release.
  *   2. Release is legal on any thread, in any state, and inside a handler. A socket released while it is open
- *      sends an empty close frame; the service thread finishes that handshake within close_timeout.
+ *      sends what waits and an empty close frame; the service thread finishes that handshake.
  *   3. Memory goes with the last reference. A call needs one that stays its caller's until it returns, except
  *      the calls that wait: they hold one of their own, so that another thread may release meanwhile.
  *   4. A taken event belongs to its taker until cw_event_free, and may outlive its socket.
@@ -256,7 +256,7 @@ typedef enum cw_option_type {
  *   connect_timeout       for the whole of connecting: name look-up, all addresses, TLS, upgrade
  *   send_timeout          how long a send may wait without the connection taking a byte
  *   receive_timeout       of a blocking receive
- *   close_timeout         of the closing handshake, from the close frame to the end of the connection
+ *   close_timeout         of the closing handshake, from the moment when the peer's system has all that was sent
  *   ping_interval         between keepalive pings; 0 or -1 = none
  *   ping_timeout          how long nothing may come after a keepalive ping before the connection counts as
  *                         lost; -1 = for ever
@@ -264,7 +264,8 @@ typedef enum cw_option_type {
  *   crl_file              PEM file of revocation lists, one for each authority of the server's chain; without it
  *                         nothing is asked about revocation
  *   verify                check the server's certificate and name; off: ca_file and crl_file do not count
- *   outbound_buffer_size  bytes that may wait in the socket to be sent
+ *   outbound_buffer_size  bytes of the kernel's send buffer (SO_SNDBUF), which the system may round or limit; 0: the
+ *                         system chooses and adapts it
  *   inbound_buffer_size   bytes of received messages that may wait in the socket to be taken; above it the
  *                         socket is not read and TCP makes the peer wait
  *   framing               who makes the frames. curl: libcurl. native: we do, which is faster; it needs libcurl 8.21.0
@@ -275,32 +276,35 @@ typedef enum cw_option_type {
  *   server_max_window_bits, client_max_window_bits   the most memory that compressing what the server, or we, send may
  *                         refer back to, as its logarithm; less costs compression and saves memory at both ends
  *   server_no_context_takeover, client_no_context_takeover   each message is compressed by itself
+ *   frame_size            bytes; a longer message goes in frames of that size, and a pong waits for the frame in front
+ *                         of it; -1 = never cut. Compressed messages are cut every 1 MiB as well
  *   compression_threshold   messages of fewer bytes go uncompressed; a message sent in fragments is compressed whatever
  *                         the size of the first, unless that is the last too */
-#define CW_OPTION_LIST(X)                                                                          \
-    X(CW_OPT_MESSAGE_TYPE, "message_type", CW_TYPE_ENUM, 0, 0, 1)                                  \
-    X(CW_OPT_RECEIVE_MODE, "receive_mode", CW_TYPE_ENUM, 0, 0, 1)                                  \
-    X(CW_OPT_MAX_MESSAGE_SIZE, "max_message_size", CW_TYPE_COUNT, 67108864, -1, INT64_MAX)         \
-    X(CW_OPT_SUPPORTED_PROTOCOLS, "supported_protocols", CW_TYPE_LIST, 0, 0, 0)                    \
-    X(CW_OPT_NO_DELAY, "no_delay", CW_TYPE_BOOL, 1, 0, 1)                                          \
-    X(CW_OPT_CONNECT_TIMEOUT, "connect_timeout", CW_TYPE_MS, 60000, -1, INT32_MAX)                 \
-    X(CW_OPT_SEND_TIMEOUT, "send_timeout", CW_TYPE_MS, 30000, -1, INT32_MAX)                       \
-    X(CW_OPT_RECEIVE_TIMEOUT, "receive_timeout", CW_TYPE_MS, 30000, -1, INT32_MAX)                 \
-    X(CW_OPT_CLOSE_TIMEOUT, "close_timeout", CW_TYPE_MS, 10000, 0, INT32_MAX)                      \
-    X(CW_OPT_PING_INTERVAL, "ping_interval", CW_TYPE_MS, 20000, -1, INT32_MAX)                     \
-    X(CW_OPT_PING_TIMEOUT, "ping_timeout", CW_TYPE_MS, 20000, -1, INT32_MAX)                       \
-    X(CW_OPT_CA_FILE, "ca_file", CW_TYPE_TEXT, 0, 0, 0)                                            \
-    X(CW_OPT_CRL_FILE, "crl_file", CW_TYPE_TEXT, 0, 0, 0)                                          \
-    X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1)                                              \
-    X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 262144, 1024, INT32_MAX) \
-    X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX)  \
-    X(CW_OPT_FRAMING, "framing", CW_TYPE_ENUM, 0, 0, 2)                                            \
-    X(CW_OPT_COMPRESSION, "compression", CW_TYPE_ENUM, 0, 0, 1)                                    \
-    X(CW_OPT_SERVER_MAX_WINDOW_BITS, "server_max_window_bits", CW_TYPE_BITS, 15, 8, 15)            \
-    X(CW_OPT_CLIENT_MAX_WINDOW_BITS, "client_max_window_bits", CW_TYPE_BITS, 15, 8, 15)            \
-    X(CW_OPT_SERVER_NO_CONTEXT_TAKEOVER, "server_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1)      \
-    X(CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER, "client_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1)      \
-    X(CW_OPT_COMPRESSION_THRESHOLD, "compression_threshold", CW_TYPE_COUNT, 128, 0, INT64_MAX)
+#define CW_OPTION_LIST(X)                                                                         \
+    X(CW_OPT_MESSAGE_TYPE, "message_type", CW_TYPE_ENUM, 0, 0, 1)                                 \
+    X(CW_OPT_RECEIVE_MODE, "receive_mode", CW_TYPE_ENUM, 0, 0, 1)                                 \
+    X(CW_OPT_MAX_MESSAGE_SIZE, "max_message_size", CW_TYPE_COUNT, 67108864, -1, INT64_MAX)        \
+    X(CW_OPT_SUPPORTED_PROTOCOLS, "supported_protocols", CW_TYPE_LIST, 0, 0, 0)                   \
+    X(CW_OPT_NO_DELAY, "no_delay", CW_TYPE_BOOL, 1, 0, 1)                                         \
+    X(CW_OPT_CONNECT_TIMEOUT, "connect_timeout", CW_TYPE_MS, 60000, -1, INT32_MAX)                \
+    X(CW_OPT_SEND_TIMEOUT, "send_timeout", CW_TYPE_MS, 30000, -1, INT32_MAX)                      \
+    X(CW_OPT_RECEIVE_TIMEOUT, "receive_timeout", CW_TYPE_MS, 30000, -1, INT32_MAX)                \
+    X(CW_OPT_CLOSE_TIMEOUT, "close_timeout", CW_TYPE_MS, 10000, 0, INT32_MAX)                     \
+    X(CW_OPT_PING_INTERVAL, "ping_interval", CW_TYPE_MS, 20000, -1, INT32_MAX)                    \
+    X(CW_OPT_PING_TIMEOUT, "ping_timeout", CW_TYPE_MS, 20000, -1, INT32_MAX)                      \
+    X(CW_OPT_CA_FILE, "ca_file", CW_TYPE_TEXT, 0, 0, 0)                                           \
+    X(CW_OPT_CRL_FILE, "crl_file", CW_TYPE_TEXT, 0, 0, 0)                                         \
+    X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1)                                             \
+    X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 0, 0, INT32_MAX)        \
+    X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX) \
+    X(CW_OPT_FRAMING, "framing", CW_TYPE_ENUM, 0, 0, 2)                                           \
+    X(CW_OPT_COMPRESSION, "compression", CW_TYPE_ENUM, 0, 0, 1)                                   \
+    X(CW_OPT_SERVER_MAX_WINDOW_BITS, "server_max_window_bits", CW_TYPE_BITS, 15, 8, 15)           \
+    X(CW_OPT_CLIENT_MAX_WINDOW_BITS, "client_max_window_bits", CW_TYPE_BITS, 15, 8, 15)           \
+    X(CW_OPT_SERVER_NO_CONTEXT_TAKEOVER, "server_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1)     \
+    X(CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER, "client_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1)     \
+    X(CW_OPT_COMPRESSION_THRESHOLD, "compression_threshold", CW_TYPE_COUNT, 128, 0, INT64_MAX)    \
+    X(CW_OPT_FRAME_SIZE, "frame_size", CW_TYPE_COUNT, 67108864, -1, INT64_MAX)
 
 typedef enum cw_option {
 #define CW_X(name, key, type, initial, least, most) name,
@@ -402,17 +406,16 @@ CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms
 
 /* ---- Sending ------------------------------------------------------------------------------------------ */
 
-/* Sends one message: writes what the kernel takes now; the rest waits in the socket, up to
- * outbound_buffer_size, for the service thread. A message that does not fit there is written by this call
- * as the connection takes it. Messages over 1 MiB go in frames of 1 MiB, so that a pong can go between. Of small
- * messages in quick succession (under 4 KiB; more than eight, under 50 us apart, nothing received in between) some
- * are held back, up to 32 KiB, and written together by the service thread as soon as it runs, or by whichever call
- * of this socket's writes next; a program that is killed may lose those.
+/* Sends one message. When it returns CW_OK, the kernel has taken every byte of it.
+ * With timeout_ms = 0 it does not wait: what the kernel does not take is queued in the socket, and the service thread
+ * writes it; a queue of 256 KiB or more takes no further message. The queue is written out, as long as that makes
+ * progress, also when the socket is closed, released or the program ends.
+ * Inside a batch (cw_socket_batch_begin) CW_OK may also mean that the message waits for the end of the batch.
  *   kind         CW_UTF8: data must be UTF-8
  *   data         NULL, 0 for an empty message
  *   timeout_ms   time without progress; 0 = do not wait; CW_TIMEOUT_DEFAULT = send_timeout
  * Returns  CW_OK; CW_WOULD_BLOCK, CW_TIMED_OUT or CW_INTERRUPTED with nothing sent (if a part is out already,
- *          the connection is broken and it says CW_CLOSED with web status Timeout or OperationCanceled);
+ *          the connection is dropped and it says CW_CLOSED with web status Timeout or OperationCanceled);
  *          CW_CLOSED once closing began; CW_INVALID_STATE before connect, or inside a message that is being
  *          sent in fragments; CW_INVALID_ARGUMENT if it is not UTF-8; CW_NO_MEMORY with nothing sent
  * Owns     data is copied or written before return; the caller keeps it
@@ -437,6 +440,21 @@ typedef struct cw_message {
  * Thread   any, also inside a handler; takes the socket's lock; messages of other threads may go between */
 CW_API cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
                                      size_t *sent_count);
+
+/* Begins a batch: small messages (up to 32 KiB together) are held back and written by one system call. They go out when
+ * no more fit, when a control frame or a larger message follows, when a call waits to receive, at cw_socket_flush, close
+ * and release, and at the latest when the batch ends. With libcurl's framing nothing is held back. Batches of several
+ * threads, or one inside another, count as one, which the last end ends.
+ * Returns  CW_OK; CW_INVALID_STATE before connect; CW_CLOSED
+ * Owns     a begin that returned CW_OK is owed one end
+ * Thread   any; takes the socket's lock; messages that other threads send meanwhile are part of the batch */
+CW_API cw_status cw_socket_batch_begin(cw_socket *s);
+
+/* Ends a batch and waits, as cw_socket_flush, until the kernel has taken all of it.
+ *   timeout_ms   time without progress; CW_TIMEOUT_DEFAULT = send_timeout
+ * Returns  as cw_socket_flush; CW_INVALID_STATE if no batch is open
+ * Thread   any */
+CW_API cw_status cw_socket_batch_end(cw_socket *s, int timeout_ms);
 
 /* Sends one fragment of a message; the last has is_final. A text may be cut anywhere between fragments. After
  * a call that failed, the message is as it was before the call.
@@ -514,7 +532,8 @@ CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, i
 
 /* ---- Closing ------------------------------------------------------------------------------------------ */
 
-/* Begins the closing handshake and returns at once: what waits to be sent goes first, then the close frame.
+/* Begins the closing handshake and returns at once: what waits to be sent goes first, then the close frame. close_timeout
+ * begins when the peer's system has all that was sent (where the system tells: Linux, macOS, FreeBSD).
  * Blocked calls of other threads end with CW_CLOSED (cw_socket_read: 0 bytes); no further message is given
  * out. While connecting, it cancels that. Closing again does nothing.
  *   code       1000-1003, 1007-1014, 3000-4999; 1005 sends an empty close frame
@@ -525,10 +544,12 @@ CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, i
  * Source   RFC 6455 sections 5.5.1, 7.1.2, 7.4 */
 CW_API cw_status cw_socket_close(cw_socket *s, int code, const char *reason, size_t reason_len_bytes);
 
-/* Waits for the end of the connection.
- *   timeout_ms   CW_TIMEOUT_DEFAULT, CW_TIMEOUT_NEVER: as long as it takes; once closing has begun,
- *                close_timeout bounds it
- * Returns  CW_OK: closed (at once for a socket that was never open); CW_TIMED_OUT; CW_INTERRUPTED
+/* Waits for the end of the connection. After cw_socket_close what was sent goes out first, as long as that makes progress
+ * (send_timeout bounds a time without any); close_timeout bounds the rest.
+ *   timeout_ms   CW_TIMEOUT_DEFAULT, CW_TIMEOUT_NEVER: as long as it takes
+ * Returns  CW_OK: closed (at once for a socket that was never open), and nothing that was sent is known to be lost;
+ *          CW_CLOSED: closed, and messages that were accepted did not reach the peer (the message says how many bytes at
+ *          most); CW_TIMED_OUT; CW_INTERRUPTED
  * Thread   any */
 CW_API cw_status cw_socket_wait_closed(cw_socket *s, int timeout_ms);
 
@@ -613,10 +634,13 @@ CW_API const char *cw_libcurl_version(void);
 CW_API cw_status cw_check_libcurl(void);
 
 /* Ends what is going on, at the end of a program: open sockets send 1001 and are closed; those that are
- * closing may finish.
- *   timeout_ms   how long all of that may take together, 0 = drop everything
+ * closing may finish. What was sent goes out first, as long as that makes progress (send_timeout of each socket bounds a
+ * time without any). The end of the process calls it with 1 s, and writes a line to stderr if something was lost.
+ *   timeout_ms   for the closing handshakes; 0 = drop everything
+ * Returns  CW_OK; CW_CLOSED: accepted messages did not reach their peer, and no call had said so yet; CW_INTERRUPTED by
+ *          the wait hook: the rest was dropped
  * Thread   any; a second caller waits for the first; later connects work again */
-CW_API void cw_shutdown(int timeout_ms);
+CW_API cw_status cw_shutdown(int timeout_ms);
 
 #ifdef __cplusplus
 }

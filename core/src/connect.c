@@ -301,6 +301,8 @@ static bool open_locked(cw_socket *s)
     if (!make_rooms(s, fd))
         return false;
     s->framing = s->codec->calls->name;
+    if (cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE) > 0)
+        cw__link_set_send_buffer(s->codec->link, (int)cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE));
     s->fd = fd;
     s->watched = 0;
     s->in.is_drained = cw__handshake_is_all(c->handshake, fd, is_plain(s));

@@ -44,9 +44,10 @@ typedef struct cw__client cw__client;
 typedef struct cw__client_calls {
     int64_t (*ready)(cw__client *client, int fd, unsigned mask);
     int64_t (*attend)(cw__client *client);
-    void (*shut_down)(cw__client *client, bool at_once); /* close politely, or drop everything; then attend */
-    void (*detached)(cw__client *client);                /* the service will never touch it again */
-    void (*forked)(cw__client *client);                  /* in a child: close inherited descriptors */
+    /* The program ends: close within grace_ms, once everything sent has arrived; 0: drop everything. Then attend. */
+    void (*shut_down)(cw__client *client, int grace_ms);
+    void (*detached)(cw__client *client); /* the service will never touch it again */
+    void (*forked)(cw__client *client);   /* in a child: close inherited descriptors */
 } cw__client_calls;
 
 struct cw__client {
@@ -70,6 +71,12 @@ void cw__service_at_end(void (*call)(void));
 cw__poller *cw__service_poller(void);
 /* Whether the calling thread is the service. */
 bool cw__service_is_here(void);
+/* Keeps cw_shutdown from dropping everything before due_ms: a client makes progress. Any thread. */
+void cw__service_be_patient(int64_t due_ms);
+/* Counts bytes of accepted messages that did not reach a peer, and takes them back once a call has said so: cw_shutdown
+ * reports the others. Any thread. */
+void cw__service_lost(uint64_t len_bytes);
+void cw__service_told(uint64_t len_bytes);
 /* Ends its giving way (cw__mailbox_end_round). Any thread, without locks. */
 void cw__service_hurry(void);
 

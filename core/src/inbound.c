@@ -243,7 +243,6 @@ void cw__inbound_serve_locked(cw_socket *s)
 void cw__inbound_take_over_locked(cw_socket *s)
 {
     s->in.turns++;
-    s->out.burst_count = 0; /* an answer may be waited for: what is sent now goes out at once */
     if (s->in.reader == CW__READER_CALLER)
         return;
     s->in.reader = CW__READER_CALLER;
@@ -304,7 +303,6 @@ cw_event *cw__inbound_pop_locked(cw_socket *s)
     bool was_full = s->in.inbox.is_full;
     cw_event *e = cw__inbox_pop(&s->in.inbox);
 
-    s->out.burst_count = 0;
     if (was_full && !s->in.inbox.is_full && s->in.reader == CW__READER_SERVICE)
         cw__socket_attend_locked(s); /* which also reads what waits inside libcurl */
     return e;
@@ -410,6 +408,7 @@ static cw_status describe_end(cw_status status, const char *what)
 /* Waits until it is worth looking again: by polling, or, where another thread polls, for what that brings. */
 static cw_status wait_locked(cw_socket *s, cw__wait *wait)
 {
+    cw__outbound_release_locked(s); /* the answer to a message of an open batch may be what is waited for */
     if (!may_read(s))
         return cw__socket_wait_locked(s, wait);
     cw__inbound_take_over_locked(s);

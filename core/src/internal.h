@@ -202,7 +202,8 @@ typedef struct cw__close {
 } cw__close;
 
 void cw__close_init(cw__close *c);
-/* We begin (CW__CLOSE_NONE only; elsewhere false and nothing changes). The caller then sends the frame. */
+/* We begin (CW__CLOSE_NONE only; elsewhere false and nothing changes). The caller then sends the frame. With timeout_ms
+ * INT64_MAX there is no deadline yet. */
 bool cw__close_begin(cw__close *c, int64_t now_ms, int64_t timeout_ms);
 /* The peer's close frame came. True: a close frame with c->result.code has to be sent in answer (1005: an
  * empty one). In CW__CLOSE_FAILED it changes nothing. */
@@ -213,6 +214,8 @@ void cw__close_answered(cw__close *c);
 bool cw__close_failed(cw__close *c, const cw__violation *violation, int64_t now_ms, int64_t timeout_ms);
 /* TCP has ended, by the peer, by us, or by a fault; why goes to result unless a close frame came first. */
 void cw__close_ended(cw__close *c, const char *why);
+/* Sets the deadline, unless an earlier one stands. */
+void cw__close_bound(cw__close *c, int64_t now_ms, int64_t timeout_ms);
 bool cw__close_expired(const cw__close *c, int64_t now_ms);
 
 /* ---- From message.c: pieces of frames into messages and control frames (sections 5.4, 5.5, 8.1) -------- */

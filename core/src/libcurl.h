@@ -112,6 +112,8 @@ void cw__link_cork(cw__link *l, bool is_held);
 cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *sent_bytes);
 /* As cw__codec_calls.discard. */
 cw__io cw__link_discard(cw__link *l);
+/* Sets SO_SNDBUF. */
+void cw__link_set_send_buffer(cw__link *l, int size_bytes);
 /* For a send that took less than all, and sent_bytes: AGAIN, with wants_read set. */
 cw__io cw__link_is_full(cw__link *l, size_t sent_bytes);
 /* Fills the socket's fault for a connection that was lost while doing something ("receiving"); returns CW__IO_FAULT. */

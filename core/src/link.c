@@ -15,8 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
+
+#ifdef __linux__
+#include <linux/sockios.h> /* SIOCOUTQ */
+#elif defined(__FreeBSD__)
+#include <sys/filio.h> /* FIONWRITE */
+#endif
 
 #include "libcurl.h"
 
@@ -242,6 +249,28 @@ cw__io cw__link_discard(cw__link *l)
     for (size_t share = 0; io == CW__IO_OK && share < DISCARD_BYTES; share += len)
         io = cw__link_recv(l, scrap, sizeof scrap, &len);
     return io;
+}
+
+int cw__link_unacknowledged(const cw__link *l)
+{
+    int held = 0;
+#if defined(SIOCOUTQ)
+    bool is_known = ioctl(l->fd, SIOCOUTQ, &held) == 0;
+#elif defined(FIONWRITE) /* FreeBSD */
+    bool is_known = ioctl(l->fd, FIONWRITE, &held) == 0;
+#elif defined(SO_NWRITE) /* macOS */
+    socklen_t len = sizeof held;
+    bool is_known = getsockopt(l->fd, SOL_SOCKET, SO_NWRITE, &held, &len) == 0;
+#else
+    bool is_known = false;
+    (void)l;
+#endif
+    return is_known ? held : 0;
+}
+
+void cw__link_set_send_buffer(cw__link *l, int size_bytes)
+{
+    (void)setsockopt(l->fd, SOL_SOCKET, SO_SNDBUF, &size_bytes, sizeof size_bytes);
 }
 
 /* ---- Making ---- */

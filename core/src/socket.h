@@ -46,8 +46,9 @@ typedef struct cw__outbound {
     bool is_reserved;        /* a thread sends a compressed message, piece by piece: other data waits */
     bool is_compressing;     /* the message sent in fragments is */
     uint8_t fragments_kind;
-    unsigned burst_count;   /* sends in quick succession, with nothing received in between */
-    int64_t latest_us;      /* when the latest of them was */
+    unsigned batch_count;   /* batches that are open */
+    uint64_t lost_bytes;    /* of accepted messages; they did not reach the peer, as far as is known */
+    bool is_loss_told;      /* a call has reported it */
     cw__utf8 utf8;          /* of the open text message */
     cw__deflater *deflater; /* of the thread that has reserved; NULL before the first compressed message */
 } cw__outbound;
@@ -86,6 +87,15 @@ typedef struct cw__pings {
     bool has_more;              /* data was on its way then */
 } cw__pings;
 
+/* What was sent before our close frame is on its way: the time of the closing handshake begins when the peer's system has
+ * all of it. */
+typedef struct cw__drain {
+    bool is_on;
+    int held_bytes;          /* by our system, at the latest look */
+    uint64_t progress_bytes; /* out.progress_bytes then */
+    int64_t progress_ms;     /* when it was last seen to go on */
+} cw__drain;
+
 struct cw_socket {
     cw__client client;
     cw__subscriber subscriber;
@@ -121,8 +131,9 @@ struct cw_socket {
     cw__outbound out;
     cw__pings pings;
     cw__close close;
+    cw__drain drain;
     bool is_closed_locally; /* nothing is given out any more */
-    bool is_hurried;        /* the program ends */
+    int grace_ms;           /* for a closing handshake, once the program ends; -1 before */
 
     cw_mailbox *mailbox;
     unsigned event_mask;     /* subscribed */
@@ -169,7 +180,10 @@ bool cw__outbound_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *da
                                  bool is_last);
 /* Writes what the connection takes. */
 void cw__outbound_flush_locked(cw_socket *s);
-/* Waits until data of that length may be sent: no other thread is at it, and there is room. */
+/* The same for the messages of a batch, which the codec holds back. */
+void cw__outbound_release_locked(cw_socket *s);
+/* Waits until a message of that length may go out: no other thread sends, and nothing is queued; for a call that must
+ * not wait, there is room in the queue. */
 cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait);
 /* Sends a frame whose turn it is; CW__RSV1 may be in the opcode. */
 cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,
@@ -179,8 +193,10 @@ cw_status cw__outbound_message_locked(cw_socket *s, uint8_t opcode, bool ends_me
                                       const uint8_t *data, size_t len_bytes, cw__wait *wait);
 /* Drops the connection for a message of which a part is out already; returns CW_CLOSED. */
 cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status);
-/* Throws away what has not begun. */
+/* Throws away what has not begun, and counts it as lost. */
 void cw__outbound_drop_locked(cw_socket *s);
+/* Throws away everything, and counts it as lost. */
+void cw__outbound_lose_locked(cw_socket *s);
 void cw__outbound_destroy(cw__outbound *out);
 /* Whether waiting for the descriptor to be writable is in vain (codec.h: wants_read): writing is tried every
  * CW__PAUSE_MS instead. */
@@ -212,8 +228,17 @@ void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t le
 void cw__closing_violated_locked(cw_socket *s, const cw__violation *violation);
 /* The close frame that was queued has gone out. */
 void cw__closing_sent_locked(cw_socket *s);
-/* TCP has ended, or is given up; s->fault says why, where it is known. */
+/* TCP has ended, or is given up; s->fault says why, where it is known. What was accepted and has not gone out counts as
+ * lost. */
 void cw__closing_ended_locked(cw_socket *s, const char *why);
+/* Counts bytes of accepted messages that will not reach the peer. */
+void cw__closing_lost_locked(cw_socket *s, uint64_t len_bytes);
+/* Ends a closing handshake whose time is up. */
+void cw__closing_attend_locked(cw_socket *s, int64_t now_ms);
+/* When to look again; INT64_MAX = not by itself. */
+int64_t cw__closing_due_locked(const cw_socket *s);
+/* The program ends: the handshake gets so much time at the most, once everything sent has arrived; 0 = drop everything. */
+void cw__closing_hurry_locked(cw_socket *s, int grace_ms);
 /* Fills the calling thread's error for a connection that is closed or closing, and returns CW_CLOSED. */
 cw_status cw__closing_fail_locked(cw_socket *s);
 /* The closed event, once it is due. NULL without memory. */

@@ -265,6 +265,7 @@ static cw_socket *impatient(cw_class socket_class, const char *uri)
     cw_socket *s = peer_socket(socket_class);
 
     set_number(s, CW_OPT_CLOSE_TIMEOUT, 50);
+    set_number(s, CW_OPT_SEND_TIMEOUT, 300);
     peer_connect(s, uri);
     return s;
 }
@@ -282,8 +283,10 @@ static void test_release_under_send(void)
 
     release_under(impatient(CW_MESSAGE_SOCKET, peer_script("stall/hang")), call_send, CW_CLOSED);
     s = impatient(CW_MESSAGE_SOCKET, peer_script_tls("stall/hang"));
-    while (cw_socket_send(s, CW_BINARY, (char[65536]){0}, 65536, 200) == CW_OK)
-        continue; /* until the kernel takes no more, not only for a moment */
+    do { /* until the kernel takes no more, not only for a moment */
+        while (cw_socket_send(s, CW_BINARY, (char[65536]){0}, 65536, 0) == CW_OK)
+            continue;
+    } while (cw_socket_flush(s, 200) == CW_OK);
     release_under(s, call_flush, CW_CLOSED);
     cw_shutdown(5000);
 }
