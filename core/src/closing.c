@@ -45,7 +45,10 @@ static void hand_to_service(cw_socket *s)
     cw__socket_attend_locked(s);
 }
 
-enum { LOOK_EVERY_MS = 20 /* no event tells that the peer's system has acknowledged data */ };
+enum {
+    LOOK_EVERY_MS = 20,    /* no event tells that the peer's system has acknowledged data */
+    DRAIN_LIMIT_MS = 30000 /* where send_timeout has no limit: nobody waits for ever for a dropped socket */
+};
 
 /* The time for a closing handshake. */
 static int64_t handshake_ms(const cw_socket *s)
@@ -86,12 +89,11 @@ static void end_drain(cw_socket *s, int64_t now_ms)
     cw__close_bound(&s->close, now_ms, handshake_ms(s));
 }
 
-/* When the drain fails if it makes no progress; INT64_MAX = never. */
-static int64_t drain_limit_ms(const cw_socket *s)
+static int64_t drain_timeout_ms(const cw_socket *s)
 {
     int64_t timeout_ms = cw__setting(s, CW_OPT_SEND_TIMEOUT);
 
-    return timeout_ms < 0 ? INT64_MAX : s->drain.progress_ms + timeout_ms;
+    return timeout_ms < 0 ? DRAIN_LIMIT_MS : timeout_ms;
 }
 
 static void attend_drain(cw_socket *s, int64_t now_ms)
@@ -104,13 +106,13 @@ static void attend_drain(cw_socket *s, int64_t now_ms)
     s->drain.held_bytes = held_bytes;
     if (!has_unsent(s))
         end_drain(s, now_ms);
-    else if (now_ms >= drain_limit_ms(s)) {
+    else if (now_ms >= s->drain.progress_ms + drain_timeout_ms(s)) {
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
                       "the server took nothing for %g s (send_timeout) while the connection was closing",
-                      (double)cw__setting(s, CW_OPT_SEND_TIMEOUT) / 1000);
+                      (double)drain_timeout_ms(s) / 1000);
         cw__closing_ended_locked(s, s->fault.message);
     } else if (s->grace_ms >= 0)
-        cw__service_be_patient(drain_limit_ms(s));
+        cw__service_be_patient(s->drain.progress_ms + drain_timeout_ms(s));
 }
 
 void cw__closing_attend_locked(cw_socket *s, int64_t now_ms)

@@ -98,7 +98,7 @@ test("close_scope", function()
             kept = ws
             error("on purpose")
         end)
-        check(kept, 1001)]]
+        check(kept, 1011)]]
     assert(load_text(program))(function() return open(support.echo()) end, function(ws, code)
         equal(ws.state, "closed")
         equal(ws.close_code, code)

@@ -25,7 +25,8 @@ local options = {
     ca_file = {nil, "/nowhere/ca.pem"},
     crl_file = {nil, "/nowhere/crl.pem"},
     verify = {true, false},
-    outbound_buffer_size = {262144, 4096},
+    outbound_buffer_size = {0, 4096},
+    frame_size = {67108864, math.huge},
     inbound_buffer_size = {4194304, 8192},
     framing = {os.getenv("CURLWIRE_FRAMING") or "auto", "curl"},
     compression = {"none", "deflate"},
@@ -140,7 +141,7 @@ test("control_out_of_range", function()
     local ws = curlwire.MessageWebSocket()
     for key, wrong in pairs {
         max_message_size = {-1, -2, -math.huge, 0 / 0}, connect_timeout = {-1, -0.001, 0 / 0},
-        close_timeout = {math.huge, false}, outbound_buffer_size = {0, 1023, math.huge, 2 ^ 40},
+        close_timeout = {math.huge, false}, outbound_buffer_size = {-1, math.huge, 2 ^ 40},
         inbound_buffer_size = {-5, 1}, framing = {"libcurl", ""},
     } do
         for _, value in ipairs(wrong) do

@@ -87,7 +87,7 @@ def test_close_scope() -> None:
     failing = Recorded("echo", "end")
     with pytest.raises(LookupError), curlwire.connect(failing.url) as ws:
         raise LookupError
-    assert (ws.state, ws.close_code) == ("closed", 1001)
+    assert (ws.state, ws.close_code) == ("closed", 1011)
     assert peer.record()["frames"][0]["payload"] == "03e8"
     assert failing.record()["frames"][0]["payload"] == "03e9"
 

@@ -26,7 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "ca_file": None,
     "crl_file": None,
     "verify": True,
-    "outbound_buffer_size": 256 << 10,
+    "outbound_buffer_size": 0,
     "inbound_buffer_size": 4 << 20,
     "framing": os.environ.get("CURLWIRE_FRAMING", "auto"),
     "compression": "none",
@@ -35,6 +35,7 @@ DEFAULTS: dict[str, Any] = {
     "server_no_context_takeover": False,
     "client_no_context_takeover": False,
     "compression_threshold": 128,
+    "frame_size": 64 << 20,
 }
 MESSAGE_ONLY = ("message_type", "receive_mode", "max_message_size")
 
@@ -76,6 +77,8 @@ GOOD: list[tuple[str, Any, object]] = [
     ("server_no_context_takeover", True, True),
     ("client_no_context_takeover", True, True),
     ("compression_threshold", 0, 0),
+    ("frame_size", 1, 1),
+    ("frame_size", None, None),
 ]
 
 WRONG_TYPE: list[tuple[str, Any]] = [
@@ -111,7 +114,7 @@ OUT_OF_RANGE: list[Any] = [
     ("close_timeout", None),
     ("ca_file", "a\0b"),
     ("crl_file", "a\0b"),
-    ("outbound_buffer_size", 10),
+    ("outbound_buffer_size", -1),
     ("outbound_buffer_size", None),
     ("outbound_buffer_size", 2**31),
     ("framing", "libcurl"),

@@ -63,7 +63,7 @@ local curlwire = {}
 ---@field ca_file string|nil PEM file of trusted certificates in place of the system's
 ---@field crl_file string|nil PEM file of revocation lists, one for each authority of the server's chain
 ---@field verify boolean check the server's certificate and name. Default true
----@field outbound_buffer_size integer bytes that may wait to be sent. Default 262144
+---@field outbound_buffer_size integer bytes of the kernel's send buffer (SO_SNDBUF); 0 = the system chooses. Default 0
 ---@field inbound_buffer_size integer bytes of messages that may wait to be taken. Default 4194304
 ---@field framing "auto"|"curl"|"native" who makes the frames: libcurl, or we, which is faster and needs libcurl 8.21 to receive. Default "auto"
 ---@field compression "none"|"deflate" whether to offer permessage-deflate (RFC 7692); needs libcurl 8.21.0. Default "none"
@@ -72,6 +72,7 @@ local curlwire = {}
 ---@field server_no_context_takeover boolean the server must compress each message by itself. Default false
 ---@field client_no_context_takeover boolean we compress each message by itself. Default false
 ---@field compression_threshold integer messages of fewer bytes are sent uncompressed. Default 128
+---@field frame_size integer|number|false bytes; a longer message goes in frames of that size; math.huge = never cut. Default 64 MiB
 
 ---What curlwire.connect takes beside the settings.
 ---@class curlwire.ConnectOptions: curlwire.Control
@@ -100,7 +101,7 @@ local curlwire = {}
 
 ---What both classes have. While an open socket has a handler it is kept alive until its closed event has been
 ---dispatched; another open socket that is collected is closed. Its handlers and it are collected together. In
----Lua 5.4 it can be a to-be-closed variable: the end of the scope closes it, with 1000 or, after an error, 1001,
+---Lua 5.4 it can be a to-be-closed variable: the end of the scope closes it, with 1000 or, after an error, 1011,
 ---and waits for the closing handshake.
 ---@class curlwire.WebSocket
 ---@field control curlwire.Control
@@ -202,6 +203,14 @@ function WebSocket:ping(timeout) end
 ---@return true|nil
 ---@return curlwire.Error|nil
 function WebSocket:flush(timeout) end
+
+---Calls a function; the small messages that it sends are written together, up to 32 KiB at a time. They go out when no
+---more fit, when a call waits to receive, and at the latest at the end, which waits until the kernel has taken all of
+---them. An error of the function is raised after that. With libcurl's framing nothing is held back.
+---@param f fun()
+---@return true|nil
+---@return curlwire.Error|nil
+function WebSocket:batch(f) end
 
 ---Begins the closing handshake and returns at once. Closing again does nothing. Raises an error for codes that
 ---may not be sent and for reasons that are too long or not UTF-8.

@@ -21,6 +21,7 @@ static const luaL_Reg module_functions[] = {{"MessageWebSocket", lcw_message_web
                                             {NULL, NULL}};
 
 static const luaL_Reg socket_methods[] = {{"abort", lcw_websocket_abort},
+                                          {"batch", lcw_websocket_batch},
                                           {"close", lcw_websocket_close},
                                           {"connect", lcw_websocket_connect},
                                           {"flush", lcw_websocket_flush},

@@ -145,6 +145,7 @@ int lcw_websocket_flush(lua_State *L);
 int lcw_websocket_close(lua_State *L);
 int lcw_websocket_wait_closed(lua_State *L);
 int lcw_websocket_abort(lua_State *L);
+int lcw_websocket_batch(lua_State *L);
 int lcw_websocket_scope_end(lua_State *L);
 int lcw_websocket_gc(lua_State *L);
 

@@ -10,10 +10,11 @@
  * Safety: states may live in several threads. states_lock guards open_states and is held while the last state to
  * close shuts the core down, so that a state which opens meanwhile waits for the end of that; no Lua runs under it. */
 #include <pthread.h>
+#include <stdio.h>
 
 #include "lcurlwire.h"
 
-enum { MOST_EVENTS_PER_DISPATCH = 1000, SHUTDOWN_MS = 500, INTERRUPTED_SHUTDOWN_MS = 20 };
+enum { MOST_EVENTS_PER_DISPATCH = 1000, SHUTDOWN_MS = 1000, INTERRUPTED_SHUTDOWN_MS = 20 };
 
 static const char state_key = 0;
 static pthread_mutex_t states_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -78,8 +79,8 @@ lcw_state *lcw_state_open(lua_State *L)
     return state;
 }
 
-/* Runs last of all finalizers at lua_close. Sockets that were released a moment ago may still have to send their
- * close frame and what waits before it, and the process may end right after. After Ctrl-C nobody wants to wait. */
+/* Runs last of all finalizers at lua_close. Sockets that were released a moment ago may still have to send what waits and
+ * their close frame, and the process may end right after. After Ctrl-C closing handshakes get little time. */
 int lcw_state_gc(lua_State *L)
 {
     lcw_state *state = luaL_checkudata(L, 1, LCW_STATE);
@@ -92,8 +93,9 @@ int lcw_state_gc(lua_State *L)
     cw_mailbox_release(state->mailbox);
     state->mailbox = NULL;
     (void)pthread_mutex_lock(&states_lock);
-    if (--open_states == 0)
-        cw_shutdown(state->is_interrupted ? INTERRUPTED_SHUTDOWN_MS : SHUTDOWN_MS);
+    if (--open_states == 0 &&
+        cw_shutdown(state->is_interrupted ? INTERRUPTED_SHUTDOWN_MS : SHUTDOWN_MS) == CW_CLOSED)
+        (void)fprintf(stderr, "curlwire: %s\n", cw_error_message());
     (void)pthread_mutex_unlock(&states_lock);
     return 0;
 }

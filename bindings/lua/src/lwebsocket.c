@@ -5,7 +5,7 @@
 
 #include "lcurlwire.h"
 
-enum { CLOSE_NORMAL = 1000, CLOSE_GOING_AWAY = 1001 };
+enum { CLOSE_NORMAL = 1000, CLOSE_INTERNAL_ERROR = 1011 };
 
 lcw_socket *lcw_check_socket(lua_State *L, int index)
 {
@@ -238,6 +238,26 @@ int lcw_websocket_flush(lua_State *L)
     return lcw_result(L, w, status);
 }
 
+/* Calls a function; the small messages that it sends are written together. Its error is raised after that. */
+int lcw_websocket_batch(lua_State *L)
+{
+    lcw_socket *w = lcw_check_socket(L, 1);
+    cw_status status;
+    lcw_wait wait;
+    int failure;
+
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    status = cw_socket_batch_begin(w->s);
+    if (status != CW_OK)
+        return lcw_fail(L, w, status, 0);
+    failure = lua_pcall(L, 0, 0, 0);
+    lcw_wait_begin(L, w->state, &wait);
+    status = cw_socket_batch_end(w->s, CW_TIMEOUT_DEFAULT);
+    lcw_wait_end(&wait);
+    return failure != 0 ? lua_error(L) : lcw_result(L, w, status);
+}
+
 /* ---- Closing ---- */
 
 int lcw_websocket_close(lua_State *L)
@@ -292,15 +312,20 @@ int lcw_websocket_abort(lua_State *L)
     return lcw_result(L, w, CW_OK);
 }
 
-/* __close of Lua 5.4: says whether an error leaves the scope, and waits for the closing handshake. */
+/* __close of Lua 5.4: tells the server whether an error leaves the scope, and waits for the end of the connection. */
 int lcw_websocket_scope_end(lua_State *L)
 {
     lcw_socket *w = lcw_check_socket(L, 1);
+    bool has_failed = !lua_isnoneornil(L, 2);
+    cw_status status;
 
     w->has_ended_here = true;
-    (void)cw_socket_close(w->s, lua_isnoneornil(L, 2) ? CLOSE_NORMAL : CLOSE_GOING_AWAY, "", 0);
-    (void)wait_closed(L, w, CW_TIMEOUT_NEVER);
-    return 0;
+    (void)cw_socket_close(w->s, has_failed ? CLOSE_INTERNAL_ERROR : CLOSE_NORMAL, "", 0);
+    status = wait_closed(L, w, CW_TIMEOUT_NEVER);
+    if (status != CW_CLOSED || has_failed) /* the error that leaves the scope counts for more */
+        return 0;
+    (void)lcw_fail(L, w, status, 0);
+    return lua_error(L);
 }
 
 int lcw_websocket_gc(lua_State *L)

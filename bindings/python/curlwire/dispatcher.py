@@ -8,6 +8,7 @@ dispatched; any other is collected, and closed, when nobody else holds it.
 
 import atexit
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from curlwire import _core
 from curlwire._core import WebSocket
 from curlwire.errors import StateError
 
-# What running handlers, and after them the closing handshakes, get at the interpreter's exit.
+# What running handlers, and after them the closing handshakes, get at the interpreter's exit. What was sent
+# gets longer, as long as it makes progress.
 _EXIT_SECONDS = 1.0
 # How soon a change is seen that could not be told for want of memory.
 _LOOK_SECONDS = 1.0
@@ -118,7 +120,9 @@ def _stop_at_exit() -> None:
     if _dispatcher is not None:
         _dispatcher.mailbox.stop()
         _dispatcher.thread.join(_EXIT_SECONDS)
-    _core.shutdown(_EXIT_SECONDS)
+    loss = _core.shutdown(_EXIT_SECONDS)
+    if loss and sys.stderr is not None:
+        print(f"curlwire: {loss}", file=sys.stderr)
     for socket in _sockets():
         socket._let_go()  # so that what the handlers hold, files perhaps, has its end too
     if _dispatcher is not None:

@@ -31,6 +31,7 @@ class Control(TypedDict, total=False):
     server_no_context_takeover: bool
     client_no_context_takeover: bool
     compression_threshold: int
+    frame_size: int | None
 
 
 class MessageControl(Control, total=False):

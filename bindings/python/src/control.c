@@ -26,7 +26,7 @@ static const char *const docs[CW_OPTION_COUNT] = {
     [CW_OPT_CRL_FILE] =
         "A PEM file of revocation lists, one for each authority of the server's chain, or None.",
     [CW_OPT_VERIFY] = "Whether the server's certificate and name are checked.",
-    [CW_OPT_OUTBOUND_BUFFER_SIZE] = "Bytes that may wait in the socket to be sent.",
+    [CW_OPT_OUTBOUND_BUFFER_SIZE] = "Bytes of the kernel's send buffer (SO_SNDBUF); 0 = the system chooses.",
     [CW_OPT_INBOUND_BUFFER_SIZE] = "Bytes of received messages that may wait in the socket to be taken.",
     [CW_OPT_FRAMING] = "Who makes the frames: 'auto', 'native' (faster; needs libcurl 8.21) or 'curl'.",
     [CW_OPT_COMPRESSION] = "'none', or 'deflate': whether to offer permessage-deflate (RFC 7692).",
@@ -36,6 +36,7 @@ static const char *const docs[CW_OPTION_COUNT] = {
     [CW_OPT_SERVER_NO_CONTEXT_TAKEOVER] = "Whether the server must compress each message by itself.",
     [CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER] = "Whether we compress each message by itself.",
     [CW_OPT_COMPRESSION_THRESHOLD] = "Messages of fewer bytes are sent uncompressed.",
+    [CW_OPT_FRAME_SIZE] = "Bytes; a longer message goes in frames of that size; None = never cut.",
 };
 
 static cw_option option_of_name(PyObject *name, cw_class socket_class)

@@ -10,12 +10,15 @@ static PyObject *message_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyOb
     return websocket_create(type, CW_MESSAGE_SOCKET);
 }
 
-PyDoc_STRVAR(send_doc,
-             "send($self, data, /, timeout=...)\n--\n\n"
-             "Sends one message: a str as text, a bytes-like object as binary.\n\n"
-             "timeout: seconds without progress; ... = control.send_timeout, None = no limit.\n"
-             "Raises WebSocketTimeout, ConnectionClosed, StateError; ArgumentError for text that is not\n"
-             "UTF-8. Blocks while the outbound buffer is full. Any thread, also in a handler.");
+PyDoc_STRVAR(
+    send_doc,
+    "send($self, data, /, timeout=...)\n--\n\n"
+    "Sends one message: a str as text, a bytes-like object as binary.\n\n"
+    "When it returns, the kernel has taken the whole message.\n"
+    "timeout: seconds without progress; ... = control.send_timeout, None = no limit; 0 does not wait:\n"
+    "what the kernel does not take is queued in the socket (256 KiB) and written in the background.\n"
+    "Raises WebSocketTimeout, ConnectionClosed, StateError; ArgumentError for text that is not\n"
+    "UTF-8. Blocks until the kernel has taken the message. Any thread, also in a handler.");
 
 static PyObject *message_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -115,7 +118,7 @@ PyDoc_STRVAR(send_many_doc,
              "timeout: seconds without progress, of each; ... = control.send_timeout, None = no limit.\n"
              "Raises as send(), and what the iterable raises; the exception's sent_count then says how many\n"
              "were sent. They may be gathered up to 128 at a time before they are sent.\n"
-             "Blocks while the outbound buffer is full. Any thread, also in a handler.");
+             "Blocks until the kernel has taken the messages. Any thread, also in a handler.");
 
 static PyObject *message_send_many(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {

@@ -148,11 +148,15 @@ static PyObject *core_shutdown(PyObject *module, PyObject *timeout)
     if (!parse_seconds(state, timeout, 0, &timeout_ms))
         return NULL;
     atomic_store(&state->exiting_thread, PyThread_get_thread_ident());
-    if (is_main_interpreter()) {
-        PyThreadState *thread = PyEval_SaveThread();
-        cw_shutdown((int)timeout_ms);
-        PyEval_RestoreThread(thread);
-    }
+    if (!is_main_interpreter())
+        Py_RETURN_NONE;
+    blocking b;
+    blocking_begin(state, &b);
+    cw_status status = blocking_end(&b, cw_shutdown((int)timeout_ms));
+    if (PyErr_Occurred()) /* Ctrl-C: a signal handler has raised */
+        return NULL;
+    if (status == CW_CLOSED)
+        return PyUnicode_FromString(cw_error_message());
     Py_RETURN_NONE;
 }
 
@@ -168,8 +172,9 @@ static PyMethodDef functions[] = {
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS,
      "bind($module, /, **helpers)\n--\n\nTakes what the module needs from the package's Python side."},
     {"shutdown", core_shutdown, METH_O,
-     "shutdown($module, timeout, /)\n--\n\nCloses every socket within timeout seconds, at the main "
-     "interpreter's exit."},
+     "shutdown($module, timeout, /)\n--\n\nSends what waits in every socket and closes it, at the main "
+     "interpreter's exit; timeout: seconds for the closing handshakes. Returns what was lost, as text, or "
+     "None."},
     {"after_fork", core_after_fork, METH_NOARGS,
      "after_fork($module, /)\n--\n\nMakes the calling thread of a child the one whose waits answer to "
      "signals."},

@@ -16,6 +16,7 @@
 #define HELPER_LIST(X) \
     X(make_error)      \
     X(is_clean_end)    \
+    X(batch)           \
     X(describe)        \
     X(closed_args)     \
     X(headers)         \

@@ -13,7 +13,7 @@ void fields_unlock(void) { PyMutex_Unlock(&fields_mutex); }
 #endif
 
 /* What close() and with say unless they are told otherwise. */
-enum { CLOSE_NORMAL = 1000, CLOSE_GOING_AWAY = 1001 };
+enum { CLOSE_NORMAL = 1000, CLOSE_INTERNAL_ERROR = 1011 };
 
 PyObject *websocket_create(PyTypeObject *type, cw_class socket_class)
 {
@@ -203,6 +203,37 @@ static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize
     return none_or_raise(ws, status);
 }
 
+PyDoc_STRVAR(batch_doc,
+             "batch($self, /)\n--\n\n"
+             "Returns a context manager: small messages that are sent in its block are written together.\n\n"
+             "Entering raises ConnectionClosed, StateError; leaving as flush(). Any thread; messages that\n"
+             "other threads send meanwhile are part of the batch.");
+
+static PyObject *websocket_batch(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    PyObject *make = get_helper(((websocket *)self)->state, HELPER_batch);
+    return make != NULL ? PyObject_CallFunctionObjArgs(make, self, NULL) : NULL;
+}
+
+static PyObject *websocket_begin_batch(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    websocket *ws = (websocket *)self;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    return none_or_raise(ws, blocking_end(&b, cw_socket_batch_begin(ws->socket)));
+}
+
+static PyObject *websocket_end_batch(PyObject *self, PyObject *must_raise)
+{
+    websocket *ws = (websocket *)self;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(&b, cw_socket_batch_end(ws->socket, CW_TIMEOUT_DEFAULT));
+    if (must_raise != Py_True && !PyErr_Occurred())
+        Py_RETURN_NONE;
+    return none_or_raise(ws, status);
+}
+
 /* Begins to close. False with an exception set. */
 static bool begin_close(websocket *ws, int code, const char *reason, size_t len_bytes)
 {
@@ -258,11 +289,15 @@ static PyObject *wait_closed(websocket *ws, int timeout_ms)
     return none_or_raise(ws, status);
 }
 
-PyDoc_STRVAR(wait_closed_doc,
-             "wait_closed($self, /, timeout=None)\n--\n\n"
-             "Waits for the end of the connection; once closing began, close_timeout bounds it.\n\n"
-             "timeout: seconds; None = as long as it takes.\n"
-             "Raises WebSocketTimeout. Blocks. Any thread.");
+PyDoc_STRVAR(
+    wait_closed_doc,
+    "wait_closed($self, /, timeout=None)\n--\n\n"
+    "Waits for the end of the connection.\n\n"
+    "After close() what was sent goes out first, as long as that makes progress (control.send_timeout);\n"
+    "control.close_timeout bounds the rest.\n"
+    "timeout: seconds; None = as long as it takes.\n"
+    "Raises WebSocketTimeout; ConnectionClosed if messages that were sent did not reach the server.\n"
+    "Blocks. Any thread.");
 
 static PyObject *websocket_wait_closed(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -308,17 +343,45 @@ PyDoc_STRVAR(enter_doc, "__enter__($self, /)\n--\n\nReturns the socket itself. D
 
 static PyObject *websocket_enter(PyObject *self, PyObject *Py_UNUSED(none)) { return Py_NewRef(self); }
 
-PyDoc_STRVAR(exit_doc, "__exit__($self, exc_type, exc_value, traceback, /)\n--\n\n"
-                       "Closes with 1000, or 1001 if an exception leaves the block, and waits for the end.\n\n"
-                       "Raises nothing of its own. Blocks up to control.close_timeout. Any thread.");
+PyDoc_STRVAR(exit_doc,
+             "__exit__($self, exc_type, exc_value, traceback, /)\n--\n\n"
+             "Closes with 1000, or 1011 if an exception leaves the block, and waits for the end.\n\n"
+             "GeneratorExit is no failure: 1000. Raises ConnectionClosed if messages that were sent did\n"
+             "not reach the server; to an exception that leaves the block it adds a note instead.\n"
+             "Blocks as wait_closed(). Any thread.");
+
+/* Adds the text of the exception that is set to another one, as a note. */
+static void add_note(PyObject *to)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyObject *text = value != NULL ? PyObject_Str(value) : NULL;
+    PyObject *done = text != NULL ? PyObject_CallMethod(to, "add_note", "O", text) : NULL;
+    if (done == NULL)
+        PyErr_Clear();
+    Py_XDECREF(done);
+    Py_XDECREF(text);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
 
 static PyObject *websocket_exit(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     websocket *ws = (websocket *)self;
-    int code = count > 0 && args[0] != Py_None ? CLOSE_GOING_AWAY : CLOSE_NORMAL;
-    if (!begin_close(ws, code, "", 0))
+    bool has_failed = count > 1 && args[0] != Py_None && args[1] != Py_None &&
+                      !PyErr_GivenExceptionMatches(args[0], PyExc_GeneratorExit);
+    if (!begin_close(ws, has_failed ? CLOSE_INTERNAL_ERROR : CLOSE_NORMAL, "", 0))
         return NULL;
-    return wait_closed(ws, CW_TIMEOUT_NEVER);
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(&b, cw_socket_wait_closed(ws->socket, CW_TIMEOUT_NEVER));
+    if (status != CW_CLOSED || !has_failed)
+        return none_or_raise(ws, status);
+    (void)raise_status(ws->state, ws, status);
+    add_note(args[1]);
+    Py_RETURN_NONE;
 }
 
 /* For run_forever: whether the end of this socket is still to be waited for. */
@@ -350,12 +413,17 @@ static PyMethodDef methods[] = {
      set_request_header_doc},
     {"ping", FAST(websocket_ping), METH_FASTCALL | METH_KEYWORDS, ping_doc},
     {"flush", FAST(websocket_flush), METH_FASTCALL | METH_KEYWORDS, flush_doc},
+    {"batch", websocket_batch, METH_NOARGS, batch_doc},
     {"close", FAST(websocket_close), METH_FASTCALL | METH_KEYWORDS, close_doc},
     {"wait_closed", FAST(websocket_wait_closed), METH_FASTCALL | METH_KEYWORDS, wait_closed_doc},
     {"abort", websocket_abort, METH_NOARGS, abort_doc},
     {"run_forever", websocket_run_forever, METH_NOARGS, run_forever_doc},
     {"__enter__", websocket_enter, METH_NOARGS, enter_doc},
     {"__exit__", FAST(websocket_exit), METH_FASTCALL, exit_doc},
+    {"_begin_batch", websocket_begin_batch, METH_NOARGS,
+     "_begin_batch($self, /)\n--\n\nHolds small messages back until the batch ends."},
+    {"_end_batch", websocket_end_batch, METH_O,
+     "_end_batch($self, must_raise, /)\n--\n\nEnds the batch and writes what it holds."},
     {"_is_pending", websocket_is_pending, METH_NOARGS,
      "_is_pending($self, /)\n--\n\nWhether the end of this socket is still to be waited for."},
     {"_has_handlers", websocket_has_any_handler, METH_NOARGS,
