@@ -141,11 +141,11 @@ end)
 
 -- The server asks for a renegotiation and reads no more: TLS can write no data until that is done.
 test("tls_renegotiation_stuck", function()
-    local ws = trusted("stuck", nil, {send_timeout = 1, close_timeout = 0, outbound_buffer_size = 1024})
+    local ws = trusted("stuck", nil, {send_timeout = 1, close_timeout = 0})
     assert(ws:send("begin", "text"))
     equal(failed(ws:receive(0.2)).name, "CW_TIMED_OUT")
     local busy = os.clock()
-    assert(ws:send("waits in the socket", "text")) -- where the service thread tries to send it
+    assert(ws:send("waits in the socket", "text", 0)) -- where the service thread tries to send it
     equal(failed(ws:receive(0.5)).name, "CW_TIMED_OUT")
     local ok, err
     repeat -- what this thread tries to send

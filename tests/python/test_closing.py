@@ -89,7 +89,7 @@ def test_close_scope() -> None:
         raise LookupError
     assert (ws.state, ws.close_code) == ("closed", 1011)
     assert peer.record()["frames"][0]["payload"] == "03e8"
-    assert failing.record()["frames"][0]["payload"] == "03e9"
+    assert failing.record()["frames"][0]["payload"] == "03f3"
 
 
 def test_close_abort() -> None:

@@ -205,9 +205,10 @@ static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize
 
 PyDoc_STRVAR(batch_doc,
              "batch($self, /)\n--\n\n"
-             "Returns a context manager: small messages that are sent in its block are written together.\n\n"
-             "Entering raises ConnectionClosed, StateError; leaving as flush(). Any thread; messages that\n"
-             "other threads send meanwhile are part of the batch.");
+             "Returns a context manager: small messages that are sent in its block are written\n"
+             "together, those of other threads too.\n\n"
+             "Raises nothing; entering the block raises ConnectionClosed, StateError, leaving it as\n"
+             "flush(). Does not block; leaving the block does. Any thread.");
 
 static PyObject *websocket_batch(PyObject *self, PyObject *Py_UNUSED(none))
 {
