@@ -319,7 +319,8 @@ static void test_rest_behind_a_stalled_close(void)
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_OK);
     cw_event_free(e);
     UNTIL(cw_socket_state(s) == CW_STATE_CLOSING);
-    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_CLOSED); /* after close_timeout: messages are lost */
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER),
+                 CW_CLOSED); /* after close_timeout: messages are lost */
     if (cpu_ms() - before > 150)
         HARNESS_FAIL("%g ms of processor time for 400 ms of waiting", cpu_ms() - before);
     peer_finish(s);

@@ -4,7 +4,6 @@
 local harness = require "harness"
 local support = require "support"
 
-local curlwire = harness.curlwire
 local test, equal = harness.test, harness.equal
 
 local MESSAGES, PROCESSES = 1000, 10
