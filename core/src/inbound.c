@@ -569,7 +569,7 @@ cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int time
         if (!s->is_closed_locally && (*len_bytes = read_stream_locked(s, buffer, size_bytes)) > 0)
             break;
         if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING) {
-            if (!s->is_closed_locally && s->close.result.code == 1006)
+            if (!cw__closing_is_normal_locked(s))
                 status = cw__closing_fail_locked(s);
             break;
         }

@@ -122,6 +122,7 @@ struct cw_socket {
     cw__pings pings;
     cw__close close;
     bool is_closed_locally; /* nothing is given out any more */
+    bool is_cut_short;      /* the peer's close frame came before the end of a message that it had begun */
     bool is_hurried;        /* the program ends */
 
     cw_mailbox *mailbox;
@@ -214,6 +215,8 @@ void cw__closing_violated_locked(cw_socket *s, const cw__violation *violation);
 void cw__closing_sent_locked(cw_socket *s);
 /* TCP has ended, or is given up; s->fault says why, where it is known. */
 void cw__closing_ended_locked(cw_socket *s, const char *why);
+/* Whether reading may end here without an error: cw_socket_ended_normally says when. */
+bool cw__closing_is_normal_locked(const cw_socket *s);
 /* Fills the calling thread's error for a connection that is closed or closing, and returns CW_CLOSED. */
 cw_status cw__closing_fail_locked(cw_socket *s);
 /* The closed event, once it is due. NULL without memory. */

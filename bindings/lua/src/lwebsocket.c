@@ -260,7 +260,6 @@ int lcw_websocket_close(lua_State *L)
     status = cw_socket_close(w->s, (int)code, reason, len_bytes);
     if (status != CW_OK)
         return lcw_fail(L, w, status, 2);
-    w->has_ended_here = true;
     return lcw_result(L, w, status);
 }
 
@@ -287,7 +286,6 @@ int lcw_websocket_abort(lua_State *L)
 {
     lcw_socket *w = lcw_check_socket(L, 1);
 
-    w->has_ended_here = true;
     cw_socket_abort(w->s);
     return lcw_result(L, w, CW_OK);
 }
@@ -297,7 +295,6 @@ int lcw_websocket_scope_end(lua_State *L)
 {
     lcw_socket *w = lcw_check_socket(L, 1);
 
-    w->has_ended_here = true;
     (void)cw_socket_close(w->s, lua_isnoneornil(L, 2) ? CLOSE_NORMAL : CLOSE_GOING_AWAY, "", 0);
     (void)wait_closed(L, w, CW_TIMEOUT_NEVER);
     return 0;
