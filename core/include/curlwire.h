@@ -257,9 +257,10 @@ typedef enum cw_option_type {
  *   send_timeout          how long a send may wait without the connection taking a byte
  *   receive_timeout       of a blocking receive
  *   close_timeout         of the closing handshake, from the close frame to the end of the connection
- *   ping_interval         between keepalive pings; 0 or -1 = none
+ *   ping_interval         between keepalive pings; 0 or -1 = none. Data that comes postpones the next one to ping_interval
+ *                         after its last byte; none is sent while inbound_buffer_size is full
  *   ping_timeout          how long nothing may come after a keepalive ping before the connection counts as
- *                         lost; -1 = for ever
+ *                         lost, which is then at most ping_interval + ping_timeout after the last byte; -1 = for ever
  *   ca_file               PEM file of trusted certificates in place of the system's
  *   crl_file              PEM file of revocation lists, one for each authority of the server's chain; without it
  *                         nothing is asked about revocation

@@ -47,6 +47,8 @@ void cw__closing_begin_locked(cw_socket *s, int code, const char *reason, size_t
 {
     s->is_closed_locally = true;
     cw__inbox_clear(&s->in.inbox);
+    if (s->close.state == CW__CLOSE_NONE)
+        cw__pings_pay_all_locked(s);
     if (!cw__close_begin(&s->close, cw__now_ms(), timeout_ms(s)))
         return;
     cw__socket_set_state_locked(s, CW_STATE_CLOSING);
@@ -72,6 +74,7 @@ void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t le
         s->close.was_clean = !s->out.is_broken; /* where writing has failed, our close frame may be lost */
         publish(s);
     }
+    cw__pings_forget(&s->pings);
     hand_to_service(s);
 }
 
@@ -85,6 +88,7 @@ void cw__closing_violated_locked(cw_socket *s, const cw__violation *violation)
     cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "the server broke the protocol: %s (%d)",
                   violation->text, violation->code);
     cw__outbound_drop_locked(s);
+    cw__pings_forget(&s->pings);
     if (must_send)
         queue_close(s, violation->code, violation->text, strlen(violation->text));
     publish(s);
@@ -104,6 +108,7 @@ void cw__closing_ended_locked(cw_socket *s, const char *why)
     if (s->close.state == CW__CLOSE_ENDED)
         return;
     cw__close_ended(&s->close, why);
+    cw__pings_forget(&s->pings);
     publish(s);
     hand_to_service(s);
 }
