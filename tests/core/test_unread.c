@@ -43,7 +43,8 @@ static int send_flood(raw_peer *p, const flood *f)
     }
     RAW_SEND(p, "\x88\x02\x03\xe8");
     UNTIL(LOCKED(p->s, p->s->in.inbox.is_full));
-    while (recv(p->fd, p->buffer, sizeof p->buffer, MSG_DONTWAIT) > 0) /* ending with that unread would be a reset */
+    while (recv(p->fd, p->buffer, sizeof p->buffer, MSG_DONTWAIT) >
+           0) /* ending with that unread would be a reset */
         continue;
     CHECK_INT(ioctl(p->fd, SIOCOUTQ, &held), 0);
     return held;
@@ -196,6 +197,35 @@ static void test_pong_after_pause(void)
     }
 }
 
+/* ---- The end of a descriptor ---- */
+
+/* We drop the connection with bytes of the peer's unread: what a send has given to the kernel arrives, and FIN behind it.
+ * By the kernel's own doing it would be RST, and what the peer's system did not have yet would be gone. */
+static void test_sent_before_abort(void)
+{
+    enum { SENT_BYTES = 256 * 1024, PEER_ROOM_BYTES = 4096, HELD_BY_CODEC_BYTES = 32 * 1024 };
+    static uint8_t data[SENT_BYTES];
+    flood f = {.messages = 40}; /* our kernel takes all of them */
+    int room = PEER_ROOM_BYTES;
+    size_t given, got = 0;
+    raw_peer p;
+    ssize_t len;
+
+    raw_open(&p, flood_socket(&f));
+    CHECK_INT(setsockopt(p.fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+    (void)send_flood(&p, &f);
+    UNTIL(raw_is_delivered(&p));
+    (void)cw_socket_send(p.s, CW_BINARY, data, sizeof data, 0);
+    cw_socket_abort(p.s);
+    given = (size_t)LOCKED(p.s, p.s->out.progress_bytes);
+    UNTIL(LOCKED(p.s, !p.s->is_attached));
+    while ((len = recv(p.fd, p.buffer, sizeof p.buffer, 0)) > 0)
+        got += (size_t)len;
+    CHECK_INT(len, 0); /* FIN */
+    CHECK(given > HELD_BY_CODEC_BYTES && got >= given - HELD_BY_CODEC_BYTES);
+    raw_finish(&p);
+}
+
 static const harness_test tests[] = {
     {"keepalive pings cost nothing that the peer sent", test_keepalive},
     {"RFC 6455 5.5.2: nor does the pong to a ping among it", test_pong},
@@ -204,6 +234,8 @@ static const harness_test tests[] = {
     {"nor where messages go to a mailbox", test_mailbox},
     {"RFC 6455 5.5.2: a pong goes out before the caller's answer", test_pong_first},
     {"a pong waits while the inbox is full", test_pong_after_pause},
+    {"what the kernel has taken arrives, although bytes are unread when we drop the connection",
+     test_sent_before_abort},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

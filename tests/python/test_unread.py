@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pings, pongs and close frames of our own cost nothing that the server sent, although it has ended TCP behind it."""
+"""What we write on our own costs nothing that the server sent, although it has ended TCP behind it."""
 
 import time
 from typing import Any
