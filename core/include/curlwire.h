@@ -257,9 +257,10 @@ typedef enum cw_option_type {
  *   send_timeout          how long a send may wait without the connection taking a byte
  *   receive_timeout       of a blocking receive
  *   close_timeout         of the closing handshake, from the moment when the peer's system has all that was sent
- *   ping_interval         between keepalive pings; 0 or -1 = none
+ *   ping_interval         between keepalive pings; 0 or -1 = none. Data that comes postpones the next one to ping_interval
+ *                         after its last byte; none is sent while inbound_buffer_size is full
  *   ping_timeout          how long nothing may come after a keepalive ping before the connection counts as
- *                         lost; -1 = for ever
+ *                         lost, which is then at most ping_interval + ping_timeout after the last byte; -1 = for ever
  *   ca_file               PEM file of trusted certificates in place of the system's
  *   crl_file              PEM file of revocation lists, one for each authority of the server's chain; without it
  *                         nothing is asked about revocation
@@ -377,6 +378,14 @@ CW_API cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, si
  * Returns  whether both close frames were exchanged
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes);
+
+/* Whether reading may end here without an error. A binding asks this where an iteration over messages has met
+ * CW_CLOSED; cw_socket_read follows the same rule by itself. The close code decides, not was_clean.
+ * Returns  true after a close or an abort by this program, and after the peer's close frame with 1000, or with no code
+ *          (1005), and on a message socket with 1001 too. false if that close frame came in the middle of a message, after
+ *          every other code, after a lost connection, and while the connection is open
+ * Thread   any; takes the socket's lock */
+CW_API bool cw_socket_ended_normally(cw_socket *s);
 
 /* ---- Connecting --------------------------------------------------------------------------------------- */
 
@@ -523,9 +532,11 @@ CW_API cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event 
 CW_API cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes);
 
 /* Reads from a stream socket: as soon as there are bytes, as many as there are, over message boundaries.
- *   len_bytes   set to their number; 0 with CW_OK is the end: the peer closed, or we did
- * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED if the connection was lost; CW_INVALID_STATE before
- *          connect or on a message socket; CW_NO_MEMORY
+ *   len_bytes   set to their number; 0 with CW_OK is the end
+ * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED if the stream ended in any way but these, so that what came
+ *          may be incomplete: the peer closed with 1000 or no code, between two messages, or this program closed.
+ *          Bytes that came before the end are given out first. CW_INVALID_STATE before connect or on a message
+ *          socket; CW_NO_MEMORY
  * Thread   any; one reader at a time makes sense of the bytes; takes the socket's lock */
 CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
                                 size_t *len_bytes);

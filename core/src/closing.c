@@ -31,9 +31,10 @@ static void queue_close(cw_socket *s, int code, const char *reason, size_t reaso
     uint8_t payload[CW__CONTROL_MAX_BYTES];
     size_t len = cw__close_encode(code, reason, reason_bytes, payload);
 
-    if (s->out.is_broken)
-        cw__closing_ended_locked(s, s->fault.message);
-    else if (!cw__outbound_control_locked(s, CW__OP_CLOSE, payload, len, true))
+    if (s->out.is_broken) {
+        if (s->close.state != CW__CLOSE_SENT) /* else reading goes on, to the peer's close frame perhaps */
+            cw__closing_ended_locked(s, s->fault.message);
+    } else if (!cw__outbound_control_locked(s, CW__OP_CLOSE, payload, len, true))
         cw__closing_ended_locked(s, "no memory for a close frame");
 }
 
@@ -104,7 +105,9 @@ static void attend_drain(cw_socket *s, int64_t now_ms)
         s->drain.progress_ms = now_ms;
     s->drain.progress_bytes = s->out.progress_bytes;
     s->drain.held_bytes = held_bytes;
-    if (!has_unsent(s))
+    if (s->out.is_broken)
+        cw__closing_lost_locked(s, (uint64_t)held_bytes);
+    if (s->out.is_broken || !has_unsent(s))
         end_drain(s, now_ms);
     else if (now_ms >= s->drain.progress_ms + drain_timeout_ms(s)) {
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
@@ -137,10 +140,12 @@ int64_t cw__closing_due_locked(const cw_socket *s)
 void cw__closing_begin_locked(cw_socket *s, int code, const char *reason, size_t reason_bytes)
 {
     int64_t now_ms = cw__now_ms();
-    bool must_drain = s->close.state == CW__CLOSE_NONE && has_unsent(s);
+    bool must_drain = s->close.state == CW__CLOSE_NONE && !s->out.is_broken && has_unsent(s);
 
     s->is_closed_locally = true;
     cw__inbox_clear(&s->in.inbox);
+    if (s->close.state == CW__CLOSE_NONE)
+        cw__pings_pay_all_locked(s);
     if (!cw__close_begin(&s->close, now_ms, must_drain ? INT64_MAX : handshake_ms(s)))
         return;
     if (must_drain)
@@ -159,13 +164,16 @@ void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t le
         cw__closing_violated_locked(s, &violation);
         return;
     }
+    s->is_cut_short = s->in.message.in_message || (s->in.inflater && cw__inflater_in_message(s->in.inflater));
     if (cw__close_received(&s->close, &decoded, cw__now_ms(), handshake_ms(s))) {
         cw__socket_set_state_locked(s, CW_STATE_CLOSING);
         cw__outbound_drop_locked(s); /* the peer reads no more messages */
         queue_close(s, decoded.code, "", 0);
     } else if (s->close.state == CW__CLOSE_BOTH) {
+        s->close.was_clean = !s->out.is_broken; /* where writing has failed, our close frame may be lost */
         publish(s);
     }
+    cw__pings_forget(&s->pings);
     hand_to_service(s);
 }
 
@@ -179,6 +187,7 @@ void cw__closing_violated_locked(cw_socket *s, const cw__violation *violation)
     cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "the server broke the protocol: %s (%d)",
                   violation->text, violation->code);
     cw__outbound_drop_locked(s);
+    cw__pings_forget(&s->pings);
     if (must_send)
         queue_close(s, violation->code, violation->text, strlen(violation->text));
     publish(s);
@@ -201,13 +210,29 @@ void cw__closing_ended_locked(cw_socket *s, const char *why)
         cw__closing_lost_locked(s, (uint64_t)cw__link_unacknowledged(s->codec->link));
     cw__outbound_lose_locked(s);
     cw__close_ended(&s->close, why);
+    cw__pings_forget(&s->pings);
     publish(s);
     hand_to_service(s);
+}
+
+/* The peer's code alone decides, not was_clean: a server may end TCP at once, so that our answer finds nobody. 1001 says
+ * that the server went away. A feed of whole messages ends with that, but a transfer that ends with it may be
+ * incomplete. */
+bool cw__closing_is_normal_locked(const cw_socket *s)
+{
+    int code = s->close.result.code;
+
+    if (s->is_closed_locally)
+        return true;
+    if (code == 1001 && s->socket_class == CW_STREAM_SOCKET)
+        return false;
+    return (code == 1000 || code == 1001 || code == 1005) && !s->is_cut_short;
 }
 
 cw_status cw__closing_fail_locked(cw_socket *s)
 {
     int code = s->close.result.code;
+    const char *where = s->is_cut_short ? " in the middle of a message" : "";
 
     if (code == 0 && s->out.is_broken)
         return cw__fail_with(&s->fault);
@@ -218,8 +243,8 @@ cw_status cw__closing_fail_locked(cw_socket *s)
     if (code == 1006)
         return cw__fail(CW_CLOSED, "%s", s->close.result.reason);
     if (code == 1005)
-        return cw__fail(CW_CLOSED, "the server closed the connection without a code");
-    return cw__fail(CW_CLOSED, "the server closed the connection with code %d%s%s", code,
+        return cw__fail(CW_CLOSED, "the server closed the connection without a code%s", where);
+    return cw__fail(CW_CLOSED, "the server closed the connection with code %d%s%s%s", code, where,
                     s->close.result.reason_bytes ? ": " : "", s->close.result.reason);
 }
 
@@ -255,6 +280,18 @@ bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_byt
         (void)snprintf(reason, size_bytes, "%s", s->close.result.reason);
     cw__mutex_unlock(&s->lock);
     return was_clean;
+}
+
+bool cw_socket_ended_normally(cw_socket *s)
+{
+    bool is_normal;
+
+    if (cw__socket_check(s) != CW_OK)
+        return false;
+    cw__mutex_lock(&s->lock);
+    is_normal = cw__closing_is_normal_locked(s);
+    cw__mutex_unlock(&s->lock);
+    return is_normal;
 }
 
 static cw_status check_close(int code, const char *reason, size_t reason_bytes)

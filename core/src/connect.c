@@ -344,6 +344,21 @@ static bool keep_reply(cw_socket *s)
 
 /* ---- Ending: not well ---- */
 
+/* Takes what the kernel holds unread off it. Closing a descriptor with that there makes Linux send RST in place of FIN, and
+ * drop what the program has sent and the peer's system does not have yet. */
+static void empty_descriptor(int fd)
+{
+    enum {
+        SCRAP_BYTES = 16 * 1024,
+        MOST_BYTES = 8 * 1024 * 1024
+    }; /* a peer that goes on sending gets its RST */
+    uint8_t scrap[SCRAP_BYTES];
+    ssize_t len = 1;
+
+    for (size_t total = 0; len > 0 && total < MOST_BYTES; total += (size_t)len)
+        len = recv(fd, scrap, sizeof scrap, MSG_DONTWAIT);
+}
+
 void cw__connection_teardown_locked(cw_socket *s)
 {
     if (s->connecting) {
@@ -352,6 +367,7 @@ void cw__connection_teardown_locked(cw_socket *s)
     }
     if (s->codec) {
         cw__poller_forget(cw__service_poller(), s->fd);
+        empty_descriptor(s->fd);
         cw__link *link = s->codec->link;
         s->codec->calls->destroy(s->codec);
         cw__link_destroy(link);

@@ -98,8 +98,7 @@ static void take_piece(cw_socket *s, const cw__piece *piece, uint8_t *direct, si
         take_part(s, &out, direct, direct_bytes);
         break;
     case CW__MESSAGE_PING:
-        if (is_reading_messages(s) && !s->out.is_broken &&
-            !cw__outbound_control_locked(s, CW__OP_PONG, out.data, out.len_bytes, false))
+        if (is_reading_messages(s) && !s->out.is_broken && !cw__pings_owe_locked(s, out.data, out.len_bytes))
             no_memory(s);
         break;
     case CW__MESSAGE_PONG:
@@ -179,9 +178,8 @@ static cw__io step(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *di
     io = s->codec->calls->receive(s->codec, to, room, &piece);
     switch (io) {
     case CW__IO_OK:
-        s->in.is_heard = true;
+        cw__pings_note_locked(s, &piece);
         *read_bytes = piece.len_bytes;
-        s->in.run_bytes += piece.len_bytes;
         if (s->in.inflater && cw__inflater_take(s->in.inflater, &piece))
             inflate(s, direct, direct_size, direct_bytes, read_bytes);
         else
@@ -189,6 +187,8 @@ static cw__io step(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *di
         break;
     case CW__IO_AGAIN:
         s->in.is_drained = true;
+        if (s->in.is_heard)
+            cw__pings_heard_locked(s, cw__now_ms());
         await(s);
         break;
     case CW__IO_END:
@@ -230,6 +230,8 @@ void cw__inbound_serve_locked(cw_socket *s)
             break;
         share += read_bytes + PIECE_COST_BYTES;
     }
+    if (s->in.inbox.is_full)
+        cw__pings_paused_locked(s);
     /* A close frame of ours goes out before anything is looked for behind the peer's: TCP's end may be there
      * already, and an answer is owed all the same (section 5.5.1). */
     if (s->out.first && !is_reading_messages(s) && s->close.state != CW__CLOSE_ENDED)
@@ -303,8 +305,8 @@ cw_event *cw__inbound_pop_locked(cw_socket *s)
     bool was_full = s->in.inbox.is_full;
     cw_event *e = cw__inbox_pop(&s->in.inbox);
 
-    if (was_full && !s->in.inbox.is_full && s->in.reader == CW__READER_SERVICE)
-        cw__socket_attend_locked(s); /* which also reads what waits inside libcurl */
+    if (was_full && !s->in.inbox.is_full)
+        cw__pings_resumed_locked(s, cw__now_ms());
     return e;
 }
 
@@ -324,6 +326,25 @@ static size_t coming_now_locked(const cw_socket *s)
     return s->is_closed_locally ? 0 : (size_t)len_bytes;
 }
 
+/* Pongs that are owed go out before the caller can answer what it came for, once what came behind their pings is read
+ * (ping.c): here, or by the service. Not where a large message has just begun, for which its taker makes room. */
+static void pay_pongs(cw_socket *s, bool is_large_coming)
+{
+    if (s->pings.owed) {
+        for (size_t share = 0; !s->in.is_drained && may_read(s) && !s->in.inbox.is_full && !is_large_coming &&
+                               !s->pings.is_behind && share < SHARE_BYTES;) {
+            size_t read_bytes = 0;
+            (void)step(s, NULL, 0, NULL, &read_bytes);
+            share += read_bytes + PIECE_COST_BYTES;
+        }
+        cw__pings_pay_locked(s, cw__now_ms());
+        if (s->pings.owed && !is_large_coming)
+            cw__inbound_give_back_locked(s);
+    }
+    if (s->out.first)
+        cw__outbound_flush_locked(s);
+}
+
 /* Reads without waiting, until there is a message in the inbox or in a place that was lent, or, if coming_bytes is
  * asked for, until a large one begins to come. */
 static void read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_bytes)
@@ -338,8 +359,7 @@ static void read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_
         (void)step(s, NULL, 0, NULL, &read_bytes);
         share += read_bytes + PIECE_COST_BYTES;
     }
-    if (s->out.first)
-        cw__outbound_flush_locked(s); /* pongs */
+    pay_pongs(s, coming_bytes && *coming_bytes > 0);
 }
 
 /* The next message, from the inbox or, without waiting, from the connection. */
@@ -350,7 +370,7 @@ static cw_event *next_now_locked(cw_socket *s, size_t *coming_bytes)
     if (e || !may_read(s))
         return e;
     read_now_locked(s, NULL, coming_bytes);
-    return cw__inbox_pop(&s->in.inbox);
+    return cw__inbound_pop_locked(s);
 }
 
 static bool takes_messages(const cw_socket *s)
@@ -549,8 +569,7 @@ static size_t read_stream_locked(cw_socket *s, void *buffer, size_t size_bytes)
         (void)step(s, buffer, size_bytes, &len, &read_bytes);
         share += read_bytes + PIECE_COST_BYTES;
     }
-    if (s->out.first)
-        cw__outbound_flush_locked(s);
+    pay_pongs(s, false);
     return len;
 }
 
@@ -568,7 +587,7 @@ cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int time
         if (!s->is_closed_locally && (*len_bytes = read_stream_locked(s, buffer, size_bytes)) > 0)
             break;
         if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING) {
-            if (!s->is_closed_locally && s->close.result.code == 1006)
+            if (!cw__closing_is_normal_locked(s))
                 status = cw__closing_fail_locked(s);
             break;
         }

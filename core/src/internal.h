@@ -323,6 +323,8 @@ void cw__inflater_destroy(cw__inflater *i);
  * False: it does not, and goes to cw__message_feed as it is. It has to see every piece, once has_more is false. */
 bool cw__inflater_take(cw__inflater *i, const cw__piece *piece);
 bool cw__inflater_has_more(const cw__inflater *i);
+/* Whether a compressed message has begun and its end has not been inflated. */
+bool cw__inflater_in_message(const cw__inflater *i);
 /* Gives what the piece that was taken expands to, a buffer at a time, for cw__message_feed. */
 cw__inflate_result cw__inflater_give(cw__inflater *i, uint8_t *buffer, size_t size_bytes, cw__piece *out);
 /* Copies what is not used up of the piece, the memory of which is about to go. False without memory. */

@@ -238,7 +238,8 @@ void cw__outbound_flush_locked(cw_socket *s)
         return;
     if (write_queue(s) == CW__IO_FAULT || s->out.is_broken)
         cw__outbound_lose_locked(s); /* or the service would watch the descriptor for it for ever */
-    if (s->out.is_broken && s->close.state != CW__CLOSE_NONE) /* a close frame that cannot go out */
+    /* A close frame that cannot go out. Where ours was the first, the peer's may still be read: reading finds the end. */
+    if (s->out.is_broken && s->close.state != CW__CLOSE_NONE && s->close.state != CW__CLOSE_SENT)
         cw__closing_ended_locked(s, s->fault.message);
     if (s->out.data_bytes < before || !s->out.first)
         cw__socket_changed_locked(s); /* senders that wait for room, and flush */

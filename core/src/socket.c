@@ -49,6 +49,7 @@ static void destroy(cw_socket *s)
     cw__message_destroy(&s->in.message);
     cw__inbox_clear(&s->in.inbox);
     cw__outbound_destroy(&s->out);
+    cw__pings_forget(&s->pings);
     cw__settings_destroy(&s->settings);
     if (s->mailbox)
         cw__mailbox_release(s->mailbox);

@@ -63,7 +63,8 @@ typedef struct cw__inbound {
     cw__reader reader;
     size_t run_bytes;           /* that came since there was nothing more */
     bool is_drained;            /* the codec had nothing more: only the descriptor can tell */
-    bool is_heard;              /* something came since the last keepalive ping */
+    bool is_heard;              /* something came that ping.c has not been told of */
+    bool has_news;              /* and not only pongs */
     bool reclaim_is_off;        /* the service waits to be told that the caller has left */
     uint32_t turns, turns_seen; /* of callers, and how many the service has taken note of */
     int64_t reclaim_due_ms;     /* when the service looks whether callers have left */
@@ -77,14 +78,27 @@ typedef struct cw__ping {
     bool is_answered;
 } cw__ping;
 
+/* An answer to a ping of the peer's. */
+typedef struct cw__pong {
+    struct cw__pong *next;
+    uint8_t len_bytes;
+    uint8_t data[CW__CONTROL_MAX_BYTES];
+} cw__pong;
+
 typedef struct cw__pings {
     cw__ping *waiting;
     unsigned waiting_count;
     uint64_t last_number;
-    int64_t next_ms;            /* when the next keepalive ping is due */
-    int64_t deadline_ms;        /* when the one under way must have been answered */
+    int64_t next_ms;     /* when the next keepalive ping is due */
+    int64_t deadline_ms; /* when something must have come since the first keepalive ping after the last byte */
+    int64_t heard_ms;    /* when something came last, as far as that is noted; or when reading went on */
     int64_t acknowledged_bytes; /* by the peer's system when it was sent, or looked at last */
     bool has_more;              /* data was on its way then */
+    bool is_paused;             /* the inbox was found full, and has not been emptied by half since */
+    bool is_behind;             /* it was, and not all that had come meanwhile is known to be read */
+    cw__pong *owed;             /* to the peer's pings, the oldest first; ping.c says when they go out */
+    unsigned owed_count;
+    uint64_t owed_bytes; /* read since the oldest of those pings */
 } cw__pings;
 
 /* What was sent before our close frame is on its way: the time of the closing handshake begins when the peer's system has
@@ -133,6 +147,7 @@ struct cw_socket {
     cw__close close;
     cw__drain drain;
     bool is_closed_locally; /* nothing is given out any more */
+    bool is_cut_short;      /* the peer's close frame came before the end of a message that it had begun */
     int grace_ms;           /* for a closing handshake, once the program ends; -1 before */
 
     cw_mailbox *mailbox;
@@ -217,7 +232,33 @@ void cw__pings_start_locked(cw_socket *s, int64_t now_ms);
 void cw__pings_broken_locked(cw_socket *s, int64_t now_ms);
 /* A pong came. */
 void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
-/* Sends a keepalive ping that is due; true if the connection has to be given up for silence. */
+/* A ping came: its pong is owed. False without memory. */
+bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
+/* Queues the pongs that are owed, if they may go out now; and whether they may or not, before our close frame. */
+void cw__pings_pay_locked(cw_socket *s, int64_t now_ms);
+void cw__pings_pay_all_locked(cw_socket *s);
+/* Drops them: the peer reads no more. */
+void cw__pings_forget(cw__pings *pings);
+/* Something comes after a time in which nothing did. */
+void cw__pings_stirred_locked(cw_socket *s, int64_t now_ms);
+/* Takes note of what has come. */
+static inline void cw__pings_note_locked(cw_socket *s, const cw__piece *piece)
+{
+    if (s->pings.is_behind && s->in.run_bytes == 0)
+        cw__pings_stirred_locked(s, cw__now_ms());
+    s->in.is_heard = true;
+    if (piece->opcode != CW__OP_PONG)
+        s->in.has_news = true;
+    if (s->pings.owed)
+        s->pings.owed_bytes += piece->len_bytes;
+    s->in.run_bytes += piece->len_bytes;
+}
+/* All that had come has been read, at that time; is_heard and has_news say what it was. */
+void cw__pings_heard_locked(cw_socket *s, int64_t now_ms);
+/* Reading stops because the inbox is full; it is not full any more: the service goes on reading. */
+void cw__pings_paused_locked(cw_socket *s);
+void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms);
+/* Sends what is due; true if the connection has to be given up for silence. */
 bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms);
 int64_t cw__pings_due_locked(const cw_socket *s);
 
@@ -239,6 +280,8 @@ void cw__closing_attend_locked(cw_socket *s, int64_t now_ms);
 int64_t cw__closing_due_locked(const cw_socket *s);
 /* The program ends: the handshake gets so much time at the most, once everything sent has arrived; 0 = drop everything. */
 void cw__closing_hurry_locked(cw_socket *s, int grace_ms);
+/* Whether reading may end here without an error: cw_socket_ended_normally says when. */
+bool cw__closing_is_normal_locked(const cw_socket *s);
 /* Fills the calling thread's error for a connection that is closed or closing, and returns CW_CLOSED. */
 cw_status cw__closing_fail_locked(cw_socket *s);
 /* The closed event, once it is due. NULL without memory. */

@@ -219,6 +219,7 @@ static void test_fragments_guarded(void)
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/x:8900/frame:5/echo/end"));
     const char *log;
 
+    (void)LOCKED(s, s->pings.heard_ms = 0);
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "x", 1, 0), CW_INVALID_STATE);
     CHECK_HAS(cw_error_message(), "final");
@@ -226,7 +227,7 @@ static void test_fragments_guarded(void)
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "x", false), CW_INVALID_STATE);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "x", true), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_TIMED_OUT); /* control frames go inside a message (5.4) */
-    UNTIL(LOCKED(s, s->in.is_heard));                       /* and so does the answer to the server's */
+    UNTIL(LOCKED(s, s->pings.heard_ms != 0));               /* and so does the answer to the server's */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "c", 1, 0), CW_OK);
     close_well(s);

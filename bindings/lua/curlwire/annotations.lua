@@ -255,8 +255,8 @@ function MessageWebSocket:send_many(messages, kind, timeout) end
 function MessageWebSocket:receive(timeout) end
 
 ---Iterates over messages, waiting for ever: for data, kind, is_complete in ws:messages() do. It ends at our own
----close and at the peer's with 1000, 1001 or no code; any other end, a loss included, is raised: the value is the error object
----that receive would return.
+---close and at the peer's with 1000, 1001 or no code, not inside a message; any other end, a loss included, is raised: the value
+---is the error object that receive would return.
 ---@return fun(ws: curlwire.MessageWebSocket): string|nil, "text"|"binary"|nil, boolean|nil
 ---@return curlwire.MessageWebSocket ws what the function has to be called with
 function MessageWebSocket:messages() end
@@ -297,14 +297,15 @@ function OutputStream:setvbuf(mode, size) end
 function OutputStream:close() end
 
 ---Reads as files do: "l" (the default), "L", "a", a count of bytes, each also with "*", several at once. nil alone
----is the end of the stream: the peer's close, or ours. nil and an error is a loss or a timeout: what came before
----is kept for the next read. "n" raises an error. Memory stays within about 64 KiB, or what the format asks for.
+---is the end of the stream: our own close, or the server's with 1000 or no code, between two messages. nil and an
+---error is a timeout or any other end: what came before is kept for the next read. After such an end a count of bytes gives what
+---is left before it fails. "n" raises an error. Memory stays within about 64 KiB, or what the format asks for.
 ---@param ... "l"|"L"|"a"|"*l"|"*L"|"*a"|integer
 ---@return string|nil
 ---@return string|curlwire.Error|nil ...
 function InputStream:read(...) end
 
----Iterates as files do, waiting for ever; a loss is raised as an error.
+---Iterates as files do, waiting for ever; every end that read fails with is raised as an error.
 ---@param ... "l"|"L"|"a"|"*l"|"*L"|"*a"|integer
 ---@return fun(): string|nil, ...
 function InputStream:lines(...) end

@@ -57,8 +57,7 @@ typedef struct lcw_socket {
     cw_kind message_type; /* what control.message_type says */
     unsigned event_mask;  /* what is subscribed to */
     bool was_opened;
-    bool has_ended_here; /* close or abort was called on it */
-    bool is_end_known;   /* the closed event has been delivered */
+    bool is_end_known; /* the closed event has been delivered */
     bool is_anchored;
 } lcw_socket;
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* ws.input_stream: the reading half of a Lua file, of a StreamWebSocket. Called by scripts. It keeps what has come
  * and has not been asked for: about 64 KiB, or as much as one read's formats need. A read that fails or times out
- * leaves all of it for the next one, what its first formats had taken included. */
+ * leaves all of it for the next one, what its first formats had taken included.
+ *
+ * Where cw_socket_read says CW_CLOSED, what came may be incomplete. A count of bytes, which promises no more than "up
+ * to", gives what is left and fails the next time. A line, or "a", would look complete, so it fails at once; the bytes
+ * stay, and a count of bytes still gives them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,6 +122,8 @@ static cw_status read_count(lua_State *L, input *in, size_t count, int timeout_m
 
     while (in->end - in->start < least && !in->is_at_end) {
         cw_status status = fill(L, in, least - (in->end - in->start), timeout_ms);
+        if (status == CW_CLOSED && in->end > in->start)
+            break;
         if (status != CW_OK)
             return status;
     }

@@ -219,16 +219,6 @@ int lcw_websocket_receive(lua_State *L)
     return push_and_free(L, w, event);
 }
 
-/* Whether iteration ends quietly: we closed, or the peer did with a code that means all is well, or with none. */
-static bool is_good_end(lcw_socket *w)
-{
-    char reason[4];
-    int code = 0;
-
-    (void)cw_socket_get_closed(w->s, &code, reason, sizeof reason);
-    return w->has_ended_here || code == 1000 || code == 1001 || code == 1005;
-}
-
 /* The socket at the first argument, if its metatable is the one in the upvalue: luaL_checkudata would look that up by
  * its name, a tenth of the time of a small message. Any other argument is checked as ever. */
 static lcw_socket *check_iterated(lua_State *L)
@@ -250,7 +240,7 @@ static int next_message(lua_State *L)
     status = take(L, w, CW_TIMEOUT_NEVER, &event);
     if (status == CW_OK)
         return push_and_free(L, w, event);
-    if (status == CW_CLOSED && is_good_end(w)) {
+    if (status == CW_CLOSED && cw_socket_ended_normally(w->s)) {
         lua_pushnil(L);
         return 1;
     }

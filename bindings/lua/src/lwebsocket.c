@@ -280,7 +280,6 @@ int lcw_websocket_close(lua_State *L)
     status = cw_socket_close(w->s, (int)code, reason, len_bytes);
     if (status != CW_OK)
         return lcw_fail(L, w, status, 2);
-    w->has_ended_here = true;
     return lcw_result(L, w, status);
 }
 
@@ -307,7 +306,6 @@ int lcw_websocket_abort(lua_State *L)
 {
     lcw_socket *w = lcw_check_socket(L, 1);
 
-    w->has_ended_here = true;
     cw_socket_abort(w->s);
     return lcw_result(L, w, CW_OK);
 }
@@ -319,7 +317,6 @@ int lcw_websocket_scope_end(lua_State *L)
     bool has_failed = !lua_isnoneornil(L, 2);
     cw_status status;
 
-    w->has_ended_here = true;
     (void)cw_socket_close(w->s, has_failed ? CLOSE_INTERNAL_ERROR : CLOSE_NORMAL, "", 0);
     status = wait_closed(L, w, CW_TIMEOUT_NEVER);
     if (status != CW_CLOSED || has_failed) /* the error that leaves the scope counts for more */

@@ -77,7 +77,6 @@ libcurl_version: str = _core.libcurl_version
 
 _core.bind(
     make_error=errors.make_error,
-    is_clean_end=errors.is_clean_end,
     batch=batching.Batch,
     describe=information.describe,
     closed_args=ClosedEventArgs,

@@ -4,8 +4,6 @@
 from curlwire._core import WebErrorStatus
 from curlwire.information import Headers
 
-_CLEAN_CODES = (1000, 1001, 1005)  # done, going away, no code given
-
 
 class WebSocketError(Exception):
     """What every exception of curlwire is.
@@ -154,11 +152,6 @@ def make_error(
     if isinstance(error, OSError) and os_errno:
         error.errno = os_errno
     return error
-
-
-def is_clean_end(error: ConnectionClosed) -> bool:
-    """Whether an iteration over messages should end normally where the connection ended like this."""
-    return error.was_clean and error.code in _CLEAN_CODES
 
 
 def get_status(error: BaseException) -> WebErrorStatus:

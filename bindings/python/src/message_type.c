@@ -287,28 +287,6 @@ static PyObject *message_recv_into(PyObject *self, PyObject *const *args, Py_ssi
     return PyLong_FromSize_t(received.len_bytes);
 }
 
-/* An exception is set because the connection is closed: takes it away if that is how an iteration should end. */
-static void end_iteration(websocket *ws)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    bool is_clean = ws->we_closed;
-    PyObject *judge = is_clean ? NULL : get_helper(ws->state, HELPER_is_clean_end);
-    if (judge != NULL && value != NULL) {
-        PyObject *verdict = PyObject_CallFunctionObjArgs(judge, value, NULL);
-        is_clean = verdict == Py_True;
-        Py_XDECREF(verdict);
-    }
-    if (!is_clean) {
-        PyErr_Restore(type, value, traceback);
-        return;
-    }
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
-}
-
 /* list(ws) and its like call us in a loop of C's, which neither answers to signals nor lets other threads in. */
 static bool take_breath(websocket *ws)
 {
@@ -326,8 +304,8 @@ static PyObject *message_next(PyObject *self)
     if (!take_breath(ws))
         return NULL;
     PyObject *value = receive_value(ws, CW_TIMEOUT_NEVER, &status);
-    if (value == NULL && status == CW_CLOSED)
-        end_iteration(ws);
+    if (value == NULL && status == CW_CLOSED && cw_socket_ended_normally(ws->socket))
+        PyErr_Clear();
     return value;
 }
 
@@ -408,8 +386,8 @@ PyDoc_STRVAR(message_doc,
              "MessageWebSocket(**control)\n--\n\n"
              "A WebSocket that sends and receives whole messages.\n\n"
              "Iteration gives the messages as recv() does, without time limit. It ends normally at a\n"
-             "clean end (close code 1000, 1001, or none) and after our own close(), and raises\n"
-             "ConnectionClosed at any other. Every method may be called from any thread.");
+             "clean end (close code 1000, 1001, or none, not inside a message) and after our own close(),\n"
+             "and raises ConnectionClosed at any other. Every method may be called from any thread.");
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)message_doc},
                               {Py_tp_new, SLOT(message_new)},

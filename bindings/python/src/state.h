@@ -15,7 +15,6 @@
 /* What the package gives to the module by bind(): functions and classes that are better written in Python. */
 #define HELPER_LIST(X) \
     X(make_error)      \
-    X(is_clean_end)    \
     X(batch)           \
     X(describe)        \
     X(closed_args)     \
@@ -76,7 +75,6 @@ typedef struct websocket {
     unsigned long fork_count;  /* the module's, when the socket was made */
     bool is_partial;           /* receive_mode, as it was at connect */
     bool was_open;             /* connect went well */
-    bool we_closed;            /* close or abort was called: for us the end is no surprise */
     bool is_subscribed;        /* a handler was set at some time: the closed event goes to the dispatcher */
     bool has_dispatched;       /* the closed event has been through the dispatcher */
     bool is_kept;              /* the object holds a reference to itself */

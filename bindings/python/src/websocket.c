@@ -238,14 +238,11 @@ static PyObject *websocket_end_batch(PyObject *self, PyObject *must_raise)
 /* Begins to close. False with an exception set. */
 static bool begin_close(websocket *ws, int code, const char *reason, size_t len_bytes)
 {
-    bool we_closed = ws->we_closed;
-    ws->we_closed = true; /* before: a thread that iterates may be back before us */
     blocking b;
     blocking_begin(ws->state, &b);
     cw_status status = blocking_end(&b, cw_socket_close(ws->socket, code, reason, len_bytes));
     if (status == CW_OK)
         return true;
-    ws->we_closed = we_closed;
     raise_status(ws->state, ws, status);
     return false;
 }
@@ -318,7 +315,6 @@ PyDoc_STRVAR(abort_doc, "abort($self, /)\n--\n\n"
 static PyObject *websocket_abort(PyObject *self, PyObject *Py_UNUSED(none))
 {
     websocket *ws = (websocket *)self;
-    ws->we_closed = true;
     blocking b;
     blocking_begin(ws->state, &b);
     cw_socket_abort(ws->socket);
