@@ -71,6 +71,7 @@ build = {
                 "core/src/socket.c",
                 "core/src/status.c",
                 "core/src/timer.c",
+                "core/src/uri.c",
                 "core/src/utf8.c",
                 "core/src/wait.c",
                 "core/src/wake.c",

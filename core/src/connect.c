@@ -48,10 +48,10 @@ static cw__sharing sharing_of(const cw_socket *s, cw__trust *trust)
     return cw__pool_trust(cw__setting_text(s, CW_OPT_CA_FILE), trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
 }
 
-static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
+static struct cw__connecting *prepare(cw_socket *s, const cw__uri *uri, int timeout_ms)
 {
     cw__handshake_settings settings = {
-        .uri = s->uri,
+        .uri = uri,
         .protocols = cw__setting_text(s, CW_OPT_SUPPORTED_PROTOCOLS),
         .ca_file = cw__setting_text(s, CW_OPT_CA_FILE),
         .crl_file = cw__setting_text(s, CW_OPT_CRL_FILE),
@@ -121,34 +121,27 @@ static cw_status check_framing(const cw_socket *s)
     return CW_OK;
 }
 
-static cw_status begin_locked(cw_socket *s, const char *uri, size_t uri_bytes, int timeout_ms)
+/* Reads a URI that the caller of connect gave; the caller of this destroys it. */
+static cw_status read_uri(const char *text, size_t len_bytes, cw__uri *uri)
+{
+    char fault[CW__URI_FAULT_BYTES];
+    cw__uri_result result = cw__uri_read(text, len_bytes, uri, fault);
+
+    if (result == CW__URI_NO_MEMORY)
+        return cw__fail(CW_NO_MEMORY, "no memory for a URI");
+    if (result == CW__URI_BAD)
+        return cw__fail(CW_INVALID_ARGUMENT, "%s", fault);
+    return CW_OK;
+}
+
+/* Attaches the socket to the service, with all that it needs to connect. */
+static cw_status attach_locked(cw_socket *s, const cw__uri *uri, int timeout_ms)
 {
     cw_status status;
-    char *copy;
 
-    if (cw__socket_state(s) != CW_STATE_NEW)
-        return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new one",
-                        cw__socket_state(s) == CW_STATE_CLOSED ? "the socket is closed"
-                                                               : "the socket is connected already");
-    status = check_framing(s);
-    if (status != CW_OK)
-        return status;
-    if (memchr(uri, '\0', uri_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the URI contains NUL");
-    copy = cw__strndup(uri, uri_bytes);
-    if (!copy)
-        return cw__fail(CW_NO_MEMORY, "no memory for a URI");
-    status = cw__handshake_check_uri(copy);
-    if (status != CW_OK) {
-        cw__free(copy);
-        return status;
-    }
-    cw__free(s->uri);
-    s->uri = copy;
-    forget_last(s);
     if (timeout_ms == CW_TIMEOUT_DEFAULT)
         timeout_ms = (int)cw__setting(s, CW_OPT_CONNECT_TIMEOUT);
-    s->connecting = prepare(s, timeout_ms < 0 ? -1 : timeout_ms);
+    s->connecting = prepare(s, uri, timeout_ms < 0 ? -1 : timeout_ms);
     if (!s->connecting)
         return cw__error_status();
     status = cw__service_attach(&s->client);
@@ -161,6 +154,31 @@ static cw_status begin_locked(cw_socket *s, const char *uri, size_t uri_bytes, i
     s->is_attached = true;
     cw__socket_set_state_locked(s, CW_STATE_CONNECTING);
     return CW_OK;
+}
+
+static cw_status begin_locked(cw_socket *s, const char *text, size_t len_bytes, int timeout_ms)
+{
+    cw_status status;
+    cw__uri uri = {0};
+    char *copy;
+
+    if (cw__socket_state(s) != CW_STATE_NEW)
+        return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new one",
+                        cw__socket_state(s) == CW_STATE_CLOSED ? "the socket is closed"
+                                                               : "the socket is connected already");
+    status = check_framing(s);
+    if (status == CW_OK)
+        status = read_uri(text, len_bytes, &uri);
+    if (status == CW_OK && !(copy = cw__strndup(text, len_bytes)))
+        status = cw__fail(CW_NO_MEMORY, "no memory for a URI");
+    if (status == CW_OK) {
+        cw__free(s->uri);
+        s->uri = copy;
+        forget_last(s);
+        status = attach_locked(s, &uri, timeout_ms);
+    }
+    cw__uri_destroy(&uri);
+    return status;
 }
 
 cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_bytes, int timeout_ms)

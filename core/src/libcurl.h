@@ -121,11 +121,11 @@ cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
 
 /* What a handshake needs to know of its socket's settings. All of it is copied or used up by prepare. */
 typedef struct cw__handshake_settings {
-    const char *uri;
+    const cw__uri *uri;
     const char *protocols;       /* "a, b", or empty */
     const char *ca_file;         /* or empty */
     const char *crl_file;        /* or empty */
-    const char *headers;         /* lines "Name: value\n", or empty */
+    const char *headers;         /* lines as libcurl reads them, each with "\n" (settings.c), or empty */
     cw__compression compression; /* offered, if it is on */
     bool verify;
     bool no_delay;
@@ -134,11 +134,20 @@ typedef struct cw__handshake_settings {
 
 typedef struct cw__handshake cw__handshake;
 
-/* Checks a URI: ws or wss, a host, no fragment. CW_OK or a failure of the calling thread. */
-cw_status cw__handshake_check_uri(const char *uri);
-/* Checks the name and value of a request header. CW_OK or a failure of the calling thread. */
+/* Limits of ours, all below libcurl's (docs/libcurl.md), which drops a header in silence or fails without a reason. */
+enum {
+    CW__HEADER_NAME_AT_MOST = 100,
+    CW__HEADER_AT_MOST = 256 * 1024,  /* bytes of a value */
+    CW__HEADERS_AT_MOST = 512 * 1024, /* bytes of the caller's headers together */
+    CW__PROTOCOLS_AT_MOST = 64 * 1024 /* bytes of the list of subprotocols */
+};
+
+/* Checks the name and value of a request header. CW_OK or a failure of the calling thread, which names the header and
+ * never shows its value. */
 cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const char *value,
                                      size_t value_bytes);
+/* NULL if a request may have several headers of that name; or what to do instead. */
+const char *cw__handshake_repeat_fault(const char *name, size_t name_bytes);
 /* Whether a list "a, b" consists of tokens, each once (RFC 6455 section 4.1). */
 bool cw__handshake_check_protocols(const char *list);
 
