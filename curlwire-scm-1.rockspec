@@ -62,6 +62,7 @@ build = {
                 "core/src/poller_kqueue.c",
                 "core/src/poller_poll.c",
                 "core/src/pool.c",
+                "core/src/race.c",
                 "core/src/random.c",
                 "core/src/reply.c",
                 "core/src/sending.c",

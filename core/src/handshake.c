@@ -28,6 +28,8 @@ struct cw__handshake {
     char *base;         /* the URI without path and query */
     char *host;         /* of the URI, for messages */
     bool has_no_random; /* for the key */
+    cw__race *race;     /* the connecting's, or NULL */
+    bool is_handed;     /* libcurl has just been given a connection */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -170,6 +172,8 @@ static void failed(cw__handshake *h, CURLcode code, cw__error *error)
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
     (void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_errno);
+    if (h->race && cw__race_state_of(h->race) == CW__RACE_LOST)
+        os_errno = cw__race_errno(h->race);
     if (code == CURLE_OUT_OF_MEMORY) /* 8.20: a look-up has descriptors beside the connection's */
         lacked = cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST);
     else if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
@@ -338,9 +342,36 @@ static size_t drop_body(char *data, size_t size, size_t count, void *user)
 /* A program that the script starts must not hold the connection open (libcurl does this from 8.19 on). */
 static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
 {
-    (void)user, (void)purpose;
+    cw__handshake *h = user;
+    bool is_connected = h && h->is_handed;
+
+    (void)purpose;
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-    return CURL_SOCKOPT_OK;
+    if (h)
+        h->is_handed = false;
+    return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
+}
+
+/* libcurl asks for a socket to an address. While the race gathers, each is refused, so that libcurl names the next; in
+ * the end it says that it cannot connect, and cw__handshake_restart lets it begin again. A socket of its own is for a
+ * proxy that wants another connection. */
+static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    cw__handshake *h = user;
+    int fd = -1;
+
+    (void)purpose;
+    if (cw__race_state_of(h->race) == CW__RACE_GATHERING) {
+        cw__race_add(h->race, &address->addr, address->addrlen);
+        return CURL_SOCKET_BAD;
+    }
+    fd = cw__race_take(h->race, &address->addr, &address->addrlen);
+    h->is_handed = fd >= 0;
+    if (h->is_handed)
+        address->family = address->addr.sa_family;
+    else
+        fd = socket(address->family, address->socktype, address->protocol);
+    return fd;
 }
 
 /* For CURLOPT_CAPATH, so that ca_file stands in place of the system's authorities and not besides. NULL says that, but
@@ -369,9 +400,11 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_PROTOCOLS_STR, "ws,wss");
     SET(CURLOPT_CONNECT_ONLY, 2L); /* 2: with the upgrade */
     SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
-    SET(CURLOPT_NOSIGNAL, 1L);          /* without it each send makes extra system calls for SIGPIPE */
-    SET(CURLOPT_HTTPPROXYTUNNEL, 1L);   /* before 8.21 a plain ws would go to the proxy as GET ws://... */
-    SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L); /* each connect looks its name up, also where several share a multi */
+    SET(CURLOPT_NOSIGNAL, 1L);        /* without it each send makes extra system calls for SIGPIPE */
+    SET(CURLOPT_HTTPPROXYTUNNEL, 1L); /* before 8.21 a plain ws would go to the proxy as GET ws://... */
+    /* Each connect looks its name up, also where several share a multi. Where we race, none is shared, and the second
+     * transfer takes the first one's addresses. */
+    SET(CURLOPT_DNS_CACHE_TIMEOUT, h->race ? -1L : 0L);
     /* The request's buffer. At its usual 64 KiB the frame buffers take its memory over after the handshake, and
      * libcurl zeroes them: 64 KiB resident for each idle connection. */
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
@@ -382,6 +415,11 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_HEADERDATA, (void *)h);
     SET(CURLOPT_WRITEFUNCTION, drop_body);
     SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
+    SET(CURLOPT_SOCKOPTDATA, (void *)h);
+    if (h->race) {
+        SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+        SET(CURLOPT_OPENSOCKETDATA, (void *)h);
+    }
     SET(CURLOPT_ERRORBUFFER, h->text);
     SET(CURLOPT_TCP_NODELAY, settings->no_delay ? 1L : 0L);
     SET(CURLOPT_SSL_VERIFYPEER, settings->verify ? 1L : 0L);
@@ -389,8 +427,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     /* A look-up that is still going on when a connect is given up is left to its thread instead of waited for
      * (8.14.1: lib/asyn-thrdd.c; later ones: pool.c), or it would hold up the service thread and every socket with it. */
     SET(CURLOPT_QUICK_EXIT, 1L);
-    /* The deadline itself is the socket's timer; this one makes libcurl share the time out among addresses,
-     * and 0 would mean its own 300 seconds. */
+    /* The deadline itself is the socket's timer; 0 would mean libcurl's own 300 seconds. */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->timeout_ms > 0 ? settings->timeout_ms : INT32_MAX));
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* at least, whatever the system's OpenSSL allows */
     /* A resumed session rests upon what was verified days ago; each connect verifies. Resuming would spare 5 % of the
@@ -428,6 +465,7 @@ cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
 
     if (h) {
         h->offer = settings->compression;
+        h->race = settings->race;
         h->easy = curl_easy_init();
         h->protocols = cw__strndup(settings->protocols, strlen(settings->protocols));
         h->base = cw__uri_base(settings->uri);
@@ -471,6 +509,8 @@ void cw__handshake_destroy(cw__handshake *h)
 
 CURL *cw__handshake_easy(cw__handshake *h) { return h->easy; }
 
+void cw__handshake_restart(cw__handshake *h) { h->text[0] = '\0'; }
+
 CURL *cw__handshake_release_easy(cw__handshake *h)
 {
     CURL *easy = h->easy;
@@ -479,6 +519,8 @@ CURL *cw__handshake_release_easy(cw__handshake *h)
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, NULL);
     h->easy = NULL;
     return easy;
 }
