@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A host with dead addresses before the live one, in a network where packets to them get lost: each costs 200 ms,
-not a share of connect_timeout. In which order they are tried is in tests/core/test_addresses.c."""
+"""A host with dead addresses before the live one, in a network where packets to them get lost: each costs 200
+ms, not a share of connect_timeout. In which order they are tried is in tests/core/test_addresses.c."""
 
 from __future__ import annotations
 
