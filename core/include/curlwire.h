@@ -343,13 +343,26 @@ CW_API cw_status cw_socket_set_text(cw_socket *s, cw_option option, const char *
 CW_API cw_status cw_socket_get_text(cw_socket *s, cw_option option, char *buffer, size_t size_bytes,
                                     size_t *len_bytes);
 
-/* Adds a header to the opening handshake, or replaces the one of that name (names are compared without case).
- *   name    a token; not Upgrade, Connection, Sec-WebSocket-*, Content-Length, Transfer-Encoding, ...
- *   value   without NUL, CR, LF; empty takes the header away
- * Returns  CW_OK; CW_INVALID_ARGUMENT; CW_INVALID_STATE once a connect has begun; CW_NO_MEMORY
+/* Sets a header of the opening handshake, in place of all of that name (names are compared without case).
+ *   name    a token of at most 100 characters; not Upgrade, Connection, Sec-WebSocket-*, Content-Length,
+ *           Transfer-Encoding, Proxy-Authorization, ...
+ *   value   at most 256 KiB, and 512 KiB for all headers together; no control characters but tab. Blanks around it
+ *           are not sent. An empty one takes the header away, also User-Agent and Accept, which are sent by default
+ * Returns  CW_OK; CW_INVALID_ARGUMENT, which names the header and does not show its value; CW_INVALID_STATE once a
+ *          connect has begun; CW_NO_MEMORY
  * Owns     both are copied
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_len_bytes,
+                                              const char *value, size_t value_len_bytes);
+
+/* Adds a header to the opening handshake, beside those of the same name.
+ *   name    as above
+ *   value   as above, but an empty one is sent as an empty header
+ * Returns  as above; CW_INVALID_ARGUMENT also for a second header of a name that a request has once: Host, Origin,
+ *          Authorization, Cookie, User-Agent, ...
+ * Owns     both are copied
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_add_request_header(cw_socket *s, const char *name, size_t name_len_bytes,
                                               const char *value, size_t value_len_bytes);
 
 /* ---- Information -------------------------------------------------------------------------------------- */
@@ -390,7 +403,9 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
 /* ---- Connecting --------------------------------------------------------------------------------------- */
 
 /* Begins to connect; the service thread does the work. The result: cw_socket_wait_connected, or an event.
- *   uri          ws:// or wss://, without fragment
+ *   uri          UTF-8: ws:// or wss://, without fragment. What is not ASCII in the user name, password, path and query
+ *                goes out percent-encoded, also the characters "<>^`{|} there and \ in the query; a % stays as it is and
+ *                has two hex digits after it. The host is ASCII. At most 128 KiB
  *   timeout_ms   for all of it; CW_TIMEOUT_DEFAULT = connect_timeout
  * Returns  CW_OK: under way. CW_INVALID_ARGUMENT for the URI; CW_INVALID_STATE unless new;
  *          CW_UNSUPPORTED if the loaded libcurl is older than 8.14.1, lacks ws, or is too old for the framing or

@@ -80,6 +80,39 @@ void cw__service_told(uint64_t len_bytes);
 /* Ends its giving way (cw__mailbox_end_round). Any thread, without locks. */
 void cw__service_hurry(void);
 
+/* ---- From race.c: which of a host's addresses connects first --------------------------------------------- */
+
+typedef struct cw__race cw__race;
+
+typedef enum cw__race_state {
+    CW__RACE_GATHERING,
+    CW__RACE_RUNNING,
+    CW__RACE_WON,
+    CW__RACE_LOST
+} cw__race_state;
+
+struct sockaddr;
+
+/* NULL without memory. */
+cw__race *cw__race_create(void);
+/* Ends what is under way. Between attach and detached, like all that follow, or before anything was tried. */
+void cw__race_destroy(cw__race *r);
+/* In a child after fork: closes the copies of the descriptors. */
+void cw__race_forked(cw__race *r);
+cw__race_state cw__race_state_of(const cw__race *r);
+/* errno of the latest attempt that failed. */
+int cw__race_errno(const cw__race *r);
+/* Adds an address, while gathering. */
+void cw__race_add(cw__race *r, const struct sockaddr *to, size_t len_bytes);
+bool cw__race_has_addresses(const cw__race *r);
+/* The addresses are all there: it is running now. False without memory, also for one of them. */
+bool cw__race_begin(cw__race *r);
+/* Goes on, in the name of client, which is attended when there is something to do; returns when to call again at the
+ * latest (INT64_MAX = not by itself). It may be won or lost afterwards. */
+int64_t cw__race_step(cw__race *r, cw__client *client, int64_t now_ms);
+/* The connection that won, and its peer's address, for which there is room; -1 if it was taken already. */
+int cw__race_take(cw__race *r, struct sockaddr *from, unsigned *len_bytes);
+
 /* ---- From mailbox.c ------------------------------------------------------------------------------------- */
 
 /* The messages of one socket that wait to be taken. Under the socket's lock. */

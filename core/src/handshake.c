@@ -25,8 +25,11 @@ struct cw__handshake {
     char *extensions; /* agreed, or NULL */
     cw__compression offer, terms;
     cw__reply reply;
+    char *base;         /* the URI without path and query */
     char *host;         /* of the URI, for messages */
     bool has_no_random; /* for the key */
+    cw__race *race;     /* the connecting's, or NULL */
+    bool is_handed;     /* libcurl has just been given a connection */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -45,7 +48,12 @@ bool cw__handshake_check_protocols(const char *list)
     return true;
 }
 
-cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const char *value, size_t value_bytes)
+static bool is_name(const char *name, size_t name_bytes, const char *wanted)
+{
+    return name_bytes == strlen(wanted) && strncasecmp(name, wanted, name_bytes) == 0;
+}
+
+static cw_status check_name(const char *name, size_t name_bytes)
 {
     /* The handshake makes these itself, or they would turn the request into another kind of request. */
     static const char *const ours[] = {"Upgrade", "Connection", "Content-Length", "Transfer-Encoding",
@@ -53,58 +61,59 @@ cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const 
 
     if (!cw__is_token(name, name_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "a header's name is letters, digits and !#$%%&'*+-.^_`|~ only");
+    if (name_bytes > CW__HEADER_NAME_AT_MOST)
+        return cw__fail(CW_INVALID_ARGUMENT, "a header's name has at most %d characters",
+                        CW__HEADER_NAME_AT_MOST);
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-        if (strlen(ours[i]) == name_bytes && strncasecmp(name, ours[i], name_bytes) == 0)
+        if (is_name(name, name_bytes, ours[i]))
             return cw__fail(CW_INVALID_ARGUMENT, "the header %s is made by curlwire and cannot be set",
                             ours[i]);
-    if (name_bytes == 22 && strncasecmp(name, "Sec-WebSocket-Protocol", 22) == 0)
+    if (is_name(name, name_bytes, "Sec-WebSocket-Protocol"))
         return cw__fail(CW_INVALID_ARGUMENT, "offer subprotocols by the control supported_protocols");
     if (name_bytes >= 14 && strncasecmp(name, "Sec-WebSocket-", 14) == 0)
         return cw__fail(CW_INVALID_ARGUMENT, "Sec-WebSocket-* headers are made by curlwire and cannot be set");
-    for (size_t i = 0; i < value_bytes; i++)
-        if (value[i] == '\r' || value[i] == '\n' || value[i] == '\0')
-            return cw__fail(CW_INVALID_ARGUMENT, "a header's value must not contain CR, LF or NUL");
+    if (is_name(name, name_bytes, "Proxy-Authorization"))
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the header Proxy-Authorization would go to the server: put the user name "
+                        "and password into the proxy's URI (http_proxy, https_proxy)");
     return CW_OK;
 }
 
-static char *host_of(const char *uri)
+cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const char *value, size_t value_bytes)
 {
-    char *host = NULL;
-    CURLU *parts = curl_url();
+    cw_status status = check_name(name, name_bytes);
 
-    if (parts && curl_url_set(parts, CURLUPART_URL, uri, 0) == CURLUE_OK)
-        (void)curl_url_get(parts, CURLUPART_HOST, &host, 0);
-    curl_url_cleanup(parts);
-    return host;
+    if (status != CW_OK)
+        return status;
+    if (value_bytes > CW__HEADER_AT_MOST)
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the header %.*s has a value of %zu bytes: at most %d KiB can be sent", (int)name_bytes,
+                        name, value_bytes, CW__HEADER_AT_MOST / 1024);
+    for (size_t i = 0; i < value_bytes; i++)
+        if (((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f)
+            return cw__fail(
+                CW_INVALID_ARGUMENT,
+                "the value of the header %.*s contains the control character 0x%02X: CR, LF, NUL and others "
+                "are not allowed there, but a tab is; remove it",
+                (int)name_bytes, name, (unsigned)value[i]);
+    if (value_bytes == 0 && is_name(name, name_bytes, "Host"))
+        return cw__fail(CW_INVALID_ARGUMENT, "the header Host must not be empty: a request has to have it");
+    return CW_OK;
 }
 
-cw_status cw__handshake_check_uri(const char *uri)
+const char *cw__handshake_repeat_fault(const char *name, size_t name_bytes)
 {
-    char *scheme = NULL;
-    CURLU *parts = curl_url();
-    CURLUcode code;
-    cw_status status = CW_OK;
+    /* RFC 9110 section 5.3: a header of which the value is not a list goes out once. */
+    static const char *const single[] = {"Host",    "Authorization", "Origin", "User-Agent",
+                                         "Referer", "Content-Type",  "From",   "Max-Forwards",
+                                         "Range",   "If-Range"};
 
-    if (!parts)
-        return cw__fail(CW_NO_MEMORY, "no memory for a URI");
-    code = curl_url_set(parts, CURLUPART_URL, uri, CURLU_NON_SUPPORT_SCHEME);
-    if (code == CURLUE_OK)
-        code = curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0);
-    if (code == CURLUE_OUT_OF_MEMORY)
-        status = cw__fail(CW_NO_MEMORY, "no memory for a URI");
-    else if (code != CURLUE_OK)
-        status = cw__fail(CW_INVALID_ARGUMENT, "not a URI (%s); it should look like wss://host/path",
-                          curl_url_strerror(code));
-    else if (strcasecmp(scheme, "ws") != 0 && strcasecmp(scheme, "wss") != 0)
-        status = cw__fail(CW_INVALID_ARGUMENT, "the URI's scheme must be ws or wss, not %.40s", scheme);
-    else if (!strstr(uri, "://")) /* libcurl guesses what ws:/host may mean */
-        status = cw__fail(CW_INVALID_ARGUMENT, "not a URI; it should look like wss://host/path");
-    else if (strchr(uri, '#')) /* curl_url_get gives none for an empty one, which section 3 forbids too */
-        status = cw__fail(CW_INVALID_ARGUMENT, "a ws URI has no fragment (RFC 6455 section 3): remove #... or "
-                                               "write %%23");
-    curl_free(scheme);
-    curl_url_cleanup(parts);
-    return status;
+    if (is_name(name, name_bytes, "Cookie")) /* RFC 6265 section 5.4 */
+        return "join its values by \"; \"";
+    for (size_t i = 0; i < sizeof single / sizeof *single; i++)
+        if (is_name(name, name_bytes, single[i]))
+            return "give it once";
+    return NULL;
 }
 
 /* ---- Reading the reply ---- */
@@ -163,6 +172,8 @@ static void failed(cw__handshake *h, CURLcode code, cw__error *error)
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
     (void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_errno);
+    if (h->race && cw__race_state_of(h->race) == CW__RACE_LOST)
+        os_errno = cw__race_errno(h->race);
     if (code == CURLE_OUT_OF_MEMORY) /* 8.20: a look-up has descriptors beside the connection's */
         lacked = cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST);
     else if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
@@ -331,9 +342,36 @@ static size_t drop_body(char *data, size_t size, size_t count, void *user)
 /* A program that the script starts must not hold the connection open (libcurl does this from 8.19 on). */
 static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
 {
-    (void)user, (void)purpose;
+    cw__handshake *h = user;
+    bool is_connected = h && h->is_handed;
+
+    (void)purpose;
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-    return CURL_SOCKOPT_OK;
+    if (h)
+        h->is_handed = false;
+    return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
+}
+
+/* libcurl asks for a socket to an address. While the race gathers, each is refused, so that libcurl names the next; in
+ * the end it says that it cannot connect, and cw__handshake_restart lets it begin again. A socket of its own is for a
+ * proxy that wants another connection. */
+static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    cw__handshake *h = user;
+    int fd = -1;
+
+    (void)purpose;
+    if (cw__race_state_of(h->race) == CW__RACE_GATHERING) {
+        cw__race_add(h->race, &address->addr, address->addrlen);
+        return CURL_SOCKET_BAD;
+    }
+    fd = cw__race_take(h->race, &address->addr, &address->addrlen);
+    h->is_handed = fd >= 0;
+    if (h->is_handed)
+        address->family = address->addr.sa_family;
+    else
+        fd = socket(address->family, address->socktype, address->protocol);
+    return fd;
 }
 
 /* For CURLOPT_CAPATH, so that ca_file stands in place of the system's authorities and not besides. NULL says that, but
@@ -357,13 +395,16 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
 #define SET(option, value) \
     if (code == CURLE_OK)  \
     code = curl_easy_setopt(easy, option, value)
-    SET(CURLOPT_URL, settings->uri);
+    SET(CURLOPT_URL, h->base);
+    SET(CURLOPT_REQUEST_TARGET, settings->uri->target); /* libcurl would resolve /../ and drop an empty query */
     SET(CURLOPT_PROTOCOLS_STR, "ws,wss");
     SET(CURLOPT_CONNECT_ONLY, 2L); /* 2: with the upgrade */
     SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
-    SET(CURLOPT_NOSIGNAL, 1L);          /* without it each send makes extra system calls for SIGPIPE */
-    SET(CURLOPT_HTTPPROXYTUNNEL, 1L);   /* before 8.21 a plain ws would go to the proxy as GET ws://... */
-    SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L); /* each connect looks its name up, also where several share a multi */
+    SET(CURLOPT_NOSIGNAL, 1L);        /* without it each send makes extra system calls for SIGPIPE */
+    SET(CURLOPT_HTTPPROXYTUNNEL, 1L); /* before 8.21 a plain ws would go to the proxy as GET ws://... */
+    /* Each connect looks its name up, also where several share a multi. Where we race, none is shared, and the second
+     * transfer takes the first one's addresses. */
+    SET(CURLOPT_DNS_CACHE_TIMEOUT, h->race ? -1L : 0L);
     /* The request's buffer. At its usual 64 KiB the frame buffers take its memory over after the handshake, and
      * libcurl zeroes them: 64 KiB resident for each idle connection. */
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
@@ -374,6 +415,11 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_HEADERDATA, (void *)h);
     SET(CURLOPT_WRITEFUNCTION, drop_body);
     SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
+    SET(CURLOPT_SOCKOPTDATA, (void *)h);
+    if (h->race) {
+        SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+        SET(CURLOPT_OPENSOCKETDATA, (void *)h);
+    }
     SET(CURLOPT_ERRORBUFFER, h->text);
     SET(CURLOPT_TCP_NODELAY, settings->no_delay ? 1L : 0L);
     SET(CURLOPT_SSL_VERIFYPEER, settings->verify ? 1L : 0L);
@@ -381,8 +427,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     /* A look-up that is still going on when a connect is given up is left to its thread instead of waited for
      * (8.14.1: lib/asyn-thrdd.c; later ones: pool.c), or it would hold up the service thread and every socket with it. */
     SET(CURLOPT_QUICK_EXIT, 1L);
-    /* The deadline itself is the socket's timer; this one makes libcurl share the time out among addresses,
-     * and 0 would mean its own 300 seconds. */
+    /* The deadline itself is the socket's timer; 0 would mean libcurl's own 300 seconds. */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->timeout_ms > 0 ? settings->timeout_ms : INT32_MAX));
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* at least, whatever the system's OpenSSL allows */
     /* A resumed session rests upon what was verified days ago; each connect verifies. Resuming would spare 5 % of the
@@ -398,6 +443,21 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     return code;
 }
 
+/* What libcurl takes for the host; it knows the forms of IP addresses. */
+static CURLcode read_host(cw__handshake *h)
+{
+    CURLU *parts = curl_url();
+    CURLUcode code =
+        parts ? curl_url_set(parts, CURLUPART_URL, h->base, CURLU_NON_SUPPORT_SCHEME) : CURLUE_OUT_OF_MEMORY;
+
+    if (code == CURLUE_OK)
+        code = curl_url_get(parts, CURLUPART_HOST, &h->host, 0);
+    curl_url_cleanup(parts);
+    return code == CURLUE_OK              ? CURLE_OK
+           : code == CURLUE_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY
+                                          : CURLE_URL_MALFORMAT;
+}
+
 cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
 {
     cw__handshake *h = cw__calloc(1, sizeof *h);
@@ -405,11 +465,14 @@ cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
 
     if (h) {
         h->offer = settings->compression;
+        h->race = settings->race;
         h->easy = curl_easy_init();
         h->protocols = cw__strndup(settings->protocols, strlen(settings->protocols));
-        h->host = host_of(settings->uri);
-        if (h->easy && h->protocols && h->host && add_headers(h, settings))
-            code = set_options(h, settings);
+        h->base = cw__uri_base(settings->uri);
+        if (h->easy && h->protocols && h->base)
+            code = read_host(h);
+        if (code == CURLE_OK)
+            code = add_headers(h, settings) ? set_options(h, settings) : CURLE_OUT_OF_MEMORY;
     }
     if (code == CURLE_OK)
         return h;
@@ -418,6 +481,11 @@ cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
                                         "/dev/urandom cannot be opened");
     else if (code == CURLE_OUT_OF_MEMORY)
         (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
+    else if (code == CURLE_URL_MALFORMAT)
+        (void)cw__fail(CW_INVALID_ARGUMENT, settings->uri->is_ipv6
+                                                ? "what stands in [ ] is not an IPv6 address"
+                                                : "the host is neither a name nor an IPv4 address; "
+                                                  "it should look like wss://host/path");
     else
         (void)cw__fail(CW_UNSUPPORTED, "the loaded libcurl refuses an option: %s", curl_easy_strerror(code));
     cw__handshake_destroy(h);
@@ -431,6 +499,7 @@ void cw__handshake_destroy(cw__handshake *h)
     curl_easy_cleanup(h->easy);
     curl_slist_free_all(h->headers);
     curl_free(h->host);
+    cw__free(h->base);
     cw__free(h->protocols);
     cw__free(h->protocol);
     cw__free(h->extensions);
@@ -440,6 +509,8 @@ void cw__handshake_destroy(cw__handshake *h)
 
 CURL *cw__handshake_easy(cw__handshake *h) { return h->easy; }
 
+void cw__handshake_restart(cw__handshake *h) { h->text[0] = '\0'; }
+
 CURL *cw__handshake_release_easy(cw__handshake *h)
 {
     CURL *easy = h->easy;
@@ -448,6 +519,8 @@ CURL *cw__handshake_release_easy(cw__handshake *h)
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, NULL);
     h->easy = NULL;
     return easy;
 }

@@ -385,6 +385,51 @@ bool cw__is_token(const char *text, size_t len_bytes);
 const char *cw__list_next(const char **at, const char *end, size_t *len_bytes);
 bool cw__list_has(const char *at, const char *end, const char *wanted, size_t wanted_bytes, bool any_case);
 
+/* ---- From uri.c: the URI of a connect (RFC 3986, RFC 3987, RFC 6455 section 3) ------------------------- */
+
+/* Limits of ours, below those of libcurl (docs/libcurl.md). */
+enum {
+    CW__URI_AT_MOST = 128 * 1024, /* bytes, percent-encoded */
+    CW__HOST_AT_MOST = 255,
+    CW__ZONE_AT_MOST = 15, /* characters of an interface's name */
+    CW__URI_FAULT_BYTES = 240
+};
+
+/* "user:password@host:port", all of it in the caller's text. */
+typedef struct cw__authority {
+    const char *userinfo; /* NULL = none */
+    const char *host;     /* a name, an IPv4 address, or an IPv6 address without [ ] and zone */
+    const char *zone;     /* of the IPv6 address, without the %; NULL = none */
+    size_t userinfo_bytes, host_bytes, zone_bytes;
+    int port; /* -1 = none */
+    bool is_ipv6;
+} cw__authority;
+
+/* Reads an authority, which ends before the first of / ? #. Checks the host and the port; not the characters of the
+ * userinfo, nor the value of an IPv6 address. False fills fault, which shows no part of the userinfo. */
+bool cw__authority_read(const char *text, size_t len_bytes, cw__authority *a, char fault[CW__URI_FAULT_BYTES]);
+
+typedef struct cw__uri {
+    bool is_secure; /* wss */
+    bool is_ipv6;
+    const char *prefix; /* "ws://user:password@", encoded */
+    const char *host;   /* as given, without [ ] and zone */
+    const char *zone;   /* of an IPv6 address; "" = none */
+    const char *suffix; /* ":8080/", or "/" */
+    const char *target; /* "/path?query", encoded: visible ASCII */
+    char *text;         /* the memory of all of these */
+} cw__uri;
+
+typedef enum cw__uri_result { CW__URI_OK, CW__URI_BAD, CW__URI_NO_MEMORY } cw__uri_result;
+
+/* Checks a URI and encodes it. CW__URI_BAD fills fault: what is wrong and what to write. It shows no part of the
+ * userinfo or the query but a single character. */
+cw__uri_result cw__uri_read(const char *text, size_t len_bytes, cw__uri *uri, char fault[CW__URI_FAULT_BYTES]);
+/* For a zeroed one too. */
+void cw__uri_destroy(cw__uri *uri);
+/* The URI without its path and query, "ws://user:password@host:8080/"; NULL without memory. */
+char *cw__uri_base(const cw__uri *uri);
+
 /* ---- From timer.c: a heap of deadlines, used by one thread --------------------------------------------- */
 
 typedef struct cw__timer {

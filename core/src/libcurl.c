@@ -62,6 +62,13 @@ cw_status cw__libcurl_init(void)
 /* Not where it was built with a folder of them beside a bundle (8.22: lib/vtls/openssl.c, lib/vtls/gtls.c). */
 bool cw__libcurl_shares_trust(void) { return !curl_version_info(CURLVERSION_NOW)->capath; }
 
+bool cw__libcurl_races(void)
+{
+    enum { RACES = 0x081400 }; /* lib/cf-ip-happy.c: side by side since 8.16.0, at most six since 8.20.0 */
+
+    return curl_version_info(CURLVERSION_NOW)->version_num >= RACES;
+}
+
 int cw__lacked_descriptors(int count)
 {
     int fds[CW__DESCRIPTORS_AT_MOST], got = 0, os_errno = 0;

@@ -17,6 +17,8 @@ CW__PRIVATE_BEGIN
 cw_status cw__libcurl_init(void);
 /* Whether it reads the authorities to be trusted once for a multi, instead of for each connection. */
 bool cw__libcurl_shares_trust(void);
+/* Whether it connects to a host's addresses side by side, and to a bounded number at once; else race.c does. */
+bool cw__libcurl_races(void);
 /* libcurl does not say that a descriptor was what it lacked, and closes those it had. While so many cannot be had,
  * that is what to mend: EMFILE or ENFILE; else 0. */
 enum { CW__DESCRIPTORS_AT_MOST = 4 };
@@ -62,6 +64,8 @@ bool cw__pool_trust(const char *ca_file, cw__trust *trust);
 bool cw__pool_step(cw__pool_member *m, cw__error *error);
 /* When to take the next step if nothing asks for it before; INT64_MAX = not by itself. */
 int64_t cw__pool_due_ms(cw__pool_member *m);
+/* Takes a handle that is done out of its multi, but not out of the pool: the next step begins anew. */
+void cw__pool_rest(cw__pool_member *m);
 /* It is connected: the handle stays in m->pool until cw__pool_end. The connection's descriptor; negative, and nothing
  * is changed, if it is gone already. */
 int cw__pool_settle(cw__pool_member *m);
@@ -123,24 +127,36 @@ cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
 
 /* What a handshake needs to know of its socket's settings. All of it is copied or used up by prepare. */
 typedef struct cw__handshake_settings {
-    const char *uri;
+    const cw__uri *uri;
     const char *protocols;       /* "a, b", or empty */
     const char *ca_file;         /* or empty */
     const char *crl_file;        /* or empty */
-    const char *headers;         /* lines "Name: value\n", or empty */
+    const char *headers;         /* lines as libcurl reads them, each with "\n" (settings.c), or empty */
     cw__compression compression; /* offered, if it is on */
     bool verify;
     bool no_delay;
     int64_t timeout_ms; /* -1 = none */
+    cw__race
+        *race; /* libcurl names the addresses to it, and takes the connection from it; NULL = libcurl connects.
+                           Stays until the handle is released or destroyed */
 } cw__handshake_settings;
 
 typedef struct cw__handshake cw__handshake;
 
-/* Checks a URI: ws or wss, a host, no fragment. CW_OK or a failure of the calling thread. */
-cw_status cw__handshake_check_uri(const char *uri);
-/* Checks the name and value of a request header. CW_OK or a failure of the calling thread. */
+/* Limits of ours, all below libcurl's (docs/libcurl.md), which drops a header in silence or fails without a reason. */
+enum {
+    CW__HEADER_NAME_AT_MOST = 100,
+    CW__HEADER_AT_MOST = 256 * 1024,  /* bytes of a value */
+    CW__HEADERS_AT_MOST = 512 * 1024, /* bytes of the caller's headers together */
+    CW__PROTOCOLS_AT_MOST = 64 * 1024 /* bytes of the list of subprotocols */
+};
+
+/* Checks the name and value of a request header. CW_OK or a failure of the calling thread, which names the header and
+ * never shows its value. */
 cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const char *value,
                                      size_t value_bytes);
+/* NULL if a request may have several headers of that name; or what to do instead. */
+const char *cw__handshake_repeat_fault(const char *name, size_t name_bytes);
 /* Whether a list "a, b" consists of tokens, each once (RFC 6455 section 4.1). */
 bool cw__handshake_check_protocols(const char *list);
 
@@ -148,6 +164,8 @@ bool cw__handshake_check_protocols(const char *list);
 cw__handshake *cw__handshake_create(const cw__handshake_settings *settings);
 void cw__handshake_destroy(cw__handshake *h);
 CURL *cw__handshake_easy(cw__handshake *h);
+/* Before a second transfer on the handle: forgets what libcurl said in the first. */
+void cw__handshake_restart(cw__handshake *h);
 /* The verdict, once libcurl is done: fills error and returns false, or true for an open connection. */
 bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error);
 /* Whether it is certain that no frame came in together with the reply. fd: the connection's. */

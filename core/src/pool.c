@@ -366,6 +366,16 @@ static void stop_connecting_locked(cw__pool *p, cw__pool_member *m)
         cw__service_attend(p->connecting->client);
 }
 
+void cw__pool_rest(cw__pool_member *m)
+{
+    cw__pool_enter(m->pool);
+    unwatch(m->pool);
+    (void)curl_multi_remove_handle(m->pool->multi, m->easy);
+    stop_connecting_locked(m->pool, m);
+    cw__pool_exit(m->pool);
+    m->is_added = m->is_done = false;
+}
+
 int cw__pool_settle(cw__pool_member *m)
 {
     curl_socket_t fd = CURL_SOCKET_BAD;

@@ -143,6 +143,9 @@ static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL", options[o].key);
     if (!cw__utf8_valid(value, len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8", options[o].key);
+    if (options[o].type == CW_TYPE_LIST && len_bytes > CW__PROTOCOLS_AT_MOST)
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s has %zu bytes: at most %d KiB can be sent",
+                        options[o].key, len_bytes, CW__PROTOCOLS_AT_MOST / 1024);
     return CW_OK;
 }
 
@@ -241,12 +244,33 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
 
 /* ---- Request headers ---- */
 
-/* Copies the lines but for the header of that name; returns the copy's end. */
-static char *copy_others(char *to, const char *lines, const char *name, size_t name_bytes)
+static bool is_line_of(const char *line, const char *name, size_t name_bytes)
+{
+    return strncasecmp(line, name, name_bytes) == 0 && (line[name_bytes] == ':' || line[name_bytes] == ';');
+}
+
+/* "Name:", by which libcurl leaves out its own header of that name. */
+static bool is_sent(const char *line)
+{
+    size_t name_bytes = strcspn(line, ":;");
+
+    return line[name_bytes] == ';' || line[name_bytes + 1] != '\n';
+}
+
+static bool has_header(const cw__settings *settings, const char *name, size_t name_bytes)
+{
+    for (const char *line = settings->headers; line && *line; line += strcspn(line, "\n") + 1)
+        if (is_line_of(line, name, name_bytes) && is_sent(line))
+            return true;
+    return false;
+}
+
+/* Copies the lines but for those of a name: all of them, or those that are not sent. Returns the copy's end. */
+static char *copy_others(char *to, const char *lines, const char *name, size_t name_bytes, bool keeps_sent)
 {
     while (lines && *lines) {
         size_t len = strcspn(lines, "\n") + 1;
-        if (strncasecmp(lines, name, name_bytes) != 0 || lines[name_bytes] != ':') {
+        if (!is_line_of(lines, name, name_bytes) || (keeps_sent && is_sent(lines))) {
             memcpy(to, lines, len);
             to += len;
         }
@@ -256,10 +280,59 @@ static char *copy_others(char *to, const char *lines, const char *name, size_t n
     return to;
 }
 
-cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
-                                       size_t value_bytes)
+static void put_header(char *to, const char *name, size_t name_bytes, const char *value, size_t value_bytes,
+                       bool is_sent_empty)
 {
-    char *lines = NULL;
+    memcpy(to, name, name_bytes);
+    to += name_bytes;
+    *to++ = value_bytes == 0 && is_sent_empty ? ';' : ':';
+    if (value_bytes > 0) {
+        *to++ = ' ';
+        memcpy(to, value, value_bytes);
+        to += value_bytes;
+    }
+    memcpy(to, "\n", 2);
+}
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_bytes, const char *value,
+                                   size_t value_bytes, bool adds)
+{
+    size_t have_bytes = s->settings.headers ? strlen(s->settings.headers) : 0;
+    bool is_sent_empty = adds || value_bytes > 0; /* also if it is nothing but blanks */
+    const char *advice = adds ? cw__handshake_repeat_fault(name, name_bytes) : NULL;
+    char *lines, *end;
+
+    if (cw__socket_state(s) != CW_STATE_NEW)
+        return cw__fail(CW_INVALID_STATE, "set request headers before connecting");
+    if (advice && has_header(&s->settings, name, name_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: %s", (int)name_bytes, name,
+                        advice);
+    while (value_bytes > 0 && is_blank(value[value_bytes - 1])) /* no part of a value (RFC 9110 section 5.5) */
+        value_bytes--;
+    for (; value_bytes > 0 && is_blank(*value); value++)
+        value_bytes--;
+    lines = cw__malloc(have_bytes + name_bytes + value_bytes + 4);
+    if (!lines)
+        return cw__fail(CW_NO_MEMORY, "no memory for a header");
+    end = copy_others(lines, s->settings.headers, name, name_bytes, adds);
+    if ((size_t)(end - lines) + name_bytes + value_bytes > CW__HEADERS_AT_MOST) {
+        cw__free(lines);
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "with the header %.*s there are more than %d KiB of headers, which cannot be "
+                        "sent",
+                        (int)name_bytes, name, CW__HEADERS_AT_MOST / 1024);
+    }
+    put_header(end, name, name_bytes, value, value_bytes, is_sent_empty);
+    cw__free(s->settings.headers);
+    s->settings.headers = lines;
+    return CW_OK;
+}
+
+static cw_status give_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
+                             size_t value_bytes, bool adds)
+{
     cw_status status = cw__socket_check(s);
 
     if (status == CW_OK)
@@ -267,25 +340,19 @@ cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t na
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    if (cw__socket_state(s) != CW_STATE_NEW)
-        status = cw__fail(CW_INVALID_STATE, "set request headers before connecting");
-    else if (!(lines = cw__malloc((s->settings.headers ? strlen(s->settings.headers) : 0) + name_bytes +
-                                  value_bytes + 4)))
-        status = cw__fail(CW_NO_MEMORY, "no memory for a header");
-    if (lines) {
-        char *end = copy_others(lines, s->settings.headers, name, name_bytes);
-        memcpy(end, name, name_bytes);
-        end += name_bytes;
-        *end++ = ':';
-        if (value_bytes > 0) {
-            *end++ = ' ';
-            memcpy(end, value, value_bytes);
-            end += value_bytes;
-        }
-        memcpy(end, "\n", 2);
-        cw__free(s->settings.headers);
-        s->settings.headers = lines;
-    }
+    status = put_header_locked(s, name, name_bytes, value, value_bytes, adds);
     cw__mutex_unlock(&s->lock);
     return status;
+}
+
+cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
+                                       size_t value_bytes)
+{
+    return give_header(s, name, name_bytes, value, value_bytes, false);
+}
+
+cw_status cw_socket_add_request_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
+                                       size_t value_bytes)
+{
+    return give_header(s, name, name_bytes, value, value_bytes, true);
 }

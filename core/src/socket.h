@@ -19,7 +19,7 @@ enum { CW__ADDRESS_BYTES = 64 };
 typedef struct cw__settings {
     int64_t numbers[CW_OPTION_COUNT];
     char *texts[CW_OPTION_COUNT]; /* NULL = empty */
-    char *headers;                /* lines "Name: value\n", or NULL */
+    char *headers; /* lines, each with "\n", or NULL: "Name: value", "Name;" = empty, "Name:" = not sent */
 } cw__settings;
 
 /* A frame that waits to be sent, or its rest. */

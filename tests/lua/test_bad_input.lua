@@ -35,6 +35,16 @@ test("bad_uri_characters", function()
     refuse_uris({support.echo("/\r\nX: y"), support.echo("/\n"), support.echo("/\r"), support.echo("/a\0b")}, "")
 end)
 
+test("bad_uri_encoding", function()
+    for advice, path in pairs {
+        ["write %20"] = "/a b", ["write %25"] = "/100%", ["%00"] = "/?%00", ["not UTF-8"] = "/\255",
+        ["write %5C"] = "/a\\b",
+    } do
+        refuse_uris({support.echo(path)}, advice)
+    end
+    refuse_uris({"ws://b\195\188cher.localhost/", "wss://b\195\188cher.localhost/"}, "xn--")
+end)
+
 local function refuse_headers(list, body)
     local ws = support.message_socket()
     for _, header in ipairs(list) do

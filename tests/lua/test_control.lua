@@ -307,10 +307,72 @@ test("request_header", function()
     log = support.log(token)
     assert(log:find("X-One: 1\\r\\n", 1, true), log)
     assert(log:find("X-Two: 2\\r\\n", 1, true), log)
-    for _, wrong in ipairs {5, "X: 1", {{"X"}}, {X = 1}, {[5] = "x"}} do
+    for _, wrong in ipairs {
+        5, "X: 1", {{"X"}}, {X = 1}, {[5] = "x"}, {{"X", "1", "2"}}, {[5] = {"X", "1"}}, {{"X", "1"}, [3] = {"Y", "2"}},
+        {X = {a = "1"}}, {X = {"1", 2}}, {X = {"1", nil, "3"}}, {[true] = "x"}, {"X", "1"},
+    } do
         raises(function() curlwire.connect(support.echo(), {headers = wrong}) end, "headers must be a table")
     end
     raises(function() curlwire.connect(support.echo(), {headers = {Upgrade = "x"}}) end, "headers: ")
+end)
+
+local function lines_of(log, name)
+    local values = {}
+    for value in log:gmatch("\\r\\n" .. name:gsub("%-", "%%-") .. ":([^\\]*)") do values[#values + 1] = value end
+    return table.concat(values, ",")
+end
+
+test("request_headers_of_one_name", function()
+    for _, headers in ipairs {
+        {{"X-Tag", "1"}, {"X-Tag", "2"}, {"X-Other", "o"}, {"X-Tag", "3"}},
+        {["X-Tag"] = {"1", "2", "3"}, ["X-Other"] = "o"},
+    } do
+        local token = support.token("tags")
+        finish(open(support.script("echo", "end") .. "?id=" .. token, {headers = headers}))
+        local log = support.log(token)
+        equal(lines_of(log, "X-Tag"), " 1, 2, 3", log)
+        equal(lines_of(log, "X-Other"), " o", log)
+    end
+    local token = support.token("added")
+    local ws = support.message_socket()
+    equal(ws:add_request_header("X-Tag", "1"), true)
+    equal(ws:add_request_header("X-Tag", ""), true)
+    equal(ws:add_request_header("X-Tag", " 2\t"), true)
+    assert(ws:connect(support.script("echo", "end") .. "?id=" .. token))
+    finish(ws)
+    equal(lines_of(support.log(token), "X-Tag"), " 1,, 2")
+end)
+
+test("request_headers_that_cannot_be_sent", function()
+    local ws = support.message_socket()
+    local secret = ("swordfish"):rep(40000)
+    for _, case in ipairs {
+        {"X-Large", secret, "X%-Large.*256 KiB"}, {"Cookie", "swordfish", "Cookie must not be repeated"},
+        {"Proxy-Authorization", "swordfish", "Proxy%-Authorization"}, {"Host", "", "Host"},
+    } do
+        if case[1] == "Cookie" then ws:add_request_header("cookie", "a=1") end
+        local ok, message = pcall(ws.add_request_header, ws, case[1], case[2])
+        equal(ok, false)
+        assert(tostring(message):find(case[3]), message)
+        assert(not tostring(message):find("swordfish", 1, true), message)
+    end
+    raises(function() curlwire.connect(support.echo(), {headers = {{"Origin", "a"}, {"origin", "b"}}}) end, "headers: ",
+        "origin must not be repeated")
+end)
+
+test("uri_is_encoded", function()
+    for given, sent in pairs {
+        ["q=\195\182%20x"] = "q=%C3%B6%20x", ["{\"a|b\"}[]"] = "%7B%22a%7Cb%22%7D[]", ["a=/../b"] = "a=/../b",
+        ["\240\159\152\128%2f"] = "%F0%9F%98%80%2f",
+    } do
+        local token = support.token("uri")
+        local uri = support.script("echo", "end") .. "?id=" .. token .. "&" .. given
+        local ws = open(uri)
+        equal(ws.information.uri, uri)
+        finish(ws)
+        local log = support.log(token)
+        assert(log:find("?id=" .. token .. "&" .. sent .. " HTTP/1.1\\r\\n", 1, true), log)
+    end
 end)
 
 test("representation", function()

@@ -187,7 +187,9 @@ test("annotations_agree", function()
         equal(type(objects[name][method]), "function", name .. "." .. method)
     end
     assert(count > 20)
-    for _, name in ipairs {"abort", "close", "connect", "flush", "ping", "set_request_header", "wait_closed"} do
+    for _, name in ipairs {
+        "abort", "add_request_header", "close", "connect", "flush", "ping", "set_request_header", "wait_closed",
+    } do
         documented("function WebSocket:" .. name .. "(")
     end
     for _, name in ipairs {"send", "receive", "messages", "send_final_frame", "send_nonfinal_frame"} do

@@ -287,7 +287,7 @@ def test_bad_arguments_of_the_connect_function() -> None:
     for socket_class in (10, None, int, MessageWebSocket(), curlwire.WebSocket):
         with pytest.raises(TypeError, match="MessageWebSocket"):
             connect(echo(), socket_class)
-    for headers in ("X: 1", ["X"], 7, [("X", "1", "2")], b"X"):
+    for headers in ("X: 1", ["X"], ["XY"], 7, [("X", "1", "2")], b"X", {"X": 1}):
         with pytest.raises(TypeError, match="headers"):
             connect(echo(), headers=headers)
 

@@ -76,7 +76,7 @@ local curlwire = {}
 
 ---What curlwire.connect takes beside the settings.
 ---@class curlwire.ConnectOptions: curlwire.Control
----@field headers table<string|integer, string|string[]>|nil request headers: name = value, or pairs {name, value}
+---@field headers table<string|integer, string|string[]>|nil request headers: name = value, name = {value, ...}, or pairs {name, value}; each is sent
 
 ---What is known of the connection. Nothing of it can be set; it stays readable after close.
 ---@class curlwire.Information
@@ -149,7 +149,7 @@ function curlwire.MessageWebSocket(control) end
 function curlwire.StreamWebSocket(control) end
 
 ---Makes a MessageWebSocket and connects it. Blocks.
----@param uri string ws:// or wss://, without fragment; another one is raised as an error
+---@param uri string ws:// or wss:// in UTF-8, without fragment; another one is raised as an error
 ---@param options curlwire.ConnectOptions|nil
 ---@return curlwire.MessageWebSocket|nil
 ---@return curlwire.Error|nil
@@ -179,18 +179,25 @@ function curlwire.fd() end
 function curlwire.get_status(err) end
 
 ---Connects. Blocks. After a failure it may be tried again.
----@param uri string ws:// or wss://, without fragment; another one is raised as an error
+---@param uri string ws:// or wss:// in UTF-8, without fragment; another one is raised as an error
 ---@param timeout curlwire.Timeout|nil for all of it, in place of control.connect_timeout
 ---@return true|nil
 ---@return curlwire.Error|nil
 function WebSocket:connect(uri, timeout) end
 
----Adds a header to the opening handshake, or replaces it. Raises an error for names of the handshake itself, for CR,
----LF and NUL, and once a connect has begun.
+---Sets a header of the opening handshake, in place of all of that name. Raises an error for names of the handshake
+---itself, for control characters, for a value over 256 KiB or all headers over 512 KiB, and once a connect has begun.
 ---@param name string
 ---@param value string empty takes the header away
 ---@return true
 function WebSocket:set_request_header(name, value) end
+
+---Adds a header to the opening handshake, beside those of the same name. Raises an error as set_request_header does, and
+---for a second header of a name that a request has once: Host, Origin, Authorization, Cookie, User-Agent.
+---@param name string
+---@param value string empty is sent as an empty header
+---@return true
+function WebSocket:add_request_header(name, value) end
 
 ---Sends a ping and waits for its pong.
 ---@param timeout curlwire.Timeout|nil in place of control.ping_timeout

@@ -112,7 +112,7 @@ static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssi
         !parse_timeout(ws->state, given[1], &timeout_ms))
         return NULL;
     if (memchr(uri, '\0', len_bytes) != NULL)
-        return raise_argument(ws->state, "the URI has a NUL in it; percent-encode it as %%00");
+        return raise_argument(ws->state, "the URI contains NUL: remove it");
     int64_t mode = CW_FULL_MESSAGE;
     blocking b;
     blocking_begin(ws->state, &b);
@@ -138,27 +138,48 @@ static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssi
 PyDoc_STRVAR(
     set_request_header_doc,
     "set_request_header($self, /, name, value)\n--\n\n"
-    "Adds a header to the opening handshake, or replaces the one of that name; '' takes it away.\n\n"
-    "Raises ArgumentError for headers that WebSocket itself sets and for CR, LF, NUL; StateError once\n"
-    "connect has begun. Does not block. Any thread.");
+    "Sets a header of the opening handshake, in place of all of that name; '' takes it away.\n\n"
+    "Raises ArgumentError for headers that WebSocket itself sets, for control characters, and for a value\n"
+    "over 256 KiB or all headers over 512 KiB; StateError once connect has begun. Does not block. Any thread.");
 
-static PyObject *websocket_set_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count,
-                                              PyObject *names)
+PyDoc_STRVAR(
+    add_request_header_doc,
+    "add_request_header($self, /, name, value)\n--\n\n"
+    "Adds a header to the opening handshake, beside those of the same name; '' is sent as an empty header.\n\n"
+    "Raises as set_request_header does; ArgumentError also for a second header of a name that a request has\n"
+    "once: Host, Origin, Authorization, Cookie, User-Agent. Does not block. Any thread.");
+
+typedef cw_status (*give_header)(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
+                                 size_t value_len_bytes);
+
+static PyObject *give_request_header(websocket *ws, give_header give, const signature *sig,
+                                     PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"set_request_header", 2, 0, {"name", "value", NULL}};
-    websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     const char *name, *value;
     size_t name_len_bytes, value_len_bytes;
-    if (!parse_arguments(&sig, args, count, names, given) ||
+    if (!parse_arguments(sig, args, count, names, given) ||
         !parse_text(ws->state, given[0], "a header's name", &name, &name_len_bytes) ||
         !parse_text(ws->state, given[1], "a header's value", &value, &value_len_bytes))
         return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = blocking_end(
-        &b, cw_socket_set_request_header(ws->socket, name, name_len_bytes, value, value_len_bytes));
+    cw_status status = blocking_end(&b, give(ws->socket, name, name_len_bytes, value, value_len_bytes));
     return none_or_raise(ws, status);
+}
+
+static PyObject *websocket_set_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                                              PyObject *names)
+{
+    static const signature sig = {"set_request_header", 2, 0, {"name", "value", NULL}};
+    return give_request_header((websocket *)self, cw_socket_set_request_header, &sig, args, count, names);
+}
+
+static PyObject *websocket_add_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                                              PyObject *names)
+{
+    static const signature sig = {"add_request_header", 2, 0, {"name", "value", NULL}};
+    return give_request_header((websocket *)self, cw_socket_add_request_header, &sig, args, count, names);
 }
 
 PyDoc_STRVAR(ping_doc,
@@ -408,6 +429,8 @@ static PyMethodDef methods[] = {
     {"connect", FAST(websocket_connect), METH_FASTCALL | METH_KEYWORDS, connect_doc},
     {"set_request_header", FAST(websocket_set_request_header), METH_FASTCALL | METH_KEYWORDS,
      set_request_header_doc},
+    {"add_request_header", FAST(websocket_add_request_header), METH_FASTCALL | METH_KEYWORDS,
+     add_request_header_doc},
     {"ping", FAST(websocket_ping), METH_FASTCALL | METH_KEYWORDS, ping_doc},
     {"flush", FAST(websocket_flush), METH_FASTCALL | METH_KEYWORDS, flush_doc},
     {"batch", websocket_batch, METH_NOARGS, batch_doc},
