@@ -264,6 +264,8 @@ typedef enum cw_option_type {
  *   crl_file              PEM file of revocation lists, one for each authority of the server's chain; without it
  *                         nothing is asked about revocation
  *   verify                check the server's certificate and name; off: ca_file and crl_file do not count
+ *   proxy_ca_file         PEM file of trusted certificates for a proxy of https://; empty: ca_file, or the system's
+ *   proxy_verify          check that proxy's certificate and name, whatever verify says: it may get a password
  *   outbound_buffer_size  bytes that may wait in the socket to be sent
  *   inbound_buffer_size   bytes of received messages that may wait in the socket to be taken; above it the
  *                         socket is not read and TCP makes the peer wait
@@ -292,6 +294,8 @@ typedef enum cw_option_type {
     X(CW_OPT_CA_FILE, "ca_file", CW_TYPE_TEXT, 0, 0, 0)                                            \
     X(CW_OPT_CRL_FILE, "crl_file", CW_TYPE_TEXT, 0, 0, 0)                                          \
     X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1)                                              \
+    X(CW_OPT_PROXY_CA_FILE, "proxy_ca_file", CW_TYPE_TEXT, 0, 0, 0)                                \
+    X(CW_OPT_PROXY_VERIFY, "proxy_verify", CW_TYPE_BOOL, 1, 0, 1)                                  \
     X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 262144, 1024, INT32_MAX) \
     X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX)  \
     X(CW_OPT_FRAMING, "framing", CW_TYPE_ENUM, 0, 0, 2)                                            \
