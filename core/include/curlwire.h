@@ -385,7 +385,8 @@ CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t s
  *   timeout_ms   for all of it; CW_TIMEOUT_DEFAULT = connect_timeout
  * Returns  CW_OK: under way. CW_INVALID_ARGUMENT for the URI; CW_INVALID_STATE unless new;
  *          CW_UNSUPPORTED if the loaded libcurl is older than 8.14.1, lacks ws, or is too old for the framing or
- *          the compression that was asked for; CW_NO_MEMORY, CW_SYSTEM_ERROR
+ *          the compression that was asked for; CW_CONNECT_FAILED (web status UnexpectedClientError) for a malformed proxy
+ *          in the environment; CW_NO_MEMORY, CW_SYSTEM_ERROR
  * Owns     uri is copied
  * Thread   any; takes the socket's lock
  * Source   RFC 6455 section 4.1 */
