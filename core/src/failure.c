@@ -14,48 +14,34 @@
 #include "internal.h"
 
 /* All of 8.14.1, the oldest libcurl that will do. */
-#define NAMES(X)                                                                                               \
-    X(CURLE_UNSUPPORTED_PROTOCOL)                                                                              \
-    X(CURLE_FAILED_INIT)                                                                                       \
-    X(CURLE_URL_MALFORMAT)                                                                                     \
-    X(CURLE_NOT_BUILT_IN)                                                                                      \
-    X(CURLE_COULDNT_RESOLVE_PROXY) X(CURLE_COULDNT_RESOLVE_HOST) X(CURLE_COULDNT_CONNECT) X(                   \
-        CURLE_WEIRD_SERVER_REPLY) X(CURLE_REMOTE_ACCESS_DENIED) X(CURLE_FTP_ACCEPT_FAILED)                     \
-        X(CURLE_FTP_WEIRD_PASS_REPLY) X(CURLE_FTP_ACCEPT_TIMEOUT) X(CURLE_FTP_WEIRD_PASV_REPLY) X(             \
-            CURLE_FTP_WEIRD_227_FORMAT) X(CURLE_FTP_CANT_GET_HOST) X(CURLE_HTTP2)                              \
-            X(CURLE_FTP_COULDNT_SET_TYPE) X(CURLE_PARTIAL_FILE) X(CURLE_FTP_COULDNT_RETR_FILE) X(              \
-                CURLE_QUOTE_ERROR) X(CURLE_HTTP_RETURNED_ERROR) X(CURLE_WRITE_ERROR) X(CURLE_UPLOAD_FAILED)    \
-                X(CURLE_READ_ERROR) X(CURLE_OUT_OF_MEMORY) X(CURLE_OPERATION_TIMEDOUT) X(                      \
-                    CURLE_FTP_PORT_FAILED) X(CURLE_FTP_COULDNT_USE_REST) X(CURLE_RANGE_ERROR)                  \
-                    X(CURLE_SSL_CONNECT_ERROR) X(CURLE_BAD_DOWNLOAD_RESUME) X(CURLE_FILE_COULDNT_READ_FILE) X( \
-                        CURLE_LDAP_CANNOT_BIND) X(CURLE_LDAP_SEARCH_FAILED) X(CURLE_ABORTED_BY_CALLBACK)       \
-                        X(CURLE_BAD_FUNCTION_ARGUMENT) X(CURLE_INTERFACE_FAILED) X(                            \
-                            CURLE_TOO_MANY_REDIRECTS) X(CURLE_UNKNOWN_OPTION) X(CURLE_SETOPT_OPTION_SYNTAX)    \
-                            X(CURLE_GOT_NOTHING) X(CURLE_SSL_ENGINE_NOTFOUND) X(CURLE_SSL_ENGINE_SETFAILED) X( \
-                                CURLE_SEND_ERROR) X(CURLE_RECV_ERROR) X(CURLE_SSL_CERTPROBLEM)                 \
-                                X(CURLE_SSL_CIPHER) X(CURLE_PEER_FAILED_VERIFICATION) X(                       \
-                                    CURLE_BAD_CONTENT_ENCODING) X(CURLE_FILESIZE_EXCEEDED)                     \
-                                    X(CURLE_USE_SSL_FAILED) X(CURLE_SEND_FAIL_REWIND) X(                       \
-                                        CURLE_SSL_ENGINE_INITFAILED) X(CURLE_LOGIN_DENIED)                     \
-                                        X(CURLE_TFTP_NOTFOUND) X(CURLE_TFTP_PERM) X(CURLE_REMOTE_DISK_FULL) X( \
-                                            CURLE_TFTP_ILLEGAL) X(CURLE_TFTP_UNKNOWNID)                        \
-                                            X(CURLE_REMOTE_FILE_EXISTS) X(CURLE_TFTP_NOSUCHUSER) X(            \
-                                                CURLE_SSL_CACERT_BADFILE) X(CURLE_REMOTE_FILE_NOT_FOUND)       \
-                                                X(CURLE_SSH) X(CURLE_SSL_SHUTDOWN_FAILED) X(CURLE_AGAIN) X(    \
-                                                    CURLE_SSL_CRL_BADFILE) X(CURLE_SSL_ISSUER_ERROR)           \
-                                                    X(CURLE_FTP_PRET_FAILED) X(CURLE_RTSP_CSEQ_ERROR) X(       \
-                                                        CURLE_RTSP_SESSION_ERROR) X(CURLE_FTP_BAD_FILE_LIST)   \
-                                                        X(CURLE_CHUNK_FAILED) X(CURLE_NO_CONNECTION_AVAILABLE) \
-                                                            X(CURLE_SSL_PINNEDPUBKEYNOTMATCH) X(               \
-                                                                CURLE_SSL_INVALIDCERTSTATUS)                   \
-                                                                X(CURLE_HTTP2_STREAM) X(                       \
-                                                                    CURLE_RECURSIVE_API_CALL)                  \
-                                                                    X(CURLE_AUTH_ERROR) X(CURLE_HTTP3) X(      \
-                                                                        CURLE_QUIC_CONNECT_ERROR)              \
-                                                                        X(CURLE_PROXY) X(CURLE_SSL_CLIENTCERT) \
-                                                                            X(CURLE_UNRECOVERABLE_POLL)        \
-                                                                                X(CURLE_TOO_LARGE)             \
-                                                                                    X(CURLE_ECH_REQUIRED)
+/* clang-format off */
+#define NAMES(X) \
+    X(CURLE_UNSUPPORTED_PROTOCOL) X(CURLE_FAILED_INIT) X(CURLE_URL_MALFORMAT) X(CURLE_NOT_BUILT_IN) \
+    X(CURLE_COULDNT_RESOLVE_PROXY) X(CURLE_COULDNT_RESOLVE_HOST) X(CURLE_COULDNT_CONNECT) \
+    X(CURLE_WEIRD_SERVER_REPLY) X(CURLE_REMOTE_ACCESS_DENIED) X(CURLE_FTP_ACCEPT_FAILED) \
+    X(CURLE_FTP_WEIRD_PASS_REPLY) X(CURLE_FTP_ACCEPT_TIMEOUT) X(CURLE_FTP_WEIRD_PASV_REPLY) \
+    X(CURLE_FTP_WEIRD_227_FORMAT) X(CURLE_FTP_CANT_GET_HOST) X(CURLE_HTTP2) X(CURLE_FTP_COULDNT_SET_TYPE) \
+    X(CURLE_PARTIAL_FILE) X(CURLE_FTP_COULDNT_RETR_FILE) X(CURLE_QUOTE_ERROR) X(CURLE_HTTP_RETURNED_ERROR) \
+    X(CURLE_WRITE_ERROR) X(CURLE_UPLOAD_FAILED) X(CURLE_READ_ERROR) X(CURLE_OUT_OF_MEMORY) \
+    X(CURLE_OPERATION_TIMEDOUT) X(CURLE_FTP_PORT_FAILED) X(CURLE_FTP_COULDNT_USE_REST) \
+    X(CURLE_RANGE_ERROR) X(CURLE_SSL_CONNECT_ERROR) X(CURLE_BAD_DOWNLOAD_RESUME) \
+    X(CURLE_FILE_COULDNT_READ_FILE) X(CURLE_LDAP_CANNOT_BIND) X(CURLE_LDAP_SEARCH_FAILED) \
+    X(CURLE_ABORTED_BY_CALLBACK) X(CURLE_BAD_FUNCTION_ARGUMENT) X(CURLE_INTERFACE_FAILED) \
+    X(CURLE_TOO_MANY_REDIRECTS) X(CURLE_UNKNOWN_OPTION) X(CURLE_SETOPT_OPTION_SYNTAX) X(CURLE_GOT_NOTHING) \
+    X(CURLE_SSL_ENGINE_NOTFOUND) X(CURLE_SSL_ENGINE_SETFAILED) X(CURLE_SEND_ERROR) X(CURLE_RECV_ERROR) \
+    X(CURLE_SSL_CERTPROBLEM) X(CURLE_SSL_CIPHER) X(CURLE_PEER_FAILED_VERIFICATION) \
+    X(CURLE_BAD_CONTENT_ENCODING) X(CURLE_FILESIZE_EXCEEDED) X(CURLE_USE_SSL_FAILED) \
+    X(CURLE_SEND_FAIL_REWIND) X(CURLE_SSL_ENGINE_INITFAILED) X(CURLE_LOGIN_DENIED) X(CURLE_TFTP_NOTFOUND) \
+    X(CURLE_TFTP_PERM) X(CURLE_REMOTE_DISK_FULL) X(CURLE_TFTP_ILLEGAL) X(CURLE_TFTP_UNKNOWNID) \
+    X(CURLE_REMOTE_FILE_EXISTS) X(CURLE_TFTP_NOSUCHUSER) X(CURLE_SSL_CACERT_BADFILE) \
+    X(CURLE_REMOTE_FILE_NOT_FOUND) X(CURLE_SSH) X(CURLE_SSL_SHUTDOWN_FAILED) X(CURLE_AGAIN) \
+    X(CURLE_SSL_CRL_BADFILE) X(CURLE_SSL_ISSUER_ERROR) X(CURLE_FTP_PRET_FAILED) X(CURLE_RTSP_CSEQ_ERROR) \
+    X(CURLE_RTSP_SESSION_ERROR) X(CURLE_FTP_BAD_FILE_LIST) X(CURLE_CHUNK_FAILED) \
+    X(CURLE_NO_CONNECTION_AVAILABLE) X(CURLE_SSL_PINNEDPUBKEYNOTMATCH) X(CURLE_SSL_INVALIDCERTSTATUS) \
+    X(CURLE_HTTP2_STREAM) X(CURLE_RECURSIVE_API_CALL) X(CURLE_AUTH_ERROR) X(CURLE_HTTP3) \
+    X(CURLE_QUIC_CONNECT_ERROR) X(CURLE_PROXY) X(CURLE_SSL_CLIENTCERT) X(CURLE_UNRECOVERABLE_POLL) \
+    X(CURLE_TOO_LARGE) X(CURLE_ECH_REQUIRED)
+/* clang-format on */
 
 const char *cw__curl_name(int curl_code)
 {

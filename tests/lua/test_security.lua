@@ -104,8 +104,8 @@ test("security_proxy", function()
             local output, status = support.run_program(
                 program, ("%s %s='%s' %%s"):format(clean, name, (value:gsub("%%", "%%%%"))))
             equal(status, 0, output)
-            assert(output:find(kind == "malformed" and name .. " is malformed: " or "the proxy 127.0.0.1:" .. port, 1, true),
-                line .. ": " .. output)
+            local words = kind == "malformed" and name .. " is malformed: " or "the proxy 127.0.0.1:" .. port
+            assert(output:find(words, 1, true), line .. ": " .. output)
             assert(output:find(kind == "malformed" and "UnexpectedClientError" or rest:match("^%a+"), 1, true), output)
             assert(not output:find("s3c") and not output:find("j0hnny"), output)
         end

@@ -139,8 +139,8 @@ class Proxy:
 
 
 class Socks(Proxy):
-    """One of SOCKS 5 and 4. refusal: the byte by which it refuses a request, 0 lets through; it takes that user and
-    password if there is one."""
+    """One of SOCKS 5 and 4. refusal: the byte by which it refuses a request, 0 lets through; user: the user and
+    password that it wants."""
 
     def __init__(
         self, refusal: int = 0, user: tuple[str, str] | None = None, answer: Answer | None = None

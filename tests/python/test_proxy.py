@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Proxies: which one is used, that one which cannot be used is an error that shows no secret, and that the error
-says whether the proxy failed or the server. Values: tests/faults/proxies.txt; what no_proxy excepts:
+"""Proxies: which one is used, that one which cannot be used is an error that shows no secret, and that the
+error says whether the proxy failed or the server. Values: tests/faults/proxies.txt; what no_proxy excepts:
 tests/core/test_proxy.c."""
 
 from __future__ import annotations
