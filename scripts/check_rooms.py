@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FUNCTION_LINES = 60
 FILE_LINES = 600
 # the rooms that speak to libcurl
-CURL_ROOMS = re.compile(r"core/src/(status|handshake|connect|pool|link|codec_\w+|libcurl)\.[ch]$")
+CURL_ROOMS = re.compile(r"core/src/(status|failure|handshake|connect|pool|link|codec_\w+|libcurl)\.[ch]$")
 # what the core may include of its own, room by room from the ground up, is the order in internal.h; here is
 # only what can be told from an include line
 PURE_ROOMS = (

@@ -265,6 +265,8 @@ typedef enum cw_option_type {
  *   crl_file              PEM file of revocation lists, one for each authority of the server's chain; without it
  *                         nothing is asked about revocation
  *   verify                check the server's certificate and name; off: ca_file and crl_file do not count
+ *   proxy_ca_file         PEM file of trusted certificates for a proxy of https://; empty: ca_file, or the system's
+ *   proxy_verify          check that proxy's certificate and name, whatever verify says: it may get a password
  *   outbound_buffer_size  bytes of the kernel's send buffer (SO_SNDBUF), which the system may round or limit; 0: the
  *                         system chooses and adapts it
  *   inbound_buffer_size   bytes of received messages that may wait in the socket to be taken; above it the
@@ -296,6 +298,8 @@ typedef enum cw_option_type {
     X(CW_OPT_CA_FILE, "ca_file", CW_TYPE_TEXT, 0, 0, 0)                                           \
     X(CW_OPT_CRL_FILE, "crl_file", CW_TYPE_TEXT, 0, 0, 0)                                         \
     X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1)                                             \
+    X(CW_OPT_PROXY_CA_FILE, "proxy_ca_file", CW_TYPE_TEXT, 0, 0, 0)                               \
+    X(CW_OPT_PROXY_VERIFY, "proxy_verify", CW_TYPE_BOOL, 1, 0, 1)                                 \
     X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 0, 0, INT32_MAX)        \
     X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX) \
     X(CW_OPT_FRAMING, "framing", CW_TYPE_ENUM, 0, 0, 2)                                           \
@@ -409,7 +413,8 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
  *   timeout_ms   for all of it; CW_TIMEOUT_DEFAULT = connect_timeout
  * Returns  CW_OK: under way. CW_INVALID_ARGUMENT for the URI; CW_INVALID_STATE unless new;
  *          CW_UNSUPPORTED if the loaded libcurl is older than 8.14.1, lacks ws, or is too old for the framing or
- *          the compression that was asked for; CW_NO_MEMORY, CW_SYSTEM_ERROR
+ *          the compression that was asked for; CW_CONNECT_FAILED (web status UnexpectedClientError) for a malformed proxy
+ *          in the environment; CW_NO_MEMORY, CW_SYSTEM_ERROR
  * Owns     uri is copied
  * Thread   any; takes the socket's lock
  * Source   RFC 6455 section 4.1 */

@@ -40,8 +40,10 @@ static void free_connecting(struct cw__connecting *c)
 
 /* A connection that will be read and written at its descriptor, if no proxy comes between; or one whose authorities
  * libcurl reads once for a multi: not so with a list of what was revoked, nor where nothing is verified (pool.c). */
-static cw__sharing sharing_of(const cw_socket *s, cw__trust *trust)
+static cw__sharing sharing_of(const cw_socket *s, const cw__proxy *proxy, cw__trust *trust)
 {
+    if (proxy->kind == CW__PROXY_HTTPS) /* whose authorities libcurl reads as well */
+        return CW__SHARE_NOT;
     if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL || !cw__codec_native_receives())
         return CW__SHARE_NOT;
     if (is_plain(s))
@@ -58,8 +60,10 @@ static struct cw__connecting *prepare(cw_socket *s, const cw__uri *uri, int time
         .protocols = cw__setting_text(s, CW_OPT_SUPPORTED_PROTOCOLS),
         .ca_file = cw__setting_text(s, CW_OPT_CA_FILE),
         .crl_file = cw__setting_text(s, CW_OPT_CRL_FILE),
+        .proxy_ca_file = cw__setting_text(s, CW_OPT_PROXY_CA_FILE),
         .headers = s->settings.headers ? s->settings.headers : "",
         .verify = cw__setting(s, CW_OPT_VERIFY) != 0,
+        .proxy_verify = cw__setting(s, CW_OPT_PROXY_VERIFY) != 0,
         .no_delay = cw__setting(s, CW_OPT_NO_DELAY) != 0,
         .timeout_ms = timeout_ms,
         .compression = {.is_on = cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_DEFLATE,
@@ -89,7 +93,7 @@ static struct cw__connecting *prepare(cw_socket *s, const cw__uri *uri, int time
         return NULL;
     }
     c->member = (cw__pool_member){.easy = cw__handshake_easy(c->handshake), .client = &s->client};
-    c->member.sharing = sharing_of(s, &c->member.trust);
+    c->member.sharing = sharing_of(s, cw__handshake_proxy(c->handshake), &c->member.trust);
     c->member.ca_file = settings.ca_file;
     return c;
 }
@@ -298,6 +302,7 @@ static bool make_codec(cw_socket *s, const cw__pool_member *member, int fd)
         s->codec = cw__codec_curl_create(link);
     else
         s->codec = cw__codec_native_create(link);
+    link->party = cw__handshake_tls_party(s->connecting->handshake);
     if (!s->codec)
         cw__link_destroy(link);
     return s->codec != NULL;
@@ -418,6 +423,19 @@ void cw__connection_teardown_locked(cw_socket *s)
 
 /* ---- The service's calls ---- */
 
+static void timed_out(const struct cw__connecting *c, cw__error *error)
+{
+    double seconds = (double)c->timeout_ms / 1000;
+    const cw__proxy *proxy = cw__handshake_proxy(c->handshake);
+
+    if (cw__handshake_is_at_proxy(c->handshake))
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout,
+                      "not connected within %g s: the proxy %.80s (%s) has not let us through", seconds,
+                      proxy->name, proxy->variable);
+    else
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout, "not connected within %g s", seconds);
+}
+
 static bool is_over(cw_socket *s, cw__error *error)
 {
     struct cw__connecting *c = s->connecting;
@@ -425,8 +443,7 @@ static bool is_over(cw_socket *s, cw__error *error)
     if (c->is_cancelled)
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_OperationCanceled, "connecting was cancelled");
     else if (!c->member.is_done && cw__now_ms() >= c->deadline_ms)
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout, "not connected within %g s",
-                      (double)c->timeout_ms / 1000);
+        timed_out(c, error);
     else
         return false;
     return true;

@@ -44,19 +44,6 @@ int cw__web_status_of_errno(int os_errno);
 int cw__web_status_of_http(int http_status);
 /* From a CURLcode (as int, so that this header needs no curl). */
 int cw__web_status_of_curl(int curl_code, int os_errno);
-/* Fills the error of a server's certificate that was refused: what is wrong with it and what to do.
- *   verify_result  CURLINFO_SSL_VERIFYRESULT
- *   text           libcurl's error text */
-void cw__error_of_certificate(cw__error *error, const char *host, long verify_result, const char *text);
-
-typedef struct cw__tls_reason {
-    const char *words; /* by which it is known */
-    int web_status;
-    const char *message;
-} cw__tls_reason;
-
-/* What libcurl's text about a failure of TLS means; NULL: nothing that is known here. */
-const cw__tls_reason *cw__tls_reason_of(int curl_code, const char *text);
 
 /* ---- From alloc.c: the one door to the heap; tests make call number n fail ---------------------------- */
 
@@ -361,6 +348,8 @@ typedef struct cw__reply {
 } cw__reply;
 
 void cw__reply_destroy(cw__reply *r);
+/* Forgets the lines, of a proxy's reply that the server's follows; head_bytes stays. */
+void cw__reply_forget(cw__reply *r);
 /* Takes a status line, a header line without NUL or an empty line. Only header lines of the latest reply are
  * kept: each status line begins anew, so that those of a 100 or 103, or of a proxy, are gone when the final ones
  * come. Folded lines are unfolded. False if it is too much: the connection had better be given up. */
@@ -429,6 +418,86 @@ cw__uri_result cw__uri_read(const char *text, size_t len_bytes, cw__uri *uri, ch
 void cw__uri_destroy(cw__uri *uri);
 /* The URI without its path and query, "ws://user:password@host:8080/"; NULL without memory. */
 char *cw__uri_base(const cw__uri *uri);
+
+/* ---- From proxy.c: which proxy a connection uses --------------------------------------------------------- */
+
+typedef enum cw__proxy_kind { CW__PROXY_NONE, CW__PROXY_HTTP, CW__PROXY_HTTPS, CW__PROXY_SOCKS } cw__proxy_kind;
+
+typedef struct cw__proxy {
+    cw__proxy_kind kind;
+    char *url;             /* scheme://host:port; no user and no password */
+    const char *name;      /* host:port, in url; for messages */
+    char *user, *password; /* decoded; NULL = none */
+    const char *variable;  /* that names it; static */
+} cw__proxy;
+
+/* Chooses the proxy for a host and port by the environment; get reads a variable. CW_OK, kind is CW__PROXY_NONE where
+ * there is none; or a failure of the calling thread, which shows nothing of the variable's value. */
+cw_status cw__proxy_choose(cw__proxy *p, bool is_tls, const char *host, unsigned port,
+                           const char *(*get)(const char *name));
+void cw__proxy_destroy(cw__proxy *p);
+/* Whether a no_proxy list excepts a host and port. */
+bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
+/* Reads the value of a variable into an empty proxy: NULL, or what is wrong with it; what it allocated is destroyed by
+ * cw__proxy_destroy either way. */
+const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory);
+
+/* ---- From failure.c: what a failure of libcurl's means, in words of our own --------------------------- */
+
+/* What libcurl logs of TLS, and no result of its tells. */
+typedef struct cw__tls_notes {
+    int sent_alert;         /* the latest, or 0 */
+    bool wants_certificate; /* the peer has asked for a client certificate */
+} cw__tls_notes;
+
+/* Takes note of a text that libcurl logged. */
+void cw__failure_note(cw__tls_notes *notes, const char *text, size_t len_bytes);
+
+/* libcurl's texts are matched and never shown: they may hold the user and password of a proxy. */
+typedef struct cw__failure {
+    int curl_code;
+    int os_errno;
+    int proxy_code;                 /* CURLINFO_PROXY_ERROR */
+    long verify_result;             /* CURLINFO_SSL_VERIFYRESULT, or that of the proxy */
+    const char *text;               /* libcurl's */
+    const char *host;               /* of the URI */
+    const char *proxy;              /* "host:port" of the proxy; NULL = none is used */
+    const char *variable;           /* that names the proxy */
+    bool at_proxy;                  /* it is the way to the proxy, or the proxy, that failed */
+    cw__tls_notes tls;              /* of the connection to that party */
+    const char *ca_file, *crl_file; /* in use there, or empty */
+} cw__failure;
+
+/* Fills the error of a connect that failed. */
+void cw__failure_explain(const cw__failure *f, cw__error *error);
+/* Fills the error of an open connection that was lost while doing something ("receiving"). party: who is at the other
+ * end of TLS ("the server"). */
+void cw__failure_lost(int curl_code, int os_errno, const char *text, const char *party, const char *doing,
+                      cw__error *error);
+/* The name of a CURLcode, "CURLE_..."; "?" for one that is not known. */
+const char *cw__curl_name(int curl_code);
+/* Fills the error of a server that answered with that status instead of 101. */
+void cw__failure_refused(int http_status, cw__error *error);
+/* The same of a proxy that answered CONNECT with another status than 2xx; 0 = with what has none. */
+void cw__failure_refused_by_proxy(const cw__proxy *proxy, const char *host, int http_status, cw__error *error);
+
+/* ---- From headers.c: request headers that a caller may give ------------------------------------------ */
+
+/* Limits of ours, all below libcurl's (docs/libcurl.md), which drops a header in silence or fails without a reason. */
+enum {
+    CW__HEADER_NAME_AT_MOST = 100,
+    CW__HEADER_AT_MOST = 256 * 1024,  /* bytes of a value */
+    CW__HEADERS_AT_MOST = 512 * 1024, /* bytes of the caller's headers together */
+    CW__PROTOCOLS_AT_MOST = 64 * 1024 /* bytes of the list of subprotocols */
+};
+
+/* Checks the name and value of a request header. CW_OK or a failure of the calling thread, which names the header and
+ * never shows its value. */
+cw_status cw__header_check(const char *name, size_t name_bytes, const char *value, size_t value_bytes);
+/* NULL if a request may have several headers of that name; or what to do instead. */
+const char *cw__header_repeat_fault(const char *name, size_t name_bytes);
+/* Whether a list "a, b" consists of tokens, each once (RFC 6455 section 4.1). */
+bool cw__header_check_protocols(const char *list);
 
 /* ---- From timer.c: a heap of deadlines, used by one thread --------------------------------------------- */
 

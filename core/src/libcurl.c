@@ -55,7 +55,8 @@ cw_status cw__libcurl_init(void)
         return status;
     (void)pthread_once(&once, init_once);
     if (init_result != CURLE_OK)
-        return cw__fail(CW_UNSUPPORTED, "libcurl cannot start: %s", curl_easy_strerror(init_result));
+        return cw__fail(CW_UNSUPPORTED, "libcurl cannot start: %s (%d)", cw__curl_name((int)init_result),
+                        (int)init_result);
     return CW_OK;
 }
 
@@ -83,4 +84,20 @@ int cw__lacked_descriptors(int count)
     while (got > 0)
         (void)close(fds[--got]);
     return os_errno == EMFILE || os_errno == ENFILE ? os_errno : 0;
+}
+
+int cw__lacked_descriptors_of(CURLcode code)
+{
+    switch (code) {
+    case CURLE_OUT_OF_MEMORY: /* 8.20: a look-up has descriptors beside the connection's */
+        return cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST);
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return cw__lacked_descriptors(1);
+    case CURLE_SSL_CACERT_BADFILE: /* opened beside the connection, which libcurl has closed since */
+        return cw__lacked_descriptors(2);
+    default:
+        return 0;
+    }
 }

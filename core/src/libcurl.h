@@ -23,6 +23,8 @@ bool cw__libcurl_races(void);
  * that is what to mend: EMFILE or ENFILE; else 0. */
 enum { CW__DESCRIPTORS_AT_MOST = 4 };
 int cw__lacked_descriptors(int count);
+/* The same for a transfer that ended by that code, with as many descriptors as it may have needed. */
+int cw__lacked_descriptors_of(CURLcode code);
 
 /* ---- From pool.c: libcurl's multi handles ---------------------------------------------------------------- */
 
@@ -97,6 +99,7 @@ struct cw__link {
     bool has_complaint; /* complaint holds libcurl's latest "[WS] ..." */
     char complaint[100];
     char tls_text[160]; /* what libcurl said first about a failure of TLS in this call */
+    const char *party;  /* who is at the other end of TLS, for messages; static */
 };
 
 /* easy is a CURL handle whose handshake went well. NULL without memory. The connection is not the link's: it stays. */
@@ -125,15 +128,18 @@ cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
 
 /* ---- From handshake.c: control settings to options, the request, the verdict on the reply --------------- */
 
-/* What a handshake needs to know of its socket's settings. All of it is copied or used up by prepare. */
+/* What a handshake needs to know of its socket's settings. The three files' names stay until the handshake is destroyed;
+ * the rest is copied or used up when it is created. */
 typedef struct cw__handshake_settings {
     const cw__uri *uri;
     const char *protocols;       /* "a, b", or empty */
     const char *ca_file;         /* or empty */
     const char *crl_file;        /* or empty */
+    const char *proxy_ca_file;   /* or empty: ca_file */
     const char *headers;         /* lines as libcurl reads them, each with "\n" (settings.c), or empty */
     cw__compression compression; /* offered, if it is on */
     bool verify;
+    bool proxy_verify;
     bool no_delay;
     int64_t timeout_ms; /* -1 = none */
     cw__race
@@ -143,29 +149,17 @@ typedef struct cw__handshake_settings {
 
 typedef struct cw__handshake cw__handshake;
 
-/* Limits of ours, all below libcurl's (docs/libcurl.md), which drops a header in silence or fails without a reason. */
-enum {
-    CW__HEADER_NAME_AT_MOST = 100,
-    CW__HEADER_AT_MOST = 256 * 1024,  /* bytes of a value */
-    CW__HEADERS_AT_MOST = 512 * 1024, /* bytes of the caller's headers together */
-    CW__PROTOCOLS_AT_MOST = 64 * 1024 /* bytes of the list of subprotocols */
-};
-
-/* Checks the name and value of a request header. CW_OK or a failure of the calling thread, which names the header and
- * never shows its value. */
-cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const char *value,
-                                     size_t value_bytes);
-/* NULL if a request may have several headers of that name; or what to do instead. */
-const char *cw__handshake_repeat_fault(const char *name, size_t name_bytes);
-/* Whether a list "a, b" consists of tokens, each once (RFC 6455 section 4.1). */
-bool cw__handshake_check_protocols(const char *list);
-
 /* Makes an easy handle that will connect; NULL with the calling thread's error. */
 cw__handshake *cw__handshake_create(const cw__handshake_settings *settings);
 void cw__handshake_destroy(cw__handshake *h);
 CURL *cw__handshake_easy(cw__handshake *h);
 /* Before a second transfer on the handle: forgets what libcurl said in the first. */
 void cw__handshake_restart(cw__handshake *h);
+const cw__proxy *cw__handshake_proxy(const cw__handshake *h);
+/* Whether a proxy is used and has not let the connection through so far. */
+bool cw__handshake_is_at_proxy(const cw__handshake *h);
+/* Who is at the other end of TLS, for cw__link.party. */
+const char *cw__handshake_tls_party(const cw__handshake *h);
 /* The verdict, once libcurl is done: fills error and returns false, or true for an open connection. */
 bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error);
 /* Whether it is certain that no frame came in together with the reply. fd: the connection's. */

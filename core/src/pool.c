@@ -317,8 +317,12 @@ bool cw__pool_step(cw__pool_member *m, cw__error *error)
     cw__pool_exit(m->pool);
     if (code == CURLM_OK && is_watched)
         return true;
-    cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown, "cannot connect: %s",
-                  code == CURLM_OK ? "a descriptor cannot be watched" : curl_multi_strerror(code));
+    if (code == CURLM_OK)
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown,
+                      "cannot connect: a descriptor cannot be watched");
+    else
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown,
+                      "cannot connect: libcurl's multi says CURLMcode %d", (int)code);
     return false;
 }
 

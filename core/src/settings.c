@@ -162,7 +162,7 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option o, const char *value, size_
         status = check_text(o, value, len_bytes);
     if (status == CW_OK && len_bytes > 0 && !(copy = cw__strndup(value, len_bytes)))
         status = cw__fail(CW_NO_MEMORY, "no memory for the control %s", options[o].key);
-    if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__handshake_check_protocols(copy)) {
+    if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__header_check_protocols(copy)) {
         status = cw__fail(CW_INVALID_ARGUMENT,
                           "a subprotocol is a token (letters, digits and !#$%%&'*+-.^_`|~), each given once");
         cw__free(copy);
@@ -301,7 +301,7 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
 {
     size_t have_bytes = s->settings.headers ? strlen(s->settings.headers) : 0;
     bool is_sent_empty = adds || value_bytes > 0; /* also if it is nothing but blanks */
-    const char *advice = adds ? cw__handshake_repeat_fault(name, name_bytes) : NULL;
+    const char *advice = adds ? cw__header_repeat_fault(name, name_bytes) : NULL;
     char *lines, *end;
 
     if (cw__socket_state(s) != CW_STATE_NEW)
@@ -336,7 +336,7 @@ static cw_status give_header(cw_socket *s, const char *name, size_t name_bytes, 
     cw_status status = cw__socket_check(s);
 
     if (status == CW_OK)
-        status = cw__handshake_check_header(name, name_bytes, value, value_bytes);
+        status = cw__header_check(name, name_bytes, value, value_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);

@@ -310,6 +310,34 @@ static void test_tls_faults(void)
     cw_shutdown(5000);
 }
 
+/* ---- Proxies ---- */
+
+static void test_proxy(void)
+{
+    static const char *const bad[] = {"http://joe:s3c/s3cret@127.0.0.1:3128", "foo://joe:s3cret@127.0.0.1:1",
+                                      "http://joe:s3cret@127.0.0.1:99999", "http://joe:s3cret@127.0.0.1:1 "};
+    const char *uri = peer_env("CW_ECHO_WS");
+    cw_socket *s = peer_socket(CW_STREAM_SOCKET);
+
+    CHECK(unsetenv("no_proxy") == 0 && unsetenv("NO_PROXY") == 0);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK(setenv("ws_proxy", bad[i], 1) == 0);
+        CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+        CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
+        CHECK_HAS(cw_error_message(), "the environment variable ws_proxy is malformed: ");
+        CHECK(!strstr(cw_error_message(), "s3c") && !strstr(cw_error_message(), "joe"));
+        CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
+    }
+    CHECK(setenv("ws_proxy", "http://joe:s3cret@127.0.0.1:1", 1) == 0);
+    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_INT(cw_error_web_status(), CW_WEB_CannotConnect);
+    CHECK_HAS(cw_error_message(), "cannot connect to the proxy 127.0.0.1:1: ");
+    CHECK(setenv("no_proxy", strstr(uri, "://") + 3, 1) == 0); /* host:port */
+    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
+    peer_drop(s);
+    cw_shutdown(5000);
+}
+
 static const harness_test tests[] = {
     {"RFC 6455 3: URIs that are none, or not ours", test_uri},
     {"RFC 6455 4.1: a right reply", test_good_reply},
@@ -326,6 +354,7 @@ static const harness_test tests[] = {
     {"TLS: good, unknown authority, wrong host, expired", test_tls},
     {"TLS: verify off", test_tls_unverified},
     {"TLS: a missing CA file, a server without TLS", test_tls_faults},
+    {"a proxy that is malformed, one that is not there, one that does not count", test_proxy},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

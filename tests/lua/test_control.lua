@@ -25,6 +25,8 @@ local options = {
     ca_file = {nil, "/nowhere/ca.pem"},
     crl_file = {nil, "/nowhere/crl.pem"},
     verify = {true, false},
+    proxy_ca_file = {nil, "/nowhere/proxy.pem"},
+    proxy_verify = {true, false},
     outbound_buffer_size = {0, 4096},
     frame_size = {67108864, math.huge},
     inbound_buffer_size = {4194304, 8192},
@@ -65,7 +67,7 @@ test("control_set", function()
         equal(table.concat(ws.control.supported_protocols, "+"), "chat+superchat")
         ws.control.supported_protocols = {}
         equal(#ws.control.supported_protocols, 0)
-        for _, key in ipairs {"ca_file", "crl_file"} do
+        for _, key in ipairs {"ca_file", "crl_file", "proxy_ca_file"} do
             ws.control[key] = nil
             equal(ws.control[key], nil)
         end
@@ -119,7 +121,7 @@ test("control_wrong_type", function()
     for key, wrong in pairs {
         message_type = {1, true, "text", "BINARY"}, receive_mode = {0, "none"}, max_message_size = {"big", true, 1.5},
         no_delay = {1, "yes"}, connect_timeout = {"1", true, {}}, ca_file = {1, true},
-        crl_file = {1, true}, verify = {0, "no"},
+        crl_file = {1, true}, verify = {0, "no"}, proxy_ca_file = {1, true}, proxy_verify = {0, "no"},
         supported_protocols = {"chat", 1, {1}, {true}}, ping_interval = {"20"},
     } do
         for _, value in ipairs(wrong) do

@@ -82,6 +82,37 @@ test("security_errors_about_headers", function()
     end
 end)
 
+-- The rows of proxies.txt, each with the variable in the environment of a program of its own.
+test("security_proxy", function()
+    local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
+    local program = [[
+        local curlwire = require "curlwire"
+        local result = {curlwire.MessageWebSocket():connect("ws://server.invalid/")}
+        local err = result[#result]
+        for _, value in pairs {err, err.message, err.name, err.status_name, err.reason or "", err.http_status} do
+            print(value)
+        end
+        print(tostring(err))]]
+    local names, count = {"http_proxy", "ws_proxy", "WS_PROXY", "all_proxy", "ALL_PROXY"}, 0
+    for line in io.lines(here .. "/../faults/proxies.txt") do
+        local kind, value, rest = line:match("^(%l+) *| [^|]*| (%S*) *| (.*)$")
+        if kind == "malformed" or kind == "unusable" and value:find("{refused}", 1, true) then
+            count = count + 1
+            local name, port = names[count % #names + 1], support.refused():match(":(%d+)/")
+            value = value:gsub("\\s", " "):gsub("\\t", "\t"):gsub("{refused}", port)
+            local clean = "env -u no_proxy -u NO_PROXY -u http_proxy -u ws_proxy -u WS_PROXY -u all_proxy -u ALL_PROXY"
+            local output, status = support.run_program(
+                program, ("%s %s='%s' %%s"):format(clean, name, (value:gsub("%%", "%%%%"))))
+            equal(status, 0, output)
+            local words = kind == "malformed" and name .. " is malformed: " or "the proxy 127.0.0.1:" .. port
+            assert(output:find(words, 1, true), line .. ": " .. output)
+            assert(output:find(kind == "malformed" and "UnexpectedClientError" or rest:match("^%a+"), 1, true), output)
+            assert(not output:find("s3c") and not output:find("j0hnny"), output)
+        end
+    end
+    assert(count > 35, count)
+end)
+
 test("security_verify_is_on", function()
     equal(support.message_socket().control.verify, true)
     equal(support.stream_socket().control.verify, true)

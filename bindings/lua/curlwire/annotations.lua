@@ -63,6 +63,8 @@ local curlwire = {}
 ---@field ca_file string|nil PEM file of trusted certificates in place of the system's
 ---@field crl_file string|nil PEM file of revocation lists, one for each authority of the server's chain
 ---@field verify boolean check the server's certificate and name. Default true
+---@field proxy_ca_file string|nil PEM file of trusted certificates for a proxy of https://. Default: ca_file, or the system's
+---@field proxy_verify boolean check that proxy's certificate and name, whatever verify says. Default true
 ---@field outbound_buffer_size integer bytes of the kernel's send buffer (SO_SNDBUF); 0 = the system chooses. Default 0
 ---@field inbound_buffer_size integer bytes of messages that may wait to be taken. Default 4194304
 ---@field framing "auto"|"curl"|"native" who makes the frames: libcurl, or we, which is faster and needs libcurl 8.21 to receive. Default "auto"

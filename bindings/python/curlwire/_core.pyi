@@ -108,6 +108,11 @@ class _Control:
     @crl_file.setter
     def crl_file(self, value: str | os.PathLike[str] | None) -> None: ...
     verify: bool
+    @property
+    def proxy_ca_file(self) -> str | None: ...
+    @proxy_ca_file.setter
+    def proxy_ca_file(self, value: str | os.PathLike[str] | None) -> None: ...
+    proxy_verify: bool
     outbound_buffer_size: int
     inbound_buffer_size: int
     framing: Literal["auto", "curl", "native"]

@@ -22,6 +22,8 @@ class Control(TypedDict, total=False):
     ca_file: str | os.PathLike[str] | None
     crl_file: str | os.PathLike[str] | None
     verify: bool
+    proxy_ca_file: str | os.PathLike[str] | None
+    proxy_verify: bool
     outbound_buffer_size: int
     inbound_buffer_size: int
     framing: Literal["auto", "curl", "native"]

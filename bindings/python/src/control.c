@@ -26,6 +26,9 @@ static const char *const docs[CW_OPTION_COUNT] = {
     [CW_OPT_CRL_FILE] =
         "A PEM file of revocation lists, one for each authority of the server's chain, or None.",
     [CW_OPT_VERIFY] = "Whether the server's certificate and name are checked.",
+    [CW_OPT_PROXY_CA_FILE] =
+        "A PEM file of trusted certificates for a proxy of https://, or None: ca_file, or the system's.",
+    [CW_OPT_PROXY_VERIFY] = "Whether that proxy's certificate and name are checked, whatever verify says.",
     [CW_OPT_OUTBOUND_BUFFER_SIZE] = "Bytes of the kernel's send buffer (SO_SNDBUF); 0 = the system chooses.",
     [CW_OPT_INBOUND_BUFFER_SIZE] = "Bytes of received messages that may wait in the socket to be taken.",
     [CW_OPT_FRAMING] = "Who makes the frames: 'auto', 'native' (faster; needs libcurl 8.21) or 'curl'.",
