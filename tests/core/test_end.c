@@ -30,7 +30,7 @@ static const end_case cases[] = {
     {UNFINISHED "/x:800162/close:1000", 1000, true, true}, /* it was finished */
     {UNFINISHED "/x:8000/close:1000", 1000, true, true},
     {UNFINISHED "/end", 1006, false, false},
-    {"x:8883e80061", 1006, false, false}, /* the peer breaks the protocol */
+    {"x:8802e800", 1006, false, false}, /* the peer breaks the protocol */
     {"end", 1006, false, false},
     {"rst", 1006, false, false},
 };
