@@ -21,7 +21,9 @@
  *   waits. An error return means that no event will follow for that call.
  *
  * Errors
- *   A failed call leaves its details in the calling thread: see cw_error_message and its neighbours.
+ *   A failed call leaves its details in the calling thread: see cw_error_message and its neighbours. It sets what it
+ *   would have given out to nothing: pointers to NULL, numbers and lengths to 0, a text in a buffer to "". (sent_count
+ *   still counts, and received still has the length of a message that did not fit.)
  *
  * After fork() the child may not use sockets of the parent (CW_AFTER_FORK); sockets it makes itself work. */
 #ifndef CURLWIRE_H

@@ -127,6 +127,7 @@ cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
 {
     cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
 
+    *value = 0;
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
@@ -190,6 +191,7 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, char *buffer, size_t siz
 {
     cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
 
+    copy_out("", buffer, size_bytes, len_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
@@ -205,6 +207,7 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     const char *text = NULL;
     cw_status status = cw__socket_check(s);
 
+    copy_out("", buffer, size_bytes, len_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);

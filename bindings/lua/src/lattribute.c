@@ -214,6 +214,10 @@ int lcw_websocket_tostring(lua_State *L)
         lua_pushfstring(L, "%s (collected)", name);
         return 1;
     }
+    if (lcw_is_of_parent(w)) {
+        lua_pushfstring(L, "%s (of the parent process)", name);
+        return 1;
+    }
     state = cw_state_text(cw_socket_state(w->s));
     lua_settop(L, 1);
     lcw_push_info(L, w, CW_INFO_URI);

@@ -81,12 +81,15 @@ static const char *push_text(lua_State *L, lcw_socket *w, cw_option option)
     char *buffer = small;
     size_t size_bytes = sizeof small;
     size_t len_bytes;
+    cw_status status;
 
-    while (cw_socket_get_text(w->s, option, buffer, size_bytes, &len_bytes) == CW_OK &&
+    while ((status = cw_socket_get_text(w->s, option, buffer, size_bytes, &len_bytes)) == CW_OK &&
            len_bytes >= size_bytes) {
         size_bytes = len_bytes + 1;
         buffer = lua_newuserdata(L, size_bytes);
     }
+    if (status != CW_OK)
+        (void)lcw_raise(L, cw_option_key(option));
     lua_pushlstring(L, buffer, len_bytes);
     return lua_tostring(L, -1);
 }

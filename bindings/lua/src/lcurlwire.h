@@ -40,6 +40,7 @@ typedef struct lcw_state {
     bool is_dispatching;
     bool is_interrupted; /* a blocking call was ended by Ctrl-C once */
     bool is_ended;       /* finalized; only finalizers of older objects can still call anything */
+    int process_id;      /* of the process that made the mailbox and the anchors */
     int anchored_count;  /* sockets in the anchors table */
     int anchors_ref;     /* table: light userdata of an lcw_socket -> its userdata */
     int poke_ref;        /* a Lua function that does nothing */
@@ -201,6 +202,8 @@ int lcw_information_newindex(lua_State *L);
 int lcw_information_tostring(lua_State *L);
 /* Pushes a text of the connection, nil where it is empty. */
 void lcw_push_info(lua_State *L, lcw_socket *w, cw_info info);
+/* Whether the socket was made before fork(), by the parent; the core's error then says so. */
+bool lcw_is_of_parent(lcw_socket *w);
 /* Pushes a table of the reply's headers, or nil. */
 void lcw_push_response_headers(lua_State *L, lcw_socket *w);
 

@@ -7,6 +7,8 @@
 
 enum { TEXT_BYTES = 1024 };
 
+bool lcw_is_of_parent(lcw_socket *w) { return cw_socket_get_info(w->s, CW_INFO_URI, NULL, 0, NULL) != CW_OK; }
+
 /* Leaves one value above base: the top. */
 static void keep_top(lua_State *L, int base)
 {
@@ -15,19 +17,22 @@ static void keep_top(lua_State *L, int base)
     lua_settop(L, base + 1);
 }
 
-/* Pushes the text, also an empty one. */
+/* Pushes the text, also an empty one. Raises an error where it may not be read: after fork(). */
 static const char *push_text(lua_State *L, lcw_socket *w, cw_info info, size_t *len_bytes)
 {
     char small[TEXT_BYTES];
     char *buffer = small;
     size_t size_bytes = sizeof small;
     int base = lua_gettop(L);
+    cw_status status;
 
-    *len_bytes = 0;
-    while (cw_socket_get_info(w->s, info, buffer, size_bytes, len_bytes) == CW_OK && *len_bytes >= size_bytes) {
+    while ((status = cw_socket_get_info(w->s, info, buffer, size_bytes, len_bytes)) == CW_OK &&
+           *len_bytes >= size_bytes) {
         size_bytes = *len_bytes + 1;
         buffer = lua_newuserdata(L, size_bytes);
     }
+    if (status != CW_OK)
+        (void)lcw_raise(L, NULL);
     lua_pushlstring(L, buffer, *len_bytes);
     keep_top(L, base);
     return lua_tostring(L, -1);

@@ -96,7 +96,8 @@ int lcw_fail(lua_State *L, lcw_socket *w, cw_status status, int argument)
     take_details(&d, status);
     if (status == CW_INVALID_ARGUMENT && argument != 0)
         return luaL_argerror(L, argument, d.message);
-    if (status == CW_INVALID_ARGUMENT || status == CW_INVALID_STATE || status == CW_NO_MEMORY)
+    if (status == CW_INVALID_ARGUMENT || status == CW_INVALID_STATE || status == CW_AFTER_FORK ||
+        status == CW_NO_MEMORY)
         return luaL_error(L, "%s", d.message);
     lua_pushnil(L);
     push_details(L, w, &d);
