@@ -116,7 +116,7 @@ end)
 test("control_wrong_type", function()
     local ws = curlwire.MessageWebSocket()
     for key, wrong in pairs {
-        message_type = {1, true, "text", "BINARY"}, receive_mode = {0, "none"}, max_message_size = {"big", true, 1.5},
+        message_type = {1, true, "txt", "BINARY"}, receive_mode = {0, "none"}, max_message_size = {"big", true, 1.5},
         no_delay = {1, "yes"}, connect_timeout = {"1", true, {}}, ca_file = {1, true},
         crl_file = {1, true}, verify = {0, "no"},
         supported_protocols = {"chat", 1, {1}, {true}}, ping_interval = {"20"},
@@ -168,7 +168,7 @@ test("control_late", function()
     raises(function() ws.control.receive_mode = "partial" end, "receive_mode", "test_control.lua:")
     raises(function() ws.control.max_message_size = 5 end, "max_message_size")
     ws.control.message_type = "utf8"
-    support.assert_echo(ws, "x", "text")
+    support.assert_echo(ws, "x", "utf8")
     finish(ws)
 end)
 

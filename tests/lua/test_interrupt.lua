@@ -93,7 +93,7 @@ test("interrupt_leaves_the_socket_usable", function()
         local ws = assert(curlwire.connect(ECHO, options))
         ready()
         print(pcall(ws.receive, ws))
-        assert(ws:send("still here", "text"))
+        assert(ws:send("still here", "utf8"))
         print(ws:receive())
         error("interrupted! and went on", 0)]]
     assert(output:find("still here", 1, true), output)

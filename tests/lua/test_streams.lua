@@ -159,7 +159,7 @@ test("stream_message_output", function()
     assert(ws.output_stream:write("one ", 2, " three"))
     local data, kind = ws:receive()
     equal(data, "one 2 three")
-    equal(kind, "text")
+    equal(kind, "utf8")
     assert(ws.output_stream:write(""))
     equal(ws:receive(), "")
     equal(ws.output_stream:write(), ws.output_stream) -- writes nothing, as a file does

@@ -84,12 +84,11 @@ typedef struct lcw_view {
 
 /* Pushes true, or does what lcw_fail does. */
 int lcw_result(lua_State *L, lcw_socket *w, cw_status status);
-/* Turns a failed call into nil and an error object (returns 2), or into a Lua error where the call was wrong.
+/* Turns a failed call into nil, its message and an error object (returns 3), or into a Lua error where the call was
+ * wrong: the message alone comes first, for assert of Lua 5.1 and for "..", which take no object.
  * argument is the index to blame for CW_INVALID_ARGUMENT, 0 = none. w may be NULL. */
 int lcw_fail(lua_State *L, lcw_socket *w, cw_status status, int argument);
-/* Pushes the error object alone. Never raises misuse. */
-void lcw_push_error(lua_State *L, lcw_socket *w, cw_status status);
-/* Raises the core's message for a call that has no "nil, err" to give. what goes before it, unless the message
+/* Raises the core's message for a call that has no "nil, message, err" to give. what goes before it, unless the message
  * names it; may be NULL. */
 int lcw_raise(lua_State *L, const char *what);
 /* Reads a timeout in seconds as the core's milliseconds; nil or none = otherwise. */
@@ -164,12 +163,14 @@ int lcw_websocket_receive(lua_State *L);
 int lcw_websocket_messages(lua_State *L);
 int lcw_websocket_send_final_frame(lua_State *L);
 int lcw_websocket_send_nonfinal_frame(lua_State *L);
-/* Pushes a function to be called protected, with the light userdata of an event: it returns data, "text" or "binary",
+/* Pushes a function to be called protected, with the light userdata of an event: it returns data, "utf8" or "binary",
  * is_complete. */
 void lcw_push_pusher(lua_State *L);
 /* Pushes the iterator of messages: one for all sockets of a state, so that LuaJIT's traces meet the same one. */
 void lcw_push_next_message(lua_State *L);
 void lcw_push_kind(lua_State *L, cw_kind kind);
+/* Finds the type of messages that a word names: "binary", "utf8" or, which is the same, "text". */
+bool lcw_find_kind(const char *word, cw_kind *out);
 
 /* ---- From lstream.c and linput.c: the streams ------------------------------------------------------------ */
 

@@ -124,10 +124,10 @@ static void leave_parent(lua_State *L, lcw_state *state)
     state->anchored_count = 0;
 }
 
-static bool make_mailbox(lua_State *L, lcw_state *state)
+static cw_status make_mailbox(lua_State *L, lcw_state *state)
 {
     leave_parent(L, state);
-    return state->mailbox != NULL || cw_mailbox_create(&state->mailbox) == CW_OK;
+    return state->mailbox != NULL ? CW_OK : cw_mailbox_create(&state->mailbox);
 }
 
 /* ---- Handlers ---- */
@@ -181,7 +181,7 @@ void lcw_set_handler(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slo
     if (has_other)
         mask |= other == LCW_SLOT_ON_CLOSED ? CW_EVENT_CLOSED : CW_EVENT_MESSAGE | CW_EVENT_CLOSED;
     if (mask != w->event_mask) {
-        if (!make_mailbox(L, w->state) ||
+        if (make_mailbox(L, w->state) != CW_OK ||
             cw_socket_subscribe(w->s, mask != 0 ? w->state->mailbox : NULL, mask) != CW_OK)
             (void)lcw_raise(L, name);
         w->event_mask = mask;
@@ -303,7 +303,6 @@ static lcw_state *check_outside_handler(lua_State *L, const char *name)
 {
     lcw_state *state = lcw_state_get(L);
 
-    leave_parent(L, state);
     if (state->is_dispatching)
         (void)luaL_error(L, "curlwire.%s cannot be called inside a handler: return, and the caller goes on",
                          name);
@@ -314,13 +313,11 @@ int lcw_dispatch(lua_State *L)
 {
     int timeout_ms = lcw_check_timeout(L, 1, CW_TIMEOUT_NEVER);
     lcw_state *state = check_outside_handler(L, "dispatch");
-    cw_status status = CW_OK;
+    cw_status status = make_mailbox(L, state);
     int count = 0;
 
     if (timeout_ms == CW_TIMEOUT_NEVER && state->anchored_count == 0)
         timeout_ms = 0; /* nothing could end the wait */
-    if (!make_mailbox(L, state))
-        return lcw_fail(L, NULL, CW_SYSTEM_ERROR, 0);
     while (count < MOST_EVENTS_PER_DISPATCH && status == CW_OK) {
         status = dispatch_one(L, state, count == 0 ? timeout_ms : 0);
         if (status == CW_OK)
@@ -336,6 +333,7 @@ int lcw_run(lua_State *L)
 {
     lcw_state *state = check_outside_handler(L, "run");
 
+    leave_parent(L, state);
     while (state->anchored_count > 0) {
         cw_status status = dispatch_one(L, state, CW_TIMEOUT_NEVER);
         if (status == CW_AFTER_FORK) /* a handler has forked, and returned in the child */
@@ -350,9 +348,10 @@ int lcw_run(lua_State *L)
 int lcw_fd(lua_State *L)
 {
     lcw_state *state = lcw_state_get(L);
+    cw_status status = make_mailbox(L, state);
 
-    if (!make_mailbox(L, state))
-        return lcw_fail(L, NULL, CW_SYSTEM_ERROR, 0);
+    if (status != CW_OK)
+        return lcw_fail(L, NULL, status, 0);
     lua_pushinteger(L, cw_mailbox_fd(state->mailbox));
     return 1;
 }

@@ -211,7 +211,7 @@ static cw_status read_each(lua_State *L, input *in, int first, int last, int tim
     return status;
 }
 
-/* Reads the formats at first..last. Returns the number of values, or 2 for nil and an error with *status set. */
+/* Reads the formats at first..last. Returns the number of values, or what lcw_fail returns with *status set. */
 static int read_formats(lua_State *L, input *in, int first, int last, int timeout_ms, cw_status *status)
 {
     int base = lua_gettop(L);

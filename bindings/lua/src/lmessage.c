@@ -18,19 +18,22 @@ static lcw_socket *check_message_socket(lua_State *L)
 
 /* ---- Sending ---- */
 
+bool lcw_find_kind(const char *word, cw_kind *out)
+{
+    *out = strcmp(word, "binary") == 0 ? CW_BINARY : CW_UTF8;
+    return *out == CW_BINARY || strcmp(word, "utf8") == 0 || strcmp(word, "text") == 0;
+}
+
 static cw_kind check_kind(lua_State *L, int argument, cw_kind otherwise)
 {
-    const char *word;
+    cw_kind kind = otherwise;
 
     if (lua_isnoneornil(L, argument))
         return otherwise;
     luaL_checktype(L, argument, LUA_TSTRING);
-    word = lua_tostring(L, argument);
-    if (strcmp(word, "text") == 0 || strcmp(word, "utf8") == 0)
-        return CW_UTF8;
-    if (strcmp(word, "binary") != 0)
-        (void)luaL_argerror(L, argument, "expected \"text\" or \"binary\"");
-    return CW_BINARY;
+    if (!lcw_find_kind(lua_tostring(L, argument), &kind))
+        (void)luaL_argerror(L, argument, "expected \"utf8\" or \"binary\"");
+    return kind;
 }
 
 int lcw_websocket_send(lua_State *L)
@@ -111,13 +114,13 @@ int lcw_websocket_send_many(lua_State *L)
         status = send_some(L, w, kind, done, left < SEND_AT_ONCE ? left : SEND_AT_ONCE, timeout_ms, &sent);
         done += sent;
     }
-    if (status != CW_OK) {
+    if (status != CW_OK)
         (void)lcw_fail(L, w, status, 2);
-        lua_pushinteger(L, (lua_Integer)done);
-        return 3;
-    }
     lua_pushinteger(L, (lua_Integer)done);
-    return 1;
+    if (status == CW_OK)
+        return 1;
+    lua_setfield(L, -2, "sent_count");
+    return 3;
 }
 
 static int send_frame(lua_State *L, bool is_final)
@@ -147,7 +150,7 @@ int lcw_websocket_send_nonfinal_frame(lua_State *L) { return send_frame(L, false
 void lcw_push_kind(lua_State *L, cw_kind kind)
 {
     if (kind == CW_UTF8)
-        lua_pushliteral(L, "text");
+        lua_pushliteral(L, "utf8");
     else
         lua_pushliteral(L, "binary");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Results and errors: the one place that makes "nil, err" of a failed call, or a Lua error of a wrong one.
+/* Results and errors: the one place that makes "nil, message, err" of a failed call, or a Lua error of a wrong one.
  * Called by every method; looks at the details that the core keeps per thread, and calls nothing that waits. */
 #include <limits.h>
 #include <string.h>
@@ -81,14 +81,6 @@ static void push_details(lua_State *L, lcw_socket *w, const details *d)
     lua_setmetatable(L, -2);
 }
 
-void lcw_push_error(lua_State *L, lcw_socket *w, cw_status status)
-{
-    details d;
-
-    take_details(&d, status);
-    push_details(L, w, &d);
-}
-
 int lcw_fail(lua_State *L, lcw_socket *w, cw_status status, int argument)
 {
     details d;
@@ -100,8 +92,9 @@ int lcw_fail(lua_State *L, lcw_socket *w, cw_status status, int argument)
         status == CW_NO_MEMORY)
         return luaL_error(L, "%s", d.message);
     lua_pushnil(L);
+    lua_pushstring(L, d.message);
     push_details(L, w, &d);
-    return 2;
+    return 3;
 }
 
 int lcw_result(lua_State *L, lcw_socket *w, cw_status status)
