@@ -52,6 +52,12 @@ const char *const *cw_option_words(cw_option o)
     }
 }
 
+void cw_option_range(cw_option o, int64_t *least, int64_t *most)
+{
+    *least = is_option(o) ? options[o].least : 0;
+    *most = is_option(o) ? options[o].most : 0;
+}
+
 bool cw_option_applies(cw_option o, cw_class socket_class)
 {
     bool is_of_messages = o == CW_OPT_MESSAGE_TYPE || o == CW_OPT_RECEIVE_MODE || o == CW_OPT_MAX_MESSAGE_SIZE;

@@ -18,7 +18,7 @@ test("compression_controls", function()
     for _, bad in ipairs {7, 16, 9.5, -1, "9", math.huge} do
         harness.raises(function() ws.control.server_max_window_bits = bad end, "server_max_window_bits")
     end
-    harness.raises(function() ws.control.server_max_window_bits = false end, "a number of bits")
+    harness.raises(function() ws.control.server_max_window_bits = false end, "number of bits")
     harness.raises(function() ws.control.compression = "gzip" end, '"none" or "deflate"')
     harness.raises(function() ws.extensions = "x" end, "can only be read")
 end)

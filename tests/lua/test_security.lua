@@ -82,6 +82,16 @@ test("security_errors_about_headers", function()
     end
 end)
 
+-- Some servers take a token as a subprotocol.
+test("security_errors_about_subprotocols", function()
+    local ws = support.message_socket()
+    for _, value in ipairs {secret, {secret .. ","}, {secret .. " x"}, {"a", secret .. "\n"}, {[secret] = "a"}} do
+        local called, message = pcall(function() ws.control.supported_protocols = value end)
+        equal(called, false)
+        assert_clean(message)
+    end
+end)
+
 test("security_verify_is_on", function()
     equal(support.message_socket().control.verify, true)
     equal(support.stream_socket().control.verify, true)

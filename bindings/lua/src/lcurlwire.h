@@ -95,6 +95,10 @@ int lcw_raise(lua_State *L, const char *what);
 int lcw_check_timeout(lua_State *L, int argument, int otherwise);
 /* False if the number at index cannot be one: negative, not a number. math.huge and false = -1. */
 bool lcw_to_ms(lua_State *L, int index, int64_t *out);
+/* Pushes a value as an error shows it: 1.5, "text" (cut and printable), nan, math.huge, a table. Returns the text. */
+const char *lcw_push_shown(lua_State *L, int index);
+/* The userdata of that type at index 1, where a method expects its object. */
+void *lcw_check_self(lua_State *L, const char *type_name);
 int lcw_error_tostring(lua_State *L);
 /* get_status(err): the WebErrorStatus of an error object, 0 of anything else. */
 int lcw_get_status(lua_State *L);

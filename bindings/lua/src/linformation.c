@@ -130,7 +130,7 @@ int lcw_information_index(lua_State *L)
                  {"remote_address", CW_INFO_REMOTE_ADDRESS},
                  {"framing", CW_INFO_FRAMING}};
     lcw_view *view = luaL_checkudata(L, 1, LCW_INFORMATION);
-    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     size_t i;
 
     if (view->w->s == NULL)
@@ -147,10 +147,9 @@ int lcw_information_index(lua_State *L)
         lua_pushstring(L, cw_state_text(cw_socket_state(view->w->s)));
     } else {
         return luaL_error(L,
-                          "information has no '%s'; it has uri, protocol, extensions, local_address, "
-                          "remote_address, framing, "
-                          "response_headers, state",
-                          key);
+                          "information has no %s; it has uri, protocol, extensions, local_address, "
+                          "remote_address, framing, response_headers, state",
+                          lcw_push_shown(L, 2));
     }
     return 1;
 }
