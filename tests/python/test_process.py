@@ -23,6 +23,7 @@ URL = os.environ["CW_ECHO_WS"]
 
 # The suite "valgrind" runs the tests about fork again, and each interpreter that they start under valgrind.
 INTERPRETER = [*shlex.split(os.environ.get("CW_TEST_UNDER", "")), sys.executable]
+LIMIT_S = 3 * WAIT if INTERPRETER == [sys.executable] else 10 * WAIT
 
 
 def run(script: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -32,7 +33,7 @@ def run(script: str, environment: dict[str, str] | None = None) -> subprocess.Co
         capture_output=True,
         text=True,
         env={**os.environ, **(environment or {})},
-        timeout=3 * WAIT,
+        timeout=LIMIT_S,
         check=False,
     )
 
