@@ -23,7 +23,7 @@ URL = os.environ["CW_ECHO_WS"]
 
 # The suite "valgrind" runs the tests about fork again, and each interpreter that they start under valgrind.
 INTERPRETER = [*shlex.split(os.environ.get("CW_TEST_UNDER", "")), sys.executable]
-LIMIT_S = 3 * WAIT if INTERPRETER == [sys.executable] else 10 * WAIT
+LIMIT_S = 3 * WAIT if len(INTERPRETER) == 1 else 10 * WAIT
 
 
 def run(script: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
