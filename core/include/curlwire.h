@@ -21,7 +21,9 @@
  *   waits. An error return means that no event will follow for that call.
  *
  * Errors
- *   A failed call leaves its details in the calling thread: see cw_error_message and its neighbours.
+ *   A failed call leaves its details in the calling thread: see cw_error_message and its neighbours. It sets what it
+ *   would have given out to nothing: pointers to NULL, numbers and lengths to 0, a text in a buffer to "". (sent_count
+ *   still counts, and received still has the length of a message that did not fit.)
  *
  * After fork() the child may not use sockets of the parent (CW_AFTER_FORK); sockets it makes itself work. */
 #ifndef CURLWIRE_H
@@ -321,12 +323,14 @@ typedef enum cw_option {
 /* Describes a control, so that a binding can offer all of them by one table.
  *   words   of a CW_TYPE_ENUM: a NULL-ended array, word i stands for number i; else NULL
  *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size: message only)
+ *   range   sets the least and the most value; 0 and 0 for text
  * Returns  constants
  * Thread   any */
 CW_API const char *cw_option_key(cw_option option);
 CW_API cw_option_type cw_option_type_of(cw_option option);
 CW_API const char *const *cw_option_words(cw_option option);
 CW_API bool cw_option_applies(cw_option option, cw_class socket_class);
+CW_API void cw_option_range(cw_option option, int64_t *least, int64_t *most);
 
 /* Sets or reads a control that is a number (bool, count, bits, ms, enum).
  * Returns  CW_OK; CW_INVALID_ARGUMENT out of range or not a number; CW_INVALID_STATE once a connect has begun

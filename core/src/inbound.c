@@ -389,6 +389,9 @@ cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *comi
     cw_event *e = NULL;
     size_t coming = 0;
 
+    *out = NULL;
+    if (coming_bytes)
+        *coming_bytes = 0;
     if (s->generation != cw__generation() || !cw__mutex_trylock(&s->lock))
         return CW_WOULD_BLOCK;
     if (takes_messages(s))
@@ -450,6 +453,9 @@ cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, 
     size_t coming = 0;
     cw__wait wait;
 
+    *out = NULL;
+    if (coming_bytes)
+        *coming_bytes = 0;
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);

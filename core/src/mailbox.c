@@ -68,6 +68,7 @@ cw_status cw_mailbox_create(cw_mailbox **out)
 {
     cw_mailbox *m = cw__calloc(1, sizeof *m);
 
+    *out = NULL;
     if (!m)
         return cw__fail(CW_NO_MEMORY, "no memory for a mailbox");
     if (!cw__wake_init(&m->wake)) {
@@ -274,6 +275,7 @@ cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out)
     cw_status status = cw__mailbox_check(m);
     cw__wait wait;
 
+    *out = NULL;
     if (status != CW_OK)
         return status;
     cw__wait_begin(&wait, timeout_ms, -1);

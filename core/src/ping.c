@@ -114,6 +114,8 @@ cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us)
     cw_status status = cw__socket_check(s);
     cw__wait wait;
 
+    if (rtt_us)
+        *rtt_us = 0;
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);

@@ -52,6 +52,12 @@ const char *const *cw_option_words(cw_option o)
     }
 }
 
+void cw_option_range(cw_option o, int64_t *least, int64_t *most)
+{
+    *least = is_option(o) ? options[o].least : 0;
+    *most = is_option(o) ? options[o].most : 0;
+}
+
 bool cw_option_applies(cw_option o, cw_class socket_class)
 {
     bool is_of_messages = o == CW_OPT_MESSAGE_TYPE || o == CW_OPT_RECEIVE_MODE || o == CW_OPT_MAX_MESSAGE_SIZE;
@@ -127,6 +133,7 @@ cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
 {
     cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
 
+    *value = 0;
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
@@ -193,6 +200,7 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, char *buffer, size_t siz
 {
     cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
 
+    copy_out("", buffer, size_bytes, len_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
@@ -208,6 +216,7 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     const char *text = NULL;
     cw_status status = cw__socket_check(s);
 
+    copy_out("", buffer, size_bytes, len_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);

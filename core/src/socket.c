@@ -21,6 +21,7 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
 {
     cw_socket *s;
 
+    *out = NULL;
     if (socket_class != CW_MESSAGE_SOCKET && socket_class != CW_STREAM_SOCKET)
         return cw__fail(CW_INVALID_ARGUMENT, "there is no such class of socket");
     s = cw__calloc(1, sizeof *s);

@@ -129,7 +129,7 @@ test("close_iteration_clean", function()
     end
 
     local ws = open(support.echo()) -- our own close ends it as well
-    assert(ws:send("one", "text"))
+    assert(ws:send("one", "utf8"))
     for _ in ws:messages() do
         ws:close(4000)
     end

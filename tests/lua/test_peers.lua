@@ -8,7 +8,7 @@ local test, equal = harness.test, harness.equal
 
 local function echo_both(uri, options)
     local ws = support.open(uri, options)
-    support.assert_echo(ws, "text \226\130\172", "text")
+    support.assert_echo(ws, "text \226\130\172", "utf8")
     support.assert_echo(ws, "\0\255 binary", "binary")
     support.assert_echo(ws, ("x"):rep(100000), "binary")
     support.finish(ws)
@@ -43,10 +43,9 @@ test("promise", function()
     be_busy()
     local messages = {}
     while true do
-        local message, err = ws:receive(0)
+        local message, kind, err = ws:receive(0)
         if not message then
-            harness.failed(message, err)
-            equal(err.name, "CW_TIMED_OUT")
+            equal(harness.failed(message, kind, err).name, "CW_TIMED_OUT")
             break
         end
         messages[#messages + 1] = message

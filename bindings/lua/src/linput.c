@@ -40,7 +40,7 @@ static input *check_open(lua_State *L, input *in)
     return in;
 }
 
-static input *check_input(lua_State *L) { return check_open(L, luaL_checkudata(L, 1, LCW_INPUT_STREAM)); }
+static input *check_input(lua_State *L) { return check_open(L, lcw_check_self(L, LCW_INPUT_STREAM)); }
 
 /* ---- The buffer ---- */
 
@@ -180,7 +180,9 @@ static cw_status read_format(lua_State *L, input *in, int argument, int timeout_
     if (lua_type(L, argument) == LUA_TNUMBER) {
         int64_t count = 0;
         if (!lcw_exact_integer(L, argument, &count) || count < 0)
-            (void)luaL_argerror(L, argument, "a count of bytes is a whole number, not negative");
+            (void)luaL_argerror(L, argument,
+                                lua_pushfstring(L, "a count of bytes must be a whole number, 0 or more, not %s",
+                                                lcw_push_shown(L, argument)));
         return read_count(L, in, (size_t)count, timeout_ms);
     }
     format = luaL_checkstring(L, argument);
@@ -194,10 +196,12 @@ static cw_status read_format(lua_State *L, input *in, int argument, int timeout_
     case 'a':
         return read_all(L, in, timeout_ms);
     case 'n':
-        (void)luaL_argerror(L, argument, "format 'n' is not supported: read a line and use tonumber");
+        (void)luaL_argerror(L, argument, "format \"n\" is not supported: read a line and use tonumber");
         break;
     default:
-        (void)luaL_argerror(L, argument, "invalid format: use 'l', 'L', 'a' or a count of bytes");
+        (void)luaL_argerror(L, argument,
+                            lua_pushfstring(L, "invalid format %s: use \"l\", \"L\", \"a\" or a count of bytes",
+                                            lcw_push_shown(L, argument)));
     }
     return CW_OK;
 }
@@ -217,7 +221,7 @@ static cw_status read_each(lua_State *L, input *in, int first, int last, int tim
     return status;
 }
 
-/* Reads the formats at first..last. Returns the number of values, or 2 for nil and an error with *status set. */
+/* Reads the formats at first..last. Returns the number of values, or what lcw_fail returns with *status set. */
 static int read_formats(lua_State *L, input *in, int first, int last, int timeout_ms, cw_status *status)
 {
     int base = lua_gettop(L);

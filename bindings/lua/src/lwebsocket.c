@@ -14,8 +14,9 @@ lcw_socket *lcw_check_socket(lua_State *L, int index)
     if (w == NULL)
         w = lcw_test_userdata(L, index, LCW_STREAM_WEBSOCKET);
     if (w == NULL) {
-        const char *message = lua_pushfstring(L, "a curlwire socket expected, got %s; call it with a colon",
-                                              luaL_typename(L, index));
+        const char *message =
+            lua_pushfstring(L, "a curlwire socket expected, got %s; call methods with a colon: object:method()",
+                            luaL_typename(L, index));
         (void)luaL_argerror(L, index, message);
     } else if (w->s == NULL) {
         (void)luaL_error(L, "the socket has been collected");
@@ -324,7 +325,11 @@ int lcw_websocket_close(lua_State *L)
     if (!lua_isnoneornil(L, 2)) {
         luaL_checktype(L, 2, LUA_TNUMBER);
         if (!lcw_exact_integer(L, 2, &code) || code < 0 || code > UINT16_MAX)
-            return luaL_argerror(L, 2, "a close code is one of 1000-1003, 1005, 1007-1014, 3000-4999");
+            return luaL_argerror(L, 2,
+                                 lua_pushfstring(L,
+                                                 "%s is no close code to send: 1000-1003, 1007-1014, 3000-4999 "
+                                                 "are, or 1005 for none",
+                                                 lcw_push_shown(L, 2)));
     }
     if (!lua_isnoneornil(L, 3)) {
         luaL_checktype(L, 3, LUA_TSTRING);

@@ -203,7 +203,8 @@ static PyObject *receive_large(websocket *ws, size_t coming_bytes, int timeout_m
     if (*status == CW_OK && received.kind == CW_BINARY && received.len_bytes == coming_bytes)
         return value;
     PyObject *other = *status == CW_OK ? value_of(&received, buffer, ws->is_partial) : NULL;
-    if (*status != CW_OK && received.len_bytes <= coming_bytes)
+    bool is_too_long = *status == CW_INVALID_ARGUMENT && received.len_bytes > coming_bytes;
+    if (*status != CW_OK && !is_too_long)
         raise_receive(ws, *status);
     Py_DECREF(value);
     return other;
@@ -214,7 +215,7 @@ static PyObject *receive_value(websocket *ws, int timeout_ms, cw_status *status)
 {
     size_t coming_bytes = 0;
     cw_event *e = receive(ws, timeout_ms, &coming_bytes, status);
-    if (e == NULL && coming_bytes > 0) {
+    if (e == NULL && *status == CW_OK) { /* it is coming */
         PyObject *value = receive_large(ws, coming_bytes, timeout_ms, status);
         if (value != NULL || PyErr_Occurred())
             return value;

@@ -116,10 +116,13 @@ static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssi
     int64_t mode = CW_FULL_MESSAGE;
     blocking b;
     blocking_begin(ws->state, &b);
+    cw_status status = CW_OK;
     if (cw_socket_class(ws->socket) == CW_MESSAGE_SOCKET)
-        cw_socket_get_number(ws->socket, CW_OPT_RECEIVE_MODE, &mode);
+        status = cw_socket_get_number(ws->socket, CW_OPT_RECEIVE_MODE, &mode);
     ws->is_partial = mode == CW_PARTIAL_MESSAGE;
-    cw_status status = blocking_end(&b, cw_socket_connect(ws->socket, uri, timeout_ms));
+    if (status == CW_OK)
+        status = cw_socket_connect(ws->socket, uri, timeout_ms);
+    status = blocking_end(&b, status);
     if (status == CW_OK) {
         ws->was_open = true;
         websocket_update_keeping(ws);
