@@ -72,6 +72,15 @@ PyObject *raise_state(module_state *state, const char *format, ...)
     return NULL;
 }
 
+PyObject *raise_system(module_state *state, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    raise_text(state, CW_SYSTEM_ERROR, format, arguments);
+    va_end(arguments);
+    return NULL;
+}
+
 /* Threads that outlive the interpreter's exit must end quietly, not with a traceback about the closing. */
 static bool is_exiting(module_state *state)
 {

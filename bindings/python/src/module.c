@@ -175,7 +175,8 @@ static PyMethodDef functions[] = {
      "signals."},
     {NULL, NULL, 0, NULL}};
 
-/* The main thread is not always the one that imports us first. */
+/* The main thread is not always the one that imports us first. gevent and eventlet give threading's idents another
+ * meaning, but leave native_id alone. */
 static bool find_main_thread(module_state *state)
 {
     PyObject *threading = PyImport_ImportModule("threading");
@@ -183,6 +184,13 @@ static bool find_main_thread(module_state *state)
     PyObject *ident = thread != NULL ? PyObject_GetAttrString(thread, "ident") : NULL;
     if (ident != NULL)
         state->main_thread = PyLong_AsUnsignedLong(ident);
+#ifdef PY_HAVE_THREAD_NATIVE_ID
+    PyObject *native = ident != NULL ? PyObject_GetAttrString(thread, "native_id") : NULL;
+    if (native != NULL && native != Py_None &&
+        PyLong_AsUnsignedLong(native) == PyThread_get_thread_native_id())
+        state->main_thread = PyThread_get_thread_ident();
+    Py_XDECREF(native);
+#endif
     Py_XDECREF(ident);
     Py_XDECREF(thread);
     Py_XDECREF(threading);

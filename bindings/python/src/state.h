@@ -125,9 +125,11 @@ cw_status blocking_end(blocking *b, cw_status status);
 PyObject *raise_status(module_state *state, websocket *ws, cw_status status);
 /* None for CW_OK, else as raise_status. */
 PyObject *none_or_raise(websocket *ws, cw_status status);
-/* Set the exception that CW_INVALID_ARGUMENT, CW_INVALID_STATE would be, with a text of ours. Return NULL. */
+/* Set the exception that CW_INVALID_ARGUMENT, CW_INVALID_STATE, CW_SYSTEM_ERROR would be, with a text of ours. Return
+ * NULL. */
 PyObject *raise_argument(module_state *state, const char *format, ...);
 PyObject *raise_state(module_state *state, const char *format, ...);
+PyObject *raise_system(module_state *state, const char *format, ...);
 
 /* ---- From convert.c: arguments --------------------------------------------------------------------------- */
 
