@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""gevent and eventlet replace Python's threads and locks by greenlets. Handlers run on a thread of the system all the
-same. Each case is a process of its own, patched before or after curlwire is imported."""
+"""gevent and eventlet replace Python's threads and locks by greenlets. Handlers still run on a thread of the
+system. Each case is a process of its own, patched before or after curlwire is imported."""
 
 import signal
 import subprocess
@@ -24,9 +24,9 @@ URI = sys.argv[1]
 """
 HANDLERS = """
 heard = []
+name = lambda: threading.current_thread().name
 ws = curlwire.MessageWebSocket()
-ws.on_message_received = lambda ws, args: (heard.append(args.data), heard.append(threading.current_thread().name),
-                                           ws.close())
+ws.on_message_received = lambda ws, args: (heard.extend([args.data, name()]), ws.close())
 ws.on_closed = lambda ws, args: heard.append(args.code)
 ws.connect(URI)
 ws.send("hi")
@@ -60,7 +60,7 @@ thread.join()
 ticker.join()
 print(*heard, len(ticks) > 0, flush=True)
 """
-# A socket with handlers is open at the end: on_closed is not waited for longer than the end of a program may take.
+# A socket with handlers is open at the end.
 OPEN_AT_THE_END = """
 ws = curlwire.MessageWebSocket()
 ws.on_message_received = lambda ws, args: None

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """connect(): a connected socket in one call."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from types import EllipsisType
 from typing import Any, TypeVar, Unpack, overload
 
 from curlwire._core import MessageWebSocket, StreamWebSocket
 from curlwire.options import Control, MessageControl
+from curlwire.synchronous import refuse_await
 
 _HeaderPairs = Mapping[str, str] | Iterable[tuple[str, str]]
 _Message = TypeVar("_Message", bound=MessageWebSocket)
@@ -70,6 +72,7 @@ def connect(
     of the socket.
     Raises ConnectError and its kind, ArgumentError, TypeError. Blocks until connected. Any thread.
     """
+    refuse_await("connect", sys._getframe(1))
     if not isinstance(socket_class, type) or not issubclass(socket_class, (MessageWebSocket, StreamWebSocket)):
         raise TypeError(f"socket_class must be MessageWebSocket or StreamWebSocket, not {socket_class!r}")
     socket = socket_class(**control)

@@ -5,9 +5,9 @@ One thread per process, started when the first handler is set. The loop itself i
 Sockets are held weakly here. An open one that has handlers keeps itself until its closed event has been
 dispatched; any other is collected, and closed, when nobody else holds it.
 
-Nothing here uses threading's locks or threads: gevent and eventlet replace them by ones that only switch between
-greenlets, and this module works with a thread of the system. Each step is one call of a dict, a list or a
-SimpleQueue, which is whole by itself, also where a weak reference's callback comes in between.
+Nothing here uses threading's locks or threads: gevent and eventlet replace them by ones that only switch
+between greenlets, and the dispatcher is a thread of the system. Each step is one call of a dict, a list or a
+SimpleQueue, which is atomic, also where a weak reference's callback comes in between.
 """
 
 import atexit
@@ -51,7 +51,7 @@ class _Dispatcher:
 
 
 def _become_thread(name: str) -> None:
-    """Does what a thread of threading's does at its start: it has a name, and debuggers and profilers see it."""
+    """Does what a thread of threading's does at its start: a name, and debuggers and profilers see it."""
     threading.current_thread().name = name
     if (trace := threading.gettrace()) is not None:
         sys.settrace(trace)
@@ -59,7 +59,7 @@ def _become_thread(name: str) -> None:
         sys.setprofile(profile)
 
 
-_dispatchers: list[_Dispatcher] = []  # one at most, but for threads that set the first handlers at the same time
+_dispatchers: list[_Dispatcher] = []  # the first is used; a race at the first handlers may add others
 _waiting: list[SimpleQueue[None]] = []  # one for each thread in run_forever; gets an item for each change
 
 

@@ -15,9 +15,21 @@ static int parameter_count(const signature *sig)
     return count;
 }
 
+/* "uri, timeout" */
+static PyObject *parameter_list(const signature *sig)
+{
+    PyObject *list = PyUnicode_FromString(sig->parameters[0]);
+    for (int i = 1; list != NULL && sig->parameters[i] != NULL; i++) {
+        PyObject *longer = PyUnicode_FromFormat("%U, %s", list, sig->parameters[i]);
+        Py_DECREF(list);
+        list = longer;
+    }
+    return list;
+}
+
 static bool place_keyword(const signature *sig, PyObject *name, PyObject *value, PyObject *out[ARGUMENTS_MAX])
 {
-    for (int i = sig->positional; sig->parameters[i] != NULL; i++) {
+    for (int i = 0; sig->parameters[i] != NULL; i++) {
         if (PyUnicode_CompareWithASCIIString(name, sig->parameters[i]) != 0)
             continue;
         if (out[i] != NULL) {
@@ -27,13 +39,30 @@ static bool place_keyword(const signature *sig, PyObject *name, PyObject *value,
         out[i] = value;
         return true;
     }
-    PyErr_Format(PyExc_TypeError, "%s() has no parameter '%U'", sig->name, name);
+    PyObject *list = parameter_list(sig);
+    if (list != NULL)
+        PyErr_Format(PyExc_TypeError, "%s() has no parameter '%U'; it takes %U", sig->name, name, list);
+    Py_XDECREF(list);
     return false;
 }
 
-bool parse_arguments(const signature *sig, PyObject *const *args, Py_ssize_t count, PyObject *names,
-                     PyObject *out[ARGUMENTS_MAX])
+bool check_method(websocket *ws, method which, const char *name)
 {
+    unsigned bit = 1u << which;
+    if (atomic_load_explicit(&ws->called, memory_order_relaxed) & bit)
+        return true;
+    atomic_fetch_or_explicit(&ws->called, bit, memory_order_relaxed);
+    PyObject *check = get_helper(ws->state, HELPER_check_call);
+    PyObject *result = check != NULL ? PyObject_CallFunction(check, "s", name) : NULL;
+    Py_XDECREF(result);
+    return result != NULL;
+}
+
+bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,
+                     PyObject *names, PyObject *out[ARGUMENTS_MAX])
+{
+    if (!check_method(ws, sig->method, sig->name))
+        return false;
     int most = parameter_count(sig);
     if (count > most) {
         PyErr_Format(PyExc_TypeError, "%s() takes at most %d arguments, not %zd", sig->name, most, count);

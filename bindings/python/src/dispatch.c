@@ -86,12 +86,26 @@ static websocket *socket_of_event(cw_event *e)
     return (websocket *)ws;
 }
 
+/* A coroutine, or the like, that a handler returned: nothing awaits it, which is told as an exception of the handler's. */
+static void check_result(module_state *state, PyObject *handler, PyObject *result)
+{
+    PyTypeObject *type = Py_TYPE(result);
+    if (PyType_GetSlot(type, Py_am_await) == NULL && PyType_GetSlot(type, Py_am_anext) == NULL &&
+        PyType_GetSlot(type, Py_tp_iternext) == NULL)
+        return;
+    PyObject *check = get_helper(state, HELPER_check_result);
+    PyObject *none = check != NULL ? PyObject_CallFunctionObjArgs(check, handler, result, NULL) : NULL;
+    Py_XDECREF(none);
+}
+
 /* What a handler raises goes to sys.unraisablehook. args may be NULL with an exception set. */
 static void call_handler(PyObject *handler, websocket *ws, PyObject *args)
 {
     PyObject *result = NULL;
     if (handler != NULL && args != NULL)
         result = PyObject_CallFunctionObjArgs(handler, (PyObject *)ws, args, NULL);
+    if (result != NULL && result != Py_None)
+        check_result(ws->state, handler, result);
     if (PyErr_Occurred())
         PyErr_WriteUnraisable(handler);
     Py_XDECREF(result);
@@ -222,8 +236,9 @@ static PyObject *mailbox_start(PyObject *self, PyObject *run)
         Py_RETURN_NONE;
     Py_DECREF(run);
     atomic_store(&m->is_started, false);
-    return raise_system(m->state, "cannot start the thread that calls the handlers; end other threads, or raise "
-                                  "their limit (ulimit -u)");
+    return raise_system(m->state,
+                        "cannot start the thread that calls the handlers; end other threads, or raise "
+                        "their limit (ulimit -u)");
 }
 
 static PyObject *mailbox_is_own_thread(PyObject *self, PyObject *Py_UNUSED(none))
@@ -241,7 +256,8 @@ static PyObject *mailbox_stop(PyObject *self, PyObject *Py_UNUSED(none))
 
 static PyMethodDef methods[] = {
     {"start", mailbox_start, METH_O,
-     "start($self, run, /)\n--\n\nStarts a thread of the system that calls run(). Does nothing the second time. Any "
+     "start($self, run, /)\n--\n\nStarts a thread of the system that calls run(). Does nothing the second "
+     "time. Any "
      "thread."},
     {"is_own_thread", mailbox_is_own_thread, METH_NOARGS,
      "is_own_thread($self, /)\n--\n\nWhether the calling thread is the one in dispatch(). Any thread."},

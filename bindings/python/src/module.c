@@ -186,8 +186,7 @@ static bool find_main_thread(module_state *state)
         state->main_thread = PyLong_AsUnsignedLong(ident);
 #ifdef PY_HAVE_THREAD_NATIVE_ID
     PyObject *native = ident != NULL ? PyObject_GetAttrString(thread, "native_id") : NULL;
-    if (native != NULL && native != Py_None &&
-        PyLong_AsUnsignedLong(native) == PyThread_get_thread_native_id())
+    if (native != NULL && native != Py_None && PyLong_AsUnsignedLong(native) == PyThread_get_thread_native_id())
         state->main_thread = PyThread_get_thread_ident();
     Py_XDECREF(native);
 #endif

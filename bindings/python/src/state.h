@@ -22,6 +22,9 @@
     X(information)     \
     X(input_stream)    \
     X(output_stream)   \
+    X(check_call)      \
+    X(check_handler)   \
+    X(check_result)    \
     X(watch)           \
     X(changed)         \
     X(run_forever)
@@ -80,6 +83,7 @@ typedef struct websocket {
     bool has_dispatched;       /* the closed event has been through the dispatcher */
     bool is_kept;              /* the object holds a reference to itself */
     unsigned next_count;       /* messages that iteration has asked for */
+    atomic_uint called;        /* the methods that were called, a bit each: for check_method */
     cw_event *closed_event;    /* the closed event, as long as on_closed was not there to get it */
 } websocket;
 
@@ -135,16 +139,37 @@ PyObject *raise_system(module_state *state, const char *format, ...);
 
 enum { ARGUMENTS_MAX = 3 };
 
+/* The methods that tell a caller who awaits them that they are synchronous. */
+typedef enum method {
+    METHOD_CONNECT,
+    METHOD_SET_REQUEST_HEADER,
+    METHOD_PING,
+    METHOD_FLUSH,
+    METHOD_CLOSE,
+    METHOD_WAIT_CLOSED,
+    METHOD_ABORT,
+    METHOD_RUN_FOREVER,
+    METHOD_SEND,
+    METHOD_SEND_MANY,
+    METHOD_RECV,
+    METHOD_RECV_INTO,
+    METHOD_SEND_FINAL_FRAME,
+    METHOD_SEND_NONFINAL_FRAME
+} method;
+
 typedef struct signature {
+    method method;
     const char *name;
     int required;
-    int positional;                            /* how many have no name for the caller */
     const char *parameters[ARGUMENTS_MAX + 1]; /* ends with NULL */
 } signature;
 
-/* Sorts the arguments of a METH_FASTCALL | METH_KEYWORDS method; out[i] is borrowed, NULL where none was given. */
-bool parse_arguments(const signature *sig, PyObject *const *args, Py_ssize_t count, PyObject *names,
-                     PyObject *out[ARGUMENTS_MAX]);
+/* False with an exception set if the caller awaits the method. Looks at the first call of each method of a socket. */
+bool check_method(websocket *ws, method which, const char *name);
+/* Sorts the arguments of a METH_FASTCALL | METH_KEYWORDS method, after check_method; out[i] is borrowed, NULL where none
+ * was given. */
+bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,
+                     PyObject *names, PyObject *out[ARGUMENTS_MAX]);
 /* A timeout: NULL or Ellipsis = as the control says, None = for ever, else seconds. */
 bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms);
 /* Seconds as milliseconds, rounded up; none_ms for None. */
@@ -168,6 +193,8 @@ void payload_release(payload *p);
 
 bool add_websocket_type(PyObject *module, module_state *state);
 PyObject *websocket_create(PyTypeObject *type, cw_class socket_class);
+/* am_aiter: raises TypeError. */
+PyObject *websocket_async_for(PyObject *self);
 /* tp_init of both: the keywords are controls. */
 int websocket_init(PyObject *self, PyObject *args, PyObject *keywords);
 

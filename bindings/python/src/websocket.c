@@ -101,13 +101,13 @@ PyDoc_STRVAR(connect_doc,
 
 static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"connect", 1, 0, {"uri", "timeout", NULL}};
+    static const signature sig = {METHOD_CONNECT, "connect", 1, {"uri", "timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     const char *uri;
     size_t len_bytes;
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) ||
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
         !parse_text(ws->state, given[0], "the URI", &uri, &len_bytes) ||
         !parse_timeout(ws->state, given[1], &timeout_ms))
         return NULL;
@@ -145,12 +145,12 @@ PyDoc_STRVAR(
 static PyObject *websocket_set_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count,
                                               PyObject *names)
 {
-    static const signature sig = {"set_request_header", 2, 0, {"name", "value", NULL}};
+    static const signature sig = {METHOD_SET_REQUEST_HEADER, "set_request_header", 2, {"name", "value", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     const char *name, *value;
     size_t name_len_bytes, value_len_bytes;
-    if (!parse_arguments(&sig, args, count, names, given) ||
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
         !parse_text(ws->state, given[0], "a header's name", &name, &name_len_bytes) ||
         !parse_text(ws->state, given[1], "a header's value", &value, &value_len_bytes))
         return NULL;
@@ -169,11 +169,12 @@ PyDoc_STRVAR(ping_doc,
 
 static PyObject *websocket_ping(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"ping", 0, 0, {"timeout", NULL}};
+    static const signature sig = {METHOD_PING, "ping", 0, {"timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms))
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[0], &timeout_ms))
         return NULL;
     int64_t rtt_us = 0;
     blocking b;
@@ -191,11 +192,12 @@ PyDoc_STRVAR(flush_doc, "flush($self, /, timeout=...)\n--\n\n"
 
 static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"flush", 0, 0, {"timeout", NULL}};
+    static const signature sig = {METHOD_FLUSH, "flush", 0, {"timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms))
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[0], &timeout_ms))
         return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
@@ -227,13 +229,13 @@ PyDoc_STRVAR(close_doc,
 
 static PyObject *websocket_close(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"close", 0, 0, {"code", "reason", NULL}};
+    static const signature sig = {METHOD_CLOSE, "close", 0, {"code", "reason", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     long code = CLOSE_NORMAL;
     const char *reason = "";
     size_t len_bytes = 0;
-    if (!parse_arguments(&sig, args, count, names, given))
+    if (!parse_arguments(ws, &sig, args, count, names, given))
         return NULL;
     if (given[0] != NULL) {
         int overflow;
@@ -266,11 +268,12 @@ PyDoc_STRVAR(wait_closed_doc,
 
 static PyObject *websocket_wait_closed(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"wait_closed", 0, 0, {"timeout", NULL}};
+    static const signature sig = {METHOD_WAIT_CLOSED, "wait_closed", 0, {"timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms))
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[0], &timeout_ms))
         return NULL;
     return wait_closed(ws, timeout_ms);
 }
@@ -282,6 +285,8 @@ PyDoc_STRVAR(abort_doc, "abort($self, /)\n--\n\n"
 static PyObject *websocket_abort(PyObject *self, PyObject *Py_UNUSED(none))
 {
     websocket *ws = (websocket *)self;
+    if (!check_method(ws, METHOD_ABORT, "abort"))
+        return NULL;
     ws->we_closed = true;
     blocking b;
     blocking_begin(ws->state, &b);
@@ -298,6 +303,8 @@ PyDoc_STRVAR(run_forever_doc, "run_forever($self, /)\n--\n\n"
 static PyObject *websocket_run_forever(PyObject *self, PyObject *Py_UNUSED(none))
 {
     websocket *ws = (websocket *)self;
+    if (!check_method(ws, METHOD_RUN_FOREVER, "run_forever"))
+        return NULL;
     if (!ws->is_subscribed || ws->fork_count != ws->state->fork_count)
         return wait_closed(ws, CW_TIMEOUT_NEVER);
     PyObject *run = get_helper(ws->state, HELPER_run_forever);
@@ -320,6 +327,32 @@ static PyObject *websocket_exit(PyObject *self, PyObject *const *args, Py_ssize_
         return NULL;
     return wait_closed(ws, CW_TIMEOUT_NEVER);
 }
+
+/* The protocols of async and await are there to say that this class has none of them. */
+
+#define SYNCHRONOUS "curlwire's sockets are synchronous: "
+#define IN_A_THREAD \
+    "; in an event loop call the blocking methods in a thread, as in await asyncio.to_thread(ws.recv)"
+
+static PyObject *websocket_await(PyObject *Py_UNUSED(self))
+{
+    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "leave out 'await'" IN_A_THREAD);
+    return NULL;
+}
+
+static PyObject *websocket_async_with(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(args))
+{
+    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "write 'with', not 'async with'" IN_A_THREAD);
+    return NULL;
+}
+
+PyObject *websocket_async_for(PyObject *Py_UNUSED(self))
+{
+    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "write 'for', not 'async for'" IN_A_THREAD);
+    return NULL;
+}
+
+#define NO_ASYNC_WITH(name) name "($self, /, *args)\n--\n\nRaises TypeError: the class is synchronous."
 
 /* For run_forever: whether the end of this socket is still to be waited for. */
 static PyObject *websocket_is_pending(PyObject *self, PyObject *Py_UNUSED(none))
@@ -356,6 +389,8 @@ static PyMethodDef methods[] = {
     {"run_forever", websocket_run_forever, METH_NOARGS, run_forever_doc},
     {"__enter__", websocket_enter, METH_NOARGS, enter_doc},
     {"__exit__", FAST(websocket_exit), METH_FASTCALL, exit_doc},
+    {"__aenter__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aenter__")},
+    {"__aexit__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aexit__")},
     {"_is_pending", websocket_is_pending, METH_NOARGS,
      "_is_pending($self, /)\n--\n\nWhether the end of this socket is still to be waited for."},
     {"_has_handlers", websocket_has_any_handler, METH_NOARGS,
@@ -378,6 +413,7 @@ static PyType_Slot slots[] = {{Py_tp_doc, (void *)websocket_doc},
                               {Py_tp_traverse, SLOT(websocket_traverse)},
                               {Py_tp_clear, SLOT(websocket_clear)},
                               {Py_tp_repr, SLOT(websocket_repr)},
+                              {Py_am_await, SLOT(websocket_await)},
                               {Py_tp_methods, methods},
                               {Py_tp_members, members},
                               {Py_tp_getset, information_members},
