@@ -264,7 +264,7 @@ PYTHON_CONNECT = """
 import curlwire, os
 try:
     curlwire.connect(os.environ["CW_ECHO_WS"] + "/")
-except curlwire.WebSocketError as error:
+except curlwire.ConnectError as error:
     print(error)
 """
 LUA_CONNECT = """

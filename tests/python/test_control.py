@@ -285,7 +285,7 @@ def test_framing_native(monkeypatch: pytest.MonkeyPatch) -> None:
             assert ws.framing == "native"
             round_trip(ws)
         return
-    with pytest.raises(curlwire.WebSocketError, match=r"libcurl 8\.21\.0"):
+    with pytest.raises(curlwire.ConnectError, match=r"libcurl 8\.21\.0"):
         ws.connect(echo())
     assert ws.state == "new"
     ws.control.framing = "auto"

@@ -48,7 +48,10 @@ class WebSocketTimeout(WebSocketError, TimeoutError):
 
 
 class ConnectError(WebSocketError, ConnectionError):
-    """No connection came about. The socket is new again and may try once more."""
+    """There is no connection, for whatever reason. The socket is new again and may try once more.
+
+    Wrong use is told by ArgumentError and StateError, and want of memory by MemoryError.
+    """
 
 
 class ConnectTimeout(ConnectError, WebSocketTimeout):

@@ -127,6 +127,8 @@ cw_status blocking_end(blocking *b, cw_status status);
 /* Sets the exception for a failed call, which must be this thread's last call of the core. Returns NULL.
  *   ws   whose call it was, or NULL */
 PyObject *raise_status(module_state *state, websocket *ws, cw_status status);
+/* The same for a connect: all that fails is a ConnectError, but for want of memory and for what the caller did wrong. */
+PyObject *raise_connect(websocket *ws, cw_status status);
 /* None for CW_OK, else as raise_status. */
 PyObject *none_or_raise(websocket *ws, cw_status status);
 /* Set the exception that CW_INVALID_ARGUMENT, CW_INVALID_STATE, CW_SYSTEM_ERROR would be, with a text of ours. Return

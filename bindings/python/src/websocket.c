@@ -96,8 +96,9 @@ PyDoc_STRVAR(connect_doc,
              "connect($self, /, uri, timeout=...)\n--\n\n"
              "Connects to a ws:// or wss:// URI.\n\n"
              "timeout: seconds for all of it; ... = control.connect_timeout, None = no limit.\n"
-             "Raises ConnectError (HandshakeError, CertificateError, ConnectTimeout), ArgumentError,\n"
-             "StateError. Blocks until connected. Any thread; close() of another thread cancels it.");
+             "Raises ConnectError (HandshakeError, CertificateError, ConnectTimeout) for whatever fails,\n"
+             "ArgumentError for the URI, StateError. Blocks until connected. Any thread; close() of\n"
+             "another thread cancels it.");
 
 static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -125,7 +126,7 @@ static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssi
         websocket_update_keeping(ws);
         Py_RETURN_NONE;
     }
-    raise_status(ws->state, ws, status);
+    raise_connect(ws, status);
     if (ws->is_subscribed) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
