@@ -158,6 +158,8 @@ CW_API const char *cw_web_status_name(int web_status);
  *   curl_code     libcurl's CURLcode, 0 = none
  *   http_status   the status of the HTTP reply that refused the upgrade, 0 = none
  *   os_errno      errno of the failed system call, 0 = none
+ *   option        the cw_option whose limit ended the call (receive_timeout, max_message_size), CW_OPTION_COUNT = none; a
+ *                 binding says how to lift it in its language
  * Returns  the value; the message lives until the next failed call in this thread
  * Thread   any; each thread has its own */
 CW_API const char *cw_error_message(void);
@@ -165,6 +167,7 @@ CW_API int cw_error_web_status(void);
 CW_API int cw_error_curl_code(void);
 CW_API int cw_error_http_status(void);
 CW_API int cw_error_os_errno(void);
+CW_API int cw_error_option(void);
 
 /* ---- Waiting ------------------------------------------------------------------------------------------ */
 
@@ -312,12 +315,14 @@ typedef enum cw_option {
 /* Describes a control, so that a binding can offer all of them by one table.
  *   words   of a CW_TYPE_ENUM: a NULL-ended array, word i stands for number i; else NULL
  *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size: message only)
+ *   range   sets the least and the most value; 0 and 0 for text
  * Returns  constants
  * Thread   any */
 CW_API const char *cw_option_key(cw_option option);
 CW_API cw_option_type cw_option_type_of(cw_option option);
 CW_API const char *const *cw_option_words(cw_option option);
 CW_API bool cw_option_applies(cw_option option, cw_class socket_class);
+CW_API void cw_option_range(cw_option option, int64_t *least, int64_t *most);
 
 /* Sets or reads a control that is a number (bool, count, bits, ms, enum).
  * Returns  CW_OK; CW_INVALID_ARGUMENT out of range or not a number; CW_INVALID_STATE once a connect has begun

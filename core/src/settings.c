@@ -52,6 +52,12 @@ const char *const *cw_option_words(cw_option o)
     }
 }
 
+void cw_option_range(cw_option o, int64_t *least, int64_t *most)
+{
+    *least = is_option(o) ? options[o].least : 0;
+    *most = is_option(o) ? options[o].most : 0;
+}
+
 bool cw_option_applies(cw_option o, cw_class socket_class)
 {
     bool is_of_messages = o == CW_OPT_MESSAGE_TYPE || o == CW_OPT_RECEIVE_MODE || o == CW_OPT_MAX_MESSAGE_SIZE;
@@ -95,14 +101,29 @@ const char *cw__setting_text(const cw_socket *s, cw_option o)
 /* Common to all calls: the option exists for this class, is (or is not) text, and may be set now. */
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
 {
-    if (!is_option(o) || !cw_option_applies(o, s->socket_class))
-        return cw__fail(CW_INVALID_ARGUMENT, "this class of socket has no such control");
+    if (!is_option(o))
+        return cw__fail(CW_INVALID_ARGUMENT, "there is no control of the number %d", (int)o);
+    if (!cw_option_applies(o, s->socket_class))
+        return cw__fail(CW_INVALID_ARGUMENT, "a stream socket has no control %s", options[o].key);
     if (is_text(o) != wants_text)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s", options[o].key,
                         is_text(o) ? "text" : "a number");
     if (is_write && o != CW_OPT_MESSAGE_TYPE && cw__socket_state(s) != CW_STATE_NEW)
-        return cw__fail(CW_INVALID_STATE, "set the control %s before connecting", options[o].key);
+        return cw__fail(CW_INVALID_STATE,
+                        "the control %s cannot change once a connect has begun; set it before", options[o].key);
     return CW_OK;
+}
+
+/* A binding that has other units, and a word for no limit, checks by cw_option_range and says it itself. */
+static cw_status fail_range(cw_option o, int64_t value)
+{
+    static const char *const units[] = {
+        [CW_TYPE_COUNT] = " bytes", [CW_TYPE_BITS] = " bits", [CW_TYPE_MS] = " ms"};
+    const char *unit = options[o].type <= CW_TYPE_MS && units[options[o].type] ? units[options[o].type] : "";
+
+    return cw__fail(CW_INVALID_ARGUMENT, "the control %s cannot be %lld: it takes %lld to %lld%s%s",
+                    options[o].key, (long long)value, options[o].least < 0 ? 0LL : (long long)options[o].least,
+                    (long long)options[o].most, unit, options[o].least < 0 ? ", or -1 for no limit" : "");
 }
 
 cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
@@ -114,9 +135,7 @@ cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
     cw__mutex_lock(&s->lock);
     status = check(s, o, false, true);
     if (status == CW_OK && (value < options[o].least || value > options[o].most))
-        status =
-            cw__fail(CW_INVALID_ARGUMENT, "%lld is out of range for the control %s: %lld to %lld",
-                     (long long)value, options[o].key, (long long)options[o].least, (long long)options[o].most);
+        status = fail_range(o, value);
     if (status == CW_OK)
         s->settings.numbers[o] = value;
     cw__mutex_unlock(&s->lock);
@@ -140,9 +159,10 @@ cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
 static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
 {
     if (memchr(value, '\0', len_bytes) || memchr(value, '\r', len_bytes) || memchr(value, '\n', len_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL", options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL: take them out",
+                        options[o].key);
     if (!cw__utf8_valid(value, len_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8", options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8: encode it so", options[o].key);
     return CW_OK;
 }
 
@@ -160,8 +180,11 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option o, const char *value, size_
     if (status == CW_OK && len_bytes > 0 && !(copy = cw__strndup(value, len_bytes)))
         status = cw__fail(CW_NO_MEMORY, "no memory for the control %s", options[o].key);
     if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__handshake_check_protocols(copy)) {
-        status = cw__fail(CW_INVALID_ARGUMENT,
-                          "a subprotocol is a token (letters, digits and !#$%%&'*+-.^_`|~), each given once");
+        status =
+            cw__fail(CW_INVALID_ARGUMENT,
+                     "supported_protocols cannot be '%.100s': a subprotocol is a token (letters, digits and "
+                     "!#$%%&'*+-.^_`|~), and each is given once",
+                     copy);
         cw__free(copy);
     }
     if (status == CW_OK) {
@@ -268,7 +291,8 @@ cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t na
         return status;
     cw__mutex_lock(&s->lock);
     if (cw__socket_state(s) != CW_STATE_NEW)
-        status = cw__fail(CW_INVALID_STATE, "set request headers before connecting");
+        status = cw__fail(CW_INVALID_STATE,
+                          "the request headers cannot change once a connect has begun; set them before");
     else if (!(lines = cw__malloc((s->settings.headers ? strlen(s->settings.headers) : 0) + name_bytes +
                                   value_bytes + 4)))
         status = cw__fail(CW_NO_MEMORY, "no memory for a header");

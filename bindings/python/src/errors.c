@@ -122,6 +122,24 @@ static PyObject *error_of_core(module_state *state, websocket *ws, cw_status sta
     return error;
 }
 
+/* How Python lifts the limit that ended a call. */
+static const char *limit_hint(websocket *ws)
+{
+    switch (cw_error_option()) {
+    case CW_OPT_RECEIVE_TIMEOUT:
+        if (ws != NULL && cw_socket_class(ws->socket) == CW_STREAM_SOCKET)
+            return "; with receive_timeout=None it waits without a limit";
+        return "; pass timeout=None to wait without a limit";
+    case CW_OPT_SEND_TIMEOUT:
+    case CW_OPT_PING_TIMEOUT:
+        return "; pass timeout=None to wait without a limit";
+    case CW_OPT_MAX_MESSAGE_SIZE:
+        return "; raise max_message_size, or set it to None for no limit";
+    default:
+        return "";
+    }
+}
+
 static PyObject *raise_as(module_state *state, websocket *ws, cw_status status, const char *name)
 {
     if (PyErr_Occurred()) /* raised by a signal handler, and the reason why the call failed */
@@ -133,7 +151,9 @@ static PyObject *raise_as(module_state *state, websocket *ws, cw_status status, 
         return NULL;
     }
     const char *message = cw_error_message();
-    PyObject *text = PyUnicode_DecodeUTF8(message, (Py_ssize_t)strlen(message), "replace");
+    PyObject *core_text = PyUnicode_DecodeUTF8(message, (Py_ssize_t)strlen(message), "replace");
+    PyObject *text = core_text != NULL ? PyUnicode_FromFormat("%U%s", core_text, limit_hint(ws)) : NULL;
+    Py_XDECREF(core_text);
     PyObject *error = error_of_core(state, ws, status, name, text);
     if (error != NULL) {
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);

@@ -145,7 +145,7 @@ static PyObject *core_shutdown(PyObject *module, PyObject *timeout)
 {
     module_state *state = PyModule_GetState(module);
     int64_t timeout_ms;
-    if (!parse_seconds(state, timeout, 0, &timeout_ms))
+    if (!parse_seconds(state, timeout, "timeout", "", 0, &timeout_ms))
         return NULL;
     atomic_store(&state->exiting_thread, PyThread_get_thread_ident());
     if (is_main_interpreter()) {

@@ -174,8 +174,14 @@ bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args,
                      PyObject *names, PyObject *out[ARGUMENTS_MAX]);
 /* A timeout: NULL or Ellipsis = as the control says, None = for ever, else seconds. */
 bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms);
-/* Seconds as milliseconds, rounded up; none_ms for None. */
-bool parse_seconds(module_state *state, PyObject *value, int64_t none_ms, int64_t *out_ms);
+/* Seconds as milliseconds, rounded up; none_ms for None.
+ *   or_none   ", or None for no limit"; "" where None is not allowed */
+bool parse_seconds(module_state *state, PyObject *value, const char *what, const char *or_none, int64_t none_ms,
+                   int64_t *out_ms);
+/* An int, or what has __index__; no bool. Else TypeError: "WHAT must be KIND, not ...". */
+bool parse_int(PyObject *value, const char *what, const char *kind, int64_t *number, int *overflow);
+/* False, with the ArgumentError "WHAT cannot be VALUE: it takes TAKES". */
+bool refuse_value(module_state *state, const char *what, PyObject *value, const char *takes);
 /* Borrows the UTF-8 of a str that a parameter must be. */
 bool parse_text(module_state *state, PyObject *value, const char *what, const char **text, size_t *len_bytes);
 bool parse_flag(PyObject *value, const char *what, bool *out);

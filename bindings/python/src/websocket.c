@@ -233,18 +233,17 @@ static PyObject *websocket_close(PyObject *self, PyObject *const *args, Py_ssize
     static const signature sig = {METHOD_CLOSE, "close", 0, {"code", "reason", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
-    long code = CLOSE_NORMAL;
+    int64_t code = CLOSE_NORMAL;
+    int overflow = 0;
     const char *reason = "";
     size_t len_bytes = 0;
     if (!parse_arguments(ws, &sig, args, count, names, given))
         return NULL;
-    if (given[0] != NULL) {
-        int overflow;
-        code = PyLong_AsLongAndOverflow(given[0], &overflow);
-        if (code == -1 && PyErr_Occurred())
-            return NULL;
-        if (overflow != 0 || code < 0 || code > INT_MAX)
-            code = 0; /* which the core refuses */
+    if (given[0] != NULL && !parse_int(given[0], "code", "an int", &code, &overflow))
+        return NULL;
+    if (overflow != 0 || code < INT_MIN || code > INT_MAX) {
+        refuse_value(ws->state, "code", given[0], "1000-1003, 1007-1014, 3000-4999, or 1005 for none");
+        return NULL;
     }
     if (given[1] != NULL && !parse_text(ws->state, given[1], "a close reason", &reason, &len_bytes))
         return NULL;
