@@ -180,11 +180,11 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option o, const char *value, size_
     if (status == CW_OK && len_bytes > 0 && !(copy = cw__strndup(value, len_bytes)))
         status = cw__fail(CW_NO_MEMORY, "no memory for the control %s", options[o].key);
     if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__handshake_check_protocols(copy)) {
+        /* the value is not shown: some servers take a token of theirs as a subprotocol */
         status =
             cw__fail(CW_INVALID_ARGUMENT,
-                     "supported_protocols cannot be '%.100s': a subprotocol is a token (letters, digits and "
-                     "!#$%%&'*+-.^_`|~), and each is given once",
-                     copy);
+                     "an item of supported_protocols is no token (letters, digits and !#$%%&'*+-.^_`|~), or is "
+                     "given twice");
         cw__free(copy);
     }
     if (status == CW_OK) {

@@ -141,8 +141,7 @@ EXACT: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "token": (
         lambda ws: MessageWebSocket(supported_protocols=["a b"]),
         ArgumentError,
-        "supported_protocols cannot have 'a b': an item is a token, which is not empty and has no space "
-        "or comma",
+        "an item of supported_protocols is no token: it is empty, or has a space or a comma in it",
     ),
     "late": (
         lambda ws: setattr(ws.control, "verify", False),

@@ -30,7 +30,7 @@ class WebSocketError(Exception):
         self.status = status
         self.curl_code = curl_code
         self.http_status = http_status
-        self.headers = headers if headers is not None else Headers()
+        self.headers: Headers = headers if headers is not None else Headers()
         self.body = body
         self.os_errno = os_errno
 

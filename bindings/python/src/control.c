@@ -271,7 +271,8 @@ static int set_path(websocket *ws, cw_option option, PyObject *value)
     return result;
 }
 
-/* Items are joined by commas for the core, so that what the joining would hide is refused here. */
+/* Items are joined by commas for the core, so that what the joining would hide is refused here. No error shows one:
+ * some servers take a secret token as a subprotocol. */
 static bool check_item(websocket *ws, cw_option option, PyObject *item)
 {
     const char *text;
@@ -284,9 +285,8 @@ static bool check_item(websocket *ws, cw_option option, PyObject *item)
     if (!parse_text(ws->state, item, cw_option_key(option), &text, &len_bytes))
         return false;
     if (len_bytes == 0 || memchr(text, ',', len_bytes) != NULL || memchr(text, ' ', len_bytes) != NULL) {
-        raise_argument(ws->state,
-                       "%s cannot have %R: an item is a token, which is not empty and has no space or comma",
-                       cw_option_key(option), item);
+        raise_argument(ws->state, "an item of %s is no token: it is empty, or has a space or a comma in it",
+                       cw_option_key(option));
         return false;
     }
     return true;
@@ -395,6 +395,49 @@ static int control_setattro(PyObject *self, PyObject *name, PyObject *value)
     return result;
 }
 
+/* The value of a control as repr shows it. Subprotocols are only counted: some servers take a secret token as one. */
+static PyObject *shown_value(PyObject *self, cw_option option)
+{
+    PyObject *value = get_member(self, (void *)(intptr_t)option);
+    PyObject *text = NULL;
+    if (value != NULL && cw_option_type_of(option) == CW_TYPE_LIST && PyTuple_Size(value) > 0)
+        text = PyUnicode_FromFormat("(%zd)", PyTuple_Size(value));
+    else if (value != NULL)
+        text = PyObject_Repr(value);
+    Py_XDECREF(value);
+    return text;
+}
+
+/* "<curlwire.MessageWebSocketControl connect_timeout=60.0, ...>" */
+static PyObject *control_repr(PyObject *self)
+{
+    cw_class socket_class = cw_socket_class(((control *)self)->ws->socket);
+    PyObject *name = PyType_GetName(Py_TYPE(self));
+    PyObject *text = name != NULL ? PyUnicode_FromFormat("<curlwire.%U", name) : NULL;
+    const char *separator = " ";
+    Py_XDECREF(name);
+    for (int i = 0; i < CW_OPTION_COUNT && text != NULL; i++) {
+        if (!cw_option_applies((cw_option)i, socket_class))
+            continue;
+        PyObject *value = shown_value(self, (cw_option)i);
+        PyObject *longer = NULL;
+        if (value != NULL)
+            longer = PyUnicode_FromFormat("%U%s%s=%U", text, separator, cw_option_key((cw_option)i), value);
+        Py_XDECREF(value);
+        Py_DECREF(text);
+        text = longer;
+        separator = ", ";
+    }
+    PyObject *result = text != NULL ? PyUnicode_FromFormat("%U>", text) : NULL;
+    Py_XDECREF(text);
+    if (result == NULL &&
+        PyErr_ExceptionMatches(PyExc_RuntimeError)) { /* a child that looks at it after a fork */
+        PyErr_Clear();
+        return PyUnicode_FromString("<the control of a socket of the parent process>");
+    }
+    return result;
+}
+
 PyObject *control_create(websocket *ws)
 {
     bool is_message = cw_socket_class(ws->socket) == CW_MESSAGE_SOCKET;
@@ -427,6 +470,7 @@ static bool add_type(PyObject *module, module_state *state, type_index index, cw
     }
     PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)control_doc},
                            {Py_tp_dealloc, SLOT(control_dealloc)},
+                           {Py_tp_repr, SLOT(control_repr)},
                            {Py_tp_getattro, SLOT(control_getattro)},
                            {Py_tp_setattro, SLOT(control_setattro)},
                            {Py_tp_getset, members},

@@ -172,7 +172,7 @@ bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms)
         *timeout_ms = CW_TIMEOUT_DEFAULT;
         return true;
     }
-    int64_t ms;
+    int64_t ms = 0;
     if (!parse_seconds(state, value, "timeout", ", or None for no limit", CW_TIMEOUT_NEVER, &ms))
         return false;
     *timeout_ms = (int)ms;
