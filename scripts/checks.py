@@ -97,6 +97,10 @@ def run_stubtest() -> None:
     )  # fmt: skip
 
 
+def run_stub_docs() -> None:
+    call(sys.executable, "scripts/stub_docs.py", "--check", env={"PYTHONPATH": str(BUILD / "python")})
+
+
 def run_pyright() -> None:
     """The types that the package shows are complete, and mean what tests/python/typed.py says."""
     pyright: list[str | Path] = [BUILD / "node/node_modules/.bin/pyright", "--pythonpath", sys.executable]
@@ -136,6 +140,7 @@ def lint() -> list[Test]:
         ("mypy of the benchmark", partial(run_mypy, *files("bench/*.py"))),
         ("mypy of the scripts", partial(run_mypy, *files("scripts/*.py"))),
         ("stubtest", run_stubtest),
+        ("docstrings of the stub", run_stub_docs),
         ("luacheck", partial(run_tool, "luacheck", "--no-cache", "-q", ".")),
         ("shellcheck", run_shellcheck),
     ]
