@@ -91,7 +91,22 @@ def run_mypy(*names: str) -> None:
 
 
 def run_stubtest() -> None:
-    call(sys.executable, "-m", "mypy.stubtest", "curlwire", env={"PYTHONPATH": str(BUILD / "python")})
+    call(
+        sys.executable, "-m", "mypy.stubtest", "--allowlist", "tests/python/stubtest.txt", "curlwire",
+        env={"PYTHONPATH": str(BUILD / "python")},
+    )  # fmt: skip
+
+
+def run_stub_docs() -> None:
+    call(sys.executable, "scripts/stub_docs.py", "--check", env={"PYTHONPATH": str(BUILD / "python")})
+
+
+def run_pyright() -> None:
+    """The types that the package shows are complete, and mean what tests/python/typed.py says."""
+    pyright: list[str | Path] = [BUILD / "node/node_modules/.bin/pyright", "--pythonpath", sys.executable]
+    built = {"PYTHONPATH": str(BUILD / "python")}
+    call(*pyright, "--verifytypes", "curlwire", "--ignoreexternal", env=built)
+    call(*pyright, "tests/python/typed.py", env=built)
 
 
 def run_shellcheck() -> None:
@@ -114,7 +129,8 @@ def lint() -> list[Test]:
         ),
         ("ruff check", partial(run_tool, BIN / "ruff", "check", "--no-cache", ".")),
         ("ruff format", partial(run_tool, BIN / "ruff", "format", "--no-cache", "--check", ".")),
-        ("mypy of the package", partial(run_mypy, "bindings/python/curlwire")),
+        ("mypy of the package", partial(run_mypy, "bindings/python/curlwire", "tests/python/typed.py")),
+        ("pyright of the package", run_pyright),
         (
             "mypy of the peers",
             partial(run_mypy, *files("tests/servers/*.py", "tests/load/*.py", "tests/faults/*.py")),
@@ -124,6 +140,7 @@ def lint() -> list[Test]:
         ("mypy of the benchmark", partial(run_mypy, *files("bench/*.py"))),
         ("mypy of the scripts", partial(run_mypy, *files("scripts/*.py"))),
         ("stubtest", run_stubtest),
+        ("docstrings of the stub", run_stub_docs),
         ("luacheck", partial(run_tool, "luacheck", "--no-cache", "-q", ".")),
         ("shellcheck", run_shellcheck),
     ]
@@ -166,6 +183,29 @@ def pip_install(name: str, of_repository: bool) -> None:
     extensions = [path.name for path in (folder / "venv").rglob("curlwire/*.so")]
     if len(extensions) != 1 or not extensions[0].endswith(".abi3.so"):
         raise Failed(f"one abi3 extension was expected, found: {extensions}")
+
+
+PYTHON_METADATA = """
+import pathlib, sys, warnings
+import setuptools.build_meta as backend
+folder = sys.argv[1]  # the backend changes the arguments
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    name = backend.prepare_metadata_for_build_wheel(folder)
+told = [str(one.message) for one in told if one.category.__name__ == "SetuptoolsDeprecationWarning"]
+assert told == [], told
+assert "License: MIT" in pathlib.Path(folder, name, "METADATA").read_text().splitlines()
+"""
+
+
+def pip_metadata(setuptools: str) -> None:
+    """setuptools takes the project's description as it is, without a word that a part of it is deprecated."""
+    tree, folder = place(f"pip-{setuptools}")
+    call(sys.executable, "-m", "venv", folder / "venv")
+    python = folder / "venv" / "bin" / "python"
+    call(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", setuptools, "wheel")
+    (folder / "out").mkdir()
+    call(python, "-c", PYTHON_METADATA, folder / "out", cwd=tree)
 
 
 def luarocks_make(version: str) -> None:
@@ -261,7 +301,7 @@ PYTHON_CONNECT = """
 import curlwire, os
 try:
     curlwire.connect(os.environ["CW_ECHO_WS"] + "/")
-except curlwire.WebSocketError as error:
+except curlwire.ConnectError as error:
     print(error)
 """
 LUA_CONNECT = """
@@ -356,6 +396,8 @@ def installs() -> list[Test]:
     return [
         ("pip install .", partial(pip_install, "pip-folder", of_repository=False)),
         ("pip install git+file://", partial(pip_install, "pip-git", of_repository=True)),
+        ("the setuptools of Debian 12", partial(pip_metadata, "setuptools==66.1.1")),
+        ("a setuptools that has deprecated old forms", partial(pip_metadata, "setuptools>=80")),
         *((f"luarocks make for {version}", partial(luarocks_make, version)) for version in LUA),
         ("make install, pkg-config, examples/echo.c", make_install),
         ("make uninstall", make_uninstall),

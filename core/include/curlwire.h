@@ -160,6 +160,8 @@ CW_API const char *cw_web_status_name(int web_status);
  *   curl_code     libcurl's CURLcode, 0 = none
  *   http_status   the status of the HTTP reply that refused the upgrade, 0 = none
  *   os_errno      errno of the failed system call, 0 = none
+ *   option        the cw_option whose limit ended the call (receive_timeout, max_message_size), CW_OPTION_COUNT = none; a
+ *                 binding says how to lift it in its language
  * Returns  the value; the message lives until the next failed call in this thread
  * Thread   any; each thread has its own */
 CW_API const char *cw_error_message(void);
@@ -167,6 +169,7 @@ CW_API int cw_error_web_status(void);
 CW_API int cw_error_curl_code(void);
 CW_API int cw_error_http_status(void);
 CW_API int cw_error_os_errno(void);
+CW_API int cw_error_option(void);
 
 /* ---- Waiting ------------------------------------------------------------------------------------------ */
 

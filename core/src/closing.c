@@ -177,15 +177,31 @@ void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t le
     hand_to_service(s);
 }
 
+/* That is no fault of the peer's: the limit is ours. */
+static void describe_too_big(const cw_socket *s, char text[CW__CONTROL_MAX_BYTES])
+{
+    (void)snprintf(text, CW__CONTROL_MAX_BYTES,
+                   "a message of at least %llu bytes exceeds max_message_size (%lld bytes)",
+                   (unsigned long long)s->in.message.refused_bytes, (long long)s->in.message.max_bytes);
+}
+
 void cw__closing_violated_locked(cw_socket *s, const cw__violation *violation)
 {
+    char text[CW__CONTROL_MAX_BYTES];
+    cw__violation ours = *violation;
     bool must_send;
 
     if (s->close.state != CW__CLOSE_NONE && s->close.state != CW__CLOSE_SENT)
         return;
-    must_send = cw__close_failed(&s->close, violation, cw__now_ms(), handshake_ms(s));
-    cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "the server broke the protocol: %s (%d)",
-                  violation->text, violation->code);
+    if (violation->code == 1009) {
+        describe_too_big(s, text);
+        ours.text = text;
+        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "%s", text);
+        s->fault.limit = CW_OPT_MAX_MESSAGE_SIZE + 1;
+    } else
+        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "the server broke the protocol: %s (%d)",
+                      violation->text, violation->code);
+    must_send = cw__close_failed(&s->close, &ours, cw__now_ms(), handshake_ms(s));
     cw__outbound_drop_locked(s);
     cw__pings_forget(&s->pings);
     if (must_send)
@@ -303,7 +319,8 @@ static cw_status check_close(int code, const char *reason, size_t reason_bytes)
     if (code == 1005 && reason_bytes > 0)
         return cw__fail(CW_INVALID_ARGUMENT, "code 1005 sends an empty close frame: it takes no reason");
     if (reason_bytes > CW__CONTROL_MAX_BYTES - 2)
-        return cw__fail(CW_INVALID_ARGUMENT, "the reason has %zu bytes of UTF-8; a close frame takes 123",
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the reason has %zu bytes of UTF-8 and a close frame takes 123: shorten it",
                         reason_bytes);
     if (reason_bytes > 0 && !cw__utf8_valid(reason, reason_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the reason must be UTF-8");
@@ -420,7 +437,7 @@ cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)
         status = cw__socket_wait_locked(s, &wait);
     }
     if (status == CW_TIMED_OUT)
-        status = cw__fail(CW_TIMED_OUT, "the connection has not ended in time");
+        status = cw__wait_timed_out(&wait, "the end of the connection", CW_OPTION_COUNT);
     else if (status == CW_INTERRUPTED)
         status = cw__fail(CW_INTERRUPTED, "interrupted while waiting for the end of the connection");
     else if (status == CW_OK)

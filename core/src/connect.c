@@ -227,7 +227,7 @@ cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
     else if (s->connect_error.status != CW_OK)
         status = cw__fail_with(&s->connect_error);
     else if (!s->codec && s->close.state == CW__CLOSE_NONE) /* neither is it open, nor was it ever */
-        status = cw__fail(CW_INVALID_STATE, "connect first");
+        status = cw__fail(CW_INVALID_STATE, "the socket is not connected: connect it first");
     return cw__socket_leave_locked(s, &wait, status);
 }
 

@@ -14,6 +14,7 @@ typedef struct cw__wait {
     int64_t deadline_ms; /* -1 until the first slice */
     int64_t hook_due_ms; /* the same */
     bool is_held;        /* the call that waits holds a reference to its socket */
+    bool is_default;     /* the time is the control's, not the caller's */
 } cw__wait;
 
 void cw__wait_begin(cw__wait *w, int timeout_ms, int64_t default_ms);
@@ -26,6 +27,10 @@ int cw__wait_slice(cw__wait *w);
 bool cw__wait_wants_hook(cw__wait *w);
 bool cw__wait_interrupted(cw__wait *w);
 void cw__wait_signalled(cw__wait *w);
+/* Fails with CW_TIMED_OUT.
+ *   what     was waited for: "a message"
+ *   option   the control that gives the time by default; CW_OPTION_COUNT = none */
+cw_status cw__wait_timed_out(const cw__wait *w, const char *what, cw_option option);
 /* A wake-up that belongs to the calling thread, for polling beside a descriptor. Where there is none to be had, one
  * that never wakes (its read_fd is negative), and the slice becomes short enough to do without. */
 cw__wake *cw__thread_wake(int *slice_ms);

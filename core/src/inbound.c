@@ -413,18 +413,21 @@ static cw_status check_locked(cw_socket *s, cw_class wanted)
                                               ? "a message socket is not read as a stream: receive messages"
                                               : "a stream socket has no messages: read its input stream");
     if (s->event_mask & CW_EVENT_MESSAGE)
-        return cw__fail(CW_INVALID_STATE, "messages of this socket go to its handler");
+        return cw__fail(CW_INVALID_STATE,
+                        "messages of this socket go to its handler: remove it to receive them");
     if (state == CW_STATE_NEW || state == CW_STATE_CONNECTING)
-        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW ? "connect first" : "still connecting");
+        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW
+                                              ? "the socket is not connected: connect it first"
+                                              : "the socket is still connecting: wait until it is open");
     return CW_OK;
 }
 
-static cw_status describe_end(cw_status status, const char *what)
+static cw_status describe_end(cw_status status, const cw__wait *wait, const char *what)
 {
     if (status == CW_TIMED_OUT)
-        return cw__fail(CW_TIMED_OUT, "nothing to %s came in time", what);
+        return cw__wait_timed_out(wait, what, CW_OPT_RECEIVE_TIMEOUT);
     if (status == CW_INTERRUPTED)
-        return cw__fail(CW_INTERRUPTED, "interrupted while waiting to %s", what);
+        return cw__fail(CW_INTERRUPTED, "interrupted while waiting for %s", what);
     return status;
 }
 
@@ -467,7 +470,7 @@ cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, 
             status = cw__closing_fail_locked(s);
             break;
         }
-        status = describe_end(wait_locked(s, &wait), "receive");
+        status = describe_end(wait_locked(s, &wait), &wait, "a message");
         if (status != CW_OK)
             break;
     }
@@ -486,7 +489,9 @@ static cw_status unload(cw_socket *s, void *buffer, size_t size_bytes, cw_receiv
     *received =
         (cw_received){.len_bytes = e->len_bytes, .kind = (cw_kind)e->kind, .is_complete = e->is_complete};
     if (e->len_bytes > size_bytes)
-        return cw__fail(CW_INVALID_ARGUMENT, "the next message has %zu bytes, the buffer %zu; it waits",
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the next message has %zu bytes and the buffer %zu; take it with a larger one: it is "
+                        "still the next",
                         e->len_bytes, size_bytes);
     if (e->len_bytes)
         memcpy(buffer, e->data, e->len_bytes);
@@ -510,7 +515,7 @@ static cw_status fill_locked(cw_socket *s, cw_event *place, cw__wait *wait)
             return cw__closing_fail_locked(s);
         status = wait_locked(s, wait);
         if (status != CW_OK && !place->is_complete)
-            return describe_end(status, "receive");
+            return describe_end(status, wait, "a message");
     }
     return status;
 }
@@ -597,7 +602,7 @@ cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int time
                 status = cw__closing_fail_locked(s);
             break;
         }
-        status = describe_end(wait_locked(s, &wait), "read");
+        status = describe_end(wait_locked(s, &wait), &wait, "bytes to read");
         if (status != CW_OK)
             break;
     }

@@ -29,12 +29,16 @@ typedef struct cw__error {
     int curl_code;
     int http_status;
     int os_errno;
+    int limit; /* cw_option + 1 of the control whose limit was reached, 0 = none */
     char message[CW__MESSAGE_BYTES];
 } cw__error;
 
 /* Fills the calling thread's error and returns its status, so that a call can end in "return cw__fail(...)". */
 cw_status cw__fail(cw_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 cw_status cw__fail_with(const cw__error *error);
+/* The same for a limit that a control has set. */
+cw_status cw__fail_limit(cw_status status, cw_option option, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The status of the calling thread's error. */
 cw_status cw__error_status(void);
 /* Fills an error that is kept elsewhere. */
@@ -239,12 +243,13 @@ typedef struct cw__message_output {
 } cw__message_output;
 
 typedef struct cw__message {
-    cw_event *building;  /* the message in progress, in full mode */
-    cw_event *place;     /* lent: the next message is gathered there if its first frame fits; or NULL */
-    int64_t max_bytes;   /* -1 = no limit; looked at in full mode only */
-    uint64_t frame_left; /* bytes of the current data frame still to come */
-    bool is_partial;     /* parts go out as they come; nothing is kept */
-    bool in_message;     /* a data message has begun and its final frame has not ended */
+    cw_event *building;     /* the message in progress, in full mode */
+    cw_event *place;        /* lent: the next message is gathered there if its first frame fits; or NULL */
+    int64_t max_bytes;      /* -1 = no limit; looked at in full mode only */
+    uint64_t refused_bytes; /* how long the message that went over max_bytes is at least */
+    uint64_t frame_left;    /* bytes of the current data frame still to come */
+    bool is_partial;        /* parts go out as they come; nothing is kept */
+    bool in_message;        /* a data message has begun and its final frame has not ended */
     bool in_control;
     bool is_last_frame; /* the current data frame ends its message */
     uint8_t control_opcode;

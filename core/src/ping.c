@@ -77,7 +77,7 @@ static cw_status wait_for_pong(cw_socket *s, cw__ping *ping, cw__wait *wait)
     if (ping->is_answered)
         return CW_OK;
     if (status == CW_TIMED_OUT)
-        return cw__fail(CW_TIMED_OUT, "no pong came in time");
+        return cw__wait_timed_out(wait, "a pong", CW_OPT_PING_TIMEOUT);
     if (status == CW_INTERRUPTED)
         return cw__fail(CW_INTERRUPTED, "interrupted while waiting for a pong");
     return cw__closing_fail_locked(s);
@@ -90,7 +90,9 @@ static cw_status ping_locked(cw_socket *s, cw__wait *wait, int64_t *rtt_us)
     cw_status status;
 
     if (state == CW_STATE_NEW || state == CW_STATE_CONNECTING)
-        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW ? "connect first" : "still connecting");
+        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW
+                                              ? "the socket is not connected: connect it first"
+                                              : "the socket is still connecting: wait until it is open");
     if (state != CW_STATE_OPEN || s->out.is_broken)
         return cw__closing_fail_locked(s);
     if (s->pings.waiting_count >= WAITING_AT_MOST)

@@ -10,7 +10,9 @@ static cw_status check_open_locked(cw_socket *s)
     cw_state state = cw__socket_state(s);
 
     if (state == CW_STATE_NEW || state == CW_STATE_CONNECTING)
-        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW ? "connect first" : "still connecting");
+        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW
+                                              ? "the socket is not connected: connect it first"
+                                              : "the socket is still connecting: wait until it is open");
     if (state != CW_STATE_OPEN || s->out.is_broken)
         return cw__closing_fail_locked(s);
     return CW_OK;
@@ -184,7 +186,7 @@ cw_status cw_socket_flush(cw_socket *s, int timeout_ms)
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
     if (cw__socket_state(s) < CW_STATE_OPEN)
-        status = cw__fail(CW_INVALID_STATE, "connect first");
+        status = cw__fail(CW_INVALID_STATE, "the socket is not connected: connect it first");
     else if (cw__socket_state(s) == CW_STATE_CLOSED)
         status = cw__closing_fail_locked(s);
     if (status == CW_OK)

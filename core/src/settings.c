@@ -101,14 +101,29 @@ const char *cw__setting_text(const cw_socket *s, cw_option o)
 /* Common to all calls: the option exists for this class, is (or is not) text, and may be set now. */
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
 {
-    if (!is_option(o) || !cw_option_applies(o, s->socket_class))
-        return cw__fail(CW_INVALID_ARGUMENT, "this class of socket has no such control");
+    if (!is_option(o))
+        return cw__fail(CW_INVALID_ARGUMENT, "there is no control of the number %d", (int)o);
+    if (!cw_option_applies(o, s->socket_class))
+        return cw__fail(CW_INVALID_ARGUMENT, "a stream socket has no control %s", options[o].key);
     if (is_text(o) != wants_text)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s", options[o].key,
                         is_text(o) ? "text" : "a number");
     if (is_write && o != CW_OPT_MESSAGE_TYPE && cw__socket_state(s) != CW_STATE_NEW)
-        return cw__fail(CW_INVALID_STATE, "set the control %s before connecting", options[o].key);
+        return cw__fail(CW_INVALID_STATE,
+                        "the control %s cannot change once a connect has begun; set it before", options[o].key);
     return CW_OK;
+}
+
+/* A binding that has other units, and a word for no limit, checks by cw_option_range and says it itself. */
+static cw_status fail_range(cw_option o, int64_t value)
+{
+    static const char *const units[] = {
+        [CW_TYPE_COUNT] = " bytes", [CW_TYPE_BITS] = " bits", [CW_TYPE_MS] = " ms"};
+    const char *unit = options[o].type <= CW_TYPE_MS && units[options[o].type] ? units[options[o].type] : "";
+
+    return cw__fail(CW_INVALID_ARGUMENT, "the control %s cannot be %lld: it takes %lld to %lld%s%s",
+                    options[o].key, (long long)value, options[o].least < 0 ? 0LL : (long long)options[o].least,
+                    (long long)options[o].most, unit, options[o].least < 0 ? ", or -1 for no limit" : "");
 }
 
 cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
@@ -120,9 +135,7 @@ cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
     cw__mutex_lock(&s->lock);
     status = check(s, o, false, true);
     if (status == CW_OK && (value < options[o].least || value > options[o].most))
-        status =
-            cw__fail(CW_INVALID_ARGUMENT, "%lld is out of range for the control %s: %lld to %lld",
-                     (long long)value, options[o].key, (long long)options[o].least, (long long)options[o].most);
+        status = fail_range(o, value);
     if (status == CW_OK)
         s->settings.numbers[o] = value;
     cw__mutex_unlock(&s->lock);
@@ -147,9 +160,10 @@ cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
 static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
 {
     if (memchr(value, '\0', len_bytes) || memchr(value, '\r', len_bytes) || memchr(value, '\n', len_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL", options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL: take them out",
+                        options[o].key);
     if (!cw__utf8_valid(value, len_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8", options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8: encode it so", options[o].key);
     if (options[o].type == CW_TYPE_LIST && len_bytes > CW__PROTOCOLS_AT_MOST)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s has %zu bytes: at most %d KiB can be sent",
                         options[o].key, len_bytes, CW__PROTOCOLS_AT_MOST / 1024);
@@ -170,8 +184,11 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option o, const char *value, size_
     if (status == CW_OK && len_bytes > 0 && !(copy = cw__strndup(value, len_bytes)))
         status = cw__fail(CW_NO_MEMORY, "no memory for the control %s", options[o].key);
     if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__header_check_protocols(copy)) {
-        status = cw__fail(CW_INVALID_ARGUMENT,
-                          "a subprotocol is a token (letters, digits and !#$%%&'*+-.^_`|~), each given once");
+        /* the value is not shown: some servers take a token of theirs as a subprotocol */
+        status =
+            cw__fail(CW_INVALID_ARGUMENT,
+                     "an item of supported_protocols is no token (letters, digits and !#$%%&'*+-.^_`|~), or is "
+                     "given twice");
         cw__free(copy);
     }
     if (status == CW_OK) {
@@ -314,7 +331,8 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
     char *lines, *end;
 
     if (cw__socket_state(s) != CW_STATE_NEW)
-        return cw__fail(CW_INVALID_STATE, "set request headers before connecting");
+        return cw__fail(CW_INVALID_STATE,
+                        "the request headers cannot change once a connect has begun; set them before");
     if (advice && has_header(&s->settings, name, name_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: %s", (int)name_bytes, name,
                         advice);

@@ -54,6 +54,7 @@ int cw_error_web_status(void) { return thread_error.web_status; }
 int cw_error_curl_code(void) { return thread_error.curl_code; }
 int cw_error_http_status(void) { return thread_error.http_status; }
 int cw_error_os_errno(void) { return thread_error.os_errno; }
+int cw_error_option(void) { return thread_error.limit > 0 ? thread_error.limit - 1 : CW_OPTION_COUNT; }
 
 cw_status cw__error_status(void) { return thread_error.status; }
 
@@ -77,18 +78,35 @@ static int web_status_of(cw_status status)
     }
 }
 
-cw_status cw__fail(cw_status status, const char *format, ...)
+static cw_status fail(cw_status status, const char *format, va_list arguments)
 {
-    va_list arguments;
-
     memset(&thread_error, 0, offsetof(cw__error, message));
     thread_error.status = status;
     thread_error.web_status = web_status_of(status);
     if (status == CW_SYSTEM_ERROR)
         thread_error.os_errno = errno;
-    va_start(arguments, format);
     (void)vsnprintf(thread_error.message, sizeof thread_error.message, format, arguments);
+    return status;
+}
+
+cw_status cw__fail(cw_status status, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)fail(status, format, arguments);
     va_end(arguments);
+    return status;
+}
+
+cw_status cw__fail_limit(cw_status status, cw_option option, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)fail(status, format, arguments);
+    va_end(arguments);
+    thread_error.limit = (int)option + 1;
     return status;
 }
 

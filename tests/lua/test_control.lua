@@ -255,6 +255,8 @@ test("max_message_size", function()
     assert(ws:send(("x"):rep(1001), "binary"))
     local err = failed(ws:receive())
     equal(err.name, "CW_CLOSED")
+    equal(err.message, "a message of at least 1001 bytes exceeds max_message_size (1000 bytes); "
+        .. "raise max_message_size, or set it to math.huge for no limit")
     assert(ws:wait_closed(10))
     equal(ws.close_code, 1006)
 

@@ -2,13 +2,20 @@
 """ws.control, and what ws.information and the attributes of a socket tell."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import curlwire
-from curlwire import MessageWebSocket, MessageWebSocketReceiveMode, SocketMessageType, StreamWebSocket
+from curlwire import (
+    ArgumentError,
+    MessageWebSocket,
+    MessageWebSocketReceiveMode,
+    SocketMessageType,
+    StreamWebSocket,
+)
 from peers import WAIT, Recorded, ca_file, decodes_natively, echo, opened, round_trip, script, url
 
 DEFAULTS: dict[str, Any] = {
@@ -296,7 +303,7 @@ def test_framing_native(monkeypatch: pytest.MonkeyPatch) -> None:
             assert ws.framing == "native"
             round_trip(ws)
         return
-    with pytest.raises(curlwire.WebSocketError, match=r"libcurl 8\.21\.0"):
+    with pytest.raises(curlwire.ConnectError, match=r"libcurl 8\.21\.0"):
         ws.connect(echo())
     assert ws.state == "new"
     ws.control.framing = "auto"
@@ -363,3 +370,29 @@ def test_ping_interval_keeps_alive_and_notices_a_loss() -> None:
     with pytest.raises(curlwire.ConnectionClosed) as caught:
         ws.recv(timeout=WAIT)
     assert caught.value.code == 1006
+
+
+def test_control_shows_its_values() -> None:
+    message = MessageWebSocket(message_type="utf8", ca_file="/x/ca.pem", connect_timeout=None)
+    stream = StreamWebSocket()
+    for ws in (message, stream):
+        text = repr(ws.control)
+        names = [name for name in DEFAULTS if hasattr(ws.control, name)]
+        assert text.startswith(f"<curlwire.{type(ws.control).__name__} ")
+        assert text.endswith(">")
+        assert re.findall(r"[ ,](\w+)=", text.replace(", ", ",")) == names
+    text = repr(message.control)
+    assert "message_type=<SocketMessageType.UTF8: 1>, " in text
+    assert "ca_file='/x/ca.pem', " in text
+    assert "connect_timeout=None, " in text
+    assert "supported_protocols=(), " in text
+
+
+def test_control_shows_no_subprotocol() -> None:
+    """Some servers take a secret token as one."""
+    ws = MessageWebSocket(supported_protocols=["chat", "bearer.s3cret"])
+    assert "supported_protocols=(2), " in repr(ws.control)
+    for bad in (["bearer.s3cret", "bearer.s3cret"], ["s3cret/"], ["s3cret x"]):
+        with pytest.raises(ArgumentError) as caught:
+            ws.control.supported_protocols = bad
+        assert "s3cret" not in str(caught.value)

@@ -393,7 +393,7 @@ def test_fork_leaves_nothing_to_wait_for() -> None:
         ws.on_closed = lambda ws, args: None
         child = os.fork()
         if child == 0:
-            print(repr(ws))
+            print(repr(ws), repr(ws.control), sep="\\n")
             try:
                 ws.on_closed = print
             except curlwire.StateError:
@@ -405,7 +405,8 @@ def test_fork_leaves_nothing_to_wait_for() -> None:
             os._exit(0)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         """,
-        "<curlwire.MessageWebSocket of the parent process>\nrefused\n0\n",
+        "<curlwire.MessageWebSocket of the parent process>\n"
+        "<the control of a socket of the parent process>\nrefused\n0\n",
     )
 
 

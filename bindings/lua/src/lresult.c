@@ -2,6 +2,7 @@
 /* Results and errors: the one place that makes "nil, message, err" of a failed call, or a Lua error of a wrong one.
  * Called by every method; looks at the details that the core keeps per thread, and calls nothing that waits. */
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lcurlwire.h"
@@ -18,15 +19,25 @@ typedef struct details {
     char message[MESSAGE_BYTES];
 } details;
 
+/* How Lua lifts the limit that ended a call. */
+static const char *limit_hint(void)
+{
+    switch (cw_error_option()) {
+    case CW_OPT_RECEIVE_TIMEOUT:
+        return "; math.huge, as the timeout or as receive_timeout, waits without a limit";
+    case CW_OPT_SEND_TIMEOUT:
+    case CW_OPT_PING_TIMEOUT:
+        return "; math.huge as the timeout waits without a limit";
+    case CW_OPT_MAX_MESSAGE_SIZE:
+        return "; raise max_message_size, or set it to math.huge for no limit";
+    default:
+        return "";
+    }
+}
+
 static void take_details(details *d, cw_status status)
 {
-    const char *message = cw_error_message();
-    size_t len = strlen(message);
-
-    if (len >= sizeof d->message)
-        len = sizeof d->message - 1;
-    memcpy(d->message, message, len);
-    d->message[len] = '\0';
+    (void)snprintf(d->message, sizeof d->message, "%s%s", cw_error_message(), limit_hint());
     d->status = status;
     d->web_status = cw_error_web_status();
     d->curl_code = cw_error_curl_code();

@@ -5,7 +5,7 @@ Connections are made by libcurl and kept alive by a thread of curlwire's own, wh
 script that computes, or sits in a debugger, keeps its connections.
 """
 
-from curlwire import _core, batching, dispatcher, errors, information, streams
+from curlwire import _core, batching, dispatcher, errors, information, streams, synchronous
 from curlwire._core import (
     MessageBuffer,
     MessageReceivedEventArgs,
@@ -84,6 +84,9 @@ _core.bind(
     information=Information,
     input_stream=streams.InputStream,
     output_stream=streams.OutputStream,
+    check_call=synchronous.check_call,
+    check_handler=synchronous.check_handler,
+    check_result=synchronous.check_result,
     watch=dispatcher.watch,
     changed=dispatcher.changed,
     run_forever=dispatcher.run_forever_of,

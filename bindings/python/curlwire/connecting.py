@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """connect(): a connected socket in one call."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from types import EllipsisType
 from typing import Any, TypeVar, Unpack, overload
 
 from curlwire._core import MessageWebSocket, StreamWebSocket
 from curlwire.options import Control, MessageControl
+from curlwire.synchronous import refuse_await
 
 _HeaderPairs = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 _Message = TypeVar("_Message", bound=MessageWebSocket)
@@ -88,6 +90,7 @@ def connect(
     seconds for all of connecting, ... = connect_timeout, None = no limit; control: options of the socket.
     Raises ConnectError and its kind, ArgumentError, TypeError. Blocks until connected. Any thread.
     """
+    refuse_await("connect", sys._getframe(1))
     if not isinstance(socket_class, type) or not issubclass(socket_class, (MessageWebSocket, StreamWebSocket)):
         raise TypeError(f"socket_class must be MessageWebSocket or StreamWebSocket, not {socket_class!r}")
     socket = socket_class(**control)

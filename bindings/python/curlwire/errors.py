@@ -28,7 +28,7 @@ class WebSocketError(Exception):
         self.status = status
         self.curl_code = curl_code
         self.http_status = http_status
-        self.headers = headers if headers is not None else Headers()
+        self.headers: Headers = headers if headers is not None else Headers()
         self.body = body
         self.os_errno = os_errno
 
@@ -46,7 +46,10 @@ class WebSocketTimeout(WebSocketError, TimeoutError):
 
 
 class ConnectError(WebSocketError, ConnectionError):
-    """No connection came about. The socket is new again and may try once more."""
+    """There is no connection, for whatever reason. The socket is new again and may try once more.
+
+    Wrong use is told by ArgumentError and StateError, and want of memory by MemoryError.
+    """
 
 
 class ConnectTimeout(ConnectError, WebSocketTimeout):

@@ -12,7 +12,7 @@ static PyObject *message_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyOb
 
 PyDoc_STRVAR(
     send_doc,
-    "send($self, data, /, timeout=...)\n--\n\n"
+    "send($self, /, data, timeout=...)\n--\n\n"
     "Sends one message: a str as text, a bytes-like object as binary.\n\n"
     "When it returns, the kernel has taken the whole message.\n"
     "timeout: seconds without progress; ... = control.send_timeout, None = no limit; 0 does not wait:\n"
@@ -22,13 +22,13 @@ PyDoc_STRVAR(
 
 static PyObject *message_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"send", 1, 1, {"data", "timeout", NULL}};
+    static const signature sig = {METHOD_SEND, "send", 1, {"data", "timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
     payload p;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[1], &timeout_ms) ||
-        !payload_acquire(ws->state, given[0], "send()", &p))
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[1], &timeout_ms) || !payload_acquire(ws->state, given[0], "send()", &p))
         return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
@@ -112,7 +112,7 @@ static void tell_sent_count(size_t sent_count)
 }
 
 PyDoc_STRVAR(send_many_doc,
-             "send_many($self, messages, /, timeout=...)\n--\n\n"
+             "send_many($self, /, messages, timeout=...)\n--\n\n"
              "Sends each message of an iterable as send() would, small ones many in one write, and returns\n"
              "their number.\n\n"
              "timeout: seconds without progress, of each; ... = control.send_timeout, None = no limit.\n"
@@ -122,11 +122,12 @@ PyDoc_STRVAR(send_many_doc,
 
 static PyObject *message_send_many(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"send_many", 1, 1, {"messages", "timeout", NULL}};
+    static const signature sig = {METHOD_SEND_MANY, "send_many", 1, {"messages", "timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[1], &timeout_ms))
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[1], &timeout_ms))
         return NULL;
     if (PyUnicode_Check(given[0]) || PyObject_CheckBuffer(given[0])) {
         PyErr_SetString(PyExc_TypeError, "send_many() takes an iterable of messages; send() sends one");
@@ -239,12 +240,13 @@ PyDoc_STRVAR(
 
 static PyObject *message_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"recv", 0, 0, {"timeout", "copy", NULL}};
+    static const signature sig = {METHOD_RECV, "recv", 0, {"timeout", "copy", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
     bool copy = true;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms) ||
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[0], &timeout_ms) ||
         (given[1] != NULL && !parse_flag(given[1], "copy", &copy)))
         return NULL;
     cw_status status;
@@ -255,7 +257,7 @@ static PyObject *message_recv(PyObject *self, PyObject *const *args, Py_ssize_t 
 }
 
 PyDoc_STRVAR(recv_into_doc,
-             "recv_into($self, buffer, /, timeout=...)\n--\n\n"
+             "recv_into($self, /, buffer, timeout=...)\n--\n\n"
              "Receives the next message into a writable buffer, a large one without a copy, and returns its\n"
              "size in bytes; text comes as UTF-8, in partial mode the next part.\n\n"
              "timeout: seconds; ... = control.receive_timeout, None = no limit.\n"
@@ -265,13 +267,13 @@ PyDoc_STRVAR(recv_into_doc,
 
 static PyObject *message_recv_into(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"recv_into", 1, 1, {"buffer", "timeout", NULL}};
+    static const signature sig = {METHOD_RECV_INTO, "recv_into", 1, {"buffer", "timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
     Py_buffer view;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[1], &timeout_ms) ||
-        PyErr_CheckSignals() < 0)
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[1], &timeout_ms) || PyErr_CheckSignals() < 0)
         return NULL;
     if (PyObject_GetBuffer(given[0], &view, PyBUF_WRITABLE) < 0)
         return NULL;
@@ -311,9 +313,8 @@ static PyObject *message_next(PyObject *self)
 }
 
 /* Sends one frame of a message of control.message_type; returns the number of bytes. */
-static PyObject *send_frame(PyObject *self, PyObject *data, const char *what, bool is_final)
+static PyObject *send_frame(websocket *ws, PyObject *data, const char *what, bool is_final)
 {
-    websocket *ws = (websocket *)self;
     payload p;
     if (!payload_acquire(ws->state, data, what, &p))
         return NULL;
@@ -333,25 +334,33 @@ static PyObject *send_frame(PyObject *self, PyObject *data, const char *what, bo
 }
 
 PyDoc_STRVAR(send_final_frame_doc,
-             "send_final_frame($self, data, /)\n--\n\n"
+             "send_final_frame($self, /, data)\n--\n\n"
              "Sends the last frame of a message of control.message_type, and returns its size in bytes.\n\n"
              "Alone it is a message of one frame. A str goes as its UTF-8.\n"
              "Raises as send(). Blocks as send(). Any thread.");
 
-static PyObject *send_final_frame(PyObject *self, PyObject *data)
+static PyObject *send_final_frame(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    return send_frame(self, data, "send_final_frame()", true);
+    static const signature sig = {METHOD_SEND_FINAL_FRAME, "send_final_frame", 1, {"data", NULL}};
+    PyObject *given[ARGUMENTS_MAX];
+    if (!parse_arguments((websocket *)self, &sig, args, count, names, given))
+        return NULL;
+    return send_frame((websocket *)self, given[0], "send_final_frame()", true);
 }
 
 PyDoc_STRVAR(send_nonfinal_frame_doc,
-             "send_nonfinal_frame($self, data, /)\n--\n\n"
+             "send_nonfinal_frame($self, /, data)\n--\n\n"
              "Sends a frame of a message that goes on, and returns its size in bytes.\n\n"
              "Until send_final_frame() ends the message, send() raises StateError.\n"
              "Raises as send(). Blocks as send(). Any thread.");
 
-static PyObject *send_nonfinal_frame(PyObject *self, PyObject *data)
+static PyObject *send_nonfinal_frame(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    return send_frame(self, data, "send_nonfinal_frame()", false);
+    static const signature sig = {METHOD_SEND_NONFINAL_FRAME, "send_nonfinal_frame", 1, {"data", NULL}};
+    PyObject *given[ARGUMENTS_MAX];
+    if (!parse_arguments((websocket *)self, &sig, args, count, names, given))
+        return NULL;
+    return send_frame((websocket *)self, given[0], "send_nonfinal_frame()", false);
 }
 
 static PyObject *get_on_message_received(PyObject *self, void *Py_UNUSED(closure))
@@ -371,8 +380,8 @@ static PyMethodDef methods[] = {
     {"send_many", FAST(message_send_many), METH_FASTCALL | METH_KEYWORDS, send_many_doc},
     {"recv", FAST(message_recv), METH_FASTCALL | METH_KEYWORDS, recv_doc},
     {"recv_into", FAST(message_recv_into), METH_FASTCALL | METH_KEYWORDS, recv_into_doc},
-    {"send_final_frame", send_final_frame, METH_O, send_final_frame_doc},
-    {"send_nonfinal_frame", send_nonfinal_frame, METH_O, send_nonfinal_frame_doc},
+    {"send_final_frame", FAST(send_final_frame), METH_FASTCALL | METH_KEYWORDS, send_final_frame_doc},
+    {"send_nonfinal_frame", FAST(send_nonfinal_frame), METH_FASTCALL | METH_KEYWORDS, send_nonfinal_frame_doc},
     {"_write", websocket_write, METH_O, "_write($self, data, /)\n--\n\nWhat output_stream.write does."},
     {NULL, NULL, 0, NULL}};
 
@@ -395,6 +404,7 @@ static PyType_Slot slots[] = {{Py_tp_doc, (void *)message_doc},
                               {Py_tp_init, SLOT(websocket_init)},
                               {Py_tp_iter, SLOT(PyObject_SelfIter)},
                               {Py_tp_iternext, SLOT(message_next)},
+                              {Py_am_aiter, SLOT(websocket_async_for)},
                               {Py_tp_methods, methods},
                               {Py_tp_getset, members},
                               {0, NULL}};

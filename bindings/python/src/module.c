@@ -145,7 +145,7 @@ static PyObject *core_shutdown(PyObject *module, PyObject *timeout)
 {
     module_state *state = PyModule_GetState(module);
     int64_t timeout_ms;
-    if (!parse_seconds(state, timeout, 0, &timeout_ms))
+    if (!parse_seconds(state, timeout, "timeout", "", 0, &timeout_ms))
         return NULL;
     atomic_store(&state->exiting_thread, PyThread_get_thread_ident());
     if (!is_main_interpreter())
@@ -180,7 +180,8 @@ static PyMethodDef functions[] = {
      "signals."},
     {NULL, NULL, 0, NULL}};
 
-/* The main thread is not always the one that imports us first. */
+/* The main thread is not always the one that imports us first. gevent and eventlet give threading's idents another
+ * meaning, but leave native_id alone. */
 static bool find_main_thread(module_state *state)
 {
     PyObject *threading = PyImport_ImportModule("threading");
@@ -188,6 +189,12 @@ static bool find_main_thread(module_state *state)
     PyObject *ident = thread != NULL ? PyObject_GetAttrString(thread, "ident") : NULL;
     if (ident != NULL)
         state->main_thread = PyLong_AsUnsignedLong(ident);
+#ifdef PY_HAVE_THREAD_NATIVE_ID
+    PyObject *native = ident != NULL ? PyObject_GetAttrString(thread, "native_id") : NULL;
+    if (native != NULL && native != Py_None && PyLong_AsUnsignedLong(native) == PyThread_get_thread_native_id())
+        state->main_thread = PyThread_get_thread_ident();
+    Py_XDECREF(native);
+#endif
     Py_XDECREF(ident);
     Py_XDECREF(thread);
     Py_XDECREF(threading);

@@ -96,18 +96,19 @@ PyDoc_STRVAR(connect_doc,
              "connect($self, /, uri, timeout=...)\n--\n\n"
              "Connects to a ws:// or wss:// URI.\n\n"
              "timeout: seconds for all of it; ... = control.connect_timeout, None = no limit.\n"
-             "Raises ConnectError (HandshakeError, CertificateError, ConnectTimeout), ArgumentError,\n"
-             "StateError. Blocks until connected. Any thread; close() of another thread cancels it.");
+             "Raises ConnectError (HandshakeError, CertificateError, ConnectTimeout) for whatever fails,\n"
+             "ArgumentError for the URI, StateError. Blocks until connected. Any thread; close() of\n"
+             "another thread cancels it.");
 
 static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"connect", 1, 0, {"uri", "timeout", NULL}};
+    static const signature sig = {METHOD_CONNECT, "connect", 1, {"uri", "timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     const char *uri;
     size_t len_bytes;
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) ||
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
         !parse_text(ws->state, given[0], "the URI", &uri, &len_bytes) ||
         !parse_timeout(ws->state, given[1], &timeout_ms))
         return NULL;
@@ -128,7 +129,7 @@ static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssi
         websocket_update_keeping(ws);
         Py_RETURN_NONE;
     }
-    raise_status(ws->state, ws, status);
+    raise_connect(ws, status);
     if (ws->is_subscribed) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
@@ -161,7 +162,7 @@ static PyObject *give_request_header(websocket *ws, give_header give, const sign
     PyObject *given[ARGUMENTS_MAX];
     const char *name, *value;
     size_t name_len_bytes, value_len_bytes;
-    if (!parse_arguments(sig, args, count, names, given) ||
+    if (!parse_arguments(ws, sig, args, count, names, given) ||
         !parse_text(ws->state, given[0], "a header's name", &name, &name_len_bytes) ||
         !parse_text(ws->state, given[1], "a header's value", &value, &value_len_bytes))
         return NULL;
@@ -174,14 +175,14 @@ static PyObject *give_request_header(websocket *ws, give_header give, const sign
 static PyObject *websocket_set_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count,
                                               PyObject *names)
 {
-    static const signature sig = {"set_request_header", 2, 0, {"name", "value", NULL}};
+    static const signature sig = {METHOD_SET_REQUEST_HEADER, "set_request_header", 2, {"name", "value", NULL}};
     return give_request_header((websocket *)self, cw_socket_set_request_header, &sig, args, count, names);
 }
 
 static PyObject *websocket_add_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count,
                                               PyObject *names)
 {
-    static const signature sig = {"add_request_header", 2, 0, {"name", "value", NULL}};
+    static const signature sig = {METHOD_ADD_REQUEST_HEADER, "add_request_header", 2, {"name", "value", NULL}};
     return give_request_header((websocket *)self, cw_socket_add_request_header, &sig, args, count, names);
 }
 
@@ -193,11 +194,12 @@ PyDoc_STRVAR(ping_doc,
 
 static PyObject *websocket_ping(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"ping", 0, 0, {"timeout", NULL}};
+    static const signature sig = {METHOD_PING, "ping", 0, {"timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms))
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[0], &timeout_ms))
         return NULL;
     int64_t rtt_us = 0;
     blocking b;
@@ -215,11 +217,12 @@ PyDoc_STRVAR(flush_doc, "flush($self, /, timeout=...)\n--\n\n"
 
 static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"flush", 0, 0, {"timeout", NULL}};
+    static const signature sig = {METHOD_FLUSH, "flush", 0, {"timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms))
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[0], &timeout_ms))
         return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
@@ -280,21 +283,20 @@ PyDoc_STRVAR(close_doc,
 
 static PyObject *websocket_close(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"close", 0, 0, {"code", "reason", NULL}};
+    static const signature sig = {METHOD_CLOSE, "close", 0, {"code", "reason", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
-    long code = CLOSE_NORMAL;
+    int64_t code = CLOSE_NORMAL;
+    int overflow = 0;
     const char *reason = "";
     size_t len_bytes = 0;
-    if (!parse_arguments(&sig, args, count, names, given))
+    if (!parse_arguments(ws, &sig, args, count, names, given))
         return NULL;
-    if (given[0] != NULL) {
-        int overflow;
-        code = PyLong_AsLongAndOverflow(given[0], &overflow);
-        if (code == -1 && PyErr_Occurred())
-            return NULL;
-        if (overflow != 0 || code < 0 || code > INT_MAX)
-            code = 0; /* which the core refuses */
+    if (given[0] != NULL && !parse_int(given[0], "code", "an int", &code, &overflow))
+        return NULL;
+    if (overflow != 0 || code < INT_MIN || code > INT_MAX) {
+        refuse_value(ws->state, "code", given[0], "1000-1003, 1007-1014, 3000-4999, or 1005 for none");
+        return NULL;
     }
     if (given[1] != NULL && !parse_text(ws->state, given[1], "a close reason", &reason, &len_bytes))
         return NULL;
@@ -323,11 +325,12 @@ PyDoc_STRVAR(
 
 static PyObject *websocket_wait_closed(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"wait_closed", 0, 0, {"timeout", NULL}};
+    static const signature sig = {METHOD_WAIT_CLOSED, "wait_closed", 0, {"timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms))
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[0], &timeout_ms))
         return NULL;
     return wait_closed(ws, timeout_ms);
 }
@@ -339,6 +342,8 @@ PyDoc_STRVAR(abort_doc, "abort($self, /)\n--\n\n"
 static PyObject *websocket_abort(PyObject *self, PyObject *Py_UNUSED(none))
 {
     websocket *ws = (websocket *)self;
+    if (!check_method(ws, METHOD_ABORT, "abort"))
+        return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
     cw_socket_abort(ws->socket);
@@ -354,6 +359,8 @@ PyDoc_STRVAR(run_forever_doc, "run_forever($self, /)\n--\n\n"
 static PyObject *websocket_run_forever(PyObject *self, PyObject *Py_UNUSED(none))
 {
     websocket *ws = (websocket *)self;
+    if (!check_method(ws, METHOD_RUN_FOREVER, "run_forever"))
+        return NULL;
     if (!ws->is_subscribed || ws->fork_count != ws->state->fork_count)
         return wait_closed(ws, CW_TIMEOUT_NEVER);
     PyObject *run = get_helper(ws->state, HELPER_run_forever);
@@ -405,6 +412,32 @@ static PyObject *websocket_exit(PyObject *self, PyObject *const *args, Py_ssize_
     Py_RETURN_NONE;
 }
 
+/* The protocols of async and await are there to say that this class has none of them. */
+
+#define SYNCHRONOUS "curlwire's sockets are synchronous: "
+#define IN_A_THREAD \
+    "; in an event loop call the blocking methods in a thread, as in await asyncio.to_thread(ws.recv)"
+
+static PyObject *websocket_await(PyObject *Py_UNUSED(self))
+{
+    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "leave out 'await'" IN_A_THREAD);
+    return NULL;
+}
+
+static PyObject *websocket_async_with(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(args))
+{
+    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "write 'with', not 'async with'" IN_A_THREAD);
+    return NULL;
+}
+
+PyObject *websocket_async_for(PyObject *Py_UNUSED(self))
+{
+    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "write 'for', not 'async for'" IN_A_THREAD);
+    return NULL;
+}
+
+#define NO_ASYNC_WITH(name) name "($self, /, *args)\n--\n\nRaises TypeError: the class is synchronous."
+
 /* For run_forever: whether the end of this socket is still to be waited for. */
 static PyObject *websocket_is_pending(PyObject *self, PyObject *Py_UNUSED(none))
 {
@@ -447,6 +480,8 @@ static PyMethodDef methods[] = {
      "_begin_batch($self, /)\n--\n\nHolds small messages back until the batch ends."},
     {"_end_batch", websocket_end_batch, METH_O,
      "_end_batch($self, must_raise, /)\n--\n\nEnds the batch and writes what it holds."},
+    {"__aenter__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aenter__")},
+    {"__aexit__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aexit__")},
     {"_is_pending", websocket_is_pending, METH_NOARGS,
      "_is_pending($self, /)\n--\n\nWhether the end of this socket is still to be waited for."},
     {"_has_handlers", websocket_has_any_handler, METH_NOARGS,
@@ -469,6 +504,7 @@ static PyType_Slot slots[] = {{Py_tp_doc, (void *)websocket_doc},
                               {Py_tp_traverse, SLOT(websocket_traverse)},
                               {Py_tp_clear, SLOT(websocket_clear)},
                               {Py_tp_repr, SLOT(websocket_repr)},
+                              {Py_am_await, SLOT(websocket_await)},
                               {Py_tp_methods, methods},
                               {Py_tp_members, members},
                               {Py_tp_getset, information_members},
