@@ -3,6 +3,10 @@
 #
 #   make demo          install what is missing, build, show the main job in Python and in Lua
 #   make test          install what is missing, build, run every test
+#   make test-one T=test_ping NAME='part of a name'   one file of tests, or one test: builds first. T=test_x.py and
+#                      T=test_x.lua LUA=5.1 likewise, VARIANT=asan or tsan, LIBCURL=private
+#   make test-quick    some of the tests of what is built, in 2 minutes
+#   make test-all      every test, the suites again beside busy loops, and both in fresh minimal systems: hours
 #   make all           build the library, the Python module and the Lua modules into build/
 #   make core          the library alone: build/release/libcurlwire.a and .so
 #   make python        the Python module: PYTHONPATH=build/python
@@ -101,7 +105,8 @@ LUA_SOURCES  := $(wildcard bindings/lua/src/*.c)
 LUA_SIDE     := $(wildcard bindings/lua/curlwire/*.lua)
 TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/test_*.c))
 
-.PHONY: menu all demo test core python lua core-tests test-core test-python test-lua test-conformance \
+.PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
+        test-conformance \
         asan tsan stress load fuzz fuzz-targets analyse coverage lint format bench bench-quick bench-check dist \
         install uninstall clean libcurl check-libcurl FORCE
 
@@ -115,6 +120,14 @@ demo:
 
 test:
 	@sh scripts/test.sh
+
+test-one:
+	@LIBCURL='$(LIBCURL)' VARIANT='$(VARIANT)' LUA='$(LUA)' $(PYTHON) scripts/test_one.py "$$T" "$$NAME"
+
+test-all:
+	@sh scripts/test.sh
+	@$(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/repeat.py
+	@sh scripts/minimal.sh
 
 # ---- libcurl
 
@@ -158,7 +171,13 @@ $(OUT)/curlwire.pc: core/curlwire.pc.in core/include/curlwire.h Makefile FORCE
 
 # ---- the C tests
 
+# Without the counters of a variant they refuse to run.
+ifeq ($(VARIANT),release)
+core-tests:
+	@$(MAKE) --no-print-directory core-tests VARIANT=test
+else
 core-tests: $(TESTS)
+endif
 
 $(OUT)/tests/%: tests/core/%.c $(OUT)/libcurlwire.a $(OUT)/flags
 	@mkdir -p $(@D)
@@ -224,6 +243,8 @@ $(foreach v,$(LUA_VERSIONS),$(eval $(call lua_rules,$(v))))
 RUN_TESTS = $(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/run_tests.py
 PRIVATE   := $(if $(filter private,$(LIBCURL)),-private)
 
+test-quick:
+	@$(RUN_TESTS) --quick
 test-core:
 	@$(RUN_TESTS) core$(PRIVATE)
 test-python:

@@ -7,17 +7,20 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import children
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 BIN = Path(sys.executable).parent
+LIMIT_S = 900  # of one command: for one that hangs, not for one that is slow on a busy machine
 Test = tuple[str, Callable[[], None]]
 C_SOURCES = (
     "core/include/*.h",
@@ -49,28 +52,19 @@ class Failed(Exception):
     """A test's failure; the text is what the tool said."""
 
 
-def kill_after(process: subprocess.Popen[str], seconds: float) -> threading.Timer:
-    timer = threading.Timer(seconds, process.kill)
-    timer.daemon = True
-    timer.start()
-    return timer
-
-
 def call(*command: str | Path, cwd: Path = ROOT, fails: bool = False, env: dict[str, str] | None = None) -> str:
     """Runs a command; its output. Failed unless it succeeds (fails: unless it fails)."""
     words = [str(word) for word in command]
     try:
-        done = subprocess.run(
-            words, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", timeout=300, check=False,
-        )  # fmt: skip
+        ended = children.run(words, cwd=cwd, environment={**os.environ, **(env or {})}, limit_s=LIMIT_S)
     except FileNotFoundError:
         raise Failed(f"{words[0]} is not there; sh scripts/install.sh test installs it") from None
-    except subprocess.TimeoutExpired:
-        raise Failed(f"{' '.join(words)} took more than 300 s") from None
-    if (done.returncode != 0) is not fails:
-        raise Failed(f"{' '.join(words)} ended with {done.returncode}\n{done.stdout[-6000:]}")
-    return done.stdout
+    problems = list(ended.notes)
+    if (ended.code != 0) is not fails:
+        problems.append(f"ended with {ended.code}")
+    if problems:
+        raise Failed(f"{' '.join(words)} {', '.join(problems)}\n{ended.output[-6000:]}")
+    return ended.output
 
 
 def files(*patterns: str) -> list[str]:
@@ -86,7 +80,7 @@ def run_tool(*command: str | Path) -> None:
 
 def run_mypy(*names: str) -> None:
     # where the scripts that are run find each other
-    path = os.pathsep.join(str(ROOT / name) for name in ("bench", "tests/servers"))
+    path = os.pathsep.join(str(ROOT / name) for name in ("bench", "scripts", "tests/servers"))
     call(BIN / "mypy", "--strict", "--cache-dir", BUILD / "mypy", *names, env={"MYPYPATH": path})
 
 

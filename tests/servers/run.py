@@ -38,7 +38,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(ROOT / "scripts")]
+
+import children  # noqa: E402
 
 import certs  # noqa: E402
 
@@ -236,6 +238,7 @@ def main() -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
+    children.hand_on_signals()
     # a SIGTERM for us must not leave peers behind
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
