@@ -28,7 +28,7 @@
 #   make bench         measure beside the peers, for 45 minutes; PUBLISH=1 writes docs/benchmarks.md
 #   make bench-quick   the same in 3 minutes
 #   make bench-check   count the instructions of fixed work against the record; RECORD=1 writes it
-#   make install       library, header, pkg-config file to PREFIX (/usr/local), under DESTDIR
+#   make install       library, header, pkg-config file to PREFIX (/usr/local), under DESTDIR; then ldconfig
 #   make uninstall     take those away again
 #   make dist          a source archive in dist/
 #   make clean         remove build/ and dist/
@@ -289,6 +289,10 @@ bench-check:
 
 # ---- install
 
+# Programs find the library by the loader's cache. A package's own scripts see to it where DESTDIR is set, and who is
+# not root cannot write it.
+RUN_LDCONFIG = $(if $(DESTDIR),,@if [ "$$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi)
+
 install: core
 	$(if $(PRIVATE),$(error make install is for the system's libcurl; curlwire.pc names that one))
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
@@ -298,11 +302,13 @@ install: core
 	ln -sf libcurlwire.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libcurlwire.so
 	install -m 644 $(OUT)/curlwire.pc $(DESTDIR)$(LIBDIR)/pkgconfig/curlwire.pc
+	$(RUN_LDCONFIG)
 
 uninstall:
 	rm -f $(DESTDIR)$(INCLUDEDIR)/curlwire.h $(DESTDIR)$(LIBDIR)/pkgconfig/curlwire.pc \
 	    $(DESTDIR)$(LIBDIR)/libcurlwire.a $(DESTDIR)$(LIBDIR)/libcurlwire.so \
 	    $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libcurlwire.so.$(VERSION)
+	$(RUN_LDCONFIG)
 
 dist:
 	@mkdir -p dist
