@@ -84,6 +84,7 @@ def end_group(group: int) -> None:
     send(group, signal.SIGTERM)
     if not is_gone(group, GRACE_S):
         send(group, signal.SIGKILL)
+        is_gone(group, GRACE_S)
 
 
 # -- orphans: processes that have left their group, and whose parent has ended
@@ -127,14 +128,14 @@ def bury_orphans() -> dict[int, str]:
 def end_orphans() -> bool:
     """Ends those that do not end by themselves; whether there were any."""
     until = time.monotonic() + GRACE_S
-    while alive := bury_orphans():
-        if time.monotonic() > until:
-            for number in alive:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(number, signal.SIGKILL)
-            return True
+    were_ended = False
+    while (alive := bury_orphans()) and time.monotonic() < until + GRACE_S:
+        for number in alive if time.monotonic() > until else ():
+            were_ended = True
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(number, signal.SIGKILL)
         time.sleep(0.02)
-    return False
+    return were_ended
 
 
 # -- ends
