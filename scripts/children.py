@@ -99,18 +99,23 @@ def adopt_orphans() -> None:
         is_adopting.set()
 
 
-def orphans() -> dict[int, str]:
-    """Our children that we did not start, by number, with the letter of their state (Z: ended, not buried)."""
+def all_children() -> dict[int, str]:
+    """Our children by number, with the letter of their state (Z: ended, not buried). Linux only."""
     found: dict[int, str] = {}
-    if not is_adopting.is_set():
-        return found
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             state, parent = path.read_text().rpartition(")")[2].split()[:2]
             number = int(path.parent.name)
-            if int(parent) == os.getpid() and number not in groups:
+            if int(parent) == os.getpid():
                 found[number] = state
     return found
+
+
+def orphans() -> dict[int, str]:
+    """Our children that we did not start."""
+    if not is_adopting.is_set():
+        return {}
+    return {number: state for number, state in all_children().items() if number not in groups}
 
 
 def bury_orphans() -> dict[int, str]:
@@ -144,12 +149,18 @@ def end_orphans() -> bool:
 def end_all() -> None:
     """Ends all that runs; nothing is started any more."""
     is_ending.set()
+    groups.update(all_children())  # also one that was being started just now
     for group in list(groups):
         send(group, signal.SIGTERM)
     until = time.monotonic() + GRACE_S
-    for group in list(groups):
-        if not is_gone(group, max(0.0, until - time.monotonic())):
-            send(group, signal.SIGKILL)
+    while (left := [group for group in list(groups) if exists(group)]) and time.monotonic() < until:
+        for number, state in all_children().items():
+            if state == "Z":
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(number, os.WNOHANG)
+        time.sleep(0.02)
+    for group in left:
+        send(group, signal.SIGKILL)
 
 
 def leave(*_: object) -> None:

@@ -56,16 +56,27 @@ copy_network() {
     cp -L /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/ca-certificates.crt"
 }
 
-# A new system in $root, with what git would hand out in /src.
-make_root() {
-    unmount "$root"
-    rm -rf --one-file-system "$root"
-    mkdir -p "$root"
-    debootstrap --variant=minbase --include=ca-certificates "$1" "$root" "$MIRROR" >"$root.log" 2>&1 || {
+# Removes a system. What is mounted in it stays.
+remove() {
+    unmount "$1"
+    rm -rf --one-file-system "$1"
+}
+
+# The system that all others of the release are copies of.
+make_base() {
+    echo "-- $release: debootstrap"
+    remove "$root.base"
+    debootstrap --variant=minbase --include=ca-certificates "$release" "$root.base" "$MIRROR" >"$root.log" 2>&1 || {
         tail -n 20 "$root.log" >&2
-        fail "debootstrap cannot make $1; its words are above and in $root.log"
+        fail "debootstrap cannot make $release; its words are above and in $root.log"
     }
-    copy_network "$root"
+    copy_network "$root.base"
+}
+
+# A new system in $root, with what git would hand out in /src, in a repository.
+make_root() {
+    remove "$root"
+    cp -a "$root.base" "$root"
     mount --bind "$root" "$root" # a mount, so that namespaces inside keep theirs to themselves
     mount --make-private "$root"
     for folder in proc sys dev; do
@@ -74,6 +85,8 @@ make_root() {
     done
     mkdir "$root/src"
     git ls-files -z --cached --others --exclude-standard | tar -cf - --null -T - | tar -xf - -C "$root/src"
+    git -C "$root/src" init -q
+    git -C "$root/src" add -A
 }
 
 # Runs a command in the system, with nothing of this one's environment but proxies and authorities.
@@ -123,12 +136,13 @@ trap 'exit 1' HUP INT TERM
 mkdir -p "$ROOTS"
 for release in "$@"; do
     root=$ROOTS/$release
+    make_base
     for number in 1 2 3; do
-        make_root "$release" # a fresh one each: what one block installs may not help the next
+        make_root # a fresh one each: what one block installs may not help the next
         count "$release: README.md, Install, block $number" install_block "$number"
     done
     [ -z "$is_install_only" ] || continue
-    make_root "$release"
+    make_root
     # SIGINT ignored, as by `nohup ... &`
     count "$release: sh scripts/test.sh" inside sh -c 'trap "" INT; cd /src && exec sh scripts/test.sh'
 done

@@ -63,9 +63,8 @@ def test_what_a_program_leaves_behind_is_ended_and_told(tmp_path: Path) -> None:
 
 
 def test_what_has_left_the_group_is_ended_and_told(tmp_path: Path) -> None:
-    script = (
-        f"setsid sh -c 'echo $$ > {tmp_path}/pid; exec sleep 1000' & while ! [ -s {tmp_path}/pid ]; do :; done"
-    )
+    pid = tmp_path / "pid"
+    script = f"setsid sh -c 'echo $$ > {pid}; exec sleep 1000' & while ! [ -s {pid} ]; do :; done"
     assert run(["sh", "-c", script]) == "0 ['left a process behind, in a session of its own']"
     assert not is_alive(pid_in(pid))
 
