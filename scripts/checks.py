@@ -370,6 +370,7 @@ def installs() -> list[Test]:
         ("pip install git+file://", partial(pip_install, "pip-git", of_repository=True)),
         *((f"luarocks make for {version}", partial(luarocks_make, version)) for version in LUA),
         ("a second install.sh installs nothing", nothing_left_to_install),
+        ("why apt has no source of libcurl is said", apt_reason_is_said),
         *(
             (f"README.md, Install, block {number}", partial(install_as_told, f"readme-{number}", block))
             for number, block in enumerate(install_blocks(), 1)
@@ -462,6 +463,35 @@ def install_blocks() -> list[str]:
     """The commands that README.md says to type, a block for each language."""
     section = re.search(r"^## Install\n(.*?)^## ", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     return re.findall(r"^```sh\n(.*?)^```$", section[1] if section else "", re.MULTILINE | re.DOTALL)
+
+
+# An archive that has expired, as snapshots have: apt lists nothing, and says why.
+EXPIRED = "E: Release file for http://archive.test/debian/dists/sid/InRelease is expired (invalid since 9d)."
+FAKE_APT = f"""#!/bin/sh
+case "$*" in
+*--print-uris*) echo "'http://archive.test/debian/dists/stable/InRelease' x" ;;
+*update*) echo "{EXPIRED}" >&2; exit 100 ;;
+esac
+"""
+
+
+def apt_reason_is_said() -> None:
+    """Why apt has no source of libcurl is said in apt's words, and kept."""
+    tree, folder = place("expired")
+    source = folder / "source"
+    shutil.copytree(tree, source)
+    for name in ("apt-get", "apt-cache", "dpkg-source"):
+        (folder / name).write_text(FAKE_APT)
+        (folder / name).chmod(0o755)
+    (folder / "python3").write_text("#!/bin/sh\nexit 1\n")  # the project's site cannot be reached
+    (folder / "python3").chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    output = call(
+        "sh", "scripts/build_libcurl.sh", cwd=source, fails=True, env={"PATH": path, "CURL_TARBALL": ""}
+    )
+    log = (source / "build" / "libcurl-source.log").read_text()
+    if EXPIRED not in output or EXPIRED not in log or "no source of libcurl" not in output.splitlines()[-1]:
+        raise Failed(f"apt's reason is missing in:\n{output}\nor in:\n{log}")
 
 
 def three_installs() -> None:
