@@ -149,6 +149,7 @@ static cw__pool *create(const cw__pool_member *m)
     }
     /* A look-up that is still going on when a connect is given up is left to its thread: since 8.20 the threads are the
      * multi's, which else waits for them at its end. An older libcurl does not know the option, nor need it. */
+    /* NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): headers before 8.20 lack its name */
     (void)curl_multi_setopt(p->multi, (CURLMoption)QUICK_EXIT, 1L);
     cw__mutex_init(&p->turn);
     cw__mutex_init(&p->lock);

@@ -10,7 +10,7 @@ from curlwire import MessageWebSocket
 from peers import WAIT, echo, frame, script, url
 from test_process import assert_quiet, run
 
-PROMPT = 4.0  # seconds within which a program has to be gone, whatever its sockets do
+PROMPT = 25.0  # seconds for the whole program on a busy machine; less than send_timeout: nothing waits for that
 
 
 def assert_ends_promptly(script: str, output: str = "done\n") -> None:

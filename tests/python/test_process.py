@@ -74,18 +74,21 @@ def test_ctrl_c(name: str) -> None:
     except KeyboardInterrupt:
         print("interrupted")
     """
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", HEAD + textwrap.dedent(script)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "waiting\n"
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(0.2)  # so that it really waits; right either way
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=WAIT)
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "waiting\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.2)  # so that it really waits; right either way
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=WAIT)
+        finally:
+            process.kill()  # one that does not end at SIGINT may fill the memory
     assert (output, errors, process.returncode) == ("interrupted\n", "", 0)
 
 
