@@ -3,6 +3,8 @@
  * the forms that a reply may have, in test_handshake_vectors.c. */
 #include "harness.h"
 
+#include <ctype.h>
+
 #define KEY     "dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455 section 1.3 */
 #define ACCEPT  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 #define START   "HTTP/1.1 101 Switching Protocols\r\n"
@@ -44,6 +46,31 @@ static void test_good(void)
     CHECK_STR(chosen, "-");
     CHECK_GOOD(START UPGRADE "Connection: Upgrade\r\n" ACCEPT "Sec-WebSocket-Protocol:\tb \r\n\r\n", "a, b");
     CHECK_STR(chosen, "b");
+}
+
+/* RFC 6455 section 4.1, item 4: base64 tells upper case from lower case, so a letter of the other case is another key's
+ * answer. The value is also whole: nothing before it, nothing after it, nothing missing. */
+static void test_accept(void)
+{
+    static const char right[] = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", name[] = "Sec-WebSocket-Accept";
+    char reply[256], value[sizeof right];
+
+    for (size_t i = 0; right[i]; i++) {
+        if (!isalpha((unsigned char)right[i]))
+            continue;
+        memcpy(value, right, sizeof right);
+        value[i] ^= 0x20; /* the letter in its other case */
+        (void)snprintf(reply, sizeof reply, START UPGRADE "Connection: Upgrade\r\n%s: %s\r\n\r\n", name, value);
+        CHECK_BAD(reply, "", name);
+    }
+    (void)snprintf(reply, sizeof reply, START UPGRADE "Connection: Upgrade\r\n%s: %sx\r\n\r\n", name, right);
+    CHECK_BAD(reply, "", name);
+    (void)snprintf(reply, sizeof reply, START UPGRADE "Connection: Upgrade\r\n%s: x%s\r\n\r\n", name, right);
+    CHECK_BAD(reply, "", name);
+    (void)snprintf(reply, sizeof reply, START UPGRADE "Connection: Upgrade\r\n%s: %.27s\r\n\r\n", name, right);
+    CHECK_BAD(reply, "", name);
+    (void)snprintf(reply, sizeof reply, START UPGRADE "Connection: Upgrade\r\n%s:\t%s \r\n\r\n", name, right);
+    CHECK_GOOD(reply, "");
 }
 
 /* A list may be of any length; a token counts as a whole. */
@@ -141,6 +168,7 @@ static void test_endless(void)
 
 static const harness_test tests[] = {
     {"a right reply, with and without a subprotocol", test_good},
+    {"RFC 6455 4.1: Sec-WebSocket-Accept to the letter", test_accept},
     {"a long Connection list counts to its end and not beyond a token", test_long_connection},
     {"a reply that is cut off, or of another version", test_unfinished},
     {"each status line begins anew", test_begins_anew},
