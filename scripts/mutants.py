@@ -62,7 +62,7 @@ TESTS = {
     "frame": "frame vectors",
     "close": "close vectors closing closing_calls",
     "message": "message vectors inbound",
-    "extension": "deflate compressing handshake_vectors",
+    "extension": "extension handshake_vectors compressing",
     "deflate": "deflate compressing vectors",
     "reply": "reply handshake_vectors handshake",
     "timer": "timer service",
@@ -80,7 +80,7 @@ ENVIRONMENT = {
     "UBSAN_OPTIONS": "halt_on_error=1",
 }
 # These are on bytes alone and quick: they run under the sanitizers too.
-SANITIZED = ("utf8", "frame", "close", "message", "reply", "timer", "event", "sha1", "random")
+SANITIZED = ("utf8", "frame", "close", "message", "reply", "extension", "timer", "event", "sha1", "random")
 # These do not use the files above, or wrap libcurl's functions in a static library.
 NOT_RUN = ("test_harness", "test_libcurl", "test_stress")
 
