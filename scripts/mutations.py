@@ -164,14 +164,11 @@ def function_at(functions: list[tuple[int, int, str]], place: int) -> str:
     return next((name for start, end, name in functions if start <= place < end), "-")
 
 
-def functions_of(root: tree_sitter.Node) -> list[tuple[int, int, str]]:
-    found = []
-    for node in root.children:
-        if node.type == "function_definition":
-            head = words(node).split("{")[0]
-            name = re.search(r"(\w+)\s*\(", head)
-            found.append((node.start_byte, node.end_byte, name[1] if name else "-"))
-    return found
+def functions_of(node: tree_sitter.Node) -> list[tuple[int, int, str]]:
+    if node.type == "function_definition":
+        name = re.search(r"(\w+)\s*\(", words(node).split("{")[0])
+        return [(node.start_byte, node.end_byte, name[1] if name else "-")]
+    return [found for inside in node.children for found in functions_of(inside)]
 
 
 def one_line(text: str) -> str:
