@@ -110,6 +110,11 @@ static void test_parameters(void)
     refuse(&all, NAME "; client_no_context_takeover; client_no_context_takeover", "parameter twice");
     refuse(&all, NAME "; server_max_window_bits=10; server_max_window_bits=10", "parameter twice");
     refuse(&all, NAME "; client_max_window_bits=10; client_max_window_bits=9", "parameter twice");
+    refuse(&all, NAME "; server_no_context_takeover; client_no_context_takeover; server_no_context_takeover",
+           "parameter twice");
+    refuse(&all, NAME "; server_no_context_takeover x", "malformed");
+    refuse(&all, NAME "; server_max_window_bits=a", "bad value");
+    refuse(&all, NAME "; server_max_window_bits=\"8;", "bad value");
     refuse(&all, NAME "; server_no_context_takeover=1", "bad value");
     refuse(&all, NAME "; client_no_context_takeover=", "bad value");
     refuse(&all, NAME "; server_max_window_bits", "bad value");

@@ -149,6 +149,9 @@ static void test_room(void)
     cw__timer_heap h;
 
     cw__timer_heap_init(&h);
+    CHECK(cw__timer_heap_reserve(&h, 16));
+    CHECK_INT(h.room, 16);
+    cw__timer_heap_destroy(&h);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         cw__alloc_fail_at(counts[i][1] > h.room);
         CHECK(cw__timer_heap_reserve(&h, counts[i][0]));
