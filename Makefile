@@ -23,6 +23,7 @@
 #   make fuzz          each fuzz target for T seconds (60), two at a time
 #   make analyse       gcc -fanalyzer, clang-tidy and cppcheck over the core and the bindings
 #   make coverage      what the C tests reach of the core, and what they do not
+#   make mutants       change the core in one place at a time: do the C tests see it? MUTANTS="--sample 50 reply"
 #   make lint          style, types, warnings, budgets, rooms
 #   make format        format the C and the Python sources
 #   make bench         measure beside the peers, for 45 minutes; PUBLISH=1 writes docs/benchmarks.md
@@ -71,6 +72,8 @@ VARIANT_test    := -O2 -g -DCW_TEST_ALLOC
 VARIANT_asan    := -O1 -g -fno-omit-frame-pointer -DCW_TEST_ALLOC -fsanitize=address,undefined \
                    -fno-sanitize-recover=all
 VARIANT_tsan    := -O1 -g -fno-omit-frame-pointer -DCW_TEST_ALLOC -fsanitize=thread
+# as test; no -g, since equal code is told by equal objects
+VARIANT_mutants := -O2 -DCW_TEST_ALLOC
 VARIANT_cov     := -O0 -g --coverage -fprofile-update=atomic -DCW_TEST_ALLOC -DCW_TEST_COVERAGE
 # clang only; the same as asan, told apart by what the fuzz targets see of it
 VARIANT_fuzz    := -O1 -g -fno-omit-frame-pointer -DCW_TEST_ALLOC -fsanitize=fuzzer-no-link,address,undefined \
@@ -106,9 +109,8 @@ LUA_SIDE     := $(wildcard bindings/lua/curlwire/*.lua)
 TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/test_*.c))
 
 .PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
-        test-conformance \
-        asan tsan stress load fuzz fuzz-targets analyse coverage lint format bench bench-quick bench-check dist \
-        install uninstall clean libcurl check-libcurl FORCE
+        test-conformance asan tsan stress load fuzz fuzz-targets analyse coverage mutants mutant-parts mutants-run \
+        lint format bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
 
 menu:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -183,6 +185,11 @@ $(OUT)/tests/%: tests/core/%.c $(OUT)/libcurlwire.a $(OUT)/flags
 	@mkdir -p $(@D)
 	@$(SAY) CC $<
 	$(Q)$(CC) $(C_FLAGS) -Itests/core -MMD -MP -MF $@.d -o $@ $< $(OUT)/libcurlwire.a $(CURL_LIBS) $(WRAPPED) $(LDFLAGS)
+
+$(OUT)/tests/%.o: tests/core/%.c $(OUT)/flags
+	@mkdir -p $(@D)
+	@$(SAY) CC $<
+	$(Q)$(CC) $(C_FLAGS) -Itests/core -MMD -MP -MF $@.d -c -o $@ $<
 
 $(OUT)/tests/test_libcurl: WRAPPED := -Wl,--wrap=curl_version_info,--wrap=curl_global_init
 
@@ -268,6 +275,13 @@ analyse:
 coverage:
 	@$(MAKE) -j2 --no-print-directory core-tests VARIANT=cov LIBCURL=private
 	@$(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/coverage.py
+mutants:
+	@$(MAKE) -j2 --no-print-directory mutant-parts VARIANT=asan LIBCURL=private
+	@$(MAKE) -j2 --no-print-directory mutant-parts VARIANT=mutants LIBCURL=private
+	@$(MAKE) --no-print-directory mutants-run VARIANT=mutants LIBCURL=private
+mutant-parts: $(OUT)/libcurlwire.a $(TESTS:=.o)
+mutants-run:
+	@$(RUN_TESTS:%run_tests.py=%mutants.py) --build $(BUILD) --libraries '$(CURL_LIBS)' $(MUTANTS)
 lint:
 	@$(VENV)/python scripts/run_tests.py lint
 

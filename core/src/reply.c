@@ -191,15 +191,11 @@ static const char *value_of(const cw__reply *r, const char *name, int n, size_t 
 
     for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         const char *value;
-        size_t len;
         if (strncasecmp(line, name, name_bytes) != 0 || line[name_bytes] != ':' || n-- > 0)
             continue;
         value = line + name_bytes + 1;
         value += strspn(value, " \t");
-        len = strcspn(value, "\r\n");
-        while (len > 0 && is_blank(value[len - 1]))
-            len--;
-        *len_bytes = len;
+        *len_bytes = strcspn(value, "\r\n"); /* keep has cut the blanks at its end */
         return value;
     }
     return NULL;

@@ -85,6 +85,7 @@ static void test_encode(void)
     uint8_t out[CW__CONTROL_MAX_BYTES];
     char reason[200];
     cw__close_payload back;
+    char no_text[1 + 200] = "a";
 
     CHECK_INT(cw__close_encode(1005, NULL, 0, out), 0);
     CHECK_INT(cw__close_encode(1000, NULL, 0, out), 2);
@@ -103,6 +104,9 @@ static void test_encode(void)
         CHECK_INT(cw__close_encode(1000, reason, 200, out), at < 120 ? 125 : 2 + at > 125 ? 125 : 2 + at);
         CHECK_INT(cw__close_decode(out, cw__close_encode(1000, reason, 200, out), &back).code, 0);
     }
+    memset(no_text + 1, 0x80,
+           sizeof no_text - 1); /* no character begins in it: the cut stops where it begins */
+    CHECK_INT(cw__close_encode(1000, no_text + 1, sizeof no_text - 1, out), 2);
 }
 
 /* ---- The machine -------------------------------------------------------------------------------------- */
@@ -122,6 +126,7 @@ static void expect(const cw__close *c, cw__close_state state, int code, const ch
 static cw__close started(void)
 {
     cw__close c;
+    memset(&c, 0xff, sizeof c);
     cw__close_init(&c);
     return c;
 }

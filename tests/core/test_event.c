@@ -82,9 +82,66 @@ static void test_resize(void)
     each_allocation_fails(resize, NULL);
 }
 
+/* Events that the C library's store does not take share one block; it is as large as the largest of them. */
+static void test_spare(void)
+{
+    enum { STORE_BYTES = 1032, MOST_BYTES = 2048, LEAST_BYTES = STORE_BYTES - (int)sizeof(cw_event) };
+    static const size_t rooms[] = {0, LEAST_BYTES, LEAST_BYTES + 1, 1500, MOST_BYTES, MOST_BYTES + 1, 100000};
+
+    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
+        cw_event *e = cw__event_create(CW_EVENT_MESSAGE, rooms[i]), *next;
+        void *first = e, *other;
+        bool is_of_spare = rooms[i] > LEAST_BYTES && rooms[i] <= MOST_BYTES;
+        CHECK(e != NULL);
+        CHECK_INT(e->is_of_spare, is_of_spare);
+        memset(e->data, 'x', rooms[i]);
+        cw_event_free(e);
+        other = malloc(sizeof *e + MOST_BYTES); /* a block that was freed would be this one */
+        next = cw__event_create(CW_EVENT_MESSAGE, MOST_BYTES);
+        CHECK(other && next && next->is_of_spare);
+        CHECK(other != first || !is_of_spare);
+        CHECK(next == first || !is_of_spare);
+        memset(next->data, 'x', MOST_BYTES); /* a sanitizer sees a block that is too small */
+        free(other);
+        next = cw__event_resize(next, 1500); /* its block is of its own size now */
+        CHECK(next && !next->is_of_spare);
+        cw_event_free(next);
+    }
+}
+
+/* A lent event is its lender's: it is neither freed nor moved, and resizing copies it. */
+static bool copy_lent(void *arg)
+{
+    const size_t *room = arg;
+    char text[] = "abcd";
+    cw_event lent = {.is_lent = true, .data = (uint8_t *)text, .len_bytes = 4, .room_bytes = 5};
+    cw_event *copy = cw__event_resize(&lent, *room);
+    size_t wanted = *room < 4 ? *room : 4;
+
+    lent.type = CW_EVENT_MESSAGE;
+    cw_event_free(&lent);
+    CHECK(lent.data == (uint8_t *)text && lent.len_bytes == 4 && lent.room_bytes == 5);
+    if (!copy)
+        return false;
+    CHECK(copy != &lent && !copy->is_lent);
+    CHECK_INT(copy->room_bytes, *room);
+    CHECK_BYTES(copy->data, copy->len_bytes, text, wanted);
+    CHECK(cw_event_data(copy, NULL) == copy->data);
+    cw_event_free(copy);
+    return true;
+}
+
+static void test_lent(void)
+{
+    for (size_t room = 0; room < 10; room++)
+        each_allocation_fails(copy_lent, &room);
+}
+
 static const harness_test tests[] = {
     {"an event shows what it holds", test_create},
     {"lifetime 4: freeing an event gives its socket's reference back", test_free_releases},
+    {"middling events share one block", test_spare},
+    {"a lent event is copied and left alone", test_lent},
     {"resizing keeps the payload, and without memory the event", test_resize},
 };
 

@@ -36,6 +36,36 @@ static void test_refused(void)
     cw_mailbox_release(NULL);
 }
 
+/* An inbox is full from its high-water mark on, and stays so until half of that or less is left: then there is room
+ * again, while the reader still has messages to take. */
+static void test_inbox_marks(void)
+{
+    enum { PAYLOAD_BYTES = 100, COUNT = 8 };
+    size_t each_bytes = sizeof(cw_event) + PAYLOAD_BYTES;
+
+    for (size_t odd = 0; odd < 3; odd++) {
+        cw__inbox box = {.high_bytes = COUNT * each_bytes - odd};
+        size_t left;
+
+        for (size_t i = 1; i <= COUNT; i++) {
+            cw_event *e = cw__event_create(CW_EVENT_MESSAGE, PAYLOAD_BYTES);
+            CHECK(e != NULL);
+            e->len_bytes = PAYLOAD_BYTES;
+            cw__inbox_push(&box, e);
+            CHECK_INT(box.bytes, i * each_bytes);
+            CHECK_INT(box.is_full, i == COUNT);
+        }
+        for (left = COUNT; left > 0;) {
+            cw_event_free(cw__inbox_pop(&box));
+            left--;
+            CHECK_INT(box.bytes, left * each_bytes);
+            CHECK_INT(box.is_full, left * each_bytes > box.high_bytes / 2);
+        }
+        CHECK(cw__inbox_pop(&box) == NULL);
+        CHECK(box.first == NULL && box.last == NULL);
+    }
+}
+
 /* A wake that is used up leaves the descriptor readable for the events that wait beside it. */
 static void test_wake_beside_events(void)
 {
@@ -101,6 +131,7 @@ static void test_released_full(void)
 
 static const harness_test tests[] = {
     {"a stream has no messages to subscribe to, and a socket one mailbox", test_refused},
+    {"an inbox is full until half of it is taken", test_inbox_marks},
     {"a wake takes no event away", test_wake_beside_events},
     {"a take is interrupted by the hook", test_hook},
     {"lifetime rule 3: released with events in it", test_released_full},

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of message.c: messages that are gathered in a place which their taker lends, and the telling of large ones.
- * The same over connections is in test_into.c. */
+/* Tests of message.c: where messages are gathered. In rooms that grow, and in places which their takers lend. The same over connections is in test_into.c. */
 #include "harness.h"
 
 #include "internal.h"
@@ -130,12 +129,156 @@ static void test_coming(void)
     CHECK_INT(feed(&m, &out, CW__OP_TEXT, true, NULL, 0, 5), CW__MESSAGE_NONE);
     CHECK_INT(cw__message_coming(&m), 0);
     cw__message_destroy(&m);
+    cw__message_init(&m, true, -1); /* given in parts */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, NULL, 0, 5), CW__MESSAGE_NONE);
+    CHECK_INT(cw__message_coming(&m), 0);
+    cw__message_destroy(&m);
+}
+
+/* Each way of taking a place back, and of not using it. */
+static void test_lent_in_vain(void)
+{
+    static uint8_t own[20000], bytes[17000];
+    cw_event place;
+    cw__message m;
+    cw__message_output out;
+    size_t room;
+
+    lend(&place, own, 3);
+    cw__message_init(&m, false, -1);
+    CHECK(cw__message_lend(&m, &place));
+    CHECK(cw__message_take_back(&m, &place)); /* before anything came */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE);
+    CHECK(out.event != &place);
+    cw_event_free(out.event);
+    CHECK(cw__message_lend(&m, &place));
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* it just fits */
+    CHECK(out.event == &place);
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* a place is for one */
+    CHECK(out.event != &place);
+    cw_event_free(out.event);
+    lend(&place, own, 3);
+    CHECK(cw__message_lend(&m, &place));
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abcd", 4, 1), CW__MESSAGE_NONE); /* it does not fit */
+    CHECK(cw__message_take_back(&m, &place));
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "e", 1, 0), CW__MESSAGE_WHOLE);
+    CHECK_BYTES(out.event->data, out.event->len_bytes, "abcde", 5);
+    cw_event_free(out.event);
+    lend(&place, own, sizeof own);
+    CHECK(cw__message_lend(&m, &place));
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, NULL, 0, sizeof bytes), CW__MESSAGE_NONE);
+    CHECK(cw__message_space(&m, &room) == own); /* it is to be read into, and nothing was yet */
+    CHECK_INT(room, sizeof bytes);
+    CHECK(cw__message_take_back(&m, &place));
+    CHECK(m.building == NULL);
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, bytes, sizeof bytes, 0), CW__MESSAGE_WHOLE);
+    CHECK(out.event != &place);
+    CHECK_INT(out.event->len_bytes, sizeof bytes);
+    cw_event_free(out.event);
+    lend(&place, own, sizeof own);
+    CHECK(cw__message_lend(&m, &place));
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 0), CW__MESSAGE_WHOLE);
+    CHECK(out.event == &place); /* however much of it is left over */
+    cw__message_destroy(&m);
+}
+
+/* ---- Rooms ---- */
+
+typedef struct fragment {
+    size_t len_bytes;
+    uint64_t remaining;
+    bool is_final;
+    size_t wanted_room; /* afterwards */
+} fragment;
+
+/* Feeds fragments of a message, the last of which ends it; checks the room after each. */
+static void grow(int64_t max_bytes, const fragment *fragments, size_t count)
+{
+    static const uint8_t zeros[1 << 16];
+    cw__message m;
+    cw__message_output out;
+    size_t len = 0;
+
+    cw__message_init(&m, false, max_bytes);
+    for (size_t i = 0; i < count; i++) {
+        const fragment *f = &fragments[i];
+        bool is_end = f->is_final && f->remaining == 0;
+        memset(&out, 0xff, sizeof out);
+        CHECK_INT(feed(&m, &out, i ? CW__OP_CONTINUATION : CW__OP_BINARY, f->is_final, zeros, f->len_bytes,
+                       f->remaining),
+                  is_end ? CW__MESSAGE_WHOLE : CW__MESSAGE_NONE);
+        len += f->len_bytes;
+        CHECK_INT(out.is_complete, is_end);
+        CHECK(out.data == NULL && out.len_bytes == 0 && out.violation.code == 0 && !out.violation.text);
+        CHECK((out.event != NULL) == is_end);
+        CHECK_INT((is_end ? out.event : m.building)->room_bytes, f->wanted_room);
+        CHECK_INT((is_end ? out.event : m.building)->len_bytes, len);
+        if (is_end)
+            cw_event_free(out.event);
+    }
+    cw__message_destroy(&m);
+    CHECK(m.building == NULL);
+}
+
+#define GROW(max_bytes, ...)                                              \
+    do {                                                                  \
+        static const fragment fragments[] = {__VA_ARGS__};                \
+        grow(max_bytes, fragments, sizeof fragments / sizeof *fragments); \
+    } while (0)
+
+/* A room doubles, or takes what is announced; the last frame gets what it needs. */
+static void test_rooms(void)
+{
+    enum { MIB = 1 << 20 };
+
+    GROW(-1, {0, 0, true, 0});
+    GROW(-1, {1, 0, false, 1}, {1, 0, false, 2}, {1, 0, false, 4}, {1, 0, true, 4});
+    GROW(-1, {10, 0, false, 10}, {1, 0, false, 20}, {12, 0, true, 23});
+    GROW(-1, {10, 0, false, 10}, {1, 0, false, 20}, {10, 5, true, 26}, {5, 0, true, 26});
+    GROW(-1, {10, 0, false, 10}, {1, 14, false, 25}, {14, 0, false, 25});
+    GROW(-1, {10, 0, false, 10}, {1, 3 * MIB, false, MIB + 10});
+    GROW(-1, {10, 0, false, 10}, {1, 3 * MIB, true, MIB + 10});
+    GROW(5, {3, 0, false, 3}, {1, 0, false, 5}, {1, 0, true, 5});
+}
+
+/* What is left over goes back if it is more than 4 KiB and more than a quarter of the message. */
+static void test_waste(void)
+{
+    GROW(-1, {4097, 0, false, 4097}, {1, 0, false, 8194}, {0, 0, true, 8194});
+    GROW(-1, {4098, 0, false, 4098}, {1, 0, false, 8196}, {0, 0, true, 4099});
+    GROW(30000, {24000, 0, false, 24000}, {1, 0, false, 30000}, {0, 0, true, 30000});
+    GROW(30001, {24000, 0, false, 24000}, {1, 0, false, 30001}, {0, 0, true, 30001});
+    GROW(30002, {24000, 0, false, 24000}, {1, 0, false, 30002}, {0, 0, true, 24001});
+}
+
+/* From 16 KiB on a frame is read to where it belongs. */
+static void test_space(void)
+{
+    enum { LEAST_BYTES = 16 << 10 };
+
+    for (int more = -1; more < 2; more++) {
+        cw__message m;
+        cw__message_output out;
+        size_t room;
+        uint8_t *at;
+        cw__message_init(&m, false, -1);
+        CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, NULL, 0, (uint64_t)(LEAST_BYTES + more)),
+                  CW__MESSAGE_NONE);
+        at = cw__message_space(&m, &room);
+        CHECK_INT(at != NULL, more >= 0);
+        CHECK_INT(room, more >= 0 ? LEAST_BYTES + more : 0);
+        cw__message_destroy(&m);
+    }
 }
 
 static const harness_test tests[] = {
     {"a message is gathered in a place that is lent", test_lent},
     {"one that does not fit there is gathered elsewhere", test_lent_is_too_small},
     {"a place is taken back in the middle of a message", test_lent_is_taken_back},
+    {"a place that is lent in vain, or for one message", test_lent_in_vain},
+    {"rooms grow", test_rooms},
+    {"what is left over of a room goes back", test_waste},
+    {"large frames are read to where they belong", test_space},
     {"a large binary message is told of by its header", test_coming},
 };
 

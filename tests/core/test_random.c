@@ -4,6 +4,7 @@
 
 #ifdef __linux__
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -73,12 +74,122 @@ static void test_without_call(void)
 }
 #endif
 
+#ifdef __linux__
+/* What the core calls, as a script says: the next step is a number of bytes, or -errno. Without a script, the system's.
+ * A call that succeeds leaves the errno of an earlier one. */
+typedef struct call_step {
+    int result;          /* NO_MORE ends a script */
+    size_t wanted_bytes; /* to be asked for */
+} call_step;
+
+enum { NO_MORE = 99 };
+
+static const call_step *by_call, *by_device;
+
+static ssize_t next_step(const call_step **script, void *buffer, size_t len_bytes)
+{
+    static int letter;
+    const call_step step = *(*script)++;
+
+    CHECK(step.result != NO_MORE);
+    CHECK_INT(len_bytes, step.wanted_bytes);
+    if (step.result > 0)
+        memset(buffer, 'a' + letter++ % 26, (size_t)step.result);
+    errno = step.result < 0 ? -step.result : EINTR;
+    return step.result < 0 ? -1 : step.result;
+}
+
+ssize_t getrandom(void *buffer, size_t len_bytes, unsigned flags)
+{
+    if (!by_call)
+        return syscall(SYS_getrandom, buffer, len_bytes, flags);
+    CHECK_INT(flags, 0);
+    return next_step(&by_call, buffer, len_bytes);
+}
+
+ssize_t read(int fd, void *buffer, size_t len_bytes)
+{
+    if (!by_device)
+        return syscall(SYS_read, fd, buffer, len_bytes);
+    CHECK(fd >= 0);
+    CHECK_INT(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    return next_step(&by_device, buffer, len_bytes);
+}
+
+#define SCRIPT(name, ...)                                             \
+    do {                                                              \
+        static const call_step steps[] = {__VA_ARGS__, {NO_MORE, 0}}; \
+        (name) = steps;                                               \
+    } while (0)
+
+/* Fills 10 bytes and checks what they are; all steps of both scripts have been taken. */
+static void fill(bool is_good, const char *wanted)
+{
+    char got[12] = "..........!";
+    int before = open("/dev/null", O_RDONLY | O_CLOEXEC), after;
+
+    CHECK(before >= 0 && close(before) == 0);
+    CHECK_INT(cw__random(got, 10), is_good);
+    CHECK_STR(got, wanted);
+    CHECK_INT(by_call->result, NO_MORE);
+    CHECK(!by_device || by_device->result == NO_MORE);
+    after = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    CHECK_INT(after, before); /* no descriptor stays open */
+    CHECK_INT(close(after), 0);
+}
+
+/* A draw may come in parts and be interrupted. What is lacking at the end comes from the device, which may do the same. */
+static void test_in_parts(void)
+{
+    SCRIPT(by_call, {10, 10});
+    fill(true, "aaaaaaaaaa!");
+    SCRIPT(by_call, {4, 10}, {-EINTR, 6}, {3, 6}, {3, 3});
+    fill(true, "bbbbcccddd!");
+    SCRIPT(by_call, {1, 10}, {9, 9});
+    fill(true, "efffffffff!");
+    SCRIPT(by_call, {4, 10}, {0, 6});
+    SCRIPT(by_device, {2, 6}, {-EINTR, 4}, {1, 4}, {3, 3});
+    fill(true, "gggghhijjj!");
+    SCRIPT(by_call, {-EPERM, 10});
+    SCRIPT(by_device, {9, 10}, {1, 1});
+    fill(true, "kkkkkkkkkl!");
+    SCRIPT(by_call, {-ENOSYS, 10});
+    SCRIPT(by_device, {5, 10}, {0, 5});
+    fill(false, "mmmmm.....!");
+    SCRIPT(by_call, {-ENOSYS, 10});
+    SCRIPT(by_device, {-EIO, 10});
+    fill(false, "..........!");
+    SCRIPT(by_call, {-ENOSYS, 10});
+    SCRIPT(by_device, {10, 10});
+    CHECK_INT(close(0), 0); /* the device's descriptor may be 0 */
+    fill(true, "nnnnnnnnnn!");
+}
+
+/* Without a descriptor for the device nothing is read. */
+static void test_no_descriptor(void)
+{
+    struct rlimit limit, none;
+    char got[4] = "";
+
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){0, limit.rlim_max};
+    SCRIPT(by_call, {-ENOSYS, 4});
+    SCRIPT(by_device, {4, 4});
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
+    CHECK(!cw__random(got, sizeof got));
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    CHECK_INT(by_device->result, 4);
+}
+#endif
+
 static const harness_test tests[] = {
     {"RFC 6455 5.3: two draws differ", test_differs},
     {"a large buffer is filled to its end", test_all_of_it},
     {"no bytes are no error", test_nothing},
 #ifdef __linux__
     {"without getrandom the device serves", test_without_call},
+    {"draws in parts, interrupted and cut short", test_in_parts},
+    {"no descriptor for the device", test_no_descriptor},
 #endif
 };
 

@@ -3,6 +3,8 @@
  * the forms that a reply may have, in test_handshake_vectors.c. */
 #include "harness.h"
 
+#include <ctype.h>
+
 #define KEY     "dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455 section 1.3 */
 #define ACCEPT  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 #define START   "HTTP/1.1 101 Switching Protocols\r\n"
@@ -46,6 +48,31 @@ static void test_good(void)
     CHECK_STR(chosen, "b");
 }
 
+/* RFC 6455 section 4.1, item 4: base64 tells upper case from lower case, so a letter of the other case is another key's
+ * answer. The value is also whole: nothing before it, nothing after it, nothing missing. */
+static void test_accept(void)
+{
+    static const char right[] = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", name[] = "Sec-WebSocket-Accept";
+    char reply[256], value[sizeof right];
+
+    for (size_t i = 0; right[i]; i++) {
+        if (!isalpha((unsigned char)right[i]))
+            continue;
+        memcpy(value, right, sizeof right);
+        value[i] ^= 0x20; /* the letter in its other case */
+        (void)snprintf(reply, sizeof reply, START UPGRADE "Connection: Upgrade\r\n%s: %s\r\n\r\n", name, value);
+        CHECK_BAD(reply, "", name);
+    }
+    (void)snprintf(reply, sizeof reply, START UPGRADE "Connection: Upgrade\r\n%s: %sx\r\n\r\n", name, right);
+    CHECK_BAD(reply, "", name);
+    (void)snprintf(reply, sizeof reply, START UPGRADE "Connection: Upgrade\r\n%s: x%s\r\n\r\n", name, right);
+    CHECK_BAD(reply, "", name);
+    (void)snprintf(reply, sizeof reply, START UPGRADE "Connection: Upgrade\r\n%s: %.27s\r\n\r\n", name, right);
+    CHECK_BAD(reply, "", name);
+    (void)snprintf(reply, sizeof reply, START UPGRADE "Connection: Upgrade\r\n%s:\t%s \r\n\r\n", name, right);
+    CHECK_GOOD(reply, "");
+}
+
 /* A list may be of any length; a token counts as a whole. */
 static void test_long_connection(void)
 {
@@ -77,6 +104,155 @@ static void test_unfinished(void)
     CHECK_BAD("HTTP/1.0 101 OK\r\n\r\n", "", "HTTP/1.1");
     CHECK_BAD("HTTP/\r\n\r\n", "", "HTTP/1.1");
     CHECK_BAD(START "\r\n", "", "Upgrade header");
+}
+
+/* Hands over a line, in a block of its length, so that a sanitizer sees what is read beyond it. */
+static bool feed_bytes(cw__reply *r, const char *line, size_t len_bytes)
+{
+    char *exact = malloc(len_bytes); /* the C library's: the core's blocks are counted */
+    bool wants_more;
+
+    CHECK(exact != NULL);
+    memcpy(exact, line, len_bytes);
+    wants_more = cw__reply_line(r, exact, len_bytes);
+    free(exact);
+    return wants_more;
+}
+
+static bool feed(cw__reply *r, const char *line) { return feed_bytes(r, line, strlen(line)); }
+
+static void check_status(const char *line, int http_status, bool is_http_1, bool is_http_1_1)
+{
+    cw__reply r = {.http_status = 7};
+
+    CHECK(feed(&r, line));
+    CHECK(r.is_begun && !r.is_complete);
+    CHECK_INT(r.http_status, http_status);
+    CHECK_INT(r.is_malformed, http_status == 0);
+    CHECK_INT(r.is_http_1, is_http_1);
+    CHECK_INT(r.is_http_1_1, is_http_1_1);
+    cw__reply_destroy(&r);
+}
+
+/* RFC 9112 section 4: version, one blank, three digits, and a blank before the reason. */
+static void test_status_lines(void)
+{
+    char line[] = "HTTP/1.1 101 reason\n";
+
+    check_status(START, 101, true, true);
+    check_status("HTTP/1.1 101\r\n", 101, true, true);
+    check_status("HTTP/1.1 987\n", 987, true, true);
+    check_status("HTTP/1.1 090 \r\n", 90, true, true);
+    check_status("HTTP/1.0 250 x\r\n", 250, true, false);
+    check_status("HTTP/2.1 250 x\r\n", 250, false, false);
+    check_status("http/1.1 250 x\r\n", 250, false, false);
+    check_status("HTTP/1,1 250 x\r\n", 250, false, false);
+    check_status("HTTP/2 200\r\n", 0, false, false);
+    check_status("HTTP/1\n", 0, false, false);
+    check_status("HTTP/1.\n", 0, true, false);
+    check_status("HTTP/1.1\n", 0, true, true);
+    check_status("HTTP/1.1 \n", 0, true, true);
+    check_status("HTTP/1.1 10\n", 0, true, true);
+    check_status("HTTP/1.1 1011\n", 0, true, true);
+    check_status("HTTP/1.1 101\tx\n", 0, true, true);
+    check_status("HTTP/1.1\t101 x\n", 0, true, true);
+    check_status("HTTP/1.1 101 \x7f\n", 0, true, true);
+    check_status("\001TTP/1.1 101 x\n", 0, false, false);
+    for (size_t at = 9; at < 12; at++)
+        for (char c = ' '; c < 0x7f; c++) {
+            memcpy(line + 9, "101", 3);
+            line[at] = c;
+            check_status(line, c < '0' || c > '9' ? 0 : atoi(line + 9), true, true);
+        }
+}
+
+/* Kept are the header lines, without the blanks at their ends; a fold becomes one blank (RFC 9112 section 5.2). */
+static void test_kept_lines(void)
+{
+    cw__reply r = {0};
+
+    CHECK_STR(cw__reply_lines(&r), "");
+    CHECK(feed(&r, START) && feed(&r, "A: b \t \r\n") && feed(&r, "C:\n"));
+    CHECK_STR(cw__reply_lines(&r), "A: b\r\nC:\r\n");
+    CHECK(feed(&r, " \t d\t\r\n") && feed(&r, "\te\n") && feed(&r, " \t \r\n") && feed(&r, "F: \r\n"));
+    CHECK_STR(cw__reply_lines(&r), "A: b\r\nC: d e\r\nF:\r\n");
+    CHECK(!r.is_malformed);
+    CHECK(feed_bytes(&r, "G: partial", 10)); /* the connection ended within it */
+    CHECK(!r.is_malformed && !r.is_complete);
+    CHECK(feed_bytes(&r, "", 0)); /* as if it were the empty line */
+    CHECK(r.is_complete && !r.is_malformed);
+    CHECK_STR(cw__reply_lines(&r), "A: b\r\nC: d e\r\nF:\r\n");
+    cw__reply_destroy(&r);
+}
+
+/* Each of these lines makes a reply malformed, behind a header and as its first line. */
+static void test_malformed_lines(void)
+{
+    static const char *const lines[] = {"no colon\r\n", ": no name\r\n",   "a b: c\r\n", "A: b\rc\r\n",
+                                        "A: \001\r\n",  "A: \x7f\r\n",     "\r\r\n",     "\rA: b\r\n",
+                                        "A : b\r\n",    " folded\001\r\n", " \001\r\n",  "A: \x1f\n"};
+
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        for (int has_header = 0; has_header < 2; has_header++) {
+            cw__reply r = {0};
+            CHECK(feed(&r, START));
+            CHECK(!has_header || feed(&r, "X: y\r\n"));
+            CHECK(!r.is_malformed);
+            CHECK(feed(&r, lines[i]));
+            CHECK(r.is_malformed);
+            cw__reply_destroy(&r);
+        }
+    CHECK_BAD(START " folded\r\n\r\n", "", "malformed");
+    CHECK_BAD(START "\n", "", "Upgrade header"); /* LF alone ends the head */
+}
+
+/* RFC 9110 section 5.6.2: what a token is made of. */
+static void test_tokens(void)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+
+    for (int c = 0; c < 256; c++) {
+        char text[2] = {(char)c, 'a'};
+        bool is_token = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                        (c && strchr(others, c));
+        CHECK_INT(cw__is_token(text, 1), is_token);
+        CHECK_INT(cw__is_token(text, 2), is_token);
+    }
+    CHECK(!cw__is_token("", 0));
+}
+
+/* A list is read to its end and not beyond. */
+static void test_lists(void)
+{
+    static const struct {
+        const char *list;
+        bool has_upgrade;
+    } lists[] = {{"upgrade", true},    {"a,upgrade", true},  {" ,\t, upgrade \t", true},
+                 {"x upgrade", false}, {"upgrade\t,", true}, {"upgrade x", false},
+                 {"", false},          {" , \t", false},     {"upgrades", false},
+                 {"upgrad", false},    {",,,", false},       {"Upgrade", false},
+                 {"b , c", false},     {"a, UPGRADE", false}};
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        size_t len = strlen(lists[i].list);
+        char *exact = malloc(len); /* so that a sanitizer sees what is read beyond it */
+        CHECK(exact != NULL);
+        memcpy(exact, lists[i].list, len);
+        CHECK_INT(cw__list_has(exact, exact + len, "upgrade", 7, false), lists[i].has_upgrade);
+        free(exact);
+    }
+}
+
+/* A header is found by its whole name. */
+static void test_names(void)
+{
+    CHECK_GOOD(START "Upgrade-X: y\r\n" UPGRADE "Connection-X: y\r\nConnection: Upgrade\r\n"
+                     "Sec-WebSocket-Accept-X: y\r\n" ACCEPT "Seventy: y\r\n\r\n",
+               "");
+    CHECK_GOOD(START "Seventy: y\r\n" UPGRADE "Connection: Upgrade\r\n" ACCEPT "\r\n", "");
+    CHECK_BAD(START "Seventy: websocket\r\nConnection: Upgrade\r\n" ACCEPT "\r\n", "", "Upgrade header");
+    CHECK_BAD(START "Upgrade-: websocket\r\nConnection: Upgrade\r\n" ACCEPT "\r\n", "", "Upgrade header");
+    CHECK_BAD(START UPGRADE UPGRADE "Connection: Upgrade\r\n" ACCEPT "\r\n", "", "Upgrade header");
 }
 
 /* What came before the latest status line is forgotten, with its end. */
@@ -122,6 +298,74 @@ static void test_too_large(void)
     cw__reply_destroy(&r);
 }
 
+/* The limit itself is kept; behind it nothing is, however short. */
+static void test_limit(void)
+{
+    cw__reply r = {0};
+    char line[1024];
+
+    (void)memset(line, 'x', sizeof line);
+    memcpy(line, "X: ", 3);
+    memcpy(line + sizeof line - 2, "\r\n", 2);
+    CHECK(feed(&r, START));
+    for (size_t i = 0; i < 128; i++)
+        CHECK(feed_bytes(&r, line, sizeof line));
+    CHECK_INT(r.len_bytes, 128 * 1024);
+    CHECK(!r.is_cut);
+    CHECK(!feed(&r, "A: b\r\n") && r.is_cut);
+    CHECK(!feed(&r, " \r\n") && r.is_cut);
+    CHECK(!feed(&r, "\n") && r.is_cut && r.is_complete);
+    cw__reply_destroy(&r);
+}
+
+static bool gather(void *arg)
+{
+    cw__reply r = {0};
+    bool is_good = feed(&r, START);
+
+    (void)arg;
+    for (int i = 0; i < 20 && is_good; i++)
+        is_good = feed(&r, "Name: value\r\n");
+    CHECK_INT(r.has_no_memory, !is_good);
+    CHECK_INT(r.is_cut, !is_good);
+    CHECK_INT(r.len_bytes % 13, 0);
+    cw__reply_destroy(&r);
+    return is_good;
+}
+
+/* The room doubles: 5,000 lines, which is what libcurl takes, cost fewer than 16 allocations. */
+static void test_memory(void)
+{
+    cw__reply r = {0};
+
+    each_allocation_fails(gather, NULL);
+    CHECK(feed(&r, START));
+    cw__alloc_fail_at(16);
+    for (int i = 0; i < 5000; i++)
+        CHECK(feed(&r, "Name: value\r\n"));
+    cw__alloc_fail_at(-1);
+    CHECK_INT(r.len_bytes, 5000 * 13);
+    cw__reply_destroy(&r);
+}
+
+/* What is not said is left at nothing. */
+static void test_no_extension(void)
+{
+    cw__reply r = {0};
+    cw__compression terms, nothing = {0};
+    const char *extensions = "x";
+    size_t bytes = 0;
+
+    memset(&terms, 0xff, sizeof terms);
+    CHECK(feed(&r, START));
+    CHECK(cw__reply_extension_fault(&r, NULL, &terms, &extensions, &bytes) == NULL);
+    CHECK(!terms.is_on && !terms.server_resets && !terms.client_resets);
+    CHECK_INT(terms.server_bits, nothing.server_bits);
+    CHECK_INT(terms.client_bits, nothing.client_bits);
+    CHECK(extensions == NULL);
+    cw__reply_destroy(&r);
+}
+
 /* Interim replies without end are no way around it, nor is a fold. */
 static void test_endless(void)
 {
@@ -141,11 +385,21 @@ static void test_endless(void)
 
 static const harness_test tests[] = {
     {"a right reply, with and without a subprotocol", test_good},
+    {"RFC 6455 4.1: Sec-WebSocket-Accept to the letter", test_accept},
     {"a long Connection list counts to its end and not beyond a token", test_long_connection},
     {"a reply that is cut off, or of another version", test_unfinished},
+    {"RFC 9112 4: status lines", test_status_lines},
+    {"RFC 9112 5.2: the lines that are kept", test_kept_lines},
+    {"RFC 9112 2.2, RFC 9110 5.5: malformed lines", test_malformed_lines},
+    {"RFC 9110 5.6.2: tokens", test_tokens},
+    {"RFC 9110 5.6.1: lists", test_lists},
+    {"headers are found by their whole names", test_names},
     {"each status line begins anew", test_begins_anew},
     {"subprotocol and extension: only what was asked for, once", test_protocols},
+    {"no extension is no terms", test_no_extension},
     {"headers beyond the limit", test_too_large},
+    {"headers up to the limit", test_limit},
+    {"gathering lines: without memory, and in few allocations", test_memory},
     {"interim replies and folds without end", test_endless},
 };
 

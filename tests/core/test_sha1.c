@@ -60,6 +60,9 @@ static void test_base64(void)
     expect_base64("\xff\xff\xfe\xfb\xff\xff", 6, "///++///");
     expect_base64("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10", 16,
                   "AQIDBAUGBwgJCgsMDQ4PEA==");
+    /* what lies behind the data does not show */
+    expect_base64("f\xff\xff", 1, "Zg==");
+    expect_base64("fo\xff", 2, "Zm8=");
 }
 
 static void test_accept(void)

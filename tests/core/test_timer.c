@@ -136,6 +136,32 @@ static void test_short_of_memory(void)
     each_allocation_fails(reserve, NULL);
     cw__timer_heap_init(&h);
     CHECK(!cw__timer_heap_reserve(&h, SIZE_MAX));
+    CHECK(!cw__timer_heap_reserve(&h, SIZE_MAX / sizeof(void *) + 2)); /* whose bytes are more than SIZE_MAX */
+    CHECK(!cw__timer_heap_reserve(&h, SIZE_MAX / sizeof(void *) / 2 + 2));
+    CHECK_INT(h.room, 0);
+}
+
+/* The room begins with 16 and doubles; nothing is allocated for what there is room for. */
+static void test_room(void)
+{
+    static const size_t counts[][2] = {{1, 16}, {16, 16}, {17, 32}, {32, 32}, {100, 128}, {7, 128}, {129, 256}};
+    cw__timer timer = {0, 0};
+    cw__timer_heap h;
+
+    cw__timer_heap_init(&h);
+    CHECK(cw__timer_heap_reserve(&h, 16));
+    CHECK_INT(h.room, 16);
+    cw__timer_heap_destroy(&h);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        cw__alloc_fail_at(counts[i][1] > h.room);
+        CHECK(cw__timer_heap_reserve(&h, counts[i][0]));
+        CHECK_INT(h.room, counts[i][1]);
+    }
+    cw__alloc_fail_at(-1);
+    cw__timer_set(&h, &timer, 5);
+    cw__timer_heap_destroy(&h);
+    CHECK(h.timers == NULL && h.count == 0 && h.room == 0);
+    CHECK_INT(cw__timer_next(&h), INT64_MAX);
 }
 
 static const harness_test tests[] = {
@@ -143,6 +169,7 @@ static const harness_test tests[] = {
     {"timers come in the order they are due", test_order},
     {"what a timer is set to", test_is_set},
     {"set, move, take out and pop agree with a list", test_against_a_list},
+    {"the room doubles", test_room},
     {"reserve may fail and leaves the heap as it was", test_short_of_memory},
 };
 

@@ -1,0 +1,505 @@
+# SPDX-License-Identifier: MIT
+"""Mutation testing of the core: `make mutants`.
+
+    python3 tests/servers/run.py -- python3 scripts/mutants.py [--sample N] [--seed S] [FILE ...]
+
+Makes one small change (a mutant) at a time in a file of core/src, and runs the C tests against it. A test that
+fails kills the mutant. A mutant that survives is a fault which the tests would not find. It gets a new test in
+tests/core, or an entry in tests/mutants.txt that says why it changes nothing that anybody can observe.
+
+Only the changed file is compiled. A mutant whose object code equals that of the file, or of another mutant, is
+dropped. Tests are linked with it and run in the order of TESTS: as they are, then under AddressSanitizer and
+UBSan, as the suite core-asan does. A survivor that is not listed then meets every other C test. A hang is a
+kill. The limits are multiples of what the test takes without a mutant. They count processor time, so that a
+busy machine kills nothing, and wall-clock time, with room to spare. A case that fails is run again by itself,
+and kills only if it fails again. Results are kept in build/mutants.
+
+Fails if a survivor is not listed, if a listed mutant is killed, if an entry matches no mutant, or if less than
+95 % of all mutants are killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import re
+import resource
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from mutations import ROOT, Mutant, make
+
+OUT = ROOT / "build" / "mutants"
+LISTED = ROOT / "tests" / "mutants.txt"
+AT_ONCE = 2
+LEAST_PERCENT = 95.0
+MEMORY_BYTES = 8 << 30  # of address space: threads reserve a lot of it
+FILE_BYTES = 64 << 20
+DESCRIPTORS = 4096
+CPU_TIMES, CPU_MORE_S = 10, 3  # a process may take so many times what its test takes, and so much more
+WALL_TIMES, WALL_MORE_S = 10, 20
+
+# The tests that exercise a file, those that kill most for their time first.
+TESTS = {
+    "utf8": "close message utf8 vectors",
+    "frame": "frame vectors",
+    "close": "close vectors closing closing_calls",
+    "message": "message place vectors inbound",
+    "extension": "extension handshake_vectors compressing",
+    "deflate": "deflate compressing vectors",
+    "reply": "reply handshake_vectors handshake",
+    "timer": "timer service",
+    "event": "event message alloc",
+    "sha1": "sha1",
+    "random": "random frame",
+    "handshake": "handshake handshake_vectors connect status settings",
+    "closing": "closing closing_calls socket alloc",
+    "mailbox": "listing mailbox many fork",
+    "ping": "ping socket fork stalled",
+}
+ENVIRONMENT = {
+    "SKIPS_AS_FAILS": "1",
+    "ASAN_OPTIONS": "detect_leaks=0:hard_rss_limit_mb=2048",  # the harness counts the core's blocks itself
+    "UBSAN_OPTIONS": "halt_on_error=1",
+}
+# These are on bytes alone and quick: they run under the sanitizers too.
+SANITIZED = (
+    *("utf8", "frame", "close", "message", "place", "reply", "extension"),
+    *("timer", "event", "sha1", "random", "listing"),
+)
+# These do not use the files above, or wrap libcurl's functions in a static library.
+NOT_RUN = ("test_harness", "test_libcurl", "test_stress")
+
+T = TypeVar("T")
+
+
+# ---- Compiling
+
+HARD = "-w -g0 -Werror=implicit-function-declaration -Werror=int-conversion -Werror=incompatible-pointer-types"
+
+
+def digest(*parts: bytes | str) -> str:
+    made = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        made.update(len(data).to_bytes(8, "little") + data)
+    return made.hexdigest()
+
+
+def each(work: Callable[[T], None], items: list[T], title: str) -> None:
+    """Does the work on each item, AT_ONCE at a time, behind a progress bar."""
+    with ThreadPoolExecutor(AT_ONCE) as lanes, tqdm(total=len(items), desc=title, mininterval=1) as bar:
+        waiting = [lanes.submit(work, item) for item in items]
+        try:
+            for lane in waiting:
+                lane.result()
+                bar.update()
+        except BaseException:
+            for lane in waiting:
+                lane.cancel()
+            raise
+
+
+class Store:
+    """What is known from earlier runs: texts by key, in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = threading.Lock()
+        self.known: dict[str, str] = {}
+        self.saved_s = time.monotonic()
+        with contextlib.suppress(OSError, ValueError):
+            self.known = json.loads(path.read_text())
+
+    def get(self, key: str) -> str | None:
+        return self.known.get(key)
+
+    def put(self, key: str, value: str) -> None:
+        with self.lock:
+            self.known[key] = value
+            if time.monotonic() > self.saved_s + 10:
+                self.save()
+
+    def save(self) -> None:
+        beside = self.path.with_suffix(".new")
+        beside.write_text(json.dumps(self.known))
+        beside.replace(self.path)
+        self.saved_s = time.monotonic()
+
+
+class Workshop:
+    """Compiles and links mutants with the flags of a variant, which make has built in `folder`."""
+
+    def __init__(self, folder: Path, libraries: list[str], store: Store) -> None:
+        self.folder = folder
+        self.is_sanitized = folder.name == "asan"
+        self.libraries = libraries
+        self.store = store
+        self.flags = [*(folder / "flags").read_text().split(), *HARD.split()]
+        self.archive = folder / "libcurlwire.a"
+        headers = sorted([*ROOT.glob("core/src/*.h"), *ROOT.glob("core/include/*.h")])
+        self.base = digest(*self.flags, *libraries, *(path.read_bytes() for path in headers))
+        self.core = digest(self.base, *(path.read_bytes() for path in sorted((folder / "core").glob("*.o"))))
+        self.slots = threading.local()
+        self.slot_count = 0
+        self.lock = threading.Lock()
+
+    def slot(self) -> Path:
+        """A folder of the calling thread's own."""
+        if not hasattr(self.slots, "folder"):
+            with self.lock:
+                self.slot_count += 1
+                self.slots.folder = OUT / "slots" / f"{self.folder.name}-{self.slot_count}"
+                self.slots.folder.mkdir(parents=True)
+        folder: Path = self.slots.folder
+        return folder
+
+    def compile(self, file: str, source: str) -> Path | None:
+        """The object of a mutant, or None if it does not compile. Objects stay until the run ends."""
+        path = OUT / "objects" / f"{digest(self.base, file, source)}.o"
+        if path.exists():
+            return path
+        done = subprocess.run(
+            [*self.flags, "-c", "-o", str(path), "-x", "c", "-"],
+            input=f'# 1 "core/src/{file}.c"\n{source}', text=True, cwd=ROOT, capture_output=True, check=False,
+        )  # fmt: skip
+        return path if done.returncode == 0 else None
+
+    def hash_of(self, file: str, source: str) -> str:
+        """The hash of a mutant's object, or nothing if it does not compile."""
+        key = digest("object", self.base, file, source)
+        known = self.store.get(key)
+        if known is None:
+            path = self.compile(file, source)
+            known = digest(path.read_bytes()) if path else ""
+            self.store.put(key, known)
+        return known
+
+    def link(self, test: Path, changed: Path | None) -> Path:
+        """Links a test with the core, and with a mutant in the place of the core's file."""
+        program = self.slot() / test.stem
+        sanitizers = ["-fsanitize=address,undefined"] if self.is_sanitized else []
+        objects = [str(test), *([str(changed)] if changed else []), str(self.archive)]
+        command = ["cc", "-pthread", *sanitizers, "-o", str(program), *objects, *self.libraries]
+        subprocess.run(command, cwd=ROOT, check=True)
+        return program
+
+
+# ---- Running tests
+
+
+@dataclass
+class Test:
+    name: str
+    path: Path
+    hash: str
+    shop: Workshop
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+
+
+@dataclass
+class Outcome:
+    """How a test ended: ok, a case that failed, a hang, or anything else."""
+
+    text: str
+    case: str = ""
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    is_hang: bool = False
+
+
+class Runner:
+    def __init__(self, plain: Workshop, sanitized: Workshop, store: Store, is_own_only: bool) -> None:
+        self.is_own_only = is_own_only
+        self.store = store
+        self.plain = plain
+        names = [source.stem for source in sorted((ROOT / "tests" / "core").glob("test_*.c"))]
+        self.tests: dict[str, Test] = {}
+        for shop, some in (
+            (plain, [name for name in names if name not in NOT_RUN]),
+            (sanitized, [f"test_{name}" for name in SANITIZED]),
+        ):
+            for name in some:
+                path = shop.folder / "tests" / f"{name}.o"
+                title = f"{name} (asan)" if shop.is_sanitized else name
+                self.tests[title] = Test(title, path, digest(path.read_bytes()), shop)
+
+    def own(self, file: str) -> list[Test]:
+        names = TESTS[file].split()
+        found = [self.tests[f"test_{name}"] for name in names]
+        return found + [self.tests[f"test_{name} (asan)"] for name in names if name in SANITIZED]
+
+    def others(self, file: str) -> list[Test]:
+        own = self.own(file)
+        others = [test for test in self.tests.values() if test not in own and test.shop is self.plain]
+        return sorted(others, key=lambda test: test.wall_s)
+
+    def run(self, test: Test, program: Path, *cases: str) -> Outcome:
+        """Runs a test until a case fails, or it ends, or its time is up."""
+        cpu_s = int(CPU_TIMES * test.cpu_s + CPU_MORE_S) if test.cpu_s else 600
+        memory = "unlimited" if test.shop.is_sanitized else MEMORY_BYTES  # the shadow takes terabytes
+        limits = [f"--as={memory}", f"--nofile={DESCRIPTORS}", "--core=0", f"--fsize={FILE_BYTES}",
+                  f"--cpu={cpu_s}"]  # fmt: skip
+        begin = time.monotonic()
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        process = subprocess.Popen(
+            ["prlimit", *limits, str(program), *cases], cwd=ROOT, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={**os.environ, **ENVIRONMENT},
+        )  # fmt: skip
+        wall_s = WALL_TIMES * test.wall_s + WALL_MORE_S if test.wall_s else 600
+        try:
+            outcome = watch(process, begin + wall_s)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+        outcome.wall_s = time.monotonic() - begin
+        now = resource.getrusage(resource.RUSAGE_CHILDREN)
+        outcome.cpu_s = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+        return outcome
+
+    def measure(self) -> None:
+        """Runs every test without a mutant, one at a time: what each takes, and that it passes."""
+        for test in tqdm(self.tests.values(), desc="without a mutant", mininterval=1):
+            key = digest("time", test.shop.core, test.hash)
+            known = self.store.get(key)
+            if known is None:
+                program = test.shop.link(test.path, None)
+                outcome = self.run(test, program)
+                if outcome.text != "ok":
+                    outcome = self.run(test, program)  # once more: it may have failed by chance
+                if outcome.text != "ok":
+                    raise SystemExit(f"mutants.py: {test.name} fails without a mutant: {outcome.text}")
+                known = f"{max(outcome.cpu_s, 0.01)} {max(outcome.wall_s, 0.01)}"
+                self.store.put(key, known)
+            test.cpu_s, test.wall_s = (float(part) for part in known.split())
+
+    def judge(self, mutant: Mutant) -> None:
+        """Runs the tests of the mutant's file, and all others if it survives them and is not listed."""
+        tests = self.own(mutant.file) + ([] if mutant.reason or self.is_own_only else self.others(mutant.file))
+        keys = {
+            test.name: digest("verdict", test.shop.core, mutant.file, mutant.object_hash, test.hash)
+            for test in tests
+        }
+        known = {test.name: self.store.get(keys[test.name]) for test in tests}
+        killers = [name for name, verdict in known.items() if verdict not in (None, "ok")]
+        if killers:
+            mutant.verdict = f"{killers[0]}: {known[killers[0]]}"
+            return
+        changed: dict[Workshop, Path | None] = {}
+        for test in tests:
+            if known[test.name] == "ok":
+                continue
+            if test.shop not in changed:
+                changed[test.shop] = test.shop.compile(mutant.file, mutant.source)
+            program = test.shop.link(test.path, changed[test.shop])
+            outcome = self.run(test, program)
+            is_pure = test.name.removeprefix("test_").split()[0] in SANITIZED
+            if outcome.case and not is_pure and self.run(test, program, outcome.case).text == "ok":
+                outcome = self.run(test, program)  # it failed by chance
+            self.store.put(keys[test.name], outcome.text)
+            if outcome.text != "ok":
+                mutant.verdict = f"{test.name}: {outcome.text}"
+                return
+
+
+def watch(process: subprocess.Popen[bytes], until_s: float) -> Outcome:
+    """Reads TAP until a case fails, or the output ends."""
+    assert process.stdout is not None
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            left_s = until_s - time.monotonic()
+            if left_s <= 0 or not selector.select(left_s):
+                return Outcome("hangs", is_hang=True)
+            data = os.read(process.stdout.fileno(), 65536)
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                failed = re.match(rb"not ok \d+ - (.*?)(?: # SKIP)?$", line)
+                if failed:
+                    case = failed[1].decode(errors="replace")
+                    return Outcome(f"case {case}", case)
+                if line.startswith(b"Bail out!"):
+                    return Outcome(line.decode(errors="replace"))
+            if not data:
+                break
+    try:
+        code = process.wait(max(until_s - time.monotonic(), 1))
+    except subprocess.TimeoutExpired:
+        return Outcome("hangs", is_hang=True)
+    return Outcome("ok" if code == 0 else f"exit code {code}")
+
+
+# ---- The list of survivors, and the report
+
+
+def read_list() -> dict[tuple[str, str, str, str], str]:
+    """The entries of LISTED: what changes, and why that changes nothing."""
+    entries: dict[tuple[str, str, str, str], str] = {}
+    place: list[str] = []
+    pairs: list[tuple[str, str]] = []
+    before = ""
+    for number, line in enumerate(LISTED.read_text().splitlines(), 1):
+        mark, _, rest = line.partition(" ")
+        if not line.strip() or mark == "#":
+            continue
+        if mark == "@" and len(rest.split()) == 2:
+            place, pairs = rest.split(), []
+        elif mark == "-" and place:
+            before = rest
+        elif mark == "+" and before:
+            pairs.append((before, rest))
+        elif mark == "=" and pairs and rest.strip():
+            entries.update({(place[0], place[1], *pair): rest for pair in pairs})
+            pairs, before = [], ""
+        else:
+            raise SystemExit(f"{LISTED}:{number}: not an entry: its head explains them")
+    return entries
+
+
+def choose(mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:
+    """A sample that an edit elsewhere in the file does not change."""
+    ranked = sorted(mutants, key=lambda mutant: digest(str(seed), *mutant.key))
+    chosen = {id(mutant) for mutant in ranked[:count]}
+    return [mutant for mutant in mutants if id(mutant) in chosen]
+
+
+@dataclass
+class Report:
+    lines: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    killed: int = 0
+    listed: int = 0
+    total: int = 0
+
+    def add(self, file: str, mutants: list[Mutant], made: int, sampled_of: int) -> None:
+        killed = sum(bool(mutant.verdict) for mutant in mutants)
+        hangs = sum(mutant.verdict.endswith(": hangs") for mutant in mutants)
+        listed = sum(bool(mutant.reason) and not mutant.verdict for mutant in mutants)
+        self.killed += killed
+        self.listed += listed
+        self.total += len(mutants)
+        whole = "" if sampled_of == len(mutants) else f", a sample of {sampled_of}"
+        self.lines.append(f"{file + '.c':14} {made:5} {len(mutants):5} {killed:5} {hangs:5} {listed:6} "
+                          f"{len(mutants) - killed - listed:8}{whole}")  # fmt: skip
+        first = len(self.faults)
+        for mutant in mutants:
+            entry = f"@ {file}.c {mutant.function}\n- {mutant.before}\n+ {mutant.after}"
+            if mutant.verdict and mutant.reason:
+                self.faults.append(f"killed, and still listed ({mutant.verdict}):\n{entry}")
+            elif not mutant.verdict and not mutant.reason:
+                self.faults.append(f"survived:\n{entry}")
+        print("\n\n".join(["", *self.faults[first:]]), flush=True)
+
+    def show(self) -> int:
+        if self.faults:
+            print(f"{len(self.faults)} survived, or are listed wrongly; see above")
+        print(f"\n{'':14} {'made':>5} {'run':>5} {'killed':>5} {'hung':>5} {'listed':>6} {'survived':>8}")
+        print("\n".join(self.lines))
+        score = 100.0 * self.killed / self.total if self.total else 0.0
+        rest = self.total - self.listed
+        without = 100.0 * self.killed / rest if rest else 0.0
+        print(f"score: {self.killed} of {self.total} mutants killed, {score:.1f} %; "
+              f"{without:.1f} % without the {self.listed} that are listed")  # fmt: skip
+        if score < LEAST_PERCENT:
+            print(f"less than {LEAST_PERCENT} %")
+        return 1 if self.faults or score < LEAST_PERCENT else 0
+
+
+def distinct(file: str, mutants: list[Mutant], original: str) -> list[Mutant]:
+    """One mutant for each object code. Of equal ones, the listed one."""
+    found: dict[str, Mutant] = {}
+    for mutant in mutants:
+        if mutant.object_hash in ("", original):
+            continue
+        other = found.setdefault(mutant.object_hash, mutant)
+        if mutant.reason and not other.reason:
+            other.reason = mutant.reason
+    return list(found.values())
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description="Mutation testing of the core.")
+    options.add_argument("files", nargs="*", metavar="FILE", help="of core/src, without .c; all without one")
+    options.add_argument("--sample", type=int, default=0, help="so many mutants of each file; all without it")
+    options.add_argument("--seed", type=int, default=1, help="of the sample")
+    options.add_argument("--build", type=Path, required=True, help="where make has built the variants")
+    options.add_argument("--libraries", default="", help="what the core is linked with")
+    options.add_argument("--own", action="store_true", help="run only the tests of TESTS, also for survivors")
+    options.add_argument("--show", action="store_true", help="print which test killed each mutant")
+    given = options.parse_args()
+    files = [name.removesuffix(".c") for name in given.files] or list(TESTS)
+    for name in files:
+        if name not in TESTS:
+            options.error(f"{name}.c is not tested here; these are: {', '.join(TESTS)}")
+    for old in ("slots", "objects"):
+        shutil.rmtree(OUT / old, ignore_errors=True)
+    (OUT / "objects").mkdir(parents=True)
+    store = Store(OUT / "results.json")
+    plain, sanitized = (
+        Workshop(given.build / variant, given.libraries.split(), store) for variant in ("mutants", "asan")
+    )
+    runner = Runner(plain, sanitized, store, given.own)
+    entries = read_list()
+    report = Report()
+    try:
+        runner.measure()
+        for file in files:
+            one(file, runner, entries, report, given)
+    finally:
+        store.save()
+    return report.show()
+
+
+def one(
+    file: str, runner: Runner, entries: dict[tuple[str, str, str, str], str], report: Report,
+    given: argparse.Namespace,
+) -> None:  # fmt: skip
+    workshop = runner.plain
+    made = make(file)
+    for mutant in made:
+        mutant.reason = entries.get((f"{file}.c", *mutant.key[1:]), "")
+    wanted = {mutant.key[1:] for mutant in made}
+    for listed in entries:
+        if listed[0] == f"{file}.c" and listed[1:] not in wanted:
+            report.faults.append(f"listed, but no such mutant is made: {listed}")
+            print(report.faults[-1])
+    chosen = choose(made, given.sample, given.seed) if given.sample else made
+
+    def compile_one(mutant: Mutant) -> None:
+        mutant.object_hash = workshop.hash_of(file, mutant.source)
+
+    each(compile_one, chosen, f"compiling {file}.c")
+    original = workshop.hash_of(file, (ROOT / "core" / "src" / f"{file}.c").read_text())
+    mutants = distinct(file, chosen, original)
+    each(runner.judge, mutants, f"testing {file}.c")
+    if given.show:
+        for mutant in mutants:
+            print(f"{mutant.function}: {mutant.before} => {mutant.after}: {mutant.verdict or 'SURVIVED'}")
+    report.add(file, mutants, len(made), len(mutants) if not given.sample else len(made))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
