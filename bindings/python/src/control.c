@@ -203,7 +203,8 @@ static bool parse_count(module_state *state, cw_option option, PyObject *value, 
     if (value == Py_None && least < 0)
         return true;
     (void)snprintf(kind, sizeof kind, "a number of %s, an int%s", unit, or_none(option));
-    if (value != Py_None && !parse_int(value, key, kind, number, &overflow))
+    bool is_none = value == Py_None && cw_option_type_of(option) != CW_TYPE_BITS;
+    if (!is_none && !parse_int(value, key, kind, number, &overflow))
         return false;
     if (least < 0)
         least = 0;
