@@ -76,13 +76,25 @@ bool cw__wait_interrupted(cw__wait *w)
     return thread_hook && thread_hook(thread_hook_arg);
 }
 
+/* cw_option_key is above this room. */
+static const char *key_of(cw_option option)
+{
+    static const char *const keys[] = {
+#define CW_X(name, key, type, initial, least, most) [name] = (key),
+        CW_OPTION_LIST(CW_X)
+#undef CW_X
+    };
+
+    return keys[option];
+}
+
 cw_status cw__wait_timed_out(const cw__wait *w, const char *what, cw_option option)
 {
     double seconds = (double)w->timeout_ms / 1000;
 
     if (w->is_default && option < CW_OPTION_COUNT)
         return cw__fail_limit(CW_TIMED_OUT, option, "timed out after %g s waiting for %s (%s)", seconds, what,
-                              cw_option_key(option));
+                              key_of(option));
     return cw__fail(CW_TIMED_OUT, "timed out after %g s waiting for %s", seconds, what);
 }
 
