@@ -90,6 +90,7 @@ local function add_expectation(expected, word, rest)
         if name:find("^text") or name:find("^binary") then
             local kind, begun = name:match("^(%l+)(_?%l*)$")
             assert(begun == "" or begun == "_begun", name)
+            kind = kind == "text" and "utf8" or kind -- the vectors have the word of RFC 6455
             table.insert(expected.messages, {kind = kind, is_begun = begun ~= "", data = parse_bytes(rest)})
         elseif name == "pong" or name == "pong?" then
             table.insert(expected.pongs, {must = name == "pong", data = parse_bytes(rest)})
