@@ -409,14 +409,19 @@ void cw__closing_hurry_locked(cw_socket *s, int grace_ms)
 /* The failure of a socket that could not deliver all it had accepted, or CW_OK. */
 static cw_status check_loss_locked(cw_socket *s)
 {
+    cw__error error;
+    bool has_fault;
+
     if (s->out.lost_bytes == 0)
         return CW_OK;
     if (!s->out.is_loss_told)
         cw__service_told(s->out.lost_bytes);
     s->out.is_loss_told = true;
-    return cw__fail(CW_CLOSED, "up to %llu bytes that were sent did not reach the server: %s",
-                    (unsigned long long)s->out.lost_bytes,
-                    s->fault.status != CW_OK ? s->fault.message : s->close.result.reason);
+    has_fault = s->fault.status != CW_OK;
+    cw__error_set(&error, CW_CLOSED, has_fault ? s->fault.web_status : CW_WEB_Disconnected,
+                  "up to %llu bytes that were sent did not reach the server: %s",
+                  (unsigned long long)s->out.lost_bytes, has_fault ? s->fault.message : s->close.result.reason);
+    return cw__fail_with(&error);
 }
 
 cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)

@@ -19,20 +19,6 @@ enum {
     LARGE_BYTES = 64 * 1024 /* a message of this much is worth memory of its taker's own */
 };
 
-static cw_event *event_of_part(const cw__message_output *out, size_t room_bytes)
-{
-    cw_event *e = cw__event_create(CW_EVENT_MESSAGE, room_bytes > out->len_bytes ? room_bytes : out->len_bytes);
-
-    if (!e)
-        return NULL;
-    if (out->len_bytes)
-        memcpy(e->data, out->data, out->len_bytes);
-    e->len_bytes = out->len_bytes;
-    e->kind = (uint8_t)out->kind;
-    e->is_complete = out->is_complete;
-    return e;
-}
-
 static void no_memory(cw_socket *s)
 {
     cw__error_set(&s->fault, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a message");
@@ -69,7 +55,7 @@ static void take_part(cw_socket *s, const cw__message_output *out, uint8_t *dire
             box->is_full = true;
         return;
     }
-    e = event_of_part(out, s->socket_class == CW_STREAM_SOCKET ? STREAM_ROOM_BYTES : 0);
+    e = cw__message_part_event(out, s->socket_class == CW_STREAM_SOCKET ? STREAM_ROOM_BYTES : 0);
     if (e)
         push(s, e);
     else
@@ -359,7 +345,8 @@ static void read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_
         (void)step(s, NULL, 0, NULL, &read_bytes);
         share += read_bytes + PIECE_COST_BYTES;
     }
-    pay_pongs(s, coming_bytes && *coming_bytes > 0);
+    if (s->pings.owed || s->out.first)
+        pay_pongs(s, coming_bytes && *coming_bytes > 0);
 }
 
 /* The next message, from the inbox or, without waiting, from the connection. */
@@ -406,8 +393,6 @@ cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *comi
 /* Fails with what a receive in this state deserves, or CW_OK. */
 static cw_status check_locked(cw_socket *s, cw_class wanted)
 {
-    cw_state state = cw__socket_state(s);
-
     if (s->socket_class != wanted)
         return cw__fail(CW_INVALID_STATE, wanted == CW_STREAM_SOCKET
                                               ? "a message socket is not read as a stream: receive messages"
@@ -415,11 +400,7 @@ static cw_status check_locked(cw_socket *s, cw_class wanted)
     if (s->event_mask & CW_EVENT_MESSAGE)
         return cw__fail(CW_INVALID_STATE,
                         "messages of this socket go to its handler: remove it to receive them");
-    if (state == CW_STATE_NEW || state == CW_STATE_CONNECTING)
-        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW
-                                              ? "the socket is not connected: connect it first"
-                                              : "the socket is still connecting: wait until it is open");
-    return CW_OK;
+    return cw__socket_check_connected(s);
 }
 
 static cw_status describe_end(cw_status status, const cw__wait *wait, const char *what)

@@ -278,6 +278,8 @@ uint64_t cw__message_coming(const cw__message *m);
  * beginning, a new message inside one, UTF-8 at the first bad byte (1007), size as soon as the frame's
  * announced length shows it (1009). */
 cw__message_result cw__message_feed(cw__message *m, const cw__piece *piece, cw__message_output *out);
+/* Makes an event of a CW__MESSAGE_PART, with room for more bytes. NULL without memory. */
+cw_event *cw__message_part_event(const cw__message_output *out, size_t room_bytes);
 
 /* ---- From extension.c: permessage-deflate in the opening handshake (RFC 7692 section 7.1) --------------- */
 
@@ -475,9 +477,9 @@ typedef struct cw__failure {
 
 /* Fills the error of a connect that failed. */
 void cw__failure_explain(const cw__failure *f, cw__error *error);
-/* Fills the error of an open connection that was lost while doing something ("receiving"). party: who is at the other
+/* Fills the error of an open connection that was lost while doing something ("receiving"). who: is at the other
  * end of TLS ("the server"). */
-void cw__failure_lost(int curl_code, int os_errno, const char *text, const char *party, const char *doing,
+void cw__failure_lost(int curl_code, int os_errno, const char *text, const char *who, const char *doing,
                       cw__error *error);
 /* The name of a CURLcode, "CURLE_..."; "?" for one that is not known. */
 const char *cw__curl_name(int curl_code);

@@ -253,6 +253,7 @@ int cw__link_unacknowledged(const cw__link *l)
     bool is_known = false;
     (void)l;
 #endif
+    /* cppcheck-suppress duplicateExpressionTernary ; where the system can tell, it sets held */
     return is_known ? held : 0;
 }
 

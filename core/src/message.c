@@ -286,3 +286,17 @@ cw__message_result cw__message_feed(cw__message *m, const cw__piece *piece, cw__
                          "the peer set a reserved bit where no extension that was agreed has a meaning for it");
     return piece->opcode & OP_IS_CONTROL ? feed_control(m, piece, out) : feed_data(m, piece, out);
 }
+
+cw_event *cw__message_part_event(const cw__message_output *out, size_t room_bytes)
+{
+    cw_event *e = cw__event_create(CW_EVENT_MESSAGE, room_bytes > out->len_bytes ? room_bytes : out->len_bytes);
+
+    if (!e)
+        return NULL;
+    if (out->len_bytes)
+        memcpy(e->data, out->data, out->len_bytes);
+    e->len_bytes = out->len_bytes;
+    e->kind = (uint8_t)out->kind;
+    e->is_complete = out->is_complete;
+    return e;
+}

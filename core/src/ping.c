@@ -86,14 +86,11 @@ static cw_status wait_for_pong(cw_socket *s, cw__ping *ping, cw__wait *wait)
 static cw_status ping_locked(cw_socket *s, cw__wait *wait, int64_t *rtt_us)
 {
     cw__ping ping = {.next = s->pings.waiting};
-    cw_state state = cw__socket_state(s);
-    cw_status status;
+    cw_status status = cw__socket_check_connected(s);
 
-    if (state == CW_STATE_NEW || state == CW_STATE_CONNECTING)
-        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW
-                                              ? "the socket is not connected: connect it first"
-                                              : "the socket is still connecting: wait until it is open");
-    if (state != CW_STATE_OPEN || s->out.is_broken)
+    if (status != CW_OK)
+        return status;
+    if (cw__socket_state(s) != CW_STATE_OPEN || s->out.is_broken)
         return cw__closing_fail_locked(s);
     if (s->pings.waiting_count >= WAITING_AT_MOST)
         return cw__fail(CW_WOULD_BLOCK, "%d pings wait for their pongs already", WAITING_AT_MOST);

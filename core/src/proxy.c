@@ -278,7 +278,7 @@ static bool keep_url(cw__proxy *p, const scheme *s, text host, unsigned port)
 const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory)
 {
     const char *after = strstr(value, "://");
-    const scheme *s = &schemes[0];
+    const scheme *s;
     const char *at, *fault = NULL;
     text rest, host;
     unsigned port;
@@ -287,7 +287,8 @@ const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory
     for (const char *c = value; *c; c++)
         if ((unsigned char)*c <= ' ' || *c == 0x7f)
             return "it has a blank or a control character; write a blank in user or password as %20";
-    if (after && !(s = scheme_of(text_of(value, (size_t)(after - value)))))
+    s = after ? scheme_of(text_of(value, (size_t)(after - value))) : &schemes[0];
+    if (!s)
         return "it does not begin with http://, https://, socks4://, socks4a://, socks5:// or socks5h://";
     rest = after ? text_of(after + 3, strlen(after + 3)) : text_of(value, strlen(value));
     if (rest.len_bytes > 0 && rest.at[rest.len_bytes - 1] == '/')

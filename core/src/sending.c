@@ -7,13 +7,11 @@
 
 static cw_status check_open_locked(cw_socket *s)
 {
-    cw_state state = cw__socket_state(s);
+    cw_status status = cw__socket_check_connected(s);
 
-    if (state == CW_STATE_NEW || state == CW_STATE_CONNECTING)
-        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW
-                                              ? "the socket is not connected: connect it first"
-                                              : "the socket is still connecting: wait until it is open");
-    if (state != CW_STATE_OPEN || s->out.is_broken)
+    if (status != CW_OK)
+        return status;
+    if (cw__socket_state(s) != CW_STATE_OPEN || s->out.is_broken)
         return cw__closing_fail_locked(s);
     return CW_OK;
 }

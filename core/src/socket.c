@@ -127,6 +127,18 @@ cw_status cw__socket_check(const cw_socket *s)
                     "this socket was made before fork(): use it in the parent, make a new one here");
 }
 
+cw_status cw__socket_check_connected(const cw_socket *s)
+{
+    switch (cw__socket_state(s)) {
+    case CW_STATE_NEW:
+        return cw__fail(CW_INVALID_STATE, "the socket is not connected: connect it first");
+    case CW_STATE_CONNECTING:
+        return cw__fail(CW_INVALID_STATE, "the socket is still connecting: wait until it is open");
+    default:
+        return CW_OK;
+    }
+}
+
 /* ---- State, and who hears of it ---- */
 
 void cw__socket_set_state_locked(cw_socket *s, cw_state state)

@@ -293,6 +293,8 @@ void cw__socket_hold(cw_socket *s);
 void cw__socket_drop(cw_socket *s);
 /* CW_OK, or the failure that a socket of a parent process deserves. */
 cw_status cw__socket_check(const cw_socket *s);
+/* CW_OK once a connect went well, also after its end; or CW_INVALID_STATE. */
+cw_status cw__socket_check_connected(const cw_socket *s);
 void cw__socket_set_state_locked(cw_socket *s, cw_state state);
 static inline cw_state cw__socket_state(const cw_socket *s) { return (cw_state)atomic_load(&s->state); }
 /* Wakes all that wait for something to change. */

@@ -259,7 +259,8 @@ static const char *read_scheme(const char *text, size_t len_bytes, cw__uri *uri,
 
 static char *append(char *out, const char *text, size_t len_bytes)
 {
-    memcpy(out, text, len_bytes);
+    if (len_bytes)
+        memcpy(out, text, len_bytes);
     return out + len_bytes;
 }
 

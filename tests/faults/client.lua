@@ -100,10 +100,15 @@ function ops.big(self, size) return send(self, ("\0"):rep(tonumber(size)), "bina
 
 function ops.fill(self, size)
     local rest = ("\0"):rep(tonumber(size) - 8)
-    local number, begin, ok, message, err = -1
+    local number, begin, ok, message, err = 0
     repeat
-        number, begin = number + 1, now()
-        ok, message, err = send(self, unhex(("%016x"):format(number)) .. rest, "binary")
+        begin = now()
+        ok, message, err = self.ws:send(unhex(("%016x"):format(number)) .. rest, "binary", 0)
+        if ok then
+            number = number + 1
+        elseif err.name == "CW_WOULD_BLOCK" then -- the queue is full
+            ok, message, err = self.ws:flush()
+        end
     until not ok
     say("took", number, ("%.0f"):format(now() - begin))
     return ok, message, err

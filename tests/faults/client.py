@@ -9,7 +9,7 @@ A line of input is a session:   CLASS MODE URI OPTIONS OP OP ...
 
     connect            text:HEX  binary:HEX   sends a message (stream: always binary)
     big:N              sends a binary message of N bytes
-    fill:N             sends binary messages of N bytes, the first 8 a number, until one is not taken
+    fill:N             queues binary messages of N bytes, the first 8 a number, until flush times out
     part:HEX last:HEX  send_nonfinal_frame, send_final_frame
     recv  recv:N       takes a message; a stream reads N bytes
     ping  flush  wait  close:CODE:HEX   wait is wait_closed
@@ -22,7 +22,7 @@ written as lines:
     op INDEX NAME MS ok | op INDEX NAME MS KIND STATUS CODE   KIND is Lua's err.name, STATUS and CODE numbers
     message text|binary HEX        as they come; a stream's bytes are "message bytes HEX"
     closed CODE 0|1 HEX            for each call of on_closed: was_clean, the reason
-    took N MS                      before the op line of a fill: how many were taken; how long the last try was
+    took N MS                      before the op line of a fill: how many were taken; how long the flush was
     end                            the session is over; its socket has no more events
 """
 
@@ -116,12 +116,16 @@ class Session:
         self.send(bytes(int(size)))
 
     def do_fill(self, size: str) -> None:
-        number = 0
+        assert self.message is not None
+        number, begin = 0, time.monotonic()
         try:
             while True:
-                begin = time.monotonic()
-                self.send(number.to_bytes(8, "big") + bytes(int(size) - 8))
-                number += 1
+                try:
+                    self.message.send(number.to_bytes(8, "big") + bytes(int(size) - 8), timeout=0)
+                    number += 1
+                except curlwire.WebSocketTimeout:  # the queue is full
+                    begin = time.monotonic()
+                    self.message.flush()
         finally:
             say("took", number, round((time.monotonic() - begin) * 1000))
 

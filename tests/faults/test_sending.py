@@ -67,7 +67,7 @@ def test_a_message_that_waits_and_goes(narrow: Proxy) -> None:
     for connection in connections_of(narrow, port):
         frames, rest = frames_sent(connection)
         assert sum(len(payload) for _, payload in frames) == BIG_BYTES and rest == 0
-        assert [first for first, _ in frames] == [0x02] + [0x00] * (len(frames) - 2) + [0x80]
+        assert [first for first, _ in frames] == [0x82]
 
 
 def test_a_message_cut_off_ends_the_connection(narrow: Proxy) -> None:
@@ -78,8 +78,7 @@ def test_a_message_cut_off_ends_the_connection(narrow: Proxy) -> None:
         assert [event[:2] for event in result.closed] == [(1006, False)]
     for connection in connections_of(narrow, port):
         frames, rest = frames_sent(connection)
-        assert {len(payload) for _, payload in frames} <= {1 << 20} and 0 < rest < (1 << 20) + 14
-        assert not any(first & 0x80 for first, _ in frames)  # nobody can take it for a whole message
+        assert frames == [] and 0 < rest < BIG_BYTES  # nobody can take it for a whole message
 
 
 def test_a_message_that_did_not_fit_was_not_sent(narrow: Proxy) -> None:
@@ -87,7 +86,11 @@ def test_a_message_that_did_not_fit_was_not_sent(narrow: Proxy) -> None:
     # long after the stall: what was taken has gone, and the connection is as good as before
     ops = f"connect fill:{MESSAGE_BYTES} pause:3000 binary:{MARK.hex()} flush"
     results = check(
-        phase(port, "send_timeout=1", ops), "fill", TIMED_OUT, variants(), lambda result: result.took_ms
+        phase(port, "send_timeout=1", ops),
+        "fill",
+        TIMED_OUT,
+        variants(SHAPES[0]),
+        lambda result: result.took_ms,
     )
     for result in results:
         assert [op.kind for op in result.ops] == ["ok", "CW_TIMED_OUT", "ok", "ok", "ok"]
@@ -103,10 +106,10 @@ def test_a_message_that_did_not_fit_was_not_sent(narrow: Proxy) -> None:
 
 
 def test_frames_are_whole_when_the_peer_reads_late(narrow: Proxy) -> None:
-    # the time is over before the peer reads on; what had been taken comes whole, since closing has time enough
+    # flush gives up before the peer reads on; what had been taken comes whole, since the close waits for progress
     port = narrow.listen(["up@1000:stall:3000"])
     ops = f"connect fill:{MESSAGE_BYTES} {driver.close(1000)} wait"
-    for result in run_all(phase(port, "send_timeout=0.3,close_timeout=60", ops), variants()):
+    for result in run_all(phase(port, "send_timeout=2,close_timeout=60", ops), variants(SHAPES[0])):
         assert result.op("fill").kind == "CW_TIMED_OUT" and len(result.closed) == 1
     for connection in connections_of(narrow, port):
         frames, rest = frames_sent(connection)

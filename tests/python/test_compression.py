@@ -145,8 +145,17 @@ def test_frames_that_go_out() -> None:
     assert (second["opcode"], second["rsv"], second["length"]) == (2, 0, 127)
 
 
-def test_large_message_goes_in_pieces() -> None:
-    ws, server = accepting(*closing_after(19))
+def test_large_message_goes_in_one_frame() -> None:
+    ws, server = accepting(*closing_after(1))
+    ws.send(NOISE)
+    ws.wait_closed(WAIT)
+    (frame,) = server.record()["frames"][:-1]
+    assert (frame["rsv"], frame["opcode"], frame["fin"]) == (4, 2, True)
+    assert frame["length"] > len(NOISE)
+
+
+def test_frame_size_cuts_compressed_messages() -> None:
+    ws, server = accepting(*closing_after(19), frame_size=16384)
     ws.send(NOISE)
     ws.wait_closed(WAIT)
     frames = server.record()["frames"][:-1]

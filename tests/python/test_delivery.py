@@ -261,7 +261,7 @@ def test_a_batch_of_a_stream() -> None:
 
 
 def test_a_batch_needs_an_open_connection() -> None:
-    with pytest.raises(curlwire.StateError, match="connect first"), curlwire.MessageWebSocket().batch():
+    with pytest.raises(curlwire.StateError, match="not connected"), curlwire.MessageWebSocket().batch():
         pass
     ws = curlwire.connect(echo())
     ws.close()

@@ -155,6 +155,8 @@ def _run(make: Callable[[], Coroutine[Any, Any, None]]) -> str:
 CALLS = {
     "connect": "ws.connect(echo())",
     "set_request_header": "ws.set_request_header('X', 'y')",
+    "add_request_header": "ws.add_request_header('X', 'y')",
+    "batch": "ws.batch()",
     "ping": "ws.ping()",
     "flush": "ws.flush()",
     "close": "ws.close()",

@@ -37,6 +37,7 @@ static const char *limit_hint(void)
 
 static void take_details(details *d, cw_status status)
 {
+    /* cppcheck-suppress ctuuninitvar ; it is written, not read */
     (void)snprintf(d->message, sizeof d->message, "%s%s", cw_error_message(), limit_hint());
     d->status = status;
     d->web_status = cw_error_web_status();

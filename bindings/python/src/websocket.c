@@ -239,7 +239,10 @@ PyDoc_STRVAR(batch_doc,
 
 static PyObject *websocket_batch(PyObject *self, PyObject *Py_UNUSED(none))
 {
-    PyObject *make = get_helper(((websocket *)self)->state, HELPER_batch);
+    websocket *ws = (websocket *)self;
+    if (!check_method(ws, METHOD_BATCH, "batch"))
+        return NULL;
+    PyObject *make = get_helper(ws->state, HELPER_batch);
     return make != NULL ? PyObject_CallFunctionObjArgs(make, self, NULL) : NULL;
 }
 
@@ -251,6 +254,7 @@ static PyObject *websocket_begin_batch(PyObject *self, PyObject *Py_UNUSED(none)
     return none_or_raise(ws, blocking_end(&b, cw_socket_batch_begin(ws->socket)));
 }
 
+/* cppcheck-suppress constParameter ; the type is Python's */
 static PyObject *websocket_end_batch(PyObject *self, PyObject *must_raise)
 {
     websocket *ws = (websocket *)self;
