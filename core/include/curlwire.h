@@ -559,8 +559,8 @@ CW_API cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event 
 CW_API cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes);
 
 /* Reads from a stream socket: as soon as there are bytes, as many as there are, over message boundaries.
- *   len_bytes   set to their number; 0 with CW_OK is the end
- *               (this program closed, or the peer did with 1000 or no code, between two messages)
+ *   len_bytes   set to their number; 0 with CW_OK is the end: this program closed, or the peer closed with 1000 or no
+ *               code, between two messages
  * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED after every other end, because what came may be incomplete.
  *          Bytes that came before the end are given out first. CW_INVALID_STATE before connect or on a message
  *          socket; CW_NO_MEMORY
