@@ -21,9 +21,9 @@
  *   waits. An error return means that no event will follow for that call.
  *
  * Errors
- *   A failed call leaves its details in the calling thread: see cw_error_message and its neighbours. It sets what it
- *   would have given out to nothing: pointers to NULL, numbers and lengths to 0, a text in a buffer to "". (sent_count
- *   still counts, and received still has the length of a message that did not fit.)
+ *   A failed call leaves its details in the calling thread: see cw_error_message and its neighbours. It clears its
+ *   results: pointers are set to NULL, numbers and lengths to 0, a text in a buffer to "". Two results stay: sent_count
+ *   still counts, and received still has the length of a message that did not fit.
  *
  * After fork() the child may not use sockets of the parent (CW_AFTER_FORK); sockets it makes itself work. */
 #ifndef CURLWIRE_H
@@ -158,10 +158,10 @@ CW_API const char *cw_web_status_name(int web_status);
  *   message       one line that says what happened and what to do about it
  *   web_status    the cw_web_status, 0 = unknown
  *   curl_code     libcurl's CURLcode, 0 = none
- *   http_status   the status of the HTTP reply that refused the upgrade, 0 = none
+ *   http_status   the status of the HTTP reply, the server's or a proxy's, that refused the connection, 0 = none
  *   os_errno      errno of the failed system call, 0 = none
- *   option        the cw_option whose limit ended the call (receive_timeout, max_message_size), CW_OPTION_COUNT = none; a
- *                 binding says how to lift it in its language
+ *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size),
+ *                 CW_OPTION_COUNT = none; a binding adds how to raise that limit in its language
  * Returns  the value; the message lives until the next failed call in this thread
  * Thread   any; each thread has its own */
 CW_API const char *cw_error_message(void);
@@ -261,9 +261,9 @@ typedef enum cw_option_type {
  *   connect_timeout       for the whole of connecting: name look-up, all addresses, TLS, upgrade
  *   send_timeout          how long a send may wait without the connection taking a byte
  *   receive_timeout       of a blocking receive
- *   close_timeout         of the closing handshake, from the moment when the peer's system has all that was sent
+ *   close_timeout         of the closing handshake; it begins when the peer's system has all that was sent
  *   ping_interval         between keepalive pings; 0 or -1 = none. Data that comes postpones the next one to ping_interval
- *                         after its last byte; none is sent while inbound_buffer_size is full
+ *                         after its last byte; none is sent while the inbound buffer is full
  *   ping_timeout          how long nothing may come after a keepalive ping before the connection counts as
  *                         lost, which is then at most ping_interval + ping_timeout after the last byte; -1 = for ever
  *   ca_file               PEM file of trusted certificates in place of the system's
@@ -285,7 +285,7 @@ typedef enum cw_option_type {
  *                         refer back to, as its logarithm; less costs compression and saves memory at both ends
  *   server_no_context_takeover, client_no_context_takeover   each message is compressed by itself
  *   frame_size            bytes; a longer message goes in frames of that size, and a pong waits for the frame in front
- *                         of it; -1 = never cut. Compressed messages are cut every 1 MiB as well
+ *                         of it; -1 = never cut. Otherwise compressed messages are cut every 1 MiB as well
  *   compression_threshold   messages of fewer bytes go uncompressed; a message sent in fragments is compressed whatever
  *                         the size of the first, unless that is the last too */
 #define CW_OPTION_LIST(X)                                                                         \
@@ -357,8 +357,8 @@ CW_API cw_status cw_socket_get_text(cw_socket *s, cw_option option, char *buffer
 /* Sets a header of the opening handshake, in place of all of that name (names are compared without case).
  *   name    a token of at most 100 characters; not Upgrade, Connection, Sec-WebSocket-*, Content-Length,
  *           Transfer-Encoding, Proxy-Authorization, ...
- *   value   at most 256 KiB, and 512 KiB for all headers together; no control characters but tab. Blanks around it
- *           are not sent. An empty one takes the header away, also User-Agent and Accept, which are sent by default
+ *   value   at most 256 KiB, and 512 KiB for all headers together; no control characters except tab. Blanks around it
+ *           are not sent. An empty one removes the header, also User-Agent and Accept, which are sent by default
  * Returns  CW_OK; CW_INVALID_ARGUMENT, which names the header and does not show its value; CW_INVALID_STATE once a
  *          connect has begun; CW_NO_MEMORY
  * Owns     both are copied
@@ -416,7 +416,7 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
 /* Begins to connect; the service thread does the work. The result: cw_socket_wait_connected, or an event.
  *   uri          UTF-8: ws:// or wss://, without fragment. What is not ASCII in the user name, password, path and query
  *                goes out percent-encoded, also the characters "<>^`{|} there and \ in the query; a % stays as it is and
- *                has two hex digits after it. The host is ASCII. At most 128 KiB
+ *                needs two hex digits after it. The host is ASCII. At most 128 KiB, percent-encoded
  *   timeout_ms   for all of it; CW_TIMEOUT_DEFAULT = connect_timeout
  * Returns  CW_OK: under way. CW_INVALID_ARGUMENT for the URI; CW_INVALID_STATE unless new;
  *          CW_UNSUPPORTED if the loaded libcurl is older than 8.14.1, lacks ws, or is too old for the framing or
@@ -444,8 +444,8 @@ CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms
 
 /* Sends one message. When it returns CW_OK, the kernel has taken every byte of it.
  * With timeout_ms = 0 it does not wait: what the kernel does not take is queued in the socket, and the service thread
- * writes it; a queue of 256 KiB or more takes no further message. The queue is written out, as long as that makes
- * progress, also when the socket is closed, released or the program ends.
+ * writes it. An empty queue takes a message of any size; else CW_WOULD_BLOCK if the queue would grow beyond 256 KiB.
+ * The queue is written also after close and release and at the end of the program, as long as that makes progress.
  * Inside a batch (cw_socket_batch_begin) CW_OK may also mean that the message waits for the end of the batch.
  *   kind         CW_UTF8: data must be UTF-8
  *   data         NULL, 0 for an empty message
@@ -480,7 +480,7 @@ CW_API cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, s
 /* Begins a batch: small messages (up to 32 KiB together) are held back and written by one system call. They go out when
  * no more fit, when a control frame or a larger message follows, when a call waits to receive, at cw_socket_flush, close
  * and release, and at the latest when the batch ends. With libcurl's framing nothing is held back. Batches of several
- * threads, or one inside another, count as one, which the last end ends.
+ * threads, or one inside another, count as one batch; the last call of cw_socket_batch_end ends it.
  * Returns  CW_OK; CW_INVALID_STATE before connect; CW_CLOSED
  * Owns     a begin that returned CW_OK is owed one end
  * Thread   any; takes the socket's lock; messages that other threads send meanwhile are part of the batch */
@@ -559,9 +559,9 @@ CW_API cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event 
 CW_API cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes);
 
 /* Reads from a stream socket: as soon as there are bytes, as many as there are, over message boundaries.
- *   len_bytes   set to their number; 0 with CW_OK is the end
- * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED if the stream ended in any way but these, so that what came
- *          may be incomplete: the peer closed with 1000 or no code, between two messages, or this program closed.
+ *   len_bytes   set to their number; 0 with CW_OK is the end: this program closed, or the peer closed with 1000 or no
+ *               code, between two messages
+ * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED after every other end, because what came may be incomplete.
  *          Bytes that came before the end are given out first. CW_INVALID_STATE before connect or on a message
  *          socket; CW_NO_MEMORY
  * Thread   any; one reader at a time makes sense of the bytes; takes the socket's lock */
@@ -583,7 +583,7 @@ CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, i
 CW_API cw_status cw_socket_close(cw_socket *s, int code, const char *reason, size_t reason_len_bytes);
 
 /* Waits for the end of the connection. After cw_socket_close what was sent goes out first, as long as that makes progress
- * (send_timeout bounds a time without any); close_timeout bounds the rest.
+ * (send_timeout bounds a time without any; 30 s if it has no limit). close_timeout bounds the rest.
  *   timeout_ms   CW_TIMEOUT_DEFAULT, CW_TIMEOUT_NEVER: as long as it takes
  * Returns  CW_OK: closed (at once for a socket that was never open), and nothing that was sent is known to be lost;
  *          CW_CLOSED: closed, and messages that were accepted did not reach the peer (the message says how many bytes at

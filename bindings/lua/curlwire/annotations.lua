@@ -4,7 +4,8 @@
 -- Every call of the module: types, results and errors, for the Lua language server and for people.
 --
 -- Errors. A failure of the network (no connection, a timeout, the peer's close) is returned: nil, a message and an
--- error object. assert(curlwire.connect(uri)) raises the message. A program that wants to know more takes the third:
+-- error object. assert(curlwire.connect(uri)) raises the message. A program that has to tell failures apart uses the
+-- third result:
 --
 --     local ws, message, err = curlwire.connect(uri)
 --     if not ws then print(message, err.status_name, err.http_status) end
@@ -27,15 +28,14 @@
 ---@field WebErrorStatus table<string|integer, integer|string> the statuses of Windows.Web: name to number, number to name
 local curlwire = {}
 
----What failed: the third result of a call that did. tostring(err) gives the message. Fields that have nothing to
----tell are nil.
+---The third result of a call that failed. tostring(err) gives the message. Fields that do not apply are nil.
 ---@class curlwire.Error
 ---@field message string one line that says what happened and what to do about it
 ---@field name string what the call returned: "CW_TIMED_OUT", "CW_CLOSED", "CW_CONNECT_FAILED", "CW_WOULD_BLOCK", ...
 ---@field status integer the WebErrorStatus; 0 = Unknown
 ---@field status_name string|nil its name: "CannotConnect"
 ---@field curl_code integer|nil libcurl's CURLcode
----@field http_status integer|nil the status of the reply that refused the upgrade
+---@field http_status integer|nil the status of the reply that refused, the server's or a proxy's
 ---@field headers curlwire.Headers|nil the headers of that reply
 ---@field os_errno integer|nil errno of the system call that failed
 ---@field code integer|nil of a closed connection: the peer's close code, 1005 if it sent none, 1006 if it was lost
@@ -66,7 +66,7 @@ local curlwire = {}
 ---@field connect_timeout curlwire.Timeout for all of connecting. Default 60
 ---@field send_timeout curlwire.Timeout how long a send may wait without progress. Default 30
 ---@field receive_timeout curlwire.Timeout of receive and input_stream:read. Default 30
----@field close_timeout number of the closing handshake. Default 10
+---@field close_timeout number of the closing handshake, once the server has all that was sent. Default 10
 ---@field ping_interval curlwire.Timeout between keepalive pings; math.huge = none. Default 20
 ---@field ping_timeout curlwire.Timeout how long nothing may come after one. Default 20
 ---@field ca_file string|nil PEM file of trusted certificates in place of the system's
@@ -230,8 +230,8 @@ function WebSocket:ping(timeout) end
 function WebSocket:flush(timeout) end
 
 ---Calls a function; the small messages that it sends are written together, up to 32 KiB at a time. They go out when no
----more fit, when a call waits to receive, and at the latest at the end, which waits until the kernel has taken all of
----them. An error of the function is raised after that. With libcurl's framing nothing is held back.
+---more fit, when a call waits to receive, and at the latest at the end. The end waits until the kernel has taken all of
+---them. Then an error of the function is raised. With libcurl's framing nothing is held back.
 ---@param f fun()
 ---@return true|nil
 ---@return string|nil message
@@ -245,8 +245,10 @@ function WebSocket:batch(f) end
 ---@return true
 function WebSocket:close(code, reason) end
 
----Waits for the end of the connection, whoever closes it.
----@param timeout curlwire.Timeout|nil for ever by default; once closing has begun, control.close_timeout bounds it
+---Waits for the end of the connection, whoever closes it. After close() what was sent goes out first, as long as that
+---makes progress (control.send_timeout); control.close_timeout bounds the rest. Fails with the name "CW_CLOSED" if
+---messages that were sent did not reach the server.
+---@param timeout curlwire.Timeout|nil as long as it takes by default
 ---@return true|nil
 ---@return string|nil message
 ---@return curlwire.Error|nil err
@@ -282,9 +284,9 @@ function MessageWebSocket:send_many(messages, kind, timeout) end
 ---@return boolean|curlwire.Error is_complete or the error
 function MessageWebSocket:receive(timeout) end
 
----Iterates over messages, waiting for ever: for data, kind, is_complete in ws:messages() do. It ends at our own
----close and at the peer's with 1000, 1001 or no code, not inside a message; any other end, a loss included, is raised: the
----value is the error object that receive would return.
+---Iterates over messages, waiting for ever: for data, kind, is_complete in ws:messages() do. It ends normally after our
+---own close, and after the peer's with 1000, 1001 or no code, between two messages. Every other end, a lost connection
+---too, raises the error object that receive would return.
 ---@return fun(ws: curlwire.MessageWebSocket): string|nil, curlwire.MessageType|nil, boolean|nil
 ---@return curlwire.MessageWebSocket ws what the function has to be called with
 function MessageWebSocket:messages() end
@@ -330,16 +332,16 @@ function OutputStream:setvbuf(mode, size) end
 function OutputStream:close() end
 
 ---Reads as files do: "l" (the default), "L", "a", a count of bytes, each also with "*", several at once. nil alone
----is the end of the stream: our own close, or the server's with 1000 or no code, between two messages. nil, a message
----and an error is a timeout or any other end: what came before is kept for the next read. After such an end a count of
----bytes gives what is left before it fails. "n" raises an error. Memory stays within about 64 KiB, or what the format
----asks for.
+---is the end of the stream: our own close, or the server's with 1000 or no code, between two messages. A timeout and
+---every other end return nil, a message and an error, and keep what came before for the next read. After such an end a
+---count of bytes gives what is left before it fails. "n" raises an error. Memory stays within about 64 KiB, or what the
+---format asks for.
 ---@param ... "l"|"L"|"a"|"*l"|"*L"|"*a"|integer
 ---@return string|nil
 ---@return string|curlwire.Error|nil ...
 function InputStream:read(...) end
 
----Iterates as files do, waiting for ever; every end that read fails with is raised: the value is the error object.
+---Iterates as files do, waiting for ever. Where read would return an error object, it raises that object.
 ---@param ... "l"|"L"|"a"|"*l"|"*L"|"*a"|integer
 ---@return fun(): string|nil, ...
 function InputStream:lines(...) end

@@ -3,9 +3,9 @@
  * and has not been asked for: about 64 KiB, or as much as one read's formats need. A read that fails or times out
  * leaves all of it for the next one, what its first formats had taken included.
  *
- * Where cw_socket_read says CW_CLOSED, what came may be incomplete. A count of bytes, which promises no more than "up
- * to", gives what is left and fails the next time. A line, or "a", would look complete, so it fails at once; the bytes
- * stay, and a count of bytes still gives them. */
+ * Where cw_socket_read says CW_CLOSED, what came may be incomplete. A count of bytes means "up to", so it gives what is
+ * left and fails the next time. A line, or "a", would look complete, so it fails at once. The bytes stay, and a count of
+ * bytes still gives them. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -108,7 +108,7 @@ class _Control:
     receive_timeout: float | None
     """Seconds that recv() and stream reads wait; None = no limit."""
     close_timeout: float
-    """Seconds for the closing handshake."""
+    """Seconds for the closing handshake, once the server has all that was sent."""
     ping_interval: float | None
     """Seconds between keepalive pings; None = no pings."""
     ping_timeout: float | None
@@ -273,18 +273,16 @@ class WebSocket:
     def set_request_header(self, name: str, value: str) -> None:
         """Sets a header of the opening handshake, in place of all of that name; '' takes it away.
 
-        Raises ArgumentError for headers that WebSocket itself sets, for control characters, and for a
-        value
-        over 256 KiB or all headers over 512 KiB; StateError once connect has begun. Does not block. Any
-        thread.
+        Raises ArgumentError for headers that WebSocket itself sets, for control characters, for a
+        value over 256 KiB and for more than 512 KiB together; StateError once connect has begun.
+        Does not block. Any thread.
         """
     def add_request_header(self, name: str, value: str) -> None:
-        """Adds a header to the opening handshake, beside those of the same name; '' is sent as an empty
-        header.
+        """Adds a header to the opening handshake, beside those of the same name; '' is sent empty.
 
-        Raises as set_request_header does; ArgumentError also for a second header of a name that a request
-        has
-        once: Host, Origin, Authorization, Cookie, User-Agent. Does not block. Any thread.
+        Raises as set_request_header does; ArgumentError also for a second header of a name that a
+        request has once: Host, Origin, Authorization, Cookie, User-Agent and a few more.
+        Does not block. Any thread.
         """
     def ping(self, timeout: _Timeout = ...) -> float:
         """Sends a ping, waits for its pong, and returns the round trip in seconds.
@@ -349,9 +347,9 @@ class WebSocket:
 class MessageWebSocket(WebSocket):
     """A WebSocket that sends and receives whole messages.
 
-    Iteration gives the messages as recv() does, without time limit. It ends normally at a
-    clean end (close code 1000, 1001, or none, not inside a message) and after our own close(),
-    and raises ConnectionClosed at any other. Every method may be called from any thread.
+    Iteration gives the messages as recv() does, without time limit. It ends normally after
+    the server's close with 1000, 1001 or no code, between two messages, and after our own
+    close(). Every other end raises ConnectionClosed. Any thread may call any method.
     """
     def __init__(self, **control: Unpack[MessageControl]) -> None: ...
     @property

@@ -86,8 +86,8 @@ def connect(
     """Makes a socket, connects it to a ws:// or wss:// URI, and returns it open.
 
     socket_class: MessageWebSocket, StreamWebSocket, or a class derived from one; headers: of the opening
-    handshake, {name: value}, {name: [value, ...]} or [(name, value), ...], each of which is sent; timeout:
-    seconds for all of connecting, ... = connect_timeout, None = no limit; control: options of the socket.
+    handshake, {name: value}, {name: [value, ...]} or [(name, value), ...]; all are sent; timeout: seconds
+    for all of connecting, ... = connect_timeout, None = no limit; control: options of the socket.
     Raises ConnectError and its kind, ArgumentError, TypeError. Blocks until connected. Any thread.
     """
     refuse_await("connect", sys._getframe(1))

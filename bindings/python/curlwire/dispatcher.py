@@ -15,7 +15,7 @@ import os
 import sys
 import threading
 import weakref
-from _queue import Empty, SimpleQueue  # what the module queue is patched with would not do
+from _queue import Empty, SimpleQueue  # gevent replaces those of the module queue
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -24,8 +24,8 @@ from curlwire import _core
 from curlwire._core import WebSocket
 from curlwire.errors import StateError
 
-# How long running handlers, and after them the closing handshakes, may take at the interpreter's exit. What was
-# sent may take longer, as long as it makes progress.
+# How long running handlers, and after them the closing handshakes, may take at the interpreter's exit. Sending
+# what waits may take longer, as long as it makes progress.
 _EXIT_SECONDS = 1.0
 # How soon a change is seen that could not be told for want of memory.
 _LOOK_SECONDS = 1.0

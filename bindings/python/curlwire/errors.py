@@ -8,9 +8,9 @@ from curlwire.information import Headers
 class WebSocketError(Exception):
     """What every exception of curlwire is.
 
-    status: the WebErrorStatus; curl_code: libcurl's CURLcode, 0 = none; http_status: of the reply that refused
-    the upgrade, 0 = none; headers: of that reply; body: its start, empty where libcurl dropped it; os_errno: of
-    the system call that failed, 0 = none.
+    status: the WebErrorStatus; curl_code: libcurl's CURLcode, 0 = none; http_status: of the reply that refused,
+    the server's or a proxy's, 0 = none; headers: of that reply; body: its start, empty where libcurl dropped
+    it; os_errno: of the system call that failed, 0 = none.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class ConnectTimeout(ConnectError, WebSocketTimeout):
 
 
 class HandshakeError(ConnectError):
-    """The server answered, but not with a WebSocket: see http_status and headers."""
+    """The server answered, but not with a WebSocket, or a proxy refused: see http_status and headers."""
 
 
 class CertificateError(ConnectError):
-    """The server's certificate is not to be trusted: status says why."""
+    """The certificate of the server, or of a proxy, is not to be trusted: status says why."""
 
 
 class ConnectionClosed(WebSocketError, ConnectionError):

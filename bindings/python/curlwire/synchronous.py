@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a program is told that uses async and await where curlwire has none: everything here is synchronous.
+"""The errors for programs that use async and await with curlwire, which is synchronous.
 
 Without this module such programs fail far from the mistake, or, with an async handler, not at all.
 """
@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from curlwire._core import WebSocket
 
-# inspect is imported where it is needed: it would be a tenth of the time that importing curlwire takes
+# inspect is imported where it is needed, because it takes a tenth of the time of importing curlwire
 _IS_COROUTINE = 0x80 | 0x200  # inspect.CO_COROUTINE, CO_ASYNC_GENERATOR
 _CACHE, _GET_AWAITABLE = opmap.get("CACHE", 0), opmap.get("GET_AWAITABLE")
 _INSTRUCTION_BYTES = 2
@@ -25,7 +25,7 @@ def refuse_await(name: str, frame: FrameType) -> None:
         return
     code = frame.f_code.co_code
     at = frame.f_lasti + _INSTRUCTION_BYTES
-    while at < len(code) and code[at] == _CACHE:  # which belong to the call
+    while at < len(code) and code[at] == _CACHE:  # caches belong to the call
         at += _INSTRUCTION_BYTES
     if at < len(code) and code[at] == _GET_AWAITABLE:
         owner = "curlwire" if name == "connect" else "ws"
@@ -36,7 +36,7 @@ def refuse_await(name: str, frame: FrameType) -> None:
 
 
 def check_call(name: str) -> None:
-    """Does the same for a method, which is in C and calls this in its caller's frame."""
+    """Does the same for a method in C, which calls this in its caller's frame."""
     refuse_await(name, sys._getframe(1))
 
 
@@ -52,7 +52,7 @@ _FROM_A_PLAIN_ONE = (
 
 
 def check_handler(handler: Callable[..., object]) -> None:
-    """Raises TypeError for a handler of which a call would only make a coroutine or a generator."""
+    """Raises TypeError for a handler whose call would only make a coroutine or a generator."""
     import inspect
 
     function: object = handler
@@ -66,9 +66,9 @@ def check_handler(handler: Callable[..., object]) -> None:
 
 
 def check_result(handler: object, result: object) -> None:
-    """Raises TypeError if a handler returned what should have been awaited, and ends that.
+    """Raises TypeError if a handler returned a coroutine, a generator or another awaitable, and ends it.
 
-    Python would warn about a coroutine that was never awaited, at some other time and place.
+    Python itself would warn that a coroutine was never awaited, at some other time and place.
     """
     import inspect
 

@@ -22,7 +22,7 @@ static const char *const docs[CW_OPTION_COUNT] = {
     [CW_OPT_CONNECT_TIMEOUT] = "Seconds for the whole of connecting; None = no limit.",
     [CW_OPT_SEND_TIMEOUT] = "Seconds that a send may wait without progress; None = no limit.",
     [CW_OPT_RECEIVE_TIMEOUT] = "Seconds that recv() and stream reads wait; None = no limit.",
-    [CW_OPT_CLOSE_TIMEOUT] = "Seconds for the closing handshake.",
+    [CW_OPT_CLOSE_TIMEOUT] = "Seconds for the closing handshake, once the server has all that was sent.",
     [CW_OPT_PING_INTERVAL] = "Seconds between keepalive pings; None = no pings.",
     [CW_OPT_PING_TIMEOUT] = "Seconds of silence after a keepalive ping that count as a loss; None = no limit.",
     [CW_OPT_CA_FILE] = "A PEM file of trusted certificates in place of the system's, or None.",

@@ -395,9 +395,9 @@ static PyGetSetDef members[] = {
 PyDoc_STRVAR(message_doc,
              "MessageWebSocket(**control)\n--\n\n"
              "A WebSocket that sends and receives whole messages.\n\n"
-             "Iteration gives the messages as recv() does, without time limit. It ends normally at a\n"
-             "clean end (close code 1000, 1001, or none, not inside a message) and after our own close(),\n"
-             "and raises ConnectionClosed at any other. Every method may be called from any thread.");
+             "Iteration gives the messages as recv() does, without time limit. It ends normally after\n"
+             "the server's close with 1000, 1001 or no code, between two messages, and after our own\n"
+             "close(). Every other end raises ConnectionClosed. Any thread may call any method.");
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)message_doc},
                               {Py_tp_new, SLOT(message_new)},

@@ -139,19 +139,19 @@ static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssi
     return NULL;
 }
 
-PyDoc_STRVAR(
-    set_request_header_doc,
-    "set_request_header($self, /, name, value)\n--\n\n"
-    "Sets a header of the opening handshake, in place of all of that name; '' takes it away.\n\n"
-    "Raises ArgumentError for headers that WebSocket itself sets, for control characters, and for a value\n"
-    "over 256 KiB or all headers over 512 KiB; StateError once connect has begun. Does not block. Any thread.");
+PyDoc_STRVAR(set_request_header_doc,
+             "set_request_header($self, /, name, value)\n--\n\n"
+             "Sets a header of the opening handshake, in place of all of that name; '' takes it away.\n\n"
+             "Raises ArgumentError for headers that WebSocket itself sets, for control characters, for a\n"
+             "value over 256 KiB and for more than 512 KiB together; StateError once connect has begun.\n"
+             "Does not block. Any thread.");
 
-PyDoc_STRVAR(
-    add_request_header_doc,
-    "add_request_header($self, /, name, value)\n--\n\n"
-    "Adds a header to the opening handshake, beside those of the same name; '' is sent as an empty header.\n\n"
-    "Raises as set_request_header does; ArgumentError also for a second header of a name that a request has\n"
-    "once: Host, Origin, Authorization, Cookie, User-Agent. Does not block. Any thread.");
+PyDoc_STRVAR(add_request_header_doc,
+             "add_request_header($self, /, name, value)\n--\n\n"
+             "Adds a header to the opening handshake, beside those of the same name; '' is sent empty.\n\n"
+             "Raises as set_request_header does; ArgumentError also for a second header of a name that a\n"
+             "request has once: Host, Origin, Authorization, Cookie, User-Agent and a few more.\n"
+             "Does not block. Any thread.");
 
 typedef cw_status (*give_header)(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
                                  size_t value_len_bytes);
