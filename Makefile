@@ -250,6 +250,12 @@ $(foreach v,$(LUA_VERSIONS),$(eval $(call lua_rules,$(v))))
 RUN_TESTS = $(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/run_tests.py
 PRIVATE   := $(if $(filter private,$(LIBCURL)),-private)
 
+$(VENV)/python:
+	@echo "make: the tests' tools are missing; run: sh scripts/install.sh test" >&2; exit 1
+
+test-quick test-core test-python test-lua test-conformance asan tsan stress load fuzz analyse coverage mutants lint \
+format: | $(VENV)/python
+
 test-quick:
 	@$(RUN_TESTS) --quick
 test-core:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -413,6 +414,7 @@ def installs() -> list[Test]:
         *((f"luarocks make for {version}", partial(luarocks_make, version)) for version in LUA),
         ("a second install.sh installs nothing", nothing_left_to_install),
         ("why apt has no source of libcurl is said", apt_reason_is_said),
+        ("tools that are not installed are named", missing_tools_are_named),
         *(
             (f"README.md, Install, block {number}", partial(install_as_told, f"readme-{number}", block))
             for number, block in enumerate(install_blocks(), 1)
@@ -475,7 +477,7 @@ def run_snippet(language: str, code: str) -> None:
 def round_trips(commands: str) -> str:
     """The commands of the README, and then one message there and back by what they have installed."""
     after = {
-        "pip": f"cat > round_trip.py <<'END'\n{PYTHON_ROUND_TRIP}END\n~/curlwire/bin/python round_trip.py\n",
+        "pip": f"cat > round_trip.py <<'END'\n{PYTHON_ROUND_TRIP}END\n~/curlwire-venv/bin/python round_trip.py\n",
         # from another folder: LuaRocks leaves the module of the last version in the one where it builds
         "luarocks": f"cd ~\ncat > round_trip.lua <<'END'\n{LUA_ROUND_TRIP}END\n"
         "for lua in lua5.1 lua5.3 lua5.4 luajit; do $lua round_trip.lua; done\n",
@@ -541,6 +543,17 @@ def three_installs() -> None:
         raise Failed(f"README.md has {len(install_blocks())} blocks of commands below Install")
 
 
+def missing_tools_are_named() -> None:
+    """Without build/venv, make says how to get it."""
+    tree, folder = place("no-venv")
+    source = folder / "source"
+    shutil.copytree(tree, source)
+    for target in ("test-quick", "load", "lint", "format"):
+        output = call("make", target, cwd=source, fails=True)
+        if "run: sh scripts/install.sh test" not in output or "not found" in output:
+            raise Failed(f"make {target} does not say how to install its tools:\n{output}")
+
+
 def nothing_left_to_install() -> None:
     """A second install.sh calls no apt: what is installed is seen to be there, on each release of Debian."""
     _, folder = place("no-apt")
@@ -559,10 +572,27 @@ def readme() -> list[Test]:
         (f"{language} snippet {number}", partial(run_snippet, language, code))
         for number, (language, code) in enumerate(blocks, 1)
     ]
+    tests.append(("the server that they name", partial(run_server, text)))
     tests.append(
         ("there is one in each language", partial(check_languages, {language for language, _ in blocks}))
     )
     return tests
+
+
+def run_server(readme: str) -> None:
+    """The server that README.md starts has the port of the snippets, and listens."""
+    command = re.search(r"^```sh\n(python3 tests/servers/\S+) --port (\d+)", readme, re.MULTILINE)
+    ports = set(re.findall(r"ws://localhost:(\d+)/", readme))
+    if not command or ports != {command[2]}:
+        raise Failed(f"the snippets connect to the ports {sorted(ports)}; no command starts such a server")
+    words = [sys.executable, command[1].split()[1], "--port", "0"]  # the port itself may be taken
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            line = server.stdout.readline() if server.stdout else ""
+        finally:
+            server.terminate()
+    if not re.fullmatch(r"listening \d+\n", line):
+        raise Failed(f"the server says {line!r}")
 
 
 def check_languages(found: set[str]) -> None:

@@ -245,7 +245,7 @@ install_python() {
     is_done tests/requirements.txt build/venv/requirements.done && return
     say "installing Python packages into build/venv"
     "$PYTHON" -m venv --clear build/venv
-    build/venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+    build/venv/bin/python -m pip install --progress-bar off --disable-pip-version-check -r tests/requirements.txt
     cp tests/requirements.txt build/venv/requirements.done
 }
 
