@@ -3,6 +3,10 @@
 #
 #   make demo          install what is missing, build, show the main job in Python and in Lua
 #   make test          install what is missing, build, run every test
+#   make test-one T=test_ping NAME='part of a name'   one file of tests, or one test: builds first. T=test_x.py and
+#                      T=test_x.lua LUA=5.1 likewise, VARIANT=asan or tsan, LIBCURL=private
+#   make test-quick    some of the tests of what is built, in 2 minutes
+#   make test-all      every test, the suites again beside busy loops, and both in fresh minimal systems: hours
 #   make all           build the library, the Python module and the Lua modules into build/
 #   make core          the library alone: build/release/libcurlwire.a and .so
 #   make python        the Python module: PYTHONPATH=build/python
@@ -25,7 +29,7 @@
 #   make bench         measure beside the peers, for 45 minutes; PUBLISH=1 writes docs/benchmarks.md
 #   make bench-quick   the same in 3 minutes
 #   make bench-check   count the instructions of fixed work against the record; RECORD=1 writes it
-#   make install       library, header, pkg-config file to PREFIX (/usr/local), under DESTDIR
+#   make install       library, header, pkg-config file to PREFIX (/usr/local), under DESTDIR; then ldconfig
 #   make uninstall     take those away again
 #   make dist          a source archive in dist/
 #   make clean         remove build/ and dist/
@@ -104,9 +108,9 @@ LUA_SOURCES  := $(wildcard bindings/lua/src/*.c)
 LUA_SIDE     := $(wildcard bindings/lua/curlwire/*.lua)
 TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/test_*.c))
 
-.PHONY: menu all demo test core python lua core-tests test-core test-python test-lua test-conformance \
-        asan tsan stress load fuzz fuzz-targets analyse coverage mutants mutant-parts mutants-run lint format bench bench-quick \
-        bench-check dist install uninstall clean libcurl check-libcurl FORCE
+.PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
+        test-conformance asan tsan stress load fuzz fuzz-targets analyse coverage mutants mutant-parts mutants-run \
+        lint format bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
 
 menu:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -118,6 +122,14 @@ demo:
 
 test:
 	@sh scripts/test.sh
+
+test-one:
+	@LIBCURL='$(LIBCURL)' VARIANT='$(VARIANT)' LUA='$(LUA)' $(PYTHON) scripts/test_one.py "$$T" "$$NAME"
+
+test-all:
+	@sh scripts/test.sh
+	@$(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/repeat.py
+	@sh scripts/minimal.sh
 
 # ---- libcurl
 
@@ -161,7 +173,13 @@ $(OUT)/curlwire.pc: core/curlwire.pc.in core/include/curlwire.h Makefile FORCE
 
 # ---- the C tests
 
+# Without the counters of a variant they refuse to run.
+ifeq ($(VARIANT),release)
+core-tests:
+	@$(MAKE) --no-print-directory core-tests VARIANT=test
+else
 core-tests: $(TESTS)
+endif
 
 $(OUT)/tests/%: tests/core/%.c $(OUT)/libcurlwire.a $(OUT)/flags
 	@mkdir -p $(@D)
@@ -232,6 +250,8 @@ $(foreach v,$(LUA_VERSIONS),$(eval $(call lua_rules,$(v))))
 RUN_TESTS = $(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/run_tests.py
 PRIVATE   := $(if $(filter private,$(LIBCURL)),-private)
 
+test-quick:
+	@$(RUN_TESTS) --quick
 test-core:
 	@$(RUN_TESTS) core$(PRIVATE)
 test-python:
@@ -283,6 +303,10 @@ bench-check:
 
 # ---- install
 
+# Programs find the library by the loader's cache. A package's own scripts see to it where DESTDIR is set, and who is
+# not root cannot write it.
+RUN_LDCONFIG = $(if $(DESTDIR),,@if [ "$$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi)
+
 install: core
 	$(if $(PRIVATE),$(error make install is for the system's libcurl; curlwire.pc names that one))
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
@@ -292,11 +316,13 @@ install: core
 	ln -sf libcurlwire.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libcurlwire.so
 	install -m 644 $(OUT)/curlwire.pc $(DESTDIR)$(LIBDIR)/pkgconfig/curlwire.pc
+	$(RUN_LDCONFIG)
 
 uninstall:
 	rm -f $(DESTDIR)$(INCLUDEDIR)/curlwire.h $(DESTDIR)$(LIBDIR)/pkgconfig/curlwire.pc \
 	    $(DESTDIR)$(LIBDIR)/libcurlwire.a $(DESTDIR)$(LIBDIR)/libcurlwire.so \
 	    $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libcurlwire.so.$(VERSION)
+	$(RUN_LDCONFIG)
 
 dist:
 	@mkdir -p dist

@@ -74,6 +74,7 @@ core = Extension(
 
 setup(
     version=version(),
+    license="MIT",
     ext_modules=[core],
     cmdclass={"build_ext": BuildExt},
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if IS_LIMITED else {},

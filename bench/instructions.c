@@ -132,8 +132,7 @@ curl_version_info_data *__wrap_curl_version_info(CURLversion stamp)
 int __wrap_clock_gettime(clockid_t which, struct timespec *now);
 int __real_clock_gettime(clockid_t which, struct timespec *now);
 
-/* A tenth of a millisecond from one look to the next: no send is one of a burst, in which the service has a part, and
- * the service finds no socket left alone for long. */
+/* A tenth of a millisecond from one look to the next: the service finds no socket left alone for long. */
 int __wrap_clock_gettime(clockid_t which, struct timespec *now)
 {
     static _Atomic unsigned looks;

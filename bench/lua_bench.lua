@@ -32,9 +32,9 @@ client.messages = any.messages
 
 function client.send_text(ws, text)
   ws.control.message_type = "utf8"
-  local ok, err = ws:send(text)
+  local ok, message = ws:send(text)
   ws.control.message_type = "binary"
-  return ok, err
+  return ok, message
 end
 
 function client.close(ws)

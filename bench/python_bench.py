@@ -6,7 +6,8 @@
 Besides the works of worker.py:
 into        receive, each message into a buffer of the caller's (recv_into)
 view        receive, looking at each message where it lies (recv(copy=False))
-batch       send, 64 messages a call (send_many)
+several     send, 64 messages a call (send_many)
+batch       send, one message a call inside ws.batch()
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def view(job: Job) -> tuple[Clock, Clock, Answer]:
     return start, end, {}
 
 
-def batch(job: Job) -> tuple[Clock, Clock, Answer]:
+def several(job: Job) -> tuple[Clock, Clock, Answer]:
     ws = client.open(job.url + "/sink")
     if not hasattr(ws, "send_many"):
         raise Unsupported("there is no send_many")
@@ -102,6 +103,23 @@ def batch(job: Job) -> tuple[Clock, Clock, Answer]:
     for _ in range(whole):
         send_many(messages)
     send_many([payload] * rest)
+    ws.send("?")
+    answer = ws.recv()
+    end = now()
+    check_sum(answer, job)
+    ws.close()
+    return start, end, {}
+
+
+def batch(job: Job) -> tuple[Clock, Clock, Answer]:
+    ws = client.open(job.url + "/sink")
+    if not hasattr(ws, "batch"):
+        raise Unsupported("there is no batch")
+    send, payload = ws.send, b"a" * job.size
+    start = now()
+    with ws.batch():
+        for _ in range(job.count):
+            send(payload)
     ws.send("?")
     answer = ws.recv()
     end = now()
@@ -160,7 +178,7 @@ def latency(job: Job) -> tuple[Clock, Clock, Answer]:
 
 
 client = Curlwire()
-OWN = {"into": into, "view": view, "batch": batch, "many": many, "latency": latency}
+OWN = {"into": into, "view": view, "several": several, "batch": batch, "many": many, "latency": latency}
 
 
 def run(job: Job) -> tuple[Clock, Clock, Answer]:

@@ -14,7 +14,7 @@ VARIANTS = {
     ("send", "bare socket"): {"mask": "masking"},
     ("roundtrip", "bare socket"): {"eager": "reading before polling"},
     ("receive", PYTHON): {"into": "recv_into", "view": "copy=False"},
-    ("send", PYTHON): {"batch": "send_many"},
+    ("send", PYTHON): {"several": "send_many", "batch": "ws.batch()"},
 }
 
 
@@ -122,6 +122,7 @@ def targets() -> list[Target]:
         Target("ws-send-1048576-1", PYTHON, masking, 0.9, "bare socket, masking"),
         Target("ws-send-32-1", PYTHON, PICOWS, 1.5, "picows"),
         Target("ws-send-32-1", f"{PYTHON}, send_many", PICOWS, 3.0, "picows"),
+        Target("ws-send-32-1", f"{PYTHON}, ws.batch()", PICOWS, 3.0, "picows"),
         Target("ws-roundtrip-32-1", PYTHON, bare, 1.15, "bare socket", True),
         Target("ws-roundtrip-32-1", C, bare, 1.1, "bare socket", True),
         Target("ws-idle-32-1000", PYTHON, PICOWS, 1.0, "picows", True),

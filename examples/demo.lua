@@ -144,9 +144,9 @@ end
 
 local function refused()
     say("(4) an error on purpose: nobody listens")
-    local ws, err = curlwire.connect(REFUSED)
+    local ws, message, err = curlwire.connect(REFUSED)
     check(ws == nil, "a refused connection is an error")
-    say("    %s", tostring(err))
+    say("    %s", message)
     say("    status: %d %s", err.status, err.status_name)
     check(err.status == curlwire.WebErrorStatus.CannotConnect, "the status is CannotConnect")
 end

@@ -78,7 +78,7 @@ unpack() {
 debian_archive() {
     # shellcheck disable=SC1091 # it is the machine's
     codename=$(. /etc/os-release 2>/dev/null && [ "${ID:-}" = debian ] && echo "${VERSION_CODENAME:-sid}") || return 0
-    apt-get update --print-uris -o Debug::NoLocking=1 2>/dev/null |
+    apt-get update --print-uris -o Debug::NoLocking=1 2>>"$work/log" |
         sed -nE "s#^'([^']*)/dists/($codename|oldstable|stable|testing|unstable|sid)/(In)?Release'.*#\1#p" | head -n 1
 }
 
@@ -127,7 +127,7 @@ from_debian() {
         fi
         say "Debian's archive lists curl $version and does not hand it out"
     done
-    reason="Debian's archive ($archive) cannot be reached or has no source of curl at or above 8.21.0"
+    reason="apt gets no source of curl at or above 8.21.0 from Debian's archive ($archive)"
     return 1
 }
 
@@ -143,15 +143,24 @@ END
     say "source: $SITE_TARBALL"
 }
 
+# Shows why apt and Python failed, each line once, and keeps the whole log.
+show_reasons() {
+    cp "$work/log" build/libcurl-source.log
+    grep -E '^(E|W|Err):|^ |[Ee]rror' "$work/log" | awk '!seen[$0]++' | tail -n 20 >&2
+}
+
 get_source() {
     if [ -n "${CURL_TARBALL:-}" ]; then
         unpack "$CURL_TARBALL"
         say "source: $CURL_TARBALL"
         return
     fi
-    reason="Debian's source package of curl is broken"
-    from_debian || from_site ||
-        fail "no source of libcurl is to be had: $reason, and $SITE_TARBALL cannot be fetched; name one by CURL_TARBALL"
+    reason="dpkg-source cannot unpack Debian's source package of curl"
+    from_debian || from_site || {
+        show_reasons
+        fail "no source of libcurl: $reason, and $SITE_TARBALL cannot be fetched. The lines above say why \
+(all of them: build/libcurl-source.log). Fix that, or set CURL_TARBALL to the tarball of a release"
+    }
 }
 
 # ---- building

@@ -7,18 +7,39 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "faults"))
+
+import children
+
+import network
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 BIN = Path(sys.executable).parent
+LIMIT_S = 900  # of one command: for one that hangs, not for one that is slow on a busy machine
 Test = tuple[str, Callable[[], None]]
+# Runs commands in a place like a fresh machine's: nothing is in /usr/local, and nobody else sees what they
+# write there and in /etc. The arguments are a folder for that, with the commands in it, and the one to run in.
+FRESH = """
+set -eu
+cp -a /etc "$1/etc"
+mkdir "$1/local" "$1/home"
+mount --bind "$1/local" /usr/local
+mount --bind "$1/etc" /etc
+mkdir -p /usr/local/bin /usr/local/lib /usr/local/include /usr/local/share
+ldconfig
+cd "$2"
+export HOME="$1/home" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+unset PYTHONPATH LUA_PATH LUA_CPATH VIRTUAL_ENV
+exec sh -eu "$1/commands"
+"""
 C_SOURCES = (
     "core/include/*.h",
     "core/src/*.[ch]",
@@ -49,28 +70,19 @@ class Failed(Exception):
     """A test's failure; the text is what the tool said."""
 
 
-def kill_after(process: subprocess.Popen[str], seconds: float) -> threading.Timer:
-    timer = threading.Timer(seconds, process.kill)
-    timer.daemon = True
-    timer.start()
-    return timer
-
-
 def call(*command: str | Path, cwd: Path = ROOT, fails: bool = False, env: dict[str, str] | None = None) -> str:
     """Runs a command; its output. Failed unless it succeeds (fails: unless it fails)."""
     words = [str(word) for word in command]
     try:
-        done = subprocess.run(
-            words, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", timeout=300, check=False,
-        )  # fmt: skip
+        ended = children.run(words, cwd=cwd, environment={**os.environ, **(env or {})}, limit_s=LIMIT_S)
     except FileNotFoundError:
         raise Failed(f"{words[0]} is not there; sh scripts/install.sh test installs it") from None
-    except subprocess.TimeoutExpired:
-        raise Failed(f"{' '.join(words)} took more than 300 s") from None
-    if (done.returncode != 0) is not fails:
-        raise Failed(f"{' '.join(words)} ended with {done.returncode}\n{done.stdout[-6000:]}")
-    return done.stdout
+    problems = list(ended.notes)
+    if (ended.code != 0) is not fails:
+        problems.append(f"ended with {ended.code}")
+    if problems:
+        raise Failed(f"{' '.join(words)} {', '.join(problems)}\n{ended.output[-6000:]}")
+    return ended.output
 
 
 def files(*patterns: str) -> list[str]:
@@ -86,12 +98,27 @@ def run_tool(*command: str | Path) -> None:
 
 def run_mypy(*names: str) -> None:
     # where the scripts that are run find each other
-    path = os.pathsep.join(str(ROOT / name) for name in ("bench", "tests/servers"))
+    path = os.pathsep.join(str(ROOT / name) for name in ("bench", "scripts", "tests/faults", "tests/servers"))
     call(BIN / "mypy", "--strict", "--cache-dir", BUILD / "mypy", *names, env={"MYPYPATH": path})
 
 
 def run_stubtest() -> None:
-    call(sys.executable, "-m", "mypy.stubtest", "curlwire", env={"PYTHONPATH": str(BUILD / "python")})
+    call(
+        sys.executable, "-m", "mypy.stubtest", "--allowlist", "tests/python/stubtest.txt", "curlwire",
+        env={"PYTHONPATH": str(BUILD / "python")},
+    )  # fmt: skip
+
+
+def run_stub_docs() -> None:
+    call(sys.executable, "scripts/stub_docs.py", "--check", env={"PYTHONPATH": str(BUILD / "python")})
+
+
+def run_pyright() -> None:
+    """The types that the package shows are complete, and mean what tests/python/typed.py says."""
+    pyright: list[str | Path] = [BUILD / "node/node_modules/.bin/pyright", "--pythonpath", sys.executable]
+    built = {"PYTHONPATH": str(BUILD / "python")}
+    call(*pyright, "--verifytypes", "curlwire", "--ignoreexternal", env=built)
+    call(*pyright, "tests/python/typed.py", env=built)
 
 
 def run_shellcheck() -> None:
@@ -114,7 +141,8 @@ def lint() -> list[Test]:
         ),
         ("ruff check", partial(run_tool, BIN / "ruff", "check", "--no-cache", ".")),
         ("ruff format", partial(run_tool, BIN / "ruff", "format", "--no-cache", "--check", ".")),
-        ("mypy of the package", partial(run_mypy, "bindings/python/curlwire")),
+        ("mypy of the package", partial(run_mypy, "bindings/python/curlwire", "tests/python/typed.py")),
+        ("pyright of the package", run_pyright),
         (
             "mypy of the peers",
             partial(run_mypy, *files("tests/servers/*.py", "tests/load/*.py", "tests/faults/*.py")),
@@ -124,6 +152,7 @@ def lint() -> list[Test]:
         ("mypy of the benchmark", partial(run_mypy, *files("bench/*.py"))),
         ("mypy of the scripts", partial(run_mypy, *files("scripts/*.py"))),
         ("stubtest", run_stubtest),
+        ("docstrings of the stub", run_stub_docs),
         ("luacheck", partial(run_tool, "luacheck", "--no-cache", "-q", ".")),
         ("shellcheck", run_shellcheck),
     ]
@@ -166,6 +195,29 @@ def pip_install(name: str, of_repository: bool) -> None:
     extensions = [path.name for path in (folder / "venv").rglob("curlwire/*.so")]
     if len(extensions) != 1 or not extensions[0].endswith(".abi3.so"):
         raise Failed(f"one abi3 extension was expected, found: {extensions}")
+
+
+PYTHON_METADATA = """
+import pathlib, sys, warnings
+import setuptools.build_meta as backend
+folder = sys.argv[1]  # the backend changes the arguments
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    name = backend.prepare_metadata_for_build_wheel(folder)
+told = [str(one.message) for one in told if one.category.__name__ == "SetuptoolsDeprecationWarning"]
+assert told == [], told
+assert "License: MIT" in pathlib.Path(folder, name, "METADATA").read_text().splitlines()
+"""
+
+
+def pip_metadata(setuptools: str) -> None:
+    """setuptools takes the project's description as it is, without a word that a part of it is deprecated."""
+    tree, folder = place(f"pip-{setuptools}")
+    call(sys.executable, "-m", "venv", folder / "venv")
+    python = folder / "venv" / "bin" / "python"
+    call(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", setuptools, "wheel")
+    (folder / "out").mkdir()
+    call(python, "-c", PYTHON_METADATA, folder / "out", cwd=tree)
 
 
 def luarocks_make(version: str) -> None:
@@ -261,7 +313,7 @@ PYTHON_CONNECT = """
 import curlwire, os
 try:
     curlwire.connect(os.environ["CW_ECHO_WS"] + "/")
-except curlwire.WebSocketError as error:
+except curlwire.ConnectError as error:
     print(error)
 """
 LUA_CONNECT = """
@@ -356,7 +408,16 @@ def installs() -> list[Test]:
     return [
         ("pip install .", partial(pip_install, "pip-folder", of_repository=False)),
         ("pip install git+file://", partial(pip_install, "pip-git", of_repository=True)),
+        ("the setuptools of Debian 12", partial(pip_metadata, "setuptools==66.1.1")),
+        ("a setuptools that has deprecated old forms", partial(pip_metadata, "setuptools>=80")),
         *((f"luarocks make for {version}", partial(luarocks_make, version)) for version in LUA),
+        ("a second install.sh installs nothing", nothing_left_to_install),
+        ("why apt has no source of libcurl is said", apt_reason_is_said),
+        *(
+            (f"README.md, Install, block {number}", partial(install_as_told, f"readme-{number}", block))
+            for number, block in enumerate(install_blocks(), 1)
+        ),
+        ("README.md says how to install three things", three_installs),
         ("make install, pkg-config, examples/echo.c", make_install),
         ("make uninstall", make_uninstall),
         ("an old libcurl is refused", partial(refuse_libcurl, "old", "8.14.0", "WS WSS", "8.14.0 is too old")),
@@ -409,6 +470,86 @@ def run_snippet(language: str, code: str) -> None:
             (folder / "snippet.c").write_text(code)
             compile_c(folder / "snippet.c", folder / "snippet")
             call(folder / "snippet", cwd=folder, env={"LD_LIBRARY_PATH": f"{installed_library()}/usr/lib"})
+
+
+def round_trips(commands: str) -> str:
+    """The commands of the README, and then one message there and back by what they have installed."""
+    after = {
+        "pip": f"cat > round_trip.py <<'END'\n{PYTHON_ROUND_TRIP}END\n~/curlwire/bin/python round_trip.py\n",
+        # from another folder: LuaRocks leaves the module of the last version in the one where it builds
+        "luarocks": f"cd ~\ncat > round_trip.lua <<'END'\n{LUA_ROUND_TRIP}END\n"
+        "for lua in lua5.1 lua5.3 lua5.4 luajit; do $lua round_trip.lua; done\n",
+        "make install": './echo "$CW_ECHO_WS/"\n',
+    }
+    found = [text for word, text in after.items() if re.search(rf"\b{word}\b", commands)]
+    if len(found) != 1:
+        raise Failed(f"these commands install {len(found)} things, not one:\n{commands}")
+    return commands + found[0]
+
+
+def install_as_told(name: str, commands: str) -> None:
+    """Exactly what the README says, as root of a namespace whose mounts are its own."""
+    tree, folder = place(name)
+    source = folder / "source"
+    shutil.copytree(tree, source)
+    (folder / "commands").write_text(round_trips(commands))
+    user = ["--map-root-user"] if os.geteuid() != 0 else []
+    try:
+        kinds = network.mount_kinds(folder)
+    except network.NoNamespaces as error:
+        raise Failed(str(error)) from None
+    call("unshare", *user, *kinds, "sh", "-c", FRESH, "sh", folder, source)
+
+
+def install_blocks() -> list[str]:
+    """The commands that README.md says to type, a block for each language."""
+    section = re.search(r"^## Install\n(.*?)^## ", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```sh\n(.*?)^```$", section[1] if section else "", re.MULTILINE | re.DOTALL)
+
+
+# An archive that has expired, as snapshots have: apt lists nothing, and says why.
+EXPIRED = "E: Release file for http://archive.test/debian/dists/sid/InRelease is expired (invalid since 9d)."
+FAKE_APT = f"""#!/bin/sh
+case "$*" in
+*--print-uris*) echo "'http://archive.test/debian/dists/stable/InRelease' x" ;;
+*update*) echo "{EXPIRED}" >&2; exit 100 ;;
+esac
+"""
+
+
+def apt_reason_is_said() -> None:
+    """Why apt has no source of libcurl is said in apt's words, and kept."""
+    tree, folder = place("expired")
+    source = folder / "source"
+    shutil.copytree(tree, source)
+    for name in ("apt-get", "apt-cache", "dpkg-source"):
+        (folder / name).write_text(FAKE_APT)
+        (folder / name).chmod(0o755)
+    (folder / "python3").write_text("#!/bin/sh\nexit 1\n")  # the project's site cannot be reached
+    (folder / "python3").chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    output = call(
+        "sh", "scripts/build_libcurl.sh", cwd=source, fails=True, env={"PATH": path, "CURL_TARBALL": ""}
+    )
+    log = (source / "build" / "libcurl-source.log").read_text()
+    if EXPIRED not in output or EXPIRED not in log or "no source of libcurl" not in output.splitlines()[-1]:
+        raise Failed(f"apt's reason is missing in:\n{output}\nor in:\n{log}")
+
+
+def three_installs() -> None:
+    if len(install_blocks()) != 3:
+        raise Failed(f"README.md has {len(install_blocks())} blocks of commands below Install")
+
+
+def nothing_left_to_install() -> None:
+    """A second install.sh calls no apt: what is installed is seen to be there, on each release of Debian."""
+    _, folder = place("no-apt")
+    for name in ("apt-get", "apt-cache"):
+        (folder / name).write_text(f'#!/bin/sh\necho "{name} was called: $*" >&2\nexit 1\n')
+        (folder / name).chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    for kind in ("c", "python", "lua", "demo", "test"):
+        call("sh", "scripts/install.sh", kind, env={"PATH": path})
 
 
 def readme() -> list[Test]:

@@ -2,30 +2,44 @@
 # SPDX-License-Identifier: MIT
 # Installs what is missing, by name.
 #
-#     sh scripts/install.sh [demo | test | bench]
+#     sh scripts/install.sh [c | python | lua | demo | test | bench]
 #
-#   demo   Debian's packages only (default)
+#   c      a C compiler and libcurl: what the C library is built with
+#   python these, Python's headers and venv: what `pip install .` needs
+#   lua    the same for Lua 5.1, 5.3, 5.4, LuaJIT, and LuaRocks
+#   demo   what the demo needs (default)
 #   test   more of those, Python packages into build/venv, npm packages into build/node
 #   bench  what the benchmark needs besides: the peer lua-http; bench/run.py installs those of Python itself
 #
-# Debian 12 and later, and what has Debian's packages, as root or with sudo. Needs nothing but a shell and apt.
+# All but test and bench take Debian's packages only. For Debian 12 and later, and what has Debian's packages, as
+# root or with sudo. Needs nothing but a shell and apt.
 # Quick, and without the network, when nothing is missing. PYTHON says which Python is meant.
 set -eu
 cd "$(dirname "$0")/.."
 
 KIND=${1:-demo}
 case $KIND in
-demo | test | bench) ;;
+c | python | lua | demo | test | bench) ;;
 *)
-    echo "usage: install.sh [demo | test | bench]" >&2
+    echo "usage: install.sh [c | python | lua | demo | test | bench]" >&2
     exit 2
     ;;
 esac
 
 # zlib1g-dev: libcurl brings the library along, not its headers
-PACKAGES="gcc libc6-dev make pkg-config openssl ca-certificates zlib1g-dev
+PACKAGES="gcc libc6-dev make pkg-config ca-certificates zlib1g-dev"
+case $KIND in
+python) PACKAGES="$PACKAGES python3 python3-dev python3-venv" ;;
+lua)
+    PACKAGES="$PACKAGES luarocks
+    lua5.1 liblua5.1-0-dev lua5.3 liblua5.3-dev lua5.4 liblua5.4-dev luajit libluajit-5.1-dev"
+    ;;
+demo | test | bench)
+    PACKAGES="$PACKAGES openssl
     python3 python3-dev python3-setuptools python3-websockets python3-tqdm
     lua5.4 liblua5.4-dev lua-luaossl"
+    ;;
+esac
 if [ "$KIND" = test ]; then
     PACKAGES="$PACKAGES
     python3-venv git clang luarocks lua-check shellcheck nginx-light nodejs iproute2
@@ -58,8 +72,15 @@ has() {
 
 look_only() {
     missing=
-    for command in cc make pkg-config openssl python3 lua5.4; do
-        has $command || missing="$missing $command"
+    commands="cc make pkg-config"
+    modules=
+    case $KIND in
+    python) commands="$commands python3" modules=venv ;;
+    lua) commands="$commands luarocks" ;;
+    demo | test | bench) commands="$commands openssl python3 lua5.4" modules="setuptools websockets tqdm" ;;
+    esac
+    for command in $commands; do
+        has "$command" || missing="$missing $command"
     done
     if [ "$KIND" = test ]; then
         pkg-config --exists openssl zlib 2>/dev/null || missing="$missing openssl,zlib(headers)"
@@ -68,9 +89,9 @@ look_only() {
             has $command || missing="$missing $command"
         done
     fi
-    if has python3; then
+    if [ -n "$modules" ] && has python3; then
         python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || missing="$missing python3>=3.11"
-        for module in setuptools websockets tqdm; do
+        for module in $modules; do
             python3 -c "import $module" 2>/dev/null || missing="$missing python3-$module"
         done
     fi
@@ -92,8 +113,10 @@ is_installed() {
     return 1
 }
 
-# A command that another package brings is as good as Debian's own package of it.
+# A package that is installed is there, whatever a look at its files says: they are elsewhere in each release. A
+# command that another package brings is as good as Debian's own package of it.
 is_there() {
+    is_installed "$1" && return
     case $1 in
     pkg-config) has pkg-config ;;
     nodejs) has node || has nodejs ;;
@@ -102,7 +125,7 @@ is_there() {
     iproute2) has ip ;;
     libclang-rt-dev) has clang && ls "$(clang -print-runtime-dir)"/libclang_rt.fuzzer* >/dev/null 2>&1 ;;
     gcc | make | git | clang | clang-tidy | cppcheck | shellcheck | luarocks | openssl | valgrind) has "$1" ;;
-    *) is_installed "$1" ;;
+    *) return 1 ;;
     esac
 }
 
@@ -241,6 +264,10 @@ else
     missing=$(missing_packages)
     [ -z "$missing" ] || install_packages "$missing"
 fi
+
+case $KIND in
+c | lua) exit 0 ;;
+esac
 
 # The demo lives by Debian's packages, so the Python that they belong to comes first.
 if [ -z "${PYTHON:-}" ]; then

@@ -9,7 +9,7 @@
  * Lifetime
  *   1. A create call that failed leaves nothing behind; one that succeeded is owed one release.
  *   2. Release is legal on any thread, in any state, and inside a handler. A socket released while it is open
- *      sends an empty close frame; the service thread finishes that handshake within close_timeout.
+ *      sends what waits and an empty close frame; the service thread finishes that handshake.
  *   3. Memory goes with the last reference. A call needs one that stays its caller's until it returns, except
  *      the calls that wait: they hold one of their own, so that another thread may release meanwhile.
  *   4. A taken event belongs to its taker until cw_event_free, and may outlive its socket.
@@ -21,7 +21,9 @@
  *   waits. An error return means that no event will follow for that call.
  *
  * Errors
- *   A failed call leaves its details in the calling thread: see cw_error_message and its neighbours.
+ *   A failed call leaves its details in the calling thread: see cw_error_message and its neighbours. It sets what it
+ *   would have given out to nothing: pointers to NULL, numbers and lengths to 0, a text in a buffer to "". (sent_count
+ *   still counts, and received still has the length of a message that did not fit.)
  *
  * After fork() the child may not use sockets of the parent (CW_AFTER_FORK); sockets it makes itself work. */
 #ifndef CURLWIRE_H
@@ -158,6 +160,8 @@ CW_API const char *cw_web_status_name(int web_status);
  *   curl_code     libcurl's CURLcode, 0 = none
  *   http_status   the status of the HTTP reply that refused the upgrade, 0 = none
  *   os_errno      errno of the failed system call, 0 = none
+ *   option        the cw_option whose limit ended the call (receive_timeout, max_message_size), CW_OPTION_COUNT = none; a
+ *                 binding says how to lift it in its language
  * Returns  the value; the message lives until the next failed call in this thread
  * Thread   any; each thread has its own */
 CW_API const char *cw_error_message(void);
@@ -165,6 +169,7 @@ CW_API int cw_error_web_status(void);
 CW_API int cw_error_curl_code(void);
 CW_API int cw_error_http_status(void);
 CW_API int cw_error_os_errno(void);
+CW_API int cw_error_option(void);
 
 /* ---- Waiting ------------------------------------------------------------------------------------------ */
 
@@ -256,15 +261,19 @@ typedef enum cw_option_type {
  *   connect_timeout       for the whole of connecting: name look-up, all addresses, TLS, upgrade
  *   send_timeout          how long a send may wait without the connection taking a byte
  *   receive_timeout       of a blocking receive
- *   close_timeout         of the closing handshake, from the close frame to the end of the connection
- *   ping_interval         between keepalive pings; 0 or -1 = none
+ *   close_timeout         of the closing handshake, from the moment when the peer's system has all that was sent
+ *   ping_interval         between keepalive pings; 0 or -1 = none. Data that comes postpones the next one to ping_interval
+ *                         after its last byte; none is sent while inbound_buffer_size is full
  *   ping_timeout          how long nothing may come after a keepalive ping before the connection counts as
- *                         lost; -1 = for ever
+ *                         lost, which is then at most ping_interval + ping_timeout after the last byte; -1 = for ever
  *   ca_file               PEM file of trusted certificates in place of the system's
  *   crl_file              PEM file of revocation lists, one for each authority of the server's chain; without it
  *                         nothing is asked about revocation
  *   verify                check the server's certificate and name; off: ca_file and crl_file do not count
- *   outbound_buffer_size  bytes that may wait in the socket to be sent
+ *   proxy_ca_file         PEM file of trusted certificates for a proxy of https://; empty: ca_file, or the system's
+ *   proxy_verify          check that proxy's certificate and name, whatever verify says: it may get a password
+ *   outbound_buffer_size  bytes of the kernel's send buffer (SO_SNDBUF), which the system may round or limit; 0: the
+ *                         system chooses and adapts it
  *   inbound_buffer_size   bytes of received messages that may wait in the socket to be taken; above it the
  *                         socket is not read and TCP makes the peer wait
  *   framing               who makes the frames. curl: libcurl. native: we do, which is faster; it needs libcurl 8.21.0
@@ -275,32 +284,37 @@ typedef enum cw_option_type {
  *   server_max_window_bits, client_max_window_bits   the most memory that compressing what the server, or we, send may
  *                         refer back to, as its logarithm; less costs compression and saves memory at both ends
  *   server_no_context_takeover, client_no_context_takeover   each message is compressed by itself
+ *   frame_size            bytes; a longer message goes in frames of that size, and a pong waits for the frame in front
+ *                         of it; -1 = never cut. Compressed messages are cut every 1 MiB as well
  *   compression_threshold   messages of fewer bytes go uncompressed; a message sent in fragments is compressed whatever
  *                         the size of the first, unless that is the last too */
-#define CW_OPTION_LIST(X)                                                                          \
-    X(CW_OPT_MESSAGE_TYPE, "message_type", CW_TYPE_ENUM, 0, 0, 1)                                  \
-    X(CW_OPT_RECEIVE_MODE, "receive_mode", CW_TYPE_ENUM, 0, 0, 1)                                  \
-    X(CW_OPT_MAX_MESSAGE_SIZE, "max_message_size", CW_TYPE_COUNT, 67108864, -1, INT64_MAX)         \
-    X(CW_OPT_SUPPORTED_PROTOCOLS, "supported_protocols", CW_TYPE_LIST, 0, 0, 0)                    \
-    X(CW_OPT_NO_DELAY, "no_delay", CW_TYPE_BOOL, 1, 0, 1)                                          \
-    X(CW_OPT_CONNECT_TIMEOUT, "connect_timeout", CW_TYPE_MS, 60000, -1, INT32_MAX)                 \
-    X(CW_OPT_SEND_TIMEOUT, "send_timeout", CW_TYPE_MS, 30000, -1, INT32_MAX)                       \
-    X(CW_OPT_RECEIVE_TIMEOUT, "receive_timeout", CW_TYPE_MS, 30000, -1, INT32_MAX)                 \
-    X(CW_OPT_CLOSE_TIMEOUT, "close_timeout", CW_TYPE_MS, 10000, 0, INT32_MAX)                      \
-    X(CW_OPT_PING_INTERVAL, "ping_interval", CW_TYPE_MS, 20000, -1, INT32_MAX)                     \
-    X(CW_OPT_PING_TIMEOUT, "ping_timeout", CW_TYPE_MS, 20000, -1, INT32_MAX)                       \
-    X(CW_OPT_CA_FILE, "ca_file", CW_TYPE_TEXT, 0, 0, 0)                                            \
-    X(CW_OPT_CRL_FILE, "crl_file", CW_TYPE_TEXT, 0, 0, 0)                                          \
-    X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1)                                              \
-    X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 262144, 1024, INT32_MAX) \
-    X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX)  \
-    X(CW_OPT_FRAMING, "framing", CW_TYPE_ENUM, 0, 0, 2)                                            \
-    X(CW_OPT_COMPRESSION, "compression", CW_TYPE_ENUM, 0, 0, 1)                                    \
-    X(CW_OPT_SERVER_MAX_WINDOW_BITS, "server_max_window_bits", CW_TYPE_BITS, 15, 8, 15)            \
-    X(CW_OPT_CLIENT_MAX_WINDOW_BITS, "client_max_window_bits", CW_TYPE_BITS, 15, 8, 15)            \
-    X(CW_OPT_SERVER_NO_CONTEXT_TAKEOVER, "server_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1)      \
-    X(CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER, "client_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1)      \
-    X(CW_OPT_COMPRESSION_THRESHOLD, "compression_threshold", CW_TYPE_COUNT, 128, 0, INT64_MAX)
+#define CW_OPTION_LIST(X)                                                                         \
+    X(CW_OPT_MESSAGE_TYPE, "message_type", CW_TYPE_ENUM, 0, 0, 1)                                 \
+    X(CW_OPT_RECEIVE_MODE, "receive_mode", CW_TYPE_ENUM, 0, 0, 1)                                 \
+    X(CW_OPT_MAX_MESSAGE_SIZE, "max_message_size", CW_TYPE_COUNT, 67108864, -1, INT64_MAX)        \
+    X(CW_OPT_SUPPORTED_PROTOCOLS, "supported_protocols", CW_TYPE_LIST, 0, 0, 0)                   \
+    X(CW_OPT_NO_DELAY, "no_delay", CW_TYPE_BOOL, 1, 0, 1)                                         \
+    X(CW_OPT_CONNECT_TIMEOUT, "connect_timeout", CW_TYPE_MS, 60000, -1, INT32_MAX)                \
+    X(CW_OPT_SEND_TIMEOUT, "send_timeout", CW_TYPE_MS, 30000, -1, INT32_MAX)                      \
+    X(CW_OPT_RECEIVE_TIMEOUT, "receive_timeout", CW_TYPE_MS, 30000, -1, INT32_MAX)                \
+    X(CW_OPT_CLOSE_TIMEOUT, "close_timeout", CW_TYPE_MS, 10000, 0, INT32_MAX)                     \
+    X(CW_OPT_PING_INTERVAL, "ping_interval", CW_TYPE_MS, 20000, -1, INT32_MAX)                    \
+    X(CW_OPT_PING_TIMEOUT, "ping_timeout", CW_TYPE_MS, 20000, -1, INT32_MAX)                      \
+    X(CW_OPT_CA_FILE, "ca_file", CW_TYPE_TEXT, 0, 0, 0)                                           \
+    X(CW_OPT_CRL_FILE, "crl_file", CW_TYPE_TEXT, 0, 0, 0)                                         \
+    X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1)                                             \
+    X(CW_OPT_PROXY_CA_FILE, "proxy_ca_file", CW_TYPE_TEXT, 0, 0, 0)                               \
+    X(CW_OPT_PROXY_VERIFY, "proxy_verify", CW_TYPE_BOOL, 1, 0, 1)                                 \
+    X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 0, 0, INT32_MAX)        \
+    X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX) \
+    X(CW_OPT_FRAMING, "framing", CW_TYPE_ENUM, 0, 0, 2)                                           \
+    X(CW_OPT_COMPRESSION, "compression", CW_TYPE_ENUM, 0, 0, 1)                                   \
+    X(CW_OPT_SERVER_MAX_WINDOW_BITS, "server_max_window_bits", CW_TYPE_BITS, 15, 8, 15)           \
+    X(CW_OPT_CLIENT_MAX_WINDOW_BITS, "client_max_window_bits", CW_TYPE_BITS, 15, 8, 15)           \
+    X(CW_OPT_SERVER_NO_CONTEXT_TAKEOVER, "server_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1)     \
+    X(CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER, "client_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1)     \
+    X(CW_OPT_COMPRESSION_THRESHOLD, "compression_threshold", CW_TYPE_COUNT, 128, 0, INT64_MAX)    \
+    X(CW_OPT_FRAME_SIZE, "frame_size", CW_TYPE_COUNT, 67108864, -1, INT64_MAX)
 
 typedef enum cw_option {
 #define CW_X(name, key, type, initial, least, most) name,
@@ -312,12 +326,14 @@ typedef enum cw_option {
 /* Describes a control, so that a binding can offer all of them by one table.
  *   words   of a CW_TYPE_ENUM: a NULL-ended array, word i stands for number i; else NULL
  *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size: message only)
+ *   range   sets the least and the most value; 0 and 0 for text
  * Returns  constants
  * Thread   any */
 CW_API const char *cw_option_key(cw_option option);
 CW_API cw_option_type cw_option_type_of(cw_option option);
 CW_API const char *const *cw_option_words(cw_option option);
 CW_API bool cw_option_applies(cw_option option, cw_class socket_class);
+CW_API void cw_option_range(cw_option option, int64_t *least, int64_t *most);
 
 /* Sets or reads a control that is a number (bool, count, bits, ms, enum).
  * Returns  CW_OK; CW_INVALID_ARGUMENT out of range or not a number; CW_INVALID_STATE once a connect has begun
@@ -338,13 +354,26 @@ CW_API cw_status cw_socket_set_text(cw_socket *s, cw_option option, const char *
 CW_API cw_status cw_socket_get_text(cw_socket *s, cw_option option, char *buffer, size_t size_bytes,
                                     size_t *len_bytes);
 
-/* Adds a header to the opening handshake, or replaces the one of that name (names are compared without case).
- *   name    a token; not Upgrade, Connection, Sec-WebSocket-*, Content-Length, Transfer-Encoding, ...
- *   value   without NUL, CR, LF; empty takes the header away
- * Returns  CW_OK; CW_INVALID_ARGUMENT; CW_INVALID_STATE once a connect has begun; CW_NO_MEMORY
+/* Sets a header of the opening handshake, in place of all of that name (names are compared without case).
+ *   name    a token of at most 100 characters; not Upgrade, Connection, Sec-WebSocket-*, Content-Length,
+ *           Transfer-Encoding, Proxy-Authorization, ...
+ *   value   at most 256 KiB, and 512 KiB for all headers together; no control characters but tab. Blanks around it
+ *           are not sent. An empty one takes the header away, also User-Agent and Accept, which are sent by default
+ * Returns  CW_OK; CW_INVALID_ARGUMENT, which names the header and does not show its value; CW_INVALID_STATE once a
+ *          connect has begun; CW_NO_MEMORY
  * Owns     both are copied
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_len_bytes,
+                                              const char *value, size_t value_len_bytes);
+
+/* Adds a header to the opening handshake, beside those of the same name.
+ *   name    as above
+ *   value   as above, but an empty one is sent as an empty header
+ * Returns  as above; CW_INVALID_ARGUMENT also for a second header of a name that a request has once: Host, Origin,
+ *          Authorization, Cookie, User-Agent, ...
+ * Owns     both are copied
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_add_request_header(cw_socket *s, const char *name, size_t name_len_bytes,
                                               const char *value, size_t value_len_bytes);
 
 /* ---- Information -------------------------------------------------------------------------------------- */
@@ -374,14 +403,25 @@ CW_API cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, si
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes);
 
+/* Whether reading may end here without an error. A binding asks this where an iteration over messages has met
+ * CW_CLOSED; cw_socket_read follows the same rule by itself. The close code decides, not was_clean.
+ * Returns  true after a close or an abort by this program, and after the peer's close frame with 1000, or with no code
+ *          (1005), and on a message socket with 1001 too. false if that close frame came in the middle of a message, after
+ *          every other code, after a lost connection, and while the connection is open
+ * Thread   any; takes the socket's lock */
+CW_API bool cw_socket_ended_normally(cw_socket *s);
+
 /* ---- Connecting --------------------------------------------------------------------------------------- */
 
 /* Begins to connect; the service thread does the work. The result: cw_socket_wait_connected, or an event.
- *   uri          ws:// or wss://, without fragment
+ *   uri          UTF-8: ws:// or wss://, without fragment. What is not ASCII in the user name, password, path and query
+ *                goes out percent-encoded, also the characters "<>^`{|} there and \ in the query; a % stays as it is and
+ *                has two hex digits after it. The host is ASCII. At most 128 KiB
  *   timeout_ms   for all of it; CW_TIMEOUT_DEFAULT = connect_timeout
  * Returns  CW_OK: under way. CW_INVALID_ARGUMENT for the URI; CW_INVALID_STATE unless new;
  *          CW_UNSUPPORTED if the loaded libcurl is older than 8.14.1, lacks ws, or is too old for the framing or
- *          the compression that was asked for; CW_NO_MEMORY, CW_SYSTEM_ERROR
+ *          the compression that was asked for; CW_CONNECT_FAILED (web status UnexpectedClientError) for a malformed proxy
+ *          in the environment; CW_NO_MEMORY, CW_SYSTEM_ERROR
  * Owns     uri is copied
  * Thread   any; takes the socket's lock
  * Source   RFC 6455 section 4.1 */
@@ -402,17 +442,16 @@ CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms
 
 /* ---- Sending ------------------------------------------------------------------------------------------ */
 
-/* Sends one message: writes what the kernel takes now; the rest waits in the socket, up to
- * outbound_buffer_size, for the service thread. A message that does not fit there is written by this call
- * as the connection takes it. Messages over 1 MiB go in frames of 1 MiB, so that a pong can go between. Of small
- * messages in quick succession (under 4 KiB; more than eight, under 50 us apart, nothing received in between) some
- * are held back, up to 32 KiB, and written together by the service thread as soon as it runs, or by whichever call
- * of this socket's writes next; a program that is killed may lose those.
+/* Sends one message. When it returns CW_OK, the kernel has taken every byte of it.
+ * With timeout_ms = 0 it does not wait: what the kernel does not take is queued in the socket, and the service thread
+ * writes it; a queue of 256 KiB or more takes no further message. The queue is written out, as long as that makes
+ * progress, also when the socket is closed, released or the program ends.
+ * Inside a batch (cw_socket_batch_begin) CW_OK may also mean that the message waits for the end of the batch.
  *   kind         CW_UTF8: data must be UTF-8
  *   data         NULL, 0 for an empty message
  *   timeout_ms   time without progress; 0 = do not wait; CW_TIMEOUT_DEFAULT = send_timeout
  * Returns  CW_OK; CW_WOULD_BLOCK, CW_TIMED_OUT or CW_INTERRUPTED with nothing sent (if a part is out already,
- *          the connection is broken and it says CW_CLOSED with web status Timeout or OperationCanceled);
+ *          the connection is dropped and it says CW_CLOSED with web status Timeout or OperationCanceled);
  *          CW_CLOSED once closing began; CW_INVALID_STATE before connect, or inside a message that is being
  *          sent in fragments; CW_INVALID_ARGUMENT if it is not UTF-8; CW_NO_MEMORY with nothing sent
  * Owns     data is copied or written before return; the caller keeps it
@@ -437,6 +476,21 @@ typedef struct cw_message {
  * Thread   any, also inside a handler; takes the socket's lock; messages of other threads may go between */
 CW_API cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
                                      size_t *sent_count);
+
+/* Begins a batch: small messages (up to 32 KiB together) are held back and written by one system call. They go out when
+ * no more fit, when a control frame or a larger message follows, when a call waits to receive, at cw_socket_flush, close
+ * and release, and at the latest when the batch ends. With libcurl's framing nothing is held back. Batches of several
+ * threads, or one inside another, count as one, which the last end ends.
+ * Returns  CW_OK; CW_INVALID_STATE before connect; CW_CLOSED
+ * Owns     a begin that returned CW_OK is owed one end
+ * Thread   any; takes the socket's lock; messages that other threads send meanwhile are part of the batch */
+CW_API cw_status cw_socket_batch_begin(cw_socket *s);
+
+/* Ends a batch and waits, as cw_socket_flush, until the kernel has taken all of it.
+ *   timeout_ms   time without progress; CW_TIMEOUT_DEFAULT = send_timeout
+ * Returns  as cw_socket_flush; CW_INVALID_STATE if no batch is open
+ * Thread   any */
+CW_API cw_status cw_socket_batch_end(cw_socket *s, int timeout_ms);
 
 /* Sends one fragment of a message; the last has is_final. A text may be cut anywhere between fragments. After
  * a call that failed, the message is as it was before the call.
@@ -505,16 +559,19 @@ CW_API cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event 
 CW_API cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes);
 
 /* Reads from a stream socket: as soon as there are bytes, as many as there are, over message boundaries.
- *   len_bytes   set to their number; 0 with CW_OK is the end: the peer closed, or we did
- * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED if the connection was lost; CW_INVALID_STATE before
- *          connect or on a message socket; CW_NO_MEMORY
+ *   len_bytes   set to their number; 0 with CW_OK is the end
+ * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED if the stream ended in any way but these, so that what came
+ *          may be incomplete: the peer closed with 1000 or no code, between two messages, or this program closed.
+ *          Bytes that came before the end are given out first. CW_INVALID_STATE before connect or on a message
+ *          socket; CW_NO_MEMORY
  * Thread   any; one reader at a time makes sense of the bytes; takes the socket's lock */
 CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
                                 size_t *len_bytes);
 
 /* ---- Closing ------------------------------------------------------------------------------------------ */
 
-/* Begins the closing handshake and returns at once: what waits to be sent goes first, then the close frame.
+/* Begins the closing handshake and returns at once: what waits to be sent goes first, then the close frame. close_timeout
+ * begins when the peer's system has all that was sent (where the system tells: Linux, macOS, FreeBSD).
  * Blocked calls of other threads end with CW_CLOSED (cw_socket_read: 0 bytes); no further message is given
  * out. While connecting, it cancels that. Closing again does nothing.
  *   code       1000-1003, 1007-1014, 3000-4999; 1005 sends an empty close frame
@@ -525,10 +582,12 @@ CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, i
  * Source   RFC 6455 sections 5.5.1, 7.1.2, 7.4 */
 CW_API cw_status cw_socket_close(cw_socket *s, int code, const char *reason, size_t reason_len_bytes);
 
-/* Waits for the end of the connection.
- *   timeout_ms   CW_TIMEOUT_DEFAULT, CW_TIMEOUT_NEVER: as long as it takes; once closing has begun,
- *                close_timeout bounds it
- * Returns  CW_OK: closed (at once for a socket that was never open); CW_TIMED_OUT; CW_INTERRUPTED
+/* Waits for the end of the connection. After cw_socket_close what was sent goes out first, as long as that makes progress
+ * (send_timeout bounds a time without any); close_timeout bounds the rest.
+ *   timeout_ms   CW_TIMEOUT_DEFAULT, CW_TIMEOUT_NEVER: as long as it takes
+ * Returns  CW_OK: closed (at once for a socket that was never open), and nothing that was sent is known to be lost;
+ *          CW_CLOSED: closed, and messages that were accepted did not reach the peer (the message says how many bytes at
+ *          most); CW_TIMED_OUT; CW_INTERRUPTED
  * Thread   any */
 CW_API cw_status cw_socket_wait_closed(cw_socket *s, int timeout_ms);
 
@@ -613,10 +672,13 @@ CW_API const char *cw_libcurl_version(void);
 CW_API cw_status cw_check_libcurl(void);
 
 /* Ends what is going on, at the end of a program: open sockets send 1001 and are closed; those that are
- * closing may finish.
- *   timeout_ms   how long all of that may take together, 0 = drop everything
+ * closing may finish. What was sent goes out first, as long as that makes progress (send_timeout of each socket bounds a
+ * time without any). The end of the process calls it with 1 s, and writes a line to stderr if something was lost.
+ *   timeout_ms   for the closing handshakes; 0 = drop everything
+ * Returns  CW_OK; CW_CLOSED: accepted messages did not reach their peer, and no call had said so yet; CW_INTERRUPTED by
+ *          the wait hook: the rest was dropped
  * Thread   any; a second caller waits for the first; later connects work again */
-CW_API void cw_shutdown(int timeout_ms);
+CW_API cw_status cw_shutdown(int timeout_ms);
 
 #ifdef __cplusplus
 }

@@ -11,7 +11,8 @@
  *    +------------------+-----> FAILED            any state -- ended --> ENDED
  *
  * Once the peer's close frame has come nothing of what it sends counts any more (section 5.5.1), so from
- * RECEIVED and BOTH there is no way to FAILED. One deadline bounds all of it; a later step never extends it. */
+ * RECEIVED and BOTH there is no way to FAILED. One deadline bounds all of it; a later step never extends it. Whoever
+ * begins while data of its own is still on its way begins without a deadline, and sets it later (cw__close_bound). */
 #include "internal.h"
 
 #include <assert.h>
@@ -109,7 +110,7 @@ static void move(cw__close *c, cw__close_state to)
     c->state = to;
 }
 
-static void bound(cw__close *c, int64_t now_ms, int64_t timeout_ms)
+void cw__close_bound(cw__close *c, int64_t now_ms, int64_t timeout_ms)
 {
     int64_t due_ms = timeout_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + timeout_ms;
 
@@ -129,7 +130,7 @@ bool cw__close_begin(cw__close *c, int64_t now_ms, int64_t timeout_ms)
     if (c->state != CW__CLOSE_NONE)
         return false;
     move(c, CW__CLOSE_SENT);
-    bound(c, now_ms, timeout_ms);
+    cw__close_bound(c, now_ms, timeout_ms);
     return true;
 }
 
@@ -142,7 +143,7 @@ bool cw__close_received(cw__close *c, const cw__close_payload *payload, int64_t 
     c->result = *payload;
     c->was_clean = !must_answer;
     move(c, must_answer ? CW__CLOSE_RECEIVED : CW__CLOSE_BOTH);
-    bound(c, now_ms, timeout_ms);
+    cw__close_bound(c, now_ms, timeout_ms);
     return must_answer;
 }
 
@@ -162,7 +163,7 @@ bool cw__close_failed(cw__close *c, const cw__violation *violation, int64_t now_
         return false;
     set_payload(&c->result, 1006, violation->text, strlen(violation->text));
     move(c, CW__CLOSE_FAILED);
-    bound(c, now_ms, timeout_ms);
+    cw__close_bound(c, now_ms, timeout_ms);
     return must_send; /* after a close frame of ours no other frame may follow (section 5.5.1) */
 }
 

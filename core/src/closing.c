@@ -3,7 +3,12 @@
  * once, the calls that begin it and wait for it.
  *
  * The socket is closed for its users as soon as both close frames are exchanged. TCP's end is left to the
- * server (RFC 6455 section 7.1.1) and waited for by the service, up to close_timeout, behind their backs.
+ * server (RFC 6455 section 7.1.1). The service waits for it, up to close_timeout, behind their backs.
+ *
+ * What was sent before our close frame may still be on its way: in the queue, or in the kernel because the server is
+ * slow. The connection drains first, for as long as that makes progress; send_timeout bounds a time without any. Only
+ * then close_timeout begins. Ending TCP earlier would lose data: the kernel drops what the peer has not acknowledged as
+ * soon as the peer sends something to a closed connection.
  *
  * Safety: under the socket's lock. Nothing here writes: frames are queued and the service (or whoever holds the
  * lock) flushes, since some of these are called from inside a write. */
@@ -26,9 +31,10 @@ static void queue_close(cw_socket *s, int code, const char *reason, size_t reaso
     uint8_t payload[CW__CONTROL_MAX_BYTES];
     size_t len = cw__close_encode(code, reason, reason_bytes, payload);
 
-    if (s->out.is_broken)
-        cw__closing_ended_locked(s, s->fault.message);
-    else if (!cw__outbound_control_locked(s, CW__OP_CLOSE, payload, len, true))
+    if (s->out.is_broken) {
+        if (s->close.state != CW__CLOSE_SENT) /* else reading goes on, to the peer's close frame perhaps */
+            cw__closing_ended_locked(s, s->fault.message);
+    } else if (!cw__outbound_control_locked(s, CW__OP_CLOSE, payload, len, true))
         cw__closing_ended_locked(s, "no memory for a close frame");
 }
 
@@ -40,14 +46,110 @@ static void hand_to_service(cw_socket *s)
     cw__socket_attend_locked(s);
 }
 
-static int64_t timeout_ms(const cw_socket *s) { return cw__setting(s, CW_OPT_CLOSE_TIMEOUT); }
+enum {
+    LOOK_EVERY_MS = 20,    /* no event tells that the peer's system has acknowledged data */
+    DRAIN_LIMIT_MS = 30000 /* where send_timeout has no limit: nobody waits for ever for a dropped socket */
+};
+
+/* The time for a closing handshake. */
+static int64_t handshake_ms(const cw_socket *s)
+{
+    int64_t timeout_ms = cw__setting(s, CW_OPT_CLOSE_TIMEOUT);
+
+    return s->grace_ms >= 0 && s->grace_ms < timeout_ms ? s->grace_ms : timeout_ms;
+}
+
+/* ---- What was sent before the close frame ---- */
+
+void cw__closing_lost_locked(cw_socket *s, uint64_t len_bytes)
+{
+    s->out.lost_bytes += len_bytes;
+    cw__service_lost(len_bytes);
+}
+
+/* Whether messages wait in the socket or in the kernel. */
+static bool has_unsent(const cw_socket *s)
+{
+    return s->out.first || s->out.is_direct || s->out.is_reserved || s->codec->is_holding ||
+           cw__link_unacknowledged(s->codec->link) > 0;
+}
+
+static bool is_draining(const cw_socket *s) { return s->drain.is_on && s->close.state == CW__CLOSE_SENT; }
+
+static void begin_drain(cw_socket *s, int64_t now_ms)
+{
+    s->drain = (cw__drain){.is_on = true,
+                           .held_bytes = cw__link_unacknowledged(s->codec->link),
+                           .progress_bytes = s->out.progress_bytes,
+                           .progress_ms = now_ms};
+}
+
+static void end_drain(cw_socket *s, int64_t now_ms)
+{
+    s->drain.is_on = false;
+    cw__close_bound(&s->close, now_ms, handshake_ms(s));
+}
+
+static int64_t drain_timeout_ms(const cw_socket *s)
+{
+    int64_t timeout_ms = cw__setting(s, CW_OPT_SEND_TIMEOUT);
+
+    return timeout_ms < 0 ? DRAIN_LIMIT_MS : timeout_ms;
+}
+
+static void attend_drain(cw_socket *s, int64_t now_ms)
+{
+    int held_bytes = cw__link_unacknowledged(s->codec->link);
+
+    if (s->out.progress_bytes != s->drain.progress_bytes || held_bytes < s->drain.held_bytes)
+        s->drain.progress_ms = now_ms;
+    s->drain.progress_bytes = s->out.progress_bytes;
+    s->drain.held_bytes = held_bytes;
+    if (s->out.is_broken)
+        cw__closing_lost_locked(s, (uint64_t)held_bytes);
+    if (s->out.is_broken || !has_unsent(s))
+        end_drain(s, now_ms);
+    else if (now_ms >= s->drain.progress_ms + drain_timeout_ms(s)) {
+        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
+                      "the server took nothing for %g s (send_timeout) while the connection was closing",
+                      (double)drain_timeout_ms(s) / 1000);
+        cw__closing_ended_locked(s, s->fault.message);
+    } else if (s->grace_ms >= 0)
+        cw__service_be_patient(s->drain.progress_ms + drain_timeout_ms(s));
+}
+
+void cw__closing_attend_locked(cw_socket *s, int64_t now_ms)
+{
+    if (is_draining(s))
+        attend_drain(s, now_ms);
+    if (cw__close_expired(&s->close, now_ms))
+        cw__closing_ended_locked(s, "the server did not answer the close frame within close_timeout");
+    if (s->grace_ms >= 0 && s->close.state >= CW__CLOSE_BOTH && !s->out.first)
+        cw__closing_ended_locked(s, "closed"); /* the server's end of TCP is not waited for */
+}
+
+int64_t cw__closing_due_locked(const cw_socket *s)
+{
+    if (is_draining(s))
+        return cw__now_ms() + LOOK_EVERY_MS;
+    return s->close.deadline_ms;
+}
+
+/* ---- The closing handshake ---- */
 
 void cw__closing_begin_locked(cw_socket *s, int code, const char *reason, size_t reason_bytes)
 {
+    int64_t now_ms = cw__now_ms();
+    bool must_drain = s->close.state == CW__CLOSE_NONE && !s->out.is_broken && has_unsent(s);
+
     s->is_closed_locally = true;
     cw__inbox_clear(&s->in.inbox);
-    if (!cw__close_begin(&s->close, cw__now_ms(), timeout_ms(s)))
+    if (s->close.state == CW__CLOSE_NONE)
+        cw__pings_pay_all_locked(s);
+    if (!cw__close_begin(&s->close, now_ms, must_drain ? INT64_MAX : handshake_ms(s)))
         return;
+    if (must_drain)
+        begin_drain(s, now_ms);
     cw__socket_set_state_locked(s, CW_STATE_CLOSING);
     queue_close(s, code, reason, reason_bytes);
     hand_to_service(s);
@@ -62,26 +164,46 @@ void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t le
         cw__closing_violated_locked(s, &violation);
         return;
     }
-    if (cw__close_received(&s->close, &decoded, cw__now_ms(), timeout_ms(s))) {
+    s->is_cut_short = s->in.message.in_message || (s->in.inflater && cw__inflater_in_message(s->in.inflater));
+    if (cw__close_received(&s->close, &decoded, cw__now_ms(), handshake_ms(s))) {
         cw__socket_set_state_locked(s, CW_STATE_CLOSING);
         cw__outbound_drop_locked(s); /* the peer reads no more messages */
         queue_close(s, decoded.code, "", 0);
     } else if (s->close.state == CW__CLOSE_BOTH) {
+        s->close.was_clean = !s->out.is_broken; /* where writing has failed, our close frame may be lost */
         publish(s);
     }
+    cw__pings_forget(&s->pings);
     hand_to_service(s);
+}
+
+/* That is no fault of the peer's: the limit is ours. */
+static void describe_too_big(const cw_socket *s, char text[CW__CONTROL_MAX_BYTES])
+{
+    (void)snprintf(text, CW__CONTROL_MAX_BYTES,
+                   "a message of at least %llu bytes exceeds max_message_size (%lld bytes)",
+                   (unsigned long long)s->in.message.refused_bytes, (long long)s->in.message.max_bytes);
 }
 
 void cw__closing_violated_locked(cw_socket *s, const cw__violation *violation)
 {
+    char text[CW__CONTROL_MAX_BYTES];
+    cw__violation ours = *violation;
     bool must_send;
 
     if (s->close.state != CW__CLOSE_NONE && s->close.state != CW__CLOSE_SENT)
         return;
-    must_send = cw__close_failed(&s->close, violation, cw__now_ms(), timeout_ms(s));
-    cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "the server broke the protocol: %s (%d)",
-                  violation->text, violation->code);
+    if (violation->code == 1009) {
+        describe_too_big(s, text);
+        ours.text = text;
+        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "%s", text);
+        s->fault.limit = CW_OPT_MAX_MESSAGE_SIZE + 1;
+    } else
+        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "the server broke the protocol: %s (%d)",
+                      violation->text, violation->code);
+    must_send = cw__close_failed(&s->close, &ours, cw__now_ms(), handshake_ms(s));
     cw__outbound_drop_locked(s);
+    cw__pings_forget(&s->pings);
     if (must_send)
         queue_close(s, violation->code, violation->text, strlen(violation->text));
     publish(s);
@@ -100,14 +222,33 @@ void cw__closing_ended_locked(cw_socket *s, const char *why)
 {
     if (s->close.state == CW__CLOSE_ENDED)
         return;
+    if (is_draining(s))
+        cw__closing_lost_locked(s, (uint64_t)cw__link_unacknowledged(s->codec->link));
+    cw__outbound_lose_locked(s);
     cw__close_ended(&s->close, why);
+    cw__pings_forget(&s->pings);
     publish(s);
     hand_to_service(s);
+}
+
+/* The peer's code alone decides, not was_clean: a server may end TCP at once, so that our answer finds nobody. 1001 says
+ * that the server went away. A feed of whole messages ends with that, but a transfer that ends with it may be
+ * incomplete. */
+bool cw__closing_is_normal_locked(const cw_socket *s)
+{
+    int code = s->close.result.code;
+
+    if (s->is_closed_locally)
+        return true;
+    if (code == 1001 && s->socket_class == CW_STREAM_SOCKET)
+        return false;
+    return (code == 1000 || code == 1001 || code == 1005) && !s->is_cut_short;
 }
 
 cw_status cw__closing_fail_locked(cw_socket *s)
 {
     int code = s->close.result.code;
+    const char *where = s->is_cut_short ? " in the middle of a message" : "";
 
     if (code == 0 && s->out.is_broken)
         return cw__fail_with(&s->fault);
@@ -118,8 +259,8 @@ cw_status cw__closing_fail_locked(cw_socket *s)
     if (code == 1006)
         return cw__fail(CW_CLOSED, "%s", s->close.result.reason);
     if (code == 1005)
-        return cw__fail(CW_CLOSED, "the server closed the connection without a code");
-    return cw__fail(CW_CLOSED, "the server closed the connection with code %d%s%s", code,
+        return cw__fail(CW_CLOSED, "the server closed the connection without a code%s", where);
+    return cw__fail(CW_CLOSED, "the server closed the connection with code %d%s%s%s", code, where,
                     s->close.result.reason_bytes ? ": " : "", s->close.result.reason);
 }
 
@@ -157,6 +298,18 @@ bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_byt
     return was_clean;
 }
 
+bool cw_socket_ended_normally(cw_socket *s)
+{
+    bool is_normal;
+
+    if (cw__socket_check(s) != CW_OK)
+        return false;
+    cw__mutex_lock(&s->lock);
+    is_normal = cw__closing_is_normal_locked(s);
+    cw__mutex_unlock(&s->lock);
+    return is_normal;
+}
+
 static cw_status check_close(int code, const char *reason, size_t reason_bytes)
 {
     if (code != 1005 && !cw__close_code_valid(code))
@@ -166,7 +319,8 @@ static cw_status check_close(int code, const char *reason, size_t reason_bytes)
     if (code == 1005 && reason_bytes > 0)
         return cw__fail(CW_INVALID_ARGUMENT, "code 1005 sends an empty close frame: it takes no reason");
     if (reason_bytes > CW__CONTROL_MAX_BYTES - 2)
-        return cw__fail(CW_INVALID_ARGUMENT, "the reason has %zu bytes of UTF-8; a close frame takes 123",
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the reason has %zu bytes of UTF-8 and a close frame takes 123: shorten it",
                         reason_bytes);
     if (reason_bytes > 0 && !cw__utf8_valid(reason, reason_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the reason must be UTF-8");
@@ -220,8 +374,8 @@ static void abort_locked(cw_socket *s)
     }
     s->is_closed_locally = true;
     cw__inbox_clear(&s->in.inbox);
-    if (s->out.first && s->close.state == CW__CLOSE_NONE)
-        cw__outbound_flush_locked(s); /* what was sent goes out if it can: some of it may have been held back */
+    cw__outbound_destroy(&s->out); /* as the program asked: this is no loss */
+    s->drain.is_on = false;
     cw__closing_ended_locked(s, "the connection was dropped by this program");
 }
 
@@ -234,6 +388,37 @@ void cw_socket_abort(cw_socket *s)
     cw__mutex_unlock(&s->lock);
 }
 
+/* At the end of a program. */
+void cw__closing_hurry_locked(cw_socket *s, int grace_ms)
+{
+    s->grace_ms = grace_ms;
+    if (!s->codec || s->connecting) {
+        close_locked(s, 1005, NULL, 0);
+        return;
+    }
+    if (cw__socket_state(s) == CW_STATE_OPEN && grace_ms > 0)
+        close_locked(s, 1001, "", 0);
+    if (grace_ms == 0) {
+        s->is_closed_locally = true;
+        cw__closing_ended_locked(s, "the program has ended");
+    } else if (!is_draining(s) && s->close.deadline_ms != INT64_MAX)
+        cw__close_bound(&s->close, cw__now_ms(), grace_ms);
+    cw__socket_attend_locked(s);
+}
+
+/* The failure of a socket that could not deliver all it had accepted, or CW_OK. */
+static cw_status check_loss_locked(cw_socket *s)
+{
+    if (s->out.lost_bytes == 0)
+        return CW_OK;
+    if (!s->out.is_loss_told)
+        cw__service_told(s->out.lost_bytes);
+    s->out.is_loss_told = true;
+    return cw__fail(CW_CLOSED, "up to %llu bytes that were sent did not reach the server: %s",
+                    (unsigned long long)s->out.lost_bytes,
+                    s->fault.status != CW_OK ? s->fault.message : s->close.result.reason);
+}
+
 cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)
 {
     cw_status status = cw__socket_check(s);
@@ -244,6 +429,7 @@ cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, wait_ms, -1);
     /* A connect that was cancelled is let go of before its state changes (socket.c: on_detached). */
+    cw__outbound_release_locked(s);
     while (status == CW_OK && (s->is_attached || cw__socket_state(s) == CW_STATE_CONNECTING) &&
            cw__socket_state(s) != CW_STATE_CLOSED) {
         if (s->codec && !s->in.receiver)
@@ -251,8 +437,10 @@ cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)
         status = cw__socket_wait_locked(s, &wait);
     }
     if (status == CW_TIMED_OUT)
-        status = cw__fail(CW_TIMED_OUT, "the connection has not ended in time");
+        status = cw__wait_timed_out(&wait, "the end of the connection", CW_OPTION_COUNT);
     else if (status == CW_INTERRUPTED)
         status = cw__fail(CW_INTERRUPTED, "interrupted while waiting for the end of the connection");
+    else if (status == CW_OK)
+        status = check_loss_locked(s);
     return cw__socket_leave_locked(s, &wait, status);
 }

@@ -33,14 +33,14 @@ typedef struct cw__codec_calls {
     /* Sends a frame; CW__RSV1 may be in the opcode, where it is in the frame (native only). On AGAIN the frame has
      * begun and must be gone on with: call again with the rest (data + *sent, len - *sent, which may be nothing)
      * before any other frame. *sent counts payload bytes, also on AGAIN; the codec may hold some of them back, within
-     * a bound. While more_follow is set it may also hold whole frames back, which is OK: a call without it must come
-     * next, or flush, and stands for all of them. */
+     * a bound. While more_follow is set it may also hold whole frames back, which is OK: is_holding says so. A
+     * call without more_follow, or flush, writes them. */
     cw__io (*send)(cw__codec *c, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                    size_t *sent);
     /* After a receive that said AGAIN: the descriptor need not be readable before so many more bytes have come, which
      * they will whatever follows; 1 = any. NULL for a codec that cannot have it so. */
     void (*await)(cw__codec *c, uint64_t least_bytes);
-    /* Writes what was held back; AGAIN: call again. NULL for a codec that holds no whole frames back. */
+    /* Writes the frames that are held back. AGAIN: call again. NULL for a codec that holds none back. */
     cw__io (*flush)(cw__codec *c);
     void (*destroy)(cw__codec *c); /* the link is not the codec's: it stays */
 } cw__codec_calls;
@@ -49,11 +49,15 @@ struct cw__codec {
     const cw__codec_calls *calls;
     cw__link *link;
     cw__violation violation;
-    bool
-        more_follow; /* set before a send: another one comes without fail, unless this one is not OK, or a flush */
-    bool
-        wants_read; /* of the latest send that said AGAIN: the descriptor is writable all the same (libcurl.h) */
+    bool more_follow; /* set before a send: a caller that gets OK must send again or flush */
+    bool is_holding;  /* whole frames were encoded and not written: send again without more_follow, or flush */
+    bool wants_read;  /* the latest send said AGAIN although the descriptor is writable (libcurl.h) */
 };
+
+/* ---- From link.c (the rest is in libcurl.h) --------------------------------------------------------------- */
+
+/* Bytes that were written and that the peer's system has not acknowledged; 0 where this system cannot tell. */
+int cw__link_unacknowledged(const cw__link *link);
 
 /* ---- From codec_curl.c --------------------------------------------------------------------------------- */
 

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #endif
 
+#include <string.h>
+
 #include "libcurl.h"
 
 enum {
@@ -34,6 +36,28 @@ static uint8_t opcode_of(const codec_curl *c, int flags)
     return flags & CURLWS_TEXT ? CW__OP_TEXT : CW__OP_BINARY;
 }
 
+/* Which rule the peer broke, by libcurl's words (lib/ws.c, 8.14.1 and 8.22), which are not shown themselves. */
+static const char *meaning_of(const char *complaint)
+{
+    static const struct {
+        const char *words, *meaning;
+    } rules[] = {
+        {"no ongoing fragmented message", "the peer continued a message that it had not begun"},
+        {"fragmented message interrupted", "the peer began a message inside another one"},
+        {"invalid fragmented", "the peer sent a control frame in fragments"},
+        {"reserved bits", "the peer set a reserved bit"},
+        {"invalid opcode", "the peer sent a frame with a reserved opcode"},
+        {"masked input frame", "the peer sent a masked frame"},
+        {"frame is too big", "the peer sent a control frame of more than 125 bytes"},
+        {"frame length longer than", "the peer announced a frame of 2^63 bytes or more"},
+    };
+
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (strstr(complaint, rules[i].words))
+            return rules[i].meaning;
+    return "the peer broke a rule of frames";
+}
+
 static cw__io receive_failed(codec_curl *c, CURLcode code)
 {
     cw__link *l = c->base.link;
@@ -41,7 +65,7 @@ static cw__io receive_failed(codec_curl *c, CURLcode code)
     if (code == CURLE_GOT_NOTHING)
         return CW__IO_END;
     if (l->has_complaint) {
-        c->base.violation = (cw__violation){.code = 1002, .text = l->complaint};
+        c->base.violation = (cw__violation){.code = 1002, .text = meaning_of(l->complaint)};
         return CW__IO_VIOLATION;
     }
     return cw__link_fault(l, code, "receiving");

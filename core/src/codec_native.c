@@ -36,7 +36,6 @@ typedef struct codec_native {
 
     uint8_t *output; /* output[output_start..output_end) is encoded, and the connection has not taken it */
     size_t output_start, output_end;
-    bool is_holding;      /* that is whole frames, and the connection was not asked yet */
     uint8_t mask[4];      /* of the frame that goes out */
     uint64_t sent_offset; /* bytes of its payload that were encoded */
     bool is_sending;      /* its header was */
@@ -305,8 +304,8 @@ static cw__io send_in_batch(codec_native *c, uint8_t opcode, bool is_final, cons
         cw__frame_mask(c->output + c->output_end, data, len_bytes, c->mask, 0);
     c->output_end += len_bytes;
     *sent = len_bytes;
-    c->is_holding = c->base.more_follow;
-    if (!c->is_holding)
+    c->base.is_holding = c->base.more_follow;
+    if (!c->base.is_holding)
         io = write_kept(c);
     c->is_sending = io != CW__IO_OK;
     return io;
@@ -354,11 +353,12 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
     cw__io io = CW__IO_OK;
 
     *sent = 0;
-    if (c->output && !(c->is_holding && fits_batch(c, len_bytes))) {
-        c->is_holding = false;
+    if (c->output && !(base->is_holding && fits_batch(c, len_bytes))) {
+        base->is_holding = false;
         io = write_kept(c);
     }
-    if (io == CW__IO_OK && !c->is_sending && (c->is_holding || base->more_follow) && fits_batch(c, len_bytes))
+    if (io == CW__IO_OK && !c->is_sending && (base->is_holding || base->more_follow) &&
+        fits_batch(c, len_bytes))
         return send_in_batch(c, opcode, is_final, data, len_bytes, sent);
     if (io == CW__IO_OK && !c->is_sending)
         io = begin_output(c, opcode, is_final, len_bytes, encoded, &used);
@@ -373,7 +373,7 @@ static cw__io codec_flush(cw__codec *base)
 {
     codec_native *c = (codec_native *)base;
 
-    c->is_holding = false;
+    base->is_holding = false;
     return c->output ? write_kept(c) : CW__IO_OK;
 }
 

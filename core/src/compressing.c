@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* Compressing: messages that are sent compressed (RFC 7692 section 7.2.1), piece by piece in constant memory, each piece
- * by the way that outbound.c has for any data. Called by its public calls.
+/* Compressing: messages that are sent compressed (RFC 7692 section 7.2.1). A message that compresses to PIECE_BYTES or
+ * less goes in one frame; a longer one in pieces of that size, so that memory stays bounded. outbound.c sends each piece
+ * as any other data. Called by the public calls of sending.c.
  *
  * Safety: under the socket's lock, but for compressing itself (out.is_reserved keeps other senders away meanwhile). */
+#include <string.h>
+
 #include "socket.h"
 
-enum { PIECE_BYTES = 16 * 1024 /* a frame; on the stack */ };
+enum {
+    SMALL_BYTES = 16 * 1024,   /* are compressed on the stack, and under the lock */
+    PIECE_BYTES = 1024 * 1024, /* with frame_size = -1 a piece is the whole message */
+    ROOM_AT_LEAST = 64,        /* for the next call of the deflater */
+    STEP_AT_MOST = 1 << 30     /* zlib counts in 32 bits */
+};
+
+/* What is compressed and not sent yet. */
+typedef struct piece {
+    uint8_t *data;
+    size_t len_bytes, room_bytes, most_bytes;
+    uint8_t small[SMALL_BYTES];
+} piece;
 
 bool cw__compressing_is_wanted(const cw_socket *s, size_t len_bytes)
 {
@@ -13,11 +28,47 @@ bool cw__compressing_is_wanted(const cw_socket *s, size_t len_bytes)
            (uint64_t)len_bytes >= (uint64_t)cw__setting(s, CW_OPT_COMPRESSION_THRESHOLD);
 }
 
-/* Compresses the next piece, of a larger message without the lock, for which the service must not have to wait. */
-static size_t next_piece(cw_socket *s, uint8_t *buffer, bool is_large, bool ends_message, cw__wait *wait,
-                         bool *is_done)
+static void free_piece(piece *p)
 {
-    size_t len;
+    if (p->data != p->small)
+        cw__free(p->data);
+}
+
+/* Makes room for more. False without memory. */
+static bool grow(piece *p)
+{
+    size_t room_bytes = p->room_bytes * 2 < p->most_bytes ? p->room_bytes * 2 : p->most_bytes;
+    bool is_small = p->data == p->small;
+    uint8_t *data = cw__realloc(is_small ? NULL : p->data, room_bytes);
+
+    if (!data)
+        return false;
+    if (is_small)
+        memcpy(data, p->small, p->len_bytes);
+    p->data = data;
+    p->room_bytes = room_bytes;
+    return true;
+}
+
+/* Compresses into the piece until it is full or the part of the message has ended. False without memory. */
+static bool fill(cw__deflater *deflater, piece *p, bool ends_message, bool *is_done)
+{
+    p->len_bytes = 0;
+    do {
+        size_t room = p->room_bytes - p->len_bytes;
+        if (room < ROOM_AT_LEAST && !grow(p))
+            return false;
+        room = p->room_bytes - p->len_bytes;
+        p->len_bytes += cw__deflater_give(deflater, p->data + p->len_bytes,
+                                          room < STEP_AT_MOST ? room : STEP_AT_MOST, ends_message, is_done);
+    } while (!*is_done && p->most_bytes - p->len_bytes >= ROOM_AT_LEAST);
+    return true;
+}
+
+/* Compresses the next piece; of a large message without the lock, for which the service must not have to wait. */
+static bool next_piece(cw_socket *s, piece *p, bool is_large, bool ends_message, cw__wait *wait, bool *is_done)
+{
+    bool is_well;
 
     if (is_large && !wait->is_held) { /* another thread may release the socket meanwhile */
         cw__socket_hold(s);
@@ -25,10 +76,10 @@ static size_t next_piece(cw_socket *s, uint8_t *buffer, bool is_large, bool ends
     }
     if (is_large)
         cw__mutex_unlock(&s->lock);
-    len = cw__deflater_give(s->out.deflater, buffer, PIECE_BYTES, ends_message, is_done);
+    is_well = fill(s->out.deflater, p, ends_message, is_done);
     if (is_large)
         cw__mutex_lock(&s->lock);
-    return len;
+    return is_well;
 }
 
 /* Waits until the next piece may follow; the first one has its turn. What fails now is the whole message. */
@@ -36,7 +87,7 @@ static cw_status next_turn(cw_socket *s, size_t len_bytes, bool is_first, cw__wa
 {
     if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
         return cw__closing_fail_locked(s);
-    if (is_first || wait->timeout_ms == 0) /* who may not wait has the rest queued */
+    if (is_first || wait->timeout_ms == 0) /* a call that must not wait has the rest queued */
         return CW_OK;
     cw__wait_restart(wait);
     return cw__outbound_turn_locked(s, len_bytes, true, wait);
@@ -44,28 +95,34 @@ static cw_status next_turn(cw_socket *s, size_t len_bytes, bool is_first, cw__wa
 
 static cw_status send_pieces(cw_socket *s, uint8_t opcode, bool ends_message, bool is_large, cw__wait *wait)
 {
-    uint8_t buffer[PIECE_BYTES];
+    piece p;
     cw_status status = CW_OK;
     bool is_done = false, is_first = true;
 
+    p.data = p.small;
+    p.room_bytes = sizeof p.small;
+    p.most_bytes = cw__setting(s, CW_OPT_FRAME_SIZE) < 0 ? SIZE_MAX : PIECE_BYTES;
     while (status == CW_OK && !is_done) {
-        size_t len = next_piece(s, buffer, is_large, ends_message, wait, &is_done);
-        status = next_turn(s, len, is_first, wait);
+        if (!next_piece(s, &p, is_large, ends_message, wait, &is_done))
+            status = cw__fail(CW_NO_MEMORY, "no memory to compress a message; nothing of it was sent");
+        else
+            status = next_turn(s, p.len_bytes, is_first, wait);
         if (status == CW_OK)
-            status = cw__outbound_send_locked(s, opcode, ends_message && is_done, buffer, len, wait);
+            status = cw__outbound_send_locked(s, opcode, ends_message && is_done, p.data, p.len_bytes, wait);
         if (!is_first && (status == CW_TIMED_OUT || status == CW_INTERRUPTED || status == CW_NO_MEMORY))
             status = cw__outbound_break_off_locked(s, status);
         opcode = CW__OP_CONTINUATION;
         is_first = false;
     }
+    free_piece(&p);
     return status;
 }
 
 cw_status cw__compressing_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const void *data,
                                       size_t len_bytes, cw__wait *wait)
 {
-    bool is_large = len_bytes > PIECE_BYTES;
-    cw_status status = cw__outbound_turn_locked(s, is_large ? PIECE_BYTES : len_bytes, false, wait);
+    bool is_large = len_bytes > SMALL_BYTES;
+    cw_status status = cw__outbound_turn_locked(s, is_large ? SMALL_BYTES : len_bytes, false, wait);
 
     if (status != CW_OK)
         return status;

@@ -4,6 +4,7 @@
  *
  * Safety: under the socket's lock; libcurl is called in the service thread, but for making the handle. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 struct cw__connecting {
     cw__handshake *handshake;
+    cw__race *race; /* where libcurl does not do that itself; else NULL */
     cw__pool_member member;
     int64_t deadline_ms; /* INT64_MAX = none */
     int timeout_ms;      /* for the message */
@@ -32,13 +34,16 @@ static void free_connecting(struct cw__connecting *c)
         return;
     cw__pool_quit(&c->member);
     cw__handshake_destroy(c->handshake);
+    cw__race_destroy(c->race);
     cw__free(c);
 }
 
 /* A connection that will be read and written at its descriptor, if no proxy comes between; or one whose authorities
  * libcurl reads once for a multi: not so with a list of what was revoked, nor where nothing is verified (pool.c). */
-static cw__sharing sharing_of(const cw_socket *s, cw__trust *trust)
+static cw__sharing sharing_of(const cw_socket *s, const cw__proxy *proxy, cw__trust *trust)
 {
+    if (proxy->kind == CW__PROXY_HTTPS) /* whose authorities libcurl reads as well */
+        return CW__SHARE_NOT;
     if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL || !cw__codec_native_receives())
         return CW__SHARE_NOT;
     if (is_plain(s))
@@ -48,15 +53,17 @@ static cw__sharing sharing_of(const cw_socket *s, cw__trust *trust)
     return cw__pool_trust(cw__setting_text(s, CW_OPT_CA_FILE), trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
 }
 
-static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
+static struct cw__connecting *prepare(cw_socket *s, const cw__uri *uri, int timeout_ms)
 {
     cw__handshake_settings settings = {
-        .uri = s->uri,
+        .uri = uri,
         .protocols = cw__setting_text(s, CW_OPT_SUPPORTED_PROTOCOLS),
         .ca_file = cw__setting_text(s, CW_OPT_CA_FILE),
         .crl_file = cw__setting_text(s, CW_OPT_CRL_FILE),
+        .proxy_ca_file = cw__setting_text(s, CW_OPT_PROXY_CA_FILE),
         .headers = s->settings.headers ? s->settings.headers : "",
         .verify = cw__setting(s, CW_OPT_VERIFY) != 0,
+        .proxy_verify = cw__setting(s, CW_OPT_PROXY_VERIFY) != 0,
         .no_delay = cw__setting(s, CW_OPT_NO_DELAY) != 0,
         .timeout_ms = timeout_ms,
         .compression = {.is_on = cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_DEFLATE,
@@ -71,6 +78,13 @@ static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
         (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
         return NULL;
     }
+    /* An address with a zone is one address, and libcurl alone applies the zone. */
+    if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create())) {
+        free_connecting(c);
+        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
+        return NULL;
+    }
+    settings.race = c->race;
     c->timeout_ms = timeout_ms;
     c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
     c->handshake = cw__handshake_create(&settings);
@@ -79,7 +93,7 @@ static struct cw__connecting *prepare(cw_socket *s, int timeout_ms)
         return NULL;
     }
     c->member = (cw__pool_member){.easy = cw__handshake_easy(c->handshake), .client = &s->client};
-    c->member.sharing = sharing_of(s, &c->member.trust);
+    c->member.sharing = sharing_of(s, cw__handshake_proxy(c->handshake), &c->member.trust);
     c->member.ca_file = settings.ca_file;
     return c;
 }
@@ -121,34 +135,27 @@ static cw_status check_framing(const cw_socket *s)
     return CW_OK;
 }
 
-static cw_status begin_locked(cw_socket *s, const char *uri, size_t uri_bytes, int timeout_ms)
+/* Reads a URI that the caller of connect gave; the caller of this destroys it. */
+static cw_status read_uri(const char *text, size_t len_bytes, cw__uri *uri)
+{
+    char fault[CW__URI_FAULT_BYTES];
+    cw__uri_result result = cw__uri_read(text, len_bytes, uri, fault);
+
+    if (result == CW__URI_NO_MEMORY)
+        return cw__fail(CW_NO_MEMORY, "no memory for a URI");
+    if (result == CW__URI_BAD)
+        return cw__fail(CW_INVALID_ARGUMENT, "%s", fault);
+    return CW_OK;
+}
+
+/* Attaches the socket to the service, with all that it needs to connect. */
+static cw_status attach_locked(cw_socket *s, const cw__uri *uri, int timeout_ms)
 {
     cw_status status;
-    char *copy;
 
-    if (cw__socket_state(s) != CW_STATE_NEW)
-        return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new one",
-                        cw__socket_state(s) == CW_STATE_CLOSED ? "the socket is closed"
-                                                               : "the socket is connected already");
-    status = check_framing(s);
-    if (status != CW_OK)
-        return status;
-    if (memchr(uri, '\0', uri_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the URI contains NUL");
-    copy = cw__strndup(uri, uri_bytes);
-    if (!copy)
-        return cw__fail(CW_NO_MEMORY, "no memory for a URI");
-    status = cw__handshake_check_uri(copy);
-    if (status != CW_OK) {
-        cw__free(copy);
-        return status;
-    }
-    cw__free(s->uri);
-    s->uri = copy;
-    forget_last(s);
     if (timeout_ms == CW_TIMEOUT_DEFAULT)
         timeout_ms = (int)cw__setting(s, CW_OPT_CONNECT_TIMEOUT);
-    s->connecting = prepare(s, timeout_ms < 0 ? -1 : timeout_ms);
+    s->connecting = prepare(s, uri, timeout_ms < 0 ? -1 : timeout_ms);
     if (!s->connecting)
         return cw__error_status();
     status = cw__service_attach(&s->client);
@@ -161,6 +168,31 @@ static cw_status begin_locked(cw_socket *s, const char *uri, size_t uri_bytes, i
     s->is_attached = true;
     cw__socket_set_state_locked(s, CW_STATE_CONNECTING);
     return CW_OK;
+}
+
+static cw_status begin_locked(cw_socket *s, const char *text, size_t len_bytes, int timeout_ms)
+{
+    cw_status status;
+    cw__uri uri = {0};
+    char *copy;
+
+    if (cw__socket_state(s) != CW_STATE_NEW)
+        return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new one",
+                        cw__socket_state(s) == CW_STATE_CLOSED ? "the socket is closed"
+                                                               : "the socket is connected already");
+    status = check_framing(s);
+    if (status == CW_OK)
+        status = read_uri(text, len_bytes, &uri);
+    if (status == CW_OK && !(copy = cw__strndup(text, len_bytes)))
+        status = cw__fail(CW_NO_MEMORY, "no memory for a URI");
+    if (status == CW_OK) {
+        cw__free(s->uri);
+        s->uri = copy;
+        forget_last(s);
+        status = attach_locked(s, &uri, timeout_ms);
+    }
+    cw__uri_destroy(&uri);
+    return status;
 }
 
 cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_bytes, int timeout_ms)
@@ -195,7 +227,7 @@ cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
     else if (s->connect_error.status != CW_OK)
         status = cw__fail_with(&s->connect_error);
     else if (!s->codec && s->close.state == CW__CLOSE_NONE) /* neither is it open, nor was it ever */
-        status = cw__fail(CW_INVALID_STATE, "connect first");
+        status = cw__fail(CW_INVALID_STATE, "the socket is not connected: connect it first");
     return cw__socket_leave_locked(s, &wait, status);
 }
 
@@ -219,6 +251,8 @@ void cw__connecting_forked(cw_socket *s)
 {
     if (s->connecting && s->connecting->member.pool)
         cw__pool_forked(s->connecting->member.pool);
+    if (s->connecting && s->connecting->race)
+        cw__race_forked(s->connecting->race);
 }
 
 void cw__connecting_cancel_locked(cw_socket *s)
@@ -268,6 +302,7 @@ static bool make_codec(cw_socket *s, const cw__pool_member *member, int fd)
         s->codec = cw__codec_curl_create(link);
     else
         s->codec = cw__codec_native_create(link);
+    link->party = cw__handshake_tls_party(s->connecting->handshake);
     if (!s->codec)
         cw__link_destroy(link);
     return s->codec != NULL;
@@ -301,6 +336,8 @@ static bool open_locked(cw_socket *s)
     if (!make_rooms(s, fd))
         return false;
     s->framing = s->codec->calls->name;
+    if (cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE) > 0)
+        cw__link_set_send_buffer(s->codec->link, (int)cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE));
     s->fd = fd;
     s->watched = 0;
     s->in.is_drained = cw__handshake_is_all(c->handshake, fd, is_plain(s));
@@ -310,6 +347,7 @@ static bool open_locked(cw_socket *s)
     read_addresses(s);
     s->connecting = NULL;
     cw__handshake_destroy(c->handshake);
+    cw__race_destroy(c->race);
     cw__free(c);
     s->in.inbox.high_bytes = (size_t)cw__setting(s, CW_OPT_INBOUND_BUFFER_SIZE);
     cw__message_init(&s->in.message,
@@ -342,6 +380,21 @@ static bool keep_reply(cw_socket *s)
 
 /* ---- Ending: not well ---- */
 
+/* Takes what the kernel holds unread off it. Closing a descriptor with that there makes Linux send RST in place of FIN, and
+ * drop what the program has sent and the peer's system does not have yet. */
+static void empty_descriptor(int fd)
+{
+    enum {
+        SCRAP_BYTES = 16 * 1024,
+        MOST_BYTES = 8 * 1024 * 1024
+    }; /* a peer that goes on sending gets its RST */
+    uint8_t scrap[SCRAP_BYTES];
+    ssize_t len = 1;
+
+    for (size_t total = 0; len > 0 && total < MOST_BYTES; total += (size_t)len)
+        len = recv(fd, scrap, sizeof scrap, MSG_DONTWAIT);
+}
+
 void cw__connection_teardown_locked(cw_socket *s)
 {
     if (s->connecting) {
@@ -350,6 +403,7 @@ void cw__connection_teardown_locked(cw_socket *s)
     }
     if (s->codec) {
         cw__poller_forget(cw__service_poller(), s->fd);
+        empty_descriptor(s->fd);
         cw__link *link = s->codec->link;
         s->codec->calls->destroy(s->codec);
         cw__link_destroy(link);
@@ -369,6 +423,19 @@ void cw__connection_teardown_locked(cw_socket *s)
 
 /* ---- The service's calls ---- */
 
+static void timed_out(const struct cw__connecting *c, cw__error *error)
+{
+    double seconds = (double)c->timeout_ms / 1000;
+    const cw__proxy *proxy = cw__handshake_proxy(c->handshake);
+
+    if (cw__handshake_is_at_proxy(c->handshake))
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout,
+                      "not connected within %g s: the proxy %.80s (%s) has not let us through", seconds,
+                      proxy->name, proxy->variable);
+    else
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout, "not connected within %g s", seconds);
+}
+
 static bool is_over(cw_socket *s, cw__error *error)
 {
     struct cw__connecting *c = s->connecting;
@@ -376,8 +443,7 @@ static bool is_over(cw_socket *s, cw__error *error)
     if (c->is_cancelled)
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_OperationCanceled, "connecting was cancelled");
     else if (!c->member.is_done && cw__now_ms() >= c->deadline_ms)
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout, "not connected within %g s",
-                      (double)c->timeout_ms / 1000);
+        timed_out(c, error);
     else
         return false;
     return true;
@@ -393,20 +459,70 @@ static int64_t fail_locked(cw_socket *s)
 /* When to look again if no descriptor is ready before. */
 static int64_t next_due(struct cw__connecting *c)
 {
-    int64_t due_ms = cw__pool_due_ms(&c->member);
+    int64_t due_ms;
 
+    /* At once, as long as libcurl names addresses: its timer for the next one may be lost (8.14.1: a timer of 0 ms that is
+     * set while curl_multi_perform runs counts as done in its end). */
+    if (c->race && cw__race_state_of(c->race) == CW__RACE_GATHERING && cw__race_has_addresses(c->race))
+        return 0;
+    due_ms = cw__pool_due_ms(&c->member);
     return due_ms < c->deadline_ms ? due_ms : c->deadline_ms;
+}
+
+/* Whether libcurl has named all addresses, so that they can be tried. */
+static bool has_gathered(const struct cw__connecting *c)
+{
+    return c->race && cw__race_state_of(c->race) == CW__RACE_GATHERING &&
+           c->member.code == CURLE_COULDNT_CONNECT;
+}
+
+static int64_t begin_race(cw_socket *s)
+{
+    struct cw__connecting *c = s->connecting;
+
+    if (!cw__race_begin(c->race)) {
+        cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+        return fail_locked(s);
+    }
+    cw__pool_rest(&c->member);
+    return 0; /* attend at once */
+}
+
+/* Goes on with the race; false if it goes on by itself for now. Then it is won, and libcurl begins again; or lost. */
+static bool ends_race(cw_socket *s, int64_t *due_ms)
+{
+    struct cw__connecting *c = s->connecting;
+
+    *due_ms = cw__race_step(c->race, &s->client, cw__now_ms());
+    if (*due_ms > c->deadline_ms)
+        *due_ms = c->deadline_ms;
+    if (cw__race_state_of(c->race) == CW__RACE_RUNNING)
+        return false;
+    if (cw__race_state_of(c->race) == CW__RACE_WON) {
+        cw__handshake_restart(c->handshake);
+        return true;
+    }
+    c->member.is_done = true;
+    c->member.code = cw__race_errno(c->race) == ETIMEDOUT ? CURLE_OPERATION_TIMEDOUT : CURLE_COULDNT_CONNECT;
+    return true;
 }
 
 int64_t cw__connecting_attend_locked(cw_socket *s)
 {
     struct cw__connecting *c = s->connecting;
+    int64_t due_ms;
     bool is_open;
 
-    if (is_over(s, &s->connect_error) || !cw__pool_step(&c->member, &s->connect_error))
+    if (is_over(s, &s->connect_error))
+        return fail_locked(s);
+    if (c->race && cw__race_state_of(c->race) == CW__RACE_RUNNING && !ends_race(s, &due_ms))
+        return due_ms;
+    if (!cw__pool_step(&c->member, &s->connect_error))
         return fail_locked(s);
     if (!c->member.is_done)
         return next_due(c);
+    if (has_gathered(c))
+        return begin_race(s);
     is_open = cw__handshake_verdict(c->handshake, c->member.code, &s->connect_error);
     if (keep_reply(s) && is_open && open_locked(s))
         return 0; /* attend at once: there may be a greeting */

@@ -14,6 +14,7 @@ typedef struct cw__wait {
     int64_t deadline_ms; /* -1 until the first slice */
     int64_t hook_due_ms; /* the same */
     bool is_held;        /* the call that waits holds a reference to its socket */
+    bool is_default;     /* the time is the control's, not the caller's */
 } cw__wait;
 
 void cw__wait_begin(cw__wait *w, int timeout_ms, int64_t default_ms);
@@ -26,6 +27,10 @@ int cw__wait_slice(cw__wait *w);
 bool cw__wait_wants_hook(cw__wait *w);
 bool cw__wait_interrupted(cw__wait *w);
 void cw__wait_signalled(cw__wait *w);
+/* Fails with CW_TIMED_OUT.
+ *   what     was waited for: "a message"
+ *   option   the control that gives the time by default; CW_OPTION_COUNT = none */
+cw_status cw__wait_timed_out(const cw__wait *w, const char *what, cw_option option);
 /* A wake-up that belongs to the calling thread, for polling beside a descriptor. Where there is none to be had, one
  * that never wakes (its read_fd is negative), and the slice becomes short enough to do without. */
 cw__wake *cw__thread_wake(int *slice_ms);
@@ -44,9 +49,10 @@ typedef struct cw__client cw__client;
 typedef struct cw__client_calls {
     int64_t (*ready)(cw__client *client, int fd, unsigned mask);
     int64_t (*attend)(cw__client *client);
-    void (*shut_down)(cw__client *client, bool at_once); /* close politely, or drop everything; then attend */
-    void (*detached)(cw__client *client);                /* the service will never touch it again */
-    void (*forked)(cw__client *client);                  /* in a child: close inherited descriptors */
+    /* The program ends: close within grace_ms, once everything sent has arrived; 0: drop everything. Then attend. */
+    void (*shut_down)(cw__client *client, int grace_ms);
+    void (*detached)(cw__client *client); /* the service will never touch it again */
+    void (*forked)(cw__client *client);   /* in a child: close inherited descriptors */
 } cw__client_calls;
 
 struct cw__client {
@@ -70,8 +76,47 @@ void cw__service_at_end(void (*call)(void));
 cw__poller *cw__service_poller(void);
 /* Whether the calling thread is the service. */
 bool cw__service_is_here(void);
+/* Keeps cw_shutdown from dropping everything before due_ms: a client makes progress. Any thread. */
+void cw__service_be_patient(int64_t due_ms);
+/* Counts bytes of accepted messages that did not reach a peer, and takes them back once a call has said so: cw_shutdown
+ * reports the others. Any thread. */
+void cw__service_lost(uint64_t len_bytes);
+void cw__service_told(uint64_t len_bytes);
 /* Ends its giving way (cw__mailbox_end_round). Any thread, without locks. */
 void cw__service_hurry(void);
+
+/* ---- From race.c: which of a host's addresses connects first --------------------------------------------- */
+
+typedef struct cw__race cw__race;
+
+typedef enum cw__race_state {
+    CW__RACE_GATHERING,
+    CW__RACE_RUNNING,
+    CW__RACE_WON,
+    CW__RACE_LOST
+} cw__race_state;
+
+struct sockaddr;
+
+/* NULL without memory. */
+cw__race *cw__race_create(void);
+/* Ends what is under way. Between attach and detached, like all that follow, or before anything was tried. */
+void cw__race_destroy(cw__race *r);
+/* In a child after fork: closes the copies of the descriptors. */
+void cw__race_forked(cw__race *r);
+cw__race_state cw__race_state_of(const cw__race *r);
+/* errno of the latest attempt that failed. */
+int cw__race_errno(const cw__race *r);
+/* Adds an address, while gathering. */
+void cw__race_add(cw__race *r, const struct sockaddr *to, size_t len_bytes);
+bool cw__race_has_addresses(const cw__race *r);
+/* The addresses are all there: it is running now. False without memory, also for one of them. */
+bool cw__race_begin(cw__race *r);
+/* Goes on, in the name of client, which is attended when there is something to do; returns when to call again at the
+ * latest (INT64_MAX = not by itself). It may be won or lost afterwards. */
+int64_t cw__race_step(cw__race *r, cw__client *client, int64_t now_ms);
+/* The connection that won, and its peer's address, for which there is room; -1 if it was taken already. */
+int cw__race_take(cw__race *r, struct sockaddr *from, unsigned *len_bytes);
 
 /* ---- From mailbox.c ------------------------------------------------------------------------------------- */
 

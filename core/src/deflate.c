@@ -111,6 +111,8 @@ bool cw__inflater_take(cw__inflater *i, const cw__piece *piece)
 
 bool cw__inflater_has_more(const cw__inflater *i) { return i->is_pending; }
 
+bool cw__inflater_in_message(const cw__inflater *i) { return i->in_message; }
+
 bool cw__inflater_keep(cw__inflater *i)
 {
     size_t len = i->z.avail_in;

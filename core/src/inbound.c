@@ -98,8 +98,7 @@ static void take_piece(cw_socket *s, const cw__piece *piece, uint8_t *direct, si
         take_part(s, &out, direct, direct_bytes);
         break;
     case CW__MESSAGE_PING:
-        if (is_reading_messages(s) && !s->out.is_broken &&
-            !cw__outbound_control_locked(s, CW__OP_PONG, out.data, out.len_bytes, false))
+        if (is_reading_messages(s) && !s->out.is_broken && !cw__pings_owe_locked(s, out.data, out.len_bytes))
             no_memory(s);
         break;
     case CW__MESSAGE_PONG:
@@ -179,9 +178,8 @@ static cw__io step(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *di
     io = s->codec->calls->receive(s->codec, to, room, &piece);
     switch (io) {
     case CW__IO_OK:
-        s->in.is_heard = true;
+        cw__pings_note_locked(s, &piece);
         *read_bytes = piece.len_bytes;
-        s->in.run_bytes += piece.len_bytes;
         if (s->in.inflater && cw__inflater_take(s->in.inflater, &piece))
             inflate(s, direct, direct_size, direct_bytes, read_bytes);
         else
@@ -189,6 +187,8 @@ static cw__io step(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *di
         break;
     case CW__IO_AGAIN:
         s->in.is_drained = true;
+        if (s->in.is_heard)
+            cw__pings_heard_locked(s, cw__now_ms());
         await(s);
         break;
     case CW__IO_END:
@@ -230,6 +230,8 @@ void cw__inbound_serve_locked(cw_socket *s)
             break;
         share += read_bytes + PIECE_COST_BYTES;
     }
+    if (s->in.inbox.is_full)
+        cw__pings_paused_locked(s);
     /* A close frame of ours goes out before anything is looked for behind the peer's: TCP's end may be there
      * already, and an answer is owed all the same (section 5.5.1). */
     if (s->out.first && !is_reading_messages(s) && s->close.state != CW__CLOSE_ENDED)
@@ -243,7 +245,6 @@ void cw__inbound_serve_locked(cw_socket *s)
 void cw__inbound_take_over_locked(cw_socket *s)
 {
     s->in.turns++;
-    s->out.burst_count = 0; /* an answer may be waited for: what is sent now goes out at once */
     if (s->in.reader == CW__READER_CALLER)
         return;
     s->in.reader = CW__READER_CALLER;
@@ -304,9 +305,8 @@ cw_event *cw__inbound_pop_locked(cw_socket *s)
     bool was_full = s->in.inbox.is_full;
     cw_event *e = cw__inbox_pop(&s->in.inbox);
 
-    s->out.burst_count = 0;
-    if (was_full && !s->in.inbox.is_full && s->in.reader == CW__READER_SERVICE)
-        cw__socket_attend_locked(s); /* which also reads what waits inside libcurl */
+    if (was_full && !s->in.inbox.is_full)
+        cw__pings_resumed_locked(s, cw__now_ms());
     return e;
 }
 
@@ -326,6 +326,25 @@ static size_t coming_now_locked(const cw_socket *s)
     return s->is_closed_locally ? 0 : (size_t)len_bytes;
 }
 
+/* Pongs that are owed go out before the caller can answer what it came for, once what came behind their pings is read
+ * (ping.c): here, or by the service. Not where a large message has just begun, for which its taker makes room. */
+static void pay_pongs(cw_socket *s, bool is_large_coming)
+{
+    if (s->pings.owed) {
+        for (size_t share = 0; !s->in.is_drained && may_read(s) && !s->in.inbox.is_full && !is_large_coming &&
+                               !s->pings.is_behind && share < SHARE_BYTES;) {
+            size_t read_bytes = 0;
+            (void)step(s, NULL, 0, NULL, &read_bytes);
+            share += read_bytes + PIECE_COST_BYTES;
+        }
+        cw__pings_pay_locked(s, cw__now_ms());
+        if (s->pings.owed && !is_large_coming)
+            cw__inbound_give_back_locked(s);
+    }
+    if (s->out.first)
+        cw__outbound_flush_locked(s);
+}
+
 /* Reads without waiting, until there is a message in the inbox or in a place that was lent, or, if coming_bytes is
  * asked for, until a large one begins to come. */
 static void read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_bytes)
@@ -340,8 +359,7 @@ static void read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_
         (void)step(s, NULL, 0, NULL, &read_bytes);
         share += read_bytes + PIECE_COST_BYTES;
     }
-    if (s->out.first)
-        cw__outbound_flush_locked(s); /* pongs */
+    pay_pongs(s, coming_bytes && *coming_bytes > 0);
 }
 
 /* The next message, from the inbox or, without waiting, from the connection. */
@@ -352,7 +370,7 @@ static cw_event *next_now_locked(cw_socket *s, size_t *coming_bytes)
     if (e || !may_read(s))
         return e;
     read_now_locked(s, NULL, coming_bytes);
-    return cw__inbox_pop(&s->in.inbox);
+    return cw__inbound_pop_locked(s);
 }
 
 static bool takes_messages(const cw_socket *s)
@@ -371,6 +389,9 @@ cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *comi
     cw_event *e = NULL;
     size_t coming = 0;
 
+    *out = NULL;
+    if (coming_bytes)
+        *coming_bytes = 0;
     if (s->generation != cw__generation() || !cw__mutex_trylock(&s->lock))
         return CW_WOULD_BLOCK;
     if (takes_messages(s))
@@ -392,24 +413,28 @@ static cw_status check_locked(cw_socket *s, cw_class wanted)
                                               ? "a message socket is not read as a stream: receive messages"
                                               : "a stream socket has no messages: read its input stream");
     if (s->event_mask & CW_EVENT_MESSAGE)
-        return cw__fail(CW_INVALID_STATE, "messages of this socket go to its handler");
+        return cw__fail(CW_INVALID_STATE,
+                        "messages of this socket go to its handler: remove it to receive them");
     if (state == CW_STATE_NEW || state == CW_STATE_CONNECTING)
-        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW ? "connect first" : "still connecting");
+        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW
+                                              ? "the socket is not connected: connect it first"
+                                              : "the socket is still connecting: wait until it is open");
     return CW_OK;
 }
 
-static cw_status describe_end(cw_status status, const char *what)
+static cw_status describe_end(cw_status status, const cw__wait *wait, const char *what)
 {
     if (status == CW_TIMED_OUT)
-        return cw__fail(CW_TIMED_OUT, "nothing to %s came in time", what);
+        return cw__wait_timed_out(wait, what, CW_OPT_RECEIVE_TIMEOUT);
     if (status == CW_INTERRUPTED)
-        return cw__fail(CW_INTERRUPTED, "interrupted while waiting to %s", what);
+        return cw__fail(CW_INTERRUPTED, "interrupted while waiting for %s", what);
     return status;
 }
 
 /* Waits until it is worth looking again: by polling, or, where another thread polls, for what that brings. */
 static cw_status wait_locked(cw_socket *s, cw__wait *wait)
 {
+    cw__outbound_release_locked(s); /* the answer to a message of an open batch may be what is waited for */
     if (!may_read(s))
         return cw__socket_wait_locked(s, wait);
     cw__inbound_take_over_locked(s);
@@ -431,6 +456,9 @@ cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, 
     size_t coming = 0;
     cw__wait wait;
 
+    *out = NULL;
+    if (coming_bytes)
+        *coming_bytes = 0;
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
@@ -442,7 +470,7 @@ cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, 
             status = cw__closing_fail_locked(s);
             break;
         }
-        status = describe_end(wait_locked(s, &wait), "receive");
+        status = describe_end(wait_locked(s, &wait), &wait, "a message");
         if (status != CW_OK)
             break;
     }
@@ -461,7 +489,9 @@ static cw_status unload(cw_socket *s, void *buffer, size_t size_bytes, cw_receiv
     *received =
         (cw_received){.len_bytes = e->len_bytes, .kind = (cw_kind)e->kind, .is_complete = e->is_complete};
     if (e->len_bytes > size_bytes)
-        return cw__fail(CW_INVALID_ARGUMENT, "the next message has %zu bytes, the buffer %zu; it waits",
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the next message has %zu bytes and the buffer %zu; take it with a larger one: it is "
+                        "still the next",
                         e->len_bytes, size_bytes);
     if (e->len_bytes)
         memcpy(buffer, e->data, e->len_bytes);
@@ -485,7 +515,7 @@ static cw_status fill_locked(cw_socket *s, cw_event *place, cw__wait *wait)
             return cw__closing_fail_locked(s);
         status = wait_locked(s, wait);
         if (status != CW_OK && !place->is_complete)
-            return describe_end(status, "receive");
+            return describe_end(status, wait, "a message");
     }
     return status;
 }
@@ -550,8 +580,7 @@ static size_t read_stream_locked(cw_socket *s, void *buffer, size_t size_bytes)
         (void)step(s, buffer, size_bytes, &len, &read_bytes);
         share += read_bytes + PIECE_COST_BYTES;
     }
-    if (s->out.first)
-        cw__outbound_flush_locked(s);
+    pay_pongs(s, false);
     return len;
 }
 
@@ -569,11 +598,11 @@ cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int time
         if (!s->is_closed_locally && (*len_bytes = read_stream_locked(s, buffer, size_bytes)) > 0)
             break;
         if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING) {
-            if (!s->is_closed_locally && s->close.result.code == 1006)
+            if (!cw__closing_is_normal_locked(s))
                 status = cw__closing_fail_locked(s);
             break;
         }
-        status = describe_end(wait_locked(s, &wait), "read");
+        status = describe_end(wait_locked(s, &wait), &wait, "bytes to read");
         if (status != CW_OK)
             break;
     }

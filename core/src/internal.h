@@ -29,12 +29,16 @@ typedef struct cw__error {
     int curl_code;
     int http_status;
     int os_errno;
+    int limit; /* cw_option + 1 of the control whose limit was reached, 0 = none */
     char message[CW__MESSAGE_BYTES];
 } cw__error;
 
 /* Fills the calling thread's error and returns its status, so that a call can end in "return cw__fail(...)". */
 cw_status cw__fail(cw_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 cw_status cw__fail_with(const cw__error *error);
+/* The same for a limit that a control has set. */
+cw_status cw__fail_limit(cw_status status, cw_option option, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The status of the calling thread's error. */
 cw_status cw__error_status(void);
 /* Fills an error that is kept elsewhere. */
@@ -44,19 +48,6 @@ int cw__web_status_of_errno(int os_errno);
 int cw__web_status_of_http(int http_status);
 /* From a CURLcode (as int, so that this header needs no curl). */
 int cw__web_status_of_curl(int curl_code, int os_errno);
-/* Fills the error of a server's certificate that was refused: what is wrong with it and what to do.
- *   verify_result  CURLINFO_SSL_VERIFYRESULT
- *   text           libcurl's error text */
-void cw__error_of_certificate(cw__error *error, const char *host, long verify_result, const char *text);
-
-typedef struct cw__tls_reason {
-    const char *words; /* by which it is known */
-    int web_status;
-    const char *message;
-} cw__tls_reason;
-
-/* What libcurl's text about a failure of TLS means; NULL: nothing that is known here. */
-const cw__tls_reason *cw__tls_reason_of(int curl_code, const char *text);
 
 /* ---- From alloc.c: the one door to the heap; tests make call number n fail ---------------------------- */
 
@@ -202,7 +193,8 @@ typedef struct cw__close {
 } cw__close;
 
 void cw__close_init(cw__close *c);
-/* We begin (CW__CLOSE_NONE only; elsewhere false and nothing changes). The caller then sends the frame. */
+/* We begin (CW__CLOSE_NONE only; elsewhere false and nothing changes). The caller then sends the frame. With timeout_ms
+ * INT64_MAX there is no deadline yet. */
 bool cw__close_begin(cw__close *c, int64_t now_ms, int64_t timeout_ms);
 /* The peer's close frame came. True: a close frame with c->result.code has to be sent in answer (1005: an
  * empty one). In CW__CLOSE_FAILED it changes nothing. */
@@ -213,6 +205,8 @@ void cw__close_answered(cw__close *c);
 bool cw__close_failed(cw__close *c, const cw__violation *violation, int64_t now_ms, int64_t timeout_ms);
 /* TCP has ended, by the peer, by us, or by a fault; why goes to result unless a close frame came first. */
 void cw__close_ended(cw__close *c, const char *why);
+/* Sets the deadline, unless an earlier one stands. */
+void cw__close_bound(cw__close *c, int64_t now_ms, int64_t timeout_ms);
 bool cw__close_expired(const cw__close *c, int64_t now_ms);
 
 /* ---- From message.c: pieces of frames into messages and control frames (sections 5.4, 5.5, 8.1) -------- */
@@ -249,12 +243,13 @@ typedef struct cw__message_output {
 } cw__message_output;
 
 typedef struct cw__message {
-    cw_event *building;  /* the message in progress, in full mode */
-    cw_event *place;     /* lent: the next message is gathered there if its first frame fits; or NULL */
-    int64_t max_bytes;   /* -1 = no limit; looked at in full mode only */
-    uint64_t frame_left; /* bytes of the current data frame still to come */
-    bool is_partial;     /* parts go out as they come; nothing is kept */
-    bool in_message;     /* a data message has begun and its final frame has not ended */
+    cw_event *building;     /* the message in progress, in full mode */
+    cw_event *place;        /* lent: the next message is gathered there if its first frame fits; or NULL */
+    int64_t max_bytes;      /* -1 = no limit; looked at in full mode only */
+    uint64_t refused_bytes; /* how long the message that went over max_bytes is at least */
+    uint64_t frame_left;    /* bytes of the current data frame still to come */
+    bool is_partial;        /* parts go out as they come; nothing is kept */
+    bool in_message;        /* a data message has begun and its final frame has not ended */
     bool in_control;
     bool is_last_frame; /* the current data frame ends its message */
     uint8_t control_opcode;
@@ -320,6 +315,8 @@ void cw__inflater_destroy(cw__inflater *i);
  * False: it does not, and goes to cw__message_feed as it is. It has to see every piece, once has_more is false. */
 bool cw__inflater_take(cw__inflater *i, const cw__piece *piece);
 bool cw__inflater_has_more(const cw__inflater *i);
+/* Whether a compressed message has begun and its end has not been inflated. */
+bool cw__inflater_in_message(const cw__inflater *i);
 /* Gives what the piece that was taken expands to, a buffer at a time, for cw__message_feed. */
 cw__inflate_result cw__inflater_give(cw__inflater *i, uint8_t *buffer, size_t size_bytes, cw__piece *out);
 /* Copies what is not used up of the piece, the memory of which is about to go. False without memory. */
@@ -356,6 +353,8 @@ typedef struct cw__reply {
 } cw__reply;
 
 void cw__reply_destroy(cw__reply *r);
+/* Forgets the lines, of a proxy's reply that the server's follows; head_bytes stays. */
+void cw__reply_forget(cw__reply *r);
 /* Takes a status line, a header line without NUL or an empty line. Only header lines of the latest reply are
  * kept: each status line begins anew, so that those of a 100 or 103, or of a proxy, are gone when the final ones
  * come. Folded lines are unfolded. False if it is too much: the connection had better be given up. */
@@ -379,6 +378,131 @@ bool cw__is_token(const char *text, size_t len_bytes);
 /* Gives the next item of "a, b" between at and end, without blanks around it, and its length; NULL at the end. */
 const char *cw__list_next(const char **at, const char *end, size_t *len_bytes);
 bool cw__list_has(const char *at, const char *end, const char *wanted, size_t wanted_bytes, bool any_case);
+
+/* ---- From uri.c: the URI of a connect (RFC 3986, RFC 3987, RFC 6455 section 3) ------------------------- */
+
+/* Limits of ours, below those of libcurl (docs/libcurl.md). */
+enum {
+    CW__URI_AT_MOST = 128 * 1024, /* bytes, percent-encoded */
+    CW__HOST_AT_MOST = 255,
+    CW__ZONE_AT_MOST = 15, /* characters of an interface's name */
+    CW__URI_FAULT_BYTES = 240
+};
+
+/* "user:password@host:port", all of it in the caller's text. */
+typedef struct cw__authority {
+    const char *userinfo; /* NULL = none */
+    const char *host;     /* a name, an IPv4 address, or an IPv6 address without [ ] and zone */
+    const char *zone;     /* of the IPv6 address, without the %; NULL = none */
+    size_t userinfo_bytes, host_bytes, zone_bytes;
+    int port; /* -1 = none */
+    bool is_ipv6;
+} cw__authority;
+
+/* Reads an authority, which ends before the first of / ? #. Checks the host and the port; not the characters of the
+ * userinfo, nor the value of an IPv6 address. False fills fault, which shows no part of the userinfo. */
+bool cw__authority_read(const char *text, size_t len_bytes, cw__authority *a, char fault[CW__URI_FAULT_BYTES]);
+
+typedef struct cw__uri {
+    bool is_secure; /* wss */
+    bool is_ipv6;
+    const char *prefix; /* "ws://user:password@", encoded */
+    const char *host;   /* as given, without [ ] and zone */
+    const char *zone;   /* of an IPv6 address; "" = none */
+    const char *suffix; /* ":8080/", or "/" */
+    const char *target; /* "/path?query", encoded: visible ASCII */
+    char *text;         /* the memory of all of these */
+} cw__uri;
+
+typedef enum cw__uri_result { CW__URI_OK, CW__URI_BAD, CW__URI_NO_MEMORY } cw__uri_result;
+
+/* Checks a URI and encodes it. CW__URI_BAD fills fault: what is wrong and what to write. It shows no part of the
+ * userinfo or the query but a single character. */
+cw__uri_result cw__uri_read(const char *text, size_t len_bytes, cw__uri *uri, char fault[CW__URI_FAULT_BYTES]);
+/* For a zeroed one too. */
+void cw__uri_destroy(cw__uri *uri);
+/* The URI without its path and query, "ws://user:password@host:8080/"; NULL without memory. */
+char *cw__uri_base(const cw__uri *uri);
+
+/* ---- From proxy.c: which proxy a connection uses --------------------------------------------------------- */
+
+typedef enum cw__proxy_kind { CW__PROXY_NONE, CW__PROXY_HTTP, CW__PROXY_HTTPS, CW__PROXY_SOCKS } cw__proxy_kind;
+
+typedef struct cw__proxy {
+    cw__proxy_kind kind;
+    char *url;             /* scheme://host:port; no user and no password */
+    const char *name;      /* host:port, in url; for messages */
+    char *user, *password; /* decoded; NULL = none */
+    const char *variable;  /* that names it; static */
+} cw__proxy;
+
+/* Chooses the proxy for a host and port by the environment; get reads a variable. CW_OK, kind is CW__PROXY_NONE where
+ * there is none; or a failure of the calling thread, which shows nothing of the variable's value. */
+cw_status cw__proxy_choose(cw__proxy *p, bool is_tls, const char *host, unsigned port,
+                           const char *(*get)(const char *name));
+void cw__proxy_destroy(cw__proxy *p);
+/* Whether a no_proxy list excepts a host and port. */
+bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
+/* Reads the value of a variable into an empty proxy: NULL, or what is wrong with it; what it allocated is destroyed by
+ * cw__proxy_destroy either way. */
+const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory);
+
+/* ---- From failure.c: what a failure of libcurl's means, in words of our own --------------------------- */
+
+/* What libcurl logs of TLS, and no result of its tells. */
+typedef struct cw__tls_notes {
+    int sent_alert;         /* the latest, or 0 */
+    bool wants_certificate; /* the peer has asked for a client certificate */
+} cw__tls_notes;
+
+/* Takes note of a text that libcurl logged. */
+void cw__failure_note(cw__tls_notes *notes, const char *text, size_t len_bytes);
+
+/* libcurl's texts are matched and never shown: they may hold the user and password of a proxy. */
+typedef struct cw__failure {
+    int curl_code;
+    int os_errno;
+    int proxy_code;                 /* CURLINFO_PROXY_ERROR */
+    long verify_result;             /* CURLINFO_SSL_VERIFYRESULT, or that of the proxy */
+    const char *text;               /* libcurl's */
+    const char *host;               /* of the URI */
+    const char *proxy;              /* "host:port" of the proxy; NULL = none is used */
+    const char *variable;           /* that names the proxy */
+    bool at_proxy;                  /* it is the way to the proxy, or the proxy, that failed */
+    cw__tls_notes tls;              /* of the connection to that party */
+    const char *ca_file, *crl_file; /* in use there, or empty */
+} cw__failure;
+
+/* Fills the error of a connect that failed. */
+void cw__failure_explain(const cw__failure *f, cw__error *error);
+/* Fills the error of an open connection that was lost while doing something ("receiving"). party: who is at the other
+ * end of TLS ("the server"). */
+void cw__failure_lost(int curl_code, int os_errno, const char *text, const char *party, const char *doing,
+                      cw__error *error);
+/* The name of a CURLcode, "CURLE_..."; "?" for one that is not known. */
+const char *cw__curl_name(int curl_code);
+/* Fills the error of a server that answered with that status instead of 101. */
+void cw__failure_refused(int http_status, cw__error *error);
+/* The same of a proxy that answered CONNECT with another status than 2xx; 0 = with what has none. */
+void cw__failure_refused_by_proxy(const cw__proxy *proxy, const char *host, int http_status, cw__error *error);
+
+/* ---- From headers.c: request headers that a caller may give ------------------------------------------ */
+
+/* Limits of ours, all below libcurl's (docs/libcurl.md), which drops a header in silence or fails without a reason. */
+enum {
+    CW__HEADER_NAME_AT_MOST = 100,
+    CW__HEADER_AT_MOST = 256 * 1024,  /* bytes of a value */
+    CW__HEADERS_AT_MOST = 512 * 1024, /* bytes of the caller's headers together */
+    CW__PROTOCOLS_AT_MOST = 64 * 1024 /* bytes of the list of subprotocols */
+};
+
+/* Checks the name and value of a request header. CW_OK or a failure of the calling thread, which names the header and
+ * never shows its value. */
+cw_status cw__header_check(const char *name, size_t name_bytes, const char *value, size_t value_bytes);
+/* NULL if a request may have several headers of that name; or what to do instead. */
+const char *cw__header_repeat_fault(const char *name, size_t name_bytes);
+/* Whether a list "a, b" consists of tokens, each once (RFC 6455 section 4.1). */
+bool cw__header_check_protocols(const char *list);
 
 /* ---- From timer.c: a heap of deadlines, used by one thread --------------------------------------------- */
 

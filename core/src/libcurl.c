@@ -55,25 +55,54 @@ cw_status cw__libcurl_init(void)
         return status;
     (void)pthread_once(&once, init_once);
     if (init_result != CURLE_OK)
-        return cw__fail(CW_UNSUPPORTED, "libcurl cannot start: %s", curl_easy_strerror(init_result));
+        return cw__fail(CW_UNSUPPORTED, "libcurl cannot start: %s (%d)", cw__curl_name((int)init_result),
+                        (int)init_result);
     return CW_OK;
 }
 
 /* Not where it was built with a folder of them beside a bundle (8.22: lib/vtls/openssl.c, lib/vtls/gtls.c). */
 bool cw__libcurl_shares_trust(void) { return !curl_version_info(CURLVERSION_NOW)->capath; }
 
+bool cw__libcurl_races(void)
+{
+    enum { RACES = 0x081400 }; /* lib/cf-ip-happy.c: side by side since 8.16.0, at most six since 8.20.0 */
+
+    return curl_version_info(CURLVERSION_NOW)->version_num >= RACES;
+}
+
+/* Apart, so that gcc 14's -fanalyzer sees that the caller closes all of them: it loses track of an array's elements. */
+static int open_one(int *fd)
+{
+    *fd = open("/", O_RDONLY | O_CLOEXEC);
+    return *fd < 0 ? errno : 0;
+}
+
 int cw__lacked_descriptors(int count)
 {
     int fds[CW__DESCRIPTORS_AT_MOST], got = 0, os_errno = 0;
 
     while (got < count && os_errno == 0) {
-        fds[got] = open("/", O_RDONLY | O_CLOEXEC);
-        if (fds[got] < 0)
-            os_errno = errno;
-        else
+        os_errno = open_one(&fds[got]);
+        if (os_errno == 0)
             got++;
     }
     while (got > 0)
         (void)close(fds[--got]);
     return os_errno == EMFILE || os_errno == ENFILE ? os_errno : 0;
+}
+
+int cw__lacked_descriptors_of(CURLcode code)
+{
+    switch (code) {
+    case CURLE_OUT_OF_MEMORY: /* 8.20: a look-up has descriptors beside the connection's */
+        return cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST);
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return cw__lacked_descriptors(1);
+    case CURLE_SSL_CACERT_BADFILE: /* opened beside the connection, which libcurl has closed since */
+        return cw__lacked_descriptors(2);
+    default:
+        return 0;
+    }
 }

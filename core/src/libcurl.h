@@ -17,10 +17,14 @@ CW__PRIVATE_BEGIN
 cw_status cw__libcurl_init(void);
 /* Whether it reads the authorities to be trusted once for a multi, instead of for each connection. */
 bool cw__libcurl_shares_trust(void);
+/* Whether it connects to a host's addresses side by side, and to a bounded number at once; else race.c does. */
+bool cw__libcurl_races(void);
 /* libcurl does not say that a descriptor was what it lacked, and closes those it had. While so many cannot be had,
  * that is what to mend: EMFILE or ENFILE; else 0. */
 enum { CW__DESCRIPTORS_AT_MOST = 4 };
 int cw__lacked_descriptors(int count);
+/* The same for a transfer that ended by that code, with as many descriptors as it may have needed. */
+int cw__lacked_descriptors_of(CURLcode code);
 
 /* ---- From pool.c: libcurl's multi handles ---------------------------------------------------------------- */
 
@@ -62,6 +66,8 @@ bool cw__pool_trust(const char *ca_file, cw__trust *trust);
 bool cw__pool_step(cw__pool_member *m, cw__error *error);
 /* When to take the next step if nothing asks for it before; INT64_MAX = not by itself. */
 int64_t cw__pool_due_ms(cw__pool_member *m);
+/* Takes a handle that is done out of its multi, but not out of the pool: the next step begins anew. */
+void cw__pool_rest(cw__pool_member *m);
 /* It is connected: the handle stays in m->pool until cw__pool_end. The connection's descriptor; negative, and nothing
  * is changed, if it is gone already. */
 int cw__pool_settle(cw__pool_member *m);
@@ -93,6 +99,7 @@ struct cw__link {
     bool has_complaint; /* complaint holds libcurl's latest "[WS] ..." */
     char complaint[100];
     char tls_text[160]; /* what libcurl said first about a failure of TLS in this call */
+    const char *party;  /* who is at the other end of TLS, for messages; static */
 };
 
 /* easy is a CURL handle whose handshake went well. NULL without memory. The connection is not the link's: it stays. */
@@ -112,6 +119,8 @@ void cw__link_cork(cw__link *l, bool is_held);
 cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *sent_bytes);
 /* As cw__codec_calls.discard. */
 cw__io cw__link_discard(cw__link *l);
+/* Sets SO_SNDBUF. */
+void cw__link_set_send_buffer(cw__link *l, int size_bytes);
 /* For a send that took less than all, and sent_bytes: AGAIN, with wants_read set. */
 cw__io cw__link_is_full(cw__link *l, size_t sent_bytes);
 /* Fills the socket's fault for a connection that was lost while doing something ("receiving"); returns CW__IO_FAULT. */
@@ -119,33 +128,38 @@ cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
 
 /* ---- From handshake.c: control settings to options, the request, the verdict on the reply --------------- */
 
-/* What a handshake needs to know of its socket's settings. All of it is copied or used up by prepare. */
+/* What a handshake needs to know of its socket's settings. The three files' names stay until the handshake is destroyed;
+ * the rest is copied or used up when it is created. */
 typedef struct cw__handshake_settings {
-    const char *uri;
+    const cw__uri *uri;
     const char *protocols;       /* "a, b", or empty */
     const char *ca_file;         /* or empty */
     const char *crl_file;        /* or empty */
-    const char *headers;         /* lines "Name: value\n", or empty */
+    const char *proxy_ca_file;   /* or empty: ca_file */
+    const char *headers;         /* lines as libcurl reads them, each with "\n" (settings.c), or empty */
     cw__compression compression; /* offered, if it is on */
     bool verify;
+    bool proxy_verify;
     bool no_delay;
     int64_t timeout_ms; /* -1 = none */
+    cw__race
+        *race; /* libcurl names the addresses to it, and takes the connection from it; NULL = libcurl connects.
+                           Stays until the handle is released or destroyed */
 } cw__handshake_settings;
 
 typedef struct cw__handshake cw__handshake;
-
-/* Checks a URI: ws or wss, a host, no fragment. CW_OK or a failure of the calling thread. */
-cw_status cw__handshake_check_uri(const char *uri);
-/* Checks the name and value of a request header. CW_OK or a failure of the calling thread. */
-cw_status cw__handshake_check_header(const char *name, size_t name_bytes, const char *value,
-                                     size_t value_bytes);
-/* Whether a list "a, b" consists of tokens, each once (RFC 6455 section 4.1). */
-bool cw__handshake_check_protocols(const char *list);
 
 /* Makes an easy handle that will connect; NULL with the calling thread's error. */
 cw__handshake *cw__handshake_create(const cw__handshake_settings *settings);
 void cw__handshake_destroy(cw__handshake *h);
 CURL *cw__handshake_easy(cw__handshake *h);
+/* Before a second transfer on the handle: forgets what libcurl said in the first. */
+void cw__handshake_restart(cw__handshake *h);
+const cw__proxy *cw__handshake_proxy(const cw__handshake *h);
+/* Whether a proxy is used and has not let the connection through so far. */
+bool cw__handshake_is_at_proxy(const cw__handshake *h);
+/* Who is at the other end of TLS, for cw__link.party. */
+const char *cw__handshake_tls_party(const cw__handshake *h);
 /* The verdict, once libcurl is done: fills error and returns false, or true for an open connection. */
 bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error);
 /* Whether it is certain that no frame came in together with the reply. fd: the connection's. */

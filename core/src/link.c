@@ -15,8 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
+
+#ifdef __linux__
+#include <linux/sockios.h> /* SIOCOUTQ */
+#elif defined(__FreeBSD__)
+#include <sys/filio.h> /* FIONWRITE */
+#endif
 
 #include "libcurl.h"
 
@@ -64,19 +71,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
 
 static cw__io lost(cw__link *l, CURLcode code, int os_errno, const char *doing)
 {
-    const cw__tls_reason *reason = cw__tls_reason_of((int)code, l->tls_text);
-    const char *text = *l->tls_text ? l->tls_text : curl_easy_strerror(code);
-
-    if (os_errno)
-        /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
-        text = strerror(os_errno);
-    if (reason)
-        cw__error_set(l->fault, CW_CLOSED, reason->web_status, "%s", reason->message);
-    else
-        cw__error_set(l->fault, CW_CLOSED, cw__web_status_of_curl((int)code, os_errno),
-                      "the connection was lost while %s: %s", doing, text);
-    l->fault->curl_code = (int)code;
-    l->fault->os_errno = os_errno;
+    cw__failure_lost((int)code, os_errno, l->tls_text, l->party, doing, l->fault);
     return CW__IO_FAULT;
 }
 
@@ -244,6 +239,28 @@ cw__io cw__link_discard(cw__link *l)
     return io;
 }
 
+int cw__link_unacknowledged(const cw__link *l)
+{
+    int held = 0;
+#if defined(SIOCOUTQ)
+    bool is_known = ioctl(l->fd, SIOCOUTQ, &held) == 0;
+#elif defined(FIONWRITE) /* FreeBSD */
+    bool is_known = ioctl(l->fd, FIONWRITE, &held) == 0;
+#elif defined(SO_NWRITE) /* macOS */
+    socklen_t len = sizeof held;
+    bool is_known = getsockopt(l->fd, SOL_SOCKET, SO_NWRITE, &held, &len) == 0;
+#else
+    bool is_known = false;
+    (void)l;
+#endif
+    return is_known ? held : 0;
+}
+
+void cw__link_set_send_buffer(cw__link *l, int size_bytes)
+{
+    (void)setsockopt(l->fd, SOL_SOCKET, SO_SNDBUF, &size_bytes, sizeof size_bytes);
+}
+
 /* ---- Making ---- */
 
 static bool is_of_scheme(CURL *easy, const char *wanted)
@@ -275,6 +292,7 @@ cw__link *cw__link_create(CURL *easy, cw__pool *pool, int fd, cw__error *fault)
     l->is_bare = is_of_scheme(easy, "ws") && !has_proxy(easy);
     l->has_leftover = true;
     l->least_bytes = 1;
+    l->party = "the server";
     (void)curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
     (void)curl_easy_setopt(easy, CURLOPT_DEBUGDATA, (void *)l);
     (void)curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);

@@ -68,6 +68,7 @@ cw_status cw_mailbox_create(cw_mailbox **out)
 {
     cw_mailbox *m = cw__calloc(1, sizeof *m);
 
+    *out = NULL;
     if (!m)
         return cw__fail(CW_NO_MEMORY, "no memory for a mailbox");
     if (!cw__wake_init(&m->wake)) {
@@ -274,6 +275,7 @@ cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out)
     cw_status status = cw__mailbox_check(m);
     cw__wait wait;
 
+    *out = NULL;
     if (status != CW_OK)
         return status;
     cw__wait_begin(&wait, timeout_ms, -1);
@@ -288,10 +290,10 @@ cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out)
         if (has_no_memory)
             return cw__fail(CW_NO_MEMORY, "no memory for an event; it is still to be taken");
         if (is_woken)
-            return cw__fail(CW_INTERRUPTED, "woken by cw_mailbox_wake");
+            return cw__fail(CW_INTERRUPTED, "woken by another thread");
         slice_ms = cw__wait_slice(&wait);
         if (slice_ms == 0)
-            return cw__fail(CW_TIMED_OUT, "no event came in time");
+            return cw__wait_timed_out(&wait, "an event", CW_OPTION_COUNT);
         if (poll(&descriptor, 1, slice_ms) < 0)
             cw__wait_signalled(&wait);
         if (cw__wait_wants_hook(&wait) && cw__wait_interrupted(&wait))

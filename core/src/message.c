@@ -162,6 +162,13 @@ static bool is_too_big(const cw__message *m, const cw__piece *piece)
     return piece->len_bytes > spare || piece->remaining > spare - piece->len_bytes;
 }
 
+/* The text is for the peer, which knows nothing of our controls. */
+static cw__message_result too_big(cw__message *m, const cw__piece *piece, cw__message_output *out)
+{
+    m->refused_bytes = gathered_bytes(m) + piece->len_bytes + piece->remaining;
+    return violation(out, 1009, "the message is bigger than this client accepts");
+}
+
 /* A message may wait for its taker for long: what doubling left over goes back first. */
 static cw_event *without_waste(cw_event *event)
 {
@@ -219,7 +226,7 @@ static cw__message_result feed_data(cw__message *m, const cw__piece *piece, cw__
     m->frame_left = piece->remaining;
     m->is_last_frame = piece->is_final;
     if (is_too_big(m, piece))
-        return violation(out, 1009, "the peer's message is bigger than max_message_size");
+        return too_big(m, piece, out);
     if (m->kind == CW_UTF8 &&
         (!cw__utf8_feed(&m->utf8, piece->data, piece->len_bytes) || (is_end && !cw__utf8_complete(&m->utf8))))
         return violation(out, 1007, "the peer sent a text message that is not UTF-8");

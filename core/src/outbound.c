@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Outbound: messages and control frames on their way to the codec. A send is written by the calling thread as
- * far as the connection takes it; a rest that fits in outbound_buffer_size is queued for the service, a larger
- * one is written by the calling thread as room appears. Control frames go between frames, so a message is cut
- * into frames of at most FRAME_BYTES.
+/* Outbound: messages and control frames on their way to the codec.
  *
- * Of many small sends in quick succession each would cost a system call, nine tenths of its time. After
- * BURST_FROM of them they are encoded and held back: the service, which is asked at the first, writes them together,
- * or the thread that finds no more room. One that receives in between, or makes a pause, is in no burst.
+ * A send that may block writes its whole message in the calling thread: when it returns CW_OK, the kernel has taken
+ * every byte. A send that must not block writes what the kernel takes and queues the rest, up to QUEUE_BYTES for all
+ * such sends; the service thread writes the queue. Control frames go between frames, so a message is cut into frames
+ * of at most frame_size.
+ *
+ * Inside a batch (cw_socket_batch_begin) the codec holds small frames back, up to 32 KiB, and writes them together.
  *
  * Safety: under the socket's lock, given up only in cw__socket_poll_locked and cw__socket_wait_locked. A frame
  * that has begun is either first in the queue or in the hands of the one direct sender (out.is_direct), and then what
@@ -17,14 +17,11 @@
 #include "socket.h"
 
 enum {
-    FRAME_BYTES = 1024 * 1024,
-    FRAME_COST_BYTES = 64, /* what a queued frame takes beside its payload */
-    VAIN_AT_MOST = 2,      /* room may have come just after a write */
-    PONGS_AT_MOST = 16,    /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
-    BURST_FROM = 8,        /* a request in a few messages is none */
-    BURST_APART_US = 50,   /* from one send to the next */
-    HOLD_BYTES = 4096,     /* a message of more is worth a write of its own */
-    HELD = 0x1f            /* no opcode: in the queue, stands for the frames that the codec holds back */
+    QUEUE_BYTES = 256 * 1024, /* queued by sends that must not block */
+    FRAME_COST_BYTES = 64,    /* what a queued frame takes beside its payload */
+    VAIN_AT_MOST = 2,         /* room may have come just after a write */
+    PONGS_AT_MOST = 16,       /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
+    HELD = 0x1f               /* no opcode: in the queue, stands for the frames that the codec holds back */
 };
 
 static bool is_control(uint8_t opcode) { return (opcode & 0x8) != 0; }
@@ -125,19 +122,35 @@ bool cw__outbound_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *da
     return true;
 }
 
+static void count_lost(cw_socket *s, const cw__outgoing *f)
+{
+    if (!is_control(f->opcode))
+        cw__closing_lost_locked(s, f->len_bytes - f->sent_bytes);
+}
+
 void cw__outbound_drop_locked(cw_socket *s)
 {
     cw__outgoing *begun = s->out.first && s->out.first->is_begun ? s->out.first : NULL;
 
-    while (s->out.first && s->out.first != begun)
+    while (s->out.first && s->out.first != begun) {
+        count_lost(s, s->out.first);
         remove_first(s);
+    }
     while (begun && begun->next) {
         cw__outgoing *f = begun->next;
         begun->next = f->next;
+        count_lost(s, f);
         count(s, f, false);
         cw__free(f);
     }
     s->out.last = begun;
+}
+
+void cw__outbound_lose_locked(cw_socket *s)
+{
+    for (cw__outgoing *f = s->out.first; f; f = f->next)
+        count_lost(s, f);
+    cw__outbound_destroy(&s->out);
 }
 
 void cw__outbound_destroy(cw__outbound *out)
@@ -217,22 +230,20 @@ static cw__io write_queue(cw_socket *s)
     return CW__IO_OK;
 }
 
-static size_t limit(const cw_socket *s) { return (size_t)cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE); }
-
 void cw__outbound_flush_locked(cw_socket *s)
 {
     size_t before = s->out.data_bytes;
 
     if (s->out.is_direct)
         return;
-    if (write_queue(s) == CW__IO_FAULT ||
-        s->out.is_broken) /* else the descriptor would be watched for it for ever */
-        cw__outbound_destroy(&s->out);
-    if (s->out.is_broken && s->close.state != CW__CLOSE_NONE) /* a close frame that cannot go out */
+    if (write_queue(s) == CW__IO_FAULT || s->out.is_broken)
+        cw__outbound_lose_locked(s); /* or the service would watch the descriptor for it for ever */
+    /* A close frame that cannot go out. Where ours was the first, the peer's may still be read: reading finds the end. */
+    if (s->out.is_broken && s->close.state != CW__CLOSE_NONE && s->close.state != CW__CLOSE_SENT)
         cw__closing_ended_locked(s, s->fault.message);
     if (s->out.data_bytes < before || !s->out.first)
         cw__socket_changed_locked(s); /* senders that wait for room, and flush */
-    if (s->out.wants_writable && s->out.data_bytes <= limit(s) / 2) {
+    if (s->out.wants_writable && s->out.data_bytes <= QUEUE_BYTES / 2) {
         s->out.wants_writable = false;
         cw__socket_post_locked(s, CW_EVENT_WRITABLE);
     }
@@ -245,19 +256,20 @@ typedef struct parcel {
     const uint8_t *data;
     size_t len_bytes;
     size_t done_bytes;  /* in frames that are out or queued */
+    size_t frame_most;  /* frame_size */
     size_t frame_bytes; /* of the frame under way */
     size_t frame_sent;
     uint8_t opcode;      /* of the frame under way */
     bool is_frame_begun; /* the codec has it */
     bool ends_message;
-    bool more_follow; /* another message comes next, without fail */
+    bool more_follow; /* the codec may hold the last frame back: another send or a flush comes */
 } parcel;
 
 static size_t rest_of(const parcel *p) { return p->len_bytes - p->done_bytes; }
 
 static void next_frame(parcel *p)
 {
-    p->frame_bytes = rest_of(p) < FRAME_BYTES ? rest_of(p) : FRAME_BYTES;
+    p->frame_bytes = rest_of(p) < p->frame_most ? rest_of(p) : p->frame_most;
     p->frame_sent = 0;
     p->is_frame_begun = false;
 }
@@ -303,41 +315,27 @@ static void prepend(cw_socket *s, cw__outgoing *f)
     count(s, f, true);
 }
 
-/* ---- Bursts ---- */
+/* ---- Batches ---- */
 
-static bool holds_only(const cw_socket *s)
-{
-    return s->out.first && s->out.first->opcode == HELD && !s->out.first->next;
-}
-
-/* Whether this send is one of a burst. */
-static bool is_in_burst(cw_socket *s, size_t len_bytes)
-{
-    int64_t now_us = cw__now_us();
-    bool is_quick = now_us - s->out.latest_us <= BURST_APART_US;
-
-    s->out.latest_us = now_us;
-    if (!is_quick || len_bytes > HOLD_BYTES || !s->codec->calls->flush)
-        s->out.burst_count = 0;
-    else if (s->out.burst_count < BURST_FROM)
-        s->out.burst_count++;
-    return s->out.burst_count >= BURST_FROM;
-}
-
-/* Sees to it that what the codec is going to hold back is written soon. False without memory: it must not then. */
-static bool promise_flush(cw_socket *s)
+/* Writes what the codec holds back. What the connection does not take is queued for the service. */
+void cw__outbound_release_locked(cw_socket *s)
 {
     cw__outgoing *f;
 
-    if (s->out.first)
-        return true;
-    f = make(HELD, true, NULL, 0);
-    if (!f)
-        return false;
-    f->is_begun = true; /* nothing may go before what is held */
-    append(s, f);
-    cw__socket_attend_locked(s);
-    return true;
+    if (!s->codec || !s->codec->is_holding || s->out.is_direct)
+        return;
+    if (!s->out.first) {
+        f = make(HELD, true, NULL, 0);
+        if (!f) {
+            cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Unknown,
+                          "no memory to write the messages of a batch: connection dropped");
+            cw__closing_ended_locked(s, s->fault.message);
+            return;
+        }
+        f->is_begun = true; /* nothing may go before it */
+        append(s, f);
+    }
+    cw__outbound_flush_locked(s);
 }
 
 /* Makes the frame under way, or its rest, ready to be queued. */
@@ -413,7 +411,7 @@ static void finish_frame(cw_socket *s, const parcel *p)
         cw__closing_ended_locked(s, "no memory for the rest of a frame");
 }
 
-/* The calling thread writes a message that does not fit in the queue. */
+/* The calling thread writes the rest of a message as the connection takes it. */
 static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
 {
     cw_status status = CW_OK;
@@ -437,9 +435,6 @@ static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
             if (status == CW_TIMED_OUT)
                 status = CW_OK;
         }
-        if (io == CW__IO_AGAIN && status == CW_OK && rest_of(p) - p->frame_sent <= limit(s) &&
-            queue_parcel(s, p))
-            io = CW__IO_OK;
     }
     s->out.is_direct = false;
     if (io == CW__IO_OK)
@@ -457,25 +452,38 @@ static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
     return status;
 }
 
-/* Waits until this message may be written or queued: no other sender is at work (or it is this one that has reserved)
- * and, if others are queued, there is room. */
+/* Whether a message may go out now: no other sender is at work (or it is this one that has reserved) and nothing is
+ * queued. A send that must not block may join the queue while there is room. */
+static bool is_turn(const cw_socket *s, size_t len_bytes, bool has_reserved, const cw__wait *wait)
+{
+    if (s->out.is_direct || (s->out.is_reserved && !has_reserved))
+        return false;
+    return !s->out.first ||
+           (wait->timeout_ms == 0 && s->out.data_bytes + len_bytes + FRAME_COST_BYTES <= QUEUE_BYTES);
+}
+
 cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait)
 {
     cw_status status = CW_OK;
 
     while (s->close.state == CW__CLOSE_NONE && s->codec && !s->out.is_broken) {
         uint64_t before = s->out.progress_bytes;
-        if (!s->out.is_direct && (has_reserved || !s->out.is_reserved) &&
-            (!s->out.first || holds_only(s) || s->out.data_bytes + len_bytes + FRAME_COST_BYTES <= limit(s)))
+        if (is_turn(s, len_bytes, has_reserved, wait))
             return CW_OK;
         if (status == CW_TIMED_OUT && wait->timeout_ms == 0) {
             s->out.wants_writable = true;
-            return cw__fail(CW_WOULD_BLOCK, "the connection takes nothing now");
+            return cw__fail(CW_WOULD_BLOCK,
+                            "the send buffer is full; wait until the socket is writable and retry");
         }
         if (status == CW_TIMED_OUT)
-            return cw__fail(CW_TIMED_OUT, "the server took nothing for send_timeout; nothing was sent");
+            return cw__fail(
+                CW_TIMED_OUT,
+                "the server took nothing for %g s (send_timeout), so this message was not sent; retry, "
+                "or close the connection",
+                (double)wait->timeout_ms / 1000);
         if (status == CW_INTERRUPTED)
-            return cw__fail(CW_INTERRUPTED, "interrupted while waiting to send; nothing was sent");
+            return cw__fail(CW_INTERRUPTED,
+                            "interrupted while waiting to send; nothing of this message was sent");
         status = cw__socket_wait_locked(s, wait);
         if (s->out.progress_bytes != before)
             cw__wait_restart(wait);
@@ -486,26 +494,29 @@ cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_rese
 /* It is this parcel's turn. */
 static cw_status send_now(cw_socket *s, parcel *p, cw__wait *wait)
 {
-    cw__io io;
+    int64_t frame_size = cw__setting(s, CW_OPT_FRAME_SIZE);
+    cw__io io = CW__IO_AGAIN;
 
+    p->frame_most = frame_size > 0 && (uint64_t)frame_size < SIZE_MAX ? (size_t)frame_size : SIZE_MAX;
+    p->more_follow = (p->more_follow || s->out.batch_count > 0) && s->codec->calls->flush;
     next_frame(p);
-    if (s->out.first && !holds_only(s)) {
-        if (!queue_parcel(s, p))
-            return cw__fail(CW_NO_MEMORY, "no memory to send a message");
-        return CW_OK;
+    if (!s->out.first) {
+        io = write_parcel(s, p);
+        if (io == CW__IO_OK)
+            return CW_OK;
+        if (io != CW__IO_AGAIN)
+            return cw__closing_fail_locked(s);
+        if (wait->timeout_ms != 0)
+            return write_directly(s, p, wait);
     }
-    io = write_parcel(s, p);
-    if (io == CW__IO_OK)
-        return CW_OK;
-    if (io != CW__IO_AGAIN)
-        return cw__closing_fail_locked(s);
-    /* A call that may not wait has the rest queued whatever its size: nothing else waits, and the caller has
-     * that much memory in hand itself. */
-    if ((rest_of(p) - p->frame_sent <= limit(s) || wait->timeout_ms == 0) && queue_parcel(s, p)) {
+    /* The rest is queued whatever its size: the caller has that much memory in hand itself. */
+    if (queue_parcel(s, p)) {
         cw__socket_watch_locked(s);
         return CW_OK;
     }
-    return write_directly(s, p, wait);
+    if (io == CW__IO_AGAIN && p->is_frame_begun)
+        return cw__outbound_break_off_locked(s, CW_NO_MEMORY);
+    return cw__fail(CW_NO_MEMORY, "no memory to send a message; nothing of it was sent");
 }
 
 cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,
@@ -526,9 +537,5 @@ cw_status cw__outbound_message_locked(cw_socket *s, uint8_t opcode, bool ends_me
                 .more_follow = more_follow};
     cw_status status = cw__outbound_turn_locked(s, len_bytes, false, wait);
 
-    if (status != CW_OK)
-        return status;
-    if (!more_follow && is_in_burst(s, len_bytes))
-        p.more_follow = promise_flush(s);
-    return send_now(s, &p, wait);
+    return status == CW_OK ? send_now(s, &p, wait) : status;
 }

@@ -149,6 +149,7 @@ static cw__pool *create(const cw__pool_member *m)
     }
     /* A look-up that is still going on when a connect is given up is left to its thread: since 8.20 the threads are the
      * multi's, which else waits for them at its end. An older libcurl does not know the option, nor need it. */
+    /* NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): headers before 8.20 lack its name */
     (void)curl_multi_setopt(p->multi, (CURLMoption)QUICK_EXIT, 1L);
     cw__mutex_init(&p->turn);
     cw__mutex_init(&p->lock);
@@ -317,8 +318,12 @@ bool cw__pool_step(cw__pool_member *m, cw__error *error)
     cw__pool_exit(m->pool);
     if (code == CURLM_OK && is_watched)
         return true;
-    cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown, "cannot connect: %s",
-                  code == CURLM_OK ? "a descriptor cannot be watched" : curl_multi_strerror(code));
+    if (code == CURLM_OK)
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown,
+                      "cannot connect: a descriptor cannot be watched");
+    else
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown,
+                      "cannot connect: libcurl's multi says CURLMcode %d", (int)code);
     return false;
 }
 
@@ -364,6 +369,16 @@ static void stop_connecting_locked(cw__pool *p, cw__pool_member *m)
     (void)watch(p); /* if that fails, it fails again in the step that is asked for here */
     if (p->connecting)
         cw__service_attend(p->connecting->client);
+}
+
+void cw__pool_rest(cw__pool_member *m)
+{
+    cw__pool_enter(m->pool);
+    unwatch(m->pool);
+    (void)curl_multi_remove_handle(m->pool->multi, m->easy);
+    stop_connecting_locked(m->pool, m);
+    cw__pool_exit(m->pool);
+    m->is_added = m->is_done = false;
 }
 
 int cw__pool_settle(cw__pool_member *m)

@@ -58,6 +58,14 @@ void cw__reply_destroy(cw__reply *r)
     memset(r, 0, sizeof *r);
 }
 
+void cw__reply_forget(cw__reply *r)
+{
+    size_t head_bytes = r->head_bytes;
+
+    cw__reply_destroy(r);
+    r->head_bytes = head_bytes;
+}
+
 const char *cw__reply_lines(const cw__reply *r) { return r->len_bytes ? r->lines : ""; }
 
 bool cw__is_token(const char *text, size_t len_bytes)

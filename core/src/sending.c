@@ -5,14 +5,25 @@
  * Safety: each takes the socket's lock. */
 #include "socket.h"
 
-static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
+static cw_status check_open_locked(cw_socket *s)
 {
     cw_state state = cw__socket_state(s);
 
     if (state == CW_STATE_NEW || state == CW_STATE_CONNECTING)
-        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW ? "connect first" : "still connecting");
+        return cw__fail(CW_INVALID_STATE, state == CW_STATE_NEW
+                                              ? "the socket is not connected: connect it first"
+                                              : "the socket is still connecting: wait until it is open");
     if (state != CW_STATE_OPEN || s->out.is_broken)
         return cw__closing_fail_locked(s);
+    return CW_OK;
+}
+
+static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
+{
+    cw_status status = check_open_locked(s);
+
+    if (status != CW_OK)
+        return status;
     if (kind != CW_BINARY && kind != CW_UTF8)
         return cw__fail(CW_INVALID_ARGUMENT, "a message is binary or utf8");
     if (kind == CW_UTF8 && s->socket_class == CW_STREAM_SOCKET)
@@ -137,6 +148,34 @@ cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void *data, 
     return cw__socket_leave_locked(s, &wait, status);
 }
 
+/* Waits until nothing waits in the socket to be sent. */
+static cw_status flush_locked(cw_socket *s, cw__wait *wait)
+{
+    cw_status status = CW_OK;
+
+    cw__outbound_release_locked(s);
+    while (status == CW_OK && (s->out.first || s->out.is_direct || s->out.is_reserved)) {
+        uint64_t before = s->out.progress_bytes;
+        if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
+            break;
+        status = cw__socket_wait_locked(s, wait);
+        if (s->out.progress_bytes != before) {
+            cw__wait_restart(wait);
+            status = status == CW_TIMED_OUT ? CW_OK : status;
+        }
+    }
+    if (status == CW_TIMED_OUT)
+        return cw__fail(CW_TIMED_OUT,
+                        "the server took nothing for %g s; what waits is still being sent, so wait "
+                        "again or close the connection",
+                        (double)wait->timeout_ms / 1000);
+    if (status == CW_INTERRUPTED)
+        return cw__fail(CW_INTERRUPTED, "interrupted while flushing; what waits is still being sent");
+    if (s->close.state != CW__CLOSE_NONE || s->out.is_broken)
+        return cw__closing_fail_locked(s); /* the peer's close, too, has thrown away what waited */
+    return CW_OK;
+}
+
 cw_status cw_socket_flush(cw_socket *s, int timeout_ms)
 {
     cw_status status = cw__socket_check(s);
@@ -147,22 +186,42 @@ cw_status cw_socket_flush(cw_socket *s, int timeout_ms)
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
     if (cw__socket_state(s) < CW_STATE_OPEN)
-        status = cw__fail(CW_INVALID_STATE, "connect first");
+        status = cw__fail(CW_INVALID_STATE, "the socket is not connected: connect it first");
     else if (cw__socket_state(s) == CW_STATE_CLOSED)
         status = cw__closing_fail_locked(s);
-    while (status == CW_OK && (s->out.first || s->out.is_direct || s->out.is_reserved)) {
-        uint64_t before = s->out.progress_bytes;
-        if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
-            break;
-        status = cw__socket_wait_locked(s, &wait);
-        if (s->out.progress_bytes != before)
-            cw__wait_restart(&wait);
-    }
-    if (status == CW_TIMED_OUT)
-        status = cw__fail(CW_TIMED_OUT, "the server took nothing in time; what waits is still to be sent");
-    else if (status == CW_INTERRUPTED)
-        status = cw__fail(CW_INTERRUPTED, "interrupted while flushing");
-    else if (status == CW_OK && (s->close.state != CW__CLOSE_NONE || s->out.is_broken))
-        status = cw__closing_fail_locked(s); /* the peer's close, too, has thrown away what waited */
+    if (status == CW_OK)
+        status = flush_locked(s, &wait);
+    return cw__socket_leave_locked(s, &wait, status);
+}
+
+/* ---- Batches ---- */
+
+cw_status cw_socket_batch_begin(cw_socket *s)
+{
+    cw_status status = cw__socket_check(s);
+
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    status = check_open_locked(s);
+    if (status == CW_OK)
+        s->out.batch_count++;
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+cw_status cw_socket_batch_end(cw_socket *s, int timeout_ms)
+{
+    cw_status status = cw__socket_check(s);
+    cw__wait wait;
+
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
+    if (s->out.batch_count == 0)
+        status = cw__fail(CW_INVALID_STATE, "no batch is open: begin one first");
+    else if (--s->out.batch_count == 0)
+        status = flush_locked(s, &wait);
     return cw__socket_leave_locked(s, &wait, status);
 }

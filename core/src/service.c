@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,8 @@
 enum {
     READY_AT_ONCE = 256,
     TELL_AFTER = 32, /* clients served: a taker on another processor may begin */
-    GIVE_WAY_MS = 1  /* at most: there are others to serve */
+    GIVE_WAY_MS = 1, /* at most: there are others to serve */
+    AT_EXIT_MS = 1000
 };
 
 /* Ends of shutting down, in the order they are reached. */
@@ -39,12 +41,15 @@ static struct service {
     void (*at_end)(void);
     cw__thread thread;
     phase phase;
+    int grace_ms;        /* of SHUT_DOWN_POLITELY, for closing handshakes */
+    int64_t patience_ms; /* until then clients that make progress are not dropped */
     bool is_running;
     bool is_stopping; /* a thread is inside cw_shutdown */
 } the = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static cw__mutex hurry_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool can_hurry;
+static atomic_uint_fast64_t lost_bytes; /* of all sockets; no call has said so */
 static cw__atomic_int generation;
 static _Thread_local bool in_service;
 
@@ -172,7 +177,7 @@ static void tell_gone(void)
 }
 
 /* Shuts down every client once per phase; new ones that appear meanwhile too, when they are attended. */
-static void shut_down_clients(bool at_once)
+static void shut_down_clients(int grace_ms)
 {
     cw__client *c, *next;
 
@@ -180,7 +185,7 @@ static void shut_down_clients(bool at_once)
     for (c = the.clients; c; c = next) {
         next = c->next;
         cw__mutex_unlock(&the.lock); /* only this thread takes clients out; others add in front */
-        c->calls->shut_down(c, at_once);
+        c->calls->shut_down(c, grace_ms);
         schedule(c, c->calls->attend(c));
         cw__mutex_lock(&the.lock);
     }
@@ -251,6 +256,7 @@ static void *run(void *unused)
 {
     static cw__ready ready[READY_AT_ONCE];
     phase served = RUNNING, wanted;
+    int grace_ms;
 
     (void)unused;
     in_service = true;
@@ -263,9 +269,10 @@ static void *run(void *unused)
         serve_attention();
         cw__mutex_lock(&the.lock);
         wanted = the.phase;
+        grace_ms = the.grace_ms;
         cw__mutex_unlock(&the.lock);
         if (wanted != served && wanted != STOP && wanted != RUNNING)
-            shut_down_clients(wanted == SHUT_DOWN_AT_ONCE);
+            shut_down_clients(wanted == SHUT_DOWN_AT_ONCE ? 0 : grace_ms);
         served = wanted;
         tell_gone();
         if (wanted == STOP) {
@@ -314,8 +321,12 @@ static void after_fork_in_child(void)
 }
 
 /* At exit: OpenSSL takes its tables down in its own atexit handler, which was registered before this one and
- * so runs after it. The thread must not be inside TLS then. */
-static void at_exit(void) { cw_shutdown(0); }
+ * so runs after it. The thread must not be inside TLS then. A binding has shut down before. */
+static void at_exit(void)
+{
+    if (cw_shutdown(AT_EXIT_MS) == CW_CLOSED)
+        (void)fprintf(stderr, "curlwire: %s\n", cw_error_message());
+}
 
 static void prepare_once(void)
 {
@@ -416,6 +427,17 @@ void cw__service_attend(cw__client *c)
 
 void cw__service_at_end(void (*call)(void)) { the.at_end = call; }
 
+void cw__service_be_patient(int64_t due_ms)
+{
+    cw__mutex_lock(&the.lock);
+    if (the.patience_ms < due_ms)
+        the.patience_ms = due_ms;
+    cw__mutex_unlock(&the.lock);
+}
+
+void cw__service_lost(uint64_t len_bytes) { (void)atomic_fetch_add(&lost_bytes, len_bytes); }
+void cw__service_told(uint64_t len_bytes) { (void)atomic_fetch_sub(&lost_bytes, len_bytes); }
+
 /* ---- Shutting down ---- */
 
 enum { DROPPING_MS = 5000 }; /* for what never waits for a peer */
@@ -427,18 +449,41 @@ static void enter_phase_locked(phase wanted)
     cw__cond_broadcast(&the.changed);
 }
 
-/* Enters a phase and waits for the last client to go, or for another thread to enter the next phase. */
-static void stay_in_phase_locked(phase wanted, int64_t timeout_ms)
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Waits a little, without the lock while the caller's hook is asked; true if that ends the wait. */
+static bool wait_locked(int64_t left_ms, cw__wait *wait)
+{
+    int slice_ms = cw__wait_slice(wait);
+    bool is_interrupted;
+
+    cw__cond_wait_ms(&the.changed, &the.lock, left_ms < slice_ms ? left_ms : slice_ms);
+    if (!cw__wait_wants_hook(wait))
+        return false;
+    cw__mutex_unlock(&the.lock);
+    is_interrupted = cw__wait_interrupted(wait);
+    cw__mutex_lock(&the.lock);
+    return is_interrupted;
+}
+
+/* Enters a phase and waits for the last client to go, or for another thread to enter the next phase. Clients that make
+ * progress put the end off. */
+static cw_status stay_in_phase_locked(phase wanted, int64_t timeout_ms)
 {
     int64_t deadline_ms = cw__now_ms() + timeout_ms;
+    cw__wait wait;
 
+    cw__wait_begin(&wait, CW_TIMEOUT_NEVER, -1);
+    the.patience_ms = 0;
     enter_phase_locked(wanted);
     while (the.client_count > 0 && the.phase == wanted) {
-        int64_t left_ms = deadline_ms - cw__now_ms();
+        int64_t left_ms = later(deadline_ms, the.patience_ms) - cw__now_ms();
         if (left_ms <= 0)
-            return;
-        cw__cond_wait_ms(&the.changed, &the.lock, left_ms);
+            break;
+        if (wait_locked(left_ms, &wait) && wanted == SHUT_DOWN_POLITELY)
+            return CW_INTERRUPTED;
     }
+    return CW_OK;
 }
 
 /* Another thread is at it: waits for that, and hurries it when this caller's time is up. The end of the program
@@ -446,31 +491,52 @@ static void stay_in_phase_locked(phase wanted, int64_t timeout_ms)
 static void join_in_locked(int64_t timeout_ms)
 {
     int64_t limit_ms = cw__now_ms() + timeout_ms;
+    cw__wait wait;
 
+    cw__wait_begin(&wait, CW_TIMEOUT_NEVER, -1);
     while (the.is_stopping) {
-        int64_t now_ms = cw__now_ms(), left_ms;
-        if (the.phase == SHUT_DOWN_POLITELY && now_ms >= limit_ms)
-            enter_phase_locked(SHUT_DOWN_AT_ONCE);
-        left_ms = limit_ms - now_ms + (the.phase == SHUT_DOWN_POLITELY ? 0 : DROPPING_MS);
-        if (left_ms <= 0)
+        bool is_polite = the.phase == SHUT_DOWN_POLITELY;
+        int64_t end_ms = is_polite ? later(limit_ms, the.patience_ms) : limit_ms + DROPPING_MS;
+        int64_t left_ms = end_ms - cw__now_ms();
+        if (left_ms <= 0 && !is_polite)
             return;
-        cw__cond_wait_ms(&the.changed, &the.lock, left_ms);
+        if (left_ms <= 0 || (wait_locked(left_ms, &wait) && the.phase == SHUT_DOWN_POLITELY)) {
+            limit_ms = cw__now_ms();
+            enter_phase_locked(SHUT_DOWN_AT_ONCE);
+        }
     }
 }
 
-void cw_shutdown(int timeout_ms)
+/* What cw_shutdown has to say at its end. */
+static cw_status report_loss(cw_status status)
 {
+    uint64_t lost = atomic_exchange(&lost_bytes, 0);
+
+    if (lost > 0)
+        return cw__fail(CW_CLOSED,
+                        "up to %llu bytes that were sent did not reach their server: it took nothing for "
+                        "send_timeout, or the connection was lost",
+                        (unsigned long long)lost);
+    return status == CW_INTERRUPTED ? cw__fail(CW_INTERRUPTED, "interrupted while connections were closing")
+                                    : status;
+}
+
+cw_status cw_shutdown(int timeout_ms)
+{
+    cw_status status = CW_OK;
+
     cw__mutex_lock(&the.lock);
     if (the.is_stopping && !in_service)
         join_in_locked(timeout_ms);
     if (!the.is_running || the.phase != RUNNING || in_service) {
         cw__mutex_unlock(&the.lock);
-        return;
+        return report_loss(CW_OK);
     }
     the.is_stopping = true;
+    the.grace_ms = timeout_ms;
     if (timeout_ms > 0)
-        stay_in_phase_locked(SHUT_DOWN_POLITELY, timeout_ms);
-    stay_in_phase_locked(SHUT_DOWN_AT_ONCE, DROPPING_MS);
+        status = stay_in_phase_locked(SHUT_DOWN_POLITELY, timeout_ms);
+    (void)stay_in_phase_locked(SHUT_DOWN_AT_ONCE, DROPPING_MS);
     enter_phase_locked(STOP);
     cw__mutex_unlock(&the.lock);
     (void)pthread_join(the.thread, NULL);
@@ -479,7 +545,7 @@ void cw_shutdown(int timeout_ms)
     cw__cond_broadcast(&the.changed);
     if (the.client_count > 0) { /* a thread sits in its wait hook and keeps a descriptor: not started again */
         cw__mutex_unlock(&the.lock);
-        return;
+        return report_loss(status);
     }
     the.is_running = false;
     let_hurry(false);
@@ -488,4 +554,5 @@ void cw_shutdown(int timeout_ms)
     cw__poller_destroy(the.poller);
     the.poller = NULL;
     cw__mutex_unlock(&the.lock);
+    return report_loss(status);
 }

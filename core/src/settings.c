@@ -52,6 +52,12 @@ const char *const *cw_option_words(cw_option o)
     }
 }
 
+void cw_option_range(cw_option o, int64_t *least, int64_t *most)
+{
+    *least = is_option(o) ? options[o].least : 0;
+    *most = is_option(o) ? options[o].most : 0;
+}
+
 bool cw_option_applies(cw_option o, cw_class socket_class)
 {
     bool is_of_messages = o == CW_OPT_MESSAGE_TYPE || o == CW_OPT_RECEIVE_MODE || o == CW_OPT_MAX_MESSAGE_SIZE;
@@ -95,14 +101,29 @@ const char *cw__setting_text(const cw_socket *s, cw_option o)
 /* Common to all calls: the option exists for this class, is (or is not) text, and may be set now. */
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
 {
-    if (!is_option(o) || !cw_option_applies(o, s->socket_class))
-        return cw__fail(CW_INVALID_ARGUMENT, "this class of socket has no such control");
+    if (!is_option(o))
+        return cw__fail(CW_INVALID_ARGUMENT, "there is no control of the number %d", (int)o);
+    if (!cw_option_applies(o, s->socket_class))
+        return cw__fail(CW_INVALID_ARGUMENT, "a stream socket has no control %s", options[o].key);
     if (is_text(o) != wants_text)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s", options[o].key,
                         is_text(o) ? "text" : "a number");
     if (is_write && o != CW_OPT_MESSAGE_TYPE && cw__socket_state(s) != CW_STATE_NEW)
-        return cw__fail(CW_INVALID_STATE, "set the control %s before connecting", options[o].key);
+        return cw__fail(CW_INVALID_STATE,
+                        "the control %s cannot change once a connect has begun; set it before", options[o].key);
     return CW_OK;
+}
+
+/* A binding that has other units, and a word for no limit, checks by cw_option_range and says it itself. */
+static cw_status fail_range(cw_option o, int64_t value)
+{
+    static const char *const units[] = {
+        [CW_TYPE_COUNT] = " bytes", [CW_TYPE_BITS] = " bits", [CW_TYPE_MS] = " ms"};
+    const char *unit = options[o].type <= CW_TYPE_MS && units[options[o].type] ? units[options[o].type] : "";
+
+    return cw__fail(CW_INVALID_ARGUMENT, "the control %s cannot be %lld: it takes %lld to %lld%s%s",
+                    options[o].key, (long long)value, options[o].least < 0 ? 0LL : (long long)options[o].least,
+                    (long long)options[o].most, unit, options[o].least < 0 ? ", or -1 for no limit" : "");
 }
 
 cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
@@ -114,9 +135,7 @@ cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
     cw__mutex_lock(&s->lock);
     status = check(s, o, false, true);
     if (status == CW_OK && (value < options[o].least || value > options[o].most))
-        status =
-            cw__fail(CW_INVALID_ARGUMENT, "%lld is out of range for the control %s: %lld to %lld",
-                     (long long)value, options[o].key, (long long)options[o].least, (long long)options[o].most);
+        status = fail_range(o, value);
     if (status == CW_OK)
         s->settings.numbers[o] = value;
     cw__mutex_unlock(&s->lock);
@@ -127,6 +146,7 @@ cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
 {
     cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
 
+    *value = 0;
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
@@ -140,9 +160,13 @@ cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
 static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
 {
     if (memchr(value, '\0', len_bytes) || memchr(value, '\r', len_bytes) || memchr(value, '\n', len_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL", options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL: take them out",
+                        options[o].key);
     if (!cw__utf8_valid(value, len_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8", options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8: encode it so", options[o].key);
+    if (options[o].type == CW_TYPE_LIST && len_bytes > CW__PROTOCOLS_AT_MOST)
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s has %zu bytes: at most %d KiB can be sent",
+                        options[o].key, len_bytes, CW__PROTOCOLS_AT_MOST / 1024);
     return CW_OK;
 }
 
@@ -159,9 +183,12 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option o, const char *value, size_
         status = check_text(o, value, len_bytes);
     if (status == CW_OK && len_bytes > 0 && !(copy = cw__strndup(value, len_bytes)))
         status = cw__fail(CW_NO_MEMORY, "no memory for the control %s", options[o].key);
-    if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__handshake_check_protocols(copy)) {
-        status = cw__fail(CW_INVALID_ARGUMENT,
-                          "a subprotocol is a token (letters, digits and !#$%%&'*+-.^_`|~), each given once");
+    if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__header_check_protocols(copy)) {
+        /* the value is not shown: some servers take a token of theirs as a subprotocol */
+        status =
+            cw__fail(CW_INVALID_ARGUMENT,
+                     "an item of supported_protocols is no token (letters, digits and !#$%%&'*+-.^_`|~), or is "
+                     "given twice");
         cw__free(copy);
     }
     if (status == CW_OK) {
@@ -190,6 +217,7 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, char *buffer, size_t siz
 {
     cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
 
+    copy_out("", buffer, size_bytes, len_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
@@ -205,6 +233,7 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     const char *text = NULL;
     cw_status status = cw__socket_check(s);
 
+    copy_out("", buffer, size_bytes, len_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
@@ -241,12 +270,33 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
 
 /* ---- Request headers ---- */
 
-/* Copies the lines but for the header of that name; returns the copy's end. */
-static char *copy_others(char *to, const char *lines, const char *name, size_t name_bytes)
+static bool is_line_of(const char *line, const char *name, size_t name_bytes)
+{
+    return strncasecmp(line, name, name_bytes) == 0 && (line[name_bytes] == ':' || line[name_bytes] == ';');
+}
+
+/* "Name:", by which libcurl leaves out its own header of that name. */
+static bool is_sent(const char *line)
+{
+    size_t name_bytes = strcspn(line, ":;");
+
+    return line[name_bytes] == ';' || line[name_bytes + 1] != '\n';
+}
+
+static bool has_header(const cw__settings *settings, const char *name, size_t name_bytes)
+{
+    for (const char *line = settings->headers; line && *line; line += strcspn(line, "\n") + 1)
+        if (is_line_of(line, name, name_bytes) && is_sent(line))
+            return true;
+    return false;
+}
+
+/* Copies the lines but for those of a name: all of them, or those that are not sent. Returns the copy's end. */
+static char *copy_others(char *to, const char *lines, const char *name, size_t name_bytes, bool keeps_sent)
 {
     while (lines && *lines) {
         size_t len = strcspn(lines, "\n") + 1;
-        if (strncasecmp(lines, name, name_bytes) != 0 || lines[name_bytes] != ':') {
+        if (!is_line_of(lines, name, name_bytes) || (keeps_sent && is_sent(lines))) {
             memcpy(to, lines, len);
             to += len;
         }
@@ -256,36 +306,80 @@ static char *copy_others(char *to, const char *lines, const char *name, size_t n
     return to;
 }
 
-cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
-                                       size_t value_bytes)
+static void put_header(char *to, const char *name, size_t name_bytes, const char *value, size_t value_bytes,
+                       bool is_sent_empty)
 {
-    char *lines = NULL;
+    memcpy(to, name, name_bytes);
+    to += name_bytes;
+    *to++ = value_bytes == 0 && is_sent_empty ? ';' : ':';
+    if (value_bytes > 0) {
+        *to++ = ' ';
+        memcpy(to, value, value_bytes);
+        to += value_bytes;
+    }
+    memcpy(to, "\n", 2);
+}
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_bytes, const char *value,
+                                   size_t value_bytes, bool adds)
+{
+    size_t have_bytes = s->settings.headers ? strlen(s->settings.headers) : 0;
+    bool is_sent_empty = adds || value_bytes > 0; /* also if it is nothing but blanks */
+    const char *advice = adds ? cw__header_repeat_fault(name, name_bytes) : NULL;
+    char *lines, *end;
+
+    if (cw__socket_state(s) != CW_STATE_NEW)
+        return cw__fail(CW_INVALID_STATE,
+                        "the request headers cannot change once a connect has begun; set them before");
+    if (advice && has_header(&s->settings, name, name_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: %s", (int)name_bytes, name,
+                        advice);
+    while (value_bytes > 0 && is_blank(value[value_bytes - 1])) /* no part of a value (RFC 9110 section 5.5) */
+        value_bytes--;
+    for (; value_bytes > 0 && is_blank(*value); value++)
+        value_bytes--;
+    lines = cw__malloc(have_bytes + name_bytes + value_bytes + 4);
+    if (!lines)
+        return cw__fail(CW_NO_MEMORY, "no memory for a header");
+    end = copy_others(lines, s->settings.headers, name, name_bytes, adds);
+    if ((size_t)(end - lines) + name_bytes + value_bytes > CW__HEADERS_AT_MOST) {
+        cw__free(lines);
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "with the header %.*s there are more than %d KiB of headers, which cannot be "
+                        "sent",
+                        (int)name_bytes, name, CW__HEADERS_AT_MOST / 1024);
+    }
+    put_header(end, name, name_bytes, value, value_bytes, is_sent_empty);
+    cw__free(s->settings.headers);
+    s->settings.headers = lines;
+    return CW_OK;
+}
+
+static cw_status give_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
+                             size_t value_bytes, bool adds)
+{
     cw_status status = cw__socket_check(s);
 
     if (status == CW_OK)
-        status = cw__handshake_check_header(name, name_bytes, value, value_bytes);
+        status = cw__header_check(name, name_bytes, value, value_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    if (cw__socket_state(s) != CW_STATE_NEW)
-        status = cw__fail(CW_INVALID_STATE, "set request headers before connecting");
-    else if (!(lines = cw__malloc((s->settings.headers ? strlen(s->settings.headers) : 0) + name_bytes +
-                                  value_bytes + 4)))
-        status = cw__fail(CW_NO_MEMORY, "no memory for a header");
-    if (lines) {
-        char *end = copy_others(lines, s->settings.headers, name, name_bytes);
-        memcpy(end, name, name_bytes);
-        end += name_bytes;
-        *end++ = ':';
-        if (value_bytes > 0) {
-            *end++ = ' ';
-            memcpy(end, value, value_bytes);
-            end += value_bytes;
-        }
-        memcpy(end, "\n", 2);
-        cw__free(s->settings.headers);
-        s->settings.headers = lines;
-    }
+    status = put_header_locked(s, name, name_bytes, value, value_bytes, adds);
     cw__mutex_unlock(&s->lock);
     return status;
+}
+
+cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
+                                       size_t value_bytes)
+{
+    return give_header(s, name, name_bytes, value, value_bytes, false);
+}
+
+cw_status cw_socket_add_request_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
+                                       size_t value_bytes)
+{
+    return give_header(s, name, name_bytes, value, value_bytes, true);
 }

@@ -21,6 +21,7 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
 {
     cw_socket *s;
 
+    *out = NULL;
     if (socket_class != CW_MESSAGE_SOCKET && socket_class != CW_STREAM_SOCKET)
         return cw__fail(CW_INVALID_ARGUMENT, "there is no such class of socket");
     s = cw__calloc(1, sizeof *s);
@@ -39,6 +40,7 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
     cw__settings_init(&s->settings);
     cw__close_init(&s->close);
     s->in.reclaim_due_ms = INT64_MAX;
+    s->grace_ms = -1;
     *out = s;
     return CW_OK;
 }
@@ -48,6 +50,7 @@ static void destroy(cw_socket *s)
     cw__message_destroy(&s->in.message);
     cw__inbox_clear(&s->in.inbox);
     cw__outbound_destroy(&s->out);
+    cw__pings_forget(&s->pings);
     cw__settings_destroy(&s->settings);
     if (s->mailbox)
         cw__mailbox_release(s->mailbox);
@@ -277,10 +280,10 @@ static int64_t next_due(const cw_socket *s)
     if (s->out.first && !s->out.is_direct && cw__outbound_is_vain(s))
         due_ms = cw__now_ms() + CW__PAUSE_MS;
     return earlier(earlier(due_ms, cw__pings_due_locked(s)),
-                   earlier(s->close.deadline_ms, s->in.reclaim_due_ms));
+                   earlier(cw__closing_due_locked(s), s->in.reclaim_due_ms));
 }
 
-static void check_clocks(cw_socket *s, int64_t now_ms)
+static void check_keepalive(cw_socket *s, int64_t now_ms)
 {
     if (cw__pings_attend_locked(s, now_ms)) {
         if (!s->out.is_broken)
@@ -289,8 +292,6 @@ static void check_clocks(cw_socket *s, int64_t now_ms)
                           (double)cw__setting(s, CW_OPT_PING_TIMEOUT) / 1000);
         cw__closing_ended_locked(s, s->fault.message);
     }
-    if (cw__close_expired(&s->close, now_ms))
-        cw__closing_ended_locked(s, "the server did not answer the close frame within close_timeout");
 }
 
 static int64_t serve_locked(cw_socket *s)
@@ -300,11 +301,10 @@ static int64_t serve_locked(cw_socket *s)
     cw__inbound_reclaim_locked(s, now_ms);
     if (s->in.reader == CW__READER_SERVICE)
         cw__inbound_serve_locked(s);
-    check_clocks(s, now_ms);
+    check_keepalive(s, now_ms);
     if (s->out.first && s->close.state != CW__CLOSE_ENDED)
         cw__outbound_flush_locked(s);
-    if (s->is_hurried && s->close.state >= CW__CLOSE_BOTH && !s->out.first)
-        cw__closing_ended_locked(s, "closed");
+    cw__closing_attend_locked(s, now_ms);
     if (s->close.state == CW__CLOSE_ENDED) {
         if (s->polling_count > 0) {
             cw__socket_watch_locked(s); /* nothing, or the end would be ready for ever */
@@ -346,17 +346,13 @@ static int64_t on_attend(cw__client *client)
     return finish(s, s->connecting ? cw__connecting_attend_locked(s) : serve_locked(s));
 }
 
-static void on_shut_down(cw__client *client, bool at_once)
+static void on_shut_down(cw__client *client, int grace_ms)
 {
     cw_socket *s = socket_of(client);
 
     cw__mutex_lock(&s->lock);
-    s->is_hurried = true; /* the server's end of TCP is not waited for any more */
+    cw__closing_hurry_locked(s, grace_ms);
     cw__mutex_unlock(&s->lock);
-    if (at_once || cw__socket_state(s) == CW_STATE_CONNECTING)
-        cw_socket_abort(s);
-    else if (cw__socket_state(s) == CW_STATE_OPEN)
-        (void)cw_socket_close(s, 1001, "", 0);
 }
 
 /* The last of the service. A connect that failed is made known only here: before, the client could not have

@@ -19,7 +19,7 @@ enum { CW__ADDRESS_BYTES = 64 };
 typedef struct cw__settings {
     int64_t numbers[CW_OPTION_COUNT];
     char *texts[CW_OPTION_COUNT]; /* NULL = empty */
-    char *headers;                /* lines "Name: value\n", or NULL */
+    char *headers; /* lines, each with "\n", or NULL: "Name: value", "Name;" = empty, "Name:" = not sent */
 } cw__settings;
 
 /* A frame that waits to be sent, or its rest. */
@@ -46,8 +46,9 @@ typedef struct cw__outbound {
     bool is_reserved;        /* a thread sends a compressed message, piece by piece: other data waits */
     bool is_compressing;     /* the message sent in fragments is */
     uint8_t fragments_kind;
-    unsigned burst_count;   /* sends in quick succession, with nothing received in between */
-    int64_t latest_us;      /* when the latest of them was */
+    unsigned batch_count;   /* batches that are open */
+    uint64_t lost_bytes;    /* of accepted messages; they did not reach the peer, as far as is known */
+    bool is_loss_told;      /* a call has reported it */
     cw__utf8 utf8;          /* of the open text message */
     cw__deflater *deflater; /* of the thread that has reserved; NULL before the first compressed message */
 } cw__outbound;
@@ -62,7 +63,8 @@ typedef struct cw__inbound {
     cw__reader reader;
     size_t run_bytes;           /* that came since there was nothing more */
     bool is_drained;            /* the codec had nothing more: only the descriptor can tell */
-    bool is_heard;              /* something came since the last keepalive ping */
+    bool is_heard;              /* something came that ping.c has not been told of */
+    bool has_news;              /* and not only pongs */
     bool reclaim_is_off;        /* the service waits to be told that the caller has left */
     uint32_t turns, turns_seen; /* of callers, and how many the service has taken note of */
     int64_t reclaim_due_ms;     /* when the service looks whether callers have left */
@@ -76,15 +78,37 @@ typedef struct cw__ping {
     bool is_answered;
 } cw__ping;
 
+/* An answer to a ping of the peer's. */
+typedef struct cw__pong {
+    struct cw__pong *next;
+    uint8_t len_bytes;
+    uint8_t data[CW__CONTROL_MAX_BYTES];
+} cw__pong;
+
 typedef struct cw__pings {
     cw__ping *waiting;
     unsigned waiting_count;
     uint64_t last_number;
-    int64_t next_ms;            /* when the next keepalive ping is due */
-    int64_t deadline_ms;        /* when the one under way must have been answered */
+    int64_t next_ms;     /* when the next keepalive ping is due */
+    int64_t deadline_ms; /* when something must have come since the first keepalive ping after the last byte */
+    int64_t heard_ms;    /* when something came last, as far as that is noted; or when reading went on */
     int64_t acknowledged_bytes; /* by the peer's system when it was sent, or looked at last */
     bool has_more;              /* data was on its way then */
+    bool is_paused;             /* the inbox was found full, and has not been emptied by half since */
+    bool is_behind;             /* it was, and not all that had come meanwhile is known to be read */
+    cw__pong *owed;             /* to the peer's pings, the oldest first; ping.c says when they go out */
+    unsigned owed_count;
+    uint64_t owed_bytes; /* read since the oldest of those pings */
 } cw__pings;
+
+/* What was sent before our close frame is on its way: the time of the closing handshake begins when the peer's system has
+ * all of it. */
+typedef struct cw__drain {
+    bool is_on;
+    int held_bytes;          /* by our system, at the latest look */
+    uint64_t progress_bytes; /* out.progress_bytes then */
+    int64_t progress_ms;     /* when it was last seen to go on */
+} cw__drain;
 
 struct cw_socket {
     cw__client client;
@@ -121,8 +145,10 @@ struct cw_socket {
     cw__outbound out;
     cw__pings pings;
     cw__close close;
+    cw__drain drain;
     bool is_closed_locally; /* nothing is given out any more */
-    bool is_hurried;        /* the program ends */
+    bool is_cut_short;      /* the peer's close frame came before the end of a message that it had begun */
+    int grace_ms;           /* for a closing handshake, once the program ends; -1 before */
 
     cw_mailbox *mailbox;
     unsigned event_mask;     /* subscribed */
@@ -169,7 +195,10 @@ bool cw__outbound_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *da
                                  bool is_last);
 /* Writes what the connection takes. */
 void cw__outbound_flush_locked(cw_socket *s);
-/* Waits until data of that length may be sent: no other thread is at it, and there is room. */
+/* The same for the messages of a batch, which the codec holds back. */
+void cw__outbound_release_locked(cw_socket *s);
+/* Waits until a message of that length may go out: no other thread sends, and nothing is queued; for a call that must
+ * not wait, there is room in the queue. */
 cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait);
 /* Sends a frame whose turn it is; CW__RSV1 may be in the opcode. */
 cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,
@@ -179,8 +208,10 @@ cw_status cw__outbound_message_locked(cw_socket *s, uint8_t opcode, bool ends_me
                                       const uint8_t *data, size_t len_bytes, cw__wait *wait);
 /* Drops the connection for a message of which a part is out already; returns CW_CLOSED. */
 cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status);
-/* Throws away what has not begun. */
+/* Throws away what has not begun, and counts it as lost. */
 void cw__outbound_drop_locked(cw_socket *s);
+/* Throws away everything, and counts it as lost. */
+void cw__outbound_lose_locked(cw_socket *s);
 void cw__outbound_destroy(cw__outbound *out);
 /* Whether waiting for the descriptor to be writable is in vain (codec.h: wants_read): writing is tried every
  * CW__PAUSE_MS instead. */
@@ -201,7 +232,33 @@ void cw__pings_start_locked(cw_socket *s, int64_t now_ms);
 void cw__pings_broken_locked(cw_socket *s, int64_t now_ms);
 /* A pong came. */
 void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
-/* Sends a keepalive ping that is due; true if the connection has to be given up for silence. */
+/* A ping came: its pong is owed. False without memory. */
+bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
+/* Queues the pongs that are owed, if they may go out now; and whether they may or not, before our close frame. */
+void cw__pings_pay_locked(cw_socket *s, int64_t now_ms);
+void cw__pings_pay_all_locked(cw_socket *s);
+/* Drops them: the peer reads no more. */
+void cw__pings_forget(cw__pings *pings);
+/* Something comes after a time in which nothing did. */
+void cw__pings_stirred_locked(cw_socket *s, int64_t now_ms);
+/* Takes note of what has come. */
+static inline void cw__pings_note_locked(cw_socket *s, const cw__piece *piece)
+{
+    if (s->pings.is_behind && s->in.run_bytes == 0)
+        cw__pings_stirred_locked(s, cw__now_ms());
+    s->in.is_heard = true;
+    if (piece->opcode != CW__OP_PONG)
+        s->in.has_news = true;
+    if (s->pings.owed)
+        s->pings.owed_bytes += piece->len_bytes;
+    s->in.run_bytes += piece->len_bytes;
+}
+/* All that had come has been read, at that time; is_heard and has_news say what it was. */
+void cw__pings_heard_locked(cw_socket *s, int64_t now_ms);
+/* Reading stops because the inbox is full; it is not full any more: the service goes on reading. */
+void cw__pings_paused_locked(cw_socket *s);
+void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms);
+/* Sends what is due; true if the connection has to be given up for silence. */
 bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms);
 int64_t cw__pings_due_locked(const cw_socket *s);
 
@@ -212,8 +269,19 @@ void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t le
 void cw__closing_violated_locked(cw_socket *s, const cw__violation *violation);
 /* The close frame that was queued has gone out. */
 void cw__closing_sent_locked(cw_socket *s);
-/* TCP has ended, or is given up; s->fault says why, where it is known. */
+/* TCP has ended, or is given up; s->fault says why, where it is known. What was accepted and has not gone out counts as
+ * lost. */
 void cw__closing_ended_locked(cw_socket *s, const char *why);
+/* Counts bytes of accepted messages that will not reach the peer. */
+void cw__closing_lost_locked(cw_socket *s, uint64_t len_bytes);
+/* Ends a closing handshake whose time is up. */
+void cw__closing_attend_locked(cw_socket *s, int64_t now_ms);
+/* When to look again; INT64_MAX = not by itself. */
+int64_t cw__closing_due_locked(const cw_socket *s);
+/* The program ends: the handshake gets so much time at the most, once everything sent has arrived; 0 = drop everything. */
+void cw__closing_hurry_locked(cw_socket *s, int grace_ms);
+/* Whether reading may end here without an error: cw_socket_ended_normally says when. */
+bool cw__closing_is_normal_locked(const cw_socket *s);
 /* Fills the calling thread's error for a connection that is closed or closing, and returns CW_CLOSED. */
 cw_status cw__closing_fail_locked(cw_socket *s);
 /* The closed event, once it is due. NULL without memory. */

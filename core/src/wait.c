@@ -20,7 +20,8 @@ void cw_set_wait_hook(cw_wait_hook hook, void *arg)
 
 void cw__wait_begin(cw__wait *w, int timeout_ms, int64_t default_ms)
 {
-    if (timeout_ms == CW_TIMEOUT_DEFAULT)
+    w->is_default = timeout_ms == CW_TIMEOUT_DEFAULT;
+    if (w->is_default)
         timeout_ms = default_ms < 0 ? CW_TIMEOUT_NEVER : (int)default_ms;
     w->timeout_ms = timeout_ms;
     w->deadline_ms = -1;
@@ -73,6 +74,28 @@ bool cw__wait_interrupted(cw__wait *w)
 {
     w->hook_due_ms = cw__now_ms() + HOOK_EVERY_MS;
     return thread_hook && thread_hook(thread_hook_arg);
+}
+
+/* cw_option_key is above this room. */
+static const char *key_of(cw_option option)
+{
+    static const char *const keys[] = {
+#define CW_X(name, key, type, initial, least, most) [name] = (key),
+        CW_OPTION_LIST(CW_X)
+#undef CW_X
+    };
+
+    return keys[option];
+}
+
+cw_status cw__wait_timed_out(const cw__wait *w, const char *what, cw_option option)
+{
+    double seconds = (double)w->timeout_ms / 1000;
+
+    if (w->is_default && option < CW_OPTION_COUNT)
+        return cw__fail_limit(CW_TIMED_OUT, option, "timed out after %g s waiting for %s (%s)", seconds, what,
+                              key_of(option));
+    return cw__fail(CW_TIMED_OUT, "timed out after %g s waiting for %s", seconds, what);
 }
 
 /* ---- The wake-up of a thread that polls: made at its first wait, unmade with the thread ---- */

@@ -109,7 +109,7 @@ static inline int status_of_child(void (*work)(void))
         child = fork();
         if (child == 0) {
             atomic_store(is_through, 1);
-            (void)alarm(harness_limit_s / 3);
+            (void)alarm(harness_limit_s);
             work();
             harness_end(EXIT_SUCCESS);
         }

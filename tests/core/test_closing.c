@@ -173,19 +173,6 @@ static void test_no_answer(void)
     peer_finish(s);
 }
 
-/* The close frame itself cannot go out. */
-static void test_no_answer_stalled(void)
-{
-    static uint8_t data[4 << 20];
-    raw_peer p;
-
-    raw_open(&p, closing_socket(40));
-    CHECK_STATUS(cw_socket_send(p.s, CW_BINARY, data, sizeof data, 0), CW_OK);
-    CHECK_STATUS(cw_socket_close(p.s, 1000, NULL, 0), CW_OK);
-    CHECK_CLOSED(p.s, 1006, false);
-    raw_finish(&p);
-}
-
 static void tcp_left_open(bool they_begin)
 {
     raw_peer p;
@@ -388,7 +375,6 @@ static const harness_test tests[] = {
     {"RFC 6455 5.5.1, 8.1: a bad reason: 1007; a fragmented close frame: 1002", test_bad_reasons},
     {"RFC 6455 5.5.1: a bad answer to our close frame", test_bad_answer},
     {"RFC 6455 7.1.1: a server that never answers: 1006 after close_timeout", test_no_answer},
-    {"a close frame that cannot go out: 1006 after close_timeout", test_no_answer_stalled},
     {"RFC 6455 7.1.1: a server that leaves TCP open: ended at close_timeout", test_tcp_left_open},
     {"RFC 6455 7.1.1: the same when it began", test_tcp_left_open_by_them},
     {"RFC 6455 7.1.1: TCP is left to the server, closed is told at once", test_tcp_ended_by_server},

@@ -114,6 +114,53 @@ static void child_calls(void)
     cw_shutdown(1000);
 }
 
+/* A failed call sets what it would have given out to nothing. */
+static void child_gets_nothing(void)
+{
+    char text[] = "before";
+    size_t len = 7, coming = 7;
+    int64_t number = 7, rtt_us = 7;
+    cw_received received = {.len_bytes = 7, .kind = CW_UTF8, .is_complete = true};
+    const cw_message one = {.kind = CW_BINARY, .data = "x", .len_bytes = 1};
+    cw_event *e = taken;
+
+    CHECK_STATUS(cw_socket_get_number(message, CW_OPT_NO_DELAY, &number), CW_AFTER_FORK);
+    CHECK_INT(number, 0);
+    CHECK_STATUS(cw_socket_get_text(message, CW_OPT_CA_FILE, text, sizeof text, &len), CW_AFTER_FORK);
+    CHECK_INT(len, 0);
+    CHECK_STR(text, "");
+    len = 7;
+    text[0] = 'x';
+    CHECK_STATUS(cw_socket_get_info(message, CW_INFO_URI, text, sizeof text, &len), CW_AFTER_FORK);
+    CHECK_INT(len, 0);
+    CHECK_STR(text, "");
+    CHECK_STATUS(cw_socket_ping(message, 1000, &rtt_us), CW_AFTER_FORK);
+    CHECK_INT(rtt_us, 0);
+    len = 7;
+    CHECK_STATUS(cw_socket_send_many(message, &one, 1, 1000, &len), CW_AFTER_FORK);
+    CHECK_INT(len, 0);
+    CHECK_STATUS(cw_socket_receive(message, 1000, &e), CW_AFTER_FORK);
+    CHECK(e == NULL);
+    e = taken;
+    CHECK_STATUS(cw_socket_try_receive(message, &e), CW_WOULD_BLOCK);
+    CHECK(e == NULL);
+    e = taken;
+    CHECK_STATUS(cw_socket_receive_begin(message, 1000, &e, &coming), CW_AFTER_FORK);
+    CHECK(e == NULL && coming == 0);
+    e = taken;
+    coming = 7;
+    CHECK_STATUS(cw_socket_try_receive_begin(message, &e, &coming), CW_WOULD_BLOCK);
+    CHECK(e == NULL && coming == 0);
+    CHECK_STATUS(cw_socket_receive_into(message, text, sizeof text, 1000, &received), CW_AFTER_FORK);
+    CHECK(received.len_bytes == 0 && received.kind == CW_BINARY && !received.is_complete);
+    len = 7;
+    CHECK_STATUS(cw_socket_read(stream, text, sizeof text, 1000, &len), CW_AFTER_FORK);
+    CHECK_INT(len, 0);
+    e = taken;
+    CHECK_STATUS(cw_mailbox_take(mailbox, 1000, &e), CW_AFTER_FORK);
+    CHECK(e == NULL);
+}
+
 static void child_mailbox(void)
 {
     cw_socket *own = peer_socket(CW_MESSAGE_SOCKET);
@@ -133,6 +180,7 @@ static void test_fork_calls(void)
     open_in_parent();
     cw__mutex_lock(&message->lock);
     cw__mutex_lock(&stream->lock);
+    in_child(child_gets_nothing);
     in_child(child_calls);
     cw__mutex_unlock(&stream->lock);
     cw__mutex_unlock(&message->lock);

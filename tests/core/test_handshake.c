@@ -2,6 +2,7 @@
 /* Tests of handshake.c: the URI, the request as the server got it, and what the C interface tells of a reply,
  * over a real connection to the scripted server; TLS verification. The forms of replies are vectors, in
  * tests/conformance/handshake. How a socket behaves around it is in test_connect.c. */
+#include "libcurl.h"
 #include "peer.h"
 
 #define ACCEPT     "Sec-WebSocket-Accept: {accept}\r\n"
@@ -23,19 +24,12 @@ static void test_uri(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
-    check_uri("", "wss://host/path");
     check_uri("not a URI", "wss://host/path");
-    check_uri("localhost", "wss://host/path");
-    check_uri("ws://", "wss://host/path");
-    check_uri("ws:/host/", "wss://host/path");
-    check_uri("ws://host:99999/", "wss://host/path");
-    check_uri("ws://ho st/", "wss://host/path");
     check_uri("http://localhost/", "must be ws or wss");
-    check_uri("https://localhost/", "must be ws or wss");
-    check_uri("ftp://localhost/", "must be ws or wss");
     check_uri("ws://localhost/#top", "fragment");
-    check_uri("ws://localhost/#", "fragment");
-    check_uri("ws://localhost/a\r\nX: y", "wss://host/path");
+    check_uri("ws://localhost/a b", "write %20");
+    check_uri("ws://[1::2::3]/", "IPv6");
+    check_uri("ws://user@256.0.0.1.1:99999/", "0 to 65535");
     CHECK_STATUS(cw_socket_connect_start(s, "ws://a\0b/", 9, 1000), CW_INVALID_ARGUMENT);
     CHECK_HAS(cw_error_message(), "NUL");
     cw_socket_release(s);
@@ -205,6 +199,61 @@ static void test_headers(void)
     CHECK_HAS(log, "\\r\\nHost: elsewhere\\r\\n");
 }
 
+static void add_header(cw_socket *s, const char *name, const char *value, cw_status wanted)
+{
+    CHECK_STATUS(cw_socket_add_request_header(s, name, strlen(name), value, strlen(value)), wanted);
+}
+
+static void test_added_headers(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    const char *log;
+
+    set_header(s, "X-Gone", "");
+    add_header(s, "X-Tag", "1", CW_OK);
+    add_header(s, "x-tag", "", CW_OK);
+    add_header(s, "X-Other", " \t ", CW_OK);
+    add_header(s, "X-Tag", "\t2 ", CW_OK);
+    add_header(s, "Cookie", "a=1", CW_OK);
+    add_header(s, "Cookie", "b=2", CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), "Cookie must not be repeated: join");
+    log = request_of(s);
+    CHECK_HAS(log, "\\r\\nX-Tag: 1\\r\\nx-tag:\\r\\nX-Other:\\r\\nX-Tag: 2\\r\\nCookie: a=1\\r\\n");
+    CHECK(strstr(log, "X-Gone") == NULL && strstr(log, "b=2") == NULL);
+}
+
+/* A value of so many bytes. */
+static cw_status add_large(cw_socket *s, const char *name, size_t len_bytes)
+{
+    char *value = malloc(len_bytes);
+    cw_status status;
+
+    CHECK(value != NULL);
+    memset(value, 'v', len_bytes);
+    status = cw_socket_add_request_header(s, name, strlen(name), value, len_bytes);
+    free(value);
+    return status;
+}
+
+static void test_header_limits(void)
+{
+    char name[CW__HEADER_NAME_AT_MOST + 2];
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    memset(name, 'n', sizeof name);
+    name[sizeof name - 1] = '\0';
+    add_header(s, name, "1", CW_INVALID_ARGUMENT);
+    add_header(s, name + 1, "", CW_OK); /* 100 characters */
+    CHECK_STATUS(add_large(s, "X-Large", CW__HEADER_AT_MOST + 1), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), "X-Large");
+    CHECK(strstr(cw_error_message(), "vv") == NULL);
+    CHECK_STATUS(add_large(s, "X-Large", CW__HEADER_AT_MOST), CW_OK);
+    CHECK_STATUS(add_large(s, "X-More", CW__HEADERS_AT_MOST - CW__HEADER_AT_MOST), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), "X-More");
+    CHECK_STATUS(add_large(s, "X-More", CW__HEADERS_AT_MOST - CW__HEADER_AT_MOST - 200), CW_OK);
+    cw_socket_release(s);
+}
+
 static void test_no_user_agent(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -261,6 +310,34 @@ static void test_tls_faults(void)
     cw_shutdown(5000);
 }
 
+/* ---- Proxies ---- */
+
+static void test_proxy(void)
+{
+    static const char *const bad[] = {"http://joe:s3c/s3cret@127.0.0.1:3128", "foo://joe:s3cret@127.0.0.1:1",
+                                      "http://joe:s3cret@127.0.0.1:99999", "http://joe:s3cret@127.0.0.1:1 "};
+    const char *uri = peer_env("CW_ECHO_WS");
+    cw_socket *s = peer_socket(CW_STREAM_SOCKET);
+
+    CHECK(unsetenv("no_proxy") == 0 && unsetenv("NO_PROXY") == 0);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK(setenv("ws_proxy", bad[i], 1) == 0);
+        CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+        CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
+        CHECK_HAS(cw_error_message(), "the environment variable ws_proxy is malformed: ");
+        CHECK(!strstr(cw_error_message(), "s3c") && !strstr(cw_error_message(), "joe"));
+        CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
+    }
+    CHECK(setenv("ws_proxy", "http://joe:s3cret@127.0.0.1:1", 1) == 0);
+    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_INT(cw_error_web_status(), CW_WEB_CannotConnect);
+    CHECK_HAS(cw_error_message(), "cannot connect to the proxy 127.0.0.1:1: ");
+    CHECK(setenv("no_proxy", strstr(uri, "://") + 3, 1) == 0); /* host:port */
+    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
+    peer_drop(s);
+    cw_shutdown(5000);
+}
+
 static const harness_test tests[] = {
     {"RFC 6455 3: URIs that are none, or not ours", test_uri},
     {"RFC 6455 4.1: a right reply", test_good_reply},
@@ -271,10 +348,13 @@ static const harness_test tests[] = {
     {"RFC 6455 4.1 (1): another status than 101", test_refused},
     {"RFC 6455 4.1: the request as the server got it", test_request},
     {"request headers of the caller's", test_headers},
+    {"RFC 9110 5.3: headers of one name, and empty ones", test_added_headers},
+    {"limits of request headers", test_header_limits},
     {"a header of libcurl's taken away", test_no_user_agent},
     {"TLS: good, unknown authority, wrong host, expired", test_tls},
     {"TLS: verify off", test_tls_unverified},
     {"TLS: a missing CA file, a server without TLS", test_tls_faults},
+    {"a proxy that is malformed, one that is not there, one that does not count", test_proxy},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

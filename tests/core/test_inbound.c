@@ -88,7 +88,13 @@ static void refused_by(cw_socket *s, const char *uri, int code)
     peer_connect(s, uri);
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_CLOSED);
     CHECK_INT(cw_error_web_status(), CW_WEB_ConnectionAborted);
-    CHECK_HAS(cw_error_message(), "the server broke the protocol: ");
+    if (code == 1009) {
+        CHECK_HAS(cw_error_message(), " bytes exceeds max_message_size ("); /* the limit is ours */
+        CHECK_INT(cw_error_option(), CW_OPT_MAX_MESSAGE_SIZE);
+    } else {
+        CHECK_HAS(cw_error_message(), "the server broke the protocol: ");
+        CHECK_INT(cw_error_option(), CW_OPTION_COUNT);
+    }
     CHECK(!cw_socket_get_closed(s, &closed_code, reason, sizeof reason));
     CHECK_INT(closed_code, 1006);
     CHECK(reason[0] != '\0');
@@ -198,6 +204,28 @@ static void too_big(const char *bytes, int64_t most)
 
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MAX_MESSAGE_SIZE, most), CW_OK);
     refused_by(s, peer_script("x:%s/echo/end", bytes), 1009);
+}
+
+/* The caller learns the size and the limit; the peer, that there is a limit. */
+static void test_too_big_text(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    char reason[128], token[sizeof peer_token];
+    cw_event *e = NULL;
+    const char *uri;
+    int code;
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MAX_MESSAGE_SIZE, 10), CW_OK);
+    uri = peer_script("x:820b6161/echo/end");
+    (void)snprintf(token, sizeof token, "%s", peer_token);
+    peer_connect(s, uri);
+    CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_CLOSED);
+    CHECK_STR(cw_error_message(), "a message of at least 11 bytes exceeds max_message_size (10 bytes)");
+    CHECK(!cw_socket_get_closed(s, &code, reason, sizeof reason));
+    CHECK_STR(reason, cw_error_message());
+    CHECK_HAS(peer_log_of(token),
+              "03f1746865206d6573736167652069732062696767657220"); /* "the message is bigger " */
+    peer_finish(s);
 }
 
 static void test_too_big(void)
@@ -518,6 +546,7 @@ static const harness_test tests[] = {
     {"RFC 6455 8.1: text that is not UTF-8: 1007 at the first bad byte", test_utf8},
     {"RFC 6455 8.1: a character across fragments", test_utf8_across_fragments},
     {"RFC 6455 7.4.1: a message that is too big: 1009 by its header", test_too_big},
+    {"RFC 6455 7.4.1: what both sides are told about a message that is too big", test_too_big_text},
     {"a message of just max_message_size, and no limit", test_just_not_too_big},
     {"messages before a violation are given out", test_messages_before_a_violation},
     {"frames in the packet of the 101", test_greeting},

@@ -38,6 +38,7 @@ static bool set_controls(cw_socket *s)
            is_good(cw_socket_set_request_header(s, "X-B", 3, "2", 1)) &&
            is_good(cw_socket_set_request_header(s, "x-a", 3, "3", 1)) &&
            is_good(cw_socket_set_request_header(s, "X-B", 3, "", 0)) &&
+           is_good(cw_socket_add_request_header(s, "X-A", 3, "4", 1)) &&
            is_good(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, 1));
 }
 

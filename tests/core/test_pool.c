@@ -32,7 +32,7 @@ static int64_t gate_ready(cw__client *client, int fd, unsigned mask)
     return gate_attend(client);
 }
 
-static void gate_shut_down(cw__client *client, bool at_once) { (void)client, (void)at_once; }
+static void gate_shut_down(cw__client *client, int grace_ms) { (void)client, (void)grace_ms; }
 static void gate_forked(cw__client *client) { (void)client; }
 
 static void gate_detached(cw__client *client)

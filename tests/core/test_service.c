@@ -48,6 +48,7 @@ static void test_fairness(void)
 {
     cw_socket *flooding = peer_socket(CW_MESSAGE_SOCKET), *other;
     char token[sizeof peer_token];
+    const char *log;
 
     set_ms(flooding, CW_OPT_CLOSE_TIMEOUT, INT32_MAX);
     peer_connect(flooding, peer_script("repeat:100000000:8200"));
@@ -58,7 +59,9 @@ static void test_fairness(void)
         CHECK_STATUS(cw_socket_ping(other, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
     CHECK_INT(cw_socket_state(flooding), CW_STATE_CLOSING);
     cw_socket_abort(flooding);
-    CHECK_HAS(peer_log_of(token), "\"end\": \"reset\""); /* it still flooded */
+    log = peer_log_of(
+        token); /* it still flooded; whether its end is FIN or RST depends on what was unread just then */
+    CHECK(strstr(log, "\"end\": \"reset\"") || strstr(log, "\"end\": \"eof\""));
     cw_socket_release(flooding);
     peer_finish(other);
 }

@@ -80,6 +80,38 @@ static void test_table(void)
     CHECK_STR(cw_option_words(CW_OPT_COMPRESSION)[CW_COMPRESSION_DEFLATE], "deflate");
 }
 
+static void refuses(cw_option option, int64_t value, const char *text)
+{
+    cw_socket *s = made(CW_MESSAGE_SOCKET);
+
+    CHECK_STATUS(cw_socket_set_number(s, option, value), CW_INVALID_ARGUMENT);
+    CHECK_STR(cw_error_message(), text);
+    cw_socket_release(s);
+}
+
+static void test_ranges(void)
+{
+    int64_t least, most;
+
+#define CW_X(name, key, type, initial, wanted_least, wanted_most) \
+    cw_option_range(name, &least, &most);                         \
+    CHECK_INT(least, wanted_least);                               \
+    CHECK_INT(most, wanted_most);
+    CW_OPTION_LIST(CW_X)
+#undef CW_X
+    cw_option_range(CW_OPTION_COUNT, &least, &most);
+    CHECK_INT(least, 0);
+    CHECK_INT(most, 0);
+    refuses(CW_OPT_CLOSE_TIMEOUT, -1, "the control close_timeout cannot be -1: it takes 0 to 2147483647 ms");
+    refuses(CW_OPT_SEND_TIMEOUT, -2,
+            "the control send_timeout cannot be -2: it takes 0 to 2147483647 ms, or -1 for no limit");
+    refuses(CW_OPT_INBOUND_BUFFER_SIZE, 0,
+            "the control inbound_buffer_size cannot be 0: it takes 1024 to 2147483647 bytes");
+    refuses(CW_OPT_CLIENT_MAX_WINDOW_BITS, 7,
+            "the control client_max_window_bits cannot be 7: it takes 8 to 15 bits");
+    refuses(CW_OPT_MESSAGE_TYPE, 2, "the control message_type cannot be 2: it takes 0 to 1");
+}
+
 static void test_stream_class(void)
 {
     cw_socket *s = made(CW_STREAM_SOCKET);
@@ -186,13 +218,18 @@ static void test_information(void)
     cw_socket *s = made(CW_STREAM_SOCKET);
     char text[4] = "xxx";
     size_t len = 9;
+    int i;
+    cw_status status;
 
-    for (int i = CW_INFO_URI; i <= CW_INFO_RESPONSE_HEADERS; i++) {
-        CHECK_STATUS(cw_socket_get_info(s, (cw_info)i, text, sizeof text, &len), CW_OK);
+    /* Up to the first that there is not. The compiler sees that the call knows all of the enumeration. */
+    for (i = 0; (status = cw_socket_get_info(s, (cw_info)i, text, sizeof text, &len)) == CW_OK; i++) {
         CHECK_STR(text, "");
         CHECK_INT(len, 0);
+        (void)strcpy(text, "xxx");
+        len = 9;
     }
-    CHECK_STATUS(cw_socket_get_info(s, (cw_info)99, text, sizeof text, &len), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(status, CW_INVALID_ARGUMENT);
+    CHECK(i > CW_INFO_EXTENSIONS);
     CHECK_INT(cw_socket_class(s), CW_STREAM_SOCKET);
     CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
     cw_socket_release(s);
@@ -219,6 +256,7 @@ static void test_no_memory(void) { each_allocation_fails(set_all, NULL); }
 static const harness_test tests[] = {
     {"every control: key, type, default, range", test_every_control},
     {"the table of controls", test_table},
+    {"ranges, and what is said outside of them", test_ranges},
     {"a stream socket lacks the controls of messages", test_stream_class},
     {"text controls: copied, cut, unset, checked", test_text},
     {"RFC 6455 4.1: subprotocols are tokens, each once", test_protocols},

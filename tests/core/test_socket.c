@@ -265,6 +265,7 @@ static cw_socket *impatient(cw_class socket_class, const char *uri)
     cw_socket *s = peer_socket(socket_class);
 
     set_number(s, CW_OPT_CLOSE_TIMEOUT, 50);
+    set_number(s, CW_OPT_SEND_TIMEOUT, 300);
     peer_connect(s, uri);
     return s;
 }
@@ -282,8 +283,10 @@ static void test_release_under_send(void)
 
     release_under(impatient(CW_MESSAGE_SOCKET, peer_script("stall/hang")), call_send, CW_CLOSED);
     s = impatient(CW_MESSAGE_SOCKET, peer_script_tls("stall/hang"));
-    while (cw_socket_send(s, CW_BINARY, (char[65536]){0}, 65536, 200) == CW_OK)
-        continue; /* until the kernel takes no more, not only for a moment */
+    do { /* until the kernel takes no more, not only for a moment */
+        while (cw_socket_send(s, CW_BINARY, (char[65536]){0}, 65536, 0) == CW_OK)
+            continue;
+    } while (cw_socket_flush(s, 200) == CW_OK);
     release_under(s, call_flush, CW_CLOSED);
     cw_shutdown(5000);
 }
@@ -333,10 +336,52 @@ static void test_events(void)
     cw_event_free(mine);
 }
 
+/* Every call that gives something out, failing for another reason each. test_fork.c has them after fork(). */
+static void test_failed_gives_nothing(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET), *none = s;
+    cw_mailbox *m = NULL;
+    char text[] = "before";
+    size_t len = 7, coming = 7;
+    int64_t number = 7;
+    cw_received received = {.len_bytes = 7};
+    cw_event *e = (void *)text;
+
+    CHECK_STATUS(cw_socket_create((cw_class)7, &none), CW_INVALID_ARGUMENT);
+    CHECK(none == NULL);
+    CHECK_STATUS(cw_socket_get_number(s, CW_OPT_CA_FILE, &number), CW_INVALID_ARGUMENT);
+    CHECK_INT(number, 0);
+    CHECK_STATUS(cw_socket_get_text(s, CW_OPT_VERIFY, text, sizeof text, &len), CW_INVALID_ARGUMENT);
+    CHECK_STR(text, "");
+    CHECK_INT(len, 0);
+    text[0] = 'x';
+    len = 7;
+    CHECK_STATUS(cw_socket_get_info(s, (cw_info)77, text, sizeof text, &len), CW_INVALID_ARGUMENT);
+    CHECK_STR(text, "");
+    CHECK_INT(len, 0);
+    number = 7;
+    CHECK_STATUS(cw_socket_ping(s, 0, &number), CW_INVALID_STATE);
+    CHECK_INT(number, 0);
+    CHECK_STATUS(cw_socket_receive_begin(s, 0, &e, &coming), CW_INVALID_STATE);
+    CHECK(e == NULL && coming == 0);
+    CHECK_STATUS(cw_socket_receive_into(s, text, sizeof text, 0, &received), CW_INVALID_STATE);
+    CHECK_INT(received.len_bytes, 0);
+    len = 7;
+    CHECK_STATUS(cw_socket_read(s, text, sizeof text, 0, &len), CW_INVALID_STATE);
+    CHECK_INT(len, 0);
+    e = (void *)text;
+    CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
+    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT);
+    CHECK(e == NULL);
+    cw_mailbox_release(m);
+    cw_socket_release(s);
+}
+
 static const harness_test tests[] = {
     {"class, states, texts, the user's pointer", test_texts},
     {"information before, during and after, and of failed connects", test_information},
     {"from new to closed", test_states},
+    {"a call that failed has set what it gives out to nothing", test_failed_gives_nothing},
     {"RFC 6455 7.1.5: TCP ends without a close frame", test_lost},
     {"lifetime rule 2: references in every state, given back by any thread", test_references},
     {"lifetime rule 2: released open, it closes politely by itself", test_release_open},

@@ -34,11 +34,6 @@ static void test_all(void)
 #undef CW_X
     for (int code = 1; code < CURL_LAST; code++)
         CHECK(cw_web_status_name(cw__web_status_of_curl(code, 0)) != NULL);
-    for (long verdict = 0; verdict < 100; verdict++) {
-        cw__error error = {0};
-        cw__error_of_certificate(&error, "host", verdict, "text");
-        CHECK(cw_web_status_name(error.web_status) != NULL);
-    }
     for (int os_errno = 0; os_errno < 200; os_errno++)
         CHECK(cw_web_status_name(cw__web_status_of_errno(os_errno)) != NULL);
 }
@@ -148,57 +143,6 @@ static void test_curl(void)
     CHECK_INT(cw__web_status_of_curl(CURLE_FTP_WEIRD_PASS_REPLY, 0), CW_WEB_Unknown);
 }
 
-/* Which verdicts there are is tested against real certificates: tests/faults/tls.txt. Here are those that no server of
- * ours can bring about, and that a message is one line that ends in libcurl's own words. */
-static void test_certificates(void)
-{
-    const struct {
-        long verify_result;
-        const char *text;
-        int web_status;
-        const char *words;
-    } rows[] = {
-        {0, "SSL: certificate subject name 'a' does not match target hostname 'b'",
-         CW_WEB_CertificateCommonNameIsIncorrect, "host.example is for another name: "},
-        {1, "SSL: unable to obtain common name from peer certificate", CW_WEB_CertificateCommonNameIsIncorrect,
-         "is for another name: "},
-        {1, "SSL certificate verification failed", CW_WEB_CertificateIsInvalid, "is not valid: "},
-        {62, "x", CW_WEB_CertificateCommonNameIsIncorrect, "is for another name: "},
-        {5, "x", CW_WEB_CertificateIsInvalid, "a list in crl_file is faulty"},
-        {36, "x", CW_WEB_CertificateIsInvalid, "a list in crl_file is faulty"},
-        {68, "x", CW_WEB_CertificateContainsErrors, "whose key or digest is too weak: "},
-        {24, "x", CW_WEB_CertificateIsInvalid, "is not valid: "},
-    };
-    char text[200];
-
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        cw__error error;
-        cw__error_of_certificate(&error, "host.example", rows[i].verify_result, rows[i].text);
-        CHECK_INT(error.status, CW_CONNECT_FAILED);
-        CHECK_INT(error.web_status, rows[i].web_status);
-        CHECK(strstr(error.message, rows[i].words));
-        (void)snprintf(text, sizeof text, " (%s)", rows[i].text);
-        CHECK(strstr(error.message, text));
-    }
-}
-
-static void test_tls(void)
-{
-    const char *eof = "OpenSSL SSL_read: error:0A000126:SSL routines::unexpected eof while reading, errno 0";
-    const char *mac =
-        "OpenSSL SSL_read: error:0A000119:SSL routines::decryption failed or bad record mac, errno 0";
-
-    CHECK_INT(cw__tls_reason_of(CURLE_RECV_ERROR, eof)->web_status, CW_WEB_ConnectionAborted);
-    CHECK(strstr(cw__tls_reason_of(CURLE_RECV_ERROR, eof)->message, "truncated"));
-    CHECK_INT(cw__tls_reason_of(CURLE_SSL_CONNECT_ERROR, eof)->web_status, CW_WEB_CannotConnect);
-    CHECK(strstr(cw__tls_reason_of(CURLE_SSL_CONNECT_ERROR, eof)->message, "during the TLS handshake"));
-    CHECK(strstr(cw__tls_reason_of(CURLE_RECV_ERROR, mac)->message, "corrupted"));
-    CHECK(cw__tls_reason_of(CURLE_RECV_ERROR, "OpenSSL SSL_read: Connection reset by peer, errno 104") == NULL);
-    CHECK(cw__tls_reason_of(CURLE_RECV_ERROR, "") == NULL);
-    /* it is a close reason too */
-    CHECK(strlen(cw__tls_reason_of(CURLE_RECV_ERROR, eof)->message) <= CW__CONTROL_MAX_BYTES - 2);
-}
-
 static const harness_test tests[] = {
     {"names and texts, and a question mark for what is none", test_names},
     {"every status has a name and a text", test_all},
@@ -209,8 +153,6 @@ static const harness_test tests[] = {
     {"HTTP statuses", test_http},
     {"errno", test_errno},
     {"CURLcode", test_curl},
-    {"certificate verdicts", test_certificates},
-    {"reasons of TLS", test_tls},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

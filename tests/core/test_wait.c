@@ -31,6 +31,25 @@ static void test_slices(void)
 }
 
 /* With a hook no slice is longer than 50 ms, and the hook is asked when that time is up, not before. */
+static void test_texts(void)
+{
+    cw__wait w;
+
+    cw__wait_begin(&w, CW_TIMEOUT_DEFAULT, 30000);
+    CHECK_INT(cw__wait_timed_out(&w, "a message", CW_OPT_RECEIVE_TIMEOUT), CW_TIMED_OUT);
+    CHECK_STR(cw_error_message(), "timed out after 30 s waiting for a message (receive_timeout)");
+    CHECK_INT(cw_error_option(), CW_OPT_RECEIVE_TIMEOUT);
+    CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
+    cw__wait_begin(&w, 1500, 30000);
+    CHECK_INT(cw__wait_timed_out(&w, "a message", CW_OPT_RECEIVE_TIMEOUT), CW_TIMED_OUT);
+    CHECK_STR(cw_error_message(), "timed out after 1.5 s waiting for a message");
+    CHECK_INT(cw_error_option(), CW_OPTION_COUNT);
+    cw__wait_begin(&w, CW_TIMEOUT_DEFAULT, 10);
+    CHECK_INT(cw__wait_timed_out(&w, "an event", CW_OPTION_COUNT), CW_TIMED_OUT);
+    CHECK_STR(cw_error_message(), "timed out after 0.01 s waiting for an event");
+    CHECK_INT(cw_error_option(), CW_OPTION_COUNT);
+}
+
 static void test_hook(void)
 {
     cw__wait w;
@@ -78,7 +97,7 @@ static void test_signals(void)
     cw_set_wait_hook(say, &answer);
     CHECK_INT(pthread_create(&other, NULL, send_signals, &self), 0);
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_NEVER, &e), CW_INTERRUPTED);
-    CHECK_HAS(cw_error_message(), "receive");
+    CHECK_HAS(cw_error_message(), "waiting for a message");
     CHECK_INT(answer, 2);
     answer = 0;
     CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_INTERRUPTED);
@@ -93,6 +112,7 @@ static void test_signals(void)
 }
 
 static const harness_test tests[] = {
+    {"what a time-out is called, and whose time it was", test_texts},
     {"slices of a timeout", test_slices},
     {"the hook is asked in its time, and after a signal", test_hook},
     {"signals do not end a wait, the hook does", test_signals},

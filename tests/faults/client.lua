@@ -22,6 +22,9 @@ local function unhex(text)
     return (text:gsub("..", function(pair) return string.char(tonumber(pair, 16)) end))
 end
 
+-- The driver's word for a type of messages.
+local function word_of(message_type) return message_type == "utf8" and "text" or message_type end
+
 -- Milliseconds that only go forward, in steps of 10; Lua has no such clock.
 local function now()
     local file = assert(io.open("/proc/uptime"))
@@ -48,7 +51,7 @@ local function new_session(class, mode, uri, options)
     self.ws.control.ca_file = os.getenv("CW_FAULTS_CA_FILE")
     if self.has_handlers then
         self.ws.on_message_received = function(_, args)
-            say("message", args.message_type, hex(args.data))
+            say("message", word_of(args.message_type), hex(args.data))
             self.messages = self.messages + 1
         end
     end
@@ -71,10 +74,10 @@ local function dispatch_until(done)
 end
 
 local function lost(self)
-    return nil, {name = "CW_CLOSED", status = 0, code = self.ws.close_code or 0}
+    return nil, "closed", {name = "CW_CLOSED", status = 0, code = self.ws.close_code or 0}
 end
 
--- ---- the ops: each returns true, or nil and an error
+-- ---- the ops: each returns true, or nil, a message and an error object
 
 local ops = {}
 
@@ -86,24 +89,24 @@ local function send(self, data, kind)
 end
 
 function ops.connect(self)
-    local ok, err = self.ws:connect(self.uri)
+    local ok, message, err = self.ws:connect(self.uri)
     self.was_open = ok
-    return ok, err
+    return ok, message, err
 end
 
-function ops.text(self, data) return send(self, unhex(data), "text") end
+function ops.text(self, data) return send(self, unhex(data), "utf8") end
 function ops.binary(self, data) return send(self, unhex(data), "binary") end
 function ops.big(self, size) return send(self, ("\0"):rep(tonumber(size)), "binary") end
 
 function ops.fill(self, size)
     local rest = ("\0"):rep(tonumber(size) - 8)
-    local number, begin, ok, err = -1
+    local number, begin, ok, message, err = -1
     repeat
         number, begin = number + 1, now()
-        ok, err = send(self, unhex(("%016x"):format(number)) .. rest, "binary")
+        ok, message, err = send(self, unhex(("%016x"):format(number)) .. rest, "binary")
     until not ok
     say("took", number, ("%.0f"):format(now() - begin))
-    return ok, err
+    return ok, message, err
 end
 
 function ops.part(self, data) return self.ws:send_nonfinal_frame(unhex(data)) end
@@ -111,10 +114,10 @@ function ops.last(self, data) return self.ws:send_final_frame(unhex(data)) end
 
 function ops.recv(self, count)
     if self.is_stream then
-        local data, err = self.ws.input_stream:read(tonumber(count) or 1)
+        local data, message, err = self.ws.input_stream:read(tonumber(count) or 1)
         if not data then
             if err then
-                return nil, err
+                return nil, message, err
             end
             return lost(self)
         end
@@ -126,11 +129,11 @@ function ops.recv(self, count)
             return lost(self)
         end
     else
-        local data, kind = self.ws:receive()
+        local data, kind, err = self.ws:receive()
         if not data then
-            return nil, kind
+            return nil, kind, err
         end
-        say("message", kind, hex(data))
+        say("message", word_of(kind), hex(data))
     end
     return true
 end
@@ -154,11 +157,11 @@ function Session:receive_rest()
     if self.has_handlers then
         return
     end
-    local ok, err
+    local ok, message, err
     repeat
-        ok, err = ops.recv(self, "1")
+        ok, message, err = ops.recv(self, "1")
     until not ok
-    assert(err.name == "CW_CLOSED", tostring(err))
+    assert(err.name == "CW_CLOSED", message)
 end
 
 function Session:finish()
@@ -180,7 +183,7 @@ local function run(line)
     for i = 5, #words do
         local name, first, second = words[i]:match("^(%w+):?([^:]*):?(.*)$")
         local begin = now()
-        local ok, err = ops[name](session, first ~= "" and first or nil, second)
+        local ok, _, err = ops[name](session, first ~= "" and first or nil, second)
         local elapsed = ("%.0f"):format(now() - begin)
         if ok then
             say("op", i - 5, name, elapsed, "ok")

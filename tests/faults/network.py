@@ -84,9 +84,10 @@ def namespace(outside: Namespace | None = None, *kinds: str) -> Iterator[Namespa
 
 
 @contextlib.contextmanager
-def pair() -> Iterator[tuple[Namespace, Namespace]]:
-    """Two namespaces, the client's and the server's, and a cable between their interfaces "cable"."""
-    with namespace() as client, namespace(client) as server:
+def pair(*kinds: str) -> Iterator[tuple[Namespace, Namespace]]:
+    """Two namespaces, the client's and the server's, and a cable between their interfaces "cable". kinds are
+    the client's."""
+    with namespace(None, *kinds) as client, namespace(client) as server:
         peer = ("peer", "name", "cable", "netns", server.pid)
         client.ip("link", "add", "cable", "type", "veth", *peer)
         for side, address in ((client, CLIENT), (server, SERVER)):

@@ -83,9 +83,9 @@ def test_a_message_cut_off_ends_the_connection(narrow: Proxy) -> None:
 
 
 def test_a_message_that_did_not_fit_was_not_sent(narrow: Proxy) -> None:
-    port = narrow.listen(["up@1000:stall:1800"])
+    port = narrow.listen(["up@1000:stall:3000"])
     # long after the stall: what was taken has gone, and the connection is as good as before
-    ops = f"connect fill:{MESSAGE_BYTES} pause:1500 binary:{MARK.hex()} flush"
+    ops = f"connect fill:{MESSAGE_BYTES} pause:3000 binary:{MARK.hex()} flush"
     results = check(
         phase(port, "send_timeout=1", ops), "fill", TIMED_OUT, variants(), lambda result: result.took_ms
     )
@@ -103,10 +103,10 @@ def test_a_message_that_did_not_fit_was_not_sent(narrow: Proxy) -> None:
 
 
 def test_frames_are_whole_when_the_peer_reads_late(narrow: Proxy) -> None:
-    # the time is over before the peer reads on, and what had been taken comes whole
-    port = narrow.listen(["up@1000:stall:1500"])
+    # the time is over before the peer reads on; what had been taken comes whole, since closing has time enough
+    port = narrow.listen(["up@1000:stall:3000"])
     ops = f"connect fill:{MESSAGE_BYTES} {driver.close(1000)} wait"
-    for result in run_all(phase(port, "send_timeout=0.3,close_timeout=2", ops), variants()):
+    for result in run_all(phase(port, "send_timeout=0.3,close_timeout=60", ops), variants()):
         assert result.op("fill").kind == "CW_TIMED_OUT" and len(result.closed) == 1
     for connection in connections_of(narrow, port):
         frames, rest = frames_sent(connection)

@@ -143,15 +143,19 @@ function harness.raises(f, ...)
     return err
 end
 
--- Takes what a call returned, which must be nil and an error object. Returns that.
-function harness.failed(result, err)
+-- Takes what a call returned, which must be nil, a message and an error object. Returns the object.
+function harness.failed(result, message, err)
     if result ~= nil then
         error("it did not fail: " .. tostring(result), 2)
+    end
+    if type(message) ~= "string" or message == "" then
+        error("no message: " .. tostring(message), 2)
     end
     if type(err) ~= "table" or type(err.status) ~= "number" or type(err.message) ~= "string" then
         error("no error object: " .. tostring(err), 2)
     end
-    harness.equal(tostring(err), err.message, "the error's text")
+    harness.equal(err.message, message, "the error's message")
+    harness.equal(tostring(err), message, "the error's text")
     return err
 end
 

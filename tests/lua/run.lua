@@ -24,7 +24,8 @@ end
 if #files == 0 then
     for _, name in ipairs {
         "harness", "messages", "handlers", "streams", "closing", "control", "errors", "tls", "bad_input",
-        "peers", "compression", "lua", "states", "interrupt", "handshake_vectors", "security", "ends", "cases",
+        "peers", "compression", "lua", "states", "fork", "interrupt", "handshake_vectors", "security", "ends", "cases",
+        "delivery",
     } do
         files[#files + 1] = ("%s/test_%s.lua"):format(here, name)
     end

@@ -75,11 +75,24 @@ end
 
 -- Whether there is compression, and what a connect has to say where there is none.
 support.has_compression = support.has_native_decoder() and os.getenv("CURLWIRE_FRAMING") ~= "curl"
-function support.compression_refused(ok, err)
-    harness.failed(ok, err)
+function support.compression_refused(...)
+    local err = harness.failed(...)
     harness.equal(err.name, "CW_UNSUPPORTED")
     assert(err.message:find("^compression needs libcurl 8%.21%.0") or
         err.message:find("^libcurl's framing has no compression"), err.message)
+end
+
+-- The text of annotations.lua, which stands beside init.lua.
+function support.annotations()
+    for template in package.path:gmatch("[^;]+") do
+        local file = io.open((template:gsub("%?", "curlwire/annotations")))
+        if file then
+            local text = file:read("*a")
+            file:close()
+            return text
+        end
+    end
+    error("curlwire/annotations.lua is not beside init.lua", 2)
 end
 
 -- A token for support.log that no other run has.
@@ -116,8 +129,13 @@ function support.finish(ws)
     harness.curlwire.run()
 end
 
-function support.assert_echo(ws, data, kind)
-    assert(ws:send(data, kind))
+-- kind: "utf8" or "binary", which comes back; word: what is given to send, if not the same
+function support.assert_echo(ws, data, kind, ...)
+    local word = kind
+    if select("#", ...) > 0 then
+        word = ...
+    end
+    assert(ws:send(data, word))
     local got, got_kind, is_complete = ws:receive()
     assert(got, got_kind)
     harness.equal(got, data, "the echo")

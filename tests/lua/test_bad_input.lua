@@ -35,6 +35,16 @@ test("bad_uri_characters", function()
     refuse_uris({support.echo("/\r\nX: y"), support.echo("/\n"), support.echo("/\r"), support.echo("/a\0b")}, "")
 end)
 
+test("bad_uri_encoding", function()
+    for advice, path in pairs {
+        ["write %20"] = "/a b", ["write %25"] = "/100%", ["%00"] = "/?%00", ["not UTF-8"] = "/\255",
+        ["write %5C"] = "/a\\b",
+    } do
+        refuse_uris({support.echo(path)}, advice)
+    end
+    refuse_uris({"ws://b\195\188cher.localhost/", "wss://b\195\188cher.localhost/"}, "xn--")
+end)
+
 local function refuse_headers(list, body)
     local ws = support.message_socket()
     for _, header in ipairs(list) do
@@ -71,7 +81,7 @@ test("bad_header_late", function()
     local ws = open(support.echo())
     raises(function() ws:set_request_header("X", "y") end, HERE)
     equal(ws.state, "open")
-    assert_echo(ws, "still", "text")
+    assert_echo(ws, "still", "utf8")
     finish(ws)
 end)
 
@@ -107,10 +117,15 @@ test("bad_close_code", function()
         raises(function() ws:close(code) end, HERE, "bad argument #1 to")
         equal(ws.state, "open", code)
     end
+    raises(function() ws:close(1e30) end, HERE, "1e+30 is no close code to send", "3000-4999", "1005 for none")
+    raises(function() ws:close(0 / 0) end, HERE, "nan is no close code")
+    raises(function() ws:close(-1) end, HERE, "-1 is no close code")
+    raises(function() ws:close(1000.5) end, HERE, "1000.5 is no close code")
+    raises(function() ws:close(999) end, HERE, "999 is no close code")
     raises(function() ws:close(1005, "reason") end, HERE)
     raises(function() ws:close("1000") end, HERE, "number expected")
     equal(ws.state, "open")
-    assert_echo(ws, "still", "text")
+    assert_echo(ws, "still", "utf8")
     assert(ws:close(1005))
     assert(ws:wait_closed(10))
 end)
@@ -133,7 +148,7 @@ test("bad_text", function()
         raises(function() ws.output_stream:write(text) end, HERE, "UTF-8")
         equal(ws.state, "open")
     end
-    assert_echo(ws, "still", "text")
+    assert_echo(ws, "still", "utf8")
     finish(ws)
 end)
 
@@ -152,10 +167,40 @@ test("bad_types", function()
         raises(f, HERE, "bad argument")
         equal(ws.state, "open")
     end
+    raises(function() ws:send() end, "string expected, got no value")
+    raises(function() ws:send({}) end, "string expected, got table")
+    raises(function() ws:send("x", "TEXT") end, "must be \"utf8\" or \"binary\", not \"TEXT\"")
+    raises(function() ws:send("x", 5) end, "must be \"utf8\" or \"binary\", not 5; a timeout comes after it")
+    raises(function() ws:send("x", {}) end, "not a table")
+    raises(function() ws.send("x") end, "curlwire.MessageWebSocket expected, got string", "with a colon")
+    raises(function() ws.receive() end, "curlwire.MessageWebSocket expected, got no value", "with a colon")
+    raises(function() ws.close() end, "a curlwire socket expected, got no value", "with a colon")
+    raises(function() method(support.stream_socket(), "x") end, "expected, got curlwire.StreamWebSocket")
+    raises(function() ws.output_stream.write("x") end, "curlwire.OutputStream expected, got string", "with a colon")
+    raises(function() ws:connect() end, "string expected, got no value")
+    raises(function() ws:receive(-1) end, "a timeout must be a number of seconds, 0 or more, or false (or math.huge)",
+        "to wait without a limit, not -1")
+    raises(function() ws:receive("1") end, "not \"1\"")
+    raises(function() ws:ping({}) end, "not a table")
+    raises(function() curlwire.connect(support.echo(), {headers = {Authorization = 5}}) end, "name of one is a string",
+        "its value a number")
+    raises(function() ws:send_many({"a", "b\255"}, "text") end, "item 2: ", "UTF-8")
+    local many = {}
+    for i = 1, 250 do
+        many[i] = i == 203 and "\255" or "x"
+    end
+    equal(ws:receive(10), "a")
+    raises(function() ws:send_many(many, "text") end, "item 203: ")
+    for _ = 1, 202 do
+        equal(ws:receive(10), "x")
+    end
+    for _, name in ipairs {"send", "send_many", "receive", "messages", "send_final_frame", "send_nonfinal_frame"} do
+        raises(function() return support.stream_socket()[name] end, "a StreamWebSocket has no " .. name)
+    end
     raises(function() return ws.send.x end)
     raises(function() return #ws end)
     equal(getmetatable(ws), "protected")
-    assert_echo(ws, "still", "text")
+    assert_echo(ws, "still", "utf8")
     finish(ws)
 end)
 
@@ -228,7 +273,7 @@ test("connect_twice", function()
     local ws = open(support.echo())
     raises(function() ws:connect(support.echo()) end, HERE)
     equal(ws.state, "open")
-    assert_echo(ws, "still", "text")
+    assert_echo(ws, "still", "utf8")
     finish(ws)
 end)
 

@@ -98,7 +98,7 @@ test("close_scope", function()
             kept = ws
             error("on purpose")
         end)
-        check(kept, 1001)]]
+        check(kept, 1011)]]
     assert(load_text(program))(function() return open(support.echo()) end, function(ws, code)
         equal(ws.state, "closed")
         equal(ws.close_code, code)
@@ -117,33 +117,44 @@ test("close_abort", function()
 end)
 
 test("close_iteration_clean", function()
-    local ws, messages = open(support.script(support.text_frame("one"), "close:1000")), {}
-    for message in ws:messages() do
-        messages[#messages + 1] = message
+    for _, last in ipairs {{"close:1000", 1000}, {"close:1001", 1001}, {"close", 1005}} do
+        local messages = {}
+        local ws = open(support.script(support.text_frame("one"), last[1]))
+        for message in ws:messages() do
+            messages[#messages + 1] = message
+        end
+        equal(#messages, 1)
+        equal(ws.close_code, last[2])
+        assert(ws:wait_closed(10))
     end
-    equal(#messages, 1)
-    equal(ws.close_code, 1000)
-    assert(ws:wait_closed(10))
 
-    ws = open(support.echo()) -- our own close ends it as well
-    assert(ws:send("one", "text"))
+    local ws = open(support.echo()) -- our own close ends it as well
+    assert(ws:send("one", "utf8"))
     for _ in ws:messages() do
         ws:close(4000)
     end
     finish(ws)
+end)
 
-    ws = open(support.script(support.text_frame("one"), "close")) -- and a close without a code
-    messages = {}
-    for message in ws:messages() do
-        messages[#messages + 1] = message
+test("close_iteration_sending", function()
+    for _ = 1, 5 do
+        local ws = open(support.script("frame:3", "stall", support.text_frame("a"), "close:1000", "end"))
+        local messages = {}
+        while ws:send(("x"):rep(4096)) do -- luacheck: ignore
+        end
+        for message in ws:messages() do
+            messages[#messages + 1] = message
+        end
+        equal(table.concat(messages, "|"), "a")
+        assert(ws:wait_closed(10))
+        equal(ws.close_code, 1000) -- was_clean: whether our answer left before that
     end
-    equal(#messages, 1)
-    assert(ws:wait_closed(10))
-    equal(ws.close_code, 1005)
 end)
 
 test("close_iteration_error", function()
-    for _, steps in ipairs {{"close:4002", 4002}, {"end", 1006}, {"x:830161", 1006}} do
+    for _, steps in ipairs {
+        {"close:4002", 4002}, {"end", 1006}, {"x:830161", 1006}, {"x:010161/close:1000", 1000},
+    } do
         local ws = open(support.script(support.text_frame("one"), steps[1]))
         local count = 0
         local ok, err = pcall(function()

@@ -25,7 +25,10 @@ local options = {
     ca_file = {nil, "/nowhere/ca.pem"},
     crl_file = {nil, "/nowhere/crl.pem"},
     verify = {true, false},
-    outbound_buffer_size = {262144, 4096},
+    proxy_ca_file = {nil, "/nowhere/proxy.pem"},
+    proxy_verify = {true, false},
+    outbound_buffer_size = {0, 4096},
+    frame_size = {67108864, math.huge},
     inbound_buffer_size = {4194304, 8192},
     framing = {os.getenv("CURLWIRE_FRAMING") or "auto", "curl"},
     compression = {"none", "deflate"},
@@ -64,7 +67,7 @@ test("control_set", function()
         equal(table.concat(ws.control.supported_protocols, "+"), "chat+superchat")
         ws.control.supported_protocols = {}
         equal(#ws.control.supported_protocols, 0)
-        for _, key in ipairs {"ca_file", "crl_file"} do
+        for _, key in ipairs {"ca_file", "crl_file", "proxy_ca_file"} do
             ws.control[key] = nil
             equal(ws.control[key], nil)
         end
@@ -92,8 +95,8 @@ end)
 test("control_unknown", function()
     for i, ws in each_socket() do
         local texts = {
-            raises(function() ws.control.no_delays = 1 end, "no control 'no_delays'", "test_control.lua:"),
-            raises(function() return ws.control.no_delays end, "no control 'no_delays'"),
+            raises(function() ws.control.no_delays = 1 end, "no control \"no_delays\"", "test_control.lua:"),
+            raises(function() return ws.control.no_delays end, "no control \"no_delays\""),
         }
         for key in pairs(options) do
             for _, text in ipairs(texts) do
@@ -102,23 +105,27 @@ test("control_unknown", function()
         end
     end
     local ws = curlwire.MessageWebSocket()
-    raises(function() ws.control[1] = 1 end, "no control 'number'")
-    raises(function() curlwire.MessageWebSocket {nothing = 1} end, "no control 'nothing'", "test_control.lua:")
-    raises(function() curlwire.MessageWebSocket {"utf8"} end, "no control")
-    raises(function() curlwire.connect(support.echo(), {nothing = 1}) end, "no control 'nothing'")
-    raises(function() ws.anything = 1 end, "no field 'anything'")
+    raises(function() ws.control[1] = 1 end, "no control 1 (give controls as name = value); it has message_type,")
+    raises(function() curlwire.MessageWebSocket {nothing = 1} end, "no control \"nothing\"; it", "test_control.lua:")
+    raises(function() curlwire.MessageWebSocket {"utf8"} end, "no control 1 (give controls as name = value)")
+    raises(function() curlwire.MessageWebSocket {headers = {}} end, "no control \"headers\" (give headers to")
+    raises(function() curlwire.StreamWebSocket {on_closed = print} end, "\"on_closed\" (set a handler on")
+    raises(function() curlwire.connect(support.echo(), {nothing = 1}) end, "no control \"nothing\"")
+    raises(function() ws.anything = 1 end, "no field \"anything\" to set; settings are in control")
+    raises(function() ws[1] = 1 end, "no field 1 to set")
     raises(function() ws.state = "open" end, "state can only be read")
     raises(function() ws.information.uri = "x" end, "only be read")
-    raises(function() return ws.information.url end, "no 'url'", "response_headers")
+    raises(function() return ws.information.url end, "no \"url\"", "response_headers")
+    raises(function() return ws.information[1] end, "no 1;")
     equal(ws.anything, nil)
 end)
 
 test("control_wrong_type", function()
     local ws = curlwire.MessageWebSocket()
     for key, wrong in pairs {
-        message_type = {1, true, "text", "BINARY"}, receive_mode = {0, "none"}, max_message_size = {"big", true, 1.5},
+        message_type = {1, true, "txt", "BINARY"}, receive_mode = {0, "none"}, max_message_size = {"big", true, 1.5},
         no_delay = {1, "yes"}, connect_timeout = {"1", true, {}}, ca_file = {1, true},
-        crl_file = {1, true}, verify = {0, "no"},
+        crl_file = {1, true}, verify = {0, "no"}, proxy_ca_file = {1, true}, proxy_verify = {0, "no"},
         supported_protocols = {"chat", 1, {1}, {true}}, ping_interval = {"20"},
     } do
         for _, value in ipairs(wrong) do
@@ -140,7 +147,7 @@ test("control_out_of_range", function()
     local ws = curlwire.MessageWebSocket()
     for key, wrong in pairs {
         max_message_size = {-1, -2, -math.huge, 0 / 0}, connect_timeout = {-1, -0.001, 0 / 0},
-        close_timeout = {math.huge, false}, outbound_buffer_size = {0, 1023, math.huge, 2 ^ 40},
+        close_timeout = {math.huge, false}, outbound_buffer_size = {-1, math.huge, 2 ^ 40},
         inbound_buffer_size = {-5, 1}, framing = {"libcurl", ""},
     } do
         for _, value in ipairs(wrong) do
@@ -149,6 +156,68 @@ test("control_out_of_range", function()
             equal(ws.control[key], before, key)
         end
     end
+end)
+
+-- What an error says: the value, and what it must be instead, in Lua's units.
+local seconds = "must be a number of seconds, 0 or more"
+local no_limit = ", or false (or math.huge) for no limit"
+local buffer = "must be a whole number of bytes from 1024 to 2147483647"
+local size = "must be a whole number of bytes from 0 to 2^63-1"
+local said = {
+    {"connect_timeout", -1, seconds .. no_limit .. ", not -1"},
+    {"connect_timeout", 0 / 0, seconds .. no_limit .. ", not nan"},
+    {"connect_timeout", -math.huge, seconds .. no_limit .. ", not -math.huge"},
+    {"connect_timeout", "1", seconds .. no_limit .. ", not \"1\""},
+    {"connect_timeout", true, seconds .. no_limit .. ", not true"},
+    {"connect_timeout", nil, seconds .. no_limit .. ", not nil"},
+    {"close_timeout", false, seconds .. ", not false: it needs a limit"},
+    {"close_timeout", math.huge, seconds .. ", not math.huge: it needs a limit"},
+    {"close_timeout", -5, seconds .. ", not -5"},
+    {"close_timeout", true, seconds .. ", not true"},
+    {"close_timeout", {}, seconds .. ", not a table"},
+    {"inbound_buffer_size", -1, buffer .. ", not -1"},
+    {"inbound_buffer_size", 0, buffer .. ", not 0"},
+    {"inbound_buffer_size", 1023, buffer .. ", not 1023"},
+    {"inbound_buffer_size", 2500.5, buffer .. ", not 2500.5"},
+    {"inbound_buffer_size", 1e300, buffer .. ", not 1e+300"},
+    {"inbound_buffer_size", false, buffer .. ", not false: it needs a limit"},
+    {"max_message_size", -1, size .. no_limit .. ", not -1"},
+    {"max_message_size", 1e30, size .. no_limit .. ", not 1e+30"},
+    {"max_message_size", 0.5, size .. no_limit .. ", not 0.5"},
+    {"max_message_size", "big", size .. no_limit .. ", not \"big\""},
+    {"compression_threshold", -1, size .. ", not -1"},
+    {"client_max_window_bits", 16, "must be a whole number of bits from 8 to 15, not 16"},
+    {"server_max_window_bits", false, "must be a whole number of bits from 8 to 15, not false: it needs a limit"},
+    {"verify", 0, "must be true or false, not 0"},
+    {"no_delay", "yes", "must be true or false, not \"yes\""},
+    {"framing", "libcurl", "must be \"auto\" or \"curl\" or \"native\", not \"libcurl\""},
+    {"framing", ("x"):rep(100), "not \"xxxxxxxxxxxxxxxxxxxxxxxx...\""},
+    {"framing", "a\0b\n", "not \"a?b?\""},
+    {"message_type", "TEXT", "must be \"binary\" or \"utf8\", not \"TEXT\""},
+    {"receive_mode", 1, "must be \"full\" or \"partial\", not 1"},
+    {"ca_file", 5, "must be a string, or nil for none, not 5"},
+    {"supported_protocols", "chat", "must be a list of strings: {\"one\", \"two\"}, not a string"},
+    {"supported_protocols", {"a", 5}, ": item 2 must be a string, not a number"},
+    {"supported_protocols", {"a", "b,c"}, ": item 2 must be one name, not empty and without a comma"},
+    {"supported_protocols", {x = "a"}, "must be a list without holes and other keys"},
+}
+
+test("control_errors", function()
+    local ws = curlwire.MessageWebSocket()
+    for _, case in ipairs(said) do
+        local key, value, words = case[1], case[2], case[3]
+        local text = raises(function() ws.control[key] = value end, "test_control.lua:", words)
+        assert(text:find(": " .. key .. (words:find("^:") and "" or " "), 1, true), text)
+        if value ~= nil and not words:find("x%.%.%.") then -- the constructors say the same
+            equal(raises(function() curlwire.MessageWebSocket {[key] = value} end, words):match("%d: (.*)"),
+                text:match("%d: (.*)"))
+        end
+    end
+    -- numbers that are allowed, as large as they come
+    ws.control.max_message_size = 2 ^ 60
+    equal(ws.control.max_message_size, 2 ^ 60)
+    ws.control.close_timeout = 1e30 -- 24 days are enough
+    equal(ws.control.close_timeout, 2147483.647)
 end)
 
 test("control_late", function()
@@ -168,15 +237,15 @@ test("control_late", function()
     raises(function() ws.control.receive_mode = "partial" end, "receive_mode", "test_control.lua:")
     raises(function() ws.control.max_message_size = 5 end, "max_message_size")
     ws.control.message_type = "utf8"
-    support.assert_echo(ws, "x", "text")
+    support.assert_echo(ws, "x", "utf8")
     finish(ws)
 end)
 
 test("control_class", function()
     local stream = curlwire.StreamWebSocket()
     for key in pairs(message_only) do
-        raises(function() return stream.control[key] end, "StreamWebSocket has no control '" .. key)
-        raises(function() stream.control[key] = 1 end, "StreamWebSocket has no control '" .. key)
+        raises(function() return stream.control[key] end, "StreamWebSocket has no control \"" .. key)
+        raises(function() stream.control[key] = 1 end, "StreamWebSocket has no control \"" .. key)
     end
 end)
 
@@ -186,6 +255,8 @@ test("max_message_size", function()
     assert(ws:send(("x"):rep(1001), "binary"))
     local err = failed(ws:receive())
     equal(err.name, "CW_CLOSED")
+    equal(err.message, "a message of at least 1001 bytes exceeds max_message_size (1000 bytes); "
+        .. "raise max_message_size, or set it to math.huge for no limit")
     assert(ws:wait_closed(10))
     equal(ws.close_code, 1006)
 
@@ -306,10 +377,72 @@ test("request_header", function()
     log = support.log(token)
     assert(log:find("X-One: 1\\r\\n", 1, true), log)
     assert(log:find("X-Two: 2\\r\\n", 1, true), log)
-    for _, wrong in ipairs {5, "X: 1", {{"X"}}, {X = 1}, {[5] = "x"}} do
+    for _, wrong in ipairs {
+        5, "X: 1", {{"X"}}, {X = 1}, {[5] = "x"}, {{"X", "1", "2"}}, {[5] = {"X", "1"}}, {{"X", "1"}, [3] = {"Y", "2"}},
+        {X = {a = "1"}}, {X = {"1", 2}}, {X = {"1", nil, "3"}}, {[true] = "x"}, {"X", "1"},
+    } do
         raises(function() curlwire.connect(support.echo(), {headers = wrong}) end, "headers must be a table")
     end
     raises(function() curlwire.connect(support.echo(), {headers = {Upgrade = "x"}}) end, "headers: ")
+end)
+
+local function lines_of(log, name)
+    local values = {}
+    for value in log:gmatch("\\r\\n" .. name:gsub("%-", "%%-") .. ":([^\\]*)") do values[#values + 1] = value end
+    return table.concat(values, ",")
+end
+
+test("request_headers_of_one_name", function()
+    for _, headers in ipairs {
+        {{"X-Tag", "1"}, {"X-Tag", "2"}, {"X-Other", "o"}, {"X-Tag", "3"}},
+        {["X-Tag"] = {"1", "2", "3"}, ["X-Other"] = "o"},
+    } do
+        local token = support.token("tags")
+        finish(open(support.script("echo", "end") .. "?id=" .. token, {headers = headers}))
+        local log = support.log(token)
+        equal(lines_of(log, "X-Tag"), " 1, 2, 3", log)
+        equal(lines_of(log, "X-Other"), " o", log)
+    end
+    local token = support.token("added")
+    local ws = support.message_socket()
+    equal(ws:add_request_header("X-Tag", "1"), true)
+    equal(ws:add_request_header("X-Tag", ""), true)
+    equal(ws:add_request_header("X-Tag", " 2\t"), true)
+    assert(ws:connect(support.script("echo", "end") .. "?id=" .. token))
+    finish(ws)
+    equal(lines_of(support.log(token), "X-Tag"), " 1,, 2")
+end)
+
+test("request_headers_that_cannot_be_sent", function()
+    local ws = support.message_socket()
+    local secret = ("swordfish"):rep(40000)
+    for _, case in ipairs {
+        {"X-Large", secret, "X%-Large.*256 KiB"}, {"Cookie", "swordfish", "Cookie must not be repeated"},
+        {"Proxy-Authorization", "swordfish", "Proxy%-Authorization"}, {"Host", "", "Host"},
+    } do
+        if case[1] == "Cookie" then ws:add_request_header("cookie", "a=1") end
+        local ok, message = pcall(ws.add_request_header, ws, case[1], case[2])
+        equal(ok, false)
+        assert(tostring(message):find(case[3]), message)
+        assert(not tostring(message):find("swordfish", 1, true), message)
+    end
+    raises(function() curlwire.connect(support.echo(), {headers = {{"Origin", "a"}, {"origin", "b"}}}) end, "headers: ",
+        "origin must not be repeated")
+end)
+
+test("uri_is_encoded", function()
+    for given, sent in pairs {
+        ["q=\195\182%20x"] = "q=%C3%B6%20x", ["{\"a|b\"}[]"] = "%7B%22a%7Cb%22%7D[]", ["a=/../b"] = "a=/../b",
+        ["\240\159\152\128%2f"] = "%F0%9F%98%80%2f",
+    } do
+        local token = support.token("uri")
+        local uri = support.script("echo", "end") .. "?id=" .. token .. "&" .. given
+        local ws = open(uri)
+        equal(ws.information.uri, uri)
+        finish(ws)
+        local log = support.log(token)
+        assert(log:find("?id=" .. token .. "&" .. sent .. " HTTP/1.1\\r\\n", 1, true), log)
+    end
 end)
 
 test("representation", function()

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Errors of the world: nil and an error object that says what happened.
+-- Failures of the network: nil, a message, and an error object that says what happened.
 
 local harness = require "harness"
 local support = require "support"
@@ -48,7 +48,7 @@ test("http_refusal", function()
     equal(err.http_status, 404)
     equal(err.headers["x-why"], "no such thing")
     equal(ws.response_headers["x-why"], "no such thing")
-    equal(select(2, curlwire.connect(uri)).headers["x-why"], "no such thing")
+    equal(select(3, curlwire.connect(uri)).headers["x-why"], "no such thing")
 end)
 
 local upgrade = {"HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"}
@@ -84,7 +84,7 @@ end)
 
 test("verify_off", function()
     local ws = open(support.badhost(), {verify = false})
-    support.assert_echo(ws, "unverified", "text")
+    support.assert_echo(ws, "unverified", "utf8")
     finish(ws)
 end)
 
@@ -93,8 +93,88 @@ test("connect_again", function()
     ws.control.supported_protocols = {"chat"}
     ws.control.supported_protocols = {}
     assert(ws:connect(support.echo()))
-    support.assert_echo(ws, "at last", "text")
+    support.assert_echo(ws, "at last", "utf8")
     finish(ws)
+end)
+
+-- Every function of the module that the network can make fail, by its name in annotations.lua.
+local function fail_all(try)
+    local refused, closed = support.message_socket(), open(support.echo("/close?code=4005&reason=over"))
+    try("curlwire.connect", curlwire.connect(support.refused()))
+    try("WebSocket:connect", refused:connect(support.refused()))
+    assert(closed:wait_closed(10))
+    try("MessageWebSocket:send", closed:send("x"))
+    try("MessageWebSocket:send_many", closed:send_many({"x"}))
+    try("MessageWebSocket:receive", closed:receive())
+    try("MessageWebSocket:send_final_frame", closed:send_final_frame("x"))
+    try("MessageWebSocket:send_nonfinal_frame", closed:send_nonfinal_frame("x"))
+    try("WebSocket:ping", closed:ping())
+    try("WebSocket:flush", closed:flush())
+    try("WebSocket:batch", closed:batch(function() end))
+    try("OutputStream:write", closed.output_stream:write("x"))
+    try("OutputStream:flush", closed.output_stream:flush())
+    local lost = support.open_stream(support.script("end"))
+    try("InputStream:read", lost.input_stream:read("a"))
+    local stalled = open(support.script("stall"), {send_timeout = 0.05})
+    try("WebSocket:wait_closed", stalled:wait_closed(0.01))
+    repeat
+        local ok, message, err = stalled:send(("x"):rep(65536), "binary", 0)
+    until try("MessageWebSocket:send", ok, message, err)
+    try("OutputStream:close", stalled.output_stream:close())
+    stalled:abort()
+    return closed, lost
+end
+
+-- Those that fail without nil: iterators raise, the others only for want of memory or of descriptors.
+local never = {
+    ["curlwire.MessageWebSocket"] = true, ["curlwire.StreamWebSocket"] = true, ["curlwire.dispatch"] = true,
+    ["curlwire.run"] = true, ["curlwire.fd"] = true, ["curlwire.get_status"] = true,
+    ["WebSocket:set_request_header"] = true, ["WebSocket:add_request_header"] = true, ["WebSocket:close"] = true, ["WebSocket:abort"] = true,
+    ["MessageWebSocket:messages"] = true, ["OutputStream:setvbuf"] = true, ["InputStream:lines"] = true,
+    ["InputStream:close"] = true,
+}
+
+test("failure_is_nil_message_object", function()
+    local tried = {}
+    local closed, lost = fail_all(function(name, ok, message, err, ...)
+        tried[name] = true
+        if ok == true then
+            return false
+        end
+        equal(select("#", ...), 0, name .. ": values after the third")
+        failed(ok, message, err)
+        equal("it failed: " .. message, "it failed: " .. tostring(err), name)
+        local raised, text = pcall(assert, ok, message, err)
+        equal(raised, false)
+        equal(text, message, name .. ": what assert raises")
+        return true
+    end)
+    for name in support.annotations():gmatch("\nfunction ([%w_.:]+)%(") do
+        assert(tried[name] or never[name], name .. " is not tried")
+    end
+    -- iterators have no nil to give that is not their end
+    for _, iterate in ipairs {
+        function() for _ in closed:messages() do error("a message") end end,
+        function() for _ in lost.input_stream:lines() do error("a line") end end,
+    } do
+        local raised, err = pcall(iterate)
+        equal(raised, false)
+        equal(err.name, "CW_CLOSED")
+        equal(tostring(err), err.message)
+    end
+end)
+
+test("sent_count", function()
+    local ws, list = open(support.script("stall")), {}
+    for i = 1, 500 do
+        list[i] = ("x"):rep(65536)
+    end
+    local err = failed(ws:send_many(list, "binary", 0)) -- 32 MB, which no kernel takes at once
+    equal(err.name, "CW_WOULD_BLOCK")
+    assert(err.sent_count > 0 and err.sent_count < 500, err.sent_count)
+    equal(failed(ws:send_many(list, "binary", 0)).sent_count, 0)
+    equal(failed(ws:send(list[1], "binary", 0)).sent_count, nil)
+    ws:abort()
 end)
 
 test("get_status", function()

@@ -110,16 +110,16 @@ local function run(vector, query)
     end
     local codes = {}
     ws.on_closed = function(_, args) codes[#codes + 1] = args.code end
-    local ok, err = ws:connect(address(vector, query))
+    local ok, message, err = ws:connect(address(vector, query))
     if vector.fails then
-        check_failure(vector, harness.failed(ok, err))
+        check_failure(vector, harness.failed(ok, message, err))
         equal(ws.state, "new", vector.name .. ": state")
         assert(ws:connect(os.getenv("CW_HANDSHAKE_WS") .. "/plain", 10))
     else
-        assert(ok, ok or vector.name .. ": " .. tostring(err))
+        assert(ok, ok or vector.name .. ": " .. tostring(message))
         check_open(vector, ws)
     end
-    support.assert_echo(ws, "still here", "text")
+    support.assert_echo(ws, "still here", "utf8")
     support.finish(ws)
     equal(table.concat(codes, " "), "1000", vector.name .. ": closed events")
 end

@@ -16,7 +16,7 @@ test("coroutine_calls", function()
         end
     end)
     for i = 1, 10 do
-        assert(ws:send(tostring(i), "text"))
+        assert(ws:send(tostring(i), "utf8"))
         equal(messages(), tostring(i))
     end
     equal(coroutine.wrap(function() return ws:ping(10) end)() > 0, true)
@@ -117,10 +117,10 @@ test("module_loaded_twice", function()
     package.loaded["curlwire.core"] = nil
     local again = require "curlwire.core"
     package.loaded["curlwire.core"] = core
-    local err = select(2, again.connect(support.refused()))
+    local err = select(3, again.connect(support.refused()))
     equal(curlwire.get_status(err), curlwire.WebErrorStatus.CannotConnect)
     equal(again.fd(), curlwire.fd())
-    support.assert_echo(ws, "x", "text")
+    support.assert_echo(ws, "x", "utf8")
     finish(ws)
 end)
 
@@ -128,7 +128,7 @@ test("memory_stays_level", function()
     local ws = open(support.echo())
     local function use(count)
         for _ = 1, count do
-            assert(ws:send("some message", "text"))
+            assert(ws:send("some message", "utf8"))
             assert(ws:receive())
             ws.on_closed = function() return ws end
             ws.on_closed = nil
@@ -145,7 +145,7 @@ test("memory_stays_level", function()
 end)
 
 test("error_objects", function()
-    local err = select(2, curlwire.connect(support.refused()))
+    local err = select(3, curlwire.connect(support.refused()))
     equal(getmetatable(err), "protected")
     equal(tostring(err), err.message)
     equal(pcall(error, err), false)
@@ -153,22 +153,7 @@ test("error_objects", function()
 end)
 
 test("annotations_agree", function()
-    local path
-    for template in package.path:gmatch("[^;]+") do
-        local name = (template:gsub("%?", "curlwire/annotations"))
-        local file = io.open(name)
-        if file then
-            path = name
-            file:close()
-            break
-        end
-    end
-    local text = {}
-    assert(path, "curlwire/annotations.lua is not beside init.lua")
-    for line in io.lines(path) do
-        text[#text + 1] = line
-    end
-    text = table.concat(text, "\n") .. "\n"
+    local text = support.annotations()
     local function documented(what)
         assert(text:find(what, 1, true), "annotations.lua does not tell of " .. what)
     end
@@ -187,7 +172,9 @@ test("annotations_agree", function()
         equal(type(objects[name][method]), "function", name .. "." .. method)
     end
     assert(count > 20)
-    for _, name in ipairs {"abort", "close", "connect", "flush", "ping", "set_request_header", "wait_closed"} do
+    for _, name in ipairs {
+        "abort", "add_request_header", "close", "connect", "flush", "ping", "set_request_header", "wait_closed",
+    } do
         documented("function WebSocket:" .. name .. "(")
     end
     for _, name in ipairs {"send", "receive", "messages", "send_final_frame", "send_nonfinal_frame"} do

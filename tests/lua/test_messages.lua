@@ -6,7 +6,8 @@ local support = require "support"
 
 local test, equal, failed, raises = harness.test, harness.equal, harness.failed, harness.raises
 local open, finish, assert_echo = support.open, support.finish, support.assert_echo
-local WebErrorStatus = harness.curlwire.WebErrorStatus
+local curlwire = harness.curlwire
+local WebErrorStatus = curlwire.WebErrorStatus
 
 local function with_echo(body, options)
     return function(expect)
@@ -16,13 +17,13 @@ local function with_echo(body, options)
     end
 end
 
-test("hello_text", with_echo(function(ws) assert_echo(ws, "Hello, World!", "text") end))
+test("hello_text", with_echo(function(ws) assert_echo(ws, "Hello, World!", "utf8") end))
 
 test("hello_binary", with_echo(function(ws) assert_echo(ws, "Hello, World!", "binary") end))
 
 test("hello_tls", function()
     local ws = open(support.echo_tls(), {ca_file = support.ca_file()})
-    assert_echo(ws, "Hello, World!", "text")
+    assert_echo(ws, "Hello, World!", "utf8")
     assert_echo(ws, "Hello, World!", "binary")
     finish(ws)
 end)
@@ -36,12 +37,12 @@ test("connect_function", function()
 end)
 
 test("empty_message", with_echo(function(ws)
-    assert_echo(ws, "", "text")
+    assert_echo(ws, "", "utf8")
     assert_echo(ws, "", "binary")
 end))
 
 test("all_of_utf8", with_echo(function(ws)
-    assert_echo(ws, "A\0\194\128\223\191\224\160\128\239\191\191\240\144\128\128\244\143\191\191z", "text")
+    assert_echo(ws, "A\0\194\128\223\191\224\160\128\239\191\191\240\144\128\128\244\143\191\191z", "utf8")
 end))
 
 local function all_bytes()
@@ -69,22 +70,35 @@ test("send_many", with_echo(function(ws)
         assert(data == message, "message " .. i)
     end
     equal(ws:send_many({}), 0)
-    equal(ws:send_many({"a", "b"}, "text"), 2)
-    equal(select(2, ws:receive(10)), "text")
+    equal(ws:send_many({"a", "b"}, "utf8"), 2)
+    equal(select(2, ws:receive(10)), "utf8")
     equal(ws:receive(10), "b")
+end))
+
+test("text_is_utf8", with_echo(function(ws)
+    for _, word in ipairs {"text", "utf8"} do
+        assert_echo(ws, "as an argument", "utf8", word)
+        ws.control.message_type = word
+        equal(ws.control.message_type, "utf8")
+        assert_echo(ws, "by the control", "utf8", nil)
+        equal(curlwire.MessageWebSocket({message_type = word}).control.message_type, "utf8")
+        equal(ws:send_many({"of a list"}, word), 1)
+        equal(select(2, ws:receive(10)), "utf8")
+        ws.control.message_type = "binary"
+    end
 end))
 
 test("send_many_partly", with_echo(function(ws)
     raises(function() ws:send_many({"never", 5}) end, "item 2 is a number")
     raises(function() ws:send_many("text") end, "table expected")
-    raises(function() ws:send_many({"a", "b", "\255", "c"}, "text") end, "UTF-8")
+    raises(function() ws:send_many({"a", "b", "\255", "c"}, "utf8") end, "UTF-8")
     ws:send("d")
     equal(ws:receive(10) .. ws:receive(10) .. ws:receive(10), "abd")
     finish(ws)
-    local count, err, sent = ws:send_many({"e"})
-    equal(count, nil)
+    local err = failed(ws:send_many({"e"}))
     equal(err.name, "CW_CLOSED")
-    equal(sent, 0)
+    equal(err.sent_count, 0)
+    equal(select("#", ws:send_many({"e"})), 3)
 end))
 
 test("flood_in_order", function()
@@ -95,7 +109,7 @@ test("flood_in_order", function()
         equal(message, ("x"):rep(32))
     end
     equal(count, 20000, "the count")
-    equal(last_kind, "text")
+    equal(last_kind, "utf8")
     equal(ws.close_code, 1000)
     assert(ws:wait_closed(10))
 
@@ -139,7 +153,7 @@ test("partial_text", function()
     local ws = open(support.script("x:" .. first, "x:" .. second, "echo"), {receive_mode = "partial"})
     local joined, kind = receive_parts(ws)
     equal(joined, "a\226\130\172b")
-    equal(kind, "text")
+    equal(kind, "utf8")
     finish(ws)
 end)
 
@@ -159,7 +173,7 @@ test("fragments_of_text", with_echo(function(ws)
     equal(ws:send_final_frame("\172"), 1)
     local data, kind = ws:receive()
     equal(data, "a\226\130\172")
-    equal(kind, "text")
+    equal(kind, "utf8")
 end, {message_type = "utf8"}))
 
 test("fragments_guarded", with_echo(function(ws)
@@ -177,7 +191,7 @@ test("message_type_live", with_echo(function(ws)
     end
     equal(write(), "binary")
     ws.control.message_type = "utf8"
-    equal(write(), "text")
+    equal(write(), "utf8")
     ws.control.message_type = "binary"
     equal(write(), "binary")
 end))
@@ -185,14 +199,16 @@ end))
 test("receive_timeout", with_echo(function(ws)
     equal(failed(ws:receive(0.01)).status, WebErrorStatus.Timeout)
     equal(failed(ws:receive(0)).status, WebErrorStatus.Timeout)
-    assert_echo(ws, "still here", "text")
+    assert_echo(ws, "still here", "utf8")
 end))
 
 test("receive_timeout_control", with_echo(function(ws)
     local err = failed(ws:receive())
     equal(err.status, WebErrorStatus.Timeout)
     equal(err.name, "CW_TIMED_OUT")
-    assert(ws:send("still here", "text"))
+    equal(err.message, "timed out after 0.01 s waiting for a message (receive_timeout); "
+        .. "math.huge, as the timeout or as receive_timeout, waits without a limit")
+    assert(ws:send("still here", "utf8"))
     equal(ws:receive(10), "still here")
 end, {receive_timeout = 0.01}))
 

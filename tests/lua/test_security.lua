@@ -39,7 +39,7 @@ test("security_redirect", function()
         ws:set_request_header("Authorization", "Bearer " .. secret)
         local reply = support.reply(
             ("HTTP/1.1 %d Go"):format(status), "Location: " .. support.echo(), "Content-Length: 0")
-        local ok, err = ws:connect(support.script(reply, "end") .. "?id=" .. token)
+        local ok, _, err = ws:connect(support.script(reply, "end") .. "?id=" .. token)
         equal(ok, nil)
         equal(err.http_status, status)
         equal(ws.state, "new")
@@ -51,7 +51,7 @@ end)
 test("security_credentials_of_the_uri", function()
     local token = support.token("basic")
     local ws = support.message_socket()
-    local ok, err = ws:connect(with_credentials(support.script(
+    local ok, _, err = ws:connect(with_credentials(support.script(
         support.reply("HTTP/1.1 401 No", "WWW-Authenticate: Basic", "Content-Length: 0"), "end")) .. "?id=" .. token)
     equal(ok, nil)
     equal(err.http_status, 401)
@@ -67,9 +67,9 @@ test("security_errors_about_the_uri", function()
         with_credentials(support.refused()),
     } do
         local ws = support.message_socket()
-        local called, ok, err = pcall(ws.connect, ws, uri)
+        local called, ok, message, err = pcall(ws.connect, ws, uri)
         assert(not called or not ok, uri)
-        assert_clean(called and words_of(err) or ok, shown(ws))
+        assert_clean(called and message .. words_of(err) or ok, shown(ws))
     end
 end)
 
@@ -82,10 +82,51 @@ test("security_errors_about_headers", function()
     end
 end)
 
+-- The rows of proxies.txt, each with the variable in the environment of a program of its own.
+test("security_proxy", function()
+    local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
+    local program = [[
+        local curlwire = require "curlwire"
+        local result = {curlwire.MessageWebSocket():connect("ws://server.invalid/")}
+        local err = result[#result]
+        for _, value in pairs {err, err.message, err.name, err.status_name, err.reason or "", err.http_status} do
+            print(value)
+        end
+        print(tostring(err))]]
+    local names, count = {"http_proxy", "ws_proxy", "WS_PROXY", "all_proxy", "ALL_PROXY"}, 0
+    for line in io.lines(here .. "/../faults/proxies.txt") do
+        local kind, value, rest = line:match("^(%l+) *| [^|]*| (%S*) *| (.*)$")
+        if kind == "malformed" or kind == "unusable" and value:find("{refused}", 1, true) then
+            count = count + 1
+            local name, port = names[count % #names + 1], support.refused():match(":(%d+)/")
+            value = value:gsub("\\s", " "):gsub("\\t", "\t"):gsub("{refused}", port)
+            local clean = "env -u no_proxy -u NO_PROXY -u http_proxy -u ws_proxy -u WS_PROXY -u all_proxy -u ALL_PROXY"
+            local output, status = support.run_program(
+                program, ("%s %s='%s' %%s"):format(clean, name, (value:gsub("%%", "%%%%"))))
+            equal(status, 0, output)
+            local words = kind == "malformed" and name .. " is malformed: " or "the proxy 127.0.0.1:" .. port
+            assert(output:find(words, 1, true), line .. ": " .. output)
+            assert(output:find(kind == "malformed" and "UnexpectedClientError" or rest:match("^%a+"), 1, true), output)
+            assert(not output:find("s3c") and not output:find("j0hnny"), output)
+        end
+    end
+    assert(count > 35, count)
+end)
+
+-- Some servers take a token as a subprotocol.
+test("security_errors_about_subprotocols", function()
+    local ws = support.message_socket()
+    for _, value in ipairs {secret, {secret .. ","}, {secret .. " x"}, {"a", secret .. "\n"}, {[secret] = "a"}} do
+        local called, message = pcall(function() ws.control.supported_protocols = value end)
+        equal(called, false)
+        assert_clean(message)
+    end
+end)
+
 test("security_verify_is_on", function()
     equal(support.message_socket().control.verify, true)
     equal(support.stream_socket().control.verify, true)
-    local ok, err = support.message_socket():connect(support.echo_tls())
+    local ok, _, err = support.message_socket():connect(support.echo_tls())
     equal(ok, nil)
     assert(err.status_name:find("Certificate"), err.status_name)
 end)

@@ -84,9 +84,11 @@ test("stream_formats", function()
     equal(y, nil)
     equal(z, nil)
     equal(select("#", stream:read(1, "a")), 1)
-    raises(function() stream:read("n") end, "'n' is not supported", "tonumber", "test_streams.lua:")
-    raises(function() stream:read("x") end, "invalid format")
-    raises(function() stream:read(-1) end, "not negative")
+    raises(function() stream:read("n") end, "\"n\" is not supported", "tonumber", "test_streams.lua:")
+    raises(function() stream:read("x") end, "invalid format \"x\": use \"l\", \"L\", \"a\" or a count of bytes")
+    raises(function() stream:read(-1) end, "a count of bytes must be a whole number, 0 or more, not -1")
+    raises(function() stream:read(0.5) end, "not 0.5")
+    raises(function() stream.read(5) end, "curlwire.InputStream expected, got number", "with a colon")
     raises(function() stream:read(1.5) end, "whole number")
     raises(function() stream:read({}) end, "string expected")
     assert(ws:wait_closed(10))
@@ -154,12 +156,101 @@ test("stream_end_lost", function()
     equal(ws.state, "closed")
 end)
 
+local CUT_ENDS = {
+    {"close:1001", code = 1001},
+    {"close:1008", code = 1008},
+    {"close:1011", code = 1011},
+    {"close:4000", code = 4000},
+    {"end", code = 1006},
+    {"x:0200", "close:1000", code = 1000}, -- a message has begun
+    {"x:0200", "close", code = 1005},
+}
+
+-- The text comes before one of those ends. Returns the stream, and checks at the end that it fails for good.
+local function each_cut(check)
+    for _, row in ipairs(CUT_ENDS) do
+        local ws = open_stream(support.script("x:" .. support.frame(2, "one\ntwo"), support.unpack(row)))
+        local err = check(ws.input_stream)
+        equal(err.name, "CW_CLOSED", row[1])
+        equal(err.code, row.code, row[1])
+        equal(failed(ws.input_stream:read("a")).code, row.code)
+        ws:close()
+    end
+end
+
+local function drain(stream, format)
+    local pieces = {}
+    while true do
+        local piece, err, object = stream:read(format)
+        if not piece then
+            return table.concat(pieces, "|"), object or err
+        end
+        pieces[#pieces + 1] = piece
+    end
+end
+
+-- Runs an iteration; returns what it gave, and the error that it raised.
+local function drain_lines(...)
+    local pieces, next_line = {}, ...
+    local ok, err = pcall(function()
+        for line in next_line do
+            pieces[#pieces + 1] = line
+        end
+    end)
+    equal(ok, false)
+    return table.concat(pieces, "|"), err
+end
+
+-- A count gives what came before it fails. A line or "a" would look complete, so it fails; the bytes stay.
+test("stream_end_cut", function()
+    each_cut(function(stream)
+        local text, err = drain(stream, 100)
+        equal(text, "one\ntwo")
+        return err
+    end)
+    each_cut(function(stream)
+        local text, err = drain(stream, "l")
+        equal(text, "one")
+        equal(stream:read(10), "two")
+        return err
+    end)
+    each_cut(function(stream)
+        local text, err = drain(stream, "L")
+        equal(text, "one\n")
+        return err
+    end)
+    each_cut(function(stream)
+        local err = failed(stream:read("a"))
+        equal(stream:read(3), "one")
+        return err
+    end)
+    each_cut(function(stream)
+        local text, err = drain_lines(stream:lines())
+        equal(text, "one")
+        return err
+    end)
+    each_cut(function(stream)
+        local text, err = drain_lines(stream:lines(4))
+        equal(text, "one\n|two")
+        return err
+    end)
+    each_cut(function(stream)
+        return (select(2, drain_lines(stream:lines("a"))))
+    end)
+    for _, last in ipairs {"close:1000", "close"} do
+        local ws = open_stream(support.script("x:" .. support.frame(2, "one\ntwo"), last))
+        equal(ws.input_stream:read("l", "a"), "one")
+        equal(ws.input_stream:read("a"), "")
+        ws:close()
+    end
+end)
+
 test("stream_message_output", function()
     local ws = open(support.echo(), {message_type = "utf8"})
     assert(ws.output_stream:write("one ", 2, " three"))
     local data, kind = ws:receive()
     equal(data, "one 2 three")
-    equal(kind, "text")
+    equal(kind, "utf8")
     assert(ws.output_stream:write(""))
     equal(ws:receive(), "")
     equal(ws.output_stream:write(), ws.output_stream) -- writes nothing, as a file does

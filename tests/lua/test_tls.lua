@@ -40,7 +40,7 @@ local function trusted(port, path, options)
 end
 
 local function assert_works(ws)
-    support.assert_echo(ws, "over tls", "text")
+    support.assert_echo(ws, "over tls", "utf8")
     support.finish(ws)
     equal(ws.was_clean, true)
 end
@@ -73,10 +73,10 @@ test("tls_end", function()
     each_row("end", function(port, path, messages, code, clean, words)
         local ws = trusted(port, "/s/" .. path)
         local received = ""
-        local message, err = ws:receive()
+        local message, _, err = ws:receive()
         while message do
             received = received .. message
-            message, err = ws:receive()
+            message, _, err = ws:receive()
         end
         equal(received, messages)
         assert(ws:wait_closed(10))
@@ -131,7 +131,7 @@ end)
 test("tls_renegotiation", function()
     local ws = trusted("renegotiate")
     for number = 1, 10 do
-        support.assert_echo(ws, tostring(number), "text")
+        support.assert_echo(ws, tostring(number), "utf8")
     end
     support.assert_echo(ws, ("all of it"):rep(100000), "binary")
     support.finish(ws)
@@ -141,15 +141,15 @@ end)
 
 -- The server asks for a renegotiation and reads no more: TLS can write no data until that is done.
 test("tls_renegotiation_stuck", function()
-    local ws = trusted("stuck", nil, {send_timeout = 1, close_timeout = 0, outbound_buffer_size = 1024})
-    assert(ws:send("begin", "text"))
+    local ws = trusted("stuck", nil, {send_timeout = 1, close_timeout = 0})
+    assert(ws:send("begin", "utf8"))
     equal(failed(ws:receive(0.2)).name, "CW_TIMED_OUT")
     local busy = os.clock()
-    assert(ws:send("waits in the socket", "text")) -- where the service thread tries to send it
+    assert(ws:send("waits in the socket", "utf8", 0)) -- where the service thread tries to send it
     equal(failed(ws:receive(0.5)).name, "CW_TIMED_OUT")
-    local ok, err
+    local ok, _, err
     repeat -- what this thread tries to send
-        ok, err = ws:send(("x"):rep(100000), "binary")
+        ok, _, err = ws:send(("x"):rep(100000), "binary")
     until not ok
     assert(err.name == "CW_TIMED_OUT" or err.name == "CW_CLOSED", err.name)
     busy = os.clock() - busy

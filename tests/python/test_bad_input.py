@@ -149,7 +149,6 @@ BAD_TYPES: dict[str, Callable[[Any], object]] = {
     "send None": lambda ws: ws.send(None),
     "send int": lambda ws: ws.send(1),
     "send nothing": lambda ws: ws.send(),
-    "send keyword": lambda ws: ws.send(data=b"x"),
     "send two": lambda ws: ws.send(b"x", 1, 2),
     "send timeout": lambda ws: ws.send(b"x", timeout="1"),
     "send unknown": lambda ws: ws.send(b"x", tiemout=1),
@@ -287,7 +286,7 @@ def test_bad_arguments_of_the_connect_function() -> None:
     for socket_class in (10, None, int, MessageWebSocket(), curlwire.WebSocket):
         with pytest.raises(TypeError, match="MessageWebSocket"):
             connect(echo(), socket_class)
-    for headers in ("X: 1", ["X"], 7, [("X", "1", "2")], b"X"):
+    for headers in ("X: 1", ["X"], ["XY"], 7, [("X", "1", "2")], b"X", {"X": 1}):
         with pytest.raises(TypeError, match="headers"):
             connect(echo(), headers=headers)
 

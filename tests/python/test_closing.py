@@ -87,9 +87,9 @@ def test_close_scope() -> None:
     failing = Recorded("echo", "end")
     with pytest.raises(LookupError), curlwire.connect(failing.url) as ws:
         raise LookupError
-    assert (ws.state, ws.close_code) == ("closed", 1001)
+    assert (ws.state, ws.close_code) == ("closed", 1011)
     assert peer.record()["frames"][0]["payload"] == "03e8"
-    assert failing.record()["frames"][0]["payload"] == "03e9"
+    assert failing.record()["frames"][0]["payload"] == "03f3"
 
 
 def test_close_abort() -> None:
@@ -100,8 +100,8 @@ def test_close_abort() -> None:
 
 
 def test_close_iteration_clean() -> None:
-    for code in (1000, 1001):
-        ws = curlwire.connect(script(f"x:{frame(1, b'a')}{frame(1, b'b')}", f"close:{code}"))
+    for end in ("close:1000", "close:1001", "close"):
+        ws = curlwire.connect(script(f"x:{frame(1, b'a')}{frame(1, b'b')}", end))
         assert list(ws) == ["a", "b"]
         assert list(ws) == []
 
@@ -114,6 +114,30 @@ def test_close_iteration_error() -> None:
             heard.append(message)
     assert heard == ["a"]
     assert caught.value.code == 4002
+
+
+def test_close_iteration_sending() -> None:
+    for _ in range(5):
+        ws = curlwire.connect(script("frame:3", "stall", f"x:{frame(1, b'a')}", "close:1000", "end"))
+        with pytest.raises(curlwire.ConnectionClosed):
+            while True:
+                ws.send(bytes(4096))
+        assert list(ws) == ["a"]
+        assert list(ws) == []
+        ws.wait_closed(WAIT)
+        assert ws.close_code == 1000  # was_clean: whether our answer left before that
+
+
+@pytest.mark.parametrize("code", [1000, 1001])
+@pytest.mark.parametrize("mode", ["full", "partial"])
+def test_close_iteration_cut(code: int, mode: str) -> None:
+    steps = script(f"x:{frame(2, b'a')}", f"x:{frame(2, b'b', is_final=False)}", f"close:{code}")
+    heard = []
+    with pytest.raises(curlwire.ConnectionClosed, match=f"{code} in the middle of a message") as caught:
+        for message in curlwire.connect(steps, receive_mode=mode):
+            heard.append(message)
+    assert heard == ([b"a"] if mode == "full" else [b"a", b"b"])
+    assert caught.value.code == code
 
 
 def test_close_iteration_ours() -> None:

@@ -112,7 +112,7 @@ def test_no_offer() -> None:
 
 def test_libcurls_framing_has_none() -> None:
     ws = MessageWebSocket(compression="deflate", framing="curl")
-    with pytest.raises(curlwire.WebSocketError, match="libcurl's framing has no compression"):
+    with pytest.raises(curlwire.ConnectError, match="libcurl's framing has no compression"):
         ws.connect(url("CW_ECHO_WS"))
 
 

@@ -10,7 +10,7 @@ from peers import COMPRESSION_REFUSED, echo, opened, round_trip
 @pytest.mark.parametrize("socket_class", [curlwire.MessageWebSocket, curlwire.StreamWebSocket])
 def test_compression_is_refused(socket_class: type[curlwire.WebSocket]) -> None:
     ws = socket_class(compression="deflate")
-    with pytest.raises(curlwire.WebSocketError, match=COMPRESSION_REFUSED):
+    with pytest.raises(curlwire.ConnectError, match=COMPRESSION_REFUSED):
         ws.connect(echo())
     assert ws.state == "new"
     ws.control.compression = "none"

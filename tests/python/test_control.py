@@ -2,13 +2,20 @@
 """ws.control, and what ws.information and the attributes of a socket tell."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import curlwire
-from curlwire import MessageWebSocket, MessageWebSocketReceiveMode, SocketMessageType, StreamWebSocket
+from curlwire import (
+    ArgumentError,
+    MessageWebSocket,
+    MessageWebSocketReceiveMode,
+    SocketMessageType,
+    StreamWebSocket,
+)
 from peers import WAIT, Recorded, ca_file, decodes_natively, echo, opened, round_trip, script, url
 
 DEFAULTS: dict[str, Any] = {
@@ -26,7 +33,9 @@ DEFAULTS: dict[str, Any] = {
     "ca_file": None,
     "crl_file": None,
     "verify": True,
-    "outbound_buffer_size": 256 << 10,
+    "proxy_ca_file": None,
+    "proxy_verify": True,
+    "outbound_buffer_size": 0,
     "inbound_buffer_size": 4 << 20,
     "framing": os.environ.get("CURLWIRE_FRAMING", "auto"),
     "compression": "none",
@@ -35,6 +44,7 @@ DEFAULTS: dict[str, Any] = {
     "server_no_context_takeover": False,
     "client_no_context_takeover": False,
     "compression_threshold": 128,
+    "frame_size": 64 << 20,
 }
 MESSAGE_ONLY = ("message_type", "receive_mode", "max_message_size")
 
@@ -64,6 +74,9 @@ GOOD: list[tuple[str, Any, object]] = [
     ("crl_file", Path("a", "b.pem"), str(Path("a", "b.pem"))),
     ("crl_file", None, None),
     ("verify", False, False),
+    ("proxy_ca_file", Path("a", "b.pem"), str(Path("a", "b.pem"))),
+    ("proxy_ca_file", None, None),
+    ("proxy_verify", False, False),
     ("outbound_buffer_size", 4096, 4096),
     ("inbound_buffer_size", 8192, 8192),
     ("framing", "curl", "curl"),
@@ -76,6 +89,8 @@ GOOD: list[tuple[str, Any, object]] = [
     ("server_no_context_takeover", True, True),
     ("client_no_context_takeover", True, True),
     ("compression_threshold", 0, 0),
+    ("frame_size", 1, 1),
+    ("frame_size", None, None),
 ]
 
 WRONG_TYPE: list[tuple[str, Any]] = [
@@ -92,6 +107,8 @@ WRONG_TYPE: list[tuple[str, Any]] = [
     ("ca_file", 7),
     ("crl_file", 7),
     ("verify", None),
+    ("proxy_ca_file", 7),
+    ("proxy_verify", None),
     ("outbound_buffer_size", True),
     ("framing", 1),
     ("framing", None),
@@ -111,7 +128,8 @@ OUT_OF_RANGE: list[Any] = [
     ("close_timeout", None),
     ("ca_file", "a\0b"),
     ("crl_file", "a\0b"),
-    ("outbound_buffer_size", 10),
+    ("proxy_ca_file", "a\0b"),
+    ("outbound_buffer_size", -1),
     ("outbound_buffer_size", None),
     ("outbound_buffer_size", 2**31),
     ("framing", "libcurl"),
@@ -285,7 +303,7 @@ def test_framing_native(monkeypatch: pytest.MonkeyPatch) -> None:
             assert ws.framing == "native"
             round_trip(ws)
         return
-    with pytest.raises(curlwire.WebSocketError, match=r"libcurl 8\.21\.0"):
+    with pytest.raises(curlwire.ConnectError, match=r"libcurl 8\.21\.0"):
         ws.connect(echo())
     assert ws.state == "new"
     ws.control.framing = "auto"
@@ -352,3 +370,29 @@ def test_ping_interval_keeps_alive_and_notices_a_loss() -> None:
     with pytest.raises(curlwire.ConnectionClosed) as caught:
         ws.recv(timeout=WAIT)
     assert caught.value.code == 1006
+
+
+def test_control_shows_its_values() -> None:
+    message = MessageWebSocket(message_type="utf8", ca_file="/x/ca.pem", connect_timeout=None)
+    stream = StreamWebSocket()
+    for ws in (message, stream):
+        text = repr(ws.control)
+        names = [name for name in DEFAULTS if hasattr(ws.control, name)]
+        assert text.startswith(f"<curlwire.{type(ws.control).__name__} ")
+        assert text.endswith(">")
+        assert re.findall(r"[ ,](\w+)=", text.replace(", ", ",")) == names
+    text = repr(message.control)
+    assert "message_type=<SocketMessageType.UTF8: 1>, " in text
+    assert "ca_file='/x/ca.pem', " in text
+    assert "connect_timeout=None, " in text
+    assert "supported_protocols=(), " in text
+
+
+def test_control_shows_no_subprotocol() -> None:
+    """Some servers take a secret token as one."""
+    ws = MessageWebSocket(supported_protocols=["chat", "bearer.s3cret"])
+    assert "supported_protocols=(2), " in repr(ws.control)
+    for bad in (["bearer.s3cret", "bearer.s3cret"], ["s3cret/"], ["s3cret x"]):
+        with pytest.raises(ArgumentError) as caught:
+            ws.control.supported_protocols = bad
+        assert "s3cret" not in str(caught.value)

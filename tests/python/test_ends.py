@@ -10,7 +10,7 @@ from curlwire import MessageWebSocket
 from peers import WAIT, echo, frame, script, url
 from test_process import assert_quiet, run
 
-PROMPT = 4.0  # seconds within which a program has to be gone, whatever its sockets do
+PROMPT = 25.0  # seconds for the whole program on a busy machine; less than send_timeout: nothing waits for that
 
 
 def assert_ends_promptly(script: str, output: str = "done\n") -> None:
@@ -108,8 +108,8 @@ def test_exit_with_the_service_busy() -> None:
         floods = [curlwire.connect({flood!r}) for _ in range(10)]
         full = curlwire.connect({stalled!r})
         try:
-            full.send(bytes(100_000_000), timeout=0)
-        except curlwire.WebSocketError:
+            full.send(bytes(100_000_000), timeout=0.1)  # a part goes, so the connection is dropped
+        except curlwire.ConnectionClosed:
             pass
         def connect():
             curlwire.connect({silent!r}, timeout=None)

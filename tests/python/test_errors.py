@@ -4,13 +4,18 @@
 import builtins
 import errno
 import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 import curlwire
-from curlwire import MessageWebSocket, WebErrorStatus
+from curlwire import MessageWebSocket, WebErrorStatus, WebSocketError, errors
 from peers import WAIT, ca_file, echo, handshake, round_trip, script, url
 
+ROOT = Path(__file__).parents[2]
 REPLY = "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Accept: "
 
 
@@ -140,6 +145,68 @@ def test_exceptions_are_also_builtins(name: str, builtin: str) -> None:
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy), copy.status) == (error_class, "why", WebErrorStatus.TIMEOUT)
     assert error_class().status is WebErrorStatus.UNKNOWN
+
+
+EXHAUSTED = """
+import os, resource, sys
+import curlwire
+used = max(int(name) for name in os.listdir("/proc/self/fd")) + 1
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+failures = 0
+while True:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + failures, most))
+    try:
+        ws = curlwire.connect(sys.argv[1])
+    except curlwire.ConnectError as error:
+        failures += 1
+        assert isinstance(error, ConnectionError) and "descriptor" in str(error), repr(error)
+        continue
+    break
+ws.send("x")
+print(ws.recv(), failures > 0)
+"""
+
+
+def test_no_descriptors_is_a_connect_error() -> None:
+    """At each of the descriptors that a connect needs."""
+    command = [sys.executable, "-c", EXHAUSTED, echo()]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=3 * WAIT, check=False)
+    assert (result.stdout, result.stderr) == ("x True\n", "")
+
+
+def core_statuses() -> list[str]:
+    header = (ROOT / "core" / "include" / "curlwire.h").read_text(encoding="utf-8")
+    table = header.partition("#define CW_STATUS_LIST(X)")[2].partition("typedef")[0]
+    return re.findall(r"X\((CW_\w+),", table)
+
+
+def test_each_status_of_the_core_has_its_exception() -> None:
+    expected: dict[str, type[Exception]] = {
+        "CW_WOULD_BLOCK": curlwire.WebSocketTimeout,
+        "CW_TIMED_OUT": curlwire.WebSocketTimeout,
+        "CW_INTERRUPTED": WebSocketError,
+        "CW_INVALID_ARGUMENT": curlwire.ArgumentError,
+        "CW_INVALID_STATE": curlwire.StateError,
+        "CW_AFTER_FORK": curlwire.StateError,
+        "CW_CONNECT_FAILED": curlwire.ConnectError,
+        "CW_CLOSED": curlwire.ConnectionClosed,
+        "CW_SYSTEM_ERROR": WebSocketError,
+        "CW_UNSUPPORTED": WebSocketError,
+    }
+    assert sorted([*expected, "CW_OK", "CW_NO_MEMORY"]) == sorted(core_statuses())
+    for status, error_class in expected.items():
+        error = errors.make_error(status, "why", 0, 0, 0, 0, "", 0, "", 0)
+        assert (type(error), str(error)) == (error_class, "why")
+
+
+def test_messages_have_no_word_of_c() -> None:
+    """A message names what the language has: neither CW_TIMED_OUT nor cw_mailbox_wake."""
+    sources = [*ROOT.glob("core/src/*.c"), *ROOT.glob("bindings/python/src/*.c")]
+    assert len(sources) > 40
+    for source in sources:
+        code = re.sub(r"/\*.*?\*/", "", source.read_text(encoding="utf-8"), flags=re.DOTALL)
+        texts = re.findall(r'"((?:[^"\\\n]|\\.)*)"', re.sub(r"^#include.*$", "", code, flags=re.MULTILINE))
+        assert [text for text in texts if re.search(r"\bcw_\w", text, re.IGNORECASE)] == [], source
 
 
 def test_web_error_status_has_the_numbers_of_windows() -> None:

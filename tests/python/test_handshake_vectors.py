@@ -125,7 +125,7 @@ def test_vector(vector: Vector, way: str) -> None:
     for name, value in vector.controls.items():
         setattr(ws.control, name, bool(value) if name.endswith("takeover") else value)
     if vector.controls and not HAS_COMPRESSION:
-        with pytest.raises(curlwire.WebSocketError, match=COMPRESSION_REFUSED):
+        with pytest.raises(curlwire.ConnectError, match=COMPRESSION_REFUSED):
             ws.connect(address(vector, way))
         return
     ws.control.connect_timeout = vector.connect_timeout or WAIT

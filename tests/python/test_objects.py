@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -215,6 +216,7 @@ def test_nothing_is_missing_in_all() -> None:
 
 def test_stub_agrees() -> None:
     pytest.importorskip("mypy")
-    command = [sys.executable, "-m", "mypy.stubtest", "curlwire"]
+    allowed = Path(__file__).with_name("stubtest.txt")
+    command = [sys.executable, "-m", "mypy.stubtest", "--allowlist", str(allowed), "curlwire"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

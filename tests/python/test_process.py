@@ -2,6 +2,7 @@
 """What concerns a whole process: Ctrl-C, the end of the interpreter, fork. Each runs a script of its own."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,14 +21,19 @@ URL = os.environ["CW_ECHO_WS"]
 """
 
 
+# The suite "valgrind" runs the tests about fork again, and each interpreter that they start under valgrind.
+INTERPRETER = [*shlex.split(os.environ.get("CW_TEST_UNDER", "")), sys.executable]
+LIMIT_S = 3 * WAIT if len(INTERPRETER) == 1 else 10 * WAIT
+
+
 def run(script: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Runs a script to its end."""
     return subprocess.run(
-        [sys.executable, "-c", HEAD + textwrap.dedent(script)],
+        [*INTERPRETER, "-c", HEAD + textwrap.dedent(script)],
         capture_output=True,
         text=True,
         env={**os.environ, **(environment or {})},
-        timeout=3 * WAIT,
+        timeout=LIMIT_S,
         check=False,
     )
 
@@ -68,18 +74,21 @@ def test_ctrl_c(name: str) -> None:
     except KeyboardInterrupt:
         print("interrupted")
     """
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", HEAD + textwrap.dedent(script)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "waiting\n"
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(0.2)  # so that it really waits; right either way
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=WAIT)
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "waiting\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.2)  # so that it really waits; right either way
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=WAIT)
+        finally:
+            process.kill()  # one that does not end at SIGINT may fill the memory
     assert (output, errors, process.returncode) == ("interrupted\n", "", 0)
 
 
@@ -326,6 +335,58 @@ def test_fork() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_fork_reads() -> None:
+    assert_quiet(
+        """
+        import warnings
+        warnings.simplefilter("ignore")  # of Python 3.12 and later, about threads and fork
+        sockets = [curlwire.connect(URL + "/"), curlwire.connect(URL + "/", curlwire.StreamWebSocket)]
+        same = {"state", "close_code", "close_reason", "was_clean", "on_closed", "on_message_received"}
+        objects = {"control", "information", "output_stream", "input_stream"}
+        child = os.fork()
+        if child == 0:
+            for ws in sockets:
+                for thing in (ws, ws.control, ws.information):
+                    for name in dir(thing):
+                        is_method = callable(getattr(type(thing), name, None))
+                        if name.startswith("_") or name in objects or is_method:
+                            continue
+                        try:
+                            getattr(thing, name)
+                            refused = False
+                        except curlwire.StateError as error:
+                            refused = "made before fork()" in str(error)
+                        if refused == (name in same):
+                            print(type(thing), name, refused)
+                assert "of the parent process" in repr(ws)
+                calls = [ws.ping, ws.flush, ws.close, ws.wait_closed, lambda: ws.connect(URL),
+                         lambda: ws.output_stream.write(b"x"), lambda: ws.set_request_header("X", "y")]
+                if isinstance(ws, curlwire.StreamWebSocket):
+                    calls += [lambda: ws.input_stream.read(1), lambda: ws.input_stream.readinto(bytearray(1))]
+                else:
+                    calls += [ws.recv, lambda: ws.recv(copy=False), lambda: ws.recv_into(bytearray(9)),
+                              lambda: next(ws), lambda: ws.send("x"), lambda: ws.send_many(["x"]),
+                              lambda: ws.send_final_frame("x"), lambda: ws.send_nonfinal_frame("x")]
+                for call in calls:
+                    try:
+                        call()
+                        print(call)
+                    except curlwire.StateError:
+                        pass
+            sys.stdout.flush()
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        for ws in sockets:
+            ws.ping(timeout=10)
+            ws.close()
+            ws.wait_closed(timeout=10)
+        print(status)
+        """,
+        "0\n",
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_fork_leaves_nothing_to_wait_for() -> None:
     assert_quiet(
         """
@@ -335,7 +396,7 @@ def test_fork_leaves_nothing_to_wait_for() -> None:
         ws.on_closed = lambda ws, args: None
         child = os.fork()
         if child == 0:
-            print(repr(ws))
+            print(repr(ws), repr(ws.control), sep="\\n")
             try:
                 ws.on_closed = print
             except curlwire.StateError:
@@ -347,7 +408,8 @@ def test_fork_leaves_nothing_to_wait_for() -> None:
             os._exit(0)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         """,
-        "<curlwire.MessageWebSocket of the parent process>\nrefused\n0\n",
+        "<curlwire.MessageWebSocket of the parent process>\n"
+        "<the control of a socket of the parent process>\nrefused\n0\n",
     )
 
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import shutil
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -93,6 +94,64 @@ def test_stream_end_lost() -> None:
     with pytest.raises(curlwire.ConnectionClosed) as caught:
         ws.input_stream.read(2)
     assert (caught.value.code, caught.value.was_clean) == (1006, False)
+
+
+def _copy(ws: curlwire.StreamWebSocket) -> bytes:
+    target = io.BytesIO()
+    try:
+        shutil.copyfileobj(ws.input_stream, target)
+    except curlwire.ConnectionClosed:
+        assert target.getvalue() == b"half\nof it"  # what came first is there
+        raise
+    return target.getvalue()
+
+
+def _read_into(ws: curlwire.StreamWebSocket) -> bytes:
+    reader, target, got = ws.input_stream, bytearray(3), b""
+    while count := reader.readinto(target):
+        got += target[:count]
+    return got
+
+
+READERS: dict[str, Callable[[curlwire.StreamWebSocket], bytes]] = {
+    "copyfileobj": _copy,
+    "readinto": _read_into,
+    "read": lambda ws: ws.input_stream.read(-1) or b"",
+    "readall": lambda ws: ws.input_stream.readall() or b"",
+    "raw_lines": lambda ws: b"".join(ws.input_stream),
+    "buffered": lambda ws: io.BufferedReader(ws.input_stream).read(),
+    "buffered_lines": lambda ws: b"".join(io.BufferedReader(ws.input_stream)),
+    "text": lambda ws: io.TextIOWrapper(io.BufferedReader(ws.input_stream)).read().encode(),
+}
+UNFINISHED = "x:" + frame(2, b"", is_final=False)
+WHOLE_ENDS = ["close:1000", "close"]
+CUT_ENDS = {
+    "close:1001": 1001,
+    "close:1008": 1008,
+    "close:1011": 1011,
+    "close:4000": 4000,
+    "end": 1006,
+    f"{UNFINISHED}/close:1000": 1000,
+    f"{UNFINISHED}/close": 1005,
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_stream_end_cut(name: str) -> None:
+    for end in WHOLE_ENDS:
+        ws = curlwire.connect(script(f"x:{text('half' + chr(10) + 'of it')}", end), curlwire.StreamWebSocket)
+        assert READERS[name](ws) == b"half\nof it"
+        ws.close()
+    for end, code in CUT_ENDS.items():
+        ws = curlwire.connect(
+            script(f"x:{text('half' + chr(10) + 'of it')}", *end.split("/")), curlwire.StreamWebSocket
+        )
+        with pytest.raises(curlwire.ConnectionClosed) as caught:
+            READERS[name](ws)
+        assert caught.value.code == code
+        with pytest.raises(curlwire.ConnectionClosed):
+            ws.input_stream.read(1)
+        ws.close()
 
 
 def test_stream_message_output() -> None:

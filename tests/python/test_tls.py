@@ -189,12 +189,12 @@ def test_tls_renegotiation() -> None:
 
 def test_tls_renegotiation_stuck() -> None:
     """The server asks for a renegotiation and reads no more: TLS can write no data until that is done."""
-    ws = trusted("stuck", send_timeout=1, close_timeout=0, outbound_buffer_size=1024)
+    ws = trusted("stuck", send_timeout=1, close_timeout=0)
     ws.send("begin")
     with pytest.raises(curlwire.WebSocketTimeout):
         ws.recv(timeout=0.2)
     busy = time.process_time()
-    ws.send("waits in the socket")  # where the service thread tries to send it
+    ws.send("waits in the socket", timeout=0)  # where the service thread tries to send it
     with pytest.raises(curlwire.WebSocketTimeout):
         ws.recv(timeout=0.5)
     with pytest.raises((curlwire.WebSocketTimeout, curlwire.ConnectionClosed)):

@@ -18,16 +18,16 @@ local function session()
         ws:close()
     end
     ws.on_closed = function(_, args) code = args.code end
-    local is_open, err = ws:connect(url .. "/echo")
+    local is_open, why, err = ws:connect(url .. "/echo")
     if not is_open then
-        return nil, err
+        return nil, why, err
     end
     assert(ws:send("text"))
     curlwire.run()
     assert(heard == "text" and code == 1000)
     local other = assert(curlwire.connect(url .. "/echo", {receive_timeout = 0.05}))
-    local message, late = other:receive() -- polls
-    assert(not message and late.status_name == "Timeout", tostring(late))
+    local message, why_not, late = other:receive() -- polls
+    assert(not message and late.status_name == "Timeout", why_not)
     other:close()
     assert(other:wait_closed(20))
     return true
@@ -41,14 +41,14 @@ until not file
 for _ = 1, count do
     table.remove(files):close()
 end
-local is_fine, result, err = pcall(session)
+local is_fine, result, message, err = pcall(session)
 for _, file in ipairs(files) do
     file:close()
 end
 if is_fine and result then
     print("through")
 else
-    local text = tostring(is_fine and err or result)
+    local text = tostring(is_fine and message or result)
     assert(text:find("ulimit", 1, true), text)
     assert(not is_fine or err.os_errno == 24)
     print("refused")

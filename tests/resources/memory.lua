@@ -7,9 +7,9 @@ local curlwire = require "curlwire"
 
 local LARGE = string.rep("0123456789abcdef", 12000)
 
-local function good(value, err)
+local function good(value, message, err)
     if not value then
-        error(err, 0)
+        error(err or message, 0)
     end
     return value
 end
@@ -68,8 +68,8 @@ end
 
 local function failed()
     local ws = curlwire.MessageWebSocket()
-    local is_open, err = ws:connect(URL .. "/nowhere")
-    assert(not is_open)
+    local is_open, text, err = ws:connect(URL .. "/nowhere")
+    assert(not is_open and text == err.message)
     if err.http_status ~= 404 then
         error(err, 0)
     end

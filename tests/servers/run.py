@@ -6,7 +6,7 @@
 Returns the command's exit code. A peer that cannot be started is an error. The peers, and what they set:
 
     echo      CW_ECHO_WS, CW_ECHO_WSS (the websockets library), CW_BADHOST_WSS, CW_EXPIRED_WSS
-    ping      CW_PING_WS (the same, with a ping each 0.3 s and 0.6 s of patience)
+    ping      CW_PING_WS (the same, with a ping each 0.3 s and 4 s of patience)
     scripted  CW_SCRIPT_WS, CW_SCRIPT_WSS, CW_PLAIN_HTTP (the http:// base for /log)
     handshake CW_HANDSHAKE_WS, CW_HANDSHAKE_WSS (handshakes of tests/conformance/handshake)
     aiohttp   CW_AIOHTTP_WS
@@ -38,12 +38,14 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(ROOT / "scripts")]
+
+import children  # noqa: E402
 
 import certs  # noqa: E402
 
 NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx")
-START_S = 20
+START_S = 60
 
 
 class CannotStart(Exception):
@@ -83,7 +85,7 @@ class Peers:
         self.name_ports(("CW_ECHO_WS", "CW_ECHO_WSS", "CW_BADHOST_WSS", "CW_EXPIRED_WSS"), ports)
 
     def start_ping(self) -> None:
-        self.name_ports(("CW_PING_WS",), self.python("echo.py", "--ping-interval=0.3", "--ping-timeout=0.6"))
+        self.name_ports(("CW_PING_WS",), self.python("echo.py", "--ping-interval=0.3", "--ping-timeout=4"))
 
     def start_scripted(self) -> None:
         ports = self.python("scripted.py", "--listen=ws", f"--listen={self.tls('server')}")
@@ -236,6 +238,7 @@ def main() -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
+    children.hand_on_signals()
     # a SIGTERM for us must not leave peers behind
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:

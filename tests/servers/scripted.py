@@ -33,10 +33,10 @@ The record is an object:
     frames         [{"opcode", "fin", "rsv", "masked", "length", "payload"}], the payload in hexadecimal
     masks_differ   whether no two frames had the same mask key
     end            how the TCP connection ended: "eof" or "reset" if the client ended it first, "server" if a
-                   step did, "timeout" if it took too long, null if it stands yet (GET waits up to 5 s)
+                   step did, "timeout" if it took too long, null if it stands yet (GET waits up to 30 s)
     error          why the server gave up, or null
 
-Bounds: 30 s for a connection, 16 MiB for a frame, 10,000 recorded frames, of each the first 64 KiB
+Bounds: 120 s for a connection, 16 MiB for a frame, 10,000 recorded frames, of each the first 64 KiB
 ("length" tells the whole), 4 MiB in all; the last 8,192 records are kept. The first line on stdout is
 "listening PORT ...", one port for each --listen.
 """
@@ -59,8 +59,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-LIFE_S = 30
-LOG_WAIT_S = 5
+LIFE_S = 120
+LOG_WAIT_S = 30
 FRAME_BYTES = 16 << 20
 KEPT_PAYLOAD_BYTES = 64 << 10
 KEPT_BYTES = 4 << 20
@@ -402,7 +402,7 @@ class Server:
             self.news.notify_all()
 
     async def look_up(self, token: str) -> Record | None:
-        """The record, once its connection has ended or 5 s are over; None if there is none by then."""
+        """The record, once its connection has ended or LOG_WAIT_S is over; None if there is none by then."""
         try:
             async with asyncio.timeout(LOG_WAIT_S):
                 async with self.news:

@@ -9,7 +9,7 @@ had by
 
     GET http://127.0.0.1:LOG/NAME
 
-when it has ended, or after 5 s: an object of
+when it has ended, or after 30 s: an object of
 
     sni            the host name that the client asked for, or null
     version        of TLS
@@ -36,8 +36,8 @@ from pathlib import Path
 
 from OpenSSL import SSL
 
-LIFE_S = 30
-LOG_WAIT_S = 5
+LIFE_S = 120
+LOG_WAIT_S = 30
 PIECE_BYTES = 65536
 RAW_BYTES = 8192
 

@@ -3,12 +3,15 @@
 ---@meta curlwire
 -- Every call of the module: types, results and errors, for the Lua language server and for people.
 --
--- Errors. What the world does (no connection, a timeout, the peer's close) is returned: nil and an error object.
--- What the program does wrong (a wrong type, a bad argument, a call that the state does not allow) is raised by
--- error(), with the position of the call.
+-- Errors. A failure of the network (no connection, a timeout, the peer's close) is returned: nil, a message and an
+-- error object. assert(curlwire.connect(uri)) raises the message. A program that wants to know more takes the third:
 --
--- assert(curlwire.connect(uri)) shows the error's message, except in Lua 5.1 (not LuaJIT), whose assert takes only
--- text and whose interpreter shows no uncaught error objects: there, if not ws then error(tostring(err)) end.
+--     local ws, message, err = curlwire.connect(uri)
+--     if not ws then print(message, err.status_name, err.http_status) end
+--
+-- What the program does wrong (a wrong type, a bad argument, a call that the state does not allow) is raised by
+-- error(), with the position of the call. Iterators (messages, lines) cannot return a failure: they raise the error
+-- object. The interpreter of Lua 5.1 (not LuaJIT) shows no message of an object that nobody catches.
 --
 -- Times are seconds, with fractions. math.huge, or false, waits for ever; reading a setting gives math.huge.
 --
@@ -24,7 +27,8 @@
 ---@field WebErrorStatus table<string|integer, integer|string> the statuses of Windows.Web: name to number, number to name
 local curlwire = {}
 
----What failed. tostring(err) gives the message. Fields that have nothing to tell are nil.
+---What failed: the third result of a call that did. tostring(err) gives the message. Fields that have nothing to
+---tell are nil.
 ---@class curlwire.Error
 ---@field message string one line that says what happened and what to do about it
 ---@field name string what the call returned: "CW_TIMED_OUT", "CW_CLOSED", "CW_CONNECT_FAILED", "CW_WOULD_BLOCK", ...
@@ -37,6 +41,7 @@ local curlwire = {}
 ---@field code integer|nil of a closed connection: the peer's close code, 1005 if it sent none, 1006 if it was lost
 ---@field reason string|nil and the reason
 ---@field was_clean boolean|nil and whether both close frames were exchanged
+---@field sent_count integer|nil of send_many: how many messages were sent; the others are not, in no part
 
 ---Headers under their names in lower case (values of the same name joined by ", "), and as pairs {name, value}
 ---in the order in which they came.
@@ -46,10 +51,14 @@ local curlwire = {}
 
 ---@alias curlwire.Timeout number|false
 
+---The type of a message. "text" may be given in place of "utf8"; what a call returns is always "utf8" or "binary".
+---@alias curlwire.MessageType "utf8"|"binary"
+---@alias curlwire.MessageTypeGiven curlwire.MessageType|"text"
+
 ---Settings, read and written as ws.control.key and given to the constructors. Setting one once a connect has begun
 ---raises an error, message_type excepted; so do unknown keys and values that a setting cannot have.
 ---@class curlwire.Control
----@field message_type "binary"|"utf8" what send, output_stream and the frame calls send; MessageWebSocket only. Default "binary"
+---@field message_type curlwire.MessageTypeGiven what send, output_stream and the frame calls send; MessageWebSocket only. Default "binary"
 ---@field receive_mode "full"|"partial" whole messages, or their parts as they come; MessageWebSocket only. Default "full"
 ---@field max_message_size integer|number|false bytes, math.huge = no limit; a larger message ends the connection with 1009; MessageWebSocket only. Default 64 MiB
 ---@field supported_protocols string[] subprotocols to offer, in order of preference; assign a new table to change it. Default {}
@@ -63,7 +72,9 @@ local curlwire = {}
 ---@field ca_file string|nil PEM file of trusted certificates in place of the system's
 ---@field crl_file string|nil PEM file of revocation lists, one for each authority of the server's chain
 ---@field verify boolean check the server's certificate and name. Default true
----@field outbound_buffer_size integer bytes that may wait to be sent. Default 262144
+---@field proxy_ca_file string|nil PEM file of trusted certificates for a proxy of https://. Default: ca_file, or the system's
+---@field proxy_verify boolean check that proxy's certificate and name, whatever verify says. Default true
+---@field outbound_buffer_size integer bytes of the kernel's send buffer (SO_SNDBUF); 0 = the system chooses. Default 0
 ---@field inbound_buffer_size integer bytes of messages that may wait to be taken. Default 4194304
 ---@field framing "auto"|"curl"|"native" who makes the frames: libcurl, or we, which is faster and needs libcurl 8.21 to receive. Default "auto"
 ---@field compression "none"|"deflate" whether to offer permessage-deflate (RFC 7692); needs libcurl 8.21.0. Default "none"
@@ -72,10 +83,11 @@ local curlwire = {}
 ---@field server_no_context_takeover boolean the server must compress each message by itself. Default false
 ---@field client_no_context_takeover boolean we compress each message by itself. Default false
 ---@field compression_threshold integer messages of fewer bytes are sent uncompressed. Default 128
+---@field frame_size integer|number|false bytes; a longer message goes in frames of that size; math.huge = never cut. Default 64 MiB
 
 ---What curlwire.connect takes beside the settings.
 ---@class curlwire.ConnectOptions: curlwire.Control
----@field headers table<string|integer, string|string[]>|nil request headers: name = value, or pairs {name, value}
+---@field headers table<string|integer, string|string[]>|nil request headers: name = value, name = {value, ...}, or pairs {name, value}; each is sent
 
 ---What is known of the connection. Nothing of it can be set; it stays readable after close.
 ---@class curlwire.Information
@@ -90,7 +102,7 @@ local curlwire = {}
 
 ---@class curlwire.MessageArgs
 ---@field data string
----@field message_type "text"|"binary"
+---@field message_type curlwire.MessageType
 ---@field is_message_complete boolean false for a part that is not the last, in partial mode
 
 ---@class curlwire.ClosedArgs
@@ -100,7 +112,7 @@ local curlwire = {}
 
 ---What both classes have. While an open socket has a handler it is kept alive until its closed event has been
 ---dispatched; another open socket that is collected is closed. Its handlers and it are collected together. In
----Lua 5.4 it can be a to-be-closed variable: the end of the scope closes it, with 1000 or, after an error, 1001,
+---Lua 5.4 it can be a to-be-closed variable: the end of the scope closes it, with 1000 or, after an error, 1011,
 ---and waits for the closing handshake.
 ---@class curlwire.WebSocket
 ---@field control curlwire.Control
@@ -148,10 +160,11 @@ function curlwire.MessageWebSocket(control) end
 function curlwire.StreamWebSocket(control) end
 
 ---Makes a MessageWebSocket and connects it. Blocks.
----@param uri string ws:// or wss://, without fragment; another one is raised as an error
+---@param uri string ws:// or wss:// in UTF-8, without fragment; another one is raised as an error
 ---@param options curlwire.ConnectOptions|nil
 ---@return curlwire.MessageWebSocket|nil
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function curlwire.connect(uri, options) end
 
 ---Waits for events of sockets with handlers and runs the handlers, 1000 events at most. An error in a handler comes
@@ -159,17 +172,20 @@ function curlwire.connect(uri, options) end
 ---error. Without a timeout it waits until there is an event, or returns 0 at once if no open socket has a handler.
 ---@param timeout curlwire.Timeout|nil 0 does not wait
 ---@return integer|nil handled the number of events; 0 after the timeout
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function curlwire.dispatch(timeout) end
 
 ---Runs handlers until every socket that has some has ended. Errors as dispatch.
 ---@return true|nil
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function curlwire.run() end
 
 ---The descriptor that is readable while events wait, for another loop: when it is, call dispatch(0). Do not read it.
 ---@return integer|nil
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function curlwire.fd() end
 
 ---The WebErrorStatus of an error object, 0 (Unknown) of any other value.
@@ -178,30 +194,49 @@ function curlwire.fd() end
 function curlwire.get_status(err) end
 
 ---Connects. Blocks. After a failure it may be tried again.
----@param uri string ws:// or wss://, without fragment; another one is raised as an error
+---@param uri string ws:// or wss:// in UTF-8, without fragment; another one is raised as an error
 ---@param timeout curlwire.Timeout|nil for all of it, in place of control.connect_timeout
 ---@return true|nil
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function WebSocket:connect(uri, timeout) end
 
----Adds a header to the opening handshake, or replaces it. Raises an error for names of the handshake itself, for CR,
----LF and NUL, and once a connect has begun.
+---Sets a header of the opening handshake, in place of all of that name. Raises an error for names of the handshake
+---itself, for control characters, for a value over 256 KiB or all headers over 512 KiB, and once a connect has begun.
 ---@param name string
 ---@param value string empty takes the header away
 ---@return true
 function WebSocket:set_request_header(name, value) end
 
+---Adds a header to the opening handshake, beside those of the same name. Raises an error as set_request_header does, and
+---for a second header of a name that a request has once: Host, Origin, Authorization, Cookie, User-Agent.
+---@param name string
+---@param value string empty is sent as an empty header
+---@return true
+function WebSocket:add_request_header(name, value) end
+
 ---Sends a ping and waits for its pong.
 ---@param timeout curlwire.Timeout|nil in place of control.ping_timeout
 ---@return number|nil seconds the round trip
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function WebSocket:ping(timeout) end
 
 ---Waits until everything sent has left the socket.
 ---@param timeout curlwire.Timeout|nil in place of control.send_timeout
 ---@return true|nil
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function WebSocket:flush(timeout) end
+
+---Calls a function; the small messages that it sends are written together, up to 32 KiB at a time. They go out when no
+---more fit, when a call waits to receive, and at the latest at the end, which waits until the kernel has taken all of
+---them. An error of the function is raised after that. With libcurl's framing nothing is held back.
+---@param f fun()
+---@return true|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
+function WebSocket:batch(f) end
 
 ---Begins the closing handshake and returns at once. Closing again does nothing. Raises an error for codes that
 ---may not be sent and for reasons that are too long or not UTF-8.
@@ -213,7 +248,8 @@ function WebSocket:close(code, reason) end
 ---Waits for the end of the connection, whoever closes it.
 ---@param timeout curlwire.Timeout|nil for ever by default; once closing has begun, control.close_timeout bounds it
 ---@return true|nil
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function WebSocket:wait_closed(timeout) end
 
 ---Drops the connection without closing handshake.
@@ -222,58 +258,63 @@ function WebSocket:abort() end
 
 ---Sends one message. Text that is not UTF-8 is raised as an error.
 ---@param data string
----@param kind "text"|"utf8"|"binary"|nil what control.message_type says by default
+---@param kind curlwire.MessageTypeGiven|nil what control.message_type says by default
 ---@param timeout curlwire.Timeout|nil in place of control.send_timeout; 0 does not wait
 ---@return true|nil
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function MessageWebSocket:send(data, kind, timeout) end
 
 ---Sends the messages of a list one after another, small ones many in one write. A list with anything but strings is
 ---raised as an error, and nothing is sent; so is text that is not UTF-8, after what comes before it was sent.
 ---@param messages string[]
----@param kind "text"|"utf8"|"binary"|nil of all of them; what control.message_type says by default
+---@param kind curlwire.MessageTypeGiven|nil of all of them; what control.message_type says by default
 ---@param timeout curlwire.Timeout|nil of each, in place of control.send_timeout; 0 does not wait
 ---@return integer|nil count of messages that were sent
----@return curlwire.Error|nil
----@return integer|nil sent_count after an error: how many were sent; the others are not, in no part
+---@return string|nil message
+---@return curlwire.Error|nil err err.sent_count says how many were sent
 function MessageWebSocket:send_many(messages, kind, timeout) end
 
 ---Takes the next message, or part. Raises an error while on_message_received is set.
 ---@param timeout curlwire.Timeout|nil in place of control.receive_timeout; 0 does not wait
 ---@return string|nil data
----@return "text"|"binary"|curlwire.Error kind or the error
----@return boolean|nil is_complete
+---@return curlwire.MessageType|string kind or the error's message
+---@return boolean|curlwire.Error is_complete or the error
 function MessageWebSocket:receive(timeout) end
 
 ---Iterates over messages, waiting for ever: for data, kind, is_complete in ws:messages() do. It ends at our own
----close and at the peer's with 1000, 1001 or no code; any other end, a loss included, is raised: the value is the error object
----that receive would return.
----@return fun(ws: curlwire.MessageWebSocket): string|nil, "text"|"binary"|nil, boolean|nil
+---close and at the peer's with 1000, 1001 or no code, not inside a message; any other end, a loss included, is raised: the
+---value is the error object that receive would return.
+---@return fun(ws: curlwire.MessageWebSocket): string|nil, curlwire.MessageType|nil, boolean|nil
 ---@return curlwire.MessageWebSocket ws what the function has to be called with
 function MessageWebSocket:messages() end
 
 ---Sends the last fragment of a message, or a message of one.
 ---@param data string
 ---@return integer|nil bytes
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function MessageWebSocket:send_final_frame(data) end
 
 ---Sends a fragment of a message that goes on. Until its final frame, send is an error.
 ---@param data string
 ---@return integer|nil bytes
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function MessageWebSocket:send_nonfinal_frame(data) end
 
 ---Sends one message made of all arguments: binary on a StreamWebSocket (where no bytes send nothing), else as
 ---control.message_type says.
 ---@param ... string|number
 ---@return curlwire.OutputStream|nil
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function OutputStream:write(...) end
 
 ---Waits until everything sent has left the socket.
 ---@return curlwire.OutputStream|nil
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function OutputStream:flush() end
 
 ---Takes what files take, and changes nothing: writes are never gathered.
@@ -284,18 +325,21 @@ function OutputStream:setvbuf(mode, size) end
 
 ---Flushes and closes the stream; the connection stands. Using it afterwards raises an error.
 ---@return true|nil
----@return curlwire.Error|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
 function OutputStream:close() end
 
 ---Reads as files do: "l" (the default), "L", "a", a count of bytes, each also with "*", several at once. nil alone
----is the end of the stream: the peer's close, or ours. nil and an error is a loss or a timeout: what came before
----is kept for the next read. "n" raises an error. Memory stays within about 64 KiB, or what the format asks for.
+---is the end of the stream: our own close, or the server's with 1000 or no code, between two messages. nil, a message
+---and an error is a timeout or any other end: what came before is kept for the next read. After such an end a count of
+---bytes gives what is left before it fails. "n" raises an error. Memory stays within about 64 KiB, or what the format
+---asks for.
 ---@param ... "l"|"L"|"a"|"*l"|"*L"|"*a"|integer
 ---@return string|nil
 ---@return string|curlwire.Error|nil ...
 function InputStream:read(...) end
 
----Iterates as files do, waiting for ever; a loss is raised as an error.
+---Iterates as files do, waiting for ever; every end that read fails with is raised: the value is the error object.
 ---@param ... "l"|"L"|"a"|"*l"|"*L"|"*a"|integer
 ---@return fun(): string|nil, ...
 function InputStream:lines(...) end

@@ -108,7 +108,7 @@ static inline lua_State *lcw_main_thread(lua_State *L)
 static inline bool lcw_exact_integer(lua_State *L, int index, int64_t *out)
 {
     double number = lua_tonumber(L, index);
-    if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0) || floor(number) != number)
+    if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0) || floor(number) != number)
         return false;
     *out = (int64_t)number;
     return true;

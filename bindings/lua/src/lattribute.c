@@ -122,8 +122,8 @@ static const struct {
     {"response_headers", lcw_push_response_headers},
 };
 
-static const char *const message_only[] = {"send", "receive", "messages", "send_final_frame",
-                                           "send_nonfinal_frame"};
+static const char *const message_only[] = {"send",     "send_many",        "receive",
+                                           "messages", "send_final_frame", "send_nonfinal_frame"};
 
 int lcw_websocket_index(lua_State *L)
 {
@@ -158,7 +158,7 @@ int lcw_websocket_index(lua_State *L)
 int lcw_websocket_newindex(lua_State *L)
 {
     lcw_socket *w = lcw_check_socket(L, 1);
-    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     size_t i;
 
     lua_settop(L, 3);
@@ -175,10 +175,9 @@ int lcw_websocket_newindex(lua_State *L)
         if (strcmp(fields[i].key, key) == 0)
             return luaL_error(L, "%s can only be read", key);
     }
-    return luaL_error(L,
-                      "a socket has no field '%s'; settings are in control, handlers are on_message_received "
-                      "and on_closed",
-                      key);
+    return luaL_error(L, "a socket has no field %s to set; settings are in control, handlers are %son_closed",
+                      lcw_push_shown(L, 2),
+                      w->socket_class == CW_MESSAGE_SOCKET ? "on_message_received and " : "");
 }
 
 /* ---- Text ---- */
@@ -212,6 +211,10 @@ int lcw_websocket_tostring(lua_State *L)
 
     if (w->s == NULL) {
         lua_pushfstring(L, "%s (collected)", name);
+        return 1;
+    }
+    if (lcw_is_of_parent(w)) {
+        lua_pushfstring(L, "%s (of the parent process)", name);
         return 1;
     }
     state = cw_state_text(cw_socket_state(w->s));

@@ -4,11 +4,12 @@
  *
  * In Lua a time is a number of seconds, math.huge (or false, when it is set) for ever; a size is a number of
  * bytes, math.huge (or false) without limit; a list is a table of strings. */
+#include <stdio.h>
 #include <string.h>
 
 #include "lcurlwire.h"
 
-enum { TEXT_BYTES = 512, NO_LIMIT = -1 };
+enum { TEXT_BYTES = 512, RANGE_BYTES = 100, NO_LIMIT = -1 };
 
 static lcw_socket *check_control(lua_State *L)
 {
@@ -32,6 +33,20 @@ static bool find_option(const lcw_socket *w, const char *key, cw_option *out)
     return false;
 }
 
+/* Where a key that is no control belongs, if that can be told. */
+static const char *belongs_where(lua_State *L, int index)
+{
+    const char *key = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : NULL;
+
+    if (key == NULL)
+        return " (give controls as name = value)";
+    if (strcmp(key, "headers") == 0)
+        return " (give headers to curlwire.connect, or call set_request_header)";
+    if (strncmp(key, "on_", 3) == 0)
+        return " (set a handler on the socket itself)";
+    return "";
+}
+
 /* Finds the option that the value at index names, or raises an error that lists the names. */
 static cw_option check_option(lua_State *L, const lcw_socket *w, int index)
 {
@@ -51,10 +66,10 @@ static cw_option check_option(lua_State *L, const lcw_socket *w, int index)
         is_first = false;
     }
     luaL_pushresult(&names);
-    (void)luaL_error(L, "%s has no control '%s'; it has %s",
+    lcw_push_shown(L, index);
+    (void)luaL_error(L, "%s has no control %s%s; it has %s",
                      w->socket_class == CW_MESSAGE_SOCKET ? "MessageWebSocket" : "StreamWebSocket",
-                     lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : luaL_typename(L, index),
-                     lua_tostring(L, -1));
+                     lua_tostring(L, -1), belongs_where(L, index), lua_tostring(L, -2));
     return option;
 }
 
@@ -81,12 +96,15 @@ static const char *push_text(lua_State *L, lcw_socket *w, cw_option option)
     char *buffer = small;
     size_t size_bytes = sizeof small;
     size_t len_bytes;
+    cw_status status;
 
-    while (cw_socket_get_text(w->s, option, buffer, size_bytes, &len_bytes) == CW_OK &&
+    while ((status = cw_socket_get_text(w->s, option, buffer, size_bytes, &len_bytes)) == CW_OK &&
            len_bytes >= size_bytes) {
         size_bytes = len_bytes + 1;
         buffer = lua_newuserdata(L, size_bytes);
     }
+    if (status != CW_OK)
+        (void)lcw_raise(L, cw_option_key(option));
     lua_pushlstring(L, buffer, len_bytes);
     return lua_tostring(L, -1);
 }
@@ -136,72 +154,91 @@ int lcw_control_index(lua_State *L)
 
 /* ---- Setting ---- */
 
-static int wrong_type(lua_State *L, cw_option option, const char *expected, int index)
+static int refuse(lua_State *L, cw_option option, const char *expected, int index)
 {
-    return luaL_error(L, "%s must be %s, not a %s", cw_option_key(option), expected, luaL_typename(L, index));
+    return luaL_error(L, "%s must be %s, not %s", cw_option_key(option), expected, lcw_push_shown(L, index));
+}
+
+/* Raises what a number must be, from its range: in seconds, bytes or bits, and with no limit where there may be none. */
+static int refuse_number(lua_State *L, cw_option option, int index)
+{
+    static const char *const no_limit = ", or false (or math.huge) for no limit";
+    char range[RANGE_BYTES];
+    int64_t least, most;
+    bool may_be_endless, is_endless;
+
+    cw_option_range(option, &least, &most);
+    may_be_endless = least < 0;
+    least = least < 0 ? 0 : least;
+    is_endless =
+        lua_isboolean(L, index) ? !lua_toboolean(L, index) : lua_tonumber(L, index) == (lua_Number)HUGE_VAL;
+    if (cw_option_type_of(option) == CW_TYPE_MS)
+        (void)snprintf(range, sizeof range, "a number of seconds, %g or more", (double)least / 1000);
+    else if (most == INT64_MAX)
+        (void)snprintf(range, sizeof range, "a whole number of bytes from %lld to 2^63-1", (long long)least);
+    else
+        (void)snprintf(range, sizeof range, "a whole number of %s from %lld to %lld",
+                       cw_option_type_of(option) == CW_TYPE_BITS ? "bits" : "bytes", (long long)least,
+                       (long long)most);
+    return luaL_error(L, "%s must be %s%s, not %s%s", cw_option_key(option), range,
+                      may_be_endless ? no_limit : "", lcw_push_shown(L, index),
+                      is_endless && !may_be_endless ? ": it needs a limit" : "");
 }
 
 static int64_t check_word(lua_State *L, cw_option option, int index)
 {
     const char *const *words = cw_option_words(option);
     const char *value;
+    cw_kind kind;
     int i;
 
-    if (lua_type(L, index) != LUA_TSTRING)
-        (void)wrong_type(L, option, "a string", index);
-    value = lua_tostring(L, index);
-    for (i = 0; words[i] != NULL; i++) {
-        if (strcmp(words[i], value) == 0)
-            return i;
+    if (lua_type(L, index) == LUA_TSTRING) {
+        value = lua_tostring(L, index);
+        if (option == CW_OPT_MESSAGE_TYPE && lcw_find_kind(value, &kind))
+            return kind;
+        for (i = 0; words[i] != NULL; i++) {
+            if (strcmp(words[i], value) == 0)
+                return i;
+        }
     }
     lua_pushliteral(L, "");
     for (i = 0; words[i] != NULL; i++) {
         lua_pushfstring(L, "%s\"%s\"", i == 0 ? "" : " or ", words[i]);
         lua_concat(L, 2);
     }
-    (void)luaL_error(L, "%s must be %s, not \"%s\"", cw_option_key(option), lua_tostring(L, -1), value);
-    return 0;
+    return refuse(L, option, lua_tostring(L, -1), index);
 }
 
+/* Reads a number of bytes or of bits; false if it is none. -1 = no limit. */
+static bool to_count(lua_State *L, int index, int64_t *value)
+{
+    *value = NO_LIMIT;
+    if (lua_isboolean(L, index))
+        return !lua_toboolean(L, index);
+    if (lua_type(L, index) != LUA_TNUMBER)
+        return false;
+    if (lua_tonumber(L, index) == HUGE_VAL)
+        return true;
+    return lcw_exact_integer(L, index, value) && *value >= 0;
+}
+
+/* Reads the number that an option is set to, or raises what it must be. */
 static int64_t check_number(lua_State *L, cw_option option, int index)
 {
-    bool is_number = lua_type(L, index) == LUA_TNUMBER;
-    bool is_false = lua_isboolean(L, index) && !lua_toboolean(L, index);
-    int64_t value = 0;
+    cw_option_type type = cw_option_type_of(option);
+    int64_t value = 0, least, most;
 
-    switch (cw_option_type_of(option)) {
-    case CW_TYPE_BOOL:
-        if (!lua_isboolean(L, index))
-            (void)wrong_type(L, option, "true or false", index);
-        return lua_toboolean(L, index);
-    case CW_TYPE_ENUM:
+    if (type == CW_TYPE_ENUM)
         return check_word(L, option, index);
-    case CW_TYPE_MS:
-        if (!is_number && !is_false)
-            (void)wrong_type(L, option, "a number of seconds", index);
-        if (!lcw_to_ms(L, index, &value))
-            (void)luaL_error(L, "%s must be a number of seconds, not negative; math.huge is for ever",
-                             cw_option_key(option));
-        return value;
-    case CW_TYPE_COUNT:
-        if (!is_number && !is_false)
-            (void)wrong_type(L, option, "a number of bytes", index);
-        if (is_false || (isinf(lua_tonumber(L, index)) && lua_tonumber(L, index) > 0))
-            return NO_LIMIT;
-        if (!lcw_exact_integer(L, index, &value) || value < 0)
-            (void)luaL_error(L, "%s must be a whole number of bytes, not negative; math.huge is no limit",
-                             cw_option_key(option));
-        return value;
-    case CW_TYPE_BITS:
-        if (!is_number)
-            (void)wrong_type(L, option, "a number of bits", index);
-        if (!lcw_exact_integer(L, index, &value) || value < 0)
-            (void)luaL_error(L, "%s must be a whole number of bits", cw_option_key(option));
-        return value;
-    case CW_TYPE_TEXT:
-    case CW_TYPE_LIST:
-        break;
+    if (type == CW_TYPE_BOOL) {
+        if (!lua_isboolean(L, index))
+            (void)refuse(L, option, "true or false", index);
+        return lua_toboolean(L, index);
     }
+    cw_option_range(option, &least, &most);
+    if (!(type == CW_TYPE_MS ? lcw_to_ms(L, index, &value) : to_count(L, index, &value)) || value < least ||
+        value > most)
+        (void)refuse_number(L, option, index);
     return value;
 }
 
@@ -218,16 +255,19 @@ static size_t count_keys(lua_State *L, int index)
     return count;
 }
 
-/* Pushes the items of a table of strings joined by ", ". */
+/* Pushes the items of a table of strings joined by ", ". No error shows one: it may be a secret (some servers take a
+ * token as a subprotocol). */
 static const char *push_joined(lua_State *L, cw_option option, int index, size_t *len_bytes)
 {
     int count, i;
 
     if (!lua_istable(L, index))
-        (void)wrong_type(L, option, "a table of strings", index);
+        (void)luaL_error(L, "%s must be a list of strings: {\"one\", \"two\"}, not a %s", cw_option_key(option),
+                         luaL_typename(L, index));
     count = (int)lcw_raw_length(L, index);
     if (count_keys(L, index) != (size_t)count)
-        (void)luaL_error(L, "%s must be a list without other keys: {\"one\", \"two\"}", cw_option_key(option));
+        (void)luaL_error(L, "%s must be a list without holes and other keys: {\"one\", \"two\"}",
+                         cw_option_key(option));
     lua_pushliteral(L, "");
     for (i = 1; i <= count; i++) {
         const char *item;
@@ -235,11 +275,12 @@ static const char *push_joined(lua_State *L, cw_option option, int index, size_t
         lua_pushstring(L, i == 1 ? "" : ", ");
         lua_rawgeti(L, index, i);
         if (lua_type(L, -1) != LUA_TSTRING)
-            (void)wrong_type(L, option, "a table of strings", -1);
+            (void)luaL_error(L, "%s: item %d must be a string, not a %s", cw_option_key(option), i,
+                             luaL_typename(L, -1));
         item = lua_tolstring(L, -1, &len);
         if (len == 0 || memchr(item, ',', len) != NULL)
-            (void)luaL_error(L, "%s: each item must be one name without a comma, and not empty",
-                             cw_option_key(option));
+            (void)luaL_error(L, "%s: item %d must be one name, not empty and without a comma",
+                             cw_option_key(option), i);
         lua_concat(L, 3);
     }
     return lua_tolstring(L, -1, len_bytes);
@@ -255,7 +296,7 @@ static cw_status set_text(lua_State *L, lcw_socket *w, cw_option option, int ind
     else if (lua_type(L, index) == LUA_TSTRING)
         text = lua_tolstring(L, index, &len_bytes);
     else if (!lua_isnil(L, index))
-        (void)wrong_type(L, option, "a string or nil", index);
+        (void)refuse(L, option, "a string, or nil for none", index);
     return cw_socket_set_text(w->s, option, text, len_bytes);
 }
 
@@ -273,8 +314,6 @@ static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
         value = check_number(L, option, index);
         status = cw_socket_set_number(w->s, option, value);
     }
-    if (status == CW_INVALID_ARGUMENT && value == NO_LIMIT)
-        (void)luaL_error(L, "%s needs a limit: math.huge and false are not allowed", cw_option_key(option));
     if (status != CW_OK)
         (void)lcw_raise(L, cw_option_key(option));
     if (option == CW_OPT_MESSAGE_TYPE)

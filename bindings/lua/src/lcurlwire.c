@@ -21,6 +21,8 @@ static const luaL_Reg module_functions[] = {{"MessageWebSocket", lcw_message_web
                                             {NULL, NULL}};
 
 static const luaL_Reg socket_methods[] = {{"abort", lcw_websocket_abort},
+                                          {"add_request_header", lcw_websocket_add_request_header},
+                                          {"batch", lcw_websocket_batch},
                                           {"close", lcw_websocket_close},
                                           {"connect", lcw_websocket_connect},
                                           {"flush", lcw_websocket_flush},

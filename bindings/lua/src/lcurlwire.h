@@ -40,6 +40,7 @@ typedef struct lcw_state {
     bool is_dispatching;
     bool is_interrupted; /* a blocking call was ended by Ctrl-C once */
     bool is_ended;       /* finalized; only finalizers of older objects can still call anything */
+    int process_id;      /* of the process that made the mailbox and the anchors */
     int anchored_count;  /* sockets in the anchors table */
     int anchors_ref;     /* table: light userdata of an lcw_socket -> its userdata */
     int poke_ref;        /* a Lua function that does nothing */
@@ -57,8 +58,7 @@ typedef struct lcw_socket {
     cw_kind message_type; /* what control.message_type says */
     unsigned event_mask;  /* what is subscribed to */
     bool was_opened;
-    bool has_ended_here; /* close or abort was called on it */
-    bool is_end_known;   /* the closed event has been delivered */
+    bool is_end_known; /* the closed event has been delivered */
     bool is_anchored;
 } lcw_socket;
 
@@ -83,18 +83,21 @@ typedef struct lcw_view {
 
 /* Pushes true, or does what lcw_fail does. */
 int lcw_result(lua_State *L, lcw_socket *w, cw_status status);
-/* Turns a failed call into nil and an error object (returns 2), or into a Lua error where the call was wrong.
+/* Turns a failed call into nil, its message and an error object (returns 3), or into a Lua error where the call was
+ * wrong: the message alone comes first, for assert of Lua 5.1 and for "..", which take no object.
  * argument is the index to blame for CW_INVALID_ARGUMENT, 0 = none. w may be NULL. */
 int lcw_fail(lua_State *L, lcw_socket *w, cw_status status, int argument);
-/* Pushes the error object alone. Never raises misuse. */
-void lcw_push_error(lua_State *L, lcw_socket *w, cw_status status);
-/* Raises the core's message for a call that has no "nil, err" to give. what goes before it, unless the message
+/* Raises the core's message for a call that has no "nil, message, err" to give. what goes before it, unless the message
  * names it; may be NULL. */
 int lcw_raise(lua_State *L, const char *what);
 /* Reads a timeout in seconds as the core's milliseconds; nil or none = otherwise. */
 int lcw_check_timeout(lua_State *L, int argument, int otherwise);
 /* False if the number at index cannot be one: negative, not a number. math.huge and false = -1. */
 bool lcw_to_ms(lua_State *L, int index, int64_t *out);
+/* Pushes a value as an error shows it: 1.5, "text" (cut and printable), nan, math.huge, a table. Returns the text. */
+const char *lcw_push_shown(lua_State *L, int index);
+/* The userdata of that type at index 1, where a method expects its object. */
+void *lcw_check_self(lua_State *L, const char *type_name);
 int lcw_error_tostring(lua_State *L);
 /* get_status(err): the WebErrorStatus of an error object, 0 of anything else. */
 int lcw_get_status(lua_State *L);
@@ -140,11 +143,13 @@ int lcw_stream_websocket(lua_State *L);
 int lcw_connect_function(lua_State *L);
 int lcw_websocket_connect(lua_State *L);
 int lcw_websocket_set_request_header(lua_State *L);
+int lcw_websocket_add_request_header(lua_State *L);
 int lcw_websocket_ping(lua_State *L);
 int lcw_websocket_flush(lua_State *L);
 int lcw_websocket_close(lua_State *L);
 int lcw_websocket_wait_closed(lua_State *L);
 int lcw_websocket_abort(lua_State *L);
+int lcw_websocket_batch(lua_State *L);
 int lcw_websocket_scope_end(lua_State *L);
 int lcw_websocket_gc(lua_State *L);
 
@@ -163,12 +168,14 @@ int lcw_websocket_receive(lua_State *L);
 int lcw_websocket_messages(lua_State *L);
 int lcw_websocket_send_final_frame(lua_State *L);
 int lcw_websocket_send_nonfinal_frame(lua_State *L);
-/* Pushes a function to be called protected, with the light userdata of an event: it returns data, "text" or "binary",
+/* Pushes a function to be called protected, with the light userdata of an event: it returns data, "utf8" or "binary",
  * is_complete. */
 void lcw_push_pusher(lua_State *L);
 /* Pushes the iterator of messages: one for all sockets of a state, so that LuaJIT's traces meet the same one. */
 void lcw_push_next_message(lua_State *L);
 void lcw_push_kind(lua_State *L, cw_kind kind);
+/* Finds the type of messages that a word names: "binary", "utf8" or, which is the same, "text". */
+bool lcw_find_kind(const char *word, cw_kind *out);
 
 /* ---- From lstream.c and linput.c: the streams ------------------------------------------------------------ */
 
@@ -201,6 +208,8 @@ int lcw_information_newindex(lua_State *L);
 int lcw_information_tostring(lua_State *L);
 /* Pushes a text of the connection, nil where it is empty. */
 void lcw_push_info(lua_State *L, lcw_socket *w, cw_info info);
+/* Whether the socket was made before fork(), by the parent; the core's error then says so. */
+bool lcw_is_of_parent(lcw_socket *w);
 /* Pushes a table of the reply's headers, or nil. */
 void lcw_push_response_headers(lua_State *L, lcw_socket *w);
 

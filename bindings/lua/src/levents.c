@@ -10,10 +10,12 @@
  * Safety: states may live in several threads. states_lock guards open_states and is held while the last state to
  * close shuts the core down, so that a state which opens meanwhile waits for the end of that; no Lua runs under it. */
 #include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "lcurlwire.h"
 
-enum { MOST_EVENTS_PER_DISPATCH = 1000, SHUTDOWN_MS = 500, INTERRUPTED_SHUTDOWN_MS = 20 };
+enum { MOST_EVENTS_PER_DISPATCH = 1000, SHUTDOWN_MS = 1000, INTERRUPTED_SHUTDOWN_MS = 20 };
 
 static const char state_key = 0;
 static pthread_mutex_t states_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -58,6 +60,7 @@ lcw_state *lcw_state_open(lua_State *L)
     (void)pthread_mutex_unlock(&states_lock);
     luaL_getmetatable(L, LCW_STATE);
     lua_setmetatable(L, -2);
+    state->process_id = (int)getpid();
     state->main_thread = lcw_main_thread(L);
     lua_newtable(L);
     state->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -78,8 +81,8 @@ lcw_state *lcw_state_open(lua_State *L)
     return state;
 }
 
-/* Runs last of all finalizers at lua_close. Sockets that were released a moment ago may still have to send their
- * close frame and what waits before it, and the process may end right after. After Ctrl-C nobody wants to wait. */
+/* Runs last of all finalizers at lua_close. Sockets that were released a moment ago may still have to send what waits and
+ * their close frame, and the process may end right after. After Ctrl-C closing handshakes get little time. */
 int lcw_state_gc(lua_State *L)
 {
     lcw_state *state = luaL_checkudata(L, 1, LCW_STATE);
@@ -92,15 +95,41 @@ int lcw_state_gc(lua_State *L)
     cw_mailbox_release(state->mailbox);
     state->mailbox = NULL;
     (void)pthread_mutex_lock(&states_lock);
-    if (--open_states == 0)
-        cw_shutdown(state->is_interrupted ? INTERRUPTED_SHUTDOWN_MS : SHUTDOWN_MS);
+    if (--open_states == 0 &&
+        cw_shutdown(state->is_interrupted ? INTERRUPTED_SHUTDOWN_MS : SHUTDOWN_MS) == CW_CLOSED)
+        (void)fprintf(stderr, "curlwire: %s\n", cw_error_message());
     (void)pthread_mutex_unlock(&states_lock);
     return 0;
 }
 
-static bool make_mailbox(lcw_state *state)
+/* The child of a fork gets a mailbox of its own. No handler of its parent's sockets will be called in it. */
+static void leave_parent(lua_State *L, lcw_state *state)
 {
-    return state->mailbox != NULL || cw_mailbox_create(&state->mailbox) == CW_OK;
+    if (state->process_id == (int)getpid())
+        return;
+    state->process_id = (int)getpid();
+    cw_event_free(state->undelivered);
+    state->undelivered = NULL;
+    cw_mailbox_release(state->mailbox);
+    state->mailbox = NULL;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->anchors_ref);
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        lcw_socket *w = lua_touserdata(L, -2);
+        w->is_anchored = false;
+        lua_pop(L, 1);
+        lua_pushvalue(L, -1);
+        lua_pushnil(L);
+        lua_rawset(L, -4);
+    }
+    lua_pop(L, 1);
+    state->anchored_count = 0;
+}
+
+static cw_status make_mailbox(lua_State *L, lcw_state *state)
+{
+    leave_parent(L, state);
+    return state->mailbox != NULL ? CW_OK : cw_mailbox_create(&state->mailbox);
 }
 
 /* ---- Handlers ---- */
@@ -143,6 +172,8 @@ void lcw_set_handler(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slo
 
     if (!lua_isnil(L, index) && !can_be_called(L, index))
         (void)luaL_error(L, "%s must be a function or nil, not a %s", name, luaL_typename(L, index));
+    if (lcw_is_of_parent(w))
+        (void)lcw_raise(L, name);
     lcw_get_uservalue(L, socket_index);
     lua_rawgeti(L, -1, other);
     has_other = !lua_isnil(L, -1);
@@ -152,7 +183,7 @@ void lcw_set_handler(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slo
     if (has_other)
         mask |= other == LCW_SLOT_ON_CLOSED ? CW_EVENT_CLOSED : CW_EVENT_MESSAGE | CW_EVENT_CLOSED;
     if (mask != w->event_mask) {
-        if (!make_mailbox(w->state) ||
+        if (make_mailbox(L, w->state) != CW_OK ||
             cw_socket_subscribe(w->s, mask != 0 ? w->state->mailbox : NULL, mask) != CW_OK)
             (void)lcw_raise(L, name);
         w->event_mask = mask;
@@ -284,13 +315,11 @@ int lcw_dispatch(lua_State *L)
 {
     int timeout_ms = lcw_check_timeout(L, 1, CW_TIMEOUT_NEVER);
     lcw_state *state = check_outside_handler(L, "dispatch");
-    cw_status status = CW_OK;
+    cw_status status = make_mailbox(L, state);
     int count = 0;
 
     if (timeout_ms == CW_TIMEOUT_NEVER && state->anchored_count == 0)
         timeout_ms = 0; /* nothing could end the wait */
-    if (!make_mailbox(state))
-        return lcw_fail(L, NULL, CW_SYSTEM_ERROR, 0);
     while (count < MOST_EVENTS_PER_DISPATCH && status == CW_OK) {
         status = dispatch_one(L, state, count == 0 ? timeout_ms : 0);
         if (status == CW_OK)
@@ -306,9 +335,12 @@ int lcw_run(lua_State *L)
 {
     lcw_state *state = check_outside_handler(L, "run");
 
+    leave_parent(L, state);
     while (state->anchored_count > 0) {
         cw_status status = dispatch_one(L, state, CW_TIMEOUT_NEVER);
-        if (status != CW_OK && status != CW_INTERRUPTED)
+        if (status == CW_AFTER_FORK) /* a handler has forked, and returned in the child */
+            leave_parent(L, state);
+        else if (status != CW_OK && status != CW_INTERRUPTED)
             return lcw_fail(L, NULL, status, 0);
     }
     lua_pushboolean(L, 1);
@@ -318,9 +350,10 @@ int lcw_run(lua_State *L)
 int lcw_fd(lua_State *L)
 {
     lcw_state *state = lcw_state_get(L);
+    cw_status status = make_mailbox(L, state);
 
-    if (!make_mailbox(state))
-        return lcw_fail(L, NULL, CW_SYSTEM_ERROR, 0);
+    if (status != CW_OK)
+        return lcw_fail(L, NULL, status, 0);
     lua_pushinteger(L, cw_mailbox_fd(state->mailbox));
     return 1;
 }

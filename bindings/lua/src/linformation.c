@@ -7,6 +7,8 @@
 
 enum { TEXT_BYTES = 1024 };
 
+bool lcw_is_of_parent(lcw_socket *w) { return cw_socket_get_info(w->s, CW_INFO_URI, NULL, 0, NULL) != CW_OK; }
+
 /* Leaves one value above base: the top. */
 static void keep_top(lua_State *L, int base)
 {
@@ -15,19 +17,22 @@ static void keep_top(lua_State *L, int base)
     lua_settop(L, base + 1);
 }
 
-/* Pushes the text, also an empty one. */
+/* Pushes the text, also an empty one. Raises an error where it may not be read: after fork(). */
 static const char *push_text(lua_State *L, lcw_socket *w, cw_info info, size_t *len_bytes)
 {
     char small[TEXT_BYTES];
     char *buffer = small;
     size_t size_bytes = sizeof small;
     int base = lua_gettop(L);
+    cw_status status;
 
-    *len_bytes = 0;
-    while (cw_socket_get_info(w->s, info, buffer, size_bytes, len_bytes) == CW_OK && *len_bytes >= size_bytes) {
+    while ((status = cw_socket_get_info(w->s, info, buffer, size_bytes, len_bytes)) == CW_OK &&
+           *len_bytes >= size_bytes) {
         size_bytes = *len_bytes + 1;
         buffer = lua_newuserdata(L, size_bytes);
     }
+    if (status != CW_OK)
+        (void)lcw_raise(L, NULL);
     lua_pushlstring(L, buffer, *len_bytes);
     keep_top(L, base);
     return lua_tostring(L, -1);
@@ -125,7 +130,7 @@ int lcw_information_index(lua_State *L)
                  {"remote_address", CW_INFO_REMOTE_ADDRESS},
                  {"framing", CW_INFO_FRAMING}};
     lcw_view *view = luaL_checkudata(L, 1, LCW_INFORMATION);
-    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     size_t i;
 
     if (view->w->s == NULL)
@@ -142,10 +147,9 @@ int lcw_information_index(lua_State *L)
         lua_pushstring(L, cw_state_text(cw_socket_state(view->w->s)));
     } else {
         return luaL_error(L,
-                          "information has no '%s'; it has uri, protocol, extensions, local_address, "
-                          "remote_address, framing, "
-                          "response_headers, state",
-                          key);
+                          "information has no %s; it has uri, protocol, extensions, local_address, "
+                          "remote_address, framing, response_headers, state",
+                          lcw_push_shown(L, 2));
     }
     return 1;
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* ws.input_stream: the reading half of a Lua file, of a StreamWebSocket. Called by scripts. It keeps what has come
  * and has not been asked for: about 64 KiB, or as much as one read's formats need. A read that fails or times out
- * leaves all of it for the next one, what its first formats had taken included. */
+ * leaves all of it for the next one, what its first formats had taken included.
+ *
+ * Where cw_socket_read says CW_CLOSED, what came may be incomplete. A count of bytes, which promises no more than "up
+ * to", gives what is left and fails the next time. A line, or "a", would look complete, so it fails at once; the bytes
+ * stay, and a count of bytes still gives them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +40,7 @@ static input *check_open(lua_State *L, input *in)
     return in;
 }
 
-static input *check_input(lua_State *L) { return check_open(L, luaL_checkudata(L, 1, LCW_INPUT_STREAM)); }
+static input *check_input(lua_State *L) { return check_open(L, lcw_check_self(L, LCW_INPUT_STREAM)); }
 
 /* ---- The buffer ---- */
 
@@ -118,6 +122,8 @@ static cw_status read_count(lua_State *L, input *in, size_t count, int timeout_m
 
     while (in->end - in->start < least && !in->is_at_end) {
         cw_status status = fill(L, in, least - (in->end - in->start), timeout_ms);
+        if (status == CW_CLOSED && in->end > in->start)
+            break;
         if (status != CW_OK)
             return status;
     }
@@ -174,7 +180,9 @@ static cw_status read_format(lua_State *L, input *in, int argument, int timeout_
     if (lua_type(L, argument) == LUA_TNUMBER) {
         int64_t count = 0;
         if (!lcw_exact_integer(L, argument, &count) || count < 0)
-            (void)luaL_argerror(L, argument, "a count of bytes is a whole number, not negative");
+            (void)luaL_argerror(L, argument,
+                                lua_pushfstring(L, "a count of bytes must be a whole number, 0 or more, not %s",
+                                                lcw_push_shown(L, argument)));
         return read_count(L, in, (size_t)count, timeout_ms);
     }
     format = luaL_checkstring(L, argument);
@@ -188,10 +196,12 @@ static cw_status read_format(lua_State *L, input *in, int argument, int timeout_
     case 'a':
         return read_all(L, in, timeout_ms);
     case 'n':
-        (void)luaL_argerror(L, argument, "format 'n' is not supported: read a line and use tonumber");
+        (void)luaL_argerror(L, argument, "format \"n\" is not supported: read a line and use tonumber");
         break;
     default:
-        (void)luaL_argerror(L, argument, "invalid format: use 'l', 'L', 'a' or a count of bytes");
+        (void)luaL_argerror(L, argument,
+                            lua_pushfstring(L, "invalid format %s: use \"l\", \"L\", \"a\" or a count of bytes",
+                                            lcw_push_shown(L, argument)));
     }
     return CW_OK;
 }
@@ -211,7 +221,7 @@ static cw_status read_each(lua_State *L, input *in, int first, int last, int tim
     return status;
 }
 
-/* Reads the formats at first..last. Returns the number of values, or 2 for nil and an error with *status set. */
+/* Reads the formats at first..last. Returns the number of values, or what lcw_fail returns with *status set. */
 static int read_formats(lua_State *L, input *in, int first, int last, int timeout_ms, cw_status *status)
 {
     int base = lua_gettop(L);

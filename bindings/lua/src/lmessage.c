@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages: send, receive, iteration, and frames by hand. Called by scripts; what a message may be is the core's
  * affair. A message crosses into Lua by one copy, from the event into the string. */
+#include <stdio.h>
 #include <string.h>
 
 #include "lcurlwire.h"
 
-enum { SEND_AT_ONCE = 100 };
+enum { SEND_AT_ONCE = 100, ITEM_BYTES = 400 };
 
 static lcw_socket *check_message_socket(lua_State *L)
 {
-    lcw_socket *w = luaL_checkudata(L, 1, LCW_MESSAGE_WEBSOCKET);
+    lcw_socket *w = lcw_check_self(L, LCW_MESSAGE_WEBSOCKET);
 
     if (w->s == NULL)
         (void)luaL_error(L, "the socket has been collected");
@@ -18,19 +19,25 @@ static lcw_socket *check_message_socket(lua_State *L)
 
 /* ---- Sending ---- */
 
+bool lcw_find_kind(const char *word, cw_kind *out)
+{
+    *out = strcmp(word, "binary") == 0 ? CW_BINARY : CW_UTF8;
+    return *out == CW_BINARY || strcmp(word, "utf8") == 0 || strcmp(word, "text") == 0;
+}
+
 static cw_kind check_kind(lua_State *L, int argument, cw_kind otherwise)
 {
-    const char *word;
+    cw_kind kind = otherwise;
 
     if (lua_isnoneornil(L, argument))
         return otherwise;
-    luaL_checktype(L, argument, LUA_TSTRING);
-    word = lua_tostring(L, argument);
-    if (strcmp(word, "text") == 0 || strcmp(word, "utf8") == 0)
-        return CW_UTF8;
-    if (strcmp(word, "binary") != 0)
-        (void)luaL_argerror(L, argument, "expected \"text\" or \"binary\"");
-    return CW_BINARY;
+    if (lua_type(L, argument) != LUA_TSTRING || !lcw_find_kind(lua_tostring(L, argument), &kind))
+        (void)luaL_argerror(
+            L, argument,
+            lua_pushfstring(L, "the type of a message must be \"utf8\" or \"binary\", not %s%s",
+                            lcw_push_shown(L, argument),
+                            lua_type(L, argument) == LUA_TNUMBER ? "; a timeout comes after it" : ""));
+    return kind;
 }
 
 int lcw_websocket_send(lua_State *L)
@@ -105,19 +112,24 @@ int lcw_websocket_send_many(lua_State *L)
     cw_kind kind = check_kind(L, 3, w->message_type);
     int timeout_ms = lcw_check_timeout(L, 4, CW_TIMEOUT_DEFAULT);
     cw_status status = CW_OK;
+    char text[ITEM_BYTES];
 
     while (done < count && status == CW_OK) {
         size_t sent = 0, left = count - done;
         status = send_some(L, w, kind, done, left < SEND_AT_ONCE ? left : SEND_AT_ONCE, timeout_ms, &sent);
         done += sent;
     }
-    if (status != CW_OK) {
-        (void)lcw_fail(L, w, status, 2);
-        lua_pushinteger(L, (lua_Integer)done);
-        return 3;
+    if (status == CW_INVALID_ARGUMENT) {
+        (void)snprintf(text, sizeof text, "item %zu: %s", done + 1, cw_error_message());
+        return luaL_argerror(L, 2, text);
     }
+    if (status != CW_OK)
+        (void)lcw_fail(L, w, status, 2);
     lua_pushinteger(L, (lua_Integer)done);
-    return 1;
+    if (status == CW_OK)
+        return 1;
+    lua_setfield(L, -2, "sent_count");
+    return 3;
 }
 
 static int send_frame(lua_State *L, bool is_final)
@@ -147,7 +159,7 @@ int lcw_websocket_send_nonfinal_frame(lua_State *L) { return send_frame(L, false
 void lcw_push_kind(lua_State *L, cw_kind kind)
 {
     if (kind == CW_UTF8)
-        lua_pushliteral(L, "text");
+        lua_pushliteral(L, "utf8");
     else
         lua_pushliteral(L, "binary");
 }
@@ -219,16 +231,6 @@ int lcw_websocket_receive(lua_State *L)
     return push_and_free(L, w, event);
 }
 
-/* Whether iteration ends quietly: we closed, or the peer did with a code that means all is well, or with none. */
-static bool is_good_end(lcw_socket *w)
-{
-    char reason[4];
-    int code = 0;
-
-    (void)cw_socket_get_closed(w->s, &code, reason, sizeof reason);
-    return w->has_ended_here || code == 1000 || code == 1001 || code == 1005;
-}
-
 /* The socket at the first argument, if its metatable is the one in the upvalue: luaL_checkudata would look that up by
  * its name, a tenth of the time of a small message. Any other argument is checked as ever. */
 static lcw_socket *check_iterated(lua_State *L)
@@ -250,7 +252,7 @@ static int next_message(lua_State *L)
     status = take(L, w, CW_TIMEOUT_NEVER, &event);
     if (status == CW_OK)
         return push_and_free(L, w, event);
-    if (status == CW_CLOSED && is_good_end(w)) {
+    if (status == CW_CLOSED && cw_socket_ended_normally(w->s)) {
         lua_pushnil(L);
         return 1;
     }

@@ -15,7 +15,7 @@ void lcw_push_output_stream(lua_State *L, lcw_socket *w, int socket_index)
 
 static output *check_output(lua_State *L)
 {
-    output *out = luaL_checkudata(L, 1, LCW_OUTPUT_STREAM);
+    output *out = lcw_check_self(L, LCW_OUTPUT_STREAM);
 
     if (out->is_closed || out->view.w->s == NULL)
         (void)luaL_error(L, "attempt to use a closed stream");

@@ -5,7 +5,7 @@
 
 #include "lcurlwire.h"
 
-enum { CLOSE_NORMAL = 1000, CLOSE_GOING_AWAY = 1001 };
+enum { CLOSE_NORMAL = 1000, CLOSE_INTERNAL_ERROR = 1011 };
 
 lcw_socket *lcw_check_socket(lua_State *L, int index)
 {
@@ -14,8 +14,9 @@ lcw_socket *lcw_check_socket(lua_State *L, int index)
     if (w == NULL)
         w = lcw_test_userdata(L, index, LCW_STREAM_WEBSOCKET);
     if (w == NULL) {
-        const char *message = lua_pushfstring(L, "a curlwire socket expected, got %s; call it with a colon",
-                                              luaL_typename(L, index));
+        const char *message =
+            lua_pushfstring(L, "a curlwire socket expected, got %s; call methods with a colon: object:method()",
+                            luaL_typename(L, index));
         (void)luaL_argerror(L, index, message);
     } else if (w->s == NULL) {
         (void)luaL_error(L, "the socket has been collected");
@@ -96,7 +97,7 @@ static cw_status connect_socket(lua_State *L, lcw_socket *w, int uri_argument, i
     luaL_checktype(L, uri_argument, LUA_TSTRING);
     uri = lua_tolstring(L, uri_argument, &len_bytes);
     if (strlen(uri) != len_bytes)
-        (void)luaL_argerror(L, uri_argument, "the URI contains a NUL");
+        (void)luaL_argerror(L, uri_argument, "the URI contains NUL: remove it");
     lcw_wait_begin(L, w->state, &wait);
     status = cw_socket_connect(w->s, uri, timeout_ms);
     lcw_wait_end(&wait);
@@ -117,46 +118,99 @@ int lcw_websocket_connect(lua_State *L)
     return 1;
 }
 
-static cw_status set_header(lua_State *L, lcw_socket *w, int name_index, int value_index)
+typedef cw_status (*give_header)(cw_socket *s, const char *name, size_t name_len, const char *value,
+                                 size_t value_len);
+
+static cw_status give(lua_State *L, lcw_socket *w, give_header call, int name_index, int value_index)
 {
     size_t name_len, value_len;
     const char *name = lua_tolstring(L, name_index, &name_len);
     const char *value = lua_tolstring(L, value_index, &value_len);
 
-    return cw_socket_set_request_header(w->s, name, name_len, value, value_len);
+    return call(w->s, name, name_len, value, value_len);
 }
 
-int lcw_websocket_set_request_header(lua_State *L)
+static int give_request_header(lua_State *L, give_header call)
 {
     lcw_socket *w = lcw_check_socket(L, 1);
     cw_status status;
 
     luaL_checktype(L, 2, LUA_TSTRING);
     luaL_checktype(L, 3, LUA_TSTRING);
-    status = set_header(L, w, 2, 3);
+    status = give(L, w, call, 2, 3);
     return status == CW_OK ? lcw_result(L, w, status) : lcw_fail(L, w, status, 2);
 }
 
-/* Sets the headers of the table on top: name = value, or pairs {name, value}. Both are left where they are. */
-static void set_headers(lua_State *L, lcw_socket *w)
+int lcw_websocket_set_request_header(lua_State *L)
 {
-    int headers = lua_gettop(L);
-    int name;
+    return give_request_header(L, cw_socket_set_request_header);
+}
+int lcw_websocket_add_request_header(lua_State *L)
+{
+    return give_request_header(L, cw_socket_add_request_header);
+}
 
-    lua_pushnil(L);
-    while (lua_next(L, headers) != 0) {
-        name = headers + 1;
-        if (lua_istable(L, headers + 2)) {
-            lua_rawgeti(L, headers + 2, 1);
-            lua_rawgeti(L, headers + 2, 2);
-            name = headers + 3;
+static void refuse_headers(lua_State *L)
+{
+    (void)luaL_error(
+        L, "headers must be a table of name = value, name = {value, ...}, or of pairs {name, value}, all "
+           "strings");
+}
+
+/* Adds the header whose name and value are at these places. */
+static void add_header(lua_State *L, lcw_socket *w, int name, int value)
+{
+    if (lua_type(L, name) != LUA_TSTRING || lua_type(L, value) != LUA_TSTRING)
+        refuse_headers(L);
+    if (give(L, w, cw_socket_add_request_header, name, value) != CW_OK)
+        (void)lcw_raise(L, "headers");
+}
+
+/* Whether a table has these keys alone: 1 to its length, and strings if they are allowed. */
+static bool is_list(lua_State *L, int table, bool may_have_strings)
+{
+    size_t left = lcw_raw_length(L, table);
+
+    for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1))
+        if (lua_type(L, -2) == LUA_TNUMBER ? left-- == 0
+                                           : !may_have_strings || lua_type(L, -2) != LUA_TSTRING) {
+            lua_pop(L, 2);
+            return false;
         }
-        if (lua_type(L, name) != LUA_TSTRING || lua_type(L, name + 1) != LUA_TSTRING)
-            (void)luaL_error(L,
-                             "headers must be a table of name = value, or of pairs {name, value}, all strings");
-        if (set_header(L, w, name, name + 1) != CW_OK)
-            (void)lcw_raise(L, "headers");
-        lua_settop(L, headers + 1);
+    return left == 0;
+}
+
+/* Adds the headers of the table on top, and leaves it there: pairs {name, value} in their order, then name = value and
+ * name = {value, ...}. */
+static void add_headers(lua_State *L, lcw_socket *w)
+{
+    int headers = lua_gettop(L), name = headers + 1, value = headers + 2;
+
+    if (!is_list(L, headers, true))
+        refuse_headers(L);
+    for (size_t i = 1; i <= lcw_raw_length(L, headers); i++) {
+        lua_rawgeti(L, headers, (int)i);
+        if (!lua_istable(L, name) || !is_list(L, name, false) || lcw_raw_length(L, name) != 2)
+            refuse_headers(L);
+        lua_rawgeti(L, name, 1);
+        lua_rawgeti(L, name, 2);
+        add_header(L, w, name + 1, name + 2);
+        lua_settop(L, headers);
+    }
+    for (lua_pushnil(L); lua_next(L, headers) != 0; lua_settop(L, name)) {
+        if (lua_type(L, name) == LUA_TNUMBER)
+            continue;
+        if (!lua_istable(L, value)) {
+            add_header(L, w, name, value);
+            continue;
+        }
+        if (!is_list(L, value, false))
+            refuse_headers(L);
+        for (size_t i = 1; i <= lcw_raw_length(L, value); i++) {
+            lua_rawgeti(L, value, (int)i);
+            add_header(L, w, name, value + 1);
+            lua_settop(L, value);
+        }
     }
 }
 
@@ -192,7 +246,7 @@ int lcw_connect_function(lua_State *L)
         lua_settop(L, 3);
         lua_getfield(L, 2, "headers");
         if (lua_istable(L, 4))
-            set_headers(L, w);
+            add_headers(L, w);
         else if (!lua_isnil(L, 4))
             return luaL_error(L, "headers must be a table, not a %s", luaL_typename(L, 4));
         lua_settop(L, 3);
@@ -238,6 +292,26 @@ int lcw_websocket_flush(lua_State *L)
     return lcw_result(L, w, status);
 }
 
+/* Calls a function; the small messages that it sends are written together. Its error is raised after that. */
+int lcw_websocket_batch(lua_State *L)
+{
+    lcw_socket *w = lcw_check_socket(L, 1);
+    cw_status status;
+    lcw_wait wait;
+    int failure;
+
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    status = cw_socket_batch_begin(w->s);
+    if (status != CW_OK)
+        return lcw_fail(L, w, status, 0);
+    failure = lua_pcall(L, 0, 0, 0);
+    lcw_wait_begin(L, w->state, &wait);
+    status = cw_socket_batch_end(w->s, CW_TIMEOUT_DEFAULT);
+    lcw_wait_end(&wait);
+    return failure != 0 ? lua_error(L) : lcw_result(L, w, status);
+}
+
 /* ---- Closing ---- */
 
 int lcw_websocket_close(lua_State *L)
@@ -251,7 +325,11 @@ int lcw_websocket_close(lua_State *L)
     if (!lua_isnoneornil(L, 2)) {
         luaL_checktype(L, 2, LUA_TNUMBER);
         if (!lcw_exact_integer(L, 2, &code) || code < 0 || code > UINT16_MAX)
-            return luaL_argerror(L, 2, "a close code is one of 1000-1003, 1005, 1007-1014, 3000-4999");
+            return luaL_argerror(L, 2,
+                                 lua_pushfstring(L,
+                                                 "%s is no close code to send: 1000-1003, 1007-1014, 3000-4999 "
+                                                 "are, or 1005 for none",
+                                                 lcw_push_shown(L, 2)));
     }
     if (!lua_isnoneornil(L, 3)) {
         luaL_checktype(L, 3, LUA_TSTRING);
@@ -260,7 +338,6 @@ int lcw_websocket_close(lua_State *L)
     status = cw_socket_close(w->s, (int)code, reason, len_bytes);
     if (status != CW_OK)
         return lcw_fail(L, w, status, 2);
-    w->has_ended_here = true;
     return lcw_result(L, w, status);
 }
 
@@ -287,20 +364,23 @@ int lcw_websocket_abort(lua_State *L)
 {
     lcw_socket *w = lcw_check_socket(L, 1);
 
-    w->has_ended_here = true;
     cw_socket_abort(w->s);
     return lcw_result(L, w, CW_OK);
 }
 
-/* __close of Lua 5.4: says whether an error leaves the scope, and waits for the closing handshake. */
+/* __close of Lua 5.4: tells the server whether an error leaves the scope, and waits for the end of the connection. */
 int lcw_websocket_scope_end(lua_State *L)
 {
     lcw_socket *w = lcw_check_socket(L, 1);
+    bool has_failed = !lua_isnoneornil(L, 2);
+    cw_status status;
 
-    w->has_ended_here = true;
-    (void)cw_socket_close(w->s, lua_isnoneornil(L, 2) ? CLOSE_NORMAL : CLOSE_GOING_AWAY, "", 0);
-    (void)wait_closed(L, w, CW_TIMEOUT_NEVER);
-    return 0;
+    (void)cw_socket_close(w->s, has_failed ? CLOSE_INTERNAL_ERROR : CLOSE_NORMAL, "", 0);
+    status = wait_closed(L, w, CW_TIMEOUT_NEVER);
+    if (status != CW_CLOSED || has_failed) /* the error that leaves the scope counts for more */
+        return 0;
+    (void)lcw_fail(L, w, status, 0);
+    return lua_error(L);
 }
 
 int lcw_websocket_gc(lua_State *L)

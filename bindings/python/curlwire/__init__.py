@@ -5,7 +5,7 @@ Connections are made by libcurl and kept alive by a thread of curlwire's own, wh
 script that computes, or sits in a debugger, keeps its connections.
 """
 
-from curlwire import _core, dispatcher, errors, information, streams
+from curlwire import _core, batching, dispatcher, errors, information, streams, synchronous
 from curlwire._core import (
     MessageBuffer,
     MessageReceivedEventArgs,
@@ -18,6 +18,7 @@ from curlwire._core import (
     WebErrorStatus,
     WebSocket,
 )
+from curlwire.batching import Batch
 from curlwire.connecting import connect
 from curlwire.dispatcher import run_forever
 from curlwire.errors import (
@@ -38,6 +39,7 @@ from curlwire.streams import InputStream, OutputStream
 
 __all__ = [
     "ArgumentError",
+    "Batch",
     "CertificateError",
     "ClosedEventArgs",
     "ConnectError",
@@ -75,13 +77,16 @@ libcurl_version: str = _core.libcurl_version
 
 _core.bind(
     make_error=errors.make_error,
-    is_clean_end=errors.is_clean_end,
+    batch=batching.Batch,
     describe=information.describe,
     closed_args=ClosedEventArgs,
     headers=Headers,
     information=Information,
     input_stream=streams.InputStream,
     output_stream=streams.OutputStream,
+    check_call=synchronous.check_call,
+    check_handler=synchronous.check_handler,
+    check_result=synchronous.check_result,
     watch=dispatcher.watch,
     changed=dispatcher.changed,
     run_forever=dispatcher.run_forever_of,

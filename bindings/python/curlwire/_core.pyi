@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
-# The types of the extension module; its docstrings say what everything does.
+# The types of the extension module. The docstrings are the module's: scripts/stub_docs.py writes them.
 
 import os
 import sys
 import types
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
-from typing import Any, Literal, Self, TypeAlias, final, overload
+from typing import Literal, Self, TypeAlias, final, overload
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import Buffer, Unpack, disjoint_base
 
+from curlwire.batching import Batch
 from curlwire.information import ClosedEventArgs, Headers, Information
 from curlwire.options import Control, MessageControl
 from curlwire.streams import InputStream, OutputStream
@@ -22,6 +23,8 @@ libcurl_version: str
 is_main_interpreter: bool
 
 class WebErrorStatus(IntEnum):
+    """Why something failed: the names and numbers of Windows.Web, HTTP statuses as they are."""
+
     UNKNOWN = 0
     CERTIFICATE_COMMON_NAME_IS_INCORRECT = 1
     CERTIFICATE_EXPIRED = 2
@@ -79,118 +82,256 @@ class WebErrorStatus(IntEnum):
     HTTP_VERSION_NOT_SUPPORTED = 505
 
 class SocketMessageType(IntEnum):
+    """What a message is: bytes or text."""
+
     BINARY = 0
     UTF8 = 1
 
 class MessageWebSocketReceiveMode(IntEnum):
+    """Whether messages are received whole or in parts as they come."""
+
     FULL_MESSAGE = 0
     PARTIAL_MESSAGE = 1
 
 class _Control:
     @property
-    def supported_protocols(self) -> tuple[str, ...]: ...
+    def supported_protocols(self) -> tuple[str, ...]:
+        """The subprotocols to offer, in order of preference."""
     @supported_protocols.setter
     def supported_protocols(self, value: Sequence[str] | None) -> None: ...
     no_delay: bool
+    """Whether small writes go out at once (TCP_NODELAY)."""
     connect_timeout: float | None
+    """Seconds for the whole of connecting; None = no limit."""
     send_timeout: float | None
+    """Seconds that a send may wait without progress; None = no limit."""
     receive_timeout: float | None
+    """Seconds that recv() and stream reads wait; None = no limit."""
     close_timeout: float
+    """Seconds for the closing handshake."""
     ping_interval: float | None
+    """Seconds between keepalive pings; None = no pings."""
     ping_timeout: float | None
+    """Seconds of silence after a keepalive ping that count as a loss; None = no limit."""
     @property
-    def ca_file(self) -> str | None: ...
+    def ca_file(self) -> str | None:
+        """A PEM file of trusted certificates in place of the system's, or None."""
     @ca_file.setter
     def ca_file(self, value: str | os.PathLike[str] | None) -> None: ...
     @property
-    def crl_file(self) -> str | None: ...
+    def crl_file(self) -> str | None:
+        """A PEM file of revocation lists, one for each authority of the server's chain, or None."""
     @crl_file.setter
     def crl_file(self, value: str | os.PathLike[str] | None) -> None: ...
     verify: bool
+    """Whether the server's certificate and name are checked."""
+    @property
+    def proxy_ca_file(self) -> str | None:
+        """A PEM file of trusted certificates for a proxy of https://, or None: ca_file, or the system's."""
+    @proxy_ca_file.setter
+    def proxy_ca_file(self, value: str | os.PathLike[str] | None) -> None: ...
+    proxy_verify: bool
+    """Whether that proxy's certificate and name are checked, whatever verify says."""
     outbound_buffer_size: int
+    """Bytes of the kernel's send buffer (SO_SNDBUF); 0 = the system chooses."""
     inbound_buffer_size: int
+    """Bytes of received messages that may wait in the socket to be taken."""
     framing: Literal["auto", "curl", "native"]
+    """Who makes the frames: 'auto', 'native' (faster; needs libcurl 8.21) or 'curl'."""
     compression: Literal["none", "deflate"]
+    """'none', or 'deflate': whether to offer permessage-deflate (RFC 7692)."""
     server_max_window_bits: int
+    """8 to 15: the window of what the server compresses, and so the memory it costs."""
     client_max_window_bits: int
+    """8 to 15: the window of what we compress, and so the memory it costs."""
     server_no_context_takeover: bool
+    """Whether the server must compress each message by itself."""
     client_no_context_takeover: bool
+    """Whether we compress each message by itself."""
     compression_threshold: int
+    """Messages of fewer bytes are sent uncompressed."""
+    frame_size: int | None
+    """Bytes; a longer message goes in frames of that size; None = never cut."""
 
 @final
-class StreamWebSocketControl(_Control): ...
+class StreamWebSocketControl(_Control):
+    """The options of a socket, as attributes; a change after connect raises StateError."""
 
 @final
 class MessageWebSocketControl(_Control):
+    """The options of a socket, as attributes; a change after connect raises StateError."""
     @property
-    def message_type(self) -> SocketMessageType: ...
+    def message_type(self) -> SocketMessageType:
+        """SocketMessageType, or 'binary', 'utf8': of output_stream and frames. May change."""
     @message_type.setter
     def message_type(self, value: SocketMessageType | Literal["binary", "utf8"]) -> None: ...
     @property
-    def receive_mode(self) -> MessageWebSocketReceiveMode: ...
+    def receive_mode(self) -> MessageWebSocketReceiveMode:
+        """MessageWebSocketReceiveMode, or 'full', 'partial': whole messages, or parts as they come."""
     @receive_mode.setter
     def receive_mode(self, value: MessageWebSocketReceiveMode | Literal["full", "partial"]) -> None: ...
     max_message_size: int | None
+    """Bytes, or None for no limit; a larger message fails the connection."""
 
 @disjoint_base
 class MessageBuffer(Buffer):
+    """A received message, or part of one, without a copy: a read-only buffer of bytes.
+
+    memoryview(m), bytes(m), str(m, 'utf-8'), len(m) and everything that takes a buffer work.
+    """
     @property
-    def data(self) -> str | bytes: ...
+    def data(self) -> str | bytes:
+        """The payload copied: str for text, bytes for binary; always bytes in partial mode. Any thread."""
     @property
-    def message_type(self) -> SocketMessageType: ...
+    def message_type(self) -> SocketMessageType:
+        """The SocketMessageType of the message. Any thread."""
     @property
-    def is_message_complete(self) -> bool: ...
+    def is_message_complete(self) -> bool:
+        """True for a whole message, and for the last part of one in partial mode. Any thread."""
     def __len__(self) -> int: ...
     if sys.version_info >= (3, 12):
         def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
 class MessageReceivedEventArgs(MessageBuffer):
+    """What on_message_received gets: the message. It may be kept after the handler returned."""
     @property
-    def buffer(self) -> memoryview: ...
+    def buffer(self) -> memoryview:
+        """A memoryview of the payload, without a copy. Any thread."""
 
 @disjoint_base
 class WebSocket:
+    """What MessageWebSocket and StreamWebSocket have in common; not made by itself.
+
+    A socket that is dropped while open is closed when it is collected; one that has handlers lives
+    until its closed event has been dispatched, which run_forever() waits for.
+    """
     @property
-    def uri(self) -> str | None: ...
+    def uri(self) -> str | None:
+        """The URI as given to connect; None before. Any thread."""
     @property
-    def protocol(self) -> str | None: ...
+    def protocol(self) -> str | None:
+        """The subprotocol that the server chose, or None. Any thread."""
     @property
-    def extensions(self) -> str | None: ...
+    def extensions(self) -> str | None:
+        """What compression was agreed on, as the server's header says it, or None. Any thread."""
     @property
-    def local_address(self) -> str | None: ...
+    def local_address(self) -> str | None:
+        """Our end, as 'address:port'; None before connecting. Any thread."""
     @property
-    def remote_address(self) -> str | None: ...
+    def remote_address(self) -> str | None:
+        """The other end (the proxy's, where there is one), as 'address:port'; None before. Any thread."""
     @property
-    def framing(self) -> Literal["curl", "native", "mixed"] | None: ...
+    def framing(self) -> Literal["curl", "native", "mixed"] | None:
+        """Who makes the frames: 'native', 'curl' (libcurl), or 'mixed' (sent natively, received by libcurl);
+        None before connecting. Any thread.
+        """
     @property
-    def response_headers(self) -> Headers: ...
+    def response_headers(self) -> Headers:
+        """The headers of the server's reply: a mapping without regard to case. Any thread."""
     @property
-    def state(self) -> Literal["new", "connecting", "open", "closing", "closed"]: ...
+    def state(self) -> Literal["new", "connecting", "open", "closing", "closed"]:
+        """'new', 'connecting', 'open', 'closing' or 'closed'. Any thread."""
     @property
-    def close_code(self) -> int | None: ...
+    def close_code(self) -> int | None:
+        """The peer's close code; 1005 where it gave none, 1006 where the connection was lost, None before.
+        Any thread.
+        """
     @property
-    def close_reason(self) -> str: ...
+    def close_reason(self) -> str:
+        """The peer's reason, or how the connection was lost. Any thread."""
     @property
-    def was_clean(self) -> bool: ...
+    def was_clean(self) -> bool:
+        """Whether both close frames were exchanged. Any thread."""
     @property
-    def control(self) -> _Control: ...
+    def control(self) -> _Control:
+        """The options of this socket, as attributes. Any thread."""
     @property
-    def on_closed(self) -> Callable[[Any, ClosedEventArgs], object] | None: ...
+    def on_closed(self) -> Callable[[Self, ClosedEventArgs], object] | None:
+        """f(ws, args), called once by the dispatcher thread when the connection has ended, or None. Set
+        after the end it is called then. An open socket that has it lives until it has been called. Any
+        thread.
+        """
     @on_closed.setter
-    def on_closed(self, value: Callable[[Any, ClosedEventArgs], object] | None) -> None: ...
+    def on_closed(self, value: Callable[[Self, ClosedEventArgs], object] | None) -> None: ...
     @property
-    def information(self) -> Information: ...
+    def information(self) -> Information:
+        """uri, protocol, extensions, local_address, remote_address, framing, response_headers and state in
+        one object. Any thread.
+        """
     @property
-    def output_stream(self) -> OutputStream: ...
-    def connect(self, uri: str, timeout: _Timeout = ...) -> None: ...
-    def set_request_header(self, name: str, value: str) -> None: ...
-    def ping(self, timeout: _Timeout = ...) -> float: ...
-    def flush(self, timeout: _Timeout = ...) -> None: ...
-    def close(self, code: int = 1000, reason: str = "") -> None: ...
-    def wait_closed(self, timeout: float | None = None) -> None: ...
-    def abort(self) -> None: ...
-    def run_forever(self) -> None: ...
+    def output_stream(self) -> OutputStream:
+        """A new raw binary stream (io.RawIOBase) of which each write is one message. Any thread."""
+    def connect(self, uri: str, timeout: _Timeout = ...) -> None:
+        """Connects to a ws:// or wss:// URI.
+
+        timeout: seconds for all of it; ... = control.connect_timeout, None = no limit.
+        Raises ConnectError (HandshakeError, CertificateError, ConnectTimeout) for whatever fails,
+        ArgumentError for the URI, StateError. Blocks until connected. Any thread; close() of
+        another thread cancels it.
+        """
+    def set_request_header(self, name: str, value: str) -> None:
+        """Sets a header of the opening handshake, in place of all of that name; '' takes it away.
+
+        Raises ArgumentError for headers that WebSocket itself sets, for control characters, and for a
+        value
+        over 256 KiB or all headers over 512 KiB; StateError once connect has begun. Does not block. Any
+        thread.
+        """
+    def add_request_header(self, name: str, value: str) -> None:
+        """Adds a header to the opening handshake, beside those of the same name; '' is sent as an empty
+        header.
+
+        Raises as set_request_header does; ArgumentError also for a second header of a name that a request
+        has
+        once: Host, Origin, Authorization, Cookie, User-Agent. Does not block. Any thread.
+        """
+    def ping(self, timeout: _Timeout = ...) -> float:
+        """Sends a ping, waits for its pong, and returns the round trip in seconds.
+
+        timeout: seconds; ... = control.ping_timeout, None = no limit.
+        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks. Any thread, several at once.
+        """
+    def flush(self, timeout: _Timeout = ...) -> None:
+        """Waits until everything sent has left the socket.
+
+        timeout: seconds; ... = control.send_timeout, None = no limit.
+        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks. Any thread.
+        """
+    def batch(self) -> Batch:
+        """Returns a context manager: small messages that are sent in its block are written
+        together, those of other threads too.
+
+        Raises nothing; entering the block raises ConnectionClosed, StateError, leaving it as
+        flush(). Does not block; leaving the block does. Any thread.
+        """
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Begins the closing handshake and returns at once; wait_closed() waits for its end.
+
+        code: 1000-1003, 1007-1014, 3000-4999, or 1005 for none; reason: up to 123 bytes of UTF-8.
+        Calls of other threads that wait end with ConnectionClosed. Closing again does nothing.
+        Raises ArgumentError. Does not block. Any thread, also in a handler.
+        """
+    def wait_closed(self, timeout: float | None = None) -> None:
+        """Waits for the end of the connection.
+
+        After close() what was sent goes out first, as long as that makes progress (control.send_timeout);
+        control.close_timeout bounds the rest.
+        timeout: seconds; None = as long as it takes.
+        Raises WebSocketTimeout; ConnectionClosed if messages that were sent did not reach the server.
+        Blocks. Any thread.
+        """
+    def abort(self) -> None:
+        """Drops the connection at once, without closing handshake.
+
+        Raises nothing. Does not block. Any thread, also in a handler.
+        """
+    def run_forever(self) -> None:
+        """Waits until this socket has ended and its on_closed has run.
+
+        Raises StateError inside a handler. Blocks; Ctrl-C ends it. Any thread but the
+        dispatcher's.
+        """
     def __enter__(self) -> Self: ...
     def __exit__(
         self,
@@ -199,49 +340,108 @@ class WebSocket:
         traceback: types.TracebackType | None,
         /,
     ) -> None: ...
+    def _begin_batch(self) -> None: ...
+    def _end_batch(self, must_raise: bool, /) -> None: ...
     def _is_pending(self) -> bool: ...
     def _has_handlers(self) -> bool: ...
     def _let_go(self) -> None: ...
 
 class MessageWebSocket(WebSocket):
+    """A WebSocket that sends and receives whole messages.
+
+    Iteration gives the messages as recv() does, without time limit. It ends normally at a
+    clean end (close code 1000, 1001, or none, not inside a message) and after our own close(),
+    and raises ConnectionClosed at any other. Every method may be called from any thread.
+    """
     def __init__(self, **control: Unpack[MessageControl]) -> None: ...
     @property
-    def control(self) -> MessageWebSocketControl: ...
+    def control(self) -> MessageWebSocketControl:
+        """The options of this socket, as attributes. Any thread."""
     @property
-    def on_message_received(self) -> Callable[[MessageWebSocket, MessageReceivedEventArgs], object] | None: ...
+    def on_message_received(self) -> Callable[[Self, MessageReceivedEventArgs], object] | None:
+        """f(ws, args), called by the dispatcher thread for each message, or None. An open socket that has it
+        lives until its end, whoever else holds it. Any thread.
+        """
     @on_message_received.setter
-    def on_message_received(
-        self, value: Callable[[MessageWebSocket, MessageReceivedEventArgs], object] | None
-    ) -> None: ...
-    def send(self, data: str | ReadableBuffer, /, timeout: _Timeout = ...) -> None: ...
+    def on_message_received(self, value: Callable[[Self, MessageReceivedEventArgs], object] | None) -> None: ...
+    def send(self, data: str | ReadableBuffer, timeout: _Timeout = ...) -> None:
+        """Sends one message: a str as text, a bytes-like object as binary.
+
+        When it returns, the kernel has taken the whole message.
+        timeout: seconds without progress; ... = control.send_timeout, None = no limit; 0 does not wait:
+        what the kernel does not take is queued in the socket (256 KiB) and written in the background.
+        Raises WebSocketTimeout, ConnectionClosed, StateError; ArgumentError for text that is not
+        UTF-8. Blocks until the kernel has taken the message. Any thread, also in a handler.
+        """
     @overload
-    def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True) -> str | bytes: ...
+    def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True) -> str | bytes:
+        """Returns the next message: str for text, bytes for binary; in partial mode the next part, as bytes.
+
+        timeout: seconds; ... = control.receive_timeout, None = no limit.
+        copy=False gives a MessageBuffer, which holds the message without a copy.
+        Raises WebSocketTimeout, ConnectionClosed, StateError (also while on_message_received is set).
+        Blocks. Any thread.
+        """
     @overload
     def recv(self, timeout: _Timeout = ..., *, copy: Literal[False]) -> MessageBuffer: ...
     @overload
     def recv(self, timeout: _Timeout, copy: Literal[False]) -> MessageBuffer: ...
-    def send_many(self, messages: Iterable[str | ReadableBuffer], /, timeout: _Timeout = ...) -> int: ...
-    def recv_into(self, buffer: WriteableBuffer, /, timeout: _Timeout = ...) -> int: ...
-    def send_final_frame(self, data: str | ReadableBuffer, /) -> int: ...
-    def send_nonfinal_frame(self, data: str | ReadableBuffer, /) -> int: ...
+    def send_many(self, messages: Iterable[str | ReadableBuffer], timeout: _Timeout = ...) -> int:
+        """Sends each message of an iterable as send() would, small ones many in one write, and returns
+        their number.
+
+        timeout: seconds without progress, of each; ... = control.send_timeout, None = no limit.
+        Raises as send(), and what the iterable raises; the exception's sent_count then says how many
+        were sent. They may be gathered up to 128 at a time before they are sent.
+        Blocks until the kernel has taken the messages. Any thread, also in a handler.
+        """
+    def recv_into(self, buffer: WriteableBuffer, timeout: _Timeout = ...) -> int:
+        """Receives the next message into a writable buffer, a large one without a copy, and returns its
+        size in bytes; text comes as UTF-8, in partial mode the next part.
+
+        timeout: seconds; ... = control.receive_timeout, None = no limit.
+        Raises as recv(); ArgumentError if the message does not fit: it stays the next one. What an
+        exception leaves in the buffer means nothing.
+        Blocks. Any thread.
+        """
+    def send_final_frame(self, data: str | ReadableBuffer) -> int:
+        """Sends the last frame of a message of control.message_type, and returns its size in bytes.
+
+        Alone it is a message of one frame. A str goes as its UTF-8.
+        Raises as send(). Blocks as send(). Any thread.
+        """
+    def send_nonfinal_frame(self, data: str | ReadableBuffer) -> int:
+        """Sends a frame of a message that goes on, and returns its size in bytes.
+
+        Until send_final_frame() ends the message, send() raises StateError.
+        Raises as send(). Blocks as send(). Any thread.
+        """
     def __iter__(self) -> Self: ...
     def __next__(self) -> str | bytes: ...
     def _write(self, data: ReadableBuffer, /) -> int: ...
 
 class StreamWebSocket(WebSocket):
+    """A WebSocket that carries a flow of bytes through input_stream and output_stream.
+
+    Memory stays the same whatever is moved. Every method may be called from any thread.
+    """
     def __init__(self, **control: Unpack[Control]) -> None: ...
     @property
-    def control(self) -> StreamWebSocketControl: ...
+    def control(self) -> StreamWebSocketControl:
+        """The options of this socket, as attributes. Any thread."""
     @property
-    def input_stream(self) -> InputStream: ...
+    def input_stream(self) -> InputStream:
+        """A new raw binary stream (io.RawIOBase) of the bytes that arrive. Any thread, one reader at a time."""
     def _read_into(self, target: WriteableBuffer, /) -> int: ...
     def _write(self, data: ReadableBuffer, /) -> int: ...
 
 @final
 class Mailbox:
+    def start(self, run: Callable[[], object], /) -> None: ...
+    def is_own_thread(self) -> bool: ...
     def dispatch(self) -> None: ...
     def stop(self) -> None: ...
 
 def bind(**helpers: object) -> None: ...
-def shutdown(timeout: float, /) -> None: ...
+def shutdown(timeout: float, /) -> str | None: ...
 def after_fork() -> None: ...

@@ -1,25 +1,45 @@
 # SPDX-License-Identifier: MIT
 """connect(): a connected socket in one call."""
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from types import EllipsisType
 from typing import Any, TypeVar, Unpack, overload
 
 from curlwire._core import MessageWebSocket, StreamWebSocket
 from curlwire.options import Control, MessageControl
+from curlwire.synchronous import refuse_await
 
-_HeaderPairs = Mapping[str, str] | Iterable[tuple[str, str]]
+_HeaderPairs = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 _Message = TypeVar("_Message", bound=MessageWebSocket)
 _Stream = TypeVar("_Stream", bound=StreamWebSocket)
 
 
-def _pairs(headers: _HeaderPairs | None) -> list[tuple[str, str]]:
+def _pairs(headers: _HeaderPairs) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    if not isinstance(headers, Mapping):
+        for pair in headers:
+            if isinstance(pair, str):  # two letters would be taken for a pair
+                raise TypeError
+            name, value = pair
+            pairs.append((name, value))
+        return pairs
+    for name, values in headers.items():
+        pairs += [(name, value) for value in ([values] if isinstance(values, str) else values)]
+    return pairs
+
+
+def _add_headers(socket: MessageWebSocket | StreamWebSocket, headers: _HeaderPairs | None) -> None:
     if headers is None:
-        return []
+        return
     try:
-        return [(name, value) for name, value in (headers.items() if isinstance(headers, Mapping) else headers)]
+        pairs = _pairs(headers)
     except (TypeError, ValueError) as error:
-        raise TypeError("headers must be a mapping, or a list of pairs, of names to values") from error
+        raise TypeError(
+            "headers must be a mapping of names to values (or lists of them), or a list of pairs (name, value)"
+        ) from error
+    for name, value in pairs:
+        socket.add_request_header(name, value)
 
 
 @overload
@@ -65,15 +85,15 @@ def connect(
 ) -> MessageWebSocket | StreamWebSocket:
     """Makes a socket, connects it to a ws:// or wss:// URI, and returns it open.
 
-    socket_class: MessageWebSocket, StreamWebSocket, or a class derived from one; headers: for the opening
-    handshake; timeout: seconds for all of connecting, ... = connect_timeout, None = no limit; control: options
-    of the socket.
+    socket_class: MessageWebSocket, StreamWebSocket, or a class derived from one; headers: of the opening
+    handshake, {name: value}, {name: [value, ...]} or [(name, value), ...], each of which is sent; timeout:
+    seconds for all of connecting, ... = connect_timeout, None = no limit; control: options of the socket.
     Raises ConnectError and its kind, ArgumentError, TypeError. Blocks until connected. Any thread.
     """
+    refuse_await("connect", sys._getframe(1))
     if not isinstance(socket_class, type) or not issubclass(socket_class, (MessageWebSocket, StreamWebSocket)):
         raise TypeError(f"socket_class must be MessageWebSocket or StreamWebSocket, not {socket_class!r}")
     socket = socket_class(**control)
-    for name, value in _pairs(headers):
-        socket.set_request_header(name, value)
+    _add_headers(socket, headers)
     socket.connect(uri, timeout=timeout)
     return socket

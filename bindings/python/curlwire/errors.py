@@ -4,8 +4,6 @@
 from curlwire._core import WebErrorStatus
 from curlwire.information import Headers
 
-_CLEAN_CODES = (1000, 1001, 1005)  # done, going away, no code given
-
 
 class WebSocketError(Exception):
     """What every exception of curlwire is.
@@ -30,7 +28,7 @@ class WebSocketError(Exception):
         self.status = status
         self.curl_code = curl_code
         self.http_status = http_status
-        self.headers = headers if headers is not None else Headers()
+        self.headers: Headers = headers if headers is not None else Headers()
         self.body = body
         self.os_errno = os_errno
 
@@ -48,7 +46,10 @@ class WebSocketTimeout(WebSocketError, TimeoutError):
 
 
 class ConnectError(WebSocketError, ConnectionError):
-    """No connection came about. The socket is new again and may try once more."""
+    """There is no connection, for whatever reason. The socket is new again and may try once more.
+
+    Wrong use is told by ArgumentError and StateError, and want of memory by MemoryError.
+    """
 
 
 class ConnectTimeout(ConnectError, WebSocketTimeout):
@@ -154,11 +155,6 @@ def make_error(
     if isinstance(error, OSError) and os_errno:
         error.errno = os_errno
     return error
-
-
-def is_clean_end(error: ConnectionClosed) -> bool:
-    """Whether an iteration over messages should end normally where the connection ended like this."""
-    return error.was_clean and error.code in _CLEAN_CODES
 
 
 def get_status(error: BaseException) -> WebErrorStatus:

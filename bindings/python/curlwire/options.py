@@ -22,6 +22,8 @@ class Control(TypedDict, total=False):
     ca_file: str | os.PathLike[str] | None
     crl_file: str | os.PathLike[str] | None
     verify: bool
+    proxy_ca_file: str | os.PathLike[str] | None
+    proxy_verify: bool
     outbound_buffer_size: int
     inbound_buffer_size: int
     framing: Literal["auto", "curl", "native"]
@@ -31,6 +33,7 @@ class Control(TypedDict, total=False):
     server_no_context_takeover: bool
     client_no_context_takeover: bool
     compression_threshold: int
+    frame_size: int | None
 
 
 class MessageControl(Control, total=False):

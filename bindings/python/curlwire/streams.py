@@ -57,8 +57,9 @@ class InputStream(_Stream):
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Reads into a buffer as soon as there are bytes, and returns their number; 0 at the end.
 
-        The end is the close of either side. Raises ConnectionClosed if the connection was lost,
-        WebSocketTimeout after control.receive_timeout. Blocks. One reader at a time.
+        The end is our own close, or the server's with 1000 or no code, between two messages. Raises
+        ConnectionClosed after every other end, when all that came was read, because the transfer may be
+        incomplete; WebSocketTimeout after control.receive_timeout. Blocks. One reader at a time.
         """
         self._check_open()
         return self._socket._read_into(buffer)

@@ -3,7 +3,10 @@
  * the core; only their one-line descriptions stand here. Used by the constructors too. */
 #include "state.h"
 
+#include <stdio.h>
 #include <string.h>
+
+enum { KIND_BYTES = 100, TAKES_BYTES = 100 };
 
 typedef struct control {
     PyObject_HEAD websocket *ws;
@@ -26,7 +29,10 @@ static const char *const docs[CW_OPTION_COUNT] = {
     [CW_OPT_CRL_FILE] =
         "A PEM file of revocation lists, one for each authority of the server's chain, or None.",
     [CW_OPT_VERIFY] = "Whether the server's certificate and name are checked.",
-    [CW_OPT_OUTBOUND_BUFFER_SIZE] = "Bytes that may wait in the socket to be sent.",
+    [CW_OPT_PROXY_CA_FILE] =
+        "A PEM file of trusted certificates for a proxy of https://, or None: ca_file, or the system's.",
+    [CW_OPT_PROXY_VERIFY] = "Whether that proxy's certificate and name are checked, whatever verify says.",
+    [CW_OPT_OUTBOUND_BUFFER_SIZE] = "Bytes of the kernel's send buffer (SO_SNDBUF); 0 = the system chooses.",
     [CW_OPT_INBOUND_BUFFER_SIZE] = "Bytes of received messages that may wait in the socket to be taken.",
     [CW_OPT_FRAMING] = "Who makes the frames: 'auto', 'native' (faster; needs libcurl 8.21) or 'curl'.",
     [CW_OPT_COMPRESSION] = "'none', or 'deflate': whether to offer permessage-deflate (RFC 7692).",
@@ -36,6 +42,7 @@ static const char *const docs[CW_OPTION_COUNT] = {
     [CW_OPT_SERVER_NO_CONTEXT_TAKEOVER] = "Whether the server must compress each message by itself.",
     [CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER] = "Whether we compress each message by itself.",
     [CW_OPT_COMPRESSION_THRESHOLD] = "Messages of fewer bytes are sent uncompressed.",
+    [CW_OPT_FRAME_SIZE] = "Bytes; a longer message goes in frames of that size; None = never cut.",
 };
 
 static cw_option option_of_name(PyObject *name, cw_class socket_class)
@@ -144,72 +151,71 @@ static PyObject *words_text(const char *const *words)
     return text;
 }
 
-static bool refuse_enum(module_state *state, cw_option option, PyObject *value, bool is_type_right)
-{
-    PyObject *words = words_text(cw_option_words(option));
-    const char *key = cw_option_key(option);
-    if (words != NULL && is_type_right)
-        raise_argument(state, "%s must be %U, not %R", key, words, value);
-    else if (words != NULL)
-        PyErr_Format(PyExc_TypeError, "%s must be %U%s, not %R", key, words,
-                     has_members(option) ? " or a member of its enumeration" : "", Py_TYPE(value));
-    Py_XDECREF(words);
-    return false;
-}
-
 /* The number of a word ("utf8"), or of a member of the enumeration. */
 static bool parse_enum(module_state *state, cw_option option, PyObject *value, int64_t *number)
 {
     const char *const *words = cw_option_words(option);
-    if (PyUnicode_Check(value)) {
-        for (int i = 0; words[i] != NULL; i++) {
-            if (PyUnicode_CompareWithASCIIString(value, words[i]) == 0) {
-                *number = i;
-                return true;
-            }
-        }
-        return refuse_enum(state, option, value, true);
+    const char *key = cw_option_key(option);
+    int count = 0, overflow = 0;
+    bool is_type_right = PyUnicode_Check(value);
+    *number = -1;
+    for (; words[count] != NULL; count++) {
+        if (is_type_right && PyUnicode_CompareWithASCIIString(value, words[count]) == 0)
+            *number = count;
     }
-    if (!PyLong_Check(value) || PyBool_Check(value) || !has_members(option))
-        return refuse_enum(state, option, value, false);
-    int overflow;
-    *number = PyLong_AsLongAndOverflow(value, &overflow);
-    if (overflow != 0)
-        return refuse_enum(state, option, value, true);
-    return !PyErr_Occurred();
-}
-
-static bool parse_bytes(module_state *state, const char *key, PyObject *value, int64_t *number)
-{
-    if (value == Py_None) {
-        *number = -1;
+    if (PyLong_Check(value) && !PyBool_Check(value) && has_members(option)) {
+        is_type_right = true;
+        *number = PyLong_AsLongLongAndOverflow(value, &overflow);
+    }
+    if (overflow == 0 && *number >= 0 && *number < count)
         return true;
-    }
-    if (!PyLong_Check(value) || PyBool_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "%s must be a number of bytes, an int, not %R", key, Py_TYPE(value));
-        return false;
-    }
-    int overflow;
-    *number = PyLong_AsLongLongAndOverflow(value, &overflow);
-    if (overflow != 0 || *number < 0) {
-        raise_argument(state, "%s must be 0 or more and less than 2**63 bytes, or None for no limit, not %R",
-                       key, value);
-        return false;
-    }
-    return true;
+    PyObject *text = words_text(words);
+    const char *takes = text != NULL ? PyUnicode_AsUTF8AndSize(text, NULL) : NULL;
+    if (takes != NULL && is_type_right)
+        refuse_value(state, key, value, takes);
+    else if (takes != NULL)
+        PyErr_Format(PyExc_TypeError, "%s must be %s%s, not %R", key, takes,
+                     has_members(option) ? " or a member of its enumeration" : "", Py_TYPE(value));
+    Py_XDECREF(text);
+    return false;
 }
 
-static bool parse_bits(module_state *state, const char *key, PyObject *value, int64_t *number)
+/* What None stands for, where it is allowed; else "". */
+static const char *or_none(cw_option option)
 {
-    if (!PyLong_Check(value) || PyBool_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "%s must be a number of bits, an int, not %R", key, Py_TYPE(value));
+    int64_t least, most;
+    cw_option_range(option, &least, &most);
+    if (least >= 0)
+        return "";
+    return option == CW_OPT_PING_INTERVAL ? ", or None for no pings" : ", or None for no limit";
+}
+
+/* A number of bytes or bits. */
+static bool parse_count(module_state *state, cw_option option, PyObject *value, const char *unit,
+                        int64_t *number)
+{
+    const char *key = cw_option_key(option);
+    char kind[KIND_BYTES], takes[TAKES_BYTES];
+    int64_t least, most;
+    int overflow = 0;
+    cw_option_range(option, &least, &most);
+    *number = -1;
+    if (value == Py_None && least < 0)
+        return true;
+    (void)snprintf(kind, sizeof kind, "a number of %s, an int%s", unit, or_none(option));
+    bool is_none = value == Py_None && cw_option_type_of(option) != CW_TYPE_BITS;
+    if (!is_none && !parse_int(value, key, kind, number, &overflow))
         return false;
-    }
-    int overflow;
-    *number = PyLong_AsLongLongAndOverflow(value, &overflow);
-    if (overflow != 0)
-        raise_argument(state, "%s must be a small number of bits, not %R", key, value);
-    return overflow == 0;
+    if (least < 0)
+        least = 0;
+    if (overflow == 0 && *number >= least && *number <= most)
+        return true;
+    if (most == INT64_MAX)
+        (void)snprintf(takes, sizeof takes, "%lld or more %s%s", (long long)least, unit, or_none(option));
+    else
+        (void)snprintf(takes, sizeof takes, "%lld to %lld %s%s", (long long)least, (long long)most, unit,
+                       or_none(option));
+    return refuse_value(state, key, value, takes);
 }
 
 static bool parse_number(websocket *ws, cw_option option, PyObject *value, int64_t *number)
@@ -223,13 +229,13 @@ static bool parse_number(websocket *ws, cw_option option, PyObject *value, int64
         return true;
     }
     case CW_TYPE_MS:
-        return parse_seconds(ws->state, value, -1, number);
+        return parse_seconds(ws->state, value, cw_option_key(option), or_none(option), -1, number);
     case CW_TYPE_ENUM:
         return parse_enum(ws->state, option, value, number);
     case CW_TYPE_BITS:
-        return parse_bits(ws->state, cw_option_key(option), value, number);
+        return parse_count(ws->state, option, value, "bits", number);
     default:
-        return parse_bytes(ws->state, cw_option_key(option), value, number);
+        return parse_count(ws->state, option, value, "bytes", number);
     }
 }
 
@@ -270,17 +276,22 @@ static int set_path(websocket *ws, cw_option option, PyObject *value)
     return result;
 }
 
-/* Items are joined by commas for the core, so that what the joining would hide is refused here. */
+/* Items are joined by commas for the core, so that what the joining would hide is refused here. No error shows one:
+ * some servers take a secret token as a subprotocol. */
 static bool check_item(websocket *ws, cw_option option, PyObject *item)
 {
     const char *text;
     size_t len_bytes;
+    if (!PyUnicode_Check(item)) {
+        PyErr_Format(PyExc_TypeError, "the items of %s must be str, not %R", cw_option_key(option),
+                     Py_TYPE(item));
+        return false;
+    }
     if (!parse_text(ws->state, item, cw_option_key(option), &text, &len_bytes))
         return false;
     if (len_bytes == 0 || memchr(text, ',', len_bytes) != NULL || memchr(text, ' ', len_bytes) != NULL) {
-        raise_argument(ws->state,
-                       "%s: %R is not a token; it must not be empty nor have a space or a comma in it",
-                       cw_option_key(option), item);
+        raise_argument(ws->state, "an item of %s is no token: it is empty, or has a space or a comma in it",
+                       cw_option_key(option));
         return false;
     }
     return true;
@@ -290,14 +301,15 @@ static int set_list(websocket *ws, cw_option option, PyObject *value)
 {
     if (value == Py_None)
         return set_text(ws, option, "", 0);
-    if (PyUnicode_Check(value) || PyBytes_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "%s must be a list of str, not one %R", cw_option_key(option),
+    PyObject *items = NULL;
+    if (!PyUnicode_Check(value) && !PyBytes_Check(value) && (items = PySequence_Tuple(value)) == NULL &&
+        !PyErr_ExceptionMatches(PyExc_TypeError))
+        return -1;
+    if (items == NULL) {
+        PyErr_Format(PyExc_TypeError, "%s must be a list of str, or None, not %R", cw_option_key(option),
                      Py_TYPE(value));
         return -1;
     }
-    PyObject *items = PySequence_Tuple(value);
-    if (items == NULL)
-        return -1;
     bool is_good = true;
     for (Py_ssize_t i = 0; is_good && i < PyTuple_Size(items); i++)
         is_good = check_item(ws, option, PyTuple_GetItem(items, i));
@@ -388,6 +400,49 @@ static int control_setattro(PyObject *self, PyObject *name, PyObject *value)
     return result;
 }
 
+/* The value of a control as repr shows it. Subprotocols are only counted: some servers take a secret token as one. */
+static PyObject *shown_value(PyObject *self, cw_option option)
+{
+    PyObject *value = get_member(self, (void *)(intptr_t)option);
+    PyObject *text = NULL;
+    if (value != NULL && cw_option_type_of(option) == CW_TYPE_LIST && PyTuple_Size(value) > 0)
+        text = PyUnicode_FromFormat("(%zd)", PyTuple_Size(value));
+    else if (value != NULL)
+        text = PyObject_Repr(value);
+    Py_XDECREF(value);
+    return text;
+}
+
+/* "<curlwire.MessageWebSocketControl connect_timeout=60.0, ...>" */
+static PyObject *control_repr(PyObject *self)
+{
+    cw_class socket_class = cw_socket_class(((control *)self)->ws->socket);
+    PyObject *name = PyType_GetName(Py_TYPE(self));
+    PyObject *text = name != NULL ? PyUnicode_FromFormat("<curlwire.%U", name) : NULL;
+    const char *separator = " ";
+    Py_XDECREF(name);
+    for (int i = 0; i < CW_OPTION_COUNT && text != NULL; i++) {
+        if (!cw_option_applies((cw_option)i, socket_class))
+            continue;
+        PyObject *value = shown_value(self, (cw_option)i);
+        PyObject *longer = NULL;
+        if (value != NULL)
+            longer = PyUnicode_FromFormat("%U%s%s=%U", text, separator, cw_option_key((cw_option)i), value);
+        Py_XDECREF(value);
+        Py_DECREF(text);
+        text = longer;
+        separator = ", ";
+    }
+    PyObject *result = text != NULL ? PyUnicode_FromFormat("%U>", text) : NULL;
+    Py_XDECREF(text);
+    if (result == NULL &&
+        PyErr_ExceptionMatches(PyExc_RuntimeError)) { /* a child that looks at it after a fork */
+        PyErr_Clear();
+        return PyUnicode_FromString("<the control of a socket of the parent process>");
+    }
+    return result;
+}
+
 PyObject *control_create(websocket *ws)
 {
     bool is_message = cw_socket_class(ws->socket) == CW_MESSAGE_SOCKET;
@@ -420,6 +475,7 @@ static bool add_type(PyObject *module, module_state *state, type_index index, cw
     }
     PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)control_doc},
                            {Py_tp_dealloc, SLOT(control_dealloc)},
+                           {Py_tp_repr, SLOT(control_repr)},
                            {Py_tp_getattro, SLOT(control_getattro)},
                            {Py_tp_setattro, SLOT(control_setattro)},
                            {Py_tp_getset, members},

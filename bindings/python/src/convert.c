@@ -5,7 +5,10 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+enum { SHOWN_CHARACTERS = 100, TAKES_BYTES = 100 };
 
 static int parameter_count(const signature *sig)
 {
@@ -15,9 +18,21 @@ static int parameter_count(const signature *sig)
     return count;
 }
 
+/* "uri, timeout" */
+static PyObject *parameter_list(const signature *sig)
+{
+    PyObject *list = PyUnicode_FromString(sig->parameters[0]);
+    for (int i = 1; list != NULL && sig->parameters[i] != NULL; i++) {
+        PyObject *longer = PyUnicode_FromFormat("%U, %s", list, sig->parameters[i]);
+        Py_DECREF(list);
+        list = longer;
+    }
+    return list;
+}
+
 static bool place_keyword(const signature *sig, PyObject *name, PyObject *value, PyObject *out[ARGUMENTS_MAX])
 {
-    for (int i = sig->positional; sig->parameters[i] != NULL; i++) {
+    for (int i = 0; sig->parameters[i] != NULL; i++) {
         if (PyUnicode_CompareWithASCIIString(name, sig->parameters[i]) != 0)
             continue;
         if (out[i] != NULL) {
@@ -27,16 +42,34 @@ static bool place_keyword(const signature *sig, PyObject *name, PyObject *value,
         out[i] = value;
         return true;
     }
-    PyErr_Format(PyExc_TypeError, "%s() has no parameter '%U'", sig->name, name);
+    PyObject *list = parameter_list(sig);
+    if (list != NULL)
+        PyErr_Format(PyExc_TypeError, "%s() has no parameter '%U'; it takes %U", sig->name, name, list);
+    Py_XDECREF(list);
     return false;
 }
 
-bool parse_arguments(const signature *sig, PyObject *const *args, Py_ssize_t count, PyObject *names,
-                     PyObject *out[ARGUMENTS_MAX])
+bool check_method(websocket *ws, method which, const char *name)
 {
+    unsigned bit = 1u << which;
+    if (atomic_load_explicit(&ws->called, memory_order_relaxed) & bit)
+        return true;
+    atomic_fetch_or_explicit(&ws->called, bit, memory_order_relaxed);
+    PyObject *check = get_helper(ws->state, HELPER_check_call);
+    PyObject *result = check != NULL ? PyObject_CallFunction(check, "s", name) : NULL;
+    Py_XDECREF(result);
+    return result != NULL;
+}
+
+bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,
+                     PyObject *names, PyObject *out[ARGUMENTS_MAX])
+{
+    if (!check_method(ws, sig->method, sig->name))
+        return false;
     int most = parameter_count(sig);
     if (count > most) {
-        PyErr_Format(PyExc_TypeError, "%s() takes at most %d arguments, not %zd", sig->name, most, count);
+        PyErr_Format(PyExc_TypeError, "%s() takes at most %d argument%s, not %zd", sig->name, most,
+                     most == 1 ? "" : "s", count);
         return false;
     }
     for (int i = 0; i < ARGUMENTS_MAX; i++)
@@ -56,14 +89,54 @@ bool parse_arguments(const signature *sig, PyObject *const *args, Py_ssize_t cou
     return true;
 }
 
-/* An int too large for a double is an endless time, or an endless one ago. */
-static bool seconds_of(PyObject *value, double *seconds)
+/* The value as an error shows it: its repr, cut, since an int may have thousands of digits. */
+static PyObject *shown(PyObject *value)
 {
-    *seconds = PyFloat_AsDouble(value);
-    if (*seconds != -1.0 || !PyErr_Occurred())
+    PyObject *text = PyObject_Repr(value);
+    if (text == NULL && PyLong_Check(value) && PyErr_ExceptionMatches(PyExc_ValueError)) {
+        PyErr_Clear();
+        return PyUnicode_FromString("an int of thousands of digits");
+    }
+    if (text == NULL || PyUnicode_GetLength(text) <= SHOWN_CHARACTERS)
+        return text;
+    PyObject *start = PyUnicode_Substring(text, 0, SHOWN_CHARACTERS);
+    Py_DECREF(text);
+    text = start != NULL ? PyUnicode_FromFormat("%U...", start) : NULL;
+    Py_XDECREF(start);
+    return text;
+}
+
+bool refuse_value(module_state *state, const char *what, PyObject *value, const char *takes)
+{
+    PyObject *text = shown(value);
+    if (text != NULL)
+        raise_argument(state, "%s cannot be %U: it takes %s", what, text, takes);
+    Py_XDECREF(text);
+    return false;
+}
+
+bool parse_int(PyObject *value, const char *what, const char *kind, int64_t *number, int *overflow)
+{
+    PyObject *index = PyIndex_Check(value) && !PyBool_Check(value) ? PyNumber_Index(value) : NULL;
+    if (index == NULL) {
+        if (!PyErr_Occurred())
+            PyErr_Format(PyExc_TypeError, "%s must be %s, not %R", what, kind, Py_TYPE(value));
+        return false;
+    }
+    *number = PyLong_AsLongLongAndOverflow(index, overflow);
+    Py_DECREF(index);
+    return true;
+}
+
+/* An int too large for a double is an endless time, or an endless one ago. */
+static bool seconds_of(PyObject *value, const char *what, const char *or_none, double *seconds)
+{
+    bool is_bool = PyBool_Check(value);
+    *seconds = is_bool ? -1.0 : PyFloat_AsDouble(value);
+    if (!is_bool && (*seconds != -1.0 || !PyErr_Occurred()))
         return true;
-    if (PyErr_ExceptionMatches(PyExc_TypeError))
-        PyErr_Format(PyExc_TypeError, "a time must be a number of seconds, or None for no limit, not %R",
+    if (is_bool || PyErr_ExceptionMatches(PyExc_TypeError))
+        PyErr_Format(PyExc_TypeError, "%s must be a number of seconds%s, not %R", what, or_none,
                      Py_TYPE(value));
     if (!PyErr_ExceptionMatches(PyExc_OverflowError) || !PyLong_Check(value))
         return false;
@@ -74,18 +147,20 @@ static bool seconds_of(PyObject *value, double *seconds)
     return true;
 }
 
-bool parse_seconds(module_state *state, PyObject *value, int64_t none_ms, int64_t *out_ms)
+bool parse_seconds(module_state *state, PyObject *value, const char *what, const char *or_none, int64_t none_ms,
+                   int64_t *out_ms)
 {
-    if (value == Py_None) {
+    char takes[TAKES_BYTES];
+    if (value == Py_None && *or_none != '\0') {
         *out_ms = none_ms;
         return true;
     }
-    double seconds;
-    if (!seconds_of(value, &seconds))
+    double seconds = -1;
+    if (value != Py_None && !seconds_of(value, what, or_none, &seconds))
         return false;
     if (!(seconds >= 0)) {
-        raise_argument(state, "a time must be 0 or more seconds, or None for no limit, not %R", value);
-        return false;
+        (void)snprintf(takes, sizeof takes, "0 or more seconds%s", or_none);
+        return refuse_value(state, what, value, takes);
     }
     *out_ms = seconds < INT_MAX / 1000 ? (int64_t)ceil(seconds * 1000) : INT_MAX;
     return true;
@@ -97,8 +172,8 @@ bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms)
         *timeout_ms = CW_TIMEOUT_DEFAULT;
         return true;
     }
-    int64_t ms;
-    if (!parse_seconds(state, value, CW_TIMEOUT_NEVER, &ms))
+    int64_t ms = 0;
+    if (!parse_seconds(state, value, "timeout", ", or None for no limit", CW_TIMEOUT_NEVER, &ms))
         return false;
     *timeout_ms = (int)ms;
     return true;
@@ -114,7 +189,7 @@ static bool borrow_utf8(module_state *state, PyObject *value, const char *what, 
         if (PyErr_ExceptionMatches(PyExc_UnicodeError)) {
             PyErr_Clear();
             raise_argument(state,
-                           "%s has a lone surrogate, which UTF-8 cannot carry; mend it, as with "
+                           "%s has a lone surrogate, which UTF-8 cannot carry; replace it, as with "
                            "encode(errors='replace')",
                            what);
         }

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* The type Mailbox: the loop of the dispatcher thread, which takes events out of a cw_mailbox and calls handlers.
- * curlwire/dispatcher.py makes the thread and knows when it has to end. */
+ * curlwire/dispatcher.py says when the thread starts and when it ends. The thread is started here and not by threading,
+ * whose threads gevent and eventlet replace by greenlets: one that waits in C stops all the others. */
 #include "state.h"
 
 #include <poll.h>
 
 enum { NO_MEMORY_PAUSE_MS = 20 };
 
+/* PYTHREAD_INVALID_THREAD_ID, which the limited API lacks */
+#define NO_THREAD ((unsigned long)-1)
+
 typedef struct mailbox {
     PyObject_HEAD module_state *state;
     cw_mailbox *mailbox;
     PyObject *late; /* sockets whose closed event has waited for a handler */
-    atomic_bool must_stop;
+    atomic_bool is_started, must_stop;
+    atomic_ulong thread; /* the one that dispatches; 0 = none */
 } mailbox;
 
 cw_mailbox *mailbox_of(module_state *state, PyObject *object)
@@ -81,12 +86,26 @@ static websocket *socket_of_event(cw_event *e)
     return (websocket *)ws;
 }
 
+/* A coroutine, or the like, that a handler returned: nothing awaits it, which is told as an exception of the handler's. */
+static void check_result(module_state *state, PyObject *handler, PyObject *result)
+{
+    PyTypeObject *type = Py_TYPE(result);
+    if (PyType_GetSlot(type, Py_am_await) == NULL && PyType_GetSlot(type, Py_am_anext) == NULL &&
+        PyType_GetSlot(type, Py_tp_iternext) == NULL)
+        return;
+    PyObject *check = get_helper(state, HELPER_check_result);
+    PyObject *none = check != NULL ? PyObject_CallFunctionObjArgs(check, handler, result, NULL) : NULL;
+    Py_XDECREF(none);
+}
+
 /* What a handler raises goes to sys.unraisablehook. args may be NULL with an exception set. */
 static void call_handler(PyObject *handler, websocket *ws, PyObject *args)
 {
     PyObject *result = NULL;
     if (handler != NULL && args != NULL)
         result = PyObject_CallFunctionObjArgs(handler, (PyObject *)ws, args, NULL);
+    if (result != NULL && result != Py_None)
+        check_result(ws->state, handler, result);
     if (PyErr_Occurred())
         PyErr_WriteUnraisable(handler);
     Py_XDECREF(result);
@@ -176,6 +195,7 @@ static void pause_without_gil(void)
 static PyObject *mailbox_dispatch(PyObject *self, PyObject *Py_UNUSED(none))
 {
     mailbox *m = (mailbox *)self;
+    atomic_store(&m->thread, PyThread_get_thread_ident());
     while (!atomic_load(&m->must_stop)) {
         cw_event *e = NULL;
         PyThreadState *thread = PyEval_SaveThread();
@@ -192,6 +212,40 @@ static PyObject *mailbox_dispatch(PyObject *self, PyObject *Py_UNUSED(none))
     Py_RETURN_NONE;
 }
 
+/* The whole life of the dispatcher thread. At the interpreter's exit PyGILState_Ensure does not return. */
+static void run_thread(void *arg)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *run = arg;
+    PyObject *result = PyObject_CallNoArgs(run);
+    if (result == NULL && PyErr_ExceptionMatches(PyExc_SystemExit))
+        PyErr_Clear();
+    else if (result == NULL)
+        PyErr_WriteUnraisable(run);
+    Py_XDECREF(result);
+    Py_DECREF(run);
+    PyGILState_Release(gil);
+}
+
+static PyObject *mailbox_start(PyObject *self, PyObject *run)
+{
+    mailbox *m = (mailbox *)self;
+    if (atomic_exchange(&m->is_started, true))
+        Py_RETURN_NONE;
+    if (PyThread_start_new_thread(run_thread, Py_NewRef(run)) != NO_THREAD)
+        Py_RETURN_NONE;
+    Py_DECREF(run);
+    atomic_store(&m->is_started, false);
+    return raise_system(m->state,
+                        "cannot start the thread that calls the handlers; end other threads, or raise "
+                        "their limit (ulimit -u)");
+}
+
+static PyObject *mailbox_is_own_thread(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return PyBool_FromLong(atomic_load(&((mailbox *)self)->thread) == PyThread_get_thread_ident());
+}
+
 static PyObject *mailbox_stop(PyObject *self, PyObject *Py_UNUSED(none))
 {
     mailbox *m = (mailbox *)self;
@@ -201,6 +255,12 @@ static PyObject *mailbox_stop(PyObject *self, PyObject *Py_UNUSED(none))
 }
 
 static PyMethodDef methods[] = {
+    {"start", mailbox_start, METH_O,
+     "start($self, run, /)\n--\n\nStarts a thread of the system that calls run(). Does nothing the second "
+     "time. Any "
+     "thread."},
+    {"is_own_thread", mailbox_is_own_thread, METH_NOARGS,
+     "is_own_thread($self, /)\n--\n\nWhether the calling thread is the one in dispatch(). Any thread."},
     {"dispatch", mailbox_dispatch, METH_NOARGS,
      "dispatch($self, /)\n--\n\nCalls the handlers for the events that come, until stop(). Blocks. One "
      "thread."},

@@ -72,6 +72,15 @@ PyObject *raise_state(module_state *state, const char *format, ...)
     return NULL;
 }
 
+PyObject *raise_system(module_state *state, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    raise_text(state, CW_SYSTEM_ERROR, format, arguments);
+    va_end(arguments);
+    return NULL;
+}
+
 /* Threads that outlive the interpreter's exit must end quietly, not with a traceback about the closing. */
 static bool is_exiting(module_state *state)
 {
@@ -79,8 +88,10 @@ static bool is_exiting(module_state *state)
     return thread != 0 && thread != PyThread_get_thread_ident();
 }
 
-/* Builds the exception from the details in the calling thread; steals message. */
-static PyObject *error_of_core(module_state *state, websocket *ws, cw_status status, PyObject *message)
+/* Builds the exception from the details in the calling thread; steals message.
+ *   name   of the status that decides which class it is */
+static PyObject *error_of_core(module_state *state, websocket *ws, cw_status status, const char *name,
+                               PyObject *message)
 {
     PyObject *make = get_helper(state, HELPER_make_error);
     int web_status = cw_error_web_status();
@@ -103,15 +114,33 @@ static PyObject *error_of_core(module_state *state, websocket *ws, cw_status sta
     PyObject *reason_text = PyUnicode_DecodeUTF8(reason, (Py_ssize_t)strlen(reason), "replace");
     PyObject *error = NULL;
     if (make != NULL && message != NULL && headers != NULL && reason_text != NULL)
-        error = PyObject_CallFunction(make, "sOiiiiOiOi", cw_status_name(status), message, web_status,
-                                      curl_code, http_status, os_errno, headers, code, reason_text, was_clean);
+        error = PyObject_CallFunction(make, "sOiiiiOiOi", name, message, web_status, curl_code, http_status,
+                                      os_errno, headers, code, reason_text, was_clean);
     Py_XDECREF(message);
     Py_XDECREF(headers);
     Py_XDECREF(reason_text);
     return error;
 }
 
-PyObject *raise_status(module_state *state, websocket *ws, cw_status status)
+/* How Python lifts the limit that ended a call. */
+static const char *limit_hint(websocket *ws)
+{
+    switch (cw_error_option()) {
+    case CW_OPT_RECEIVE_TIMEOUT:
+        if (ws != NULL && cw_socket_class(ws->socket) == CW_STREAM_SOCKET)
+            return "; with receive_timeout=None it waits without a limit";
+        return "; pass timeout=None to wait without a limit";
+    case CW_OPT_SEND_TIMEOUT:
+    case CW_OPT_PING_TIMEOUT:
+        return "; pass timeout=None to wait without a limit";
+    case CW_OPT_MAX_MESSAGE_SIZE:
+        return "; raise max_message_size, or set it to None for no limit";
+    default:
+        return "";
+    }
+}
+
+static PyObject *raise_as(module_state *state, websocket *ws, cw_status status, const char *name)
 {
     if (PyErr_Occurred()) /* raised by a signal handler, and the reason why the call failed */
         return NULL;
@@ -122,13 +151,26 @@ PyObject *raise_status(module_state *state, websocket *ws, cw_status status)
         return NULL;
     }
     const char *message = cw_error_message();
-    PyObject *text = PyUnicode_DecodeUTF8(message, (Py_ssize_t)strlen(message), "replace");
-    PyObject *error = error_of_core(state, ws, status, text);
+    PyObject *core_text = PyUnicode_DecodeUTF8(message, (Py_ssize_t)strlen(message), "replace");
+    PyObject *text = core_text != NULL ? PyUnicode_FromFormat("%U%s", core_text, limit_hint(ws)) : NULL;
+    Py_XDECREF(core_text);
+    PyObject *error = error_of_core(state, ws, status, name, text);
     if (error != NULL) {
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
         Py_DECREF(error);
     }
     return NULL;
+}
+
+PyObject *raise_status(module_state *state, websocket *ws, cw_status status)
+{
+    return raise_as(state, ws, status, cw_status_name(status));
+}
+
+PyObject *raise_connect(websocket *ws, cw_status status)
+{
+    bool is_misuse = status == CW_INVALID_ARGUMENT || status == CW_INVALID_STATE || status == CW_AFTER_FORK;
+    return raise_as(ws->state, ws, status, cw_status_name(is_misuse ? status : CW_CONNECT_FAILED));
 }
 
 PyObject *none_or_raise(websocket *ws, cw_status status)

@@ -125,15 +125,26 @@ static int follow_handlers(websocket *ws)
     return result;
 }
 
+/* What can be called as a handler; else false with TypeError set. */
+static bool check_handler(websocket *ws, PyObject *value)
+{
+    if (!PyCallable_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "a handler must be callable as f(ws, args), or None; not %R",
+                     Py_TYPE(value));
+        return false;
+    }
+    PyObject *check = get_helper(ws->state, HELPER_check_handler);
+    PyObject *result = check != NULL ? PyObject_CallFunctionObjArgs(check, value, NULL) : NULL;
+    Py_XDECREF(result);
+    return result != NULL;
+}
+
 int websocket_set_handler(websocket *ws, handler_index index, PyObject *value)
 {
     if (value == Py_None)
         value = NULL;
-    if (value != NULL && !PyCallable_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "a handler must be callable as f(ws, args), or None; not %R",
-                     Py_TYPE(value));
+    if (value != NULL && !check_handler(ws, value))
         return -1;
-    }
     if (value == NULL && !ws->is_subscribed)
         return 0;
     PyObject *old = websocket_get_handler(ws, index);

@@ -10,22 +10,25 @@ static PyObject *message_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyOb
     return websocket_create(type, CW_MESSAGE_SOCKET);
 }
 
-PyDoc_STRVAR(send_doc,
-             "send($self, data, /, timeout=...)\n--\n\n"
-             "Sends one message: a str as text, a bytes-like object as binary.\n\n"
-             "timeout: seconds without progress; ... = control.send_timeout, None = no limit.\n"
-             "Raises WebSocketTimeout, ConnectionClosed, StateError; ArgumentError for text that is not\n"
-             "UTF-8. Blocks while the outbound buffer is full. Any thread, also in a handler.");
+PyDoc_STRVAR(
+    send_doc,
+    "send($self, /, data, timeout=...)\n--\n\n"
+    "Sends one message: a str as text, a bytes-like object as binary.\n\n"
+    "When it returns, the kernel has taken the whole message.\n"
+    "timeout: seconds without progress; ... = control.send_timeout, None = no limit; 0 does not wait:\n"
+    "what the kernel does not take is queued in the socket (256 KiB) and written in the background.\n"
+    "Raises WebSocketTimeout, ConnectionClosed, StateError; ArgumentError for text that is not\n"
+    "UTF-8. Blocks until the kernel has taken the message. Any thread, also in a handler.");
 
 static PyObject *message_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"send", 1, 1, {"data", "timeout", NULL}};
+    static const signature sig = {METHOD_SEND, "send", 1, {"data", "timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
     payload p;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[1], &timeout_ms) ||
-        !payload_acquire(ws->state, given[0], "send()", &p))
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[1], &timeout_ms) || !payload_acquire(ws->state, given[0], "send()", &p))
         return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
@@ -109,21 +112,22 @@ static void tell_sent_count(size_t sent_count)
 }
 
 PyDoc_STRVAR(send_many_doc,
-             "send_many($self, messages, /, timeout=...)\n--\n\n"
+             "send_many($self, /, messages, timeout=...)\n--\n\n"
              "Sends each message of an iterable as send() would, small ones many in one write, and returns\n"
              "their number.\n\n"
              "timeout: seconds without progress, of each; ... = control.send_timeout, None = no limit.\n"
              "Raises as send(), and what the iterable raises; the exception's sent_count then says how many\n"
              "were sent. They may be gathered up to 128 at a time before they are sent.\n"
-             "Blocks while the outbound buffer is full. Any thread, also in a handler.");
+             "Blocks until the kernel has taken the messages. Any thread, also in a handler.");
 
 static PyObject *message_send_many(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"send_many", 1, 1, {"messages", "timeout", NULL}};
+    static const signature sig = {METHOD_SEND_MANY, "send_many", 1, {"messages", "timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[1], &timeout_ms))
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[1], &timeout_ms))
         return NULL;
     if (PyUnicode_Check(given[0]) || PyObject_CheckBuffer(given[0])) {
         PyErr_SetString(PyExc_TypeError, "send_many() takes an iterable of messages; send() sends one");
@@ -200,7 +204,8 @@ static PyObject *receive_large(websocket *ws, size_t coming_bytes, int timeout_m
     if (*status == CW_OK && received.kind == CW_BINARY && received.len_bytes == coming_bytes)
         return value;
     PyObject *other = *status == CW_OK ? value_of(&received, buffer, ws->is_partial) : NULL;
-    if (*status != CW_OK && received.len_bytes <= coming_bytes)
+    bool is_too_long = *status == CW_INVALID_ARGUMENT && received.len_bytes > coming_bytes;
+    if (*status != CW_OK && !is_too_long)
         raise_receive(ws, *status);
     Py_DECREF(value);
     return other;
@@ -211,7 +216,7 @@ static PyObject *receive_value(websocket *ws, int timeout_ms, cw_status *status)
 {
     size_t coming_bytes = 0;
     cw_event *e = receive(ws, timeout_ms, &coming_bytes, status);
-    if (e == NULL && coming_bytes > 0) {
+    if (e == NULL && *status == CW_OK) { /* it is coming */
         PyObject *value = receive_large(ws, coming_bytes, timeout_ms, status);
         if (value != NULL || PyErr_Occurred())
             return value;
@@ -235,12 +240,13 @@ PyDoc_STRVAR(
 
 static PyObject *message_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"recv", 0, 0, {"timeout", "copy", NULL}};
+    static const signature sig = {METHOD_RECV, "recv", 0, {"timeout", "copy", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
     bool copy = true;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms) ||
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[0], &timeout_ms) ||
         (given[1] != NULL && !parse_flag(given[1], "copy", &copy)))
         return NULL;
     cw_status status;
@@ -251,7 +257,7 @@ static PyObject *message_recv(PyObject *self, PyObject *const *args, Py_ssize_t 
 }
 
 PyDoc_STRVAR(recv_into_doc,
-             "recv_into($self, buffer, /, timeout=...)\n--\n\n"
+             "recv_into($self, /, buffer, timeout=...)\n--\n\n"
              "Receives the next message into a writable buffer, a large one without a copy, and returns its\n"
              "size in bytes; text comes as UTF-8, in partial mode the next part.\n\n"
              "timeout: seconds; ... = control.receive_timeout, None = no limit.\n"
@@ -261,13 +267,13 @@ PyDoc_STRVAR(recv_into_doc,
 
 static PyObject *message_recv_into(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"recv_into", 1, 1, {"buffer", "timeout", NULL}};
+    static const signature sig = {METHOD_RECV_INTO, "recv_into", 1, {"buffer", "timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
     Py_buffer view;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[1], &timeout_ms) ||
-        PyErr_CheckSignals() < 0)
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[1], &timeout_ms) || PyErr_CheckSignals() < 0)
         return NULL;
     if (PyObject_GetBuffer(given[0], &view, PyBUF_WRITABLE) < 0)
         return NULL;
@@ -282,28 +288,6 @@ static PyObject *message_recv_into(PyObject *self, PyObject *const *args, Py_ssi
         return NULL;
     }
     return PyLong_FromSize_t(received.len_bytes);
-}
-
-/* An exception is set because the connection is closed: takes it away if that is how an iteration should end. */
-static void end_iteration(websocket *ws)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    bool is_clean = ws->we_closed;
-    PyObject *judge = is_clean ? NULL : get_helper(ws->state, HELPER_is_clean_end);
-    if (judge != NULL && value != NULL) {
-        PyObject *verdict = PyObject_CallFunctionObjArgs(judge, value, NULL);
-        is_clean = verdict == Py_True;
-        Py_XDECREF(verdict);
-    }
-    if (!is_clean) {
-        PyErr_Restore(type, value, traceback);
-        return;
-    }
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
 }
 
 /* list(ws) and its like call us in a loop of C's, which neither answers to signals nor lets other threads in. */
@@ -323,15 +307,14 @@ static PyObject *message_next(PyObject *self)
     if (!take_breath(ws))
         return NULL;
     PyObject *value = receive_value(ws, CW_TIMEOUT_NEVER, &status);
-    if (value == NULL && status == CW_CLOSED)
-        end_iteration(ws);
+    if (value == NULL && status == CW_CLOSED && cw_socket_ended_normally(ws->socket))
+        PyErr_Clear();
     return value;
 }
 
 /* Sends one frame of a message of control.message_type; returns the number of bytes. */
-static PyObject *send_frame(PyObject *self, PyObject *data, const char *what, bool is_final)
+static PyObject *send_frame(websocket *ws, PyObject *data, const char *what, bool is_final)
 {
-    websocket *ws = (websocket *)self;
     payload p;
     if (!payload_acquire(ws->state, data, what, &p))
         return NULL;
@@ -351,25 +334,33 @@ static PyObject *send_frame(PyObject *self, PyObject *data, const char *what, bo
 }
 
 PyDoc_STRVAR(send_final_frame_doc,
-             "send_final_frame($self, data, /)\n--\n\n"
+             "send_final_frame($self, /, data)\n--\n\n"
              "Sends the last frame of a message of control.message_type, and returns its size in bytes.\n\n"
              "Alone it is a message of one frame. A str goes as its UTF-8.\n"
              "Raises as send(). Blocks as send(). Any thread.");
 
-static PyObject *send_final_frame(PyObject *self, PyObject *data)
+static PyObject *send_final_frame(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    return send_frame(self, data, "send_final_frame()", true);
+    static const signature sig = {METHOD_SEND_FINAL_FRAME, "send_final_frame", 1, {"data", NULL}};
+    PyObject *given[ARGUMENTS_MAX];
+    if (!parse_arguments((websocket *)self, &sig, args, count, names, given))
+        return NULL;
+    return send_frame((websocket *)self, given[0], "send_final_frame()", true);
 }
 
 PyDoc_STRVAR(send_nonfinal_frame_doc,
-             "send_nonfinal_frame($self, data, /)\n--\n\n"
+             "send_nonfinal_frame($self, /, data)\n--\n\n"
              "Sends a frame of a message that goes on, and returns its size in bytes.\n\n"
              "Until send_final_frame() ends the message, send() raises StateError.\n"
              "Raises as send(). Blocks as send(). Any thread.");
 
-static PyObject *send_nonfinal_frame(PyObject *self, PyObject *data)
+static PyObject *send_nonfinal_frame(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    return send_frame(self, data, "send_nonfinal_frame()", false);
+    static const signature sig = {METHOD_SEND_NONFINAL_FRAME, "send_nonfinal_frame", 1, {"data", NULL}};
+    PyObject *given[ARGUMENTS_MAX];
+    if (!parse_arguments((websocket *)self, &sig, args, count, names, given))
+        return NULL;
+    return send_frame((websocket *)self, given[0], "send_nonfinal_frame()", false);
 }
 
 static PyObject *get_on_message_received(PyObject *self, void *Py_UNUSED(closure))
@@ -389,8 +380,8 @@ static PyMethodDef methods[] = {
     {"send_many", FAST(message_send_many), METH_FASTCALL | METH_KEYWORDS, send_many_doc},
     {"recv", FAST(message_recv), METH_FASTCALL | METH_KEYWORDS, recv_doc},
     {"recv_into", FAST(message_recv_into), METH_FASTCALL | METH_KEYWORDS, recv_into_doc},
-    {"send_final_frame", send_final_frame, METH_O, send_final_frame_doc},
-    {"send_nonfinal_frame", send_nonfinal_frame, METH_O, send_nonfinal_frame_doc},
+    {"send_final_frame", FAST(send_final_frame), METH_FASTCALL | METH_KEYWORDS, send_final_frame_doc},
+    {"send_nonfinal_frame", FAST(send_nonfinal_frame), METH_FASTCALL | METH_KEYWORDS, send_nonfinal_frame_doc},
     {"_write", websocket_write, METH_O, "_write($self, data, /)\n--\n\nWhat output_stream.write does."},
     {NULL, NULL, 0, NULL}};
 
@@ -405,14 +396,15 @@ PyDoc_STRVAR(message_doc,
              "MessageWebSocket(**control)\n--\n\n"
              "A WebSocket that sends and receives whole messages.\n\n"
              "Iteration gives the messages as recv() does, without time limit. It ends normally at a\n"
-             "clean end (close code 1000, 1001, or none) and after our own close(), and raises\n"
-             "ConnectionClosed at any other. Every method may be called from any thread.");
+             "clean end (close code 1000, 1001, or none, not inside a message) and after our own close(),\n"
+             "and raises ConnectionClosed at any other. Every method may be called from any thread.");
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)message_doc},
                               {Py_tp_new, SLOT(message_new)},
                               {Py_tp_init, SLOT(websocket_init)},
                               {Py_tp_iter, SLOT(PyObject_SelfIter)},
                               {Py_tp_iternext, SLOT(message_next)},
+                              {Py_am_aiter, SLOT(websocket_async_for)},
                               {Py_tp_methods, methods},
                               {Py_tp_getset, members},
                               {0, NULL}};

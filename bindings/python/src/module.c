@@ -145,14 +145,18 @@ static PyObject *core_shutdown(PyObject *module, PyObject *timeout)
 {
     module_state *state = PyModule_GetState(module);
     int64_t timeout_ms;
-    if (!parse_seconds(state, timeout, 0, &timeout_ms))
+    if (!parse_seconds(state, timeout, "timeout", "", 0, &timeout_ms))
         return NULL;
     atomic_store(&state->exiting_thread, PyThread_get_thread_ident());
-    if (is_main_interpreter()) {
-        PyThreadState *thread = PyEval_SaveThread();
-        cw_shutdown((int)timeout_ms);
-        PyEval_RestoreThread(thread);
-    }
+    if (!is_main_interpreter())
+        Py_RETURN_NONE;
+    blocking b;
+    blocking_begin(state, &b);
+    cw_status status = blocking_end(&b, cw_shutdown((int)timeout_ms));
+    if (PyErr_Occurred()) /* Ctrl-C: a signal handler has raised */
+        return NULL;
+    if (status == CW_CLOSED)
+        return PyUnicode_FromString(cw_error_message());
     Py_RETURN_NONE;
 }
 
@@ -168,14 +172,16 @@ static PyMethodDef functions[] = {
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS,
      "bind($module, /, **helpers)\n--\n\nTakes what the module needs from the package's Python side."},
     {"shutdown", core_shutdown, METH_O,
-     "shutdown($module, timeout, /)\n--\n\nCloses every socket within timeout seconds, at the main "
-     "interpreter's exit."},
+     "shutdown($module, timeout, /)\n--\n\nSends what waits in every socket and closes it, at the main "
+     "interpreter's exit; timeout: seconds for the closing handshakes. Returns what was lost, as text, or "
+     "None."},
     {"after_fork", core_after_fork, METH_NOARGS,
      "after_fork($module, /)\n--\n\nMakes the calling thread of a child the one whose waits answer to "
      "signals."},
     {NULL, NULL, 0, NULL}};
 
-/* The main thread is not always the one that imports us first. */
+/* The main thread is not always the one that imports us first. gevent and eventlet give threading's idents another
+ * meaning, but leave native_id alone. */
 static bool find_main_thread(module_state *state)
 {
     PyObject *threading = PyImport_ImportModule("threading");
@@ -183,6 +189,12 @@ static bool find_main_thread(module_state *state)
     PyObject *ident = thread != NULL ? PyObject_GetAttrString(thread, "ident") : NULL;
     if (ident != NULL)
         state->main_thread = PyLong_AsUnsignedLong(ident);
+#ifdef PY_HAVE_THREAD_NATIVE_ID
+    PyObject *native = ident != NULL ? PyObject_GetAttrString(thread, "native_id") : NULL;
+    if (native != NULL && native != Py_None && PyLong_AsUnsignedLong(native) == PyThread_get_thread_native_id())
+        state->main_thread = PyThread_get_thread_ident();
+    Py_XDECREF(native);
+#endif
     Py_XDECREF(ident);
     Py_XDECREF(thread);
     Py_XDECREF(threading);

@@ -15,13 +15,16 @@
 /* What the package gives to the module by bind(): functions and classes that are better written in Python. */
 #define HELPER_LIST(X) \
     X(make_error)      \
-    X(is_clean_end)    \
+    X(batch)           \
     X(describe)        \
     X(closed_args)     \
     X(headers)         \
     X(information)     \
     X(input_stream)    \
     X(output_stream)   \
+    X(check_call)      \
+    X(check_handler)   \
+    X(check_result)    \
     X(watch)           \
     X(changed)         \
     X(run_forever)
@@ -75,11 +78,11 @@ typedef struct websocket {
     unsigned long fork_count;  /* the module's, when the socket was made */
     bool is_partial;           /* receive_mode, as it was at connect */
     bool was_open;             /* connect went well */
-    bool we_closed;            /* close or abort was called: for us the end is no surprise */
     bool is_subscribed;        /* a handler was set at some time: the closed event goes to the dispatcher */
     bool has_dispatched;       /* the closed event has been through the dispatcher */
     bool is_kept;              /* the object holds a reference to itself */
     unsigned next_count;       /* messages that iteration has asked for */
+    atomic_uint called;        /* the methods that were called, a bit each: for check_method */
     cw_event *closed_event;    /* the closed event, as long as on_closed was not there to get it */
 } websocket;
 
@@ -123,30 +126,62 @@ cw_status blocking_end(blocking *b, cw_status status);
 /* Sets the exception for a failed call, which must be this thread's last call of the core. Returns NULL.
  *   ws   whose call it was, or NULL */
 PyObject *raise_status(module_state *state, websocket *ws, cw_status status);
+/* The same for a connect: all that fails is a ConnectError, but for want of memory and for what the caller did wrong. */
+PyObject *raise_connect(websocket *ws, cw_status status);
 /* None for CW_OK, else as raise_status. */
 PyObject *none_or_raise(websocket *ws, cw_status status);
-/* Set the exception that CW_INVALID_ARGUMENT, CW_INVALID_STATE would be, with a text of ours. Return NULL. */
+/* Set the exception that CW_INVALID_ARGUMENT, CW_INVALID_STATE, CW_SYSTEM_ERROR would be, with a text of ours. Return
+ * NULL. */
 PyObject *raise_argument(module_state *state, const char *format, ...);
 PyObject *raise_state(module_state *state, const char *format, ...);
+PyObject *raise_system(module_state *state, const char *format, ...);
 
 /* ---- From convert.c: arguments --------------------------------------------------------------------------- */
 
 enum { ARGUMENTS_MAX = 3 };
 
+/* The methods that tell a caller who awaits them that they are synchronous. */
+typedef enum method {
+    METHOD_CONNECT,
+    METHOD_SET_REQUEST_HEADER,
+    METHOD_ADD_REQUEST_HEADER,
+    METHOD_PING,
+    METHOD_FLUSH,
+    METHOD_CLOSE,
+    METHOD_WAIT_CLOSED,
+    METHOD_ABORT,
+    METHOD_RUN_FOREVER,
+    METHOD_SEND,
+    METHOD_SEND_MANY,
+    METHOD_RECV,
+    METHOD_RECV_INTO,
+    METHOD_SEND_FINAL_FRAME,
+    METHOD_SEND_NONFINAL_FRAME
+} method;
+
 typedef struct signature {
+    method method;
     const char *name;
     int required;
-    int positional;                            /* how many have no name for the caller */
     const char *parameters[ARGUMENTS_MAX + 1]; /* ends with NULL */
 } signature;
 
-/* Sorts the arguments of a METH_FASTCALL | METH_KEYWORDS method; out[i] is borrowed, NULL where none was given. */
-bool parse_arguments(const signature *sig, PyObject *const *args, Py_ssize_t count, PyObject *names,
-                     PyObject *out[ARGUMENTS_MAX]);
+/* False with an exception set if the caller awaits the method. Looks at the first call of each method of a socket. */
+bool check_method(websocket *ws, method which, const char *name);
+/* Sorts the arguments of a METH_FASTCALL | METH_KEYWORDS method, after check_method; out[i] is borrowed, NULL where none
+ * was given. */
+bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,
+                     PyObject *names, PyObject *out[ARGUMENTS_MAX]);
 /* A timeout: NULL or Ellipsis = as the control says, None = for ever, else seconds. */
 bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms);
-/* Seconds as milliseconds, rounded up; none_ms for None. */
-bool parse_seconds(module_state *state, PyObject *value, int64_t none_ms, int64_t *out_ms);
+/* Seconds as milliseconds, rounded up; none_ms for None.
+ *   or_none   ", or None for no limit"; "" where None is not allowed */
+bool parse_seconds(module_state *state, PyObject *value, const char *what, const char *or_none, int64_t none_ms,
+                   int64_t *out_ms);
+/* An int, or what has __index__; no bool. Else TypeError: "WHAT must be KIND, not ...". */
+bool parse_int(PyObject *value, const char *what, const char *kind, int64_t *number, int *overflow);
+/* False, with the ArgumentError "WHAT cannot be VALUE: it takes TAKES". */
+bool refuse_value(module_state *state, const char *what, PyObject *value, const char *takes);
 /* Borrows the UTF-8 of a str that a parameter must be. */
 bool parse_text(module_state *state, PyObject *value, const char *what, const char **text, size_t *len_bytes);
 bool parse_flag(PyObject *value, const char *what, bool *out);
@@ -166,6 +201,8 @@ void payload_release(payload *p);
 
 bool add_websocket_type(PyObject *module, module_state *state);
 PyObject *websocket_create(PyTypeObject *type, cw_class socket_class);
+/* am_aiter: raises TypeError. */
+PyObject *websocket_async_for(PyObject *self);
 /* tp_init of both: the keywords are controls. */
 int websocket_init(PyObject *self, PyObject *args, PyObject *keywords);
 

@@ -13,7 +13,7 @@ void fields_unlock(void) { PyMutex_Unlock(&fields_mutex); }
 #endif
 
 /* What close() and with say unless they are told otherwise. */
-enum { CLOSE_NORMAL = 1000, CLOSE_GOING_AWAY = 1001 };
+enum { CLOSE_NORMAL = 1000, CLOSE_INTERNAL_ERROR = 1011 };
 
 PyObject *websocket_create(PyTypeObject *type, cw_class socket_class)
 {
@@ -96,36 +96,40 @@ PyDoc_STRVAR(connect_doc,
              "connect($self, /, uri, timeout=...)\n--\n\n"
              "Connects to a ws:// or wss:// URI.\n\n"
              "timeout: seconds for all of it; ... = control.connect_timeout, None = no limit.\n"
-             "Raises ConnectError (HandshakeError, CertificateError, ConnectTimeout), ArgumentError,\n"
-             "StateError. Blocks until connected. Any thread; close() of another thread cancels it.");
+             "Raises ConnectError (HandshakeError, CertificateError, ConnectTimeout) for whatever fails,\n"
+             "ArgumentError for the URI, StateError. Blocks until connected. Any thread; close() of\n"
+             "another thread cancels it.");
 
 static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"connect", 1, 0, {"uri", "timeout", NULL}};
+    static const signature sig = {METHOD_CONNECT, "connect", 1, {"uri", "timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     const char *uri;
     size_t len_bytes;
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) ||
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
         !parse_text(ws->state, given[0], "the URI", &uri, &len_bytes) ||
         !parse_timeout(ws->state, given[1], &timeout_ms))
         return NULL;
     if (memchr(uri, '\0', len_bytes) != NULL)
-        return raise_argument(ws->state, "the URI has a NUL in it; percent-encode it as %%00");
+        return raise_argument(ws->state, "the URI contains NUL: remove it");
     int64_t mode = CW_FULL_MESSAGE;
     blocking b;
     blocking_begin(ws->state, &b);
+    cw_status status = CW_OK;
     if (cw_socket_class(ws->socket) == CW_MESSAGE_SOCKET)
-        cw_socket_get_number(ws->socket, CW_OPT_RECEIVE_MODE, &mode);
+        status = cw_socket_get_number(ws->socket, CW_OPT_RECEIVE_MODE, &mode);
     ws->is_partial = mode == CW_PARTIAL_MESSAGE;
-    cw_status status = blocking_end(&b, cw_socket_connect(ws->socket, uri, timeout_ms));
+    if (status == CW_OK)
+        status = cw_socket_connect(ws->socket, uri, timeout_ms);
+    status = blocking_end(&b, status);
     if (status == CW_OK) {
         ws->was_open = true;
         websocket_update_keeping(ws);
         Py_RETURN_NONE;
     }
-    raise_status(ws->state, ws, status);
+    raise_connect(ws, status);
     if (ws->is_subscribed) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
@@ -138,27 +142,48 @@ static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssi
 PyDoc_STRVAR(
     set_request_header_doc,
     "set_request_header($self, /, name, value)\n--\n\n"
-    "Adds a header to the opening handshake, or replaces the one of that name; '' takes it away.\n\n"
-    "Raises ArgumentError for headers that WebSocket itself sets and for CR, LF, NUL; StateError once\n"
-    "connect has begun. Does not block. Any thread.");
+    "Sets a header of the opening handshake, in place of all of that name; '' takes it away.\n\n"
+    "Raises ArgumentError for headers that WebSocket itself sets, for control characters, and for a value\n"
+    "over 256 KiB or all headers over 512 KiB; StateError once connect has begun. Does not block. Any thread.");
 
-static PyObject *websocket_set_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count,
-                                              PyObject *names)
+PyDoc_STRVAR(
+    add_request_header_doc,
+    "add_request_header($self, /, name, value)\n--\n\n"
+    "Adds a header to the opening handshake, beside those of the same name; '' is sent as an empty header.\n\n"
+    "Raises as set_request_header does; ArgumentError also for a second header of a name that a request has\n"
+    "once: Host, Origin, Authorization, Cookie, User-Agent. Does not block. Any thread.");
+
+typedef cw_status (*give_header)(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
+                                 size_t value_len_bytes);
+
+static PyObject *give_request_header(websocket *ws, give_header give, const signature *sig,
+                                     PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"set_request_header", 2, 0, {"name", "value", NULL}};
-    websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     const char *name, *value;
     size_t name_len_bytes, value_len_bytes;
-    if (!parse_arguments(&sig, args, count, names, given) ||
+    if (!parse_arguments(ws, sig, args, count, names, given) ||
         !parse_text(ws->state, given[0], "a header's name", &name, &name_len_bytes) ||
         !parse_text(ws->state, given[1], "a header's value", &value, &value_len_bytes))
         return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = blocking_end(
-        &b, cw_socket_set_request_header(ws->socket, name, name_len_bytes, value, value_len_bytes));
+    cw_status status = blocking_end(&b, give(ws->socket, name, name_len_bytes, value, value_len_bytes));
     return none_or_raise(ws, status);
+}
+
+static PyObject *websocket_set_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                                              PyObject *names)
+{
+    static const signature sig = {METHOD_SET_REQUEST_HEADER, "set_request_header", 2, {"name", "value", NULL}};
+    return give_request_header((websocket *)self, cw_socket_set_request_header, &sig, args, count, names);
+}
+
+static PyObject *websocket_add_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                                              PyObject *names)
+{
+    static const signature sig = {METHOD_ADD_REQUEST_HEADER, "add_request_header", 2, {"name", "value", NULL}};
+    return give_request_header((websocket *)self, cw_socket_add_request_header, &sig, args, count, names);
 }
 
 PyDoc_STRVAR(ping_doc,
@@ -169,11 +194,12 @@ PyDoc_STRVAR(ping_doc,
 
 static PyObject *websocket_ping(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"ping", 0, 0, {"timeout", NULL}};
+    static const signature sig = {METHOD_PING, "ping", 0, {"timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms))
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[0], &timeout_ms))
         return NULL;
     int64_t rtt_us = 0;
     blocking b;
@@ -191,11 +217,12 @@ PyDoc_STRVAR(flush_doc, "flush($self, /, timeout=...)\n--\n\n"
 
 static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"flush", 0, 0, {"timeout", NULL}};
+    static const signature sig = {METHOD_FLUSH, "flush", 0, {"timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms))
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[0], &timeout_ms))
         return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
@@ -203,17 +230,46 @@ static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize
     return none_or_raise(ws, status);
 }
 
+PyDoc_STRVAR(batch_doc,
+             "batch($self, /)\n--\n\n"
+             "Returns a context manager: small messages that are sent in its block are written\n"
+             "together, those of other threads too.\n\n"
+             "Raises nothing; entering the block raises ConnectionClosed, StateError, leaving it as\n"
+             "flush(). Does not block; leaving the block does. Any thread.");
+
+static PyObject *websocket_batch(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    PyObject *make = get_helper(((websocket *)self)->state, HELPER_batch);
+    return make != NULL ? PyObject_CallFunctionObjArgs(make, self, NULL) : NULL;
+}
+
+static PyObject *websocket_begin_batch(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    websocket *ws = (websocket *)self;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    return none_or_raise(ws, blocking_end(&b, cw_socket_batch_begin(ws->socket)));
+}
+
+static PyObject *websocket_end_batch(PyObject *self, PyObject *must_raise)
+{
+    websocket *ws = (websocket *)self;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(&b, cw_socket_batch_end(ws->socket, CW_TIMEOUT_DEFAULT));
+    if (must_raise != Py_True && !PyErr_Occurred())
+        Py_RETURN_NONE;
+    return none_or_raise(ws, status);
+}
+
 /* Begins to close. False with an exception set. */
 static bool begin_close(websocket *ws, int code, const char *reason, size_t len_bytes)
 {
-    bool we_closed = ws->we_closed;
-    ws->we_closed = true; /* before: a thread that iterates may be back before us */
     blocking b;
     blocking_begin(ws->state, &b);
     cw_status status = blocking_end(&b, cw_socket_close(ws->socket, code, reason, len_bytes));
     if (status == CW_OK)
         return true;
-    ws->we_closed = we_closed;
     raise_status(ws->state, ws, status);
     return false;
 }
@@ -227,21 +283,20 @@ PyDoc_STRVAR(close_doc,
 
 static PyObject *websocket_close(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"close", 0, 0, {"code", "reason", NULL}};
+    static const signature sig = {METHOD_CLOSE, "close", 0, {"code", "reason", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
-    long code = CLOSE_NORMAL;
+    int64_t code = CLOSE_NORMAL;
+    int overflow = 0;
     const char *reason = "";
     size_t len_bytes = 0;
-    if (!parse_arguments(&sig, args, count, names, given))
+    if (!parse_arguments(ws, &sig, args, count, names, given))
         return NULL;
-    if (given[0] != NULL) {
-        int overflow;
-        code = PyLong_AsLongAndOverflow(given[0], &overflow);
-        if (code == -1 && PyErr_Occurred())
-            return NULL;
-        if (overflow != 0 || code < 0 || code > INT_MAX)
-            code = 0; /* which the core refuses */
+    if (given[0] != NULL && !parse_int(given[0], "code", "an int", &code, &overflow))
+        return NULL;
+    if (overflow != 0 || code < INT_MIN || code > INT_MAX) {
+        refuse_value(ws->state, "code", given[0], "1000-1003, 1007-1014, 3000-4999, or 1005 for none");
+        return NULL;
     }
     if (given[1] != NULL && !parse_text(ws->state, given[1], "a close reason", &reason, &len_bytes))
         return NULL;
@@ -258,19 +313,24 @@ static PyObject *wait_closed(websocket *ws, int timeout_ms)
     return none_or_raise(ws, status);
 }
 
-PyDoc_STRVAR(wait_closed_doc,
-             "wait_closed($self, /, timeout=None)\n--\n\n"
-             "Waits for the end of the connection; once closing began, close_timeout bounds it.\n\n"
-             "timeout: seconds; None = as long as it takes.\n"
-             "Raises WebSocketTimeout. Blocks. Any thread.");
+PyDoc_STRVAR(
+    wait_closed_doc,
+    "wait_closed($self, /, timeout=None)\n--\n\n"
+    "Waits for the end of the connection.\n\n"
+    "After close() what was sent goes out first, as long as that makes progress (control.send_timeout);\n"
+    "control.close_timeout bounds the rest.\n"
+    "timeout: seconds; None = as long as it takes.\n"
+    "Raises WebSocketTimeout; ConnectionClosed if messages that were sent did not reach the server.\n"
+    "Blocks. Any thread.");
 
 static PyObject *websocket_wait_closed(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {"wait_closed", 0, 0, {"timeout", NULL}};
+    static const signature sig = {METHOD_WAIT_CLOSED, "wait_closed", 0, {"timeout", NULL}};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(&sig, args, count, names, given) || !parse_timeout(ws->state, given[0], &timeout_ms))
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_timeout(ws->state, given[0], &timeout_ms))
         return NULL;
     return wait_closed(ws, timeout_ms);
 }
@@ -282,7 +342,8 @@ PyDoc_STRVAR(abort_doc, "abort($self, /)\n--\n\n"
 static PyObject *websocket_abort(PyObject *self, PyObject *Py_UNUSED(none))
 {
     websocket *ws = (websocket *)self;
-    ws->we_closed = true;
+    if (!check_method(ws, METHOD_ABORT, "abort"))
+        return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
     cw_socket_abort(ws->socket);
@@ -298,6 +359,8 @@ PyDoc_STRVAR(run_forever_doc, "run_forever($self, /)\n--\n\n"
 static PyObject *websocket_run_forever(PyObject *self, PyObject *Py_UNUSED(none))
 {
     websocket *ws = (websocket *)self;
+    if (!check_method(ws, METHOD_RUN_FOREVER, "run_forever"))
+        return NULL;
     if (!ws->is_subscribed || ws->fork_count != ws->state->fork_count)
         return wait_closed(ws, CW_TIMEOUT_NEVER);
     PyObject *run = get_helper(ws->state, HELPER_run_forever);
@@ -308,18 +371,72 @@ PyDoc_STRVAR(enter_doc, "__enter__($self, /)\n--\n\nReturns the socket itself. D
 
 static PyObject *websocket_enter(PyObject *self, PyObject *Py_UNUSED(none)) { return Py_NewRef(self); }
 
-PyDoc_STRVAR(exit_doc, "__exit__($self, exc_type, exc_value, traceback, /)\n--\n\n"
-                       "Closes with 1000, or 1001 if an exception leaves the block, and waits for the end.\n\n"
-                       "Raises nothing of its own. Blocks up to control.close_timeout. Any thread.");
+PyDoc_STRVAR(exit_doc,
+             "__exit__($self, exc_type, exc_value, traceback, /)\n--\n\n"
+             "Closes with 1000, or 1011 if an exception leaves the block, and waits for the end.\n\n"
+             "GeneratorExit is no failure: 1000. Raises ConnectionClosed if messages that were sent did\n"
+             "not reach the server; to an exception that leaves the block it adds a note instead.\n"
+             "Blocks as wait_closed(). Any thread.");
+
+/* Adds the text of the exception that is set to another one, as a note. */
+static void add_note(PyObject *to)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyObject *text = value != NULL ? PyObject_Str(value) : NULL;
+    PyObject *done = text != NULL ? PyObject_CallMethod(to, "add_note", "O", text) : NULL;
+    if (done == NULL)
+        PyErr_Clear();
+    Py_XDECREF(done);
+    Py_XDECREF(text);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
 
 static PyObject *websocket_exit(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     websocket *ws = (websocket *)self;
-    int code = count > 0 && args[0] != Py_None ? CLOSE_GOING_AWAY : CLOSE_NORMAL;
-    if (!begin_close(ws, code, "", 0))
+    bool has_failed = count > 1 && args[0] != Py_None && args[1] != Py_None &&
+                      !PyErr_GivenExceptionMatches(args[0], PyExc_GeneratorExit);
+    if (!begin_close(ws, has_failed ? CLOSE_INTERNAL_ERROR : CLOSE_NORMAL, "", 0))
         return NULL;
-    return wait_closed(ws, CW_TIMEOUT_NEVER);
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(&b, cw_socket_wait_closed(ws->socket, CW_TIMEOUT_NEVER));
+    if (status != CW_CLOSED || !has_failed)
+        return none_or_raise(ws, status);
+    (void)raise_status(ws->state, ws, status);
+    add_note(args[1]);
+    Py_RETURN_NONE;
 }
+
+/* The protocols of async and await are there to say that this class has none of them. */
+
+#define SYNCHRONOUS "curlwire's sockets are synchronous: "
+#define IN_A_THREAD \
+    "; in an event loop call the blocking methods in a thread, as in await asyncio.to_thread(ws.recv)"
+
+static PyObject *websocket_await(PyObject *Py_UNUSED(self))
+{
+    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "leave out 'await'" IN_A_THREAD);
+    return NULL;
+}
+
+static PyObject *websocket_async_with(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(args))
+{
+    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "write 'with', not 'async with'" IN_A_THREAD);
+    return NULL;
+}
+
+PyObject *websocket_async_for(PyObject *Py_UNUSED(self))
+{
+    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "write 'for', not 'async for'" IN_A_THREAD);
+    return NULL;
+}
+
+#define NO_ASYNC_WITH(name) name "($self, /, *args)\n--\n\nRaises TypeError: the class is synchronous."
 
 /* For run_forever: whether the end of this socket is still to be waited for. */
 static PyObject *websocket_is_pending(PyObject *self, PyObject *Py_UNUSED(none))
@@ -348,14 +465,23 @@ static PyMethodDef methods[] = {
     {"connect", FAST(websocket_connect), METH_FASTCALL | METH_KEYWORDS, connect_doc},
     {"set_request_header", FAST(websocket_set_request_header), METH_FASTCALL | METH_KEYWORDS,
      set_request_header_doc},
+    {"add_request_header", FAST(websocket_add_request_header), METH_FASTCALL | METH_KEYWORDS,
+     add_request_header_doc},
     {"ping", FAST(websocket_ping), METH_FASTCALL | METH_KEYWORDS, ping_doc},
     {"flush", FAST(websocket_flush), METH_FASTCALL | METH_KEYWORDS, flush_doc},
+    {"batch", websocket_batch, METH_NOARGS, batch_doc},
     {"close", FAST(websocket_close), METH_FASTCALL | METH_KEYWORDS, close_doc},
     {"wait_closed", FAST(websocket_wait_closed), METH_FASTCALL | METH_KEYWORDS, wait_closed_doc},
     {"abort", websocket_abort, METH_NOARGS, abort_doc},
     {"run_forever", websocket_run_forever, METH_NOARGS, run_forever_doc},
     {"__enter__", websocket_enter, METH_NOARGS, enter_doc},
     {"__exit__", FAST(websocket_exit), METH_FASTCALL, exit_doc},
+    {"_begin_batch", websocket_begin_batch, METH_NOARGS,
+     "_begin_batch($self, /)\n--\n\nHolds small messages back until the batch ends."},
+    {"_end_batch", websocket_end_batch, METH_O,
+     "_end_batch($self, must_raise, /)\n--\n\nEnds the batch and writes what it holds."},
+    {"__aenter__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aenter__")},
+    {"__aexit__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aexit__")},
     {"_is_pending", websocket_is_pending, METH_NOARGS,
      "_is_pending($self, /)\n--\n\nWhether the end of this socket is still to be waited for."},
     {"_has_handlers", websocket_has_any_handler, METH_NOARGS,
@@ -378,6 +504,7 @@ static PyType_Slot slots[] = {{Py_tp_doc, (void *)websocket_doc},
                               {Py_tp_traverse, SLOT(websocket_traverse)},
                               {Py_tp_clear, SLOT(websocket_clear)},
                               {Py_tp_repr, SLOT(websocket_repr)},
+                              {Py_am_await, SLOT(websocket_await)},
                               {Py_tp_methods, methods},
                               {Py_tp_members, members},
                               {Py_tp_getset, information_members},

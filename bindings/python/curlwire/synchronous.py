@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""What a program is told that uses async and await where curlwire has none: everything here is synchronous.
+
+Without this module such programs fail far from the mistake, or, with an async handler, not at all.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from opcode import opmap
+from types import FrameType
+from typing import NoReturn
+
+from curlwire._core import WebSocket
+
+# inspect is imported where it is needed: it would be a tenth of the time that importing curlwire takes
+_IS_COROUTINE = 0x80 | 0x200  # inspect.CO_COROUTINE, CO_ASYNC_GENERATOR
+_CACHE, _GET_AWAITABLE = opmap.get("CACHE", 0), opmap.get("GET_AWAITABLE")
+_INSTRUCTION_BYTES = 2
+
+
+def refuse_await(name: str, frame: FrameType) -> None:
+    """Raises TypeError if the call that a frame stands at is awaited: await ws.recv()."""
+    if not frame.f_code.co_flags & _IS_COROUTINE:
+        return
+    code = frame.f_code.co_code
+    at = frame.f_lasti + _INSTRUCTION_BYTES
+    while at < len(code) and code[at] == _CACHE:  # which belong to the call
+        at += _INSTRUCTION_BYTES
+    if at < len(code) and code[at] == _GET_AWAITABLE:
+        owner = "curlwire" if name == "connect" else "ws"
+        raise TypeError(
+            f"{name}() is synchronous and cannot be awaited: leave out 'await'. It blocks its thread; in an "
+            f"event loop call it in another one: await asyncio.to_thread({owner}.{name}, ...)"
+        )
+
+
+def check_call(name: str) -> None:
+    """Does the same for a method, which is in C and calls this in its caller's frame."""
+    refuse_await(name, sys._getframe(1))
+
+
+def _refuse(handler: object, what: str, instead: str) -> NoReturn:
+    name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
+    raise TypeError(f"a handler must be a plain function f(ws, args); {name} {what}. {instead}")
+
+
+_FROM_A_PLAIN_ONE = (
+    "Let a plain function start the coroutine in its event loop: "
+    "asyncio.run_coroutine_threadsafe(coroutine, loop)"
+)
+
+
+def check_handler(handler: Callable[..., object]) -> None:
+    """Raises TypeError for a handler of which a call would only make a coroutine or a generator."""
+    import inspect
+
+    function: object = handler
+    while isinstance(function, partial):
+        function = function.func
+    for called in (function, getattr(type(function), "__call__", None)):  # noqa: B004 # it is what is wanted
+        if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
+            _refuse(function, "is an 'async def' function, which nothing would await", _FROM_A_PLAIN_ONE)
+        if inspect.isgeneratorfunction(called):
+            _refuse(function, "is a generator function, which nothing would run", "Take the 'yield' out of it")
+
+
+def check_result(handler: object, result: object) -> None:
+    """Raises TypeError if a handler returned what should have been awaited, and ends that.
+
+    Python would warn about a coroutine that was never awaited, at some other time and place.
+    """
+    import inspect
+
+    if inspect.iscoroutine(result) or inspect.isgenerator(result):
+        result.close()
+    elif isinstance(result, WebSocket) or not (inspect.isawaitable(result) or inspect.isasyncgen(result)):
+        return
+    kind = type(result).__qualname__
+    _refuse(handler, f"returned an object of the type {kind}, which nothing awaits", _FROM_A_PLAIN_ONE)

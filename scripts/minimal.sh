@@ -1,0 +1,150 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Runs README.md's installs and the whole test suite in fresh minimal systems, made by debootstrap. `make test-all`
+# calls it. As root; takes an hour for each release, on a busy machine more.
+#
+#     sh scripts/minimal.sh [--install] [RELEASE ...]
+#
+# RELEASE is bookworm (Debian 12), trixie (13); both if none is named. --install leaves the test suite out. The
+# packages come from MIRROR, else from the archive that this machine uses, with its configuration of apt and pip.
+# The systems are below ROOTS (build/roots) and stay there for a look; the next run makes them anew.
+set -eu
+cd "$(dirname "$0")/.."
+
+ROOTS=${ROOTS:-$PWD/build/roots}
+is_install_only=
+if [ "${1:-}" = --install ]; then
+    is_install_only=1
+    shift
+fi
+
+fail() {
+    echo "minimal.sh: $*" >&2
+    exit 1
+}
+
+[ "$(id -u)" -eq 0 ] || fail "only root can make a system of its own: run it as root or with sudo"
+command -v debootstrap >/dev/null || fail "debootstrap is missing; on Debian run: apt-get install debootstrap"
+
+# The archive that this machine takes Debian's packages from, so that no host is written here.
+mirror() {
+    apt-get update --print-uris -o Debug::NoLocking=1 2>/dev/null |
+        sed -nE "s#^'([^']*/debian)/dists/[a-z]+/(In)?Release'.*#\1#p" | head -n 1
+}
+
+MIRROR=${MIRROR:-$(mirror)}
+[ -n "$MIRROR" ] || fail "apt takes its packages from no archive of Debian's: set MIRROR to the address of one"
+
+unmount() {
+    for folder in proc sys dev; do
+        if mountpoint -q "$1/$folder"; then umount -R "$1/$folder"; fi
+    done
+    if mountpoint -q "$1"; then umount "$1"; fi
+}
+
+# What lets apt and pip reach their archives here: proxies, authorities, names.
+copy_network() {
+    for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /root/.npmrc; do
+        [ ! -e "$file" ] || cp -L "$file" "$1$file"
+    done
+    for file in /etc/apt/apt.conf.d/*; do
+        case $file in
+        *proxy* | *registry* | *mirror*) cp "$file" "$1$file" ;;
+        esac
+    done
+    mkdir -p "$1/etc/ssl/certs"
+    cp -L /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/ca-certificates.crt"
+}
+
+# Removes a system. What is mounted in it stays.
+remove() {
+    unmount "$1"
+    rm -rf --one-file-system "$1"
+}
+
+# The system that all others of the release are copies of.
+make_base() {
+    echo "-- $release: debootstrap"
+    remove "$root.base"
+    debootstrap --variant=minbase --include=ca-certificates "$release" "$root.base" "$MIRROR" >"$root.log" 2>&1 || {
+        tail -n 20 "$root.log" >&2
+        fail "debootstrap cannot make $release; its words are above and in $root.log"
+    }
+    copy_network "$root.base"
+}
+
+# A new system in $root, with what git would hand out in /src, in a repository.
+make_root() {
+    remove "$root"
+    cp -a "$root.base" "$root"
+    mount --bind "$root" "$root" # a mount, so that namespaces inside keep theirs to themselves
+    mount --make-private "$root"
+    for folder in proc sys dev; do
+        mount --rbind "/$folder" "$root/$folder"
+        mount --make-rslave "$root/$folder"
+    done
+    mkdir "$root/src"
+    git ls-files -z --cached --others --exclude-standard | tar -cf - --null -T - | tar -xf - -C "$root/src"
+    git -C "$root/src" init -q
+    git -C "$root/src" add -A
+}
+
+# Runs a command in the system, with nothing of this one's environment but proxies and authorities.
+inside() {
+    env -i HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
+        SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
+        NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt chroot "$root" "$@"
+}
+
+# The n-th block of commands below "Install" of README.md.
+block() {
+    awk -v wanted="$1" '
+        /^## / { is_here = $0 == "## Install" }
+        is_here && /^```sh$/ { is_block = 1; n++; next }
+        /^```$/ { is_block = 0 }
+        is_block && n == wanted' README.md
+}
+
+passed=0
+failed=0
+count() {
+    name=$1
+    shift
+    echo "-- $name: begins"
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "ok - $name"
+    else
+        failed=$((failed + 1))
+        echo "not ok - $name"
+    fi
+}
+
+install_block() {
+    block "$1" >"$root/commands.sh"
+    if [ -s "$root/commands.sh" ] && inside sh -c 'cd /src && exec sh -eu /commands.sh' >"$root.log" 2>&1; then
+        return 0
+    fi
+    tail -n 40 "$root.log"
+    return 1
+}
+
+trap 'for release in bookworm trixie; do unmount "$ROOTS/$release" 2>/dev/null || true; done' EXIT
+trap 'exit 1' HUP INT TERM
+[ $# -gt 0 ] || set -- bookworm trixie
+mkdir -p "$ROOTS"
+for release in "$@"; do
+    root=$ROOTS/$release
+    make_base
+    for number in 1 2 3; do
+        make_root # a fresh one each: what one block installs may not help the next
+        count "$release: README.md, Install, block $number" install_block "$number"
+    done
+    [ -z "$is_install_only" ] || continue
+    make_root
+    # SIGINT ignored, as by `nohup ... &`
+    count "$release: sh scripts/test.sh" inside sh -c 'trap "" INT; cd /src && exec sh scripts/test.sh'
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

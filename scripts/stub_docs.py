@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""Writes the docstrings of the built extension module into its stub, where editors look for them.
+
+    PYTHONPATH=build/python python3 scripts/stub_docs.py [--check]
+
+They are written in C, once. --check, which lint calls, changes nothing and fails where the stub has others. Run
+make format after it.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+from pathlib import Path
+
+STUB = Path(__file__).resolve().parent.parent / "bindings" / "python" / "curlwire" / "_core.pyi"
+LINE_CHARACTERS = 112
+
+
+def wanted_docs(stub: ast.Module, core: object) -> dict[ast.stmt, str]:
+    """The docstring for each class, method, property and attribute of the stub, from the module."""
+    docs: dict[ast.stmt, str] = {}
+    for owner in (owner for owner in stub.body if isinstance(owner, ast.ClassDef)):
+        if owner.name == "Mailbox":  # the package's own
+            continue
+        # the stub's common class of the two controls is not in the module
+        runtime = getattr(core, "MessageWebSocketControl" if owner.name == "_Control" else owner.name)
+        if owner.name != "_Control":
+            docs[owner] = inspect.getdoc(runtime) or ""
+        seen: set[str] = set()
+        for member in owner.body:
+            if isinstance(member, ast.FunctionDef):
+                name = member.name
+            elif isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name):
+                name = member.target.id
+            else:
+                continue
+            if name.startswith("_") or name in seen:  # a setter, or another overload
+                continue
+            seen.add(name)
+            docs[member] = inspect.getdoc(getattr(runtime, name)) or ""
+    return docs
+
+
+def has_doc(statement: ast.stmt, following: ast.stmt | None) -> str | None:
+    """The docstring that stands in, or for an attribute behind, a statement."""
+    if isinstance(statement, (ast.ClassDef, ast.FunctionDef)):
+        return ast.get_docstring(statement)
+    if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+        return inspect.cleandoc(str(following.value.value))
+    return None
+
+
+def literal(doc: str, indent: str) -> list[str]:
+    """A docstring as lines of source."""
+    width = LINE_CHARACTERS - len(indent)
+    lines = [part for line in doc.splitlines() for part in textwrap.wrap(line, width - 6) or [""]]
+    if len(lines) == 1:
+        return [f'{indent}"""{lines[0]}"""']
+    return [f'{indent}"""{lines[0]}', *(f"{indent}{line}".rstrip() for line in lines[1:]), f'{indent}"""']
+
+
+def with_docs(text: str, core: object) -> str:
+    """The stub with every docstring as the module has it."""
+    stub = ast.parse(text)
+    lines = text.splitlines()
+    docs = wanted_docs(stub, core)
+    changes: list[tuple[int, int, list[str]]] = []  # first line, line behind the last, what stands there
+    for owner in (owner for owner in stub.body if isinstance(owner, ast.ClassDef)):
+        for place, statement in [(-1, owner), *enumerate(owner.body)]:
+            doc = docs.get(statement)
+            if doc is None:
+                continue
+            body: list[ast.stmt] = (
+                statement.body if isinstance(statement, (ast.ClassDef, ast.FunctionDef)) else []
+            )
+            following = owner.body[place + 1] if place + 1 < len(owner.body) else None
+            indent = " " * (statement.col_offset + (4 if body else 0))
+            if isinstance(statement, ast.FunctionDef):
+                head = lines[statement.lineno - 1 : body[0].lineno]
+                head[-1] = head[-1][: body[0].col_offset].rstrip()
+                head = [line for line in head if line]
+                changes.append((statement.lineno - 1, statement.end_lineno or 0, head + literal(doc, indent)))
+            elif isinstance(statement, ast.ClassDef):
+                is_there = ast.get_docstring(statement) is not None
+                is_empty = ast.unparse(body[0]) == "..."
+                first = body[0].lineno - 1
+                if not is_there and not is_empty and isinstance(body[0], ast.FunctionDef):
+                    first -= len(body[0].decorator_list)
+                head = [lines[first][: body[0].col_offset].rstrip()] if is_empty else []
+                last = body[0].end_lineno or 0 if is_there or is_empty else first
+                changes.append((first, last, [line for line in head if line] + literal(doc, indent)))
+            else:
+                first = statement.end_lineno or 0
+                is_there = has_doc(statement, following) is not None
+                last = (following.end_lineno or 0) if is_there and following is not None else first
+                changes.append((first, last, literal(doc, indent)))
+    for first, last, new in sorted(changes, reverse=True, key=lambda change: change[:2]):
+        lines[first:last] = new
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    from curlwire import _core
+
+    before = STUB.read_text(encoding="utf-8")
+    after = with_docs(before, _core)
+    if after == before:
+        return 0
+    if arguments == ["--check"]:
+        print(f"{STUB.name} has other docstrings than the module; run: python3 scripts/stub_docs.py")
+        return 1
+    STUB.write_text(after, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of batches (outbound.c, sending.c): small messages are held back and written together. Whatever follows, none is
+ * lost and none overtakes another. Outside a batch nothing is held back: a send that returned is in the kernel. */
+#include "raw_peer.h"
+
+enum { OUTPUT_BYTES = 32 * 1024, AFTER_BYTES = 100000 };
+
+/* The core's writes go through here: the library is linked into this program. */
+static cw__atomic_int write_count;
+
+ssize_t send(int fd, const void *data, size_t len_bytes, int flags)
+{
+    (void)atomic_fetch_add(&write_count, 1);
+    return sendto(fd, data, len_bytes, flags, NULL, 0);
+}
+
+static cw_status send_number(cw_socket *s, uint32_t number)
+{
+    return cw_socket_send(s, CW_BINARY, &number, sizeof number, CW_TIMEOUT_DEFAULT);
+}
+
+static void send_numbers(cw_socket *s, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        CHECK_STATUS(send_number(s, i), CW_OK);
+}
+
+static void expect_numbers(raw_peer *p, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        RAW_EXPECT(p, CW__OP_BINARY, &i, sizeof i);
+}
+
+static cw_socket *open_raw(raw_peer *p)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, 0), CW_OK);
+    raw_open(p, s);
+    return s;
+}
+
+static void begin(cw_socket *s) { CHECK_STATUS(cw_socket_batch_begin(s), CW_OK); }
+static void end(cw_socket *s) { CHECK_STATUS(cw_socket_batch_end(s, CW_TIMEOUT_DEFAULT), CW_OK); }
+
+/* Whether the peer's system has bytes that the peer has not read. */
+static bool has_arrived(raw_peer *p)
+{
+    struct pollfd descriptor = {.fd = p->fd, .events = POLLIN};
+
+    return poll(&descriptor, 1, 0) == 1;
+}
+
+/* ---- Without a batch ---- */
+
+static void test_no_batch(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+    int before = atomic_load(&write_count);
+
+    send_numbers(s, 1000); /* as fast as they can */
+    CHECK(LOCKED(s, s->out.first == NULL && !s->codec->is_holding));
+    CHECK(atomic_load(&write_count) - before >= 1000);
+    expect_numbers(&p, 1000);
+    raw_finish(&p);
+}
+
+/* ---- What a batch holds ---- */
+
+static void test_together(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+    int before;
+
+    begin(s);
+    before = atomic_load(&write_count);
+    send_numbers(s, 1000);
+    CHECK(LOCKED(s, s->codec->is_holding));
+    CHECK_INT(atomic_load(&write_count), before); /* 10 bytes each */
+    CHECK(!has_arrived(&p));
+    end(s);
+    CHECK(LOCKED(s, !s->codec->is_holding && s->out.first == NULL));
+    CHECK_INT(atomic_load(&write_count), before + 1);
+    expect_numbers(&p, 1000);
+    raw_finish(&p);
+}
+
+/* 32 KiB at the most: what does not fit is written by the send that finds no room. */
+static void test_bound(void)
+{
+    enum { COUNT = 20000, FRAME_BYTES = 10, MOST = COUNT * FRAME_BYTES / (OUTPUT_BYTES - 64) + 2 };
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+    pthread_t reader;
+    int before = atomic_load(&write_count);
+
+    CHECK_INT(pthread_create(&reader, NULL, raw_drain, &p), 0);
+    begin(s);
+    send_numbers(s, COUNT);
+    end(s);
+    CHECK(atomic_load(&write_count) - before >= COUNT * FRAME_BYTES / OUTPUT_BYTES);
+    CHECK(atomic_load(&write_count) - before <= 2 * MOST); /* the kernel may take a write in two parts */
+    cw_socket_abort(s);
+    CHECK_INT(pthread_join(reader, NULL), 0);
+    raw_finish(&p);
+}
+
+static void test_nested(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+
+    CHECK_STATUS(cw_socket_batch_end(s, 0), CW_INVALID_STATE);
+    begin(s);
+    begin(s);
+    send_numbers(s, 2);
+    end(s);
+    CHECK(LOCKED(s, s->codec->is_holding));
+    end(s);
+    expect_numbers(&p, 2);
+    CHECK_STATUS(cw_socket_batch_end(s, 0), CW_INVALID_STATE);
+    CHECK_HAS(cw_error_message(), "batch");
+    raw_finish(&p);
+    s = peer_socket(CW_MESSAGE_SOCKET);
+    CHECK_STATUS(cw_socket_batch_begin(s), CW_INVALID_STATE);
+    cw_socket_release(s);
+}
+
+static void test_many_in_a_batch(void)
+{
+    const cw_message messages[] = {{CW_UTF8, "a", 1}, {CW_BINARY, "b", 1}};
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+    size_t sent;
+
+    begin(s);
+    send_numbers(s, 1);
+    CHECK_STATUS(cw_socket_send_many(s, messages, 2, CW_TIMEOUT_DEFAULT, &sent), CW_OK);
+    CHECK_INT(sent, 2);
+    CHECK(LOCKED(s, s->codec->is_holding));
+    end(s);
+    expect_numbers(&p, 1);
+    RAW_EXPECT(&p, CW__OP_TEXT, "a", 1);
+    RAW_EXPECT(&p, CW__OP_BINARY, "b", 1);
+    raw_finish(&p);
+}
+
+/* ---- What makes it go out before its end ---- */
+
+static void test_receive(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+    cw_event *e = NULL;
+    cw_received received;
+    char buffer[8];
+
+    begin(s);
+    send_numbers(s, 3);
+    CHECK_STATUS(cw_socket_receive(s, 1, &e), CW_TIMED_OUT);
+    expect_numbers(&p, 3); /* an answer may be waited for */
+    send_numbers(s, 2);
+    CHECK_STATUS(cw_socket_receive_into(s, buffer, sizeof buffer, 1, &received), CW_TIMED_OUT);
+    expect_numbers(&p, 2);
+    send_numbers(s, 1);
+    CHECK_STATUS(cw_socket_ping(s, 1, NULL), CW_TIMED_OUT);
+    expect_numbers(&p, 1);
+    end(s);
+    raw_finish(&p);
+}
+
+static void test_pong(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+
+    begin(s);
+    send_numbers(s, 3);
+    RAW_SEND(&p, "\x89\x01p");
+    expect_numbers(&p, 3);
+    RAW_EXPECT(&p, CW__OP_PONG, "p", 1);
+    end(s);
+    raw_finish(&p);
+}
+
+static void test_large_follows(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+    uint8_t *large = calloc(1, AFTER_BYTES);
+
+    CHECK(large != NULL);
+    begin(s);
+    for (int round = 0; round < 5; round++) {
+        send_numbers(s, 50);
+        CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, AFTER_BYTES, 0), CW_OK);
+        expect_numbers(&p, 50);
+        RAW_EXPECT(&p, CW__OP_BINARY, large, AFTER_BYTES);
+    }
+    end(s);
+    free(large);
+    raw_finish(&p);
+}
+
+static void test_fragments_follow(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+
+    begin(s);
+    send_numbers(s, 50);
+    CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, "a", 1, false, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, "b", 1, true, CW_TIMEOUT_DEFAULT), CW_OK);
+    end(s);
+    expect_numbers(&p, 50);
+    RAW_EXPECT(&p, CW__OP_TEXT, "a", 1);
+    RAW_EXPECT(&p, CW__OP_CONTINUATION, "b", 1);
+    raw_finish(&p);
+}
+
+static void flush(cw_socket *s) { CHECK_STATUS(cw_socket_flush(s, CW_TIMEOUT_DEFAULT), CW_OK); }
+static void close_socket(cw_socket *s) { CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK); }
+static void wait_closed(cw_socket *s) { CHECK_STATUS(cw_socket_wait_closed(s, 1), CW_TIMED_OUT); }
+
+static void goes_out_by(void (*call)(cw_socket *s))
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+
+    begin(s);
+    send_numbers(s, 50);
+    call(s);
+    expect_numbers(&p, 50);
+    raw_finish(&p);
+}
+
+static void test_other_calls(void)
+{
+    goes_out_by(flush);
+    goes_out_by(close_socket);
+    goes_out_by(wait_closed);
+}
+
+/* The socket is dropped with a batch open. */
+static void test_release(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+
+    begin(s);
+    send_numbers(s, 50);
+    cw_socket_release(s);
+    expect_numbers(&p, 50);
+    RAW_EXPECT(&p, CW__OP_CLOSE, "", 0);
+    RAW_SEND(&p, "\x88\x00");
+    raw_end(&p);
+    cw_shutdown(5000);
+}
+
+static void *expect_end(void *peer)
+{
+    raw_peer *p = peer;
+
+    expect_numbers(p, 50);
+    RAW_EXPECT(p, CW__OP_CLOSE, "\x03\xe9", 2);
+    raw_end(p);
+    return NULL;
+}
+
+static void test_shutdown(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+    pthread_t reader;
+
+    begin(s);
+    send_numbers(s, 50);
+    CHECK_INT(pthread_create(&reader, NULL, expect_end, &p), 0);
+    CHECK_STATUS(cw_shutdown(5000), CW_OK);
+    CHECK_INT(pthread_join(reader, NULL), 0);
+    cw_socket_release(s);
+}
+
+/* ---- A peer that does not read ---- */
+
+static void test_stalled(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+    uint8_t data[1000] = {0};
+    uint32_t count = 0;
+
+    begin(s);
+    while (cw_socket_send(s, CW_BINARY, data, sizeof data, 0) == CW_OK)
+        count++;
+    CHECK_INT(cw_error_web_status(), CW_WEB_Unknown); /* would block */
+    CHECK_STATUS(cw_socket_batch_end(s, 10), CW_TIMED_OUT);
+    CHECK_HAS(cw_error_message(), "still being sent");
+    for (uint32_t i = 0; i < count; i++)
+        RAW_EXPECT(&p, CW__OP_BINARY, data, sizeof data);
+    begin(s);
+    send_numbers(s, 5);
+    end(s);
+    expect_numbers(&p, 5);
+    raw_finish(&p);
+}
+
+static void test_lost(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+
+    begin(s);
+    send_numbers(s, 50);
+    raw_reset(&p);
+    CHECK_STATUS(cw_socket_batch_end(s, CW_TIMEOUT_DEFAULT), CW_CLOSED);
+    raw_finish(&p);
+}
+
+/* libcurl's framing holds nothing back; a batch is allowed all the same. */
+static void test_curl(void)
+{
+    raw_peer p = {0};
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_FRAMING, CW_FRAMING_CURL), CW_OK);
+    raw_open(&p, s);
+    begin(s);
+    send_numbers(s, 3);
+    expect_numbers(&p, 3);
+    end(s);
+    raw_finish(&p);
+}
+
+static const harness_test tests[] = {
+    {"without a batch each message is written by its send", test_no_batch},
+    {"a batch writes its messages together", test_together},
+    {"a batch holds 32 KiB at most", test_bound},
+    {"batches inside one another; an end without a beginning", test_nested},
+    {"send_many in a batch", test_many_in_a_batch},
+    {"a call that waits to receive writes the batch", test_receive},
+    {"RFC 6455 5.5.2: a ping is answered while a batch is open", test_pong},
+    {"a batch, then a message that is too large for it", test_large_follows},
+    {"RFC 6455 5.4: a batch, then fragments", test_fragments_follow},
+    {"flush, close and wait_closed write the batch", test_other_calls},
+    {"a socket that is dropped with a batch open", test_release},
+    {"the end of the program with a batch open", test_shutdown},
+    {"a batch before a peer that does not read: its end says so, nothing is lost", test_stalled},
+    {"the connection is lost with a batch open", test_lost},
+    {"libcurl's framing holds nothing back", test_curl},
+};
+
+int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

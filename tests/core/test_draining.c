@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of what becomes of accepted messages at the end of a socket or of the program (closing.c, service.c): they go out
+ * as long as that makes progress, and what is lost is told. */
+#include "raw_peer.h"
+
+enum {
+    MIB = 1024 * 1024,
+    LARGE_BYTES = 4 * MIB, /* more than the kernels of both ends take */
+    SHORT_MS = 40,
+    LONG_MS = 20000
+};
+
+static uint8_t large[LARGE_BYTES];
+
+/* A socket that gives up early what it has no reason to wait for. */
+static cw_socket *open_raw(raw_peer *p, int send_timeout_ms, int close_timeout_ms)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    *p = (raw_peer){0};
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_SEND_TIMEOUT, send_timeout_ms), CW_OK);
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_CLOSE_TIMEOUT, close_timeout_ms), CW_OK);
+    raw_open(p, s);
+    return s;
+}
+
+/* Most of it waits in the socket. */
+static void send_large(cw_socket *s)
+{
+    for (size_t i = 0; i < sizeof large; i++)
+        large[i] = (uint8_t)(i * 2654435761u >> 13);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, sizeof large, 0), CW_OK);
+    CHECK(LOCKED(s, s->out.first != NULL));
+}
+
+/* All of it is in the kernel, which cannot get rid of it. */
+static uint32_t fill_kernel(cw_socket *s)
+{
+    uint32_t count = 0;
+
+    while (LOCKED(s, s->out.first == NULL)) {
+        CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, 1000, 0), CW_OK);
+        count++;
+    }
+    return count;
+}
+
+static void close_socket(cw_socket *s) { CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK); }
+
+/* Gives what should not happen the time to happen. */
+static void let_time_pass(int ms) { (void)poll(NULL, 0, ms); }
+
+/* ---- A slow server gets everything ---- */
+
+static void test_longer_than_close_timeout(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, LONG_MS, SHORT_MS);
+
+    send_large(s);
+    close_socket(s);
+    let_time_pass(4 * SHORT_MS);
+    CHECK(LOCKED(s, s->drain.is_on && s->close.deadline_ms == INT64_MAX));
+    RAW_EXPECT(&p, CW__OP_BINARY, large, sizeof large);
+    RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
+    CHECK_CLOSED(s, 1006, false); /* no answer within close_timeout, which has begun now */
+    CHECK_INT(LOCKED(s, s->out.lost_bytes), 0);
+    raw_finish(&p);
+}
+
+static void test_in_the_kernel(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, LONG_MS, SHORT_MS);
+    uint32_t count = fill_kernel(s);
+
+    UNTIL(LOCKED(s, cw__link_unacknowledged(s->codec->link) > 0));
+    close_socket(s);
+    let_time_pass(4 * SHORT_MS);
+    CHECK(LOCKED(s, s->drain.is_on));
+    for (uint32_t i = 0; i < count; i++)
+        RAW_EXPECT(&p, CW__OP_BINARY, large, 1000);
+    RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
+    RAW_SEND(&p, "\x88\x02\x03\xe8");
+    CHECK_CLOSED(s, 1000, true);
+    raw_finish(&p);
+}
+
+/* Slowly, but without a pause of send_timeout. */
+static void test_steady_reader(void)
+{
+    enum { CHUNK_BYTES = 128 * 1024, STEP_MS = 50 };
+    raw_peer p;
+    cw_socket *s = open_raw(&p, 10 * STEP_MS, SHORT_MS);
+    uint8_t *chunk = malloc(CHUNK_BYTES);
+    size_t total = 0;
+
+    CHECK(chunk != NULL);
+    send_large(s);
+    close_socket(s);
+    while (total < LARGE_BYTES) { /* 1.6 s in all */
+        size_t left = LARGE_BYTES + 14 + 8 - total;
+        let_time_pass(STEP_MS);
+        total += raw_read(&p, chunk, left < CHUNK_BYTES ? left : CHUNK_BYTES);
+    }
+    free(chunk);
+    CHECK_CLOSED(s, 1006, false);
+    CHECK_INT(LOCKED(s, s->out.lost_bytes), 0);
+    raw_finish(&p);
+}
+
+/* Without anything on its way close_timeout begins at once. */
+static void test_nothing_on_its_way(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, LONG_MS, SHORT_MS);
+
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, CW_TIMEOUT_DEFAULT), CW_OK);
+    RAW_EXPECT(&p, CW__OP_BINARY, "a", 1);
+    UNTIL(LOCKED(s, cw__link_unacknowledged(s->codec->link) == 0));
+    close_socket(s);
+    CHECK(!LOCKED(s, s->drain.is_on));
+    CHECK_CLOSED(s, 1006, false);
+    raw_finish(&p);
+}
+
+/* ---- What is lost is told, once ---- */
+
+static void test_no_progress(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, SHORT_MS, LONG_MS);
+
+    send_large(s);
+    close_socket(s);
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_CLOSED);
+    CHECK_HAS(cw_error_message(), "bytes that were sent did not reach the server");
+    CHECK_HAS(cw_error_message(), "0.04 s (send_timeout)");
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_CLOSED); /* however often it is asked */
+    CHECK_STATUS(cw_shutdown(5000), CW_OK);
+    raw_finish(&p);
+}
+
+static void test_reset(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, LONG_MS, LONG_MS);
+
+    send_large(s);
+    close_socket(s);
+    raw_reset(&p);
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_CLOSED);
+    CHECK_HAS(cw_error_message(), "did not reach the server");
+    peer_finish(s);
+}
+
+/* Nobody is there to be told: the end of the program is. */
+static void test_released(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, SHORT_MS, LONG_MS);
+
+    send_large(s);
+    cw_socket_release(s);
+    CHECK_STATUS(cw_shutdown(5000), CW_CLOSED);
+    CHECK_HAS(cw_error_message(), "bytes that were sent did not reach their server");
+    CHECK_STATUS(cw_shutdown(5000), CW_OK);
+    raw_end(&p);
+}
+
+static void test_released_to_a_slow_server(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, LONG_MS, SHORT_MS);
+
+    send_large(s);
+    cw_socket_release(s);
+    let_time_pass(4 * SHORT_MS);
+    RAW_EXPECT(&p, CW__OP_BINARY, large, sizeof large);
+    RAW_EXPECT(&p, CW__OP_CLOSE, "", 0);
+    CHECK_STATUS(cw_shutdown(5000), CW_OK);
+    raw_end(&p);
+}
+
+/* Dropping a connection on purpose is no loss. */
+static void test_abort(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, LONG_MS, LONG_MS);
+
+    send_large(s);
+    cw_socket_abort(s);
+    CHECK_CLOSED(s, 1006, false);
+    CHECK_STATUS(cw_shutdown(5000), CW_OK);
+    raw_finish(&p);
+}
+
+/* ---- The end of the program ---- */
+
+static void *read_late(void *peer)
+{
+    raw_peer *p = peer;
+
+    let_time_pass(4 * SHORT_MS);
+    RAW_EXPECT(p, CW__OP_BINARY, large, sizeof large);
+    RAW_EXPECT(p, CW__OP_CLOSE, "\x03\xe9", 2);
+    return NULL;
+}
+
+static void test_shutdown(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, LONG_MS, LONG_MS);
+    pthread_t reader;
+    int64_t begin_ms;
+
+    send_large(s);
+    CHECK_INT(pthread_create(&reader, NULL, read_late, &p), 0);
+    begin_ms = cw__now_ms();
+    CHECK_STATUS(cw_shutdown(SHORT_MS),
+                 CW_OK); /* the server answers no close frame: that time is for its answer */
+    CHECK(cw__now_ms() - begin_ms < LONG_MS);
+    CHECK_INT(pthread_join(reader, NULL), 0);
+    cw_socket_release(s);
+    raw_end(&p);
+}
+
+static void test_shutdown_without_progress(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, 4 * SHORT_MS, LONG_MS);
+
+    send_large(s);
+    CHECK_STATUS(cw_shutdown(SHORT_MS), CW_CLOSED);
+    CHECK_HAS(cw_error_message(), "did not reach their server");
+    cw_socket_release(s);
+    raw_end(&p);
+}
+
+static void test_shutdown_at_once(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, LONG_MS, LONG_MS);
+
+    send_large(s);
+    CHECK_STATUS(cw_shutdown(0), CW_CLOSED);
+    cw_socket_release(s);
+    raw_end(&p);
+}
+
+static bool say_yes(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+static void test_shutdown_interrupted(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, LONG_MS, LONG_MS);
+
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, 1000, CW_TIMEOUT_DEFAULT), CW_OK);
+    (void)fill_kernel(s);
+    cw_set_wait_hook(say_yes, NULL);
+    CHECK_STATUS(cw_shutdown(LONG_MS), CW_CLOSED); /* and it does not wait for LONG_MS */
+    cw_set_wait_hook(NULL, NULL);
+    cw_socket_release(s);
+    s = open_raw(&p, LONG_MS, LONG_MS);
+    cw_set_wait_hook(say_yes, NULL);
+    CHECK_STATUS(cw_shutdown(LONG_MS), CW_INTERRUPTED);
+    cw_set_wait_hook(NULL, NULL);
+    cw_socket_release(s);
+    raw_end(&p);
+}
+
+static const harness_test tests[] = {
+    {"close: a server that is busy for longer than close_timeout gets all that waits",
+     test_longer_than_close_timeout},
+    {"close: and all that the kernel has", test_in_the_kernel},
+    {"close: a server that reads slowly, without a pause of send_timeout", test_steady_reader},
+    {"close_timeout begins at once when nothing is on its way", test_nothing_on_its_way},
+    {"close: no progress for send_timeout: wait_closed says what was lost", test_no_progress},
+    {"close: the connection is lost meanwhile: the same", test_reset},
+    {"a socket that is released: cw_shutdown says what was lost", test_released},
+    {"a socket that is released: a slow server gets all", test_released_to_a_slow_server},
+    {"what abort drops is not reported as lost", test_abort},
+    {"cw_shutdown waits for a server that is busy, and then its time begins", test_shutdown},
+    {"cw_shutdown: no progress for send_timeout: it says what was lost", test_shutdown_without_progress},
+    {"cw_shutdown with 0 says what was lost", test_shutdown_at_once},
+    {"cw_shutdown: the wait hook ends it", test_shutdown_interrupted},
+};
+
+int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of proxy.c: which variable counts, what no_proxy excepts, which values are taken, and that nothing of a value that
+ * is not taken shows. What comes of a proxy in use is tested in tests/python/test_proxy.py. */
+#include "harness.h"
+
+/* ---- An environment ---- */
+
+static const char *const *environment; /* name, value, ..., NULL */
+
+static const char *get(const char *name)
+{
+    for (const char *const *pair = environment; *pair; pair += 2)
+        if (strcmp(pair[0], name) == 0)
+            return pair[1];
+    return NULL;
+}
+
+static cw_status choose(cw__proxy *p, bool is_tls, const char *const *variables)
+{
+    environment = variables;
+    return cw__proxy_choose(p, is_tls, "server.test", is_tls ? 443 : 80, get);
+}
+
+#define VARIABLES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void check_variable(bool is_tls, const char *const *variables, const char *wanted)
+{
+    cw__proxy p;
+
+    CHECK_INT(choose(&p, is_tls, variables), CW_OK);
+    CHECK_STR(p.kind == CW__PROXY_NONE ? "" : p.variable, wanted);
+    cw__proxy_destroy(&p);
+}
+
+static void test_order(void)
+{
+    static const char *const names[] = {"ws_proxy",  "WS_PROXY",    "http_proxy",  "HTTP_PROXY", "wss_proxy",
+                                        "WSS_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy",  "ALL_PROXY"};
+    static const char *const plain[] = {"ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY", ""};
+    static const char *const tls[] = {"wss_proxy", "WSS_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                                      "ALL_PROXY", ""};
+    enum { COUNT = sizeof names / sizeof *names };
+
+    for (int is_tls = 0; is_tls < 2; is_tls++) {
+        const char *const *order = is_tls ? tls : plain;
+        const char *all[2 * COUNT + 1] = {0};
+        for (int i = 0; i < COUNT; i++) {
+            all[2 * i] = names[i];
+            all[2 * i + 1] = "http://10.0.0.1:3128";
+        }
+        for (; **order; order++) { /* each in its turn, and empty once it was it */
+            check_variable(is_tls, all, *order);
+            for (int i = 0; i < COUNT; i++)
+                if (strcmp(names[i], *order) == 0)
+                    all[2 * i + 1] = "";
+        }
+        check_variable(is_tls, all, "");
+    }
+    check_variable(false, VARIABLES("HTTP_PROXY", "http://10.0.0.1:3128"), "");
+    check_variable(false, VARIABLES("http_proxy", "x", "no_proxy", "server.test"), "");
+    check_variable(false, VARIABLES("http_proxy", "x", "NO_PROXY", "server.test"), "");
+    check_variable(false, VARIABLES("http_proxy", "x", "no_proxy", "other", "NO_PROXY", "server.test"),
+                   "http_proxy");
+    check_variable(false, VARIABLES("http_proxy", "x", "no_proxy", "", "NO_PROXY", "server.test"), "");
+}
+
+/* ---- no_proxy ---- */
+
+static void test_excluded(void)
+{
+    static const struct {
+        const char *list, *host;
+        unsigned port;
+        bool is_excluded;
+    } rows[] = {
+        {"", "a.test", 80, false},
+        {"*", "a.test", 80, true},
+        {"b.test, *", "a.test", 80, true},
+        {"*:80", "a.test", 80, true},
+        {"*:81", "a.test", 80, false},
+        {"a.test", "a.test", 80, true},
+        {"A.Test", "a.tEST", 80, true},
+        {"a.test.", "a.test", 80, true},
+        {"a.test", "a.test.", 80, true},
+        {"a.test", "www.a.test", 80, true},
+        {"a.test", "wwwa.test", 80, false},
+        {".a.test", "a.test", 80, true},
+        {".a.test", "www.a.test", 80, true},
+        {"*.a.test", "www.a.test", 80, true},
+        {"*.a.test", "xa.test", 80, false},
+        {"www.a.test", "a.test", 80, false},
+        {"test", "a.test", 80, true},
+        {".", "a.test", 80, false},
+        {"b.test,a.test", "a.test", 80, true},
+        {"b.test a.test", "a.test", 80, true},
+        {" ,b.test ,\ta.test ,", "a.test", 80, true},
+        {"a.test:80", "a.test", 80, true},
+        {"a.test:443", "a.test", 80, false},
+        {"a.test:", "a.test", 80, false},
+        {"a.test:x", "a.test", 80, false},
+        {".a.test:8080", "www.a.test", 8080, true},
+        {"10.1.2.3", "10.1.2.3", 80, true},
+        {"10.1.2.3", "10.1.2.30", 80, false},
+        {"2.3", "10.1.2.3", 80, false}, /* an address has no subdomains */
+        {".1.2.3", "10.1.2.3", 80, false},
+        {"10.1.2.3:80", "10.1.2.3", 80, true},
+        {"10.1.2.3:81", "10.1.2.3", 80, false},
+        {"10.0.0.0/8", "10.1.2.3", 80, true},
+        {"10.0.0.0/8", "11.1.2.3", 80, false},
+        {"10.1.2.0/23", "10.1.3.9", 80, true},
+        {"10.1.2.0/23", "10.1.4.0", 80, false},
+        {"10.1.2.3/32", "10.1.2.3", 80, true},
+        {"10.1.2.3/32", "10.1.2.2", 80, false},
+        {"0.0.0.0/0", "10.1.2.3", 80, true},
+        {"10.0.0.0/33", "10.0.0.0", 80, false},
+        {"10.0.0.0/", "10.0.0.0", 80, false},
+        {"10.0.0.0/x", "10.0.0.0", 80, false},
+        {"10.0.0.0/00", "10.0.0.0", 80, false},
+        {"10.0.0.0/8:81", "10.0.0.1", 80, false},
+        {"10.0.0.0/8", "a.test", 80, false},
+        {"::1", "[::1]", 80, true},
+        {"[::1]", "[::1]", 80, true},
+        {"0:0:0:0:0:0:0:1", "[::1]", 80, true},
+        {"[::1]:80", "[::1]", 80, true},
+        {"[::1]:81", "[::1]", 80, false},
+        {"fd00::/8", "[fd12::3]", 80, true},
+        {"[fd00::]/8", "[fd12::3]", 80, true},
+        {"fd00::/8", "[fe12::3]", 80, false},
+        {"fe80::1", "[fe80::1%25eth0]", 80, true},
+        {"::/0", "10.1.2.3", 80, false},
+        {"127.0.0.1", "localhost", 80, false},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bool is = cw__proxy_is_excluded(rows[i].list, rows[i].host, rows[i].port);
+        CHECK_STR(is ? rows[i].list : "",
+                  rows[i].is_excluded ? rows[i].list : ""); /* a failure shows the row */
+    }
+}
+
+/* ---- Values ---- */
+
+static void test_good(void)
+{
+    static const struct {
+        const char *value;
+        cw__proxy_kind kind;
+        const char *url, *name, *user, *password;
+    } rows[] = {
+        {"http://p.test:3128", CW__PROXY_HTTP, "http://p.test:3128", "p.test:3128", "", ""},
+        {"http://p.test:3128/", CW__PROXY_HTTP, "http://p.test:3128", "p.test:3128", "", ""},
+        {"HTTP://p.test", CW__PROXY_HTTP, "http://p.test:1080", "p.test:1080", "", ""},
+        {"p.test:3128", CW__PROXY_HTTP, "http://p.test:3128", "p.test:3128", "", ""},
+        {"ftp.p.test", CW__PROXY_HTTP, "http://ftp.p.test:1080", "ftp.p.test:1080", "", ""},
+        {"u:p@p.test:3128", CW__PROXY_HTTP, "http://p.test:3128", "p.test:3128", "u", "p"},
+        {"https://p.test", CW__PROXY_HTTPS, "https://p.test:443", "p.test:443", "", ""},
+        {"socks://p.test", CW__PROXY_SOCKS, "socks://p.test:1080", "p.test:1080", "", ""},
+        {"socks4://p.test:1", CW__PROXY_SOCKS, "socks4://p.test:1", "p.test:1", "", ""},
+        {"socks4a://p.test", CW__PROXY_SOCKS, "socks4a://p.test:1080", "p.test:1080", "", ""},
+        {"socks5://u@p.test", CW__PROXY_SOCKS, "socks5://p.test:1080", "p.test:1080", "u", ""},
+        {"SOCKS5H://u:p@p.test:65535", CW__PROXY_SOCKS, "socks5h://p.test:65535", "p.test:65535", "u", "p"},
+        {"http://[::1]:3128", CW__PROXY_HTTP, "http://[::1]:3128", "[::1]:3128", "", ""},
+        {"http://[fe80::1%25eth0]", CW__PROXY_HTTP, "http://[fe80::1%25eth0]:1080", "[fe80::1%25eth0]:1080", "",
+         ""},
+        {"http://@p.test:1", CW__PROXY_HTTP, "http://p.test:1", "p.test:1", "", ""},
+        {"http://:p@p.test:1", CW__PROXY_HTTP, "http://p.test:1", "p.test:1", "", "p"},
+        {"http://u:p:q@p.test:1", CW__PROXY_HTTP, "http://p.test:1", "p.test:1", "u", "p:q"},
+        {"http://u%40x:%2f%3F%23%25%3a%20@p.test:1", CW__PROXY_HTTP, "http://p.test:1", "p.test:1", "u@x",
+         "/?#%: "},
+        {"http://a_b-c.d:1", CW__PROXY_HTTP, "http://a_b-c.d:1", "a_b-c.d:1", "", ""},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cw__proxy p;
+        CHECK_INT(choose(&p, false, VARIABLES("ws_proxy", rows[i].value)), CW_OK);
+        CHECK_INT(p.kind, rows[i].kind);
+        CHECK_STR(p.url, rows[i].url);
+        CHECK_STR(p.name, rows[i].name);
+        CHECK_STR(p.user ? p.user : "", rows[i].user);
+        CHECK_STR(p.password ? p.password : "", rows[i].password);
+        cw__proxy_destroy(&p);
+    }
+}
+
+#define USER   "j0hnny"
+#define SECRET "s3cret"
+#define WITH   USER ":" SECRET
+
+static void test_bad(void)
+{
+    static const char *const rows[] = {
+        "http://" USER ":s3c/" SECRET "@127.0.0.1:3128",
+        "http://" USER ":s3c?" SECRET "@127.0.0.1:3128",
+        "http://" USER ":s3c#" SECRET "@127.0.0.1:3128",
+        "http://" USER ":s3c@" SECRET "@127.0.0.1:3128",
+        "http://" USER ":s3c\\" SECRET "@127.0.0.1:3128",
+        "http://" USER ":s3c " SECRET "@127.0.0.1:3128",
+        "http://" USER ":%2" SECRET "@127.0.0.1:3128",
+        "http://" USER ":" SECRET "%@127.0.0.1:3128",
+        "http://" USER ":" SECRET "%0a@127.0.0.1:3128",
+        "http://" USER ":" SECRET "%00@127.0.0.1:3128",
+        "http://" USER "%3a:" SECRET "@127.0.0.1:3128",
+        " http://" WITH "@127.0.0.1:3128",
+        "http://" WITH "@127.0.0.1:3128 ",
+        "http://" WITH "@127.0.0.1:3128\n",
+        "\thttp://" WITH "@127.0.0.1:3128",
+        "http://" WITH "@127.0.0.1:3128//",
+        "http://" WITH "@127.0.0.1:3128/a",
+        "http://" WITH "@127.0.0.1:99999",
+        "http://" WITH "@127.0.0.1:65536",
+        "http://" WITH "@127.0.0.1:0",
+        "http://" WITH "@127.0.0.1:-1",
+        "http://" WITH "@127.0.0.1:+1",
+        "http://" WITH "@127.0.0.1:x",
+        "http://" WITH "@127.0.0.1:",
+        "http://" WITH "@:3128",
+        "http://" WITH "@",
+        "http://" WITH "@/",
+        "http:" WITH "@127.0.0.1:3128",
+        "http:/" WITH "@127.0.0.1:3128",
+        "http:///" WITH "@127.0.0.1:3128",
+        "http//" WITH "@127.0.0.1:3128",
+        "foo://" WITH "@127.0.0.1:3128",
+        "socks9://" WITH "@127.0.0.1:1",
+        "ws://" WITH "@127.0.0.1:1",
+        "://" WITH "@127.0.0.1:1",
+        "//" WITH "@127.0.0.1:1",
+        WITH "://127.0.0.1:1",
+        WITH,
+        "http://" WITH "@[::1:3128",
+        "http://" WITH "@::1]:3128",
+        "http://" WITH "@[]:3128",
+        "http://" WITH "@[::g]:3128",
+        "http://" WITH "@[127.0.0.1]:3128",
+        "http://" WITH "@::1:3128",
+        "http://" WITH "@a,b:3128",
+        "http://" WITH "@a%41:3128",
+        "http://" WITH "@pr\xc3\xb6xy.test:3128",
+        "http://" WITH "@a\"b:3128",
+        "http://",
+        "/",
+        "@",
+        ":",
+        " ",
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cw__proxy p;
+        CHECK_STR(choose(&p, true, VARIABLES("https_proxy", rows[i])) == CW_CONNECT_FAILED ? "" : rows[i], "");
+        CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
+        CHECK(strstr(cw_error_message(), "the environment variable https_proxy is malformed: "));
+        CHECK(strstr(cw_error_message(), "Write http://user:password@host:port, or remove"));
+        CHECK(!strstr(cw_error_message(), USER) && !strstr(cw_error_message(), "s3c"));
+        CHECK_INT(p.kind, CW__PROXY_NONE);
+    }
+}
+
+static void test_no_memory(void)
+{
+    long live = cw__alloc_live();
+
+    for (long n = 0;; n++) {
+        cw__proxy p;
+        cw_status status;
+        cw__alloc_fail_at(n);
+        status = choose(&p, false, VARIABLES("http_proxy", "http://u:p@p.test:1"));
+        cw__alloc_fail_at(-1);
+        cw__proxy_destroy(&p);
+        CHECK_INT(cw__alloc_live(), live);
+        if (status == CW_OK) {
+            CHECK_INT(n, 3);
+            return;
+        }
+        CHECK_INT(status, CW_NO_MEMORY);
+    }
+}
+
+static const harness_test tests[] = {
+    {"the variables in libcurl's order; an empty one is none, HTTP_PROXY does not count", test_order},
+    {"no_proxy: names, ports, addresses, networks, *", test_excluded},
+    {"values that are taken", test_good},
+    {"values that are not: the variable is named, nothing of it is shown", test_bad},
+    {"without memory", test_no_memory},
+};
+
+int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

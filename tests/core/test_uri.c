@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of uri.c: what a URI is encoded to, and what is refused with which advice. */
+#include "peer.h"
+
+#define SECRET "sesame" /* in userinfo and queries: in no fault */
+
+typedef struct good_uri {
+    const char *uri, *base, *target;
+} good_uri;
+
+static const good_uri good[] = {
+    {"ws://h", "ws://h/", "/"},
+    {"WSS://Host.Example", "wss://Host.Example/", "/"},
+    {"ws://h:/", "ws://h/", "/"}, /* RFC 3986 section 3.2.3: an empty port */
+    {"ws://h:0/", "ws://h:0/", "/"},
+    {"ws://h:0080/", "ws://h:80/", "/"},
+    {"ws://h:65535?", "ws://h:65535/", "/?"},
+    {"ws://h?a=1", "ws://h/", "/?a=1"},
+    {"ws://h/?", "ws://h/", "/?"},
+    {"ws://h//a/../b/./", "ws://h/", "//a/../b/./"}, /* nothing is resolved */
+    {"ws://127.0.0.1:8080/a", "ws://127.0.0.1:8080/", "/a"},
+    {"ws://[::1]/", "ws://[::1]/", "/"},
+    {"ws://[2001:DB8::1.2.3.4]:1/", "ws://[2001:DB8::1.2.3.4]:1/", "/"},
+    {"ws://[fe80::1%25eth0]:1/", "ws://[fe80::1%25eth0]:1/", "/"}, /* RFC 6874 section 2 */
+    {"ws://[fe80::1%eth0]/", "ws://[fe80::1%25eth0]/", "/"},
+    {"ws://[fe80::1%25]/", "ws://[fe80::1%2525]/", "/"}, /* an interface's number */
+    {"ws://u@h/", "ws://u@h/", "/"},
+    {"ws://u:p:q@h/", "ws://u:p:q@h/", "/"},
+    {"ws://:@h/", "ws://:@h/", "/"},
+    {"ws://\xc3\xb6:p%40|^@h/", "ws://%C3%B6:p%40%7C%5E@h/", "/"},
+    /* RFC 3987 section 3.1: UTF-8, percent-encoded; what is encoded already stays */
+    {"ws://h/caf\xc3\xa9?a=1", "ws://h/", "/caf%C3%A9?a=1"},
+    {"ws://h/?name=\xc3\xb6", "ws://h/", "/?name=%C3%B6"},
+    {"ws://h/a%20b?q=\xc3\xa9%20x", "ws://h/", "/a%20b?q=%C3%A9%20x"},
+    {"ws://h/?t=\xe2\x80\x8b\xf0\x9f\x98\x80", "ws://h/", "/?t=%E2%80%8B%F0%9F%98%80"},
+    {"ws://h/%c3%b6%C3%B6?%2f%25%7e", "ws://h/", "/%c3%b6%C3%B6?%2f%25%7e"},
+    {"ws://h/\"<>^`{|}?\"<>\\^`{|}", "ws://h/", "/%22%3C%3E%5E%60%7B%7C%7D?%22%3C%3E%5C%5E%60%7B%7C%7D"},
+    {"ws://h/a-._~!$&'()*+,;=:@/[]b", "ws://h/", "/a-._~!$&'()*+,;=:@/[]b"},
+    {"ws://h/?a-._~!$&'()*+,;=:@/?[]b", "ws://h/", "/?a-._~!$&'()*+,;=:@/?[]b"},
+    {"ws://h/?at=a@b", "ws://h/", "/?at=a@b"},
+};
+
+typedef struct bad_uri {
+    const char *uri, *advice;
+} bad_uri;
+
+static const bad_uri bad[] = {
+    {"", "should look like wss://host/path"},
+    {"ws", "should look like wss://host/path"},
+    {"localhost:8080", "should look like wss://host/path"},
+    {"//h/", "should look like wss://host/path"},
+    {"ws:/h/", "should look like wss://host/path"},
+    {"ws:h", "should look like wss://host/path"},
+    {" ws://h/", "should look like wss://host/path"},
+    {"ws://", "no host"},
+    {"ws:///path", "no host"},
+    {"ws://:80/", "no host"},
+    {"ws://" SECRET "@/", "no host"},
+    {"ws://" SECRET "@:80/", "no host"},
+    {"http://h/", "must be ws or wss, not http"},
+    {"wsss://h/", "must be ws or wss, not wsss"},
+    /* RFC 6455 section 3 */
+    {"ws://h/#top", "write %23"},
+    {"ws://h/#", "write %23"},
+    {"ws://h#", "write %23"},
+    {"ws://h/?" SECRET "#", "write %23"},
+    /* the port */
+    {"ws://h:65536/", "0 to 65535"},
+    {"ws://h:-1/", "0 to 65535"},
+    {"ws://h:8 0/", "0 to 65535"},
+    {"ws://h:99999999999999999999/", "0 to 65535"},
+    {"ws://joe:" SECRET "/x@h/", "write / as %2F"},
+    {"ws://joe:" SECRET "#x@h/", "# as %23"},
+    {"ws://joe:" SECRET "?x@h/", "? as %3F"},
+    /* the host */
+    {"ws://a b/", "a space"},
+    {"ws://h\n/", "control character 0x0A"},
+    {"ws://a%2eb/", "not percent-encoded"},
+    {"ws://b\xc3\xbc"
+     "cher.example/",
+     "xn--"},
+    {"ws://a\\b/", "character \\"},
+    {"ws://a_b*/", "character *"},
+    {"ws://::1/", "no host"},
+    {"ws://2001:db8::1/", "An IPv6 address stands in [ ]"},
+    {"ws://[::1/", "not an IPv6 address"},
+    {"ws://[]/", "not an IPv6 address"},
+    {"ws://[v1.x]/", "not an IPv6 address"},
+    {"ws://[127.0.0.1]/", "not an IPv6 address"},
+    {"ws://[::1]x/", "only a port"},
+    {"ws://[::1%]/", "interface"},
+    {"ws://[::1%25a b]/", "interface"},
+    {"ws://[::1%25abcdefghijklmnop]/", "interface"},
+    {"ws://h]/", "character ]"},
+    /* the user name and password */
+    {"ws://joe:" SECRET "@x@h/", "@ as %40"},
+    {"ws://joe:" SECRET " @h/", "percent-encoded"},
+    {"ws://joe\\:" SECRET "@h/", "percent-encoded"},
+    {"ws://joe:" SECRET "[@h/", "percent-encoded"},
+    {"ws://joe:" SECRET "%@h/", "write %25"},
+    {"ws://joe:" SECRET "%00@h/", "NUL"},
+    {"ws://joe:" SECRET "%0a@h/", "control character"},
+    {"ws://joe:" SECRET "\x7f@h/", "percent-encoded"},
+    /* the path and the query */
+    {"ws://h/a b", "the path contains a space: write %20"},
+    {"ws://h/?" SECRET " b", "the query contains a space: write %20"},
+    {"ws://h/ ", "write %20"},
+    {"ws://h/\n", "the control character 0x0A: remove it, or write %0A"},
+    {"ws://h/?" SECRET "\r\nX: y", "0x0D"},
+    {"ws://h/\x7f", "0x7F"},
+    {"ws://h/a\\b", "the character \\: write %5C"},
+    {"ws://h/%00", "%00"},
+    {"ws://h/?" SECRET "%00", "%00"},
+    {"ws://h/%", "write %25"},
+    {"ws://h/100%?" SECRET, "write %25"},
+    {"ws://h/?" SECRET "=%1", "write %25"},
+    {"ws://h/?" SECRET "=%zz", "write %25"},
+    {"ws://h/?" SECRET "=%1g", "write %25"},
+    /* RFC 3629: no surrogates, nothing overlong, nothing cut */
+    {"ws://h/\xff", "not UTF-8"},
+    {"ws://h/\xc3", "not UTF-8"},
+    {"ws://h/\xc0\xaf", "not UTF-8"},
+    {"ws://h/\xed\xa0\x80", "not UTF-8"},
+    {"ws://h/?" SECRET "\xe9", "not UTF-8"},
+};
+
+static void test_good(void)
+{
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        char fault[CW__URI_FAULT_BYTES], *base;
+        cw__uri uri;
+        CHECK_INT(cw__uri_read(good[i].uri, strlen(good[i].uri), &uri, fault), CW__URI_OK);
+        base = cw__uri_base(&uri);
+        CHECK_STR(base, good[i].base);
+        CHECK_STR(uri.target, good[i].target);
+        CHECK_INT(uri.is_secure, strncmp(good[i].base, "wss", 3) == 0);
+        cw__free(base);
+        cw__uri_destroy(&uri);
+    }
+}
+
+static void test_bad(void)
+{
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char fault[CW__URI_FAULT_BYTES] = "";
+        cw__uri uri;
+        if (cw__uri_read(bad[i].uri, strlen(bad[i].uri), &uri, fault) != CW__URI_BAD)
+            HARNESS_FAIL("taken: %s", bad[i].uri);
+        CHECK_HAS(fault, bad[i].advice);
+        CHECK(strstr(fault, SECRET) == NULL);
+        CHECK(strlen(fault) < sizeof fault - 1); /* nothing was cut off */
+        CHECK(uri.text == NULL);
+    }
+}
+
+/* Every character in every place: it goes out as visible ASCII that decodes to it, or the fault names it. */
+static void check_character(int c, const char *format)
+{
+    char text[64], fault[CW__URI_FAULT_BYTES] = "", escape[4], named[8];
+    cw__uri uri;
+
+    (void)snprintf(text, sizeof text, format, c);
+    (void)snprintf(escape, sizeof escape, "%%%02X", (unsigned)c);
+    (void)snprintf(named, sizeof named, c < 0x20 || c == 0x7f ? "0x%02X" : c == ' ' ? "space" : "%c", c);
+    if (cw__uri_read(text, strlen(text), &uri, fault) == CW__URI_OK) {
+        const char *at = strstr(uri.target, "a") + 1;
+        CHECK(*at == c || strncmp(at, escape, 3) == 0);
+        CHECK_INT(
+            strspn(at, "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrst"
+                       "uvwxyz{|}~"),
+            strlen(at));
+    } else {
+        CHECK_HAS(fault, named);
+        CHECK_HAS(fault, escape);
+    }
+    cw__uri_destroy(&uri);
+}
+
+static void test_characters(void)
+{
+    for (int c = 1; c < 0x80; c++) {
+        check_character(c, c == '%' ? "ws://h/a%c25z" : "ws://h/a%cz");
+        check_character(c, c == '%' ? "ws://h/?a%c25z" : "ws://h/?a%cz");
+    }
+}
+
+static void test_nul(void)
+{
+    static const char *const texts[] = {"ws://h/a\0b", "ws://a\0b/?", "ws\0://ab/?", "ws://h/?ab\0"};
+    char fault[CW__URI_FAULT_BYTES];
+    cw__uri uri;
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        CHECK_INT(cw__uri_read(texts[i], 10 + (i == 3), &uri, fault), CW__URI_BAD);
+        CHECK_HAS(fault, "NUL");
+    }
+}
+
+/* A URI of a path of so many characters. */
+static cw__uri_result read_long(const char *character, size_t count, char fault[CW__URI_FAULT_BYTES])
+{
+    size_t each = strlen(character), len = 7;
+    char *text = malloc(len + count * each);
+    cw__uri_result result;
+    cw__uri uri;
+
+    CHECK(text != NULL);
+    memcpy(text, "ws://h/", 7);
+    for (; count > 0; count--, len += each)
+        memcpy(text + len, character, each);
+    result = cw__uri_read(text, len, &uri, fault);
+    cw__uri_destroy(&uri);
+    free(text);
+    return result;
+}
+
+static void test_limits(void)
+{
+    char fault[CW__URI_FAULT_BYTES];
+
+    CHECK_INT(read_long("a", CW__URI_AT_MOST - 100, fault), CW__URI_OK);
+    CHECK_INT(read_long("a", CW__URI_AT_MOST, fault), CW__URI_BAD);
+    CHECK_HAS(fault, "128 KiB");
+    CHECK_INT(read_long("\xc3\xb6", CW__URI_AT_MOST / 6 - 100, fault), CW__URI_OK);
+    CHECK_INT(read_long("\xc3\xb6", CW__URI_AT_MOST / 6 + 100, fault), CW__URI_BAD); /* as it would go out */
+    CHECK_HAS(fault, "128 KiB");
+}
+
+static void test_no_memory(void)
+{
+    char fault[CW__URI_FAULT_BYTES];
+    cw__uri uri;
+
+    for (long n = 0; n < 2; n++) {
+        cw__alloc_fail_at(n);
+        CHECK_INT(cw__uri_read("ws://h/", 7, &uri, fault), CW__URI_NO_MEMORY);
+        cw__alloc_fail_at(-1);
+        cw__uri_destroy(&uri);
+    }
+    CHECK_INT(cw__uri_read("ws://h/", 7, &uri, fault), CW__URI_OK);
+    cw__alloc_fail_at(0);
+    CHECK(cw__uri_base(&uri) == NULL);
+    cw__alloc_fail_at(-1);
+    cw__uri_destroy(&uri);
+}
+
+/* For a proxy's address. */
+static void test_authority(void)
+{
+    static const char text[] = "joe:pass@[::1%25lo]:3128";
+    char fault[CW__URI_FAULT_BYTES];
+    cw__authority a;
+
+    CHECK(cw__authority_read(text, strlen(text), &a, fault));
+    CHECK_BYTES(a.userinfo, a.userinfo_bytes, "joe:pass", 8);
+    CHECK_BYTES(a.host, a.host_bytes, "::1", 3);
+    CHECK_BYTES(a.zone, a.zone_bytes, "lo", 2);
+    CHECK(a.is_ipv6);
+    CHECK_INT(a.port, 3128);
+    CHECK(cw__authority_read("h", 1, &a, fault));
+    CHECK(a.userinfo == NULL && a.zone == NULL && !a.is_ipv6);
+    CHECK_INT(a.port, -1);
+    CHECK(!cw__authority_read("", 0, &a, fault));
+}
+
+static const harness_test tests[] = {
+    {"RFC 3987 3.1: what goes out is ASCII, and nothing is encoded twice", test_good},
+    {"RFC 3986: what is refused, and what to write instead", test_bad},
+    {"RFC 3986 2: every character of ASCII in a path and a query", test_characters},
+    {"NUL", test_nul},
+    {"limits of length", test_limits},
+    {"without memory", test_no_memory},
+    {"RFC 3986 3.2: an authority alone", test_authority},
+};
+
+int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -1,0 +1,174 @@
+-- SPDX-License-Identifier: MIT
+-- What a child may do with the sockets of its parent after fork(): nothing, and it is told so. fork.c makes the child.
+-- The suite "valgrind" runs this file too, so that no value is used that a failed call has not set.
+
+local harness = require "harness"
+local support = require "support"
+
+local test, equal, raises = harness.test, harness.equal, harness.raises
+local curlwire = require "curlwire"
+
+local here = arg[0]:match("^(.*)/[^/]*$") or "."
+local fork
+
+-- Compiles fork.c once.
+local function load_fork()
+    if fork then
+        return fork
+    end
+    local package_name = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("[%d.]+")
+    local library = os.tmpname()
+    local pipe = assert(io.popen(("cc -std=c11 -D_GNU_SOURCE -Wall -shared -fPIC -o %s %s/fork.c " ..
+        "$(pkg-config --cflags %s) 2>&1"):format(library, here, package_name)))
+    equal(pipe:read("*a"), "", "what the compiler says")
+    pipe:close()
+    fork = assert(package.loadlib(library, "luaopen_cwfork"))()
+    os.remove(library)
+    return fork
+end
+
+-- ThreadSanitizer allows no thread after fork(): there, a child makes no socket of its own.
+local can_connect = not (os.getenv("CW_TEST_LUA") or ""):find("tsan", 1, true)
+
+local function in_child(body) equal(load_fork().in_child(body), 0, "the child's exit status") end
+
+local controls = {
+    "no_delay", "connect_timeout", "send_timeout", "receive_timeout", "close_timeout", "ping_interval", "ping_timeout",
+    "ca_file", "crl_file", "verify", "outbound_buffer_size", "inbound_buffer_size", "framing", "compression",
+    "server_max_window_bits", "client_max_window_bits", "server_no_context_takeover", "client_no_context_takeover",
+    "compression_threshold", "supported_protocols",
+}
+local message_controls = {"message_type", "receive_mode", "max_message_size"}
+local information = {
+    "uri", "protocol", "extensions", "local_address", "remote_address", "framing", "response_headers",
+}
+local ends = {"close_code", "close_reason", "was_clean"}
+
+local FORKED = "made before fork()"
+
+local function read_all(ws, of_messages)
+    for _, list in ipairs {controls, of_messages and message_controls or {}} do
+        for _, key in ipairs(list) do
+            raises(function() return ws.control[key] end, FORKED)
+        end
+    end
+    for _, key in ipairs(information) do
+        raises(function() return ws[key] end, FORKED)
+        raises(function() return ws.information[key] end, FORKED)
+    end
+    for _, key in ipairs(ends) do
+        equal(ws[key], nil, key)
+    end
+    equal(ws.state, "open") -- as it was
+    equal(ws.information.state, "open")
+    assert(tostring(ws):find("of the parent process", 1, true), tostring(ws))
+    assert(tostring(ws.control) and tostring(ws.information))
+end
+
+test("fork_reads", function()
+    local ws, stream = support.open(support.echo()), support.open_stream(support.echo())
+    -- The list above names every control: the message of an unknown one does.
+    local text = raises(function() return ws.control.nothing end, "nothing")
+    local names = "," .. text:match("it has (.*)$"):gsub("%s", "") .. ","
+    for _, list in ipairs {controls, message_controls} do
+        for _, key in ipairs(list) do
+            local count
+            names, count = names:gsub("," .. key .. ",", ",")
+            equal(count, 1, key)
+        end
+    end
+    equal(names, ",", "the controls that are not tried")
+    in_child(function()
+        read_all(ws, true)
+        read_all(stream, false)
+    end)
+    support.assert_echo(ws, "still", "binary")
+    support.finish(ws)
+    support.finish(stream)
+end)
+
+test("fork_calls", function()
+    local ws, stream = support.open(support.echo()), support.open_stream(support.echo())
+    in_child(function()
+        for _, f in ipairs {
+            function() return ws:send("x") end, function() return ws:send_many({"x"}) end,
+            function() return ws:send_final_frame("x") end, function() return ws:receive() end,
+            function() return ws:receive(0) end, function() return ws:ping() end, function() return ws:flush() end,
+            function() return ws:close() end, function() return ws:wait_closed() end,
+            function() return ws:connect(support.echo()) end,
+            function() return ws:set_request_header("X", "y") end,
+            function() ws.control.no_delay = false end, function() ws.control.ca_file = "x" end,
+            function() ws.on_closed = print end,
+            function()
+                local next_message, state = ws:messages()
+                return next_message(state)
+            end,
+            function() return stream.input_stream:read(1) end, function() return stream.input_stream:lines()() end,
+            function() return stream.output_stream:write("x") end,
+            function() return stream.output_stream:flush() end,
+        } do
+            raises(f, FORKED)
+        end
+        equal(ws:abort(), true)
+    end)
+    support.assert_echo(ws, "still", "binary")
+    support.finish(ws)
+    support.finish(stream)
+end)
+
+test("fork_own", function()
+    local ws = support.open(support.echo())
+    in_child(function()
+        if not can_connect then
+            return
+        end
+        local own = assert(curlwire.connect(support.echo(), {receive_timeout = 10}))
+        assert(own:send("the child's", "utf8"))
+        equal(assert(own:receive()), "the child's")
+        assert(own:close())
+        assert(own:wait_closed(10))
+    end)
+    support.assert_echo(ws, "still", "binary")
+    support.finish(ws)
+end)
+
+test("fork_handlers", function()
+    local ws, forked = support.open(support.echo()), nil
+    ws.on_message_received = function(_, args)
+        if args.data == "fork" then
+            forked = load_fork().in_child(function() raises(function() return ws.uri end, FORKED) end)
+        end
+    end
+    in_child(function()
+        local heard
+        curlwire.run() -- none of the parent's handlers is waited for
+        equal(curlwire.dispatch(), 0)
+        local own = curlwire.MessageWebSocket()
+        own.on_message_received = function(socket, args)
+            heard = args.data
+            socket:close()
+        end
+        if can_connect then
+            assert(own:connect(support.echo()))
+            assert(own:send("the child's"))
+            assert(curlwire.run())
+            equal(heard, "the child's")
+        end
+        raises(function() ws.on_closed = print end, FORKED)
+        collectgarbage()
+    end)
+    assert(ws:send("fork"))
+    support.dispatch_until(function() return forked end)
+    equal(forked, 0)
+    support.finish(ws)
+end)
+
+test("fork_in_handler", function()
+    local ws = support.open(support.echo())
+    ws.on_message_received = function(socket)
+        in_child(function() equal(socket.state, "open") end)
+        socket:close()
+    end
+    assert(ws:send("x"))
+    assert(curlwire.run())
+end)

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: MIT
+"""Proxies for the tests: of HTTP, plain or in TLS, and of SOCKS, which let through or do what a test says."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from peers import WAIT
+
+Answer = Callable[[socket.socket, bytes], None]
+
+
+def read_head(connection: socket.socket) -> bytes:
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        more = connection.recv(1)  # not a byte of what comes after it
+        if not more:
+            raise ConnectionError("no whole request")
+        head += more
+    return head
+
+
+def read_exactly(connection: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        more = connection.recv(count - len(data))
+        if not more:
+            raise ConnectionError("not so many bytes")
+        data += more
+    return data
+
+
+def until_gone(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while connection.recv(65536):
+            continue
+
+
+def pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def relay(connection: socket.socket, host: str, port: int) -> None:
+    """Passes bytes on until both sides have ended. Every name is this machine's."""
+    with socket.create_connection(("::1" if ":" in host else "127.0.0.1", port), WAIT) as server:
+        server.settimeout(None)
+        back = threading.Thread(target=pump, args=(server, connection), daemon=True)
+        back.start()
+        pump(connection, server)
+        back.join(WAIT)
+
+
+def tunnel(connection: socket.socket, head: bytes) -> None:
+    """Does what CONNECT asks for."""
+    host, _, port = head.split(b" ")[1].decode().rpartition(":")
+    connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    relay(connection, host.strip("[]"), int(port))
+
+
+def reply(text: str, then: Answer = lambda connection, _: until_gone(connection)) -> Answer:
+    """Answers with that, its lines ended as HTTP has them, and does the rest."""
+
+    def answer(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(text.replace("\n", "\r\n").encode())
+        then(connection, head)
+
+    return answer
+
+
+def reset(connection: socket.socket, _: bytes) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+class Proxy:
+    """A context manager. answer(connection, head) gets each connection of which the head of a request came;
+    `heads` holds those. With a TLS context the proxy is one of https://."""
+
+    def __init__(self, answer: Answer = tunnel, context: ssl.SSLContext | None = None) -> None:
+        self.answer = answer
+        self.context = context
+        self.heads: queue.Queue[str] = queue.Queue()
+        self.connections = 0
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port: int = self.listener.getsockname()[1]
+        self.open: set[socket.socket] = set()
+        self.lock = threading.Lock()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+
+    def __enter__(self) -> Proxy:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join(WAIT)
+        with self.lock:
+            for connection in self.open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def serve(self) -> None:
+        with contextlib.suppress(OSError):  # the listener is closed
+            while True:
+                connection, _ = self.listener.accept()
+                self.connections += 1
+                threading.Thread(target=self.one, args=(connection,), daemon=True).start()
+
+    def one(self, connection: socket.socket) -> None:
+        with self.lock:
+            self.open.add(connection)
+        with connection, contextlib.suppress(OSError):
+            if self.context:
+                with self.context.wrap_socket(connection, server_side=True) as secure:
+                    self.talk(secure)
+            else:
+                self.talk(connection)
+        with self.lock:
+            self.open.discard(connection)
+
+    def talk(self, connection: socket.socket) -> None:
+        head = self.read(connection)
+        self.heads.put(head.decode("latin-1"))
+        self.answer(connection, head)
+
+    def read(self, connection: socket.socket) -> bytes:
+        return read_head(connection)
+
+
+class Socks(Proxy):
+    """One of SOCKS 5 and 4. refusal: the byte by which it refuses a request, 0 lets through; user: the user and
+    password that it wants."""
+
+    def __init__(
+        self, refusal: int = 0, user: tuple[str, str] | None = None, answer: Answer | None = None
+    ) -> None:
+        super().__init__(answer or self.connect)
+        self.refusal = refusal
+        self.user = user
+        self.version = 0
+
+    def read(self, connection: socket.socket) -> bytes:
+        self.version = read_exactly(connection, 1)[0]
+        return bytes([self.version])
+
+    def connect(self, connection: socket.socket, _: bytes) -> None:
+        target = self.connect_5(connection) if self.version == 5 else self.connect_4(connection)
+        if target:
+            relay(connection, *target)
+
+    def connect_5(self, connection: socket.socket) -> tuple[str, int] | None:
+        methods = read_exactly(connection, read_exactly(connection, 1)[0])
+        wanted = 2 if self.user else 0
+        if wanted not in methods:
+            connection.sendall(b"\x05\xff")
+            return None
+        connection.sendall(bytes([5, wanted]))
+        if self.user:
+            read_exactly(connection, 1)
+            given = [read_exactly(connection, read_exactly(connection, 1)[0]).decode() for _ in range(2)]
+            is_right = given == list(self.user)
+            connection.sendall(b"\x01\x00" if is_right else b"\x01\x01")
+            if not is_right:
+                return None
+        kind = read_exactly(connection, 4)[3]
+        if kind == 1:
+            host = socket.inet_ntop(socket.AF_INET, read_exactly(connection, 4))
+        elif kind == 4:
+            host = socket.inet_ntop(socket.AF_INET6, read_exactly(connection, 16))
+        else:
+            host = read_exactly(connection, read_exactly(connection, 1)[0]).decode()
+        (port,) = struct.unpack("!H", read_exactly(connection, 2))
+        connection.sendall(bytes([5, self.refusal, 0, 1]) + bytes(6))
+        self.heads.put(f"{kind} {host}")
+        return None if self.refusal else (host, port)
+
+    def connect_4(self, connection: socket.socket) -> tuple[str, int] | None:
+        port, address = struct.unpack("!xH4s", read_exactly(connection, 7))
+        host = socket.inet_ntoa(address)
+        until_zero(connection)  # the user
+        if address[:3] == bytes(3) and address[3]:
+            host = until_zero(connection).decode()
+        connection.sendall(bytes([0, self.refusal or 90]) + bytes(6))
+        self.heads.put(f"4 {host}")
+        return None if self.refusal else (host, port)
+
+
+def until_zero(connection: socket.socket) -> bytes:
+    text = b""
+    while (byte := read_exactly(connection, 1)) != b"\0":
+        text += byte
+    return text
+
+
+def server_context(certificate: str, key: str, **options: Any) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    for name, value in options.items():
+        setattr(context, name, value)
+    return context

@@ -1,0 +1,532 @@
+# SPDX-License-Identifier: MIT
+"""Proxies: which one is used, that one which cannot be used is an error that shows no secret, and that the
+error says whether the proxy failed or the server. Values: tests/faults/proxies.txt; what no_proxy excepts:
+tests/core/test_proxy.c."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import socket
+import ssl
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import curlwire
+from curlwire import MessageWebSocket, WebErrorStatus
+from peers import WAIT, echo, round_trip, url
+from proxies import Proxy, Socks, read_head, reply, reset, server_context, until_gone
+
+ROWS = [
+    [column.strip() for column in line.split("|")]
+    for line in (Path(__file__).parent.parent / "faults" / "proxies.txt")
+    .read_text(encoding="utf-8")
+    .splitlines()
+    if line and not line.startswith("#")
+]
+PLAIN = ("ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY")
+TLS = ("wss_proxy", "WSS_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+ALL = sorted({*PLAIN, *TLS, "HTTP_PROXY", "no_proxy", "NO_PROXY"})
+UNKNOWN = "x" * 64 + ".invalid"  # too long for a label, so that no name server is asked
+QUICK_S = 5.0  # far below the timeout of connecting, far above what an answer takes
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ALL:
+        monkeypatch.delenv(name, raising=False)
+
+
+def rows(kind: str) -> Any:
+    found = [pytest.param(*row[2:], id=row[1]) for row in ROWS if row[0] == kind]
+    assert found
+    return found
+
+
+def tls_folder() -> Path:
+    return Path(url("CW_TLS_FOLDER", ""))
+
+
+def tls_address(port: str, host: str = "localhost") -> str:
+    ports = dict(word.split("=") for word in url("CW_TLS_PORTS", "").split())
+    return f"wss://{host}:{ports[port]}/s/echo/end"
+
+
+def context(certificate: str = "server", **options: Any) -> ssl.SSLContext:
+    return server_context(
+        str(tls_folder() / f"{certificate}.pem"), str(tls_folder() / f"{certificate}.key"), **options
+    )
+
+
+def words_of(error: BaseException) -> str:
+    """All that a log may hold of an error."""
+    return "".join(
+        [repr(error), str(error), repr(error.args), repr(vars(error)), *traceback.format_exception(error)]
+    )
+
+
+def fails(uri: str, **control: Any) -> curlwire.ConnectError:
+    """Connects, which fails at once."""
+    ws = MessageWebSocket(**control)
+    begin = time.monotonic()
+    with pytest.raises(curlwire.ConnectError) as caught:
+        ws.connect(uri)
+    assert time.monotonic() - begin < QUICK_S
+    assert ws.state == "new"
+    assert caught.value.status is not WebErrorStatus.UNKNOWN
+    return caught.value
+
+
+def assert_works(uri: str, **control: Any) -> None:
+    with curlwire.connect(uri, **control) as ws:
+        round_trip(ws)
+
+
+# ---- values
+
+
+@pytest.mark.parametrize(("value", "words"), rows("malformed"))
+def test_proxy_malformed(value: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for scheme, names in (("ws", PLAIN), ("wss", TLS)):
+        for name in names:
+            with monkeypatch.context() as patch:
+                patch.setenv(name, value.replace("\\s", " ").replace("\\t", "\t"))
+                error = fails(f"{scheme}://server.invalid/", connect_timeout=WAIT)
+            text = words_of(error)
+            assert "s3c" not in text.replace(value, "") and "j0hnny" not in text
+            assert f"the environment variable {name} is malformed: " in str(error)
+            assert words in str(error)
+            assert error.status is WebErrorStatus.UNEXPECTED_CLIENT_ERROR
+            assert error.curl_code == 0  # libcurl was not asked
+
+
+@pytest.mark.parametrize(("value", "status", "words"), rows("unusable"))
+def test_proxy_unusable(value: str, status: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = url("CW_REFUSED_WS").rpartition(":")[2].strip("/")
+    for scheme, names in (("ws", PLAIN), ("wss", TLS)):
+        for name in names:
+            with monkeypatch.context() as patch:
+                patch.setenv(name, value.format(refused=refused, unknown=UNKNOWN))
+                error = fails(f"{scheme}://server.invalid/")
+            text = words_of(error)
+            assert "s3c" not in text and "j0hnny" not in text
+            assert error.status.name.replace("_", "").lower() == status.lower()
+            for word in words.format(refused=refused, variable=name).split("; "):
+                assert word in str(error)
+
+
+def test_proxy_malformed_connects_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server is there: a connect that went out directly would succeed."""
+    for row in ROWS:
+        if row[0] == "malformed":
+            monkeypatch.setenv("http_proxy", row[2].replace("\\s", " ").replace("\\t", "\t"))
+            fails(echo())
+
+
+# ---- which variable counts
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_proxy_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Proxy() as proxy:
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        assert_works(echo())
+        assert proxy.connections == 1
+
+
+@pytest.mark.parametrize("name", TLS)
+def test_proxy_variable_tls(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Proxy() as proxy:
+        monkeypatch.setenv(name, f"127.0.0.1:{proxy.port}/")
+        assert_works(tls_address("good"), ca_file=tls_folder() / "ca.pem")
+        assert proxy.connections == 1
+
+
+def test_proxy_variables_that_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "wss_proxy", "ftp_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert_works(echo())
+    monkeypatch.setenv("ws_proxy", "")
+    assert_works(echo())
+    monkeypatch.undo()
+    for name in ("http_proxy", "HTTP_PROXY", "ws_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert_works(tls_address("good"), ca_file=tls_folder() / "ca.pem")
+
+
+def test_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port counts too; what is excepted goes out directly, whatever the proxy's variable holds."""
+    port = echo().rpartition(":")[2].strip("/")
+    for name in ("no_proxy", "NO_PROXY"):
+        for proxy in ("http://127.0.0.1:1", "foo://x"):
+            for value in (f"127.0.0.1:{port}", "127.0.0.1", "127.0.0.0/8", "*", f"other:1, 127.0.0.1:{port}"):
+                with monkeypatch.context() as patch:
+                    patch.setenv("http_proxy", proxy)
+                    patch.setenv(name, value)
+                    assert_works(echo())
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    for value in ("127.0.0.1:1", "128.0.0.0/8", "localhost", "27.0.0.1"):
+        monkeypatch.setenv("no_proxy", value)
+        assert "the proxy 127.0.0.1:1" in str(fails(echo()))
+
+
+# ---- HTTP
+
+
+STALLS = {
+    "no body": "Content-Length: 0\n\n",
+    "a body": "Content-Length: 4\n\nbody",
+    "a body that stalls": "Content-Length: 400\n\nbody",
+    "chunks that stall": "Transfer-Encoding: chunked\n\n4\nbody\n",
+    "a body without end": "\nbody",
+    "a close": "Connection: close\nContent-Length: 400\n\n",
+}
+REFUSALS = {
+    403: (WebErrorStatus.FORBIDDEN, "does not allow this connection"),
+    407: (WebErrorStatus.PROXY_AUTHENTICATION_REQUIRED, "wants a user and a password"),
+    502: (WebErrorStatus.BAD_GATEWAY, "could not reach the server"),
+    301: (WebErrorStatus.MOVED_PERMANENTLY, "HTTP status 301"),
+    101: (WebErrorStatus.UNEXPECTED_STATUS_CODE, "HTTP status 101"),
+}
+
+
+@pytest.mark.parametrize("uri", ["ws://server.invalid/", "wss://server.invalid/"])
+@pytest.mark.parametrize("stall", STALLS)
+@pytest.mark.parametrize("status", REFUSALS)
+def test_proxy_refuses(status: int, stall: str, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"HTTP/1.1 {status} Because\nProxy-Authenticate: Basic\nX-Reason: tired\n{STALLS[stall]}"
+    with Proxy(reply(text)) as proxy:
+        monkeypatch.setenv("all_proxy", f"http://127.0.0.1:{proxy.port}")
+        error = fails(uri)
+    wanted, words = REFUSALS[status]
+    assert error.status is wanted
+    assert error.http_status == status
+    assert f"the proxy 127.0.0.1:{proxy.port} (all_proxy) refused to connect to server.invalid" in str(error)
+    assert words in str(error)
+    assert error.headers["X-Reason"] == "tired"
+    assert proxy.connections == 1
+
+
+@pytest.mark.parametrize("scheme", ["Basic realm=x", "Digest realm=x, nonce=y", "NTLM", "Negotiate"])
+def test_proxy_refuses_user(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = f"HTTP/1.1 407 No\nProxy-Authenticate: {scheme}\nContent-Length: 400\n\n"
+    with Proxy(reply(head)) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://j0hnny:s3cret%2f@127.0.0.1:{proxy.port}")
+        error = fails("ws://server.invalid/")
+        assert error.status is WebErrorStatus.PROXY_AUTHENTICATION_REQUIRED
+        assert "does not accept this user and password" in str(error)
+        request = proxy.heads.get(timeout=WAIT)
+    basic = base64.b64encode(b"j0hnny:s3cret/").decode()
+    assert f"Proxy-Authorization: Basic {basic}\r\n" in request
+    for secret in ("s3c", "j0hnny", basic):
+        assert secret not in words_of(error)
+
+
+def test_proxy_answers_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the proxy's 200 is taken for the server's."""
+
+    def answer(connection: socket.socket, _: bytes) -> None:
+        for line in ("HTTP/1.0 200 Connection established\r\n", "Via: someone\r\n", "\r\n"):
+            connection.sendall(line.encode())
+        head = read_head(connection)
+        assert b"Proxy-Authorization" not in head
+        connection.sendall(b"HTTP/1.1 404 Not Found\r\nX-Of: the-server\r\nContent-Length: 0\r\n\r\n")
+        until_gone(connection)
+
+    with Proxy(answer) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://u:p@127.0.0.1:{proxy.port}")
+        error = fails("ws://server.invalid/")
+    assert error.status is WebErrorStatus.NOT_FOUND
+    assert "the server refused the WebSocket with HTTP status 404" in str(error)
+    assert dict(error.headers) == {"X-Of": "the-server", "Content-Length": "0"}
+
+
+BROKEN: dict[str, tuple[Callable[[socket.socket, bytes], None], str]] = {
+    "ends": (lambda connection, _: None, "was lost"),
+    "resets": (reset, "reset"),
+    "ends in its reply": (reply("HTTP/1.1 200 Go\nVia: x", lambda *_: None), "was lost"),
+    "no HTTP": (reply("SSH-2.0-OpenSSH\n\n"), "not HTTP/1.1"),
+    "headers without end": (reply("HTTP/1.1 200 Go\n" + 70000 * "X: y\n"), "reply of the proxy"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_proxy_breaks(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, words = BROKEN[how]
+    with Proxy(answer) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://j0hnny:s3cret@127.0.0.1:{proxy.port}")
+        error = fails("ws://server.invalid/")
+    assert f"127.0.0.1:{proxy.port}" in str(error)
+    assert "the proxy" in str(error)
+    assert words in str(error)
+    assert error.http_status == 0
+    assert "j0hnny" not in words_of(error)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "socks4", "socks4a", "socks5", "socks5h"])
+@pytest.mark.parametrize("uri", ["ws://127.0.0.1:9/", "wss://127.0.0.1:9/"])
+def test_proxy_stalls(scheme: str, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Proxy() as proxy:
+        proxy.talk = until_gone  # type: ignore[method-assign]
+        monkeypatch.setenv("all_proxy", f"{scheme}://127.0.0.1:{proxy.port}")
+        with pytest.raises(curlwire.ConnectError, match=f"the proxy 127.0.0.1:{proxy.port}") as caught:
+            curlwire.connect(uri, connect_timeout=0.3)
+    assert caught.value.status is WebErrorStatus.TIMEOUT
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5h"])
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_server_stalls_behind_a_proxy(kind: str, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is not the proxy's fault."""
+    with Proxy() as server, Proxy() if kind == "http" else Socks() as proxy:
+        server.talk = until_gone  # type: ignore[method-assign]
+        monkeypatch.setenv("all_proxy", f"{kind}://127.0.0.1:{proxy.port}")
+        with pytest.raises(curlwire.ConnectError, match="not connected within") as caught:
+            curlwire.connect(f"{scheme}://127.0.0.1:{server.port}/", connect_timeout=1)
+    assert caught.value.status is WebErrorStatus.TIMEOUT
+    assert "proxy" not in str(caught.value)
+
+
+# ---- SOCKS
+
+
+@pytest.mark.parametrize("scheme", ["socks", "socks4", "socks4a", "socks5", "socks5h"])
+def test_socks(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = echo().replace("127.0.0.1", "localhost") if scheme.endswith(("a", "h")) else echo()
+    with Socks() as proxy:
+        monkeypatch.setenv("http_proxy", f"{scheme}://127.0.0.1:{proxy.port}")
+        assert_works(uri)
+        proxy.heads.get(timeout=WAIT)
+        assert ("localhost" in proxy.heads.get(timeout=WAIT)) == scheme.endswith(("a", "h"))
+        monkeypatch.setenv("https_proxy", f"{scheme}://127.0.0.1:{proxy.port}")
+        assert_works(tls_address("good", "127.0.0.1"), ca_file=tls_folder() / "ca.pem")
+        assert proxy.connections == 2
+
+
+def test_socks_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Socks(user=("j0hnny", "s3c/ret")) as proxy:
+        monkeypatch.setenv("http_proxy", f"socks5h://j0hnny:s3c%2Fret@127.0.0.1:{proxy.port}")
+        assert_works(echo())
+        for user in ("j0hnny:s3cret@", ""):
+            monkeypatch.setenv("http_proxy", f"socks5h://{user}127.0.0.1:{proxy.port}")
+            error = fails(echo())
+            assert error.status is WebErrorStatus.PROXY_AUTHENTICATION_REQUIRED
+            assert f"the proxy 127.0.0.1:{proxy.port}" in str(error)
+            assert "s3c" not in words_of(error)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "refusal", "status", "words"),
+    [
+        ("socks5h", 1, "CANNOT_CONNECT", "could not connect"),
+        ("socks5h", 2, "FORBIDDEN", "does not allow"),
+        ("socks5h", 3, "SERVER_UNREACHABLE", "cannot reach the network"),
+        ("socks5h", 4, "SERVER_UNREACHABLE", "cannot reach"),
+        ("socks5h", 5, "CANNOT_CONNECT", "refused the connection"),
+        ("socks4a", 91, "CANNOT_CONNECT", "refused to connect"),
+        ("socks4a", 93, "PROXY_AUTHENTICATION_REQUIRED", "refused the user"),
+    ],
+)
+def test_socks_refuses(
+    scheme: str, refusal: int, status: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Socks(refusal) as proxy:
+        monkeypatch.setenv("http_proxy", f"{scheme}://127.0.0.1:{proxy.port}")
+        error = fails("ws://server.invalid/")
+    assert error.status is WebErrorStatus[status]
+    assert f"the proxy 127.0.0.1:{proxy.port}" in str(error)
+    assert words in str(error)
+
+
+@pytest.mark.parametrize("scheme", ["socks4", "socks5", "socks5h"])
+@pytest.mark.parametrize("how", ["ends", "resets", "no HTTP"])
+def test_socks_breaks(scheme: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Socks(answer=BROKEN[how][0]) as proxy:
+        monkeypatch.setenv("http_proxy", f"{scheme}://127.0.0.1:{proxy.port}")
+        error = fails(echo())
+    assert f"the proxy 127.0.0.1:{proxy.port}" in str(error)
+
+
+def test_socks_resolves_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Socks() as proxy:
+        monkeypatch.setenv("http_proxy", f"socks5://127.0.0.1:{proxy.port}")
+        error = fails(f"ws://{UNKNOWN}/")
+    assert error.status is WebErrorStatus.HOST_NAME_NOT_RESOLVED
+    assert "the host xxx" in str(error) and "cannot be resolved" in str(error)
+
+
+# ---- TLS to the proxy
+
+CERTIFICATES = [  # of the proxy
+    ("expired", "CERTIFICATE_EXPIRED", "has expired: the proxy needs a new one"),
+    ("future", "CERTIFICATE_EXPIRED", "is not valid yet"),
+    ("badhost", "CERTIFICATE_COMMON_NAME_IS_INCORRECT", "is for another name"),
+    (
+        "selfsigned",
+        "CERTIFICATE_IS_INVALID",
+        "is self-signed: if you know that it is right, name it in proxy_ca_file",
+    ),
+    ("unknown", "CERTIFICATE_IS_INVALID", "unknown authority"),
+    ("purpose", "CERTIFICATE_IS_INVALID", "purpose"),
+]
+
+
+@pytest.mark.parametrize(("certificate", "status", "words"), CERTIFICATES)
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_proxy_certificate(
+    certificate: str, status: str, words: str, verify: bool, is_tls: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = tls_address("good") if is_tls else echo()
+    control: dict[str, Any] = {"ca_file": tls_folder() / "ca.pem", "verify": verify}
+    with Proxy(context=context(certificate)) as proxy:
+        monkeypatch.setenv("all_proxy", f"https://j0hnny:s3cret@localhost:{proxy.port}")
+        error = fails(uri, **control)
+        assert isinstance(error, curlwire.CertificateError)
+        assert error.status is WebErrorStatus[status]
+        assert str(error).startswith(f"the certificate of the proxy localhost:{proxy.port} ")
+        assert words in str(error)
+        assert proxy.heads.empty()  # nothing goes out before the certificate is found good
+        assert_works(uri, proxy_verify=False, **control)
+        request = proxy.heads.get(timeout=WAIT)
+        assert request.startswith("CONNECT ") and "Proxy-Authorization: Basic " in request
+
+
+@pytest.mark.parametrize("port", ["expired", "badhost", "selfsigned", "unknown", "weak"])
+def test_server_certificate_behind_a_proxy_of_tls(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Proxy(context=context()) as proxy:
+        monkeypatch.setenv("https_proxy", f"https://localhost:{proxy.port}")
+        error = fails(tls_address(port), ca_file=tls_folder() / "ca.pem", proxy_verify=False)
+        assert isinstance(error, curlwire.CertificateError)
+        assert str(error).startswith("the certificate of localhost ")
+        assert "proxy" not in str(error)
+        assert_works(tls_address(port), ca_file=tls_folder() / "ca.pem", verify=False)
+
+
+def test_proxy_ca_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands in place of ca_file, for the proxy alone."""
+    trusted, own = tls_folder() / "ca.pem", tls_folder() / "selfsigned.pem"
+    with Proxy(context=context("selfsigned")) as proxy:
+        monkeypatch.setenv("all_proxy", f"https://localhost:{proxy.port}")
+        assert_works(tls_address("good"), ca_file=trusted, proxy_ca_file=own)
+        assert_works(echo(), proxy_ca_file=own)
+        assert_works(echo(), ca_file=own)
+        error = fails(tls_address("good"), ca_file=trusted)
+        assert "the certificate of the proxy localhost" in str(error)
+        error = fails(tls_address("good"), ca_file=own, proxy_ca_file=own)
+        assert str(error).startswith("the certificate of localhost ")
+        error = fails(echo(), ca_file=own, proxy_ca_file=trusted)
+        assert "the certificate of the proxy localhost" in str(error)
+        error = fails(tls_address("good"), ca_file=trusted, proxy_ca_file="/nowhere/p.pem")
+        assert "proxy_ca_file '/nowhere/p.pem' cannot be used: No such file or directory" in str(error)
+
+
+def old_tls() -> ssl.SSLContext:
+    old = context(maximum_version=ssl.TLSVersion.TLSv1_1, minimum_version=ssl.TLSVersion.TLSv1)
+    old.set_ciphers("DEFAULT:@SECLEVEL=0")
+    return old
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+def test_proxy_speaks_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(connection: socket.socket) -> bytes:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        raise ConnectionError
+
+    with Proxy() as proxy:
+        proxy.read = read  # type: ignore[method-assign]
+        monkeypatch.setenv("http_proxy", f"https://localhost:{proxy.port}")
+        error = fails(echo())
+    assert error.status is WebErrorStatus.CANNOT_CONNECT
+    assert f"the proxy localhost:{proxy.port} does not speak TLS there: write http:// in http_proxy" in str(
+        error
+    )
+    with Proxy(context=old_tls()) as proxy:
+        monkeypatch.setenv("http_proxy", f"https://localhost:{proxy.port}")
+        error = fails(echo())
+    assert f"the proxy localhost:{proxy.port} has no TLS 1.2 or later" in str(error)
+
+
+def test_proxy_of_tls_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Proxy(reply("HTTP/1.1 407 No\nContent-Length: 400\n\n"), context()) as proxy:
+        monkeypatch.setenv("https_proxy", f"https://localhost:{proxy.port}")
+        error = fails(
+            tls_address("good"), ca_file=tls_folder() / "ca.pem", proxy_ca_file=tls_folder() / "ca.pem"
+        )
+    assert error.status is WebErrorStatus.PROXY_AUTHENTICATION_REQUIRED
+    assert error.http_status == 407
+
+
+# ---- a demand for a client certificate
+
+
+def count_records(raw: bytes) -> int:
+    """Of TLS, but for the change of ciphers that TLS 1.3 has for show."""
+    count = 0
+    while len(raw) >= 5 + int.from_bytes(raw[3:5], "big") > 5:
+        count += raw[0] != 20
+        raw = raw[5 + int.from_bytes(raw[3:5], "big") :]
+    return count
+
+
+class Late(Proxy):
+    """Demands a client certificate, and says so only once the request has come too."""
+
+    def one(self, connection: socket.socket) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context(verify_mode=ssl.CERT_REQUIRED).wrap_bio(incoming, outgoing, server_side=True)
+
+        def take(count: int) -> None:
+            raw = b""
+            while count_records(raw) < count:
+                raw += connection.recv(65536) or b"\x15\3\3\0\1\0" * count
+            incoming.write(raw)
+            with contextlib.suppress(ssl.SSLError):  # wants to read; lacks the certificate
+                tls.do_handshake()
+            connection.sendall(outgoing.read())
+
+        with connection, contextlib.suppress(OSError):
+            take(1)
+            take(3)  # a certificate that is none, the end of the handshake, the request
+            until_gone(connection)
+
+
+def demanding(how: str) -> Proxy:
+    """A server or proxy that demands a client certificate. It ends with bytes unread, a reset, unless late."""
+    if how == "late":
+        return Late()
+    strict = context(verify_mode=ssl.CERT_REQUIRED)
+    if how == "tls12":
+        strict.maximum_version = ssl.TLSVersion.TLSv1_2
+    return Proxy(context=strict)
+
+
+@pytest.mark.parametrize("leg", ["server", "proxy"])
+@pytest.mark.parametrize("how", ["tls13", "tls12", "late"])
+def test_client_certificate_is_demanded(how: str, leg: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever comes first, the alert or the reset."""
+    with demanding(how) as peer:
+        uri = f"wss://localhost:{peer.port}/" if leg == "server" else echo()
+        if leg == "proxy":
+            monkeypatch.setenv("http_proxy", f"https://localhost:{peer.port}")
+        who = "the server localhost" if leg == "server" else f"the proxy localhost:{peer.port}"
+        for _ in range(25):
+            error = fails(uri, ca_file=tls_folder() / "ca.pem")
+            assert str(error).startswith(who)
+            assert "demands a client certificate, and curlwire has none to give" in str(error)
+            assert error.status is WebErrorStatus.UNEXPECTED_CLIENT_ERROR
+
+
+def test_client_certificate_is_demanded_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with demanding("tls13") as peer, Proxy(context=context()) as proxy:
+        monkeypatch.setenv("https_proxy", f"https://localhost:{proxy.port}")
+        for _ in range(10):
+            error = fails(f"wss://localhost:{peer.port}/", ca_file=tls_folder() / "ca.pem")
+            assert str(error).startswith("the server localhost ")
+            assert "demands a client certificate" in str(error)

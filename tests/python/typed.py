@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""What type checkers have to accept and to refuse. lint runs mypy and pyright over it. It fails where a comment
+ignores an error that is none."""
+
+# pyright: reportUnnecessaryTypeIgnoreComment=true
+
+from typing import assert_type
+
+import curlwire
+from curlwire import ClosedEventArgs, MessageReceivedEventArgs, MessageWebSocket, StreamWebSocket, WebSocket
+
+
+class MyWebSocket(MessageWebSocket):
+    """A class of a program's own, with handlers that want to know it."""
+
+    heard = 0
+
+    def listen(self) -> None:
+        self.on_message_received = for_mine
+        self.on_closed = self.ended
+
+    @staticmethod
+    def ended(ws: "MyWebSocket", args: ClosedEventArgs) -> None:
+        ws.heard = args.code
+
+
+class MyStream(StreamWebSocket): ...
+
+
+def for_mine(ws: MyWebSocket, args: MessageReceivedEventArgs) -> None:
+    ws.heard += len(args)
+
+
+def for_any(ws: WebSocket, args: object) -> int:
+    return 0
+
+
+def closed_mine(ws: MyWebSocket, args: ClosedEventArgs) -> None: ...
+
+
+def closed_stream(ws: MyStream, args: ClosedEventArgs) -> None: ...
+
+
+async def never_runs(ws: MessageWebSocket, args: MessageReceivedEventArgs) -> None: ...
+
+
+def handlers() -> None:
+    mine = curlwire.connect("ws://localhost/", MyWebSocket, message_type="utf8")
+    assert_type(mine, MyWebSocket)
+    mine.on_message_received = for_mine
+    mine.on_message_received = for_any
+    mine.on_message_received = lambda ws, args: ws.send(args.data)
+    mine.on_closed = closed_mine
+    mine.on_closed = for_any
+    mine.on_closed = None
+    plain = curlwire.connect("ws://localhost/")
+    assert_type(plain, MessageWebSocket)
+    plain.on_message_received = for_any
+    plain.on_message_received = for_mine  # type: ignore[assignment]
+    plain.on_closed = lambda ws, args: print(args.code, ws.close_reason)
+    stream = curlwire.connect("ws://localhost/", MyStream)
+    stream.on_closed = closed_stream
+    stream.on_closed = closed_mine  # type: ignore[assignment]
+
+
+def calls(ws: MessageWebSocket) -> None:
+    ws.send(data="x", timeout=None)
+    ws.send(b"x", 1.5)
+    ws.send(5)  # type: ignore[arg-type]
+    assert_type(ws.recv(), str | bytes)
+    assert_type(ws.recv(copy=False), curlwire.MessageBuffer)
+    assert_type([message for message in ws], list[str | bytes])  # noqa: C416 # it is iteration that is asked
+    ws.control.max_message_size = None
+    ws.control.close_timeout = None  # type: ignore[assignment]
+    with ws as same:
+        assert_type(same, MessageWebSocket)
+
+
+async def awaits(ws: MessageWebSocket) -> None:
+    async with ws:  # type: ignore[attr-defined]
+        pass

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""How the programs of the tests are run: scripts/children.py, run.py, and what run_tests.py makes of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# In a process of its own, as a suite is.
+SUITE = """
+import sys
+sys.path.insert(0, "scripts")
+import children
+from pathlib import Path
+children.GRACE_S = 0.5
+children.adopt_orphans()
+children.hand_on_signals()
+{body}
+"""
+RUN = "ended = children.run({command!r}, cwd=Path('.'), limit_s={limit_s}); print(ended.code, ended.notes)"
+
+
+def said(body: str, *, before: str = "") -> str:
+    command = [sys.executable, "-c", SUITE.format(body=body)]
+    done = subprocess.run(
+        ["sh", "-c", f'{before} exec "$@"', "sh", *command],
+        cwd=ROOT, capture_output=True, text=True, timeout=100, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+def run(command: list[str], limit_s: float = 60, before: str = "") -> str:
+    return said(RUN.format(command=command, limit_s=limit_s), before=before)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def pid_in(path: Path) -> int:
+    while not path.exists() or not path.read_text().endswith("\n"):
+        time.sleep(0.01)
+    return int(path.read_text())
+
+
+def test_a_program_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
+    script = f"sh -c 'echo $$ > {tmp_path}/pid; exec sleep 1000' & sleep 1000"
+    assert run(["sh", "-c", script], limit_s=1) == "-15 ['took more than 1 s']"
+    assert not is_alive(pid_in(tmp_path / "pid"))
+
+
+def test_what_a_program_leaves_behind_is_ended_and_told(tmp_path: Path) -> None:
+    script = f"sh -c 'echo $$ > {tmp_path}/pid; exec sleep 1000' & while ! [ -s {tmp_path}/pid ]; do :; done"
+    assert run(["sh", "-c", script]) == "0 ['left a process behind']"
+    assert not is_alive(pid_in(tmp_path / "pid"))
+
+
+def test_what_has_left_the_group_is_ended_and_told(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    script = f"setsid sh -c 'echo $$ > {pid}; exec sleep 1000' & while ! [ -s {pid} ]; do :; done"
+    assert run(["sh", "-c", script]) == "0 ['left a process behind, in a session of its own']"
+    assert not is_alive(pid_in(pid))
+
+
+def test_memory_is_bounded() -> None:
+    assert run([sys.executable, "-c", "bytearray(9 << 30)"]).startswith("1 ")
+
+
+def test_signals_that_are_ignored_are_not_handed_on() -> None:
+    """As by `nohup sh scripts/test.sh &`."""
+    script = "import signal; print(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGQUIT))"
+    body = f"print(children.run([{sys.executable!r}, '-c', {script!r}], cwd=Path('.')).output)"
+    ignored = said(body, before='trap "" INT QUIT;')
+    assert ignored == said(body)
+    assert "SIG_IGN" not in ignored
+
+
+def test_run_py_hands_no_ignored_signal_on() -> None:
+    script = "import signal; print(signal.getsignal(signal.SIGINT) == signal.default_int_handler)"
+    words = [sys.executable, "tests/servers/run.py", "--only", "vectors", "--", sys.executable, "-c", script]
+    done = subprocess.run(
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *words],
+        cwd=ROOT, capture_output=True, text=True, timeout=100, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "True"
+
+
+def test_a_runner_that_is_ended_ends_its_programs(tmp_path: Path) -> None:
+    script = ["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 1000"]
+    body = f"with children.ends_children():\n    children.run({script!r}, cwd=Path('.'))"
+    with subprocess.Popen([sys.executable, "-c", SUITE.format(body=body)], cwd=ROOT) as runner:
+        pid = pid_in(tmp_path / "pid")
+        runner.send_signal(signal.SIGTERM)
+        assert runner.wait(100) == 143
+    assert not is_alive(pid)
+
+
+def test_a_suite_ends_with_its_failures(tmp_path: Path) -> None:
+    body = """
+import run_tests
+run_tests.run_here("sample", lambda: run_tests.run("sample", ["printf", "ok 1 - a\\\\nnot ok 2 - b c\\\\n"]))
+"""
+    lines = said(body).splitlines()
+    assert lines[-2:] == ["FAILURE sample: not ok 2 - b c", "1 passed, 1 failed"]
+
+
+def test_one_test_is_found_by_its_name() -> None:
+    def find(name: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys; sys.path.insert(0, 'scripts'); import test_one; "
+             f"print(test_one.find({name!r}).relative_to(test_one.ROOT))"],
+            cwd=ROOT, capture_output=True, text=True, timeout=100, check=False, env={**os.environ},
+        )  # fmt: skip
+        return done.stdout.strip() or done.stderr.splitlines()[-1]
+
+    assert find("test_ping") == "tests/core/test_ping.c"
+    assert find("test_ping.c") == "tests/core/test_ping.c"
+    assert find("tests/python/test_tls.py") == "tests/python/test_tls.py"
+    assert find("test_streams.lua") == "tests/lua/test_streams.lua"
+    assert "T=tests/core/test_closing.c or " in find("test_closing")
+    assert "no file of tests is called test_nothing" in find("test_nothing")
