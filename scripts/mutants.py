@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Mutation testing of the core: `make mutants`.
 
-    python3 tests/servers/run.py -- python3 scripts/mutants.py [--sample N] [--seed S] [FILE ...]
+    python3 tests/servers/run.py -- python3 scripts/mutants.py [--sample N | --whole] [--seed S] [FILE ...]
 
 Makes one small change (a mutant) at a time in a file of core/src, and runs the C tests against it. A test that
 fails kills the mutant. A mutant that survives is a fault which the tests would not find. It gets a new test in
@@ -13,6 +13,9 @@ UBSan, as the suite core-asan does. A survivor that is not listed then meets eve
 kill. The limits are multiples of what the test takes without a mutant. They count processor time, so that a
 busy machine kills nothing, and wall-clock time, with room to spare. A case that fails is run again by itself,
 and kills only if it fails again. Results are kept in build/mutants.
+
+The files in SAMPLES are sampled, and the report says so. A sample holds what it held after an edit elsewhere in the
+file: it is chosen by what a mutant changes, and by the seed.
 
 Fails if a survivor is not listed, if a listed mutant is killed, if an entry matches no mutant, or if less than
 95 % of all mutants are killed.
@@ -69,16 +72,18 @@ TESTS = {
     "event": "event message alloc",
     "sha1": "sha1",
     "random": "random frame",
-    "handshake": "handshake handshake_vectors connect status settings",
-    "closing": "closing closing_calls socket alloc",
+    "handshake": "handshake handshake_vectors connect lookup descriptors pool_tls",
+    "closing": "closing closing_calls end draining socket unread",
     "mailbox": "listing mailbox many fork",
-    "ping": "ping socket fork stalled",
+    "ping": "ping unread socket fork stalled",
 }
 ENVIRONMENT = {
     "SKIPS_AS_FAILS": "1",
     "ASAN_OPTIONS": "detect_leaks=0:hard_rss_limit_mb=2048",  # the harness counts the core's blocks itself
     "UBSAN_OPTIONS": "halt_on_error=1",
 }
+# The tests of these need peers and take seconds: so many of their mutants, unless more are asked for.
+SAMPLES = {"handshake": 120, "closing": 120, "ping": 120}
 # These are on bytes alone and quick: they run under the sanitizers too.
 SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "reply", "extension"),
@@ -281,16 +286,22 @@ class Runner:
 
     def measure(self) -> None:
         """Runs every test without a mutant, one at a time: what each takes, and that it passes."""
-        for test in tqdm(self.tests.values(), desc="without a mutant", mininterval=1):
+        owns = {f"test_{name}" for line in TESTS.values() for name in line.split()}
+        for test in tqdm(list(self.tests.values()), desc="without a mutant", mininterval=1):
             key = digest("time", test.shop.core, test.hash)
             known = self.store.get(key)
             if known is None:
                 program = test.shop.link(test.path, None)
-                outcome = self.run(test, program)
-                if outcome.text != "ok":
-                    outcome = self.run(test, program)  # once more: it may have failed by chance
-                if outcome.text != "ok":
-                    raise SystemExit(f"mutants.py: {test.name} fails without a mutant: {outcome.text}")
+                for _ in range(3):
+                    outcome = self.run(test, program)
+                    if outcome.text == "ok":
+                        break
+                else:
+                    if test.name.split()[0] in owns:
+                        raise SystemExit(f"mutants.py: {test.name} fails without a mutant: {outcome.text}")
+                    print(f"{test.name} is not run: it fails without a mutant: {outcome.text}", flush=True)
+                    del self.tests[test.name]
+                    continue
                 known = f"{max(outcome.cpu_s, 0.01)} {max(outcome.wall_s, 0.01)}"
                 self.store.put(key, known)
             test.cpu_s, test.wall_s = (float(part) for part in known.split())
@@ -394,16 +405,15 @@ class Report:
     listed: int = 0
     total: int = 0
 
-    def add(self, file: str, mutants: list[Mutant], made: int, sampled_of: int) -> None:
+    def add(self, file: str, mutants: list[Mutant], made: int, note: str) -> None:
         killed = sum(bool(mutant.verdict) for mutant in mutants)
         hangs = sum(mutant.verdict.endswith(": hangs") for mutant in mutants)
         listed = sum(bool(mutant.reason) and not mutant.verdict for mutant in mutants)
         self.killed += killed
         self.listed += listed
         self.total += len(mutants)
-        whole = "" if sampled_of == len(mutants) else f", a sample of {sampled_of}"
         self.lines.append(f"{file + '.c':14} {made:5} {len(mutants):5} {killed:5} {hangs:5} {listed:6} "
-                          f"{len(mutants) - killed - listed:8}{whole}")  # fmt: skip
+                          f"{len(mutants) - killed - listed:8}{note}")  # fmt: skip
         first = len(self.faults)
         for mutant in mutants:
             entry = f"@ {file}.c {mutant.function}\n- {mutant.before}\n+ {mutant.after}"
@@ -443,7 +453,8 @@ def distinct(file: str, mutants: list[Mutant], original: str) -> list[Mutant]:
 def main() -> int:
     options = argparse.ArgumentParser(description="Mutation testing of the core.")
     options.add_argument("files", nargs="*", metavar="FILE", help="of core/src, without .c; all without one")
-    options.add_argument("--sample", type=int, default=0, help="so many mutants of each file; all without it")
+    options.add_argument("--sample", type=int, default=0, help="so many mutants of each file")
+    options.add_argument("--whole", action="store_true", help="all mutants of each file")
     options.add_argument("--seed", type=int, default=1, help="of the sample")
     options.add_argument("--build", type=Path, required=True, help="where make has built the variants")
     options.add_argument("--libraries", default="", help="what the core is linked with")
@@ -486,7 +497,8 @@ def one(
         if listed[0] == f"{file}.c" and listed[1:] not in wanted:
             report.faults.append(f"listed, but no such mutant is made: {listed}")
             print(report.faults[-1])
-    chosen = choose(made, given.sample, given.seed) if given.sample else made
+    count = len(made) if given.whole else given.sample or SAMPLES.get(file, len(made))
+    chosen = choose(made, count, given.seed)
 
     def compile_one(mutant: Mutant) -> None:
         mutant.object_hash = workshop.hash_of(file, mutant.source)
@@ -498,7 +510,8 @@ def one(
     if given.show:
         for mutant in mutants:
             print(f"{mutant.function}: {mutant.before} => {mutant.after}: {mutant.verdict or 'SURVIVED'}")
-    report.add(file, mutants, len(made), len(mutants) if not given.sample else len(made))
+    note = "" if len(chosen) == len(made) else f"  a sample of {len(chosen)}, seed {given.seed}"
+    report.add(file, mutants, len(made), note)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 The changes: another operator, one operand of && and ||, a number one more or one less, true for false, an empty
 string, no statement, a condition that always or never holds, one branch of ?:, return 0, and comparisons that
-regard case or do not. Assertions, and lines that say LCOV_EXCL_LINE, are not changed.
+regard case or do not. Assertions, and lines that say LCOV_EXCL (no test can reach them), are not changed.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ WORDS = {"true": "false", "false": "true"}
 CALLS = {"strncasecmp": "strncmp", "strcasecmp": "strcmp", "memcmp": "strncasecmp", "strcmp": "strcasecmp"}
 STATEMENTS = ("expression_statement", "break_statement", "continue_statement")
 NOT_CHANGED = ("preproc_include", "static_assert_declaration", "type_descriptor", "parameter_list")
+EXCLUDED = re.compile(r"LCOV_EXCL_START.*?LCOV_EXCL_STOP|^[^\n]*LCOV_EXCL_LINE[^\n]*", re.DOTALL | re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
@@ -185,11 +186,12 @@ def make(file: str) -> list[Mutant]:
     if root.has_error:
         raise SystemExit(f"mutants.py: core/src/{file}.c cannot be parsed")
     functions = functions_of(root)
+    excluded = [found.span() for found in EXCLUDED.finditer(text)]
     found: dict[str, Mutant] = {}
     for edit in sorted(visit(root), key=lambda edit: edit.start):
         first = text.rfind("\n", 0, edit.start) + 1
         last = text.find("\n", edit.end)
-        if "LCOV_EXCL_LINE" in text[first:last]:
+        if any(begin <= edit.start < end for begin, end in excluded):
             continue
         lines = "\n" * text.count("\n", edit.start, edit.end)  # assertions know their lines
         changed = text[: edit.start] + edit.text + lines + text[edit.end :]

@@ -130,6 +130,7 @@ static void test_wake(void)
     cw_mailbox_wake(m);
     CHECK(is_readable(m));
     CHECK_INT(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_INTERRUPTED);
+    CHECK_STR(cw_error_message(), "woken by another thread");
     CHECK(!is_readable(m) && !e);
     expect(m, 0); /* one wake interrupts one take */
     list(&a);
@@ -151,6 +152,7 @@ static void test_no_memory(void)
     list(&a);
     list(&b);
     CHECK_INT(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_NO_MEMORY);
+    CHECK(strstr(cw_error_message(), "no memory") != NULL);
     CHECK(!e && a.drops == 1 && b.drops == 0);
     expect(m, 2);
     expect(m, 1);
@@ -194,24 +196,6 @@ static void test_service_fills(void)
     cw_mailbox_release(other);
 }
 
-/* What the service has filled stays until it has told its taker. */
-static void test_service_holds(void)
-{
-    long live = cw__alloc_live();
-    cw_mailbox *m = create();
-    counter a = made(m, 1, 1), b = made(m, 2, 1);
-
-    is_service = true;
-    list(&a);
-    list(&b);
-    cw_mailbox_release(m);
-    CHECK(a.drops == 1 && b.drops == 1);
-    CHECK(cw__alloc_live() > live);
-    CHECK(!cw__mailbox_end_round(true));
-    CHECK_INT(cw__alloc_live(), live);
-    is_service = false;
-}
-
 static void stay_on(int processor)
 {
     cpu_set_t set;
@@ -221,6 +205,19 @@ static void stay_on(int processor)
     CHECK_INT(sched_setaffinity(0, sizeof set, &set), 0);
 }
 
+/* On the first processor that there is; returns which. */
+static int stay_on_one(void)
+{
+    cpu_set_t set;
+    int first = 0;
+
+    CHECK_INT(sched_getaffinity(0, sizeof set, &set), 0);
+    while (!CPU_ISSET((size_t)first, &set))
+        first++;
+    stay_on(first);
+    return first;
+}
+
 /* Lists all that are not; the service has then filled m. */
 static void refill(counter *all, size_t count)
 {
@@ -228,6 +225,29 @@ static void refill(counter *all, size_t count)
         all[i].events = 1;
         list(&all[i]);
     }
+}
+
+/* What the service has filled stays until it has told its taker. */
+static void test_service_holds(void)
+{
+    long live = cw__alloc_live();
+    cw_mailbox *m = create();
+    counter all[5];
+
+    (void)stay_on_one();
+    is_service = true;
+    for (int i = 0; i < 5; i++)
+        all[i] = made(m, i + 1, 1);
+    refill(all, 5);
+    expect(m, 1);
+    cw_mailbox_release(m);
+    for (int i = 0; i < 5; i++)
+        CHECK(all[i].holds == 1 && all[i].drops == 1);
+    CHECK(cw__alloc_live() > live);
+    /* nothing is listed any more, so there is nobody to give way to */
+    CHECK(!cw__mailbox_end_round(true));
+    CHECK_INT(cw__alloc_live(), live);
+    is_service = false;
 }
 
 typedef struct elsewhere {
@@ -249,9 +269,8 @@ static void test_gives_way(void)
 {
     cw_mailbox *m = create();
     counter all[7];
-    int here = sched_getcpu();
 
-    stay_on(here);
+    (void)stay_on_one();
     is_service = true;
     for (int i = 0; i < 7; i++)
         all[i] = made(m, i + 1, 0);
@@ -330,9 +349,16 @@ static void test_released(void)
     list(&b);
     cw_mailbox_release(m);
     CHECK(a.holds == 1 && a.drops == 1 && b.holds == 1 && b.drops == 1);
-    list(&c); /* nothing is listed any more */
-    CHECK(c.holds == 0 && !c.subscriber.is_listed);
-    CHECK_INT(cw_mailbox_take(m, 0, &(cw_event *){NULL}), CW_TIMED_OUT);
+    expect(m, 0);
+    CHECK(!is_readable(m));
+    for (int i = 0; i < 2; i++) {
+        is_service = i == 1;
+        list(&c); /* nothing is listed any more, and nobody told */
+        cw__mailbox_tell_taker();
+        CHECK(c.holds == 0 && !c.subscriber.is_listed);
+        CHECK(!is_readable(m));
+    }
+    is_service = false;
     cw__mailbox_release(m);
     cw_mailbox_release(NULL);
 }
@@ -365,10 +391,9 @@ static void test_after_fork(void)
 
 static bool create_once(void *arg)
 {
-    cw_mailbox *m = NULL;
+    cw_mailbox *m = (cw_mailbox *)arg;
     cw_status status = cw_mailbox_create(&m);
 
-    (void)arg;
     CHECK_INT(status, m ? CW_OK : CW_NO_MEMORY);
     if (m)
         cw_mailbox_release(m);
@@ -378,15 +403,21 @@ static bool create_once(void *arg)
 static void test_create(void)
 {
     struct rlimit limit, none;
-    cw_mailbox *m = NULL;
+    cw_mailbox *m = (cw_mailbox *)(void *)&limit;
+    int before = dup(0), after;
 
-    each_allocation_fails(create_once, NULL);
+    CHECK(before >= 0 && close(before) == 0);
+    each_allocation_fails(create_once, &limit);
+    after = dup(0);
+    CHECK_INT(after, before); /* its descriptors went with it */
+    CHECK_INT(close(after), 0);
     CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
     none = (struct rlimit){0, limit.rlim_max};
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
     CHECK_INT(cw_mailbox_create(&m), CW_SYSTEM_ERROR);
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
     CHECK(m == NULL);
+    CHECK(strstr(cw_error_message(), "ulimit") != NULL);
 }
 
 static void *list_later(void *arg)
@@ -394,6 +425,14 @@ static void *list_later(void *arg)
     list(arg);
     return NULL;
 }
+
+static bool list_and_go_on(void *arg)
+{
+    list(arg);
+    return false;
+}
+
+static bool interrupt(void *arg) { return arg == NULL; }
 
 /* A take that waits goes on when something is listed, and ends when its time is up. */
 static void test_waits(void)
@@ -405,11 +444,20 @@ static void test_waits(void)
     pthread_t thread;
 
     CHECK_INT(cw_mailbox_take(m, 20, &e), CW_TIMED_OUT);
+    CHECK(strstr(cw_error_message(), "an event") != NULL);
     CHECK(cw__now_ms() >= begin_ms + 20);
     CHECK_INT(pthread_create(&thread, NULL, list_later, &a), 0);
     CHECK_INT(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
     CHECK_INT(pthread_join(thread, NULL), 0);
     cw_event_free(e);
+    a.events = 1;
+    cw_set_wait_hook(list_and_go_on, &a);
+    CHECK_INT(cw_mailbox_take(m, CW_TIMEOUT_DEFAULT, &e), CW_OK); /* which is without end */
+    cw_event_free(e);
+    cw_set_wait_hook(interrupt, NULL);
+    CHECK_INT(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_INTERRUPTED);
+    CHECK(strstr(cw_error_message(), "interrupted") != NULL);
+    cw_set_wait_hook(NULL, NULL);
     cw_mailbox_release(m);
 }
 

@@ -51,6 +51,7 @@ static void test_inbox_marks(void)
             cw_event *e = cw__event_create(CW_EVENT_MESSAGE, PAYLOAD_BYTES);
             CHECK(e != NULL);
             e->len_bytes = PAYLOAD_BYTES;
+            e->next = e; /* as it may be left over from another list */
             cw__inbox_push(&box, e);
             CHECK_INT(box.bytes, i * each_bytes);
             CHECK_INT(box.is_full, i == COUNT);

@@ -563,7 +563,7 @@ static void test_control_overrun(void)
     cw__message_init(&m, false, -1);
     CHECK_INT(cw__message_feed(&m, &first, &out), CW__MESSAGE_NONE);
     CHECK_INT(cw__message_feed(&m, &more, &out), CW__MESSAGE_VIOLATION);
-    CHECK_STR(out.violation.text, "the peer sent a control frame of more than 125 bytes");
+    CHECK(out.violation.code == 1002 && strstr(out.violation.text, "more than 125 bytes"));
     cw__message_destroy(&m);
 }
 

@@ -149,6 +149,8 @@ static void test_status_lines(void)
     check_status("HTTP/1,1 250 x\r\n", 250, false, false);
     check_status("HTTP/2 200\r\n", 0, false, false);
     check_status("HTTP/1\n", 0, false, false);
+    check_status("HTTP\n", 0, false, false);
+    check_status("\n", 0, false, false);
     check_status("HTTP/1.\n", 0, true, false);
     check_status("HTTP/1.1\n", 0, true, true);
     check_status("HTTP/1.1 \n", 0, true, true);
@@ -302,7 +304,7 @@ static void test_too_large(void)
 static void test_limit(void)
 {
     cw__reply r = {0};
-    char line[1024];
+    char line[1024], longer[2 * sizeof line];
 
     (void)memset(line, 'x', sizeof line);
     memcpy(line, "X: ", 3);
@@ -315,6 +317,16 @@ static void test_limit(void)
     CHECK(!feed(&r, "A: b\r\n") && r.is_cut);
     CHECK(!feed(&r, " \r\n") && r.is_cut);
     CHECK(!feed(&r, "\n") && r.is_cut && r.is_complete);
+    cw__reply_destroy(&r);
+    CHECK(feed(&r, START));
+    for (size_t i = 0; i < 127; i++)
+        CHECK(feed_bytes(&r, line, sizeof line));
+    memcpy(line + sizeof line - 2, "xx", 2);
+    for (size_t i = 0; i < 2; i++)
+        memcpy(longer + i * sizeof line, line, sizeof line);
+    memcpy(longer + sizeof longer - 2, "\r\n", 2);
+    CHECK(!feed_bytes(&r, longer, sizeof longer) && r.is_cut);
+    CHECK(!feed(&r, "A: b\r\n") && r.is_cut); /* there would be room for it */
     cw__reply_destroy(&r);
 }
 

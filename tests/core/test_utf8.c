@@ -3,7 +3,7 @@
  * which runs of bytes are characters and which are beginnings of some; what is neither is bad. */
 #include "harness.h"
 
-enum { IS_CHARACTER = 1, IS_BEGINNING = 2, LONGEST = 64 };
+enum { IS_CHARACTER = 1, IS_BEGINNING = 2, LONGEST = 96 };
 
 static uint8_t of_1[1 << 8], of_2[1 << 16], of_3[1 << 24];
 
@@ -158,6 +158,24 @@ static void test_every_3_c(void) { every_sequence(3, 0x80, 0xc2); }
 static void test_every_3_d(void) { every_sequence(3, 0xc2, 0xe0); }
 static void test_every_3_e(void) { every_sequence(3, 0xe0, 0x100); }
 
+/* In texts that are long enough for the automaton, which goes over 32 bytes at a time: at the beginning of such a run,
+ * across its end, and behind a character that is cut by its end. */
+static void feed_in_runs(const uint8_t *bytes, size_t count, bool is_good)
+{
+    static const uint8_t filler[] = {0xf0, 0x9f, 0x98, 0x80};
+    enum { RUN = 32 };
+    uint8_t text[3 * RUN];
+
+    for (size_t at = 0; at <= RUN + 2; at += at == 0 ? RUN - 2 : 2) {
+        memset(text, 'a', sizeof text);
+        if (at > 0)
+            memcpy(text + at - sizeof filler, filler, sizeof filler);
+        memcpy(text + at, bytes, count);
+        if (cw__utf8_valid(text, sizeof text) != is_good)
+            complain(text, sizeof text, "wrong verdict");
+    }
+}
+
 /* The bytes at which a rule begins or ends, in all four places. */
 static void test_sampled_4(void)
 {
@@ -170,7 +188,10 @@ static void test_sampled_4(void)
     for (; tried < n * n * n * n; tried++) {
         uint8_t bytes[4] = {edges[tried % n], edges[tried / n % n], edges[tried / n / n % n],
                             edges[tried / n / n / n]};
+        bool is_complete;
+        size_t bad = reference(bytes, 4, &is_complete);
         feed_every_way(bytes, 4);
+        feed_in_runs(bytes, 4, bad == 4 && is_complete);
     }
     CHECK_INT(tried, n * n * n * n);
 }
@@ -186,6 +207,7 @@ static void test_every_point(void)
 
         if (cw__utf8_valid(bytes, count) == is_surrogate)
             complain(bytes, count, "wrong verdict");
+        feed_in_runs(bytes, count, !is_surrogate);
     }
     CHECK_INT(point, 0x110000);
 }
