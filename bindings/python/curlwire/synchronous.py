@@ -5,16 +5,18 @@ Without this module such programs fail far from the mistake, or, with an async h
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from opcode import opmap
-from types import FrameType
+from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import NoReturn
 
 from curlwire._core import WebSocket
 
-# inspect is imported where it is needed, because it takes a tenth of the time of importing curlwire
-_IS_COROUTINE = 0x80 | 0x200  # inspect.CO_COROUTINE, CO_ASYNC_GENERATOR
+# Those of inspect. Importing that takes a tenth of the time that importing curlwire takes, and a program that
+# has run out of descriptors cannot import it later.
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
+_IS_COROUTINE = _COROUTINE | _ASYNC_GENERATOR
 _CACHE, _GET_AWAITABLE = opmap.get("CACHE", 0), opmap.get("GET_AWAITABLE")
 _INSTRUCTION_BYTES = 2
 
@@ -51,17 +53,25 @@ _FROM_A_PLAIN_ONE = (
 )
 
 
+def _flags(function: object) -> int:
+    """The flags by which inspect knows a coroutine function, also of a method and of an AsyncMock."""
+    if hasattr(function, "_is_coroutine_mark"):  # inspect.markcoroutinefunction
+        return _COROUTINE
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    flags = getattr(code, "co_flags", 0)
+    return flags if isinstance(flags, int) else 0
+
+
 def check_handler(handler: Callable[..., object]) -> None:
     """Raises TypeError for a handler whose call would only make a coroutine or a generator."""
-    import inspect
-
     function: object = handler
     while isinstance(function, partial):
         function = function.func
     for called in (function, getattr(type(function), "__call__", None)):  # noqa: B004 # it is what is wanted
-        if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
+        flags = _flags(called)
+        if flags & _IS_COROUTINE:
             _refuse(function, "is an 'async def' function, which nothing would await", _FROM_A_PLAIN_ONE)
-        if inspect.isgeneratorfunction(called):
+        if flags & _GENERATOR:
             _refuse(function, "is a generator function, which nothing would run", "Take the 'yield' out of it")
 
 
@@ -70,11 +80,9 @@ def check_result(handler: object, result: object) -> None:
 
     Python itself would warn that a coroutine was never awaited, at some other time and place.
     """
-    import inspect
-
-    if inspect.iscoroutine(result) or inspect.isgenerator(result):
+    if isinstance(result, (CoroutineType, GeneratorType)):
         result.close()
-    elif isinstance(result, WebSocket) or not (inspect.isawaitable(result) or inspect.isasyncgen(result)):
+    elif isinstance(result, WebSocket) or not isinstance(result, (Awaitable, AsyncGeneratorType)):
         return
     kind = type(result).__qualname__
     _refuse(handler, f"returned an object of the type {kind}, which nothing awaits", _FROM_A_PLAIN_ONE)
