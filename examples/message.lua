@@ -2,7 +2,9 @@
 -- Sends a line, prints what comes back: message.lua ws://HOST/PATH [TEXT]
 local curlwire = require "curlwire"
 
-local ws = assert(curlwire.connect(arg[1], {message_type = "utf8"}))
+local uri = assert(arg[1], "usage: message.lua ws://HOST/PATH [TEXT]")
+local ws = assert(curlwire.connect(uri, {message_type = "utf8"}))
 assert(ws:send(arg[2] or "Hello, World!"))
-print(assert(ws:receive()))
+local message = assert(ws:receive())
+print(message)
 ws:close()

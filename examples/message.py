@@ -5,6 +5,8 @@ import sys
 
 import curlwire
 
+if len(sys.argv) < 2:
+    sys.exit("usage: message.py ws://HOST/PATH [TEXT]")
 with curlwire.connect(sys.argv[1]) as ws:
     ws.send(sys.argv[2] if len(sys.argv) > 2 else "Hello, World!")
     print(ws.recv())

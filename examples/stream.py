@@ -6,6 +6,8 @@ import sys
 
 import curlwire
 
+if len(sys.argv) != 2:
+    sys.exit("usage: stream.py ws://HOST/PATH")
 with curlwire.connect(sys.argv[1], curlwire.StreamWebSocket) as ws:
     ws.output_stream.write(b"one\ntwo\n")
     lines = io.BufferedReader(ws.input_stream)
