@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,9 +89,13 @@ def run(
     """One program of a suite: its output passes through, its tests are counted, its failures are listed."""
     print(f"\n== {name}: {' '.join(command)}", flush=True)
     whole = {**os.environ, "SKIPS_AS_FAILS": "1", **(environment or {})}
-    ended = children.run(
-        command, cwd=ROOT, environment=whole, limit_s=limit_s, is_bounded=is_bounded, show=show
-    )
+    try:
+        ended = children.run(
+            command, cwd=ROOT, environment=whole, limit_s=limit_s, is_bounded=is_bounded, show=show
+        )
+    except FileNotFoundError as error:
+        how = "run: sh scripts/install.sh test && sh scripts/build.sh test"
+        return Counts(0, 1, [f"{name}: {error} is not there; {how}"])
     passed, failed = counted(ended.output)
     failures = re.findall(r"^(?:not ok|FAILED|ERROR)\b.*", ended.output, re.MULTILINE)
     problems = list(ended.notes)
@@ -282,11 +286,15 @@ def run_beside(name: str) -> tuple[Counts, str]:
     return counts, ended.output
 
 
+SILENCE_S = 60.0  # without a line
+
+
 class Progress:
-    """A line as each suite begins and ends; on a terminal a bar below them."""
+    """A line as each suite begins and ends, and one every minute between; on a terminal a bar below them."""
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self.running: dict[str, float] = {}  # since when
         self.done = 0
         self.lock = threading.Lock()
         self.bar: Any = None
@@ -294,6 +302,7 @@ class Progress:
             from tqdm import tqdm  # type: ignore[import-untyped]
 
             self.bar = tqdm(total=count, unit="suite", dynamic_ncols=True, leave=False)
+        self.silence_s = SILENCE_S if self.bar is None else 1.0
 
     def say(self, text: str) -> None:
         with self.lock:
@@ -303,8 +312,23 @@ class Progress:
             if self.bar is not None:
                 self.bar.refresh()
 
+    def began(self, name: str) -> None:
+        self.running[name] = time.monotonic()
+        self.say(f"-- {name}: begins")
+
+    def still(self) -> None:
+        """Says what still runs: a suite may take many minutes, and its output comes at its end."""
+        if self.bar is not None:
+            with self.lock:
+                self.bar.refresh()
+            return
+        now = time.monotonic()
+        names = [f"{name} ({now - began:.0f} s)" for name, began in self.running.copy().items()]
+        self.say(f"-- still running: {', '.join(names)}")
+
     def ended(self, name: str, counts: Counts, seconds: float, output: str) -> None:
         self.done += 1
+        self.running.pop(name, None)
         self.say(f"{output}-- {name}: {counts} in {seconds:.1f} s ({self.done} of {self.count} suites)")
         if self.bar is not None:
             self.bar.update()
@@ -322,7 +346,7 @@ def run_side_by_side(names: list[str]) -> Counts:
 
     def one(name: str) -> tuple[Counts, str, float]:
         if not children.is_ending.is_set():
-            progress.say(f"-- {name}: begins")
+            progress.began(name)
         begin = time.monotonic()
         counts, output = run_beside(name)
         return counts, output, time.monotonic() - begin
@@ -330,12 +354,19 @@ def run_side_by_side(names: list[str]) -> Counts:
     with ThreadPoolExecutor(os.cpu_count() or 1) as lanes:
         futures = {lanes.submit(one, name): name for name in names}
         try:
-            for future in as_completed(futures):
-                name = futures[future]
-                counts, output, seconds = future.result()
-                progress.ended(name, counts, seconds, output)
-                table[name] = f"{name:19} {counts.passed:6} passed {counts.failed:4} failed {seconds:6.1f} s"
-                total.add(Counts(counts.passed, counts.failed, [f"{name}: {f}" for f in counts.failures]))
+            pending = set(futures)
+            while pending:
+                done, pending = wait(pending, progress.silence_s, FIRST_COMPLETED)
+                if not done:
+                    progress.still()
+                for future in done:
+                    name = futures[future]
+                    counts, output, seconds = future.result()
+                    progress.ended(name, counts, seconds, output)
+                    table[name] = (
+                        f"{name:19} {counts.passed:6} passed {counts.failed:4} failed {seconds:6.1f} s"
+                    )
+                    total.add(Counts(counts.passed, counts.failed, [f"{name}: {f}" for f in counts.failures]))
         except BaseException:
             children.end_all()  # else the lanes would run on, and be waited for
             raise

@@ -32,6 +32,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,7 @@ class Peers:
         self.names = names
         self.environment: dict[str, str] = {}
         self.processes: list[subprocess.Popen[str]] = []
+        self.readers: list[threading.Thread] = []
         self.folder = Path()
         self.undo = contextlib.ExitStack()
 
@@ -163,9 +165,13 @@ class Peers:
     def start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            stderr=subprocess.PIPE,  # not ours: node would make it nonblocking for us and the command as well
             start_new_session=True,  # Ctrl-C is for the command; the peers end after it
         )  # fmt: skip
         self.processes.append(process)
+        reader = threading.Thread(target=hand_on, args=(process,), daemon=True)
+        self.readers.append(reader)
+        reader.start()
         return process
 
     def python(self, script: str, *arguments: str) -> list[int]:
@@ -205,7 +211,19 @@ class Peers:
                 process.wait()
             if process.stdout is not None:
                 process.stdout.close()
+        for reader in self.readers:
+            reader.join(5)
         self.processes.clear()
+        self.readers.clear()
+
+
+def hand_on(process: subprocess.Popen[str]) -> None:
+    """Passes a peer's stderr through to ours."""
+    assert process.stderr is not None
+    with process.stderr:
+        for line in process.stderr:
+            sys.stderr.write(line)
+            sys.stderr.flush()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 """How the programs of the tests are run: scripts/children.py, run.py, and what run_tests.py makes of them."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -92,6 +93,27 @@ def test_run_py_hands_no_ignored_signal_on() -> None:
     assert done.stdout.strip() == "True"
 
 
+def test_peers_leave_the_command_its_blocking_output() -> None:
+    """Else a long text into a full pipe is an error: node makes the pipe of its stderr nonblocking."""
+    script = "import os, time; time.sleep(1); print(os.get_blocking(1), os.get_blocking(2))"
+    words = [sys.executable, "tests/servers/run.py", "--only", "node", "--", sys.executable, "-c", script]
+    done = subprocess.run(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100, check=True
+    )
+    assert done.stdout == "True True\n"
+
+
+def test_what_a_peer_says_is_passed_on() -> None:
+    words = [sys.executable, "tests/servers/run.py", "--only", "node", "--", "true"]
+    done = subprocess.run(
+        words, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
+        env={**os.environ, "NODE_PATH": "/nonexistent"},
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "Cannot find module" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("run.py: node did not start")
+
+
 def test_a_runner_that_is_ended_ends_its_programs(tmp_path: Path) -> None:
     script = ["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 1000"]
     body = f"with children.ends_children():\n    children.run({script!r}, cwd=Path('.'))"
@@ -109,6 +131,38 @@ run_tests.run_here("sample", lambda: run_tests.run("sample", ["printf", "ok 1 - 
 """
     lines = said(body).splitlines()
     assert lines[-2:] == ["FAILURE sample: not ok 2 - b c", "1 passed, 1 failed"]
+
+
+def test_suites_that_take_long_are_named_while_they_run() -> None:
+    body = """
+import threading
+import run_tests
+run_tests.SILENCE_S = 0.2
+told = threading.Event()
+def beside(name):
+    assert name != "long" or told.wait(60)
+    return run_tests.Counts(1), ""
+run_tests.run_beside = beside
+class Progress(run_tests.Progress):
+    def still(self):
+        super().still()
+        told.set()
+run_tests.Progress = Progress
+run_tests.run_side_by_side(["long"])
+"""
+    lines = said(body).splitlines()
+    assert re.fullmatch(r"-- still running: long \(\d s\)", lines[1]), lines
+
+
+def test_a_program_that_is_not_built_is_told() -> None:
+    body = """
+import run_tests
+run_tests.run_here("core", lambda: run_tests.core_program("test_nothing", "test"))
+"""
+    lines = said(body).splitlines()
+    how = "run: sh scripts/install.sh test && sh scripts/build.sh test"
+    assert lines[-2].endswith(f"test_nothing is not there; {how}")
+    assert lines[-1] == "0 passed, 1 failed"
 
 
 def test_one_test_is_found_by_its_name() -> None:
