@@ -57,7 +57,7 @@ MEMORY_BYTES = 8 << 30  # of address space: threads reserve a lot of it
 FILE_BYTES = 64 << 20
 DESCRIPTORS = 4096
 CPU_TIMES, CPU_MORE_S = 10, 3  # a process may take so many times what its test takes, and so much more
-WALL_TIMES, WALL_MORE_S = 10, 20
+WALL_TIMES, WALL_MORE_S = 5, 10
 
 # The tests that exercise a file, those that kill most for their time first.
 TESTS = {
@@ -73,7 +73,7 @@ TESTS = {
     "sha1": "sha1",
     "random": "random frame",
     "handshake": "handshake handshake_vectors connect lookup descriptors pool_tls",
-    "closing": "closing closing_calls end draining socket unread",
+    "closing": "closing_state closing closing_calls end draining socket unread inbound",
     "mailbox": "listing mailbox many fork",
     "ping": "ping unread socket fork stalled",
 }
@@ -83,7 +83,7 @@ ENVIRONMENT = {
     "UBSAN_OPTIONS": "halt_on_error=1",
 }
 # The tests of these need peers and take seconds: so many of their mutants, unless more are asked for.
-SAMPLES = {"handshake": 120, "closing": 120, "ping": 120}
+SAMPLES = {"handshake": 60, "closing": 60, "ping": 60}
 # These are on bytes alone and quick: they run under the sanitizers too.
 SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "reply", "extension"),
