@@ -72,10 +72,10 @@ TESTS = {
     "event": "event message alloc",
     "sha1": "sha1",
     "random": "random frame",
-    "handshake": "handshake handshake_vectors connect lookup descriptors pool_tls",
+    "handshake": "handshake handshake_vectors connect lookup descriptors pool_tls compressing",
     "closing": "closing_state closing closing_calls end draining socket unread inbound",
     "mailbox": "listing mailbox many fork",
-    "ping": "ping unread socket fork stalled",
+    "ping": "ping_state ping unread socket fork stalled",
 }
 ENVIRONMENT = {
     "SKIPS_AS_FAILS": "1",
