@@ -339,7 +339,7 @@ class Progress:
 
 
 def run_side_by_side(names: list[str]) -> Counts:
-    """As many suites at once as there are processors: most of them wait most of the time."""
+    """One suite more at once than there are processors: most of them wait most of the time."""
     total = Counts()
     table = {}
     progress = Progress(len(names))
@@ -351,7 +351,7 @@ def run_side_by_side(names: list[str]) -> Counts:
         counts, output = run_beside(name)
         return counts, output, time.monotonic() - begin
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as lanes:
+    with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as lanes:
         futures = {lanes.submit(one, name): name for name in names}
         try:
             pending = set(futures)

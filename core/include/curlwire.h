@@ -285,7 +285,7 @@ typedef enum cw_option_type {
  *                         refer back to, as its logarithm; less costs compression and saves memory at both ends
  *   server_no_context_takeover, client_no_context_takeover   each message is compressed by itself
  *   frame_size            bytes; a longer message goes in frames of that size, and a pong waits for the frame in front
- *                         of it; -1 = never cut. Otherwise compressed messages are cut every 1 MiB as well
+ *                         of it; 1 or more, or -1 = never cut. Otherwise compressed messages are cut every 1 MiB as well
  *   compression_threshold   messages of fewer bytes go uncompressed; a message sent in fragments is compressed whatever
  *                         the size of the first, unless that is the last too */
 #define CW_OPTION_LIST(X)                                                                         \

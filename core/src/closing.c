@@ -28,8 +28,11 @@ static void publish(cw_socket *s)
 
 static void queue_close(cw_socket *s, int code, const char *reason, size_t reason_bytes)
 {
+    enum { HEAD_BYTES = 6 }; /* with the mask */
     uint8_t payload[CW__CONTROL_MAX_BYTES];
     size_t len = cw__close_encode(code, reason, reason_bytes, payload);
+
+    s->drain.close_bytes = s->codec ? cw__link_wire_bytes(s->codec->link, HEAD_BYTES + len) : 0;
 
     if (s->out.is_broken) {
         if (s->close.state != CW__CLOSE_SENT) /* else reading goes on, to the peer's close frame perhaps */
@@ -47,8 +50,9 @@ static void hand_to_service(cw_socket *s)
 }
 
 enum {
-    LOOK_EVERY_MS = 20,    /* no event tells that the peer's system has acknowledged data */
-    DRAIN_LIMIT_MS = 30000 /* where send_timeout has no limit: nobody waits for ever for a dropped socket */
+    LOOK_EVERY_MS = 20, /* no event tells that the peer's system has acknowledged data */
+    DRAIN_LIMIT_MS =
+        30000 /* where send_timeout is no time: 0, or no limit. Nobody waits for ever for a dropped socket */
 };
 
 /* The time for a closing handshake. */
@@ -74,27 +78,44 @@ static bool has_unsent(const cw_socket *s)
            cw__link_unacknowledged(s->codec->link) > 0;
 }
 
-static bool is_draining(const cw_socket *s) { return s->drain.is_on && s->close.state == CW__CLOSE_SENT; }
+/* Also when the peer's close frame has come meanwhile: it has crossed what is still on its way. */
+static bool is_draining(const cw_socket *s)
+{
+    return s->drain.is_on && (s->close.state == CW__CLOSE_SENT || s->close.state == CW__CLOSE_BOTH);
+}
+
+/* What the kernel has and the peer's system has not, but for our close frame. */
+static void lose_unacknowledged(cw_socket *s)
+{
+    uint64_t held_bytes = (uint64_t)cw__link_unacknowledged(s->codec->link);
+    bool close_is_out = !s->out.last || s->out.last->opcode != CW__OP_CLOSE;
+    uint64_t close_bytes = close_is_out ? s->drain.close_bytes : 0;
+
+    if (held_bytes > close_bytes)
+        cw__closing_lost_locked(s, held_bytes - close_bytes);
+}
 
 static void begin_drain(cw_socket *s, int64_t now_ms)
 {
-    s->drain = (cw__drain){.is_on = true,
-                           .held_bytes = cw__link_unacknowledged(s->codec->link),
-                           .progress_bytes = s->out.progress_bytes,
-                           .progress_ms = now_ms};
+    s->drain.is_on = true;
+    s->drain.held_bytes = cw__link_unacknowledged(s->codec->link);
+    s->drain.progress_bytes = s->out.progress_bytes;
+    s->drain.progress_ms = now_ms;
 }
 
 static void end_drain(cw_socket *s, int64_t now_ms)
 {
     s->drain.is_on = false;
     cw__close_bound(&s->close, now_ms, handshake_ms(s));
+    if (s->close.state == CW__CLOSE_BOTH)
+        publish(s);
 }
 
 static int64_t drain_timeout_ms(const cw_socket *s)
 {
     int64_t timeout_ms = cw__setting(s, CW_OPT_SEND_TIMEOUT);
 
-    return timeout_ms < 0 ? DRAIN_LIMIT_MS : timeout_ms;
+    return timeout_ms <= 0 ? DRAIN_LIMIT_MS : timeout_ms;
 }
 
 static void attend_drain(cw_socket *s, int64_t now_ms)
@@ -106,7 +127,7 @@ static void attend_drain(cw_socket *s, int64_t now_ms)
     s->drain.progress_bytes = s->out.progress_bytes;
     s->drain.held_bytes = held_bytes;
     if (s->out.is_broken)
-        cw__closing_lost_locked(s, (uint64_t)held_bytes);
+        lose_unacknowledged(s);
     if (s->out.is_broken || !has_unsent(s))
         end_drain(s, now_ms);
     else if (now_ms >= s->drain.progress_ms + drain_timeout_ms(s)) {
@@ -124,7 +145,7 @@ void cw__closing_attend_locked(cw_socket *s, int64_t now_ms)
         attend_drain(s, now_ms);
     if (cw__close_expired(&s->close, now_ms))
         cw__closing_ended_locked(s, "the server did not answer the close frame within close_timeout");
-    if (s->grace_ms >= 0 && s->close.state >= CW__CLOSE_BOTH && !s->out.first)
+    if (s->grace_ms >= 0 && s->close.state >= CW__CLOSE_BOTH && !s->out.first && !is_draining(s))
         cw__closing_ended_locked(s, "closed"); /* the server's end of TCP is not waited for */
 }
 
@@ -171,7 +192,8 @@ void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t le
         queue_close(s, decoded.code, "", 0);
     } else if (s->close.state == CW__CLOSE_BOTH) {
         s->close.was_clean = !s->out.is_broken; /* where writing has failed, our close frame may be lost */
-        publish(s);
+        if (!is_draining(s) || !has_unsent(s))  /* else it has crossed what was sent before our close frame */
+            publish(s);
     }
     cw__pings_forget(&s->pings);
     hand_to_service(s);
@@ -223,7 +245,7 @@ void cw__closing_ended_locked(cw_socket *s, const char *why)
     if (s->close.state == CW__CLOSE_ENDED)
         return;
     if (is_draining(s))
-        cw__closing_lost_locked(s, (uint64_t)cw__link_unacknowledged(s->codec->link));
+        lose_unacknowledged(s);
     cw__outbound_lose_locked(s);
     cw__close_ended(&s->close, why);
     cw__pings_forget(&s->pings);
@@ -375,6 +397,7 @@ static void abort_locked(cw_socket *s)
     s->is_closed_locally = true;
     cw__inbox_clear(&s->in.inbox);
     cw__outbound_destroy(&s->out); /* as the program asked: this is no loss */
+    s->codec->held_bytes = 0;
     s->drain.is_on = false;
     cw__closing_ended_locked(s, "the connection was dropped by this program");
 }
@@ -409,18 +432,21 @@ void cw__closing_hurry_locked(cw_socket *s, int grace_ms)
 /* The failure of a socket that could not deliver all it had accepted, or CW_OK. */
 static cw_status check_loss_locked(cw_socket *s)
 {
+    const char *why = "it closed the connection before";
     cw__error error;
-    bool has_fault;
 
     if (s->out.lost_bytes == 0)
         return CW_OK;
     if (!s->out.is_loss_told)
         cw__service_told(s->out.lost_bytes);
     s->out.is_loss_told = true;
-    has_fault = s->fault.status != CW_OK;
-    cw__error_set(&error, CW_CLOSED, has_fault ? s->fault.web_status : CW_WEB_Disconnected,
+    if (s->fault.status != CW_OK)
+        why = s->fault.message;
+    else if (*s->close.result.reason)
+        why = s->close.result.reason;
+    cw__error_set(&error, CW_CLOSED, s->fault.status != CW_OK ? s->fault.web_status : CW_WEB_Disconnected,
                   "up to %llu bytes that were sent did not reach the server: %s",
-                  (unsigned long long)s->out.lost_bytes, has_fault ? s->fault.message : s->close.result.reason);
+                  (unsigned long long)s->out.lost_bytes, why);
     return cw__fail_with(&error);
 }
 

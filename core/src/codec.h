@@ -49,15 +49,18 @@ struct cw__codec {
     const cw__codec_calls *calls;
     cw__link *link;
     cw__violation violation;
-    bool more_follow; /* set before a send: a caller that gets OK must send again or flush */
-    bool is_holding;  /* whole frames were encoded and not written: send again without more_follow, or flush */
-    bool wants_read;  /* the latest send said AGAIN although the descriptor is writable (libcurl.h) */
+    bool more_follow;  /* set before a send: a caller that gets OK must send again or flush */
+    size_t held_bytes; /* of frames that were held back and are not known to be written */
+    bool is_holding;   /* whole frames were encoded and not written: send again without more_follow, or flush */
+    bool wants_read;   /* the latest send said AGAIN although the descriptor is writable (libcurl.h) */
 };
 
 /* ---- From link.c (the rest is in libcurl.h) --------------------------------------------------------------- */
 
 /* Bytes that were written and that the peer's system has not acknowledged; 0 where this system cannot tell. */
 int cw__link_unacknowledged(const cw__link *link);
+/* How many of those a write of so few bytes makes, at the most. */
+size_t cw__link_wire_bytes(const cw__link *link, size_t len_bytes);
 
 /* ---- From codec_curl.c --------------------------------------------------------------------------------- */
 

@@ -263,6 +263,7 @@ static cw__io write_kept(codec_native *c)
     if (io == CW__IO_OK) {
         cw__free(c->output);
         c->output = NULL;
+        c->base.held_bytes = 0;
     }
     return io;
 }
@@ -305,6 +306,7 @@ static cw__io send_in_batch(codec_native *c, uint8_t opcode, bool is_final, cons
     c->output_end += len_bytes;
     *sent = len_bytes;
     c->base.is_holding = c->base.more_follow;
+    c->base.held_bytes = c->output_end;
     if (!c->base.is_holding)
         io = write_kept(c);
     c->is_sending = io != CW__IO_OK;

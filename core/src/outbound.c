@@ -150,6 +150,10 @@ void cw__outbound_lose_locked(cw_socket *s)
 {
     for (cw__outgoing *f = s->out.first; f; f = f->next)
         count_lost(s, f);
+    if (s->codec && s->codec->held_bytes) {
+        cw__closing_lost_locked(s, s->codec->held_bytes);
+        s->codec->held_bytes = 0;
+    }
     cw__outbound_destroy(&s->out);
 }
 

@@ -136,6 +136,10 @@ cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
     status = check(s, o, false, true);
     if (status == CW_OK && (value < options[o].least || value > options[o].most))
         status = fail_range(o, value);
+    else if (status == CW_OK && o == CW_OPT_FRAME_SIZE && value == 0)
+        status = cw__fail(CW_INVALID_ARGUMENT,
+                          "the control frame_size cannot be 0: a frame of a message that is cut "
+                          "has at least 1 byte");
     if (status == CW_OK)
         s->settings.numbers[o] = value;
     cw__mutex_unlock(&s->lock);

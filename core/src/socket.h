@@ -108,6 +108,7 @@ typedef struct cw__drain {
     int held_bytes;          /* by our system, at the latest look */
     uint64_t progress_bytes; /* out.progress_bytes then */
     int64_t progress_ms;     /* when it was last seen to go on */
+    uint64_t close_bytes;    /* of our close frame, as TCP sees it */
 } cw__drain;
 
 struct cw_socket {

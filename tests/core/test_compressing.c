@@ -123,6 +123,76 @@ static void test_aborted(void)
     cw_shutdown(5000);
 }
 
+/* ---- Frames on the wire ---- */
+
+enum { MIB = 1024 * 1024 };
+
+static const char *reply(void)
+{
+    return peer_hex("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    "Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+}
+
+/* Sends so many bytes that do not get smaller. */
+static void send_random(cw_socket *s, size_t len_bytes)
+{
+    uint8_t *data = malloc(len_bytes);
+    uint32_t seed = 11;
+
+    CHECK(data != NULL);
+    for (size_t i = 0; i < len_bytes; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        data[i] = (uint8_t)(seed >> 24);
+    }
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, data, len_bytes, CW_TIMEOUT_DEFAULT), CW_OK);
+    free(data);
+}
+
+static void sent_as(int64_t frame_size, size_t len_bytes, size_t frame_count, size_t most_bytes)
+{
+    cw_socket *s = made();
+    size_t total = 0;
+    const char *log;
+    peer_frame f;
+
+    CHECK(s != NULL);
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_FRAME_SIZE, frame_size), CW_OK);
+    peer_connect(s, peer_script("hs:%s/frame:%zu/echo/end", reply(), frame_count));
+    send_random(s, len_bytes);
+    CHECK_STATUS(cw_socket_close(s, 1000, "", 0), CW_OK);
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_DEFAULT), CW_OK);
+    log = peer_log();
+    CHECK_INT(peer_count_frames(log, -1), frame_count + 1);
+    for (size_t n = 0; n < frame_count; n++) {
+        CHECK(peer_get_frame(log, n, &f));
+        CHECK_INT(f.opcode, n == 0 ? CW__OP_BINARY : CW__OP_CONTINUATION);
+        CHECK_INT(f.fin, n == frame_count - 1);
+        CHECK(f.length <= most_bytes);
+        total += f.length;
+    }
+    CHECK(total >= len_bytes); /* as assumed above */
+    cw_socket_release(s);
+}
+
+/* A message goes in one frame if it compresses to 1 MiB or less; frame_size may say otherwise. */
+static void test_frames(void)
+{
+    enum { FRAME_SIZE = 64 * MIB };
+    cw_socket *s = made();
+
+    if (is_refused(s))
+        return;
+    cw_socket_release(s);
+    sent_as(FRAME_SIZE, 100, 1, MIB);
+    sent_as(FRAME_SIZE, MIB - 1000, 1, MIB);
+    sent_as(FRAME_SIZE, MIB, 2, MIB);
+    sent_as(FRAME_SIZE, 3 * MIB - 5000, 3, MIB);
+    sent_as(-1, 3 * MIB, 1, 4 * MIB);
+    sent_as(1000, 900, 1, 1000);
+    sent_as(1000, 9900, 10, 1000);
+    cw_shutdown(5000);
+}
+
 /* The first compressed message of either direction needs memory. */
 static bool without_memory(void *unused)
 {
@@ -159,6 +229,7 @@ static void test_no_memory(void)
 
 static const harness_test tests[] = {
     {"RFC 7692: threads send at once, nothing interleaves", test_threads},
+    {"a message that compresses to 1 MiB goes in one frame, a larger one in pieces; frame_size", test_frames},
     {"aborted while threads compress", test_aborted},
     {"every allocation fails once", test_no_memory},
 };

@@ -125,7 +125,97 @@ static void test_nothing_on_its_way(void)
     raw_finish(&p);
 }
 
+/* A send_timeout of 0 is for sends that must not wait, and no time in which a server could do anything. */
+static void test_send_timeout_0(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, 0, SHORT_MS);
+
+    send_large(s);
+    close_socket(s);
+    let_time_pass(2 * SHORT_MS);
+    RAW_EXPECT(&p, CW__OP_BINARY, large, sizeof large);
+    RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
+    CHECK_CLOSED(s, 1006, false);
+    CHECK_INT(LOCKED(s, s->out.lost_bytes), 0);
+    raw_finish(&p);
+}
+
+/* The peer's close frame crosses what is still on its way: the peer may read all of it yet, or nothing more. */
+static cw_socket *crossed(raw_peer *p)
+{
+    cw_socket *s = open_raw(p, LONG_MS, LONG_MS);
+
+    send_large(s);
+    close_socket(s);
+    RAW_SEND(p, "\x88\x02\x03\xe8");
+    UNTIL(LOCKED(s, s->close.state == CW__CLOSE_BOTH));
+    CHECK_STATUS(cw_socket_wait_closed(s, SHORT_MS), CW_TIMED_OUT);
+    return s;
+}
+
+static void test_crossing(void)
+{
+    raw_peer p;
+    cw_socket *s = crossed(&p);
+
+    RAW_EXPECT(&p, CW__OP_BINARY, large, sizeof large);
+    RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
+    CHECK_CLOSED(s, 1000, true);
+    raw_finish(&p);
+}
+
 /* ---- What is lost is told, once ---- */
+
+static void test_crossing_and_reset(void)
+{
+    raw_peer p;
+    cw_socket *s = crossed(&p);
+
+    raw_reset(&p);
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_CLOSED);
+    CHECK_HAS(cw_error_message(), "did not reach the server");
+    peer_finish(s);
+}
+
+/* Our close frame is no message: a server that ends TCP when it has read what it wanted loses nothing. */
+static void test_close_frame(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, LONG_MS, LONG_MS);
+
+    cw__mutex_lock(&s->lock);
+    cw__closing_begin_locked(s, 1000, "", 0);
+    s->drain.is_on = true; /* as if what was sent had only just been acknowledged */
+    s->drain.held_bytes = INT32_MAX;
+    cw__outbound_flush_locked(s);
+    CHECK_INT(s->drain.close_bytes, 8);
+    cw__closing_ended_locked(s, "the server ended the connection without a close frame");
+    CHECK_INT(s->out.lost_bytes, 0);
+    cw__socket_attend_locked(s);
+    cw__mutex_unlock(&s->lock);
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
+    raw_finish(&p);
+}
+
+/* What a batch holds was accepted too. */
+static void test_batch(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, LONG_MS, LONG_MS);
+
+    CHECK_STATUS(cw_socket_batch_begin(s), CW_OK);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, 1000, CW_TIMEOUT_DEFAULT), CW_OK);
+    if (LOCKED(s, s->codec->is_holding)) { /* not with libcurl's framing */
+        raw_reset(&p);
+        UNTIL(cw_socket_state(s) == CW_STATE_CLOSED);
+        CHECK_INT(LOCKED(s, s->out.lost_bytes), 1008);
+        CHECK_STATUS(cw_shutdown(5000), CW_CLOSED);
+    }
+    cw_socket_release(s);
+    raw_end(&p);
+}
 
 static void test_no_progress(void)
 {
@@ -280,6 +370,11 @@ static const harness_test tests[] = {
     {"close: and all that the kernel has", test_in_the_kernel},
     {"close: a server that reads slowly, without a pause of send_timeout", test_steady_reader},
     {"close_timeout begins at once when nothing is on its way", test_nothing_on_its_way},
+    {"close: with send_timeout 0 too", test_send_timeout_0},
+    {"close: the server's close frame crosses what is on its way, and it reads on", test_crossing},
+    {"close: and it does not read on", test_crossing_and_reset},
+    {"a close frame that nobody reads is no loss", test_close_frame},
+    {"what a batch holds counts as lost with the connection", test_batch},
     {"close: no progress for send_timeout: wait_closed says what was lost", test_no_progress},
     {"close: the connection is lost meanwhile: the same", test_reset},
     {"a socket that is released: cw_shutdown says what was lost", test_released},

@@ -107,6 +107,8 @@ static void test_ranges(void)
             "the control send_timeout cannot be -2: it takes 0 to 2147483647 ms, or -1 for no limit");
     refuses(CW_OPT_INBOUND_BUFFER_SIZE, 0,
             "the control inbound_buffer_size cannot be 0: it takes 1024 to 2147483647 bytes");
+    refuses(CW_OPT_FRAME_SIZE, 0,
+            "the control frame_size cannot be 0: a frame of a message that is cut has at least 1 byte");
     refuses(CW_OPT_CLIENT_MAX_WINDOW_BITS, 7,
             "the control client_max_window_bits cannot be 7: it takes 8 to 15 bits");
     refuses(CW_OPT_MESSAGE_TYPE, 2, "the control message_type cannot be 2: it takes 0 to 1");

@@ -148,7 +148,7 @@ test("control_out_of_range", function()
     for key, wrong in pairs {
         max_message_size = {-1, -2, -math.huge, 0 / 0}, connect_timeout = {-1, -0.001, 0 / 0},
         close_timeout = {math.huge, false}, outbound_buffer_size = {-1, math.huge, 2 ^ 40},
-        inbound_buffer_size = {-5, 1}, framing = {"libcurl", ""},
+        inbound_buffer_size = {-5, 1}, frame_size = {0, -1}, framing = {"libcurl", ""},
     } do
         for _, value in ipairs(wrong) do
             local before = ws.control[key]

@@ -6,7 +6,7 @@ local support = require "support"
 
 local test, equal = harness.test, harness.equal
 
-local MESSAGES, PROCESSES = 1000, 10
+local MESSAGES, PROCESSES = 1000, 3
 
 -- A scripted connection, whose messages are read afterwards.
 local function recorded(...)
@@ -74,7 +74,7 @@ for name, ending in pairs {
     dropped = "ws = nil collectgarbage() collectgarbage()",
 } do
     test("delivery_slow_server_" .. name, function()
-        local uri, arrived = recorded("stall", "wait:2500", "resume", "hang")
+        local uri, arrived = recorded("stall", "wait:1600", "resume", "hang")
         local output = support.run_program(FILL:format(uri) .. ending)
         assert(not output:find("curlwire:", 1, true), output)
         equal(#arrived(), tonumber(output:match("^(%d+)\n")))

@@ -482,3 +482,19 @@ def test_large_noise_and_echo() -> None:
     with opened(compression="deflate") as ws:
         ws.send(data)
         assert ws.recv(timeout=WAIT) == data
+
+
+def test_close_inside_an_unfinished_message() -> None:
+    """A message that is cut short by the server's close is no end of the reading, whatever the code."""
+    begun = deflated(b"the beginning of a message" * 100)
+    half = (bytes([0x42, 126]) + len(begun).to_bytes(2, "big") + begun).hex()  # RSV1, not final
+    for code in ("1000", "1001"):
+        ws, _ = accepting(f"x:{half}", f"close:{code}", "frame:1")
+        with pytest.raises(curlwire.ConnectionClosed, match="in the middle of a message"):
+            ws.recv(timeout=WAIT)
+        with pytest.raises(curlwire.ConnectionClosed, match="in the middle of a message"):
+            list(ws)
+    server = Recorded(reply(NAME), f"x:{half}", "close:1000", "frame:1", "end")
+    stream = curlwire.connect(server.url, StreamWebSocket, compression="deflate")
+    with pytest.raises(curlwire.ConnectionClosed, match="in the middle of a message"):
+        stream.input_stream.readall()

@@ -122,6 +122,7 @@ OUT_OF_RANGE: list[Any] = [
     ("receive_mode", "whole"),
     ("max_message_size", -1),
     ("max_message_size", 2**63),
+    ("frame_size", 0),
     ("connect_timeout", -0.001),
     pytest.param("connect_timeout", -(10**400), id="connect_timeout-huge"),
     ("connect_timeout", float("nan")),

@@ -96,7 +96,7 @@ def test_all_messages_of_a_child_of_multiprocessing(
 
 
 # A server that reads nothing for longer than close_timeout and than what the end of a program gives handshakes.
-SLOW = ("stall", "wait:2500", "resume", "hang")
+SLOW = ("stall", "wait:1600", "resume", "hang")
 ENDINGS = {
     "the end of the script": "",
     "an exception": "raise ValueError",

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* handshake.c without libcurl, for test_handshake_options.c and test_handshake_verdict.c: a curl_easy_setopt, a
+ * curl_easy_getinfo and a curl_version_info that stand before libcurl's, by the linker's --wrap, so that nothing connects;
+ * and a race that goes as a test says. */
+#ifndef CURL_PLAY_H
+#define CURL_PLAY_H
+
+#include "harness.h"
+#include "libcurl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+/* ---- In the place of libcurl ---- */
+
+CURLcode play_setopt(CURL *easy, CURLoption option, ...) __asm__("__wrap_curl_easy_setopt");
+CURLcode play_getinfo(CURL *easy, CURLINFO info, ...) __asm__("__wrap_curl_easy_getinfo");
+curl_version_info_data *play_version_info(CURLversion age) __asm__("__wrap_curl_version_info");
+
+typedef union value {
+    long number;
+    void *pointer;
+    int (*function)(void);
+} value;
+
+typedef struct setting {
+    CURLoption option;
+    value is;
+    char text[128]; /* where it is one */
+} setting;
+
+enum { SETTINGS_AT_MOST = 64 };
+
+static setting settings_made[SETTINGS_AT_MOST];
+static size_t setting_count;
+static size_t fail_at = SIZE_MAX; /* the setting that fails */
+static CURLcode fail_with;
+
+static inline bool is_text(CURLoption option)
+{
+    switch (option) {
+    case CURLOPT_URL:
+    case CURLOPT_REQUEST_TARGET:
+    case CURLOPT_PROTOCOLS_STR:
+    case CURLOPT_USERAGENT:
+    case CURLOPT_PROXY:
+    case CURLOPT_NOPROXY:
+    case CURLOPT_PROXYUSERNAME:
+    case CURLOPT_PROXYPASSWORD:
+    case CURLOPT_CAINFO:
+    case CURLOPT_CAPATH:
+    case CURLOPT_CRLFILE:
+    case CURLOPT_PROXY_CAINFO:
+    case CURLOPT_PROXY_CAPATH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+CURLcode play_setopt(CURL *easy, CURLoption option, ...)
+{
+    setting *s = &settings_made[setting_count];
+    va_list arguments;
+
+    (void)easy;
+    CHECK(setting_count < SETTINGS_AT_MOST);
+    if (setting_count++ == fail_at)
+        return fail_with;
+    *s = (setting){.option = option};
+    va_start(arguments, option);
+    if (option < CURLOPTTYPE_OBJECTPOINT)
+        s->is.number = va_arg(arguments, long);
+    else
+        s->is.pointer = va_arg(arguments, void *); /* the functions too, as libcurl itself takes them */
+    va_end(arguments);
+    if (is_text(option))
+        (void)snprintf(s->text, sizeof s->text, "%s", s->is.pointer ? (const char *)s->is.pointer : "(none)");
+    return CURLE_OK;
+}
+
+static inline const setting *find(CURLoption option)
+{
+    const setting *found = NULL;
+
+    for (size_t i = 0; i < setting_count; i++)
+        if (settings_made[i].option == option)
+            found = &settings_made[i];
+    return found;
+}
+
+static inline const char *text_of(CURLoption option) { return find(option) ? find(option)->text : "(not set)"; }
+static inline long number_of(CURLoption option) { return find(option) ? find(option)->is.number : -77; }
+
+static struct {
+    long response_code, connect_code, os_errno, proxy_error, verify_result, proxy_verify_result;
+} info;
+
+CURLcode play_getinfo(CURL *easy, CURLINFO what, ...)
+{
+    va_list arguments;
+    long *out;
+
+    (void)easy;
+    va_start(arguments, what);
+    out = va_arg(arguments, long *);
+    va_end(arguments);
+    switch (what) {
+    case CURLINFO_RESPONSE_CODE:
+        *out = info.response_code;
+        break;
+    case CURLINFO_HTTP_CONNECTCODE:
+        *out = info.connect_code;
+        break;
+    case CURLINFO_OS_ERRNO:
+        *out = info.os_errno;
+        break;
+    case CURLINFO_PROXY_ERROR:
+        *out = info.proxy_error;
+        break;
+    case CURLINFO_SSL_VERIFYRESULT:
+        *out = info.verify_result;
+        break;
+    case CURLINFO_PROXY_SSL_VERIFYRESULT:
+        *out = info.proxy_verify_result;
+        break;
+    default:
+        HARNESS_FAIL("nobody asks for %d", (int)what);
+    }
+    return CURLE_OK;
+}
+
+static curl_version_info_data version = {
+    .version = "9.9.9", .version_num = 0x081500, .features = CURL_VERSION_HTTPS_PROXY};
+
+curl_version_info_data *play_version_info(CURLversion age)
+{
+    (void)age;
+    return &version;
+}
+
+/* ---- In the place of race.c ---- */
+
+static cw__race_state race_state;
+static int race_fd = -1, race_added;
+
+cw__race_state cw__race_state_of(const cw__race *r)
+{
+    CHECK(r != NULL);
+    return race_state;
+}
+int cw__race_errno(const cw__race *r) { return r ? EHOSTUNREACH : 0; }
+void cw__race_add(cw__race *r, const struct sockaddr *to, size_t len_bytes)
+{
+    CHECK(r && to->sa_family == AF_INET);
+    CHECK_INT(len_bytes, sizeof(struct sockaddr_in));
+    race_added++;
+}
+int cw__race_take(cw__race *r, struct sockaddr *from, unsigned *len_bytes)
+{
+    CHECK(r != NULL);
+    from->sa_family = AF_INET6;
+    *len_bytes = sizeof(struct sockaddr_in6);
+    return race_fd;
+}
+
+/* ---- Steps ---- */
+
+static cw__uri uri;
+static cw__handshake_settings wishes;
+static cw__error error;
+
+static inline void clear_environment(void)
+{
+    static const char *const names[] = {"ws_proxy",   "WS_PROXY",   "wss_proxy",   "WSS_PROXY",
+                                        "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY",
+                                        "all_proxy",  "ALL_PROXY",  "no_proxy",    "NO_PROXY"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        CHECK_INT(unsetenv(names[i]), 0);
+}
+
+static inline cw__handshake *create(const char *text, const char *proxy)
+{
+    char fault[CW__URI_FAULT_BYTES];
+    cw__handshake *h;
+
+    clear_environment();
+    if (proxy)
+        CHECK_INT(setenv("all_proxy", proxy, 1), 0);
+    CHECK_INT(cw__uri_read(text, strlen(text), &uri, fault), CW__URI_OK);
+    setting_count = 0;
+    wishes.uri = &uri;
+    h = cw__handshake_create(&wishes);
+    cw__uri_destroy(&uri);
+    return h;
+}
+
+static inline void wish_nothing(void)
+{
+    wishes = (cw__handshake_settings){.protocols = "",
+                                      .ca_file = "",
+                                      .crl_file = "",
+                                      .proxy_ca_file = "",
+                                      .headers = "",
+                                      .verify = true,
+                                      .proxy_verify = true,
+                                      .no_delay = true,
+                                      .timeout_ms = 5000};
+    memset(&info, 0, sizeof info);
+    error = (cw__error){0};
+}
+
+static inline cw__handshake *made(const char *text, const char *proxy)
+{
+    cw__handshake *h = create(text, proxy);
+
+    CHECK(h != NULL);
+    return h;
+}
+
+#endif

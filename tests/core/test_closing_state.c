@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of closing.c from inside, where the clock is an argument and what is asked for is a member of the socket: the
+ * clock of draining, the end of a program, and the calls in each state. From outside: test_closing.c, test_draining.c. */
+#include "closing.h"
+#include "process.h"
+#include "raw_peer.h"
+
+enum { SEND_TIMEOUT_MS = 1000, CLOSE_TIMEOUT_MS = 30000, LARGE_BYTES = 4 * 1024 * 1024 };
+
+static uint8_t large[LARGE_BYTES];
+
+static cw_socket *open_raw(raw_peer *p)
+{
+    cw_socket *s = closing_socket(CLOSE_TIMEOUT_MS);
+
+    *p = (raw_peer){0};
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_SEND_TIMEOUT, SEND_TIMEOUT_MS), CW_OK);
+    raw_open(p, s);
+    return s;
+}
+
+/* Closes a socket while all that it sent is in the kernel, which cannot get rid of it. */
+static void close_with_data_in_kernel(cw_socket *s)
+{
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, sizeof large, 0), CW_OK);
+    cw__mutex_lock(&s->lock);
+    cw__outbound_drop_locked(s); /* what the kernel has not taken; the test is not about that */
+    cw__mutex_unlock(&s->lock);
+    UNTIL(LOCKED(s, cw__link_unacknowledged(s->codec->link) > 0));
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK(LOCKED(s, s->drain.is_on));
+}
+
+/* What the server acknowledges is progress, although nothing waits in the socket. The service cannot look meanwhile. */
+static void test_drain_clock(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    int64_t now_ms, due_ms;
+    int held;
+
+    close_with_data_in_kernel(s);
+    cw__mutex_lock(&s->lock);
+    now_ms = cw__now_ms();
+    due_ms = cw__closing_due_locked(s);
+    CHECK(due_ms > now_ms && due_ms <= cw__now_ms() + 1000); /* it is looked at in a little while */
+    cw__closing_attend_locked(s, now_ms);
+    held = cw__link_unacknowledged(s->codec->link);
+    CHECK_INT(s->drain.held_bytes, held);
+    now_ms += SEND_TIMEOUT_MS - 100;
+    cw__closing_attend_locked(s, now_ms);
+    CHECK_INT(s->close.state, CW__CLOSE_SENT);
+    while (cw__link_unacknowledged(s->codec->link) >= held)
+        CHECK(raw_read(&p, large, 16 * 1024) > 0);
+    cw__closing_attend_locked(s, now_ms);
+    CHECK_INT(s->drain.progress_ms, now_ms);
+    now_ms += SEND_TIMEOUT_MS - 1;
+    s->drain.held_bytes = 0; /* from here on no progress shows */
+    cw__closing_attend_locked(s, now_ms);
+    CHECK_INT(s->close.state, CW__CLOSE_SENT);
+    s->drain.held_bytes = 0;
+    cw__closing_attend_locked(s, now_ms + 1);
+    CHECK_INT(s->close.state, CW__CLOSE_ENDED);
+    CHECK(s->out.lost_bytes > 0);
+    CHECK_HAS(s->fault.message, "send_timeout");
+    cw__mutex_unlock(&s->lock);
+    raw_finish(&p);
+}
+
+/* Writing has failed: what the kernel holds is lost, and the close is no longer put off. */
+static void test_drain_broken(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    int64_t now_ms;
+    int held;
+
+    close_with_data_in_kernel(s);
+    cw__mutex_lock(&s->lock);
+    CHECK_INT(s->close.deadline_ms, INT64_MAX);
+    CHECK_INT(s->out.lost_bytes, 0);
+    held = cw__link_unacknowledged(s->codec->link);
+    s->out.is_broken = true;
+    now_ms = cw__now_ms();
+    cw__closing_attend_locked(s, now_ms);
+    CHECK_INT(s->out.lost_bytes, held);
+    CHECK(!s->drain.is_on);
+    CHECK_INT(s->close.deadline_ms, now_ms + CLOSE_TIMEOUT_MS);
+    CHECK_INT(cw__closing_due_locked(s), s->close.deadline_ms);
+    cw__mutex_unlock(&s->lock);
+    peer_drop(s);
+    raw_end(&p);
+    cw_shutdown(0);
+}
+
+/* cw_shutdown gives a closing handshake less time than close_timeout does, and never more. */
+static void test_hurry(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    int64_t before_ms, due_ms;
+
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    UNTIL(LOCKED(s, s->close.deadline_ms != INT64_MAX));
+    before_ms = cw__now_ms();
+    cw__mutex_lock(&s->lock);
+    cw__closing_hurry_locked(s, CLOSE_TIMEOUT_MS / 2);
+    due_ms = s->close.deadline_ms;
+    CHECK(due_ms >= before_ms + CLOSE_TIMEOUT_MS / 2 && due_ms <= cw__now_ms() + CLOSE_TIMEOUT_MS / 2);
+    cw__closing_hurry_locked(s, 4 * CLOSE_TIMEOUT_MS);
+    CHECK_INT(s->close.deadline_ms, due_ms);
+    cw__mutex_unlock(&s->lock);
+    RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
+    peer_drop(s);
+    raw_end(&p);
+    cw_shutdown(0);
+}
+
+/* With 0, connections are dropped without a close frame. */
+static void test_hurry_without_time(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    raw_frame f;
+
+    cw__mutex_lock(&s->lock);
+    cw__closing_hurry_locked(s, 0);
+    CHECK_INT(s->close.state, CW__CLOSE_ENDED);
+    CHECK(s->is_closed_locally);
+    cw__mutex_unlock(&s->lock);
+    CHECK(!raw_next(&p, &f));
+    CHECK_CLOSED(s, 1006, false);
+    raw_finish(&p);
+}
+
+/* A close of our own is a normal end, in whichever state it finds the socket; and nothing is to be waited for then. */
+static void test_closed_locally(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    raw_peer p;
+    char uri[64];
+    int listener;
+
+    CHECK_STATUS(cw_socket_wait_closed(s, 0), CW_OK); /* new: there is no connection */
+    CHECK(!cw_socket_ended_normally(s));
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK(cw_socket_ended_normally(s));
+    cw_socket_release(s);
+
+    listener = raw_listen(uri); /* and nobody answers */
+    s = peer_socket(CW_MESSAGE_SOCKET);
+    CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(cw_socket_wait_closed(s, 1), CW_TIMED_OUT);
+    CHECK_HAS(cw_error_message(), "the end of the connection");
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK(cw_socket_ended_normally(s));
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
+    cw_socket_release(s);
+    (void)close(listener);
+
+    s = open_raw(&p);
+    RAW_SEND(&p, "\x88\x02\x0f\xa0"); /* 4000 */
+    CHECK_CLOSED(s, 4000, true);
+    CHECK(!cw_socket_ended_normally(s));
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK(cw_socket_ended_normally(s));
+    raw_finish(&p);
+}
+
+/* RFC 6455 section 5.5.1: behind a close frame nothing goes out, so a pong that is still owed then is forgotten. */
+static void test_pong_owed(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    raw_frame f;
+
+    cw__mutex_lock(&s->lock);
+    CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
+    CHECK(s->pings.owed != NULL);
+    cw__closing_received_locked(s, (const uint8_t *)"\x03\xe8", 2);
+    CHECK(s->pings.owed == NULL);
+    cw__mutex_unlock(&s->lock);
+    RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
+    CHECK_INT(shutdown(p.fd, SHUT_WR), 0);
+    CHECK(!raw_next(&p, &f));
+    CHECK_CLOSED(s, 1000, true);
+    raw_finish(&p);
+}
+
+static void test_texts(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    CHECK_STATUS(cw_socket_close(s, 1000, "\xff", 1), CW_INVALID_ARGUMENT);
+    CHECK_STR(cw_error_message(), "the reason must be UTF-8");
+    cw_socket_release(s);
+}
+
+static cw_socket *inherited;
+
+static void check_in_child(void)
+{
+    char reason[4] = "xyz";
+    int code = 7;
+
+    CHECK(!cw_socket_get_closed(inherited, &code, reason, sizeof reason));
+    CHECK_INT(code, 0);
+    CHECK_STR(reason, "");
+    reason[0] = 'x';
+    CHECK(!cw_socket_get_closed(inherited, &code, reason, 0)); /* there is no room for a reason */
+    CHECK_INT(reason[0], 'x');
+    CHECK(!cw_socket_ended_normally(inherited));
+    CHECK_STATUS(cw_socket_wait_closed(inherited, 0), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_close(inherited, 1000, NULL, 0), CW_AFTER_FORK);
+}
+
+/* A child knows nothing of its parent's connections. */
+static void test_after_fork(void)
+{
+    raw_peer p;
+    int code;
+    char reason[8];
+
+    inherited = open_raw(&p);
+    RAW_SEND(&p, "\x88\x05\x03\xe8"
+                 "bye");
+    CHECK_CLOSED(inherited, 1000, true);
+    CHECK(cw_socket_get_closed(inherited, &code, reason, sizeof reason));
+    CHECK_STR(reason, "bye");
+    CHECK(cw_socket_ended_normally(inherited));
+    CHECK_INT(status_of_child(check_in_child), 0);
+    raw_finish(&p);
+}
+
+static const harness_test tests[] = {
+    {"draining: what the server acknowledges is progress", test_drain_clock},
+    {"draining: writing has failed", test_drain_broken},
+    {"the end of a program: a closing handshake gets less time, never more", test_hurry},
+    {"the end of a program, without time", test_hurry_without_time},
+    {"a close of our own is a normal end in every state", test_closed_locally},
+    {"RFC 6455 5.5.1: no pong behind a close frame", test_pong_owed},
+    {"the texts of bad arguments", test_texts},
+    {"a closed socket in a child", test_after_fork},
+};
+
+int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of handshake.c alone: what it asks of libcurl, and what it does when libcurl asks for sockets. The verdict on what
+ * comes of it is in test_handshake_verdict.c; connections are in test_handshake.c, test_addresses.c,
+ * tests/python/test_proxy.py and tests/faults. */
+#include "curl_play.h"
+
+#include <fcntl.h>
+
+/* ---- Options ---- */
+
+static void test_plain(void)
+{
+    cw__handshake *h;
+
+    wish_nothing();
+    h = made("ws://user:pass@server.test:81/a/../b?c", NULL);
+    CHECK_STR(text_of(CURLOPT_URL), "ws://user:pass@server.test:81/");
+    CHECK_STR(text_of(CURLOPT_REQUEST_TARGET), "/a/../b?c");
+    CHECK_STR(text_of(CURLOPT_PROTOCOLS_STR), "ws,wss");
+    CHECK_STR(text_of(CURLOPT_USERAGENT), "curlwire/" CW_VERSION);
+    CHECK_INT(number_of(CURLOPT_CONNECT_ONLY), 2);
+    CHECK_INT(number_of(CURLOPT_WS_OPTIONS), CURLWS_NOAUTOPONG);
+    CHECK_INT(number_of(CURLOPT_NOSIGNAL), 1);
+    CHECK_INT(number_of(CURLOPT_HTTPPROXYTUNNEL), 1);
+    CHECK_INT(number_of(CURLOPT_DNS_CACHE_TIMEOUT), 0);
+    CHECK_INT(number_of(CURLOPT_UPLOAD_BUFFERSIZE), 16384);
+    CHECK_INT(number_of(CURLOPT_BUFFERSIZE), 1024);
+    CHECK_INT(number_of(CURLOPT_TCP_NODELAY), 1);
+    CHECK_INT(number_of(CURLOPT_QUICK_EXIT), 1);
+    CHECK_INT(number_of(CURLOPT_CONNECTTIMEOUT_MS), 5000);
+    CHECK(find(CURLOPT_ERRORBUFFER) && find(CURLOPT_WRITEFUNCTION) && find(CURLOPT_SOCKOPTFUNCTION));
+    CHECK(!find(CURLOPT_VERBOSE) && !find(CURLOPT_DEBUGFUNCTION) && !find(CURLOPT_OPENSOCKETFUNCTION));
+    CHECK_STR(text_of(CURLOPT_PROXY), "");
+    CHECK_STR(text_of(CURLOPT_NOPROXY), "*");
+    CHECK(!cw__handshake_is_at_proxy(h));
+    CHECK_INT(cw__handshake_proxy(h)->kind, CW__PROXY_NONE);
+    CHECK_STR(cw__handshake_tls_party(h), "the server");
+    CHECK(cw__handshake_easy(h) != NULL);
+    cw__handshake_destroy(h);
+    wishes.no_delay = false;
+    wishes.timeout_ms = -1;
+    h = made("ws://server.test/", NULL);
+    CHECK_INT(number_of(CURLOPT_TCP_NODELAY), 0);
+    CHECK_INT(number_of(CURLOPT_CONNECTTIMEOUT_MS), INT32_MAX);
+    cw__handshake_destroy(h);
+    wishes.timeout_ms = 0;
+    h = made("ws://server.test/", NULL);
+    CHECK_INT(number_of(CURLOPT_CONNECTTIMEOUT_MS), INT32_MAX);
+    cw__handshake_destroy(h);
+}
+
+static void test_tls(void)
+{
+    cw__handshake *h;
+
+    wish_nothing();
+    h = made("wss://server.test/", NULL);
+    CHECK_INT(number_of(CURLOPT_SSL_VERIFYPEER), 1);
+    CHECK_INT(number_of(CURLOPT_SSL_VERIFYHOST), 2);
+    CHECK_INT(number_of(CURLOPT_SSLVERSION), CURL_SSLVERSION_TLSv1_2);
+    CHECK_INT(number_of(CURLOPT_SSL_SESSIONID_CACHE), 0);
+    CHECK_INT(number_of(CURLOPT_VERBOSE), 1);
+    CHECK(!find(CURLOPT_CAINFO) && !find(CURLOPT_CAPATH) && !find(CURLOPT_CRLFILE));
+    cw__handshake_destroy(h);
+    wishes.ca_file = "/x/ca.pem";
+    wishes.crl_file = "/x/crl.pem";
+    h = made("wss://server.test/", NULL);
+    CHECK_STR(text_of(CURLOPT_CAINFO), "/x/ca.pem");
+    CHECK_STR(text_of(CURLOPT_CAPATH), "(none)");
+    CHECK_STR(text_of(CURLOPT_CRLFILE), "/x/crl.pem");
+    cw__handshake_destroy(h);
+    wishes.verify = false; /* no list of revoked certificates either: it is part of verifying */
+    version.capath = "/etc/ssl/certs";
+    h = made("wss://server.test/", NULL);
+    CHECK_INT(number_of(CURLOPT_SSL_VERIFYPEER), 0);
+    CHECK_INT(number_of(CURLOPT_SSL_VERIFYHOST), 0);
+    CHECK_STR(text_of(CURLOPT_CAPATH), "/dev/null"); /* since 8.21.0 NULL stands for that folder */
+    CHECK(!find(CURLOPT_CRLFILE));
+    cw__handshake_destroy(h);
+    version.version_num--;
+    h = made("wss://server.test/", NULL);
+    CHECK_STR(text_of(CURLOPT_CAPATH), "(none)");
+    cw__handshake_destroy(h);
+}
+
+static void test_proxies(void)
+{
+    cw__handshake *h;
+
+    wish_nothing();
+    wishes.ca_file = "/x/ca.pem";
+    h = made("ws://server.test/", "http://joe:p%40ss@proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_PROXY), "http://proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_NOPROXY), "");
+    CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "joe");
+    CHECK_STR(text_of(CURLOPT_PROXYPASSWORD), "p@ss");
+    CHECK(!find(CURLOPT_PROXY_SSL_VERIFYPEER) && !find(CURLOPT_PROXY_CAINFO));
+    CHECK_INT(number_of(CURLOPT_VERBOSE), 1);
+    CHECK(cw__handshake_is_at_proxy(h));
+    CHECK_STR(cw__handshake_tls_party(h), "the server");
+    cw__handshake_destroy(h);
+
+    h = made("ws://server.test/", "https://proxy.test:3128");
+    CHECK(!find(CURLOPT_PROXYUSERNAME) && !find(CURLOPT_PROXYPASSWORD));
+    CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYPEER), 1);
+    CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYHOST), 2);
+    CHECK_INT(number_of(CURLOPT_PROXY_SSLVERSION), CURL_SSLVERSION_TLSv1_2);
+    CHECK_STR(text_of(CURLOPT_PROXY_CAINFO), "/x/ca.pem"); /* as for the server, unless one is given */
+    CHECK_STR(text_of(CURLOPT_PROXY_CAPATH), "(none)");
+    CHECK_STR(cw__handshake_tls_party(h), "the proxy");
+    cw__handshake_destroy(h);
+
+    wishes.proxy_verify = false;
+    wishes.proxy_ca_file = "/x/proxy.pem";
+    h = made("wss://server.test/", "https://proxy.test:3128");
+    CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYPEER), 0);
+    CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYHOST), 0);
+    CHECK_STR(text_of(CURLOPT_PROXY_CAINFO), "/x/proxy.pem");
+    CHECK_STR(cw__handshake_tls_party(h), "the server or the proxy");
+    cw__handshake_destroy(h);
+
+    wish_nothing();
+    h = made("wss://server.test/", "https://proxy.test:3128");
+    CHECK(!find(CURLOPT_PROXY_CAINFO) && !find(CURLOPT_PROXY_CAPATH));
+    cw__handshake_destroy(h);
+
+    version.features = 0;
+    CHECK(create("ws://server.test/", "https://proxy.test:3128") == NULL);
+    CHECK(strstr(cw_error_message(), "proxy.test:3128") && strstr(cw_error_message(), "9.9.9"));
+    CHECK_INT(setting_count, 0);
+    h = made("ws://server.test/", "http://proxy.test:3128");
+    cw__handshake_destroy(h);
+    CHECK(create("ws://server.test/", "foo://proxy.test:3128") == NULL); /* proxy.c's refusal stands */
+    CHECK(!strstr(cw_error_message(), "9.9.9"));
+    CHECK(create("ws://server.test:80/", "https://proxy.test:99999") == NULL);
+    CHECK(!strstr(cw_error_message(), "9.9.9"));
+}
+
+static void test_headers(void)
+{
+    static const char *const wanted[] = {"Sec-WebSocket-Protocol: a, b",
+                                         "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
+                                         "X-One: 1", "User-Agent:", NULL};
+    const struct curl_slist *at;
+    char key[64];
+    cw__handshake *h;
+    size_t i = 0;
+
+    wish_nothing();
+    wishes.protocols = "a, b";
+    wishes.headers = "X-One: 1\nUser-Agent:\n";
+    wishes.compression = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
+    h = made("ws://server.test/", NULL);
+    at = find(CURLOPT_HTTPHEADER)->is.pointer;
+    (void)snprintf(key, sizeof key, "%s", at->data);
+    CHECK(strncmp(key, "Sec-WebSocket-Key: ", 19) == 0 && strlen(key) == 19 + CW__KEY_CHARS);
+    for (at = at->next; at; at = at->next)
+        CHECK_STR(at->data, wanted[i++]);
+    CHECK(wanted[i] == NULL);
+    cw__handshake_destroy(h);
+    wish_nothing();
+    h = made("ws://server.test/", NULL);
+    at = find(CURLOPT_HTTPHEADER)->is.pointer;
+    CHECK(at && !at->next && strcmp(at->data, key) != 0); /* a new key, and nothing that was not asked for */
+    cw__handshake_destroy(h);
+}
+
+/* An option that is refused is never passed over. */
+static void test_refused_options(void)
+{
+    static const char *const proxies[] = {NULL, "http://joe:pass@proxy.test:3128", "https://proxy.test:3128"};
+
+    wish_nothing();
+    wishes.ca_file = "/x/ca.pem";
+    wishes.crl_file = "/x/crl.pem";
+    wishes.race = (cw__race *)(void *)&race_fd;
+    for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++) {
+        size_t count;
+        fail_at = SIZE_MAX;
+        cw__handshake_destroy(made("wss://server.test/", proxies[i]));
+        count = setting_count;
+        CHECK(count > 30);
+        for (fail_at = 0; fail_at < count; fail_at++) {
+            bool is_no_proxy = !proxies[i] && fail_at >= count - 2; /* libcurl without proxies uses none */
+            cw__handshake *h;
+            fail_with = CURLE_UNKNOWN_OPTION;
+            h = create("wss://server.test/", proxies[i]);
+            CHECK_INT(h != NULL, is_no_proxy);
+            cw__handshake_destroy(h);
+            fail_with = CURLE_NOT_BUILT_IN;
+            h = create("wss://server.test/", proxies[i]);
+            CHECK_INT(h != NULL, is_no_proxy);
+            if (!h)
+                CHECK(strstr(cw_error_message(), "CURLE_NOT_BUILT_IN") != NULL);
+            if (!h)
+                CHECK_INT(setting_count, fail_at + 1); /* nothing after it */
+            cw__handshake_destroy(h);
+            fail_with = CURLE_OUT_OF_MEMORY;
+            CHECK(create("wss://server.test/", proxies[i]) == NULL);
+            CHECK(strstr(cw_error_message(), "no memory") != NULL);
+        }
+    }
+    fail_at = SIZE_MAX;
+    CHECK(create("ws://[1::2::3]/", NULL) == NULL);
+    CHECK(strstr(cw_error_message(), "IPv6") != NULL);
+}
+
+static bool create_once(void *arg)
+{
+    cw__handshake *h = cw__handshake_create(&wishes);
+
+    (void)arg;
+    if (!h)
+        CHECK(strstr(cw_error_message(), "no memory") != NULL);
+    setting_count = 0;
+    cw__handshake_destroy(h);
+    return h != NULL;
+}
+
+static void test_no_memory(void)
+{
+    char fault[CW__URI_FAULT_BYTES];
+
+    wish_nothing();
+    wishes.protocols = "a";
+    wishes.headers = "X: y\n";
+    wishes.compression = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
+    clear_environment();
+    CHECK_INT(setenv("all_proxy", "http://joe:pass@proxy.test:3128", 1), 0);
+    CHECK_INT(cw__uri_read("wss://server.test/", 18, &uri, fault), CW__URI_OK);
+    wishes.uri = &uri;
+    each_allocation_fails(create_once, NULL);
+    cw__uri_destroy(&uri);
+}
+
+/* ---- Sockets ---- */
+
+static void test_sockets(void)
+{
+    struct curl_sockaddr address = {.family = AF_INET,
+                                    .socktype = SOCK_STREAM,
+                                    .protocol = IPPROTO_TCP,
+                                    .addrlen = sizeof(struct sockaddr_in),
+                                    .addr = {.sa_family = AF_INET}};
+    curl_opensocket_callback on_open;
+    curl_sockopt_callback on_socket;
+    cw__handshake *h;
+    int fd;
+
+    wish_nothing();
+    wishes.race = (cw__race *)(void *)&race_fd;
+    h = made("ws://server.test/", NULL);
+    CHECK_INT(number_of(CURLOPT_DNS_CACHE_TIMEOUT), -1);
+    CHECK(find(CURLOPT_OPENSOCKETDATA)->is.pointer == h && find(CURLOPT_SOCKOPTDATA)->is.pointer == h);
+    memcpy(&on_open, &find(CURLOPT_OPENSOCKETFUNCTION)->is, sizeof on_open);
+    memcpy(&on_socket, &find(CURLOPT_SOCKOPTFUNCTION)->is, sizeof on_socket);
+
+    race_state = CW__RACE_GATHERING;
+    CHECK_INT(on_open(h, CURLSOCKTYPE_IPCXN, &address), CURL_SOCKET_BAD);
+    CHECK_INT(race_added, 1);
+    race_state = CW__RACE_LOST;
+    fd = on_open(h, CURLSOCKTYPE_IPCXN, &address); /* the race has none: one for another connection */
+    CHECK(fd >= 0);
+    CHECK_INT(address.family, AF_INET);
+    CHECK_INT(on_socket(h, fd, CURLSOCKTYPE_IPCXN), CURL_SOCKOPT_OK);
+    CHECK_INT(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    race_fd = fd;
+    address.addr.sa_family = AF_INET;
+    CHECK_INT(on_open(h, CURLSOCKTYPE_IPCXN, &address), fd);
+    CHECK_INT(address.family, AF_INET6);
+    CHECK_INT(address.addrlen, sizeof(struct sockaddr_in6));
+    CHECK_INT(on_socket(h, fd, CURLSOCKTYPE_IPCXN), CURL_SOCKOPT_ALREADY_CONNECTED);
+    CHECK_INT(on_socket(h, fd, CURLSOCKTYPE_IPCXN), CURL_SOCKOPT_OK);    /* once */
+    CHECK_INT(on_socket(NULL, fd, CURLSOCKTYPE_IPCXN), CURL_SOCKOPT_OK); /* after the handle was released */
+    CHECK_INT(race_added, 1);
+    (void)close(fd);
+    cw__handshake_destroy(h);
+}
+
+/* What stays with the handle may not point into what goes. */
+static void test_release(void)
+{
+    static const CURLoption cleared[] = {CURLOPT_HTTPHEADER, CURLOPT_ERRORBUFFER, CURLOPT_HEADERFUNCTION,
+                                         CURLOPT_HEADERDATA, CURLOPT_SOCKOPTDATA, CURLOPT_OPENSOCKETFUNCTION};
+    cw__handshake *h;
+    CURL *easy;
+
+    wish_nothing();
+    h = made("ws://server.test/", NULL);
+    strcpy((char *)find(CURLOPT_ERRORBUFFER)->is.pointer, "x");
+    cw__handshake_restart(h);
+    CHECK_STR((char *)find(CURLOPT_ERRORBUFFER)->is.pointer, "");
+    easy = cw__handshake_release_easy(h);
+    CHECK(easy && !cw__handshake_easy(h));
+    for (size_t i = 0; i < sizeof cleared / sizeof *cleared; i++)
+        CHECK(find(cleared[i]) && !find(cleared[i])->is.pointer);
+    cw__handshake_destroy(h);
+    cw__handshake_destroy(NULL);
+    curl_easy_cleanup(easy);
+}
+
+static const harness_test tests[] = {
+    {"the options of a plain connection", test_plain},
+    {"the options of TLS", test_tls},
+    {"the options of proxies", test_proxies},
+    {"RFC 6455 4.1: the request's headers", test_headers},
+    {"an option that libcurl refuses is never passed over", test_refused_options},
+    {"each allocation fails once", test_no_memory},
+    {"sockets of libcurl's and of the race's", test_sockets},
+    {"a handle that is released", test_release},
+};
+
+int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of handshake.c alone: what it does when libcurl hands it a reply and logs what it does, and its verdict on each
+ * result. What it asks of libcurl is in test_handshake_options.c. */
+#include "curl_play.h"
+
+#include <sys/ioctl.h>
+
+/* As libcurl hands it a line of a reply; whether it goes on. */
+static bool line(cw__handshake *h, const char *text)
+{
+    char copy[256];
+    curl_write_callback on_header;
+    size_t len = strlen(text);
+
+    CHECK(find(CURLOPT_HEADERFUNCTION) && find(CURLOPT_HEADERDATA)->is.pointer == h);
+    memcpy(&on_header, &find(CURLOPT_HEADERFUNCTION)->is, sizeof on_header);
+    (void)snprintf(copy, sizeof copy, "%s", text);
+    return on_header(copy, 1, len, h) == len && len > 0;
+}
+
+/* As libcurl logs a text. */
+static void log_text(cw__handshake *h, curl_infotype type, const char *text)
+{
+    char copy[256];
+    curl_debug_callback on_debug;
+
+    CHECK(find(CURLOPT_DEBUGFUNCTION) && find(CURLOPT_DEBUGDATA)->is.pointer == h);
+    memcpy(&on_debug, &find(CURLOPT_DEBUGFUNCTION)->is, sizeof on_debug);
+    (void)snprintf(copy, sizeof copy, "%s", text);
+    CHECK_INT(on_debug(NULL, type, copy, strlen(copy), h), 0);
+}
+
+static void answer(cw__handshake *h, const char *accept_line)
+{
+    CHECK(line(h, "HTTP/1.1 101 Switching Protocols\r\n") && line(h, "Upgrade: websocket\r\n") &&
+          line(h, "Connection: Upgrade\r\n") && line(h, accept_line));
+}
+
+/* The right answer to the key that was sent. */
+static void answer_right(cw__handshake *h)
+{
+    const struct curl_slist *headers = find(CURLOPT_HTTPHEADER)->is.pointer;
+    char text[128], accept[64], value[32];
+    uint8_t digest[20];
+
+    CHECK(strncmp(headers->data, "Sec-WebSocket-Key: ", 19) == 0);
+    CHECK_INT(strlen(headers->data + 19), CW__KEY_CHARS);
+    (void)snprintf(text, sizeof text, "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", headers->data + 19);
+    cw__sha1(text, strlen(text), digest);
+    cw__base64(digest, sizeof digest, value);
+    (void)snprintf(accept, sizeof accept, "Sec-WebSocket-Accept: %s\r\n", value);
+    answer(h, accept);
+}
+
+static void expect_verdict(cw__handshake *h, CURLcode code, cw_status status, int web_status, const char *text)
+{
+    error = (cw__error){0};
+    CHECK(!cw__handshake_verdict(h, code, &error));
+    if (!strstr(error.message, text))
+        CHECK_STR(error.message, text);
+    CHECK(strstr(error.message, text) != NULL);
+    CHECK_INT(error.status, status);
+    CHECK_INT(error.web_status, web_status);
+    CHECK_INT(error.curl_code, code);
+}
+
+/* ---- The verdict ---- */
+
+static void test_good(void)
+{
+    cw__handshake *h;
+
+    wish_nothing();
+    wishes.protocols = "a, b";
+    wishes.compression = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
+    h = made("ws://server.test/", NULL);
+    answer_right(h);
+    CHECK(line(h, "Sec-WebSocket-Protocol: b\r\n") &&
+          line(h, "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n") &&
+          line(h, "\r\n"));
+    info.response_code = 101;
+    CHECK(cw__handshake_verdict(h, CURLE_OK, &error));
+    CHECK_STR(cw__handshake_protocol(h), "b");
+    CHECK_STR(cw__handshake_extensions(h), "permessage-deflate; client_no_context_takeover");
+    CHECK(cw__handshake_compression(h)->is_on && cw__handshake_compression(h)->client_resets);
+    CHECK(strstr(cw__handshake_reply(h), "Connection: Upgrade\r\n") != NULL);
+    cw__handshake_destroy(h);
+}
+
+static bool keep_reply(void *arg)
+{
+    cw__handshake *h = arg;
+    cw__error failure = {0};
+    bool is_good = cw__handshake_verdict(h, CURLE_OK, &failure);
+
+    CHECK(is_good || failure.status == CW_NO_MEMORY);
+    return is_good;
+}
+
+static void test_reply_without_memory(void)
+{
+    for (long n = 0; n < 2; n++) {
+        cw__handshake *h;
+        wish_nothing();
+        wishes.protocols = "a, b";
+        wishes.compression = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
+        h = made("ws://server.test/", NULL);
+        answer_right(h);
+        CHECK(line(h, "Sec-WebSocket-Protocol: b\r\n") &&
+              line(h, "Sec-WebSocket-Extensions: permessage-deflate\r\n") && line(h, "\r\n"));
+        info.response_code = 101;
+        cw__alloc_fail_at(n);
+        CHECK(!keep_reply(h));
+        cw__alloc_fail_at(-1);
+        cw__handshake_destroy(h);
+    }
+}
+
+static void test_bad_replies(void)
+{
+    cw__handshake *h;
+
+    wish_nothing();
+    h = made("ws://server.test/", NULL);
+    answer(h, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"); /* to the RFC's key */
+    CHECK(line(h, "\r\n"));
+    info.response_code = 101;
+    expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                   "the server's handshake reply is invalid: its Sec-WebSocket-Accept");
+    CHECK_INT(error.http_status, 101);
+    cw__handshake_destroy(h);
+
+    h = made("ws://server.test/", NULL); /* an extension that was not asked for */
+    answer_right(h);
+    CHECK(line(h, "Sec-WebSocket-Extensions: permessage-deflate\r\n") && line(h, "\r\n"));
+    expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse, "none was asked for");
+    CHECK_INT(error.http_status, 101);
+    cw__handshake_destroy(h);
+
+    h = made("ws://server.test/", NULL);
+    CHECK(line(h, "HTTP/1.1 404 Not Found\r\n") && line(h, "\r\n"));
+    info.response_code = 404;
+    expect_verdict(h, CURLE_HTTP_RETURNED_ERROR, CW_CONNECT_FAILED, CW_WEB_NotFound, "HTTP status 404");
+    expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_NotFound, "HTTP status 404");
+    CHECK_INT(error.http_status, 404);
+    info.response_code = 200;
+    expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, cw__web_status_of_http(200), "HTTP status 200");
+    info.response_code = 199;
+    expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                   "the server ended the connection instead of answering");
+    info.response_code = 404;
+    info.os_errno = ECONNRESET; /* the reply is not the matter any more */
+    CHECK(!cw__handshake_verdict(h, CURLE_RECV_ERROR, &error));
+    CHECK(!strstr(error.message, "404"));
+    cw__handshake_destroy(h);
+
+    h = made("ws://server.test/", NULL);
+    CHECK(line(h, "HTTP/2 200\r\n"));
+    info.response_code = 200;
+    expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                   "invalid: the reply is not HTTP/1.1");
+    cw__handshake_destroy(h);
+
+    h = made("ws://server.test/", NULL);
+    CHECK(line(h, "HTTP/1.1 101 x\r\n"));
+    info.response_code = 101;
+    expect_verdict(h, CURLE_TOO_LARGE, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                   "its headers are too large");
+    CHECK_INT(error.http_status, 101);
+    info.response_code = 0;
+    expect_verdict(h, CURLE_TOO_LARGE, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                   "its headers are too large");
+    CHECK_INT(error.http_status, 0);
+    expect_verdict(h, CURLE_WEIRD_SERVER_REPLY, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                   "one of its lines is malformed");
+    CHECK_INT(error.http_status, 101);
+    expect_verdict(h, CURLE_OUT_OF_MEMORY, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    cw__handshake_destroy(h);
+}
+
+static void test_failures(void)
+{
+    static const struct {
+        CURLcode code;
+        int os_errno, shown_errno;
+    } rows[] = {{CURLE_COULDNT_CONNECT, ECONNREFUSED, ECONNREFUSED},
+                {CURLE_COULDNT_CONNECT, ENETUNREACH, ENETUNREACH},
+                {CURLE_COULDNT_CONNECT, EINPROGRESS, 0},
+                {CURLE_COULDNT_CONNECT, EAGAIN, 0},
+                {CURLE_RECV_ERROR, ECONNREFUSED, 0}, /* left over from another address */
+                {CURLE_RECV_ERROR, ENETUNREACH, 0},
+                {CURLE_RECV_ERROR, ECONNRESET, ECONNRESET}};
+    cw__handshake *h;
+
+    wish_nothing();
+    h = made("ws://server.test/", NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        info.os_errno = rows[i].os_errno;
+        error = (cw__error){0};
+        CHECK(!cw__handshake_verdict(h, rows[i].code, &error));
+        CHECK_INT(error.os_errno, rows[i].shown_errno);
+        CHECK_INT(error.curl_code, rows[i].code);
+    }
+    cw__handshake_destroy(h);
+    wishes.race = (cw__race *)(void *)&race_fd;
+    h = made("ws://server.test/", NULL);
+    for (race_state = CW__RACE_GATHERING; race_state <= CW__RACE_LOST; race_state++) {
+        info.os_errno = ECONNREFUSED;
+        CHECK(!cw__handshake_verdict(h, CURLE_COULDNT_CONNECT, &error));
+        CHECK_INT(error.os_errno, race_state == CW__RACE_LOST ? EHOSTUNREACH : ECONNREFUSED);
+    }
+    cw__handshake_destroy(h);
+}
+
+/* ---- The proxy's leg ---- */
+
+static void test_tunnel(void)
+{
+    static const int codes[] = {100, 199, 200, 250, 299, 300, 407, 502};
+
+    wish_nothing();
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        cw__handshake *h = made("ws://server.test/", "http://proxy.test:3128");
+        bool is_open = codes[i] / 100 == 2;
+        info.connect_code = codes[i];
+        info.response_code = 0;
+        CHECK(line(h, "HTTP/1.1 407 or another\r\n") && line(h, "X: y\r\n")); /* libcurl's number counts */
+        CHECK(cw__handshake_is_at_proxy(h));
+        CHECK_INT(line(h, "\r\n"), is_open);
+        CHECK_INT(cw__handshake_is_at_proxy(h), !is_open);
+        if (is_open) {
+            CHECK_STR(cw__handshake_reply(h), "");
+            info.response_code = 101;
+            info.connect_code = 502; /* which is not looked at again */
+            answer_right(h);
+            CHECK(line(h, "\r\n"));
+            CHECK(cw__handshake_verdict(h, CURLE_OK, &error));
+        } else {
+            expect_verdict(h, CURLE_WRITE_ERROR, CW_CONNECT_FAILED, cw__web_status_of_http(codes[i]),
+                           "the proxy proxy.test:3128 (all_proxy) refused");
+            CHECK_INT(error.http_status, codes[i]);
+        }
+        cw__handshake_destroy(h);
+    }
+}
+
+static void test_proxy_reply_is_invalid(void)
+{
+    cw__handshake *h;
+
+    wish_nothing();
+    h = made("ws://server.test/", "http://proxy.test:3128");
+    CHECK(line(h, "HTTP/1.1 200 x\r\n"));
+    expect_verdict(h, CURLE_TOO_LARGE, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                   "the reply of the proxy proxy.test:3128 (all_proxy) is invalid: its headers are too large");
+    cw__handshake_destroy(h);
+    h = made("ws://server.test/", NULL); /* without a proxy an answer is the server's */
+    info.connect_code = 502;
+    CHECK(line(h, "HTTP/1.1 100 Continue\r\n") && line(h, "\r\n"));
+    answer_right(h);
+    CHECK(line(h, "\r\n"));
+    cw__handshake_destroy(h);
+}
+
+/* A proxy of SOCKS says nothing of its own: it has let through when something goes to the server. */
+static void test_socks(void)
+{
+    static const struct {
+        const char *proxy;
+        curl_infotype type;
+        bool is_past;
+    } rows[] = {{"socks5://proxy.test:1080", CURLINFO_TEXT, false},
+                {"socks5://proxy.test:1080", CURLINFO_HEADER_IN, false},
+                {"socks5://proxy.test:1080", CURLINFO_HEADER_OUT, true},
+                {"socks5://proxy.test:1080", CURLINFO_SSL_DATA_OUT, true},
+                {"http://proxy.test:3128", CURLINFO_HEADER_OUT, false},
+                {"http://proxy.test:3128", CURLINFO_SSL_DATA_OUT, false},
+                {"https://proxy.test:3128", CURLINFO_SSL_DATA_OUT, false}};
+
+    wish_nothing();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cw__handshake *h = made("wss://server.test/", rows[i].proxy);
+        CHECK(cw__handshake_is_at_proxy(h));
+        log_text(h, rows[i].type, "x");
+        CHECK_INT(cw__handshake_is_at_proxy(h), !rows[i].is_past);
+        cw__handshake_destroy(h);
+    }
+    { /* libcurl hands over a line of the server's through SOCKS: it is no answer to CONNECT */
+        cw__handshake *h = made("ws://server.test/", "socks5://proxy.test:1080");
+        info.connect_code = 502;
+        CHECK(line(h, "HTTP/1.1 101 x\r\n") && line(h, "\r\n"));
+        cw__handshake_destroy(h);
+    }
+}
+
+/* What TLS says of the server's wish for a certificate counts only in a text, and only of the party at work. */
+static void test_notes(void)
+{
+    static const char wish[] = "TLSv1.3 (IN), TLS handshake, Request CERT (13):";
+
+    wish_nothing();
+    for (int is_text_logged = 0; is_text_logged < 2; is_text_logged++) {
+        cw__handshake *h = made("wss://server.test/", NULL);
+        log_text(h, is_text_logged ? CURLINFO_TEXT : CURLINFO_DATA_IN, wish);
+        info.os_errno = EPIPE;
+        CHECK(!cw__handshake_verdict(h, CURLE_SEND_ERROR, &error));
+        CHECK_INT(strstr(error.message, "client certificate") != NULL, is_text_logged);
+        cw__handshake_destroy(h);
+    }
+    { /* the proxy's wish is forgotten once it has let through */
+        cw__handshake *h = made("wss://server.test/", "https://proxy.test:3128");
+        log_text(h, CURLINFO_TEXT, wish);
+        info.connect_code = 200;
+        CHECK(line(h, "HTTP/1.1 200 x\r\n") && line(h, "\r\n"));
+        CHECK(!cw__handshake_verdict(h, CURLE_SEND_ERROR, &error));
+        CHECK(!strstr(error.message, "client certificate"));
+        cw__handshake_destroy(h);
+    }
+}
+
+static int connected_pair(int *server)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t len = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(bind(listener, (struct sockaddr *)&at, sizeof at) == 0 && listen(listener, 1) == 0 &&
+          getsockname(listener, (struct sockaddr *)&at, &len) == 0);
+    CHECK_INT(connect(client, (struct sockaddr *)&at, sizeof at), 0);
+    *server = accept(listener, NULL, NULL);
+    CHECK(*server >= 0);
+    (void)close(listener);
+    return client;
+}
+
+/* Whether libcurl has read the reply and nothing else. */
+static void test_is_all(void)
+{
+    static const char reply[] = "HTTP/1.1 101 x\r\n";
+    char buffer[64];
+    cw__handshake *h;
+    int server, client = connected_pair(&server);
+
+    wish_nothing();
+    h = made("ws://server.test/", NULL);
+    CHECK(line(h, reply));
+    CHECK_INT(send(server, reply, sizeof reply - 1, 0), sizeof reply - 1);
+    CHECK_INT(send(server, "frame", 5, 0), 5);
+    CHECK_INT(recv(client, buffer, sizeof reply - 1, MSG_WAITALL), sizeof reply - 1);
+    for (int unread = 0; unread < 5;)
+        CHECK_INT(ioctl(client, FIONREAD, &unread), 0); /* until the frame has come */
+    CHECK(cw__handshake_is_all(h, client, true));
+    CHECK(!cw__handshake_is_all(h, client, false));
+    CHECK(!cw__handshake_is_all(h, -1, true));
+    CHECK_INT(recv(client, buffer, 1, 0), 1);
+    CHECK(!cw__handshake_is_all(h, client, true)); /* of the frame something is inside libcurl */
+    (void)close(client);
+    (void)close(server);
+    cw__handshake_destroy(h);
+}
+
+static const harness_test tests[] = {
+    {"RFC 6455 4.1: a right reply", test_good},
+    {"a right reply without memory", test_reply_without_memory},
+    {"RFC 6455 4.1: replies that are wrong", test_bad_replies},
+    {"failures before a reply, and their errno", test_failures},
+    {"a proxy's answer to CONNECT", test_tunnel},
+    {"a proxy's reply that is invalid", test_proxy_reply_is_invalid},
+    {"a proxy of SOCKS", test_socks},
+    {"what libcurl logs of TLS", test_notes},
+    {"whether the reply is all that was read", test_is_all},
+};
+
+int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

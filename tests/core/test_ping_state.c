@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of ping.c from inside, where the clock is an argument: limits, pongs that are owed, and what becomes of a ping in
+ * each state. From outside: test_ping.c, test_unread.c. */
+#include "raw_peer.h"
+
+enum { LULL_MS = 250, BROKEN_LIMIT_MS = 10000, OWED_AT_MOST = 16, ENOUGH_BYTES = 16 * 1024 * 1024 };
+
+static cw_socket *open_raw(raw_peer *p)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    *p = (raw_peer){0};
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, 1000000), CW_OK);
+    raw_open(p, s);
+    return s;
+}
+
+static void drop(raw_peer *p)
+{
+    peer_drop(p->s);
+    raw_end(p);
+    cw_shutdown(0);
+}
+
+static bool interrupt(void *arg) { return arg == NULL; }
+
+static void test_states(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    raw_peer p;
+    char uri[64];
+    int listener = raw_listen(uri); /* and nobody answers */
+    int64_t rtt_us = 7;
+
+    CHECK_STATUS(cw_socket_ping(s, 0, &rtt_us), CW_INVALID_STATE);
+    CHECK_HAS(cw_error_message(), "the socket is not connected");
+    CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(cw_socket_ping(s, 0, &rtt_us), CW_INVALID_STATE);
+    CHECK_HAS(cw_error_message(), "still connecting");
+    CHECK_INT(rtt_us, 0);
+    peer_drop(s);
+    (void)close(listener);
+
+    s = open_raw(&p);
+    cw_set_wait_hook(interrupt, NULL);
+    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_INTERRUPTED);
+    CHECK_HAS(cw_error_message(), "interrupted while waiting for a pong");
+    cw_set_wait_hook(NULL, NULL);
+    cw__alloc_fail_at(0); /* the service has nothing to do: the call is the next to allocate */
+    CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_NO_MEMORY);
+    CHECK_HAS(cw_error_message(), "no memory for a ping");
+    cw__alloc_fail_at(-1);
+    drop(&p);
+}
+
+/* A limit of the pongs that are owed, and of the time that a connection has on which writing has failed. */
+static void test_limits(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    const cw__pong *last;
+
+    cw__mutex_lock(&s->lock);
+    s->in.is_drained = false;
+    for (uint8_t i = 0; i < OWED_AT_MOST + 2; i++)
+        CHECK(cw__pings_owe_locked(s, &i, 1));
+    CHECK_INT(s->pings.owed_count, OWED_AT_MOST);
+    for (last = s->pings.owed; last->next; last = last->next)
+        CHECK(last->len_bytes == 1);
+    CHECK_INT(s->pings.owed->data[0], 0);
+    CHECK_INT(last->data[0], OWED_AT_MOST + 1); /* the latest takes the place of the one before */
+    cw__pings_forget(&s->pings);
+    CHECK(s->pings.owed == NULL && s->pings.owed_count == 0 && s->pings.owed_bytes == 0);
+    s->out.is_broken = true;
+    cw__pings_broken_locked(s, 5000);
+    CHECK_INT(s->pings.deadline_ms, 5000 + BROKEN_LIMIT_MS);
+    CHECK_INT(s->pings.next_ms, INT64_MAX);
+    CHECK_INT(cw__pings_due_locked(s), 5000 + BROKEN_LIMIT_MS);
+    cw__mutex_unlock(&s->lock);
+    drop(&p);
+}
+
+typedef struct owed_case {
+    bool is_drained, is_behind, is_full;
+    int64_t silent_ms;
+    uint64_t owed_bytes;
+    bool is_paid;
+} owed_case;
+
+/* When a pong that is owed goes out. */
+static void test_owed(void)
+{
+    static const owed_case cases[] = {
+        {true, false, false, 0, 0, true},
+        {false, false, false, LULL_MS, ENOUGH_BYTES - 1, false},
+        {false, false, false, 0, ENOUGH_BYTES, true},
+        {true, true, false, LULL_MS - 1, 0, false},
+        {true, true, false, LULL_MS, 0, true},
+        {true, true, false, 0, ENOUGH_BYTES, true},
+        {true, false, true, LULL_MS, ENOUGH_BYTES, false},
+    };
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+
+    cw__mutex_lock(&s->lock);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const owed_case *c = &cases[i];
+        int64_t now_ms = cw__now_ms();
+        cw__pings_forget(&s->pings);
+        CHECK(cw__pings_owe_locked(s, NULL, 0));
+        s->in.is_drained = c->is_drained;
+        s->pings.is_behind = c->is_behind;
+        s->in.inbox.is_full = c->is_full;
+        s->pings.heard_ms = now_ms - c->silent_ms;
+        s->pings.owed_bytes = c->owed_bytes;
+        cw__pings_pay_locked(s, now_ms);
+        CHECK_INT(s->pings.owed == NULL, c->is_paid);
+    }
+    cw__pings_forget(&s->pings);
+    s->in.inbox.is_full = false;
+    for (int more = -1; more < 2; more++) { /* a pause ends the backlog */
+        s->pings.heard_ms = 1000;
+        s->pings.is_behind = true;
+        cw__pings_stirred_locked(s, 1000 + LULL_MS + more);
+        CHECK_INT(s->pings.is_behind, more < 0);
+    }
+    cw__mutex_unlock(&s->lock);
+    drop(&p);
+}
+
+/* RFC 6455 section 5.5.2: "as soon as is practical". While our close frame waits behind messages, a pong overtakes both. */
+static void test_pong_overtakes(void)
+{
+    static uint8_t bytes[1000];
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    int order = 0;
+
+    for (int queued = 0; queued < 3;
+         queued += (int)LOCKED(s, s->out.first != NULL)) /* the first of them may be begun */
+        CHECK_STATUS(cw_socket_send(s, CW_BINARY, bytes, sizeof bytes, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    cw__mutex_lock(&s->lock);
+    CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
+    CHECK(s->pings.owed == NULL); /* nothing is to be waited for */
+    for (const cw__outgoing *f = s->out.first; f; f = f->next) {
+        if (f->opcode == CW__OP_PONG)
+            CHECK_INT(order++, 0);
+        if (f->opcode == CW__OP_BINARY && !f->is_begun)
+            CHECK(order == 1);
+        if (f->opcode == CW__OP_CLOSE)
+            CHECK_INT(order++, 1);
+    }
+    CHECK_INT(order, 2);
+    cw__mutex_unlock(&s->lock);
+    drop(&p);
+}
+
+/* The peer's close frame has come when a ping becomes due: none is sent behind it. */
+static void test_close_before_ping(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    struct pollfd readable = {.events = POLLIN};
+    uint64_t number;
+
+    cw__mutex_lock(&s->lock); /* the service cannot read */
+    RAW_SEND(&p, "\x88\x02\x03\xe8");
+    readable.fd = s->fd;
+    CHECK_INT(poll(&readable, 1, 1000 * PEER_LIMIT_S), 1);
+    number = s->pings.last_number;
+    CHECK(!cw__pings_attend_locked(s, s->pings.next_ms));
+    CHECK(s->close.state != CW__CLOSE_NONE);
+    CHECK_INT(s->pings.last_number, number);
+    CHECK_INT(cw__pings_due_locked(s), INT64_MAX);
+    cw__mutex_unlock(&s->lock);
+    RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
+    raw_finish(&p);
+}
+
+static const harness_test tests[] = {
+    {"a ping in each state, interrupted, and without memory", test_states},
+    {"limits of pongs that are owed, and of a connection that is broken", test_limits},
+    {"when a pong that is owed goes out", test_owed},
+    {"RFC 6455 5.5.2: a pong overtakes messages and a close frame that wait", test_pong_overtakes},
+    {"RFC 6455 5.5.1: no ping behind the peer's close frame", test_close_before_ping},
+};
+
+int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }
