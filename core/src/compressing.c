@@ -110,7 +110,7 @@ static cw_status send_pieces(cw_socket *s, uint8_t opcode, bool ends_message, bo
         if (status == CW_OK)
             status = cw__outbound_send_locked(s, opcode, ends_message && is_done, p.data, p.len_bytes, wait);
         if (!is_first && (status == CW_TIMED_OUT || status == CW_INTERRUPTED || status == CW_NO_MEMORY))
-            status = cw__outbound_break_off_locked(s, status);
+            status = cw__outbound_break_off_locked(s, status, wait);
         opcode = CW__OP_CONTINUATION;
         is_first = false;
     }

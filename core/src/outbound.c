@@ -388,15 +388,19 @@ static bool queue_parcel(cw_socket *s, parcel *p)
     return true;
 }
 
-/* Broken in the middle of a message: it can be neither finished nor taken back. */
-cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status)
-{
-    const char *why = status == CW_TIMED_OUT   ? "the server took nothing for send_timeout"
-                      : status == CW_NO_MEMORY ? "no memory"
-                                               : "interrupted";
+/* Names the control where the time is its own and not the caller's. */
+static const char *whose_time(const cw__wait *wait) { return wait->is_default ? " (send_timeout)" : ""; }
 
-    cw__error_set(&s->fault, CW_CLOSED, status == CW_TIMED_OUT ? CW_WEB_Timeout : CW_WEB_OperationCanceled,
-                  "%s in the middle of a message: connection dropped", why);
+cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status, const cw__wait *wait)
+{
+    if (status == CW_TIMED_OUT)
+        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
+                      "the server took nothing for %g s%s in the middle of a message: connection dropped",
+                      (double)wait->timeout_ms / 1000, whose_time(wait));
+    else
+        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_OperationCanceled,
+                      "%s in the middle of a message: connection dropped",
+                      status == CW_NO_MEMORY ? "no memory" : "interrupted");
     cw__closing_ended_locked(s, s->fault.message);
     return cw__fail_with(&s->fault);
 }
@@ -446,7 +450,7 @@ static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
     else if (s->out.is_broken)
         status = cw__closing_fail_locked(s);
     else if (s->close.state == CW__CLOSE_NONE)
-        status = cw__outbound_break_off_locked(s, status);
+        status = cw__outbound_break_off_locked(s, status, wait);
     else { /* closed meanwhile: the close frame follows the frame under way */
         finish_frame(s, p);
         status = cw__closing_fail_locked(s);
@@ -480,11 +484,10 @@ cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_rese
                             "the send buffer is full; wait until the socket is writable and retry");
         }
         if (status == CW_TIMED_OUT)
-            return cw__fail(
-                CW_TIMED_OUT,
-                "the server took nothing for %g s (send_timeout), so this message was not sent; retry, "
-                "or close the connection",
-                (double)wait->timeout_ms / 1000);
+            return cw__fail(CW_TIMED_OUT,
+                            "the server took nothing for %g s%s, so this message was not sent; retry, "
+                            "or close the connection",
+                            (double)wait->timeout_ms / 1000, whose_time(wait));
         if (status == CW_INTERRUPTED)
             return cw__fail(CW_INTERRUPTED,
                             "interrupted while waiting to send; nothing of this message was sent");
@@ -519,7 +522,7 @@ static cw_status send_now(cw_socket *s, parcel *p, cw__wait *wait)
         return CW_OK;
     }
     if (io == CW__IO_AGAIN && p->is_frame_begun)
-        return cw__outbound_break_off_locked(s, CW_NO_MEMORY);
+        return cw__outbound_break_off_locked(s, CW_NO_MEMORY, wait);
     return cw__fail(CW_NO_MEMORY, "no memory to send a message; nothing of it was sent");
 }
 

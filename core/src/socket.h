@@ -208,7 +208,7 @@ cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_messa
 cw_status cw__outbound_message_locked(cw_socket *s, uint8_t opcode, bool ends_message, bool more_follow,
                                       const uint8_t *data, size_t len_bytes, cw__wait *wait);
 /* Drops the connection for a message of which a part is out already; returns CW_CLOSED. */
-cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status);
+cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status, const cw__wait *wait);
 /* Throws away what has not begun, and counts it as lost. */
 void cw__outbound_drop_locked(cw_socket *s);
 /* Throws away everything, and counts it as lost. */

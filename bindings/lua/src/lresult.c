@@ -25,7 +25,6 @@ static const char *limit_hint(void)
     switch (cw_error_option()) {
     case CW_OPT_RECEIVE_TIMEOUT:
         return "; math.huge, as the timeout or as receive_timeout, waits without a limit";
-    case CW_OPT_SEND_TIMEOUT:
     case CW_OPT_PING_TIMEOUT:
         return "; math.huge as the timeout waits without a limit";
     case CW_OPT_MAX_MESSAGE_SIZE:

@@ -130,7 +130,6 @@ static const char *limit_hint(websocket *ws)
         if (ws != NULL && cw_socket_class(ws->socket) == CW_STREAM_SOCKET)
             return "; with receive_timeout=None it waits without a limit";
         return "; pass timeout=None to wait without a limit";
-    case CW_OPT_SEND_TIMEOUT:
     case CW_OPT_PING_TIMEOUT:
         return "; pass timeout=None to wait without a limit";
     case CW_OPT_MAX_MESSAGE_SIZE:
