@@ -11,8 +11,8 @@
  *    +------------------+-----> FAILED            any state -- ended --> ENDED
  *
  * Once the peer's close frame has come nothing of what it sends counts any more (section 5.5.1), so from
- * RECEIVED and BOTH there is no way to FAILED. One deadline bounds all of it; a later step never extends it. Whoever
- * begins while data of its own is still on its way begins without a deadline, and sets it later (cw__close_bound). */
+ * RECEIVED and BOTH there is no way to FAILED. One deadline bounds all of it; a later step never extends it. A close
+ * that begins while our data is still on its way has no deadline at first; cw__close_bound sets it later. */
 #include "internal.h"
 
 #include <assert.h>

@@ -380,7 +380,7 @@ static bool keep_reply(cw_socket *s)
 
 /* ---- Ending: not well ---- */
 
-/* Takes what the kernel holds unread off it. Closing a descriptor with that there makes Linux send RST in place of FIN, and
+/* Reads and drops what the kernel holds unread. Closing a descriptor with that there makes Linux send RST in place of FIN, and
  * drop what the program has sent and the peer's system does not have yet. */
 static void empty_descriptor(int fd)
 {
@@ -461,8 +461,8 @@ static int64_t next_due(struct cw__connecting *c)
 {
     int64_t due_ms;
 
-    /* At once, as long as libcurl names addresses: its timer for the next one may be lost (8.14.1: a timer of 0 ms that is
-     * set while curl_multi_perform runs counts as done in its end). */
+    /* At once, while libcurl names addresses. Its timer for the next one may be lost: in 8.14.1 curl_multi_perform forgets
+     * at its end a timer of 0 ms that was set while it ran. */
     if (c->race && cw__race_state_of(c->race) == CW__RACE_GATHERING && cw__race_has_addresses(c->race))
         return 0;
     due_ms = cw__pool_due_ms(&c->member);
@@ -488,7 +488,7 @@ static int64_t begin_race(cw_socket *s)
     return 0; /* attend at once */
 }
 
-/* Goes on with the race; false if it goes on by itself for now. Then it is won, and libcurl begins again; or lost. */
+/* Goes on with the race. False while it runs; true when it is won, and libcurl begins again, or lost. */
 static bool ends_race(cw_socket *s, int64_t *due_ms)
 {
     struct cw__connecting *c = s->connecting;

@@ -110,7 +110,7 @@ int cw__race_errno(const cw__race *r);
 /* Adds an address, while gathering. */
 void cw__race_add(cw__race *r, const struct sockaddr *to, size_t len_bytes);
 bool cw__race_has_addresses(const cw__race *r);
-/* The addresses are all there: it is running now. False without memory, also for one of them. */
+/* All addresses were added: it runs from now on. False without memory, also if one could not be added for want of it. */
 bool cw__race_begin(cw__race *r);
 /* Goes on, in the name of client, which is attended when there is something to do; returns when to call again at the
  * latest (INT64_MAX = not by itself). It may be won or lost afterwards. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Failure: what a failure of libcurl's means, in words of our own: by its CURLcode, by what TLS said, by errno, by the
- * verdict on a certificate, and by who failed, the server or the proxy. libcurl's texts are matched here and nowhere
- * shown: they hold what was given, the password of a proxy too. Called by handshake.c and link.c; no locks, and no I/O but
- * for asking why a file cannot be read. */
+/* Failure: gives each failure of libcurl a status and a text of our own. It looks at the CURLcode, what TLS said, errno,
+ * the verdict on a certificate, and who failed, the server or the proxy. libcurl's texts are matched here and shown
+ * nowhere, because they contain what was given, also the password of a proxy. Called by handshake.c and link.c. No locks;
+ * the only I/O finds out why a file cannot be read. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,7 +189,7 @@ static const verdict verdicts[] = {
     {"is not valid", RENEW, CW_WEB_CertificateIsInvalid, {0}},
 };
 
-/* libcurl (8.14.1) finds out about a name without a result; it sets 1 before it knows any. */
+/* libcurl (8.14.1) reports a wrong name by text alone, without a result. It sets 1 before it knows any result. */
 static const verdict *verdict_of(long verify_result, const char *text)
 {
     const verdict *last = verdicts + sizeof verdicts / sizeof *verdicts - 1;
@@ -287,8 +287,8 @@ static const reason *reason_of(int curl_code, const char *text)
     return NULL;
 }
 
-/* The alerts by which a server refuses that no certificate came (RFC 8446 section 6.2): which one, depends on its library
- * and on the version of TLS. Alone each may mean something else. */
+/* The alerts by which a server says that it got no certificate (RFC 8446 section 6.2). Its library and the version of TLS
+ * decide which one. Alone, each may mean something else. */
 static bool is_refusal(const char *text)
 {
     static const char *const alerts[] = {"certificate required", "alert handshake failure",
@@ -437,7 +437,7 @@ static void explain_code(const party *p, cw__error *error)
     cw__error_set(error, CW_CONNECT_FAILED, m && m->web_status ? m->web_status : web_status, "%s", message);
 }
 
-/* A file that libcurl cannot use; why, it does not say. */
+/* A file that libcurl cannot use; libcurl does not say why. */
 static void explain_file(const party *p, cw__error *error)
 {
     const cw__failure *f = p->f;

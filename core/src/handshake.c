@@ -49,8 +49,8 @@ static bool has_tunnel(const cw__handshake *h)
     return h->proxy.kind == CW__PROXY_HTTP || h->proxy.kind == CW__PROXY_HTTPS;
 }
 
-/* The head of the proxy's answer to CONNECT is complete. What is no 2xx is final, since all that we have for the proxy was
- * in the request: its body, which may stall, is not waited for. */
+/* The headers of the proxy's answer to CONNECT are complete. Any status but 2xx is final, since the request had all that
+ * we have for the proxy. So its body, which may stall, is not waited for. */
 static bool proxy_answered(cw__handshake *h)
 {
     long http_status = 0;
@@ -75,7 +75,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     return goes_on ? size * count : 0;
 }
 
-/* What no result of libcurl's tells; and, of a proxy of SOCKS, that it has let through. */
+/* Notes what libcurl says in its trace only: about TLS, and that a proxy of SOCKS has let the connection through. */
 static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes, void *user)
 {
     cw__handshake *h = user;
@@ -133,7 +133,7 @@ static int errno_of(const cw__handshake *h, CURLcode code)
     return (int)os_errno;
 }
 
-/* libcurl found no way to a reply. */
+/* The connect failed before there was a reply. */
 static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
 {
     bool at_proxy = cw__handshake_is_at_proxy(h);
@@ -316,8 +316,8 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
 }
 
 /* libcurl asks for a socket to an address. While the race gathers, each is refused, so that libcurl names the next; in
- * the end it says that it cannot connect, and cw__handshake_restart lets it begin again. A socket of its own is for a
- * proxy that wants another connection. */
+ * the end it says that it cannot connect, and cw__handshake_restart lets it begin again. Later it gets a new
+ * socket, for a proxy that wants another connection. */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     cw__handshake *h = user;
@@ -349,7 +349,7 @@ static const char *no_folder(void)
     return info->version_num >= NULL_IS_DEFAULT && info->capath ? "/dev/null" : NULL;
 }
 
-/* The proxy that was chosen, and no other: libcurl is not to look at the environment. */
+/* Sets the proxy that was chosen, or none, so that libcurl does not look at the environment. */
 static CURLcode set_proxy(cw__handshake *h, const cw__handshake_settings *settings)
 {
     CURL *easy = h->easy;

@@ -246,7 +246,7 @@ typedef struct cw__message {
     cw_event *building;     /* the message in progress, in full mode */
     cw_event *place;        /* lent: the next message is gathered there if its first frame fits; or NULL */
     int64_t max_bytes;      /* -1 = no limit; looked at in full mode only */
-    uint64_t refused_bytes; /* how long the message that went over max_bytes is at least */
+    uint64_t refused_bytes; /* the least length of the message that exceeded max_bytes */
     uint64_t frame_left;    /* bytes of the current data frame still to come */
     bool is_partial;        /* parts go out as they come; nothing is kept */
     bool in_message;        /* a data message has begun and its final frame has not ended */
@@ -355,7 +355,7 @@ typedef struct cw__reply {
 } cw__reply;
 
 void cw__reply_destroy(cw__reply *r);
-/* Forgets the lines, of a proxy's reply that the server's follows; head_bytes stays. */
+/* Forgets the lines of a proxy's reply, since the server's follows; head_bytes stays. */
 void cw__reply_forget(cw__reply *r);
 /* Takes a status line, a header line without NUL or an empty line. Only header lines of the latest reply are
  * kept: each status line begins anew, so that those of a 100 or 103, or of a proxy, are gone when the final ones
@@ -449,9 +449,9 @@ bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
  * cw__proxy_destroy either way. */
 const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory);
 
-/* ---- From failure.c: what a failure of libcurl's means, in words of our own --------------------------- */
+/* ---- From failure.c: the status and text of a failure of libcurl's ------------------------------------- */
 
-/* What libcurl logs of TLS, and no result of its tells. */
+/* What libcurl says about TLS in its log only. */
 typedef struct cw__tls_notes {
     int sent_alert;         /* the latest, or 0 */
     bool wants_certificate; /* the peer has asked for a client certificate */
@@ -485,7 +485,7 @@ void cw__failure_lost(int curl_code, int os_errno, const char *text, const char 
 const char *cw__curl_name(int curl_code);
 /* Fills the error of a server that answered with that status instead of 101. */
 void cw__failure_refused(int http_status, cw__error *error);
-/* The same of a proxy that answered CONNECT with another status than 2xx; 0 = with what has none. */
+/* The same for a proxy that answered CONNECT with another status than 2xx; 0 = its answer has no status. */
 void cw__failure_refused_by_proxy(const cw__proxy *proxy, const char *host, int http_status, cw__error *error);
 
 /* ---- From headers.c: request headers that a caller may give ------------------------------------------ */

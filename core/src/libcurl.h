@@ -66,7 +66,7 @@ bool cw__pool_trust(const char *ca_file, cw__trust *trust);
 bool cw__pool_step(cw__pool_member *m, cw__error *error);
 /* When to take the next step if nothing asks for it before; INT64_MAX = not by itself. */
 int64_t cw__pool_due_ms(cw__pool_member *m);
-/* Takes a handle that is done out of its multi, but not out of the pool: the next step begins anew. */
+/* Takes a handle whose transfer has ended out of its multi, but not out of the pool. The next step begins a new one. */
 void cw__pool_rest(cw__pool_member *m);
 /* It is connected: the handle stays in m->pool until cw__pool_end. The connection's descriptor; negative, and nothing
  * is changed, if it is gone already. */

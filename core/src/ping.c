@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Ping: the pings of callers, which measure a round trip, and those of the service, which find out that a
  * connection is dead (RFC 6455 sections 5.5.2, 5.5.3). Every ping carries its number; a pong answers that ping
- * and all before it. And when the pongs go out that answer the peer's pings.
+ * and all before it. It also decides when our pongs to the peer's pings go out.
  *
  * Safety: under the socket's lock. The waiting pings are on their callers' stacks, which leave only after
  * taking theirs out. */
@@ -276,7 +276,7 @@ static void listen(cw_socket *s, int64_t now_ms)
     cw__socket_wake_locked(s); /* a thread that polls for what was read here would go on waiting */
 }
 
-/* One that waits behind an upload stands for those that become due meanwhile. */
+/* A ping that waits behind an upload counts for those that become due meanwhile: no second one is queued. */
 static bool is_ping_queued(const cw_socket *s)
 {
     for (const cw__outgoing *f = s->out.first; f; f = f->next)

@@ -114,7 +114,7 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
     return CW_OK;
 }
 
-/* A binding that has other units, and a word for no limit, checks by cw_option_range and says it itself. */
+/* A binding has other units and a word for no limit. So it checks by cw_option_range and makes an error of its own. */
 static cw_status fail_range(cw_option o, int64_t value)
 {
     static const char *const units[] = {

@@ -47,7 +47,7 @@ typedef struct cw__outbound {
     bool is_compressing;     /* the message sent in fragments is */
     uint8_t fragments_kind;
     unsigned batch_count;   /* batches that are open */
-    uint64_t lost_bytes;    /* of accepted messages; they did not reach the peer, as far as is known */
+    uint64_t lost_bytes;    /* of accepted messages; as far as is known they did not reach the peer */
     bool is_loss_told;      /* a call has reported it */
     cw__utf8 utf8;          /* of the open text message */
     cw__deflater *deflater; /* of the thread that has reserved; NULL before the first compressed message */
@@ -64,7 +64,7 @@ typedef struct cw__inbound {
     size_t run_bytes;           /* that came since there was nothing more */
     bool is_drained;            /* the codec had nothing more: only the descriptor can tell */
     bool is_heard;              /* something came that ping.c has not been told of */
-    bool has_news;              /* and not only pongs */
+    bool has_news;              /* something other than a pong was among it */
     bool reclaim_is_off;        /* the service waits to be told that the caller has left */
     uint32_t turns, turns_seen; /* of callers, and how many the service has taken note of */
     int64_t reclaim_due_ms;     /* when the service looks whether callers have left */
@@ -95,7 +95,7 @@ typedef struct cw__pings {
     int64_t acknowledged_bytes; /* by the peer's system when it was sent, or looked at last */
     bool has_more;              /* data was on its way then */
     bool is_paused;             /* the inbox was found full, and has not been emptied by half since */
-    bool is_behind;             /* it was, and not all that had come meanwhile is known to be read */
+    bool is_behind;             /* the inbox was full, and what came meanwhile may not be read yet */
     cw__pong *owed;             /* to the peer's pings, the oldest first; ping.c says when they go out */
     unsigned owed_count;
     uint64_t owed_bytes; /* read since the oldest of those pings */
@@ -198,8 +198,8 @@ bool cw__outbound_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *da
 void cw__outbound_flush_locked(cw_socket *s);
 /* The same for the messages of a batch, which the codec holds back. */
 void cw__outbound_release_locked(cw_socket *s);
-/* Waits until a message of that length may go out: no other thread sends, and nothing is queued; for a call that must
- * not wait, there is room in the queue. */
+/* Waits until a message of that length may go out: no other thread sends, and nothing is queued. A call that must not
+ * wait needs only room in the queue. */
 cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait);
 /* Sends a frame whose turn it is; CW__RSV1 may be in the opcode. */
 cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,
@@ -235,8 +235,9 @@ void cw__pings_broken_locked(cw_socket *s, int64_t now_ms);
 void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
 /* A ping came: its pong is owed. False without memory. */
 bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
-/* Queues the pongs that are owed, if they may go out now; and whether they may or not, before our close frame. */
+/* Queues the pongs that are owed, if they may go out now. */
 void cw__pings_pay_locked(cw_socket *s, int64_t now_ms);
+/* The same, whether they may or not: before our close frame. */
 void cw__pings_pay_all_locked(cw_socket *s);
 /* Drops them: the peer reads no more. */
 void cw__pings_forget(cw__pings *pings);
@@ -256,8 +257,9 @@ static inline void cw__pings_note_locked(cw_socket *s, const cw__piece *piece)
 }
 /* All that had come has been read, at that time; is_heard and has_news say what it was. */
 void cw__pings_heard_locked(cw_socket *s, int64_t now_ms);
-/* Reading stops because the inbox is full; it is not full any more: the service goes on reading. */
+/* Reading stops, because the inbox is full. */
 void cw__pings_paused_locked(cw_socket *s);
+/* The inbox is no longer full: the service goes on reading. */
 void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms);
 /* Sends what is due; true if the connection has to be given up for silence. */
 bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms);

@@ -84,7 +84,7 @@ typedef struct lcw_view {
 /* Pushes true, or does what lcw_fail does. */
 int lcw_result(lua_State *L, lcw_socket *w, cw_status status);
 /* Turns a failed call into nil, its message and an error object (returns 3), or into a Lua error where the call was
- * wrong: the message alone comes first, for assert of Lua 5.1 and for "..", which take no object.
+ * wrong. The message comes before the object because assert of Lua 5.1 and ".." take no object.
  * argument is the index to blame for CW_INVALID_ARGUMENT, 0 = none. w may be NULL. */
 int lcw_fail(lua_State *L, lcw_socket *w, cw_status status, int argument);
 /* Raises the core's message for a call that has no "nil, message, err" to give. what goes before it, unless the message

@@ -276,8 +276,8 @@ static int set_path(websocket *ws, cw_option option, PyObject *value)
     return result;
 }
 
-/* Items are joined by commas for the core, so that what the joining would hide is refused here. No error shows one:
- * some servers take a secret token as a subprotocol. */
+/* The core gets the items joined by commas, so an empty item, or one with a comma or a space, is refused here. No error
+ * shows an item: some servers take a secret token as a subprotocol. */
 static bool check_item(websocket *ws, cw_option option, PyObject *item)
 {
     const char *text;

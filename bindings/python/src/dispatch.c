@@ -86,7 +86,7 @@ static websocket *socket_of_event(cw_event *e)
     return (websocket *)ws;
 }
 
-/* A coroutine, or the like, that a handler returned: nothing awaits it, which is told as an exception of the handler's. */
+/* Sets an exception if a handler returned a coroutine or the like, because nothing awaits it. */
 static void check_result(module_state *state, PyObject *handler, PyObject *result)
 {
     PyTypeObject *type = Py_TYPE(result);

@@ -416,7 +416,7 @@ static PyObject *websocket_exit(PyObject *self, PyObject *const *args, Py_ssize_
     Py_RETURN_NONE;
 }
 
-/* The protocols of async and await are there to say that this class has none of them. */
+/* The slots of await, async with and async for raise an error that says what to write instead. */
 
 #define SYNCHRONOUS "curlwire's sockets are synchronous: "
 #define IN_A_THREAD \
