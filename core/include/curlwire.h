@@ -583,7 +583,7 @@ CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, i
 CW_API cw_status cw_socket_close(cw_socket *s, int code, const char *reason, size_t reason_len_bytes);
 
 /* Waits for the end of the connection. After cw_socket_close what was sent goes out first, as long as that makes progress
- * (send_timeout bounds a time without any; 30 s if it has no limit). close_timeout bounds the rest.
+ * (send_timeout bounds a time without any; 30 s if it is 0 or has no limit). close_timeout bounds the rest.
  *   timeout_ms   CW_TIMEOUT_DEFAULT, CW_TIMEOUT_NEVER: as long as it takes
  * Returns  CW_OK: closed (at once for a socket that was never open), and nothing that was sent is known to be lost;
  *          CW_CLOSED: closed, and messages that were accepted did not reach the peer (the message says how many bytes at
