@@ -477,7 +477,8 @@ def run_snippet(language: str, code: str) -> None:
 def round_trips(commands: str) -> str:
     """The commands of the README, and then one message there and back by what they have installed."""
     after = {
-        "pip": f"cat > round_trip.py <<'END'\n{PYTHON_ROUND_TRIP}END\n~/curlwire-venv/bin/python round_trip.py\n",
+        "pip": f"cat > round_trip.py <<'END'\n{PYTHON_ROUND_TRIP}END\n"
+        "~/curlwire-venv/bin/python round_trip.py\n",
         # from another folder: LuaRocks leaves the module of the last version in the one where it builds
         "luarocks": f"cd ~\ncat > round_trip.lua <<'END'\n{LUA_ROUND_TRIP}END\n"
         "for lua in lua5.1 lua5.3 lua5.4 luajit; do $lua round_trip.lua; done\n",

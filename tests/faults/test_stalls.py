@@ -191,7 +191,7 @@ def test_a_close_that_is_not_answered(behind: Proxy, head_bytes: int) -> None:
 
 
 def test_a_close_that_cannot_leave(server: int) -> None:
-    # the peer reads nothing, and the kernel's buffers are full: the close frame waits behind what is lost in the end
+    # the peer reads nothing, and the kernel's buffers are full: the close frame waits behind what gets lost
     with Proxy("127.0.0.1", server, buffer_bytes=4096) as proxy:
         port = proxy.listen(["up@1000:stall"])
         options = "send_timeout=1,close_timeout=10"

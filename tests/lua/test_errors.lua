@@ -129,7 +129,8 @@ end
 local never = {
     ["curlwire.MessageWebSocket"] = true, ["curlwire.StreamWebSocket"] = true, ["curlwire.dispatch"] = true,
     ["curlwire.run"] = true, ["curlwire.fd"] = true, ["curlwire.get_status"] = true,
-    ["WebSocket:set_request_header"] = true, ["WebSocket:add_request_header"] = true, ["WebSocket:close"] = true, ["WebSocket:abort"] = true,
+    ["WebSocket:set_request_header"] = true, ["WebSocket:add_request_header"] = true,
+    ["WebSocket:close"] = true, ["WebSocket:abort"] = true,
     ["MessageWebSocket:messages"] = true, ["OutputStream:setvbuf"] = true, ["InputStream:lines"] = true,
     ["InputStream:close"] = true,
 }
