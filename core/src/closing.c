@@ -87,7 +87,7 @@ static bool is_draining(const cw_socket *s)
 /* What the kernel has and the peer's system has not, but for our close frame. */
 static void lose_unacknowledged(cw_socket *s)
 {
-    uint64_t held_bytes = (uint64_t)cw__link_unacknowledged(s->codec->link);
+    uint64_t held_bytes = s->codec ? (uint64_t)cw__link_unacknowledged(s->codec->link) : 0;
     bool close_is_out = !s->out.last || s->out.last->opcode != CW__OP_CLOSE;
     uint64_t close_bytes = close_is_out ? s->drain.close_bytes : 0;
 

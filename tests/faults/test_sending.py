@@ -106,7 +106,7 @@ def test_a_message_that_did_not_fit_was_not_sent(narrow: Proxy) -> None:
 
 
 def test_frames_are_whole_when_the_peer_reads_late(narrow: Proxy) -> None:
-    # flush gives up before the peer reads on; what had been taken comes whole: the close waits for progress
+    # flush gives up before the peer reads on; what was taken comes whole, since the close waits for progress
     port = narrow.listen(["up@1000:stall:3000"])
     ops = f"connect fill:{MESSAGE_BYTES} {driver.close(1000)} wait"
     for result in run_all(phase(port, "send_timeout=2,close_timeout=60", ops), variants(SHAPES[0])):

@@ -161,7 +161,7 @@ static void refuse_headers(lua_State *L)
 static void add_header(lua_State *L, lcw_socket *w, int name, int value)
 {
     if (lua_type(L, name) != LUA_TSTRING || lua_type(L, value) != LUA_TSTRING)
-        (void)luaL_error(L, "headers must be all strings: the name of one is a %s, its value a %s",
+        (void)luaL_error(L, "headers must be a table of strings: the name of one is a %s, its value a %s",
                          luaL_typename(L, name), luaL_typename(L, value));
     if (give(L, w, cw_socket_add_request_header, name, value) != CW_OK)
         (void)lcw_raise(L, "headers");
