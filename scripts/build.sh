@@ -23,6 +23,7 @@ test)
     libcurl=$!
     make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS="5.1 5.3 5.4 jit" WERROR=1
     make -j"$jobs" --no-print-directory core-tests VARIANT=test WERROR=1
+    echo "build.sh: waiting for the private libcurl; build/libcurl.log tells of it"
     wait "$libcurl" || {
         cat build/libcurl.log >&2
         exit 1
