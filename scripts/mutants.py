@@ -14,8 +14,8 @@ kill. The limits are multiples of what the test takes without a mutant. They cou
 busy machine kills nothing, and wall-clock time, with room to spare. A case that fails is run again by itself,
 and kills only if it fails again. Results are kept in build/mutants.
 
-The files in SAMPLES are sampled, and the report says so. A sample holds what it held after an edit elsewhere in
-the file: it is chosen by what a mutant changes, and by the seed.
+The files in SAMPLES are sampled, and the report says so. A sample is chosen by what its mutants change, and by
+the seed, so it stays after an edit elsewhere in the file.
 
 Fails if a survivor is not listed, if a listed mutant is killed, if an entry matches no mutant, or if less than
 95 % of all mutants are killed.

@@ -168,6 +168,19 @@ int cw__race_take(cw__race *r, struct sockaddr *from, unsigned *len_bytes)
     return race_fd;
 }
 
+/* ---- In the place of random.c ---- */
+
+static bool has_no_random;
+
+bool cw__random(void *buffer, size_t len_bytes)
+{
+    static uint8_t next;
+
+    for (size_t i = 0; i < len_bytes; i++)
+        ((uint8_t *)buffer)[i] = next++;
+    return !has_no_random;
+}
+
 /* ---- Steps ---- */
 
 static cw__uri uri;

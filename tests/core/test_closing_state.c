@@ -67,6 +67,32 @@ static void test_drain_clock(void)
     raw_finish(&p);
 }
 
+/* Without a send_timeout, draining ends after 30 s without progress all the same. */
+static void test_drain_limit(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    int64_t now_ms;
+
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, sizeof large, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    cw__mutex_lock(&s->lock);
+    CHECK_INT(s->out.last->opcode, CW__OP_CLOSE); /* behind all that was sent */
+    s->settings.numbers[CW_OPT_SEND_TIMEOUT] = -1;
+    now_ms = cw__now_ms();
+    cw__closing_attend_locked(s, now_ms);
+    s->drain.progress_ms = now_ms;
+    cw__closing_attend_locked(s, now_ms + 29999);
+    CHECK_INT(s->close.state, CW__CLOSE_SENT);
+    s->drain.progress_ms = now_ms;
+    cw__closing_attend_locked(s, now_ms + 30000);
+    CHECK_INT(s->close.state, CW__CLOSE_ENDED);
+    cw__mutex_unlock(&s->lock);
+    peer_drop(s);
+    raw_end(&p);
+    cw_shutdown(0);
+}
+
 /* Writing has failed: what the kernel holds is lost, and the close is no longer put off. */
 static void test_drain_broken(void)
 {
@@ -156,6 +182,15 @@ static void test_closed_locally(void)
     CHECK(cw_socket_ended_normally(s));
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
     cw_socket_release(s);
+    s = peer_socket(CW_MESSAGE_SOCKET); /* the same at the end of a program */
+    CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_DEFAULT), CW_OK);
+    cw__mutex_lock(&s->lock);
+    CHECK(s->connecting != NULL);
+    cw__closing_hurry_locked(s, 100);
+    CHECK(s->is_closed_locally);
+    cw__mutex_unlock(&s->lock);
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
+    cw_socket_release(s);
     (void)close(listener);
 
     s = open_raw(&p);
@@ -187,13 +222,60 @@ static void test_pong_owed(void)
     raw_finish(&p);
 }
 
+/* A pong that is owed goes out before a close frame of ours. */
+static void test_pong_before_close(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+
+    cw__mutex_lock(&s->lock);
+    CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
+    cw__closing_begin_locked(s, 1000, NULL, 0);
+    CHECK(s->pings.owed == NULL);
+    cw__mutex_unlock(&s->lock);
+    RAW_EXPECT(&p, CW__OP_PONG, "x", 1);
+    RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
+    peer_drop(s);
+    raw_end(&p);
+    cw_shutdown(0);
+}
+
+/* Writing has failed: the peer's close frame cannot be answered, so that is the end; and calls say what has failed. */
+static void test_broken(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+
+    cw__mutex_lock(&s->lock);
+    s->out.is_broken = true;
+    cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "lost while sending");
+    CHECK_STATUS(cw__closing_fail_locked(s), CW_CLOSED);
+    CHECK_STR(cw_error_message(), "lost while sending");
+    cw__closing_received_locked(s, (const uint8_t *)"\x03\xe8", 2);
+    CHECK_INT(s->close.state, CW__CLOSE_ENDED);
+    cw__mutex_unlock(&s->lock);
+    CHECK_CLOSED(s, 1000, false);
+    raw_finish(&p);
+}
+
+static bool interrupt(void *arg) { return arg == NULL; }
+
 static void test_texts(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    raw_peer p;
 
     CHECK_STATUS(cw_socket_close(s, 1000, "\xff", 1), CW_INVALID_ARGUMENT);
     CHECK_STR(cw_error_message(), "the reason must be UTF-8");
     cw_socket_release(s);
+    s = open_raw(&p);
+    cw_set_wait_hook(interrupt, NULL);
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_INTERRUPTED);
+    CHECK_HAS(cw_error_message(), "interrupted while waiting for the end of the connection");
+    cw_set_wait_hook(NULL, NULL);
+    peer_drop(s);
+    raw_end(&p);
+    cw_shutdown(0);
 }
 
 static cw_socket *inherited;
@@ -234,11 +316,14 @@ static void test_after_fork(void)
 
 static const harness_test tests[] = {
     {"draining: what the server acknowledges is progress", test_drain_clock},
+    {"draining: without a send_timeout", test_drain_limit},
     {"draining: writing has failed", test_drain_broken},
     {"the end of a program: a closing handshake gets less time, never more", test_hurry},
     {"the end of a program, without time", test_hurry_without_time},
     {"a close of our own is a normal end in every state", test_closed_locally},
     {"RFC 6455 5.5.1: no pong behind a close frame", test_pong_owed},
+    {"a pong that is owed goes before our close frame", test_pong_before_close},
+    {"the peer closes after writing has failed", test_broken},
     {"the texts of bad arguments", test_texts},
     {"a closed socket in a child", test_after_fork},
 };

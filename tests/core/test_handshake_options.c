@@ -43,6 +43,10 @@ static void test_plain(void)
     CHECK_INT(number_of(CURLOPT_TCP_NODELAY), 0);
     CHECK_INT(number_of(CURLOPT_CONNECTTIMEOUT_MS), INT32_MAX);
     cw__handshake_destroy(h);
+    wishes.timeout_ms = 1;
+    h = made("ws://server.test/", NULL);
+    CHECK_INT(number_of(CURLOPT_CONNECTTIMEOUT_MS), 1);
+    cw__handshake_destroy(h);
     wishes.timeout_ms = 0;
     h = made("ws://server.test/", NULL);
     CHECK_INT(number_of(CURLOPT_CONNECTTIMEOUT_MS), INT32_MAX);
@@ -201,6 +205,10 @@ static void test_refused_options(void)
         }
     }
     fail_at = SIZE_MAX;
+    has_no_random = true;
+    CHECK(create("ws://server.test/", NULL) == NULL);
+    CHECK(strstr(cw_error_message(), "the system has no random bytes to give: it refuses getrandom") != NULL);
+    has_no_random = false;
     CHECK(create("ws://[1::2::3]/", NULL) == NULL);
     CHECK(strstr(cw_error_message(), "IPv6") != NULL);
 }
@@ -208,8 +216,12 @@ static void test_refused_options(void)
 static bool create_once(void *arg)
 {
     cw__handshake *h = cw__handshake_create(&wishes);
+    int count = 0;
 
     (void)arg;
+    for (const struct curl_slist *at = h ? find(CURLOPT_HTTPHEADER)->is.pointer : NULL; at; at = at->next)
+        count++;
+    CHECK_INT(count, h ? 4 : 0); /* none of the request's headers was dropped */
     if (!h)
         CHECK(strstr(cw_error_message(), "no memory") != NULL);
     setting_count = 0;
@@ -273,6 +285,10 @@ static void test_sockets(void)
     CHECK_INT(on_socket(h, fd, CURLSOCKTYPE_IPCXN), CURL_SOCKOPT_OK);    /* once */
     CHECK_INT(on_socket(NULL, fd, CURLSOCKTYPE_IPCXN), CURL_SOCKOPT_OK); /* after the handle was released */
     CHECK_INT(race_added, 1);
+    race_fd = 0; /* is a descriptor as well */
+    CHECK_INT(on_open(h, CURLSOCKTYPE_IPCXN, &address), 0);
+    race_fd = -1;
+    CHECK_INT(on_socket(h, fd, CURLSOCKTYPE_IPCXN), CURL_SOCKOPT_ALREADY_CONNECTED);
     (void)close(fd);
     cw__handshake_destroy(h);
 }

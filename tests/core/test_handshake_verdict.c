@@ -143,6 +143,7 @@ static void test_bad_replies(void)
     expect_verdict(h, CURLE_HTTP_RETURNED_ERROR, CW_CONNECT_FAILED, CW_WEB_NotFound, "HTTP status 404");
     expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_NotFound, "HTTP status 404");
     CHECK_INT(error.http_status, 404);
+    expect_verdict(h, CURLE_TOO_LARGE, CW_CONNECT_FAILED, cw__web_status_of_http(404), "HTTP status 404");
     info.response_code = 200;
     expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, cw__web_status_of_http(200), "HTTP status 200");
     info.response_code = 199;
@@ -175,6 +176,48 @@ static void test_bad_replies(void)
                    "one of its lines is malformed");
     CHECK_INT(error.http_status, 101);
     expect_verdict(h, CURLE_OUT_OF_MEMORY, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    cw__handshake_destroy(h);
+}
+
+/* libcurl lost the connection after a right reply: nothing of it counts. */
+static void test_lost_after_reply(void)
+{
+    cw__handshake *h;
+
+    wish_nothing();
+    wishes.protocols = "a";
+    h = made("ws://server.test/", NULL);
+    answer_right(h);
+    CHECK(line(h, "Sec-WebSocket-Protocol: a\r\n") && line(h, "\r\n"));
+    info.response_code = 101;
+    CHECK(!cw__handshake_verdict(h, CURLE_RECV_ERROR, &error));
+    CHECK(cw__handshake_protocol(h) == NULL);
+    cw__handshake_destroy(h);
+}
+
+/* Which file of authorities is named, and what a proxy of SOCKS said. */
+static void test_parties(void)
+{
+    cw__error other = {0};
+    cw__handshake *h;
+
+    wish_nothing();
+    wishes.ca_file = "/x/server.pem";
+    wishes.proxy_ca_file = "/x/proxy.pem";
+    h = made("wss://server.test/", "https://proxy.test:3128");
+    CHECK(!cw__handshake_verdict(h, CURLE_SSL_CACERT_BADFILE, &error));
+    CHECK(strstr(error.message, "/x/proxy.pem") != NULL);
+    info.connect_code = 200;
+    CHECK(line(h, "HTTP/1.1 200 x\r\n") && line(h, "\r\n"));
+    CHECK(!cw__handshake_verdict(h, CURLE_SSL_CACERT_BADFILE, &error));
+    CHECK(strstr(error.message, "/x/server.pem") != NULL);
+    cw__handshake_destroy(h);
+    h = made("ws://server.test/", "socks5://proxy.test:1080");
+    CHECK(!cw__handshake_verdict(h, CURLE_PROXY, &error));
+    info.proxy_error = CURLPX_USER_REJECTED;
+    CHECK(!cw__handshake_verdict(h, CURLE_PROXY, &other));
+    CHECK_INT(other.web_status, CW_WEB_ProxyAuthenticationRequired);
+    CHECK(error.web_status != other.web_status);
     cw__handshake_destroy(h);
 }
 
@@ -226,7 +269,7 @@ static void test_tunnel(void)
         info.response_code = 0;
         CHECK(line(h, "HTTP/1.1 407 or another\r\n") && line(h, "X: y\r\n")); /* libcurl's number counts */
         CHECK(cw__handshake_is_at_proxy(h));
-        CHECK_INT(line(h, "\r\n"), is_open);
+        CHECK_INT(line(h, i % 2 ? "\r\n" : "\n"), is_open);
         CHECK_INT(cw__handshake_is_at_proxy(h), !is_open);
         if (is_open) {
             CHECK_STR(cw__handshake_reply(h), "");
@@ -253,6 +296,14 @@ static void test_proxy_reply_is_invalid(void)
     CHECK(line(h, "HTTP/1.1 200 x\r\n"));
     expect_verdict(h, CURLE_TOO_LARGE, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
                    "the reply of the proxy proxy.test:3128 (all_proxy) is invalid: its headers are too large");
+    cw__handshake_destroy(h);
+    h = made("ws://server.test/", "http://proxy.test:3128");
+    info.connect_code = 200;
+    CHECK(line(h, "HTTP/1.1 200 x\r\n"));
+    for (int count = 0; line(h, "X-Name: some value that makes the head of this reply longer\r\n"); count++)
+        CHECK(count < 10000);
+    CHECK(!line(h, "\r\n")); /* cut off, so it does not count as let through */
+    CHECK(cw__handshake_is_at_proxy(h));
     cw__handshake_destroy(h);
     h = made("ws://server.test/", NULL); /* without a proxy an answer is the server's */
     info.connect_code = 502;
@@ -365,6 +416,8 @@ static const harness_test tests[] = {
     {"a right reply without memory", test_reply_without_memory},
     {"RFC 6455 4.1: replies that are wrong", test_bad_replies},
     {"failures before a reply, and their errno", test_failures},
+    {"a connection that is lost after a right reply", test_lost_after_reply},
+    {"failures of the proxy and of the server", test_parties},
     {"a proxy's answer to CONNECT", test_tunnel},
     {"a proxy's reply that is invalid", test_proxy_reply_is_invalid},
     {"a proxy of SOCKS", test_socks},

@@ -80,6 +80,137 @@ static void test_limits(void)
     drop(&p);
 }
 
+/* A ping carries its number, all eight bytes of it, and its round trip is measured. */
+static void test_numbers(void)
+{
+    static const char bytes[] = "\x01\x02\x03\x04\x05\x06\x07\x08";
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
+    int64_t begin_us = cw__now_us(), rtt_us = -1;
+    raw_peer p;
+
+    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_DEFAULT, &rtt_us), CW_OK);
+    CHECK(rtt_us >= 0 && rtt_us <= cw__now_us() - begin_us);
+    cw_socket_release(s);
+    s = open_raw(&p);
+    cw__mutex_lock(&s->lock);
+    s->pings.last_number = 0x0102030405060707;
+    cw__mutex_unlock(&s->lock);
+    CHECK_STATUS(cw_socket_ping(s, 1, &rtt_us), CW_TIMED_OUT);
+    RAW_EXPECT(&p, CW__OP_PING, bytes, 8);
+    drop(&p);
+}
+
+/* A pong without memory ends the connection, also if the next one would find some. */
+static void test_pong_without_memory(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+
+    cw__mutex_lock(&s->lock);
+    CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
+    CHECK(cw__pings_owe_locked(s, (const uint8_t *)"y", 1));
+    cw__alloc_fail_at(0);
+    cw__pings_pay_all_locked(s);
+    cw__alloc_fail_at(-1);
+    CHECK_INT(s->close.state, CW__CLOSE_ENDED);
+    CHECK_HAS(s->fault.message, "no memory for a pong");
+    cw__mutex_unlock(&s->lock);
+    drop(&p);
+}
+
+static size_t count_queued(const cw_socket *s, uint8_t opcode)
+{
+    size_t count = 0;
+
+    for (const cw__outgoing *f = s->out.first; f; f = f->next)
+        count += f->opcode == opcode;
+    return count;
+}
+
+static void fill_kernel(cw_socket *s)
+{
+    static uint8_t bytes[1000];
+
+    while (LOCKED(s, s->out.first == NULL))
+        CHECK_STATUS(cw_socket_send(s, CW_BINARY, bytes, sizeof bytes, 0), CW_OK);
+}
+
+/* Behind an upload one ping waits, however long that takes. */
+static void test_one_ping_waits(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+
+    fill_kernel(s);
+    cw__mutex_lock(&s->lock);
+    s->settings.numbers[CW_OPT_PING_TIMEOUT] = 0; /* without a limit: the clock of this test runs ahead */
+    for (int i = 0; i < 3; i++) {
+        CHECK(!cw__pings_attend_locked(s, s->pings.next_ms));
+        CHECK_INT(count_queued(s, CW__OP_PING), 1);
+    }
+    cw__mutex_unlock(&s->lock);
+    drop(&p);
+}
+
+/* A server that acknowledges what the kernel holds is there, although nothing waits in the socket. */
+static void test_getting_through(void)
+{
+    static uint8_t bytes[16 * 1024];
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    int64_t due_ms;
+    int held;
+
+    fill_kernel(s);
+    cw__mutex_lock(&s->lock);
+    cw__outbound_drop_locked(s); /* what the kernel has not taken */
+    CHECK(!s->out.is_direct);
+    held = cw__link_unacknowledged(s->codec->link);
+    CHECK(held > 0);
+    due_ms = cw__now_ms();
+    s->pings.next_ms = INT64_MAX;
+    s->pings.deadline_ms = due_ms;
+    s->pings.has_more = false;
+    s->pings.acknowledged_bytes = (int64_t)s->out.progress_bytes - held;
+    while (cw__link_unacknowledged(s->codec->link) >= held)
+        CHECK(raw_read(&p, bytes, sizeof bytes) > 0);
+    CHECK(!cw__pings_attend_locked(s, due_ms));
+    CHECK(s->pings.deadline_ms > due_ms);
+    s->pings.acknowledged_bytes = INT64_MAX / 2; /* no progress shows */
+    CHECK(cw__pings_attend_locked(s, s->pings.deadline_ms));
+    cw__mutex_unlock(&s->lock);
+    drop(&p);
+}
+
+/* Pings go on when reading does: also where a caller reads, so that nothing else wakes the service. */
+static void test_resumed(void)
+{
+    enum { INTERVAL_MS = 20 };
+    raw_peer p = {0};
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    raw_frame f;
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, INTERVAL_MS), CW_OK);
+    raw_open(&p, s);
+    cw__mutex_lock(&s->lock);
+    s->in.inbox.is_full = s->pings.is_paused = true;
+    cw__mutex_unlock(&s->lock);
+    (void)poll(NULL, 0, 4 * INTERVAL_MS); /* the service finds that it has nothing to do */
+    while (recv(p.fd, p.buffer, sizeof p.buffer, MSG_DONTWAIT) > 0) /* pings of before */
+        continue;
+    cw__mutex_lock(&s->lock);
+    s->in.inbox.is_full = false;
+    s->in.reader = CW__READER_CALLER;
+    s->in.reclaim_due_ms = INT64_MAX;
+    cw__pings_resumed_locked(s, cw__now_ms());
+    CHECK(!s->pings.is_paused && s->pings.is_behind);
+    cw__mutex_unlock(&s->lock);
+    CHECK(raw_next(&p, &f));
+    CHECK_INT(f.head.opcode, CW__OP_PING);
+    free(f.payload);
+    drop(&p);
+}
+
 typedef struct owed_case {
     bool is_drained, is_behind, is_full;
     int64_t silent_ms;
@@ -116,8 +247,17 @@ static void test_owed(void)
         cw__pings_pay_locked(s, now_ms);
         CHECK_INT(s->pings.owed == NULL, c->is_paid);
     }
-    cw__pings_forget(&s->pings);
     s->in.inbox.is_full = false;
+    s->pings.next_ms = s->pings.deadline_ms = INT64_MAX;
+    s->pings.heard_ms = 5000;
+    s->in.is_drained = true;
+    for (int is_behind = 0; is_behind < 2; is_behind++) {
+        s->pings.is_behind = is_behind;
+        CHECK_INT(cw__pings_due_locked(s), is_behind ? 5000 + LULL_MS : 0);
+    }
+    s->in.is_drained = false;
+    CHECK_INT(cw__pings_due_locked(s), INT64_MAX);
+    cw__pings_forget(&s->pings);
     for (int more = -1; more < 2; more++) { /* a pause ends the backlog */
         s->pings.heard_ms = 1000;
         s->pings.is_behind = true;
@@ -182,6 +322,11 @@ static const harness_test tests[] = {
     {"a ping in each state, interrupted, and without memory", test_states},
     {"limits of pongs that are owed, and of a connection that is broken", test_limits},
     {"when a pong that is owed goes out", test_owed},
+    {"the numbers of pings, and their round trip", test_numbers},
+    {"a pong without memory", test_pong_without_memory},
+    {"pings go on when reading does", test_resumed},
+    {"one ping waits behind an upload", test_one_ping_waits},
+    {"a server that acknowledges an upload is not silent", test_getting_through},
     {"RFC 6455 5.5.2: a pong overtakes messages and a close frame that wait", test_pong_overtakes},
     {"RFC 6455 5.5.1: no ping behind the peer's close frame", test_close_before_ping},
 };
