@@ -37,7 +37,7 @@ struct cw__handshake {
     const char *ca_file, *proxy_ca_file, *crl_file; /* the settings' */
     bool has_no_random;                             /* for the key */
     cw__race *race;                                 /* the connecting's, or NULL */
-    bool is_handed;                                 /* libcurl has just been given a connection */
+    bool is_handed, has_socket;                     /* libcurl's latest socket is the race's; it has had one */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -144,6 +144,7 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                      .proxy = h->proxy.name,
                      .variable = h->proxy.variable,
                      .at_proxy = at_proxy,
+                     .has_socket = h->has_socket,
                      .tls = h->tls,
                      .ca_file = at_proxy ? h->proxy_ca_file : h->ca_file,
                      .crl_file = h->crl_file};
@@ -292,8 +293,7 @@ static bool add_headers(cw__handshake *h, const cw__handshake_settings *settings
     return add_callers(h, settings->headers);
 }
 
-/* LCOV_EXCL_START: libcurl (8.14.1, 8.22) drops the body of a refusal itself; were it to hand it over, the default
- * would be to write it to stdout. */
+/* LCOV_EXCL_START: libcurl (8.14.1, 8.22) drops a refusal's body itself; by default it would go to stdout. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t drop_body(char *data, size_t size, size_t count, void *user)
 {
@@ -311,7 +311,7 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
     (void)purpose;
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     if (h)
-        h->is_handed = false;
+        h->has_socket = true;
     return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
 }
 
