@@ -263,6 +263,24 @@ static char *append(char *out, const char *text, size_t len_bytes)
     return out + len_bytes;
 }
 
+/* Puts "user:password@", encoded; nothing for an empty one, for which some versions of libcurl send credentials (8.14.1)
+ * and others do not. */
+static char *put_userinfo(char *out, const cw__authority *a, char fault[CW__URI_FAULT_BYTES])
+{
+    size_t user_bytes = 0;
+
+    if (a->userinfo_bytes == 0 || (a->userinfo_bytes == 1 && *a->userinfo == ':'))
+        return out;
+    for (; user_bytes < a->userinfo_bytes && a->userinfo[user_bytes] != ':'; user_bytes++)
+        if (a->userinfo_bytes - user_bytes >= 3 && strncasecmp(a->userinfo + user_bytes, "%3a", 3) == 0) {
+            (void)fail(fault, "the user name has a colon (%%3A), which HTTP cannot send (RFC 7617): the server "
+                              "would take the rest for the password");
+            return NULL;
+        }
+    out = encode(out, a->userinfo, a->userinfo_bytes, USERINFO, fault);
+    return out ? append(out, "@", 1) : NULL;
+}
+
 /* Everything before and behind the host. */
 static char *put_base(char *out, const cw__authority *a, cw__uri *uri, char fault[CW__URI_FAULT_BYTES])
 {
@@ -270,12 +288,8 @@ static char *put_base(char *out, const cw__authority *a, cw__uri *uri, char faul
 
     uri->prefix = out;
     out = uri->is_secure ? append(out, "wss://", 6) : append(out, "ws://", 5);
-    if (a->userinfo) {
-        out = encode(out, a->userinfo, a->userinfo_bytes, USERINFO, fault);
-        if (!out)
-            return NULL;
-        *out++ = '@';
-    }
+    if (!(out = put_userinfo(out, a, fault)))
+        return NULL;
     *out++ = '\0';
     uri->host = out;
     out = append(out, a->host, a->host_bytes);

@@ -26,7 +26,9 @@ static const good_uri good[] = {
     {"ws://[fe80::1%25]/", "ws://[fe80::1%2525]/", "/"}, /* an interface's number */
     {"ws://u@h/", "ws://u@h/", "/"},
     {"ws://u:p:q@h/", "ws://u:p:q@h/", "/"},
-    {"ws://:@h/", "ws://:@h/", "/"},
+    {"ws://:@h/", "ws://h/", "/"}, /* no user, no password: no credentials go out */
+    {"ws://@[::1]:1/", "ws://[::1]:1/", "/"},
+    {"ws://:p%3Aq@h/", "ws://:p%3Aq@h/", "/"},
     {"ws://\xc3\xb6:p%40|^@h/", "ws://%C3%B6:p%40%7C%5E@h/", "/"},
     /* RFC 3987 section 3.1: UTF-8, percent-encoded; what is encoded already stays */
     {"ws://h/caf\xc3\xa9?a=1", "ws://h/", "/caf%C3%A9?a=1"},
@@ -98,6 +100,9 @@ static const bad_uri bad[] = {
     {"ws://joe\\:" SECRET "@h/", "percent-encoded"},
     {"ws://joe:" SECRET "[@h/", "percent-encoded"},
     {"ws://joe:" SECRET "%@h/", "write %25"},
+    /* RFC 7617 section 2: the first colon ends the user name */
+    {"ws://jo%3Ae:" SECRET "@h/", "the user name has a colon"},
+    {"ws://" SECRET "%3a@h/", "the user name has a colon"},
     {"ws://joe:" SECRET "%00@h/", "NUL"},
     {"ws://joe:" SECRET "%0a@h/", "control character"},
     {"ws://joe:" SECRET "\x7f@h/", "percent-encoded"},
