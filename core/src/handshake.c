@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -522,7 +521,6 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     unsigned port = 0;
 
     h->offer = settings->compression;
-    h->race = settings->race;
     h->is_to_tls = settings->uri->is_secure;
     h->ca_file = settings->ca_file;
     h->proxy_ca_file = *settings->proxy_ca_file ? settings->proxy_ca_file : settings->ca_file;
@@ -536,6 +534,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
         status = choose_proxy(h, port);
     if (status != CW_OK)
         return status;
+    h->race = h->proxy.name && strchr(h->proxy.name, '%') ? NULL : settings->race;
     if (code == CURLE_OK)
         code = add_headers(h, settings) ? set_options(h, settings) : CURLE_OUT_OF_MEMORY;
     return code == CURLE_OK ? CW_OK : cannot_create(h, settings, code);
@@ -573,6 +572,7 @@ void cw__handshake_destroy(cw__handshake *h)
 
 const cw__proxy *cw__handshake_proxy(const cw__handshake *h) { return &h->proxy; }
 bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h->is_past_proxy; }
+bool cw__handshake_races(const cw__handshake *h) { return h->race != NULL; }
 
 const char *cw__handshake_tls_party(const cw__handshake *h)
 {
