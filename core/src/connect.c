@@ -78,7 +78,7 @@ static struct cw__connecting *prepare(cw_socket *s, const cw__uri *uri, int time
         (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
         return NULL;
     }
-    /* An address with a zone is one address, and libcurl alone applies the zone. */
+    /* An address with a zone is one address, and libcurl alone applies the zone; so that of a proxy, below. */
     if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create())) {
         free_connecting(c);
         (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
@@ -91,6 +91,10 @@ static struct cw__connecting *prepare(cw_socket *s, const cw__uri *uri, int time
     if (!c->handshake) {
         free_connecting(c);
         return NULL;
+    }
+    if (!cw__handshake_races(c->handshake)) {
+        cw__race_destroy(c->race);
+        c->race = NULL;
     }
     c->member = (cw__pool_member){.easy = cw__handshake_easy(c->handshake), .client = &s->client};
     c->member.sharing = sharing_of(s, cw__handshake_proxy(c->handshake), &c->member.trust);

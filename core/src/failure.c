@@ -410,8 +410,11 @@ static const meaning *meaning_of_code(const cw__failure *f)
 
     if (f->proxy && f->curl_code == CURLE_PROXY)
         return meaning_of_socks(f->proxy_code);
-    if (f->proxy && f->curl_code == CURLE_COULDNT_RESOLVE_HOST) /* 8.22, in place of CURLE_PROXY */
-        return meaning_of_socks(CURLPX_RESOLVE_HOST);
+    /* 8.22 says so in place of CURLE_PROXY; 8.14.1 in place of CURLE_COULDNT_RESOLVE_PROXY, if the look-up was over at
+     * once. The proxy is looked up first. */
+    if (f->proxy && f->curl_code == CURLE_COULDNT_RESOLVE_HOST)
+        return f->has_socket ? meaning_of_socks(CURLPX_RESOLVE_HOST)
+                             : meaning_of(list, sizeof list / sizeof *list, CURLE_COULDNT_RESOLVE_PROXY);
     return meaning_of(list, sizeof list / sizeof *list, f->curl_code);
 }
 

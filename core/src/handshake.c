@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -37,7 +36,7 @@ struct cw__handshake {
     const char *ca_file, *proxy_ca_file, *crl_file; /* the settings' */
     bool has_no_random;                             /* for the key */
     cw__race *race;                                 /* the connecting's, or NULL */
-    bool is_handed;                                 /* libcurl has just been given a connection */
+    bool is_handed, has_socket;                     /* libcurl's latest socket is the race's; it has had one */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -144,6 +143,7 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                      .proxy = h->proxy.name,
                      .variable = h->proxy.variable,
                      .at_proxy = at_proxy,
+                     .has_socket = h->has_socket,
                      .tls = h->tls,
                      .ca_file = at_proxy ? h->proxy_ca_file : h->ca_file,
                      .crl_file = h->crl_file};
@@ -292,8 +292,7 @@ static bool add_headers(cw__handshake *h, const cw__handshake_settings *settings
     return add_callers(h, settings->headers);
 }
 
-/* LCOV_EXCL_START: libcurl (8.14.1, 8.22) drops the body of a refusal itself; were it to hand it over, the default
- * would be to write it to stdout. */
+/* LCOV_EXCL_START: libcurl (8.14.1, 8.22) drops a refusal's body itself; by default it would go to stdout. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t drop_body(char *data, size_t size, size_t count, void *user)
 {
@@ -311,7 +310,7 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
     (void)purpose;
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     if (h)
-        h->is_handed = false;
+        h->has_socket = true;
     return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
 }
 
@@ -522,7 +521,6 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     unsigned port = 0;
 
     h->offer = settings->compression;
-    h->race = settings->race;
     h->is_to_tls = settings->uri->is_secure;
     h->ca_file = settings->ca_file;
     h->proxy_ca_file = *settings->proxy_ca_file ? settings->proxy_ca_file : settings->ca_file;
@@ -536,6 +534,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
         status = choose_proxy(h, port);
     if (status != CW_OK)
         return status;
+    h->race = h->proxy.name && strchr(h->proxy.name, '%') ? NULL : settings->race;
     if (code == CURLE_OK)
         code = add_headers(h, settings) ? set_options(h, settings) : CURLE_OUT_OF_MEMORY;
     return code == CURLE_OK ? CW_OK : cannot_create(h, settings, code);
@@ -573,6 +572,7 @@ void cw__handshake_destroy(cw__handshake *h)
 
 const cw__proxy *cw__handshake_proxy(const cw__handshake *h) { return &h->proxy; }
 bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h->is_past_proxy; }
+bool cw__handshake_races(const cw__handshake *h) { return h->race != NULL; }
 
 const char *cw__handshake_tls_party(const cw__handshake *h)
 {

@@ -471,6 +471,7 @@ typedef struct cw__failure {
     const char *proxy;              /* "host:port" of the proxy; NULL = none is used */
     const char *variable;           /* that names the proxy */
     bool at_proxy;                  /* it is the way to the proxy, or the proxy, that failed */
+    bool has_socket;                /* libcurl got as far as to connect: the first look-up went well */
     cw__tls_notes tls;              /* of the connection to that party */
     const char *ca_file, *crl_file; /* in use there, or empty */
 } cw__failure;

@@ -158,6 +158,8 @@ void cw__handshake_restart(cw__handshake *h);
 const cw__proxy *cw__handshake_proxy(const cw__handshake *h);
 /* Whether a proxy is used and has not let the connection through so far. */
 bool cw__handshake_is_at_proxy(const cw__handshake *h);
+/* Whether it uses the settings' race. */
+bool cw__handshake_races(const cw__handshake *h);
 /* Who is at the other end of TLS, for cw__link.party. */
 const char *cw__handshake_tls_party(const cw__handshake *h);
 /* The verdict, once libcurl is done: fills error and returns false, or true for an open connection. */

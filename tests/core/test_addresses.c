@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netdb.h>
 
 enum { ADDRESSES_AT_MOST = 16, AT_ONCE = 6, DELAY_MS = 200, SLACK_MS = 10000, LONG_MS = 600000 };
@@ -18,6 +19,7 @@ static unsigned pending_at[ADDRESSES_AT_MOST]; /* others under way when it was t
 static int fds[ADDRESSES_AT_MOST];
 static atomic_uint tried_count;
 static in_port_t silent_port, refused_port;
+static atomic_uint zone; /* of the link-local address that was tried last */
 
 /* ---- The look-up ---- */
 
@@ -160,6 +162,9 @@ int hooked_connect(int fd, const struct sockaddr *to, socklen_t len)
     connecting real;
 
     *(void **)&real = dlsym(RTLD_NEXT, "connect");
+    if (to->sa_family == AF_INET6 &&
+        IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)(const void *)to)->sin6_addr))
+        atomic_store(&zone, ((const struct sockaddr_in6 *)(const void *)to)->sin6_scope_id);
     if (number < 0 || count == ADDRESSES_AT_MOST)
         return real(fd, to, len);
     pending_at[count] = pending_count(count);
@@ -346,6 +351,21 @@ static void test_proxy(void)
     raw_finish(&peer);
 }
 
+/* RFC 4007 section 11: the zone of an address, of the server or of a proxy, on every libcurl. */
+static void test_zone(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    begin("");
+    CHECK_STATUS(cw_socket_connect(s, "ws://[fe80::1%25lo]:1/", LONG_MS), CW_CONNECT_FAILED);
+    CHECK_INT(atomic_exchange(&zone, 0), if_nametoindex("lo"));
+    CHECK_INT(setenv("http_proxy", "http://[fe80::1%25lo]:1", 1), 0);
+    CHECK_STATUS(cw_socket_connect(s, "ws://behind.example/", LONG_MS), CW_CONNECT_FAILED);
+    CHECK_INT(atomic_exchange(&zone, 0), if_nametoindex("lo"));
+    CHECK_HAS(cw_error_message(), "the proxy [fe80::1%25lo]:1");
+    peer_finish(s);
+}
+
 static const harness_test tests[] = {
     {"one address", test_one},
     {"a silent address before the live one", test_one_dead},
@@ -359,6 +379,7 @@ static const harness_test tests[] = {
     {"cancelled while addresses are tried", test_cancelled},
     {"others go on while addresses are tried", test_others_go_on},
     {"a proxy with silent addresses", test_proxy},
+    {"an address with a zone", test_zone},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }
