@@ -213,8 +213,8 @@ static void test_batch(void)
         CHECK_INT(LOCKED(s, s->out.lost_bytes), 1008);
         CHECK_STATUS(cw_shutdown(5000), CW_CLOSED);
     }
-    cw_socket_release(s);
-    raw_end(&p);
+    cw_socket_abort(s);
+    raw_finish(&p);
 }
 
 static void test_no_progress(void)
