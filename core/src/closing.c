@@ -382,7 +382,7 @@ cw_status cw_socket_close(cw_socket *s, int code, const char *reason, size_t rea
         status = check_close(code, reason, reason_bytes);
     if (status != CW_OK)
         return status;
-    cw__mutex_lock(&s->lock);
+    cw__socket_enter(s);
     close_locked(s, code, reason, reason_bytes);
     cw__mutex_unlock(&s->lock);
     return CW_OK;
@@ -406,7 +406,7 @@ void cw_socket_abort(cw_socket *s)
 {
     if (cw__socket_check(s) != CW_OK)
         return;
-    cw__mutex_lock(&s->lock);
+    cw__socket_enter(s);
     abort_locked(s);
     cw__mutex_unlock(&s->lock);
 }

@@ -140,21 +140,28 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
                          size_t *sent)
 {
     cw__link *l = base->link;
-    unsigned flags = flags_of(opcode, is_final);
+    size_t most = base->most_bytes && base->most_bytes < len_bytes ? base->most_bytes : len_bytes;
+    unsigned flags = flags_of(opcode, is_final) | (most < len_bytes ? (unsigned)CURLWS_OFFSET : 0u);
     static const uint8_t nothing;
     CURLcode code;
 
-    /* OK with less than all sent, and AGAIN with something sent, are both "blocked in the middle" (8.14.1 and
+    /* With CURLWS_OFFSET libcurl makes a head for the length that it is told, and passes that over while a frame is under
+     * way. It keeps 64 KiB of a piece at most, which the next piece begins with.
+     * OK with less than all sent, and AGAIN with something sent, are both "blocked in the middle" (8.14.1 and
      * 8.22: lib/ws.c). What is reported as sent must not be given again; the rest must. */
     *sent = 0;
     cw__link_begin(l);
     cw__pool_enter(l->pool);
-    code = curl_ws_send(l->easy, data ? data : &nothing, len_bytes, sent, 0, flags);
+    code = curl_ws_send(l->easy, data ? data : &nothing, most, sent,
+                        most < len_bytes ? (curl_off_t)len_bytes : 0, flags);
     cw__pool_exit(l->pool);
     if (code != CURLE_OK && code != CURLE_AGAIN)
         return cw__link_fault(l, code, "sending");
     if (code == CURLE_OK && *sent == len_bytes)
         return CW__IO_OK;
+    base->wants_read = false;
+    if (code == CURLE_OK && *sent == most)
+        return CW__IO_AGAIN;
     (void)cw__link_is_full(l, *sent);
     base->wants_read = l->wants_read;
     return CW__IO_AGAIN;

@@ -326,13 +326,14 @@ static bool fits_batch(const codec_native *c, size_t len_bytes)
 static cw__io write_frame(codec_native *c, uint8_t encoded[OUTPUT_BYTES], size_t used, const uint8_t *data,
                           size_t len_bytes, size_t *sent)
 {
-    bool is_large = len_bytes - *sent >= CORK_BYTES;
+    size_t most = c->base.most_bytes ? least(len_bytes, c->base.most_bytes) : len_bytes;
+    bool is_large = most >= CORK_BYTES;
     cw__io io = CW__IO_OK;
 
     if (is_large)
         cw__link_cork(c->base.link, true);
-    while (io == CW__IO_OK && (used > 0 || *sent < len_bytes)) {
-        size_t len = least(len_bytes - *sent, OUTPUT_BYTES - used);
+    while (io == CW__IO_OK && (used > 0 || *sent < most)) {
+        size_t len = least(most - *sent, OUTPUT_BYTES - used);
         if (len > 0)
             cw__frame_mask(encoded + used, data + *sent, len, c->mask, c->sent_offset);
         *sent += len;
@@ -342,7 +343,10 @@ static cw__io write_frame(codec_native *c, uint8_t encoded[OUTPUT_BYTES], size_t
     }
     if (is_large)
         cw__link_cork(c->base.link, false);
-    return io;
+    if (io != CW__IO_OK || *sent == len_bytes)
+        return io;
+    c->base.wants_read = false;
+    return CW__IO_AGAIN; /* that was most_bytes */
 }
 
 /* *sent counts what was encoded: what the connection has not taken of that is kept here, at most OUTPUT_BYTES. */

@@ -422,7 +422,10 @@ static cw_status wait_locked(cw_socket *s, cw__wait *wait)
     if (s->in.is_drained)
         return poll_locked(s, wait);
     /* There is more, none of it for the caller so far: its time and its hook count all the same. */
-    return cw__wait_slice(wait) == 0 ? CW_TIMED_OUT : cw__socket_ask_hook_locked(s, wait);
+    if (cw__wait_slice(wait) == 0)
+        return CW_TIMED_OUT;
+    cw__socket_give_way_locked(s, wait);
+    return cw__socket_ask_hook_locked(s, wait);
 }
 
 cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)

@@ -18,6 +18,7 @@
 
 enum {
     QUEUE_BYTES = 256 * 1024, /* queued by sends that must not block */
+    SHARE_BYTES = 256 * 1024, /* written before others may have the lock */
     FRAME_COST_BYTES = 64,    /* what a queued frame takes beside its payload */
     VAIN_AT_MOST = 2,         /* room may have come just after a write */
     PONGS_AT_MOST = 16,       /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
@@ -185,20 +186,22 @@ static void after_write(cw_socket *s, cw__io io)
     }
 }
 
-/* Goes on with a frame; counts what has gone in *sent_bytes. OK: all of it is out, or held back where more_follow
- * says that another frame comes next. */
+/* Goes on with a frame; counts what has gone in *sent_bytes, and takes it off the share. OK: all of it is out, or held
+ * back where more_follow says that another frame comes next. */
 static cw__io write_frame(cw_socket *s, bool more_follow, uint8_t opcode, bool is_final, const uint8_t *data,
-                          size_t len_bytes, size_t *sent_bytes)
+                          size_t len_bytes, size_t *sent_bytes, size_t *share)
 {
     size_t sent = 0;
     cw__io io;
 
     s->codec->more_follow = more_follow;
+    s->codec->most_bytes = *share;
     io = s->codec->calls->send(s->codec, opcode, is_final, data ? data + *sent_bytes : NULL,
                                len_bytes - *sent_bytes, &sent);
 
     *sent_bytes += sent;
     s->out.progress_bytes += sent;
+    *share -= *share < sent + FRAME_COST_BYTES ? *share : sent + FRAME_COST_BYTES;
     after_write(s, io);
     return io;
 }
@@ -217,14 +220,18 @@ bool cw__outbound_is_vain(const cw_socket *s) { return s->out.vain_count > VAIN_
  * queue may always be written unless one is at work. */
 static cw__io write_queue(cw_socket *s)
 {
+    size_t share = SHARE_BYTES;
+
     while (s->codec && s->out.first && s->close.state != CW__CLOSE_ENDED && !s->out.is_broken) {
         cw__outgoing *f = s->out.first;
         bool is_close = f->opcode == CW__OP_CLOSE;
         cw__io io;
+        if (share == 0)
+            return CW__IO_AGAIN;
         f->is_begun = true;
         io = f->opcode == HELD ? write_held(s)
                                : write_frame(s, f->next && !is_close, f->opcode, f->is_final, f->data,
-                                             f->len_bytes, &f->sent_bytes);
+                                             f->len_bytes, &f->sent_bytes, &share);
         if (io != CW__IO_OK)
             return io;
         remove_first(s);
@@ -287,14 +294,16 @@ static void frame_done(parcel *p)
 
 static bool is_last_frame(const parcel *p) { return p->done_bytes + p->frame_bytes == p->len_bytes; }
 
-/* Writes frames until the connection takes no more. OK: all is out. */
+/* Writes frames until the connection takes no more or the share is used up. OK: all is out. */
 static cw__io write_parcel(cw_socket *s, parcel *p)
 {
+    size_t share = SHARE_BYTES;
+
     for (;;) {
         cw__io io;
         p->is_frame_begun = true;
         io = write_frame(s, p->more_follow && is_last_frame(p), p->opcode, p->ends_message && is_last_frame(p),
-                         p->data + p->done_bytes, p->frame_bytes, &p->frame_sent);
+                         p->data + p->done_bytes, p->frame_bytes, &p->frame_sent, &share);
         if (io != CW__IO_OK)
             return io;
         if (is_last_frame(p)) {
@@ -307,6 +316,8 @@ static cw__io write_parcel(cw_socket *s, parcel *p)
             return io;
         if (s->close.state != CW__CLOSE_NONE)
             return CW__IO_FAULT;
+        if (share == 0)
+            return CW__IO_AGAIN;
     }
 }
 
@@ -521,7 +532,7 @@ static cw_status send_now(cw_socket *s, parcel *p, cw__wait *wait)
         cw__socket_watch_locked(s);
         return CW_OK;
     }
-    if (io == CW__IO_AGAIN && p->is_frame_begun)
+    if (io == CW__IO_AGAIN && (p->is_frame_begun || p->done_bytes > 0))
         return cw__outbound_break_off_locked(s, CW_NO_MEMORY, wait);
     return cw__fail(CW_NO_MEMORY, "no memory to send a message; nothing of it was sent");
 }

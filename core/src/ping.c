@@ -93,7 +93,8 @@ static cw_status ping_locked(cw_socket *s, cw__wait *wait, int64_t *rtt_us)
     if (cw__socket_state(s) != CW_STATE_OPEN || s->out.is_broken)
         return cw__closing_fail_locked(s);
     if (s->pings.waiting_count >= WAITING_AT_MOST)
-        return cw__fail(CW_WOULD_BLOCK, "%d pings wait for their pongs already: ping again when one has come", WAITING_AT_MOST);
+        return cw__fail(CW_WOULD_BLOCK, "%d pings wait for their pongs already: ping again when one has come",
+                        WAITING_AT_MOST);
     if (!send_ping(s))
         return cw__fail(CW_NO_MEMORY, "no memory for a ping");
     ping.number = s->pings.last_number;

@@ -35,6 +35,7 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
     s->generation = cw__generation();
     s->socket_class = socket_class;
     s->fd = -1;
+    cw__mutex_init(&s->turn);
     cw__mutex_init(&s->lock);
     cw__cond_init(&s->changed);
     cw__settings_init(&s->settings);
@@ -62,6 +63,7 @@ static void destroy(cw_socket *s)
     cw__deflater_destroy(s->out.deflater);
     cw__cond_destroy(&s->changed);
     cw__mutex_destroy(&s->lock);
+    cw__mutex_destroy(&s->turn);
     cw__free(s);
 }
 
@@ -82,7 +84,7 @@ void cw_socket_retain(cw_socket *s)
 /* The program has let go of it: an open connection is closed politely, by the service, in its own time. */
 static void abandon(cw_socket *s)
 {
-    cw__mutex_lock(&s->lock);
+    cw__socket_enter(s);
     s->event_mask = 0;
     if (s->connecting)
         cw__connecting_cancel_locked(s);
@@ -188,6 +190,32 @@ static void stay(cw_socket *s, cw__wait *wait)
     wait->is_held = true;
 }
 
+/* A mutex alone is not fair: a thread that sends or receives much comes back so soon that nobody else gets in, the service
+ * neither, which has other sockets to serve. */
+void cw__socket_enter(cw_socket *s)
+{
+    if (cw__mutex_trylock(&s->lock))
+        return;
+    cw__mutex_lock(&s->turn);
+    cw__mutex_lock(&s->lock);
+    cw__mutex_unlock(&s->turn);
+}
+
+/* Not by trylock: whoever waits in cw__socket_enter comes first. */
+static void come_back(cw_socket *s)
+{
+    cw__mutex_lock(&s->turn);
+    cw__mutex_lock(&s->lock);
+    cw__mutex_unlock(&s->turn);
+}
+
+void cw__socket_give_way_locked(cw_socket *s, cw__wait *wait)
+{
+    stay(s, wait);
+    cw__mutex_unlock(&s->lock);
+    come_back(s);
+}
+
 cw_status cw__socket_leave_locked(cw_socket *s, cw__wait *wait, cw_status status)
 {
     cw__mutex_unlock(&s->lock);
@@ -243,7 +271,7 @@ cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw
     cw__mutex_unlock(&s->lock);
     if (poll(descriptors, 2, slice_ms) < 0)
         cw__wait_signalled(wait);
-    cw__mutex_lock(&s->lock);
+    come_back(s);
     s->polling_count--;
     *slot = NULL;
     if (wake->read_fd >= 0 && atomic_load(&wake->is_set))
@@ -344,7 +372,7 @@ static int64_t on_ready(cw__client *client, int fd, unsigned mask)
 {
     cw_socket *s = socket_of(client);
 
-    cw__mutex_lock(&s->lock);
+    cw__socket_enter(s);
     if (!s->connecting && fd == s->fd && (mask & (CW__READ | CW__HANGUP)))
         s->in.is_drained = false;
     return finish(s, s->connecting ? cw__connecting_attend_locked(s) : serve_locked(s));
@@ -354,7 +382,7 @@ static int64_t on_attend(cw__client *client)
 {
     cw_socket *s = socket_of(client);
 
-    cw__mutex_lock(&s->lock);
+    cw__socket_enter(s);
     return finish(s, s->connecting ? cw__connecting_attend_locked(s) : serve_locked(s));
 }
 
@@ -362,7 +390,7 @@ static void on_shut_down(cw__client *client, int grace_ms)
 {
     cw_socket *s = socket_of(client);
 
-    cw__mutex_lock(&s->lock);
+    cw__socket_enter(s);
     cw__closing_hurry_locked(s, grace_ms);
     cw__mutex_unlock(&s->lock);
 }
@@ -373,7 +401,7 @@ static void on_detached(cw__client *client)
 {
     cw_socket *s = socket_of(client);
 
-    cw__mutex_lock(&s->lock);
+    cw__socket_enter(s);
     if (cw__socket_state(s) == CW_STATE_CONNECTING) {
         cw__socket_set_state_locked(s, s->is_closed_locally ? CW_STATE_CLOSED : CW_STATE_NEW);
         cw__socket_post_locked(s, CW_EVENT_CONNECT_FAILED);
