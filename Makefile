@@ -102,7 +102,7 @@ CHECK_LIBCURL := LIBCURL='$(LIBCURL)' CURL_CONFIG='$(CURL_CONFIG)' sh scripts/ch
 CURL_CFLAGS   := $(shell $(CHECK_LIBCURL) cflags 2>/dev/null)
 CURL_LIBS     := $(shell $(CHECK_LIBCURL) libs 2>/dev/null)
 
-CORE_SOURCES := $(wildcard core/src/*.c)
+CORE_SOURCES := $(wildcard core/src/*/*.c)
 CORE_OBJECTS := $(CORE_SOURCES:core/src/%.c=$(OUT)/core/%.o)
 LUA_SOURCES  := $(wildcard bindings/lua/src/*.c)
 LUA_SIDE     := $(wildcard bindings/lua/curlwire/*.lua)
@@ -169,7 +169,7 @@ $(OUT)/curlwire.pc: core/curlwire.pc.in core/include/curlwire.h Makefile FORCE
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	     -e 's|@VERSION@|$(VERSION)|' $< > $@
 
--include $(wildcard $(OUT)/core/*.d $(OUT)/tests/*.d $(OUT)/targets/*.d)
+-include $(wildcard $(OUT)/core/*/*.d $(OUT)/tests/*.d $(OUT)/targets/*.d)
 
 # ---- the C tests
 
@@ -293,7 +293,7 @@ mutants-run:
 lint:
 	@$(VENV)/python scripts/run_tests.py lint
 
-C_FILES := $(wildcard core/include/*.h core/src/*.[ch] bindings/*/src/*.[ch] tests/core/*.[ch] tests/fuzz/*.[ch] \
+C_FILES := $(wildcard core/include/*.h core/src/*/*.[ch] bindings/*/src/*.[ch] tests/core/*.[ch] tests/fuzz/*.[ch] \
              tests/resources/*.[ch] bench/*.[ch] \
              examples/*.c)
 

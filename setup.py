@@ -63,8 +63,8 @@ class BuildExt(build_ext):
 
 core = Extension(
     "curlwire._core",
-    sources=sorted(glob("bindings/python/src/*.c") + glob("core/src/*.c")),
-    depends=glob("bindings/python/src/*.h") + glob("core/src/*.h") + glob("core/include/*.h"),
+    sources=sorted(glob("bindings/python/src/*.c") + glob("core/src/*/*.c")),
+    depends=glob("bindings/python/src/*.h") + glob("core/src/*/*.h") + glob("core/include/*.h"),
     include_dirs=["core/include"],
     define_macros=[("_GNU_SOURCE", None)] + ([("Py_LIMITED_API", "0x030b0000")] if IS_LIMITED else []),
     extra_compile_args=["-std=c11", "-fvisibility=hidden", "-pthread"],

@@ -105,7 +105,7 @@ def measure(place: Path) -> Figures:
     place.mkdir(parents=True, exist_ok=True)
     os.environ.pop("CFLAGS", None)  # the figures are those of -O2
     server = build_server(place)
-    core = sorted(ROOT.glob("core/src/*.c"))
+    core = sorted(ROOT.glob("core/src/*/*.c"))
     wrap = [f"-Wl,--wrap={name}" for name in ("recv", "send", "clock_gettime", "curl_version_info")]
     program = compile_program(place / "instructions", [BENCH / "instructions.c", *core], [*wrap, *curl_flags()])
     listed = subprocess.run([str(program), "--list"], capture_output=True, text=True, check=True).stdout.split()

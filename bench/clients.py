@@ -46,7 +46,7 @@ def curl_flags() -> list[str]:
 
 def compile_program(program: Path, sources: Sequence[Path], libraries: Sequence[str]) -> Path:
     """Compiles one program unless it is newer than everything it could be made of, and made the same way."""
-    headers = [*BENCH.glob("*.h"), *ROOT.glob("core/include/*.h"), *ROOT.glob("core/src/*.h")]
+    headers = [*BENCH.glob("*.h"), *ROOT.glob("core/include/*.h"), *ROOT.glob("core/src/*/*.h")]
     newest = max(path.stat().st_mtime for path in [*sources, *headers])
     command = [
         *os.environ.get("CC", "cc").split(),
@@ -78,14 +78,14 @@ SSL = ("-lssl", "-lcrypto")
 
 def build_server(place: Path) -> Path:
     """The server alone, which the load test has too."""
-    rooms = [ROOT / "core/src/sha1.c", ROOT / "core/src/frame.c"]
+    rooms = [ROOT / "core/src/base/sha1.c", ROOT / "core/src/protocol/frame.c"]
     sources = [BENCH / "server.c", BENCH / "pace.c", BENCH / "tls.c", *rooms]
     return compile_program(place / "server", sources, (*SSL, "-lz"))
 
 
 def build(place: Path) -> dict[str, Path]:
     place.mkdir(parents=True, exist_ok=True)
-    core = sorted(ROOT.glob("core/src/*.c"))
+    core = sorted(ROOT.glob("core/src/*/*.c"))
     curl = curl_flags()
     return {
         "server": build_server(place),

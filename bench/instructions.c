@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "bench.h"
-#include "internal.h"
+#include "protocol/protocol.h"
 
 enum { PIECE_BYTES = 64 * 1024, SMALL = 32, LARGE = 1 << 20 };
 

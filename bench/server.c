@@ -34,8 +34,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "internal.h"
 #include "pace.h"
+#include "protocol/protocol.h"
 #include "tls.h"
 
 enum {

@@ -62,7 +62,7 @@ def cppcheck(folder: str, *flags: str) -> Job:
 
 def jobs() -> list[Job]:
     found: list[Job] = []
-    for path in sorted([*ROOT.glob("core/src/*.c"), *ROOT.glob("bindings/*/src/*.c")]):
+    for path in sorted([*ROOT.glob("core/src/*/*.c"), *ROOT.glob("bindings/*/src/*.c")]):
         name = str(path.relative_to(ROOT))
         flags = ["-std=c11", "-D_GNU_SOURCE", "-pthread", *flags_of(path)]
         found.append((f"clang-tidy {name}", ["clang-tidy", "--quiet", name, "--", *flags]))

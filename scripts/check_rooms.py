@@ -16,23 +16,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTION_LINES = 60
 FILE_LINES = 600
-# the rooms that speak to libcurl
-CURL_ROOMS = re.compile(r"core/src/(status|failure|handshake|connect|pool|link|codec_\w+|libcurl)\.[ch]$")
-# what the core may include of its own, room by room from the ground up, is the order in internal.h; here is
-# only what can be told from an include line
-PURE_ROOMS = (
-    "frame",
-    "utf8",
-    "message",
-    "close",
-    "sha1",
-    "timer",
-    "event",
-    "reply",
-    "extension",
-    "deflate",
-    "uri",
-)
+# the files that speak to libcurl
+CURL_FILES = re.compile(r"core/src/(base/status\.c|transport/\w+\.[ch])$")
+# each folder of the core, and those whose headers its files may include beside its own
+FOLDERS = {
+    "base": (),
+    "protocol": ("base",),
+    "engine": ("base",),
+    "transport": ("base", "protocol", "engine"),
+    "socket": ("base", "protocol", "engine", "transport"),
+}
+PURE_FILES = re.compile(r"core/src/(protocol/\w+|base/(sha1|event)|engine/timer)\.[ch]$")
 NOT_FOR_PURE = re.compile(r"<(curl/|sys/socket|sys/epoll|sys/event|poll|pthread|unistd|netinet/|arpa/)")
 
 breaches: list[str] = []
@@ -105,19 +99,29 @@ def check_includes() -> None:
             if not found:
                 continue
             what = found.group(1)
-            if what.startswith("<curl/") and not CURL_ROOMS.search(name):
-                breach(path, number, "only the rooms that speak to libcurl may include its header")
-            if what == "<zlib.h" and name != "core/src/deflate.c":
+            if what.startswith("<curl/") and not CURL_FILES.search(name):
+                breach(path, number, "only the files that speak to libcurl may include its header")
+            if what == "<zlib.h" and name != "core/src/protocol/deflate.c":
                 breach(path, number, "deflate.c alone knows zlib")
             if is_core and re.match(r'[<"](Python|lua|lauxlib|lualib)\b', what):
                 breach(path, number, "the core knows no runtime")
-            if is_core and path.stem in PURE_ROOMS and NOT_FOR_PURE.match(what):
+            if PURE_FILES.search(name) and NOT_FOR_PURE.match(what):
                 breach(path, number, f"{path.name} is pure: no I/O, no threads")
+            if name.startswith("core/src/") and what.startswith('"'):
+                check_own_include(path, number, what[1:])
             if not is_core and Path(what[1:]).name in CORE_PRIVATE:
                 breach(path, number, "a binding includes nothing of the core but curlwire.h")
 
 
-CORE_PRIVATE = {path.name for path in (ROOT / "core" / "src").glob("*.h")}
+def check_own_include(path: Path, number: int, what: str) -> None:
+    """A file of the core includes headers of its own folder and of those below."""
+    own = path.parent.name
+    folder = (path.parent / what).resolve().parent.name
+    if folder != own and folder not in FOLDERS[own]:
+        breach(path, number, f"{own}/ may not include {folder}/: it is not below")
+
+
+CORE_PRIVATE = {path.name for path in (ROOT / "core" / "src").glob("*/*.h")}
 
 
 def check_lua_versions() -> None:

@@ -43,7 +43,7 @@ exec sh -eu "$1/commands"
 """
 C_SOURCES = (
     "core/include/*.h",
-    "core/src/*.[ch]",
+    "core/src/*/*.[ch]",
     "bindings/*/src/*.[ch]",
     "tests/core/*.[ch]",
     "tests/fuzz/*.[ch]",

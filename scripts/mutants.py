@@ -47,7 +47,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from mutations import ROOT, Mutant, make
+from mutations import ROOT, Mutant, make, path_of
 
 OUT = ROOT / "build" / "mutants"
 LISTED = ROOT / "tests" / "mutants.txt"
@@ -162,9 +162,9 @@ class Workshop:
         self.store = store
         self.flags = [*(folder / "flags").read_text().split(), *HARD.split()]
         self.archive = folder / "libcurlwire.a"
-        headers = sorted([*ROOT.glob("core/src/*.h"), *ROOT.glob("core/include/*.h")])
+        headers = sorted([*ROOT.glob("core/src/*/*.h"), *ROOT.glob("core/include/*.h")])
         self.base = digest(*self.flags, *libraries, *(path.read_bytes() for path in headers))
-        self.core = digest(self.base, *(path.read_bytes() for path in sorted((folder / "core").glob("*.o"))))
+        self.core = digest(self.base, *(path.read_bytes() for path in sorted((folder / "core").glob("*/*.o"))))
         self.slots = threading.local()
         self.slot_count = 0
         self.lock = threading.Lock()
@@ -184,9 +184,11 @@ class Workshop:
         path = OUT / "objects" / f"{digest(self.base, file, source)}.o"
         if path.exists():
             return path
+        place = path_of(file)
         done = subprocess.run(
-            [*self.flags, "-c", "-o", str(path), "-x", "c", "-"],
-            input=f'# 1 "core/src/{file}.c"\n{source}', text=True, cwd=ROOT, capture_output=True, check=False,
+            [*self.flags, f"-I{place.parent}", "-c", "-o", str(path), "-x", "c", "-"],
+            input=f'# 1 "{place.relative_to(ROOT)}"\n{source}', text=True, cwd=ROOT, capture_output=True,
+            check=False,
         )  # fmt: skip
         return path if done.returncode == 0 else None
 
@@ -508,7 +510,7 @@ def one(
         mutant.object_hash = workshop.hash_of(file, mutant.source)
 
     each(compile_one, chosen, f"compiling {file}.c")
-    original = workshop.hash_of(file, (ROOT / "core" / "src" / f"{file}.c").read_text())
+    original = workshop.hash_of(file, path_of(file).read_text())
     mutants = distinct(file, chosen, original)
     each(runner.judge, mutants, f"testing {file}.c")
     if given.show:

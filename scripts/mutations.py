@@ -176,15 +176,24 @@ def one_line(text: str) -> str:
     return " ".join(COMMENT.sub(" ", text).split())
 
 
+def path_of(file: str) -> Path:
+    """Of a file of the core: its name without .c is enough."""
+    found = list(ROOT.glob(f"core/src/*/{file}.c"))
+    if len(found) != 1:
+        raise SystemExit(f"mutants.py: core/src has no {file}.c")
+    return found[0]
+
+
 def make(file: str) -> list[Mutant]:
     """All mutants of a file, in the order of its lines, each once."""
-    source = (ROOT / "core" / "src" / f"{file}.c").read_bytes()
+    path = path_of(file)
+    source = path.read_bytes()
     assert source.isascii()  # places are counted in bytes, and texts cut in characters
     text = source.decode()
     known = source.replace(b"_Thread_local", b" " * len("_Thread_local"))  # of which the parser does not know
     root = parser().parse(known).root_node
     if root.has_error:
-        raise SystemExit(f"mutants.py: core/src/{file}.c cannot be parsed")
+        raise SystemExit(f"mutants.py: {path.relative_to(ROOT)} cannot be parsed")
     functions = functions_of(root)
     excluded = [found.span() for found in EXCLUDED.finditer(text)]
     found: dict[str, Mutant] = {}

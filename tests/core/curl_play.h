@@ -6,7 +6,7 @@
 #define CURL_PLAY_H
 
 #include "harness.h"
-#include "libcurl.h"
+#include "transport/transport.h"
 
 #include <errno.h>
 #include <fcntl.h>

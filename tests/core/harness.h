@@ -13,7 +13,8 @@
 #ifndef HARNESS_H
 #define HARNESS_H
 
-#include "internal.h"
+#include "engine/engine.h"
+#include "protocol/protocol.h"
 
 #include <inttypes.h>
 #include <signal.h>

@@ -6,7 +6,7 @@
 #define PEER_H
 
 #include "harness.h"
-#include "socket.h"
+#include "socket/socket.h"
 
 #include <arpa/inet.h>
 #include <poll.h>

@@ -4,7 +4,7 @@
  * tested in Python. A libcurl that cannot receive what is compressed refuses it, and that is tested in its place. */
 #include "peer.h"
 
-#include "codec.h"
+#include "transport/codec.h"
 
 enum { THREADS = 2, ROUNDS = 6, LARGE_BYTES = 200000 };
 

@@ -6,6 +6,8 @@
 
 #include "harness.h"
 
+#include "transport/transport.h"
+
 #define THEIRS "Unsupported proxy syntax in 'http://joe:s3cret@h' s3cret"
 
 static cw__failure at_server(int curl_code, const char *text)

@@ -2,8 +2,8 @@
 /* Tests of handshake.c: the URI, the request as the server got it, and what the C interface tells of a reply,
  * over a real connection to the scripted server; TLS verification. The forms of replies are vectors, in
  * tests/conformance/handshake. How a socket behaves around it is in test_connect.c. */
-#include "libcurl.h"
 #include "peer.h"
+#include "transport/transport.h"
 
 #define ACCEPT     "Sec-WebSocket-Accept: {accept}\r\n"
 #define START      "HTTP/1.1 101 Switching Protocols\r\n"

@@ -3,7 +3,7 @@
  * curl_version_info and curl_global_init stand before libcurl's, by the linker's --wrap, which a static libcurl
  * allows too. Needs no peer. */
 #include "harness.h"
-#include "libcurl.h"
+#include "transport/transport.h"
 
 curl_version_info_data *real_version_info(CURLversion age) __asm__("__real_curl_version_info");
 curl_version_info_data *play_version_info(CURLversion age) __asm__("__wrap_curl_version_info");

@@ -3,7 +3,7 @@
  * thread or is not, and a process that has forked or has not, as each test says. With sockets: test_mailbox.c. */
 #include "harness.h"
 
-#include "connection.h"
+#include "engine/engine.h"
 
 #include <poll.h>
 #include <pthread.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of names: a look-up that takes for ever holds up nobody but its own connect, and what changes while it goes on is
  * noticed. getaddrinfo is this file's, in every libcurl here. */
-#include "libcurl.h"
 #include "process.h"
 #include "raw_peer.h"
+#include "transport/transport.h"
 
 #include <dlfcn.h>
 #include <netdb.h>

@@ -2,7 +2,7 @@
 /* Tests of message.c: where messages are gathered. In rooms that grow, and in places which their takers lend. The same over connections is in test_into.c. */
 #include "harness.h"
 
-#include "internal.h"
+#include "protocol/protocol.h"
 
 static cw__message_result feed(cw__message *m, cw__message_output *out, uint8_t opcode, bool is_final,
                                const void *data, size_t len_bytes, uint64_t remaining)

@@ -2,9 +2,9 @@
 /* Tests of pool.c with TLS: who shares what libcurl read of the authorities, who has it alone, and what is kept of it.
  * With a libcurl that does not receive natively, or reads them for each connection, every socket has a handle of its
  * own, and all of it has to hold as well. */
-#include "libcurl.h"
 #include "process.h"
 #include "raw_peer.h"
+#include "transport/transport.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

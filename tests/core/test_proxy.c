@@ -3,6 +3,8 @@
  * is not taken shows. What comes of a proxy in use is tested in tests/python/test_proxy.py. */
 #include "harness.h"
 
+#include "transport/transport.h"
+
 /* ---- An environment ---- */
 
 static const char *const *environment; /* name, value, ..., NULL */

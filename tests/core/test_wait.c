@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of wait.c: slices of a deadline, the thread's hook, and that a signal has it asked at once. How each call
  * of a socket is interrupted is tested with that call. */
-#include "connection.h"
+#include "engine/engine.h"
 #include "peer.h"
 
 static bool say(void *answer)

@@ -4,7 +4,7 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
-#include "internal.h"
+#include "protocol/protocol.h"
 
 #include <stdio.h>
 #include <stdlib.h>

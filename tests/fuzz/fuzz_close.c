@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzz target: close payloads and the closing machine. What decodes encodes to the same bytes; what does not has
- * a reason that can be seen; whatever the order of calls, the machine keeps the promises of internal.h. */
+ * a reason that can be seen; whatever the order of calls, the machine keeps the promises of protocol.h. */
 #include "fuzz.h"
 
 static void check_payload(const uint8_t *data, size_t len_bytes)

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "base/base.h"
 
 enum { AT_ONCE = 40, WARM_UP = 1000, LIMIT_S = 90, SLACK_BYTES = 128 * 1024, FATES = 10 };
 

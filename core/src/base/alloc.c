@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* The one door to the heap, used by every room of the core, so that tests can count what is alive and make any
+ * single allocation fail. Both are compiled in with CW_TEST_ALLOC only: a release build pays nothing for them.
+ * This room knows nothing of the others. */
+#include "base.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef CW_TEST_ALLOC
+
+static atomic_long live_count;
+static atomic_long calls_until_failure = -1;
+
+static bool must_fail(void)
+{
+    long left = atomic_load_explicit(&calls_until_failure, memory_order_relaxed);
+    while (left >= 0) {
+        /* Below zero nothing is counted, so that one failure stays one however many calls come after it. */
+        if (atomic_compare_exchange_weak(&calls_until_failure, &left, left - 1))
+            return left == 0;
+    }
+    return false;
+}
+
+static void *counted(void *block)
+{
+    if (block)
+        atomic_fetch_add_explicit(&live_count, 1, memory_order_relaxed);
+    return block;
+}
+
+static void uncount(const void *block)
+{
+    if (block)
+        atomic_fetch_sub_explicit(&live_count, 1, memory_order_relaxed);
+}
+
+void cw__alloc_fail_at(long n) { atomic_store(&calls_until_failure, n); }
+long cw__alloc_live(void) { return atomic_load(&live_count); }
+
+#else
+
+static bool must_fail(void) { return false; }
+static void *counted(void *block) { return block; }
+static void uncount(const void *block) { (void)block; }
+
+void cw__alloc_fail_at(long n) { (void)n; }
+long cw__alloc_live(void) { return 0; }
+
+#endif
+
+/* Of no bytes the C library may return NULL; here NULL always means that there is no memory. */
+static size_t at_least_one(size_t size_bytes) { return size_bytes ? size_bytes : 1; }
+
+void *cw__malloc(size_t size_bytes) { return must_fail() ? NULL : counted(malloc(at_least_one(size_bytes))); }
+
+void *cw__calloc(size_t count, size_t size_bytes)
+{
+    return must_fail() ? NULL : counted(calloc(at_least_one(count), at_least_one(size_bytes)));
+}
+
+void *cw__realloc(void *block, size_t size_bytes)
+{
+    if (!block)
+        return cw__malloc(size_bytes);
+    if (must_fail())
+        return NULL;
+    return realloc(block, at_least_one(size_bytes));
+}
+
+char *cw__strndup(const char *text, size_t len_bytes)
+{
+    char *copy = len_bytes < SIZE_MAX ? cw__malloc(len_bytes + 1) : NULL;
+
+    if (!copy)
+        return NULL;
+    if (len_bytes)
+        memcpy(copy, text, len_bytes);
+    copy[len_bytes] = '\0';
+    return copy;
+}
+
+void *cw__spare_take(cw__spare *spare, size_t size_bytes)
+{
+    void *block;
+
+    if (must_fail())
+        return NULL;
+    block = atomic_exchange(&spare->block, NULL);
+    return counted(block ? block : malloc(size_bytes));
+}
+
+void cw__spare_give(cw__spare *spare, void *block)
+{
+    void *none = NULL;
+
+    uncount(block);
+    if (block && !atomic_compare_exchange_strong(&spare->block, &none, block))
+        free(block);
+}
+
+void cw__free(void *block)
+{
+    uncount(block);
+    free(block);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Events on their way to a runtime: one block each, the payload behind the head. message.c and socket.c make
+ * them, the mailbox carries them, the taker frees them. No locks: an event has one owner at a time. */
+#include "base.h"
+
+#include <string.h>
+
+/* An event with a room in these bounds takes as much as the largest; smaller ones come out of the C library's store. */
+enum { STORE_BYTES = 1032, SPARE_LEAST_BYTES = STORE_BYTES - (int)sizeof(cw_event), SPARE_MOST_BYTES = 2048 };
+
+static cw__spare spare;
+
+cw_event *cw__event_create(cw_event_type type, size_t room_bytes)
+{
+    bool is_of_spare = room_bytes > SPARE_LEAST_BYTES && room_bytes <= SPARE_MOST_BYTES;
+    cw_event *e;
+
+    if (room_bytes > SIZE_MAX - sizeof *e)
+        return NULL;
+    e = is_of_spare ? cw__spare_take(&spare, sizeof *e + SPARE_MOST_BYTES) : cw__malloc(sizeof *e + room_bytes);
+    if (!e)
+        return NULL;
+    memset(e, 0, sizeof *e);
+    e->room_bytes = room_bytes;
+    e->is_of_spare = is_of_spare;
+    e->type = (uint8_t)type;
+    e->data = e->own;
+    return e;
+}
+
+static cw_event *copy_of(const cw_event *e, size_t room_bytes)
+{
+    cw_event *copy = cw__event_create((cw_event_type)e->type, room_bytes);
+
+    if (!copy)
+        return NULL;
+    copy->len_bytes = e->len_bytes < room_bytes ? e->len_bytes : room_bytes;
+    if (copy->len_bytes)
+        memcpy(copy->data, e->data, copy->len_bytes);
+    return copy;
+}
+
+cw_event *cw__event_resize(cw_event *e, size_t room_bytes)
+{
+    cw_event *moved;
+
+    if (room_bytes > SIZE_MAX - sizeof *e)
+        return NULL;
+    if (e->is_lent)
+        return copy_of(e, room_bytes);
+    moved = cw__realloc(e, sizeof *e + room_bytes);
+    if (!moved)
+        return NULL;
+    moved->is_of_spare = false;
+    moved->data = moved->own;
+    moved->room_bytes = room_bytes;
+    if (moved->len_bytes > room_bytes)
+        moved->len_bytes = room_bytes;
+    return moved;
+}
+
+cw_event_type cw_event_get_type(const cw_event *e) { return (cw_event_type)e->type; }
+cw_socket *cw_event_socket(const cw_event *e) { return e->socket; }
+cw_kind cw_event_kind(const cw_event *e) { return (cw_kind)e->kind; }
+bool cw_event_is_complete(const cw_event *e) { return e->is_complete; }
+int cw_event_close_code(const cw_event *e) { return e->close_code; }
+bool cw_event_was_clean(const cw_event *e) { return e->was_clean; }
+
+const void *cw_event_data(const cw_event *e, size_t *len_bytes)
+{
+    if (len_bytes)
+        *len_bytes = e->len_bytes;
+    return e->data;
+}
+
+void cw_event_free(cw_event *e)
+{
+    if (!e || e->is_lent)
+        return;
+    if (e->socket)
+        cw_socket_release(e->socket);
+    if (e->is_of_spare)
+        cw__spare_give(&spare, e);
+    else
+        cw__free(e);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* SHA-1 (RFC 3174) and base64 (RFC 4648), for Sec-WebSocket-Key and Sec-WebSocket-Accept (RFC 6455 section 4).
+ * The handshake is the only caller; nothing here is meant to be secret or fast. */
+#include "base.h"
+
+#include <string.h>
+
+enum { BLOCK_BYTES = 64, LENGTH_BYTES = 8 };
+
+static uint32_t rotate_left(uint32_t word, unsigned bits) { return word << bits | word >> (32 - bits); }
+
+static void add_block(uint32_t hash[5], const uint8_t block[BLOCK_BYTES])
+{
+    uint32_t w[80];
+    uint32_t a = hash[0], b = hash[1], c = hash[2], d = hash[3], e = hash[4];
+
+    for (size_t i = 0; i < 16; i++)
+        w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
+               (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
+    for (size_t i = 16; i < 80; i++)
+        w[i] = rotate_left(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
+    for (size_t i = 0; i < 80; i++) {
+        uint32_t mixed, next;
+
+        if (i < 20)
+            mixed = ((b & c) | (~b & d)) + 0x5a827999u;
+        else if (i < 40)
+            mixed = (b ^ c ^ d) + 0x6ed9eba1u;
+        else if (i < 60)
+            mixed = ((b & c) | (b & d) | (c & d)) + 0x8f1bbcdcu;
+        else
+            mixed = (b ^ c ^ d) + 0xca62c1d6u;
+        next = rotate_left(a, 5) + mixed + e + w[i];
+        e = d;
+        d = c;
+        c = rotate_left(b, 30);
+        b = a;
+        a = next;
+    }
+    hash[0] += a;
+    hash[1] += b;
+    hash[2] += c;
+    hash[3] += d;
+    hash[4] += e;
+}
+
+void cw__sha1(const void *data, size_t len_bytes, uint8_t digest[20])
+{
+    uint32_t hash[5] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u, 0xc3d2e1f0u};
+    const uint8_t *at = data;
+    size_t left = len_bytes;
+    uint64_t len_bits = (uint64_t)len_bytes * 8;
+    uint8_t last[BLOCK_BYTES] = {0};
+
+    for (; left >= BLOCK_BYTES; left -= BLOCK_BYTES, at += BLOCK_BYTES)
+        add_block(hash, at);
+    if (left)
+        memcpy(last, at, left);
+    last[left] = 0x80;
+    if (left >= BLOCK_BYTES - LENGTH_BYTES) {
+        add_block(hash, last);
+        memset(last, 0, sizeof last);
+    }
+    for (size_t i = 0; i < LENGTH_BYTES; i++)
+        last[BLOCK_BYTES - 1 - i] = (uint8_t)(len_bits >> 8 * i);
+    add_block(hash, last);
+    for (size_t i = 0; i < 20; i++)
+        digest[i] = (uint8_t)(hash[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void cw__base64(const uint8_t *data, size_t len_bytes, char *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < len_bytes; i += 3) {
+        size_t left = len_bytes - i;
+        uint32_t group = (uint32_t)data[i] << 16;
+
+        if (left > 1)
+            group |= (uint32_t)data[i + 1] << 8;
+        if (left > 2)
+            group |= data[i + 2];
+        *out++ = digits[group >> 18];
+        *out++ = digits[group >> 12 & 63];
+        *out++ = left > 1 ? digits[group >> 6 & 63] : '=';
+        *out++ = left > 2 ? digits[group & 63] : '=';
+    }
+    *out = '\0';
+}

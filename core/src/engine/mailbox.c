@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* Mailbox: events on their way to a runtime. An inbox holds the messages of one socket between two water
+ * marks; a mailbox lists the sockets that have something, behind one descriptor, one wake-up per batch.
+ * Called by the socket and by runtimes; knows nothing of the protocol.
+ *
+ * Safety: an inbox is under its socket's lock. A mailbox has its own, taken after a socket's, never before:
+ * what a subscriber has is asked for with no lock held. What the service has filled is its thread's own. */
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+
+#include "engine.h"
+
+enum { PLENTY = 4 }; /* subscribers listed: before they are served, more comes for the others */
+
+void cw__inbox_push(cw__inbox *box, cw_event *e)
+{
+    e->next = NULL;
+    if (box->last)
+        box->last->next = e;
+    else
+        box->first = e;
+    box->last = e;
+    box->bytes += sizeof *e + e->len_bytes;
+    if (box->bytes >= box->high_bytes)
+        box->is_full = true;
+}
+
+cw_event *cw__inbox_pop(cw__inbox *box)
+{
+    cw_event *e = box->first;
+
+    if (!e)
+        return NULL;
+    box->first = e->next;
+    if (!box->first)
+        box->last = NULL;
+    box->bytes -= sizeof *e + e->len_bytes;
+    if (box->bytes <= box->high_bytes / 2)
+        box->is_full = false;
+    return e;
+}
+
+void cw__inbox_clear(cw__inbox *box)
+{
+    cw_event *e;
+
+    while ((e = cw__inbox_pop(box)))
+        cw_event_free(e);
+}
+
+struct cw_mailbox {
+    int generation; /* constant */
+    cw__atomic_int references;
+    cw__mutex lock;
+    cw__wake wake; /* set while something is listed, or a wake is asked for */
+    cw__subscriber *first, *last;
+    size_t listed_count;
+    size_t take_count;      /* how many were ever taken off the list */
+    size_t take_count_seen; /* by the service, after the round before */
+    int taker_processor;    /* where the latest was; -1 = not known */
+    bool service_waits;     /* until the list is empty, if not by then for something else */
+    bool is_woken;
+    bool is_dead; /* its owner has released it */
+};
+
+cw_status cw_mailbox_create(cw_mailbox **out)
+{
+    cw_mailbox *m = cw__calloc(1, sizeof *m);
+
+    *out = NULL;
+    if (!m)
+        return cw__fail(CW_NO_MEMORY, "no memory for a mailbox");
+    if (!cw__wake_init(&m->wake)) {
+        cw_status status =
+            cw__fail(CW_SYSTEM_ERROR, "no descriptor for a mailbox: raise the limit (ulimit -n)");
+        cw__free(m);
+        return status;
+    }
+    cw__mutex_init(&m->lock);
+    atomic_init(&m->references, 1);
+    m->generation = cw__generation();
+    m->taker_processor = -1;
+    *out = m;
+    return CW_OK;
+}
+
+cw_status cw__mailbox_check(const cw_mailbox *m)
+{
+    if (m->generation == cw__generation())
+        return CW_OK;
+    return cw__fail(CW_AFTER_FORK, "this mailbox was made before fork(): make a new one here");
+}
+
+void cw__mailbox_retain(cw_mailbox *m) { (void)atomic_fetch_add(&m->references, 1); }
+
+void cw__mailbox_release(cw_mailbox *m)
+{
+    if (atomic_fetch_sub(&m->references, 1) != 1)
+        return;
+    cw__wake_destroy(&m->wake);
+    cw__mutex_destroy(&m->lock);
+    cw__free(m);
+}
+
+/* The owner's release. Listed subscribers hold their sockets and those hold the mailbox: what is still listed
+ * is dropped here and nothing is listed any more, or the circle would keep itself. */
+void cw_mailbox_release(cw_mailbox *m)
+{
+    cw__subscriber *listed;
+
+    if (!m || m->generation != cw__generation()) /* its lock may be held by a thread of the parent: leave it */
+        return;
+    cw__mutex_lock(&m->lock);
+    m->is_dead = true;
+    listed = m->first;
+    m->first = m->last = NULL;
+    m->listed_count = 0;
+    cw__mutex_unlock(&m->lock);
+    while (listed) {
+        cw__subscriber *next = listed->next;
+        listed->drop(listed);
+        listed = next;
+    }
+    cw__mailbox_release(m);
+}
+
+int cw_mailbox_fd(const cw_mailbox *m) { return m->wake.read_fd; }
+
+/* ---- What the service fills ---- */
+
+/* The mailbox that the service has filled in this round, and whether its taker is still to be signalled: at once would
+ * be while the socket's lock is held. A taker on the same processor would come in only to wait for that. */
+static _Thread_local cw_mailbox *filled;
+static _Thread_local bool owes_signal;
+
+void cw__mailbox_tell_taker(void)
+{
+    if (owes_signal)
+        cw__wake_signal(&filled->wake);
+    owes_signal = false;
+}
+
+static void forget_filled(void)
+{
+    cw__mailbox_tell_taker();
+    if (filled)
+        cw__mailbox_release(filled);
+    filled = NULL;
+}
+
+static void note_filled(cw_mailbox *m)
+{
+    if (filled != m) {
+        forget_filled();
+        cw__mailbox_retain(m);
+        filled = m;
+    }
+    owes_signal = true;
+}
+
+static int this_processor(void)
+{
+#ifdef __linux__
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+/* A taker that has plenty to do, is at it, and shares its processor with the service would be interrupted for each few
+ * messages that come meanwhile: two changes of threads, which cost a quarter of what small messages do. */
+bool cw__mailbox_end_round(bool may_wait)
+{
+    cw_mailbox *m = filled;
+    bool is_in_the_way;
+
+    if (!m)
+        return false;
+    cw__mutex_lock(&m->lock);
+    is_in_the_way = may_wait && m->listed_count >= PLENTY && m->take_count != m->take_count_seen &&
+                    m->taker_processor >= 0 && m->taker_processor == this_processor();
+    m->take_count_seen = m->take_count;
+    m->service_waits = is_in_the_way;
+    cw__mutex_unlock(&m->lock);
+    forget_filled();
+    return is_in_the_way;
+}
+
+/* ---- Listing and taking ---- */
+
+void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber)
+{
+    bool is_new;
+
+    cw__mutex_lock(&m->lock);
+    is_new = !subscriber->is_listed && !m->is_dead;
+    if (is_new) {
+        subscriber->hold(subscriber);
+        subscriber->is_listed = true;
+        subscriber->next = NULL;
+        if (m->last)
+            m->last->next = subscriber;
+        else
+            m->first = subscriber;
+        m->last = subscriber;
+        m->listed_count++;
+    }
+    cw__mutex_unlock(&m->lock);
+    if (is_new && cw__service_is_here())
+        note_filled(m);
+    else if (is_new)
+        cw__wake_signal(&m->wake);
+}
+
+void cw_mailbox_wake(cw_mailbox *m)
+{
+    if (m->generation != cw__generation()) /* the descriptor is the parent's too */
+        return;
+    cw__mutex_lock(&m->lock);
+    m->is_woken = true;
+    cw__mutex_unlock(&m->lock);
+    cw__wake_signal(&m->wake);
+}
+
+/* Takes the subscriber whose turn it is off the list. The descriptor stays readable until a look at the list
+ * finds nothing: cleared first, looked at afterwards, so that a listing in between is seen or signals again. */
+static cw__subscriber *next_listed(cw_mailbox *m, bool *is_woken)
+{
+    cw__subscriber *subscriber;
+    bool service_waits = false;
+    int processor = this_processor();
+
+    cw__mutex_lock(&m->lock);
+    if (!m->first) {
+        cw__wake_clear(&m->wake);
+        service_waits = m->service_waits;
+        m->service_waits = false;
+    }
+    *is_woken = m->is_woken;
+    m->is_woken = false;
+    subscriber = *is_woken ? NULL : m->first;
+    if (subscriber) {
+        m->first = subscriber->next;
+        if (!m->first)
+            m->last = NULL;
+        subscriber->is_listed = false;
+        m->listed_count--;
+        m->take_count++;
+        m->taker_processor = processor;
+    } else if (m->first) {
+        cw__wake_signal(&m->wake); /* the wake is used up, the events are not */
+    }
+    cw__mutex_unlock(&m->lock);
+    if (service_waits)
+        cw__service_hurry();
+    return subscriber;
+}
+
+static cw_event *take_now(cw_mailbox *m, bool *is_woken, bool *has_no_memory)
+{
+    cw__subscriber *subscriber;
+    cw_event *e = NULL;
+
+    *has_no_memory = false;
+    while (!e && !*has_no_memory && (subscriber = next_listed(m, is_woken))) {
+        e = subscriber->take(subscriber, has_no_memory); /* which lists it again if it has more */
+        subscriber->drop(subscriber);
+    }
+    return e;
+}
+
+cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out)
+{
+    cw_status status = cw__mailbox_check(m);
+    cw__wait wait;
+
+    *out = NULL;
+    if (status != CW_OK)
+        return status;
+    cw__wait_begin(&wait, timeout_ms, -1);
+    for (;;) {
+        struct pollfd descriptor = {.fd = m->wake.read_fd, .events = POLLIN, .revents = 0};
+        bool is_woken = false, has_no_memory;
+        int slice_ms;
+
+        *out = take_now(m, &is_woken, &has_no_memory);
+        if (*out)
+            return CW_OK;
+        if (has_no_memory)
+            return cw__fail(CW_NO_MEMORY, "no memory for an event; it is still to be taken");
+        if (is_woken)
+            return cw__fail(CW_INTERRUPTED, "woken by another thread");
+        slice_ms = cw__wait_slice(&wait);
+        if (slice_ms == 0)
+            return cw__wait_timed_out(&wait, "an event", CW_OPTION_COUNT);
+        if (poll(&descriptor, 1, slice_ms) < 0)
+            cw__wait_signalled(&wait);
+        if (cw__wait_wants_hook(&wait) && cw__wait_interrupted(&wait))
+            return cw__fail(CW_INTERRUPTED, "interrupted while waiting for an event");
+    }
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* The poller on the BSDs and macOS. The service thread waits; any thread sets. It touches nothing of other rooms.
+ *
+ * Safety: no lock; the kernel's queue is the only state. Reading and writing are two filters of one descriptor,
+ * so a set is two changes, and what a wait reports of both is put together into one answer. */
+#include "engine.h"
+#include "poller_choice.h"
+
+#ifdef CW_POLLER_KQUEUE
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/event.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum { BATCH = 64 };
+
+struct cw__poller {
+    int queue_fd;
+};
+
+cw__poller *cw__poller_create(void)
+{
+    cw__poller *p = cw__calloc(1, sizeof *p);
+
+    if (!p) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    p->queue_fd = kqueue();
+    if (p->queue_fd < 0) {
+        cw__free(p);
+        return NULL;
+    }
+    /* A fork closes the queue by itself; an exec would not. */
+    (void)fcntl(p->queue_fd, F_SETFD, FD_CLOEXEC);
+    return p;
+}
+
+void cw__poller_destroy(cw__poller *p)
+{
+    if (!p)
+        return;
+    (void)close(p->queue_fd);
+    cw__free(p);
+}
+
+/* One change a call: with two, an error of the first (nothing to delete) would keep back the second. */
+static bool change(cw__poller *p, int fd, short filter, bool is_wanted, void *owner)
+{
+    struct kevent event;
+
+    EV_SET(&event, (uintptr_t)fd, filter, is_wanted ? EV_ADD : EV_DELETE, 0, 0, owner);
+    while (kevent(p->queue_fd, &event, 1, NULL, 0, NULL) < 0) {
+        if (errno == EINTR)
+            continue;
+        return !is_wanted && errno == ENOENT;
+    }
+    return true;
+}
+
+bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner)
+{
+    bool is_read_set = change(p, fd, EVFILT_READ, (mask & CW__READ) != 0, owner);
+    int saved = errno;
+
+    if (change(p, fd, EVFILT_WRITE, (mask & CW__WRITE) != 0, owner) && is_read_set)
+        return true;
+    saved = is_read_set ? errno : saved;
+    cw__poller_forget(p, fd); /* half a watch would be worse than none */
+    errno = saved;
+    return false;
+}
+
+void cw__poller_forget(cw__poller *p, int fd)
+{
+    int saved = errno;
+
+    (void)change(p, fd, EVFILT_READ, false, NULL);
+    (void)change(p, fd, EVFILT_WRITE, false, NULL);
+    errno = saved;
+}
+
+/* The end of what can be read is readiness to read; only when writing has come to its end is all over. */
+static unsigned mask_of(const struct kevent *event)
+{
+    if (event->flags & EV_ERROR)
+        return CW__HANGUP;
+    if (event->filter == EVFILT_READ)
+        return CW__READ;
+    return event->flags & EV_EOF ? CW__WRITE | CW__HANGUP : CW__WRITE;
+}
+
+static int add_ready(cw__ready *ready, int filled, const struct kevent *event)
+{
+    int fd = (int)event->ident;
+
+    for (int i = 0; i < filled; i++) {
+        if (ready[i].fd == fd) {
+            ready[i].mask |= mask_of(event);
+            return filled;
+        }
+    }
+    ready[filled] = (cw__ready){(void *)event->udata, fd, mask_of(event)};
+    return filled + 1;
+}
+
+int cw__poller_wait(cw__poller *p, int timeout_ms, cw__ready *ready, int most)
+{
+    struct kevent events[BATCH];
+    struct timespec limit = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000};
+    int got = kevent(p->queue_fd, NULL, 0, events, most < BATCH ? most : BATCH, timeout_ms < 0 ? NULL : &limit);
+    int filled = 0;
+
+    for (int i = 0; i < got; i++)
+        filled = add_ready(ready, filled, &events[i]);
+    return filled;
+}
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* A wake-up that coalesces: an eventfd on Linux, a pipe elsewhere (CW_WAKE_PIPE forces the pipe). The service,
+ * the mailbox and the poll(2) poller use it. It knows nothing of what it wakes anyone for.
+ *
+ * Safety: no lock. is_set says that a byte is in the descriptor or about to be; who turns it from 0 to 1 writes
+ * that byte. What the signaller published before cw__wake_signal is visible after cw__wake_clear. */
+#include "engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#if defined(__linux__) && !defined(CW_WAKE_PIPE)
+#include <sys/eventfd.h>
+
+static bool open_both(cw__wake *w)
+{
+    w->read_fd = w->write_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return w->read_fd >= 0;
+}
+
+#else
+
+#ifdef __APPLE__
+/* There is no pipe2: a fork between the two calls can leak the descriptors into a child, harmlessly. */
+static bool open_pair(int fds[2])
+{
+    if (pipe(fds) != 0)
+        return false;
+    for (int i = 0; i < 2; i++) {
+        if (fcntl(fds[i], F_SETFD, FD_CLOEXEC) != 0 || fcntl(fds[i], F_SETFL, O_NONBLOCK) != 0) {
+            int saved = errno;
+            (void)close(fds[0]);
+            (void)close(fds[1]);
+            errno = saved;
+            return false;
+        }
+    }
+    return true;
+}
+#else
+static bool open_pair(int fds[2]) { return pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0; }
+#endif
+
+static bool open_both(cw__wake *w)
+{
+    int fds[2] = {-1, -1};
+    bool is_open = open_pair(fds);
+
+    w->read_fd = is_open ? fds[0] : -1;
+    w->write_fd = is_open ? fds[1] : -1;
+    return is_open;
+}
+
+#endif
+
+bool cw__wake_init(cw__wake *w)
+{
+    atomic_init(&w->is_set, 0);
+    return open_both(w);
+}
+
+void cw__wake_destroy(cw__wake *w)
+{
+    if (w->write_fd >= 0 && w->write_fd != w->read_fd)
+        (void)close(w->write_fd);
+    if (w->read_fd >= 0)
+        (void)close(w->read_fd);
+    w->read_fd = w->write_fd = -1;
+}
+
+void cw__wake_signal(cw__wake *w)
+{
+    const uint64_t one = 1; /* an eventfd takes eight bytes; a pipe does not mind */
+
+    if (atomic_exchange_explicit(&w->is_set, 1, memory_order_acq_rel))
+        return;
+    /* EAGAIN means that it is full, hence readable already. */
+    while (write(w->write_fd, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
+}
+
+void cw__wake_clear(cw__wake *w)
+{
+    uint64_t bytes[16];
+    ssize_t got;
+
+    do
+        got = read(w->read_fd, bytes, sizeof bytes);
+    while ((got < 0 && errno == EINTR) || got == (ssize_t)sizeof bytes);
+    /* After the read, never before it: a signal between a reset and the read would have its byte eaten while
+     * is_set stays 1, and no later signal would write again. A signal between this read and this reset writes
+     * nothing, but its caller published before it, and we look after this line: the exchange reads the
+     * signaller's own, so we see what it published. */
+    (void)atomic_exchange_explicit(&w->is_set, 0, memory_order_acq_rel);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* The extension permessage-deflate in the opening handshake (RFC 7692 section 7.1): what a client offers, and whether
+ * the answer is one to that offer. handshake.c writes the offer, reply.c has the answer read. Pure: texts in, terms
+ * or a fault out. */
+#include "protocol.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAME "permessage-deflate"
+
+enum { LEAST_BITS = 8, MOST_BITS = 15 };
+
+void cw__compression_offer(const cw__compression *offer, char out[CW__OFFER_BYTES])
+{
+    char server_bits[32] = "", client_bits[8] = "";
+
+    if (offer->server_bits < MOST_BITS)
+        (void)snprintf(server_bits, sizeof server_bits, "; server_max_window_bits=%u", offer->server_bits);
+    if (offer->client_bits < MOST_BITS)
+        (void)snprintf(client_bits, sizeof client_bits, "=%u", offer->client_bits);
+    (void)snprintf(out, CW__OFFER_BYTES, NAME "%s%s%s; client_max_window_bits%s",
+                   offer->server_resets ? "; server_no_context_takeover" : "",
+                   offer->client_resets ? "; client_no_context_takeover" : "", server_bits, client_bits);
+}
+
+/* ---- Reading the answer ---- */
+
+typedef struct text {
+    const char *at, *end;
+} text;
+
+static void skip_blanks(text *t)
+{
+    while (t->at < t->end && (*t->at == ' ' || *t->at == '\t'))
+        t->at++;
+}
+
+static bool skip_char(text *t, char c)
+{
+    skip_blanks(t);
+    if (t->at == t->end || *t->at != c)
+        return false;
+    t->at++;
+    return true;
+}
+
+/* The next token; one of no characters where there is none. */
+static text take_token(text *t)
+{
+    text token;
+
+    skip_blanks(t);
+    token.at = t->at;
+    while (t->at < t->end && cw__is_token(t->at, 1))
+        t->at++;
+    token.end = t->at;
+    return token;
+}
+
+/* A value may be quoted, but is a token when unquoted (RFC 6455 section 9.1); ours are numbers, which nobody escapes. */
+static text take_value(text *t)
+{
+    text value, none = {NULL, NULL};
+
+    if (!skip_char(t, '"'))
+        return take_token(t);
+    value = take_token(t);
+    return t->at < t->end && *t->at == '"' ? (t->at++, value) : none;
+}
+
+static bool is_word(text token, const char *word)
+{
+    size_t len = (size_t)(token.end - token.at);
+
+    return len == strlen(word) && memcmp(token.at, word, len) == 0;
+}
+
+/* A number of 8 to 15 without leading zeros; 0 if it is none. */
+static uint8_t bits_of(text value)
+{
+    size_t len = (size_t)(value.end - value.at);
+    unsigned bits = 0;
+
+    if (len == 1 && value.at[0] >= '8' && value.at[0] <= '9')
+        bits = (unsigned)(value.at[0] - '0');
+    else if (len == 2 && value.at[0] == '1' && value.at[1] >= '0' && value.at[1] <= '5')
+        bits = 10 + (unsigned)(value.at[1] - '0');
+    return (uint8_t)bits;
+}
+
+enum { SERVER_RESETS = 1, CLIENT_RESETS = 2, SERVER_BITS = 4, CLIENT_BITS = 8 };
+
+static const struct {
+    const char *name;
+    unsigned flag;
+    bool has_value;
+} parameters[] = {{"server_no_context_takeover", SERVER_RESETS, false},
+                  {"client_no_context_takeover", CLIENT_RESETS, false},
+                  {"server_max_window_bits", SERVER_BITS, true},
+                  {"client_max_window_bits", CLIENT_BITS, true}};
+
+/* Takes one parameter; NULL or what is wrong with it. */
+static const char *take_parameter(text *t, cw__compression *terms, unsigned *seen)
+{
+    text name = take_token(t), value = {NULL, NULL};
+    bool has_value = skip_char(t, '=');
+    size_t i = 0, count = sizeof parameters / sizeof *parameters;
+
+    if (has_value)
+        value = take_value(t);
+    while (i < count && !is_word(name, parameters[i].name))
+        i++;
+    if (i == count)
+        return "its permessage-deflate has a parameter that there is not";
+    if (*seen & parameters[i].flag)
+        return "its permessage-deflate has a parameter twice";
+    *seen |= parameters[i].flag;
+    if (has_value != parameters[i].has_value || (has_value && bits_of(value) == 0))
+        return "its permessage-deflate has a parameter with a bad value";
+    if (parameters[i].flag == SERVER_RESETS)
+        terms->server_resets = true;
+    else if (parameters[i].flag == CLIENT_RESETS)
+        terms->client_resets = true;
+    else if (parameters[i].flag == SERVER_BITS)
+        terms->server_bits = bits_of(value);
+    else
+        terms->client_bits = bits_of(value);
+    return NULL;
+}
+
+const char *cw__compression_answer(const cw__compression *offer, const char *value, size_t len_bytes,
+                                   cw__compression *terms)
+{
+    text t = {value, value + len_bytes};
+    const char *fault;
+    unsigned seen = 0;
+
+    /* What the server does not say stays as it is without compression's parameters, or as we chose for ourselves. */
+    *terms = (cw__compression){.is_on = true,
+                               .server_bits = MOST_BITS,
+                               .client_bits = offer->client_bits,
+                               .client_resets = offer->client_resets};
+    if (!is_word(take_token(&t), NAME))
+        return "it names an extension that was not asked for";
+    while (skip_char(&t, ';'))
+        if ((fault = take_parameter(&t, terms, &seen)))
+            return fault;
+    if (skip_char(&t, ','))
+        return "it names more extensions than were asked for";
+    skip_blanks(&t);
+    if (t.at != t.end)
+        return "its Sec-WebSocket-Extensions is malformed";
+    if (offer->server_resets && !terms->server_resets)
+        return "it takes compression on without server_no_context_takeover, which was asked for";
+    if (terms->server_bits > offer->server_bits)
+        return "its server_max_window_bits is missing or larger than was asked for";
+    if (terms->client_bits > offer->client_bits)
+        return "its client_max_window_bits is larger than was offered";
+    return NULL;
+}

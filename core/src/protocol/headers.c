@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* Headers: which request headers a caller may give, and which subprotocols. Called by settings.c; pure but for the
+ * calling thread's error. */
+#include <string.h>
+#include <strings.h>
+
+#include "protocol.h"
+
+bool cw__header_check_protocols(const char *list)
+{
+    const char *end = list + strlen(list);
+    const char *item;
+    size_t len;
+
+    while ((item = cw__list_next(&list, end, &len)))
+        if (!cw__is_token(item, len) || cw__list_has(list, end, item, len, false))
+            return false;
+    return true;
+}
+
+static bool is_name(const char *name, size_t name_bytes, const char *wanted)
+{
+    return name_bytes == strlen(wanted) && strncasecmp(name, wanted, name_bytes) == 0;
+}
+
+static cw_status check_name(const char *name, size_t name_bytes)
+{
+    /* The handshake makes these itself, or they would turn the request into another kind of request. */
+    static const char *const ours[] = {"Upgrade", "Connection", "Content-Length", "Transfer-Encoding",
+                                       "Expect",  "TE",         "Trailer"};
+
+    if (!cw__is_token(name, name_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "a header's name is letters, digits and !#$%%&'*+-.^_`|~ only");
+    if (name_bytes > CW__HEADER_NAME_AT_MOST)
+        return cw__fail(CW_INVALID_ARGUMENT, "a header's name has at most %d characters",
+                        CW__HEADER_NAME_AT_MOST);
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (is_name(name, name_bytes, ours[i]))
+            return cw__fail(CW_INVALID_ARGUMENT, "the header %s is made by curlwire and cannot be set",
+                            ours[i]);
+    if (is_name(name, name_bytes, "Sec-WebSocket-Protocol"))
+        return cw__fail(CW_INVALID_ARGUMENT, "offer subprotocols by the control supported_protocols");
+    if (name_bytes >= 14 && strncasecmp(name, "Sec-WebSocket-", 14) == 0)
+        return cw__fail(CW_INVALID_ARGUMENT, "Sec-WebSocket-* headers are made by curlwire and cannot be set");
+    if (is_name(name, name_bytes, "Proxy-Authorization"))
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the header Proxy-Authorization would go to the server: put the user name "
+                        "and password into the proxy's URI (http_proxy, https_proxy)");
+    return CW_OK;
+}
+
+cw_status cw__header_check(const char *name, size_t name_bytes, const char *value, size_t value_bytes)
+{
+    cw_status status = check_name(name, name_bytes);
+
+    if (status != CW_OK)
+        return status;
+    if (value_bytes > CW__HEADER_AT_MOST)
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the header %.*s has a value of %zu bytes: at most %d KiB can be sent", (int)name_bytes,
+                        name, value_bytes, CW__HEADER_AT_MOST / 1024);
+    for (size_t i = 0; i < value_bytes; i++)
+        if (((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f)
+            return cw__fail(
+                CW_INVALID_ARGUMENT,
+                "the value of the header %.*s contains the control character 0x%02X: CR, LF, NUL and others "
+                "are not allowed there, but a tab is; remove it",
+                (int)name_bytes, name, (unsigned)value[i]);
+    if (value_bytes == 0 && is_name(name, name_bytes, "Host"))
+        return cw__fail(CW_INVALID_ARGUMENT, "the header Host must not be empty: a request has to have it");
+    return CW_OK;
+}
+
+const char *cw__header_repeat_fault(const char *name, size_t name_bytes)
+{
+    /* RFC 9110 section 5.3: a header of which the value is not a list goes out once. */
+    static const char *const single[] = {"Host",    "Authorization", "Origin", "User-Agent",
+                                         "Referer", "Content-Type",  "From",   "Max-Forwards",
+                                         "Range",   "If-Range"};
+
+    if (is_name(name, name_bytes, "Cookie")) /* RFC 6265 section 5.4 */
+        return "join its values by \"; \"";
+    for (size_t i = 0; i < sizeof single / sizeof *single; i++)
+        if (is_name(name, name_bytes, single[i]))
+            return "give it once";
+    return NULL;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* The reply to the opening handshake: its header lines as they come, and the verdict on them (RFC 6455 section
+ * 4.1). libcurl checks neither Sec-WebSocket-Accept nor that Upgrade, Connection, extension and subprotocol are
+ * what was asked for (8.14.1 and 8.22 alike), so all of that is here. Called by handshake.c with what libcurl
+ * hands it. Pure: lines in, verdict out; no I/O, no libcurl. */
+#include "protocol.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* libcurl itself gives up at 100 KiB in a line, 5000 lines, 300 KiB in all replies to a request (8.14.1). */
+enum {
+    ACCEPT_CHARS = 28,
+    STATUS_LINE_BYTES = 12,         /* "HTTP/1.1 101", the reason may be missing */
+    LINES_LIMIT_BYTES = 128 * 1024, /* of kept header lines */
+    HEAD_LIMIT_BYTES = 256 * 1024   /* of all replies together, interim ones too */
+};
+
+/* ---- Lists of tokens ---- */
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+const char *cw__list_next(const char **at, const char *end, size_t *len_bytes)
+{
+    const char *item = *at;
+    size_t len = 0;
+
+    while (item < end && (is_blank(*item) || *item == ','))
+        item++;
+    if (item == end)
+        return NULL;
+    while (item + len < end && item[len] != ',')
+        len++;
+    *at = item + len;
+    while (len > 0 && is_blank(item[len - 1]))
+        len--;
+    *len_bytes = len;
+    return item;
+}
+
+bool cw__list_has(const char *at, const char *end, const char *wanted, size_t wanted_bytes, bool any_case)
+{
+    const char *item;
+    size_t len;
+
+    while ((item = cw__list_next(&at, end, &len)))
+        if (len == wanted_bytes &&
+            (any_case ? strncasecmp(item, wanted, len) == 0 : memcmp(item, wanted, len) == 0))
+            return true;
+    return false;
+}
+
+/* ---- Gathering lines ---- */
+
+void cw__reply_destroy(cw__reply *r)
+{
+    cw__free(r->lines);
+    memset(r, 0, sizeof *r);
+}
+
+void cw__reply_forget(cw__reply *r)
+{
+    size_t head_bytes = r->head_bytes;
+
+    cw__reply_destroy(r);
+    r->head_bytes = head_bytes;
+}
+
+const char *cw__reply_lines(const cw__reply *r) { return r->len_bytes ? r->lines : ""; }
+
+bool cw__is_token(const char *text, size_t len_bytes)
+{
+    for (size_t i = 0; i < len_bytes; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c <= ' ' || c >= 0x7f || strchr("()<>@,;:\\\"/[]?={}", c))
+            return false;
+    }
+    return len_bytes > 0;
+}
+
+/* What a value and a reason may hold (RFC 9110 section 5.5): above all no CR, which some take for a line's end. */
+static bool is_text(const char *text, size_t len_bytes)
+{
+    for (size_t i = 0; i < len_bytes; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if ((c < ' ' && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* RFC 9112 section 4; libcurl takes the first three of more digits, and a tab for the blank. */
+static bool is_status_line(const char *line, size_t len_bytes)
+{
+    return len_bytes >= STATUS_LINE_BYTES && line[8] == ' ' && is_digit(line[9]) && is_digit(line[10]) &&
+           is_digit(line[11]) && (len_bytes == STATUS_LINE_BYTES || line[12] == ' ') &&
+           is_text(line, len_bytes);
+}
+
+static bool is_header(const char *line, size_t len_bytes)
+{
+    const char *colon = memchr(line, ':', len_bytes);
+
+    return colon && cw__is_token(line, (size_t)(colon - line)) && is_text(line, len_bytes);
+}
+
+static void begin(cw__reply *r, const char *line, size_t len_bytes)
+{
+    r->is_begun = true;
+    r->is_complete = false;
+    r->len_bytes = 0;
+    r->is_http_1 = len_bytes >= 7 && memcmp(line, "HTTP/1.", 7) == 0;
+    r->is_http_1_1 = r->is_http_1 && len_bytes > 7 && line[7] == '1';
+    r->is_malformed = !is_status_line(line, len_bytes);
+    r->http_status = r->is_malformed ? 0 : (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+}
+
+/* Keeps a line without the blanks at its end, which are no part of the value; its end becomes CRLF. */
+static bool keep(cw__reply *r, const char *line, size_t len_bytes)
+{
+    size_t need_bytes;
+
+    while (len_bytes > 0 && is_blank(line[len_bytes - 1]))
+        len_bytes--;
+    need_bytes = r->len_bytes + len_bytes + 2;
+    if (need_bytes > LINES_LIMIT_BYTES)
+        return false;
+    if (need_bytes + 1 > r->room_bytes) {
+        char *grown = cw__realloc(r->lines, 2 * need_bytes);
+        if (!grown) {
+            r->has_no_memory = true;
+            return false;
+        }
+        r->lines = grown;
+        r->room_bytes = 2 * need_bytes;
+    }
+    memcpy(r->lines + r->len_bytes, line, len_bytes);
+    memcpy(r->lines + need_bytes - 2, "\r\n", 3);
+    r->len_bytes = need_bytes;
+    return true;
+}
+
+/* A folded line goes on with the value before it, behind one blank (RFC 9112 section 5.2). libcurl hands it over
+ * as it came before 8.18 and unfolds it since. */
+static bool unfold(cw__reply *r, const char *line, size_t len_bytes)
+{
+    while (len_bytes > 0 && is_blank(line[0]))
+        line++, len_bytes--;
+    if (len_bytes == 0)
+        return true;
+    r->len_bytes -= 2;
+    r->lines[r->len_bytes++] = ' '; /* in the place of the CR */
+    return keep(r, line, len_bytes);
+}
+
+bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
+{
+    bool ends_head = len_bytes == 0 || line[0] == '\r' || line[0] == '\n'; /* for libcurl */
+
+    r->head_bytes += len_bytes;
+    if (r->head_bytes > HEAD_LIMIT_BYTES)
+        r->is_cut = true;
+    if (len_bytes > 0 && line[len_bytes - 1] != '\n')
+        return !r->is_cut; /* the connection ended within it (libcurl hands that over since 8.21 at the latest) */
+    if (len_bytes > 0)
+        len_bytes -= len_bytes > 1 && line[len_bytes - 2] == '\r' ? 2 : 1;
+    if (!r->is_begun || r->is_complete) {
+        begin(r, line, len_bytes);
+    } else if (ends_head) {
+        r->is_complete = true;
+        r->is_malformed = r->is_malformed || len_bytes > 0;
+    } else if (is_blank(line[0]) && r->len_bytes > 0 && is_text(line, len_bytes)) {
+        r->is_cut = r->is_cut || !unfold(r, line, len_bytes);
+    } else if (is_header(line, len_bytes)) {
+        r->is_cut = r->is_cut || !keep(r, line, len_bytes);
+    } else {
+        r->is_malformed = true;
+    }
+    return !r->is_cut;
+}
+
+/* ---- The verdict ---- */
+
+/* Gives the value of the n-th header of that name, without blanks around it; NULL if there are fewer. */
+static const char *value_of(const cw__reply *r, const char *name, int n, size_t *len_bytes)
+{
+    size_t name_bytes = strlen(name);
+    const char *line = cw__reply_lines(r);
+
+    for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        const char *value;
+        if (strncasecmp(line, name, name_bytes) != 0 || line[name_bytes] != ':' || n-- > 0)
+            continue;
+        value = line + name_bytes + 1;
+        value += strspn(value, " \t");
+        *len_bytes = strcspn(value, "\r\n"); /* keep has cut the blanks at its end */
+        return value;
+    }
+    return NULL;
+}
+
+/* Whether a header is there once and with that value. */
+static bool has_once(const cw__reply *r, const char *name, const char *wanted, bool any_case)
+{
+    size_t len, more;
+    const char *value = value_of(r, name, 0, &len);
+
+    return value && !value_of(r, name, 1, &more) && len == strlen(wanted) &&
+           (any_case ? strncasecmp(value, wanted, len) == 0 : memcmp(value, wanted, len) == 0);
+}
+
+/* Connection may be given several times and hold several tokens. */
+static bool connection_has_upgrade(const cw__reply *r)
+{
+    size_t len;
+    const char *value;
+
+    for (int n = 0; (value = value_of(r, "Connection", n, &len)); n++)
+        if (cw__list_has(value, value + len, "upgrade", 7, true))
+            return true;
+    return false;
+}
+
+static void expected_accept(const char key[CW__KEY_CHARS + 1], char accept[ACCEPT_CHARS + 1])
+{
+    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    char text[CW__KEY_CHARS + sizeof guid];
+    uint8_t digest[20];
+
+    memcpy(text, key, CW__KEY_CHARS);
+    memcpy(text + CW__KEY_CHARS, guid, sizeof guid);
+    cw__sha1(text, sizeof text - 1, digest);
+    cw__base64(digest, sizeof digest, accept);
+}
+
+const char *cw__reply_fault(const cw__reply *r, const char *key, const char *protocols, const char **protocol,
+                            size_t *protocol_bytes)
+{
+    char accept[ACCEPT_CHARS + 1];
+    size_t len, more;
+    const char *value;
+
+    *protocol = NULL;
+    if (!r->is_complete)
+        return "the server ended its reply in the middle";
+    if (r->is_cut)
+        return "the reply's headers are too large";
+    if (!r->is_http_1_1)
+        return "the reply is not HTTP/1.1";
+    if (r->is_malformed)
+        return "one of its lines is malformed";
+    if (!has_once(r, "Upgrade", "websocket", true))
+        return "its Upgrade header is missing or is not \"websocket\"";
+    if (!connection_has_upgrade(r))
+        return "its Connection header is missing or lacks \"Upgrade\"";
+    expected_accept(key, accept);
+    if (!has_once(r, "Sec-WebSocket-Accept", accept, false))
+        return "its Sec-WebSocket-Accept is missing or does not answer our key";
+    value = value_of(r, "Sec-WebSocket-Protocol", 0, &len);
+    if (!value)
+        return NULL;
+    if (value_of(r, "Sec-WebSocket-Protocol", 1, &more) ||
+        !cw__list_has(protocols, protocols + strlen(protocols), value, len, false))
+        return "it names a subprotocol that was not offered";
+    *protocol = value;
+    *protocol_bytes = len;
+    return NULL;
+}
+
+const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression *offer, cw__compression *terms,
+                                      const char **extensions, size_t *extensions_bytes)
+{
+    size_t len, more;
+    const char *value = value_of(r, "Sec-WebSocket-Extensions", 0, &len);
+
+    *terms = (cw__compression){0};
+    *extensions = NULL;
+    if (!value)
+        return NULL;
+    if (value_of(r, "Sec-WebSocket-Extensions", 1, &more)) /* RFC 6455 section 11.3.2 */
+        return "it has Sec-WebSocket-Extensions, which names an extension, more than once";
+    if (len == 0)
+        return NULL;
+    if (!offer)
+        return "it names an extension and none was asked for";
+    *extensions = value;
+    *extensions_bytes = len;
+    return cw__compression_answer(offer, value, len, terms);
+}

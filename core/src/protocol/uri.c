@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/* URI: checks what a caller gives and encodes it for the wire (RFC 3986, RFC 3987 section 3.1, RFC 6455 section 3).
+ * Bytes in, bytes or the text of a fault out. Called by handshake.c; knows nothing of libcurl.
+ *
+ * A fault never shows the user name, the password, the query or a port that is no number: a password with a / or # in
+ * it ends up as any of these. It names a single character, and what to write instead. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "protocol.h"
+
+#define FORM     "it should look like wss://host/path"
+#define TOO_LONG "the URI is too long: at most %d KiB can be sent, percent-encoded"
+
+typedef enum part { USERINFO, PATH, QUERY } part;
+
+static const char *const part_names[] = {"user name or password", "path", "query"};
+
+__attribute__((format(printf, 2, 3))) static bool fail(char fault[CW__URI_FAULT_BYTES], const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(fault, CW__URI_FAULT_BYTES, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+/* ---- Characters ---- */
+
+static bool is_alphanumeric(unsigned char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_one_of(unsigned char c, const char *characters)
+{
+    return c != '\0' && strchr(characters, c) != NULL;
+}
+
+static bool is_control(unsigned char c) { return c < 0x20 || c == 0x7f; }
+
+/* Goes out as it is. RFC 3986 has no place for [ and ] in a path or query, but browsers send them, servers take them,
+ * and RFC 3987 section 3.1 forbids to encode them. */
+static bool is_plain(unsigned char c, part where)
+{
+    return is_alphanumeric(c) || is_one_of(c, "-._~!$&'()*+,;=:") ||
+           (where != USERINFO && is_one_of(c, "@/[]")) || (where == QUERY && c == '?');
+}
+
+/* Goes out percent-encoded. RFC 3987 section 3.1 allows it for these of ASCII, and browsers do it. Not for \ before the
+ * query: a browser reads that as /. */
+static bool is_encoded(unsigned char c, part where)
+{
+    return c >= 0x80 || is_one_of(c, "\"<>^`{|}") || (where == QUERY && c == '\\');
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool fail_character(unsigned char c, const char *where, char fault[CW__URI_FAULT_BYTES])
+{
+    if (c == ' ')
+        return fail(fault, "the %s contains a space: write %%20", where);
+    if (is_control(c))
+        return fail(fault, "the %s contains the control character 0x%02X: remove it, or write %%%02X", where, c,
+                    c);
+    return fail(fault, "the %s contains the character %c: write %%%02X", where, c, c);
+}
+
+/* ---- Encoding ---- */
+
+/* Checks the escape sequence at a '%'. */
+static bool check_escape(const char *at, const char *end, part where, char fault[CW__URI_FAULT_BYTES])
+{
+    int value;
+
+    if (end - at < 3 || hex_value(at[1]) < 0 || hex_value(at[2]) < 0)
+        return fail(fault,
+                    "a %% in the %s is not followed by two hex digits: write %%25 for the character %% itself",
+                    part_names[where]);
+    value = hex_value(at[1]) * 16 + hex_value(at[2]);
+    if (value == 0)
+        return fail(fault, "the %s contains %%00: a NUL is not allowed, remove it", part_names[where]);
+    if (where == USERINFO && is_control((unsigned char)value))
+        return fail(fault, "the %s contains a control character: remove it", part_names[where]);
+    return true;
+}
+
+/* Appends a part to out, which has room for three times as much; returns its end, or NULL with the fault. */
+static char *encode(char *out, const char *text, size_t len_bytes, part where, char fault[CW__URI_FAULT_BYTES])
+{
+    static const char digits[] = "0123456789ABCDEF";
+    const char *end = text + len_bytes;
+
+    for (; text < end; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '%' ? check_escape(text, end, where, fault) : is_plain(c, where)) {
+            *out++ = *text;
+        } else if (c == '%') {
+            return NULL;
+        } else if (is_encoded(c, where)) {
+            *out++ = '%';
+            *out++ = digits[c >> 4];
+            *out++ = digits[c & 15];
+        } else if (where == USERINFO) {
+            (void)fail(
+                fault,
+                "the user name or password contains a character that must be percent-encoded: write / as "
+                "%%2F, @ as %%40, [ as %%5B, \\ as %%5C, a space as %%20");
+            return NULL;
+        } else {
+            (void)fail_character(c, part_names[where], fault);
+            return NULL;
+        }
+    }
+    return out;
+}
+
+/* ---- The authority ---- */
+
+static bool read_port(const char *text, const char *end, cw__authority *a, char fault[CW__URI_FAULT_BYTES])
+{
+    long port = 0;
+
+    for (; text < end; text++) {
+        if (*text < '0' || *text > '9' || (port = 10 * port + (*text - '0')) > UINT16_MAX)
+            return fail(fault, "the port must be a number from 0 to 65535, behind the host. An IPv6 address "
+                               "stands in [ ]; in a "
+                               "user name or password, write / as %%2F, ? as %%3F, # as %%23");
+        a->port = (int)port;
+    }
+    return true;
+}
+
+/* "[::1]", or "[fe80::1%25eth0]", also with a bare % (RFC 6874 section 2); returns what follows it. */
+static const char *read_bracketed(const char *text, const char *end, cw__authority *a,
+                                  char fault[CW__URI_FAULT_BYTES])
+{
+    const char *close = memchr(text, ']', (size_t)(end - text));
+    const char *percent = close ? memchr(text, '%', (size_t)(close - text)) : NULL;
+
+    a->is_ipv6 = true;
+    a->host = text + 1;
+    a->host_bytes = close ? (size_t)((percent ? percent : close) - a->host) : 0;
+    if (percent) {
+        a->zone = percent + (close - percent > 3 && percent[1] == '2' && percent[2] == '5' ? 3 : 1);
+        a->zone_bytes = (size_t)(close - a->zone);
+    }
+    for (size_t i = 0; i < a->host_bytes; i++)
+        if (hex_value(a->host[i]) < 0 && a->host[i] != ':' && a->host[i] != '.')
+            a->host_bytes = 0;
+    if (a->host_bytes == 0 || !memchr(a->host, ':', a->host_bytes)) {
+        (void)fail(fault, "what stands in [ ] is not an IPv6 address");
+        return NULL;
+    }
+    for (size_t i = 0; i < a->zone_bytes; i++)
+        if (!is_alphanumeric((unsigned char)a->zone[i]) && !is_one_of((unsigned char)a->zone[i], "-._~"))
+            a->zone_bytes = 0;
+    if (a->zone && (a->zone_bytes == 0 || a->zone_bytes > CW__ZONE_AT_MOST)) {
+        (void)fail(fault, "the zone of the IPv6 address is not the name or number of an interface");
+        return NULL;
+    }
+    return close + 1;
+}
+
+/* Names are not converted: libcurl's way (libidn2) reads them in the locale's encoding, and not every build has one. */
+static void fail_host(unsigned char c, char fault[CW__URI_FAULT_BYTES])
+{
+    if (c >= 0x80)
+        (void)fail(fault, "the host has letters beyond ASCII: write its ASCII form, xn--... (Python: "
+                          "'name'.encode('idna'); shell: idn2 name)");
+    else if (c == '%')
+        (void)fail(fault, "the host contains a %%: write the name itself, not percent-encoded");
+    else if (c == ' ')
+        (void)fail(fault, "the host contains a space: remove it; in a path, query or password, write %%20");
+    else if (is_control(c))
+        (void)fail(fault, "the host contains the control character 0x%02X: remove it", c);
+    else
+        (void)fail(fault, "the host contains the character %c, which no host name has: remove it", c);
+}
+
+static const char *read_name(const char *text, const char *end, cw__authority *a,
+                             char fault[CW__URI_FAULT_BYTES])
+{
+    const char *colon = memchr(text, ':', (size_t)(end - text));
+
+    a->host = text;
+    a->host_bytes = (size_t)((colon ? colon : end) - text);
+    if (a->host_bytes > CW__HOST_AT_MOST) {
+        (void)fail(fault, "the host has more than %d characters", CW__HOST_AT_MOST);
+        return NULL;
+    }
+    for (size_t i = 0; i < a->host_bytes; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (!is_alphanumeric(c) && !is_one_of(c, "-._~")) {
+            fail_host(c, fault);
+            return NULL;
+        }
+    }
+    return text + a->host_bytes;
+}
+
+bool cw__authority_read(const char *text, size_t len_bytes, cw__authority *a, char fault[CW__URI_FAULT_BYTES])
+{
+    const char *end = text + len_bytes;
+    const char *at = memchr(text, '@', len_bytes);
+
+    memset(a, 0, sizeof *a);
+    a->port = -1;
+    if (at) {
+        a->userinfo = text;
+        a->userinfo_bytes = (size_t)(at - text);
+        text = at + 1;
+        if (memchr(text, '@', (size_t)(end - text)))
+            return fail(
+                fault, "there is more than one @ before the path: in a user name or password, write @ as %%40");
+    }
+    if (text == end || *text == ':')
+        return fail(fault, "there is no host; " FORM);
+    text = *text == '[' ? read_bracketed(text, end, a, fault) : read_name(text, end, a, fault);
+    if (!text)
+        return false;
+    if (text < end && *text != ':')
+        return fail(fault, "only a port, with a colon before it, may follow the ] of an IPv6 address");
+    return text == end || read_port(text + 1, end, a, fault);
+}
+
+/* ---- The whole ---- */
+
+/* Reads "ws://" or "wss://"; returns what follows, or NULL with the fault. */
+static const char *read_scheme(const char *text, size_t len_bytes, cw__uri *uri,
+                               char fault[CW__URI_FAULT_BYTES])
+{
+    size_t len = 0;
+
+    while (len < len_bytes &&
+           (is_alphanumeric((unsigned char)text[len]) || is_one_of((unsigned char)text[len], "+-.")))
+        len++;
+    if (len == 0 || len > 40 || len_bytes - len < 3 || memcmp(text + len, "://", 3) != 0) {
+        (void)fail(fault, "not a URI; " FORM);
+        return NULL;
+    }
+    uri->is_secure = len == 3 && strncasecmp(text, "wss", 3) == 0;
+    if (!uri->is_secure && (len != 2 || strncasecmp(text, "ws", 2) != 0)) {
+        (void)fail(fault, "the URI's scheme must be ws or wss, not %.*s", (int)len, text);
+        return NULL;
+    }
+    return text + len + 3;
+}
+
+static char *append(char *out, const char *text, size_t len_bytes)
+{
+    if (len_bytes)
+        memcpy(out, text, len_bytes);
+    return out + len_bytes;
+}
+
+/* Puts "user:password@", encoded; nothing for an empty one, for which some versions of libcurl send credentials (8.14.1)
+ * and others do not. */
+static char *put_userinfo(char *out, const cw__authority *a, char fault[CW__URI_FAULT_BYTES])
+{
+    size_t user_bytes = 0;
+
+    if (a->userinfo_bytes == 0 || (a->userinfo_bytes == 1 && *a->userinfo == ':'))
+        return out;
+    for (; user_bytes < a->userinfo_bytes && a->userinfo[user_bytes] != ':'; user_bytes++)
+        if (a->userinfo_bytes - user_bytes >= 3 && strncasecmp(a->userinfo + user_bytes, "%3a", 3) == 0) {
+            (void)fail(fault, "the user name has a colon (%%3A), which HTTP cannot send (RFC 7617): the server "
+                              "would take the rest for the password");
+            return NULL;
+        }
+    out = encode(out, a->userinfo, a->userinfo_bytes, USERINFO, fault);
+    return out ? append(out, "@", 1) : NULL;
+}
+
+/* Everything before and behind the host. */
+static char *put_base(char *out, const cw__authority *a, cw__uri *uri, char fault[CW__URI_FAULT_BYTES])
+{
+    char port[8];
+
+    uri->prefix = out;
+    out = uri->is_secure ? append(out, "wss://", 6) : append(out, "ws://", 5);
+    if (!(out = put_userinfo(out, a, fault)))
+        return NULL;
+    *out++ = '\0';
+    uri->host = out;
+    out = append(out, a->host, a->host_bytes);
+    *out++ = '\0';
+    uri->suffix = out;
+    if (a->port >= 0)
+        out = append(out, port, (size_t)snprintf(port, sizeof port, ":%d", a->port));
+    out = append(out, "/", 2);
+    uri->zone = out;
+    if (a->zone)
+        out = append(out, a->zone, a->zone_bytes);
+    *out++ = '\0';
+    return out;
+}
+
+static bool put_all(const char *text, const char *end, cw__uri *uri, char fault[CW__URI_FAULT_BYTES])
+{
+    size_t authority_bytes = strcspn(text, "/?#");
+    const char *path = text + authority_bytes;
+    const char *query = memchr(path, '?', (size_t)(end - path));
+    cw__authority a;
+    char *out;
+
+    if (!cw__authority_read(text, authority_bytes, &a, fault))
+        return false;
+    if (strchr(path, '#'))
+        return fail(fault, "a ws URI has no fragment (RFC 6455 section 3): remove #... or write %%23");
+    uri->is_ipv6 = a.is_ipv6;
+    out = put_base(uri->text, &a, uri, fault);
+    if (!out)
+        return false;
+    uri->target = out;
+    if (*path != '/')
+        *out++ = '/';
+    out = encode(out, path, (size_t)((query ? query : end) - path), PATH, fault);
+    if (out && query)
+        out = encode(append(out, "?", 1), query + 1, (size_t)(end - query - 1), QUERY, fault);
+    if (!out)
+        return false;
+    *out = '\0';
+    if (out - uri->text > CW__URI_AT_MOST)
+        return fail(fault, TOO_LONG, CW__URI_AT_MOST / 1024);
+    return true;
+}
+
+static bool check_text(const char *text, size_t len_bytes, char fault[CW__URI_FAULT_BYTES])
+{
+    if (len_bytes > CW__URI_AT_MOST)
+        return fail(fault, TOO_LONG, CW__URI_AT_MOST / 1024);
+    if (memchr(text, '\0', len_bytes))
+        return fail(fault, "the URI contains NUL: remove it");
+    if (!cw__utf8_valid(text, len_bytes))
+        return fail(fault, "the URI is not UTF-8: percent-encode bytes that are no text");
+    return true;
+}
+
+cw__uri_result cw__uri_read(const char *text, size_t len_bytes, cw__uri *uri, char fault[CW__URI_FAULT_BYTES])
+{
+    enum { BESIDES = 64 }; /* what put_base adds, at most */
+    const char *authority;
+    cw__uri_result result = CW__URI_NO_MEMORY;
+    char *copy;
+
+    memset(uri, 0, sizeof *uri);
+    if (!check_text(text, len_bytes, fault) || !(authority = read_scheme(text, len_bytes, uri, fault)))
+        return CW__URI_BAD;
+    copy = cw__strndup(authority, (size_t)(text + len_bytes - authority));
+    uri->text = copy ? cw__malloc(3 * len_bytes + BESIDES) : NULL;
+    if (uri->text)
+        result = put_all(copy, copy + strlen(copy), uri, fault) ? CW__URI_OK : CW__URI_BAD;
+    cw__free(copy);
+    if (result != CW__URI_OK)
+        cw__uri_destroy(uri);
+    return result;
+}
+
+void cw__uri_destroy(cw__uri *uri)
+{
+    cw__free(uri->text);
+    memset(uri, 0, sizeof *uri);
+}
+
+char *cw__uri_base(const cw__uri *uri)
+{
+    size_t bytes = strlen(uri->prefix) + strlen(uri->host) + strlen(uri->zone) + strlen(uri->suffix) + 6;
+    char *base = cw__malloc(bytes);
+
+    if (base)
+        (void)snprintf(base, bytes, "%s%s%s%s%s%s%s", uri->prefix, uri->is_ipv6 ? "[" : "", uri->host,
+                       *uri->zone ? "%25" : "", uri->zone, uri->is_ipv6 ? "]" : "", uri->suffix);
+    return base;
+}

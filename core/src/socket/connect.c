@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: MIT */
+/* Connect: a socket on its way from new to open, and libcurl's end of it afterwards. The calling thread checks
+ * and prepares, the service thread takes the steps, many connects at once, each within one deadline.
+ *
+ * Safety: under the socket's lock; libcurl is called in the service thread, but for making the handle. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "../transport/transport.h"
+#include "socket.h"
+
+struct cw__connecting {
+    cw__handshake *handshake;
+    cw__race *race; /* where libcurl does not do that itself; else NULL */
+    cw__pool_member member;
+    int64_t deadline_ms; /* INT64_MAX = none */
+    int timeout_ms;      /* for the message */
+    bool is_cancelled;
+    bool is_done; /* it has failed; what is left is to be taken down */
+};
+
+/* ---- Beginning ---- */
+
+static bool is_plain(const cw_socket *s) { return strncasecmp(s->uri, "ws:", 3) == 0; }
+
+static void free_connecting(struct cw__connecting *c)
+{
+    if (!c)
+        return;
+    cw__pool_quit(&c->member);
+    cw__handshake_destroy(c->handshake);
+    cw__race_destroy(c->race);
+    cw__free(c);
+}
+
+/* A connection that will be read and written at its descriptor, if no proxy comes between; or one whose authorities
+ * libcurl reads once for a multi: not so with a list of what was revoked, nor where nothing is verified (pool.c). */
+static cw__sharing sharing_of(const cw_socket *s, const cw__proxy *proxy, cw__trust *trust)
+{
+    if (proxy->kind == CW__PROXY_HTTPS) /* whose authorities libcurl reads as well */
+        return CW__SHARE_NOT;
+    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL || !cw__codec_native_receives())
+        return CW__SHARE_NOT;
+    if (is_plain(s))
+        return CW__SHARE_BARE;
+    if (!cw__libcurl_shares_trust() || !cw__setting(s, CW_OPT_VERIFY) || *cw__setting_text(s, CW_OPT_CRL_FILE))
+        return CW__SHARE_NOT;
+    return cw__pool_trust(cw__setting_text(s, CW_OPT_CA_FILE), trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
+}
+
+static struct cw__connecting *prepare(cw_socket *s, const cw__uri *uri, int timeout_ms)
+{
+    cw__handshake_settings settings = {
+        .uri = uri,
+        .protocols = cw__setting_text(s, CW_OPT_SUPPORTED_PROTOCOLS),
+        .ca_file = cw__setting_text(s, CW_OPT_CA_FILE),
+        .crl_file = cw__setting_text(s, CW_OPT_CRL_FILE),
+        .proxy_ca_file = cw__setting_text(s, CW_OPT_PROXY_CA_FILE),
+        .headers = s->settings.headers ? s->settings.headers : "",
+        .verify = cw__setting(s, CW_OPT_VERIFY) != 0,
+        .proxy_verify = cw__setting(s, CW_OPT_PROXY_VERIFY) != 0,
+        .no_delay = cw__setting(s, CW_OPT_NO_DELAY) != 0,
+        .timeout_ms = timeout_ms,
+        .compression = {.is_on = cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_DEFLATE,
+                        .server_bits = (uint8_t)cw__setting(s, CW_OPT_SERVER_MAX_WINDOW_BITS),
+                        .client_bits = (uint8_t)cw__setting(s, CW_OPT_CLIENT_MAX_WINDOW_BITS),
+                        .server_resets = cw__setting(s, CW_OPT_SERVER_NO_CONTEXT_TAKEOVER) != 0,
+                        .client_resets = cw__setting(s, CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER) != 0},
+    };
+    struct cw__connecting *c = cw__calloc(1, sizeof *c);
+
+    if (!c) {
+        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
+        return NULL;
+    }
+    /* An address with a zone is one address, and libcurl alone applies the zone; so that of a proxy, below. */
+    if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create())) {
+        free_connecting(c);
+        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
+        return NULL;
+    }
+    settings.race = c->race;
+    c->timeout_ms = timeout_ms;
+    c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
+    c->handshake = cw__handshake_create(&settings);
+    if (!c->handshake) {
+        free_connecting(c);
+        return NULL;
+    }
+    if (!cw__handshake_races(c->handshake)) {
+        cw__race_destroy(c->race);
+        c->race = NULL;
+    }
+    c->member = (cw__pool_member){.easy = cw__handshake_easy(c->handshake), .client = &s->client};
+    c->member.sharing = sharing_of(s, cw__handshake_proxy(c->handshake), &c->member.trust);
+    c->member.ca_file = settings.ca_file;
+    return c;
+}
+
+/* A connect that failed leaves its information behind; the next one begins with none. */
+static void forget_last(cw_socket *s)
+{
+    cw__free(s->protocol);
+    cw__free(s->reply);
+    cw__free(s->extensions);
+    s->protocol = s->reply = s->extensions = NULL;
+    s->local_address[0] = s->remote_address[0] = '\0';
+    memset(&s->connect_error, 0, sizeof s->connect_error);
+    s->pending_events = 0;
+}
+
+/* Whether the loaded libcurl can do what the controls ask for. */
+static cw_status check_framing(const cw_socket *s)
+{
+    bool receives = cw__codec_native_receives();
+
+    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_NATIVE && !receives)
+        return cw__fail(
+            CW_UNSUPPORTED,
+            "native framing needs libcurl 8.21.0 or later to receive, and %s is loaded; framing \"auto\" "
+            "sends natively with it",
+            cw_libcurl_version());
+    if (cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_NONE)
+        return CW_OK;
+    if (!receives)
+        return cw__fail(CW_UNSUPPORTED,
+                        "compression needs libcurl 8.21.0 or later, and %s is loaded; connect with compression "
+                        "\"none\", or load a newer libcurl",
+                        cw_libcurl_version());
+    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL)
+        return cw__fail(CW_UNSUPPORTED,
+                        "libcurl's framing has no compression; connect with framing \"auto\", or with "
+                        "compression \"none\"");
+    return CW_OK;
+}
+
+/* Reads a URI that the caller of connect gave; the caller of this destroys it. */
+static cw_status read_uri(const char *text, size_t len_bytes, cw__uri *uri)
+{
+    char fault[CW__URI_FAULT_BYTES];
+    cw__uri_result result = cw__uri_read(text, len_bytes, uri, fault);
+
+    if (result == CW__URI_NO_MEMORY)
+        return cw__fail(CW_NO_MEMORY, "no memory for a URI");
+    if (result == CW__URI_BAD)
+        return cw__fail(CW_INVALID_ARGUMENT, "%s", fault);
+    return CW_OK;
+}
+
+/* Attaches the socket to the service, with all that it needs to connect. */
+static cw_status attach_locked(cw_socket *s, const cw__uri *uri, int timeout_ms)
+{
+    cw_status status;
+
+    if (timeout_ms == CW_TIMEOUT_DEFAULT)
+        timeout_ms = (int)cw__setting(s, CW_OPT_CONNECT_TIMEOUT);
+    s->connecting = prepare(s, uri, timeout_ms < 0 ? -1 : timeout_ms);
+    if (!s->connecting)
+        return cw__error_status();
+    status = cw__service_attach(&s->client);
+    if (status != CW_OK) {
+        free_connecting(s->connecting);
+        s->connecting = NULL;
+        return status;
+    }
+    cw__socket_hold(s); /* for the service */
+    s->is_attached = true;
+    cw__socket_set_state_locked(s, CW_STATE_CONNECTING);
+    return CW_OK;
+}
+
+static cw_status begin_locked(cw_socket *s, const char *text, size_t len_bytes, int timeout_ms)
+{
+    cw_status status;
+    cw__uri uri = {0};
+    char *copy;
+
+    if (cw__socket_state(s) != CW_STATE_NEW)
+        return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new one",
+                        cw__socket_state(s) == CW_STATE_CLOSED ? "the socket is closed"
+                                                               : "the socket is connected already");
+    status = check_framing(s);
+    if (status == CW_OK)
+        status = read_uri(text, len_bytes, &uri);
+    if (status == CW_OK && !(copy = cw__strndup(text, len_bytes)))
+        status = cw__fail(CW_NO_MEMORY, "no memory for a URI");
+    if (status == CW_OK) {
+        cw__free(s->uri);
+        s->uri = copy;
+        forget_last(s);
+        status = attach_locked(s, &uri, timeout_ms);
+    }
+    cw__uri_destroy(&uri);
+    return status;
+}
+
+cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_bytes, int timeout_ms)
+{
+    cw_status status = cw__socket_check(s);
+
+    if (status == CW_OK)
+        status = cw__libcurl_init();
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    status = begin_locked(s, uri, uri_bytes, timeout_ms);
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
+{
+    cw__wait wait;
+    cw_status status = cw__socket_check(s);
+
+    if (status != CW_OK)
+        return status;
+    cw__wait_begin(&wait, timeout_ms, -1);
+    cw__mutex_lock(&s->lock);
+    while (status == CW_OK && cw__socket_state(s) == CW_STATE_CONNECTING)
+        status = cw__socket_wait_locked(s, &wait);
+    if (status == CW_TIMED_OUT)
+        status = cw__fail(CW_TIMED_OUT, "still connecting");
+    else if (status == CW_INTERRUPTED)
+        status = cw__fail(CW_INTERRUPTED, "interrupted while connecting");
+    else if (s->connect_error.status != CW_OK)
+        status = cw__fail_with(&s->connect_error);
+    else if (!s->codec && s->close.state == CW__CLOSE_NONE) /* neither is it open, nor was it ever */
+        status = cw__fail(CW_INVALID_STATE, "the socket is not connected: connect it first");
+    return cw__socket_leave_locked(s, &wait, status);
+}
+
+cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
+{
+    cw_status status = cw_socket_connect_start(s, uri, strlen(uri), timeout_ms);
+
+    if (status != CW_OK)
+        return status;
+    status = cw_socket_wait_connected(s, CW_TIMEOUT_NEVER);
+    if (status == CW_INTERRUPTED) {
+        cw__mutex_lock(&s->lock);
+        cw__connecting_cancel_locked(s);
+        cw__mutex_unlock(&s->lock);
+    }
+    return status;
+}
+
+/* libcurl's descriptors too: the parent's poller would report a descriptor that only the child has open. */
+void cw__connecting_forked(cw_socket *s)
+{
+    if (s->connecting && s->connecting->member.pool)
+        cw__pool_forked(s->connecting->member.pool);
+    if (s->connecting && s->connecting->race)
+        cw__race_forked(s->connecting->race);
+}
+
+void cw__connecting_cancel_locked(cw_socket *s)
+{
+    if (!s->connecting || s->connecting->is_done)
+        return;
+    s->connecting->is_cancelled = true;
+    cw__socket_attend_locked(s);
+}
+
+/* ---- Ending: well ---- */
+
+static void put_address(const struct sockaddr_storage *address, char out[CW__ADDRESS_BYTES])
+{
+    char host[INET6_ADDRSTRLEN] = "";
+
+    if (address->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+        (void)inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        (void)snprintf(out, CW__ADDRESS_BYTES, "%s:%u", host, ntohs(v4->sin_port));
+    } else if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+        (void)inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        (void)snprintf(out, CW__ADDRESS_BYTES, "[%s]:%u", host, ntohs(v6->sin6_port));
+    }
+}
+
+static void read_addresses(cw_socket *s)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof address;
+
+    if (getsockname(s->fd, (struct sockaddr *)&address, &len) == 0)
+        put_address(&address, s->local_address);
+    len = sizeof address;
+    if (getpeername(s->fd, (struct sockaddr *)&address, &len) == 0)
+        put_address(&address, s->remote_address);
+}
+
+static bool make_codec(cw_socket *s, const cw__pool_member *member, int fd)
+{
+    cw__link *link = cw__link_create(member->easy, member->pool, fd, &s->fault);
+
+    if (!link)
+        return false;
+    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL)
+        s->codec = cw__codec_curl_create(link);
+    else
+        s->codec = cw__codec_native_create(link);
+    link->party = cw__handshake_tls_party(s->connecting->handshake);
+    if (!s->codec)
+        cw__link_destroy(link);
+    return s->codec != NULL;
+}
+
+/* What the socket needs to send and to receive; false without memory. */
+static bool make_rooms(cw_socket *s, int fd)
+{
+    s->compression = *cw__handshake_compression(s->connecting->handshake);
+    if (s->compression.is_on)
+        s->in.inflater = cw__inflater_create(&s->compression);
+    if ((!s->compression.is_on || s->in.inflater) && make_codec(s, &s->connecting->member, fd))
+        return true;
+    cw__inflater_destroy(s->in.inflater);
+    s->in.inflater = NULL;
+    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    return false;
+}
+
+/* The handle stays in its multi: a CONNECT_ONLY connection belongs to the multi's pool. */
+static bool open_locked(cw_socket *s)
+{
+    struct cw__connecting *c = s->connecting;
+    int fd = cw__pool_settle(&c->member);
+
+    if (fd < 0) {
+        cw__error_set(&s->connect_error, CW_CONNECT_FAILED, CW_WEB_Disconnected,
+                      "the connection ended right after the handshake");
+        return false;
+    }
+    if (!make_rooms(s, fd))
+        return false;
+    s->framing = s->codec->calls->name;
+    if (cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE) > 0)
+        cw__link_set_send_buffer(s->codec->link, (int)cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE));
+    s->fd = fd;
+    s->watched = 0;
+    s->in.is_drained = cw__handshake_is_all(c->handshake, fd, is_plain(s));
+    s->codec->link->has_leftover = !s->in.is_drained;
+    s->easy = cw__handshake_release_easy(c->handshake);
+    s->pool = c->member.pool;
+    read_addresses(s);
+    s->connecting = NULL;
+    cw__handshake_destroy(c->handshake);
+    cw__race_destroy(c->race);
+    cw__free(c);
+    s->in.inbox.high_bytes = (size_t)cw__setting(s, CW_OPT_INBOUND_BUFFER_SIZE);
+    cw__message_init(&s->in.message,
+                     s->socket_class == CW_STREAM_SOCKET ||
+                         cw__setting(s, CW_OPT_RECEIVE_MODE) == CW_PARTIAL_MESSAGE,
+                     cw__setting(s, CW_OPT_MAX_MESSAGE_SIZE));
+    cw__pings_start_locked(s, cw__now_ms());
+    cw__socket_set_state_locked(s, CW_STATE_OPEN);
+    cw__socket_post_locked(s, CW_EVENT_CONNECTED);
+    return true;
+}
+
+/* Keeps what the handshake brought, also of a reply that refused. False without memory. */
+static bool keep_reply(cw_socket *s)
+{
+    const char *protocol = cw__handshake_protocol(s->connecting->handshake);
+    const char *reply = cw__handshake_reply(s->connecting->handshake);
+    const char *extensions = cw__handshake_extensions(s->connecting->handshake);
+
+    if (extensions)
+        s->extensions = cw__strndup(extensions, strlen(extensions));
+    if (protocol)
+        s->protocol = cw__strndup(protocol, strlen(protocol));
+    s->reply = cw__strndup(reply, strlen(reply));
+    if (s->reply && (s->protocol || !protocol) && (s->extensions || !extensions))
+        return true;
+    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for the server's reply");
+    return false;
+}
+
+/* ---- Ending: not well ---- */
+
+/* Reads and drops what the kernel holds unread. Closing a descriptor with that there makes Linux send RST in place of FIN, and
+ * drop what the program has sent and the peer's system does not have yet. */
+static void empty_descriptor(int fd)
+{
+    enum {
+        SCRAP_BYTES = 16 * 1024,
+        MOST_BYTES = 8 * 1024 * 1024
+    }; /* a peer that goes on sending gets its RST */
+    uint8_t scrap[SCRAP_BYTES];
+    ssize_t len = 1;
+
+    for (size_t total = 0; len > 0 && total < MOST_BYTES; total += (size_t)len)
+        len = recv(fd, scrap, sizeof scrap, MSG_DONTWAIT);
+}
+
+void cw__connection_teardown_locked(cw_socket *s)
+{
+    if (s->connecting) {
+        free_connecting(s->connecting);
+        s->connecting = NULL;
+    }
+    if (s->codec) {
+        cw__poller_forget(cw__service_poller(), s->fd);
+        empty_descriptor(s->fd);
+        cw__link *link = s->codec->link;
+        s->codec->calls->destroy(s->codec);
+        cw__link_destroy(link);
+        cw__pool_end(s->pool, s->easy);
+        cw__inflater_destroy(s->in.inflater);
+        s->in.inflater = NULL;
+        if (!s->out.is_reserved) { /* else a thread compresses, without the lock */
+            cw__deflater_destroy(s->out.deflater);
+            s->out.deflater = NULL;
+        }
+        s->codec = NULL;
+        s->easy = NULL;
+        s->pool = NULL;
+        s->fd = -1;
+    }
+}
+
+/* ---- The service's calls ---- */
+
+static void timed_out(const struct cw__connecting *c, cw__error *error)
+{
+    double seconds = (double)c->timeout_ms / 1000;
+    const cw__proxy *proxy = cw__handshake_proxy(c->handshake);
+
+    if (cw__handshake_is_at_proxy(c->handshake))
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout,
+                      "not connected within %g s: the proxy %.80s (%s) has not let us through", seconds,
+                      proxy->name, proxy->variable);
+    else
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout, "not connected within %g s", seconds);
+}
+
+static bool is_over(cw_socket *s, cw__error *error)
+{
+    struct cw__connecting *c = s->connecting;
+
+    if (c->is_cancelled)
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_OperationCanceled, "connecting was cancelled");
+    else if (!c->member.is_done && cw__now_ms() >= c->deadline_ms)
+        timed_out(c, error);
+    else
+        return false;
+    return true;
+}
+
+static int64_t fail_locked(cw_socket *s)
+{
+    s->connecting->is_done = true;
+    cw__connection_teardown_locked(s);
+    return CW__DETACH; /* the state changes in the client's detached call: before, nobody may connect again */
+}
+
+/* When to look again if no descriptor is ready before. */
+static int64_t next_due(struct cw__connecting *c)
+{
+    int64_t due_ms;
+
+    /* At once, while libcurl names addresses. Its timer for the next one may be lost: in 8.14.1 curl_multi_perform forgets
+     * at its end a timer of 0 ms that was set while it ran. */
+    if (c->race && cw__race_state_of(c->race) == CW__RACE_GATHERING && cw__race_has_addresses(c->race))
+        return 0;
+    due_ms = cw__pool_due_ms(&c->member);
+    return due_ms < c->deadline_ms ? due_ms : c->deadline_ms;
+}
+
+/* Whether libcurl has named all addresses, so that they can be tried. */
+static bool has_gathered(const struct cw__connecting *c)
+{
+    return c->race && cw__race_state_of(c->race) == CW__RACE_GATHERING &&
+           c->member.code == CURLE_COULDNT_CONNECT;
+}
+
+static int64_t begin_race(cw_socket *s)
+{
+    struct cw__connecting *c = s->connecting;
+
+    if (!cw__race_begin(c->race)) {
+        cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+        return fail_locked(s);
+    }
+    cw__pool_rest(&c->member);
+    return 0; /* attend at once */
+}
+
+/* Goes on with the race. False while it runs; true when it is won, and libcurl begins again, or lost. */
+static bool ends_race(cw_socket *s, int64_t *due_ms)
+{
+    struct cw__connecting *c = s->connecting;
+
+    *due_ms = cw__race_step(c->race, &s->client, cw__now_ms());
+    if (*due_ms > c->deadline_ms)
+        *due_ms = c->deadline_ms;
+    if (cw__race_state_of(c->race) == CW__RACE_RUNNING)
+        return false;
+    if (cw__race_state_of(c->race) == CW__RACE_WON) {
+        cw__handshake_restart(c->handshake);
+        return true;
+    }
+    c->member.is_done = true;
+    c->member.code = cw__race_errno(c->race) == ETIMEDOUT ? CURLE_OPERATION_TIMEDOUT : CURLE_COULDNT_CONNECT;
+    return true;
+}
+
+int64_t cw__connecting_attend_locked(cw_socket *s)
+{
+    struct cw__connecting *c = s->connecting;
+    int64_t due_ms;
+    bool is_open;
+
+    if (is_over(s, &s->connect_error))
+        return fail_locked(s);
+    if (c->race && cw__race_state_of(c->race) == CW__RACE_RUNNING && !ends_race(s, &due_ms))
+        return due_ms;
+    if (!cw__pool_step(&c->member, &s->connect_error))
+        return fail_locked(s);
+    if (!c->member.is_done)
+        return next_due(c);
+    if (has_gathered(c))
+        return begin_race(s);
+    is_open = cw__handshake_verdict(c->handshake, c->member.code, &s->connect_error);
+    if (keep_reply(s) && is_open && open_locked(s))
+        return 0; /* attend at once: there may be a greeting */
+    return fail_locked(s);
+}

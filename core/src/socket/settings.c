@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/* Settings: the controls of a socket, all from the one list in curlwire.h, and the request headers. Called
+ * through the public header and by connect.c; touches nothing but the settings.
+ *
+ * Safety: under the socket's lock. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "socket.h"
+
+typedef struct option {
+    const char *key;
+    cw_option_type type;
+    int64_t initial, least, most;
+} option;
+
+static const option options[CW_OPTION_COUNT] = {
+#define CW_X(name, option_key, option_type, first, lowest, highest) \
+    [name] = {                                                      \
+        .key = (option_key), .type = (option_type), .initial = (first), .least = (lowest), .most = (highest)},
+    CW_OPTION_LIST(CW_X)
+#undef CW_X
+};
+
+static bool is_option(cw_option o) { return (int)o >= 0 && o < CW_OPTION_COUNT; }
+static bool is_text(cw_option o) { return options[o].type == CW_TYPE_TEXT || options[o].type == CW_TYPE_LIST; }
+
+const char *cw_option_key(cw_option o) { return is_option(o) ? options[o].key : NULL; }
+cw_option_type cw_option_type_of(cw_option o) { return options[is_option(o) ? o : 0].type; }
+
+const char *const *cw_option_words(cw_option o)
+{
+    static const char *const kinds[] = {"binary", "utf8", NULL};
+    static const char *const modes[] = {"full", "partial", NULL};
+    static const char *const framings[] = {"auto", "curl", "native", NULL};
+    static const char *const compressions[] = {"none", "deflate", NULL};
+
+    switch (o) {
+    case CW_OPT_MESSAGE_TYPE:
+        return kinds;
+    case CW_OPT_RECEIVE_MODE:
+        return modes;
+    case CW_OPT_FRAMING:
+        return framings;
+    case CW_OPT_COMPRESSION:
+        return compressions;
+    default:
+        return NULL;
+    }
+}
+
+void cw_option_range(cw_option o, int64_t *least, int64_t *most)
+{
+    *least = is_option(o) ? options[o].least : 0;
+    *most = is_option(o) ? options[o].most : 0;
+}
+
+bool cw_option_applies(cw_option o, cw_class socket_class)
+{
+    bool is_of_messages = o == CW_OPT_MESSAGE_TYPE || o == CW_OPT_RECEIVE_MODE || o == CW_OPT_MAX_MESSAGE_SIZE;
+
+    return is_option(o) && (socket_class == CW_MESSAGE_SOCKET || !is_of_messages);
+}
+
+/* Without a program's help, so that its tests, or a search for a fault, can run with each. */
+static int64_t default_framing(void)
+{
+    const char *const *words = cw_option_words(CW_OPT_FRAMING);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): it is only read; libcurl looks for its proxies in the same way */
+    const char *word = getenv("CURLWIRE_FRAMING");
+
+    for (int i = 0; word && words[i]; i++)
+        if (strcmp(words[i], word) == 0)
+            return i;
+    return CW_FRAMING_AUTO;
+}
+
+void cw__settings_init(cw__settings *settings)
+{
+    memset(settings, 0, sizeof *settings);
+    for (int o = 0; o < CW_OPTION_COUNT; o++)
+        settings->numbers[o] = options[o].initial;
+    settings->numbers[CW_OPT_FRAMING] = default_framing();
+}
+
+void cw__settings_destroy(cw__settings *settings)
+{
+    for (int o = 0; o < CW_OPTION_COUNT; o++)
+        cw__free(settings->texts[o]);
+    cw__free(settings->headers);
+}
+
+const char *cw__setting_text(const cw_socket *s, cw_option o)
+{
+    return s->settings.texts[o] ? s->settings.texts[o] : "";
+}
+
+/* Common to all calls: the option exists for this class, is (or is not) text, and may be set now. */
+static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
+{
+    if (!is_option(o))
+        return cw__fail(CW_INVALID_ARGUMENT, "there is no control of the number %d", (int)o);
+    if (!cw_option_applies(o, s->socket_class))
+        return cw__fail(CW_INVALID_ARGUMENT, "a stream socket has no control %s", options[o].key);
+    if (is_text(o) != wants_text)
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s", options[o].key,
+                        is_text(o) ? "text" : "a number");
+    if (is_write && o != CW_OPT_MESSAGE_TYPE && cw__socket_state(s) != CW_STATE_NEW)
+        return cw__fail(CW_INVALID_STATE,
+                        "the control %s cannot change once a connect has begun; set it before", options[o].key);
+    return CW_OK;
+}
+
+/* A binding has other units and a word for no limit. So it checks by cw_option_range and makes an error of its own. */
+static cw_status fail_range(cw_option o, int64_t value)
+{
+    static const char *const units[] = {
+        [CW_TYPE_COUNT] = " bytes", [CW_TYPE_BITS] = " bits", [CW_TYPE_MS] = " ms"};
+    const char *unit = options[o].type <= CW_TYPE_MS && units[options[o].type] ? units[options[o].type] : "";
+
+    return cw__fail(CW_INVALID_ARGUMENT, "the control %s cannot be %lld: it takes %lld to %lld%s%s",
+                    options[o].key, (long long)value, options[o].least < 0 ? 0LL : (long long)options[o].least,
+                    (long long)options[o].most, unit, options[o].least < 0 ? ", or -1 for no limit" : "");
+}
+
+cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
+{
+    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    status = check(s, o, false, true);
+    if (status == CW_OK && (value < options[o].least || value > options[o].most))
+        status = fail_range(o, value);
+    else if (status == CW_OK && o == CW_OPT_FRAME_SIZE && value == 0)
+        status = cw__fail(CW_INVALID_ARGUMENT,
+                          "the control frame_size cannot be 0: a frame of a message that is cut "
+                          "has at least 1 byte");
+    if (status == CW_OK)
+        s->settings.numbers[o] = value;
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
+{
+    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+
+    *value = 0;
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    status = check(s, o, false, false);
+    if (status == CW_OK)
+        *value = s->settings.numbers[o];
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
+{
+    if (memchr(value, '\0', len_bytes) || memchr(value, '\r', len_bytes) || memchr(value, '\n', len_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL: take them out",
+                        options[o].key);
+    if (!cw__utf8_valid(value, len_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8: encode it so", options[o].key);
+    if (options[o].type == CW_TYPE_LIST && len_bytes > CW__PROTOCOLS_AT_MOST)
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s has %zu bytes: at most %d KiB can be sent",
+                        options[o].key, len_bytes, CW__PROTOCOLS_AT_MOST / 1024);
+    return CW_OK;
+}
+
+cw_status cw_socket_set_text(cw_socket *s, cw_option o, const char *value, size_t len_bytes)
+{
+    char *copy = NULL;
+    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    status = check(s, o, true, true);
+    if (status == CW_OK && len_bytes > 0)
+        status = check_text(o, value, len_bytes);
+    if (status == CW_OK && len_bytes > 0 && !(copy = cw__strndup(value, len_bytes)))
+        status = cw__fail(CW_NO_MEMORY, "no memory for the control %s", options[o].key);
+    if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__header_check_protocols(copy)) {
+        /* the value is not shown: some servers take a token of theirs as a subprotocol */
+        status =
+            cw__fail(CW_INVALID_ARGUMENT,
+                     "an item of supported_protocols is no token (letters, digits and !#$%%&'*+-.^_`|~), or is "
+                     "given twice");
+        cw__free(copy);
+    }
+    if (status == CW_OK) {
+        cw__free(s->settings.texts[o]);
+        s->settings.texts[o] = copy;
+    }
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+static void copy_out(const char *text, char *buffer, size_t size_bytes, size_t *len_bytes)
+{
+    size_t len = strlen(text);
+
+    if (len_bytes)
+        *len_bytes = len;
+    if (size_bytes == 0)
+        return;
+    if (len >= size_bytes)
+        len = size_bytes - 1;
+    memcpy(buffer, text, len);
+    buffer[len] = '\0';
+}
+
+cw_status cw_socket_get_text(cw_socket *s, cw_option o, char *buffer, size_t size_bytes, size_t *len_bytes)
+{
+    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+
+    copy_out("", buffer, size_bytes, len_bytes);
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    status = check(s, o, true, false);
+    if (status == CW_OK)
+        copy_out(cw__setting_text(s, o), buffer, size_bytes, len_bytes);
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t size_bytes, size_t *len_bytes)
+{
+    const char *text = NULL;
+    cw_status status = cw__socket_check(s);
+
+    copy_out("", buffer, size_bytes, len_bytes);
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    switch (info) {
+    case CW_INFO_URI:
+        text = s->uri ? s->uri : "";
+        break;
+    case CW_INFO_PROTOCOL:
+        text = s->protocol ? s->protocol : "";
+        break;
+    case CW_INFO_LOCAL_ADDRESS:
+        text = s->local_address;
+        break;
+    case CW_INFO_REMOTE_ADDRESS:
+        text = s->remote_address;
+        break;
+    case CW_INFO_RESPONSE_HEADERS:
+        text = s->reply ? s->reply : "";
+        break;
+    case CW_INFO_FRAMING:
+        text = s->framing ? s->framing : "";
+        break;
+    case CW_INFO_EXTENSIONS:
+        text = s->extensions ? s->extensions : "";
+        break;
+    }
+    if (text)
+        copy_out(text, buffer, size_bytes, len_bytes);
+    else
+        status = cw__fail(CW_INVALID_ARGUMENT, "there is no such information");
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+/* ---- Request headers ---- */
+
+static bool is_line_of(const char *line, const char *name, size_t name_bytes)
+{
+    return strncasecmp(line, name, name_bytes) == 0 && (line[name_bytes] == ':' || line[name_bytes] == ';');
+}
+
+/* "Name:", by which libcurl leaves out its own header of that name. */
+static bool is_sent(const char *line)
+{
+    size_t name_bytes = strcspn(line, ":;");
+
+    return line[name_bytes] == ';' || line[name_bytes + 1] != '\n';
+}
+
+static bool has_header(const cw__settings *settings, const char *name, size_t name_bytes)
+{
+    for (const char *line = settings->headers; line && *line; line += strcspn(line, "\n") + 1)
+        if (is_line_of(line, name, name_bytes) && is_sent(line))
+            return true;
+    return false;
+}
+
+/* Copies the lines but for those of a name: all of them, or those that are not sent. Returns the copy's end. */
+static char *copy_others(char *to, const char *lines, const char *name, size_t name_bytes, bool keeps_sent)
+{
+    while (lines && *lines) {
+        size_t len = strcspn(lines, "\n") + 1;
+        if (!is_line_of(lines, name, name_bytes) || (keeps_sent && is_sent(lines))) {
+            memcpy(to, lines, len);
+            to += len;
+        }
+        lines += len;
+    }
+    *to = '\0';
+    return to;
+}
+
+static void put_header(char *to, const char *name, size_t name_bytes, const char *value, size_t value_bytes,
+                       bool is_sent_empty)
+{
+    memcpy(to, name, name_bytes);
+    to += name_bytes;
+    *to++ = value_bytes == 0 && is_sent_empty ? ';' : ':';
+    if (value_bytes > 0) {
+        *to++ = ' ';
+        memcpy(to, value, value_bytes);
+        to += value_bytes;
+    }
+    memcpy(to, "\n", 2);
+}
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_bytes, const char *value,
+                                   size_t value_bytes, bool adds)
+{
+    size_t have_bytes = s->settings.headers ? strlen(s->settings.headers) : 0;
+    bool is_sent_empty = adds || value_bytes > 0; /* also if it is nothing but blanks */
+    const char *advice = adds ? cw__header_repeat_fault(name, name_bytes) : NULL;
+    char *lines, *end;
+
+    if (cw__socket_state(s) != CW_STATE_NEW)
+        return cw__fail(CW_INVALID_STATE,
+                        "the request headers cannot change once a connect has begun; set them before");
+    if (advice && has_header(&s->settings, name, name_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: %s", (int)name_bytes, name,
+                        advice);
+    while (value_bytes > 0 && is_blank(value[value_bytes - 1])) /* no part of a value (RFC 9110 section 5.5) */
+        value_bytes--;
+    for (; value_bytes > 0 && is_blank(*value); value++)
+        value_bytes--;
+    lines = cw__malloc(have_bytes + name_bytes + value_bytes + 4);
+    if (!lines)
+        return cw__fail(CW_NO_MEMORY, "no memory for a header");
+    end = copy_others(lines, s->settings.headers, name, name_bytes, adds);
+    if ((size_t)(end - lines) + name_bytes + value_bytes > CW__HEADERS_AT_MOST) {
+        cw__free(lines);
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "with the header %.*s there are more than %d KiB of headers, which cannot be "
+                        "sent",
+                        (int)name_bytes, name, CW__HEADERS_AT_MOST / 1024);
+    }
+    put_header(end, name, name_bytes, value, value_bytes, is_sent_empty);
+    cw__free(s->settings.headers);
+    s->settings.headers = lines;
+    return CW_OK;
+}
+
+static cw_status give_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
+                             size_t value_bytes, bool adds)
+{
+    cw_status status = cw__socket_check(s);
+
+    if (status == CW_OK)
+        status = cw__header_check(name, name_bytes, value, value_bytes);
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    status = put_header_locked(s, name, name_bytes, value, value_bytes, adds);
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
+                                       size_t value_bytes)
+{
+    return give_header(s, name, name_bytes, value, value_bytes, false);
+}
+
+cw_status cw_socket_add_request_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
+                                       size_t value_bytes)
+{
+    return give_header(s, name, name_bytes, value, value_bytes, true);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* The seam between messages and bytes: frames in, frames out over one libcurl connection. Two makers fill the
+ * table: codec_curl.c (libcurl's own framing) and codec_native.c (ours).
+ *
+ * Safety: a codec is called under its socket's lock. */
+#ifndef CW_CODEC_H
+#define CW_CODEC_H
+
+#include "../protocol/protocol.h"
+
+CW__PRIVATE_BEGIN
+
+typedef enum cw__io {
+    CW__IO_OK,
+    CW__IO_AGAIN,    /* wait until the descriptor is readable (receive) or writable (send) */
+    CW__IO_END,      /* the peer has ended TCP */
+    CW__IO_FAULT,    /* the connection is lost; the socket's fault says how */
+    CW__IO_VIOLATION /* the peer broke a rule of framing; codec->violation says which. Receive no more */
+} cw__io;
+
+enum { CW__RSV1 = 0x40 };
+
+typedef struct cw__codec cw__codec;
+typedef struct cw__link cw__link; /* transport.h */
+
+typedef struct cw__codec_calls {
+    const char *name;
+    /* Reads the next run of payload bytes of one frame, at most size_bytes, into buffer or to a place of the
+     * codec's own, where they stay until the next call; piece->data is set to them. */
+    cw__io (*receive)(cw__codec *c, uint8_t *buffer, size_t size_bytes, cw__piece *piece);
+    /* Reads and throws away whatever comes, whole frames or not. OK: that was much, and there may be more. */
+    cw__io (*discard)(cw__codec *c);
+    /* Sends a frame; CW__RSV1 may be in the opcode, where it is in the frame (native only). On AGAIN the frame has
+     * begun and must be gone on with: call again with the rest (data + *sent, len - *sent, which may be nothing)
+     * before any other frame. *sent counts payload bytes, also on AGAIN; the codec may hold some of them back, within
+     * a bound. While more_follow is set it may also hold whole frames back, which is OK: is_holding says so. A
+     * call without more_follow, or flush, writes them. */
+    cw__io (*send)(cw__codec *c, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
+                   size_t *sent);
+    /* After a receive that said AGAIN: the descriptor need not be readable before so many more bytes have come, which
+     * they will whatever follows; 1 = any. NULL for a codec that cannot have it so. */
+    void (*await)(cw__codec *c, uint64_t least_bytes);
+    /* Writes the frames that are held back. AGAIN: call again. NULL for a codec that holds none back. */
+    cw__io (*flush)(cw__codec *c);
+    void (*destroy)(cw__codec *c); /* the link is not the codec's: it stays */
+} cw__codec_calls;
+
+struct cw__codec {
+    const cw__codec_calls *calls;
+    cw__link *link;
+    cw__violation violation;
+    size_t most_bytes; /* of payload in one send, then AGAIN although there may be room; set before; 0 = all */
+    bool more_follow;  /* set before a send: a caller that gets OK must send again or flush */
+    size_t held_bytes; /* of frames that were held back and are not known to be written */
+    bool is_holding;   /* whole frames were encoded and not written: send again without more_follow, or flush */
+    bool wants_read;   /* the latest send said AGAIN although the descriptor is writable (transport.h) */
+};
+
+/* ---- From link.c (the rest is in transport.h) --------------------------------------------------------------- */
+
+/* Bytes that were written and that the peer's system has not acknowledged; 0 where this system cannot tell. */
+int cw__link_unacknowledged(const cw__link *link);
+/* How many of those a write of so few bytes makes, at the most. */
+size_t cw__link_wire_bytes(const cw__link *link, size_t len_bytes);
+
+/* ---- From codec_curl.c --------------------------------------------------------------------------------- */
+
+/* NULL without memory. */
+cw__codec *cw__codec_curl_create(cw__link *link);
+
+/* ---- From codec_native.c ------------------------------------------------------------------------------- */
+
+cw__codec *cw__codec_native_create(cw__link *link);
+/* Whether the loaded libcurl lets it receive; where not, libcurl's decoder does that for it. */
+bool cw__codec_native_receives(void);
+
+CW__PRIVATE_END
+
+#endif

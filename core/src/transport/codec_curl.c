@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* Codec "curl": frames by curl_ws_recv and curl_ws_send. libcurl's decoder hides the form of a length (a
+ * non-minimal one passes) and says the same CURLE_RECV_ERROR for a broken rule as for a lost connection; what
+ * it logs tells the two apart. Called through codec.h; knows no options and no message rules. */
+#ifdef __linux__
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#endif
+
+#include <string.h>
+
+#include "transport.h"
+
+enum {
+    WINDOW_BYTES = 60000, /* under the 65535 of libcurl's chunk */
+    NEAR_RTT_US = 2000
+};
+
+typedef struct codec_curl {
+    cw__codec base;
+    CURLcode pending; /* a fault that is reported once what was read before it is used up */
+    bool in_message;  /* the next data frame continues a message */
+} codec_curl;
+
+static uint8_t opcode_of(const codec_curl *c, int flags)
+{
+    if (flags & CURLWS_CLOSE)
+        return CW__OP_CLOSE;
+    if (flags & CURLWS_PING)
+        return CW__OP_PING;
+    if (flags & CURLWS_PONG)
+        return CW__OP_PONG;
+    if (c->in_message)
+        return CW__OP_CONTINUATION;
+    return flags & CURLWS_TEXT ? CW__OP_TEXT : CW__OP_BINARY;
+}
+
+/* Which rule the peer broke, by libcurl's words (lib/ws.c, 8.14.1 and 8.22), which are not shown themselves. */
+static const char *meaning_of(const char *complaint)
+{
+    static const struct {
+        const char *words, *meaning;
+    } rules[] = {
+        {"no ongoing fragmented message", "the peer continued a message that it had not begun"},
+        {"fragmented message interrupted", "the peer began a message inside another one"},
+        {"invalid fragmented", "the peer sent a control frame in fragments"},
+        {"reserved bits", "the peer set a reserved bit"},
+        {"invalid opcode", "the peer sent a frame with a reserved opcode"},
+        {"masked input frame", "the peer sent a masked frame"},
+        {"frame is too big", "the peer sent a control frame of more than 125 bytes"},
+        {"frame length longer than", "the peer announced a frame of 2^63 bytes or more"},
+    };
+
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (strstr(complaint, rules[i].words))
+            return rules[i].meaning;
+    return "the peer broke a rule of frames";
+}
+
+static cw__io receive_failed(codec_curl *c, CURLcode code)
+{
+    cw__link *l = c->base.link;
+
+    if (code == CURLE_GOT_NOTHING)
+        return CW__IO_END;
+    if (l->has_complaint) {
+        c->base.violation = (cw__violation){.code = 1002, .text = meaning_of(l->complaint)};
+        return CW__IO_VIOLATION;
+    }
+    return cw__link_fault(l, code, "receiving");
+}
+
+static CURLcode ws_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_bytes,
+                        const struct curl_ws_frame **meta)
+{
+    CURLcode code;
+
+    cw__pool_enter(l->pool);
+    code = curl_ws_recv(l->easy, buffer, size_bytes, len_bytes, meta);
+    cw__pool_exit(l->pool);
+    return code;
+}
+
+static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
+{
+    codec_curl *c = (codec_curl *)base;
+    cw__link *l = base->link;
+    const struct curl_ws_frame *meta = NULL;
+    size_t len = 0;
+    CURLcode code;
+
+    l->has_complaint = false;
+    if (c->pending == CURLE_OK)
+        cw__link_begin(l);
+    code = ws_recv(l, buffer, size_bytes, &len, &meta);
+    if (code == CURLE_AGAIN && c->pending == CURLE_OK)
+        return CW__IO_AGAIN;
+    if (code != CURLE_OK && !l->has_complaint && c->pending == CURLE_OK) {
+        /* The read that failed may have put bytes into libcurl's buffer before it did (lib/bufq.c, 8.14.1:
+         * slurp reads more than once); they are decoded by asking again, until there are none. */
+        c->pending = code;
+        code = ws_recv(l, buffer, size_bytes, &len, &meta);
+    }
+    if (code == CURLE_GOT_NOTHING) /* libcurl remarks on that: not a complaint */
+        l->has_complaint = false;
+    if (code != CURLE_OK || !meta)
+        return receive_failed(c, c->pending != CURLE_OK ? c->pending : code);
+    piece->data = buffer;
+    piece->len_bytes = len;
+    piece->offset = (uint64_t)meta->offset;
+    piece->remaining = (uint64_t)meta->bytesleft;
+    piece->rsv = 0; /* libcurl refuses all others */
+    piece->opcode = opcode_of(c, meta->flags);
+    piece->is_final = (meta->flags & CURLWS_CONT) == 0;
+    if (piece->opcode < CW__OP_CLOSE && piece->remaining == 0)
+        c->in_message = !piece->is_final;
+    return CW__IO_OK;
+}
+
+static cw__io codec_discard(cw__codec *base) { return cw__link_discard(base->link); }
+
+static unsigned flags_of(uint8_t opcode, bool is_final)
+{
+    switch (opcode) {
+    case CW__OP_CLOSE:
+        return CURLWS_CLOSE;
+    case CW__OP_PING:
+        return CURLWS_PING;
+    case CW__OP_PONG:
+        return CURLWS_PONG;
+    case CW__OP_TEXT:
+        return CURLWS_TEXT | (is_final ? 0u : (unsigned)CURLWS_CONT);
+    default: /* libcurl makes a continuation by itself where a message is open, whatever type it is told */
+        return CURLWS_BINARY | (is_final ? 0u : (unsigned)CURLWS_CONT);
+    }
+}
+
+static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
+                         size_t *sent)
+{
+    cw__link *l = base->link;
+    size_t most = base->most_bytes && base->most_bytes < len_bytes ? base->most_bytes : len_bytes;
+    unsigned flags = flags_of(opcode, is_final) | (most < len_bytes ? (unsigned)CURLWS_OFFSET : 0u);
+    static const uint8_t nothing;
+    CURLcode code;
+
+    /* With CURLWS_OFFSET libcurl makes a head for the length that it is told, and passes that over while a frame is under
+     * way. It keeps 64 KiB of a piece at most, which the next piece begins with.
+     * OK with less than all sent, and AGAIN with something sent, are both "blocked in the middle" (8.14.1 and
+     * 8.22: lib/ws.c). What is reported as sent must not be given again; the rest must. */
+    *sent = 0;
+    cw__link_begin(l);
+    cw__pool_enter(l->pool);
+    code = curl_ws_send(l->easy, data ? data : &nothing, most, sent,
+                        most < len_bytes ? (curl_off_t)len_bytes : 0, flags);
+    cw__pool_exit(l->pool);
+    if (code != CURLE_OK && code != CURLE_AGAIN)
+        return cw__link_fault(l, code, "sending");
+    if (code == CURLE_OK && *sent == len_bytes)
+        return CW__IO_OK;
+    base->wants_read = false;
+    if (code == CURLE_OK && *sent == most)
+        return CW__IO_AGAIN;
+    (void)cw__link_is_full(l, *sent);
+    base->wants_read = l->wants_read;
+    return CW__IO_AGAIN;
+}
+
+static void codec_destroy(cw__codec *base) { cw__free(base); }
+
+/* curl_ws_recv reads on, into as many chunks of 64 KiB as it takes, until a read does not fill its chunk (lib/bufq.c,
+ * 8.14.1 and 8.22): a peer that keeps up with that would have no end put to it, in memory or in time. TLS hands
+ * out 16 KiB at a time, which fills no chunk. Over a long way the window of TCP is the end: it takes a round trip
+ * to fill again. For a plain connection over a short way the window is kept under a chunk. */
+static void bound_reads(int fd)
+{
+#ifdef __linux__
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    int window = WINDOW_BYTES;
+
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 || info.tcpi_rtt >= NEAR_RTT_US)
+        return;
+    /* A buffer of a set size is no longer tuned by the kernel, which would raise the clamp with it. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof window);
+#else
+    (void)fd;
+#endif
+}
+
+cw__codec *cw__codec_curl_create(cw__link *link)
+{
+    static const cw__codec_calls calls = {.name = "curl",
+                                          .receive = codec_receive,
+                                          .discard = codec_discard,
+                                          .send = codec_send,
+                                          .destroy = codec_destroy};
+    codec_curl *c = cw__calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->base.calls = &calls;
+    c->base.link = link;
+    if (!link->is_tls)
+        bound_reads(link->fd);
+    return &c->base;
+}

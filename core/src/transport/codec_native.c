@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+/* Codec "native": our own frames over libcurl's connection, by link.c. Where libcurl hands
+ * the bytes that came with the 101 reply to its own decoder alone, that decoder goes on receiving ("mixed").
+ * Called through codec.h; knows no options and no message rules.
+ *
+ * Memory: nothing but the struct while nothing moves. Input that is not used up and output that is held back or that
+ * the connection has not taken have a buffer each, as long as they last. One input buffer that nobody uses is kept
+ * for the whole process, so that a small message on a quiet connection costs no allocation of one. */
+#include <string.h>
+
+#include "transport.h"
+
+enum {
+    INPUT_BYTES = 64 * 1024,
+    DIRECT_BYTES = 16 * 1024, /* a payload with this much to come is read to where it belongs */
+    LARGE_BYTES = 64 * 1024,  /* a frame of this much is announced before any of it is given */
+    AWAIT_BYTES = 512 * 1024, /* are waited for at most; the kernel makes its buffer twice as large */
+    PEEK_BYTES = 512, /* are read behind a large frame: the next may be one too, with a place of its own */
+    OUTPUT_BYTES = 32 * 1024, /* is masked and written at a time; on the stack */
+    CORK_BYTES = 32 * 1024,   /* go out in full segments only, over TLS */
+    MASKS_BYTES = 256         /* of the generator's output are fetched at a time */
+};
+
+typedef struct codec_native {
+    cw__codec base;
+    cw__codec *decoder; /* codec "curl", where that receives; else NULL */
+
+    uint8_t *input; /* input[input_start..input_end) has come and has no meaning yet */
+    size_t input_start, input_end;
+    cw__frame_decoder header;
+    cw__frame frame;       /* the one that comes in */
+    uint64_t frame_offset; /* bytes of its payload that were given out */
+    bool in_frame;
+    bool is_read_short; /* the latest read took all that the kernel had */
+    bool is_after_large;
+
+    uint8_t *output; /* output[output_start..output_end) is encoded, and the connection has not taken it */
+    size_t output_start, output_end;
+    uint8_t mask[4];      /* of the frame that goes out */
+    uint64_t sent_offset; /* bytes of its payload that were encoded */
+    bool is_sending;      /* its header was */
+    uint8_t masks[MASKS_BYTES];
+    unsigned masks_left_bytes;
+} codec_native;
+
+/* ---- Receiving ---- */
+
+static cw__io no_memory(codec_native *c)
+{
+    cw__error_set(c->base.link->fault, CW_NO_MEMORY, CW_WEB_Unknown, "no memory to read or write with");
+    return CW__IO_FAULT;
+}
+
+static cw__spare spare_input;
+
+static void free_input(codec_native *c)
+{
+    if (c->input)
+        cw__spare_give(&spare_input, c->input);
+    c->input = NULL;
+    c->input_start = c->input_end = 0;
+}
+
+static cw__io fetch(codec_native *c, uint8_t *to, size_t size_bytes, size_t *len_bytes)
+{
+    cw__io io = cw__link_recv(c->base.link, to, size_bytes, len_bytes);
+
+    /* TLS hands out a record at a time; of a bare connection this was all that the kernel had. */
+    c->is_read_short = io == CW__IO_OK && cw__link_reads_bare(c->base.link) && *len_bytes < size_bytes;
+    return io;
+}
+
+/* Reads on when all input is used up. */
+static cw__io fill(codec_native *c)
+{
+    size_t len = 0;
+    cw__io io;
+
+    if (c->is_read_short) { /* asking again would only cost a system call; the descriptor tells */
+        c->is_read_short = false;
+        free_input(c);
+        return CW__IO_AGAIN;
+    }
+    if (!c->input && !(c->input = cw__spare_take(&spare_input, INPUT_BYTES)))
+        return no_memory(c);
+    io = fetch(c, c->input, c->is_after_large ? PEEK_BYTES : INPUT_BYTES, &len);
+    c->is_after_large = false;
+    if (io == CW__IO_OK) {
+        c->input_start = 0;
+        c->input_end = len;
+    } else
+        free_input(c);
+    return io;
+}
+
+static cw__io violation(codec_native *c, const char *text)
+{
+    c->base.violation = (cw__violation){.code = 1002, .text = text};
+    return CW__IO_VIOLATION;
+}
+
+/* Takes the next frame's header. */
+static cw__io begin_frame(codec_native *c)
+{
+    for (;;) {
+        size_t used = 0;
+        cw__decode decode = CW__DECODE_MORE;
+        if (c->input_start < c->input_end)
+            decode = cw__frame_decode(&c->header, c->input + c->input_start, c->input_end - c->input_start,
+                                      &used, &c->frame);
+        c->input_start += used;
+        if (decode == CW__DECODE_BAD)
+            return violation(c, "the peer sent a length that is not in its shortest form, or beyond 2^63");
+        if (decode == CW__DECODE_DONE)
+            break;
+        cw__io io = fill(c);
+        if (io != CW__IO_OK)
+            return io;
+    }
+    if (c->frame.is_masked) /* RFC 6455 section 5.1 */
+        return violation(c, "the peer sent a masked frame");
+    c->in_frame = true;
+    c->frame_offset = 0;
+    return CW__IO_OK;
+}
+
+static cw__io give(codec_native *c, const uint8_t *data, size_t len_bytes, cw__piece *piece)
+{
+    *piece = (cw__piece){.data = data,
+                         .len_bytes = len_bytes,
+                         .offset = c->frame_offset,
+                         .remaining = c->frame.payload_bytes - c->frame_offset - len_bytes,
+                         .opcode = c->frame.opcode,
+                         .rsv = c->frame.rsv,
+                         .is_final = c->frame.is_final};
+    c->frame_offset += len_bytes;
+    c->in_frame = piece->remaining > 0;
+    return CW__IO_OK;
+}
+
+static size_t least(uint64_t a, size_t b) { return a < b ? (size_t)a : b; }
+
+/* Gives what the input holds of the frame. If nothing else is there, and the connection had no more, the buffer goes:
+ * this may be all for a long time. */
+static cw__io give_input(codec_native *c, uint8_t *buffer, size_t len_bytes, cw__piece *piece)
+{
+    const uint8_t *data = c->input + c->input_start;
+
+    c->input_start += len_bytes;
+    if (c->input_start == c->input_end && c->is_read_short) {
+        if (len_bytes)
+            memcpy(buffer, data, len_bytes);
+        data = buffer;
+        free_input(c);
+    }
+    return give(c, data, len_bytes, piece);
+}
+
+static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
+{
+    codec_native *c = (codec_native *)base;
+    bool is_new = !c->in_frame;
+    uint64_t left;
+    size_t len;
+    cw__io io = is_new ? begin_frame(c) : CW__IO_OK;
+
+    if (io != CW__IO_OK)
+        return io;
+    left = c->frame.payload_bytes - c->frame_offset;
+    if (is_new && left > 0 && (c->input_start == c->input_end || left >= LARGE_BYTES))
+        return give(c, buffer, 0, piece); /* announced: what it breaks need not wait for its payload */
+    if (c->input_start == c->input_end && left > 0) {
+        if (left >= DIRECT_BYTES && size_bytes >= DIRECT_BYTES && !c->is_read_short) {
+            free_input(c);
+            io = fetch(c, buffer, least(left, size_bytes), &len);
+            c->is_after_large = c->frame.payload_bytes >= LARGE_BYTES;
+            return io == CW__IO_OK ? give(c, buffer, len, piece) : io;
+        }
+        io = fill(c);
+        if (io != CW__IO_OK)
+            return io;
+    }
+    len = least(least(left, size_bytes), c->input_end - c->input_start);
+    return give_input(c, buffer, len, piece);
+}
+
+static cw__io codec_discard(cw__codec *base)
+{
+    free_input((codec_native *)base);
+    return cw__link_discard(base->link);
+}
+
+static void codec_await(cw__codec *base, uint64_t least_bytes)
+{
+    cw__link_await(base->link, least_bytes < AWAIT_BYTES ? (int)least_bytes : AWAIT_BYTES);
+}
+
+static cw__io decoder_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
+{
+    codec_native *c = (codec_native *)base;
+    cw__io io = c->decoder->calls->receive(c->decoder, buffer, size_bytes, piece);
+
+    c->base.violation = c->decoder->violation;
+    return io;
+}
+
+static cw__io decoder_discard(cw__codec *base)
+{
+    codec_native *c = (codec_native *)base;
+
+    return c->decoder->calls->discard(c->decoder);
+}
+
+/* ---- Sending ---- */
+
+/* A new mask for each frame, out of the system's generator (RFC 6455 section 5.3). */
+static bool next_mask(codec_native *c)
+{
+    if (c->masks_left_bytes == 0) {
+        if (!cw__random(c->masks, sizeof c->masks))
+            return false;
+        c->masks_left_bytes = sizeof c->masks;
+    }
+    c->masks_left_bytes -= (unsigned)sizeof c->mask;
+    memcpy(c->mask, c->masks + c->masks_left_bytes, sizeof c->mask);
+    return true;
+}
+
+/* Room for a frame and what follows it. */
+static bool hold_output(codec_native *c)
+{
+    if (c->output)
+        return true;
+    c->output = cw__malloc(OUTPUT_BYTES);
+    c->output_start = c->output_end = 0;
+    return c->output != NULL;
+}
+
+/* Writes encoded bytes. What the connection does not take is kept, and is AGAIN. */
+static cw__io write_encoded(codec_native *c, const uint8_t *data, size_t len_bytes)
+{
+    size_t sent = 0;
+    cw__io io = cw__link_send(c->base.link, data, len_bytes, &sent);
+
+    c->base.wants_read = c->base.link->wants_read;
+    if (io != CW__IO_AGAIN)
+        return io;
+    if (!hold_output(c))
+        return no_memory(c);
+    memcpy(c->output, data + sent, len_bytes - sent);
+    c->output_end = len_bytes - sent;
+    return CW__IO_AGAIN;
+}
+
+static cw__io write_kept(codec_native *c)
+{
+    size_t sent = 0;
+    cw__io io =
+        cw__link_send(c->base.link, c->output + c->output_start, c->output_end - c->output_start, &sent);
+
+    c->base.wants_read = c->base.link->wants_read;
+    c->output_start += sent;
+    if (io == CW__IO_OK) {
+        cw__free(c->output);
+        c->output = NULL;
+        c->base.held_bytes = 0;
+    }
+    return io;
+}
+
+static cw__io begin_output(codec_native *c, uint8_t opcode, bool is_final, uint64_t payload_bytes, uint8_t *to,
+                           size_t *used)
+{
+    cw__frame frame = {.payload_bytes = payload_bytes,
+                       .opcode = opcode & 0xf,
+                       .rsv = opcode >> 4 & 7,
+                       .is_final = is_final,
+                       .is_masked = true};
+
+    if (!next_mask(c)) {
+        cw__error_set(c->base.link->fault, CW_SYSTEM_ERROR, CW_WEB_Unknown, "the system has no random numbers");
+        return CW__IO_FAULT;
+    }
+    memcpy(frame.mask, c->mask, sizeof frame.mask);
+    *used = cw__frame_encode(&frame, to);
+    c->sent_offset = 0;
+    c->is_sending = true;
+    return CW__IO_OK;
+}
+
+/* A small frame of a batch: encoded behind those that are held, and written with the last, or when no more fit. */
+static cw__io send_in_batch(codec_native *c, uint8_t opcode, bool is_final, const uint8_t *data,
+                            size_t len_bytes, size_t *sent)
+{
+    size_t used = 0;
+    cw__io io;
+
+    if (!hold_output(c))
+        return no_memory(c);
+    io = begin_output(c, opcode, is_final, len_bytes, c->output + c->output_end, &used);
+    if (io != CW__IO_OK)
+        return io;
+    c->output_end += used;
+    if (len_bytes)
+        cw__frame_mask(c->output + c->output_end, data, len_bytes, c->mask, 0);
+    c->output_end += len_bytes;
+    *sent = len_bytes;
+    c->base.is_holding = c->base.more_follow;
+    c->base.held_bytes = c->output_end;
+    if (!c->base.is_holding)
+        io = write_kept(c);
+    c->is_sending = io != CW__IO_OK;
+    return io;
+}
+
+/* Whether a frame of that many bytes can join those that are held. */
+static bool fits_batch(const codec_native *c, size_t len_bytes)
+{
+    size_t held_bytes = c->output ? c->output_end : 0;
+
+    return len_bytes <= (size_t)OUTPUT_BYTES - CW__HEADER_MAX_BYTES &&
+           held_bytes <= (size_t)OUTPUT_BYTES - CW__HEADER_MAX_BYTES - len_bytes;
+}
+
+/* Encodes what is left of a frame and writes it, behind what is encoded of it already. */
+static cw__io write_frame(codec_native *c, uint8_t encoded[OUTPUT_BYTES], size_t used, const uint8_t *data,
+                          size_t len_bytes, size_t *sent)
+{
+    size_t most = c->base.most_bytes ? least(len_bytes, c->base.most_bytes) : len_bytes;
+    bool is_large = most >= CORK_BYTES;
+    cw__io io = CW__IO_OK;
+
+    if (is_large)
+        cw__link_cork(c->base.link, true);
+    while (io == CW__IO_OK && (used > 0 || *sent < most)) {
+        size_t len = least(most - *sent, OUTPUT_BYTES - used);
+        if (len > 0)
+            cw__frame_mask(encoded + used, data + *sent, len, c->mask, c->sent_offset);
+        *sent += len;
+        c->sent_offset += len;
+        io = write_encoded(c, encoded, used + len);
+        used = 0;
+    }
+    if (is_large)
+        cw__link_cork(c->base.link, false);
+    if (io != CW__IO_OK || *sent == len_bytes)
+        return io;
+    c->base.wants_read = false;
+    return CW__IO_AGAIN; /* that was most_bytes */
+}
+
+/* *sent counts what was encoded: what the connection has not taken of that is kept here, at most OUTPUT_BYTES. */
+static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
+                         size_t *sent)
+{
+    codec_native *c = (codec_native *)base;
+    uint8_t encoded[OUTPUT_BYTES];
+    size_t used = 0;
+    cw__io io = CW__IO_OK;
+
+    *sent = 0;
+    if (c->output && !(base->is_holding && fits_batch(c, len_bytes))) {
+        base->is_holding = false;
+        io = write_kept(c);
+    }
+    if (io == CW__IO_OK && !c->is_sending && (base->is_holding || base->more_follow) &&
+        fits_batch(c, len_bytes))
+        return send_in_batch(c, opcode, is_final, data, len_bytes, sent);
+    if (io == CW__IO_OK && !c->is_sending)
+        io = begin_output(c, opcode, is_final, len_bytes, encoded, &used);
+    if (io == CW__IO_OK)
+        io = write_frame(c, encoded, used, data, len_bytes, sent);
+    if (io == CW__IO_OK)
+        c->is_sending = false;
+    return io;
+}
+
+static cw__io codec_flush(cw__codec *base)
+{
+    codec_native *c = (codec_native *)base;
+
+    base->is_holding = false;
+    return c->output ? write_kept(c) : CW__IO_OK;
+}
+
+/* ---- Making ---- */
+
+static void codec_destroy(cw__codec *base)
+{
+    codec_native *c = (codec_native *)base;
+
+    if (c->decoder)
+        c->decoder->calls->destroy(c->decoder);
+    free_input(c);
+    cw__free(c->output);
+    cw__free(c);
+}
+
+bool cw__codec_native_receives(void)
+{
+    enum { GIVES_ALL_BYTES = 0x081500 }; /* curl_easy_recv has what came with the 101 since 8.21.0 */
+
+    return curl_version_info(CURLVERSION_NOW)->version_num >= GIVES_ALL_BYTES;
+}
+
+cw__codec *cw__codec_native_create(cw__link *link)
+{
+    static const cw__codec_calls native = {.name = "native",
+                                           .receive = codec_receive,
+                                           .discard = codec_discard,
+                                           .await = codec_await,
+                                           .send = codec_send,
+                                           .flush = codec_flush,
+                                           .destroy = codec_destroy};
+    static const cw__codec_calls mixed = {.name = "mixed",
+                                          .receive = decoder_receive,
+                                          .discard = decoder_discard,
+                                          .send = codec_send,
+                                          .flush = codec_flush,
+                                          .destroy = codec_destroy};
+    codec_native *c = cw__calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->base.calls = cw__codec_native_receives() ? &native : &mixed;
+    c->base.link = link;
+    if (c->base.calls == &mixed && !(c->decoder = cw__codec_curl_create(link))) {
+        cw__free(c);
+        return NULL;
+    }
+    return &c->base;
+}

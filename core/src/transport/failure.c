@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: MIT */
+/* Failure: gives each failure of libcurl a status and a text of our own. It looks at the CURLcode, what TLS said, errno,
+ * the verdict on a certificate, and who failed, the server or the proxy. libcurl's texts are matched here and shown
+ * nowhere, because they contain what was given, also the password of a proxy. Called by handshake.c and link.c. No locks;
+ * the only I/O finds out why a file cannot be read. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "transport.h"
+
+/* All of 8.14.1, the oldest libcurl that will do. */
+/* clang-format off */
+#define NAMES(X) \
+    X(CURLE_UNSUPPORTED_PROTOCOL) X(CURLE_FAILED_INIT) X(CURLE_URL_MALFORMAT) X(CURLE_NOT_BUILT_IN) \
+    X(CURLE_COULDNT_RESOLVE_PROXY) X(CURLE_COULDNT_RESOLVE_HOST) X(CURLE_COULDNT_CONNECT) \
+    X(CURLE_WEIRD_SERVER_REPLY) X(CURLE_REMOTE_ACCESS_DENIED) X(CURLE_FTP_ACCEPT_FAILED) \
+    X(CURLE_FTP_WEIRD_PASS_REPLY) X(CURLE_FTP_ACCEPT_TIMEOUT) X(CURLE_FTP_WEIRD_PASV_REPLY) \
+    X(CURLE_FTP_WEIRD_227_FORMAT) X(CURLE_FTP_CANT_GET_HOST) X(CURLE_HTTP2) X(CURLE_FTP_COULDNT_SET_TYPE) \
+    X(CURLE_PARTIAL_FILE) X(CURLE_FTP_COULDNT_RETR_FILE) X(CURLE_QUOTE_ERROR) X(CURLE_HTTP_RETURNED_ERROR) \
+    X(CURLE_WRITE_ERROR) X(CURLE_UPLOAD_FAILED) X(CURLE_READ_ERROR) X(CURLE_OUT_OF_MEMORY) \
+    X(CURLE_OPERATION_TIMEDOUT) X(CURLE_FTP_PORT_FAILED) X(CURLE_FTP_COULDNT_USE_REST) \
+    X(CURLE_RANGE_ERROR) X(CURLE_SSL_CONNECT_ERROR) X(CURLE_BAD_DOWNLOAD_RESUME) \
+    X(CURLE_FILE_COULDNT_READ_FILE) X(CURLE_LDAP_CANNOT_BIND) X(CURLE_LDAP_SEARCH_FAILED) \
+    X(CURLE_ABORTED_BY_CALLBACK) X(CURLE_BAD_FUNCTION_ARGUMENT) X(CURLE_INTERFACE_FAILED) \
+    X(CURLE_TOO_MANY_REDIRECTS) X(CURLE_UNKNOWN_OPTION) X(CURLE_SETOPT_OPTION_SYNTAX) X(CURLE_GOT_NOTHING) \
+    X(CURLE_SSL_ENGINE_NOTFOUND) X(CURLE_SSL_ENGINE_SETFAILED) X(CURLE_SEND_ERROR) X(CURLE_RECV_ERROR) \
+    X(CURLE_SSL_CERTPROBLEM) X(CURLE_SSL_CIPHER) X(CURLE_PEER_FAILED_VERIFICATION) \
+    X(CURLE_BAD_CONTENT_ENCODING) X(CURLE_FILESIZE_EXCEEDED) X(CURLE_USE_SSL_FAILED) \
+    X(CURLE_SEND_FAIL_REWIND) X(CURLE_SSL_ENGINE_INITFAILED) X(CURLE_LOGIN_DENIED) X(CURLE_TFTP_NOTFOUND) \
+    X(CURLE_TFTP_PERM) X(CURLE_REMOTE_DISK_FULL) X(CURLE_TFTP_ILLEGAL) X(CURLE_TFTP_UNKNOWNID) \
+    X(CURLE_REMOTE_FILE_EXISTS) X(CURLE_TFTP_NOSUCHUSER) X(CURLE_SSL_CACERT_BADFILE) \
+    X(CURLE_REMOTE_FILE_NOT_FOUND) X(CURLE_SSH) X(CURLE_SSL_SHUTDOWN_FAILED) X(CURLE_AGAIN) \
+    X(CURLE_SSL_CRL_BADFILE) X(CURLE_SSL_ISSUER_ERROR) X(CURLE_FTP_PRET_FAILED) X(CURLE_RTSP_CSEQ_ERROR) \
+    X(CURLE_RTSP_SESSION_ERROR) X(CURLE_FTP_BAD_FILE_LIST) X(CURLE_CHUNK_FAILED) \
+    X(CURLE_NO_CONNECTION_AVAILABLE) X(CURLE_SSL_PINNEDPUBKEYNOTMATCH) X(CURLE_SSL_INVALIDCERTSTATUS) \
+    X(CURLE_HTTP2_STREAM) X(CURLE_RECURSIVE_API_CALL) X(CURLE_AUTH_ERROR) X(CURLE_HTTP3) \
+    X(CURLE_QUIC_CONNECT_ERROR) X(CURLE_PROXY) X(CURLE_SSL_CLIENTCERT) X(CURLE_UNRECOVERABLE_POLL) \
+    X(CURLE_TOO_LARGE) X(CURLE_ECH_REQUIRED)
+/* clang-format on */
+
+const char *cw__curl_name(int curl_code)
+{
+    switch (curl_code) {
+#define CW_X(name) \
+    case name:     \
+        return #name;
+        NAMES(CW_X)
+#undef CW_X
+    default:
+        return "?";
+    }
+}
+
+/* ---- Texts ---- */
+
+/* In the texts below: $ "the server a.example" or "the proxy 10.0.0.1:3128", & "the server" or "the proxy", ~ the URI's
+ * host, ^ host and port of the proxy, # the variable that names it, | the control for authorities. */
+typedef struct party {
+    const cw__failure *f;
+    const char *name, *role; /* $ and & */
+} party;
+
+typedef struct writer {
+    char *at, *end;
+} writer;
+
+static void put(writer *w, const char *text)
+{
+    while (text && *text && w->at < w->end)
+        *w->at++ = *text++;
+    *w->at = '\0';
+}
+
+static void put_expanded(writer *w, const char *text, const party *p)
+{
+    for (; *text; text++) {
+        char one[2] = {*text, '\0'};
+        switch (*text) {
+        case '$':
+            put(w, p->name);
+            break;
+        case '&':
+            put(w, p->role);
+            break;
+        case '~':
+            put(w, p->f->host);
+            break;
+        case '^':
+            put(w, p->f->proxy);
+            break;
+        case '#':
+            put(w, p->f->variable);
+            break;
+        case '|':
+            put(w, p->f->at_proxy ? "proxy_ca_file" : "ca_file");
+            break;
+        default:
+            put(w, one);
+        }
+    }
+}
+
+static writer write_to(char *buffer, size_t size_bytes)
+{
+    buffer[0] = '\0';
+    return (writer){buffer, buffer + size_bytes - 1};
+}
+
+/* ": Connection refused" */
+static void put_errno(writer *w, int os_errno)
+{
+    if (!os_errno)
+        return;
+    put(w, ": ");
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
+    put(w, strerror(os_errno));
+}
+
+/* OpenSSL's number for what went wrong, which says more than a CURLcode: "error:0A000126:...". */
+static void put_tls_number(writer *w, const char *text)
+{
+    const char *number = strstr(text, "error:");
+
+    if (!number || strspn(number + 6, "0123456789abcdefABCDEF") != 8)
+        return;
+    put(w, " (OpenSSL's error ");
+    for (int i = 0; i < 8; i++)
+        put(w, (char[2]){number[6 + i], '\0'});
+    put(w, ")");
+}
+
+/* ---- TLS: certificates ---- */
+
+enum { RESULTS_AT_MOST = 8 };
+
+typedef struct verdict {
+    const char *what, *mend;
+    int web_status;
+    int results
+        [RESULTS_AT_MOST]; /* OpenSSL's X509_V_ERR_*, which CURLINFO_SSL_VERIFYRESULT passes on; 0 ends them */
+} verdict;
+
+#define RENEW          "& needs a new one"
+#define NAME_AUTHORITY "if you trust that authority, name its certificate in |"
+#define ANOTHER_NAME   "use a name or address that it lists, or give & a certificate for this one"
+#define NO_REVOCATION  "cannot be checked for revocation"
+
+/* The first stands for a name that does not fit, the last for all that no other lists. */
+static const verdict verdicts[] = {
+    {"is for another name", ANOTHER_NAME, CW_WEB_CertificateCommonNameIsIncorrect, {62, 64}},
+    {"is not valid yet", "check this machine's clock; else " RENEW, CW_WEB_CertificateExpired, {9}},
+    {"has expired", RENEW "; or this machine's clock is wrong", CW_WEB_CertificateExpired, {10}},
+    {"has been revoked", "do not trust it; " RENEW, CW_WEB_CertificateRevoked, {23}},
+    {"is self-signed", "if you know that it is right, name it in |", CW_WEB_CertificateIsInvalid, {18}},
+    {"comes from an unknown authority", NAME_AUTHORITY, CW_WEB_CertificateIsInvalid, {2, 19}},
+    {"comes from an unknown authority",
+     NAME_AUTHORITY "; or & leaves out a certificate of the chain",
+     CW_WEB_CertificateIsInvalid,
+     {20, 21}},
+    {NO_REVOCATION,
+     "crl_file lacks the list of an authority of its chain",
+     CW_WEB_CertificateIsInvalid,
+     {3, 33}},
+    {NO_REVOCATION, "a list in crl_file is out of date: fetch a new one", CW_WEB_CertificateIsInvalid, {12}},
+    {NO_REVOCATION,
+     "a list in crl_file is faulty, or not valid yet: fetch another",
+     CW_WEB_CertificateIsInvalid,
+     {5, 8, 11, 15, 16, 35, 36}},
+    {"has a key that is too weak",
+     RENEW ", with RSA of 2048 bits or more",
+     CW_WEB_CertificateContainsErrors,
+     {66}},
+    {"comes from an authority whose key or digest is too weak",
+     RENEW,
+     CW_WEB_CertificateContainsErrors,
+     {67, 68}},
+    {"is faulty: its signature is wrong", RENEW, CW_WEB_CertificateContainsErrors, {7}},
+    {"is faulty", RENEW, CW_WEB_CertificateContainsErrors, {4, 6, 13, 14}},
+    {"is not valid for this purpose: it was not made for a server", RENEW, CW_WEB_CertificateIsInvalid, {26}},
+    {"is not valid: an authority of its chain may not issue certificates",
+     RENEW,
+     CW_WEB_CertificateIsInvalid,
+     {24, 25, 32, 79}},
+    {"is not valid", RENEW, CW_WEB_CertificateIsInvalid, {0}},
+};
+
+/* libcurl (8.14.1) reports a wrong name by text alone, without a result. It sets 1 before it knows any result. */
+static const verdict *verdict_of(long verify_result, const char *text)
+{
+    const verdict *last = verdicts + sizeof verdicts / sizeof *verdicts - 1;
+
+    if (strstr(text, "subject name") || strstr(text, "common name") || strstr(text, "cert name"))
+        return verdicts;
+    for (const verdict *v = verdicts; v < last; v++)
+        for (const int *result = v->results; *result; result++)
+            if (*result == verify_result)
+                return v;
+    return last;
+}
+
+/* libcurl 8.14.1 loses the verdict on the server's certificate where a proxy of https:// is in between. The alert that it
+ * sent says most of it (RFC 8446 section 6.2). -1: none about a certificate. */
+static long result_of_alert(const cw__failure *f)
+{
+    if (f->curl_code != CURLE_SSL_CONNECT_ERROR)
+        return -1;
+    switch (f->tls.sent_alert) {
+    case 44: /* certificate_revoked */
+        return 23;
+    case 45: /* certificate_expired */
+        return 10;
+    case 48: /* unknown_ca */
+        return 20;
+    case 42: /* bad_certificate */
+    case 43: /* unsupported_certificate */
+    case 46: /* certificate_unknown */
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+static void explain_certificate(const party *p, long verify_result, cw__error *error)
+{
+    const cw__failure *f = p->f;
+    const verdict *v = verdict_of(verify_result, f->text);
+    char message[CW__MESSAGE_BYTES], number[64] = "";
+    writer w = write_to(message, sizeof message);
+
+    if (v->results[0] == 0 && verify_result > 1)
+        (void)snprintf(number, sizeof number, " (OpenSSL's verify result %ld)", verify_result);
+    put_expanded(&w, f->at_proxy ? "the certificate of $ " : "the certificate of ~ ", p);
+    put(&w, v->what);
+    put(&w, number);
+    put(&w, ": ");
+    put_expanded(&w, v->mend, p);
+    cw__error_set(error, CW_CONNECT_FAILED, v->web_status, "%s", message);
+}
+
+/* ---- TLS: the rest ---- */
+
+typedef struct reason {
+    const char
+        *words; /* by which it is known: OpenSSL's (3.0 to 4.0), and one of GnuTLS; libcurl passes them on */
+    int web_status;
+    const char *message, *message_of_proxy; /* the second one is NULL where they are the same */
+} reason;
+
+#define OLD_TLS   "$ has no TLS 1.2 or later: it must be updated"
+#define NO_TLS    "$ does not speak TLS there: use ws:// or another port"
+#define NO_TLS_P  "$ does not speak TLS there: write http:// in #, or another port"
+#define FAULTY    "the certificate of $ is faulty, or its signature: it needs a new one"
+#define TRUNCATED "$ cut the connection without TLS's close_notify: what it sent may be truncated"
+#define DEMANDS   "$ demands a client certificate, and curlwire has none to give"
+
+static const reason *reason_of(int curl_code, const char *text)
+{
+    static const reason reasons[] = {
+        /* the first is for the TLS handshake only */
+        {"unexpected eof", CW_WEB_CannotConnect, "$ ended the connection during the TLS handshake", NULL},
+        {"unsupported protocol", CW_WEB_CannotConnect, OLD_TLS, NULL},
+        {"alert protocol version", CW_WEB_CannotConnect, OLD_TLS, NULL},
+        {"wrong version number", CW_WEB_CannotConnect, NO_TLS, NO_TLS_P},
+        {"packet length too long", CW_WEB_CannotConnect, NO_TLS, NO_TLS_P},
+        {"handshake failure", CW_WEB_CannotConnect, "$ refused the TLS handshake: it shares no cipher with us",
+         NULL},
+        {"unrecognized name", CW_WEB_CannotConnect,
+         "$ refused the TLS handshake: it does not know the name that it was called by", NULL},
+        {"asn1 encoding routines", CW_WEB_CertificateContainsErrors, FAULTY, NULL},
+        {"rsa routines", CW_WEB_CertificateContainsErrors, FAULTY, NULL},
+        {"provider signature failure", CW_WEB_CertificateContainsErrors, FAULTY, NULL}, /* 3.5 */
+        {"certificate required", CW_WEB_UnexpectedClientError, DEMANDS, NULL},
+        {"unexpected eof", CW_WEB_ConnectionAborted, TRUNCATED, NULL},
+        {"non-properly terminated", CW_WEB_ConnectionAborted, TRUNCATED, NULL},
+        {"bad record mac", CW_WEB_ConnectionAborted, "what $ sent was corrupted on its way, as TLS found",
+         NULL},
+    };
+
+    for (size_t i = curl_code == CURLE_SSL_CONNECT_ERROR ? 0 : 1; i < sizeof reasons / sizeof *reasons; i++)
+        if (strstr(text, reasons[i].words))
+            return &reasons[i];
+    return NULL;
+}
+
+/* The alerts by which a server says that it got no certificate (RFC 8446 section 6.2). Its library and the version of TLS
+ * decide which one. Alone, each may mean something else. */
+static bool is_refusal(const char *text)
+{
+    static const char *const alerts[] = {"certificate required", "alert handshake failure",
+                                         "alert bad certificate", "alert certificate unknown",
+                                         "alert access denied"};
+
+    for (size_t i = 0; i < sizeof alerts / sizeof *alerts; i++)
+        if (strstr(text, alerts[i]))
+            return true;
+    return false;
+}
+
+/* TLS 1.3 has the alert after the handshake. Where the peer resets TCP right behind it, libcurl (8.14.1, 8.22) fails to send
+ * its request and does not read the alert. */
+static bool is_cut_off(const cw__failure *f)
+{
+    bool is_reset = f->os_errno == ECONNRESET || f->os_errno == EPIPE;
+
+    return f->curl_code == CURLE_SEND_ERROR || (f->curl_code == CURLE_RECV_ERROR && is_reset);
+}
+
+/* "TLSv1.3 (IN), TLS handshake, Request CERT (13):", "TLSv1.3 (OUT), TLS alert, unknown CA (560):", where the low byte is
+ * the number of the alert; OpenSSL's trace by libcurl, 8.14.1 and 8.22. */
+void cw__failure_note(cw__tls_notes *notes, const char *text, size_t len_bytes)
+{
+    char copy[160];
+    const char *number;
+
+    if (len_bytes >= sizeof copy)
+        len_bytes = sizeof copy - 1;
+    memcpy(copy, text, len_bytes);
+    copy[len_bytes] = '\0';
+    if (strstr(copy, "(IN), TLS handshake, Request CERT"))
+        notes->wants_certificate = true;
+    if (strstr(copy, "(OUT), TLS alert") && (number = strrchr(copy, '(')))
+        notes->sent_alert = (int)(strtoul(number + 1, NULL, 10) & 0xff);
+}
+
+/* ---- Proxies of SOCKS ---- */
+
+typedef struct meaning {
+    int code;
+    int web_status; /* 0 = that of the code */
+    const char *text;
+} meaning;
+
+static const meaning *meaning_of(const meaning *list, size_t count, int code)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i].code == code)
+            return &list[i];
+    return NULL;
+}
+
+#define NOT_SOCKS "$ does not speak that version of SOCKS: check the scheme in #"
+#define WANTS_USER \
+    "$ refused the user and password, or wants some: write them in #, before the host, as user:password@"
+
+static const meaning *meaning_of_socks(int proxy_code)
+{
+    static const meaning list[] = {
+        {CURLPX_BAD_VERSION, CW_WEB_CannotConnect, NOT_SOCKS},
+        {CURLPX_BAD_ADDRESS_TYPE, CW_WEB_CannotConnect, NOT_SOCKS},
+        {CURLPX_UNKNOWN_MODE, CW_WEB_CannotConnect, NOT_SOCKS},
+        {CURLPX_NO_AUTH, CW_WEB_ProxyAuthenticationRequired, WANTS_USER},
+        {CURLPX_USER_REJECTED, CW_WEB_ProxyAuthenticationRequired, WANTS_USER},
+        {CURLPX_IDENTD, CW_WEB_ProxyAuthenticationRequired, WANTS_USER},
+        {CURLPX_IDENTD_DIFFER, CW_WEB_ProxyAuthenticationRequired, WANTS_USER},
+        {CURLPX_LONG_USER, CW_WEB_UnexpectedClientError,
+         "the user in # is too long for SOCKS: 255 bytes are the most"},
+        {CURLPX_LONG_PASSWD, CW_WEB_UnexpectedClientError,
+         "the password in # is too long for SOCKS: 255 bytes are the most"},
+        {CURLPX_LONG_HOSTNAME, CW_WEB_UnexpectedClientError,
+         "the URI's host is too long for SOCKS: 255 bytes are the most"},
+        {CURLPX_RESOLVE_HOST, CW_WEB_HostNameNotResolved,
+         "the host ~ cannot be resolved here; with socks5h:// or socks4a:// in # the proxy ^ resolves it"},
+        {CURLPX_REPLY_HOST_UNREACHABLE, CW_WEB_ServerUnreachable, "$ cannot reach ~"},
+        {CURLPX_REPLY_NETWORK_UNREACHABLE, CW_WEB_ServerUnreachable, "$ cannot reach the network of ~"},
+        {CURLPX_REPLY_TTL_EXPIRED, CW_WEB_ServerUnreachable, "$ cannot reach ~"},
+        {CURLPX_REPLY_CONNECTION_REFUSED, CW_WEB_CannotConnect, "$ says that ~ refused the connection"},
+        {CURLPX_REPLY_NOT_ALLOWED, CW_WEB_Forbidden, "$ does not allow connections to ~"},
+        {CURLPX_REQUEST_FAILED, CW_WEB_CannotConnect, "$ refused to connect to ~, or could not"},
+        {CURLPX_REPLY_GENERAL_SERVER_FAILURE, CW_WEB_CannotConnect, "$ could not connect to ~"},
+        {CURLPX_REPLY_COMMAND_NOT_SUPPORTED, CW_WEB_CannotConnect, "$ does not make connections"},
+        {CURLPX_REPLY_ADDRESS_TYPE_NOT_SUPPORTED, CW_WEB_CannotConnect,
+         "$ does not take that kind of address: try socks5h:// or socks4a:// in #"},
+        {CURLPX_CLOSED, CW_WEB_CannotConnect, "$ ended the connection instead of answering"},
+        {CURLPX_RECV_CONNECT, CW_WEB_CannotConnect, "$ ended the connection instead of answering"},
+    };
+    const meaning *found = meaning_of(list, sizeof list / sizeof *list, proxy_code);
+    static const meaning unknown = {CURLPX_OK, CW_WEB_CannotConnect, "connecting through $ failed"};
+
+    return found ? found : &unknown;
+}
+
+/* ---- By CURLcode ---- */
+
+static const meaning *meaning_of_code(const cw__failure *f)
+{
+    static const meaning list[] = {
+        {CURLE_URL_MALFORMAT, CW_WEB_UnexpectedClientError,
+         "libcurl refuses the URI; it should look like wss://host/path"},
+        {CURLE_COULDNT_RESOLVE_PROXY, 0, "the host of the proxy ^ cannot be resolved: check the variable #"},
+        {CURLE_COULDNT_RESOLVE_HOST, 0, "the host ~ cannot be resolved: check its spelling, and the network"},
+        {CURLE_COULDNT_CONNECT, 0, "cannot connect to $"},
+        {CURLE_SSL_CONNECT_ERROR, 0, "the TLS handshake with $ failed"},
+        {CURLE_OPERATION_TIMEDOUT, 0, "$ did not answer in time (connect_timeout)"},
+        {CURLE_SEND_ERROR, 0, "the connection to $ was lost during the handshake"},
+        {CURLE_RECV_ERROR, 0, "the connection to $ was lost during the handshake"},
+        {CURLE_GOT_NOTHING, 0, "$ ended the connection instead of answering"},
+        {CURLE_PARTIAL_FILE, 0, "$ ended the connection in the middle of its answer"},
+        {CURLE_UNSUPPORTED_PROTOCOL, 0, "the answer of $ is no HTTP/1.1"},
+        {CURLE_WEIRD_SERVER_REPLY, 0, "the answer of $ is no valid HTTP"},
+        {CURLE_SSL_CIPHER, CW_WEB_CannotConnect,
+         "the loaded libcurl's TLS has none of the ciphers that it is to use"},
+        {CURLE_SSL_PINNEDPUBKEYNOTMATCH, 0, "the key of $ is another one than is expected"},
+        {CURLE_INTERFACE_FAILED, CW_WEB_CannotConnect, "the network interface cannot be used"},
+    };
+
+    if (f->proxy && f->curl_code == CURLE_PROXY)
+        return meaning_of_socks(f->proxy_code);
+    /* 8.22 says so in place of CURLE_PROXY; 8.14.1 in place of CURLE_COULDNT_RESOLVE_PROXY, if the look-up was over at
+     * once. The proxy is looked up first. */
+    if (f->proxy && f->curl_code == CURLE_COULDNT_RESOLVE_HOST)
+        return f->has_socket ? meaning_of_socks(CURLPX_RESOLVE_HOST)
+                             : meaning_of(list, sizeof list / sizeof *list, CURLE_COULDNT_RESOLVE_PROXY);
+    return meaning_of(list, sizeof list / sizeof *list, f->curl_code);
+}
+
+static void explain_code(const party *p, cw__error *error)
+{
+    const cw__failure *f = p->f;
+    const meaning *m = meaning_of_code(f);
+    char message[CW__MESSAGE_BYTES], number[96];
+    writer w = write_to(message, sizeof message);
+    int web_status = cw__web_status_of_curl(f->curl_code, f->os_errno);
+
+    if (m) {
+        put_expanded(&w, m->text, p);
+        if (f->curl_code == CURLE_COULDNT_CONNECT || f->curl_code == CURLE_SEND_ERROR ||
+            f->curl_code == CURLE_RECV_ERROR || f->curl_code == CURLE_SSL_CONNECT_ERROR)
+            put_errno(&w, f->os_errno);
+    } else {
+        (void)snprintf(number, sizeof number, " failed: %s (%d)", cw__curl_name(f->curl_code), f->curl_code);
+        put_expanded(&w, "connecting to $", p);
+        put(&w, number);
+    }
+    put_tls_number(&w, f->text);
+    cw__error_set(error, CW_CONNECT_FAILED, m && m->web_status ? m->web_status : web_status, "%s", message);
+}
+
+/* A file that libcurl cannot use; libcurl does not say why. */
+static void explain_file(const party *p, cw__error *error)
+{
+    const cw__failure *f = p->f;
+    bool is_crl = f->curl_code == CURLE_SSL_CRL_BADFILE;
+    const char *path = is_crl ? f->crl_file : f->ca_file;
+    const char *bundle = curl_version_info(CURLVERSION_NOW)->cainfo;
+    char message[CW__MESSAGE_BYTES];
+    writer w = write_to(message, sizeof message);
+
+    if (is_crl)
+        put(&w, "crl_file '");
+    else
+        put_expanded(&w, *path ? "| '" : "the system's file of authorities '", p);
+    if (!*path)
+        path = bundle ? bundle : "";
+    put(&w, path);
+    put(&w, "' cannot be used");
+    put_errno(&w, access(path, R_OK) == 0 ? 0 : errno);
+    put_expanded(
+        &w, is_crl ? ". It takes a PEM file of revocation lists" : ". | takes a PEM file of certificates", p);
+    cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_curl(f->curl_code, 0), "%s", message);
+}
+
+/* ---- What others call ---- */
+
+static void fill_error(cw__error *error, int web_status, const char *text, const party *p)
+{
+    char message[CW__MESSAGE_BYTES];
+    writer w = write_to(message, sizeof message);
+
+    put_expanded(&w, text, p);
+    cw__error_set(error, CW_CONNECT_FAILED, web_status, "%s", message);
+}
+
+void cw__failure_explain(const cw__failure *f, cw__error *error)
+{
+    const reason *r = reason_of(f->curl_code, f->text);
+    char name[96];
+    party p = {.f = f, .name = name, .role = f->at_proxy ? "the proxy" : "the server"};
+
+    (void)snprintf(name, sizeof name, "%s %.80s", p.role, f->at_proxy ? f->proxy : f->host);
+    if (f->curl_code == CURLE_PEER_FAILED_VERIFICATION)
+        explain_certificate(&p, f->verify_result, error);
+    else if (!r && result_of_alert(f) >= 0)
+        explain_certificate(&p, result_of_alert(f), error);
+    else if (f->curl_code == CURLE_SSL_CACERT_BADFILE || f->curl_code == CURLE_SSL_CRL_BADFILE)
+        explain_file(&p, error);
+    else if (f->tls.wants_certificate && is_refusal(f->text))
+        fill_error(error, CW_WEB_UnexpectedClientError, DEMANDS, &p);
+    else if (f->tls.wants_certificate && is_cut_off(f))
+        fill_error(error, CW_WEB_UnexpectedClientError,
+                   "$ asked for a client certificate and ended the connection without one: it demands a client "
+                   "certificate, and curlwire has none to give",
+                   &p);
+    else if (r)
+        fill_error(error, r->web_status, f->at_proxy && r->message_of_proxy ? r->message_of_proxy : r->message,
+                   &p);
+    else
+        explain_code(&p, error);
+    error->curl_code = f->curl_code;
+    error->os_errno = f->os_errno;
+}
+
+void cw__failure_lost(int curl_code, int os_errno, const char *text, const char *who, const char *doing,
+                      cw__error *error)
+{
+    const reason *r = reason_of(curl_code, text);
+    const cw__failure f = {.host = "", .proxy = "", .variable = ""};
+    const party p = {.f = &f, .name = who, .role = who};
+    char message[CW__MESSAGE_BYTES], number[96];
+    writer w = write_to(message, sizeof message);
+
+    if (r) {
+        put_expanded(&w, r->message, &p);
+    } else {
+        put(&w, "the connection was lost while ");
+        put(&w, doing);
+        put_errno(&w, os_errno);
+        (void)snprintf(number, sizeof number, ": %s (%d)", cw__curl_name(curl_code), curl_code);
+        if (!os_errno)
+            put(&w, number);
+        put_tls_number(&w, text);
+    }
+    cw__error_set(error, CW_CLOSED, r ? r->web_status : cw__web_status_of_curl(curl_code, os_errno), "%s",
+                  message);
+    error->curl_code = curl_code;
+    error->os_errno = os_errno;
+}
+
+/* ---- Replies that refuse ---- */
+
+void cw__failure_refused(int http_status, cw__error *error)
+{
+    const char *hint = "";
+
+    if (http_status >= 300 && http_status < 400)
+        hint = ": it redirects; connect to the address in its Location header";
+    else if (http_status == 401 || http_status == 403)
+        hint = ": it wants credentials or does not accept these";
+    else if (http_status == 404)
+        hint = ": there is no such path";
+    else if (http_status == 200 || http_status == 426)
+        hint = ": there is an HTTP server, but no WebSocket at this path";
+    cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
+                  "the server refused the WebSocket with HTTP status %d%s", http_status, hint);
+    error->http_status = http_status;
+}
+
+/* The proxy answered CONNECT with another status than 2xx. */
+void cw__failure_refused_by_proxy(const cw__proxy *proxy, const char *host, int http_status, cw__error *error)
+{
+    const char *hint = "";
+
+    if (http_status == 407)
+        hint = proxy->user ? ": it does not accept this user and password"
+                           : ": it wants a user and a password; write user:password@ before its host";
+    else if (http_status == 403 || http_status == 405)
+        hint = ": it does not allow this connection";
+    else if (http_status == 502 || http_status == 503 || http_status == 504)
+        hint = ": it could not reach the server";
+    if (http_status > 0)
+        cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
+                      "the proxy %.80s (%s) refused to connect to %.80s with HTTP status %d%s", proxy->name,
+                      proxy->variable, host, http_status, hint);
+    else
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                      "the proxy %.80s (%s) answered with something that is not HTTP/1.1", proxy->name,
+                      proxy->variable);
+    error->http_status = http_status;
+}

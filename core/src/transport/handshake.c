@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: MIT */
+/* Handshake: control settings become libcurl options, the request gets its headers, the reply its verdict
+ * (RFC 6455 section 4.1). libcurl connects and exchanges the two; reply.c reads what came back. Called by
+ * connect.c, under the socket's lock; knows nothing of frames. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <linux/tcp.h> /* glibc's own netinet/tcp.h lacks tcpi_bytes_received */
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#endif
+
+#include "transport.h"
+
+struct cw__handshake {
+    CURL *easy;
+    struct curl_slist *headers;
+    char *protocols;  /* as offered: "a, b", or empty */
+    char *protocol;   /* chosen, or NULL */
+    char *extensions; /* agreed, or NULL */
+    cw__compression offer, terms;
+    cw__reply reply;
+    char *base; /* the URI without path and query */
+    char *host; /* of the URI, for messages */
+    cw__proxy proxy;
+    bool is_past_proxy;                             /* there is none, or it has let the connection through */
+    bool is_refused;                                /* by the proxy */
+    bool is_to_tls;                                 /* the URI is wss */
+    cw__tls_notes tls;                              /* of the party at work */
+    const char *ca_file, *proxy_ca_file, *crl_file; /* the settings' */
+    bool has_no_random;                             /* for the key */
+    cw__race *race;                                 /* the connecting's, or NULL */
+    bool is_handed, has_socket;                     /* libcurl's latest socket is the race's; it has had one */
+    char key[CW__KEY_CHARS + 1];
+    char text[CURL_ERROR_SIZE];
+};
+
+/* ---- Reading the reply ---- */
+
+static bool has_tunnel(const cw__handshake *h)
+{
+    return h->proxy.kind == CW__PROXY_HTTP || h->proxy.kind == CW__PROXY_HTTPS;
+}
+
+/* The headers of the proxy's answer to CONNECT are complete. Any status but 2xx is final, since the request had all that
+ * we have for the proxy. So its body, which may stall, is not waited for. */
+static bool proxy_answered(cw__handshake *h)
+{
+    long http_status = 0;
+
+    (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
+    h->is_refused = http_status / 100 != 2;
+    if (h->is_refused)
+        return false;
+    h->is_past_proxy = true;
+    h->tls = (cw__tls_notes){0};
+    cw__reply_forget(&h->reply);
+    return true;
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *user)
+{
+    cw__handshake *h = user;
+    bool goes_on = cw__reply_line(&h->reply, line, size * count);
+
+    if (goes_on && !h->is_past_proxy && has_tunnel(h) && h->reply.is_complete)
+        goes_on = proxy_answered(h);
+    return goes_on ? size * count : 0;
+}
+
+/* Notes what libcurl says in its trace only: about TLS, and that a proxy of SOCKS has let the connection through. */
+static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes, void *user)
+{
+    cw__handshake *h = user;
+
+    (void)easy;
+    if (type == CURLINFO_TEXT)
+        cw__failure_note(&h->tls, text, len_bytes);
+    if ((type == CURLINFO_SSL_DATA_OUT || type == CURLINFO_HEADER_OUT) && h->proxy.kind == CW__PROXY_SOCKS)
+        h->is_past_proxy = true;
+    return 0;
+}
+
+/* NULL for a reply that is right, or what is wrong with it. */
+static const char *reply_fault(cw__handshake *h)
+{
+    const char *protocol, *extensions = NULL;
+    size_t len, extensions_bytes;
+    const char *fault = cw__reply_fault(&h->reply, h->key, h->protocols, &protocol, &len);
+
+    if (!fault)
+        fault = cw__reply_extension_fault(&h->reply, h->offer.is_on ? &h->offer : NULL, &h->terms, &extensions,
+                                          &extensions_bytes);
+    if (fault)
+        return fault;
+    if (protocol)
+        h->protocol = cw__strndup(protocol, len);
+    if (extensions)
+        h->extensions = cw__strndup(extensions, extensions_bytes);
+    h->reply.has_no_memory = (protocol && !h->protocol) || (extensions && !h->extensions);
+    return h->reply.has_no_memory ? "it cannot be kept" : NULL;
+}
+
+static void invalid_reply(const cw__handshake *h, const char *fault, cw__error *error)
+{
+    if (cw__handshake_is_at_proxy(h))
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                      "the reply of the proxy %.80s (%s) is invalid: %s", h->proxy.name, h->proxy.variable,
+                      fault);
+    else
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                      "the server's handshake reply is invalid: %s", fault);
+}
+
+/* errno, unless it is left over from connecting to one address while another one answered. */
+static int errno_of(const cw__handshake *h, CURLcode code)
+{
+    long os_errno = 0;
+
+    if (h->race && cw__race_state_of(h->race) == CW__RACE_LOST)
+        return cw__race_errno(h->race);
+    (void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_errno);
+    if (os_errno == EINPROGRESS || os_errno == EAGAIN ||
+        (code != CURLE_COULDNT_CONNECT && (os_errno == ECONNREFUSED || os_errno == ENETUNREACH)))
+        return 0;
+    return (int)os_errno;
+}
+
+/* The connect failed before there was a reply. */
+static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
+{
+    bool at_proxy = cw__handshake_is_at_proxy(h);
+    cw__failure f = {.curl_code = (int)code,
+                     .os_errno = errno_of(h, code),
+                     .text = h->text,
+                     .host = h->host,
+                     .proxy = h->proxy.name,
+                     .variable = h->proxy.variable,
+                     .at_proxy = at_proxy,
+                     .has_socket = h->has_socket,
+                     .tls = h->tls,
+                     .ca_file = at_proxy ? h->proxy_ca_file : h->ca_file,
+                     .crl_file = h->crl_file};
+    long proxy_code = 0;
+    int lacked = cw__lacked_descriptors_of(code);
+
+    (void)curl_easy_getinfo(h->easy, at_proxy ? CURLINFO_PROXY_SSL_VERIFYRESULT : CURLINFO_SSL_VERIFYRESULT,
+                            &f.verify_result);
+    (void)curl_easy_getinfo(h->easy, CURLINFO_PROXY_ERROR, &proxy_code);
+    f.proxy_code = (int)proxy_code;
+    if (lacked) {
+        cw__error_set(error, CW_SYSTEM_ERROR, CW_WEB_Unknown,
+                      "no descriptor for a connection: raise the limit (ulimit -n)");
+        error->os_errno = lacked;
+    } else {
+        cw__failure_explain(&f, error);
+    }
+}
+
+bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
+{
+    long http_status = 0;
+    const char *fault;
+    bool is_too_large = h->reply.is_cut || code == CURLE_TOO_LARGE; /* by our bounds or libcurl's */
+    bool is_answer = code == CURLE_OK || code == CURLE_HTTP_RETURNED_ERROR || is_too_large;
+
+    (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &http_status);
+    fault = code == CURLE_OK && http_status == 101 ? reply_fault(h) : NULL;
+    if ((code == CURLE_OUT_OF_MEMORY && !cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST)) ||
+        h->reply.has_no_memory) {
+        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    } else if (h->is_refused) {
+        (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
+        cw__failure_refused_by_proxy(&h->proxy, h->host, (int)http_status, error);
+    } else if (is_answer && http_status >= 200 && h->reply.is_http_1) {
+        cw__failure_refused((int)http_status, error);
+    } else if (is_answer && http_status >= 200) {
+        invalid_reply(h, "the reply is not HTTP/1.1", error);
+    } else if (is_too_large) {
+        invalid_reply(h, "its headers are too large", error);
+        error->http_status = http_status == 101 ? 101 : 0;
+    } else if (code == CURLE_WEIRD_SERVER_REPLY && h->reply.is_begun) {
+        /* A line that libcurl refuses itself: NUL in it, no colon, a bare CR since 8.21 at the latest. */
+        invalid_reply(h, "one of its lines is malformed", error);
+        error->http_status = h->reply.http_status;
+    } else if (code != CURLE_OK) {
+        failed(h, code, error);
+    } else if (http_status != 101) {
+        /* libcurl calls it a success when the server ends the connection without a word (8.14.1, 8.22). */
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                      "the server ended the connection instead of answering the handshake");
+    } else if (fault) {
+        invalid_reply(h, fault, error);
+        error->http_status = (int)http_status;
+    } else {
+        return true;
+    }
+    error->curl_code = (int)code;
+    return false;
+}
+
+/* Then the connection may be read at its descriptor (link.c), and libcurl need not be asked for frames that are not
+ * there: curl_ws_recv sets 64 KiB aside, zeroed, at its first call (8.14.1 and 8.22). It is certain if libcurl has taken
+ * no more off the socket than the reply; that can be told on Linux and without TLS, and in doubt the answer is no. */
+bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
+{
+#ifdef __linux__
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    int unread = 0;
+
+    /* In this order: what comes in between makes it a no. */
+    return is_plain && ioctl(fd, FIONREAD, &unread) == 0 &&
+           getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received &&
+           info.tcpi_bytes_received == (uint64_t)h->reply.head_bytes + (uint64_t)unread;
+#else
+    (void)h, (void)fd, (void)is_plain;
+    return false;
+#endif
+}
+
+const char *cw__handshake_protocol(const cw__handshake *h) { return h->protocol; }
+const char *cw__handshake_reply(const cw__handshake *h) { return cw__reply_lines(&h->reply); }
+const char *cw__handshake_extensions(const cw__handshake *h) { return h->extensions; }
+const cw__compression *cw__handshake_compression(const cw__handshake *h) { return &h->terms; }
+
+/* ---- Making the request ---- */
+
+static bool add_line(cw__handshake *h, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(h->headers, line);
+
+    if (longer)
+        h->headers = longer;
+    return longer != NULL;
+}
+
+static bool add_header(cw__handshake *h, const char *name, const char *value)
+{
+    size_t bytes = strlen(name) + strlen(value) + 3;
+    char *line = cw__malloc(bytes);
+    bool is_added;
+
+    if (!line)
+        return false;
+    (void)snprintf(line, bytes, "%s: %s", name, value);
+    is_added = add_line(h, line);
+    cw__free(line);
+    return is_added;
+}
+
+/* A line that is a name and a colon takes libcurl's own header of that name away. */
+static bool add_callers(cw__handshake *h, const char *lines)
+{
+    while (*lines) {
+        size_t len = strcspn(lines, "\n");
+        char *line = cw__strndup(lines, len);
+        bool is_added = line && add_line(h, line);
+        cw__free(line);
+        if (!is_added)
+            return false;
+        lines += len + (lines[len] == '\n');
+    }
+    return true;
+}
+
+static bool add_headers(cw__handshake *h, const cw__handshake_settings *settings)
+{
+    uint8_t nonce[16];
+
+    h->has_no_random = !cw__random(nonce, sizeof nonce);
+    if (h->has_no_random)
+        return false;
+    cw__base64(nonce, sizeof nonce, h->key);
+    if (!add_header(h, "Sec-WebSocket-Key", h->key))
+        return false;
+    if (*h->protocols && !add_header(h, "Sec-WebSocket-Protocol", h->protocols))
+        return false;
+    if (h->offer.is_on) {
+        char offer[CW__OFFER_BYTES];
+        cw__compression_offer(&h->offer, offer);
+        if (!add_header(h, "Sec-WebSocket-Extensions", offer))
+            return false;
+    }
+    return add_callers(h, settings->headers);
+}
+
+/* LCOV_EXCL_START: libcurl (8.14.1, 8.22) drops a refusal's body itself; by default it would go to stdout. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
+static size_t drop_body(char *data, size_t size, size_t count, void *user)
+{
+    (void)data, (void)user;
+    return size * count;
+}
+/* LCOV_EXCL_STOP */
+
+/* A program that the script starts must not hold the connection open (libcurl does this from 8.19 on). */
+static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
+{
+    cw__handshake *h = user;
+    bool is_connected = h && h->is_handed;
+
+    (void)purpose;
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (h)
+        h->has_socket = true;
+    return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
+}
+
+/* libcurl asks for a socket to an address. While the race gathers, each is refused, so that libcurl names the next; in
+ * the end it says that it cannot connect, and cw__handshake_restart lets it begin again. Later it gets a new
+ * socket, for a proxy that wants another connection. */
+static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    cw__handshake *h = user;
+    int fd = -1;
+
+    (void)purpose;
+    if (cw__race_state_of(h->race) == CW__RACE_GATHERING) {
+        cw__race_add(h->race, &address->addr, address->addrlen);
+        return CURL_SOCKET_BAD;
+    }
+    fd = cw__race_take(h->race, &address->addr, &address->addrlen);
+    h->is_handed = fd >= 0;
+    if (h->is_handed)
+        address->family = address->addr.sa_family;
+    else
+        fd = socket(address->family, address->socktype, address->protocol);
+    return fd;
+}
+
+/* For CURLOPT_CAPATH, so that ca_file stands in place of the system's authorities and not besides. NULL says that, but
+ * since 8.21.0 it stands for the folder that libcurl was built with, if it was (lib/setopt.c, lib/vtls/vtls_config.c).
+ * In what is no folder OpenSSL and GnuTLS find no authorities; mbedTLS and wolfSSL refuse it, which is better than to
+ * trust more than was asked for. */
+static const char *no_folder(void)
+{
+    enum { NULL_IS_DEFAULT = 0x081500 };
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+
+    return info->version_num >= NULL_IS_DEFAULT && info->capath ? "/dev/null" : NULL;
+}
+
+/* Sets the proxy that was chosen, or none, so that libcurl does not look at the environment. */
+static CURLcode set_proxy(cw__handshake *h, const cw__handshake_settings *settings)
+{
+    CURL *easy = h->easy;
+    CURLcode code = CURLE_OK;
+
+    if (h->proxy.kind == CW__PROXY_NONE) {
+        code = curl_easy_setopt(easy, CURLOPT_PROXY, "");
+        if (code == CURLE_OK)
+            code = curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+        return code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN ? CURLE_OK : code; /* it knows none */
+    }
+#define SET(option, value) \
+    if (code == CURLE_OK)  \
+    code = curl_easy_setopt(easy, option, value)
+    SET(CURLOPT_PROXY, h->proxy.url);
+    SET(CURLOPT_NOPROXY, "");
+    if (h->proxy.user) {
+        SET(CURLOPT_PROXYUSERNAME, h->proxy.user);
+        SET(CURLOPT_PROXYPASSWORD, h->proxy.password);
+    }
+    if (h->proxy.kind != CW__PROXY_HTTPS)
+        return code;
+    SET(CURLOPT_PROXY_SSL_VERIFYPEER, settings->proxy_verify ? 1L : 0L);
+    SET(CURLOPT_PROXY_SSL_VERIFYHOST, settings->proxy_verify ? 2L : 0L);
+    SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (*h->proxy_ca_file) {
+        SET(CURLOPT_PROXY_CAINFO, h->proxy_ca_file);
+        SET(CURLOPT_PROXY_CAPATH, no_folder());
+    }
+#undef SET
+    return code;
+}
+
+/* TLS to the server. */
+static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings)
+{
+    CURL *easy = h->easy;
+    CURLcode code = CURLE_OK;
+
+#define SET(option, value) \
+    if (code == CURLE_OK)  \
+    code = curl_easy_setopt(easy, option, value)
+    SET(CURLOPT_SSL_VERIFYPEER, settings->verify ? 1L : 0L);
+    SET(CURLOPT_SSL_VERIFYHOST, settings->verify ? 2L : 0L);
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* at least, whatever the system's OpenSSL allows */
+    /* A resumed session rests upon what was verified days ago; each connect verifies. Resuming would spare 5 % of the
+     * processor time of a connect, and no round trip with TLS 1.3. */
+    SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    if (*settings->ca_file) {
+        SET(CURLOPT_CAINFO, settings->ca_file);
+        SET(CURLOPT_CAPATH, no_folder());
+    }
+    if (*settings->crl_file && settings->verify)
+        SET(CURLOPT_CRLFILE, settings->crl_file);
+#undef SET
+    return code;
+}
+
+/* Every result is checked: an option that an older or smaller libcurl lacks must not go unnoticed. */
+static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *settings)
+{
+    CURL *easy = h->easy;
+    CURLcode code = CURLE_OK;
+
+#define SET(option, value) \
+    if (code == CURLE_OK)  \
+    code = curl_easy_setopt(easy, option, value)
+    SET(CURLOPT_URL, h->base);
+    SET(CURLOPT_REQUEST_TARGET, settings->uri->target); /* libcurl would resolve /../ and drop an empty query */
+    SET(CURLOPT_PROTOCOLS_STR, "ws,wss");
+    SET(CURLOPT_CONNECT_ONLY, 2L); /* 2: with the upgrade */
+    SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
+    SET(CURLOPT_NOSIGNAL, 1L);        /* without it each send makes extra system calls for SIGPIPE */
+    SET(CURLOPT_HTTPPROXYTUNNEL, 1L); /* before 8.21 a plain ws would go to the proxy as GET ws://... */
+    /* Each connect looks its name up, also where several share a multi. Where we race, none is shared, and the second
+     * transfer takes the first one's addresses. */
+    SET(CURLOPT_DNS_CACHE_TIMEOUT, h->race ? -1L : 0L);
+    /* The request's buffer. At its usual 64 KiB the frame buffers take its memory over after the handshake, and
+     * libcurl zeroes them: 64 KiB resident for each idle connection. */
+    SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+    SET(CURLOPT_BUFFERSIZE, 1024L); /* for the reply; frames do not pass through it */
+    SET(CURLOPT_HTTPHEADER, h->headers);
+    SET(CURLOPT_USERAGENT, "curlwire/" CW_VERSION);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, (void *)h);
+    SET(CURLOPT_WRITEFUNCTION, drop_body);
+    SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
+    SET(CURLOPT_SOCKOPTDATA, (void *)h);
+    if (h->race) {
+        SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+        SET(CURLOPT_OPENSOCKETDATA, (void *)h);
+    }
+    SET(CURLOPT_ERRORBUFFER, h->text);
+    SET(CURLOPT_TCP_NODELAY, settings->no_delay ? 1L : 0L);
+    /* A look-up that is still going on when a connect is given up is left to its thread instead of waited for
+     * (8.14.1: lib/asyn-thrdd.c; later ones: pool.c), or it would hold up the service thread and every socket with it. */
+    SET(CURLOPT_QUICK_EXIT, 1L);
+    /* The deadline itself is the socket's timer; 0 would mean libcurl's own 300 seconds. */
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->timeout_ms > 0 ? settings->timeout_ms : INT32_MAX));
+    if (h->is_to_tls || h->proxy.kind != CW__PROXY_NONE) {
+        SET(CURLOPT_DEBUGFUNCTION, on_debug);
+        SET(CURLOPT_DEBUGDATA, (void *)h);
+        SET(CURLOPT_VERBOSE, 1L);
+    }
+#undef SET
+    if (code == CURLE_OK)
+        code = set_tls(h, settings);
+    return code == CURLE_OK ? set_proxy(h, settings) : code;
+}
+
+/* NOLINTNEXTLINE(concurrency-mt-unsafe): in the caller's thread, as any program reads its environment */
+static const char *variable(const char *name) { return getenv(name); }
+
+/* CW_OK or a failure of the calling thread. */
+static cw_status choose_proxy(cw__handshake *h, unsigned port)
+{
+    cw_status status = cw__proxy_choose(&h->proxy, h->is_to_tls, h->host, port, variable);
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+
+    h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
+    if (status == CW_OK && h->proxy.kind == CW__PROXY_HTTPS && !(info->features & CURL_VERSION_HTTPS_PROXY))
+        return cw__fail(
+            CW_UNSUPPORTED,
+            "the proxy %.80s (%s) is one of https://, and the loaded libcurl %s was built without those",
+            h->proxy.name, h->proxy.variable, info->version);
+    return status;
+}
+
+/* What libcurl takes for the host, and the port; it knows the forms of IP addresses. */
+static CURLcode read_host(cw__handshake *h, unsigned *port)
+{
+    CURLU *parts = curl_url();
+    char *digits = NULL;
+    CURLUcode code =
+        parts ? curl_url_set(parts, CURLUPART_URL, h->base, CURLU_NON_SUPPORT_SCHEME) : CURLUE_OUT_OF_MEMORY;
+
+    if (code == CURLUE_OK)
+        code = curl_url_get(parts, CURLUPART_HOST, &h->host, 0);
+    if (code == CURLUE_OK)
+        code = curl_url_get(parts, CURLUPART_PORT, &digits, CURLU_DEFAULT_PORT);
+    *port = code == CURLUE_OK ? (unsigned)strtoul(digits, NULL, 10) : 0;
+    curl_free(digits);
+    curl_url_cleanup(parts);
+    return code == CURLUE_OK              ? CURLE_OK
+           : code == CURLUE_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY
+                                          : CURLE_URL_MALFORMAT;
+}
+
+static cw_status cannot_create(const cw__handshake *h, const cw__handshake_settings *settings, CURLcode code)
+{
+    if (h->has_no_random)
+        return cw__fail(CW_SYSTEM_ERROR, "the system has no random bytes to give: it refuses getrandom, and "
+                                         "/dev/urandom cannot be opened");
+    if (code == CURLE_OUT_OF_MEMORY)
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection");
+    if (code == CURLE_URL_MALFORMAT)
+        return cw__fail(CW_INVALID_ARGUMENT, settings->uri->is_ipv6
+                                                 ? "what stands in [ ] is not an IPv6 address"
+                                                 : "the host is neither a name nor an IPv4 address; "
+                                                   "it should look like wss://host/path");
+    return cw__fail(CW_UNSUPPORTED, "the loaded libcurl refuses an option: %s (%d)", cw__curl_name((int)code),
+                    (int)code);
+}
+
+/* CW_OK or a failure of the calling thread. */
+static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
+{
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+    cw_status status = CW_OK;
+    unsigned port = 0;
+
+    h->offer = settings->compression;
+    h->is_to_tls = settings->uri->is_secure;
+    h->ca_file = settings->ca_file;
+    h->proxy_ca_file = *settings->proxy_ca_file ? settings->proxy_ca_file : settings->ca_file;
+    h->crl_file = settings->crl_file;
+    h->easy = curl_easy_init();
+    h->protocols = cw__strndup(settings->protocols, strlen(settings->protocols));
+    h->base = cw__uri_base(settings->uri);
+    if (h->easy && h->protocols && h->base)
+        code = read_host(h, &port);
+    if (code == CURLE_OK)
+        status = choose_proxy(h, port);
+    if (status != CW_OK)
+        return status;
+    h->race = h->proxy.name && strchr(h->proxy.name, '%') ? NULL : settings->race;
+    if (code == CURLE_OK)
+        code = add_headers(h, settings) ? set_options(h, settings) : CURLE_OUT_OF_MEMORY;
+    return code == CURLE_OK ? CW_OK : cannot_create(h, settings, code);
+}
+
+cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
+{
+    cw__handshake *h = cw__calloc(1, sizeof *h);
+
+    if (!h) {
+        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
+        return NULL;
+    }
+    if (fill(h, settings) == CW_OK)
+        return h;
+    cw__handshake_destroy(h);
+    return NULL;
+}
+
+void cw__handshake_destroy(cw__handshake *h)
+{
+    if (!h)
+        return;
+    curl_easy_cleanup(h->easy);
+    curl_slist_free_all(h->headers);
+    curl_free(h->host);
+    cw__proxy_destroy(&h->proxy);
+    cw__free(h->base);
+    cw__free(h->protocols);
+    cw__free(h->protocol);
+    cw__free(h->extensions);
+    cw__reply_destroy(&h->reply);
+    cw__free(h);
+}
+
+const cw__proxy *cw__handshake_proxy(const cw__handshake *h) { return &h->proxy; }
+bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h->is_past_proxy; }
+bool cw__handshake_races(const cw__handshake *h) { return h->race != NULL; }
+
+const char *cw__handshake_tls_party(const cw__handshake *h)
+{
+    if (h->proxy.kind != CW__PROXY_HTTPS)
+        return "the server";
+    return h->is_to_tls ? "the server or the proxy" : "the proxy";
+}
+
+CURL *cw__handshake_easy(cw__handshake *h) { return h->easy; }
+
+void cw__handshake_restart(cw__handshake *h) { h->text[0] = '\0'; }
+
+CURL *cw__handshake_release_easy(cw__handshake *h)
+{
+    CURL *easy = h->easy;
+
+    (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, NULL);
+    h->easy = NULL;
+    return easy;
+}

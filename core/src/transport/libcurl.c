@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* The loaded libcurl: whether it will do, and its one-time start. Called before each connect. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "transport.h"
+
+/* 8.14.0 is the first with CURLWS_NOAUTOPONG, but its decoder takes what follows a control frame between two
+ * fragments for more of that control frame. */
+enum { FLOOR_VERSION = 0x080e01 };
+
+const char *cw_version(void) { return CW_VERSION; }
+const char *cw_libcurl_version(void) { return curl_version_info(CURLVERSION_NOW)->version; }
+
+static bool speaks(const curl_version_info_data *info, const char *scheme)
+{
+    for (const char *const *protocol = info->protocols; *protocol; protocol++)
+        if (strcmp(*protocol, scheme) == 0)
+            return true;
+    return false;
+}
+
+cw_status cw_check_libcurl(void)
+{
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    const char *missing;
+
+    if (info->version_num < FLOOR_VERSION)
+        return cw__fail(CW_UNSUPPORTED,
+                        "the loaded libcurl is %s; curlwire needs 8.14.1 or later (Debian 12: from backports; "
+                        "or set LD_LIBRARY_PATH to a newer one)",
+                        info->version);
+    missing = speaks(info, "ws") ? (speaks(info, "wss") ? NULL : "wss") : "ws and wss";
+    if (missing)
+        return cw__fail(CW_UNSUPPORTED,
+                        "the loaded libcurl %s was built without %s; install one that has them "
+                        "(configure --enable-websockets, with TLS)",
+                        info->version, missing);
+    return CW_OK;
+}
+
+static CURLcode init_result;
+
+static void init_once(void) { init_result = curl_global_init(CURL_GLOBAL_DEFAULT); }
+
+cw_status cw__libcurl_init(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    cw_status status = cw_check_libcurl();
+
+    if (status != CW_OK)
+        return status;
+    (void)pthread_once(&once, init_once);
+    if (init_result != CURLE_OK)
+        return cw__fail(CW_UNSUPPORTED, "libcurl cannot start: %s (%d)", cw__curl_name((int)init_result),
+                        (int)init_result);
+    return CW_OK;
+}
+
+/* Not where it was built with a folder of them beside a bundle (8.22: lib/vtls/openssl.c, lib/vtls/gtls.c). */
+bool cw__libcurl_shares_trust(void) { return !curl_version_info(CURLVERSION_NOW)->capath; }
+
+bool cw__libcurl_races(void)
+{
+    enum { RACES = 0x081400 }; /* lib/cf-ip-happy.c: side by side since 8.16.0, at most six since 8.20.0 */
+
+    return curl_version_info(CURLVERSION_NOW)->version_num >= RACES;
+}
+
+/* Apart, so that gcc 14's -fanalyzer sees that the caller closes all of them: it loses track of an array's elements. */
+static int open_one(int *fd)
+{
+    *fd = open("/", O_RDONLY | O_CLOEXEC);
+    return *fd < 0 ? errno : 0;
+}
+
+int cw__lacked_descriptors(int count)
+{
+    int fds[CW__DESCRIPTORS_AT_MOST], got = 0, os_errno = 0;
+
+    while (got < count && os_errno == 0) {
+        os_errno = open_one(&fds[got]);
+        if (os_errno == 0)
+            got++;
+    }
+    while (got > 0)
+        (void)close(fds[--got]);
+    return os_errno == EMFILE || os_errno == ENFILE ? os_errno : 0;
+}
+
+int cw__lacked_descriptors_of(CURLcode code)
+{
+    switch (code) {
+    case CURLE_OUT_OF_MEMORY: /* 8.20: a look-up has descriptors beside the connection's */
+        return cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST);
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return cw__lacked_descriptors(1);
+    case CURLE_SSL_CACERT_BADFILE: /* opened beside the connection, which libcurl has closed since */
+        return cw__lacked_descriptors(2);
+    default:
+        return 0;
+    }
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+/* Pool: libcurl's multi handles, who shares one, and the steps by which all that connect in one get on. Called by
+ * connect.c; knows clients of the service, and nothing of sockets or of what a handshake means.
+ *
+ * A multi costs 14 KiB and, with 8.20 and later, descriptors of its own. Whoever shares one enters the pool for every
+ * call of libcurl's, which walks a list of all connections at each call.
+ * - Connections that are read and written at their descriptor (link.c) need theirs only to connect and to end, so that
+ *   several can share one.
+ * - Those with TLS need it all the time. But libcurl (8.22: lib/vtls/openssl.c, lib/vtls/gtls.c) reads the authorities once
+ *   for a multi. Of a system's bundle that is 820 KiB and 20 ms for each connection. So those share that one thread has
+ *   begun: threads that begin what they use do not wait for one another. Where they do, it is for a piece of 32 KiB at
+ *   most. libcurl does not notice that the file has changed (for 24 hours); so a changed one is another one here. With 32
+ *   of them the list took 3 % of an echo, and with 16 half of that.
+ * The last multi of the second kind is kept when nobody is left, for the next connect.
+ *
+ * libcurl (8.22) looks for connections to reuse, and ends those that are old or have something to read, only for a
+ * handle that is not there to connect only (lib/url.c). So no other kind may enter a multi of these.
+ *
+ * Safety: service thread only, but for entering and cw__pool_trust. Lock order: socket, pool, service. */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "transport.h"
+
+/* Happy eyeballs has up to six addresses at work at once (8.22), the name look-up a descriptor of its own. */
+enum { BARE_AT_MOST = 8, TRUST_AT_MOST = 16, WATCHED_AT_MOST = 8 * TRUST_AT_MOST };
+enum { QUICK_EXIT = 21 }; /* CURLMOPT_QUICK_EXIT, which older headers lack */
+
+struct cw__pool {
+    cw__mutex turn; /* to have the lock next; taken before it */
+    cw__mutex lock;
+    CURLM *multi;
+    cw__pool_member *connecting;
+    unsigned member_count; /* connecting or connected */
+    cw__sharing sharing;
+    cw__trust trust;           /* of CW__SHARE_TRUST */
+    bool is_stale;             /* what libcurl read is perhaps not what trust says: nobody joins any more */
+    cw__pool *next, *previous; /* of those that have room */
+    int watched[WATCHED_AT_MOST];
+    unsigned watched_count;
+};
+
+/* Shared pools with room for another member, of the process that made them (cw__generation). */
+static cw__pool *with_room;
+static cw__pool *kept; /* one of those, without members; or NULL */
+static int with_room_generation;
+
+static unsigned thread_number(void)
+{
+    static atomic_uint threads;
+    static _Thread_local unsigned number;
+
+    if (number == 0)
+        number = atomic_fetch_add(&threads, 1) + 1;
+    return number;
+}
+
+bool cw__pool_trust(const char *ca_file, cw__trust *trust)
+{
+    const char *path = *ca_file ? ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
+    struct stat now;
+
+    if (!path || stat(path, &now) != 0)
+        return false;
+#ifdef __APPLE__
+    trust->changed_ns = now.st_ctimespec.tv_nsec;
+#else
+    trust->changed_ns = now.st_ctim.tv_nsec;
+#endif
+    trust->changed_s = now.st_ctime; /* not the time of modification, which can be set back */
+    trust->size_bytes = now.st_size;
+    trust->device = (uintmax_t)now.st_dev;
+    trust->file = now.st_ino;
+    trust->thread = thread_number();
+    return true;
+}
+
+/* A mutex alone is not fair: a thread that sends much comes back so soon that nobody else gets in, the service neither,
+ * which has other sockets to serve. */
+void cw__pool_enter(cw__pool *p)
+{
+    cw__mutex_lock(&p->turn);
+    cw__mutex_lock(&p->lock);
+    cw__mutex_unlock(&p->turn);
+}
+
+void cw__pool_exit(cw__pool *p) { cw__mutex_unlock(&p->lock); }
+
+/* ---- Joining and leaving ---- */
+
+static bool has_room(const cw__pool *p)
+{
+    return p->sharing != CW__SHARE_NOT && !p->is_stale &&
+           p->member_count < (p->sharing == CW__SHARE_BARE ? BARE_AT_MOST : TRUST_AT_MOST);
+}
+
+static void list(cw__pool *p)
+{
+    p->previous = NULL;
+    p->next = with_room;
+    if (with_room)
+        with_room->previous = p;
+    with_room = p;
+}
+
+static void unlist(cw__pool *p)
+{
+    if (p->previous)
+        p->previous->next = p->next;
+    else
+        with_room = p->next;
+    if (p->next)
+        p->next->previous = p->previous;
+}
+
+static void destroy(cw__pool *p)
+{
+    if (has_room(p))
+        unlist(p);
+    (void)curl_multi_cleanup(p->multi);
+    cw__mutex_destroy(&p->lock);
+    cw__mutex_destroy(&p->turn);
+    cw__free(p);
+}
+
+/* Drops what is kept; keeps another, or nothing. */
+static void keep(cw__pool *p)
+{
+    cw__pool *before = kept;
+
+    kept = p;
+    if (before)
+        destroy(before);
+}
+
+static void keep_nothing(void) { keep(NULL); }
+
+static cw__pool *create(const cw__pool_member *m)
+{
+    cw__pool *p = cw__calloc(1, sizeof *p);
+
+    if (!p)
+        return NULL;
+    p->multi = curl_multi_init();
+    if (!p->multi) {
+        cw__free(p);
+        return NULL;
+    }
+    /* A look-up that is still going on when a connect is given up is left to its thread: since 8.20 the threads are the
+     * multi's, which else waits for them at its end. An older libcurl does not know the option, nor need it. */
+    /* NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): headers before 8.20 lack its name */
+    (void)curl_multi_setopt(p->multi, (CURLMoption)QUICK_EXIT, 1L);
+    cw__mutex_init(&p->turn);
+    cw__mutex_init(&p->lock);
+    p->sharing = m->sharing;
+    p->trust = m->trust;
+    if (p->sharing != CW__SHARE_NOT)
+        list(p);
+    return p;
+}
+
+static bool are_equal(const cw__trust *a, const cw__trust *b)
+{
+    return a->thread == b->thread && a->file == b->file && a->device == b->device &&
+           a->size_bytes == b->size_bytes && a->changed_s == b->changed_s && a->changed_ns == b->changed_ns;
+}
+
+static bool suits(const cw__pool *p, const cw__pool_member *m)
+{
+    return p->sharing == m->sharing && (p->sharing != CW__SHARE_TRUST || are_equal(&p->trust, &m->trust));
+}
+
+static cw__pool *join(const cw__pool_member *m)
+{
+    cw__pool *p;
+
+    if (with_room_generation != cw__generation()) { /* the parent's are not ours */
+        with_room = kept = NULL;
+        with_room_generation = cw__generation();
+    }
+    p = with_room;
+    while (p && !suits(p, m))
+        p = p->next;
+    if (!p && !(p = create(m)))
+        return NULL;
+    if (p == kept)
+        kept = NULL;
+    p->member_count++;
+    if (p->sharing != CW__SHARE_NOT && !has_room(p))
+        unlist(p);
+    return p;
+}
+
+static void leave(cw__pool *p)
+{
+    bool had_room = has_room(p);
+
+    p->member_count--;
+    if (!had_room && has_room(p))
+        list(p);
+    if (p->member_count > 0)
+        return;
+    if (p->sharing != CW__SHARE_TRUST || p->is_stale) {
+        destroy(p);
+        return;
+    }
+    keep(p);
+    cw__service_at_end(keep_nothing);
+}
+
+/* ---- What libcurl waits for ---- */
+
+/* Nothing is watched while libcurl works: it closes descriptors without a word, and another thread may have the
+ * number again before anybody could say that it is not to be watched any more. */
+static void unwatch(cw__pool *p)
+{
+    for (unsigned i = 0; i < p->watched_count; i++)
+        cw__poller_forget(cw__service_poller(), p->watched[i]);
+    p->watched_count = 0;
+}
+
+/* Watches what libcurl wants watched now, in the name of one that connects. Asking after each step
+ * (curl_multi_waitfds) instead of having it tell (CURLMOPT_SOCKETFUNCTION) spares its table of sockets, 7 KiB for each
+ * connection as long as that lives. */
+static bool watch(cw__pool *p)
+{
+    struct curl_waitfd wanted[WATCHED_AT_MOST];
+    unsigned count = 0;
+
+    if (!p->connecting)
+        return true;
+    if (curl_multi_waitfds(p->multi, wanted, WATCHED_AT_MOST, &count) != CURLM_OK)
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned mask = (wanted[i].events & (CURL_WAIT_POLLIN | CURL_WAIT_POLLPRI) ? CW__READ : 0u) |
+                        (wanted[i].events & CURL_WAIT_POLLOUT ? CW__WRITE : 0u);
+        if (!cw__poller_set(cw__service_poller(), wanted[i].fd, mask, p->connecting->client))
+            return false;
+        p->watched[p->watched_count++] = wanted[i].fd;
+    }
+    return true;
+}
+
+void cw__pool_forked(cw__pool *p)
+{
+    for (unsigned i = 0; i < p->watched_count; i++)
+        (void)close(p->watched[i]);
+    p->watched_count = 0;
+}
+
+/* ---- Steps ---- */
+
+/* What libcurl is done with is for its own client to look at. */
+static void note_done(cw__pool *p, const cw__pool_member *at_work)
+{
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(p->multi, &left))) {
+        cw__pool_member *m = p->connecting;
+        while (m && m->easy != message->easy_handle)
+            m = m->next;
+        if (message->msg != CURLMSG_DONE || !m)
+            continue;
+        m->code = message->data.result;
+        m->is_done = true;
+        if (m != at_work)
+            cw__service_attend(m->client);
+    }
+}
+
+static CURLMcode perform(cw__pool *p, cw__pool_member *m)
+{
+    CURLMcode code = CURLM_OK;
+    int running;
+
+    if (!m->is_added) {
+        code = curl_multi_add_handle(p->multi, m->easy);
+        if (code != CURLM_OK)
+            return code;
+        m->is_added = true;
+        m->next = p->connecting;
+        p->connecting = m;
+    }
+    code = curl_multi_perform(p->multi, &running);
+    note_done(p, m);
+    return code;
+}
+
+/* No multi: newer ones have descriptors of their own (8.20). */
+static bool has_none(cw__error *error)
+{
+    int lacked = cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST);
+
+    if (lacked)
+        cw__error_set(error, CW_SYSTEM_ERROR, CW_WEB_Unknown,
+                      "no descriptor for a connection: raise the limit (ulimit -n)");
+    else
+        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    error->os_errno = lacked;
+    return false;
+}
+
+bool cw__pool_step(cw__pool_member *m, cw__error *error)
+{
+    CURLMcode code;
+    bool is_watched;
+
+    if (m->is_done)
+        return true;
+    if (!m->pool && !(m->pool = join(m)))
+        return has_none(error);
+    cw__pool_enter(m->pool);
+    unwatch(m->pool);
+    code = perform(m->pool, m);
+    is_watched = watch(m->pool);
+    cw__pool_exit(m->pool);
+    if (code == CURLM_OK && is_watched)
+        return true;
+    if (code == CURLM_OK)
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown,
+                      "cannot connect: a descriptor cannot be watched");
+    else
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown,
+                      "cannot connect: libcurl's multi says CURLMcode %d", (int)code);
+    return false;
+}
+
+int64_t cw__pool_due_ms(cw__pool_member *m)
+{
+    long timeout_ms = -1;
+
+    cw__pool_enter(m->pool);
+    (void)curl_multi_timeout(m->pool->multi, &timeout_ms);
+    cw__pool_exit(m->pool);
+    return timeout_ms >= 0 ? cw__now_ms() + timeout_ms : INT64_MAX;
+}
+
+/* ---- Ending ---- */
+
+/* libcurl reads the file later than it was looked at, and another one may have been in its place by then. */
+static void look_again(cw__pool *p, const cw__pool_member *m)
+{
+    cw__trust now;
+
+    if (m->sharing != CW__SHARE_TRUST || p->is_stale)
+        return;
+    if (cw__pool_trust(m->ca_file, &now)) {
+        now.thread = m->trust.thread; /* not of this one, the service */
+        if (are_equal(&now, &m->trust))
+            return;
+    }
+    if (has_room(p))
+        unlist(p);
+    p->is_stale = true;
+}
+
+/* Takes a member off those that connect; another one watches, and wakes in time, from now on. */
+static void stop_connecting_locked(cw__pool *p, cw__pool_member *m)
+{
+    cw__pool_member **place = &p->connecting;
+
+    while (*place && *place != m)
+        place = &(*place)->next;
+    if (*place)
+        *place = m->next;
+    unwatch(p);
+    (void)watch(p); /* if that fails, it fails again in the step that is asked for here */
+    if (p->connecting)
+        cw__service_attend(p->connecting->client);
+}
+
+void cw__pool_rest(cw__pool_member *m)
+{
+    cw__pool_enter(m->pool);
+    unwatch(m->pool);
+    (void)curl_multi_remove_handle(m->pool->multi, m->easy);
+    stop_connecting_locked(m->pool, m);
+    cw__pool_exit(m->pool);
+    m->is_added = m->is_done = false;
+}
+
+int cw__pool_settle(cw__pool_member *m)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+
+    cw__pool_enter(m->pool);
+    if (curl_easy_getinfo(m->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK)
+        fd = CURL_SOCKET_BAD;
+    if (fd != CURL_SOCKET_BAD)
+        stop_connecting_locked(m->pool, m);
+    cw__pool_exit(m->pool);
+    look_again(m->pool, m);
+    return fd == CURL_SOCKET_BAD ? -1 : fd;
+}
+
+void cw__pool_quit(cw__pool_member *m)
+{
+    if (!m->pool)
+        return;
+    if (m->is_added) {
+        cw__pool_enter(m->pool);
+        unwatch(m->pool);
+        (void)curl_multi_remove_handle(m->pool->multi, m->easy);
+        stop_connecting_locked(m->pool, m);
+        cw__pool_exit(m->pool);
+        look_again(m->pool, m);
+    }
+    leave(m->pool);
+    m->pool = NULL;
+}
+
+void cw__pool_end(cw__pool *p, CURL *easy)
+{
+    cw__pool_enter(p);
+    (void)curl_multi_remove_handle(p->multi, easy);
+    cw__pool_exit(p);
+    curl_easy_cleanup(easy);
+    leave(p);
+}

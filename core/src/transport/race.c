@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* Race: connects to the addresses of a host side by side (Happy Eyeballs, RFC 8305), for a libcurl that tries those of
+ * one family one after another, each for half of the time that is left (before 8.16), or without a limit to how many
+ * (before 8.20). libcurl looks the name up, also that of a proxy, and takes over the connection that comes first.
+ * Called by connect.c and, for libcurl, by handshake.c; knows addresses and nothing of what they are for.
+ *
+ * As in libcurl 8.20 and later: the families take turns, IPv6 first; the next address is tried after 200 ms; six at a
+ * time, the oldest then gives way. Besides, the next is tried at once after one that failed.
+ *
+ * Safety: service thread only, under the socket's lock. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "transport.h"
+
+enum { AT_ONCE = 6, DELAY_MS = 200 };
+
+typedef struct address {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } to;
+    socklen_t len_bytes;
+} address;
+
+typedef struct attempt {
+    int fd;
+    const address *at;
+} attempt;
+
+/* LCOV_EXCL_START: coverage is taken with a libcurl that races itself; tests/core/test_addresses.c runs this with the
+ * system's. */
+
+struct cw__race {
+    cw__race_state state;
+    address *addresses;
+    size_t count, room, next;  /* next: the first that was not tried */
+    attempt attempts[AT_ONCE]; /* the oldest first */
+    unsigned attempt_count;
+    int64_t next_ms; /* when the next is due */
+    attempt winner;  /* fd -1: there is none, or it was taken */
+    int os_errno;    /* of the latest that failed */
+    bool has_no_memory;
+};
+
+cw__race *cw__race_create(void)
+{
+    cw__race *r = cw__calloc(1, sizeof *r);
+
+    if (r)
+        r->winner.fd = -1;
+    return r;
+}
+
+static void end_attempt(int fd)
+{
+    cw__poller_forget(cw__service_poller(), fd);
+    (void)close(fd);
+}
+
+static void remove_attempt(cw__race *r, unsigned place)
+{
+    r->attempt_count--;
+    memmove(r->attempts + place, r->attempts + place + 1, (r->attempt_count - place) * sizeof *r->attempts);
+}
+
+static void end_attempts(cw__race *r)
+{
+    while (r->attempt_count > 0)
+        end_attempt(r->attempts[--r->attempt_count].fd);
+}
+
+void cw__race_destroy(cw__race *r)
+{
+    if (!r)
+        return;
+    end_attempts(r);
+    if (r->winner.fd >= 0)
+        (void)close(r->winner.fd);
+    cw__free(r->addresses);
+    cw__free(r);
+}
+
+void cw__race_forked(cw__race *r)
+{
+    while (r->attempt_count > 0)
+        (void)close(r->attempts[--r->attempt_count].fd);
+    if (r->winner.fd >= 0)
+        (void)close(r->winner.fd);
+    r->winner.fd = -1;
+}
+
+cw__race_state cw__race_state_of(const cw__race *r) { return r->state; }
+bool cw__race_has_addresses(const cw__race *r) { return r->count > 0; }
+int cw__race_errno(const cw__race *r) { return r->os_errno; }
+
+/* ---- Gathering ---- */
+
+void cw__race_add(cw__race *r, const struct sockaddr *to, size_t len_bytes)
+{
+    if ((to->sa_family != AF_INET && to->sa_family != AF_INET6) || len_bytes > sizeof r->addresses->to)
+        return; /* nothing that can be tried */
+    if (r->count == r->room) {
+        size_t room = r->room ? 2 * r->room : 8;
+        address *more = cw__realloc(r->addresses, room * sizeof *more);
+        if (!more) {
+            r->has_no_memory = true;
+            return;
+        }
+        r->addresses = more;
+        r->room = room;
+    }
+    memset(&r->addresses[r->count], 0, sizeof *r->addresses);
+    memcpy(&r->addresses[r->count].to, to, len_bytes);
+    r->addresses[r->count++].len_bytes = (socklen_t)len_bytes;
+}
+
+/* The next address of a family, or NULL. */
+static const address *next_of(const cw__race *r, sa_family_t family, size_t *at)
+{
+    while (*at < r->count) {
+        const address *a = &r->addresses[(*at)++];
+        if (a->to.any.sa_family == family)
+            return a;
+    }
+    return NULL;
+}
+
+bool cw__race_begin(cw__race *r)
+{
+    address *sorted = r->has_no_memory ? NULL : cw__malloc((r->count ? r->count : 1) * sizeof *sorted);
+    size_t at6 = 0, at4 = 0;
+
+    if (!sorted)
+        return false;
+    for (size_t i = 0; i < r->count;) {
+        const address *v6 = next_of(r, AF_INET6, &at6);
+        const address *v4 = next_of(r, AF_INET, &at4);
+        if (v6)
+            sorted[i++] = *v6;
+        if (v4)
+            sorted[i++] = *v4;
+    }
+    cw__free(r->addresses);
+    r->addresses = sorted;
+    r->state = CW__RACE_RUNNING;
+    return true;
+}
+
+/* ---- Running ---- */
+
+static void win(cw__race *r, attempt winner)
+{
+    cw__poller_forget(cw__service_poller(), winner.fd);
+    end_attempts(r);
+    r->winner = winner;
+    r->state = CW__RACE_WON;
+}
+
+/* Tries the next address; false if it failed at once. */
+static bool try_next(cw__race *r, cw__client *client)
+{
+    const address *at = &r->addresses[r->next++];
+    int fd;
+
+    if (r->attempt_count == AT_ONCE) {
+        end_attempt(r->attempts[0].fd);
+        remove_attempt(r, 0);
+    }
+    fd = socket(at->to.any.sa_family, SOCK_STREAM, 0);
+    if (fd < 0) {
+        r->os_errno = errno;
+        return false;
+    }
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    (void)fcntl(fd, F_SETFL, O_NONBLOCK);
+    if (connect(fd, &at->to.any, at->len_bytes) == 0) {
+        win(r, (attempt){fd, at});
+        return true;
+    }
+    if (errno != EINPROGRESS || !cw__poller_set(cw__service_poller(), fd, CW__WRITE, client)) {
+        r->os_errno = errno;
+        (void)close(fd);
+        return false;
+    }
+    r->attempts[r->attempt_count++] = (attempt){fd, at};
+    return true;
+}
+
+/* Looks at all that are under way; true if one of them failed. */
+static bool look(cw__race *r)
+{
+    bool has_failed = false;
+
+    for (unsigned i = 0; i < r->attempt_count;) {
+        attempt a = r->attempts[i];
+        struct pollfd ready = {.fd = a.fd, .events = POLLOUT};
+        socklen_t len = sizeof r->os_errno;
+        int os_errno = 0;
+        if (poll(&ready, 1, 0) <= 0) {
+            i++;
+            continue;
+        }
+        if (getsockopt(a.fd, SOL_SOCKET, SO_ERROR, &os_errno, &len) != 0)
+            os_errno = errno;
+        remove_attempt(r, i);
+        if (os_errno == 0) {
+            win(r, a);
+            return false;
+        }
+        end_attempt(a.fd);
+        r->os_errno = os_errno;
+        has_failed = true;
+    }
+    return has_failed;
+}
+
+int64_t cw__race_step(cw__race *r, cw__client *client, int64_t now_ms)
+{
+    bool is_due = look(r) || now_ms >= r->next_ms;
+
+    while (r->state == CW__RACE_RUNNING && r->next < r->count && (is_due || r->attempt_count == 0)) {
+        is_due = !try_next(r, client);
+        r->next_ms = now_ms + DELAY_MS;
+    }
+    if (r->state == CW__RACE_RUNNING && r->attempt_count == 0)
+        r->state = CW__RACE_LOST;
+    return r->next < r->count ? r->next_ms : INT64_MAX;
+}
+
+int cw__race_take(cw__race *r, struct sockaddr *from, unsigned *len_bytes)
+{
+    int fd = r->winner.fd;
+
+    if (fd < 0)
+        return -1;
+    memcpy(from, &r->winner.at->to, r->winner.at->len_bytes);
+    *len_bytes = r->winner.at->len_bytes;
+    r->winner.fd = -1;
+    return fd;
+}
+/* LCOV_EXCL_STOP */
