@@ -648,8 +648,8 @@ CW_API cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event
 
 /* Takes the next event, the sockets taking turns. The events of one socket come in order.
  *   timeout_ms   0, more, or CW_TIMEOUT_NEVER
- * Returns  CW_OK; CW_TIMED_OUT (also for 0); CW_INTERRUPTED: by the wait hook or cw_mailbox_wake; CW_NO_MEMORY:
- *          the event stays
+ * Returns  CW_OK; CW_TIMED_OUT (also for 0); CW_INTERRUPTED: by the wait hook, by cw_mailbox_wake, or because the
+ *          mailbox was released meanwhile; CW_NO_MEMORY: the event stays
  * Owns     *out is the caller's, until cw_event_free
  * Thread   any, one at a time per mailbox if handlers must not overlap */
 CW_API cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out);

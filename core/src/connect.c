@@ -235,18 +235,21 @@ cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
     return cw__socket_leave_locked(s, &wait, status);
 }
 
+/* It holds a reference of its own all the time: between its two parts another thread may release the socket. */
 cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
 {
-    cw_status status = cw_socket_connect_start(s, uri, strlen(uri), timeout_ms);
+    cw_status status;
 
-    if (status != CW_OK)
-        return status;
-    status = cw_socket_wait_connected(s, CW_TIMEOUT_NEVER);
+    cw__socket_hold(s);
+    status = cw_socket_connect_start(s, uri, strlen(uri), timeout_ms);
+    if (status == CW_OK)
+        status = cw_socket_wait_connected(s, CW_TIMEOUT_NEVER);
     if (status == CW_INTERRUPTED) {
         cw__mutex_lock(&s->lock);
         cw__connecting_cancel_locked(s);
         cw__mutex_unlock(&s->lock);
     }
+    cw__socket_drop(s);
     return status;
 }
 
