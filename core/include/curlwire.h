@@ -19,6 +19,8 @@
  * Threads
  *   Every call may be made from any thread unless its comment says otherwise. No call holds a lock while it
  *   waits. An error return means that no event will follow for that call.
+ *   A call that takes the socket's lock may wait for it while another thread, the service's too, works on that socket:
+ *   for a step of a TLS handshake, 20 ms, at the most. cw_socket_try_receive never waits, not even for that.
  *
  * Errors
  *   A failed call leaves its details in the calling thread: see cw_error_message and its neighbours. It clears its
@@ -443,8 +445,8 @@ CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms
 /* ---- Sending ------------------------------------------------------------------------------------------ */
 
 /* Sends one message. When it returns CW_OK, the kernel has taken every byte of it.
- * With timeout_ms = 0 it does not wait: what the kernel does not take is queued in the socket, and the service thread
- * writes it. An empty queue takes a message of any size; else CW_WOULD_BLOCK if the queue would grow beyond 256 KiB.
+ * With timeout_ms = 0 it does not wait: what the kernel does not take at once is queued in the socket, and the service
+ * thread writes it. Over wss and through a proxy, it is queued too while libcurl is busy with another connection. An empty queue takes a message of any size; else CW_WOULD_BLOCK if the queue would grow beyond 256 KiB.
  * The queue is written also after close and release and at the end of the program, as long as that makes progress.
  * Inside a batch (cw_socket_batch_begin) CW_OK may also mean that the message waits for the end of the batch.
  *   kind         CW_UTF8: data must be UTF-8
@@ -528,8 +530,9 @@ CW_API cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us);
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out);
 
-/* The same, but it never waits, not even for the socket's lock: a runtime may call it holding its own lock.
- * Returns  CW_OK; CW_WOULD_BLOCK: ask cw_socket_receive for the answer
+/* The same, but it never waits, neither for the socket's lock nor for libcurl while that is busy with another
+ * connection: a runtime may call it holding its own lock.
+ * Returns  CW_OK; CW_WOULD_BLOCK: ask cw_socket_receive for the answer; there may be a message all the same
  * Owns     *out is the caller's, until cw_event_free
  * Thread   any */
 CW_API cw_status cw_socket_try_receive(cw_socket *s, cw_event **out);

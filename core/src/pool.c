@@ -85,6 +85,17 @@ void cw__pool_enter(cw__pool *p)
     cw__mutex_unlock(&p->turn);
 }
 
+bool cw__pool_try_enter(cw__pool *p)
+{
+    bool is_inside;
+
+    if (!cw__mutex_trylock(&p->turn))
+        return false;
+    is_inside = cw__mutex_trylock(&p->lock);
+    cw__mutex_unlock(&p->turn);
+    return is_inside;
+}
+
 void cw__pool_exit(cw__pool *p) { cw__mutex_unlock(&p->lock); }
 
 /* ---- Joining and leaving ---- */
