@@ -402,16 +402,19 @@ static void empty_descriptor(int fd)
         len = recv(fd, scrap, sizeof scrap, MSG_DONTWAIT);
 }
 
+/* What the child of a fork would close or look at (on_forked) is forgotten first, and closed and freed then: once a
+ * descriptor is closed, its number may belong to somebody else. */
 void cw__connection_teardown_locked(cw_socket *s)
 {
-    if (s->connecting) {
-        free_connecting(s->connecting);
-        s->connecting = NULL;
-    }
+    struct cw__connecting *connecting = s->connecting;
+
+    s->connecting = NULL;
+    free_connecting(connecting);
     if (s->codec) {
+        cw__link *link = s->codec->link;
         cw__poller_forget(cw__service_poller(), s->fd);
         empty_descriptor(s->fd);
-        cw__link *link = s->codec->link;
+        s->fd = -1;
         s->codec->calls->destroy(s->codec);
         cw__link_destroy(link);
         cw__pool_end(s->pool, s->easy);
@@ -424,7 +427,6 @@ void cw__connection_teardown_locked(cw_socket *s)
         s->codec = NULL;
         s->easy = NULL;
         s->pool = NULL;
-        s->fd = -1;
     }
 }
 

@@ -255,9 +255,8 @@ static bool watch(cw__pool *p)
 
 void cw__pool_forked(cw__pool *p)
 {
-    for (unsigned i = 0; i < p->watched_count; i++)
-        (void)close(p->watched[i]);
-    p->watched_count = 0;
+    while (p->watched_count > 0)
+        (void)close(p->watched[--p->watched_count]);
 }
 
 /* ---- Steps ---- */

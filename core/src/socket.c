@@ -418,9 +418,11 @@ static void on_detached(cw__client *client)
 static void on_forked(cw__client *client)
 {
     cw_socket *s = socket_of(client);
+    int fd = s->fd;
 
-    if (s->fd >= 0)
-        (void)close(s->fd);
+    s->fd = -1;
+    if (fd >= 0)
+        (void)close(fd);
     cw__connecting_forked(s);
 }
 
