@@ -642,10 +642,11 @@ CW_API void cw_mailbox_release(cw_mailbox *m);
 CW_API int cw_mailbox_fd(const cw_mailbox *m);
 
 /* Sends the events of a socket to a mailbox, those that wait already included. Messages that are not
- * subscribed to stay with cw_socket_receive.
- *   m            NULL ends the subscription
+ * subscribed to stay with cw_socket_receive. The first mailbox that a socket subscribes to is bound to it for good.
+ *   m            NULL ends the subscription, and leaves the socket bound
  *   event_mask   cw_event_type bits
- * Returns  CW_OK; CW_INVALID_STATE for messages of a stream socket; CW_NO_MEMORY; CW_AFTER_FORK
+ * Returns  CW_OK; CW_INVALID_STATE for messages of a stream socket, or if the socket is bound to another mailbox;
+ *          CW_AFTER_FORK
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask);
 
@@ -654,7 +655,7 @@ CW_API cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event
  * Returns  CW_OK; CW_TIMED_OUT (also for 0); CW_INTERRUPTED: by the wait hook, by cw_mailbox_wake, or because the
  *          mailbox was released meanwhile; CW_NO_MEMORY: the event stays
  * Owns     *out is the caller's, until cw_event_free
- * Thread   any, one at a time per mailbox if handlers must not overlap */
+ * Thread   any, one at a time per mailbox if handlers must not overlap; takes the lock of each socket that it looks at */
 CW_API cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out);
 
 /* Ends a cw_mailbox_take that waits, or the next one that would.

@@ -72,8 +72,9 @@ cw_status cw_mailbox_create(cw_mailbox **out)
     if (!m)
         return cw__fail(CW_NO_MEMORY, "no memory for a mailbox");
     if (!cw__wake_init(&m->wake)) {
-        cw_status status =
-            cw__fail(CW_SYSTEM_ERROR, "no descriptor for a mailbox: raise the limit (ulimit -n)");
+        cw_status status = errno == ENOMEM ? cw__fail(CW_NO_MEMORY, "no memory for a mailbox")
+                                           : cw__fail(CW_SYSTEM_ERROR, "no descriptor for a mailbox: raise the "
+                                                                       "limit (ulimit -n)");
         cw__free(m);
         return status;
     }
