@@ -387,7 +387,8 @@ typedef enum cw_info {
     CW_INFO_REMOTE_ADDRESS,   /* the same of the peer (of the proxy, where there is one) */
     CW_INFO_RESPONSE_HEADERS, /* lines "Name: value\r\n" of the final reply, also of one that refused */
     CW_INFO_FRAMING, /* "curl", "native", or "mixed": sent natively, received by libcurl; empty before */
-    CW_INFO_EXTENSIONS /* as the server took them on: "permessage-deflate; client_max_window_bits=12"; empty = none */
+    CW_INFO_EXTENSIONS, /* as the server took them on: "permessage-deflate; client_max_window_bits=12"; empty = none */
+    CW_INFO_PUBLIC_URI /* the URI without user name, password and query, which may be secrets: for people and logs */
 } cw_info;
 
 /* Copies a text that describes the connection. What is there stays readable after close.
@@ -397,6 +398,19 @@ typedef enum cw_info {
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t size_bytes,
                                     size_t *len_bytes);
+
+/* A header of a reply. Both texts stay where they were read, and do not end in NUL. */
+typedef struct cw_header {
+    const char *name, *value; /* without blanks around them */
+    size_t name_len_bytes, value_len_bytes;
+} cw_header;
+
+/* Reads the next header of CW_INFO_RESPONSE_HEADERS. Headers of one name may be several.
+ *   at    where to begin: the text at first; set to what comes behind the header
+ *   end   of the text
+ * Returns  true, or false after the last
+ * Thread   any */
+CW_API bool cw_header_next(const char **at, const char *end, cw_header *out);
 
 /* How the connection ended. code: the peer's, 1005 if its close frame had none, 1006 if the connection was
  * lost or the peer broke the protocol (reason then says how), 0 while it has not ended.
