@@ -19,6 +19,8 @@
  * Threads
  *   Every call may be made from any thread unless its comment says otherwise. No call holds a lock while it
  *   waits. An error return means that no event will follow for that call.
+ *   A call that takes the socket's lock may wait for it while another thread, the service's too, works on that socket:
+ *   for a step of a TLS handshake, 20 ms, at the most. cw_socket_try_receive never waits, not even for that.
  *
  * Errors
  *   A failed call leaves its details in the calling thread: see cw_error_message and its neighbours. It clears its
@@ -385,7 +387,8 @@ typedef enum cw_info {
     CW_INFO_REMOTE_ADDRESS,   /* the same of the peer (of the proxy, where there is one) */
     CW_INFO_RESPONSE_HEADERS, /* lines "Name: value\r\n" of the final reply, also of one that refused */
     CW_INFO_FRAMING, /* "curl", "native", or "mixed": sent natively, received by libcurl; empty before */
-    CW_INFO_EXTENSIONS /* as the server took them on: "permessage-deflate; client_max_window_bits=12"; empty = none */
+    CW_INFO_EXTENSIONS, /* as the server took them on: "permessage-deflate; client_max_window_bits=12"; empty = none */
+    CW_INFO_PUBLIC_URI /* the URI without user name, password and query, which may be secrets: for people and logs */
 } cw_info;
 
 /* Copies a text that describes the connection. What is there stays readable after close.
@@ -395,6 +398,19 @@ typedef enum cw_info {
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t size_bytes,
                                     size_t *len_bytes);
+
+/* A header of a reply. Both texts stay where they were read, and do not end in NUL. */
+typedef struct cw_header {
+    const char *name, *value; /* without blanks around them */
+    size_t name_len_bytes, value_len_bytes;
+} cw_header;
+
+/* Reads the next header of CW_INFO_RESPONSE_HEADERS. Headers of one name may be several.
+ *   at    where to begin: the text at first; set to what comes behind the header
+ *   end   of the text
+ * Returns  true, or false after the last
+ * Thread   any */
+CW_API bool cw_header_next(const char **at, const char *end, cw_header *out);
 
 /* How the connection ended. code: the peer's, 1005 if its close frame had none, 1006 if the connection was
  * lost or the peer broke the protocol (reason then says how), 0 while it has not ended.
@@ -443,8 +459,8 @@ CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms
 /* ---- Sending ------------------------------------------------------------------------------------------ */
 
 /* Sends one message. When it returns CW_OK, the kernel has taken every byte of it.
- * With timeout_ms = 0 it does not wait: what the kernel does not take is queued in the socket, and the service thread
- * writes it. An empty queue takes a message of any size; else CW_WOULD_BLOCK if the queue would grow beyond 256 KiB.
+ * With timeout_ms = 0 it does not wait: what the kernel does not take at once is queued in the socket, and the service
+ * thread writes it. Over wss and through a proxy, it is queued too while libcurl is busy with another connection. An empty queue takes a message of any size; else CW_WOULD_BLOCK if the queue would grow beyond 256 KiB.
  * The queue is written also after close and release and at the end of the program, as long as that makes progress.
  * Inside a batch (cw_socket_batch_begin) CW_OK may also mean that the message waits for the end of the batch.
  *   kind         CW_UTF8: data must be UTF-8
@@ -528,8 +544,9 @@ CW_API cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us);
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out);
 
-/* The same, but it never waits, not even for the socket's lock: a runtime may call it holding its own lock.
- * Returns  CW_OK; CW_WOULD_BLOCK: ask cw_socket_receive for the answer
+/* The same, but it never waits, neither for the socket's lock nor for libcurl while that is busy with another
+ * connection: a runtime may call it holding its own lock.
+ * Returns  CW_OK; CW_WOULD_BLOCK: ask cw_socket_receive for the answer; there may be a message all the same
  * Owns     *out is the caller's, until cw_event_free
  * Thread   any */
 CW_API cw_status cw_socket_try_receive(cw_socket *s, cw_event **out);
@@ -639,19 +656,20 @@ CW_API void cw_mailbox_release(cw_mailbox *m);
 CW_API int cw_mailbox_fd(const cw_mailbox *m);
 
 /* Sends the events of a socket to a mailbox, those that wait already included. Messages that are not
- * subscribed to stay with cw_socket_receive.
- *   m            NULL ends the subscription
+ * subscribed to stay with cw_socket_receive. The first mailbox that a socket subscribes to is bound to it for good.
+ *   m            NULL ends the subscription, and leaves the socket bound
  *   event_mask   cw_event_type bits
- * Returns  CW_OK; CW_INVALID_STATE for messages of a stream socket; CW_NO_MEMORY; CW_AFTER_FORK
+ * Returns  CW_OK; CW_INVALID_STATE for messages of a stream socket, or if the socket is bound to another mailbox;
+ *          CW_AFTER_FORK
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask);
 
 /* Takes the next event, the sockets taking turns. The events of one socket come in order.
  *   timeout_ms   0, more, or CW_TIMEOUT_NEVER
- * Returns  CW_OK; CW_TIMED_OUT (also for 0); CW_INTERRUPTED: by the wait hook or cw_mailbox_wake; CW_NO_MEMORY:
- *          the event stays
+ * Returns  CW_OK; CW_TIMED_OUT (also for 0); CW_INTERRUPTED: by the wait hook, by cw_mailbox_wake, or because the
+ *          mailbox was released meanwhile; CW_NO_MEMORY: the event stays
  * Owns     *out is the caller's, until cw_event_free
- * Thread   any, one at a time per mailbox if handlers must not overlap */
+ * Thread   any, one at a time per mailbox if handlers must not overlap; takes the lock of each socket that it looks at */
 CW_API cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out);
 
 /* Ends a cw_mailbox_take that waits, or the next one that would.

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of fork and of other programs: what a child may do with the sockets and mailboxes of its parent, which is
  * nothing, that it does not hang, and that it holds no connection of the parent's open. */
-#include "peer.h"
+#include "gate.h"
 #include "process.h"
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/syscall.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define UNDER_ASAN 1
@@ -36,6 +37,7 @@ static cw_socket *message, *stream; /* of the parent */
 static cw_mailbox *mailbox;
 static cw_event *taken;
 static cw_socket *held;
+static int message_fd, stream_fd;
 
 static void in_child(void (*checks)(void)) { CHECK_INT(status_of_child(checks), 0); }
 
@@ -44,6 +46,8 @@ static void open_in_parent(void)
     CHECK_STATUS(cw_mailbox_create(&mailbox), CW_OK);
     message = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
     stream = peer_open(CW_STREAM_SOCKET, peer_script_tls("echo"));
+    message_fd = message->fd;
+    stream_fd = stream->fd;
     CHECK_STATUS(cw_socket_subscribe(message, mailbox, CW_EVENT_CONNECTED | CW_EVENT_CLOSED), CW_OK);
     CHECK_STATUS(cw_mailbox_take(mailbox, CW_TIMEOUT_NEVER, &taken), CW_OK);
 }
@@ -220,8 +224,8 @@ static void child_own(void)
     cw_mailbox *m = NULL;
     cw_event *e = NULL;
 
-    CHECK_INT(fcntl(message->fd, F_GETFD), -1);
-    CHECK_INT(fcntl(stream->fd, F_GETFD), -1);
+    CHECK_INT(fcntl(message_fd, F_GETFD), -1);
+    CHECK_INT(fcntl(stream_fd, F_GETFD), -1);
     if (UNDER_TSAN) /* which allows no thread after fork */
         return;
     own = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
@@ -309,6 +313,121 @@ static void test_fork_connecting(void)
     peer_finish(message);
 }
 
+/* ---- Behind the closing of a descriptor, before the thread that closes it goes on ---- */
+
+/* The number that is watched for, and what a child then does. By that time the number is somebody else's. */
+static atomic_int closing_fd = -1, closed_count;
+static void (*in_child_then)(void);
+
+static void fork_now(int fd)
+{
+    int other = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (other != fd) {
+        CHECK_INT(dup3(other, fd, O_CLOEXEC), fd);
+        (void)syscall(SYS_close, other);
+    }
+    in_child(in_child_then);
+    (void)syscall(SYS_close, fd);
+    atomic_fetch_add(&closed_count, 1);
+}
+
+/* The name in C is another one, since the system declares it. */
+__attribute__((visibility("default"))) int hooked_close(int fd) __asm__("close");
+
+int hooked_close(int fd)
+{
+    int is_watched = fd >= 0 && fd == atomic_load(&closing_fd);
+    int result = (int)syscall(SYS_close, fd);
+
+    if (is_watched) {
+        atomic_store(&closing_fd, -1);
+        fork_now(fd);
+    }
+    return result;
+}
+
+static int watched_fd;
+
+static void watch_for(int fd, void (*work)(void))
+{
+    watched_fd = fd;
+    in_child_then = work;
+    atomic_store(&closed_count, 0);
+    atomic_store(&closing_fd, fd);
+}
+
+/* What the core does in a child is done by now. */
+static void child_still_has_it(void) { CHECK(fcntl(watched_fd, F_GETFD) >= 0); }
+
+static void test_fork_behind_teardown(void)
+{
+    for (int i = 0; i < 2; i++) {
+        cw_socket *s =
+            peer_open(CW_MESSAGE_SOCKET, i == 0 ? peer_script("echo/end") : peer_script_tls("echo/end"));
+        watch_for(s->fd, child_still_has_it);
+        CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+        UNTIL(atomic_load(&closed_count) == 1);
+        cw_socket_release(s);
+    }
+    cw_shutdown(5000);
+}
+
+static cw__race *race;
+
+static void child_ends_race(void)
+{
+    cw__race_forked(race);
+    child_still_has_it();
+}
+
+/* The seventh address takes the place of the first. Its port answers nothing: its queue is full, and nobody accepts. */
+static void test_fork_behind_race(void)
+{
+    enum { ADDRESSES = 7, FILLERS = 4, STEP_MS = 1000 };
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), lowest;
+
+    CHECK(bind(listener, (struct sockaddr *)&at, sizeof at) == 0 && listen(listener, 0) == 0);
+    CHECK_INT(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+    for (int i = 0; i < FILLERS; i++)
+        (void)connect(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), (struct sockaddr *)&at,
+                      sizeof at);
+    hold_service(); /* it is there, and attends to nothing */
+    race = cw__race_create();
+    for (int i = 0; i < ADDRESSES; i++)
+        cw__race_add(race, (struct sockaddr *)&at, sizeof at);
+    CHECK(cw__race_begin(race));
+    lowest = open("/dev/null", O_RDONLY | O_CLOEXEC); /* the number that the first attempt gets */
+    (void)syscall(SYS_close, lowest);
+    watch_for(lowest, child_ends_race);
+    for (int i = 1; i <= ADDRESSES; i++) {
+        CHECK_INT(atomic_load(&closed_count), 0);
+        (void)cw__race_step(race, &gate, i * STEP_MS);
+    }
+    CHECK_INT(atomic_load(&closed_count), 1);
+    cw__race_destroy(race);
+    let_service_go();
+    cw_shutdown(5000);
+}
+
+static cw__wake wake;
+
+static void child_destroys_wake(void)
+{
+    cw__wake_destroy(&wake);
+    child_still_has_it();
+}
+
+static void test_fork_behind_wake(void)
+{
+    CHECK(cw__wake_init(&wake));
+    watch_for(wake.read_fd, child_destroys_wake);
+    cw__wake_destroy(&wake);
+    CHECK_INT(atomic_load(&closed_count), 1);
+}
+
 static void test_other_program(void)
 {
     char path[64], target[64] = "", command[160];
@@ -338,6 +457,9 @@ static const harness_test tests[] = {
     {"fork: a child's use of an inherited mailbox", test_fork_mailbox},
     {"fork: descriptors closed, a socket of the child's own", test_fork_own},
     {"fork while connecting", test_fork_connecting},
+    {"fork behind the closing of a connection's descriptor", test_fork_behind_teardown},
+    {"fork behind the closing of an attempt's descriptor", test_fork_behind_race},
+    {"fork behind the closing of a wake-up's descriptor", test_fork_behind_wake},
     {"other programs inherit nothing", test_other_program},
 };
 

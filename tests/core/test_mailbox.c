@@ -3,6 +3,9 @@
  * a mailbox that is released while events wait in it. Many sockets in one mailbox: test_many.c; fork: test_fork.c. */
 #include "peer.h"
 
+#include <errno.h>
+#include <sys/syscall.h>
+
 static bool say_yes(void *asked)
 {
     ++*(int *)asked;
@@ -25,6 +28,9 @@ static void test_refused(void)
     CHECK_STATUS(cw_socket_subscribe(message, other, CW_EVENTS_ALL), CW_INVALID_STATE);
     CHECK_HAS(cw_error_message(), "another mailbox");
     CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENT_CLOSED), CW_OK); /* a new mask is no new mailbox */
+    CHECK_STATUS(cw_socket_subscribe(message, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_subscribe(message, other, CW_EVENTS_ALL), CW_INVALID_STATE); /* still bound */
+    CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENTS_ALL), CW_OK);
     CHECK_STATUS(cw_socket_receive(stream, 0, &e), CW_INVALID_STATE);
     CHECK_HAS(cw_error_message(), "input stream");
     CHECK_STATUS(cw_socket_read(message, &byte, 1, 0, &len), CW_INVALID_STATE);
@@ -109,6 +115,41 @@ static void test_hook(void)
     cw_mailbox_release(m);
 }
 
+/* ---- Without memory, without descriptors ---- */
+
+static int eventfd_errno; /* why the system gives none; 0 = it does */
+
+/* The name in C is another one, since the system declares it. */
+__attribute__((visibility("default"))) int hooked_eventfd(unsigned count, int flags) __asm__("eventfd");
+
+int hooked_eventfd(unsigned count, int flags)
+{
+    if (eventfd_errno) {
+        errno = eventfd_errno;
+        return -1;
+    }
+    return (int)syscall(SYS_eventfd2, count, flags);
+}
+
+static void test_no_descriptor(void)
+{
+    cw_mailbox *m;
+
+    eventfd_errno = ENOMEM;
+    CHECK_STATUS(cw_mailbox_create(&m), CW_NO_MEMORY);
+    CHECK_STR(cw_error_message(), "no memory for a mailbox");
+    eventfd_errno = EMFILE;
+    CHECK_STATUS(cw_mailbox_create(&m), CW_SYSTEM_ERROR);
+    CHECK_HAS(cw_error_message(), "ulimit -n");
+    CHECK_INT(cw_error_os_errno(), EMFILE);
+    CHECK(m == NULL);
+    eventfd_errno = 0;
+    CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
+    cw_mailbox_release(m);
+}
+
+/* ---- Released ---- */
+
 /* Events hold their sockets and sockets their mailbox: the owner's release has to open that circle. */
 static void test_released_full(void)
 {
@@ -135,6 +176,7 @@ static const harness_test tests[] = {
     {"an inbox is full until half of it is taken", test_inbox_marks},
     {"a wake takes no event away", test_wake_beside_events},
     {"a take is interrupted by the hook", test_hook},
+    {"no memory is no lack of descriptors", test_no_descriptor},
     {"lifetime rule 3: released with events in it", test_released_full},
 };
 

@@ -2,66 +2,14 @@
 /* Tests of pool.c, through sockets: those that connect together and end in different ways, and open ones that share
  * libcurl's handle with others that come and go. With a libcurl that does not receive natively every socket has a
  * handle of its own, and all of it has to hold as well. */
+#include "gate.h"
 #include "process.h"
-#include "raw_peer.h"
 
 enum { GROUP = 8, SOON_MS = 5000, PRUNING_MS = 1100 /* libcurl looks after its connections once a second */ };
 
 static bool is_sharing(void) { return cw__codec_native_receives(); }
 
 /* ---- A group that begins at once ---- */
-
-/* A client of the service that keeps its thread waiting, so that all that is begun meanwhile is served in one
- * round, in the order in which it was begun. */
-static cw__client gate;
-static cw__mutex gate_lock = PTHREAD_MUTEX_INITIALIZER;
-static atomic_int gate_is_reached, gate_is_gone;
-
-static int64_t gate_attend(cw__client *client)
-{
-    (void)client;
-    atomic_store(&gate_is_reached, 1);
-    cw__mutex_lock(&gate_lock);
-    cw__mutex_unlock(&gate_lock);
-    return CW__DETACH;
-}
-
-static int64_t gate_ready(cw__client *client, int fd, unsigned mask)
-{
-    (void)fd, (void)mask;
-    return gate_attend(client);
-}
-
-static void gate_shut_down(cw__client *client, int grace_ms) { (void)client, (void)grace_ms; }
-static void gate_forked(cw__client *client) { (void)client; }
-
-static void gate_detached(cw__client *client)
-{
-    (void)client;
-    atomic_store(&gate_is_gone, 1);
-}
-
-static void hold_service(void)
-{
-    static const cw__client_calls calls = {.ready = gate_ready,
-                                           .attend = gate_attend,
-                                           .shut_down = gate_shut_down,
-                                           .detached = gate_detached,
-                                           .forked = gate_forked};
-
-    gate = (cw__client){.calls = &calls};
-    atomic_store(&gate_is_reached, 0);
-    atomic_store(&gate_is_gone, 0);
-    cw__mutex_lock(&gate_lock);
-    CHECK_STATUS(cw__service_attach(&gate), CW_OK);
-    UNTIL(atomic_load(&gate_is_reached));
-}
-
-static void let_service_go(void)
-{
-    cw__mutex_unlock(&gate_lock);
-    UNTIL(atomic_load(&gate_is_gone));
-}
 
 static void start(cw_socket *s, const char *uri, int timeout_ms)
 {
@@ -657,6 +605,49 @@ static void test_threads(void)
     cw_shutdown(5000);
 }
 
+/* ---- Through a proxy, which leaves every byte to libcurl ---- */
+
+static void *tunnel(void *listener)
+{
+    static raw_peer peer;
+    uint8_t head[CW__HEADER_MAX_BYTES];
+    raw_frame frame;
+    char byte;
+    int tail = 0;
+
+    peer.fd = accept4(*(int *)listener, NULL, NULL, SOCK_CLOEXEC);
+    while (tail < 4 && recv(peer.fd, &byte, 1, 0) == 1) /* CONNECT, up to the empty line */
+        tail = byte == "\r\n\r\n"[tail] ? tail + 1 : byte == '\r';
+    RAW_SEND(&peer, "HTTP/1.1 200 Connected\r\n\r\n");
+    raw_answer(&peer);
+    do {
+        CHECK(raw_next(&peer, &frame));
+        frame.head.is_masked = false;
+        raw_write_both(&peer, head, cw__frame_encode(&frame.head, head), frame.payload,
+                       (size_t)frame.head.payload_bytes);
+        free(frame.payload);
+    } while (frame.head.opcode != CW__OP_CLOSE);
+    raw_end(&peer);
+    return NULL;
+}
+
+static void test_never_waits(void)
+{
+    char uri[64];
+    int listener = raw_listen(uri);
+    pthread_t thread;
+    cw_socket *s;
+
+    CHECK(unsetenv("no_proxy") == 0 && unsetenv("NO_PROXY") == 0);
+    CHECK_INT(setenv("http_proxy", uri + strlen("ws://"), 1), 0);
+    CHECK_INT(pthread_create(&thread, NULL, tunnel, &listener), 0);
+    s = peer_open(CW_MESSAGE_SOCKET, "ws://nowhere.invalid/");
+    check_never_waits(s);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    (void)close(listener);
+    cw_shutdown(5000);
+}
+
 /* ---- Fork ---- */
 
 static int sockets_of_parent;
@@ -732,6 +723,7 @@ static const harness_test tests[] = {
     {"greetings byte by byte to a whole group", test_dripping_greetings},
     {"greetings that wait while others connect", test_joined},
     {"4 threads connect, echo and close", test_threads},
+    {"through a proxy: what must not wait, while another thread is inside", test_never_waits},
     {"fork while a group connects", test_fork},
 };
 

@@ -2,9 +2,8 @@
 /* Tests of pool.c with TLS: who shares what libcurl read of the authorities, who has it alone, and what is kept of it.
  * With a libcurl that does not receive natively, or reads them for each connection, every socket has a handle of its
  * own, and all of it has to hold as well. */
+#include "gate.h"
 #include "process.h"
-#include "raw_peer.h"
-#include "transport/transport.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -274,6 +273,15 @@ static void test_used_by_threads(void)
     cw_shutdown(5000);
 }
 
+/* As behind a TLS handshake of another connection in the pool. */
+static void test_never_waits(void)
+{
+    check_never_waits(open_tls());
+    check_drop_never_waits(open_tls(), false);
+    check_drop_never_waits(open_tls(), true);
+    cw_shutdown(5000);
+}
+
 /* ---- Fork ---- */
 
 static cw_socket *inherited;
@@ -312,6 +320,7 @@ static const harness_test tests[] = {
     {"the last one's is kept for the next", test_kept},
     {"no more than one is kept", test_kept_once},
     {"4 threads use what one has opened, while others come and go", test_used_by_threads},
+    {"what must not wait, while another thread is inside", test_never_waits},
     {"fork", test_fork},
 };
 

@@ -395,6 +395,50 @@ static void test_endless(void)
     cw__reply_destroy(&r);
 }
 
+/* ---- cw_header_next ---- */
+
+/* All headers of a text as "name=value|name=value|". The text has no NUL at its end, so that AddressSanitizer sees a look
+ * beyond. */
+static const char *headers_of(const char *text)
+{
+    static char out[256];
+    size_t len = strlen(text), used = 0;
+    char *copy = malloc(len ? len : 1);
+    const char *at = copy;
+    cw_header h;
+
+    CHECK(copy != NULL);
+    if (len)
+        memcpy(copy, text, len);
+    out[0] = '\0';
+    while (cw_header_next(&at, copy + len, &h))
+        used += (size_t)snprintf(out + used, sizeof out - used, "%.*s=%.*s|", (int)h.name_len_bytes, h.name,
+                                 (int)h.value_len_bytes, h.value);
+    CHECK(at == copy + len);
+    CHECK(h.name == NULL && h.value == NULL && h.name_len_bytes == 0 && h.value_len_bytes == 0);
+    free(copy);
+    return out;
+}
+
+static void test_headers(void)
+{
+    CHECK_STR(headers_of(""), "");
+    CHECK_STR(headers_of("A: b\r\n"), "A=b|");
+    CHECK_STR(headers_of("A: b\r\nC:d\r\n\r\n"), "A=b|C=d|");
+    CHECK_STR(headers_of("A: b\r\na: c\r\n"), "A=b|a=c|"); /* as they came, in order */
+    CHECK_STR(headers_of("A: \t b c \t\r\n"), "A=b c|");
+    CHECK_STR(headers_of(" A\t: b\r\n"), "A=b|");
+    CHECK_STR(headers_of("A:\r\nB: \t\r\nC:"), "A=|B=|C=|");
+    CHECK_STR(headers_of("A: http://b:1/\r\n"), "A=http://b:1/|");
+    CHECK_STR(headers_of(":x\r\n"), "=x|");
+    CHECK_STR(headers_of("none\r\n\nA: b"), "A=b|"); /* lines without a colon are no headers */
+    CHECK_STR(headers_of("A: b\nC: d\n"), "A=b|C=d|");
+    CHECK_STR(headers_of("\r\n\rA: b\r\r\n"), "\rA=b\r|"); /* a CR alone ends nothing */
+    CHECK_STR(headers_of("A: b\r"), "A=b|");
+    CHECK_STR(headers_of("\nA: b\n"), "A=b|");
+    CHECK_STR(headers_of("none"), "");
+}
+
 static const harness_test tests[] = {
     {"a right reply, with and without a subprotocol", test_good},
     {"RFC 6455 4.1: Sec-WebSocket-Accept to the letter", test_accept},
@@ -413,6 +457,7 @@ static const harness_test tests[] = {
     {"headers up to the limit", test_limit},
     {"gathering lines: without memory, and in few allocations", test_memory},
     {"interim replies and folds without end", test_endless},
+    {"cw_header_next: names and values, as they came", test_headers},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

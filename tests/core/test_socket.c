@@ -44,6 +44,7 @@ static void check_infos(cw_socket *s, const char *uri, const char *local, const 
                         const char *header)
 {
     check_info(s, CW_INFO_URI, uri);
+    check_info(s, CW_INFO_PUBLIC_URI, *uri ? "ws://127.0.0.1:" : "");
     check_info(s, CW_INFO_LOCAL_ADDRESS, local);
     check_info(s, CW_INFO_REMOTE_ADDRESS, remote);
     check_info(s, CW_INFO_PROTOCOL, "");
@@ -55,7 +56,7 @@ static void test_information(void)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
     const char *remote = peer_env("CW_SCRIPT_WS") + strlen("ws://");
     int code = 1;
-    char reason[8];
+    char reason[8], shown[256];
 
     check_infos(s, "", "", "", "");
     CHECK_STATUS(cw_socket_get_info(s, (cw_info)99, reason, sizeof reason, NULL), CW_INVALID_ARGUMENT);
@@ -69,6 +70,10 @@ static void test_information(void)
     check_info(s, CW_INFO_URI, peer_uri);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_OK);
     check_infos(s, peer_uri, "127.0.0.1:", remote, "Upgrade: websocket\r\n");
+    CHECK_HAS(peer_uri, "?id=");
+    CHECK_STATUS(cw_socket_get_info(s, CW_INFO_PUBLIC_URI, shown, sizeof shown, NULL), CW_OK);
+    CHECK(strchr(shown, '?') == NULL);
+    CHECK_HAS(shown, "/s/echo");
     CHECK(!cw_socket_get_closed(s, &code, reason, sizeof reason));
     CHECK_INT(code, 0);
     cw_socket_abort(s);

@@ -158,6 +158,42 @@ static void test_bad(void)
     }
 }
 
+/* What is shown to people: neither userinfo nor query, whatever they hold. */
+static void test_show(void)
+{
+    static const struct {
+        const char *uri, *shown;
+    } rows[] = {
+        {"ws://h", "ws://h"},
+        {"WSS://Host:8080/a/b", "WSS://Host:8080/a/b"},
+        {"ws://u@h/", "ws://h/"},
+        {"ws://joe:" SECRET "@h:1/a", "ws://h:1/a"},
+        {"ws://joe:" SECRET "@x@h/", "ws://h/"},
+        {"ws://:" SECRET "@[::1]:1/", "ws://[::1]:1/"},
+        {"ws://@h/", "ws://h/"},
+        {"ws://h/a?" SECRET, "ws://h/a"},
+        {"ws://h?" SECRET, "ws://h"},
+        {"ws://h/?" SECRET "?/#", "ws://h/"},
+        {"ws://h/a#" SECRET, "ws://h/a"},
+        {"ws://h#" SECRET "@x", "ws://h"},
+        {"ws://joe:" SECRET "@h?" SECRET "@x", "ws://h"},
+        {"ws://h/a@b", "ws://h/a@b"}, /* of the path */
+        {"ws://h/a?b://" SECRET, "ws://h/a"},
+        {"joe:" SECRET "@h/?x", "h/"}, /* no URI: nothing of it is taken for a scheme */
+        {"", ""},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[64], cut[4] = "xxx";
+        CHECK_INT(cw__uri_show(rows[i].uri, text, sizeof text), strlen(rows[i].shown));
+        CHECK_STR(text, rows[i].shown);
+        CHECK_INT(cw__uri_show(rows[i].uri, NULL, 0), strlen(rows[i].shown));
+        CHECK_INT(cw__uri_show(rows[i].uri, cut, sizeof cut), strlen(rows[i].shown));
+        CHECK_INT(strlen(cut), strlen(rows[i].shown) < 3 ? strlen(rows[i].shown) : 3);
+        CHECK(strncmp(cut, rows[i].shown, 3) == 0);
+    }
+}
+
 /* Every character in every place: it goes out as visible ASCII that decodes to it, or the fault names it. */
 static void check_character(int c, const char *format)
 {
@@ -276,6 +312,7 @@ static const harness_test tests[] = {
     {"limits of length", test_limits},
     {"without memory", test_no_memory},
     {"RFC 3986 3.2: an authority alone", test_authority},
+    {"what of a URI is shown to people", test_show},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzz target: URIs. What is taken goes out as visible ASCII that decodes to what was given, and reads back as itself;
- * what is refused has a reason, in visible ASCII. */
+ * of it neither userinfo nor query is shown. What is refused has a reason, in visible ASCII. */
 #include "fuzz.h"
 
 static int hex(uint8_t c)
@@ -64,6 +64,24 @@ static void check_good(const cw__uri *uri, const uint8_t *data, size_t len_bytes
     cw__uri_destroy(&again);
 }
 
+/* Without userinfo and query it is the same URI to read. */
+static void check_shown(const cw__uri *uri, const uint8_t *data, size_t len_bytes)
+{
+    char *given = calloc(1, len_bytes + 1), *shown = calloc(1, len_bytes + 1), fault[CW__URI_FAULT_BYTES];
+    cw__uri again;
+
+    DEMAND(given && shown);
+    memcpy(given, data, len_bytes);
+    DEMAND(cw__uri_show(given, shown, len_bytes + 1) == strlen(shown));
+    DEMAND(cw__uri_read(shown, strlen(shown), &again, fault) == CW__URI_OK);
+    DEMAND(!strchr(again.prefix, '@') && !strchr(again.target, '?'));
+    DEMAND(strcmp(again.host, uri->host) == 0 && strcmp(again.suffix, uri->suffix) == 0);
+    DEMAND(strncmp(again.target, uri->target, strlen(again.target)) == 0);
+    cw__uri_destroy(&again);
+    free(given);
+    free(shown);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
     char fault[CW__URI_FAULT_BYTES] = "";
@@ -71,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 
     if (cw__uri_read((const char *)data, len_bytes, &uri, fault) == CW__URI_OK) {
         check_good(&uri, data, len_bytes);
+        check_shown(&uri, data, len_bytes);
     } else {
         DEMAND(*fault && strlen(fault) < sizeof fault - 1 && !uri.text);
         demand_visible(fault, ' ');

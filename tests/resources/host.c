@@ -66,7 +66,8 @@ static bool is_expected(lua_State *L, int status)
 {
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 
-    return status == LUA_ERRMEM || lua_type(L, -1) == LUA_TTABLE || (text && strstr(text, "memory"));
+    /* with a blank: the script's own name is in front */
+    return status == LUA_ERRMEM || lua_type(L, -1) == LUA_TTABLE || (text && strstr(text, " memory"));
 }
 
 /* Runs the script while number n fails (-1: none does). Whether one failed. */

@@ -52,6 +52,14 @@ local function stream()
     assert(ws.input_stream:read("a") == "")
 end
 
+-- Want of memory is raised: what is returned in place of a result is about the network, or about descriptors.
+local function mailbox()
+    local count, _, err = curlwire.dispatch(0) -- makes it
+    assert(count == 0, err and "dispatch: " .. err.name)
+    local fd, _, lack = curlwire.fd()
+    assert(fd, lack and "fd: " .. lack.name)
+end
+
 local function handlers()
     local ws = curlwire.MessageWebSocket {receive_timeout = 20}
     local heard, code
@@ -79,5 +87,6 @@ end
 wait_once()
 message()
 stream()
+mailbox()
 handlers()
 failed()

@@ -182,26 +182,6 @@ int lcw_websocket_newindex(lua_State *L)
 
 /* ---- Text ---- */
 
-/* Pushes the URI without user, password and query: a text for people and logs. */
-static void push_public_uri(lua_State *L, const char *uri)
-{
-    const char *authority = strstr(uri, "://");
-    const char *authority_end, *at, *part;
-    size_t visible;
-
-    authority = authority != NULL ? authority + 3 : uri;
-    authority_end = authority + strcspn(authority, "/?#");
-    at = authority;
-    for (part = authority; part < authority_end; part++) {
-        if (*part == '@')
-            at = part + 1;
-    }
-    visible = strcspn(at, "?#");
-    lua_pushlstring(L, uri, (size_t)(authority - uri));
-    lua_pushlstring(L, at, visible);
-    lua_concat(L, 2);
-}
-
 int lcw_websocket_tostring(lua_State *L)
 {
     bool is_stream = lcw_test_userdata(L, 1, LCW_STREAM_WEBSOCKET) != NULL;
@@ -219,16 +199,13 @@ int lcw_websocket_tostring(lua_State *L)
     }
     state = cw_state_text(cw_socket_state(w->s));
     lua_settop(L, 1);
-    lcw_push_info(L, w, CW_INFO_URI);
+    lcw_push_info(L, w, CW_INFO_PUBLIC_URI);
     lcw_push_info(L, w, CW_INFO_REMOTE_ADDRESS);
-    if (lua_isnil(L, 2)) {
+    if (lua_isnil(L, 2))
         lua_pushfstring(L, "%s (%s)", name, state);
-        return 1;
-    }
-    push_public_uri(L, lua_tostring(L, 2));
-    if (lua_isnil(L, 3))
-        lua_pushfstring(L, "%s (%s %s)", name, state, lua_tostring(L, 4));
+    else if (lua_isnil(L, 3))
+        lua_pushfstring(L, "%s (%s %s)", name, state, lua_tostring(L, 2));
     else
-        lua_pushfstring(L, "%s (%s %s at %s)", name, state, lua_tostring(L, 4), lua_tostring(L, 3));
+        lua_pushfstring(L, "%s (%s %s at %s)", name, state, lua_tostring(L, 2), lua_tostring(L, 3));
     return 1;
 }

@@ -7,19 +7,52 @@
  * While an open socket has a handler, though, the anchors table keeps it: it may still be called. That ends when
  * its closed event has been delivered or its handlers are taken away.
  *
- * Safety: states may live in several threads. states_lock guards open_states and is held while the last state to
- * close shuts the core down, so that a state which opens meanwhile waits for the end of that; no Lua runs under it. */
-#include <pthread.h>
+ * Safety: states may live in several threads. The last state to close shuts the core down, and a state that opens
+ * meanwhile waits for the end of that. There is no lock: a child of fork() would find it locked for ever. */
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "lcurlwire.h"
 
-enum { MOST_EVENTS_PER_DISPATCH = 1000, SHUTDOWN_MS = 1000, INTERRUPTED_SHUTDOWN_MS = 20 };
+enum { MOST_EVENTS_PER_DISPATCH = 1000, SHUTDOWN_MS = 1000, INTERRUPTED_SHUTDOWN_MS = 20, LOOK_EVERY_MS = 1 };
 
 static const char state_key = 0;
-static pthread_mutex_t states_lock = PTHREAD_MUTEX_INITIALIZER;
-static int open_states; /* of the process: the last to close gives open sockets their end */
+
+/* How many states are open in this process. While the last one closes, it is minus the id of the process instead: a
+ * child of fork() inherits the number, but not the thread that is closing, for which it would wait. */
+static atomic_int open_states;
+
+static void count_state(void)
+{
+    int count = atomic_load(&open_states);
+
+    for (;;) {
+        if (count < 0 && count == -(int)getpid()) {
+            (void)poll(NULL, 0, LOOK_EVERY_MS);
+            count = atomic_load(&open_states);
+        } else if (atomic_compare_exchange_weak(&open_states, &count, count < 0 ? 1 : count + 1)) {
+            return;
+        }
+    }
+}
+
+/* The last state to close gives open sockets their end: they send what waits and their close frame. */
+static void uncount_state(int shutdown_ms)
+{
+    int count = atomic_load(&open_states);
+    int left;
+
+    do
+        left = count > 1 ? count - 1 : -(int)getpid();
+    while (!atomic_compare_exchange_weak(&open_states, &count, left));
+    if (left > 0)
+        return;
+    if (cw_shutdown(shutdown_ms) == CW_CLOSED)
+        (void)fprintf(stderr, "curlwire: %s\n", cw_error_message());
+    atomic_store(&open_states, 0);
+}
 
 /* ---- The state's record ---- */
 
@@ -55,10 +88,8 @@ lcw_state *lcw_state_open(lua_State *L)
         return state;
     state = lua_newuserdata(L, sizeof *state);
     *state = (lcw_state){0};
-    (void)pthread_mutex_lock(&states_lock);
-    open_states++;
-    (void)pthread_mutex_unlock(&states_lock);
     luaL_getmetatable(L, LCW_STATE);
+    count_state(); /* from here on lcw_state_gc uncounts it, whatever fails below */
     lua_setmetatable(L, -2);
     state->process_id = (int)getpid();
     state->main_thread = lcw_main_thread(L);
@@ -94,11 +125,7 @@ int lcw_state_gc(lua_State *L)
     state->undelivered = NULL;
     cw_mailbox_release(state->mailbox);
     state->mailbox = NULL;
-    (void)pthread_mutex_lock(&states_lock);
-    if (--open_states == 0 &&
-        cw_shutdown(state->is_interrupted ? INTERRUPTED_SHUTDOWN_MS : SHUTDOWN_MS) == CW_CLOSED)
-        (void)fprintf(stderr, "curlwire: %s\n", cw_error_message());
-    (void)pthread_mutex_unlock(&states_lock);
+    uncount_state(state->is_interrupted ? INTERRUPTED_SHUTDOWN_MS : SHUTDOWN_MS);
     return 0;
 }
 

@@ -63,24 +63,23 @@ static void push_lower(lua_State *L, const char *text, size_t len_bytes)
 }
 
 /* Adds one header to the table at index: as a pair at its end, and under its name in lower case. */
-static void add_header(lua_State *L, int index, int place, const char *name, size_t name_len, const char *value,
-                       size_t value_len)
+static void add_header(lua_State *L, int index, int place, const cw_header *header)
 {
     lua_createtable(L, 2, 0);
-    lua_pushlstring(L, name, name_len);
+    lua_pushlstring(L, header->name, header->name_len_bytes);
     lua_rawseti(L, -2, 1);
-    lua_pushlstring(L, value, value_len);
+    lua_pushlstring(L, header->value, header->value_len_bytes);
     lua_rawseti(L, -2, 2);
     lua_rawseti(L, index, place);
-    push_lower(L, name, name_len);
+    push_lower(L, header->name, header->name_len_bytes);
     lua_pushvalue(L, -1);
     lua_rawget(L, index);
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
-        lua_pushlstring(L, value, value_len);
+        lua_pushlstring(L, header->value, header->value_len_bytes);
     } else {
         lua_pushliteral(L, ", ");
-        lua_pushlstring(L, value, value_len);
+        lua_pushlstring(L, header->value, header->value_len_bytes);
         lua_concat(L, 3);
     }
     lua_rawset(L, index);
@@ -90,9 +89,10 @@ void lcw_push_response_headers(lua_State *L, lcw_socket *w)
 {
     int base = lua_gettop(L);
     size_t len_bytes;
-    const char *line = push_text(L, w, CW_INFO_RESPONSE_HEADERS, &len_bytes);
-    const char *end = line + len_bytes;
+    const char *at = push_text(L, w, CW_INFO_RESPONSE_HEADERS, &len_bytes);
+    const char *end = at + len_bytes;
     int index, place = 0;
+    cw_header header;
 
     if (len_bytes == 0) {
         lua_pop(L, 1);
@@ -101,20 +101,8 @@ void lcw_push_response_headers(lua_State *L, lcw_socket *w)
     }
     lua_newtable(L);
     index = lua_gettop(L);
-    while (line < end) {
-        const char *line_end = memchr(line, '\r', (size_t)(end - line));
-        const char *colon;
-        if (line_end == NULL)
-            line_end = end;
-        colon = memchr(line, ':', (size_t)(line_end - line));
-        if (colon != NULL) {
-            const char *value = colon + 1;
-            while (value < line_end && (*value == ' ' || *value == '\t'))
-                value++;
-            add_header(L, index, ++place, line, (size_t)(colon - line), value, (size_t)(line_end - value));
-        }
-        line = line_end + (line_end + 1 < end && line_end[1] == '\n' ? 2 : 1);
-    }
+    while (cw_header_next(&at, end, &header))
+        add_header(L, index, ++place, &header);
     keep_top(L, base);
 }
 

@@ -210,6 +210,9 @@ class WebSocket:
     def uri(self) -> str | None:
         """The URI as given to connect; None before. Any thread."""
     @property
+    def _public_uri(self) -> str | None:
+        """The URI without user name, password and query; None before. For people and logs. Any thread."""
+    @property
     def protocol(self) -> str | None:
         """The subprotocol that the server chose, or None. Any thread."""
     @property
@@ -443,3 +446,4 @@ class Mailbox:
 def bind(**helpers: object) -> None: ...
 def shutdown(timeout: float, /) -> str | None: ...
 def after_fork() -> None: ...
+def parse_headers(lines: str, /) -> list[tuple[str, str]]: ...

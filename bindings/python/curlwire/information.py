@@ -4,6 +4,8 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from curlwire import _core
+
 if TYPE_CHECKING:
     from curlwire._core import WebSocket
 
@@ -18,11 +20,7 @@ class Headers(Mapping[str, str]):
     __slots__ = {"raw": "The list of all (name, value), in order."}
 
     def __init__(self, lines: str = "") -> None:
-        self.raw: list[tuple[str, str]] = []
-        for line in lines.split("\r\n"):
-            name, colon, value = line.partition(":")
-            if colon:
-                self.raw.append((name.strip(), value.strip()))
+        self.raw: list[tuple[str, str]] = _core.parse_headers(lines)
 
     def get_all(self, name: str) -> list[str]:
         """Returns every value of a name, in order."""
@@ -111,18 +109,10 @@ class Information:
         return f"<curlwire.Information of {self._socket!r}>"
 
 
-def _public_uri(uri: str) -> str:
-    """Takes away what may be a secret: user and password, and the query."""
-    scheme, separator, rest = uri.partition("://")
-    rest = rest.split("?", 1)[0].split("#", 1)[0]
-    authority, slash, path = rest.partition("/")
-    return scheme + separator + authority.rpartition("@")[2] + slash + path
-
-
 def _describe_connection(socket: "WebSocket") -> Iterator[str]:
     yield socket.state
-    if socket.uri:
-        yield _public_uri(socket.uri)
+    if socket._public_uri:
+        yield socket._public_uri
     if socket.remote_address:
         yield f"at {socket.remote_address}"
 

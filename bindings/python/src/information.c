@@ -77,6 +77,32 @@ static PyObject *get_response_headers(PyObject *self, void *Py_UNUSED(closure))
     return headers;
 }
 
+static PyObject *header_pair(const cw_header *header)
+{
+    PyObject *name = PyUnicode_DecodeUTF8(header->name, (Py_ssize_t)header->name_len_bytes, NULL);
+    PyObject *value = PyUnicode_DecodeUTF8(header->value, (Py_ssize_t)header->value_len_bytes, NULL);
+    PyObject *pair = name != NULL && value != NULL ? PyTuple_Pack(2, name, value) : NULL;
+    Py_XDECREF(name);
+    Py_XDECREF(value);
+    return pair;
+}
+
+PyObject *information_parse_headers(PyObject *Py_UNUSED(module), PyObject *lines)
+{
+    Py_ssize_t len = 0;
+    const char *at = PyUnicode_AsUTF8AndSize(lines, &len); /* what ends names and values is ASCII */
+    PyObject *pairs = at != NULL ? PyList_New(0) : NULL;
+    const char *end = at != NULL ? at + len : NULL;
+    cw_header header;
+    while (pairs != NULL && cw_header_next(&at, end, &header)) {
+        PyObject *pair = header_pair(&header);
+        if (pair == NULL || PyList_Append(pairs, pair) < 0)
+            Py_CLEAR(pairs);
+        Py_XDECREF(pair);
+    }
+    return pairs;
+}
+
 static PyObject *get_state(PyObject *self, void *Py_UNUSED(closure))
 {
     return PyUnicode_FromString(cw_state_text(cw_socket_state(((websocket *)self)->socket)));
@@ -144,6 +170,8 @@ static int set_on_closed(PyObject *self, PyObject *value, void *Py_UNUSED(closur
 
 PyGetSetDef information_members[] = {
     INFO("uri", CW_INFO_URI, "The URI as given to connect; None before. Any thread."),
+    INFO("_public_uri", CW_INFO_PUBLIC_URI,
+         "The URI without user name, password and query; None before. For people and logs. Any thread."),
     INFO("protocol", CW_INFO_PROTOCOL, "The subprotocol that the server chose, or None. Any thread."),
     INFO("extensions", CW_INFO_EXTENSIONS,
          "What compression was agreed on, as the server's header says it, or None. Any thread."),

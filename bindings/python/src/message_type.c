@@ -300,6 +300,15 @@ static bool take_breath(websocket *ws)
     return PyErr_CheckSignals() == 0;
 }
 
+/* Without the GIL: the service may hold the socket's lock while another connection is in its TLS handshake. */
+static bool has_ended_normally(websocket *ws)
+{
+    PyThreadState *thread = PyEval_SaveThread();
+    bool is_normal = cw_socket_ended_normally(ws->socket);
+    PyEval_RestoreThread(thread);
+    return is_normal;
+}
+
 static PyObject *message_next(PyObject *self)
 {
     websocket *ws = (websocket *)self;
@@ -307,7 +316,7 @@ static PyObject *message_next(PyObject *self)
     if (!take_breath(ws))
         return NULL;
     PyObject *value = receive_value(ws, CW_TIMEOUT_NEVER, &status);
-    if (value == NULL && status == CW_CLOSED && cw_socket_ended_normally(ws->socket))
+    if (value == NULL && status == CW_CLOSED && has_ended_normally(ws))
         PyErr_Clear();
     return value;
 }

@@ -175,6 +175,8 @@ static PyMethodDef functions[] = {
      "shutdown($module, timeout, /)\n--\n\nSends what waits in every socket and closes it, at the main "
      "interpreter's exit; timeout: seconds for the closing handshakes. Returns what was lost, as text, or "
      "None."},
+    {"parse_headers", information_parse_headers, METH_O,
+     "parse_headers($module, lines, /)\n--\n\nThe (name, value) of each header line, in order."},
     {"after_fork", core_after_fork, METH_NOARGS,
      "after_fork($module, /)\n--\n\nMakes the calling thread of a child the one whose waits answer to "
      "signals."},

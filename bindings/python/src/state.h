@@ -233,6 +233,8 @@ PyObject *websocket_repr(PyObject *self);
 /* A text of the core's as a str. Headers are Latin-1. */
 PyObject *websocket_info(websocket *ws, cw_info info);
 PyObject *websocket_option_text(websocket *ws, cw_option option);
+/* A function of the module: header lines as a list of (name, value). */
+PyObject *information_parse_headers(PyObject *module, PyObject *lines);
 
 /* ---- From message_type.c, stream_type.c --------------------------------------------------------------------- */
 

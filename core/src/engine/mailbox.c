@@ -72,8 +72,9 @@ cw_status cw_mailbox_create(cw_mailbox **out)
     if (!m)
         return cw__fail(CW_NO_MEMORY, "no memory for a mailbox");
     if (!cw__wake_init(&m->wake)) {
-        cw_status status =
-            cw__fail(CW_SYSTEM_ERROR, "no descriptor for a mailbox: raise the limit (ulimit -n)");
+        cw_status status = errno == ENOMEM ? cw__fail(CW_NO_MEMORY, "no memory for a mailbox")
+                                           : cw__fail(CW_SYSTEM_ERROR, "no descriptor for a mailbox: raise the "
+                                                                       "limit (ulimit -n)");
         cw__free(m);
         return status;
     }
@@ -104,7 +105,8 @@ void cw__mailbox_release(cw_mailbox *m)
 }
 
 /* The owner's release. Listed subscribers hold their sockets and those hold the mailbox: what is still listed
- * is dropped here and nothing is listed any more, or the circle would keep itself. */
+ * is dropped here and nothing is listed any more, or the circle would keep itself. A take that waits ends: nothing
+ * will come. */
 void cw_mailbox_release(cw_mailbox *m)
 {
     cw__subscriber *listed;
@@ -117,6 +119,7 @@ void cw_mailbox_release(cw_mailbox *m)
     m->first = m->last = NULL;
     m->listed_count = 0;
     cw__mutex_unlock(&m->lock);
+    cw__wake_signal(&m->wake); /* for good: next_listed does not clear it any more */
     while (listed) {
         cw__subscriber *next = listed->next;
         listed->drop(listed);
@@ -232,12 +235,12 @@ static cw__subscriber *next_listed(cw_mailbox *m, bool *is_woken)
     int processor = this_processor();
 
     cw__mutex_lock(&m->lock);
-    if (!m->first) {
+    if (!m->first && !m->is_dead) {
         cw__wake_clear(&m->wake);
         service_waits = m->service_waits;
         m->service_waits = false;
     }
-    *is_woken = m->is_woken;
+    *is_woken = m->is_woken || m->is_dead;
     m->is_woken = false;
     subscriber = *is_woken ? NULL : m->first;
     if (subscriber) {
@@ -270,14 +273,10 @@ static cw_event *take_now(cw_mailbox *m, bool *is_woken, bool *has_no_memory)
     return e;
 }
 
-cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out)
+static cw_status take(cw_mailbox *m, int timeout_ms, cw_event **out)
 {
-    cw_status status = cw__mailbox_check(m);
     cw__wait wait;
 
-    *out = NULL;
-    if (status != CW_OK)
-        return status;
     cw__wait_begin(&wait, timeout_ms, -1);
     for (;;) {
         struct pollfd descriptor = {.fd = m->wake.read_fd, .events = POLLIN, .revents = 0};
@@ -299,4 +298,20 @@ cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out)
         if (cw__wait_wants_hook(&wait) && cw__wait_interrupted(&wait))
             return cw__fail(CW_INTERRUPTED, "interrupted while waiting for an event");
     }
+}
+
+/* A call that may wait holds a reference: another thread may release the mailbox meanwhile. */
+cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out)
+{
+    cw_status status = cw__mailbox_check(m);
+
+    *out = NULL;
+    if (status != CW_OK)
+        return status;
+    if (timeout_ms == 0)
+        return take(m, 0, out);
+    cw__mailbox_retain(m);
+    status = take(m, timeout_ms, out);
+    cw__mailbox_release(m);
+    return status;
 }

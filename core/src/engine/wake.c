@@ -62,11 +62,13 @@ bool cw__wake_init(cw__wake *w)
 
 void cw__wake_destroy(cw__wake *w)
 {
-    if (w->write_fd >= 0 && w->write_fd != w->read_fd)
-        (void)close(w->write_fd);
-    if (w->read_fd >= 0)
-        (void)close(w->read_fd);
-    w->read_fd = w->write_fd = -1;
+    int read_fd = w->read_fd, write_fd = w->write_fd;
+
+    w->read_fd = w->write_fd = -1; /* first: once they are closed, a child of fork must not find them here */
+    if (write_fd >= 0 && write_fd != read_fd)
+        (void)close(write_fd);
+    if (read_fd >= 0)
+        (void)close(read_fd);
 }
 
 void cw__wake_signal(cw__wake *w)

@@ -332,6 +332,8 @@ cw__uri_result cw__uri_read(const char *text, size_t len_bytes, cw__uri *uri, ch
 void cw__uri_destroy(cw__uri *uri);
 /* The URI without its path and query, "ws://user:password@host:8080/"; NULL without memory. */
 char *cw__uri_base(const cw__uri *uri);
+/* Copies a URI that cw__uri_read has taken, without userinfo and query. Returns the length, as snprintf does. */
+size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes);
 
 /* ---- From headers.c: request headers that a caller may give ------------------------------------------ */
 

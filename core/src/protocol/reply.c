@@ -181,23 +181,54 @@ bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
     return !r->is_cut;
 }
 
+/* ---- Reading them again ---- */
+
+static const char *without_blanks(const char *text, const char *end, size_t *len_bytes)
+{
+    while (text < end && is_blank(*text))
+        text++;
+    while (text < end && is_blank(end[-1]))
+        end--;
+    *len_bytes = (size_t)(end - text);
+    return text;
+}
+
+bool cw_header_next(const char **at, const char *end, cw_header *out)
+{
+    *out = (cw_header){0};
+    while (*at < end) {
+        const char *line = *at;
+        const char *feed = memchr(line, '\n', (size_t)(end - line));
+        const char *line_end = feed ? feed : end;
+        const char *colon;
+
+        *at = feed ? feed + 1 : end;
+        if (line_end > line && line_end[-1] == '\r')
+            line_end--;
+        colon = memchr(line, ':', (size_t)(line_end - line));
+        if (!colon)
+            continue;
+        out->name = without_blanks(line, colon, &out->name_len_bytes);
+        out->value = without_blanks(colon + 1, line_end, &out->value_len_bytes);
+        return true;
+    }
+    return false;
+}
+
 /* ---- The verdict ---- */
 
-/* Gives the value of the n-th header of that name, without blanks around it; NULL if there are fewer. */
+/* Gives the value of the n-th header of that name; NULL if there are fewer. */
 static const char *value_of(const cw__reply *r, const char *name, int n, size_t *len_bytes)
 {
-    size_t name_bytes = strlen(name);
-    const char *line = cw__reply_lines(r);
+    const char *at = cw__reply_lines(r), *end = at + strlen(at);
+    cw_header header;
 
-    for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        const char *value;
-        if (strncasecmp(line, name, name_bytes) != 0 || line[name_bytes] != ':' || n-- > 0)
-            continue;
-        value = line + name_bytes + 1;
-        value += strspn(value, " \t");
-        *len_bytes = strcspn(value, "\r\n"); /* keep has cut the blanks at its end */
-        return value;
-    }
+    while (cw_header_next(&at, end, &header))
+        if (header.name_len_bytes == strlen(name) && strncasecmp(header.name, name, strlen(name)) == 0 &&
+            n-- <= 0) {
+            *len_bytes = header.value_len_bytes;
+            return header.value;
+        }
     return NULL;
 }
 

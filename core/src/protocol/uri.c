@@ -373,6 +373,20 @@ void cw__uri_destroy(cw__uri *uri)
     memset(uri, 0, sizeof *uri);
 }
 
+/* The last @ ends the userinfo, so that nothing of one is shown whatever it holds. */
+size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes)
+{
+    const char *separator = strstr(uri, "://");
+    const char *shown = separator ? separator + 3 : uri;
+    int scheme_bytes = (int)(shown - uri);
+
+    for (const char *at = shown, *end = shown + strcspn(shown, "/?#"); at < end; at++)
+        if (*at == '@')
+            shown = at + 1;
+    return (size_t)snprintf(buffer, size_bytes, "%.*s%.*s", scheme_bytes, uri, (int)strcspn(shown, "?#"),
+                            shown);
+}
+
 char *cw__uri_base(const cw__uri *uri)
 {
     size_t bytes = strlen(uri->prefix) + strlen(uri->host) + strlen(uri->zone) + strlen(uri->suffix) + 6;

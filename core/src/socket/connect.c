@@ -235,18 +235,21 @@ cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
     return cw__socket_leave_locked(s, &wait, status);
 }
 
+/* It holds a reference of its own all the time: between its two parts another thread may release the socket. */
 cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
 {
-    cw_status status = cw_socket_connect_start(s, uri, strlen(uri), timeout_ms);
+    cw_status status;
 
-    if (status != CW_OK)
-        return status;
-    status = cw_socket_wait_connected(s, CW_TIMEOUT_NEVER);
+    cw__socket_hold(s);
+    status = cw_socket_connect_start(s, uri, strlen(uri), timeout_ms);
+    if (status == CW_OK)
+        status = cw_socket_wait_connected(s, CW_TIMEOUT_NEVER);
     if (status == CW_INTERRUPTED) {
         cw__mutex_lock(&s->lock);
         cw__connecting_cancel_locked(s);
         cw__mutex_unlock(&s->lock);
     }
+    cw__socket_drop(s);
     return status;
 }
 
@@ -399,16 +402,19 @@ static void empty_descriptor(int fd)
         len = recv(fd, scrap, sizeof scrap, MSG_DONTWAIT);
 }
 
+/* What the child of a fork would close or look at (on_forked) is forgotten first, and closed and freed then: once a
+ * descriptor is closed, its number may belong to somebody else. */
 void cw__connection_teardown_locked(cw_socket *s)
 {
-    if (s->connecting) {
-        free_connecting(s->connecting);
-        s->connecting = NULL;
-    }
+    struct cw__connecting *connecting = s->connecting;
+
+    s->connecting = NULL;
+    free_connecting(connecting);
     if (s->codec) {
+        cw__link *link = s->codec->link;
         cw__poller_forget(cw__service_poller(), s->fd);
         empty_descriptor(s->fd);
-        cw__link *link = s->codec->link;
+        s->fd = -1;
         s->codec->calls->destroy(s->codec);
         cw__link_destroy(link);
         cw__pool_end(s->pool, s->easy);
@@ -421,7 +427,6 @@ void cw__connection_teardown_locked(cw_socket *s)
         s->codec = NULL;
         s->easy = NULL;
         s->pool = NULL;
-        s->fd = -1;
     }
 }
 

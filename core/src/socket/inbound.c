@@ -141,8 +141,8 @@ static void await(cw_socket *s)
     s->in.run_bytes = 0;
 }
 
-/* Reads one run of bytes and does what it asks for. OK: something was read; all else is dealt with already,
- * AGAIN but for the waiting. */
+/* Reads one run of bytes and does what it asks for. OK: something was read; BUSY: nothing was, and there may be
+ * more; all else is dealt with already, AGAIN but for the waiting. */
 static cw__io step(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *direct_bytes, size_t *read_bytes)
 {
     uint8_t scratch[SCRATCH_BYTES];
@@ -176,6 +176,8 @@ static cw__io step(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *di
         if (s->in.is_heard)
             cw__pings_heard_locked(s, cw__now_ms());
         await(s);
+        break;
+    case CW__IO_BUSY:
         break;
     case CW__IO_END:
         cw__closing_ended_locked(s, s->out.is_broken ? s->fault.message
@@ -320,7 +322,8 @@ static void pay_pongs(cw_socket *s, bool is_large_coming)
         for (size_t share = 0; !s->in.is_drained && may_read(s) && !s->in.inbox.is_full && !is_large_coming &&
                                !s->pings.is_behind && share < SHARE_BYTES;) {
             size_t read_bytes = 0;
-            (void)step(s, NULL, 0, NULL, &read_bytes);
+            if (step(s, NULL, 0, NULL, &read_bytes) == CW__IO_BUSY)
+                break;
             share += read_bytes + PIECE_COST_BYTES;
         }
         cw__pings_pay_locked(s, cw__now_ms());
@@ -340,9 +343,8 @@ static void read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_
         size_t read_bytes = 0;
         if (coming_bytes && (*coming_bytes = coming_now_locked(s)) > 0)
             break;
-        if (place && place->is_complete)
+        if ((place && place->is_complete) || step(s, NULL, 0, NULL, &read_bytes) == CW__IO_BUSY)
             break;
-        (void)step(s, NULL, 0, NULL, &read_bytes);
         share += read_bytes + PIECE_COST_BYTES;
     }
     if (s->pings.owed || s->out.first)
@@ -381,8 +383,11 @@ cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *comi
         *coming_bytes = 0;
     if (s->generation != cw__generation() || !cw__mutex_trylock(&s->lock))
         return CW_WOULD_BLOCK;
-    if (takes_messages(s))
+    if (takes_messages(s)) {
+        (void)cw__socket_never_waits_locked(s, true);
         e = next_now_locked(s, coming_bytes ? &coming : NULL);
+        (void)cw__socket_never_waits_locked(s, false);
+    }
     cw__mutex_unlock(&s->lock);
     if (coming_bytes)
         *coming_bytes = coming;

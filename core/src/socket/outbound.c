@@ -241,13 +241,23 @@ static cw__io write_queue(cw_socket *s)
     return CW__IO_OK;
 }
 
+/* Called by calls that must not wait, too: while another thread is inside libcurl the service alone waits for that. */
+static cw__io write_queue_now(cw_socket *s)
+{
+    bool never_waited = cw__socket_never_waits_locked(s, !cw__service_is_here());
+    cw__io io = write_queue(s);
+
+    (void)cw__socket_never_waits_locked(s, never_waited);
+    return io;
+}
+
 void cw__outbound_flush_locked(cw_socket *s)
 {
     size_t before = s->out.data_bytes;
 
     if (s->out.is_direct)
         return;
-    if (write_queue(s) == CW__IO_FAULT || s->out.is_broken)
+    if (write_queue_now(s) == CW__IO_FAULT || s->out.is_broken)
         cw__outbound_lose_locked(s); /* or the service would watch the descriptor for it for ever */
     /* A close frame that cannot go out. Where ours was the first, the peer's may still be read: reading finds the end. */
     if (s->out.is_broken && s->close.state != CW__CLOSE_NONE && s->close.state != CW__CLOSE_SENT)
@@ -519,7 +529,9 @@ static cw_status send_now(cw_socket *s, parcel *p, cw__wait *wait)
     p->more_follow = (p->more_follow || s->out.batch_count > 0) && s->codec->calls->flush;
     next_frame(p);
     if (!s->out.first) {
+        (void)cw__socket_never_waits_locked(s, wait->timeout_ms == 0);
         io = write_parcel(s, p);
+        (void)cw__socket_never_waits_locked(s, false);
         if (io == CW__IO_OK)
             return CW_OK;
         if (io != CW__IO_AGAIN)

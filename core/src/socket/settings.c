@@ -231,6 +231,14 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, char *buffer, size_t siz
     return status;
 }
 
+static void copy_public_uri(const cw_socket *s, char *buffer, size_t size_bytes, size_t *len_bytes)
+{
+    size_t len = cw__uri_show(s->uri ? s->uri : "", buffer, size_bytes);
+
+    if (len_bytes)
+        *len_bytes = len;
+}
+
 cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t size_bytes, size_t *len_bytes)
 {
     const char *text = NULL;
@@ -244,6 +252,8 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     case CW_INFO_URI:
         text = s->uri ? s->uri : "";
         break;
+    case CW_INFO_PUBLIC_URI:
+        break; /* made below */
     case CW_INFO_PROTOCOL:
         text = s->protocol ? s->protocol : "";
         break;
@@ -263,7 +273,9 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
         text = s->extensions ? s->extensions : "";
         break;
     }
-    if (text)
+    if (info == CW_INFO_PUBLIC_URI)
+        copy_public_uri(s, buffer, size_bytes, len_bytes);
+    else if (text)
         copy_out(text, buffer, size_bytes, len_bytes);
     else
         status = cw__fail(CW_INVALID_ARGUMENT, "there is no such information");

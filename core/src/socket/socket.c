@@ -283,6 +283,11 @@ cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw
     return CW_OK;
 }
 
+bool cw__socket_never_waits_locked(cw_socket *s, bool is_on)
+{
+    return s->codec && cw__link_never_waits(s->codec->link, is_on);
+}
+
 /* ---- The service's calls ---- */
 
 void cw__socket_watch_locked(cw_socket *s)
@@ -413,9 +418,11 @@ static void on_detached(cw__client *client)
 static void on_forked(cw__client *client)
 {
     cw_socket *s = socket_of(client);
+    int fd = s->fd;
 
-    if (s->fd >= 0)
-        (void)close(s->fd);
+    s->fd = -1;
+    if (fd >= 0)
+        (void)close(fd);
     cw__connecting_forked(s);
 }
 

@@ -321,6 +321,9 @@ cw_status cw__socket_leave_locked(cw_socket *s, cw__wait *wait, cw_status status
 /* The same, polling the descriptor for events too; *slot names the thread meanwhile. It does not ask the hook:
  * the caller does, when it has put down what it holds. */
 cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw__wait *wait);
+/* As cw__link_never_waits, also while there is no connection. Whoever has turned it on turns it off before giving up
+ * the lock. */
+bool cw__socket_never_waits_locked(cw_socket *s, bool is_on);
 /* Sets the poller to what the socket's state asks for. */
 void cw__socket_watch_locked(cw_socket *s);
 /* Asks the service to attend, if it has the socket. */

@@ -12,10 +12,11 @@ CW__PRIVATE_BEGIN
 
 typedef enum cw__io {
     CW__IO_OK,
-    CW__IO_AGAIN,    /* wait until the descriptor is readable (receive) or writable (send) */
-    CW__IO_END,      /* the peer has ended TCP */
-    CW__IO_FAULT,    /* the connection is lost; the socket's fault says how */
-    CW__IO_VIOLATION /* the peer broke a rule of framing; codec->violation says which. Receive no more */
+    CW__IO_AGAIN,     /* wait until the descriptor is readable (receive) or writable (send) */
+    CW__IO_END,       /* the peer has ended TCP */
+    CW__IO_FAULT,     /* the connection is lost; the socket's fault says how */
+    CW__IO_VIOLATION, /* the peer broke a rule of framing; codec->violation says which. Receive no more */
+    CW__IO_BUSY /* receive only, where cw__link_never_waits is on: another thread is inside libcurl. Try again */
 } cw__io;
 
 enum { CW__RSV1 = 0x40 };
@@ -62,6 +63,9 @@ struct cw__codec {
 int cw__link_unacknowledged(const cw__link *link);
 /* How many of those a write of so few bytes makes, at the most. */
 size_t cw__link_wire_bytes(const cw__link *link, size_t len_bytes);
+/* While it is on, no call waits for another thread that is inside the link's pool, perhaps for the 20 ms of a TLS
+ * handshake: a receive says BUSY, a send AGAIN. Returns what it was. */
+bool cw__link_never_waits(cw__link *link, bool is_on);
 
 /* ---- From codec_curl.c --------------------------------------------------------------------------------- */
 

@@ -71,17 +71,6 @@ static cw__io receive_failed(codec_curl *c, CURLcode code)
     return cw__link_fault(l, code, "receiving");
 }
 
-static CURLcode ws_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_bytes,
-                        const struct curl_ws_frame **meta)
-{
-    CURLcode code;
-
-    cw__pool_enter(l->pool);
-    code = curl_ws_recv(l->easy, buffer, size_bytes, len_bytes, meta);
-    cw__pool_exit(l->pool);
-    return code;
-}
-
 static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
 {
     codec_curl *c = (codec_curl *)base;
@@ -93,15 +82,18 @@ static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes,
     l->has_complaint = false;
     if (c->pending == CURLE_OK)
         cw__link_begin(l);
-    code = ws_recv(l, buffer, size_bytes, &len, &meta);
-    if (code == CURLE_AGAIN && c->pending == CURLE_OK)
-        return CW__IO_AGAIN;
-    if (code != CURLE_OK && !l->has_complaint && c->pending == CURLE_OK) {
+    if (!cw__link_enter(l))
+        return CW__IO_BUSY;
+    code = curl_ws_recv(l->easy, buffer, size_bytes, &len, &meta);
+    if (code != CURLE_OK && code != CURLE_AGAIN && !l->has_complaint && c->pending == CURLE_OK) {
         /* The read that failed may have put bytes into libcurl's buffer before it did (lib/bufq.c, 8.14.1:
          * slurp reads more than once); they are decoded by asking again, until there are none. */
         c->pending = code;
-        code = ws_recv(l, buffer, size_bytes, &len, &meta);
+        code = curl_ws_recv(l->easy, buffer, size_bytes, &len, &meta);
     }
+    cw__pool_exit(l->pool);
+    if (code == CURLE_AGAIN && c->pending == CURLE_OK)
+        return CW__IO_AGAIN;
     if (code == CURLE_GOT_NOTHING) /* libcurl remarks on that: not a complaint */
         l->has_complaint = false;
     if (code != CURLE_OK || !meta)
@@ -150,8 +142,10 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
      * OK with less than all sent, and AGAIN with something sent, are both "blocked in the middle" (8.14.1 and
      * 8.22: lib/ws.c). What is reported as sent must not be given again; the rest must. */
     *sent = 0;
+    base->wants_read = false;
     cw__link_begin(l);
-    cw__pool_enter(l->pool);
+    if (!cw__link_enter(l))
+        return CW__IO_AGAIN;
     code = curl_ws_send(l->easy, data ? data : &nothing, most, sent,
                         most < len_bytes ? (curl_off_t)len_bytes : 0, flags);
     cw__pool_exit(l->pool);
@@ -159,7 +153,6 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
         return cw__link_fault(l, code, "sending");
     if (code == CURLE_OK && *sent == len_bytes)
         return CW__IO_OK;
-    base->wants_read = false;
     if (code == CURLE_OK && *sent == most)
         return CW__IO_AGAIN;
     (void)cw__link_is_full(l, *sent);

@@ -75,17 +75,42 @@ static cw__io lost(cw__link *l, CURLcode code, int os_errno, const char *doing)
     return CW__IO_FAULT;
 }
 
-cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing)
+bool cw__link_never_waits(cw__link *l, bool is_on)
+{
+    bool was_on = l->never_waits;
+
+    l->never_waits = is_on;
+    return was_on;
+}
+
+bool cw__link_enter(cw__link *l)
+{
+    if (l->never_waits)
+        return cw__pool_try_enter(l->pool);
+    cw__pool_enter(l->pool);
+    return true;
+}
+
+/* Inside the pool: libcurl (8.22) looks the handle up in its multi even for this. */
+static cw__io fault_inside(cw__link *l, CURLcode code, const char *doing)
 {
     long os_errno = 0;
 
-    cw__pool_enter(l->pool); /* libcurl (8.22) looks the handle up in its multi even for this */
     (void)curl_easy_getinfo(l->easy, CURLINFO_OS_ERRNO, &os_errno);
-    cw__pool_exit(l->pool);
     /* What connecting left there (another address refused, say) is not about this connection. */
     if (os_errno == EINPROGRESS || os_errno == ECONNREFUSED || os_errno == EAGAIN)
         os_errno = 0;
     return lost(l, code, (int)os_errno, doing);
+}
+
+cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing)
+{
+    cw__io io;
+
+    cw__pool_enter(l->pool);
+    io = fault_inside(l, code, doing);
+    cw__pool_exit(l->pool);
+    return io;
 }
 
 /* ---- Bytes, at the descriptor ---- */
@@ -175,43 +200,51 @@ cw__io cw__link_is_full(cw__link *l, size_t sent_bytes)
 cw__io cw__link_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_bytes)
 {
     CURLcode code;
+    cw__io io;
 
     *len_bytes = 0;
     if (cw__link_reads_bare(l))
         return recv_bare(l, buffer, size_bytes, len_bytes);
     cw__link_begin(l);
-    cw__pool_enter(l->pool);
+    if (!cw__link_enter(l))
+        return CW__IO_BUSY;
     code = curl_easy_recv(l->easy, buffer, size_bytes, len_bytes);
-    cw__pool_exit(l->pool);
     if (code == CURLE_AGAIN) {
         l->has_leftover = false;
-        return CW__IO_AGAIN;
-    }
-    if (code != CURLE_OK)
-        return cw__link_fault(l, code, "receiving");
-    return *len_bytes > 0 ? CW__IO_OK : CW__IO_END;
+        io = CW__IO_AGAIN;
+    } else if (code != CURLE_OK)
+        io = fault_inside(l, code, "receiving");
+    else
+        io = *len_bytes > 0 ? CW__IO_OK : CW__IO_END;
+    cw__pool_exit(l->pool);
+    return io;
 }
 
 cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *sent_bytes)
 {
-    CURLcode code;
+    cw__io io = CW__IO_OK;
 
     *sent_bytes = 0;
     if (l->is_bare)
         return send_bare(l, data, len_bytes, sent_bytes);
     cw__link_begin(l);
-    while (*sent_bytes < len_bytes) {
+    while (io == CW__IO_OK && *sent_bytes < len_bytes) {
         size_t sent = 0;
-        cw__pool_enter(l->pool);
+        CURLcode code;
+        if (!cw__link_enter(l)) {
+            l->wants_read = false;
+            return CW__IO_AGAIN;
+        }
         code = curl_easy_send(l->easy, (const char *)data + *sent_bytes, len_bytes - *sent_bytes, &sent);
+        if (code != CURLE_OK && code != CURLE_AGAIN)
+            io = fault_inside(l, code, "sending");
+        else if (sent == 0)
+            io = cw__link_is_full(l, *sent_bytes);
+        else
+            *sent_bytes += sent;
         cw__pool_exit(l->pool);
-        if (code == CURLE_AGAIN || (code == CURLE_OK && sent == 0))
-            return cw__link_is_full(l, *sent_bytes);
-        if (code != CURLE_OK)
-            return cw__link_fault(l, code, "sending");
-        *sent_bytes += sent;
     }
-    return CW__IO_OK;
+    return io;
 }
 
 /* TLS writes each record of 16 KiB by a call of its own, and TCP would send each off by itself: on loopback a third of

@@ -84,6 +84,17 @@ void cw__pool_enter(cw__pool *p)
     cw__mutex_unlock(&p->turn);
 }
 
+bool cw__pool_try_enter(cw__pool *p)
+{
+    bool is_inside;
+
+    if (!cw__mutex_trylock(&p->turn))
+        return false;
+    is_inside = cw__mutex_trylock(&p->lock);
+    cw__mutex_unlock(&p->turn);
+    return is_inside;
+}
+
 void cw__pool_exit(cw__pool *p) { cw__mutex_unlock(&p->lock); }
 
 /* ---- Joining and leaving ---- */
@@ -243,9 +254,8 @@ static bool watch(cw__pool *p)
 
 void cw__pool_forked(cw__pool *p)
 {
-    for (unsigned i = 0; i < p->watched_count; i++)
-        (void)close(p->watched[i]);
-    p->watched_count = 0;
+    while (p->watched_count > 0)
+        (void)close(p->watched[--p->watched_count]);
 }
 
 /* ---- Steps ---- */

@@ -64,6 +64,7 @@ static void end_attempt(int fd)
     (void)close(fd);
 }
 
+/* Before end_attempt: once a descriptor is closed, the child of a fork must not find it here (cw__race_forked). */
 static void remove_attempt(cw__race *r, unsigned place)
 {
     r->attempt_count--;
@@ -89,11 +90,13 @@ void cw__race_destroy(cw__race *r)
 
 void cw__race_forked(cw__race *r)
 {
+    int winner = r->winner.fd;
+
+    r->winner.fd = -1;
+    if (winner >= 0)
+        (void)close(winner);
     while (r->attempt_count > 0)
         (void)close(r->attempts[--r->attempt_count].fd);
-    if (r->winner.fd >= 0)
-        (void)close(r->winner.fd);
-    r->winner.fd = -1;
 }
 
 cw__race_state cw__race_state_of(const cw__race *r) { return r->state; }
@@ -170,8 +173,9 @@ static bool try_next(cw__race *r, cw__client *client)
     int fd;
 
     if (r->attempt_count == AT_ONCE) {
-        end_attempt(r->attempts[0].fd);
+        fd = r->attempts[0].fd;
         remove_attempt(r, 0);
+        end_attempt(fd);
     }
     fd = socket(at->to.any.sa_family, SOCK_STREAM, 0);
     if (fd < 0) {

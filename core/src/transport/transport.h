@@ -175,6 +175,8 @@ void cw__pool_end(cw__pool *p, CURL *easy);
 /* Around every call of libcurl's for a handle in the pool that is not of the handle alone. Whoever waits comes in before
  * one that has been in. Any thread. */
 void cw__pool_enter(cw__pool *p);
+/* The same, but it does not wait: false if another thread is inside, or waits to be. */
+bool cw__pool_try_enter(cw__pool *p);
 void cw__pool_exit(cw__pool *p);
 /* In a child after fork: closes the copies of what is watched. */
 void cw__pool_forked(cw__pool *p);
@@ -193,6 +195,7 @@ struct cw__link {
     /* Of the latest send that said AGAIN: the descriptor is writable all the same. TLS wants to read first, which it
      * does in a renegotiation, for as long as the peer likes. */
     bool wants_read;
+    bool never_waits;   /* for another thread that is inside the pool */
     bool has_complaint; /* complaint holds libcurl's latest "[WS] ..." */
     char complaint[100];
     char tls_text[160]; /* what libcurl said first about a failure of TLS in this call */
@@ -206,7 +209,9 @@ static inline bool cw__link_reads_bare(const cw__link *l) { return l->is_bare &&
 void cw__link_destroy(cw__link *l);
 /* Forgets what libcurl said in earlier calls; before a call of libcurl's that is made here. */
 void cw__link_begin(cw__link *l);
-/* Never OK with nothing read. */
+/* Enters the pool. False only with never_waits, if another thread is inside. */
+bool cw__link_enter(cw__link *l);
+/* Never OK with nothing read. BUSY only with never_waits. */
 cw__io cw__link_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_bytes);
 /* Has the descriptor be readable only when so many bytes wait, where it is read bare; 1 = any. */
 void cw__link_await(cw__link *l, int least_bytes);
@@ -220,7 +225,8 @@ cw__io cw__link_discard(cw__link *l);
 void cw__link_set_send_buffer(cw__link *l, int size_bytes);
 /* For a send that took less than all, and sent_bytes: AGAIN, with wants_read set. */
 cw__io cw__link_is_full(cw__link *l, size_t sent_bytes);
-/* Fills the socket's fault for a connection that was lost while doing something ("receiving"); returns CW__IO_FAULT. */
+/* Fills the socket's fault for a connection that was lost while doing something ("receiving"); returns CW__IO_FAULT.
+ * Enters the pool and waits for that: for codec_curl, of which no other connection shares the pool. */
 cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
 
 /* ---- From handshake.c: control settings to options, the request, the verdict on the reply --------------- */

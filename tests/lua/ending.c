@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* A host of which one thread runs the program of argv[1] in a Lua state and closes that. Until it is closed, the other
+ * thread makes one child after another, which opens and closes a state of its own.
+ *     ending PROGRAM
+ * Says what went wrong; the exit status is 0 if nothing did. test_states.lua compiles and runs it. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+enum { LIMIT_S = 20 };
+
+static atomic_int is_closing, is_closed;
+
+static void *live(void *program)
+{
+    lua_State *L = luaL_newstate();
+
+    luaL_openlibs(L);
+    if (luaL_loadfile(L, program) != 0 || lua_pcall(L, 0, 0, 0) != 0)
+        (void)puts(lua_tostring(L, -1));
+    atomic_store(&is_closing, 1);
+    lua_close(L);
+    atomic_store(&is_closed, 1);
+    return NULL;
+}
+
+static void live_in_child(void)
+{
+    lua_State *L = luaL_newstate();
+
+    (void)alarm(LIMIT_S);
+    luaL_openlibs(L);
+    if (luaL_loadstring(L, "require 'curlwire'") != 0 || lua_pcall(L, 0, 0, 0) != 0)
+        _exit(1);
+    lua_close(L);
+    _exit(0);
+}
+
+int main(int count, char **arguments)
+{
+    pthread_t thread;
+    int status = 0;
+
+    if (count != 2 || pthread_create(&thread, NULL, live, arguments[1]) != 0)
+        return 2;
+    while (!atomic_load(&is_closing))
+        (void)usleep(1000);
+    while (status == 0 && !atomic_load(&is_closed)) {
+        pid_t child = fork();
+        if (child == 0)
+            live_in_child();
+        if (child < 0 || waitpid(child, &status, 0) != child)
+            return 2;
+    }
+    if (status != 0)
+        printf("a child ended with %d\n", status);
+    (void)pthread_join(thread, NULL);
+    return status != 0;
+}
