@@ -56,10 +56,19 @@ static PyObject *mailbox_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyOb
     return (PyObject *)m;
 }
 
+/* There is no tp_clear: what breaks a circle through a mailbox is its list, or a socket in it. */
+static int mailbox_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((mailbox *)self)->late);
+    return 0;
+}
+
 static void mailbox_dealloc(PyObject *self)
 {
     mailbox *m = (mailbox *)self;
     PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
     PyThreadState *thread = PyEval_SaveThread();
     cw_mailbox_release(m->mailbox);
     PyEval_RestoreThread(thread);
@@ -273,12 +282,13 @@ PyDoc_STRVAR(mailbox_doc,
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)mailbox_doc},
                               {Py_tp_new, SLOT(mailbox_new)},
                               {Py_tp_dealloc, SLOT(mailbox_dealloc)},
+                              {Py_tp_traverse, SLOT(mailbox_traverse)},
                               {Py_tp_methods, methods},
                               {0, NULL}};
 
 static PyType_Spec spec = {.name = "curlwire._core.Mailbox",
                            .basicsize = sizeof(mailbox),
-                           .flags = Py_TPFLAGS_DEFAULT,
+                           .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
                            .slots = slots};
 
 bool add_mailbox_type(PyObject *module, module_state *state)

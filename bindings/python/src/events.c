@@ -3,6 +3,7 @@
  * through the buffer protocol, and the arguments of on_message_received, which are a MessageBuffer too. */
 #include "state.h"
 
+/* It takes no part in garbage collection: a str or bytes is all that it refers to. */
 typedef struct message_buffer {
     PyObject_HEAD module_state *state;
     cw_event *event;

@@ -56,6 +56,7 @@ static int websocket_traverse(PyObject *self, visitproc visit, void *arg)
     for (int i = 0; i < HANDLER_COUNT; i++)
         Py_VISIT(ws->handlers[i]);
     Py_VISIT(ws->retired_handler);
+    Py_VISIT(ws->weak_self);
     return 0;
 }
 
