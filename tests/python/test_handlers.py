@@ -179,6 +179,37 @@ def test_handler_removed() -> None:
         assert ws.on_closed is None
 
 
+def test_two_threads_that_set_both_handlers_or_remove_them() -> None:
+    """Without care one subscription in twenty was what one of the threads alone had seen."""
+    names = ("on_message_received", "on_closed")
+    values: list[Any] = [None] * 2000
+    values[::2] = [lambda ws, args: None] * 1000
+    begin, end = threading.Barrier(3), threading.Barrier(3)
+    wrong = []
+
+    def set_all(name: str) -> None:
+        for value in values:
+            begin.wait(WAIT)
+            setattr(ws, name, value)
+            end.wait(WAIT)
+
+    with opened() as ws:
+        threads = [threading.Thread(target=set_all, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        for value in values:
+            begin.wait(WAIT)
+            end.wait(WAIT)
+            # which is refused as long as messages go to a handler
+            with pytest.raises((curlwire.StateError, curlwire.WebSocketTimeout)) as raised:
+                ws.recv(timeout=0)
+            if (value is not None) != (raised.type is curlwire.StateError):
+                wrong.append(value)
+        for thread in threads:
+            thread.join()
+    assert wrong == []
+
+
 def test_handler_error(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: queue.Queue[Any] = queue.Queue()
     monkeypatch.setattr(sys, "unraisablehook", reported.put)

@@ -151,8 +151,8 @@ static void dispatch_closed(websocket *ws, cw_event *e)
         Py_XDECREF(args);
         Py_DECREF(handler);
         free_event(e);
+        ws->has_dispatched = true;
     }
-    ws->has_dispatched = true;
     websocket_update_keeping(ws);
     websocket_tell_change(ws);
 }

@@ -74,16 +74,16 @@ typedef struct websocket {
         *weak_self; /* what cw_socket_user points to, so that an event finds the object, if it still lives */
     PyObject *weak_references;
     PyObject *handlers[HANDLER_COUNT];
-    PyObject *retired_handler; /* the message handler that was taken away last */
-    unsigned long fork_count;  /* the module's, when the socket was made */
-    bool is_partial;           /* receive_mode, as it was at connect */
-    bool was_open;             /* connect went well */
-    bool is_subscribed;        /* a handler was set at some time: the closed event goes to the dispatcher */
-    bool has_dispatched;       /* the closed event has been through the dispatcher */
-    bool is_kept;              /* the object holds a reference to itself */
-    unsigned next_count;       /* messages that iteration has asked for */
-    atomic_uint called;        /* the methods that were called, a bit each: for check_method */
-    cw_event *closed_event;    /* the closed event, as long as on_closed was not there to get it */
+    PyObject *retired_handler;  /* the message handler that was taken away last */
+    unsigned long fork_count;   /* the module's, when the socket was made */
+    bool is_partial;            /* receive_mode, as it was at connect */
+    atomic_bool was_open;       /* connect went well */
+    atomic_bool is_subscribed;  /* a handler was set at some time: the closed event goes to the dispatcher */
+    atomic_bool has_dispatched; /* the closed event has been through the dispatcher */
+    bool is_kept;               /* the object holds a reference to itself */
+    unsigned next_count;        /* messages that iteration has asked for */
+    atomic_uint called;         /* the methods that were called, a bit each: for check_method */
+    cw_event *closed_event;     /* the closed event, as long as on_closed was not there to get it */
 } websocket;
 
 /* Handler and user pointers are guarded by the GIL, or in a free-threaded build by this lock. Nothing that can
