@@ -608,7 +608,8 @@ typedef enum cw_event_type {
 #define CW_EVENTS_ALL 31u
 
 /* What an event holds. The payload is writable by nobody.
- *   socket         of an event from a mailbox: borrowed, the event holds a reference; NULL from a receive
+ *   socket         of an event from a mailbox: borrowed, valid until cw_event_free; NULL from a receive. The event is no
+ *                  reference: the last cw_socket_release closes the connection all the same
  *   is_complete    the message, or its last part
  *   data           payload of CW_EVENT_MESSAGE, not NUL-ended; reason of CW_EVENT_CLOSED
  *   close_code, was_clean   of CW_EVENT_CLOSED, as cw_socket_get_closed

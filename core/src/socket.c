@@ -468,23 +468,13 @@ static bool has_event(const cw_socket *s)
     return (s->pending_events & s->event_mask) || ((s->event_mask & CW_EVENT_MESSAGE) && s->in.inbox.first);
 }
 
-/* One more handle, unless the program has released the last one. */
-static bool retain_if_held(cw_socket *s)
-{
-    int handles = atomic_load(&s->handles);
-
-    while (handles > 0)
-        if (atomic_compare_exchange_weak(&s->handles, &handles, handles + 1))
-            return true;
-    return false;
-}
-
+/* The event keeps the socket's memory, but is no handle: a program that keeps events closes its connections all the same. */
 static cw_event *take(cw__subscriber *subscriber, bool *has_no_memory)
 {
     cw_socket *s = socket_of_subscriber(subscriber);
     cw_event *e;
 
-    if (!retain_if_held(s))
+    if (atomic_load(&s->handles) == 0)
         return NULL;
     cw__mutex_lock(&s->lock);
     e = next_event(s);
@@ -492,10 +482,11 @@ static cw_event *take(cw__subscriber *subscriber, bool *has_no_memory)
     if (has_event(s))
         cw__mailbox_list(s->mailbox, subscriber);
     cw__mutex_unlock(&s->lock);
-    if (e)
-        e->socket = s; /* which holds the handle taken above */
-    else
-        cw_socket_release(s);
+    if (e) {
+        cw__socket_hold(s);
+        e->socket = s;
+        e->release = cw__socket_drop;
+    }
     return e;
 }
 

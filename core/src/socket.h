@@ -115,7 +115,7 @@ struct cw_socket {
     cw__client client;
     cw__subscriber subscriber;
     cw__atomic_int handles;    /* public references; the last one closes the connection */
-    cw__atomic_int references; /* handles (as one), the service, a mailbox's list */
+    cw__atomic_int references; /* handles (as one), the service, a mailbox's list and events */
     int generation;            /* constant */
     cw_class socket_class;     /* constant */
     _Atomic(void *) user;

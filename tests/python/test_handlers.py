@@ -11,7 +11,7 @@ import pytest
 
 import curlwire
 from curlwire import ClosedEventArgs, MessageReceivedEventArgs, MessageWebSocket
-from peers import WAIT, echo, opened, round_trip, script, text, url
+from peers import WAIT, Recorded, echo, opened, round_trip, script, text, url
 
 
 class Heard:
@@ -81,6 +81,20 @@ def test_handler_drops_the_last_reference() -> None:
     held[0].connect(echo())
     held[0].send("go")
     assert ended.wait(WAIT)
+
+
+def test_kept_args_do_not_keep_the_connection() -> None:
+    peer = Recorded("echo", "end")
+    kept: queue.Queue[Any] = queue.Queue()
+    ws = MessageWebSocket()
+    ws.on_message_received = lambda _, args: kept.put(args)
+    ws.connect(peer.url)
+    ws.send("kept")
+    args = kept.get(timeout=WAIT)
+    ws.on_message_received = None
+    del ws
+    assert [frame["opcode"] for frame in peer.record()["frames"]] == [1, 8]
+    assert args.data == "kept"
 
 
 def test_handler_closed_by_peer() -> None:

@@ -120,13 +120,6 @@ static void call_handler(PyObject *handler, websocket *ws, PyObject *args)
     Py_XDECREF(result);
 }
 
-static void free_event(cw_event *e)
-{
-    PyThreadState *thread = PyEval_SaveThread();
-    cw_event_free(e);
-    PyEval_RestoreThread(thread);
-}
-
 static PyObject *closed_args(module_state *state, const cw_event *e)
 {
     size_t len_bytes;
@@ -150,7 +143,7 @@ static void dispatch_closed(websocket *ws, cw_event *e)
         call_handler(handler, ws, args);
         Py_XDECREF(args);
         Py_DECREF(handler);
-        free_event(e);
+        cw_event_free(e);
         ws->has_dispatched = true;
     }
     websocket_update_keeping(ws);
@@ -175,7 +168,7 @@ static void dispatch_event(cw_event *e)
     else if (ws != NULL && cw_event_get_type(e) == CW_EVENT_CLOSED)
         dispatch_closed(ws, e);
     else
-        free_event(e);
+        cw_event_free(e);
     Py_XDECREF((PyObject *)ws);
 }
 

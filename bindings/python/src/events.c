@@ -38,11 +38,7 @@ static void buffer_dealloc(PyObject *self)
     message_buffer *m = (message_buffer *)self;
     PyTypeObject *type = Py_TYPE(self);
     Py_XDECREF(m->value);
-    if (m->event != NULL) {
-        PyThreadState *thread = PyEval_SaveThread(); /* it may hold the last reference of a socket */
-        cw_event_free(m->event);
-        PyEval_RestoreThread(thread);
-    }
+    cw_event_free(m->event);
     free_object(self);
     Py_DECREF(type);
 }
