@@ -34,6 +34,8 @@ static cw_event *copy_of(const cw_event *e, size_t room_bytes)
 
     if (!copy)
         return NULL;
+    copy->kind = e->kind;
+    copy->is_complete = e->is_complete;
     copy->len_bytes = e->len_bytes < room_bytes ? e->len_bytes : room_bytes;
     if (copy->len_bytes)
         memcpy(copy->data, e->data, copy->len_bytes);

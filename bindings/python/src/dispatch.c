@@ -150,12 +150,26 @@ static void dispatch_closed(websocket *ws, cw_event *e)
     websocket_tell_change(ws);
 }
 
+/* Outlasts a shortage of memory, for which an event is still to be taken. */
+static void pause_without_gil(void)
+{
+    PyThreadState *thread = PyEval_SaveThread();
+    (void)poll(NULL, 0, NO_MEMORY_PAUSE_MS);
+    PyEval_RestoreThread(thread);
+}
+
 static void dispatch_message(websocket *ws, cw_event *e)
 {
-    PyObject *handler = websocket_message_handler(ws);
     PyObject *args = message_buffer_create(ws->state, TYPE_MESSAGE_ARGS, e, ws->is_partial);
+    if (args == NULL) {
+        PyErr_Clear();
+        cw_socket_put_back(ws->socket, e);
+        pause_without_gil();
+        return;
+    }
+    PyObject *handler = websocket_message_handler(ws);
     call_handler(handler, ws, args);
-    Py_XDECREF(args);
+    Py_DECREF(args);
     Py_XDECREF(handler);
 }
 
@@ -187,13 +201,6 @@ static void dispatch_late(mailbox *m)
     }
 }
 
-static void pause_without_gil(void)
-{
-    PyThreadState *thread = PyEval_SaveThread();
-    (void)poll(NULL, 0, NO_MEMORY_PAUSE_MS);
-    PyEval_RestoreThread(thread);
-}
-
 static PyObject *mailbox_dispatch(PyObject *self, PyObject *Py_UNUSED(none))
 {
     mailbox *m = (mailbox *)self;
@@ -205,7 +212,7 @@ static PyObject *mailbox_dispatch(PyObject *self, PyObject *Py_UNUSED(none))
         PyEval_RestoreThread(thread);
         if (status == CW_OK)
             dispatch_event(e);
-        else if (status == CW_NO_MEMORY) /* the event stays; this thread has to outlast the shortage */
+        else if (status == CW_NO_MEMORY)
             pause_without_gil();
         else if (status != CW_INTERRUPTED && status != CW_TIMED_OUT)
             return raise_status(m->state, NULL, status);

@@ -23,10 +23,8 @@ PyObject *event_value(const cw_event *e, bool is_partial)
 PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e, bool is_partial)
 {
     message_buffer *m = (message_buffer *)PyType_GenericAlloc(state->types[type], 0);
-    if (m == NULL) {
-        cw_event_free(e);
+    if (m == NULL)
         return NULL;
-    }
     m->state = state;
     m->event = e;
     m->is_partial = is_partial;

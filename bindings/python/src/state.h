@@ -253,7 +253,7 @@ bool control_set_all(websocket *ws, PyObject *keywords);
 bool add_event_types(PyObject *module, module_state *state);
 /* str or bytes with the payload of a message; the event stays the caller's. */
 PyObject *event_value(const cw_event *e, bool is_partial);
-/* A MessageBuffer, or the arguments for a handler; takes the event over, also if it fails. */
+/* A MessageBuffer, or the arguments for a handler; takes the event over, unless it fails. */
 PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e, bool is_partial);
 
 /* ---- From dispatch.c: the mailbox of the dispatcher thread ------------------------------------------------------ */
