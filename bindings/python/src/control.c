@@ -128,7 +128,10 @@ static PyObject *get_member(PyObject *self, void *closure)
     cw_option_type type = cw_option_type_of(option);
     if (type != CW_TYPE_TEXT && type != CW_TYPE_LIST)
         return number_value(ws, option);
-    PyObject *text = websocket_option_text(ws, option);
+    cw_status status;
+    PyObject *text = copy_option(ws, option, &status);
+    if (status != CW_OK)
+        raise_status(ws->state, ws, status);
     if (text == NULL)
         return NULL;
     PyObject *value = type == CW_TYPE_LIST            ? list_value(text)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The handler attributes on_message_received and on_closed: storing them, and having the socket's events go to
- * the dispatcher's mailbox, and how long a socket lives because of them. The class files show them as attributes; dispatch.c calls them. */
+/* The handler attributes on_message_received and on_closed: storing them, having the socket's events go to
+ * the dispatcher's mailbox, and how long a socket lives because of them. The class files show them as attributes; dispatch.c
+ * calls them. */
 #include "state.h"
 
 PyObject *websocket_get_handler(websocket *ws, handler_index index)
@@ -104,7 +105,7 @@ static unsigned needed_events(websocket *ws)
 
 /* Subscribes to what the handlers need. While this thread does, another one may set a handler and subscribe first. So each
  * thread looks at the handlers again when it has subscribed, and the last one subscribes to what both need. */
-static cw_status subscribe(websocket *ws, cw_mailbox *m)
+static cw_status subscribe(websocket *ws, mailbox *m)
 {
     unsigned mask, needed = needed_events(ws);
     cw_status status;
@@ -113,40 +114,40 @@ static cw_status subscribe(websocket *ws, cw_mailbox *m)
         mask = needed;
         blocking b;
         blocking_begin(ws->state, &b);
-        status = blocking_end(&b, cw_socket_subscribe(ws->socket, m, mask));
+        status = blocking_end(&b, cw_socket_subscribe(ws->socket, m->mailbox, mask));
         needed = needed_events(ws);
     } while (status == CW_OK && needed != mask);
     return status;
 }
 
 /* on_closed was set after the closed event had come: the dispatcher has to call it yet. */
-static int call_late(websocket *ws, PyObject *mailbox)
+static int call_late(websocket *ws, mailbox *m)
 {
     fields_lock();
     bool is_late = ws->closed_event != NULL && ws->handlers[HANDLER_CLOSED] != NULL;
     if (is_late)
         ws->has_dispatched = false;
     fields_unlock();
-    return is_late ? mailbox_add_late(mailbox, ws) : 0;
+    return is_late ? mailbox_add_late(m, ws) : 0;
 }
 
 /* Has the socket's events go where the handlers now are. */
 static int follow_handlers(websocket *ws)
 {
     PyObject *watch = get_helper(ws->state, HELPER_watch);
-    PyObject *mailbox = watch != NULL ? PyObject_CallFunctionObjArgs(watch, (PyObject *)ws, NULL) : NULL;
-    if (mailbox == NULL)
+    PyObject *object = watch != NULL ? PyObject_CallFunctionObjArgs(watch, (PyObject *)ws, NULL) : NULL;
+    if (object == NULL)
         return -1;
     int result = -1;
-    cw_mailbox *m = mailbox_of(ws->state, mailbox);
+    mailbox *m = mailbox_of(ws->state, object);
     if (m != NULL) {
         cw_status status = subscribe(ws, m);
         if (status == CW_OK)
-            result = call_late(ws, mailbox);
+            result = call_late(ws, m);
         else
             raise_status(ws->state, ws, status);
     }
-    Py_DECREF(mailbox);
+    Py_DECREF(object);
     return result;
 }
 
