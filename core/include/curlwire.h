@@ -561,7 +561,8 @@ typedef struct cw_received {
  * frame, is read straight to there.
  *   received   set to what it is; its length also where it does not fit
  * Returns  as cw_socket_receive; CW_INVALID_ARGUMENT if the message is longer than size_bytes: it stays the next one.
- *          A call that fails has lost nothing, but the buffer may have been written to
+ *          A call that fails has lost nothing, but the buffer may have been written to. CW_INTERRUPTED: also where the
+ *          message was completed while the wait hook was ending the wait; it is the next one
  * Owns     the buffer is used until the call returns
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
@@ -575,6 +576,12 @@ CW_API cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_
 CW_API cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, size_t *coming_bytes);
 CW_API cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes);
 
+/* Gives a message back that was taken from this socket: it is the next one again, here or in its mailbox. For a taker that
+ * has no memory for what it makes of it. Several go back in the opposite order.
+ * Owns     the event is the core's, whatever the state of the socket; after a local close it is freed
+ * Thread   any; takes the socket's lock */
+CW_API void cw_socket_put_back(cw_socket *s, cw_event *e);
+
 /* Reads from a stream socket: as soon as there are bytes, as many as there are, over message boundaries.
  *   len_bytes   set to their number; 0 with CW_OK is the end: this program closed, or the peer closed with 1000 or no
  *               code, between two messages
@@ -584,6 +591,14 @@ CW_API cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_
  * Thread   any; one reader at a time makes sense of the bytes; takes the socket's lock */
 CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
                                 size_t *len_bytes);
+
+/* Gives bytes back that cw_socket_read gave: they are the next ones to be read. For a reader that gathers more than one
+ * read and is interrupted. Several pieces go back in the opposite order.
+ * Returns  CW_OK, also after a local close, which drops them; CW_INVALID_STATE on a message socket; CW_NO_MEMORY;
+ *          CW_AFTER_FORK
+ * Owns     data is copied
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes);
 
 /* ---- Closing ------------------------------------------------------------------------------------------ */
 
@@ -625,7 +640,8 @@ typedef enum cw_event_type {
 #define CW_EVENTS_ALL 31u
 
 /* What an event holds. The payload is writable by nobody.
- *   socket         of an event from a mailbox: borrowed, the event holds a reference; NULL from a receive
+ *   socket         of an event from a mailbox: borrowed, valid until cw_event_free; NULL from a receive. The event is no
+ *                  reference: the last cw_socket_release closes the connection all the same
  *   is_complete    the message, or its last part
  *   data           payload of CW_EVENT_MESSAGE, not NUL-ended; reason of CW_EVENT_CLOSED
  *   close_code, was_clean   of CW_EVENT_CLOSED, as cw_socket_get_closed

@@ -4,7 +4,7 @@
 #ifndef GATE_H
 #define GATE_H
 
-#include "libcurl.h"
+#include "transport/transport.h"
 #include "raw_peer.h"
 
 /* ---- The service ---- */

@@ -11,7 +11,7 @@ import pytest
 
 import curlwire
 from curlwire import ClosedEventArgs, MessageReceivedEventArgs, MessageWebSocket
-from peers import WAIT, echo, opened, round_trip, script, text, url
+from peers import WAIT, Recorded, echo, opened, round_trip, script, text, url
 
 
 class Heard:
@@ -81,6 +81,20 @@ def test_handler_drops_the_last_reference() -> None:
     held[0].connect(echo())
     held[0].send("go")
     assert ended.wait(WAIT)
+
+
+def test_kept_args_do_not_keep_the_connection() -> None:
+    peer = Recorded("echo", "end")
+    kept: queue.Queue[Any] = queue.Queue()
+    ws = MessageWebSocket()
+    ws.on_message_received = lambda _, args: kept.put(args)
+    ws.connect(peer.url)
+    ws.send("kept")
+    args = kept.get(timeout=WAIT)
+    ws.on_message_received = None
+    del ws
+    assert [frame["opcode"] for frame in peer.record()["frames"]] == [1, 8]
+    assert args.data == "kept"
 
 
 def test_handler_closed_by_peer() -> None:
@@ -177,6 +191,37 @@ def test_handler_removed() -> None:
         round_trip(ws)
         del ws.on_closed
         assert ws.on_closed is None
+
+
+def test_two_threads_that_set_both_handlers_or_remove_them() -> None:
+    """Without care one subscription in twenty was what one of the threads alone had seen."""
+    names = ("on_message_received", "on_closed")
+    values: list[Any] = [None] * 2000
+    values[::2] = [lambda ws, args: None] * 1000
+    begin, end = threading.Barrier(3), threading.Barrier(3)
+    wrong = []
+
+    def set_all(name: str) -> None:
+        for value in values:
+            begin.wait(WAIT)
+            setattr(ws, name, value)
+            end.wait(WAIT)
+
+    with opened() as ws:
+        threads = [threading.Thread(target=set_all, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        for value in values:
+            begin.wait(WAIT)
+            end.wait(WAIT)
+            # which is refused as long as messages go to a handler
+            with pytest.raises((curlwire.StateError, curlwire.WebSocketTimeout)) as raised:
+                ws.recv(timeout=0)
+            if (value is not None) != (raised.type is curlwire.StateError):
+                wrong.append(value)
+        for thread in threads:
+            thread.join()
+    assert wrong == []
 
 
 def test_handler_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,52 @@ def test_a_socket_that_is_not_open_is_not_kept() -> None:
     del failed
     gc.collect()
     assert [reference() for reference in alive] == [None, None]
+
+
+class Configured(MessageWebSocket):
+    """What scripts do with a control: the object that has the socket keeps it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.options = self.control
+
+
+class Piped(StreamWebSocket):
+    def __init__(self) -> None:
+        super().__init__()
+        self.options = self.control
+        self.source, self.sink = self.input_stream, self.output_stream
+        self.facts, self.group = self.information, self.batch()
+
+
+def _closed_over() -> MessageWebSocket:
+    ws = MessageWebSocket()
+    control = ws.control
+    ws.on_closed = lambda _, args: print(control)
+    return ws
+
+
+def _closed_over_and_removed() -> MessageWebSocket:
+    ws = MessageWebSocket()
+    control, reference = ws.control, weakref.ref(ws)
+    ws.on_message_received = lambda _, args: print(control, reference)
+    ws.on_message_received = None  # and is remembered, for a message that is on its way to it
+    return ws
+
+
+@pytest.mark.parametrize("make", [Configured, Piped, _closed_over, _closed_over_and_removed])
+def test_a_circle_through_an_object_of_the_socket_is_collected(make: Callable[[], Any]) -> None:
+    ws = make()
+    alive = weakref.ref(ws)
+    del ws
+    gc.collect()
+    assert alive() is None
+
+
+def test_the_collector_sees_what_a_mailbox_and_a_control_refer_to() -> None:
+    ws, mailbox = MessageWebSocket(), curlwire._core.Mailbox()
+    assert set(gc.get_referents(ws.control)) == {curlwire.MessageWebSocketControl, ws}
+    assert gc.get_referents(mailbox) == [type(mailbox), []]
 
 
 def test_a_handler_set_after_the_end_keeps_nothing() -> None:

@@ -142,6 +142,44 @@ def test_an_exception_of_a_signal_handler_wins_over_a_result_that_came_meanwhile
     )
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ws.recv(timeout=None)",
+        "ws.recv(timeout=None, copy=False)",
+        "ws.recv_into(room, timeout=None)",
+        "next(iter(ws))",
+    ],
+)
+def test_an_exception_of_a_signal_handler_loses_no_message(call: str) -> None:
+    """A large message is completed while the handler runs, which raises then. It is the next one."""
+    script = f"frame:1/x:827f{200_000:016x}/repeat:100000:61/frame:2/repeat:100000:61/x:820162/echo"
+    assert_quiet(
+        f"""
+        ws = curlwire.connect(os.environ["CW_SCRIPT_WS"] + "/s/{script}")
+        room = bytearray(200_000)
+        signals = 0
+        def fail(number, frame):
+            global signals
+            signals += 1
+            if signals == 1:              # now that the call waits the message begins
+                ws.send("begin")
+                signal.setitimer(signal.ITIMER_REAL, 0.05)
+            if signals == 2:
+                ws.send("go on")
+                ws.ping(timeout=10)       # whose pong comes behind the message
+                raise KeyError("from the signal handler")
+        signal.signal(signal.SIGALRM, fail)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            {call}
+        except KeyError:
+            print(ws.recv(timeout=10) == b"a" * 200_000, ws.recv(timeout=10))
+        """,
+        "True b'b'\n",
+    )
+
+
 def test_exit_with_an_open_socket() -> None:
     assert_quiet("ws = curlwire.connect(URL + '/'); print('done')")
 

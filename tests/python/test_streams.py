@@ -6,6 +6,7 @@ import io
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -123,6 +124,12 @@ READERS: dict[str, Callable[[curlwire.StreamWebSocket], bytes]] = {
     "buffered_lines": lambda ws: b"".join(io.BufferedReader(ws.input_stream)),
     "text": lambda ws: io.TextIOWrapper(io.BufferedReader(ws.input_stream)).read().encode(),
 }
+READERS_OF_ALL = {
+    "read",
+    "readall",
+    "buffered",
+    "text",
+}  # which leave all of it to the next reader if they fail
 UNFINISHED = "x:" + frame(2, b"", is_final=False)
 WHOLE_ENDS = ["close:1000", "close"]
 CUT_ENDS = {
@@ -149,9 +156,33 @@ def test_stream_end_cut(name: str) -> None:
         with pytest.raises(curlwire.ConnectionClosed) as caught:
             READERS[name](ws)
         assert caught.value.code == code
+        if name in READERS_OF_ALL:
+            assert ws.input_stream.read(100) == b"half\nof it"
         with pytest.raises(curlwire.ConnectionClosed):
             ws.input_stream.read(1)
         ws.close()
+
+
+def _patiently(read: Callable[[], bytes | None]) -> bytes:
+    while True:
+        with suppress(curlwire.WebSocketTimeout):
+            return read() or b""
+
+
+def test_stream_read_of_all_that_fails_loses_nothing() -> None:
+    steps = (f"x:827f{100_000:016x}", "repeat:100000:61", f"x:827f{200_000:016x}", "repeat:200000:62")
+    ws = curlwire.connect(
+        script(*steps, "frame:1", "close:1000"), curlwire.StreamWebSocket, receive_timeout=0.2
+    )
+    stream = ws.input_stream
+    for _ in range(2):
+        with pytest.raises(curlwire.WebSocketTimeout):
+            stream.read()
+    start = _patiently(lambda: stream.read(5))
+    with pytest.raises(curlwire.WebSocketTimeout):
+        stream.readall()
+    ws.output_stream.write(b"go on")
+    assert start + _patiently(stream.read) == b"a" * 100_000 + b"b" * 200_000
 
 
 def test_stream_message_output() -> None:

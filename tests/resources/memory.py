@@ -45,20 +45,28 @@ def on_unraisable(report: "sys.UnraisableHookArgs") -> None:
     unraisable.append(report.exc_type.__name__)
 
 
+def received(ws: curlwire.MessageWebSocket) -> str | bytes:
+    """The next message, which is still that if there was no memory for what becomes of it."""
+    try:
+        return ws.recv()
+    except MemoryError:
+        return ws.recv()
+
+
 def message() -> None:
     with curlwire.MessageWebSocket(receive_timeout=WAIT, supported_protocols=["a", "b"]) as ws:
         ws.control.message_type = "utf8"
         ws.set_request_header("X-A", "1")
         ws.connect(URL + "/echo")
         ws.send("text")
-        assert ws.recv() == "text"
+        assert received(ws) == "text"
         ws.send(LARGE)
-        assert ws.recv() == LARGE
+        assert received(ws) == LARGE
         ws.control.message_type = "binary"
         ws.send_nonfinal_frame(b"frag")
         assert ws.ping(WAIT) > 0
         ws.send_final_frame(b"ments")
-        assert ws.recv() == b"fragments"
+        assert received(ws) == b"fragments"
         assert ws.information.remote_address and ws.response_headers and repr(ws)
         ws.close(1000, "done")
         ws.wait_closed(WAIT)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The dispatcher thread, which runs the handlers, and waiting for the sockets that have some.
 
-One thread per process, started when the first handler is set. The loop itself is Mailbox.dispatch, in C.
+One thread per process, started when the first handler is set. The loop itself is _core.dispatch, in C.
 Sockets are held weakly here. An open one that has handlers keeps itself until its closed event has been
 dispatched; any other is collected, and closed, when nobody else holds it.
 
@@ -46,7 +46,7 @@ class _Dispatcher:
     def _run(self) -> None:
         try:
             _become_thread("curlwire dispatcher")
-            self.mailbox.dispatch()
+            _core.dispatch(self.mailbox)
         finally:
             self.ended.put(None)
 

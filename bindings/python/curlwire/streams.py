@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from curlwire._core import MessageWebSocket, StreamWebSocket
 
 
+_CHUNK_BYTES = 65536
+
+
 class _Stream(io.RawIOBase):
     """What both directions share: closing ends the view and nothing else."""
 
@@ -63,6 +66,21 @@ class InputStream(_Stream):
         """
         self._check_open()
         return self._socket._read_into(buffer)
+
+    def readall(self) -> bytes:
+        """Reads up to the end; if that fails, all that has come is still to be read.
+
+        Raises as readinto(). Blocks. One reader at a time.
+        """
+        chunks: list[bytes] = []
+        try:
+            while chunk := self.read(_CHUNK_BYTES):
+                chunks.append(chunk)
+            return b"".join(chunks)
+        except BaseException:
+            while chunks:
+                self._socket._unread(chunks.pop())
+            raise
 
     def __repr__(self) -> str:
         return f"<curlwire.InputStream of {self._socket!r}>"

@@ -128,7 +128,10 @@ static PyObject *get_member(PyObject *self, void *closure)
     cw_option_type type = cw_option_type_of(option);
     if (type != CW_TYPE_TEXT && type != CW_TYPE_LIST)
         return number_value(ws, option);
-    PyObject *text = websocket_option_text(ws, option);
+    cw_status status;
+    PyObject *text = copy_option(ws, option, &status);
+    if (status != CW_OK)
+        raise_status(ws->state, ws, status);
     if (text == NULL)
         return NULL;
     PyObject *value = type == CW_TYPE_LIST            ? list_value(text)
@@ -453,9 +456,19 @@ PyObject *control_create(websocket *ws)
     return (PyObject *)c;
 }
 
+/* There is no tp_clear: each circle through a control also goes through its socket, which breaks it. So no code can meet a
+ * control without a socket. */
+static int control_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT((PyObject *)((control *)self)->ws);
+    return 0;
+}
+
 static void control_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
     Py_XDECREF((PyObject *)((control *)self)->ws);
     free_object(self);
     Py_DECREF(type);
@@ -475,6 +488,7 @@ static bool add_type(PyObject *module, module_state *state, type_index index, cw
     }
     PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)control_doc},
                            {Py_tp_dealloc, SLOT(control_dealloc)},
+                           {Py_tp_traverse, SLOT(control_traverse)},
                            {Py_tp_repr, SLOT(control_repr)},
                            {Py_tp_getattro, SLOT(control_getattro)},
                            {Py_tp_setattro, SLOT(control_setattro)},
@@ -482,7 +496,7 @@ static bool add_type(PyObject *module, module_state *state, type_index index, cw
                            {0, NULL}};
     PyType_Spec spec = {.name = name,
                         .basicsize = sizeof(control),
-                        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                         .slots = slots};
     PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
     state->types[index] = type;

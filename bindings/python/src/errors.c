@@ -99,6 +99,7 @@ static PyObject *error_of_core(module_state *state, websocket *ws, cw_status sta
     int http_status = cw_error_http_status();
     int os_errno = cw_error_os_errno();
     PyObject *headers = NULL;
+    cw_status info_status;
     int code = 0;
     char reason[256] = "";
     bool was_clean = false;
@@ -108,8 +109,8 @@ static PyObject *error_of_core(module_state *state, websocket *ws, cw_status sta
         PyEval_RestoreThread(thread);
     }
     if (ws != NULL && status == CW_CONNECT_FAILED)
-        headers = websocket_info(ws, CW_INFO_RESPONSE_HEADERS);
-    else
+        headers = copy_info(ws, CW_INFO_RESPONSE_HEADERS, &info_status);
+    if (headers == NULL && !PyErr_Occurred())
         headers = PyUnicode_FromString("");
     PyObject *reason_text = PyUnicode_DecodeUTF8(reason, (Py_ssize_t)strlen(reason), "replace");
     PyObject *error = NULL;

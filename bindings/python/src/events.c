@@ -3,6 +3,7 @@
  * through the buffer protocol, and the arguments of on_message_received, which are a MessageBuffer too. */
 #include "state.h"
 
+/* It takes no part in garbage collection: a str or bytes is all that it refers to. */
 typedef struct message_buffer {
     PyObject_HEAD module_state *state;
     cw_event *event;
@@ -22,10 +23,8 @@ PyObject *event_value(const cw_event *e, bool is_partial)
 PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e, bool is_partial)
 {
     message_buffer *m = (message_buffer *)PyType_GenericAlloc(state->types[type], 0);
-    if (m == NULL) {
-        cw_event_free(e);
+    if (m == NULL)
         return NULL;
-    }
     m->state = state;
     m->event = e;
     m->is_partial = is_partial;
@@ -37,11 +36,7 @@ static void buffer_dealloc(PyObject *self)
     message_buffer *m = (message_buffer *)self;
     PyTypeObject *type = Py_TYPE(self);
     Py_XDECREF(m->value);
-    if (m->event != NULL) {
-        PyThreadState *thread = PyEval_SaveThread(); /* it may hold the last reference of a socket */
-        cw_event_free(m->event);
-        PyEval_RestoreThread(thread);
-    }
+    cw_event_free(m->event);
     free_object(self);
     Py_DECREF(type);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The handler attributes on_message_received and on_closed: storing them, and having the socket's events go to
- * the dispatcher's mailbox, and how long a socket lives because of them. The class files show them as attributes; dispatch.c calls them. */
+/* The handler attributes on_message_received and on_closed: storing them, having the socket's events go to
+ * the dispatcher's mailbox, and how long a socket lives because of them. The class files show them as attributes; dispatch.c
+ * calls them. */
 #include "state.h"
 
 PyObject *websocket_get_handler(websocket *ws, handler_index index)
@@ -26,21 +27,34 @@ PyObject *websocket_closed_handler(websocket *ws, cw_event *e)
 {
     fields_lock();
     PyObject *handler = Py_XNewRef(ws->handlers[HANDLER_CLOSED]);
-    if (handler == NULL)
+    if (handler == NULL) {
         ws->closed_event = e;
+        ws->has_dispatched = true;
+    }
     fields_unlock();
     return handler;
 }
 
-bool websocket_has_handlers(websocket *ws)
+static bool has_handlers_locked(const websocket *ws)
 {
     return ws->handlers[HANDLER_MESSAGE] != NULL || ws->handlers[HANDLER_CLOSED] != NULL;
 }
 
-static void keep(websocket *ws, bool is_wanted)
+bool websocket_has_handlers(websocket *ws)
+{
+    fields_lock();
+    bool has_handlers = has_handlers_locked(ws);
+    fields_unlock();
+    return has_handlers;
+}
+
+/* What the socket depends on is looked at under the same lock that it is kept or let go under: of two threads, the last one
+ * has seen what both have changed. */
+static void keep(websocket *ws, bool may_be_wanted)
 {
     fields_lock();
     bool is_kept = ws->is_kept;
+    bool is_wanted = may_be_wanted && ws->was_open && !ws->has_dispatched && has_handlers_locked(ws);
     ws->is_kept = is_wanted;
     fields_unlock();
     if (is_wanted && !is_kept)
@@ -49,10 +63,7 @@ static void keep(websocket *ws, bool is_wanted)
         Py_DECREF((PyObject *)ws);
 }
 
-void websocket_update_keeping(websocket *ws)
-{
-    keep(ws, ws->was_open && !ws->has_dispatched && websocket_has_handlers(ws));
-}
+void websocket_update_keeping(websocket *ws) { keep(ws, true); }
 
 void websocket_stop_keeping(websocket *ws) { keep(ws, false); }
 
@@ -83,45 +94,60 @@ static void store(websocket *ws, handler_index index, PyObject *handler)
     Py_XDECREF(retired);
 }
 
-/* Subscribes to what the handlers need, and in any case to the end, which decides how long the socket is kept. */
-static cw_status subscribe(websocket *ws, cw_mailbox *m)
+/* What the handlers need, and in any case the end, which decides how long the socket is kept. */
+static unsigned needed_events(websocket *ws)
 {
-    unsigned mask = CW_EVENT_CLOSED;
-    if (ws->handlers[HANDLER_MESSAGE] != NULL)
-        mask |= CW_EVENT_MESSAGE;
+    fields_lock();
+    unsigned mask = CW_EVENT_CLOSED | (ws->handlers[HANDLER_MESSAGE] != NULL ? CW_EVENT_MESSAGE : 0);
+    fields_unlock();
+    return mask;
+}
+
+/* Subscribes to what the handlers need. While this thread does, another one may set a handler and subscribe first. So each
+ * thread looks at the handlers again when it has subscribed, and the last one subscribes to what both need. */
+static cw_status subscribe(websocket *ws, mailbox *m)
+{
+    unsigned mask, needed = needed_events(ws);
+    cw_status status;
     ws->is_subscribed = true;
-    blocking b;
-    blocking_begin(ws->state, &b);
-    cw_status status = blocking_end(&b, cw_socket_subscribe(ws->socket, m, mask));
+    do {
+        mask = needed;
+        blocking b;
+        blocking_begin(ws->state, &b);
+        status = blocking_end(&b, cw_socket_subscribe(ws->socket, m->mailbox, mask));
+        needed = needed_events(ws);
+    } while (status == CW_OK && needed != mask);
     return status;
 }
 
 /* on_closed was set after the closed event had come: the dispatcher has to call it yet. */
-static int call_late(websocket *ws, PyObject *mailbox)
+static int call_late(websocket *ws, mailbox *m)
 {
-    if (ws->closed_event == NULL || ws->handlers[HANDLER_CLOSED] == NULL)
-        return 0;
-    ws->has_dispatched = false;
-    return mailbox_add_late(mailbox, ws);
+    fields_lock();
+    bool is_late = ws->closed_event != NULL && ws->handlers[HANDLER_CLOSED] != NULL;
+    if (is_late)
+        ws->has_dispatched = false;
+    fields_unlock();
+    return is_late ? mailbox_add_late(m, ws) : 0;
 }
 
 /* Has the socket's events go where the handlers now are. */
 static int follow_handlers(websocket *ws)
 {
     PyObject *watch = get_helper(ws->state, HELPER_watch);
-    PyObject *mailbox = watch != NULL ? PyObject_CallFunctionObjArgs(watch, (PyObject *)ws, NULL) : NULL;
-    if (mailbox == NULL)
+    PyObject *object = watch != NULL ? PyObject_CallFunctionObjArgs(watch, (PyObject *)ws, NULL) : NULL;
+    if (object == NULL)
         return -1;
     int result = -1;
-    cw_mailbox *m = mailbox_of(ws->state, mailbox);
+    mailbox *m = mailbox_of(ws->state, object);
     if (m != NULL) {
         cw_status status = subscribe(ws, m);
         if (status == CW_OK)
-            result = call_late(ws, mailbox);
+            result = call_late(ws, m);
         else
             raise_status(ws->state, ws, status);
     }
-    Py_DECREF(mailbox);
+    Py_DECREF(object);
     return result;
 }
 

@@ -159,6 +159,14 @@ static void raise_receive(websocket *ws, cw_status status)
         raise_status(ws->state, ws, status);
 }
 
+/* Gives a message back that cannot be given out: the next call gets it. An exception is set. */
+static void put_back(websocket *ws, cw_event *e)
+{
+    PyThreadState *thread = PyEval_SaveThread();
+    cw_socket_put_back(ws->socket, e);
+    PyEval_RestoreThread(thread);
+}
+
 /* Waits for the next message. Without one it is NULL: *coming_bytes of it are to come (if that is asked for), or an
  * exception is set. */
 static cw_event *receive(websocket *ws, int timeout_ms, size_t *coming_bytes, cw_status *status)
@@ -176,7 +184,8 @@ static cw_event *receive(websocket *ws, int timeout_ms, size_t *coming_bytes, cw
     *status = blocking_end(&b, cw_socket_receive_begin(ws->socket, timeout_ms, &e, coming_bytes));
     if (*status == CW_OK)
         return e;
-    cw_event_free(e);
+    if (e != NULL)
+        put_back(ws, e);
     raise_receive(ws, *status);
     return NULL;
 }
@@ -225,7 +234,10 @@ static PyObject *receive_value(websocket *ws, int timeout_ms, cw_status *status)
     if (e == NULL)
         return NULL;
     PyObject *value = event_value(e, ws->is_partial);
-    cw_event_free(e);
+    if (value != NULL)
+        cw_event_free(e);
+    else
+        put_back(ws, e);
     return value;
 }
 
@@ -253,7 +265,12 @@ static PyObject *message_recv(PyObject *self, PyObject *const *args, Py_ssize_t 
     if (copy)
         return receive_value(ws, timeout_ms, &status);
     cw_event *e = receive(ws, timeout_ms, NULL, &status);
-    return e != NULL ? message_buffer_create(ws->state, TYPE_MESSAGE_BUFFER, e, ws->is_partial) : NULL;
+    if (e == NULL)
+        return NULL;
+    PyObject *buffer = message_buffer_create(ws->state, TYPE_MESSAGE_BUFFER, e, ws->is_partial);
+    if (buffer == NULL)
+        put_back(ws, e);
+    return buffer;
 }
 
 PyDoc_STRVAR(recv_into_doc,

@@ -1,45 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The extension module curlwire._core: its state, its enumerations, its few functions. Types are added by their
- * own files. The package's Python side gives it its helpers through bind(). */
+/* The extension module curlwire._core: its enumerations and its few functions. Types are added by their own files. The
+ * package's Python side gives it its helpers through bind(). No other file calls this one. */
 #include "state.h"
 
 #include <ctype.h>
 #include <string.h>
-
-static struct PyModuleDef definition;
-
-module_state *state_of_type(PyTypeObject *type)
-{
-    for (PyTypeObject *t = type; t != NULL; t = PyType_GetSlot(t, Py_tp_base)) {
-        PyObject *module = PyType_GetModule(t);
-        if (module == NULL)
-            PyErr_Clear(); /* a class of Python's, or of nobody's */
-        else if (PyModule_GetDef(module) == &definition)
-            return PyModule_GetState(module);
-    }
-    PyErr_SetString(PyExc_TypeError, "not a type of curlwire");
-    return NULL;
-}
-
-void free_object(PyObject *self)
-{
-    freefunc release = (freefunc)(intptr_t)PyType_GetSlot(Py_TYPE(self), Py_tp_free);
-    release(self);
-}
-
-PyObject *get_helper(module_state *state, helper index)
-{
-    PyObject *object = state->helpers[index];
-    if (object == NULL)
-        PyErr_SetString(PyExc_RuntimeError,
-                        "curlwire._core is used without the package curlwire; import curlwire");
-    return object;
-}
-
-PyObject *enum_member(module_state *state, enum_index index, long number)
-{
-    return PyObject_CallFunction(state->enums[index], "l", number);
-}
 
 /* Appends (name, number) to a list; false with an exception set. */
 static bool append_pair(PyObject *list, const char *name, long number)
@@ -171,6 +136,10 @@ static PyObject *core_after_fork(PyObject *module, PyObject *Py_UNUSED(none))
 static PyMethodDef functions[] = {
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS,
      "bind($module, /, **helpers)\n--\n\nTakes what the module needs from the package's Python side."},
+    {"dispatch", core_dispatch, METH_O,
+     "dispatch($module, mailbox, /)\n--\n\nCalls the handlers for the events that come to a mailbox, until its "
+     "stop(). "
+     "Blocks. One thread."},
     {"shutdown", core_shutdown, METH_O,
      "shutdown($module, timeout, /)\n--\n\nSends what waits in every socket and closes it, at the main "
      "interpreter's exit; timeout: seconds for the closing handshakes. Returns what was lost, as text, or "
@@ -224,48 +193,15 @@ static int module_exec(PyObject *module)
     return is_good ? 0 : -1;
 }
 
-static int module_traverse(PyObject *module, visitproc visit, void *arg)
-{
-    module_state *state = PyModule_GetState(module);
-    for (int i = 0; i < TYPE_COUNT; i++)
-        Py_VISIT(state->types[i]);
-    for (int i = 0; i < ENUM_COUNT; i++)
-        Py_VISIT(state->enums[i]);
-    for (int i = 0; i < HELPER_COUNT; i++)
-        Py_VISIT(state->helpers[i]);
-    return 0;
-}
-
-static int module_clear(PyObject *module)
-{
-    module_state *state = PyModule_GetState(module);
-    for (int i = 0; i < TYPE_COUNT; i++)
-        Py_CLEAR(state->types[i]);
-    for (int i = 0; i < ENUM_COUNT; i++)
-        Py_CLEAR(state->enums[i]);
-    for (int i = 0; i < HELPER_COUNT; i++)
-        Py_CLEAR(state->helpers[i]);
-    return 0;
-}
-
-static void module_free(void *module) { module_clear(module); }
-
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, SLOT(module_exec)},
 #ifdef Py_GIL_DISABLED
                                           {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 #endif
                                           {0, NULL}};
 
-static struct PyModuleDef definition = {
-    .m_base = PyModuleDef_HEAD_INIT,
-    .m_name = "curlwire._core",
-    .m_doc = "The C side of curlwire; import curlwire instead.",
-    .m_size = sizeof(module_state),
-    .m_methods = functions,
-    .m_slots = module_slots,
-    .m_traverse = module_traverse,
-    .m_clear = module_clear,
-    .m_free = module_free,
-};
-
-PyMODINIT_FUNC PyInit__core(void) { return PyModuleDef_Init(&definition); }
+PyMODINIT_FUNC PyInit__core(void)
+{
+    module_definition.m_methods = functions;
+    module_definition.m_slots = module_slots;
+    return PyModuleDef_Init(&module_definition);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the extension module share: the module's state, the objects, and the functions that cross a
- * file, grouped by the file they come from. Only files of this directory include it; it includes no header of
- * the core but curlwire.h. */
+ * file, grouped by the file they come from. A file calls only those that come before it here; module.c is the last. Only
+ * files of this directory include this; it includes no header of the core but curlwire.h. */
 #ifndef CURLWIRE_PYTHON_STATE_H
 #define CURLWIRE_PYTHON_STATE_H
 
@@ -74,17 +74,30 @@ typedef struct websocket {
         *weak_self; /* what cw_socket_user points to, so that an event finds the object, if it still lives */
     PyObject *weak_references;
     PyObject *handlers[HANDLER_COUNT];
-    PyObject *retired_handler; /* the message handler that was taken away last */
-    unsigned long fork_count;  /* the module's, when the socket was made */
-    bool is_partial;           /* receive_mode, as it was at connect */
-    bool was_open;             /* connect went well */
-    bool is_subscribed;        /* a handler was set at some time: the closed event goes to the dispatcher */
-    bool has_dispatched;       /* the closed event has been through the dispatcher */
-    bool is_kept;              /* the object holds a reference to itself */
-    unsigned next_count;       /* messages that iteration has asked for */
-    atomic_uint called;        /* the methods that were called, a bit each: for check_method */
-    cw_event *closed_event;    /* the closed event, as long as on_closed was not there to get it */
+    PyObject *retired_handler;  /* the message handler that was taken away last */
+    unsigned long fork_count;   /* the module's, when the socket was made */
+    bool is_partial;            /* receive_mode, as it was at connect */
+    atomic_bool was_open;       /* connect went well */
+    atomic_bool is_subscribed;  /* a handler was set at some time: the closed event goes to the dispatcher */
+    atomic_bool has_dispatched; /* the closed event has been through the dispatcher */
+    bool is_kept;               /* the object holds a reference to itself */
+    unsigned next_count;        /* messages that iteration has asked for */
+    atomic_uint called;         /* the methods that were called, a bit each: for check_method */
+    cw_event *closed_event;     /* the closed event, as long as on_closed was not there to get it */
 } websocket;
+
+/* Mailbox. */
+typedef struct mailbox {
+    PyObject_HEAD module_state *state;
+    cw_mailbox *mailbox;
+    PyObject *late; /* sockets whose closed event has waited for a handler */
+    atomic_bool is_started, must_stop;
+    atomic_ulong thread; /* the one that dispatches; 0 = none */
+} mailbox;
+
+/* ---- From state.c ---------------------------------------------------------------------------------------- */
+
+extern struct PyModuleDef module_definition;
 
 /* Handler and user pointers are guarded by the GIL, or in a free-threaded build by this lock. Nothing that can
  * run Python code may stand between the two. */
@@ -96,8 +109,6 @@ static inline void fields_lock(void) {}
 static inline void fields_unlock(void) {}
 #endif
 
-/* ---- From module.c ------------------------------------------------------------------------------------- */
-
 /* The state of the module that made this type, or that made the type it was derived from. */
 module_state *state_of_type(PyTypeObject *type);
 /* The memory slot of a type: how a dealloc gives an object back. */
@@ -108,6 +119,12 @@ void free_object(PyObject *self);
 PyObject *get_helper(module_state *state, helper index);
 /* A new member of an enumeration, from its number. */
 PyObject *enum_member(module_state *state, enum_index index, long number);
+
+/* ---- From texts.c ---------------------------------------------------------------------------------------- */
+
+/* A text of the core's as a str; headers are Latin-1. NULL: *status says why, or an exception is set with CW_OK in it. */
+PyObject *copy_info(websocket *ws, cw_info info, cw_status *status);
+PyObject *copy_option(websocket *ws, cw_option option, cw_status *status);
 
 /* ---- From errors.c: exceptions, and calls that wait ------------------------------------------------------ */
 
@@ -198,14 +215,21 @@ typedef struct payload {
 bool payload_acquire(module_state *state, PyObject *object, const char *what, payload *p);
 void payload_release(payload *p);
 
-/* ---- From websocket.c: what both classes share ------------------------------------------------------------ */
+/* ---- From events.c: events as objects ------------------------------------------------------------------------- */
 
-bool add_websocket_type(PyObject *module, module_state *state);
-PyObject *websocket_create(PyTypeObject *type, cw_class socket_class);
-/* am_aiter: raises TypeError. */
-PyObject *websocket_async_for(PyObject *self);
-/* tp_init of both: the keywords are controls. */
-int websocket_init(PyObject *self, PyObject *args, PyObject *keywords);
+bool add_event_types(PyObject *module, module_state *state);
+/* str or bytes with the payload of a message; the event stays the caller's. */
+PyObject *event_value(const cw_event *e, bool is_partial);
+/* A MessageBuffer, or the arguments for a handler; takes the event over, unless it fails. */
+PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e, bool is_partial);
+
+/* ---- From mailbox.c ------------------------------------------------------------------------------------------- */
+
+bool add_mailbox_type(PyObject *module, module_state *state);
+/* Borrowed; NULL with an exception set if it is no Mailbox. */
+mailbox *mailbox_of(module_state *state, PyObject *object);
+/* Has the dispatcher look at a socket whose closed event has waited for a handler. */
+int mailbox_add_late(mailbox *m, websocket *ws);
 
 /* ---- From handlers.c ---------------------------------------------------------------------------------------- */
 
@@ -226,22 +250,22 @@ void websocket_stop_keeping(websocket *ws);
 /* Lets run_forever look again. Raises nothing. */
 void websocket_tell_change(websocket *ws);
 
+/* ---- From dispatch.c ------------------------------------------------------------------------------------------ */
+
+/* The module's function dispatch. */
+PyObject *core_dispatch(PyObject *module, PyObject *object);
+
 /* ---- From information.c ------------------------------------------------------------------------------------ */
 
-extern PyGetSetDef information_members[];
-PyObject *websocket_repr(PyObject *self);
-/* A text of the core's as a str. Headers are Latin-1. */
-PyObject *websocket_info(websocket *ws, cw_info info);
-PyObject *websocket_option_text(websocket *ws, cw_option option);
+/* Getters of attributes. The closure of the first one is a cw_info; an empty text is None. */
+PyObject *information_text(PyObject *self, void *closure);
+PyObject *information_headers(PyObject *self, void *closure);
+PyObject *information_state(PyObject *self, void *closure);
+PyObject *information_close_code(PyObject *self, void *closure);
+PyObject *information_close_reason(PyObject *self, void *closure);
+PyObject *information_was_clean(PyObject *self, void *closure);
 /* A function of the module: header lines as a list of (name, value). */
 PyObject *information_parse_headers(PyObject *module, PyObject *lines);
-
-/* ---- From message_type.c, stream_type.c --------------------------------------------------------------------- */
-
-bool add_message_type(PyObject *module, module_state *state);
-bool add_stream_type(PyObject *module, module_state *state);
-/* One write to output_stream: sends a bytes-like object as one message and returns its size. */
-PyObject *websocket_write(PyObject *self, PyObject *data);
 
 /* ---- From control.c ------------------------------------------------------------------------------------------ */
 
@@ -250,20 +274,20 @@ PyObject *control_create(websocket *ws);
 /* Sets the controls that a constructor was given as keywords. */
 bool control_set_all(websocket *ws, PyObject *keywords);
 
-/* ---- From events.c: events as objects ------------------------------------------------------------------------- */
+/* ---- From websocket.c: what both classes share ------------------------------------------------------------ */
 
-bool add_event_types(PyObject *module, module_state *state);
-/* str or bytes with the payload of a message; the event stays the caller's. */
-PyObject *event_value(const cw_event *e, bool is_partial);
-/* A MessageBuffer, or the arguments for a handler; takes the event over, also if it fails. */
-PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e, bool is_partial);
+bool add_websocket_type(PyObject *module, module_state *state);
+PyObject *websocket_create(PyTypeObject *type, cw_class socket_class);
+/* am_aiter: raises TypeError. */
+PyObject *websocket_async_for(PyObject *self);
+/* tp_init of both: the keywords are controls. */
+int websocket_init(PyObject *self, PyObject *args, PyObject *keywords);
 
-/* ---- From dispatch.c: the mailbox of the dispatcher thread ------------------------------------------------------ */
+/* ---- From stream_type.c, message_type.c --------------------------------------------------------------------- */
 
-bool add_mailbox_type(PyObject *module, module_state *state);
-/* Borrowed; NULL with an exception set if it is no Mailbox. */
-cw_mailbox *mailbox_of(module_state *state, PyObject *object);
-/* Has the dispatcher look at a socket whose closed event has waited for a handler. */
-int mailbox_add_late(PyObject *object, websocket *ws);
+bool add_message_type(PyObject *module, module_state *state);
+bool add_stream_type(PyObject *module, module_state *state);
+/* One write to output_stream: sends a bytes-like object as one message and returns its size. */
+PyObject *websocket_write(PyObject *self, PyObject *data);
 
 #endif

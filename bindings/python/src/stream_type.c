@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The type StreamWebSocket: a flow of bytes in constant memory. curlwire/streams.py makes Python's file objects of
- * its two functions, _read_into and _write; MessageWebSocket has the second one too. */
+ * its functions _read_into, _unread and _write; MessageWebSocket has the last one too. */
 #include "state.h"
 
 static PyObject *stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(keywords))
@@ -30,6 +30,20 @@ static PyObject *stream_read_into(PyObject *self, PyObject *target)
     if (status != CW_OK)
         return raise_status(ws->state, ws, status);
     return PyLong_FromSize_t(len_bytes);
+}
+
+/* cppcheck-suppress constParameter ; the type is Python's */
+static PyObject *stream_unread(PyObject *self, PyObject *data)
+{
+    websocket *ws = (websocket *)self;
+    char *bytes;
+    Py_ssize_t len_bytes;
+    if (PyBytes_AsStringAndSize(data, &bytes, &len_bytes) < 0)
+        return NULL;
+    PyThreadState *thread = PyEval_SaveThread();
+    cw_status status = cw_socket_unread(ws->socket, bytes, (size_t)len_bytes);
+    PyEval_RestoreThread(thread);
+    return none_or_raise(ws, status);
 }
 
 PyObject *websocket_write(PyObject *self, PyObject *data)
@@ -67,6 +81,8 @@ static PyObject *get_input_stream(PyObject *self, void *Py_UNUSED(closure))
 static PyMethodDef methods[] = {
     {"_read_into", stream_read_into, METH_O,
      "_read_into($self, target, /)\n--\n\nWhat input_stream.readinto does."},
+    {"_unread", stream_unread, METH_O,
+     "_unread($self, data, /)\n--\n\nHas these bytes be the next ones that are read."},
     {"_write", websocket_write, METH_O, "_write($self, data, /)\n--\n\nWhat output_stream.write does."},
     {NULL, NULL, 0, NULL}};
 

@@ -6,12 +6,6 @@
 #include <limits.h>
 #include <string.h>
 
-#ifdef Py_GIL_DISABLED
-static PyMutex fields_mutex;
-void fields_lock(void) { PyMutex_Lock(&fields_mutex); }
-void fields_unlock(void) { PyMutex_Unlock(&fields_mutex); }
-#endif
-
 /* What close() and with say unless they are told otherwise. */
 enum { CLOSE_NORMAL = 1000, CLOSE_INTERNAL_ERROR = 1011 };
 
@@ -56,6 +50,7 @@ static int websocket_traverse(PyObject *self, visitproc visit, void *arg)
     for (int i = 0; i < HANDLER_COUNT; i++)
         Py_VISIT(ws->handlers[i]);
     Py_VISIT(ws->retired_handler);
+    Py_VISIT(ws->weak_self);
     return 0;
 }
 
@@ -494,6 +489,80 @@ static PyMethodDef methods[] = {
      "_let_go($self, /)\n--\n\nLets the socket be collected although it is open and has handlers."},
     {NULL, NULL, 0, NULL}};
 
+/* ---- Attributes ---- */
+
+static PyObject *get_control(PyObject *self, void *Py_UNUSED(closure))
+{
+    return control_create((websocket *)self);
+}
+
+/* An object that Python makes for a socket: the closure says by which helper. */
+static PyObject *get_by_helper(PyObject *self, void *closure)
+{
+    PyObject *make = get_helper(((websocket *)self)->state, (helper)(intptr_t)closure);
+    return make != NULL ? PyObject_CallFunctionObjArgs(make, self, NULL) : NULL;
+}
+
+static PyObject *websocket_repr(PyObject *self)
+{
+    return get_by_helper(self, (void *)(intptr_t)HELPER_describe);
+}
+
+static PyObject *get_on_closed(PyObject *self, void *Py_UNUSED(closure))
+{
+    return websocket_get_handler((websocket *)self, HANDLER_CLOSED);
+}
+
+static int set_on_closed(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    return websocket_set_handler((websocket *)self, HANDLER_CLOSED, value);
+}
+
+#define INFO(name, info, doc)                                       \
+    {                                                               \
+        name, information_text, NULL, doc, (void *)(intptr_t)(info) \
+    }
+
+static PyGetSetDef attributes[] = {
+    INFO("uri", CW_INFO_URI, "The URI as given to connect; None before. Any thread."),
+    INFO("_public_uri", CW_INFO_PUBLIC_URI,
+         "The URI without user name, password and query; None before. For people and logs. Any thread."),
+    INFO("protocol", CW_INFO_PROTOCOL, "The subprotocol that the server chose, or None. Any thread."),
+    INFO("extensions", CW_INFO_EXTENSIONS,
+         "What compression was agreed on, as the server's header says it, or None. Any thread."),
+    INFO("local_address", CW_INFO_LOCAL_ADDRESS,
+         "Our end, as 'address:port'; None before connecting. Any thread."),
+    INFO("remote_address", CW_INFO_REMOTE_ADDRESS,
+         "The other end (the proxy's, where there is one), as 'address:port'; None before. Any thread."),
+    INFO("framing", CW_INFO_FRAMING,
+         "Who makes the frames: 'native', 'curl' (libcurl), or 'mixed' (sent natively, received by libcurl); "
+         "None "
+         "before connecting. Any thread."),
+    {"response_headers", information_headers, NULL,
+     "The headers of the server's reply: a mapping without regard to case. Any thread.", NULL},
+    {"state", information_state, NULL, "'new', 'connecting', 'open', 'closing' or 'closed'. Any thread.", NULL},
+    {"close_code", information_close_code, NULL,
+     "The peer's close code; 1005 where it gave none, 1006 where the connection was lost, None before. Any "
+     "thread.",
+     NULL},
+    {"close_reason", information_close_reason, NULL,
+     "The peer's reason, or how the connection was lost. Any thread.", NULL},
+    {"was_clean", information_was_clean, NULL, "Whether both close frames were exchanged. Any thread.", NULL},
+    {"control", get_control, NULL, "The options of this socket, as attributes. Any thread.", NULL},
+    {"information", get_by_helper, NULL,
+     "uri, protocol, extensions, local_address, remote_address, framing, response_headers and state in one "
+     "object. Any "
+     "thread.",
+     (void *)(intptr_t)HELPER_information},
+    {"output_stream", get_by_helper, NULL,
+     "A new raw binary stream (io.RawIOBase) of which each write is one message. Any thread.",
+     (void *)(intptr_t)HELPER_output_stream},
+    {"on_closed", get_on_closed, set_on_closed,
+     "f(ws, args), called once by the dispatcher thread when the connection has ended, or None. Set after the "
+     "end it is called then. An open socket that has it lives until it has been called. Any thread.",
+     NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
 static PyMemberDef members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(websocket, weak_references), READONLY, NULL},
     {NULL, 0, 0, 0, NULL}};
@@ -511,7 +580,7 @@ static PyType_Slot slots[] = {{Py_tp_doc, (void *)websocket_doc},
                               {Py_am_await, SLOT(websocket_await)},
                               {Py_tp_methods, methods},
                               {Py_tp_members, members},
-                              {Py_tp_getset, information_members},
+                              {Py_tp_getset, attributes},
                               {0, NULL}};
 
 static PyType_Spec spec = {.name = "curlwire.WebSocket",

@@ -34,6 +34,8 @@ static cw_event *copy_of(const cw_event *e, size_t room_bytes)
 
     if (!copy)
         return NULL;
+    copy->kind = e->kind;
+    copy->is_complete = e->is_complete;
     copy->len_bytes = e->len_bytes < room_bytes ? e->len_bytes : room_bytes;
     if (copy->len_bytes)
         memcpy(copy->data, e->data, copy->len_bytes);
@@ -78,7 +80,7 @@ void cw_event_free(cw_event *e)
     if (!e || e->is_lent)
         return;
     if (e->socket)
-        cw_socket_release(e->socket);
+        e->release(e->socket);
     if (e->is_of_spare)
         cw__spare_give(&spare, e);
     else

@@ -161,6 +161,8 @@ typedef struct cw__inbox {
 } cw__inbox;
 
 void cw__inbox_push(cw__inbox *box, cw_event *e);
+/* In front of the others. */
+void cw__inbox_put_back(cw__inbox *box, cw_event *e);
 cw_event *cw__inbox_pop(cw__inbox *box);
 void cw__inbox_clear(cw__inbox *box);
 

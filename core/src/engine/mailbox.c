@@ -13,6 +13,13 @@
 
 enum { PLENTY = 4 }; /* subscribers listed: before they are served, more comes for the others */
 
+static void count_in(cw__inbox *box, const cw_event *e)
+{
+    box->bytes += sizeof *e + e->len_bytes;
+    if (box->bytes >= box->high_bytes)
+        box->is_full = true;
+}
+
 void cw__inbox_push(cw__inbox *box, cw_event *e)
 {
     e->next = NULL;
@@ -21,9 +28,16 @@ void cw__inbox_push(cw__inbox *box, cw_event *e)
     else
         box->first = e;
     box->last = e;
-    box->bytes += sizeof *e + e->len_bytes;
-    if (box->bytes >= box->high_bytes)
-        box->is_full = true;
+    count_in(box, e);
+}
+
+void cw__inbox_put_back(cw__inbox *box, cw_event *e)
+{
+    e->next = box->first;
+    box->first = e;
+    if (!box->last)
+        box->last = e;
+    count_in(box, e);
 }
 
 cw_event *cw__inbox_pop(cw__inbox *box)

@@ -503,7 +503,7 @@ static cw_status fill_locked(cw_socket *s, cw_event *place, cw__wait *wait)
         if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING)
             return cw__closing_fail_locked(s);
         status = wait_locked(s, wait);
-        if (status != CW_OK && !place->is_complete)
+        if (status == CW_INTERRUPTED || (status != CW_OK && !place->is_complete))
             return describe_end(status, wait, "a message");
     }
     return status;
@@ -522,12 +522,12 @@ cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, 
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
     status = fill_locked(s, &place, &wait);
-    if (place.is_complete &&
-        !s->is_closed_locally) { /* that it has come counts for more than what went wrong meanwhile */
+    if (place.is_complete && !s->is_closed_locally &&
+        status != CW_INTERRUPTED) { /* that it has come counts for more than what else went wrong meanwhile */
         status = CW_OK;
         *received =
             (cw_received){.len_bytes = place.len_bytes, .kind = (cw_kind)place.kind, .is_complete = true};
-    } else if (!cw__message_take_back(&s->in.message, &place)) {
+    } else if (!cw__socket_take_back_locked(s, &place)) {
         no_memory(s);
         status = cw__closing_fail_locked(s);
     } else if (status == CW_OK)

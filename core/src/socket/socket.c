@@ -432,6 +432,67 @@ static const cw__client_calls client_calls = {.ready = on_ready,
                                               .detached = on_detached,
                                               .forked = on_forked};
 
+/* ---- What comes back ---- */
+
+/* Takes a message over, or a stream's bytes, as what is to be received next. */
+static void put_back_locked(cw_socket *s, cw_event *e)
+{
+    if (s->is_closed_locally) { /* nothing is given out any more */
+        cw_event_free(e);
+        return;
+    }
+    s->in.message.place = NULL; /* whoever lent it has to take this one first */
+    cw__inbox_put_back(&s->in.inbox, e);
+    cw__socket_post_locked(s, CW_EVENT_MESSAGE);
+    cw__socket_wake_locked(s);
+}
+
+bool cw__socket_take_back_locked(cw_socket *s, cw_event *place)
+{
+    cw_event *copy;
+
+    if (!place->is_complete)
+        return cw__message_take_back(&s->in.message, place);
+    copy = cw__event_resize(place, place->len_bytes);
+    if (copy)
+        put_back_locked(s, copy);
+    return copy != NULL;
+}
+
+void cw_socket_put_back(cw_socket *s, cw_event *e)
+{
+    if (s->generation != cw__generation()) {
+        cw_event_free(e);
+        return;
+    }
+    if (e->socket)
+        e->release(e->socket);
+    e->socket = NULL;
+    cw__mutex_lock(&s->lock);
+    put_back_locked(s, e);
+    cw__mutex_unlock(&s->lock);
+}
+
+cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes)
+{
+    cw_status status = cw__socket_check(s);
+    cw_event *e;
+
+    if (status != CW_OK || len_bytes == 0)
+        return status;
+    if (s->socket_class != CW_STREAM_SOCKET)
+        return cw__fail(CW_INVALID_STATE, "a message socket is not read as a stream: put its messages back");
+    e = cw__event_create(CW_EVENT_MESSAGE, len_bytes);
+    if (!e)
+        return cw__fail(CW_NO_MEMORY, "no memory for %zu bytes that are to be read again", len_bytes);
+    memcpy(e->data, data, len_bytes);
+    e->len_bytes = len_bytes;
+    cw__mutex_lock(&s->lock);
+    put_back_locked(s, e);
+    cw__mutex_unlock(&s->lock);
+    return CW_OK;
+}
+
 /* ---- The mailbox's calls ---- */
 
 static cw_socket *socket_of_subscriber(cw__subscriber *subscriber)
@@ -475,23 +536,13 @@ static bool has_event(const cw_socket *s)
     return (s->pending_events & s->event_mask) || ((s->event_mask & CW_EVENT_MESSAGE) && s->in.inbox.first);
 }
 
-/* One more handle, unless the program has released the last one. */
-static bool retain_if_held(cw_socket *s)
-{
-    int handles = atomic_load(&s->handles);
-
-    while (handles > 0)
-        if (atomic_compare_exchange_weak(&s->handles, &handles, handles + 1))
-            return true;
-    return false;
-}
-
+/* The event keeps the socket's memory, but is no handle: a program that keeps events closes its connections all the same. */
 static cw_event *take(cw__subscriber *subscriber, bool *has_no_memory)
 {
     cw_socket *s = socket_of_subscriber(subscriber);
     cw_event *e;
 
-    if (!retain_if_held(s))
+    if (atomic_load(&s->handles) == 0)
         return NULL;
     cw__mutex_lock(&s->lock);
     e = next_event(s);
@@ -499,10 +550,11 @@ static cw_event *take(cw__subscriber *subscriber, bool *has_no_memory)
     if (has_event(s))
         cw__mailbox_list(s->mailbox, subscriber);
     cw__mutex_unlock(&s->lock);
-    if (e)
-        e->socket = s; /* which holds the handle taken above */
-    else
-        cw_socket_release(s);
+    if (e) {
+        cw__socket_hold(s);
+        e->socket = s;
+        e->release = cw__socket_drop;
+    }
     return e;
 }
 

@@ -115,7 +115,7 @@ struct cw_socket {
     cw__client client;
     cw__subscriber subscriber;
     cw__atomic_int handles;    /* public references; the last one closes the connection */
-    cw__atomic_int references; /* handles (as one), the service, a mailbox's list */
+    cw__atomic_int references; /* handles (as one), the service, a mailbox's list and events */
     int generation;            /* constant */
     cw_class socket_class;     /* constant */
     _Atomic(void *) user;
@@ -311,6 +311,9 @@ void cw__socket_changed_locked(cw_socket *s);
 void cw__socket_wake_locked(cw_socket *s);
 /* Posts an event, or (for messages) says that there is one. */
 void cw__socket_post_locked(cw_socket *s, cw_event_type type);
+/* Ends the use of memory that its taker has lent. The message in it, or what has come of it, stays the next one. False
+ * without memory for a copy. */
+bool cw__socket_take_back_locked(cw_socket *s, cw_event *place);
 /* Waits for a change, gives the lock up meanwhile. CW_OK: look again; CW_TIMED_OUT, CW_INTERRUPTED: no error
  * text is set yet. */
 cw_status cw__socket_wait_locked(cw_socket *s, cw__wait *wait);
