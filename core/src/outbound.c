@@ -294,7 +294,16 @@ static void frame_done(parcel *p)
 
 static bool is_last_frame(const parcel *p) { return p->done_bytes + p->frame_bytes == p->len_bytes; }
 
-/* Writes frames until the connection takes no more or the share is used up. OK: all is out. */
+/* Whether to stop although the connection may take more: the share is used up, and a thread waits for the lock. */
+static bool gives_way(const cw_socket *s, size_t *share)
+{
+    if (*share > 0)
+        return false;
+    *share = SHARE_BYTES;
+    return cw__socket_is_wanted(s);
+}
+
+/* Writes frames until the connection takes no more or others shall have the lock. OK: all is out. */
 static cw__io write_parcel(cw_socket *s, parcel *p)
 {
     size_t share = SHARE_BYTES;
@@ -304,6 +313,8 @@ static cw__io write_parcel(cw_socket *s, parcel *p)
         p->is_frame_begun = true;
         io = write_frame(s, p->more_follow && is_last_frame(p), p->opcode, p->ends_message && is_last_frame(p),
                          p->data + p->done_bytes, p->frame_bytes, &p->frame_sent, &share);
+        if (io == CW__IO_AGAIN && share == 0 && !gives_way(s, &share))
+            continue;
         if (io != CW__IO_OK)
             return io;
         if (is_last_frame(p)) {
@@ -316,7 +327,7 @@ static cw__io write_parcel(cw_socket *s, parcel *p)
             return io;
         if (s->close.state != CW__CLOSE_NONE)
             return CW__IO_FAULT;
-        if (share == 0)
+        if (gives_way(s, &share))
             return CW__IO_AGAIN;
     }
 }

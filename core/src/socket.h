@@ -121,7 +121,8 @@ struct cw_socket {
     _Atomic(void *) user;
     cw__atomic_int state; /* cw_state; written under the lock, read without */
 
-    cw__mutex turn; /* to have the lock next, where that has to be fair; taken before it */
+    cw__mutex turn;        /* to have the lock next, where that has to be fair; taken before it */
+    cw__atomic_int wanted; /* threads in cw__socket_enter that wait for the lock */
     cw__mutex lock;
     cw__cond changed;
     unsigned waiting_count; /* threads that wait for changed */
@@ -297,6 +298,8 @@ void cw__socket_hold(cw_socket *s);
 void cw__socket_drop(cw_socket *s);
 /* Takes the lock, and is the next to have it. */
 void cw__socket_enter(cw_socket *s);
+/* Whether a thread waits in cw__socket_enter. */
+bool cw__socket_is_wanted(const cw_socket *s);
 /* Lets others have the lock who wait for it, in the middle of a long piece of work. */
 void cw__socket_give_way_locked(cw_socket *s, cw__wait *wait);
 /* CW_OK, or the failure that a socket of a parent process deserves. */
