@@ -83,6 +83,14 @@ function support.compression_refused(...)
         err.message:find("^libcurl's framing has no compression"), err.message)
 end
 
+-- The table of controls: rows of key, type, default, least, most, is_of_messages, words, none.
+function support.controls()
+    local pipe = assert(io.popen("python3 scripts/controls.py --lua"))
+    local text = pipe:read("*a")
+    pipe:close()
+    return assert(support.load(text))()
+end
+
 -- The text of annotations.lua, which stands beside init.lua.
 function support.annotations()
     for template in package.path:gmatch("[^;]+") do
