@@ -19,6 +19,7 @@
 enum {
     QUEUE_BYTES = 256 * 1024, /* queued by sends that must not block */
     SHARE_BYTES = 256 * 1024, /* written before others may have the lock */
+    CONTROL_HEAD_BYTES = 6,   /* with the mask */
     FRAME_COST_BYTES = 64,    /* what a queued frame takes beside its payload */
     VAIN_AT_MOST = 2,         /* room may have come just after a write */
     PONGS_AT_MOST = 16,       /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
@@ -201,6 +202,10 @@ static cw__io write_frame(cw_socket *s, bool more_follow, uint8_t opcode, bool i
 
     *sent_bytes += sent;
     s->out.progress_bytes += sent;
+    if (!is_control(opcode))
+        s->out.control_bytes = sent > 0 || io == CW__IO_OK ? 0 : s->out.control_bytes;
+    else if (io == CW__IO_OK)
+        s->out.control_bytes += cw__link_wire_bytes(s->codec->link, CONTROL_HEAD_BYTES + len_bytes);
     *share -= *share < sent + FRAME_COST_BYTES ? *share : sent + FRAME_COST_BYTES;
     after_write(s, io);
     return io;

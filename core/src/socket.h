@@ -47,6 +47,7 @@ typedef struct cw__outbound {
     bool is_compressing;     /* the message sent in fragments is */
     uint8_t fragments_kind;
     unsigned batch_count;   /* batches that are open */
+    uint64_t control_bytes; /* of control frames behind the last message, as TCP sees them */
     uint64_t lost_bytes;    /* of accepted messages; as far as is known they did not reach the peer */
     bool is_loss_told;      /* a call has reported it */
     cw__utf8 utf8;          /* of the open text message */
@@ -108,7 +109,6 @@ typedef struct cw__drain {
     int held_bytes;          /* by our system, at the latest look */
     uint64_t progress_bytes; /* out.progress_bytes then */
     int64_t progress_ms;     /* when it was last seen to go on */
-    uint64_t close_bytes;    /* of our close frame, as TCP sees it */
 } cw__drain;
 
 struct cw_socket {
