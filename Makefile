@@ -25,6 +25,7 @@
 #   make coverage      what the C tests reach of the core, and what they do not
 #   make mutants       change the core in one place at a time: do the C tests see it? MUTANTS="--sample 50 reply"
 #   make lint          style, types, warnings, budgets, rooms
+#   make controls      what is made of the table of controls in curlwire.h: types, annotations, the guide's table
 #   make format        format the C and the Python sources
 #   make bench         measure beside the peers, for 45 minutes; PUBLISH=1 writes docs/benchmarks.md
 #   make bench-quick   the same in 3 minutes
@@ -110,7 +111,7 @@ TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/t
 
 .PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
         test-conformance asan tsan stress load fuzz fuzz-targets analyse coverage mutants mutant-parts mutants-run \
-        lint format bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
+        lint controls format bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
 
 menu:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -256,7 +257,7 @@ $(VENV)/python:
 	@echo "make: the tests' tools are missing; run: sh scripts/install.sh test" >&2; exit 1
 
 test-quick test-core test-python test-lua test-conformance asan tsan stress load fuzz analyse coverage mutants lint \
-format: | $(VENV)/python
+controls format: | $(VENV)/python
 
 test-quick:
 	@$(RUN_TESTS) --quick
@@ -297,6 +298,8 @@ C_FILES := $(wildcard core/include/*.h core/src/*/*.[ch] bindings/*/src/*.[ch] t
              tests/resources/*.[ch] bench/*.[ch] \
              examples/*.c)
 
+controls:
+	@PYTHONPATH=$(BUILD)/python $(VENV)/python scripts/controls.py
 format:
 	$(VENV)/clang-format -i $(C_FILES)
 	$(VENV)/ruff format .

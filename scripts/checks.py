@@ -114,6 +114,11 @@ def run_stub_docs() -> None:
     call(sys.executable, "scripts/stub_docs.py", "--check", env={"PYTHONPATH": str(BUILD / "python")})
 
 
+def run_controls() -> None:
+    """What is made of the table of controls is as it would be made now."""
+    call(sys.executable, "scripts/controls.py", "--check", env={"PYTHONPATH": str(BUILD / "python")})
+
+
 def run_pyright() -> None:
     """The types that the package shows are complete, and mean what tests/python/typed.py says."""
     pyright: list[str | Path] = [BUILD / "node/node_modules/.bin/pyright", "--pythonpath", sys.executable]
@@ -154,6 +159,7 @@ def lint() -> list[Test]:
         ("mypy of the scripts", partial(run_mypy, *files("scripts/*.py"))),
         ("stubtest", run_stubtest),
         ("docstrings of the stub", run_stub_docs),
+        ("the table of controls", run_controls),
         ("luacheck", partial(run_tool, "luacheck", "--no-cache", "-q", ".")),
         ("shellcheck", run_shellcheck),
     ]

@@ -253,73 +253,75 @@ typedef enum cw_option_type {
     CW_TYPE_LIST   /* tokens, joined by ", " */
 } cw_option_type;
 
-/* Controls: name, key in the bindings, type, default, least, most; M = only on CW_MESSAGE_SOCKET.
- * Only message_type can be set once a connect has begun.
- *   message_type          what output_stream and the frame calls send: binary, utf8
- *   receive_mode          full: whole messages; partial: the parts as they come
- *   max_message_size      bytes; a larger message fails the connection with 1009; counts in full mode
- *   supported_protocols   subprotocols to offer, in order of preference
- *   no_delay              TCP_NODELAY
- *   connect_timeout       for the whole of connecting: name look-up, all addresses, TLS, upgrade
- *   send_timeout          how long a send may wait without the connection taking a byte
- *   receive_timeout       of a blocking receive
- *   close_timeout         of the closing handshake; it begins when the peer's system has all that was sent
- *   ping_interval         between keepalive pings; 0 or -1 = none. Data that comes postpones the next one to ping_interval
- *                         after its last byte; none is sent while the inbound buffer is full
- *   ping_timeout          how long nothing may come after a keepalive ping before the connection counts as
- *                         lost, which is then at most ping_interval + ping_timeout after the last byte; -1 = for ever
- *   ca_file               PEM file of trusted certificates in place of the system's
- *   crl_file              PEM file of revocation lists, one for each authority of the server's chain; without it
- *                         nothing is asked about revocation
- *   verify                check the server's certificate and name; off: ca_file and crl_file do not count
- *   proxy_ca_file         PEM file of trusted certificates for a proxy of https://; empty: ca_file, or the system's
- *   proxy_verify          check that proxy's certificate and name, whatever verify says: it may get a password
- *   outbound_buffer_size  bytes of the kernel's send buffer (SO_SNDBUF), which the system may round or limit; 0: the
- *                         system chooses and adapts it
- *   inbound_buffer_size   bytes of received messages that may wait in the socket to be taken; above it the
- *                         socket is not read and TCP makes the peer wait
- *   framing               who makes the frames. curl: libcurl. native: we do, which is faster; it needs libcurl 8.21.0
- *                         or later to receive. auto: native, and with an older libcurl only for what is sent.
- *                         CURLWIRE_FRAMING in the environment changes the default
- *   compression           deflate: offers to compress messages both ways (RFC 7692), which needs libcurl 8.21.0 or later
- *                         and native framing. The server decides; CW_INFO_EXTENSIONS tells
- *   server_max_window_bits, client_max_window_bits   the most memory that compressing what the server, or we, send may
- *                         refer back to, as its logarithm; less costs compression and saves memory at both ends
- *   server_no_context_takeover, client_no_context_takeover   each message is compressed by itself
- *   frame_size            bytes; a longer message goes in frames of that size, and a pong waits for the frame in front
- *                         of it; 1 or more, or -1 = never cut. Otherwise compressed messages are cut every 1 MiB as well
- *   compression_threshold   messages of fewer bytes go uncompressed; a message sent in fragments is compressed whatever
- *                         the size of the first, unless that is the last too */
-#define CW_OPTION_LIST(X)                                                                         \
-    X(CW_OPT_MESSAGE_TYPE, "message_type", CW_TYPE_ENUM, 0, 0, 1)                                 \
-    X(CW_OPT_RECEIVE_MODE, "receive_mode", CW_TYPE_ENUM, 0, 0, 1)                                 \
-    X(CW_OPT_MAX_MESSAGE_SIZE, "max_message_size", CW_TYPE_COUNT, 67108864, -1, INT64_MAX)        \
-    X(CW_OPT_SUPPORTED_PROTOCOLS, "supported_protocols", CW_TYPE_LIST, 0, 0, 0)                   \
-    X(CW_OPT_NO_DELAY, "no_delay", CW_TYPE_BOOL, 1, 0, 1)                                         \
-    X(CW_OPT_CONNECT_TIMEOUT, "connect_timeout", CW_TYPE_MS, 60000, -1, INT32_MAX)                \
-    X(CW_OPT_SEND_TIMEOUT, "send_timeout", CW_TYPE_MS, 30000, -1, INT32_MAX)                      \
-    X(CW_OPT_RECEIVE_TIMEOUT, "receive_timeout", CW_TYPE_MS, 30000, -1, INT32_MAX)                \
-    X(CW_OPT_CLOSE_TIMEOUT, "close_timeout", CW_TYPE_MS, 10000, 0, INT32_MAX)                     \
-    X(CW_OPT_PING_INTERVAL, "ping_interval", CW_TYPE_MS, 20000, -1, INT32_MAX)                    \
-    X(CW_OPT_PING_TIMEOUT, "ping_timeout", CW_TYPE_MS, 20000, -1, INT32_MAX)                      \
-    X(CW_OPT_CA_FILE, "ca_file", CW_TYPE_TEXT, 0, 0, 0)                                           \
-    X(CW_OPT_CRL_FILE, "crl_file", CW_TYPE_TEXT, 0, 0, 0)                                         \
-    X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1)                                             \
-    X(CW_OPT_PROXY_CA_FILE, "proxy_ca_file", CW_TYPE_TEXT, 0, 0, 0)                               \
-    X(CW_OPT_PROXY_VERIFY, "proxy_verify", CW_TYPE_BOOL, 1, 0, 1)                                 \
-    X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 0, 0, INT32_MAX)        \
-    X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX) \
-    X(CW_OPT_FRAMING, "framing", CW_TYPE_ENUM, 0, 0, 2)                                           \
-    X(CW_OPT_COMPRESSION, "compression", CW_TYPE_ENUM, 0, 0, 1)                                   \
-    X(CW_OPT_SERVER_MAX_WINDOW_BITS, "server_max_window_bits", CW_TYPE_BITS, 15, 8, 15)           \
-    X(CW_OPT_CLIENT_MAX_WINDOW_BITS, "client_max_window_bits", CW_TYPE_BITS, 15, 8, 15)           \
-    X(CW_OPT_SERVER_NO_CONTEXT_TAKEOVER, "server_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1)     \
-    X(CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER, "client_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1)     \
-    X(CW_OPT_COMPRESSION_THRESHOLD, "compression_threshold", CW_TYPE_COUNT, 128, 0, INT64_MAX)    \
-    X(CW_OPT_FRAME_SIZE, "frame_size", CW_TYPE_COUNT, 67108864, -1, INT64_MAX)
+/* The table of controls. The settings of the core, the attributes of the bindings with their texts and types, and the
+ * table of the guide are made of it or compared with it (scripts/controls.py). The columns:
+ *   name, key   in C, and everywhere else
+ *   type        of the value
+ *   default, least, most   of a number
+ *   for         BOTH classes, or sockets of the class MESSAGE
+ *   words       of a CW_TYPE_ENUM: word i stands for number i
+ *   none        what -1 stands for; NULL = it is refused
+ *   since       the first libcurl that can do it; NULL = the oldest that we take, 8.14.1
+ *   text        one line, without unit, default and none, which are added
+ * Once a connect has begun, only message_type can be set. CURLWIRE_FRAMING in the environment changes framing's default. */
+/* clang-format off */
+#define CW_OPTION_LIST(X) \
+    X(CW_OPT_MESSAGE_TYPE, "message_type", CW_TYPE_ENUM, 0, 0, 1, MESSAGE, CW_WORDS("binary", "utf8"), NULL, NULL, \
+      "What output_stream and the frame calls send; the only control that may be set while connected") \
+    X(CW_OPT_RECEIVE_MODE, "receive_mode", CW_TYPE_ENUM, 0, 0, 1, MESSAGE, CW_WORDS("full", "partial"), NULL, NULL, \
+      "Whole messages, or their parts as they come") \
+    X(CW_OPT_MAX_MESSAGE_SIZE, "max_message_size", CW_TYPE_COUNT, 67108864, 0, INT64_MAX, MESSAGE, NULL, "no limit", NULL, \
+      "A larger message fails the connection with 1009; counts in full mode") \
+    X(CW_OPT_SUPPORTED_PROTOCOLS, "supported_protocols", CW_TYPE_LIST, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Subprotocols to offer, in order of preference") \
+    X(CW_OPT_NO_DELAY, "no_delay", CW_TYPE_BOOL, 1, 0, 1, BOTH, NULL, NULL, NULL, \
+      "Whether small writes go out at once (TCP_NODELAY)") \
+    X(CW_OPT_CONNECT_TIMEOUT, "connect_timeout", CW_TYPE_MS, 60000, 0, INT32_MAX, BOTH, NULL, "no limit", NULL, \
+      "For all of connecting: name look-up, every address, proxy, TLS, opening handshake") \
+    X(CW_OPT_SEND_TIMEOUT, "send_timeout", CW_TYPE_MS, 30000, 0, INT32_MAX, BOTH, NULL, "no limit", NULL, \
+      "How long a send may wait while the connection takes no byte") \
+    X(CW_OPT_RECEIVE_TIMEOUT, "receive_timeout", CW_TYPE_MS, 30000, 0, INT32_MAX, BOTH, NULL, "no limit", NULL, \
+      "Of a blocking receive or read; iterating and handlers wait without a limit") \
+    X(CW_OPT_CLOSE_TIMEOUT, "close_timeout", CW_TYPE_MS, 10000, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
+      "Of the closing handshake, which begins when the server's system has all that was sent") \
+    X(CW_OPT_PING_INTERVAL, "ping_interval", CW_TYPE_MS, 20000, 0, INT32_MAX, BOTH, NULL, "no pings", NULL, \
+      "Time from one keepalive ping to the next, and from the last data to a ping; 0: no pings") \
+    X(CW_OPT_PING_TIMEOUT, "ping_timeout", CW_TYPE_MS, 20000, 0, INT32_MAX, BOTH, NULL, "no limit", NULL, \
+      "How long nothing may come after a keepalive ping; then the connection counts as lost") \
+    X(CW_OPT_CA_FILE, "ca_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "PEM file of trusted certificates in place of the system's") \
+    X(CW_OPT_CRL_FILE, "crl_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "PEM file of revocation lists, one for each authority of the server's chain") \
+    X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1, BOTH, NULL, NULL, NULL, \
+      "Whether the server's certificate and name are checked; off: ca_file and crl_file do not count") \
+    X(CW_OPT_PROXY_CA_FILE, "proxy_ca_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "PEM file of trusted certificates for a proxy of https://; unset: ca_file, or the system's") \
+    X(CW_OPT_PROXY_VERIFY, "proxy_verify", CW_TYPE_BOOL, 1, 0, 1, BOTH, NULL, NULL, NULL, \
+      "Whether that proxy's certificate and name are checked, whatever verify says") \
+    X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 0, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
+      "The kernel's send buffer (SO_SNDBUF), which the system may round; 0: it chooses and adapts") \
+    X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX, BOTH, NULL, NULL, NULL, \
+      "What may wait to be received; above it the socket is not read, and TCP makes the server wait") \
+    X(CW_OPT_FRAMING, "framing", CW_TYPE_ENUM, 0, 0, 2, BOTH, CW_WORDS("auto", "curl", "native"), NULL, NULL, \
+      "Who makes the frames: libcurl, or we, which is faster; auto: we, where this libcurl lets us") \
+    X(CW_OPT_COMPRESSION, "compression", CW_TYPE_ENUM, 0, 0, 1, BOTH, CW_WORDS("none", "deflate"), NULL, "8.21.0", \
+      "deflate: offers to compress messages, both ways (RFC 7692); the server decides") \
+    X(CW_OPT_SERVER_MAX_WINDOW_BITS, "server_max_window_bits", CW_TYPE_BITS, 15, 8, 15, BOTH, NULL, NULL, NULL, \
+      "How far back what the server compresses may refer; less compresses less, in less memory") \
+    X(CW_OPT_CLIENT_MAX_WINDOW_BITS, "client_max_window_bits", CW_TYPE_BITS, 15, 8, 15, BOTH, NULL, NULL, NULL, \
+      "How far back what we compress may refer; less compresses less, in less memory") \
+    X(CW_OPT_SERVER_NO_CONTEXT_TAKEOVER, "server_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
+      "Whether the server must compress each message by itself") \
+    X(CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER, "client_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
+      "Whether we compress each message by itself") \
+    X(CW_OPT_COMPRESSION_THRESHOLD, "compression_threshold", CW_TYPE_COUNT, 128, 0, INT64_MAX, BOTH, NULL, NULL, NULL, \
+      "Messages of fewer bytes go uncompressed") \
+    X(CW_OPT_FRAME_SIZE, "frame_size", CW_TYPE_COUNT, 67108864, 1, INT64_MAX, BOTH, NULL, "no cuts", NULL, \
+      "A longer message goes in frames of that size; a pong waits for the one in front of it")
+/* clang-format on */
 
 typedef enum cw_option {
-#define CW_X(name, key, type, initial, least, most) name,
+#define CW_X(name, ...) name,
     CW_OPTION_LIST(CW_X)
 #undef CW_X
         CW_OPTION_COUNT
@@ -328,14 +330,22 @@ typedef enum cw_option {
 /* Describes a control, so that a binding can offer all of them by one table.
  *   words   of a CW_TYPE_ENUM: a NULL-ended array, word i stands for number i; else NULL
  *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size: message only)
- *   range   sets the least and the most value; 0 and 0 for text
+ *   default what it is before it is set; 0 for text
+ *   range   sets the least and the most value, -1 aside; 0 and 0 for text
+ *   none    what -1 stands for ("no limit"), or NULL where it is refused
+ *   since   the first version of libcurl that can do it ("8.21.0"), or NULL
+ *   text    one line, without its unit, default and none
  * Returns  constants
  * Thread   any */
 CW_API const char *cw_option_key(cw_option option);
 CW_API cw_option_type cw_option_type_of(cw_option option);
 CW_API const char *const *cw_option_words(cw_option option);
 CW_API bool cw_option_applies(cw_option option, cw_class socket_class);
+CW_API int64_t cw_option_default(cw_option option);
 CW_API void cw_option_range(cw_option option, int64_t *least, int64_t *most);
+CW_API const char *cw_option_none(cw_option option);
+CW_API const char *cw_option_since(cw_option option);
+CW_API const char *cw_option_text(cw_option option);
 
 /* Sets or reads a control that is a number (bool, count, bits, ms, enum).
  * Returns  CW_OK; CW_INVALID_ARGUMENT out of range or not a number; CW_INVALID_STATE once a connect has begun

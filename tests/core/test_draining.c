@@ -190,13 +190,40 @@ static void test_close_frame(void)
     s->drain.is_on = true; /* as if what was sent had only just been acknowledged */
     s->drain.held_bytes = INT32_MAX;
     cw__outbound_flush_locked(s);
-    CHECK_INT(s->drain.close_bytes, 8);
+    CHECK_INT(s->out.control_bytes, 8);
     cw__closing_ended_locked(s, "the server ended the connection without a close frame");
     CHECK_INT(s->out.lost_bytes, 0);
     cw__socket_attend_locked(s);
     cw__mutex_unlock(&s->lock);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
     raw_finish(&p);
+}
+
+/* Pongs are no messages either, those that wait together as a batch does and those that the kernel holds. */
+static void test_pongs(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, LONG_MS, LONG_MS);
+
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "x", 1, CW_TIMEOUT_DEFAULT), CW_OK);
+    RAW_EXPECT(&p, CW__OP_BINARY, "x", 1);
+    cw__mutex_lock(&s->lock);
+    for (int i = 0; i < 2; i++)
+        CHECK(cw__outbound_control_locked(s, CW__OP_PONG, (const uint8_t *)"p", 1, false));
+    cw__outbound_flush_locked(s);
+    CHECK_INT(s->out.control_bytes, 14);
+    s->drain.is_on = true;
+    raw_reset(&p);
+    for (int i = 0; i < 2; i++)
+        CHECK(cw__outbound_control_locked(s, CW__OP_PONG, (const uint8_t *)"p", 1, false));
+    cw__outbound_flush_locked(s);
+    CHECK(s->out.is_broken);
+    cw__closing_ended_locked(s, "the connection was reset");
+    CHECK_INT(s->out.lost_bytes, 0);
+    cw__socket_attend_locked(s);
+    cw__mutex_unlock(&s->lock);
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
+    peer_finish(s);
 }
 
 /* What a batch holds was accepted too. */
@@ -374,6 +401,7 @@ static const harness_test tests[] = {
     {"close: the server's close frame crosses what is on its way, and it reads on", test_crossing},
     {"close: and it does not read on", test_crossing_and_reset},
     {"a close frame that nobody reads is no loss", test_close_frame},
+    {"pongs that are lost are no messages", test_pongs},
     {"what a batch holds counts as lost with the connection", test_batch},
     {"close: no progress for send_timeout: wait_closed says what was lost", test_no_progress},
     {"close: the connection is lost meanwhile: the same", test_reset},

@@ -318,7 +318,7 @@ static void test_rest_behind_a_stalled_close(void)
     before = cpu_ms();
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_OK);
     cw_event_free(e);
-    UNTIL(cw_socket_state(s) == CW_STATE_CLOSING);
+    UNTIL(cw_socket_state(s) != CW_STATE_OPEN); /* closing, or on a busy machine closed already */
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER),
                  CW_CLOSED); /* after close_timeout: messages are lost */
     if (cpu_ms() - before > 150)

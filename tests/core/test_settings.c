@@ -12,7 +12,8 @@ static cw_socket *made(cw_class socket_class)
     return s;
 }
 
-static void check_number(cw_socket *s, cw_option o, int64_t initial, int64_t least, int64_t most)
+static void check_number(cw_socket *s, cw_option o, int64_t initial, int64_t least, int64_t most,
+                         const char *none)
 {
     int64_t value = -77;
 
@@ -22,7 +23,7 @@ static void check_number(cw_socket *s, cw_option o, int64_t initial, int64_t lea
     CHECK_STATUS(cw_socket_set_number(s, o, most), CW_OK);
     CHECK_STATUS(cw_socket_get_number(s, o, &value), CW_OK);
     CHECK_INT(value, most);
-    CHECK_STATUS(cw_socket_set_number(s, o, least - 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_number(s, o, none ? -2 : least - 1), CW_INVALID_ARGUMENT);
     CHECK_HAS(cw_error_message(), cw_option_key(o));
     if (most < INT64_MAX)
         CHECK_STATUS(cw_socket_set_number(s, o, most + 1), CW_INVALID_ARGUMENT);
@@ -51,14 +52,16 @@ static void test_every_control(void)
     CHECK_INT(unsetenv("CURLWIRE_FRAMING"), 0); /* it changes a default */
     s = made(CW_MESSAGE_SOCKET);
 
-#define CW_X(name, key, type, initial, least, most)       \
-    CHECK_STR(cw_option_key(name), key);                  \
-    CHECK_INT(cw_option_type_of(name), type);             \
-    CHECK(cw_option_applies(name, CW_MESSAGE_SOCKET));    \
-    if ((type) == CW_TYPE_TEXT || (type) == CW_TYPE_LIST) \
-        check_text(s, name);                              \
-    else                                                  \
-        check_number(s, name, initial, least, most);
+#define CW_X(name, key, type, initial, least, most, which, words, none, since, text) \
+    CHECK_STR(cw_option_key(name), key);                                             \
+    CHECK_INT(cw_option_type_of(name), type);                                        \
+    CHECK_INT(cw_option_default(name), initial);                                     \
+    CHECK_STR(cw_option_text(name), text);                                           \
+    CHECK(cw_option_applies(name, CW_MESSAGE_SOCKET));                               \
+    if ((type) == CW_TYPE_TEXT || (type) == CW_TYPE_LIST)                            \
+        check_text(s, name);                                                         \
+    else                                                                             \
+        check_number(s, name, initial, least, most, none);
     CW_OPTION_LIST(CW_X)
 #undef CW_X
     cw_socket_release(s);
@@ -78,6 +81,12 @@ static void test_table(void)
     CHECK(cw_option_words(CW_OPT_RECEIVE_MODE)[2] == NULL);
     CHECK(cw_option_words(CW_OPT_VERIFY) == NULL);
     CHECK_STR(cw_option_words(CW_OPT_COMPRESSION)[CW_COMPRESSION_DEFLATE], "deflate");
+    CHECK(cw_option_words(CW_OPTION_COUNT) == NULL && cw_option_text(CW_OPTION_COUNT) == NULL);
+    CHECK_INT(cw_option_default(CW_OPTION_COUNT), 0);
+    CHECK(cw_option_none(CW_OPTION_COUNT) == NULL && cw_option_none(CW_OPT_CLOSE_TIMEOUT) == NULL);
+    CHECK_STR(cw_option_none(CW_OPT_PING_INTERVAL), "no pings");
+    CHECK(cw_option_since(CW_OPTION_COUNT) == NULL && cw_option_since(CW_OPT_VERIFY) == NULL);
+    CHECK_STR(cw_option_since(CW_OPT_COMPRESSION), "8.21.0");
 }
 
 static void refuses(cw_option option, int64_t value, const char *text)
@@ -93,9 +102,9 @@ static void test_ranges(void)
 {
     int64_t least, most;
 
-#define CW_X(name, key, type, initial, wanted_least, wanted_most) \
-    cw_option_range(name, &least, &most);                         \
-    CHECK_INT(least, wanted_least);                               \
+#define CW_X(name, key, type, initial, wanted_least, wanted_most, ...) \
+    cw_option_range(name, &least, &most);                              \
+    CHECK_INT(least, wanted_least);                                    \
     CHECK_INT(most, wanted_most);
     CW_OPTION_LIST(CW_X)
 #undef CW_X
@@ -108,7 +117,7 @@ static void test_ranges(void)
     refuses(CW_OPT_INBOUND_BUFFER_SIZE, 0,
             "the control inbound_buffer_size cannot be 0: it takes 1024 to 2147483647 bytes");
     refuses(CW_OPT_FRAME_SIZE, 0,
-            "the control frame_size cannot be 0: a frame of a message that is cut has at least 1 byte");
+            "the control frame_size cannot be 0: it takes 1 to 9223372036854775807 bytes, or -1 for no cuts");
     refuses(CW_OPT_CLIENT_MAX_WINDOW_BITS, 7,
             "the control client_max_window_bits cannot be 7: it takes 8 to 15 bits");
     refuses(CW_OPT_MESSAGE_TYPE, 2, "the control message_type cannot be 2: it takes 0 to 1");

@@ -28,14 +28,15 @@ end
 
 function support.ca_file() return base("CW_CA_FILE") end
 
--- The address behind a port of tls.py, a file of those that certs.py made, and what TLS saw of the port's last
--- connection, as JSON text.
+-- The address behind a port of tls.py, by its name or number; a file of those that certs.py made; a port for this test
+-- alone that does what the named one does; and what TLS saw of the last connection to such a port, as JSON text.
 function support.tls(name, host, path)
-    local port = assert((" " .. base("CW_TLS_PORTS")):match(" " .. name .. "=(%d+)"), name)
+    local port = tonumber(name) or assert((" " .. base("CW_TLS_PORTS")):match(" " .. name .. "=(%d+)"), name)
     return ("wss://%s:%s%s"):format(host or "localhost", port, path or "/s/echo/end")
 end
 function support.tls_file(name) return name:find("^/") and name or base("CW_TLS_FOLDER") .. "/" .. name end
-function support.tls_log(name) return support.fetch(base("CW_TLS_LOG") .. "/" .. name) end
+function support.new_tls(name) return support.fetch(base("CW_TLS_LOG") .. "/new/" .. name) end
+function support.tls_log(port) return support.fetch(base("CW_TLS_LOG") .. "/" .. port) end
 
 function support.hex(bytes)
     return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
@@ -80,6 +81,14 @@ function support.compression_refused(...)
     harness.equal(err.name, "CW_UNSUPPORTED")
     assert(err.message:find("^compression needs libcurl 8%.21%.0") or
         err.message:find("^libcurl's framing has no compression"), err.message)
+end
+
+-- The table of controls: rows of key, type, default, least, most, is_of_messages, words, none.
+function support.controls()
+    local pipe = assert(io.popen("python3 scripts/controls.py --lua"))
+    local text = pipe:read("*a")
+    pipe:close()
+    return assert(support.load(text))()
 end
 
 -- The text of annotations.lua, which stands beside init.lua.

@@ -8,36 +8,20 @@ local test, equal, failed, raises = harness.test, harness.equal, harness.failed,
 local open, finish = support.open, support.finish
 local curlwire = require "curlwire" -- the harness's would be where the errors of constructors point to
 
-local message_only = {message_type = true, receive_mode = true, max_message_size = true}
-
--- key: default, another value that reads back the same
-local options = {
-    message_type = {"binary", "utf8"},
-    receive_mode = {"full", "partial"},
-    max_message_size = {67108864, 1000},
-    no_delay = {true, false},
-    connect_timeout = {60, 2.5},
-    send_timeout = {30, math.huge},
-    receive_timeout = {30, 0.25},
-    close_timeout = {10, 0},
-    ping_interval = {20, math.huge},
-    ping_timeout = {20, 1.125},
-    ca_file = {nil, "/nowhere/ca.pem"},
-    crl_file = {nil, "/nowhere/crl.pem"},
-    verify = {true, false},
-    proxy_ca_file = {nil, "/nowhere/proxy.pem"},
-    proxy_verify = {true, false},
-    outbound_buffer_size = {0, 4096},
-    frame_size = {67108864, math.huge},
-    inbound_buffer_size = {4194304, 8192},
-    framing = {os.getenv("CURLWIRE_FRAMING") or "auto", "curl"},
-    compression = {"none", "deflate"},
-    server_max_window_bits = {15, 8},
-    client_max_window_bits = {15, 9},
-    server_no_context_takeover = {false, true},
-    client_no_context_takeover = {false, true},
-    compression_threshold = {128, 0},
-}
+-- key: default, another value that reads back the same; by the table of controls
+local options, message_only = {}, {}
+for _, row in ipairs(support.controls()) do
+    local others = {
+        BOOL = not row.default, MS = row.none and math.huge or 0.25, BITS = row.least,
+        COUNT = row.none and math.huge or math.max(row.least, 4096), ENUM = row.words[#row.words], TEXT = "/nowhere/file.pem",
+    }
+    if row.type ~= "LIST" then
+        options[row.key] = {row.default, others[row.type]}
+        assert(options[row.key][2] ~= row.default, row.key)
+    end
+    message_only[row.key] = row.is_of_messages or nil
+end
+options.framing[1] = os.getenv("CURLWIRE_FRAMING") or options.framing[1]
 
 local function each_socket()
     return ipairs {curlwire.MessageWebSocket(), curlwire.StreamWebSocket()}

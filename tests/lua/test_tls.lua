@@ -106,13 +106,15 @@ test("tls_server_name", function()
         {"good", "localhost", '"localhost"'}, {"wildcard", "a.cw.localhost", '"a.cw.localhost"'},
         {"iponly", "127.0.0.1", "null"}, -- an address is no host name (RFC 6066 section 3)
     } do
-        assert_works(support.open(support.tls(row[1], row[2]), {ca_file = support.tls_file("ca.pem")}))
-        assert_words(support.tls_log(row[1]), '"sni": ' .. row[3])
+        local port = support.new_tls(row[1])
+        assert_works(support.open(support.tls(port, row[2]), {ca_file = support.tls_file("ca.pem")}))
+        assert_words(support.tls_log(port), '"sni": ' .. row[3])
     end
 end)
 
 test("tls_nothing_before_verification", function()
-    for _, port in ipairs {"expired", "unknown", "badhost", "badhost12"} do
+    for _, name in ipairs {"expired", "unknown", "badhost", "badhost12"} do
+        local port = support.new_tls(name)
         local ws = support.message_socket {ca_file = support.tls_file("ca.pem")}
         ws:set_request_header("Authorization", "Bearer swordfish")
         local err = failed(ws:connect(support.tls(port, nil, "/secret?token=swordfish")))
@@ -121,7 +123,7 @@ test("tls_nothing_before_verification", function()
         assert_words(record, '"plain_bytes": 0')
         assert(#record:match('"raw": "(%x*)"') > 0, record)
         assert(not record:find(support.hex("swordfish"), 1, true))
-        if port == "badhost12" then -- before TLS 1.3 a record's type is not hidden: 23 would be data
+        if name == "badhost12" then -- before TLS 1.3 a record's type is not hidden: 23 would be data
             local types = record:match('"record_types": %[(.-)%]')
             assert(types:find("22") and not types:find("23"), types)
         end
@@ -129,14 +131,15 @@ test("tls_nothing_before_verification", function()
 end)
 
 test("tls_renegotiation", function()
-    local ws = trusted("renegotiate")
+    local port = support.new_tls("renegotiate")
+    local ws = trusted(port)
     for number = 1, 10 do
         support.assert_echo(ws, tostring(number), "utf8")
     end
     support.assert_echo(ws, ("all of it"):rep(100000), "binary")
     support.finish(ws)
     equal(ws.was_clean, true)
-    assert(tonumber(support.tls_log("renegotiate"):match('"handshakes": (%d+)')) > 10)
+    assert(tonumber(support.tls_log(port):match('"handshakes": (%d+)')) > 10)
 end)
 
 -- The server asks for a renegotiation and reads no more: TLS can write no data until that is done.

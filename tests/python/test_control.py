@@ -3,6 +3,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,35 +19,37 @@ from curlwire import (
 )
 from peers import WAIT, Recorded, ca_file, decodes_natively, echo, opened, round_trip, script, url
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+import controls
+
+TABLE = controls.read()
+MESSAGE_ONLY = [row.key for row in TABLE if row.is_of_messages]
 DEFAULTS: dict[str, Any] = {
+    **{row.key: row.default for row in TABLE},
     "message_type": SocketMessageType.BINARY,
     "receive_mode": MessageWebSocketReceiveMode.FULL_MESSAGE,
-    "max_message_size": 64 << 20,
-    "supported_protocols": (),
-    "no_delay": True,
-    "connect_timeout": 60.0,
-    "send_timeout": 30.0,
-    "receive_timeout": 30.0,
-    "close_timeout": 10.0,
-    "ping_interval": 20.0,
-    "ping_timeout": 20.0,
-    "ca_file": None,
-    "crl_file": None,
-    "verify": True,
-    "proxy_ca_file": None,
-    "proxy_verify": True,
-    "outbound_buffer_size": 0,
-    "inbound_buffer_size": 4 << 20,
     "framing": os.environ.get("CURLWIRE_FRAMING", "auto"),
-    "compression": "none",
-    "server_max_window_bits": 15,
-    "client_max_window_bits": 15,
-    "server_no_context_takeover": False,
-    "client_no_context_takeover": False,
-    "compression_threshold": 128,
-    "frame_size": 64 << 20,
 }
-MESSAGE_ONLY = ("message_type", "receive_mode", "max_message_size")
+
+
+def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
+    """What a control of that type takes, and how it is read."""
+    if row.type == "BOOL":
+        return [(False, False), (True, True)]
+    if row.type == "ENUM":
+        words = [(word, word) for word in row.words]
+        return words if row.key not in controls.ENUMERATIONS else []
+    if row.type == "TEXT":
+        return [("a/ü.pem", "a/ü.pem"), (Path("a", "b.pem"), str(Path("a", "b.pem"))), ("", None), (None, None)]
+    if row.type == "LIST":
+        return [(["chat", "superchat"], ("chat", "superchat")), (("chat",), ("chat",)), (None, ())]
+    if row.type == "MS":
+        values: list[tuple[Any, object]] = [(1.5, 1.5), (2, 2.0), (row.least / 1000, row.least / 1000)]
+    else:
+        values = [(row.least, row.least), (row.most, row.most)]
+    return values + ([(None, None)] if row.none else [])
+
 
 # Name, what is given, what is read.
 GOOD: list[tuple[str, Any, object]] = [
@@ -55,85 +58,21 @@ GOOD: list[tuple[str, Any, object]] = [
     ("message_type", "binary", SocketMessageType.BINARY),
     ("receive_mode", MessageWebSocketReceiveMode.PARTIAL_MESSAGE, MessageWebSocketReceiveMode.PARTIAL_MESSAGE),
     ("receive_mode", "partial", MessageWebSocketReceiveMode.PARTIAL_MESSAGE),
-    ("max_message_size", 1000, 1000),
-    ("max_message_size", None, None),
-    ("supported_protocols", ["chat", "superchat"], ("chat", "superchat")),
-    ("supported_protocols", ("chat",), ("chat",)),
-    ("supported_protocols", None, ()),
-    ("no_delay", False, False),
-    ("connect_timeout", 1.5, 1.5),
-    ("send_timeout", 2, 2.0),
-    ("receive_timeout", None, None),
-    ("close_timeout", 0, 0.0),
-    ("ping_interval", None, None),
-    ("ping_timeout", 0.25, 0.25),
-    ("ca_file", "a/ü.pem", "a/ü.pem"),
-    ("ca_file", Path("a", "b.pem"), str(Path("a", "b.pem"))),
-    ("ca_file", "", None),
-    ("ca_file", None, None),
-    ("crl_file", Path("a", "b.pem"), str(Path("a", "b.pem"))),
-    ("crl_file", None, None),
-    ("verify", False, False),
-    ("proxy_ca_file", Path("a", "b.pem"), str(Path("a", "b.pem"))),
-    ("proxy_ca_file", None, None),
-    ("proxy_verify", False, False),
-    ("outbound_buffer_size", 4096, 4096),
-    ("inbound_buffer_size", 8192, 8192),
-    ("framing", "curl", "curl"),
-    ("framing", "native", "native"),
-    ("framing", "auto", "auto"),
-    ("compression", "deflate", "deflate"),
-    ("compression", "none", "none"),
-    ("server_max_window_bits", 8, 8),
-    ("client_max_window_bits", 15, 15),
-    ("server_no_context_takeover", True, True),
-    ("client_no_context_takeover", True, True),
-    ("compression_threshold", 0, 0),
-    ("frame_size", 1, 1),
-    ("frame_size", None, None),
+    *((row.key, given, read) for row in TABLE for given, read in plain_values(row)),
 ]
 
-WRONG_TYPE: list[tuple[str, Any]] = [
-    ("message_type", None),
-    ("message_type", 1.0),
-    ("receive_mode", True),
-    ("max_message_size", "1000"),
-    ("max_message_size", 1.5),
-    ("supported_protocols", "chat"),
-    ("supported_protocols", [1]),
-    ("supported_protocols", 7),
-    ("no_delay", 1),
-    ("connect_timeout", "soon"),
-    ("ca_file", 7),
-    ("crl_file", 7),
-    ("verify", None),
-    ("proxy_ca_file", 7),
-    ("proxy_verify", None),
-    ("outbound_buffer_size", True),
-    ("framing", 1),
-    ("framing", None),
-]
+# By type; what a number takes is in test_texts.py.
+WRONG = {"BOOL": [1, None, "yes"], "ENUM": [1.0, None], "TEXT": [7, 1.5], "LIST": ["chat", [1], 7]}
+WRONG_TYPE: list[tuple[str, Any]] = [(row.key, value) for row in TABLE for value in WRONG.get(row.type, [])]
 
 OUT_OF_RANGE: list[Any] = [
     ("message_type", "text"),
     ("message_type", 2),
     ("message_type", 2**70),
     ("receive_mode", -(2**70)),
-    ("receive_mode", "whole"),
-    ("max_message_size", -1),
-    ("max_message_size", 2**63),
-    ("frame_size", 0),
-    ("connect_timeout", -0.001),
     pytest.param("connect_timeout", -(10**400), id="connect_timeout-huge"),
-    ("connect_timeout", float("nan")),
-    ("close_timeout", None),
-    ("ca_file", "a\0b"),
-    ("crl_file", "a\0b"),
-    ("proxy_ca_file", "a\0b"),
-    ("outbound_buffer_size", -1),
-    ("outbound_buffer_size", None),
-    ("outbound_buffer_size", 2**31),
-    ("framing", "libcurl"),
+    *((row.key, "another") for row in TABLE if row.type == "ENUM"),
+    *((row.key, "a\0b") for row in TABLE if row.type == "TEXT"),
 ]
 
 
@@ -198,6 +137,23 @@ def test_control_cannot_be_deleted() -> None:
     with pytest.raises(TypeError):
         del ws.control.no_delay
     assert ws.control.no_delay is True
+
+
+def test_control_docstrings() -> None:
+    """The one line of the table, with the unit and the default in Python's words."""
+    for row in TABLE:
+        doc = getattr(curlwire.MessageWebSocketControl, row.key).__doc__
+        assert doc.startswith(f"{row.text}. ")
+        assert ("Seconds" in doc, "Bytes" in doc) == (row.type == "MS", row.type == "COUNT")
+        assert (f"None = {row.none}" in doc) == (row.none is not None)
+        assert (f"needs libcurl {row.since}" in doc) == (row.since is not None)
+        assert doc.endswith(".")
+    assert curlwire.MessageWebSocketControl.connect_timeout.__doc__.endswith(
+        "Seconds, default 60; None = no limit."
+    )
+    assert curlwire.MessageWebSocketControl.framing.__doc__.endswith(
+        "'auto', 'curl' or 'native', default 'auto'."
+    )
 
 
 def test_control_late() -> None:

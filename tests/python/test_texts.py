@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the errors say: what failed, with the value; then what to do, in the words of this language."""
 
-import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,30 +12,23 @@ import curlwire
 from curlwire import ArgumentError, ConnectionClosed, MessageWebSocket, StreamWebSocket, WebSocketTimeout
 from peers import WAIT, Recorded, opened, opened_stream, round_trip
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+import controls
+
 ROOT = Path(__file__).parents[2]
 HUGE = 10**5000  # which Python itself does not print
 
-
-def core_ranges() -> dict[str, tuple[str, int, int]]:
-    """Type, least and most of each control that is a number, from the one list."""
-    header = (ROOT / "core" / "include" / "curlwire.h").read_text(encoding="utf-8")
-    row = re.compile(r'X\(CW_OPT_\w+, "(\w+)", CW_TYPE_(COUNT|BITS|MS), -?\d+, (-?\d+), (\w+)\)')
-    most = {"INT64_MAX": 2**63 - 1, "INT32_MAX": 2**31 - 1}
-    return {
-        name: (kind, int(least), most.get(last) or int(last)) for name, kind, least, last in row.findall(header)
-    }
-
-
-RANGES = core_ranges()
-UNITS = {"COUNT": "bytes", "BITS": "bits", "MS": "seconds"}
+RANGES = {row.key: row for row in controls.read() if row.type in controls.UNITS}
+UNITS = controls.UNITS
 
 
 def takes(name: str) -> str:
     """What the control takes, in Python's words."""
-    kind, least, most = RANGES[name]
-    text = f"{max(least, 0)} or more" if kind == "MS" or most == 2**63 - 1 else f"{max(least, 0)} to {most}"
-    none = ", or None for no pings" if name == "ping_interval" else ", or None for no limit"
-    return f"{text} {UNITS[kind]}{none if least < 0 else ''}"
+    row = RANGES[name]
+    is_open = row.type == "MS" or row.most == 2**63 - 1
+    text = f"{row.least} or more" if is_open else f"{row.least} to {row.most}"
+    return f"{text} {UNITS[row.type]}" + (f", or None for {row.none}" if row.none else "")
 
 
 def refused(name: str, value: object) -> str:
@@ -57,37 +50,40 @@ def test_the_list_of_controls_is_read() -> None:
     assert takes("close_timeout") == "0 or more seconds"
     assert takes("inbound_buffer_size") == "1024 to 2147483647 bytes"
     assert takes("max_message_size") == "0 or more bytes, or None for no limit"
+    assert takes("frame_size") == "1 or more bytes, or None for no cuts"
+    assert takes("ping_interval") == "0 or more seconds, or None for no pings"
 
 
 @pytest.mark.parametrize("name", RANGES)
 def test_a_control_out_of_range(name: str) -> None:
-    kind, least, most = RANGES[name]
+    row = RANGES[name]
     bad: list[object] = [-1, -(2**70)]
-    if kind == "MS":
+    if row.type == "MS":
         bad += [-0.5, float("nan"), float("-inf")]
     else:
-        bad += [most + 1, 2**70]
-    if least > 0:
-        bad += [0, least - 1]
-    if least >= 0 and kind != "BITS":
+        bad += [row.most + 1, 2**70]
+    if row.least > 0:
+        bad += [0, row.least - 1]
+    if row.none is None and row.type != "BITS":
         bad.append(None)
     for value in bad:
         assert refused(name, value) == f"{name} cannot be {value!r}: it takes {takes(name)}"
-    if kind != "MS":
+    if row.type != "MS":
         assert refused(name, HUGE) == f"{name} cannot be an int of thousands of digits: it takes {takes(name)}"
 
 
 @pytest.mark.parametrize("name", RANGES)
 def test_a_control_of_the_wrong_type(name: str) -> None:
     control: Any = MessageWebSocket().control
+    row = RANGES[name]
     extra: dict[str, list[object]] = {"MS": [], "COUNT": [1.5], "BITS": [1.5, None]}
-    for value in (True, "1", b"1", [1], 1j, *extra[RANGES[name][0]]):
+    for value in (True, "1", b"1", [1], 1j, *extra[row.type]):
         with pytest.raises(TypeError) as caught:
             setattr(control, name, value)
         text = str(caught.value)
-        assert text.startswith(f"{name} must be a number of {UNITS[RANGES[name][0]]}")
+        assert text.startswith(f"{name} must be a number of {UNITS[row.type]}")
         assert text.endswith(f", not {type(value)!r}")
-        assert (", or None" in text) == (RANGES[name][1] < 0)
+        assert (", or None" in text) == (row.none is not None)
 
 
 class _Index:

@@ -40,7 +40,7 @@ def folder() -> Path:
 
 def address(port: str, host: str = "localhost", path: str = "/s/echo/end") -> str:
     ports = dict(word.split("=") for word in url("CW_TLS_PORTS", "").split())
-    return f"wss://{host}:{ports[port]}{path}"
+    return f"wss://{host}:{ports.get(port, port)}{path}"
 
 
 def files(text: str) -> dict[str, str]:
@@ -55,10 +55,19 @@ def trusted(port: str, path: str = "/s/echo/end", **control: Any) -> curlwire.Me
     return ws
 
 
+def ask(path: str) -> Any:
+    with urllib.request.urlopen(f"{url('CW_TLS_LOG', '')}/{path}", timeout=WAIT) as reply:
+        return json.load(reply)
+
+
+def new(port: str) -> str:
+    """The number of a port for this test alone, which does what the named one does."""
+    return str(ask(f"new/{port}"))
+
+
 def seen(port: str) -> dict[str, Any]:
-    """What TLS saw of the last connection to a port."""
-    with urllib.request.urlopen(f"{url('CW_TLS_LOG', '')}/{port}", timeout=WAIT) as reply:
-        record: dict[str, Any] = json.load(reply)
+    """What TLS saw of the last connection to such a port."""
+    record: dict[str, Any] = ask(port)
     return record
 
 
@@ -123,17 +132,19 @@ def test_tls_cut_reply(reply: str) -> None:
 
 
 def test_tls_server_name() -> None:
-    assert_works(trusted("good"))
-    assert seen("good")["sni"] == "localhost"
-    assert_works(curlwire.connect(address("wildcard", "a.cw.localhost"), ca_file=folder() / "ca.pem"))
-    assert seen("wildcard")["sni"] == "a.cw.localhost"
-    # an address is no host name (RFC 6066 section 3)
-    assert_works(curlwire.connect(address("iponly", "127.0.0.1"), ca_file=folder() / "ca.pem"))
-    assert seen("iponly")["sni"] is None
+    for name, host, sni in (
+        ("good", "localhost", "localhost"),
+        ("wildcard", "a.cw.localhost", "a.cw.localhost"),
+        ("iponly", "127.0.0.1", None),  # an address is no host name (RFC 6066 section 3)
+    ):
+        port = new(name)
+        assert_works(curlwire.connect(address(port, host), ca_file=folder() / "ca.pem"))
+        assert seen(port)["sni"] == sni
 
 
-@pytest.mark.parametrize("port", ["expired", "unknown", "badhost", "badhost12"])
-def test_tls_nothing_before_verification(port: str) -> None:
+@pytest.mark.parametrize("name", ["expired", "unknown", "badhost", "badhost12"])
+def test_tls_nothing_before_verification(name: str) -> None:
+    port = new(name)
     ws = curlwire.MessageWebSocket(ca_file=folder() / "ca.pem")
     ws.set_request_header("Authorization", "Bearer swordfish")
     with pytest.raises(curlwire.CertificateError) as caught:
@@ -143,7 +154,7 @@ def test_tls_nothing_before_verification(port: str) -> None:
     assert record["raw"]
     assert record["plain_bytes"] == 0
     assert b"swordfish" not in bytes.fromhex(record["raw"])
-    if port == "badhost12":  # before TLS 1.3 a record's type is not hidden: 23 would be data
+    if name == "badhost12":  # before TLS 1.3 a record's type is not hidden: 23 would be data
         assert 22 in record["record_types"]
         assert 23 not in record["record_types"]
 
@@ -176,7 +187,8 @@ def test_tls_each_connect_verifies() -> None:
 
 
 def test_tls_renegotiation() -> None:
-    with trusted("renegotiate") as ws:
+    port = new("renegotiate")
+    with trusted(port) as ws:
         for number in range(10):
             ws.send(str(number))
             assert ws.recv(timeout=WAIT) == str(number)
@@ -184,7 +196,7 @@ def test_tls_renegotiation() -> None:
         ws.send(large)
         assert ws.recv(timeout=WAIT) == large
     assert ws.was_clean
-    assert seen("renegotiate")["handshakes"] > 10
+    assert seen(port)["handshakes"] > 10
 
 
 def test_tls_renegotiation_stuck() -> None:

@@ -4,12 +4,16 @@
     python3 tests/servers/tls.py --certificates FOLDER --upstream PORT
 
 A connection's plain bytes go to the peer at PORT (scripted.py) and back, so that a path of the script language
-works behind each fault. What the ports do is PORTS below; what TLS saw of the last connection of each is
-had by
+works behind each fault. What the ports do is PORTS below.
 
-    GET http://127.0.0.1:LOG/NAME
+    GET http://127.0.0.1:LOG/new/NAME
 
-when it has ended, or after 30 s: an object of
+opens one more port that does what NAME does, and gives its number. What TLS saw of a port's last connection
+is had by
+
+    GET http://127.0.0.1:LOG/PORT
+
+when it has ended, or after 30 s. Several suites may run at once, so this is asked of a new port. An object of
 
     sni            the host name that the client asked for, or null
     version        of TLS
@@ -254,7 +258,7 @@ class Server:
     def __init__(self, folder: Path, upstream_port: int) -> None:
         self.folder = folder
         self.upstream_port = upstream_port
-        self.records: dict[str, Record] = {}
+        self.records: dict[int, Record] = {}
 
     async def listen(self, name: str) -> int:
         port = PORTS[name]
@@ -262,7 +266,7 @@ class Server:
 
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             link = Link(port, context, reader, writer)
-            self.records[name] = link.record
+            self.records[writer.get_extra_info("sockname")[1]] = link.record
             try:
                 async with asyncio.timeout(LIFE_S):
                     await link.run(self.upstream_port)
@@ -274,14 +278,18 @@ class Server:
 
         return await start(handle)
 
-    async def log(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def record(self, port: int) -> bytes:
+        record = self.records.get(port, Record())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOG_WAIT_S):
+                await record.ended.wait()
+        return record.as_json()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, IndexError):
-            name = (await reader.readline()).decode().split(" ")[1].removeprefix("/")
-            record = self.records.get(name, Record())
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOG_WAIT_S):
-                    await record.ended.wait()
-            writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + record.as_json())
+            what, _, name = (await reader.readline()).decode().split(" ")[1].removeprefix("/").partition("/")
+            text = str(await self.listen(name)).encode() if what == "new" else await self.record(int(what))
+            writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + text)
             await writer.drain()
         writer.close()
 
@@ -301,7 +309,7 @@ async def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = Server(options.certificates, options.upstream)
-    ports = [await start(server.log), await start(refuse), *[await server.listen(name) for name in PORTS]]
+    ports = [await start(server.answer), await start(refuse), *[await server.listen(name) for name in PORTS]]
     print("listening", *ports, flush=True)
     await stop.wait()
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.control: every option of the core by one table, its own (cw_option_*). Called by scripts and by the
+/* ws.control: every control of the core, by its own table (cw_option_*). Called by scripts and by the
  * constructors; knows no option by name but message_type, which the socket remembers for send.
  *
  * In Lua a time is a number of seconds, math.huge (or false, when it is set) for ever; a size is a number of
@@ -159,17 +159,15 @@ static int refuse(lua_State *L, cw_option option, const char *expected, int inde
     return luaL_error(L, "%s must be %s, not %s", cw_option_key(option), expected, lcw_push_shown(L, index));
 }
 
-/* Raises what a number must be, from its range: in seconds, bytes or bits, and with no limit where there may be none. */
+/* Raises what a number must be, from its range: in seconds, bytes or bits, and what stands for none of it. */
 static int refuse_number(lua_State *L, cw_option option, int index)
 {
-    static const char *const no_limit = ", or false (or math.huge) for no limit";
+    const char *none = cw_option_none(option);
     char range[RANGE_BYTES];
     int64_t least, most;
-    bool may_be_endless, is_endless;
+    bool is_endless;
 
     cw_option_range(option, &least, &most);
-    may_be_endless = least < 0;
-    least = least < 0 ? 0 : least;
     is_endless =
         lua_isboolean(L, index) ? !lua_toboolean(L, index) : lua_tonumber(L, index) == (lua_Number)HUGE_VAL;
     if (cw_option_type_of(option) == CW_TYPE_MS)
@@ -180,9 +178,9 @@ static int refuse_number(lua_State *L, cw_option option, int index)
         (void)snprintf(range, sizeof range, "a whole number of %s from %lld to %lld",
                        cw_option_type_of(option) == CW_TYPE_BITS ? "bits" : "bytes", (long long)least,
                        (long long)most);
-    return luaL_error(L, "%s must be %s%s, not %s%s", cw_option_key(option), range,
-                      may_be_endless ? no_limit : "", lcw_push_shown(L, index),
-                      is_endless && !may_be_endless ? ": it needs a limit" : "");
+    return luaL_error(L, "%s must be %s%s%s, not %s%s", cw_option_key(option), range,
+                      none != NULL ? ", or false (or math.huge) for " : "", none != NULL ? none : "",
+                      lcw_push_shown(L, index), is_endless && none == NULL ? ": it needs a limit" : "");
 }
 
 static int64_t check_word(lua_State *L, cw_option option, int index)
@@ -236,8 +234,8 @@ static int64_t check_number(lua_State *L, cw_option option, int index)
         return lua_toboolean(L, index);
     }
     cw_option_range(option, &least, &most);
-    if (!(type == CW_TYPE_MS ? lcw_to_ms(L, index, &value) : to_count(L, index, &value)) || value < least ||
-        value > most)
+    if (!(type == CW_TYPE_MS ? lcw_to_ms(L, index, &value) : to_count(L, index, &value)) ||
+        ((value < least || value > most) && !(value == NO_LIMIT && cw_option_none(option) != NULL)))
         (void)refuse_number(L, option, index);
     return value;
 }

@@ -96,62 +96,88 @@ class MessageWebSocketReceiveMode(IntEnum):
 class _Control:
     @property
     def supported_protocols(self) -> tuple[str, ...]:
-        """The subprotocols to offer, in order of preference."""
+        """Subprotocols to offer, in order of preference. Default ()."""
     @supported_protocols.setter
     def supported_protocols(self, value: Sequence[str] | None) -> None: ...
     no_delay: bool
-    """Whether small writes go out at once (TCP_NODELAY)."""
+    """Whether small writes go out at once (TCP_NODELAY). Default True."""
     connect_timeout: float | None
-    """Seconds for the whole of connecting; None = no limit."""
+    """For all of connecting: name look-up, every address, proxy, TLS, opening handshake. Seconds, default
+    60; None = no limit.
+    """
     send_timeout: float | None
-    """Seconds that a send may wait without progress; None = no limit."""
+    """How long a send may wait while the connection takes no byte. Seconds, default 30; None = no limit."""
     receive_timeout: float | None
-    """Seconds that recv() and stream reads wait; None = no limit."""
+    """Of a blocking receive or read; iterating and handlers wait without a limit. Seconds, default 30; None
+    = no limit.
+    """
     close_timeout: float
-    """Seconds for the closing handshake, once the server has all that was sent."""
+    """Of the closing handshake, which begins when the server's system has all that was sent. Seconds,
+    default 10.
+    """
     ping_interval: float | None
-    """Seconds between keepalive pings; None = no pings."""
+    """Time from one keepalive ping to the next, and from the last data to a ping; 0: no pings. Seconds,
+    default 20; None = no pings.
+    """
     ping_timeout: float | None
-    """Seconds of silence after a keepalive ping that count as a loss; None = no limit."""
+    """How long nothing may come after a keepalive ping; then the connection counts as lost. Seconds, default
+    20; None = no limit.
+    """
     @property
     def ca_file(self) -> str | None:
-        """A PEM file of trusted certificates in place of the system's, or None."""
+        """PEM file of trusted certificates in place of the system's. Default None."""
     @ca_file.setter
     def ca_file(self, value: str | os.PathLike[str] | None) -> None: ...
     @property
     def crl_file(self) -> str | None:
-        """A PEM file of revocation lists, one for each authority of the server's chain, or None."""
+        """PEM file of revocation lists, one for each authority of the server's chain. Default None."""
     @crl_file.setter
     def crl_file(self, value: str | os.PathLike[str] | None) -> None: ...
     verify: bool
-    """Whether the server's certificate and name are checked."""
+    """Whether the server's certificate and name are checked; off: ca_file and crl_file do not count. Default
+    True.
+    """
     @property
     def proxy_ca_file(self) -> str | None:
-        """A PEM file of trusted certificates for a proxy of https://, or None: ca_file, or the system's."""
+        """PEM file of trusted certificates for a proxy of https://; unset: ca_file, or the system's. Default
+        None.
+        """
     @proxy_ca_file.setter
     def proxy_ca_file(self, value: str | os.PathLike[str] | None) -> None: ...
     proxy_verify: bool
-    """Whether that proxy's certificate and name are checked, whatever verify says."""
+    """Whether that proxy's certificate and name are checked, whatever verify says. Default True."""
     outbound_buffer_size: int
-    """Bytes of the kernel's send buffer (SO_SNDBUF); 0 = the system chooses."""
+    """The kernel's send buffer (SO_SNDBUF), which the system may round; 0: it chooses and adapts. Bytes,
+    default 0.
+    """
     inbound_buffer_size: int
-    """Bytes of received messages that may wait in the socket to be taken."""
+    """What may wait to be received; above it the socket is not read, and TCP makes the server wait. Bytes,
+    default 4194304.
+    """
     framing: Literal["auto", "curl", "native"]
-    """Who makes the frames: 'auto', 'native' (faster; needs libcurl 8.21) or 'curl'."""
+    """Who makes the frames: libcurl, or we, which is faster; auto: we, where this libcurl lets us. 'auto',
+    'curl' or 'native', default 'auto'.
+    """
     compression: Literal["none", "deflate"]
-    """'none', or 'deflate': whether to offer permessage-deflate (RFC 7692)."""
+    """deflate: offers to compress messages, both ways (RFC 7692); the server decides. 'none' or 'deflate',
+    default 'none'; needs libcurl 8.21.0.
+    """
     server_max_window_bits: int
-    """8 to 15: the window of what the server compresses, and so the memory it costs."""
+    """How far back what the server compresses may refer; less compresses less, in less memory. 8 to 15,
+    default 15.
+    """
     client_max_window_bits: int
-    """8 to 15: the window of what we compress, and so the memory it costs."""
+    """How far back what we compress may refer; less compresses less, in less memory. 8 to 15, default 15."""
     server_no_context_takeover: bool
-    """Whether the server must compress each message by itself."""
+    """Whether the server must compress each message by itself. Default False."""
     client_no_context_takeover: bool
-    """Whether we compress each message by itself."""
+    """Whether we compress each message by itself. Default False."""
     compression_threshold: int
-    """Messages of fewer bytes are sent uncompressed."""
+    """Messages of fewer bytes go uncompressed. Bytes, default 128."""
     frame_size: int | None
-    """Bytes; a longer message goes in frames of that size; None = never cut."""
+    """A longer message goes in frames of that size; a pong waits for the one in front of it. Bytes, default
+    67108864; None = no cuts.
+    """
 
 @final
 class StreamWebSocketControl(_Control):
@@ -162,16 +188,20 @@ class MessageWebSocketControl(_Control):
     """The options of a socket, as attributes; a change after connect raises StateError."""
     @property
     def message_type(self) -> SocketMessageType:
-        """SocketMessageType, or 'binary', 'utf8': of output_stream and frames. May change."""
+        """What output_stream and the frame calls send; the only control that may be set while connected.
+        'binary' or 'utf8', default 'binary'.
+        """
     @message_type.setter
     def message_type(self, value: SocketMessageType | Literal["binary", "utf8"]) -> None: ...
     @property
     def receive_mode(self) -> MessageWebSocketReceiveMode:
-        """MessageWebSocketReceiveMode, or 'full', 'partial': whole messages, or parts as they come."""
+        """Whole messages, or their parts as they come. 'full' or 'partial', default 'full'."""
     @receive_mode.setter
     def receive_mode(self, value: MessageWebSocketReceiveMode | Literal["full", "partial"]) -> None: ...
     max_message_size: int | None
-    """Bytes, or None for no limit; a larger message fails the connection."""
+    """A larger message fails the connection with 1009; counts in full mode. Bytes, default 67108864; None =
+    no limit.
+    """
 
 @disjoint_base
 class MessageBuffer(Buffer):

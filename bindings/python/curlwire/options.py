@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The options that the constructors and connect() take as keywords, for type checkers."""
+"""The options that the constructors and connect() take as keywords, for type checkers.
+
+Made by scripts/controls.py of the table in curlwire.h.
+"""
 
 import os
 from collections.abc import Sequence

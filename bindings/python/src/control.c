@@ -1,49 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.control: the core's option table shown as attributes. Which options there are, and of which type, is asked of
- * the core; only their one-line descriptions stand here. Used by the constructors too. */
+/* ws.control: the core's table of controls shown as attributes, texts included. Used by the constructors too. */
 #include "state.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { KIND_BYTES = 100, TAKES_BYTES = 100 };
+enum { KIND_BYTES = 100, TAKES_BYTES = 100, NONE_BYTES = 50, VALUES_BYTES = 150 };
 
 typedef struct control {
     PyObject_HEAD websocket *ws;
 } control;
-
-static const char *const docs[CW_OPTION_COUNT] = {
-    [CW_OPT_MESSAGE_TYPE] = "SocketMessageType, or 'binary', 'utf8': of output_stream and frames. May change.",
-    [CW_OPT_RECEIVE_MODE] =
-        "MessageWebSocketReceiveMode, or 'full', 'partial': whole messages, or parts as they come.",
-    [CW_OPT_MAX_MESSAGE_SIZE] = "Bytes, or None for no limit; a larger message fails the connection.",
-    [CW_OPT_SUPPORTED_PROTOCOLS] = "The subprotocols to offer, in order of preference.",
-    [CW_OPT_NO_DELAY] = "Whether small writes go out at once (TCP_NODELAY).",
-    [CW_OPT_CONNECT_TIMEOUT] = "Seconds for the whole of connecting; None = no limit.",
-    [CW_OPT_SEND_TIMEOUT] = "Seconds that a send may wait without progress; None = no limit.",
-    [CW_OPT_RECEIVE_TIMEOUT] = "Seconds that recv() and stream reads wait; None = no limit.",
-    [CW_OPT_CLOSE_TIMEOUT] = "Seconds for the closing handshake, once the server has all that was sent.",
-    [CW_OPT_PING_INTERVAL] = "Seconds between keepalive pings; None = no pings.",
-    [CW_OPT_PING_TIMEOUT] = "Seconds of silence after a keepalive ping that count as a loss; None = no limit.",
-    [CW_OPT_CA_FILE] = "A PEM file of trusted certificates in place of the system's, or None.",
-    [CW_OPT_CRL_FILE] =
-        "A PEM file of revocation lists, one for each authority of the server's chain, or None.",
-    [CW_OPT_VERIFY] = "Whether the server's certificate and name are checked.",
-    [CW_OPT_PROXY_CA_FILE] =
-        "A PEM file of trusted certificates for a proxy of https://, or None: ca_file, or the system's.",
-    [CW_OPT_PROXY_VERIFY] = "Whether that proxy's certificate and name are checked, whatever verify says.",
-    [CW_OPT_OUTBOUND_BUFFER_SIZE] = "Bytes of the kernel's send buffer (SO_SNDBUF); 0 = the system chooses.",
-    [CW_OPT_INBOUND_BUFFER_SIZE] = "Bytes of received messages that may wait in the socket to be taken.",
-    [CW_OPT_FRAMING] = "Who makes the frames: 'auto', 'native' (faster; needs libcurl 8.21) or 'curl'.",
-    [CW_OPT_COMPRESSION] = "'none', or 'deflate': whether to offer permessage-deflate (RFC 7692).",
-    [CW_OPT_SERVER_MAX_WINDOW_BITS] =
-        "8 to 15: the window of what the server compresses, and so the memory it costs.",
-    [CW_OPT_CLIENT_MAX_WINDOW_BITS] = "8 to 15: the window of what we compress, and so the memory it costs.",
-    [CW_OPT_SERVER_NO_CONTEXT_TAKEOVER] = "Whether the server must compress each message by itself.",
-    [CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER] = "Whether we compress each message by itself.",
-    [CW_OPT_COMPRESSION_THRESHOLD] = "Messages of fewer bytes are sent uncompressed.",
-    [CW_OPT_FRAME_SIZE] = "Bytes; a longer message goes in frames of that size; None = never cut.",
-};
 
 static cw_option option_of_name(PyObject *name, cw_class socket_class)
 {
@@ -183,14 +149,12 @@ static bool parse_enum(module_state *state, cw_option option, PyObject *value, i
     return false;
 }
 
-/* What None stands for, where it is allowed; else "". */
-static const char *or_none(cw_option option)
+/* ", or None for no limit", where None is allowed; else "". */
+static const char *or_none(cw_option option, char text[NONE_BYTES])
 {
-    int64_t least, most;
-    cw_option_range(option, &least, &most);
-    if (least >= 0)
-        return "";
-    return option == CW_OPT_PING_INTERVAL ? ", or None for no pings" : ", or None for no limit";
+    const char *none = cw_option_none(option);
+    (void)snprintf(text, NONE_BYTES, "%s%s", none != NULL ? ", or None for " : "", none != NULL ? none : "");
+    return text;
 }
 
 /* A number of bytes or bits. */
@@ -198,31 +162,29 @@ static bool parse_count(module_state *state, cw_option option, PyObject *value, 
                         int64_t *number)
 {
     const char *key = cw_option_key(option);
-    char kind[KIND_BYTES], takes[TAKES_BYTES];
+    char kind[KIND_BYTES], takes[TAKES_BYTES], none[NONE_BYTES];
     int64_t least, most;
     int overflow = 0;
     cw_option_range(option, &least, &most);
     *number = -1;
-    if (value == Py_None && least < 0)
+    if (value == Py_None && cw_option_none(option) != NULL)
         return true;
-    (void)snprintf(kind, sizeof kind, "a number of %s, an int%s", unit, or_none(option));
+    (void)snprintf(kind, sizeof kind, "a number of %s, an int%s", unit, or_none(option, none));
     bool is_none = value == Py_None && cw_option_type_of(option) != CW_TYPE_BITS;
     if (!is_none && !parse_int(value, key, kind, number, &overflow))
         return false;
-    if (least < 0)
-        least = 0;
     if (overflow == 0 && *number >= least && *number <= most)
         return true;
     if (most == INT64_MAX)
-        (void)snprintf(takes, sizeof takes, "%lld or more %s%s", (long long)least, unit, or_none(option));
+        (void)snprintf(takes, sizeof takes, "%lld or more %s%s", (long long)least, unit, none);
     else
-        (void)snprintf(takes, sizeof takes, "%lld to %lld %s%s", (long long)least, (long long)most, unit,
-                       or_none(option));
+        (void)snprintf(takes, sizeof takes, "%lld to %lld %s%s", (long long)least, (long long)most, unit, none);
     return refuse_value(state, key, value, takes);
 }
 
 static bool parse_number(websocket *ws, cw_option option, PyObject *value, int64_t *number)
 {
+    char none[NONE_BYTES];
     switch (cw_option_type_of(option)) {
     case CW_TYPE_BOOL: {
         bool flag;
@@ -232,7 +194,7 @@ static bool parse_number(websocket *ws, cw_option option, PyObject *value, int64
         return true;
     }
     case CW_TYPE_MS:
-        return parse_seconds(ws->state, value, cw_option_key(option), or_none(option), -1, number);
+        return parse_seconds(ws->state, value, cw_option_key(option), or_none(option, none), -1, number);
     case CW_TYPE_ENUM:
         return parse_enum(ws->state, option, value, number);
     case CW_TYPE_BITS:
@@ -476,6 +438,64 @@ static void control_dealloc(PyObject *self)
 
 PyDoc_STRVAR(control_doc, "The options of a socket, as attributes; a change after connect raises StateError.");
 
+/* "auto, curl or native" */
+static void add_words(char *text, size_t size_bytes, const char *const *words)
+{
+    for (int i = 0; words[i] != NULL; i++) {
+        size_t len_bytes = strlen(text);
+        const char *separator = i == 0 ? "" : words[i + 1] != NULL ? ", " : " or ";
+        (void)snprintf(text + len_bytes, size_bytes - len_bytes, "%s'%s'", separator, words[i]);
+    }
+}
+
+/* What its values are, and the default: "Seconds, default 60; None = no limit." */
+static void describe_values(cw_option option, char *text, size_t size_bytes)
+{
+    int64_t initial = cw_option_default(option), least, most;
+    const char *none = cw_option_none(option);
+    *text = '\0';
+    cw_option_range(option, &least, &most);
+    switch (cw_option_type_of(option)) {
+    case CW_TYPE_BOOL:
+        (void)snprintf(text, size_bytes, "Default %s", initial != 0 ? "True" : "False");
+        break;
+    case CW_TYPE_COUNT:
+        (void)snprintf(text, size_bytes, "Bytes, default %lld", (long long)initial);
+        break;
+    case CW_TYPE_BITS:
+        (void)snprintf(text, size_bytes, "%lld to %lld, default %lld", (long long)least, (long long)most,
+                       (long long)initial);
+        break;
+    case CW_TYPE_MS:
+        (void)snprintf(text, size_bytes, "Seconds, default %g", (double)initial / 1000);
+        break;
+    case CW_TYPE_ENUM:
+        add_words(text, size_bytes, cw_option_words(option));
+        (void)snprintf(text + strlen(text), size_bytes - strlen(text), ", default '%s'",
+                       cw_option_words(option)[initial]);
+        break;
+    case CW_TYPE_TEXT:
+        (void)snprintf(text, size_bytes, "Default None");
+        break;
+    case CW_TYPE_LIST:
+        (void)snprintf(text, size_bytes, "Default ()");
+        break;
+    }
+    if (none != NULL)
+        (void)snprintf(text + strlen(text), size_bytes - strlen(text), "; None = %s", none);
+}
+
+/* The docstring of a control, from the core's table. */
+static const char *describe(cw_option option, char doc[CONTROL_DOC_BYTES])
+{
+    char values[VALUES_BYTES];
+    const char *since = cw_option_since(option);
+    describe_values(option, values, sizeof values);
+    (void)snprintf(doc, CONTROL_DOC_BYTES, "%s. %s%s%s.", cw_option_text(option), values,
+                   since != NULL ? "; needs libcurl " : "", since != NULL ? since : "");
+    return doc;
+}
+
 static bool add_type(PyObject *module, module_state *state, type_index index, cw_class socket_class,
                      const char *name)
 {
@@ -483,8 +503,9 @@ static bool add_type(PyObject *module, module_state *state, type_index index, cw
     int count = 0;
     for (int i = 0; i < CW_OPTION_COUNT; i++) {
         if (cw_option_applies((cw_option)i, socket_class))
-            members[count++] = (PyGetSetDef){cw_option_key((cw_option)i), get_member, set_member, docs[i],
-                                             (void *)(intptr_t)i};
+            members[count++] =
+                (PyGetSetDef){cw_option_key((cw_option)i), get_member, set_member,
+                              describe((cw_option)i, state->control_docs[i]), (void *)(intptr_t)i};
     }
     PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)control_doc},
                            {Py_tp_dealloc, SLOT(control_dealloc)},

@@ -50,6 +50,8 @@ typedef enum type_index {
 
 typedef enum enum_index { ENUM_WEB_STATUS, ENUM_MESSAGE_TYPE, ENUM_RECEIVE_MODE, ENUM_COUNT } enum_index;
 
+enum { CONTROL_DOC_BYTES = 300 };
+
 typedef struct blocking blocking;
 
 /* Everything the module owns. Each object keeps a pointer to it; its type keeps the module alive. */
@@ -57,7 +59,8 @@ typedef struct module_state {
     PyTypeObject *types[TYPE_COUNT];
     PyObject *enums[ENUM_COUNT];
     PyObject *helpers[HELPER_COUNT];
-    PyGetSetDef control_members[2][CW_OPTION_COUNT + 1]; /* by cw_class; built from the option table */
+    PyGetSetDef control_members[2][CW_OPTION_COUNT + 1]; /* by cw_class; built from the table of controls */
+    char control_docs[CW_OPTION_COUNT][CONTROL_DOC_BYTES]; /* their docstrings */
     unsigned long main_thread;
     unsigned long fork_count;    /* how many forks this process is away from the one that imported us */
     blocking *main_blocking;     /* the innermost blocking call of the main thread; used by that thread only */

@@ -80,7 +80,7 @@ bool cw__wait_interrupted(cw__wait *w)
 static const char *key_of(cw_option option)
 {
     static const char *const keys[] = {
-#define CW_X(name, key, type, initial, least, most) [name] = (key),
+#define CW_X(name, key, ...) [name] = (key),
         CW_OPTION_LIST(CW_X)
 #undef CW_X
     };

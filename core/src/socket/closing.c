@@ -28,11 +28,8 @@ static void publish(cw_socket *s)
 
 static void queue_close(cw_socket *s, int code, const char *reason, size_t reason_bytes)
 {
-    enum { HEAD_BYTES = 6 }; /* with the mask */
     uint8_t payload[CW__CONTROL_MAX_BYTES];
     size_t len = cw__close_encode(code, reason, reason_bytes, payload);
-
-    s->drain.close_bytes = s->codec ? cw__link_wire_bytes(s->codec->link, HEAD_BYTES + len) : 0;
 
     if (s->out.is_broken) {
         if (s->close.state != CW__CLOSE_SENT) /* else reading goes on, to the peer's close frame perhaps */
@@ -84,15 +81,13 @@ static bool is_draining(const cw_socket *s)
     return s->drain.is_on && (s->close.state == CW__CLOSE_SENT || s->close.state == CW__CLOSE_BOTH);
 }
 
-/* What the kernel has and the peer's system has not, but for our close frame. */
+/* What the kernel has and the peer's system has not, but for pings, pongs and a close frame behind the last message. */
 static void lose_unacknowledged(cw_socket *s)
 {
     uint64_t held_bytes = s->codec ? (uint64_t)cw__link_unacknowledged(s->codec->link) : 0;
-    bool close_is_out = !s->out.last || s->out.last->opcode != CW__OP_CLOSE;
-    uint64_t close_bytes = close_is_out ? s->drain.close_bytes : 0;
 
-    if (held_bytes > close_bytes)
-        cw__closing_lost_locked(s, held_bytes - close_bytes);
+    if (held_bytes > s->out.control_bytes)
+        cw__closing_lost_locked(s, held_bytes - s->out.control_bytes);
 }
 
 static void begin_drain(cw_socket *s, int64_t now_ms)

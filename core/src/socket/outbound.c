@@ -19,6 +19,7 @@
 enum {
     QUEUE_BYTES = 256 * 1024, /* queued by sends that must not block */
     SHARE_BYTES = 256 * 1024, /* written before others may have the lock */
+    CONTROL_HEAD_BYTES = 6,   /* with the mask */
     FRAME_COST_BYTES = 64,    /* what a queued frame takes beside its payload */
     VAIN_AT_MOST = 2,         /* room may have come just after a write */
     PONGS_AT_MOST = 16,       /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
@@ -201,6 +202,10 @@ static cw__io write_frame(cw_socket *s, bool more_follow, uint8_t opcode, bool i
 
     *sent_bytes += sent;
     s->out.progress_bytes += sent;
+    if (!is_control(opcode))
+        s->out.control_bytes = sent > 0 || io == CW__IO_OK ? 0 : s->out.control_bytes;
+    else if (io == CW__IO_OK)
+        s->out.control_bytes += cw__link_wire_bytes(s->codec->link, CONTROL_HEAD_BYTES + len_bytes);
     *share -= *share < sent + FRAME_COST_BYTES ? *share : sent + FRAME_COST_BYTES;
     after_write(s, io);
     return io;
@@ -304,7 +309,16 @@ static void frame_done(parcel *p)
 
 static bool is_last_frame(const parcel *p) { return p->done_bytes + p->frame_bytes == p->len_bytes; }
 
-/* Writes frames until the connection takes no more or the share is used up. OK: all is out. */
+/* Whether to stop although the connection may take more: the share is used up, and a thread waits for the lock. */
+static bool gives_way(const cw_socket *s, size_t *share)
+{
+    if (*share > 0)
+        return false;
+    *share = SHARE_BYTES;
+    return cw__socket_is_wanted(s);
+}
+
+/* Writes frames until the connection takes no more or others shall have the lock. OK: all is out. */
 static cw__io write_parcel(cw_socket *s, parcel *p)
 {
     size_t share = SHARE_BYTES;
@@ -314,6 +328,8 @@ static cw__io write_parcel(cw_socket *s, parcel *p)
         p->is_frame_begun = true;
         io = write_frame(s, p->more_follow && is_last_frame(p), p->opcode, p->ends_message && is_last_frame(p),
                          p->data + p->done_bytes, p->frame_bytes, &p->frame_sent, &share);
+        if (io == CW__IO_AGAIN && share == 0 && !gives_way(s, &share))
+            continue;
         if (io != CW__IO_OK)
             return io;
         if (is_last_frame(p)) {
@@ -326,7 +342,7 @@ static cw__io write_parcel(cw_socket *s, parcel *p)
             return io;
         if (s->close.state != CW__CLOSE_NONE)
             return CW__IO_FAULT;
-        if (share == 0)
+        if (gives_way(s, &share))
             return CW__IO_AGAIN;
     }
 }

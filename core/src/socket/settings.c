@@ -14,12 +14,17 @@ typedef struct option {
     const char *key;
     cw_option_type type;
     int64_t initial, least, most;
+    bool is_of_messages;
+    const char *const *words;
+    const char *none, *since, *text;
 } option;
 
+#define BOTH          false
+#define MESSAGE       true
+#define CW_WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
 static const option options[CW_OPTION_COUNT] = {
-#define CW_X(name, option_key, option_type, first, lowest, highest) \
-    [name] = {                                                      \
-        .key = (option_key), .type = (option_type), .initial = (first), .least = (lowest), .most = (highest)},
+#define CW_X(name, ...) [name] = {__VA_ARGS__},
     CW_OPTION_LIST(CW_X)
 #undef CW_X
 };
@@ -29,27 +34,11 @@ static bool is_text(cw_option o) { return options[o].type == CW_TYPE_TEXT || opt
 
 const char *cw_option_key(cw_option o) { return is_option(o) ? options[o].key : NULL; }
 cw_option_type cw_option_type_of(cw_option o) { return options[is_option(o) ? o : 0].type; }
-
-const char *const *cw_option_words(cw_option o)
-{
-    static const char *const kinds[] = {"binary", "utf8", NULL};
-    static const char *const modes[] = {"full", "partial", NULL};
-    static const char *const framings[] = {"auto", "curl", "native", NULL};
-    static const char *const compressions[] = {"none", "deflate", NULL};
-
-    switch (o) {
-    case CW_OPT_MESSAGE_TYPE:
-        return kinds;
-    case CW_OPT_RECEIVE_MODE:
-        return modes;
-    case CW_OPT_FRAMING:
-        return framings;
-    case CW_OPT_COMPRESSION:
-        return compressions;
-    default:
-        return NULL;
-    }
-}
+const char *const *cw_option_words(cw_option o) { return is_option(o) ? options[o].words : NULL; }
+int64_t cw_option_default(cw_option o) { return is_option(o) ? options[o].initial : 0; }
+const char *cw_option_none(cw_option o) { return is_option(o) ? options[o].none : NULL; }
+const char *cw_option_since(cw_option o) { return is_option(o) ? options[o].since : NULL; }
+const char *cw_option_text(cw_option o) { return is_option(o) ? options[o].text : NULL; }
 
 void cw_option_range(cw_option o, int64_t *least, int64_t *most)
 {
@@ -59,9 +48,7 @@ void cw_option_range(cw_option o, int64_t *least, int64_t *most)
 
 bool cw_option_applies(cw_option o, cw_class socket_class)
 {
-    bool is_of_messages = o == CW_OPT_MESSAGE_TYPE || o == CW_OPT_RECEIVE_MODE || o == CW_OPT_MAX_MESSAGE_SIZE;
-
-    return is_option(o) && (socket_class == CW_MESSAGE_SOCKET || !is_of_messages);
+    return is_option(o) && (socket_class == CW_MESSAGE_SOCKET || !options[o].is_of_messages);
 }
 
 /* Without a program's help, so that its tests, or a search for a fault, can run with each. */
@@ -113,16 +100,22 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
     return CW_OK;
 }
 
-/* A binding has other units and a word for no limit. So it checks by cw_option_range and makes an error of its own. */
+/* A binding has other units, and another word than -1. So it checks by cw_option_range and makes an error of its own. */
 static cw_status fail_range(cw_option o, int64_t value)
 {
     static const char *const units[] = {
         [CW_TYPE_COUNT] = " bytes", [CW_TYPE_BITS] = " bits", [CW_TYPE_MS] = " ms"};
     const char *unit = options[o].type <= CW_TYPE_MS && units[options[o].type] ? units[options[o].type] : "";
+    const char *none = options[o].none;
 
-    return cw__fail(CW_INVALID_ARGUMENT, "the control %s cannot be %lld: it takes %lld to %lld%s%s",
-                    options[o].key, (long long)value, options[o].least < 0 ? 0LL : (long long)options[o].least,
-                    (long long)options[o].most, unit, options[o].least < 0 ? ", or -1 for no limit" : "");
+    return cw__fail(CW_INVALID_ARGUMENT, "the control %s cannot be %lld: it takes %lld to %lld%s%s%s",
+                    options[o].key, (long long)value, (long long)options[o].least, (long long)options[o].most,
+                    unit, none ? ", or -1 for " : "", none ? none : "");
+}
+
+static bool is_in_range(cw_option o, int64_t value)
+{
+    return (value >= options[o].least && value <= options[o].most) || (value == -1 && options[o].none);
 }
 
 cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
@@ -133,12 +126,8 @@ cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
         return status;
     cw__mutex_lock(&s->lock);
     status = check(s, o, false, true);
-    if (status == CW_OK && (value < options[o].least || value > options[o].most))
+    if (status == CW_OK && !is_in_range(o, value))
         status = fail_range(o, value);
-    else if (status == CW_OK && o == CW_OPT_FRAME_SIZE && value == 0)
-        status = cw__fail(CW_INVALID_ARGUMENT,
-                          "the control frame_size cannot be 0: a frame of a message that is cut "
-                          "has at least 1 byte");
     if (status == CW_OK)
         s->settings.numbers[o] = value;
     cw__mutex_unlock(&s->lock);

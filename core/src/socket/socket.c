@@ -196,10 +196,14 @@ void cw__socket_enter(cw_socket *s)
 {
     if (cw__mutex_trylock(&s->lock))
         return;
+    (void)atomic_fetch_add(&s->wanted, 1);
     cw__mutex_lock(&s->turn);
     cw__mutex_lock(&s->lock);
     cw__mutex_unlock(&s->turn);
+    (void)atomic_fetch_sub(&s->wanted, 1);
 }
+
+bool cw__socket_is_wanted(const cw_socket *s) { return atomic_load(&s->wanted) > 0; }
 
 /* Not by trylock: whoever waits in cw__socket_enter comes first. */
 static void come_back(cw_socket *s)

@@ -47,6 +47,7 @@ typedef struct cw__outbound {
     bool is_compressing;     /* the message sent in fragments is */
     uint8_t fragments_kind;
     unsigned batch_count;   /* batches that are open */
+    uint64_t control_bytes; /* of control frames behind the last message, as TCP sees them */
     uint64_t lost_bytes;    /* of accepted messages; as far as is known they did not reach the peer */
     bool is_loss_told;      /* a call has reported it */
     cw__utf8 utf8;          /* of the open text message */
@@ -108,7 +109,6 @@ typedef struct cw__drain {
     int held_bytes;          /* by our system, at the latest look */
     uint64_t progress_bytes; /* out.progress_bytes then */
     int64_t progress_ms;     /* when it was last seen to go on */
-    uint64_t close_bytes;    /* of our close frame, as TCP sees it */
 } cw__drain;
 
 struct cw_socket {
@@ -121,7 +121,8 @@ struct cw_socket {
     _Atomic(void *) user;
     cw__atomic_int state; /* cw_state; written under the lock, read without */
 
-    cw__mutex turn; /* to have the lock next, where that has to be fair; taken before it */
+    cw__mutex turn;        /* to have the lock next, where that has to be fair; taken before it */
+    cw__atomic_int wanted; /* threads in cw__socket_enter that wait for the lock */
     cw__mutex lock;
     cw__cond changed;
     unsigned waiting_count; /* threads that wait for changed */
@@ -297,6 +298,8 @@ void cw__socket_hold(cw_socket *s);
 void cw__socket_drop(cw_socket *s);
 /* Takes the lock, and is the next to have it. */
 void cw__socket_enter(cw_socket *s);
+/* Whether a thread waits in cw__socket_enter. */
+bool cw__socket_is_wanted(const cw_socket *s);
 /* Lets others have the lock who wait for it, in the middle of a long piece of work. */
 void cw__socket_give_way_locked(cw_socket *s, cw__wait *wait);
 /* CW_OK, or the failure that a socket of a parent process deserves. */

@@ -52,7 +52,7 @@ struct cw__codec {
     cw__violation violation;
     size_t most_bytes; /* of payload in one send, then AGAIN although there may be room; set before; 0 = all */
     bool more_follow;  /* set before a send: a caller that gets OK must send again or flush */
-    size_t held_bytes; /* of frames that were held back and are not known to be written */
+    size_t held_bytes; /* of messages that were held back and are not known to be written */
     bool is_holding;   /* whole frames were encoded and not written: send again without more_follow, or flush */
     bool wants_read;   /* the latest send said AGAIN although the descriptor is writable (transport.h) */
 };

@@ -306,7 +306,8 @@ static cw__io send_in_batch(codec_native *c, uint8_t opcode, bool is_final, cons
     c->output_end += len_bytes;
     *sent = len_bytes;
     c->base.is_holding = c->base.more_follow;
-    c->base.held_bytes = c->output_end;
+    if (!(opcode & 8)) /* a control frame: no message is lost with it */
+        c->base.held_bytes = c->output_end;
     if (!c->base.is_holding)
         io = write_kept(c);
     c->is_sending = io != CW__IO_OK;

@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: MIT
+"""What is made of the table of controls, CW_OPTION_LIST in core/include/curlwire.h: `make controls`.
+
+    PYTHONPATH=build/python python3 scripts/controls.py [--check | --lua]
+
+Writes the types of Python (options.py; _core.pyi, with the docstrings of the built module), the annotations of
+Lua and the table of docs/guide.md. --check, which lint calls, changes nothing, and fails where one of them
+differs. --lua prints the table for the tests in Lua.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+HEADER = ROOT / "core" / "include" / "curlwire.h"
+OPTIONS = ROOT / "bindings" / "python" / "curlwire" / "options.py"
+STUB = ROOT / "bindings" / "python" / "curlwire" / "_core.pyi"
+ANNOTATIONS = ROOT / "bindings" / "lua" / "curlwire" / "annotations.lua"
+GUIDE = ROOT / "docs" / "guide.md"
+
+CONSTANTS = {"INT32_MAX": 2**31 - 1, "INT64_MAX": 2**63 - 1}
+# UWP's enumerations, which Python has as classes. What is not UWP's is a word.
+ENUMERATIONS = {"message_type": "SocketMessageType", "receive_mode": "MessageWebSocketReceiveMode"}
+UNITS = {"MS": "seconds", "COUNT": "bytes", "BITS": "bits"}
+
+Value = bool | int | float | str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Control:
+    """A row of the table; the header says what the columns mean."""
+
+    key: str
+    type: str
+    initial: int
+    least: int
+    most: int
+    is_of_messages: bool
+    words: tuple[str, ...]
+    none: str | None
+    since: str | None
+    text: str
+
+    @property
+    def default(self) -> Value:
+        """As Python has it."""
+        values: dict[str, Value] = {
+            "BOOL": bool(self.initial),
+            "MS": self.initial / 1000,
+            "TEXT": None,
+            "LIST": (),
+        }
+        if self.type == "ENUM":
+            return self.words[self.initial]
+        return values.get(self.type, self.initial)
+
+
+COLUMNS = 11
+FIELD = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"\s*)+|CW_WORDS\([^)]*\)|[^,"()]+?)\s*(?:,|$)')
+
+
+def parse(row: str) -> Control:
+    fields = FIELD.findall(row)
+    if len(fields) != COLUMNS:
+        raise SystemExit(f"controls.py: a row of {HEADER.name} has {len(fields)} columns, not {COLUMNS}: {row}")
+    _, key, kind, initial, least, most, classes, words, none, since, text = fields
+    strings = [ast.literal_eval(field) if field.startswith('"') else None for field in (key, none, since, text)]
+    numbers = [CONSTANTS[field] if field in CONSTANTS else int(field) for field in (initial, least, most)]
+    return Control(
+        key=str(strings[0]),
+        type=kind.removeprefix("CW_TYPE_"),
+        initial=numbers[0],
+        least=numbers[1],
+        most=numbers[2],
+        is_of_messages=classes == "MESSAGE",
+        words=tuple(re.findall(r'"(\w+)"', words)),
+        none=strings[1],
+        since=strings[2],
+        text=str(strings[3]),
+    )
+
+
+def read() -> list[Control]:
+    """The table."""
+    text = HEADER.read_text(encoding="utf-8").replace("\\\n", " ")
+    table = text.split("#define CW_OPTION_LIST(X)")[1].split("\n")[0]
+    return [parse(row) for row in re.findall(r'X\(((?:"(?:[^"\\]|\\.)*"|CW_WORDS\([^)]*\)|[^")])*)\)', table)]
+
+
+# ---- Python
+
+
+def python_type(control: Control, *, is_set: bool) -> str:
+    """What is read, or may be set."""
+    if control.type == "ENUM":
+        quoted = ", ".join(f'"{word}"' for word in control.words)
+        words = f"Literal[{quoted}]"
+        enumeration = ENUMERATIONS.get(control.key)
+        if enumeration is None:
+            return words
+        return f"{enumeration} | {words}" if is_set else enumeration
+    if control.type == "TEXT":
+        return "str | os.PathLike[str] | None" if is_set else "str | None"
+    if control.type == "LIST":
+        return "Sequence[str] | None" if is_set else "tuple[str, ...]"
+    name = {"BOOL": "bool", "MS": "float"}.get(control.type, "int")
+    return f"{name} | None" if control.none else name
+
+
+def options_py(controls: list[Control]) -> str:
+    def fields(is_of_messages: bool) -> str:
+        return "\n".join(
+            f"    {control.key}: {python_type(control, is_set=True)}"
+            for control in controls
+            if control.is_of_messages is is_of_messages
+        )
+
+    return f'''# SPDX-License-Identifier: MIT
+"""The options that the constructors and connect() take as keywords, for type checkers.
+
+Made by scripts/controls.py of the table in curlwire.h.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
+
+
+class Control(TypedDict, total=False):
+    """The options of every socket; curlwire.StreamWebSocketControl describes them."""
+
+{fields(False)}
+
+
+class MessageControl(Control, total=False):
+    """The options of a MessageWebSocket; curlwire.MessageWebSocketControl describes them."""
+
+{fields(True)}
+'''
+
+
+def stub_members(controls: list[Control]) -> list[str]:
+    """The attributes of a class of the stub, without docstrings."""
+    lines = []
+    for control in controls:
+        got, given = python_type(control, is_set=False), python_type(control, is_set=True)
+        if got == given:
+            lines.append(f"    {control.key}: {got}")
+            continue
+        lines += [
+            "    @property",
+            f"    def {control.key}(self) -> {got}: ...",
+            f"    @{control.key}.setter",
+            f"    def {control.key}(self, value: {given}) -> None: ...",
+        ]
+    return lines
+
+
+def stub(text: str, controls: list[Control]) -> str:
+    import stub_docs
+
+    from curlwire import _core
+
+    of_messages = [control for control in controls if control.is_of_messages]
+    of_all = [control for control in controls if not control.is_of_messages]
+    lines = text.splitlines()
+    for head, members in (
+        ("class _Control:", stub_members(of_all)),
+        ("class MessageWebSocketControl(_Control):", stub_members(of_messages)),
+    ):
+        first = lines.index(head) + 1
+        last = next(number for number in range(first, len(lines)) if lines[number] == "")
+        if '"""' in lines[first]:  # of the class
+            first += 1
+        lines[first:last] = members
+    return stub_docs.with_docs("\n".join(lines) + "\n", _core)
+
+
+# ---- Lua
+
+
+def lua_type(control: Control) -> str:
+    if control.type == "ENUM":
+        return (
+            "curlwire.MessageTypeGiven"
+            if control.key == "message_type"
+            else "|".join(f'"{word}"' for word in control.words)
+        )
+    if control.none:
+        return "curlwire.Timeout" if control.type == "MS" else "integer|number|false"
+    return {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]"}.get(
+        control.type, "integer"
+    )
+
+
+def lua_literal(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple):
+        return "{}"
+    return "nil" if value is None else f"{value:.15g}"
+
+
+def values(control: Control, none: str, default: str) -> str:
+    """ "8 to 15 bits, default 15; None = no limit" """
+    unit = UNITS.get(control.type, "")
+    if control.type == "BITS":
+        unit = f"{control.least} to {control.most} {unit}"
+    text = f"{unit}, default {default}" if unit else f"default {default}"
+    if control.none:
+        text += f"; {none} = {control.none}"
+    if control.since:
+        text += f"; needs libcurl {control.since}"
+    if control.is_of_messages:
+        text += "; MessageWebSocket only"
+    return text[0].upper() + text[1:]
+
+
+def lua_annotations(text: str, controls: list[Control]) -> str:
+    head = "---@class curlwire.Control\n"
+    before, _, behind = text.partition(head)
+    lines = [
+        f"---@field {control.key} {lua_type(control)} {control.text}. "
+        f"{values(control, 'math.huge', lua_literal(control.default))}"
+        for control in controls
+    ]
+    return before + head + "\n".join(lines) + "\n" + behind[behind.index("\n\n") + 1 :]
+
+
+def lua_table(controls: list[Control]) -> str:
+    rows = [
+        f"    {{key = {lua_literal(control.key)}, type = {lua_literal(control.type)}, "
+        f"default = {lua_literal(control.default)}, least = {control.least:.15g}, most = {control.most:.15g}, "
+        f"is_of_messages = {lua_literal(control.is_of_messages)}, "
+        f"words = {{{', '.join(map(lua_literal, control.words))}}}, none = {lua_literal(control.none)}}},"
+        for control in controls
+    ]
+    return "return {\n" + "\n".join(rows) + "\n}\n"
+
+
+# ---- The guide
+
+MIB = 1 << 20
+
+
+def shown_default(control: Control) -> str:
+    value = control.default
+    if control.type == "COUNT":
+        return f"{control.initial // MIB} MiB" if control.initial and control.initial % MIB == 0 else str(value)
+    if control.type == "MS":
+        return f"{value:g}"
+    return "none" if value in (None, ()) else str(value).lower()
+
+
+def shown_values(control: Control) -> str:
+    parts = {
+        "BOOL": "true or false",
+        "BITS": f"{control.least} to {control.most}",
+        "COUNT": "bytes" if control.most == CONSTANTS["INT64_MAX"] else f"{control.least} to 2^31-1 bytes",
+        "ENUM": ", ".join(f"`{word}`" for word in control.words),
+        "LIST": "a list of tokens",
+        "TEXT": "text",
+    }
+    text = parts.get(control.type, UNITS.get(control.type, ""))
+    return f"{text}; `None` (Lua: `math.huge`): {control.none}" if control.none else text
+
+
+def guide(text: str, controls: list[Control]) -> str:
+    head = "| control | default | values | what it does |\n| --- | --- | --- | --- |\n"
+    before, _, behind = text.partition(head)
+    rows = []
+    for control in controls:
+        what = control.text
+        if control.since:
+            what += f"; needs libcurl {control.since}"
+        if control.is_of_messages:
+            what += "; `MessageWebSocket` only"
+        rows.append(f"| `{control.key}` | {shown_default(control)} | {shown_values(control)} | {what} |")
+    return before + head + "\n".join(rows) + "\n" + behind[behind.index("\n\n") + 1 :]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="What is made of the table of controls.")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--lua", action="store_true")
+    options = parser.parse_args()
+    controls = read()
+    if options.lua:
+        print(lua_table(controls), end="")
+        return 0
+    makers: dict[Path, Callable[[str, list[Control]], str]] = {
+        OPTIONS: lambda _, controls: options_py(controls),
+        STUB: stub,
+        ANNOTATIONS: lua_annotations,
+        GUIDE: guide,
+    }
+    code = 0
+    for path, make in makers.items():
+        before = path.read_text(encoding="utf-8")
+        after = make(before, controls)
+        if after == before:
+            continue
+        if options.check:
+            print(f"{path.relative_to(ROOT)} is not what the table of controls makes; run: make controls")
+            code = 1
+        else:
+            path.write_text(after, encoding="utf-8")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
