@@ -51,6 +51,7 @@ build = {
                 "core/src/protocol/headers.c",
                 "core/src/protocol/message.c",
                 "core/src/protocol/reply.c",
+                "core/src/protocol/tokens.c",
                 "core/src/protocol/uri.c",
                 "core/src/protocol/utf8.c",
                 "core/src/engine/mailbox.c",

@@ -68,6 +68,7 @@ TESTS = {
     "extension": "extension handshake_vectors compressing",
     "deflate": "deflate compressing vectors",
     "reply": "reply handshake_vectors handshake",
+    "tokens": "tokens reply extension handshake_vectors",
     "timer": "timer service",
     "event": "event message alloc",
     "sha1": "sha1",
@@ -86,7 +87,7 @@ ENVIRONMENT = {
 SAMPLES = {"handshake": 240, "closing": 120, "ping": 120}
 # These are on bytes alone and quick: they run under the sanitizers too.
 SANITIZED = (
-    *("utf8", "frame", "close", "message", "place", "reply", "extension"),
+    *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens"),
     *("timer", "event", "sha1", "random", "listing", "handshake_options", "handshake_verdict"),
 )
 # What these put before libcurl's, as in the Makefile.

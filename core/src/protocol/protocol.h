@@ -188,6 +188,16 @@ cw__message_result cw__message_feed(cw__message *m, const cw__piece *piece, cw__
 /* Makes an event of a CW__MESSAGE_PART, with room for more bytes. NULL without memory. */
 cw_event *cw__message_part_event(const cw__message_output *out, size_t room_bytes);
 
+/* ---- From tokens.c: tokens and lists of them in headers --------------------------------------------------- */
+
+/* What may stand around a token or a value. */
+static inline bool cw__is_blank(char c) { return c == ' ' || c == '\t'; }
+/* Whether a text is a token (RFC 9110 section 5.6.2): a header's name, a subprotocol. */
+bool cw__is_token(const char *text, size_t len_bytes);
+/* Gives the next item of "a, b" between at and end, without blanks around it, and its length; NULL at the end. */
+const char *cw__list_next(const char **at, const char *end, size_t *len_bytes);
+bool cw__list_has(const char *at, const char *end, const char *wanted, size_t wanted_bytes, bool any_case);
+
 /* ---- From extension.c: permessage-deflate in the opening handshake (RFC 7692 section 7.1) --------------- */
 
 enum { CW__OFFER_BYTES = 192 };
@@ -282,11 +292,6 @@ const char *cw__reply_fault(const cw__reply *r, const char *key, const char *pro
  *   extensions  set to the header's value, in the reply's lines; NULL = none */
 const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression *offer, cw__compression *terms,
                                       const char **extensions, size_t *extensions_bytes);
-/* Whether a text is a token (RFC 9110 section 5.6.2): a header's name, a subprotocol. */
-bool cw__is_token(const char *text, size_t len_bytes);
-/* Gives the next item of "a, b" between at and end, without blanks around it, and its length; NULL at the end. */
-const char *cw__list_next(const char **at, const char *end, size_t *len_bytes);
-bool cw__list_has(const char *at, const char *end, const char *wanted, size_t wanted_bytes, bool any_case);
 
 /* ---- From uri.c: the URI of a connect (RFC 3986, RFC 3987, RFC 6455 section 3) ------------------------- */
 
