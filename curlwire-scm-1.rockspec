@@ -41,6 +41,7 @@ build = {
                 "bindings/lua/src/lwebsocket.c",
                 "core/src/base/alloc.c",
                 "core/src/base/event.c",
+                "core/src/base/process.c",
                 "core/src/base/random.c",
                 "core/src/base/sha1.c",
                 "core/src/base/status.c",

@@ -10,7 +10,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-/* ---- In the place of service.c and socket.c ---- */
+/* ---- In the place of process.c, service.c and socket.c ---- */
 
 static int generation;
 static bool is_service;

@@ -101,6 +101,13 @@ cw_event *cw__event_create(cw_event_type type, size_t room_bytes);
  * copied, and stays the caller's. */
 cw_event *cw__event_resize(cw_event *e, size_t room_bytes);
 
+/* ---- From process.c ------------------------------------------------------------------------------------- */
+
+/* Counts the forks that led to this process: what was made under another number belongs to the parent. */
+int cw__generation(void);
+/* In a child after fork, before anything else: begins a new generation. */
+void cw__process_forked(void);
+
 CW__PRIVATE_END
 
 #endif

@@ -102,9 +102,6 @@ cw__wake *cw__thread_wake(int *slice_ms);
 
 /* ---- From service.c: the I/O thread --------------------------------------------------------------------- */
 
-/* Counts the forks that led to this process: what was made under another number belongs to the parent. */
-int cw__generation(void);
-
 enum { CW__DETACH = -1 };
 
 typedef struct cw__client cw__client;
