@@ -5,7 +5,7 @@
 static int releases;
 static cw_socket *released;
 
-void cw_socket_release(cw_socket *s)
+static void release(cw_socket *s)
 {
     releases++;
     released = s;
@@ -42,6 +42,7 @@ static void test_free_releases(void)
     cw_socket *socket = (cw_socket *)(void *)&releases;
 
     e->socket = socket;
+    e->release = release;
     CHECK(cw_event_socket(e) == socket);
     cw_event_free(e);
     CHECK_INT(releases, 1);

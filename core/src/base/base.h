@@ -79,8 +79,9 @@ void cw__base64(const uint8_t *data, size_t len_bytes, char *out);
 /* ---- From event.c: the events that go to a runtime ---------------------------------------------------- */
 
 struct cw_event {
-    struct cw_event *next; /* in an inbox */
-    cw_socket *socket;     /* holds a reference once a mailbox has given it out; else NULL */
+    struct cw_event *next;              /* in an inbox */
+    cw_socket *socket;                  /* holds a reference once a mailbox has given it out; else NULL */
+    void (*release)(cw_socket *socket); /* gives that reference back; set together with socket */
     size_t len_bytes;
     size_t room_bytes;    /* of data */
     size_t stream_offset; /* bytes that a stream's reader has had */

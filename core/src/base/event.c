@@ -78,7 +78,7 @@ void cw_event_free(cw_event *e)
     if (!e || e->is_lent)
         return;
     if (e->socket)
-        cw_socket_release(e->socket);
+        e->release(e->socket);
     if (e->is_of_spare)
         cw__spare_give(&spare, e);
     else

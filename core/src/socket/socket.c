@@ -492,9 +492,10 @@ static cw_event *take(cw__subscriber *subscriber, bool *has_no_memory)
     if (has_event(s))
         cw__mailbox_list(s->mailbox, subscriber);
     cw__mutex_unlock(&s->lock);
-    if (e)
+    if (e) {
         e->socket = s; /* which holds the handle taken above */
-    else
+        e->release = cw_socket_release;
+    } else
         cw_socket_release(s);
     return e;
 }
