@@ -46,8 +46,6 @@ void cw__error_set(cw__error *error, cw_status status, int web_status, const cha
     __attribute__((format(printf, 4, 5)));
 int cw__web_status_of_errno(int os_errno);
 int cw__web_status_of_http(int http_status);
-/* From a CURLcode (as int, so that this header needs no curl). */
-int cw__web_status_of_curl(int curl_code, int os_errno);
 
 /* ---- From alloc.c: the one door to the heap; tests make call number n fail ---------------------------- */
 

@@ -292,6 +292,8 @@ const char *cw__reply_fault(const cw__reply *r, const char *key, const char *pro
  *   extensions  set to the header's value, in the reply's lines; NULL = none */
 const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression *offer, cw__compression *terms,
                                       const char **extensions, size_t *extensions_bytes);
+/* Fills the error of a server that answered with that status instead of 101. */
+void cw__reply_refused(int http_status, cw__error *error);
 
 /* ---- From uri.c: the URI of a connect (RFC 3986, RFC 3987, RFC 6455 section 3) ------------------------- */
 

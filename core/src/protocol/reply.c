@@ -245,3 +245,20 @@ const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression 
     *extensions_bytes = len;
     return cw__compression_answer(offer, value, len, terms);
 }
+
+void cw__reply_refused(int http_status, cw__error *error)
+{
+    const char *hint = "";
+
+    if (http_status >= 300 && http_status < 400)
+        hint = ": it redirects; connect to the address in its Location header";
+    else if (http_status == 401 || http_status == 403)
+        hint = ": it wants credentials or does not accept these";
+    else if (http_status == 404)
+        hint = ": there is no such path";
+    else if (http_status == 200 || http_status == 426)
+        hint = ": there is an HTTP server, but no WebSocket at this path";
+    cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
+                  "the server refused the WebSocket with HTTP status %d%s", http_status, hint);
+    error->http_status = http_status;
+}

@@ -34,6 +34,8 @@ bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
 /* Reads the value of a variable into an empty proxy: NULL, or what is wrong with it; what it allocated is destroyed by
  * cw__proxy_destroy either way. */
 const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory);
+/* Fills the error of a proxy that answered CONNECT with another status than 2xx; 0 = its answer has no status. */
+void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, cw__error *error);
 
 /* ---- From failure.c: the status and text of a failure of libcurl's ------------------------------------- */
 
@@ -70,10 +72,8 @@ void cw__failure_lost(int curl_code, int os_errno, const char *text, const char 
                       cw__error *error);
 /* The name of a CURLcode, "CURLE_..."; "?" for one that is not known. */
 const char *cw__curl_name(int curl_code);
-/* Fills the error of a server that answered with that status instead of 101. */
-void cw__failure_refused(int http_status, cw__error *error);
-/* The same for a proxy that answered CONNECT with another status than 2xx; 0 = its answer has no status. */
-void cw__failure_refused_by_proxy(const cw__proxy *proxy, const char *host, int http_status, cw__error *error);
+/* The WebErrorStatus of a CURLcode. */
+int cw__web_status_of_curl(int curl_code, int os_errno);
 
 /* ---- From libcurl.c ------------------------------------------------------------------------------------ */
 
