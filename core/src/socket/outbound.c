@@ -207,7 +207,7 @@ static cw__outgoing *make_rest(const parcel *p)
 
 /* Queues all that is left of the parcel: a frame that has begun first, the others last. False without memory,
  * with nothing queued. */
-static bool queue_parcel(cw_socket *s, parcel *p)
+__attribute__((noinline)) static bool queue_parcel(cw_socket *s, parcel *p)
 {
     cw__outgoing *list = NULL, **end = &list, *f;
     parcel rest = *p;
@@ -271,8 +271,9 @@ static void finish_frame(cw_socket *s, const parcel *p)
         cw__closing_ended_locked(s, "no memory for the rest of a frame");
 }
 
-/* The calling thread writes the rest of a message as the connection takes it. */
-static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
+/* The calling thread writes the rest of a message as the connection takes it. Not inlined: a send that needs none of this
+ * would save registers for it. */
+__attribute__((noinline)) static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
 {
     cw_status status = CW_OK;
     cw__io io = CW__IO_AGAIN;
@@ -322,11 +323,18 @@ static bool is_turn(const cw_socket *s, size_t len_bytes, bool has_reserved, con
            (wait->timeout_ms == 0 && s->out.data_bytes + len_bytes + CW__FRAME_COST_BYTES <= QUEUE_BYTES);
 }
 
-cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait)
+static bool may_write(const cw_socket *s)
+{
+    return s->close.state == CW__CLOSE_NONE && s->codec && !s->out.is_broken;
+}
+
+/* Not inlined, as write_directly. */
+__attribute__((noinline)) static cw_status wait_for_turn(cw_socket *s, size_t len_bytes, bool has_reserved,
+                                                         cw__wait *wait)
 {
     cw_status status = CW_OK;
 
-    while (s->close.state == CW__CLOSE_NONE && s->codec && !s->out.is_broken) {
+    while (may_write(s)) {
         uint64_t before = s->out.progress_bytes;
         if (is_turn(s, len_bytes, has_reserved, wait))
             return CW_OK;
@@ -348,6 +356,13 @@ cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_rese
             cw__wait_restart(wait);
     }
     return cw__closing_fail_locked(s);
+}
+
+cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait)
+{
+    if (may_write(s) && is_turn(s, len_bytes, has_reserved, wait))
+        return CW_OK;
+    return wait_for_turn(s, len_bytes, has_reserved, wait);
 }
 
 /* It is this parcel's turn. */
