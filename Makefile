@@ -24,7 +24,7 @@
 #   make analyse       gcc -fanalyzer, clang-tidy and cppcheck over the core and the bindings
 #   make coverage      what the C tests reach of the core, and what they do not
 #   make mutants       change the core in one place at a time: do the C tests see it? MUTANTS="--sample 50 reply"
-#   make lint          style, types, warnings, budgets, rooms
+#   make lint          style, types, warnings, budgets, folders and circles
 #   make controls      what is made of the table of controls in curlwire.h: types, annotations, the guide's table
 #   make format        format the C and the Python sources
 #   make bench         measure beside the peers, for 45 minutes; PUBLISH=1 writes docs/benchmarks.md

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Holds the house to its own rules: budgets, who includes what, what the library shows, what the header says.
+"""Holds the house to its own rules: budgets, who includes what of others, what the library shows, what the
+header says. check_folders.py looks at the folders of the core.
 
     python3 scripts/check_rooms.py
 
@@ -17,15 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FUNCTION_LINES = 60
 FILE_LINES = 600
 # the files that speak to libcurl
-CURL_FILES = re.compile(r"core/src/(base/status\.c|transport/\w+\.[ch])$")
-# each folder of the core, and those whose headers its files may include beside its own
-FOLDERS = {
-    "base": (),
-    "protocol": ("base",),
-    "engine": ("base",),
-    "transport": ("base", "protocol", "engine"),
-    "socket": ("base", "protocol", "engine", "transport"),
-}
+CURL_FILES = re.compile(r"core/src/transport/\w+\.[ch]$")
 PURE_FILES = re.compile(r"core/src/(protocol/\w+|base/(sha1|event)|engine/timer)\.[ch]$")
 NOT_FOR_PURE = re.compile(r"<(curl/|sys/socket|sys/epoll|sys/event|poll|pthread|unistd|netinet/|arpa/)")
 
@@ -107,18 +100,8 @@ def check_includes() -> None:
                 breach(path, number, "the core knows no runtime")
             if PURE_FILES.search(name) and NOT_FOR_PURE.match(what):
                 breach(path, number, f"{path.name} is pure: no I/O, no threads")
-            if name.startswith("core/src/") and what.startswith('"'):
-                check_own_include(path, number, what[1:])
             if not is_core and Path(what[1:]).name in CORE_PRIVATE:
                 breach(path, number, "a binding includes nothing of the core but curlwire.h")
-
-
-def check_own_include(path: Path, number: int, what: str) -> None:
-    """A file of the core includes headers of its own folder and of those below."""
-    own = path.parent.name
-    folder = (path.parent / what).resolve().parent.name
-    if folder != own and folder not in FOLDERS[own]:
-        breach(path, number, f"{own}/ may not include {folder}/: it is not below")
 
 
 CORE_PRIVATE = {path.name for path in (ROOT / "core" / "src").glob("*/*.h")}

@@ -139,6 +139,7 @@ def build_strictly(compiler: str) -> None:
 def lint() -> list[Test]:
     return [
         ("rooms and budgets", partial(run_tool, sys.executable, "scripts/check_rooms.py")),
+        ("folders and circles", partial(run_tool, sys.executable, "scripts/check_folders.py")),
         ("gcc has no warning", partial(build_strictly, "gcc")),
         ("clang has no warning", partial(build_strictly, "clang")),
         (

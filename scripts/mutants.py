@@ -68,14 +68,17 @@ TESTS = {
     "extension": "extension handshake_vectors compressing",
     "deflate": "deflate compressing vectors",
     "reply": "reply handshake_vectors handshake",
+    "tokens": "tokens reply extension handshake_vectors",
     "timer": "timer service",
     "event": "event message alloc",
     "sha1": "sha1",
     "random": "random frame",
     "handshake": "handshake_options handshake_verdict handshake handshake_vectors lookup descriptors",
     "closing": "closing_state closing closing_calls end draining socket unread inbound",
+    "closing_calls": "closing_state closing closing_calls end draining socket unread inbound",
     "mailbox": "listing mailbox many fork",
     "ping": "ping_state ping unread socket fork stalled",
+    "pong": "ping_state ping unread socket fork stalled",
 }
 ENVIRONMENT = {
     "SKIPS_AS_FAILS": "1",
@@ -83,10 +86,10 @@ ENVIRONMENT = {
     "UBSAN_OPTIONS": "halt_on_error=1",
 }
 # The tests of these need peers and take seconds: so many of their mutants, unless more are asked for.
-SAMPLES = {"handshake": 240, "closing": 120, "ping": 120}
+SAMPLES = {"handshake": 240, "closing": 80, "closing_calls": 40, "ping": 60, "pong": 60}
 # These are on bytes alone and quick: they run under the sanitizers too.
 SANITIZED = (
-    *("utf8", "frame", "close", "message", "place", "reply", "extension"),
+    *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens"),
     *("timer", "event", "sha1", "random", "listing", "handshake_options", "handshake_verdict"),
 )
 # What these put before libcurl's, as in the Makefile.

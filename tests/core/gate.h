@@ -4,8 +4,8 @@
 #ifndef GATE_H
 #define GATE_H
 
-#include "transport/transport.h"
 #include "raw_peer.h"
+#include "transport/transport.h"
 
 /* ---- The service ---- */
 

@@ -24,7 +24,7 @@ static void close_with_data_in_kernel(cw_socket *s)
 {
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, sizeof large, 0), CW_OK);
     cw__mutex_lock(&s->lock);
-    cw__outbound_drop_locked(s); /* what the kernel has not taken; the test is not about that */
+    cw__queue_drop_locked(s); /* what the kernel has not taken; the test is not about that */
     cw__mutex_unlock(&s->lock);
     UNTIL(LOCKED(s, cw__link_unacknowledged(s->codec->link) > 0));
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);

@@ -209,13 +209,13 @@ static void test_pongs(void)
     RAW_EXPECT(&p, CW__OP_BINARY, "x", 1);
     cw__mutex_lock(&s->lock);
     for (int i = 0; i < 2; i++)
-        CHECK(cw__outbound_control_locked(s, CW__OP_PONG, (const uint8_t *)"p", 1, false));
+        CHECK(cw__queue_control_locked(s, CW__OP_PONG, (const uint8_t *)"p", 1, false));
     cw__outbound_flush_locked(s);
     CHECK_INT(s->out.control_bytes, 14);
     s->drain.is_on = true;
     raw_reset(&p);
     for (int i = 0; i < 2; i++)
-        CHECK(cw__outbound_control_locked(s, CW__OP_PONG, (const uint8_t *)"p", 1, false));
+        CHECK(cw__queue_control_locked(s, CW__OP_PONG, (const uint8_t *)"p", 1, false));
     cw__outbound_flush_locked(s);
     CHECK(s->out.is_broken);
     cw__closing_ended_locked(s, "the connection was reset");

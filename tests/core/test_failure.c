@@ -300,6 +300,25 @@ static void test_tls(void)
     CHECK_STR(error.message, "the connection was lost while receiving: Connection reset by peer");
 }
 
+/* The WebErrorStatus of a code, and that each has one. */
+static void test_status(void)
+{
+    for (int code = 1; code < CURL_LAST; code++)
+        CHECK(cw_web_status_name(cw__web_status_of_curl(code, 0)) != NULL);
+    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_RESOLVE_HOST, 0), CW_WEB_HostNameNotResolved);
+    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, ECONNREFUSED), CW_WEB_CannotConnect);
+    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, ENETUNREACH), CW_WEB_ServerUnreachable);
+    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, 0), CW_WEB_CannotConnect);
+    CHECK_INT(cw__web_status_of_curl(CURLE_OPERATION_TIMEDOUT, 0), CW_WEB_Timeout);
+    CHECK_INT(cw__web_status_of_curl(CURLE_RECV_ERROR, ECONNRESET), CW_WEB_ConnectionReset);
+    CHECK_INT(cw__web_status_of_curl(CURLE_RECV_ERROR, 0), CW_WEB_ConnectionAborted);
+    CHECK_INT(cw__web_status_of_curl(CURLE_GOT_NOTHING, 0), CW_WEB_Disconnected);
+    CHECK_INT(cw__web_status_of_curl(CURLE_WEIRD_SERVER_REPLY, 0), CW_WEB_ErrorHttpInvalidServerResponse);
+    CHECK_INT(cw__web_status_of_curl(CURLE_SSL_ISSUER_ERROR, 0), CW_WEB_CertificateIsInvalid);
+    CHECK_INT(cw__web_status_of_curl(CURLE_SSL_CRL_BADFILE, 0), CW_WEB_UnexpectedClientError);
+    CHECK_INT(cw__web_status_of_curl(CURLE_FTP_WEIRD_PASS_REPLY, 0), CW_WEB_Unknown);
+}
+
 static const harness_test tests[] = {
     {"every code, at the server and at the proxy: a text of ours alone", test_all},
     {"a code without a text shows its name", test_names},
@@ -308,6 +327,7 @@ static const harness_test tests[] = {
     {"a demand for a client certificate whose alert was lost", test_client_certificate},
     {"what is noted of libcurl's log", test_notes},
     {"reasons of TLS", test_tls},
+    {"CURLcode", test_status},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -10,7 +10,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-/* ---- In the place of service.c and socket.c ---- */
+/* ---- In the place of process.c and service.c ---- */
 
 static int generation;
 static bool is_service;
@@ -19,7 +19,6 @@ static int hurries;
 int cw__generation(void) { return generation; }
 bool cw__service_is_here(void) { return is_service; }
 void cw__service_hurry(void) { hurries++; }
-void cw_socket_release(cw_socket *s) { (void)s; }
 
 /* ---- A subscriber ---- */
 

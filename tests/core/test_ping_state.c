@@ -101,7 +101,7 @@ static void test_numbers(void)
 }
 
 /* A pong without memory ends the connection, also if the next one would find some. */
-static void test_pong_without_memory(void)
+static void ends_without_memory(bool is_closing)
 {
     raw_peer p;
     cw_socket *s = open_raw(&p);
@@ -109,13 +109,23 @@ static void test_pong_without_memory(void)
     cw__mutex_lock(&s->lock);
     CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
     CHECK(cw__pings_owe_locked(s, (const uint8_t *)"y", 1));
+    s->in.is_drained = true;
     cw__alloc_fail_at(0);
-    cw__pings_pay_all_locked(s);
+    if (is_closing)
+        cw__closing_begin_locked(s, 1000, "", 0);
+    else
+        CHECK(!cw__pings_attend_locked(s, cw__now_ms()));
     cw__alloc_fail_at(-1);
     CHECK_INT(s->close.state, CW__CLOSE_ENDED);
     CHECK_HAS(s->fault.message, "no memory for a pong");
     cw__mutex_unlock(&s->lock);
     drop(&p);
+}
+
+static void test_pong_without_memory(void)
+{
+    ends_without_memory(true);
+    ends_without_memory(false);
 }
 
 static size_t count_queued(const cw_socket *s, uint8_t opcode)
@@ -163,7 +173,7 @@ static void test_getting_through(void)
 
     fill_kernel(s);
     cw__mutex_lock(&s->lock);
-    cw__outbound_drop_locked(s); /* what the kernel has not taken */
+    cw__queue_drop_locked(s); /* what the kernel has not taken */
     CHECK(!s->out.is_direct);
     held = cw__link_unacknowledged(s->codec->link);
     CHECK(held > 0);

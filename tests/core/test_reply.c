@@ -208,43 +208,6 @@ static void test_malformed_lines(void)
     CHECK_BAD(START "\n", "", "Upgrade header"); /* LF alone ends the head */
 }
 
-/* RFC 9110 section 5.6.2: what a token is made of. */
-static void test_tokens(void)
-{
-    static const char others[] = "!#$%&'*+-.^_`|~";
-
-    for (int c = 0; c < 256; c++) {
-        char text[2] = {(char)c, 'a'};
-        bool is_token = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                        (c && strchr(others, c));
-        CHECK_INT(cw__is_token(text, 1), is_token);
-        CHECK_INT(cw__is_token(text, 2), is_token);
-    }
-    CHECK(!cw__is_token("", 0));
-}
-
-/* A list is read to its end and not beyond. */
-static void test_lists(void)
-{
-    static const struct {
-        const char *list;
-        bool has_upgrade;
-    } lists[] = {{"upgrade", true},    {"a,upgrade", true},  {" ,\t, upgrade \t", true},
-                 {"x upgrade", false}, {"upgrade\t,", true}, {"upgrade x", false},
-                 {"", false},          {" , \t", false},     {"upgrades", false},
-                 {"upgrad", false},    {",,,", false},       {"Upgrade", false},
-                 {"b , c", false},     {"a, UPGRADE", false}};
-
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        size_t len = strlen(lists[i].list);
-        char *exact = malloc(len); /* so that a sanitizer sees what is read beyond it */
-        CHECK(exact != NULL);
-        memcpy(exact, lists[i].list, len);
-        CHECK_INT(cw__list_has(exact, exact + len, "upgrade", 7, false), lists[i].has_upgrade);
-        free(exact);
-    }
-}
-
 /* A header is found by its whole name. */
 static void test_names(void)
 {
@@ -447,8 +410,6 @@ static const harness_test tests[] = {
     {"RFC 9112 4: status lines", test_status_lines},
     {"RFC 9112 5.2: the lines that are kept", test_kept_lines},
     {"RFC 9112 2.2, RFC 9110 5.5: malformed lines", test_malformed_lines},
-    {"RFC 9110 5.6.2: tokens", test_tokens},
-    {"RFC 9110 5.6.1: lists", test_lists},
     {"headers are found by their whole names", test_names},
     {"each status line begins anew", test_begins_anew},
     {"subprotocol and extension: only what was asked for, once", test_protocols},

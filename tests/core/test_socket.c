@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of socket.c: references in every state and from several threads, release under a call that waits, what a
- * socket tells of itself, events that outlive it. Many at once, and without memory: test_many.c. */
+/* Tests of socket.c, life.c and state.c: references in every state and from several threads, release under a call that
+ * waits, what a socket tells of itself, events that outlive it. Many at once, and without memory: test_many.c. */
 #include "peer.h"
+
+#include <fcntl.h>
 
 /* Takes the URI once: the script is made by its making. */
 static cw_status start(cw_socket *s, const char *uri, int timeout_ms)
@@ -382,12 +384,42 @@ static void test_failed_gives_nothing(void)
     cw_socket_release(s);
 }
 
+/* Where the poller cannot watch the descriptor, the service ends the connection. epoll takes no regular file. */
+static void test_unwatchable(void)
+{
+#ifdef __linux__
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), fd;
+    char reason[256];
+    int code;
+
+    CHECK(file >= 0);
+    cw__mutex_lock(&s->lock);
+    fd = s->fd;
+    s->fd = file;
+    s->watched = 0;
+    s->in.reader = CW__READER_SERVICE;
+    cw__socket_watch_locked(s);
+    s->fd = fd;
+    CHECK_INT(s->watched, 0);
+    cw__mutex_unlock(&s->lock);
+    (void)close(file);
+    CHECK_CLOSED(s, 1006, false);
+    (void)cw_socket_get_closed(s, &code, reason, sizeof reason);
+    CHECK_HAS(reason, "no memory to watch");
+    peer_finish(s);
+#else
+    SKIP("for epoll");
+#endif
+}
+
 static const harness_test tests[] = {
     {"class, states, texts, the user's pointer", test_texts},
     {"information before, during and after, and of failed connects", test_information},
     {"from new to closed", test_states},
     {"a call that failed has set what it gives out to nothing", test_failed_gives_nothing},
     {"RFC 6455 7.1.5: TCP ends without a close frame", test_lost},
+    {"a connection that the system cannot watch ends", test_unwatchable},
     {"lifetime rule 2: references in every state, given back by any thread", test_references},
     {"lifetime rule 2: released open, it closes politely by itself", test_release_open},
     {"lifetime rule 3: released while threads receive and read", test_release_under_receive},

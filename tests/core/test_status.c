@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of status.c: names and texts, each thread's error, and what becomes of libcurl's, the system's and
+/* Tests of status.c: names and texts, each thread's error, and what becomes of the system's and
  * HTTP's numbers. Needs no peer. */
 #include "harness.h"
 
 #include <errno.h>
-
-#include <curl/curl.h>
 
 static void test_names(void)
 {
@@ -32,8 +30,6 @@ static void test_all(void)
 #define CW_X(name, value) CHECK_STR(cw_web_status_name(value), #name);
     CW_WEB_STATUS_LIST(CW_X)
 #undef CW_X
-    for (int code = 1; code < CURL_LAST; code++)
-        CHECK(cw_web_status_name(cw__web_status_of_curl(code, 0)) != NULL);
     for (int os_errno = 0; os_errno < 200; os_errno++)
         CHECK(cw_web_status_name(cw__web_status_of_errno(os_errno)) != NULL);
 }
@@ -127,22 +123,6 @@ static void test_errno(void)
     CHECK_INT(cw__web_status_of_errno(0), CW_WEB_Disconnected);
 }
 
-static void test_curl(void)
-{
-    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_RESOLVE_HOST, 0), CW_WEB_HostNameNotResolved);
-    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, ECONNREFUSED), CW_WEB_CannotConnect);
-    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, ENETUNREACH), CW_WEB_ServerUnreachable);
-    CHECK_INT(cw__web_status_of_curl(CURLE_COULDNT_CONNECT, 0), CW_WEB_CannotConnect);
-    CHECK_INT(cw__web_status_of_curl(CURLE_OPERATION_TIMEDOUT, 0), CW_WEB_Timeout);
-    CHECK_INT(cw__web_status_of_curl(CURLE_RECV_ERROR, ECONNRESET), CW_WEB_ConnectionReset);
-    CHECK_INT(cw__web_status_of_curl(CURLE_RECV_ERROR, 0), CW_WEB_ConnectionAborted);
-    CHECK_INT(cw__web_status_of_curl(CURLE_GOT_NOTHING, 0), CW_WEB_Disconnected);
-    CHECK_INT(cw__web_status_of_curl(CURLE_WEIRD_SERVER_REPLY, 0), CW_WEB_ErrorHttpInvalidServerResponse);
-    CHECK_INT(cw__web_status_of_curl(CURLE_SSL_ISSUER_ERROR, 0), CW_WEB_CertificateIsInvalid);
-    CHECK_INT(cw__web_status_of_curl(CURLE_SSL_CRL_BADFILE, 0), CW_WEB_UnexpectedClientError);
-    CHECK_INT(cw__web_status_of_curl(CURLE_FTP_WEIRD_PASS_REPLY, 0), CW_WEB_Unknown);
-}
-
 static const harness_test tests[] = {
     {"names and texts, and a question mark for what is none", test_names},
     {"every status has a name and a text", test_all},
@@ -152,7 +132,6 @@ static const harness_test tests[] = {
     {"each thread has its own error", test_threads},
     {"HTTP statuses", test_http},
     {"errno", test_errno},
-    {"CURLcode", test_curl},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The ground of the core: error values and their texts, the heap, random bytes, SHA-1, events, threads. It needs nothing
- * of the other folders. Bindings may not include this. */
+/* The ground of the core: error values and their texts, the heap, random bytes, SHA-1, events, forks, threads. It needs
+ * nothing of the other folders. Bindings may not include this.
+ *
+ * Safety: no function needs a lock or takes one; any thread may call any. An object is used by one thread at a time.
+ * Owns: what is passed stays the caller's; what is returned is the caller's where it says so. */
 #ifndef CW_BASE_H
 #define CW_BASE_H
 
@@ -35,6 +38,7 @@ typedef struct cw__error {
 
 /* Fills the calling thread's error and returns its status, so that a call can end in "return cw__fail(...)". */
 cw_status cw__fail(cw_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same with an error that was kept; it is copied. */
 cw_status cw__fail_with(const cw__error *error);
 /* The same for a limit that a control has set. */
 cw_status cw__fail_limit(cw_status status, cw_option option, const char *format, ...)
@@ -46,18 +50,18 @@ void cw__error_set(cw__error *error, cw_status status, int web_status, const cha
     __attribute__((format(printf, 4, 5)));
 int cw__web_status_of_errno(int os_errno);
 int cw__web_status_of_http(int http_status);
-/* From a CURLcode (as int, so that this header needs no curl). */
-int cw__web_status_of_curl(int curl_code, int os_errno);
 
 /* ---- From alloc.c: the one door to the heap; tests make call number n fail ---------------------------- */
 
+/* As malloc, calloc, realloc, strndup and free: the block is the caller's until cw__free. NULL without memory. */
 void *cw__malloc(size_t size_bytes);
 void *cw__calloc(size_t count, size_t size_bytes);
 void *cw__realloc(void *block, size_t size_bytes);
 char *cw__strndup(const char *text, size_t len_bytes);
 void cw__free(void *block);
 /* Blocks of one size, of which the process keeps one that nobody uses: where the C library's own store of small blocks
- * ends (1,032 bytes, glibc), allocating and freeing cost as much as receiving a message. Static; any thread. */
+ * ends (1,032 bytes, glibc), allocating and freeing cost as much as receiving a message. Static; any thread. A block that
+ * was taken is the caller's until it gives it. */
 typedef struct cw__spare {
     _Atomic(void *) block;
 } cw__spare;
@@ -96,11 +100,18 @@ struct cw_event {
     uint8_t own[]; /* where data points unless it is lent */
 };
 
-/* An event with room for a payload; NULL without memory. */
+/* An event with room for a payload, the caller's until cw_event_free; NULL without memory. */
 cw_event *cw__event_create(cw_event_type type, size_t room_bytes);
 /* Gives it more (or less) room; it may move. NULL without memory, and the event is as it was. One that is lent is
  * copied, and stays the caller's. */
 cw_event *cw__event_resize(cw_event *e, size_t room_bytes);
+
+/* ---- From process.c ------------------------------------------------------------------------------------- */
+
+/* Counts the forks that led to this process: what was made under another number belongs to the parent. */
+int cw__generation(void);
+/* In a child after fork, before anything else: begins a new generation. */
+void cw__process_forked(void);
 
 CW__PRIVATE_END
 

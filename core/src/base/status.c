@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Status: the names and texts of what calls return, the error that each thread keeps, and the one place where
- * a CURLcode, an errno or an HTTP status becomes a WebErrorStatus. Called by every room; touches none. */
+/* Status: the names and texts of what calls return, the error that each thread keeps, and where an errno
+ * or an HTTP status becomes a WebErrorStatus (a CURLcode does in failure.c). Called by every folder. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <curl/curl.h>
 
 #include "base.h"
 
@@ -161,43 +159,4 @@ int cw__web_status_of_http(int http_status)
     if (http_status >= 500 && http_status < 600)
         return CW_WEB_UnexpectedServerError;
     return CW_WEB_UnexpectedStatusCode;
-}
-
-int cw__web_status_of_curl(int curl_code, int os_errno)
-{
-    switch (curl_code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return CW_WEB_HostNameNotResolved;
-    case CURLE_COULDNT_CONNECT:
-        return cw__web_status_of_errno(os_errno) == CW_WEB_ServerUnreachable ? CW_WEB_ServerUnreachable
-                                                                             : CW_WEB_CannotConnect;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PROXY:
-        return CW_WEB_CannotConnect;
-    case CURLE_OPERATION_TIMEDOUT:
-        return CW_WEB_Timeout;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CRL_BADFILE:
-    case CURLE_SSL_CLIENTCERT:
-        return CW_WEB_UnexpectedClientError;
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-        return CW_WEB_CertificateIsInvalid;
-    case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL: /* an HTTP/0.9 reply, among others */
-    case CURLE_TOO_LARGE:
-        return CW_WEB_ErrorHttpInvalidServerResponse;
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE:
-        return CW_WEB_Disconnected;
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-        return os_errno ? cw__web_status_of_errno(os_errno) : CW_WEB_ConnectionAborted;
-    default:
-        return CW_WEB_Unknown;
-    }
 }

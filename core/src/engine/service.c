@@ -50,10 +50,7 @@ static struct service {
 static cw__mutex hurry_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool can_hurry;
 static atomic_uint_fast64_t lost_bytes; /* of all sockets; no call has said so */
-static cw__atomic_int generation;
 static _Thread_local bool in_service;
-
-int cw__generation(void) { return atomic_load(&generation); }
 
 cw__poller *cw__service_poller(void) { return the.poller; }
 
@@ -305,7 +302,7 @@ static void after_fork_in_parent(void) { cw__mutex_unlock(&the.lock); }
  * threads that do not exist here: nothing but plain system calls is safe. */
 static void after_fork_in_child(void)
 {
-    (void)atomic_fetch_add(&generation, 1);
+    cw__process_forked();
     if (the.is_running) {
         for (cw__client *c = the.clients; c; c = c->next)
             c->calls->forked(c);

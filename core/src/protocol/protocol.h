@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* RFC 6455 and 7692 on bytes: frames, messages, closing, compression, the reply to the handshake, URIs and headers. Pure:
- * no I/O, no locks, no libcurl; "now" is an argument. Needs base. */
+ * no I/O, no locks, no libcurl; "now" is an argument. Needs base.
+ *
+ * Safety: no function takes a lock. An object is used by one thread at a time, which its owner sees to (a socket by its
+ * lock). Owns: what create, init or read makes is the caller's until destroy. Bytes that are passed stay the caller's and
+ * are done with at return; what points into an object stays until its next call. Both unless it says otherwise. */
 #ifndef CW_PROTOCOL_H
 #define CW_PROTOCOL_H
 
@@ -185,8 +189,18 @@ uint64_t cw__message_coming(const cw__message *m);
  * beginning, a new message inside one, UTF-8 at the first bad byte (1007), size as soon as the frame's
  * announced length shows it (1009). */
 cw__message_result cw__message_feed(cw__message *m, const cw__piece *piece, cw__message_output *out);
-/* Makes an event of a CW__MESSAGE_PART, with room for more bytes. NULL without memory. */
+/* Makes an event of a CW__MESSAGE_PART, with room for more bytes: the caller's. NULL without memory. */
 cw_event *cw__message_part_event(const cw__message_output *out, size_t room_bytes);
+
+/* ---- From tokens.c: tokens and lists of them in headers --------------------------------------------------- */
+
+/* What may stand around a token or a value. */
+static inline bool cw__is_blank(char c) { return c == ' ' || c == '\t'; }
+/* Whether a text is a token (RFC 9110 section 5.6.2): a header's name, a subprotocol. */
+bool cw__is_token(const char *text, size_t len_bytes);
+/* Gives the next item of "a, b" between at and end, without blanks around it, and its length; NULL at the end. */
+const char *cw__list_next(const char **at, const char *end, size_t *len_bytes);
+bool cw__list_has(const char *at, const char *end, const char *wanted, size_t wanted_bytes, bool any_case);
 
 /* ---- From extension.c: permessage-deflate in the opening handshake (RFC 7692 section 7.1) --------------- */
 
@@ -217,7 +231,7 @@ typedef enum cw__inflate_result {
     CW__INFLATE_NO_MEMORY /* give it nothing more */
 } cw__inflate_result;
 
-/* NULL without memory. */
+/* The caller's until destroy; NULL without memory. */
 cw__inflater *cw__inflater_create(const cw__compression *terms);
 void cw__inflater_destroy(cw__inflater *i);
 /* Takes a piece that belongs to a compressed message; its data stay where they are until they are used up or kept.
@@ -231,7 +245,7 @@ cw__inflate_result cw__inflater_give(cw__inflater *i, uint8_t *buffer, size_t si
 /* Copies what is not used up of the piece, the memory of which is about to go. False without memory. */
 bool cw__inflater_keep(cw__inflater *i);
 
-/* NULL without memory. */
+/* The same. */
 cw__deflater *cw__deflater_create(const cw__compression *terms);
 void cw__deflater_destroy(cw__deflater *d);
 /* The next part of a message, or all of it; the data stay where they are until give is done. */
@@ -282,11 +296,8 @@ const char *cw__reply_fault(const cw__reply *r, const char *key, const char *pro
  *   extensions  set to the header's value, in the reply's lines; NULL = none */
 const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression *offer, cw__compression *terms,
                                       const char **extensions, size_t *extensions_bytes);
-/* Whether a text is a token (RFC 9110 section 5.6.2): a header's name, a subprotocol. */
-bool cw__is_token(const char *text, size_t len_bytes);
-/* Gives the next item of "a, b" between at and end, without blanks around it, and its length; NULL at the end. */
-const char *cw__list_next(const char **at, const char *end, size_t *len_bytes);
-bool cw__list_has(const char *at, const char *end, const char *wanted, size_t wanted_bytes, bool any_case);
+/* Fills the error of a server that answered with that status instead of 101. */
+void cw__reply_refused(int http_status, cw__error *error);
 
 /* ---- From uri.c: the URI of a connect (RFC 3986, RFC 3987, RFC 6455 section 3) ------------------------- */
 
@@ -330,7 +341,7 @@ typedef enum cw__uri_result { CW__URI_OK, CW__URI_BAD, CW__URI_NO_MEMORY } cw__u
 cw__uri_result cw__uri_read(const char *text, size_t len_bytes, cw__uri *uri, char fault[CW__URI_FAULT_BYTES]);
 /* For a zeroed one too. */
 void cw__uri_destroy(cw__uri *uri);
-/* The URI without its path and query, "ws://user:password@host:8080/"; NULL without memory. */
+/* The URI without its path and query, "ws://user:password@host:8080/": the caller's until cw__free. NULL without memory. */
 char *cw__uri_base(const cw__uri *uri);
 /* Copies a URI that cw__uri_read has taken, without userinfo and query. Returns the length, as snprintf does. */
 size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes);

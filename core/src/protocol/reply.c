@@ -16,40 +16,6 @@ enum {
     HEAD_LIMIT_BYTES = 256 * 1024   /* of all replies together, interim ones too */
 };
 
-/* ---- Lists of tokens ---- */
-
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-const char *cw__list_next(const char **at, const char *end, size_t *len_bytes)
-{
-    const char *item = *at;
-    size_t len = 0;
-
-    while (item < end && (is_blank(*item) || *item == ','))
-        item++;
-    if (item == end)
-        return NULL;
-    while (item + len < end && item[len] != ',')
-        len++;
-    *at = item + len;
-    while (len > 0 && is_blank(item[len - 1]))
-        len--;
-    *len_bytes = len;
-    return item;
-}
-
-bool cw__list_has(const char *at, const char *end, const char *wanted, size_t wanted_bytes, bool any_case)
-{
-    const char *item;
-    size_t len;
-
-    while ((item = cw__list_next(&at, end, &len)))
-        if (len == wanted_bytes &&
-            (any_case ? strncasecmp(item, wanted, len) == 0 : memcmp(item, wanted, len) == 0))
-            return true;
-    return false;
-}
-
 /* ---- Gathering lines ---- */
 
 void cw__reply_destroy(cw__reply *r)
@@ -67,16 +33,6 @@ void cw__reply_forget(cw__reply *r)
 }
 
 const char *cw__reply_lines(const cw__reply *r) { return r->len_bytes ? r->lines : ""; }
-
-bool cw__is_token(const char *text, size_t len_bytes)
-{
-    for (size_t i = 0; i < len_bytes; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c <= ' ' || c >= 0x7f || strchr("()<>@,;:\\\"/[]?={}", c))
-            return false;
-    }
-    return len_bytes > 0;
-}
 
 /* What a value and a reason may hold (RFC 9110 section 5.5): above all no CR, which some take for a line's end. */
 static bool is_text(const char *text, size_t len_bytes)
@@ -122,7 +78,7 @@ static bool keep(cw__reply *r, const char *line, size_t len_bytes)
 {
     size_t need_bytes;
 
-    while (len_bytes > 0 && is_blank(line[len_bytes - 1]))
+    while (len_bytes > 0 && cw__is_blank(line[len_bytes - 1]))
         len_bytes--;
     need_bytes = r->len_bytes + len_bytes + 2;
     if (need_bytes > LINES_LIMIT_BYTES)
@@ -146,7 +102,7 @@ static bool keep(cw__reply *r, const char *line, size_t len_bytes)
  * as it came before 8.18 and unfolds it since. */
 static bool unfold(cw__reply *r, const char *line, size_t len_bytes)
 {
-    while (len_bytes > 0 && is_blank(line[0]))
+    while (len_bytes > 0 && cw__is_blank(line[0]))
         line++, len_bytes--;
     if (len_bytes == 0)
         return true;
@@ -171,7 +127,7 @@ bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
     } else if (ends_head) {
         r->is_complete = true;
         r->is_malformed = r->is_malformed || len_bytes > 0;
-    } else if (is_blank(line[0]) && r->len_bytes > 0 && is_text(line, len_bytes)) {
+    } else if (cw__is_blank(line[0]) && r->len_bytes > 0 && is_text(line, len_bytes)) {
         r->is_cut = r->is_cut || !unfold(r, line, len_bytes);
     } else if (is_header(line, len_bytes)) {
         r->is_cut = r->is_cut || !keep(r, line, len_bytes);
@@ -185,9 +141,9 @@ bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
 
 static const char *without_blanks(const char *text, const char *end, size_t *len_bytes)
 {
-    while (text < end && is_blank(*text))
+    while (text < end && cw__is_blank(*text))
         text++;
-    while (text < end && is_blank(end[-1]))
+    while (text < end && cw__is_blank(end[-1]))
         end--;
     *len_bytes = (size_t)(end - text);
     return text;
@@ -319,4 +275,21 @@ const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression 
     *extensions = value;
     *extensions_bytes = len;
     return cw__compression_answer(offer, value, len, terms);
+}
+
+void cw__reply_refused(int http_status, cw__error *error)
+{
+    const char *hint = "";
+
+    if (http_status >= 300 && http_status < 400)
+        hint = ": it redirects; connect to the address in its Location header";
+    else if (http_status == 401 || http_status == 403)
+        hint = ": it wants credentials or does not accept these";
+    else if (http_status == 404)
+        hint = ": there is no such path";
+    else if (http_status == 200 || http_status == 426)
+        hint = ": there is an HTTP server, but no WebSocket at this path";
+    cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
+                  "the server refused the WebSocket with HTTP status %d%s", http_status, hint);
+    error->http_status = http_status;
 }

@@ -4,8 +4,7 @@
  * while they wait, so that request and response need no other thread. The service steps aside at the first
  * such call and looks every few milliseconds whether they have left.
  *
- * Safety: under the socket's lock, given up only in cw__socket_poll_locked and cw__socket_wait_locked. */
-#include <poll.h>
+ * Safety: under the socket's lock. */
 #include <string.h>
 
 #include "socket.h"
@@ -14,16 +13,9 @@ enum {
     SCRATCH_BYTES = 16 * 1024, /* on the stack; larger frames are read into their message */
     SHARE_BYTES = 1024 * 1024, /* that the service reads of one socket before it looks at the others */
     STREAM_ROOM_BYTES = 16 * 1024,
-    PIECE_COST_BYTES = 64, /* so that empty frames use the share up too */
-    LINGER_MS = 10,
+    PIECE_COST_BYTES = 64,  /* so that empty frames use the share up too */
     LARGE_BYTES = 64 * 1024 /* a message of this much is worth memory of its taker's own */
 };
-
-static void no_memory(cw_socket *s)
-{
-    cw__error_set(&s->fault, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a message");
-    cw__closing_ended_locked(s, "no memory for a message");
-}
 
 static void push(cw_socket *s, cw_event *e)
 {
@@ -59,7 +51,7 @@ static void take_part(cw_socket *s, const cw__message_output *out, uint8_t *dire
     if (e)
         push(s, e);
     else
-        no_memory(s);
+        cw__closing_no_memory_locked(s, "no memory for a message");
 }
 
 static bool is_reading_messages(const cw_socket *s)
@@ -85,7 +77,7 @@ static void take_piece(cw_socket *s, const cw__piece *piece, uint8_t *direct, si
         break;
     case CW__MESSAGE_PING:
         if (is_reading_messages(s) && !s->out.is_broken && !cw__pings_owe_locked(s, out.data, out.len_bytes))
-            no_memory(s);
+            cw__closing_no_memory_locked(s, "no memory for a message");
         break;
     case CW__MESSAGE_PONG:
         cw__pings_answered_locked(s, out.data, out.len_bytes);
@@ -97,7 +89,7 @@ static void take_piece(cw_socket *s, const cw__piece *piece, uint8_t *direct, si
         cw__closing_violated_locked(s, &out.violation);
         break;
     case CW__MESSAGE_NO_MEMORY:
-        no_memory(s);
+        cw__closing_no_memory_locked(s, "no memory for a message");
         break;
     }
 }
@@ -125,7 +117,7 @@ static void inflate(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *d
     if (result == CW__INFLATE_BAD)
         cw__closing_violated_locked(s, &corrupt);
     else if (result == CW__INFLATE_NO_MEMORY || !cw__inflater_keep(inflater))
-        no_memory(s);
+        cw__closing_no_memory_locked(s, "no memory for a message");
 }
 
 /* The rest of a large message that comes fast, and is of no use before all of it is there, is worth no wake-up for each
@@ -228,64 +220,6 @@ void cw__inbound_serve_locked(cw_socket *s)
         discard(s);
 }
 
-/* ---- Who reads ---- */
-
-void cw__inbound_take_over_locked(cw_socket *s)
-{
-    s->in.turns++;
-    if (s->in.reader == CW__READER_CALLER)
-        return;
-    s->in.reader = CW__READER_CALLER;
-    s->in.reclaim_due_ms = cw__now_ms() + LINGER_MS;
-    s->in.turns_seen = s->in.turns;
-    s->in.reclaim_is_off = false;
-    cw__socket_watch_locked(s);
-    cw__socket_attend_locked(s);
-}
-
-void cw__inbound_give_back_locked(cw_socket *s)
-{
-    if (s->in.reader == CW__READER_SERVICE)
-        return;
-    s->in.reader = CW__READER_SERVICE;
-    s->in.reclaim_due_ms = INT64_MAX;
-    s->in.reclaim_is_off = false;
-    cw__socket_watch_locked(s);
-    cw__socket_attend_locked(s); /* there may be bytes inside libcurl that no descriptor shows */
-}
-
-void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
-{
-    if (s->in.reader != CW__READER_CALLER || now_ms < s->in.reclaim_due_ms)
-        return;
-    if (s->in.receiver) { /* inside, for who knows how long: it tells when it leaves */
-        s->in.reclaim_due_ms = INT64_MAX;
-        s->in.reclaim_is_off = true;
-    } else if (s->in.turns != s->in.turns_seen) {
-        s->in.turns_seen = s->in.turns;
-        s->in.reclaim_due_ms = now_ms + LINGER_MS;
-    } else {
-        s->in.reader = CW__READER_SERVICE;
-        s->in.reclaim_due_ms = INT64_MAX;
-    }
-}
-
-/* Polls for the connection's next bytes in the calling thread. */
-static cw_status poll_locked(cw_socket *s, cw__wait *wait)
-{
-    cw_status status = cw__socket_poll_locked(s, POLLIN, &s->in.receiver, wait);
-
-    s->in.is_drained = false;
-    if (s->in.reclaim_is_off) { /* give_back clears it: then the service reads already */
-        s->in.reclaim_is_off = false;
-        s->in.reclaim_due_ms = cw__now_ms() + LINGER_MS;
-        cw__socket_attend_locked(s);
-    }
-    /* The hook may take long: a runtime's waits for its lock. By now the connection is not in this thread's
-     * hands any more, and the service will look after it. */
-    return status == CW_OK ? cw__socket_ask_hook_locked(s, wait) : status;
-}
-
 /* ---- Taking ---- */
 
 cw_event *cw__inbound_pop_locked(cw_socket *s)
@@ -296,12 +230,6 @@ cw_event *cw__inbound_pop_locked(cw_socket *s)
     if (was_full && !s->in.inbox.is_full)
         cw__pings_resumed_locked(s, cw__now_ms());
     return e;
-}
-
-/* Whether this thread may read the connection itself: nobody else is at it. */
-static bool may_read(const cw_socket *s)
-{
-    return s->codec && s->close.state == CW__CLOSE_NONE && !s->in.receiver;
 }
 
 /* The length of a large message that comes, if its taker may have it in memory of its own; 0 = there is none. */
@@ -315,18 +243,19 @@ static size_t coming_now_locked(const cw_socket *s)
 }
 
 /* Pongs that are owed go out before the caller can answer what it came for, once what came behind their pings is read
- * (ping.c): here, or by the service. Not where a large message has just begun, for which its taker makes room. */
+ * (pong.c): here, or by the service. Not where a large message has just begun, for which its taker makes room. */
 static void pay_pongs(cw_socket *s, bool is_large_coming)
 {
     if (s->pings.owed) {
-        for (size_t share = 0; !s->in.is_drained && may_read(s) && !s->in.inbox.is_full && !is_large_coming &&
-                               !s->pings.is_behind && share < SHARE_BYTES;) {
+        for (size_t share = 0; !s->in.is_drained && cw__inbound_may_read(s) && !s->in.inbox.is_full &&
+                               !is_large_coming && !s->pings.is_behind && share < SHARE_BYTES;) {
             size_t read_bytes = 0;
             if (step(s, NULL, 0, NULL, &read_bytes) == CW__IO_BUSY)
                 break;
             share += read_bytes + PIECE_COST_BYTES;
         }
-        cw__pings_pay_locked(s, cw__now_ms());
+        if (!cw__pings_pay_locked(s, cw__now_ms()))
+            cw__closing_no_memory_locked(s, "no memory for a pong");
         if (s->pings.owed && !is_large_coming)
             cw__inbound_give_back_locked(s);
     }
@@ -336,10 +265,11 @@ static void pay_pongs(cw_socket *s, bool is_large_coming)
 
 /* Reads without waiting, until there is a message in the inbox or in a place that was lent, or, if coming_bytes is
  * asked for, until a large one begins to come. */
-static void read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_bytes)
+void cw__inbound_read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_bytes)
 {
     cw__inbound_take_over_locked(s);
-    for (size_t share = 0; !s->in.is_drained && may_read(s) && !s->in.inbox.first && share < SHARE_BYTES;) {
+    for (size_t share = 0;
+         !s->in.is_drained && cw__inbound_may_read(s) && !s->in.inbox.first && share < SHARE_BYTES;) {
         size_t read_bytes = 0;
         if (coming_bytes && (*coming_bytes = coming_now_locked(s)) > 0)
             break;
@@ -350,192 +280,6 @@ static void read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_
     if (s->pings.owed || s->out.first)
         pay_pongs(s, coming_bytes && *coming_bytes > 0);
 }
-
-/* The next message, from the inbox or, without waiting, from the connection. */
-static cw_event *next_now_locked(cw_socket *s, size_t *coming_bytes)
-{
-    cw_event *e = cw__inbound_pop_locked(s);
-
-    if (e || !may_read(s))
-        return e;
-    read_now_locked(s, NULL, coming_bytes);
-    return cw__inbound_pop_locked(s);
-}
-
-static bool takes_messages(const cw_socket *s)
-{
-    return s->socket_class == CW_MESSAGE_SOCKET && (s->event_mask & CW_EVENT_MESSAGE) == 0 &&
-           !s->is_closed_locally;
-}
-
-cw_status cw_socket_try_receive(cw_socket *s, cw_event **out)
-{
-    return cw_socket_try_receive_begin(s, out, NULL);
-}
-
-cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes)
-{
-    cw_event *e = NULL;
-    size_t coming = 0;
-
-    *out = NULL;
-    if (coming_bytes)
-        *coming_bytes = 0;
-    if (s->generation != cw__generation() || !cw__mutex_trylock(&s->lock))
-        return CW_WOULD_BLOCK;
-    if (takes_messages(s)) {
-        (void)cw__socket_never_waits_locked(s, true);
-        e = next_now_locked(s, coming_bytes ? &coming : NULL);
-        (void)cw__socket_never_waits_locked(s, false);
-    }
-    cw__mutex_unlock(&s->lock);
-    if (coming_bytes)
-        *coming_bytes = coming;
-    *out = e; /* its taker has the socket: no reference, which would cost as much as the lock */
-    return e || coming ? CW_OK : CW_WOULD_BLOCK;
-}
-
-/* Fails with what a receive in this state deserves, or CW_OK. */
-static cw_status check_locked(cw_socket *s, cw_class wanted)
-{
-    if (s->socket_class != wanted)
-        return cw__fail(CW_INVALID_STATE, wanted == CW_STREAM_SOCKET
-                                              ? "a message socket is not read as a stream: receive messages"
-                                              : "a stream socket has no messages: read its input stream");
-    if (s->event_mask & CW_EVENT_MESSAGE)
-        return cw__fail(CW_INVALID_STATE,
-                        "messages of this socket go to its handler: remove it to receive them");
-    return cw__socket_check_connected(s);
-}
-
-static cw_status describe_end(cw_status status, const cw__wait *wait, const char *what)
-{
-    if (status == CW_TIMED_OUT)
-        return cw__wait_timed_out(wait, what, CW_OPT_RECEIVE_TIMEOUT);
-    if (status == CW_INTERRUPTED)
-        return cw__fail(CW_INTERRUPTED, "interrupted while waiting for %s", what);
-    return status;
-}
-
-/* Waits until it is worth looking again: by polling, or, where another thread polls, for what that brings. */
-static cw_status wait_locked(cw_socket *s, cw__wait *wait)
-{
-    cw__outbound_release_locked(s); /* the answer to a message of an open batch may be what is waited for */
-    if (!may_read(s))
-        return cw__socket_wait_locked(s, wait);
-    cw__inbound_take_over_locked(s);
-    if (s->in.is_drained)
-        return poll_locked(s, wait);
-    /* There is more, none of it for the caller so far: its time and its hook count all the same. */
-    if (cw__wait_slice(wait) == 0)
-        return CW_TIMED_OUT;
-    cw__socket_give_way_locked(s, wait);
-    return cw__socket_ask_hook_locked(s, wait);
-}
-
-cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
-{
-    return cw_socket_receive_begin(s, timeout_ms, out, NULL);
-}
-
-cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, size_t *coming_bytes)
-{
-    cw_status status = cw__socket_check(s);
-    cw_event *e = NULL;
-    size_t coming = 0;
-    cw__wait wait;
-
-    *out = NULL;
-    if (coming_bytes)
-        *coming_bytes = 0;
-    if (status != CW_OK)
-        return status;
-    cw__mutex_lock(&s->lock);
-    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
-    while ((status = check_locked(s, CW_MESSAGE_SOCKET)) == CW_OK) {
-        if (takes_messages(s) && ((e = next_now_locked(s, coming_bytes ? &coming : NULL)) || coming > 0))
-            break;
-        if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING) {
-            status = cw__closing_fail_locked(s);
-            break;
-        }
-        status = describe_end(wait_locked(s, &wait), &wait, "a message");
-        if (status != CW_OK)
-            break;
-    }
-    if (status == CW_OK)
-        *out = e;
-    if (coming_bytes)
-        *coming_bytes = coming;
-    return cw__socket_leave_locked(s, &wait, status);
-}
-
-/* Gives the first message of the inbox to a caller with memory of its own. */
-static cw_status unload(cw_socket *s, void *buffer, size_t size_bytes, cw_received *received)
-{
-    cw_event *e = s->in.inbox.first;
-
-    *received =
-        (cw_received){.len_bytes = e->len_bytes, .kind = (cw_kind)e->kind, .is_complete = e->is_complete};
-    if (e->len_bytes > size_bytes)
-        return cw__fail(CW_INVALID_ARGUMENT,
-                        "the next message has %zu bytes and the buffer %zu; take it with a larger one: it is "
-                        "still the next",
-                        e->len_bytes, size_bytes);
-    if (e->len_bytes)
-        memcpy(buffer, e->data, e->len_bytes);
-    cw_event_free(cw__inbound_pop_locked(s));
-    return CW_OK;
-}
-
-/* Waits until the place is filled or there is a message in the inbox. */
-static cw_status fill_locked(cw_socket *s, cw_event *place, cw__wait *wait)
-{
-    cw_status status;
-
-    while ((status = check_locked(s, CW_MESSAGE_SOCKET)) == CW_OK) {
-        if (takes_messages(s) && !s->in.inbox.first && may_read(s)) {
-            (void)cw__message_lend(&s->in.message, place);
-            read_now_locked(s, place, NULL);
-        }
-        if (takes_messages(s) && (place->is_complete || s->in.inbox.first))
-            return CW_OK;
-        if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING)
-            return cw__closing_fail_locked(s);
-        status = wait_locked(s, wait);
-        if (status == CW_INTERRUPTED || (status != CW_OK && !place->is_complete))
-            return describe_end(status, wait, "a message");
-    }
-    return status;
-}
-
-cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
-                                 cw_received *received)
-{
-    cw_status status = cw__socket_check(s);
-    cw_event place = {.type = CW_EVENT_MESSAGE, .data = buffer, .room_bytes = size_bytes, .is_lent = true};
-    cw__wait wait;
-
-    *received = (cw_received){0};
-    if (status != CW_OK)
-        return status;
-    cw__mutex_lock(&s->lock);
-    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
-    status = fill_locked(s, &place, &wait);
-    if (place.is_complete && !s->is_closed_locally &&
-        status != CW_INTERRUPTED) { /* that it has come counts for more than what else went wrong meanwhile */
-        status = CW_OK;
-        *received =
-            (cw_received){.len_bytes = place.len_bytes, .kind = (cw_kind)place.kind, .is_complete = true};
-    } else if (!cw__socket_take_back_locked(s, &place)) {
-        no_memory(s);
-        status = cw__closing_fail_locked(s);
-    } else if (status == CW_OK)
-        status = unload(s, buffer, size_bytes, received);
-    return cw__socket_leave_locked(s, &wait, status);
-}
-
-/* ---- The stream ---- */
 
 /* Takes bytes from the inbox's first event; what is left of it stays first. */
 static size_t read_inbox(cw_socket *s, void *buffer, size_t size_bytes)
@@ -557,43 +301,18 @@ static size_t read_inbox(cw_socket *s, void *buffer, size_t size_bytes)
     return len;
 }
 
-static size_t read_stream_locked(cw_socket *s, void *buffer, size_t size_bytes)
+size_t cw__inbound_read_stream_locked(cw_socket *s, void *buffer, size_t size_bytes)
 {
     size_t len = read_inbox(s, buffer, size_bytes);
 
-    if (len > 0 || !may_read(s))
+    if (len > 0 || !cw__inbound_may_read(s))
         return len;
     cw__inbound_take_over_locked(s);
-    for (size_t share = 0; len == 0 && !s->in.is_drained && may_read(s) && share < SHARE_BYTES;) {
+    for (size_t share = 0; len == 0 && !s->in.is_drained && cw__inbound_may_read(s) && share < SHARE_BYTES;) {
         size_t read_bytes = 0;
         (void)step(s, buffer, size_bytes, &len, &read_bytes);
         share += read_bytes + PIECE_COST_BYTES;
     }
     pay_pongs(s, false);
     return len;
-}
-
-cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms, size_t *len_bytes)
-{
-    cw_status status = cw__socket_check(s);
-    cw__wait wait;
-
-    *len_bytes = 0;
-    if (status != CW_OK)
-        return status;
-    cw__mutex_lock(&s->lock);
-    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
-    while ((status = check_locked(s, CW_STREAM_SOCKET)) == CW_OK && size_bytes > 0) {
-        if (!s->is_closed_locally && (*len_bytes = read_stream_locked(s, buffer, size_bytes)) > 0)
-            break;
-        if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING) {
-            if (!cw__closing_is_normal_locked(s))
-                status = cw__closing_fail_locked(s);
-            break;
-        }
-        status = describe_end(wait_locked(s, &wait), &wait, "bytes to read");
-        if (status != CW_OK)
-            break;
-    }
-    return cw__socket_leave_locked(s, &wait, status);
 }

@@ -20,156 +20,8 @@ enum {
     QUEUE_BYTES = 256 * 1024, /* queued by sends that must not block */
     SHARE_BYTES = 256 * 1024, /* written before others may have the lock */
     CONTROL_HEAD_BYTES = 6,   /* with the mask */
-    FRAME_COST_BYTES = 64,    /* what a queued frame takes beside its payload */
-    VAIN_AT_MOST = 2,         /* room may have come just after a write */
-    PONGS_AT_MOST = 16,       /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
     HELD = 0x1f               /* no opcode: in the queue, stands for the frames that the codec holds back */
 };
-
-static bool is_control(uint8_t opcode) { return (opcode & 0x8) != 0; }
-
-/* ---- The queue ---- */
-
-static cw__outgoing *make(uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes)
-{
-    cw__outgoing *f = cw__malloc(sizeof *f + len_bytes);
-
-    if (!f)
-        return NULL;
-    *f = (cw__outgoing){.len_bytes = len_bytes, .opcode = opcode, .is_final = is_final};
-    if (len_bytes)
-        memcpy(f->data, data, len_bytes);
-    return f;
-}
-
-static void count(cw_socket *s, const cw__outgoing *f, bool comes)
-{
-    if (f->opcode == CW__OP_PONG)
-        s->out.pong_count += comes ? 1u : -1u;
-    if (!is_control(f->opcode)) {
-        if (comes)
-            s->out.data_bytes += f->len_bytes + FRAME_COST_BYTES;
-        else
-            s->out.data_bytes -= f->len_bytes + FRAME_COST_BYTES;
-    }
-}
-
-static void append(cw_socket *s, cw__outgoing *f)
-{
-    f->next = NULL;
-    if (s->out.last)
-        s->out.last->next = f;
-    else
-        s->out.first = f;
-    s->out.last = f;
-    count(s, f, true);
-}
-
-/* Before the first data frame that has not begun, behind other control frames. */
-static void insert(cw_socket *s, cw__outgoing *f)
-{
-    cw__outgoing **place = &s->out.first;
-
-    while (*place && ((*place)->is_begun || is_control((*place)->opcode)))
-        place = &(*place)->next;
-    f->next = *place;
-    *place = f;
-    if (!f->next)
-        s->out.last = f;
-    count(s, f, true);
-}
-
-static void remove_first(cw_socket *s)
-{
-    cw__outgoing *f = s->out.first;
-
-    s->out.first = f->next;
-    if (!s->out.first)
-        s->out.last = NULL;
-    count(s, f, false);
-    cw__free(f);
-}
-
-static cw__outgoing *last_waiting_pong(const cw_socket *s)
-{
-    cw__outgoing *found = NULL;
-
-    for (cw__outgoing *f = s->out.first; f; f = f->next)
-        if (f->opcode == CW__OP_PONG && !f->is_begun)
-            found = f;
-    return found;
-}
-
-bool cw__outbound_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data, size_t len_bytes,
-                                 bool is_last)
-{
-    cw__outgoing *f;
-
-    if (opcode == CW__OP_PONG && s->out.pong_count >= PONGS_AT_MOST && (f = last_waiting_pong(s))) {
-        if (len_bytes) /* each pong has room for any other */
-            memcpy(f->data, data, len_bytes);
-        f->len_bytes = len_bytes;
-        return true;
-    }
-    f = cw__malloc(sizeof *f + CW__CONTROL_MAX_BYTES);
-    if (!f)
-        return false;
-    *f = (cw__outgoing){.len_bytes = len_bytes, .opcode = opcode, .is_final = true};
-    if (len_bytes)
-        memcpy(f->data, data, len_bytes);
-    if (is_last)
-        append(s, f);
-    else
-        insert(s, f);
-    return true;
-}
-
-static void count_lost(cw_socket *s, const cw__outgoing *f)
-{
-    if (!is_control(f->opcode))
-        cw__closing_lost_locked(s, f->len_bytes - f->sent_bytes);
-}
-
-void cw__outbound_drop_locked(cw_socket *s)
-{
-    cw__outgoing *begun = s->out.first && s->out.first->is_begun ? s->out.first : NULL;
-
-    while (s->out.first && s->out.first != begun) {
-        count_lost(s, s->out.first);
-        remove_first(s);
-    }
-    while (begun && begun->next) {
-        cw__outgoing *f = begun->next;
-        begun->next = f->next;
-        count_lost(s, f);
-        count(s, f, false);
-        cw__free(f);
-    }
-    s->out.last = begun;
-}
-
-void cw__outbound_lose_locked(cw_socket *s)
-{
-    for (cw__outgoing *f = s->out.first; f; f = f->next)
-        count_lost(s, f);
-    if (s->codec && s->codec->held_bytes) {
-        cw__closing_lost_locked(s, s->codec->held_bytes);
-        s->codec->held_bytes = 0;
-    }
-    cw__outbound_destroy(&s->out);
-}
-
-void cw__outbound_destroy(cw__outbound *out)
-{
-    while (out->first) {
-        cw__outgoing *f = out->first;
-        out->first = f->next;
-        cw__free(f);
-    }
-    out->last = NULL;
-    out->data_bytes = 0;
-    out->pong_count = 0;
-}
 
 /* ---- Writing ---- */
 
@@ -202,11 +54,11 @@ static cw__io write_frame(cw_socket *s, bool more_follow, uint8_t opcode, bool i
 
     *sent_bytes += sent;
     s->out.progress_bytes += sent;
-    if (!is_control(opcode))
+    if (!cw__queue_is_control(opcode))
         s->out.control_bytes = sent > 0 || io == CW__IO_OK ? 0 : s->out.control_bytes;
     else if (io == CW__IO_OK)
         s->out.control_bytes += cw__link_wire_bytes(s->codec->link, CONTROL_HEAD_BYTES + len_bytes);
-    *share -= *share < sent + FRAME_COST_BYTES ? *share : sent + FRAME_COST_BYTES;
+    *share -= *share < sent + CW__FRAME_COST_BYTES ? *share : sent + CW__FRAME_COST_BYTES;
     after_write(s, io);
     return io;
 }
@@ -218,8 +70,6 @@ static cw__io write_held(cw_socket *s)
     after_write(s, io);
     return io;
 }
-
-bool cw__outbound_is_vain(const cw_socket *s) { return s->out.vain_count > VAIN_AT_MOST; }
 
 /* A direct sender that was told to leave in the middle of a frame has queued its rest (finish_frame), so the
  * queue may always be written unless one is at work. */
@@ -239,7 +89,7 @@ static cw__io write_queue(cw_socket *s)
                                              f->len_bytes, &f->sent_bytes, &share);
         if (io != CW__IO_OK)
             return io;
-        remove_first(s);
+        cw__queue_remove_first_locked(s);
         if (is_close)
             cw__closing_sent_locked(s);
     }
@@ -263,7 +113,7 @@ void cw__outbound_flush_locked(cw_socket *s)
     if (s->out.is_direct)
         return;
     if (write_queue_now(s) == CW__IO_FAULT || s->out.is_broken)
-        cw__outbound_lose_locked(s); /* or the service would watch the descriptor for it for ever */
+        cw__queue_lose_locked(s); /* or the service would watch the descriptor for it for ever */
     /* A close frame that cannot go out. Where ours was the first, the peer's may still be read: reading finds the end. */
     if (s->out.is_broken && s->close.state != CW__CLOSE_NONE && s->close.state != CW__CLOSE_SENT)
         cw__closing_ended_locked(s, s->fault.message);
@@ -347,15 +197,6 @@ static cw__io write_parcel(cw_socket *s, parcel *p)
     }
 }
 
-static void prepend(cw_socket *s, cw__outgoing *f)
-{
-    f->next = s->out.first;
-    s->out.first = f;
-    if (!s->out.last)
-        s->out.last = f;
-    count(s, f, true);
-}
-
 /* ---- Batches ---- */
 
 /* Writes what the codec holds back. What the connection does not take is queued for the service. */
@@ -366,7 +207,7 @@ void cw__outbound_release_locked(cw_socket *s)
     if (!s->codec || !s->codec->is_holding || s->out.is_direct)
         return;
     if (!s->out.first) {
-        f = make(HELD, true, NULL, 0);
+        f = cw__queue_make(HELD, true, NULL, 0);
         if (!f) {
             cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Unknown,
                           "no memory to write the messages of a batch: connection dropped");
@@ -374,7 +215,7 @@ void cw__outbound_release_locked(cw_socket *s)
             return;
         }
         f->is_begun = true; /* nothing may go before it */
-        append(s, f);
+        cw__queue_append_locked(s, f);
     }
     cw__outbound_flush_locked(s);
 }
@@ -382,8 +223,8 @@ void cw__outbound_release_locked(cw_socket *s)
 /* Makes the frame under way, or its rest, ready to be queued. */
 static cw__outgoing *make_rest(const parcel *p)
 {
-    cw__outgoing *f = make(p->opcode, p->ends_message && is_last_frame(p),
-                           p->data + p->done_bytes + p->frame_sent, p->frame_bytes - p->frame_sent);
+    cw__outgoing *f = cw__queue_make(p->opcode, p->ends_message && is_last_frame(p),
+                                     p->data + p->done_bytes + p->frame_sent, p->frame_bytes - p->frame_sent);
 
     if (f)
         f->is_begun = p->is_frame_begun;
@@ -392,7 +233,7 @@ static cw__outgoing *make_rest(const parcel *p)
 
 /* Queues all that is left of the parcel: a frame that has begun first, the others last. False without memory,
  * with nothing queued. */
-static bool queue_parcel(cw_socket *s, parcel *p)
+__attribute__((noinline)) static bool queue_parcel(cw_socket *s, parcel *p)
 {
     cw__outgoing *list = NULL, **end = &list, *f;
     parcel rest = *p;
@@ -417,9 +258,9 @@ static bool queue_parcel(cw_socket *s, parcel *p)
         f = list;
         list = f->next;
         if (f->is_begun)
-            prepend(s, f);
+            cw__queue_prepend_locked(s, f);
         else
-            append(s, f);
+            cw__queue_append_locked(s, f);
     }
     p->done_bytes = p->len_bytes;
     return true;
@@ -451,13 +292,14 @@ static void finish_frame(cw_socket *s, const parcel *p)
         return;
     f = make_rest(p);
     if (f)
-        prepend(s, f);
+        cw__queue_prepend_locked(s, f);
     else
         cw__closing_ended_locked(s, "no memory for the rest of a frame");
 }
 
-/* The calling thread writes the rest of a message as the connection takes it. */
-static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
+/* The calling thread writes the rest of a message as the connection takes it. Not inlined: a send that needs none of this
+ * would save registers for it. */
+__attribute__((noinline)) static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
 {
     cw_status status = CW_OK;
     cw__io io = CW__IO_AGAIN;
@@ -504,14 +346,21 @@ static bool is_turn(const cw_socket *s, size_t len_bytes, bool has_reserved, con
     if (s->out.is_direct || (s->out.is_reserved && !has_reserved))
         return false;
     return !s->out.first ||
-           (wait->timeout_ms == 0 && s->out.data_bytes + len_bytes + FRAME_COST_BYTES <= QUEUE_BYTES);
+           (wait->timeout_ms == 0 && s->out.data_bytes + len_bytes + CW__FRAME_COST_BYTES <= QUEUE_BYTES);
 }
 
-cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait)
+static bool may_write(const cw_socket *s)
+{
+    return s->close.state == CW__CLOSE_NONE && s->codec && !s->out.is_broken;
+}
+
+/* Not inlined, as write_directly. */
+__attribute__((noinline)) static cw_status wait_for_turn(cw_socket *s, size_t len_bytes, bool has_reserved,
+                                                         cw__wait *wait)
 {
     cw_status status = CW_OK;
 
-    while (s->close.state == CW__CLOSE_NONE && s->codec && !s->out.is_broken) {
+    while (may_write(s)) {
         uint64_t before = s->out.progress_bytes;
         if (is_turn(s, len_bytes, has_reserved, wait))
             return CW_OK;
@@ -533,6 +382,13 @@ cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_rese
             cw__wait_restart(wait);
     }
     return cw__closing_fail_locked(s);
+}
+
+cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait)
+{
+    if (may_write(s) && is_turn(s, len_bytes, has_reserved, wait))
+        return CW_OK;
+    return wait_for_turn(s, len_bytes, has_reserved, wait);
 }
 
 /* It is this parcel's turn. */

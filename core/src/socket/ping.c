@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Ping: the pings of callers, which measure a round trip, and those of the service, which find out that a
  * connection is dead (RFC 6455 sections 5.5.2, 5.5.3). Every ping carries its number; a pong answers that ping
- * and all before it. It also decides when our pongs to the peer's pings go out.
+ * and all before it (pong.c, which also keeps the clocks).
  *
  * Safety: under the socket's lock. The waiting pings are on their callers' stacks, which leave only after
  * taking theirs out. */
@@ -9,50 +9,23 @@
 
 #include "socket.h"
 
-enum {
-    WAITING_AT_MOST = 64,
-    NUMBER_BYTES = 8,
-    BROKEN_LIMIT_MS = 10000,
-    OWED_AT_MOST = 16,
-    LULL_MS = 250, /* longer than a round trip, and than it takes a kernel to use a window that opens again */
-    ENOUGH_BYTES = 16 * 1024 * 1024
-};
+enum { WAITING_AT_MOST = 64 };
 
-static void put_number(uint64_t number, uint8_t out[NUMBER_BYTES])
+static void put_number(uint64_t number, uint8_t out[CW__PING_NUMBER_BYTES])
 {
-    for (int i = 0; i < NUMBER_BYTES; i++)
-        out[i] = (uint8_t)(number >> (8 * (NUMBER_BYTES - 1 - i)));
+    for (int i = 0; i < CW__PING_NUMBER_BYTES; i++)
+        out[i] = (uint8_t)(number >> (8 * (CW__PING_NUMBER_BYTES - 1 - i)));
 }
 
 static bool send_ping(cw_socket *s)
 {
-    uint8_t payload[NUMBER_BYTES];
+    uint8_t payload[CW__PING_NUMBER_BYTES];
 
     put_number(s->pings.last_number + 1, payload);
-    if (!cw__outbound_control_locked(s, CW__OP_PING, payload, sizeof payload, false))
+    if (!cw__queue_control_locked(s, CW__OP_PING, payload, sizeof payload, false))
         return false;
     s->pings.last_number++;
     return true;
-}
-
-void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes)
-{
-    uint64_t number = 0;
-    int64_t now_us;
-
-    if (len_bytes != NUMBER_BYTES) /* an unsolicited pong is no answer; that something came counts anyway */
-        return;
-    for (int i = 0; i < NUMBER_BYTES; i++)
-        number = number << 8 | payload[i];
-    if (number > s->pings.last_number)
-        return;
-    now_us = cw__now_us();
-    for (cw__ping *p = s->pings.waiting; p; p = p->next)
-        if (!p->is_answered && p->number <= number) {
-            p->rtt_us = now_us - p->sent_us;
-            p->is_answered = true;
-        }
-    cw__socket_changed_locked(s);
 }
 
 static void take_out(cw_socket *s, cw__ping *ping)
@@ -124,127 +97,13 @@ cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us)
     return cw__socket_leave_locked(s, &wait, status);
 }
 
-/* ---- Pongs ----
- *
- * A peer that has closed its end of TCP altogether answers whatever we write with RST, and its kernel throws away what it
- * still had to send us. It looks no different from one that sends. So a pong waits
- *   - while the inbox is full. What comes is not read then, and the peer may have sent everything, given up waiting for
- *     our close frame, and gone.
- *   - until all that had come behind the ping is read. After a full inbox that says little, because the peer's kernel may
- *     hold megabytes behind a window that was shut: then also until nothing has come for LULL_MS.
- *   - but no longer than for ENOUGH_BYTES, which is more than the kernels of both ends hold by default (Linux: 6 MiB and
- *     4 MiB). What comes behind that the peer wrote after we had read its ping, so it is there and may want its pong.
- * With no backlog the pong goes at once: nothing that has come is unread.
- *
- * Our close frames need no such rule. An answer to the peer's goes out when everything before that has been read, and
- * nothing behind it has a meaning (RFC 6455 section 5.5.1). After a close of ours, or a broken rule, nothing more is given
- * out; what waits in the inbox is in our memory, where no RST reaches it. */
-
-void cw__pings_forget(cw__pings *pings)
-{
-    while (pings->owed) {
-        cw__pong *p = pings->owed;
-        pings->owed = p->next;
-        cw__free(p);
-    }
-    pings->owed_count = 0;
-    pings->owed_bytes = 0;
-}
-
-bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes)
-{
-    cw__pong **place = &s->pings.owed;
-
-    if (s->close.state != CW__CLOSE_NONE) /* after a close of ours nothing is given out: nothing to wait for */
-        return cw__outbound_control_locked(s, CW__OP_PONG, payload, len_bytes, false);
-    while (*place && (s->pings.owed_count < OWED_AT_MOST || (*place)->next))
-        place = &(*place)->next;
-    if (!*place) {
-        if (!(*place = cw__calloc(1, sizeof **place)))
-            return false;
-        s->pings.owed_count++;
-    } /* else the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
-    (*place)->len_bytes = (uint8_t)len_bytes;
-    if (len_bytes)
-        memcpy((*place)->data, payload, len_bytes);
-    return true;
-}
-
-void cw__pings_pay_all_locked(cw_socket *s)
-{
-    bool is_sent = true;
-
-    for (const cw__pong *p = s->pings.owed; p && is_sent && !s->out.is_broken; p = p->next)
-        is_sent = cw__outbound_control_locked(s, CW__OP_PONG, p->data, p->len_bytes, false);
-    cw__pings_forget(&s->pings);
-    if (!is_sent) {
-        cw__error_set(&s->fault, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a pong");
-        cw__closing_ended_locked(s, s->fault.message);
-    }
-}
-
-void cw__pings_pay_locked(cw_socket *s, int64_t now_ms)
-{
-    bool is_quiet = s->in.is_drained && (!s->pings.is_behind || now_ms - s->pings.heard_ms >= LULL_MS);
-
-    if (s->pings.owed && !s->in.inbox.is_full && (is_quiet || s->pings.owed_bytes >= ENOUGH_BYTES))
-        cw__pings_pay_all_locked(s);
-}
-
-void cw__pings_stirred_locked(cw_socket *s, int64_t now_ms)
-{
-    if (now_ms - s->pings.heard_ms >= LULL_MS)
-        s->pings.is_behind = false;
-}
-
 /* ---- Keepalive ----
  *
  * A ping goes out ping_interval after the one before, and while data comes, ping_interval after the last byte: a peer that
- * talks is there, and a ping would cost what it still sends if it has closed TCP (see Pongs). Pongs postpone nothing.
+ * talks is there, and a ping would cost what it still sends if it has closed TCP (pong.c). Pongs postpone nothing.
  * The verdict: nothing has come for ping_timeout after the first ping behind the last byte, so at most ping_interval +
  * ping_timeout after that byte. While the inbox is full nothing is read: there are no pings and no verdict, and both
  * clocks begin again when reading goes on. */
-
-static int64_t after(int64_t now_ms, int64_t ms) { return ms <= 0 ? INT64_MAX : now_ms + ms; }
-
-/* Something was heard, or could not have been. */
-static void restart(cw_socket *s, int64_t now_ms, bool postpones_ping)
-{
-    s->pings.heard_ms = now_ms;
-    s->pings.deadline_ms = s->out.is_broken ? now_ms + BROKEN_LIMIT_MS : INT64_MAX;
-    if (postpones_ping && !s->out.is_broken)
-        s->pings.next_ms = after(now_ms, cw__setting(s, CW_OPT_PING_INTERVAL));
-    s->in.is_heard = s->in.has_news = false;
-}
-
-/* Writing has failed: no more pings, and a limit for reading to find the end. */
-void cw__pings_broken_locked(cw_socket *s, int64_t now_ms)
-{
-    s->pings.next_ms = INT64_MAX;
-    restart(s, now_ms, false);
-}
-
-void cw__pings_start_locked(cw_socket *s, int64_t now_ms) { restart(s, now_ms, true); }
-
-void cw__pings_heard_locked(cw_socket *s, int64_t now_ms)
-{
-    if (s->in.is_heard)
-        restart(s, now_ms, s->in.has_news);
-}
-
-void cw__pings_paused_locked(cw_socket *s) { s->pings.is_paused = true; }
-
-/* Not every full inbox is a pause: a large message fills it for the moment until its caller takes it. */
-void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms)
-{
-    if (s->pings.is_paused || s->in.reader == CW__READER_SERVICE)
-        cw__socket_attend_locked(s); /* which also reads what waits inside libcurl */
-    if (!s->pings.is_paused)
-        return;
-    s->pings.is_paused = false;
-    s->pings.is_behind = true;
-    restart(s, now_ms, true);
-}
 
 /* Bytes that the peer's system has acknowledged, as far as it can be told: what was written less what the
  * kernel still holds. Over TLS it holds a little more than that; only growth is looked at. */
@@ -291,13 +150,14 @@ static void keep_alive(cw_socket *s, int64_t now_ms)
     int64_t interval_ms = cw__setting(s, CW_OPT_PING_INTERVAL);
 
     /* From due time to due time, so that being late does not add up. */
-    s->pings.next_ms = after(now_ms - s->pings.next_ms < interval_ms ? s->pings.next_ms : now_ms, interval_ms);
+    s->pings.next_ms =
+        cw__pings_after(now_ms - s->pings.next_ms < interval_ms ? s->pings.next_ms : now_ms, interval_ms);
     if (s->pings.deadline_ms == INT64_MAX)
         take_stock(s); /* without the ping itself */
     if (!is_ping_queued(s) && !send_ping(s))
         return;
     if (s->pings.deadline_ms == INT64_MAX)
-        s->pings.deadline_ms = after(now_ms, cw__setting(s, CW_OPT_PING_TIMEOUT));
+        s->pings.deadline_ms = cw__pings_after(now_ms, cw__setting(s, CW_OPT_PING_TIMEOUT));
 }
 
 bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
@@ -307,11 +167,14 @@ bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
     listen(s, now_ms);
     if (s->close.state != CW__CLOSE_NONE || s->in.inbox.is_full)
         return false;
-    cw__pings_pay_locked(s, now_ms);
+    if (!cw__pings_pay_locked(s, now_ms)) {
+        cw__closing_no_memory_locked(s, "no memory for a pong");
+        return false;
+    }
     if (now_ms >= s->pings.deadline_ms) {
         if (s->out.is_broken || !is_getting_through(s))
             return true;
-        s->pings.deadline_ms = after(now_ms, cw__setting(s, CW_OPT_PING_TIMEOUT));
+        s->pings.deadline_ms = cw__pings_after(now_ms, cw__setting(s, CW_OPT_PING_TIMEOUT));
     }
     if (now_ms >= s->pings.next_ms)
         keep_alive(s, now_ms);
@@ -327,6 +190,6 @@ int64_t cw__pings_due_locked(const cw_socket *s)
     if (s->close.state != CW__CLOSE_NONE || s->in.inbox.is_full)
         return INT64_MAX;
     if (s->pings.owed && s->in.is_drained)
-        pong_ms = s->pings.is_behind ? s->pings.heard_ms + LULL_MS : 0;
+        pong_ms = s->pings.is_behind ? s->pings.heard_ms + CW__LULL_MS : 0;
     return earlier(pong_ms, earlier(s->pings.next_ms, s->pings.deadline_ms));
 }

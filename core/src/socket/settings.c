@@ -324,8 +324,6 @@ static void put_header(char *to, const char *name, size_t name_bytes, const char
     memcpy(to, "\n", 2);
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
 static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_bytes, const char *value,
                                    size_t value_bytes, bool adds)
 {
@@ -340,9 +338,10 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
     if (advice && has_header(&s->settings, name, name_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: %s", (int)name_bytes, name,
                         advice);
-    while (value_bytes > 0 && is_blank(value[value_bytes - 1])) /* no part of a value (RFC 9110 section 5.5) */
+    while (value_bytes > 0 &&
+           cw__is_blank(value[value_bytes - 1])) /* no part of a value (RFC 9110 section 5.5) */
         value_bytes--;
-    for (; value_bytes > 0 && is_blank(*value); value++)
+    for (; value_bytes > 0 && cw__is_blank(*value); value++)
         value_bytes--;
     lines = cw__malloc(have_bytes + name_bytes + value_bytes + 4);
     if (!lines)

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Socket: the object. Its life cycle and references, its state and who hears of it, its subscription, and the
- * service's calls, which it shares out among connect.c, inbound.c, outbound.c, ping.c and closing.c.
+/* Socket: the object's public calls, from create to release, its subscription, and what the service and a mailbox call,
+ * which it shares out among connect.c, inbound.c, outbound.c, ping.c and closing.c.
  *
  * Safety: see socket.h. */
-#include <errno.h>
-#include <poll.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "socket.h"
@@ -44,35 +41,6 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
     s->grace_ms = -1;
     *out = s;
     return CW_OK;
-}
-
-static void destroy(cw_socket *s)
-{
-    cw__message_destroy(&s->in.message);
-    cw__inbox_clear(&s->in.inbox);
-    cw__outbound_destroy(&s->out);
-    cw__pings_forget(&s->pings);
-    cw__settings_destroy(&s->settings);
-    if (s->mailbox)
-        cw__mailbox_release(s->mailbox);
-    cw__free(s->uri);
-    cw__free(s->protocol);
-    cw__free(s->reply);
-    cw__free(s->extensions);
-    cw__inflater_destroy(s->in.inflater);
-    cw__deflater_destroy(s->out.deflater);
-    cw__cond_destroy(&s->changed);
-    cw__mutex_destroy(&s->lock);
-    cw__mutex_destroy(&s->turn);
-    cw__free(s);
-}
-
-void cw__socket_hold(cw_socket *s) { (void)atomic_fetch_add(&s->references, 1); }
-
-void cw__socket_drop(cw_socket *s)
-{
-    if (atomic_fetch_sub(&s->references, 1) == 1)
-        destroy(s);
 }
 
 void cw_socket_retain(cw_socket *s)
@@ -121,200 +89,7 @@ const char *cw_state_text(cw_state state)
     return "?";
 }
 
-cw_status cw__socket_check(const cw_socket *s)
-{
-    if (s->generation == cw__generation())
-        return CW_OK;
-    return cw__fail(CW_AFTER_FORK,
-                    "this socket was made before fork(): use it in the parent, make a new one here");
-}
-
-cw_status cw__socket_check_connected(const cw_socket *s)
-{
-    switch (cw__socket_state(s)) {
-    case CW_STATE_NEW:
-        return cw__fail(CW_INVALID_STATE, "the socket is not connected: connect it first");
-    case CW_STATE_CONNECTING:
-        return cw__fail(CW_INVALID_STATE, "the socket is still connecting: wait until it is open");
-    default:
-        return CW_OK;
-    }
-}
-
-/* ---- State, and who hears of it ---- */
-
-void cw__socket_set_state_locked(cw_socket *s, cw_state state)
-{
-    atomic_store(&s->state, state);
-    cw__socket_changed_locked(s);
-}
-
-void cw__socket_changed_locked(cw_socket *s)
-{
-    if (s->waiting_count > 0)
-        cw__cond_broadcast(&s->changed);
-}
-
-void cw__socket_wake_locked(cw_socket *s)
-{
-    if (s->in.receiver)
-        cw__wake_signal(s->in.receiver);
-    if (s->out.sender)
-        cw__wake_signal(s->out.sender);
-    cw__socket_changed_locked(s);
-}
-
-void cw__socket_post_locked(cw_socket *s, cw_event_type type)
-{
-    if (type != CW_EVENT_MESSAGE)
-        s->pending_events |= type;
-    if (s->event_mask & type)
-        cw__mailbox_list(s->mailbox, &s->subscriber);
-    cw__socket_changed_locked(s);
-}
-
-void cw__socket_attend_locked(cw_socket *s)
-{
-    if (s->is_attached)
-        cw__service_attend(&s->client);
-}
-
-/* ---- Waiting ---- */
-
-/* The first wait of a call takes a reference, so that the last release of another thread does not pull the
- * socket from under it; a call that finds what it wants at once pays nothing for that. */
-static void stay(cw_socket *s, cw__wait *wait)
-{
-    if (!wait->is_held)
-        cw__socket_hold(s);
-    wait->is_held = true;
-}
-
-/* A mutex alone is not fair: a thread that sends or receives much comes back so soon that nobody else gets in, the service
- * neither, which has other sockets to serve. */
-void cw__socket_enter(cw_socket *s)
-{
-    if (cw__mutex_trylock(&s->lock))
-        return;
-    (void)atomic_fetch_add(&s->wanted, 1);
-    cw__mutex_lock(&s->turn);
-    cw__mutex_lock(&s->lock);
-    cw__mutex_unlock(&s->turn);
-    (void)atomic_fetch_sub(&s->wanted, 1);
-}
-
-bool cw__socket_is_wanted(const cw_socket *s) { return atomic_load(&s->wanted) > 0; }
-
-/* Not by trylock: whoever waits in cw__socket_enter comes first. */
-static void come_back(cw_socket *s)
-{
-    cw__mutex_lock(&s->turn);
-    cw__mutex_lock(&s->lock);
-    cw__mutex_unlock(&s->turn);
-}
-
-void cw__socket_give_way_locked(cw_socket *s, cw__wait *wait)
-{
-    stay(s, wait);
-    cw__mutex_unlock(&s->lock);
-    come_back(s);
-}
-
-cw_status cw__socket_leave_locked(cw_socket *s, cw__wait *wait, cw_status status)
-{
-    cw__mutex_unlock(&s->lock);
-    if (wait->is_held)
-        cw__socket_drop(s);
-    return status;
-}
-
-cw_status cw__socket_ask_hook_locked(cw_socket *s, cw__wait *wait)
-{
-    bool is_interrupted;
-
-    if (!cw__wait_wants_hook(wait))
-        return CW_OK;
-    stay(s, wait);
-    cw__mutex_unlock(&s->lock);
-    is_interrupted = cw__wait_interrupted(wait);
-    cw__mutex_lock(&s->lock);
-    return is_interrupted ? CW_INTERRUPTED : CW_OK;
-}
-
-cw_status cw__socket_wait_locked(cw_socket *s, cw__wait *wait)
-{
-    int slice_ms = cw__wait_slice(wait);
-
-    if (slice_ms == 0)
-        return CW_TIMED_OUT;
-    stay(s, wait);
-    s->waiting_count++;
-    cw__cond_wait_ms(&s->changed, &s->lock, slice_ms);
-    s->waiting_count--;
-    return cw__socket_ask_hook_locked(s, wait);
-}
-
-cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw__wait *wait)
-{
-    int slice_ms = cw__wait_slice(wait);
-    struct pollfd descriptors[2];
-    cw__wake *wake;
-
-    if (slice_ms == 0)
-        return CW_TIMED_OUT;
-    wake = cw__thread_wake(&slice_ms);
-    if (events == POLLOUT && cw__outbound_is_vain(s)) {
-        events = 0;
-        slice_ms = slice_ms < 0 || slice_ms > CW__PAUSE_MS ? CW__PAUSE_MS : slice_ms;
-    }
-    stay(s, wait);
-    descriptors[0] = (struct pollfd){.fd = s->fd, .events = events};
-    descriptors[1] = (struct pollfd){.fd = wake->read_fd, .events = POLLIN};
-    *slot = wake;
-    s->polling_count++;
-    cw__mutex_unlock(&s->lock);
-    if (poll(descriptors, 2, slice_ms) < 0)
-        cw__wait_signalled(wait);
-    come_back(s);
-    s->polling_count--;
-    *slot = NULL;
-    if (wake->read_fd >= 0 && atomic_load(&wake->is_set))
-        cw__wake_clear(wake);
-    if (s->close.state == CW__CLOSE_ENDED && s->polling_count == 0)
-        cw__socket_attend_locked(s); /* the descriptor may be closed now */
-    if (s->waiting_count > 0)
-        cw__cond_broadcast(&s->changed); /* one of them polls next */
-    return CW_OK;
-}
-
-bool cw__socket_never_waits_locked(cw_socket *s, bool is_on)
-{
-    return s->codec && cw__link_never_waits(s->codec->link, is_on);
-}
-
 /* ---- The service's calls ---- */
-
-void cw__socket_watch_locked(cw_socket *s)
-{
-    unsigned mask = 0;
-
-    if (!s->codec)
-        return;
-    if (s->close.state != CW__CLOSE_ENDED) {
-        bool is_wanted = s->close.state == CW__CLOSE_NONE ? !s->in.inbox.is_full
-                                                          : s->close.state == CW__CLOSE_SENT || !s->out.first;
-        if (s->in.reader == CW__READER_SERVICE && is_wanted)
-            mask |= CW__READ;
-        if (s->out.first && !s->out.is_direct && !cw__outbound_is_vain(s))
-            mask |= CW__WRITE;
-    }
-    if (mask == s->watched)
-        return;
-    if (cw__poller_set(cw__service_poller(), s->fd, mask, &s->client))
-        s->watched = mask;
-    else
-        cw__closing_ended_locked(s, "the system has no memory to watch the connection");
-}
 
 static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -347,6 +122,8 @@ static int64_t serve_locked(cw_socket *s)
 {
     int64_t now_ms = cw__now_ms(); /* what expires while it reads is looked at in the next turn, at once */
 
+    if (s->is_unwatchable)
+        cw__closing_ended_locked(s, "the system has no memory to watch the connection");
     cw__inbound_reclaim_locked(s, now_ms);
     if (s->in.reader == CW__READER_SERVICE)
         cw__inbound_serve_locked(s);
@@ -435,67 +212,6 @@ static const cw__client_calls client_calls = {.ready = on_ready,
                                               .shut_down = on_shut_down,
                                               .detached = on_detached,
                                               .forked = on_forked};
-
-/* ---- What comes back ---- */
-
-/* Takes a message over, or a stream's bytes, as what is to be received next. */
-static void put_back_locked(cw_socket *s, cw_event *e)
-{
-    if (s->is_closed_locally) { /* nothing is given out any more */
-        cw_event_free(e);
-        return;
-    }
-    s->in.message.place = NULL; /* whoever lent it has to take this one first */
-    cw__inbox_put_back(&s->in.inbox, e);
-    cw__socket_post_locked(s, CW_EVENT_MESSAGE);
-    cw__socket_wake_locked(s);
-}
-
-bool cw__socket_take_back_locked(cw_socket *s, cw_event *place)
-{
-    cw_event *copy;
-
-    if (!place->is_complete)
-        return cw__message_take_back(&s->in.message, place);
-    copy = cw__event_resize(place, place->len_bytes);
-    if (copy)
-        put_back_locked(s, copy);
-    return copy != NULL;
-}
-
-void cw_socket_put_back(cw_socket *s, cw_event *e)
-{
-    if (s->generation != cw__generation()) {
-        cw_event_free(e);
-        return;
-    }
-    if (e->socket)
-        e->release(e->socket);
-    e->socket = NULL;
-    cw__mutex_lock(&s->lock);
-    put_back_locked(s, e);
-    cw__mutex_unlock(&s->lock);
-}
-
-cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes)
-{
-    cw_status status = cw__socket_check(s);
-    cw_event *e;
-
-    if (status != CW_OK || len_bytes == 0)
-        return status;
-    if (s->socket_class != CW_STREAM_SOCKET)
-        return cw__fail(CW_INVALID_STATE, "a message socket is not read as a stream: put its messages back");
-    e = cw__event_create(CW_EVENT_MESSAGE, len_bytes);
-    if (!e)
-        return cw__fail(CW_NO_MEMORY, "no memory for %zu bytes that are to be read again", len_bytes);
-    memcpy(e->data, data, len_bytes);
-    e->len_bytes = len_bytes;
-    cw__mutex_lock(&s->lock);
-    put_back_locked(s, e);
-    cw__mutex_unlock(&s->lock);
-    return CW_OK;
-}
 
 /* ---- The mailbox's calls ---- */
 

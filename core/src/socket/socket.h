@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The socket object, for the files that are it: settings.c, connect.c, inbound.c, outbound.c, compressing.c, ping.c,
- * closing.c, socket.c. No other file includes this.
+/* The socket object, for the files of this folder. They stand below from the ground up: each calls those above it, and none
+ * below it.
  *
- * Safety: everything in the struct is under `lock` unless it says otherwise; functions that expect it end in
- * _locked. The lock is never held while waiting. Order: socket, pool, then service or mailbox. The CURL handle is
- * touched under the lock only (libcurl: one thread at a time). The descriptor is closed by the service thread
- * alone, and only while no thread polls it (polling_count). */
+ * Safety: everything in the struct is under `lock` unless it says otherwise. A function whose name ends in _locked needs
+ * the lock, and keeps it unless it says that it gives it up; the others say what they need. The lock is never held while
+ * waiting. Order: socket, pool, then service or mailbox. The CURL handle is touched under the lock only (libcurl: one thread
+ * at a time). The descriptor is closed by the service thread alone, and only while no thread polls it (polling_count).
+ *
+ * Owns: a socket that is passed is the caller's, who holds a reference or is the service; so are texts and data. What a
+ * function gives out belongs to the socket unless it says otherwise. */
 #ifndef CW_SOCKET_H
 #define CW_SOCKET_H
 
@@ -139,7 +142,8 @@ struct cw_socket {
     void *easy;                        /* libcurl's, of an open connection; freed by connect.c */
     struct cw__pool *pool;             /* that it belongs to */
     int fd;
-    unsigned watched; /* the mask set in the poller */
+    unsigned watched;    /* the mask set in the poller */
+    bool is_unwatchable; /* the system has no memory for that: the service ends the connection */
     cw__codec *codec;
     const char *framing; /* the codec's name; NULL before it is there */
     cw__error fault;     /* why the connection ended, for CW_CLOSED */
@@ -158,90 +162,86 @@ struct cw_socket {
     unsigned pending_events; /* cw_event_type bits, but for messages */
 };
 
-/* ---- From settings.c ----------------------------------------------------------------------------------- */
+/* ---- From state.c: the ground of this folder ----------------------------------------------------------- */
 
-void cw__settings_init(cw__settings *settings);
-void cw__settings_destroy(cw__settings *settings);
-static inline int64_t cw__setting(const cw_socket *s, cw_option option) { return s->settings.numbers[option]; }
-const char *cw__setting_text(const cw_socket *s, cw_option option);
-
-/* ---- From connect.c ------------------------------------------------------------------------------------ */
-
-/* The service's call while connecting. INT64_MAX, a time, or CW__DETACH. */
-int64_t cw__connecting_attend_locked(cw_socket *s);
-/* In a child after fork: closes the copies of the descriptors. */
-void cw__connecting_forked(cw_socket *s);
-/* Makes a connect end with OperationCanceled. */
-void cw__connecting_cancel_locked(cw_socket *s);
-/* Frees what libcurl holds. Service thread only, nobody polling. */
-void cw__connection_teardown_locked(cw_socket *s);
-
-/* ---- From inbound.c ------------------------------------------------------------------------------------ */
-
-/* Reads what there is, within a fair share, for the service. */
-void cw__inbound_serve_locked(cw_socket *s);
-/* Whether what comes has no meaning any more, and nothing of ours has to go out before it is thrown away. */
-bool cw__inbound_may_discard(const cw_socket *s);
-/* Hands the reading to the calling threads, and back. */
+/* CW_OK, or the failure of the calling thread that a socket of a parent process deserves. No lock. */
+cw_status cw__socket_check(const cw_socket *s);
+/* CW_OK once a connect went well, also after its end; or CW_INVALID_STATE. No lock. */
+cw_status cw__socket_check_connected(const cw_socket *s);
+void cw__socket_set_state_locked(cw_socket *s, cw_state state);
+/* No lock. */
+static inline cw_state cw__socket_state(const cw_socket *s) { return (cw_state)atomic_load(&s->state); }
+/* Wakes all that wait for something to change. */
+void cw__socket_changed_locked(cw_socket *s);
+/* Also those that poll. */
+void cw__socket_wake_locked(cw_socket *s);
+/* Posts an event, or (for messages) says that there is one. */
+void cw__socket_post_locked(cw_socket *s, cw_event_type type);
+/* Asks the service to attend, if it has the socket. */
+void cw__socket_attend_locked(cw_socket *s);
+/* Sets the poller to what the socket's state asks for. Where the system has no memory for that, the service ends the
+ * connection at its next look. */
+void cw__socket_watch_locked(cw_socket *s);
+/* Hands the reading to the calling threads, and back. The service looks after CW__LINGER_MS whether they have left. */
+enum { CW__LINGER_MS = 10 };
 void cw__inbound_take_over_locked(cw_socket *s);
 void cw__inbound_give_back_locked(cw_socket *s);
-/* Looks whether callers have left. */
+/* Looks whether callers have left. Service thread only. */
 void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms);
-/* The next event for a mailbox among the messages, or NULL. */
-cw_event *cw__inbound_pop_locked(cw_socket *s);
 
-/* ---- From outbound.c ----------------------------------------------------------------------------------- */
+/* ---- From settings.c ----------------------------------------------------------------------------------- */
 
-/* Queues a control frame: before queued data that has not begun, or (a close frame) behind it. False without
+/* The socket owns the texts. No lock: nobody else has the socket. */
+void cw__settings_init(cw__settings *settings);
+void cw__settings_destroy(cw__settings *settings);
+/* The lock, or a state in which settings do not change any more (connecting and later). */
+static inline int64_t cw__setting(const cw_socket *s, cw_option option) { return s->settings.numbers[option]; }
+/* The same; the text is the socket's. */
+const char *cw__setting_text(const cw_socket *s, cw_option option);
+
+/* ---- From queue.c: frames that wait to be written -------------------------------------------------------- */
+
+enum { CW__FRAME_COST_BYTES = 64 /* what a queued frame takes beside its payload */ };
+
+/* No lock. */
+static inline bool cw__queue_is_control(uint8_t opcode) { return (opcode & 0x8) != 0; }
+
+/* A copy of the payload, the caller's until it is queued; cw__free otherwise. NULL without memory. No lock. */
+cw__outgoing *cw__queue_make(uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes);
+/* The queue owns the frame from now on: last, or first. */
+void cw__queue_append_locked(cw_socket *s, cw__outgoing *f);
+void cw__queue_prepend_locked(cw_socket *s, cw__outgoing *f);
+/* Frees the first. */
+void cw__queue_remove_first_locked(cw_socket *s);
+/* Queues a copy of a control frame: before queued data that has not begun, or (a close frame) behind it. False without
  * memory. */
-bool cw__outbound_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data, size_t len_bytes,
-                                 bool is_last);
-/* Writes what the connection takes. */
-void cw__outbound_flush_locked(cw_socket *s);
-/* The same for the messages of a batch, which the codec holds back. */
-void cw__outbound_release_locked(cw_socket *s);
-/* Waits until a message of that length may go out: no other thread sends, and nothing is queued. A call that must not
- * wait needs only room in the queue. */
-cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait);
-/* Sends a frame whose turn it is; CW__RSV1 may be in the opcode. */
-cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,
-                                   size_t len_bytes, cw__wait *wait);
-/* Both in one. more_follow: another message comes at once; small ones go in one write. */
-cw_status cw__outbound_message_locked(cw_socket *s, uint8_t opcode, bool ends_message, bool more_follow,
-                                      const uint8_t *data, size_t len_bytes, cw__wait *wait);
-/* Drops the connection for a message of which a part is out already; returns CW_CLOSED. */
-cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status, const cw__wait *wait);
+bool cw__queue_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data, size_t len_bytes,
+                              bool is_last);
 /* Throws away what has not begun, and counts it as lost. */
-void cw__outbound_drop_locked(cw_socket *s);
+void cw__queue_drop_locked(cw_socket *s);
 /* Throws away everything, and counts it as lost. */
-void cw__outbound_lose_locked(cw_socket *s);
-void cw__outbound_destroy(cw__outbound *out);
-/* Whether waiting for the descriptor to be writable is in vain (codec.h: wants_read): writing is tried every
- * CW__PAUSE_MS instead. */
-enum { CW__PAUSE_MS = 10 };
-bool cw__outbound_is_vain(const cw_socket *s);
+void cw__queue_lose_locked(cw_socket *s);
+/* Throws away everything. The lock, or a socket that nobody else has. */
+void cw__queue_destroy(cw__outbound *out);
+/* Counts bytes of accepted messages that will not reach the peer. */
+void cw__queue_count_lost_locked(cw_socket *s, uint64_t len_bytes);
 
-/* ---- From compressing.c -------------------------------------------------------------------------------- */
+/* ---- From pong.c: what is heard of the peer -------------------------------------------------------------- */
 
-/* Whether a message of that length goes out compressed. */
-bool cw__compressing_is_wanted(const cw_socket *s, size_t len_bytes);
-/* Sends a message, or a fragment, compressed; CW__RSV1 is in the opcode of a beginning. As a send without. */
-cw_status cw__compressing_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const void *data,
-                                      size_t len_bytes, cw__wait *wait);
+enum {
+    CW__PING_NUMBER_BYTES = 8,
+    CW__LULL_MS =
+        250 /* longer than a round trip, and than it takes a kernel to use a window that opens again */
+};
 
-/* ---- From ping.c --------------------------------------------------------------------------------------- */
-
-void cw__pings_start_locked(cw_socket *s, int64_t now_ms);
-void cw__pings_broken_locked(cw_socket *s, int64_t now_ms);
-/* A pong came. */
-void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
 /* A ping came: its pong is owed. False without memory. */
 bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
-/* Queues the pongs that are owed, if they may go out now. */
-void cw__pings_pay_locked(cw_socket *s, int64_t now_ms);
+/* Queues the pongs that are owed, if they may go out now. False without memory: they are forgotten, and the connection has
+ * to be given up. */
+bool cw__pings_pay_locked(cw_socket *s, int64_t now_ms);
 /* The same, whether they may or not: before our close frame. */
-void cw__pings_pay_all_locked(cw_socket *s);
-/* Drops them: the peer reads no more. */
+bool cw__pings_pay_all_locked(cw_socket *s);
+/* Drops them: the peer reads no more. The lock, or a socket that nobody else has. */
 void cw__pings_forget(cw__pings *pings);
 /* Something comes after a time in which nothing did. */
 void cw__pings_stirred_locked(cw_socket *s, int64_t now_ms);
@@ -257,17 +257,50 @@ static inline void cw__pings_note_locked(cw_socket *s, const cw__piece *piece)
         s->pings.owed_bytes += piece->len_bytes;
     s->in.run_bytes += piece->len_bytes;
 }
+/* A pong came. */
+void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
+/* The time on a clock that a control sets; without one, never. */
+static inline int64_t cw__pings_after(int64_t now_ms, int64_t ms) { return ms <= 0 ? INT64_MAX : now_ms + ms; }
+/* The connection is open: the clocks of keepalive begin. */
+void cw__pings_start_locked(cw_socket *s, int64_t now_ms);
+/* Writing has failed: no more pings, and a limit for reading to find the end. */
+void cw__pings_broken_locked(cw_socket *s, int64_t now_ms);
 /* All that had come has been read, at that time; is_heard and has_news say what it was. */
 void cw__pings_heard_locked(cw_socket *s, int64_t now_ms);
 /* Reading stops, because the inbox is full. */
 void cw__pings_paused_locked(cw_socket *s);
 /* The inbox is no longer full: the service goes on reading. */
 void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms);
-/* Sends what is due; true if the connection has to be given up for silence. */
-bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms);
-int64_t cw__pings_due_locked(const cw_socket *s);
 
-/* ---- From closing.c ------------------------------------------------------------------------------------ */
+/* ---- From life.c: references, the lock, waiting ---------------------------------------------------------- */
+
+/* One reference more, which is the caller's until it drops it; the last drop frees the socket. No lock. */
+void cw__socket_hold(cw_socket *s);
+void cw__socket_drop(cw_socket *s);
+/* Takes the lock, and is the next to have it. */
+void cw__socket_enter(cw_socket *s);
+/* Whether a thread waits in cw__socket_enter. No lock. */
+bool cw__socket_is_wanted(const cw_socket *s);
+/* As cw__link_never_waits, also while there is no connection. Whoever has turned it on turns it off before giving up
+ * the lock. */
+bool cw__socket_never_waits_locked(cw_socket *s, bool is_on);
+/* Each of the next gives the lock up meanwhile, and has it again when it returns. The first of a call takes a reference,
+ * which is the wait's until cw__socket_leave_locked.
+ *
+ * Lets others have the lock who wait for it, in the middle of a long piece of work. */
+void cw__socket_give_way_locked(cw_socket *s, cw__wait *wait);
+/* Waits for a change. CW_OK: look again; CW_TIMED_OUT, CW_INTERRUPTED: no error text is set yet. */
+cw_status cw__socket_wait_locked(cw_socket *s, cw__wait *wait);
+/* Asks the thread's hook if it is time to, without the lock. CW_OK or CW_INTERRUPTED. */
+cw_status cw__socket_ask_hook_locked(cw_socket *s, cw__wait *wait);
+/* Waits for a change, polling the descriptor for events too; *slot names the thread meanwhile. It does not ask the hook:
+ * the caller does, when it has put down what it holds. */
+cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw__wait *wait);
+/* Unlocks for good, at the end of a call that may have waited, and drops the wait's reference; returns status. The socket
+ * may be gone afterwards. */
+cw_status cw__socket_leave_locked(cw_socket *s, cw__wait *wait, cw_status status);
+
+/* ---- From closing.c: the closing handshake and the end ----------------------------------------------------- */
 
 void cw__closing_begin_locked(cw_socket *s, int code, const char *reason, size_t reason_bytes);
 void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
@@ -277,63 +310,92 @@ void cw__closing_sent_locked(cw_socket *s);
 /* TCP has ended, or is given up; s->fault says why, where it is known. What was accepted and has not gone out counts as
  * lost. */
 void cw__closing_ended_locked(cw_socket *s, const char *why);
-/* Counts bytes of accepted messages that will not reach the peer. */
-void cw__closing_lost_locked(cw_socket *s, uint64_t len_bytes);
+/* The same for want of memory: fills s->fault. */
+void cw__closing_no_memory_locked(cw_socket *s, const char *why);
+/* Whether what was sent before our close frame is still on its way. The lock. */
+bool cw__closing_is_draining(const cw_socket *s);
 /* Ends a closing handshake whose time is up. */
 void cw__closing_attend_locked(cw_socket *s, int64_t now_ms);
 /* When to look again; INT64_MAX = not by itself. */
 int64_t cw__closing_due_locked(const cw_socket *s);
-/* The program ends: the handshake gets so much time at the most, once everything sent has arrived; 0 = drop everything. */
-void cw__closing_hurry_locked(cw_socket *s, int grace_ms);
 /* Whether reading may end here without an error: cw_socket_ended_normally says when. */
 bool cw__closing_is_normal_locked(const cw_socket *s);
 /* Fills the calling thread's error for a connection that is closed or closing, and returns CW_CLOSED. */
 cw_status cw__closing_fail_locked(cw_socket *s);
-/* The closed event, once it is due. NULL without memory. */
+/* The closed event, once it is due: the caller's. NULL without memory. */
 cw_event *cw__closing_event_locked(cw_socket *s);
 
-/* ---- From socket.c ------------------------------------------------------------------------------------- */
+/* ---- From outbound.c: writing ---------------------------------------------------------------------------- */
 
-void cw__socket_hold(cw_socket *s);
-void cw__socket_drop(cw_socket *s);
-/* Takes the lock, and is the next to have it. */
-void cw__socket_enter(cw_socket *s);
-/* Whether a thread waits in cw__socket_enter. */
-bool cw__socket_is_wanted(const cw_socket *s);
-/* Lets others have the lock who wait for it, in the middle of a long piece of work. */
-void cw__socket_give_way_locked(cw_socket *s, cw__wait *wait);
-/* CW_OK, or the failure that a socket of a parent process deserves. */
-cw_status cw__socket_check(const cw_socket *s);
-/* CW_OK once a connect went well, also after its end; or CW_INVALID_STATE. */
-cw_status cw__socket_check_connected(const cw_socket *s);
-void cw__socket_set_state_locked(cw_socket *s, cw_state state);
-static inline cw_state cw__socket_state(const cw_socket *s) { return (cw_state)atomic_load(&s->state); }
-/* Wakes all that wait for something to change. */
-void cw__socket_changed_locked(cw_socket *s);
-/* Also those that poll. */
-void cw__socket_wake_locked(cw_socket *s);
-/* Posts an event, or (for messages) says that there is one. */
-void cw__socket_post_locked(cw_socket *s, cw_event_type type);
-/* Ends the use of memory that its taker has lent. The message in it, or what has come of it, stays the next one. False
- * without memory for a copy. */
-bool cw__socket_take_back_locked(cw_socket *s, cw_event *place);
-/* Waits for a change, gives the lock up meanwhile. CW_OK: look again; CW_TIMED_OUT, CW_INTERRUPTED: no error
- * text is set yet. */
-cw_status cw__socket_wait_locked(cw_socket *s, cw__wait *wait);
-/* Asks the thread's hook if it is time to, without the lock. CW_OK or CW_INTERRUPTED. */
-cw_status cw__socket_ask_hook_locked(cw_socket *s, cw__wait *wait);
-/* Unlocks, at the end of a call that may have waited; returns status. The socket may be gone afterwards. */
-cw_status cw__socket_leave_locked(cw_socket *s, cw__wait *wait, cw_status status);
-/* The same, polling the descriptor for events too; *slot names the thread meanwhile. It does not ask the hook:
- * the caller does, when it has put down what it holds. */
-cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw__wait *wait);
-/* As cw__link_never_waits, also while there is no connection. Whoever has turned it on turns it off before giving up
- * the lock. */
-bool cw__socket_never_waits_locked(cw_socket *s, bool is_on);
-/* Sets the poller to what the socket's state asks for. */
-void cw__socket_watch_locked(cw_socket *s);
-/* Asks the service to attend, if it has the socket. */
-void cw__socket_attend_locked(cw_socket *s);
+/* Whether waiting for the descriptor to be writable is in vain (codec.h: wants_read): writing is tried every
+ * CW__PAUSE_MS instead. */
+enum { CW__PAUSE_MS = 10, CW__VAIN_AT_MOST = 2 /* room may have come just after a write */ };
+static inline bool cw__outbound_is_vain(const cw_socket *s) { return s->out.vain_count > CW__VAIN_AT_MOST; }
+/* Writes what the connection takes. */
+void cw__outbound_flush_locked(cw_socket *s);
+/* The same for the messages of a batch, which the codec holds back. */
+void cw__outbound_release_locked(cw_socket *s);
+/* Waits until a message of that length may go out: no other thread sends, and nothing is queued. A call that must not
+ * wait needs only room in the queue. Gives the lock up meanwhile. */
+cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait);
+/* Sends a frame whose turn it is; CW__RSV1 may be in the opcode. Gives the lock up while it waits; the data stay the
+ * caller's, which is done with them when it returns. */
+cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,
+                                   size_t len_bytes, cw__wait *wait);
+/* Both in one. more_follow: another message comes at once; small ones go in one write. */
+cw_status cw__outbound_message_locked(cw_socket *s, uint8_t opcode, bool ends_message, bool more_follow,
+                                      const uint8_t *data, size_t len_bytes, cw__wait *wait);
+/* Drops the connection for a message of which a part is out already; returns CW_CLOSED. */
+cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status, const cw__wait *wait);
+
+/* ---- From compressing.c ---------------------------------------------------------------------------------- */
+
+/* Whether a message of that length goes out compressed. No lock once the socket is open. */
+bool cw__compressing_is_wanted(const cw_socket *s, size_t len_bytes);
+/* Sends a message, or a fragment, compressed; CW__RSV1 is in the opcode of a beginning. As a send without. */
+cw_status cw__compressing_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const void *data,
+                                      size_t len_bytes, cw__wait *wait);
+
+/* ---- From inbound.c: reading ----------------------------------------------------------------------------- */
+
+/* Reads what there is, within a fair share, for the service. */
+void cw__inbound_serve_locked(cw_socket *s);
+/* Whether what comes has no meaning any more, and nothing of ours has to go out before it is thrown away. */
+bool cw__inbound_may_discard(const cw_socket *s);
+/* Whether the calling thread may read the connection itself: nobody else is at it. The lock. */
+static inline bool cw__inbound_may_read(const cw_socket *s)
+{
+    return s->codec && s->close.state == CW__CLOSE_NONE && !s->in.receiver;
+}
+/* Reads without waiting, until there is a message in the inbox or in a place that was lent, or, if coming_bytes is
+ * asked for, until a large one begins to come. */
+void cw__inbound_read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_bytes);
+/* Reads bytes of a stream without waiting; returns how many. */
+size_t cw__inbound_read_stream_locked(cw_socket *s, void *buffer, size_t size_bytes);
+/* The next event for a mailbox among the messages: the caller's; or NULL. */
+cw_event *cw__inbound_pop_locked(cw_socket *s);
+
+/* ---- From ping.c: our pings -------------------------------------------------------------------------------- */
+
+/* Sends what is due; true if the connection has to be given up for silence. Service thread only. */
+bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms);
+int64_t cw__pings_due_locked(const cw_socket *s);
+
+/* ---- From connect.c ---------------------------------------------------------------------------------------- */
+
+/* The service's call while connecting. INT64_MAX, a time, or CW__DETACH. */
+int64_t cw__connecting_attend_locked(cw_socket *s);
+/* In a child after fork: closes the copies of the descriptors. No lock. */
+void cw__connecting_forked(cw_socket *s);
+/* Makes a connect end with OperationCanceled. */
+void cw__connecting_cancel_locked(cw_socket *s);
+/* Frees what libcurl holds. Service thread only, nobody polling. */
+void cw__connection_teardown_locked(cw_socket *s);
+
+/* ---- From closing_calls.c ---------------------------------------------------------------------------------- */
+
+/* The program ends: the handshake gets so much time at the most, once everything sent has arrived; 0 = drop everything. */
+void cw__closing_hurry_locked(cw_socket *s, int grace_ms);
 
 CW__PRIVATE_END
 

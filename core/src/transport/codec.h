@@ -2,7 +2,8 @@
 /* The seam between messages and bytes: frames in, frames out over one libcurl connection. Two makers fill the
  * table: codec_curl.c (libcurl's own framing) and codec_native.c (ours).
  *
- * Safety: a codec is called under its socket's lock. */
+ * Safety: a codec and its link are called under their socket's lock. Owns: a codec is its creator's until destroy, which
+ * leaves the link; buffers and data are the caller's. */
 #ifndef CW_CODEC_H
 #define CW_CODEC_H
 
@@ -69,13 +70,14 @@ bool cw__link_never_waits(cw__link *link, bool is_on);
 
 /* ---- From codec_curl.c --------------------------------------------------------------------------------- */
 
-/* NULL without memory. */
+/* The caller's until calls->destroy; NULL without memory. */
 cw__codec *cw__codec_curl_create(cw__link *link);
 
 /* ---- From codec_native.c ------------------------------------------------------------------------------- */
 
+/* The same. */
 cw__codec *cw__codec_native_create(cw__link *link);
-/* Whether the loaded libcurl lets it receive; where not, libcurl's decoder does that for it. */
+/* Whether the loaded libcurl lets it receive; where not, libcurl's decoder does that for it. No lock. */
 bool cw__codec_native_receives(void);
 
 CW__PRIVATE_END

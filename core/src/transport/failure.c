@@ -56,6 +56,45 @@ const char *cw__curl_name(int curl_code)
     }
 }
 
+int cw__web_status_of_curl(int curl_code, int os_errno)
+{
+    switch (curl_code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return CW_WEB_HostNameNotResolved;
+    case CURLE_COULDNT_CONNECT:
+        return cw__web_status_of_errno(os_errno) == CW_WEB_ServerUnreachable ? CW_WEB_ServerUnreachable
+                                                                             : CW_WEB_CannotConnect;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PROXY:
+        return CW_WEB_CannotConnect;
+    case CURLE_OPERATION_TIMEDOUT:
+        return CW_WEB_Timeout;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CRL_BADFILE:
+    case CURLE_SSL_CLIENTCERT:
+        return CW_WEB_UnexpectedClientError;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+        return CW_WEB_CertificateIsInvalid;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* an HTTP/0.9 reply, among others */
+    case CURLE_TOO_LARGE:
+        return CW_WEB_ErrorHttpInvalidServerResponse;
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+        return CW_WEB_Disconnected;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+        return os_errno ? cw__web_status_of_errno(os_errno) : CW_WEB_ConnectionAborted;
+    default:
+        return CW_WEB_Unknown;
+    }
+}
+
 /* ---- Texts ---- */
 
 /* In the texts below: $ "the server a.example" or "the proxy 10.0.0.1:3128", & "the server" or "the proxy", ~ the URI's
@@ -528,46 +567,4 @@ void cw__failure_lost(int curl_code, int os_errno, const char *text, const char 
                   message);
     error->curl_code = curl_code;
     error->os_errno = os_errno;
-}
-
-/* ---- Replies that refuse ---- */
-
-void cw__failure_refused(int http_status, cw__error *error)
-{
-    const char *hint = "";
-
-    if (http_status >= 300 && http_status < 400)
-        hint = ": it redirects; connect to the address in its Location header";
-    else if (http_status == 401 || http_status == 403)
-        hint = ": it wants credentials or does not accept these";
-    else if (http_status == 404)
-        hint = ": there is no such path";
-    else if (http_status == 200 || http_status == 426)
-        hint = ": there is an HTTP server, but no WebSocket at this path";
-    cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
-                  "the server refused the WebSocket with HTTP status %d%s", http_status, hint);
-    error->http_status = http_status;
-}
-
-/* The proxy answered CONNECT with another status than 2xx. */
-void cw__failure_refused_by_proxy(const cw__proxy *proxy, const char *host, int http_status, cw__error *error)
-{
-    const char *hint = "";
-
-    if (http_status == 407)
-        hint = proxy->user ? ": it does not accept this user and password"
-                           : ": it wants a user and a password; write user:password@ before its host";
-    else if (http_status == 403 || http_status == 405)
-        hint = ": it does not allow this connection";
-    else if (http_status == 502 || http_status == 503 || http_status == 504)
-        hint = ": it could not reach the server";
-    if (http_status > 0)
-        cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
-                      "the proxy %.80s (%s) refused to connect to %.80s with HTTP status %d%s", proxy->name,
-                      proxy->variable, host, http_status, hint);
-    else
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                      "the proxy %.80s (%s) answered with something that is not HTTP/1.1", proxy->name,
-                      proxy->variable);
-    error->http_status = http_status;
 }

@@ -177,9 +177,9 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
         cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
     } else if (h->is_refused) {
         (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
-        cw__failure_refused_by_proxy(&h->proxy, h->host, (int)http_status, error);
+        cw__proxy_refused(&h->proxy, h->host, (int)http_status, error);
     } else if (is_answer && http_status >= 200 && h->reply.is_http_1) {
-        cw__failure_refused((int)http_status, error);
+        cw__reply_refused((int)http_status, error);
     } else if (is_answer && http_status >= 200) {
         invalid_reply(h, "the reply is not HTTP/1.1", error);
     } else if (is_too_large) {

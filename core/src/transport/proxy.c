@@ -372,3 +372,25 @@ void cw__proxy_destroy(cw__proxy *p)
     cw__free(p->password);
     memset(p, 0, sizeof *p);
 }
+
+void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, cw__error *error)
+{
+    const char *hint = "";
+
+    if (http_status == 407)
+        hint = proxy->user ? ": it does not accept this user and password"
+                           : ": it wants a user and a password; write user:password@ before its host";
+    else if (http_status == 403 || http_status == 405)
+        hint = ": it does not allow this connection";
+    else if (http_status == 502 || http_status == 503 || http_status == 504)
+        hint = ": it could not reach the server";
+    if (http_status > 0)
+        cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
+                      "the proxy %.80s (%s) refused to connect to %.80s with HTTP status %d%s", proxy->name,
+                      proxy->variable, host, http_status, hint);
+    else
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                      "the proxy %.80s (%s) answered with something that is not HTTP/1.1", proxy->name,
+                      proxy->variable);
+    error->http_status = http_status;
+}

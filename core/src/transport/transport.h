@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What speaks to libcurl: the library itself, its multi handles, connections, the opening handshake, the frame codecs.
- * Needs engine, protocol and base. */
+ * Needs engine, protocol and base.
+ *
+ * Safety: a connection's objects (handshake, member of a pool, race, link, codec) are under the lock of the socket they are
+ * of, which each call needs; libcurl is used by one thread at a time. Steps are taken in the service thread only (pool, race).
+ * Inside, a pool's lock is taken, after the socket's. Functions of text alone (proxy, failure) need no lock. Owns: what
+ * create makes is the caller's until destroy; what is passed stays the caller's; what points into an object stays until
+ * that is destroyed. All of it unless it says otherwise. */
 #ifndef CW_TRANSPORT_H
 #define CW_TRANSPORT_H
 
@@ -34,6 +40,8 @@ bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
 /* Reads the value of a variable into an empty proxy: NULL, or what is wrong with it; what it allocated is destroyed by
  * cw__proxy_destroy either way. */
 const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory);
+/* Fills the error of a proxy that answered CONNECT with another status than 2xx; 0 = its answer has no status. */
+void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, cw__error *error);
 
 /* ---- From failure.c: the status and text of a failure of libcurl's ------------------------------------- */
 
@@ -70,14 +78,12 @@ void cw__failure_lost(int curl_code, int os_errno, const char *text, const char 
                       cw__error *error);
 /* The name of a CURLcode, "CURLE_..."; "?" for one that is not known. */
 const char *cw__curl_name(int curl_code);
-/* Fills the error of a server that answered with that status instead of 101. */
-void cw__failure_refused(int http_status, cw__error *error);
-/* The same for a proxy that answered CONNECT with another status than 2xx; 0 = its answer has no status. */
-void cw__failure_refused_by_proxy(const cw__proxy *proxy, const char *host, int http_status, cw__error *error);
+/* The WebErrorStatus of a CURLcode. */
+int cw__web_status_of_curl(int curl_code, int os_errno);
 
 /* ---- From libcurl.c ------------------------------------------------------------------------------------ */
 
-/* Initialises libcurl once for the process. The status of cw_check_libcurl. */
+/* Any thread, no lock: initialises libcurl once for the process. The status of cw_check_libcurl. */
 cw_status cw__libcurl_init(void);
 /* Whether it reads the authorities to be trusted once for a multi, instead of for each connection. */
 bool cw__libcurl_shares_trust(void);
@@ -103,7 +109,7 @@ typedef enum cw__race_state {
 
 struct sockaddr;
 
-/* NULL without memory. */
+/* The caller's until destroy; NULL without memory. */
 cw__race *cw__race_create(void);
 /* Ends what is under way. Between attach and detached, like all that follow, or before anything was tried. */
 void cw__race_destroy(cw__race *r);
@@ -120,7 +126,8 @@ bool cw__race_begin(cw__race *r);
 /* Goes on, in the name of client, which is attended when there is something to do; returns when to call again at the
  * latest (INT64_MAX = not by itself). It may be won or lost afterwards. */
 int64_t cw__race_step(cw__race *r, cw__client *client, int64_t now_ms);
-/* The connection that won, and its peer's address, for which there is room; -1 if it was taken already. */
+/* The connection that won, and its peer's address, for which there is room; -1 if it was taken already. The descriptor is
+ * the caller's. */
 int cw__race_take(cw__race *r, struct sockaddr *from, unsigned *len_bytes);
 
 /* ---- From pool.c: libcurl's multi handles ---------------------------------------------------------------- */
@@ -245,9 +252,9 @@ typedef struct cw__handshake_settings {
     bool proxy_verify;
     bool no_delay;
     int64_t timeout_ms; /* -1 = none */
-    cw__race
-        *race; /* libcurl names the addresses to it, and takes the connection from it; NULL = libcurl connects.
-                           Stays until the handle is released or destroyed */
+    /* libcurl names the addresses to it, and takes the connection from it; NULL = libcurl connects. Stays until the handle
+     * is released or destroyed. */
+    cw__race *race;
 } cw__handshake_settings;
 
 typedef struct cw__handshake cw__handshake;

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* Process: which one this is. What was made before a fork belongs to the parent; the child tells by the generation. */
+#include "base.h"
+
+static cw__atomic_int generation;
+
+int cw__generation(void) { return atomic_load(&generation); }
+void cw__process_forked(void) { (void)atomic_fetch_add(&generation, 1); }

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Closing, the calls: those that begin the closing handshake, wait for its end and say how it went. closing.c does it.
+ *
+ * Safety: each takes the socket's lock. */
+#include <stdio.h>
+
+#include "socket.h"
+
+bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes)
+{
+    bool was_clean;
+
+    if (cw__socket_check(s) != CW_OK) {
+        *code = 0;
+        if (size_bytes)
+            *reason = '\0';
+        return false;
+    }
+    cw__mutex_lock(&s->lock);
+    *code = s->close.result.code;
+    was_clean = s->close.was_clean;
+    if (size_bytes)
+        (void)snprintf(reason, size_bytes, "%s", s->close.result.reason);
+    cw__mutex_unlock(&s->lock);
+    return was_clean;
+}
+
+bool cw_socket_ended_normally(cw_socket *s)
+{
+    bool is_normal;
+
+    if (cw__socket_check(s) != CW_OK)
+        return false;
+    cw__mutex_lock(&s->lock);
+    is_normal = cw__closing_is_normal_locked(s);
+    cw__mutex_unlock(&s->lock);
+    return is_normal;
+}
+
+static cw_status check_close(int code, const char *reason, size_t reason_bytes)
+{
+    if (code != 1005 && !cw__close_code_valid(code))
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "%d is no close code to send: 1000-1003, 1007-1014, 3000-4999 are, or 1005 for none",
+                        code);
+    if (code == 1005 && reason_bytes > 0)
+        return cw__fail(CW_INVALID_ARGUMENT, "code 1005 sends an empty close frame: it takes no reason");
+    if (reason_bytes > CW__CONTROL_MAX_BYTES - 2)
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the reason has %zu bytes of UTF-8 and a close frame takes 123: shorten it",
+                        reason_bytes);
+    if (reason_bytes > 0 && !cw__utf8_valid(reason, reason_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "the reason must be UTF-8");
+    return CW_OK;
+}
+
+static void close_locked(cw_socket *s, int code, const char *reason, size_t reason_bytes)
+{
+    switch (cw__socket_state(s)) {
+    case CW_STATE_NEW:
+        s->is_closed_locally = true;
+        cw__socket_set_state_locked(s, CW_STATE_CLOSED);
+        break;
+    case CW_STATE_CONNECTING:
+        s->is_closed_locally = true;
+        cw__connecting_cancel_locked(s);
+        break;
+    case CW_STATE_CLOSED:
+        s->is_closed_locally = true; /* what waits to be received is given out no more */
+        cw__inbox_clear(&s->in.inbox);
+        break;
+    case CW_STATE_OPEN:
+    case CW_STATE_CLOSING:
+        cw__closing_begin_locked(s, code, reason, reason_bytes);
+        if (s->codec && s->close.state != CW__CLOSE_ENDED)
+            cw__outbound_flush_locked(s); /* the close frame leaves now if it can: the program may end next */
+        break;
+    }
+    cw__socket_wake_locked(s);
+}
+
+cw_status cw_socket_close(cw_socket *s, int code, const char *reason, size_t reason_bytes)
+{
+    cw_status status = cw__socket_check(s);
+
+    if (status == CW_OK)
+        status = check_close(code, reason, reason_bytes);
+    if (status != CW_OK)
+        return status;
+    cw__socket_enter(s);
+    close_locked(s, code, reason, reason_bytes);
+    cw__mutex_unlock(&s->lock);
+    return CW_OK;
+}
+
+static void abort_locked(cw_socket *s)
+{
+    if (!s->codec) {
+        close_locked(s, 1005, NULL, 0);
+        return;
+    }
+    s->is_closed_locally = true;
+    cw__inbox_clear(&s->in.inbox);
+    cw__queue_destroy(&s->out); /* as the program asked: this is no loss */
+    s->codec->held_bytes = 0;
+    s->drain.is_on = false;
+    cw__closing_ended_locked(s, "the connection was dropped by this program");
+}
+
+void cw_socket_abort(cw_socket *s)
+{
+    if (cw__socket_check(s) != CW_OK)
+        return;
+    cw__socket_enter(s);
+    abort_locked(s);
+    cw__mutex_unlock(&s->lock);
+}
+
+/* At the end of a program. */
+void cw__closing_hurry_locked(cw_socket *s, int grace_ms)
+{
+    s->grace_ms = grace_ms;
+    if (!s->codec || s->connecting) {
+        close_locked(s, 1005, NULL, 0);
+        return;
+    }
+    if (cw__socket_state(s) == CW_STATE_OPEN && grace_ms > 0)
+        close_locked(s, 1001, "", 0);
+    if (grace_ms == 0) {
+        s->is_closed_locally = true;
+        cw__closing_ended_locked(s, "the program has ended");
+    } else if (!cw__closing_is_draining(s) && s->close.deadline_ms != INT64_MAX)
+        cw__close_bound(&s->close, cw__now_ms(), grace_ms);
+    cw__socket_attend_locked(s);
+}
+
+/* The failure of a socket that could not deliver all it had accepted, or CW_OK. */
+static cw_status check_loss_locked(cw_socket *s)
+{
+    const char *why = "it closed the connection before";
+    cw__error error;
+
+    if (s->out.lost_bytes == 0)
+        return CW_OK;
+    if (!s->out.is_loss_told)
+        cw__service_told(s->out.lost_bytes);
+    s->out.is_loss_told = true;
+    if (s->fault.status != CW_OK)
+        why = s->fault.message;
+    else if (*s->close.result.reason)
+        why = s->close.result.reason;
+    cw__error_set(&error, CW_CLOSED, s->fault.status != CW_OK ? s->fault.web_status : CW_WEB_Disconnected,
+                  "up to %llu bytes that were sent did not reach the server: %s",
+                  (unsigned long long)s->out.lost_bytes, why);
+    return cw__fail_with(&error);
+}
+
+cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)
+{
+    cw_status status = cw__socket_check(s);
+    cw__wait wait;
+
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, wait_ms, -1);
+    /* A connect that was cancelled is let go of before its state changes (socket.c: on_detached). */
+    cw__outbound_release_locked(s);
+    while (status == CW_OK && (s->is_attached || cw__socket_state(s) == CW_STATE_CONNECTING) &&
+           cw__socket_state(s) != CW_STATE_CLOSED) {
+        if (s->codec && !s->in.receiver)
+            cw__inbound_give_back_locked(s);
+        status = cw__socket_wait_locked(s, &wait);
+    }
+    if (status == CW_TIMED_OUT)
+        status = cw__wait_timed_out(&wait, "the end of the connection", CW_OPTION_COUNT);
+    else if (status == CW_INTERRUPTED)
+        status = cw__fail(CW_INTERRUPTED, "interrupted while waiting for the end of the connection");
+    else if (status == CW_OK)
+        status = check_loss_locked(s);
+    return cw__socket_leave_locked(s, &wait, status);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Pong: what is heard of the peer. Its pings and when our pongs to them go out, its pongs, and the clocks of keepalive
+ * (RFC 6455 sections 5.5.2, 5.5.3). ping.c sends our pings and looks at the clocks.
+ *
+ * Safety: under the socket's lock. */
+#include <string.h>
+
+#include "socket.h"
+
+enum { BROKEN_LIMIT_MS = 10000, OWED_AT_MOST = 16, ENOUGH_BYTES = 16 * 1024 * 1024 };
+
+/* ---- Pongs ----
+ *
+ * A peer that has closed its end of TCP altogether answers whatever we write with RST, and its kernel throws away what it
+ * still had to send us. It looks no different from one that sends. So a pong waits
+ *   - while the inbox is full. What comes is not read then, and the peer may have sent everything, given up waiting for
+ *     our close frame, and gone.
+ *   - until all that had come behind the ping is read. After a full inbox that says little, because the peer's kernel may
+ *     hold megabytes behind a window that was shut: then also until nothing has come for CW__LULL_MS.
+ *   - but no longer than for ENOUGH_BYTES, which is more than the kernels of both ends hold by default (Linux: 6 MiB and
+ *     4 MiB). What comes behind that the peer wrote after we had read its ping, so it is there and may want its pong.
+ * With no backlog the pong goes at once: nothing that has come is unread.
+ *
+ * Our close frames need no such rule. An answer to the peer's goes out when everything before that has been read, and
+ * nothing behind it has a meaning (RFC 6455 section 5.5.1). After a close of ours, or a broken rule, nothing more is given
+ * out; what waits in the inbox is in our memory, where no RST reaches it. */
+
+void cw__pings_forget(cw__pings *pings)
+{
+    while (pings->owed) {
+        cw__pong *p = pings->owed;
+        pings->owed = p->next;
+        cw__free(p);
+    }
+    pings->owed_count = 0;
+    pings->owed_bytes = 0;
+}
+
+bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes)
+{
+    cw__pong **place = &s->pings.owed;
+
+    if (s->close.state != CW__CLOSE_NONE) /* after a close of ours nothing is given out: nothing to wait for */
+        return cw__queue_control_locked(s, CW__OP_PONG, payload, len_bytes, false);
+    while (*place && (s->pings.owed_count < OWED_AT_MOST || (*place)->next))
+        place = &(*place)->next;
+    if (!*place) {
+        if (!(*place = cw__calloc(1, sizeof **place)))
+            return false;
+        s->pings.owed_count++;
+    } /* else the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
+    (*place)->len_bytes = (uint8_t)len_bytes;
+    if (len_bytes)
+        memcpy((*place)->data, payload, len_bytes);
+    return true;
+}
+
+bool cw__pings_pay_all_locked(cw_socket *s)
+{
+    bool is_sent = true;
+
+    for (const cw__pong *p = s->pings.owed; p && is_sent && !s->out.is_broken; p = p->next)
+        is_sent = cw__queue_control_locked(s, CW__OP_PONG, p->data, p->len_bytes, false);
+    cw__pings_forget(&s->pings);
+    return is_sent;
+}
+
+bool cw__pings_pay_locked(cw_socket *s, int64_t now_ms)
+{
+    bool is_quiet = s->in.is_drained && (!s->pings.is_behind || now_ms - s->pings.heard_ms >= CW__LULL_MS);
+
+    if (s->pings.owed && !s->in.inbox.is_full && (is_quiet || s->pings.owed_bytes >= ENOUGH_BYTES))
+        return cw__pings_pay_all_locked(s);
+    return true;
+}
+
+void cw__pings_stirred_locked(cw_socket *s, int64_t now_ms)
+{
+    if (now_ms - s->pings.heard_ms >= CW__LULL_MS)
+        s->pings.is_behind = false;
+}
+
+/* ---- Our pings ---- */
+
+void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes)
+{
+    uint64_t number = 0;
+    int64_t now_us;
+
+    /* An unsolicited pong is no answer; that something came counts anyway. */
+    if (len_bytes != CW__PING_NUMBER_BYTES)
+        return;
+    for (int i = 0; i < CW__PING_NUMBER_BYTES; i++)
+        number = number << 8 | payload[i];
+    if (number > s->pings.last_number)
+        return;
+    now_us = cw__now_us();
+    for (cw__ping *p = s->pings.waiting; p; p = p->next)
+        if (!p->is_answered && p->number <= number) {
+            p->rtt_us = now_us - p->sent_us;
+            p->is_answered = true;
+        }
+    cw__socket_changed_locked(s);
+}
+
+/* ---- The clocks of keepalive (ping.c says what they are for) ---- */
+
+/* Something was heard, or could not have been. */
+static void restart(cw_socket *s, int64_t now_ms, bool postpones_ping)
+{
+    s->pings.heard_ms = now_ms;
+    s->pings.deadline_ms = s->out.is_broken ? now_ms + BROKEN_LIMIT_MS : INT64_MAX;
+    if (postpones_ping && !s->out.is_broken)
+        s->pings.next_ms = cw__pings_after(now_ms, cw__setting(s, CW_OPT_PING_INTERVAL));
+    s->in.is_heard = s->in.has_news = false;
+}
+
+/* Writing has failed: no more pings, and a limit for reading to find the end. */
+void cw__pings_broken_locked(cw_socket *s, int64_t now_ms)
+{
+    s->pings.next_ms = INT64_MAX;
+    restart(s, now_ms, false);
+}
+
+void cw__pings_start_locked(cw_socket *s, int64_t now_ms) { restart(s, now_ms, true); }
+
+void cw__pings_heard_locked(cw_socket *s, int64_t now_ms)
+{
+    if (s->in.is_heard)
+        restart(s, now_ms, s->in.has_news);
+}
+
+void cw__pings_paused_locked(cw_socket *s) { s->pings.is_paused = true; }
+
+/* Not every full inbox is a pause: a large message fills it for the moment until its caller takes it. */
+void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms)
+{
+    if (s->pings.is_paused || s->in.reader == CW__READER_SERVICE)
+        cw__socket_attend_locked(s); /* which also reads what waits inside libcurl */
+    if (!s->pings.is_paused)
+        return;
+    s->pings.is_paused = false;
+    s->pings.is_behind = true;
+    restart(s, now_ms, true);
+}

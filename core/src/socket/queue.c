@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Queue: the frames of a socket that wait to be written, in their order, and the count of what was lost. outbound.c writes
+ * them.
+ *
+ * Safety: under the socket's lock. */
+#include <string.h>
+
+#include "socket.h"
+
+enum {
+    PONGS_AT_MOST = 16 /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
+};
+
+cw__outgoing *cw__queue_make(uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes)
+{
+    cw__outgoing *f = cw__malloc(sizeof *f + len_bytes);
+
+    if (!f)
+        return NULL;
+    *f = (cw__outgoing){.len_bytes = len_bytes, .opcode = opcode, .is_final = is_final};
+    if (len_bytes)
+        memcpy(f->data, data, len_bytes);
+    return f;
+}
+
+static void count(cw_socket *s, const cw__outgoing *f, bool comes)
+{
+    if (f->opcode == CW__OP_PONG)
+        s->out.pong_count += comes ? 1u : -1u;
+    if (!cw__queue_is_control(f->opcode)) {
+        if (comes)
+            s->out.data_bytes += f->len_bytes + CW__FRAME_COST_BYTES;
+        else
+            s->out.data_bytes -= f->len_bytes + CW__FRAME_COST_BYTES;
+    }
+}
+
+void cw__queue_append_locked(cw_socket *s, cw__outgoing *f)
+{
+    f->next = NULL;
+    if (s->out.last)
+        s->out.last->next = f;
+    else
+        s->out.first = f;
+    s->out.last = f;
+    count(s, f, true);
+}
+
+void cw__queue_prepend_locked(cw_socket *s, cw__outgoing *f)
+{
+    f->next = s->out.first;
+    s->out.first = f;
+    if (!s->out.last)
+        s->out.last = f;
+    count(s, f, true);
+}
+
+/* Before the first data frame that has not begun, behind other control frames. */
+static void insert(cw_socket *s, cw__outgoing *f)
+{
+    cw__outgoing **place = &s->out.first;
+
+    while (*place && ((*place)->is_begun || cw__queue_is_control((*place)->opcode)))
+        place = &(*place)->next;
+    f->next = *place;
+    *place = f;
+    if (!f->next)
+        s->out.last = f;
+    count(s, f, true);
+}
+
+void cw__queue_remove_first_locked(cw_socket *s)
+{
+    cw__outgoing *f = s->out.first;
+
+    s->out.first = f->next;
+    if (!s->out.first)
+        s->out.last = NULL;
+    count(s, f, false);
+    cw__free(f);
+}
+
+static cw__outgoing *last_waiting_pong(const cw_socket *s)
+{
+    cw__outgoing *found = NULL;
+
+    for (cw__outgoing *f = s->out.first; f; f = f->next)
+        if (f->opcode == CW__OP_PONG && !f->is_begun)
+            found = f;
+    return found;
+}
+
+bool cw__queue_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data, size_t len_bytes, bool is_last)
+{
+    cw__outgoing *f;
+
+    if (opcode == CW__OP_PONG && s->out.pong_count >= PONGS_AT_MOST && (f = last_waiting_pong(s))) {
+        if (len_bytes) /* each pong has room for any other */
+            memcpy(f->data, data, len_bytes);
+        f->len_bytes = len_bytes;
+        return true;
+    }
+    f = cw__malloc(sizeof *f + CW__CONTROL_MAX_BYTES);
+    if (!f)
+        return false;
+    *f = (cw__outgoing){.len_bytes = len_bytes, .opcode = opcode, .is_final = true};
+    if (len_bytes)
+        memcpy(f->data, data, len_bytes);
+    if (is_last)
+        cw__queue_append_locked(s, f);
+    else
+        insert(s, f);
+    return true;
+}
+
+void cw__queue_count_lost_locked(cw_socket *s, uint64_t len_bytes)
+{
+    s->out.lost_bytes += len_bytes;
+    cw__service_lost(len_bytes);
+}
+
+static void count_lost(cw_socket *s, const cw__outgoing *f)
+{
+    if (!cw__queue_is_control(f->opcode))
+        cw__queue_count_lost_locked(s, f->len_bytes - f->sent_bytes);
+}
+
+void cw__queue_drop_locked(cw_socket *s)
+{
+    cw__outgoing *begun = s->out.first && s->out.first->is_begun ? s->out.first : NULL;
+
+    while (s->out.first && s->out.first != begun) {
+        count_lost(s, s->out.first);
+        cw__queue_remove_first_locked(s);
+    }
+    while (begun && begun->next) {
+        cw__outgoing *f = begun->next;
+        begun->next = f->next;
+        count_lost(s, f);
+        count(s, f, false);
+        cw__free(f);
+    }
+    s->out.last = begun;
+}
+
+void cw__queue_lose_locked(cw_socket *s)
+{
+    for (cw__outgoing *f = s->out.first; f; f = f->next)
+        count_lost(s, f);
+    if (s->codec && s->codec->held_bytes) {
+        cw__queue_count_lost_locked(s, s->codec->held_bytes);
+        s->codec->held_bytes = 0;
+    }
+    cw__queue_destroy(&s->out);
+}
+
+void cw__queue_destroy(cw__outbound *out)
+{
+    while (out->first) {
+        cw__outgoing *f = out->first;
+        out->first = f->next;
+        cw__free(f);
+    }
+    out->last = NULL;
+    out->data_bytes = 0;
+    out->pong_count = 0;
+}

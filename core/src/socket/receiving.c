@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* Receiving: the public calls that take messages and read the stream. A thread that waits polls the connection itself, or,
+ * where another thread does, waits for what that brings. inbound.c reads.
+ *
+ * Safety: each takes the socket's lock, given up only in cw__socket_poll_locked and cw__socket_wait_locked. */
+#include <poll.h>
+#include <string.h>
+
+#include "socket.h"
+
+/* Polls for the connection's next bytes in the calling thread. */
+static cw_status poll_locked(cw_socket *s, cw__wait *wait)
+{
+    cw_status status = cw__socket_poll_locked(s, POLLIN, &s->in.receiver, wait);
+
+    s->in.is_drained = false;
+    if (s->in.reclaim_is_off) { /* give_back clears it: then the service reads already */
+        s->in.reclaim_is_off = false;
+        s->in.reclaim_due_ms = cw__now_ms() + CW__LINGER_MS;
+        cw__socket_attend_locked(s);
+    }
+    /* The hook may take long: a runtime's waits for its lock. By now the connection is not in this thread's
+     * hands any more, and the service will look after it. */
+    return status == CW_OK ? cw__socket_ask_hook_locked(s, wait) : status;
+}
+
+/* ---- What comes back ---- */
+
+/* Takes a message over, or a stream's bytes, as what is to be received next. */
+static void put_back_locked(cw_socket *s, cw_event *e)
+{
+    if (s->is_closed_locally) { /* nothing is given out any more */
+        cw_event_free(e);
+        return;
+    }
+    s->in.message.place = NULL; /* whoever lent it has to take this one first */
+    cw__inbox_put_back(&s->in.inbox, e);
+    cw__socket_post_locked(s, CW_EVENT_MESSAGE);
+    cw__socket_wake_locked(s);
+}
+
+/* Ends the use of memory that its taker has lent. The message in it, or what has come of it, stays the next one. False
+ * without memory for a copy. */
+static bool take_back_locked(cw_socket *s, cw_event *place)
+{
+    cw_event *copy;
+
+    if (!place->is_complete)
+        return cw__message_take_back(&s->in.message, place);
+    copy = cw__event_resize(place, place->len_bytes);
+    if (copy)
+        put_back_locked(s, copy);
+    return copy != NULL;
+}
+
+void cw_socket_put_back(cw_socket *s, cw_event *e)
+{
+    if (s->generation != cw__generation()) {
+        cw_event_free(e);
+        return;
+    }
+    if (e->socket)
+        e->release(e->socket);
+    e->socket = NULL;
+    cw__mutex_lock(&s->lock);
+    put_back_locked(s, e);
+    cw__mutex_unlock(&s->lock);
+}
+
+cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes)
+{
+    cw_status status = cw__socket_check(s);
+    cw_event *e;
+
+    if (status != CW_OK || len_bytes == 0)
+        return status;
+    if (s->socket_class != CW_STREAM_SOCKET)
+        return cw__fail(CW_INVALID_STATE, "a message socket is not read as a stream: put its messages back");
+    e = cw__event_create(CW_EVENT_MESSAGE, len_bytes);
+    if (!e)
+        return cw__fail(CW_NO_MEMORY, "no memory for %zu bytes that are to be read again", len_bytes);
+    memcpy(e->data, data, len_bytes);
+    e->len_bytes = len_bytes;
+    cw__mutex_lock(&s->lock);
+    put_back_locked(s, e);
+    cw__mutex_unlock(&s->lock);
+    return CW_OK;
+}
+
+/* ---- Messages ---- */
+
+/* The next message, from the inbox or, without waiting, from the connection. */
+static cw_event *next_now_locked(cw_socket *s, size_t *coming_bytes)
+{
+    cw_event *e = cw__inbound_pop_locked(s);
+
+    if (e || !cw__inbound_may_read(s))
+        return e;
+    cw__inbound_read_now_locked(s, NULL, coming_bytes);
+    return cw__inbound_pop_locked(s);
+}
+
+static bool takes_messages(const cw_socket *s)
+{
+    return s->socket_class == CW_MESSAGE_SOCKET && (s->event_mask & CW_EVENT_MESSAGE) == 0 &&
+           !s->is_closed_locally;
+}
+
+cw_status cw_socket_try_receive(cw_socket *s, cw_event **out)
+{
+    return cw_socket_try_receive_begin(s, out, NULL);
+}
+
+cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes)
+{
+    cw_event *e = NULL;
+    size_t coming = 0;
+
+    *out = NULL;
+    if (coming_bytes)
+        *coming_bytes = 0;
+    if (s->generation != cw__generation() || !cw__mutex_trylock(&s->lock))
+        return CW_WOULD_BLOCK;
+    if (takes_messages(s)) {
+        (void)cw__socket_never_waits_locked(s, true);
+        e = next_now_locked(s, coming_bytes ? &coming : NULL);
+        (void)cw__socket_never_waits_locked(s, false);
+    }
+    cw__mutex_unlock(&s->lock);
+    if (coming_bytes)
+        *coming_bytes = coming;
+    *out = e; /* its taker has the socket: no reference, which would cost as much as the lock */
+    return e || coming ? CW_OK : CW_WOULD_BLOCK;
+}
+
+/* Fails with what a receive in this state deserves, or CW_OK. */
+static cw_status check_locked(cw_socket *s, cw_class wanted)
+{
+    if (s->socket_class != wanted)
+        return cw__fail(CW_INVALID_STATE, wanted == CW_STREAM_SOCKET
+                                              ? "a message socket is not read as a stream: receive messages"
+                                              : "a stream socket has no messages: read its input stream");
+    if (s->event_mask & CW_EVENT_MESSAGE)
+        return cw__fail(CW_INVALID_STATE,
+                        "messages of this socket go to its handler: remove it to receive them");
+    return cw__socket_check_connected(s);
+}
+
+static cw_status describe_end(cw_status status, const cw__wait *wait, const char *what)
+{
+    if (status == CW_TIMED_OUT)
+        return cw__wait_timed_out(wait, what, CW_OPT_RECEIVE_TIMEOUT);
+    if (status == CW_INTERRUPTED)
+        return cw__fail(CW_INTERRUPTED, "interrupted while waiting for %s", what);
+    return status;
+}
+
+/* Waits until it is worth looking again: by polling, or, where another thread polls, for what that brings. */
+static cw_status wait_locked(cw_socket *s, cw__wait *wait)
+{
+    cw__outbound_release_locked(s); /* the answer to a message of an open batch may be what is waited for */
+    if (!cw__inbound_may_read(s))
+        return cw__socket_wait_locked(s, wait);
+    cw__inbound_take_over_locked(s);
+    if (s->in.is_drained)
+        return poll_locked(s, wait);
+    /* There is more, none of it for the caller so far: its time and its hook count all the same. */
+    if (cw__wait_slice(wait) == 0)
+        return CW_TIMED_OUT;
+    cw__socket_give_way_locked(s, wait);
+    return cw__socket_ask_hook_locked(s, wait);
+}
+
+cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
+{
+    return cw_socket_receive_begin(s, timeout_ms, out, NULL);
+}
+
+cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, size_t *coming_bytes)
+{
+    cw_status status = cw__socket_check(s);
+    cw_event *e = NULL;
+    size_t coming = 0;
+    cw__wait wait;
+
+    *out = NULL;
+    if (coming_bytes)
+        *coming_bytes = 0;
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
+    while ((status = check_locked(s, CW_MESSAGE_SOCKET)) == CW_OK) {
+        if (takes_messages(s) && ((e = next_now_locked(s, coming_bytes ? &coming : NULL)) || coming > 0))
+            break;
+        if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING) {
+            status = cw__closing_fail_locked(s);
+            break;
+        }
+        status = describe_end(wait_locked(s, &wait), &wait, "a message");
+        if (status != CW_OK)
+            break;
+    }
+    if (status == CW_OK)
+        *out = e;
+    if (coming_bytes)
+        *coming_bytes = coming;
+    return cw__socket_leave_locked(s, &wait, status);
+}
+
+/* Gives the first message of the inbox to a caller with memory of its own. */
+static cw_status unload(cw_socket *s, void *buffer, size_t size_bytes, cw_received *received)
+{
+    cw_event *e = s->in.inbox.first;
+
+    *received =
+        (cw_received){.len_bytes = e->len_bytes, .kind = (cw_kind)e->kind, .is_complete = e->is_complete};
+    if (e->len_bytes > size_bytes)
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the next message has %zu bytes and the buffer %zu; take it with a larger one: it is "
+                        "still the next",
+                        e->len_bytes, size_bytes);
+    if (e->len_bytes)
+        memcpy(buffer, e->data, e->len_bytes);
+    cw_event_free(cw__inbound_pop_locked(s));
+    return CW_OK;
+}
+
+/* Waits until the place is filled or there is a message in the inbox. */
+static cw_status fill_locked(cw_socket *s, cw_event *place, cw__wait *wait)
+{
+    cw_status status;
+
+    while ((status = check_locked(s, CW_MESSAGE_SOCKET)) == CW_OK) {
+        if (takes_messages(s) && !s->in.inbox.first && cw__inbound_may_read(s)) {
+            (void)cw__message_lend(&s->in.message, place);
+            cw__inbound_read_now_locked(s, place, NULL);
+        }
+        if (takes_messages(s) && (place->is_complete || s->in.inbox.first))
+            return CW_OK;
+        if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING)
+            return cw__closing_fail_locked(s);
+        status = wait_locked(s, wait);
+        if (status == CW_INTERRUPTED || (status != CW_OK && !place->is_complete))
+            return describe_end(status, wait, "a message");
+    }
+    return status;
+}
+
+cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
+                                 cw_received *received)
+{
+    cw_status status = cw__socket_check(s);
+    cw_event place = {.type = CW_EVENT_MESSAGE, .data = buffer, .room_bytes = size_bytes, .is_lent = true};
+    cw__wait wait;
+
+    *received = (cw_received){0};
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
+    status = fill_locked(s, &place, &wait);
+    if (place.is_complete && !s->is_closed_locally &&
+        status != CW_INTERRUPTED) { /* that it has come counts for more than what else went wrong meanwhile */
+        status = CW_OK;
+        *received =
+            (cw_received){.len_bytes = place.len_bytes, .kind = (cw_kind)place.kind, .is_complete = true};
+    } else if (!take_back_locked(s, &place)) {
+        cw__closing_no_memory_locked(s, "no memory for a message");
+        status = cw__closing_fail_locked(s);
+    } else if (status == CW_OK)
+        status = unload(s, buffer, size_bytes, received);
+    return cw__socket_leave_locked(s, &wait, status);
+}
+
+/* ---- The stream ---- */
+
+cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms, size_t *len_bytes)
+{
+    cw_status status = cw__socket_check(s);
+    cw__wait wait;
+
+    *len_bytes = 0;
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
+    while ((status = check_locked(s, CW_STREAM_SOCKET)) == CW_OK && size_bytes > 0) {
+        if (!s->is_closed_locally && (*len_bytes = cw__inbound_read_stream_locked(s, buffer, size_bytes)) > 0)
+            break;
+        if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING) {
+            if (!cw__closing_is_normal_locked(s))
+                status = cw__closing_fail_locked(s);
+            break;
+        }
+        status = describe_end(wait_locked(s, &wait), &wait, "bytes to read");
+        if (status != CW_OK)
+            break;
+    }
+    return cw__socket_leave_locked(s, &wait, status);
+}

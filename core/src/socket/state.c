@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* State: what a socket is, who hears of a change, who reads the connection, what the poller watches. The ground of this
+ * folder: all other files call it, it calls none of them.
+ *
+ * Safety: under the socket's lock, but for the checks. */
+
+#include "socket.h"
+
+cw_status cw__socket_check(const cw_socket *s)
+{
+    if (s->generation == cw__generation())
+        return CW_OK;
+    return cw__fail(CW_AFTER_FORK,
+                    "this socket was made before fork(): use it in the parent, make a new one here");
+}
+
+cw_status cw__socket_check_connected(const cw_socket *s)
+{
+    switch (cw__socket_state(s)) {
+    case CW_STATE_NEW:
+        return cw__fail(CW_INVALID_STATE, "the socket is not connected: connect it first");
+    case CW_STATE_CONNECTING:
+        return cw__fail(CW_INVALID_STATE, "the socket is still connecting: wait until it is open");
+    default:
+        return CW_OK;
+    }
+}
+
+/* ---- State, and who hears of it ---- */
+
+void cw__socket_set_state_locked(cw_socket *s, cw_state state)
+{
+    atomic_store(&s->state, state);
+    cw__socket_changed_locked(s);
+}
+
+void cw__socket_changed_locked(cw_socket *s)
+{
+    if (s->waiting_count > 0)
+        cw__cond_broadcast(&s->changed);
+}
+
+void cw__socket_wake_locked(cw_socket *s)
+{
+    if (s->in.receiver)
+        cw__wake_signal(s->in.receiver);
+    if (s->out.sender)
+        cw__wake_signal(s->out.sender);
+    cw__socket_changed_locked(s);
+}
+
+void cw__socket_post_locked(cw_socket *s, cw_event_type type)
+{
+    if (type != CW_EVENT_MESSAGE)
+        s->pending_events |= type;
+    if (s->event_mask & type)
+        cw__mailbox_list(s->mailbox, &s->subscriber);
+    cw__socket_changed_locked(s);
+}
+
+void cw__socket_attend_locked(cw_socket *s)
+{
+    if (s->is_attached)
+        cw__service_attend(&s->client);
+}
+
+/* ---- What is watched, and who reads ---- */
+
+void cw__socket_watch_locked(cw_socket *s)
+{
+    unsigned mask = 0;
+
+    if (!s->codec)
+        return;
+    if (s->close.state != CW__CLOSE_ENDED) {
+        bool is_wanted = s->close.state == CW__CLOSE_NONE ? !s->in.inbox.is_full
+                                                          : s->close.state == CW__CLOSE_SENT || !s->out.first;
+        if (s->in.reader == CW__READER_SERVICE && is_wanted)
+            mask |= CW__READ;
+        if (s->out.first && !s->out.is_direct && !cw__outbound_is_vain(s))
+            mask |= CW__WRITE;
+    }
+    if (mask == s->watched)
+        return;
+    if (cw__poller_set(cw__service_poller(), s->fd, mask, &s->client))
+        s->watched = mask;
+    else {
+        s->is_unwatchable = true;
+        cw__socket_attend_locked(s);
+    }
+}
+
+void cw__inbound_take_over_locked(cw_socket *s)
+{
+    s->in.turns++;
+    if (s->in.reader == CW__READER_CALLER)
+        return;
+    s->in.reader = CW__READER_CALLER;
+    s->in.reclaim_due_ms = cw__now_ms() + CW__LINGER_MS;
+    s->in.turns_seen = s->in.turns;
+    s->in.reclaim_is_off = false;
+    cw__socket_watch_locked(s);
+    cw__socket_attend_locked(s);
+}
+
+void cw__inbound_give_back_locked(cw_socket *s)
+{
+    if (s->in.reader == CW__READER_SERVICE)
+        return;
+    s->in.reader = CW__READER_SERVICE;
+    s->in.reclaim_due_ms = INT64_MAX;
+    s->in.reclaim_is_off = false;
+    cw__socket_watch_locked(s);
+    cw__socket_attend_locked(s); /* there may be bytes inside libcurl that no descriptor shows */
+}
+
+void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
+{
+    if (s->in.reader != CW__READER_CALLER || now_ms < s->in.reclaim_due_ms)
+        return;
+    if (s->in.receiver) { /* inside, for who knows how long: it tells when it leaves */
+        s->in.reclaim_due_ms = INT64_MAX;
+        s->in.reclaim_is_off = true;
+    } else if (s->in.turns != s->in.turns_seen) {
+        s->in.turns_seen = s->in.turns;
+        s->in.reclaim_due_ms = now_ms + CW__LINGER_MS;
+    } else {
+        s->in.reader = CW__READER_SERVICE;
+        s->in.reclaim_due_ms = INT64_MAX;
+    }
+}
