@@ -13,7 +13,8 @@ local options, message_only = {}, {}
 for _, row in ipairs(support.controls()) do
     local others = {
         BOOL = not row.default, MS = row.none and math.huge or 0.25, BITS = row.least,
-        COUNT = row.none and math.huge or math.max(row.least, 4096), ENUM = row.words[#row.words], TEXT = "/nowhere/file.pem",
+        COUNT = row.none and math.huge or math.max(row.least, 4096), ENUM = row.words[#row.words],
+        TEXT = "/nowhere/file.pem",
     }
     if row.type ~= "LIST" then
         options[row.key] = {row.default, others[row.type]}
