@@ -55,7 +55,7 @@ static cw__io write_frame(cw_socket *s, bool more_follow, uint8_t opcode, bool i
     *sent_bytes += sent;
     s->out.progress_bytes += sent;
     if (!cw__queue_is_control(opcode))
-        s->out.control_bytes = sent > 0 || io == CW__IO_OK ? 0 : s->out.control_bytes;
+        s->out.control_bytes = 0;
     else if (io == CW__IO_OK)
         s->out.control_bytes += cw__link_wire_bytes(s->codec->link, CONTROL_HEAD_BYTES + len_bytes);
     *share -= *share < sent + CW__FRAME_COST_BYTES ? *share : sent + CW__FRAME_COST_BYTES;
@@ -401,9 +401,11 @@ static cw_status send_now(cw_socket *s, parcel *p, cw__wait *wait)
     p->more_follow = (p->more_follow || s->out.batch_count > 0) && s->codec->calls->flush;
     next_frame(p);
     if (!s->out.first) {
-        (void)cw__socket_never_waits_locked(s, wait->timeout_ms == 0);
+        if (wait->timeout_ms == 0)
+            (void)cw__socket_never_waits_locked(s, true);
         io = write_parcel(s, p);
-        (void)cw__socket_never_waits_locked(s, false);
+        if (wait->timeout_ms == 0)
+            (void)cw__socket_never_waits_locked(s, false);
         if (io == CW__IO_OK)
             return CW_OK;
         if (io != CW__IO_AGAIN)
