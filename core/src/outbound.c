@@ -203,7 +203,7 @@ static cw__io write_frame(cw_socket *s, bool more_follow, uint8_t opcode, bool i
     *sent_bytes += sent;
     s->out.progress_bytes += sent;
     if (!is_control(opcode))
-        s->out.control_bytes = sent > 0 || io == CW__IO_OK ? 0 : s->out.control_bytes;
+        s->out.control_bytes = 0;
     else if (io == CW__IO_OK)
         s->out.control_bytes += cw__link_wire_bytes(s->codec->link, CONTROL_HEAD_BYTES + len_bytes);
     *share -= *share < sent + FRAME_COST_BYTES ? *share : sent + FRAME_COST_BYTES;
@@ -382,7 +382,7 @@ static cw__outgoing *make_rest(const parcel *p)
 
 /* Queues all that is left of the parcel: a frame that has begun first, the others last. False without memory,
  * with nothing queued. */
-static bool queue_parcel(cw_socket *s, parcel *p)
+__attribute__((noinline)) static bool queue_parcel(cw_socket *s, parcel *p)
 {
     cw__outgoing *list = NULL, **end = &list, *f;
     parcel rest = *p;
@@ -446,8 +446,9 @@ static void finish_frame(cw_socket *s, const parcel *p)
         cw__closing_ended_locked(s, "no memory for the rest of a frame");
 }
 
-/* The calling thread writes the rest of a message as the connection takes it. */
-static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
+/* The calling thread writes the rest of a message as the connection takes it. Not inlined: a send that needs none of this
+ * would save registers for it. */
+__attribute__((noinline)) static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
 {
     cw_status status = CW_OK;
     cw__io io = CW__IO_AGAIN;
