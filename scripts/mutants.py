@@ -95,6 +95,8 @@ SANITIZED = (
 # What these put before libcurl's, as in the Makefile.
 WRAPPED = ("curl_easy_setopt", "curl_easy_getinfo", "curl_version_info")
 WRAPS = ("test_handshake_options", "test_handshake_verdict")
+# This stands in for the service, so it can be linked with mailbox.c only.
+WITH_MAILBOX = "test_listing"
 # These do not use the files above, or wrap libcurl's functions in a static library.
 NOT_RUN = ("test_harness", "test_libcurl", "test_stress")
 
@@ -263,7 +265,11 @@ class Runner:
 
     def others(self, file: str) -> list[Test]:
         own = self.own(file)
-        others = [test for test in self.tests.values() if test not in own and test.shop is self.plain]
+        others = [
+            test
+            for test in self.tests.values()
+            if test not in own and test.shop is self.plain and test.name != WITH_MAILBOX
+        ]
         return sorted(others, key=lambda test: test.wall_s)
 
     def run(self, test: Test, program: Path, *cases: str) -> Outcome:

@@ -261,7 +261,11 @@ static void test_sockets(void)
 
     wish_nothing();
     wishes.race = (cw__race *)(void *)&race_fd;
+    h = made("ws://server.test/", "http://[fe80::1%25lo]:3128"); /* libcurl alone applies a zone */
+    CHECK(!cw__handshake_races(h));
+    cw__handshake_destroy(h);
     h = made("ws://server.test/", NULL);
+    CHECK(cw__handshake_races(h));
     CHECK_INT(number_of(CURLOPT_DNS_CACHE_TIMEOUT), -1);
     CHECK(find(CURLOPT_OPENSOCKETDATA)->is.pointer == h && find(CURLOPT_SOCKOPTDATA)->is.pointer == h);
     memcpy(&on_open, &find(CURLOPT_OPENSOCKETFUNCTION)->is, sizeof on_open);
