@@ -176,6 +176,24 @@ static inline size_t peer_count_frames(const char *log, int opcode)
     return count;
 }
 
+/* Checks that the client sent one binary message, in so many frames of most_bytes at most, and a close frame; returns the
+ * bytes of the message. */
+static inline uint64_t peer_check_frames(const char *log, size_t frame_count, uint64_t most_bytes)
+{
+    uint64_t total_bytes = 0;
+    peer_frame f;
+
+    CHECK_INT(peer_count_frames(log, -1), frame_count + 1);
+    for (size_t n = 0; n < frame_count; n++) {
+        CHECK(peer_get_frame(log, n, &f));
+        CHECK_INT(f.opcode, n == 0 ? CW__OP_BINARY : CW__OP_CONTINUATION);
+        CHECK_INT(f.fin, n == frame_count - 1);
+        CHECK(f.length <= most_bytes);
+        total_bytes += f.length;
+    }
+    return total_bytes;
+}
+
 /* The code of the close frame that the client sent last: 1005 if it was empty, 0 if there was none. */
 static inline int peer_close_code(const char *log)
 {

@@ -288,25 +288,14 @@ static void sent_as(int64_t frame_size, size_t len_bytes, size_t frame_count)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
     uint8_t *data = calloc(1, len_bytes);
-    size_t total = 0;
-    const char *log;
-    peer_frame f;
 
     CHECK(data != NULL);
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_FRAME_SIZE, frame_size), CW_OK);
     peer_connect(s, peer_script("frame:%zu/echo/end", frame_count));
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, data, len_bytes, CW_TIMEOUT_DEFAULT), CW_OK);
     close_well(s);
-    log = peer_log();
-    CHECK_INT(peer_count_frames(log, -1), frame_count + 1);
-    for (size_t n = 0; n < frame_count; n++) {
-        CHECK(peer_get_frame(log, n, &f));
-        CHECK_INT(f.opcode, n == 0 ? CW__OP_BINARY : CW__OP_CONTINUATION);
-        CHECK_INT(f.fin, n == frame_count - 1);
-        CHECK(frame_size < 0 || f.length <= (uint64_t)frame_size);
-        total += f.length;
-    }
-    CHECK_INT(total, len_bytes);
+    CHECK_INT(peer_check_frames(peer_log(), frame_count, frame_size < 0 ? UINT64_MAX : (uint64_t)frame_size),
+              len_bytes);
     free(data);
     cw_socket_release(s);
 }

@@ -26,8 +26,8 @@ def test_a_handler_ends_the_program() -> None:
         ws = curlwire.MessageWebSocket()
         ws.on_message_received = lambda ws, args: _thread.interrupt_main()
         ws.connect(URL + "/")
-        ws.send("go")
         try:
+            ws.send("go")  # the answer may come before this has returned
             ws.run_forever()
         except KeyboardInterrupt:
             print("done")

@@ -68,8 +68,8 @@ def test_ctrl_c(name: str) -> None:
     SILENT = {silent!r}
     ws = curlwire.connect({stalled!r}, close_timeout=0.05, send_timeout=None)
     ws.on_closed = lambda ws, args: None
-    print("waiting", flush=True)
     try:
+        print("waiting", flush=True)
         {CALLS[name]}
     except KeyboardInterrupt:
         print("interrupted")

@@ -93,14 +93,26 @@ def test_run_py_hands_no_ignored_signal_on() -> None:
     assert done.stdout.strip() == "True"
 
 
+# Which of the command's outputs block, how many peers there are, and which outputs one of them has too.
+OUTPUTS = """
+import os
+from pathlib import Path
+
+parent, own = os.getppid(), str(os.getpid())
+peers = [pid for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split() if pid != own]
+files = {os.readlink(f"/proc/{pid}/fd/{fd}") for pid in peers for fd in (1, 2)}
+shared = [fd for fd in (1, 2) if os.readlink(f"/proc/{own}/fd/{fd}") in files]
+print(os.get_blocking(1), os.get_blocking(2), len(peers), shared)
+"""
+
+
 def test_peers_leave_the_command_its_blocking_output() -> None:
     """Else a long text into a full pipe is an error: node makes the pipe of its stderr nonblocking."""
-    script = "import os, time; time.sleep(1); print(os.get_blocking(1), os.get_blocking(2))"
-    words = [sys.executable, "tests/servers/run.py", "--only", "node", "--", sys.executable, "-c", script]
+    words = [sys.executable, "tests/servers/run.py", "--only", "node", "--", sys.executable, "-c", OUTPUTS]
     done = subprocess.run(
         words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100, check=True
     )
-    assert done.stdout == "True True\n"
+    assert done.stdout == "True True 1 []\n"
 
 
 def test_what_a_peer_says_is_passed_on() -> None:

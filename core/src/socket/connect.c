@@ -78,7 +78,8 @@ static struct cw__connecting *prepare(cw_socket *s, const cw__uri *uri, int time
         (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
         return NULL;
     }
-    /* An address with a zone is one address, and libcurl alone applies the zone; so that of a proxy, below. */
+    /* An address with a zone is one address, and libcurl alone applies the zone. The proxy is known only when the
+     * handshake has chosen it: for one with a zone the race is given up below. */
     if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create())) {
         free_connecting(c);
         (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");

@@ -36,7 +36,7 @@ struct cw__handshake {
     const char *ca_file, *proxy_ca_file, *crl_file; /* the settings' */
     bool has_no_random;                             /* for the key */
     cw__race *race;                                 /* the connecting's, or NULL */
-    bool is_handed, has_socket;                     /* libcurl's latest socket is the race's; it has had one */
+    bool is_handed, has_socket;                     /* libcurl's latest socket is the race's; it has had any */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
