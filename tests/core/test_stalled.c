@@ -373,9 +373,9 @@ static void test_pong_between_frames(void)
 /* Whether the newest pong that waits answers the ping of that number. */
 static bool newest_pong_is(cw_socket *s, uint32_t number)
 {
-    const cw__outgoing *newest = NULL;
+    const cw__queued_frame *newest = NULL;
 
-    for (const cw__outgoing *f = s->out.first; f; f = f->next)
+    for (const cw__queued_frame *f = s->out.first; f; f = f->next)
         if (f->opcode == CW__OP_PONG)
             newest = f;
     return newest && newest->len_bytes == sizeof number && memcmp(newest->data, &number, sizeof number) == 0;

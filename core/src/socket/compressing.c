@@ -70,12 +70,10 @@ static bool next_piece(cw_socket *s, piece *p, bool is_large, bool ends_message,
 {
     bool is_well;
 
-    if (is_large && !wait->is_held) { /* another thread may release the socket meanwhile */
-        cw__socket_hold(s);
-        wait->is_held = true;
-    }
-    if (is_large)
+    if (is_large) {
+        cw__socket_hold_for(s, wait);
         cw__mutex_unlock(&s->lock);
+    }
     is_well = fill(s->out.deflater, p, ends_message, is_done);
     if (is_large)
         cw__mutex_lock(&s->lock);

@@ -139,7 +139,7 @@ static void listen(cw_socket *s, int64_t now_ms)
 /* A ping that waits behind an upload counts for those that become due meanwhile: no second one is queued. */
 static bool is_ping_queued(const cw_socket *s)
 {
-    for (const cw__outgoing *f = s->out.first; f; f = f->next)
+    for (const cw__queued_frame *f = s->out.first; f; f = f->next)
         if (f->opcode == CW__OP_PING)
             return true;
     return false;

@@ -26,28 +26,28 @@ typedef struct cw__settings {
 } cw__settings;
 
 /* A frame that waits to be sent, or its rest. */
-typedef struct cw__outgoing {
-    struct cw__outgoing *next;
+typedef struct cw__queued_frame {
+    struct cw__queued_frame *next;
     size_t len_bytes, sent_bytes;
     uint8_t opcode;
     bool is_final;
     bool is_begun; /* the codec has it: it must be gone on with before any other frame */
     uint8_t data[];
-} cw__outgoing;
+} cw__queued_frame;
 
 typedef struct cw__outbound {
-    cw__outgoing *first, *last;
-    size_t data_bytes;       /* of queued data frames, with what they take */
-    uint64_t progress_bytes; /* that the connection has taken so far */
-    unsigned pong_count;     /* queued pongs */
-    unsigned vain_count;     /* writes in a row that the codec would rather have been reads */
-    cw__wake *sender;        /* of the thread that writes a message of its own, while it polls */
-    bool is_direct;          /* such a thread is at work: other data waits */
-    bool is_broken;          /* writing has failed; reading finds the end, s->fault says why */
-    bool in_fragments;       /* a message sent by cw_socket_send_fragment is open */
-    bool wants_writable;     /* a send said CW_WOULD_BLOCK */
-    bool is_reserved;        /* a thread sends a compressed message, piece by piece: other data waits */
-    bool is_compressing;     /* the message sent in fragments is */
+    cw__queued_frame *first, *last;
+    size_t data_bytes;         /* of queued data frames, with what they take */
+    uint64_t progress_bytes;   /* that the connection has taken so far */
+    unsigned pong_count;       /* queued pongs */
+    unsigned wants_read_count; /* writes in a row that took nothing because TLS has to read first */
+    cw__wake *sender;          /* of the thread that writes a message of its own, while it polls */
+    bool is_direct;            /* such a thread is at work: other data waits */
+    bool is_broken;            /* writing has failed; reading finds the end, s->fault says why */
+    bool in_fragments;         /* a message sent by cw_socket_send_fragment is open */
+    bool wants_writable;       /* a send said CW_WOULD_BLOCK */
+    bool is_reserved;          /* a thread sends a compressed message, piece by piece: other data waits */
+    bool is_compressing;       /* the message sent in fragments is */
     uint8_t fragments_kind;
     unsigned batch_count;   /* batches that are open */
     uint64_t control_bytes; /* of control frames behind the last message, as TCP sees them */
@@ -207,10 +207,10 @@ enum { CW__FRAME_COST_BYTES = 64 /* what a queued frame takes beside its payload
 static inline bool cw__queue_is_control(uint8_t opcode) { return (opcode & 0x8) != 0; }
 
 /* A copy of the payload, the caller's until it is queued; cw__free otherwise. NULL without memory. No lock. */
-cw__outgoing *cw__queue_make(uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes);
+cw__queued_frame *cw__queue_make(uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes);
 /* The queue owns the frame from now on: last, or first. */
-void cw__queue_append_locked(cw_socket *s, cw__outgoing *f);
-void cw__queue_prepend_locked(cw_socket *s, cw__outgoing *f);
+void cw__queue_append_locked(cw_socket *s, cw__queued_frame *f);
+void cw__queue_prepend_locked(cw_socket *s, cw__queued_frame *f);
 /* Frees the first. */
 void cw__queue_remove_first_locked(cw_socket *s);
 /* Queues a copy of a control frame: before queued data that has not begun, or (a close frame) behind it. False without
@@ -277,6 +277,9 @@ void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms);
 /* One reference more, which is the caller's until it drops it; the last drop frees the socket. No lock. */
 void cw__socket_hold(cw_socket *s);
 void cw__socket_drop(cw_socket *s);
+/* Takes a reference before a call gives the lock up for the first time: another thread may release the socket meanwhile.
+ * It is the wait's until cw__socket_leave_locked. */
+void cw__socket_hold_for(cw_socket *s, cw__wait *wait);
 /* Takes the lock, and is the next to have it. */
 void cw__socket_enter(cw_socket *s);
 /* Whether a thread waits in cw__socket_enter. No lock. */
@@ -284,8 +287,7 @@ bool cw__socket_is_wanted(const cw_socket *s);
 /* As cw__link_never_waits, also while there is no connection. Whoever has turned it on turns it off before giving up
  * the lock. */
 bool cw__socket_never_waits_locked(cw_socket *s, bool is_on);
-/* Each of the next gives the lock up meanwhile, and has it again when it returns. The first of a call takes a reference,
- * which is the wait's until cw__socket_leave_locked.
+/* Each of the next gives the lock up meanwhile, and has it again when it returns. It calls cw__socket_hold_for first.
  *
  * Lets others have the lock who wait for it, in the middle of a long piece of work. */
 void cw__socket_give_way_locked(cw_socket *s, cw__wait *wait);
@@ -327,10 +329,13 @@ cw_event *cw__closing_event_locked(cw_socket *s);
 
 /* ---- From outbound.c: writing ---------------------------------------------------------------------------- */
 
-/* Whether waiting for the descriptor to be writable is in vain (codec.h: wants_read): writing is tried every
- * CW__PAUSE_MS instead. */
-enum { CW__PAUSE_MS = 10, CW__VAIN_AT_MOST = 2 /* room may have come just after a write */ };
-static inline bool cw__outbound_is_vain(const cw_socket *s) { return s->out.vain_count > CW__VAIN_AT_MOST; }
+/* Whether TLS has to read before it writes (codec.h: wants_read). The descriptor is writable then, so that polling for
+ * that would return at once, again and again: writing is tried every CW__WRITE_AGAIN_MS instead. */
+enum { CW__WRITE_AGAIN_MS = 10, CW__WANTS_READ_AT_MOST = 2 /* room may have come just after a write */ };
+static inline bool cw__outbound_wants_read(const cw_socket *s)
+{
+    return s->out.wants_read_count > CW__WANTS_READ_AT_MOST;
+}
 /* Writes what the connection takes. */
 void cw__outbound_flush_locked(cw_socket *s);
 /* The same for the messages of a batch, which the codec holds back. */
@@ -395,7 +400,7 @@ void cw__connection_teardown_locked(cw_socket *s);
 /* ---- From closing_calls.c ---------------------------------------------------------------------------------- */
 
 /* The program ends: the handshake gets so much time at the most, once everything sent has arrived; 0 = drop everything. */
-void cw__closing_hurry_locked(cw_socket *s, int grace_ms);
+void cw__closing_shut_down_locked(cw_socket *s, int grace_ms);
 
 CW__PRIVATE_END
 
