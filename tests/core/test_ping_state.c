@@ -175,7 +175,7 @@ static void test_getting_through(void)
     fill_kernel(s);
     cw__mutex_lock(&s->lock);
     cw__queue_drop_locked(s); /* what the kernel has not taken */
-    CHECK(!s->out.is_direct);
+    CHECK_INT(s->out.sending, CW__SENDING_NOTHING);
     held = cw__link_unacknowledged(s->codec->link);
     CHECK(held > 0);
     due_ms = cw__now_ms();

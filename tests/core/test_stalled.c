@@ -159,7 +159,7 @@ static void test_stalled_fragment(void)
     count = fill(s);
     CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, data, sizeof data, false, 0), CW_WOULD_BLOCK);
     CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, data, sizeof data, false, 10), CW_TIMED_OUT);
-    CHECK_INT(LOCKED(s, s->out.in_fragments), 0);
+    CHECK_INT(LOCKED(s, s->out.fragments), CW__FRAGMENTS_NONE);
     expect_numbered(&p, count);
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK); /* of another kind: none is open */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);

@@ -421,7 +421,7 @@ void cw__connection_teardown_locked(cw_socket *s)
         cw__pool_end(s->pool, s->easy);
         cw__inflater_destroy(s->in.inflater);
         s->in.inflater = NULL;
-        if (!s->out.is_reserved) { /* else a thread compresses, without the lock */
+        if (s->out.sending == CW__SENDING_NOTHING) { /* else a thread compresses, without the lock */
             cw__deflater_destroy(s->out.deflater);
             s->out.deflater = NULL;
         }

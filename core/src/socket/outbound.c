@@ -9,8 +9,8 @@
  * Inside a batch (cw_socket_batch_begin) the codec holds small frames back, up to 32 KiB, and writes them together.
  *
  * Safety: under the socket's lock, given up only in cw__socket_poll_locked and cw__socket_wait_locked. A frame
- * that has begun is either first in the queue or in the hands of the one direct sender (out.is_direct), and then what
- * the queue has may wait behind HELD. */
+ * that has begun is either first in the queue or in the hands of the one thread that sends directly (out.sending), and
+ * then what the queue has may wait behind HELD. */
 #include <poll.h>
 #include <string.h>
 
@@ -110,7 +110,7 @@ void cw__outbound_flush_locked(cw_socket *s)
 {
     size_t before = s->out.data_bytes;
 
-    if (s->out.is_direct)
+    if (s->out.sending == CW__SENDING_DIRECTLY)
         return;
     if (write_queue_now(s) == CW__IO_FAULT || s->out.is_broken)
         cw__queue_lose_locked(s); /* or the service would watch the descriptor for it for ever */
@@ -205,7 +205,7 @@ void cw__outbound_release_locked(cw_socket *s)
 {
     cw__queued_frame *f;
 
-    if (!s->codec || !s->codec->is_holding || s->out.is_direct)
+    if (!s->codec || !s->codec->is_holding || s->out.sending == CW__SENDING_DIRECTLY)
         return;
     if (!s->out.first) {
         f = cw__queue_make(HELD, true, NULL, 0);
@@ -233,39 +233,25 @@ static cw__queued_frame *make_rest(const message *m)
     return f;
 }
 
-/* Queues all that is left of the message: a frame that has begun first, the others last. False without memory,
- * with nothing queued. */
-__attribute__((noinline)) static bool queue_message(cw_socket *s, message *m)
+/* Makes all that is left of the message ready to be queued. NULL without memory. */
+static cw__queued_frame *make_frames(message rest)
 {
-    cw__queued_frame *list = NULL, **end = &list, *f;
-    message rest = *m;
+    cw__queued_frame *list = NULL, **end = &list;
 
-    for (;;) {
-        f = make_rest(&rest);
-        if (!f) {
-            while (list) {
-                f = list->next;
-                cw__free(list);
-                list = f;
-            }
-            return false;
-        }
-        *end = f;
-        end = &f->next;
-        if (is_last_frame(&rest))
+    for (;; frame_done(&rest)) {
+        *end = make_rest(&rest);
+        if (!*end)
             break;
-        frame_done(&rest);
+        if (is_last_frame(&rest))
+            return list;
+        end = &(*end)->next;
     }
     while (list) {
-        f = list;
+        cw__queued_frame *f = list;
         list = f->next;
-        if (f->is_begun)
-            cw__queue_prepend_locked(s, f);
-        else
-            cw__queue_append_locked(s, f);
+        cw__free(f);
     }
-    m->done_bytes = m->len_bytes;
-    return true;
+    return NULL;
 }
 
 /* Names the control where the time is its own and not the caller's. */
@@ -299,72 +285,100 @@ static void finish_frame(cw_socket *s, const message *m)
         cw__closing_ended_locked(s, "no memory for the rest of a frame");
 }
 
-/* The calling thread writes the rest of a message as the connection takes it. Not inlined: a send that needs none of this
- * would save registers for it. */
-__attribute__((noinline)) static cw_status write_directly(cw_socket *s, message *m, cw__wait *wait)
-{
-    cw_status status = CW_OK;
-    cw__io io = CW__IO_AGAIN;
-
-    m->more_follow = false; /* closing may begin while this thread waits */
-    s->out.is_direct = true;
-    while (status == CW_OK && io == CW__IO_AGAIN) {
-        uint64_t before = s->out.progress_bytes;
-        status = cw__socket_poll_locked(s, POLLOUT, &s->out.sender, wait);
-        if (status == CW_OK)
-            status = cw__socket_ask_hook_locked(s, wait);
-        if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
-            break;
-        /* Nothing goes into the middle of a frame; what the codec holds back goes out before its rest anyway. */
-        io = !m->is_frame_begun && s->out.first && s->out.first->is_begun ? write_queue(s) : CW__IO_OK;
-        if (io == CW__IO_OK)
-            io = write_message(s, m);
-        if (s->out.progress_bytes != before) {
-            cw__wait_restart(wait);
-            if (status == CW_TIMED_OUT)
-                status = CW_OK;
-        }
-    }
-    s->out.is_direct = false;
-    if (io == CW__IO_OK)
-        status = CW_OK;
-    else if (s->out.is_broken)
-        status = cw__closing_fail_locked(s);
-    else if (s->close.state == CW__CLOSE_NONE)
-        status = cw__outbound_break_off_locked(s, status, wait);
-    else { /* closed meanwhile: the close frame follows the frame under way */
-        finish_frame(s, m);
-        status = cw__closing_fail_locked(s);
-    }
-    cw__outbound_flush_locked(s);
-    cw__socket_changed_locked(s);
-    return status;
-}
-
-/* Whether a message may go out now: no other sender is at work (or it is this one that has reserved) and nothing is
- * queued. A send that must not block may join the queue while there is room. */
-static bool is_turn(const cw_socket *s, size_t len_bytes, bool has_reserved, const cw__wait *wait)
-{
-    if (s->out.is_direct || (s->out.is_reserved && !has_reserved))
-        return false;
-    return !s->out.first ||
-           (wait->timeout_ms == 0 && s->out.data_bytes + len_bytes + CW__FRAME_COST_BYTES <= QUEUE_BYTES);
-}
-
 static bool may_write(const cw_socket *s)
 {
     return s->close.state == CW__CLOSE_NONE && s->codec && !s->out.is_broken;
 }
 
+/* How far a message has come that its thread writes itself. */
+typedef enum progress {
+    WRITING,    /* the connection takes no more for now */
+    WRITTEN,    /* all of it is out */
+    BROKEN,     /* writing has failed */
+    CLOSED,     /* the socket closes: the close frame follows the frame under way */
+    INTERRUPTED /* nothing was taken for too long, or the program is interrupted */
+} progress;
+
+static progress progress_of(const cw_socket *s, cw__io io, cw_status status)
+{
+    if (io == CW__IO_OK)
+        return WRITTEN;
+    if (s->out.is_broken)
+        return BROKEN;
+    if (!may_write(s))
+        return CLOSED;
+    return status == CW_OK ? WRITING : INTERRUPTED;
+}
+
+/* Waits until the connection takes more, and writes that. *status says how the waiting ended. */
+static progress write_more(cw_socket *s, message *m, cw__wait *wait, cw_status *status)
+{
+    uint64_t before = s->out.progress_bytes;
+    cw__io io = CW__IO_AGAIN;
+
+    *status = cw__socket_poll_locked(s, POLLOUT, &s->out.sender, wait);
+    if (*status == CW_OK)
+        *status = cw__socket_ask_hook_locked(s, wait);
+    if (may_write(s)) {
+        /* Nothing goes into the middle of a frame; what the codec holds back goes out before its rest anyway. */
+        io = !m->is_frame_begun && s->out.first && s->out.first->is_begun ? write_queue(s) : CW__IO_OK;
+        if (io == CW__IO_OK)
+            io = write_message(s, m);
+    }
+    if (s->out.progress_bytes != before) {
+        cw__wait_restart(wait);
+        if (*status == CW_TIMED_OUT)
+            *status = CW_OK;
+    }
+    return progress_of(s, io, *status);
+}
+
+/* The calling thread writes the rest of a message as the connection takes it. Not inlined: a send that needs none of this
+ * would save registers for it. */
+__attribute__((noinline)) static cw_status write_directly(cw_socket *s, message *m, cw__wait *wait)
+{
+    cw__sending before = s->out.sending;
+    cw_status status = CW_OK;
+    progress how_far;
+
+    m->more_follow = false; /* closing may begin while this thread waits */
+    s->out.sending = CW__SENDING_DIRECTLY;
+    do
+        how_far = write_more(s, m, wait, &status);
+    while (how_far == WRITING);
+    s->out.sending = before;
+    if (how_far == CLOSED)
+        finish_frame(s, m);
+    if (how_far == WRITTEN)
+        status = CW_OK;
+    else if (how_far == INTERRUPTED)
+        status = cw__outbound_break_off_locked(s, status, wait);
+    else
+        status = cw__closing_fail_locked(s);
+    cw__outbound_flush_locked(s);
+    cw__socket_changed_locked(s);
+    return status;
+}
+
+/* Whether a message may go out now: no other thread sends, and nothing is queued. A send that must not block may join the
+ * queue while there is room. */
+static bool is_turn(const cw_socket *s, size_t len_bytes, cw__sending mine, const cw__wait *wait)
+{
+    if (s->out.sending != mine)
+        return false;
+    return !s->out.first ||
+           (wait->timeout_ms == 0 && s->out.data_bytes + len_bytes + CW__FRAME_COST_BYTES <= QUEUE_BYTES);
+}
+
 /* Not inlined, as write_directly. */
-__attribute__((noinline)) static cw_status wait_for_turn(cw_socket *s, size_t len_bytes, bool has_reserved,
+__attribute__((noinline)) static cw_status wait_for_turn(cw_socket *s, size_t len_bytes, cw__sending mine,
                                                          cw__wait *wait)
 {
     cw_status status = CW_OK;
 
     while (may_write(s)) {
         uint64_t before = s->out.progress_bytes;
-        if (is_turn(s, len_bytes, has_reserved, wait))
+        if (is_turn(s, len_bytes, mine, wait))
             return CW_OK;
         if (status == CW_TIMED_OUT && wait->timeout_ms == 0) {
             s->out.wants_writable = true;
@@ -386,43 +400,65 @@ __attribute__((noinline)) static cw_status wait_for_turn(cw_socket *s, size_t le
     return cw__closing_fail_locked(s);
 }
 
-cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait)
+cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, cw__sending mine, cw__wait *wait)
 {
-    if (may_write(s) && is_turn(s, len_bytes, has_reserved, wait))
+    if (may_write(s) && is_turn(s, len_bytes, mine, wait))
         return CW_OK;
-    return wait_for_turn(s, len_bytes, has_reserved, wait);
+    return wait_for_turn(s, len_bytes, mine, wait);
+}
+
+/* Queues what the connection has not taken: a frame that has begun first, the others last. That is of any size, since the
+ * caller has that much memory in hand itself. Not inlined, as write_directly. */
+__attribute__((noinline)) static cw_status queue_rest(cw_socket *s, const message *m, const cw__wait *wait)
+{
+    cw__queued_frame *list = make_frames(*m);
+
+    if (!list && (m->is_frame_begun || m->done_bytes > 0))
+        return cw__outbound_break_off_locked(s, CW_NO_MEMORY, wait);
+    if (!list)
+        return cw__fail(CW_NO_MEMORY, "no memory to send a message; nothing of it was sent");
+    while (list) {
+        cw__queued_frame *f = list;
+        list = f->next;
+        if (f->is_begun)
+            cw__queue_prepend_locked(s, f);
+        else
+            cw__queue_append_locked(s, f);
+    }
+    cw__socket_watch_locked(s);
+    return CW_OK;
+}
+
+/* Writes what the connection takes at once, unless other frames wait. */
+static cw__io write_at_once(cw_socket *s, message *m, const cw__wait *wait)
+{
+    cw__io io;
+
+    if (s->out.first)
+        return CW__IO_AGAIN;
+    if (wait->timeout_ms != 0)
+        return write_message(s, m);
+    (void)cw__socket_never_waits_locked(s, true);
+    io = write_message(s, m);
+    (void)cw__socket_never_waits_locked(s, false);
+    return io;
 }
 
 /* It is this message's turn. */
 static cw_status send_now(cw_socket *s, message *m, cw__wait *wait)
 {
     int64_t frame_size = cw__setting(s, CW_OPT_FRAME_SIZE);
-    cw__io io = CW__IO_AGAIN;
+    cw__io io;
 
     m->frame_most = frame_size > 0 && (uint64_t)frame_size < SIZE_MAX ? (size_t)frame_size : SIZE_MAX;
     m->more_follow = (m->more_follow || s->out.batch_count > 0) && s->codec->calls->flush;
     next_frame(m);
-    if (!s->out.first) {
-        if (wait->timeout_ms == 0)
-            (void)cw__socket_never_waits_locked(s, true);
-        io = write_message(s, m);
-        if (wait->timeout_ms == 0)
-            (void)cw__socket_never_waits_locked(s, false);
-        if (io == CW__IO_OK)
-            return CW_OK;
-        if (io != CW__IO_AGAIN)
-            return cw__closing_fail_locked(s);
-        if (wait->timeout_ms != 0)
-            return write_directly(s, m, wait);
-    }
-    /* The rest is queued whatever its size: the caller has that much memory in hand itself. */
-    if (queue_message(s, m)) {
-        cw__socket_watch_locked(s);
+    io = write_at_once(s, m, wait);
+    if (io == CW__IO_OK)
         return CW_OK;
-    }
-    if (io == CW__IO_AGAIN && (m->is_frame_begun || m->done_bytes > 0))
-        return cw__outbound_break_off_locked(s, CW_NO_MEMORY, wait);
-    return cw__fail(CW_NO_MEMORY, "no memory to send a message; nothing of it was sent");
+    if (io != CW__IO_AGAIN)
+        return cw__closing_fail_locked(s);
+    return wait->timeout_ms == 0 ? queue_rest(s, m, wait) : write_directly(s, m, wait);
 }
 
 cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,
@@ -441,7 +477,7 @@ cw_status cw__outbound_message_locked(cw_socket *s, uint8_t opcode, bool ends_me
                  .opcode = opcode,
                  .ends_message = ends_message,
                  .more_follow = more_follow};
-    cw_status status = cw__outbound_turn_locked(s, len_bytes, false, wait);
+    cw_status status = cw__outbound_turn_locked(s, len_bytes, CW__SENDING_NOTHING, wait);
 
     return status == CW_OK ? send_now(s, &m, wait) : status;
 }

@@ -111,7 +111,7 @@ static void take_stock(cw_socket *s)
 {
     int held = cw__link_unacknowledged(s->codec->link);
 
-    s->pings.has_more = held > 0 || s->out.first || s->out.is_direct;
+    s->pings.has_more = held > 0 || s->out.first || s->out.sending == CW__SENDING_DIRECTLY;
     s->pings.acknowledged_bytes = (int64_t)s->out.progress_bytes - held;
 }
 

@@ -101,7 +101,7 @@ static int64_t next_due(const cw_socket *s)
 
     if (s->in.reader == CW__READER_SERVICE && !s->in.is_drained && !s->in.inbox.is_full && may_go_on)
         return 0; /* its share was used up; there is more */
-    if (s->out.first && !s->out.is_direct && cw__outbound_wants_read(s))
+    if (s->out.first && s->out.sending != CW__SENDING_DIRECTLY && cw__outbound_wants_read(s))
         due_ms = cw__now_ms() + CW__WRITE_AGAIN_MS;
     return earlier(earlier(due_ms, cw__pings_due_locked(s)),
                    earlier(cw__closing_due_locked(s), s->in.reclaim_due_ms));

@@ -35,26 +35,34 @@ typedef struct cw__queued_frame {
     uint8_t data[];
 } cw__queued_frame;
 
+/* What the thread does that is in the middle of sending a message. Other messages wait until it is done. */
+typedef enum cw__sending {
+    CW__SENDING_NOTHING,
+    CW__SENDING_PIECES,  /* of a compressed message; between two of them the queue is written */
+    CW__SENDING_DIRECTLY /* it writes what the connection takes; the queue waits */
+} cw__sending;
+
+/* The message that cw_socket_send_fragment has begun. */
+typedef enum cw__fragments { CW__FRAGMENTS_NONE, CW__FRAGMENTS_PLAIN, CW__FRAGMENTS_COMPRESSED } cw__fragments;
+
 typedef struct cw__outbound {
     cw__queued_frame *first, *last;
     size_t data_bytes;         /* of queued data frames, with what they take */
     uint64_t progress_bytes;   /* that the connection has taken so far */
     unsigned pong_count;       /* queued pongs */
     unsigned wants_read_count; /* writes in a row that took nothing because TLS has to read first */
-    cw__wake *sender;          /* of the thread that writes a message of its own, while it polls */
-    bool is_direct;            /* such a thread is at work: other data waits */
-    bool is_broken;            /* writing has failed; reading finds the end, s->fault says why */
-    bool in_fragments;         /* a message sent by cw_socket_send_fragment is open */
-    bool wants_writable;       /* a send said CW_WOULD_BLOCK */
-    bool is_reserved;          /* a thread sends a compressed message, piece by piece: other data waits */
-    bool is_compressing;       /* the message sent in fragments is */
-    uint8_t fragments_kind;
+    cw__sending sending;
+    cw__wake *sender;    /* of the thread that sends directly, while it polls */
+    bool is_broken;      /* writing has failed; reading finds the end, s->fault says why */
+    bool wants_writable; /* a send said CW_WOULD_BLOCK */
+    cw__fragments fragments;
+    cw_kind fragments_kind;
     unsigned batch_count;   /* batches that are open */
     uint64_t control_bytes; /* of control frames behind the last message, as TCP sees them */
     uint64_t lost_bytes;    /* of accepted messages; as far as is known they did not reach the peer */
     bool is_loss_told;      /* a call has reported it */
     cw__utf8 utf8;          /* of the open text message */
-    cw__deflater *deflater; /* of the thread that has reserved; NULL before the first compressed message */
+    cw__deflater *deflater; /* of the thread that sends pieces; NULL before the first compressed message */
 } cw__outbound;
 
 /* Who reads the connection: the service, or the threads that call receive and read. */
@@ -340,9 +348,9 @@ static inline bool cw__outbound_wants_read(const cw_socket *s)
 void cw__outbound_flush_locked(cw_socket *s);
 /* The same for the messages of a batch, which the codec holds back. */
 void cw__outbound_release_locked(cw_socket *s);
-/* Waits until a message of that length may go out: no other thread sends, and nothing is queued. A call that must not
- * wait needs only room in the queue. Gives the lock up meanwhile. */
-cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait);
+/* Waits until a message of that length may go out: no thread sends but for mine (what the caller is sending), and nothing is
+ * queued. A call that must not wait needs only room in the queue. Gives the lock up meanwhile. */
+cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, cw__sending mine, cw__wait *wait);
 /* Sends a frame whose turn it is; CW__RSV1 may be in the opcode. Gives the lock up while it waits; the data stay the
  * caller's, which is done with them when it returns. */
 cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,

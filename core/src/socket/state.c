@@ -77,7 +77,7 @@ void cw__socket_watch_locked(cw_socket *s)
                                                           : s->close.state == CW__CLOSE_SENT || !s->out.first;
         if (s->in.reader == CW__READER_SERVICE && is_wanted)
             mask |= CW__READ;
-        if (s->out.first && !s->out.is_direct && !cw__outbound_wants_read(s))
+        if (s->out.first && s->out.sending != CW__SENDING_DIRECTLY && !cw__outbound_wants_read(s))
             mask |= CW__WRITE;
     }
     if (mask == s->watched)
