@@ -292,11 +292,11 @@ static bool may_write(const cw_socket *s)
 
 /* How far a message has come that its thread writes itself. */
 typedef enum progress {
-    WRITING,    /* the connection takes no more for now */
-    WRITTEN,    /* all of it is out */
-    BROKEN,     /* writing has failed */
-    CLOSED,     /* the socket closes: the close frame follows the frame under way */
-    INTERRUPTED /* nothing was taken for too long, or the program is interrupted */
+    WRITING, /* the connection takes no more for now */
+    WRITTEN, /* all of it is out */
+    BROKEN,  /* writing has failed */
+    CLOSED,  /* the socket closes: the close frame follows the frame under way */
+    STOPPED  /* nothing was taken for too long, or the program is interrupted */
 } progress;
 
 static progress progress_of(const cw_socket *s, cw__io io, cw_status status)
@@ -307,7 +307,7 @@ static progress progress_of(const cw_socket *s, cw__io io, cw_status status)
         return BROKEN;
     if (!may_write(s))
         return CLOSED;
-    return status == CW_OK ? WRITING : INTERRUPTED;
+    return status == CW_OK ? WRITING : STOPPED;
 }
 
 /* Waits until the connection takes more, and writes that. *status says how the waiting ended. */
@@ -351,7 +351,7 @@ __attribute__((noinline)) static cw_status write_directly(cw_socket *s, message 
         finish_frame(s, m);
     if (how_far == WRITTEN)
         status = CW_OK;
-    else if (how_far == INTERRUPTED)
+    else if (how_far == STOPPED)
         status = cw__outbound_break_off_locked(s, status, wait);
     else
         status = cw__closing_fail_locked(s);
@@ -370,6 +370,20 @@ static bool is_turn(const cw_socket *s, size_t len_bytes, cw__sending mine, cons
            (wait->timeout_ms == 0 && s->out.data_bytes + len_bytes + CW__FRAME_COST_BYTES <= QUEUE_BYTES);
 }
 
+static cw_status fail_turn(cw_socket *s, cw_status status, const cw__wait *wait)
+{
+    if (status == CW_INTERRUPTED)
+        return cw__fail(CW_INTERRUPTED, "interrupted while waiting to send; nothing of this message was sent");
+    if (wait->timeout_ms == 0) {
+        s->out.wants_writable = true;
+        return cw__fail(CW_WOULD_BLOCK, "the send buffer is full; wait until the socket is writable and retry");
+    }
+    return cw__fail(CW_TIMED_OUT,
+                    "the server took nothing for %g s%s, so this message was not sent; retry, or close the "
+                    "connection",
+                    (double)wait->timeout_ms / 1000, whose_time(wait));
+}
+
 /* Not inlined, as write_directly. */
 __attribute__((noinline)) static cw_status wait_for_turn(cw_socket *s, size_t len_bytes, cw__sending mine,
                                                          cw__wait *wait)
@@ -380,19 +394,8 @@ __attribute__((noinline)) static cw_status wait_for_turn(cw_socket *s, size_t le
         uint64_t before = s->out.progress_bytes;
         if (is_turn(s, len_bytes, mine, wait))
             return CW_OK;
-        if (status == CW_TIMED_OUT && wait->timeout_ms == 0) {
-            s->out.wants_writable = true;
-            return cw__fail(CW_WOULD_BLOCK,
-                            "the send buffer is full; wait until the socket is writable and retry");
-        }
-        if (status == CW_TIMED_OUT)
-            return cw__fail(CW_TIMED_OUT,
-                            "the server took nothing for %g s%s, so this message was not sent; retry, "
-                            "or close the connection",
-                            (double)wait->timeout_ms / 1000, whose_time(wait));
-        if (status == CW_INTERRUPTED)
-            return cw__fail(CW_INTERRUPTED,
-                            "interrupted while waiting to send; nothing of this message was sent");
+        if (status != CW_OK)
+            return fail_turn(s, status, wait);
         status = cw__socket_wait_locked(s, wait);
         if (s->out.progress_bytes != before)
             cw__wait_restart(wait);
