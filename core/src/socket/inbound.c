@@ -180,7 +180,7 @@ static void take_bytes(cw_socket *s, const cw__piece *piece, reading *r)
 static void run_dry(cw_socket *s)
 {
     s->in.is_drained = true;
-    if (s->in.is_heard)
+    if (s->in.heard != CW__HEARD_NOTHING)
         cw__pings_heard_locked(s, cw__now_ms());
     await(s);
 }

@@ -65,19 +65,24 @@ typedef struct cw__outbound {
     cw__deflater *deflater; /* of the thread that sends pieces; NULL before the first compressed message */
 } cw__outbound;
 
-/* Who reads the connection: the service, or the threads that call receive and read. */
-typedef enum cw__reader { CW__READER_SERVICE, CW__READER_CALLER } cw__reader;
+/* Who reads the connection. */
+typedef enum cw__reader {
+    CW__READER_SERVICE,
+    CW__READER_CALLER, /* threads that call receive and read; the service looks whether they still come */
+    CW__READER_POLLING /* the service has found one of them polling, which tells it when it leaves */
+} cw__reader;
+
+/* What has come since ping.c was told. */
+typedef enum cw__heard { CW__HEARD_NOTHING, CW__HEARD_PONGS, CW__HEARD_MORE } cw__heard;
 
 typedef struct cw__inbound {
     cw__message message;
     cw__inflater *inflater; /* NULL unless compression was agreed */
     cw__inbox inbox;
     cw__reader reader;
-    size_t run_bytes;           /* that came since there was nothing more */
-    bool is_drained;            /* the codec had nothing more: only the descriptor can tell */
-    bool is_heard;              /* something came that ping.c has not been told of */
-    bool has_news;              /* something other than a pong was among it */
-    bool reclaim_is_off;        /* the service waits to be told that the caller has left */
+    size_t run_bytes; /* that came since there was nothing more */
+    bool is_drained;  /* the codec had nothing more: only the descriptor can tell */
+    cw__heard heard;
     uint32_t turns, turns_seen; /* of callers, and how many the service has taken note of */
     int64_t reclaim_due_ms;     /* when the service looks whether callers have left */
     cw__wake *receiver;         /* of the thread that polls to receive */
@@ -258,9 +263,10 @@ static inline void cw__pings_note_locked(cw_socket *s, const cw__piece *piece)
 {
     if (s->pings.is_behind && s->in.run_bytes == 0)
         cw__pings_stirred_locked(s, cw__now_ms());
-    s->in.is_heard = true;
     if (piece->opcode != CW__OP_PONG)
-        s->in.has_news = true;
+        s->in.heard = CW__HEARD_MORE;
+    else if (s->in.heard == CW__HEARD_NOTHING)
+        s->in.heard = CW__HEARD_PONGS;
     if (s->pings.owed)
         s->pings.owed_bytes += piece->len_bytes;
     s->in.run_bytes += piece->len_bytes;
@@ -273,7 +279,7 @@ static inline int64_t cw__pings_after(int64_t now_ms, int64_t ms) { return ms <=
 void cw__pings_start_locked(cw_socket *s, int64_t now_ms);
 /* Writing has failed: no more pings, and a limit for reading to find the end. */
 void cw__pings_broken_locked(cw_socket *s, int64_t now_ms);
-/* All that had come has been read, at that time; is_heard and has_news say what it was. */
+/* All that had come has been read, at that time; in.heard says what it was. */
 void cw__pings_heard_locked(cw_socket *s, int64_t now_ms);
 /* Reading stops, because the inbox is full. */
 void cw__pings_paused_locked(cw_socket *s);
