@@ -80,12 +80,13 @@ static bool next_piece(cw_socket *s, piece *p, bool is_large, bool ends_message,
     return is_well;
 }
 
-/* Waits until the next piece may follow; the first one has its turn. What fails now is the whole message. */
-static cw_status next_turn(cw_socket *s, size_t len_bytes, bool is_first, cw__wait *wait)
+/* Waits until the next piece may go, the first one too: while it was compressed without the lock, a control frame may have
+ * been queued. What fails now is the whole message. */
+static cw_status next_turn(cw_socket *s, size_t len_bytes, cw__wait *wait)
 {
     if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
         return cw__closing_fail_locked(s);
-    if (is_first || wait->timeout_ms == 0) /* a call that must not wait has the rest queued */
+    if (wait->timeout_ms == 0) /* a call that must not wait has the rest queued */
         return CW_OK;
     cw__wait_restart(wait);
     return cw__outbound_turn_locked(s, len_bytes, CW__SENDING_PIECES, wait);
@@ -104,7 +105,7 @@ static cw_status send_pieces(cw_socket *s, uint8_t opcode, bool ends_message, bo
         if (!next_piece(s, &p, is_large, ends_message, wait, &is_done))
             status = cw__fail(CW_NO_MEMORY, "no memory to compress a message; nothing of it was sent");
         else
-            status = next_turn(s, p.len_bytes, is_first, wait);
+            status = next_turn(s, p.len_bytes, wait);
         if (status == CW_OK)
             status = cw__outbound_send_locked(s, opcode, ends_message && is_done, p.data, p.len_bytes, wait);
         if (!is_first && (status == CW_TIMED_OUT || status == CW_INTERRUPTED || status == CW_NO_MEMORY))

@@ -432,7 +432,7 @@ __attribute__((noinline)) static cw_status queue_rest(cw_socket *s, const messag
     return CW_OK;
 }
 
-/* Writes what the connection takes at once, unless other frames wait. */
+/* Writes what the connection takes at once. Other frames wait only where the call must not: the message joins them. */
 static cw__io write_at_once(cw_socket *s, message *m, const cw__wait *wait)
 {
     cw__io io;
