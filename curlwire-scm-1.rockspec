@@ -28,6 +28,7 @@ build = {
         ["curlwire.annotations"] = "bindings/lua/curlwire/annotations.lua",
         ["curlwire.core"] = {
             sources = {
+                "bindings/lua/src/largument.c",
                 "bindings/lua/src/lattribute.c",
                 "bindings/lua/src/lcontrol.c",
                 "bindings/lua/src/lcurlwire.c",

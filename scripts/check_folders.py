@@ -4,9 +4,9 @@ files do not call each other in a circle.
 
     python3 scripts/check_folders.py [ROOT]
 
-Calls are read from the symbol tables of build/release/core, so `make core` comes first. A circle of two files
-is allowed if docs/architecture.md names it, under "Circles"; a larger one never is. Prints one line for each
-breach; exit code 1 if there is any.
+Calls are read from the symbol tables of the objects in build, so `make core python lua` comes first. A circle
+of two files of the core is allowed if docs/architecture.md names it, under "Circles"; a larger one never is,
+and none in the bindings. Prints one line for each breach; exit code 1 if there is any.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ FOLDERS = {
     "transport": ("base", "protocol", "engine"),
     "socket": ("base", "protocol", "engine", "transport"),
 }
+# the objects of each binding, below build
+BINDINGS = {"lua": "release/lua-objects/5.4", "python": "python-temp/bindings/python/src"}
 Graph = dict[str, dict[str, set[str]]]  # a file, the files that it calls, and by which names
 
 
@@ -54,20 +56,20 @@ def include_breaches(source: Path) -> list[str]:
 
 
 def objects_of(source: Path, objects: Path) -> tuple[dict[str, Path], list[str]]:
-    """The object of each file of the core; a breach for one that is not there or is older than its source."""
+    """The object of each file below source; a breach for one that is not there or is older than its source."""
     made, found = {}, []
-    for path in sorted(source.glob("*/*.c")):
-        name = f"{path.parent.name}/{path.stem}"
+    for path in sorted(source.rglob("*.c")):
+        name = str(path.relative_to(source).with_suffix(""))
         built = objects / f"{name}.o"
         if not built.exists() or built.stat().st_mtime < path.stat().st_mtime:
-            found.append(f"{path}:1: {built} is not there, or older; run: make core")
+            found.append(f"{path}:1: {built} is not there, or older; run: make core python lua")
         else:
             made[name] = built
     return made, found
 
 
 def calls_of(made: dict[str, Path]) -> tuple[Graph, dict[str, set[str]]]:
-    """Who calls whom, and the names that each file takes from outside of the core."""
+    """Who calls whom, and the names that each file takes from outside of these."""
     wanted: dict[str, set[str]] = {}
     home: dict[str, str] = {}
     for name, built in made.items():
@@ -149,12 +151,25 @@ def circle_breaches(graph: Graph, page: Path) -> list[str]:
     return found
 
 
+def binding_breaches(root: Path) -> list[str]:
+    found = []
+    for language, objects in BINDINGS.items():
+        made, missing = objects_of(root / "bindings" / language / "src", root / "build" / objects)
+        found += missing
+        for circle in circles(calls_of(made)[0]):
+            names = ", ".join(f"{name}.c" for name in circle)
+            found.append(f"{names} of the {language} binding call each other")
+    return found
+
+
 def breaches(root: Path) -> list[str]:
     source = root / "core" / "src"
     made, found = objects_of(source, root / "build" / "release" / "core")
     found += include_breaches(source)
     graph, outside = calls_of(made)
-    return [*found, *call_breaches(graph, outside), *circle_breaches(graph, root / "docs" / "architecture.md")]
+    found += call_breaches(graph, outside)
+    found += circle_breaches(graph, root / "docs" / "architecture.md")
+    return found + binding_breaches(root)
 
 
 def main() -> int:

@@ -120,7 +120,7 @@ static void test_drain_broken(void)
 }
 
 /* cw_shutdown gives a closing handshake less time than close_timeout does, and never more. */
-static void test_hurry(void)
+static void test_shut_down(void)
 {
     raw_peer p;
     cw_socket *s = open_raw(&p);
@@ -130,10 +130,10 @@ static void test_hurry(void)
     UNTIL(LOCKED(s, s->close.deadline_ms != INT64_MAX));
     before_ms = cw__now_ms();
     cw__mutex_lock(&s->lock);
-    cw__closing_hurry_locked(s, CLOSE_TIMEOUT_MS / 2);
+    cw__closing_shut_down_locked(s, CLOSE_TIMEOUT_MS / 2);
     due_ms = s->close.deadline_ms;
     CHECK(due_ms >= before_ms + CLOSE_TIMEOUT_MS / 2 && due_ms <= cw__now_ms() + CLOSE_TIMEOUT_MS / 2);
-    cw__closing_hurry_locked(s, 4 * CLOSE_TIMEOUT_MS);
+    cw__closing_shut_down_locked(s, 4 * CLOSE_TIMEOUT_MS);
     CHECK_INT(s->close.deadline_ms, due_ms);
     cw__mutex_unlock(&s->lock);
     RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
@@ -143,14 +143,14 @@ static void test_hurry(void)
 }
 
 /* With 0, connections are dropped without a close frame. */
-static void test_hurry_without_time(void)
+static void test_shut_down_without_time(void)
 {
     raw_peer p;
     cw_socket *s = open_raw(&p);
     raw_frame f;
 
     cw__mutex_lock(&s->lock);
-    cw__closing_hurry_locked(s, 0);
+    cw__closing_shut_down_locked(s, 0);
     CHECK_INT(s->close.state, CW__CLOSE_ENDED);
     CHECK(s->is_closed_locally);
     cw__mutex_unlock(&s->lock);
@@ -186,7 +186,7 @@ static void test_closed_locally(void)
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_DEFAULT), CW_OK);
     cw__mutex_lock(&s->lock);
     CHECK(s->connecting != NULL);
-    cw__closing_hurry_locked(s, 100);
+    cw__closing_shut_down_locked(s, 100);
     CHECK(s->is_closed_locally);
     cw__mutex_unlock(&s->lock);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
@@ -318,8 +318,8 @@ static const harness_test tests[] = {
     {"draining: what the server acknowledges is progress", test_drain_clock},
     {"draining: without a send_timeout", test_drain_limit},
     {"draining: writing has failed", test_drain_broken},
-    {"the end of a program: a closing handshake gets less time, never more", test_hurry},
-    {"the end of a program, without time", test_hurry_without_time},
+    {"the end of a program: a closing handshake gets less time, never more", test_shut_down},
+    {"the end of a program, without time", test_shut_down_without_time},
     {"a close of our own is a normal end in every state", test_closed_locally},
     {"RFC 6455 5.5.1: no pong behind a close frame", test_pong_owed},
     {"a pong that is owed goes before our close frame", test_pong_before_close},

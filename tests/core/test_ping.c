@@ -421,7 +421,7 @@ static void test_end_of_upload(void)
     UNTIL(cw_socket_state(p.s) != CW_STATE_OPEN || LOCKED(p.s, p.s->pings.deadline_ms) != deadline_ms);
     CHECK_INT(cw_socket_state(p.s), CW_STATE_OPEN);
     write_pong(&p, 1);
-    UNTIL(LOCKED(p.s, p.s->in.is_heard || p.s->pings.last_number > 1));
+    UNTIL(LOCKED(p.s, p.s->in.heard != CW__HEARD_NOTHING || p.s->pings.last_number > 1));
     CHECK_INT(cw_socket_state(p.s), CW_STATE_OPEN);
     raw_finish(&p);
 }
@@ -481,8 +481,7 @@ static int64_t earliest(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static void hear(cw_socket *s, course *c, int64_t at_ms, int64_t zero_ms, bool is_data)
 {
-    s->in.is_heard = true;
-    s->in.has_news = is_data;
+    s->in.heard = is_data ? CW__HEARD_MORE : CW__HEARD_PONGS;
     cw__pings_heard_locked(s, zero_ms + at_ms);
     c->heard_ms = at_ms;
 }

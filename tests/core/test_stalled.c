@@ -159,7 +159,7 @@ static void test_stalled_fragment(void)
     count = fill(s);
     CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, data, sizeof data, false, 0), CW_WOULD_BLOCK);
     CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, data, sizeof data, false, 10), CW_TIMED_OUT);
-    CHECK_INT(LOCKED(s, s->out.in_fragments), 0);
+    CHECK_INT(LOCKED(s, s->out.fragments), CW__FRAGMENTS_NONE);
     expect_numbered(&p, count);
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK); /* of another kind: none is open */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
@@ -342,6 +342,36 @@ static void test_slow_progress(void)
     raw_finish(&p);
 }
 
+/* Queues a ping if a thread compresses just now. */
+static bool queue_while_compressing(cw_socket *s)
+{
+    return s->out.sending == CW__SENDING_PIECES && cw__queue_control_locked(s, CW__OP_PING, NULL, 0, false);
+}
+
+/* A control frame that cannot go out was queued while a large message was compressed: the message waits behind it, and its
+ * send with it. */
+static void test_compressed_behind_control(void)
+{
+    static const uint8_t junk[SMALL_BYTES];
+    raw_peer p;
+    sending w;
+    cw_socket *s = bounded_socket();
+
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_FRAMING, CW_FRAMING_AUTO), CW_OK); /* libcurl's has no RSV1 */
+    raw_open(&p, s);
+    while (LOCKED(s, send(s->fd, junk, sizeof junk, MSG_DONTWAIT)) > 0)
+        continue;
+    cw__mutex_lock(&s->lock);
+    s->compression = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
+    cw__mutex_unlock(&s->lock);
+    begin_sending(&w, s, 64 * MIB, CW_TIMEOUT_NEVER);
+    UNTIL(LOCKED(s, queue_while_compressing(s) || s->out.sender != NULL));
+    UNTIL(LOCKED(s, s->waiting_count > 0 || s->out.sender != NULL)); /* if the time before was too short */
+    cw_socket_abort(s);
+    end_sending(&w, CW_CLOSED);
+    raw_finish(&p);
+}
+
 /* ---- Pongs ---- */
 
 static void test_pong_between_frames(void)
@@ -373,9 +403,9 @@ static void test_pong_between_frames(void)
 /* Whether the newest pong that waits answers the ping of that number. */
 static bool newest_pong_is(cw_socket *s, uint32_t number)
 {
-    const cw__outgoing *newest = NULL;
+    const cw__queued_frame *newest = NULL;
 
-    for (const cw__outgoing *f = s->out.first; f; f = f->next)
+    for (const cw__queued_frame *f = s->out.first; f; f = f->next)
         if (f->opcode == CW__OP_PONG)
             newest = f;
     return newest && newest->len_bytes == sizeof number && memcmp(newest->data, &number, sizeof number) == 0;
@@ -462,6 +492,7 @@ static const harness_test tests[] = {
     {"abort ends a send that writes and one that waits", test_abort_while_sending},
     {"a send waits while another thread writes", test_waiting_for_turn},
     {"send_timeout counts the time without progress", test_slow_progress},
+    {"a send waits behind a control frame that was queued while it compressed", test_compressed_behind_control},
     {"RFC 6455 5.4, 5.5.2: a pong goes between frames of 1 MiB", test_pong_between_frames},
     {"RFC 6455 5.5.3: pongs that cannot go out are bounded, the newest ping is answered", test_ping_flood},
     {"messages that came before a reset are given out after a send has found it", test_send_after_reset},

@@ -131,6 +131,17 @@ def test_a_circle_that_is_gone(tmp_path: Path) -> None:
     ]
 
 
+def test_a_circle_of_a_binding(tmp_path: Path) -> None:
+    source, objects = tmp_path / "bindings" / "lua" / "src", tmp_path / "build/release/lua-objects/5.4"
+    source.mkdir(parents=True)
+    objects.mkdir(parents=True)
+    for name, other in (("lone", "ltwo"), ("ltwo", "lone")):
+        path = source / f"{name}.c"
+        path.write_text(f"int {other}(void);\nint {name}(void) {{ return {other}(); }}\n")
+        subprocess.run(["cc", "-O2", "-w", "-c", "-o", str(objects / f"{name}.o"), str(path)], check=True)
+    assert check(tmp_path, {}) == ["lone.c, ltwo.c of the lua binding call each other"]
+
+
 def test_an_object_that_is_old_or_missing(tmp_path: Path) -> None:
     check(tmp_path, {})
     objects = tmp_path / "build" / "release" / "core"

@@ -79,14 +79,13 @@ typedef struct lcw_view {
     lcw_socket *w;
 } lcw_view;
 
-/* ---- From lresult.c: results, errors, arguments ------------------------------------------------------- */
+/* ---- From largument.c: wrong calls ------------------------------------------------------------------------ */
 
-/* Pushes true, or does what lcw_fail does. */
-int lcw_result(lua_State *L, lcw_socket *w, cw_status status);
-/* Turns a failed call into nil, its message and an error object (returns 3), or into a Lua error where the call was
- * wrong. The message comes before the object because assert of Lua 5.1 and ".." take no object.
- * argument is the index to blame for CW_INVALID_ARGUMENT, 0 = none. w may be NULL. */
-int lcw_fail(lua_State *L, lcw_socket *w, cw_status status, int argument);
+enum { LCW_MESSAGE_BYTES = 400 };
+
+/* Copies the core's message, and how Lua lifts the limit that it is about. Do it at once: whatever allocates in Lua may run
+ * finalizers, and those call the core. */
+void lcw_copy_message(char message[LCW_MESSAGE_BYTES]);
 /* Raises the core's message for a call that has no "nil, message, err" to give. what goes before it, unless the message
  * names it; may be NULL. */
 int lcw_raise(lua_State *L, const char *what);
@@ -98,6 +97,15 @@ bool lcw_to_ms(lua_State *L, int index, int64_t *out);
 const char *lcw_push_shown(lua_State *L, int index);
 /* The userdata of that type at index 1, where a method expects its object. */
 void *lcw_check_self(lua_State *L, const char *type_name);
+
+/* ---- From lresult.c: results and errors ------------------------------------------------------------------ */
+
+/* Pushes true, or does what lcw_fail does. */
+int lcw_result(lua_State *L, lcw_socket *w, cw_status status);
+/* Turns a failed call into nil, its message and an error object (returns 3), or into a Lua error where the call was
+ * wrong. The message comes before the object because assert of Lua 5.1 and ".." take no object.
+ * argument is the index to blame for CW_INVALID_ARGUMENT, 0 = none. w may be NULL. */
+int lcw_fail(lua_State *L, lcw_socket *w, cw_status status, int argument);
 int lcw_error_tostring(lua_State *L);
 /* get_status(err): the WebErrorStatus of an error object, 0 of anything else. */
 int lcw_get_status(lua_State *L);

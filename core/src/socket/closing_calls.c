@@ -117,7 +117,7 @@ void cw_socket_abort(cw_socket *s)
 }
 
 /* At the end of a program. */
-void cw__closing_hurry_locked(cw_socket *s, int grace_ms)
+void cw__closing_shut_down_locked(cw_socket *s, int grace_ms)
 {
     s->grace_ms = grace_ms;
     if (!s->codec || s->connecting) {

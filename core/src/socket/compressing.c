@@ -3,7 +3,7 @@
  * less goes in one frame; a longer one in pieces of that size, so that memory stays bounded. outbound.c sends each piece
  * as any other data. Called by the public calls of sending.c.
  *
- * Safety: under the socket's lock, but for compressing itself (out.is_reserved keeps other senders away meanwhile). */
+ * Safety: under the socket's lock, but for compressing itself (out.sending keeps other senders away meanwhile). */
 #include <string.h>
 
 #include "socket.h"
@@ -70,27 +70,26 @@ static bool next_piece(cw_socket *s, piece *p, bool is_large, bool ends_message,
 {
     bool is_well;
 
-    if (is_large && !wait->is_held) { /* another thread may release the socket meanwhile */
-        cw__socket_hold(s);
-        wait->is_held = true;
-    }
-    if (is_large)
+    if (is_large) {
+        cw__socket_hold_for(s, wait);
         cw__mutex_unlock(&s->lock);
+    }
     is_well = fill(s->out.deflater, p, ends_message, is_done);
     if (is_large)
         cw__mutex_lock(&s->lock);
     return is_well;
 }
 
-/* Waits until the next piece may follow; the first one has its turn. What fails now is the whole message. */
-static cw_status next_turn(cw_socket *s, size_t len_bytes, bool is_first, cw__wait *wait)
+/* Waits until the next piece may go, the first one too: while it was compressed without the lock, a control frame may have
+ * been queued. What fails now is the whole message. */
+static cw_status next_turn(cw_socket *s, size_t len_bytes, cw__wait *wait)
 {
     if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
         return cw__closing_fail_locked(s);
-    if (is_first || wait->timeout_ms == 0) /* a call that must not wait has the rest queued */
+    if (wait->timeout_ms == 0) /* a call that must not wait has the rest queued */
         return CW_OK;
     cw__wait_restart(wait);
-    return cw__outbound_turn_locked(s, len_bytes, true, wait);
+    return cw__outbound_turn_locked(s, len_bytes, CW__SENDING_PIECES, wait);
 }
 
 static cw_status send_pieces(cw_socket *s, uint8_t opcode, bool ends_message, bool is_large, cw__wait *wait)
@@ -106,7 +105,7 @@ static cw_status send_pieces(cw_socket *s, uint8_t opcode, bool ends_message, bo
         if (!next_piece(s, &p, is_large, ends_message, wait, &is_done))
             status = cw__fail(CW_NO_MEMORY, "no memory to compress a message; nothing of it was sent");
         else
-            status = next_turn(s, p.len_bytes, is_first, wait);
+            status = next_turn(s, p.len_bytes, wait);
         if (status == CW_OK)
             status = cw__outbound_send_locked(s, opcode, ends_message && is_done, p.data, p.len_bytes, wait);
         if (!is_first && (status == CW_TIMED_OUT || status == CW_INTERRUPTED || status == CW_NO_MEMORY))
@@ -122,16 +121,17 @@ cw_status cw__compressing_send_locked(cw_socket *s, uint8_t opcode, bool ends_me
                                       size_t len_bytes, cw__wait *wait)
 {
     bool is_large = len_bytes > SMALL_BYTES;
-    cw_status status = cw__outbound_turn_locked(s, is_large ? SMALL_BYTES : len_bytes, false, wait);
+    cw_status status =
+        cw__outbound_turn_locked(s, is_large ? SMALL_BYTES : len_bytes, CW__SENDING_NOTHING, wait);
 
     if (status != CW_OK)
         return status;
     if (!s->out.deflater && !(s->out.deflater = cw__deflater_create(&s->compression)))
         return cw__fail(CW_NO_MEMORY, "no memory to compress a message");
-    s->out.is_reserved = true;
+    s->out.sending = CW__SENDING_PIECES;
     cw__deflater_take(s->out.deflater, data, len_bytes);
     status = send_pieces(s, opcode, ends_message, is_large, wait);
-    s->out.is_reserved = false;
+    s->out.sending = CW__SENDING_NOTHING;
     if (status != CW_OK) /* what comes next must not refer to what did not go out */
         cw__deflater_forget(s->out.deflater);
     cw__socket_changed_locked(s);

@@ -21,7 +21,6 @@ struct cw__connecting {
     int64_t deadline_ms; /* INT64_MAX = none */
     int timeout_ms;      /* for the message */
     bool is_cancelled;
-    bool is_done; /* it has failed; what is left is to be taken down */
 };
 
 /* ---- Beginning ---- */
@@ -53,10 +52,13 @@ static cw__sharing sharing_of(const cw_socket *s, const cw__proxy *proxy, cw__tr
     return cw__pool_trust(cw__setting_text(s, CW_OPT_CA_FILE), trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
 }
 
-static struct cw__connecting *prepare(cw_socket *s, const cw__uri *uri, int timeout_ms)
+/* The texts are the socket's. */
+static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri, cw__race *race,
+                                          int timeout_ms)
 {
-    cw__handshake_settings settings = {
+    return (cw__handshake_settings){
         .uri = uri,
+        .race = race,
         .protocols = cw__setting_text(s, CW_OPT_SUPPORTED_PROTOCOLS),
         .ca_file = cw__setting_text(s, CW_OPT_CA_FILE),
         .crl_file = cw__setting_text(s, CW_OPT_CRL_FILE),
@@ -72,27 +74,23 @@ static struct cw__connecting *prepare(cw_socket *s, const cw__uri *uri, int time
                         .server_resets = cw__setting(s, CW_OPT_SERVER_NO_CONTEXT_TAKEOVER) != 0,
                         .client_resets = cw__setting(s, CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER) != 0},
     };
-    struct cw__connecting *c = cw__calloc(1, sizeof *c);
+}
 
-    if (!c) {
-        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
-        return NULL;
-    }
+/* Fills c, and fails with what is missing. */
+static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *uri, int timeout_ms)
+{
+    cw__handshake_settings settings;
+
     /* An address with a zone is one address, and libcurl alone applies the zone. The proxy is known only when the
      * handshake has chosen it: for one with a zone the race is given up below. */
-    if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create())) {
-        free_connecting(c);
-        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
-        return NULL;
-    }
-    settings.race = c->race;
+    if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create()))
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection");
+    settings = settings_of(s, uri, c->race, timeout_ms);
     c->timeout_ms = timeout_ms;
     c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
     c->handshake = cw__handshake_create(&settings);
-    if (!c->handshake) {
-        free_connecting(c);
-        return NULL;
-    }
+    if (!c->handshake)
+        return cw__error_status();
     if (!cw__handshake_races(c->handshake)) {
         cw__race_destroy(c->race);
         c->race = NULL;
@@ -100,7 +98,7 @@ static struct cw__connecting *prepare(cw_socket *s, const cw__uri *uri, int time
     c->member = (cw__pool_member){.easy = cw__handshake_easy(c->handshake), .client = &s->client};
     c->member.sharing = sharing_of(s, cw__handshake_proxy(c->handshake), &c->member.trust);
     c->member.ca_file = settings.ca_file;
-    return c;
+    return CW_OK;
 }
 
 /* A connect that failed leaves its information behind; the next one begins with none. */
@@ -156,19 +154,21 @@ static cw_status read_uri(const char *text, size_t len_bytes, cw__uri *uri)
 /* Attaches the socket to the service, with all that it needs to connect. */
 static cw_status attach_locked(cw_socket *s, const cw__uri *uri, int timeout_ms)
 {
+    struct cw__connecting *c = cw__calloc(1, sizeof *c);
     cw_status status;
 
+    if (!c)
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection");
     if (timeout_ms == CW_TIMEOUT_DEFAULT)
         timeout_ms = (int)cw__setting(s, CW_OPT_CONNECT_TIMEOUT);
-    s->connecting = prepare(s, uri, timeout_ms < 0 ? -1 : timeout_ms);
-    if (!s->connecting)
-        return cw__error_status();
-    status = cw__service_attach(&s->client);
+    status = prepare(s, c, uri, timeout_ms < 0 ? -1 : timeout_ms);
+    if (status == CW_OK)
+        status = cw__service_attach(&s->client);
     if (status != CW_OK) {
-        free_connecting(s->connecting);
-        s->connecting = NULL;
+        free_connecting(c);
         return status;
     }
+    s->connecting = c;
     cw__socket_hold(s); /* for the service */
     s->is_attached = true;
     cw__socket_set_state_locked(s, CW_STATE_CONNECTING);
@@ -265,7 +265,7 @@ void cw__connecting_forked(cw_socket *s)
 
 void cw__connecting_cancel_locked(cw_socket *s)
 {
-    if (!s->connecting || s->connecting->is_done)
+    if (!s->connecting)
         return;
     s->connecting->is_cancelled = true;
     cw__socket_attend_locked(s);
@@ -421,7 +421,7 @@ void cw__connection_teardown_locked(cw_socket *s)
         cw__pool_end(s->pool, s->easy);
         cw__inflater_destroy(s->in.inflater);
         s->in.inflater = NULL;
-        if (!s->out.is_reserved) { /* else a thread compresses, without the lock */
+        if (s->out.sending == CW__SENDING_NOTHING) { /* else a thread compresses, without the lock */
             cw__deflater_destroy(s->out.deflater);
             s->out.deflater = NULL;
         }
@@ -461,7 +461,6 @@ static bool is_over(cw_socket *s, cw__error *error)
 
 static int64_t fail_locked(cw_socket *s)
 {
-    s->connecting->is_done = true;
     cw__connection_teardown_locked(s);
     return CW__DETACH; /* the state changes in the client's detached call: before, nobody may connect again */
 }

@@ -24,30 +24,46 @@ static void push(cw_socket *s, cw_event *e)
     cw__socket_post_locked(s, CW_EVENT_MESSAGE);
 }
 
-/* A part of a message in the stream class or in partial mode: bytes for the reader, or an event. */
-static void take_part(cw_socket *s, const cw__message_output *out, uint8_t *direct, size_t *direct_bytes)
+/* One round of reading: where the bytes of a stream go to, and how much was read. */
+typedef struct reading {
+    uint8_t *buffer; /* of the caller who reads the stream, and its size; NULL = into the inbox */
+    size_t size_bytes;
+    size_t len_bytes; /* in the buffer; then the round has ended */
+    size_t share;     /* of SHARE_BYTES */
+} reading;
+
+/* A stream's bytes, behind those in the inbox, if its last event has room for them. */
+static bool append(cw__inbox *box, const cw__message_output *out)
 {
-    cw__inbox *box = &s->in.inbox;
+    cw_event *e = box->last;
+
+    if (!e || e->room_bytes - e->len_bytes < out->len_bytes)
+        return false;
+    memcpy(e->data + e->len_bytes, out->data, out->len_bytes);
+    e->len_bytes += out->len_bytes;
+    box->bytes += out->len_bytes;
+    if (box->bytes >= box->high_bytes)
+        box->is_full = true;
+    return true;
+}
+
+/* A part of a message in the stream class or in partial mode: bytes for the reader, or an event. */
+static void take_part(cw_socket *s, const cw__message_output *out, reading *r)
+{
+    bool is_stream = s->socket_class == CW_STREAM_SOCKET;
     cw_event *e;
 
-    if (s->is_closed_locally || (s->socket_class == CW_STREAM_SOCKET && out->len_bytes == 0))
+    if (s->is_closed_locally || (is_stream && out->len_bytes == 0))
         return;
-    if (direct) { /* the codec was told how much fits */
-        if (out->data != direct)
-            memcpy(direct, out->data, out->len_bytes);
-        *direct_bytes = out->len_bytes;
-        return;
-    }
-    if (s->socket_class == CW_STREAM_SOCKET && box->last &&
-        box->last->room_bytes - box->last->len_bytes >= out->len_bytes) {
-        memcpy(box->last->data + box->last->len_bytes, out->data, out->len_bytes);
-        box->last->len_bytes += out->len_bytes;
-        box->bytes += out->len_bytes;
-        if (box->bytes >= box->high_bytes)
-            box->is_full = true;
+    if (r->buffer) { /* the codec was told how much fits */
+        if (out->data != r->buffer)
+            memcpy(r->buffer, out->data, out->len_bytes);
+        r->len_bytes = out->len_bytes;
         return;
     }
-    e = cw__message_part_event(out, s->socket_class == CW_STREAM_SOCKET ? STREAM_ROOM_BYTES : 0);
+    if (is_stream && append(&s->in.inbox, out))
+        return;
+    e = cw__message_part_event(out, is_stream ? STREAM_ROOM_BYTES : 0);
     if (e)
         push(s, e);
     else
@@ -59,7 +75,7 @@ static bool is_reading_messages(const cw_socket *s)
     return s->codec && (s->close.state == CW__CLOSE_NONE || s->close.state == CW__CLOSE_SENT);
 }
 
-static void take_piece(cw_socket *s, const cw__piece *piece, uint8_t *direct, size_t *direct_bytes)
+static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
 {
     cw__message_output out;
 
@@ -73,7 +89,7 @@ static void take_piece(cw_socket *s, const cw__piece *piece, uint8_t *direct, si
             push(s, out.event);
         break;
     case CW__MESSAGE_PART:
-        take_part(s, &out, direct, direct_bytes);
+        take_part(s, &out, r);
         break;
     case CW__MESSAGE_PING:
         if (is_reading_messages(s) && !s->out.is_broken && !cw__pings_owe_locked(s, out.data, out.len_bytes))
@@ -94,24 +110,26 @@ static void take_piece(cw_socket *s, const cw__piece *piece, uint8_t *direct, si
     }
 }
 
+/* Whether a round of reading may go on: it has neither filled the caller's buffer nor used up its share. */
+static bool goes_on(const reading *r) { return r->len_bytes == 0 && r->share < SHARE_BYTES; }
+
 /* Has the message rules take what the inflater makes of compressed data, as far as there is room for it; what is left
  * is gone on with in the next step. */
-static void inflate(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *direct_bytes, size_t *read_bytes)
+static void inflate(cw_socket *s, reading *r)
 {
     static const cw__violation corrupt = {1007, "the peer sent compressed data that is corrupt"};
     uint8_t scratch[SCRATCH_BYTES];
-    uint8_t *to = direct ? direct : scratch;
-    size_t to_bytes = direct ? direct_size : sizeof scratch;
+    uint8_t *to = r->buffer ? r->buffer : scratch;
+    size_t to_bytes = r->buffer ? r->size_bytes : sizeof scratch;
     cw__inflater *inflater = s->in.inflater;
     cw__inflate_result result = CW__INFLATE_PIECE;
     cw__piece piece;
 
-    while (result == CW__INFLATE_PIECE && is_reading_messages(s) && !s->in.inbox.is_full &&
-           !(direct && *direct_bytes > 0) && *read_bytes < SHARE_BYTES) {
+    while (result == CW__INFLATE_PIECE && is_reading_messages(s) && !s->in.inbox.is_full && goes_on(r)) {
         result = cw__inflater_give(inflater, to, to_bytes, &piece);
         if (result == CW__INFLATE_PIECE) {
-            *read_bytes += piece.len_bytes;
-            take_piece(s, &piece, direct, direct_bytes);
+            r->share += piece.len_bytes;
+            take_piece(s, &piece, r);
         }
     }
     if (result == CW__INFLATE_BAD)
@@ -133,41 +151,63 @@ static void await(cw_socket *s)
     s->in.run_bytes = 0;
 }
 
+/* Where the next bytes are best read to: to where they belong, if that is known; else to the caller, or on the stack. */
+static uint8_t *place_for_next(cw_socket *s, const reading *r, uint8_t scratch[SCRATCH_BYTES], size_t *room)
+{
+    uint8_t *to = cw__message_space(&s->in.message, room);
+
+    if (to)
+        return to;
+    *room = r->buffer ? r->size_bytes : SCRATCH_BYTES;
+    if (!s->in.inflater)
+        return r->buffer ? r->buffer : scratch;
+    if (*room > SCRATCH_BYTES) /* what is compressed must not lie where it goes to */
+        *room = SCRATCH_BYTES;
+    return scratch;
+}
+
+static void take_bytes(cw_socket *s, const cw__piece *piece, reading *r)
+{
+    cw__pings_note_locked(s, piece);
+    r->share += piece->len_bytes;
+    if (s->in.inflater && cw__inflater_take(s->in.inflater, piece))
+        inflate(s, r);
+    else
+        take_piece(s, piece, r);
+}
+
+/* There is nothing more for now. */
+static void run_dry(cw_socket *s)
+{
+    s->in.is_drained = true;
+    if (s->in.heard != CW__HEARD_NOTHING)
+        cw__pings_heard_locked(s, cw__now_ms());
+    await(s);
+}
+
 /* Reads one run of bytes and does what it asks for. OK: something was read; BUSY: nothing was, and there may be
  * more; all else is dealt with already, AGAIN but for the waiting. */
-static cw__io step(cw_socket *s, uint8_t *direct, size_t direct_size, size_t *direct_bytes, size_t *read_bytes)
+static cw__io step(cw_socket *s, reading *r)
 {
     uint8_t scratch[SCRATCH_BYTES];
-    size_t room = 0;
-    uint8_t *to;
     cw__piece piece;
+    uint8_t *to;
+    size_t room;
     cw__io io;
 
+    r->share += PIECE_COST_BYTES;
     if (s->in.inflater && cw__inflater_has_more(s->in.inflater)) {
-        inflate(s, direct, direct_size, direct_bytes, read_bytes);
+        inflate(s, r);
         return CW__IO_OK;
     }
-    to = cw__message_space(&s->in.message, &room);
-    if (!to) {
-        to =
-            direct && !s->in.inflater ? direct : scratch; /* what is compressed must not lie where it goes to */
-        room = direct && (direct_size < sizeof scratch || !s->in.inflater) ? direct_size : sizeof scratch;
-    }
+    to = place_for_next(s, r, scratch, &room);
     io = s->codec->calls->receive(s->codec, to, room, &piece);
     switch (io) {
     case CW__IO_OK:
-        cw__pings_note_locked(s, &piece);
-        *read_bytes = piece.len_bytes;
-        if (s->in.inflater && cw__inflater_take(s->in.inflater, &piece))
-            inflate(s, direct, direct_size, direct_bytes, read_bytes);
-        else
-            take_piece(s, &piece, direct, direct_bytes);
+        take_bytes(s, &piece, r);
         break;
     case CW__IO_AGAIN:
-        s->in.is_drained = true;
-        if (s->in.is_heard)
-            cw__pings_heard_locked(s, cw__now_ms());
-        await(s);
+        run_dry(s);
         break;
     case CW__IO_BUSY:
         break;
@@ -202,14 +242,11 @@ bool cw__inbound_may_discard(const cw_socket *s)
 
 void cw__inbound_serve_locked(cw_socket *s)
 {
-    size_t share = 0;
+    reading r = {0};
 
-    while (is_reading_messages(s) && !s->in.is_drained && !s->in.inbox.is_full && share < SHARE_BYTES) {
-        size_t read_bytes = 0;
-        if (step(s, NULL, 0, NULL, &read_bytes) != CW__IO_OK)
+    while (is_reading_messages(s) && !s->in.is_drained && !s->in.inbox.is_full && goes_on(&r))
+        if (step(s, &r) != CW__IO_OK)
             break;
-        share += read_bytes + PIECE_COST_BYTES;
-    }
     if (s->in.inbox.is_full)
         cw__pings_paused_locked(s);
     /* A close frame of ours goes out before anything is looked for behind the peer's: TCP's end may be there
@@ -242,18 +279,21 @@ static size_t coming_now_locked(const cw_socket *s)
     return s->is_closed_locally ? 0 : (size_t)len_bytes;
 }
 
+static bool may_go_on_reading(const cw_socket *s, const reading *r)
+{
+    return !s->in.is_drained && cw__inbound_may_read(s) && goes_on(r);
+}
+
 /* Pongs that are owed go out before the caller can answer what it came for, once what came behind their pings is read
  * (pong.c): here, or by the service. Not where a large message has just begun, for which its taker makes room. */
 static void pay_pongs(cw_socket *s, bool is_large_coming)
 {
+    reading r = {0};
+
     if (s->pings.owed) {
-        for (size_t share = 0; !s->in.is_drained && cw__inbound_may_read(s) && !s->in.inbox.is_full &&
-                               !is_large_coming && !s->pings.is_behind && share < SHARE_BYTES;) {
-            size_t read_bytes = 0;
-            if (step(s, NULL, 0, NULL, &read_bytes) == CW__IO_BUSY)
+        while (may_go_on_reading(s, &r) && !s->in.inbox.is_full && !is_large_coming && !s->pings.is_behind)
+            if (step(s, &r) == CW__IO_BUSY)
                 break;
-            share += read_bytes + PIECE_COST_BYTES;
-        }
         if (!cw__pings_pay_locked(s, cw__now_ms()))
             cw__closing_no_memory_locked(s, "no memory for a pong");
         if (s->pings.owed && !is_large_coming)
@@ -267,15 +307,14 @@ static void pay_pongs(cw_socket *s, bool is_large_coming)
  * asked for, until a large one begins to come. */
 void cw__inbound_read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_bytes)
 {
+    reading r = {0};
+
     cw__inbound_take_over_locked(s);
-    for (size_t share = 0;
-         !s->in.is_drained && cw__inbound_may_read(s) && !s->in.inbox.first && share < SHARE_BYTES;) {
-        size_t read_bytes = 0;
+    while (may_go_on_reading(s, &r) && !s->in.inbox.first) {
         if (coming_bytes && (*coming_bytes = coming_now_locked(s)) > 0)
             break;
-        if ((place && place->is_complete) || step(s, NULL, 0, NULL, &read_bytes) == CW__IO_BUSY)
+        if ((place && place->is_complete) || step(s, &r) == CW__IO_BUSY)
             break;
-        share += read_bytes + PIECE_COST_BYTES;
     }
     if (s->pings.owed || s->out.first)
         pay_pongs(s, coming_bytes && *coming_bytes > 0);
@@ -303,16 +342,13 @@ static size_t read_inbox(cw_socket *s, void *buffer, size_t size_bytes)
 
 size_t cw__inbound_read_stream_locked(cw_socket *s, void *buffer, size_t size_bytes)
 {
-    size_t len = read_inbox(s, buffer, size_bytes);
+    reading r = {.buffer = buffer, .size_bytes = size_bytes, .len_bytes = read_inbox(s, buffer, size_bytes)};
 
-    if (len > 0 || !cw__inbound_may_read(s))
-        return len;
+    if (r.len_bytes > 0 || !cw__inbound_may_read(s))
+        return r.len_bytes;
     cw__inbound_take_over_locked(s);
-    for (size_t share = 0; len == 0 && !s->in.is_drained && cw__inbound_may_read(s) && share < SHARE_BYTES;) {
-        size_t read_bytes = 0;
-        (void)step(s, buffer, size_bytes, &len, &read_bytes);
-        share += read_bytes + PIECE_COST_BYTES;
-    }
+    while (may_go_on_reading(s, &r))
+        (void)step(s, &r);
     pay_pongs(s, false);
-    return len;
+    return r.len_bytes;
 }

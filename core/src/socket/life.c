@@ -39,14 +39,14 @@ void cw__socket_drop(cw_socket *s)
         destroy(s);
 }
 
-/* ---- The lock, and waiting ---- */
-
-static void stay(cw_socket *s, cw__wait *wait)
+void cw__socket_hold_for(cw_socket *s, cw__wait *wait)
 {
     if (!wait->is_held)
         cw__socket_hold(s);
     wait->is_held = true;
 }
+
+/* ---- The lock, and waiting ---- */
 
 /* A mutex alone is not fair: a thread that sends or receives much comes back so soon that nobody else gets in, the service
  * neither, which has other sockets to serve. */
@@ -78,7 +78,7 @@ static void come_back(cw_socket *s)
 
 void cw__socket_give_way_locked(cw_socket *s, cw__wait *wait)
 {
-    stay(s, wait);
+    cw__socket_hold_for(s, wait);
     cw__mutex_unlock(&s->lock);
     come_back(s);
 }
@@ -97,7 +97,7 @@ cw_status cw__socket_ask_hook_locked(cw_socket *s, cw__wait *wait)
 
     if (!cw__wait_wants_hook(wait))
         return CW_OK;
-    stay(s, wait);
+    cw__socket_hold_for(s, wait);
     cw__mutex_unlock(&s->lock);
     is_interrupted = cw__wait_interrupted(wait);
     cw__mutex_lock(&s->lock);
@@ -110,7 +110,7 @@ cw_status cw__socket_wait_locked(cw_socket *s, cw__wait *wait)
 
     if (slice_ms == 0)
         return CW_TIMED_OUT;
-    stay(s, wait);
+    cw__socket_hold_for(s, wait);
     s->waiting_count++;
     cw__cond_wait_ms(&s->changed, &s->lock, slice_ms);
     s->waiting_count--;
@@ -126,11 +126,11 @@ cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw
     if (slice_ms == 0)
         return CW_TIMED_OUT;
     wake = cw__thread_wake(&slice_ms);
-    if (events == POLLOUT && cw__outbound_is_vain(s)) {
+    if (events == POLLOUT && cw__outbound_wants_read(s)) {
         events = 0;
-        slice_ms = slice_ms < 0 || slice_ms > CW__PAUSE_MS ? CW__PAUSE_MS : slice_ms;
+        slice_ms = slice_ms < 0 || slice_ms > CW__WRITE_AGAIN_MS ? CW__WRITE_AGAIN_MS : slice_ms;
     }
-    stay(s, wait);
+    cw__socket_hold_for(s, wait);
     descriptors[0] = (struct pollfd){.fd = s->fd, .events = events};
     descriptors[1] = (struct pollfd){.fd = wake->read_fd, .events = POLLIN};
     *slot = wake;

@@ -9,8 +9,8 @@
  * Inside a batch (cw_socket_batch_begin) the codec holds small frames back, up to 32 KiB, and writes them together.
  *
  * Safety: under the socket's lock, given up only in cw__socket_poll_locked and cw__socket_wait_locked. A frame
- * that has begun is either first in the queue or in the hands of the one direct sender (out.is_direct), and then what
- * the queue has may wait behind HELD. */
+ * that has begun is either first in the queue or in the hands of the one thread that sends directly (out.sending), and
+ * then what the queue has may wait behind HELD. */
 #include <poll.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ enum {
 
 static void after_write(cw_socket *s, cw__io io)
 {
-    s->out.vain_count = io == CW__IO_AGAIN && s->codec->wants_read ? s->out.vain_count + 1 : 0;
+    s->out.wants_read_count = io == CW__IO_AGAIN && s->codec->wants_read ? s->out.wants_read_count + 1 : 0;
     if (io == CW__IO_FAULT && !s->out.is_broken) {
         /* What the peer sent before it left, messages and a close frame perhaps, is still to be read, when the
          * inbox has room: reading finds the end. */
@@ -78,7 +78,7 @@ static cw__io write_queue(cw_socket *s)
     size_t share = SHARE_BYTES;
 
     while (s->codec && s->out.first && s->close.state != CW__CLOSE_ENDED && !s->out.is_broken) {
-        cw__outgoing *f = s->out.first;
+        cw__queued_frame *f = s->out.first;
         bool is_close = f->opcode == CW__OP_CLOSE;
         cw__io io;
         if (share == 0)
@@ -110,7 +110,7 @@ void cw__outbound_flush_locked(cw_socket *s)
 {
     size_t before = s->out.data_bytes;
 
-    if (s->out.is_direct)
+    if (s->out.sending == CW__SENDING_DIRECTLY)
         return;
     if (write_queue_now(s) == CW__IO_FAULT || s->out.is_broken)
         cw__queue_lose_locked(s); /* or the service would watch the descriptor for it for ever */
@@ -128,7 +128,8 @@ void cw__outbound_flush_locked(cw_socket *s)
 
 /* ---- Sending a message ---- */
 
-typedef struct parcel {
+/* What a caller sends, a message or a fragment of one, on its way into frames. */
+typedef struct message {
     const uint8_t *data;
     size_t len_bytes;
     size_t done_bytes;  /* in frames that are out or queued */
@@ -139,25 +140,25 @@ typedef struct parcel {
     bool is_frame_begun; /* the codec has it */
     bool ends_message;
     bool more_follow; /* the codec may hold the last frame back: another send or a flush comes */
-} parcel;
+} message;
 
-static size_t rest_of(const parcel *p) { return p->len_bytes - p->done_bytes; }
+static size_t rest_of(const message *m) { return m->len_bytes - m->done_bytes; }
 
-static void next_frame(parcel *p)
+static void next_frame(message *m)
 {
-    p->frame_bytes = rest_of(p) < p->frame_most ? rest_of(p) : p->frame_most;
-    p->frame_sent = 0;
-    p->is_frame_begun = false;
+    m->frame_bytes = rest_of(m) < m->frame_most ? rest_of(m) : m->frame_most;
+    m->frame_sent = 0;
+    m->is_frame_begun = false;
 }
 
-static void frame_done(parcel *p)
+static void frame_done(message *m)
 {
-    p->done_bytes += p->frame_bytes;
-    p->opcode = CW__OP_CONTINUATION;
-    next_frame(p);
+    m->done_bytes += m->frame_bytes;
+    m->opcode = CW__OP_CONTINUATION;
+    next_frame(m);
 }
 
-static bool is_last_frame(const parcel *p) { return p->done_bytes + p->frame_bytes == p->len_bytes; }
+static bool is_last_frame(const message *m) { return m->done_bytes + m->frame_bytes == m->len_bytes; }
 
 /* Whether to stop although the connection may take more: the share is used up, and a thread waits for the lock. */
 static bool gives_way(const cw_socket *s, size_t *share)
@@ -169,24 +170,24 @@ static bool gives_way(const cw_socket *s, size_t *share)
 }
 
 /* Writes frames until the connection takes no more or others shall have the lock. OK: all is out. */
-static cw__io write_parcel(cw_socket *s, parcel *p)
+static cw__io write_message(cw_socket *s, message *m)
 {
     size_t share = SHARE_BYTES;
 
     for (;;) {
         cw__io io;
-        p->is_frame_begun = true;
-        io = write_frame(s, p->more_follow && is_last_frame(p), p->opcode, p->ends_message && is_last_frame(p),
-                         p->data + p->done_bytes, p->frame_bytes, &p->frame_sent, &share);
+        m->is_frame_begun = true;
+        io = write_frame(s, m->more_follow && is_last_frame(m), m->opcode, m->ends_message && is_last_frame(m),
+                         m->data + m->done_bytes, m->frame_bytes, &m->frame_sent, &share);
         if (io == CW__IO_AGAIN && share == 0 && !gives_way(s, &share))
             continue;
         if (io != CW__IO_OK)
             return io;
-        if (is_last_frame(p)) {
-            p->done_bytes = p->len_bytes;
+        if (is_last_frame(m)) {
+            m->done_bytes = m->len_bytes;
             return CW__IO_OK;
         }
-        frame_done(p);
+        frame_done(m);
         io = write_queue(s); /* control frames that wait to go between */
         if (io != CW__IO_OK)
             return io;
@@ -202,9 +203,9 @@ static cw__io write_parcel(cw_socket *s, parcel *p)
 /* Writes what the codec holds back. What the connection does not take is queued for the service. */
 void cw__outbound_release_locked(cw_socket *s)
 {
-    cw__outgoing *f;
+    cw__queued_frame *f;
 
-    if (!s->codec || !s->codec->is_holding || s->out.is_direct)
+    if (!s->codec || !s->codec->is_holding || s->out.sending == CW__SENDING_DIRECTLY)
         return;
     if (!s->out.first) {
         f = cw__queue_make(HELD, true, NULL, 0);
@@ -221,49 +222,36 @@ void cw__outbound_release_locked(cw_socket *s)
 }
 
 /* Makes the frame under way, or its rest, ready to be queued. */
-static cw__outgoing *make_rest(const parcel *p)
+static cw__queued_frame *make_rest(const message *m)
 {
-    cw__outgoing *f = cw__queue_make(p->opcode, p->ends_message && is_last_frame(p),
-                                     p->data + p->done_bytes + p->frame_sent, p->frame_bytes - p->frame_sent);
+    cw__queued_frame *f =
+        cw__queue_make(m->opcode, m->ends_message && is_last_frame(m), m->data + m->done_bytes + m->frame_sent,
+                       m->frame_bytes - m->frame_sent);
 
     if (f)
-        f->is_begun = p->is_frame_begun;
+        f->is_begun = m->is_frame_begun;
     return f;
 }
 
-/* Queues all that is left of the parcel: a frame that has begun first, the others last. False without memory,
- * with nothing queued. */
-__attribute__((noinline)) static bool queue_parcel(cw_socket *s, parcel *p)
+/* Makes all that is left of the message ready to be queued. NULL without memory. */
+static cw__queued_frame *make_frames(message rest)
 {
-    cw__outgoing *list = NULL, **end = &list, *f;
-    parcel rest = *p;
+    cw__queued_frame *list = NULL, **end = &list;
 
-    for (;;) {
-        f = make_rest(&rest);
-        if (!f) {
-            while (list) {
-                f = list->next;
-                cw__free(list);
-                list = f;
-            }
-            return false;
-        }
-        *end = f;
-        end = &f->next;
-        if (is_last_frame(&rest))
+    for (;; frame_done(&rest)) {
+        *end = make_rest(&rest);
+        if (!*end)
             break;
-        frame_done(&rest);
+        if (is_last_frame(&rest))
+            return list;
+        end = &(*end)->next;
     }
     while (list) {
-        f = list;
+        cw__queued_frame *f = list;
         list = f->next;
-        if (f->is_begun)
-            cw__queue_prepend_locked(s, f);
-        else
-            cw__queue_append_locked(s, f);
+        cw__free(f);
     }
-    p->done_bytes = p->len_bytes;
-    return true;
+    return NULL;
 }
 
 /* Names the control where the time is its own and not the caller's. */
@@ -284,69 +272,17 @@ cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status, const cw
 }
 
 /* Queues the rest of a frame that has begun, so that it becomes whole and the close frame can follow. */
-static void finish_frame(cw_socket *s, const parcel *p)
+static void finish_frame(cw_socket *s, const message *m)
 {
-    cw__outgoing *f;
+    cw__queued_frame *f;
 
-    if (s->close.state == CW__CLOSE_ENDED || !p->is_frame_begun)
+    if (s->close.state == CW__CLOSE_ENDED || !m->is_frame_begun)
         return;
-    f = make_rest(p);
+    f = make_rest(m);
     if (f)
         cw__queue_prepend_locked(s, f);
     else
         cw__closing_ended_locked(s, "no memory for the rest of a frame");
-}
-
-/* The calling thread writes the rest of a message as the connection takes it. Not inlined: a send that needs none of this
- * would save registers for it. */
-__attribute__((noinline)) static cw_status write_directly(cw_socket *s, parcel *p, cw__wait *wait)
-{
-    cw_status status = CW_OK;
-    cw__io io = CW__IO_AGAIN;
-
-    p->more_follow = false; /* closing may begin while this thread waits */
-    s->out.is_direct = true;
-    while (status == CW_OK && io == CW__IO_AGAIN) {
-        uint64_t before = s->out.progress_bytes;
-        status = cw__socket_poll_locked(s, POLLOUT, &s->out.sender, wait);
-        if (status == CW_OK)
-            status = cw__socket_ask_hook_locked(s, wait);
-        if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
-            break;
-        /* Nothing goes into the middle of a frame; what the codec holds back goes out before its rest anyway. */
-        io = !p->is_frame_begun && s->out.first && s->out.first->is_begun ? write_queue(s) : CW__IO_OK;
-        if (io == CW__IO_OK)
-            io = write_parcel(s, p);
-        if (s->out.progress_bytes != before) {
-            cw__wait_restart(wait);
-            if (status == CW_TIMED_OUT)
-                status = CW_OK;
-        }
-    }
-    s->out.is_direct = false;
-    if (io == CW__IO_OK)
-        status = CW_OK;
-    else if (s->out.is_broken)
-        status = cw__closing_fail_locked(s);
-    else if (s->close.state == CW__CLOSE_NONE)
-        status = cw__outbound_break_off_locked(s, status, wait);
-    else { /* closed meanwhile: the close frame follows the frame under way */
-        finish_frame(s, p);
-        status = cw__closing_fail_locked(s);
-    }
-    cw__outbound_flush_locked(s);
-    cw__socket_changed_locked(s);
-    return status;
-}
-
-/* Whether a message may go out now: no other sender is at work (or it is this one that has reserved) and nothing is
- * queued. A send that must not block may join the queue while there is room. */
-static bool is_turn(const cw_socket *s, size_t len_bytes, bool has_reserved, const cw__wait *wait)
-{
-    if (s->out.is_direct || (s->out.is_reserved && !has_reserved))
-        return false;
-    return !s->out.first ||
-           (wait->timeout_ms == 0 && s->out.data_bytes + len_bytes + CW__FRAME_COST_BYTES <= QUEUE_BYTES);
 }
 
 static bool may_write(const cw_socket *s)
@@ -354,29 +290,112 @@ static bool may_write(const cw_socket *s)
     return s->close.state == CW__CLOSE_NONE && s->codec && !s->out.is_broken;
 }
 
+/* How far a message has come that its thread writes itself. */
+typedef enum progress {
+    WRITING, /* the connection takes no more for now */
+    WRITTEN, /* all of it is out */
+    BROKEN,  /* writing has failed */
+    CLOSED,  /* the socket closes: the close frame follows the frame under way */
+    STOPPED  /* nothing was taken for too long, or the program is interrupted */
+} progress;
+
+static progress progress_of(const cw_socket *s, cw__io io, cw_status status)
+{
+    if (io == CW__IO_OK)
+        return WRITTEN;
+    if (s->out.is_broken)
+        return BROKEN;
+    if (!may_write(s))
+        return CLOSED;
+    return status == CW_OK ? WRITING : STOPPED;
+}
+
+/* Waits until the connection takes more, and writes that. *status says how the waiting ended. */
+static progress write_more(cw_socket *s, message *m, cw__wait *wait, cw_status *status)
+{
+    uint64_t before = s->out.progress_bytes;
+    cw__io io = CW__IO_AGAIN;
+
+    *status = cw__socket_poll_locked(s, POLLOUT, &s->out.sender, wait);
+    if (*status == CW_OK)
+        *status = cw__socket_ask_hook_locked(s, wait);
+    if (may_write(s)) {
+        /* Nothing goes into the middle of a frame; what the codec holds back goes out before its rest anyway. */
+        io = !m->is_frame_begun && s->out.first && s->out.first->is_begun ? write_queue(s) : CW__IO_OK;
+        if (io == CW__IO_OK)
+            io = write_message(s, m);
+    }
+    if (s->out.progress_bytes != before) {
+        cw__wait_restart(wait);
+        if (*status == CW_TIMED_OUT)
+            *status = CW_OK;
+    }
+    return progress_of(s, io, *status);
+}
+
+/* The calling thread writes the rest of a message as the connection takes it. Not inlined: a send that needs none of this
+ * would save registers for it. */
+__attribute__((noinline)) static cw_status write_directly(cw_socket *s, message *m, cw__wait *wait)
+{
+    cw__sending before = s->out.sending;
+    cw_status status = CW_OK;
+    progress how_far;
+
+    m->more_follow = false; /* closing may begin while this thread waits */
+    s->out.sending = CW__SENDING_DIRECTLY;
+    do
+        how_far = write_more(s, m, wait, &status);
+    while (how_far == WRITING);
+    s->out.sending = before;
+    if (how_far == CLOSED)
+        finish_frame(s, m);
+    if (how_far == WRITTEN)
+        status = CW_OK;
+    else if (how_far == STOPPED)
+        status = cw__outbound_break_off_locked(s, status, wait);
+    else
+        status = cw__closing_fail_locked(s);
+    cw__outbound_flush_locked(s);
+    cw__socket_changed_locked(s);
+    return status;
+}
+
+/* Whether a message may go out now: no other thread sends, and nothing is queued. A send that must not block may join the
+ * queue while there is room. */
+static bool is_turn(const cw_socket *s, size_t len_bytes, cw__sending mine, const cw__wait *wait)
+{
+    if (s->out.sending != mine)
+        return false;
+    return !s->out.first ||
+           (wait->timeout_ms == 0 && s->out.data_bytes + len_bytes + CW__FRAME_COST_BYTES <= QUEUE_BYTES);
+}
+
+static cw_status fail_turn(cw_socket *s, cw_status status, const cw__wait *wait)
+{
+    if (status == CW_INTERRUPTED)
+        return cw__fail(CW_INTERRUPTED, "interrupted while waiting to send; nothing of this message was sent");
+    if (wait->timeout_ms == 0) {
+        s->out.wants_writable = true;
+        return cw__fail(CW_WOULD_BLOCK, "the send buffer is full; wait until the socket is writable and retry");
+    }
+    return cw__fail(CW_TIMED_OUT,
+                    "the server took nothing for %g s%s, so this message was not sent; retry, or close the "
+                    "connection",
+                    (double)wait->timeout_ms / 1000, whose_time(wait));
+}
+
 /* Not inlined, as write_directly. */
-__attribute__((noinline)) static cw_status wait_for_turn(cw_socket *s, size_t len_bytes, bool has_reserved,
+__attribute__((noinline)) static cw_status wait_for_turn(cw_socket *s, size_t len_bytes, cw__sending mine,
                                                          cw__wait *wait)
 {
     cw_status status = CW_OK;
 
     while (may_write(s)) {
         uint64_t before = s->out.progress_bytes;
-        if (is_turn(s, len_bytes, has_reserved, wait))
+        if (is_turn(s, len_bytes, mine, wait))
             return CW_OK;
-        if (status == CW_TIMED_OUT && wait->timeout_ms == 0) {
-            s->out.wants_writable = true;
-            return cw__fail(CW_WOULD_BLOCK,
-                            "the send buffer is full; wait until the socket is writable and retry");
-        }
-        if (status == CW_TIMED_OUT)
-            return cw__fail(CW_TIMED_OUT,
-                            "the server took nothing for %g s%s, so this message was not sent; retry, "
-                            "or close the connection",
-                            (double)wait->timeout_ms / 1000, whose_time(wait));
-        if (status == CW_INTERRUPTED)
-            return cw__fail(CW_INTERRUPTED,
-                            "interrupted while waiting to send; nothing of this message was sent");
+        if (status != CW_OK)
+            return fail_turn(s, status, wait);
         status = cw__socket_wait_locked(s, wait);
         if (s->out.progress_bytes != before)
             cw__wait_restart(wait);
@@ -384,62 +403,84 @@ __attribute__((noinline)) static cw_status wait_for_turn(cw_socket *s, size_t le
     return cw__closing_fail_locked(s);
 }
 
-cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait)
+cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, cw__sending mine, cw__wait *wait)
 {
-    if (may_write(s) && is_turn(s, len_bytes, has_reserved, wait))
+    if (may_write(s) && is_turn(s, len_bytes, mine, wait))
         return CW_OK;
-    return wait_for_turn(s, len_bytes, has_reserved, wait);
+    return wait_for_turn(s, len_bytes, mine, wait);
 }
 
-/* It is this parcel's turn. */
-static cw_status send_now(cw_socket *s, parcel *p, cw__wait *wait)
+/* Queues what the connection has not taken: a frame that has begun first, the others last. That is of any size, since the
+ * caller has that much memory in hand itself. Not inlined, as write_directly. */
+__attribute__((noinline)) static cw_status queue_rest(cw_socket *s, const message *m, const cw__wait *wait)
+{
+    cw__queued_frame *list = make_frames(*m);
+
+    if (!list && (m->is_frame_begun || m->done_bytes > 0))
+        return cw__outbound_break_off_locked(s, CW_NO_MEMORY, wait);
+    if (!list)
+        return cw__fail(CW_NO_MEMORY, "no memory to send a message; nothing of it was sent");
+    while (list) {
+        cw__queued_frame *f = list;
+        list = f->next;
+        if (f->is_begun)
+            cw__queue_prepend_locked(s, f);
+        else
+            cw__queue_append_locked(s, f);
+    }
+    cw__socket_watch_locked(s);
+    return CW_OK;
+}
+
+/* Writes what the connection takes at once. Other frames wait only where the call must not: the message joins them. */
+static cw__io write_at_once(cw_socket *s, message *m, const cw__wait *wait)
+{
+    cw__io io;
+
+    if (s->out.first)
+        return CW__IO_AGAIN;
+    if (wait->timeout_ms != 0)
+        return write_message(s, m);
+    (void)cw__socket_never_waits_locked(s, true);
+    io = write_message(s, m);
+    (void)cw__socket_never_waits_locked(s, false);
+    return io;
+}
+
+/* It is this message's turn. */
+static cw_status send_now(cw_socket *s, message *m, cw__wait *wait)
 {
     int64_t frame_size = cw__setting(s, CW_OPT_FRAME_SIZE);
-    cw__io io = CW__IO_AGAIN;
+    cw__io io;
 
-    p->frame_most = frame_size > 0 && (uint64_t)frame_size < SIZE_MAX ? (size_t)frame_size : SIZE_MAX;
-    p->more_follow = (p->more_follow || s->out.batch_count > 0) && s->codec->calls->flush;
-    next_frame(p);
-    if (!s->out.first) {
-        if (wait->timeout_ms == 0)
-            (void)cw__socket_never_waits_locked(s, true);
-        io = write_parcel(s, p);
-        if (wait->timeout_ms == 0)
-            (void)cw__socket_never_waits_locked(s, false);
-        if (io == CW__IO_OK)
-            return CW_OK;
-        if (io != CW__IO_AGAIN)
-            return cw__closing_fail_locked(s);
-        if (wait->timeout_ms != 0)
-            return write_directly(s, p, wait);
-    }
-    /* The rest is queued whatever its size: the caller has that much memory in hand itself. */
-    if (queue_parcel(s, p)) {
-        cw__socket_watch_locked(s);
+    m->frame_most = frame_size > 0 && (uint64_t)frame_size < SIZE_MAX ? (size_t)frame_size : SIZE_MAX;
+    m->more_follow = (m->more_follow || s->out.batch_count > 0) && s->codec->calls->flush;
+    next_frame(m);
+    io = write_at_once(s, m, wait);
+    if (io == CW__IO_OK)
         return CW_OK;
-    }
-    if (io == CW__IO_AGAIN && (p->is_frame_begun || p->done_bytes > 0))
-        return cw__outbound_break_off_locked(s, CW_NO_MEMORY, wait);
-    return cw__fail(CW_NO_MEMORY, "no memory to send a message; nothing of it was sent");
+    if (io != CW__IO_AGAIN)
+        return cw__closing_fail_locked(s);
+    return wait->timeout_ms == 0 ? queue_rest(s, m, wait) : write_directly(s, m, wait);
 }
 
 cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,
                                    size_t len_bytes, cw__wait *wait)
 {
-    parcel p = {.data = data, .len_bytes = len_bytes, .opcode = opcode, .ends_message = ends_message};
+    message m = {.data = data, .len_bytes = len_bytes, .opcode = opcode, .ends_message = ends_message};
 
-    return send_now(s, &p, wait);
+    return send_now(s, &m, wait);
 }
 
 cw_status cw__outbound_message_locked(cw_socket *s, uint8_t opcode, bool ends_message, bool more_follow,
                                       const uint8_t *data, size_t len_bytes, cw__wait *wait)
 {
-    parcel p = {.data = data,
-                .len_bytes = len_bytes,
-                .opcode = opcode,
-                .ends_message = ends_message,
-                .more_follow = more_follow};
-    cw_status status = cw__outbound_turn_locked(s, len_bytes, false, wait);
+    message m = {.data = data,
+                 .len_bytes = len_bytes,
+                 .opcode = opcode,
+                 .ends_message = ends_message,
+                 .more_follow = more_follow};
+    cw_status status = cw__outbound_turn_locked(s, len_bytes, CW__SENDING_NOTHING, wait);
 
-    return status == CW_OK ? send_now(s, &p, wait) : status;
+    return status == CW_OK ? send_now(s, &m, wait) : status;
 }

@@ -111,7 +111,7 @@ static void take_stock(cw_socket *s)
 {
     int held = cw__link_unacknowledged(s->codec->link);
 
-    s->pings.has_more = held > 0 || s->out.first || s->out.is_direct;
+    s->pings.has_more = held > 0 || s->out.first || s->out.sending == CW__SENDING_DIRECTLY;
     s->pings.acknowledged_bytes = (int64_t)s->out.progress_bytes - held;
 }
 
@@ -139,7 +139,7 @@ static void listen(cw_socket *s, int64_t now_ms)
 /* A ping that waits behind an upload counts for those that become due meanwhile: no second one is queued. */
 static bool is_ping_queued(const cw_socket *s)
 {
-    for (const cw__outgoing *f = s->out.first; f; f = f->next)
+    for (const cw__queued_frame *f = s->out.first; f; f = f->next)
         if (f->opcode == CW__OP_PING)
             return true;
     return false;

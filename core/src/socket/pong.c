@@ -112,7 +112,7 @@ static void restart(cw_socket *s, int64_t now_ms, bool postpones_ping)
     s->pings.deadline_ms = s->out.is_broken ? now_ms + BROKEN_LIMIT_MS : INT64_MAX;
     if (postpones_ping && !s->out.is_broken)
         s->pings.next_ms = cw__pings_after(now_ms, cw__setting(s, CW_OPT_PING_INTERVAL));
-    s->in.is_heard = s->in.has_news = false;
+    s->in.heard = CW__HEARD_NOTHING;
 }
 
 /* Writing has failed: no more pings, and a limit for reading to find the end. */
@@ -126,8 +126,8 @@ void cw__pings_start_locked(cw_socket *s, int64_t now_ms) { restart(s, now_ms, t
 
 void cw__pings_heard_locked(cw_socket *s, int64_t now_ms)
 {
-    if (s->in.is_heard)
-        restart(s, now_ms, s->in.has_news);
+    if (s->in.heard != CW__HEARD_NOTHING)
+        restart(s, now_ms, s->in.heard == CW__HEARD_MORE);
 }
 
 void cw__pings_paused_locked(cw_socket *s) { s->pings.is_paused = true; }

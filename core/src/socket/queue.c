@@ -11,19 +11,19 @@ enum {
     PONGS_AT_MOST = 16 /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
 };
 
-cw__outgoing *cw__queue_make(uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes)
+cw__queued_frame *cw__queue_make(uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes)
 {
-    cw__outgoing *f = cw__malloc(sizeof *f + len_bytes);
+    cw__queued_frame *f = cw__malloc(sizeof *f + len_bytes);
 
     if (!f)
         return NULL;
-    *f = (cw__outgoing){.len_bytes = len_bytes, .opcode = opcode, .is_final = is_final};
+    *f = (cw__queued_frame){.len_bytes = len_bytes, .opcode = opcode, .is_final = is_final};
     if (len_bytes)
         memcpy(f->data, data, len_bytes);
     return f;
 }
 
-static void count(cw_socket *s, const cw__outgoing *f, bool comes)
+static void count(cw_socket *s, const cw__queued_frame *f, bool comes)
 {
     if (f->opcode == CW__OP_PONG)
         s->out.pong_count += comes ? 1u : -1u;
@@ -35,7 +35,7 @@ static void count(cw_socket *s, const cw__outgoing *f, bool comes)
     }
 }
 
-void cw__queue_append_locked(cw_socket *s, cw__outgoing *f)
+void cw__queue_append_locked(cw_socket *s, cw__queued_frame *f)
 {
     f->next = NULL;
     if (s->out.last)
@@ -46,7 +46,7 @@ void cw__queue_append_locked(cw_socket *s, cw__outgoing *f)
     count(s, f, true);
 }
 
-void cw__queue_prepend_locked(cw_socket *s, cw__outgoing *f)
+void cw__queue_prepend_locked(cw_socket *s, cw__queued_frame *f)
 {
     f->next = s->out.first;
     s->out.first = f;
@@ -56,9 +56,9 @@ void cw__queue_prepend_locked(cw_socket *s, cw__outgoing *f)
 }
 
 /* Before the first data frame that has not begun, behind other control frames. */
-static void insert(cw_socket *s, cw__outgoing *f)
+static void insert(cw_socket *s, cw__queued_frame *f)
 {
-    cw__outgoing **place = &s->out.first;
+    cw__queued_frame **place = &s->out.first;
 
     while (*place && ((*place)->is_begun || cw__queue_is_control((*place)->opcode)))
         place = &(*place)->next;
@@ -71,7 +71,7 @@ static void insert(cw_socket *s, cw__outgoing *f)
 
 void cw__queue_remove_first_locked(cw_socket *s)
 {
-    cw__outgoing *f = s->out.first;
+    cw__queued_frame *f = s->out.first;
 
     s->out.first = f->next;
     if (!s->out.first)
@@ -80,11 +80,11 @@ void cw__queue_remove_first_locked(cw_socket *s)
     cw__free(f);
 }
 
-static cw__outgoing *last_waiting_pong(const cw_socket *s)
+static cw__queued_frame *last_waiting_pong(const cw_socket *s)
 {
-    cw__outgoing *found = NULL;
+    cw__queued_frame *found = NULL;
 
-    for (cw__outgoing *f = s->out.first; f; f = f->next)
+    for (cw__queued_frame *f = s->out.first; f; f = f->next)
         if (f->opcode == CW__OP_PONG && !f->is_begun)
             found = f;
     return found;
@@ -92,7 +92,7 @@ static cw__outgoing *last_waiting_pong(const cw_socket *s)
 
 bool cw__queue_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data, size_t len_bytes, bool is_last)
 {
-    cw__outgoing *f;
+    cw__queued_frame *f;
 
     if (opcode == CW__OP_PONG && s->out.pong_count >= PONGS_AT_MOST && (f = last_waiting_pong(s))) {
         if (len_bytes) /* each pong has room for any other */
@@ -103,7 +103,7 @@ bool cw__queue_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data,
     f = cw__malloc(sizeof *f + CW__CONTROL_MAX_BYTES);
     if (!f)
         return false;
-    *f = (cw__outgoing){.len_bytes = len_bytes, .opcode = opcode, .is_final = true};
+    *f = (cw__queued_frame){.len_bytes = len_bytes, .opcode = opcode, .is_final = true};
     if (len_bytes)
         memcpy(f->data, data, len_bytes);
     if (is_last)
@@ -119,7 +119,7 @@ void cw__queue_count_lost_locked(cw_socket *s, uint64_t len_bytes)
     cw__service_lost(len_bytes);
 }
 
-static void count_lost(cw_socket *s, const cw__outgoing *f)
+static void count_lost(cw_socket *s, const cw__queued_frame *f)
 {
     if (!cw__queue_is_control(f->opcode))
         cw__queue_count_lost_locked(s, f->len_bytes - f->sent_bytes);
@@ -127,14 +127,14 @@ static void count_lost(cw_socket *s, const cw__outgoing *f)
 
 void cw__queue_drop_locked(cw_socket *s)
 {
-    cw__outgoing *begun = s->out.first && s->out.first->is_begun ? s->out.first : NULL;
+    cw__queued_frame *begun = s->out.first && s->out.first->is_begun ? s->out.first : NULL;
 
     while (s->out.first && s->out.first != begun) {
         count_lost(s, s->out.first);
         cw__queue_remove_first_locked(s);
     }
     while (begun && begun->next) {
-        cw__outgoing *f = begun->next;
+        cw__queued_frame *f = begun->next;
         begun->next = f->next;
         count_lost(s, f);
         count(s, f, false);
@@ -145,7 +145,7 @@ void cw__queue_drop_locked(cw_socket *s)
 
 void cw__queue_lose_locked(cw_socket *s)
 {
-    for (cw__outgoing *f = s->out.first; f; f = f->next)
+    for (cw__queued_frame *f = s->out.first; f; f = f->next)
         count_lost(s, f);
     if (s->codec && s->codec->held_bytes) {
         cw__queue_count_lost_locked(s, s->codec->held_bytes);
@@ -157,7 +157,7 @@ void cw__queue_lose_locked(cw_socket *s)
 void cw__queue_destroy(cw__outbound *out)
 {
     while (out->first) {
-        cw__outgoing *f = out->first;
+        cw__queued_frame *f = out->first;
         out->first = f->next;
         cw__free(f);
     }

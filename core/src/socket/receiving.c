@@ -14,8 +14,8 @@ static cw_status poll_locked(cw_socket *s, cw__wait *wait)
     cw_status status = cw__socket_poll_locked(s, POLLIN, &s->in.receiver, wait);
 
     s->in.is_drained = false;
-    if (s->in.reclaim_is_off) { /* give_back clears it: then the service reads already */
-        s->in.reclaim_is_off = false;
+    if (s->in.reader == CW__READER_POLLING) { /* else the service looks by itself, or reads already */
+        s->in.reader = CW__READER_CALLER;
         s->in.reclaim_due_ms = cw__now_ms() + CW__LINGER_MS;
         cw__socket_attend_locked(s);
     }
@@ -208,6 +208,37 @@ cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, 
     return cw__socket_leave_locked(s, &wait, status);
 }
 
+/* Where a message is, for a caller that has lent a place for it. */
+typedef enum whereabouts { NOWHERE, IN_PLACE, IN_INBOX } whereabouts;
+
+static whereabouts where_is_message(const cw_socket *s, const cw_event *place)
+{
+    if (place->is_complete && !s->is_closed_locally)
+        return IN_PLACE;
+    return takes_messages(s) && s->in.inbox.first ? IN_INBOX : NOWHERE;
+}
+
+/* Waits until the place is filled or there is a message in the inbox. */
+static cw_status fill_locked(cw_socket *s, cw_event *place, cw__wait *wait)
+{
+    cw_status status;
+
+    while ((status = check_locked(s, CW_MESSAGE_SOCKET)) == CW_OK) {
+        if (takes_messages(s) && !s->in.inbox.first && cw__inbound_may_read(s)) {
+            (void)cw__message_lend(&s->in.message, place);
+            cw__inbound_read_now_locked(s, place, NULL);
+        }
+        if (where_is_message(s, place) != NOWHERE)
+            return CW_OK;
+        if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING)
+            return cw__closing_fail_locked(s);
+        status = wait_locked(s, wait);
+        if (status != CW_OK)
+            return describe_end(status, wait, "a message");
+    }
+    return status;
+}
+
 /* Gives the first message of the inbox to a caller with memory of its own. */
 static cw_status unload(cw_socket *s, void *buffer, size_t size_bytes, cw_received *received)
 {
@@ -226,25 +257,22 @@ static cw_status unload(cw_socket *s, void *buffer, size_t size_bytes, cw_receiv
     return CW_OK;
 }
 
-/* Waits until the place is filled or there is a message in the inbox. */
-static cw_status fill_locked(cw_socket *s, cw_event *place, cw__wait *wait)
+/* That a message has come counts for more than what else went wrong meanwhile, but for an interruption: then it stays the
+ * next one. */
+static cw_status take_into_locked(cw_socket *s, cw_event *place, cw_status status, cw_received *received)
 {
-    cw_status status;
+    whereabouts where = status == CW_INTERRUPTED ? NOWHERE : where_is_message(s, place);
 
-    while ((status = check_locked(s, CW_MESSAGE_SOCKET)) == CW_OK) {
-        if (takes_messages(s) && !s->in.inbox.first && cw__inbound_may_read(s)) {
-            (void)cw__message_lend(&s->in.message, place);
-            cw__inbound_read_now_locked(s, place, NULL);
-        }
-        if (takes_messages(s) && (place->is_complete || s->in.inbox.first))
-            return CW_OK;
-        if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING)
-            return cw__closing_fail_locked(s);
-        status = wait_locked(s, wait);
-        if (status == CW_INTERRUPTED || (status != CW_OK && !place->is_complete))
-            return describe_end(status, wait, "a message");
+    if (where == IN_PLACE) {
+        *received =
+            (cw_received){.len_bytes = place->len_bytes, .kind = (cw_kind)place->kind, .is_complete = true};
+        return CW_OK;
     }
-    return status;
+    if (!take_back_locked(s, place)) {
+        cw__closing_no_memory_locked(s, "no memory for a message");
+        return cw__closing_fail_locked(s);
+    }
+    return where == IN_INBOX ? unload(s, place->data, place->room_bytes, received) : status;
 }
 
 cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
@@ -260,16 +288,7 @@ cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, 
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
     status = fill_locked(s, &place, &wait);
-    if (place.is_complete && !s->is_closed_locally &&
-        status != CW_INTERRUPTED) { /* that it has come counts for more than what else went wrong meanwhile */
-        status = CW_OK;
-        *received =
-            (cw_received){.len_bytes = place.len_bytes, .kind = (cw_kind)place.kind, .is_complete = true};
-    } else if (!take_back_locked(s, &place)) {
-        cw__closing_no_memory_locked(s, "no memory for a message");
-        status = cw__closing_fail_locked(s);
-    } else if (status == CW_OK)
-        status = unload(s, buffer, size_bytes, received);
+    status = take_into_locked(s, &place, status, received);
     return cw__socket_leave_locked(s, &wait, status);
 }
 

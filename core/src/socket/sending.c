@@ -26,19 +26,17 @@ static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
         return cw__fail(CW_INVALID_ARGUMENT, "a message is binary or utf8");
     if (kind == CW_UTF8 && s->socket_class == CW_STREAM_SOCKET)
         return cw__fail(CW_INVALID_ARGUMENT, "a stream socket sends binary messages only");
-    if (!is_fragment && s->out.in_fragments)
+    if (!is_fragment && s->out.fragments != CW__FRAGMENTS_NONE)
         return cw__fail(CW_INVALID_STATE, "a message sent in fragments is open: send its final frame first");
-    if (is_fragment && s->out.in_fragments && kind != s->out.fragments_kind)
+    if (s->out.fragments != CW__FRAGMENTS_NONE && kind != s->out.fragments_kind)
         return cw__fail(CW_INVALID_STATE, "message_type cannot change inside a message sent in fragments");
     return CW_OK;
 }
 
-/* UTF-8 of a fragment: the state after it, if all is well. */
-static cw_status check_text(const cw__utf8 *before, const void *data, size_t len_bytes, bool is_final,
-                            cw__utf8 *after)
+/* Feeds text to its check: whether it is UTF-8 so far, or, where it is final, as a whole. */
+static cw_status check_text(cw__utf8 *utf8, const void *data, size_t len_bytes, bool is_final)
 {
-    *after = *before;
-    if (!cw__utf8_feed(after, data, len_bytes) || (is_final && !cw__utf8_complete(after)))
+    if (!cw__utf8_feed(utf8, data, len_bytes) || (is_final && !cw__utf8_complete(utf8)))
         return cw__fail(CW_INVALID_ARGUMENT, "a text message must be UTF-8; send other bytes as binary");
     return CW_OK;
 }
@@ -53,17 +51,21 @@ cw_status cw_socket_send(cw_socket *s, cw_kind kind, const void *data, size_t le
     return cw_socket_send_many(s, &message, 1, timeout_ms, &sent_count);
 }
 
+static cw_status check_whole_text(const cw_message *m)
+{
+    cw__utf8 utf8 = {0};
+
+    return m->kind == CW_UTF8 ? check_text(&utf8, m->data, m->len_bytes, true) : CW_OK;
+}
+
 /* The number of messages before the first text that is not UTF-8, which is then the calling thread's error. */
 static size_t count_sound(const cw_message *messages, size_t count)
 {
-    const cw__utf8 beginning = {0};
-    cw__utf8 unused;
+    size_t sound = 0;
 
-    for (size_t i = 0; i < count; i++)
-        if (messages[i].kind == CW_UTF8 &&
-            check_text(&beginning, messages[i].data, messages[i].len_bytes, true, &unused) != CW_OK)
-            return i;
-    return count;
+    while (sound < count && check_whole_text(&messages[sound]) == CW_OK)
+        sound++;
+    return sound;
 }
 
 /* Whether a message can go in one write with the one before it: nothing but what it is can keep it from going. */
@@ -71,6 +73,17 @@ static bool may_join(const cw_socket *s, const cw_message *m)
 {
     return s->socket_class == CW_MESSAGE_SOCKET && m->kind <= CW_UTF8 &&
            !cw__compressing_is_wanted(s, m->len_bytes);
+}
+
+static cw_status send_message_locked(cw_socket *s, const cw_message *m, bool more_follow, cw__wait *wait)
+{
+    cw_status status = check_locked(s, m->kind, false);
+
+    if (status != CW_OK)
+        return status;
+    if (cw__compressing_is_wanted(s, m->len_bytes))
+        return cw__compressing_send_locked(s, opcode_of(m->kind) | CW__RSV1, true, m->data, m->len_bytes, wait);
+    return cw__outbound_message_locked(s, opcode_of(m->kind), true, more_follow, m->data, m->len_bytes, wait);
 }
 
 cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
@@ -88,61 +101,64 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
         return CW_INVALID_ARGUMENT;
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
-    for (size_t i = 0; i < sound && status == CW_OK; *sent_count = i) {
-        const cw_message *m = &messages[i++];
-        status = check_locked(s, m->kind, false);
-        if (status == CW_OK && cw__compressing_is_wanted(s, m->len_bytes))
-            status = cw__compressing_send_locked(s, opcode_of(m->kind) | CW__RSV1, true, m->data, m->len_bytes,
-                                                 &wait);
-        else if (status == CW_OK)
-            status =
-                cw__outbound_message_locked(s, opcode_of(m->kind), true, i < sound && may_join(s, &messages[i]),
-                                            m->data, m->len_bytes, &wait);
+    for (size_t next = 1; next <= sound; next++) {
+        bool more_follow = next < sound && may_join(s, &messages[next]);
+        status = send_message_locked(s, &messages[next - 1], more_follow, &wait);
         if (status != CW_OK)
             break;
+        *sent_count = next;
         cw__wait_restart(&wait);
     }
-    if (status == CW_OK && sound < count) {
-        (void)count_sound(messages + sound, 1); /* again: the text of its error may be gone */
-        status = CW_INVALID_ARGUMENT;
-    }
+    if (status == CW_OK && sound < count)
+        status = check_whole_text(&messages[sound]); /* again: the text of its error may be gone */
     return cw__socket_leave_locked(s, &wait, status);
+}
+
+/* Whether a fragment's message goes out compressed: its first fragment decides. */
+static cw__fragments fragments_of(const cw_socket *s, size_t len_bytes, bool is_final)
+{
+    bool is_compressed = is_final ? cw__compressing_is_wanted(s, len_bytes) : s->compression.is_on;
+
+    if (s->out.fragments != CW__FRAGMENTS_NONE)
+        return s->out.fragments;
+    return is_compressed ? CW__FRAGMENTS_COMPRESSED : CW__FRAGMENTS_PLAIN;
+}
+
+static cw_status send_fragment_locked(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes,
+                                      bool is_final, cw__wait *wait)
+{
+    bool is_first = s->out.fragments == CW__FRAGMENTS_NONE;
+    cw__fragments fragments = fragments_of(s, len_bytes, is_final);
+    uint8_t opcode = is_first ? opcode_of(kind) : CW__OP_CONTINUATION;
+    cw__utf8 utf8 = is_first ? (cw__utf8){0} : s->out.utf8;
+    cw_status status = check_locked(s, kind, true);
+
+    if (status == CW_OK && kind == CW_UTF8)
+        status = check_text(&utf8, data, len_bytes, is_final);
+    if (status == CW_OK && fragments == CW__FRAGMENTS_COMPRESSED)
+        status = cw__compressing_send_locked(s, is_first ? opcode | CW__RSV1 : opcode, is_final, data,
+                                             len_bytes, wait);
+    else if (status == CW_OK)
+        status = cw__outbound_message_locked(s, opcode, is_final, false, data, len_bytes, wait);
+    if (status != CW_OK)
+        return status;
+    s->out.fragments = is_final ? CW__FRAGMENTS_NONE : fragments;
+    s->out.fragments_kind = kind;
+    s->out.utf8 = utf8;
+    return CW_OK;
 }
 
 cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, bool is_final,
                                   int timeout_ms)
 {
     cw_status status = cw__socket_check(s);
-    uint8_t opcode = opcode_of(kind);
-    cw__utf8 after = {0};
     cw__wait wait;
-    bool is_compressed;
 
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
-    is_compressed = s->out.in_fragments && s->out.is_compressing;
-    status = check_locked(s, kind, true);
-    if (status == CW_OK && kind == CW_UTF8)
-        status = check_text(s->out.in_fragments ? &s->out.utf8 : &after, data, len_bytes, is_final, &after);
-    if (status == CW_OK) {
-        if (s->out.in_fragments)
-            opcode = CW__OP_CONTINUATION;
-        else
-            is_compressed = is_final ? cw__compressing_is_wanted(s, len_bytes) : s->compression.is_on;
-        if (is_compressed && !s->out.in_fragments)
-            opcode |= CW__RSV1;
-        status = is_compressed
-                     ? cw__compressing_send_locked(s, opcode, is_final, data, len_bytes, &wait)
-                     : cw__outbound_message_locked(s, opcode, is_final, false, data, len_bytes, &wait);
-    }
-    if (status == CW_OK) {
-        s->out.is_compressing = is_compressed;
-        s->out.in_fragments = !is_final;
-        s->out.fragments_kind = (uint8_t)kind;
-        s->out.utf8 = after;
-    }
+    status = send_fragment_locked(s, kind, data, len_bytes, is_final, &wait);
     return cw__socket_leave_locked(s, &wait, status);
 }
 
@@ -152,7 +168,7 @@ static cw_status flush_locked(cw_socket *s, cw__wait *wait)
     cw_status status = CW_OK;
 
     cw__outbound_release_locked(s);
-    while (status == CW_OK && (s->out.first || s->out.is_direct || s->out.is_reserved)) {
+    while (status == CW_OK && (s->out.first || s->out.sending != CW__SENDING_NOTHING)) {
         uint64_t before = s->out.progress_bytes;
         if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
             break;

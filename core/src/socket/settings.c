@@ -81,10 +81,9 @@ void cw__settings_destroy(cw__settings *settings)
     cw__free(settings->headers);
 }
 
-const char *cw__setting_text(const cw_socket *s, cw_option o)
-{
-    return s->settings.texts[o] ? s->settings.texts[o] : "";
-}
+static const char *or_empty(const char *text) { return text ? text : ""; }
+
+const char *cw__setting_text(const cw_socket *s, cw_option o) { return or_empty(s->settings.texts[o]); }
 
 /* Common to all calls: the option exists for this class, is (or is not) text, and may be set now. */
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
@@ -222,9 +221,32 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, char *buffer, size_t siz
     return status;
 }
 
-static void copy_public_uri(const cw_socket *s, char *buffer, size_t size_bytes, size_t *len_bytes)
+/* The text of an information, or for the public URI what it is made of; NULL for a number that is none. */
+static const char *info_text(const cw_socket *s, cw_info info)
 {
-    size_t len = cw__uri_show(s->uri ? s->uri : "", buffer, size_bytes);
+    switch (info) {
+    case CW_INFO_URI:
+    case CW_INFO_PUBLIC_URI:
+        return or_empty(s->uri);
+    case CW_INFO_PROTOCOL:
+        return or_empty(s->protocol);
+    case CW_INFO_LOCAL_ADDRESS:
+        return s->local_address;
+    case CW_INFO_REMOTE_ADDRESS:
+        return s->remote_address;
+    case CW_INFO_RESPONSE_HEADERS:
+        return or_empty(s->reply);
+    case CW_INFO_FRAMING:
+        return or_empty(s->framing);
+    case CW_INFO_EXTENSIONS:
+        return or_empty(s->extensions);
+    }
+    return NULL;
+}
+
+static void copy_public_uri(const char *uri, char *buffer, size_t size_bytes, size_t *len_bytes)
+{
+    size_t len = cw__uri_show(uri, buffer, size_bytes);
 
     if (len_bytes)
         *len_bytes = len;
@@ -232,44 +254,20 @@ static void copy_public_uri(const cw_socket *s, char *buffer, size_t size_bytes,
 
 cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t size_bytes, size_t *len_bytes)
 {
-    const char *text = NULL;
+    const char *text;
     cw_status status = cw__socket_check(s);
 
     copy_out("", buffer, size_bytes, len_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    switch (info) {
-    case CW_INFO_URI:
-        text = s->uri ? s->uri : "";
-        break;
-    case CW_INFO_PUBLIC_URI:
-        break; /* made below */
-    case CW_INFO_PROTOCOL:
-        text = s->protocol ? s->protocol : "";
-        break;
-    case CW_INFO_LOCAL_ADDRESS:
-        text = s->local_address;
-        break;
-    case CW_INFO_REMOTE_ADDRESS:
-        text = s->remote_address;
-        break;
-    case CW_INFO_RESPONSE_HEADERS:
-        text = s->reply ? s->reply : "";
-        break;
-    case CW_INFO_FRAMING:
-        text = s->framing ? s->framing : "";
-        break;
-    case CW_INFO_EXTENSIONS:
-        text = s->extensions ? s->extensions : "";
-        break;
-    }
-    if (info == CW_INFO_PUBLIC_URI)
-        copy_public_uri(s, buffer, size_bytes, len_bytes);
-    else if (text)
-        copy_out(text, buffer, size_bytes, len_bytes);
-    else
+    text = info_text(s, info);
+    if (!text)
         status = cw__fail(CW_INVALID_ARGUMENT, "there is no such information");
+    else if (info == CW_INFO_PUBLIC_URI)
+        copy_public_uri(text, buffer, size_bytes, len_bytes);
+    else
+        copy_out(text, buffer, size_bytes, len_bytes);
     cw__mutex_unlock(&s->lock);
     return status;
 }

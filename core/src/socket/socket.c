@@ -101,8 +101,8 @@ static int64_t next_due(const cw_socket *s)
 
     if (s->in.reader == CW__READER_SERVICE && !s->in.is_drained && !s->in.inbox.is_full && may_go_on)
         return 0; /* its share was used up; there is more */
-    if (s->out.first && !s->out.is_direct && cw__outbound_is_vain(s))
-        due_ms = cw__now_ms() + CW__PAUSE_MS;
+    if (s->out.first && s->out.sending != CW__SENDING_DIRECTLY && cw__outbound_wants_read(s))
+        due_ms = cw__now_ms() + CW__WRITE_AGAIN_MS;
     return earlier(earlier(due_ms, cw__pings_due_locked(s)),
                    earlier(cw__closing_due_locked(s), s->in.reclaim_due_ms));
 }
@@ -177,7 +177,7 @@ static void on_shut_down(cw__client *client, int grace_ms)
     cw_socket *s = socket_of(client);
 
     cw__socket_enter(s);
-    cw__closing_hurry_locked(s, grace_ms);
+    cw__closing_shut_down_locked(s, grace_ms);
     cw__mutex_unlock(&s->lock);
 }
 

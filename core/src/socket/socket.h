@@ -26,50 +26,63 @@ typedef struct cw__settings {
 } cw__settings;
 
 /* A frame that waits to be sent, or its rest. */
-typedef struct cw__outgoing {
-    struct cw__outgoing *next;
+typedef struct cw__queued_frame {
+    struct cw__queued_frame *next;
     size_t len_bytes, sent_bytes;
     uint8_t opcode;
     bool is_final;
     bool is_begun; /* the codec has it: it must be gone on with before any other frame */
     uint8_t data[];
-} cw__outgoing;
+} cw__queued_frame;
+
+/* What the thread does that is in the middle of sending a message. Other messages wait until it is done. */
+typedef enum cw__sending {
+    CW__SENDING_NOTHING,
+    CW__SENDING_PIECES,  /* of a compressed message; between two of them the queue is written */
+    CW__SENDING_DIRECTLY /* it writes what the connection takes; the queue waits */
+} cw__sending;
+
+/* The message that cw_socket_send_fragment has begun. */
+typedef enum cw__fragments { CW__FRAGMENTS_NONE, CW__FRAGMENTS_PLAIN, CW__FRAGMENTS_COMPRESSED } cw__fragments;
 
 typedef struct cw__outbound {
-    cw__outgoing *first, *last;
-    size_t data_bytes;       /* of queued data frames, with what they take */
-    uint64_t progress_bytes; /* that the connection has taken so far */
-    unsigned pong_count;     /* queued pongs */
-    unsigned vain_count;     /* writes in a row that the codec would rather have been reads */
-    cw__wake *sender;        /* of the thread that writes a message of its own, while it polls */
-    bool is_direct;          /* such a thread is at work: other data waits */
-    bool is_broken;          /* writing has failed; reading finds the end, s->fault says why */
-    bool in_fragments;       /* a message sent by cw_socket_send_fragment is open */
-    bool wants_writable;     /* a send said CW_WOULD_BLOCK */
-    bool is_reserved;        /* a thread sends a compressed message, piece by piece: other data waits */
-    bool is_compressing;     /* the message sent in fragments is */
-    uint8_t fragments_kind;
+    cw__queued_frame *first, *last;
+    size_t data_bytes;         /* of queued data frames, with what they take */
+    uint64_t progress_bytes;   /* that the connection has taken so far */
+    unsigned pong_count;       /* queued pongs */
+    unsigned wants_read_count; /* writes in a row that took nothing because TLS has to read first */
+    cw__sending sending;
+    cw__wake *sender;    /* of the thread that sends directly, while it polls */
+    bool is_broken;      /* writing has failed; reading finds the end, s->fault says why */
+    bool wants_writable; /* a send said CW_WOULD_BLOCK */
+    cw__fragments fragments;
+    cw_kind fragments_kind;
     unsigned batch_count;   /* batches that are open */
     uint64_t control_bytes; /* of control frames behind the last message, as TCP sees them */
     uint64_t lost_bytes;    /* of accepted messages; as far as is known they did not reach the peer */
     bool is_loss_told;      /* a call has reported it */
     cw__utf8 utf8;          /* of the open text message */
-    cw__deflater *deflater; /* of the thread that has reserved; NULL before the first compressed message */
+    cw__deflater *deflater; /* of the thread that sends pieces; NULL before the first compressed message */
 } cw__outbound;
 
-/* Who reads the connection: the service, or the threads that call receive and read. */
-typedef enum cw__reader { CW__READER_SERVICE, CW__READER_CALLER } cw__reader;
+/* Who reads the connection. */
+typedef enum cw__reader {
+    CW__READER_SERVICE,
+    CW__READER_CALLER, /* threads that call receive and read; the service looks whether they still come */
+    CW__READER_POLLING /* the service has found one of them polling, which tells it when it leaves */
+} cw__reader;
+
+/* What has come since ping.c was told. */
+typedef enum cw__heard { CW__HEARD_NOTHING, CW__HEARD_PONGS, CW__HEARD_MORE } cw__heard;
 
 typedef struct cw__inbound {
     cw__message message;
     cw__inflater *inflater; /* NULL unless compression was agreed */
     cw__inbox inbox;
     cw__reader reader;
-    size_t run_bytes;           /* that came since there was nothing more */
-    bool is_drained;            /* the codec had nothing more: only the descriptor can tell */
-    bool is_heard;              /* something came that ping.c has not been told of */
-    bool has_news;              /* something other than a pong was among it */
-    bool reclaim_is_off;        /* the service waits to be told that the caller has left */
+    size_t run_bytes; /* that came since there was nothing more */
+    bool is_drained;  /* the codec had nothing more: only the descriptor can tell */
+    cw__heard heard;
     uint32_t turns, turns_seen; /* of callers, and how many the service has taken note of */
     int64_t reclaim_due_ms;     /* when the service looks whether callers have left */
     cw__wake *receiver;         /* of the thread that polls to receive */
@@ -207,10 +220,10 @@ enum { CW__FRAME_COST_BYTES = 64 /* what a queued frame takes beside its payload
 static inline bool cw__queue_is_control(uint8_t opcode) { return (opcode & 0x8) != 0; }
 
 /* A copy of the payload, the caller's until it is queued; cw__free otherwise. NULL without memory. No lock. */
-cw__outgoing *cw__queue_make(uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes);
+cw__queued_frame *cw__queue_make(uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes);
 /* The queue owns the frame from now on: last, or first. */
-void cw__queue_append_locked(cw_socket *s, cw__outgoing *f);
-void cw__queue_prepend_locked(cw_socket *s, cw__outgoing *f);
+void cw__queue_append_locked(cw_socket *s, cw__queued_frame *f);
+void cw__queue_prepend_locked(cw_socket *s, cw__queued_frame *f);
 /* Frees the first. */
 void cw__queue_remove_first_locked(cw_socket *s);
 /* Queues a copy of a control frame: before queued data that has not begun, or (a close frame) behind it. False without
@@ -250,9 +263,10 @@ static inline void cw__pings_note_locked(cw_socket *s, const cw__piece *piece)
 {
     if (s->pings.is_behind && s->in.run_bytes == 0)
         cw__pings_stirred_locked(s, cw__now_ms());
-    s->in.is_heard = true;
     if (piece->opcode != CW__OP_PONG)
-        s->in.has_news = true;
+        s->in.heard = CW__HEARD_MORE;
+    else if (s->in.heard == CW__HEARD_NOTHING)
+        s->in.heard = CW__HEARD_PONGS;
     if (s->pings.owed)
         s->pings.owed_bytes += piece->len_bytes;
     s->in.run_bytes += piece->len_bytes;
@@ -265,7 +279,7 @@ static inline int64_t cw__pings_after(int64_t now_ms, int64_t ms) { return ms <=
 void cw__pings_start_locked(cw_socket *s, int64_t now_ms);
 /* Writing has failed: no more pings, and a limit for reading to find the end. */
 void cw__pings_broken_locked(cw_socket *s, int64_t now_ms);
-/* All that had come has been read, at that time; is_heard and has_news say what it was. */
+/* All that had come has been read, at that time; in.heard says what it was. */
 void cw__pings_heard_locked(cw_socket *s, int64_t now_ms);
 /* Reading stops, because the inbox is full. */
 void cw__pings_paused_locked(cw_socket *s);
@@ -277,6 +291,9 @@ void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms);
 /* One reference more, which is the caller's until it drops it; the last drop frees the socket. No lock. */
 void cw__socket_hold(cw_socket *s);
 void cw__socket_drop(cw_socket *s);
+/* Takes a reference before a call gives the lock up for the first time: another thread may release the socket meanwhile.
+ * It is the wait's until cw__socket_leave_locked. */
+void cw__socket_hold_for(cw_socket *s, cw__wait *wait);
 /* Takes the lock, and is the next to have it. */
 void cw__socket_enter(cw_socket *s);
 /* Whether a thread waits in cw__socket_enter. No lock. */
@@ -284,8 +301,7 @@ bool cw__socket_is_wanted(const cw_socket *s);
 /* As cw__link_never_waits, also while there is no connection. Whoever has turned it on turns it off before giving up
  * the lock. */
 bool cw__socket_never_waits_locked(cw_socket *s, bool is_on);
-/* Each of the next gives the lock up meanwhile, and has it again when it returns. The first of a call takes a reference,
- * which is the wait's until cw__socket_leave_locked.
+/* Each of the next gives the lock up meanwhile, and has it again when it returns. It calls cw__socket_hold_for first.
  *
  * Lets others have the lock who wait for it, in the middle of a long piece of work. */
 void cw__socket_give_way_locked(cw_socket *s, cw__wait *wait);
@@ -327,17 +343,20 @@ cw_event *cw__closing_event_locked(cw_socket *s);
 
 /* ---- From outbound.c: writing ---------------------------------------------------------------------------- */
 
-/* Whether waiting for the descriptor to be writable is in vain (codec.h: wants_read): writing is tried every
- * CW__PAUSE_MS instead. */
-enum { CW__PAUSE_MS = 10, CW__VAIN_AT_MOST = 2 /* room may have come just after a write */ };
-static inline bool cw__outbound_is_vain(const cw_socket *s) { return s->out.vain_count > CW__VAIN_AT_MOST; }
+/* Whether TLS has to read before it writes (codec.h: wants_read). The descriptor is writable then, so that polling for
+ * that would return at once, again and again: writing is tried every CW__WRITE_AGAIN_MS instead. */
+enum { CW__WRITE_AGAIN_MS = 10, CW__WANTS_READ_AT_MOST = 2 /* room may have come just after a write */ };
+static inline bool cw__outbound_wants_read(const cw_socket *s)
+{
+    return s->out.wants_read_count > CW__WANTS_READ_AT_MOST;
+}
 /* Writes what the connection takes. */
 void cw__outbound_flush_locked(cw_socket *s);
 /* The same for the messages of a batch, which the codec holds back. */
 void cw__outbound_release_locked(cw_socket *s);
-/* Waits until a message of that length may go out: no other thread sends, and nothing is queued. A call that must not
- * wait needs only room in the queue. Gives the lock up meanwhile. */
-cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, bool has_reserved, cw__wait *wait);
+/* Waits until a message of that length may go out: no thread sends but for mine (what the caller is sending), and nothing is
+ * queued. A call that must not wait needs only room in the queue. Gives the lock up meanwhile. */
+cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, cw__sending mine, cw__wait *wait);
 /* Sends a frame whose turn it is; CW__RSV1 may be in the opcode. Gives the lock up while it waits; the data stay the
  * caller's, which is done with them when it returns. */
 cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,
@@ -395,7 +414,7 @@ void cw__connection_teardown_locked(cw_socket *s);
 /* ---- From closing_calls.c ---------------------------------------------------------------------------------- */
 
 /* The program ends: the handshake gets so much time at the most, once everything sent has arrived; 0 = drop everything. */
-void cw__closing_hurry_locked(cw_socket *s, int grace_ms);
+void cw__closing_shut_down_locked(cw_socket *s, int grace_ms);
 
 CW__PRIVATE_END
 

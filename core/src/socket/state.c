@@ -77,7 +77,7 @@ void cw__socket_watch_locked(cw_socket *s)
                                                           : s->close.state == CW__CLOSE_SENT || !s->out.first;
         if (s->in.reader == CW__READER_SERVICE && is_wanted)
             mask |= CW__READ;
-        if (s->out.first && !s->out.is_direct && !cw__outbound_is_vain(s))
+        if (s->out.first && s->out.sending != CW__SENDING_DIRECTLY && !cw__outbound_wants_read(s))
             mask |= CW__WRITE;
     }
     if (mask == s->watched)
@@ -93,12 +93,11 @@ void cw__socket_watch_locked(cw_socket *s)
 void cw__inbound_take_over_locked(cw_socket *s)
 {
     s->in.turns++;
-    if (s->in.reader == CW__READER_CALLER)
+    if (s->in.reader != CW__READER_SERVICE)
         return;
     s->in.reader = CW__READER_CALLER;
     s->in.reclaim_due_ms = cw__now_ms() + CW__LINGER_MS;
     s->in.turns_seen = s->in.turns;
-    s->in.reclaim_is_off = false;
     cw__socket_watch_locked(s);
     cw__socket_attend_locked(s);
 }
@@ -109,7 +108,6 @@ void cw__inbound_give_back_locked(cw_socket *s)
         return;
     s->in.reader = CW__READER_SERVICE;
     s->in.reclaim_due_ms = INT64_MAX;
-    s->in.reclaim_is_off = false;
     cw__socket_watch_locked(s);
     cw__socket_attend_locked(s); /* there may be bytes inside libcurl that no descriptor shows */
 }
@@ -118,9 +116,9 @@ void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
 {
     if (s->in.reader != CW__READER_CALLER || now_ms < s->in.reclaim_due_ms)
         return;
-    if (s->in.receiver) { /* inside, for who knows how long: it tells when it leaves */
+    if (s->in.receiver) { /* it may poll for long */
+        s->in.reader = CW__READER_POLLING;
         s->in.reclaim_due_ms = INT64_MAX;
-        s->in.reclaim_is_off = true;
     } else if (s->in.turns != s->in.turns_seen) {
         s->in.turns_seen = s->in.turns;
         s->in.reclaim_due_ms = now_ms + CW__LINGER_MS;
