@@ -44,6 +44,7 @@ build = {
                 "core/src/base/process.c",
                 "core/src/base/random.c",
                 "core/src/base/sha1.c",
+                "core/src/base/spare.c",
                 "core/src/base/status.c",
                 "core/src/protocol/close.c",
                 "core/src/protocol/deflate.c",
