@@ -204,7 +204,7 @@ void cw__outbound_release_locked(cw_socket *s)
 {
     cw__outgoing *f;
 
-    if (!s->codec || !s->codec->is_holding || s->out.is_direct)
+    if (!s->codec || s->codec->sending != CW__SENDING_HELD || s->out.is_direct)
         return;
     if (!s->out.first) {
         f = cw__queue_make(HELD, true, NULL, 0);
