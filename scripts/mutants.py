@@ -74,6 +74,7 @@ TESTS = {
     "sha1": "sha1",
     "random": "random frame",
     "handshake": "handshake_options handshake_verdict handshake handshake_vectors lookup descriptors",
+    "verdict": "handshake_verdict handshake handshake_vectors descriptors",
     "closing": "closing_state closing closing_calls end draining socket unread inbound",
     "closing_calls": "closing_state closing closing_calls end draining socket unread inbound",
     "mailbox": "listing mailbox many fork",
@@ -86,7 +87,7 @@ ENVIRONMENT = {
     "UBSAN_OPTIONS": "halt_on_error=1",
 }
 # The tests of these need peers and take seconds: so many of their mutants, unless more are asked for.
-SAMPLES = {"handshake": 240, "closing": 80, "closing_calls": 40, "ping": 60, "pong": 60}
+SAMPLES = {"handshake": 160, "verdict": 80, "closing": 80, "closing_calls": 40, "ping": 60, "pong": 60}
 # These are on bytes alone and quick: they run under the sanitizers too.
 SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens"),

@@ -60,7 +60,7 @@ static void test_no_batch(void)
     int before = atomic_load(&write_count);
 
     send_numbers(s, 1000); /* as fast as they can */
-    CHECK(LOCKED(s, s->out.first == NULL && !s->codec->is_holding));
+    CHECK(LOCKED(s, s->out.first == NULL && s->codec->sending != CW__FRAMES_HELD));
     CHECK(atomic_load(&write_count) - before >= 1000);
     expect_numbers(&p, 1000);
     raw_finish(&p);
@@ -77,11 +77,11 @@ static void test_together(void)
     begin(s);
     before = atomic_load(&write_count);
     send_numbers(s, 1000);
-    CHECK(LOCKED(s, s->codec->is_holding));
+    CHECK(LOCKED(s, s->codec->sending == CW__FRAMES_HELD));
     CHECK_INT(atomic_load(&write_count), before); /* 10 bytes each */
     CHECK(!has_arrived(&p));
     end(s);
-    CHECK(LOCKED(s, !s->codec->is_holding && s->out.first == NULL));
+    CHECK(LOCKED(s, s->codec->sending != CW__FRAMES_HELD && s->out.first == NULL));
     CHECK_INT(atomic_load(&write_count), before + 1);
     expect_numbers(&p, 1000);
     raw_finish(&p);
@@ -117,7 +117,7 @@ static void test_nested(void)
     begin(s);
     send_numbers(s, 2);
     end(s);
-    CHECK(LOCKED(s, s->codec->is_holding));
+    CHECK(LOCKED(s, s->codec->sending == CW__FRAMES_HELD));
     end(s);
     expect_numbers(&p, 2);
     CHECK_STATUS(cw_socket_batch_end(s, 0), CW_INVALID_STATE);
@@ -139,7 +139,7 @@ static void test_many_in_a_batch(void)
     send_numbers(s, 1);
     CHECK_STATUS(cw_socket_send_many(s, messages, 2, CW_TIMEOUT_DEFAULT, &sent), CW_OK);
     CHECK_INT(sent, 2);
-    CHECK(LOCKED(s, s->codec->is_holding));
+    CHECK(LOCKED(s, s->codec->sending == CW__FRAMES_HELD));
     end(s);
     expect_numbers(&p, 1);
     RAW_EXPECT(&p, CW__OP_TEXT, "a", 1);

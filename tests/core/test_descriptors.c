@@ -147,6 +147,22 @@ static void test_again(void)
     peer_finish(s);
 }
 
+/* A look-up takes a descriptor, or the multi does in which it would begin; which one depends on libcurl. */
+static void test_name(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET), *other = peer_socket(CW_MESSAGE_SOCKET);
+
+    CHECK_STATUS(cw_socket_set_number(other, CW_OPT_FRAMING, CW_FRAMING_CURL), CW_OK); /* shares no multi */
+    peer_connect(other, peer_script("echo/end")); /* the service has its descriptors */
+    limit_to(fill_holes());
+    CHECK(cw_socket_connect(s, "ws://name.invalid/", CW_TIMEOUT_DEFAULT) != CW_OK);
+    CHECK_HAS(cw_error_message(), "ulimit -n");
+    limit_to(RLIM_INFINITY);
+    CHECK(converse(other));
+    cw_socket_release(other);
+    peer_finish(s);
+}
+
 /* ---- Waiting ---- */
 
 enum { LARGE_BYTES = 3000 * 1000 };
@@ -228,6 +244,7 @@ static const harness_test tests[] = {
     {"no descriptor: a session", test_plain},
     {"no descriptor: a session over TLS", test_tls},
     {"no descriptor: the socket connects later", test_again},
+    {"no descriptor: a name", test_name},
     {"no descriptor: a call that waits", test_waiting},
     {"no descriptor: random bytes", test_random},
 };

@@ -117,6 +117,10 @@ static void test_texts(void)
          "proxy"},
         {CURLE_COULDNT_RESOLVE_PROXY, true, 0, 0, THEIRS, CW_WEB_HostNameNotResolved,
          "the host of the proxy proxy.example:3128 cannot be resolved: check the variable http_proxy"},
+        {CURLE_COULDNT_RESOLVE_HOST, false, 0, 0, "getaddrinfo() thread failed to start",
+         CW_WEB_HostNameNotResolved,
+         "cannot connect to the server host.example: no name can be looked up for want of a descriptor (ulimit "
+         "-n)"},
         {CURLE_URL_MALFORMAT, false, 0, 0, THEIRS, CW_WEB_UnexpectedClientError, "refuses the URI"},
         {CURLE_COULDNT_CONNECT, false, ECONNREFUSED, 0, "", CW_WEB_CannotConnect,
          "cannot connect to the server host.example: Connection refused"},

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of handshake.c alone: what it does when libcurl hands it a reply and logs what it does, and its verdict on each
- * result. What it asks of libcurl is in test_handshake_options.c. */
+/* Tests of handshake.c and verdict.c alone: what they do when libcurl hands them a reply and logs what it does, and the
+ * verdict on each result. What it asks of libcurl is in test_handshake_options.c. */
 #include "curl_play.h"
 
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 
 /* As libcurl hands it a line of a reply; whether it goes on. */
 static bool line(cw__handshake *h, const char *text)
@@ -55,7 +56,7 @@ static void answer_right(cw__handshake *h)
 static void expect_verdict(cw__handshake *h, CURLcode code, cw_status status, int web_status, const char *text)
 {
     error = (cw__error){0};
-    CHECK(!cw__handshake_verdict(h, code, &error));
+    CHECK(!cw__handshake_verdict(h, code, 0, &error));
     if (!strstr(error.message, text))
         CHECK_STR(error.message, text);
     CHECK(strstr(error.message, text) != NULL);
@@ -79,7 +80,7 @@ static void test_good(void)
           line(h, "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n") &&
           line(h, "\r\n"));
     info.response_code = 101;
-    CHECK(cw__handshake_verdict(h, CURLE_OK, &error));
+    CHECK(cw__handshake_verdict(h, CURLE_OK, 0, &error));
     CHECK_STR(cw__handshake_protocol(h), "b");
     CHECK_STR(cw__handshake_extensions(h), "permessage-deflate; client_no_context_takeover");
     CHECK(cw__handshake_compression(h)->is_on && cw__handshake_compression(h)->client_resets);
@@ -91,7 +92,7 @@ static bool keep_reply(void *arg)
 {
     cw__handshake *h = arg;
     cw__error failure = {0};
-    bool is_good = cw__handshake_verdict(h, CURLE_OK, &failure);
+    bool is_good = cw__handshake_verdict(h, CURLE_OK, 0, &failure);
 
     CHECK(is_good || failure.status == CW_NO_MEMORY);
     return is_good;
@@ -151,7 +152,7 @@ static void test_bad_replies(void)
                    "the server ended the connection instead of answering");
     info.response_code = 404;
     info.os_errno = ECONNRESET; /* the reply is not the matter any more */
-    CHECK(!cw__handshake_verdict(h, CURLE_RECV_ERROR, &error));
+    CHECK(!cw__handshake_verdict(h, CURLE_RECV_ERROR, 0, &error));
     CHECK(!strstr(error.message, "404"));
     cw__handshake_destroy(h);
 
@@ -190,7 +191,7 @@ static void test_lost_after_reply(void)
     answer_right(h);
     CHECK(line(h, "Sec-WebSocket-Protocol: a\r\n") && line(h, "\r\n"));
     info.response_code = 101;
-    CHECK(!cw__handshake_verdict(h, CURLE_RECV_ERROR, &error));
+    CHECK(!cw__handshake_verdict(h, CURLE_RECV_ERROR, 0, &error));
     CHECK(cw__handshake_protocol(h) == NULL);
     cw__handshake_destroy(h);
 }
@@ -205,17 +206,17 @@ static void test_parties(void)
     wishes.ca_file = "/x/server.pem";
     wishes.proxy_ca_file = "/x/proxy.pem";
     h = made("wss://server.test/", "https://proxy.test:3128");
-    CHECK(!cw__handshake_verdict(h, CURLE_SSL_CACERT_BADFILE, &error));
+    CHECK(!cw__handshake_verdict(h, CURLE_SSL_CACERT_BADFILE, 0, &error));
     CHECK(strstr(error.message, "/x/proxy.pem") != NULL);
     info.connect_code = 200;
     CHECK(line(h, "HTTP/1.1 200 x\r\n") && line(h, "\r\n"));
-    CHECK(!cw__handshake_verdict(h, CURLE_SSL_CACERT_BADFILE, &error));
+    CHECK(!cw__handshake_verdict(h, CURLE_SSL_CACERT_BADFILE, 0, &error));
     CHECK(strstr(error.message, "/x/server.pem") != NULL);
     cw__handshake_destroy(h);
     h = made("ws://server.test/", "socks5://proxy.test:1080");
-    CHECK(!cw__handshake_verdict(h, CURLE_PROXY, &error));
+    CHECK(!cw__handshake_verdict(h, CURLE_PROXY, 0, &error));
     info.proxy_error = CURLPX_USER_REJECTED;
-    CHECK(!cw__handshake_verdict(h, CURLE_PROXY, &other));
+    CHECK(!cw__handshake_verdict(h, CURLE_PROXY, 0, &other));
     CHECK_INT(other.web_status, CW_WEB_ProxyAuthenticationRequired);
     CHECK(error.web_status != other.web_status);
     cw__handshake_destroy(h);
@@ -240,7 +241,7 @@ static void test_failures(void)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         info.os_errno = rows[i].os_errno;
         error = (cw__error){0};
-        CHECK(!cw__handshake_verdict(h, rows[i].code, &error));
+        CHECK(!cw__handshake_verdict(h, rows[i].code, 0, &error));
         CHECK_INT(error.os_errno, rows[i].shown_errno);
         CHECK_INT(error.curl_code, rows[i].code);
     }
@@ -249,9 +250,78 @@ static void test_failures(void)
     h = made("ws://server.test/", NULL);
     for (race_state = CW__RACE_GATHERING; race_state <= CW__RACE_LOST; race_state++) {
         info.os_errno = ECONNREFUSED;
-        CHECK(!cw__handshake_verdict(h, CURLE_COULDNT_CONNECT, &error));
+        CHECK(!cw__handshake_verdict(h, CURLE_COULDNT_CONNECT, 0, &error));
         CHECK_INT(error.os_errno, race_state == CW__RACE_LOST ? EHOSTUNREACH : ECONNREFUSED);
     }
+    cw__handshake_destroy(h);
+}
+
+/* ---- Descriptors ---- */
+
+/* libcurl does not say that it got no descriptor; errno does, after the call. */
+static void test_no_descriptor(void)
+{
+    static const struct {
+        CURLcode code;
+        int os_errno;
+        cw_status status;
+    } rows[] = {{CURLE_OUT_OF_MEMORY, EMFILE, CW_SYSTEM_ERROR},
+                {CURLE_OUT_OF_MEMORY, ENFILE, CW_SYSTEM_ERROR},
+                {CURLE_OUT_OF_MEMORY, ENOMEM, CW_NO_MEMORY},
+                {CURLE_COULDNT_RESOLVE_HOST, EMFILE, CW_SYSTEM_ERROR},
+                {CURLE_COULDNT_RESOLVE_PROXY, EMFILE, CW_SYSTEM_ERROR},
+                {CURLE_SSL_CACERT_BADFILE, EMFILE, CW_SYSTEM_ERROR},
+                {CURLE_SSL_CACERT_BADFILE, ENOENT, CW_CONNECT_FAILED},
+                {CURLE_SSL_CRL_BADFILE, ENFILE, CW_SYSTEM_ERROR},
+                {CURLE_COULDNT_CONNECT, EMFILE, CW_CONNECT_FAILED}, /* it got a socket */
+                {CURLE_RECV_ERROR, EMFILE, CW_CONNECT_FAILED}};
+    cw__handshake *h;
+
+    wish_nothing();
+    h = made("wss://server.test/", NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        error = (cw__error){0};
+        CHECK(!cw__handshake_verdict(h, rows[i].code, rows[i].os_errno, &error));
+        CHECK_INT(error.status, rows[i].status);
+        CHECK_INT(error.os_errno, rows[i].status == CW_SYSTEM_ERROR ? rows[i].os_errno : 0);
+        CHECK_INT(strstr(error.message, "ulimit -n") != NULL, rows[i].status == CW_SYSTEM_ERROR);
+        CHECK_INT(error.curl_code, rows[i].code);
+    }
+    cw__handshake_destroy(h);
+}
+
+/* Why libcurl got no socket is the latest word on it. */
+static void test_no_socket(void)
+{
+    struct curl_sockaddr address = {.family = AF_INET, .socktype = SOCK_STREAM, .protocol = IPPROTO_TCP};
+    curl_opensocket_callback on_open;
+    struct rlimit limit, none;
+    cw__handshake *h;
+    int fd;
+
+    wish_nothing();
+    h = made("ws://server.test/", NULL);
+    CHECK(find(CURLOPT_OPENSOCKETDATA)->is.pointer == h);
+    memcpy(&on_open, &find(CURLOPT_OPENSOCKETFUNCTION)->is, sizeof on_open);
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
+    CHECK_INT(on_open(h, CURLSOCKTYPE_IPCXN, &address), CURL_SOCKET_BAD);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    expect_verdict(h, CURLE_COULDNT_CONNECT, CW_SYSTEM_ERROR, CW_WEB_Unknown, "ulimit -n");
+    CHECK_INT(error.os_errno, EMFILE);
+    expect_verdict(h, CURLE_RECV_ERROR, CW_CONNECT_FAILED, CW_WEB_ConnectionAborted,
+                   "lost"); /* another address */
+    address.protocol = IPPROTO_UDP;
+    CHECK_INT(on_open(h, CURLSOCKTYPE_IPCXN, &address), CURL_SOCKET_BAD);
+    expect_verdict(h, CURLE_COULDNT_CONNECT, CW_CONNECT_FAILED, CW_WEB_CannotConnect, "Protocol not supported");
+    address.protocol = IPPROTO_TCP;
+    fd = on_open(h, CURLSOCKTYPE_IPCXN, &address);
+    CHECK(fd >= 0);
+    info.os_errno = ECONNREFUSED;
+    expect_verdict(h, CURLE_COULDNT_CONNECT, CW_CONNECT_FAILED, CW_WEB_CannotConnect, "refused");
+    (void)close(fd);
     cw__handshake_destroy(h);
 }
 
@@ -277,7 +347,7 @@ static void test_tunnel(void)
             info.connect_code = 502; /* which is not looked at again */
             answer_right(h);
             CHECK(line(h, "\r\n"));
-            CHECK(cw__handshake_verdict(h, CURLE_OK, &error));
+            CHECK(cw__handshake_verdict(h, CURLE_OK, 0, &error));
         } else {
             expect_verdict(h, CURLE_WRITE_ERROR, CW_CONNECT_FAILED, cw__web_status_of_http(codes[i]),
                            "the proxy proxy.test:3128 (all_proxy) refused");
@@ -354,7 +424,7 @@ static void test_notes(void)
         cw__handshake *h = made("wss://server.test/", NULL);
         log_text(h, is_text_logged ? CURLINFO_TEXT : CURLINFO_DATA_IN, wish);
         info.os_errno = EPIPE;
-        CHECK(!cw__handshake_verdict(h, CURLE_SEND_ERROR, &error));
+        CHECK(!cw__handshake_verdict(h, CURLE_SEND_ERROR, 0, &error));
         CHECK_INT(strstr(error.message, "client certificate") != NULL, is_text_logged);
         cw__handshake_destroy(h);
     }
@@ -363,7 +433,7 @@ static void test_notes(void)
         log_text(h, CURLINFO_TEXT, wish);
         info.connect_code = 200;
         CHECK(line(h, "HTTP/1.1 200 x\r\n") && line(h, "\r\n"));
-        CHECK(!cw__handshake_verdict(h, CURLE_SEND_ERROR, &error));
+        CHECK(!cw__handshake_verdict(h, CURLE_SEND_ERROR, 0, &error));
         CHECK(!strstr(error.message, "client certificate"));
         cw__handshake_destroy(h);
     }
@@ -416,6 +486,8 @@ static const harness_test tests[] = {
     {"a right reply without memory", test_reply_without_memory},
     {"RFC 6455 4.1: replies that are wrong", test_bad_replies},
     {"failures before a reply, and their errno", test_failures},
+    {"no descriptor: what libcurl calls it, and errno", test_no_descriptor},
+    {"no descriptor: no socket", test_no_socket},
     {"a connection that is lost after a right reply", test_lost_after_reply},
     {"failures of the proxy and of the server", test_parties},
     {"a proxy's answer to CONNECT", test_tunnel},

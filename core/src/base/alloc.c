@@ -12,7 +12,7 @@
 static atomic_long live_count;
 static atomic_long calls_until_failure = -1;
 
-static bool must_fail(void)
+bool cw__alloc_must_fail(void)
 {
     long left = atomic_load_explicit(&calls_until_failure, memory_order_relaxed);
     while (left >= 0) {
@@ -23,17 +23,10 @@ static bool must_fail(void)
     return false;
 }
 
-static void *counted(void *block)
+void cw__alloc_count(const void *block, int change)
 {
     if (block)
-        atomic_fetch_add_explicit(&live_count, 1, memory_order_relaxed);
-    return block;
-}
-
-static void uncount(const void *block)
-{
-    if (block)
-        atomic_fetch_sub_explicit(&live_count, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&live_count, change, memory_order_relaxed);
 }
 
 void cw__alloc_fail_at(long n) { atomic_store(&calls_until_failure, n); }
@@ -41,30 +34,35 @@ long cw__alloc_live(void) { return atomic_load(&live_count); }
 
 #else
 
-static bool must_fail(void) { return false; }
-static void *counted(void *block) { return block; }
-static void uncount(const void *block) { (void)block; }
-
 void cw__alloc_fail_at(long n) { (void)n; }
 long cw__alloc_live(void) { return 0; }
 
 #endif
 
+static void *counted(void *block)
+{
+    cw__alloc_count(block, 1);
+    return block;
+}
+
 /* Of no bytes the C library may return NULL; here NULL always means that there is no memory. */
 static size_t at_least_one(size_t size_bytes) { return size_bytes ? size_bytes : 1; }
 
-void *cw__malloc(size_t size_bytes) { return must_fail() ? NULL : counted(malloc(at_least_one(size_bytes))); }
+void *cw__malloc(size_t size_bytes)
+{
+    return cw__alloc_must_fail() ? NULL : counted(malloc(at_least_one(size_bytes)));
+}
 
 void *cw__calloc(size_t count, size_t size_bytes)
 {
-    return must_fail() ? NULL : counted(calloc(at_least_one(count), at_least_one(size_bytes)));
+    return cw__alloc_must_fail() ? NULL : counted(calloc(at_least_one(count), at_least_one(size_bytes)));
 }
 
 void *cw__realloc(void *block, size_t size_bytes)
 {
     if (!block)
         return cw__malloc(size_bytes);
-    if (must_fail())
+    if (cw__alloc_must_fail())
         return NULL;
     return realloc(block, at_least_one(size_bytes));
 }
@@ -81,27 +79,8 @@ char *cw__strndup(const char *text, size_t len_bytes)
     return copy;
 }
 
-void *cw__spare_take(cw__spare *spare, size_t size_bytes)
-{
-    void *block;
-
-    if (must_fail())
-        return NULL;
-    block = atomic_exchange(&spare->block, NULL);
-    return counted(block ? block : malloc(size_bytes));
-}
-
-void cw__spare_give(cw__spare *spare, void *block)
-{
-    void *none = NULL;
-
-    uncount(block);
-    if (block && !atomic_compare_exchange_strong(&spare->block, &none, block))
-        free(block);
-}
-
 void cw__free(void *block)
 {
-    uncount(block);
+    cw__alloc_count(block, -1);
     free(block);
 }

@@ -59,18 +59,32 @@ void *cw__calloc(size_t count, size_t size_bytes);
 void *cw__realloc(void *block, size_t size_bytes);
 char *cw__strndup(const char *text, size_t len_bytes);
 void cw__free(void *block);
-/* Blocks of one size, of which the process keeps one that nobody uses: where the C library's own store of small blocks
- * ends (1,032 bytes, glibc), allocating and freeing cost as much as receiving a message. Static; any thread. A block that
- * was taken is the caller's until it gives it. */
-typedef struct cw__spare {
-    _Atomic(void *) block;
-} cw__spare;
-void *cw__spare_take(cw__spare *spare, size_t size_bytes);
-void cw__spare_give(cw__spare *spare, void *block);
 /* Makes the n-th allocation from now on fail once (0 = the next one; -1 = none). For tests. */
 void cw__alloc_fail_at(long n);
 /* Blocks that are allocated and not freed. For tests. */
 long cw__alloc_live(void);
+/* Whether this allocation is the one to fail; and the count of blocks changes by one, unless the block is NULL. For those
+ * that give blocks out (alloc.c, spare.c). Nothing in a release build. */
+#ifdef CW_TEST_ALLOC
+bool cw__alloc_must_fail(void);
+void cw__alloc_count(const void *block, int change);
+#else
+static inline bool cw__alloc_must_fail(void) { return false; }
+static inline void cw__alloc_count(const void *block, int change) { (void)block, (void)change; }
+#endif
+
+/* ---- From spare.c: one block that the process keeps ---------------------------------------------------- */
+
+/* Blocks of one size, of which the process keeps one that nobody uses: where the C library's own store of small blocks
+ * ends (1,032 bytes, glibc), allocating and freeing cost as much as receiving a message. Static; any thread. */
+typedef struct cw__spare {
+    _Atomic(void *) block;
+} cw__spare;
+/* The block that is kept, or a new one; the caller's until cw__spare_give. Every call with a spare names the same size. NULL
+ * without memory. */
+void *cw__spare_take(cw__spare *spare, size_t size_bytes);
+/* Keeps the block, or frees it if one is kept already. */
+void cw__spare_give(cw__spare *spare, void *block);
 
 /* ---- From random.c, sha1.c, base64 in sha1.c ---------------------------------------------------------- */
 

@@ -65,7 +65,7 @@ static int64_t handshake_ms(const cw_socket *s)
 /* Whether messages wait in the socket or in the kernel. */
 static bool has_unsent(const cw_socket *s)
 {
-    return s->out.first || s->out.sending != CW__SENDING_NOTHING || s->codec->is_holding ||
+    return s->out.first || s->out.sending != CW__SENDING_NOTHING || s->codec->sending == CW__FRAMES_HELD ||
            cw__link_unacknowledged(s->codec->link) > 0;
 }
 

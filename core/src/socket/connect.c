@@ -38,7 +38,7 @@ static void free_connecting(struct cw__connecting *c)
 }
 
 /* A connection that will be read and written at its descriptor, if no proxy comes between; or one whose authorities
- * libcurl reads once for a multi: not so with a list of what was revoked, nor where nothing is verified (pool.c). */
+ * libcurl reads once for a multi: not so with a list of what was revoked, nor where nothing is verified (trust.c). */
 static cw__sharing sharing_of(const cw_socket *s, const cw__proxy *proxy, cw__trust *trust)
 {
     if (proxy->kind == CW__PROXY_HTTPS) /* whose authorities libcurl reads as well */
@@ -49,7 +49,7 @@ static cw__sharing sharing_of(const cw_socket *s, const cw__proxy *proxy, cw__tr
         return CW__SHARE_BARE;
     if (!cw__libcurl_shares_trust() || !cw__setting(s, CW_OPT_VERIFY) || *cw__setting_text(s, CW_OPT_CRL_FILE))
         return CW__SHARE_NOT;
-    return cw__pool_trust(cw__setting_text(s, CW_OPT_CA_FILE), trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
+    return cw__trust_read(cw__setting_text(s, CW_OPT_CA_FILE), trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
 }
 
 /* The texts are the socket's. */
@@ -532,7 +532,7 @@ int64_t cw__connecting_attend_locked(cw_socket *s)
         return next_due(c);
     if (has_gathered(c))
         return begin_race(s);
-    is_open = cw__handshake_verdict(c->handshake, c->member.code, &s->connect_error);
+    is_open = cw__handshake_verdict(c->handshake, c->member.code, c->member.os_errno, &s->connect_error);
     if (keep_reply(s) && is_open && open_locked(s))
         return 0; /* attend at once: there may be a greeting */
     return fail_locked(s);

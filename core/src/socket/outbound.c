@@ -205,7 +205,7 @@ void cw__outbound_release_locked(cw_socket *s)
 {
     cw__queued_frame *f;
 
-    if (!s->codec || !s->codec->is_holding || s->out.sending == CW__SENDING_DIRECTLY)
+    if (!s->codec || s->codec->sending != CW__FRAMES_HELD || s->out.sending == CW__SENDING_DIRECTLY)
         return;
     if (!s->out.first) {
         f = cw__queue_make(HELD, true, NULL, 0);

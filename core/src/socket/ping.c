@@ -115,9 +115,9 @@ static void take_stock(cw_socket *s)
     s->pings.acknowledged_bytes = (int64_t)s->out.progress_bytes - held;
 }
 
-/* Whether the ping was, at the last look, or may be still on its way behind other data, and that does get through:
- * an upload over a slow line takes longer than ping_timeout to leave the buffers, and the pong comes after it. */
-static bool is_getting_through(cw_socket *s)
+/* Takes stock again. True if the ping was, at the last look, or may be still on its way behind other data, and that does
+ * get through: an upload over a slow line takes longer than ping_timeout to leave the buffers, and the pong comes after it. */
+static bool take_stock_of_progress(cw_socket *s)
 {
     int64_t before_bytes = s->pings.acknowledged_bytes;
     bool had_more = s->pings.has_more;
@@ -172,7 +172,7 @@ bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
         return false;
     }
     if (now_ms >= s->pings.deadline_ms) {
-        if (s->out.is_broken || !is_getting_through(s))
+        if (s->out.is_broken || !take_stock_of_progress(s))
             return true;
         s->pings.deadline_ms = cw__pings_after(now_ms, cw__setting(s, CW_OPT_PING_TIMEOUT));
     }

@@ -35,8 +35,8 @@ typedef struct cw__codec_calls {
     /* Sends a frame; CW__RSV1 may be in the opcode, where it is in the frame (native only). On AGAIN the frame has
      * begun and must be gone on with: call again with the rest (data + *sent, len - *sent, which may be nothing)
      * before any other frame. *sent counts payload bytes, also on AGAIN; the codec may hold some of them back, within
-     * a bound. While more_follow is set it may also hold whole frames back, which is OK: is_holding says so. A
-     * call without more_follow, or flush, writes them. */
+     * a bound. While more_follow is set it may also hold whole frames back, which is OK: sending is then
+     * CW__FRAMES_HELD. A call without more_follow, or flush, writes them. */
     cw__io (*send)(cw__codec *c, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                    size_t *sent);
     /* After a receive that said AGAIN: the descriptor need not be readable before so many more bytes have come, which
@@ -47,14 +47,21 @@ typedef struct cw__codec_calls {
     void (*destroy)(cw__codec *c); /* the link is not the codec's: it stays */
 } cw__codec_calls;
 
+/* Where sending is; in codec "curl" libcurl alone knows, and it is always the first. */
+typedef enum cw__sending {
+    CW__FRAME_NEXT, /* the next send begins a frame */
+    CW__FRAMES_HELD, /* so it does, and whole frames before it are held back: nobody writes them without being asked to */
+    CW__FRAME_BEGUN /* a frame has begun, and must be gone on with */
+} cw__sending;
+
 struct cw__codec {
     const cw__codec_calls *calls;
     cw__link *link;
     cw__violation violation;
+    cw__sending sending;
     size_t most_bytes; /* of payload in one send, then AGAIN although there may be room; set before; 0 = all */
     bool more_follow;  /* set before a send: a caller that gets OK must send again or flush */
     size_t held_bytes; /* of messages that were held back and are not known to be written */
-    bool is_holding;   /* whole frames were encoded and not written: send again without more_follow, or flush */
     bool wants_read;   /* the latest send said AGAIN although the descriptor is writable (transport.h) */
 };
 

@@ -58,17 +58,36 @@ static const char *meaning_of(const char *complaint)
     return "the peer broke a rule of frames";
 }
 
-static cw__io receive_failed(codec_curl *c, CURLcode code)
+/* Asks libcurl for payload. A read that failed may have put bytes into libcurl's buffer before it did (lib/bufq.c, 8.14.1:
+ * slurp reads more than once); they are decoded by asking again, until there are none. */
+static CURLcode ask(codec_curl *c, uint8_t *buffer, size_t size_bytes, size_t *len_bytes,
+                    const struct curl_ws_frame **meta)
 {
     cw__link *l = c->base.link;
+    CURLcode code = curl_ws_recv(l->easy, buffer, size_bytes, len_bytes, meta);
 
+    if (code == CURLE_OK || code == CURLE_AGAIN || c->pending != CURLE_OK || l->has_complaint)
+        return code;
+    c->pending = code;
+    return curl_ws_recv(l->easy, buffer, size_bytes, len_bytes, meta);
+}
+
+/* For a call of libcurl's that gave no payload. */
+static cw__io without_payload(codec_curl *c, CURLcode code)
+{
+    cw__link *l = c->base.link;
+    bool has_complaint = l->has_complaint && code != CURLE_GOT_NOTHING; /* on which libcurl remarks */
+
+    if (c->pending != CURLE_OK)
+        code = c->pending;
+    if (code == CURLE_AGAIN)
+        return CW__IO_AGAIN;
     if (code == CURLE_GOT_NOTHING)
         return CW__IO_END;
-    if (l->has_complaint) {
-        c->base.violation = (cw__violation){.code = 1002, .text = meaning_of(l->complaint)};
-        return CW__IO_VIOLATION;
-    }
-    return cw__link_fault(l, code, "receiving");
+    if (!has_complaint)
+        return cw__link_fault(l, code, "receiving");
+    c->base.violation = (cw__violation){.code = 1002, .text = meaning_of(l->complaint)};
+    return CW__IO_VIOLATION;
 }
 
 static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
@@ -84,20 +103,10 @@ static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes,
         cw__link_begin(l);
     if (!cw__link_enter(l))
         return CW__IO_BUSY;
-    code = curl_ws_recv(l->easy, buffer, size_bytes, &len, &meta);
-    if (code != CURLE_OK && code != CURLE_AGAIN && !l->has_complaint && c->pending == CURLE_OK) {
-        /* The read that failed may have put bytes into libcurl's buffer before it did (lib/bufq.c, 8.14.1:
-         * slurp reads more than once); they are decoded by asking again, until there are none. */
-        c->pending = code;
-        code = curl_ws_recv(l->easy, buffer, size_bytes, &len, &meta);
-    }
+    code = ask(c, buffer, size_bytes, &len, &meta);
     cw__pool_exit(l->pool);
-    if (code == CURLE_AGAIN && c->pending == CURLE_OK)
-        return CW__IO_AGAIN;
-    if (code == CURLE_GOT_NOTHING) /* libcurl remarks on that: not a complaint */
-        l->has_complaint = false;
     if (code != CURLE_OK || !meta)
-        return receive_failed(c, c->pending != CURLE_OK ? c->pending : code);
+        return without_payload(c, code);
     piece->data = buffer;
     piece->len_bytes = len;
     piece->offset = (uint64_t)meta->offset;
@@ -128,36 +137,44 @@ static unsigned flags_of(uint8_t opcode, bool is_final)
     }
 }
 
+/* OK with less than all sent, and AGAIN with something sent, are both "blocked in the middle" (8.14.1 and 8.22: lib/ws.c).
+ * What is reported as sent must not be given again; the rest must. given_bytes: of len_bytes, what libcurl was given. */
+static cw__io after_send(cw__codec *base, CURLcode code, size_t sent, size_t given_bytes, size_t len_bytes)
+{
+    cw__link *l = base->link;
+
+    base->wants_read = false;
+    if (code != CURLE_OK && code != CURLE_AGAIN)
+        return cw__link_fault(l, code, "sending");
+    if (code == CURLE_OK && sent == given_bytes)
+        return sent == len_bytes ? CW__IO_OK : CW__IO_AGAIN;
+    (void)cw__link_is_full(l, sent);
+    base->wants_read = l->wants_read;
+    return CW__IO_AGAIN;
+}
+
+/* With CURLWS_OFFSET libcurl makes a head for the length that it is told, and passes that over while a frame is under way.
+ * It keeps 64 KiB of a piece at most, which the next piece begins with. */
 static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                          size_t *sent)
 {
     cw__link *l = base->link;
-    size_t most = base->most_bytes && base->most_bytes < len_bytes ? base->most_bytes : len_bytes;
-    unsigned flags = flags_of(opcode, is_final) | (most < len_bytes ? (unsigned)CURLWS_OFFSET : 0u);
+    bool is_all = !base->most_bytes || base->most_bytes >= len_bytes;
+    size_t given_bytes = is_all ? len_bytes : base->most_bytes;
+    unsigned flags = flags_of(opcode, is_final) | (is_all ? 0u : (unsigned)CURLWS_OFFSET);
     static const uint8_t nothing;
     CURLcode code;
 
-    /* With CURLWS_OFFSET libcurl makes a head for the length that it is told, and passes that over while a frame is under
-     * way. It keeps 64 KiB of a piece at most, which the next piece begins with.
-     * OK with less than all sent, and AGAIN with something sent, are both "blocked in the middle" (8.14.1 and
-     * 8.22: lib/ws.c). What is reported as sent must not be given again; the rest must. */
     *sent = 0;
-    base->wants_read = false;
     cw__link_begin(l);
-    if (!cw__link_enter(l))
+    if (!cw__link_enter(l)) {
+        base->wants_read = false;
         return CW__IO_AGAIN;
-    code = curl_ws_send(l->easy, data ? data : &nothing, most, sent,
-                        most < len_bytes ? (curl_off_t)len_bytes : 0, flags);
+    }
+    code = curl_ws_send(l->easy, data ? data : &nothing, given_bytes, sent, is_all ? 0 : (curl_off_t)len_bytes,
+                        flags);
     cw__pool_exit(l->pool);
-    if (code != CURLE_OK && code != CURLE_AGAIN)
-        return cw__link_fault(l, code, "sending");
-    if (code == CURLE_OK && *sent == len_bytes)
-        return CW__IO_OK;
-    if (code == CURLE_OK && *sent == most)
-        return CW__IO_AGAIN;
-    (void)cw__link_is_full(l, *sent);
-    base->wants_read = l->wants_read;
-    return CW__IO_AGAIN;
+    return after_send(base, code, *sent, given_bytes, len_bytes);
 }
 
 static void codec_destroy(cw__codec *base) { cw__free(base); }

@@ -34,11 +34,10 @@ typedef struct codec_native {
     bool is_read_short; /* the latest read took all that the kernel had */
     bool is_after_large;
 
-    uint8_t *output; /* output[output_start..output_end) is encoded, and the connection has not taken it */
+    uint8_t *output; /* output[output_start..output_end) is of frames, and the connection has not taken it */
     size_t output_start, output_end;
     uint8_t mask[4];      /* of the frame that goes out */
-    uint64_t sent_offset; /* bytes of its payload that were encoded */
-    bool is_sending;      /* its header was */
+    uint64_t sent_offset; /* bytes of its payload that were masked */
     uint8_t masks[MASKS_BYTES];
     unsigned masks_left_bytes;
 } codec_native;
@@ -142,8 +141,10 @@ static size_t least(uint64_t a, size_t b) { return a < b ? (size_t)a : b; }
 
 /* Gives what the input holds of the frame. If nothing else is there, and the connection had no more, the buffer goes:
  * this may be all for a long time. */
-static cw__io give_input(codec_native *c, uint8_t *buffer, size_t len_bytes, cw__piece *piece)
+static cw__io give_input(codec_native *c, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
 {
+    size_t len_bytes =
+        least(least(c->frame.payload_bytes - c->frame_offset, size_bytes), c->input_end - c->input_start);
     const uint8_t *data = c->input + c->input_start;
 
     c->input_start += len_bytes;
@@ -156,32 +157,61 @@ static cw__io give_input(codec_native *c, uint8_t *buffer, size_t len_bytes, cw_
     return give(c, data, len_bytes, piece);
 }
 
+/* Reads payload to where it belongs. */
+static cw__io give_directly(codec_native *c, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
+{
+    size_t len = 0;
+    cw__io io;
+
+    free_input(c);
+    io = fetch(c, buffer, least(c->frame.payload_bytes - c->frame_offset, size_bytes), &len);
+    c->is_after_large = c->frame.payload_bytes >= LARGE_BYTES;
+    return io == CW__IO_OK ? give(c, buffer, len, piece) : io;
+}
+
+/* Where the next run of a frame's payload comes from. */
+typedef enum source {
+    NOWHERE, /* the frame is announced: what it breaks need not wait for its payload */
+    INPUT,
+    CONNECTION, /* by the input */
+    CONNECTION_DIRECTLY
+} source;
+
+static source source_of(const codec_native *c, bool is_new, size_t size_bytes)
+{
+    uint64_t left = c->frame.payload_bytes - c->frame_offset;
+    bool has_input = c->input_start < c->input_end;
+
+    if (left == 0)
+        return INPUT;
+    if (is_new && (!has_input || left >= LARGE_BYTES))
+        return NOWHERE;
+    if (has_input)
+        return INPUT;
+    return left >= DIRECT_BYTES && size_bytes >= DIRECT_BYTES && !c->is_read_short ? CONNECTION_DIRECTLY
+                                                                                   : CONNECTION;
+}
+
 static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
 {
     codec_native *c = (codec_native *)base;
     bool is_new = !c->in_frame;
-    uint64_t left;
-    size_t len;
     cw__io io = is_new ? begin_frame(c) : CW__IO_OK;
 
     if (io != CW__IO_OK)
         return io;
-    left = c->frame.payload_bytes - c->frame_offset;
-    if (is_new && left > 0 && (c->input_start == c->input_end || left >= LARGE_BYTES))
-        return give(c, buffer, 0, piece); /* announced: what it breaks need not wait for its payload */
-    if (c->input_start == c->input_end && left > 0) {
-        if (left >= DIRECT_BYTES && size_bytes >= DIRECT_BYTES && !c->is_read_short) {
-            free_input(c);
-            io = fetch(c, buffer, least(left, size_bytes), &len);
-            c->is_after_large = c->frame.payload_bytes >= LARGE_BYTES;
-            return io == CW__IO_OK ? give(c, buffer, len, piece) : io;
-        }
+    switch (source_of(c, is_new, size_bytes)) {
+    case NOWHERE:
+        return give(c, buffer, 0, piece);
+    case CONNECTION_DIRECTLY:
+        return give_directly(c, buffer, size_bytes, piece);
+    case CONNECTION:
         io = fill(c);
-        if (io != CW__IO_OK)
-            return io;
+        break;
+    case INPUT:
+        break;
     }
-    len = least(least(left, size_bytes), c->input_end - c->input_start);
-    return give_input(c, buffer, len, piece);
+    return io == CW__IO_OK ? give_input(c, buffer, size_bytes, piece) : io;
 }
 
 static cw__io codec_discard(cw__codec *base)
@@ -236,8 +266,8 @@ static bool hold_output(codec_native *c)
     return c->output != NULL;
 }
 
-/* Writes encoded bytes. What the connection does not take is kept, and is AGAIN. */
-static cw__io write_encoded(codec_native *c, const uint8_t *data, size_t len_bytes)
+/* Writes a part of a frame. What the connection does not take is kept, and is AGAIN. */
+static cw__io write_part(codec_native *c, const uint8_t *data, size_t len_bytes)
 {
     size_t sent = 0;
     cw__io io = cw__link_send(c->base.link, data, len_bytes, &sent);
@@ -284,11 +314,11 @@ static cw__io begin_output(codec_native *c, uint8_t opcode, bool is_final, uint6
     memcpy(frame.mask, c->mask, sizeof frame.mask);
     *used = cw__frame_encode(&frame, to);
     c->sent_offset = 0;
-    c->is_sending = true;
+    c->base.sending = CW__FRAME_BEGUN;
     return CW__IO_OK;
 }
 
-/* A small frame of a batch: encoded behind those that are held, and written with the last, or when no more fit. */
+/* A small frame of a batch: put behind those that are held, and written with the last, or when no more fit. */
 static cw__io send_in_batch(codec_native *c, uint8_t opcode, bool is_final, const uint8_t *data,
                             size_t len_bytes, size_t *sent)
 {
@@ -305,12 +335,15 @@ static cw__io send_in_batch(codec_native *c, uint8_t opcode, bool is_final, cons
         cw__frame_mask(c->output + c->output_end, data, len_bytes, c->mask, 0);
     c->output_end += len_bytes;
     *sent = len_bytes;
-    c->base.is_holding = c->base.more_follow;
     if (!(opcode & 8)) /* a control frame: no message is lost with it */
         c->base.held_bytes = c->output_end;
-    if (!c->base.is_holding)
-        io = write_kept(c);
-    c->is_sending = io != CW__IO_OK;
+    if (c->base.more_follow) {
+        c->base.sending = CW__FRAMES_HELD;
+        return CW__IO_OK;
+    }
+    io = write_kept(c);
+    if (io == CW__IO_OK)
+        c->base.sending = CW__FRAME_NEXT;
     return io;
 }
 
@@ -323,8 +356,33 @@ static bool fits_batch(const codec_native *c, size_t len_bytes)
            held_bytes <= (size_t)OUTPUT_BYTES - CW__HEADER_MAX_BYTES - len_bytes;
 }
 
-/* Encodes what is left of a frame and writes it, behind what is encoded of it already. */
-static cw__io write_frame(codec_native *c, uint8_t encoded[OUTPUT_BYTES], size_t used, const uint8_t *data,
+/* Whether a frame of that many bytes joins those that are held, or is the first. */
+static bool joins_batch(const codec_native *c, size_t len_bytes)
+{
+    switch (c->base.sending) {
+    case CW__FRAMES_HELD:
+        return fits_batch(c, len_bytes);
+    case CW__FRAME_NEXT:
+        return c->base.more_follow && fits_batch(c, len_bytes);
+    case CW__FRAME_BEGUN:
+        break;
+    }
+    return false;
+}
+
+/* Writes what may not wait behind a frame of that many bytes: the rest of what was sent, and a batch that it does not fit
+ * into. */
+static cw__io make_way(codec_native *c, size_t len_bytes)
+{
+    if (!c->output || (c->base.sending == CW__FRAMES_HELD && fits_batch(c, len_bytes)))
+        return CW__IO_OK;
+    if (c->base.sending == CW__FRAMES_HELD)
+        c->base.sending = CW__FRAME_NEXT;
+    return write_kept(c);
+}
+
+/* Masks what is left of a frame and writes it, behind the used bytes of its first part. */
+static cw__io write_frame(codec_native *c, uint8_t part[OUTPUT_BYTES], size_t used, const uint8_t *data,
                           size_t len_bytes, size_t *sent)
 {
     size_t most = c->base.most_bytes ? least(len_bytes, c->base.most_bytes) : len_bytes;
@@ -336,51 +394,48 @@ static cw__io write_frame(codec_native *c, uint8_t encoded[OUTPUT_BYTES], size_t
     while (io == CW__IO_OK && (used > 0 || *sent < most)) {
         size_t len = least(most - *sent, OUTPUT_BYTES - used);
         if (len > 0)
-            cw__frame_mask(encoded + used, data + *sent, len, c->mask, c->sent_offset);
+            cw__frame_mask(part + used, data + *sent, len, c->mask, c->sent_offset);
         *sent += len;
         c->sent_offset += len;
-        io = write_encoded(c, encoded, used + len);
+        io = write_part(c, part, used + len);
         used = 0;
     }
     if (is_large)
         cw__link_cork(c->base.link, false);
-    if (io != CW__IO_OK || *sent == len_bytes)
+    if (io != CW__IO_OK)
         return io;
-    c->base.wants_read = false;
-    return CW__IO_AGAIN; /* that was most_bytes */
+    if (*sent < len_bytes) { /* that was most_bytes */
+        c->base.wants_read = false;
+        return CW__IO_AGAIN;
+    }
+    c->base.sending = CW__FRAME_NEXT;
+    return CW__IO_OK;
 }
 
-/* *sent counts what was encoded: what the connection has not taken of that is kept here, at most OUTPUT_BYTES. */
+/* *sent counts what was masked: what the connection has not taken of that is kept here, at most OUTPUT_BYTES. */
 static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                          size_t *sent)
 {
     codec_native *c = (codec_native *)base;
-    uint8_t encoded[OUTPUT_BYTES];
+    uint8_t part[OUTPUT_BYTES];
     size_t used = 0;
-    cw__io io = CW__IO_OK;
+    cw__io io;
 
     *sent = 0;
-    if (c->output && !(base->is_holding && fits_batch(c, len_bytes))) {
-        base->is_holding = false;
-        io = write_kept(c);
-    }
-    if (io == CW__IO_OK && !c->is_sending && (base->is_holding || base->more_follow) &&
-        fits_batch(c, len_bytes))
+    io = make_way(c, len_bytes);
+    if (io == CW__IO_OK && joins_batch(c, len_bytes))
         return send_in_batch(c, opcode, is_final, data, len_bytes, sent);
-    if (io == CW__IO_OK && !c->is_sending)
-        io = begin_output(c, opcode, is_final, len_bytes, encoded, &used);
-    if (io == CW__IO_OK)
-        io = write_frame(c, encoded, used, data, len_bytes, sent);
-    if (io == CW__IO_OK)
-        c->is_sending = false;
-    return io;
+    if (io == CW__IO_OK && base->sending == CW__FRAME_NEXT)
+        io = begin_output(c, opcode, is_final, len_bytes, part, &used);
+    return io == CW__IO_OK ? write_frame(c, part, used, data, len_bytes, sent) : io;
 }
 
 static cw__io codec_flush(cw__codec *base)
 {
     codec_native *c = (codec_native *)base;
 
-    base->is_holding = false;
+    if (base->sending == CW__FRAMES_HELD)
+        base->sending = CW__FRAME_NEXT;
     return c->output ? write_kept(c) : CW__IO_OK;
 }
 

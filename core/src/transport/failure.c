@@ -296,12 +296,15 @@ typedef struct reason {
 #define FAULTY    "the certificate of $ is faulty, or its signature: it needs a new one"
 #define TRUNCATED "$ cut the connection without TLS's close_notify: what it sent may be truncated"
 #define DEMANDS   "$ demands a client certificate, and curlwire has none to give"
+#define NO_LOOK_UP \
+    "cannot connect to $: no name can be looked up for want of a descriptor (ulimit -n), a thread or memory"
 
 static const reason *reason_of(int curl_code, const char *text)
 {
     static const reason reasons[] = {
         /* the first is for the TLS handshake only */
         {"unexpected eof", CW_WEB_CannotConnect, "$ ended the connection during the TLS handshake", NULL},
+        {"thread failed to start", CW_WEB_HostNameNotResolved, NO_LOOK_UP, NULL}, /* 8.14.1 */
         {"unsupported protocol", CW_WEB_CannotConnect, OLD_TLS, NULL},
         {"alert protocol version", CW_WEB_CannotConnect, OLD_TLS, NULL},
         {"wrong version number", CW_WEB_CannotConnect, NO_TLS, NO_TLS_P},
@@ -541,6 +544,15 @@ void cw__failure_explain(const cw__failure *f, cw__error *error)
         explain_code(&p, error);
     error->curl_code = f->curl_code;
     error->os_errno = f->os_errno;
+}
+
+bool cw__failure_is_descriptor(int os_errno) { return os_errno == EMFILE || os_errno == ENFILE; }
+
+void cw__failure_no_descriptor(int os_errno, cw__error *error)
+{
+    cw__error_set(error, CW_SYSTEM_ERROR, CW_WEB_Unknown,
+                  "no descriptor for a connection: raise the limit (ulimit -n)");
+    error->os_errno = os_errno;
 }
 
 void cw__failure_lost(int curl_code, int os_errno, const char *text, const char *who, const char *doing,

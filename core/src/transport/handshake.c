@@ -1,47 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Handshake: control settings become libcurl options, the request gets its headers, the reply its verdict
- * (RFC 6455 section 4.1). libcurl connects and exchanges the two; reply.c reads what came back. Called by
- * connect.c, under the socket's lock; knows nothing of frames. */
+/* Handshake: control settings become libcurl options, and the request gets its headers (RFC 6455 section 4.1). libcurl
+ * connects and exchanges request and reply; reply.c reads what came back, verdict.c judges it. Called by connect.c, under
+ * the socket's lock; knows nothing of frames. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#ifdef __linux__
-#include <linux/tcp.h> /* glibc's own netinet/tcp.h lacks tcpi_bytes_received */
-#include <netinet/in.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#endif
 
 #include "transport.h"
 
-struct cw__handshake {
-    CURL *easy;
-    struct curl_slist *headers;
-    char *protocols;  /* as offered: "a, b", or empty */
-    char *protocol;   /* chosen, or NULL */
-    char *extensions; /* agreed, or NULL */
-    cw__compression offer, terms;
-    cw__reply reply;
-    char *base; /* the URI without path and query */
-    char *host; /* of the URI, for messages */
-    cw__proxy proxy;
-    bool is_past_proxy;                             /* there is none, or it has let the connection through */
-    bool is_refused;                                /* by the proxy */
-    bool is_to_tls;                                 /* the URI is wss */
-    cw__tls_notes tls;                              /* of the party at work */
-    const char *ca_file, *proxy_ca_file, *crl_file; /* the settings' */
-    bool has_no_random;                             /* for the key */
-    cw__race *race;                                 /* the connecting's, or NULL */
-    bool is_handed, has_socket;                     /* libcurl's latest socket is the race's; it has had any */
-    char key[CW__KEY_CHARS + 1];
-    char text[CURL_ERROR_SIZE];
-};
-
-/* ---- Reading the reply ---- */
+/* ---- While libcurl exchanges request and reply ---- */
 
 static bool has_tunnel(const cw__handshake *h)
 {
@@ -85,145 +55,6 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
     if ((type == CURLINFO_SSL_DATA_OUT || type == CURLINFO_HEADER_OUT) && h->proxy.kind == CW__PROXY_SOCKS)
         h->is_past_proxy = true;
     return 0;
-}
-
-/* NULL for a reply that is right, or what is wrong with it. */
-static const char *reply_fault(cw__handshake *h)
-{
-    const char *protocol, *extensions = NULL;
-    size_t len, extensions_bytes;
-    const char *fault = cw__reply_fault(&h->reply, h->key, h->protocols, &protocol, &len);
-
-    if (!fault)
-        fault = cw__reply_extension_fault(&h->reply, h->offer.is_on ? &h->offer : NULL, &h->terms, &extensions,
-                                          &extensions_bytes);
-    if (fault)
-        return fault;
-    if (protocol)
-        h->protocol = cw__strndup(protocol, len);
-    if (extensions)
-        h->extensions = cw__strndup(extensions, extensions_bytes);
-    h->reply.has_no_memory = (protocol && !h->protocol) || (extensions && !h->extensions);
-    return h->reply.has_no_memory ? "it cannot be kept" : NULL;
-}
-
-static void invalid_reply(const cw__handshake *h, const char *fault, cw__error *error)
-{
-    if (cw__handshake_is_at_proxy(h))
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                      "the reply of the proxy %.80s (%s) is invalid: %s", h->proxy.name, h->proxy.variable,
-                      fault);
-    else
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                      "the server's handshake reply is invalid: %s", fault);
-}
-
-/* errno, unless it is left over from connecting to one address while another one answered. */
-static int errno_of(const cw__handshake *h, CURLcode code)
-{
-    long os_errno = 0;
-
-    if (h->race && cw__race_state_of(h->race) == CW__RACE_LOST)
-        return cw__race_errno(h->race);
-    (void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_errno);
-    if (os_errno == EINPROGRESS || os_errno == EAGAIN ||
-        (code != CURLE_COULDNT_CONNECT && (os_errno == ECONNREFUSED || os_errno == ENETUNREACH)))
-        return 0;
-    return (int)os_errno;
-}
-
-/* The connect failed before there was a reply. */
-static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
-{
-    bool at_proxy = cw__handshake_is_at_proxy(h);
-    cw__failure f = {.curl_code = (int)code,
-                     .os_errno = errno_of(h, code),
-                     .text = h->text,
-                     .host = h->host,
-                     .proxy = h->proxy.name,
-                     .variable = h->proxy.variable,
-                     .at_proxy = at_proxy,
-                     .has_socket = h->has_socket,
-                     .tls = h->tls,
-                     .ca_file = at_proxy ? h->proxy_ca_file : h->ca_file,
-                     .crl_file = h->crl_file};
-    long proxy_code = 0;
-    int lacked = cw__lacked_descriptors_of(code);
-
-    (void)curl_easy_getinfo(h->easy, at_proxy ? CURLINFO_PROXY_SSL_VERIFYRESULT : CURLINFO_SSL_VERIFYRESULT,
-                            &f.verify_result);
-    (void)curl_easy_getinfo(h->easy, CURLINFO_PROXY_ERROR, &proxy_code);
-    f.proxy_code = (int)proxy_code;
-    if (lacked) {
-        cw__error_set(error, CW_SYSTEM_ERROR, CW_WEB_Unknown,
-                      "no descriptor for a connection: raise the limit (ulimit -n)");
-        error->os_errno = lacked;
-    } else {
-        cw__failure_explain(&f, error);
-    }
-}
-
-bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error)
-{
-    long http_status = 0;
-    const char *fault;
-    bool is_too_large = h->reply.is_cut || code == CURLE_TOO_LARGE; /* by our bounds or libcurl's */
-    bool is_answer = code == CURLE_OK || code == CURLE_HTTP_RETURNED_ERROR || is_too_large;
-
-    (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &http_status);
-    fault = code == CURLE_OK && http_status == 101 ? reply_fault(h) : NULL;
-    if ((code == CURLE_OUT_OF_MEMORY && !cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST)) ||
-        h->reply.has_no_memory) {
-        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
-    } else if (h->is_refused) {
-        (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
-        cw__proxy_refused(&h->proxy, h->host, (int)http_status, error);
-    } else if (is_answer && http_status >= 200 && h->reply.is_http_1) {
-        cw__reply_refused((int)http_status, error);
-    } else if (is_answer && http_status >= 200) {
-        invalid_reply(h, "the reply is not HTTP/1.1", error);
-    } else if (is_too_large) {
-        invalid_reply(h, "its headers are too large", error);
-        error->http_status = http_status == 101 ? 101 : 0;
-    } else if (code == CURLE_WEIRD_SERVER_REPLY && h->reply.is_begun) {
-        /* A line that libcurl refuses itself: NUL in it, no colon, a bare CR since 8.21 at the latest. */
-        invalid_reply(h, "one of its lines is malformed", error);
-        error->http_status = h->reply.http_status;
-    } else if (code != CURLE_OK) {
-        failed(h, code, error);
-    } else if (http_status != 101) {
-        /* libcurl calls it a success when the server ends the connection without a word (8.14.1, 8.22). */
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                      "the server ended the connection instead of answering the handshake");
-    } else if (fault) {
-        invalid_reply(h, fault, error);
-        error->http_status = (int)http_status;
-    } else {
-        return true;
-    }
-    error->curl_code = (int)code;
-    return false;
-}
-
-/* Then the connection may be read at its descriptor (link.c), and libcurl need not be asked for frames that are not
- * there: curl_ws_recv sets 64 KiB aside, zeroed, at its first call (8.14.1 and 8.22). It is certain if libcurl has taken
- * no more off the socket than the reply; that can be told on Linux and without TLS, and in doubt the answer is no. */
-bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
-{
-#ifdef __linux__
-    struct tcp_info info;
-    socklen_t len = sizeof info;
-    int unread = 0;
-
-    /* In this order: what comes in between makes it a no. */
-    return is_plain && ioctl(fd, FIONREAD, &unread) == 0 &&
-           getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-           len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received &&
-           info.tcpi_bytes_received == (uint64_t)h->reply.head_bytes + (uint64_t)unread;
-#else
-    (void)h, (void)fd, (void)is_plain;
-    return false;
-#endif
 }
 
 const char *cw__handshake_protocol(const cw__handshake *h) { return h->protocol; }
@@ -314,25 +145,27 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
     return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
 }
 
-/* libcurl asks for a socket to an address. While the race gathers, each is refused, so that libcurl names the next; in
+/* libcurl asks for a socket to an address; it does not say itself why it got none. While the race gathers, each is refused, so that libcurl names the next; in
  * the end it says that it cannot connect, and cw__handshake_restart lets it begin again. Later it gets a new
  * socket, for a proxy that wants another connection. */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     cw__handshake *h = user;
-    int fd = -1;
+    int fd;
 
     (void)purpose;
-    if (cw__race_state_of(h->race) == CW__RACE_GATHERING) {
+    if (h->race && cw__race_state_of(h->race) == CW__RACE_GATHERING) {
         cw__race_add(h->race, &address->addr, address->addrlen);
         return CURL_SOCKET_BAD;
     }
-    fd = cw__race_take(h->race, &address->addr, &address->addrlen);
+    fd = h->race ? cw__race_take(h->race, &address->addr, &address->addrlen) : -1;
     h->is_handed = fd >= 0;
-    if (h->is_handed)
+    if (h->is_handed) {
         address->family = address->addr.sa_family;
-    else
+    } else {
         fd = socket(address->family, address->socktype, address->protocol);
+        h->socket_errno = fd < 0 ? errno : 0;
+    }
     return fd;
 }
 
@@ -437,10 +270,8 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_WRITEFUNCTION, drop_body);
     SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
     SET(CURLOPT_SOCKOPTDATA, (void *)h);
-    if (h->race) {
-        SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
-        SET(CURLOPT_OPENSOCKETDATA, (void *)h);
-    }
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+    SET(CURLOPT_OPENSOCKETDATA, (void *)h);
     SET(CURLOPT_ERRORBUFFER, h->text);
     SET(CURLOPT_TCP_NODELAY, settings->no_delay ? 1L : 0L);
     /* A look-up that is still going on when a connect is given up is left to its thread instead of waited for
@@ -571,7 +402,6 @@ void cw__handshake_destroy(cw__handshake *h)
 }
 
 const cw__proxy *cw__handshake_proxy(const cw__handshake *h) { return &h->proxy; }
-bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h->is_past_proxy; }
 bool cw__handshake_races(const cw__handshake *h) { return h->race != NULL; }
 
 const char *cw__handshake_tls_party(const cw__handshake *h)

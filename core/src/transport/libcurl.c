@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The loaded libcurl: whether it will do, and its one-time start. Called before each connect. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "transport.h"
 
@@ -68,41 +64,4 @@ bool cw__libcurl_races(void)
     enum { RACES = 0x081400 }; /* lib/cf-ip-happy.c: side by side since 8.16.0, at most six since 8.20.0 */
 
     return curl_version_info(CURLVERSION_NOW)->version_num >= RACES;
-}
-
-/* Apart, so that gcc 14's -fanalyzer sees that the caller closes all of them: it loses track of an array's elements. */
-static int open_one(int *fd)
-{
-    *fd = open("/", O_RDONLY | O_CLOEXEC);
-    return *fd < 0 ? errno : 0;
-}
-
-int cw__lacked_descriptors(int count)
-{
-    int fds[CW__DESCRIPTORS_AT_MOST], got = 0, os_errno = 0;
-
-    while (got < count && os_errno == 0) {
-        os_errno = open_one(&fds[got]);
-        if (os_errno == 0)
-            got++;
-    }
-    while (got > 0)
-        (void)close(fds[--got]);
-    return os_errno == EMFILE || os_errno == ENFILE ? os_errno : 0;
-}
-
-int cw__lacked_descriptors_of(CURLcode code)
-{
-    switch (code) {
-    case CURLE_OUT_OF_MEMORY: /* 8.20: a look-up has descriptors beside the connection's */
-        return cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST);
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return cw__lacked_descriptors(1);
-    case CURLE_SSL_CACERT_BADFILE: /* opened beside the connection, which libcurl has closed since */
-        return cw__lacked_descriptors(2);
-    default:
-        return 0;
-    }
 }

@@ -12,12 +12,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 
 #ifdef __linux__
 #include <linux/sockios.h> /* SIOCOUTQ */
@@ -133,38 +131,6 @@ static cw__io recv_bare(cw__link *l, void *buffer, size_t size_bytes, size_t *le
     *len_bytes = (size_t)len;
     return len > 0 ? CW__IO_OK : CW__IO_END;
 }
-
-#ifdef __linux__
-static bool can_await;
-
-/* Linux has the descriptor readable when its buffer is full, whatever the mark, since 5.8. BSD has not, and gives a read
- * of less than the mark nothing. */
-static void ask_kernel(void)
-{
-    struct utsname name;
-    unsigned long major, minor;
-    char *end;
-
-    if (uname(&name) != 0)
-        return;
-    major = strtoul(name.release, &end, 10);
-    minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
-    can_await = major > 5 || (major == 5 && minor >= 8);
-}
-
-void cw__link_await(cw__link *l, int least_bytes)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    if (!cw__link_reads_bare(l) || least_bytes == l->least_bytes)
-        return;
-    (void)pthread_once(&once, ask_kernel);
-    if (can_await && setsockopt(l->fd, SOL_SOCKET, SO_RCVLOWAT, &least_bytes, sizeof least_bytes) == 0)
-        l->least_bytes = least_bytes;
-}
-#else
-void cw__link_await(cw__link *l, int least_bytes) { (void)l, (void)least_bytes; }
-#endif
 
 static cw__io send_bare(cw__link *l, const char *data, size_t len_bytes, size_t *sent_bytes)
 {

@@ -6,18 +6,16 @@
  * call of libcurl's, which walks a list of all connections at each call.
  * - Connections that are read and written at their descriptor (link.c) need theirs only to connect and to end, so that
  *   several can share one.
- * - Those with TLS need it all the time. But libcurl (8.22: lib/vtls/openssl.c, lib/vtls/gtls.c) reads the authorities once
- *   for a multi. Of a system's bundle that is 820 KiB and 20 ms for each connection. So those share that one thread has
- *   begun: threads that begin what they use do not wait for one another. Where they do, it is for a piece of 32 KiB at
- *   most. libcurl does not notice that the file has changed (for 24 hours); so a changed one is another one here. With 32
- *   of them the list took 3 % of an echo, and with 16 half of that.
+ * - Those with TLS need it all the time. They share one all the same, with the authorities that libcurl has read in it
+ *   (trust.c). Where threads wait for one another, it is for a piece of 32 KiB at most. With 32 members the list took 3 %
+ *   of an echo, and with 16 half of that.
  * The last multi of the second kind is kept when nobody is left, for the next connect.
  *
  * libcurl (8.22) looks for connections to reuse, and ends those that are old or have something to read, only for a
  * handle that is not there to connect only (lib/url.c). So no other kind may enter a multi of these.
  *
- * Safety: service thread only, but for entering and cw__pool_trust. Lock order: socket, pool, service. */
-#include <sys/stat.h>
+ * Safety: service thread only, but for entering. Lock order: socket, pool, service. */
+#include <errno.h>
 #include <unistd.h>
 
 #include "transport.h"
@@ -31,11 +29,11 @@ struct cw__pool {
     cw__mutex lock;
     CURLM *multi;
     cw__pool_member *connecting;
-    unsigned member_count; /* connecting or connected */
-    cw__sharing sharing;
+    unsigned member_count;     /* connecting or connected */
+    cw__sharing sharing;       /* who may join */
     cw__trust trust;           /* of CW__SHARE_TRUST */
-    bool is_stale;             /* what libcurl read is perhaps not what trust says: nobody joins any more */
-    cw__pool *next, *previous; /* of those that have room */
+    bool is_listed;            /* among those that have room */
+    cw__pool *next, *previous; /* in that list */
     int watched[WATCHED_AT_MOST];
     unsigned watched_count;
 };
@@ -44,36 +42,6 @@ struct cw__pool {
 static cw__pool *with_room;
 static cw__pool *kept; /* one of those, without members; or NULL */
 static int with_room_generation;
-
-static unsigned thread_number(void)
-{
-    static atomic_uint threads;
-    static _Thread_local unsigned number;
-
-    if (number == 0)
-        number = atomic_fetch_add(&threads, 1) + 1;
-    return number;
-}
-
-bool cw__pool_trust(const char *ca_file, cw__trust *trust)
-{
-    const char *path = *ca_file ? ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
-    struct stat now;
-
-    if (!path || stat(path, &now) != 0)
-        return false;
-#ifdef __APPLE__
-    trust->changed_ns = now.st_ctimespec.tv_nsec;
-#else
-    trust->changed_ns = now.st_ctim.tv_nsec;
-#endif
-    trust->changed_s = now.st_ctime; /* not the time of modification, which can be set back */
-    trust->size_bytes = now.st_size;
-    trust->device = (uintmax_t)now.st_dev;
-    trust->file = now.st_ino;
-    trust->thread = thread_number();
-    return true;
-}
 
 /* A mutex alone is not fair: a thread that sends much comes back so soon that nobody else gets in, the service neither,
  * which has other sockets to serve. */
@@ -101,21 +69,16 @@ void cw__pool_exit(cw__pool *p) { cw__mutex_unlock(&p->lock); }
 
 static bool has_room(const cw__pool *p)
 {
-    return p->sharing != CW__SHARE_NOT && !p->is_stale &&
-           p->member_count < (p->sharing == CW__SHARE_BARE ? BARE_AT_MOST : TRUST_AT_MOST);
-}
+    static const unsigned at_most[] = {[CW__SHARE_BARE] = BARE_AT_MOST, [CW__SHARE_TRUST] = TRUST_AT_MOST};
 
-static void list(cw__pool *p)
-{
-    p->previous = NULL;
-    p->next = with_room;
-    if (with_room)
-        with_room->previous = p;
-    with_room = p;
+    return p->sharing != CW__SHARE_NOT && p->member_count < at_most[p->sharing];
 }
 
 static void unlist(cw__pool *p)
 {
+    if (!p->is_listed)
+        return;
+    p->is_listed = false;
     if (p->previous)
         p->previous->next = p->next;
     else
@@ -124,10 +87,24 @@ static void unlist(cw__pool *p)
         p->next->previous = p->previous;
 }
 
+/* To be called whenever there may be room, or none any more. */
+static void update_list(cw__pool *p)
+{
+    if (!has_room(p)) {
+        unlist(p);
+    } else if (!p->is_listed) {
+        p->is_listed = true;
+        p->previous = NULL;
+        p->next = with_room;
+        if (with_room)
+            with_room->previous = p;
+        with_room = p;
+    }
+}
+
 static void destroy(cw__pool *p)
 {
-    if (has_room(p))
-        unlist(p);
+    unlist(p);
     (void)curl_multi_cleanup(p->multi);
     cw__mutex_destroy(&p->lock);
     cw__mutex_destroy(&p->turn);
@@ -165,20 +142,13 @@ static cw__pool *create(const cw__pool_member *m)
     cw__mutex_init(&p->lock);
     p->sharing = m->sharing;
     p->trust = m->trust;
-    if (p->sharing != CW__SHARE_NOT)
-        list(p);
     return p;
-}
-
-static bool are_equal(const cw__trust *a, const cw__trust *b)
-{
-    return a->thread == b->thread && a->file == b->file && a->device == b->device &&
-           a->size_bytes == b->size_bytes && a->changed_s == b->changed_s && a->changed_ns == b->changed_ns;
 }
 
 static bool suits(const cw__pool *p, const cw__pool_member *m)
 {
-    return p->sharing == m->sharing && (p->sharing != CW__SHARE_TRUST || are_equal(&p->trust, &m->trust));
+    return p->sharing == m->sharing &&
+           (p->sharing != CW__SHARE_TRUST || cw__trust_is_same(&p->trust, &m->trust));
 }
 
 static cw__pool *join(const cw__pool_member *m)
@@ -197,26 +167,22 @@ static cw__pool *join(const cw__pool_member *m)
     if (p == kept)
         kept = NULL;
     p->member_count++;
-    if (p->sharing != CW__SHARE_NOT && !has_room(p))
-        unlist(p);
+    update_list(p);
     return p;
 }
 
 static void leave(cw__pool *p)
 {
-    bool had_room = has_room(p);
-
     p->member_count--;
-    if (!had_room && has_room(p))
-        list(p);
+    update_list(p);
     if (p->member_count > 0)
         return;
-    if (p->sharing != CW__SHARE_TRUST || p->is_stale) {
+    if (p->sharing == CW__SHARE_TRUST) {
+        keep(p);
+        cw__service_at_end(keep_nothing);
+    } else {
         destroy(p);
-        return;
     }
-    keep(p);
-    cw__service_at_end(keep_nothing);
 }
 
 /* ---- What libcurl waits for ---- */
@@ -260,8 +226,8 @@ void cw__pool_forked(cw__pool *p)
 
 /* ---- Steps ---- */
 
-/* What libcurl is done with is for its own client to look at. */
-static void note_done(cw__pool *p, const cw__pool_member *at_work)
+/* What libcurl is done with is for its own client to look at. os_errno: what its call has left in errno, which was 0. */
+static void note_done(cw__pool *p, const cw__pool_member *at_work, int os_errno)
 {
     CURLMsg *message;
     int left;
@@ -273,6 +239,7 @@ static void note_done(cw__pool *p, const cw__pool_member *at_work)
         if (message->msg != CURLMSG_DONE || !m)
             continue;
         m->code = message->data.result;
+        m->os_errno = os_errno;
         m->is_done = true;
         if (m != at_work)
             cw__service_attend(m->client);
@@ -292,23 +259,19 @@ static CURLMcode perform(cw__pool *p, cw__pool_member *m)
         m->next = p->connecting;
         p->connecting = m;
     }
+    errno = 0;
     code = curl_multi_perform(p->multi, &running);
-    note_done(p, m);
+    note_done(p, m, errno);
     return code;
 }
 
 /* No multi: newer ones have descriptors of their own (8.20). */
-static bool has_none(cw__error *error)
+static void explain_none(int os_errno, cw__error *error)
 {
-    int lacked = cw__lacked_descriptors(CW__DESCRIPTORS_AT_MOST);
-
-    if (lacked)
-        cw__error_set(error, CW_SYSTEM_ERROR, CW_WEB_Unknown,
-                      "no descriptor for a connection: raise the limit (ulimit -n)");
+    if (cw__failure_is_descriptor(os_errno))
+        cw__failure_no_descriptor(os_errno, error);
     else
         cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
-    error->os_errno = lacked;
-    return false;
 }
 
 bool cw__pool_step(cw__pool_member *m, cw__error *error)
@@ -318,8 +281,11 @@ bool cw__pool_step(cw__pool_member *m, cw__error *error)
 
     if (m->is_done)
         return true;
-    if (!m->pool && !(m->pool = join(m)))
-        return has_none(error);
+    errno = 0;
+    if (!m->pool && !(m->pool = join(m))) {
+        explain_none(errno, error);
+        return false;
+    }
     cw__pool_enter(m->pool);
     unwatch(m->pool);
     code = perform(m->pool, m);
@@ -348,21 +314,14 @@ int64_t cw__pool_due_ms(cw__pool_member *m)
 
 /* ---- Ending ---- */
 
-/* libcurl reads the file later than it was looked at, and another one may have been in its place by then. */
+/* libcurl reads the file later than it was looked at, and another one may have been in its place by then. Then nobody may
+ * join any more. */
 static void look_again(cw__pool *p, const cw__pool_member *m)
 {
-    cw__trust now;
-
-    if (m->sharing != CW__SHARE_TRUST || p->is_stale)
+    if (p->sharing != CW__SHARE_TRUST || cw__trust_read_again(m->ca_file, &m->trust))
         return;
-    if (cw__pool_trust(m->ca_file, &now)) {
-        now.thread = m->trust.thread; /* not of this one, the service */
-        if (are_equal(&now, &m->trust))
-            return;
-    }
-    if (has_room(p))
-        unlist(p);
-    p->is_stale = true;
+    p->sharing = CW__SHARE_NOT;
+    update_list(p);
 }
 
 /* Takes a member off those that connect; another one watches, and wakes in time, from now on. */

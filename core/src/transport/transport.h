@@ -76,6 +76,10 @@ void cw__failure_explain(const cw__failure *f, cw__error *error);
  * end of TLS ("the server"). */
 void cw__failure_lost(int curl_code, int os_errno, const char *text, const char *who, const char *doing,
                       cw__error *error);
+/* Whether an errno says that there was no descriptor to be had. */
+bool cw__failure_is_descriptor(int os_errno);
+/* Fills the error of a connect that failed for that. */
+void cw__failure_no_descriptor(int os_errno, cw__error *error);
 /* The name of a CURLcode, "CURLE_..."; "?" for one that is not known. */
 const char *cw__curl_name(int curl_code);
 /* The WebErrorStatus of a CURLcode. */
@@ -89,12 +93,6 @@ cw_status cw__libcurl_init(void);
 bool cw__libcurl_shares_trust(void);
 /* Whether it connects to a host's addresses side by side, and to a bounded number at once; else race.c does. */
 bool cw__libcurl_races(void);
-/* libcurl does not say that a descriptor was what it lacked, and closes those it had. While so many cannot be had,
- * that is what to mend: EMFILE or ENFILE; else 0. */
-enum { CW__DESCRIPTORS_AT_MOST = 4 };
-int cw__lacked_descriptors(int count);
-/* The same for a transfer that ended by that code, with as many descriptors as it may have needed. */
-int cw__lacked_descriptors_of(CURLcode code);
 
 /* ---- From race.c: which of a host's addresses connects first --------------------------------------------- */
 
@@ -130,6 +128,24 @@ int64_t cw__race_step(cw__race *r, cw__client *client, int64_t now_ms);
  * the caller's. */
 int cw__race_take(cw__race *r, struct sockaddr *from, unsigned *len_bytes);
 
+/* ---- From trust.c: what was read of the authorities ------------------------------------------------------ */
+
+/* What the connections with TLS in a multi have in common: the file of authorities, as it was when they began, since
+ * libcurl reads it once; and the thread that began them. */
+typedef struct cw__trust {
+    uintmax_t device, file;
+    intmax_t size_bytes, changed_s;
+    long changed_ns;
+    unsigned thread; /* a number that no later thread has */
+} cw__trust;
+
+/* Of the calling thread and a ca_file; "" is the one that libcurl was built with. False, if that cannot be looked at. Any
+ * thread. */
+bool cw__trust_read(const char *ca_file, cw__trust *trust);
+bool cw__trust_is_same(const cw__trust *a, const cw__trust *b);
+/* Looks at the file again, in whatever thread: false if it is another one by now. */
+bool cw__trust_read_again(const char *ca_file, const cw__trust *before);
+
 /* ---- From pool.c: libcurl's multi handles ---------------------------------------------------------------- */
 
 typedef struct cw__pool cw__pool;
@@ -141,15 +157,6 @@ typedef enum cw__sharing {
     CW__SHARE_TRUST /* with those of the same cw__trust */
 } cw__sharing;
 
-/* What the connections with TLS in a multi have in common: the file of authorities, as it was when they began, since
- * libcurl reads it once; and the thread that began them. */
-typedef struct cw__trust {
-    uintmax_t device, file;
-    intmax_t size_bytes, changed_s;
-    long changed_ns;
-    unsigned thread; /* a number that no later thread has */
-} cw__trust;
-
 /* A handle that connects. */
 typedef struct cw__pool_member {
     CURL *easy;
@@ -160,12 +167,11 @@ typedef struct cw__pool_member {
     bool is_done;        /* libcurl is; code says how */
     bool is_added;
     CURLcode code;
+    int os_errno;   /* what errno was after the call of libcurl's that was done, having been 0 before */
     cw__pool *pool; /* NULL before the first step */
     struct cw__pool_member *next;
 } cw__pool_member;
 
-/* Of the calling thread and a ca_file; "" is the one that libcurl was built with. False, if that cannot be looked at. */
-bool cw__pool_trust(const char *ca_file, cw__trust *trust);
 /* Gets on with connecting, and with it all that share the pool; false fills error. */
 bool cw__pool_step(cw__pool_member *m, cw__error *error);
 /* When to take the next step if nothing asks for it before; INT64_MAX = not by itself. */
@@ -220,8 +226,6 @@ void cw__link_begin(cw__link *l);
 bool cw__link_enter(cw__link *l);
 /* Never OK with nothing read. BUSY only with never_waits. */
 cw__io cw__link_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_bytes);
-/* Has the descriptor be readable only when so many bytes wait, where it is read bare; 1 = any. */
-void cw__link_await(cw__link *l, int least_bytes);
 /* Over TLS: holds back what does not fill a segment, until it is let go of. */
 void cw__link_cork(cw__link *l, bool is_held);
 /* OK: all is out; AGAIN: *sent_bytes of it. */
@@ -236,7 +240,12 @@ cw__io cw__link_is_full(cw__link *l, size_t sent_bytes);
  * Enters the pool and waits for that: for codec_curl, of which no other connection shares the pool. */
 cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
 
-/* ---- From handshake.c: control settings to options, the request, the verdict on the reply --------------- */
+/* ---- From await.c ---------------------------------------------------------------------------------------- */
+
+/* Makes poll report the descriptor readable only after so many bytes have arrived, where it is read bare; 1 = any. */
+void cw__link_await(cw__link *l, int least_bytes);
+
+/* ---- From handshake.c: control settings to options, and the request --------------------------------------- */
 
 /* What a handshake needs to know of its socket's settings. The three files' names stay until the handshake is destroyed;
  * the rest is copied or used up when it is created. */
@@ -259,6 +268,31 @@ typedef struct cw__handshake_settings {
 
 typedef struct cw__handshake cw__handshake;
 
+/* For handshake.c and verdict.c alone. */
+struct cw__handshake {
+    CURL *easy;
+    struct curl_slist *headers;
+    char *protocols;  /* as offered: "a, b", or empty */
+    char *protocol;   /* chosen, or NULL */
+    char *extensions; /* agreed, or NULL */
+    cw__compression offer, terms;
+    cw__reply reply;
+    char *base; /* the URI without path and query */
+    char *host; /* of the URI, for messages */
+    cw__proxy proxy;
+    bool is_past_proxy;                             /* there is none, or it has let the connection through */
+    bool is_refused;                                /* by the proxy */
+    bool is_to_tls;                                 /* the URI is wss */
+    cw__tls_notes tls;                              /* of the party at work */
+    const char *ca_file, *proxy_ca_file, *crl_file; /* the settings' */
+    bool has_no_random;                             /* for the key */
+    cw__race *race;                                 /* the connecting's, or NULL */
+    bool is_handed, has_socket;                     /* libcurl's latest socket is the race's; it has had any */
+    int socket_errno;                               /* why it got no socket the latest time, or 0 */
+    char key[CW__KEY_CHARS + 1];
+    char text[CURL_ERROR_SIZE];
+};
+
 /* Makes an easy handle that will connect; NULL with the calling thread's error. */
 cw__handshake *cw__handshake_create(const cw__handshake_settings *settings);
 void cw__handshake_destroy(cw__handshake *h);
@@ -267,15 +301,11 @@ CURL *cw__handshake_easy(cw__handshake *h);
 void cw__handshake_restart(cw__handshake *h);
 const cw__proxy *cw__handshake_proxy(const cw__handshake *h);
 /* Whether a proxy is used and has not let the connection through so far. */
-bool cw__handshake_is_at_proxy(const cw__handshake *h);
+static inline bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h->is_past_proxy; }
 /* Whether it uses the settings' race. */
 bool cw__handshake_races(const cw__handshake *h);
 /* Who is at the other end of TLS, for cw__link.party. */
 const char *cw__handshake_tls_party(const cw__handshake *h);
-/* The verdict, once libcurl is done: fills error and returns false, or true for an open connection. */
-bool cw__handshake_verdict(cw__handshake *h, CURLcode code, cw__error *error);
-/* Whether it is certain that no frame came in together with the reply. fd: the connection's. */
-bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain);
 /* Hands the easy handle over to the caller, cleared of all that points into h. Call before destroy. */
 CURL *cw__handshake_release_easy(cw__handshake *h);
 /* The subprotocol that the server chose, or NULL; and the reply's header lines: both h's. */
@@ -284,6 +314,14 @@ const char *cw__handshake_reply(const cw__handshake *h);
 /* The extensions that the server took on, or NULL; and the terms of compression. */
 const char *cw__handshake_extensions(const cw__handshake *h);
 const cw__compression *cw__handshake_compression(const cw__handshake *h);
+
+/* ---- From verdict.c: what a handshake came to ------------------------------------------------------------- */
+
+/* The verdict, once libcurl is done: fills error and returns false, or true for an open connection. code and os_errno: of
+ * the member of the pool. */
+bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__error *error);
+/* Whether it is certain that no frame came in together with the reply. fd: the connection's. */
+bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain);
 
 CW__PRIVATE_END
 

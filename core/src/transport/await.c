@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Await: has the kernel report a bare connection readable only when the rest of a large message has come (SO_RCVLOWAT),
+ * so that nobody is woken for each part. Called by codec_native.c; knows the descriptor of a link, and no frames. */
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+
+#include "transport.h"
+
+#ifdef __linux__
+static bool can_await;
+
+/* Linux has the descriptor readable when its buffer is full, whatever the mark, since 5.8. BSD has not, and gives a read
+ * of less than the mark nothing. */
+static void ask_kernel(void)
+{
+    struct utsname name;
+    unsigned long major, minor;
+    char *end;
+
+    if (uname(&name) != 0)
+        return;
+    major = strtoul(name.release, &end, 10);
+    minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+    can_await = major > 5 || (major == 5 && minor >= 8);
+}
+
+void cw__link_await(cw__link *l, int least_bytes)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    if (!cw__link_reads_bare(l) || least_bytes == l->least_bytes)
+        return;
+    (void)pthread_once(&once, ask_kernel);
+    if (can_await && setsockopt(l->fd, SOL_SOCKET, SO_RCVLOWAT, &least_bytes, sizeof least_bytes) == 0)
+        l->least_bytes = least_bytes;
+}
+#else
+void cw__link_await(cw__link *l, int least_bytes) { (void)l, (void)least_bytes; }
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* Trust: which connections with TLS may share a multi. libcurl (8.22: lib/vtls/openssl.c, lib/vtls/gtls.c) reads the
+ * authorities once for a multi: 820 KiB and 20 ms for each connection with a system's bundle. It does not notice that the
+ * file has changed (for 24 hours), so a changed file is another one here. Only connections that one thread has begun share:
+ * threads that begin what they use do not wait for one another. Called by connect.c and pool.c; knows files and threads. */
+#include <sys/stat.h>
+
+#include "transport.h"
+
+static unsigned thread_number(void)
+{
+    static atomic_uint threads;
+    static _Thread_local unsigned number;
+
+    if (number == 0)
+        number = atomic_fetch_add(&threads, 1) + 1;
+    return number;
+}
+
+bool cw__trust_read(const char *ca_file, cw__trust *trust)
+{
+    const char *path = *ca_file ? ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
+    struct stat now;
+
+    if (!path || stat(path, &now) != 0)
+        return false;
+#ifdef __APPLE__
+    trust->changed_ns = now.st_ctimespec.tv_nsec;
+#else
+    trust->changed_ns = now.st_ctim.tv_nsec;
+#endif
+    trust->changed_s = now.st_ctime; /* not the time of modification, which can be set back */
+    trust->size_bytes = now.st_size;
+    trust->device = (uintmax_t)now.st_dev;
+    trust->file = now.st_ino;
+    trust->thread = thread_number();
+    return true;
+}
+
+static bool is_same_file(const cw__trust *a, const cw__trust *b)
+{
+    return a->file == b->file && a->device == b->device && a->size_bytes == b->size_bytes &&
+           a->changed_s == b->changed_s && a->changed_ns == b->changed_ns;
+}
+
+bool cw__trust_is_same(const cw__trust *a, const cw__trust *b)
+{
+    return a->thread == b->thread && is_same_file(a, b);
+}
+
+bool cw__trust_read_again(const char *ca_file, const cw__trust *before)
+{
+    cw__trust now;
+
+    return cw__trust_read(ca_file, &now) && is_same_file(&now, before);
+}

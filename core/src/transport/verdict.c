@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* Verdict: what a handshake came to (RFC 6455 section 4.1), once libcurl is done with its transfer. It is classified first,
+ * and then described. reply.c knows what a reply must be, proxy.c and failure.c the texts. Called by connect.c, under the
+ * socket's lock; knows nothing of frames. */
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#ifdef __linux__
+#include <linux/tcp.h> /* glibc's own netinet/tcp.h lacks tcpi_bytes_received */
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#endif
+
+#include "transport.h"
+
+/* ---- What it is ---- */
+
+/* How the transfer has ended. */
+typedef struct ending {
+    CURLcode code;
+    int os_errno;      /* after libcurl's last call for it, having been 0 before */
+    long http_status;  /* of the latest reply, or 0 */
+    const char *fault; /* of an INVALID one */
+} ending;
+
+typedef enum outcome {
+    ACCEPTED, /* a 101, and nothing is wrong with it */
+    INVALID,  /* a 101, and something is */
+    REFUSED,  /* another status, in a reply of HTTP/1.1 */
+    REFUSED_BY_PROXY,
+    NOT_HTTP_1,
+    TOO_LARGE,
+    MALFORMED,
+    NO_ANSWER,
+    NO_MEMORY,
+    NO_DESCRIPTOR,
+    FAILED /* anything else before there was a reply */
+} outcome;
+
+/* errno, unless it is left over from connecting to one address while another one answered. */
+static int errno_of(const cw__handshake *h, CURLcode code)
+{
+    long os_errno = 0;
+
+    if (h->race && cw__race_state_of(h->race) == CW__RACE_LOST)
+        return cw__race_errno(h->race);
+    if (code == CURLE_COULDNT_CONNECT && h->socket_errno)
+        return h->socket_errno;
+    (void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_errno);
+    if (os_errno == EINPROGRESS || os_errno == EAGAIN ||
+        (code != CURLE_COULDNT_CONNECT && (os_errno == ECONNREFUSED || os_errno == ENETUNREACH)))
+        return 0;
+    return (int)os_errno;
+}
+
+/* The errno of a transfer that may have failed for want of a descriptor, which libcurl tells by other words. It does not
+ * say why it could not open a file or start a look-up, but the system has said so in the same call. */
+static int descriptor_errno(const cw__handshake *h, const ending *e)
+{
+    switch (e->code) {
+    case CURLE_COULDNT_CONNECT:
+        return errno_of(h, e->code);
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CRL_BADFILE:
+        return e->os_errno;
+    default:
+        return 0;
+    }
+}
+
+/* Before there was a right reply. */
+static outcome classify_failure(const cw__handshake *h, const ending *e)
+{
+    /* A line that libcurl refuses itself: NUL in it, no colon, a bare CR since 8.21 at the latest. */
+    if (e->code == CURLE_WEIRD_SERVER_REPLY && h->reply.is_begun)
+        return MALFORMED;
+    if (cw__failure_is_descriptor(descriptor_errno(h, e)))
+        return NO_DESCRIPTOR;
+    return e->code == CURLE_OUT_OF_MEMORY ? NO_MEMORY : FAILED;
+}
+
+/* What a 101 says is not looked at yet. */
+static outcome classify(const cw__handshake *h, const ending *e)
+{
+    bool is_too_large = h->reply.is_cut || e->code == CURLE_TOO_LARGE; /* by our bounds or libcurl's */
+    bool is_answer = e->code == CURLE_OK || e->code == CURLE_HTTP_RETURNED_ERROR || is_too_large;
+
+    if (h->reply.has_no_memory)
+        return NO_MEMORY;
+    if (h->is_refused)
+        return REFUSED_BY_PROXY;
+    if (is_answer && e->http_status >= 200)
+        return h->reply.is_http_1 ? REFUSED : NOT_HTTP_1;
+    if (is_too_large)
+        return TOO_LARGE;
+    if (e->code != CURLE_OK)
+        return classify_failure(h, e);
+    /* libcurl calls it a success when the server ends the connection without a word (8.14.1, 8.22). */
+    return e->http_status == 101 ? ACCEPTED : NO_ANSWER;
+}
+
+/* Reads what a 101 says, and keeps what was agreed on. NULL, or what is wrong with it; NULL without memory too. */
+static const char *read_terms(cw__handshake *h)
+{
+    const char *protocol, *extensions = NULL;
+    size_t len, extensions_bytes;
+    const char *fault = cw__reply_fault(&h->reply, h->key, h->protocols, &protocol, &len);
+
+    if (!fault)
+        fault = cw__reply_extension_fault(&h->reply, h->offer.is_on ? &h->offer : NULL, &h->terms, &extensions,
+                                          &extensions_bytes);
+    if (fault)
+        return fault;
+    if (protocol)
+        h->protocol = cw__strndup(protocol, len);
+    if (extensions)
+        h->extensions = cw__strndup(extensions, extensions_bytes);
+    h->reply.has_no_memory = (protocol && !h->protocol) || (extensions && !h->extensions);
+    return NULL;
+}
+
+static outcome judge(cw__handshake *h, ending *e)
+{
+    outcome what = classify(h, e);
+
+    if (what != ACCEPTED)
+        return what;
+    e->fault = read_terms(h);
+    if (e->fault)
+        return INVALID;
+    return h->reply.has_no_memory ? NO_MEMORY : ACCEPTED;
+}
+
+/* ---- What is said of it ---- */
+
+static void invalid_reply(const cw__handshake *h, const char *fault, int http_status, cw__error *error)
+{
+    if (cw__handshake_is_at_proxy(h))
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                      "the reply of the proxy %.80s (%s) is invalid: %s", h->proxy.name, h->proxy.variable,
+                      fault);
+    else
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                      "the server's handshake reply is invalid: %s", fault);
+    error->http_status = http_status;
+}
+
+static void refused_by_proxy(const cw__handshake *h, cw__error *error)
+{
+    long http_status = 0;
+
+    (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
+    cw__proxy_refused(&h->proxy, h->host, (int)http_status, error);
+}
+
+static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
+{
+    bool at_proxy = cw__handshake_is_at_proxy(h);
+    cw__failure f = {.curl_code = (int)code,
+                     .os_errno = errno_of(h, code),
+                     .text = h->text,
+                     .host = h->host,
+                     .proxy = h->proxy.name,
+                     .variable = h->proxy.variable,
+                     .at_proxy = at_proxy,
+                     .has_socket = h->has_socket,
+                     .tls = h->tls,
+                     .ca_file = at_proxy ? h->proxy_ca_file : h->ca_file,
+                     .crl_file = h->crl_file};
+    long proxy_code = 0;
+
+    (void)curl_easy_getinfo(h->easy, at_proxy ? CURLINFO_PROXY_SSL_VERIFYRESULT : CURLINFO_SSL_VERIFYRESULT,
+                            &f.verify_result);
+    (void)curl_easy_getinfo(h->easy, CURLINFO_PROXY_ERROR, &proxy_code);
+    f.proxy_code = (int)proxy_code;
+    cw__failure_explain(&f, error);
+}
+
+static void describe(const cw__handshake *h, outcome what, const ending *e, cw__error *error)
+{
+    switch (what) {
+    case ACCEPTED:
+        break;
+    case INVALID:
+        invalid_reply(h, e->fault, 101, error);
+        break;
+    case REFUSED:
+        cw__reply_refused((int)e->http_status, error);
+        break;
+    case REFUSED_BY_PROXY:
+        refused_by_proxy(h, error);
+        break;
+    case NOT_HTTP_1:
+        invalid_reply(h, "the reply is not HTTP/1.1", 0, error);
+        break;
+    case TOO_LARGE:
+        invalid_reply(h, "its headers are too large", e->http_status == 101 ? 101 : 0, error);
+        break;
+    case MALFORMED:
+        invalid_reply(h, "one of its lines is malformed", h->reply.http_status, error);
+        break;
+    case NO_ANSWER:
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                      "the server ended the connection instead of answering the handshake");
+        break;
+    case NO_MEMORY:
+        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+        break;
+    case NO_DESCRIPTOR:
+        cw__failure_no_descriptor(descriptor_errno(h, e), error);
+        break;
+    case FAILED:
+        failed(h, e->code, error);
+        break;
+    }
+}
+
+/* ---- What others call ---- */
+
+bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__error *error)
+{
+    ending e = {.code = code, .os_errno = os_errno};
+    outcome what;
+
+    (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &e.http_status);
+    what = judge(h, &e);
+    if (what == ACCEPTED)
+        return true;
+    describe(h, what, &e, error);
+    error->curl_code = (int)code;
+    return false;
+}
+
+/* Then the connection may be read at its descriptor (link.c), and libcurl need not be asked for frames that are not
+ * there: curl_ws_recv sets 64 KiB aside, zeroed, at its first call (8.14.1 and 8.22). It is certain if libcurl has taken
+ * no more off the socket than the reply; that can be told on Linux and without TLS, and in doubt the answer is no. */
+bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
+{
+#ifdef __linux__
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    int unread = 0;
+
+    /* In this order: what comes in between makes it a no. */
+    return is_plain && ioctl(fd, FIONREAD, &unread) == 0 &&
+           getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received &&
+           info.tcpi_bytes_received == (uint64_t)h->reply.head_bytes + (uint64_t)unread;
+#else
+    (void)h, (void)fd, (void)is_plain;
+    return false;
+#endif
+}
