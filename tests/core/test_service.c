@@ -85,27 +85,14 @@ static void test_attach_again(void)
     peer_finish(s);
 }
 
-/* ---- Giving way ---- */
+/* ---- Sockets of one mailbox ---- */
 
 enum { TAKEN_FROM = 40, ROUNDS = 50 };
-
-/* Has the threads of this process on one processor, where the service gives way to who takes. */
-static void share_processor(void)
-{
-#ifdef __linux__
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET((size_t)sched_getcpu(), &set);
-    CHECK_INT(sched_setaffinity(0, sizeof set, &set), 0);
-#endif
-}
 
 static cw_mailbox *open_subscribed(cw_socket *sockets[TAKEN_FROM])
 {
     cw_mailbox *m;
 
-    share_processor();
     CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
     for (int i = 0; i < TAKEN_FROM; i++) {
         sockets[i] = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
@@ -142,7 +129,8 @@ static int take_next(cw_mailbox *m, cw_socket *sockets[TAKEN_FROM], int next[TAK
     return i;
 }
 
-static void test_gives_way(void)
+/* Each message is answered as it is taken. */
+static void test_takes_many(void)
 {
     static cw_socket *sockets[TAKEN_FROM];
     int next[TAKEN_FROM] = {0};
@@ -260,6 +248,37 @@ static void test_signals(void)
     UNTIL(atomic_load(&signals_handled) == 1);
     peer_finish(s);
 }
+
+/* ---- The scheduling policy ---- */
+
+#ifdef SCHED_BATCH
+static int threads_of_policy(int policy)
+{
+    DIR *d;
+    int count = 0, thread;
+
+    (void)open_folder(&d, "/proc/self/task");
+    while ((thread = next_number(d)) >= 0)
+        count += sched_getscheduler(thread) == policy;
+    return count;
+}
+
+/* Wakes up without taking the processor from who handles events; a policy that the program chose is its own. */
+static void test_policy(void)
+{
+    struct sched_param param = {.sched_priority = 0};
+    int before = threads_of_policy(SCHED_BATCH);
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
+
+    CHECK_INT(threads_of_policy(SCHED_BATCH), before + 1);
+    CHECK_INT(sched_getscheduler(0), SCHED_OTHER);
+    peer_finish(s);
+    CHECK_INT(sched_setscheduler(0, SCHED_IDLE, &param), 0);
+    s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
+    CHECK_INT(threads_of_policy(SCHED_BATCH), before);
+    peer_finish(s);
+}
+#endif
 
 /* ---- cw_shutdown ---- */
 
@@ -488,10 +507,13 @@ static const harness_test tests[] = {
     {"one thread, however many sockets", test_one_thread},
     {"a flooding socket does not starve the pings of another", test_fairness},
     {"attached, let go and attached again; the thread started again", test_attach_again},
-    {"many sockets and their taker on one processor: all comes, in order", test_gives_way},
+    {"a mailbox of many sockets, each with messages in their order", test_takes_many},
     {"a taker that stops in the middle keeps no other socket waiting", test_taker_away},
-    {"a mailbox that is released while the service gives way to its taker", test_taker_gone},
+    {"a mailbox that is released while the service fills it", test_taker_gone},
     {"signals are for the program's threads", test_signals},
+#ifdef SCHED_BATCH
+    {"the service thread leaves the processor to who handles events", test_policy},
+#endif
     {"RFC 6455 7.4.1: cw_shutdown says 1001 to open sockets", test_polite},
     {"cw_shutdown lets those finish that are closing", test_closing_finish},
     {"cw_shutdown keeps to its limit; 0 drops everything", test_limits},

@@ -152,8 +152,6 @@ void cw__service_be_patient(int64_t due_ms);
  * reports the others. Any thread. */
 void cw__service_lost(uint64_t len_bytes);
 void cw__service_told(uint64_t len_bytes);
-/* Ends its giving way (cw__mailbox_end_round). Any thread, without locks. */
-void cw__service_hurry(void);
 
 /* ---- From mailbox.c ------------------------------------------------------------------------------------- */
 
@@ -190,14 +188,8 @@ cw_status cw__mailbox_check(const cw_mailbox *m);
 /* References beside the owner's, which is given back by cw_mailbox_release. Any thread, no lock needed. */
 void cw__mailbox_retain(cw_mailbox *m);
 void cw__mailbox_release(cw_mailbox *m);
-/* Says that a subscriber has events. Any thread; the caller may hold the socket's lock. The service then owes the
- * taker a signal. */
+/* Says that a subscriber has events. Any thread; the caller may hold the socket's lock. */
 void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber);
-/* For the service, without locks: gives the signal that it owes. */
-void cw__mailbox_tell_taker(void);
-/* The same, at the end of a round; may_wait: nothing else is to be done at once. True: it had better give way to the
- * taker for a little. */
-bool cw__mailbox_end_round(bool may_wait);
 
 CW__PRIVATE_END
 

@@ -4,14 +4,11 @@
  * Called by the socket and by runtimes; knows nothing of the protocol.
  *
  * Safety: an inbox is under its socket's lock. A mailbox has its own, taken after a socket's, never before:
- * what a subscriber has is asked for with no lock held. What the service has filled is its thread's own. */
+ * what a subscriber has is asked for with no lock held. */
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 
 #include "engine.h"
-
-enum { PLENTY = 4 }; /* subscribers listed: before they are served, more comes for the others */
 
 static void count_in(cw__inbox *box, const cw_event *e)
 {
@@ -69,11 +66,6 @@ struct cw_mailbox {
     cw__mutex lock;
     cw__wake wake; /* set while something is listed, or a wake is asked for */
     cw__subscriber *first, *last;
-    size_t listed_count;
-    size_t take_count;      /* how many were ever taken off the list */
-    size_t take_count_seen; /* by the service, after the round before */
-    int taker_processor;    /* where the latest was; -1 = not known */
-    bool service_waits;     /* until the list is empty, if not by then for something else */
     bool is_woken;
     bool is_dead; /* its owner has released it */
 };
@@ -95,7 +87,6 @@ cw_status cw_mailbox_create(cw_mailbox **out)
     cw__mutex_init(&m->lock);
     atomic_init(&m->references, 1);
     m->generation = cw__generation();
-    m->taker_processor = -1;
     *out = m;
     return CW_OK;
 }
@@ -131,7 +122,6 @@ void cw_mailbox_release(cw_mailbox *m)
     m->is_dead = true;
     listed = m->first;
     m->first = m->last = NULL;
-    m->listed_count = 0;
     cw__mutex_unlock(&m->lock);
     cw__wake_signal(&m->wake); /* for good: next_listed does not clear it any more */
     while (listed) {
@@ -143,66 +133,6 @@ void cw_mailbox_release(cw_mailbox *m)
 }
 
 int cw_mailbox_fd(const cw_mailbox *m) { return m->wake.read_fd; }
-
-/* ---- What the service fills ---- */
-
-/* The mailbox that the service has filled in this round, and whether its taker is still to be signalled: at once would
- * be while the socket's lock is held. A taker on the same processor would come in only to wait for that. */
-static _Thread_local cw_mailbox *filled;
-static _Thread_local bool owes_signal;
-
-void cw__mailbox_tell_taker(void)
-{
-    if (owes_signal)
-        cw__wake_signal(&filled->wake);
-    owes_signal = false;
-}
-
-static void forget_filled(void)
-{
-    cw__mailbox_tell_taker();
-    if (filled)
-        cw__mailbox_release(filled);
-    filled = NULL;
-}
-
-static void note_filled(cw_mailbox *m)
-{
-    if (filled != m) {
-        forget_filled();
-        cw__mailbox_retain(m);
-        filled = m;
-    }
-    owes_signal = true;
-}
-
-static int this_processor(void)
-{
-#ifdef __linux__
-    return sched_getcpu();
-#else
-    return -1;
-#endif
-}
-
-/* A taker that has plenty to do, is at it, and shares its processor with the service would be interrupted for each few
- * messages that come meanwhile: two changes of threads, which cost a quarter of what small messages do. */
-bool cw__mailbox_end_round(bool may_wait)
-{
-    cw_mailbox *m = filled;
-    bool is_in_the_way;
-
-    if (!m)
-        return false;
-    cw__mutex_lock(&m->lock);
-    is_in_the_way = may_wait && m->listed_count >= PLENTY && m->take_count != m->take_count_seen &&
-                    m->taker_processor >= 0 && m->taker_processor == this_processor();
-    m->take_count_seen = m->take_count;
-    m->service_waits = is_in_the_way;
-    cw__mutex_unlock(&m->lock);
-    forget_filled();
-    return is_in_the_way;
-}
 
 /* ---- Listing and taking ---- */
 
@@ -221,12 +151,9 @@ void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber)
         else
             m->first = subscriber;
         m->last = subscriber;
-        m->listed_count++;
     }
     cw__mutex_unlock(&m->lock);
-    if (is_new && cw__service_is_here())
-        note_filled(m);
-    else if (is_new)
+    if (is_new)
         cw__wake_signal(&m->wake);
 }
 
@@ -245,15 +172,10 @@ void cw_mailbox_wake(cw_mailbox *m)
 static cw__subscriber *next_listed(cw_mailbox *m, bool *is_woken)
 {
     cw__subscriber *subscriber;
-    bool service_waits = false;
-    int processor = this_processor();
 
     cw__mutex_lock(&m->lock);
-    if (!m->first && !m->is_dead) {
+    if (!m->first && !m->is_dead)
         cw__wake_clear(&m->wake);
-        service_waits = m->service_waits;
-        m->service_waits = false;
-    }
     *is_woken = m->is_woken || m->is_dead;
     m->is_woken = false;
     subscriber = *is_woken ? NULL : m->first;
@@ -262,15 +184,10 @@ static cw__subscriber *next_listed(cw_mailbox *m, bool *is_woken)
         if (!m->first)
             m->last = NULL;
         subscriber->is_listed = false;
-        m->listed_count--;
-        m->take_count++;
-        m->taker_processor = processor;
     } else if (m->first) {
         cw__wake_signal(&m->wake); /* the wake is used up, the events are not */
     }
     cw__mutex_unlock(&m->lock);
-    if (service_waits)
-        cw__service_hurry();
     return subscriber;
 }
 
