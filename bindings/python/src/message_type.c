@@ -399,8 +399,6 @@ static int set_on_message_received(PyObject *self, PyObject *value, void *Py_UNU
     return websocket_set_handler((websocket *)self, HANDLER_MESSAGE, value);
 }
 
-#define FAST(function) (PyCFunction)(void (*)(void)) function
-
 static PyMethodDef methods[] = {
     {"send", FAST(message_send), METH_FASTCALL | METH_KEYWORDS, send_doc},
     {"send_many", FAST(message_send_many), METH_FASTCALL | METH_KEYWORDS, send_many_doc},

@@ -277,6 +277,23 @@ PyObject *control_create(websocket *ws);
 /* Sets the controls that a constructor was given as keywords. */
 bool control_set_all(websocket *ws, PyObject *keywords);
 
+/* ---- From connecting.c and closing.c: methods of both classes ----------------------------------------------- */
+
+/* What METH_FASTCALL | METH_KEYWORDS, METH_FASTCALL and METH_NOARGS call. */
+typedef PyObject *keyword_method(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
+typedef PyObject *fast_method(PyObject *self, PyObject *const *args, Py_ssize_t count);
+typedef PyObject *plain_method(PyObject *self, PyObject *none);
+#define FAST(function) ((PyCFunction)(void (*)(void))(function))
+
+extern const char connect_doc[], set_request_header_doc[], add_request_header_doc[];
+keyword_method websocket_connect, websocket_set_request_header, websocket_add_request_header;
+
+extern const char close_doc[], wait_closed_doc[], abort_doc[], run_forever_doc[], exit_doc[];
+keyword_method websocket_close, websocket_wait_closed;
+fast_method websocket_exit;
+/* The last one, for run_forever: whether the end of this socket is still to be waited for. */
+plain_method websocket_abort, websocket_run_forever, websocket_is_pending;
+
 /* ---- From websocket.c: what both classes share ------------------------------------------------------------ */
 
 bool add_websocket_type(PyObject *module, module_state *state);
