@@ -668,6 +668,7 @@ CW_API bool cw_event_was_clean(const cw_event *e);
  * Thread   any */
 CW_API void cw_event_free(cw_event *e);
 
+ *   is_part        it came in partial mode: text may end inside a character
 /* ---- Mailbox ------------------------------------------------------------------------------------------ */
 
 /* Makes a mailbox: the events of the sockets that subscribe to it, behind one descriptor.
@@ -675,6 +676,7 @@ CW_API void cw_event_free(cw_event *e);
  * Owns     *out is owed one cw_mailbox_release; each subscribed socket holds a reference too
  * Thread   any */
 CW_API cw_status cw_mailbox_create(cw_mailbox **out);
+CW_API bool cw_event_is_part(const cw_event *e);
 CW_API void cw_mailbox_release(cw_mailbox *m);
 
 /* The descriptor that is readable while events wait. For polling only: do not read it.

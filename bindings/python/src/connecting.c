@@ -26,16 +26,9 @@ PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t co
         return NULL;
     if (memchr(uri, '\0', len_bytes) != NULL)
         return raise_argument(ws->state, "the URI contains NUL: remove it");
-    int64_t mode = CW_FULL_MESSAGE;
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = CW_OK;
-    if (cw_socket_class(ws->socket) == CW_MESSAGE_SOCKET)
-        status = cw_socket_get_number(ws->socket, CW_OPT_RECEIVE_MODE, &mode);
-    ws->is_partial = mode == CW_PARTIAL_MESSAGE;
-    if (status == CW_OK)
-        status = cw_socket_connect(ws->socket, uri, timeout_ms);
-    status = blocking_end(&b, status);
+    cw_status status = blocking_end(&b, cw_socket_connect(ws->socket, uri, timeout_ms));
     if (status == CW_OK) {
         ws->was_open = true;
         websocket_update_keeping(ws);
