@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Results and errors: the one place that makes "nil, message, err" of a failed call, or a Lua error of a wrong one.
  * Called by every method; looks at the details that the core keeps per thread, and calls nothing that waits. */
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -217,8 +216,8 @@ bool lcw_to_ms(lua_State *L, int index, int64_t *out)
         return false;
     if (isinf(seconds))
         *out = -1;
-    else /* rounded up, so that a short time does not become none */
-        *out = seconds < INT_MAX / 1000 ? (int64_t)ceil(seconds * 1000) : INT_MAX;
+    else
+        *out = cw_ms_of_seconds(seconds);
     return true;
 }
 

@@ -23,7 +23,7 @@ static bool begin_close(websocket *ws, int code, const char *reason, size_t len_
 const char close_doc[] =
     "close($self, /, code=1000, reason='')\n--\n\n"
     "Begins the closing handshake and returns at once; wait_closed() waits for its end.\n\n"
-    "code: 1000-1003, 1007-1014, 3000-4999, or 1005 for none; reason: up to 123 bytes of UTF-8.\n"
+    "code: " CW_CLOSE_CODES "; reason: up to 123 bytes of UTF-8.\n"
     "Calls of other threads that wait end with ConnectionClosed. Closing again does nothing.\n"
     "Raises ArgumentError. Does not block. Any thread, also in a handler.";
 
@@ -41,7 +41,7 @@ PyObject *websocket_close(PyObject *self, PyObject *const *args, Py_ssize_t coun
     if (given[0] != NULL && !parse_int(given[0], "code", "an int", &code, &overflow))
         return NULL;
     if (overflow != 0 || code < INT_MIN || code > INT_MAX) {
-        refuse_value(ws->state, "code", given[0], "1000-1003, 1007-1014, 3000-4999, or 1005 for none");
+        refuse_value(ws->state, "code", given[0], CW_CLOSE_CODES);
         return NULL;
     }
     if (given[1] != NULL && !parse_text(ws->state, given[1], "a close reason", &reason, &len_bytes))

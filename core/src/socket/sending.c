@@ -91,6 +91,8 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
     for (size_t i = 0; i < sound && status == CW_OK; *sent_count = i) {
         const cw_message *m = &messages[i++];
         status = check_locked(s, m->kind, false);
+        if (status == CW_OK && m->len_bytes == 0 && s->socket_class == CW_STREAM_SOCKET)
+            continue;
         if (status == CW_OK && cw__compressing_is_wanted(s, m->len_bytes))
             status = cw__compressing_send_locked(s, opcode_of(m->kind) | CW__RSV1, true, m->data, m->len_bytes,
                                                  &wait);
