@@ -69,13 +69,23 @@ COLUMNS = 11
 FIELD = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"\s*)+|CW_WORDS\([^)]*\)|[^,"()]+?)\s*(?:,|$)')
 
 
+def number(field: str) -> int:
+    if field in CONSTANTS:
+        return CONSTANTS[field]
+    if not re.fullmatch(r"-?\d+", field):
+        raise SystemExit(
+            f"controls.py: '{field}' in {HEADER.name}: write digits, or one of {', '.join(CONSTANTS)}"
+        )
+    return int(field)
+
+
 def parse(row: str) -> Control:
     fields = FIELD.findall(row)
     if len(fields) != COLUMNS:
         raise SystemExit(f"controls.py: a row of {HEADER.name} has {len(fields)} columns, not {COLUMNS}: {row}")
     _, key, kind, initial, least, most, classes, words, none, since, text = fields
     strings = [ast.literal_eval(field) if field.startswith('"') else None for field in (key, none, since, text)]
-    numbers = [CONSTANTS[field] if field in CONSTANTS else int(field) for field in (initial, least, most)]
+    numbers = [number(field) for field in (initial, least, most)]
     return Control(
         key=str(strings[0]),
         type=kind.removeprefix("CW_TYPE_"),
@@ -180,6 +190,9 @@ def stub(text: str, controls: list[Control]) -> str:
 
     from curlwire import _core
 
+    missing = [control.key for control in controls if not hasattr(_core.MessageWebSocketControl, control.key)]
+    if missing:
+        raise SystemExit(f"controls.py: the built module has no {', '.join(missing)}; run: make python")
     of_messages = [control for control in controls if control.is_of_messages]
     of_all = [control for control in controls if not control.is_of_messages]
     lines = text.splitlines()
