@@ -39,13 +39,17 @@ def without_comments(text: str) -> str:
     return pattern.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
 
 
+# they grow with the tables that they have
+TABLES = ("curlwire.h", "_core.pyi", "annotations.lua")
+
+
 def check_budgets() -> None:
     files = sources(
         "core/**/*.[ch]", "bindings/**/*.[ch]", "bindings/**/*.py", "bindings/**/*.pyi", "bindings/**/*.lua"
     )
     for path in files:
         lines = path.read_text().splitlines()
-        if len(lines) > FILE_LINES and not is_table(lines) and path.name != "curlwire.h":
+        if len(lines) > FILE_LINES and not is_table(lines) and path.name not in TABLES:
             breach(path, FILE_LINES + 1, f"{len(lines)} lines; a file has at most {FILE_LINES}")
         if path.suffix in (".c", ".h"):
             check_c_functions(path)

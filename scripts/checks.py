@@ -412,6 +412,67 @@ def refuse_source(name: str, version: str, words: str) -> None:
         raise Failed(f"no line with '{words}' in:\n{output}")
 
 
+# What a new control of each type would add to the table.
+NEW_ROWS = r""" \
+    X(CW_OPT_NEW_BOOL, "new_bool", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, "A flag") \
+    X(CW_OPT_NEW_COUNT, "new_count", CW_TYPE_COUNT, 7, 5, INT64_MAX, MESSAGE, NULL, "no limit", "8.99.0", \
+      "A size, (at most)") \
+    X(CW_OPT_NEW_BITS, "new_bits", CW_TYPE_BITS, 9, 4, 12, BOTH, NULL, NULL, NULL, "Bits") \
+    X(CW_OPT_NEW_MS, "new_ms", CW_TYPE_MS, 1250, 0, INT32_MAX, BOTH, NULL, "for ever", NULL, "A time") \
+    X(CW_OPT_NEW_ENUM, "new_enum", CW_TYPE_ENUM, 1, 0, 2, BOTH, CW_WORDS("one", "two", "three"), NULL, NULL, \
+      "Words") \
+    X(CW_OPT_NEW_TEXT, "new_text", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, "A file (a \"path\")") \
+    X(CW_OPT_NEW_LIST, "new_list", CW_TYPE_LIST, 0, 0, 0, BOTH, NULL, NULL, NULL, "Tokens") \
+    X(CW_OPT_NEW_DATA, "new_data", CW_TYPE_BYTES, 0, 0, INT64_MAX, MESSAGE, NULL, NULL, NULL, "Any data") \
+    X(CW_OPT_NEW_SHORT, "new_short", CW_TYPE_BYTES, 0, 0, 125, BOTH, NULL, NULL, NULL, "A little data")"""
+LACKING = {"no code uses CW_OPT_NEW_DATA: the control new_data would do nothing", "no test names new_data"}
+
+
+def add_controls(source: Path) -> None:
+    """Adds the rows, builds, and has made what is made of the table."""
+    header = source / "core" / "include" / "curlwire.h"
+    table, end, rest = header.read_text().partition("\n/* clang-format on */\n\ntypedef enum cw_option {")
+    header.write_text(table + NEW_ROWS + end + rest)
+    quickly = {"CFLAGS": "-O0"}
+    lua = ("lua", "VARIANT=test", "LUA_VERSIONS=5.4")
+    call("make", "-s", "-j2", *lua, "build/test/tests/test_settings", cwd=source, env=quickly)
+    call("make", "-s", "python", cwd=source, env=quickly)
+    call(
+        sys.executable, "scripts/controls.py", cwd=source, env={"PYTHONPATH": str(source / "build" / "python")}
+    )
+    call("make", "-s", "python", cwd=source, env=quickly)  # with the new types
+
+
+def new_controls() -> None:
+    """A row of any type is a control in C, Python and Lua. What is still to be written by hand is told."""
+    tree, folder = place("controls")
+    source = folder / "source"
+    shutil.copytree(tree, source)
+    add_controls(source)
+    built = {"PYTHONPATH": str(source / "build" / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
+    told = call(
+        sys.executable, "scripts/controls.py", "--check", cwd=source, env=built, fails=True
+    ).splitlines()
+    if len(told) != 2 * NEW_ROWS.count("X(") or not set(told) >= LACKING:
+        raise Failed("\n".join(["what the new controls lack is told so:", *told]))
+    stubtest = ("mypy.stubtest", "--allowlist", "tests/python/stubtest.txt", "curlwire")
+    pytest = (
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/python/test_control.py",
+        "tests/python/test_texts.py",
+    )
+    call(BIN / "ruff", "format", "--no-cache", "--check", "bindings/python/curlwire", cwd=source)
+    call(sys.executable, "-m", *stubtest, cwd=source, env=built)
+    call(sys.executable, "-m", *pytest, cwd=source, env=built)
+    call(source / "build" / "test" / "tests" / "test_settings", cwd=source)
+    modules = source / "build" / "test" / "lua" / "5.4"
+    lua = {"LUA_PATH": f"{modules}/?.lua;{modules}/?/init.lua;;", "LUA_CPATH": f"{modules}/?.so;;"}
+    call("lua5.4", "tests/lua/run.lua", "tests/lua/test_control.lua", cwd=source, env=lua)
+
+
 def installs() -> list[Test]:
     return [
         ("pip install .", partial(pip_install, "pip-folder", of_repository=False)),
@@ -452,6 +513,7 @@ def installs() -> list[Test]:
             "another word for LIBCURL is told",
             partial(refuse_private, "private-word", {"LIBCURL": "own"}, "neither system nor private"),
         ),
+        ("a row of the table is a control", new_controls),
         ("a source that is too old is told", partial(refuse_source, "old-source", "0x081400", "older than")),
     ]
 

@@ -5,7 +5,7 @@
 
 Writes the types of Python (options.py; _core.pyi, with the docstrings of the built module), the annotations of
 Lua and the table of docs/guide.md. --check, which lint calls, changes nothing, and fails where one of them
-differs. --lua prints the table for the tests in Lua.
+differs, and for a control that no code uses or no test names. --lua prints the table for the tests in Lua.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Control:
             "MS": self.initial / 1000,
             "TEXT": None,
             "LIST": (),
+            "BYTES": None,
         }
         if self.type == "ENUM":
             return self.words[self.initial]
@@ -68,13 +69,23 @@ COLUMNS = 11
 FIELD = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"\s*)+|CW_WORDS\([^)]*\)|[^,"()]+?)\s*(?:,|$)')
 
 
+def number(field: str) -> int:
+    if field in CONSTANTS:
+        return CONSTANTS[field]
+    if not re.fullmatch(r"-?\d+", field):
+        raise SystemExit(
+            f"controls.py: '{field}' in {HEADER.name}: write digits, or one of {', '.join(CONSTANTS)}"
+        )
+    return int(field)
+
+
 def parse(row: str) -> Control:
     fields = FIELD.findall(row)
     if len(fields) != COLUMNS:
         raise SystemExit(f"controls.py: a row of {HEADER.name} has {len(fields)} columns, not {COLUMNS}: {row}")
     _, key, kind, initial, least, most, classes, words, none, since, text = fields
     strings = [ast.literal_eval(field) if field.startswith('"') else None for field in (key, none, since, text)]
-    numbers = [CONSTANTS[field] if field in CONSTANTS else int(field) for field in (initial, least, most)]
+    numbers = [number(field) for field in (initial, least, most)]
     return Control(
         key=str(strings[0]),
         type=kind.removeprefix("CW_TYPE_"),
@@ -90,10 +101,15 @@ def parse(row: str) -> Control:
 
 
 def read() -> list[Control]:
-    """The table."""
+    """The table; ends with a line about a row that cannot be read."""
     text = HEADER.read_text(encoding="utf-8").replace("\\\n", " ")
     table = text.split("#define CW_OPTION_LIST(X)")[1].split("\n")[0]
-    return [parse(row) for row in re.findall(r'X\(((?:"(?:[^"\\]|\\.)*"|CW_WORDS\([^)]*\)|[^")])*)\)', table)]
+    rows = re.findall(r'X\(((?:"(?:[^"\\]|\\.)*"|CW_WORDS\([^)]*\)|[^")])*)\)', table)
+    if len(rows) != table.count("X(CW_OPT_"):
+        raise SystemExit(
+            f"controls.py: of {table.count('X(CW_OPT_')} rows of {HEADER.name}, {len(rows)} can be read"
+        )
+    return [parse(row) for row in rows]
 
 
 # ---- Python
@@ -112,6 +128,8 @@ def python_type(control: Control, *, is_set: bool) -> str:
         return "str | os.PathLike[str] | None" if is_set else "str | None"
     if control.type == "LIST":
         return "Sequence[str] | None" if is_set else "tuple[str, ...]"
+    if control.type == "BYTES":
+        return "bytes | bytearray | memoryview | None" if is_set else "bytes | None"
     name = {"BOOL": "bool", "MS": "float"}.get(control.type, "int")
     return f"{name} | None" if control.none else name
 
@@ -172,6 +190,9 @@ def stub(text: str, controls: list[Control]) -> str:
 
     from curlwire import _core
 
+    missing = [control.key for control in controls if not hasattr(_core.MessageWebSocketControl, control.key)]
+    if missing:
+        raise SystemExit(f"controls.py: the built module has no {', '.join(missing)}; run: make python")
     of_messages = [control for control in controls if control.is_of_messages]
     of_all = [control for control in controls if not control.is_of_messages]
     lines = text.splitlines()
@@ -199,9 +220,8 @@ def lua_type(control: Control) -> str:
         )
     if control.none:
         return "curlwire.Timeout" if control.type == "MS" else "integer|number|false"
-    return {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]"}.get(
-        control.type, "integer"
-    )
+    types = {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]", "BYTES": "string|nil"}
+    return types.get(control.type, "integer")
 
 
 def lua_literal(value: Value) -> str:
@@ -214,11 +234,18 @@ def lua_literal(value: Value) -> str:
     return "nil" if value is None else f"{value:.15g}"
 
 
+def is_limited(control: Control) -> bool:
+    """Whether it takes so many bytes only."""
+    return control.type == "BYTES" and control.most < CONSTANTS["INT64_MAX"]
+
+
 def values(control: Control, none: str, default: str) -> str:
     """ "8 to 15 bits, default 15; None = no limit" """
     unit = UNITS.get(control.type, "")
     if control.type == "BITS":
         unit = f"{control.least} to {control.most} {unit}"
+    if is_limited(control):
+        unit = f"at most {control.most} bytes"
     text = f"{unit}, default {default}" if unit else f"default {default}"
     if control.none:
         text += f"; {none} = {control.none}"
@@ -273,6 +300,7 @@ def shown_values(control: Control) -> str:
         "ENUM": ", ".join(f"`{word}`" for word in control.words),
         "LIST": "a list of tokens",
         "TEXT": "text",
+        "BYTES": f"at most {control.most} bytes" if is_limited(control) else "bytes (Lua: a string)",
     }
     text = parts.get(control.type, UNITS.get(control.type, ""))
     return f"{text}; `None` (Lua: `math.huge`): {control.none}" if control.none else text
@@ -290,6 +318,26 @@ def guide(text: str, controls: list[Control]) -> str:
             what += "; `MessageWebSocket` only"
         rows.append(f"| `{control.key}` | {shown_default(control)} | {shown_values(control)} | {what} |")
     return before + head + "\n".join(rows) + "\n" + behind[behind.index("\n\n") + 1 :]
+
+
+# ---- What is written by hand
+
+
+def names(word: str, *patterns: str) -> bool:
+    """Whether a file has it as a word."""
+    files = (path for pattern in patterns for path in ROOT.glob(pattern))
+    return any(re.search(rf"\b{word}\b", path.read_text(encoding="utf-8")) for path in files)
+
+
+def left_out(control: Control) -> list[str]:
+    """What a control lacks."""
+    option = f"CW_OPT_{control.key.upper()}"
+    lacking = []
+    if not names(option, "core/src/*/*.c", "bindings/*/src/*.c"):
+        lacking.append(f"no code uses {option}: the control {control.key} would do nothing")
+    if not names(f"(?:{option}|{control.key})", "tests/*/*.c", "tests/*/test_*.py", "tests/*/test_*.lua"):
+        lacking.append(f"no test names {control.key}")
+    return lacking
 
 
 def main() -> int:
@@ -318,7 +366,10 @@ def main() -> int:
             code = 1
         else:
             path.write_text(after, encoding="utf-8")
-    return code
+    lacking = [line for control in controls for line in left_out(control)] if options.check else []
+    for line in lacking:
+        print(line)
+    return 1 if lacking else code
 
 
 if __name__ == "__main__":

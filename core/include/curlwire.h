@@ -179,6 +179,11 @@ CW_API int cw_error_option(void);
 #define CW_TIMEOUT_DEFAULT (-1) /* what the control of that name says */
 #define CW_TIMEOUT_NEVER   (-2) /* wait for ever */
 
+/* Gives a time in seconds, 0 or more, as milliseconds: rounded up, so that a short time does not become none; INT_MAX at
+ * the most.
+ * Thread   any */
+CW_API int cw_ms_of_seconds(double seconds);
+
 /* Asked by a waiting call, in the thread that waits, every 50 ms and after each signal, no lock being held.
  * Returns  true to end the wait with CW_INTERRUPTED */
 typedef bool (*cw_wait_hook)(void *arg);
@@ -250,14 +255,15 @@ typedef enum cw_option_type {
     CW_TYPE_MS,    /* number of milliseconds; -1 = for ever (a binding shows seconds and none) */
     CW_TYPE_ENUM,  /* number; its words are in cw_option_words */
     CW_TYPE_TEXT,  /* UTF-8 text; empty = unset */
-    CW_TYPE_LIST   /* tokens, joined by ", " */
+    CW_TYPE_LIST,  /* tokens, joined by ", " */
+    CW_TYPE_BYTES  /* any bytes; empty = unset */
 } cw_option_type;
 
 /* The table of controls. The settings of the core, the attributes of the bindings with their texts and types, and the
  * table of the guide are made of it or compared with it (scripts/controls.py). The columns:
  *   name, key   in C, and everywhere else
  *   type        of the value
- *   default, least, most   of a number
+ *   default, least, most   of a number; most of CW_TYPE_BYTES is how many bytes it may have
  *   for         BOTH classes, or sockets of the class MESSAGE
  *   words       of a CW_TYPE_ENUM: word i stands for number i
  *   none        what -1 stands for; NULL = it is refused
@@ -331,7 +337,7 @@ typedef enum cw_option {
  *   words   of a CW_TYPE_ENUM: a NULL-ended array, word i stands for number i; else NULL
  *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size: message only)
  *   default what it is before it is set; 0 for text
- *   range   sets the least and the most value, -1 aside; 0 and 0 for text
+ *   range   sets the least and the most value, -1 aside; of bytes, how many there may be; 0 and 0 for text
  *   none    what -1 stands for ("no limit"), or NULL where it is refused
  *   since   the first version of libcurl that can do it ("8.21.0"), or NULL
  *   text    one line, without its unit, default and none
@@ -353,17 +359,23 @@ CW_API const char *cw_option_text(cw_option option);
 CW_API cw_status cw_socket_set_number(cw_socket *s, cw_option option, int64_t value);
 CW_API cw_status cw_socket_get_number(cw_socket *s, cw_option option, int64_t *value);
 
-/* Sets a control that is text. A list is given joined by commas; each item must be a token (RFC 6455 4.1).
- *   value, len_bytes   UTF-8 without NUL, CR, LF
+/* Sets a control that is text, a list or bytes. A list is given joined by commas; each item must be a token (RFC 6455 4.1).
+ *   value, len_bytes   UTF-8 without NUL, CR, LF; any bytes for CW_TYPE_BYTES
  * Returns  CW_OK; CW_INVALID_ARGUMENT; CW_INVALID_STATE once a connect has begun; CW_NO_MEMORY
  * Owns     value is copied
  * Thread   any; takes the socket's lock */
-CW_API cw_status cw_socket_set_text(cw_socket *s, cw_option option, const char *value, size_t len_bytes);
+CW_API cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, size_t len_bytes);
 
-/* Copies a control that is text, as cw_socket_get_info does.
+/* Says whether a text can be an item of a control that is a list. A binding whose language has lists asks this of each item
+ * before it joins them by ", ".
+ * Returns  CW_OK; CW_INVALID_ARGUMENT, without the item: some servers take a secret token as a subprotocol
+ * Thread   any */
+CW_API cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes);
+
+/* Copies a control that is text, a list or bytes, as cw_socket_get_info does: a NUL stands behind bytes too.
  * Returns  CW_OK; CW_INVALID_ARGUMENT if the control is a number
  * Thread   any; takes the socket's lock */
-CW_API cw_status cw_socket_get_text(cw_socket *s, cw_option option, char *buffer, size_t size_bytes,
+CW_API cw_status cw_socket_get_text(cw_socket *s, cw_option option, void *buffer, size_t size_bytes,
                                     size_t *len_bytes);
 
 /* Sets a header of the opening handshake, in place of all of that name (names are compared without case).
@@ -474,7 +486,7 @@ CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms
  * The queue is written also after close and release and at the end of the program, as long as that makes progress.
  * Inside a batch (cw_socket_batch_begin) CW_OK may also mean that the message waits for the end of the batch.
  *   kind         CW_UTF8: data must be UTF-8
- *   data         NULL, 0 for an empty message
+ *   data         NULL, 0 for an empty message, which a stream socket does not send
  *   timeout_ms   time without progress; 0 = do not wait; CW_TIMEOUT_DEFAULT = send_timeout
  * Returns  CW_OK; CW_WOULD_BLOCK, CW_TIMED_OUT or CW_INTERRUPTED with nothing sent (if a part is out already,
  *          the connection is dropped and it says CW_CLOSED with web status Timeout or OperationCanceled);
@@ -612,6 +624,9 @@ CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_byt
 
 /* ---- Closing ------------------------------------------------------------------------------------------ */
 
+/* The codes that an endpoint may send, for errors about another one. */
+#define CW_CLOSE_CODES "1000-1003, 1007-1014, 3000-4999, or 1005 for none"
+
 /* Begins the closing handshake and returns at once: what waits to be sent goes first, then the close frame. close_timeout
  * begins when the peer's system has all that was sent (where the system tells: Linux, macOS, FreeBSD).
  * Blocked calls of other threads end with CW_CLOSED (cw_socket_read: 0 bytes); no further message is given
@@ -653,6 +668,7 @@ typedef enum cw_event_type {
  *   socket         of an event from a mailbox: borrowed, valid until cw_event_free; NULL from a receive. The event is no
  *                  reference: the last cw_socket_release closes the connection all the same
  *   is_complete    the message, or its last part
+ *   is_part        it came in partial mode: text may end inside a character
  *   data           payload of CW_EVENT_MESSAGE, not NUL-ended; reason of CW_EVENT_CLOSED
  *   close_code, was_clean   of CW_EVENT_CLOSED, as cw_socket_get_closed
  * Thread   any, one at a time per event */
@@ -660,6 +676,7 @@ CW_API cw_event_type cw_event_get_type(const cw_event *e);
 CW_API cw_socket *cw_event_socket(const cw_event *e);
 CW_API cw_kind cw_event_kind(const cw_event *e);
 CW_API bool cw_event_is_complete(const cw_event *e);
+CW_API bool cw_event_is_part(const cw_event *e);
 CW_API const void *cw_event_data(const cw_event *e, size_t *len_bytes);
 CW_API int cw_event_close_code(const cw_event *e);
 CW_API bool cw_event_was_clean(const cw_event *e);

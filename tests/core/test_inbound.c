@@ -447,6 +447,7 @@ static void check_part(cw_socket *s, cw_kind kind, const char *wanted, bool is_c
     CHECK_BYTES(cw_event_data(e, NULL), len, wanted, strlen(wanted));
     CHECK_INT(cw_event_kind(e), kind);
     CHECK_INT(cw_event_is_complete(e), is_complete);
+    CHECK(cw_event_is_part(e));
     cw_event_free(e);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* what the server waits for */
 }

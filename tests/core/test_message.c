@@ -54,7 +54,7 @@ static void log_whole(replay *r, const cw__message_output *out)
     const void *data = cw_event_data(out->event, &len_bytes);
 
     CHECK_INT(cw_event_get_type(out->event), CW_EVENT_MESSAGE);
-    CHECK(cw_event_is_complete(out->event));
+    CHECK(cw_event_is_complete(out->event) && !cw_event_is_part(out->event));
     CHECK_INT(cw_event_kind(out->event), out->kind);
     log_bytes(r, out->kind == CW_UTF8 ? "utf8" : "binary", data, len_bytes);
     cw_event_free(out->event);

@@ -243,13 +243,17 @@ static void test_fragments_guarded(void)
 static void test_stream_fragments(void)
 {
     cw_socket *s = peer_open(CW_STREAM_SOCKET, peer_script("frame:2/echo/end"));
+    const char *log;
 
     CHECK_STATUS(cw_socket_send(s, CW_UTF8, "x", 1, 0), CW_INVALID_ARGUMENT);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "x", true), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* no bytes: nothing goes */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
     close_well(s);
-    check_frame(peer_log(), 1, CW__OP_CONTINUATION, true, "62");
+    log = peer_log();
+    check_frame(log, 0, CW__OP_BINARY, false, "61");
+    check_frame(log, 1, CW__OP_CONTINUATION, true, "62");
     peer_finish(s);
 }
 

@@ -45,6 +45,45 @@ static void check_text(cw_socket *s, cw_option o)
     CHECK_STATUS(cw_socket_get_number(s, o, &value), CW_INVALID_ARGUMENT);
 }
 
+static void check_bytes(cw_socket *s, cw_option o, int64_t most)
+{
+    char text[8] = "xxx", *long_value = calloc(1, 200);
+    size_t len = 99;
+
+    check_text(s, o);
+    CHECK_STATUS(cw_socket_set_text(s, o, "\0\xff\n\0", 4), CW_OK);
+    CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, &len), CW_OK);
+    CHECK_INT(len, 4);
+    CHECK_BYTES(text, 5, "\0\xff\n\0\0", 5);
+    CHECK_STATUS(cw_socket_get_text(s, o, text, 3, &len), CW_OK);
+    CHECK_INT(len, 4);
+    CHECK_BYTES(text, 3, "\0\xff\0", 3); /* cut, and ended by NUL */
+    CHECK_INT(cw__setting(s, o), 4);
+    CHECK_BYTES(cw__setting_text(s, o), 4, "\0\xff\n\0", 4);
+    CHECK_STATUS(cw_socket_set_text(s, o, long_value, 200), most < 200 ? CW_INVALID_ARGUMENT : CW_OK);
+    CHECK_STATUS(cw_socket_set_text(s, o, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_get_text(s, o, NULL, 0, &len), CW_OK);
+    CHECK_INT(len, 0);
+    free(long_value);
+}
+
+/* What a row must be for the bindings to make sense of it. */
+static void check_row(cw_option o, const char *name)
+{
+    const char *const *words = cw_option_words(o);
+    int64_t least, most;
+    int count = 0;
+
+    CHECK_INT(strcasecmp(name + strlen("CW_OPT_"), cw_option_key(o)), 0);
+    cw_option_range(o, &least, &most);
+    CHECK(least >= 0 && least <= cw_option_default(o) && cw_option_default(o) <= most);
+    CHECK_INT(words != NULL, cw_option_type_of(o) == CW_TYPE_ENUM);
+    while (words && words[count])
+        count++;
+    if (words)
+        CHECK_INT(most, count - 1);
+}
+
 static void test_every_control(void)
 {
     cw_socket *s;
@@ -58,8 +97,11 @@ static void test_every_control(void)
     CHECK_INT(cw_option_default(name), initial);                                     \
     CHECK_STR(cw_option_text(name), text);                                           \
     CHECK(cw_option_applies(name, CW_MESSAGE_SOCKET));                               \
+    check_row(name, #name);                                                          \
     if ((type) == CW_TYPE_TEXT || (type) == CW_TYPE_LIST)                            \
         check_text(s, name);                                                         \
+    else if ((type) == CW_TYPE_BYTES)                                                \
+        check_bytes(s, name, most);                                                  \
     else                                                                             \
         check_number(s, name, initial, least, most, none);
     CW_OPTION_LIST(CW_X)
@@ -165,6 +207,14 @@ static void test_protocols(void)
     cw_socket *s = made(CW_MESSAGE_SOCKET);
     char text[32];
 
+    CHECK_STATUS(cw_option_check_item(CW_OPT_SUPPORTED_PROTOCOLS, "v2.super", 8), CW_OK);
+    CHECK_STATUS(cw_option_check_item(CW_OPT_SUPPORTED_PROTOCOLS, "", 0), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_option_check_item(CW_OPT_SUPPORTED_PROTOCOLS, "a,b", 3), CW_INVALID_ARGUMENT);
+    CHECK_STR(cw_error_message(), "supported_protocols has an item that is no token (letters, digits and "
+                                  "!#$%&'*+-.^_`|~)");
+    CHECK_STATUS(cw_option_check_item(CW_OPT_SUPPORTED_PROTOCOLS, " a", 2), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_option_check_item(CW_OPT_CA_FILE, "a", 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_option_check_item(CW_OPTION_COUNT, "a", 1), CW_INVALID_ARGUMENT);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CHECK_STATUS(cw_socket_set_text(s, CW_OPT_SUPPORTED_PROTOCOLS, bad[i], strlen(bad[i])),
                      CW_INVALID_ARGUMENT);

@@ -3,6 +3,8 @@
  * of a socket is interrupted is tested with that call. */
 #include "engine/engine.h"
 #include "peer.h"
+#include <limits.h>
+#include <math.h>
 
 static bool say(void *answer)
 {
@@ -28,6 +30,18 @@ static void test_slices(void)
     CHECK(cw__wait_slice(&w) > 50000);
     cw__wait_restart(&w);
     CHECK(cw__wait_slice(&w) > 50000);
+}
+
+static void test_seconds(void)
+{
+    CHECK_INT(cw_ms_of_seconds(0), 0);
+    CHECK_INT(cw_ms_of_seconds(1e-9), 1);
+    CHECK_INT(cw_ms_of_seconds(0.25), 250);
+    CHECK_INT(cw_ms_of_seconds(0.2501), 251);
+    CHECK_INT(cw_ms_of_seconds(2147483.647), INT_MAX);
+    CHECK_INT(cw_ms_of_seconds(2147483.5), 2147483500);
+    CHECK_INT(cw_ms_of_seconds(1e300), INT_MAX);
+    CHECK_INT(cw_ms_of_seconds(HUGE_VAL), INT_MAX);
 }
 
 /* With a hook no slice is longer than 50 ms, and the hook is asked when that time is up, not before. */
@@ -112,6 +126,7 @@ static void test_signals(void)
 }
 
 static const harness_test tests[] = {
+    {"seconds are rounded up to milliseconds, and have an end", test_seconds},
     {"what a time-out is called, and whose time it was", test_texts},
     {"slices of a timeout", test_slices},
     {"the hook is asked in its time, and after a signal", test_hook},

@@ -9,18 +9,19 @@ local open, finish = support.open, support.finish
 local curlwire = require "curlwire" -- the harness's would be where the errors of constructors point to
 
 -- key: default, another value that reads back the same; by the table of controls
-local options, message_only = {}, {}
+local options, message_only, can_be_nil = {}, {}, {}
 for _, row in ipairs(support.controls()) do
     local others = {
         BOOL = not row.default, MS = row.none and math.huge or 0.25, BITS = row.least,
         COUNT = row.none and math.huge or math.max(row.least, 4096), ENUM = row.words[#row.words],
-        TEXT = "/nowhere/file.pem",
+        TEXT = "/nowhere/file.pem", BYTES = "\0\255\r\n\0",
     }
     if row.type ~= "LIST" then
         options[row.key] = {row.default, others[row.type]}
         assert(options[row.key][2] ~= row.default, row.key)
     end
     message_only[row.key] = row.is_of_messages or nil
+    can_be_nil[row.key] = row.type == "TEXT" or row.type == "BYTES" or nil
 end
 options.framing[1] = os.getenv("CURLWIRE_FRAMING") or options.framing[1]
 
@@ -52,9 +53,11 @@ test("control_set", function()
         equal(table.concat(ws.control.supported_protocols, "+"), "chat+superchat")
         ws.control.supported_protocols = {}
         equal(#ws.control.supported_protocols, 0)
-        for _, key in ipairs {"ca_file", "crl_file", "proxy_ca_file"} do
-            ws.control[key] = nil
-            equal(ws.control[key], nil)
+        for key in pairs(can_be_nil) do
+            if i == 1 or not message_only[key] then
+                ws.control[key] = nil
+                equal(ws.control[key], nil)
+            end
         end
         ws.control.send_timeout = false
         equal(ws.control.send_timeout, math.huge)
@@ -183,7 +186,11 @@ local said = {
     {"ca_file", 5, "must be a string, or nil for none, not 5"},
     {"supported_protocols", "chat", "must be a list of strings: {\"one\", \"two\"}, not a string"},
     {"supported_protocols", {"a", 5}, ": item 2 must be a string, not a number"},
-    {"supported_protocols", {"a", "b,c"}, ": item 2 must be one name, not empty and without a comma"},
+    {"supported_protocols", {"a", "b,c"}, "has an item that is no token (letters, digits and !#$%&'*+-.^_`|~)"},
+    {"supported_protocols", {"a", " b"}, "has an item that is no token"},
+    {"supported_protocols", {""}, "has an item that is no token"},
+    {"supported_protocols", {"a\0"}, "has an item that is no token"},
+    {"supported_protocols", {"a", "a"}, "or is given twice"},
     {"supported_protocols", {x = "a"}, "must be a list without holes and other keys"},
 }
 

@@ -44,6 +44,10 @@ def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
         return [("a/ü.pem", "a/ü.pem"), (Path("a", "b.pem"), str(Path("a", "b.pem"))), ("", None), (None, None)]
     if row.type == "LIST":
         return [(["chat", "superchat"], ("chat", "superchat")), (("chat",), ("chat",)), (None, ())]
+    if row.type == "BYTES":
+        data = bytes(range(50)) + b"\xff\0\0"
+        same = [(kind(data), data) for kind in (bytes, bytearray, memoryview)]
+        return [*same, (b"\0", b"\0"), (b"", None), (None, None)]
     if row.type == "MS":
         values: list[tuple[Any, object]] = [(1.5, 1.5), (2, 2.0), (row.least / 1000, row.least / 1000)]
     else:
@@ -62,7 +66,13 @@ GOOD: list[tuple[str, Any, object]] = [
 ]
 
 # By type; what a number takes is in test_texts.py.
-WRONG = {"BOOL": [1, None, "yes"], "ENUM": [1.0, None], "TEXT": [7, 1.5], "LIST": ["chat", [1], 7]}
+WRONG = {
+    "BOOL": [1, None, "yes"],
+    "ENUM": [1.0, None],
+    "TEXT": [7, 1.5],
+    "LIST": ["chat", [1], 7],
+    "BYTES": ["text", 7, [1]],
+}
 WRONG_TYPE: list[tuple[str, Any]] = [(row.key, value) for row in TABLE for value in WRONG.get(row.type, [])]
 
 OUT_OF_RANGE: list[Any] = [
@@ -73,6 +83,7 @@ OUT_OF_RANGE: list[Any] = [
     pytest.param("connect_timeout", -(10**400), id="connect_timeout-huge"),
     *((row.key, "another") for row in TABLE if row.type == "ENUM"),
     *((row.key, "a\0b") for row in TABLE if row.type == "TEXT"),
+    *((row.key, bytes(row.most + 1)) for row in TABLE if controls.is_limited(row)),
 ]
 
 
@@ -345,11 +356,27 @@ def test_control_shows_its_values() -> None:
     assert "supported_protocols=(), " in text
 
 
+def test_control_shows_no_bytes() -> None:
+    """They may be a key."""
+    for name in [row.key for row in TABLE if row.type == "BYTES"]:
+        keywords: dict[str, Any] = {name: b"s3cret"}
+        text = repr(MessageWebSocket(**keywords).control)
+        assert f"{name}=(6 bytes)" in text
+        assert "s3cret" not in text
+
+
 def test_control_shows_no_subprotocol() -> None:
     """Some servers take a secret token as one."""
     ws = MessageWebSocket(supported_protocols=["chat", "bearer.s3cret"])
     assert "supported_protocols=(2), " in repr(ws.control)
-    for bad in (["bearer.s3cret", "bearer.s3cret"], ["s3cret/"], ["s3cret x"]):
+    for bad in (
+        ["bearer.s3cret", "bearer.s3cret"],
+        ["s3cret/"],
+        ["s3cret x"],
+        [" s3cret"],
+        ["s3cret,x"],
+        ["s3cret\0"],
+    ):
         with pytest.raises(ArgumentError) as caught:
             ws.control.supported_protocols = bad
         assert "s3cret" not in str(caught.value)

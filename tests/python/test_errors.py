@@ -7,12 +7,16 @@ import pickle
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import curlwire
-from curlwire import MessageWebSocket, WebErrorStatus, WebSocketError, errors
+from curlwire import MessageWebSocket, StreamWebSocket, WebErrorStatus, WebSocketError, errors
 from peers import WAIT, ca_file, echo, handshake, round_trip, script, url
 
 ROOT = Path(__file__).parents[2]
@@ -224,3 +228,51 @@ def test_timeout_of_a_send_leaves_the_connection() -> None:
             ws.send(bytes(10_000), timeout=0)
     ws.abort()
     ws.wait_closed(WAIT)
+
+
+class Failing(bytearray):
+    """A buffer that has a failed call of its own when it goes."""
+
+    def __del__(self) -> None:
+        with suppress(curlwire.StateError):
+            MessageWebSocket().send("x")
+
+
+BUFFER_CALLS: dict[str, tuple[type, Callable[[Any, Any], object]]] = {
+    "send": (MessageWebSocket, lambda ws, data: ws.send(data)),
+    "send_final_frame": (MessageWebSocket, lambda ws, data: ws.send_final_frame(data)),
+    "write": (MessageWebSocket, lambda ws, data: ws.output_stream.write(data)),
+    "recv_into": (MessageWebSocket, lambda ws, data: ws.recv_into(data)),
+    "readinto": (StreamWebSocket, lambda ws, data: ws.input_stream.readinto(data)),
+}
+
+
+@pytest.mark.parametrize("name", BUFFER_CALLS)
+def test_a_call_tells_its_own_failure_whatever_its_buffer_does(name: str) -> None:
+    socket_class, call = BUFFER_CALLS[name]
+    steps = ("frame:1", "close:1011", "hang") if name in ("recv_into", "readinto") else ("stall", "hang")
+    ws: Any = curlwire.connect(script(*steps), socket_class)
+    data = Failing(1 << 26)
+    view = pickle.PickleBuffer(data)
+    count = sys.getrefcount(data)
+    told: list[str] = []
+
+    def work() -> None:
+        try:
+            call(ws, view)
+        except curlwire.ConnectionClosed as error:
+            told.append(str(error))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    while sys.getrefcount(data) == count:  # until the call has the buffer, and then it alone
+        worker.join(0.001)
+    view.release()
+    del data
+    if "stall" in steps:
+        ws.abort()
+    else:
+        ws.output_stream.write(b"x")
+    worker.join(WAIT)
+    assert len(told) == 1
+    assert "not connected" not in told[0]

@@ -358,6 +358,27 @@ def test_on_closed_set_after_the_end() -> None:
     assert heard.empty()
 
 
+def test_a_handler_that_cannot_be_set_leaves_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    ws = MessageWebSocket()
+
+    def other(ws: MessageWebSocket, args: MessageReceivedEventArgs) -> None: ...
+
+    class Refusing:  # as in a subinterpreter, but another thread comes in between
+        def __bool__(self) -> bool:
+            monkeypatch.undo()
+            ws.on_message_received = other
+            return False
+
+    monkeypatch.setattr(curlwire._core, "is_main_interpreter", Refusing())
+    with pytest.raises(curlwire.StateError):
+        ws.on_message_received = lambda _, args: None
+    assert ws.on_message_received is other
+    monkeypatch.setattr(curlwire._core, "is_main_interpreter", False)
+    with pytest.raises(curlwire.StateError):
+        ws.on_message_received = lambda _, args: None
+    assert ws.on_message_received is other
+
+
 def test_on_closed_set_late_and_dropped() -> None:
     heard: queue.Queue[Any] = queue.Queue()
     ws = MessageWebSocket()

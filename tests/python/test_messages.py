@@ -2,7 +2,10 @@
 """Messages: sending, receiving, iterating, fragments, ping."""
 
 import array
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -204,6 +207,30 @@ def test_partial_recv_gives_bytes() -> None:
     with opened(receive_mode=curlwire.MessageWebSocketReceiveMode.PARTIAL_MESSAGE) as ws:
         ws.send("text")
         assert ws.recv(timeout=WAIT) == b"text"
+
+
+def test_text_is_of_the_type_of_its_connection() -> None:
+    """Whatever another thread makes of receive_mode until the connect has begun."""
+    for _ in range(100):
+        ws = curlwire.MessageWebSocket()
+        is_ready = threading.Event()
+
+        def change(control: Any = ws.control, is_ready: threading.Event = is_ready) -> None:
+            with suppress(curlwire.StateError):
+                while True:
+                    control.receive_mode = "partial"
+                    control.receive_mode = "full"
+                    is_ready.set()
+
+        changer = threading.Thread(target=change)
+        changer.start()
+        is_ready.wait()
+        ws.connect(echo())
+        changer.join()
+        ws.send("text")
+        is_partial = ws.control.receive_mode is curlwire.MessageWebSocketReceiveMode.PARTIAL_MESSAGE
+        assert ws.recv(timeout=WAIT) == (b"text" if is_partial else "text")
+        ws.abort()
 
 
 def test_without_copy() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import curlwire
-from peers import WAIT, frame, opened, opened_stream, round_trip, script, text
+from peers import WAIT, Recorded, frame, opened, opened_stream, round_trip, script, text
 
 
 def test_stream_echo() -> None:
@@ -25,6 +25,14 @@ def test_stream_echo() -> None:
             assert 0 < count <= 4
             parts += target[:count]
         assert parts == bytes(range(10))
+
+
+def test_an_empty_write_sends_nothing() -> None:
+    peer = Recorded("frame:1", "end")
+    with curlwire.connect(peer.url, curlwire.StreamWebSocket) as ws:
+        assert ws.output_stream.write(b"") == 0
+        assert ws.output_stream.write(b"x") == 1
+    assert [frame["payload"] for frame in peer.record()["frames"] if frame["opcode"] == 2] == ["78"]
 
 
 def test_stream_large() -> None:

@@ -138,7 +138,7 @@ EXACT: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "token": (
         lambda ws: MessageWebSocket(supported_protocols=["a b"]),
         ArgumentError,
-        "an item of supported_protocols is no token: it is empty, or has a space or a comma in it",
+        "supported_protocols has an item that is no token (letters, digits and !#$%&'*+-.^_`|~)",
     ),
     "late": (
         lambda ws: setattr(ws.control, "verify", False),
@@ -159,7 +159,7 @@ EXACT: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "close negative": (
         lambda ws: ws.close(-5),
         ArgumentError,
-        "-5 is no close code to send: 1000-1003, 1007-1014, 3000-4999 are, or 1005 for none",
+        "-5 is no close code to send: use 1000-1003, 1007-1014, 3000-4999, or 1005 for none",
     ),
     "close type": (lambda ws: ws.close("1000"), TypeError, "code must be an int, not <class 'str'>"),
     "close float": (lambda ws: ws.close(1000.0), TypeError, "code must be an int, not <class 'float'>"),

@@ -74,6 +74,25 @@ local function handlers()
     assert(heard == LARGE or code == 1006)
 end
 
+-- A message for which there was no memory is still the next one, and so it goes to a handler that is set then.
+local function kept()
+    local ws = curlwire.MessageWebSocket {receive_timeout = 20}
+    good(ws:connect(URL .. "/echo"))
+    good(ws:send(LARGE))
+    local is_good, heard, text, err = pcall(ws.receive, ws)
+    if is_good then
+        good(heard, text, err)
+        ws:close()
+    else
+        ws.on_message_received = function(_, args)
+            heard = args.data
+            ws:close()
+        end
+        curlwire.run()
+    end
+    assert(heard == LARGE or ws.close_code == 1006)
+end
+
 local function failed()
     local ws = curlwire.MessageWebSocket()
     local is_open, text, err = ws:connect(URL .. "/nowhere")
@@ -89,4 +108,5 @@ message()
 stream()
 mailbox()
 handlers()
+kept()
 failed()

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Wrong calls: what a method checks of its arguments, and the Lua errors about them. Called by all files, calls none. */
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -123,8 +122,8 @@ bool lcw_to_ms(lua_State *L, int index, int64_t *out)
         return false;
     if (isinf(seconds))
         *out = -1;
-    else /* rounded up, so that a short time does not become none */
-        *out = seconds < INT_MAX / 1000 ? (int64_t)ceil(seconds * 1000) : INT_MAX;
+    else
+        *out = cw_ms_of_seconds(seconds);
     return true;
 }
 

@@ -89,7 +89,7 @@ static void push_list(lua_State *L, const char *text)
     }
 }
 
-/* Pushes the text of an option; the copy is Lua's until it is popped. */
+/* Pushes the text or the bytes of an option. */
 static const char *push_text(lua_State *L, lcw_socket *w, cw_option option)
 {
     char small[TEXT_BYTES];
@@ -138,7 +138,9 @@ int lcw_control_index(lua_State *L)
         push_list(L, push_text(L, w, option));
         return 1;
     case CW_TYPE_TEXT:
-        if (*push_text(L, w, option) == '\0')
+    case CW_TYPE_BYTES:
+        (void)push_text(L, w, option);
+        if (lcw_raw_length(L, -1) == 0)
             lua_pushnil(L);
         return 1;
     case CW_TYPE_BOOL:
@@ -276,9 +278,8 @@ static const char *push_joined(lua_State *L, cw_option option, int index, size_t
             (void)luaL_error(L, "%s: item %d must be a string, not a %s", cw_option_key(option), i,
                              luaL_typename(L, -1));
         item = lua_tolstring(L, -1, &len);
-        if (len == 0 || memchr(item, ',', len) != NULL)
-            (void)luaL_error(L, "%s: item %d must be one name, not empty and without a comma",
-                             cw_option_key(option), i);
+        if (cw_option_check_item(option, item, len) != CW_OK)
+            (void)lcw_raise(L, NULL);
         lua_concat(L, 3);
     }
     return lua_tolstring(L, -1, len_bytes);
@@ -306,7 +307,7 @@ static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
     int64_t value = 0;
     cw_status status;
 
-    if (type == CW_TYPE_TEXT || type == CW_TYPE_LIST) {
+    if (type == CW_TYPE_TEXT || type == CW_TYPE_LIST || type == CW_TYPE_BYTES) {
         status = set_text(L, w, option, index);
     } else {
         value = check_number(L, option, index);

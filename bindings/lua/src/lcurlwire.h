@@ -4,8 +4,8 @@
  *
  * Safety. A Lua state runs in one thread at a time and so does everything here. No error of Lua (a longjmp)
  * passes through a frame of the core: the only Lua code that runs under a core call is the poke of lwait.c, and
- * that is a protected call. An event that has been taken is freed or kept in lcw_socket.held whatever happens,
- * because it is turned into Lua values by a protected call too. */
+ * that is a protected call. An event that has been taken is freed or given back whatever happens, because it is
+ * turned into Lua values by a protected call too. */
 #ifndef LCW_LCURLWIRE_H
 #define LCW_LCURLWIRE_H
 
@@ -53,7 +53,6 @@ typedef struct lcw_state {
 typedef struct lcw_socket {
     cw_socket *s; /* NULL once finalized */
     lcw_state *state;
-    cw_event *held; /* a message that could not be pushed for want of memory; the next receive gives it */
     cw_class socket_class;
     cw_kind message_type; /* what control.message_type says */
     unsigned event_mask;  /* what is subscribed to */

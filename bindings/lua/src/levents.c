@@ -112,6 +112,18 @@ lcw_state *lcw_state_open(lua_State *L)
     return state;
 }
 
+/* Clears before it releases: a fork by another thread must not leave its child with what is half gone. */
+static void drop_mailbox(lcw_state *state)
+{
+    cw_event *undelivered = state->undelivered;
+    cw_mailbox *m = state->mailbox;
+
+    state->undelivered = NULL;
+    state->mailbox = NULL;
+    cw_event_free(undelivered);
+    cw_mailbox_release(m);
+}
+
 /* Runs last of all finalizers at lua_close. Sockets that were released a moment ago may still have to send what waits and
  * their close frame, and the process may end right after. After Ctrl-C closing handshakes get little time. */
 int lcw_state_gc(lua_State *L)
@@ -121,10 +133,7 @@ int lcw_state_gc(lua_State *L)
     if (state->is_ended)
         return 0;
     state->is_ended = true;
-    cw_event_free(state->undelivered);
-    state->undelivered = NULL;
-    cw_mailbox_release(state->mailbox);
-    state->mailbox = NULL;
+    drop_mailbox(state);
     uncount_state(state->is_interrupted ? INTERRUPTED_SHUTDOWN_MS : SHUTDOWN_MS);
     return 0;
 }
@@ -135,10 +144,7 @@ static void leave_parent(lua_State *L, lcw_state *state)
     if (state->process_id == (int)getpid())
         return;
     state->process_id = (int)getpid();
-    cw_event_free(state->undelivered);
-    state->undelivered = NULL;
-    cw_mailbox_release(state->mailbox);
-    state->mailbox = NULL;
+    drop_mailbox(state);
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->anchors_ref);
     lua_pushnil(L);
     while (lua_next(L, -2) != 0) {

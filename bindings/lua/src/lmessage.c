@@ -184,14 +184,13 @@ void lcw_push_pusher(lua_State *L)
     lua_pushcclosure(L, push_message, 2);
 }
 
-/* Pushes the three values of a message and frees it; without memory it is kept for the next call. */
+/* Pushes the three values of a message and frees it; without memory it stays the next one. */
 static int push_and_free(lua_State *L, lcw_socket *w, cw_event *event)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, w->state->push_ref);
     lua_pushlightuserdata(L, event);
     if (lua_pcall(L, 1, 3, 0) != 0) {
-        cw_event_free(w->held);
-        w->held = event;
+        cw_socket_put_back(w->s, event);
         return lua_error(L);
     }
     cw_event_free(event);
@@ -203,11 +202,6 @@ static cw_status take(lua_State *L, lcw_socket *w, int timeout_ms, cw_event **ou
     cw_status status;
     lcw_wait wait;
 
-    if (w->held != NULL) {
-        *out = w->held;
-        w->held = NULL;
-        return CW_OK;
-    }
     if (cw_socket_try_receive(w->s, out) == CW_OK)
         return CW_OK;
     if (w->event_mask & CW_EVENT_MESSAGE)

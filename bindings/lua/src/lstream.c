@@ -38,13 +38,11 @@ int lcw_output_write(lua_State *L)
     if (count > 1) {
         lua_concat(L, count - 1);
         data = lua_tolstring(L, 2, &len_bytes);
-        if (len_bytes > 0 || w->socket_class == CW_MESSAGE_SOCKET) {
-            lcw_wait_begin(L, w->state, &wait);
-            status = cw_socket_send(w->s, w->message_type, data, len_bytes, CW_TIMEOUT_DEFAULT);
-            lcw_wait_end(&wait);
-            if (status != CW_OK)
-                return lcw_fail(L, w, status, 2);
-        }
+        lcw_wait_begin(L, w->state, &wait);
+        status = cw_socket_send(w->s, w->message_type, data, len_bytes, CW_TIMEOUT_DEFAULT);
+        lcw_wait_end(&wait);
+        if (status != CW_OK)
+            return lcw_fail(L, w, status, 2);
     }
     lua_settop(L, 1);
     return 1;

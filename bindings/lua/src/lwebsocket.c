@@ -217,18 +217,18 @@ static void add_headers(lua_State *L, lcw_socket *w)
 
 static void collect(lcw_socket *w)
 {
-    if (w->s == NULL)
+    cw_socket *s = w->s;
+
+    if (s == NULL)
         return;
-    cw_socket_set_user(w->s, NULL);
+    w->s = NULL;
+    cw_socket_set_user(s, NULL);
     if (w->event_mask != 0)
-        (void)cw_socket_subscribe(w->s, NULL, 0);
+        (void)cw_socket_subscribe(s, NULL, 0);
     if (w->is_anchored) /* finalized by lua_close, or by a script that has got at __gc */
         w->state->anchored_count--;
     w->is_anchored = false;
-    cw_event_free(w->held);
-    w->held = NULL;
-    cw_socket_release(w->s);
-    w->s = NULL;
+    cw_socket_release(s);
 }
 
 /* curlwire.connect(uri, {control..., headers = {...}}): an open MessageWebSocket. */
@@ -326,11 +326,9 @@ int lcw_websocket_close(lua_State *L)
     if (!lua_isnoneornil(L, 2)) {
         luaL_checktype(L, 2, LUA_TNUMBER);
         if (!lcw_exact_integer(L, 2, &code) || code < 0 || code > UINT16_MAX)
-            return luaL_argerror(L, 2,
-                                 lua_pushfstring(L,
-                                                 "%s is no close code to send: 1000-1003, 1007-1014, 3000-4999 "
-                                                 "are, or 1005 for none",
-                                                 lcw_push_shown(L, 2)));
+            return luaL_argerror(
+                L, 2,
+                lua_pushfstring(L, "%s is no close code to send: use " CW_CLOSE_CODES, lcw_push_shown(L, 2)));
     }
     if (!lua_isnoneornil(L, 3)) {
         luaL_checktype(L, 3, LUA_TSTRING);

@@ -92,7 +92,7 @@ static PyObject *get_member(PyObject *self, void *closure)
     websocket *ws = ((control *)self)->ws;
     cw_option option = (cw_option)(intptr_t)closure;
     cw_option_type type = cw_option_type_of(option);
-    if (type != CW_TYPE_TEXT && type != CW_TYPE_LIST)
+    if (type != CW_TYPE_TEXT && type != CW_TYPE_LIST && type != CW_TYPE_BYTES)
         return number_value(ws, option);
     cw_status status;
     PyObject *text = copy_option(ws, option, &status);
@@ -100,9 +100,9 @@ static PyObject *get_member(PyObject *self, void *closure)
         raise_status(ws->state, ws, status);
     if (text == NULL)
         return NULL;
-    PyObject *value = type == CW_TYPE_LIST            ? list_value(text)
-                      : PyUnicode_GetLength(text) > 0 ? Py_NewRef(text)
-                                                      : Py_NewRef(Py_None);
+    PyObject *value = type == CW_TYPE_LIST      ? list_value(text)
+                      : PyObject_Size(text) > 0 ? Py_NewRef(text)
+                                                : Py_NewRef(Py_None);
     Py_DECREF(text);
     return value;
 }
@@ -241,8 +241,24 @@ static int set_path(websocket *ws, cw_option option, PyObject *value)
     return result;
 }
 
-/* The core gets the items joined by commas, so an empty item, or one with a comma or a space, is refused here. No error
- * shows an item: some servers take a secret token as a subprotocol. */
+static int set_bytes(websocket *ws, cw_option option, PyObject *value)
+{
+    Py_buffer view;
+    if (value == Py_None)
+        return set_text(ws, option, "", 0);
+    if (!PyObject_CheckBuffer(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a bytes-like object, or None, not %R", cw_option_key(option),
+                     Py_TYPE(value));
+        return -1;
+    }
+    if (PyObject_GetBuffer(value, &view, PyBUF_SIMPLE) < 0)
+        return -1;
+    int result = set_text(ws, option, view.buf, (size_t)view.len);
+    PyBuffer_Release(&view);
+    return result;
+}
+
+/* The core gets the items joined by commas, so each is checked before. */
 static bool check_item(websocket *ws, cw_option option, PyObject *item)
 {
     const char *text;
@@ -254,12 +270,10 @@ static bool check_item(websocket *ws, cw_option option, PyObject *item)
     }
     if (!parse_text(ws->state, item, cw_option_key(option), &text, &len_bytes))
         return false;
-    if (len_bytes == 0 || memchr(text, ',', len_bytes) != NULL || memchr(text, ' ', len_bytes) != NULL) {
-        raise_argument(ws->state, "an item of %s is no token: it is empty, or has a space or a comma in it",
-                       cw_option_key(option));
-        return false;
-    }
-    return true;
+    cw_status status = cw_option_check_item(option, text, len_bytes);
+    if (status != CW_OK)
+        raise_status(ws->state, ws, status);
+    return status == CW_OK;
 }
 
 static int set_list(websocket *ws, cw_option option, PyObject *value)
@@ -304,6 +318,8 @@ static int set_option(websocket *ws, cw_option option, PyObject *value)
         return set_path(ws, option, value);
     if (type == CW_TYPE_LIST)
         return set_list(ws, option, value);
+    if (type == CW_TYPE_BYTES)
+        return set_bytes(ws, option, value);
     int64_t number;
     if (!parse_number(ws, option, value, &number))
         return -1;
@@ -365,13 +381,16 @@ static int control_setattro(PyObject *self, PyObject *name, PyObject *value)
     return result;
 }
 
-/* The value of a control as repr shows it. Subprotocols are only counted: some servers take a secret token as one. */
+/* The value of a control as repr shows it. Subprotocols and bytes are only counted: some servers take a secret token as a
+ * subprotocol, and bytes may be a key. */
 static PyObject *shown_value(PyObject *self, cw_option option)
 {
     PyObject *value = get_member(self, (void *)(intptr_t)option);
     PyObject *text = NULL;
-    if (value != NULL && cw_option_type_of(option) == CW_TYPE_LIST && PyTuple_Size(value) > 0)
+    if (value != NULL && PyTuple_Check(value) && PyTuple_Size(value) > 0)
         text = PyUnicode_FromFormat("(%zd)", PyTuple_Size(value));
+    else if (value != NULL && PyBytes_Check(value))
+        text = PyUnicode_FromFormat("(%zd bytes)", PyBytes_Size(value));
     else if (value != NULL)
         text = PyObject_Repr(value);
     Py_XDECREF(value);
@@ -479,6 +498,11 @@ static void describe_values(cw_option option, char *text, size_t size_bytes)
         break;
     case CW_TYPE_LIST:
         (void)snprintf(text, size_bytes, "Default ()");
+        break;
+    case CW_TYPE_BYTES:
+        (void)snprintf(text, size_bytes, "Default None");
+        if (most < INT64_MAX)
+            (void)snprintf(text, size_bytes, "At most %lld bytes, default None", (long long)most);
         break;
     }
     if (none != NULL)

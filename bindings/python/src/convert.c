@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Python arguments as C values: keywords, timeouts, texts, buffers. The type files use it; it calls nothing of
- * the core. */
+/* Python arguments as C values: keywords, timeouts, texts, buffers. The type files use it. */
 #include "state.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -162,7 +160,7 @@ bool parse_seconds(module_state *state, PyObject *value, const char *what, const
         (void)snprintf(takes, sizeof takes, "0 or more seconds%s", or_none);
         return refuse_value(state, what, value, takes);
     }
-    *out_ms = seconds < INT_MAX / 1000 ? (int64_t)ceil(seconds * 1000) : INT_MAX;
+    *out_ms = cw_ms_of_seconds(seconds);
     return true;
 }
 

@@ -89,10 +89,10 @@ static void pause_without_gil(void)
 
 static void dispatch_message(websocket *ws, cw_event *e)
 {
-    PyObject *args = message_buffer_create(ws->state, TYPE_MESSAGE_ARGS, e, ws->is_partial);
+    PyObject *args = message_buffer_create(ws->state, TYPE_MESSAGE_ARGS, e);
     if (args == NULL) {
         PyErr_Clear();
-        cw_socket_put_back(ws->socket, e);
+        event_put_back(ws, e);
         pause_without_gil();
         return;
     }

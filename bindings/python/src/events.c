@@ -8,26 +8,31 @@ typedef struct message_buffer {
     PyObject_HEAD module_state *state;
     cw_event *event;
     PyObject *value; /* what .data gave, or NULL */
-    bool is_partial;
 } message_buffer;
 
-PyObject *event_value(const cw_event *e, bool is_partial)
+PyObject *event_value(const cw_event *e)
 {
     size_t len_bytes;
     const void *data = cw_event_data(e, &len_bytes);
-    if (cw_event_kind(e) == CW_UTF8 && !is_partial)
+    if (cw_event_kind(e) == CW_UTF8 && !cw_event_is_part(e))
         return PyUnicode_DecodeUTF8(data, (Py_ssize_t)len_bytes, NULL);
     return PyBytes_FromStringAndSize(data, (Py_ssize_t)len_bytes);
 }
 
-PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e, bool is_partial)
+void event_put_back(websocket *ws, cw_event *e)
+{
+    PyThreadState *thread = PyEval_SaveThread();
+    cw_socket_put_back(ws->socket, e);
+    PyEval_RestoreThread(thread);
+}
+
+PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e)
 {
     message_buffer *m = (message_buffer *)PyType_GenericAlloc(state->types[type], 0);
     if (m == NULL)
         return NULL;
     m->state = state;
     m->event = e;
-    m->is_partial = is_partial;
     return (PyObject *)m;
 }
 
@@ -63,7 +68,7 @@ static PyObject *get_data(PyObject *self, void *Py_UNUSED(closure))
     fields_unlock();
     if (value != NULL)
         return value;
-    value = event_value(m->event, m->is_partial);
+    value = event_value(m->event);
     if (value == NULL)
         return NULL;
     fields_lock();

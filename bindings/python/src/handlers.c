@@ -76,9 +76,9 @@ void websocket_tell_change(websocket *ws)
     Py_XDECREF(result);
 }
 
-/* Stores a handler or NULL; a message handler that is taken away is remembered for a message that the
- * dispatcher has in its hands already. */
-static void store(websocket *ws, handler_index index, PyObject *handler)
+/* Stores a handler or NULL in place of the one that it returns; a message handler that is taken away is remembered for a
+ * message that the dispatcher has in its hands already. */
+static PyObject *store(websocket *ws, handler_index index, PyObject *handler)
 {
     PyObject *retired = NULL;
     Py_XINCREF(handler);
@@ -90,8 +90,8 @@ static void store(websocket *ws, handler_index index, PyObject *handler)
         ws->retired_handler = handler == NULL ? Py_XNewRef(old) : NULL;
     }
     fields_unlock();
-    Py_XDECREF(old);
     Py_XDECREF(retired);
+    return old;
 }
 
 /* What the handlers need, and in any case the end, which decides how long the socket is kept. */
@@ -173,12 +173,11 @@ int websocket_set_handler(websocket *ws, handler_index index, PyObject *value)
         return -1;
     if (value == NULL && !ws->is_subscribed)
         return 0;
-    PyObject *old = websocket_get_handler(ws, index);
-    store(ws, index, value);
+    PyObject *old = store(ws, index, value);
     int result = follow_handlers(ws);
-    if (result < 0)
-        store(ws, index, old != Py_None ? old : NULL);
-    Py_DECREF(old);
+    if (result < 0 && ws->handlers[index] == value) /* another thread may have set one meanwhile */
+        Py_XDECREF(store(ws, index, old));
+    Py_XDECREF(old);
     websocket_update_keeping(ws);
     if (result == 0 && value == NULL)
         websocket_tell_change(ws);

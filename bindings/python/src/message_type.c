@@ -33,8 +33,9 @@ static PyObject *message_send(PyObject *self, PyObject *const *args, Py_ssize_t 
     blocking b;
     blocking_begin(ws->state, &b);
     cw_status status = blocking_end(&b, cw_socket_send(ws->socket, p.kind, p.data, p.len_bytes, timeout_ms));
+    PyObject *result = none_or_raise(ws, status);
     payload_release(&p);
-    return none_or_raise(ws, status);
+    return result;
 }
 
 /* What send_many has in hand: the objects, their bytes, and the same as the core wants them. */
@@ -159,14 +160,6 @@ static void raise_receive(websocket *ws, cw_status status)
         raise_status(ws->state, ws, status);
 }
 
-/* Gives a message back that cannot be given out: the next call gets it. An exception is set. */
-static void put_back(websocket *ws, cw_event *e)
-{
-    PyThreadState *thread = PyEval_SaveThread();
-    cw_socket_put_back(ws->socket, e);
-    PyEval_RestoreThread(thread);
-}
-
 /* Waits for the next message. Without one it is NULL: *coming_bytes of it are to come (if that is asked for), or an
  * exception is set. */
 static cw_event *receive(websocket *ws, int timeout_ms, size_t *coming_bytes, cw_status *status)
@@ -185,19 +178,19 @@ static cw_event *receive(websocket *ws, int timeout_ms, size_t *coming_bytes, cw
     if (*status == CW_OK)
         return e;
     if (e != NULL)
-        put_back(ws, e);
+        event_put_back(ws, e);
     raise_receive(ws, *status);
     return NULL;
 }
 
-static PyObject *value_of(const cw_received *received, const void *data, bool is_partial)
+static PyObject *value_of(const cw_received *received, const void *data)
 {
-    if (received->kind == CW_UTF8 && !is_partial)
+    if (received->kind == CW_UTF8)
         return PyUnicode_DecodeUTF8(data, (Py_ssize_t)received->len_bytes, NULL);
     return PyBytes_FromStringAndSize(data, (Py_ssize_t)received->len_bytes);
 }
 
-/* Receives a message that was announced into the bytes object that it becomes. Another thread may have taken it:
+/* Receives a message that was announced, which none is in partial mode, into the bytes object that it becomes. Another thread may have taken it:
  * then NULL without exception, unless the next one fits too. */
 static PyObject *receive_large(websocket *ws, size_t coming_bytes, int timeout_ms, cw_status *status)
 {
@@ -212,7 +205,7 @@ static PyObject *receive_large(websocket *ws, size_t coming_bytes, int timeout_m
     *status = blocking_end(&b, *status);
     if (*status == CW_OK && received.kind == CW_BINARY && received.len_bytes == coming_bytes)
         return value;
-    PyObject *other = *status == CW_OK ? value_of(&received, buffer, ws->is_partial) : NULL;
+    PyObject *other = *status == CW_OK ? value_of(&received, buffer) : NULL;
     bool is_too_long = *status == CW_INVALID_ARGUMENT && received.len_bytes > coming_bytes;
     if (*status != CW_OK && !is_too_long)
         raise_receive(ws, *status);
@@ -233,11 +226,11 @@ static PyObject *receive_value(websocket *ws, int timeout_ms, cw_status *status)
     }
     if (e == NULL)
         return NULL;
-    PyObject *value = event_value(e, ws->is_partial);
+    PyObject *value = event_value(e);
     if (value != NULL)
         cw_event_free(e);
     else
-        put_back(ws, e);
+        event_put_back(ws, e);
     return value;
 }
 
@@ -267,9 +260,9 @@ static PyObject *message_recv(PyObject *self, PyObject *const *args, Py_ssize_t 
     cw_event *e = receive(ws, timeout_ms, NULL, &status);
     if (e == NULL)
         return NULL;
-    PyObject *buffer = message_buffer_create(ws->state, TYPE_MESSAGE_BUFFER, e, ws->is_partial);
+    PyObject *buffer = message_buffer_create(ws->state, TYPE_MESSAGE_BUFFER, e);
     if (buffer == NULL)
-        put_back(ws, e);
+        event_put_back(ws, e);
     return buffer;
 }
 
@@ -299,12 +292,11 @@ static PyObject *message_recv_into(PyObject *self, PyObject *const *args, Py_ssi
     blocking_begin(ws->state, &b);
     cw_status status = cw_socket_receive_into(ws->socket, view.buf, (size_t)view.len, timeout_ms, &received);
     status = blocking_end(&b, status);
-    PyBuffer_Release(&view);
-    if (status != CW_OK) {
+    PyObject *size = status == CW_OK ? PyLong_FromSize_t(received.len_bytes) : NULL;
+    if (status != CW_OK)
         raise_receive(ws, status);
-        return NULL;
-    }
-    return PyLong_FromSize_t(received.len_bytes);
+    PyBuffer_Release(&view);
+    return size;
 }
 
 /* list(ws) and its like call us in a loop of C's, which neither answers to signals nor lets other threads in. */
@@ -352,11 +344,9 @@ static PyObject *send_frame(websocket *ws, PyObject *data, const char *what, boo
         status = cw_socket_send_fragment(ws->socket, (cw_kind)kind, p.data, p.len_bytes, is_final,
                                          CW_TIMEOUT_DEFAULT);
     status = blocking_end(&b, status);
-    size_t len_bytes = p.len_bytes;
+    PyObject *size = status == CW_OK ? PyLong_FromSize_t(p.len_bytes) : raise_status(ws->state, ws, status);
     payload_release(&p);
-    if (status != CW_OK)
-        return raise_status(ws->state, ws, status);
-    return PyLong_FromSize_t(len_bytes);
+    return size;
 }
 
 PyDoc_STRVAR(send_final_frame_doc,
@@ -398,8 +388,6 @@ static int set_on_message_received(PyObject *self, PyObject *value, void *Py_UNU
 {
     return websocket_set_handler((websocket *)self, HANDLER_MESSAGE, value);
 }
-
-#define FAST(function) (PyCFunction)(void (*)(void)) function
 
 static PyMethodDef methods[] = {
     {"send", FAST(message_send), METH_FASTCALL | METH_KEYWORDS, send_doc},

@@ -79,7 +79,6 @@ typedef struct websocket {
     PyObject *handlers[HANDLER_COUNT];
     PyObject *retired_handler;  /* the message handler that was taken away last */
     unsigned long fork_count;   /* the module's, when the socket was made */
-    bool is_partial;            /* receive_mode, as it was at connect */
     atomic_bool was_open;       /* connect went well */
     atomic_bool is_subscribed;  /* a handler was set at some time: the closed event goes to the dispatcher */
     atomic_bool has_dispatched; /* the closed event has been through the dispatcher */
@@ -216,15 +215,18 @@ typedef struct payload {
     bool has_view;
 } payload;
 bool payload_acquire(module_state *state, PyObject *object, const char *what, payload *p);
+/* May run code of Python's, whose own calls of the core would take the place of a failed one's details: raise first. */
 void payload_release(payload *p);
 
 /* ---- From events.c: events as objects ------------------------------------------------------------------------- */
 
 bool add_event_types(PyObject *module, module_state *state);
 /* str or bytes with the payload of a message; the event stays the caller's. */
-PyObject *event_value(const cw_event *e, bool is_partial);
+PyObject *event_value(const cw_event *e);
+/* Gives a message back that cannot be given out: it is the next one again. An exception may be set. */
+void event_put_back(websocket *ws, cw_event *e);
 /* A MessageBuffer, or the arguments for a handler; takes the event over, unless it fails. */
-PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e, bool is_partial);
+PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e);
 
 /* ---- From mailbox.c ------------------------------------------------------------------------------------------- */
 
@@ -276,6 +278,23 @@ bool add_control_types(PyObject *module, module_state *state);
 PyObject *control_create(websocket *ws);
 /* Sets the controls that a constructor was given as keywords. */
 bool control_set_all(websocket *ws, PyObject *keywords);
+
+/* ---- From connecting.c and closing.c: methods of both classes ----------------------------------------------- */
+
+/* What METH_FASTCALL | METH_KEYWORDS, METH_FASTCALL and METH_NOARGS call. */
+typedef PyObject *keyword_method(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
+typedef PyObject *fast_method(PyObject *self, PyObject *const *args, Py_ssize_t count);
+typedef PyObject *plain_method(PyObject *self, PyObject *none);
+#define FAST(function) ((PyCFunction)(void (*)(void))(function))
+
+extern const char connect_doc[], set_request_header_doc[], add_request_header_doc[];
+keyword_method websocket_connect, websocket_set_request_header, websocket_add_request_header;
+
+extern const char close_doc[], wait_closed_doc[], abort_doc[], run_forever_doc[], exit_doc[];
+keyword_method websocket_close, websocket_wait_closed;
+fast_method websocket_exit;
+/* The last one, for run_forever: whether the end of this socket is still to be waited for. */
+plain_method websocket_abort, websocket_run_forever, websocket_is_pending;
 
 /* ---- From websocket.c: what both classes share ------------------------------------------------------------ */
 

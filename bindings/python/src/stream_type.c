@@ -26,10 +26,9 @@ static PyObject *stream_read_into(PyObject *self, PyObject *target)
         status = blocking_end(
             &b, cw_socket_read(ws->socket, view.buf, (size_t)view.len, CW_TIMEOUT_DEFAULT, &len_bytes));
     }
+    PyObject *size = status == CW_OK ? PyLong_FromSize_t(len_bytes) : raise_status(ws->state, ws, status);
     PyBuffer_Release(&view);
-    if (status != CW_OK)
-        return raise_status(ws->state, ws, status);
-    return PyLong_FromSize_t(len_bytes);
+    return size;
 }
 
 /* cppcheck-suppress constParameter ; the type is Python's */
@@ -65,11 +64,9 @@ PyObject *websocket_write(PyObject *self, PyObject *data)
     if (status == CW_OK)
         status = cw_socket_send(ws->socket, (cw_kind)kind, p.data, p.len_bytes, CW_TIMEOUT_DEFAULT);
     status = blocking_end(&b, status);
-    size_t len_bytes = p.len_bytes;
+    PyObject *size = status == CW_OK ? PyLong_FromSize_t(p.len_bytes) : raise_status(ws->state, ws, status);
     payload_release(&p);
-    if (status != CW_OK)
-        return raise_status(ws->state, ws, status);
-    return PyLong_FromSize_t(len_bytes);
+    return size;
 }
 
 static PyObject *get_input_stream(PyObject *self, void *Py_UNUSED(closure))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The texts of the core that may have any length, as str. errors.c uses it for the headers of a reply, so it raises nothing
+/* The texts of the core that may have any length, as str, and the bytes of controls. errors.c uses it for the headers of a reply, so it raises nothing
  * where the core fails: it says so, and its caller raises. */
 #include "state.h"
 
@@ -16,7 +16,7 @@ static cw_status from_option(cw_socket *s, int which, char *buffer, size_t size_
     return cw_socket_get_text(s, (cw_option)which, buffer, size_bytes, len_bytes);
 }
 
-/* The whole of a text, which may grow while we look. */
+/* The whole of a text, which may grow while we look. Without an encoding it is bytes. */
 static PyObject *copy_text(websocket *ws, text_source source, int which, const char *encoding,
                            const char *errors, cw_status *status)
 {
@@ -33,7 +33,9 @@ static PyObject *copy_text(websocket *ws, text_source source, int which, const c
         PyEval_RestoreThread(thread);
         PyObject *result = NULL;
         bool is_whole = *status == CW_OK && len_bytes < room;
-        if (is_whole)
+        if (is_whole && encoding == NULL)
+            result = PyBytes_FromStringAndSize(text, (Py_ssize_t)len_bytes);
+        else if (is_whole)
             result = PyUnicode_Decode(text, (Py_ssize_t)len_bytes, encoding, errors);
         PyMem_Free(text);
         if (is_whole || *status != CW_OK)
@@ -49,5 +51,6 @@ PyObject *copy_info(websocket *ws, cw_info info, cw_status *status)
 
 PyObject *copy_option(websocket *ws, cw_option option, cw_status *status)
 {
-    return copy_text(ws, from_option, (int)option, "utf-8", "surrogateescape", status);
+    const char *encoding = cw_option_type_of(option) == CW_TYPE_BYTES ? NULL : "utf-8";
+    return copy_text(ws, from_option, (int)option, encoding, "surrogateescape", status);
 }

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The type WebSocket: what MessageWebSocket and StreamWebSocket share. Life cycle of the object, connecting,
- * handlers, closing. The two class files derive from it. It touches neither messages nor streams. */
+/* The type WebSocket: what MessageWebSocket and StreamWebSocket share. The life of the object, pings, batches, and the tables
+ * of its methods and attributes, many of which are in the files before this one. The two class files derive from it. It
+ * touches neither messages nor streams. */
 #include "state.h"
-
-#include <limits.h>
-#include <string.h>
-
-/* What close() and with say unless they are told otherwise. */
-enum { CLOSE_NORMAL = 1000, CLOSE_INTERNAL_ERROR = 1011 };
 
 PyObject *websocket_create(PyTypeObject *type, cw_class socket_class)
 {
@@ -85,100 +80,6 @@ static void websocket_dealloc(PyObject *self)
     }
     free_object(self);
     Py_DECREF(type);
-}
-
-PyDoc_STRVAR(connect_doc,
-             "connect($self, /, uri, timeout=...)\n--\n\n"
-             "Connects to a ws:// or wss:// URI.\n\n"
-             "timeout: seconds for all of it; ... = control.connect_timeout, None = no limit.\n"
-             "Raises ConnectError (HandshakeError, CertificateError, ConnectTimeout) for whatever fails,\n"
-             "ArgumentError for the URI, StateError. Blocks until connected. Any thread; close() of\n"
-             "another thread cancels it.");
-
-static PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
-{
-    static const signature sig = {METHOD_CONNECT, "connect", 1, {"uri", "timeout", NULL}};
-    websocket *ws = (websocket *)self;
-    PyObject *given[ARGUMENTS_MAX];
-    const char *uri;
-    size_t len_bytes;
-    int timeout_ms;
-    if (!parse_arguments(ws, &sig, args, count, names, given) ||
-        !parse_text(ws->state, given[0], "the URI", &uri, &len_bytes) ||
-        !parse_timeout(ws->state, given[1], &timeout_ms))
-        return NULL;
-    if (memchr(uri, '\0', len_bytes) != NULL)
-        return raise_argument(ws->state, "the URI contains NUL: remove it");
-    int64_t mode = CW_FULL_MESSAGE;
-    blocking b;
-    blocking_begin(ws->state, &b);
-    cw_status status = CW_OK;
-    if (cw_socket_class(ws->socket) == CW_MESSAGE_SOCKET)
-        status = cw_socket_get_number(ws->socket, CW_OPT_RECEIVE_MODE, &mode);
-    ws->is_partial = mode == CW_PARTIAL_MESSAGE;
-    if (status == CW_OK)
-        status = cw_socket_connect(ws->socket, uri, timeout_ms);
-    status = blocking_end(&b, status);
-    if (status == CW_OK) {
-        ws->was_open = true;
-        websocket_update_keeping(ws);
-        Py_RETURN_NONE;
-    }
-    raise_connect(ws, status);
-    if (ws->is_subscribed) {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        websocket_tell_change(ws);
-        PyErr_Restore(type, value, traceback);
-    }
-    return NULL;
-}
-
-PyDoc_STRVAR(set_request_header_doc,
-             "set_request_header($self, /, name, value)\n--\n\n"
-             "Sets a header of the opening handshake, in place of all of that name; '' takes it away.\n\n"
-             "Raises ArgumentError for headers that WebSocket itself sets, for control characters, for a\n"
-             "value over 256 KiB and for more than 512 KiB together; StateError once connect has begun.\n"
-             "Does not block. Any thread.");
-
-PyDoc_STRVAR(add_request_header_doc,
-             "add_request_header($self, /, name, value)\n--\n\n"
-             "Adds a header to the opening handshake, beside those of the same name; '' is sent empty.\n\n"
-             "Raises as set_request_header does; ArgumentError also for a second header of a name that a\n"
-             "request has once: Host, Origin, Authorization, Cookie, User-Agent and a few more.\n"
-             "Does not block. Any thread.");
-
-typedef cw_status (*give_header)(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
-                                 size_t value_len_bytes);
-
-static PyObject *give_request_header(websocket *ws, give_header give, const signature *sig,
-                                     PyObject *const *args, Py_ssize_t count, PyObject *names)
-{
-    PyObject *given[ARGUMENTS_MAX];
-    const char *name, *value;
-    size_t name_len_bytes, value_len_bytes;
-    if (!parse_arguments(ws, sig, args, count, names, given) ||
-        !parse_text(ws->state, given[0], "a header's name", &name, &name_len_bytes) ||
-        !parse_text(ws->state, given[1], "a header's value", &value, &value_len_bytes))
-        return NULL;
-    blocking b;
-    blocking_begin(ws->state, &b);
-    cw_status status = blocking_end(&b, give(ws->socket, name, name_len_bytes, value, value_len_bytes));
-    return none_or_raise(ws, status);
-}
-
-static PyObject *websocket_set_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count,
-                                              PyObject *names)
-{
-    static const signature sig = {METHOD_SET_REQUEST_HEADER, "set_request_header", 2, {"name", "value", NULL}};
-    return give_request_header((websocket *)self, cw_socket_set_request_header, &sig, args, count, names);
-}
-
-static PyObject *websocket_add_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count,
-                                              PyObject *names)
-{
-    static const signature sig = {METHOD_ADD_REQUEST_HEADER, "add_request_header", 2, {"name", "value", NULL}};
-    return give_request_header((websocket *)self, cw_socket_add_request_header, &sig, args, count, names);
 }
 
 PyDoc_STRVAR(ping_doc,
@@ -261,155 +162,9 @@ static PyObject *websocket_end_batch(PyObject *self, PyObject *must_raise)
     return none_or_raise(ws, status);
 }
 
-/* Begins to close. False with an exception set. */
-static bool begin_close(websocket *ws, int code, const char *reason, size_t len_bytes)
-{
-    blocking b;
-    blocking_begin(ws->state, &b);
-    cw_status status = blocking_end(&b, cw_socket_close(ws->socket, code, reason, len_bytes));
-    if (status == CW_OK)
-        return true;
-    raise_status(ws->state, ws, status);
-    return false;
-}
-
-PyDoc_STRVAR(close_doc,
-             "close($self, /, code=1000, reason='')\n--\n\n"
-             "Begins the closing handshake and returns at once; wait_closed() waits for its end.\n\n"
-             "code: 1000-1003, 1007-1014, 3000-4999, or 1005 for none; reason: up to 123 bytes of UTF-8.\n"
-             "Calls of other threads that wait end with ConnectionClosed. Closing again does nothing.\n"
-             "Raises ArgumentError. Does not block. Any thread, also in a handler.");
-
-static PyObject *websocket_close(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
-{
-    static const signature sig = {METHOD_CLOSE, "close", 0, {"code", "reason", NULL}};
-    websocket *ws = (websocket *)self;
-    PyObject *given[ARGUMENTS_MAX];
-    int64_t code = CLOSE_NORMAL;
-    int overflow = 0;
-    const char *reason = "";
-    size_t len_bytes = 0;
-    if (!parse_arguments(ws, &sig, args, count, names, given))
-        return NULL;
-    if (given[0] != NULL && !parse_int(given[0], "code", "an int", &code, &overflow))
-        return NULL;
-    if (overflow != 0 || code < INT_MIN || code > INT_MAX) {
-        refuse_value(ws->state, "code", given[0], "1000-1003, 1007-1014, 3000-4999, or 1005 for none");
-        return NULL;
-    }
-    if (given[1] != NULL && !parse_text(ws->state, given[1], "a close reason", &reason, &len_bytes))
-        return NULL;
-    if (!begin_close(ws, (int)code, reason, len_bytes))
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-static PyObject *wait_closed(websocket *ws, int timeout_ms)
-{
-    blocking b;
-    blocking_begin(ws->state, &b);
-    cw_status status = blocking_end(&b, cw_socket_wait_closed(ws->socket, timeout_ms));
-    return none_or_raise(ws, status);
-}
-
-PyDoc_STRVAR(
-    wait_closed_doc,
-    "wait_closed($self, /, timeout=None)\n--\n\n"
-    "Waits for the end of the connection.\n\n"
-    "After close() what was sent goes out first, as long as that makes progress (control.send_timeout);\n"
-    "control.close_timeout bounds the rest.\n"
-    "timeout: seconds; None = as long as it takes.\n"
-    "Raises WebSocketTimeout; ConnectionClosed if messages that were sent did not reach the server.\n"
-    "Blocks. Any thread.");
-
-static PyObject *websocket_wait_closed(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
-{
-    static const signature sig = {METHOD_WAIT_CLOSED, "wait_closed", 0, {"timeout", NULL}};
-    websocket *ws = (websocket *)self;
-    PyObject *given[ARGUMENTS_MAX];
-    int timeout_ms;
-    if (!parse_arguments(ws, &sig, args, count, names, given) ||
-        !parse_timeout(ws->state, given[0], &timeout_ms))
-        return NULL;
-    return wait_closed(ws, timeout_ms);
-}
-
-PyDoc_STRVAR(abort_doc, "abort($self, /)\n--\n\n"
-                        "Drops the connection at once, without closing handshake.\n\n"
-                        "Raises nothing. Does not block. Any thread, also in a handler.");
-
-static PyObject *websocket_abort(PyObject *self, PyObject *Py_UNUSED(none))
-{
-    websocket *ws = (websocket *)self;
-    if (!check_method(ws, METHOD_ABORT, "abort"))
-        return NULL;
-    blocking b;
-    blocking_begin(ws->state, &b);
-    cw_socket_abort(ws->socket);
-    (void)blocking_end(&b, CW_OK);
-    Py_RETURN_NONE;
-}
-
-PyDoc_STRVAR(run_forever_doc, "run_forever($self, /)\n--\n\n"
-                              "Waits until this socket has ended and its on_closed has run.\n\n"
-                              "Raises StateError inside a handler. Blocks; Ctrl-C ends it. Any thread but the\n"
-                              "dispatcher's.");
-
-static PyObject *websocket_run_forever(PyObject *self, PyObject *Py_UNUSED(none))
-{
-    websocket *ws = (websocket *)self;
-    if (!check_method(ws, METHOD_RUN_FOREVER, "run_forever"))
-        return NULL;
-    if (!ws->is_subscribed || ws->fork_count != ws->state->fork_count)
-        return wait_closed(ws, CW_TIMEOUT_NEVER);
-    PyObject *run = get_helper(ws->state, HELPER_run_forever);
-    return run != NULL ? PyObject_CallFunctionObjArgs(run, self, NULL) : NULL;
-}
-
 PyDoc_STRVAR(enter_doc, "__enter__($self, /)\n--\n\nReturns the socket itself. Does not block. Any thread.");
 
 static PyObject *websocket_enter(PyObject *self, PyObject *Py_UNUSED(none)) { return Py_NewRef(self); }
-
-PyDoc_STRVAR(exit_doc,
-             "__exit__($self, exc_type, exc_value, traceback, /)\n--\n\n"
-             "Closes with 1000, or 1011 if an exception leaves the block, and waits for the end.\n\n"
-             "GeneratorExit is no failure: 1000. Raises ConnectionClosed if messages that were sent did\n"
-             "not reach the server; to an exception that leaves the block it adds a note instead.\n"
-             "Blocks as wait_closed(). Any thread.");
-
-/* Adds the text of the exception that is set to another one, as a note. */
-static void add_note(PyObject *to)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    PyObject *text = value != NULL ? PyObject_Str(value) : NULL;
-    PyObject *done = text != NULL ? PyObject_CallMethod(to, "add_note", "O", text) : NULL;
-    if (done == NULL)
-        PyErr_Clear();
-    Py_XDECREF(done);
-    Py_XDECREF(text);
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
-}
-
-static PyObject *websocket_exit(PyObject *self, PyObject *const *args, Py_ssize_t count)
-{
-    websocket *ws = (websocket *)self;
-    bool has_failed = count > 1 && args[0] != Py_None && args[1] != Py_None &&
-                      !PyErr_GivenExceptionMatches(args[0], PyExc_GeneratorExit);
-    if (!begin_close(ws, has_failed ? CLOSE_INTERNAL_ERROR : CLOSE_NORMAL, "", 0))
-        return NULL;
-    blocking b;
-    blocking_begin(ws->state, &b);
-    cw_status status = blocking_end(&b, cw_socket_wait_closed(ws->socket, CW_TIMEOUT_NEVER));
-    if (status != CW_CLOSED || !has_failed)
-        return none_or_raise(ws, status);
-    (void)raise_status(ws->state, ws, status);
-    add_note(args[1]);
-    Py_RETURN_NONE;
-}
 
 /* The slots of await, async with and async for raise an error that says what to write instead. */
 
@@ -437,16 +192,6 @@ PyObject *websocket_async_for(PyObject *Py_UNUSED(self))
 
 #define NO_ASYNC_WITH(name) name "($self, /, *args)\n--\n\nRaises TypeError: the class is synchronous."
 
-/* For run_forever: whether the end of this socket is still to be waited for. */
-static PyObject *websocket_is_pending(PyObject *self, PyObject *Py_UNUSED(none))
-{
-    websocket *ws = (websocket *)self;
-    cw_state state = cw_socket_state(ws->socket);
-    bool is_alive = state == CW_STATE_CONNECTING || state == CW_STATE_OPEN || state == CW_STATE_CLOSING;
-    bool is_ours = ws->fork_count == ws->state->fork_count;
-    return PyBool_FromLong(is_ours && !ws->has_dispatched && (ws->was_open || is_alive));
-}
-
 static PyObject *websocket_has_any_handler(PyObject *self, PyObject *Py_UNUSED(none))
 {
     return PyBool_FromLong(websocket_has_handlers((websocket *)self));
@@ -457,8 +202,6 @@ static PyObject *websocket_let_go(PyObject *self, PyObject *Py_UNUSED(none))
     websocket_stop_keeping((websocket *)self);
     Py_RETURN_NONE;
 }
-
-#define FAST(function) (PyCFunction)(void (*)(void)) function
 
 static PyMethodDef methods[] = {
     {"connect", FAST(websocket_connect), METH_FASTCALL | METH_KEYWORDS, connect_doc},

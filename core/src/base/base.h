@@ -107,6 +107,7 @@ struct cw_event {
     uint8_t type; /* cw_event_type */
     uint8_t kind; /* cw_kind */
     bool is_complete;
+    bool is_part; /* of partial mode */
     bool was_clean;
     bool is_of_spare; /* as large as any of its kind, whatever room_bytes says */
     bool is_lent;     /* data, and the event itself, are a caller's: it is neither freed nor queued */

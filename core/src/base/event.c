@@ -65,6 +65,7 @@ cw_event_type cw_event_get_type(const cw_event *e) { return (cw_event_type)e->ty
 cw_socket *cw_event_socket(const cw_event *e) { return e->socket; }
 cw_kind cw_event_kind(const cw_event *e) { return (cw_kind)e->kind; }
 bool cw_event_is_complete(const cw_event *e) { return e->is_complete; }
+bool cw_event_is_part(const cw_event *e) { return e->is_part; }
 int cw_event_close_code(const cw_event *e) { return e->close_code; }
 bool cw_event_was_clean(const cw_event *e) { return e->was_clean; }
 

@@ -3,6 +3,7 @@
  * Called by the public calls that may block; touches no socket.
  *
  * Safety: all state here belongs to one thread each. */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "engine.h"
@@ -16,6 +17,15 @@ void cw_set_wait_hook(cw_wait_hook hook, void *arg)
 {
     thread_hook = hook;
     thread_hook_arg = arg;
+}
+
+int cw_ms_of_seconds(double seconds)
+{
+    double ms = seconds * 1000;
+
+    if (!(ms < INT_MAX))
+        return INT_MAX;
+    return (int)ms + ((int)ms < ms);
 }
 
 void cw__wait_begin(cw__wait *w, int timeout_ms, int64_t default_ms)

@@ -298,5 +298,6 @@ cw_event *cw__message_part_event(const cw__message_output *out, size_t room_byte
     e->len_bytes = out->len_bytes;
     e->kind = (uint8_t)out->kind;
     e->is_complete = out->is_complete;
+    e->is_part = true;
     return e;
 }

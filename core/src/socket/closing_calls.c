@@ -40,9 +40,7 @@ bool cw_socket_ended_normally(cw_socket *s)
 static cw_status check_close(int code, const char *reason, size_t reason_bytes)
 {
     if (code != 1005 && !cw__close_code_valid(code))
-        return cw__fail(CW_INVALID_ARGUMENT,
-                        "%d is no close code to send: 1000-1003, 1007-1014, 3000-4999 are, or 1005 for none",
-                        code);
+        return cw__fail(CW_INVALID_ARGUMENT, "%d is no close code to send: use " CW_CLOSE_CODES, code);
     if (code == 1005 && reason_bytes > 0)
         return cw__fail(CW_INVALID_ARGUMENT, "code 1005 sends an empty close frame: it takes no reason");
     if (reason_bytes > CW__CONTROL_MAX_BYTES - 2)

@@ -75,11 +75,12 @@ static bool may_join(const cw_socket *s, const cw_message *m)
            !cw__compressing_is_wanted(s, m->len_bytes);
 }
 
+/* No bytes are nothing to send for a stream socket, whose messages have no meaning. */
 static cw_status send_message_locked(cw_socket *s, const cw_message *m, bool more_follow, cw__wait *wait)
 {
     cw_status status = check_locked(s, m->kind, false);
 
-    if (status != CW_OK)
+    if (status != CW_OK || (m->len_bytes == 0 && s->socket_class == CW_STREAM_SOCKET))
         return status;
     if (cw__compressing_is_wanted(s, m->len_bytes))
         return cw__compressing_send_locked(s, opcode_of(m->kind) | CW__RSV1, true, m->data, m->len_bytes, wait);

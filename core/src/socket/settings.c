@@ -32,7 +32,12 @@ static const option options[CW_OPTION_COUNT] = {
 };
 
 static bool is_option(cw_option o) { return (int)o >= 0 && o < CW_OPTION_COUNT; }
-static bool is_text(cw_option o) { return options[o].type == CW_TYPE_TEXT || options[o].type == CW_TYPE_LIST; }
+
+static bool is_text(cw_option o)
+{
+    return options[o].type == CW_TYPE_TEXT || options[o].type == CW_TYPE_LIST ||
+           options[o].type == CW_TYPE_BYTES;
+}
 
 const char *cw_option_key(cw_option o) { return is_option(o) ? options[o].key : NULL; }
 cw_option_type cw_option_type_of(cw_option o) { return options[is_option(o) ? o : 0].type; }
@@ -94,7 +99,9 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
         return cw__fail(CW_INVALID_ARGUMENT, "a stream socket has no control %s", options[o].key);
     if (is_text(o) != wants_text)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s", options[o].key,
-                        is_text(o) ? "text" : "a number");
+                        options[o].type == CW_TYPE_BYTES ? "bytes"
+                        : is_text(o)                     ? "text"
+                                                         : "a number");
     if (is_write && o != CW_OPT_MESSAGE_TYPE && cw__socket_state(s) != CW_STATE_NEW)
         return cw__fail(CW_INVALID_STATE,
                         "the control %s cannot change once a connect has begun; set it before", options[o].key);
@@ -150,8 +157,18 @@ cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
     return status;
 }
 
+static cw_status check_bytes(cw_option o, size_t len_bytes)
+{
+    if (len_bytes > (uint64_t)options[o].most)
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s cannot be %zu bytes long: it takes %lld at most",
+                        options[o].key, len_bytes, (long long)options[o].most);
+    return CW_OK;
+}
+
 static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
 {
+    if (options[o].type == CW_TYPE_BYTES)
+        return check_bytes(o, len_bytes);
     if (memchr(value, '\0', len_bytes) || memchr(value, '\r', len_bytes) || memchr(value, '\n', len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL: take them out",
                         options[o].key);
@@ -163,7 +180,18 @@ static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
     return CW_OK;
 }
 
-cw_status cw_socket_set_text(cw_socket *s, cw_option o, const char *value, size_t len_bytes)
+#define TOKEN "token (letters, digits and !#$%%&'*+-.^_`|~)"
+
+cw_status cw_option_check_item(cw_option o, const char *item, size_t len_bytes)
+{
+    if (!is_option(o) || options[o].type != CW_TYPE_LIST)
+        return cw__fail(CW_INVALID_ARGUMENT, "the control of the number %d is no list", (int)o);
+    if (!cw__is_token(item, len_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is no " TOKEN, options[o].key);
+    return CW_OK;
+}
+
+cw_status cw_socket_set_text(cw_socket *s, cw_option o, const void *value, size_t len_bytes)
 {
     char *copy = NULL;
     cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
@@ -178,24 +206,21 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option o, const char *value, size_
         status = cw__fail(CW_NO_MEMORY, "no memory for the control %s", options[o].key);
     if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__header_check_protocols(copy)) {
         /* the value is not shown: some servers take a token of theirs as a subprotocol */
-        status =
-            cw__fail(CW_INVALID_ARGUMENT,
-                     "an item of supported_protocols is no token (letters, digits and !#$%%&'*+-.^_`|~), or is "
-                     "given twice");
+        status = cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is no " TOKEN ", or is given twice",
+                          options[o].key);
         cw__free(copy);
     }
     if (status == CW_OK) {
         cw__free(s->settings.texts[o]);
         s->settings.texts[o] = copy;
+        s->settings.numbers[o] = (int64_t)len_bytes;
     }
     cw__mutex_unlock(&s->lock);
     return status;
 }
 
-static void copy_out(const char *text, char *buffer, size_t size_bytes, size_t *len_bytes)
+static void copy_out(const char *text, size_t len, char *buffer, size_t size_bytes, size_t *len_bytes)
 {
-    size_t len = strlen(text);
-
     if (len_bytes)
         *len_bytes = len;
     if (size_bytes == 0)
@@ -206,17 +231,17 @@ static void copy_out(const char *text, char *buffer, size_t size_bytes, size_t *
     buffer[len] = '\0';
 }
 
-cw_status cw_socket_get_text(cw_socket *s, cw_option o, char *buffer, size_t size_bytes, size_t *len_bytes)
+cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t size_bytes, size_t *len_bytes)
 {
     cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
 
-    copy_out("", buffer, size_bytes, len_bytes);
+    copy_out("", 0, buffer, size_bytes, len_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
     status = check(s, o, true, false);
     if (status == CW_OK)
-        copy_out(cw__setting_text(s, o), buffer, size_bytes, len_bytes);
+        copy_out(cw__setting_text(s, o), (size_t)cw__setting(s, o), buffer, size_bytes, len_bytes);
     cw__mutex_unlock(&s->lock);
     return status;
 }
@@ -257,7 +282,7 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     const char *text;
     cw_status status = cw__socket_check(s);
 
-    copy_out("", buffer, size_bytes, len_bytes);
+    copy_out("", 0, buffer, size_bytes, len_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
@@ -267,7 +292,7 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     else if (info == CW_INFO_PUBLIC_URI)
         copy_public_uri(text, buffer, size_bytes, len_bytes);
     else
-        copy_out(text, buffer, size_bytes, len_bytes);
+        copy_out(text, strlen(text), buffer, size_bytes, len_bytes);
     cw__mutex_unlock(&s->lock);
     return status;
 }

@@ -20,8 +20,8 @@ CW__PRIVATE_BEGIN
 enum { CW__ADDRESS_BYTES = 64 };
 
 typedef struct cw__settings {
-    int64_t numbers[CW_OPTION_COUNT];
-    char *texts[CW_OPTION_COUNT]; /* NULL = empty */
+    int64_t numbers[CW_OPTION_COUNT]; /* of text, a list or bytes: its length in bytes */
+    char *texts[CW_OPTION_COUNT];     /* NULL = empty; a NUL stands behind the last byte */
     char *headers; /* lines, each with "\n", or NULL: "Name: value", "Name;" = empty, "Name:" = not sent */
 } cw__settings;
 
@@ -209,7 +209,7 @@ void cw__settings_init(cw__settings *settings);
 void cw__settings_destroy(cw__settings *settings);
 /* The lock, or a state in which settings do not change any more (connecting and later). */
 static inline int64_t cw__setting(const cw_socket *s, cw_option option) { return s->settings.numbers[option]; }
-/* The same; the text is the socket's. */
+/* The same for text, a list or bytes, which are the socket's; cw__setting gives the length. */
 const char *cw__setting_text(const cw_socket *s, cw_option option);
 
 /* ---- From queue.c: frames that wait to be written -------------------------------------------------------- */

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Connecting: connect() and the headers of the opening handshake, methods of both classes, which websocket.c lists. */
+#include "state.h"
+
+#include <string.h>
+
+const char connect_doc[] =
+    "connect($self, /, uri, timeout=...)\n--\n\n"
+    "Connects to a ws:// or wss:// URI.\n\n"
+    "timeout: seconds for all of it; ... = control.connect_timeout, None = no limit.\n"
+    "Raises ConnectError (HandshakeError, CertificateError, ConnectTimeout) for whatever fails,\n"
+    "ArgumentError for the URI, StateError. Blocks until connected. Any thread; close() of\n"
+    "another thread cancels it.";
+
+PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    static const signature sig = {METHOD_CONNECT, "connect", 1, {"uri", "timeout", NULL}};
+    websocket *ws = (websocket *)self;
+    PyObject *given[ARGUMENTS_MAX];
+    const char *uri;
+    size_t len_bytes;
+    int timeout_ms;
+    if (!parse_arguments(ws, &sig, args, count, names, given) ||
+        !parse_text(ws->state, given[0], "the URI", &uri, &len_bytes) ||
+        !parse_timeout(ws->state, given[1], &timeout_ms))
+        return NULL;
+    if (memchr(uri, '\0', len_bytes) != NULL)
+        return raise_argument(ws->state, "the URI contains NUL: remove it");
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(&b, cw_socket_connect(ws->socket, uri, timeout_ms));
+    if (status == CW_OK) {
+        ws->was_open = true;
+        websocket_update_keeping(ws);
+        Py_RETURN_NONE;
+    }
+    raise_connect(ws, status);
+    if (ws->is_subscribed) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        websocket_tell_change(ws);
+        PyErr_Restore(type, value, traceback);
+    }
+    return NULL;
+}
+
+const char set_request_header_doc[] =
+    "set_request_header($self, /, name, value)\n--\n\n"
+    "Sets a header of the opening handshake, in place of all of that name; '' takes it away.\n\n"
+    "Raises ArgumentError for headers that WebSocket itself sets, for control characters, for a\n"
+    "value over 256 KiB and for more than 512 KiB together; StateError once connect has begun.\n"
+    "Does not block. Any thread.";
+
+const char add_request_header_doc[] =
+    "add_request_header($self, /, name, value)\n--\n\n"
+    "Adds a header to the opening handshake, beside those of the same name; '' is sent empty.\n\n"
+    "Raises as set_request_header does; ArgumentError also for a second header of a name that a\n"
+    "request has once: Host, Origin, Authorization, Cookie, User-Agent and a few more.\n"
+    "Does not block. Any thread.";
+
+typedef cw_status (*give_header)(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
+                                 size_t value_len_bytes);
+
+static PyObject *give_request_header(websocket *ws, give_header give, const signature *sig,
+                                     PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    PyObject *given[ARGUMENTS_MAX];
+    const char *name, *value;
+    size_t name_len_bytes, value_len_bytes;
+    if (!parse_arguments(ws, sig, args, count, names, given) ||
+        !parse_text(ws->state, given[0], "a header's name", &name, &name_len_bytes) ||
+        !parse_text(ws->state, given[1], "a header's value", &value, &value_len_bytes))
+        return NULL;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(&b, give(ws->socket, name, name_len_bytes, value, value_len_bytes));
+    return none_or_raise(ws, status);
+}
+
+PyObject *websocket_set_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    static const signature sig = {METHOD_SET_REQUEST_HEADER, "set_request_header", 2, {"name", "value", NULL}};
+    return give_request_header((websocket *)self, cw_socket_set_request_header, &sig, args, count, names);
+}
+
+PyObject *websocket_add_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    static const signature sig = {METHOD_ADD_REQUEST_HEADER, "add_request_header", 2, {"name", "value", NULL}};
+    return give_request_header((websocket *)self, cw_socket_add_request_header, &sig, args, count, names);
+}
