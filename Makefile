@@ -10,7 +10,8 @@
 #   make all           build the library, the Python module and the Lua modules into build/
 #   make core          the library alone: build/release/libcurlwire.a and .so
 #   make python        the Python module: PYTHONPATH=build/python
-#   make lua           the Lua modules: build/lua/5.1 5.3 5.4 jit
+#   make lua           the Lua modules: build/lua/5.1 5.2 5.3 5.4 jit
+#   make cross         compile the core for macOS, FreeBSD and musl, with zig
 #   make libcurl       a private static libcurl in build/libcurl, which LIBCURL=private takes
 #   make test-core     the C tests alone                  (these run what is built;
 #   make test-python   the Python tests alone              sh scripts/install.sh test
@@ -35,7 +36,7 @@
 #   make dist          a source archive in dist/
 #   make clean         remove build/ and dist/
 #
-# Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.3 5.4 jit", WERROR=1, V=1,
+# Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.2 5.3 5.4 jit", WERROR=1, V=1,
 #   T=3600 for fuzz, CW_TEST_MANY=10000, the number of sockets that the tests of resources make, CURL_TARBALL for
 #   libcurl. LIBCURL=private (all, core, python, lua, core-tests, test-core, test-python, test-lua, test-conformance,
 #   bench): with the private libcurl, in build/private. Sanitizers, fuzz and coverage always take that one.
@@ -217,15 +218,20 @@ python: | check-libcurl
 # ---- Lua: one module with the core inside, one folder for each version whose headers are there
 
 PKG_5.1 := lua5.1
+PKG_5.2 := lua5.2
 PKG_5.3 := lua5.3
 PKG_5.4 := lua5.4
 PKG_jit := luajit
-LUA_FOUND    := $(foreach v,5.1 5.3 5.4 jit,$(shell pkg-config --exists $(PKG_$(v)) 2>/dev/null && echo $(v)))
+LUA_KNOWN    := 5.1 5.2 5.3 5.4 jit
+LUA_FOUND    := $(foreach v,$(LUA_KNOWN),$(shell pkg-config --exists $(PKG_$(v)) 2>/dev/null && echo $(v)))
 LUA_VERSIONS ?= $(LUA_FOUND)
+ifneq ($(filter-out $(LUA_KNOWN),$(LUA_VERSIONS)),)
+$(error LUA_VERSIONS is $(LUA_VERSIONS), but curlwire is tested with $(LUA_KNOWN) alone: name some of those)
+endif
 LUA_OUT      := $(if $(filter release,$(VARIANT)),$(BUILD)/lua,$(OUT)/lua)
 
 lua: $(foreach v,$(LUA_VERSIONS),$(LUA_OUT)/$(v)/curlwire/core.so lua-side-$(v))
-	@test -n "$(LUA_VERSIONS)" || { echo "make lua: no headers of Lua 5.1, 5.3, 5.4 or LuaJIT" >&2; exit 1; }
+	@test -n "$(LUA_VERSIONS)" || { echo "make lua: no headers of Lua 5.1, 5.2, 5.3, 5.4 or LuaJIT" >&2; exit 1; }
 
 define lua_rules
 .PHONY: lua-side-$(1)
@@ -266,7 +272,7 @@ test-core:
 test-python:
 	@$(RUN_TESTS) python$(PRIVATE)
 test-lua:
-	@$(RUN_TESTS) $(if $(PRIVATE),,lua-5.1 lua-5.3) lua-5.4$(PRIVATE) lua-jit$(PRIVATE)
+	@$(RUN_TESTS) $(if $(PRIVATE),,lua-5.1 lua-5.2 lua-5.3) lua-5.4$(PRIVATE) lua-jit$(PRIVATE)
 test-conformance:
 	@$(RUN_TESTS) conformance$(PRIVATE)
 asan:

@@ -51,7 +51,7 @@ C_SOURCES = (
     "bench/*.[ch]",
     "examples/*.c",
 )
-LUA = {"5.1": ("lua5.1", "luajit"), "5.3": ("lua5.3",), "5.4": ("lua5.4",)}
+LUA = {"5.1": ("lua5.1", "luajit"), "5.2": ("lua5.2",), "5.3": ("lua5.3",), "5.4": ("lua5.4",)}
 PYTHON_ROUND_TRIP = """
 import curlwire, os
 with curlwire.connect(os.environ["CW_ECHO_WS"] + "/") as ws:
@@ -307,6 +307,19 @@ def refuse_libcurl(name: str, version: str, protocols: str, words: str) -> None:
             raise Failed(f"no line with '{words}' and the mend in:\n{output}")
 
 
+def refuse_lua() -> None:
+    """A Lua that no test runs with is refused in one line, by the compiler and by make."""
+    _, folder = place("lua-5.5")
+    (folder / "lua.h").write_text("#define LUA_VERSION_NUM 505\ntypedef struct lua_State lua_State;\n")
+    (folder / "lauxlib.h").write_text("")
+    compat = ROOT / "bindings" / "lua" / "src" / "compat.h"
+    compiled = call("gcc", "-fsyntax-only", f"-I{folder}", compat, fails=True)
+    made = call("make", "-s", "lua", "LUA_VERSIONS=5.4 5.5", fails=True)
+    for output in (compiled, made):
+        if not any("curlwire is tested with" in line and "5.4" in line for line in output.splitlines()):
+            raise Failed(f"no line that refuses Lua 5.5 in:\n{output}")
+
+
 # What a process sees where another libcurl is loaded than was built with.
 OTHER_LIBCURL = """
 #include <curl/curl.h>
@@ -442,6 +455,7 @@ def installs() -> list[Test]:
             "a libcurl without wss is refused when it is loaded",
             partial(refuse_loaded, "no-wss-loaded", "8.16.0", "0x081000", '"http","ws",', "without wss;"),
         ),
+        ("Lua 5.5 is refused", refuse_lua),
         ("the private libcurl stays inside", private_libcurl),
         ("pip install . with the private libcurl", private_libcurl_by_pip),
         (
@@ -488,7 +502,7 @@ def round_trips(commands: str) -> str:
         "~/curlwire-venv/bin/python round_trip.py\n",
         # from another folder: LuaRocks leaves the module of the last version in the one where it builds
         "luarocks": f"cd ~\ncat > round_trip.lua <<'END'\n{LUA_ROUND_TRIP}END\n"
-        "for lua in lua5.1 lua5.3 lua5.4 luajit; do $lua round_trip.lua; done\n",
+        "for lua in lua5.1 lua5.2 lua5.3 lua5.4 luajit; do $lua round_trip.lua; done\n",
         "make install": './echo "$CW_ECHO_WS/"\n',
     }
     found = [text for word, text in after.items() if re.search(rf"\b{word}\b", commands)]
