@@ -84,8 +84,17 @@ VARIANT_fuzz    := -O1 -g -fno-omit-frame-pointer -DCW_TEST_ALLOC -fsanitize=fuz
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion $(if $(WERROR),-Werror)
 C_FLAGS   = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARNINGS) $(VARIANT_$(VARIANT)) \
             -Icore/include -Icore/src $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS)
-# The service thread may run while a runtime unloads the module: the code has to stay where it is.
+# The service thread may run while a runtime unloads the module: the code has to stay where it is. macOS's linker has no
+# option for that, and service.c alone sees to it.
+ifeq ($(shell uname -s),Darwin)
+SHARED    = -shared -pthread $(VARIANT_$(VARIANT)) $(LDFLAGS)
+NAMED    := -Wl,-install_name,$(LIBDIR)/$(SONAME)
+MODULE   := -Wl,-exported_symbol,_luaopen_curlwire_core -undefined dynamic_lookup
+else
 SHARED    = -shared -pthread -Wl,-z,nodelete $(VARIANT_$(VARIANT)) $(LDFLAGS)
+NAMED    := -Wl,-soname,$(SONAME)
+MODULE   := -Wl,--exclude-libs,ALL
+endif
 
 # Included, so that the private libcurl is there before its flags are asked for.
 ifeq ($(LIBCURL),private)
@@ -112,7 +121,7 @@ TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/t
 
 .PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
         test-conformance asan tsan stress load fuzz fuzz-targets analyse coverage mutants mutant-parts mutants-run \
-        lint controls format bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
+        lint controls format cross bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
 
 menu:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -161,7 +170,7 @@ $(OUT)/libcurlwire.a: $(CORE_OBJECTS)
 
 $(OUT)/$(SONAME): $(CORE_OBJECTS)
 	@$(SAY) LD $@
-	$(Q)$(CC) $(SHARED) -Wl,-soname,$(SONAME) -o $@ $^ $(CURL_LIBS)
+	$(Q)$(CC) $(SHARED) $(NAMED) -o $@ $^ $(CURL_LIBS)
 
 $(OUT)/libcurlwire.so: $(OUT)/$(SONAME)
 	@ln -sf $(SONAME) $@
@@ -172,6 +181,36 @@ $(OUT)/curlwire.pc: core/curlwire.pc.in core/include/curlwire.h Makefile FORCE
 	     -e 's|@VERSION@|$(VERSION)|' $< > $@
 
 -include $(wildcard $(OUT)/core/*/*.d $(OUT)/tests/*.d $(OUT)/targets/*.d)
+
+# ---- the core for other systems: compiled, not linked, by zig, which has their headers
+
+CROSS       := x86_64-macos aarch64-macos x86_64-freebsd x86_64-linux-musl aarch64-linux-musl
+CROSS_OUT   := build/cross
+CROSS_FLAGS := -std=c11 -D_GNU_SOURCE -O0 -g0 -fno-sanitize=all -pthread $(WARNINGS) -Werror -Icore/include -Icore/src \
+               -I$(CROSS_OUT)/include
+ZIG         := $(wildcard build/venv/lib/python3*/site-packages/ziglang/zig)
+
+cross: $(foreach t,$(CROSS),$(CORE_SOURCES:core/src/%.c=$(CROSS_OUT)/$(t)/%.o))
+
+# The headers of libcurl and zlib are the same for every system; a folder of their own brings no other one of this system.
+$(CROSS_OUT)/include/zlib.h: tests/requirements.txt Makefile | check-libcurl
+	@test -n "$(ZIG)" || { echo "make cross: zig is missing; run: sh scripts/install.sh test" >&2; exit 1; }
+	@rm -rf $(@D)
+	@mkdir -p $(@D)/curl
+	@printf '#include <curl/curl.h>\n#include <zlib.h>\n' | $(CC) $(CURL_CFLAGS) -M -x c - | tr -s ' \\' '\n\n' | \
+	    while read -r header; do \
+	        case $$header in */curl/*.h) cp "$$header" $(@D)/curl/ ;; */zlib.h | */zconf.h) cp "$$header" $(@D)/ ;; esac; \
+	    done
+
+define cross_rule
+$(CROSS_OUT)/$(1)/%.o: core/src/%.c $(CROSS_OUT)/include/zlib.h
+	@mkdir -p $$(@D)
+	@$(SAY) CC $$< for $(1)
+	$(Q)ZIG_GLOBAL_CACHE_DIR=$(CROSS_OUT)/cache $(ZIG) cc -target $(1) $$(CROSS_FLAGS) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach t,$(CROSS),$(eval $(call cross_rule,$(t))))
+
+-include $(wildcard $(CROSS_OUT)/*/*/*.d)
 
 # ---- the C tests
 
@@ -248,7 +287,7 @@ $(LUA_OUT)/$(1)/curlwire/core.so: $(LUA_SOURCES:bindings/lua/src/%.c=$(OUT)/lua-
                                   $(OUT)/libcurlwire.a
 	@mkdir -p $$(@D)
 	@$(SAY) LD $$@
-	$(Q)$$(CC) $$(SHARED) -Wl,--exclude-libs,ALL -o $$@ $$^ $$(CURL_LIBS)
+	$(Q)$$(CC) $$(SHARED) $$(MODULE) -o $$@ $$^ $$(CURL_LIBS)
 
 -include $(wildcard $(OUT)/lua-objects/$(1)/*.d)
 endef
@@ -263,7 +302,7 @@ $(VENV)/python:
 	@echo "make: the tests' tools are missing; run: sh scripts/install.sh test" >&2; exit 1
 
 test-quick test-core test-python test-lua test-conformance asan tsan stress load fuzz analyse coverage mutants lint \
-controls format: | $(VENV)/python
+controls format cross: | $(VENV)/python
 
 test-quick:
 	@$(RUN_TESTS) --quick

@@ -142,6 +142,7 @@ def lint() -> list[Test]:
         ("folders and circles", partial(run_tool, sys.executable, "scripts/check_folders.py")),
         ("gcc has no warning", partial(build_strictly, "gcc")),
         ("clang has no warning", partial(build_strictly, "clang")),
+        ("macOS, FreeBSD and musl have no warning", partial(run_tool, "make", "-s", "-j2", "cross")),
         (
             "clang-format",
             partial(run_tool, BIN / "clang-format", "--dry-run", "-Werror", *files(*C_SOURCES)),
