@@ -131,6 +131,13 @@ def run_shellcheck() -> None:
     call("shellcheck", *files("scripts/*.sh", ".ci/run"))
 
 
+def check_github(pattern: str, schema: str) -> None:
+    names = files(f".github/{pattern}")
+    if not names:
+        raise Failed(f"there is no .github/{pattern}")
+    call(BIN / "check-jsonschema", "--builtin-schema", f"vendor.github-{schema}", *names)
+
+
 def build_strictly(compiler: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         call("make", "-s", "-j2", "core", f"CC={compiler}", f"BUILD={folder}", "WERROR=1")
@@ -164,6 +171,8 @@ def lint() -> list[Test]:
         ("the table of controls", run_controls),
         ("luacheck", partial(run_tool, "luacheck", "--no-cache", "-q", ".")),
         ("shellcheck", run_shellcheck),
+        ("the workflow of GitHub", partial(check_github, "workflows/*.yml", "workflows")),
+        ("the issue forms of GitHub", partial(check_github, "ISSUE_TEMPLATE/*.yml", "issue-forms")),
     ]
 
 
