@@ -10,7 +10,8 @@
 #   make all           build the library, the Python module and the Lua modules into build/
 #   make core          the library alone: build/release/libcurlwire.a and .so
 #   make python        the Python module: PYTHONPATH=build/python
-#   make lua           the Lua modules: build/lua/5.1 5.3 5.4 jit
+#   make lua           the Lua modules: build/lua/5.1 5.2 5.3 5.4 jit
+#   make cross         compile the core for macOS, FreeBSD and musl, with zig
 #   make libcurl       a private static libcurl in build/libcurl, which LIBCURL=private takes
 #   make test-core     the C tests alone                  (these run what is built;
 #   make test-python   the Python tests alone              sh scripts/install.sh test
@@ -35,7 +36,7 @@
 #   make dist          a source archive in dist/
 #   make clean         remove build/ and dist/
 #
-# Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.3 5.4 jit", WERROR=1, V=1,
+# Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.2 5.3 5.4 jit", WERROR=1, V=1,
 #   T=3600 for fuzz, CW_TEST_MANY=10000, the number of sockets that the tests of resources make, CURL_TARBALL for
 #   libcurl. LIBCURL=private (all, core, python, lua, core-tests, test-core, test-python, test-lua, test-conformance,
 #   bench): with the private libcurl, in build/private. Sanitizers, fuzz and coverage always take that one.
@@ -83,8 +84,17 @@ VARIANT_fuzz    := -O1 -g -fno-omit-frame-pointer -DCW_TEST_ALLOC -fsanitize=fuz
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion $(if $(WERROR),-Werror)
 C_FLAGS   = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARNINGS) $(VARIANT_$(VARIANT)) \
             -Icore/include -Icore/src $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS)
-# The service thread may run while a runtime unloads the module: the code has to stay where it is.
+# The service thread may run while a runtime unloads the module: the code has to stay where it is. macOS's linker has no
+# option for that, and service.c alone sees to it.
+ifeq ($(shell uname -s),Darwin)
+SHARED    = -shared -pthread $(VARIANT_$(VARIANT)) $(LDFLAGS)
+NAMED    := -Wl,-install_name,$(LIBDIR)/$(SONAME)
+MODULE   := -Wl,-exported_symbol,_luaopen_curlwire_core -undefined dynamic_lookup
+else
 SHARED    = -shared -pthread -Wl,-z,nodelete $(VARIANT_$(VARIANT)) $(LDFLAGS)
+NAMED    := -Wl,-soname,$(SONAME)
+MODULE   := -Wl,--exclude-libs,ALL
+endif
 
 # Included, so that the private libcurl is there before its flags are asked for.
 ifeq ($(LIBCURL),private)
@@ -111,7 +121,7 @@ TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/t
 
 .PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
         test-conformance asan tsan stress load fuzz fuzz-targets analyse coverage mutants mutant-parts mutants-run \
-        lint controls format bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
+        lint controls format cross bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
 
 menu:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -160,7 +170,7 @@ $(OUT)/libcurlwire.a: $(CORE_OBJECTS)
 
 $(OUT)/$(SONAME): $(CORE_OBJECTS)
 	@$(SAY) LD $@
-	$(Q)$(CC) $(SHARED) -Wl,-soname,$(SONAME) -o $@ $^ $(CURL_LIBS)
+	$(Q)$(CC) $(SHARED) $(NAMED) -o $@ $^ $(CURL_LIBS)
 
 $(OUT)/libcurlwire.so: $(OUT)/$(SONAME)
 	@ln -sf $(SONAME) $@
@@ -171,6 +181,36 @@ $(OUT)/curlwire.pc: core/curlwire.pc.in core/include/curlwire.h Makefile FORCE
 	     -e 's|@VERSION@|$(VERSION)|' $< > $@
 
 -include $(wildcard $(OUT)/core/*/*.d $(OUT)/tests/*.d $(OUT)/targets/*.d)
+
+# ---- the core for other systems: compiled, not linked, by zig, which has their headers
+
+CROSS       := x86_64-macos aarch64-macos x86_64-freebsd x86_64-linux-musl aarch64-linux-musl
+CROSS_OUT   := build/cross
+CROSS_FLAGS := -std=c11 -D_GNU_SOURCE -O0 -g0 -fno-sanitize=all -pthread $(WARNINGS) -Werror -Icore/include -Icore/src \
+               -I$(CROSS_OUT)/include
+ZIG         := $(wildcard build/venv/lib/python3*/site-packages/ziglang/zig)
+
+cross: $(foreach t,$(CROSS),$(CORE_SOURCES:core/src/%.c=$(CROSS_OUT)/$(t)/%.o))
+
+# The headers of libcurl and zlib are the same for every system; a folder of their own brings no other one of this system.
+$(CROSS_OUT)/include/zlib.h: tests/requirements.txt Makefile | check-libcurl
+	@test -n "$(ZIG)" || { echo "make cross: zig is missing; run: sh scripts/install.sh test" >&2; exit 1; }
+	@rm -rf $(@D)
+	@mkdir -p $(@D)/curl
+	@printf '#include <curl/curl.h>\n#include <zlib.h>\n' | $(CC) $(CURL_CFLAGS) -M -x c - | tr -s ' \\' '\n\n' | \
+	    while read -r header; do \
+	        case $$header in */curl/*.h) cp "$$header" $(@D)/curl/ ;; */zlib.h | */zconf.h) cp "$$header" $(@D)/ ;; esac; \
+	    done
+
+define cross_rule
+$(CROSS_OUT)/$(1)/%.o: core/src/%.c $(CROSS_OUT)/include/zlib.h
+	@mkdir -p $$(@D)
+	@$(SAY) CC $$< for $(1)
+	$(Q)ZIG_GLOBAL_CACHE_DIR=$(CROSS_OUT)/cache $(ZIG) cc -target $(1) $$(CROSS_FLAGS) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach t,$(CROSS),$(eval $(call cross_rule,$(t))))
+
+-include $(wildcard $(CROSS_OUT)/*/*/*.d)
 
 # ---- the C tests
 
@@ -217,15 +257,20 @@ python: | check-libcurl
 # ---- Lua: one module with the core inside, one folder for each version whose headers are there
 
 PKG_5.1 := lua5.1
+PKG_5.2 := lua5.2
 PKG_5.3 := lua5.3
 PKG_5.4 := lua5.4
 PKG_jit := luajit
-LUA_FOUND    := $(foreach v,5.1 5.3 5.4 jit,$(shell pkg-config --exists $(PKG_$(v)) 2>/dev/null && echo $(v)))
+LUA_KNOWN    := 5.1 5.2 5.3 5.4 jit
+LUA_FOUND    := $(foreach v,$(LUA_KNOWN),$(shell pkg-config --exists $(PKG_$(v)) 2>/dev/null && echo $(v)))
 LUA_VERSIONS ?= $(LUA_FOUND)
+ifneq ($(filter-out $(LUA_KNOWN),$(LUA_VERSIONS)),)
+$(error LUA_VERSIONS is $(LUA_VERSIONS), but curlwire is tested with $(LUA_KNOWN) alone: name some of those)
+endif
 LUA_OUT      := $(if $(filter release,$(VARIANT)),$(BUILD)/lua,$(OUT)/lua)
 
 lua: $(foreach v,$(LUA_VERSIONS),$(LUA_OUT)/$(v)/curlwire/core.so lua-side-$(v))
-	@test -n "$(LUA_VERSIONS)" || { echo "make lua: no headers of Lua 5.1, 5.3, 5.4 or LuaJIT" >&2; exit 1; }
+	@test -n "$(LUA_VERSIONS)" || { echo "make lua: no headers of Lua 5.1, 5.2, 5.3, 5.4 or LuaJIT" >&2; exit 1; }
 
 define lua_rules
 .PHONY: lua-side-$(1)
@@ -242,7 +287,7 @@ $(LUA_OUT)/$(1)/curlwire/core.so: $(LUA_SOURCES:bindings/lua/src/%.c=$(OUT)/lua-
                                   $(OUT)/libcurlwire.a
 	@mkdir -p $$(@D)
 	@$(SAY) LD $$@
-	$(Q)$$(CC) $$(SHARED) -Wl,--exclude-libs,ALL -o $$@ $$^ $$(CURL_LIBS)
+	$(Q)$$(CC) $$(SHARED) $$(MODULE) -o $$@ $$^ $$(CURL_LIBS)
 
 -include $(wildcard $(OUT)/lua-objects/$(1)/*.d)
 endef
@@ -257,7 +302,7 @@ $(VENV)/python:
 	@echo "make: the tests' tools are missing; run: sh scripts/install.sh test" >&2; exit 1
 
 test-quick test-core test-python test-lua test-conformance asan tsan stress load fuzz analyse coverage mutants lint \
-controls format: | $(VENV)/python
+controls format cross: | $(VENV)/python
 
 test-quick:
 	@$(RUN_TESTS) --quick
@@ -266,7 +311,7 @@ test-core:
 test-python:
 	@$(RUN_TESTS) python$(PRIVATE)
 test-lua:
-	@$(RUN_TESTS) $(if $(PRIVATE),,lua-5.1 lua-5.3) lua-5.4$(PRIVATE) lua-jit$(PRIVATE)
+	@$(RUN_TESTS) $(if $(PRIVATE),,lua-5.1 lua-5.2 lua-5.3) lua-5.4$(PRIVATE) lua-jit$(PRIVATE)
 test-conformance:
 	@$(RUN_TESTS) conformance$(PRIVATE)
 asan:

@@ -12,7 +12,7 @@ the I/O, the timers, the pongs and the closing handshake, so that a script which
     license = "MIT",
 }
 dependencies = {
-    "lua >= 5.1, < 5.5",
+    "lua >= 5.1, < 5.5", -- the tests run with 5.1 to 5.4 and LuaJIT; compat.h refuses others too
 }
 -- The library alone is looked for: it comes with the headers, and Debian keeps those where LuaRocks 3.8 does not
 -- look but the compiler does. Elsewhere: luarocks make CURL_DIR=/where/it/is.

@@ -5,7 +5,7 @@
 #     sh scripts/build.sh [demo | test]
 #
 #   demo   the library, the Python module, the Lua module for 5.4 (default)
-#   test   the Lua modules for 5.1, 5.3, 5.4 and LuaJIT; warnings are errors; the tests' variants; the private
+#   test   the Lua modules for 5.1, 5.2, 5.3, 5.4 and LuaJIT; warnings are errors; the tests' variants; the private
 #          libcurl, and with it the library, the Python module, the Lua modules for 5.4 and LuaJIT, and all that
 #          runs under a sanitizer
 set -eu
@@ -21,7 +21,7 @@ test)
     mkdir -p build
     sh scripts/build_libcurl.sh >build/libcurl.log 2>&1 &
     libcurl=$!
-    make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS="5.1 5.3 5.4 jit" WERROR=1
+    make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS="5.1 5.2 5.3 5.4 jit" WERROR=1
     make -j"$jobs" --no-print-directory core-tests VARIANT=test WERROR=1
     echo "build.sh: waiting for the private libcurl; build/libcurl.log tells of it"
     wait "$libcurl" || {

@@ -51,7 +51,7 @@ C_SOURCES = (
     "bench/*.[ch]",
     "examples/*.c",
 )
-LUA = {"5.1": ("lua5.1", "luajit"), "5.3": ("lua5.3",), "5.4": ("lua5.4",)}
+LUA = {"5.1": ("lua5.1", "luajit"), "5.2": ("lua5.2",), "5.3": ("lua5.3",), "5.4": ("lua5.4",)}
 PYTHON_ROUND_TRIP = """
 import curlwire, os
 with curlwire.connect(os.environ["CW_ECHO_WS"] + "/") as ws:
@@ -131,6 +131,13 @@ def run_shellcheck() -> None:
     call("shellcheck", *files("scripts/*.sh", ".ci/run"))
 
 
+def check_github(pattern: str, schema: str) -> None:
+    names = files(f".github/{pattern}")
+    if not names:
+        raise Failed(f"there is no .github/{pattern}")
+    call(BIN / "check-jsonschema", "--builtin-schema", f"vendor.github-{schema}", *names)
+
+
 def build_strictly(compiler: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         call("make", "-s", "-j2", "core", f"CC={compiler}", f"BUILD={folder}", "WERROR=1")
@@ -142,6 +149,7 @@ def lint() -> list[Test]:
         ("folders and circles", partial(run_tool, sys.executable, "scripts/check_folders.py")),
         ("gcc has no warning", partial(build_strictly, "gcc")),
         ("clang has no warning", partial(build_strictly, "clang")),
+        ("macOS, FreeBSD and musl have no warning", partial(run_tool, "make", "-s", "-j2", "cross")),
         (
             "clang-format",
             partial(run_tool, BIN / "clang-format", "--dry-run", "-Werror", *files(*C_SOURCES)),
@@ -163,6 +171,8 @@ def lint() -> list[Test]:
         ("the table of controls", run_controls),
         ("luacheck", partial(run_tool, "luacheck", "--no-cache", "-q", ".")),
         ("shellcheck", run_shellcheck),
+        ("the workflow of GitHub", partial(check_github, "workflows/*.yml", "workflows")),
+        ("the issue forms of GitHub", partial(check_github, "ISSUE_TEMPLATE/*.yml", "issue-forms")),
     ]
 
 
@@ -305,6 +315,19 @@ def refuse_libcurl(name: str, version: str, protocols: str, words: str) -> None:
     for output in (made, built):
         if not any(words in line and "curl-config" in line for line in output.splitlines()):
             raise Failed(f"no line with '{words}' and the mend in:\n{output}")
+
+
+def refuse_lua() -> None:
+    """A Lua that no test runs with is refused in one line, by the compiler and by make."""
+    _, folder = place("lua-5.5")
+    (folder / "lua.h").write_text("#define LUA_VERSION_NUM 505\ntypedef struct lua_State lua_State;\n")
+    (folder / "lauxlib.h").write_text("")
+    compat = ROOT / "bindings" / "lua" / "src" / "compat.h"
+    compiled = call("gcc", "-fsyntax-only", f"-I{folder}", compat, fails=True)
+    made = call("make", "-s", "lua", "LUA_VERSIONS=5.4 5.5", fails=True)
+    for output in (compiled, made):
+        if not any("curlwire is tested with" in line and "5.4" in line for line in output.splitlines()):
+            raise Failed(f"no line that refuses Lua 5.5 in:\n{output}")
 
 
 # What a process sees where another libcurl is loaded than was built with.
@@ -503,6 +526,7 @@ def installs() -> list[Test]:
             "a libcurl without wss is refused when it is loaded",
             partial(refuse_loaded, "no-wss-loaded", "8.16.0", "0x081000", '"http","ws",', "without wss;"),
         ),
+        ("Lua 5.5 is refused", refuse_lua),
         ("the private libcurl stays inside", private_libcurl),
         ("pip install . with the private libcurl", private_libcurl_by_pip),
         (
@@ -550,7 +574,7 @@ def round_trips(commands: str) -> str:
         "~/curlwire-venv/bin/python round_trip.py\n",
         # from another folder: LuaRocks leaves the module of the last version in the one where it builds
         "luarocks": f"cd ~\ncat > round_trip.lua <<'END'\n{LUA_ROUND_TRIP}END\n"
-        "for lua in lua5.1 lua5.3 lua5.4 luajit; do $lua round_trip.lua; done\n",
+        "for lua in lua5.1 lua5.2 lua5.3 lua5.4 luajit; do $lua round_trip.lua; done\n",
         "make install": './echo "$CW_ECHO_WS/"\n',
     }
     found = [text for word, text in after.items() if re.search(rf"\b{word}\b", commands)]

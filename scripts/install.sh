@@ -6,7 +6,7 @@
 #
 #   c      a C compiler and libcurl: what the C library is built with
 #   python these, Python's headers and venv: what `pip install .` needs
-#   lua    the same for Lua 5.1, 5.3, 5.4, LuaJIT, and LuaRocks
+#   lua    the same for Lua 5.1, 5.2, 5.3, 5.4, LuaJIT, and LuaRocks
 #   demo   what the demo needs (default)
 #   test   more of those, Python packages into build/venv, npm packages into build/node
 #   bench  what the benchmark needs besides: the peer lua-http; bench/run.py installs those of Python itself
@@ -32,7 +32,8 @@ case $KIND in
 python) PACKAGES="$PACKAGES python3 python3-dev python3-venv" ;;
 lua)
     PACKAGES="$PACKAGES luarocks
-    lua5.1 liblua5.1-0-dev lua5.3 liblua5.3-dev lua5.4 liblua5.4-dev luajit libluajit-5.1-dev"
+    lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev lua5.4 liblua5.4-dev
+    luajit libluajit-5.1-dev"
     ;;
 demo | test | bench)
     PACKAGES="$PACKAGES openssl
@@ -43,7 +44,7 @@ esac
 if [ "$KIND" = test ]; then
     PACKAGES="$PACKAGES
     python3-venv git clang luarocks lua-check shellcheck nginx-light nodejs iproute2
-    lua5.1 liblua5.1-0-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev
+    lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev
     clang-tidy cppcheck libclang-rt-dev libunistring-dev
     valgrind libssl-dev zlib1g-dev dpkg-dev" # the last three are what the private libcurl is made with
     # where Node comes from elsewhere, it brings its npm along
@@ -85,7 +86,7 @@ look_only() {
     if [ "$KIND" = test ]; then
         pkg-config --exists openssl zlib 2>/dev/null || missing="$missing openssl,zlib(headers)"
         for command in git clang clang-tidy cppcheck luarocks luacheck shellcheck nginx node npm ip unshare valgrind \
-            lua5.1 lua5.3 luajit; do
+            lua5.1 lua5.2 lua5.3 luajit; do
             has $command || missing="$missing $command"
         done
     fi

@@ -97,15 +97,6 @@ inside() {
         NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt chroot "$root" "$@"
 }
 
-# The n-th block of commands below "Install" of README.md.
-block() {
-    awk -v wanted="$1" '
-        /^## / { is_here = $0 == "## Install" }
-        is_here && /^```sh$/ { is_block = 1; n++; next }
-        /^```$/ { is_block = 0 }
-        is_block && n == wanted' README.md
-}
-
 passed=0
 failed=0
 count() {
@@ -122,8 +113,8 @@ count() {
 }
 
 install_block() {
-    block "$1" >"$root/commands.sh"
-    if [ -s "$root/commands.sh" ] && inside sh -c 'cd /src && exec sh -eu /commands.sh' >"$root.log" 2>&1; then
+    if sh scripts/readme_block.sh "$1" >"$root/commands.sh" &&
+        inside sh -c 'cd /src && exec sh -eu /commands.sh' >"$root.log" 2>&1; then
         return 0
     fi
     tail -n 40 "$root.log"

@@ -45,7 +45,7 @@ SANITIZERS = {
 FAILURE = "FAILURE "  # before each failure at the end of a suite
 SANITIZED = ("asan", "tsan")
 NOT_CONFORMANCE = "--ignore=tests/python/test_conformance.py"  # a suite of its own
-LUA = {"5.1": "lua5.1", "5.3": "lua5.3", "5.4": "lua5.4", "jit": "luajit"}
+LUA = {"5.1": "lua5.1", "5.2": "lua5.2", "5.3": "lua5.3", "5.4": "lua5.4", "jit": "luajit"}
 
 
 @dataclass
@@ -235,6 +235,7 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
     "lua-tsan": lambda: lua("5.4", "tsan", build=PRIVATE),
     "lua-asan": lambda: lua("5.4", "asan", build=PRIVATE),
     "lua-5.1": lambda: lua("5.1"),
+    "lua-5.2": lambda: lua("5.2"),
     "lua-5.3": lambda: lua("5.3"),
     "lua-5.4": lambda: lua("5.4"),
     "lua-jit": lambda: lua("jit"),

@@ -5,7 +5,7 @@
 
 FILE is a path below tests/, or a name as test_ping, test_ping.c, test_streams.lua. NAME picks the cases whose
 names contain it (pytest: its -k, or the whole name of a case with its parameters). From the environment: LUA
-says which Lua (5.1, 5.3, 5.4, jit), VARIANT=asan or tsan which sanitizer, LIBCURL=private which libcurl.
+says which Lua (5.1, 5.2, 5.3, 5.4, jit), VARIANT=asan or tsan which sanitizer, LIBCURL=private which libcurl.
 What is missing is installed first. --built runs what is built, inside tests/servers/run.py.
 """
 

@@ -16,7 +16,7 @@ sys.path.append(str(ROOT / "bench"))
 
 import clients
 
-PACKAGES = {"5.1": "lua5.1", "5.3": "lua5.3", "5.4": "lua5.4", "jit": "luajit"}
+PACKAGES = {"5.1": "lua5.1", "5.2": "lua5.2", "5.3": "lua5.3", "5.4": "lua5.4", "jit": "luajit"}
 
 
 def compiled(name: str, *arguments: str | Path) -> Path:

@@ -14,7 +14,7 @@
 #include <lua.h>
 
 #if LUA_VERSION_NUM < 501 || LUA_VERSION_NUM > 504
-#error "curlwire needs Lua 5.1, 5.2, 5.3, 5.4 or LuaJIT 2.1"
+#error "curlwire is tested with Lua 5.1 to 5.4 and LuaJIT 2.1, not this one. Use one of them"
 #endif
 
 #if LUA_VERSION_NUM < 502
