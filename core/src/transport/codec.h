@@ -48,17 +48,17 @@ typedef struct cw__codec_calls {
 } cw__codec_calls;
 
 /* Where sending is; in codec "curl" libcurl alone knows, and it is always the first. */
-typedef enum cw__sending {
+typedef enum cw__codec_sending {
     CW__FRAME_NEXT, /* the next send begins a frame */
     CW__FRAMES_HELD, /* so it does, and whole frames before it are held back: nobody writes them without being asked to */
     CW__FRAME_BEGUN /* a frame has begun, and must be gone on with */
-} cw__sending;
+} cw__codec_sending;
 
 struct cw__codec {
     const cw__codec_calls *calls;
     cw__link *link;
     cw__violation violation;
-    cw__sending sending;
+    cw__codec_sending sending;
     size_t most_bytes; /* of payload in one send, then AGAIN although there may be room; set before; 0 = all */
     bool more_follow;  /* set before a send: a caller that gets OK must send again or flush */
     size_t held_bytes; /* of messages that were held back and are not known to be written */
