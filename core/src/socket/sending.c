@@ -43,14 +43,6 @@ static cw_status check_text(cw__utf8 *utf8, const void *data, size_t len_bytes, 
 
 static uint8_t opcode_of(cw_kind kind) { return kind == CW_UTF8 ? CW__OP_TEXT : CW__OP_BINARY; }
 
-cw_status cw_socket_send(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, int timeout_ms)
-{
-    const cw_message message = {.kind = kind, .data = data, .len_bytes = len_bytes};
-    size_t sent_count;
-
-    return cw_socket_send_many(s, &message, 1, timeout_ms, &sent_count);
-}
-
 static cw_status check_whole_text(const cw_message *m)
 {
     cw__utf8 utf8 = {0};
@@ -87,6 +79,22 @@ static cw_status send_message_locked(cw_socket *s, const cw_message *m, bool mor
     return cw__outbound_message_locked(s, opcode_of(m->kind), true, more_follow, m->data, m->len_bytes, wait);
 }
 
+cw_status cw_socket_send(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, int timeout_ms)
+{
+    const cw_message message = {.kind = kind, .data = data, .len_bytes = len_bytes};
+    cw_status status = cw__socket_check(s);
+    cw__wait wait;
+
+    if (status == CW_OK)
+        status = check_whole_text(&message);
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
+    status = send_message_locked(s, &message, false, &wait);
+    return cw__socket_leave_locked(s, &wait, status);
+}
+
 cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
                               size_t *sent_count)
 {
@@ -102,12 +110,12 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
         return CW_INVALID_ARGUMENT;
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
-    for (size_t next = 1; next <= sound; next++) {
-        bool more_follow = next < sound && may_join(s, &messages[next]);
-        status = send_message_locked(s, &messages[next - 1], more_follow, &wait);
+    for (size_t i = 0; i < sound; i++) {
+        bool more_follow = i + 1 < sound && may_join(s, &messages[i + 1]);
+        status = send_message_locked(s, &messages[i], more_follow, &wait);
         if (status != CW_OK)
             break;
-        *sent_count = next;
+        *sent_count = i + 1;
         cw__wait_restart(&wait);
     }
     if (status == CW_OK && sound < count)
@@ -131,7 +139,7 @@ static cw_status send_fragment_locked(cw_socket *s, cw_kind kind, const void *da
     bool is_first = s->out.fragments == CW__FRAGMENTS_NONE;
     cw__fragments fragments = fragments_of(s, len_bytes, is_final);
     uint8_t opcode = is_first ? opcode_of(kind) : CW__OP_CONTINUATION;
-    cw__utf8 utf8 = is_first ? (cw__utf8){0} : s->out.utf8;
+    cw__utf8 utf8 = s->out.utf8;
     cw_status status = check_locked(s, kind, true);
 
     if (status == CW_OK && kind == CW_UTF8)
@@ -145,7 +153,7 @@ static cw_status send_fragment_locked(cw_socket *s, cw_kind kind, const void *da
         return status;
     s->out.fragments = is_final ? CW__FRAGMENTS_NONE : fragments;
     s->out.fragments_kind = kind;
-    s->out.utf8 = utf8;
+    s->out.utf8 = utf8; /* after a final fragment it is as new: the text was complete */
     return CW_OK;
 }
 
