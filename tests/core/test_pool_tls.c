@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of pool.c with TLS: who shares what libcurl read of the authorities, who has it alone, and what is kept of it.
+/* Tests of pool.c and trust.c: who shares what libcurl read of the authorities, who has it alone, and what is kept of it.
  * With a libcurl that does not receive natively, or reads them for each connection, every socket has a handle of its
  * own, and all of it has to hold as well. */
 #include "gate.h"

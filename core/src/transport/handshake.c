@@ -145,9 +145,9 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
     return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
 }
 
-/* libcurl asks for a socket to an address; it does not say itself why it got none. While the race gathers, each is refused, so that libcurl names the next; in
- * the end it says that it cannot connect, and cw__handshake_restart lets it begin again. Later it gets a new
- * socket, for a proxy that wants another connection. */
+/* libcurl asks for a socket to an address; it does not say itself why it got none. While the race gathers, each is refused,
+ * so that libcurl names the next; in the end it says that it cannot connect, and cw__handshake_restart lets it begin again.
+ * Later it gets a new socket, for a proxy that wants another connection. */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     cw__handshake *h = user;
