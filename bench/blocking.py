@@ -100,7 +100,7 @@ def send(client: Client, job: Job) -> tuple[Clock, Clock, Answer]:
 def open_for_threads(client: Client, url: str, connections: int) -> list[Any]:
     if connections > MOST_THREADS:
         raise Unsupported(
-            f"blocking calls take a thread for each connection; not more than {MOST_THREADS} here"
+            f"a blocking client needs a thread for each connection, and the benchmark allows {MOST_THREADS}"
         )
     return [client.open(url) for _ in range(connections)]
 
@@ -202,5 +202,5 @@ WORKS: dict[str, Callable[[Client, Job], tuple[Clock, Clock, Answer]]] = {
 
 def run(client: Client, job: Job) -> tuple[Clock, Clock, Answer]:
     if job.work not in WORKS:
-        raise Unsupported(f"it has no {job.work}")
+        raise Unsupported(f"this client has no {job.work}")
     return WORKS[job.work](client, job)

@@ -175,12 +175,12 @@ local function do_job(client, line)
   job.is_deflated = job.work:match("^deflated%-") ~= nil
   job.work = job.work:gsub("^deflated%-", "")
   if job.is_deflated and not client.has_deflate then
-    print(string.format('{"work": "%s", "unsupported": "it has no compression"}', job.work))
+    print(string.format('{"work": "%s", "unsupported": "this client has no compression"}', job.work))
     return
   end
   local work = client.works[job.work] or works[job.work]
   if not work then
-    print(string.format('{"work": "%s", "unsupported": "it has no %s"}', job.work, job.work))
+    print(string.format('{"work": "%s", "unsupported": "this client has no %s"}', job.work, job.work))
     return
   end
   local from, to, more = work(client, job)

@@ -282,7 +282,7 @@ CLIENTS = {"websockets": Websockets, "aiohttp": Aiohttp, "curl_cffi": CurlCffi}
 
 async def run(client: Any, works: dict[str, Any], job: Job) -> Times:
     if job.work not in works:
-        raise Unsupported(f"it has no {job.work}")
+        raise Unsupported(f"this client has no {job.work}")
     await client.begin()
     try:
         times: Times = await works[job.work](client, job)

@@ -85,7 +85,7 @@ def wants_deflate(url: str) -> bool:
 def refuse_deflate(url: str) -> None:
     """For clients that cannot compress."""
     if wants_deflate(url):
-        raise Unsupported("it has no compression")
+        raise Unsupported("this client has no compression")
 
 
 def now() -> Clock:
