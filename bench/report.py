@@ -38,9 +38,10 @@ CHART = (
     ("wss: send 1 MiB", "wss-send-1048576-1"),
 )
 TARGETS = (
-    "The ratio is curlwire's figure divided by the other's, round by round: minimum / median / maximum. The "
-    "median decides. Where several clients are named, the best of them counts. Rates should be high; round trips "
-    "(a time) and memory should be low. \"Ahead\" turns times and memory around, so that above 1 is always better."
+    "The ratio is curlwire's figure divided by the other's, round by round: minimum / median / maximum. "
+    "The median decides. Where several clients are named, the best of them counts. Rates should be high; "
+    "round trips (a time) and memory should be low. "
+    '"Ahead" turns times and memory around, so that above 1 is always better.'
 )
 # The bars of a group: title, rows of which the fastest counts.
 BARS = (
@@ -300,8 +301,8 @@ def page(whole: Result) -> str:
         *grid(some("ws", "deflated-roundtrip", "deflated-receive"), show_figure),
         "## Latency under load",
         "",
-        "The server sends at a fixed rate and does not wait for echoes. The figures are the time from the moment when "
-        "a message was due until its echo arrives: p50 / p99 / p99.9 in microseconds.",
+        "The server sends at a fixed rate and does not wait for echoes. The figures are the time from the "
+        "moment when a message was due until its echo arrives: p50 / p99 / p99.9 in microseconds.",
         "",
         *grid(some("ws", "latency") + some("wss", "latency"), show_figure),
         "## Memory of an idle connection",
