@@ -127,7 +127,7 @@ def test_a_circle_of_three_has_no_reason(tmp_path: Path) -> None:
 
 def test_a_circle_that_is_gone(tmp_path: Path) -> None:
     assert check(tmp_path, {}, "| `engine/first`, `engine/second` | a reason |") == [
-        "architecture.md names a circle that there is not: engine/first, engine/second"
+        "architecture.md names a circle that does not exist: engine/first, engine/second"
     ]
 
 
