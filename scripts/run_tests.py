@@ -155,7 +155,7 @@ def lua(
     }
     command = [shutil.which(LUA[version]) or LUA[version]]
     if variant:
-        # The interpreter is built without the sanitizer, so its library must be loaded first. LD_PRELOAD would do
+        # The interpreter is built without the sanitizer, so its library must be loaded first. LD_PRELOAD does
         # that too, but shells that a test starts would inherit it and fail.
         runtime = subprocess.run(
             ["gcc", f"-print-file-name=lib{variant}.so"], capture_output=True, text=True, check=True
