@@ -648,7 +648,7 @@ def missing_tools_are_named() -> None:
     shutil.copytree(tree, source)
     for target in ("test-quick", "load", "lint", "format"):
         output = call("make", target, cwd=source, fails=True)
-        if "run: sh scripts/install.sh test" not in output or "not found" in output:
+        if "Run: sh scripts/install.sh test" not in output or "not found" in output:
             raise Failed(f"make {target} does not say how to install its tools:\n{output}")
 
 
