@@ -112,7 +112,7 @@ def check_sum(answer: str | bytes, job: Job) -> None:
     """Checks the server's answer to "?" at /sink."""
     text = answer if isinstance(answer, str) else answer.decode()
     if text != str(job.count * job.size):
-        sys.exit(f"the server has counted {text} bytes, not {job.count * job.size}")
+        sys.exit(f"the server counted {text} bytes instead of {job.count * job.size}")
 
 
 def check_flood(got: int, length: int, job: Job) -> None:
