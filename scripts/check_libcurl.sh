@@ -48,7 +48,7 @@ else
     protocols=$("$CURL_CONFIG" --protocols)
 fi
 
-# The numbers decide, also of a version such as 8.22.0-DEV.
+# Compare only the numbers, even of a version such as 8.22.0-DEV.
 major=${version%%.*}
 minor=${version#*.}
 patch=${minor#*.}
