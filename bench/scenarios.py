@@ -99,7 +99,7 @@ SCENARIOS = [
 
 @dataclass(frozen=True)
 class Target:
-    """A target for the ratio of rates. With `smaller` it is for times or sizes, and a small ratio is good."""
+    """A ratio of medians to reach: of rates, or with `smaller` of times or sizes, where less is better."""
 
     scenario: str
     client: str
