@@ -96,7 +96,7 @@ def test_a_call_of_libcurl(tmp_path: Path) -> None:
     planted = {
         "engine/first.c": '#include "engine.h"\nint curl_it(void);\nint engine(void) { return curl_it(); }'
     }
-    assert check(tmp_path, planted) == ["engine/first.c calls curl_it: transport alone speaks to libcurl"]
+    assert check(tmp_path, planted) == ["engine/first.c calls curl_it: only transport may call libcurl"]
 
 
 def test_a_new_circle(tmp_path: Path) -> None:
