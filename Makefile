@@ -1,61 +1,61 @@
 # SPDX-License-Identifier: MIT
-# curlwire. `make` prints this menu:
+# Builds, tests and installs curlwire. `make` prints this menu:
 #
-#   make demo          install what is missing, build, show the main job in Python and in Lua
+#   make demo          install what is missing, build, run a short demo in Python and in Lua
 #   make test          install what is missing, build, run every test
-#   make test-one T=test_ping NAME='part of a name'   one file of tests, or one test: builds first. T=test_x.py and
-#                      T=test_x.lua LUA=5.1 likewise, VARIANT=asan or tsan, LIBCURL=private
-#   make test-quick    some of the tests of what is built, in 2 minutes
-#   make test-all      every test, the suites again beside busy loops, and both in fresh minimal systems: hours
+#   make test-one T=test_ping NAME='part of a name'   build and run one file of tests, or some of its tests
+#                      (T=test_x.py or T=test_x.lua LUA=5.1 too; VARIANT=asan or tsan, LIBCURL=private)
+#   make test-quick    run some of the tests on what is built, in 2 minutes
+#   make test-all      run every test, then the suites beside busy loops, then in fresh minimal systems: hours
 #   make all           build the library, the Python module and the Lua modules into build/
-#   make core          the library alone: build/release/libcurlwire.a and .so
-#   make python        the Python module: PYTHONPATH=build/python
-#   make lua           the Lua modules: build/lua/5.1 5.2 5.3 5.4 jit
+#   make core          build the library: build/release/libcurlwire.a and .so
+#   make python        build the Python module; use it with PYTHONPATH=build/python
+#   make lua           build the Lua modules: build/lua/5.1 5.2 5.3 5.4 jit
 #   make cross         compile the core for macOS, FreeBSD and musl, with zig
-#   make libcurl       a private static libcurl in build/libcurl, which LIBCURL=private takes
-#   make test-core     the C tests alone                  (these run what is built;
-#   make test-python   the Python tests alone              sh scripts/install.sh test
-#   make test-lua      the Lua tests alone                 once before them)
-#   make test-conformance  RFC 6455 case by case, in Python and in every Lua
-#   make asan          the C and Lua tests under AddressSanitizer and UBSan, with the private libcurl
-#   make tsan          the same under ThreadSanitizer
-#   make stress        8 threads on 4 sockets under ThreadSanitizer; STRESS_S=30 seconds
-#   make load          many connections at once; LOAD_S=60 seconds, LOAD_CONNECTIONS=2000
-#   make fuzz          each fuzz target for T seconds (60), two at a time
-#   make analyse       gcc -fanalyzer, clang-tidy and cppcheck over the core and the bindings
-#   make coverage      what the C tests reach of the core, and what they do not
-#   make mutants       change the core in one place at a time: do the C tests see it? MUTANTS="--sample 50 reply"
-#   make lint          style, types, warnings, budgets, folders and circles
-#   make controls      what is made of the table of controls in curlwire.h: types, annotations, the guide's table
+#   make libcurl       build a private static libcurl in build/libcurl, which LIBCURL=private uses
+#   make test-core     run the C tests on what is built, after sh scripts/install.sh test
+#   make test-python   run the Python tests on what is built
+#   make test-lua      run the Lua tests on what is built
+#   make test-conformance  run the test vectors of RFC 6455 in Python and in every Lua
+#   make asan          run the C and Lua tests under AddressSanitizer and UBSan, with the private libcurl
+#   make tsan          run them under ThreadSanitizer
+#   make stress        run 8 threads on 4 sockets under ThreadSanitizer; STRESS_S=30 seconds
+#   make load          run many connections at once; LOAD_S=60 seconds, LOAD_CONNECTIONS=2000
+#   make fuzz          run each fuzz target for T seconds (60), two at a time
+#   make analyse       run gcc -fanalyzer, clang-tidy and cppcheck over the core and the bindings
+#   make coverage      list the lines of the core that the C tests do not reach
+#   make mutants       change the core in one place at a time, and see whether the C tests fail. MUTANTS="--sample 50 reply"
+#   make lint          check style, types, warnings, sizes of files, includes, and generated files
+#   make controls      generate types, annotations and the guide's table from the table of controls in curlwire.h
 #   make format        format the C and the Python sources
-#   make bench         measure beside the peers, for 45 minutes; PUBLISH=1 writes docs/benchmarks.md
-#   make bench-quick   the same in 3 minutes
-#   make bench-check   count the instructions of fixed work against the record; RECORD=1 writes it
-#   make install       library, header, pkg-config file to PREFIX (/usr/local), under DESTDIR; then ldconfig
-#   make uninstall     take those away again
-#   make dist          a source archive in dist/
+#   make bench         measure curlwire beside other clients, in 45 minutes; PUBLISH=1 writes docs/benchmarks.md
+#   make bench-quick   measure the scenarios that have a target, in 3 minutes
+#   make bench-check   compare the instructions of fixed work with the record; RECORD=1 writes the record
+#   make install       install library, header and pkg-config file to PREFIX (/usr/local), under DESTDIR; then run ldconfig
+#   make uninstall     remove what make install has installed
+#   make dist          make a source archive in dist/
 #   make clean         remove build/ and dist/
 #
 # Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.2 5.3 5.4 jit", WERROR=1, V=1,
-#   T=3600 for fuzz, CW_TEST_MANY=10000, the number of sockets that the tests of resources make, CURL_TARBALL for
-#   libcurl. LIBCURL=private (all, core, python, lua, core-tests, test-core, test-python, test-lua, test-conformance,
-#   bench): with the private libcurl, in build/private. Sanitizers, fuzz and coverage always take that one.
+#   T=3600 for fuzz, CW_TEST_MANY=10000 (the number of sockets in the tests of resources), CURL_TARBALL for libcurl.
+#   LIBCURL=private uses the private libcurl and build/private; it works for all, core, python, lua, core-tests,
+#   test-core, test-python, test-lua, test-conformance and bench. Sanitizers, fuzz and coverage always use that one.
 
 .DEFAULT_GOAL := menu
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
-# one short line for each step, the whole command with V=1
+# Each step prints a short line, or with V=1 the whole command.
 Q   := $(if $(V),,@)
 SAY := $(if $(V),:,echo "  ")
 
-# system, or private: scripts/build_libcurl.sh makes that one
+# system or private. scripts/build_libcurl.sh builds the private one.
 LIBCURL ?= system
 ifeq ($(filter $(LIBCURL),system private),)
-$(error LIBCURL is $(LIBCURL), neither system nor private)
+$(error LIBCURL is $(LIBCURL), neither system nor private. Set it to one of them)
 endif
 
 BUILD   ?= $(if $(filter private,$(LIBCURL)),build/private,build)
-# release; test: with the allocation counters; asan, tsan: under a sanitizer
+# release; test has allocation counters; asan and tsan are built for a sanitizer
 VARIANT ?= release
 OUT     := $(BUILD)/$(VARIANT)
 
@@ -68,24 +68,24 @@ VENV    := build/venv/bin
 VERSION := $(shell sed -n 's/^.define CW_VERSION "\(.*\)"/\1/p' core/include/curlwire.h)
 SONAME  := libcurlwire.so.0
 
-# What a variant adds.
+# The flags that each variant adds.
 VARIANT_release := -O2 -g
 VARIANT_test    := -O2 -g -DCW_TEST_ALLOC
 VARIANT_asan    := -O1 -g -fno-omit-frame-pointer -DCW_TEST_ALLOC -fsanitize=address,undefined \
                    -fno-sanitize-recover=all
 VARIANT_tsan    := -O1 -g -fno-omit-frame-pointer -DCW_TEST_ALLOC -fsanitize=thread
-# as test; no -g, since equal code is told by equal objects
+# like test, but without -g: equal code must give equal objects
 VARIANT_mutants := -O2 -DCW_TEST_ALLOC
 VARIANT_cov     := -O0 -g --coverage -fprofile-update=atomic -DCW_TEST_ALLOC -DCW_TEST_COVERAGE
-# clang only; the same as asan, told apart by what the fuzz targets see of it
+# clang only: like asan, with the instrumentation for the fuzz targets
 VARIANT_fuzz    := -O1 -g -fno-omit-frame-pointer -DCW_TEST_ALLOC -fsanitize=fuzzer-no-link,address,undefined \
                    -fno-sanitize-recover=all
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion $(if $(WERROR),-Werror)
 C_FLAGS   = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARNINGS) $(VARIANT_$(VARIANT)) \
             -Icore/include -Icore/src $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS)
-# The service thread may run while a runtime unloads the module: the code has to stay where it is. macOS's linker has no
-# option for that, and service.c alone sees to it.
+# The service thread may run while a runtime unloads the module, so the code must stay mapped (nodelete). macOS's linker
+# has no such option; there service.c keeps it mapped.
 ifeq ($(shell uname -s),Darwin)
 SHARED    = -shared -pthread $(VARIANT_$(VARIANT)) $(LDFLAGS)
 NAMED    := -Wl,-install_name,$(LIBDIR)/$(SONAME)
@@ -96,14 +96,14 @@ NAMED    := -Wl,-soname,$(SONAME)
 MODULE   := -Wl,--exclude-libs,ALL
 endif
 
-# Included, so that the private libcurl is there before its flags are asked for.
+# Including the stamp builds the private libcurl before its flags are read.
 ifeq ($(LIBCURL),private)
 ifneq ($(filter-out clean menu,$(MAKECMDGOALS)),)
 include build/libcurl/stamp.mk
 endif
 endif
 
-# clang makes the fuzz targets alone: with it here as well, each run of them would cost two builds of libcurl.
+# clang compiles only the fuzz targets. If it compiled libcurl too, each run of them would build libcurl twice.
 CURL_CC := $(if $(filter fuzz,$(VARIANT)),cc,$(CC))
 
 build/libcurl/stamp.mk: FORCE
@@ -153,7 +153,7 @@ check-libcurl:
 
 core: $(OUT)/libcurlwire.a $(OUT)/$(SONAME) $(OUT)/libcurlwire.so $(OUT)/curlwire.pc
 
-# Objects are made again when the flags have changed.
+# Objects depend on this file, so they are compiled again when the flags change.
 $(OUT)/flags: FORCE | check-libcurl
 	@mkdir -p $(OUT)
 	@printf '%s\n' '$(CC) $(C_FLAGS)' | cmp -s - $@ || printf '%s\n' '$(CC) $(C_FLAGS)' > $@
@@ -182,7 +182,7 @@ $(OUT)/curlwire.pc: core/curlwire.pc.in core/include/curlwire.h Makefile FORCE
 
 -include $(wildcard $(OUT)/core/*/*.d $(OUT)/tests/*.d $(OUT)/targets/*.d)
 
-# ---- the core for other systems: compiled, not linked, by zig, which has their headers
+# ---- the core for other systems: zig, which has their headers, compiles it, and links nothing
 
 CROSS       := x86_64-macos aarch64-macos x86_64-freebsd x86_64-linux-musl aarch64-linux-musl
 CROSS_OUT   := build/cross
@@ -192,9 +192,9 @@ ZIG         := $(wildcard build/venv/lib/python3*/site-packages/ziglang/zig)
 
 cross: $(foreach t,$(CROSS),$(CORE_SOURCES:core/src/%.c=$(CROSS_OUT)/$(t)/%.o))
 
-# The headers of libcurl and zlib are the same for every system; a folder of their own brings no other one of this system.
+# The headers of libcurl and zlib are the same on every system. A copy of them alone keeps out this system's other headers.
 $(CROSS_OUT)/include/zlib.h: tests/requirements.txt Makefile | check-libcurl
-	@test -n "$(ZIG)" || { echo "make cross: zig is missing; run: sh scripts/install.sh test" >&2; exit 1; }
+	@test -n "$(ZIG)" || { echo "make cross: zig is not installed. Run: sh scripts/install.sh test" >&2; exit 1; }
 	@rm -rf $(@D)
 	@mkdir -p $(@D)/curl
 	@printf '#include <curl/curl.h>\n#include <zlib.h>\n' | $(CC) $(CURL_CFLAGS) -M -x c - | tr -s ' \\' '\n\n' | \
@@ -214,7 +214,7 @@ $(foreach t,$(CROSS),$(eval $(call cross_rule,$(t))))
 
 # ---- the C tests
 
-# Without the counters of a variant they refuse to run.
+# The C tests need the allocation counters, which the release variant lacks.
 ifeq ($(VARIANT),release)
 core-tests:
 	@$(MAKE) --no-print-directory core-tests VARIANT=test
@@ -246,7 +246,7 @@ $(OUT)/targets/%: tests/fuzz/%.c $(OUT)/libcurlwire.a $(OUT)/flags
 	$(Q)$(CC) $(C_FLAGS) -fsanitize=fuzzer -Itests/fuzz -MMD -MP -MF $@.d -o $@ $< $(OUT)/libcurlwire.a \
 	    $(CURL_LIBS) $(if $(findstring differential,$@),-lunistring) $(LDFLAGS)
 
-# ---- Python: setup.py knows how; it compiles the core in
+# ---- Python: setup.py builds the module, with the core inside
 
 python: | check-libcurl
 	@mkdir -p $(BUILD)
@@ -254,7 +254,7 @@ python: | check-libcurl
 	$(Q)LIBCURL='$(LIBCURL)' $(PYTHON) -W ignore::UserWarning setup.py -q egg_info --egg-base $(BUILD) \
 	    build --build-temp $(BUILD)/python-temp --build-lib $(BUILD)/python
 
-# ---- Lua: one module with the core inside, one folder for each version whose headers are there
+# ---- Lua: a module with the core inside, in a folder for each version whose headers are installed
 
 PKG_5.1 := lua5.1
 PKG_5.2 := lua5.2
@@ -265,12 +265,12 @@ LUA_KNOWN    := 5.1 5.2 5.3 5.4 jit
 LUA_FOUND    := $(foreach v,$(LUA_KNOWN),$(shell pkg-config --exists $(PKG_$(v)) 2>/dev/null && echo $(v)))
 LUA_VERSIONS ?= $(LUA_FOUND)
 ifneq ($(filter-out $(LUA_KNOWN),$(LUA_VERSIONS)),)
-$(error LUA_VERSIONS is $(LUA_VERSIONS), but curlwire is tested with $(LUA_KNOWN) alone: name some of those)
+$(error LUA_VERSIONS is $(LUA_VERSIONS), but curlwire is tested with $(LUA_KNOWN) only. Choose from these)
 endif
 LUA_OUT      := $(if $(filter release,$(VARIANT)),$(BUILD)/lua,$(OUT)/lua)
 
 lua: $(foreach v,$(LUA_VERSIONS),$(LUA_OUT)/$(v)/curlwire/core.so lua-side-$(v))
-	@test -n "$(LUA_VERSIONS)" || { echo "make lua: no headers of Lua 5.1, 5.2, 5.3, 5.4 or LuaJIT" >&2; exit 1; }
+	@test -n "$(LUA_VERSIONS)" || { echo "make lua: no headers of Lua 5.1, 5.2, 5.3, 5.4 or LuaJIT are installed. Run: sh scripts/install.sh lua" >&2; exit 1; }
 
 define lua_rules
 .PHONY: lua-side-$(1)
@@ -293,13 +293,13 @@ $(LUA_OUT)/$(1)/curlwire/core.so: $(LUA_SOURCES:bindings/lua/src/%.c=$(OUT)/lua-
 endef
 $(foreach v,$(LUA_VERSIONS),$(eval $(call lua_rules,$(v))))
 
-# ---- tests of what is built; scripts/run_tests.py knows the suites
+# ---- tests of what is built; scripts/run_tests.py defines the suites
 
 RUN_TESTS = $(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/run_tests.py
 PRIVATE   := $(if $(filter private,$(LIBCURL)),-private)
 
 $(VENV)/python:
-	@echo "make: the tests' tools are missing; run: sh scripts/install.sh test" >&2; exit 1
+	@echo "make: the tools of the tests are not installed. Run: sh scripts/install.sh test" >&2; exit 1
 
 test-quick test-core test-python test-lua test-conformance asan tsan stress load fuzz analyse coverage mutants lint \
 controls format cross: | $(VENV)/python
@@ -359,12 +359,12 @@ bench-check:
 
 # ---- install
 
-# Programs find the library by the loader's cache. A package's own scripts see to it where DESTDIR is set, and who is
-# not root cannot write it.
+# Updates the loader's cache, by which programs find the library. With DESTDIR a package's own scripts do that. Only root
+# can write the cache.
 RUN_LDCONFIG = $(if $(DESTDIR),,@if [ "$$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi)
 
 install: core
-	$(if $(PRIVATE),$(error make install is for the system's libcurl; curlwire.pc names that one))
+	$(if $(PRIVATE),$(error make install works only with LIBCURL=system, because curlwire.pc names the system's libcurl))
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 core/include/curlwire.h $(DESTDIR)$(INCLUDEDIR)/curlwire.h
 	install -m 644 $(OUT)/libcurlwire.a $(DESTDIR)$(LIBDIR)/libcurlwire.a

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The bare C loops that the benchmark compares with: what a program could do at best with one blocking
- * socket, plain or under OpenSSL, knowing beforehand what will come. No libcurl, no core. Prints one line of JSON.
- *   roundtrip   `write` of a prebuilt masked frame, `poll`, `read` until the echo's bytes are in
- *   eager       the same, but it tries to read first and polls only if nothing is there, as curlwire does: where
- *               the echo is quick, that saves a system call
- *   receive     `read` with a 64 KiB buffer; counts bytes and divides by the size of a frame. It looks at
- *               nothing that it reads: a wall that no client reaches
- *   walk        the same, but goes from frame header to frame header and counts those: the least that any
- *               client has to do
- *   collect     reads each payload to where a message of that size belongs: what `recv_into` could be at best
- *   send        one `write` for each prebuilt masked frame; ends when the server says that all have come
- *   mask        the same, but each message is copied and masked, as every client has to */
+/* The bare C loops that the benchmark compares with. They show the best that a program could do with one blocking
+ * socket, plain or under OpenSSL, if it knew beforehand what arrives. They use neither libcurl nor the core, and
+ * print one line of JSON.
+ *   roundtrip   calls `write` with a prebuilt masked frame, `poll`, and `read` until the echo is complete
+ *   eager       the same, but reads first and polls only if nothing is there, as curlwire does. If the echo is quick,
+ *               that saves a system call
+ *   receive     calls `read` with a 64 KiB buffer, counts the bytes and divides by the size of a frame. It looks at
+ *               none of them, so no client can be as fast
+ *   walk        the same, but goes from frame header to frame header and counts those, which every client must do
+ *   collect     reads each payload to its place in a message; `recv_into` cannot be faster
+ *   send        calls `write` once for each prebuilt masked frame; ends when the server has reported every byte
+ *   mask        the same, but copies and masks each message, as every client must */
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,7 +25,7 @@
 enum { READ_BYTES = 64 * 1024, WARM_UP = 200, HEADER_MAX_BYTES = 14 };
 
 static const uint8_t frame_mask[4] = {0x37, 0xfa, 0x21, 0x3d};
-static SSL *tls; /* of the job's connection; NULL: plain */
+static SSL *tls; /* the job's connection; NULL: plain ws */
 
 static void write_all(int fd, const void *data, size_t len_bytes)
 {
@@ -70,7 +70,7 @@ static int open_tcp(const char *host, const char *port)
     return fd;
 }
 
-/* Connects and upgrades. The reply is read byte by byte, so that no frame is read with it. */
+/* Connects and upgrades. Reads the reply byte by byte, so that it reads no frame with it. */
 static int open_websocket(const char *url, const char *path)
 {
     char host[128];
@@ -89,7 +89,7 @@ static int open_websocket(const char *url, const char *path)
         context = context == NULL && ca_file != NULL ? tls_client(ca_file) : context;
         tls = context == NULL ? NULL : tls_open(context, fd, false);
         if (tls == NULL) {
-            bench_fail("no TLS: BENCH_CA has to name the certificate to trust");
+            bench_fail("TLS cannot start. Set BENCH_CA to the file of the certificate to trust");
         }
     }
     int length = snprintf(request, sizeof request,
@@ -128,7 +128,7 @@ static size_t put_length(uint8_t *header, size_t payload_bytes)
     return 2 + length_bytes;
 }
 
-/* A masked frame; the caller frees it. */
+/* Makes a masked frame; the caller frees it. */
 static uint8_t *make_frame(uint8_t opcode, size_t payload_bytes, size_t *frame_bytes)
 {
     uint8_t *frame = malloc(payload_bytes + HEADER_MAX_BYTES);
@@ -160,7 +160,7 @@ static void wait_readable(int fd)
         return;
     }
     if (poll(&p, 1, 30000) != 1) {
-        bench_fail("nothing came for 30 s");
+        bench_fail("nothing arrived for 30 s");
     }
 }
 
@@ -219,7 +219,7 @@ static void receive_walk(const bench_job *job, bench_clock *from)
     static uint8_t buffer[READ_BYTES + HEADER_MAX_BYTES];
     int fd = open_source(job, from);
     uint64_t skip_bytes = 0;
-    size_t kept_bytes = 0; /* of a header that was cut, at the front of the buffer */
+    size_t kept_bytes = 0; /* of a cut header, at the front of the buffer */
     uint64_t frames = 0;
     while (frames < job->count || skip_bytes > 0) {
         size_t have_bytes = kept_bytes + read_some(fd, buffer + kept_bytes, READ_BYTES);
@@ -269,7 +269,7 @@ static void receive_collect(const bench_job *job, bench_clock *from)
     close_websocket(fd);
 }
 
-/* Writes the payload anew, under a mask of its own, into a frame that was made before. */
+/* Writes the payload again, with a new mask, into a frame that was made before. */
 static void mask_frame(uint8_t *frame, size_t frame_bytes, const uint8_t *payload, size_t payload_bytes)
 {
     static uint64_t random = 0x9e3779b97f4a7c15U;
@@ -317,7 +317,7 @@ static void send_all(const bench_job *job, bench_clock *from, bool is_masking)
         have_bytes += read_some(fd, answer + have_bytes, sizeof answer - 1 - have_bytes);
     }
     if (strcmp(answer + 2, want) != 0) {
-        bench_fail("the server has counted %s bytes, not %s", answer + 2, want);
+        bench_fail("the server counted %s bytes instead of %s", answer + 2, want);
     }
     free(frame);
     free(payload);
@@ -343,8 +343,9 @@ static void run(const bench_job *job)
     } else if (strcmp(job->work, "mask") == 0) {
         send_all(job, &from, true);
     } else {
-        bench_fail("\"%s\" is no work of this program: roundtrip, eager, receive, walk, collect, send, mask",
-                   job->work);
+        bench_fail(
+            "\"%s\" is not a work of this program. Use roundtrip, eager, receive, walk, collect, send or mask",
+            job->work);
     }
     bench_report("bare", job, from, bench_now(), "");
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What the C programs of the benchmark share: arguments, clocks, the line of JSON. Used by bare.c, core.c,
- * libcurl.c and idle.c. It knows nothing of WebSocket and must not touch the core.
+/* Code that the C programs of the benchmark share: arguments, clocks, the line of JSON. bare.c, core.c, libcurl.c and
+ * idle.c include it. It knows nothing of WebSocket and must not use the core.
  *
- * A program does one job, given by its arguments; or, with the one argument "-", each that comes as a line on
- * its standard input ("receive ws://127.0.0.1:9001 1000 32"), until that ends. BENCH_CA names the file of the
- * certificate to trust, for wss. */
+ * A program does the job that its arguments give. With the single argument "-" it reads jobs from its standard input,
+ * one in each line ("receive ws://127.0.0.1:9001 1000 32"), until that ends. For wss, BENCH_CA names the file of the
+ * certificate to trust. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -30,7 +30,7 @@ typedef struct bench_clock {
     double processor_s; /* of all threads */
 } bench_clock;
 
-/* Says on one line what went wrong, and ends the program. */
+/* Prints what went wrong on one line, and ends the program. */
 __attribute__((format(printf, 1, 2), noreturn)) static inline void bench_fail(const char *format, ...)
 {
     va_list arguments;
@@ -75,7 +75,7 @@ static inline bench_clock bench_now(void)
                                         (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6};
 }
 
-/* Does the jobs; a job that fails ends the program. */
+/* Runs the jobs. A job that fails ends the program. */
 static inline int bench_main(int argc, char **argv, const char *works, void (*run)(const bench_job *job))
 {
     char line[512];

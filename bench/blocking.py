@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The works of worker.py with blocking calls: for curlwire (python_bench.py) and the blocking peers.
+"""The works of worker.py with blocking calls, for curlwire (python_bench.py) and the blocking peers.
 
-A client gives the calls themselves, so that no layer of ours lies between the loop and the library.
+A client returns the library's own calls, so that no code of the benchmark is between the loop and the library.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ MOST_THREADS = 100
 
 
 class Client(Protocol):
-    """A library with blocking calls. A connection is whatever it says."""
+    """A library with blocking calls. A connection is an object of any type."""
 
     def open(self, url: str) -> Any: ...
     def send(self, ws: Any) -> Any:
-        """The call that sends a binary message."""
+        """Returns the call that sends a binary message."""
 
     def send_text(self, ws: Any, text: str) -> None: ...
     def recv(self, ws: Any) -> Any:
-        """The call that waits for a message."""
+        """Returns the call that waits for a message."""
 
     def payload(self, message: Any) -> Any:
-        """What is in a message as recv returns it."""
+        """Returns the payload of a message that recv has returned."""
 
     def iterate(self, ws: Any) -> Any:
-        """Messages to the end of the connection, where the library has such a thing."""
+        """Returns an iterator over messages until the connection ends, or None if the library has none."""
 
     def close(self, ws: Any) -> None: ...
 
@@ -100,7 +100,7 @@ def send(client: Client, job: Job) -> tuple[Clock, Clock, Answer]:
 def open_for_threads(client: Client, url: str, connections: int) -> list[Any]:
     if connections > MOST_THREADS:
         raise Unsupported(
-            f"blocking calls take a thread for each connection; not more than {MOST_THREADS} here"
+            f"a blocking client needs a thread for each connection, and the benchmark allows {MOST_THREADS}"
         )
     return [client.open(url) for _ in range(connections)]
 
@@ -133,7 +133,9 @@ def many(client: Client, job: Job) -> tuple[Clock, Clock, Answer]:
 
 
 def latency(client: Client, job: Job) -> tuple[Clock, Clock, Answer]:
-    share = range(max(1, job.count // job.connections))  # the server deals in turn: each gets as many
+    share = range(
+        max(1, job.count // job.connections)
+    )  # the server serves them in turn, so each gets the same number
     job.count = len(share) * job.connections
 
     def work(ws: Any) -> None:
@@ -202,5 +204,5 @@ WORKS: dict[str, Callable[[Client, Job], tuple[Clock, Clock, Answer]]] = {
 
 def run(client: Client, job: Job) -> tuple[Clock, Clock, Answer]:
     if job.work not in WORKS:
-        raise Unsupported(f"it has no {job.work}")
+        raise Unsupported(f"this client has no {job.work}")
     return WORKS[job.work](client, job)

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The regression guard: counts the instructions of fixed work in the hot paths, and fails past 5 % of what is
-recorded in instructions.json.
+"""Guards against slowdowns: counts the instructions of fixed work in the hot paths, and fails if a figure is
+more than 5 % above the record in instructions.json.
 
     check.py [--record] [--build DIR]
 
 valgrind's callgrind counts two figures for each job of instructions.c: the instructions of our own code, and
-its calls to other libraries' (malloc, memcpy, recv ...). Theirs are not counted, so that neither the C
-library nor the processor at hand makes a difference. The compiler does: figures are recorded for each version
-of one. A version that has none is held to those of the nearest recorded version of the same compiler, within
-40 %; a compiler without any fails. --record writes what was counted in place of what was recorded for this
-compiler: after a change that is worth its instructions, or that saves some. Output is TAP.
+its calls to other libraries (malloc, memcpy, recv ...). The instructions inside those are not counted, so
+neither the C library nor the processor matters. The compiler does matter, so the record has figures for each
+version of one. Another version is compared with the nearest recorded version of the same compiler, within 40 %.
+A compiler without a record fails. --record replaces the figures for this compiler: use it after a change that
+is worth its instructions, or saves some. The output is TAP.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from clients import BENCH, ROOT, Broken, Server, build_server, compile_program, 
 
 RECORD = BENCH / "instructions.json"
 TOLERANCE, STRANGER_TOLERANCE = 0.05, 0.40
-SLACK = 20  # calls or instructions that a figure near 0 may differ by
+SLACK = 20  # a figure near 0 may differ by so many calls or instructions
 JOB_SECONDS = 40
 Figures = dict[str, dict[str, int]]
 
 
 def compiler_version() -> tuple[str, str]:
-    """Family and version: ("gcc", "12.2.0")."""
+    """The family and version of the compiler, such as ("gcc", "12.2.0")."""
     command = [*os.environ.get("CC", "cc").split(), "-dM", "-E", "-x", "c", os.devnull]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     defined = dict(re.findall(r"^#define (\w+) (\S+)$", text, re.MULTILINE))
@@ -48,7 +48,7 @@ def compiler_version() -> tuple[str, str]:
 
 
 def count(out: Path, program: Path) -> dict[str, int]:
-    """Adds up a callgrind file: what our own functions cost themselves, and their calls out of the program."""
+    """Sums up a callgrind file: the instructions of our own functions, and their calls to other libraries."""
     names: dict[str, str] = {}
     own = calls = 0
     is_ours = callee_is_ours = is_call = False
@@ -76,7 +76,7 @@ def count(out: Path, program: Path) -> dict[str, int]:
 
 
 def run_job(job: str, program: Path, url: str, place: Path) -> tuple[str, dict[str, int]]:
-    """The job's name and its figures."""
+    """Runs a job; returns its name and its figures."""
     out = place / f"callgrind.{job}"
     command = ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={out}"]
     command += [
@@ -90,20 +90,20 @@ def run_job(job: str, program: Path, url: str, place: Path) -> tuple[str, dict[s
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=JOB_SECONDS)
     except FileNotFoundError:
-        raise Broken("valgrind is not installed; sh scripts/install.sh test installs it") from None
+        raise Broken("valgrind is not installed. Run: sh scripts/install.sh test") from None
     except subprocess.TimeoutExpired:
-        raise Broken(f"{job} was not done after {JOB_SECONDS} s") from None
+        raise Broken(f"{job} took more than {JOB_SECONDS} s") from None
     if done.returncode != 0:
-        raise Broken(f"{job} ended with {done.returncode}: {(done.stderr or done.stdout).strip()}")
+        raise Broken(f"{job} ended with exit code {done.returncode}: {(done.stderr or done.stdout).strip()}")
     figures = count(out, program)
     if figures["instructions"] == 0:
-        raise Broken(f"{job}: callgrind has counted nothing")
+        raise Broken(f"{job}: callgrind counted no instruction")
     return job, figures
 
 
 def measure(place: Path) -> Figures:
     place.mkdir(parents=True, exist_ok=True)
-    os.environ.pop("CFLAGS", None)  # the figures are those of -O2
+    os.environ.pop("CFLAGS", None)  # the record is that of -O2
     server = build_server(place)
     core = sorted(ROOT.glob("core/src/*/*.c"))
     wrap = [f"-Wl,--wrap={name}" for name in ("recv", "send", "clock_gettime", "curl_version_info")]
@@ -115,17 +115,19 @@ def measure(place: Path) -> Figures:
 
 
 def recorded(family: str, version: str) -> tuple[str, Figures, float]:
-    """What to compare with: whose figures, the figures, within what."""
+    """The record to compare with: the compiler, its figures, and the tolerance."""
     known: dict[str, Figures] = json.loads(RECORD.read_text(encoding="utf-8"))
     name = f"{family} {version}"
     if name in known:
         return name, known[name], TOLERANCE
     relatives = [other for other in known if other.startswith(f"{family} ")]
     if not relatives:
-        raise Broken(f"no figures are recorded for {name}: make bench-check RECORD=1, and commit {RECORD.name}")
+        raise Broken(
+            f"no figures are recorded for {name}. Run: make bench-check RECORD=1, and commit {RECORD.name}"
+        )
     major = int(version.split(".")[0])
     nearest = min(relatives, key=lambda other: abs(int(other.split(" ")[1].split(".")[0]) - major))
-    print(f"# no figures are recorded for {name}: held to those of {nearest}, within {STRANGER_TOLERANCE:.0%}")
+    print(f"# no figures are recorded for {name}: comparing with {nearest}, within {STRANGER_TOLERANCE:.0%}")
     return nearest, known[nearest], STRANGER_TOLERANCE
 
 
@@ -162,8 +164,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="check.py", description="Instructions of fixed work, against the record."
     )
-    parser.add_argument("--record", action="store_true", help="write the figures in place of those recorded")
-    parser.add_argument("--build", type=Path, default=ROOT / "build", help="the build folder (build)")
+    parser.add_argument("--record", action="store_true", help="replace the recorded figures")
+    parser.add_argument("--build", type=Path, default=ROOT / "build", help="the folder of the build (build)")
     options = parser.parse_args()
     family, version = compiler_version()
     figures = measure(options.build.resolve() / "bench-check")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The programs of the benchmark: how they are built, which clients there are, and how one is kept running.
+"""Builds the programs of the benchmark, lists its clients, and runs them. Used by run.py.
 
-A client is a worker process that does jobs one after another, so that a run of a tenth of a second does not pay
-for starting an interpreter, and clients can be taken in turn often. Used by run.py.
+A client is a process that does one job after another. So a run of a tenth of a second does not include the
+start of an interpreter, and the clients can take turns often.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Result = dict[str, Any]
 
 
 class Broken(Exception):
-    """Something that should work did not; the text says what."""
+    """Something failed that should work; the text says what."""
 
 
 # ---- Building ----------------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ def curl_flags() -> list[str]:
 
 
 def compile_program(program: Path, sources: Sequence[Path], libraries: Sequence[str]) -> Path:
-    """Compiles one program unless it is newer than everything it could be made of, and made the same way."""
+    """Compiles a program, unless it is newer than all sources and was compiled with the same command."""
     headers = [*BENCH.glob("*.h"), *ROOT.glob("core/include/*.h"), *ROOT.glob("core/src/*/*.h")]
     newest = max(path.stat().st_mtime for path in [*sources, *headers])
     command = [
@@ -77,7 +77,7 @@ SSL = ("-lssl", "-lcrypto")
 
 
 def build_server(place: Path) -> Path:
-    """The server alone, which the load test has too."""
+    """Builds the server, which the load test uses too."""
     rooms = [ROOT / "core/src/base/sha1.c", ROOT / "core/src/protocol/frame.c"]
     sources = [BENCH / "server.c", BENCH / "pace.c", BENCH / "tls.c", *rooms]
     return compile_program(place / "server", sources, (*SSL, "-lz"))
@@ -97,19 +97,19 @@ def build(place: Path) -> dict[str, Path]:
 
 
 def make_certificate(place: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, good for a week, and its key."""
+    """Makes a self-signed certificate for 127.0.0.1, valid for a week, and its key."""
     certificate, key = place / "certificate.pem", place / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-days", "7", "-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)]
     command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise Broken(f"openssl makes no certificate: {done.stderr.strip()}")
+        raise Broken(f"openssl cannot make a certificate: {done.stderr.strip()}")
     return certificate, key
 
 
 def install_peers(venv: Path) -> Path:
-    """The Python peers, at the versions of requirements.txt; nothing to do where they are there already."""
+    """Installs the Python peers in the versions of requirements.txt, unless they are installed."""
     wanted = (BENCH / "requirements.txt").read_text(encoding="utf-8")
     stamp = venv / "requirements.done"
     python = venv / "bin" / "python"
@@ -186,7 +186,7 @@ def lua_clients(products: Path) -> tuple[list[Client], list[str]]:
         else:
             missing.append(f"curlwire {title}: not measured, {modules} is not built (make lua)")
         if in_quick:
-            # Debian puts some of what lua-http needs in the folder of 5.2 alone; it is plain Lua
+            # Debian has some modules for lua-http only in the folder of Lua 5.2; they are plain Lua
             environment = {"LUA_PATH": "/usr/share/lua/5.2/?.lua;;"} if version == "5.3" else {}
             command = [interpreter, str(BENCH / "lua_http.lua")]
             probe = subprocess.run(
@@ -203,7 +203,7 @@ def lua_clients(products: Path) -> tuple[list[Client], list[str]]:
 
 
 def find_clients(programs: dict[str, Path], products: Path, is_quick: bool) -> tuple[list[Client], list[str]]:
-    """What there is to measure, and a line for each that is not there."""
+    """The clients that can be measured, and a line for each that is missing."""
     core = [str(programs["core"]), "-"]
     clients = [
         Client("bare socket", "bare", "C", [str(programs["bare"]), "-"]),
@@ -231,13 +231,13 @@ def pin(command: list[str], processor: int | None) -> list[str]:
 
 
 class Worker:
-    """A client's process. It is started by the first job, and anew after one that broke it."""
+    """A client's process. The first job starts it, and so does the next job after one that failed."""
 
     def __init__(self, client: Client, processor: int | None) -> None:
         self.client = client
         self.processor = processor
         self.process: subprocess.Popen[str] | None = None
-        self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - it lives as long as we
+        self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - it stays open as long as this object
 
     def start(self) -> subprocess.Popen[str]:
         self.errors.seek(0)
@@ -252,7 +252,7 @@ class Worker:
         )
 
     def do(self, *words: object, seconds: float = JOB_SECONDS) -> Result:
-        """One job. What it cannot do, or what broke it, is in the result as "unsupported" or "failed"."""
+        """Runs a job. The result has "unsupported" if the client cannot do it, and "failed" if it broke."""
         self.process = self.process or self.start()
         assert self.process.stdin is not None and self.process.stdout is not None
         try:
@@ -268,8 +268,10 @@ class Worker:
         self.end()
         self.errors.seek(0)
         said = self.errors.read().strip().splitlines()
-        # Python says what it was on the last line, Lua on the first
-        text = said[-1 if said[0].startswith("Traceback") else 0] if said else "it ended without a word"
+        # the error is on Python's last line, and on Lua's first
+        text = (
+            said[-1 if said[0].startswith("Traceback") else 0] if said else "it ended without an error message"
+        )
         text = text if ready else f"not done after {seconds:.0f} s"
         return {"failed": text}
 
@@ -281,7 +283,7 @@ class Worker:
 
 
 class Server:
-    """The server, for as long as the with block runs."""
+    """Runs the server until the with block ends."""
 
     def __init__(self, program: Path, certificate: Path, key: Path, processor: int | None) -> None:
         self.process = subprocess.Popen(

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The work of bare.c through curlwire.h, with blocking calls in the main thread. Prints one line of JSON.
- *   roundtrip   cw_socket_send, cw_socket_receive
- *   receive     cw_socket_receive in a loop, from a flooding server
- *   send        cw_socket_send in a loop; ends when the server says that all have come */
+/* Does the work of bare.c through curlwire.h, with blocking calls in the main thread. Prints one line of JSON.
+ *   roundtrip   calls cw_socket_send and cw_socket_receive
+ *   receive     calls cw_socket_receive in a loop; the server floods
+ *   send        calls cw_socket_send in a loop; ends when the server has reported every byte */
 #include <curlwire.h>
 
 #include "bench.h"
@@ -46,7 +46,7 @@ static void receive_one(cw_socket *s, size_t want_bytes)
     check(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), "receive");
     (void)cw_event_data(e, &have_bytes);
     if (have_bytes != want_bytes) {
-        bench_fail("a message of %zu bytes came, not of %zu", have_bytes, want_bytes);
+        bench_fail("a message has %zu bytes instead of %zu", have_bytes, want_bytes);
     }
     cw_event_free(e);
 }
@@ -98,7 +98,7 @@ static cw_socket *send_all(const bench_job *job, bench_clock *from, bench_clock 
     *to = bench_now();
     const char *answer = cw_event_data(e, &have_bytes);
     if (have_bytes != (size_t)length || memcmp(answer, want, have_bytes) != 0) {
-        bench_fail("the server has counted %.*s bytes, not %s", (int)have_bytes, answer, want);
+        bench_fail("the server counted %.*s bytes instead of %s", (int)have_bytes, answer, want);
     }
     cw_event_free(e);
     free(payload);
@@ -118,7 +118,7 @@ static void run(const bench_job *job)
     } else if (strcmp(job->work, "send") == 0) {
         s = send_all(job, &from, &to);
     } else {
-        bench_fail("\"%s\" is no work of this program: roundtrip, receive, send", job->work);
+        bench_fail("\"%s\" is not a work of this program. Use roundtrip, receive or send", job->work);
     }
     (void)snprintf(versions, sizeof versions, ", \"curlwire\": \"%s\", \"libcurl\": \"%s\"", cw_version(),
                    cw_libcurl_version());

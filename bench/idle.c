@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What idle connections cost: opens many through curlwire.h, one after another, and reports as one line of JSON
- *   memory      growth of RSS and PSS from the first connection to the last, for each connection; and again
- *               after one text message was echoed on each
- *   processor   time that all threads used while nothing happened
- *   threads     of the process
- *   descriptors for each connection
- * Memory that the kernel holds for a connection (socket buffers) is in neither figure. Linux only. */
+/* Measures what idle connections cost. Opens many through curlwire.h, one after another, and prints one line of JSON:
+ *   memory      the growth of RSS and PSS for each connection, from the first to the last, and again after one text
+ *               message was echoed on each
+ *   processor   the time that all threads used while nothing happened
+ *   threads     the number of threads of the process
+ *   descriptors the number for each connection
+ * The kernel's memory for a connection (socket buffers) is not counted. Linux only. */
 #include <curlwire.h>
 #include <dirent.h>
 #include <sys/resource.h>
@@ -26,7 +26,7 @@ static void check(cw_status status, const char *what)
     }
 }
 
-/* The number that follows a name at the start of a line, as in /proc/self/status. */
+/* Returns the number after a name at the start of a line, as in /proc/self/status. */
 static long field(const char *path, const char *name)
 {
     char line[256];
@@ -93,12 +93,13 @@ static void allow_descriptors(uint64_t count)
     files.rlim_cur = files.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &files);
     if (files.rlim_cur < need) {
-        bench_fail("%" PRIu64 " connections may need %llu descriptors, the limit is %llu: raise it (ulimit -n)",
+        bench_fail("%" PRIu64
+                   " connections may need %llu descriptors, but the limit is %llu. Raise it: ulimit -n",
                    count, (unsigned long long)need, (unsigned long long)files.rlim_cur);
     }
 }
 
-/* From the first connection to the last, for each of those between. */
+/* Returns the growth from the first connection to the last, divided by the number of connections after the first. */
 static double each(long from, long to, uint64_t count) { return (double)(to - from) / (double)(count - 1); }
 
 static void report(uint64_t count, const usage *first, const usage *opened, const usage *used)
@@ -145,7 +146,7 @@ int main(int argc, char **argv)
     uint64_t count = bench_number(argv[2], 100000);
     uint64_t idle_s = bench_number(argv[3], 3600);
     if (count < 2) {
-        bench_fail("it takes 2 connections to see what one more costs");
+        bench_fail("at least 2 connections are needed to measure the cost of one more");
     }
     allow_descriptors(count);
     cw_socket **sockets = calloc(count, sizeof(cw_socket *));

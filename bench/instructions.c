@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Fixed work in the hot paths, for check.py to count the instructions of under valgrind's callgrind. One job a run:
- *   encode-32, encode-64k                header and mask of frames
- *   decode-32, decode-1m                 headers and payloads into messages; the large one in pieces of 64 KiB
- *   utf8-ascii, utf8-mixed               checking 64 KiB
- *   send-32, send-64k, receive-32, receive-64k, roundtrip-32   the public calls, over bytes that are made here
- * Only what happens inside "counted" counts: cw__ names are the core's own, so this program is linked with its
- * sources and not with the library. */
+/* Fixed work in the hot paths. check.py counts its instructions under valgrind's callgrind. Each run does one job:
+ *   encode-32, encode-64k                encodes headers and masks frames
+ *   decode-32, decode-1m                 decodes headers and payloads into messages; the large one in pieces of 64 KiB
+ *   utf8-ascii, utf8-mixed               checks 64 KiB
+ *   send-32, send-64k, receive-32, receive-64k, roundtrip-32   calls the public functions, with bytes that are made here
+ * Only instructions inside the function "counted" count. The program uses cw__ names, which are private to the core, so it is
+ * linked with the core's sources and not with the library. */
 #include <curl/curl.h>
 #include <curlwire.h>
 #include <stdatomic.h>
@@ -44,7 +44,7 @@ static void encode(void)
     }
 }
 
-/* block holds a run of whole frames of the server's, again and again. */
+/* block holds whole frames from the server, which are decoded again and again. */
 static void decode(void)
 {
     cw__message message;
@@ -87,7 +87,7 @@ static void utf8(void)
     }
 }
 
-/* As many as fit. */
+/* Fills the block with as many frames as fit. */
 static void fill_frames(void)
 {
     cw__frame frame = {.payload_bytes = message_bytes, .opcode = CW__OP_BINARY, .is_final = true};
@@ -107,10 +107,10 @@ static void fill_text(const char *pattern)
 
 /* ---- The public calls -------------------------------------------------------------------------------------- */
 
-/* The connection is real until it is open and was used once. Then the two system calls by which the bytes of
- * a bare connection come and go are answered here (linked with --wrap): everything is taken, and there is always more of block to come. So
- * neither the kernel nor the other side's pace has a say in the figures. The version is one with which our own codec
- * receives, whichever libcurl it is. */
+/* The connection is real until it is open and was used once. From then on this program replaces the system calls `send`
+ * and `recv` of a bare connection (linked with --wrap): `send` takes everything, and `recv` always has more of the block. So
+ * the figures depend neither on the kernel nor on the server. The replaced version of libcurl is one with which our own codec
+ * receives. */
 static bool is_canned;
 static size_t block_at;
 
@@ -132,7 +132,7 @@ curl_version_info_data *__wrap_curl_version_info(CURLversion stamp)
 int __wrap_clock_gettime(clockid_t which, struct timespec *now);
 int __real_clock_gettime(clockid_t which, struct timespec *now);
 
-/* A microsecond from one look to the next: the service finds no socket left alone, and no keepalive ping is due. */
+/* Each call advances the clock by a microsecond, so the service does not take the socket back, and no keepalive ping is due. */
 int __wrap_clock_gettime(clockid_t which, struct timespec *now)
 {
     static _Atomic unsigned looks;
@@ -152,7 +152,7 @@ ssize_t __wrap_recv(int fd, void *buffer, size_t size_bytes, int flags)
     if (!is_canned) {
         return __real_recv(fd, buffer, size_bytes, flags);
     }
-    /* never short: after a short read the core would rather wait at the real descriptor */
+    /* never a short read: after one the core would wait for the real descriptor */
     for (size_t len_bytes = 0; len_bytes < size_bytes;) {
         size_t left = block_bytes - block_at;
         size_t n = left < size_bytes - len_bytes ? left : size_bytes - len_bytes;
@@ -173,7 +173,7 @@ static void open_socket(const char *url, const char *path)
     char uri[256];
     (void)snprintf(uri, sizeof uri, "%s%s", url, path);
     check(cw_socket_create(CW_MESSAGE_SOCKET, &ws) == CW_OK, "create");
-    /* the service has nothing to do in between */
+    /* so that the service has nothing to do meanwhile */
     check(cw_socket_set_number(ws, CW_OPT_PING_INTERVAL, 0) == CW_OK, "ping_interval");
     check(cw_socket_connect(ws, uri, CW_TIMEOUT_DEFAULT) == CW_OK, "connect");
 }
@@ -238,7 +238,7 @@ static const job jobs[] = {
 
 static void (*volatile work)(void);
 
-/* Known to callgrind by its name, so the compiler has to keep it as it is. */
+/* callgrind finds this function by its name, so the compiler must not inline it. */
 __attribute__((noinline)) static void counted(void) { work(); }
 
 int main(int argc, char **argv)
@@ -274,12 +274,12 @@ int main(int argc, char **argv)
         check(strcmp(framing, "native") == 0, "the codec is not our own");
         message_bytes = SMALL;
         send_one();
-        receive_one(); /* the service leaves the socket to us */
-        send_one();    /* its echo is never read: the descriptor stays readable, and no poll waits */
+        receive_one(); /* so that the service leaves the socket to this thread */
+        send_one();    /* nobody reads its echo, so the descriptor stays readable and no poll waits */
         message_bytes = j->message_bytes;
         is_canned = true;
     }
     work = j->run;
     counted();
-    _Exit(0); /* without a word to the server: it would be canned */
+    _Exit(0); /* ends without a close frame, which would not reach the server */
 }

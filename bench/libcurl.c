@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The work of bare.c with libcurl's own framing, curl_ws_send and curl_ws_recv on a connect-only handle, as its
- * documentation shows. Each message is collected whole, as any program would want it. Prints one line of JSON.
- *   roundtrip   curl_ws_send, curl_ws_recv
- *   receive     curl_ws_recv in a loop, from a flooding server
- *   send        curl_ws_send in a loop; ends when the server says that all have come */
+/* Does the work of bare.c with libcurl's own framing: curl_ws_send and curl_ws_recv on a connect-only handle, as its
+ * documentation shows. It collects each whole message, as most programs need it. Prints one line of JSON.
+ *   roundtrip   calls curl_ws_send and curl_ws_recv
+ *   receive     calls curl_ws_recv in a loop; the server floods
+ *   send        calls curl_ws_send in a loop; ends when the server has reported every byte */
 #include <curl/curl.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -43,7 +43,7 @@ static void wait_for(CURL *curl, short events)
     check(curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &fd), "CURLINFO_ACTIVESOCKET");
     struct pollfd p = {.fd = fd, .events = events};
     if (poll(&p, 1, 30000) != 1) {
-        bench_fail("nothing moved for 30 s");
+        bench_fail("the connection was neither readable nor writable for 30 s");
     }
 }
 
@@ -64,7 +64,7 @@ static void send_message(CURL *curl, const char *payload, size_t len_bytes, unsi
     }
 }
 
-/* Returns the length of a whole message, which is in *message, of *room_bytes, grown as it needs. */
+/* Receives a whole message into *message, a block of *room_bytes that grows if needed. Returns its length. */
 static size_t receive_message(CURL *curl, char **message, size_t *room_bytes)
 {
     size_t have_bytes = 0;
@@ -95,7 +95,7 @@ static void receive_one(CURL *curl, size_t want_bytes, char **message, size_t *r
 {
     size_t have_bytes = receive_message(curl, message, room_bytes);
     if (have_bytes != want_bytes) {
-        bench_fail("a message of %zu bytes came, not of %zu", have_bytes, want_bytes);
+        bench_fail("a message has %zu bytes instead of %zu", have_bytes, want_bytes);
     }
 }
 
@@ -108,7 +108,7 @@ static CURL *begin(const bench_job *job)
     } else if (strcmp(job->work, "send") == 0) {
         (void)strcpy(path, "/sink");
     } else if (strcmp(job->work, "roundtrip") != 0) {
-        bench_fail("\"%s\" is no work of this program: roundtrip, receive, send", job->work);
+        bench_fail("\"%s\" is not a work of this program. Use roundtrip, receive or send", job->work);
     }
     return open_websocket(job->url, path);
 }
@@ -146,7 +146,7 @@ static void run(const bench_job *job)
         send_message(curl, "?", 1, CURLWS_TEXT);
         receive_one(curl, (size_t)length, &message, &room_bytes);
         if (memcmp(message, want, (size_t)length) != 0) {
-            bench_fail("the server has counted %.*s bytes, not %s", length, message, want);
+            bench_fail("the server counted %.*s bytes instead of %s", length, message, want);
         }
     }
     char versions[64];

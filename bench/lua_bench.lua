@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The benchmark's works (worker.py) through curlwire's Lua module: blocking calls, the iterator, handlers for many.
--- Lua has no wall clock finer than a second, so the server's is asked, over a second connection that is idle
--- while the work is done.
+-- The benchmark's works (worker.py) through curlwire's Lua module: blocking calls, the iterator, and handlers for many
+-- connections. Lua has no wall clock finer than a second. So this asks the server for the time, over a second
+-- connection that is idle during the work.
 
 package.path = (arg[0]:match("^(.*/)") or "./") .. "?.lua;" .. package.path
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The benchmark's works (worker.py) through lua-http's WebSocket client: blocking calls as its documentation shows,
--- and a coroutine for each connection, under cqueues, where there are many.
+-- The benchmark's works (worker.py) through lua-http's WebSocket client: blocking calls, as its documentation shows.
+-- With many connections, each has a coroutine under cqueues.
 
 package.path = (arg[0]:match("^(.*/)") or "./") .. "?.lua;" .. package.path
 
@@ -11,7 +11,7 @@ local store = require("openssl.x509.store")
 local worker = require("lua_worker")
 
 local client = { works = {}, versions = ', "lua-http": "' .. require("http.version").version .. '"' }
-local context -- one for all connections
+local context -- the TLS context of all connections
 
 local function tls_context()
   if not context then
@@ -90,7 +90,8 @@ function client.works.many(_, job)
 end
 
 function client.works.latency(_, job)
-  local share = math.max(1, math.floor(job.count / job.connections)) -- the server deals in turn: each gets as many
+  -- the server serves them in turn, so each gets the same number
+  local share = math.max(1, math.floor(job.count / job.connections))
   local sockets = {}
   job.count = share * job.connections
   for i = 1, job.connections do

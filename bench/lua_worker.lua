@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- What the Lua programs of the benchmark share: jobs in, lines of JSON out; worker.py says what the works are.
--- A client is a table of functions, a connection whatever it says:
+-- Code that the Lua programs of the benchmark share: it reads jobs and prints lines of JSON. worker.py describes the
+-- works. A client is a table of functions, and a connection is a value of any type:
 --   open(url), send(ws, data), send_text(ws, text), receive(ws), close(ws)
---   messages(ws)    an iterator to the end, or nil
---   now(job)        the wall clock in microseconds
---   together(connections, work)   runs work(i) for each at once; nil: it cannot
+--   messages(ws)    returns an iterator until the end, or nil
+--   now(job)        returns the wall clock in microseconds
+--   together(connections, work)   runs work(i) for each at once; nil if the client cannot
 --   has_deflate     whether it can compress
---   versions        text to end the line of JSON with
--- and works of its own, by name. For any Lua from 5.1 on.
+--   versions        the text at the end of the line of JSON
+-- The client's own works are in the same table, by name. Works with Lua 5.1 and later.
 
 local WARM_UP = 200
 
@@ -29,12 +29,12 @@ function M.clock(client, job)
   return { wall_us = client.now(job), processor_s = os.clock() }
 end
 
--- What an open connection is taken for by every function below.
+-- The type of a connection in the functions below.
 function M.open(client, job, path)
   return client.open(job.url .. path)
 end
 
--- What compresses as messages do: the same names, other numbers. (Not the numbers of worker.py: those take 64 bits.)
+-- Text that compresses like typical messages. Its numbers are not those of worker.py, which take 64 bits.
 local function records(size)
   local number, lines, length = 1, {}, 0
   while length < size do
@@ -150,7 +150,7 @@ function works.idle(client, job)
   return from, to, more
 end
 
--- The report of /pace as JSON.
+-- Returns the report of /pace as JSON.
 function M.latencies(report)
   local p50, p99, p999, most = report:match("^%d+ (%d+) (%d+) (%d+) (%d+)$")
   return string.format(', "p50_us": %s, "p99_us": %s, "p999_us": %s, "max_us": %s', p50, p99, p999, most)
@@ -175,12 +175,12 @@ local function do_job(client, line)
   job.is_deflated = job.work:match("^deflated%-") ~= nil
   job.work = job.work:gsub("^deflated%-", "")
   if job.is_deflated and not client.has_deflate then
-    print(string.format('{"work": "%s", "unsupported": "it has no compression"}', job.work))
+    print(string.format('{"work": "%s", "unsupported": "this client has no compression"}', job.work))
     return
   end
   local work = client.works[job.work] or works[job.work]
   if not work then
-    print(string.format('{"work": "%s", "unsupported": "it has no %s"}', job.work, job.work))
+    print(string.format('{"work": "%s", "unsupported": "this client has no %s"}', job.work, job.work))
     return
   end
   local from, to, more = work(client, job)

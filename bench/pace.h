@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Latency under load, as the server sees it: messages fall due at a fixed rate, whether or not the answers to
- * earlier ones have come, and each is timed from the moment when it was due to the moment when its echo is
- * back. So a client that stalls cannot hide the messages that it made wait. Used by server.c. */
+/* Measures latency under load, for server.c. Messages are due at a fixed rate, even if earlier echoes have not arrived.
+ * The time of each counts from the moment when it was due until its echo arrives. So a client that stalls cannot hide
+ * the messages that it delayed. */
 #ifndef BENCH_PACE_H
 #define BENCH_PACE_H
 
@@ -9,17 +9,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PACE_STAMP_BYTES = 8 }; /* of the number that a message begins with */
+enum { PACE_STAMP_BYTES = 8 }; /* the number at the start of a message */
 
-/* Begins anew; false if the numbers make no sense or there is no memory. */
+/* Starts a new measurement. False: the numbers are invalid, or memory has run out. */
 bool pace_begin(uint64_t rate_per_s, uint64_t count, int64_t now_us);
-/* The number of the next message if it is due; then it counts as sent. */
+/* Gives the number of the next message if it is due; the message then counts as sent. */
 bool pace_next(int64_t now_us, uint64_t *number);
-/* Microseconds from one message to the next. */
+/* Returns the microseconds between two messages. */
 int64_t pace_interval_us(void);
-/* An echo came. True: it was the last, and the report can be written. */
+/* Counts an echo. True: it was the last one, and the report can be written. */
 bool pace_echo(uint64_t number, int64_t now_us);
-/* "count p50 p99 p99.9 max", in microseconds. */
+/* Writes "count p50 p99 p99.9 max", in microseconds. */
 void pace_report(char *text, size_t size_bytes);
 
 #endif

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The benchmark's works through the asyncio peers, each as its documentation recommends.
+"""The benchmark's works through the asyncio peers, each used as its documentation recommends.
 
     peers_async.py <websockets | aiohttp | curl_cffi> <asyncio | uvloop> -
 
-picows, which has no awaitable calls on its fast path, has peers_picows.py.
+picows has its own file, peers_picows.py, because its fast path has no awaitable calls.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ class Websockets:
 
 
 class Aiohttp:
-    """One session for all, as its documentation demands; no size limit, compression off unless asked for."""
+    """aiohttp with one session for all connections, as its documentation demands, and without a size limit."""
 
     async def begin(self) -> None:
         import aiohttp
 
-        # the limit of 100 connections is there for HTTP
+        # the default limit of 100 connections is meant for HTTP
         self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ssl=tls()))
 
     async def end(self) -> None:
@@ -185,7 +185,7 @@ async def send(client: Any, job: Job) -> Times:
 
 
 async def open_all(client: Any, url: str, count: int) -> list[Any]:
-    """Not all at once: the server's queue of new connections is bounded, and so are the clients' timeouts."""
+    """Opens connections in groups: the server's queue of new ones and the clients' timeouts are limited."""
     sockets: list[Any] = []
     while len(sockets) < count:
         some = min(50, count - len(sockets))
@@ -216,7 +216,9 @@ async def many(client: Any, job: Job) -> Times:
 
 
 async def latency(client: Any, job: Job) -> Times:
-    share = range(max(1, job.count // job.connections))  # the server deals in turn: each gets as many
+    share = range(
+        max(1, job.count // job.connections)
+    )  # the server serves them in turn, so each gets the same number
     job.count = len(share) * job.connections
 
     async def work(ws: Any) -> None:
@@ -282,7 +284,7 @@ CLIENTS = {"websockets": Websockets, "aiohttp": Aiohttp, "curl_cffi": CurlCffi}
 
 async def run(client: Any, works: dict[str, Any], job: Job) -> Times:
     if job.work not in works:
-        raise Unsupported(f"it has no {job.work}")
+        raise Unsupported(f"this client has no {job.work}")
     await client.begin()
     try:
         times: Times = await works[job.work](client, job)
@@ -292,7 +294,7 @@ async def run(client: Any, works: dict[str, Any], job: Job) -> Times:
 
 
 def serve(client: Any, works: dict[str, Any], package: str, words: list[str]) -> None:
-    """One event loop for all jobs: words[0] names it."""
+    """Runs all jobs in one event loop, which words[0] names."""
     versions = {package: metadata.version(package)}
     if words[0] == "uvloop":
         import uvloop

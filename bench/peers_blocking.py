@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The benchmark's works through the blocking peers, each as its documentation recommends.
+"""The benchmark's works through the blocking peers, each used as its documentation recommends.
 
 peers_blocking.py <websockets | websocket-client | curl_cffi> -
 """
@@ -16,7 +16,7 @@ from worker import main, refuse_deflate, tls, tls_of, wants_deflate
 
 
 class Websockets:
-    """websockets.sync; its C masking comes with the wheel; compression off unless asked for."""
+    """websockets.sync, with the C masking of its wheel; it compresses only if the job asks for it."""
 
     def __init__(self) -> None:
         from websockets.sync.client import connect
@@ -27,7 +27,9 @@ class Websockets:
     def open(self, url: str) -> Any:
         compression = "deflate" if wants_deflate(url) else None
         manager = self.connect(url, compression=compression, max_size=None, ssl=tls_of(url))
-        self.managers[id(ws := manager.__enter__())] = manager  # it is one, so that it closes
+        self.managers[id(ws := manager.__enter__())] = (
+            manager  # the library returns a context manager, which closes the connection
+        )
         return ws
 
     def send(self, ws: Any) -> Any:
@@ -50,7 +52,7 @@ class Websockets:
 
 
 class WebsocketClient:
-    """websocket-client with wsaccel, which does its masking in C; no UTF-8 check, no lock (one thread each)."""
+    """websocket-client with wsaccel, which masks in C, without UTF-8 check and locks (a thread each)."""
 
     def __init__(self) -> None:
         import websocket
@@ -84,7 +86,7 @@ class WebsocketClient:
 
 
 class CurlCffi:
-    """curl_cffi's blocking WebSocket: libcurl's own framing, called through cffi."""
+    """curl_cffi's blocking WebSocket, which calls libcurl's own framing through cffi."""
 
     def __init__(self) -> None:
         from curl_cffi import WebSocket

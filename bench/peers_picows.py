@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The benchmark's works through picows: its core API, a listener whose methods are called with each frame.
+"""The benchmark's works through picows. They use its core API, a listener whose methods get each frame.
 
     peers_picows.py <asyncio | uvloop> -
 
-A message is taken as bytes, as every other client gives it; the server sends each in one frame. Sends mind
-pause_writing, as its documentation recommends where the peer may be slower.
+The listener takes each message as bytes, as every other client returns it; the server sends each in one frame.
+Sends obey pause_writing, as its documentation recommends for a slower peer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BINARY, TEXT, CLOSE = WSMsgType.BINARY, WSMsgType.TEXT, WSMsgType.CLOSE
 
 
 class Listener(WSListener):  # type: ignore[misc] # a Cython class
-    """Calls a function with each data frame; closes when the server does."""
+    """Calls a function with each data frame, and closes when the server closes."""
 
     def __init__(self, take: Callable[[WSTransport, bytes], object]) -> None:
         self.take = take
@@ -63,7 +63,7 @@ async def open_all(url: str, count: int, take: Callable[[WSTransport, bytes], ob
 
 async def close_all(transports: list[WSTransport]) -> None:
     for transport in transports:
-        transport.send_close()  # the listener disconnects when the answer comes
+        transport.send_close()  # the listener disconnects when the answer arrives
     await asyncio.gather(*(transport.wait_disconnected() for transport in transports))
 
 
@@ -135,7 +135,7 @@ async def many(client: Any, job: Job) -> Times:
     payload = b"a" * job.size
     done = asyncio.get_running_loop().create_future()
     total = job.trips_each() * job.connections
-    left = total - job.connections + 1  # when this reaches 0, the others' last trips are under way
+    left = total - job.connections + 1  # at 0 only the last trips of the other connections are pending
 
     def take(transport: WSTransport, echo: bytes) -> None:
         nonlocal left

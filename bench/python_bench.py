@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The benchmark's works through curlwire's Python module: blocking calls, the iterator, handlers for many.
+"""The benchmark's works through curlwire's Python module: blocking calls, the iterator, and handlers for many
+connections.
 
     python_bench.py <work> <ws://host:port> <count> [size in bytes, 32] [connections, 1], or python_bench.py -
 
 Besides the works of worker.py:
-into        receive, each message into a buffer of the caller's (recv_into)
-view        receive, looking at each message where it lies (recv(copy=False))
-several     send, 64 messages a call (send_many)
-batch       send, one message a call inside ws.batch()
+into        receives each message into the caller's buffer (recv_into)
+view        receives each message as a view, without a copy (recv(copy=False))
+several     sends 64 messages in a call (send_many)
+batch       sends one message in a call, inside ws.batch()
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Curlwire:
 def into(job: Job) -> tuple[Clock, Clock, Answer]:
     ws = client.open(job.source())
     if not hasattr(ws, "recv_into"):
-        raise Unsupported("there is no recv_into")
+        raise Unsupported("this version has no recv_into")
     recv_into, buffer = ws.recv_into, bytearray(job.size)
     length = 0
     start = now()
@@ -95,7 +96,7 @@ def view(job: Job) -> tuple[Clock, Clock, Answer]:
 def several(job: Job) -> tuple[Clock, Clock, Answer]:
     ws = client.open(job.url + "/sink")
     if not hasattr(ws, "send_many"):
-        raise Unsupported("there is no send_many")
+        raise Unsupported("this version has no send_many")
     send_many, payload = ws.send_many, b"a" * job.size
     whole, rest = divmod(job.count, BATCH)
     messages = [payload] * BATCH
@@ -114,7 +115,7 @@ def several(job: Job) -> tuple[Clock, Clock, Answer]:
 def batch(job: Job) -> tuple[Clock, Clock, Answer]:
     ws = client.open(job.url + "/sink")
     if not hasattr(ws, "batch"):
-        raise Unsupported("there is no batch")
+        raise Unsupported("this version has no batch")
     send, payload = ws.send, b"a" * job.size
     start = now()
     with ws.batch():
@@ -141,7 +142,7 @@ def open_with_handler(url: str, count: int, handler: Callable[[Any, Any], object
 def many(job: Job) -> tuple[Clock, Clock, Answer]:
     payload = b"a" * job.size
     total = job.trips_each() * job.connections
-    left = total - job.connections + 1  # when this reaches 0, the others' last trips are under way
+    left = total - job.connections + 1  # at 0 only the last trips of the other connections are pending
     done = threading.Event()
 
     def handler(ws: Any, args: Any) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Shows the results of run.py: on the terminal, as a page (benchmarks.md), as a chart (benchmarks.svg).
+"""Shows the results of run.py on the terminal, and writes a page (benchmarks.md) and a chart (benchmarks.svg).
 
 report.py <results.json> <folder>       writes the page and the chart; needs pygal (build/bench-venv)
 """
@@ -26,7 +26,7 @@ MEASURES = (
     "rss_kib_each",
     "rss_kib_each_after_message",
 )
-# in the chart: title, scenario
+# The groups of the chart: title, key of the scenario.
 CHART = (
     ("receive 32 B", "ws-receive-32-1"),
     ("receive 1 KiB", "ws-receive-1024-1"),
@@ -37,7 +37,13 @@ CHART = (
     ("wss: receive 1 MiB", "wss-receive-1048576-1"),
     ("wss: send 1 MiB", "wss-send-1048576-1"),
 )
-# a bar for each: title, rows of which the fastest counts
+TARGETS = (
+    "The ratio is curlwire's figure divided by the other's, round by round: minimum / median / maximum. "
+    "The median decides. Where several clients are named, the best of them counts. Rates should be high; "
+    "round trips (a time) and memory should be low. "
+    '"Ahead" turns times and memory around, so that above 1 is always better.'
+)
+# The bars of a group: title, rows of which the fastest counts.
 BARS = (
     ("curlwire", (PYTHON,)),
     ("picows", PICOWS),
@@ -56,7 +62,7 @@ def rate(run: Result) -> float:
 
 
 def figure(work: str) -> Callable[[Result], float]:
-    """What a scenario's runs are compared by."""
+    """The function that makes of a run the figure by which runs of this work are compared."""
     if work.endswith("roundtrip"):
         return lambda run: 1e6 / rate(run)
     if work == "idle":
@@ -86,7 +92,7 @@ def show_rate(per_second: float, size: int) -> str:
 
 
 def show_figure(scenario: Result, row: Result) -> str:
-    """The median, or why there is none."""
+    """The median as text; "cannot" or "failed" if there is none."""
     if not row["runs"]:
         return "cannot" if "unsupported" in row else "failed"
     work = scenario["work"]
@@ -101,14 +107,14 @@ def show_figure(scenario: Result, row: Result) -> str:
 
 
 def processor_us(row: Result) -> float | None:
-    """Microseconds of processor time for a message, all threads together."""
+    """Microseconds of processor time for a message, of all threads together."""
     if not row["runs"]:
         return None
     return middle([run["processor_seconds"] / run["count"] * 1e6 for run in row["runs"]])
 
 
 def ratios(ours: Sequence[float], others: Sequence[Sequence[float]], smaller: bool) -> list[float]:
-    """Round by round, against the best of the others."""
+    """Our figure divided by the best of the others, round by round."""
     found = []
     for number, value in enumerate(ours):
         best = [other[number] for other in others if number < len(other)]
@@ -129,7 +135,7 @@ def by_key(whole: Result) -> dict[str, Result]:
 
 
 def judge(whole: Result, target: Target) -> tuple[str, str, str, str, str]:
-    """Scenario, client, against, what is wanted, and what came of it."""
+    """The row of a target: scenario, client, the clients it is compared with, target, ratio and verdict."""
     scenario = by_key(whole)[target.scenario]
     wanted = f"{'at most' if target.smaller else 'at least'} {target.wanted:g} x"
     if target.scenario.startswith("ws-idle") and target.wanted == 1.0:
@@ -147,7 +153,7 @@ def judge(whole: Result, target: Target) -> tuple[str, str, str, str, str]:
 
 
 def ahead_rows(whole: Result) -> list[tuple[str, str, str, str, str]]:
-    """Any scenario over wss, against every peer of the same language: the nearest of them."""
+    """For each scenario over wss, curlwire's ratio to the nearest peer of the same language."""
     found = []
     for scenario in whole["scenarios"]:
         if scenario["scheme"] != "wss":
@@ -179,7 +185,7 @@ def target_rows(whole: Result) -> list[tuple[str, str, str, str, str]]:
 
 
 def show(scenario: Result) -> None:
-    """One scenario: figures, and ratios to the bare loop's, or to curlwire's in Python."""
+    """Prints one scenario: figures, and their ratios to the bare loop, or else to curlwire in Python."""
     print(f"\n{scenario['title']}")
     base = "bare socket" if "bare socket" in scenario["rows"] else PYTHON
     reference = figures(scenario, base)
@@ -194,7 +200,7 @@ def show(scenario: Result) -> None:
 
 
 def show_targets(whole: Result) -> None:
-    print("\nto reach: min / median / max of the ratio")
+    print("\nTargets: minimum / median / maximum of the ratio")
     for title, client, against, wanted, verdict in target_rows(whole):
         print(f"  {title:26} {client:28} {wanted:14} {against:40} {verdict}")
 
@@ -208,7 +214,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def grid(scenarios: Sequence[Result], cell: Callable[[Result, Result], str]) -> list[str]:
-    """Clients down, scenarios across."""
+    """A table with a row for each client and a column for each scenario."""
     labels = list(dict.fromkeys(label for scenario in scenarios for label in scenario["rows"]))
     rows = []
     for label in labels:
@@ -220,9 +226,12 @@ def grid(scenarios: Sequence[Result], cell: Callable[[Result, Result], str]) -> 
             rows.append([label, *cells])
     if not rows:
         return []
-    return table(
-        ["", *(scenario["title"].removesuffix(", " + scenario["scheme"]) for scenario in scenarios)], rows
+    has_both = len({scenario["scheme"] for scenario in scenarios}) > 1
+    titles = (
+        scenario["title"] if has_both else scenario["title"].removesuffix(", " + scenario["scheme"])
+        for scenario in scenarios
     )
+    return table(["", *titles], rows)
 
 
 def cpu_cell(scenario: Result, row: Result) -> str:
@@ -231,7 +240,7 @@ def cpu_cell(scenario: Result, row: Result) -> str:
 
 
 def reasons(whole: Result) -> list[str]:
-    """What a client cannot do, or failed at, each once."""
+    """A line for each thing that a client cannot do or failed at, with the scenarios."""
     found: dict[str, list[str]] = {}
     for scenario in whole["scenarios"]:
         for label, row in scenario["rows"].items():
@@ -257,47 +266,49 @@ def page(whole: Result) -> str:
     lines = [
         "# Benchmarks",
         "",
-        f"Results of one run of `{whole['command']}` ({whole['date']}, at most {whole['rounds']} rounds, "
-        f"{whole['seconds'] / 60:.0f} minutes); [how it is measured](../bench/README.md). `make bench` runs it "
-        "anew.",
+        "Use this page to look up how fast curlwire is beside other clients. "
+        "[bench/README.md](../bench/README.md) explains what is measured, and how to run it.",
         "",
+        f"- Run: `{whole['command']}`, {whole['date']}, at most {whole['rounds']} rounds, "
+        f"{whole['seconds'] / 60:.0f} minutes",
         f"- Machine: {machine['processor']}, {machine['processors']} processors, Linux {machine['kernel']}; "
         f"pinned: {machine['pinned']}; load at the start {machine['load']}",
         f"- Compiler: {machine['compiler']}",
         f"- Versions: {', '.join(whole['versions'])}",
         *(f"- {line}" for line in whole["missing"]),
         "",
-        "![Rates of Python clients, curlwire's being 1](benchmarks.svg)",
+        "![Rates of Python clients; curlwire is 1](benchmarks.svg)",
         "",
-        "## To reach",
+        "## Targets",
         "",
-        "Ratio of curlwire's figure to the other's (the best of those named), round by round: minimum / "
-        "median / maximum. Of rates, more is better; of round trips (time) and memory, less.",
+        TARGETS,
         "",
-        *table(["scenario", "client", "against", "wanted", "found"], target_rows(whole)),
+        *table(["scenario", "client", "compared with", "target", "ratio, and verdict"], target_rows(whole)),
     ]
     for scheme, name in (("ws", "ws"), ("wss", "wss (TLS 1.3)")):
         one = some(scheme, "roundtrip", "receive", "send")
         lines += [f"## One connection, {name}", "", *grid(one, show_figure)]
         if one:
-            lines += ["Processor time in microseconds a message, all threads:", "", *grid(one, cpu_cell)]
+            title = "Processor time of a message in microseconds, all threads of the client:"
+            lines += [title, "", *grid(one, cpu_cell)]
         lines += grid(some(scheme, "many", "connect"), show_figure)
     lines += [
         "## Compressed messages",
         "",
-        "permessage-deflate without context takeover, of records that compress to a quarter. Who is "
-        "not here has none.",
+        "Records that compress to a quarter, with permessage-deflate without context takeover. Clients without "
+        "compression are left out.",
         "",
         *grid(some("ws", "deflated-roundtrip", "deflated-receive"), show_figure),
         "## Latency under load",
         "",
-        "The server sends at a fixed rate, whatever comes back; from the moment a message was due to that of "
-        "its echo: p50 / p99 / p99.9 in microseconds.",
+        "The server sends at a fixed rate and does not wait for echoes. The figures are the time from the "
+        "moment when a message was due until its echo arrives: p50 / p99 / p99.9 in microseconds.",
         "",
         *grid(some("ws", "latency") + some("wss", "latency"), show_figure),
         "## Memory of an idle connection",
         "",
-        "Growth of the process (RSS) for each of 1,000; in brackets after a message was echoed on each.",
+        "How much the process's memory (RSS) grows for each of 1,000 connections; in brackets after a "
+        "message was echoed on each.",
         "",
         *grid(some("ws", "idle") + some("wss", "idle"), show_figure),
         f"curlwire C, ws: {whole['idle']['rss_kib_each']:.1f} KiB "
@@ -320,14 +331,14 @@ def page(whole: Result) -> str:
 
 
 def draw(whole: Result, target: Path) -> None:
-    import pygal  # in the peers' environment only
+    import pygal  # only build/bench-venv has it
     from pygal.style import CleanStyle
 
     known = by_key(whole)
     shown = [(title, known[key]) for title, key in CHART if key in known and figures(known[key], PYTHON)]
     chart = pygal.Bar(
         style=CleanStyle(font_family="sans-serif", label_font_size=12, legend_font_size=13, title_font_size=15),
-        title="Python clients: rate, curlwire's being 1 (median; longer is faster)",
+        title="Python clients: rate, curlwire is 1 (median; longer is faster)",
         width=1000,
         height=420,
         js=(),
@@ -337,7 +348,7 @@ def draw(whole: Result, target: Path) -> None:
         min_scale=4,
         disable_xml_declaration=True,
     )
-    chart.config.css.clear()  # pygal's sheets are for its scripts and its tooltips
+    chart.config.css.clear()  # pygal's own style sheets are for its scripts and tooltips
     chart.config.css.extend(["file://style.css", "file://graph.css"])
     chart.x_labels = [title for title, _ in shown]
     for title, labels in BARS:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Runs the benchmark: curlwire, its peers and bare C loops on the same server, in turn, in one run.
+"""Runs the benchmark: curlwire, its peers and bare C loops work with the same server, in turn, in one run.
 
-What is measured and how to read it is in bench/README.md. Speed is reported, not asserted: the exit status is
-0 unless something broke.
+bench/README.md explains what is measured and how to read the results. The benchmark reports speed and does not
+assert it: the exit status is 0 unless something broke.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ from clients import ROOT, Broken, Client, Result, Server, Worker, build, find_cl
 from scenarios import SCENARIOS, VARIANTS, Scenario
 
 QUICK_SECONDS = 180.0
-FIXED_LENGTH = ("connect", "idle", "latency")  # a longer run would be another measurement
-CROWD, CROWD_ROUNDS = 1000, 3  # opening that many takes longer than the work: one length, fewer rounds
+FIXED_LENGTH = (
+    "connect",
+    "idle",
+    "latency",
+)  # their length is fixed, because a longer run would measure something else
+CROWD, CROWD_ROUNDS = 1000, 3  # opening so many takes longer than the work, so the length is fixed
 VERSIONS = (
     "curlwire", "libcurl", "python", "lua", "uvloop", "picows", "websockets", "websocket-client", "aiohttp",
     "curl_cffi", "lua-http",
@@ -36,7 +40,7 @@ VERSIONS = (
 
 @dataclass
 class Plan:
-    """A scenario under way."""
+    """A scenario that runs."""
 
     scenario: Scenario
     processor: int | None
@@ -58,7 +62,7 @@ class Plan:
 
 
 class Run:
-    """Everything of one run: workers, results, the time that is left."""
+    """The state of one run: workers, results, the remaining time."""
 
     def __init__(self, server: Server, clients: Sequence[Client], options: argparse.Namespace) -> None:
         self.urls = server.urls
@@ -91,7 +95,7 @@ class Run:
         if worker.client.language != "C":
             words.append(scenario.connections)
         if scenario.work == "idle":
-            worker.end()  # what earlier jobs have left behind is no connection's
+            worker.end()  # start a new process: memory that earlier jobs left would count for the connections
         result = worker.do(*words)
         for _ in range(2):  # lua-http times out at random when its buffer runs empty
             if "failed" not in result or result["failed"].startswith("not done"):
@@ -102,10 +106,10 @@ class Run:
         return result
 
     def calibrate(self, worker: Worker, scenario: Scenario, work: str) -> tuple[int, Result]:
-        """How many messages make a run of the wanted length; the result says if there is none."""
+        """The number of messages for a run of the wanted length; the result, if the client cannot do it."""
         count = scenario.start
         if scenario.work in FIXED_LENGTH or scenario.connections >= CROWD:
-            seconds = 1 if self.is_quick else 5  # of echoes, at "size" a second
+            seconds = 1 if self.is_quick else 5  # of echoes; "size" is the rate
             return count if scenario.work != "latency" else scenario.size * seconds, {}
         result: Result = {}
         for _ in range(4):
@@ -132,7 +136,7 @@ class Run:
         return found
 
     def begin(self, scenario: Scenario, processor: int | None) -> Plan:
-        """Finds out how long the runs have to be, and who cannot do them."""
+        """Finds the length of the runs, and the clients that cannot do them."""
         plan = Plan(scenario, processor, self.entries(scenario))
         for label, client, work in plan.entries:
             count, result = self.calibrate(self.worker(client, processor), scenario, work)
@@ -142,7 +146,7 @@ class Run:
         return plan
 
     def round(self, plan: Plan) -> None:
-        """Each client once, in turn."""
+        """Runs each client once, in turn."""
         for label, client, work in plan.entries:
             row = plan.rows[label]
             if "unsupported" in row or "failed" in row:
@@ -160,7 +164,7 @@ class Run:
         return CROWD_ROUNDS if scenario.connections >= CROWD else self.rounds
 
     def measure(self, wanted: Sequence[tuple[Scenario, int | None]]) -> list[Plan]:
-        """Round after round over all scenarios, so that no moment of the machine's falls on one alone."""
+        """Runs all scenarios in each round, so that a slow moment of the machine does not hit only one."""
         plans: list[Plan] = []
         for number in range(self.rounds):
             for place, (scenario, processor) in enumerate(wanted):
@@ -176,12 +180,12 @@ class Run:
 
 
 def measure_idle(program: Path, url: str, seconds: int, processor: int | None) -> Result:
-    """What idle connections cost in C, processor time and descriptors included."""
+    """Measures what idle connections cost in C, with processor time and descriptors."""
     done = subprocess.run(
         pin([str(program), url, "1000", str(seconds)], processor), capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        raise Broken(f"idle ended with {done.returncode}: {done.stderr.strip()}")
+        raise Broken(f"idle ended with exit code {done.returncode}: {done.stderr.strip()}")
     result: Result = json.loads(done.stdout)
     print(
         f"\n{result['connections']} idle connections, curlwire C: {result['rss_kib_each']:.1f} KiB each, "
@@ -218,14 +222,18 @@ def describe(pinned: Sequence[int]) -> Result:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="run.py", description="curlwire, its peers and bare C loops, in turn."
+        prog="run.py", description="Compares curlwire, its peers and bare C loops."
     )
-    parser.add_argument("--quick", action="store_true", help="3 minutes: what has a figure to reach")
-    parser.add_argument("--rounds", type=int, help="rounds of each comparison (5; 3 with --quick)")
-    parser.add_argument("--only", help="only scenarios whose key contains this (ws-receive, wss, latency ...)")
-    parser.add_argument("--publish", action="store_true", help="write docs/benchmarks.md and its chart, too")
-    parser.add_argument("--build", type=Path, default=ROOT / "build", help="the build folder (build)")
-    parser.add_argument("--no-pin", action="store_true", help="leave the choice of processor to the system")
+    parser.add_argument(
+        "--quick", action="store_true", help="run the scenarios that have a target, in 3 minutes"
+    )
+    parser.add_argument("--rounds", type=int, help="the number of rounds (5; 3 with --quick)")
+    parser.add_argument(
+        "--only", help="run only scenarios whose key contains this (ws-receive, wss, latency ...)"
+    )
+    parser.add_argument("--publish", action="store_true", help="also write docs/benchmarks.md and its chart")
+    parser.add_argument("--build", type=Path, default=ROOT / "build", help="the folder of the build (build)")
+    parser.add_argument("--no-pin", action="store_true", help="let the system choose the processors")
     return parser.parse_args()
 
 
@@ -290,7 +298,7 @@ def main() -> int:
     target.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     print("\nversions: " + ", ".join(sorted(run.versions)))
     print(f"{whole['seconds']} s; written: {target}")
-    # the chart is drawn by a library of the peers' environment
+    # the peers' environment has the library that draws the chart
     folder = ROOT / "docs" if options.publish else place
     command = [str(products / "bench-venv/bin/python"), str(ROOT / "bench/report.py"), str(target), str(folder)]
     subprocess.run(command, check=True)

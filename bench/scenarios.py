@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is measured, and what is to be reached. Used by run.py and report.py."""
+"""The scenarios that are measured, and the targets. Used by run.py and report.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 KIB, MIB = 1024, 1024 * 1024
 PYTHON, C = "curlwire Python", "curlwire C"
 PICOWS = ("picows, asyncio", "picows, uvloop")
-# works that one client has beside the common ones: which scenario's, of whom, what a row with it is called
+# Additional works of one client: (work, client) to the names of works and their rows.
 VARIANTS = {
     ("receive", "bare socket"): {"walk": "walking the headers", "collect": "into a buffer"},
     ("send", "bare socket"): {"mask": "masking"},
@@ -24,7 +24,7 @@ class Scenario:
     size: int
     scheme: str = "ws"
     connections: int = 1
-    start: int = 1  # messages of a first, short run; the others are as long as it takes
+    start: int = 1  # messages of a first, short run, which finds the length of the others
     in_quick: bool = False
     together: bool = False  # client and server on one processor
     languages: tuple[str, ...] = ("C", "Python", "Lua")
@@ -69,7 +69,7 @@ def flood(work: str, sizes: dict[int, int], scheme: str, quick: tuple[int, ...])
 MANY = ("Python", "Lua")
 RECEIVE = {32: 20_000, KIB: 5_000, 64 * KIB: 200, MIB: 20}
 SEND = {32: 2_000, KIB: 2_000, MIB: 10}
-# what has a figure to reach comes first: --quick ends when its time does
+# Scenarios with a target come first, because --quick stops when its time is over.
 SCENARIOS = [
     Scenario("roundtrip", 32, start=500, in_quick=True),
     *flood("receive", RECEIVE, "ws", (32, KIB, MIB)),
@@ -99,13 +99,13 @@ SCENARIOS = [
 
 @dataclass(frozen=True)
 class Target:
-    """A ratio of medians: of rates, or where it says so of times or sizes, which are better smaller."""
+    """A ratio of medians to reach: of rates, or with `smaller` of times or sizes, where less is better."""
 
     scenario: str
     client: str
-    against: tuple[str, ...]  # the fastest of them, round by round
+    against: tuple[str, ...]  # compared with the best of them, round by round
     wanted: float
-    name: str  # of what it is against
+    name: str  # how the page names `against`
     smaller: bool = False
     title: str = field(default="")
 

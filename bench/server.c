@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* The benchmark's server: ws and wss, one thread, one epoll loop, made to be faster than any client measured
- * against it. Run by run.py or by hand, as "server [port [certificate key]]": it prints its port, then that of wss
- * if it was given a certificate, and ends when its standard input ends. It borrows sha1.c and frame.c from the
- * core; it is no example of a server and checks little. By path:
- *   /echo                          gives every data frame back
- *   /sink                          discards; a text message "?" is answered with the payload bytes so far
- *   /source?size=S&count=N         floods with N messages of S bytes, then closes; N = 0: for ever
- *          [&wait=1] [&text=1]     starts at the client's first message; text in place of binary
- *   /clock                         answers every message with the monotonic clock in microseconds (lua_bench.lua
- *                                  needs one: Lua itself has no wall clock finer than a second)
- *   /paced?size=S                  gets its share of the messages of a /pace, and gives each back
- *   /pace?rate=R&count=N           at its first message: N messages at R a second go to the /paced in turn; when
- *                                  all are back: their latencies (pace.h)
- * With deflate=1 behind the path of /echo or /source, permessage-deflate is taken on without context takeover, and a
- * client that has not offered it is refused; an echo is then the frame that came, and a source floods with the same
- * text, compressed once. Everywhere pings and close frames are answered.
+/* The benchmark's server: ws and wss, one thread, one epoll loop. It must be faster than every client that is measured.
+ * Start it as "server [port [certificate key]]", as run.py does. It prints its port, then that of wss if it has a
+ * certificate, and ends when its standard input ends. It uses sha1.c and frame.c of the core. It is not an example of a
+ * server, and checks little. The paths:
+ *   /echo                          returns every data frame
+ *   /sink                          discards messages; answers the text message "?" with the payload bytes so far
+ *   /source?size=S&count=N         floods with N messages of S bytes, then closes; N = 0: without an end
+ *          [&wait=1] [&text=1]     starts at the client's first message; sends text instead of binary
+ *   /clock                         answers every message with the monotonic clock in microseconds, for lua_bench.lua: Lua
+ *                                  itself has no wall clock finer than a second
+ *   /paced?size=S                  the client gets its share of the messages of a /pace, and returns each
+ *   /pace?rate=R&count=N           at the first message, N messages at R a second go to the /paced clients in turn; when
+ *                                  all have returned, this client gets their latencies (pace.h)
+ * With deflate=1 after the path /echo or /source, the server accepts permessage-deflate without context takeover, and
+ * refuses a client that has not offered it. It then echoes the frame that arrived, and a source floods with the same text,
+ * compressed once. All paths answer pings and close frames.
  *
- * What a client sends is transformed in place and as it comes, in whatever pieces: an answer never needs more
- * bytes than the masked frame that it answers, except for numbers, and those are written apart. */
+ * The server turns the bytes of a client into its answer in place, in whatever pieces they arrive. An answer never needs more
+ * bytes than the masked frame before it, except for numbers, which are written separately. */
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -41,11 +41,11 @@
 enum {
     REQUEST_BYTES = 8192,
     READ_BYTES = 256 * 1024,
-    HEAD_BYTES = 16,          /* before what is read: an answer's header may be ahead of the bytes it answers */
-    BLOCK_BYTES = 256 * 1024, /* of prebuilt frames: large, and still in the cache */
-    TURN_BYTES = 8 << 20,     /* what a source writes before the others get their turn */
-    PENDING_BYTES = 16 << 20, /* of echo that a slow reader may leave with us before we stop reading */
-    KEEP_BYTES = 64 * 1024,   /* of a drained buffer that is kept */
+    HEAD_BYTES = 16, /* room before the bytes that are read: an answer's header may begin before them */
+    BLOCK_BYTES = 256 * 1024, /* of prebuilt frames: large, but fits the cache */
+    TURN_BYTES = 8 << 20,     /* that a source writes in one turn */
+    PENDING_BYTES = 16 << 20, /* of unread echoes; with more the server stops reading from that client */
+    KEEP_BYTES = 64 * 1024,   /* the largest drained buffer that is kept */
     SOURCE_SIZE_BYTES = 64 << 20,
     TLS_RECORD_BYTES = 16 * 1024,
     EVENTS = 256
@@ -53,7 +53,7 @@ enum {
 
 typedef enum mode { MODE_REQUEST, MODE_ECHO, MODE_SINK, MODE_SOURCE, MODE_CLOCK, MODE_PACED, MODE_PACE } mode;
 
-/* Whole frames of one kind, as many as make a large write. */
+/* Whole frames of one kind, enough for a large write. */
 typedef struct block {
     struct block *next;
     size_t payload_bytes;
@@ -67,45 +67,45 @@ typedef struct block {
 typedef struct peer {
     int fd;
     SSL *ssl;           /* NULL: plain ws */
-    size_t retry_bytes; /* of a TLS record that the socket has not taken: they have to be offered again */
+    size_t retry_bytes; /* of a TLS record that the socket did not take; they must be offered again */
     mode mode;
-    unsigned watched; /* what epoll was told */
+    unsigned watched; /* the events that epoll watches */
     bool is_dead;
-    bool is_ending; /* the closing handshake is done: end once everything is out */
+    bool is_ending; /* the closing handshake is done; end when everything is written */
     bool close_sent;
     char *request; /* MODE_REQUEST only */
     size_t request_bytes;
-    uint8_t *pending; /* what the kernel did not take yet: from pending_at, pending_bytes of it */
+    uint8_t *pending; /* what the kernel has not taken: pending_bytes from pending_at on */
     size_t pending_at;
     size_t pending_bytes;
     size_t pending_room;
     cw__frame frame;
     cw__frame_decoder decoder;
     bool in_payload;
-    bool is_passing; /* the payload goes back to the client */
-    uint8_t first;   /* first byte of a payload that is one byte long */
+    bool is_passing; /* the payload is returned to the client */
+    uint8_t first;   /* the first byte, for a payload of one byte */
     uint64_t left;   /* of the payload */
     uint64_t sunk_bytes;
     const block *block;
     size_t block_at;
-    uint64_t source_left; /* bytes of frames; UINT64_MAX = for ever, near enough */
+    uint64_t source_left; /* bytes of frames; UINT64_MAX stands for no end */
     bool is_flooding;
     bool is_deflating;
-    uint8_t stamp[PACE_STAMP_BYTES]; /* MODE_PACED: the beginning of the payload that comes in */
-    uint64_t paced_bytes;            /* the same: of a message */
+    uint8_t stamp[PACE_STAMP_BYTES]; /* MODE_PACED: the first bytes of the payload that arrives */
+    uint64_t paced_bytes;            /* MODE_PACED: the size of a message */
     uint64_t pace_rate, pace_count;  /* MODE_PACE */
 } peer;
 
 enum { PACED_MOST = 8192 };
 static peer *paced[PACED_MOST];
 static size_t paced_count, paced_turn;
-static peer *pacer;  /* who gets the report; NULL: nobody waits for one */
+static peer *pacer;  /* the client that gets the report, or NULL */
 static int timer_fd; /* rings when a paced message is due */
 
 static int poll_fd;
 static block *blocks;
 static uint8_t room[HEAD_BYTES + READ_BYTES];
-static uint8_t *out = room; /* where the answer to what was read has got to; it begins at room */
+static uint8_t *out = room; /* the end of the answer so far, which begins at room */
 
 static void fail(const char *what)
 {
@@ -154,7 +154,7 @@ static size_t put_tls(peer *p, const uint8_t *data, size_t len_bytes)
     return done;
 }
 
-/* Returns what the kernel took. */
+/* Returns the number of bytes that the kernel took. */
 static size_t put(peer *p, const uint8_t *data, size_t len_bytes)
 {
     if (p->ssl != NULL) {
@@ -168,7 +168,7 @@ static size_t put(peer *p, const uint8_t *data, size_t len_bytes)
     return (size_t)n;
 }
 
-/* A source writes its answers itself, between two frames. */
+/* Sends an answer, or queues what the kernel does not take. A source queues all: it writes answers between two frames. */
 static void send_bytes(peer *p, const uint8_t *data, size_t len_bytes)
 {
     size_t done =
@@ -239,7 +239,7 @@ static void fill_letters(uint8_t *to, size_t len_bytes)
     }
 }
 
-/* What compresses as messages do: records with the same names and other numbers (worker.py makes the same). */
+/* Makes text that compresses like typical messages: records of equal names and different numbers, as in worker.py. */
 static void fill_records(uint8_t *to, size_t len_bytes)
 {
     uint32_t number = 1;
@@ -254,7 +254,7 @@ static void fill_records(uint8_t *to, size_t len_bytes)
     }
 }
 
-/* The payload of a compressed frame (RFC 7692 section 7.2.1), in place; 0 if it does not fit. */
+/* Compresses a payload in place (RFC 7692 section 7.2.1). Returns its length, or 0 if it does not fit. */
 static size_t deflate_in_place(uint8_t *data, size_t len_bytes)
 {
     enum { TAIL_BYTES = 4 };
@@ -276,7 +276,7 @@ static size_t deflate_in_place(uint8_t *data, size_t len_bytes)
     return done;
 }
 
-/* Frames of one payload: header and all of it, again and again. */
+/* Fills a block with whole frames of one payload. */
 static const block *add_block(const block *kind, const uint8_t *payload, size_t len_bytes)
 {
     cw__frame frame = {.payload_bytes = len_bytes,
@@ -325,14 +325,14 @@ static const block *block_of(size_t payload_bytes, bool is_text, bool is_deflate
     return b;
 }
 
-/* Writes frames until the kernel is full or the turn is over; answers go out between two frames. */
+/* Writes frames until the kernel is full or the turn is over. Answers are written between two frames. */
 static void flood(peer *p)
 {
     static const uint8_t close_frame[] = {0x88, 2, 0x03, 0xe8};
     for (size_t turn = 0; turn < TURN_BYTES && !p->is_dead;) {
         size_t inside = p->block_at % p->block->frame_bytes;
         if (inside == 0 && p->source_left == 0 && p->is_passing) {
-            return; /* the rest of a control frame is on its way */
+            return; /* the rest of a control frame has not arrived yet */
         }
         if (inside == 0 && p->source_left == 0 && !p->close_sent) {
             p->close_sent = true;
@@ -367,7 +367,7 @@ static void flood(peer *p)
 
 /* ---- In ----------------------------------------------------------------------------------------------- */
 
-/* dst may lie before src, as near as it likes. */
+/* dst may overlap src if it begins before it. */
 static void unmask(uint8_t *dst, const uint8_t *src, size_t len_bytes, const uint8_t mask[4], uint64_t offset)
 {
     uint8_t key[8];
@@ -388,7 +388,7 @@ static void unmask(uint8_t *dst, const uint8_t *src, size_t len_bytes, const uin
     }
 }
 
-/* Takes header bytes; true once the header is whole. */
+/* Takes header bytes. True: the header is complete. */
 static bool take_header(peer *p, const uint8_t **at, const uint8_t *end)
 {
     size_t used = 0;
@@ -442,7 +442,7 @@ static void begin_pace(peer *p)
     }
 }
 
-/* Sends what is due. */
+/* Sends the messages that are due. */
 static void pace(void)
 {
     static uint8_t message[2 + 125];
@@ -640,7 +640,7 @@ static void take_request(peer *p, const uint8_t *data, size_t len_bytes)
         return;
     }
     size_t head_bytes = (size_t)(end - p->request) + 4;
-    size_t early_bytes = p->request_bytes - head_bytes; /* frames that came with the request */
+    size_t early_bytes = p->request_bytes - head_bytes; /* frames that arrived with the request */
     answer_request(p);
     if (!p->is_dead && early_bytes > 0) {
         take_bytes(p, data + len_bytes - early_bytes, early_bytes);
@@ -660,7 +660,7 @@ static void drop(peer *p)
     }
     pacer = pacer == p ? NULL : pacer;
     if (p->ssl != NULL) {
-        (void)SSL_shutdown(p->ssl); /* says so, and does not wait for the answer */
+        (void)SSL_shutdown(p->ssl); /* sends close_notify and does not wait for the answer */
     }
     SSL_free(p->ssl);
     (void)close(p->fd);
@@ -669,7 +669,7 @@ static void drop(peer *p)
     free(p);
 }
 
-/* Returns whether there was anything. */
+/* Returns whether there was anything to read. */
 static bool read_some(peer *p)
 {
     long n = p->ssl != NULL ? tls_read(p->ssl, room + HEAD_BYTES, READ_BYTES)

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* TLS for the benchmark's server and for the bare loops, by OpenSSL on a socket. Both sides read ahead, so that a
- * record costs one system call and not two. Used by server.c and bare.c. */
+/* TLS for server.c and bare.c: OpenSSL on a socket. Both sides read ahead, so that a record costs one system call and
+ * not two. */
 #ifndef BENCH_TLS_H
 #define BENCH_TLS_H
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
-/* NULL, and OpenSSL's reason on stderr, where a file is no good. */
+/* Returns NULL if a file cannot be used, and prints OpenSSL's reason on stderr. */
 SSL_CTX *tls_server(const char *certificate_file, const char *key_file);
-/* Trusts what is in the file and nothing else. */
+/* Trusts only the certificates in the file. */
 SSL_CTX *tls_client(const char *ca_file);
-/* NULL without memory. The handshake is done by the first read or write. */
+/* Returns NULL if memory runs out. The first read or write does the handshake. */
 SSL *tls_open(SSL_CTX *context, int fd, bool is_server);
-/* Bytes written or read; 0: the socket is full, or empty; -1: the connection has ended. A write may be partial; one
- * that returned 0 has to be repeated with the same bytes, or these and more. */
+/* Return the bytes written or read; 0 if the socket is full or empty; -1 if the connection has ended. A write may be
+ * partial. A write that returned 0 must be repeated with the same bytes; more may follow them. */
 long tls_write(SSL *ssl, const void *data, size_t len_bytes);
 long tls_read(SSL *ssl, void *buffer, size_t size_bytes);
-/* Bytes wait inside, of which the socket's readiness tells nothing. */
+/* Whether decrypted bytes wait inside, which poll() on the socket does not report. */
 bool tls_has_more(const SSL *ssl);
 
 #endif

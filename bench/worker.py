@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""What the Python programs of the benchmark share: jobs in, clocks, lines of JSON out.
+"""Code that the Python programs of the benchmark share: it reads jobs, has clocks, and prints lines of JSON.
 
-A job is a line of words: the work, the server, a count of messages, their size in bytes (32), connections (1).
-With the one argument "-" jobs are read from the standard input until it ends; else the arguments are the job.
+A job is a line of words: the work, the server, the number of messages, their size in bytes (32), the number of
+connections (1). With the single argument "-" the program reads jobs from its standard input until that ends.
+Otherwise its arguments are the job. The works:
 
-roundtrip   one message out, its echo in
-receive     from a flooding server, to the end
-send        messages one by one; it ends when the server says that all have come
-many        round trips on many connections at once, as many altogether as count says
-latency     echoes of what the server sends at a fixed rate (its "size") to many connections; the server has
-            timed each from the moment it was due (pace.h)
-connect     connections one after another; they stay open until the end
-idle        the same, and what they cost in memory
+roundtrip   sends a message and waits for its echo
+receive     receives from a flooding server until the end
+send        sends messages one by one; ends when the server has reported every byte
+many        makes round trips on many connections at once; the count is that of all together
+latency     echoes messages that the server sends at a fixed rate (the "size") to many connections; the server
+            times each from the moment when it was due (pace.h)
+connect     opens connections one after another; they stay open until the end
+idle        does the same, and measures their memory
 
-With "deflated-" before them roundtrip and receive are compressed messages, without context takeover.
+With "deflated-" before the name, roundtrip and receive use compressed messages, without context takeover.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ Answer = dict[str, Any]
 
 
 class Unsupported(Exception):
-    """This client cannot do this work; the text says why."""
+    """Raised if this client cannot do a work; the text says why."""
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Job:
 
 
 def records(size: int) -> bytes:
-    """What compresses as messages do (server.c makes the same)."""
+    """Text that compresses like typical messages; server.c makes the same."""
     number, lines, length = 1, [], 0
     while length < size:
         number = (number * 1103515245 + 12345) & 0xFFFFFFFF
@@ -83,9 +84,9 @@ def wants_deflate(url: str) -> bool:
 
 
 def refuse_deflate(url: str) -> None:
-    """For clients that cannot compress."""
+    """Refuses compressed works, for clients that cannot compress."""
     if wants_deflate(url):
-        raise Unsupported("it has no compression")
+        raise Unsupported("this client has no compression")
 
 
 def now() -> Clock:
@@ -108,10 +109,10 @@ def tls_of(url: str) -> ssl.SSLContext | None:
 
 
 def check_sum(answer: str | bytes, job: Job) -> None:
-    """The answer to "?" at /sink."""
+    """Checks the server's answer to "?" at /sink."""
     text = answer if isinstance(answer, str) else answer.decode()
     if text != str(job.count * job.size):
-        sys.exit(f"the server has counted {text} bytes, not {job.count * job.size}")
+        sys.exit(f"the server counted {text} bytes instead of {job.count * job.size}")
 
 
 def check_flood(got: int, length: int, job: Job) -> None:

@@ -3,9 +3,9 @@
 
     python3 scripts/analyse.py
 
-gcc -fanalyzer and clang-tidy (.clang-tidy says which checks) look at each file, cppcheck at each folder; TAP, a
-line for each. Any finding fails. One that is no fault is suppressed at its line, with the reason: NOLINT for
-clang-tidy, cppcheck-suppress for cppcheck, a pragma for gcc.
+Runs gcc -fanalyzer and clang-tidy (.clang-tidy lists its checks) on each file, and cppcheck on each folder.
+Prints TAP, a line for each run. Any finding fails. A false alarm is suppressed at its line, with the reason:
+NOLINT for clang-tidy, cppcheck-suppress for cppcheck, a pragma for gcc.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 Job = tuple[str, list[str]]
-# Folders, and what cppcheck has to know of them: it is not shown the runtimes' headers.
+# Folders, and the options that replace the runtimes' headers, which cppcheck does not read.
 CPPCHECK_PARTS = (
     ("core/src", "-Icore/src"),
     ("bindings/python/src", "--library=python", "-DPy_LIMITED_API=0x030b0000", "-DPY_VERSION_HEX=0x030b0000"),
     ("bindings/lua/src", "-DLUA_VERSION_NUM=504"),
 )
-# Whole kinds of cppcheck's that do not fit here, and why.
+# Checks of cppcheck that are off, and why.
 CPPCHECK_OFF = (
-    "missingIncludeSystem",  # it is not shown the system's headers, as its manual advises
-    "unmatchedSuppression",  # what it finds differs a little from version to version
-    "clarifyCalculation",  # a & b ? x : y needs no brackets in this tree
-    "variableScope",  # declarations stand at the head of a block
-    "redundantContinue",  # the empty body of a loop is written so
-    "constParameterPointer",  # a handle is not const because this call leaves it alone; so the next two
+    "missingIncludeSystem",  # cppcheck does not read the system's headers, as its manual advises
+    "unmatchedSuppression",  # the findings differ a little from version to version
+    "clarifyCalculation",  # this project writes a & b ? x : y without brackets
+    "variableScope",  # this project declares variables at the head of a block
+    "redundantContinue",  # this project writes the empty body of a loop so
+    "constParameterPointer",  # a handle is not const just because one call leaves it alone; also the next two
     "constParameterCallback",
     "constVariablePointer",
-    "normalCheckLevelMaxBranches",  # says that it looked at some branches only, which is no finding
+    "normalCheckLevelMaxBranches",  # it only says that some branches were not examined
     "varFuncNullUB",  # NULL is a pointer in every C library that libcurl is built for
 )
 
@@ -79,7 +79,7 @@ def run(job: Job) -> tuple[bool, str]:
     try:
         done = subprocess.run(job[1], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     except FileNotFoundError:
-        return False, f"{job[1][0]} is not there; sh scripts/install.sh test installs it"
+        return False, f"{job[1][0]} is not installed. Run: sh scripts/install.sh test"
     except subprocess.TimeoutExpired:
         return False, "it took more than 300 s"
     noise = re.compile(r"^\d+ warnings? (generated|treated)", re.MULTILINE)

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds everything into build/; scripts/install.sh has been there before.
+# Builds everything into build/. Run scripts/install.sh before.
 #
 #     sh scripts/build.sh [demo | test]
 #
 #   demo   the library, the Python module, the Lua module for 5.4 (default)
-#   test   the Lua modules for 5.1, 5.2, 5.3, 5.4 and LuaJIT; warnings are errors; the tests' variants; the private
-#          libcurl, and with it the library, the Python module, the Lua modules for 5.4 and LuaJIT, and all that
-#          runs under a sanitizer
+#   test   the library, the Python module, the Lua modules for 5.1, 5.2, 5.3, 5.4 and LuaJIT, the C tests; then the
+#          private libcurl, and with it the same (Lua: 5.4 and LuaJIT) and all that runs under a sanitizer. Warnings
+#          are errors
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,13 +17,13 @@ demo)
     make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS=5.4
     ;;
 test)
-    # One process for half a minute, half of it waiting: beside the rest. Its output comes after.
+    # This takes one process half a minute, and it mostly waits. So it runs beside the rest, and shows its output later.
     mkdir -p build
     sh scripts/build_libcurl.sh >build/libcurl.log 2>&1 &
     libcurl=$!
     make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS="5.1 5.2 5.3 5.4 jit" WERROR=1
     make -j"$jobs" --no-print-directory core-tests VARIANT=test WERROR=1
-    echo "build.sh: waiting for the private libcurl; build/libcurl.log tells of it"
+    echo "build.sh: waiting for the private libcurl (its output is in build/libcurl.log)"
     wait "$libcurl" || {
         cat build/libcurl.log >&2
         exit 1

@@ -1,25 +1,25 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds a private libcurl into build/libcurl: static, HTTP/1 with ws and wss, by OpenSSL and zlib and nothing else.
-# All of it is hidden, so that a module with it inside lives beside the system's libcurl in one process.
+# Builds a private static libcurl into build/libcurl, with HTTP/1, ws, wss, OpenSSL and zlib and nothing else. Its
+# symbols are hidden, so that a module that contains it can share a process with the system's libcurl.
 #
 #     sh scripts/build_libcurl.sh
 #
-# The source, at or above 8.21.0: the tarball that CURL_TARBALL names; else the newest release that Debian's archive
-# has as a source package (apt checks its signature; the machine's own sources stay as they are); else a release
-# from the project's site, by its checksum. Quick, and without the network, when it is there already; to have a
-# newer one, remove build/libcurl. CC says which compiler. `make libcurl` and `make ... LIBCURL=private` call it.
+# The source must be 8.21.0 or later. It is the archive that CURL_TARBALL names; else the newest release that Debian's
+# archive has as a source package (apt checks its signature; the machine's list of sources stays as it is); else a
+# release from the project's site, identified by its checksum. If build/libcurl exists, the script does nothing; to
+# get a newer libcurl, remove that folder. CC is the compiler. `make libcurl` and `make ... LIBCURL=private` call it.
 set -eu
 cd "$(dirname "$0")/.."
 
 PLACE=$PWD/build/libcurl
-LEAST=81500 # 8.21.0, the first whose curl_easy_recv has the frames that come with the 101
+LEAST=81500 # 8.21.0, the first version whose curl_easy_recv returns frames that come with the 101
 SITE_TARBALL=https://curl.se/download/curl-8.22.0.tar.gz
 SITE_SHA256=d54dd598bf05927a726deb38df31c6a255ba83ff1de57c5d1464dac3ed8f44a1
 
-# Unity: one C file of all, which takes half the time. Symbol hiding is off, since it would show libcurl's own API.
-# No folder of authorities beside the bundle: with one, libcurl (8.22: lib/vtls/openssl.c) reads the bundle anew, and
-# keeps what it read, for each connection.
+# --enable-unity compiles all as one C file, in half the time. libcurl's symbol hiding is off, because it would export
+# libcurl's own API; -fvisibility=hidden hides everything. --without-ca-path: with a folder of certificates beside the
+# bundle, libcurl (8.22: lib/vtls/openssl.c) reads and keeps the bundle anew for each connection.
 OPTIONS="--disable-shared --enable-static --with-pic --enable-unity --disable-symbol-hiding
     --disable-dependency-tracking --disable-docs --disable-manual --disable-libcurl-option
     --enable-websockets --with-openssl --with-zlib --without-ca-path
@@ -44,7 +44,7 @@ has() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# What decides whether the one that is there will do; comments, since the Makefile includes it.
+# Prints what the build depends on, as comments, because the Makefile includes the stamp.
 wanted() {
     echo "# compiler: ${CC:-cc} $FLAGS"
     for option in $OPTIONS; do
@@ -56,7 +56,7 @@ wanted() {
     echo "# curl-config: $(cksum <scripts/curl_config.in)"
 }
 
-# Whatever it was made of will do where no tarball is named.
+# Whether build/libcurl is up to date. Without CURL_TARBALL, any source is accepted.
 is_there() {
     [ -e "$PLACE/stamp.mk" ] || return 1
     if [ -n "${CURL_TARBALL:-}" ]; then
@@ -66,24 +66,24 @@ is_there() {
     fi
 }
 
-# ---- the source: each leaves its tree in $work/source, or returns 1 with a reason in $reason
+# ---- the source: from_debian and from_site unpack it into $work/source, or return 1. $reason says why
 
 unpack() {
     mkdir "$work/source"
     tar -xf "$1" -C "$work/source" --strip-components=1 ||
-        fail "$1 is no archive that tar can read"
+        fail "tar cannot unpack $1. Set CURL_TARBALL to the archive of a release"
 }
 
-# The archive that the machine takes its packages from, so that no host is written here.
+# Prints the archive from which this machine installs its packages, so that this script needs no host name.
 debian_archive() {
-    # shellcheck disable=SC1091 # it is the machine's
+    # shellcheck disable=SC1091 # a file of the system
     codename=$(. /etc/os-release 2>/dev/null && [ "${ID:-}" = debian ] && echo "${VERSION_CODENAME:-sid}") || return 0
     apt-get update --print-uris -o Debug::NoLocking=1 2>>"$work/log" |
         sed -nE "s#^'([^']*)/dists/($codename|oldstable|stable|testing|unstable|sid)/(In)?Release'.*#\1#p" | head -n 1
 }
 
-# apt with lists, sources and packages of its own. It may use root's rights where it has them: its own user for
-# downloads may not write below this folder; signatures are checked all the same.
+# Runs apt with separate lists, sources and packages. Downloads run as root if this script does, because apt's own user
+# for them may not be allowed to write into this folder. Signatures are still checked.
 private_apt() {
     command=$1
     shift
@@ -92,7 +92,7 @@ private_apt() {
         -o Acquire::Retries=3 -o Acquire::http::Timeout=30 -o Acquire::Languages=none "$@"
 }
 
-# The versions that it lists, the newest first; release candidates are none.
+# Prints the versions that private_apt lists, the newest first, without release candidates.
 debian_versions() {
     private_apt apt-cache showsrc --only-source curl 2>>"$work/log" | sed -n 's/^Version: //p' | grep -v '~rc\|~beta' | sort -Vru
 }
@@ -104,10 +104,10 @@ from_debian() {
     }
     archive=$(debian_archive)
     [ -n "$archive" ] || {
-        reason="apt takes its packages from no archive of Debian's"
+        reason="apt does not use an archive of Debian"
         return 1
     }
-    has dpkg-source || fail "dpkg-source is missing; on Debian run: apt-get install dpkg-dev"
+    has dpkg-source || fail "dpkg-source is not installed. On Debian run: apt-get install dpkg-dev"
     mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     signed=
@@ -115,19 +115,19 @@ from_debian() {
     for suite in sid testing stable-backports; do
         echo "deb-src ${signed}$archive $suite main"
     done >"$work/sources.list"
-    private_apt apt-get update >>"$work/log" 2>&1 || true # a suite that is not there leaves the others
+    private_apt apt-get update >>"$work/log" 2>&1 || true # if a suite does not exist, the others still work
     for version in $(debian_versions); do
         dpkg --compare-versions "$version" ge 8.21.0 || break
         if (cd "$work" && private_apt apt-get source --download-only --only-source "curl=$version") \
             >>"$work/log" 2>&1; then
-            # apt has checked it; dpkg-source knows fewer keys
+            # apt has checked the signature; dpkg-source knows fewer keys
             dpkg-source --no-check -x "$work"/curl_*.dsc "$work/source" >>"$work/log" 2>&1 || return 1
             say "source: Debian's package curl $version"
             return 0
         fi
-        say "Debian's archive lists curl $version and does not hand it out"
+        say "Debian's archive lists curl $version, but cannot deliver it"
     done
-    reason="apt gets no source of curl at or above 8.21.0 from Debian's archive ($archive)"
+    reason="apt gets no source of curl 8.21.0 or later from Debian's archive ($archive)"
     return 1
 }
 
@@ -138,12 +138,12 @@ with urllib.request.urlopen(sys.argv[1], timeout=30) as reply, open(sys.argv[2],
     shutil.copyfileobj(reply, target)
 END
     echo "$SITE_SHA256  $work/site.tar.gz" | sha256sum --check --status ||
-        fail "$SITE_TARBALL is not what it was: its checksum is another; name a tarball by CURL_TARBALL"
+        fail "$SITE_TARBALL does not have the expected SHA-256 $SITE_SHA256. Set CURL_TARBALL to the archive of a release"
     unpack "$work/site.tar.gz"
     say "source: $SITE_TARBALL"
 }
 
-# Shows why apt and Python failed, each line once, and keeps the whole log.
+# Prints why apt and Python failed, each line once, and keeps the whole log.
 show_reasons() {
     cp "$work/log" build/libcurl-source.log
     grep -E '^(E|W|Err):|^ |[Ee]rror' "$work/log" | awk '!seen[$0]++' | tail -n 20 >&2
@@ -159,7 +159,7 @@ get_source() {
     from_debian || from_site || {
         show_reasons
         fail "no source of libcurl: $reason, and $SITE_TARBALL cannot be fetched. The lines above say why \
-(all of them: build/libcurl-source.log). Fix that, or set CURL_TARBALL to the tarball of a release"
+(the whole log is build/libcurl-source.log). Fix that, or set CURL_TARBALL to the archive of a release"
     }
 }
 
@@ -167,10 +167,10 @@ get_source() {
 
 check_tools() {
     for command in make "${CC:-cc}" pkg-config; do
-        has "$command" || fail "$command is missing; on Debian run: sh scripts/install.sh"
+        has "$command" || fail "$command is not installed. On Debian run: sh scripts/install.sh"
     done
     pkg-config --exists openssl zlib ||
-        fail "the headers of OpenSSL and zlib are missing; on Debian run: apt-get install libssl-dev zlib1g-dev"
+        fail "the headers of OpenSSL and zlib are not installed. On Debian run: apt-get install libssl-dev zlib1g-dev"
 }
 
 number_of() {
@@ -179,23 +179,23 @@ number_of() {
 
 compile() {
     if [ ! -x "$work/source/configure" ]; then
-        fail "the source has no configure; take a release, not a checkout"
+        fail "the source has no configure script. Set CURL_TARBALL to the archive of a release, not of a checkout"
     fi
     number=$(number_of "$work/source/include/curl/curlver.h")
     if [ $((0x${number:-0})) -lt $((0x$LEAST)) ]; then
-        fail "the source is older than libcurl 8.21.0"
+        fail "the source is older than libcurl 8.21.0. Set CURL_TARBALL to the archive of a newer release"
     fi
     mkdir "$work/build"
     # shellcheck disable=SC2086 # options
     (
         cd "$work/build"
-        # not this make's variables: the source has a Makefile with names of its own
+        # the Makefile of the source must not inherit these variables, which have other meanings there
         unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL BUILD VARIANT PREFIX LIBDIR INCLUDEDIR
         ../source/configure -q --prefix="$PLACE" $OPTIONS ${CC:+CC="$CC"} CFLAGS="$FLAGS" CPPFLAGS= LDFLAGS=
         make -s -C lib libcurl.la
     ) >>"$work/log" 2>&1 || {
         tail -n 20 "$work/log" >&2
-        fail "libcurl does not compile; its words are above"
+        fail "libcurl does not compile. The last lines of its output are above"
     }
 }
 
@@ -218,7 +218,7 @@ lay_out() {
 }
 
 if [ -n "${CURL_TARBALL:-}" ] && [ ! -r "$CURL_TARBALL" ]; then
-    fail "CURL_TARBALL names $CURL_TARBALL, which cannot be read"
+    fail "CURL_TARBALL is $CURL_TARBALL, which cannot be read. Set it to the archive of a release"
 fi
 if is_there; then
     exit 0

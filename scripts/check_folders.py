@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Holds the core to its folders: a file includes and calls what is in its own folder and in those below it, and
-files do not call each other in a circle.
+"""Checks the folders of the core: a file includes and calls only code of its own folder and of those below it,
+and files do not call each other in a circle.
 
     python3 scripts/check_folders.py [ROOT]
 
-Calls are read from the symbol tables of the objects in build, so `make core python lua` comes first. A circle
-of two files of the core is allowed if docs/architecture.md names it, under "Circles"; a larger one never is,
-and none in the bindings. Prints one line for each breach; exit code 1 if there is any.
+Reads the calls from the symbol tables of the objects in build, so run `make core python lua` first. A circle of
+two files of the core is allowed if docs/architecture.md names it, under "Circles". A larger one is not, nor any
+circle in the bindings. Prints a line for each breach; the exit code is 1 if there is one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# each folder of the core, from the ground up, and the folders below it that its files may know
+# The folders of the core, from the ground up, and for each the folders that its files may use.
 FOLDERS = {
     "base": (),
     "protocol": ("base",),
@@ -24,9 +24,9 @@ FOLDERS = {
     "transport": ("base", "protocol", "engine"),
     "socket": ("base", "protocol", "engine", "transport"),
 }
-# the objects of each binding, below build
+# The folder of each binding's objects, below build.
 BINDINGS = {"lua": "release/lua-objects/5.4", "python": "python-temp/bindings/python/src"}
-Graph = dict[str, dict[str, set[str]]]  # a file, the files that it calls, and by which names
+Graph = dict[str, dict[str, set[str]]]  # for each file: the files that it calls, and the functions' names
 
 
 def may_know(folder: str, other: str) -> bool:
@@ -34,7 +34,7 @@ def may_know(folder: str, other: str) -> bool:
 
 
 def include_breaches(source: Path) -> list[str]:
-    """Files of the core name each other's headers by a path from their own folder."""
+    """A line for each include of a header that is not below. Includes are paths from the file's own folder."""
     found = []
     for path in sorted(source.glob("*/*.[ch]")):
         folder = path.parent.name
@@ -50,26 +50,26 @@ def include_breaches(source: Path) -> list[str]:
                 found.append(f"{path}:{number}: {folder} includes {named[1]}, which is not below it")
             elif folder == "socket" and header.name == "transport.h" and path.name != "connect.c":
                 found.append(
-                    f"{path}:{number}: socket sees transport by codec.h; connect.c alone needs transport.h"
+                    f"{path}:{number}: socket includes codec.h instead; only connect.c may include transport.h"
                 )
     return found
 
 
 def objects_of(source: Path, objects: Path) -> tuple[dict[str, Path], list[str]]:
-    """The object of each file below source; a breach for one that is not there or is older than its source."""
+    """The object of each file below source, and a breach for each object that is missing or out of date."""
     made, found = {}, []
     for path in sorted(source.rglob("*.c")):
         name = str(path.relative_to(source).with_suffix(""))
         built = objects / f"{name}.o"
         if not built.exists() or built.stat().st_mtime < path.stat().st_mtime:
-            found.append(f"{path}:1: {built} is not there, or older; run: make core python lua")
+            found.append(f"{path}:1: {built} is missing or older than its source. Run: make core python lua")
         else:
             made[name] = built
     return made, found
 
 
 def calls_of(made: dict[str, Path]) -> tuple[Graph, dict[str, set[str]]]:
-    """Who calls whom, and the names that each file takes from outside of these."""
+    """The calls between these files, and the names that each file uses from elsewhere."""
     wanted: dict[str, set[str]] = {}
     home: dict[str, str] = {}
     for name, built in made.items():
@@ -102,7 +102,7 @@ def call_breaches(graph: Graph, outside: dict[str, set[str]]) -> list[str]:
                 found.append(f"{name}.c calls {names} of {other}.c, which is not below it")
         curl = sorted(symbol for symbol in outside[name] if symbol.startswith("curl_"))
         if curl and folder != "transport":
-            found.append(f"{name}.c calls {', '.join(curl)}: transport alone speaks to libcurl")
+            found.append(f"{name}.c calls {', '.join(curl)}: only transport may call libcurl")
     return found
 
 
@@ -118,7 +118,7 @@ def reachable(graph: Graph, start: str) -> set[str]:
 
 
 def circles(graph: Graph) -> list[tuple[str, ...]]:
-    """The sets of files of which each reaches every other."""
+    """The sets of files in which each file calls every other, directly or through others."""
     reach = {name: reachable(graph, name) for name in graph}
     found = {
         tuple(sorted({name} | {other for other in reach[name] if name in reach[other]}))
@@ -146,7 +146,8 @@ def circle_breaches(graph: Graph, page: Path) -> list[str]:
         elif circle not in known:
             found.append(f"{names} call each other, and {page.name} does not say why")
     found += [
-        f"{page.name} names a circle that there is not: {', '.join(gone)}" for gone in sorted(known - {*there})
+        f"{page.name} names a circle that does not exist: {', '.join(gone)}"
+        for gone in sorted(known - {*there})
     ]
     return found
 

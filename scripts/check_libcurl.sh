@@ -1,20 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Finds libcurl for the compiler and refuses one that will not do, in one line with the mend.
+# Finds libcurl for the compiler. Refuses an unsuitable one, in one line that says how to fix it.
 #
 #     sh scripts/check_libcurl.sh [cflags | libs | version]
 #
-# Prints the flags asked for, or nothing; libs has zlib too, which is what the core links besides. CURL_CONFIG=/path/to/curl-config takes that libcurl in place of the one
-# that pkg-config (else the curl-config of PATH) knows; LIBCURL=private takes the one that scripts/build_libcurl.sh
-# has built. Makefile and setup.py call it.
+# Prints the flags, or the version; without an argument it only checks. libs includes zlib, which the core needs too.
+# The libcurl is the one that pkg-config finds, else that of the curl-config in PATH. CURL_CONFIG=/path/to/curl-config
+# takes that one instead, and LIBCURL=private the one that scripts/build_libcurl.sh has built. Makefile and setup.py
+# call this script.
 set -eu
 
-NEEDED="8.14.1 or later with ws and wss is needed"
-MEND="on Debian run: sh scripts/install.sh; elsewhere install the development files of such a libcurl, \
+NEEDED="curlwire needs libcurl 8.14.1 or later with ws and wss"
+MEND="On Debian run: sh scripts/install.sh. Elsewhere install the development files of such a libcurl, \
 or set CURL_CONFIG to its curl-config"
 
 refuse() {
-    echo "curlwire: $1; $NEEDED: $MEND" >&2
+    echo "curlwire: $1. $NEEDED. $MEND" >&2
     exit 1
 }
 
@@ -22,13 +23,13 @@ case ${LIBCURL:-system} in
 system) ;;
 private)
     CURL_CONFIG=$(cd "$(dirname "$0")/.." && pwd)/build/libcurl/bin/curl-config
-    [ -x "$CURL_CONFIG" ] || refuse "the private libcurl is not built (make libcurl builds it)"
+    [ -x "$CURL_CONFIG" ] || refuse "the private libcurl is not built (build it with: make libcurl)"
     ;;
 *) refuse "LIBCURL is $LIBCURL, neither system nor private" ;;
 esac
 
 if [ -n "${CURL_CONFIG:-}" ]; then
-    command -v "$CURL_CONFIG" >/dev/null 2>&1 || refuse "CURL_CONFIG names $CURL_CONFIG, which is no command"
+    command -v "$CURL_CONFIG" >/dev/null 2>&1 || refuse "CURL_CONFIG is $CURL_CONFIG, which is not a command"
     by=curl-config
 elif command -v pkg-config >/dev/null 2>&1 && pkg-config --exists libcurl; then
     by=pkg-config
@@ -36,7 +37,7 @@ elif command -v curl-config >/dev/null 2>&1; then
     by=curl-config
     CURL_CONFIG=curl-config
 else
-    refuse "no development files of libcurl are to be found"
+    refuse "no development files of libcurl were found"
 fi
 
 if [ "$by" = pkg-config ]; then
@@ -47,14 +48,14 @@ else
     protocols=$("$CURL_CONFIG" --protocols)
 fi
 
-# 8.14.1, 8.22.0-DEV: the numbers decide
+# Compare only the numbers, even of a version such as 8.22.0-DEV.
 major=${version%%.*}
 minor=${version#*.}
 patch=${minor#*.}
 minor=${minor%%.*}
 patch=${patch%%[!0-9]*}
 case $major$minor$patch in
-'' | *[!0-9]*) refuse "libcurl calls itself $version, which is no version" ;;
+'' | *[!0-9]*) refuse "libcurl reports the version $version, which has no numbers" ;;
 esac
 if [ $((major * 10000 + minor * 100 + patch)) -lt 81401 ]; then
     refuse "libcurl $version is too old"

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Holds the house to its own rules: budgets, who includes what of others, what the library shows, what the
-header says. check_folders.py looks at the folders of the core.
+"""Checks the rules of the source: sizes of files and functions, includes, the names that the library exports,
+the comments of curlwire.h, the functions that the bindings use. check_folders.py checks the folders of the
+core.
 
     python3 scripts/check_rooms.py
 
-Prints one line for each breach; exit code 1 if there is any.
+Prints a line for each breach; the exit code is 1 if there is one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTION_LINES = 60
 FILE_LINES = 600
-# the files that speak to libcurl
+# The files that may include libcurl.
 CURL_FILES = re.compile(r"core/src/transport/\w+\.[ch]$")
 PURE_FILES = re.compile(r"core/src/(protocol/\w+|base/(sha1|event)|engine/timer)\.[ch]$")
 NOT_FOR_PURE = re.compile(r"<(curl/|sys/socket|sys/epoll|sys/event|poll|pthread|unistd|netinet/|arpa/)")
@@ -34,12 +35,12 @@ def sources(*patterns: str) -> list[Path]:
 
 
 def without_comments(text: str) -> str:
-    """The same lines, with comments and strings blanked, so that a word in them means nothing."""
+    """The same lines with blanks in place of comments and strings, so that a search finds only code."""
     pattern = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL)
     return pattern.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
 
 
-# they grow with the tables that they have
+# These files have tables that grow, so they may be longer.
 TABLES = ("curlwire.h", "_core.pyi", "annotations.lua")
 
 
@@ -50,7 +51,7 @@ def check_budgets() -> None:
     for path in files:
         lines = path.read_text().splitlines()
         if len(lines) > FILE_LINES and not is_table(lines) and path.name not in TABLES:
-            breach(path, FILE_LINES + 1, f"{len(lines)} lines; a file has at most {FILE_LINES}")
+            breach(path, FILE_LINES + 1, f"this file has {len(lines)} lines. At most {FILE_LINES} are allowed")
         if path.suffix in (".c", ".h"):
             check_c_functions(path)
         elif path.suffix == ".py":
@@ -58,12 +59,12 @@ def check_budgets() -> None:
 
 
 def is_table(lines: list[str]) -> bool:
-    """Nine lines in ten are entries of a table."""
+    """Whether more than nine lines in ten are entries of a table."""
     return sum(1 for line in lines if re.match(r"\s*(X\(|\{.*\},)", line)) * 10 > len(lines) * 9
 
 
 def check_c_functions(path: Path) -> None:
-    """In this style a function's braces stand alone in the first column."""
+    """Finds functions by their braces, which clang-format puts alone into the first column."""
     lines = without_comments(path.read_text()).splitlines()
     start = None
     for number, line in enumerate(lines, 1):
@@ -73,7 +74,11 @@ def check_c_functions(path: Path) -> None:
                 start -= 1
         elif line == "}" and start is not None:
             if number - start + 1 > FUNCTION_LINES:
-                breach(path, start, f"a function of {number - start + 1} lines; {FUNCTION_LINES} is the most")
+                breach(
+                    path,
+                    start,
+                    f"this function has {number - start + 1} lines. At most {FUNCTION_LINES} are allowed",
+                )
             start = None
 
 
@@ -84,7 +89,9 @@ def check_python_functions(path: Path) -> None:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > FUNCTION_LINES:
-                breach(path, node.lineno, f"{node.name} has {length} lines; {FUNCTION_LINES} is the most")
+                breach(
+                    path, node.lineno, f"{node.name} has {length} lines. At most {FUNCTION_LINES} are allowed"
+                )
 
 
 def check_includes() -> None:
@@ -97,15 +104,15 @@ def check_includes() -> None:
                 continue
             what = found.group(1)
             if what.startswith("<curl/") and not CURL_FILES.search(name):
-                breach(path, number, "only the files that speak to libcurl may include its header")
+                breach(path, number, "only the files of transport may include libcurl's header")
             if what == "<zlib.h" and name != "core/src/protocol/deflate.c":
-                breach(path, number, "deflate.c alone knows zlib")
+                breach(path, number, "only deflate.c may include zlib.h")
             if is_core and re.match(r'[<"](Python|lua|lauxlib|lualib)\b', what):
-                breach(path, number, "the core knows no runtime")
+                breach(path, number, "the core may not include a runtime's header")
             if PURE_FILES.search(name) and NOT_FOR_PURE.match(what):
-                breach(path, number, f"{path.name} is pure: no I/O, no threads")
+                breach(path, number, f"{path.name} is pure: it may not include headers for I/O or threads")
             if not is_core and Path(what[1:]).name in CORE_PRIVATE:
-                breach(path, number, "a binding includes nothing of the core but curlwire.h")
+                breach(path, number, "a binding may include only curlwire.h of the core")
 
 
 CORE_PRIVATE = {path.name for path in (ROOT / "core" / "src").glob("*/*.h")}
@@ -115,19 +122,19 @@ def check_lua_versions() -> None:
     for path in sources("bindings/lua/**/*.[ch]"):
         for number, line in enumerate(without_comments(path.read_text()).splitlines(), 1):
             if "LUA_VERSION_NUM" in line and path.name != "compat.h":
-                breach(path, number, "LUA_VERSION_NUM occurs only in compat.h")
+                breach(path, number, "only compat.h may use LUA_VERSION_NUM")
 
 
 def check_first_lines() -> None:
     for path in sources("core/**/*.[ch]", "bindings/**/*.[ch]"):
         if not path.read_text().startswith("/* SPDX-License-Identifier: MIT */\n"):
-            breach(path, 1, "the first line is the SPDX line")
+            breach(path, 1, "the first line must be: /* SPDX-License-Identifier: MIT */")
 
 
 def check_exports() -> None:
     library = ROOT / "build" / "release" / "libcurlwire.so"
     if not library.exists():
-        breaches.append("build/release/libcurlwire.so is not built; run: make core")
+        breaches.append("build/release/libcurlwire.so is not built. Run: make core")
         return
     listing = subprocess.run(
         ["nm", "-D", "--defined-only", str(library)], capture_output=True, text=True, check=True
@@ -135,13 +142,13 @@ def check_exports() -> None:
     shown = {line.split()[-1].partition("@")[0] for line in listing.splitlines()}
     for name in sorted(shown):
         if not name.startswith("cw_") or name.startswith("cw__"):
-            breaches.append(f"libcurlwire.so shows {name}; it may show cw_* only")
+            breaches.append(f"libcurlwire.so exports {name}. It may export only cw_*, without cw__*")
     for name in sorted(set(public_functions()) - shown):
         breaches.append(f"libcurlwire.so lacks {name}, which curlwire.h declares")
 
 
 def public_functions() -> dict[str, int]:
-    """Name and line of each function in curlwire.h."""
+    """The name and line of each function in curlwire.h."""
     text = (ROOT / "core" / "include" / "curlwire.h").read_text()
     return {
         found.group(1): text.count("\n", 0, found.start()) + 1
@@ -150,7 +157,7 @@ def public_functions() -> dict[str, int]:
 
 
 def check_header() -> None:
-    """Each prototype, or the group it stands in, has a comment with its thread rule."""
+    """Checks that each prototype, or its group, has a comment with its thread rule."""
     path = ROOT / "core" / "include" / "curlwire.h"
     lines = path.read_text().splitlines()
     for name, number in public_functions().items():
@@ -162,7 +169,7 @@ def check_header() -> None:
             above -= 1
         comment = "\n".join(lines[above : end + 1]) if above >= 0 and end >= 0 and lines[end] else ""
         if "Thread" not in comment:
-            breach(path, number, f"the comment of {name} has no line Thread")
+            breach(path, number, f'the comment of {name} has no line "Thread"')
 
 
 def skipped() -> dict[str, set[str]]:
@@ -174,7 +181,7 @@ def skipped() -> dict[str, set[str]]:
             continue
         words = line.split(maxsplit=2)
         if len(words) < 3 or words[0] not in ("both", "python", "lua") or words[1] not in known:
-            breach(path, number, "a line is: both|python|lua, a public function, the reason")
+            breach(path, number, "a line must be: both|python|lua, a public function, the reason")
             continue
         for binding in ("python", "lua") if words[0] == "both" else (words[0],):
             result[binding].add(words[1])
@@ -182,7 +189,7 @@ def skipped() -> dict[str, set[str]]:
 
 
 def check_bindings() -> None:
-    """What the core offers, both languages have."""
+    """Checks that both bindings use each public function, or that skiplist.txt says why not."""
     excused = skipped()
     for binding in ("python", "lua"):
         text = "\n".join(
@@ -193,7 +200,7 @@ def check_bindings() -> None:
             if name not in used and name not in excused[binding]:
                 breaches.append(f"bindings/{binding}: {name} is neither used nor in scripts/skiplist.txt")
             if name in used and name in excused[binding]:
-                breaches.append(f"scripts/skiplist.txt: {name} is used in bindings/{binding} after all")
+                breaches.append(f"scripts/skiplist.txt: {name} is used in bindings/{binding}. Remove the line")
 
 
 def main() -> int:
@@ -204,7 +211,7 @@ def main() -> int:
     check_exports()
     check_header()
     check_bindings()
-    print("\n".join(breaches) or "rooms and budgets are in order")
+    print("\n".join(breaches) or "sizes, includes and exports are in order")
     return 1 if breaches else 0
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The tests of run_tests.py that are no programs of their own: style, installs in clean places, the README's
-snippets, the examples. Each is a function that raises Failed."""
+"""The suites of run_tests.py that are functions here: style, installs in clean places, the README's snippets,
+the examples. A test fails if it raises Failed.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +25,10 @@ import network
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 BIN = Path(sys.executable).parent
-LIMIT_S = 900  # of one command: for one that hangs, not for one that is slow on a busy machine
+LIMIT_S = 900  # of one command: it catches a hang, and is ample for a busy machine
 Test = tuple[str, Callable[[], None]]
-# Runs commands in a place like a fresh machine's: nothing is in /usr/local, and nobody else sees what they
-# write there and in /etc. The arguments are a folder for that, with the commands in it, and the one to run in.
+# Runs commands as on a fresh machine: /usr/local is empty, and no other process sees what they write there or
+# in /etc. The arguments are a folder for those files, which holds the commands too, and the folder to run in.
 FRESH = """
 set -eu
 cp -a /etc "$1/etc"
@@ -68,19 +69,19 @@ ws:close()
 
 
 class Failed(Exception):
-    """A test's failure; the text is what the tool said."""
+    """A test has failed; the text is the output of the tool."""
 
 
 def call(*command: str | Path, cwd: Path = ROOT, fails: bool = False, env: dict[str, str] | None = None) -> str:
-    """Runs a command; its output. Failed unless it succeeds (fails: unless it fails)."""
+    """Runs a command and returns its output. Raises Failed if it fails, or with `fails` if it succeeds."""
     words = [str(word) for word in command]
     try:
         ended = children.run(words, cwd=cwd, environment={**os.environ, **(env or {})}, limit_s=LIMIT_S)
     except FileNotFoundError:
-        raise Failed(f"{words[0]} is not there; sh scripts/install.sh test installs it") from None
+        raise Failed(f"{words[0]} is not installed. Run: sh scripts/install.sh test") from None
     problems = list(ended.notes)
     if (ended.code != 0) is not fails:
-        problems.append(f"ended with {ended.code}")
+        problems.append(f"ended with exit code {ended.code}")
     if problems:
         raise Failed(f"{' '.join(words)} {', '.join(problems)}\n{ended.output[-6000:]}")
     return ended.output
@@ -98,7 +99,7 @@ def run_tool(*command: str | Path) -> None:
 
 
 def run_mypy(*names: str) -> None:
-    # where the scripts that are run find each other
+    # the folders of scripts that import each other
     path = os.pathsep.join(str(ROOT / name) for name in ("bench", "scripts", "tests/faults", "tests/servers"))
     call(BIN / "mypy", "--strict", "--cache-dir", BUILD / "mypy", *names, env={"MYPYPATH": path})
 
@@ -115,12 +116,12 @@ def run_stub_docs() -> None:
 
 
 def run_controls() -> None:
-    """What is made of the table of controls is as it would be made now."""
+    """Checks that the files generated from the table of controls are up to date."""
     call(sys.executable, "scripts/controls.py", "--check", env={"PYTHONPATH": str(BUILD / "python")})
 
 
 def run_pyright() -> None:
-    """The types that the package shows are complete, and mean what tests/python/typed.py says."""
+    """Checks that the package's types are complete and mean what tests/python/typed.py says."""
     pyright: list[str | Path] = [BUILD / "node/node_modules/.bin/pyright", "--pythonpath", sys.executable]
     built = {"PYTHONPATH": str(BUILD / "python")}
     call(*pyright, "--verifytypes", "curlwire", "--ignoreexternal", env=built)
@@ -134,7 +135,7 @@ def run_shellcheck() -> None:
 def check_github(pattern: str, schema: str) -> None:
     names = files(f".github/{pattern}")
     if not names:
-        raise Failed(f"there is no .github/{pattern}")
+        raise Failed(f".github/{pattern} matches no file")
     call(BIN / "check-jsonschema", "--builtin-schema", f"vendor.github-{schema}", *names)
 
 
@@ -181,7 +182,7 @@ def lint() -> list[Test]:
 
 @cache
 def clean_copy() -> tempfile.TemporaryDirectory[str]:
-    """What git would hand out, as a repository of its own, so that nothing of this tree's build is in reach."""
+    """A copy of the files that git would hand out, as a separate repository without any build."""
     folder = tempfile.TemporaryDirectory(prefix="curlwire-install-")
     tree = Path(folder.name) / "tree"
     for name in call("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
@@ -197,7 +198,7 @@ def clean_copy() -> tempfile.TemporaryDirectory[str]:
 
 
 def place(name: str) -> tuple[Path, Path]:
-    """The clean tree, and a new folder beside it."""
+    """The clean copy, and a new folder beside it."""
     folder = Path(clean_copy().name)
     (folder / name).mkdir()
     return folder / "tree", folder / name
@@ -212,13 +213,13 @@ def pip_install(name: str, of_repository: bool) -> None:
     call(python, "-c", PYTHON_ROUND_TRIP, cwd=folder)
     extensions = [path.name for path in (folder / "venv").rglob("curlwire/*.so")]
     if len(extensions) != 1 or not extensions[0].endswith(".abi3.so"):
-        raise Failed(f"one abi3 extension was expected, found: {extensions}")
+        raise Failed(f"one abi3 extension was expected, but these are installed: {extensions}")
 
 
 PYTHON_METADATA = """
 import pathlib, sys, warnings
 import setuptools.build_meta as backend
-folder = sys.argv[1]  # the backend changes the arguments
+folder = sys.argv[1]  # saved, because the backend changes the arguments
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")
     name = backend.prepare_metadata_for_build_wheel(folder)
@@ -229,7 +230,7 @@ assert "License: MIT" in pathlib.Path(folder, name, "METADATA").read_text().spli
 
 
 def pip_metadata(setuptools: str) -> None:
-    """setuptools takes the project's description as it is, without a word that a part of it is deprecated."""
+    """Checks that this setuptools accepts pyproject.toml without a warning that a part of it is deprecated."""
     tree, folder = place(f"pip-{setuptools}")
     call(sys.executable, "-m", "venv", folder / "venv")
     python = folder / "venv" / "bin" / "python"
@@ -257,13 +258,13 @@ def luarocks_make(version: str) -> None:
 @cache
 def installed_library() -> Path:
     _, folder = place("library")
-    build = folder.with_name("library-build")  # where no other suite builds at the same time
+    build = folder.with_name("library-build")  # no other suite builds there at the same time
     call("make", "-s", "-j2", "install", f"BUILD={build}", f"DESTDIR={folder}", "PREFIX=/usr")
     return folder
 
 
 def compile_c(source: Path, program: Path) -> None:
-    """Against the installed library, by what pkg-config says of it."""
+    """Compiles against the installed library, with the flags that pkg-config gives."""
     root = installed_library()
     flags = call(
         "pkg-config", "--cflags", "--libs", "curlwire",
@@ -287,7 +288,7 @@ def make_install() -> None:
     }
     found = {str(path.relative_to(root / "usr")) for path in (root / "usr").rglob("*") if not path.is_dir()}
     if found != wanted:
-        raise Failed(f"installed: {sorted(found)}, expected: {sorted(wanted)}")
+        raise Failed(f"make install installed {sorted(found)}, but expected was {sorted(wanted)}")
 
 
 def make_uninstall() -> None:
@@ -296,11 +297,11 @@ def make_uninstall() -> None:
     call("make", "-s", "uninstall", f"DESTDIR={folder}")
     left = [path.name for path in folder.rglob("*") if not path.is_dir()]
     if left:
-        raise Failed(f"left behind: {left}")
+        raise Failed(f"make uninstall left these files: {left}")
 
 
 def refuse_libcurl(name: str, version: str, protocols: str, words: str) -> None:
-    """Both builds refuse a libcurl in one line with the mend."""
+    """Checks that both builds refuse a libcurl, in one line that says how to fix it."""
     tree, folder = place(name)
     fake = folder / "curl-config"
     fake.write_text(
@@ -314,11 +315,11 @@ def refuse_libcurl(name: str, version: str, protocols: str, words: str) -> None:
     )  # fmt: skip
     for output in (made, built):
         if not any(words in line and "curl-config" in line for line in output.splitlines()):
-            raise Failed(f"no line with '{words}' and the mend in:\n{output}")
+            raise Failed(f"no line has '{words}' and 'curl-config' in:\n{output}")
 
 
 def refuse_lua() -> None:
-    """A Lua that no test runs with is refused in one line, by the compiler and by make."""
+    """Checks that the compiler and make refuse an untested version of Lua, each in one line."""
     _, folder = place("lua-5.5")
     (folder / "lua.h").write_text("#define LUA_VERSION_NUM 505\ntypedef struct lua_State lua_State;\n")
     (folder / "lauxlib.h").write_text("")
@@ -327,10 +328,10 @@ def refuse_lua() -> None:
     made = call("make", "-s", "lua", "LUA_VERSIONS=5.4 5.5", fails=True)
     for output in (compiled, made):
         if not any("curlwire is tested with" in line and "5.4" in line for line in output.splitlines()):
-            raise Failed(f"no line that refuses Lua 5.5 in:\n{output}")
+            raise Failed(f"no line refuses Lua 5.5 in:\n{output}")
 
 
-# What a process sees where another libcurl is loaded than was built with.
+# A library that stands for another libcurl than curlwire was built with.
 OTHER_LIBCURL = """
 #include <curl/curl.h>
 curl_version_info_data *curl_version_info(CURLversion age)
@@ -355,7 +356,7 @@ print(tostring(err or socket))
 
 
 def refuse_loaded(name: str, version: str, number: str, protocols: str, words: str) -> None:
-    """The first connect refuses a libcurl that was loaded instead, in one line with the mend."""
+    """Checks that the first connect refuses to work with an unsuitable libcurl, in one line that says why."""
     _, folder = place(name)
     source = folder / "other.c"
     source.write_text(OTHER_LIBCURL)
@@ -382,7 +383,7 @@ assert system.curl_version().split()[0].decode() != "libcurl/" + curlwire.libcur
 
 
 def private_libcurl() -> None:
-    """The modules show nothing of the libcurl inside them, and it lives beside the system's in one process."""
+    """Checks that the modules export nothing of their libcurl, and work beside the system's in one process."""
     private = BUILD / "private"
     modules = {
         "core.so": (private / "lua" / "5.4" / "curlwire" / "core.so", "luaopen_curlwire_core"),
@@ -392,17 +393,17 @@ def private_libcurl() -> None:
         defined = call("nm", "--dynamic", "--defined-only", "--format=posix", path).split("\n")
         shown = [line.split()[0] for line in defined if line]
         if shown != [entry]:
-            raise Failed(f"{name} shows {shown}")
+            raise Failed(f"{name} exports {shown}, but only {entry} was expected")
     shown = call("nm", "--dynamic", "--format=posix", private / "release" / "libcurlwire.so").split("\n")
     foreign = [line for line in shown if re.match(r"[Cc]url_", line)]
     if foreign:
-        raise Failed(f"libcurlwire.so shows or wants {foreign}")
+        raise Failed(f"libcurlwire.so exports or imports {foreign}")
     environment = {"PYTHONPATH": str(private / "python")}
     call(sys.executable, "-c", BESIDE_SYSTEM + PYTHON_ROUND_TRIP, env=environment)
 
 
 def private_libcurl_by_pip() -> None:
-    """As for a wheel: from a clean tree, by the curl-config alone."""
+    """Installs as one builds a wheel: from a clean copy, with only CURL_CONFIG set."""
     tree, folder = place("pip-private")
     call(
         sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
@@ -413,7 +414,7 @@ def private_libcurl_by_pip() -> None:
 
 
 def refuse_private(name: str, setting: dict[str, str], words: str) -> None:
-    """What cannot be built is told in one line."""
+    """Checks that check_libcurl.sh refuses a setting of the private libcurl in one line."""
     tree, _ = place(name)
     output = call("sh", "scripts/check_libcurl.sh", "libs", cwd=tree, fails=True, env=setting)
     if len(output.splitlines()) != 1 or words not in output:
@@ -421,7 +422,7 @@ def refuse_private(name: str, setting: dict[str, str], words: str) -> None:
 
 
 def refuse_source(name: str, version: str, words: str) -> None:
-    """A tarball that will not do, in one line."""
+    """Checks that build_libcurl.sh refuses an archive that is too old, in one line."""
     tree, folder = place(name)
     header = folder / "curl" / "include" / "curl" / "curlver.h"
     header.parent.mkdir(parents=True)
@@ -435,7 +436,7 @@ def refuse_source(name: str, version: str, words: str) -> None:
         raise Failed(f"no line with '{words}' in:\n{output}")
 
 
-# What a new control of each type would add to the table.
+# Rows for the table of controls, one for each type.
 NEW_ROWS = r""" \
     X(CW_OPT_NEW_BOOL, "new_bool", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, "A flag") \
     X(CW_OPT_NEW_COUNT, "new_count", CW_TYPE_COUNT, 7, 5, INT64_MAX, MESSAGE, NULL, "no limit", "8.99.0", \
@@ -452,7 +453,7 @@ LACKING = {"no code uses CW_OPT_NEW_DATA: the control new_data would do nothing"
 
 
 def add_controls(source: Path) -> None:
-    """Adds the rows, builds, and has made what is made of the table."""
+    """Adds the rows, builds, and generates the files that depend on the table."""
     header = source / "core" / "include" / "curlwire.h"
     table, end, rest = header.read_text().partition("\n/* clang-format on */\n\ntypedef enum cw_option {")
     header.write_text(table + NEW_ROWS + end + rest)
@@ -467,7 +468,7 @@ def add_controls(source: Path) -> None:
 
 
 def new_controls() -> None:
-    """A row of any type is a control in C, Python and Lua. What is still to be written by hand is told."""
+    """Checks that a new row of any type is a control in every language, and that lint names what is missing."""
     tree, folder = place("controls")
     source = folder / "source"
     shutil.copytree(tree, source)
@@ -477,7 +478,7 @@ def new_controls() -> None:
         sys.executable, "scripts/controls.py", "--check", cwd=source, env=built, fails=True
     ).splitlines()
     if len(told) != 2 * NEW_ROWS.count("X(") or not set(told) >= LACKING:
-        raise Failed("\n".join(["what the new controls lack is told so:", *told]))
+        raise Failed("\n".join(["controls.py --check reports other lines than expected:", *told]))
     stubtest = ("mypy.stubtest", "--allowlist", "tests/python/stubtest.txt", "curlwire")
     pytest = (
         "pytest",
@@ -504,8 +505,8 @@ def installs() -> list[Test]:
         ("a setuptools that has deprecated old forms", partial(pip_metadata, "setuptools>=80")),
         *((f"luarocks make for {version}", partial(luarocks_make, version)) for version in LUA),
         ("a second install.sh installs nothing", nothing_left_to_install),
-        ("why apt has no source of libcurl is said", apt_reason_is_said),
-        ("tools that are not installed are named", missing_tools_are_named),
+        ("the error says why apt has no source of libcurl", apt_reason_is_said),
+        ("make says how to install its tools", missing_tools_are_named),
         *(
             (f"README.md, Install, block {number}", partial(install_as_told, f"readme-{number}", block))
             for number, block in enumerate(install_blocks(), 1)
@@ -527,18 +528,21 @@ def installs() -> list[Test]:
             partial(refuse_loaded, "no-wss-loaded", "8.16.0", "0x081000", '"http","ws",', "without wss;"),
         ),
         ("Lua 5.5 is refused", refuse_lua),
-        ("the private libcurl stays inside", private_libcurl),
+        ("the private libcurl is hidden", private_libcurl),
         ("pip install . with the private libcurl", private_libcurl_by_pip),
         (
-            "a private libcurl that is not built is told",
+            "a private libcurl that is not built is an error",
             partial(refuse_private, "private-none", {"LIBCURL": "private"}, "make libcurl"),
         ),
         (
-            "another word for LIBCURL is told",
+            "another value of LIBCURL is an error",
             partial(refuse_private, "private-word", {"LIBCURL": "own"}, "neither system nor private"),
         ),
         ("a row of the table is a control", new_controls),
-        ("a source that is too old is told", partial(refuse_source, "old-source", "0x081400", "older than")),
+        (
+            "a source that is too old is an error",
+            partial(refuse_source, "old-source", "0x081400", "older than"),
+        ),
     ]
 
 
@@ -551,7 +555,7 @@ def lua_environment() -> dict[str, str]:
 
 
 def run_snippet(language: str, code: str) -> None:
-    # a snippet names some server; here it is the echo server
+    # the echo server replaces the server of the snippet
     code = re.sub(r"wss?://[\w.:-]+", os.environ["CW_ECHO_WS"], code)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -568,11 +572,11 @@ def run_snippet(language: str, code: str) -> None:
 
 
 def round_trips(commands: str) -> str:
-    """The commands of the README, and then one message there and back by what they have installed."""
+    """The README's commands, followed by a round trip with what they have installed."""
     after = {
         "pip": f"cat > round_trip.py <<'END'\n{PYTHON_ROUND_TRIP}END\n"
         "~/curlwire-venv/bin/python round_trip.py\n",
-        # from another folder: LuaRocks leaves the module of the last version in the one where it builds
+        # in another folder, because LuaRocks leaves the module of the last version in the one where it builds
         "luarocks": f"cd ~\ncat > round_trip.lua <<'END'\n{LUA_ROUND_TRIP}END\n"
         "for lua in lua5.1 lua5.2 lua5.3 lua5.4 luajit; do $lua round_trip.lua; done\n",
         "make install": './echo "$CW_ECHO_WS/"\n',
@@ -584,7 +588,7 @@ def round_trips(commands: str) -> str:
 
 
 def install_as_told(name: str, commands: str) -> None:
-    """Exactly what the README says, as root of a namespace whose mounts are its own."""
+    """Runs the README's commands unchanged, as root of a namespace with its own mounts."""
     tree, folder = place(name)
     source = folder / "source"
     shutil.copytree(tree, source)
@@ -598,12 +602,12 @@ def install_as_told(name: str, commands: str) -> None:
 
 
 def install_blocks() -> list[str]:
-    """The commands that README.md says to type, a block for each language."""
+    """The blocks of commands in README.md, section Install, one for each language."""
     section = re.search(r"^## Install\n(.*?)^## ", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     return re.findall(r"^```sh\n(.*?)^```$", section[1] if section else "", re.MULTILINE | re.DOTALL)
 
 
-# An archive that has expired, as snapshots have: apt lists nothing, and says why.
+# The reply of apt when an archive has expired, as that of a snapshot does: it lists nothing and says why.
 EXPIRED = "E: Release file for http://archive.test/debian/dists/sid/InRelease is expired (invalid since 9d)."
 FAKE_APT = f"""#!/bin/sh
 case "$*" in
@@ -614,14 +618,14 @@ esac
 
 
 def apt_reason_is_said() -> None:
-    """Why apt has no source of libcurl is said in apt's words, and kept."""
+    """Checks that build_libcurl.sh shows and keeps apt's own reason why it has no source of libcurl."""
     tree, folder = place("expired")
     source = folder / "source"
     shutil.copytree(tree, source)
     for name in ("apt-get", "apt-cache", "dpkg-source"):
         (folder / name).write_text(FAKE_APT)
         (folder / name).chmod(0o755)
-    (folder / "python3").write_text("#!/bin/sh\nexit 1\n")  # the project's site cannot be reached
+    (folder / "python3").write_text("#!/bin/sh\nexit 1\n")  # so the project's site cannot be reached
     (folder / "python3").chmod(0o755)
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     output = call(
@@ -634,22 +638,22 @@ def apt_reason_is_said() -> None:
 
 def three_installs() -> None:
     if len(install_blocks()) != 3:
-        raise Failed(f"README.md has {len(install_blocks())} blocks of commands below Install")
+        raise Failed(f"README.md has {len(install_blocks())} blocks of commands in Install, not 3")
 
 
 def missing_tools_are_named() -> None:
-    """Without build/venv, make says how to get it."""
+    """Checks that make says how to install build/venv if it is missing."""
     tree, folder = place("no-venv")
     source = folder / "source"
     shutil.copytree(tree, source)
     for target in ("test-quick", "load", "lint", "format"):
         output = call("make", target, cwd=source, fails=True)
-        if "run: sh scripts/install.sh test" not in output or "not found" in output:
+        if "Run: sh scripts/install.sh test" not in output or "not found" in output:
             raise Failed(f"make {target} does not say how to install its tools:\n{output}")
 
 
 def nothing_left_to_install() -> None:
-    """A second install.sh calls no apt: what is installed is seen to be there, on each release of Debian."""
+    """Checks that a second install.sh does not call apt, on any release of Debian."""
     _, folder = place("no-apt")
     for name in ("apt-get", "apt-cache"):
         (folder / name).write_text(f'#!/bin/sh\necho "{name} was called: $*" >&2\nexit 1\n')
@@ -666,32 +670,37 @@ def readme() -> list[Test]:
         (f"{language} snippet {number}", partial(run_snippet, language, code))
         for number, (language, code) in enumerate(blocks, 1)
     ]
-    tests.append(("the server that they name", partial(run_server, text)))
+    tests.append(("the server of the snippets", partial(run_server, text)))
     tests.append(
-        ("there is one in each language", partial(check_languages, {language for language, _ in blocks}))
+        ("each language has a snippet", partial(check_languages, {language for language, _ in blocks}))
     )
     return tests
 
 
 def run_server(readme: str) -> None:
-    """The server that README.md starts has the port of the snippets, and listens."""
+    """Checks that README.md's command starts a server on the port of the snippets."""
     command = re.search(r"^```sh\n(python3 tests/servers/\S+) --port (\d+)", readme, re.MULTILINE)
     ports = set(re.findall(r"ws://localhost:(\d+)/", readme))
     if not command or ports != {command[2]}:
-        raise Failed(f"the snippets connect to the ports {sorted(ports)}; no command starts such a server")
-    words = [sys.executable, command[1].split()[1], "--port", "0"]  # the port itself may be taken
+        raise Failed(f"the snippets connect to the ports {sorted(ports)}, but no command starts a server there")
+    words = [
+        sys.executable,
+        command[1].split()[1],
+        "--port",
+        "0",
+    ]  # any free port: another program may use the README's
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:
             line = server.stdout.readline() if server.stdout else ""
         finally:
             server.terminate()
     if not re.fullmatch(r"listening \d+\n", line):
-        raise Failed(f"the server says {line!r}")
+        raise Failed(f"the server printed {line!r}, not 'listening PORT'")
 
 
 def check_languages(found: set[str]) -> None:
     if found != {"python", "lua", "c"}:
-        raise Failed(f"README.md has runnable snippets in: {sorted(found)}")
+        raise Failed(f"README.md has snippets in {sorted(found)}, not in Python, Lua and C")
 
 
 def run_example(name: str) -> None:
@@ -703,7 +712,7 @@ def run_example(name: str) -> None:
 
 
 def run_demo(command: str) -> None:
-    # 256 MiB are for the show; 8 are enough for a test
+    # the demo sends 256 MiB by default; 8 are enough for a test
     extension = "py" if command == sys.executable else "lua"
     call(
         command, f"examples/demo.{extension}", "8",
@@ -714,6 +723,6 @@ def run_demo(command: str) -> None:
 def examples() -> list[Test]:
     names = [Path(name).name for name in files("examples/*.py", "examples/*.lua")]
     tests: list[Test] = [(name, partial(run_example, name)) for name in names if not name.startswith("demo.")]
-    # tqdm is a Debian package of the demo's, not one of the tests' own Python
+    # demo.py runs with the tests' Python, which has no tqdm; the demo takes Debian's package of it
     tests += [("demo.py", partial(run_demo, sys.executable)), ("demo.lua", partial(run_demo, "lua5.4"))]
     return tests

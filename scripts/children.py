@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Runs the programs of the tests: each in a process group of its own, with a limit in time and in memory.
+"""Runs the programs of the tests, each in its own process group, with limits on time and memory.
 
-Whatever a program leaves behind is ended, and told. Used by run_tests.py, checks.py, repeat.py and
-tests/servers/run.py; needs nothing but Python.
+Ends and reports every process that a program leaves behind. run_tests.py, checks.py, repeat.py and
+tests/servers/run.py use it. It needs only Python.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-MEMORY_KIB = 8 << 20  # of address space. The largest honest program, mypy, takes less than 2 GiB
-GRACE_S = 10.0  # for a child that has been told to end, and for one that outlives its parent
+MEMORY_KIB = 8 << 20  # of address space. The largest program, mypy, takes less than 2 GiB
+GRACE_S = 10.0  # time to end, for a child that got a signal and for one whose parent has ended
 LIMITED = 'ulimit -v "$0" 2>/dev/null; exec "$@"'
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -32,7 +32,7 @@ is_adopting = threading.Event()
 
 @dataclass
 class Ended:
-    """A program that has ended. Notes say what is wrong beside its exit code."""
+    """A program that has ended. The notes say what went wrong, apart from its exit code."""
 
     code: int
     output: str
@@ -40,10 +40,10 @@ class Ended:
 
 
 def hand_on_signals() -> None:
-    """Makes SIGINT and SIGQUIT end our children, also where they are ignored: `nohup sh scripts/test.sh &`.
+    """Makes SIGINT and SIGQUIT end our children, even if we ignore them (`nohup sh scripts/test.sh &`).
 
-    A child inherits that a signal is ignored, but no handler. So a handler that does nothing goes on ignoring
-    the signal here, and gives the children the default.
+    A child inherits an ignored signal, but not a handler. So this sets a handler that does nothing: we still
+    ignore the signal, and the children get the default action.
     """
     for number in (signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -64,13 +64,13 @@ def exists(group: int) -> bool:
 
 
 def is_gone(group: int, seconds: float) -> bool:
-    """Whether the group has no process any more, after so many seconds at most."""
+    """Waits up to so many seconds until the group has no process; returns whether it has none."""
     until = time.monotonic() + seconds
     while exists(group):
         if time.monotonic() > until:
             return False
         bury_orphans()
-        time.sleep(0.02)  # no call waits for a group
+        time.sleep(0.02)  # there is no call that waits for a group
     return True
 
 
@@ -80,27 +80,27 @@ def send(group: int, number: signal.Signals) -> None:
 
 
 def end_group(group: int) -> None:
-    """SIGTERM, so that a runner ends its own children; SIGKILL to what is left."""
+    """Sends SIGTERM, so that a runner ends its own children, and after GRACE_S SIGKILL."""
     send(group, signal.SIGTERM)
     if not is_gone(group, GRACE_S):
         send(group, signal.SIGKILL)
         is_gone(group, GRACE_S)
 
 
-# -- orphans: processes that have left their group, and whose parent has ended
+# -- orphans: processes that have left their group and whose parent has ended
 
 
 def adopt_orphans() -> None:
     """Makes this process the parent of each descendant whose own parent ends. Linux only.
 
-    For a process that runs one program at a time: whatever is orphaned is of that program.
+    Only a process that runs one program at a time may call it: then each orphan belongs to that program.
     """
     if sys.platform == "linux" and ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0:
         is_adopting.set()
 
 
 def all_children() -> dict[int, str]:
-    """Our children by number, with the letter of their state (Z: ended, not buried). Linux only."""
+    """The state letter of each of our children, by number (Z: ended, not waited for). Linux only."""
     found: dict[int, str] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -112,14 +112,14 @@ def all_children() -> dict[int, str]:
 
 
 def orphans() -> dict[int, str]:
-    """Our children that we did not start."""
+    """Our children that adopt_orphans brought us."""
     if not is_adopting.is_set():
         return {}
     return {number: state for number, state in all_children().items() if number not in groups}
 
 
 def bury_orphans() -> dict[int, str]:
-    """Frees the numbers of those that have ended; the others."""
+    """Waits for the orphans that have ended, which frees their numbers; returns the others."""
     alive = {}
     for number, state in orphans().items():
         if state == "Z":
@@ -131,7 +131,7 @@ def bury_orphans() -> dict[int, str]:
 
 
 def end_orphans() -> bool:
-    """Ends those that do not end by themselves; whether there were any."""
+    """Ends the orphans that do not end within GRACE_S; returns whether there were any."""
     until = time.monotonic() + GRACE_S
     were_ended = False
     while (alive := bury_orphans()) and time.monotonic() < until + GRACE_S:
@@ -147,9 +147,9 @@ def end_orphans() -> bool:
 
 
 def end_all() -> None:
-    """Ends all that runs; nothing is started any more."""
+    """Ends all programs that run, and lets no new one start."""
     is_ending.set()
-    groups.update(all_children())  # also one that was being started just now
+    groups.update(all_children())  # also a child that was being started just now
     for group in list(groups):
         send(group, signal.SIGTERM)
     until = time.monotonic() + GRACE_S
@@ -169,7 +169,7 @@ def leave(*_: object) -> None:
 
 @contextlib.contextmanager
 def ends_children() -> Iterator[None]:
-    """No child outlives the block, also where SIGTERM, Ctrl-C or an exception ends it."""
+    """Ends all children when the block ends, even by SIGTERM, Ctrl-C or an exception."""
     signal.signal(signal.SIGTERM, leave)
     try:
         yield
@@ -181,7 +181,7 @@ def ends_children() -> Iterator[None]:
 
 
 def watch(process: subprocess.Popen[str], limit_s: float, notes: list[str]) -> None:
-    """Waits for the program and for its children, and ends those that last too long."""
+    """Waits for the program and its children, and ends those that take too long."""
     group = process.pid
     try:
         process.wait(limit_s)
@@ -198,9 +198,10 @@ def run(
     command: Sequence[str], *, cwd: Path, environment: Mapping[str, str] | None = None, limit_s: float = 300,
     is_bounded: bool = True, show: Callable[[str], object] | None = None,
 ) -> Ended:  # fmt: skip
-    """Runs a program to its end. show gets each line of its output. FileNotFoundError where there is none.
+    """Runs a program to its end, and passes each line of its output to show.
 
-    is_bounded: its memory has a limit. A sanitizer needs terabytes of address space, so it has none.
+    Raises FileNotFoundError if the program is not installed. is_bounded limits its memory; a program under a
+    sanitizer needs terabytes of address space, so it runs without that limit.
     """
     if not (cwd / command[0]).exists() and not shutil.which(command[0]):
         raise FileNotFoundError(command[0])

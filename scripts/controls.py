@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What is made of the table of controls, CW_OPTION_LIST in core/include/curlwire.h: `make controls`.
+"""Generates files from the table of controls, CW_OPTION_LIST in core/include/curlwire.h: `make controls`.
 
     PYTHONPATH=build/python python3 scripts/controls.py [--check | --lua]
 
-Writes the types of Python (options.py; _core.pyi, with the docstrings of the built module), the annotations of
-Lua and the table of docs/guide.md. --check, which lint calls, changes nothing, and fails where one of them
-differs, and for a control that no code uses or no test names. --lua prints the table for the tests in Lua.
+Writes the types for Python (options.py; _core.pyi, with the docstrings of the built module), the annotations
+for Lua and the table of docs/guide.md. --check, which lint calls, changes nothing. It fails if one of these
+files is out of date, or if no code uses a control or no test names it. --lua prints the table for the tests in
+Lua.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ ANNOTATIONS = ROOT / "bindings" / "lua" / "curlwire" / "annotations.lua"
 GUIDE = ROOT / "docs" / "guide.md"
 
 CONSTANTS = {"INT32_MAX": 2**31 - 1, "INT64_MAX": 2**63 - 1}
-# UWP's enumerations, which Python has as classes. What is not UWP's is a word.
+# UWP's enumerations, which are classes in Python. Other enumerations are words.
 ENUMERATIONS = {"message_type": "SocketMessageType", "receive_mode": "MessageWebSocketReceiveMode"}
 UNITS = {"MS": "seconds", "COUNT": "bytes", "BITS": "bits"}
 
@@ -37,7 +38,7 @@ Value = bool | int | float | str | tuple[str, ...] | None
 
 @dataclass(frozen=True)
 class Control:
-    """A row of the table; the header says what the columns mean."""
+    """A row of the table; curlwire.h explains the columns."""
 
     key: str
     type: str
@@ -52,7 +53,7 @@ class Control:
 
     @property
     def default(self) -> Value:
-        """As Python has it."""
+        """The default as a value in Python."""
         values: dict[str, Value] = {
             "BOOL": bool(self.initial),
             "MS": self.initial / 1000,
@@ -74,7 +75,7 @@ def number(field: str) -> int:
         return CONSTANTS[field]
     if not re.fullmatch(r"-?\d+", field):
         raise SystemExit(
-            f"controls.py: '{field}' in {HEADER.name}: write digits, or one of {', '.join(CONSTANTS)}"
+            f"controls.py: '{field}' in {HEADER.name} is no number. Write digits, or {' or '.join(CONSTANTS)}"
         )
     return int(field)
 
@@ -101,7 +102,7 @@ def parse(row: str) -> Control:
 
 
 def read() -> list[Control]:
-    """The table; ends with a line about a row that cannot be read."""
+    """Reads the table. Exits with an error if a row cannot be read."""
     text = HEADER.read_text(encoding="utf-8").replace("\\\n", " ")
     table = text.split("#define CW_OPTION_LIST(X)")[1].split("\n")[0]
     rows = re.findall(r'X\(((?:"(?:[^"\\]|\\.)*"|CW_WORDS\([^)]*\)|[^")])*)\)', table)
@@ -116,7 +117,7 @@ def read() -> list[Control]:
 
 
 def python_type(control: Control, *, is_set: bool) -> str:
-    """What is read, or may be set."""
+    """The type of the attribute when it is read, or with is_set the type of a value that is set."""
     if control.type == "ENUM":
         quoted = ", ".join(f'"{word}"' for word in control.words)
         words = f"Literal[{quoted}]"
@@ -169,7 +170,7 @@ class MessageControl(Control, total=False):
 
 
 def stub_members(controls: list[Control]) -> list[str]:
-    """The attributes of a class of the stub, without docstrings."""
+    """The lines of a class of the stub for these controls, without docstrings."""
     lines = []
     for control in controls:
         got, given = python_type(control, is_set=False), python_type(control, is_set=True)
@@ -192,7 +193,7 @@ def stub(text: str, controls: list[Control]) -> str:
 
     missing = [control.key for control in controls if not hasattr(_core.MessageWebSocketControl, control.key)]
     if missing:
-        raise SystemExit(f"controls.py: the built module has no {', '.join(missing)}; run: make python")
+        raise SystemExit(f"controls.py: the built module has no {', '.join(missing)}. Run: make python")
     of_messages = [control for control in controls if control.is_of_messages]
     of_all = [control for control in controls if not control.is_of_messages]
     lines = text.splitlines()
@@ -202,7 +203,7 @@ def stub(text: str, controls: list[Control]) -> str:
     ):
         first = lines.index(head) + 1
         last = next(number for number in range(first, len(lines)) if lines[number] == "")
-        if '"""' in lines[first]:  # of the class
+        if '"""' in lines[first]:  # the docstring of the class
             first += 1
         lines[first:last] = members
     return stub_docs.with_docs("\n".join(lines) + "\n", _core)
@@ -235,12 +236,12 @@ def lua_literal(value: Value) -> str:
 
 
 def is_limited(control: Control) -> bool:
-    """Whether it takes so many bytes only."""
+    """Whether the control's value is bytes of a limited number."""
     return control.type == "BYTES" and control.most < CONSTANTS["INT64_MAX"]
 
 
 def values(control: Control, none: str, default: str) -> str:
-    """ "8 to 15 bits, default 15; None = no limit" """
+    """The allowed values as text, such as "8 to 15 bits, default 15; None = no limit"."""
     unit = UNITS.get(control.type, "")
     if control.type == "BITS":
         unit = f"{control.least} to {control.most} {unit}"
@@ -320,17 +321,17 @@ def guide(text: str, controls: list[Control]) -> str:
     return before + head + "\n".join(rows) + "\n" + behind[behind.index("\n\n") + 1 :]
 
 
-# ---- What is written by hand
+# ---- Checks of what is written by hand
 
 
 def names(word: str, *patterns: str) -> bool:
-    """Whether a file has it as a word."""
+    """Whether one of the files contains this word."""
     files = (path for pattern in patterns for path in ROOT.glob(pattern))
     return any(re.search(rf"\b{word}\b", path.read_text(encoding="utf-8")) for path in files)
 
 
 def left_out(control: Control) -> list[str]:
-    """What a control lacks."""
+    """A line for each thing that a control lacks."""
     option = f"CW_OPT_{control.key.upper()}"
     lacking = []
     if not names(option, "core/src/*/*.c", "bindings/*/src/*.c"):
@@ -341,7 +342,7 @@ def left_out(control: Control) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="What is made of the table of controls.")
+    parser = argparse.ArgumentParser(description="Generates files from the table of controls in curlwire.h.")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--lua", action="store_true")
     options = parser.parse_args()
@@ -362,7 +363,7 @@ def main() -> int:
         if after == before:
             continue
         if options.check:
-            print(f"{path.relative_to(ROOT)} is not what the table of controls makes; run: make controls")
+            print(f"{path.relative_to(ROOT)} does not match the table of controls. Run: make controls")
             code = 1
         else:
             path.write_text(after, encoding="utf-8")

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What the core's own tests reach of the core: `make coverage`, and the suite coverage.
+"""Measures which lines and branches of the core the C tests reach: `make coverage`, and the suite coverage.
 
     python3 tests/servers/run.py -- python3 scripts/coverage.py
 
-Runs tests/core, built as the variant cov, and prints lines and branches for each file and every line that was
-not reached. Fails under 95 % of the lines or 85 % of the branches. Other systems' pollers are not compiled and
-so not counted. A branch is any that gcc makes of our code, without those of exceptions and of code that it
-knows to be unreachable. A line that no test can reach says LCOV_EXCL_LINE and why.
+Runs tests/core, built as the variant cov. Prints the lines and branches of each file, and every line that no
+test reached. Fails below 95 % of the lines or 85 % of the branches. The pollers of other systems are not
+compiled, so they do not count. Branches are those that gcc makes of our code, except for exceptions and code
+that gcc knows to be unreachable. A line that no test can reach has a comment LCOV_EXCL_LINE with the reason.
 """
 
 from __future__ import annotations
@@ -20,18 +20,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-OUT = (
-    ROOT / "build" / "private" / "cov"
-)  # the private libcurl: with an older one, half of the native codec rests
+OUT = ROOT / "build" / "private" / "cov"  # with an older libcurl, half of the native codec would not run
 FRAMES = ("test_codec_curl", "test_inbound", "test_outbound", "test_closing")
 LEAST_LINES = 95.0
 LEAST_BRANCHES = 85.0
 AT_ONCE = 2
 LIMIT_S = 300
-
-
-# What the counting makes too slow, for nothing: all sequences of three bytes.
-PICKED = {"test_utf8": ("one and two", "lead e0", "four bytes", "code point", "bad or cut", "no bytes")}
 
 
 def run_test(path: Path, framing: str = "auto") -> tuple[bool, str]:
@@ -53,12 +47,15 @@ def run_tests() -> bool:
         old.unlink()
     tests = [OUT / "tests" / source.stem for source in sorted((ROOT / "tests" / "core").glob("test_*.c"))]
     jobs = [(path, "auto") for path in tests]
-    jobs += [(path, "curl") for path in tests if path.name in FRAMES]  # the other codec's turn
+    jobs += [(path, "curl") for path in tests if path.name in FRAMES]  # again with libcurl's codec
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = pool.map(run_test, *zip(*jobs, strict=True))
         failed = [job for job, result in zip(jobs, results, strict=True) if not result[0]]
     is_good = True
-    for path, framing in failed:  # side by side they have less of the machine than in the suite core
+    for (
+        path,
+        framing,
+    ) in failed:  # run alone: side by side, and slower than in the suite core, a case may time out
         is_ok, text = run_test(path, framing)
         print(f"# {path.name} {'passed' if is_ok else 'failed'} when it ran again, alone")
         if not is_ok:
@@ -82,7 +79,7 @@ def part(reached: int, count: int) -> float:
 
 
 def show(report: dict[str, Any]) -> tuple[float, float]:
-    """Prints the table and what is missing; the totals."""
+    """Prints the table and the lines that were not reached; returns the totals in percent."""
     lines_reached = lines = branches_reached = branches = 0
     missing: list[str] = []
     print(f"# {'file':30} {'lines':>12} {'branches':>19}")

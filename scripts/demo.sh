@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs what is missing, builds, starts an echo server with TLS, shows the main job in Python and in Lua.
-# Ends with 0 only if all of it held.
+# Installs what is missing, builds, starts an echo server with TLS, and runs a short demo in Python and in Lua.
+# The exit code is 0 only if everything worked.
 #
 #     sh scripts/demo.sh
 set -eu
@@ -20,11 +20,11 @@ export PYTHONPATH="build/python${PYTHONPATH:+:$PYTHONPATH}"
 export LUA_PATH="$modules/?.lua;$modules/?/init.lua;;"
 export LUA_CPATH="$modules/?.so;;"
 
-# shellcheck disable=SC2016 # the inner shell expands
+# shellcheck disable=SC2016 # the inner shell expands the variables
 "$PYTHON" tests/servers/run.py --only echo -- sh -eu -c '
     "$PYTHON" examples/demo.py
     echo
     lua5.4 examples/demo.lua
 '
 echo
-echo "demo: all of it held"
+echo "demo: everything worked"

@@ -1,19 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs what is missing, by name.
+# Installs the packages that are missing, and prints their names.
 #
 #     sh scripts/install.sh [c | python | lua | demo | test | bench]
 #
-#   c      a C compiler and libcurl: what the C library is built with
-#   python these, Python's headers and venv: what `pip install .` needs
-#   lua    the same for Lua 5.1, 5.2, 5.3, 5.4, LuaJIT, and LuaRocks
+#   c      a C compiler and libcurl, which build the C library
+#   python the same with Python's headers and venv, for `pip install .`
+#   lua    the same with Lua 5.1, 5.2, 5.3, 5.4, LuaJIT, and LuaRocks
 #   demo   what the demo needs (default)
-#   test   more of those, Python packages into build/venv, npm packages into build/node
-#   bench  what the benchmark needs besides: the peer lua-http; bench/run.py installs those of Python itself
+#   test   what the tests need: more packages, Python packages into build/venv, npm packages into build/node
+#   bench  what the benchmark needs: lua-http; bench/run.py installs the Python clients itself
 #
-# All but test and bench take Debian's packages only. For Debian 12 and later, and what has Debian's packages, as
-# root or with sudo. Needs nothing but a shell and apt.
-# Quick, and without the network, when nothing is missing. PYTHON says which Python is meant.
+# All but test and bench use only Debian's packages. Works on Debian 12 and later, and on systems with its packages,
+# as root or with sudo. Needs only a shell and apt. If nothing is missing, it is quick and uses no network. PYTHON
+# selects another Python.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -26,7 +26,7 @@ c | python | lua | demo | test | bench) ;;
     ;;
 esac
 
-# zlib1g-dev: libcurl brings the library along, not its headers
+# zlib1g-dev: libcurl brings zlib along, but not its headers
 PACKAGES="gcc libc6-dev make pkg-config ca-certificates zlib1g-dev"
 case $KIND in
 python) PACKAGES="$PACKAGES python3 python3-dev python3-venv" ;;
@@ -46,8 +46,8 @@ if [ "$KIND" = test ]; then
     python3-venv git clang luarocks lua-check shellcheck nginx-light nodejs iproute2
     lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev
     clang-tidy cppcheck libclang-rt-dev libunistring-dev
-    valgrind libssl-dev zlib1g-dev dpkg-dev" # the last three are what the private libcurl is made with
-    # where Node comes from elsewhere, it brings its npm along
+    valgrind libssl-dev zlib1g-dev dpkg-dev" # the last three build the private libcurl
+    # a Node that is not Debian's brings npm along
     command -v npm >/dev/null 2>&1 || PACKAGES="$PACKAGES npm"
 fi
 if [ "$KIND" = bench ]; then
@@ -69,7 +69,7 @@ has() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# ---- without apt: look, and name what is missing
+# ---- without apt: check, and name what is missing
 
 look_only() {
     missing=
@@ -99,7 +99,7 @@ look_only() {
     sh scripts/check_libcurl.sh 2>/dev/null || missing="$missing libcurl>=8.14.1(ws,wss)"
     echo '#include <zlib.h>' | cc -E - >/dev/null 2>&1 || missing="$missing zlib"
     if [ -n "$missing" ]; then
-        fail "this system has no apt, so please install:$missing (with the headers of Python and Lua)"
+        fail "this system has no apt. Please install these yourself:$missing (with the headers of Python and Lua)"
     fi
 }
 
@@ -114,8 +114,8 @@ is_installed() {
     return 1
 }
 
-# A package that is installed is there, whatever a look at its files says: they are elsewhere in each release. A
-# command that another package brings is as good as Debian's own package of it.
+# Whether a package is installed, or another one brings its command. dpkg decides, because the places of a package's
+# files differ from release to release.
 is_there() {
     is_installed "$1" && return
     case $1 in
@@ -143,7 +143,7 @@ as_root() {
     elif has sudo; then
         sudo "$@"
     else
-        fail "packages are missing and this is neither root nor a machine with sudo; as root run: sh scripts/install.sh $KIND"
+        fail "packages are missing, and only root can install them. As root run: sh scripts/install.sh $KIND"
     fi
 }
 
@@ -163,14 +163,14 @@ is_new_enough() {
     [ -n "$1" ] && [ "$1" != "(none)" ] && dpkg --compare-versions "$1" ge 8.14.1
 }
 
-# The archive that the machine takes its packages from, so that no host is written here.
+# Prints the archive from which this machine installs its packages, so that this script needs no host name.
 archive_of() {
     LC_ALL=C apt-cache policy | sed -n "s|^ *[0-9]* \([^ ]*\) $1/main .*|\1|p" | head -n 1
 }
 
 add_backports() {
     archive=$(archive_of "$1")
-    [ -n "$archive" ] || fail "apt knows no archive of $1, so its backports (for libcurl 8.14) cannot be added"
+    [ -n "$archive" ] || fail "apt has no archive of $1, so its backports with libcurl 8.14.1 cannot be added. Add one to apt's sources"
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     signed=
     [ -e $keyring ] && signed="[signed-by=$keyring] "
@@ -185,19 +185,19 @@ install_libcurl() {
         install $CURL_PACKAGE
         return
     fi
-    # shellcheck disable=SC1091 # it is the machine's
+    # shellcheck disable=SC1091 # a file of the system
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
     backports=$codename-backports
     if ! LC_ALL=C apt-cache policy | grep -q " $backports/main "; then
         case $codename in
         bookworm) add_backports "$codename" ;;
-        *) fail "apt has no libcurl 8.14.1 or later here; install one (with ws and wss) and set CURL_CONFIG to its curl-config" ;;
+        *) fail "apt has no libcurl 8.14.1 or later. Install one (with ws and wss) and set CURL_CONFIG to its curl-config" ;;
         esac
     fi
-    # by version, so that nothing else moves to the backports; by suite only where libcurl's own needs demand it
+    # installing by version keeps other packages from the backports; by suite is for libcurl's own dependencies
     version=$(LC_ALL=C apt-cache madison $CURL_PACKAGE |
         awk -F ' *[|] *' -v suite="$backports/" 'index($3, suite) { print $2; exit }')
-    is_new_enough "$version" || fail "$backports has no libcurl 8.14.1 or later"
+    is_new_enough "$version" || fail "$backports has no libcurl 8.14.1 or later. Install one and set CURL_CONFIG to its curl-config"
     wanted="$CURL_PACKAGE=$version libcurl4=$version"
     ! is_installed curl || wanted="$wanted curl=$version"
     # shellcheck disable=SC2086 # a list of names
@@ -211,7 +211,7 @@ install_packages() {
     for package in $1; do
         [ "$package" = $CURL_PACKAGE ] || wanted="$wanted $package"
     done
-    # a service that a package brings is not ours to start
+    # keep apt from starting the service of a package
     guard=
     case $wanted in
     *nginx*)
@@ -237,7 +237,7 @@ install_packages() {
 
 # ---- Python and npm packages, for the tests
 
-# A stamp holds what was asked for, so that a second run has nothing to do.
+# Whether a stamp equals the list of packages, so that a second run has nothing to do.
 is_done() {
     [ -e "$2" ] && cmp -s "$1" "$2"
 }
@@ -270,13 +270,13 @@ case $KIND in
 c | lua) exit 0 ;;
 esac
 
-# The demo lives by Debian's packages, so the Python that they belong to comes first.
+# The demo uses Debian's Python packages, which belong to /usr/bin/python3.
 if [ -z "${PYTHON:-}" ]; then
     PYTHON=python3
     [ ! -x /usr/bin/python3 ] || PYTHON=/usr/bin/python3
 fi
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-    fail "$PYTHON is older than 3.11; set PYTHON to a newer one"
+    fail "$PYTHON is older than 3.11. Set PYTHON to a newer one"
 
 if [ "$KIND" = test ]; then
     install_python

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Runs README.md's installs and the whole test suite in fresh minimal systems, made by debootstrap. `make test-all`
-# calls it. As root; takes an hour for each release, on a busy machine more.
+# calls it. It must run as root, and takes an hour for each release, or more on a busy machine.
 #
 #     sh scripts/minimal.sh [--install] [RELEASE ...]
 #
-# RELEASE is bookworm (Debian 12), trixie (13); both if none is named. --install leaves the test suite out. The
+# RELEASE is bookworm (Debian 12) or trixie (13); without one it takes both. --install leaves the test suite out. The
 # packages come from MIRROR, else from the archive that this machine uses, with its configuration of apt and pip.
-# The systems are below ROOTS (build/roots) and stay there for a look; the next run makes them anew.
+# The systems stay in ROOTS (build/roots), so that a failure can be examined. The next run makes them anew.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -23,17 +23,17 @@ fail() {
     exit 1
 }
 
-[ "$(id -u)" -eq 0 ] || fail "only root can make a system of its own: run it as root or with sudo"
-command -v debootstrap >/dev/null || fail "debootstrap is missing; on Debian run: apt-get install debootstrap"
+[ "$(id -u)" -eq 0 ] || fail "only root can make a new system. Run it as root or with sudo"
+command -v debootstrap >/dev/null || fail "debootstrap is not installed. On Debian run: apt-get install debootstrap"
 
-# The archive that this machine takes Debian's packages from, so that no host is written here.
+# Prints the archive from which this machine installs its packages, so that this script needs no host name.
 mirror() {
     apt-get update --print-uris -o Debug::NoLocking=1 2>/dev/null |
         sed -nE "s#^'([^']*/debian)/dists/[a-z]+/(In)?Release'.*#\1#p" | head -n 1
 }
 
 MIRROR=${MIRROR:-$(mirror)}
-[ -n "$MIRROR" ] || fail "apt takes its packages from no archive of Debian's: set MIRROR to the address of one"
+[ -n "$MIRROR" ] || fail "apt does not use an archive of Debian. Set MIRROR to the address of one"
 
 unmount() {
     for folder in proc sys dev; do
@@ -42,7 +42,7 @@ unmount() {
     if mountpoint -q "$1"; then umount "$1"; fi
 }
 
-# What lets apt and pip reach their archives here: proxies, authorities, names.
+# Copies the settings with which apt and pip reach their archives: proxies, trusted certificates, names.
 copy_network() {
     for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /root/.npmrc; do
         [ ! -e "$file" ] || cp -L "$file" "$1$file"
@@ -56,28 +56,28 @@ copy_network() {
     cp -L /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/ca-certificates.crt"
 }
 
-# Removes a system. What is mounted in it stays.
+# Removes a system, but not the contents of what is mounted in it.
 remove() {
     unmount "$1"
     rm -rf --one-file-system "$1"
 }
 
-# The system that all others of the release are copies of.
+# Makes the system that the others of a release are copies of.
 make_base() {
     echo "-- $release: debootstrap"
     remove "$root.base"
     debootstrap --variant=minbase --include=ca-certificates "$release" "$root.base" "$MIRROR" >"$root.log" 2>&1 || {
         tail -n 20 "$root.log" >&2
-        fail "debootstrap cannot make $release; its words are above and in $root.log"
+        fail "debootstrap cannot make $release. The end of its output is above, and all of it in $root.log"
     }
     copy_network "$root.base"
 }
 
-# A new system in $root, with what git would hand out in /src, in a repository.
+# Makes a new system in $root, with a repository in /src that has the files that git would hand out.
 make_root() {
     remove "$root"
     cp -a "$root.base" "$root"
-    mount --bind "$root" "$root" # a mount, so that namespaces inside keep theirs to themselves
+    mount --bind "$root" "$root" # as a mount it can be private, so that mounts in namespaces inside do not appear here
     mount --make-private "$root"
     for folder in proc sys dev; do
         mount --rbind "/$folder" "$root/$folder"
@@ -89,7 +89,7 @@ make_root() {
     git -C "$root/src" add -A
 }
 
-# Runs a command in the system, with nothing of this one's environment but proxies and authorities.
+# Runs a command in the system. Of this environment it gets only proxies and trusted certificates.
 inside() {
     env -i HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
@@ -129,12 +129,12 @@ for release in "$@"; do
     root=$ROOTS/$release
     make_base
     for number in 1 2 3; do
-        make_root # a fresh one each: what one block installs may not help the next
+        make_root # a fresh one for each block, because the packages of one block must not help the next
         count "$release: README.md, Install, block $number" install_block "$number"
     done
     [ -z "$is_install_only" ] || continue
     make_root
-    # SIGINT ignored, as by `nohup ... &`
+    # with SIGINT ignored, as `nohup ... &` does
     count "$release: sh scripts/test.sh" inside sh -c 'trap "" INT; cd /src && exec sh scripts/test.sh'
 done
 echo "$passed passed, $failed failed"

@@ -3,19 +3,20 @@
 
     python3 tests/servers/run.py -- python3 scripts/mutants.py [--sample N | --whole] [--seed S] [FILE ...]
 
-Makes one small change (a mutant) at a time in a file of core/src, and runs the C tests against it. A test that
-fails kills the mutant. A mutant that survives is a fault which the tests would not find. It gets a new test in
-tests/core, or an entry in tests/mutants.txt that says why it changes nothing that anybody can observe.
+Makes one small change (a mutant) at a time in a file of core/src, and runs the C tests with it. A test that
+fails kills the mutant. A mutant that survives is a fault that the tests would not find. It gets a new test in
+tests/core, or an entry in tests/mutants.txt with the reason why the change cannot be observed.
 
-Only the changed file is compiled. A mutant whose object code equals that of the file, or of another mutant, is
-dropped. Tests are linked with it and run in the order of TESTS: as they are, then under AddressSanitizer and
-UBSan, as the suite core-asan does. A survivor that is not listed then meets every other C test. A hang is a
-kill. The limits are multiples of what the test takes without a mutant. They count processor time, so that a
-busy machine kills nothing, and wall-clock time, with room to spare. A case that fails is run again by itself,
-and kills only if it fails again. Results are kept in build/mutants.
+Only the changed file is compiled. A mutant is dropped if its object code equals that of the file or of another
+mutant. The tests of TESTS are linked with it and run in that order, first plainly, then under AddressSanitizer
+and UBSan, as in the suite core-asan. A survivor that is not listed is then run with every other C test.
 
-The files in SAMPLES are sampled, and the report says so. A sample is chosen by what its mutants change, and by
-the seed, so it stays after an edit elsewhere in the file.
+A test that hangs kills the mutant. The limits are multiples of what the test takes without a mutant. They count
+processor time, so that a busy machine kills no mutant, and wall-clock time, with a wide margin. A case that
+fails is run again alone, and kills only if it fails again. build/mutants keeps the results.
+
+The files in SAMPLES are sampled, and the report says so. A sample depends on the seed and on what its mutants
+change, so an edit elsewhere in the file does not alter it.
 
 Fails if a survivor is not listed, if a listed mutant is killed, if an entry matches no mutant, or if less than
 95 % of all mutants are killed.
@@ -56,10 +57,10 @@ LEAST_PERCENT = 95.0
 MEMORY_BYTES = 8 << 30  # of address space: threads reserve a lot of it
 FILE_BYTES = 64 << 20
 DESCRIPTORS = 4096
-CPU_TIMES, CPU_MORE_S = 10, 3  # a process may take so many times what its test takes, and so much more
+CPU_TIMES, CPU_MORE_S = 10, 3  # the limit is the test's own time multiplied by the first, plus the second
 WALL_TIMES, WALL_MORE_S = 5, 10
 
-# The tests that exercise a file, those that kill most for their time first.
+# The tests that exercise a file. Those that kill most mutants in their time come first.
 TESTS = {
     "utf8": "close message utf8 vectors",
     "frame": "frame vectors",
@@ -83,22 +84,22 @@ TESTS = {
 }
 ENVIRONMENT = {
     "SKIPS_AS_FAILS": "1",
-    "ASAN_OPTIONS": "detect_leaks=0:hard_rss_limit_mb=2048",  # the harness counts the core's blocks itself
+    "ASAN_OPTIONS": "detect_leaks=0:hard_rss_limit_mb=2048",  # the harness itself finds leaks
     "UBSAN_OPTIONS": "halt_on_error=1",
 }
-# The tests of these need peers and take seconds: so many of their mutants, unless more are asked for.
+# The tests of these files need servers and take seconds, so only so many of their mutants are run by default.
 SAMPLES = {"handshake": 160, "verdict": 80, "closing": 80, "closing_calls": 40, "ping": 60, "pong": 60}
-# These are on bytes alone and quick: they run under the sanitizers too.
+# These tests are quick and work on bytes alone, so they run under the sanitizers too.
 SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens"),
     *("timer", "event", "sha1", "random", "listing", "handshake_options", "handshake_verdict"),
 )
-# What these put before libcurl's, as in the Makefile.
+# The functions of libcurl that WRAPS replace, as in the Makefile.
 WRAPPED = ("curl_easy_setopt", "curl_easy_getinfo", "curl_version_info")
 WRAPS = ("test_handshake_options", "test_handshake_verdict")
-# This stands in for the service, so it can be linked with mailbox.c only.
+# This test replaces the service, so it can be linked with mailbox.c only.
 WITH_MAILBOX = "test_listing"
-# These do not use the files above, or wrap libcurl's functions in a static library.
+# These tests do not use the files above, or they wrap libcurl's functions in a static library.
 NOT_RUN = ("test_harness", "test_libcurl", "test_stress")
 
 T = TypeVar("T")
@@ -118,7 +119,7 @@ def digest(*parts: bytes | str) -> str:
 
 
 def each(work: Callable[[T], None], items: list[T], title: str) -> None:
-    """Does the work on each item, AT_ONCE at a time, behind a progress bar."""
+    """Does the work on each item, AT_ONCE at a time, and shows a progress bar."""
     with ThreadPoolExecutor(AT_ONCE) as lanes, tqdm(total=len(items), desc=title, mininterval=1) as bar:
         waiting = [lanes.submit(work, item) for item in items]
         try:
@@ -132,7 +133,7 @@ def each(work: Callable[[T], None], items: list[T], title: str) -> None:
 
 
 class Store:
-    """What is known from earlier runs: texts by key, in a file."""
+    """The results of earlier runs: texts by key, in a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -159,7 +160,7 @@ class Store:
 
 
 class Workshop:
-    """Compiles and links mutants with the flags of a variant, which make has built in `folder`."""
+    """Compiles and links mutants with the flags of the variant that make has built in `folder`."""
 
     def __init__(self, folder: Path, libraries: list[str], store: Store) -> None:
         self.folder = folder
@@ -176,7 +177,7 @@ class Workshop:
         self.lock = threading.Lock()
 
     def slot(self) -> Path:
-        """A folder of the calling thread's own."""
+        """A folder that only the calling thread uses."""
         if not hasattr(self.slots, "folder"):
             with self.lock:
                 self.slot_count += 1
@@ -199,7 +200,7 @@ class Workshop:
         return path if done.returncode == 0 else None
 
     def hash_of(self, file: str, source: str) -> str:
-        """The hash of a mutant's object, or nothing if it does not compile."""
+        """The hash of a mutant's object, or "" if the mutant does not compile."""
         key = digest("object", self.base, file, source)
         known = self.store.get(key)
         if known is None:
@@ -209,7 +210,7 @@ class Workshop:
         return known
 
     def link(self, test: Path, changed: Path | None) -> Path:
-        """Links a test with the core, and with a mutant in the place of the core's file."""
+        """Links a test with the core; a mutant replaces the core's own file."""
         program = self.slot() / test.stem
         sanitizers = ["-fsanitize=address,undefined"] if self.is_sanitized else []
         objects = [str(test), *([str(changed)] if changed else []), str(self.archive)]
@@ -274,9 +275,9 @@ class Runner:
         return sorted(others, key=lambda test: test.wall_s)
 
     def run(self, test: Test, program: Path, *cases: str) -> Outcome:
-        """Runs a test until a case fails, or it ends, or its time is up."""
+        """Runs a test until a case fails, the test ends, or its time is up."""
         cpu_s = int(CPU_TIMES * test.cpu_s + CPU_MORE_S) if test.cpu_s else 600
-        memory = "unlimited" if test.shop.is_sanitized else MEMORY_BYTES  # the shadow takes terabytes
+        memory = "unlimited" if test.shop.is_sanitized else MEMORY_BYTES  # AddressSanitizer reserves terabytes
         limits = [f"--as={memory}", f"--nofile={DESCRIPTORS}", "--core=0", f"--fsize={FILE_BYTES}",
                   f"--cpu={cpu_s}"]  # fmt: skip
         begin = time.monotonic()
@@ -301,7 +302,7 @@ class Runner:
         return outcome
 
     def measure(self) -> None:
-        """Runs every test without a mutant, one at a time: what each takes, and that it passes."""
+        """Runs every test without a mutant, one at a time, to measure its time and see that it passes."""
         owns = {f"test_{name}" for line in TESTS.values() for name in line.split()}
         for test in tqdm(list(self.tests.values()), desc="without a mutant", mininterval=1):
             key = digest("time", test.shop.core, test.hash)
@@ -315,7 +316,10 @@ class Runner:
                 else:
                     if test.name.split()[0] in owns:
                         raise SystemExit(f"mutants.py: {test.name} fails without a mutant: {outcome.text}")
-                    print(f"{test.name} is not run: it fails without a mutant: {outcome.text}", flush=True)
+                    print(
+                        f"{test.name} is left out, because it fails without a mutant: {outcome.text}",
+                        flush=True,
+                    )
                     del self.tests[test.name]
                     continue
                 known = f"{max(outcome.cpu_s, 0.01)} {max(outcome.wall_s, 0.01)}"
@@ -323,7 +327,7 @@ class Runner:
             test.cpu_s, test.wall_s = (float(part) for part in known.split())
 
     def judge(self, mutant: Mutant) -> None:
-        """Runs the tests of the mutant's file, and all others if it survives them and is not listed."""
+        """Runs the tests of the mutant's file; if it survives and is not listed, also all others."""
         tests = self.own(mutant.file) + ([] if mutant.reason or self.is_own_only else self.others(mutant.file))
         keys = {
             test.name: digest("verdict", test.shop.core, mutant.file, mutant.object_hash, test.hash)
@@ -352,7 +356,7 @@ class Runner:
 
 
 def watch(process: subprocess.Popen[bytes], until_s: float) -> Outcome:
-    """Reads TAP until a case fails, or the output ends."""
+    """Reads TAP until a case fails or the output ends."""
     assert process.stdout is not None
     rest = b""
     with selectors.DefaultSelector() as selector:
@@ -383,7 +387,7 @@ def watch(process: subprocess.Popen[bytes], until_s: float) -> Outcome:
 
 
 def read_list() -> dict[tuple[str, str, str, str], str]:
-    """The entries of LISTED: what changes, and why that changes nothing."""
+    """The entries of LISTED: each change, and the reason why it has no effect."""
     entries: dict[tuple[str, str, str, str], str] = {}
     place: list[str] = []
     pairs: list[tuple[str, str]] = []
@@ -402,12 +406,14 @@ def read_list() -> dict[tuple[str, str, str, str], str]:
             entries.update({(place[0], place[1], *pair): rest for pair in pairs})
             pairs, before = [], ""
         else:
-            raise SystemExit(f"{LISTED}:{number}: not an entry: its head explains them")
+            raise SystemExit(
+                f"{LISTED}:{number}: this is not part of an entry. The head of the file explains entries"
+            )
     return entries
 
 
 def choose(mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:
-    """A sample that an edit elsewhere in the file does not change."""
+    """A sample of the mutants. It stays the same after an edit elsewhere in the file."""
     ranked = sorted(mutants, key=lambda mutant: digest(str(seed), *mutant.key))
     chosen = {id(mutant) for mutant in ranked[:count]}
     return [mutant for mutant in mutants if id(mutant) in chosen]
@@ -434,14 +440,14 @@ class Report:
         for mutant in mutants:
             entry = f"@ {file}.c {mutant.function}\n- {mutant.before}\n+ {mutant.after}"
             if mutant.verdict and mutant.reason:
-                self.faults.append(f"killed, and still listed ({mutant.verdict}):\n{entry}")
+                self.faults.append(f"killed ({mutant.verdict}), so remove its entry:\n{entry}")
             elif not mutant.verdict and not mutant.reason:
                 self.faults.append(f"survived:\n{entry}")
         print("\n\n".join(["", *self.faults[first:]]), flush=True)
 
     def show(self) -> int:
         if self.faults:
-            print(f"{len(self.faults)} survived, or are listed wrongly; see above")
+            print(f"{len(self.faults)} mutants survived or have a wrong entry; see above")
         print(f"\n{'':14} {'made':>5} {'run':>5} {'killed':>5} {'hung':>5} {'listed':>6} {'survived':>8}")
         print("\n".join(self.lines))
         score = 100.0 * self.killed / self.total if self.total else 0.0
@@ -450,12 +456,12 @@ class Report:
         print(f"score: {self.killed} of {self.total} mutants killed, {score:.1f} %; "
               f"{without:.1f} % without the {self.listed} that are listed")  # fmt: skip
         if score < LEAST_PERCENT:
-            print(f"less than {LEAST_PERCENT} %")
+            print(f"The score is below {LEAST_PERCENT} %")
         return 1 if self.faults or score < LEAST_PERCENT else 0
 
 
 def distinct(file: str, mutants: list[Mutant], original: str) -> list[Mutant]:
-    """One mutant for each object code. Of equal ones, the listed one."""
+    """One mutant for each object code. It has the reason of any equal one that is listed."""
     found: dict[str, Mutant] = {}
     for mutant in mutants:
         if mutant.object_hash in ("", original):
@@ -468,19 +474,23 @@ def distinct(file: str, mutants: list[Mutant], original: str) -> list[Mutant]:
 
 def main() -> int:
     options = argparse.ArgumentParser(description="Mutation testing of the core.")
-    options.add_argument("files", nargs="*", metavar="FILE", help="of core/src, without .c; all without one")
-    options.add_argument("--sample", type=int, default=0, help="so many mutants of each file")
-    options.add_argument("--whole", action="store_true", help="all mutants of each file")
-    options.add_argument("--seed", type=int, default=1, help="of the sample")
-    options.add_argument("--build", type=Path, required=True, help="where make has built the variants")
-    options.add_argument("--libraries", default="", help="what the core is linked with")
-    options.add_argument("--own", action="store_true", help="run only the tests of TESTS, also for survivors")
+    options.add_argument(
+        "files", nargs="*", metavar="FILE", help="a file of core/src, without .c; all files if none is given"
+    )
+    options.add_argument("--sample", type=int, default=0, help="run N mutants of each file", metavar="N")
+    options.add_argument("--whole", action="store_true", help="run all mutants of each file")
+    options.add_argument("--seed", type=int, default=1, help="the seed of the sample")
+    options.add_argument(
+        "--build", type=Path, required=True, help="the folder in which make has built the variants"
+    )
+    options.add_argument("--libraries", default="", help="the libraries that the core is linked with")
+    options.add_argument("--own", action="store_true", help="run only the tests of TESTS, even for survivors")
     options.add_argument("--show", action="store_true", help="print which test killed each mutant")
     given = options.parse_args()
     files = [name.removesuffix(".c") for name in given.files] or list(TESTS)
     for name in files:
         if name not in TESTS:
-            options.error(f"{name}.c is not tested here; these are: {', '.join(TESTS)}")
+            options.error(f"no tests are listed for {name}.c. Choose from: {', '.join(TESTS)}")
     for old in ("slots", "objects"):
         shutil.rmtree(OUT / old, ignore_errors=True)
     (OUT / "objects").mkdir(parents=True)
@@ -511,7 +521,9 @@ def one(
     wanted = {mutant.key[1:] for mutant in made}
     for listed in entries:
         if listed[0] == f"{file}.c" and listed[1:] not in wanted:
-            report.faults.append(f"listed, but no such mutant is made: {listed}")
+            report.faults.append(
+                f"tests/mutants.txt has an entry for a mutant that is not made. Remove or correct it: {listed}"
+            )
             print(report.faults[-1])
     count = len(made) if given.whole else given.sample or SAMPLES.get(file, len(made))
     chosen = choose(made, count, given.seed)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Makes mutants of a C file, for mutants.py: the same source with one small change.
+"""Makes mutants of a C file for mutants.py. A mutant is the same source with one small change.
 
-The changes: another operator, one operand of && and ||, a number one more or one less, true for false, an empty
-string, no statement, a condition that always or never holds, one branch of ?:, return 0, and comparisons that
-regard case or do not. Assertions, and lines that say LCOV_EXCL (no test can reach them), are not changed.
+The changes: another operator, one operand of && and ||, a number plus or minus 1, true and false exchanged, an
+empty string, a statement removed, a condition that always or never holds, one branch of ?:, return 0, and
+comparisons with and without regard to case. Assertions are not changed, nor are lines with LCOV_EXCL, which no
+test can reach.
 """
 
 from __future__ import annotations
@@ -62,12 +63,12 @@ COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 class Mutant:
     file: str
     function: str
-    before: str  # the lines that change, without comments, with single blanks
+    before: str  # the lines that the change is in, without comments, with single blanks
     after: str
-    source: str  # the whole file with the change in it
-    object_hash: str = ""  # "" = does not compile
-    verdict: str = ""  # the test that killed it, "" = survived
-    reason: str = ""  # of its entry in LISTED
+    source: str  # the whole changed file
+    object_hash: str = ""  # "": the mutant does not compile
+    verdict: str = ""  # the test that killed it; "": it survived
+    reason: str = ""  # why it changes nothing, from tests/mutants.txt
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -82,7 +83,7 @@ class Edit:
 
 
 def changes(node: tree_sitter.Node) -> Iterator[Edit]:
-    """The changes of one node, without those of the nodes in it."""
+    """The changes to one node, without those to the nodes inside."""
 
     def put(target: tree_sitter.Node, *texts: str) -> Iterator[Edit]:
         return (Edit(target.start_byte, target.end_byte, text) for text in texts)
@@ -142,7 +143,7 @@ def visit(node: tree_sitter.Node) -> Iterator[Edit]:
         return
     if node.type == "expression_statement" and words(node).startswith("assert("):
         return
-    if node.type == "preproc_arg":  # the text of a macro, which is not parsed with the rest
+    if node.type == "preproc_arg":  # the text of a macro, which the parser leaves as text
         head = "int x = "
         tree = parser().parse(f"{head}{words(node)};".encode())
         if not tree.root_node.has_error:
@@ -177,20 +178,20 @@ def one_line(text: str) -> str:
 
 
 def path_of(file: str) -> Path:
-    """Of a file of the core: its name without .c is enough."""
+    """The path of a file of the core, from its name without .c."""
     found = list(ROOT.glob(f"core/src/*/{file}.c"))
     if len(found) != 1:
-        raise SystemExit(f"mutants.py: core/src has no {file}.c")
+        raise SystemExit(f"mutants.py: there is no {file}.c in core/src")
     return found[0]
 
 
 def make(file: str) -> list[Mutant]:
-    """All mutants of a file, in the order of its lines, each once."""
+    """All different mutants of a file, in the order of its lines."""
     path = path_of(file)
     source = path.read_bytes()
-    assert source.isascii()  # places are counted in bytes, and texts cut in characters
+    assert source.isascii()  # the parser counts bytes, and Python's strings count characters
     text = source.decode()
-    known = source.replace(b"_Thread_local", b" " * len("_Thread_local"))  # of which the parser does not know
+    known = source.replace(b"_Thread_local", b" " * len("_Thread_local"))  # the parser does not know this word
     root = parser().parse(known).root_node
     if root.has_error:
         raise SystemExit(f"mutants.py: {path.relative_to(ROOT)} cannot be parsed")
@@ -202,7 +203,7 @@ def make(file: str) -> list[Mutant]:
         last = text.find("\n", edit.end)
         if any(begin <= edit.start < end for begin, end in excluded):
             continue
-        lines = "\n" * text.count("\n", edit.start, edit.end)  # assertions know their lines
+        lines = "\n" * text.count("\n", edit.start, edit.end)  # keeps the line numbers of assertions
         changed = text[: edit.start] + edit.text + lines + text[edit.end :]
         after = text[first : edit.start] + edit.text + text[edit.end : last]
         function = function_at(functions, edit.start)

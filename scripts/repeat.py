@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Runs suites again and again beside busy loops, to find tests that depend on how busy the machine is.
+"""Runs suites many times beside busy loops, to find tests that depend on how busy the machine is.
 
     python scripts/repeat.py [--times N] [--busy N] [SUITE ...]
 
-Without suites: those that have failed so on some machine (OFTEN) 20 times each, all others 3 times. --busy is
-the number of loops that keep a processor busy, 2. Runs what scripts/build.sh test has built, inside
-tests/servers/run.py. Ends with the failures and with the line "N passed, N failed", which counts the runs.
+Without a SUITE, it runs the suites in OFTEN, which have failed so on some machine, 20 times each, and all
+others 3 times. --busy sets the number of busy loops (2). Run it inside tests/servers/run.py, after `sh
+scripts/build.sh test`. It ends with the failures and the line "N passed, N failed", which counts the runs.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ OFTEN = ("core", "core-private", "core-tsan", "core-asan", "python", "python-pri
 
 @contextlib.contextmanager
 def busy_loops(count: int) -> Iterator[None]:
-    """Each ends with us, whatever ends us: it looks at its standard input, which we hold."""
+    """Runs loops that end with this process, even if it is killed: each polls a pipe that we hold open."""
     code = "import select, sys\nwhile not select.select([sys.stdin], [], [], 0)[0]:\n    sum(range(100000))\n"
     with contextlib.ExitStack() as stack:
         for _ in range(count):
             stack.enter_context(subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE))
-        yield  # leaving closes their inputs, then waits for them
+        yield  # leaving the block closes the pipes, and then waits for the loops
 
 
 def plan(names: list[str], times: int | None) -> list[tuple[str, int]]:
@@ -44,7 +44,7 @@ def plan(names: list[str], times: int | None) -> list[tuple[str, int]]:
 
 
 def repeat(name: str, times: int) -> run_tests.Counts:
-    """The runs of one suite that passed and that failed; their failures."""
+    """Runs one suite so many times; counts the runs that passed and failed, and lists the failures."""
     total = run_tests.Counts()
     for number in range(1, times + 1):
         begin = time.monotonic()

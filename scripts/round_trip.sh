@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds curlwire and echoes a message in Python and in Lua. The workflow runs this where scripts/install.sh does not
-# know the packages: on macOS and FreeBSD. GNU make, libcurl, Python 3.11 and Lua 5.4 are installed.
+# Builds curlwire and echoes a message in Python and in Lua. The workflow runs this on macOS and FreeBSD, whose packages
+# scripts/install.sh does not know. It needs GNU make, libcurl, Python 3.11 and Lua 5.4.
 #
 #     [PYTHON=python3] [LUA=lua] sh scripts/round_trip.sh [VARIABLE=VALUE ...]
 #
-# The variables are those of make. A Python environment with what setup.py and the echo server need is made in
+# The variables are those of make. The script makes a Python environment for setup.py and the echo server in
 # build/round_trip.
 set -eu
 cd "$(dirname "$0")/.."

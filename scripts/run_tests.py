@@ -3,12 +3,13 @@
 
     python scripts/run_tests.py [--list | --quick | SUITE ...]
 
---quick takes those that answer within 2 minutes together. One suite shows its output as it comes, and at the
-end the failures. Several suites run side by side: a line says when each begins and ends, each shows its output
-when it is done, and all failures come at the end. On a terminal there is a bar besides.
+--quick runs the suites of QUICK, which take 2 minutes together. A single suite shows its output at once, and
+its failures at the end. Several suites run side by side. A line says when each begins and ends, each shows its
+output when it is done, and all failures follow at the end. A terminal also shows a progress bar.
 
-scripts/test.sh calls this inside tests/servers/run.py, which starts the peers. What is tested has been built by
-scripts/build.sh test. A suite that runs no test has failed, and so has a skipped test: all of it is installed.
+scripts/test.sh calls this inside tests/servers/run.py, which starts the servers. `scripts/build.sh test` has
+built what is tested. A suite that runs no test fails, and so does a skipped test, because everything that the
+tests need is installed.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ import children
 
 ROOT = checks.ROOT
 BUILD = checks.BUILD
-# What was built with the private libcurl; all that runs under a sanitizer is: there the frames are ours.
+# The build with the private libcurl, with which our codec receives. Everything under a sanitizer uses it.
 PRIVATE = BUILD / "private"
-LIMIT_S = 1500  # of one program: for one that hangs, not for one that is slow on a busy machine
+LIMIT_S = 1500  # of one program: it catches a hang, and is ample for a busy machine
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:check_initialization_order=1",
     "LSAN_OPTIONS": f"print_suppressions=0:suppressions={ROOT}/tests/lsan.supp",
@@ -64,7 +65,7 @@ class Counts:
 
 
 def counted(text: str) -> tuple[int, int]:
-    """Passed and failed, from TAP or from a line of counts ("3 passed, 1 failed" as pytest and others say)."""
+    """The passed and failed tests of TAP, or of a line such as "3 passed, 1 failed", as pytest prints it."""
     tap = re.findall(r"^(not )?ok\b.*$", text, re.MULTILINE)
     if tap:
         failed = sum(1 for word in tap if word)
@@ -86,7 +87,7 @@ def run(
     name: str, command: list[str], environment: dict[str, str] | None = None, limit_s: float = LIMIT_S, *,
     is_bounded: bool = True,
 ) -> Counts:  # fmt: skip
-    """One program of a suite: its output passes through, its tests are counted, its failures are listed."""
+    """Runs one program of a suite, shows its output, counts its tests and lists its failures."""
     print(f"\n== {name}: {' '.join(command)}", flush=True)
     whole = {**os.environ, "SKIPS_AS_FAILS": "1", **(environment or {})}
     try:
@@ -94,8 +95,8 @@ def run(
             command, cwd=ROOT, environment=whole, limit_s=limit_s, is_bounded=is_bounded, show=show
         )
     except FileNotFoundError as error:
-        how = "run: sh scripts/install.sh test && sh scripts/build.sh test"
-        return Counts(0, 1, [f"{name}: {error} is not there; {how}"])
+        how = "Run: sh scripts/install.sh test && sh scripts/build.sh test"
+        return Counts(0, 1, [f"{name}: {error} is not installed or not built. {how}"])
     passed, failed = counted(ended.output)
     failures = re.findall(r"^(?:not ok|FAILED|ERROR)\b.*", ended.output, re.MULTILINE)
     problems = list(ended.notes)
@@ -120,7 +121,7 @@ def core(variant: str, build: Path = BUILD) -> Counts:
 
 
 def stress() -> Counts:
-    """The stress test for STRESS_S seconds, under ThreadSanitizer."""
+    """Runs the stress test for STRESS_S seconds, under ThreadSanitizer."""
     seconds = os.environ.get("STRESS_S") or "30"
     environment = {**SANITIZERS, "STRESS_S": seconds}
     command = [str(PRIVATE / "tsan" / "tests" / "test_stress")]
@@ -128,7 +129,7 @@ def stress() -> Counts:
 
 
 def load() -> Counts:
-    """LOAD_CONNECTIONS connections for LOAD_S seconds."""
+    """Runs the load test with LOAD_CONNECTIONS connections for LOAD_S seconds."""
     environment = {"PYTHONPATH": str(BUILD / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
     limit_s = LIMIT_S + float(os.environ.get("LOAD_S") or 0)
     return run("load", [sys.executable, "tests/load/load.py"], environment, limit_s)
@@ -139,7 +140,7 @@ def pytest(
 ) -> Counts:
     options = ["-q", "-p", "no:cacheprovider", "--timeout", "120"]
     command = [sys.executable, "-m", "pytest", *options, place, *arguments]
-    # whatever the tests import is what was built, never an installed one
+    # the tests import the built module, never an installed one
     paths = {"PYTHONPATH": str(build / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
     return run(place, command, {**paths, **(environment or {})})
 
@@ -154,14 +155,14 @@ def lua(
     }
     command = [shutil.which(LUA[version]) or LUA[version]]
     if variant:
-        # The interpreter knows nothing of the sanitizer, so the runtime has to be there before it. Not by
-        # LD_PRELOAD: shells that a test starts would inherit it, and cannot live with it.
+        # The interpreter is built without the sanitizer, so its library must be loaded first. LD_PRELOAD does
+        # that too, but shells that a test starts would inherit it and fail.
         runtime = subprocess.run(
             ["gcc", f"-print-file-name=lib{variant}.so"], capture_output=True, text=True, check=True
         )
         environment.update(SANITIZERS)
         command = ["/usr/bin/ld.so", "--preload", str(Path(runtime.stdout.strip()).resolve()), *command]
-        environment["CW_TEST_LUA"] = " ".join(command)  # for tests that start one of their own
+        environment["CW_TEST_LUA"] = " ".join(command)  # for tests that start another Lua
     total = Counts()
     runner = ROOT / "tests" / "lua" / "run.lua"
     scripts = [runner] if runner.exists() else sorted((ROOT / "tests" / "lua").glob("test_*.lua"))
@@ -173,19 +174,24 @@ def lua(
 
 
 def valgrind() -> Counts:
-    """The tests about fork under memcheck: no call, in any language, uses what a failed one did not set."""
-    memcheck = ("valgrind", "--quiet", "--error-exitcode=99", "--smc-check=all-non-file")  # LuaJIT writes code
+    """Runs the tests of fork under memcheck, which finds calls that use what a failed call left unset."""
+    memcheck = (
+        "valgrind",
+        "--quiet",
+        "--error-exitcode=99",
+        "--smc-check=all-non-file",
+    )  # LuaJIT generates code
     total = run("core", [*memcheck, str(BUILD / "test" / "tests" / "test_fork")], is_bounded=False)
     for version in LUA:
         total.add(lua(version, "", "tests/lua/test_fork.lua", under=memcheck))
-    # Python's own allocator would hide from memcheck what is not set in the memory that it hands out again
+    # Python's own allocator reuses memory, in which memcheck cannot see what is unset
     environment = {"CW_TEST_UNDER": " ".join(memcheck), "PYTHONMALLOC": "malloc"}
     total.add(pytest("tests/python/test_process.py", "-k", "fork", environment=environment))
     return total
 
 
 def conformance() -> Counts:
-    """The vectors in Python and in every Lua; the core suites replay them on bytes."""
+    """Runs the vectors in Python and in every Lua. The suites of the core run them on bytes."""
     script = "tests/lua/test_conformance.lua"
     total = pytest("tests/python/test_conformance.py")
     for version in LUA:
@@ -195,7 +201,7 @@ def conformance() -> Counts:
 
 
 def conformance_private() -> Counts:
-    """The vectors with the private libcurl, whose frames are ours, and again in libcurl's own framing."""
+    """Runs the vectors with the private libcurl, once with our codec and once with libcurl's."""
     total = Counts()
     for framing in ("auto", "curl"):
         os.environ["CURLWIRE_FRAMING"] = framing
@@ -206,7 +212,7 @@ def conformance_private() -> Counts:
 
 
 def listed(name: str, tests: list[tuple[str, Callable[[], None]]]) -> Counts:
-    """Tests that are functions: one fails by an exception."""
+    """Runs tests that are functions. A test fails if it raises checks.Failed."""
     total = Counts()
     for title, test in tests:
         try:
@@ -255,12 +261,12 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
 }
 
 
-# What answers within 2 minutes on a built tree with two processors.
+# These suites take 2 minutes together on two processors, if everything is built.
 QUICK = ("python", "lua-5.4", "core", "lint", "examples")
 
 
 def run_here(name: str, suite: Callable[[], Counts]) -> Counts:
-    """One suite, its output as it comes; then its failures, a line each, and its counts."""
+    """Runs one suite and shows its output at once; then prints a line for each failure, and its counts."""
     print(f"\n==== {name}", flush=True)
     children.adopt_orphans()
     counts = suite()
@@ -273,8 +279,8 @@ def run_here(name: str, suite: Callable[[], Counts]) -> Counts:
 
 
 def run_beside(name: str) -> tuple[Counts, str]:
-    """One suite in a process of its own; its output is returned when it is done, so that none is mixed."""
-    # its programs have their limits; this one ends it where it hangs itself
+    """Runs one suite in a separate process and returns its output, so that outputs are not mixed."""
+    # each program of the suite has its own limit; this one ends the suite if it hangs itself
     ended = children.run([sys.executable, __file__, name], cwd=ROOT, limit_s=2 * LIMIT_S, is_bounded=False)
     lines = ended.output.splitlines()
     last = re.fullmatch(r"(\d+) passed, (\d+) failed", (lines or [""])[-1])
@@ -291,11 +297,11 @@ SILENCE_S = 60.0  # without a line
 
 
 class Progress:
-    """A line as each suite begins and ends, and one every minute between; on a terminal a bar below them."""
+    """Prints a line when a suite begins or ends, and after a minute of silence; a terminal shows a bar."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.running: dict[str, float] = {}  # since when
+        self.running: dict[str, float] = {}  # the time when each suite began
         self.done = 0
         self.lock = threading.Lock()
         self.bar: Any = None
@@ -318,7 +324,7 @@ class Progress:
         self.say(f"-- {name}: begins")
 
     def still(self) -> None:
-        """Says what still runs: a suite may take many minutes, and its output comes at its end."""
+        """Says which suites still run: one may take many minutes, and shows its output only at its end."""
         if self.bar is not None:
             with self.lock:
                 self.bar.refresh()
@@ -340,7 +346,7 @@ class Progress:
 
 
 def run_side_by_side(names: list[str]) -> Counts:
-    """One suite more at once than there are processors: most of them wait most of the time."""
+    """Runs one suite more at a time than there are processors, because most suites mostly wait."""
     total = Counts()
     table = {}
     progress = Progress(len(names))
@@ -369,7 +375,7 @@ def run_side_by_side(names: list[str]) -> Counts:
                     )
                     total.add(Counts(counts.passed, counts.failed, [f"{name}: {f}" for f in counts.failures]))
         except BaseException:
-            children.end_all()  # else the lanes would run on, and be waited for
+            children.end_all()  # otherwise leaving the block would wait for the suites that still run
             raise
         finally:
             progress.close()
@@ -386,7 +392,7 @@ def main(arguments: list[str]) -> int:
         arguments = list(QUICK)
     for name in arguments:
         if name not in SUITES:
-            print(f"run_tests.py: no suite is called {name}; there are {', '.join(SUITES)}", file=sys.stderr)
+            print(f"run_tests.py: there is no suite {name}. Choose from: {', '.join(SUITES)}", file=sys.stderr)
             return 2
     children.hand_on_signals()
     with children.ends_children():

@@ -3,8 +3,8 @@
 
     PYTHONPATH=build/python python3 scripts/stub_docs.py [--check]
 
-They are written in C, once. --check, which lint calls, changes nothing and fails where the stub has others. Run
-make format after it.
+The docstrings are written once, in C. Run `make format` afterwards. --check, which lint calls, changes nothing;
+it fails if the stub has other docstrings than the module.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ LINE_CHARACTERS = 112
 
 
 def wanted_docs(stub: ast.Module, core: object) -> dict[ast.stmt, str]:
-    """The docstring for each class, method, property and attribute of the stub, from the module."""
+    """The module's docstring for each class, method, property and attribute of the stub."""
     docs: dict[ast.stmt, str] = {}
     for owner in (owner for owner in stub.body if isinstance(owner, ast.ClassDef)):
-        if owner.name == "Mailbox":  # the package's own
+        if owner.name == "Mailbox":  # private to the package
             continue
-        # the stub's common class of the two controls is not in the module
+        # the module has no class for what the two classes of controls share
         runtime = getattr(core, "MessageWebSocketControl" if owner.name == "_Control" else owner.name)
         if owner.name != "_Control":
             docs[owner] = inspect.getdoc(runtime) or ""
@@ -45,7 +45,7 @@ def wanted_docs(stub: ast.Module, core: object) -> dict[ast.stmt, str]:
 
 
 def has_doc(statement: ast.stmt, following: ast.stmt | None) -> str | None:
-    """The docstring that stands in, or for an attribute behind, a statement."""
+    """The docstring of a statement: inside of a class or function, after an attribute."""
     if isinstance(statement, (ast.ClassDef, ast.FunctionDef)):
         return ast.get_docstring(statement)
     if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
@@ -63,11 +63,11 @@ def literal(doc: str, indent: str) -> list[str]:
 
 
 def with_docs(text: str, core: object) -> str:
-    """The stub with every docstring as the module has it."""
+    """The text of the stub with the docstrings of the module."""
     stub = ast.parse(text)
     lines = text.splitlines()
     docs = wanted_docs(stub, core)
-    changes: list[tuple[int, int, list[str]]] = []  # first line, line behind the last, what stands there
+    changes: list[tuple[int, int, list[str]]] = []  # first line, line after the last, new text
     for owner in (owner for owner in stub.body if isinstance(owner, ast.ClassDef)):
         for place, statement in [(-1, owner), *enumerate(owner.body)]:
             doc = docs.get(statement)
@@ -110,7 +110,7 @@ def main(arguments: list[str]) -> int:
     if after == before:
         return 0
     if arguments == ["--check"]:
-        print(f"{STUB.name} has other docstrings than the module; run: python3 scripts/stub_docs.py")
+        print(f"{STUB.name} has other docstrings than the module. Run: make python && make controls")
         return 1
     STUB.write_text(after, encoding="utf-8")
     return 0

@@ -4,7 +4,7 @@
 #
 #     sh scripts/test.sh [SUITE ...]
 #
-# SUITE picks some of the suites that scripts/run_tests.py --list names.
+# SUITE selects some of the suites, which scripts/run_tests.py --list prints.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Builds what one file of tests needs, and runs it beside the peers. `make test-one` calls it.
+"""Builds what one file of tests needs, and runs it beside the test servers. `make test-one` calls it.
 
     python3 scripts/test_one.py [--built] FILE [NAME]
 
-FILE is a path below tests/, or a name as test_ping, test_ping.c, test_streams.lua. NAME picks the cases whose
-names contain it (pytest: its -k, or the whole name of a case with its parameters). From the environment: LUA
-says which Lua (5.1, 5.2, 5.3, 5.4, jit), VARIANT=asan or tsan which sanitizer, LIBCURL=private which libcurl.
-What is missing is installed first. --built runs what is built, inside tests/servers/run.py.
+FILE is a path below tests/, or a name like test_ping, test_ping.c or test_streams.lua. NAME selects the cases
+whose names contain it (for pytest it is -k, or the whole name of a case with its parameters). Variables of the
+environment: LUA is 5.1, 5.2, 5.3, 5.4 or jit; VARIANT is the sanitizer, asan or tsan; LIBCURL=private takes the
+private libcurl. Missing tools are installed first. --built skips the build; use it inside tests/servers/run.py.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ PYTHON = ROOT / "build" / "venv" / "bin" / "python"
 
 
 class Unknown(Exception):
-    """No such test; the message says what there is."""
+    """There is no such test; the message says which there are."""
 
 
 def find(name: str) -> Path:
-    """The one file of tests that is meant."""
+    """The path of the file of tests with this name."""
     for path in (Path.cwd() / name, ROOT / name):
         if path.is_file() and path.resolve().is_relative_to(ROOT / "tests"):
             return path.resolve()
@@ -41,10 +41,10 @@ def find(name: str) -> Path:
         if path.name.startswith("test_") and path.suffix in (".c", ".py", ".lua")
     )
     if not found:
-        raise Unknown(f"no file of tests is called {name}; they are tests/*/test_*")
+        raise Unknown(f"there is no file of tests {name}. They are tests/*/test_*")
     if len(found) > 1:
         paths = " or ".join(f"T={path.relative_to(ROOT)}" for path in found)
-        raise Unknown(f"{name} may be any of several: say {paths}")
+        raise Unknown(f"{name} is the name of several files. Use {paths}")
     return found[0]
 
 
@@ -65,12 +65,12 @@ def build(path: Path, libcurl: str, variant: str, lua: str) -> None:
     if path.suffix == ".lua" and variant:
         make(*given, "lua", f"LUA_VERSIONS={lua}", f"VARIANT={variant}")
         return
-    # a test of one language may look at the other, and at the library
+    # a test of one language may use the other one and the library
     make(*given, "core", "python", "lua", f"LUA_VERSIONS={lua}")
 
 
 def run(path: Path, name: str, libcurl: str, variant: str, lua: str) -> int:
-    import run_tests  # its Python is that of build/venv
+    import run_tests  # only the Python of build/venv can import it
 
     place = str(path.relative_to(ROOT))
     tree = run_tests.PRIVATE if libcurl == "private" else run_tests.BUILD
@@ -79,10 +79,10 @@ def run(path: Path, name: str, libcurl: str, variant: str, lua: str) -> int:
         if path.suffix == ".c":
             return run_tests.core_program(path.stem, variant or "test", *([name] if name else []), build=tree)
         if path.suffix == ".lua":
-            pattern = re.sub(r"([^\w\s])", r"%\1", name)  # a text is no pattern of Lua's
+            pattern = re.sub(r"([^\w\s])", r"%\1", name)  # so that Lua's patterns match the text itself
             words = ["--match", pattern] if name else []
             return run_tests.lua(lua, variant, place, *words, build=tree)
-        if "[" in name:  # a whole name: -k takes no blanks within brackets
+        if "[" in name:  # the whole name of a case: -k allows no blanks in brackets
             return run_tests.pytest(f"{place}::{name}", build=tree)
         return run_tests.pytest(place, *(["-k", name] if name else []), build=tree)
 
@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> int:
     variant = os.environ.get("VARIANT", "")
     variant = "" if variant in ("release", "test") else variant
     lua = os.environ.get("LUA") or "5.4"
-    # what runs under a sanitizer is always built with the private libcurl
+    # a sanitizer's build always uses the private libcurl
     libcurl = "private" if variant else os.environ.get("LIBCURL") or "system"
     try:
         path = find(arguments[0])
@@ -118,7 +118,7 @@ def main(arguments: list[str]) -> int:
     except subprocess.CalledProcessError as error:
         return error.returncode
     again = [str(PYTHON), "scripts/test_one.py", "--built", str(path), name]
-    for word in ("MAKEFLAGS", "MAKELEVEL"):  # tests that call make mean another one
+    for word in ("MAKEFLAGS", "MAKELEVEL"):  # tests that call make must not inherit them
         os.environ.pop(word, None)
     return subprocess.run([PYTHON, "tests/servers/run.py", "--", *again], cwd=ROOT, check=False).returncode
 

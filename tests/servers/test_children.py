@@ -172,8 +172,8 @@ import run_tests
 run_tests.run_here("core", lambda: run_tests.core_program("test_nothing", "test"))
 """
     lines = said(body).splitlines()
-    how = "run: sh scripts/install.sh test && sh scripts/build.sh test"
-    assert lines[-2].endswith(f"test_nothing is not there; {how}")
+    how = "Run: sh scripts/install.sh test && sh scripts/build.sh test"
+    assert lines[-2].endswith(f"test_nothing is not installed or not built. {how}")
     assert lines[-1] == "0 passed, 1 failed"
 
 
@@ -191,4 +191,4 @@ def test_one_test_is_found_by_its_name() -> None:
     assert find("tests/python/test_tls.py") == "tests/python/test_tls.py"
     assert find("test_streams.lua") == "tests/lua/test_streams.lua"
     assert "T=tests/core/test_closing.c or " in find("test_closing")
-    assert "no file of tests is called test_nothing" in find("test_nothing")
+    assert "there is no file of tests test_nothing" in find("test_nothing")

@@ -96,7 +96,7 @@ def test_a_call_of_libcurl(tmp_path: Path) -> None:
     planted = {
         "engine/first.c": '#include "engine.h"\nint curl_it(void);\nint engine(void) { return curl_it(); }'
     }
-    assert check(tmp_path, planted) == ["engine/first.c calls curl_it: transport alone speaks to libcurl"]
+    assert check(tmp_path, planted) == ["engine/first.c calls curl_it: only transport may call libcurl"]
 
 
 def test_a_new_circle(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_circle_of_three_has_no_reason(tmp_path: Path) -> None:
 
 def test_a_circle_that_is_gone(tmp_path: Path) -> None:
     assert check(tmp_path, {}, "| `engine/first`, `engine/second` | a reason |") == [
-        "architecture.md names a circle that there is not: engine/first, engine/second"
+        "architecture.md names a circle that does not exist: engine/first, engine/second"
     ]
 
 
