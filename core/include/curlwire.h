@@ -526,8 +526,8 @@ typedef struct cw_message {
  *   timeout_ms   time without progress, for each message; 0 = do not wait
  *   sent_count   set to the number of messages that were sent as by cw_socket_send. No part of the others was sent
  * Returns  CW_OK: all messages were sent
- * Errors   those of cw_socket_send for the first message that was not sent. CW_CLOSED: the counted messages may be lost with
- *          the connection, as after any send
+ * Errors   those of cw_socket_send for the first message that was not sent. CW_CLOSED: the counted messages may be lost
+ *          with the connection, as after any send
  * Blocks   as cw_socket_send, for each message
  * Thread   any, also inside a handler; takes the socket's lock. Messages of other threads may go between them
  * Owns     the caller keeps data; the call has copied or written it when it returns */
