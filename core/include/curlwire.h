@@ -270,8 +270,8 @@ typedef enum cw_option_type {
  *   none        the meaning of -1; NULL = -1 is refused
  *   since       the first libcurl that supports it; NULL = 8.14.1, the oldest libcurl that curlwire accepts
  *   text        one line. The scripts add unit, default and none
- * After a connect has begun, only message_type can be set. The environment variable CURLWIRE_FRAMING changes the default
- * of framing. */
+ * After a connect has begun, only message_type can be set. The environment variable CURLWIRE_FRAMING changes the
+ * default of framing. */
 /* clang-format off */
 #define CW_OPTION_LIST(X) \
     X(CW_OPT_MESSAGE_TYPE, "message_type", CW_TYPE_ENUM, 0, 0, 1, MESSAGE, CW_WORDS("binary", "utf8"), NULL, NULL, \
@@ -378,7 +378,8 @@ CW_API cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *
  * Thread   any */
 CW_API cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes);
 
-/* Copies a control that is text, a list or bytes. The buffer is filled as by cw_socket_get_info; a NUL follows bytes too.
+/* Copies a control that is text, a list or bytes. The buffer is filled as by cw_socket_get_info; a NUL follows bytes
+ * too.
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT: the control is a number
  * Thread   any; takes the socket's lock */
@@ -452,8 +453,8 @@ CW_API bool cw_header_next(const char **at, const char *end, cw_header *out);
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes);
 
-/* Tells whether reading may end here without an error. A binding calls it when an iteration over messages gets CW_CLOSED;
- * cw_socket_read applies the same rule itself. The close code decides, not was_clean.
+/* Tells whether reading may end here without an error. A binding calls it when an iteration over messages gets
+ * CW_CLOSED; cw_socket_read applies the same rule itself. The close code decides, not was_clean.
  * Returns  true after this program closed or aborted the connection, and after a close frame of the peer with 1000 or
  *          without a code (1005), on a message socket also with 1001. False if that close frame came in the middle of a
  *          message; after any other code; after a lost connection; while the connection is open
@@ -462,7 +463,8 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
 
 /* ---- Connecting --------------------------------------------------------------------------------------- */
 
-/* Begins to connect. The service thread does the work. To get the result, call cw_socket_wait_connected or take the event.
+/* Begins to connect. The service thread does the work. To get the result, call cw_socket_wait_connected or take the
+ * event.
  *   uri          UTF-8: ws:// or wss://, without fragment. Non-ASCII characters in user name, password, path and query are
  *                sent percent-encoded; so are the characters "<>^`{|} there, and \ in the query. A % is sent as it
  *                is, so two hex digits must follow it. The host is ASCII. At most 128 KiB when percent-encoded
@@ -534,11 +536,10 @@ typedef struct cw_message {
 CW_API cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
                                      size_t *sent_count);
 
-/* Begins a batch: small messages (up to 32 KiB together) are held back and written by one system call. The socket writes
- * them when the next one does not fit, before a control frame or a larger message, when a call waits to receive, at
- * cw_socket_flush, close and release, and at the end of the batch. libcurl's framing holds nothing back.
- * Batches may be nested and may overlap between threads: together they are one batch, which the last
- * cw_socket_batch_end ends.
+/* Begins a batch: small messages (up to 32 KiB together) are held back and written by one system call. The socket
+ * writes them when the next one does not fit, before a control frame or a larger message, when a call waits to receive,
+ * at cw_socket_flush, close and release, and at the end of the batch. libcurl's framing holds nothing back. Batches may
+ * be nested and may overlap between threads: together they are one batch, which the last cw_socket_batch_end ends.
  * Returns  CW_OK
  * Errors   CW_INVALID_STATE before connect; CW_CLOSED
  * Thread   any; takes the socket's lock. Messages that other threads send until the end are part of the batch
@@ -620,10 +621,10 @@ typedef struct cw_received {
 CW_API cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
                                         cw_received *received);
 
-/* Take the next message, or announce a large one. They are cw_socket_receive and cw_socket_try_receive, except that they
- * may return as soon as a large binary message (64 KiB up to inbound_buffer_size) begins to arrive. The caller can then
- * allocate its own memory and take the message by cw_socket_receive_into. Only the native codec announces messages;
- * libcurl's decoder returns them whole.
+/* Take the next message, or announce a large one. They are cw_socket_receive and cw_socket_try_receive, except that
+ * they may return as soon as a large binary message (64 KiB up to inbound_buffer_size) begins to arrive. The caller can
+ * then allocate its own memory and take the message by cw_socket_receive_into. Only the native codec announces
+ * messages; libcurl's decoder returns them whole.
  *   coming_bytes   0, or the length of the announced message, which is the next one; *out is NULL then
  * Returns, Errors, Blocks, Owns   as cw_socket_receive and cw_socket_try_receive
  * Thread   any; if several threads receive, another one may take that message first */
@@ -673,8 +674,9 @@ CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_byt
  * Source   RFC 6455 sections 5.5.1, 7.1.2, 7.4 */
 CW_API cw_status cw_socket_close(cw_socket *s, int code, const char *reason, size_t reason_len_bytes);
 
-/* Waits until the connection has ended. After cw_socket_close, the socket first sends its queued data. send_timeout limits
- * a time without progress (30 s if send_timeout is 0 or "no limit"). Afterwards close_timeout limits the handshake.
+/* Waits until the connection has ended. After cw_socket_close, the socket first sends its queued data. send_timeout
+ * limits a time without progress (30 s if send_timeout is 0 or "no limit"). Afterwards close_timeout limits the
+ * handshake.
  *   timeout_ms   CW_TIMEOUT_DEFAULT and CW_TIMEOUT_NEVER wait as long as that takes
  * Returns  CW_OK: it has ended, and no sent message is known to be lost. A socket that was never open returns CW_OK at once
  * Errors   CW_CLOSED: it has ended, and accepted messages did not reach the peer; the error message says how many bytes at
@@ -771,9 +773,9 @@ CW_API const char *cw_libcurl_version(void);
  * Thread   any */
 CW_API cw_status cw_check_libcurl(void);
 
-/* Closes all connections at the end of a program. Open sockets send close code 1001; sockets that are closing may finish.
- * Queued data is sent first, as long as it makes progress; send_timeout of each socket limits a time without any. When the
- * process exits, the core makes this call with 1 s and writes a line to stderr if data was lost.
+/* Closes all connections at the end of a program. Open sockets send close code 1001; sockets that are closing may
+ * finish. Queued data is sent first, as long as it makes progress; send_timeout of each socket limits a time without
+ * any. When the process exits, the core makes this call with 1 s and writes a line to stderr if data was lost.
  *   timeout_ms   for the closing handshakes; 0 = drop everything
  * Returns  CW_OK
  * Errors   CW_CLOSED: accepted messages did not reach their peer, and no other call has reported it. CW_INTERRUPTED: the

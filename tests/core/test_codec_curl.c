@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of codec_curl.c where it has to tell faults from broken rules: a connection that is reset, and complaints of
- * libcurl's. What frames become is tested with messages, pings and closing. */
+/* Tests of codec_curl.c where it must tell errors of the connection from violations by the peer: a reset, and errors
+ * that libcurl reports. The tests of messages, pings and closing test the rest. */
 #include "raw_peer.h"
 
-/* A reset is no broken rule: 1006, the system's word for it, and what came before it. */
+/* A reset is no violation. It gives 1006 with the system's text, after the messages that came before. */
 static void check_reset(bool is_receiving)
 {
     raw_peer *p = calloc(1, sizeof *p);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of status.c: names and texts, each thread's error, and what becomes of the system's and
- * HTTP's numbers. Needs no peer. */
+/* Tests of status.c: names and texts, each thread's error, and the web status of an errno or an HTTP status. Needs no
+ * peer. */
 #include "harness.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ static void test_names(void)
     CHECK(cw_web_status_name(-1) == NULL);
 }
 
-/* Each status of the list by its name and text, and no number of libcurl's that becomes one without a name. */
+/* Each status of the list has its name and text, and each web status that the core sets has a name. */
 static void test_all(void)
 {
 #define CW_X(name, value, text)                         \
@@ -42,7 +42,7 @@ static void test_fail(void)
     CHECK_INT(cw_error_os_errno(), EMFILE);
     CHECK_INT(cw__error_status(), CW_SYSTEM_ERROR);
     CHECK_INT(cw__fail(CW_TIMED_OUT, "late"), CW_TIMED_OUT);
-    CHECK_INT(cw_error_os_errno(), 0); /* nothing of the error before is left */
+    CHECK_INT(cw_error_os_errno(), 0); /* nothing of the previous error is left */
     CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
     (void)cw__fail(CW_INTERRUPTED, "x");
     CHECK_INT(cw_error_web_status(), CW_WEB_OperationCanceled);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The lowest folder of the core: error values and their texts, the heap, random bytes, SHA-1, events, forks, threads. It
- * uses no other folder. Bindings must not include it.
+/* The lowest folder of the core: error values and their texts, the heap, random bytes, SHA-1, events, forks, threads.
+ * It uses no other folder. Bindings must not include it.
  *
- * Thread: any thread may call any function; none takes or needs a lock. One thread at a time may use an object.
- * Owns: the caller keeps what it passes. It owns a result only if the comment of the function says so. */
+ * Thread: any thread may call any function; none takes or needs a lock. One thread at a time may use an object. Owns:
+ * the caller keeps what it passes. It owns a result only if the comment of the function says so. */
 #ifndef CW_BASE_H
 #define CW_BASE_H
 
@@ -75,13 +75,13 @@ static inline void cw__alloc_count(const void *block, int change) { (void)block,
 
 /* ---- From spare.c: one unused block that the process keeps --------------------------------------------- */
 
-/* Keeps one unused block of a fixed size for the next taker. glibc caches freed blocks up to 1,032 bytes only; for larger
- * ones malloc and free cost as much as receiving a message. The struct must be static. Any thread. */
+/* Keeps one unused block of a fixed size for the next taker. glibc caches freed blocks up to 1,032 bytes only; for
+ * larger ones malloc and free cost as much as receiving a message. The struct must be static. Any thread. */
 typedef struct cw__spare {
     _Atomic(void *) block;
 } cw__spare;
-/* Returns the kept block, or a new one. All calls with one spare must pass the same size. The caller owns the block until
- * cw__spare_give. NULL = no memory. */
+/* Returns the kept block, or a new one. All calls with one spare must pass the same size. The caller owns the block
+ * until cw__spare_give. NULL = no memory. */
 void *cw__spare_take(cw__spare *spare, size_t size_bytes);
 /* Keeps the block, or frees it if a block is kept already. */
 void cw__spare_give(cw__spare *spare, void *block);
@@ -117,8 +117,8 @@ struct cw_event {
 
 /* Creates an event with room for a payload. The caller owns it until cw_event_free. NULL = no memory. */
 cw_event *cw__event_create(cw_event_type type, size_t room_bytes);
-/* Changes the room of an event; the event may move. On failure (no memory) it returns NULL and the event is unchanged. If
- * the event is lent, it returns a copy; the lent event stays the caller's. */
+/* Changes the room of an event; the event may move. On failure (no memory) it returns NULL and the event is unchanged.
+ * If the event is lent, it returns a copy; the lent event stays the caller's. */
 cw_event *cw__event_resize(cw_event *e, size_t room_bytes);
 
 /* ---- From process.c ------------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Random bytes from the system's cryptographic generator, for masks (RFC 6455 section 5.3) and the handshake's key
- * (section 4.1). Every call is a system call; a caller that needs many small amounts keeps a buffer of its own. This file
- * keeps no state, so two processes never draw the same bytes after a fork. */
+ * (section 4.1). Every call is a system call; a caller that needs many small amounts keeps a buffer of its own. This
+ * file keeps no state, so two processes never draw the same bytes after a fork. */
 #include "base.h"
 
 #include <errno.h>

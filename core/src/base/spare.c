@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Spare: keeps one unused block for the next taker (base.h). Tests count a kept block as free. event.c and codec_native.c
- * call it. It needs no lock: one atomic exchange hands the block over. */
+/* Spare: keeps one unused block for the next taker (base.h). Tests count a kept block as free. event.c and
+ * codec_native.c call it. It needs no lock: one atomic exchange hands the block over. */
 #include "base.h"
 
 #include <stdlib.h>

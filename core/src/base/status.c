@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Statuses: their names and texts, the error that each thread stores, and the WebErrorStatus of an errno or an HTTP status
- * (failure.c has that of a CURLcode). Every folder calls it. */
+/* Statuses: their names and texts, the error that each thread stores, and the WebErrorStatus of an errno or an HTTP
+ * status (failure.c has that of a CURLcode). Every folder calls it. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -2,9 +2,8 @@
 /* The parts that run the sockets: timers, wake-ups, pollers, waiting, the service thread, mailboxes. It uses base.
  *
  * Thread: the comment of a function says which lock or thread it needs. Order of locks: a socket's, a pool's, then the
- * service's or a mailbox's. The functions here take and release the last two themselves.
- * Owns: the caller owns what create or init makes, until destroy. It keeps what it passes. The comment of a function names
- * exceptions. */
+ * service's or a mailbox's. The functions here take and release the last two themselves. Owns: the caller owns what
+ * create or init makes, until destroy. It keeps what it passes. The comment of a function names exceptions. */
 #ifndef CW_ENGINE_H
 #define CW_ENGINE_H
 
@@ -29,7 +28,8 @@ void cw__timer_heap_init(cw__timer_heap *h);
 void cw__timer_heap_destroy(cw__timer_heap *h);
 /* Makes room for count timers, so that cw__timer_set cannot fail. False = no memory. */
 bool cw__timer_heap_reserve(cw__timer_heap *h, size_t count);
-/* Adds a timer or moves it; INT64_MAX removes it. The owner keeps the timer, and must not free it while the heap has it. */
+/* Adds a timer or moves it; INT64_MAX removes it. The owner keeps the timer, and must not free it while the heap has
+ * it. */
 void cw__timer_set(cw__timer_heap *h, cw__timer *t, int64_t due_ms);
 /* Tells whether cw__timer_set with these arguments would change nothing. */
 bool cw__timer_is_set(const cw__timer *t, int64_t due_ms);
@@ -74,8 +74,8 @@ void cw__poller_destroy(cw__poller *p);
 bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner);
 /* Forgets a descriptor that is closed or about to be closed. Unlike set with 0, it accepts a closed one. Any thread. */
 void cw__poller_forget(cw__poller *p, int fd);
-/* Waits for descriptors; timeout_ms -1 = no limit. One thread at a time. Returns how many entries of ready[] it filled; 0
- * after the timeout or a signal. */
+/* Waits for descriptors; timeout_ms -1 = no limit. One thread at a time. Returns how many entries of ready[] it filled;
+ * 0 after the timeout or a signal. */
 int cw__poller_wait(cw__poller *p, int timeout_ms, cw__ready *ready, int most);
 
 /* ---- From wait.c --------------------------------------------------------------------------------------- */
@@ -94,8 +94,8 @@ void cw__wait_begin(cw__wait *w, int timeout_ms, int64_t default_ms);
 void cw__wait_restart(cw__wait *w);
 /* Returns how long to wait now, at most; 0 = the timeout has passed. */
 int cw__wait_slice(cw__wait *w);
-/* Call these after each slice. wants_hook tells whether the thread's hook is due. interrupted calls the hook; the caller
- * must hold no lock. signalled makes the hook due at once, because a signal ended the slice. */
+/* Call these after each slice. wants_hook tells whether the thread's hook is due. interrupted calls the hook; the
+ * caller must hold no lock. signalled makes the hook due at once, because a signal ended the slice. */
 bool cw__wait_wants_hook(cw__wait *w);
 bool cw__wait_interrupted(cw__wait *w);
 void cw__wait_signalled(cw__wait *w);
@@ -103,9 +103,9 @@ void cw__wait_signalled(cw__wait *w);
  *   what     the caller waited for: "a message"
  *   option   the control that sets the default timeout; CW_OPTION_COUNT = none */
 cw_status cw__wait_timed_out(const cw__wait *w, const char *what, cw_option option);
-/* Returns a wake-up that belongs to the calling thread until the thread ends, to poll together with another descriptor. If
- * there is no descriptor left, it returns one that never wakes (its read_fd is negative) and shortens *slice_ms to make up
- * for it. */
+/* Returns a wake-up that belongs to the calling thread until the thread ends, to poll together with another descriptor.
+ * If there is no descriptor left, it returns one that never wakes (its read_fd is negative) and shortens *slice_ms to
+ * make up for it. */
 cw__wake *cw__thread_wake(int *slice_ms);
 
 /* ---- From service.c: the I/O thread --------------------------------------------------------------------- */
@@ -140,8 +140,8 @@ struct cw__client {
 cw_status cw__service_attach(cw__client *client);
 /* Makes the service call attend soon. Any thread; the caller may hold the socket's lock. */
 void cw__service_attend(cw__client *client);
-/* Registers a function that the service thread calls before it ends; it frees what outlives the clients. There is one such
- * function. Call this only between attach and detached. */
+/* Registers a function that the service thread calls before it ends; it frees what outlives the clients. There is one
+ * such function. Call this only between attach and detached. */
 void cw__service_at_end(void (*call)(void));
 /* Returns the service's poller, for cw__poller_set with the client as owner. Only between attach and
  * detached. */

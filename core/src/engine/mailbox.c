@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Mailboxes and inboxes: events on their way to a runtime. An inbox holds the received messages of one socket; reading
- * stops at its high mark and goes on at its low mark. A mailbox lists the sockets that have events, behind one descriptor,
- * with one wake-up per batch. The socket and runtimes call this file; it knows nothing of the protocol.
+ * stops at its high mark and goes on at its low mark. A mailbox lists the sockets that have events, behind one
+ * descriptor, with one wake-up per batch. The socket and runtimes call this file; it knows nothing of the protocol.
  *
- * Locks: an inbox is under its socket's lock. A mailbox has its own lock. A thread may take it while it holds a socket's
- * lock, never the other way round; so the mailbox asks a subscriber for events without its lock. */
+ * Locks: an inbox is under its socket's lock. A mailbox has its own lock. A thread may take it while it holds a
+ * socket's lock, never the other way round; so the mailbox asks a subscriber for events without its lock. */
 #include <errno.h>
 #include <poll.h>
 
@@ -167,8 +167,9 @@ void cw_mailbox_wake(cw_mailbox *m)
     cw__wake_signal(&m->wake);
 }
 
-/* Removes the next subscriber from the list and returns it. The descriptor stays readable until the list is found empty.
- * The wake-up is cleared before the list is checked: a subscriber listed in between is either found or signals again. */
+/* Removes the next subscriber from the list and returns it. The descriptor stays readable until the list is found
+ * empty. The wake-up is cleared before the list is checked: a subscriber listed in between is either found or signals
+ * again. */
 static cw__subscriber *next_listed(cw_mailbox *m, bool *is_woken)
 {
     cw__subscriber *subscriber;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The poller for systems without epoll and kqueue: poll(2) over a table. The service thread waits; any thread may call set.
- * It uses base and wake.c.
+/* The poller for systems without epoll and kqueue: poll(2) over a table. The service thread waits; any thread may call
+ * set. It uses base and wake.c.
  *
- * The mutex guards all fields except those marked as the waiter's. It is not held while poll waits. A set during that time
- * wakes the waiter, which then reads the table again. One thread waits at a time. */
+ * The mutex guards all fields except those marked as the waiter's. It is not held while poll waits. A set during that
+ * time wakes the waiter, which then reads the table again. One thread waits at a time. */
 #include "engine.h"
 #include "poller_choice.h"
 

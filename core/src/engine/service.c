@@ -59,8 +59,8 @@ static cw__client *client_of_timer(cw__timer *t)
     return (cw__client *)(void *)((char *)t - offsetof(cw__client, timer));
 }
 
-/* Removes a client from all lists. Its owner is told at the end of the round, because events that the poller returned for
- * this round may still name it. */
+/* Removes a client from all lists. Its owner is told at the end of the round, because events that the poller returned
+ * for this round may still name it. */
 static void let_go(cw__client *c)
 {
     cw__mutex_lock(&service.lock);
@@ -91,9 +91,9 @@ static void queue_locked(cw__client *c)
     service.attention_count++;
 }
 
-/* Schedules the next attend of a client. If it is due at once, it comes in the next round, after the other clients. Most
- * clients ask for the time that is already set. Then this takes no lock and reads no other client's timer, which may
- * be a cache miss. */
+/* Schedules the next attend of a client. If it is due at once, it comes in the next round, after the other clients.
+ * Most clients ask for the time that is already set. Then this takes no lock and reads no other client's timer, which
+ * may be a cache miss. */
 static void schedule(cw__client *c, int64_t due_ms)
 {
     if (due_ms == CW__DETACH) {
@@ -126,8 +126,8 @@ static cw__client *next_attention(void)
     return c;
 }
 
-/* Tells the owners of detached clients. A client that asked for attention in the meantime stays until the next round has
- * removed it from that list. */
+/* Tells the owners of detached clients. A client that asked for attention in the meantime stays until the next round
+ * has removed it from that list. */
 static void tell_gone(void)
 {
     cw__client *c, *waiting = NULL;
@@ -218,11 +218,11 @@ static void serve_attention(void)
     }
 }
 
-/* Sets SCHED_BATCH for the service thread. With the default policy, arriving data lets the service thread preempt a thread
- * that handles events, which costs two thread switches for every few messages. With SCHED_BATCH it waits for another
- * processor, or until that thread's time slice ends (milliseconds). Measured with echoes of 32 bytes on 100
- * connections (Linux 6.18, Python): 1.25 times as many if the system chooses the processors, 1.08 times on one processor.
- * If the program has set a policy, that one stays. */
+/* Sets SCHED_BATCH for the service thread. With the default policy, arriving data lets the service thread preempt a
+ * thread that handles events, which costs two thread switches for every few messages. With SCHED_BATCH it waits for
+ * another processor, or until that thread's time slice ends (milliseconds). Measured with echoes of 32 bytes on 100
+ * connections (Linux 6.18, Python): 1.25 times as many if the system chooses the processors, 1.08 times on one
+ * processor. If the program has set a policy, that one stays. */
 static void yield_to_handlers(void)
 {
 #ifdef SCHED_BATCH
@@ -279,9 +279,9 @@ static void pin_library(void)
 static void before_fork(void) { cw__mutex_lock(&service.lock); }
 static void after_fork_in_parent(void) { cw__mutex_unlock(&service.lock); }
 
-/* In the child there is no service thread, and every descriptor is shared with the parent. The child closes its copies, so
- * that a connection ends when the parent ends it. The next client starts a new service. Threads that do not exist in the
- * child may hold locks; so only plain system calls are safe here. */
+/* In the child there is no service thread, and every descriptor is shared with the parent. The child closes its copies,
+ * so that a connection ends when the parent ends it. The next client starts a new service. Threads that do not exist in
+ * the child may hold locks; so only plain system calls are safe here. */
 static void after_fork_in_child(void)
 {
     cw__process_forked();
@@ -297,8 +297,8 @@ static void after_fork_in_child(void)
     cw__cond_init(&service.changed);
 }
 
-/* Ends the service when the process exits. OpenSSL frees its tables in an atexit handler that was registered earlier and so
- * runs later. The thread must not be inside TLS then. A binding has usually called cw_shutdown before. */
+/* Ends the service when the process exits. OpenSSL frees its tables in an atexit handler that was registered earlier
+ * and so runs later. The thread must not be inside TLS then. A binding has usually called cw_shutdown before. */
 static void at_exit(void)
 {
     if (cw_shutdown(AT_EXIT_MS) == CW_CLOSED)
@@ -464,8 +464,8 @@ static cw_status stay_in_phase_locked(phase wanted, int64_t timeout_ms)
 
 static bool is_stopping_locked(void) { return service.phase >= CLOSING && service.phase <= ENDING; }
 
-/* Waits for the other thread that is in cw_shutdown. When this caller's time is up, it makes that thread drop everything.
- * The exit of the program uses this too: afterwards the service thread must be gone. */
+/* Waits for the other thread that is in cw_shutdown. When this caller's time is up, it makes that thread drop
+ * everything. The exit of the program uses this too: afterwards the service thread must be gone. */
 static void join_in_locked(int64_t timeout_ms)
 {
     int64_t limit_ms = cw__now_ms() + timeout_ms;

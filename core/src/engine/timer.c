@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A binary heap of deadlines, the earliest first. Only the service thread uses it. Each timer is a member of its owner's
- * struct and knows its index in the heap, so that moving it needs no search. This file reads no clock and knows no
- * sockets. */
+/* A binary heap of deadlines, the earliest first. Only the service thread uses it. Each timer is a member of its
+ * owner's struct and knows its index in the heap, so that moving it needs no search. This file reads no clock and knows
+ * no sockets. */
 #include "engine.h"
 
 #include <assert.h>

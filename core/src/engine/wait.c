@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting: deadlines, the hook that lets a runtime react to Ctrl-C, and the wake-up of a thread that polls. Public calls
- * that may block use it. It touches no socket.
+/* Waiting: deadlines, the hook that lets a runtime react to Ctrl-C, and the wake-up of a thread that polls. Public
+ * calls that may block use it. It touches no socket.
  *
  * There is no lock: each thread has its own state. */
 #include <limits.h>

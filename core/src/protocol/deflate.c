@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* permessage-deflate on bytes (RFC 7692 section 7.2). It turns pieces of compressed frames into pieces of plain ones, and
- * plain bytes into compressed payload. inbound.c and outbound.c call it; extension.c negotiates the terms. Pure except for
- * zlib, which only this file uses. libcurl depends on zlib anyway, so every machine has it.
+/* permessage-deflate on bytes (RFC 7692 section 7.2). It turns pieces of compressed frames into pieces of plain ones,
+ * and plain bytes into compressed payload. inbound.c and outbound.c call it; extension.c negotiates the terms. Pure
+ * except for zlib, which only this file uses. libcurl depends on zlib anyway, so every machine has it.
  *
  * Memory: zlib's state is allocated with the first compressed message of each direction and then kept. A message
  * allocates nothing else. Inflated data is returned one buffer at a time, so a decompression bomb costs one buffer. The

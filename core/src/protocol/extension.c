@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* permessage-deflate in the opening handshake (RFC 7692 section 7.1): it writes the client's offer, and checks whether the
- * server's answer fits the offer. handshake.c asks for the offer, reply.c for the check. Pure: texts in, terms or a fault
- * out. */
+/* permessage-deflate in the opening handshake (RFC 7692 section 7.1): it writes the client's offer, and checks whether
+ * the server's answer fits the offer. handshake.c asks for the offer, reply.c for the check. Pure: texts in, terms or a
+ * fault out. */
 #include "protocol.h"
 
 #include <stdio.h>

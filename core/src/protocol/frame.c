@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Frame headers and masking on byte arrays (RFC 6455 sections 5.2, 5.3). The codecs and the tests call it. Pure: no I/O and
- * no randomness (the mask is an argument). message.c checks opcodes and RSV bits. */
+/* Frame headers and masking on byte arrays (RFC 6455 sections 5.2, 5.3). The codecs and the tests call it. Pure: no I/O
+ * and no randomness (the mask is an argument). message.c checks opcodes and RSV bits. */
 #include "protocol.h"
 
 #include <string.h>

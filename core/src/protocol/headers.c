@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks the request headers and the subprotocols that a caller sets. settings.c calls it. Pure, except that it sets the
- * calling thread's error. */
+/* Checks the request headers and the subprotocols that a caller sets. settings.c calls it. Pure, except that it sets
+ * the calling thread's error. */
 #include <string.h>
 #include <strings.h>
 

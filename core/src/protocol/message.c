@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Turns pieces of frames into messages, parts and control frames (RFC 6455 sections 5.4, 5.5, 8.1). socket.c passes what a
- * codec reads. Pure: no I/O, no lock, no clock. Its only memory is the message in progress.
+/* Turns pieces of frames into messages, parts and control frames (RFC 6455 sections 5.4, 5.5, 8.1). socket.c passes
+ * what a codec reads. Pure: no I/O, no lock, no clock. Its only memory is the message in progress.
  *
- * A frame begins with the first piece after the end of the previous frame. frame_left (data frames) and in_control (control
- * frames) record the position. Control frames may come between the frames of a message, never inside one. The offset
- * of a piece does not tell it, because a codec may announce a frame by an empty piece before its payload arrives. */
+ * A frame begins with the first piece after the end of the previous frame. frame_left (data frames) and in_control
+ * (control frames) record the position. Control frames may come between the frames of a message, never inside one. The
+ * offset of a piece does not tell it, because a codec may announce a frame by an empty piece before its payload
+ * arrives. */
 #include "protocol.h"
 
 #include <string.h>
@@ -39,9 +40,9 @@ static size_t gathered_bytes(const cw__message *m) { return m->building ? m->bui
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-/* Returns the room for the message in progress when its frame announces coming_bytes more, of which must_bytes are here.
- * Doubling keeps the number of copies linear for a message in many pieces. Room for a whole frame, up to AHEAD_BYTES,
- * avoids even those copies. The caller has checked that the announced sum is within max_bytes. */
+/* Returns the room for the message in progress when its frame announces coming_bytes more, of which must_bytes are
+ * here. Doubling keeps the number of copies linear for a message in many pieces. Room for a whole frame, up to
+ * AHEAD_BYTES, avoids even those copies. The caller has checked that the announced sum is within max_bytes. */
 static uint64_t wanted_room(const cw__message *m, uint64_t coming_bytes, size_t must_bytes, bool is_final)
 {
     uint64_t have = gathered_bytes(m);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* RFC 6455 and RFC 7692 on bytes: frames, messages, closing, compression, the reply to the handshake, URIs and headers. It
- * is pure: no I/O, no locks, no libcurl; "now" is an argument. It uses base.
+/* RFC 6455 and RFC 7692 on bytes: frames, messages, closing, compression, the reply to the handshake, URIs and headers.
+ * It is pure: no I/O, no locks, no libcurl; "now" is an argument. It uses base.
  *
- * Thread: no function takes a lock. One thread at a time may use an object; its owner ensures that (a socket by its lock).
- * Owns: the caller owns what create, init or read makes, until destroy. The caller keeps the bytes that it passes; they
- * are not used after the call returns. A pointer into an object is valid until the next call on the object. The comment
- * of a function names exceptions. */
+ * Thread: no function takes a lock. One thread at a time may use an object; its owner ensures that (a socket by its
+ * lock). Owns: the caller owns what create, init or read makes, until destroy. The caller keeps the bytes that it
+ * passes; they are not used after the call returns. A pointer into an object is valid until the next call on the
+ * object. The comment of a function names exceptions. */
 #ifndef CW_PROTOCOL_H
 #define CW_PROTOCOL_H
 
@@ -61,8 +61,8 @@ typedef struct cw__frame_decoder {
     uint8_t have_bytes;
 } cw__frame_decoder;
 
-/* Decodes the next bytes of a header; it may stop and continue at any byte. Zero the decoder before the first header. After
- * DONE it is ready for the next one. */
+/* Decodes the next bytes of a header; it may stop and continue at any byte. Zero the decoder before the first header.
+ * After DONE it is ready for the next one. */
 cw__decode cw__frame_decode(cw__frame_decoder *d, const uint8_t *data, size_t len_bytes, size_t *used,
                             cw__frame *frame);
 /* XORs the mask over payload bytes; `offset` is the position of the first one in its frame. dst may be src. */
@@ -84,7 +84,8 @@ typedef struct cw__close_payload {
 
 /* Tells whether an endpoint may send the code in a close frame: 1000-1003, 1007-1014, 3000-4999. */
 bool cw__close_code_valid(int code);
-/* Reads the payload of a whole close frame. Violations: a payload of one byte or a bad code (1002), a bad reason (1007). */
+/* Reads the payload of a whole close frame. Violations: a payload of one byte or a bad code (1002), a bad reason
+ * (1007). */
 cw__violation cw__close_decode(const uint8_t *payload, size_t len_bytes, cw__close_payload *out);
 /* Writes the payload of a close frame. Returns its length, which is 0 for code 1005. */
 size_t cw__close_encode(int code, const char *reason, size_t reason_bytes, uint8_t out[CW__CONTROL_MAX_BYTES]);
@@ -106,8 +107,8 @@ typedef struct cw__close {
 } cw__close;
 
 void cw__close_init(cw__close *c);
-/* Begins closing. False, and nothing changes, unless the state is CW__CLOSE_NONE. After true the caller sends the frame.
- * If timeout_ms is INT64_MAX, there is no deadline yet. */
+/* Begins closing. False, and nothing changes, unless the state is CW__CLOSE_NONE. After true the caller sends the
+ * frame. If timeout_ms is INT64_MAX, there is no deadline yet. */
 bool cw__close_begin(cw__close *c, int64_t now_ms, int64_t timeout_ms);
 /* Takes the peer's close frame. True: answer with a close frame that has c->result.code (1005: an empty frame). In
  * CW__CLOSE_FAILED nothing changes. */
@@ -116,7 +117,8 @@ bool cw__close_received(cw__close *c, const cw__close_payload *payload, int64_t 
 void cw__close_answered(cw__close *c);
 /* Records that the peer broke a rule; result becomes 1006. True: send a close frame with violation->code. */
 bool cw__close_failed(cw__close *c, const cw__violation *violation, int64_t now_ms, int64_t timeout_ms);
-/* Records that TCP has ended: by the peer, by us, or by an error. `why` goes to result, unless a close frame came first. */
+/* Records that TCP has ended: by the peer, by us, or by an error. `why` goes to result, unless a close frame came
+ * first. */
 void cw__close_ended(cw__close *c, const char *why);
 /* Sets the deadline, unless there is an earlier one. */
 void cw__close_bound(cw__close *c, int64_t now_ms, int64_t timeout_ms);
@@ -181,15 +183,15 @@ void cw__message_destroy(cw__message *m);
 uint8_t *cw__message_space(cw__message *m, size_t *room_bytes);
 /* Lends a place for the next message. False, and nothing changes, if a message is in progress or a place is lent. */
 bool cw__message_lend(cw__message *m, cw_event *place);
-/* Takes the lent place back. An incomplete message in it moves to memory of its own. False = no memory for that; make no
- * further call of feed. */
+/* Takes the lent place back. An incomplete message in it moves to memory of its own. False = no memory for that; make
+ * no further call of feed. */
 bool cw__message_take_back(cw__message *m, cw_event *place);
 /* Returns the length of a binary message of one frame of which only the header has arrived; 0 = there is none. */
 uint64_t cw__message_coming(const cw__message *m);
-/* Takes one piece. It checks all rules of section 5, although a codec may have checked some: RSV bits, reserved opcodes,
- * control frames that are fragmented or longer than 125 bytes, a continuation without a beginning, a new message
- * inside another one. It reports bad UTF-8 at its first byte (1007), and a message that is too large as soon as the
- * announced length of a frame shows it (1009). */
+/* Takes one piece. It checks all rules of section 5, although a codec may have checked some: RSV bits, reserved
+ * opcodes, control frames that are fragmented or longer than 125 bytes, a continuation without a beginning, a new
+ * message inside another one. It reports bad UTF-8 at its first byte (1007), and a message that is too large as soon as
+ * the announced length of a frame shows it (1009). */
 cw__message_result cw__message_feed(cw__message *m, const cw__piece *piece, cw__message_output *out);
 /* Creates an event from a CW__MESSAGE_PART, with the given room. The caller owns it. NULL = no memory. */
 cw_event *cw__message_part_event(const cw__message_output *out, size_t room_bytes);
@@ -252,8 +254,8 @@ cw__deflater *cw__deflater_create(const cw__compression *terms);
 void cw__deflater_destroy(cw__deflater *d);
 /* Takes the next part of a message, or all of it. The data must stay valid until cw__deflater_give is done. */
 void cw__deflater_take(cw__deflater *d, const void *data, size_t len_bytes);
-/* Writes the next compressed bytes. size_bytes must be at least 16. is_done: the whole part is out, and the receiver can
- * read it. Returns the number of bytes. */
+/* Writes the next compressed bytes. size_bytes must be at least 16. is_done: the whole part is out, and the receiver
+ * can read it. Returns the number of bytes. */
 size_t cw__deflater_give(cw__deflater *d, uint8_t *buffer, size_t size_bytes, bool ends_message, bool *is_done);
 /* The last output was not sent, so later output will not refer to it. */
 void cw__deflater_forget(cw__deflater *d);
@@ -358,8 +360,8 @@ enum {
     CW__PROTOCOLS_AT_MOST = 64 * 1024 /* bytes of the list of subprotocols */
 };
 
-/* Checks the name and value of a request header. Returns CW_OK, or fails. The error names the header and does not show its
- * value. */
+/* Checks the name and value of a request header. Returns CW_OK, or fails. The error names the header and does not show
+ * its value. */
 cw_status cw__header_check(const char *name, size_t name_bytes, const char *value, size_t value_bytes);
 /* Returns NULL if a request may have several headers of that name, or what to do instead. */
 const char *cw__header_repeat_fault(const char *name, size_t name_bytes);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The reply to the opening handshake: it collects the header lines and checks them (RFC 6455 section 4.1). libcurl checks
- * neither Sec-WebSocket-Accept, nor that Upgrade, Connection, extension and subprotocol are what we asked for (8.14.1
- * and 8.22). So this file does. handshake.c passes what it gets from libcurl; verdict.c asks for the result. Pure:
- * lines in, result out; no I/O, no libcurl. */
+/* The reply to the opening handshake: it collects the header lines and checks them (RFC 6455 section 4.1). libcurl
+ * checks neither Sec-WebSocket-Accept, nor that Upgrade, Connection, extension and subprotocol are what we asked for
+ * (8.14.1 and 8.22). So this file does. handshake.c passes what it gets from libcurl; verdict.c asks for the result.
+ * Pure: lines in, result out; no I/O, no libcurl. */
 #include "protocol.h"
 
 #include <string.h>
@@ -34,8 +34,8 @@ void cw__reply_forget(cw__reply *r)
 
 const char *cw__reply_lines(const cw__reply *r) { return r->len_bytes ? r->lines : ""; }
 
-/* Checks the characters of a value or a reason (RFC 9110 section 5.5). A CR is not allowed, because some programs take it
- * for the end of a line. */
+/* Checks the characters of a value or a reason (RFC 9110 section 5.5). A CR is not allowed, because some programs take
+ * it for the end of a line. */
 static bool is_text(const char *text, size_t len_bytes)
 {
     for (size_t i = 0; i < len_bytes; i++) {
@@ -99,8 +99,8 @@ static bool keep(cw__reply *r, const char *line, size_t len_bytes)
     return true;
 }
 
-/* Appends a folded line to the value before it, after one blank (RFC 9112 section 5.2). libcurl before 8.18 passes folded
- * lines on unchanged; later versions unfold them. */
+/* Appends a folded line to the value before it, after one blank (RFC 9112 section 5.2). libcurl before 8.18 passes
+ * folded lines on unchanged; later versions unfold them. */
 static bool unfold(cw__reply *r, const char *line, size_t len_bytes)
 {
     while (len_bytes > 0 && cw__is_blank(line[0]))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks the URI that a caller gives, and encodes it for the request (RFC 3986, RFC 3987 section 3.1, RFC 6455 section 3).
- * Bytes in; bytes or the text of a fault out. handshake.c calls it. It knows nothing of libcurl.
+/* Checks the URI that a caller gives, and encodes it for the request (RFC 3986, RFC 3987 section 3.1, RFC 6455 section
+ * 3). Bytes in; bytes or the text of a fault out. handshake.c calls it. It knows nothing of libcurl.
  *
- * A fault never shows the user name, the password, the query, or a port that is not a number. A password that contains a /
- * or # can end up in any of these. A fault shows a single character at most, and what to write instead. */
+ * A fault never shows the user name, the password, the query, or a port that is not a number. A password that contains
+ * a / or # can end up in any of these. A fault shows a single character at most, and what to write instead. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,8 +42,8 @@ static bool is_one_of(unsigned char c, const char *characters)
 
 static bool is_control(unsigned char c) { return c < 0x20 || c == 0x7f; }
 
-/* Characters that are sent unchanged. RFC 3986 does not allow [ and ] in a path or query. But browsers send them, servers
- * accept them, and RFC 3987 section 3.1 forbids encoding them. */
+/* Characters that are sent unchanged. RFC 3986 does not allow [ and ] in a path or query. But browsers send them,
+ * servers accept them, and RFC 3987 section 3.1 forbids encoding them. */
 static bool is_plain(unsigned char c, part where)
 {
     return is_alphanumeric(c) || is_one_of(c, "-._~!$&'()*+,;=:") ||

@@ -4,8 +4,8 @@
  *
  * Between two calls the state describes the next byte:
  *   bits 0-7 number of continuation bytes to come, bits 8-15 the least and bits 16-23 the greatest next byte.
- * Only the byte after a lead byte has narrower limits than 80..BF. These limits reject overlong forms (E0, F0), surrogates
- * (ED) and code points above U+10FFFF (F4), each at the first byte that shows it. */
+ * Only the byte after a lead byte has narrower limits than 80..BF. These limits reject overlong forms (E0, F0),
+ * surrogates (ED) and code points above U+10FFFF (F4), each at the first byte that shows it. */
 #include "protocol.h"
 
 #include <string.h>
@@ -63,9 +63,9 @@ static const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end)
 
 /* ---- Long runs: an automaton without branches ----
  *
- * Each byte costs one load and one shift, for any text. A table has a row for each byte. A row has 6 bits for each state:
- * the next state. A state is its own bit position in a row. A byte that is not allowed leads to 0, the bad state,
- * which no byte leaves. */
+ * Each byte costs one load and one shift, for any text. A table has a row for each byte. A row has 6 bits for each
+ * state: the next state. A state is its own bit position in a row. A byte that is not allowed leads to 0, the bad
+ * state, which no byte leaves. */
 
 enum {
     BAD = 0,
