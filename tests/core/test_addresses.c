@@ -377,7 +377,7 @@ static const harness_test tests[] = {
     {"every address refuses", test_all_refused},
     {"every address is silent", test_all_silent},
     {"cancelled while addresses are tried", test_cancelled},
-    {"others go on while addresses are tried", test_others_go_on},
+    {"other sockets are served while addresses are tried", test_others_go_on},
     {"a proxy with silent addresses", test_proxy},
     {"an address with a zone", test_zone},
 };

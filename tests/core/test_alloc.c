@@ -62,7 +62,7 @@ static void test_too_much(void)
 static const harness_test tests[] = {
     {"blocks are counted", test_count},
     {"one call fails, once", test_failure},
-    {"a length that cannot be is refused", test_too_much},
+    {"an impossible length is refused", test_too_much},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

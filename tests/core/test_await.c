@@ -234,13 +234,13 @@ static void test_close(void)
 }
 
 static const harness_test tests[] = {
-    {"the rest comes slowly, a small message behind it", test_slow_rest},
+    {"the rest comes slowly, with a small message after it", test_slow_rest},
     {"one after another", test_many},
     {"the server ends TCP in the middle", test_end},
     {"a reset in the middle", test_reset},
-    {"a rest that trickles is a sign of life", test_keepalive},
-    {"partial mode gives what has come", test_partial},
-    {"a stream gives what has come", test_stream},
+    {"a rest that comes slowly is a sign of life", test_keepalive},
+    {"partial mode returns what has come", test_partial},
+    {"a stream returns what has come", test_stream},
     {"RFC 6455 5.5.1: closing in the middle", test_close},
 };
 

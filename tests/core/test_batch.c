@@ -339,7 +339,7 @@ static const harness_test tests[] = {
     {"without a batch each message is written by its send", test_no_batch},
     {"a batch writes its messages together", test_together},
     {"a batch holds 32 KiB at most", test_bound},
-    {"batches inside one another; an end without a beginning", test_nested},
+    {"nested batches; an end without a begin", test_nested},
     {"send_many in a batch", test_many_in_a_batch},
     {"a call that waits to receive writes the batch", test_receive},
     {"RFC 6455 5.5.2: a ping is answered while a batch is open", test_pong},
@@ -348,7 +348,7 @@ static const harness_test tests[] = {
     {"flush, close and wait_closed write the batch", test_other_calls},
     {"a socket that is dropped with a batch open", test_release},
     {"the end of the program with a batch open", test_shutdown},
-    {"a batch before a peer that does not read: its end says so, nothing is lost", test_stalled},
+    {"a peer that does not read: the end of the batch times out, nothing is lost", test_stalled},
     {"the connection is lost with a batch open", test_lost},
     {"libcurl's framing holds nothing back", test_curl},
 };

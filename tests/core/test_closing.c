@@ -376,16 +376,16 @@ static const harness_test tests[] = {
     {"RFC 6455 5.5.1: a bad answer to our close frame", test_bad_answer},
     {"RFC 6455 7.1.1: a server that never answers: 1006 after close_timeout", test_no_answer},
     {"RFC 6455 7.1.1: a server that leaves TCP open: ended at close_timeout", test_tcp_left_open},
-    {"RFC 6455 7.1.1: the same when it began", test_tcp_left_open_by_them},
-    {"RFC 6455 7.1.1: TCP is left to the server, closed is told at once", test_tcp_ended_by_server},
-    {"RFC 6455 7.1.1: the same when it began", test_tcp_ended_by_server_who_began},
+    {"RFC 6455 7.1.1: a server that began and leaves TCP open", test_tcp_left_open_by_them},
+    {"RFC 6455 7.1.1: the server ends TCP; the closed event comes at once", test_tcp_ended_by_server},
+    {"RFC 6455 7.1.1: a server that began and ends TCP", test_tcp_ended_by_server_who_began},
     {"RFC 6455 7.1.1: the record of a server that ends TCP, also over TLS", test_server_ends},
     {"RFC 6455 5.5.1: the peer's close frame and FIN in one segment are answered", test_close_with_fin},
     {"RFC 6455 7.1.5: a lost connection is 1006", test_lost},
     {"RFC 6455 5.5.1: data after our close frame is ignored", test_data_after_ours},
     {"RFC 6455 5.5.1: data after the peer's close frame is ignored", test_data_after_theirs},
-    {"what floods in behind the close frames is read in turns", test_flood_after_close},
-    {"what waits to be sent goes before the close frame", test_queue_before_close},
+    {"a flood after the close frames is read in turns", test_flood_after_close},
+    {"queued data is sent before the close frame", test_queue_before_close},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -331,7 +331,7 @@ static void test_closed_event(void)
 static const harness_test tests[] = {
     {"RFC 6455 7.4: close with bad arguments", test_arguments},
     {"close twice, and calls after it", test_twice},
-    {"close of a closed socket takes its messages away", test_close_when_closed},
+    {"close of a closed socket drops its messages", test_close_when_closed},
     {"close and abort of a new socket", test_new},
     {"abort of an open socket and of one that is closed", test_abort},
     {"lifetime rule 2: release of an open socket", test_release},
@@ -341,7 +341,7 @@ static const harness_test tests[] = {
     {"close and abort end a send at once", test_ends_send},
     {"close and abort end a ping at once", test_ends_ping},
     {"close and abort end a flush at once", test_ends_flush},
-    {"RFC 6455 5.5.1: the peer's close throws away what waits, and flush says so", test_flush_and_their_close},
+    {"RFC 6455 5.5.1: the peer's close drops queued data, and flush reports it", test_flush_and_their_close},
     {"abort ends wait_closed", test_ends_wait_closed},
     {"lifetime rule 6: one closed event, with code, reason and was_clean", test_closed_event},
 };

@@ -316,15 +316,15 @@ static void test_after_fork(void)
 }
 
 static const harness_test tests[] = {
-    {"draining: what the server acknowledges is progress", test_drain_clock},
+    {"draining: an acknowledgement by the server is progress", test_drain_clock},
     {"draining: without a send_timeout", test_drain_limit},
-    {"draining: writing has failed", test_drain_broken},
+    {"draining: a write has failed", test_drain_broken},
     {"the end of a program: a closing handshake gets less time, never more", test_shut_down},
     {"the end of a program, without time", test_shut_down_without_time},
     {"a close of our own is a normal end in every state", test_closed_locally},
-    {"RFC 6455 5.5.1: no pong behind a close frame", test_pong_owed},
-    {"a pong that is owed goes before our close frame", test_pong_before_close},
-    {"the peer closes after writing has failed", test_broken},
+    {"RFC 6455 5.5.1: no pong after a close frame", test_pong_owed},
+    {"an owed pong is sent before our close frame", test_pong_before_close},
+    {"the peer closes after a write has failed", test_broken},
     {"the texts of bad arguments", test_texts},
     {"a closed socket in a child", test_after_fork},
 };

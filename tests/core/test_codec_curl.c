@@ -39,7 +39,7 @@ static void test_reset_unwatched(void) { check_reset(false); }
 
 static const harness_test tests[] = {
     {"RFC 6455 7.1.5: a reset under a receive is 1006 and ConnectionReset", test_reset},
-    {"RFC 6455 7.1.5: a reset found by the service is the same", test_reset_unwatched},
+    {"RFC 6455 7.1.5: a reset that the service finds is the same", test_reset_unwatched},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

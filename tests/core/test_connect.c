@@ -310,9 +310,9 @@ static void test_again(void)
 }
 
 static const harness_test tests[] = {
-    {"an open socket tells of its connection, and still after its end", test_information},
-    {"refused: one event, no closed event, and it may be tried again", test_refused_port},
-    {"a name that is not to be found", test_no_name},
+    {"information of an open socket, and after its end", test_information},
+    {"refused: one event, no closed event, and it can connect again", test_refused_port},
+    {"a host name that does not exist", test_no_name},
     {"nothing works before connect", test_wrong_order},
     {"a socket closed before it was connected", test_never_connected},
     {"a second connect, and controls set late", test_second},

@@ -206,7 +206,8 @@ static const harness_test tests[] = {
     {"our own close is a normal end", test_ours},
     {"RFC 6455 7.1.5: the server's code counts, although its TCP ends at once while we send",
      test_end_while_sending},
-    {"RFC 6455 7.1.5: and where our own close frame cannot leave any more", test_close_behind_a_broken_write},
+    {"RFC 6455 7.1.5: the server's code counts, although our close frame cannot be sent",
+     test_close_behind_a_broken_write},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -140,8 +140,8 @@ static void test_lent(void)
 
 static const harness_test tests[] = {
     {"an event shows what it holds", test_create},
-    {"lifetime 4: freeing an event gives its socket's reference back", test_free_releases},
-    {"middling events share one block", test_spare},
+    {"lifetime rule 4: freeing an event drops its reference to the socket", test_free_releases},
+    {"medium events share one block", test_spare},
     {"a lent event is copied and left alone", test_lent},
     {"resizing keeps the payload, and without memory the event", test_resize},
 };

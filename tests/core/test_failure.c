@@ -324,12 +324,12 @@ static void test_status(void)
 }
 
 static const harness_test tests[] = {
-    {"every code, at the server and at the proxy: a text of ours alone", test_all},
+    {"every code, of the server and of the proxy: only our own text", test_all},
     {"a code without a text shows its name", test_names},
     {"who failed, and what to do", test_texts},
     {"certificate verdicts, of the server and of the proxy", test_certificates},
     {"a demand for a client certificate whose alert was lost", test_client_certificate},
-    {"what is noted of libcurl's log", test_notes},
+    {"what is recorded from libcurl's log", test_notes},
     {"reasons of TLS", test_tls},
     {"CURLcode", test_status},
 };

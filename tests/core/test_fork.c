@@ -457,9 +457,9 @@ static const harness_test tests[] = {
     {"fork: a child's use of an inherited mailbox", test_fork_mailbox},
     {"fork: descriptors closed, a socket of the child's own", test_fork_own},
     {"fork while connecting", test_fork_connecting},
-    {"fork behind the closing of a connection's descriptor", test_fork_behind_teardown},
-    {"fork behind the closing of an attempt's descriptor", test_fork_behind_race},
-    {"fork behind the closing of a wake-up's descriptor", test_fork_behind_wake},
+    {"fork after a connection's descriptor is closed", test_fork_behind_teardown},
+    {"fork after an attempt's descriptor is closed", test_fork_behind_race},
+    {"fork after a wake-up's descriptor is closed", test_fork_behind_wake},
     {"other programs inherit nothing", test_other_program},
 };
 

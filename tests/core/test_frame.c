@@ -190,7 +190,7 @@ static void test_mask(void)
 static const harness_test tests[] = {
     {"RFC 6455 5.7: the sample headers are written", test_encode_samples},
     {"RFC 6455 5.2: lengths are written in the shortest form", test_encode_lengths},
-    {"RFC 6455 5.2: headers are read, cut in every way", test_decode},
+    {"RFC 6455 5.2: headers are decoded, cut in every way", test_decode},
     {"RFC 6455 5.2: every pair of first bytes is read", test_decode_every_beginning},
     {"RFC 6455 5.2: a length that is not in the shortest form is refused", test_not_minimal},
     {"RFC 6455 5.2: a length of 2^63 and more is refused", test_too_long},

@@ -339,7 +339,7 @@ static void test_proxy(void)
 }
 
 static const harness_test tests[] = {
-    {"RFC 6455 3: URIs that are none, or not ours", test_uri},
+    {"RFC 6455 3: malformed URIs, and other schemes", test_uri},
     {"RFC 6455 4.1: a right reply", test_good_reply},
     {"RFC 6455 4.1: wrong replies", test_wrong_reply},
     {"RFC 6455 4.1 (6): the subprotocol, chosen or not offered", test_subprotocol},
@@ -347,14 +347,14 @@ static const harness_test tests[] = {
     {"RFC 8297: an interim reply comes first", test_interim},
     {"RFC 6455 4.1 (1): another status than 101", test_refused},
     {"RFC 6455 4.1: the request as the server got it", test_request},
-    {"request headers of the caller's", test_headers},
+    {"the caller's request headers", test_headers},
     {"RFC 9110 5.3: headers of one name, and empty ones", test_added_headers},
     {"limits of request headers", test_header_limits},
-    {"a header of libcurl's taken away", test_no_user_agent},
+    {"removing a header of libcurl", test_no_user_agent},
     {"TLS: good, unknown authority, wrong host, expired", test_tls},
     {"TLS: verify off", test_tls_unverified},
     {"TLS: a missing CA file, a server without TLS", test_tls_faults},
-    {"a proxy that is malformed, one that is not there, one that does not count", test_proxy},
+    {"a malformed proxy, a proxy that does not answer, a proxy that is excluded", test_proxy},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -324,9 +324,9 @@ static const harness_test tests[] = {
     {"the options of TLS", test_tls},
     {"the options of proxies", test_proxies},
     {"RFC 6455 4.1: the request's headers", test_headers},
-    {"an option that libcurl refuses is never passed over", test_refused_options},
+    {"an option that libcurl refuses is an error", test_refused_options},
     {"each allocation fails once", test_no_memory},
-    {"sockets of libcurl's and of the race's", test_sockets},
+    {"sockets of libcurl and of the race", test_sockets},
     {"a handle that is released", test_release},
 };
 

@@ -164,10 +164,10 @@ static void test_begin(void)
 }
 
 static const harness_test tests[] = {
-    {"into memory of the caller's: every kind, and what does not fit is kept", test_into},
-    {"into memory of the caller's: a timeout in the middle of a message loses nothing", test_into_in_parts},
-    {"into memory of the caller's: states, classes, a cut message", test_into_errors},
-    {"a large message that begins to come, by either codec", test_begin},
+    {"receive_into: every kind; a message that does not fit is kept", test_into},
+    {"receive_into: a timeout in the middle of a message loses nothing", test_into_in_parts},
+    {"receive_into: states, classes, a cut message", test_into_errors},
+    {"a large message that begins to arrive, with either codec", test_begin},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

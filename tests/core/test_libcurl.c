@@ -85,9 +85,9 @@ static void test_init_fails(void)
 
 static const harness_test tests[] = {
     {"the versions", test_versions},
-    {"the loaded libcurl does", test_check},
-    {"one that is too old, or speaks no ws or wss, is refused", test_refused},
-    {"one that cannot start is refused", test_init_fails},
+    {"the loaded libcurl is accepted", test_check},
+    {"a libcurl that is too old, or lacks ws or wss, is refused", test_refused},
+    {"a libcurl that cannot start is refused", test_init_fails},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -275,9 +275,9 @@ static void test_waits(void)
 
 static const harness_test tests[] = {
     {"subscribers are served in turn, each held while it is listed", test_order},
-    {"a wake interrupts one take and takes nothing away", test_wake},
-    {"an event without memory is still to be taken", test_no_memory},
-    {"a mailbox that is released lists nothing any more", test_released},
+    {"a wake interrupts one take and drops no event", test_wake},
+    {"an event stays in the mailbox while there is no memory", test_no_memory},
+    {"a released mailbox lists nothing", test_released},
     {"a mailbox of a parent process", test_after_fork},
     {"a mailbox without memory or a descriptor", test_create},
     {"a take waits for a listing, or for its time", test_waits},

@@ -99,9 +99,9 @@ static void test_switched_file(void)
 }
 
 static const harness_test tests[] = {
-    {"a look-up that hangs holds up nobody else", test_hangs},
-    {"a look-up that hangs holds up nobody else, with TLS", test_hangs_tls},
-    {"a ca_file that is another one for a while", test_switched_file},
+    {"a look-up that hangs delays no other socket", test_hangs},
+    {"a look-up that hangs delays no other socket, with TLS", test_hangs_tls},
+    {"a ca_file that is replaced for a while", test_switched_file},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -173,11 +173,11 @@ static void test_released_full(void)
 }
 
 static const harness_test tests[] = {
-    {"a stream has no messages to subscribe to, and a socket one mailbox", test_refused},
+    {"a stream has no message events; a socket has one mailbox", test_refused},
     {"an inbox is full until half of it is taken", test_inbox_marks},
-    {"a wake takes no event away", test_wake_beside_events},
+    {"a wake drops no event", test_wake_beside_events},
     {"a take is interrupted by the hook", test_hook},
-    {"no memory is no lack of descriptors", test_no_descriptor},
+    {"a lack of memory is not reported as a lack of descriptors", test_no_descriptor},
     {"lifetime rule 3: released with events in it", test_released_full},
 };
 

@@ -587,13 +587,13 @@ static const harness_test tests[] = {
     {"RFC 6455 8.1: text is UTF-8, also over fragments", test_utf8},
     {"RFC 6455 8.1: text fails at its first bad byte", test_first_bad_byte},
     {"RFC 6455 7.4.1: a message that is too big is refused when it is announced", test_too_big},
-    {"a message of just the limit is taken", test_just_fits},
+    {"a message of exactly the limit is accepted", test_just_fits},
     {"partial mode keeps nothing and has no limit", test_partial_has_no_limit},
     {"a peer's announcement makes us allocate 1 MiB at most", test_announcement_is_not_believed},
     {"a large frame is read in place, within the limit", test_in_place},
-    {"there is no space for what is small, or without memory", test_no_space},
+    {"no place for small frames, and none without memory", test_no_space},
     {"a small message costs one allocation", test_one_allocation},
-    {"a message in many fragments is not copied over and over", test_many_fragments},
+    {"a message in many fragments is not copied each time", test_many_fragments},
     {"each allocation may fail", test_short_of_memory},
 };
 

@@ -333,14 +333,14 @@ static void test_close_before_ping(void)
 static const harness_test tests[] = {
     {"a ping in each state, interrupted, and without memory", test_states},
     {"limits of pongs that are owed, and of a connection that is broken", test_limits},
-    {"when a pong that is owed goes out", test_owed},
+    {"when an owed pong is sent", test_owed},
     {"the numbers of pings, and their round trip", test_numbers},
     {"a pong without memory", test_pong_without_memory},
-    {"pings go on when reading does", test_resumed},
+    {"pings continue when reading does", test_resumed},
     {"one ping waits behind an upload", test_one_ping_waits},
     {"a server that acknowledges an upload is not silent", test_getting_through},
     {"RFC 6455 5.5.2: a pong overtakes messages and a close frame that wait", test_pong_overtakes},
-    {"RFC 6455 5.5.1: no ping behind the peer's close frame", test_close_before_ping},
+    {"RFC 6455 5.5.1: no ping after the peer's close frame", test_close_before_ping},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -273,14 +273,14 @@ static void test_space(void)
 }
 
 static const harness_test tests[] = {
-    {"a message is gathered in a place that is lent", test_lent},
-    {"one that does not fit there is gathered elsewhere", test_lent_is_too_small},
-    {"a place is taken back in the middle of a message", test_lent_is_taken_back},
-    {"a place that is lent in vain, or for one message", test_lent_in_vain},
-    {"rooms grow", test_rooms},
-    {"what is left over of a room goes back", test_waste},
-    {"large frames are read to where they belong", test_space},
-    {"a large binary message is told of by its header", test_coming},
+    {"a message is gathered in a lent place", test_lent},
+    {"a message that does not fit into the lent place", test_lent_is_too_small},
+    {"a lent place is taken back in the middle of a message", test_lent_is_taken_back},
+    {"a lent place that is not used, or used for one message", test_lent_in_vain},
+    {"the room of a message grows", test_rooms},
+    {"unused room is returned", test_waste},
+    {"large frames are read directly to their place", test_space},
+    {"a large binary message is announced by its header", test_coming},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -318,10 +318,10 @@ static void test_many_threads(void)
 static const harness_test tests[] = {
     {"ready to read, ready to write", test_read_and_write},
     {"both of one descriptor, and a set replaces the one before", test_both_of_one},
-    {"stop, forget, and what is no descriptor", test_stop},
-    {"a number that comes back for another file", test_number_used_again},
+    {"stop, forget, and numbers that are no descriptor", test_stop},
+    {"a descriptor number that is reused for another file", test_number_used_again},
     {"the other end is gone", test_hangup},
-    {"more ready than room take turns", test_turns},
+    {"more ready descriptors than fit take turns", test_turns},
     {"each allocation may fail", test_short_of_memory},
     {"a set wakes a thread that waits", test_set_while_waiting},
     {"several threads set while one waits", test_many_threads},

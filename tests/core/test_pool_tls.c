@@ -312,15 +312,15 @@ static void test_fork(void)
 }
 
 static const harness_test tests[] = {
-    {"those that one thread has begun share, others do not", test_threads_of_their_own},
-    {"alone: another ca_file, a crl_file, verify off, libcurl's framing", test_alone},
+    {"connects of one thread share, others do not", test_threads_of_their_own},
+    {"not shared: another ca_file, a crl_file, verify off, libcurl's framing", test_alone},
     {"a ca_file that changes", test_changed_file},
-    {"18 of one thread", test_many},
-    {"one that is refused beside an open one", test_refused_beside},
-    {"the last one's is kept for the next", test_kept},
-    {"no more than one is kept", test_kept_once},
-    {"4 threads use what one has opened, while others come and go", test_used_by_threads},
-    {"what must not wait, while another thread is inside", test_never_waits},
+    {"18 connections of one thread", test_many},
+    {"a refused connection does not affect an open one that shares", test_refused_beside},
+    {"the last multi is kept for the next connection", test_kept},
+    {"at most one multi is kept", test_kept_once},
+    {"4 threads use connections of one thread, while others come and go", test_used_by_threads},
+    {"calls that must not wait, while another thread is inside the pool", test_never_waits},
     {"fork", test_fork},
 };
 

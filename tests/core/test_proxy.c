@@ -280,8 +280,8 @@ static void test_no_memory(void)
 static const harness_test tests[] = {
     {"the variables in libcurl's order; an empty one is none, HTTP_PROXY does not count", test_order},
     {"no_proxy: names, ports, addresses, networks, *", test_excluded},
-    {"values that are taken", test_good},
-    {"values that are not: the variable is named, nothing of it is shown", test_bad},
+    {"values that are accepted", test_good},
+    {"refused values: the error names the variable and shows no part of it", test_bad},
     {"without memory", test_no_memory},
 };
 

@@ -198,10 +198,10 @@ static void test_stream(void)
 
 static const harness_test tests[] = {
     {"an interrupted receive leaves the message that was completed meanwhile", test_interrupted_when_complete},
-    {"messages that come back are the next ones, wherever messages go", test_messages},
-    {"a message comes back after the end of the connection", test_after_the_end},
-    {"a message that comes back wakes who waits for one", test_wakes},
-    {"bytes of a stream that come back", test_stream},
+    {"messages that are put back are the next ones, here or in a mailbox", test_messages},
+    {"a message is put back after the end of the connection", test_after_the_end},
+    {"a message that is put back wakes a thread that waits for one", test_wakes},
+    {"bytes of a stream that are put back", test_stream},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

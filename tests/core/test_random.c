@@ -189,7 +189,7 @@ static const harness_test tests[] = {
     {"a large buffer is filled to its end", test_all_of_it},
     {"no bytes are no error", test_nothing},
 #ifdef __linux__
-    {"without getrandom the device serves", test_without_call},
+    {"without getrandom the device is read", test_without_call},
     {"draws in parts, interrupted and cut short", test_in_parts},
     {"no descriptor for the device", test_no_descriptor},
 #endif

@@ -328,16 +328,17 @@ static void test_rest_behind_a_stalled_close(void)
 }
 
 static const harness_test tests[] = {
-    {"16 MiB that nobody takes: the inbox is bounded and goes on", test_bounded_inbox},
-    {"16 MiB to a mailbox: the inbox is bounded and goes on at the low mark", test_bounded_mailbox},
+    {"16 MiB that no call takes: the inbox is bounded, and reading goes on later", test_bounded_inbox},
+    {"16 MiB to a mailbox: the inbox is bounded, and reading goes on at the low mark", test_bounded_mailbox},
     {"16 MiB of a stream: bounded", test_bounded_stream},
     {"two threads receive: every message once, in order", test_two_receivers},
     {"the reading goes back to the service when callers leave", test_given_back},
     {"a ping is answered while a thread receives", test_pong_while_receiving},
     {"receive ends when messages are subscribed to", test_subscribe_while_receiving},
-    {"receive and ping wait side by side, at rest", test_rest_beside_ping},
-    {"receive and wait_closed wait side by side, at rest", test_rest_beside_wait_closed},
-    {"a close frame that cannot go out is waited for at rest", test_rest_behind_a_stalled_close},
+    {"receive and ping wait at the same time without spinning", test_rest_beside_ping},
+    {"receive and wait_closed wait at the same time without spinning", test_rest_beside_wait_closed},
+    {"the service waits without spinning for a close frame that cannot be sent",
+     test_rest_behind_a_stalled_close},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -404,21 +404,21 @@ static void test_headers(void)
 
 static const harness_test tests[] = {
     {"a right reply, with and without a subprotocol", test_good},
-    {"RFC 6455 4.1: Sec-WebSocket-Accept to the letter", test_accept},
+    {"RFC 6455 4.1: Sec-WebSocket-Accept must match exactly", test_accept},
     {"a long Connection list counts to its end and not beyond a token", test_long_connection},
     {"a reply that is cut off, or of another version", test_unfinished},
     {"RFC 9112 4: status lines", test_status_lines},
     {"RFC 9112 5.2: the lines that are kept", test_kept_lines},
     {"RFC 9112 2.2, RFC 9110 5.5: malformed lines", test_malformed_lines},
     {"headers are found by their whole names", test_names},
-    {"each status line begins anew", test_begins_anew},
+    {"each status line drops the lines before it", test_begins_anew},
     {"subprotocol and extension: only what was asked for, once", test_protocols},
-    {"no extension is no terms", test_no_extension},
+    {"without an extension there are no terms", test_no_extension},
     {"headers beyond the limit", test_too_large},
     {"headers up to the limit", test_limit},
-    {"gathering lines: without memory, and in few allocations", test_memory},
-    {"interim replies and folds without end", test_endless},
-    {"cw_header_next: names and values, as they came", test_headers},
+    {"collecting lines: without memory, and in few allocations", test_memory},
+    {"endless interim replies and folds", test_endless},
+    {"cw_header_next: names and values, in their order", test_headers},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -506,15 +506,15 @@ static void test_exit_shutting_down(void) { check_exits(leave_shutting_down); }
 static const harness_test tests[] = {
     {"one thread, however many sockets", test_one_thread},
     {"a flooding socket does not starve the pings of another", test_fairness},
-    {"attached, let go and attached again; the thread started again", test_attach_again},
+    {"attached, detached and attached again; the thread started again", test_attach_again},
     {"a mailbox of many sockets, each with messages in their order", test_takes_many},
-    {"a taker that stops in the middle keeps no other socket waiting", test_taker_away},
+    {"a handler that stops in the middle delays no other socket", test_taker_away},
     {"a mailbox that is released while the service fills it", test_taker_gone},
     {"signals are for the program's threads", test_signals},
 #ifdef SCHED_BATCH
-    {"the service thread leaves the processor to who handles events", test_policy},
+    {"the service thread leaves the processor to threads that handle events", test_policy},
 #endif
-    {"RFC 6455 7.4.1: cw_shutdown says 1001 to open sockets", test_polite},
+    {"RFC 6455 7.4.1: cw_shutdown closes open sockets with 1001", test_polite},
     {"cw_shutdown lets those finish that are closing", test_closing_finish},
     {"cw_shutdown keeps to its limit; 0 drops everything", test_limits},
     {"after cw_shutdown, also twice: clear errors, and new sockets work", test_used_after},

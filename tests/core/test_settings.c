@@ -317,11 +317,11 @@ static void test_no_memory(void) { each_allocation_fails(set_all, NULL); }
 static const harness_test tests[] = {
     {"every control: key, type, default, range", test_every_control},
     {"the table of controls", test_table},
-    {"ranges, and what is said outside of them", test_ranges},
+    {"ranges, and the errors outside of them", test_ranges},
     {"a stream socket lacks the controls of messages", test_stream_class},
     {"text controls: copied, cut, unset, checked", test_text},
     {"RFC 6455 4.1: subprotocols are tokens, each once", test_protocols},
-    {"request headers: added, replaced, taken away", test_headers},
+    {"request headers: added, replaced, removed", test_headers},
     {"RFC 7230 3.2: bad and forbidden request headers", test_bad_headers},
     {"a new socket has no information", test_information},
     {"without memory: an error and nothing lost", test_no_memory},

@@ -480,9 +480,9 @@ static void test_send_after_reset(void)
 }
 
 static const harness_test tests[] = {
-    {"a peer that does not read: the queue is bounded, refused sends leave nothing, then all goes in order",
+    {"a peer that does not read: the queue is bounded, refused sends send nothing, the rest goes in order",
      test_stalled},
-    {"many messages that would block: those that were counted go, the others do not", test_stalled_many},
+    {"many messages that would block: only those that were counted are sent", test_stalled_many},
     {"a fragment that would block leaves no message open", test_stalled_fragment},
     {"a large message with timeout 0 is queued whole", test_large_at_once},
     {"a message half sent when the time is up breaks the connection: Timeout", test_broken_off_by_timeout},
@@ -494,8 +494,8 @@ static const harness_test tests[] = {
     {"send_timeout counts the time without progress", test_slow_progress},
     {"a send waits behind a control frame that was queued while it compressed", test_compressed_behind_control},
     {"RFC 6455 5.4, 5.5.2: a pong goes between frames of 1 MiB", test_pong_between_frames},
-    {"RFC 6455 5.5.3: pongs that cannot go out are bounded, the newest ping is answered", test_ping_flood},
-    {"messages that came before a reset are given out after a send has found it", test_send_after_reset},
+    {"RFC 6455 5.5.3: pongs that cannot be sent are bounded, the newest ping is answered", test_ping_flood},
+    {"messages that came before a reset are returned after a send has found it", test_send_after_reset},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

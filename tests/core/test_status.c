@@ -124,10 +124,10 @@ static void test_errno(void)
 }
 
 static const harness_test tests[] = {
-    {"names and texts, and a question mark for what is none", test_names},
+    {"names and texts, and a question mark for other numbers", test_names},
     {"every status has a name and a text", test_all},
-    {"a failure fills the thread's error and nothing of the last one stays", test_fail},
-    {"an error that was kept elsewhere comes back whole", test_kept},
+    {"a failure fills the thread's error and clears the previous one", test_fail},
+    {"a stored error is restored completely", test_kept},
     {"a long message is cut", test_long},
     {"each thread has its own error", test_threads},
     {"HTTP statuses", test_http},

@@ -408,7 +408,7 @@ static void test_descriptors(void)
 }
 
 static const harness_test tests[] = {
-    {"connecting leaves the descriptors of other threads alone", test_descriptors},
+    {"connecting does not touch descriptors of other threads", test_descriptors},
     {"8 threads on 4 sockets: nothing lost, doubled or out of order", test_stress},
 };
 

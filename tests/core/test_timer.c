@@ -166,9 +166,9 @@ static void test_room(void)
 
 static const harness_test tests[] = {
     {"an empty heap", test_empty},
-    {"timers come in the order they are due", test_order},
-    {"what a timer is set to", test_is_set},
-    {"set, move, take out and pop agree with a list", test_against_a_list},
+    {"timers come in the order of their times", test_order},
+    {"the time that a timer is set to", test_is_set},
+    {"set, move, remove and pop agree with a list", test_against_a_list},
     {"the room doubles", test_room},
     {"reserve may fail and leaves the heap as it was", test_short_of_memory},
 };

@@ -227,12 +227,12 @@ static void test_sent_before_abort(void)
 }
 
 static const harness_test tests[] = {
-    {"keepalive pings cost nothing that the peer sent", test_keepalive},
-    {"RFC 6455 5.5.2: nor does the pong to a ping among it", test_pong},
-    {"RFC 6455 5.5.2: nor do many pongs", test_pongs},
-    {"nor all of that beside a program that is slow with each message", test_slow},
-    {"nor where messages go to a mailbox", test_mailbox},
-    {"RFC 6455 5.5.2: a pong goes out before the caller's answer", test_pong_first},
+    {"keepalive pings lose no data of the peer", test_keepalive},
+    {"RFC 6455 5.5.2: a pong loses no data of the peer", test_pong},
+    {"RFC 6455 5.5.2: many pongs lose no data of the peer", test_pongs},
+    {"a program that is slow with each message loses no data of the peer", test_slow},
+    {"a program with a mailbox loses no data of the peer", test_mailbox},
+    {"RFC 6455 5.5.2: a pong is sent before the caller's answer", test_pong_first},
     {"a pong waits while the inbox is full", test_pong_after_pause},
     {"what the kernel has taken arrives, although bytes are unread when we drop the connection",
      test_sent_before_abort},

@@ -305,14 +305,14 @@ static void test_authority(void)
 }
 
 static const harness_test tests[] = {
-    {"RFC 3987 3.1: what goes out is ASCII, and nothing is encoded twice", test_good},
-    {"RFC 3986: what is refused, and what to write instead", test_bad},
+    {"RFC 3987 3.1: the encoded URI is ASCII, and nothing is encoded twice", test_good},
+    {"RFC 3986: refused URIs, and what to write instead", test_bad},
     {"RFC 3986 2: every character of ASCII in a path and a query", test_characters},
     {"NUL", test_nul},
     {"limits of length", test_limits},
     {"without memory", test_no_memory},
     {"RFC 3986 3.2: an authority alone", test_authority},
-    {"what of a URI is shown to people", test_show},
+    {"the parts of a URI that people see", test_show},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

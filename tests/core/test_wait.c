@@ -126,10 +126,10 @@ static void test_signals(void)
 }
 
 static const harness_test tests[] = {
-    {"seconds are rounded up to milliseconds, and have an end", test_seconds},
-    {"what a time-out is called, and whose time it was", test_texts},
+    {"seconds are rounded up to milliseconds, and have a maximum", test_seconds},
+    {"the text of a timeout, and the control that set it", test_texts},
     {"slices of a timeout", test_slices},
-    {"the hook is asked in its time, and after a signal", test_hook},
+    {"the hook is called every 50 ms, and after a signal", test_hook},
     {"signals do not end a wait, the hook does", test_signals},
 };
 

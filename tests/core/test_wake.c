@@ -211,7 +211,7 @@ static const harness_test tests[] = {
     {"without descriptors it fails with errno", test_no_descriptors},
     {"a clear reads before it resets", test_reads_before_it_resets},
     {"no wake-up is lost between threads", test_nothing_is_lost},
-    {"what was written before the signal is seen after the clear", test_order},
+    {"data written before the signal is visible after the clear", test_order},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }
