@@ -56,7 +56,7 @@ typedef struct cw_event cw_event;
 
 /* ---- Status ------------------------------------------------------------------------------------------- */
 
-/* What a call returns: name, value, and the text of cw_status_text. 0 is success; failures are negative. */
+/* The results of calls: name, value, and the text of cw_status_text. 0 is success; failures are negative. */
 #define CW_STATUS_LIST(X)                                             \
     X(CW_OK, 0, "done")                                               \
     /* not now; the connection is fine */                             \
@@ -455,9 +455,9 @@ CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t s
 
 /* Tells whether reading may end here without an error. A binding calls it when an iteration over messages gets
  * CW_CLOSED; cw_socket_read applies the same rule itself. The close code decides, not was_clean.
- * Returns  true after this program closed or aborted the connection, and after a close frame of the peer with 1000 or
+ * Returns  true after this program closed or aborted the connection. True after a close frame of the peer with 1000 or
  *          without a code (1005), on a message socket also with 1001. False if that close frame came in the middle of a
- *          message; after any other code; after a lost connection; while the connection is open
+ *          message. False after any other code, after a lost connection, and while the connection is open
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_ended_normally(cw_socket *s);
 

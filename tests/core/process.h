@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the operating system knows of this process: its descriptors and threads, counted in /proc. */
+/* Counts the descriptors and threads of this process in /proc. */
 #ifndef PROCESS_H
 #define PROCESS_H
 

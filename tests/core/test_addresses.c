@@ -226,7 +226,7 @@ static const char *uri_of_many(void)
     return uri;
 }
 
-/* Connects in much less than a share of the timeout. order: the expected order of attempts. */
+/* Connects in much less time than connect_timeout divided by the number of addresses. order: the expected attempts. */
 static void reaches(const char *addresses, const char *order)
 {
     int64_t begun_ms = cw__now_ms();

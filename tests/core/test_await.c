@@ -25,7 +25,7 @@ static void send_head(raw_peer *p)
     raw_write(p, bytes, cw__frame_encode(&head, bytes));
 }
 
-/* What a peer does in a thread of its own, while the test's thread receives. */
+/* The peer's part, in a thread of its own, while the test's thread receives. */
 typedef struct script {
     raw_peer *p;
     void (*end)(raw_peer *p); /* after the part of the message that comes fast */
@@ -161,7 +161,7 @@ static void test_keepalive(void)
     raw_finish(&p);
 }
 
-/* ---- What does not wait for the whole ---- */
+/* ---- Calls that do not wait for the whole ---- */
 
 static void nothing(raw_peer *p) { (void)p; }
 

@@ -67,7 +67,7 @@ static void test_no_batch(void)
     raw_finish(&p);
 }
 
-/* ---- What a batch holds ---- */
+/* ---- The size of a batch ---- */
 
 static void test_together(void)
 {
@@ -148,7 +148,7 @@ static void test_many_in_a_batch(void)
     raw_finish(&p);
 }
 
-/* ---- What writes it before its end ---- */
+/* ---- Calls that write a batch before its end ---- */
 
 static void test_receive(void)
 {

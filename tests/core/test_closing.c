@@ -109,7 +109,7 @@ static void test_crossed(void)
     raw_finish(&p);
 }
 
-/* ---- What the peer may not send ---- */
+/* ---- Close frames that are not allowed ---- */
 
 static void violated(const char *bytes, int code)
 {

@@ -14,7 +14,7 @@ static const cw__compression defaults = {.is_on = true, .server_bits = 15, .clie
 typedef struct outcome {
     uint8_t *data;
     size_t len_bytes;
-    cw__inflate_result result; /* the last one */
+    cw__inflate_result result; /* of the last call */
     bool is_complete;
 } outcome;
 
@@ -251,7 +251,7 @@ static void test_corrupt(void)
         {"\x07", 1},                           /* block type 3 */
         {"\x00\x05\x00\x05\x00Hello\x00", 11}, /* a length that does not match its complement */
         {"\xf2\x48\xcd", 3},                   /* cut off inside a block */
-        {"", 0},                               /* no bytes at all are not an empty message */
+        {"", 0},                               /* an empty payload is not an empty message */
         {"\x00\x05\x00\xfa\xffHel", 8}, /* cut off inside an uncompressed block that is longer than the tail */
         {"\xf2\x00\x11\x00\x00", 5},    /* refers to data before the beginning */
         {"\x04\xc0\x81\x08\x00\x00\x00\x00\x20\x7f\xeb\x0b", 12}, /* code lengths that form no code */

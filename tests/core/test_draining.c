@@ -199,7 +199,7 @@ static void test_close_frame(void)
     raw_finish(&p);
 }
 
-/* Pongs are no messages either: neither those that are held like a batch, nor those that the kernel holds. */
+/* Lost pongs are not reported: neither pongs that the codec holds, nor pongs that the kernel holds. */
 static void test_pongs(void)
 {
     raw_peer p;
@@ -398,8 +398,8 @@ static const harness_test tests[] = {
     {"close: a server that reads slowly, without a pause of send_timeout", test_steady_reader},
     {"close_timeout begins at once when nothing is on its way", test_nothing_on_its_way},
     {"close: a busy server, with send_timeout 0", test_send_timeout_0},
-    {"close: the server closes while data is on its way, and reads it", test_crossing},
-    {"close: the server closes while data is on its way, and does not read it", test_crossing_and_reset},
+    {"close: the server closes while our data is on its way, and reads it", test_crossing},
+    {"close: the server closes while our data is on its way, and does not read it", test_crossing_and_reset},
     {"a close frame that nobody reads is no loss", test_close_frame},
     {"pongs that are lost are no messages", test_pongs},
     {"messages of a batch count as lost with the connection", test_batch},

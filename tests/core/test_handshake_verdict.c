@@ -470,7 +470,7 @@ static void test_is_all(void)
     CHECK_INT(send(server, "frame", 5, 0), 5);
     CHECK_INT(recv(client, buffer, sizeof reply - 1, MSG_WAITALL), sizeof reply - 1);
     for (int unread = 0; unread < 5;)
-        CHECK_INT(ioctl(client, FIONREAD, &unread), 0); /* until the frame has come */
+        CHECK_INT(ioctl(client, FIONREAD, &unread), 0); /* wait for the frame */
     CHECK(cw__handshake_is_all(h, client, true));
     CHECK(!cw__handshake_is_all(h, client, false));
     CHECK(!cw__handshake_is_all(h, -1, true));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of sessions in which one allocation fails: first each of the core's, then each of libcurl's. Every run ends in
- * an error that says so, or in success. What arrives is right, and no block remains. test_many.c does the same for a
+ * an error that says so, or in success. Messages arrive unchanged, and no block remains. test_many.c does the same for a
  * short session and for one with a mailbox. */
 #include "peer.h"
 

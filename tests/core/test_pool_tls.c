@@ -186,7 +186,7 @@ static void test_refused_beside(void)
     cw_shutdown(5000);
 }
 
-/* ---- What is kept ---- */
+/* ---- The multi that is kept ---- */
 
 static void test_kept(void)
 {

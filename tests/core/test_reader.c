@@ -118,7 +118,7 @@ static void test_bounded_stream(void)
     peer_finish(s);
 }
 
-/* ---- Who reads ---- */
+/* ---- The thread that reads ---- */
 
 typedef struct taker {
     cw_socket *s;

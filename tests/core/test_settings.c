@@ -67,7 +67,7 @@ static void check_bytes(cw_socket *s, cw_option o, int64_t most)
     free(long_value);
 }
 
-/* What the bindings require of every row. */
+/* Checks what the bindings require of every row. */
 static void check_row(cw_option o, const char *name)
 {
     const char *const *words = cw_option_words(o);

@@ -23,7 +23,7 @@ static void echo_once(cw_socket *s)
     CHECK_MESSAGE(s, CW_BINARY, "round", 5);
 }
 
-/* ---- What it reports about itself ---- */
+/* ---- Its information ---- */
 
 static void check_info(cw_socket *s, cw_info info, const char *wanted)
 {

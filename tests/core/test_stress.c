@@ -93,7 +93,7 @@ static void check_message(life *l, unsigned me, const cw_event *e)
     (void)atomic_fetch_add(&back_count, 1);
 }
 
-/* ---- Lives ---- */
+/* ---- A socket, from its start ---- */
 
 static life *begin_life(unsigned slot)
 {

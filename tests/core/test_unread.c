@@ -44,7 +44,7 @@ static int send_flood(raw_peer *p, const flood *f)
     RAW_SEND(p, "\x88\x02\x03\xe8");
     UNTIL(LOCKED(p->s, p->s->in.inbox.is_full));
     while (recv(p->fd, p->buffer, sizeof p->buffer, MSG_DONTWAIT) >
-           0) /* to end with that unread would be a reset */
+           0) /* unread data would make TCP end by RST */
         continue;
     CHECK_INT(ioctl(p->fd, SIOCOUTQ, &held), 0);
     return held;
@@ -199,8 +199,7 @@ static void test_pong_after_pause(void)
 
 /* ---- The end of a descriptor ---- */
 
-/* We drop the connection while data of the peer is unread. What a send has given to the kernel arrives, followed by
- * FIN. By itself the kernel would send RST, and what the peer's system did not have yet would be lost. */
+/* We drop the connection while data of the peer is unread. Data that a send has given to the kernel arrives, followed by FIN. By itself the kernel would send RST, and what the peer's system did not have yet would be lost. */
 static void test_sent_before_abort(void)
 {
     enum { SENT_BYTES = 256 * 1024, PEER_ROOM_BYTES = 4096, HELD_BY_CODEC_BYTES = 32 * 1024 };

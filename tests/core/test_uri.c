@@ -158,7 +158,7 @@ static void test_bad(void)
     }
 }
 
-/* What people see: no userinfo and no query, whatever they contain. */
+/* The text for people has no userinfo and no query, whatever they contain. */
 static void test_show(void)
 {
     static const struct {

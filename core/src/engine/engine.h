@@ -174,7 +174,7 @@ cw_event *cw__inbox_pop(cw__inbox *box);
 /* Frees all events. */
 void cw__inbox_clear(cw__inbox *box);
 
-/* What a mailbox knows of a socket. The thread that drains the mailbox calls take without a lock and owns the event.
+/* The part of a socket that a mailbox knows. The thread that drains the mailbox calls take without a lock and owns the event.
  * NULL = no more events, unless take sets *has_no_memory. */
 typedef struct cw__subscriber cw__subscriber;
 struct cw__subscriber {

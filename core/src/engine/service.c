@@ -362,7 +362,7 @@ static cw_status start_locked(void)
     return CW_OK;
 }
 
-/* ---- What clients call ---- */
+/* ---- Calls of clients ---- */
 
 cw_status cw__service_attach(cw__client *c)
 {

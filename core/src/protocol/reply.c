@@ -114,7 +114,7 @@ static bool unfold(cw__reply *r, const char *line, size_t len_bytes)
 
 bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
 {
-    bool ends_head = len_bytes == 0 || line[0] == '\r' || line[0] == '\n'; /* as for libcurl */
+    bool ends_head = len_bytes == 0 || line[0] == '\r' || line[0] == '\n'; /* libcurl's rule too */
 
     r->head_bytes += len_bytes;
     if (r->head_bytes > HEAD_LIMIT_BYTES)
