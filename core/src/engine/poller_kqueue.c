@@ -33,7 +33,7 @@ cw__poller *cw__poller_create(void)
         cw__free(p);
         return NULL;
     }
-    /* fork does not pass the queue on, but exec does. */
+    /* A child of fork does not get the queue, but exec would keep it open. */
     (void)fcntl(p->queue_fd, F_SETFD, FD_CLOEXEC);
     return p;
 }
@@ -68,7 +68,7 @@ bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner)
     if (change(p, fd, EVFILT_WRITE, (mask & CW__WRITE) != 0, owner) && is_read_set)
         return true;
     saved = is_read_set ? errno : saved;
-    cw__poller_forget(p, fd); /* a descriptor must not be watched for only one of two */
+    cw__poller_forget(p, fd); /* do not watch it for one of the two only */
     errno = saved;
     return false;
 }
