@@ -2,8 +2,8 @@
 /* The lowest folder of the core: error values and their texts, the heap, random bytes, SHA-1, events, forks, threads.
  * It uses no other folder. Bindings must not include it.
  *
- * Thread: any thread may call any function; none takes or needs a lock. One thread at a time may use an object. Owns:
- * the caller keeps what it passes. It owns a result only if the comment of the function says so. */
+ * Thread: any thread may call any function; none takes or needs a lock. One thread at a time may use an object.
+ * Owns: the caller keeps what it passes. It owns a result only if the comment of the function says so. */
 #ifndef CW_BASE_H
 #define CW_BASE_H
 

@@ -2,8 +2,9 @@
 /* The parts that run the sockets: timers, wake-ups, pollers, waiting, the service thread, mailboxes. It uses base.
  *
  * Thread: the comment of a function says which lock or thread it needs. Order of locks: a socket's, a pool's, then the
- * service's or a mailbox's. The functions here take and release the last two themselves. Owns: the caller owns what
- * create or init makes, until destroy. It keeps what it passes. The comment of a function names exceptions. */
+ * service's or a mailbox's. The functions here take and release the last two themselves.
+ * Owns: the caller owns what create or init makes, until destroy. It keeps what it passes. The comment of a function
+ * names exceptions. */
 #ifndef CW_ENGINE_H
 #define CW_ENGINE_H
 

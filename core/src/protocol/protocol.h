@@ -3,9 +3,10 @@
  * It is pure: no I/O, no locks, no libcurl; "now" is an argument. It uses base.
  *
  * Thread: no function takes a lock. One thread at a time may use an object; its owner ensures that (a socket by its
- * lock). Owns: the caller owns what create, init or read makes, until destroy. The caller keeps the bytes that it
- * passes; they are not used after the call returns. A pointer into an object is valid until the next call on the
- * object. The comment of a function names exceptions. */
+ * lock).
+ * Owns: the caller owns what create, init or read makes, until destroy. The caller keeps the bytes that it passes;
+ * they are not used after the call returns. A pointer into an object is valid until the next call on the object. The
+ * comment of a function names exceptions. */
 #ifndef CW_PROTOCOL_H
 #define CW_PROTOCOL_H
 
