@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /* curlwire: WebSocket clients for scripting runtimes. This is the only header that a binding includes.
  *
- * A cw_socket is one WebSocket connection (RFC 6455) made by libcurl. One service thread per process does the
- * I/O, the timers, the pongs and the closing handshake of every socket; it never runs the caller's code. What
- * arrives waits in the socket until the caller takes it: blocking with cw_socket_receive or cw_socket_read, or
- * through a cw_mailbox, which gathers the events of many sockets behind one descriptor for an event loop.
+ * A cw_socket is one WebSocket connection (RFC 6455). libcurl makes the connection. One service thread per process does
+ * the I/O, the timers, the pongs and the closing handshake of every socket; it never runs the caller's code. Messages
+ * wait in the socket until the caller takes them. The caller either blocks in cw_socket_receive or cw_socket_read, or
+ * uses a cw_mailbox: it gathers the events of many sockets behind one descriptor for an event loop.
  *
  * Lifetime
- *   1. A create call that failed leaves nothing behind; one that succeeded is owed one release.
- *   2. Release is legal on any thread, in any state, and inside a handler. A socket released while it is open
- *      sends what waits and an empty close frame; the service thread finishes that handshake.
- *   3. Memory goes with the last reference. A call needs one that stays its caller's until it returns, except
- *      the calls that wait: they hold one of their own, so that another thread may release meanwhile.
- *   4. A taken event belongs to its taker until cw_event_free, and may outlive its socket.
- *   5. Pointers got from an event live as long as that event.
- *   6. A socket that was open has exactly one closed event; a connect that failed has none.
+ *   1. If a create call succeeds, the caller must release the object once. If it fails, there is nothing to release.
+ *   2. Release is legal on any thread, in any state, and inside a handler. A socket that is released while it is open
+ *      first sends its queued data, then an empty close frame. The service thread finishes that handshake.
+ *   3. The last release frees the memory. The caller must keep its reference until a call returns. Calls that wait hold a
+ *      reference of their own, so another thread may release the socket while they wait.
+ *   4. An event belongs to the caller that took it, until cw_event_free. It may outlive its socket.
+ *   5. A pointer that an event call returns is valid as long as the event.
+ *   6. A socket that was open gets exactly one closed event. A failed connect gets none.
  *
  * Threads
- *   Every call may be made from any thread unless its comment says otherwise. No call holds a lock while it
- *   waits. An error return means that no event will follow for that call.
- *   A call that takes the socket's lock may wait for it while another thread, the service's too, works on that socket:
- *   for a step of a TLS handshake, 20 ms, at the most. cw_socket_try_receive never waits, not even for that.
+ *   Any thread may make any call, unless the comment of the call says otherwise. No call holds a lock while it waits. If a
+ *   call fails, no event will follow for it.
+ *   A call that takes the socket's lock may have to wait for another thread (the service thread included) that works on
+ *   the same socket: at most for one step of a TLS handshake, 20 ms. cw_socket_try_receive never waits for the lock.
  *
  * Errors
- *   A failed call leaves its details in the calling thread: see cw_error_message and its neighbours. It clears its
- *   results: pointers are set to NULL, numbers and lengths to 0, a text in a buffer to "". Two results stay: sent_count
- *   still counts, and received still has the length of a message that did not fit.
+ *   A failed call stores its details in the calling thread: see cw_error_message. It also clears its results: pointers
+ *   become NULL, numbers and lengths 0, a text in a buffer "". There are two exceptions: sent_count keeps its count, and
+ *   `received` keeps the length of a message that did not fit.
  *
- * After fork() the child may not use sockets of the parent (CW_AFTER_FORK); sockets it makes itself work. */
+ * After fork() the child cannot use sockets of the parent (CW_AFTER_FORK). Sockets that the child creates work. */
 #ifndef CURLWIRE_H
 #define CURLWIRE_H
 
@@ -41,7 +41,7 @@ extern "C" {
 
 #define CW_VERSION "0.1.0"
 
-/* CW_EMBEDDED: the core is compiled into another library, which shows nothing of it. */
+/* CW_EMBEDDED: the core is compiled into another library, which must not export its functions. */
 #if defined(__GNUC__) && defined(CW_EMBEDDED)
 #define CW_API __attribute__((visibility("hidden")))
 #elif defined(__GNUC__)
@@ -56,21 +56,21 @@ typedef struct cw_event cw_event;
 
 /* ---- Status ------------------------------------------------------------------------------------------- */
 
-/* What a call returns: name, value, the text that cw_status_text gives. Zero is success, all else negative. */
+/* The results of calls: name, value, and the text of cw_status_text. 0 is success; failures are negative. */
 #define CW_STATUS_LIST(X)                                             \
     X(CW_OK, 0, "done")                                               \
-    /* not now: nothing is wrong with the connection */               \
+    /* not now; the connection is fine */                             \
     X(CW_WOULD_BLOCK, -1, "it would have to wait")                    \
     X(CW_TIMED_OUT, -2, "timed out")                                  \
     X(CW_INTERRUPTED, -3, "interrupted while waiting")                \
-    /* the call is wrong: nothing was done */                         \
+    /* the call is wrong; nothing was done */                         \
     X(CW_INVALID_ARGUMENT, -10, "invalid argument")                   \
     X(CW_INVALID_STATE, -11, "not allowed in this state")             \
     X(CW_AFTER_FORK, -12, "the socket belongs to the parent process") \
-    /* the connection is not to be had, or no longer */               \
+    /* there is no connection, or it has ended */                     \
     X(CW_CONNECT_FAILED, -20, "could not connect")                    \
     X(CW_CLOSED, -21, "the connection is closed")                     \
-    /* the machine is short of something */                           \
+    /* the machine lacks a resource */                                \
     X(CW_NO_MEMORY, -30, "out of memory")                             \
     X(CW_SYSTEM_ERROR, -31, "the system refused a resource")          \
     X(CW_UNSUPPORTED, -32, "the loaded libcurl cannot do this")
@@ -81,7 +81,7 @@ typedef enum cw_status {
 #undef CW_X
 } cw_status;
 
-/* WebErrorStatus of Windows.Web, the same names and numbers; HTTP statuses stand for themselves. */
+/* WebErrorStatus of Windows.Web, with the same names and numbers. From 300 on, the number is the HTTP status. */
 #define CW_WEB_STATUS_LIST(X)              \
     X(Unknown, 0)                          \
     X(CertificateCommonNameIsIncorrect, 1) \
@@ -145,27 +145,27 @@ typedef enum cw_web_status {
 #undef CW_X
 } cw_web_status;
 
-/* Gives the name of a status ("CW_TIMED_OUT"), or its text ("timed out"); "?" for a number that is none.
- * Returns  a constant string
+/* Returns the name of a status ("CW_TIMED_OUT"), or its text ("timed out").
+ * Returns  a constant string; "?" if no status has that number
  * Thread   any */
 CW_API const char *cw_status_name(cw_status status);
 CW_API const char *cw_status_text(cw_status status);
 
-/* Gives the WebErrorStatus name of a number ("CannotConnect"), or NULL where there is none.
- * Returns  a constant string or NULL
+/* Returns the WebErrorStatus name of a number ("CannotConnect").
+ * Returns  a constant string; NULL if no status has that number
  * Thread   any */
 CW_API const char *cw_web_status_name(int web_status);
 
-/* The details of the last call in this thread that returned an error. A successful call leaves them alone.
- *   message       one line that says what happened and what to do about it
- *   web_status    the cw_web_status, 0 = unknown
- *   curl_code     libcurl's CURLcode, 0 = none
- *   http_status   the status of the HTTP reply, the server's or a proxy's, that refused the connection, 0 = none
- *   os_errno      errno of the failed system call, 0 = none
- *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size),
- *                 CW_OPTION_COUNT = none; a binding adds how to raise that limit in its language
- * Returns  the value; the message lives until the next failed call in this thread
- * Thread   any; each thread has its own */
+/* Return the details of the last failed call in this thread. A successful call does not change them.
+ *   message       one line: what happened and what to do
+ *   web_status    the cw_web_status; 0 = unknown
+ *   curl_code     libcurl's CURLcode; 0 = none
+ *   http_status   the HTTP status with which the server or a proxy refused the connection; 0 = none
+ *   os_errno      errno of the failed system call; 0 = none
+ *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size);
+ *                 CW_OPTION_COUNT = none. A binding adds how to raise that limit in its language
+ * Returns  the value. The message is valid until the next failed call in this thread
+ * Thread   any; each thread has its own details */
 CW_API const char *cw_error_message(void);
 CW_API int cw_error_web_status(void);
 CW_API int cw_error_curl_code(void);
@@ -175,46 +175,46 @@ CW_API int cw_error_option(void);
 
 /* ---- Waiting ------------------------------------------------------------------------------------------ */
 
-/* Timeouts are milliseconds: 0 does not wait; these two have names. */
-#define CW_TIMEOUT_DEFAULT (-1) /* what the control of that name says */
-#define CW_TIMEOUT_NEVER   (-2) /* wait for ever */
+/* Timeouts are in milliseconds. 0 does not wait. Two values have names. */
+#define CW_TIMEOUT_DEFAULT (-1) /* use the time that a control sets, such as receive_timeout */
+#define CW_TIMEOUT_NEVER   (-2) /* wait without a limit */
 
-/* Gives a time in seconds, 0 or more, as milliseconds: rounded up, so that a short time does not become none; INT_MAX at
- * the most.
+/* Converts seconds (0 or more) to milliseconds. It rounds up, so that a short time does not become 0.
+ * Returns  milliseconds, at most INT_MAX
  * Thread   any */
 CW_API int cw_ms_of_seconds(double seconds);
 
-/* Asked by a waiting call, in the thread that waits, every 50 ms and after each signal, no lock being held.
+/* A waiting call calls this hook in its own thread, every 50 ms and after each signal. It holds no lock then.
  * Returns  true to end the wait with CW_INTERRUPTED */
 typedef bool (*cw_wait_hook)(void *arg);
 
-/* Sets the hook of the calling thread; NULL takes it away. A runtime uses it to let Ctrl-C through.
- * Thread   sets it for the calling thread only */
+/* Sets the hook of the calling thread; NULL removes it. A runtime uses the hook to react to Ctrl-C during a wait.
+ * Thread   any; it sets the hook of the calling thread only */
 CW_API void cw_set_wait_hook(cw_wait_hook hook, void *arg);
 
 /* ---- Socket ------------------------------------------------------------------------------------------- */
 
 typedef enum cw_class {
     CW_MESSAGE_SOCKET = 0, /* MessageWebSocket: whole messages */
-    CW_STREAM_SOCKET = 1   /* StreamWebSocket: a flow of bytes in constant memory */
+    CW_STREAM_SOCKET = 1   /* StreamWebSocket: a stream of bytes in constant memory */
 } cw_class;
 
-/* SocketMessageType: the numbers are UWP's. */
+/* SocketMessageType, with UWP's numbers. */
 typedef enum cw_kind { CW_BINARY = 0, CW_UTF8 = 1 } cw_kind;
 
-/* The extension to offer: permessage-deflate (RFC 7692), or none. */
+/* The extension to offer: permessage-deflate (RFC 7692) or none. */
 typedef enum cw_compression { CW_COMPRESSION_NONE = 0, CW_COMPRESSION_DEFLATE = 1 } cw_compression;
 
 typedef enum cw_framing { CW_FRAMING_AUTO = 0, CW_FRAMING_CURL = 1, CW_FRAMING_NATIVE = 2 } cw_framing;
 
-/* MessageWebSocketReceiveMode: the numbers are UWP's. */
+/* MessageWebSocketReceiveMode, with UWP's numbers. */
 typedef enum cw_receive_mode { CW_FULL_MESSAGE = 0, CW_PARTIAL_MESSAGE = 1 } cw_receive_mode;
 
-#define CW_STATE_LIST(X)                                                                    \
-    X(CW_STATE_NEW, 0, "new") /* also after a connect that failed: it may be tried again */ \
-    X(CW_STATE_CONNECTING, 1, "connecting")                                                 \
-    X(CW_STATE_OPEN, 2, "open")                                                             \
-    X(CW_STATE_CLOSING, 3, "closing") /* a close frame went out or came in */               \
+#define CW_STATE_LIST(X)                                                              \
+    X(CW_STATE_NEW, 0, "new") /* also after a failed connect, which may be retried */ \
+    X(CW_STATE_CONNECTING, 1, "connecting")                                           \
+    X(CW_STATE_OPEN, 2, "open")                                                       \
+    X(CW_STATE_CLOSING, 3, "closing") /* a close frame was sent or received */        \
     X(CW_STATE_CLOSED, 4, "closed")
 
 typedef enum cw_state {
@@ -223,26 +223,27 @@ typedef enum cw_state {
 #undef CW_X
 } cw_state;
 
-/* Makes a socket in state new, with every control at its default.
+/* Creates a socket in state new, with every control at its default.
  * Returns  CW_OK, CW_NO_MEMORY
- * Owns     *out is owed one cw_socket_release
- * Thread   any */
+ * Thread   any
+ * Owns     the caller must release *out once, by cw_socket_release */
 CW_API cw_status cw_socket_create(cw_class socket_class, cw_socket **out);
 
-/* Takes one more reference, and gives one back; rule 2 says what the last one does. NULL is ignored.
+/* Adds a reference to a socket (retain), or drops one (release). Rule 2 above says what the last release does.
+ * Both ignore NULL.
  * Thread   any */
 CW_API void cw_socket_retain(cw_socket *s);
 CW_API void cw_socket_release(cw_socket *s);
 
-/* What a socket is, and how far it is; cw_state_text gives the word for it ("open").
- * Thread   any; the state may have changed by the time the caller looks at it */
+/* Return the class of a socket, its state, and the word for a state ("open").
+ * Thread   any; another thread may change the state before the caller looks at it */
 CW_API cw_class cw_socket_class(const cw_socket *s);
 CW_API cw_state cw_socket_state(const cw_socket *s);
 CW_API const char *cw_state_text(cw_state state);
 
-/* Keeps a pointer of the binding's beside the socket; events find their way back to an object by it.
- * Owns     nothing: the core never looks at it
- * Thread   any; the binding keeps its own uses of it in order */
+/* Stores a pointer of the binding in the socket, and returns it. The binding uses it to find its object from an event.
+ * Thread   any; the binding must order its own calls
+ * Owns     nothing: the core never reads what the pointer points to */
 CW_API void cw_socket_set_user(cw_socket *s, void *user);
 CW_API void *cw_socket_user(const cw_socket *s);
 
@@ -250,80 +251,81 @@ CW_API void *cw_socket_user(const cw_socket *s);
 
 typedef enum cw_option_type {
     CW_TYPE_BOOL,  /* number 0 or 1 */
-    CW_TYPE_COUNT, /* number of bytes; -1 = no limit, where the range allows it */
+    CW_TYPE_COUNT, /* number of bytes; -1 = no limit, if the range allows it */
     CW_TYPE_BITS,  /* number of bits */
-    CW_TYPE_MS,    /* number of milliseconds; -1 = for ever (a binding shows seconds and none) */
-    CW_TYPE_ENUM,  /* number; its words are in cw_option_words */
+    CW_TYPE_MS,    /* number of milliseconds; -1 = no limit (a binding shows seconds and none) */
+    CW_TYPE_ENUM,  /* number; cw_option_words has its words */
     CW_TYPE_TEXT,  /* UTF-8 text; empty = unset */
-    CW_TYPE_LIST,  /* tokens, joined by ", " */
+    CW_TYPE_LIST,  /* tokens joined by ", " */
     CW_TYPE_BYTES  /* any bytes; empty = unset */
 } cw_option_type;
 
-/* The table of controls. The settings of the core, the attributes of the bindings with their texts and types, and the
- * table of the guide are made of it or compared with it (scripts/controls.py). The columns:
- *   name, key   in C, and everywhere else
+/* The table of controls. From this table come the settings of the core, the attributes of the bindings with their texts
+ * and types, and the table of the guide; scripts/controls.py writes or compares them. The columns:
+ *   name, key   the name in C, and the name everywhere else
  *   type        of the value
- *   default, least, most   of a number; most of CW_TYPE_BYTES is how many bytes it may have
+ *   default, least, most   of a number; for CW_TYPE_BYTES, most is the largest size in bytes
  *   for         BOTH classes, or sockets of the class MESSAGE
  *   words       of a CW_TYPE_ENUM: word i stands for number i
- *   none        what -1 stands for; NULL = it is refused
- *   since       the first libcurl that can do it; NULL = the oldest that we take, 8.14.1
- *   text        one line, without unit, default and none, which are added
- * Once a connect has begun, only message_type can be set. CURLWIRE_FRAMING in the environment changes framing's default. */
+ *   none        the meaning of -1; NULL = -1 is refused
+ *   since       the first libcurl that supports it; NULL = 8.14.1, the oldest libcurl that curlwire accepts
+ *   text        one line. The scripts add unit, default and none
+ * After a connect has begun, only message_type can be set. The environment variable CURLWIRE_FRAMING changes the
+ * default of framing. */
 /* clang-format off */
 #define CW_OPTION_LIST(X) \
     X(CW_OPT_MESSAGE_TYPE, "message_type", CW_TYPE_ENUM, 0, 0, 1, MESSAGE, CW_WORDS("binary", "utf8"), NULL, NULL, \
-      "What output_stream and the frame calls send; the only control that may be set while connected") \
+      "Type of the messages that output_stream and the frame calls send; may be set at any time") \
     X(CW_OPT_RECEIVE_MODE, "receive_mode", CW_TYPE_ENUM, 0, 0, 1, MESSAGE, CW_WORDS("full", "partial"), NULL, NULL, \
-      "Whole messages, or their parts as they come") \
+      "full: whole messages; partial: parts of messages, as they arrive") \
     X(CW_OPT_MAX_MESSAGE_SIZE, "max_message_size", CW_TYPE_COUNT, 67108864, 0, INT64_MAX, MESSAGE, NULL, "no limit", NULL, \
-      "A larger message fails the connection with 1009; counts in full mode") \
+      "In full mode, a larger message fails the connection with close code 1009") \
     X(CW_OPT_SUPPORTED_PROTOCOLS, "supported_protocols", CW_TYPE_LIST, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "Subprotocols to offer, in order of preference") \
+      "Subprotocols to offer to the server, in order of preference") \
     X(CW_OPT_NO_DELAY, "no_delay", CW_TYPE_BOOL, 1, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether small writes go out at once (TCP_NODELAY)") \
+      "Whether small writes are sent at once (TCP_NODELAY)") \
     X(CW_OPT_CONNECT_TIMEOUT, "connect_timeout", CW_TYPE_MS, 60000, 0, INT32_MAX, BOTH, NULL, "no limit", NULL, \
-      "For all of connecting: name look-up, every address, proxy, TLS, opening handshake") \
+      "Limit for all of connecting: name look-up, every address, proxy, TLS, opening handshake") \
     X(CW_OPT_SEND_TIMEOUT, "send_timeout", CW_TYPE_MS, 30000, 0, INT32_MAX, BOTH, NULL, "no limit", NULL, \
       "How long a send may wait while the connection takes no byte") \
     X(CW_OPT_RECEIVE_TIMEOUT, "receive_timeout", CW_TYPE_MS, 30000, 0, INT32_MAX, BOTH, NULL, "no limit", NULL, \
-      "Of a blocking receive or read; iterating and handlers wait without a limit") \
+      "Limit for a blocking receive or read; iterating and handlers wait without a limit") \
     X(CW_OPT_CLOSE_TIMEOUT, "close_timeout", CW_TYPE_MS, 10000, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
-      "Of the closing handshake, which begins when the server's system has all that was sent") \
+      "Limit for the closing handshake; it starts when the server's system has received all data") \
     X(CW_OPT_PING_INTERVAL, "ping_interval", CW_TYPE_MS, 20000, 0, INT32_MAX, BOTH, NULL, "no pings", NULL, \
-      "Time from one keepalive ping to the next, and from the last data to a ping; 0: no pings") \
+      "Time between two keepalive pings, and from the last data to a ping; 0: no pings") \
     X(CW_OPT_PING_TIMEOUT, "ping_timeout", CW_TYPE_MS, 20000, 0, INT32_MAX, BOTH, NULL, "no limit", NULL, \
-      "How long nothing may come after a keepalive ping; then the connection counts as lost") \
+      "If nothing arrives for this long after a keepalive ping, the connection counts as lost") \
     X(CW_OPT_CA_FILE, "ca_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "PEM file of trusted certificates in place of the system's") \
+      "PEM file of trusted certificates, used instead of the system's") \
     X(CW_OPT_CRL_FILE, "crl_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "PEM file of revocation lists, one for each authority of the server's chain") \
+      "PEM file of revocation lists, one for each authority in the server's certificate chain") \
     X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether the server's certificate and name are checked; off: ca_file and crl_file do not count") \
+      "Whether the server's certificate and name are checked; false also ignores ca_file and crl_file") \
     X(CW_OPT_PROXY_CA_FILE, "proxy_ca_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "PEM file of trusted certificates for a proxy of https://; unset: ca_file, or the system's") \
+      "PEM file of trusted certificates for an https:// proxy; unset: ca_file, or else the system's") \
     X(CW_OPT_PROXY_VERIFY, "proxy_verify", CW_TYPE_BOOL, 1, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether that proxy's certificate and name are checked, whatever verify says") \
+      "Whether the certificate and name of an https:// proxy are checked, whatever verify says") \
     X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 0, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
-      "The kernel's send buffer (SO_SNDBUF), which the system may round; 0: it chooses and adapts") \
+      "The kernel's send buffer (SO_SNDBUF), which the system may round; 0: the system adapts it") \
     X(CW_OPT_INBOUND_BUFFER_SIZE, "inbound_buffer_size", CW_TYPE_COUNT, 4194304, 1024, INT32_MAX, BOTH, NULL, NULL, NULL, \
-      "What may wait to be received; above it the socket is not read, and TCP makes the server wait") \
+      "How much received data may wait in memory; above it reading stops, and TCP makes the server wait") \
     X(CW_OPT_FRAMING, "framing", CW_TYPE_ENUM, 0, 0, 2, BOTH, CW_WORDS("auto", "curl", "native"), NULL, NULL, \
-      "Who makes the frames: libcurl, or we, which is faster; auto: we, where this libcurl lets us") \
+      "Which code makes frames: libcurl (curl) or our faster code (native); auto: native, where libcurl allows it") \
     X(CW_OPT_COMPRESSION, "compression", CW_TYPE_ENUM, 0, 0, 1, BOTH, CW_WORDS("none", "deflate"), NULL, "8.21.0", \
-      "deflate: offers to compress messages, both ways (RFC 7692); the server decides") \
+      "deflate: offers to compress messages in both directions (RFC 7692); the server decides") \
     X(CW_OPT_SERVER_MAX_WINDOW_BITS, "server_max_window_bits", CW_TYPE_BITS, 15, 8, 15, BOTH, NULL, NULL, NULL, \
-      "How far back what the server compresses may refer; less compresses less, in less memory") \
+      "Window of the server's compressor, 2^n bytes; a smaller one saves memory and compresses less") \
     X(CW_OPT_CLIENT_MAX_WINDOW_BITS, "client_max_window_bits", CW_TYPE_BITS, 15, 8, 15, BOTH, NULL, NULL, NULL, \
-      "How far back what we compress may refer; less compresses less, in less memory") \
+      "Window of our compressor, 2^n bytes; a smaller one saves memory and compresses less") \
     X(CW_OPT_SERVER_NO_CONTEXT_TAKEOVER, "server_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether the server must compress each message by itself") \
+      "Whether the server must compress each message without reference to earlier ones") \
     X(CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER, "client_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether we compress each message by itself") \
+      "Whether we compress each message without reference to earlier ones") \
     X(CW_OPT_COMPRESSION_THRESHOLD, "compression_threshold", CW_TYPE_COUNT, 128, 0, INT64_MAX, BOTH, NULL, NULL, NULL, \
-      "Messages of fewer bytes go uncompressed") \
+      "Messages of fewer bytes are sent uncompressed") \
     X(CW_OPT_FRAME_SIZE, "frame_size", CW_TYPE_COUNT, 67108864, 1, INT64_MAX, BOTH, NULL, "no cuts", NULL, \
-      "A longer message goes in frames of that size; a pong waits for the one in front of it")
+      "A longer message is sent in frames of this size; a pong waits until the current frame is sent")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -333,14 +335,14 @@ typedef enum cw_option {
         CW_OPTION_COUNT
 } cw_option;
 
-/* Describes a control, so that a binding can offer all of them by one table.
- *   words   of a CW_TYPE_ENUM: a NULL-ended array, word i stands for number i; else NULL
+/* Describe a control, so that a binding can offer all controls from one table.
+ *   words   of a CW_TYPE_ENUM: a NULL-ended array in which word i stands for number i; else NULL
  *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size: message only)
- *   default what it is before it is set; 0 for text
- *   range   sets the least and the most value, -1 aside; of bytes, how many there may be; 0 and 0 for text
- *   none    what -1 stands for ("no limit"), or NULL where it is refused
- *   since   the first version of libcurl that can do it ("8.21.0"), or NULL
- *   text    one line, without its unit, default and none
+ *   default the value before it is set; 0 for text
+ *   range   sets *least and *most, which leave out -1. For bytes they are sizes; for text both are 0
+ *   none    the meaning of -1 ("no limit"), or NULL if -1 is refused
+ *   since   the first version of libcurl that supports it ("8.21.0"), or NULL
+ *   text    one line, without unit, default and none
  * Returns  constants
  * Thread   any */
 CW_API const char *cw_option_key(cw_option option);
@@ -354,146 +356,164 @@ CW_API const char *cw_option_since(cw_option option);
 CW_API const char *cw_option_text(cw_option option);
 
 /* Sets or reads a control that is a number (bool, count, bits, ms, enum).
- * Returns  CW_OK; CW_INVALID_ARGUMENT out of range or not a number; CW_INVALID_STATE once a connect has begun
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: out of range, or the control is not a number. CW_INVALID_STATE: to set it after a connect
+ *          has begun
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_set_number(cw_socket *s, cw_option option, int64_t value);
 CW_API cw_status cw_socket_get_number(cw_socket *s, cw_option option, int64_t *value);
 
-/* Sets a control that is text, a list or bytes. A list is given joined by commas; each item must be a token (RFC 6455 4.1).
+/* Sets a control that is text, a list or bytes. A list is joined by commas; each item must be a token (RFC 6455 4.1).
  *   value, len_bytes   UTF-8 without NUL, CR, LF; any bytes for CW_TYPE_BYTES
- * Returns  CW_OK; CW_INVALID_ARGUMENT; CW_INVALID_STATE once a connect has begun; CW_NO_MEMORY
- * Owns     value is copied
- * Thread   any; takes the socket's lock */
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT; CW_INVALID_STATE after a connect has begun; CW_NO_MEMORY
+ * Thread   any; takes the socket's lock
+ * Owns     the call copies value */
 CW_API cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, size_t len_bytes);
 
-/* Says whether a text can be an item of a control that is a list. A binding whose language has lists asks this of each item
+/* Checks whether a text can be an item of a control that is a list. A binding whose language has lists checks each item
  * before it joins them by ", ".
- * Returns  CW_OK; CW_INVALID_ARGUMENT, without the item: some servers take a secret token as a subprotocol
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT. The message does not show the item: some servers take a secret token as a subprotocol
  * Thread   any */
 CW_API cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes);
 
-/* Copies a control that is text, a list or bytes, as cw_socket_get_info does: a NUL stands behind bytes too.
- * Returns  CW_OK; CW_INVALID_ARGUMENT if the control is a number
+/* Copies a control that is text, a list or bytes. The buffer is filled as by cw_socket_get_info; a NUL follows bytes
+ * too.
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: the control is a number
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_get_text(cw_socket *s, cw_option option, void *buffer, size_t size_bytes,
                                     size_t *len_bytes);
 
-/* Sets a header of the opening handshake, in place of all of that name (names are compared without case).
+/* Sets a header of the opening handshake. It replaces all headers of that name; case does not matter.
  *   name    a token of at most 100 characters; not Upgrade, Connection, Sec-WebSocket-*, Content-Length,
  *           Transfer-Encoding, Proxy-Authorization, ...
  *   value   at most 256 KiB, and 512 KiB for all headers together; no control characters except tab. Blanks around it
- *           are not sent. An empty one removes the header, also User-Agent and Accept, which are sent by default
- * Returns  CW_OK; CW_INVALID_ARGUMENT, which names the header and does not show its value; CW_INVALID_STATE once a
+ *           are not sent. An empty value removes the header, also User-Agent and Accept, which are sent by default
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: the message names the header and does not show its value. CW_INVALID_STATE after a
  *          connect has begun; CW_NO_MEMORY
- * Owns     both are copied
- * Thread   any; takes the socket's lock */
+ * Thread   any; takes the socket's lock
+ * Owns     the call copies name and value */
 CW_API cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_len_bytes,
                                               const char *value, size_t value_len_bytes);
 
-/* Adds a header to the opening handshake, beside those of the same name.
- *   name    as above
- *   value   as above, but an empty one is sent as an empty header
- * Returns  as above; CW_INVALID_ARGUMENT also for a second header of a name that a request has once: Host, Origin,
- *          Authorization, Cookie, User-Agent, ...
- * Owns     both are copied
- * Thread   any; takes the socket's lock */
+/* Adds a header to the opening handshake and keeps other headers of the same name.
+ *   name    as for cw_socket_set_request_header
+ *   value   as for cw_socket_set_request_header, except that an empty value is sent as an empty header
+ * Returns  CW_OK
+ * Errors   as for cw_socket_set_request_header; also CW_INVALID_ARGUMENT for a second header that a request may have only
+ *          once: Host, Origin, Authorization, Cookie, User-Agent, ...
+ * Thread   any; takes the socket's lock
+ * Owns     the call copies name and value */
 CW_API cw_status cw_socket_add_request_header(cw_socket *s, const char *name, size_t name_len_bytes,
                                               const char *value, size_t value_len_bytes);
 
 /* ---- Information -------------------------------------------------------------------------------------- */
 
 typedef enum cw_info {
-    CW_INFO_URI,              /* as given to connect; empty before */
+    CW_INFO_URI,              /* the URI given to connect; empty before */
     CW_INFO_PROTOCOL,         /* the subprotocol that the server chose; empty = none */
     CW_INFO_LOCAL_ADDRESS,    /* "127.0.0.1:40000", "[::1]:40000"; empty before connecting */
-    CW_INFO_REMOTE_ADDRESS,   /* the same of the peer (of the proxy, where there is one) */
-    CW_INFO_RESPONSE_HEADERS, /* lines "Name: value\r\n" of the final reply, also of one that refused */
-    CW_INFO_FRAMING, /* "curl", "native", or "mixed": sent natively, received by libcurl; empty before */
-    CW_INFO_EXTENSIONS, /* as the server took them on: "permessage-deflate; client_max_window_bits=12"; empty = none */
-    CW_INFO_PUBLIC_URI /* the URI without user name, password and query, which may be secrets: for people and logs */
+    CW_INFO_REMOTE_ADDRESS,   /* the peer's address (the proxy's, if there is one) */
+    CW_INFO_RESPONSE_HEADERS, /* lines "Name: value\r\n" of the final reply, even if it refused the connection */
+    CW_INFO_FRAMING, /* "curl", "native", or "mixed" (sent natively, received by libcurl); empty before */
+    CW_INFO_EXTENSIONS, /* what the server accepted: "permessage-deflate; client_max_window_bits=12"; empty = none */
+    CW_INFO_PUBLIC_URI /* the URI for people and logs, without user name, password and query, which may be secret */
 } cw_info;
 
-/* Copies a text that describes the connection. What is there stays readable after close.
+/* Copies a text that describes the connection. It can still be read after close.
  *   buffer, size_bytes   room for the text and a NUL; NULL, 0 to ask for the length
- *   len_bytes            set to the whole length without NUL; if it is not below size_bytes, the copy is cut
- * Returns  CW_OK; CW_INVALID_ARGUMENT
+ *   len_bytes            set to the whole length without NUL. If it is size_bytes or more, the copy is cut
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t size_bytes,
                                     size_t *len_bytes);
 
-/* A header of a reply. Both texts stay where they were read, and do not end in NUL. */
+/* A header of a reply. Both pointers point into the text that cw_header_next read; no NUL ends them. */
 typedef struct cw_header {
     const char *name, *value; /* without blanks around them */
     size_t name_len_bytes, value_len_bytes;
 } cw_header;
 
-/* Reads the next header of CW_INFO_RESPONSE_HEADERS. Headers of one name may be several.
- *   at    where to begin: the text at first; set to what comes behind the header
+/* Reads the next header of CW_INFO_RESPONSE_HEADERS. A name can occur more than once.
+ *   at    where to begin: first the start of the text; the call sets it to the position after the header
  *   end   of the text
- * Returns  true, or false after the last
+ * Returns  true, or false after the last header
  * Thread   any */
 CW_API bool cw_header_next(const char **at, const char *end, cw_header *out);
 
-/* How the connection ended. code: the peer's, 1005 if its close frame had none, 1006 if the connection was
- * lost or the peer broke the protocol (reason then says how), 0 while it has not ended.
- *   reason, size_bytes   UTF-8 text, at most 123 bytes, cut to fit and NUL-ended
- * Returns  whether both close frames were exchanged
+/* Tells how the connection ended.
+ *   code     the peer's close code; 1005 if its close frame had none; 1006 if the connection was lost or the peer broke
+ *            the protocol (the reason says how); 0 while the connection has not ended
+ *   reason, size_bytes   UTF-8 text of at most 123 bytes, cut to fit, with a NUL at its end
+ * Returns  true if both close frames were exchanged
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes);
 
-/* Whether reading may end here without an error. A binding asks this where an iteration over messages has met
- * CW_CLOSED; cw_socket_read follows the same rule by itself. The close code decides, not was_clean.
- * Returns  true after a close or an abort by this program, and after the peer's close frame with 1000, or with no code
- *          (1005), and on a message socket with 1001 too. false if that close frame came in the middle of a message, after
- *          every other code, after a lost connection, and while the connection is open
+/* Tells whether reading may end here without an error. A binding calls it when an iteration over messages gets
+ * CW_CLOSED; cw_socket_read applies the same rule itself. The close code decides, not was_clean.
+ * Returns  true after this program closed or aborted the connection. True after a close frame of the peer with 1000 or
+ *          without a code (1005), on a message socket also with 1001. False if that close frame came in the middle of a
+ *          message. False after any other code, after a lost connection, and while the connection is open
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_ended_normally(cw_socket *s);
 
 /* ---- Connecting --------------------------------------------------------------------------------------- */
 
-/* Begins to connect; the service thread does the work. The result: cw_socket_wait_connected, or an event.
- *   uri          UTF-8: ws:// or wss://, without fragment. What is not ASCII in the user name, password, path and query
- *                goes out percent-encoded, also the characters "<>^`{|} there and \ in the query; a % stays as it is and
- *                needs two hex digits after it. The host is ASCII. At most 128 KiB, percent-encoded
- *   timeout_ms   for all of it; CW_TIMEOUT_DEFAULT = connect_timeout
- * Returns  CW_OK: under way. CW_INVALID_ARGUMENT for the URI; CW_INVALID_STATE unless new;
- *          CW_UNSUPPORTED if the loaded libcurl is older than 8.14.1, lacks ws, or is too old for the framing or
- *          the compression that was asked for; CW_CONNECT_FAILED (web status UnexpectedClientError) for a malformed proxy
- *          in the environment; CW_NO_MEMORY, CW_SYSTEM_ERROR
- * Owns     uri is copied
+/* Begins to connect. The service thread does the work. To get the result, call cw_socket_wait_connected or take the
+ * event.
+ *   uri          UTF-8: ws:// or wss://, without fragment. Non-ASCII characters in user name, password, path and query are
+ *                sent percent-encoded; so are the characters "<>^`{|} there, and \ in the query. A % is sent as it
+ *                is, so two hex digits must follow it. The host is ASCII. At most 128 KiB when percent-encoded
+ *   timeout_ms   for the whole connect; CW_TIMEOUT_DEFAULT = connect_timeout
+ * Returns  CW_OK: connecting has begun
+ * Errors   CW_INVALID_ARGUMENT for the URI; CW_INVALID_STATE unless the state is new; CW_UNSUPPORTED if the loaded libcurl
+ *          is older than 8.14.1, lacks ws, or does not support the chosen framing or compression; CW_CONNECT_FAILED (web
+ *          status UnexpectedClientError) if the environment names a malformed proxy; CW_NO_MEMORY; CW_SYSTEM_ERROR
  * Thread   any; takes the socket's lock
+ * Owns     the call copies uri
  * Source   RFC 6455 section 4.1 */
 CW_API cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms);
 
-/* Waits for the end of connecting.
+/* Waits until connecting has ended.
  *   timeout_ms   CW_TIMEOUT_NEVER waits as long as the connect itself may take
- * Returns  CW_OK: open (or it was and has ended since); CW_CONNECT_FAILED with the details (cancelled: web
- *          status OperationCanceled); CW_NO_MEMORY, CW_SYSTEM_ERROR: the same, for want of memory or of a
- *          descriptor; CW_TIMED_OUT: still connecting; CW_INTERRUPTED: still connecting
+ * Returns  CW_OK: the socket is open, or was open and has ended since
+ * Errors   CW_CONNECT_FAILED with the details (web status OperationCanceled if it was cancelled); CW_NO_MEMORY and
+ *          CW_SYSTEM_ERROR: it failed for lack of memory or of a descriptor; CW_TIMED_OUT and CW_INTERRUPTED: it is still
+ *          connecting
+ * Blocks   up to timeout_ms
  * Thread   any */
 CW_API cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms);
 
-/* cw_socket_connect_start and cw_socket_wait_connected in one. Interrupted, it cancels the connect.
+/* Connects: cw_socket_connect_start, then cw_socket_wait_connected. If it is interrupted, it cancels the connect.
  * Returns  as those two
+ * Blocks   until the connection is open or the connect has failed
  * Thread   any */
 CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms);
 
 /* ---- Sending ------------------------------------------------------------------------------------------ */
 
-/* Sends one message. When it returns CW_OK, the kernel has taken every byte of it.
- * With timeout_ms = 0 it does not wait: what the kernel does not take at once is queued in the socket, and the service
- * thread writes it. Over wss and through a proxy, it is queued too while libcurl is busy with another connection. An empty queue takes a message of any size; else CW_WOULD_BLOCK if the queue would grow beyond 256 KiB.
- * The queue is written also after close and release and at the end of the program, as long as that makes progress.
- * Inside a batch (cw_socket_batch_begin) CW_OK may also mean that the message waits for the end of the batch.
+/* Sends one message. When the call returns CW_OK, the kernel has taken every byte of it. There are two exceptions:
+ * - With timeout_ms = 0 the call does not wait. It queues in the socket what the kernel does not take at once, and the
+ *   service thread writes it. Over wss and through a proxy, it queues the message also while libcurl is busy with
+ *   another connection. An empty queue takes a message of any size; otherwise the queue holds at most 256 KiB. The queue
+ *   is written even after close, after release and at the end of the program, as long as that makes progress.
+ * - Inside a batch (cw_socket_batch_begin) the message may wait for the end of the batch.
+ *
  *   kind         CW_UTF8: data must be UTF-8
- *   data         NULL, 0 for an empty message, which a stream socket does not send
+ *   data         NULL, 0 for an empty message; a stream socket does not send empty messages
  *   timeout_ms   time without progress; 0 = do not wait; CW_TIMEOUT_DEFAULT = send_timeout
- * Returns  CW_OK; CW_WOULD_BLOCK, CW_TIMED_OUT or CW_INTERRUPTED with nothing sent (if a part is out already,
- *          the connection is dropped and it says CW_CLOSED with web status Timeout or OperationCanceled);
- *          CW_CLOSED once closing began; CW_INVALID_STATE before connect, or inside a message that is being
- *          sent in fragments; CW_INVALID_ARGUMENT if it is not UTF-8; CW_NO_MEMORY with nothing sent
- * Owns     data is copied or written before return; the caller keeps it
- * Thread   any, also inside a handler; takes the socket's lock; sends of several threads never interleave
+ * Returns  CW_OK
+ * Errors   CW_WOULD_BLOCK (the queue would exceed 256 KiB), CW_TIMED_OUT, CW_INTERRUPTED: nothing was sent. If a part was
+ *          already sent, the call drops the connection and returns CW_CLOSED with web status Timeout or
+ *          OperationCanceled. CW_CLOSED after closing has begun; CW_INVALID_STATE before connect, or between the
+ *          fragments of another message; CW_INVALID_ARGUMENT: not UTF-8; CW_NO_MEMORY: nothing was sent
+ * Blocks   until the kernel has taken the message, or no byte of it for timeout_ms
+ * Thread   any, also inside a handler; takes the socket's lock. Messages of several threads never interleave
+ * Owns     the caller keeps data; the call has copied or written it when it returns
  * Source   RFC 6455 section 5.6 */
 CW_API cw_status cw_socket_send(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, int timeout_ms);
 
@@ -503,152 +523,169 @@ typedef struct cw_message {
     size_t len_bytes;
 } cw_message;
 
-/* Sends messages as cw_socket_send would one after another, small ones many in one write. It stops at the first that
- * cannot be sent.
- *   timeout_ms   time without progress, of each; 0 = do not wait
- *   sent_count   set to the number of messages that are sent, as cw_socket_send sends; the others are not, in no
- *                part
- * Returns  CW_OK: all are; else what cw_socket_send would for the first that is not. CW_CLOSED: what was counted may
- *          be lost with the connection, as after any send
- * Owns     data is copied or written before return; the caller keeps it
- * Thread   any, also inside a handler; takes the socket's lock; messages of other threads may go between */
+/* Sends messages one after another, as cw_socket_send does, but writes many small ones together. It stops at the first
+ * message that cannot be sent.
+ *   timeout_ms   time without progress, for each message; 0 = do not wait
+ *   sent_count   set to the number of messages that were sent as by cw_socket_send. No part of the others was sent
+ * Returns  CW_OK: all messages were sent
+ * Errors   those of cw_socket_send for the first message that was not sent. CW_CLOSED: the counted messages may be lost
+ *          with the connection, as after any send
+ * Blocks   as cw_socket_send, for each message
+ * Thread   any, also inside a handler; takes the socket's lock. Messages of other threads may go between them
+ * Owns     the caller keeps data; the call has copied or written it when it returns */
 CW_API cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
                                      size_t *sent_count);
 
-/* Begins a batch: small messages (up to 32 KiB together) are held back and written by one system call. They go out when
- * no more fit, when a control frame or a larger message follows, when a call waits to receive, at cw_socket_flush, close
- * and release, and at the latest when the batch ends. With libcurl's framing nothing is held back. Batches of several
- * threads, or one inside another, count as one batch; the last call of cw_socket_batch_end ends it.
- * Returns  CW_OK; CW_INVALID_STATE before connect; CW_CLOSED
- * Owns     a begin that returned CW_OK is owed one end
- * Thread   any; takes the socket's lock; messages that other threads send meanwhile are part of the batch */
+/* Begins a batch: small messages (up to 32 KiB together) are held back and written by one system call. The socket
+ * writes them when the next one does not fit, before a control frame or a larger message, when a call waits to receive,
+ * at cw_socket_flush, close and release, and at the end of the batch. libcurl's framing holds nothing back. Batches may
+ * be nested and may overlap between threads: together they are one batch, which the last cw_socket_batch_end ends.
+ * Returns  CW_OK
+ * Errors   CW_INVALID_STATE before connect; CW_CLOSED
+ * Thread   any; takes the socket's lock. Messages that other threads send until the end are part of the batch
+ * Owns     each begin that returns CW_OK needs one end */
 CW_API cw_status cw_socket_batch_begin(cw_socket *s);
 
-/* Ends a batch and waits, as cw_socket_flush, until the kernel has taken all of it.
+/* Ends a batch and waits until the kernel has taken all of it, as cw_socket_flush does.
  *   timeout_ms   time without progress; CW_TIMEOUT_DEFAULT = send_timeout
- * Returns  as cw_socket_flush; CW_INVALID_STATE if no batch is open
+ * Returns  CW_OK
+ * Errors   those of cw_socket_flush; CW_INVALID_STATE if no batch is open
+ * Blocks   as cw_socket_flush
  * Thread   any */
 CW_API cw_status cw_socket_batch_end(cw_socket *s, int timeout_ms);
 
-/* Sends one fragment of a message; the last has is_final. A text may be cut anywhere between fragments. After
- * a call that failed, the message is as it was before the call.
- * Returns, Owns, Thread   as cw_socket_send
+/* Sends one fragment of a message; is_final marks the last one. A text may be cut anywhere, also inside a character.
+ * If the call fails, the message is as it was before the call.
+ * Returns, Errors, Blocks, Thread, Owns   as cw_socket_send
  * Source   RFC 6455 section 5.4 */
 CW_API cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes,
                                          bool is_final, int timeout_ms);
 
-/* Waits until nothing waits in the socket to be sent.
+/* Waits until the kernel has taken everything that is queued in the socket.
  *   timeout_ms   time without progress; CW_TIMEOUT_DEFAULT = send_timeout
- * Returns  CW_OK; CW_TIMED_OUT or CW_INTERRUPTED, and what waits is still to be sent; CW_CLOSED once closing
- *          began, by either side: what waits then goes before our close frame, or is lost with the connection;
- *          CW_INVALID_STATE
+ * Returns  CW_OK
+ * Errors   CW_TIMED_OUT, CW_INTERRUPTED: the queue is still going to be sent. CW_CLOSED after either side has begun to
+ *          close: the queue is then sent before our close frame, or lost with the connection. CW_INVALID_STATE
+ * Blocks   until the queue is empty, or the kernel has taken no byte for timeout_ms
  * Thread   any */
 CW_API cw_status cw_socket_flush(cw_socket *s, int timeout_ms);
 
 /* Sends a ping and waits for its pong.
  *   timeout_ms   CW_TIMEOUT_DEFAULT = ping_timeout
  *   rtt_us       set to the round trip in microseconds; may be NULL
- * Returns  CW_OK, also where the pong came while the wait hook was ending the wait; CW_TIMED_OUT; CW_INTERRUPTED;
- *          CW_CLOSED; CW_INVALID_STATE; CW_WOULD_BLOCK if 64 wait already
- * Thread   any; several may wait at once
+ * Returns  CW_OK, also if the pong came while the wait hook ended the wait
+ * Errors   CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED; CW_INVALID_STATE; CW_WOULD_BLOCK if 64 pings wait already
+ * Blocks   up to timeout_ms
+ * Thread   any; several threads may wait at the same time
  * Source   RFC 6455 section 5.5.2 */
 CW_API cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us);
 
 /* ---- Receiving ---------------------------------------------------------------------------------------- */
 
-/* Takes the next message, or part in partial mode. While it waits, the calling thread polls the connection.
+/* Takes the next message (in partial mode: the next part). While it waits, the calling thread polls the connection.
  *   timeout_ms   CW_TIMEOUT_DEFAULT = receive_timeout
  *   out          set to an event of type CW_EVENT_MESSAGE
- * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED at the end (messages that came before a lost
- *          connection or the peer's close are given out first; after a local close none are); CW_INVALID_STATE
- *          before connect, on a stream socket, or if messages go to a mailbox; CW_NO_MEMORY
- * Owns     *out is the caller's, until cw_event_free
- * Thread   any; takes the socket's lock */
+ * Returns  CW_OK
+ * Errors   CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED at the end. Messages that arrived before the peer closed or the
+ *          connection was lost are returned first; after a local close none are. CW_INVALID_STATE before connect, on a
+ *          stream socket, or if messages go to a mailbox; CW_NO_MEMORY
+ * Blocks   up to timeout_ms
+ * Thread   any; takes the socket's lock
+ * Owns     the caller owns *out until cw_event_free */
 CW_API cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out);
 
-/* The same, but it never waits, neither for the socket's lock nor for libcurl while that is busy with another
- * connection: a runtime may call it holding its own lock.
- * Returns  CW_OK; CW_WOULD_BLOCK: ask cw_socket_receive for the answer; there may be a message all the same
- * Owns     *out is the caller's, until cw_event_free
- * Thread   any */
+/* Takes the next message without waiting: neither for the socket's lock nor for libcurl, if that is busy with another
+ * connection. So a runtime may call it while it holds its own lock.
+ * Returns  CW_OK
+ * Errors   CW_WOULD_BLOCK: there may be a message all the same; call cw_socket_receive to find out
+ * Thread   any
+ * Owns     the caller owns *out until cw_event_free */
 CW_API cw_status cw_socket_try_receive(cw_socket *s, cw_event **out);
 
 typedef struct cw_received {
     size_t len_bytes;
     cw_kind kind;
-    bool is_complete; /* false for a part that is not the last, in partial mode */
+    bool is_complete; /* false in partial mode, for a part that is not the last */
 } cw_received;
 
-/* The same as cw_socket_receive, into memory of the caller's: a message that begins to arrive during the call, in one
- * frame, is read straight to there.
- *   received   set to what it is; its length also where it does not fit
- * Returns  as cw_socket_receive; CW_INVALID_ARGUMENT if the message is longer than size_bytes: it stays the next one.
- *          A call that fails has lost nothing, but the buffer may have been written to. CW_INTERRUPTED: also where the
- *          message was completed while the wait hook was ending the wait; it is the next one
- * Owns     the buffer is used until the call returns
- * Thread   any; takes the socket's lock */
+/* Takes the next message, as cw_socket_receive does, into the caller's buffer. A message of one frame that begins to
+ * arrive during the call is read straight into the buffer.
+ *   received   set to the length and kind; the length also if the message does not fit
+ * Returns  CW_OK
+ * Errors   those of cw_socket_receive; CW_INVALID_ARGUMENT if the message is longer than size_bytes. A call that fails
+ *          loses nothing: the next call takes that message. But it may have written to the buffer. CW_INTERRUPTED
+ *          is possible although the message has arrived meanwhile
+ * Blocks   up to timeout_ms
+ * Thread   any; takes the socket's lock
+ * Owns     the caller keeps the buffer; the core uses it until the call returns */
 CW_API cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
                                         cw_received *received);
 
-/* As cw_socket_receive and cw_socket_try_receive, but they may return when a large binary message (64 KiB up to
- * inbound_buffer_size) only begins to arrive, so that its taker can make room of its own and have the message by
- * cw_socket_receive_into. Codec native only: by libcurl's decoder messages come whole.
- *   coming_bytes   0, or the length of that message, which is the next one, and *out is NULL
- * Thread   any; if several threads receive, another may take that message first */
+/* Take the next message, or announce a large one. They are cw_socket_receive and cw_socket_try_receive, except that
+ * they may return as soon as a large binary message (64 KiB up to inbound_buffer_size) begins to arrive. The caller can
+ * then allocate its own memory and take the message by cw_socket_receive_into. Only the native codec announces
+ * messages; libcurl's decoder returns them whole.
+ *   coming_bytes   0, or the length of the announced message, which is the next one; *out is NULL then
+ * Returns, Errors, Blocks, Owns   as cw_socket_receive and cw_socket_try_receive
+ * Thread   any; if several threads receive, another one may take that message first */
 CW_API cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, size_t *coming_bytes);
 CW_API cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes);
 
-/* Gives a message back that was taken from this socket: it is the next one again, here or in its mailbox. For a taker that
- * has no memory for what it makes of it. Several go back in the opposite order.
- * Owns     the event is the core's, whatever the state of the socket; after a local close it is freed
- * Thread   any; takes the socket's lock */
+/* Puts back a message that was taken from this socket. It is the next one again, here or in its mailbox. A caller needs
+ * this if it lacks memory to convert the message. To put back several, begin with the last one taken.
+ * Thread   any; takes the socket's lock
+ * Owns     the core owns the event again, whatever the state of the socket. After a local close it frees the event */
 CW_API void cw_socket_put_back(cw_socket *s, cw_event *e);
 
-/* Reads from a stream socket: as soon as there are bytes, as many as there are, over message boundaries.
- *   len_bytes   set to their number; 0 with CW_OK is the end: this program closed, or the peer closed with 1000 or no
- *               code, between two messages
- * Returns  CW_OK; CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED after every other end, because what came may be incomplete.
- *          Bytes that came before the end are given out first. CW_INVALID_STATE before connect or on a message
- *          socket; CW_NO_MEMORY
- * Thread   any; one reader at a time makes sense of the bytes; takes the socket's lock */
+/* Reads from a stream socket. It returns as soon as there are bytes, as many as there are, across message boundaries.
+ *   len_bytes   set to their number. 0 with CW_OK is the end: this program closed, or the peer closed between two messages
+ *               with 1000 or without a code
+ * Returns  CW_OK. Bytes that arrived before the end are returned first
+ * Errors   CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED after any other end, because the data may be incomplete;
+ *          CW_INVALID_STATE before connect, or on a message socket; CW_NO_MEMORY
+ * Blocks   up to timeout_ms
+ * Thread   any; with several readers each would get pieces of the stream; takes the socket's lock */
 CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
                                 size_t *len_bytes);
 
-/* Gives bytes back that cw_socket_read gave: they are the next ones to be read. For a reader that gathers more than one
- * read and is interrupted. Several pieces go back in the opposite order.
- * Returns  CW_OK, also after a local close, which drops them; CW_INVALID_STATE on a message socket; CW_NO_MEMORY;
- *          CW_AFTER_FORK
- * Owns     data is copied
- * Thread   any; takes the socket's lock */
+/* Puts back bytes that cw_socket_read returned. The next read returns them first. A reader that makes several reads for
+ * one result needs this if it is interrupted. To put back several pieces, begin with the last one read.
+ * Returns  CW_OK, also after a local close, which drops the bytes
+ * Errors   CW_INVALID_STATE on a message socket; CW_NO_MEMORY; CW_AFTER_FORK
+ * Thread   any; takes the socket's lock
+ * Owns     the call copies data */
 CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes);
 
 /* ---- Closing ------------------------------------------------------------------------------------------ */
 
-/* The codes that an endpoint may send, for errors about another one. */
+/* The codes that an endpoint may send; for error messages about other codes. */
 #define CW_CLOSE_CODES "1000-1003, 1007-1014, 3000-4999, or 1005 for none"
 
-/* Begins the closing handshake and returns at once: what waits to be sent goes first, then the close frame. close_timeout
- * begins when the peer's system has all that was sent (where the system tells: Linux, macOS, FreeBSD).
- * Blocked calls of other threads end with CW_CLOSED (cw_socket_read: 0 bytes); no further message is given
- * out. While connecting, it cancels that. Closing again does nothing.
+/* Begins the closing handshake and returns at once. The socket first sends its queued data, then the close frame.
+ * close_timeout begins when the peer's system has received all data (if our system reports it: Linux, macOS, FreeBSD).
+ * Calls of other threads that wait end with CW_CLOSED (cw_socket_read: 0 bytes). No more messages are returned.
+ * During a connect, the call cancels the connect. A second close does nothing.
  *   code       1000-1003, 1007-1014, 3000-4999; 1005 sends an empty close frame
  *   reason     UTF-8, at most 123 bytes; must be empty with 1005
- * Returns  CW_OK; CW_INVALID_ARGUMENT
- * Owns     reason is copied
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT
  * Thread   any, also inside a handler
+ * Owns     the call copies reason
  * Source   RFC 6455 sections 5.5.1, 7.1.2, 7.4 */
 CW_API cw_status cw_socket_close(cw_socket *s, int code, const char *reason, size_t reason_len_bytes);
 
-/* Waits for the end of the connection. After cw_socket_close what was sent goes out first, as long as that makes progress
- * (send_timeout bounds a time without any; 30 s if it is 0 or has no limit). close_timeout bounds the rest.
- *   timeout_ms   CW_TIMEOUT_DEFAULT, CW_TIMEOUT_NEVER: as long as it takes
- * Returns  CW_OK: closed (at once for a socket that was never open), and nothing that was sent is known to be lost;
- *          CW_CLOSED: closed, and messages that were accepted did not reach the peer (the message says how many bytes at
- *          most); CW_TIMED_OUT; CW_INTERRUPTED
+/* Waits until the connection has ended. After cw_socket_close, the socket first sends its queued data. send_timeout
+ * limits a time without progress (30 s if send_timeout is 0 or "no limit"). Afterwards close_timeout limits the
+ * handshake.
+ *   timeout_ms   CW_TIMEOUT_DEFAULT and CW_TIMEOUT_NEVER wait as long as that takes
+ * Returns  CW_OK: it has ended, and no sent message is known to be lost. A socket that was never open returns CW_OK at once
+ * Errors   CW_CLOSED: it has ended, and accepted messages did not reach the peer; the error message says how many bytes at
+ *          most. CW_TIMED_OUT; CW_INTERRUPTED
+ * Blocks   up to timeout_ms
  * Thread   any */
 CW_API cw_status cw_socket_wait_closed(cw_socket *s, int timeout_ms);
 
-/* Drops the connection, without closing handshake, and what waits to be sent with it.
+/* Drops the connection and its queued data, without a closing handshake.
  * Thread   any, also inside a handler */
 CW_API void cw_socket_abort(cw_socket *s);
 
@@ -657,21 +694,21 @@ CW_API void cw_socket_abort(cw_socket *s);
 typedef enum cw_event_type {
     CW_EVENT_MESSAGE = 1,        /* a message, or a part of one */
     CW_EVENT_CLOSED = 2,         /* the connection has ended; the last event of a socket */
-    CW_EVENT_WRITABLE = 4,       /* there is room again after a send that said CW_WOULD_BLOCK */
-    CW_EVENT_CONNECTED = 8,      /* cw_socket_connect_start went well */
-    CW_EVENT_CONNECT_FAILED = 16 /* it did not: cw_socket_wait_connected has the details */
+    CW_EVENT_WRITABLE = 4,       /* the queue has room again after a send that returned CW_WOULD_BLOCK */
+    CW_EVENT_CONNECTED = 8,      /* the connect that cw_socket_connect_start began has succeeded */
+    CW_EVENT_CONNECT_FAILED = 16 /* that connect has failed: cw_socket_wait_connected has the details */
 } cw_event_type;
 
 #define CW_EVENTS_ALL 31u
 
-/* What an event holds. The payload is writable by nobody.
- *   socket         of an event from a mailbox: borrowed, valid until cw_event_free; NULL from a receive. The event is no
- *                  reference: the last cw_socket_release closes the connection all the same
- *   is_complete    the message, or its last part
- *   is_part        it came in partial mode: text may end inside a character
- *   data           payload of CW_EVENT_MESSAGE, not NUL-ended; reason of CW_EVENT_CLOSED
- *   close_code, was_clean   of CW_EVENT_CLOSED, as cw_socket_get_closed
- * Thread   any, one at a time per event */
+/* Return what an event holds.
+ *   socket         of an event from a mailbox: borrowed, valid until cw_event_free. NULL in an event from a receive call.
+ *                  An event keeps no connection open: the last cw_socket_release closes it even while events remain
+ *   is_complete    true for a whole message, and for the last part
+ *   is_part        true for a part in partial mode; a text may then end inside a character
+ *   data           payload of CW_EVENT_MESSAGE, or reason of CW_EVENT_CLOSED; read-only, with no NUL at its end
+ *   close_code, was_clean   of CW_EVENT_CLOSED, as cw_socket_get_closed returns them
+ * Thread   any; one thread at a time for each event */
 CW_API cw_event_type cw_event_get_type(const cw_event *e);
 CW_API cw_socket *cw_event_socket(const cw_event *e);
 CW_API cw_kind cw_event_kind(const cw_event *e);
@@ -681,64 +718,70 @@ CW_API const void *cw_event_data(const cw_event *e, size_t *len_bytes);
 CW_API int cw_event_close_code(const cw_event *e);
 CW_API bool cw_event_was_clean(const cw_event *e);
 
-/* Frees an event. NULL is ignored.
+/* Frees an event. It ignores NULL.
  * Thread   any */
 CW_API void cw_event_free(cw_event *e);
 
 /* ---- Mailbox ------------------------------------------------------------------------------------------ */
 
-/* Makes a mailbox: the events of the sockets that subscribe to it, behind one descriptor.
+/* Creates a mailbox, or releases it. A mailbox gathers the events of subscribed sockets behind one descriptor.
  * Returns  CW_OK, CW_NO_MEMORY, CW_SYSTEM_ERROR
- * Owns     *out is owed one cw_mailbox_release; each subscribed socket holds a reference too
- * Thread   any */
+ * Thread   any
+ * Owns     the caller must release *out once. Each subscribed socket holds a reference too */
 CW_API cw_status cw_mailbox_create(cw_mailbox **out);
 CW_API void cw_mailbox_release(cw_mailbox *m);
 
-/* The descriptor that is readable while events wait. For polling only: do not read it.
+/* Returns the descriptor that is readable while events wait. Poll it only; do not read from it.
  * Thread   any */
 CW_API int cw_mailbox_fd(const cw_mailbox *m);
 
-/* Sends the events of a socket to a mailbox, those that wait already included. Messages that are not
- * subscribed to stay with cw_socket_receive. The first mailbox that a socket subscribes to is bound to it for good.
- *   m            NULL ends the subscription, and leaves the socket bound
+/* Subscribes a mailbox to the events of a socket, including events that already wait. Messages that are not in the mask
+ * stay with cw_socket_receive. A socket stays bound to the first mailbox that it subscribes to.
+ *   m            NULL ends the subscription; the socket stays bound
  *   event_mask   cw_event_type bits
- * Returns  CW_OK; CW_INVALID_STATE for messages of a stream socket, or if the socket is bound to another mailbox;
- *          CW_AFTER_FORK
+ * Returns  CW_OK
+ * Errors   CW_INVALID_STATE for messages of a stream socket, or if the socket is bound to another mailbox; CW_AFTER_FORK
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask);
 
-/* Takes the next event, the sockets taking turns. The events of one socket come in order.
+/* Takes the next event. Sockets take turns; the events of one socket come in order.
  *   timeout_ms   0, more, or CW_TIMEOUT_NEVER
- * Returns  CW_OK; CW_TIMED_OUT (also for 0); CW_INTERRUPTED: by the wait hook, by cw_mailbox_wake, or because the
- *          mailbox was released meanwhile; CW_NO_MEMORY: the event stays
- * Owns     *out is the caller's, until cw_event_free
- * Thread   any, one at a time per mailbox if handlers must not overlap; takes the lock of each socket that it looks at */
+ * Returns  CW_OK
+ * Errors   CW_TIMED_OUT (also for 0); CW_INTERRUPTED: the wait hook, cw_mailbox_wake, or a release of the mailbox ended the
+ *          wait; CW_NO_MEMORY: the event stays in the mailbox
+ * Blocks   up to timeout_ms
+ * Thread   any; one thread at a time for each mailbox, if handlers must not overlap. It takes the lock of each socket that
+ *          it looks at
+ * Owns     the caller owns *out until cw_event_free */
 CW_API cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out);
 
-/* Ends a cw_mailbox_take that waits, or the next one that would.
+/* Ends a cw_mailbox_take that waits, or else the next one that would wait.
  * Thread   any */
 CW_API void cw_mailbox_wake(cw_mailbox *m);
 
 /* ---- Library ------------------------------------------------------------------------------------------ */
 
-/* The version of curlwire ("0.1.0"), and of the libcurl that is loaded ("8.14.1").
+/* Return the version of curlwire ("0.1.0"), and of the loaded libcurl ("8.14.1").
  * Returns  constant strings
  * Thread   any */
 CW_API const char *cw_version(void);
 CW_API const char *cw_libcurl_version(void);
 
-/* Says whether the loaded libcurl will do; connect says the same.
- * Returns  CW_OK; CW_UNSUPPORTED with the mend in cw_error_message
+/* Checks whether curlwire can use the loaded libcurl. Connecting makes the same check.
+ * Returns  CW_OK
+ * Errors   CW_UNSUPPORTED; cw_error_message says how to fix it
  * Thread   any */
 CW_API cw_status cw_check_libcurl(void);
 
-/* Ends what is going on, at the end of a program: open sockets send 1001 and are closed; those that are
- * closing may finish. What was sent goes out first, as long as that makes progress (send_timeout of each socket bounds a
- * time without any). The end of the process calls it with 1 s, and writes a line to stderr if something was lost.
+/* Closes all connections at the end of a program. Open sockets send close code 1001; sockets that are closing may
+ * finish. Queued data is sent first, as long as it makes progress; send_timeout of each socket limits a time without
+ * any. When the process exits, the core makes this call with 1 s and writes a line to stderr if data was lost.
  *   timeout_ms   for the closing handshakes; 0 = drop everything
- * Returns  CW_OK; CW_CLOSED: accepted messages did not reach their peer, and no call had said so yet; CW_INTERRUPTED by
- *          the wait hook: the rest was dropped
- * Thread   any; a second caller waits for the first; later connects work again */
+ * Returns  CW_OK
+ * Errors   CW_CLOSED: accepted messages did not reach their peer, and no other call has reported it. CW_INTERRUPTED: the
+ *          wait hook ended the wait, and the rest was dropped
+ * Blocks   until the queued data is sent, and then up to timeout_ms
+ * Thread   any; a second caller waits for the first. Later connects work again */
 CW_API cw_status cw_shutdown(int timeout_ms);
 
 #ifdef __cplusplus

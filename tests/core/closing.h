@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of closing share: test_closing.c, test_closing_calls.c. */
+/* Helpers for the tests of closing: test_closing.c, test_closing_calls.c. */
 #ifndef CLOSING_H
 #define CLOSING_H
 
@@ -23,7 +23,7 @@ static inline void check_reason(cw_socket *s, const char *wanted)
     CHECK_STR(reason, wanted);
 }
 
-/* The client's only close frame. */
+/* Returns the client's only close frame. */
 static inline void check_close_frame(const char *log, int code, const char *reason)
 {
     peer_frame f = {0};
@@ -37,7 +37,7 @@ static inline void check_close_frame(const char *log, int code, const char *reas
     CHECK_INT(f.length, code == 1005 ? 0 : 2 + strlen(reason));
     if (code != 1005)
         CHECK(strncmp(f.payload + 4, peer_hex(reason), 2 * strlen(reason)) == 0);
-    CHECK(!peer_get_frame(log, n + 1, &f)); /* nothing after it (5.5.1) */
+    CHECK(!peer_get_frame(log, n + 1, &f)); /* no frame follows it (5.5.1) */
 }
 
 #define REASON_123                                                                                \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* handshake.c without libcurl, for test_handshake_options.c and test_handshake_verdict.c: a curl_easy_setopt, a
- * curl_easy_getinfo and a curl_version_info that stand before libcurl's, by the linker's --wrap, so that nothing connects;
- * and a race that goes as a test says. */
+/* Runs handshake.c without libcurl, for test_handshake_options.c and test_handshake_verdict.c. The linker's --wrap
+ * replaces curl_easy_setopt, curl_easy_getinfo and curl_version_info by functions here, so that nothing connects.
+ * race.c is replaced too, and ends as the test says. */
 #ifndef CURL_PLAY_H
 #define CURL_PLAY_H
 
@@ -15,7 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-/* ---- In the place of libcurl ---- */
+/* ---- Instead of libcurl ---- */
 
 CURLcode play_setopt(CURL *easy, CURLoption option, ...) __asm__("__wrap_curl_easy_setopt");
 CURLcode play_getinfo(CURL *easy, CURLINFO info, ...) __asm__("__wrap_curl_easy_getinfo");
@@ -30,14 +30,14 @@ typedef union value {
 typedef struct setting {
     CURLoption option;
     value is;
-    char text[128]; /* where it is one */
+    char text[128]; /* if it is a number */
 } setting;
 
 enum { SETTINGS_AT_MOST = 64 };
 
 static setting settings_made[SETTINGS_AT_MOST];
 static size_t setting_count;
-static size_t fail_at = SIZE_MAX; /* the setting that fails */
+static size_t fail_at = SIZE_MAX; /* the option that fails */
 static CURLcode fail_with;
 
 static inline bool is_text(CURLoption option)
@@ -76,7 +76,7 @@ CURLcode play_setopt(CURL *easy, CURLoption option, ...)
     if (option < CURLOPTTYPE_OBJECTPOINT)
         s->is.number = va_arg(arguments, long);
     else
-        s->is.pointer = va_arg(arguments, void *); /* the functions too, as libcurl itself takes them */
+        s->is.pointer = va_arg(arguments, void *); /* functions too, as libcurl itself accepts them */
     va_end(arguments);
     if (is_text(option))
         (void)snprintf(s->text, sizeof s->text, "%s", s->is.pointer ? (const char *)s->is.pointer : "(none)");
@@ -143,7 +143,7 @@ curl_version_info_data *play_version_info(CURLversion age)
     return &version;
 }
 
-/* ---- In the place of race.c ---- */
+/* ---- Instead of race.c ---- */
 
 static cw__race_state race_state;
 static int race_fd = -1, race_added;
@@ -168,7 +168,7 @@ int cw__race_take(cw__race *r, struct sockaddr *from, unsigned *len_bytes)
     return race_fd;
 }
 
-/* ---- In the place of random.c ---- */
+/* ---- Instead of random.c ---- */
 
 static bool has_no_random;
 

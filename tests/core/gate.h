@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What keeps others waiting: a client of the service that keeps its thread, and a thread that stays inside a pool, as the
- * service does for a TLS handshake. */
+/* Makes other threads wait: a client that blocks the service thread, and a thread that stays inside a pool, as the
+ * service does during a TLS handshake. */
 #ifndef GATE_H
 #define GATE_H
 
@@ -9,8 +9,8 @@
 
 /* ---- The service ---- */
 
-/* A client of the service that keeps its thread waiting, so that all that is begun meanwhile is served in one
- * round, in the order in which it was begun. */
+/* A client that blocks the service thread. Everything that begins meanwhile is served in one round, in the order in
+ * which it began. */
 static cw__client gate;
 static cw__mutex gate_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int gate_is_reached, gate_is_gone;
@@ -63,7 +63,7 @@ static inline void let_service_go(void)
 
 /* ---- Inside a pool ---- */
 
-enum { INSIDE_AT_MOST_MS = 10000 }; /* a call that waits for the pool goes on then, and finds is_inside false */
+enum { INSIDE_AT_MOST_MS = 10000 }; /* then a call that waits goes on and finds is_inside false */
 
 static cw__pool *occupied;
 static pthread_t occupant;
@@ -98,8 +98,8 @@ static inline void vacate(void)
 
 /* ---- Calls that must not wait ---- */
 
-/* s is open, and its peer echoes. Each call returns although another thread is inside; what it could not do is done
- * later. s is released. */
+/* s is open, and its peer echoes. Checks that each call returns although another thread is inside the pool, and that
+ * the rest of its work is done later. Releases s. */
 static inline void check_never_waits(cw_socket *s)
 {
     struct pollfd readable = {.fd = s->fd, .events = POLLIN};
@@ -109,7 +109,7 @@ static inline void check_never_waits(cw_socket *s)
     hold_service();
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "one", 3, CW_TIMEOUT_DEFAULT), CW_OK);
     UNTIL(poll(&readable, 1, 0) == 1);
-    (void)LOCKED(s, s->in.is_drained = false); /* as the service sees it at the descriptor */
+    (void)LOCKED(s, s->in.is_drained = false); /* as the service learns it from the descriptor */
     occupy(s->pool);
     CHECK_STATUS(cw_socket_try_receive(s, &e), CW_WOULD_BLOCK);
     CHECK_STATUS(cw_socket_try_receive_begin(s, &e, &coming), CW_WOULD_BLOCK);

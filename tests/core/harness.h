@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The harness of the core's unit tests: TAP on stdout; every test in a process of its own with a time limit; a
- * test fails by a failed check, by making no check at all, by a count of checks other than planned, by blocks it
- * leaves behind, by a signal, and by running too long. A failed check ends its test. The limit is one of
- * processor time, which does not pass while others use the processor; by the clock it is harness_patience times as
- * long.
+/* The harness of the core's unit tests. It prints TAP to stdout. Each test runs in a process of its own, with a time
+ * limit. A test fails if a check fails, if it makes no check, if it makes another number of checks than planned, if it
+ * leaves blocks behind, if a signal ends it, or if it runs too long. A failed check ends its test. The limit counts
+ * processor time, which does not pass while other programs use the processor. By the clock, the limit is
+ * harness_patience times as long.
  *
  *   static const harness_test tests[] = {{"RFC 6455 5.2: what holds", function}, ...};
  *   int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }
  *
- * Arguments pick the tests whose names contain one of them. The core has to be built with CW_TEST_ALLOC.
+ * Arguments select the tests whose names contain one of them. The core must be built with CW_TEST_ALLOC.
  * SKIPS_AS_FAILS=1 in the environment turns skipped tests into failures. */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -45,18 +45,18 @@ typedef struct harness_test {
     void (*run)(void);
 } harness_test;
 
-static unsigned harness_limit_s = HARNESS_LIMIT_S; /* of one processor's time */
+static unsigned harness_limit_s = HARNESS_LIMIT_S; /* of processor time */
 static unsigned harness_patience = 8;
-static atomic_long harness_checks; /* made in this test */
-static size_t harness_index;       /* of the running test, for a function that serves several */
-static long harness_planned = -1;  /* checks that the test promised; -1 = none promised */
+static atomic_long harness_checks; /* number of checks in this test */
+static size_t harness_index;       /* name of the running test, for a function that several tests share */
+static long harness_planned = -1;  /* number of checks that the test announced; -1 = none announced */
 
-/* Ends the test. _Exit, since other threads of the test may be running. */
+/* Ends the test by _Exit, because other threads of the test may still run. */
 __attribute__((noreturn)) static inline void harness_end(int exit_code)
 {
     (void)fflush(stdout);
 #ifdef CW_TEST_COVERAGE
-    __gcov_dump(); /* _Exit would not */
+    __gcov_dump(); /* _Exit would not write it out */
 #endif
     _Exit(exit_code);
 }
@@ -76,7 +76,7 @@ __attribute__((noreturn)) static inline void harness_end(int exit_code)
             HARNESS_FAIL("not true: %s", #condition); \
     } while (0)
 
-/* Whole numbers of any type. */
+/* Compares whole numbers of any type. */
 #define CHECK_INT(is, wanted)                                                                   \
     do {                                                                                        \
         intmax_t harness_is = (intmax_t)(is), harness_wanted = (intmax_t)(wanted);              \
@@ -105,7 +105,7 @@ __attribute__((noreturn)) static inline void harness_end(int exit_code)
                              #wanted, harness_b[harness_i]);                                                \
     } while (0)
 
-/* Promises how many checks the test makes, where checks sit in callbacks and threads. */
+/* Announces how many checks the test makes; for tests that check in callbacks and threads. */
 #define PLAN(count) (harness_planned = (count))
 
 #define SKIP(reason)                       \
@@ -114,8 +114,8 @@ __attribute__((noreturn)) static inline void harness_end(int exit_code)
         harness_end(HARNESS_SKIPPED);      \
     } while (0)
 
-/* Runs a body with allocation 0, 1, 2, ... failing once, until it makes too few calls for one to fail. The body
- * frees what it made, and returns whether it got through; without a failure it has to. Nothing may stay behind. */
+/* Runs a body repeatedly, with allocation 0, 1, 2, ... failing once, until it makes fewer calls than that. The body
+ * frees what it made and returns whether it succeeded; without a failure it must succeed. No block may remain. */
 static inline void each_allocation_fails(bool (*body)(void *arg), void *arg)
 {
     bool is_over = false;
@@ -126,7 +126,7 @@ static inline void each_allocation_fails(bool (*body)(void *arg), void *arg)
 
         cw__alloc_fail_at(n);
         got_through = body(arg);
-        /* If the failure is still to come, one of the next n + 1 calls has it. */
+        /* If the failure is still pending, one of the next n + 1 calls fails. */
         for (long i = 0; i <= n && !is_over; i++) {
             void *probe = cw__malloc(1);
             is_over = probe == NULL;
@@ -143,7 +143,7 @@ static inline void harness_run_child(const harness_test *test)
 {
     struct itimerval processor_time = {0};
 
-    harness_checks = 0; /* what a fork took along does not count */
+    harness_checks = 0; /* do not count blocks that fork copied */
     harness_planned = -1;
     /* the threads of a test may use all processors */
     processor_time.it_value.tv_sec = (time_t)harness_limit_s * sysconf(_SC_NPROCESSORS_ONLN);
@@ -156,10 +156,10 @@ static inline void harness_run_child(const harness_test *test)
         HARNESS_FAIL("%ld checks were made, %ld planned", (long)harness_checks, harness_planned);
     if (cw__alloc_live() != 0)
         HARNESS_FAIL("%ld blocks were not freed", cw__alloc_live());
-    exit(EXIT_SUCCESS); /* not _Exit: a leak checker may still object */
+    exit(EXIT_SUCCESS); /* not _Exit: a leak checker must still report */
 }
 
-/* Runs one test; returns whether it passed. */
+/* Runs one test. Returns whether it passed. */
 static inline bool harness_run_one(const harness_test *test, int number)
 {
     const char *skips = getenv("SKIPS_AS_FAILS");
@@ -172,7 +172,7 @@ static inline bool harness_run_one(const harness_test *test, int number)
     if (pid == 0)
         harness_run_child(test);
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
-        status = HARNESS_FAILED << 8; /* as if it had ended so */
+        status = HARNESS_FAILED << 8; /* report it as if it had ended that way */
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF)
         printf("# took more than %u s of each processor\n", harness_limit_s);
     else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
@@ -193,7 +193,7 @@ static inline bool harness_is_picked(const harness_test *test, int argc, char **
     return argc < 2;
 }
 
-/* Returns the exit code: 0 if at least one test was picked and all that were picked passed. */
+/* Returns the exit code: 0 if at least one test was selected and all selected tests passed. */
 static inline int harness_run(int argc, char **argv, const harness_test *tests, size_t count)
 {
     int picked = 0, passed = 0, number = 0;

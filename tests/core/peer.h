@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The test peers as the core's tests see them: addresses from the environment that tests/servers/run.py makes,
- * scripted URIs, the scripted server's record of what it received, and a few steps that every test takes. A
- * missing environment fails a test. Tests look at what a thread waits for through socket.h, not by the clock. */
+/* The servers of the tests, as the core's tests use them: addresses from the environment that tests/servers/run.py
+ * sets, URIs with scripts, the scripted server's record of what it received, and common steps. If the environment is
+ * missing, the test fails. To see what a thread waits for, tests look at the socket (socket.h), not at the clock. */
 #ifndef PEER_H
 #define PEER_H
 
@@ -15,7 +15,7 @@
 
 enum { PEER_LIMIT_S = 60, PEER_URI_BYTES = 64 * 1024 };
 
-/* Waits until a condition holds; fails the test if it never does. */
+/* Waits until a condition holds. Fails the test if it never does. */
 #define UNTIL(condition)                                                \
     do {                                                                \
         int64_t peer_until_ms = cw__now_ms() + 1000 * PEER_LIMIT_S / 3; \
@@ -53,9 +53,9 @@ static inline const char *peer_env(const char *name)
     return value;
 }
 
-/* ---- The scripted server: see the head of tests/servers/scripted.py ---- */
+/* ---- The scripted server: tests/servers/scripted.py describes it ---- */
 
-static char peer_token[48]; /* of the latest script */
+static char peer_token[48]; /* the token of the latest script */
 static char peer_uri[PEER_URI_BYTES];
 
 static inline const char *peer_build(const char *base, const char *format, va_list arguments)
@@ -71,7 +71,7 @@ static inline const char *peer_build(const char *base, const char *format, va_li
     return peer_uri;
 }
 
-/* The URI of a script of steps; it lives until the next one. */
+/* Returns the URI of a script of steps. It is valid until the next call. */
 __attribute__((format(printf, 1, 2))) static inline const char *peer_script(const char *steps, ...)
 {
     va_list arguments;
@@ -83,7 +83,7 @@ __attribute__((format(printf, 1, 2))) static inline const char *peer_script(cons
     return uri;
 }
 
-/* The same over TLS. */
+/* As script_uri, over TLS. */
 __attribute__((format(printf, 1, 2))) static inline const char *peer_script_tls(const char *steps, ...)
 {
     va_list arguments;
@@ -95,7 +95,7 @@ __attribute__((format(printf, 1, 2))) static inline const char *peer_script_tls(
     return uri;
 }
 
-/* Bytes as hexadecimal, for a step; up to four results live at once. */
+/* Writes bytes as hexadecimal for a step. Up to four results are valid at the same time. */
 static inline const char *peer_hex(const char *text)
 {
     static char results[4][8192];
@@ -108,10 +108,10 @@ static inline const char *peer_hex(const char *text)
     return out;
 }
 
-/* The record of a connection, once it has ended, as JSON text; it lives until the next one. */
+/* Returns the record of a connection that has ended, as JSON text. It is valid until the next call. */
 static inline const char *peer_log_of(const char *token)
 {
-    static char *text; /* of the C library: the core's blocks are counted */
+    static char *text; /* the C library's: the test counts the core's blocks */
     const char *port = strrchr(peer_env("CW_PLAIN_HTTP"), ':');
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port + 1))};
     size_t len = 0, room = 1 << 16;
@@ -144,7 +144,7 @@ typedef struct peer_frame {
     int opcode, rsv;
     bool fin, masked;
     unsigned long length;
-    const char *payload; /* hexadecimal, up to a quote */
+    const char *payload; /* hexadecimal digits up to a quote */
 } peer_frame;
 
 /* Finds the n-th frame that the client sent. */
@@ -176,8 +176,8 @@ static inline size_t peer_count_frames(const char *log, int opcode)
     return count;
 }
 
-/* Checks that the client sent one binary message, in so many frames of most_bytes at most, and a close frame; returns the
- * bytes of the message. */
+/* Checks that the client sent one binary message in that many frames of at most most_bytes each, and a close frame.
+ * Returns the bytes of the message. */
 static inline uint64_t peer_check_frames(const char *log, size_t frame_count, uint64_t most_bytes)
 {
     uint64_t total_bytes = 0;
@@ -194,7 +194,7 @@ static inline uint64_t peer_check_frames(const char *log, size_t frame_count, ui
     return total_bytes;
 }
 
-/* The code of the close frame that the client sent last: 1005 if it was empty, 0 if there was none. */
+/* Returns the code of the client's last close frame: 1005 if it was empty, 0 if there was none. */
 static inline int peer_close_code(const char *log)
 {
     unsigned code = 0;
@@ -243,8 +243,8 @@ static inline cw_socket *peer_open(cw_class socket_class, const char *uri)
         cw_event_free(peer_event);                                                      \
     } while (0)
 
-/* Waits in vain. A thread takes the descriptor of its wake-up when it first polls and keeps it, and whether an echo is
- * waited for or there already is chance: who counts descriptors has waited before. */
+/* Waits for a message that never comes. A thread opens its wake-up descriptor when it first polls, and keeps it.
+ * Whether a receive has to poll depends on chance. So a test that counts descriptors calls this first. */
 static inline void peer_wait_in_vain(cw_socket *s)
 {
     cw_event *e = NULL;
@@ -252,7 +252,7 @@ static inline void peer_wait_in_vain(cw_socket *s)
     CHECK_STATUS(cw_socket_receive(s, 1, &e), CW_TIMED_OUT);
 }
 
-/* Checks how the connection ended, once it has. */
+/* Waits for the end of the connection and checks how it ended. */
 #define CHECK_CLOSED(s, wanted_code, wanted_clean)                                                            \
     do {                                                                                                      \
         int peer_code;                                                                                        \
@@ -264,7 +264,7 @@ static inline void peer_wait_in_vain(cw_socket *s)
             HARNESS_FAIL("closed with %d \"%s\", %sclean", peer_code, peer_reason, peer_clean ? "" : "not "); \
     } while (0)
 
-/* Whether a thread waits or polls inside a call. */
+/* Tells whether a thread waits or polls inside a call. */
 static inline bool peer_is_blocked(cw_socket *s)
 {
     bool is_blocked;
@@ -275,14 +275,14 @@ static inline bool peer_is_blocked(cw_socket *s)
     return is_blocked;
 }
 
-/* Lets go of a socket whose server would not answer a close frame. */
+/* Releases a socket whose server would not answer a close frame. */
 static inline void peer_drop(cw_socket *s)
 {
     cw_socket_abort(s);
     cw_socket_release(s);
 }
 
-/* The end of a test: everything goes, and the harness finds what does not. */
+/* Ends a test: frees everything, so that the harness finds what remains. */
 static inline void peer_finish(cw_socket *s)
 {
     cw_socket_release(s);

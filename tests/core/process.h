@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the operating system says of this process: its descriptors and its threads, counted in /proc. */
+/* Counts the descriptors and threads of this process in /proc. */
 #ifndef PROCESS_H
 #define PROCESS_H
 
@@ -19,7 +19,7 @@ static inline const char *open_folder(DIR **out, const char *folder)
     return folder;
 }
 
-/* The next entry whose name is a number; -1 after the last. */
+/* Returns the next entry whose name is a number; -1 after the last. */
 static inline int next_number(DIR *d)
 {
     struct dirent *entry;
@@ -42,11 +42,11 @@ static inline int count_numbers(const char *folder)
     return count;
 }
 
-/* The one that looks is among them. */
+/* The count includes the descriptor that reads the folder. */
 static inline int descriptor_count(void) { return count_numbers("/proc/self/fd"); }
 static inline int thread_count(void) { return count_numbers("/proc/self/task"); }
 
-/* Those that are sockets. */
+/* Counts the descriptors that are sockets. */
 static inline int socket_count(void)
 {
     char path[64], target[64];
@@ -64,7 +64,7 @@ static inline int socket_count(void)
     return count;
 }
 
-/* ThreadSanitizer allows no thread after fork. */
+/* ThreadSanitizer allows no new thread after fork. */
 #if defined(__SANITIZE_THREAD__)
 #define UNDER_TSAN 1
 #elif defined(__clang__)
@@ -85,15 +85,15 @@ static inline void harness_arm_fork(void)
         (void)alarm(FORKING_S);
 }
 
-/* Before the core registers its own: they are called in the order in which they were registered. */
+/* Register this before the core registers its handlers: they run in the order of registration. */
 __attribute__((constructor)) static inline void harness_prepare_fork(void)
 {
     (void)pthread_atfork(NULL, NULL, harness_arm_fork);
 }
 
-/* Has a child do something, which may not hang; its status. ThreadSanitizer (gcc 12) does not hold its allocator's locks
- * over fork, so that a child in which a handler allocates may hang inside fork itself: such a child, and no other, is
- * tried again. */
+/* Runs a function in a child, which may not hang. Returns its status. ThreadSanitizer (gcc 12) does not hold its
+ * allocator's locks over fork. So a child whose fork handler allocates may hang inside fork itself. Only such a child
+ * is tried again. */
 static inline int status_of_child(void (*work)(void))
 {
     atomic_int *is_through =

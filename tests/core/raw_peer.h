@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A server inside the test's own process, for tests that need to say when the peer reads and when it writes: it
- * does the opening handshake and from then on only what the test calls. Where the scripted server of peer.h
- * serves, that is taken. Every call here is made by one thread at a time. */
+/* A server inside the test's own process, for tests that decide when the peer reads and when it writes. It does the
+ * opening handshake; after that it does only what the test calls. Where the scripted server of peer.h suffices, tests
+ * use that. One thread at a time makes calls here. */
 #ifndef RAW_PEER_H
 #define RAW_PEER_H
 
@@ -25,7 +25,7 @@ typedef struct raw_peer {
 
 typedef struct raw_frame {
     cw__frame head;
-    uint8_t *payload; /* unmasked; the C library's, the caller's to free */
+    uint8_t *payload; /* unmasked; from the C library; the caller frees it */
 } raw_frame;
 
 static inline int raw_listen(char uri[64])
@@ -35,7 +35,7 @@ static inline int raw_listen(char uri[64])
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), segment = RAW_SEGMENT_BYTES;
 
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    /* Loopback's segments of 64 KiB would wait for the last bit of a window, and go 200 ms later all the same. */
+    /* Loopback sends segments of 64 KiB. The last part of a window would wait for a full segment, for 200 ms. */
     CHECK_INT(setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment), 0);
     CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 1) == 0 &&
           getsockname(fd, (struct sockaddr *)&at, &len) == 0);
@@ -58,7 +58,7 @@ static inline void raw_write_both(raw_peer *p, void *data, size_t len_bytes, con
 
 #define RAW_SEND(p, bytes) raw_write((p), (bytes), sizeof(bytes) - 1)
 
-/* Reads the request and sends the reply, with more bytes in the same write, or in the first of its packets. */
+/* Reads the request and sends the reply, with more bytes in the same write or in the first packet. */
 static inline void raw_answer_with(raw_peer *p, const void *more, size_t more_bytes)
 {
     char key[64] = "", text[128], accept_value[32], *at;
@@ -87,7 +87,7 @@ static inline void raw_answer_with(raw_peer *p, const void *more, size_t more_by
 
 static inline void raw_answer(raw_peer *p) { raw_answer_with(p, NULL, 0); }
 
-/* Opens s, a new socket with its controls set. Its send buffer is made small, so that little fills it. */
+/* Opens s, a new socket whose controls are set. Its send buffer is made small, so that little data fills it. */
 static inline void raw_open(raw_peer *p, cw_socket *s)
 {
     int listener = raw_listen(p->uri), size = RAW_SEND_BUFFER_BYTES, yes = 1;
@@ -104,7 +104,7 @@ static inline void raw_open(raw_peer *p, cw_socket *s)
     cw__mutex_unlock(&s->lock);
 }
 
-/* Ends the server's TCP by FIN; raw_reset by RST. */
+/* Ends the server's TCP by FIN; raw_reset ends it by RST. */
 static inline void raw_end(raw_peer *p)
 {
     if (p->fd >= 0)
@@ -112,7 +112,7 @@ static inline void raw_end(raw_peer *p)
     p->fd = -1;
 }
 
-/* The client's system has all that was written. */
+/* Waits until the client's system has all that was written. */
 static inline bool raw_is_delivered(raw_peer *p)
 {
     int held = 0;
@@ -125,7 +125,7 @@ static inline void raw_reset(raw_peer *p)
 {
     struct linger now = {.l_onoff = 1, .l_linger = 0};
 
-    UNTIL(raw_is_delivered(p)); /* a reset throws away what is not */
+    UNTIL(raw_is_delivered(p)); /* a reset drops what is not acknowledged */
 
     CHECK_INT(setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
     raw_end(p);
@@ -154,8 +154,8 @@ static inline size_t raw_read(raw_peer *p, uint8_t *to, size_t len_bytes)
     return done;
 }
 
-/* Waits for the client's next frame, which has to be masked (RFC 6455 5.1). False at the end of the connection; an
- * end in the middle of a frame fails the test. */
+/* Waits for the client's next frame, which must be masked (RFC 6455 5.1). False at the end of the connection. If the
+ * connection ends in the middle of a frame, the test fails. */
 static inline bool raw_next(raw_peer *p, raw_frame *f)
 {
     cw__frame_decoder decoder = {0};
@@ -194,7 +194,7 @@ static inline bool raw_next(raw_peer *p, raw_frame *f)
         free(raw_is.payload);                                                         \
     } while (0)
 
-/* Reads all that is left, to the end of the connection, and throws it away. For a thread of its own. */
+/* Reads and drops everything until the end of the connection. For a thread of its own. */
 static inline void *raw_drain(void *peer)
 {
     raw_peer *p = peer;
@@ -204,7 +204,7 @@ static inline void *raw_drain(void *peer)
     return NULL;
 }
 
-/* Looks at something of the socket's, a number or a truth, under its lock. */
+/* Reads a number or a bool of the socket, under its lock. */
 #define LOCKED(s, expression)              \
     __extension__({                        \
         cw_socket *locked_s = (s);         \

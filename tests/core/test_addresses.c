@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of a host with several addresses (RFC 8305): in which order they are tried, how many at once, and that dead and
- * silent ones cost 200 ms each and not a share of connect_timeout, whatever libcurl is loaded. The look-up and the
- * system's connect are this file's: addresses of the ranges for documentation are silent, refused, or a server here. */
+/* Tests of a host with several addresses (RFC 8305): in which order they are tried, and how many at once. A dead or
+ * silent address costs 200 ms, not a share of connect_timeout, with every libcurl. This file replaces the look-up and
+ * the system's connect: addresses from the ranges for documentation are silent, refuse, or lead to a server here. */
 #include "process.h"
 #include "raw_peer.h"
 
@@ -12,14 +12,14 @@
 
 enum { ADDRESSES_AT_MOST = 16, AT_ONCE = 6, DELAY_MS = 200, SLACK_MS = 10000, LONG_MS = 600000 };
 
-/* Each address is two characters: d = silent, r = refused, l = live; and 4 or 6. */
+/* Each address is two characters: d = silent, r = refuses, l = live; then 4 or 6. */
 static const char *host_addresses;
 static char tried[2 * ADDRESSES_AT_MOST + 1];
-static unsigned pending_at[ADDRESSES_AT_MOST]; /* others under way when it was tried */
+static unsigned pending_at[ADDRESSES_AT_MOST]; /* number of other attempts under way when it was tried */
 static int fds[ADDRESSES_AT_MOST];
 static atomic_uint tried_count;
 static in_port_t silent_port, refused_port;
-static atomic_uint zone; /* of the link-local address that was tried last */
+static atomic_uint zone; /* the zone of the link-local address that was tried last */
 
 /* ---- The look-up ---- */
 
@@ -69,7 +69,7 @@ __attribute__((visibility("default"))) int getaddrinfo(const char *node, const c
         return real(node, service, hints, found);
     entries = calloc(count, sizeof *entries);
     CHECK(entries != NULL);
-    for (unsigned i = 0; i < count; i++) { /* 8.22 asks for each family by itself */
+    for (unsigned i = 0; i < count; i++) { /* libcurl 8.22 asks for each family separately */
         bool is_wanted = !hints || hints->ai_family == AF_UNSPEC ||
                          hints->ai_family == (host_addresses[2 * i + 1] == '6' ? AF_INET6 : AF_INET);
         if (!is_wanted)
@@ -102,7 +102,7 @@ __attribute__((visibility("default"))) void freeaddrinfo(struct addrinfo *found)
 
 typedef int (*connecting)(int fd, const struct sockaddr *to, socklen_t len);
 
-/* The number of an address of ours in host_addresses, or -1. */
+/* Returns the index in host_addresses of one of our addresses; -1 for another address. */
 static int number_of(const struct sockaddr *to)
 {
     char text[INET6_ADDRSTRLEN] = "";
@@ -130,7 +130,7 @@ static unsigned pending_count(unsigned count)
         socklen_t len = sizeof info;
         bool is_other = true;
         for (unsigned j = i + 1; j < count; j++)
-            is_other = is_other && fds[j] != fds[i]; /* the number was used again */
+            is_other = is_other && fds[j] != fds[i]; /* the descriptor number has been reused */
         if (is_other && getsockopt(fds[i], IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
             info.tcpi_state == TCP_SYN_SENT)
             pending++;
@@ -138,7 +138,7 @@ static unsigned pending_count(unsigned count)
     return pending;
 }
 
-/* As the address behaves, where to go instead. */
+/* Returns where to connect instead, so that the address behaves as its letter says. */
 static in_port_t port_of(char kind, const struct sockaddr *to)
 {
     if (kind == 'd')
@@ -149,7 +149,7 @@ static in_port_t port_of(char kind, const struct sockaddr *to)
                                     : ((const struct sockaddr_in6 *)(const void *)to)->sin6_port;
 }
 
-/* The name in C is another one, since glibc declares it with a type of its own. */
+/* In C it has another name, because glibc declares the function with a type of its own. */
 __attribute__((visibility("default"))) int hooked_connect(int fd, const struct sockaddr *to,
                                                           socklen_t len) __asm__("connect");
 
@@ -189,7 +189,7 @@ static in_port_t port_at(int fd)
     return at.sin_port;
 }
 
-/* A port of which the queue is full answers no SYN (Linux); it stays so, since nobody accepts. */
+/* A port whose queue is full answers no SYN (Linux). It stays full, because nothing accepts. */
 static void make_silent_port(void)
 {
     enum { FILLERS = 4 };
@@ -210,7 +210,7 @@ static void begin(const char *addresses)
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
     CHECK_INT(unsetenv("http_proxy"), 0);
-    CHECK_INT(bind(fd, (struct sockaddr *)&at, sizeof at), 0); /* and it does not listen */
+    CHECK_INT(bind(fd, (struct sockaddr *)&at, sizeof at), 0); /* and the port does not listen */
     refused_port = port_at(fd);
     make_silent_port();
     host_addresses = addresses;
@@ -226,7 +226,7 @@ static const char *uri_of_many(void)
     return uri;
 }
 
-/* Connects in far less than a share of the timeout; order: as tried. */
+/* Connects in much less time than connect_timeout divided by the number of addresses. order: the expected attempts. */
 static void reaches(const char *addresses, const char *order)
 {
     int64_t begun_ms = cw__now_ms();
@@ -252,7 +252,7 @@ static void test_families(void) { reaches("d4d4l4d6r6d6", "d6d4r6d4d6l4"); }
 static void test_other_family(void) { reaches("d6d6d6l6d4", "d6d4d6d6l6"); }
 static void test_mixed(void) { reaches("d4r4d4r4d4l4", "d4r4d4r4d4l4"); }
 
-/* Those before are not given up, so that one that takes long can still win; the seventh takes the oldest's place. */
+/* Earlier attempts continue, so that a slow one can still win. The seventh attempt replaces the oldest. */
 static void test_many_dead(void)
 {
     reaches("d4d4d4d4d4d4d4d4l4", "d4d4d4d4d4d4d4d4l4");
@@ -273,7 +273,7 @@ static void test_all_refused(void)
     peer_finish(s);
 }
 
-/* connect_timeout bounds all of it, and the socket may be tried again. */
+/* connect_timeout limits all attempts together. The socket can connect again afterwards. */
 static void test_all_silent(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -285,7 +285,7 @@ static void test_all_silent(void)
     CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
     CHECK(atomic_load(&tried_count) >= 2 && atomic_load(&tried_count) < 8);
     cw_shutdown(5000);
-    CHECK_INT(socket_count(), before); /* nothing is left under way */
+    CHECK_INT(socket_count(), before); /* no attempt is left */
     host_addresses = "l4";
     CHECK_STATUS(cw_socket_connect(s, uri_of_many(), LONG_MS), CW_OK);
     peer_finish(s);
@@ -306,7 +306,7 @@ static void test_cancelled(void)
     peer_finish(s);
 }
 
-/* The service goes on with others meanwhile. */
+/* The service serves other sockets meanwhile. */
 static void test_others_go_on(void)
 {
     cw_socket *other = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")), *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -351,7 +351,7 @@ static void test_proxy(void)
     raw_finish(&peer);
 }
 
-/* RFC 4007 section 11: the zone of an address, of the server or of a proxy, on every libcurl. */
+/* RFC 4007 section 11: the zone of an address, of the server or of a proxy, works with every libcurl. */
 static void test_zone(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -377,7 +377,7 @@ static const harness_test tests[] = {
     {"every address refuses", test_all_refused},
     {"every address is silent", test_all_silent},
     {"cancelled while addresses are tried", test_cancelled},
-    {"others go on while addresses are tried", test_others_go_on},
+    {"other sockets are served while addresses are tried", test_others_go_on},
     {"a proxy with silent addresses", test_proxy},
     {"an address with a zone", test_zone},
 };

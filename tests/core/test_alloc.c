@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of alloc.c as it is built for tests: the count of what is alive, and the failing call. */
+/* Tests of alloc.c in a test build: the count of live blocks, and the allocation that fails. */
 #include "harness.h"
 
 static void test_count(void)
@@ -16,7 +16,7 @@ static void test_count(void)
     CHECK_BYTES(blocks[1], 16, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
     CHECK_STR(text, "abc");
     CHECK_INT(cw__alloc_live(), 4);
-    blocks[2] = cw__realloc(blocks[2], 5000); /* the same block, however it moves */
+    blocks[2] = cw__realloc(blocks[2], 5000); /* it counts as the same block, wherever it moves */
     CHECK(blocks[2] != NULL);
     CHECK_INT(cw__alloc_live(), 4);
     for (size_t i = 0; i < 3; i++)
@@ -36,7 +36,7 @@ static void test_failure(void)
     c = cw__malloc(1);
     CHECK(a && !b && c);
     cw__alloc_fail_at(0);
-    CHECK(cw__realloc(a, 100) == NULL); /* and a is still there */
+    CHECK(cw__realloc(a, 100) == NULL); /* a still exists */
     cw__alloc_fail_at(0);
     CHECK(cw__calloc(1, 1) == NULL);
     cw__alloc_fail_at(0);
@@ -53,7 +53,7 @@ static void test_failure(void)
 
 static void test_too_much(void)
 {
-    volatile size_t huge = SIZE_MAX; /* unseen by the compiler, which would warn */
+    volatile size_t huge = SIZE_MAX; /* hidden from the compiler, which would warn */
 
     CHECK(cw__strndup("a", huge) == NULL);
     CHECK_INT(cw__alloc_live(), 0);
@@ -62,7 +62,7 @@ static void test_too_much(void)
 static const harness_test tests[] = {
     {"blocks are counted", test_count},
     {"one call fails, once", test_failure},
-    {"a length that cannot be is refused", test_too_much},
+    {"an impossible length is refused", test_too_much},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of large messages that come fast, whose rest the kernel is asked to wait for (inbound.c: await): whatever the
- * rest does, nothing waits for what does not come, and nothing else is kept waiting. */
+/* Tests of large messages that arrive fast, where inbound.c asks the kernel to wait for the rest (await). Whatever the
+ * rest does, nothing waits for bytes that do not come, and nothing else has to wait. */
 #include "raw_peer.h"
 
 enum { MIB = 1024 * 1024, MESSAGE_BYTES = 4 * MIB, FAST_BYTES = 2 * MIB, SLOW_BYTES = 1000 };
@@ -25,10 +25,10 @@ static void send_head(raw_peer *p)
     raw_write(p, bytes, cw__frame_encode(&head, bytes));
 }
 
-/* What a peer does besides the test's own thread, which receives. */
+/* The peer's part, in a thread of its own, while the test's thread receives. */
 typedef struct script {
     raw_peer *p;
-    void (*end)(raw_peer *p); /* after the fast part of the message */
+    void (*end)(raw_peer *p); /* after the part of the message that comes fast */
 } script;
 
 static void *run_script(void *user)
@@ -81,7 +81,7 @@ static void send_rest_slowly(raw_peer *p)
                 "a");
 }
 
-/* A small message behind it does not wait for more. */
+/* A small message after the rest does not wait for more. */
 static void test_slow_rest(void)
 {
     raw_peer p = {0};
@@ -137,14 +137,14 @@ static void trickle(raw_peer *p)
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
 
     for (int i = 0; i < 60;
-         i++) { /* for longer than several ping timeouts, and in all far less than is awaited */
+         i++) { /* for longer than several ping timeouts, but far fewer bytes than are awaited */
         raw_write(p, zeros, SLOW_BYTES);
         (void)nanosleep(&pause, NULL);
     }
     raw_write(p, zeros, MESSAGE_BYTES - FAST_BYTES - 60 * SLOW_BYTES);
 }
 
-/* Bytes that come, however few, are a sign of life. */
+/* Any byte that arrives counts as a sign of life. */
 static void test_keepalive(void)
 {
     raw_peer p = {0};
@@ -161,7 +161,7 @@ static void test_keepalive(void)
     raw_finish(&p);
 }
 
-/* ---- What does not wait for the whole ---- */
+/* ---- Calls that do not wait for the whole ---- */
 
 static void nothing(raw_peer *p) { (void)p; }
 
@@ -217,7 +217,7 @@ static void finish_and_close(raw_peer *p)
     raw_write(p, close_frame, sizeof close_frame);
 }
 
-/* RFC 6455 section 5.5.1: the peer finishes the message before it answers. */
+/* RFC 6455 section 5.5.1: the peer finishes its message before it answers. */
 static void test_close(void)
 {
     raw_peer p = {0};
@@ -234,13 +234,13 @@ static void test_close(void)
 }
 
 static const harness_test tests[] = {
-    {"the rest comes slowly, a small message behind it", test_slow_rest},
+    {"the rest comes slowly, with a small message after it", test_slow_rest},
     {"one after another", test_many},
     {"the server ends TCP in the middle", test_end},
     {"a reset in the middle", test_reset},
-    {"a rest that trickles is a sign of life", test_keepalive},
-    {"partial mode gives what has come", test_partial},
-    {"a stream gives what has come", test_stream},
+    {"a rest that comes slowly is a sign of life", test_keepalive},
+    {"partial mode returns what has come", test_partial},
+    {"a stream returns what has come", test_stream},
     {"RFC 6455 5.5.1: closing in the middle", test_close},
 };
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of batches (outbound.c, sending.c): small messages are held back and written together. Whatever follows, none is
- * lost and none overtakes another. Outside a batch nothing is held back: a send that returned is in the kernel. */
+/* Tests of batches (outbound.c, sending.c): small messages are held back and written together. Whatever follows, no
+ * message is lost and none overtakes another. Outside a batch nothing is held back: after a send returns, the kernel
+ * has it. */
 #include "raw_peer.h"
 
 enum { OUTPUT_BYTES = 32 * 1024, AFTER_BYTES = 100000 };
 
-/* The core's writes go through here: the library is linked into this program. */
+/* Replaces the core's writes: the library is linked into this program. */
 static cw__atomic_int write_count;
 
 ssize_t send(int fd, const void *data, size_t len_bytes, int flags)
@@ -43,7 +44,7 @@ static cw_socket *open_raw(raw_peer *p)
 static void begin(cw_socket *s) { CHECK_STATUS(cw_socket_batch_begin(s), CW_OK); }
 static void end(cw_socket *s) { CHECK_STATUS(cw_socket_batch_end(s, CW_TIMEOUT_DEFAULT), CW_OK); }
 
-/* Whether the peer's system has bytes that the peer has not read. */
+/* Tells whether the peer's system has bytes that the peer has not read. */
 static bool has_arrived(raw_peer *p)
 {
     struct pollfd descriptor = {.fd = p->fd, .events = POLLIN};
@@ -59,14 +60,14 @@ static void test_no_batch(void)
     cw_socket *s = open_raw(&p);
     int before = atomic_load(&write_count);
 
-    send_numbers(s, 1000); /* as fast as they can */
+    send_numbers(s, 1000); /* as fast as possible */
     CHECK(LOCKED(s, s->out.first == NULL && s->codec->sending != CW__FRAMES_HELD));
     CHECK(atomic_load(&write_count) - before >= 1000);
     expect_numbers(&p, 1000);
     raw_finish(&p);
 }
 
-/* ---- What a batch holds ---- */
+/* ---- The size of a batch ---- */
 
 static void test_together(void)
 {
@@ -87,7 +88,7 @@ static void test_together(void)
     raw_finish(&p);
 }
 
-/* 32 KiB at the most: what does not fit is written by the send that finds no room. */
+/* At most 32 KiB: a send that finds no room writes what is held. */
 static void test_bound(void)
 {
     enum { COUNT = 20000, FRAME_BYTES = 10, MOST = COUNT * FRAME_BYTES / (OUTPUT_BYTES - 64) + 2 };
@@ -147,7 +148,7 @@ static void test_many_in_a_batch(void)
     raw_finish(&p);
 }
 
-/* ---- What makes it go out before its end ---- */
+/* ---- Calls that write a batch before its end ---- */
 
 static void test_receive(void)
 {
@@ -160,7 +161,7 @@ static void test_receive(void)
     begin(s);
     send_numbers(s, 3);
     CHECK_STATUS(cw_socket_receive(s, 1, &e), CW_TIMED_OUT);
-    expect_numbers(&p, 3); /* an answer may be waited for */
+    expect_numbers(&p, 3); /* the receive may wait for an answer to it */
     send_numbers(s, 2);
     CHECK_STATUS(cw_socket_receive_into(s, buffer, sizeof buffer, 1, &received), CW_TIMED_OUT);
     expect_numbers(&p, 2);
@@ -295,7 +296,7 @@ static void test_stalled(void)
     begin(s);
     while (cw_socket_send(s, CW_BINARY, data, sizeof data, 0) == CW_OK)
         count++;
-    CHECK_INT(cw_error_web_status(), CW_WEB_Unknown); /* would block */
+    CHECK_INT(cw_error_web_status(), CW_WEB_Unknown); /* it would block */
     CHECK_STATUS(cw_socket_batch_end(s, 10), CW_TIMED_OUT);
     CHECK_HAS(cw_error_message(), "still being sent");
     for (uint32_t i = 0; i < count; i++)
@@ -319,7 +320,7 @@ static void test_lost(void)
     raw_finish(&p);
 }
 
-/* libcurl's framing holds nothing back; a batch is allowed all the same. */
+/* libcurl's framing holds nothing back, but a batch is allowed. */
 static void test_curl(void)
 {
     raw_peer p = {0};
@@ -338,7 +339,7 @@ static const harness_test tests[] = {
     {"without a batch each message is written by its send", test_no_batch},
     {"a batch writes its messages together", test_together},
     {"a batch holds 32 KiB at most", test_bound},
-    {"batches inside one another; an end without a beginning", test_nested},
+    {"nested batches; an end without a begin", test_nested},
     {"send_many in a batch", test_many_in_a_batch},
     {"a call that waits to receive writes the batch", test_receive},
     {"RFC 6455 5.5.2: a ping is answered while a batch is open", test_pong},
@@ -347,7 +348,7 @@ static const harness_test tests[] = {
     {"flush, close and wait_closed write the batch", test_other_calls},
     {"a socket that is dropped with a batch open", test_release},
     {"the end of the program with a batch open", test_shutdown},
-    {"a batch before a peer that does not read: its end says so, nothing is lost", test_stalled},
+    {"a peer that does not read: the end of the batch times out, nothing is lost", test_stalled},
     {"the connection is lost with a batch open", test_lost},
     {"libcurl's framing holds nothing back", test_curl},
 };

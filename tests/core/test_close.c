@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of close.c: codes, payloads and the closing machine. */
+/* Tests of close.c: codes, payloads and the state machine of closing. */
 #include "harness.h"
 
 enum { LIMIT_MS = 10000 };
@@ -31,7 +31,7 @@ static void expect_refusal(const char *payload, size_t len_bytes, int code)
 
     CHECK_INT(violation.code, code);
     CHECK(violation.text && strlen(violation.text) > 10);
-    CHECK_INT(out.reason_bytes, 0); /* nothing of a bad frame is passed on */
+    CHECK_INT(out.reason_bytes, 0); /* nothing of a bad frame is returned */
 }
 
 static void test_decode(void)
@@ -104,12 +104,11 @@ static void test_encode(void)
         CHECK_INT(cw__close_encode(1000, reason, 200, out), at < 120 ? 125 : 2 + at > 125 ? 125 : 2 + at);
         CHECK_INT(cw__close_decode(out, cw__close_encode(1000, reason, 200, out), &back).code, 0);
     }
-    memset(no_text + 1, 0x80,
-           sizeof no_text - 1); /* no character begins in it: the cut stops where it begins */
+    memset(no_text + 1, 0x80, sizeof no_text - 1); /* no character begins in it: the cut stops at its start */
     CHECK_INT(cw__close_encode(1000, no_text + 1, sizeof no_text - 1, out), 2);
 }
 
-/* ---- The machine -------------------------------------------------------------------------------------- */
+/* ---- The state machine -------------------------------------------------------------------------------- */
 
 static const cw__close_payload goodbye = {1001, 3, "bye"};
 static const cw__violation bad_text = {1007, "not UTF-8"};
@@ -138,10 +137,10 @@ static void test_we_begin(void)
     expect(&c, CW__CLOSE_NONE, 0, "", false);
     CHECK(cw__close_begin(&c, 1000, LIMIT_MS));
     expect(&c, CW__CLOSE_SENT, 0, "", false);
-    CHECK(!cw__close_begin(&c, 2000, LIMIT_MS)); /* once only */
+    CHECK(!cw__close_begin(&c, 2000, LIMIT_MS)); /* only once */
     CHECK(!cw__close_received(&c, &goodbye, 3000, LIMIT_MS));
     expect(&c, CW__CLOSE_BOTH, 1001, "bye", true);
-    CHECK_INT(c.deadline_ms, 1000 + LIMIT_MS); /* of all of it: the answer does not extend it */
+    CHECK_INT(c.deadline_ms, 1000 + LIMIT_MS); /* for the whole closing: the answer does not extend it */
     cw__close_ended(&c, "the server ended the connection");
     expect(&c, CW__CLOSE_ENDED, 1001, "bye", true);
     CHECK_INT(c.deadline_ms, INT64_MAX);
@@ -198,7 +197,7 @@ static void test_lost_before_the_answer(void)
 
     CHECK(cw__close_received(&c, &goodbye, 0, LIMIT_MS));
     cw__close_ended(&c, "lost");
-    expect(&c, CW__CLOSE_ENDED, 1001, "bye", false); /* the peer's word, though not clean */
+    expect(&c, CW__CLOSE_ENDED, 1001, "bye", false); /* the peer's code counts, though it was not clean */
     cw__close_answered(&c);
     expect(&c, CW__CLOSE_ENDED, 1001, "bye", false);
 }

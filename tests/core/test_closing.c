@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of closing.c: the closing handshake from both ends, what is refused, the limits in time, who ends TCP. The
- * calls are in test_closing_calls.c, the machine itself in test_close.c. */
+/* Tests of closing.c: the closing handshake from both sides, what is refused, the time limits, and who ends TCP.
+ * test_closing_calls.c tests the calls, test_close.c the state machine. */
 #include "closing.h"
 #include "raw_peer.h"
 
@@ -57,7 +57,7 @@ static void test_from_them(void)
         check_reason(s, reason);
         CHECK_STATUS(cw_socket_receive(s, 0, &(cw_event *){NULL}), CW_CLOSED);
         CHECK_HAS(cw_error_message(), code == 1005 ? "without a code" : reason);
-        check_close_frame(peer_log(), endings[i].code, ""); /* 5.5.1: the code is sent back */
+        check_close_frame(peer_log(), endings[i].code, ""); /* 5.5.1: our answer has the same code */
         CHECK_HAS(peer_log(), "\"end\": \"server\"");
         cw_socket_release(s);
     }
@@ -82,18 +82,18 @@ static void test_at_once(void)
     raw_frame f;
 
     raw_open(&p, closing_socket(10000));
-    RAW_SEND(&p, "\x88\x02\x0f\xa1"); /* before it has read ours */
+    RAW_SEND(&p, "\x88\x02\x0f\xa1"); /* before it has read our close frame */
     CHECK_STATUS(cw_socket_close(p.s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(p.s, CW_TIMEOUT_NEVER), CW_OK);
     CHECK_CLOSED(p.s, 4001, true);
     CHECK(raw_next(&p, &f));
-    CHECK_INT(f.head.opcode, CW__OP_CLOSE); /* ours, or the answer to theirs: one of them */
+    CHECK_INT(f.head.opcode, CW__OP_CLOSE); /* one close frame: ours, or the answer to the peer's */
     free(f.payload);
     raw_reset(&p);
     raw_finish(&p);
 }
 
-/* Ours is certain to be on its way first. */
+/* Here ours is certainly sent first. */
 static void test_crossed(void)
 {
     raw_peer p;
@@ -105,11 +105,11 @@ static void test_crossed(void)
     CHECK_CLOSED(p.s, 4001, true);
     RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
     CHECK_INT(shutdown(p.fd, SHUT_WR), 0);
-    CHECK(!raw_next(&p, &f)); /* no second one; its end follows the server's */
+    CHECK(!raw_next(&p, &f)); /* no second close frame; our end follows the server's */
     raw_finish(&p);
 }
 
-/* ---- What the peer may not send ---- */
+/* ---- Close frames that are not allowed ---- */
 
 static void violated(const char *bytes, int code)
 {
@@ -146,7 +146,7 @@ static void test_bad_reasons(void)
     cw_shutdown(5000);
 }
 
-/* Bad answers to our own close frame: nothing more is sent, and it was not clean. */
+/* A bad answer to our close frame: nothing more is sent, and the end was not clean. */
 static void test_bad_answer(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/x:880203ed/end"));
@@ -157,7 +157,7 @@ static void test_bad_answer(void)
     peer_finish(s);
 }
 
-/* ---- Time, and the end of TCP ---- */
+/* ---- Time limits, and the end of TCP ---- */
 
 static void test_no_answer(void)
 {
@@ -187,7 +187,7 @@ static void tcp_left_open(bool they_begin)
     if (!they_begin)
         RAW_SEND(&p, "\x88\x00");
     CHECK_CLOSED(p.s, 1005, true);
-    CHECK(!raw_next(&p, &f)); /* close_timeout is over, and the service ends TCP */
+    CHECK(!raw_next(&p, &f)); /* close_timeout has passed, and the service ends TCP */
     UNTIL(LOCKED(p.s, !p.s->is_attached));
     CHECK_CLOSED(p.s, 1005, true); /* it was clean all the same */
     raw_finish(&p);
@@ -209,12 +209,12 @@ static void tcp_ended_by_server(bool they_begin)
     RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
     if (!they_begin)
         RAW_SEND(&p, "\x88\x02\x03\xe8");
-    CHECK_CLOSED(p.s, 1000, true); /* the user knows at once */
+    CHECK_CLOSED(p.s, 1000, true); /* the user learns of it at once */
     CHECK_INT(LOCKED(p.s, p.s->is_attached && p.s->codec != NULL), 1);
-    CHECK_INT(recv(p.fd, p.buffer, 1, MSG_DONTWAIT), -1); /* and the client's TCP stands yet */
+    CHECK_INT(recv(p.fd, p.buffer, 1, MSG_DONTWAIT), -1); /* but the client's TCP is still open */
     CHECK_INT(errno, EAGAIN);
     CHECK_INT(shutdown(p.fd, SHUT_WR), 0);
-    CHECK(!raw_next(&p, &f)); /* until the server's has ended */
+    CHECK(!raw_next(&p, &f)); /* until the server ends its own */
     UNTIL(LOCKED(p.s, !p.s->is_attached));
     raw_finish(&p);
 }
@@ -238,7 +238,7 @@ static void test_server_ends(void)
     peer_finish(s);
 }
 
-/* The peer's close frame and its FIN in one segment: the answer goes out all the same. */
+/* The peer's close frame and its FIN arrive in one segment. The answer is sent all the same. */
 static void test_close_with_fin(void)
 {
     for (int i = 0; i < 50; i++) {
@@ -270,7 +270,7 @@ static void test_lost(void)
     peer_finish(s);
 }
 
-/* ---- What comes after close frames ---- */
+/* ---- Data after close frames ---- */
 
 static void test_data_after_ours(void)
 {
@@ -289,7 +289,7 @@ static void test_data_after_ours(void)
                  "e\x88\x02\x03\xe9");
     CHECK_CLOSED(p.s, 1001, true);
     CHECK_STATUS(cw_socket_receive(p.s, 0, &(cw_event *){NULL}),
-                 CW_CLOSED); /* neither those, nor the one before */
+                 CW_CLOSED); /* neither these messages nor the earlier one */
     CHECK_HAS(cw_error_message(), "closed by this program");
     CHECK_INT(LOCKED(p.s, p.s->in.inbox.first == NULL), 1);
     raw_finish(&p);
@@ -306,7 +306,7 @@ static void test_data_after_theirs(void)
                  "b\xff\xff\xff\xff\x88\x02\0\0");
     RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe9", 2);
     CHECK_CLOSED(p.s, 1001, true);
-    CHECK_MESSAGE(p.s, CW_UTF8, "a", 1); /* what came before is given out */
+    CHECK_MESSAGE(p.s, CW_UTF8, "a", 1); /* messages that came before are returned */
     CHECK_STATUS(cw_socket_receive(p.s, 0, &(cw_event *){NULL}), CW_CLOSED);
     CHECK_HAS(cw_error_message(), "1001");
     CHECK_INT(shutdown(p.fd, SHUT_WR), 0);
@@ -322,8 +322,8 @@ static int unread_bytes(int fd)
     return unread;
 }
 
-/* A peer that sends on and on behind its close frame gets no more of the service than others do: one turn takes a
- * part of what is there, and the next the rest. */
+/* A peer that keeps sending after its close frame gets no more of the service's time than other peers: one turn reads a
+ * part of the data, the next turn reads more. */
 static void test_flood_after_close(void)
 {
     enum { FLOOD_BYTES = 300000, TURN_BYTES = 128 * 1024 };
@@ -335,7 +335,7 @@ static void test_flood_after_close(void)
     CHECK_INT(setsockopt(p.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
     RAW_SEND(&p, "\x88\x02\x03\xe8");
     CHECK_CLOSED(p.s, 1000, true);
-    cw__mutex_lock(&p.s->lock); /* nobody reads */
+    cw__mutex_lock(&p.s->lock); /* nothing reads */
     client = p.s->fd;
     CHECK_INT(setsockopt(client, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
     CHECK_INT(setsockopt(client, IPPROTO_TCP, TCP_WINDOW_CLAMP, &room, sizeof room), 0);
@@ -349,7 +349,7 @@ static void test_flood_after_close(void)
     raw_finish(&p);
 }
 
-/* What waits to be sent goes before our close frame; after the peer's it is dropped. */
+/* Queued data is sent before our own close frame. After the peer's close frame it is dropped. */
 static void test_queue_before_close(void)
 {
     static uint8_t data[1 << 20];
@@ -376,16 +376,16 @@ static const harness_test tests[] = {
     {"RFC 6455 5.5.1: a bad answer to our close frame", test_bad_answer},
     {"RFC 6455 7.1.1: a server that never answers: 1006 after close_timeout", test_no_answer},
     {"RFC 6455 7.1.1: a server that leaves TCP open: ended at close_timeout", test_tcp_left_open},
-    {"RFC 6455 7.1.1: the same when it began", test_tcp_left_open_by_them},
-    {"RFC 6455 7.1.1: TCP is left to the server, closed is told at once", test_tcp_ended_by_server},
-    {"RFC 6455 7.1.1: the same when it began", test_tcp_ended_by_server_who_began},
+    {"RFC 6455 7.1.1: a server that began and leaves TCP open", test_tcp_left_open_by_them},
+    {"RFC 6455 7.1.1: the server ends TCP; the closed event comes at once", test_tcp_ended_by_server},
+    {"RFC 6455 7.1.1: a server that began and ends TCP", test_tcp_ended_by_server_who_began},
     {"RFC 6455 7.1.1: the record of a server that ends TCP, also over TLS", test_server_ends},
     {"RFC 6455 5.5.1: the peer's close frame and FIN in one segment are answered", test_close_with_fin},
     {"RFC 6455 7.1.5: a lost connection is 1006", test_lost},
     {"RFC 6455 5.5.1: data after our close frame is ignored", test_data_after_ours},
     {"RFC 6455 5.5.1: data after the peer's close frame is ignored", test_data_after_theirs},
-    {"what floods in behind the close frames is read in turns", test_flood_after_close},
-    {"what waits to be sent goes before the close frame", test_queue_before_close},
+    {"a flood after the close frames is read in turns", test_flood_after_close},
+    {"queued data is sent before the close frame", test_queue_before_close},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

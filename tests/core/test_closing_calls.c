@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of closing.c: the calls close, abort, release and wait_closed in every state, what they do to calls that wait
- * in other threads, and the closed event. The handshake itself is in test_closing.c. */
+/* Tests of closing.c: close, abort, release and wait_closed in every state, their effect on calls that wait in other
+ * threads, and the closed event. test_closing.c tests the handshake. */
 #include "closing.h"
 #include "raw_peer.h"
 
@@ -47,7 +47,7 @@ static void test_twice(void)
     peer_finish(s);
 }
 
-/* Messages that waited are not given out after a local close, also if the connection has ended before. */
+/* After a local close no waiting message is returned, even if the connection had ended before. */
 static void test_close_when_closed(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/close:1000/frame:1/end"));
@@ -55,7 +55,7 @@ static void test_close_when_closed(void)
     CHECK_CLOSED(s, 1000, true);
     CHECK_STATUS(cw_socket_close(s, 4000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_receive(s, 0, &(cw_event *){NULL}), CW_CLOSED);
-    CHECK_CLOSED(s, 1000, true); /* the first end stays */
+    CHECK_CLOSED(s, 1000, true); /* the first end counts */
     peer_finish(s);
 }
 
@@ -91,7 +91,7 @@ static void test_abort(void)
     s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/close:1000/hang"));
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
-    cw_socket_abort(s); /* only TCP is left to be dropped */
+    cw_socket_abort(s); /* only TCP is left to drop */
     CHECK_CLOSED(s, 1000, true);
     CHECK_HAS(peer_log(), "\"end\": \"eof\"");
     peer_finish(s);
@@ -133,7 +133,7 @@ static void test_wait_closed(void)
     peer_finish(s);
 }
 
-/* ---- Calls that wait, and a close or an abort in another thread ---- */
+/* ---- Calls that wait while another thread closes or aborts ---- */
 
 typedef struct blocked {
     cw_socket *s;
@@ -176,7 +176,7 @@ static void *run_blocked(void *arg)
     return NULL;
 }
 
-/* The peer does nothing at all: a call that ends does so by the close alone. */
+/* The peer does nothing, so only the close can end the call. */
 static void ended(cw_class socket_class, cw_status (*call)(cw_socket *s), bool by_abort, cw_status wanted)
 {
     static uint8_t data[4 << 20];
@@ -235,7 +235,7 @@ static void test_ends_flush(void)
     cw_shutdown(5000);
 }
 
-/* What waits is thrown away at the peer's close: it has not left, and flush must not say so. */
+/* The peer's close drops what is queued. It was not sent, so flush must not return CW_OK. */
 static void test_flush_and_their_close(void)
 {
     static uint8_t data[4 << 20];
@@ -258,9 +258,9 @@ static void test_flush_and_their_close(void)
     RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
     CHECK_INT(pthread_join(b.thread, NULL), 0);
     CHECK_STATUS(b.status, CW_CLOSED);
-    CHECK_STATUS(cw_socket_wait_closed(p.s, CW_TIMEOUT_NEVER), CW_CLOSED); /* and so does this */
+    CHECK_STATUS(cw_socket_wait_closed(p.s, CW_TIMEOUT_NEVER), CW_CLOSED); /* and this one too */
     CHECK_HAS(cw_error_message(), "up to 3145728 bytes that were sent did not reach the server");
-    CHECK_STATUS(cw_shutdown(5000), CW_OK); /* which has been said */
+    CHECK_STATUS(cw_shutdown(5000), CW_OK); /* which has been reported already */
     raw_finish(&p);
 }
 
@@ -296,10 +296,10 @@ static void closed_event(const char *steps, void (*end)(cw_socket *s), int code,
     cw_event_free(e);
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     cw_socket_abort(s);
-    UNTIL(LOCKED(s, !s->is_attached)); /* TCP's end brings none either */
+    UNTIL(LOCKED(s, !s->is_attached)); /* the end of TCP brings no event either */
     CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT);
     CHECK_STATUS(cw_socket_subscribe(s, m, CW_EVENTS_ALL), CW_OK);
-    while (cw_mailbox_take(m, 0, &e) == CW_OK) { /* it is used up, also for a new subscription */
+    while (cw_mailbox_take(m, 0, &e) == CW_OK) { /* a new subscription does not repeat it */
         CHECK(cw_event_get_type(e) != CW_EVENT_CLOSED);
         cw_event_free(e);
     }
@@ -331,7 +331,7 @@ static void test_closed_event(void)
 static const harness_test tests[] = {
     {"RFC 6455 7.4: close with bad arguments", test_arguments},
     {"close twice, and calls after it", test_twice},
-    {"close of a closed socket takes its messages away", test_close_when_closed},
+    {"close of a closed socket drops its messages", test_close_when_closed},
     {"close and abort of a new socket", test_new},
     {"abort of an open socket and of one that is closed", test_abort},
     {"lifetime rule 2: release of an open socket", test_release},
@@ -341,7 +341,7 @@ static const harness_test tests[] = {
     {"close and abort end a send at once", test_ends_send},
     {"close and abort end a ping at once", test_ends_ping},
     {"close and abort end a flush at once", test_ends_flush},
-    {"RFC 6455 5.5.1: the peer's close throws away what waits, and flush says so", test_flush_and_their_close},
+    {"RFC 6455 5.5.1: the peer's close drops queued data, and flush reports it", test_flush_and_their_close},
     {"abort ends wait_closed", test_ends_wait_closed},
     {"lifetime rule 6: one closed event, with code, reason and was_clean", test_closed_event},
 };

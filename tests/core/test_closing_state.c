@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of closing.c from inside, where the clock is an argument and what is asked for is a member of the socket: the
- * clock of draining, the end of a program, and the calls in each state. From outside: test_closing.c, test_draining.c. */
+/* Tests of closing.c with access to its state; the clock is an argument. They test the clock of draining, the end of a
+ * program, and the calls in each state. test_closing.c and test_draining.c test the same over connections. */
 #include "closing.h"
 #include "process.h"
 #include "raw_peer.h"
@@ -19,19 +19,20 @@ static cw_socket *open_raw(raw_peer *p)
     return s;
 }
 
-/* Closes a socket while all that it sent is in the kernel, which cannot get rid of it. */
+/* Closes a socket while all sent data is in the kernel, which cannot deliver it. */
 static void close_with_data_in_kernel(cw_socket *s)
 {
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, sizeof large, 0), CW_OK);
     cw__mutex_lock(&s->lock);
-    cw__queue_drop_locked(s); /* what the kernel has not taken; the test is not about that */
+    cw__queue_drop_locked(s); /* what the kernel has not taken; this test is not about it */
     cw__mutex_unlock(&s->lock);
     UNTIL(LOCKED(s, cw__link_unacknowledged(s->codec->link) > 0));
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK(LOCKED(s, s->drain.is_on));
 }
 
-/* What the server acknowledges is progress, although nothing waits in the socket. The service cannot look meanwhile. */
+/* An acknowledgement by the server counts as progress, although nothing waits in the socket. The service cannot look
+ * meanwhile. */
 static void test_drain_clock(void)
 {
     raw_peer p;
@@ -43,7 +44,7 @@ static void test_drain_clock(void)
     cw__mutex_lock(&s->lock);
     now_ms = cw__now_ms();
     due_ms = cw__closing_due_locked(s);
-    CHECK(due_ms > now_ms && due_ms <= cw__now_ms() + 1000); /* it is looked at in a little while */
+    CHECK(due_ms > now_ms && due_ms <= cw__now_ms() + 1000); /* the service looks again after a short time */
     cw__closing_attend_locked(s, now_ms);
     held = cw__link_unacknowledged(s->codec->link);
     CHECK_INT(s->drain.held_bytes, held);
@@ -55,7 +56,7 @@ static void test_drain_clock(void)
     cw__closing_attend_locked(s, now_ms);
     CHECK_INT(s->drain.progress_ms, now_ms);
     now_ms += SEND_TIMEOUT_MS - 1;
-    s->drain.held_bytes = 0; /* from here on no progress shows */
+    s->drain.held_bytes = 0; /* from here on there is no progress */
     cw__closing_attend_locked(s, now_ms);
     CHECK_INT(s->close.state, CW__CLOSE_SENT);
     s->drain.held_bytes = 0;
@@ -67,7 +68,7 @@ static void test_drain_clock(void)
     raw_finish(&p);
 }
 
-/* Without a send_timeout, draining ends after 30 s without progress all the same. */
+/* Without a send_timeout, draining still ends after 30 s without progress. */
 static void test_drain_limit(void)
 {
     raw_peer p;
@@ -77,7 +78,7 @@ static void test_drain_limit(void)
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, sizeof large, 0), CW_OK);
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     cw__mutex_lock(&s->lock);
-    CHECK_INT(s->out.last->opcode, CW__OP_CLOSE); /* behind all that was sent */
+    CHECK_INT(s->out.last->opcode, CW__OP_CLOSE); /* after all sent data */
     s->settings.numbers[CW_OPT_SEND_TIMEOUT] = -1;
     now_ms = cw__now_ms();
     cw__closing_attend_locked(s, now_ms);
@@ -93,7 +94,7 @@ static void test_drain_limit(void)
     cw_shutdown(0);
 }
 
-/* Writing has failed: what the kernel holds is lost, and the close is no longer put off. */
+/* A write has failed: what the kernel holds is lost, and closing is no longer delayed. */
 static void test_drain_broken(void)
 {
     raw_peer p;
@@ -119,7 +120,7 @@ static void test_drain_broken(void)
     cw_shutdown(0);
 }
 
-/* cw_shutdown gives a closing handshake less time than close_timeout does, and never more. */
+/* cw_shutdown may shorten the time of a closing handshake, but never extends it. */
 static void test_shut_down(void)
 {
     raw_peer p;
@@ -159,7 +160,7 @@ static void test_shut_down_without_time(void)
     raw_finish(&p);
 }
 
-/* A close of our own is a normal end, in whichever state it finds the socket; and nothing is to be waited for then. */
+/* A local close is a normal end in every state of the socket. After it there is nothing to wait for. */
 static void test_closed_locally(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -173,7 +174,7 @@ static void test_closed_locally(void)
     CHECK(cw_socket_ended_normally(s));
     cw_socket_release(s);
 
-    listener = raw_listen(uri); /* and nobody answers */
+    listener = raw_listen(uri); /* and no peer answers */
     s = peer_socket(CW_MESSAGE_SOCKET);
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, 1), CW_TIMED_OUT);
@@ -202,7 +203,7 @@ static void test_closed_locally(void)
     raw_finish(&p);
 }
 
-/* RFC 6455 section 5.5.1: behind a close frame nothing goes out, so a pong that is still owed then is forgotten. */
+/* RFC 6455 section 5.5.1: nothing is sent after a close frame. So a pong that is still owed is dropped. */
 static void test_pong_owed(void)
 {
     raw_peer p;
@@ -222,7 +223,7 @@ static void test_pong_owed(void)
     raw_finish(&p);
 }
 
-/* A pong that is owed goes out before a close frame of ours. */
+/* A pong that is owed is sent before our close frame. */
 static void test_pong_before_close(void)
 {
     raw_peer p;
@@ -240,7 +241,7 @@ static void test_pong_before_close(void)
     cw_shutdown(0);
 }
 
-/* Writing has failed: the peer's close frame cannot be answered, so that is the end; and calls say what has failed. */
+/* A write has failed, so the peer's close frame cannot be answered and the connection ends. Calls report the failure. */
 static void test_broken(void)
 {
     raw_peer p;
@@ -289,14 +290,14 @@ static void check_in_child(void)
     CHECK_INT(code, 0);
     CHECK_STR(reason, "");
     reason[0] = 'x';
-    CHECK(!cw_socket_get_closed(inherited, &code, reason, 0)); /* there is no room for a reason */
+    CHECK(!cw_socket_get_closed(inherited, &code, reason, 0)); /* no buffer for a reason */
     CHECK_INT(reason[0], 'x');
     CHECK(!cw_socket_ended_normally(inherited));
     CHECK_STATUS(cw_socket_wait_closed(inherited, 0), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_close(inherited, 1000, NULL, 0), CW_AFTER_FORK);
 }
 
-/* A child knows nothing of its parent's connections. */
+/* A child has no access to its parent's connections. */
 static void test_after_fork(void)
 {
     raw_peer p;
@@ -315,15 +316,15 @@ static void test_after_fork(void)
 }
 
 static const harness_test tests[] = {
-    {"draining: what the server acknowledges is progress", test_drain_clock},
+    {"draining: an acknowledgement by the server is progress", test_drain_clock},
     {"draining: without a send_timeout", test_drain_limit},
-    {"draining: writing has failed", test_drain_broken},
+    {"draining: a write has failed", test_drain_broken},
     {"the end of a program: a closing handshake gets less time, never more", test_shut_down},
     {"the end of a program, without time", test_shut_down_without_time},
     {"a close of our own is a normal end in every state", test_closed_locally},
-    {"RFC 6455 5.5.1: no pong behind a close frame", test_pong_owed},
-    {"a pong that is owed goes before our close frame", test_pong_before_close},
-    {"the peer closes after writing has failed", test_broken},
+    {"RFC 6455 5.5.1: no pong after a close frame", test_pong_owed},
+    {"an owed pong is sent before our close frame", test_pong_before_close},
+    {"the peer closes after a write has failed", test_broken},
     {"the texts of bad arguments", test_texts},
     {"a closed socket in a child", test_after_fork},
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of codec_curl.c where it has to tell faults from broken rules: a connection that is reset, and complaints of
- * libcurl's. What frames become is tested with messages, pings and closing. */
+/* Tests of codec_curl.c where it must tell errors of the connection from violations by the peer: a reset, and errors
+ * that libcurl reports. The tests of messages, pings and closing test the rest. */
 #include "raw_peer.h"
 
-/* A reset is no broken rule: 1006, the system's word for it, and what came before it. */
+/* A reset is no violation. It gives 1006 with the system's text, after the messages that came before. */
 static void check_reset(bool is_receiving)
 {
     raw_peer *p = calloc(1, sizeof *p);
@@ -39,7 +39,7 @@ static void test_reset_unwatched(void) { check_reset(false); }
 
 static const harness_test tests[] = {
     {"RFC 6455 7.1.5: a reset under a receive is 1006 and ConnectionReset", test_reset},
-    {"RFC 6455 7.1.5: a reset found by the service is the same", test_reset_unwatched},
+    {"RFC 6455 7.1.5: a reset that the service finds is the same", test_reset_unwatched},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of compressing.c through the public calls, with the echo server: what two threads send goes out whole and in turn
- * while a third receives, and a socket may be aborted and released in the middle of it. What goes over the wire is
- * tested in Python. A libcurl that cannot receive what is compressed refuses it, and that is tested in its place. */
+/* Tests of compressing.c through the public calls, with the echo server. Two threads send while a third receives: their
+ * messages are sent whole, one after another. A socket may be aborted and released in the middle. Python tests check
+ * the bytes on the wire. A libcurl that cannot receive compressed messages refuses compression; then that is tested. */
 #include "peer.h"
 
 #include "transport/codec.h"
@@ -33,7 +33,7 @@ static cw_socket *made(void)
     return s;
 }
 
-/* True: there is none, and the connect said so. */
+/* True: compression is not available, and the connect said so. */
 static bool is_refused(cw_socket *s)
 {
     if (has_compression())
@@ -48,7 +48,7 @@ static bool is_refused(cw_socket *s)
 typedef struct job {
     cw_socket *s;
     size_t len_bytes;
-    bool goes_on; /* until it fails */
+    bool goes_on; /* until sending fails */
 } job;
 
 static void *send_many(void *arg)
@@ -133,7 +133,7 @@ static const char *reply(void)
                     "Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
 }
 
-/* Sends so many bytes that do not get smaller. */
+/* Sends that many bytes that do not compress. */
 static void send_random(cw_socket *s, size_t len_bytes)
 {
     uint8_t *data = malloc(len_bytes);
@@ -162,7 +162,7 @@ static void sent_as(int64_t frame_size, size_t len_bytes, size_t frame_count, si
     cw_socket_release(s);
 }
 
-/* A message goes in one frame if it compresses to 1 MiB or less; frame_size may say otherwise. */
+/* A message is sent in one frame if it compresses to 1 MiB or less and frame_size does not say otherwise. */
 static void test_frames(void)
 {
     enum { FRAME_SIZE = 64 * MIB };
@@ -181,7 +181,7 @@ static void test_frames(void)
     cw_shutdown(5000);
 }
 
-/* The first compressed message of either direction needs memory. */
+/* The first compressed message in each direction allocates memory. */
 static bool without_memory(void *unused)
 {
     cw_socket *s = made();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of connect.c: the ways from new to open and back, many at once, cancelling, the deadline, what is allowed
- * when. What the handshake itself accepts is in test_handshake.c. */
+/* Tests of connect.c: the ways from new to open and back, many connects at once, cancelling, the deadline, and what
+ * each state allows. test_handshake.c tests what the handshake accepts. */
 #include "peer.h"
 
 static void test_information(void)
@@ -21,7 +21,7 @@ static void test_information(void)
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK_STATUS(cw_socket_get_info(s, CW_INFO_RESPONSE_HEADERS, text, sizeof text, NULL), CW_OK);
-    CHECK_HAS(text, "Sec-WebSocket-Accept: ");                          /* stays readable */
+    CHECK_HAS(text, "Sec-WebSocket-Accept: ");                          /* it can still be read */
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_OK); /* it was open */
     peer_finish(s);
 }
@@ -42,9 +42,9 @@ static void test_refused_port(void)
     CHECK_INT(cw_event_get_type(e), CW_EVENT_CONNECT_FAILED);
     cw_event_free(e);
     CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT);           /* no closed event: it was never open */
-    CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_CONNECT_FAILED); /* the details stay to be asked for */
+    CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_CONNECT_FAILED); /* the details can still be read */
     CHECK_INT(cw_error_web_status(), CW_WEB_CannotConnect);
-    /* and it may be tried again */
+    /* and it can connect again */
     CHECK_STATUS(cw_socket_connect(s, peer_script("echo"), CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_OK);
     CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
@@ -76,7 +76,7 @@ static void test_wrong_order(void)
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_try_receive(s, &e), CW_WOULD_BLOCK);
-    CHECK_STATUS(cw_socket_wait_closed(s, 0), CW_OK); /* at once: it was never open */
+    CHECK_STATUS(cw_socket_wait_closed(s, 0), CW_OK); /* at once, because it was never open */
     CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
     cw_socket_release(s);
     s = peer_socket(CW_STREAM_SOCKET);
@@ -91,7 +91,7 @@ static void test_never_connected(void)
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);
     CHECK_STATUS(cw_socket_connect(s, "ws://127.0.0.1/", 1000), CW_INVALID_STATE);
-    CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_INVALID_STATE); /* it is not that it was open */
+    CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_INVALID_STATE); /* CW_OK does not mean that it was open */
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_CLOSED);
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_CLOSED);
     cw_socket_release(s);
@@ -106,7 +106,7 @@ static void test_second(void)
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_NO_DELAY, 0), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, "x", 1), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_set_request_header(s, "A", 1, "b", 1), CW_INVALID_STATE);
-    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MESSAGE_TYPE, CW_UTF8), CW_OK); /* the one that may change */
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MESSAGE_TYPE, CW_UTF8), CW_OK); /* this one may change */
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 1000), CW_OK);
     CHECK_MESSAGE(s, CW_BINARY, "a", 1);
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
@@ -142,7 +142,7 @@ static void many(const char *steps, bool is_tls)
 static void test_many(void) { many("echo", false); }
 static void test_many_tls(void) { many("echo", true); }
 
-/* A listening socket whose owner never accepts: the kernel connects, nobody answers. */
+/* A listening socket that never accepts: the kernel connects, but no server answers. */
 static int silent_listener(char uri[64])
 {
     struct sockaddr_in at = {.sin_family = AF_INET};
@@ -203,7 +203,7 @@ static void cancel_by(void (*cancel)(cw_socket *s), cw_state then)
     CHECK_STATUS(cw_socket_connect_start(w.s, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
     CHECK_INT(pthread_create(&thread, NULL, wait_connected, &w), 0);
     UNTIL(peer_is_blocked(w.s));
-    CHECK_STATUS(cw_socket_connect_start(w.s, uri, strlen(uri), 0), CW_INVALID_STATE); /* under way already */
+    CHECK_STATUS(cw_socket_connect_start(w.s, uri, strlen(uri), 0), CW_INVALID_STATE); /* connecting already */
     cancel(w.s);
     CHECK_INT(pthread_join(thread, NULL), 0);
     CHECK_STATUS(w.status, CW_CONNECT_FAILED);
@@ -222,7 +222,7 @@ static void test_cancel_by_close(void) { cancel_by(by_close, CW_STATE_CLOSED); }
 static void test_cancel_by_abort(void) { cancel_by(by_abort, CW_STATE_CLOSED); }
 static void test_cancel_by_shutdown(void) { cancel_by(by_shutdown, CW_STATE_CLOSED); }
 
-/* wait_closed must not return before the state says so: right after a close there is no waiting thread. */
+/* wait_closed must not return before the state is closed. Right after a close there is no thread that waits. */
 static void test_cancel_and_look(void)
 {
     char uri[64];
@@ -247,8 +247,8 @@ static void test_release(void)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
-    cw_socket_release(s);         /* gone at the next moment, which the count of blocks shows */
-    UNTIL(cw__alloc_live() <= 3); /* the service's own: heap of timers, poller, the poller's table */
+    cw_socket_release(s);         /* it ends a moment later, which the count of blocks shows */
+    UNTIL(cw__alloc_live() <= 3); /* the service's own: the heap of timers, the poller, the poller's table */
     s = peer_socket(CW_MESSAGE_SOCKET);
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
     cw_socket_release(s);
@@ -262,7 +262,7 @@ static bool interrupt(void *asked)
     return true;
 }
 
-/* Ctrl-C: cw_socket_connect gives the connect up, cw_socket_wait_connected only the waiting. */
+/* Ctrl-C: cw_socket_connect cancels the connect; cw_socket_wait_connected only stops waiting. */
 static void test_interrupt(void)
 {
     char uri[64];
@@ -275,7 +275,7 @@ static void test_interrupt(void)
     cw_set_wait_hook(NULL, NULL);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_OperationCanceled);
-    CHECK_INT(cw_socket_state(s), CW_STATE_NEW); /* not closed: it may be tried again */
+    CHECK_INT(cw_socket_state(s), CW_STATE_NEW); /* not closed: it can connect again */
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
     cw_set_wait_hook(interrupt, &asked);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_INTERRUPTED);
@@ -287,7 +287,7 @@ static void test_interrupt(void)
     (void)close(listener);
 }
 
-/* Each way of failing leaves a socket that connects as a new one would. */
+/* After each kind of failure the socket connects as a new one would. */
 static void test_again(void)
 {
     char uri[64];
@@ -310,9 +310,9 @@ static void test_again(void)
 }
 
 static const harness_test tests[] = {
-    {"an open socket tells of its connection, and still after its end", test_information},
-    {"refused: one event, no closed event, and it may be tried again", test_refused_port},
-    {"a name that is not to be found", test_no_name},
+    {"information of an open socket, and after its end", test_information},
+    {"refused: one event, no closed event, and it can connect again", test_refused_port},
+    {"a host name that does not exist", test_no_name},
     {"nothing works before connect", test_wrong_order},
     {"a socket closed before it was connected", test_never_connected},
     {"a second connect, and controls set late", test_second},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of deflate.c on bytes alone: the examples of RFC 7692 section 7.2.3, every type of block, every split, what is
- * corrupt, bombs, what a connection costs. zlib itself stands beside it as the other end. */
+/* Tests of deflate.c on bytes: the examples of RFC 7692 section 7.2.3, every type of block, every split, corrupt data,
+ * decompression bombs, and the memory of a connection. zlib itself is the other side. */
 #include "harness.h"
 
 #include <malloc.h>
@@ -10,16 +10,16 @@ enum { ROOM_BYTES = 1 << 20, BUFFER_BYTES = 16 * 1024 };
 
 static const cw__compression defaults = {.is_on = true, .server_bits = 15, .client_bits = 15};
 
-/* What came of a compressed message. */
+/* The result of a compressed message. */
 typedef struct outcome {
     uint8_t *data;
     size_t len_bytes;
-    cw__inflate_result result; /* the last one */
+    cw__inflate_result result; /* of the last call */
     bool is_complete;
 } outcome;
 
 static outcome out;
-static bool is_kept = true; /* what is not used up at once */
+static bool is_kept = true; /* input that was not used up at once */
 
 static void begin(void)
 {
@@ -28,7 +28,7 @@ static void begin(void)
     out.is_complete = false;
 }
 
-/* Takes all that a piece expands to, size_bytes at a time; false once it went wrong. */
+/* Takes all output of a piece, size_bytes at a time. False after an error. */
 static bool drain(cw__inflater *i, size_t size_bytes)
 {
     uint8_t buffer[BUFFER_BYTES];
@@ -44,7 +44,7 @@ static bool drain(cw__inflater *i, size_t size_bytes)
         memcpy(out.data + out.len_bytes, piece.data, piece.len_bytes);
         out.len_bytes += piece.len_bytes;
         out.is_complete = piece.is_final;
-        CHECK(!is_kept || cw__inflater_keep(i)); /* as if the piece's memory went with each step */
+        CHECK(!is_kept || cw__inflater_keep(i)); /* as if the piece's memory were freed after each step */
     } while (out.result == CW__INFLATE_PIECE && cw__inflater_has_more(i));
     return out.result <= CW__INFLATE_DRY;
 }
@@ -91,7 +91,7 @@ static void test_examples(void)
 
     CHECK(FEED(i, "\xf2\x48\xcd\xc9\xc9\x07\x00")); /* 7.2.3.1 */
     CHECK_TEXT("Hello");
-    CHECK(FEED(i, "\xf2\x00\x11\x00\x00")); /* 7.2.3.2: with what came before as context */
+    CHECK(FEED(i, "\xf2\x00\x11\x00\x00")); /* 7.2.3.2: with the previous message as context */
     CHECK_TEXT("Hello");
     CHECK(FEED(i, "\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00")); /* 7.2.3.3: a block without compression */
     CHECK_TEXT("Hello");
@@ -108,7 +108,8 @@ static void test_examples(void)
     cw__inflater_destroy(i);
 }
 
-/* Some end a message with the last block and nothing behind it; what comes then may refer to it all the same. */
+/* Some senders end a message with a block that is marked as the last, and nothing after it. The next message may still
+ * refer to it. */
 static void test_last_block(void)
 {
     cw__inflater *i = cw__inflater_create(&defaults);
@@ -134,9 +135,9 @@ static void test_no_takeover(void)
     CHECK(FEED(i, "\xf2\x48\xcd\xc9\xc9\x07\x00"));
     CHECK(FEED(i, "\xf2\x48\xcd\xc9\xc9\x07\x00"));
     CHECK_TEXT("Hello");
-    CHECK(FEED(i, "\xf3\x48\xcd\xc9\xc9\x07\x00")); /* a last block, and what comes then */
+    CHECK(FEED(i, "\xf3\x48\xcd\xc9\xc9\x07\x00")); /* a last block, and the next message */
     CHECK(FEED(i, "\xf2\x48\xcd\xc9\xc9\x07\x00"));
-    CHECK(!FEED(i, "\xf2\x00\x11\x00\x00")); /* refers to what was before */
+    CHECK(!FEED(i, "\xf2\x00\x11\x00\x00")); /* refers to the block before */
     CHECK_INT(out.result, CW__INFLATE_BAD);
     cw__inflater_destroy(i);
 }
@@ -165,7 +166,7 @@ static size_t deflate_by_zlib(int level, int strategy, const uint8_t *data, size
     z.next_out = to;
     z.avail_out = ROOM_BYTES;
     CHECK_INT(deflate(&z, Z_SYNC_FLUSH), Z_OK);
-    CHECK_INT(deflateEnd(&z), Z_DATA_ERROR); /* it has not come to an end: the next message would follow */
+    CHECK_INT(deflateEnd(&z), Z_DATA_ERROR); /* the stream has not ended: the next message would follow */
     return ROOM_BYTES - z.avail_out - 4;
 }
 
@@ -211,7 +212,7 @@ static void test_splits(void)
     cw__inflater_destroy(i);
 }
 
-/* ---- What is not for it, and what is wrong ---- */
+/* ---- Frames that are not compressed, and errors ---- */
 
 static void test_frames(void)
 {
@@ -248,13 +249,13 @@ static void test_corrupt(void)
         size_t len_bytes;
     } bad[] = {
         {"\x07", 1},                           /* block type 3 */
-        {"\x00\x05\x00\x05\x00Hello\x00", 11}, /* a length and its complement that are none */
+        {"\x00\x05\x00\x05\x00Hello\x00", 11}, /* a length that does not match its complement */
         {"\xf2\x48\xcd", 3},                   /* cut off inside a block */
-        {"", 0},                               /* nothing at all is no empty message */
-        {"\x00\x05\x00\xfa\xffHel", 8}, /* cut off inside one without compression, too long for the tail */
-        {"\xf2\x00\x11\x00\x00", 5},    /* refers to what was before the beginning */
-        {"\x04\xc0\x81\x08\x00\x00\x00\x00\x20\x7f\xeb\x0b", 12}, /* lengths of codes that fit no code */
-        {"\xf3\x48\xcd\xc9\xc9\x07\x00\x07", 8},                  /* behind the last block */
+        {"", 0},                               /* an empty payload is not an empty message */
+        {"\x00\x05\x00\xfa\xffHel", 8}, /* cut off inside an uncompressed block that is longer than the tail */
+        {"\xf2\x00\x11\x00\x00", 5},    /* refers to data before the beginning */
+        {"\x04\xc0\x81\x08\x00\x00\x00\x00\x20\x7f\xeb\x0b", 12}, /* code lengths that form no code */
+        {"\xf3\x48\xcd\xc9\xc9\x07\x00\x07", 8},                  /* data after the last block */
     };
 
     for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
@@ -269,7 +270,7 @@ static void test_corrupt(void)
     }
 }
 
-/* A block whose last bytes are the tail is at its end, however little comes out at a time. */
+/* A block whose last bytes are the tail is complete, even if it is output in small parts. */
 static void test_tail_as_data(void)
 {
     static const char data[] = "\x00\x05\x00\xfa\xffx";
@@ -293,7 +294,7 @@ static size_t heap_bytes(void)
     return info.uordblks + info.hblkhd;
 }
 
-/* 1 GiB of zeros in 1 MiB: it comes out a buffer at a time, and costs no more than the first of them. */
+/* 1 MiB that expands to 1 GiB of zeros: it comes one buffer at a time, and needs no more memory than the first buffer. */
 static void test_bomb(void)
 {
     const size_t gib = (size_t)1 << 30;
@@ -304,7 +305,7 @@ static void test_bomb(void)
     size_t len = 0, total = 0, before = 0;
     cw__piece piece = {.opcode = CW__OP_BINARY, .rsv = 4, .is_final = true};
 
-    for (size_t n = 0; n < gib >> 20; n++) { /* one message: parts of it are flushed */
+    for (size_t n = 0; n < gib >> 20; n++) { /* one message, flushed in parts */
         bool is_done = false;
         cw__deflater_take(d, zeros, 1 << 20);
         while (!is_done)
@@ -317,7 +318,7 @@ static void test_bomb(void)
     CHECK(cw__inflater_take(i, &piece));
     do {
         CHECK_INT(cw__inflater_give(i, buffer, sizeof buffer, &piece), CW__INFLATE_PIECE);
-        if (total == 0) /* zlib's state is there now */
+        if (total == 0) /* zlib's state is allocated now */
             before = heap_bytes();
         total += piece.len_bytes;
     } while (!piece.is_final);
@@ -328,8 +329,8 @@ static void test_bomb(void)
     free(bomb);
 }
 
-/* docs/guide.md has this table; the numbers are KiB, rounded up, of zlib 1.2.13. A process for each row: what is freed is not there at
- * once. */
+/* docs/guide.md has this table. The numbers are KiB, rounded up, with zlib 1.2.13. Each row runs in a process of its
+ * own, because freed memory does not show at once. */
 static const struct {
     uint8_t bits;
     size_t inflate_kib, deflate_kib;
@@ -364,7 +365,7 @@ static void check_memory(size_t row)
     printf("# %2u bits: %6zu bytes to deflate, %6zu to inflate\n", memory[row].bits, with_deflate - before,
            with_both - with_deflate);
     if (!HARNESS_IS_SANITIZED) {
-        /* zlib's versions differ a little */
+        /* zlib's versions differ slightly */
         CHECK(with_deflate - before <= memory[row].deflate_kib * 1024 * 9 / 8);
         CHECK(with_both - with_deflate <= memory[row].inflate_kib * 1024 * 9 / 8);
     }
@@ -383,7 +384,7 @@ static void test_memory_15(void) { check_memory(7); }
 
 /* ---- Deflating ---- */
 
-/* Sends parts of a message through both ends; what comes out is what went in. size_bytes: of the buffer. */
+/* Sends parts of a message through both ends and compares. size_bytes: of the buffer. */
 static void pass(cw__deflater *d, cw__inflater *i, const uint8_t *data, size_t len_bytes, size_t part_bytes,
                  size_t size_bytes)
 {
@@ -433,7 +434,7 @@ static void test_round_trips(void)
     }
 }
 
-/* No reference reaches farther back than the window that was agreed: zlib's inflate of that size takes it. */
+/* No reference reaches beyond the agreed window: zlib's inflate with that window accepts the data. */
 static void test_windows(void)
 {
     static uint8_t text[80000];
@@ -445,7 +446,7 @@ static void test_windows(void)
         cw__deflater *d = cw__deflater_create(&terms);
         z_stream z = {0};
         bool is_done = false;
-        size_t period = ((size_t)1 << bits) + 20; /* what comes again comes from beyond the window */
+        size_t period = ((size_t)1 << bits) + 20; /* the repeated data is farther back than the window */
         for (size_t n = period; n < sizeof text; n++)
             text[n] = text[n - period];
         cw__deflater_take(d, text, sizeof text);
@@ -454,7 +455,7 @@ static void test_windows(void)
         CHECK(is_done);
         CHECK_INT(inflateInit2(&z, -bits), Z_OK);
         z.next_out = back;
-        do { /* a byte at a time: of what it has just written, zlib would take more than the window */
+        do { /* one byte at a time, because zlib would use data it has just written, which is more than the window */
             z.avail_out = 1;
             CHECK_INT(inflate(&z, Z_SYNC_FLUSH), Z_OK);
         } while (z.total_out < sizeof text);
@@ -481,7 +482,7 @@ static void test_takeover(void)
         for (int n = 0; n < 3; n++) {
             cw__deflater_take(d, text, sizeof text);
             lens[n] = cw__deflater_give(d, n ? second : first, sizeof first, true, &is_done);
-            if (n == 1) /* the second did not go out: the third must not refer to anything */
+            if (n == 1) /* the second one was not sent: the third must not refer to it */
                 cw__deflater_forget(d);
         }
         CHECK(resets ? lens[1] == lens[0] : lens[1] < 12);
@@ -519,7 +520,7 @@ static bool without_memory(void *unused)
 
 static void test_no_memory(void) { each_allocation_fails(without_memory, NULL); }
 
-/* Nothing is allocated for a message once the first is through. */
+/* After the first message, no message allocates memory. */
 static void test_steady(void)
 {
     static uint8_t text[40000];
@@ -545,8 +546,8 @@ static const harness_test tests[] = {
     {"deflate: every type of block, at every size of input and output", test_blocks},
     {"deflate: fragments cut at every byte", test_splits},
     {"RFC 7692 6.1, 7.2.3.1: which frames are compressed", test_frames},
-    {"deflate: what is corrupt", test_corrupt},
-    {"a block that the tail fills up, in outputs of every size", test_tail_as_data},
+    {"deflate: corrupt data", test_corrupt},
+    {"a block that ends in the tail, in outputs of every size", test_tail_as_data},
     {"deflate: a bomb costs a buffer", test_bomb},
     {"deflate: memory, 8 bits", test_memory_8},
     {"deflate: memory, 9 bits", test_memory_9},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of sessions that run out of descriptors, at each place that takes one: the error says so, nothing stays
- * open, and with descriptors to be had again all is well again. */
+/* Tests of sessions that run out of descriptors, at each place that opens one. The error says so, and nothing stays
+ * open. When descriptors are available again, everything works again. */
 #include "peer.h"
 #include "process.h"
 
@@ -26,8 +26,8 @@ static void limit_to(rlim_t count)
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-/* The lowest number above which no descriptor is open, the holes below it being filled: a limit that is so much
- * higher leaves so many descriptors. */
+/* Fills all holes below the highest open descriptor and returns the number above it. A limit that is n higher leaves n
+ * descriptors. */
 static rlim_t fill_holes(void)
 {
     int fd, highest = 2;
@@ -51,7 +51,7 @@ static void *run_limited(void *body)
     return (*(body_call *)body)(NULL);
 }
 
-/* Runs a body, in a new thread each time, with 0, 1, 2, ... descriptors to be had, until it gets through. */
+/* Runs a body with 0, 1, 2, ... available descriptors, each time in a new thread, until it succeeds. */
 static void each_descriptor_fails(body_call body)
 {
     void *got_through = NULL;
@@ -59,14 +59,14 @@ static void each_descriptor_fails(body_call body)
     pthread_t thread;
     rlim_t base;
 
-    CHECK_INT(pthread_create(&thread, NULL, body, NULL), 0); /* with all there are: some are kept for good */
+    CHECK_INT(pthread_create(&thread, NULL, body, NULL), 0); /* no limit yet: some are kept for good */
     CHECK_INT(pthread_join(thread, &got_through), 0);
     CHECK(got_through != NULL);
     base = fill_holes();
     before = descriptor_count();
     CHECK_INT(pthread_barrier_init(&is_limited, NULL, 2), 0);
     for (rlim_t spare = 0; spare == 0 || !got_through; spare++) {
-        CHECK_INT(pthread_create(&thread, NULL, run_limited, &body), 0); /* a sanitizer may want one for that */
+        CHECK_INT(pthread_create(&thread, NULL, run_limited, &body), 0); /* a sanitizer may need one for that */
         limit_to(base + spare);
         (void)pthread_barrier_wait(&is_limited);
         CHECK_INT(pthread_join(thread, &got_through), 0);
@@ -128,7 +128,7 @@ static void test_tls(void)
     each_descriptor_fails(session);
 }
 
-/* The same socket connects once there are descriptors again. */
+/* The same socket connects when descriptors are available again. */
 static void test_again(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -147,13 +147,13 @@ static void test_again(void)
     peer_finish(s);
 }
 
-/* A look-up takes a descriptor, or the multi does in which it would begin; which one depends on libcurl. */
+/* A look-up needs a descriptor, or the multi in which it would begin does; that depends on libcurl. */
 static void test_name(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET), *other = peer_socket(CW_MESSAGE_SOCKET);
 
-    CHECK_STATUS(cw_socket_set_number(other, CW_OPT_FRAMING, CW_FRAMING_CURL), CW_OK); /* shares no multi */
-    peer_connect(other, peer_script("echo/end")); /* the service has its descriptors */
+    CHECK_STATUS(cw_socket_set_number(other, CW_OPT_FRAMING, CW_FRAMING_CURL), CW_OK); /* it shares no multi */
+    peer_connect(other, peer_script("echo/end")); /* the service has its descriptors already */
     limit_to(fill_holes());
     CHECK(cw_socket_connect(s, "ws://name.invalid/", CW_TIMEOUT_DEFAULT) != CW_OK);
     CHECK_HAS(cw_error_message(), "ulimit -n");
@@ -171,7 +171,7 @@ static cw_socket *open_socket;
 static atomic_bool is_last;
 static uint8_t large[LARGE_BYTES];
 
-/* In a thread that has no wake-up descriptor yet, and gets none. */
+/* In a thread that has no wake-up descriptor yet, and cannot get one. */
 static void *wait_without(void *unused)
 {
     cw_event *e = NULL;
@@ -208,7 +208,7 @@ static void test_waiting(void)
 
 /* ---- Random bytes ---- */
 
-/* Makes the kernel refuse getrandom to this process, as an old one or a sandbox does. */
+/* Makes the kernel refuse getrandom in this process, as an old kernel or a sandbox does. */
 static void refuse_getrandom(void)
 {
     struct sock_filter code[] = {
@@ -231,7 +231,7 @@ static void test_random(void)
     uint8_t byte;
 
     refuse_getrandom();
-    CHECK(cw__random(&byte, 1)); /* the device will do */
+    CHECK(cw__random(&byte, 1)); /* the device works instead */
     limit_to(fill_holes());
     CHECK_STATUS(cw_socket_connect(s, peer_script("echo/end"), CW_TIMEOUT_DEFAULT), CW_SYSTEM_ERROR);
     CHECK_HAS(cw_error_message(), "/dev/urandom");

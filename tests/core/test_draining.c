@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of what becomes of accepted messages at the end of a socket or of the program (closing.c, service.c): they go out
- * as long as that makes progress, and what is lost is told. */
+/* Tests of accepted messages at the end of a socket or of the program (closing.c, service.c): they are sent as long as
+ * that makes progress, and losses are reported. */
 #include "raw_peer.h"
 
 enum {
     MIB = 1024 * 1024,
-    LARGE_BYTES = 4 * MIB, /* more than the kernels of both ends take */
+    LARGE_BYTES = 4 * MIB, /* more than the kernels of both sides hold */
     SHORT_MS = 40,
     LONG_MS = 20000
 };
 
 static uint8_t large[LARGE_BYTES];
 
-/* A socket that gives up early what it has no reason to wait for. */
+/* A socket with short time limits for what it need not wait for. */
 static cw_socket *open_raw(raw_peer *p, int send_timeout_ms, int close_timeout_ms)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -25,7 +25,7 @@ static cw_socket *open_raw(raw_peer *p, int send_timeout_ms, int close_timeout_m
     return s;
 }
 
-/* Most of it waits in the socket. */
+/* Most of the data waits in the socket. */
 static void send_large(cw_socket *s)
 {
     for (size_t i = 0; i < sizeof large; i++)
@@ -34,7 +34,7 @@ static void send_large(cw_socket *s)
     CHECK(LOCKED(s, s->out.first != NULL));
 }
 
-/* All of it is in the kernel, which cannot get rid of it. */
+/* All data is in the kernel, which cannot deliver it. */
 static uint32_t fill_kernel(cw_socket *s)
 {
     uint32_t count = 0;
@@ -48,7 +48,7 @@ static uint32_t fill_kernel(cw_socket *s)
 
 static void close_socket(cw_socket *s) { CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK); }
 
-/* Gives what should not happen the time to happen. */
+/* Waits for a time in which a wrong reaction would happen. */
 static void let_time_pass(int ms) { (void)poll(NULL, 0, ms); }
 
 /* ---- A slow server gets everything ---- */
@@ -87,7 +87,7 @@ static void test_in_the_kernel(void)
     raw_finish(&p);
 }
 
-/* Slowly, but without a pause of send_timeout. */
+/* Reads slowly, but never pauses for send_timeout. */
 static void test_steady_reader(void)
 {
     enum { CHUNK_BYTES = 128 * 1024, STEP_MS = 50 };
@@ -110,7 +110,7 @@ static void test_steady_reader(void)
     raw_finish(&p);
 }
 
-/* Without anything on its way close_timeout begins at once. */
+/* If nothing is on its way, close_timeout begins at once. */
 static void test_nothing_on_its_way(void)
 {
     raw_peer p;
@@ -125,7 +125,7 @@ static void test_nothing_on_its_way(void)
     raw_finish(&p);
 }
 
-/* A send_timeout of 0 is for sends that must not wait, and no time in which a server could do anything. */
+/* send_timeout 0 is for sends that must not wait. It is too short for any server, so draining does not use it. */
 static void test_send_timeout_0(void)
 {
     raw_peer p;
@@ -141,7 +141,7 @@ static void test_send_timeout_0(void)
     raw_finish(&p);
 }
 
-/* The peer's close frame crosses what is still on its way: the peer may read all of it yet, or nothing more. */
+/* The peer's close frame crosses data that is still on its way. The peer may still read all of it, or nothing. */
 static cw_socket *crossed(raw_peer *p)
 {
     cw_socket *s = open_raw(p, LONG_MS, LONG_MS);
@@ -166,7 +166,7 @@ static void test_crossing(void)
     raw_finish(&p);
 }
 
-/* ---- What is lost is told, once ---- */
+/* ---- Losses are reported, once ---- */
 
 static void test_crossing_and_reset(void)
 {
@@ -179,7 +179,7 @@ static void test_crossing_and_reset(void)
     peer_finish(s);
 }
 
-/* Our close frame is no message: a server that ends TCP when it has read what it wanted loses nothing. */
+/* Our close frame is no message: nothing is lost if a server ends TCP after it has read what it wanted. */
 static void test_close_frame(void)
 {
     raw_peer p;
@@ -187,7 +187,7 @@ static void test_close_frame(void)
 
     cw__mutex_lock(&s->lock);
     cw__closing_begin_locked(s, 1000, "", 0);
-    s->drain.is_on = true; /* as if what was sent had only just been acknowledged */
+    s->drain.is_on = true; /* as if the sent data had just been acknowledged */
     s->drain.held_bytes = INT32_MAX;
     cw__outbound_flush_locked(s);
     CHECK_INT(s->out.control_bytes, 8);
@@ -199,7 +199,7 @@ static void test_close_frame(void)
     raw_finish(&p);
 }
 
-/* Pongs are no messages either, those that wait together as a batch does and those that the kernel holds. */
+/* Lost pongs are not reported: neither pongs that the codec holds, nor pongs that the kernel holds. */
 static void test_pongs(void)
 {
     raw_peer p;
@@ -226,7 +226,7 @@ static void test_pongs(void)
     peer_finish(s);
 }
 
-/* What a batch holds was accepted too. */
+/* The messages of a batch were accepted, so they count too. */
 static void test_batch(void)
 {
     raw_peer p;
@@ -254,7 +254,7 @@ static void test_no_progress(void)
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_CLOSED);
     CHECK_HAS(cw_error_message(), "bytes that were sent did not reach the server");
     CHECK_HAS(cw_error_message(), "0.04 s (send_timeout)");
-    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_CLOSED); /* however often it is asked */
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_CLOSED); /* on every call */
     CHECK_STATUS(cw_shutdown(5000), CW_OK);
     raw_finish(&p);
 }
@@ -272,7 +272,7 @@ static void test_reset(void)
     peer_finish(s);
 }
 
-/* Nobody is there to be told: the end of the program is. */
+/* No caller is left to be told, so cw_shutdown reports it. */
 static void test_released(void)
 {
     raw_peer p;
@@ -300,7 +300,7 @@ static void test_released_to_a_slow_server(void)
     raw_end(&p);
 }
 
-/* Dropping a connection on purpose is no loss. */
+/* Data that abort drops is no loss: the program wanted it. */
 static void test_abort(void)
 {
     raw_peer p;
@@ -336,7 +336,7 @@ static void test_shutdown(void)
     CHECK_INT(pthread_create(&reader, NULL, read_late, &p), 0);
     begin_ms = cw__now_ms();
     CHECK_STATUS(cw_shutdown(SHORT_MS),
-                 CW_OK); /* the server answers no close frame: that time is for its answer */
+                 CW_OK); /* the server does not answer the close frame: that time is for its answer */
     CHECK(cw__now_ms() - begin_ms < LONG_MS);
     CHECK_INT(pthread_join(reader, NULL), 0);
     cw_socket_release(s);
@@ -394,23 +394,23 @@ static void test_shutdown_interrupted(void)
 static const harness_test tests[] = {
     {"close: a server that is busy for longer than close_timeout gets all that waits",
      test_longer_than_close_timeout},
-    {"close: and all that the kernel has", test_in_the_kernel},
+    {"close: a busy server also gets what the kernel holds", test_in_the_kernel},
     {"close: a server that reads slowly, without a pause of send_timeout", test_steady_reader},
     {"close_timeout begins at once when nothing is on its way", test_nothing_on_its_way},
-    {"close: with send_timeout 0 too", test_send_timeout_0},
-    {"close: the server's close frame crosses what is on its way, and it reads on", test_crossing},
-    {"close: and it does not read on", test_crossing_and_reset},
+    {"close: a busy server, with send_timeout 0", test_send_timeout_0},
+    {"close: the server closes while our data is on its way, and reads it", test_crossing},
+    {"close: the server closes while our data is on its way, and does not read it", test_crossing_and_reset},
     {"a close frame that nobody reads is no loss", test_close_frame},
     {"pongs that are lost are no messages", test_pongs},
-    {"what a batch holds counts as lost with the connection", test_batch},
-    {"close: no progress for send_timeout: wait_closed says what was lost", test_no_progress},
-    {"close: the connection is lost meanwhile: the same", test_reset},
-    {"a socket that is released: cw_shutdown says what was lost", test_released},
-    {"a socket that is released: a slow server gets all", test_released_to_a_slow_server},
-    {"what abort drops is not reported as lost", test_abort},
+    {"messages of a batch count as lost with the connection", test_batch},
+    {"close: no progress for send_timeout: wait_closed reports the loss", test_no_progress},
+    {"close: the connection is lost meanwhile: wait_closed reports the loss", test_reset},
+    {"a released socket: cw_shutdown reports the loss", test_released},
+    {"a released socket: a slow server gets everything", test_released_to_a_slow_server},
+    {"data that abort drops is not reported as lost", test_abort},
     {"cw_shutdown waits for a server that is busy, and then its time begins", test_shutdown},
-    {"cw_shutdown: no progress for send_timeout: it says what was lost", test_shutdown_without_progress},
-    {"cw_shutdown with 0 says what was lost", test_shutdown_at_once},
+    {"cw_shutdown: no progress for send_timeout: it reports the loss", test_shutdown_without_progress},
+    {"cw_shutdown with 0 reports the loss", test_shutdown_at_once},
     {"cw_shutdown: the wait hook ends it", test_shutdown_interrupted},
 };
 

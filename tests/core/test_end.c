@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the rule by which reading ends (closing.c): without an error only where nothing can be missing. RFC 6455
- * section 7.4.1 says what the codes mean. */
+/* Tests of when reading ends without an error (closing.c): only if no data can be missing. RFC 6455 section 7.4.1 gives
+ * the meaning of the codes. */
 #include "raw_peer.h"
 
-#define UNFINISHED "x:010161" /* a text message that has begun; its final frame never comes */
+#define UNFINISHED "x:010161" /* the start of a text message whose final frame never comes */
 
 typedef struct end_case {
     const char *steps;
     int code;
-    bool ends_stream, ends_messages; /* without an error */
+    bool ends_stream, ends_messages; /* the stream and the messages end without an error */
 } end_case;
 
 static const end_case cases[] = {
@@ -27,7 +27,7 @@ static const end_case cases[] = {
     {UNFINISHED "/close", 1005, false, false},
     {UNFINISHED "/close:1001", 1001, false, false},
     {UNFINISHED "/x:8900/x:000162/close:1000", 1000, false, false},
-    {UNFINISHED "/x:800162/close:1000", 1000, true, true}, /* it was finished */
+    {UNFINISHED "/x:800162/close:1000", 1000, true, true}, /* the message was finished */
     {UNFINISHED "/x:8000/close:1000", 1000, true, true},
     {UNFINISHED "/end", 1006, false, false},
     {"x:8802e800", 1006, false, false}, /* the peer breaks the protocol */
@@ -37,7 +37,7 @@ static const end_case cases[] = {
 
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-/* The bytes that came come first, and the end stays what it is. */
+/* Bytes that arrived are returned first, and the end does not change. */
 static void read_to_end(const end_case *c, const char *uri)
 {
     cw_socket *s = peer_open(CW_STREAM_SOCKET, uri);
@@ -54,8 +54,7 @@ static void read_to_end(const end_case *c, const char *uri)
     CHECK_INT(len, 0);
     CHECK_INT(cw_socket_ended_normally(s), c->ends_stream);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
-    CHECK_INT(cw_socket_ended_normally(s),
-              c->ends_stream); /* the same with all memory of the connection gone */
+    CHECK_INT(cw_socket_ended_normally(s), c->ends_stream); /* the same, with the connection freed */
     cw_socket_release(s);
 }
 
@@ -108,7 +107,7 @@ static void test_messages(void)
     cw_shutdown(5000);
 }
 
-/* Our own close, or abort, is an end that the program wanted. */
+/* A close or abort by the program is a normal end. */
 static void test_ours(void)
 {
     static const cw_class classes[] = {CW_MESSAGE_SOCKET, CW_STREAM_SOCKET};
@@ -124,7 +123,7 @@ static void test_ours(void)
         cw_socket_abort(s);
         CHECK(cw_socket_ended_normally(s));
         cw_socket_release(s);
-        s = peer_open(classes[i], peer_script("close:1011")); /* closed here after the peer's */
+        s = peer_open(classes[i], peer_script("close:1011")); /* a local close after the peer's close */
         UNTIL(cw_socket_state(s) == CW_STATE_CLOSED);
         CHECK(!cw_socket_ended_normally(s));
         CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
@@ -134,7 +133,7 @@ static void test_ours(void)
     cw_shutdown(5000);
 }
 
-/* Sends until that fails. */
+/* Sends until a send fails. */
 static void *send_on(void *arg)
 {
     static const uint8_t data[4096];
@@ -144,7 +143,7 @@ static void *send_on(void *arg)
     return NULL;
 }
 
-/* The server ends TCP behind its close frame, while we send: our answer, and what we sent, find nobody. */
+/* The server ends TCP right after its close frame, while we send. Our answer and our data reach nobody. */
 static void end_while_sending(const char *uri, bool receives_first)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, uri);
@@ -177,8 +176,8 @@ static void test_end_while_sending(void)
     cw_shutdown(5000);
 }
 
-/* We close while the peer's close frame waits in the kernel, behind messages, and its TCP has ended: our frame cannot
- * leave, and its code is known all the same. The inbox is full, so that nothing was read before. */
+/* We close while the peer's close frame waits in the kernel, after messages, and the peer's TCP has ended. Our frame
+ * cannot be sent, but the peer's code is known. The inbox is full, so nothing was read before. */
 static void test_close_behind_a_broken_write(void)
 {
     enum { BYTES = 100, MESSAGES = 100, ROOM = 1024 };
@@ -207,7 +206,8 @@ static const harness_test tests[] = {
     {"our own close is a normal end", test_ours},
     {"RFC 6455 7.1.5: the server's code counts, although its TCP ends at once while we send",
      test_end_while_sending},
-    {"RFC 6455 7.1.5: and where our own close frame cannot leave any more", test_close_behind_a_broken_write},
+    {"RFC 6455 7.1.5: the server's code counts, although our close frame cannot be sent",
+     test_close_behind_a_broken_write},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

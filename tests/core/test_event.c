@@ -83,7 +83,7 @@ static void test_resize(void)
     each_allocation_fails(resize, NULL);
 }
 
-/* Events that the C library's store does not take share one block; it is as large as the largest of them. */
+/* Events that are too large for glibc's cache share one block, which fits the largest of them. */
 static void test_spare(void)
 {
     enum { STORE_BYTES = 1032, MOST_BYTES = 2048, LEAST_BYTES = STORE_BYTES - (int)sizeof(cw_event) };
@@ -97,20 +97,20 @@ static void test_spare(void)
         CHECK_INT(e->is_of_spare, is_of_spare);
         memset(e->data, 'x', rooms[i]);
         cw_event_free(e);
-        other = malloc(sizeof *e + MOST_BYTES); /* a block that was freed would be this one */
+        other = malloc(sizeof *e + MOST_BYTES); /* if the block had been freed, malloc would return it here */
         next = cw__event_create(CW_EVENT_MESSAGE, MOST_BYTES);
         CHECK(other && next && next->is_of_spare);
         CHECK(other != first || !is_of_spare);
         CHECK(next == first || !is_of_spare);
-        memset(next->data, 'x', MOST_BYTES); /* a sanitizer sees a block that is too small */
+        memset(next->data, 'x', MOST_BYTES); /* a sanitizer reports a block that is too small */
         free(other);
-        next = cw__event_resize(next, 1500); /* its block is of its own size now */
+        next = cw__event_resize(next, 1500); /* its block now has its own size */
         CHECK(next && !next->is_of_spare);
         cw_event_free(next);
     }
 }
 
-/* A lent event is its lender's: it is neither freed nor moved, and resizing copies it. */
+/* The lender owns a lent event: it is neither freed nor moved. A resize copies it. */
 static bool copy_lent(void *arg)
 {
     const size_t *room = arg;
@@ -140,8 +140,8 @@ static void test_lent(void)
 
 static const harness_test tests[] = {
     {"an event shows what it holds", test_create},
-    {"lifetime 4: freeing an event gives its socket's reference back", test_free_releases},
-    {"middling events share one block", test_spare},
+    {"lifetime rule 4: freeing an event drops its reference to the socket", test_free_releases},
+    {"medium events share one block", test_spare},
     {"a lent event is copied and left alone", test_lent},
     {"resizing keeps the payload, and without memory the event", test_resize},
 };

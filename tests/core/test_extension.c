@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of extension.c on texts alone (RFC 7692 section 7.1): each offer, and each answer to it. What the server's
- * whole reply has to be is tested in test_handshake_vectors.c. */
+/* Tests of extension.c on texts (RFC 7692 section 7.1): each offer, and each answer to it. test_handshake_vectors.c
+ * tests whole replies. */
 #include "harness.h"
 
 #define NAME "permessage-deflate"
@@ -32,11 +32,11 @@ static void test_offers(void)
     }
 }
 
-/* Reads an answer, in a block of its length, so that a sanitizer sees what is read beyond it. */
+/* Reads an answer in a block of exactly its length, so that a sanitizer reports a read beyond it. */
 static const char *answer(const cw__compression *offer, const char *text, cw__compression *terms)
 {
     size_t len = strlen(text);
-    char *exact = malloc(len); /* the C library's: the core's blocks are counted */
+    char *exact = malloc(len); /* the C library's: the test counts the core's blocks */
     const char *fault;
 
     CHECK(exact != NULL);
@@ -150,7 +150,7 @@ static void test_bits(void)
     }
 }
 
-/* RFC 7692 sections 7.1.1, 7.1.2: the answer keeps to the offer, or is refused. */
+/* RFC 7692 sections 7.1.1, 7.1.2: an answer that does not match the offer is refused. */
 static void test_answers_to_offers(void)
 {
     static const cw__compression resets = {.server_bits = 15, .client_bits = 15, .server_resets = true},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of failure.c: each failure has a text of ours, libcurl's is nowhere in it, and the text names who failed. Which
- * failures there are is tested against real servers and proxies: tests/faults/tls.txt, tests/python/test_proxy.py. */
+/* Tests of failure.c: each failure has a text of our own without libcurl's, and it names who failed.
+ * tests/faults/tls.txt and tests/python/test_proxy.py bring failures about with real servers and proxies. */
 #include <curl/curl.h>
 #include <errno.h>
 
@@ -32,11 +32,11 @@ static cw__failure at_proxy(int curl_code, const char *text)
 static void check_has(const char *text, const char *part)
 {
     if (!strstr(text, part))
-        CHECK_STR(text, part); /* a failure shows both */
+        CHECK_STR(text, part); /* if a check fails, both are printed */
     CHECK(strstr(text, part) != NULL);
 }
 
-/* All codes on both legs, with what libcurl might add to them. */
+/* All codes, from the server and from the proxy, with text that libcurl might add. */
 static void test_all(void)
 {
     static const char *const texts[] = {"",
@@ -67,7 +67,7 @@ static void test_all(void)
                 cw__failure_lost(code, f.os_errno, texts[i], "the server", "sending", &error);
                 CHECK(!strstr(error.message, "s3cret") && *error.message != '\0');
                 CHECK_INT(error.status, CW_CLOSED);
-                if (f.os_errno == 0 || f.os_errno == ECONNRESET) /* it is a close reason too */
+                if (f.os_errno == 0 || f.os_errno == ECONNRESET) /* it is also used as a close reason */
                     CHECK(strlen(error.message) <= CW__CONTROL_MAX_BYTES - 2);
             }
     for (long result = 0; result < 100; result++) {
@@ -99,7 +99,7 @@ static void test_names(void)
               "the connection was lost while receiving: CURLE_RECV_ERROR (56) (OpenSSL's error 0A000139)");
 }
 
-/* Who failed, and what to do about it. */
+/* The text says who failed, and what to do. */
 static void test_texts(void)
 {
     static const struct {
@@ -165,12 +165,12 @@ static void test_texts(void)
         CHECK_INT(error.web_status, rows[i].web_status);
         CHECK_INT(error.os_errno, rows[i].os_errno);
     }
-    f = at_proxy(CURLE_COULDNT_RESOLVE_HOST, ""); /* so 8.14.1 now and then */
+    f = at_proxy(CURLE_COULDNT_RESOLVE_HOST, ""); /* 8.14.1 sometimes reports it this way */
     cw__failure_explain(&f, &error);
     check_has(error.message, "the host of the proxy proxy.example:3128 cannot be resolved");
 }
 
-/* Those that no server of the tests can bring about. */
+/* Failures that no server of the tests can cause. */
 static void test_certificates(void)
 {
     static const struct {
@@ -203,7 +203,7 @@ static void test_certificates(void)
         CHECK_INT(error.web_status, rows[i].web_status);
         check_has(error.message, rows[i].words);
     }
-    for (int alert = 0; alert < 256; alert++) { /* the verdict was lost; the alert was noted */
+    for (int alert = 0; alert < 256; alert++) { /* the result of the check was lost; the alert was recorded */
         char text[64];
         f = at_server(CURLE_SSL_CONNECT_ERROR, "error:00000000:lib(0)::reason(0)");
         (void)snprintf(text, sizeof text, "TLSv1.3 (OUT), TLS alert, some words (%d):\n", 0x200 | alert);
@@ -304,7 +304,7 @@ static void test_tls(void)
     CHECK_STR(error.message, "the connection was lost while receiving: Connection reset by peer");
 }
 
-/* The WebErrorStatus of a code, and that each has one. */
+/* Each code has a WebErrorStatus. */
 static void test_status(void)
 {
     for (int code = 1; code < CURL_LAST; code++)
@@ -324,12 +324,12 @@ static void test_status(void)
 }
 
 static const harness_test tests[] = {
-    {"every code, at the server and at the proxy: a text of ours alone", test_all},
+    {"every code, of the server and of the proxy: only our own text", test_all},
     {"a code without a text shows its name", test_names},
     {"who failed, and what to do", test_texts},
     {"certificate verdicts, of the server and of the proxy", test_certificates},
     {"a demand for a client certificate whose alert was lost", test_client_certificate},
-    {"what is noted of libcurl's log", test_notes},
+    {"what is recorded from libcurl's log", test_notes},
     {"reasons of TLS", test_tls},
     {"CURLcode", test_status},
 };

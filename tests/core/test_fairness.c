@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests that a large message does not keep its socket's lock (socket.c: cw__socket_enter): the service, which may wait for
- * it, has other sockets to serve. */
+/* Tests that a large message does not keep its socket's lock (socket.c: cw__socket_enter). The service may wait for
+ * that lock, and has other sockets to serve. */
 #include "raw_peer.h"
 
 enum { LARGE_BYTES = 64 * 1024 * 1024 };
 
-static cw__atomic_int sent_bytes; /* of the large message, once it has begun */
+static cw__atomic_int sent_bytes; /* bytes of the large message sent so far */
 static cw__atomic_int is_begun, was_wanted;
 static cw_socket *sending;
 
-/* The core's writes go through here: the library is linked into this program. A connection that takes everything. */
+/* Replaces the core's writes: the library is linked into this program. The connection takes everything. */
 ssize_t send(int fd, const void *data, size_t len_bytes, int flags)
 {
     if (!atomic_load(&is_begun))
@@ -52,7 +52,7 @@ static void gives_way(int64_t frame_size)
     cw__mutex_lock(&s->lock);
     CHECK_INT(pthread_create(&thread, NULL, send_large, &it), 0);
     cw__mutex_unlock(&s->lock);
-    UNTIL(cw__mutex_trylock(&s->lock) ? (cw__mutex_unlock(&s->lock), false) : true); /* the sender has it */
+    UNTIL(cw__mutex_trylock(&s->lock) ? (cw__mutex_unlock(&s->lock), false) : true); /* the sender holds it */
     cw__socket_enter(s);
     CHECK(atomic_load(&sent_bytes) < LARGE_BYTES);
     cw__mutex_unlock(&s->lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of fork and of other programs: what a child may do with the sockets and mailboxes of its parent, which is
- * nothing, that it does not hang, and that it holds no connection of the parent's open. */
+/* Tests of fork and of other programs. A child can use no socket and no mailbox of its parent. Such a call does not
+ * hang, and the child keeps no connection of the parent open. */
 #include "gate.h"
 #include "process.h"
 
@@ -107,7 +107,7 @@ static void child_calls(void)
     CHECK_INT(code, 0);
     CHECK_STR(reason, "");
     CHECK_INT(cw_socket_class(stream), CW_STREAM_SOCKET);
-    CHECK_INT(cw_socket_state(message), CW_STATE_OPEN); /* as it was */
+    CHECK_INT(cw_socket_state(message), CW_STATE_OPEN); /* unchanged */
     CHECK(cw_socket_user(message) == NULL);
     cw_socket_abort(message);
     cw_socket_retain(message);
@@ -118,7 +118,7 @@ static void child_calls(void)
     cw_shutdown(1000);
 }
 
-/* A failed call sets what it would have given out to nothing. */
+/* A failed call clears its results. */
 static void child_gets_nothing(void)
 {
     char text[] = "before";
@@ -178,7 +178,7 @@ static void child_mailbox(void)
     cw_socket_release(own);
 }
 
-/* Its lock is held at the moment of the fork, as the service may: no call may want it. */
+/* A thread, such as the service, may hold its lock at the moment of the fork. So no call in the child may need it. */
 static void test_fork_calls(void)
 {
     open_in_parent();
@@ -202,7 +202,7 @@ static void *wake_on_and_on(void *unused)
     return unused;
 }
 
-/* The mailbox's lock is held by another thread at some of these moments. */
+/* At some of these moments another thread holds the mailbox's lock. */
 static void test_fork_mailbox(void)
 {
     cw_event *e;
@@ -226,7 +226,7 @@ static void child_own(void)
 
     CHECK_INT(fcntl(message_fd, F_GETFD), -1);
     CHECK_INT(fcntl(stream_fd, F_GETFD), -1);
-    if (UNDER_TSAN) /* which allows no thread after fork */
+    if (UNDER_TSAN) /* it allows no thread after fork */
         return;
     own = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
     echo_once(own);
@@ -239,7 +239,7 @@ static void child_own(void)
     cw_event_free(e);
     cw_mailbox_release(m);
     peer_finish(own);
-    CHECK_STATUS(cw_socket_send(message, CW_BINARY, "a", 1, 1000), CW_AFTER_FORK); /* still */
+    CHECK_STATUS(cw_socket_send(message, CW_BINARY, "a", 1, 1000), CW_AFTER_FORK); /* still the same */
 }
 
 static void test_fork_own(void)
@@ -250,7 +250,7 @@ static void test_fork_own(void)
     held = peer_open(CW_MESSAGE_SOCKET, peer_script("hang"));
     CHECK_INT(pthread_create(&thread, NULL, receive_until_closed, held), 0);
     UNTIL(peer_is_blocked(held));
-    echo_once(message); /* this thread has its own wake-up descriptor by now, which the child must not share */
+    echo_once(message); /* this thread now has its own wake-up descriptor, which the child must not share */
     in_child(child_own);
     cw_socket_abort(held);
     CHECK_INT(pthread_join(thread, NULL), 0);
@@ -282,7 +282,7 @@ static void child_while_connecting(void)
         echo_once(own);
         peer_finish(own);
     }
-    if (!UNDER_ASAN) /* whose leak checker misses what the parent's other threads hold */
+    if (!UNDER_ASAN) /* its leak checker does not see what the parent's other threads hold */
         exit(EXIT_SUCCESS);
 }
 
@@ -301,7 +301,7 @@ static void test_fork_connecting(void)
     message = peer_socket(CW_MESSAGE_SOCKET);
     CHECK_STATUS(cw_socket_connect_start(message, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
     peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    CHECK_INT(recv(peer, &byte, 1, 0), 1); /* of the request: libcurl has its descriptor */
+    CHECK_INT(recv(peer, &byte, 1, 0), 1); /* the request has come, so libcurl has its descriptor */
     UNTIL(socket_count_of_child() == before + 1);
     in_child(child_while_connecting);
     CHECK_INT(cw_socket_state(message), CW_STATE_CONNECTING);
@@ -313,9 +313,9 @@ static void test_fork_connecting(void)
     peer_finish(message);
 }
 
-/* ---- Behind the closing of a descriptor, before the thread that closes it goes on ---- */
+/* ---- Fork after a descriptor is closed, before the thread that closes it continues ---- */
 
-/* The number that is watched for, and what a child then does. By that time the number is somebody else's. */
+/* The descriptor number to watch, and what a child then does. By then the number belongs to another file. */
 static atomic_int closing_fd = -1, closed_count;
 static void (*in_child_then)(void);
 
@@ -332,7 +332,7 @@ static void fork_now(int fd)
     atomic_fetch_add(&closed_count, 1);
 }
 
-/* The name in C is another one, since the system declares it. */
+/* In C it has another name, because the system declares the function. */
 __attribute__((visibility("default"))) int hooked_close(int fd) __asm__("close");
 
 int hooked_close(int fd)
@@ -357,7 +357,7 @@ static void watch_for(int fd, void (*work)(void))
     atomic_store(&closing_fd, fd);
 }
 
-/* What the core does in a child is done by now. */
+/* The core's fork handlers have run by now. */
 static void child_still_has_it(void) { CHECK(fcntl(watched_fd, F_GETFD) >= 0); }
 
 static void test_fork_behind_teardown(void)
@@ -381,7 +381,7 @@ static void child_ends_race(void)
     child_still_has_it();
 }
 
-/* The seventh address takes the place of the first. Its port answers nothing: its queue is full, and nobody accepts. */
+/* The seventh address replaces the first. Its port answers nothing: the queue is full, and nothing accepts. */
 static void test_fork_behind_race(void)
 {
     enum { ADDRESSES = 7, FILLERS = 4, STEP_MS = 1000 };
@@ -394,12 +394,12 @@ static void test_fork_behind_race(void)
     for (int i = 0; i < FILLERS; i++)
         (void)connect(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), (struct sockaddr *)&at,
                       sizeof at);
-    hold_service(); /* it is there, and attends to nothing */
+    hold_service(); /* it has started, and attends to nothing */
     race = cw__race_create();
     for (int i = 0; i < ADDRESSES; i++)
         cw__race_add(race, (struct sockaddr *)&at, sizeof at);
     CHECK(cw__race_begin(race));
-    lowest = open("/dev/null", O_RDONLY | O_CLOEXEC); /* the number that the first attempt gets */
+    lowest = open("/dev/null", O_RDONLY | O_CLOEXEC); /* the descriptor number that the first attempt gets */
     (void)syscall(SYS_close, lowest);
     watch_for(lowest, child_ends_race);
     for (int i = 1; i <= ADDRESSES; i++) {
@@ -457,9 +457,9 @@ static const harness_test tests[] = {
     {"fork: a child's use of an inherited mailbox", test_fork_mailbox},
     {"fork: descriptors closed, a socket of the child's own", test_fork_own},
     {"fork while connecting", test_fork_connecting},
-    {"fork behind the closing of a connection's descriptor", test_fork_behind_teardown},
-    {"fork behind the closing of an attempt's descriptor", test_fork_behind_race},
-    {"fork behind the closing of a wake-up's descriptor", test_fork_behind_wake},
+    {"fork after a connection's descriptor is closed", test_fork_behind_teardown},
+    {"fork after an attempt's descriptor is closed", test_fork_behind_race},
+    {"fork after a wake-up's descriptor is closed", test_fork_behind_wake},
     {"other programs inherit nothing", test_other_program},
 };
 

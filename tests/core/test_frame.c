@@ -49,7 +49,7 @@ static void expect_frame(const cw__frame *is, const cw__frame *wanted)
     CHECK_BYTES(is->mask, sizeof is->mask, wanted->mask, sizeof wanted->mask);
 }
 
-/* Decodes bytes that begin with a header of header_bytes, given in the parts that the bits of cuts make. */
+/* Decodes bytes that begin with a header of header_bytes. The bits of `cuts` say where the bytes are split. */
 static void decode_cut(const uint8_t *bytes, size_t header_bytes, unsigned cuts, const cw__frame *wanted)
 {
     cw__frame_decoder d = {0};
@@ -63,7 +63,7 @@ static void decode_cut(const uint8_t *bytes, size_t header_bytes, unsigned cuts,
         CHECK_INT(used, end - begin);
         begin = end;
     }
-    /* the last part goes on after the header: of that nothing may be taken */
+    /* the last part contains bytes after the header: none of them may be used */
     CHECK_INT(cw__frame_decode(&d, bytes + begin, header_bytes + 3 - begin, &used, &frame), CW__DECODE_DONE);
     CHECK_INT(used, header_bytes - begin);
     expect_frame(&frame, wanted);
@@ -160,7 +160,7 @@ static void test_mask_sample(void)
     CHECK_BYTES(out, sizeof out, "\x7f\x9f\x4d\x51\x58", 5);
 }
 
-/* Against the definition, at every length, offset and alignment; in place and not; nothing beyond the end. */
+/* Compares with the definition at every length, offset and alignment, in place and not. No byte beyond the end changes. */
 static void test_mask(void)
 {
     static const uint8_t mask[4] = {0x01, 0x92, 0xa4, 0xf8};
@@ -170,7 +170,7 @@ static void test_mask(void)
         src[i] = (uint8_t)(i * 31 + 5);
     for (size_t len = 0; len <= 140; len++) {
         for (size_t offset = 0; offset < 8; offset++) {
-            size_t at = (len + offset) % 9; /* all alignments come by */
+            size_t at = (len + offset) % 9; /* so every alignment occurs */
 
             memset(wanted, 0xee, sizeof wanted);
             memset(dst, 0xee, sizeof dst);
@@ -190,7 +190,7 @@ static void test_mask(void)
 static const harness_test tests[] = {
     {"RFC 6455 5.7: the sample headers are written", test_encode_samples},
     {"RFC 6455 5.2: lengths are written in the shortest form", test_encode_lengths},
-    {"RFC 6455 5.2: headers are read, cut in every way", test_decode},
+    {"RFC 6455 5.2: headers are decoded, cut in every way", test_decode},
     {"RFC 6455 5.2: every pair of first bytes is read", test_decode_every_beginning},
     {"RFC 6455 5.2: a length that is not in the shortest form is refused", test_not_minimal},
     {"RFC 6455 5.2: a length of 2^63 and more is refused", test_too_long},

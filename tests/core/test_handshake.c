@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of handshake.c: the URI, the request as the server got it, and what the C interface tells of a reply,
- * over a real connection to the scripted server; TLS verification. The forms of replies are vectors, in
- * tests/conformance/handshake. How a socket behaves around it is in test_connect.c. */
+/* Tests of handshake.c over connections to the scripted server: the URI, the request that the server receives, what the
+ * C interface reports about a reply, and TLS verification. tests/conformance/handshake has the forms of replies.
+ * test_connect.c tests the socket around the handshake. */
 #include "peer.h"
 #include "transport/transport.h"
 
@@ -35,7 +35,7 @@ static void test_uri(void)
     cw_socket_release(s);
 }
 
-/* Connects by a reply of the given text; NULL if it was accepted, or the message. */
+/* Connects to a server that sends this reply. Returns NULL if it was accepted, or the error message. */
 static cw_socket *answered(const char *reply, const char *after, const char *protocols, cw_status wanted)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -82,7 +82,7 @@ static void test_subprotocol(void)
     peer_drop(s);
     cw_shutdown(5000);
     CHECK_HAS(peer_log(), "\\r\\nSec-WebSocket-Protocol: chat, superchat\\r\\n");
-    peer_drop(answered(START UPGRADE CONNECTION ACCEPT "\r\n", "", "chat", CW_OK)); /* none is allowed */
+    peer_drop(answered(START UPGRADE CONNECTION ACCEPT "\r\n", "", "chat", CW_OK)); /* none was offered */
     refused(chosen, "subprotocol");
     cw_shutdown(5000);
 }
@@ -101,7 +101,7 @@ static void test_cut_reply(void)
         CHECK(*cw_error_message() != '\0');
         cw_socket_release(s);
     }
-    refused(START UPGRADE CONNECTION ACCEPT, "in the middle"); /* all but the empty line */
+    refused(START UPGRADE CONNECTION ACCEPT, "in the middle"); /* everything except the empty line */
     cw_shutdown(5000);
 }
 
@@ -175,7 +175,7 @@ static void test_request(void)
     CHECK(strstr(key + 1, "Sec-WebSocket-Key") == NULL);
     (void)snprintf(first, sizeof first, "%.24s", key + 19);
     log = request_of(peer_socket(CW_MESSAGE_SOCKET));
-    CHECK(strstr(log, first) == NULL); /* another key for another connection */
+    CHECK(strstr(log, first) == NULL); /* each connection has a new key */
 }
 
 static void test_headers(void)
@@ -222,7 +222,7 @@ static void test_added_headers(void)
     CHECK(strstr(log, "X-Gone") == NULL && strstr(log, "b=2") == NULL);
 }
 
-/* A value of so many bytes. */
+/* Returns a value of that many bytes. */
 static cw_status add_large(cw_socket *s, const char *name, size_t len_bytes)
 {
     char *value = malloc(len_bytes);
@@ -339,7 +339,7 @@ static void test_proxy(void)
 }
 
 static const harness_test tests[] = {
-    {"RFC 6455 3: URIs that are none, or not ours", test_uri},
+    {"RFC 6455 3: malformed URIs, and other schemes", test_uri},
     {"RFC 6455 4.1: a right reply", test_good_reply},
     {"RFC 6455 4.1: wrong replies", test_wrong_reply},
     {"RFC 6455 4.1 (6): the subprotocol, chosen or not offered", test_subprotocol},
@@ -347,14 +347,14 @@ static const harness_test tests[] = {
     {"RFC 8297: an interim reply comes first", test_interim},
     {"RFC 6455 4.1 (1): another status than 101", test_refused},
     {"RFC 6455 4.1: the request as the server got it", test_request},
-    {"request headers of the caller's", test_headers},
+    {"the caller's request headers", test_headers},
     {"RFC 9110 5.3: headers of one name, and empty ones", test_added_headers},
     {"limits of request headers", test_header_limits},
-    {"a header of libcurl's taken away", test_no_user_agent},
+    {"removing a header of libcurl", test_no_user_agent},
     {"TLS: good, unknown authority, wrong host, expired", test_tls},
     {"TLS: verify off", test_tls_unverified},
     {"TLS: a missing CA file, a server without TLS", test_tls_faults},
-    {"a proxy that is malformed, one that is not there, one that does not count", test_proxy},
+    {"a malformed proxy, a proxy that does not answer, a proxy that is excluded", test_proxy},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

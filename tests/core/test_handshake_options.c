@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of handshake.c alone: what it asks of libcurl, and what it does when libcurl asks for sockets. The verdict on what
- * comes of it is in test_handshake_verdict.c; connections are in test_handshake.c, test_addresses.c,
- * tests/python/test_proxy.py and tests/faults. */
+/* Tests of handshake.c alone: which options it sets, and what it does when libcurl asks for a socket.
+ * test_handshake_verdict.c tests the verdict on the result. test_handshake.c, test_addresses.c,
+ * tests/python/test_proxy.py and tests/faults test connections. */
 #include "curl_play.h"
 
 #include <fcntl.h>
@@ -74,12 +74,12 @@ static void test_tls(void)
     CHECK_STR(text_of(CURLOPT_CAPATH), "(none)");
     CHECK_STR(text_of(CURLOPT_CRLFILE), "/x/crl.pem");
     cw__handshake_destroy(h);
-    wishes.verify = false; /* no list of revoked certificates either: it is part of verifying */
+    wishes.verify = false; /* no list of revoked certificates either, because it is part of the check */
     version.capath = "/etc/ssl/certs";
     h = made("wss://server.test/", NULL);
     CHECK_INT(number_of(CURLOPT_SSL_VERIFYPEER), 0);
     CHECK_INT(number_of(CURLOPT_SSL_VERIFYHOST), 0);
-    CHECK_STR(text_of(CURLOPT_CAPATH), "/dev/null"); /* since 8.21.0 NULL stands for that folder */
+    CHECK_STR(text_of(CURLOPT_CAPATH), "/dev/null"); /* since 8.21.0 NULL means that folder */
     CHECK(!find(CURLOPT_CRLFILE));
     cw__handshake_destroy(h);
     version.version_num--;
@@ -110,7 +110,7 @@ static void test_proxies(void)
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYPEER), 1);
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYHOST), 2);
     CHECK_INT(number_of(CURLOPT_PROXY_SSLVERSION), CURL_SSLVERSION_TLSv1_2);
-    CHECK_STR(text_of(CURLOPT_PROXY_CAINFO), "/x/ca.pem"); /* as for the server, unless one is given */
+    CHECK_STR(text_of(CURLOPT_PROXY_CAINFO), "/x/ca.pem"); /* as for the server, unless it is set */
     CHECK_STR(text_of(CURLOPT_PROXY_CAPATH), "(none)");
     CHECK_STR(cw__handshake_tls_party(h), "the proxy");
     cw__handshake_destroy(h);
@@ -135,7 +135,7 @@ static void test_proxies(void)
     CHECK_INT(setting_count, 0);
     h = made("ws://server.test/", "http://proxy.test:3128");
     cw__handshake_destroy(h);
-    CHECK(create("ws://server.test/", "foo://proxy.test:3128") == NULL); /* proxy.c's refusal stands */
+    CHECK(create("ws://server.test/", "foo://proxy.test:3128") == NULL); /* an error of proxy.c is returned */
     CHECK(!strstr(cw_error_message(), "9.9.9"));
     CHECK(create("ws://server.test:80/", "https://proxy.test:99999") == NULL);
     CHECK(!strstr(cw_error_message(), "9.9.9"));
@@ -166,11 +166,11 @@ static void test_headers(void)
     wish_nothing();
     h = made("ws://server.test/", NULL);
     at = find(CURLOPT_HTTPHEADER)->is.pointer;
-    CHECK(at && !at->next && strcmp(at->data, key) != 0); /* a new key, and nothing that was not asked for */
+    CHECK(at && !at->next && strcmp(at->data, key) != 0); /* a new key, and no header that was not asked for */
     cw__handshake_destroy(h);
 }
 
-/* An option that is refused is never passed over. */
+/* An option that libcurl refuses is always an error. */
 static void test_refused_options(void)
 {
     static const char *const proxies[] = {NULL, "http://joe:pass@proxy.test:3128", "https://proxy.test:3128"};
@@ -186,7 +186,7 @@ static void test_refused_options(void)
         count = setting_count;
         CHECK(count > 30);
         for (fail_at = 0; fail_at < count; fail_at++) {
-            bool is_no_proxy = !proxies[i] && fail_at >= count - 2; /* libcurl without proxies uses none */
+            bool is_no_proxy = !proxies[i] && fail_at >= count - 2; /* no proxies in this libcurl */
             cw__handshake *h;
             fail_with = CURLE_UNKNOWN_OPTION;
             h = create("wss://server.test/", proxies[i]);
@@ -198,7 +198,7 @@ static void test_refused_options(void)
             if (!h)
                 CHECK(strstr(cw_error_message(), "CURLE_NOT_BUILT_IN") != NULL);
             if (!h)
-                CHECK_INT(setting_count, fail_at + 1); /* nothing after it */
+                CHECK_INT(setting_count, fail_at + 1); /* no option is set after it */
             cw__handshake_destroy(h);
             fail_with = CURLE_OUT_OF_MEMORY;
             CHECK(create("wss://server.test/", proxies[i]) == NULL);
@@ -262,7 +262,7 @@ static void test_sockets(void)
 
     wish_nothing();
     wishes.race = (cw__race *)(void *)&race_fd;
-    h = made("ws://server.test/", "http://[fe80::1%25lo]:3128"); /* libcurl alone applies a zone */
+    h = made("ws://server.test/", "http://[fe80::1%25lo]:3128"); /* only libcurl applies a zone */
     CHECK(!cw__handshake_races(h));
     cw__handshake_destroy(h);
     h = made("ws://server.test/", NULL);
@@ -276,7 +276,7 @@ static void test_sockets(void)
     CHECK_INT(on_open(h, CURLSOCKTYPE_IPCXN, &address), CURL_SOCKET_BAD);
     CHECK_INT(race_added, 1);
     race_state = CW__RACE_LOST;
-    fd = on_open(h, CURLSOCKTYPE_IPCXN, &address); /* the race has none: one for another connection */
+    fd = on_open(h, CURLSOCKTYPE_IPCXN, &address); /* the race has no socket: make one for another connection */
     CHECK(fd >= 0);
     CHECK_INT(address.family, AF_INET);
     CHECK_INT(on_socket(h, fd, CURLSOCKTYPE_IPCXN), CURL_SOCKOPT_OK);
@@ -289,7 +289,7 @@ static void test_sockets(void)
     CHECK_INT(on_socket(h, fd, CURLSOCKTYPE_IPCXN), CURL_SOCKOPT_ALREADY_CONNECTED);
     CHECK_INT(on_socket(NULL, fd, CURLSOCKTYPE_IPCXN), CURL_SOCKOPT_OK); /* after the handle was released */
     CHECK_INT(race_added, 1);
-    race_fd = 0; /* is a descriptor as well */
+    race_fd = 0; /* 0 is a descriptor too */
     CHECK_INT(on_open(h, CURLSOCKTYPE_IPCXN, &address), 0);
     race_fd = -1;
     CHECK_INT(on_socket(h, fd, CURLSOCKTYPE_IPCXN), CURL_SOCKOPT_ALREADY_CONNECTED);
@@ -297,7 +297,7 @@ static void test_sockets(void)
     cw__handshake_destroy(h);
 }
 
-/* What stays with the handle may not point into what goes. */
+/* Memory that stays with the handle must not point to memory that is freed. */
 static void test_release(void)
 {
     static const CURLoption cleared[] = {CURLOPT_HTTPHEADER, CURLOPT_ERRORBUFFER, CURLOPT_HEADERFUNCTION,
@@ -324,9 +324,9 @@ static const harness_test tests[] = {
     {"the options of TLS", test_tls},
     {"the options of proxies", test_proxies},
     {"RFC 6455 4.1: the request's headers", test_headers},
-    {"an option that libcurl refuses is never passed over", test_refused_options},
+    {"an option that libcurl refuses is an error", test_refused_options},
     {"each allocation fails once", test_no_memory},
-    {"sockets of libcurl's and of the race's", test_sockets},
+    {"sockets of libcurl and of the race", test_sockets},
     {"a handle that is released", test_release},
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The vectors of tests/conformance/handshake against reply.c alone: the lines of each reply that its verdict is
- * about, as libcurl would hand them over. Vectors whose outcome libcurl or the connection decides (another status
- * than 101, an end, TLS) are for the Python and Lua suites. Run in the tree's root, as all tests are. */
+/* Runs the vectors of tests/conformance/handshake against reply.c: the lines of each reply that its verdict is about,
+ * as libcurl would pass them. The Python and Lua suites run vectors whose result depends on libcurl or the connection
+ * (a status other than 101, an end, TLS). All tests run in the root of the tree. */
 #include "harness.h"
 
 #include <dirent.h>
@@ -9,13 +9,13 @@
 #define FOLDER "tests/conformance/handshake/"
 #define KEY    "AQIDBAUGBwgJCgsMDQ4PEA=="
 
-enum { LINE_LIMIT_BYTES = 100 * 1024 /* libcurl's, of one line */, ENDLESS = 200000, REPLY_BYTES = 8 << 20 };
+enum { LINE_LIMIT_BYTES = 100 * 1024 /* libcurl's, for a line */, ENDLESS = 200000, REPLY_BYTES = 8 << 20 };
 
-/* One vector, as far as this is concerned. */
+/* One vector, as far as this test needs it. */
 typedef struct vector {
     char name[64], protocols[128], opens[64], fails[64], says[128], extensions[128], terms[64];
     cw__compression offer; /* is_on = false: none */
-    char *reply;           /* NUL may be in it */
+    char *reply;           /* it may contain NUL */
     size_t reply_bytes;
 } vector;
 
@@ -35,7 +35,7 @@ static void put_accept(char accept_value[32])
     cw__base64(digest, sizeof digest, accept_value);
 }
 
-/* Escapes and placeholders become what they stand for. */
+/* Replaces escapes and placeholders by their values. */
 static size_t unescape(const char *text, char *out)
 {
     char *at = out, accept_value[32];
@@ -97,7 +97,7 @@ static void set_control(vector *v, const char *text)
         HARNESS_FAIL("%s: no such control: %s", v->name, text);
 }
 
-/* Takes one line of a file; a line that is not of interest here is passed over. */
+/* Reads one line of a file; it skips a line that this test does not need. */
 static void take(vector *v, const char *line)
 {
     char *rest;
@@ -122,7 +122,7 @@ static void take(vector *v, const char *line)
     }
 }
 
-/* Feeds the lines up to the end of the final reply. False: a line is longer than libcurl takes. */
+/* Feeds the lines up to the end of the final reply. False: a line is longer than libcurl accepts. */
 static bool feed(const vector *v, cw__reply *r)
 {
     const char *at = v->reply, *end = v->reply + v->reply_bytes, *lf;
@@ -142,7 +142,7 @@ static bool feed(const vector *v, cw__reply *r)
     return end - at <= LINE_LIMIT_BYTES;
 }
 
-/* "10 15 0 0": windows of what the server sends and of what we send, and whether each message stands by itself. */
+/* "10 15 0 0": window bits of the server's and of our compressor, and whether each resets after a message. */
 static void check_terms(const vector *v, const cw__compression *terms)
 {
     char text[64];

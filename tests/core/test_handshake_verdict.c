@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of handshake.c and verdict.c alone: what they do when libcurl hands them a reply and logs what it does, and the
- * verdict on each result. What it asks of libcurl is in test_handshake_options.c. */
+/* Tests of handshake.c and verdict.c alone: what they do with the reply and the log that libcurl passes, and the
+ * verdict on each result. test_handshake_options.c tests the options that they set. */
 #include "curl_play.h"
 
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
-/* As libcurl hands it a line of a reply; whether it goes on. */
+/* Passes a line of a reply, as libcurl does. Returns whether libcurl would continue. */
 static bool line(cw__handshake *h, const char *text)
 {
     char copy[256];
@@ -19,7 +19,7 @@ static bool line(cw__handshake *h, const char *text)
     return on_header(copy, 1, len, h) == len && len > 0;
 }
 
-/* As libcurl logs a text. */
+/* Logs a text, as libcurl does. */
 static void log_text(cw__handshake *h, curl_infotype type, const char *text)
 {
     char copy[256];
@@ -37,7 +37,7 @@ static void answer(cw__handshake *h, const char *accept_line)
           line(h, "Connection: Upgrade\r\n") && line(h, accept_line));
 }
 
-/* The right answer to the key that was sent. */
+/* Returns the correct answer to the key that was sent. */
 static void answer_right(cw__handshake *h)
 {
     const struct curl_slist *headers = find(CURLOPT_HTTPHEADER)->is.pointer;
@@ -123,7 +123,7 @@ static void test_bad_replies(void)
 
     wish_nothing();
     h = made("ws://server.test/", NULL);
-    answer(h, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"); /* to the RFC's key */
+    answer(h, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"); /* correct for the RFC's key */
     CHECK(line(h, "\r\n"));
     info.response_code = 101;
     expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
@@ -151,7 +151,7 @@ static void test_bad_replies(void)
     expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
                    "the server ended the connection instead of answering");
     info.response_code = 404;
-    info.os_errno = ECONNRESET; /* the reply is not the matter any more */
+    info.os_errno = ECONNRESET; /* the reply does not matter then */
     CHECK(!cw__handshake_verdict(h, CURLE_RECV_ERROR, 0, &error));
     CHECK(!strstr(error.message, "404"));
     cw__handshake_destroy(h);
@@ -180,7 +180,7 @@ static void test_bad_replies(void)
     cw__handshake_destroy(h);
 }
 
-/* libcurl lost the connection after a right reply: nothing of it counts. */
+/* libcurl lost the connection after a correct reply: the reply does not count. */
 static void test_lost_after_reply(void)
 {
     cw__handshake *h;
@@ -196,7 +196,7 @@ static void test_lost_after_reply(void)
     cw__handshake_destroy(h);
 }
 
-/* Which file of authorities is named, and what a proxy of SOCKS said. */
+/* Which file of authorities the text names, and what a SOCKS proxy said. */
 static void test_parties(void)
 {
     cw__error other = {0};
@@ -231,7 +231,7 @@ static void test_failures(void)
                 {CURLE_COULDNT_CONNECT, ENETUNREACH, ENETUNREACH},
                 {CURLE_COULDNT_CONNECT, EINPROGRESS, 0},
                 {CURLE_COULDNT_CONNECT, EAGAIN, 0},
-                {CURLE_RECV_ERROR, ECONNREFUSED, 0}, /* left over from another address */
+                {CURLE_RECV_ERROR, ECONNREFUSED, 0}, /* left from another address */
                 {CURLE_RECV_ERROR, ENETUNREACH, 0},
                 {CURLE_RECV_ERROR, ECONNRESET, ECONNRESET}};
     cw__handshake *h;
@@ -258,7 +258,7 @@ static void test_failures(void)
 
 /* ---- Descriptors ---- */
 
-/* libcurl does not say that it got no descriptor; errno does, after the call. */
+/* libcurl does not report that it got no descriptor. errno does, after the call. */
 static void test_no_descriptor(void)
 {
     static const struct {
@@ -290,7 +290,7 @@ static void test_no_descriptor(void)
     cw__handshake_destroy(h);
 }
 
-/* Why libcurl got no socket is the latest word on it. */
+/* The last reason why libcurl got no socket counts. */
 static void test_no_socket(void)
 {
     struct curl_sockaddr address = {.family = AF_INET, .socktype = SOCK_STREAM, .protocol = IPPROTO_TCP};
@@ -325,7 +325,7 @@ static void test_no_socket(void)
     cw__handshake_destroy(h);
 }
 
-/* ---- The proxy's leg ---- */
+/* ---- The proxy's part ---- */
 
 static void test_tunnel(void)
 {
@@ -344,7 +344,7 @@ static void test_tunnel(void)
         if (is_open) {
             CHECK_STR(cw__handshake_reply(h), "");
             info.response_code = 101;
-            info.connect_code = 502; /* which is not looked at again */
+            info.connect_code = 502; /* it is not checked again */
             answer_right(h);
             CHECK(line(h, "\r\n"));
             CHECK(cw__handshake_verdict(h, CURLE_OK, 0, &error));
@@ -372,10 +372,10 @@ static void test_proxy_reply_is_invalid(void)
     CHECK(line(h, "HTTP/1.1 200 x\r\n"));
     for (int count = 0; line(h, "X-Name: some value that makes the head of this reply longer\r\n"); count++)
         CHECK(count < 10000);
-    CHECK(!line(h, "\r\n")); /* cut off, so it does not count as let through */
+    CHECK(!line(h, "\r\n")); /* cut off, so the proxy has not accepted the tunnel */
     CHECK(cw__handshake_is_at_proxy(h));
     cw__handshake_destroy(h);
-    h = made("ws://server.test/", NULL); /* without a proxy an answer is the server's */
+    h = made("ws://server.test/", NULL); /* without a proxy, an answer is the server's */
     info.connect_code = 502;
     CHECK(line(h, "HTTP/1.1 100 Continue\r\n") && line(h, "\r\n"));
     answer_right(h);
@@ -383,7 +383,7 @@ static void test_proxy_reply_is_invalid(void)
     cw__handshake_destroy(h);
 }
 
-/* A proxy of SOCKS says nothing of its own: it has let through when something goes to the server. */
+/* A SOCKS proxy sends no text of its own: it has accepted when the first byte goes to the server. */
 static void test_socks(void)
 {
     static const struct {
@@ -406,7 +406,7 @@ static void test_socks(void)
         CHECK_INT(cw__handshake_is_at_proxy(h), !rows[i].is_past);
         cw__handshake_destroy(h);
     }
-    { /* libcurl hands over a line of the server's through SOCKS: it is no answer to CONNECT */
+    { /* libcurl passes a line of the server that came through SOCKS: it is no answer to CONNECT */
         cw__handshake *h = made("ws://server.test/", "socks5://proxy.test:1080");
         info.connect_code = 502;
         CHECK(line(h, "HTTP/1.1 101 x\r\n") && line(h, "\r\n"));
@@ -414,7 +414,7 @@ static void test_socks(void)
     }
 }
 
-/* What TLS says of the server's wish for a certificate counts only in a text, and only of the party at work. */
+/* A request for a client certificate in TLS only changes the text, and only for the party that is being connected. */
 static void test_notes(void)
 {
     static const char wish[] = "TLSv1.3 (IN), TLS handshake, Request CERT (13):";
@@ -428,7 +428,7 @@ static void test_notes(void)
         CHECK_INT(strstr(error.message, "client certificate") != NULL, is_text_logged);
         cw__handshake_destroy(h);
     }
-    { /* the proxy's wish is forgotten once it has let through */
+    { /* the proxy's request is forgotten after it has accepted */
         cw__handshake *h = made("wss://server.test/", "https://proxy.test:3128");
         log_text(h, CURLINFO_TEXT, wish);
         info.connect_code = 200;
@@ -455,7 +455,7 @@ static int connected_pair(int *server)
     return client;
 }
 
-/* Whether libcurl has read the reply and nothing else. */
+/* Whether libcurl has read the reply and nothing more. */
 static void test_is_all(void)
 {
     static const char reply[] = "HTTP/1.1 101 x\r\n";
@@ -470,12 +470,12 @@ static void test_is_all(void)
     CHECK_INT(send(server, "frame", 5, 0), 5);
     CHECK_INT(recv(client, buffer, sizeof reply - 1, MSG_WAITALL), sizeof reply - 1);
     for (int unread = 0; unread < 5;)
-        CHECK_INT(ioctl(client, FIONREAD, &unread), 0); /* until the frame has come */
+        CHECK_INT(ioctl(client, FIONREAD, &unread), 0); /* wait for the frame */
     CHECK(cw__handshake_is_all(h, client, true));
     CHECK(!cw__handshake_is_all(h, client, false));
     CHECK(!cw__handshake_is_all(h, -1, true));
     CHECK_INT(recv(client, buffer, 1, 0), 1);
-    CHECK(!cw__handshake_is_all(h, client, true)); /* of the frame something is inside libcurl */
+    CHECK(!cw__handshake_is_all(h, client, true)); /* libcurl holds part of the frame */
     (void)close(client);
     (void)close(server);
     cw__handshake_destroy(h);

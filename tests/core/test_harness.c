@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the harness itself: what has to fail does fail, and says why. Each runs a harness on tests made for it
- * in a child process and reads the report. */
+/* Tests of the harness itself: what must fail does fail, and the report says why. Each test runs a harness with sample
+ * tests in a child process and reads its report. */
 #include "harness.h"
 
 static void passes(void) { CHECK_INT(1, 1); }
@@ -97,7 +97,7 @@ static const harness_test samples[] = {
 
 static char report[4096];
 
-/* Runs the samples that an argument picks; the report is what it printed. Returns its exit code. */
+/* Runs the samples that an argument selects, and stores the printed report. Returns the exit code. */
 static int run_samples(const char *pick)
 {
     char text[64];
@@ -117,7 +117,7 @@ static int run_samples(const char *pick)
         (void)close(ends[0]);
         (void)close(ends[1]);
         harness_limit_s = 1;
-        harness_patience = strcmp(pick, "never ends") == 0 ? 1 : 1000; /* the limit that is meant comes first */
+        harness_patience = strcmp(pick, "never ends") == 0 ? 1 : 1000; /* the tested limit comes first */
         harness_end(HARNESS_MAIN(2, argv, samples));
     }
     (void)close(ends[1]);
@@ -186,7 +186,7 @@ static void test_pick(void)
 {
     CHECK_INT(run_samples("no such test"), HARNESS_FAILED);
     CHECK_STR(report, "1..0\nBail out! no test has such a name\n");
-    CHECK_INT(run_samples("its plan"), HARNESS_FAILED); /* one of the two fails, so all of it does */
+    CHECK_INT(run_samples("its plan"), HARNESS_FAILED); /* one of the two fails, so the run fails */
     CHECK(strstr(report, "1..2\n") != NULL);
     CHECK(strstr(report, "\nok 2 - keeps its plan\n") != NULL);
 }

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of inbound.c over real connections: what a server may send and what it may not (RFC 6455 sections 5, 8.1,
- * and the close codes of 7.4.1), what is given out around an end, partial mode, the stream. The rules themselves
- * are in test_message.c, on bytes alone; the inbox's bounds and who reads the connection in test_reader.c. */
+/* Tests of inbound.c over connections: what a server may send and what it may not (RFC 6455 sections 5, 8.1, and the
+ * close codes of 7.4.1); which messages are returned around an end; partial mode; the stream. test_message.c tests the
+ * rules on bytes, test_reader.c the limits of the inbox and who reads the connection. */
 #include "peer.h"
 
-/* The end of a test whose server does not answer a close frame. */
+/* Ends a test whose server does not answer a close frame. */
 static void drop(cw_socket *s)
 {
     cw_socket_abort(s);
     peer_finish(s);
 }
 
-/* ---- What comes, comes whole ---- */
+/* ---- Messages arrive whole ---- */
 
 static void test_drip(void)
 {
-    /* "Hel" + ping "x" + "" + "lo", an empty message, a pong nobody asked for, a binary message, one byte at a time */
+    /* "Hel" + ping "x" + "" + "lo", an empty message, an unsolicited pong, a binary message; one byte at a time */
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("drip:010348656c"
                                                             "890178"
                                                             "0000"
@@ -61,7 +61,7 @@ static void test_lengths(void)
             (void)snprintf(head, sizeof head, lengths[i] < 65536 ? "827e%04zx" : "827f%016zx", lengths[i]);
         s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:%s/repeat:%zu:61/x:820161", head, lengths[i]));
         check_long(s, lengths[i]);
-        check_long(s, 1); /* the next frame begins where it should */
+        check_long(s, 1); /* the next frame begins at the right place */
         drop(s);
     }
 }
@@ -75,9 +75,9 @@ static void test_many_fragments(void)
     drop(s);
 }
 
-/* ---- What breaks the rules ---- */
+/* ---- Violations ---- */
 
-/* The connection fails: with the code sent, 1006 and a text kept, and no message given out. */
+/* Checks that the connection fails: this code is sent, 1006 and a text are kept, and no message is returned. */
 static void refused_by(cw_socket *s, const char *uri, int code)
 {
     char reason[128], token[sizeof peer_token];
@@ -89,7 +89,7 @@ static void refused_by(cw_socket *s, const char *uri, int code)
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_CLOSED);
     CHECK_INT(cw_error_web_status(), CW_WEB_ConnectionAborted);
     if (code == 1009) {
-        CHECK_HAS(cw_error_message(), " bytes exceeds max_message_size ("); /* the limit is ours */
+        CHECK_HAS(cw_error_message(), " bytes exceeds max_message_size ("); /* the limit is set here */
         CHECK_INT(cw_error_option(), CW_OPT_MAX_MESSAGE_SIZE);
     } else {
         CHECK_HAS(cw_error_message(), "the server broke the protocol: ");
@@ -99,7 +99,7 @@ static void refused_by(cw_socket *s, const char *uri, int code)
     CHECK_INT(closed_code, 1006);
     CHECK(reason[0] != '\0');
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_CLOSED);
-    /* Before the end of the program, which waits for no peer: one that still sends would see a reset, and no more. */
+    /* cw_shutdown comes later and waits for no peer: one that still sends would only see a reset. */
     if (peer_close_code(peer_log_of(token)) != code)
         HARNESS_FAIL("for %s, wanted %d: %s", uri, code, peer_log_of(token));
     peer_finish(s);
@@ -166,17 +166,17 @@ static void test_control_frames(void)
 static void test_close_frames(void)
 {
     refused("880103", 1002);         /* half a code */
-    refused("880203ed", 1002);       /* 1005 is never on the wire */
+    refused("880203ed", 1002);       /* 1005 must not be sent */
     refused("880203ee", 1002);       /* 1006 */
     refused("8802f000", 1002);       /* beyond 4999 */
-    refused("880303e8ff", 1007);     /* the reason is no UTF-8 */
+    refused("880303e8ff", 1007);     /* the reason is not UTF-8 */
     refused("880503e8f0908d", 1007); /* cut off */
 }
 
 static void test_utf8(void)
 {
-    refused("810a6865ff", 1007);   /* the frame goes on, the first bad byte ends it */
-    refused("017e03e8c0", 1007);   /* and so does the message */
+    refused("810a6865ff", 1007);   /* the frame continues, but the first bad byte ends it */
+    refused("017e03e8c0", 1007);   /* and the message continues too */
     refused("0101ce0001ff", 1007); /* across fragments */
     refused("0101ce8001ff", 1007);
     refused("0101ce8900000162", 1007); /* with a ping between */
@@ -193,7 +193,7 @@ static void test_utf8_across_fragments(void)
         peer_open(CW_MESSAGE_SOCKET, peer_script("drip:0101ce8900000000008001ba/x:8201ff/x:8103e282ac"));
 
     CHECK_MESSAGE(s, CW_UTF8, "\xce\xba", 2);
-    CHECK_MESSAGE(s, CW_BINARY, "\xff", 1); /* only a text is looked at */
+    CHECK_MESSAGE(s, CW_BINARY, "\xff", 1); /* only text is checked */
     CHECK_MESSAGE(s, CW_UTF8, "\xe2\x82\xac", 3);
     drop(s);
 }
@@ -206,7 +206,7 @@ static void too_big(const char *bytes, int64_t most)
     refused_by(s, peer_script("x:%s/echo/end", bytes), 1009);
 }
 
-/* The caller learns the size and the limit; the peer, that there is a limit. */
+/* The caller learns the size and the limit; the peer learns only that there is a limit. */
 static void test_too_big_text(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -230,7 +230,7 @@ static void test_too_big_text(void)
 
 static void test_too_big(void)
 {
-    too_big("820b61", 10); /* one byte of eleven: libcurl does not show a header alone */
+    too_big("820b61", 10); /* one byte of eleven, because libcurl does not pass on a header alone */
     too_big("820161", 0);
     too_big("827e008061", 100);
     too_big("827f000000001000000061", 1 << 20);
@@ -257,13 +257,13 @@ static void test_just_not_too_big(void)
     drop(s);
 }
 
-/* Violations after good messages: those are given out first. */
+/* Good messages before a violation are returned first. */
 static void test_messages_before_a_violation(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161810162c10163810164"));
     cw_event *e = NULL;
 
-    UNTIL(cw_socket_state(s) == CW_STATE_CLOSED); /* nobody took anything so far */
+    UNTIL(cw_socket_state(s) == CW_STATE_CLOSED); /* no message has been taken yet */
     CHECK_MESSAGE(s, CW_UTF8, "a", 1);
     CHECK_MESSAGE(s, CW_UTF8, "b", 1);
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_CLOSED);
@@ -296,7 +296,7 @@ static void greet(bool is_tls)
     drop(s);
     s = peer_open(CW_MESSAGE_SOCKET, greeting(is_tls, "x:827e/frame:1/x:0001008100")); /* a cut header */
     drop(s);
-    s = peer_open(CW_MESSAGE_SOCKET, greeting(is_tls, "x:8102686988020fa0")); /* and the end with it */
+    s = peer_open(CW_MESSAGE_SOCKET, greeting(is_tls, "x:8102686988020fa0")); /* the end in it too */
     CHECK_CLOSED(s, 4000, true);
     CHECK_MESSAGE(s, CW_UTF8, "hi", 2);
     drop(s);
@@ -308,7 +308,7 @@ static void greet(bool is_tls)
 static void test_greeting(void) { greet(false); }
 static void test_greeting_tls(void) { greet(true); }
 
-/* Nobody calls: the service finds what waits inside libcurl, where no descriptor shows it. */
+/* No call is made: the service finds the data inside libcurl, where no descriptor shows it. */
 static void test_greeting_to_a_mailbox(void)
 {
     for (int is_tls = 0; is_tls < 2; is_tls++) {
@@ -349,7 +349,7 @@ static void take_abc(cw_socket *s)
     CHECK_MESSAGE(s, CW_BINARY, "c", 1);
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_CLOSED);
     CHECK_STATUS(cw_socket_try_receive(s, &e), CW_WOULD_BLOCK);
-    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_CLOSED); /* and so it stays */
+    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_CLOSED); /* and this does not change */
 }
 
 #define ABC "x:8101610100800162820163"
@@ -363,12 +363,12 @@ static void test_queued_before_a_close(void)
     CHECK_HAS(cw_error_message(), "closed the connection with code 4000: ok!");
     peer_finish(s);
     s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "/close"));
-    take_abc(s); /* by the calling thread */
+    take_abc(s); /* the calling thread reads it */
     CHECK_HAS(cw_error_message(), "without a code");
     CHECK_CLOSED(s, 1005, true);
     peer_finish(s);
     s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "8801/x:038101648101648101"));
-    take_abc(s); /* what comes after a close frame has no meaning (section 5.5.1) */
+    take_abc(s); /* what comes after a close frame is ignored (section 5.5.1) */
     CHECK_CLOSED(s, 1006, false);
     peer_finish(s);
 }
@@ -383,7 +383,7 @@ static void test_queued_before_a_reset(void)
     take_abc(s);
     CHECK_INT(cw_error_web_status(), CW_WEB_ConnectionReset);
     peer_finish(s);
-    for (int i = 0; i < 20; i++) { /* both at once: the kernel keeps what came before the reset */
+    for (int i = 0; i < 20; i++) { /* both at once: the kernel keeps the data that came before the reset */
         s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "/rst"));
         take_abc(s);
         CHECK_CLOSED(s, 1006, false);
@@ -417,7 +417,7 @@ static void test_nothing_after_a_local_close(void)
     CHECK_HAS(cw_error_message(), "by this program");
     CHECK_CLOSED(s, 1000, true);
     peer_finish(s);
-    s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "/close:1000")); /* closed here after the peer's */
+    s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "/close:1000")); /* a local close after the peer's close */
     CHECK_CLOSED(s, 1000, true);
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_CLOSED);
@@ -432,7 +432,7 @@ static cw_socket *open_partial(const char *uri)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_RECEIVE_MODE, CW_PARTIAL_MESSAGE), CW_OK);
-    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MAX_MESSAGE_SIZE, 4), CW_OK); /* which does not count here */
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MAX_MESSAGE_SIZE, 4), CW_OK); /* which has no effect here */
     peer_connect(s, uri);
     return s;
 }
@@ -449,7 +449,7 @@ static void check_part(cw_socket *s, cw_kind kind, const char *wanted, bool is_c
     CHECK_INT(cw_event_is_complete(e), is_complete);
     CHECK(cw_event_is_part(e));
     cw_event_free(e);
-    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* what the server waits for */
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* the server waits for it */
 }
 
 static void test_parts(void)
@@ -458,8 +458,8 @@ static void test_parts(void)
                                             "x:8105c3/frame:5/x:a4/frame:6/x:616263/frame:7/x:8100"));
 
     check_part(s, CW_BINARY, "abc", false);
-    check_part(s, CW_BINARY, "de", false); /* the empty one between says nothing */
-    check_part(s, CW_BINARY, "", true);    /* the empty last one says that it ends */
+    check_part(s, CW_BINARY, "de", false); /* the empty part in between is not returned */
+    check_part(s, CW_BINARY, "", true);    /* the empty last part is returned, because it ends the message */
     check_part(s, CW_UTF8, "\xc3", false);
     check_part(s, CW_UTF8, "\xa4", false);
     check_part(s, CW_UTF8, "abc", true);
@@ -481,7 +481,7 @@ static void test_parts_of_bad_text(void)
 
 /* ---- The stream ---- */
 
-/* "0123456789" in three messages, with empty ones and a ping between; then much, then the end. */
+/* "0123456789" in three messages, with empty ones and a ping between them; then a lot of data, then the end. */
 #define STREAM_HEAD "x:8203303132/x:8200/x:010133890000013400008002353681008203373839"
 
 static void read_all(size_t size, const char *end, cw_status wanted)
@@ -493,7 +493,7 @@ static void read_all(size_t size, const char *end, cw_status wanted)
     size_t total = 0, len = 0;
     cw_status status;
 
-    CHECK_STATUS(cw_socket_read(s, buffer, 0, 0, &len), CW_OK); /* asks for nothing */
+    CHECK_STATUS(cw_socket_read(s, buffer, 0, 0, &len), CW_OK); /* a read of 0 bytes */
     while ((status = cw_socket_read(s, buffer, size, CW_TIMEOUT_DEFAULT, &len)) == CW_OK && len > 0)
         for (size_t i = 0; i < len; i++, total++)
             if (buffer[i] != (total < 10 ? '0' + (int)total : 'a'))
@@ -501,7 +501,7 @@ static void read_all(size_t size, const char *end, cw_status wanted)
     CHECK_STATUS(status, wanted);
     CHECK_INT(len, 0);
     CHECK_INT(total, 10 + MUCH);
-    CHECK_STATUS(cw_socket_read(s, buffer, size, 0, &len), wanted); /* and so it stays */
+    CHECK_STATUS(cw_socket_read(s, buffer, size, 0, &len), wanted); /* and this does not change */
     peer_finish(s);
 }
 
@@ -547,16 +547,16 @@ static const harness_test tests[] = {
     {"RFC 6455 8.1: text that is not UTF-8: 1007 at the first bad byte", test_utf8},
     {"RFC 6455 8.1: a character across fragments", test_utf8_across_fragments},
     {"RFC 6455 7.4.1: a message that is too big: 1009 by its header", test_too_big},
-    {"RFC 6455 7.4.1: what both sides are told about a message that is too big", test_too_big_text},
-    {"a message of just max_message_size, and no limit", test_just_not_too_big},
-    {"messages before a violation are given out", test_messages_before_a_violation},
+    {"RFC 6455 7.4.1: the texts about a message that is too big, for both sides", test_too_big_text},
+    {"a message of exactly max_message_size, and no limit", test_just_not_too_big},
+    {"messages before a violation are returned", test_messages_before_a_violation},
     {"frames in the packet of the 101", test_greeting},
     {"frames in the packet of the 101, TLS", test_greeting_tls},
     {"frames in the packet of the 101, to a mailbox", test_greeting_to_a_mailbox},
-    {"messages that wait when the peer closes are given out, in order", test_queued_before_a_close},
-    {"messages that wait when the connection is reset are given out", test_queued_before_a_reset},
-    {"messages that wait when TCP ends are given out", test_queued_before_the_end},
-    {"after a local close nothing is given out", test_nothing_after_a_local_close},
+    {"messages that wait when the peer closes are returned, in order", test_queued_before_a_close},
+    {"messages that wait when the connection is reset are returned", test_queued_before_a_reset},
+    {"messages that wait when TCP ends are returned", test_queued_before_the_end},
+    {"after a local close no message is returned", test_nothing_after_a_local_close},
     {"partial mode: parts as they come, empty frames, no limit", test_parts},
     {"RFC 6455 8.1: partial mode: a bad byte in the next fragment", test_parts_of_bad_text},
     {"the stream: reads of many sizes, over messages and empty frames, to the end", test_stream},

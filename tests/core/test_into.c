@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of inbound.c over real connections: messages that go into memory of their taker's, and large ones that are
- * told of when they begin to come. */
+/* Tests of inbound.c over connections: messages that go into the caller's memory, and large messages that are announced
+ * when they begin to arrive. */
 #include "peer.h"
 
-/* The end of a test whose server does not answer a close frame. */
+/* Ends a test whose server does not answer a close frame. */
 static void drop(cw_socket *s)
 {
     cw_socket_abort(s);
@@ -54,7 +54,7 @@ static void test_into(void)
     drop(s);
 }
 
-/* What is cut off by a timeout goes on in memory of the socket's, whoever takes it then. */
+/* A message that a timeout interrupts continues in the socket's memory. Then any call can take it. */
 static void test_into_in_parts(void)
 {
     enum { HALF_BYTES = 100000 };
@@ -113,19 +113,19 @@ static void take_into(cw_socket *s, uint8_t *buffer, size_t size_bytes)
             HARNESS_FAIL("byte %zu is wrong", i);
 }
 
-/* Takes a message by either call; says whether it was told of. */
+/* Takes a message by either call. Returns whether it was announced. */
 static bool take_large(cw_socket *s, uint8_t *buffer, size_t size_bytes, bool takes_begun)
 {
     cw_event *e = NULL;
     size_t coming = 9;
 
     CHECK_STATUS(cw_socket_receive_begin(s, CW_TIMEOUT_DEFAULT, &e, &coming), CW_OK);
-    if (e) { /* the service was first, or libcurl decodes */
+    if (e) { /* the service read it first, or libcurl decodes */
         check_whole(e, coming, size_bytes);
         return false;
     }
     CHECK_INT(coming, size_bytes);
-    /* The same again; but the service takes over from a thread that has been away for 10 ms. */
+    /* The service reads for a thread that has made no call for 10 ms. */
     if (cw_socket_try_receive_begin(s, &e, &coming) == CW_OK) {
         if (e) {
             check_whole(e, coming, size_bytes);
@@ -140,7 +140,7 @@ static bool take_large(cw_socket *s, uint8_t *buffer, size_t size_bytes, bool ta
     return true;
 }
 
-/* A large message is told of before it comes, where our own codec receives. */
+/* A large message is announced before it has arrived, if our own codec receives. */
 static void test_begin(void)
 {
     enum { LARGE_BYTES = 200000, TURNS = 20 };
@@ -164,10 +164,10 @@ static void test_begin(void)
 }
 
 static const harness_test tests[] = {
-    {"into memory of the caller's: every kind, and what does not fit is kept", test_into},
-    {"into memory of the caller's: a timeout in the middle of a message loses nothing", test_into_in_parts},
-    {"into memory of the caller's: states, classes, a cut message", test_into_errors},
-    {"a large message that begins to come, by either codec", test_begin},
+    {"receive_into: every kind; a message that does not fit is kept", test_into},
+    {"receive_into: a timeout in the middle of a message loses nothing", test_into_in_parts},
+    {"receive_into: states, classes, a cut message", test_into_errors},
+    {"a large message that begins to arrive, with either codec", test_begin},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

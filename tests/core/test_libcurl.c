@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of libcurl.c: the versions, that the loaded library does, and that another one would not: this program's own
- * curl_version_info and curl_global_init stand before libcurl's, by the linker's --wrap, which a static libcurl
- * allows too. Needs no peer. */
+/* Tests of libcurl.c: the versions; the loaded library is accepted; others are refused. The linker's --wrap replaces
+ * libcurl's curl_version_info and curl_global_init by functions here, which works with a static libcurl too. Needs no
+ * peer. */
 #include "harness.h"
 #include "transport/transport.h"
 
@@ -10,7 +10,7 @@ curl_version_info_data *play_version_info(CURLversion age) __asm__("__wrap_curl_
 CURLcode real_global_init(long flags) __asm__("__real_curl_global_init");
 CURLcode play_global_init(long flags) __asm__("__wrap_curl_global_init");
 
-static const char *const *protocols; /* of the library that is played; NULL = the real one */
+static const char *const *protocols; /* of the simulated library; NULL = the real one */
 static unsigned version_num;
 static CURLcode init_code;
 
@@ -43,7 +43,7 @@ static void test_check(void)
 {
     CHECK_INT(cw_check_libcurl(), CW_OK);
     CHECK_INT(cw__libcurl_init(), CW_OK);
-    CHECK_INT(cw__libcurl_init(), CW_OK); /* once only, as often as asked */
+    CHECK_INT(cw__libcurl_init(), CW_OK); /* only once, however often it is asked */
 }
 
 static void check_refused(unsigned number, const char *const *speaks, const char *why)
@@ -79,15 +79,15 @@ static void test_init_fails(void)
     init_code = CURLE_FAILED_INIT;
     CHECK_INT(cw__libcurl_init(), CW_UNSUPPORTED);
     CHECK(strstr(cw_error_message(), "cannot start") != NULL);
-    init_code = CURLE_OK; /* it was asked once, and that is its answer */
+    init_code = CURLE_OK; /* the check was made once, and its result stays */
     CHECK_INT(cw__libcurl_init(), CW_UNSUPPORTED);
 }
 
 static const harness_test tests[] = {
     {"the versions", test_versions},
-    {"the loaded libcurl does", test_check},
-    {"one that is too old, or speaks no ws or wss, is refused", test_refused},
-    {"one that cannot start is refused", test_init_fails},
+    {"the loaded libcurl is accepted", test_check},
+    {"a libcurl that is too old, or lacks ws or wss, is refused", test_refused},
+    {"a libcurl that cannot start is refused", test_init_fails},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of mailbox.c without sockets and without the service: subscribers that only count, and a process that has forked
- * or has not, as each test says. With sockets: test_mailbox.c. */
+/* Tests of mailbox.c without sockets and without the service: the subscribers only count, and each test says whether
+ * the process has forked. test_mailbox.c tests mailboxes with sockets. */
 #include "harness.h"
 
 #include "engine/engine.h"
@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sys/resource.h>
 
-/* ---- In the place of process.c ---- */
+/* ---- Instead of process.c ---- */
 
 static int generation;
 
@@ -21,7 +21,7 @@ typedef struct counter {
     cw__subscriber subscriber; /* the first member */
     cw_mailbox *mailbox;
     int id, events, holds, drops;
-    bool has_no_memory; /* once */
+    bool has_no_memory; /* only once */
 } counter;
 
 static void hold(cw__subscriber *s) { ((counter *)(void *)s)->holds++; }
@@ -72,7 +72,7 @@ static bool is_readable(cw_mailbox *m)
     return count == 1;
 }
 
-/* Takes an event, and checks whose it is; 0: there is none. */
+/* Takes an event and returns the number of its subscriber; 0 = there was none. */
 static void expect(cw_mailbox *m, int id)
 {
     cw_event *e = NULL;
@@ -98,18 +98,18 @@ static void test_order(void)
     list(&b);
     CHECK(a.holds == 1 && a.drops == 0 && a.subscriber.is_listed);
     expect(m, 1);
-    CHECK(a.holds == 2 && a.drops == 1); /* it has one more, behind the others */
+    CHECK(a.holds == 2 && a.drops == 1); /* it has one more event, and waits behind the others */
     list(&c);
     CHECK(is_readable(m));
     expect(m, 2);
     CHECK(nothing.holds == 1 && nothing.drops == 1);
     expect(m, 1);
     expect(m, 4);
-    CHECK(is_readable(m)); /* until a look finds nothing */
+    CHECK(is_readable(m)); /* until the list is found empty */
     expect(m, 0);
     CHECK(!is_readable(m));
     CHECK(a.holds == 2 && a.drops == 2 && b.holds == 1 && b.drops == 1 && c.holds == 1 && c.drops == 1);
-    list(&c); /* the list, which was empty, takes it again */
+    list(&c); /* the empty list accepts it again */
     CHECK(is_readable(m));
     expect(m, 0);
     cw_mailbox_release(m);
@@ -168,14 +168,14 @@ static void test_released(void)
     list(&c); /* nothing is listed any more */
     CHECK(c.holds == 0 && !c.subscriber.is_listed);
     for (int i = 0; i < 2; i++) {
-        CHECK(is_readable(m)); /* for good: each thread that waits has to leave */
+        CHECK(is_readable(m)); /* for good, because every thread that waits must leave */
         CHECK_INT(cw_mailbox_take(m, 0, &e), CW_INTERRUPTED);
     }
     cw__mailbox_release(m);
     cw_mailbox_release(NULL);
 }
 
-/* Another generation: the process has forked since. */
+/* Another generation means that the process has forked since. */
 static void test_after_fork(void)
 {
     cw_mailbox *m = create();
@@ -187,7 +187,7 @@ static void test_after_fork(void)
     CHECK_INT(cw__mailbox_check(m), CW_AFTER_FORK);
     CHECK(strstr(cw_error_message(), "fork()") != NULL);
     CHECK_INT(cw_mailbox_take(m, 0, &e), CW_AFTER_FORK);
-    cw_mailbox_wake(m); /* would wake the parent */
+    cw_mailbox_wake(m); /* it would wake the parent */
     CHECK(!is_readable(m));
     generation--;
     list(&a);
@@ -221,7 +221,7 @@ static void test_create(void)
     CHECK(before >= 0 && close(before) == 0);
     each_allocation_fails(create_once, &limit);
     after = dup(0);
-    CHECK_INT(after, before); /* its descriptors went with it */
+    CHECK_INT(after, before); /* its descriptors were closed too */
     CHECK_INT(close(after), 0);
     CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
     none = (struct rlimit){0, limit.rlim_max};
@@ -246,7 +246,7 @@ static bool list_and_go_on(void *arg)
 
 static bool interrupt(void *arg) { return arg == NULL; }
 
-/* A take that waits goes on when something is listed, and ends when its time is up. */
+/* A take that waits returns when a socket is listed, or when its time has passed. */
 static void test_waits(void)
 {
     cw_mailbox *m = create();
@@ -264,7 +264,7 @@ static void test_waits(void)
     cw_event_free(e);
     a.events = 1;
     cw_set_wait_hook(list_and_go_on, &a);
-    CHECK_INT(cw_mailbox_take(m, CW_TIMEOUT_DEFAULT, &e), CW_OK); /* which is without end */
+    CHECK_INT(cw_mailbox_take(m, CW_TIMEOUT_DEFAULT, &e), CW_OK); /* it has no limit */
     cw_event_free(e);
     cw_set_wait_hook(interrupt, NULL);
     CHECK_INT(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_INTERRUPTED);
@@ -275,9 +275,9 @@ static void test_waits(void)
 
 static const harness_test tests[] = {
     {"subscribers are served in turn, each held while it is listed", test_order},
-    {"a wake interrupts one take and takes nothing away", test_wake},
-    {"an event without memory is still to be taken", test_no_memory},
-    {"a mailbox that is released lists nothing any more", test_released},
+    {"a wake interrupts one take and drops no event", test_wake},
+    {"an event stays in the mailbox while there is no memory", test_no_memory},
+    {"a released mailbox lists nothing", test_released},
     {"a mailbox of a parent process", test_after_fork},
     {"a mailbox without memory or a descriptor", test_create},
     {"a take waits for a listing, or for its time", test_waits},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of names: a look-up that takes for ever holds up nobody but its own connect, and what changes while it goes on is
- * noticed. getaddrinfo is this file's, in every libcurl here. */
+/* Tests of name look-ups: one that never ends delays only its own connect, and changes of ca_file meanwhile are
+ * noticed. This file replaces getaddrinfo, also for a static libcurl. */
 #include "process.h"
 #include "raw_peer.h"
 #include "transport/transport.h"
@@ -14,7 +14,7 @@ static int thread_count_before;
 typedef int (*look_up)(const char *node, const char *service, const struct addrinfo *hints,
                        struct addrinfo **found);
 
-/* Holds the names that begin with "held" back until they may go; they are this machine's then. */
+/* Delays names that begin with "held" until the test lets them go. Then they are this machine. */
 __attribute__((visibility("default"))) int getaddrinfo(const char *node, const char *service,
                                                        const struct addrinfo *hints, struct addrinfo **found)
 {
@@ -32,8 +32,8 @@ __attribute__((visibility("default"))) int getaddrinfo(const char *node, const c
 static void let_go(void)
 {
     atomic_store(&may_go, 1);
-    if (!UNDER_TSAN)                                  /* which has a thread of its own from the second on */
-        UNTIL(thread_count() == thread_count_before); /* whose memory a leak checker would miss */
+    if (!UNDER_TSAN)                                  /* which adds a thread of its own after the first */
+        UNTIL(thread_count() == thread_count_before); /* a leak checker would miss a running thread's memory */
 }
 
 static cw_socket *start_held(const char *scheme, const char *ca_file, int timeout_ms)
@@ -50,7 +50,7 @@ static cw_socket *start_held(const char *scheme, const char *ca_file, int timeou
     return s;
 }
 
-/* Were the service, or the end, to wait for the look-up, this would not come to its end. */
+/* If the service or cw_shutdown waited for the look-up, this test would not end. */
 static void hangs(const char *scheme)
 {
     cw_socket *other, *s;
@@ -70,7 +70,7 @@ static void hangs(const char *scheme)
 static void test_hangs(void) { hangs("ws"); }
 static void test_hangs_tls(void) { hangs("wss"); }
 
-/* libcurl reads ca_file after the look-up. Whom it names then is trusted by that connect alone. */
+/* libcurl reads ca_file after the look-up. Only that connect trusts the authorities in the file at that time. */
 static void test_switched_file(void)
 {
     char path[64], other[PEER_URI_BYTES];
@@ -99,9 +99,9 @@ static void test_switched_file(void)
 }
 
 static const harness_test tests[] = {
-    {"a look-up that hangs holds up nobody else", test_hangs},
-    {"a look-up that hangs holds up nobody else, with TLS", test_hangs_tls},
-    {"a ca_file that is another one for a while", test_switched_file},
+    {"a look-up that hangs delays no other socket", test_hangs},
+    {"a look-up that hangs delays no other socket, with TLS", test_hangs_tls},
+    {"a ca_file that is replaced for a while", test_switched_file},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

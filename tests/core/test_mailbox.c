@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of mailbox.c and of cw_socket_subscribe: who may subscribe to what, waking and interrupting the taker, and
- * a mailbox that is released while events wait in it. Many sockets in one mailbox: test_many.c; fork: test_fork.c. */
+/* Tests of mailbox.c and of cw_socket_subscribe: who may subscribe to what, waking and interrupting a take, and a
+ * mailbox that is released while events wait in it. test_many.c tests many sockets in one mailbox, test_fork.c tests
+ * fork. */
 #include "peer.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@ static void test_refused(void)
     CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENTS_ALL), CW_OK);
     CHECK_STATUS(cw_socket_subscribe(message, other, CW_EVENTS_ALL), CW_INVALID_STATE);
     CHECK_HAS(cw_error_message(), "another mailbox");
-    CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENT_CLOSED), CW_OK); /* a new mask is no new mailbox */
+    CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENT_CLOSED), CW_OK); /* a new mask, the same mailbox */
     CHECK_STATUS(cw_socket_subscribe(message, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_subscribe(message, other, CW_EVENTS_ALL), CW_INVALID_STATE); /* still bound */
     CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENTS_ALL), CW_OK);
@@ -42,8 +43,8 @@ static void test_refused(void)
     cw_mailbox_release(NULL);
 }
 
-/* An inbox is full from its high-water mark on, and stays so until half of that or less is left: then there is room
- * again, while the reader still has messages to take. */
+/* An inbox is full from its high mark until half of that or less is left. Then the service reads again, while the
+ * reader still has messages to take. */
 static void test_inbox_marks(void)
 {
     enum { PAYLOAD_BYTES = 100, COUNT = 8 };
@@ -57,7 +58,7 @@ static void test_inbox_marks(void)
             cw_event *e = cw__event_create(CW_EVENT_MESSAGE, PAYLOAD_BYTES);
             CHECK(e != NULL);
             e->len_bytes = PAYLOAD_BYTES;
-            e->next = e; /* as it may be left over from another list */
+            e->next = e; /* it may be left from another list */
             cw__inbox_push(&box, e);
             CHECK_INT(box.bytes, i * each_bytes);
             CHECK_INT(box.is_full, i == COUNT);
@@ -73,7 +74,7 @@ static void test_inbox_marks(void)
     }
 }
 
-/* A wake that is used up leaves the descriptor readable for the events that wait beside it. */
+/* After a wake is reported, the descriptor stays readable for the events that wait too. */
 static void test_wake_beside_events(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/hang"));
@@ -117,9 +118,9 @@ static void test_hook(void)
 
 /* ---- Without memory, without descriptors ---- */
 
-static int eventfd_errno; /* why the system gives none; 0 = it does */
+static int eventfd_errno; /* the errno with which the system refuses one; 0 = it does not refuse */
 
-/* The name in C is another one, since the system declares it. */
+/* In C it has another name, because the system declares the function. */
 __attribute__((visibility("default"))) int hooked_eventfd(unsigned count, int flags) __asm__("eventfd");
 
 int hooked_eventfd(unsigned count, int flags)
@@ -150,7 +151,7 @@ static void test_no_descriptor(void)
 
 /* ---- Released ---- */
 
-/* Events hold their sockets and sockets their mailbox: the owner's release has to open that circle. */
+/* Events hold their sockets, and sockets hold their mailbox. The owner's release must break that cycle. */
 static void test_released_full(void)
 {
     cw_socket *s[2] = {peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/hang")),
@@ -165,18 +166,18 @@ static void test_released_full(void)
     cw_event_free(e);
     cw_mailbox_release(m);
     for (int i = 0; i < 2; i++) {
-        cw_socket_abort(s[i]); /* its closed event has nowhere to go */
+        cw_socket_abort(s[i]); /* its closed event goes nowhere */
         peer_drop(s[i]);
     }
     cw_shutdown(1000);
 }
 
 static const harness_test tests[] = {
-    {"a stream has no messages to subscribe to, and a socket one mailbox", test_refused},
+    {"a stream has no message events; a socket has one mailbox", test_refused},
     {"an inbox is full until half of it is taken", test_inbox_marks},
-    {"a wake takes no event away", test_wake_beside_events},
+    {"a wake drops no event", test_wake_beside_events},
     {"a take is interrupted by the hook", test_hook},
-    {"no memory is no lack of descriptors", test_no_descriptor},
+    {"a lack of memory is not reported as a lack of descriptors", test_no_descriptor},
     {"lifetime rule 3: released with events in it", test_released_full},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the core as a whole: what many cycles leave behind, many sockets at once, many threads on a few sockets,
- * and every allocation failing once. */
+/* Tests of the whole core: what many cycles leave behind, many sockets at once, many threads on a few sockets, and one
+ * failing allocation after another. */
 #include "peer.h"
 #include "process.h"
 
@@ -40,7 +40,7 @@ static void test_cycles(void)
     cw_socket *first = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
     int descriptors;
 
-    peer_wait_in_vain(first); /* the C library, libcurl and OpenSSL keep a few descriptors as well */
+    peer_wait_in_vain(first); /* the C library, libcurl and OpenSSL keep a few descriptors too */
     peer_drop(first);
     cycle();
     cw_shutdown(5000);
@@ -120,7 +120,7 @@ static cw_socket *borrow(struct slot *slot)
     return s;
 }
 
-/* Puts a new socket in the place of one that this thread has closed. */
+/* Replaces a socket that this thread has closed by a new one. */
 static void replace(struct slot *slot, cw_socket *closed)
 {
     cw__mutex_lock(&slot->lock);
@@ -131,7 +131,7 @@ static void replace(struct slot *slot, cw_socket *closed)
     cw__mutex_unlock(&slot->lock);
 }
 
-/* What may come of a call while other threads do anything at all with the socket. */
+/* Checks that a call returned one of the allowed results, while other threads do anything with the socket. */
 static bool note(int kind, cw_status status)
 {
     bool is_done = status == CW_OK;
@@ -263,7 +263,7 @@ static void test_no_memory_tls(void)
     each_allocation_fails(whole_life, stress_uri);
 }
 
-/* Until the closed event comes: without memory for an event, that is said and the event stays. */
+/* Runs until the closed event. If there is no memory for an event, the call says so and the event stays. */
 static bool drain(cw_mailbox *m, bool *has_message)
 {
     for (;;) {

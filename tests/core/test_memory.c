@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of sessions in which one allocation fails, each in its turn: the core's, then libcurl's own. Every run is an
- * error that says so or a success, what arrives is right, and nothing stays behind. test_many.c has the same for a
+/* Tests of sessions in which one allocation fails: first each of the core's, then each of libcurl's. Every run ends in
+ * an error that says so, or in success. Messages arrive unchanged, and no block remains. test_many.c does the same for a
  * short session and for one with a mailbox. */
 #include "peer.h"
 
@@ -11,7 +11,7 @@ enum { LARGE_BYTES = 300 * 1000 };
 static uint8_t large[LARGE_BYTES];
 static char uri[PEER_URI_BYTES];
 
-static bool of_libcurl; /* whose statement of what went wrong is not always that there is no memory */
+static bool of_libcurl; /* libcurl does not always report a lack of memory as such */
 
 static bool is_good(cw_status status)
 {
@@ -42,7 +42,7 @@ static bool set_controls(cw_socket *s)
            is_good(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, 1));
 }
 
-/* Takes one message; it is the one that was sent, or there is an error. */
+/* Takes one message. It is the one that was sent, or there is an error. */
 static bool expect(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes)
 {
     cw_event *e = NULL;
@@ -82,7 +82,7 @@ static bool message_life(void *unused)
     return got_through;
 }
 
-/* Reads what the echo gives back, to its last byte. */
+/* Reads what the echo server returns, to the last byte. */
 static bool read_large(cw_socket *s)
 {
     static uint8_t buffer[LARGE_BYTES];
@@ -92,7 +92,7 @@ static bool read_large(cw_socket *s)
         if (!is_good(cw_socket_read(s, buffer + have, sizeof buffer - have, CW_TIMEOUT_DEFAULT, &len)))
             return false;
         if (len == 0)
-            return false; /* the connection was given up in good order */
+            return false; /* the connection was closed properly */
         have += len;
     }
     CHECK_BYTES(buffer, have, large, sizeof large);
@@ -184,7 +184,7 @@ static void each_of_libcurl_fails(bool (*life)(void *))
     CHECK_INT(curl_global_init_mem(CURL_GLOBAL_DEFAULT, curl_malloc, curl_free_block, curl_realloc, curl_strdup,
                                    curl_calloc),
               CURLE_OK);
-    CHECK(life(NULL)); /* what libcurl keeps for the process, it has now */
+    CHECK(life(NULL)); /* libcurl has now allocated what it keeps for the process */
     live = atomic_load(&curl_live);
     do {
         long of_core = cw__alloc_live();
@@ -195,7 +195,7 @@ static void each_of_libcurl_fails(bool (*life)(void *))
         got_through = life(NULL);
         atomic_store(&curl_left, -1);
         CHECK_INT(cw__alloc_live(), of_core);
-        UNTIL(atomic_load(&curl_live) == live); /* a look-up's thread may be at its end */
+        UNTIL(atomic_load(&curl_live) == live); /* the thread of a look-up may be about to end */
         CHECK(got_through || atomic_load(&curl_has_failed));
     } while (atomic_load(&curl_has_failed));
     CHECK(n > 50);

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of message.c. A vector is what a server sends, as hex, and what has to come out, as text. Each is replayed
- * whole, byte by byte and cut in two at every place; in full and in partial mode; with frames announced by a
- * piece of no bytes before their payload, and without. */
+/* Tests of message.c. A vector has what a server sends, as hex, and the expected output, as text. Each is replayed
+ * whole, byte by byte, and cut in two at every place; in full and in partial mode; with and without an empty piece that
+ * announces a frame before its payload. */
 #include "harness.h"
 
 enum { LOG_BYTES = 4096, WIRE_BYTES = 1024, MIB = 1 << 20 };
 
 void cw_socket_release(cw_socket *s) { (void)s; }
 
-/* What a codec would be: it decodes frames, makes pieces of them, and writes down what comes out. */
+/* Acts as a codec: it decodes frames, makes pieces of them, and writes down the output. */
 typedef struct replay {
     cw__message message;
     cw__frame_decoder decoder;
     cw__frame frame;
-    uint64_t left; /* of the frame's payload */
+    uint64_t left; /* position in the frame's payload */
     bool is_announcing;
     bool is_over; /* after a violation, or without memory */
     bool is_out_of_memory;
-    uint8_t parts[WIRE_BYTES]; /* of a message in partial mode */
+    uint8_t parts[WIRE_BYTES]; /* bytes of a message in partial mode */
     size_t parts_bytes;
     char log[LOG_BYTES];
     size_t log_bytes;
@@ -70,7 +70,7 @@ static void log_violation(replay *r, const cw__violation *violation)
     r->is_over = true;
 }
 
-/* The payload is in a block of its own, so that a sanitizer sees each byte beyond it, and gone afterwards. */
+/* The payload is in a block of its own, so that a sanitizer reports a read beyond it. Afterwards the block is freed. */
 static void feed_piece(replay *r, const uint8_t *payload, size_t len_bytes, uint64_t remaining)
 {
     uint8_t *block = len_bytes ? malloc(len_bytes) : NULL;
@@ -144,7 +144,7 @@ static size_t read_hex(const char *hex, uint8_t out[WIRE_BYTES])
     return count;
 }
 
-/* Feeds the wire in pieces of step bytes; the first is first_bytes long. */
+/* Feeds the wire in pieces of step bytes; the first piece has first_bytes. */
 static void run_once(const vector *v, bool is_partial, bool is_announcing, size_t first_bytes, size_t step)
 {
     static replay r;
@@ -304,7 +304,7 @@ static void test_utf8(void)
     RUN(vectors);
 }
 
-/* Byte by byte the violation shows with the very byte that makes the text impossible. */
+/* Byte by byte, the violation is reported at the very byte that makes the text invalid. */
 static void test_first_bad_byte(void)
 {
     static const struct {
@@ -381,9 +381,9 @@ static void test_just_fits(void)
     CHECK_INT(feed(&m, &out, CW__OP_CONTINUATION, true, "5", 1, 0), CW__MESSAGE_WHOLE);
     CHECK_BYTES(out.event->data, out.event->len_bytes, "12345", 5);
     cw_event_free(out.event);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, "123", 3, 0), CW__MESSAGE_NONE); /* counted anew */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, "123", 3, 0), CW__MESSAGE_NONE); /* counted from 0 again */
     CHECK_INT(feed(&m, &out, CW__OP_CONTINUATION, true, "4", 1, 0), CW__MESSAGE_WHOLE);
-    CHECK_INT(out.event->room_bytes, 4); /* the last frame gets what it needs */
+    CHECK_INT(out.event->room_bytes, 4); /* the last frame gets exactly what it needs */
     cw_event_free(out.event);
     cw__message_destroy(&m);
 }
@@ -400,7 +400,7 @@ static void test_partial_has_no_limit(void)
     CHECK(!out.is_complete);
     CHECK(cw__message_space(&m, &room) == NULL);
     CHECK_INT(room, 0);
-    CHECK(cw__malloc(1) == NULL); /* so nothing was asked for before */
+    CHECK(cw__malloc(1) == NULL); /* so no memory was asked for before */
     cw__message_destroy(&m);
 }
 
@@ -424,7 +424,7 @@ static void test_announcement_is_not_believed(void)
     cw__message_destroy(&m);
 }
 
-/* Reads a frame in place, step bytes at a time, as far as there is room; then gives what came out. */
+/* Reads a frame in place, step bytes at a time, as far as there is room. Then it returns the output. */
 static cw_event *read_in_place(int64_t max_bytes, size_t frame_bytes, size_t step)
 {
     cw__message m;
@@ -446,7 +446,7 @@ static cw_event *read_in_place(int64_t max_bytes, size_t frame_bytes, size_t ste
             CHECK(m.building->room_bytes <= 2 * room_before);
             room_before = m.building->room_bytes > MIB ? m.building->room_bytes : MIB;
             if (n < frame_bytes - done)
-                cw__alloc_fail_at(0); /* a piece that is in place must cost no allocation */
+                cw__alloc_fail_at(0); /* a piece in place must not allocate */
         } else {
             CHECK(n < sizeof own);
             at = own;
@@ -505,14 +505,14 @@ static void test_one_allocation(void)
     cw__alloc_fail_at(1);
     CHECK_INT(feed(&m, &out, CW__OP_TEXT, true, "Hello", 5, 0), CW__MESSAGE_WHOLE);
     CHECK_INT(out.event->room_bytes, 5);
-    CHECK(cw__malloc(1) == NULL); /* the second one is this */
+    CHECK(cw__malloc(1) == NULL); /* the second one is this one */
     cw_event_free(out.event);
     cw__alloc_fail_at(0);
     CHECK_INT(feed(&m, &out, CW__OP_TEXT, true, "Hello", 5, 0), CW__MESSAGE_NO_MEMORY);
     cw__message_destroy(&m);
 }
 
-/* Many fragments: the room doubles, so the number of allocations grows with the logarithm. */
+/* Many fragments: the room doubles, so the number of allocations is logarithmic. */
 static void test_many_fragments(void)
 {
     cw__message m;
@@ -550,7 +550,7 @@ static bool replay_short_of_memory(void *arg)
     return is_whole;
 }
 
-/* A codec that hands over more than it announced must not get past the 125 bytes. */
+/* A codec that passes more than it announced must not exceed the 125 bytes. */
 static void test_control_overrun(void)
 {
     static const uint8_t bytes[100];
@@ -587,13 +587,13 @@ static const harness_test tests[] = {
     {"RFC 6455 8.1: text is UTF-8, also over fragments", test_utf8},
     {"RFC 6455 8.1: text fails at its first bad byte", test_first_bad_byte},
     {"RFC 6455 7.4.1: a message that is too big is refused when it is announced", test_too_big},
-    {"a message of just the limit is taken", test_just_fits},
+    {"a message of exactly the limit is accepted", test_just_fits},
     {"partial mode keeps nothing and has no limit", test_partial_has_no_limit},
     {"a peer's announcement makes us allocate 1 MiB at most", test_announcement_is_not_believed},
     {"a large frame is read in place, within the limit", test_in_place},
-    {"there is no space for what is small, or without memory", test_no_space},
+    {"no place for small frames, and none without memory", test_no_space},
     {"a small message costs one allocation", test_one_allocation},
-    {"a message in many fragments is not copied over and over", test_many_fragments},
+    {"a message in many fragments is not copied each time", test_many_fragments},
     {"each allocation may fail", test_short_of_memory},
 };
 

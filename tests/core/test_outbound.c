@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of outbound.c: what a send puts on the wire, fragments, senders at once. A peer that does not read is in
- * test_stalled.c. */
+/* Tests of outbound.c: the bytes that a send writes, fragments, and several senders. test_stalled.c tests a peer that
+ * does not read. */
 #include "raw_peer.h"
 
 enum { MIB = 1024 * 1024 };
@@ -24,7 +24,7 @@ static void check_frame(const char *log, size_t n, int opcode, bool fin, const c
     CHECK(strncmp(f.payload, payload, strlen(payload)) == 0);
 }
 
-/* ---- What goes out ---- */
+/* ---- The bytes on the wire ---- */
 
 static void test_messages(void)
 {
@@ -48,7 +48,7 @@ static void test_messages(void)
     check_frame(log, 5, CW__OP_TEXT, true, "610062");
     check_frame(log, 6, CW__OP_CLOSE, true, "03e8");
     CHECK_INT(peer_count_frames(log, -1), 7);
-    /* libcurl 8.11 to 8.15 use one mask for a whole connection (CVE-2025-10148), unless a distribution mended it */
+    /* libcurl 8.11 to 8.15 use one mask for a whole connection (CVE-2025-10148), unless a distribution fixed it */
     CHECK(sscanf(cw_libcurl_version(), "8.%u", &minor) == 0 || minor > 0);
     if (minor < 11 || minor > 15)
         CHECK_HAS(log, "\"masks_differ\": true");
@@ -71,7 +71,7 @@ static void test_bad_text(void)
     }
     CHECK_STATUS(cw_socket_send(s, (cw_kind)2, "a", 1, 0), CW_INVALID_ARGUMENT);
     CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
-    CHECK_STATUS(cw_socket_send(s, CW_BINARY, bad[0].text, 1, 0), CW_OK); /* not a text: any bytes */
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, bad[0].text, 1, 0), CW_OK); /* any bytes: it is not a text */
     close_well(s);
     log = peer_log();
     check_frame(log, 0, CW__OP_BINARY, true, "ff");
@@ -79,7 +79,7 @@ static void test_bad_text(void)
     peer_finish(s);
 }
 
-/* Enough frames for several writes, a large message among them; then the masks are undone by the peer. */
+/* Sends enough frames for several writes, a large message among them. The peer removes the masks. */
 static void test_many(void)
 {
     enum { COUNT = 700, BIG = 10, TEXT_BYTES = 100 };
@@ -102,7 +102,7 @@ static void test_many(void)
     CHECK_INT(sent, 0);
     close_well(s);
     log = peer_log();
-    for (size_t i = 0; i < COUNT; i++) { /* one record after another: their number squared takes long */
+    for (size_t i = 0; i < COUNT; i++) { /* few: the record is searched from its start */
         char expected[TEXT_BYTES] = "";
         CHECK(log);
         memcpy(expected, text, i % TEXT_BYTES);
@@ -145,7 +145,7 @@ static void test_many_partly(void)
     cw_socket_release(s);
 }
 
-/* A stream socket takes the binary ones before a text, and they are out, not held back. */
+/* A stream socket sends the binary messages before a text, and does not hold them back. */
 static void test_many_of_a_stream(void)
 {
     const cw_message messages[] = {{CW_BINARY, "a", 1}, {CW_BINARY, "b", 1}, {CW_UTF8, "c", 1}};
@@ -154,7 +154,7 @@ static void test_many_of_a_stream(void)
 
     CHECK_STATUS(cw_socket_send_many(s, messages, 3, 0, &sent), CW_INVALID_ARGUMENT);
     CHECK_INT(sent, 2);
-    CHECK_CLOSED(s, 1000, true); /* the peer has seen both */
+    CHECK_CLOSED(s, 1000, true); /* the peer has received both */
     peer_finish(s);
 }
 
@@ -167,7 +167,7 @@ static void test_fragments(void)
     const char *log;
 
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "one", false), CW_OK);
-    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "", false), CW_OK); /* an empty one is allowed anywhere */
+    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "", false), CW_OK); /* an empty fragment is allowed anywhere */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "two", true), CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "", false), CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "", true), CW_OK);
@@ -194,12 +194,12 @@ static void test_fragments_of_text(void)
 
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\xe2", false), CW_OK); /* cut inside a character */
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "a", false), CW_INVALID_ARGUMENT);
-    CHECK_STATUS(FRAGMENT(s, CW_UTF8, "", true), CW_INVALID_ARGUMENT); /* it may not end there */
-    CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\x82", false), CW_OK);          /* and is as it was before */
+    CHECK_STATUS(FRAGMENT(s, CW_UTF8, "", true), CW_INVALID_ARGUMENT); /* the text may not end there */
+    CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\x82", false), CW_OK);          /* and the message is as it was before */
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\x82", true), CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\xff", true), CW_INVALID_ARGUMENT); /* a message that did not begin */
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\xc3", true), CW_INVALID_ARGUMENT);
-    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "\xff", false), CW_OK); /* the one before left no state behind */
+    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "\xff", false), CW_OK); /* the previous message left no state */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "\xc3", true), CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "b", true), CW_OK);
     close_well(s);
@@ -226,8 +226,8 @@ static void test_fragments_guarded(void)
     CHECK_STATUS(cw_socket_send(s, CW_UTF8, "x", 1, 0), CW_INVALID_STATE);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "x", false), CW_INVALID_STATE);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "x", true), CW_INVALID_STATE);
-    CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_TIMED_OUT); /* control frames go inside a message (5.4) */
-    UNTIL(LOCKED(s, s->pings.heard_ms != 0));               /* and so does the answer to the server's */
+    CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_TIMED_OUT); /* allowed inside a message (5.4) */
+    UNTIL(LOCKED(s, s->pings.heard_ms != 0));               /* and so is the answer to the server's */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "c", 1, 0), CW_OK);
     close_well(s);
@@ -247,7 +247,7 @@ static void test_stream_fragments(void)
 
     CHECK_STATUS(cw_socket_send(s, CW_UTF8, "x", 1, 0), CW_INVALID_ARGUMENT);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "x", true), CW_INVALID_ARGUMENT);
-    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* no bytes: nothing goes */
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* no bytes: nothing is sent */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
     close_well(s);
@@ -265,7 +265,7 @@ static void test_large(void)
     peer_frame f;
 
     for (size_t i = 0; i < sizeof data; i++)
-        data[i] = (uint8_t)(i % 2 ? 0x82 : 0xd0); /* two bytes a character, the second of them odd */
+        data[i] = (uint8_t)(i % 2 ? 0x82 : 0xd0); /* two-byte characters, each at an even position */
     data[sizeof data - 1] = 'a';
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_FRAME_SIZE, MIB), CW_OK);
     peer_connect(s, peer_script("frame:9/echo/end"));
@@ -287,7 +287,7 @@ static void test_large(void)
     peer_finish(s);
 }
 
-/* Some servers know no continuation frames, so a message is cut only where frame_size says so. */
+/* Some servers do not support continuation frames. So a message is cut only if frame_size says so. */
 static void sent_as(int64_t frame_size, size_t len_bytes, size_t frame_count)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -352,7 +352,7 @@ static void echo_large(const char *uri)
         data[i] = (uint8_t)(i * 2654435761u >> 13);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, data, sizeof data, CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK_INT(getsockopt(s->fd, IPPROTO_TCP, TCP_CORK, &held, &len), 0);
-    CHECK_INT(held, 0); /* else the last bytes would go out 200 ms later */
+    CHECK_INT(held, 0); /* otherwise the last bytes would be sent 200 ms later */
     CHECK_MESSAGE(s, CW_BINARY, data, sizeof data);
     peer_finish(s);
 }
@@ -370,7 +370,7 @@ typedef struct sender_thread {
     pthread_t thread;
 } sender_thread;
 
-/* Sizes over all ways: written at once, queued, written directly, more than a frame. */
+/* Sizes for every way: written at once, queued, written directly, in several frames. */
 static size_t numbered_bytes(int sender, int number)
 {
     static const size_t sizes[] = {8, 1000, 20000, 100000};
@@ -414,11 +414,11 @@ static void test_senders(void)
         CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_OK);
         data = cw_event_data(e, &len);
         CHECK(data[0] < SENDERS);
-        CHECK_INT(data[1], next[data[0]]++); /* each sender's in its order */
+        CHECK_INT(data[1], next[data[0]]++); /* each sender's messages in order */
         CHECK_INT(len, numbered_bytes(data[0], data[1]));
         while (same < len && data[same] == (uint8_t)(data[0] * EACH % 251 + data[1]))
             same++;
-        CHECK_INT(same, len); /* of one sender from end to end */
+        CHECK_INT(same, len); /* all bytes are of one sender */
         cw_event_free(e);
     }
     for (int i = 0; i < SENDERS; i++)
@@ -427,9 +427,9 @@ static void test_senders(void)
 }
 
 static const harness_test tests[] = {
-    {"RFC 6455 5.1, 5.3, 5.6: text, binary and empty messages as they go out, masked", test_messages},
+    {"RFC 6455 5.1, 5.3, 5.6: text, binary and empty messages are sent masked", test_messages},
     {"RFC 6455 8.1: a text that is not UTF-8 is refused, with nothing sent", test_bad_text},
-    {"many messages at once: as they would go out one by one", test_many},
+    {"many messages at once: the bytes are those of single sends", test_many},
     {"many messages at once, of which one cannot be sent", test_many_partly},
     {"many messages at once on a stream socket", test_many_of_a_stream},
     {"RFC 6455 5.4: fragments, empty ones too", test_fragments},

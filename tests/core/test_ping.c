@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of ping.c: round trips, which pong answers which ping, and the keepalive's verdicts; the pongs that the
- * service sends by itself. Where times are set, they are short; what is waited for is a state. */
+/* Tests of ping.c: round trips, which pong answers which ping, the decisions of keepalive, and the pongs that the
+ * service sends itself. Times are short where they are set. The tests wait for states. */
 #include "raw_peer.h"
 
 enum { MIB = 1024 * 1024, PONG_BYTES = 10 };
@@ -23,7 +23,7 @@ static void *ping(void *arg)
     return NULL;
 }
 
-/* Begins a ping in a thread, and waits until it has gone out. */
+/* Begins a ping in a thread, and waits until it has been sent. */
 static void begin_ping(pinging *w, cw_socket *s)
 {
     unsigned before = (unsigned)LOCKED(s, s->pings.waiting_count);
@@ -41,7 +41,7 @@ static void end_ping(pinging *w, cw_status wanted)
         CHECK(w->rtt_us >= 0);
 }
 
-/* A pong of the same payload as the ping of that number. */
+/* Answers with the payload of the ping of that number. */
 static void write_pong(raw_peer *p, uint64_t number)
 {
     uint8_t pong[PONG_BYTES] = {0x8a, 8};
@@ -72,7 +72,7 @@ static void round_trip(const char *uri)
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_OK);
     CHECK_STATUS(cw_socket_send(s, CW_UTF8, "a", 1, 0), CW_OK);
     CHECK_MESSAGE(s, CW_UTF8, "a", 1);                      /* pongs are no messages */
-    CHECK_STATUS(cw_socket_ping(s, 20000, &rtt_us), CW_OK); /* also when the caller was the reader */
+    CHECK_STATUS(cw_socket_ping(s, 20000, &rtt_us), CW_OK); /* also when the caller reads the connection */
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_CLOSED);
@@ -98,7 +98,7 @@ static void test_timeout(void)
     CHECK_STATUS(cw_socket_ping(s, 0, &rtt_us), CW_TIMED_OUT);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_DEFAULT, &rtt_us), CW_TIMED_OUT);
     CHECK_INT(rtt_us, 0);
-    CHECK_INT(cw_socket_state(s), CW_STATE_OPEN); /* that is the caller's to judge */
+    CHECK_INT(cw_socket_state(s), CW_STATE_OPEN); /* the caller decides what that means */
     CHECK_INT(LOCKED(s, s->pings.waiting_count), 0);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_OK);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, &rtt_us), CW_OK);
@@ -143,7 +143,7 @@ static void test_several(void)
         CHECK_INT(f.payload[7], i + 1);
         free(f.payload);
     }
-    write_pong(&p, ANSWERED); /* a peer may answer the latest only: that answers the ones before */
+    write_pong(&p, ANSWERED); /* a peer may answer only the latest ping: that answers the earlier ones too */
     for (int i = 0; i < ANSWERED; i++)
         end_ping(&pings[i], CW_OK);
     CHECK_INT(LOCKED(p.s, p.s->pings.waiting_count), PINGS - ANSWERED);
@@ -160,7 +160,7 @@ static void test_foreign_pongs(void)
     pinging w;
 
     raw_open(&p, quiet_socket());
-    RAW_SEND(&p, "\x8a\x08\0\0\0\0\0\0\0\x01"); /* the number of a ping that is still to come */
+    RAW_SEND(&p, "\x8a\x08\0\0\0\0\0\0\0\x01"); /* the number of a later ping */
     RAW_SEND(&p, "\x81\x01"
                  "a");
     CHECK_MESSAGE(p.s, CW_UTF8, "a", 1);
@@ -174,7 +174,7 @@ static void test_foreign_pongs(void)
     RAW_SEND(&p, "\x8a\x05hello");
     RAW_SEND(&p, "\x81\x01"
                  "b");
-    UNTIL(LOCKED(p.s, p.s->in.inbox.first != NULL)); /* all of that has been read */
+    UNTIL(LOCKED(p.s, p.s->in.inbox.first != NULL)); /* all of it has been read */
     CHECK_INT(LOCKED(p.s, p.s->pings.waiting_count == 1 && !p.s->pings.waiting->is_answered), 1);
     write_pong(&p, 1);
     end_ping(&w, CW_OK);
@@ -213,7 +213,7 @@ static void *receive(void *arg)
     return NULL;
 }
 
-/* The thread that receives reads the pong for the one that pings. */
+/* One thread receives and reads the pong; another thread waits for it. */
 static void test_beside_receive(void)
 {
     raw_peer p;
@@ -261,7 +261,7 @@ static void test_silent(void)
     cw_socket *s = keepalive_socket(20, 40);
 
     peer_connect(s, peer_script("hang"));
-    check_lost(s); /* found by the service alone */
+    check_lost(s); /* only the service finds it */
     CHECK(peer_count_frames(peer_log(), CW__OP_PING) >= 1);
     peer_finish(s);
 }
@@ -278,7 +278,7 @@ static void test_silent_while_receiving(void)
     peer_finish(s);
 }
 
-/* An upload that does not get through is no sign of life. */
+/* An upload that does not advance is no sign of life. */
 static void test_silent_while_sending(void)
 {
     static uint8_t data[8 * MIB];
@@ -297,14 +297,14 @@ static void test_answered(void)
 
     peer_connect(s, peer_script("echo/end"));
     UNTIL(LOCKED(s, s->pings.last_number >= 1));
-    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_OK); /* numbers of both kinds do not collide */
+    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_OK); /* its number differs from keepalive's */
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK(peer_count_frames(peer_log(), CW__OP_PING) >= 2);
     peer_finish(s);
 }
 
-/* The peer never sends a pong, but says something after each ping. */
+/* The peer never sends a pong, but sends something after each ping. */
 static void test_traffic_is_life(void)
 {
     raw_peer p;
@@ -325,7 +325,7 @@ static void test_traffic_is_life(void)
     raw_finish(&p);
 }
 
-/* Pings follow each other although the first has not been answered and its time is not over. */
+/* Pings follow each other although the first has no answer and its time has not passed. */
 static void test_unanswered(void)
 {
     cw_socket *s = keepalive_socket(10, 120000);
@@ -337,7 +337,7 @@ static void test_unanswered(void)
     peer_finish(s);
 }
 
-/* A socket whose inbox is full is not read: it hears nothing, which proves nothing, and no ping is sent. */
+/* A socket whose inbox is full is not read. So its silence proves nothing, and no ping is sent. */
 static void test_full_inbox(void)
 {
     enum { MESSAGES = 200, BYTES = 100, WAIT_MS = 300 };
@@ -385,7 +385,7 @@ static void test_none(void)
     peer_finish(s);
 }
 
-/* ping_timeout -1: keepalive pings go, and nothing comes of silence. */
+/* ping_timeout -1: keepalive pings are sent, and silence has no effect. */
 static void test_no_verdict(void)
 {
     cw_socket *s = keepalive_socket(5, -1);
@@ -406,7 +406,7 @@ static void *upload(void *arg)
     return NULL;
 }
 
-/* The ping was behind an upload that has got through since: the pong has its time from there. */
+/* The ping waited behind an upload that has finished. The time for the pong begins when the ping leaves. */
 static void test_end_of_upload(void)
 {
     static uint8_t data[MIB];
@@ -426,14 +426,14 @@ static void test_end_of_upload(void)
     raw_finish(&p);
 }
 
-/* The ping waits behind an upload over a slow line: the peer says nothing for many times ping_timeout. */
+/* The ping waits behind an upload over a slow line. The peer is silent for many times ping_timeout. */
 static void test_slow_upload(void)
 {
     enum { STEP_BYTES = 64 * 1024, STEP_MS = 40, PEER_ROOM_BYTES = 64 * 1024 };
     raw_peer p;
     pinging w = {0};
     uint8_t *scrap = malloc(STEP_BYTES);
-    int room = PEER_ROOM_BYTES; /* or its system takes, and acknowledges, the whole upload at once */
+    int room = PEER_ROOM_BYTES; /* or its system takes and acknowledges the whole upload at once */
     int64_t deadline_ms, before_ms;
     int verdicts = 0;
 
@@ -442,7 +442,7 @@ static void test_slow_upload(void)
     w.s = p.s;
     CHECK_INT(pthread_create(&w.thread, NULL, upload, &w), 0);
     UNTIL((before_ms = LOCKED(p.s, p.s->pings.deadline_ms)) != INT64_MAX);
-    while (verdicts < 2) { /* long before the end of the upload */
+    while (verdicts < 2) { /* long before the upload ends */
         CHECK_INT(raw_read(&p, scrap, STEP_BYTES), STEP_BYTES);
         (void)poll(NULL, 0, STEP_MS); /* the slow line */
         deadline_ms = LOCKED(p.s, p.s->pings.deadline_ms);
@@ -459,18 +459,18 @@ static void test_slow_upload(void)
     raw_finish(&p);
 }
 
-/* ---- Keepalive on a clock of the test's: times are milliseconds from its beginning ---- */
+/* ---- Keepalive with a clock that the test sets; times are milliseconds from its start ---- */
 
 enum { NEVER = -1, MOST_PINGS = 256 };
 
 typedef struct course {
     int peer_fd;
     int64_t interval_ms, timeout_ms;
-    int64_t rtt_ms;         /* of a pong; NEVER = there is none */
-    int64_t pongs_until_ms; /* the peer goes silent then */
-    int64_t data_every_ms;  /* NEVER = there is none */
+    int64_t rtt_ms;         /* when a pong comes; NEVER = none comes */
+    int64_t pongs_until_ms; /* when the peer becomes silent */
+    int64_t data_every_ms;  /* NEVER = none */
     int64_t data_until_ms;
-    int64_t end_ms; /* of looking on */
+    int64_t end_ms; /* how long the test goes on */
     int64_t pings_ms[MOST_PINGS];
     int count;
     int64_t heard_ms;   /* the last byte */
@@ -486,7 +486,7 @@ static void hear(cw_socket *s, course *c, int64_t at_ms, int64_t zero_ms, bool i
     c->heard_ms = at_ms;
 }
 
-/* The peer has read all, so that its system acknowledges at once when it is told to (Linux). */
+/* Reads everything, so that the peer's system acknowledges at once when it is told to (Linux). */
 static bool is_acknowledged(cw_socket *s, int peer_fd)
 {
     uint8_t scrap[64];
@@ -498,15 +498,15 @@ static bool is_acknowledged(cw_socket *s, int peer_fd)
            cw__link_unacknowledged(s->codec->link) == 0;
 }
 
-/* Writes the ping that was queued. The kernel's acknowledgements do not run on the clock of the test: one that came between
- * two pings would look like an upload that gets through. */
+/* Writes the queued ping. The kernel's acknowledgements do not follow the test's clock: one that came between two pings
+ * would look like an upload that advances. */
 static void flush_locked(cw_socket *s, int peer_fd)
 {
     cw__outbound_flush_locked(s);
     UNTIL(is_acknowledged(s, peer_fd));
 }
 
-/* Lets time pass from one event to the next. The service's own clock is far behind, so that it finds nothing due. */
+/* Moves the clock from one event to the next. The service's own clock is far behind, so nothing is due for it. */
 static void run_course_locked(cw_socket *s, course *c)
 {
     int64_t zero_ms = cw__now_ms() + INT32_MAX, pong_ms = INT64_MAX;
@@ -552,7 +552,7 @@ static const int64_t relations[][2] = {{5000, 20000}, {20000, 5000}, {5000, 5000
 
 enum { RELATIONS = sizeof relations / sizeof relations[0] };
 
-/* Runs one course for each relation of the two controls. */
+/* Runs one course for each relation between the two controls. */
 static void each_relation(void (*check)(cw_socket *s, course *c))
 {
     raw_peer p;
@@ -631,11 +631,11 @@ static void flowing_course(cw_socket *s, course *c)
     c->end_ms = INT64_MAX - 1;
     run_course_locked(s, c);
     CHECK_INT(c->heard_ms, c->data_until_ms);
-    CHECK_INT(c->pings_ms[0], c->heard_ms + c->interval_ms); /* none while it flowed */
+    CHECK_INT(c->pings_ms[0], c->heard_ms + c->interval_ms); /* none while data flowed */
     CHECK_INT(c->verdict_ms, c->heard_ms + c->interval_ms + c->timeout_ms);
 }
 
-/* A full inbox stops both clocks; they begin again when reading goes on. */
+/* A full inbox stops both clocks. They restart when reading goes on. */
 static void paused_course(cw_socket *s, course *c)
 {
     int64_t zero_ms = cw__now_ms() + INT32_MAX, resumed_ms = zero_ms + 1000 * c->interval_ms;
@@ -687,7 +687,7 @@ static void test_clock_flowing(void) { each_relation(flowing_course); }
 static void test_clock_paused(void) { each_relation(paused_course); }
 static void test_clock_off(void) { each_relation(off_course); }
 
-/* A service that comes late sends one ping, not those that it missed, and goes on from there. */
+/* A service that comes late sends one ping, not all that it missed, and continues from there. */
 static void test_clock_late_service(void)
 {
     raw_peer p;
@@ -699,7 +699,7 @@ static void test_clock_late_service(void)
     p.s->settings.numbers[CW_OPT_PING_TIMEOUT] = 60000;
     cw__pings_start_locked(p.s, zero_ms);
     CHECK(!cw__pings_attend_locked(p.s, zero_ms + 1400));
-    CHECK(cw__pings_due_locked(p.s) == zero_ms + 2000); /* lateness does not add up */
+    CHECK(cw__pings_due_locked(p.s) == zero_ms + 2000); /* delays do not add up */
     flush_locked(p.s, p.fd);
     CHECK(!cw__pings_attend_locked(p.s, zero_ms + 9500));
     CHECK_INT(p.s->pings.last_number, 2);
@@ -749,23 +749,23 @@ static void test_served_pings_tls(void) { served_pings(peer_script_tls("%s", pin
 static const harness_test tests[] = {
     {"RFC 6455 5.5.2: a ping and its round trip", test_round_trip},
     {"RFC 6455 5.5.2: the same over TLS", test_round_trip_tls},
-    {"a ping without a pong times out, the connection stands", test_timeout},
+    {"a ping without a pong times out, the connection stays open", test_timeout},
     {"a ping is interrupted by the hook", test_interrupted},
     {"RFC 6455 5.5.3: several at once; a pong answers the pings before, too", test_several},
     {"RFC 6455 5.5.3: unsolicited and foreign pongs are ignored", test_foreign_pongs},
-    {"the 65th ping that would wait", test_many_waiting},
-    {"a ping beside a thread that receives", test_beside_receive},
+    {"a 65th ping cannot wait", test_many_waiting},
+    {"a ping while another thread receives", test_beside_receive},
     {"keepalive finds a silent server: 1006, Timeout", test_silent},
     {"keepalive ends a receive on a stalled server", test_silent_while_receiving},
-    {"keepalive ends an upload that does not get through", test_silent_while_sending},
-    {"keepalive pings are answered and the connection stands", test_answered},
-    {"whatever comes after a keepalive ping is life", test_traffic_is_life},
+    {"keepalive ends an upload that does not advance", test_silent_while_sending},
+    {"keepalive pings are answered and the connection stays open", test_answered},
+    {"any data after a keepalive ping is a sign of life", test_traffic_is_life},
     {"pings follow ping_interval while the first is not answered", test_unanswered},
-    {"a full inbox: no ping, no verdict", test_full_inbox},
+    {"a full inbox: no ping, no timeout", test_full_inbox},
     {"ping_interval 0 and -1 send none", test_none},
-    {"ping_timeout -1 gives no verdict", test_no_verdict},
-    {"a ping that waits behind a slow upload is waited for", test_slow_upload},
-    {"a pong has its time from the end of an upload before its ping", test_end_of_upload},
+    {"ping_timeout -1: silence has no effect", test_no_verdict},
+    {"a ping behind a slow upload does not time out", test_slow_upload},
+    {"the time of a pong begins after the upload before its ping", test_end_of_upload},
     {"any interval and timeout: a silent peer is found at their sum", test_clock_silent},
     {"any interval and timeout: answered pings are on time, silence is found after the last byte",
      test_clock_answered},
@@ -774,8 +774,8 @@ static const harness_test tests[] = {
      test_clock_flowing},
     {"any interval and timeout: a full inbox stops the clocks", test_clock_paused},
     {"any interval and timeout: one of them off", test_clock_off},
-    {"a late service does not make up for pings", test_clock_late_service},
-    {"RFC 6455 5.5.3: the server's pings are answered while nobody calls", test_served_pings},
+    {"a late service does not send the pings that it missed", test_clock_late_service},
+    {"RFC 6455 5.5.3: the server's pings are answered while no call is made", test_served_pings},
     {"RFC 6455 5.5.3: the same over TLS", test_served_pings_tls},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of ping.c from inside, where the clock is an argument: limits, pongs that are owed, and what becomes of a ping in
- * each state. From outside: test_ping.c, test_unread.c. */
+/* Tests of ping.c with access to its state; the clock is an argument. They test limits, pongs that are owed, and what
+ * becomes of a ping in each state. test_ping.c and test_unread.c test the same over connections. */
 #include "raw_peer.h"
 
 enum { LULL_MS = 250, BROKEN_LIMIT_MS = 10000, OWED_AT_MOST = 16, ENOUGH_BYTES = 16 * 1024 * 1024 };
@@ -29,7 +29,7 @@ static void test_states(void)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
     raw_peer p;
     char uri[64];
-    int listener = raw_listen(uri); /* and nobody answers */
+    int listener = raw_listen(uri); /* and no peer answers */
     int64_t rtt_us = 7;
 
     CHECK_STATUS(cw_socket_ping(s, 0, &rtt_us), CW_INVALID_STATE);
@@ -46,14 +46,14 @@ static void test_states(void)
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_INTERRUPTED);
     CHECK_HAS(cw_error_message(), "interrupted while waiting for a pong");
     cw_set_wait_hook(NULL, NULL);
-    cw__alloc_fail_at(0); /* the service has nothing to do: the call is the next to allocate */
+    cw__alloc_fail_at(0); /* the service is idle, so this call makes the next allocation */
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_NO_MEMORY);
     CHECK_HAS(cw_error_message(), "no memory for a ping");
     cw__alloc_fail_at(-1);
     drop(&p);
 }
 
-/* A limit of the pongs that are owed, and of the time that a connection has on which writing has failed. */
+/* The limit of owed pongs, and the time limit of a connection on which a write has failed. */
 static void test_limits(void)
 {
     raw_peer p;
@@ -68,7 +68,7 @@ static void test_limits(void)
     for (last = s->pings.owed; last->next; last = last->next)
         CHECK(last->len_bytes == 1);
     CHECK_INT(s->pings.owed->data[0], 0);
-    CHECK_INT(last->data[0], OWED_AT_MOST + 1); /* the latest takes the place of the one before */
+    CHECK_INT(last->data[0], OWED_AT_MOST + 1); /* the latest one replaces the one before it */
     cw__pings_forget(&s->pings);
     CHECK(s->pings.owed == NULL && s->pings.owed_count == 0 && s->pings.owed_bytes == 0);
     s->out.is_broken = true;
@@ -80,7 +80,7 @@ static void test_limits(void)
     drop(&p);
 }
 
-/* A ping carries its number, all eight bytes of it, and its round trip is measured. */
+/* A ping carries its number in eight bytes, and its round trip is measured. */
 static void test_numbers(void)
 {
     static const char bytes[] = "\x01\x02\x03\x04\x05\x06\x07\x08";
@@ -100,7 +100,7 @@ static void test_numbers(void)
     drop(&p);
 }
 
-/* A pong without memory ends the connection, also if the next one would find some. */
+/* If there is no memory for a pong, the connection ends, even if there is memory for the next one. */
 static void ends_without_memory(bool is_closing)
 {
     raw_peer p;
@@ -110,7 +110,7 @@ static void ends_without_memory(bool is_closing)
     CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
     CHECK(cw__pings_owe_locked(s, (const uint8_t *)"y", 1));
     s->in.is_drained = true;
-    /* keepalive reads first, for which our own decoder needs memory */
+    /* keepalive reads first, and our own decoder needs memory for that */
     cw__alloc_fail_at(!is_closing && cw__codec_native_receives() ? 1 : 0);
     if (is_closing)
         cw__closing_begin_locked(s, 1000, "", 0);
@@ -146,7 +146,7 @@ static void fill_kernel(cw_socket *s)
         CHECK_STATUS(cw_socket_send(s, CW_BINARY, bytes, sizeof bytes, 0), CW_OK);
 }
 
-/* Behind an upload one ping waits, however long that takes. */
+/* At most one ping waits behind an upload, however long that takes. */
 static void test_one_ping_waits(void)
 {
     raw_peer p;
@@ -154,7 +154,7 @@ static void test_one_ping_waits(void)
 
     fill_kernel(s);
     cw__mutex_lock(&s->lock);
-    s->settings.numbers[CW_OPT_PING_TIMEOUT] = 0; /* without a limit: the clock of this test runs ahead */
+    s->settings.numbers[CW_OPT_PING_TIMEOUT] = 0; /* without a limit, because this test's clock runs ahead */
     for (int i = 0; i < 3; i++) {
         CHECK(!cw__pings_attend_locked(s, s->pings.next_ms));
         CHECK_INT(count_queued(s, CW__OP_PING), 1);
@@ -163,7 +163,7 @@ static void test_one_ping_waits(void)
     drop(&p);
 }
 
-/* A server that acknowledges what the kernel holds is there, although nothing waits in the socket. */
+/* A server that acknowledges data from the kernel is alive, although nothing waits in the socket. */
 static void test_getting_through(void)
 {
     static uint8_t bytes[16 * 1024];
@@ -187,13 +187,13 @@ static void test_getting_through(void)
         CHECK(raw_read(&p, bytes, sizeof bytes) > 0);
     CHECK(!cw__pings_attend_locked(s, due_ms));
     CHECK(s->pings.deadline_ms > due_ms);
-    s->pings.acknowledged_bytes = INT64_MAX / 2; /* no progress shows */
+    s->pings.acknowledged_bytes = INT64_MAX / 2; /* there is no progress */
     CHECK(cw__pings_attend_locked(s, s->pings.deadline_ms));
     cw__mutex_unlock(&s->lock);
     drop(&p);
 }
 
-/* Pings go on when reading does: also where a caller reads, so that nothing else wakes the service. */
+/* Pings continue when reading does, even if a caller reads and nothing else wakes the service. */
 static void test_resumed(void)
 {
     enum { INTERVAL_MS = 20 };
@@ -206,8 +206,8 @@ static void test_resumed(void)
     cw__mutex_lock(&s->lock);
     s->in.inbox.is_full = s->pings.is_paused = true;
     cw__mutex_unlock(&s->lock);
-    (void)poll(NULL, 0, 4 * INTERVAL_MS); /* the service finds that it has nothing to do */
-    while (recv(p.fd, p.buffer, sizeof p.buffer, MSG_DONTWAIT) > 0) /* pings of before */
+    (void)poll(NULL, 0, 4 * INTERVAL_MS);                           /* the service becomes idle */
+    while (recv(p.fd, p.buffer, sizeof p.buffer, MSG_DONTWAIT) > 0) /* pings from before */
         continue;
     cw__mutex_lock(&s->lock);
     s->in.inbox.is_full = false;
@@ -229,7 +229,7 @@ typedef struct owed_case {
     bool is_paid;
 } owed_case;
 
-/* When a pong that is owed goes out. */
+/* When an owed pong is sent. */
 static void test_owed(void)
 {
     static const owed_case cases[] = {
@@ -279,7 +279,8 @@ static void test_owed(void)
     drop(&p);
 }
 
-/* RFC 6455 section 5.5.2: "as soon as is practical". While our close frame waits behind messages, a pong overtakes both. */
+/* RFC 6455 section 5.5.2: "as soon as is practical". While our close frame waits behind messages, a pong overtakes
+ * both. */
 static void test_pong_overtakes(void)
 {
     static uint8_t bytes[1000];
@@ -288,12 +289,12 @@ static void test_pong_overtakes(void)
     int order = 0;
 
     for (int queued = 0; queued < 3;
-         queued += (int)LOCKED(s, s->out.first != NULL)) /* the first of them may be begun */
+         queued += (int)LOCKED(s, s->out.first != NULL)) /* the first of them may have begun */
         CHECK_STATUS(cw_socket_send(s, CW_BINARY, bytes, sizeof bytes, 0), CW_OK);
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     cw__mutex_lock(&s->lock);
     CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
-    CHECK(s->pings.owed == NULL); /* nothing is to be waited for */
+    CHECK(s->pings.owed == NULL); /* nothing has to be waited for */
     for (const cw__queued_frame *f = s->out.first; f; f = f->next) {
         if (f->opcode == CW__OP_PONG)
             CHECK_INT(order++, 0);
@@ -307,7 +308,7 @@ static void test_pong_overtakes(void)
     drop(&p);
 }
 
-/* The peer's close frame has come when a ping becomes due: none is sent behind it. */
+/* A ping becomes due after the peer's close frame has come: it is not sent. */
 static void test_close_before_ping(void)
 {
     raw_peer p;
@@ -332,14 +333,14 @@ static void test_close_before_ping(void)
 static const harness_test tests[] = {
     {"a ping in each state, interrupted, and without memory", test_states},
     {"limits of pongs that are owed, and of a connection that is broken", test_limits},
-    {"when a pong that is owed goes out", test_owed},
+    {"when an owed pong is sent", test_owed},
     {"the numbers of pings, and their round trip", test_numbers},
     {"a pong without memory", test_pong_without_memory},
-    {"pings go on when reading does", test_resumed},
+    {"pings continue when reading does", test_resumed},
     {"one ping waits behind an upload", test_one_ping_waits},
     {"a server that acknowledges an upload is not silent", test_getting_through},
     {"RFC 6455 5.5.2: a pong overtakes messages and a close frame that wait", test_pong_overtakes},
-    {"RFC 6455 5.5.1: no ping behind the peer's close frame", test_close_before_ping},
+    {"RFC 6455 5.5.1: no ping after the peer's close frame", test_close_before_ping},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of message.c: where messages are gathered. In rooms that grow, and in places which their takers lend. The same over connections is in test_into.c. */
+/* Tests of where message.c gathers messages: in events that grow, and in places that callers lend. test_into.c tests
+ * the same over connections. */
 #include "harness.h"
 
 #include "protocol/protocol.h"
@@ -59,7 +60,7 @@ static void test_lent_is_too_small(void)
     lend(&place, own, sizeof own);
     cw__message_init(&m, false, -1);
     CHECK(cw__message_lend(&m, &place));
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4), CW__MESSAGE_NONE); /* the header shows it */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4), CW__MESSAGE_NONE); /* shown by the header */
     CHECK_INT(place.len_bytes, 0);
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "bcde", 4, 0), CW__MESSAGE_WHOLE);
     CHECK_BYTES(out.event->data, out.event->len_bytes, "abcde", 5);
@@ -114,11 +115,11 @@ static void test_coming(void)
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, NULL, 0, 5), CW__MESSAGE_NONE);
     CHECK_INT(cw__message_coming(&m), 5);
     CHECK(cw__message_lend(&m, &place));
-    CHECK_INT(cw__message_coming(&m), 0); /* somebody has it already */
+    CHECK_INT(cw__message_coming(&m), 0); /* it has been taken already */
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abcde", 5, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event == &place);
     CHECK_INT(cw__message_coming(&m), 0);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4), CW__MESSAGE_NONE); /* more than its header */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4), CW__MESSAGE_NONE); /* not only the header */
     CHECK_INT(cw__message_coming(&m), 0);
     cw__message_destroy(&m);
     cw__message_init(&m, false, -1);
@@ -129,13 +130,13 @@ static void test_coming(void)
     CHECK_INT(feed(&m, &out, CW__OP_TEXT, true, NULL, 0, 5), CW__MESSAGE_NONE);
     CHECK_INT(cw__message_coming(&m), 0);
     cw__message_destroy(&m);
-    cw__message_init(&m, true, -1); /* given in parts */
+    cw__message_init(&m, true, -1); /* returned in parts */
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, NULL, 0, 5), CW__MESSAGE_NONE);
     CHECK_INT(cw__message_coming(&m), 0);
     cw__message_destroy(&m);
 }
 
-/* Each way of taking a place back, and of not using it. */
+/* Every way to take a place back, and every way not to use it. */
 static void test_lent_in_vain(void)
 {
     static uint8_t own[20000], bytes[17000];
@@ -147,14 +148,14 @@ static void test_lent_in_vain(void)
     lend(&place, own, 3);
     cw__message_init(&m, false, -1);
     CHECK(cw__message_lend(&m, &place));
-    CHECK(cw__message_take_back(&m, &place)); /* before anything came */
+    CHECK(cw__message_take_back(&m, &place)); /* before any byte came */
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event != &place);
     cw_event_free(out.event);
     CHECK(cw__message_lend(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* it just fits */
     CHECK(out.event == &place);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* a place is for one */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* for one message only */
     CHECK(out.event != &place);
     cw_event_free(out.event);
     lend(&place, own, 3);
@@ -167,7 +168,7 @@ static void test_lent_in_vain(void)
     lend(&place, own, sizeof own);
     CHECK(cw__message_lend(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, NULL, 0, sizeof bytes), CW__MESSAGE_NONE);
-    CHECK(cw__message_space(&m, &room) == own); /* it is to be read into, and nothing was yet */
+    CHECK(cw__message_space(&m, &room) == own); /* bytes are to be read into it, but none has come */
     CHECK_INT(room, sizeof bytes);
     CHECK(cw__message_take_back(&m, &place));
     CHECK(m.building == NULL);
@@ -178,11 +179,11 @@ static void test_lent_in_vain(void)
     lend(&place, own, sizeof own);
     CHECK(cw__message_lend(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 0), CW__MESSAGE_WHOLE);
-    CHECK(out.event == &place); /* however much of it is left over */
+    CHECK(out.event == &place); /* however much of it is unused */
     cw__message_destroy(&m);
 }
 
-/* ---- Rooms ---- */
+/* ---- The room of an event ---- */
 
 typedef struct fragment {
     size_t len_bytes;
@@ -191,7 +192,7 @@ typedef struct fragment {
     size_t wanted_room; /* afterwards */
 } fragment;
 
-/* Feeds fragments of a message, the last of which ends it; checks the room after each. */
+/* Feeds the fragments of a message; the last one ends it. Checks the room after each. */
 static void grow(int64_t max_bytes, const fragment *fragments, size_t count)
 {
     static const uint8_t zeros[1 << 16];
@@ -226,7 +227,7 @@ static void grow(int64_t max_bytes, const fragment *fragments, size_t count)
         grow(max_bytes, fragments, sizeof fragments / sizeof *fragments); \
     } while (0)
 
-/* A room doubles, or takes what is announced; the last frame gets what it needs. */
+/* The room doubles, or grows by what is announced. The last frame gets exactly what it needs. */
 static void test_rooms(void)
 {
     enum { MIB = 1 << 20 };
@@ -241,7 +242,7 @@ static void test_rooms(void)
     GROW(5, {3, 0, false, 3}, {1, 0, false, 5}, {1, 0, true, 5});
 }
 
-/* What is left over goes back if it is more than 4 KiB and more than a quarter of the message. */
+/* Unused room is returned if it is more than 4 KiB and more than a quarter of the message. */
 static void test_waste(void)
 {
     GROW(-1, {4097, 0, false, 4097}, {1, 0, false, 8194}, {0, 0, true, 8194});
@@ -251,7 +252,7 @@ static void test_waste(void)
     GROW(30002, {24000, 0, false, 24000}, {1, 0, false, 30002}, {0, 0, true, 24001});
 }
 
-/* From 16 KiB on a frame is read to where it belongs. */
+/* A frame of 16 KiB or more is read directly to its place. */
 static void test_space(void)
 {
     enum { LEAST_BYTES = 16 << 10 };
@@ -272,14 +273,14 @@ static void test_space(void)
 }
 
 static const harness_test tests[] = {
-    {"a message is gathered in a place that is lent", test_lent},
-    {"one that does not fit there is gathered elsewhere", test_lent_is_too_small},
-    {"a place is taken back in the middle of a message", test_lent_is_taken_back},
-    {"a place that is lent in vain, or for one message", test_lent_in_vain},
-    {"rooms grow", test_rooms},
-    {"what is left over of a room goes back", test_waste},
-    {"large frames are read to where they belong", test_space},
-    {"a large binary message is told of by its header", test_coming},
+    {"a message is gathered in a lent place", test_lent},
+    {"a message that does not fit into the lent place", test_lent_is_too_small},
+    {"a lent place is taken back in the middle of a message", test_lent_is_taken_back},
+    {"a lent place that is not used, or used for one message", test_lent_in_vain},
+    {"the room of a message grows", test_rooms},
+    {"unused room is returned", test_waste},
+    {"large frames are read directly to their place", test_space},
+    {"a large binary message is announced by its header", test_coming},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the pollers; built once with each that the system can run. They use pipes and socket pairs only. */
+/* Tests of the pollers. They are built once with each poller that the system can run, and use pipes and socket pairs
+ * only. */
 #include "harness.h"
 
 #include <errno.h>
@@ -68,11 +69,11 @@ static void test_both_of_one(void)
     CHECK(write(ends[1], "x", 1) == 1);
     CHECK(cw__poller_set(p, ends[0], CW__READ | CW__WRITE, &owners[0]));
     expect_one(p, ends[0], CW__READ | CW__WRITE, &owners[0]);
-    CHECK(cw__poller_set(p, ends[0], CW__WRITE, &owners[1])); /* instead of what was */
+    CHECK(cw__poller_set(p, ends[0], CW__WRITE, &owners[1])); /* it replaces the earlier one */
     expect_one(p, ends[0], CW__WRITE, &owners[1]);
     CHECK(cw__poller_set(p, ends[0], CW__READ, NULL));
     expect_one(p, ends[0], CW__READ, NULL);                  /* an owner may be NULL */
-    CHECK(cw__poller_set(p, ends[0], CW__READ, &owners[2])); /* the owner alone */
+    CHECK(cw__poller_set(p, ends[0], CW__READ, &owners[2])); /* only the owner changes */
     expect_one(p, ends[0], CW__READ, &owners[2]);
     cw__poller_forget(p, ends[0]);
     close_pipe(ends);
@@ -86,7 +87,7 @@ static void test_stop(void)
 
     open_pipe(ends);
     CHECK(write(ends[1], "x", 1) == 1);
-    CHECK(cw__poller_set(p, ends[0], 0, NULL)); /* what never began */
+    CHECK(cw__poller_set(p, ends[0], 0, NULL)); /* it was never watched */
     CHECK(cw__poller_set(p, ends[0], CW__READ, &owners[0]));
     expect_one(p, ends[0], CW__READ, &owners[0]);
     CHECK(cw__poller_set(p, ends[0], 0, NULL));
@@ -99,7 +100,7 @@ static void test_stop(void)
     cw__poller_forget(p, ends[0]);
     open_pipe(other);
     CHECK(cw__poller_set(p, other[1], CW__WRITE, &owners[2]));
-    for (int i = 0; i < 4; i++) /* in no turn does the stopped one take the room of the other */
+    for (int i = 0; i < 4; i++) /* the stopped descriptor takes no place of the other in any round */
         CHECK_INT(cw__poller_wait(p, -1, ready, 1), 1);
     cw__poller_forget(p, other[1]);
     close_pipe(other);
@@ -112,7 +113,7 @@ static void test_stop(void)
     cw__poller_destroy(p);
 }
 
-/* A descriptor closed without forget, whose number comes back for another file. */
+/* A descriptor that was closed without forget, and whose number is reused. */
 static void test_number_used_again(void)
 {
     cw__poller *p = cw__poller_create();
@@ -141,7 +142,7 @@ static void test_hangup(void)
     CHECK(cw__poller_set(p, ends[1], CW__WRITE, &owners[0]));
     CHECK(close(ends[0]) == 0);
     CHECK_INT(cw__poller_wait(p, -1, ready, MOST), 1);
-    CHECK(ready[0].mask & CW__HANGUP); /* nobody will ever read */
+    CHECK(ready[0].mask & CW__HANGUP); /* no process will ever read it */
     cw__poller_forget(p, ends[1]);
     CHECK(close(ends[1]) == 0);
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
@@ -156,7 +157,7 @@ static void test_hangup(void)
     cw__poller_destroy(p);
 }
 
-/* More are ready than fit: the waits take turns, and each is reported before long. */
+/* More descriptors are ready than fit into the result. The waits take turns, and each one is reported soon. */
 static void test_turns(void)
 {
     cw__poller *p = cw__poller_create();
@@ -209,7 +210,7 @@ static bool use(void *arg)
     return is_set;
 }
 
-/* With a low and a high descriptor, so that tables have to grow. */
+/* Uses a low and a high descriptor, so that tables must grow. */
 static void test_short_of_memory(void)
 {
     int ends[2], fds[2];
@@ -226,9 +227,9 @@ static void test_short_of_memory(void)
 
 typedef struct waiter {
     cw__poller *poller;
-    atomic_int seen_fd; /* the last that was reported; -1 = taken note of */
+    atomic_int seen_fd; /* the last one that was reported; -1 = the waiter has seen the change */
     atomic_int is_over;
-    bool is_stopping; /* what was reported; else the descriptors are other threads' to touch */
+    bool is_stopping; /* count the reports only; other threads use the descriptors */
 } waiter;
 
 static void *wait_for_ever(void *arg)
@@ -254,7 +255,7 @@ static void await(atomic_int *value, int wanted)
         (void)sched_yield();
 }
 
-/* A set is noted by a thread that waits without limit; if not, this never ends. */
+/* A thread that waits without limit sees a set. If it does not, this test never ends. */
 static void test_set_while_waiting(void)
 {
     waiter w = {cw__poller_create(), -1, 0, true};
@@ -293,7 +294,7 @@ static void *set_and_stop(void *arg)
     return NULL;
 }
 
-/* Several threads set and forget descriptors of their own while one waits; a sanitizer looks on. */
+/* Several threads set and forget their own descriptors while one thread waits. A sanitizer checks it. */
 static void test_many_threads(void)
 {
     waiter w = {cw__poller_create(), -1, 0, false};
@@ -317,10 +318,10 @@ static void test_many_threads(void)
 static const harness_test tests[] = {
     {"ready to read, ready to write", test_read_and_write},
     {"both of one descriptor, and a set replaces the one before", test_both_of_one},
-    {"stop, forget, and what is no descriptor", test_stop},
-    {"a number that comes back for another file", test_number_used_again},
+    {"stop, forget, and numbers that are no descriptor", test_stop},
+    {"a descriptor number that is reused for another file", test_number_used_again},
     {"the other end is gone", test_hangup},
-    {"more ready than room take turns", test_turns},
+    {"more ready descriptors than fit take turns", test_turns},
     {"each allocation may fail", test_short_of_memory},
     {"a set wakes a thread that waits", test_set_while_waiting},
     {"several threads set while one waits", test_many_threads},

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of pool.c, through sockets: those that connect together and end in different ways, and open ones that share
- * libcurl's handle with others that come and go. With a libcurl that does not receive natively every socket has a
- * handle of its own, and all of it has to hold as well. */
+/* Tests of pool.c, through sockets: connections that begin together and end in different ways, and open connections
+ * that share a multi handle with others that come and go. With a libcurl that cannot receive natively, every socket has
+ * a handle of its own, and the tests must pass too. */
 #include "gate.h"
 #include "process.h"
 
-enum { GROUP = 8, SOON_MS = 5000, PRUNING_MS = 1100 /* libcurl looks after its connections once a second */ };
+enum { GROUP = 8, SOON_MS = 5000, PRUNING_MS = 1100 /* libcurl checks its connections once a second */ };
 
 static bool is_sharing(void) { return cw__codec_native_receives(); }
 
-/* ---- A group that begins at once ---- */
+/* ---- A group that begins at the same time ---- */
 
 static void start(cw_socket *s, const char *uri, int timeout_ms)
 {
@@ -71,7 +71,7 @@ static void start_raw(size_t i, int timeout_ms)
     start(peers[i].s, peers[i].uri, timeout_ms);
 }
 
-/* The server's part of the connect, up to the request, which stays unread. */
+/* Does the server's part of the connect, up to the request, which stays unread. */
 static void accept_raw(size_t i)
 {
     int yes = 1;
@@ -83,7 +83,7 @@ static void accept_raw(size_t i)
     CHECK_INT(recv(peers[i].fd, &byte, 1, MSG_PEEK), 1);
 }
 
-/* The server sends its own frame, and gets one. */
+/* The server sends a frame of its own, and receives one. */
 static void converse_raw(raw_peer *p)
 {
     RAW_SEND(p, "\x82\x03"
@@ -142,7 +142,7 @@ static void end_one(raw_peer *p, end how)
     CHECK_INT(cw_error_web_status(), web_status[how]);
 }
 
-/* All the others get their answer only after the one has ended. */
+/* All others get their answer only after this one has ended. */
 static void one_ends(size_t which, end how)
 {
     hold_service();
@@ -181,7 +181,7 @@ static void test_cancelled(void) { each_ends(CANCELLED); }
 static void test_timed_out(void) { each_ends(TIMED_OUT); }
 static void test_lost(void) { each_ends(LOST); }
 
-/* All kinds of ends in one group, each at every position, one after the other in the order of their positions. */
+/* All kinds of ends in one group, each at every position, in the order of their positions. */
 static void test_all_ends(void)
 {
     for (size_t shift = 0; shift < ENDS; shift++) {
@@ -203,7 +203,7 @@ static void test_all_ends(void)
     cw_shutdown(5000);
 }
 
-/* The first has gone one way or the other; the rest end by their deadlines, each by its own. */
+/* The first one succeeds or fails; the others end by their own deadlines. */
 static void stalled(end how_first, size_t first)
 {
     enum { BASE_MS = 80, STEP_MS = 20, LATE_MS = 2000 };
@@ -244,8 +244,8 @@ static void test_stalled(void)
     cw_shutdown(5000);
 }
 
-/* Takes a port at ::1 and fills its queue, so that who connects there hears nothing. Where there is no ::1 nothing
- * stalls, and the test shows less. */
+/* Takes a port at ::1 and fills its queue, so that a connect there gets no answer. Without ::1 nothing stalls, and the
+ * test shows less. */
 static void stall_v6(const char *uri, int fds[4])
 {
     struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
@@ -376,7 +376,7 @@ static void test_descriptors(void)
     cw_shutdown(5000);
 }
 
-/* ---- What comes in while another one connects ---- */
+/* ---- Data that arrives while another connection connects ---- */
 
 static void pause_for_pruning(void) { (void)poll(NULL, 0, PRUNING_MS); }
 
@@ -387,7 +387,7 @@ static void open_beside(cw_socket *s, struct cw__pool *pool)
     close_now(s);
 }
 
-/* Begins a connection with its own server, which is opened without a greeting. */
+/* Begins a connection with its own server; it opens without a greeting. */
 static void open_own(raw_peer *p)
 {
     hold_service();
@@ -398,7 +398,7 @@ static void open_own(raw_peer *p)
     CHECK_STATUS(cw_socket_wait_connected(p->s, SOON_MS), CW_OK);
 }
 
-/* Unread because of a full inbox: the service leaves the rest with the kernel. */
+/* Unread because the inbox is full: the service leaves the rest in the kernel. */
 static void test_unread_when_full(void)
 {
     enum { MESSAGES = 200, BYTES = 1000 };
@@ -427,7 +427,7 @@ static void test_unread_when_full(void)
     cw_shutdown(5000);
 }
 
-/* Unread because the service has stepped aside, and the thread that it stepped aside for has gone. */
+/* Unread because the service left the reading to a thread, which has gone. */
 static void unread(const char *data, size_t len_bytes, bool ends)
 {
     raw_peer *p = &peers[0];
@@ -440,7 +440,7 @@ static void unread(const char *data, size_t len_bytes, bool ends)
     fd = (int)LOCKED(p->s, p->s->fd);
     pause_for_pruning();
     hold_service();
-    start(other, peer_script("echo/end"), CW_TIMEOUT_DEFAULT); /* has its turn first */
+    start(other, peer_script("echo/end"), CW_TIMEOUT_DEFAULT); /* is served first */
     CHECK_STATUS(cw_socket_receive(p->s, 1, &e), CW_TIMED_OUT);
     CHECK_INT(LOCKED(p->s, p->s->in.reader), CW__READER_CALLER);
     raw_write(p, data, len_bytes);
@@ -502,7 +502,7 @@ static void check_greeting(cw_socket *s, size_t number, bool is_long)
     CHECK_MESSAGE(s, CW_BINARY, "end", 3);
 }
 
-/* drip_bytes at the end go one by one. */
+/* The last drip_bytes are sent one by one. */
 static void greet(raw_peer *p, const uint8_t *greeting, size_t len_bytes, size_t drip_bytes)
 {
     raw_answer_with(p, greeting, len_bytes - drip_bytes);
@@ -543,7 +543,7 @@ static void test_greetings(void) { greetings(false, false); }
 static void test_long_greetings(void) { greetings(true, false); }
 static void test_dripping_greetings(void) { greetings(false, true); }
 
-/* The same from a server in another process, and with the messages waiting unread while others connect. */
+/* The same with a server in another process, and with messages that wait unread while others connect. */
 static void test_joined(void)
 {
     cw_socket *sockets[GROUP];
@@ -580,7 +580,7 @@ static void *come_and_go(void *uri)
         }
         for (size_t i = 0; i < OF_EACH; i++) {
             CHECK_STATUS(cw_socket_wait_connected(sockets[i], CW_TIMEOUT_NEVER), CW_OK);
-            CHECK_MESSAGE(sockets[i], CW_BINARY, "end", 3); /* of which libcurl may have a part */
+            CHECK_MESSAGE(sockets[i], CW_BINARY, "end", 3); /* libcurl may have read part of it */
             echo_once(sockets[i], round);
         }
         for (size_t i = 0; i < OF_EACH; i++)
@@ -605,7 +605,7 @@ static void test_threads(void)
     cw_shutdown(5000);
 }
 
-/* ---- Through a proxy, which leaves every byte to libcurl ---- */
+/* ---- Through a proxy, where libcurl handles every byte ---- */
 
 static void *tunnel(void *listener)
 {
@@ -652,19 +652,19 @@ static void test_never_waits(void)
 
 static int sockets_of_parent;
 
-/* In the child: nothing of the parent's works, its own does. */
+/* In the child, no socket of the parent works. Its own sockets do. */
 static void child_of_group(void)
 {
     cw_socket *own[2];
 
     gate_lock = (cw__mutex)PTHREAD_MUTEX_INITIALIZER;
-    CHECK(socket_count() <= sockets_of_parent - 7); /* those of the parent's clients */
+    CHECK(socket_count() <= sockets_of_parent - 7); /* descriptors of the parent's sockets */
     for (size_t i = 0; i < GROUP; i++) {
         CHECK_STATUS(cw_socket_wait_connected(peers[i].s, 1000), CW_AFTER_FORK);
         CHECK_STATUS(cw_socket_close(peers[i].s, 1000, NULL, 0), CW_AFTER_FORK);
         cw_socket_release(peers[i].s);
     }
-    if (UNDER_TSAN) /* which allows no thread after fork */
+    if (UNDER_TSAN) /* it allows no thread after fork */
         return;
     for (size_t i = 0; i < 2; i++) {
         own[i] = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
@@ -677,7 +677,7 @@ static void child_of_group(void)
     cw_shutdown(5000);
 }
 
-/* One has opened, one has failed, six connect, and the pool has room. */
+/* One is open, one has failed, six are connecting, and the pool has room. */
 static void test_fork(void)
 {
     hold_service();
@@ -710,20 +710,21 @@ static const harness_test tests[] = {
     {"one of a group runs into its timeout", test_timed_out},
     {"one of a group is reset while it connects", test_lost},
     {"all of these ends in one group, in every order of places", test_all_ends},
-    {"who is left connecting ends by a deadline of its own", test_stalled},
+    {"a connect that is left ends by its own deadline", test_stalled},
     {"a second address is tried in time after another one has opened", test_second_address},
-    {"closed out of the middle, and new ones in their places", test_middle},
+    {"some of a pool close, and new ones take their places", test_middle},
     {"16 cycles beside 7 open ones", test_cycles},
-    {"8 idle ones hold fewer descriptors than 8 alone", test_descriptors},
-    {"left alone by another's connect: the inbox is full", test_unread_when_full},
-    {"left alone by another's connect: nobody reads", test_unread},
-    {"left alone by another's connect: nobody reads, and the peer has ended", test_unread_and_end},
+    {"8 idle sockets in a pool hold fewer descriptors than 8 alone", test_descriptors},
+    {"another connect does not touch unread data: the inbox is full", test_unread_when_full},
+    {"another connect does not touch unread data: no thread reads", test_unread},
+    {"another connect does not touch unread data: no thread reads, and the peer has ended",
+     test_unread_and_end},
     {"greetings to a whole group", test_greetings},
     {"greetings of 70,000 bytes to a whole group", test_long_greetings},
     {"greetings byte by byte to a whole group", test_dripping_greetings},
     {"greetings that wait while others connect", test_joined},
     {"4 threads connect, echo and close", test_threads},
-    {"through a proxy: what must not wait, while another thread is inside", test_never_waits},
+    {"through a proxy: calls that must not wait, while another thread is inside the pool", test_never_waits},
     {"fork while a group connects", test_fork},
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of pool.c and trust.c: who shares what libcurl read of the authorities, who has it alone, and what is kept of it.
- * With a libcurl that does not receive natively, or reads them for each connection, every socket has a handle of its
- * own, and all of it has to hold as well. */
+/* Tests of pool.c and trust.c: which connections share the authorities that libcurl has read, which have their own, and
+ * what is kept afterwards. If libcurl cannot receive natively, or reads them for each connection, every socket has a
+ * handle of its own, and the tests must pass too. */
 #include "gate.h"
 #include "process.h"
 
@@ -38,7 +38,7 @@ static cw_socket *open_made(cw_socket *s)
 
 static cw_socket *open_tls(void) { return open_made(make(path_of("ca.pem"))); }
 
-/* A file of this test's own with what one of the folder holds, always of the same size. */
+/* Copies a file of the folder to a file of this test, which always has the same size. */
 static const char *own_path(unsigned number)
 {
     static char path[PEER_URI_BYTES];
@@ -79,7 +79,7 @@ static bool are_together(cw_socket *one, cw_socket *other)
     return LOCKED(one, one->pool) == LOCKED(other, other->pool);
 }
 
-/* ---- Who shares ---- */
+/* ---- Which connections share ---- */
 
 static void *open_elsewhere(void *unused)
 {
@@ -106,7 +106,7 @@ static void test_threads_of_their_own(void)
     cw_shutdown(5000);
 }
 
-/* What libcurl does not read once for all, or goes through libcurl's own frames. */
+/* Connections with authorities that libcurl does not share, or with libcurl's own frames. */
 static void test_alone(void)
 {
     enum { OTHER_FILE, REVOKED, NOT_VERIFIED, FRAMING, KINDS };
@@ -131,7 +131,7 @@ static void test_alone(void)
     cw_shutdown(5000);
 }
 
-/* It is read anew, also when its size and the time of its modification are what they were. */
+/* The file is read again, even if its size and its time of modification are unchanged. */
 static void test_changed_file(void)
 {
     cw_socket *first, *s;
@@ -171,7 +171,7 @@ static void test_many(void)
     cw_shutdown(5000);
 }
 
-/* A certificate that is refused leaves those alone that share. */
+/* A refused certificate does not affect other connections that share. */
 static void test_refused_beside(void)
 {
     cw_socket *first = open_tls(), *s = make(path_of("ca.pem"));
@@ -186,7 +186,7 @@ static void test_refused_beside(void)
     cw_shutdown(5000);
 }
 
-/* ---- What is kept ---- */
+/* ---- The multi that is kept ---- */
 
 static void test_kept(void)
 {
@@ -194,9 +194,9 @@ static void test_kept(void)
     void *pool = s->pool;
 
     close_now(s);
-    plain = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end")); /* whose pool would take the memory over */
+    plain = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end")); /* or its pool takes the memory */
     s = open_tls();
-    if (is_sharing()) /* else it is freed, and a new one may be at its address */
+    if (is_sharing()) /* otherwise it is freed, and a new one may get its address */
         CHECK((void *)LOCKED(s, s->pool) == pool);
     CHECK(!are_together(s, plain));
     close_now(plain);
@@ -205,7 +205,7 @@ static void test_kept(void)
     CHECK_INT(cw__alloc_live(), 0);
 }
 
-/* One at most is. */
+/* At most one is kept. */
 static void test_kept_once(void)
 {
     cw_socket *first = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
@@ -217,7 +217,7 @@ static void test_kept_once(void)
         write_own(i, "ca.pem");
         close_now(open_made(make(own_path(i))));
         CHECK_INT(unlink(own_path(i)), 0);
-        UNTIL(socket_count() == sockets); /* the service closes it behind our back */
+        UNTIL(socket_count() == sockets); /* the service closes it in the meantime */
         if (i == 0)
             descriptors = descriptor_count();
         else
@@ -254,7 +254,7 @@ static void *converse(void *argument)
     return NULL;
 }
 
-/* Each thread has a socket of its own, and all of these share; meanwhile others come and go. */
+/* Each thread has a socket of its own, and all of these share. Meanwhile other sockets come and go. */
 static void test_used_by_threads(void)
 {
     job jobs[THREADS];
@@ -273,7 +273,7 @@ static void test_used_by_threads(void)
     cw_shutdown(5000);
 }
 
-/* As behind a TLS handshake of another connection in the pool. */
+/* As after a TLS handshake of another connection in the pool. */
 static void test_never_waits(void)
 {
     check_never_waits(open_tls());
@@ -289,13 +289,13 @@ static cw_socket *inherited;
 static void child_opens_its_own(void)
 {
     cw_socket_release(inherited);
-    if (UNDER_TSAN) /* which allows no thread after fork */
+    if (UNDER_TSAN) /* it allows no thread after fork */
         return;
     close_now(open_tls());
     cw_shutdown(5000);
 }
 
-/* What the parent shares and keeps is not the child's. */
+/* What the parent shares and keeps does not belong to the child. */
 static void test_fork(void)
 {
     cw_socket *other;
@@ -312,15 +312,15 @@ static void test_fork(void)
 }
 
 static const harness_test tests[] = {
-    {"those that one thread has begun share, others do not", test_threads_of_their_own},
-    {"alone: another ca_file, a crl_file, verify off, libcurl's framing", test_alone},
+    {"connects of one thread share, others do not", test_threads_of_their_own},
+    {"not shared: another ca_file, a crl_file, verify off, libcurl's framing", test_alone},
     {"a ca_file that changes", test_changed_file},
-    {"18 of one thread", test_many},
-    {"one that is refused beside an open one", test_refused_beside},
-    {"the last one's is kept for the next", test_kept},
-    {"no more than one is kept", test_kept_once},
-    {"4 threads use what one has opened, while others come and go", test_used_by_threads},
-    {"what must not wait, while another thread is inside", test_never_waits},
+    {"18 connections of one thread", test_many},
+    {"a refused connection does not affect an open one that shares", test_refused_beside},
+    {"the last multi is kept for the next connection", test_kept},
+    {"at most one multi is kept", test_kept_once},
+    {"4 threads use connections of one thread, while others come and go", test_used_by_threads},
+    {"calls that must not wait, while another thread is inside the pool", test_never_waits},
     {"fork", test_fork},
 };
 

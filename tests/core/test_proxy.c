@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of proxy.c: which variable counts, what no_proxy excepts, which values are taken, and that nothing of a value that
- * is not taken shows. What comes of a proxy in use is tested in tests/python/test_proxy.py. */
+/* Tests of proxy.c: which variable is used, what no_proxy excludes, which values are accepted, and that an error shows
+ * no part of a refused value. tests/python/test_proxy.py tests connections through proxies. */
 #include "harness.h"
 
 #include "transport/transport.h"
@@ -50,7 +50,7 @@ static void test_order(void)
             all[2 * i] = names[i];
             all[2 * i + 1] = "http://10.0.0.1:3128";
         }
-        for (; **order; order++) { /* each in its turn, and empty once it was it */
+        for (; **order; order++) { /* one after another; each is empty after its turn */
             check_variable(is_tls, all, *order);
             for (int i = 0; i < COUNT; i++)
                 if (strcmp(names[i], *order) == 0)
@@ -136,7 +136,7 @@ static void test_excluded(void)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         bool is = cw__proxy_is_excluded(rows[i].list, rows[i].host, rows[i].port);
         CHECK_STR(is ? rows[i].list : "",
-                  rows[i].is_excluded ? rows[i].list : ""); /* a failure shows the row */
+                  rows[i].is_excluded ? rows[i].list : ""); /* if a check fails, it prints the row */
     }
 }
 
@@ -280,8 +280,8 @@ static void test_no_memory(void)
 static const harness_test tests[] = {
     {"the variables in libcurl's order; an empty one is none, HTTP_PROXY does not count", test_order},
     {"no_proxy: names, ports, addresses, networks, *", test_excluded},
-    {"values that are taken", test_good},
-    {"values that are not: the variable is named, nothing of it is shown", test_bad},
+    {"values that are accepted", test_good},
+    {"refused values: the error names the variable and shows no part of it", test_bad},
     {"without memory", test_no_memory},
 };
 

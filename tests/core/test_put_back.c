@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of messages that come back: those that a taker could not use, bytes of a stream, and one that was completed in
- * memory of its taker's while that was interrupted. */
+/* Tests of data that goes back: messages that a caller could not use, bytes of a stream, and a message that arrived in
+ * the caller's memory while the call was interrupted. */
 #include "peer.h"
 
 enum { HALF_BYTES = 100000 };
@@ -32,8 +32,8 @@ static void go_on(cw_socket *s)
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "go", 2, CW_TIMEOUT_DEFAULT), CW_OK);
 }
 
-/* First has the server begin, now that the memory is lent. Then it is a signal handler that raises, but takes its time: by
- * then the message has come, and the next one too. */
+/* On its first call it makes the server begin, because the memory is lent by then. Later it acts as a slow signal
+ * handler that raises an error. By then the message has come, and the next one too. */
 static bool interrupt_late(void *arg)
 {
     static bool has_begun;
@@ -98,7 +98,7 @@ static void test_messages(void)
     CHECK_INT(cw_event_kind(b), CW_BINARY);
     CHECK(cw_event_is_complete(b));
     cw_socket_put_back(s, b);
-    /* also where a mailbox gets the messages by now */
+    /* also if the messages go to a mailbox by now */
     CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
     CHECK_STATUS(cw_socket_subscribe(s, m, CW_EVENT_MESSAGE), CW_OK);
     for (int i = 0; i < 2; i++) {
@@ -111,13 +111,13 @@ static void test_messages(void)
     CHECK_STATUS(cw_socket_subscribe(s, NULL, 0), CW_OK);
     CHECK_MESSAGE(s, CW_UTF8, "c", 1);
     cw_socket_abort(s);
-    cw_socket_put_back(s, boxed); /* after our own close nothing is given out */
+    cw_socket_put_back(s, boxed); /* after a local close no message is returned */
     CHECK_STATUS(cw_socket_receive(s, 0, &boxed), CW_CLOSED);
     cw_mailbox_release(m);
     peer_finish(s);
 }
 
-/* Messages that came before the end are given out after it, those that come back too. */
+/* Messages that came before the end are returned after it; so are messages that were put back. */
 static void test_after_the_end(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/close:1000/end"));
@@ -136,7 +136,7 @@ static void *receive_one(void *s)
     return NULL;
 }
 
-/* A thread that waits for a message gets the one that comes back. */
+/* A thread that waits for a message gets the one that is put back. */
 static void test_wakes(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/hang"));
@@ -190,7 +190,7 @@ static void test_stream(void)
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "go", 2, CW_TIMEOUT_DEFAULT), CW_OK);
     check_read(s, 16, "e");
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
-    CHECK_STATUS(cw_socket_unread(s, "e", 1), CW_OK); /* the end comes behind it */
+    CHECK_STATUS(cw_socket_unread(s, "e", 1), CW_OK); /* the end comes after it */
     check_read(s, 16, "e");
     check_read(s, 16, "");
     peer_finish(s);
@@ -198,10 +198,10 @@ static void test_stream(void)
 
 static const harness_test tests[] = {
     {"an interrupted receive leaves the message that was completed meanwhile", test_interrupted_when_complete},
-    {"messages that come back are the next ones, wherever messages go", test_messages},
-    {"a message comes back after the end of the connection", test_after_the_end},
-    {"a message that comes back wakes who waits for one", test_wakes},
-    {"bytes of a stream that come back", test_stream},
+    {"messages that are put back are the next ones, here or in a mailbox", test_messages},
+    {"a message is put back after the end of the connection", test_after_the_end},
+    {"a message that is put back wakes a thread that waits for one", test_wakes},
+    {"bytes of a stream that are put back", test_stream},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of random.c, as far as randomness can be tested: all of a buffer is filled, never twice the same. */
+/* Tests of random.c, as far as randomness can be tested: the whole buffer is filled, and never twice with the same
+ * bytes. */
 #include "harness.h"
 
 #ifdef __linux__
@@ -22,8 +23,8 @@ static void test_differs(void)
     CHECK(memcmp(a, b, sizeof a) != 0);
 }
 
-/* Of 100,000 bytes every value is expected 390 times; that one is missing, or comes 1,000 times, is less likely
- * than a broken machine. The last bytes differ from what was there in one of eight fills at least. */
+/* In 100,000 bytes each value is expected 390 times. That a value is missing, or comes 1,000 times, is less likely than
+ * a broken machine. The last bytes differ from the old ones in at least one of eight fills. */
 static void test_all_of_it(void)
 {
     static uint8_t many[100001];
@@ -33,7 +34,7 @@ static void test_all_of_it(void)
     for (int i = 0; i < 8; i++) {
         memset(many, 0xa5, sizeof many);
         CHECK(cw__random(many, sizeof many - 1));
-        CHECK_INT(many[sizeof many - 1], 0xa5); /* and not a byte more */
+        CHECK_INT(many[sizeof many - 1], 0xa5); /* and no byte beyond */
         is_end_filled = is_end_filled || many[sizeof many - 2] != 0xa5;
     }
     CHECK(is_end_filled);
@@ -46,7 +47,7 @@ static void test_all_of_it(void)
 static void test_nothing(void) { CHECK(cw__random(NULL, 0)); }
 
 #ifdef __linux__
-/* A sandbox, or a kernel, without getrandom: the device serves; and if that is out of reach, it is said so. */
+/* A sandbox or a kernel without getrandom: the device is read instead. If it cannot be read either, the call says so. */
 static void test_without_call(void)
 {
     struct sock_filter steps[] = {
@@ -62,7 +63,7 @@ static void test_without_call(void)
     CHECK_INT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
     CHECK_INT(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0), 0);
     CHECK_INT(syscall(SYS_getrandom, a, sizeof a, 0), -1);
-    for (int i = 0; i < 2000; i++) /* a descriptor left open each time would not last */
+    for (int i = 0; i < 2000; i++) /* descriptors left open each time would run out */
         CHECK(cw__random(i % 2 ? a : b, sizeof a));
     CHECK(memcmp(a, b, sizeof a) != 0);
     CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -75,11 +76,11 @@ static void test_without_call(void)
 #endif
 
 #ifdef __linux__
-/* What the core calls, as a script says: the next step is a number of bytes, or -errno. Without a script, the system's.
- * A call that succeeds leaves the errno of an earlier one. */
+/* Replaces the system calls of the core. The next step of a script is a number of bytes, or -errno. Without a script,
+ * the system's function runs. A call that succeeds does not change errno. */
 typedef struct call_step {
     int result;          /* NO_MORE ends a script */
-    size_t wanted_bytes; /* to be asked for */
+    size_t wanted_bytes; /* to be requested */
 } call_step;
 
 enum { NO_MORE = 99 };
@@ -122,7 +123,7 @@ ssize_t read(int fd, void *buffer, size_t len_bytes)
         (name) = steps;                                               \
     } while (0)
 
-/* Fills 10 bytes and checks what they are; all steps of both scripts have been taken. */
+/* Fills 10 bytes and checks them. All steps of both scripts must have been used. */
 static void fill(bool is_good, const char *wanted)
 {
     char got[12] = "..........!";
@@ -138,7 +139,8 @@ static void fill(bool is_good, const char *wanted)
     CHECK_INT(close(after), 0);
 }
 
-/* A draw may come in parts and be interrupted. What is lacking at the end comes from the device, which may do the same. */
+/* The system call may return part of the bytes, or be interrupted. The device provides what is missing, and may do the
+ * same. */
 static void test_in_parts(void)
 {
     SCRIPT(by_call, {10, 10});
@@ -165,7 +167,7 @@ static void test_in_parts(void)
     fill(true, "nnnnnnnnnn!");
 }
 
-/* Without a descriptor for the device nothing is read. */
+/* Without a descriptor for the device, nothing is read. */
 static void test_no_descriptor(void)
 {
     struct rlimit limit, none;
@@ -187,7 +189,7 @@ static const harness_test tests[] = {
     {"a large buffer is filled to its end", test_all_of_it},
     {"no bytes are no error", test_nothing},
 #ifdef __linux__
-    {"without getrandom the device serves", test_without_call},
+    {"without getrandom the device is read", test_without_call},
     {"draws in parts, interrupted and cut short", test_in_parts},
     {"no descriptor for the device", test_no_descriptor},
 #endif

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of inbound.c: the bounds of what waits in a socket, and who reads the connection: the service, or the
- * threads that call; that they hand it to each other without loss, and that nobody spins where many wait. What
- * may come is in test_inbound.c. */
+/* Tests of inbound.c: the limits of what waits in a socket, and who reads the connection: the service, or threads that
+ * call. They hand it over without loss, and no thread spins while many wait. test_inbound.c tests what may arrive. */
 #include "peer.h"
 
 #include <time.h>
 
-/* The end of a test whose server does not answer a close frame. */
+/* Ends a test whose server does not answer a close frame. */
 static void drop(cw_socket *s)
 {
     cw_socket_abort(s);
@@ -23,7 +22,7 @@ static bool has_messages(cw_socket *s)
     return has;
 }
 
-/* ---- Bounds ---- */
+/* ---- Limits ---- */
 
 enum { FLOOD = 16384, FLOOD_BYTES = 1024, INBOX_BYTES = 65536 };
 
@@ -41,7 +40,7 @@ static bool is_full(cw_socket *s, size_t *bytes)
     bool full;
 
     cw__mutex_lock(&s->lock);
-    full = s->in.inbox.is_full && (s->watched & CW__READ) == 0; /* the service does not look at it any more */
+    full = s->in.inbox.is_full && (s->watched & CW__READ) == 0; /* the service no longer reads it */
     *bytes = s->in.inbox.bytes;
     cw__mutex_unlock(&s->lock);
     return full;
@@ -56,7 +55,7 @@ static cw_socket *open_bounded(cw_class socket_class, cw_mailbox *m)
     CHECK_STATUS(cw_socket_subscribe(s, m, CW_EVENT_MESSAGE), CW_OK);
     peer_connect(s, flood());
     UNTIL(is_full(s, &bytes));
-    CHECK(bytes < INBOX_BYTES + 32 * 1024); /* the mark, and one run of bytes more */
+    CHECK(bytes < INBOX_BYTES + 32 * 1024); /* the mark, and one more run of bytes */
     return s;
 }
 
@@ -78,7 +77,7 @@ static void test_bounded_inbox(void)
     peer_finish(s);
 }
 
-/* The service goes on at the low mark, by itself. */
+/* At the low mark the service reads again by itself. */
 static void test_bounded_mailbox(void)
 {
     cw_mailbox *m = NULL;
@@ -119,16 +118,16 @@ static void test_bounded_stream(void)
     peer_finish(s);
 }
 
-/* ---- Who reads ---- */
+/* ---- The thread that reads ---- */
 
 typedef struct taker {
     cw_socket *s;
     int timeout_ms;
-    atomic_int *taken; /* by all of them */
+    atomic_int *taken; /* in all threads together */
     cw_status status;
 } taker;
 
-/* Takes messages, which hold ascending numbers, until there are no more. */
+/* Takes messages that hold ascending numbers, until there are no more. */
 static void *take_numbers(void *arg)
 {
     taker *t = arg;
@@ -169,7 +168,8 @@ static void test_two_receivers(void)
     peer_finish(t[0].s);
 }
 
-/* A caller took the reading over and called no more: the service takes it back, answers and collects. */
+/* A caller took over the reading and then made no more calls. The service takes it back, answers pings and collects
+ * messages. */
 static void test_given_back(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/frame:1/x:890170/frame:2/x:810162"));
@@ -177,7 +177,7 @@ static void test_given_back(void)
     peer_frame f;
 
     CHECK_MESSAGE(s, CW_UTF8, "a", 1);
-    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_TIMED_OUT); /* "a" may have been the service's catch */
+    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_TIMED_OUT); /* the service may have read "a" */
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK);
     UNTIL(has_messages(s));
     CHECK_MESSAGE(s, CW_UTF8, "b", 1);
@@ -216,7 +216,7 @@ static void *wait_closed_in_vain(void *arg)
     return NULL;
 }
 
-/* A thread waits in receive while another waits too, for what does not come: nobody spins. */
+/* Two threads wait in receive for a message that never comes. Neither spins. */
 static void rest_beside(void *(*wait)(void *arg))
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("hang"));
@@ -285,7 +285,8 @@ static void test_subscribe_while_receiving(void)
     peer_finish(t.s);
 }
 
-/* Sends until the kernel takes no byte more. It calls a descriptor writable only with much room, so it is asked. */
+/* Sends until the kernel takes no more bytes. It reports a descriptor as writable only if there is much room, so try
+ * it. */
 static void fill(cw_socket *s)
 {
     static uint8_t much[1 << 16];
@@ -302,7 +303,7 @@ static void fill(cw_socket *s)
     } while (now != before);
 }
 
-/* The server stalls and closes: the close frame cannot go out. The service waits for room, and rests. */
+/* The server stops reading and closes, so our close frame cannot be sent. The service waits for room without spinning. */
 static void test_rest_behind_a_stalled_close(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -318,7 +319,7 @@ static void test_rest_behind_a_stalled_close(void)
     before = cpu_ms();
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_OK);
     cw_event_free(e);
-    UNTIL(cw_socket_state(s) != CW_STATE_OPEN); /* closing, or on a busy machine closed already */
+    UNTIL(cw_socket_state(s) != CW_STATE_OPEN); /* closing; on a busy machine perhaps closed already */
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER),
                  CW_CLOSED); /* after close_timeout: messages are lost */
     if (cpu_ms() - before > 150)
@@ -327,16 +328,17 @@ static void test_rest_behind_a_stalled_close(void)
 }
 
 static const harness_test tests[] = {
-    {"16 MiB that nobody takes: the inbox is bounded and goes on", test_bounded_inbox},
-    {"16 MiB to a mailbox: the inbox is bounded and goes on at the low mark", test_bounded_mailbox},
+    {"16 MiB that no call takes: the inbox is bounded, and reading goes on later", test_bounded_inbox},
+    {"16 MiB to a mailbox: the inbox is bounded, and reading goes on at the low mark", test_bounded_mailbox},
     {"16 MiB of a stream: bounded", test_bounded_stream},
     {"two threads receive: every message once, in order", test_two_receivers},
     {"the reading goes back to the service when callers leave", test_given_back},
     {"a ping is answered while a thread receives", test_pong_while_receiving},
     {"receive ends when messages are subscribed to", test_subscribe_while_receiving},
-    {"receive and ping wait side by side, at rest", test_rest_beside_ping},
-    {"receive and wait_closed wait side by side, at rest", test_rest_beside_wait_closed},
-    {"a close frame that cannot go out is waited for at rest", test_rest_behind_a_stalled_close},
+    {"receive and ping wait at the same time without spinning", test_rest_beside_ping},
+    {"receive and wait_closed wait at the same time without spinning", test_rest_beside_wait_closed},
+    {"the service waits without spinning for a close frame that cannot be sent",
+     test_rest_behind_a_stalled_close},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of lifetime rule 3: the program releases a socket, or a mailbox, while a call waits, and nothing else holds it.
- * The wait hook of that call does it, and returns when the service has let go too: the call's own reference is the last.
- * AddressSanitizer sees whether the call uses the memory after it has given that back. test_socket.c does it to other
+/* Tests of lifetime rule 3: the program releases a socket or a mailbox while a call waits, and nothing else holds it.
+ * The wait hook of the call releases it, and returns after the service has let go too. Then the call's own reference is
+ * the last. AddressSanitizer reports it if the call uses the memory after it drops that. test_socket.c tests other
  * calls, from other threads. */
 #include "raw_peer.h"
 
@@ -10,7 +10,7 @@ enum { LARGE_BYTES = 4 * 1024 * 1024 };
 static cw_socket *victim;
 static int asked_count;
 
-/* Takes everything from the call but its own reference, and ends its wait. */
+/* Drops every reference except the call's own, and ends its wait. */
 static bool drop_victim(void *unused)
 {
     cw_socket *s = victim;
@@ -123,7 +123,7 @@ static bool release_mailbox(void *unused)
     return false;
 }
 
-/* Nothing will come: the wait ends by itself. */
+/* No event will come: the wait ends by itself. */
 static void test_take(void)
 {
     cw_event *e;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of reply.c on lines alone. What libcurl makes of a reply before is tested in test_handshake.c;
- * the forms that a reply may have, in test_handshake_vectors.c. */
+/* Tests of reply.c on lines. test_handshake.c tests how libcurl passes a reply on, and test_handshake_vectors.c the
+ * forms that a reply may have. */
 #include "harness.h"
 
 #include <ctype.h>
@@ -12,7 +12,7 @@
 
 static char chosen[64]; /* of the latest reply; "-" = none */
 
-/* Feeds a text line by line; NULL or what is wrong with it. */
+/* Feeds a text line by line. Returns NULL, or what is wrong with it. */
 static const char *fault_of(const char *text, const char *protocols)
 {
     cw__reply r = {0};
@@ -48,8 +48,8 @@ static void test_good(void)
     CHECK_STR(chosen, "b");
 }
 
-/* RFC 6455 section 4.1, item 4: base64 tells upper case from lower case, so a letter of the other case is another key's
- * answer. The value is also whole: nothing before it, nothing after it, nothing missing. */
+/* RFC 6455 section 4.1, item 4. Base64 is case-sensitive, so a letter in the other case makes it the answer to another
+ * key. The value must be exact: nothing before it, nothing after it, nothing missing. */
 static void test_accept(void)
 {
     static const char right[] = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", name[] = "Sec-WebSocket-Accept";
@@ -59,7 +59,7 @@ static void test_accept(void)
         if (!isalpha((unsigned char)right[i]))
             continue;
         memcpy(value, right, sizeof right);
-        value[i] ^= 0x20; /* the letter in its other case */
+        value[i] ^= 0x20; /* the letter in the other case */
         (void)snprintf(reply, sizeof reply, START UPGRADE "Connection: Upgrade\r\n%s: %s\r\n\r\n", name, value);
         CHECK_BAD(reply, "", name);
     }
@@ -73,7 +73,7 @@ static void test_accept(void)
     CHECK_GOOD(reply, "");
 }
 
-/* A list may be of any length; a token counts as a whole. */
+/* A list may have any length. A token must match as a whole. */
 static void test_long_connection(void)
 {
     static const char filler[] = "Connection: "
@@ -87,7 +87,7 @@ static void test_long_connection(void)
     CHECK_GOOD(text, "");
     (void)snprintf(text, sizeof text, START UPGRADE "%sxx, Upgrade\r\n" ACCEPT "\r\n", filler);
     CHECK_GOOD(text, "");
-    for (int drop = 0; drop < 16; drop++) { /* a cut inside "upgrades" must not make "upgrade" of it */
+    for (int drop = 0; drop < 16; drop++) { /* a cut inside "upgrades" must not turn it into "upgrade" */
         (void)snprintf(text, sizeof text, START UPGRADE "Connection: %supgrades\r\n" ACCEPT "\r\n",
                        filler + strlen("Connection: ") + drop);
         CHECK_BAD(text, "", "Connection header");
@@ -98,7 +98,7 @@ static void test_unfinished(void)
 {
     CHECK_BAD(START UPGRADE "Connection: Upgrade\r\n" ACCEPT, "", "in the middle");
     CHECK_BAD("", "", "in the middle");
-    /* newer versions of libcurl hand over the line that the end of the connection cut */
+    /* newer versions of libcurl pass on the line that the end of the connection cut */
     CHECK_BAD(START UPGRADE "Connection: Upgrade\r\n" ACCEPT "\r", "", "in the middle");
     CHECK_BAD(START UPGRADE "Connection: Upgrade\r\n" ACCEPT "X-Mo", "", "in the middle");
     CHECK_BAD("HTTP/1.0 101 OK\r\n\r\n", "", "HTTP/1.1");
@@ -106,10 +106,10 @@ static void test_unfinished(void)
     CHECK_BAD(START "\r\n", "", "Upgrade header");
 }
 
-/* Hands over a line, in a block of its length, so that a sanitizer sees what is read beyond it. */
+/* Passes a line in a block of exactly its length, so that a sanitizer reports a read beyond it. */
 static bool feed_bytes(cw__reply *r, const char *line, size_t len_bytes)
 {
-    char *exact = malloc(len_bytes); /* the C library's: the core's blocks are counted */
+    char *exact = malloc(len_bytes); /* the C library's: the test counts the core's blocks */
     bool wants_more;
 
     CHECK(exact != NULL);
@@ -168,7 +168,7 @@ static void test_status_lines(void)
         }
 }
 
-/* Kept are the header lines, without the blanks at their ends; a fold becomes one blank (RFC 9112 section 5.2). */
+/* The header lines are kept, without the blanks at their ends. A fold becomes one blank (RFC 9112 section 5.2). */
 static void test_kept_lines(void)
 {
     cw__reply r = {0};
@@ -179,7 +179,7 @@ static void test_kept_lines(void)
     CHECK(feed(&r, " \t d\t\r\n") && feed(&r, "\te\n") && feed(&r, " \t \r\n") && feed(&r, "F: \r\n"));
     CHECK_STR(cw__reply_lines(&r), "A: b\r\nC: d e\r\nF:\r\n");
     CHECK(!r.is_malformed);
-    CHECK(feed_bytes(&r, "G: partial", 10)); /* the connection ended within it */
+    CHECK(feed_bytes(&r, "G: partial", 10)); /* the connection ended inside the line */
     CHECK(!r.is_malformed && !r.is_complete);
     CHECK(feed_bytes(&r, "", 0)); /* as if it were the empty line */
     CHECK(r.is_complete && !r.is_malformed);
@@ -187,7 +187,7 @@ static void test_kept_lines(void)
     cw__reply_destroy(&r);
 }
 
-/* Each of these lines makes a reply malformed, behind a header and as its first line. */
+/* Each of these lines makes a reply malformed, after a header and as its first line. */
 static void test_malformed_lines(void)
 {
     static const char *const lines[] = {"no colon\r\n", ": no name\r\n",   "a b: c\r\n", "A: b\rc\r\n",
@@ -205,10 +205,10 @@ static void test_malformed_lines(void)
             cw__reply_destroy(&r);
         }
     CHECK_BAD(START " folded\r\n\r\n", "", "malformed");
-    CHECK_BAD(START "\n", "", "Upgrade header"); /* LF alone ends the head */
+    CHECK_BAD(START "\n", "", "Upgrade header"); /* LF alone ends the header section */
 }
 
-/* A header is found by its whole name. */
+/* A header is found by its whole name only. */
 static void test_names(void)
 {
     CHECK_GOOD(START "Upgrade-X: y\r\n" UPGRADE "Connection-X: y\r\nConnection: Upgrade\r\n"
@@ -220,7 +220,7 @@ static void test_names(void)
     CHECK_BAD(START UPGRADE UPGRADE "Connection: Upgrade\r\n" ACCEPT "\r\n", "", "Upgrade header");
 }
 
-/* What came before the latest status line is forgotten, with its end. */
+/* A status line drops everything before it, including the end of that reply. */
 static void test_begins_anew(void)
 {
     CHECK_BAD(START UPGRADE "Connection: Upgrade\r\n" ACCEPT "\r\n" START "\r\n", "", "Upgrade header");
@@ -241,7 +241,7 @@ static void test_protocols(void)
 #undef REPLY
 }
 
-/* More than is kept is refused, though the lines that count are there. */
+/* A reply that is too long is refused, although the lines that matter are there. */
 static void test_too_large(void)
 {
     cw__reply r = {0};
@@ -263,7 +263,7 @@ static void test_too_large(void)
     cw__reply_destroy(&r);
 }
 
-/* The limit itself is kept; behind it nothing is, however short. */
+/* A reply of exactly the limit is kept. Beyond it nothing is kept, however short. */
 static void test_limit(void)
 {
     cw__reply r = {0};
@@ -308,7 +308,7 @@ static bool gather(void *arg)
     return is_good;
 }
 
-/* The room doubles: 5,000 lines, which is what libcurl takes, cost fewer than 16 allocations. */
+/* The room doubles: 5,000 lines, which libcurl accepts, need fewer than 16 allocations. */
 static void test_memory(void)
 {
     cw__reply r = {0};
@@ -323,7 +323,7 @@ static void test_memory(void)
     cw__reply_destroy(&r);
 }
 
-/* What is not said is left at nothing. */
+/* Results that the reply does not mention are cleared. */
 static void test_no_extension(void)
 {
     cw__reply r = {0};
@@ -341,7 +341,7 @@ static void test_no_extension(void)
     cw__reply_destroy(&r);
 }
 
-/* Interim replies without end are no way around it, nor is a fold. */
+/* Endless interim replies do not bypass the limit, and neither do folds. */
 static void test_endless(void)
 {
     cw__reply r = {0};
@@ -360,8 +360,8 @@ static void test_endless(void)
 
 /* ---- cw_header_next ---- */
 
-/* All headers of a text as "name=value|name=value|". The text has no NUL at its end, so that AddressSanitizer sees a look
- * beyond. */
+/* Returns all headers of a text as "name=value|name=value|". The text has no NUL at its end, so that AddressSanitizer
+ * reports a read beyond it. */
 static const char *headers_of(const char *text)
 {
     static char out[256];
@@ -388,13 +388,13 @@ static void test_headers(void)
     CHECK_STR(headers_of(""), "");
     CHECK_STR(headers_of("A: b\r\n"), "A=b|");
     CHECK_STR(headers_of("A: b\r\nC:d\r\n\r\n"), "A=b|C=d|");
-    CHECK_STR(headers_of("A: b\r\na: c\r\n"), "A=b|a=c|"); /* as they came, in order */
+    CHECK_STR(headers_of("A: b\r\na: c\r\n"), "A=b|a=c|"); /* in their order */
     CHECK_STR(headers_of("A: \t b c \t\r\n"), "A=b c|");
     CHECK_STR(headers_of(" A\t: b\r\n"), "A=b|");
     CHECK_STR(headers_of("A:\r\nB: \t\r\nC:"), "A=|B=|C=|");
     CHECK_STR(headers_of("A: http://b:1/\r\n"), "A=http://b:1/|");
     CHECK_STR(headers_of(":x\r\n"), "=x|");
-    CHECK_STR(headers_of("none\r\n\nA: b"), "A=b|"); /* lines without a colon are no headers */
+    CHECK_STR(headers_of("none\r\n\nA: b"), "A=b|"); /* lines without a colon are not headers */
     CHECK_STR(headers_of("A: b\nC: d\n"), "A=b|C=d|");
     CHECK_STR(headers_of("\r\n\rA: b\r\r\n"), "\rA=b\r|"); /* a CR alone ends nothing */
     CHECK_STR(headers_of("A: b\r"), "A=b|");
@@ -404,21 +404,21 @@ static void test_headers(void)
 
 static const harness_test tests[] = {
     {"a right reply, with and without a subprotocol", test_good},
-    {"RFC 6455 4.1: Sec-WebSocket-Accept to the letter", test_accept},
+    {"RFC 6455 4.1: Sec-WebSocket-Accept must match exactly", test_accept},
     {"a long Connection list counts to its end and not beyond a token", test_long_connection},
     {"a reply that is cut off, or of another version", test_unfinished},
     {"RFC 9112 4: status lines", test_status_lines},
     {"RFC 9112 5.2: the lines that are kept", test_kept_lines},
     {"RFC 9112 2.2, RFC 9110 5.5: malformed lines", test_malformed_lines},
     {"headers are found by their whole names", test_names},
-    {"each status line begins anew", test_begins_anew},
+    {"each status line drops the lines before it", test_begins_anew},
     {"subprotocol and extension: only what was asked for, once", test_protocols},
-    {"no extension is no terms", test_no_extension},
+    {"without an extension there are no terms", test_no_extension},
     {"headers beyond the limit", test_too_large},
     {"headers up to the limit", test_limit},
-    {"gathering lines: without memory, and in few allocations", test_memory},
-    {"interim replies and folds without end", test_endless},
-    {"cw_header_next: names and values, as they came", test_headers},
+    {"collecting lines: without memory, and in few allocations", test_memory},
+    {"endless interim replies and folds", test_endless},
+    {"cw_header_next: names and values, in their order", test_headers},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

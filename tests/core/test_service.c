@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of service.c: one thread for all sockets, fair shares, signals, cw_shutdown, the end of the program. What fork
- * leaves in a child is in test_fork.c. */
+/* Tests of service.c: one thread for all sockets, fair shares, signals, cw_shutdown, the end of the program.
+ * test_fork.c tests what a fork leaves in a child. */
 #include "peer.h"
 #include "process.h"
 
@@ -28,7 +28,7 @@ static void test_one_thread(void)
     int before = thread_count(), with_one;
 
     sockets[0] =
-        peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* a sanitizer's own thread starts here too */
+        peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* a sanitizer starts its own thread here too */
     with_one = thread_count();
     CHECK(with_one > before);
     for (int i = 1; i < COUNT; i++)
@@ -42,8 +42,8 @@ static void test_one_thread(void)
     UNTIL(thread_count() == with_one - 1);
 }
 
-/* The one that floods has sent its close frame: what comes is read and thrown away, so nothing but its fair share
- * holds the service back. */
+/* The peer that floods has sent its close frame. Its data is read and dropped, so only the service's fair shares limit
+ * it. */
 static void test_fairness(void)
 {
     cw_socket *flooding = peer_socket(CW_MESSAGE_SOCKET), *other;
@@ -60,7 +60,7 @@ static void test_fairness(void)
     CHECK_INT(cw_socket_state(flooding), CW_STATE_CLOSING);
     cw_socket_abort(flooding);
     log = peer_log_of(
-        token); /* it still flooded; whether its end is FIN or RST depends on what was unread just then */
+        token); /* it still floods; whether it ends by FIN or RST depends on what was unread at that moment */
     CHECK(strstr(log, "\"end\": \"reset\"") || strstr(log, "\"end\": \"eof\""));
     cw_socket_release(flooding);
     peer_finish(other);
@@ -78,7 +78,7 @@ static void test_attach_again(void)
             echo_once(other);
     }
     cw_socket_release(other);
-    cw_shutdown(5000); /* the thread ends, and starts again with the next */
+    cw_shutdown(5000); /* the thread ends, and the next socket starts it again */
     CHECK_STATUS(cw_socket_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     peer_connect(s, peer_script("echo"));
     echo_once(s);
@@ -114,7 +114,7 @@ static void send_number(cw_socket *s, int number)
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, &number, sizeof number, CW_TIMEOUT_DEFAULT), CW_OK);
 }
 
-/* The socket of the next message, whose number has to be the next of that socket. */
+/* Takes the next message. Its number must be the next one of its socket, which is returned. */
 static int take_next(cw_mailbox *m, cw_socket *sockets[TAKEN_FROM], int next[TAKEN_FROM])
 {
     cw_event *e = NULL;
@@ -129,7 +129,7 @@ static int take_next(cw_mailbox *m, cw_socket *sockets[TAKEN_FROM], int next[TAK
     return i;
 }
 
-/* Each message is answered as it is taken. */
+/* Each message is answered when it is taken. */
 static void test_takes_many(void)
 {
     static cw_socket *sockets[TAKEN_FROM];
@@ -148,7 +148,7 @@ static void test_takes_many(void)
     drop_subscribed(m, sockets);
 }
 
-/* One that stops in the middle, a handler that takes long perhaps, keeps nobody else waiting. */
+/* A handler that stops in the middle, or takes long, delays no other socket. */
 static void test_taker_away(void)
 {
     static cw_socket *sockets[TAKEN_FROM];
@@ -168,7 +168,7 @@ static void test_taker_away(void)
     drop_subscribed(m, sockets);
 }
 
-/* The service is given nothing to wait for by a mailbox that is gone. */
+/* A released mailbox gives the service nothing to wait for. */
 static void test_taker_gone(void)
 {
     static cw_socket *sockets[TAKEN_FROM];
@@ -237,8 +237,8 @@ static void test_signals(void)
     (void)sigemptyset(&user);
     (void)sigaddset(&user, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, &user, &before);
-    CHECK(!sigismember(&before, SIGUSR1)); /* connecting has left this thread's mask alone */
-    CHECK_INT(kill(getpid(), SIGUSR1), 0); /* to whichever thread takes it: none may */
+    CHECK(!sigismember(&before, SIGUSR1)); /* connecting has not changed this thread's mask */
+    CHECK_INT(kill(getpid(), SIGUSR1), 0); /* to any thread that takes it: none may */
     echo_once(s);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
     (void)sigpending(&pending);
@@ -263,7 +263,7 @@ static int threads_of_policy(int policy)
     return count;
 }
 
-/* Wakes up without taking the processor from who handles events; a policy that the program chose is its own. */
+/* The service wakes up without preempting a thread that handles events. A policy that the program chose stays. */
 static void test_policy(void)
 {
     struct sched_param param = {.sched_priority = 0};
@@ -284,7 +284,7 @@ static void test_policy(void)
 
 static void test_polite(void)
 {
-    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* answers, and leaves TCP's end to us */
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* it answers, but does not end TCP */
     cw_socket *tls = peer_open(CW_STREAM_SOCKET, peer_script_tls("echo/end"));
     cw_mailbox *m = NULL;
     cw_event *e = NULL;
@@ -366,7 +366,7 @@ static void test_used_after(void)
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_OK);
     cw_socket_release(s);
     cw_socket_release(stream);
-    s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* and new ones work */
+    s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* and new sockets work */
     echo_once(s);
     peer_finish(s);
 }
@@ -377,7 +377,7 @@ static void *shut_down(void *timeout_ms)
     return NULL;
 }
 
-/* Two at once: both return when it is done, and the shorter limit holds. */
+/* Two calls at once: both return when it is done, and the shorter limit applies. */
 static void test_two_threads(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET), *late = peer_socket(CW_MESSAGE_SOCKET);
@@ -401,7 +401,7 @@ static void test_two_threads(void)
 
 /* ---- exit() ---- */
 
-/* Runs a body in a child that then calls exit(0): it has to end with 0, and without a word. */
+/* Runs a body in a child that then calls exit(0). The child must end with 0 and print nothing. */
 static void check_exit(void (*body)(void))
 {
     char output[2048];
@@ -432,7 +432,7 @@ static void check_exit(void (*body)(void))
 }
 
 enum { HELD = 8 };
-static cw_socket *held[HELD]; /* static: a leak checker sees that they are not lost */
+static cw_socket *held[HELD]; /* static, so that a leak checker finds them */
 
 static void leave_open(void)
 {
@@ -443,7 +443,7 @@ static void leave_open(void)
     CHECK_STATUS(cw_socket_close(held[2], 1000, NULL, 0), CW_OK);
 }
 
-/* With pings of their own they keep the service inside OpenSSL, which takes its tables down at exit. */
+/* Their own pings keep the service inside OpenSSL, which frees its tables at exit. */
 static void leave_open_tls(void)
 {
     held[0] = peer_open(CW_STREAM_SOCKET, peer_script_tls("x:820161"));
@@ -477,7 +477,7 @@ static void leave_receiving(const char *uri)
 static void leave_receiving_plain(void) { leave_receiving(peer_script("hang")); }
 static void leave_receiving_tls(void) { leave_receiving(peer_script_tls("hang")); }
 
-/* A thread is inside cw_shutdown with a long limit: the end of the program does not wait for that. */
+/* A thread is inside cw_shutdown with a long limit. The end of the program does not wait for it. */
 static void leave_shutting_down(void)
 {
     static int timeout_ms = INT32_MAX;
@@ -506,15 +506,15 @@ static void test_exit_shutting_down(void) { check_exits(leave_shutting_down); }
 static const harness_test tests[] = {
     {"one thread, however many sockets", test_one_thread},
     {"a flooding socket does not starve the pings of another", test_fairness},
-    {"attached, let go and attached again; the thread started again", test_attach_again},
+    {"attached, detached and attached again; the thread started again", test_attach_again},
     {"a mailbox of many sockets, each with messages in their order", test_takes_many},
-    {"a taker that stops in the middle keeps no other socket waiting", test_taker_away},
+    {"a handler that stops in the middle delays no other socket", test_taker_away},
     {"a mailbox that is released while the service fills it", test_taker_gone},
     {"signals are for the program's threads", test_signals},
 #ifdef SCHED_BATCH
-    {"the service thread leaves the processor to who handles events", test_policy},
+    {"the service thread leaves the processor to threads that handle events", test_policy},
 #endif
-    {"RFC 6455 7.4.1: cw_shutdown says 1001 to open sockets", test_polite},
+    {"RFC 6455 7.4.1: cw_shutdown closes open sockets with 1001", test_polite},
     {"cw_shutdown lets those finish that are closing", test_closing_finish},
     {"cw_shutdown keeps to its limit; 0 drops everything", test_limits},
     {"after cw_shutdown, also twice: clear errors, and new sockets work", test_used_after},

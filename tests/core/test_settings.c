@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of settings.c: every control's range and type, text controls, request headers as they are kept, and the
- * information of a socket that is new. What of it reaches the wire is in test_handshake.c; controls set late
- * are in test_connect.c. Needs no peer. */
+/* Tests of settings.c: the range and type of every control, text controls, request headers as they are stored, and the
+ * information of a new socket. test_handshake.c tests what reaches the wire, test_connect.c controls that are set late.
+ * Needs no peer. */
 #include "peer.h"
 
 static cw_socket *made(cw_class socket_class)
@@ -28,7 +28,7 @@ static void check_number(cw_socket *s, cw_option o, int64_t initial, int64_t lea
     if (most < INT64_MAX)
         CHECK_STATUS(cw_socket_set_number(s, o, most + 1), CW_INVALID_ARGUMENT);
     CHECK_STATUS(cw_socket_get_number(s, o, &value), CW_OK);
-    CHECK_INT(value, most); /* the refused ones changed nothing */
+    CHECK_INT(value, most); /* the refused calls changed nothing */
     CHECK_STATUS(cw_socket_set_text(s, o, "1", 1), CW_INVALID_ARGUMENT);
 }
 
@@ -57,7 +57,7 @@ static void check_bytes(cw_socket *s, cw_option o, int64_t most)
     CHECK_BYTES(text, 5, "\0\xff\n\0\0", 5);
     CHECK_STATUS(cw_socket_get_text(s, o, text, 3, &len), CW_OK);
     CHECK_INT(len, 4);
-    CHECK_BYTES(text, 3, "\0\xff\0", 3); /* cut, and ended by NUL */
+    CHECK_BYTES(text, 3, "\0\xff\0", 3); /* cut, with NUL at its end */
     CHECK_INT(cw__setting(s, o), 4);
     CHECK_BYTES(cw__setting_text(s, o), 4, "\0\xff\n\0", 4);
     CHECK_STATUS(cw_socket_set_text(s, o, long_value, 200), most < 200 ? CW_INVALID_ARGUMENT : CW_OK);
@@ -67,7 +67,7 @@ static void check_bytes(cw_socket *s, cw_option o, int64_t most)
     free(long_value);
 }
 
-/* What a row must be for the bindings to make sense of it. */
+/* Checks what the bindings require of every row. */
 static void check_row(cw_option o, const char *name)
 {
     const char *const *words = cw_option_words(o);
@@ -186,7 +186,7 @@ static void test_text(void)
     CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, "/a/b\xc3\xa9zzz", 6), CW_OK);
     CHECK_STATUS(cw_socket_get_text(s, CW_OPT_CA_FILE, text, sizeof text, &len), CW_OK);
     CHECK_INT(len, 6);
-    CHECK_BYTES(text, 6, "/a/b\xc3\0", 6); /* cut, and ended by NUL */
+    CHECK_BYTES(text, 6, "/a/b\xc3\0", 6); /* cut, with NUL at its end */
     CHECK_STATUS(cw_socket_get_text(s, CW_OPT_CA_FILE, NULL, 0, &len), CW_OK);
     CHECK_INT(len, 6);
     CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, "a\0b", 3), CW_INVALID_ARGUMENT);
@@ -237,9 +237,9 @@ static void test_headers(void)
     set_header(s, "X-On", "no prefix of the other");
     set_header(s, "Cookie", "a=b");
     CHECK_STR(s->settings.headers, "X-One: 1\nX-On: no prefix of the other\nCookie: a=b\n");
-    set_header(s, "x-one", "2"); /* replaces, whatever the case */
+    set_header(s, "x-one", "2"); /* it replaces the header, whatever the case */
     CHECK_STR(s->settings.headers, "X-On: no prefix of the other\nCookie: a=b\nx-one: 2\n");
-    set_header(s, "User-Agent", ""); /* a name alone tells libcurl to leave its own out */
+    set_header(s, "User-Agent", ""); /* a name without a value tells libcurl to leave out its own header */
     CHECK_STR(s->settings.headers, "X-On: no prefix of the other\nCookie: a=b\nx-one: 2\nUser-Agent:\n");
     cw_socket_release(s);
 }
@@ -282,7 +282,7 @@ static void test_information(void)
     int i;
     cw_status status;
 
-    /* Up to the first that there is not. The compiler sees that the call knows all of the enumeration. */
+    /* Goes up to the first number that is no option. The compiler checks that the switch covers the enumeration. */
     for (i = 0; (status = cw_socket_get_info(s, (cw_info)i, text, sizeof text, &len)) == CW_OK; i++) {
         CHECK_STR(text, "");
         CHECK_INT(len, 0);
@@ -317,11 +317,11 @@ static void test_no_memory(void) { each_allocation_fails(set_all, NULL); }
 static const harness_test tests[] = {
     {"every control: key, type, default, range", test_every_control},
     {"the table of controls", test_table},
-    {"ranges, and what is said outside of them", test_ranges},
+    {"ranges, and the errors outside of them", test_ranges},
     {"a stream socket lacks the controls of messages", test_stream_class},
     {"text controls: copied, cut, unset, checked", test_text},
     {"RFC 6455 4.1: subprotocols are tokens, each once", test_protocols},
-    {"request headers: added, replaced, taken away", test_headers},
+    {"request headers: added, replaced, removed", test_headers},
     {"RFC 7230 3.2: bad and forbidden request headers", test_bad_headers},
     {"a new socket has no information", test_information},
     {"without memory: an error and nothing lost", test_no_memory},

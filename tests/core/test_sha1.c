@@ -25,7 +25,7 @@ static void test_sha1_vectors(void)
     expect_sha1(many, sizeof many, "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
 }
 
-/* The padding has its edges at 55, 56 and 64 bytes: the digests of all lengths up to 200, digested. */
+/* Padding changes at 55, 56 and 64 bytes. This hashes the hashes of all lengths up to 200. */
 static void test_sha1_lengths(void)
 {
     static uint8_t digests[201 * 20];
@@ -60,7 +60,7 @@ static void test_base64(void)
     expect_base64("\xff\xff\xfe\xfb\xff\xff", 6, "///++///");
     expect_base64("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10", 16,
                   "AQIDBAUGBwgJCgsMDQ4PEA==");
-    /* what lies behind the data does not show */
+    /* bytes after the data do not affect the result */
     expect_base64("f\xff\xff", 1, "Zg==");
     expect_base64("fo\xff", 2, "Zm8=");
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of socket.c, life.c and state.c: references in every state and from several threads, release under a call that
- * waits, what a socket tells of itself, events that outlive it. Many at once, and without memory: test_many.c. */
+/* Tests of socket.c, life.c and state.c: references in every state and from several threads, a release during a call
+ * that waits, what a socket reports about itself, events that outlive it. test_many.c tests many at once, and without
+ * memory. */
 #include "peer.h"
 
 #include <fcntl.h>
 
-/* Takes the URI once: the script is made by its making. */
+/* Makes a URI once, because each call makes a new script. */
 static cw_status start(cw_socket *s, const char *uri, int timeout_ms)
 {
     return cw_socket_connect_start(s, uri, strlen(uri), timeout_ms);
@@ -22,7 +23,7 @@ static void echo_once(cw_socket *s)
     CHECK_MESSAGE(s, CW_BINARY, "round", 5);
 }
 
-/* ---- What it tells of itself ---- */
+/* ---- Its information ---- */
 
 static void check_info(cw_socket *s, cw_info info, const char *wanted)
 {
@@ -64,7 +65,7 @@ static void test_information(void)
     CHECK_STATUS(cw_socket_get_info(s, (cw_info)99, reason, sizeof reason, NULL), CW_INVALID_ARGUMENT);
     CHECK_STATUS(cw_socket_connect(s, peer_env("CW_REFUSED_WS"), 1000), CW_CONNECT_FAILED);
     check_infos(s, peer_env("CW_REFUSED_WS"), "", "", "");
-    /* a reply that refuses is kept, and gone with the next connect */
+    /* the reply that refused is kept until the next connect */
     CHECK_STATUS(cw_socket_connect(s, peer_script("hs:%s", peer_hex("HTTP/1.1 403 No\r\nX: 1\r\n\r\n")), 1000),
                  CW_CONNECT_FAILED);
     check_infos(s, peer_uri, "", "", "X: 1\r\n");
@@ -146,7 +147,7 @@ static void *retain_and_release(void *s)
         (void)cw_socket_state(s);
         cw_socket_release(s);
     }
-    cw_socket_release(s); /* the one it was given */
+    cw_socket_release(s); /* the pointer that it was given */
     return NULL;
 }
 
@@ -164,7 +165,7 @@ static void retain_in_threads(cw_socket *s)
         CHECK_INT(pthread_join(threads[i], NULL), 0);
 }
 
-/* In every state, the last release being any thread's. */
+/* In every state, any thread may make the last release. */
 static void test_references(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -199,7 +200,7 @@ static void test_release_open(void)
 
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "last", 4, CW_TIMEOUT_DEFAULT), CW_OK);
     cw_socket_release(s);
-    log = peer_log(); /* which waits for the connection's end, while nobody here does anything */
+    log = peer_log(); /* it waits for the end of the connection, while no call is made here */
     CHECK_INT(peer_count_frames(log, CW__OP_BINARY), 1);
     CHECK_INT(peer_close_code(log), 1005);
     CHECK_HAS(log, "\"end\": \"server\"");
@@ -259,7 +260,7 @@ static void release_under(cw_socket *s, cw_status (*call)(cw_socket *s), cw_stat
         callers[i] = (caller){.s = s, .call = call};
         CHECK_INT(pthread_create(&threads[i], NULL, run_call, &callers[i]), 0);
     }
-    UNTIL(atomic_load(&s->references) == COUNT + 2); /* theirs while they wait, the program's, the service's */
+    UNTIL(atomic_load(&s->references) == COUNT + 2); /* of those threads, the program, the service */
     cw_socket_release(s);
     for (int i = 0; i < COUNT; i++) {
         CHECK_INT(pthread_join(threads[i], NULL), 0);
@@ -290,7 +291,7 @@ static void test_release_under_send(void)
 
     release_under(impatient(CW_MESSAGE_SOCKET, peer_script("stall/hang")), call_send, CW_CLOSED);
     s = impatient(CW_MESSAGE_SOCKET, peer_script_tls("stall/hang"));
-    do { /* until the kernel takes no more, not only for a moment */
+    do { /* until the kernel takes no more for good, not only for a moment */
         while (cw_socket_send(s, CW_BINARY, (char[65536]){0}, 65536, 0) == CW_OK)
             continue;
     } while (cw_socket_flush(s, 200) == CW_OK);
@@ -331,7 +332,7 @@ static void test_events(void)
     cw_mailbox_release(m);
     CHECK_INT(peer_close_code(peer_log()), 1005); /* that was the last reference */
     cw_shutdown(5000);
-    /* rule 4: both outlive what they came from; the one from the mailbox keeps its memory */
+    /* rule 4: both outlive their origin; the event from the mailbox keeps the socket's memory */
     CHECK(cw_event_socket(boxed) == s);
     CHECK_INT(cw_socket_state(cw_event_socket(boxed)), CW_STATE_CLOSED);
     CHECK(cw_socket_user(cw_event_socket(boxed)) == &m);
@@ -343,7 +344,7 @@ static void test_events(void)
     cw_event_free(mine);
 }
 
-/* Every call that gives something out, failing for another reason each. test_fork.c has them after fork(). */
+/* Every call with results, failing for another reason each. test_fork.c has them after fork(). */
 static void test_failed_gives_nothing(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET), *none = s;
@@ -384,7 +385,7 @@ static void test_failed_gives_nothing(void)
     cw_socket_release(s);
 }
 
-/* Where the poller cannot watch the descriptor, the service ends the connection. epoll takes no regular file. */
+/* If the poller cannot watch the descriptor, the service ends the connection. epoll accepts no regular file. */
 static void test_unwatchable(void)
 {
 #ifdef __linux__
@@ -417,11 +418,11 @@ static const harness_test tests[] = {
     {"class, states, texts, the user's pointer", test_texts},
     {"information before, during and after, and of failed connects", test_information},
     {"from new to closed", test_states},
-    {"a call that failed has set what it gives out to nothing", test_failed_gives_nothing},
+    {"a failed call clears its results", test_failed_gives_nothing},
     {"RFC 6455 7.1.5: TCP ends without a close frame", test_lost},
     {"a connection that the system cannot watch ends", test_unwatchable},
-    {"lifetime rule 2: references in every state, given back by any thread", test_references},
-    {"lifetime rule 2: released open, it closes politely by itself", test_release_open},
+    {"lifetime rule 2: references in every state, released by any thread", test_references},
+    {"lifetime rule 2: a socket that is released open closes by itself", test_release_open},
     {"lifetime rule 3: released while threads receive and read", test_release_under_receive},
     {"lifetime rule 3: released while threads send and flush", test_release_under_send},
     {"lifetime rule 3: released while threads ping and wait", test_release_under_waiting},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of spare.c: one block is kept, counts as free, and comes back; an allocation that fails fails with it too. */
+/* Tests of spare.c: one block is kept, counts as free, and is reused. An allocation that must fail fails here too. */
 #include "harness.h"
 
 enum { BLOCK_BYTES = 2000 };

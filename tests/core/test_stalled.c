@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of outbound.c before a peer that does not read, or is gone: the bounded queue, what ends a send that waits,
- * pongs that cannot go out. What goes out otherwise is in test_outbound.c. */
+/* Tests of outbound.c with a peer that does not read, or is gone: the limit of the queue, what ends a send that waits,
+ * pongs that cannot be sent. test_outbound.c tests the rest. */
 #include "raw_peer.h"
 
 enum { MIB = 1024 * 1024, QUEUE_BYTES = 256 * 1024 };
@@ -21,7 +21,7 @@ static cw_status send_numbered(cw_socket *s, uint32_t number, int timeout_ms)
     return cw_socket_send(s, CW_BINARY, data, sizeof data, timeout_ms);
 }
 
-/* Sends numbered messages until neither the kernel nor the queue takes one more; returns how many they took. */
+/* Sends numbered messages until neither the kernel nor the queue takes another one. Returns how many they took. */
 static uint32_t fill(cw_socket *s)
 {
     uint32_t number = 0;
@@ -81,7 +81,7 @@ static void test_stalled(void)
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_SEND_TIMEOUT, 20), CW_OK);
     raw_open(&p, s);
     count = fill(s);
-    while (cw_mailbox_take(m, 0, &e) == CW_OK) /* from when the kernel still took something */
+    while (cw_mailbox_take(m, 0, &e) == CW_OK) /* from when the kernel last took something */
         cw_event_free(e);
     CHECK(LOCKED(s, s->out.data_bytes) <= QUEUE_BYTES);
     CHECK(LOCKED(s, s->out.data_bytes) + SMALL_BYTES + 64 > QUEUE_BYTES);
@@ -102,7 +102,7 @@ static void test_stalled(void)
     CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
     CHECK_INT(cw_event_get_type(e), CW_EVENT_WRITABLE);
     cw_event_free(e);
-    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT); /* once */
+    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT); /* only once */
     CHECK_STATUS(send_numbered(s, 0, 0), CW_OK);
     CHECK_STATUS(cw_socket_flush(s, CW_TIMEOUT_NEVER), CW_OK);
     CHECK_INT(LOCKED(s, s->out.first == NULL && s->out.data_bytes == 0), 1);
@@ -111,7 +111,7 @@ static void test_stalled(void)
     raw_finish(&p);
 }
 
-/* Many at once: what was counted comes, whole and in order, and nothing of the others does. */
+/* Many messages in one call: those that were counted arrive whole and in order; no part of the others arrives. */
 static void test_stalled_many(void)
 {
     enum { BATCH = 50, MOST = 1 << 16 };
@@ -146,7 +146,7 @@ static void test_stalled_many(void)
     raw_finish(&p);
 }
 
-/* A fragment that was refused leaves the message as it was. */
+/* A fragment that was refused does not change the message. */
 static void test_stalled_fragment(void)
 {
     raw_peer p;
@@ -161,14 +161,14 @@ static void test_stalled_fragment(void)
     CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, data, sizeof data, false, 10), CW_TIMED_OUT);
     CHECK_INT(LOCKED(s, s->out.fragments), CW__FRAGMENTS_NONE);
     expect_numbered(&p, count);
-    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK); /* of another kind: none is open */
+    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK); /* of another kind, because no message is open */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
     RAW_EXPECT(&p, CW__OP_BINARY, "a", 1);
     RAW_EXPECT(&p, CW__OP_CONTINUATION, "b", 1);
     raw_finish(&p);
 }
 
-/* A call that may not wait has a message larger than the queue queued whole, if nothing else waits. */
+/* If the queue is empty, a call that must not wait queues a message that is larger than the queue. */
 static void test_large_at_once(void)
 {
     static uint8_t data[2 * MIB + 7];
@@ -211,7 +211,7 @@ static void broken_off(bool by_hook)
 static void test_broken_off_by_timeout(void) { broken_off(false); }
 static void test_broken_off_by_hook(void) { broken_off(true); }
 
-/* ---- A send that waits, and what others do meanwhile ---- */
+/* ---- A send that waits, and calls of other threads meanwhile ---- */
 
 typedef struct sending {
     cw_socket *s;
@@ -262,7 +262,7 @@ static void test_close_while_sending(void)
     end_sending(&w, CW_CLOSED); /* though the peer has read nothing yet */
     CHECK(raw_next(&p, &f));
     CHECK_INT(f.head.opcode, CW__OP_BINARY);
-    CHECK_INT(f.head.payload_bytes, MIB); /* the frame under way becomes whole */
+    CHECK_INT(f.head.payload_bytes, MIB); /* the frame that had begun is completed */
     free(f.payload);
     RAW_EXPECT(&p, CW__OP_CLOSE,
                "\x03\xe9"
@@ -290,7 +290,7 @@ static void test_abort_while_sending(void)
     raw_finish(&p);
 }
 
-/* While one thread writes a message of its own, others wait for their turn, or are told that they would. */
+/* While one thread writes a message, other threads wait for their turn, or learn that they would have to wait. */
 static void test_waiting_for_turn(void)
 {
     raw_peer p;
@@ -317,7 +317,7 @@ static void test_waiting_for_turn(void)
     raw_finish(&p);
 }
 
-/* send_timeout is without progress: a message that goes slowly may take longer than that. */
+/* send_timeout limits a time without progress: a slow message may take longer. */
 static void test_slow_progress(void)
 {
     raw_peer p;
@@ -345,14 +345,14 @@ static void test_slow_progress(void)
     raw_finish(&p);
 }
 
-/* Queues a ping if a thread compresses just now. */
+/* Queues a ping if a thread is compressing at this moment. */
 static bool queue_while_compressing(cw_socket *s)
 {
     return s->out.sending == CW__SENDING_PIECES && cw__queue_control_locked(s, CW__OP_PING, NULL, 0, false);
 }
 
-/* A control frame that cannot go out was queued while a large message was compressed: the message waits behind it, and its
- * send with it. */
+/* A control frame that could not be sent was queued while a large message was compressed. The message waits behind it,
+ * and so does its send. */
 static void test_compressed_behind_control(void)
 {
     static const uint8_t junk[SMALL_BYTES];
@@ -360,7 +360,7 @@ static void test_compressed_behind_control(void)
     sending w;
     cw_socket *s = bounded_socket();
 
-    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_FRAMING, CW_FRAMING_AUTO), CW_OK); /* libcurl's has no RSV1 */
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_FRAMING, CW_FRAMING_AUTO), CW_OK); /* libcurl's: no RSV1 */
     raw_open(&p, s);
     while (LOCKED(s, send(s->fd, junk, sizeof junk, MSG_DONTWAIT)) > 0)
         continue;
@@ -369,7 +369,7 @@ static void test_compressed_behind_control(void)
     cw__mutex_unlock(&s->lock);
     begin_sending(&w, s, 8 * MIB, CW_TIMEOUT_NEVER);
     UNTIL(LOCKED(s, queue_while_compressing(s) || s->out.sender != NULL));
-    /* it waits for the ping to go, or, where the kernel took that after all, for its own bytes */
+    /* The send waits for the ping to go. If the kernel took the ping after all, it waits with its own bytes. */
     UNTIL(LOCKED(s, s->waiting_count > 0 || s->out.sender != NULL));
     cw_socket_abort(s);
     end_sending(&w, CW_CLOSED);
@@ -404,7 +404,7 @@ static void test_pong_between_frames(void)
     raw_finish(&p);
 }
 
-/* Whether the newest pong that waits answers the ping of that number. */
+/* Tells whether the newest waiting pong answers the ping of that number. */
 static bool newest_pong_is(cw_socket *s, uint32_t number)
 {
     const cw__queued_frame *newest = NULL;
@@ -448,9 +448,9 @@ static void test_ping_flood(void)
     raw_finish(&p);
 }
 
-/* ---- After the peer has gone ---- */
+/* ---- After the peer is gone ---- */
 
-/* What came before is still given out, though sending has found out first. */
+/* Earlier messages are still returned, though a send has noticed the end first. */
 static void test_send_after_reset(void)
 {
     enum { MESSAGES = 200, BYTES = 100 };
@@ -465,7 +465,7 @@ static void test_send_after_reset(void)
         message[2] = (uint8_t)i;
         raw_write(&p, message, sizeof message);
     }
-    UNTIL(LOCKED(s, s->in.inbox.is_full)); /* the service reads no more */
+    UNTIL(LOCKED(s, s->in.inbox.is_full)); /* the service no longer reads */
     raw_reset(&p);
     while (status == CW_OK) /* until the reset has come */
         status = cw_socket_send(s, CW_BINARY, "a", 1, 0);
@@ -484,9 +484,9 @@ static void test_send_after_reset(void)
 }
 
 static const harness_test tests[] = {
-    {"a peer that does not read: the queue is bounded, refused sends leave nothing, then all goes in order",
+    {"a peer that does not read: the queue is bounded, refused sends send nothing, the rest goes in order",
      test_stalled},
-    {"many messages that would block: those that were counted go, the others do not", test_stalled_many},
+    {"many messages that would block: only those that were counted are sent", test_stalled_many},
     {"a fragment that would block leaves no message open", test_stalled_fragment},
     {"a large message with timeout 0 is queued whole", test_large_at_once},
     {"a message half sent when the time is up breaks the connection: Timeout", test_broken_off_by_timeout},
@@ -498,8 +498,8 @@ static const harness_test tests[] = {
     {"send_timeout counts the time without progress", test_slow_progress},
     {"a send waits behind a control frame that was queued while it compressed", test_compressed_behind_control},
     {"RFC 6455 5.4, 5.5.2: a pong goes between frames of 1 MiB", test_pong_between_frames},
-    {"RFC 6455 5.5.3: pongs that cannot go out are bounded, the newest ping is answered", test_ping_flood},
-    {"messages that came before a reset are given out after a send has found it", test_send_after_reset},
+    {"RFC 6455 5.5.3: pongs that cannot be sent are bounded, the newest ping is answered", test_ping_flood},
+    {"messages that came before a reset are returned after a send has found it", test_send_after_reset},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of status.c: names and texts, each thread's error, and what becomes of the system's and
- * HTTP's numbers. Needs no peer. */
+/* Tests of status.c: names and texts, each thread's error, and the web status of an errno or an HTTP status. Needs no
+ * peer. */
 #include "harness.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ static void test_names(void)
     CHECK(cw_web_status_name(-1) == NULL);
 }
 
-/* Each status of the list by its name and text, and no number of libcurl's that becomes one without a name. */
+/* Each status of the list has its name and text, and each web status that the core sets has a name. */
 static void test_all(void)
 {
 #define CW_X(name, value, text)                         \
@@ -42,7 +42,7 @@ static void test_fail(void)
     CHECK_INT(cw_error_os_errno(), EMFILE);
     CHECK_INT(cw__error_status(), CW_SYSTEM_ERROR);
     CHECK_INT(cw__fail(CW_TIMED_OUT, "late"), CW_TIMED_OUT);
-    CHECK_INT(cw_error_os_errno(), 0); /* nothing of the error before is left */
+    CHECK_INT(cw_error_os_errno(), 0); /* nothing of the previous error is left */
     CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
     (void)cw__fail(CW_INTERRUPTED, "x");
     CHECK_INT(cw_error_web_status(), CW_WEB_OperationCanceled);
@@ -124,10 +124,10 @@ static void test_errno(void)
 }
 
 static const harness_test tests[] = {
-    {"names and texts, and a question mark for what is none", test_names},
+    {"names and texts, and a question mark for other numbers", test_names},
     {"every status has a name and a text", test_all},
-    {"a failure fills the thread's error and nothing of the last one stays", test_fail},
-    {"an error that was kept elsewhere comes back whole", test_kept},
+    {"a failure fills the thread's error and clears the previous one", test_fail},
+    {"a stored error is restored completely", test_kept},
     {"a long message is cut", test_long},
     {"each thread has its own error", test_threads},
     {"HTTP statuses", test_http},

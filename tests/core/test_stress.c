@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Stress: 8 threads send, receive, ping, flush and close on the same 4 sockets, against real servers (websockets
- * over ws and wss, Node's ws, nginx before the first with TLS). Every byte of every message is known. A socket
- * that nobody cut gives every message back exactly once, each sender's in order; one that was closed or aborted in
- * the middle gives a prefix of each sender's; each that was open has one closed event. STRESS_S in the environment
- * is how many seconds it takes; the suite `stress` runs it longer, under ThreadSanitizer. */
+/* Stress: 8 threads send, receive, ping, flush and close on the same 4 sockets, against real servers (websockets over
+ * ws and wss, Node's ws, nginx in front of the first with TLS). Every byte of every message is known. A socket that was
+ * not cut returns every message exactly once, each sender's in order. One that was closed or aborted in the middle
+ * returns a prefix of each sender's messages. Each that was open has one closed event. STRESS_S in the environment is
+ * the duration in seconds; the suite `stress` runs it longer, under ThreadSanitizer. */
 #include "peer.h"
 
 enum {
     SLOTS = 4,
     THREADS = 8,
     DEFAULT_S = 2,
-    MESSAGES_AT_MOST = 16384, /* of one thread on one socket */
+    MESSAGES_AT_MOST = 16384, /* messages of one thread on one socket */
     SMALL_BYTES = 4000,
-    LARGE_BYTES = 700000, /* more than may wait in a socket: the sender stays with it */
+    LARGE_BYTES = 700000, /* more than may wait in a socket, so that the sender has to wait */
     TABLE_BYTES = LARGE_BYTES + 4096,
     HEAD_CHARS = 36
 };
@@ -23,12 +23,12 @@ typedef struct life {
     cw_socket *s;
     cw_mailbox *events;
     bool is_mailbox;    /* its messages come as events */
-    atomic_int users;   /* threads that are in it */
+    atomic_int users;   /* number of threads that use it */
     atomic_bool is_cut; /* set before a thread closes or aborts it in the middle */
     atomic_bool is_aborted;
     atomic_int closed_events;
     atomic_uint sent[THREADS], taken[THREADS];
-    unsigned latest[THREADS][THREADS]; /* by receiver and sender: what it took last; its own thread's */
+    unsigned latest[THREADS][THREADS]; /* [receiver][sender]: the number last taken; the receiver's own */
     atomic_uchar *seen[THREADS];
 } life;
 
@@ -58,7 +58,7 @@ static void fill_tables(void)
 
 static cw_kind kind_of(unsigned number) { return number % 4 == 0 ? CW_UTF8 : CW_BINARY; }
 
-/* What a message holds behind its head. */
+/* Writes the payload after the header of a message. */
 static const uint8_t *body_of(unsigned number)
 {
     return (kind_of(number) == CW_UTF8 ? text_table : binary_table) + number % 4096;
@@ -88,12 +88,12 @@ static void check_message(life *l, unsigned me, const cw_event *e)
     CHECK(memcmp(data + HEAD_CHARS, body_of(number), body) == 0);
     CHECK(number > l->latest[me][sender]); /* in order */
     l->latest[me][sender] = number;
-    CHECK_INT(atomic_exchange(&l->seen[sender][number], 1), 0); /* once */
+    CHECK_INT(atomic_exchange(&l->seen[sender][number], 1), 0); /* only once */
     (void)atomic_fetch_add(&l->taken[sender], 1);
     (void)atomic_fetch_add(&back_count, 1);
 }
 
-/* ---- Lives ---- */
+/* ---- A socket, from its start ---- */
 
 static life *begin_life(unsigned slot)
 {
@@ -126,7 +126,7 @@ static life *borrow(struct slot *slot)
     return l;
 }
 
-/* Takes an event of the socket; false if none came in time. */
+/* Takes an event of the socket. False if none came in time. */
 static bool take_event(life *l, unsigned me, int timeout_ms)
 {
     cw_event *e = NULL;
@@ -144,7 +144,7 @@ static bool take_event(life *l, unsigned me, int timeout_ms)
     return true;
 }
 
-/* Whether a call went well; if not, what it may say. */
+/* Tells whether a call succeeded. If not, checks that its error is an allowed one. */
 static bool went_well(life *l, cw_state before, cw_status status)
 {
     if (status == CW_OK)
@@ -170,7 +170,7 @@ static bool receive_one(life *l, unsigned me, int timeout_ms)
     return true;
 }
 
-/* A number is used again after a send that says that nothing was sent. */
+/* The number is used again if a send says that nothing was sent. */
 static void send_one(life *l, unsigned me, size_t body, int timeout_ms)
 {
     cw_state before = cw_socket_state(l->s);
@@ -189,7 +189,7 @@ static void send_one(life *l, unsigned me, size_t body, int timeout_ms)
     free(data);
 }
 
-/* ---- The end of a life, when this thread alone is left in it ---- */
+/* ---- The end of a socket, when only this thread uses it ---- */
 
 static bool is_all_back(life *l)
 {
@@ -199,12 +199,12 @@ static bool is_all_back(life *l)
     return true;
 }
 
-/* What nobody cut: all comes back, and nothing more. */
+/* A socket that was not cut returns everything, and nothing more. */
 static void drain(life *l, unsigned me)
 {
     while (!is_all_back(l))
         CHECK(receive_one(l, me, 30000));
-    CHECK_STATUS(cw_socket_ping(l->s, 30000, NULL), CW_OK); /* its pong comes behind all that was sent */
+    CHECK_STATUS(cw_socket_ping(l->s, 30000, NULL), CW_OK); /* its pong comes after everything that was sent */
     CHECK(!receive_one(l, me, 0));
     CHECK_STATUS(cw_socket_close(l->s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(l->s, 1000, true);
@@ -252,8 +252,8 @@ static void end_life(life *l, unsigned me)
     free(l);
 }
 
-/* Puts a new socket in the place of this one and ends this one, if no other thread is about to. The new one is
- * connecting while it is already used. */
+/* Replaces this socket by a new one and ends it, if no other thread is about to do so. The new one is used while it
+ * still connects. */
 static void replace(unsigned slot, life *l, unsigned me)
 {
     bool is_ours;
@@ -296,7 +296,7 @@ static void do_one(unsigned slot, unsigned me, uint32_t choice)
         return;
     }
     if (me == 0 && choice % 512 == 5)
-        send_one(l, me, LARGE_BYTES, CW_TIMEOUT_DEFAULT); /* the others go on receiving */
+        send_one(l, me, LARGE_BYTES, CW_TIMEOUT_DEFAULT); /* the other threads continue to receive */
     else if (what < 7)
         send_one(l, me, choice % SMALL_BYTES, (int)(choice % 3));
     else if (what < 13)
@@ -368,11 +368,11 @@ static void test_stress(void)
     cw_shutdown(5000);
 }
 
-/* ---- Descriptors of others ---- */
+/* ---- Descriptors of the program ---- */
 
 static atomic_bool is_over;
 
-/* A program's own doing: the numbers that libcurl has just closed are given out again at once. */
+/* Opens and closes descriptors, as a program may: the numbers that libcurl has just closed are reused at once. */
 static void *open_and_close(void *unused)
 {
     enum { FILES = 8 };
@@ -396,7 +396,7 @@ static void test_descriptors(void)
     char uri[100];
 
     (void)snprintf(uri, sizeof uri, "ws://localhost%s/",
-                   port); /* a name, so that its look-up has a descriptor */
+                   port); /* a name, so that its look-up needs a descriptor */
     for (int i = 0; i < 2; i++)
         CHECK_INT(pthread_create(&threads[i], NULL, open_and_close, NULL), 0);
     for (int i = 0; i < 100; i++)
@@ -408,7 +408,7 @@ static void test_descriptors(void)
 }
 
 static const harness_test tests[] = {
-    {"connecting leaves the descriptors of other threads alone", test_descriptors},
+    {"connecting does not touch descriptors of other threads", test_descriptors},
     {"8 threads on 4 sockets: nothing lost, doubled or out of order", test_stress},
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of timer.c, against a list that is searched. */
+/* Tests of timer.c. They compare it with a list that is searched. */
 #include "harness.h"
 
 enum { COUNT = 200 };
@@ -20,7 +20,7 @@ static void test_empty(void)
     cw__timer_heap_init(&h);
     CHECK_INT(cw__timer_next(&h), INT64_MAX);
     CHECK(cw__timer_pop_due(&h, INT64_MAX - 1) == NULL);
-    cw__timer_set(&h, &t, INT64_MAX); /* to take out what is not in */
+    cw__timer_set(&h, &t, INT64_MAX); /* to remove one that is not in the heap */
     CHECK_INT(t.place, 0);
     cw__timer_heap_destroy(&h);
 }
@@ -56,7 +56,7 @@ static void test_is_set(void)
     cw__timer_set(&h, &t, 5);
     CHECK(cw__timer_is_set(&t, 5) && !cw__timer_is_set(&t, 6) && !cw__timer_is_set(&t, INT64_MAX));
     CHECK(cw__timer_pop_due(&h, 5) == &t);
-    CHECK(!cw__timer_is_set(&t, 5) && !cw__timer_is_set(&t, INT64_MAX)); /* it would have to be put in again */
+    CHECK(!cw__timer_is_set(&t, 5) && !cw__timer_is_set(&t, INT64_MAX)); /* it would have to be added again */
     cw__timer_set(&h, &t, 5);
     CHECK(cw__timer_is_set(&t, 5));
     cw__timer_set(&h, &t, INT64_MAX);
@@ -123,7 +123,7 @@ static bool reserve(void *arg)
         if (is_good)
             cw__timer_set(&h, &timers[i], 100 - (int64_t)i);
         CHECK_INT(h.count, is_good ? i + 1 : i);
-        CHECK_INT(cw__timer_next(&h), h.count ? 101 - (int64_t)h.count : INT64_MAX); /* as it was */
+        CHECK_INT(cw__timer_next(&h), h.count ? 101 - (int64_t)h.count : INT64_MAX); /* unchanged */
     }
     cw__timer_heap_destroy(&h);
     return is_good;
@@ -136,12 +136,12 @@ static void test_short_of_memory(void)
     each_allocation_fails(reserve, NULL);
     cw__timer_heap_init(&h);
     CHECK(!cw__timer_heap_reserve(&h, SIZE_MAX));
-    CHECK(!cw__timer_heap_reserve(&h, SIZE_MAX / sizeof(void *) + 2)); /* whose bytes are more than SIZE_MAX */
+    CHECK(!cw__timer_heap_reserve(&h, SIZE_MAX / sizeof(void *) + 2)); /* needs more than SIZE_MAX bytes */
     CHECK(!cw__timer_heap_reserve(&h, SIZE_MAX / sizeof(void *) / 2 + 2));
     CHECK_INT(h.room, 0);
 }
 
-/* The room begins with 16 and doubles; nothing is allocated for what there is room for. */
+/* The room begins with 16 and doubles. Nothing is allocated while there is room. */
 static void test_room(void)
 {
     static const size_t counts[][2] = {{1, 16}, {16, 16}, {17, 32}, {32, 32}, {100, 128}, {7, 128}, {129, 256}};
@@ -166,9 +166,9 @@ static void test_room(void)
 
 static const harness_test tests[] = {
     {"an empty heap", test_empty},
-    {"timers come in the order they are due", test_order},
-    {"what a timer is set to", test_is_set},
-    {"set, move, take out and pop agree with a list", test_against_a_list},
+    {"timers come in the order of their times", test_order},
+    {"the time that a timer is set to", test_is_set},
+    {"set, move, remove and pop agree with a list", test_against_a_list},
     {"the room doubles", test_room},
     {"reserve may fail and leaves the heap as it was", test_short_of_memory},
 };

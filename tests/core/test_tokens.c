@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of tokens.c: what a token is, and what is in a list of them. */
+/* Tests of tokens.c: what is a token, and which tokens a list has. */
 #include "harness.h"
 
-/* RFC 9110 section 5.6.2: what a token is made of. */
+/* RFC 9110 section 5.6.2: the characters of a token. */
 static void test_tokens(void)
 {
     static const char others[] = "!#$%&'*+-.^_`|~";
@@ -17,7 +17,7 @@ static void test_tokens(void)
     CHECK(!cw__is_token("", 0));
 }
 
-/* A list is read to its end and not beyond. */
+/* A list is read to its end and no further. */
 static void test_lists(void)
 {
     static const struct {
@@ -31,7 +31,7 @@ static void test_lists(void)
 
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         size_t len = strlen(lists[i].list);
-        char *exact = malloc(len); /* so that a sanitizer sees what is read beyond it */
+        char *exact = malloc(len); /* so that a sanitizer reports a read beyond it */
         CHECK(exact != NULL);
         memcpy(exact, lists[i].list, len);
         CHECK_INT(cw__list_has(exact, exact + len, "upgrade", 7, false), lists[i].has_upgrade);

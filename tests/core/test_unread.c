@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests that nothing that we write on our own costs what the peer sent: keepalive pings, pongs, close frames. A peer that
- * has ended TCP answers whatever comes by RST, and its kernel drops what waits to be sent. In each test the peer sends
- * everything, more than our side takes with a full inbox, and its close frame, and ends TCP at once. */
+/* Tests that nothing that we send on our own (keepalive pings, pongs, close frames) makes us lose the peer's data. A
+ * peer that has ended TCP answers any data by RST, and its kernel drops what it still has to send. In each test the
+ * peer sends everything, more than our side takes with a full inbox, then its close frame, and ends TCP at once. */
 #include "raw_peer.h"
 
 enum { BYTES = 1000, HEAD_BYTES = 4, ROOM_BYTES = 4096, WAIT_MS = 400, INTERVAL_MS = 10 };
@@ -13,9 +13,9 @@ typedef struct flood {
     int64_t framing;
     int64_t interval_ms;
     int messages;
-    int ping_every; /* messages; 0 = the peer sends no ping */
-    int pause_ms;   /* that the program makes before each message */
-    int wait_ms;    /* that it computes before it takes the first */
+    int ping_every; /* messages between two pings of the peer; 0 = it sends none */
+    int pause_ms;   /* time that the program works before each message */
+    int wait_ms;    /* time that it works before it takes the first one */
 } flood;
 
 static cw_socket *flood_socket(const flood *f)
@@ -28,7 +28,7 @@ static cw_socket *flood_socket(const flood *f)
     return s;
 }
 
-/* Sends all of it. Returns how much of that our system does not have. */
+/* Sends everything. Returns how many bytes our system has not received yet. */
 static int send_flood(raw_peer *p, const flood *f)
 {
     uint8_t message[HEAD_BYTES + BYTES] = {0x82, 126, BYTES >> 8, BYTES & 0xff};
@@ -44,7 +44,7 @@ static int send_flood(raw_peer *p, const flood *f)
     RAW_SEND(p, "\x88\x02\x03\xe8");
     UNTIL(LOCKED(p->s, p->s->in.inbox.is_full));
     while (recv(p->fd, p->buffer, sizeof p->buffer, MSG_DONTWAIT) >
-           0) /* ending with that unread would be a reset */
+           0) /* unread data would make TCP end by RST */
         continue;
     CHECK_INT(ioctl(p->fd, SIOCOUTQ, &held), 0);
     return held;
@@ -85,9 +85,9 @@ static void run_flood(const flood *f)
     int code;
 
     raw_open(&p, s);
-    CHECK(send_flood(&p, f) > BYTES); /* the peer's kernel has some of it still */
+    CHECK(send_flood(&p, f) > BYTES); /* the peer's kernel still has some of it */
     raw_end(&p);
-    (void)poll(NULL, 0, f->wait_ms); /* the program computes */
+    (void)poll(NULL, 0, f->wait_ms); /* the program works */
     if (f->socket_class == CW_STREAM_SOCKET)
         take_stream(s, f);
     else
@@ -99,7 +99,7 @@ static void run_flood(const flood *f)
     cw_socket_release(s);
 }
 
-/* For both classes, and both makers of frames. */
+/* For both classes, and both codecs. */
 static void each_flood(flood f)
 {
     static const cw_class classes[] = {CW_MESSAGE_SOCKET, CW_STREAM_SOCKET};
@@ -122,7 +122,7 @@ static void test_slow(void)
     each_flood((flood){.interval_ms = INTERVAL_MS, .ping_every = 50, .wait_ms = 50, .pause_ms = 2});
 }
 
-/* The same by a handler's mailbox. */
+/* The same through a mailbox, as a handler gets it. */
 static void test_mailbox(void)
 {
     flood f = {.interval_ms = INTERVAL_MS, .ping_every = 7, .messages = 400};
@@ -150,9 +150,9 @@ static void test_mailbox(void)
     peer_finish(s);
 }
 
-/* ---- Pongs of a peer that is there ---- */
+/* ---- Pongs to a peer that is there ---- */
 
-/* A program that keeps up: the pong goes out before it can answer what came behind the ping. */
+/* The program keeps up: the pong is sent before the program can answer what came after the ping. */
 static void test_pong_first(void)
 {
     for (int i = 0; i < 2; i++) {
@@ -173,7 +173,7 @@ static void test_pong_first(void)
     }
 }
 
-/* While the inbox is full the pong waits, and it goes out when all is read, without a call. */
+/* While the inbox is full the pong waits. It is sent when everything has been read, without a call. */
 static void test_pong_after_pause(void)
 {
     for (int i = 0; i < 2; i++) {
@@ -191,7 +191,7 @@ static void test_pong_after_pause(void)
             cw_event_free(e);
         }
         UNTIL(cw_socket_state(p.s) ==
-              CW_STATE_CLOSED); /* the close frame was behind all that: no pong is owed */
+              CW_STATE_CLOSED); /* the close frame came after all that: no pong is owed */
         RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
         raw_finish(&p);
     }
@@ -199,8 +199,7 @@ static void test_pong_after_pause(void)
 
 /* ---- The end of a descriptor ---- */
 
-/* We drop the connection with bytes of the peer's unread: what a send has given to the kernel arrives, and FIN behind it.
- * By the kernel's own doing it would be RST, and what the peer's system did not have yet would be gone. */
+/* We drop the connection while data of the peer is unread. Data that a send has given to the kernel arrives, followed by FIN. By itself the kernel would send RST, and what the peer's system did not have yet would be lost. */
 static void test_sent_before_abort(void)
 {
     enum { SENT_BYTES = 256 * 1024, PEER_ROOM_BYTES = 4096, HELD_BY_CODEC_BYTES = 32 * 1024 };
@@ -227,12 +226,12 @@ static void test_sent_before_abort(void)
 }
 
 static const harness_test tests[] = {
-    {"keepalive pings cost nothing that the peer sent", test_keepalive},
-    {"RFC 6455 5.5.2: nor does the pong to a ping among it", test_pong},
-    {"RFC 6455 5.5.2: nor do many pongs", test_pongs},
-    {"nor all of that beside a program that is slow with each message", test_slow},
-    {"nor where messages go to a mailbox", test_mailbox},
-    {"RFC 6455 5.5.2: a pong goes out before the caller's answer", test_pong_first},
+    {"keepalive pings lose no data of the peer", test_keepalive},
+    {"RFC 6455 5.5.2: a pong loses no data of the peer", test_pong},
+    {"RFC 6455 5.5.2: many pongs lose no data of the peer", test_pongs},
+    {"a program that is slow with each message loses no data of the peer", test_slow},
+    {"a program with a mailbox loses no data of the peer", test_mailbox},
+    {"RFC 6455 5.5.2: a pong is sent before the caller's answer", test_pong_first},
     {"a pong waits while the inbox is full", test_pong_after_pause},
     {"what the kernel has taken arrives, although bytes are unread when we drop the connection",
      test_sent_before_abort},

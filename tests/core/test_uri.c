@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of uri.c: what a URI is encoded to, and what is refused with which advice. */
+/* Tests of uri.c: how a URI is encoded, and which URIs are refused, with which advice. */
 #include "peer.h"
 
-#define SECRET "sesame" /* in userinfo and queries: in no fault */
+#define SECRET "sesame" /* in userinfo and queries: no fault may show it */
 
 typedef struct good_uri {
     const char *uri, *base, *target;
@@ -26,11 +26,11 @@ static const good_uri good[] = {
     {"ws://[fe80::1%25]/", "ws://[fe80::1%2525]/", "/"}, /* an interface's number */
     {"ws://u@h/", "ws://u@h/", "/"},
     {"ws://u:p:q@h/", "ws://u:p:q@h/", "/"},
-    {"ws://:@h/", "ws://h/", "/"}, /* no user, no password: no credentials go out */
+    {"ws://:@h/", "ws://h/", "/"}, /* no user and no password: no credentials are sent */
     {"ws://@[::1]:1/", "ws://[::1]:1/", "/"},
     {"ws://:p%3Aq@h/", "ws://:p%3Aq@h/", "/"},
     {"ws://\xc3\xb6:p%40|^@h/", "ws://%C3%B6:p%40%7C%5E@h/", "/"},
-    /* RFC 3987 section 3.1: UTF-8, percent-encoded; what is encoded already stays */
+    /* RFC 3987 section 3.1: UTF-8 is percent-encoded; what is encoded already stays */
     {"ws://h/caf\xc3\xa9?a=1", "ws://h/", "/caf%C3%A9?a=1"},
     {"ws://h/?name=\xc3\xb6", "ws://h/", "/?name=%C3%B6"},
     {"ws://h/a%20b?q=\xc3\xa9%20x", "ws://h/", "/a%20b?q=%C3%A9%20x"},
@@ -121,7 +121,7 @@ static const bad_uri bad[] = {
     {"ws://h/?" SECRET "=%1", "write %25"},
     {"ws://h/?" SECRET "=%zz", "write %25"},
     {"ws://h/?" SECRET "=%1g", "write %25"},
-    /* RFC 3629: no surrogates, nothing overlong, nothing cut */
+    /* RFC 3629: no surrogates, no overlong forms, no cut characters */
     {"ws://h/\xff", "not UTF-8"},
     {"ws://h/\xc3", "not UTF-8"},
     {"ws://h/\xc0\xaf", "not UTF-8"},
@@ -158,7 +158,7 @@ static void test_bad(void)
     }
 }
 
-/* What is shown to people: neither userinfo nor query, whatever they hold. */
+/* The text for people has no userinfo and no query, whatever they contain. */
 static void test_show(void)
 {
     static const struct {
@@ -179,7 +179,7 @@ static void test_show(void)
         {"ws://joe:" SECRET "@h?" SECRET "@x", "ws://h"},
         {"ws://h/a@b", "ws://h/a@b"}, /* of the path */
         {"ws://h/a?b://" SECRET, "ws://h/a"},
-        {"joe:" SECRET "@h/?x", "h/"}, /* no URI: nothing of it is taken for a scheme */
+        {"joe:" SECRET "@h/?x", "h/"}, /* not a URI: no part of it is taken for a scheme */
         {"", ""},
     };
 
@@ -194,7 +194,7 @@ static void test_show(void)
     }
 }
 
-/* Every character in every place: it goes out as visible ASCII that decodes to it, or the fault names it. */
+/* Every character in every place: it is sent as visible ASCII that decodes to it, or the fault names it. */
 static void check_character(int c, const char *format)
 {
     char text[64], fault[CW__URI_FAULT_BYTES] = "", escape[4], named[8];
@@ -237,7 +237,7 @@ static void test_nul(void)
     }
 }
 
-/* A URI of a path of so many characters. */
+/* Returns a URI whose path has that many characters. */
 static cw__uri_result read_long(const char *character, size_t count, char fault[CW__URI_FAULT_BYTES])
 {
     size_t each = strlen(character), len = 7;
@@ -263,7 +263,7 @@ static void test_limits(void)
     CHECK_INT(read_long("a", CW__URI_AT_MOST, fault), CW__URI_BAD);
     CHECK_HAS(fault, "128 KiB");
     CHECK_INT(read_long("\xc3\xb6", CW__URI_AT_MOST / 6 - 100, fault), CW__URI_OK);
-    CHECK_INT(read_long("\xc3\xb6", CW__URI_AT_MOST / 6 + 100, fault), CW__URI_BAD); /* as it would go out */
+    CHECK_INT(read_long("\xc3\xb6", CW__URI_AT_MOST / 6 + 100, fault), CW__URI_BAD); /* as it would be sent */
     CHECK_HAS(fault, "128 KiB");
 }
 
@@ -285,7 +285,7 @@ static void test_no_memory(void)
     cw__uri_destroy(&uri);
 }
 
-/* For a proxy's address. */
+/* For the address of a proxy. */
 static void test_authority(void)
 {
     static const char text[] = "joe:pass@[::1%25lo]:3128";
@@ -305,14 +305,14 @@ static void test_authority(void)
 }
 
 static const harness_test tests[] = {
-    {"RFC 3987 3.1: what goes out is ASCII, and nothing is encoded twice", test_good},
-    {"RFC 3986: what is refused, and what to write instead", test_bad},
+    {"RFC 3987 3.1: the encoded URI is ASCII, and nothing is encoded twice", test_good},
+    {"RFC 3986: refused URIs, and what to write instead", test_bad},
     {"RFC 3986 2: every character of ASCII in a path and a query", test_characters},
     {"NUL", test_nul},
     {"limits of length", test_limits},
     {"without memory", test_no_memory},
     {"RFC 3986 3.2: an authority alone", test_authority},
-    {"what of a URI is shown to people", test_show},
+    {"the parts of a URI that people see", test_show},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of utf8.c. The reference works the other way round: it encodes every code point there is and remembers
- * which runs of bytes are characters and which are beginnings of some; what is neither is bad. */
+/* Tests of utf8.c. The reference works the other way round: it encodes every code point and records which byte
+ * sequences are characters and which are the start of one. Everything else is bad. */
 #include "harness.h"
 
 enum { IS_CHARACTER = 1, IS_BEGINNING = 2, LONGEST = 96 };
@@ -64,7 +64,7 @@ static bool is_character_of_4(const uint8_t *bytes)
     return point >= 0x10000 && point <= 0x10ffff && encode(point, again) == 4 && memcmp(bytes, again, 4) == 0;
 }
 
-/* The index of the first bad byte, or count; *is_complete says whether it ends between characters. */
+/* Returns the index of the first bad byte, or count. *is_complete tells whether it ends between characters. */
 static size_t reference(const uint8_t *bytes, size_t count, bool *is_complete)
 {
     size_t begin = 0;
@@ -93,7 +93,7 @@ __attribute__((noreturn)) static void complain(const uint8_t *bytes, size_t coun
     HARNESS_FAIL("%s: %s", what, text);
 }
 
-/* Feeds it cut where the bits of cuts say; bit i is the place before byte i + 1. */
+/* Feeds the bytes in parts. Bit i of cuts means a cut before byte i + 1. */
 static void feed_cut(const uint8_t *bytes, size_t count, unsigned cuts, size_t bad, bool is_complete)
 {
     cw__utf8 u = {0};
@@ -158,8 +158,8 @@ static void test_every_3_c(void) { every_sequence(3, 0x80, 0xc2); }
 static void test_every_3_d(void) { every_sequence(3, 0xc2, 0xe0); }
 static void test_every_3_e(void) { every_sequence(3, 0xe0, 0x100); }
 
-/* In texts that are long enough for the automaton, which goes over 32 bytes at a time: at the beginning of such a run,
- * across its end, and behind a character that is cut by its end. */
+/* Texts that are long enough for the automaton, which reads 32 bytes at a time. The character is at the start of such a
+ * run, across its end, and after a character that its end cuts. */
 static void feed_in_runs(const uint8_t *bytes, size_t count, bool is_good)
 {
     static const uint8_t filler[] = {0xf0, 0x9f, 0x98, 0x80};
@@ -212,7 +212,7 @@ static void test_every_point(void)
     CHECK_INT(point, 0x110000);
 }
 
-/* A bad or cut character anywhere in a run of ASCII, which goes by the fast path, and among wide characters. */
+/* A bad or cut character anywhere in ASCII text, which takes the fast path, and among wide characters. */
 static void in_the_middle(const char *filler, size_t filler_bytes)
 {
     static const char *const samples[] = {"\x80",     "\xc3",         "\xc3\xa9",         "\xe2\x82\xac",
@@ -227,7 +227,7 @@ static void in_the_middle(const char *filler, size_t filler_bytes)
             bool is_complete;
             size_t bad;
 
-            memset(bytes, 'z', LONGEST); /* where the filler does not go up to the end */
+            memset(bytes, 'z', LONGEST); /* if the filler does not reach the end */
             for (size_t i = 0; i < at; i++)
                 bytes[i] = (uint8_t)filler[i % filler_bytes];
             for (size_t i = 0; i < (LONGEST - at - length) / filler_bytes * filler_bytes; i++)

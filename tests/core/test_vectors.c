@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The vectors of tests/conformance against the pure rooms, one test for each: frame.c decodes, message.c and close.c
- * judge, and what they say is done as the library does it. Each is replayed whole, one byte at a time, and cut in two
- * at every place up to 20. Lengths are judged here to the letter, whatever libcurl's decoder hides. */
+/* Runs the vectors of tests/conformance against the folder protocol, one test for each. frame.c decodes, message.c and
+ * close.c judge, and the test acts on that as the library does. Each vector is replayed whole, one byte at a time, and
+ * cut in two at every place up to 20. Lengths are checked exactly here, even where libcurl's decoder hides them. */
 #include "harness.h"
 
 #include "vectors.h"
 
 enum {
     SPLITS = 20,
-    SINGLE_BYTES = 1024, /* at either end of a vector that is too long to go byte by byte */
+    SINGLE_BYTES = 1024, /* at each end of a vector that is too long for byte by byte */
     MANY_BYTES = 1000,
     LIST_MOST = 1024,
     CLOSE_TIMEOUT_MS = 1000
@@ -18,13 +18,13 @@ void cw_socket_release(cw_socket *s) { (void)s; }
 
 typedef struct expected_message {
     cw_kind kind;
-    bool is_begun; /* only some of it may come, and no end */
+    bool is_begun; /* only part of it may come, and no end */
     vectors_bytes bytes;
 } expected_message;
 
 typedef enum expected_end { END_OPEN, END_CLOSED, END_FAIL, END_LOST } expected_end;
 
-/* A vector, its bytes written out. */
+/* A vector in bytes. */
 typedef struct expanded {
     const vectors_vector *vector;
     vectors_bytes sent;
@@ -130,7 +130,7 @@ static void expand(const vectors_vector *v)
         } else if (strcmp(word, "client_closes") == 0) {
             x.closes_first = true;
             vectors_add_items(&x.client_closes, v, rest);
-        } else if (strcmp(word, "curl") != 0) { /* what a codec hides is not hidden here */
+        } else if (strcmp(word, "curl") != 0) { /* lengths that a codec hides are checked here */
             expand_expectation(word, rest);
         }
     }
@@ -142,16 +142,16 @@ static void expand(const vectors_vector *v)
 
 /* ---- The client --------------------------------------------------------------------------------------- */
 
-/* What a codec and a socket are around the pure rooms. What comes out is compared as it comes. */
+/* Acts as the codec and the socket around the folder protocol. Output is compared as it comes. */
 typedef struct client {
     cw__frame_decoder decoder;
     cw__frame frame;
-    uint64_t left; /* of the frame's payload */
+    uint64_t left; /* position in the frame's payload */
     cw__message message;
     cw__inflater *inflater; /* NULL = no compression */
     cw__close close;
-    size_t messages;      /* complete ones */
-    size_t message_bytes; /* parts of the next */
+    size_t messages;      /* number of complete messages */
+    size_t message_bytes; /* bytes of the next message in parts */
     size_t pongs;
     uint8_t sent_close[CW__CONTROL_MAX_BYTES];
     size_t sent_close_bytes;
@@ -183,7 +183,7 @@ static void take_data(client *c, cw_kind kind, const uint8_t *data, size_t len_b
     const expected_message *wanted = &x.messages[c->messages];
 
     if (x.closes_first)
-        return; /* after a close of its own a client gives nothing out */
+        return; /* after its own close, a client returns no messages */
     CHECK(c->messages < x.message_count);
     CHECK_INT(kind, wanted->kind);
     CHECK(len_bytes <= wanted->bytes.len_bytes - c->message_bytes);
@@ -261,7 +261,7 @@ static void inflate_piece(client *c)
         fail(c, &corrupt);
 }
 
-/* The payload is in a block of its own, so that a sanitizer sees each byte beyond it. */
+/* The payload is in a block of its own, so that a sanitizer reports a read beyond it. */
 static void feed_piece(client *c, const uint8_t *payload, size_t len_bytes)
 {
     uint8_t *block = malloc(len_bytes + 1);
@@ -292,7 +292,7 @@ static void begin_frame(client *c, cw__decode decoded)
     if (decoded == CW__DECODE_BAD) {
         fail(c, &bad_length);
     } else if (c->frame.is_masked) {
-        fail(c, &is_masked); /* message.c sees no masks: a codec checks that */
+        fail(c, &is_masked); /* message.c sees no masks: the codec checks them */
     } else {
         c->left = c->frame.payload_bytes;
         feed_piece(c, NULL, 0);
@@ -349,7 +349,7 @@ static void check_end(client *c)
 
 static void check_outcome(client *c)
 {
-    /* a message that never ends is the last, and in partial mode only */
+    /* a message that never ends can only be the last one, and only in partial mode */
     bool is_begun = x.message_count > 0 && x.messages[x.message_count - 1].is_begun;
 
     CHECK_INT(c->messages, x.message_count - is_begun);
@@ -358,7 +358,7 @@ static void check_outcome(client *c)
     check_end(c);
 }
 
-/* How many bytes go next in a replay: all, one at a time, or up to a cut. */
+/* Returns how many bytes come next in a replay: all, one, or up to a cut. */
 static size_t step_of(size_t begin, size_t cut)
 {
     size_t count = x.sent.len_bytes;
@@ -370,7 +370,7 @@ static size_t step_of(size_t begin, size_t cut)
     return count - SINGLE_BYTES - begin < MANY_BYTES ? count - SINGLE_BYTES - begin : MANY_BYTES;
 }
 
-/* Cut 0 is byte by byte; a cut at the end is the whole. */
+/* Cut 0 is byte by byte; a cut at the end is the whole vector. */
 static void replay(size_t cut)
 {
     static const cw__compression terms = {.is_on = true, .server_bits = 15, .client_bits = 15};
@@ -423,7 +423,7 @@ static void run_vector(const vectors_vector *v)
     free_expanded();
 }
 
-static size_t first_vector[VECTORS_AT_MOST + 1]; /* of each test; a test has those up to the next one's */
+static size_t first_vector[VECTORS_AT_MOST + 1]; /* of each test; its last one is before the next test's */
 
 static void test_vectors(void)
 {
@@ -449,7 +449,7 @@ static void test_enough(void)
     }
 }
 
-/* One test for each vector; under a sanitizer, where a process is dear, one for each file. */
+/* One test for each vector. Under a sanitizer, where a process costs more, one test for each file. */
 int main(int argc, char **argv)
 {
     static harness_test tests[VECTORS_AT_MOST + 1];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of wait.c: slices of a deadline, the thread's hook, and that a signal has it asked at once. How each call
- * of a socket is interrupted is tested with that call. */
+/* Tests of wait.c: the slices of a deadline, the thread's hook, and that a signal makes the hook due at once. The tests
+ * of each call test how it is interrupted. */
 #include "engine/engine.h"
 #include "peer.h"
 #include <limits.h>
@@ -22,7 +22,7 @@ static void test_slices(void)
     CHECK_INT(cw__wait_slice(&w), 0);
     cw__wait_begin(&w, CW_TIMEOUT_DEFAULT, 0);
     CHECK_INT(cw__wait_slice(&w), 0);
-    cw__wait_begin(&w, CW_TIMEOUT_DEFAULT, INT64_MAX / 2); /* more than a poll takes */
+    cw__wait_begin(&w, CW_TIMEOUT_DEFAULT, INT64_MAX / 2); /* longer than a poll takes */
     CHECK(cw__wait_slice(&w) > 1000);
     cw__wait_begin(&w, CW_TIMEOUT_NEVER, 0);
     CHECK(cw__wait_slice(&w) != 0);
@@ -44,7 +44,7 @@ static void test_seconds(void)
     CHECK_INT(cw_ms_of_seconds(HUGE_VAL), INT_MAX);
 }
 
-/* With a hook no slice is longer than 50 ms, and the hook is asked when that time is up, not before. */
+/* With a hook, no slice is longer than 50 ms. The hook is called after that time, not before. */
 static void test_texts(void)
 {
     cw__wait w;
@@ -78,7 +78,7 @@ static void test_hook(void)
     CHECK(cw__wait_wants_hook(&w));
     CHECK(!cw__wait_interrupted(&w));
     CHECK(cw__wait_slice(&w) <= 50);
-    CHECK(!cw__wait_wants_hook(&w)); /* just asked */
+    CHECK(!cw__wait_wants_hook(&w)); /* just called */
     UNTIL(cw__wait_wants_hook(&w));
     CHECK(cw__wait_interrupted(&w));
     CHECK_INT(answer, 2);
@@ -96,7 +96,7 @@ static void *send_signals(void *thread)
     return NULL;
 }
 
-/* Signals end a poll early; the wait goes on until the hook, asked for each, says yes. */
+/* Signals end a poll early. The wait continues until the hook, which is called for each, returns true. */
 static void test_signals(void)
 {
     struct sigaction action = {.sa_handler = nothing};
@@ -126,10 +126,10 @@ static void test_signals(void)
 }
 
 static const harness_test tests[] = {
-    {"seconds are rounded up to milliseconds, and have an end", test_seconds},
-    {"what a time-out is called, and whose time it was", test_texts},
+    {"seconds are rounded up to milliseconds, and have a maximum", test_seconds},
+    {"the text of a timeout, and the control that set it", test_texts},
     {"slices of a timeout", test_slices},
-    {"the hook is asked in its time, and after a signal", test_hook},
+    {"the hook is called every 50 ms, and after a signal", test_hook},
     {"signals do not end a wait, the hook does", test_signals},
 };
 

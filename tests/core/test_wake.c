@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of wake.c; built with the system's descriptor and once more with CW_WAKE_PIPE. A wake-up that gets lost
- * makes its test wait for ever, which the harness ends. */
+/* Tests of wake.c. They are built with the system's descriptor, and once more with CW_WAKE_PIPE. If a wake-up is lost,
+ * the test waits without end, and the harness stops it. */
 #include "harness.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ static void test_signal_and_clear(void)
         CHECK(is_readable(w.read_fd, 0)); /* until it is cleared */
         cw__wake_clear(&w);
     }
-    cw__wake_clear(&w); /* once too often does no harm, and does not block */
+    cw__wake_clear(&w); /* one clear too many does no harm, and does not block */
     cw__wake_signal(&w);
     CHECK(is_readable(w.read_fd, 0));
     cw__wake_destroy(&w);
@@ -48,7 +48,7 @@ static void test_coalesces(void)
     CHECK(cw__wake_init(&w));
     for (int i = 0; i < 1000; i++)
         cw__wake_signal(&w);
-    CHECK_INT(read(w.read_fd, bytes, sizeof bytes), 8); /* of one write, in either kind of descriptor */
+    CHECK_INT(read(w.read_fd, bytes, sizeof bytes), 8); /* bytes of one write, in either kind of descriptor */
     CHECK_INT(bytes[0], 1);
     CHECK(!is_readable(w.read_fd, 0));
     cw__wake_destroy(&w);
@@ -69,7 +69,7 @@ static void test_flags(void)
     cw__wake_destroy(&w);
     for (int i = 0; i < 2; i++)
         CHECK(fcntl(fds[i], F_GETFD) < 0); /* closed */
-    cw__wake_destroy(&w);                  /* twice does no harm */
+    cw__wake_destroy(&w);                  /* a second time does no harm */
 }
 
 static void test_no_descriptors(void)
@@ -91,8 +91,8 @@ static void test_no_descriptors(void)
 
 typedef struct shared {
     cw__wake wake;
-    atomic_int slots[PRODUCERS]; /* 1: an item is there */
-    int plain[PRODUCERS];        /* not atomic: to be seen it takes the order that slots and wake promise */
+    atomic_int slots[PRODUCERS]; /* 1: there is an item */
+    int plain[PRODUCERS];        /* not atomic: the memory order that wake.c promises must make them visible */
 } shared;
 
 static shared state;
@@ -105,7 +105,7 @@ static void *produce(void *arg)
         state.plain[me] = i;
         atomic_store(&state.slots[me], 1);
         cw__wake_signal(&state.wake);
-        /* Only one item at a time: if its wake-up is lost, no later one makes up for it. */
+        /* One item at a time: if its wake-up is lost, no later one replaces it. */
         while (atomic_load(&state.slots[me]))
             (void)sched_yield();
     }
@@ -136,7 +136,7 @@ static void test_nothing_is_lost(void)
     cw__wake_destroy(&state.wake);
 }
 
-/* What was written before the signal is seen after the clear, by the wake-up's own order alone. */
+/* Data written before the signal is visible after the clear, by the memory order of the wake-up alone. */
 static int published;
 static atomic_int is_taken;
 
@@ -175,8 +175,8 @@ static void *clear(void *arg)
     return NULL;
 }
 
-/* A clear that was stopped while it reads: until it has read all, a signal must not write, since its byte would be
- * eaten. The pipe here blocks; a full buffer's worth makes the clear read again, and there it stays. */
+/* A clear that is stopped in the middle of its reads. Until it has read everything, a signal must not write, because
+ * the clear would take its byte. The pipe here blocks: a full buffer makes the clear read again, and there it waits. */
 static void test_reads_before_it_resets(void)
 {
     static const uint8_t full[128];
@@ -211,7 +211,7 @@ static const harness_test tests[] = {
     {"without descriptors it fails with errno", test_no_descriptors},
     {"a clear reads before it resets", test_reads_before_it_resets},
     {"no wake-up is lost between threads", test_nothing_is_lost},
-    {"what was written before the signal is seen after the clear", test_order},
+    {"data written before the signal is visible after the clear", test_order},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reader of the vectors in tests/conformance, whose README.md has the language. For test_vectors.c; what is read
- * stays until the process ends. A mistake in a file ends the process with a line that says where it is. */
+/* Reads the vectors of tests/conformance; README.md there describes their language. test_vectors.c uses it. The vectors stay in memory until the process ends. An error in a file ends the process with a line that names the place. */
 #ifndef VECTORS_H
 #define VECTORS_H
 
@@ -29,7 +28,7 @@ typedef struct vectors_vector {
     const char *file;
     const char *name;
     const char *section;
-    vectors_line lines[VECTORS_LINES]; /* all others */
+    vectors_line lines[VECTORS_LINES]; /* all other cases */
     size_t line_count;
 } vectors_vector;
 
@@ -70,7 +69,7 @@ static inline void vectors_add(vectors_bytes *b, const void *data, size_t len_by
     b->len_bytes += len_bytes;
 }
 
-/* Puts the length of a frame between its first byte, at start, and its payload, the rest. */
+/* Writes the length of a frame between its first byte, at start, and its payload, the rest. */
 static inline void vectors_make_frame(vectors_bytes *b, size_t start)
 {
     uint64_t payload = b->len_bytes - start - 1;
@@ -79,7 +78,7 @@ static inline void vectors_make_frame(vectors_bytes *b, size_t start)
 
     for (size_t i = 0; i < extended; i++)
         length[1 + i] = (uint8_t)(payload >> 8 * (extended - 1 - i));
-    vectors_add(b, length, 1 + extended); /* the room */
+    vectors_add(b, length, 1 + extended); /* the size of out */
     memmove(b->data + start + 2 + extended, b->data + start + 1, (size_t)payload);
     memcpy(b->data + start + 1, length, 1 + extended);
 }
@@ -99,7 +98,7 @@ static inline const char *vectors_hex(const char *at, vectors_bytes *out)
     return at > begin && (*at == '\0' || strchr(" )}", *at)) ? at : NULL;
 }
 
-/* Reads one item; NULL if it is none. */
+/* Reads one item; NULL if it is not an item. */
 static inline const char *vectors_item(const char *at, vectors_bytes *out)
 {
     size_t digits = strspn(at, "0123456789"), start = out->len_bytes, times = 1, len;
@@ -131,7 +130,7 @@ static inline const char *vectors_item(const char *at, vectors_bytes *out)
     return times ? at : NULL;
 }
 
-/* Reads items up to the end of a group, or of the text; NULL if something is none. */
+/* Reads items to the end of a group or of the text; NULL if one of them is not an item. */
 static inline const char *vectors_items(const char *at, char end, vectors_bytes *out)
 {
     for (;;) {
@@ -146,7 +145,7 @@ static inline const char *vectors_items(const char *at, char end, vectors_bytes 
     }
 }
 
-/* Adds the bytes that a text stands for. */
+/* Appends the bytes that a text describes. */
 static inline void vectors_add_items(vectors_bytes *out, const vectors_vector *v, const char *text)
 {
     if (!vectors_items(text, '\0', out))
@@ -201,7 +200,7 @@ static inline void vectors_read_file(char *path)
     }
 }
 
-/* Reads all files of tests/conformance, below the folder that the tests run in. */
+/* Reads all files of tests/conformance; the path is relative to the root of the tree, where tests run. */
 static inline void vectors_read(void)
 {
     static glob_t found; /* the paths stay in use */

@@ -58,32 +58,32 @@ local curlwire = {}
 ---Settings, read and written as ws.control.key and given to the constructors. Setting one once a connect has begun
 ---raises an error, message_type excepted; so do unknown keys and values that a setting cannot have.
 ---@class curlwire.Control
----@field message_type curlwire.MessageTypeGiven What output_stream and the frame calls send; the only control that may be set while connected. Default "binary"; MessageWebSocket only
----@field receive_mode "full"|"partial" Whole messages, or their parts as they come. Default "full"; MessageWebSocket only
----@field max_message_size integer|number|false A larger message fails the connection with 1009; counts in full mode. Bytes, default 67108864; math.huge = no limit; MessageWebSocket only
----@field supported_protocols string[] Subprotocols to offer, in order of preference. Default {}
----@field no_delay boolean Whether small writes go out at once (TCP_NODELAY). Default true
----@field connect_timeout curlwire.Timeout For all of connecting: name look-up, every address, proxy, TLS, opening handshake. Seconds, default 60; math.huge = no limit
+---@field message_type curlwire.MessageTypeGiven Type of the messages that output_stream and the frame calls send; may be set at any time. Default "binary"; MessageWebSocket only
+---@field receive_mode "full"|"partial" full: whole messages; partial: parts of messages, as they arrive. Default "full"; MessageWebSocket only
+---@field max_message_size integer|number|false In full mode, a larger message fails the connection with close code 1009. Bytes, default 67108864; math.huge = no limit; MessageWebSocket only
+---@field supported_protocols string[] Subprotocols to offer to the server, in order of preference. Default {}
+---@field no_delay boolean Whether small writes are sent at once (TCP_NODELAY). Default true
+---@field connect_timeout curlwire.Timeout Limit for all of connecting: name look-up, every address, proxy, TLS, opening handshake. Seconds, default 60; math.huge = no limit
 ---@field send_timeout curlwire.Timeout How long a send may wait while the connection takes no byte. Seconds, default 30; math.huge = no limit
----@field receive_timeout curlwire.Timeout Of a blocking receive or read; iterating and handlers wait without a limit. Seconds, default 30; math.huge = no limit
----@field close_timeout number Of the closing handshake, which begins when the server's system has all that was sent. Seconds, default 10
----@field ping_interval curlwire.Timeout Time from one keepalive ping to the next, and from the last data to a ping; 0: no pings. Seconds, default 20; math.huge = no pings
----@field ping_timeout curlwire.Timeout How long nothing may come after a keepalive ping; then the connection counts as lost. Seconds, default 20; math.huge = no limit
----@field ca_file string|nil PEM file of trusted certificates in place of the system's. Default nil
----@field crl_file string|nil PEM file of revocation lists, one for each authority of the server's chain. Default nil
----@field verify boolean Whether the server's certificate and name are checked; off: ca_file and crl_file do not count. Default true
----@field proxy_ca_file string|nil PEM file of trusted certificates for a proxy of https://; unset: ca_file, or the system's. Default nil
----@field proxy_verify boolean Whether that proxy's certificate and name are checked, whatever verify says. Default true
----@field outbound_buffer_size integer The kernel's send buffer (SO_SNDBUF), which the system may round; 0: it chooses and adapts. Bytes, default 0
----@field inbound_buffer_size integer What may wait to be received; above it the socket is not read, and TCP makes the server wait. Bytes, default 4194304
----@field framing "auto"|"curl"|"native" Who makes the frames: libcurl, or we, which is faster; auto: we, where this libcurl lets us. Default "auto"
----@field compression "none"|"deflate" deflate: offers to compress messages, both ways (RFC 7692); the server decides. Default "none"; needs libcurl 8.21.0
----@field server_max_window_bits integer How far back what the server compresses may refer; less compresses less, in less memory. 8 to 15 bits, default 15
----@field client_max_window_bits integer How far back what we compress may refer; less compresses less, in less memory. 8 to 15 bits, default 15
----@field server_no_context_takeover boolean Whether the server must compress each message by itself. Default false
----@field client_no_context_takeover boolean Whether we compress each message by itself. Default false
----@field compression_threshold integer Messages of fewer bytes go uncompressed. Bytes, default 128
----@field frame_size integer|number|false A longer message goes in frames of that size; a pong waits for the one in front of it. Bytes, default 67108864; math.huge = no cuts
+---@field receive_timeout curlwire.Timeout Limit for a blocking receive or read; iterating and handlers wait without a limit. Seconds, default 30; math.huge = no limit
+---@field close_timeout number Limit for the closing handshake; it starts when the server's system has received all data. Seconds, default 10
+---@field ping_interval curlwire.Timeout Time between two keepalive pings, and from the last data to a ping; 0: no pings. Seconds, default 20; math.huge = no pings
+---@field ping_timeout curlwire.Timeout If nothing arrives for this long after a keepalive ping, the connection counts as lost. Seconds, default 20; math.huge = no limit
+---@field ca_file string|nil PEM file of trusted certificates, used instead of the system's. Default nil
+---@field crl_file string|nil PEM file of revocation lists, one for each authority in the server's certificate chain. Default nil
+---@field verify boolean Whether the server's certificate and name are checked; false also ignores ca_file and crl_file. Default true
+---@field proxy_ca_file string|nil PEM file of trusted certificates for an https:// proxy; unset: ca_file, or else the system's. Default nil
+---@field proxy_verify boolean Whether the certificate and name of an https:// proxy are checked, whatever verify says. Default true
+---@field outbound_buffer_size integer The kernel's send buffer (SO_SNDBUF), which the system may round; 0: the system adapts it. Bytes, default 0
+---@field inbound_buffer_size integer How much received data may wait in memory; above it reading stops, and TCP makes the server wait. Bytes, default 4194304
+---@field framing "auto"|"curl"|"native" Which code makes frames: libcurl (curl) or our faster code (native); auto: native, where libcurl allows it. Default "auto"
+---@field compression "none"|"deflate" deflate: offers to compress messages in both directions (RFC 7692); the server decides. Default "none"; needs libcurl 8.21.0
+---@field server_max_window_bits integer Window of the server's compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15 bits, default 15
+---@field client_max_window_bits integer Window of our compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15 bits, default 15
+---@field server_no_context_takeover boolean Whether the server must compress each message without reference to earlier ones. Default false
+---@field client_no_context_takeover boolean Whether we compress each message without reference to earlier ones. Default false
+---@field compression_threshold integer Messages of fewer bytes are sent uncompressed. Bytes, default 128
+---@field frame_size integer|number|false A longer message is sent in frames of this size; a pong waits until the current frame is sent. Bytes, default 67108864; math.huge = no cuts
 
 ---What curlwire.connect takes beside the settings.
 ---@class curlwire.ConnectOptions: curlwire.Control

@@ -96,87 +96,91 @@ class MessageWebSocketReceiveMode(IntEnum):
 class _Control:
     @property
     def supported_protocols(self) -> tuple[str, ...]:
-        """Subprotocols to offer, in order of preference. Default ()."""
+        """Subprotocols to offer to the server, in order of preference. Default ()."""
     @supported_protocols.setter
     def supported_protocols(self, value: Sequence[str] | None) -> None: ...
     no_delay: bool
-    """Whether small writes go out at once (TCP_NODELAY). Default True."""
+    """Whether small writes are sent at once (TCP_NODELAY). Default True."""
     connect_timeout: float | None
-    """For all of connecting: name look-up, every address, proxy, TLS, opening handshake. Seconds, default
-    60; None = no limit.
+    """Limit for all of connecting: name look-up, every address, proxy, TLS, opening handshake. Seconds,
+    default 60; None = no limit.
     """
     send_timeout: float | None
     """How long a send may wait while the connection takes no byte. Seconds, default 30; None = no limit."""
     receive_timeout: float | None
-    """Of a blocking receive or read; iterating and handlers wait without a limit. Seconds, default 30; None
-    = no limit.
+    """Limit for a blocking receive or read; iterating and handlers wait without a limit. Seconds, default
+    30; None = no limit.
     """
     close_timeout: float
-    """Of the closing handshake, which begins when the server's system has all that was sent. Seconds,
+    """Limit for the closing handshake; it starts when the server's system has received all data. Seconds,
     default 10.
     """
     ping_interval: float | None
-    """Time from one keepalive ping to the next, and from the last data to a ping; 0: no pings. Seconds,
-    default 20; None = no pings.
+    """Time between two keepalive pings, and from the last data to a ping; 0: no pings. Seconds, default 20;
+    None = no pings.
     """
     ping_timeout: float | None
-    """How long nothing may come after a keepalive ping; then the connection counts as lost. Seconds, default
-    20; None = no limit.
+    """If nothing arrives for this long after a keepalive ping, the connection counts as lost. Seconds,
+    default 20; None = no limit.
     """
     @property
     def ca_file(self) -> str | None:
-        """PEM file of trusted certificates in place of the system's. Default None."""
+        """PEM file of trusted certificates, used instead of the system's. Default None."""
     @ca_file.setter
     def ca_file(self, value: str | os.PathLike[str] | None) -> None: ...
     @property
     def crl_file(self) -> str | None:
-        """PEM file of revocation lists, one for each authority of the server's chain. Default None."""
+        """PEM file of revocation lists, one for each authority in the server's certificate chain. Default
+        None.
+        """
     @crl_file.setter
     def crl_file(self, value: str | os.PathLike[str] | None) -> None: ...
     verify: bool
-    """Whether the server's certificate and name are checked; off: ca_file and crl_file do not count. Default
-    True.
+    """Whether the server's certificate and name are checked; false also ignores ca_file and crl_file.
+    Default True.
     """
     @property
     def proxy_ca_file(self) -> str | None:
-        """PEM file of trusted certificates for a proxy of https://; unset: ca_file, or the system's. Default
-        None.
+        """PEM file of trusted certificates for an https:// proxy; unset: ca_file, or else the system's.
+        Default None.
         """
     @proxy_ca_file.setter
     def proxy_ca_file(self, value: str | os.PathLike[str] | None) -> None: ...
     proxy_verify: bool
-    """Whether that proxy's certificate and name are checked, whatever verify says. Default True."""
+    """Whether the certificate and name of an https:// proxy are checked, whatever verify says. Default True."""
     outbound_buffer_size: int
-    """The kernel's send buffer (SO_SNDBUF), which the system may round; 0: it chooses and adapts. Bytes,
+    """The kernel's send buffer (SO_SNDBUF), which the system may round; 0: the system adapts it. Bytes,
     default 0.
     """
     inbound_buffer_size: int
-    """What may wait to be received; above it the socket is not read, and TCP makes the server wait. Bytes,
-    default 4194304.
+    """How much received data may wait in memory; above it reading stops, and TCP makes the server wait.
+    Bytes, default 4194304.
     """
     framing: Literal["auto", "curl", "native"]
-    """Who makes the frames: libcurl, or we, which is faster; auto: we, where this libcurl lets us. 'auto',
-    'curl' or 'native', default 'auto'.
+    """Which code makes frames: libcurl (curl) or our faster code (native); auto: native, where libcurl
+    allows it. 'auto', 'curl' or 'native', default 'auto'.
     """
     compression: Literal["none", "deflate"]
-    """deflate: offers to compress messages, both ways (RFC 7692); the server decides. 'none' or 'deflate',
-    default 'none'; needs libcurl 8.21.0.
+    """deflate: offers to compress messages in both directions (RFC 7692); the server decides. 'none' or
+    'deflate', default 'none'; needs libcurl 8.21.0.
     """
     server_max_window_bits: int
-    """How far back what the server compresses may refer; less compresses less, in less memory. 8 to 15,
+    """Window of the server's compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15,
     default 15.
     """
     client_max_window_bits: int
-    """How far back what we compress may refer; less compresses less, in less memory. 8 to 15, default 15."""
+    """Window of our compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15, default
+    15.
+    """
     server_no_context_takeover: bool
-    """Whether the server must compress each message by itself. Default False."""
+    """Whether the server must compress each message without reference to earlier ones. Default False."""
     client_no_context_takeover: bool
-    """Whether we compress each message by itself. Default False."""
+    """Whether we compress each message without reference to earlier ones. Default False."""
     compression_threshold: int
-    """Messages of fewer bytes go uncompressed. Bytes, default 128."""
+    """Messages of fewer bytes are sent uncompressed. Bytes, default 128."""
     frame_size: int | None
-    """A longer message goes in frames of that size; a pong waits for the one in front of it. Bytes, default
-    67108864; None = no cuts.
+    """A longer message is sent in frames of this size; a pong waits until the current frame is sent. Bytes,
+    default 67108864; None = no cuts.
     """
 
 @final
@@ -188,19 +192,21 @@ class MessageWebSocketControl(_Control):
     """The options of a socket, as attributes; a change after connect raises StateError."""
     @property
     def message_type(self) -> SocketMessageType:
-        """What output_stream and the frame calls send; the only control that may be set while connected.
-        'binary' or 'utf8', default 'binary'.
+        """Type of the messages that output_stream and the frame calls send; may be set at any time. 'binary'
+        or 'utf8', default 'binary'.
         """
     @message_type.setter
     def message_type(self, value: SocketMessageType | Literal["binary", "utf8"]) -> None: ...
     @property
     def receive_mode(self) -> MessageWebSocketReceiveMode:
-        """Whole messages, or their parts as they come. 'full' or 'partial', default 'full'."""
+        """full: whole messages; partial: parts of messages, as they arrive. 'full' or 'partial', default
+        'full'.
+        """
     @receive_mode.setter
     def receive_mode(self, value: MessageWebSocketReceiveMode | Literal["full", "partial"]) -> None: ...
     max_message_size: int | None
-    """A larger message fails the connection with 1009; counts in full mode. Bytes, default 67108864; None =
-    no limit.
+    """In full mode, a larger message fails the connection with close code 1009. Bytes, default 67108864;
+    None = no limit.
     """
 
 @disjoint_base

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The one door to the heap, used by every room of the core, so that tests can count what is alive and make any
- * single allocation fail. Both are compiled in with CW_TEST_ALLOC only: a release build pays nothing for them.
- * This room knows nothing of the others. */
+/* All allocations of the core go through this file. So tests can count the live blocks and make any single
+ * allocation fail. Both exist only in builds with CW_TEST_ALLOC; a release build pays nothing for them. */
 #include "base.h"
 
 #include <stdlib.h>
@@ -16,7 +15,7 @@ bool cw__alloc_must_fail(void)
 {
     long left = atomic_load_explicit(&calls_until_failure, memory_order_relaxed);
     while (left >= 0) {
-        /* Below zero nothing is counted, so that one failure stays one however many calls come after it. */
+        /* Stop counting below 0, so that only one allocation fails, however many follow. */
         if (atomic_compare_exchange_weak(&calls_until_failure, &left, left - 1))
             return left == 0;
     }
@@ -45,7 +44,7 @@ static void *counted(void *block)
     return block;
 }
 
-/* Of no bytes the C library may return NULL; here NULL always means that there is no memory. */
+/* malloc(0) may return NULL. Here NULL always means "no memory", so ask for at least one byte. */
 static size_t at_least_one(size_t size_bytes) { return size_bytes ? size_bytes : 1; }
 
 void *cw__malloc(size_t size_bytes)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Events on their way to a runtime: one block each, the payload behind the head. message.c and socket.c make
- * them, the mailbox carries them, the taker frees them. No locks: an event has one owner at a time. */
+/* Events on their way to a runtime. An event is one block: first the struct, then the payload. message.c and socket.c
+ * create events, the mailbox passes them on, and the runtime that takes one frees it. There are no locks: an event has
+ * one owner at a time. */
 #include "base.h"
 
 #include <string.h>
 
-/* An event with a room in these bounds takes as much as the largest; smaller ones come out of the C library's store. */
+/* An event in this range is allocated with the largest size, so that one spare fits all. glibc caches smaller ones. */
 enum { STORE_BYTES = 1032, SPARE_LEAST_BYTES = STORE_BYTES - (int)sizeof(cw_event), SPARE_MOST_BYTES = 2048 };
 
 static cw__spare spare;

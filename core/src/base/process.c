@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Process: which one this is. What was made before a fork belongs to the parent; the child tells by the generation. */
+/* Tells the processes of a fork apart. An object made before a fork belongs to the parent; the child sees this by the
+ * generation. */
 #include "base.h"
 
 static cw__atomic_int generation;

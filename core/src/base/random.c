@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Random bytes from the system's cryptographic generator, for masks (RFC 6455 section 5.3) and the handshake's
- * key (section 4.1). Every call asks the system: who needs many small amounts keeps a buffer of its own.
- * No state is kept, so a fork never makes two processes draw the same bytes. */
+/* Random bytes from the system's cryptographic generator, for masks (RFC 6455 section 5.3) and the handshake's key
+ * (section 4.1). Every call is a system call; a caller that needs many small amounts keeps a buffer of its own. This
+ * file keeps no state, so two processes never draw the same bytes after a fork. */
 #include "base.h"
 
 #include <errno.h>
@@ -55,7 +55,7 @@ bool cw__random(void *buffer, size_t len_bytes)
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            break; /* an old kernel, or a sandbox that forbids the call: the device may still do */
+            break; /* an old kernel, or a sandbox that forbids the call: the device may still work */
         at += got;
         left -= (size_t)got;
     }

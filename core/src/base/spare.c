@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Spare: keeps one block of a size for the next that asks (base.h). A block that is kept counts as free for the tests.
- * Called by event.c and codec_native.c; knows alloc.c alone. No locks: the block changes hands in one step. */
+/* Spare: keeps one unused block for the next taker (base.h). Tests count a kept block as free. event.c and
+ * codec_native.c call it. It needs no lock: one atomic exchange hands the block over. */
 #include "base.h"
 
 #include <stdlib.h>

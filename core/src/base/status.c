@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Status: the names and texts of what calls return, the error that each thread keeps, and where an errno
- * or an HTTP status becomes a WebErrorStatus (a CURLcode does in failure.c). Called by every folder. */
+/* Statuses: their names and texts, the error that each thread stores, and the WebErrorStatus of an errno or an HTTP
+ * status (failure.c has that of a CURLcode). Every folder calls it. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ int cw_error_option(void) { return thread_error.limit > 0 ? thread_error.limit -
 
 cw_status cw__error_status(void) { return thread_error.status; }
 
-/* The WebErrorStatus that a status stands for where nothing more is known. */
+/* Returns the WebErrorStatus of a status for which no more is known. */
 static int web_status_of(cw_status status)
 {
     switch (status) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Mutex, condition, thread, atomics and the monotonic clock, as thinly as they can be had. */
+/* Thin wrappers for mutexes, conditions, threads, atomics and the monotonic clock. */
 #ifndef CW_THREAD_H
 #define CW_THREAD_H
 
@@ -20,7 +20,6 @@ static inline void cw__mutex_lock(cw__mutex *m) { (void)pthread_mutex_lock(m); }
 static inline bool cw__mutex_trylock(cw__mutex *m) { return pthread_mutex_trylock(m) == 0; }
 static inline void cw__mutex_unlock(cw__mutex *m) { (void)pthread_mutex_unlock(m); }
 
-/* Monotonic time. */
 static inline int64_t cw__now_us(void)
 {
     struct timespec t;
@@ -46,7 +45,7 @@ static inline void cw__cond_init(cw__cond *c)
 static inline void cw__cond_destroy(cw__cond *c) { (void)pthread_cond_destroy(c); }
 static inline void cw__cond_broadcast(cw__cond *c) { (void)pthread_cond_broadcast(c); }
 
-/* Waits at most wait_ms; it may return early. */
+/* Waits at most wait_ms. It may return earlier. */
 static inline void cw__cond_wait_ms(cw__cond *c, cw__mutex *m, int64_t wait_ms)
 {
     struct timespec t;

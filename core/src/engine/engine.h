@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What runs the sockets: timers, wake-ups, pollers, waiting, the service thread, the mailbox. Needs base.
+/* The parts that run the sockets: timers, wake-ups, pollers, waiting, the service thread, mailboxes. It uses base.
  *
- * Safety: where a function needs a lock or a thread, it says so. Order of locks: a socket's, a pool's, then the service's or
- * a mailbox's, which are taken and given back inside. Owns: what create or init makes is the caller's until destroy; what
- * is passed stays the caller's unless it says otherwise. */
+ * Thread: the comment of a function says which lock or thread it needs. Order of locks: a socket's, a pool's, then the
+ * service's or a mailbox's. The functions here take and release the last two themselves.
+ * Owns: the caller owns what create or init makes, until destroy. It keeps what it passes. The comment of a function
+ * names exceptions. */
 #ifndef CW_ENGINE_H
 #define CW_ENGINE_H
 
@@ -15,42 +16,43 @@ CW__PRIVATE_BEGIN
 
 typedef struct cw__timer {
     int64_t due_ms; /* on the monotonic clock */
-    size_t place;   /* 1-based in the heap; 0 = not in it */
+    size_t place;   /* 1-based index in the heap; 0 = not in it */
 } cw__timer;
 
 typedef struct cw__timer_heap {
-    cw__timer **timers; /* timers[0] is due first */
+    cw__timer **timers; /* timers[0] is the earliest */
     size_t count;
     size_t room;
 } cw__timer_heap;
 
 void cw__timer_heap_init(cw__timer_heap *h);
 void cw__timer_heap_destroy(cw__timer_heap *h);
-/* Makes sure that count timers fit, so that cw__timer_set cannot fail. False without memory. */
+/* Makes room for count timers, so that cw__timer_set cannot fail. False = no memory. */
 bool cw__timer_heap_reserve(cw__timer_heap *h, size_t count);
-/* Puts a timer in, or moves it; INT64_MAX takes it out. The timer is its owner's, and stays while it is in. */
+/* Adds a timer or moves it; INT64_MAX removes it. The owner keeps the timer, and must not free it while the heap has
+ * it. */
 void cw__timer_set(cw__timer_heap *h, cw__timer *t, int64_t due_ms);
-/* Whether setting it so would change nothing. */
+/* Tells whether cw__timer_set with these arguments would change nothing. */
 bool cw__timer_is_set(const cw__timer *t, int64_t due_ms);
-/* Takes out and returns a timer that is due at now_ms, or NULL: its owner's. */
+/* Removes a timer that is due at now_ms and returns it; NULL if none is due. */
 cw__timer *cw__timer_pop_due(cw__timer_heap *h, int64_t now_ms);
-/* When the next is due; INT64_MAX = none. */
+/* Returns when the next timer is due; INT64_MAX = none. */
 int64_t cw__timer_next(const cw__timer_heap *h);
 
-/* ---- From wake.c: a coalescing wake-up, an eventfd or a pipe ------------------------------------------- */
+/* ---- From wake.c: a wake-up that merges signals; an eventfd or a pipe ---------------------------------- */
 
 typedef struct cw__wake {
     int read_fd;
-    int write_fd; /* the same in the case of an eventfd */
+    int write_fd; /* the same as read_fd if it is an eventfd */
     cw__atomic_int is_set;
 } cw__wake;
 
-/* False, with errno, if there is no descriptor to be had. */
+/* Opens the descriptors. False, with errno, if the system has none left. */
 bool cw__wake_init(cw__wake *w);
 void cw__wake_destroy(cw__wake *w);
-/* Makes read_fd readable until the next clear. Any thread; one system call unless it is set already. */
+/* Makes read_fd readable until the next clear. Any thread. One system call, or none if it is already set. */
 void cw__wake_signal(cw__wake *w);
-/* Call it before looking at what the signal may have been about. Any thread. */
+/* Makes read_fd unreadable. Call it before you check what the signal was about, not after. Any thread. */
 void cw__wake_clear(cw__wake *w);
 
 /* ---- From poller_*.c: readiness of descriptors ---------------------------------------------------------- */
@@ -65,45 +67,46 @@ typedef struct cw__ready {
     unsigned mask;
 } cw__ready;
 
-/* NULL, with errno, if there is none to be had. */
+/* Creates a poller. NULL, with errno, if the system provides none. */
 cw__poller *cw__poller_create(void);
 void cw__poller_destroy(cw__poller *p);
-/* Watches fd for mask (level-triggered) on behalf of owner, instead of what was set for it before; 0 stops.
- * Any thread, also while another waits, which then takes note of it. False, with errno, without memory. */
+/* Watches fd for mask (level-triggered) for owner, and replaces the previous mask of fd. A mask of 0 stops watching.
+ * Any thread. A thread that waits at the same time sees the change. False, with errno, if there is no memory. */
 bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner);
-/* Forgets a descriptor that is closed or about to be. Unlike set with 0 it expects it may be gone. Any thread. */
+/* Forgets a descriptor that is closed or about to be closed. Unlike set with 0, it accepts a closed one. Any thread. */
 void cw__poller_forget(cw__poller *p, int fd);
-/* Waits, one thread at a time; timeout_ms -1 = for ever. Returns how many of ready[] it filled; 0 after the timeout or a
- * signal. */
+/* Waits for descriptors; timeout_ms -1 = no limit. One thread at a time. Returns how many entries of ready[] it filled;
+ * 0 after the timeout or a signal. */
 int cw__poller_wait(cw__poller *p, int timeout_ms, cw__ready *ready, int most);
 
 /* ---- From wait.c --------------------------------------------------------------------------------------- */
 
-/* On the stack of a call that waits; of its thread alone. */
+/* The state of one waiting call, on its stack. Only its own thread uses it. */
 typedef struct cw__wait {
     int timeout_ms;      /* CW_TIMEOUT_NEVER, or 0 and more */
     int64_t deadline_ms; /* -1 until the first slice */
-    int64_t hook_due_ms; /* the same */
-    bool is_held;        /* the call that waits holds a reference to its socket */
-    bool is_default;     /* the time is the control's, not the caller's */
+    int64_t hook_due_ms; /* -1 until the first slice */
+    bool is_held;        /* the waiting call holds a reference to its socket */
+    bool is_default;     /* the timeout comes from a control, not from the caller */
 } cw__wait;
 
 void cw__wait_begin(cw__wait *w, int timeout_ms, int64_t default_ms);
-/* Starts the timeout anew: there was progress. */
+/* Restarts the timeout after progress. */
 void cw__wait_restart(cw__wait *w);
-/* How long to wait now at most; 0 = the time is up. */
+/* Returns how long to wait now, at most; 0 = the timeout has passed. */
 int cw__wait_slice(cw__wait *w);
-/* After each slice: whether the thread's hook is to be asked, and the asking, without locks. A wait
- * that a signal ended makes it due at once. */
+/* Call these after each slice. wants_hook tells whether the thread's hook is due. interrupted calls the hook; the
+ * caller must hold no lock. signalled makes the hook due at once, because a signal ended the slice. */
 bool cw__wait_wants_hook(cw__wait *w);
 bool cw__wait_interrupted(cw__wait *w);
 void cw__wait_signalled(cw__wait *w);
 /* Fails with CW_TIMED_OUT.
- *   what     was waited for: "a message"
- *   option   the control that gives the time by default; CW_OPTION_COUNT = none */
+ *   what     the caller waited for: "a message"
+ *   option   the control that sets the default timeout; CW_OPTION_COUNT = none */
 cw_status cw__wait_timed_out(const cw__wait *w, const char *what, cw_option option);
-/* A wake-up that is the calling thread's until that ends, for polling beside a descriptor. Where there is none to be had,
- * one that never wakes (its read_fd is negative), and the slice becomes short enough to do without. */
+/* Returns a wake-up that belongs to the calling thread until the thread ends, to poll together with another descriptor.
+ * If there is no descriptor left, it returns one that never wakes (its read_fd is negative) and shortens *slice_ms to
+ * make up for it. */
 cw__wake *cw__thread_wake(int *slice_ms);
 
 /* ---- From service.c: the I/O thread --------------------------------------------------------------------- */
@@ -112,83 +115,83 @@ enum { CW__DETACH = -1 };
 
 typedef struct cw__client cw__client;
 
-/* How the service calls a client: in its thread, no lock held. ready and attend return when to call attend
- * again at the latest (monotonic ms; INT64_MAX = not by itself), or CW__DETACH to be let go. */
+/* How the service calls a client: in the service thread, without a lock. ready and attend return the latest time
+ * of the next attend (monotonic ms; INT64_MAX = none needed), or CW__DETACH to be detached. */
 typedef struct cw__client_calls {
     int64_t (*ready)(cw__client *client, int fd, unsigned mask);
     int64_t (*attend)(cw__client *client);
-    /* The program ends: close within grace_ms, once everything sent has arrived; 0: drop everything. Then attend. */
+    /* The program ends: close within grace_ms after all sent data has arrived; 0: drop everything. attend follows. */
     void (*shut_down)(cw__client *client, int grace_ms);
-    void (*detached)(cw__client *client); /* the service will never touch it again */
-    void (*forked)(cw__client *client);   /* in a child: close inherited descriptors */
+    void (*detached)(cw__client *client); /* the service will not use it any more */
+    void (*forked)(cw__client *client);   /* in a child process: close the inherited descriptors */
 } cw__client_calls;
 
 struct cw__client {
     const cw__client_calls *calls;
     cw__timer timer;
     cw__client *next_attention;
-    cw__client *next, *previous; /* all that are attached */
-    bool is_queued;              /* for attention; under the service's lock */
-    bool is_gone;                /* service thread only */
+    cw__client *next, *previous; /* in the list of all attached clients */
+    bool is_queued;              /* in the queue for attend; under the service's lock */
+    bool is_gone;                /* detached; only the service thread uses it */
 };
 
-/* Attaches a client, and starts the thread if it does not run. CW_OK or a failure of the calling thread. The
- * client stays its owner's, and must stay until its detached is called. attend is called soon. The socket's lock may be
- * held. */
+/* Attaches a client, and starts the service thread if it does not run. attend is called soon. Returns CW_OK or the
+ * calling thread's failure. The owner keeps the client and must not free it until `detached` is called. The caller may
+ * hold the socket's lock. */
 cw_status cw__service_attach(cw__client *client);
-/* Asks the service to call attend. Any thread, also with the socket's lock. */
+/* Makes the service call attend soon. Any thread; the caller may hold the socket's lock. */
 void cw__service_attend(cw__client *client);
-/* Has a call made in the service's thread before that ends, for what outlives its clients. There is one such call; only
- * between attach and detached. */
+/* Registers a function that the service thread calls before it ends; it frees what outlives the clients. There is one
+ * such function. Call this only between attach and detached. */
 void cw__service_at_end(void (*call)(void));
-/* The service's poller, for cw__poller_set with the client as owner. Only between attach and
+/* Returns the service's poller, for cw__poller_set with the client as owner. Only between attach and
  * detached. */
 cw__poller *cw__service_poller(void);
-/* Whether the calling thread is the service. */
+/* Tells whether the calling thread is the service thread. */
 bool cw__service_is_here(void);
-/* Keeps cw_shutdown from dropping everything before due_ms: a client makes progress. Any thread. */
+/* Keeps cw_shutdown from dropping everything before due_ms, because a client makes progress. Any thread. */
 void cw__service_be_patient(int64_t due_ms);
-/* Counts bytes of accepted messages that did not reach a peer, and takes them back once a call has said so: cw_shutdown
- * reports the others. Any thread. */
+/* lost counts bytes of accepted messages that did not reach a peer. told subtracts bytes that a call has reported.
+ * cw_shutdown reports the rest. Any thread. */
 void cw__service_lost(uint64_t len_bytes);
 void cw__service_told(uint64_t len_bytes);
 
 /* ---- From mailbox.c ------------------------------------------------------------------------------------- */
 
-/* The messages of one socket that wait to be taken. Under the socket's lock. */
+/* The received messages of one socket that have not been taken. Under the socket's lock. */
 typedef struct cw__inbox {
     cw_event *first, *last;
-    size_t bytes; /* payloads and what their events take */
+    size_t bytes; /* payloads and the memory of their events */
     size_t high_bytes;
-    bool is_full; /* from the high mark until the low one, which is half of it */
+    bool is_full; /* from the high mark until the low mark, which is half of it */
 } cw__inbox;
 
-/* The box owns the event from now on. */
+/* Appends an event, which the inbox then owns. */
 void cw__inbox_push(cw__inbox *box, cw_event *e);
-/* The same, in front of the others. */
+/* Puts an event in front of the others; the inbox then owns it. */
 void cw__inbox_put_back(cw__inbox *box, cw_event *e);
-/* The first event, the caller's; or NULL. */
+/* Removes and returns the first event, or NULL. The caller owns it. */
 cw_event *cw__inbox_pop(cw__inbox *box);
-/* Frees all. */
+/* Frees all events. */
 void cw__inbox_clear(cw__inbox *box);
 
-/* What a mailbox knows of a socket. take is called without locks, by the thread that drains; the event is the caller's.
- * NULL is "nothing any more", unless it sets *has_no_memory. */
+/* The part of a socket that a mailbox knows. The thread that drains the mailbox calls take without a lock and owns the event.
+ * NULL = no more events, unless take sets *has_no_memory. */
 typedef struct cw__subscriber cw__subscriber;
 struct cw__subscriber {
     cw__subscriber *next;
     bool is_listed; /* under the mailbox's lock */
     cw_event *(*take)(cw__subscriber *subscriber, bool *has_no_memory);
-    void (*hold)(cw__subscriber *subscriber); /* one reference while it is listed */
+    void (*hold)(cw__subscriber *subscriber); /* adds the reference of a mailbox that lists the socket */
     void (*drop)(cw__subscriber *subscriber);
 };
 
-/* CW_OK, or the failure that a mailbox of a parent process deserves. No lock. */
+/* Returns CW_OK, or fails if the mailbox belongs to the parent process. Takes no lock. */
 cw_status cw__mailbox_check(const cw_mailbox *m);
-/* References beside the owner's, which is given back by cw_mailbox_release. Any thread, no lock needed. */
+/* Add and drop a reference. The owner's own reference is dropped by cw_mailbox_release. Any thread; needs no lock. */
 void cw__mailbox_retain(cw_mailbox *m);
 void cw__mailbox_release(cw_mailbox *m);
-/* Says that a subscriber has events. Any thread; the caller may hold the socket's lock. */
+/* Lists a subscriber that has events. Any thread; the caller may hold the socket's lock. */
 void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber);
 
 CW__PRIVATE_END

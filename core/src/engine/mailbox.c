@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Mailbox: events on their way to a runtime. An inbox holds the messages of one socket between two water
- * marks; a mailbox lists the sockets that have something, behind one descriptor, one wake-up per batch.
- * Called by the socket and by runtimes; knows nothing of the protocol.
+/* Mailboxes and inboxes: events on their way to a runtime. An inbox holds the received messages of one socket; reading
+ * stops at its high mark and goes on at its low mark. A mailbox lists the sockets that have events, behind one
+ * descriptor, with one wake-up per batch. The socket and runtimes call this file; it knows nothing of the protocol.
  *
- * Safety: an inbox is under its socket's lock. A mailbox has its own, taken after a socket's, never before:
- * what a subscriber has is asked for with no lock held. */
+ * Locks: an inbox is under its socket's lock. A mailbox has its own lock. A thread may take it while it holds a
+ * socket's lock, never the other way round; so the mailbox asks a subscriber for events without its lock. */
 #include <errno.h>
 #include <poll.h>
 
@@ -64,7 +64,7 @@ struct cw_mailbox {
     int generation; /* constant */
     cw__atomic_int references;
     cw__mutex lock;
-    cw__wake wake; /* set while something is listed, or a wake is asked for */
+    cw__wake wake; /* set while a socket is listed, or after cw_mailbox_wake */
     cw__subscriber *first, *last;
     bool is_woken;
     bool is_dead; /* its owner has released it */
@@ -109,21 +109,21 @@ void cw__mailbox_release(cw_mailbox *m)
     cw__free(m);
 }
 
-/* The owner's release. Listed subscribers hold their sockets and those hold the mailbox: what is still listed
- * is dropped here and nothing is listed any more, or the circle would keep itself. A take that waits ends: nothing
- * will come. */
+/* The owner's release. A listed subscriber holds its socket, and the socket holds the mailbox. So this drops all listed
+ * subscribers and stops further listing; otherwise they would keep each other alive. A take that waits ends, because
+ * no event will follow. */
 void cw_mailbox_release(cw_mailbox *m)
 {
     cw__subscriber *listed;
 
-    if (!m || m->generation != cw__generation()) /* its lock may be held by a thread of the parent: leave it */
+    if (!m || m->generation != cw__generation()) /* a thread of the parent may hold its lock: do not touch it */
         return;
     cw__mutex_lock(&m->lock);
     m->is_dead = true;
     listed = m->first;
     m->first = m->last = NULL;
     cw__mutex_unlock(&m->lock);
-    cw__wake_signal(&m->wake); /* for good: next_listed does not clear it any more */
+    cw__wake_signal(&m->wake); /* it stays set: next_listed does not clear it any more */
     while (listed) {
         cw__subscriber *next = listed->next;
         listed->drop(listed);
@@ -159,7 +159,7 @@ void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber)
 
 void cw_mailbox_wake(cw_mailbox *m)
 {
-    if (m->generation != cw__generation()) /* the descriptor is the parent's too */
+    if (m->generation != cw__generation()) /* the parent uses the same descriptor */
         return;
     cw__mutex_lock(&m->lock);
     m->is_woken = true;
@@ -167,8 +167,9 @@ void cw_mailbox_wake(cw_mailbox *m)
     cw__wake_signal(&m->wake);
 }
 
-/* Takes the subscriber whose turn it is off the list. The descriptor stays readable until a look at the list
- * finds nothing: cleared first, looked at afterwards, so that a listing in between is seen or signals again. */
+/* Removes the next subscriber from the list and returns it. The descriptor stays readable until the list is found
+ * empty. The wake-up is cleared before the list is checked: a subscriber listed in between is either found or signals
+ * again. */
 static cw__subscriber *next_listed(cw_mailbox *m, bool *is_woken)
 {
     cw__subscriber *subscriber;
@@ -185,7 +186,7 @@ static cw__subscriber *next_listed(cw_mailbox *m, bool *is_woken)
             m->last = NULL;
         subscriber->is_listed = false;
     } else if (m->first) {
-        cw__wake_signal(&m->wake); /* the wake is used up, the events are not */
+        cw__wake_signal(&m->wake); /* the wake-up has been reported, but events remain */
     }
     cw__mutex_unlock(&m->lock);
     return subscriber;
@@ -198,7 +199,7 @@ static cw_event *take_now(cw_mailbox *m, bool *is_woken, bool *has_no_memory)
 
     *has_no_memory = false;
     while (!e && !*has_no_memory && (subscriber = next_listed(m, is_woken))) {
-        e = subscriber->take(subscriber, has_no_memory); /* which lists it again if it has more */
+        e = subscriber->take(subscriber, has_no_memory); /* lists the subscriber again if it has more */
         subscriber->drop(subscriber);
     }
     return e;
@@ -231,7 +232,7 @@ static cw_status take(cw_mailbox *m, int timeout_ms, cw_event **out)
     }
 }
 
-/* A call that may wait holds a reference: another thread may release the mailbox meanwhile. */
+/* A call that may wait holds a reference, because another thread may release the mailbox meanwhile. */
 cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out)
 {
     cw_status status = cw__mailbox_check(m);

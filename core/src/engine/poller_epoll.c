@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The poller on Linux. The service thread waits; any thread sets. It touches nothing of other rooms.
+/* The poller on Linux (epoll). The service thread waits; any thread may call set. It uses base only.
  *
- * Safety: no lock. The kernel's answer has room for a descriptor or for an owner, not for both, so the owners are
- * kept by descriptor in chunks that are made on demand and never move. An entry also says whether the descriptor
- * is watched; a wait that runs at the same time therefore reports no owner that was taken away before it looked.
- * Calls for one descriptor come from one thread at a time: its socket's lock sees to that, or, while it connects, that
- * they are the service's. */
+ * There is no lock. epoll returns either a descriptor or an owner, not both. So the owners are stored by descriptor, in
+ * chunks that are allocated on demand and never move. An entry also tells whether the descriptor is watched. So a wait
+ * that runs at the same time never reports an owner that was removed before the wait read the entry. One thread at a
+ * time makes calls for a descriptor: the one with the socket's lock, or the service during a connect. */
 #include "engine.h"
 #include "poller_choice.h"
 
@@ -54,7 +53,7 @@ void cw__poller_destroy(cw__poller *p)
     cw__free(p);
 }
 
-/* The place of a descriptor's owner; NULL if there is none yet. */
+/* Returns the place of a descriptor's owner; NULL if its chunk does not exist yet. */
 static _Atomic(void *) *find_owner(cw__poller *p, int fd)
 {
     size_t index = (size_t)fd;
@@ -83,7 +82,7 @@ static _Atomic(void *) *make_owner(cw__poller *p, int fd)
             return NULL;
         }
         if (!atomic_compare_exchange_strong(&p->chunks[index / CHUNK_OWNERS], &expected, c))
-            cw__free(c); /* another thread was faster */
+            cw__free(c); /* another thread has already allocated it */
     }
     return find_owner(p, fd);
 }
@@ -110,7 +109,7 @@ bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner)
         return false;
     event.events = (mask & CW__READ ? (uint32_t)EPOLLIN : 0) | (mask & CW__WRITE ? (uint32_t)EPOLLOUT : 0);
     event.data.fd = fd;
-    /* What we remember is right unless the descriptor was closed behind our back: then the other call is. */
+    /* If the descriptor was closed without forget, our record is wrong. Then the other call is the right one. */
     first = atomic_exchange(place, owner ? owner : &no_owner) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     other = first == EPOLL_CTL_MOD ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
     error_of_first = first == EPOLL_CTL_MOD ? ENOENT : EEXIST;

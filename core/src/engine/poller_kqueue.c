@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The poller on the BSDs and macOS. The service thread waits; any thread sets. It touches nothing of other rooms.
+/* The poller on BSD and macOS (kqueue). The service thread waits; any thread may call set. It uses base only.
  *
- * Safety: no lock; the kernel's queue is the only state. Reading and writing are two filters of one descriptor,
- * so a set is two changes, and what a wait reports of both is put together into one answer. */
+ * There is no lock: the kernel's queue is the only state. kqueue has separate filters for reading and writing. So a set
+ * makes two changes, and a wait merges what it gets for both into one answer. */
 #include "engine.h"
 #include "poller_choice.h"
 
@@ -33,7 +33,7 @@ cw__poller *cw__poller_create(void)
         cw__free(p);
         return NULL;
     }
-    /* A fork closes the queue by itself; an exec would not. */
+    /* A child of fork does not get the queue, but exec would keep it open. */
     (void)fcntl(p->queue_fd, F_SETFD, FD_CLOEXEC);
     return p;
 }
@@ -46,7 +46,7 @@ void cw__poller_destroy(cw__poller *p)
     cw__free(p);
 }
 
-/* One change a call: with two, an error of the first (nothing to delete) would keep back the second. */
+/* Makes one change per call. In a call with two, an error of the first (nothing to delete) would prevent the second. */
 static bool change(cw__poller *p, int fd, short filter, bool is_wanted, void *owner)
 {
     struct kevent event;
@@ -68,7 +68,7 @@ bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner)
     if (change(p, fd, EVFILT_WRITE, (mask & CW__WRITE) != 0, owner) && is_read_set)
         return true;
     saved = is_read_set ? errno : saved;
-    cw__poller_forget(p, fd); /* half a watch would be worse than none */
+    cw__poller_forget(p, fd); /* do not watch it for one of the two only */
     errno = saved;
     return false;
 }
@@ -82,7 +82,7 @@ void cw__poller_forget(cw__poller *p, int fd)
     errno = saved;
 }
 
-/* The end of what can be read is readiness to read; only when writing has come to its end is all over. */
+/* EV_EOF on the read filter means readable: there may be data left. EV_EOF on the write filter means hangup. */
 static unsigned mask_of(const struct kevent *event)
 {
     if (event->flags & EV_ERROR)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The poller of systems that have neither epoll nor kqueue: poll(2) over a table. The service thread waits; any
- * thread sets. It uses wake.c and touches nothing else of other rooms.
+/* The poller for systems without epoll and kqueue: poll(2) over a table. The service thread waits; any thread may call
+ * set. It uses base and wake.c.
  *
- * Safety: the mutex guards all but what is marked as the waiter's. It is not held while poll waits; a set during
- * that time wakes the waiter, which then looks at the table anew. One thread waits at a time. */
+ * The mutex guards all fields except those marked as the waiter's. It is not held while poll waits. A set during that
+ * time wakes the waiter, which then reads the table again. One thread waits at a time. */
 #include "engine.h"
 #include "poller_choice.h"
 
@@ -15,7 +15,7 @@
 
 enum { FIRST_ROOM = 64 };
 
-typedef struct slot { /* of the descriptor whose number is its index */
+typedef struct slot { /* of the descriptor that is the index of the slot */
     void *owner;
     unsigned mask;
 } slot;
@@ -24,14 +24,14 @@ struct cw__poller {
     cw__mutex mutex;
     cw__wake wake;
     slot *slots;
-    size_t room;          /* of slots */
-    size_t top;           /* no descriptor from here on is watched */
-    struct pollfd *spare; /* room + 1 entries for the waiter to take, made when the table grew */
+    size_t room;          /* number of slots */
+    size_t top;           /* every watched descriptor is less than this */
+    struct pollfd *spare; /* room + 1 entries, allocated when the table grows; the waiter takes them */
     bool is_waiting;
-    bool is_changed;       /* since the waiter made its list */
-    struct pollfd *polled; /* the waiter's: its list, the wake-up first */
+    bool is_changed;       /* true after a change that the waiter's list does not have yet */
+    struct pollfd *polled; /* the waiter's: its list; entry 0 is the wake-up */
     size_t polled_count;   /* the waiter's */
-    size_t next;           /* the waiter's: where to begin, so that a low descriptor cannot starve a high one */
+    size_t next; /* the waiter's: where to begin, so that a busy low descriptor does not starve a high one */
 };
 
 cw__poller *cw__poller_create(void)
@@ -64,7 +64,7 @@ void cw__poller_destroy(cw__poller *p)
     cw__free(p);
 }
 
-/* Both tables grow here, where there is someone to tell; so the waiter needs no memory. */
+/* Grows both tables. It happens here, because the caller can report a failure; so the waiter never allocates. */
 static bool grow_locked(cw__poller *p, size_t room)
 {
     size_t more = p->room ? p->room : FIRST_ROOM;
@@ -96,7 +96,7 @@ static bool set_locked(cw__poller *p, int fd, unsigned mask, void *owner)
     if (mask && !grow_locked(p, index + 1))
         return false;
     if (index >= p->room)
-        return true; /* to stop what never began */
+        return true; /* it was never watched */
     if (p->slots[index].mask != mask) {
         p->is_changed = true;
         if (p->is_waiting)
@@ -154,13 +154,13 @@ static unsigned mask_of(const struct pollfd *polled, unsigned wanted)
 {
     unsigned mask = (polled->revents & POLLIN ? CW__READ : 0u) | (polled->revents & POLLOUT ? CW__WRITE : 0u);
 
-    /* POLLNVAL, a descriptor closed without forget: its owner finds out by the error of its next call. */
+    /* POLLNVAL: the descriptor was closed without forget. The owner's next call on it fails and shows the error. */
     if (polled->revents & (POLLHUP | POLLERR | POLLNVAL))
         return (mask & wanted) | CW__HANGUP;
     return mask & wanted;
 }
 
-/* Reports only what is still watched: the table may have changed while poll waited. */
+/* Reports only descriptors that are still watched, because the table may have changed while poll waited. */
 static int collect_locked(cw__poller *p, cw__ready *ready, int most)
 {
     size_t count = p->polled_count - 1;
@@ -181,7 +181,7 @@ static int collect_locked(cw__poller *p, cw__ready *ready, int most)
     return filled;
 }
 
-/* Waits once. False: only the table changed, so there is nothing to report yet. */
+/* Waits once. False: there is nothing to report, because only the table changed. */
 static bool wait_once(cw__poller *p, int timeout_ms, cw__ready *ready, int most, int *filled)
 {
     bool was_woken;

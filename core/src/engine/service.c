@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Service: the one thread that does I/O and timers for every socket. It starts with the first client, never
- * enters an interpreter and never waits for one. Called by the socket; knows clients only by their calls, and
- * nothing of frames or runtimes.
+/* The service: one thread does I/O and timers for every socket. It starts with the first client. It never enters an
+ * interpreter and never waits for one. The socket calls this file. The service knows clients only by their table of
+ * calls, and nothing of frames or runtimes.
  *
- * Safety: `lock` guards the lists, the timer heap and the thread's state; it is taken after a socket's lock,
- * never before, and not held during a client's call. The poller locks for itself. */
+ * Locks: `lock` guards the lists, the timer heap and the thread's state. A thread may take it while it holds a socket's
+ * lock, never the other way round. The service does not hold it while it calls a client. The poller locks for itself. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
@@ -17,50 +17,50 @@
 
 enum { READY_AT_ONCE = 256, AT_EXIT_MS = 1000 };
 
-/* From CLOSING to ENDING a thread is inside cw_shutdown. */
+/* From CLOSING to ENDING, some thread is inside cw_shutdown. */
 typedef enum phase {
-    NOT_STARTED, /* there is no thread, and nothing that it needs */
+    NOT_STARTED, /* there is no thread, and none of its resources */
     RUNNING,
-    CLOSING,  /* politely: there is time for closing handshakes */
-    DROPPING, /* all at once */
-    ENDING,   /* the thread has nothing left to do */
-    STUCK /* the thread has ended and clients are left: a caller sits in its wait hook. It is not started again */
+    CLOSING,  /* there is time for closing handshakes */
+    DROPPING, /* connections are dropped at once */
+    ENDING,   /* the last client is gone; the thread ends */
+    STUCK /* the thread has ended but clients remain, because a caller is in its wait hook. It is not started again */
 } phase;
 
 static struct service {
     cw__mutex lock;
-    cw__cond changed; /* client_count, phase */
+    cw__cond changed; /* signalled when client_count or phase changes */
     cw__poller *poller;
     cw__wake wake;
     cw__timer_heap timers;
-    cw__client *clients; /* all that are attached */
+    cw__client *clients; /* all attached clients */
     size_t client_count;
     cw__client *attention_first, *attention_last;
     size_t attention_count;
-    cw__client *gone; /* let go in this round; told so at its end */
+    cw__client *gone; /* clients detached in this round; they are told at its end */
     void (*at_end)(void);
     cw__thread thread;
     phase phase;
-    int grace_ms;        /* of CLOSING, for closing handshakes */
-    int64_t patience_ms; /* until then clients that make progress are not dropped */
+    int grace_ms;        /* in CLOSING: the time for closing handshakes */
+    int64_t patience_ms; /* until then, clients that make progress are not dropped */
 } service = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static atomic_uint_fast64_t lost_bytes; /* of all sockets; no call has said so */
+static atomic_uint_fast64_t lost_bytes; /* lost by all sockets, and not reported by any call yet */
 static _Thread_local bool in_service;
 
 cw__poller *cw__service_poller(void) { return service.poller; }
 
 bool cw__service_is_here(void) { return in_service; }
 
-/* ---- Inside the thread ---- */
+/* ---- In the service thread ---- */
 
 static cw__client *client_of_timer(cw__timer *t)
 {
     return (cw__client *)(void *)((char *)t - offsetof(cw__client, timer));
 }
 
-/* Takes the client out of everything; its owner is told at the end of the round, because the readiness that
- * was fetched for this round may still name it. */
+/* Removes a client from all lists. Its owner is told at the end of the round, because events that the poller returned
+ * for this round may still name it. */
 static void let_go(cw__client *c)
 {
     cw__mutex_lock(&service.lock);
@@ -91,8 +91,9 @@ static void queue_locked(cw__client *c)
     service.attention_count++;
 }
 
-/* A client that wants to be called again at once has its turn in the next round, after the others. Most want what they
- * wanted before: that costs no lock, and no look at the timers of others, which may be far away in memory. */
+/* Schedules the next attend of a client. If it is due at once, it comes in the next round, after the other clients.
+ * Most clients ask for the time that is already set. Then this takes no lock and reads no other client's timer, which
+ * may be a cache miss. */
 static void schedule(cw__client *c, int64_t due_ms)
 {
     if (due_ms == CW__DETACH) {
@@ -125,8 +126,8 @@ static cw__client *next_attention(void)
     return c;
 }
 
-/* Tells the owners of clients that were let go. One that asked for attention once more meanwhile stays until
- * the next round has taken it off that list. */
+/* Tells the owners of detached clients. A client that asked for attention in the meantime stays until the next round
+ * has removed it from that list. */
 static void tell_gone(void)
 {
     cw__client *c, *waiting = NULL;
@@ -154,7 +155,7 @@ static void tell_gone(void)
     }
 }
 
-/* Shuts down every client once per phase; new ones that appear meanwhile too, when they are attended. */
+/* Shuts down every client, once per phase. Clients that are attached later get it when they are attended. */
 static void shut_down_clients(int grace_ms)
 {
     cw__client *c, *next;
@@ -162,7 +163,7 @@ static void shut_down_clients(int grace_ms)
     cw__mutex_lock(&service.lock);
     for (c = service.clients; c; c = next) {
         next = c->next;
-        cw__mutex_unlock(&service.lock); /* only this thread takes clients out; others add in front */
+        cw__mutex_unlock(&service.lock); /* only this thread removes clients; others add at the front */
         c->calls->shut_down(c, grace_ms);
         schedule(c, c->calls->attend(c));
         cw__mutex_lock(&service.lock);
@@ -198,8 +199,8 @@ static void serve_ready(const cw__ready *ready, int count)
     }
 }
 
-/* Those that are due queue up behind those that asked; all that are in the queue then have one turn, so that no
- * client, however busy, keeps the poller and the others waiting. */
+/* Attends clients. Due timers join the queue behind clients that asked. Then each client in the queue gets one turn, so
+ * that a busy client does not delay the poller and the other clients. */
 static void serve_attention(void)
 {
     int64_t now_ms = cw__now_ms();
@@ -217,10 +218,11 @@ static void serve_attention(void)
     }
 }
 
-/* With the default policy the service thread, when data come, takes the processor from a thread that handles events: two
- * changes of threads for each few messages. Under SCHED_BATCH it waits for another processor, or for the end of that
- * thread's slice (milliseconds). Echoes of 32 bytes on 100 connections: 1.25 times as many where the system chooses the
- * processors, 1.08 times on one processor (Linux 6.18, Python). A policy that the program chose stays. */
+/* Sets SCHED_BATCH for the service thread. With the default policy, arriving data lets the service thread preempt a
+ * thread that handles events, which costs two thread switches for every few messages. With SCHED_BATCH it waits for
+ * another processor, or until that thread's time slice ends (milliseconds). Measured with echoes of 32 bytes on 100
+ * connections (Linux 6.18, Python): 1.25 times as many if the system chooses the processors, 1.08 times on one
+ * processor. If the program has set a policy, that one stays. */
 static void yield_to_handlers(void)
 {
 #ifdef SCHED_BATCH
@@ -263,23 +265,23 @@ static void *run(void *unused)
 
 /* ---- Starting, stopping, forking ---- */
 
-/* The thread runs this library's code: the library must outlive whoever unloads it (lua_close does). The
- * bindings are linked with -z nodelete where their build allows it; this serves everywhere. */
+/* Keeps this library in memory after a program unloads it (as lua_close does), because the thread runs its code. The
+ * bindings are linked with -z nodelete if their build allows it; this call works in every build. */
 static void pin_library(void)
 {
     Dl_info info;
 
     if (dladdr((void *)&service, &info) && info.dli_fname)
-        /* cppcheck-suppress leakReturnValNotUsed ; never to be given back is what it is for */
+        /* cppcheck-suppress leakReturnValNotUsed ; the handle must never be closed */
         (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
 static void before_fork(void) { cw__mutex_lock(&service.lock); }
 static void after_fork_in_parent(void) { cw__mutex_unlock(&service.lock); }
 
-/* The child has no service thread and shares every descriptor with its parent. It closes its copies, so that a
- * connection ends when the parent ends it, and starts anew with the next client. Other locks may be held by
- * threads that do not exist here: nothing but plain system calls is safe. */
+/* In the child there is no service thread, and every descriptor is shared with the parent. The child closes its copies,
+ * so that a connection ends when the parent ends it. The next client starts a new service. Threads that do not exist in
+ * the child may hold locks; so only plain system calls are safe here. */
 static void after_fork_in_child(void)
 {
     cw__process_forked();
@@ -295,8 +297,8 @@ static void after_fork_in_child(void)
     cw__cond_init(&service.changed);
 }
 
-/* At exit: OpenSSL takes its tables down in its own atexit handler, which was registered before this one and
- * so runs after it. The thread must not be inside TLS then. A binding has shut down before. */
+/* Ends the service when the process exits. OpenSSL frees its tables in an atexit handler that was registered earlier
+ * and so runs later. The thread must not be inside TLS then. A binding has usually called cw_shutdown before. */
 static void at_exit(void)
 {
     if (cw_shutdown(AT_EXIT_MS) == CW_CLOSED)
@@ -311,7 +313,7 @@ static void prepare_once(void)
     (void)atexit(at_exit);
 }
 
-/* A signal is for the program's threads: with all of them blocked here, the kernel never picks this one. */
+/* Starts the thread with all signals blocked, so that the kernel delivers them to the program's threads. */
 static int start_thread(void)
 {
     sigset_t all, before;
@@ -324,14 +326,14 @@ static int start_thread(void)
     return error;
 }
 
-/* Fills the error for what errno says. */
+/* Fails with what errno says. */
 static cw_status cannot_start(void)
 {
     if (errno == ENOMEM)
         return cw__fail(CW_NO_MEMORY, "no memory for the service thread");
     if (errno == EMFILE || errno == ENFILE)
         return cw__fail(CW_SYSTEM_ERROR, "no descriptor for the service: raise the limit (ulimit -n)");
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its own text (glibc 2.32, musl, BSD) */
     return cw__fail(CW_SYSTEM_ERROR, "cannot start the service thread: %s", strerror(errno));
 }
 
@@ -360,7 +362,7 @@ static cw_status start_locked(void)
     return CW_OK;
 }
 
-/* ---- What clients call ---- */
+/* ---- Calls of clients ---- */
 
 cw_status cw__service_attach(cw__client *c)
 {
@@ -414,7 +416,7 @@ void cw__service_told(uint64_t len_bytes) { (void)atomic_fetch_sub(&lost_bytes, 
 
 /* ---- Shutting down ---- */
 
-enum { DROPPING_MS = 5000 }; /* for what never waits for a peer */
+enum { DROPPING_MS = 5000 }; /* dropping never waits for a peer */
 
 static void enter_phase_locked(phase wanted)
 {
@@ -425,7 +427,7 @@ static void enter_phase_locked(phase wanted)
 
 static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* Waits a little, without the lock while the caller's hook is asked; true if that ends the wait. */
+/* Waits for one slice. It releases the lock while it calls the caller's hook. True: the hook ended the wait. */
 static bool wait_locked(int64_t left_ms, cw__wait *wait)
 {
     int slice_ms = cw__wait_slice(wait);
@@ -440,8 +442,8 @@ static bool wait_locked(int64_t left_ms, cw__wait *wait)
     return is_interrupted;
 }
 
-/* Enters a phase and waits for the last client to go, or for another thread to enter the next phase. Clients that make
- * progress put the end off. */
+/* Enters a phase. Then it waits until the last client is gone, or until another thread enters the next phase. A client
+ * that makes progress extends the time. */
 static cw_status stay_in_phase_locked(phase wanted, int64_t timeout_ms)
 {
     int64_t deadline_ms = cw__now_ms() + timeout_ms;
@@ -462,8 +464,8 @@ static cw_status stay_in_phase_locked(phase wanted, int64_t timeout_ms)
 
 static bool is_stopping_locked(void) { return service.phase >= CLOSING && service.phase <= ENDING; }
 
-/* Another thread is at it: waits for that, and hurries it when this caller's time is up. The end of the program
- * comes here too, and has to find the service thread gone. */
+/* Waits for the other thread that is in cw_shutdown. When this caller's time is up, it makes that thread drop
+ * everything. The exit of the program uses this too: afterwards the service thread must be gone. */
 static void join_in_locked(int64_t timeout_ms)
 {
     int64_t limit_ms = cw__now_ms() + timeout_ms;
@@ -483,7 +485,7 @@ static void join_in_locked(int64_t timeout_ms)
     }
 }
 
-/* What cw_shutdown has to say at its end. */
+/* Returns what cw_shutdown reports at its end: lost bytes, or the status. */
 static cw_status report_loss(cw_status status)
 {
     uint64_t lost = atomic_exchange(&lost_bytes, 0);
@@ -497,7 +499,7 @@ static cw_status report_loss(cw_status status)
                                     : status;
 }
 
-/* Has the thread end, and takes down what it needed. Gives the lock up meanwhile. */
+/* Ends the thread and frees its resources. It releases the lock while it waits for the thread. */
 static void end_thread_locked(void)
 {
     enter_phase_locked(ENDING);

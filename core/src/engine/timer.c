@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Deadlines in a binary heap, the earliest on top. The service thread owns the heap and is its only user; the
- * timers lie in their owners' structs, and each knows its place, so that moving one costs no search.
- * This room reads no clock and knows no sockets. */
+/* A binary heap of deadlines, the earliest first. Only the service thread uses it. Each timer is a member of its
+ * owner's struct and knows its index in the heap, so that moving it needs no search. This file reads no clock and knows
+ * no sockets. */
 #include "engine.h"
 
 #include <assert.h>
@@ -44,7 +44,7 @@ static void put(cw__timer_heap *h, size_t index, cw__timer *t)
     t->place = index + 1;
 }
 
-/* Moves a timer from a free index up, then down, to where it belongs. */
+/* Moves a timer from a free index up, then down, to its place. */
 static void settle(cw__timer_heap *h, size_t index, cw__timer *t)
 {
     while (index > 0 && t->due_ms < h->timers[(index - 1) / 2]->due_ms) {
@@ -91,7 +91,7 @@ void cw__timer_set(cw__timer_heap *h, cw__timer *t, int64_t due_ms)
 
 bool cw__timer_is_set(const cw__timer *t, int64_t due_ms)
 {
-    return t->due_ms == due_ms && (t->place || due_ms == INT64_MAX); /* one that was popped is not */
+    return t->due_ms == due_ms && (t->place || due_ms == INT64_MAX); /* a timer that was popped is not set */
 }
 
 cw__timer *cw__timer_pop_due(cw__timer_heap *h, int64_t now_ms)

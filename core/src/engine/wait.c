@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting: deadlines, the hook that lets a runtime's Ctrl-C through, and the wake-up of a thread that polls.
- * Called by the public calls that may block; touches no socket.
+/* Waiting: deadlines, the hook that lets a runtime react to Ctrl-C, and the wake-up of a thread that polls. Public
+ * calls that may block use it. It touches no socket.
  *
- * Safety: all state here belongs to one thread each. */
+ * There is no lock: each thread has its own state. */
 #include <limits.h>
 #include <stdlib.h>
 
@@ -39,7 +39,7 @@ void cw__wait_begin(cw__wait *w, int timeout_ms, int64_t default_ms)
     w->is_held = false;
 }
 
-/* The clock is first read when there is something to wait for: most calls find what they want. */
+/* The first slice reads the clock. Most calls find what they want without a wait, and so never read it. */
 void cw__wait_restart(cw__wait *w) { w->deadline_ms = -1; }
 
 int cw__wait_slice(cw__wait *w)
@@ -86,7 +86,7 @@ bool cw__wait_interrupted(cw__wait *w)
     return thread_hook && thread_hook(thread_hook_arg);
 }
 
-/* cw_option_key is above this room. */
+/* cw_option_key is in a folder above this one, so the keys are here again. */
 static const char *key_of(cw_option option)
 {
     static const char *const keys[] = {
@@ -108,7 +108,7 @@ cw_status cw__wait_timed_out(const cw__wait *w, const char *what, cw_option opti
     return cw__fail(CW_TIMED_OUT, "timed out after %g s waiting for %s", seconds, what);
 }
 
-/* ---- The wake-up of a thread that polls: made at its first wait, unmade with the thread ---- */
+/* ---- The wake-up of a thread that polls: made at its first wait, freed when the thread ends ---- */
 
 typedef struct thread_wake {
     cw__wake wake;
@@ -124,12 +124,12 @@ static void free_thread_wake(void *pointer)
     thread_wake *t = pointer;
 
     cw__wake_destroy(&t->wake);
-    free(t); /* not through alloc.c: it lives as long as its thread, over the ends of tests */
+    free(t); /* not by alloc.c: it lives as long as its thread, which outlives a test */
 }
 
 static void make_wake_key(void) { wake_key_made = pthread_key_create(&wake_key, free_thread_wake) == 0; }
 
-/* NULL, where there is no memory or no descriptor. */
+/* Returns the thread's wake-up; NULL if there is no memory or no descriptor. */
 static thread_wake *own_wake(void)
 {
     thread_wake *t;
@@ -138,7 +138,7 @@ static thread_wake *own_wake(void)
     if (!wake_key_made)
         return NULL;
     t = pthread_getspecific(wake_key);
-    /* After fork the descriptor is shared with the parent's thread: take another. */
+    /* After fork, the child shares the descriptor with the parent's thread. Make a new one. */
     if (t && t->generation != cw__generation()) {
         free_thread_wake(t);
         (void)pthread_setspecific(wake_key, NULL);
@@ -163,7 +163,7 @@ static thread_wake *own_wake(void)
 
 cw__wake *cw__thread_wake(int *slice_ms)
 {
-    /* Signalled for good, so that nobody writes to it; poll passes over a negative descriptor. */
+    /* It is set for ever, so that no thread writes to it. poll ignores a negative descriptor. */
     static cw__wake none = {.read_fd = -1, .write_fd = -1, .is_set = 1};
     thread_wake *t = own_wake();
 

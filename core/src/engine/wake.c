@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A wake-up that coalesces: an eventfd on Linux, a pipe elsewhere (CW_WAKE_PIPE forces the pipe). The service,
- * the mailbox and the poll(2) poller use it. It knows nothing of what it wakes anyone for.
+/* A wake-up that merges signals: an eventfd on Linux, a pipe elsewhere (CW_WAKE_PIPE forces the pipe). The service, the
+ * mailbox and the poll(2) poller use it.
  *
- * Safety: no lock. is_set says that a byte is in the descriptor or about to be; who turns it from 0 to 1 writes
- * that byte. What the signaller published before cw__wake_signal is visible after cw__wake_clear. */
+ * There is no lock. is_set means that a byte is in the descriptor or about to be written. The thread that changes it
+ * from 0 to 1 writes that byte. What a thread stored before cw__wake_signal is visible after cw__wake_clear. */
 #include "engine.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ static bool open_both(cw__wake *w)
 #else
 
 #ifdef __APPLE__
-/* There is no pipe2: a fork between the two calls can leak the descriptors into a child, harmlessly. */
+/* pipe2 is not available here: a fork between the two calls passes the descriptors to a child, which does no harm. */
 static bool open_pair(int fds[2])
 {
     if (pipe(fds) != 0)
@@ -64,7 +64,7 @@ void cw__wake_destroy(cw__wake *w)
 {
     int read_fd = w->read_fd, write_fd = w->write_fd;
 
-    w->read_fd = w->write_fd = -1; /* first: once they are closed, a child of fork must not find them here */
+    w->read_fd = w->write_fd = -1; /* before the close: a child of fork must not find closed ones here */
     if (write_fd >= 0 && write_fd != read_fd)
         (void)close(write_fd);
     if (read_fd >= 0)
@@ -73,11 +73,11 @@ void cw__wake_destroy(cw__wake *w)
 
 void cw__wake_signal(cw__wake *w)
 {
-    const uint64_t one = 1; /* an eventfd takes eight bytes; a pipe does not mind */
+    const uint64_t one = 1; /* an eventfd needs eight bytes; a pipe accepts any number */
 
     if (atomic_exchange_explicit(&w->is_set, 1, memory_order_acq_rel))
         return;
-    /* EAGAIN means that it is full, hence readable already. */
+    /* EAGAIN: it is full, so it is already readable. */
     while (write(w->write_fd, &one, sizeof one) < 0 && errno == EINTR)
         continue;
 }
@@ -90,9 +90,9 @@ void cw__wake_clear(cw__wake *w)
     do
         got = read(w->read_fd, bytes, sizeof bytes);
     while ((got < 0 && errno == EINTR) || got == (ssize_t)sizeof bytes);
-    /* After the read, never before it: a signal between a reset and the read would have its byte eaten while
-     * is_set stays 1, and no later signal would write again. A signal between this read and this reset writes
-     * nothing, but its caller published before it, and we look after this line: the exchange reads the
-     * signaller's own, so we see what it published. */
+    /* Reset is_set after the read, never before. Otherwise the read could take the byte of a signal that came between
+     * reset and read; is_set would stay 1, and no later signal would write again. A signal between this read and this
+     * reset writes nothing. But its thread stored its data before the signal, and we look for data after this line. The
+     * exchange reads the signaller's exchange, so we see that data. */
     (void)atomic_exchange_explicit(&w->is_set, 0, memory_order_acq_rel);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Closing: codes, payloads and the machine of the closing handshake (RFC 6455 sections 5.5.1, 7.1, 7.4).
- * Called by socket.c and service.c, which send and read what it says. Pure: no I/O, and "now" is an argument.
+/* The closing handshake: close codes, payloads, and a state machine (RFC 6455 sections 5.5.1, 7.1, 7.4). socket.c and
+ * service.c call it, and send and receive the frames. Pure: no I/O; "now" is an argument.
  *
  *            begin               received
  *   NONE ------------> SENT ------------------> BOTH
@@ -10,9 +10,9 @@
  *    |  failed          |  failed
  *    +------------------+-----> FAILED            any state -- ended --> ENDED
  *
- * Once the peer's close frame has come nothing of what it sends counts any more (section 5.5.1), so from
- * RECEIVED and BOTH there is no way to FAILED. One deadline bounds all of it; a later step never extends it. A close
- * that begins while our data is still on its way has no deadline at first; cw__close_bound sets it later. */
+ * Whatever the peer sends after its close frame is ignored (section 5.5.1). So no transition leads from RECEIVED or
+ * BOTH to FAILED. One deadline limits the whole handshake; a later step never extends it. If the close begins while our
+ * data is still on its way, there is no deadline at first; cw__close_bound sets it later. */
 #include "protocol.h"
 
 #include <assert.h>
@@ -25,7 +25,7 @@ bool cw__close_code_valid(int code)
     return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
 }
 
-/* The length of a text cut to what a close frame takes, not inside a character. */
+/* Returns the length of a text, cut to what a close frame can hold and not inside a character. */
 static size_t cut_bytes(const char *text, size_t len_bytes)
 {
     size_t cut = REASON_MAX_BYTES;
@@ -86,7 +86,7 @@ size_t cw__close_encode(int code, const char *reason, size_t reason_bytes, uint8
 static bool is_legal(cw__close_state from, cw__close_state to)
 {
     switch (to) {
-    case CW__CLOSE_NONE: /* LCOV_EXCL_LINE: no call asks for it */
+    case CW__CLOSE_NONE: /* LCOV_EXCL_LINE: no caller reaches it */
         return false;    /* LCOV_EXCL_LINE */
     case CW__CLOSE_SENT:
     case CW__CLOSE_RECEIVED:
@@ -98,7 +98,7 @@ static bool is_legal(cw__close_state from, cw__close_state to)
     case CW__CLOSE_ENDED:
         return from != CW__CLOSE_ENDED;
     }
-    return false; /* LCOV_EXCL_LINE: for compilers that do not see that every state is above */
+    return false; /* LCOV_EXCL_LINE: for compilers that do not see that the switch covers every state */
 }
 
 static void move(cw__close *c, cw__close_state to)
@@ -106,7 +106,7 @@ static void move(cw__close *c, cw__close_state to)
     bool may_move = is_legal(c->state, to);
 
     assert(may_move);
-    (void)may_move; /* where assertions are compiled out */
+    (void)may_move; /* for builds without assertions */
     c->state = to;
 }
 
@@ -150,7 +150,7 @@ bool cw__close_received(cw__close *c, const cw__close_payload *payload, int64_t 
 void cw__close_answered(cw__close *c)
 {
     if (c->state != CW__CLOSE_RECEIVED)
-        return; /* TCP may have ended while the answer was on its way */
+        return; /* TCP may have ended while the answer was being sent */
     move(c, CW__CLOSE_BOTH);
     c->was_clean = true;
 }
@@ -164,7 +164,7 @@ bool cw__close_failed(cw__close *c, const cw__violation *violation, int64_t now_
     set_payload(&c->result, 1006, violation->text, strlen(violation->text));
     move(c, CW__CLOSE_FAILED);
     cw__close_bound(c, now_ms, timeout_ms);
-    return must_send; /* after a close frame of ours no other frame may follow (section 5.5.1) */
+    return must_send; /* no other frame may follow our close frame (section 5.5.1) */
 }
 
 void cw__close_ended(cw__close *c, const char *why)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* permessage-deflate on bytes (RFC 7692 section 7.2): pieces of compressed frames into pieces of plain ones, plain
- * bytes into compressed payload. inbound.c and outbound.c call it, extension.c agrees on the terms. Pure but for zlib,
- * the one file that knows it: libcurl brings it along anyway, and there is no machine that lacks it.
+/* permessage-deflate on bytes (RFC 7692 section 7.2). It turns pieces of compressed frames into pieces of plain ones,
+ * and plain bytes into compressed payload. inbound.c and outbound.c call it; extension.c negotiates the terms. Pure
+ * except for zlib, which only this file uses. libcurl depends on zlib anyway, so every machine has it.
  *
- * Memory: zlib's state comes with the first compressed message of either direction and stays; nothing else is
- * allocated for a message. What a piece expands to is given out a buffer at a time, so a bomb costs one buffer, and
- * what the caller makes of it is bounded by the caller (max_message_size, the inbox). */
+ * Memory: zlib's state is allocated with the first compressed message of each direction and then kept. A message
+ * allocates nothing else. Inflated data is returned one buffer at a time, so a decompression bomb costs one buffer. The
+ * caller limits what it keeps of it (max_message_size, the inbox). */
 #include "protocol.h"
 
 #include <limits.h>
@@ -15,10 +15,10 @@
 enum {
     RSV1 = 4,
     OP_IS_CONTROL = 0x8,
-    TAIL_BYTES = 4,      /* of the empty block that ends each message and is not sent (section 7.2.1) */
-    ZLIB_LEAST_BITS = 9, /* zlib makes no raw stream with a window of 8 bits, and took 8 for 9 before 1.2.9 */
-    BOUNDARY = 128,      /* in data_type: the block has ended, no other has begun */
-    UNUSED_BITS = 63     /* in data_type: how many bits of the last byte are left */
+    TAIL_BYTES = 4, /* the end of the last empty block of a message, 00 00 ff ff, is not sent (section 7.2.1) */
+    ZLIB_LEAST_BITS = 9, /* zlib refuses 8 for a raw stream; before 1.2.9 it used 9 instead */
+    BOUNDARY = 128,      /* bit in data_type: a block has ended and no other has begun */
+    UNUSED_BITS = 63     /* bits in data_type: number of unused bits in the last byte */
 };
 
 static const uint8_t tail[TAIL_BYTES] = {0x00, 0x00, 0xff, 0xff};
@@ -41,16 +41,16 @@ struct cw__inflater {
     z_stream z;
     uint8_t window_bits;
     bool resets;         /* no context takeover */
-    bool is_open;        /* zlib's state is there */
-    bool in_message;     /* a compressed one */
-    bool is_begun;       /* its first piece was given out */
-    bool is_pending;     /* what was taken may have more to give */
-    bool is_last;        /* what was taken ends the message */
-    bool has_tail;       /* zlib has the tail */
-    bool is_ended;       /* a block said that it was the last; others may follow (section 7.2.3.4) */
+    bool is_open;        /* zlib's state is allocated */
+    bool in_message;     /* a compressed message */
+    bool is_begun;       /* its first piece has been returned */
+    bool is_pending;     /* the taken piece may have more output */
+    bool is_last;        /* the taken piece ends the message */
+    bool has_tail;       /* zlib has been given the tail */
+    bool is_ended;       /* a block was marked as the last; others may still follow (section 7.2.3.4) */
     uint64_t frame_left; /* bytes of the current data frame still to come */
     uint8_t opcode;
-    uint8_t *kept; /* input that was kept for later */
+    uint8_t *kept; /* input that was copied for later */
     size_t kept_room_bytes;
 };
 
@@ -79,7 +79,7 @@ void cw__inflater_destroy(cw__inflater *i)
 
 static void take_input(cw__inflater *i, const cw__piece *piece)
 {
-    i->z.next_in = (uint8_t *)(uintptr_t)piece->data; /* zlib 1.2's is no const; it reads only */
+    i->z.next_in = (uint8_t *)(uintptr_t)piece->data; /* zlib 1.2 has no const here, but only reads */
     i->z.avail_in = (uInt)piece->len_bytes;
     i->is_last = piece->is_final && piece->remaining == 0;
     i->is_pending = true;
@@ -96,7 +96,7 @@ bool cw__inflater_take(cw__inflater *i, const cw__piece *piece)
         return i->in_message && (take_input(i, piece), true);
     if (i->in_message) {
         if (piece->opcode != CW__OP_CONTINUATION || piece->rsv != 0)
-            return false; /* forbidden: the message rules say so, to which the message is open */
+            return false; /* not allowed: cw__message_feed reports it, as for any message that is open */
     } else {
         if (piece->rsv != RSV1 || (piece->opcode != CW__OP_TEXT && piece->opcode != CW__OP_BINARY))
             return false;
@@ -132,7 +132,7 @@ bool cw__inflater_keep(cw__inflater *i)
     return true;
 }
 
-/* All input is used up: whether there is more, which the end of a message brings. */
+/* All input is used up. Tells whether there is more: the end of a message adds the tail. */
 static bool add_tail(cw__inflater *i)
 {
     if (!i->is_last || i->has_tail || i->is_ended)
@@ -143,12 +143,12 @@ static bool add_tail(cw__inflater *i)
     return true;
 }
 
-/* Inflates until the output is full or the input used up; zlib's verdict, Z_OK if all is well. */
+/* Inflates until the output is full or the input is used up. Returns zlib's result; Z_OK if there is no error. */
 static int run(cw__inflater *i)
 {
     for (;;) {
         int code, before = i->z.data_type;
-        if (i->is_ended && i->z.avail_in > 0) { /* the window stays, as the context of what follows */
+        if (i->is_ended && i->z.avail_in > 0) { /* keep the window: it is the context of the next block */
             (void)inflateResetKeep(&i->z);
             i->is_ended = false;
         }
@@ -156,7 +156,7 @@ static int run(cw__inflater *i)
         if (code == Z_STREAM_END)
             i->is_ended = true;
         else if (code ==
-                 Z_BUF_ERROR) /* nothing to do; zlib (1.2.13) forgets in it that it is between two blocks */
+                 Z_BUF_ERROR) /* nothing to do; zlib 1.2.13 then forgets that it is between two blocks */
             i->z.data_type = before;
         else if (code != Z_OK)
             return code;
@@ -165,7 +165,7 @@ static int run(cw__inflater *i)
     }
 }
 
-/* A message that ends has to end between two blocks. */
+/* A message must end between two blocks. */
 static bool end_message(cw__inflater *i)
 {
     if (!i->is_ended && (i->z.data_type & (BOUNDARY | UNUSED_BITS)) != BOUNDARY)
@@ -212,9 +212,9 @@ cw__inflate_result cw__inflater_give(cw__inflater *i, uint8_t *buffer, size_t si
 struct cw__deflater {
     z_stream z;
     bool resets;
-    const uint8_t *rest; /* of the input, which zlib has not been shown yet */
+    const uint8_t *rest; /* input that zlib has not seen yet */
     size_t rest_bytes;
-    uint8_t held[TAIL_BYTES]; /* the latest output: it may be the tail */
+    uint8_t held[TAIL_BYTES]; /* the last output bytes: they may be the tail */
     uint8_t held_bytes;
 };
 
@@ -223,8 +223,8 @@ cw__deflater *cw__deflater_create(const cw__compression *terms)
     enum { LEVEL_MOST = 8, LEVEL_FOR_BITS = 7 };
     cw__deflater *d = cw__calloc(1, sizeof *d);
     int bits = terms->client_bits < ZLIB_LEAST_BITS ? ZLIB_LEAST_BITS : terms->client_bits;
-    int memory_level = bits - LEVEL_FOR_BITS; /* as large as the window, whose memory it doubles */
-    /* Runs of one byte reach back by one, which a window of any size allows. */
+    int memory_level = bits - LEVEL_FOR_BITS; /* memory as large as the window's */
+    /* Z_RLE looks back one byte only, which any window allows. */
     int strategy = terms->client_bits < ZLIB_LEAST_BITS ? Z_RLE : Z_DEFAULT_STRATEGY;
 
     if (!d)
@@ -261,7 +261,7 @@ void cw__deflater_forget(cw__deflater *d)
     d->held_bytes = 0;
 }
 
-/* Deflates until the output is full (false) or the input is used up and flushed (true). */
+/* Deflates. False: the output is full. True: the input is used up and flushed. */
 static bool deflate_all(cw__deflater *d)
 {
     for (;;) {
@@ -272,8 +272,7 @@ static bool deflate_all(cw__deflater *d)
             d->rest += run_bytes;
             d->rest_bytes -= run_bytes;
         }
-        (void)deflate(&d->z,
-                      d->rest_bytes > 0 ? Z_NO_FLUSH : Z_SYNC_FLUSH); /* fails only if there is nothing to do */
+        (void)deflate(&d->z, d->rest_bytes > 0 ? Z_NO_FLUSH : Z_SYNC_FLUSH); /* fails only without work */
         if (d->z.avail_out == 0)
             return false;
         if (d->z.avail_in == 0 && d->rest_bytes == 0)
@@ -302,6 +301,6 @@ size_t cw__deflater_give(cw__deflater *d, uint8_t *buffer, size_t size_bytes, bo
         (void)deflateReset(&d->z);
     if (len > 0)
         return len - TAIL_BYTES;
-    buffer[0] = 0; /* nothing since the latest flush: the beginning of one more empty block (section 7.2.3.6) */
+    buffer[0] = 0; /* no input since the last flush: send the start of one more empty block (section 7.2.3.6) */
     return 1;
 }

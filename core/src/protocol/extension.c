@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The extension permessage-deflate in the opening handshake (RFC 7692 section 7.1): what a client offers, and whether
- * the answer is one to that offer. handshake.c writes the offer, reply.c has the answer read. Pure: texts in, terms
- * or a fault out. */
+/* permessage-deflate in the opening handshake (RFC 7692 section 7.1): it writes the client's offer, and checks whether
+ * the server's answer fits the offer. handshake.c asks for the offer, reply.c for the check. Pure: texts in, terms or a
+ * fault out. */
 #include "protocol.h"
 
 #include <stdio.h>
@@ -45,7 +45,7 @@ static bool skip_char(text *t, char c)
     return true;
 }
 
-/* The next token; one of no characters where there is none. */
+/* Returns the next token; an empty one if there is none. */
 static text take_token(text *t)
 {
     text token;
@@ -58,7 +58,8 @@ static text take_token(text *t)
     return token;
 }
 
-/* A value may be quoted, but is a token when unquoted (RFC 6455 section 9.1); ours are numbers, which nobody escapes. */
+/* Reads a value, which may be quoted, but must be a token without the quotes (RFC 6455 section 9.1). Our values are
+ * numbers, which no server escapes. */
 static text take_value(text *t)
 {
     text value, none = {NULL, NULL};
@@ -76,7 +77,7 @@ static bool is_word(text token, const char *word)
     return len == strlen(word) && memcmp(token.at, word, len) == 0;
 }
 
-/* A number of 8 to 15 without leading zeros; 0 if it is none. */
+/* Reads a number from 8 to 15 without leading zeros; 0 = it is not such a number. */
 static uint8_t bits_of(text value)
 {
     size_t len = (size_t)(value.end - value.at);
@@ -100,7 +101,7 @@ static const struct {
                   {"server_max_window_bits", SERVER_BITS, true},
                   {"client_max_window_bits", CLIENT_BITS, true}};
 
-/* Takes one parameter; NULL or what is wrong with it. */
+/* Reads one parameter. Returns NULL, or what is wrong with it. */
 static const char *take_parameter(text *t, cw__compression *terms, unsigned *seen)
 {
     text name = take_token(t), value = {NULL, NULL};
@@ -136,7 +137,7 @@ const char *cw__compression_answer(const cw__compression *offer, const char *val
     const char *fault;
     unsigned seen = 0;
 
-    /* What the server does not say stays as it is without compression's parameters, or as we chose for ourselves. */
+    /* Parameters that the server leaves out: its own get the defaults of RFC 7692, ours stay as we chose them. */
     *terms = (cw__compression){.is_on = true,
                                .server_bits = MOST_BITS,
                                .client_bits = offer->client_bits,

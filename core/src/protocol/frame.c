@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Frame headers and masking on byte arrays (RFC 6455 sections 5.2, 5.3). The codecs and the tests call it.
- * Pure: no I/O, no randomness (the mask is passed in), no opinion on opcodes and RSV bits (message.c has it). */
+/* Frame headers and masking on byte arrays (RFC 6455 sections 5.2, 5.3). The codecs and the tests call it. Pure: no I/O
+ * and no randomness (the mask is an argument). message.c checks opcodes and RSV bits. */
 #include "protocol.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@ enum {
     BASE_BYTES = 2, /* the part that every header has */
     BIT_FINAL = 0x80,
     BIT_MASKED = 0x80,
-    LENGTH_16 = 126, /* the 7 bits that announce a length of 2 or 8 bytes */
+    LENGTH_16 = 126, /* values of the 7-bit length that announce a length of 2 or 8 bytes */
     LENGTH_64 = 127,
     MASK_BYTES = 4,
     WORD_BYTES = 8,
@@ -86,7 +86,7 @@ cw__decode cw__frame_decode(cw__frame_decoder *d, const uint8_t *data, size_t le
     size_t taken = 0;
     size_t need = d->have_bytes < BASE_BYTES ? BASE_BYTES : header_bytes_of(d->bytes[1]);
 
-    /* The common case, a header in one piece, is read where it lies. */
+    /* Fast path: most headers arrive in one piece and are read without a copy. */
     if (d->have_bytes == 0 && len_bytes >= BASE_BYTES && len_bytes >= header_bytes_of(data[1])) {
         *used = header_bytes_of(data[1]);
         return read_header(data, frame);
@@ -111,7 +111,7 @@ static void mask_word(uint8_t *dst, const uint8_t *src, uint64_t mask)
     memcpy(dst, &word, WORD_BYTES);
 }
 
-/* A run is loaded as a whole before it is stored, so that dst may be src and the compiler may use vectors. */
+/* Each run is loaded as a whole before it is stored. So dst may be src, and the compiler can use vector instructions. */
 static void mask_run(uint8_t *dst, const uint8_t *src, uint64_t mask)
 {
     uint64_t words[RUN_BYTES / WORD_BYTES];
@@ -131,7 +131,7 @@ void cw__frame_mask(uint8_t *dst, const uint8_t *src, size_t len_bytes, const ui
 
     for (size_t k = 0; k < WORD_BYTES; k++)
         turned[k] = mask[(offset + k) & 3];
-    memcpy(&wide, turned, WORD_BYTES); /* bytes in memory order, so it holds for either endianness */
+    memcpy(&wide, turned, WORD_BYTES); /* bytes in memory order, so this works for either endianness */
     for (; len_bytes - i >= RUN_BYTES; i += RUN_BYTES)
         mask_run(dst + i, src + i, wide);
     for (; len_bytes - i >= WORD_BYTES; i += WORD_BYTES)

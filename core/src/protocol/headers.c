@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Headers: which request headers a caller may give, and which subprotocols. Called by settings.c; pure but for the
- * calling thread's error. */
+/* Checks the request headers and the subprotocols that a caller sets. settings.c calls it. Pure, except that it sets
+ * the calling thread's error. */
 #include <string.h>
 #include <strings.h>
 
@@ -25,7 +25,7 @@ static bool is_name(const char *name, size_t name_bytes, const char *wanted)
 
 static cw_status check_name(const char *name, size_t name_bytes)
 {
-    /* The handshake makes these itself, or they would turn the request into another kind of request. */
+    /* A caller may not set these: the handshake writes them, or they would make it another kind of request. */
     static const char *const ours[] = {"Upgrade", "Connection", "Content-Length", "Transfer-Encoding",
                                        "Expect",  "TE",         "Trailer"};
 
@@ -73,7 +73,7 @@ cw_status cw__header_check(const char *name, size_t name_bytes, const char *valu
 
 const char *cw__header_repeat_fault(const char *name, size_t name_bytes)
 {
-    /* RFC 9110 section 5.3: a header of which the value is not a list goes out once. */
+    /* RFC 9110 section 5.3: a header whose value is not a list may be sent only once. */
     static const char *const single[] = {"Host",    "Authorization", "Origin", "User-Agent",
                                          "Referer", "Content-Type",  "From",   "Max-Forwards",
                                          "Range",   "If-Range"};

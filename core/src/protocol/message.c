@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Pieces of frames into messages, parts and control frames (RFC 6455 sections 5.4, 5.5, 8.1). socket.c feeds it
- * what a codec reads. Pure: no I/O, no lock, no clock; its only memory is the message in progress.
+/* Turns pieces of frames into messages, parts and control frames (RFC 6455 sections 5.4, 5.5, 8.1). socket.c passes
+ * what a codec reads. Pure: no I/O, no lock, no clock. Its only memory is the message in progress.
  *
- * A frame begins with the first piece after the last one ended: frame_left (data) and in_control (control frames,
- * which may come between the frames of a message but never inside one) say where we are. The offset of a piece
- * does not, since a codec may announce a frame by a piece of no bytes before its payload comes. */
+ * A frame begins with the first piece after the end of the previous frame. frame_left (data frames) and in_control
+ * (control frames) record the position. Control frames may come between the frames of a message, never inside one. The
+ * offset of a piece does not tell it, because a codec may announce a frame by an empty piece before its payload
+ * arrives. */
 #include "protocol.h"
 
 #include <string.h>
 
 enum {
     OP_IS_CONTROL = 0x8,
-    AHEAD_BYTES = 1 << 20,     /* how much a peer's mere announcement makes us allocate */
-    IN_PLACE_BYTES = 16 << 10, /* below this, a buffer that also takes what follows needs fewer reads */
-    WASTE_BYTES = 4 << 10      /* not worth a call */
+    AHEAD_BYTES = 1 << 20,     /* the most that we allocate because a peer has announced it */
+    IN_PLACE_BYTES = 16 << 10, /* for less, a buffer that also takes the next frames needs fewer reads */
+    WASTE_BYTES = 4 << 10      /* less is not worth a call of realloc */
 };
 
 void cw__message_init(cw__message *m, bool is_partial, int64_t max_bytes)
@@ -39,9 +40,9 @@ static size_t gathered_bytes(const cw__message *m) { return m->building ? m->bui
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-/* What the message in progress should have room for when coming_bytes more of its frame are announced, of which
- * must_bytes are here. Doubling keeps the copies of a message in many pieces linear; all of a frame up to
- * AHEAD_BYTES spares even those. The caller has checked that the announced sum keeps to max_bytes. */
+/* Returns the room for the message in progress when its frame announces coming_bytes more, of which must_bytes are
+ * here. Doubling keeps the number of copies linear for a message in many pieces. Room for a whole frame, up to
+ * AHEAD_BYTES, avoids even those copies. The caller has checked that the announced sum is within max_bytes. */
 static uint64_t wanted_room(const cw__message *m, uint64_t coming_bytes, size_t must_bytes, bool is_final)
 {
     uint64_t have = gathered_bytes(m);
@@ -57,7 +58,7 @@ static uint64_t wanted_room(const cw__message *m, uint64_t coming_bytes, size_t 
     return wanted > have + must_bytes ? wanted : have + must_bytes;
 }
 
-/* Makes room for must_bytes more at least. */
+/* Makes room for at least must_bytes more. */
 static bool make_room(cw__message *m, uint64_t coming_bytes, size_t must_bytes, bool is_final)
 {
     uint64_t wanted;
@@ -131,13 +132,13 @@ static bool gather(cw__message *m, const cw__piece *piece)
     if (!make_room(m, coming_bytes, piece->len_bytes, piece->is_final))
         return false;
     tail = m->building->data + m->building->len_bytes;
-    if (piece->data != tail) /* else it was read to where it belongs; that room was there, so nothing moved */
+    if (piece->data != tail) /* otherwise it was read into its place, and the event did not move */
         memcpy(tail, piece->data, piece->len_bytes);
     m->building->len_bytes += piece->len_bytes;
     return true;
 }
 
-/* Section 5.4: what may begin where. */
+/* Section 5.4: which frames may begin now. */
 static cw__message_result begin_frame(cw__message *m, const cw__piece *piece, cw__message_output *out)
 {
     if (piece->opcode == CW__OP_CONTINUATION)
@@ -162,14 +163,14 @@ static bool is_too_big(const cw__message *m, const cw__piece *piece)
     return piece->len_bytes > spare || piece->remaining > spare - piece->len_bytes;
 }
 
-/* The text is for the peer, which knows nothing of our controls. */
+/* The peer reads this text. It does not know our controls, so the text names none. */
 static cw__message_result too_big(cw__message *m, const cw__piece *piece, cw__message_output *out)
 {
     m->refused_bytes = gathered_bytes(m) + piece->len_bytes + piece->remaining;
     return violation(out, 1009, "the message is bigger than this client accepts");
 }
 
-/* A message may wait for its taker for long: what doubling left over goes back first. */
+/* A message may wait long until it is taken. Return the memory that doubling left unused first. */
 static cw_event *without_waste(cw_event *event)
 {
     size_t waste = event->room_bytes - event->len_bytes;
@@ -237,7 +238,7 @@ static cw__message_result feed_data(cw__message *m, const cw__piece *piece, cw__
     return is_end ? give_whole(m, out) : CW__MESSAGE_NONE;
 }
 
-/* Section 5.5: what a control frame may be. */
+/* Section 5.5: which control frames are allowed. */
 static cw__message_result begin_control(cw__message *m, const cw__piece *piece, cw__message_output *out)
 {
     if (piece->opcode != CW__OP_CLOSE && piece->opcode != CW__OP_PING && piece->opcode != CW__OP_PONG)

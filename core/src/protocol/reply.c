@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The reply to the opening handshake: its header lines as they come, and the verdict on them (RFC 6455 section
- * 4.1). libcurl checks neither Sec-WebSocket-Accept nor that Upgrade, Connection, extension and subprotocol are
- * what was asked for (8.14.1 and 8.22 alike), so all of that is here. Called by handshake.c with what libcurl
- * hands it, and by verdict.c. Pure: lines in, verdict out; no I/O, no libcurl. */
+/* The reply to the opening handshake: it collects the header lines and checks them (RFC 6455 section 4.1). libcurl
+ * checks neither Sec-WebSocket-Accept, nor that Upgrade, Connection, extension and subprotocol are what we asked for
+ * (8.14.1 and 8.22). So this file does. handshake.c passes what it gets from libcurl; verdict.c asks for the result.
+ * Pure: lines in, result out; no I/O, no libcurl. */
 #include "protocol.h"
 
 #include <string.h>
 #include <strings.h>
 
-/* libcurl itself gives up at 100 KiB in a line, 5000 lines, 300 KiB in all replies to a request (8.14.1). */
+/* libcurl's own limits: 100 KiB for a line, 5000 lines, 300 KiB for all replies to a request (8.14.1). */
 enum {
     ACCEPT_CHARS = 28,
-    STATUS_LINE_BYTES = 12,         /* "HTTP/1.1 101", the reason may be missing */
-    LINES_LIMIT_BYTES = 128 * 1024, /* of kept header lines */
-    HEAD_LIMIT_BYTES = 256 * 1024   /* of all replies together, interim ones too */
+    STATUS_LINE_BYTES = 12,         /* "HTTP/1.1 101"; the reason may be missing */
+    LINES_LIMIT_BYTES = 128 * 1024, /* the header lines that are kept */
+    HEAD_LIMIT_BYTES = 256 * 1024   /* all replies together, interim ones too */
 };
 
-/* ---- Gathering lines ---- */
+/* ---- Collecting lines ---- */
 
 void cw__reply_destroy(cw__reply *r)
 {
@@ -34,7 +34,8 @@ void cw__reply_forget(cw__reply *r)
 
 const char *cw__reply_lines(const cw__reply *r) { return r->len_bytes ? r->lines : ""; }
 
-/* What a value and a reason may hold (RFC 9110 section 5.5): above all no CR, which some take for a line's end. */
+/* Checks the characters of a value or a reason (RFC 9110 section 5.5). A CR is not allowed, because some programs take
+ * it for the end of a line. */
 static bool is_text(const char *text, size_t len_bytes)
 {
     for (size_t i = 0; i < len_bytes; i++) {
@@ -47,7 +48,7 @@ static bool is_text(const char *text, size_t len_bytes)
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/* RFC 9112 section 4; libcurl takes the first three of more digits, and a tab for the blank. */
+/* RFC 9112 section 4. libcurl is less strict: it accepts more than three digits and uses three, and a tab as the blank. */
 static bool is_status_line(const char *line, size_t len_bytes)
 {
     return len_bytes >= STATUS_LINE_BYTES && line[8] == ' ' && is_digit(line[9]) && is_digit(line[10]) &&
@@ -73,7 +74,7 @@ static void begin(cw__reply *r, const char *line, size_t len_bytes)
     r->http_status = r->is_malformed ? 0 : (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
 }
 
-/* Keeps a line without the blanks at its end, which are no part of the value; its end becomes CRLF. */
+/* Keeps a line. Blanks at its end are not part of the value and are removed; the line then ends in CRLF. */
 static bool keep(cw__reply *r, const char *line, size_t len_bytes)
 {
     size_t need_bytes;
@@ -98,8 +99,8 @@ static bool keep(cw__reply *r, const char *line, size_t len_bytes)
     return true;
 }
 
-/* A folded line goes on with the value before it, behind one blank (RFC 9112 section 5.2). libcurl hands it over
- * as it came before 8.18 and unfolds it since. */
+/* Appends a folded line to the value before it, after one blank (RFC 9112 section 5.2). libcurl before 8.18 passes
+ * folded lines on unchanged; later versions unfold them. */
 static bool unfold(cw__reply *r, const char *line, size_t len_bytes)
 {
     while (len_bytes > 0 && cw__is_blank(line[0]))
@@ -107,19 +108,19 @@ static bool unfold(cw__reply *r, const char *line, size_t len_bytes)
     if (len_bytes == 0)
         return true;
     r->len_bytes -= 2;
-    r->lines[r->len_bytes++] = ' '; /* in the place of the CR */
+    r->lines[r->len_bytes++] = ' '; /* replaces the CR */
     return keep(r, line, len_bytes);
 }
 
 bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
 {
-    bool ends_head = len_bytes == 0 || line[0] == '\r' || line[0] == '\n'; /* for libcurl */
+    bool ends_head = len_bytes == 0 || line[0] == '\r' || line[0] == '\n'; /* libcurl's rule too */
 
     r->head_bytes += len_bytes;
     if (r->head_bytes > HEAD_LIMIT_BYTES)
         r->is_cut = true;
     if (len_bytes > 0 && line[len_bytes - 1] != '\n')
-        return !r->is_cut; /* the connection ended within it (libcurl hands that over since 8.21 at the latest) */
+        return !r->is_cut; /* the connection ended within the line; libcurl 8.21 passes it on, perhaps older ones too */
     if (len_bytes > 0)
         len_bytes -= len_bytes > 1 && line[len_bytes - 2] == '\r' ? 2 : 1;
     if (!r->is_begun || r->is_complete) {
@@ -137,7 +138,7 @@ bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
     return !r->is_cut;
 }
 
-/* ---- Reading them again ---- */
+/* ---- Reading the lines ---- */
 
 static const char *without_blanks(const char *text, const char *end, size_t *len_bytes)
 {
@@ -171,9 +172,9 @@ bool cw_header_next(const char **at, const char *end, cw_header *out)
     return false;
 }
 
-/* ---- The verdict ---- */
+/* ---- Checking the reply ---- */
 
-/* Gives the value of the n-th header of that name; NULL if there are fewer. */
+/* Returns the value of the n-th header of that name; NULL if there are fewer. */
 static const char *value_of(const cw__reply *r, const char *name, int n, size_t *len_bytes)
 {
     const char *at = cw__reply_lines(r), *end = at + strlen(at);
@@ -188,7 +189,7 @@ static const char *value_of(const cw__reply *r, const char *name, int n, size_t 
     return NULL;
 }
 
-/* Whether a header is there once and with that value. */
+/* Tells whether a header occurs exactly once and has that value. */
 static bool has_once(const cw__reply *r, const char *name, const char *wanted, bool any_case)
 {
     size_t len, more;
@@ -198,7 +199,7 @@ static bool has_once(const cw__reply *r, const char *name, const char *wanted, b
            (any_case ? strncasecmp(value, wanted, len) == 0 : memcmp(value, wanted, len) == 0);
 }
 
-/* Connection may be given several times and hold several tokens. */
+/* Connection may occur several times, with several tokens each. */
 static bool connection_has_upgrade(const cw__reply *r)
 {
     size_t len;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tokens and lists of them, as headers have them (RFC 9110 sections 5.6.1, 5.6.2): names of headers and extensions,
- * subprotocols. Called by reply.c, extension.c and headers.c. Pure. */
+/* Tokens and lists of tokens in headers (RFC 9110 sections 5.6.1, 5.6.2): names of headers and extensions,
+ * subprotocols. reply.c, extension.c and headers.c call it. Pure. */
 #include "protocol.h"
 
 #include <string.h>

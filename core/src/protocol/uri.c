@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* URI: checks what a caller gives and encodes it for the wire (RFC 3986, RFC 3987 section 3.1, RFC 6455 section 3).
- * Bytes in, bytes or the text of a fault out. Called by handshake.c; knows nothing of libcurl.
+/* Checks the URI that a caller gives, and encodes it for the request (RFC 3986, RFC 3987 section 3.1, RFC 6455 section
+ * 3). Bytes in; bytes or the text of a fault out. handshake.c calls it. It knows nothing of libcurl.
  *
- * A fault never shows the user name, the password, the query or a port that is no number: a password with a / or # in
- * it ends up as any of these. It names a single character, and what to write instead. */
+ * A fault never shows the user name, the password, the query, or a port that is not a number. A password that contains
+ * a / or # can end up in any of these. A fault shows a single character at most, and what to write instead. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,16 +42,16 @@ static bool is_one_of(unsigned char c, const char *characters)
 
 static bool is_control(unsigned char c) { return c < 0x20 || c == 0x7f; }
 
-/* Goes out as it is. RFC 3986 has no place for [ and ] in a path or query, but browsers send them, servers take them,
- * and RFC 3987 section 3.1 forbids to encode them. */
+/* Characters that are sent unchanged. RFC 3986 does not allow [ and ] in a path or query. But browsers send them,
+ * servers accept them, and RFC 3987 section 3.1 forbids encoding them. */
 static bool is_plain(unsigned char c, part where)
 {
     return is_alphanumeric(c) || is_one_of(c, "-._~!$&'()*+,;=:") ||
            (where != USERINFO && is_one_of(c, "@/[]")) || (where == QUERY && c == '?');
 }
 
-/* Goes out percent-encoded. RFC 3987 section 3.1 allows it for these of ASCII, and browsers do it. Not for \ before the
- * query: a browser reads that as /. */
+/* ASCII characters that are sent percent-encoded. RFC 3987 section 3.1 allows it for these, and browsers do it. \ is
+ * encoded only in the query: before it, a browser reads \ as /. */
 static bool is_encoded(unsigned char c, part where)
 {
     return c >= 0x80 || is_one_of(c, "\"<>^`{|}") || (where == QUERY && c == '\\');
@@ -78,7 +78,7 @@ static bool fail_character(unsigned char c, const char *where, char fault[CW__UR
 
 /* ---- Encoding ---- */
 
-/* Checks the escape sequence at a '%'. */
+/* Checks the escape sequence that begins with a '%'. */
 static bool check_escape(const char *at, const char *end, part where, char fault[CW__URI_FAULT_BYTES])
 {
     int value;
@@ -95,7 +95,7 @@ static bool check_escape(const char *at, const char *end, part where, char fault
     return true;
 }
 
-/* Appends a part to out, which has room for three times as much; returns its end, or NULL with the fault. */
+/* Appends an encoded part to out, which has room for three times its length. Returns the end of out; NULL with a fault. */
 static char *encode(char *out, const char *text, size_t len_bytes, part where, char fault[CW__URI_FAULT_BYTES])
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -141,7 +141,7 @@ static bool read_port(const char *text, const char *end, cw__authority *a, char 
     return true;
 }
 
-/* "[::1]", or "[fe80::1%25eth0]", also with a bare % (RFC 6874 section 2); returns what follows it. */
+/* Reads "[::1]" or "[fe80::1%25eth0]", also with a bare % (RFC 6874 section 2). Returns the position after it. */
 static const char *read_bracketed(const char *text, const char *end, cw__authority *a,
                                   char fault[CW__URI_FAULT_BYTES])
 {
@@ -172,7 +172,8 @@ static const char *read_bracketed(const char *text, const char *end, cw__authori
     return close + 1;
 }
 
-/* Names are not converted: libcurl's way (libidn2) reads them in the locale's encoding, and not every build has one. */
+/* Host names are not converted to ASCII. libcurl's conversion (libidn2) reads them in the locale's encoding, and some
+ * builds lack it. */
 static void fail_host(unsigned char c, char fault[CW__URI_FAULT_BYTES])
 {
     if (c >= 0x80)
@@ -234,9 +235,9 @@ bool cw__authority_read(const char *text, size_t len_bytes, cw__authority *a, ch
     return text == end || read_port(text + 1, end, a, fault);
 }
 
-/* ---- The whole ---- */
+/* ---- The whole URI ---- */
 
-/* Reads "ws://" or "wss://"; returns what follows, or NULL with the fault. */
+/* Reads "ws://" or "wss://". Returns the position after it; NULL with a fault. */
 static const char *read_scheme(const char *text, size_t len_bytes, cw__uri *uri,
                                char fault[CW__URI_FAULT_BYTES])
 {
@@ -264,8 +265,8 @@ static char *append(char *out, const char *text, size_t len_bytes)
     return out + len_bytes;
 }
 
-/* Puts "user:password@", encoded; nothing for an empty one, for which some versions of libcurl send credentials (8.14.1)
- * and others do not. */
+/* Writes "user:password@", encoded. It writes nothing if both are empty: some versions of libcurl (8.14.1) would send
+ * credentials for that, others would not. */
 static char *put_userinfo(char *out, const cw__authority *a, char fault[CW__URI_FAULT_BYTES])
 {
     size_t user_bytes = 0;
@@ -282,7 +283,7 @@ static char *put_userinfo(char *out, const cw__authority *a, char fault[CW__URI_
     return out ? append(out, "@", 1) : NULL;
 }
 
-/* Everything before and behind the host. */
+/* Writes everything before and after the host. */
 static char *put_base(char *out, const cw__authority *a, cw__uri *uri, char fault[CW__URI_FAULT_BYTES])
 {
     char port[8];
@@ -349,7 +350,7 @@ static bool check_text(const char *text, size_t len_bytes, char fault[CW__URI_FA
 
 cw__uri_result cw__uri_read(const char *text, size_t len_bytes, cw__uri *uri, char fault[CW__URI_FAULT_BYTES])
 {
-    enum { BESIDES = 64 }; /* what put_base adds, at most */
+    enum { BESIDES = 64 }; /* the most that put_base adds */
     const char *authority;
     cw__uri_result result = CW__URI_NO_MEMORY;
     char *copy;
@@ -373,7 +374,7 @@ void cw__uri_destroy(cw__uri *uri)
     memset(uri, 0, sizeof *uri);
 }
 
-/* The last @ ends the userinfo, so that nothing of one is shown whatever it holds. */
+/* The last @ ends the userinfo. So no part of the userinfo is shown, whatever it contains. */
 size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes)
 {
     const char *separator = strstr(uri, "://");

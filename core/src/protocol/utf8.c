@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Incremental UTF-8 validation (RFC 3629; RFC 6455 section 8.1). Called by message.c for text as it arrives, by
- * close.c for reasons, and before sending. Pure: bytes in, verdict out; no allocation.
+/* Incremental UTF-8 validation (RFC 3629; RFC 6455 section 8.1). message.c calls it for text as it arrives, close.c for
+ * reasons, and the socket before it sends text. Pure: bytes in, result out; no allocation.
  *
- * Between two calls the state holds what the next byte has to be:
- *   bits 0-7 continuation bytes still to come, bits 8-15 the least and bits 16-23 the greatest next byte.
- * Only the byte after a lead byte has narrower bounds than 80..BF; those bounds are what keeps out overlong
- * forms (E0, F0), surrogates (ED) and code points over U+10FFFF (F4), each at its first byte that shows it. */
+ * Between two calls the state describes the next byte:
+ *   bits 0-7 number of continuation bytes to come, bits 8-15 the least and bits 16-23 the greatest next byte.
+ * Only the byte after a lead byte has narrower limits than 80..BF. These limits reject overlong forms (E0, F0),
+ * surrogates (ED) and code points above U+10FFFF (F4), each at the first byte that shows it. */
 #include "protocol.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ static uint32_t expecting(unsigned left, unsigned least, unsigned greatest)
     return left | least << 8 | greatest << 16;
 }
 
-/* The state after a lead byte of 80 or more; 0 if no character begins with it. */
+/* Returns the state after a lead byte of 80 or more; 0 if no character begins with that byte. */
 static uint32_t after_lead(uint8_t lead)
 {
     if (lead < 0xc2)
@@ -53,7 +53,7 @@ static bool is_ascii_run(const uint8_t *at)
     return (all & HIGH_BITS) == 0;
 }
 
-/* Goes over ASCII, a word at a time. */
+/* Skips ASCII, one word at a time. */
 static const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end)
 {
     while (end - at >= WORD_BYTES && !(load_word(at) & HIGH_BITS))
@@ -63,14 +63,14 @@ static const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end)
 
 /* ---- Long runs: an automaton without branches ----
  *
- * Whatever the text is made of, a byte costs one load and one shift: the row of a byte has, for each state, 6 bits with
- * the state that follows, and a state is its own place in a row. What is not allowed is 0, the bad state, and so is all
- * that follows it. */
+ * Each byte costs one load and one shift, for any text. A table has a row for each byte. A row has 6 bits for each
+ * state: the next state. A state is its own bit position in a row. A byte that is not allowed leads to 0, the bad
+ * state, which no byte leaves. */
 
 enum {
     BAD = 0,
-    BETWEEN = 6, /* characters */
-    ONE = 12,    /* continuation byte to come; two, three */
+    BETWEEN = 6, /* between characters */
+    ONE = 12,    /* one continuation byte to come; two, three */
     TWO = 18,
     THREE = 24,
     AFTER_E0 = 30,
@@ -82,7 +82,7 @@ enum {
 
 #define GO(from, to) ((uint64_t)(to) << (from))
 #define ASCII        GO(BETWEEN, BETWEEN)
-#define ANY          (GO(ONE, BETWEEN) | GO(TWO, ONE) | GO(THREE, TWO)) /* a continuation byte, anywhere */
+#define ANY          (GO(ONE, BETWEEN) | GO(TWO, ONE) | GO(THREE, TWO)) /* in the states that allow 80..BF */
 #define LOW          (ANY | GO(AFTER_ED, ONE) | GO(AFTER_F4, TWO))      /* 80..8F */
 #define MIDDLE       (ANY | GO(AFTER_ED, ONE) | GO(AFTER_F0, TWO))      /* 90..9F */
 #define HIGH         (ANY | GO(AFTER_E0, ONE) | GO(AFTER_F0, TWO))      /* A0..BF */
@@ -145,7 +145,7 @@ static uint64_t after_word(uint64_t state, const uint8_t *at)
     return rows[at[7]] >> (state & STATE_MASK);
 }
 
-/* Goes over whole runs from a place between characters. Returns a place between characters near the end, or NULL if
+/* Validates whole runs, starting between characters. Returns a position between characters near the end; NULL if
  * there is a bad byte. */
 static const uint8_t *skip_runs(const uint8_t *at, const uint8_t *end)
 {
@@ -159,7 +159,7 @@ static const uint8_t *skip_runs(const uint8_t *at, const uint8_t *end)
         if ((state & STATE_MASK) == BAD)
             return NULL;
     }
-    if ((state & STATE_MASK) != BETWEEN) /* back to where the character that goes on began */
+    if ((state & STATE_MASK) != BETWEEN) /* back to the start of the character that is cut */
         do
             at--;
         while ((*at & 0xc0) == 0x80);
