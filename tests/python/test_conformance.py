@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The vectors of tests/conformance against the whole library: one test for each, sent in every way.
+"""Runs the vectors of tests/conformance against the whole library, each sent in every way.
 
-All of them are replayed, many at a time, before the first test looks at what came of its own.
+All vectors are replayed first, many at a time. Then one test for each vector checks its outcome.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
 import vectors
 from vectors import Expected, Vector
 
-CODEC = "native" if decodes_natively() else "curl"  # who receives
+CODEC = "native" if decodes_natively() else "curl"  # the codec that receives
 ALL = vectors.read_all()
 VECTORS = [vector for vector in ALL if HAS_COMPRESSION or "compression" not in vector.controls]
 AT_ONCE = 32
@@ -35,7 +35,7 @@ Event = tuple[str, bytes, bool]  # text or binary, the payload, is_message_compl
 
 @dataclass
 class Outcome:
-    """What a client gave out."""
+    """The events that a client reported, and the server's record."""
 
     events: list[Event] = field(default_factory=list)
     closed: list[tuple[int, str, bool]] = field(default_factory=list)
@@ -101,7 +101,7 @@ def log(run: str) -> Iterator[str]:
 
 
 def joined(events: list[Event]) -> list[Event]:
-    """Parts put together: only the last event may be incomplete then."""
+    """Joins the parts of each message, so that only the last event may be incomplete."""
     whole: list[Event] = []
     for kind, data, is_complete in events:
         if whole and not whole[-1][2]:
@@ -121,7 +121,8 @@ def check_messages(got: list[Event], expected: Expected) -> None:
             assert data.startswith(begun[1])
         else:
             assert whole, f"no {kind} message of {len(data)} bytes came"
-            # not one assertion: pytest would take minutes to show how megabytes differ
+            # Compare outside the assertion, because pytest would take minutes to show a difference of
+            # megabytes.
             is_equal = whole[0] == (kind, data, True)
             assert is_equal, f"{whole[0][0]} {whole[0][1][:100]!r} instead of {kind} {data[:100]!r}"
             del whole[0]

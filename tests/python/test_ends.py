@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How a program ends while sockets are at work, and handlers that do what one had better not do."""
+"""The end of a program while its sockets are active, and handlers that misbehave."""
 
 import queue
 import threading
@@ -10,7 +10,7 @@ from curlwire import MessageWebSocket
 from peers import WAIT, echo, frame, script, url
 from test_process import assert_quiet, run
 
-PROMPT = 25.0  # seconds for the whole program on a busy machine; less than send_timeout: nothing waits for that
+PROMPT = 25.0  # seconds for the whole program; less than send_timeout (30 s), for which nothing may wait
 
 
 def assert_ends_promptly(script: str, output: str = "done\n") -> None:
