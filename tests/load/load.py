@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Many connections exchange numbered messages with checksums, half of them over TLS. One connection in twenty is
-cut at a random moment, and the others may not lose a message. Prints a report and then TAP.
+"""Many connections exchange numbered messages with checksums, half of them over TLS. One connection in twenty
+is cut at a random moment, and the others may not lose a message. Prints a report and then TAP.
 
     python3 tests/load/load.py           LOAD_S=60 LOAD_CONNECTIONS=2000 LOAD_SEED=... in the environment
 
@@ -133,8 +133,8 @@ def wait_for_echoes(connections: list[Connection]) -> None:
 
 
 def wait_for_cuts(connections: list[Connection], seconds: float) -> None:
-    """Waits for the last cuts, which may come a little after the end. It sends on, because a cut inside a message
-    needs a message."""
+    """Waits for the last cuts, which may come a little after the end. It sends on, because a cut inside a
+    message needs a message."""
     until = time.monotonic() + seconds
     choose = random.Random(2)
     left = connections

@@ -37,11 +37,11 @@ class _Stream(io.RawIOBase):
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Raises UnsupportedOperation, because this stream only writes."""
-        raise io.UnsupportedOperation("not readable")
+        raise io.UnsupportedOperation("an output stream is not readable; read from input_stream or call recv()")
 
     def write(self, buffer: "ReadableBuffer", /) -> int:
         """Raises UnsupportedOperation, because this stream only reads."""
-        raise io.UnsupportedOperation("not writable")
+        raise io.UnsupportedOperation("an input stream is not writable; write to output_stream")
 
     def _check_open(self) -> None:
         if self._is_closed:

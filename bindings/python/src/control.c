@@ -229,10 +229,10 @@ static int set_path(websocket *ws, cw_option option, PyObject *value)
     if (!PyUnicode_FSConverter(value, &bytes)) {
         if (PyErr_ExceptionMatches(PyExc_ValueError)) {
             PyErr_Clear();
-            raise_argument(
-                ws->state,
-                "%s cannot be %R: a path has no NUL in it, nor what the encoding of file names lacks",
-                cw_option_key(option), value);
+            raise_argument(ws->state,
+                           "%s cannot be %R: a path must not contain NUL or characters that the encoding of "
+                           "file names lacks",
+                           cw_option_key(option), value);
         }
         return -1;
     }
@@ -313,7 +313,8 @@ static int set_option(websocket *ws, cw_option option, PyObject *value)
 {
     cw_option_type type = cw_option_type_of(option);
     if (value == NULL) {
-        PyErr_Format(PyExc_TypeError, "the control %s cannot be deleted", cw_option_key(option));
+        PyErr_Format(PyExc_TypeError, "the control %s cannot be deleted; set a value instead",
+                     cw_option_key(option));
         return -1;
     }
     if (type == CW_TYPE_TEXT)
