@@ -130,7 +130,7 @@ def test_controls() -> None:
         ws.control.compression = "gzip"  # type: ignore[assignment]
 
 
-# ---- what goes out
+# ---- sending
 
 
 def test_frames_that_go_out() -> None:
@@ -291,7 +291,7 @@ def test_closed_while_a_thread_compresses() -> None:
     assert len(ends) == 2
 
 
-# ---- what comes in
+# ---- receiving
 
 
 def closing_code(server: Recorded) -> int:
@@ -438,7 +438,7 @@ def test_stream_read_of_any_size(size: int) -> None:
     assert got == data + b"plain"
 
 
-# ---- other people's ends
+# ---- other servers
 
 PEERS = ["CW_ECHO_WS", "CW_ECHO_WSS", "CW_NODE_WS", "CW_AIOHTTP_WS", "CW_NGINX_WS", "CW_NGINX_WSS"]
 SETTINGS: list[dict[str, Any]] = [

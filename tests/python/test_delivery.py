@@ -116,7 +116,7 @@ def test_a_slow_server_gets_all_messages(way: str) -> None:
     ws = curlwire.connect(sys.argv[1], close_timeout=0.5)
     sent_count = 0
     try:
-        while True:  # until neither the kernel nor the socket takes one more
+        while True:  # until the kernel and the socket's queue are full
             ws.send(bytes(1000), timeout=0)
             sent_count += 1
     except curlwire.WebSocketTimeout:
@@ -192,7 +192,7 @@ def test_ctrl_c_ends_the_wait_at_exit() -> None:
     process.communicate(timeout=3 * WAIT)
 
 
-# ---- how with ends
+# ---- the end of a with block
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_a_handler_ends_the_program() -> None:
         ws.on_message_received = lambda ws, args: _thread.interrupt_main()
         ws.connect(URL + "/")
         try:
-            ws.send("go")  # the answer may come before this has returned
+            ws.send("go")  # the reply may come before this returns
             ws.run_forever()
         except KeyboardInterrupt:
             print("done")
@@ -108,7 +108,7 @@ def test_exit_with_the_service_busy() -> None:
         floods = [curlwire.connect({flood!r}) for _ in range(10)]
         full = curlwire.connect({stalled!r})
         try:
-            full.send(bytes(100_000_000), timeout=0.1)  # a part goes, so the connection is dropped
+            full.send(bytes(100_000_000), timeout=0.1)  # a part is sent, so the connection is dropped
         except curlwire.ConnectionClosed:
             pass
         def connect():

@@ -46,7 +46,7 @@ def work():
         ws.send(str(number))
     until = time.monotonic() + 10
     while (len(heard) < 3 or not ticks) and time.monotonic() < until:
-        time.sleep(0.01)  # all may be heard before the ticker has begun
+        time.sleep(0.01)  # all messages may come before the ticker has begun
     ws.close()
 def tick():
     while thread.is_alive():
@@ -88,12 +88,12 @@ def round_trip(who):
     ws.connect(URI)
     ws.send(who)
     ws.run_forever()
-    os.write(1, (heard[0] + "\\n").encode())  # in one piece: two processes write at once
+    os.write(1, (heard[0] + "\\n").encode())  # one write, because two processes write
 round_trip("before")
 child = os.fork()
 round_trip("child" if child == 0 else "parent")
 if child == 0:
-    os._exit(0)  # nobody waits for it: gevent's waitpid does not return here; its output ends when both have
+    os._exit(0)  # the parent cannot wait: gevent's waitpid does not return here
 """
 RECEIVING = """
 ws = curlwire.connect(URI)

@@ -194,7 +194,7 @@ def test_handler_removed() -> None:
 
 
 def test_two_threads_that_set_both_handlers_or_remove_them() -> None:
-    """The subscription must match the changes of both threads. A naive version failed once in 20 times."""
+    """The subscription must include the changes of both threads. A simpler version failed once in 20 runs."""
     names = ("on_message_received", "on_closed")
     values: list[Any] = [None] * 2000
     values[::2] = [lambda ws, args: None] * 1000

@@ -97,7 +97,7 @@ def test_a_signal_handler_runs_while_a_call_waits() -> None:
         """
         ws = curlwire.connect(URL + "/")
         def answer(number, frame):
-            ws.ping(timeout=10)           # a call of ours inside a waiting call of ours
+            ws.ping(timeout=10)           # a call during a waiting call
             ws.send("from the signal handler")
         signal.signal(signal.SIGALRM, answer)
         signal.setitimer(signal.ITIMER_REAL, 0.05)
@@ -130,7 +130,7 @@ def test_an_exception_of_a_signal_handler_wins_over_a_result_that_came_meanwhile
         """
         ws = curlwire.connect(os.environ["CW_SCRIPT_WS"] + "/s/wait:200/echo")
         def fail(number, frame):
-            ws.ping(timeout=10)           # whose pong comes after that of the ping that waits
+            ws.ping(timeout=10)           # its pong comes after that of the waiting ping
             raise KeyError("from the signal handler")
         signal.signal(signal.SIGALRM, fail)
         signal.setitimer(signal.ITIMER_REAL, 0.05)
@@ -162,12 +162,12 @@ def test_an_exception_of_a_signal_handler_loses_no_message(call: str) -> None:
         def fail(number, frame):
             global signals
             signals += 1
-            if signals == 1:              # now that the call waits the message begins
+            if signals == 1:              # the call waits now, so begin the message
                 ws.send("begin")
                 signal.setitimer(signal.ITIMER_REAL, 0.05)
             if signals == 2:
                 ws.send("go on")
-                ws.ping(timeout=10)       # whose pong comes behind the message
+                ws.ping(timeout=10)       # its pong comes after the message
                 raise KeyError("from the signal handler")
         signal.signal(signal.SIGALRM, fail)
         signal.setitimer(signal.ITIMER_REAL, 0.05)
@@ -334,7 +334,7 @@ def test_a_subinterpreter_has_sockets_of_its_own() -> None:
         heard = []
         ws.on_message_received = lambda ws, args: heard.append(args.data)
         interpreters.run_string(made, {f"import sys; sys.path[:] = {sys.path!r}" + inside!r})
-        interpreters.destroy(made)  # whose end is not that of the others' sockets
+        interpreters.destroy(made)  # this must not end the sockets of others
         ws.send("outside")
         while not heard:
             time.sleep(0.01)
@@ -377,7 +377,7 @@ def test_fork_reads() -> None:
     assert_quiet(
         """
         import warnings
-        warnings.simplefilter("ignore")  # of Python 3.12 and later, about threads and fork
+        warnings.simplefilter("ignore")  # Python 3.12 and later warn about threads and fork
         sockets = [curlwire.connect(URL + "/"), curlwire.connect(URL + "/", curlwire.StreamWebSocket)]
         same = {"state", "close_code", "close_reason", "was_clean", "on_closed", "on_message_received"}
         objects = {"control", "information", "output_stream", "input_stream"}

@@ -158,7 +158,7 @@ def test_user_and_password_of_the_uri(serve: Start, capfd: pytest.CaptureFixture
     with pytest.raises(curlwire.HandshakeError) as caught:
         ws.connect(uri)
     assert lines_of(server.requests.get_nowait(), "Authorization") == [f"Authorization: Basic {BASIC}"]
-    assert server.requests.empty()  # the challenge is not answered a second time
+    assert server.requests.empty()  # no second request answers the challenge
     assert ws.uri == uri  # the attribute keeps the secrets, as the guide says
     captured = capfd.readouterr()
     for text in (shown(ws), words_of(caught.value), captured.out, captured.err):
@@ -496,7 +496,7 @@ def test_memory_endless_pings(serve: Start) -> None:
 def test_flood_does_not_hold_up_others(serve: Start, first: bytes, endless: bytes) -> None:
     script = """
     flooded = MessageWebSocket()
-    flooded.on_message_received = flooded.on_closed = lambda ws, args: None  # the service reads
+    flooded.on_message_received = flooded.on_closed = lambda ws, args: None  # so the service thread reads
     flooded.connect(URI)
     for _ in range(20):
         with curlwire.connect(os.environ["CW_ECHO_WS"] + "/", timeout=2) as ws:

@@ -90,7 +90,7 @@ class Life:
             True
         ]
         for taken, sent in zip(self.taken, self.sent, strict=True):
-            assert sorted(taken) == list(range(1, len(taken) + 1))  # each once, and a prefix
+            assert sorted(taken) == list(range(1, len(taken) + 1))  # each once, without a gap
             assert len(taken) == sent or (self.is_cut and len(taken) < sent)
 
 

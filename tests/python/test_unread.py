@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pongs and close frames that curlwire writes lose no message, even if the server has ended TCP behind it."""
+"""Pongs and close frames that curlwire sends lose no received message, even after the server has ended TCP."""
 
 import time
 from typing import Any

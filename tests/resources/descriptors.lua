@@ -26,7 +26,7 @@ local function session()
     curlwire.run()
     assert(heard == "text" and code == 1000)
     local other = assert(curlwire.connect(url .. "/echo", {receive_timeout = 0.05}))
-    local message, why_not, late = other:receive() -- polls
+    local message, why_not, late = other:receive() -- makes this thread poll
     assert(not message and late.status_name == "Timeout", why_not)
     other:close()
     assert(other:wait_closed(20))

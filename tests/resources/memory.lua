@@ -55,7 +55,7 @@ end
 -- Makes the mailbox and its descriptor. A failure that is returned is about the network or descriptors, so it fails the
 -- test. A lack of memory is raised.
 local function mailbox()
-    local count, _, err = curlwire.dispatch(0) -- makes it
+    local count, _, err = curlwire.dispatch(0) -- makes the mailbox
     assert(count == 0, err and "dispatch: " .. err.name)
     local fd, _, lack = curlwire.fd()
     assert(fd, lack and "fd: " .. lack.name)

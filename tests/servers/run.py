@@ -154,7 +154,7 @@ class Peers:
                 return
         raise CannotStart("nginx does not accept connections; its output is above")
 
-    # -- how they are started and ended
+    # -- starting and ending
 
     def tls(self, name: str) -> str:
         return f"wss:{self.folder / name}.pem:{self.folder / name}.key"

@@ -66,7 +66,7 @@ FRAME_BYTES = 16 << 20
 KEPT_PAYLOAD_BYTES = 64 << 10
 KEPT_BYTES = 4 << 20
 KEPT_FRAMES = 10_000
-RECORDS = 8192  # several suites run at once, and some make hundreds of connections
+RECORDS = 8192  # enough for several suites at once, some with hundreds of connections
 HEAD_BYTES = 1 << 20
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -195,7 +195,7 @@ class Connection:
         self.may_read.set()
         self.held = b""  # the reply, if join sends it with the next bytes
 
-    # -- what comes in
+    # -- receiving
 
     async def receive(self) -> None:
         """Reads frames until the client ends the connection."""
@@ -237,7 +237,7 @@ class Connection:
             self.seen += 1
             return self.waiting.pop(0)
 
-    # -- what goes out
+    # -- sending
 
     async def send(self, data: bytes) -> None:
         if self.held:

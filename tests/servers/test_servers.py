@@ -348,8 +348,8 @@ def test_ping_peer_drops_a_client_that_does_not_answer(env: dict[str, str]) -> N
     with Raw(env["CW_PING_WS"], "/") as client:
         client.head()
         data = client.rest()
-    assert data[:2] == b"\x89\x04", "its ping"
-    assert b"\x88" in data[6:], "its close frame"
+    assert data[:2] == b"\x89\x04", "no ping came"
+    assert b"\x88" in data[6:], "no close frame came"
 
 
 # -- certificates

@@ -208,7 +208,7 @@ class Link:
 
     async def run(self, upstream_port: int) -> None:
         if not await self.handshake():
-            await self.flush()  # the alert
+            await self.flush()  # sends the alert
             self.writer.write_eof()
             await self.swallow()
             return

@@ -99,7 +99,7 @@ class Expected:
     """The behaviour that a vector requires from a client."""
 
     messages: list[tuple[str, bytes]] = field(default_factory=list)  # text, binary, text_begun, binary_begun
-    pongs: list[tuple[bool, bytes]] = field(default_factory=list)  # whether it must be sent
+    pongs: list[tuple[bool, bytes]] = field(default_factory=list)  # whether it must be sent, and its payload
     end: str = ""  # closed, fail, lost
     payload: bytes = b""  # the payload of the server's close frame, or the code to fail with
 
@@ -221,7 +221,7 @@ def read_all() -> list[Vector]:
     return [vector for path in sorted(FOLDER.glob("*.txt")) for vector in read_file(path)]
 
 
-# ---- what the client has not read yet
+# ---- bytes that the client has not read yet
 
 
 class Unread:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The types of the extension module. The docstrings are the module's: scripts/stub_docs.py writes them.
+# The types of the extension module. scripts/stub_docs.py copies the docstrings from the built module.
 
 import os
 import sys

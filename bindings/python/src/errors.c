@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Turns failed calls of the core into exceptions, and runs calls that wait without the GIL but with signal handlers. All files
- * from convert.c on use this one. curlwire/errors.py decides which exception class belongs to which status. */
+/* Turns failed calls of the core into exceptions, and makes calls that wait. These release the GIL and run signal handlers. All
+ * files from convert.c on use this one. curlwire/errors.py decides which exception class belongs to which status. */
 #include "state.h"
 
 #include <string.h>

@@ -54,7 +54,7 @@ enum { CONTROL_DOC_BYTES = 300 };
 
 typedef struct blocking blocking;
 
-/* Everything the module owns. Each object keeps a pointer to it; its type keeps the module alive. */
+/* Everything that the module owns. Each object has a pointer to it, and the type of the object keeps the module alive. */
 typedef struct module_state {
     PyTypeObject *types[TYPE_COUNT];
     PyObject *enums[ENUM_COUNT];
@@ -278,8 +278,9 @@ PyObject *information_parse_headers(PyObject *module, PyObject *lines);
 /* ---- From control.c ------------------------------------------------------------------------------------------ */
 
 bool add_control_types(PyObject *module, module_state *state);
+/* Returns a new control object for ws.control. */
 PyObject *control_create(websocket *ws);
-/* Sets the controls that a constructor was given as keywords. */
+/* Sets the controls in the keywords of a constructor. Returns false with an exception set if one is wrong. */
 bool control_set_all(websocket *ws, PyObject *keywords);
 
 /* ---- From connecting.c and closing.c: methods of both classes ----------------------------------------------- */
