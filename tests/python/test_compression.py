@@ -414,7 +414,7 @@ def test_bomb_in_a_stream(growth: Any) -> None:
 
 
 def test_bomb_that_nobody_takes(growth: Any) -> None:
-    """If the inbox fills in the middle of a frame, the rest waits in compressed form, and so does the pong."""
+    """If the inbox fills in the middle of a frame, the rest of it stays compressed, and the pong waits."""
     ws, _ = accepting(*bomb(96, True), "hang", receive_mode="partial", inbound_buffer_size=1 << 20)
     with pytest.raises(curlwire.WebSocketTimeout):
         ws.ping(timeout=0.5)

@@ -403,7 +403,7 @@ class Server:
             self.news.notify_all()
 
     async def look_up(self, token: str) -> Record | None:
-        """Waits until the connection has ended, or LOG_WAIT_S. Returns its record, or None if there is none."""
+        """Waits up to LOG_WAIT_S for the end of a connection. Returns its record, or None if there is none."""
         try:
             async with asyncio.timeout(LOG_WAIT_S):
                 async with self.news:

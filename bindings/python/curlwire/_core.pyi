@@ -252,7 +252,9 @@ class WebSocket:
         """The subprotocol that the server chose, or None. Any thread may read it."""
     @property
     def extensions(self) -> str | None:
-        """The server's Sec-WebSocket-Extensions header, or None without compression. Any thread may read it."""
+        """The extension that the server accepted, such as 'permessage-deflate; client_max_window_bits=12',
+        or None. Any thread may read it.
+        """
     @property
     def local_address(self) -> str | None:
         """The local end of the connection as 'address:port'; None before it. Any thread may read it."""
@@ -337,7 +339,7 @@ class WebSocket:
     def flush(self, timeout: _Timeout = ...) -> None:
         """Waits until the kernel has taken all messages that were sent.
 
-        timeout: seconds. None = no limit; the default is control.send_timeout.
+        timeout: seconds without progress. None = no limit; the default is control.send_timeout.
         Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until then. Any
         thread may call it.
         """
@@ -360,8 +362,9 @@ class WebSocket:
     def wait_closed(self, timeout: float | None = None) -> None:
         """Waits until the connection has ended.
 
-        After close() the socket first sends its queued messages. This ends after control.send_timeout
-        without progress. Then control.close_timeout limits the closing handshake.
+        After close() the socket first sends its queued messages. It gives up after control.send_timeout
+        without progress (30 s if that is 0 or None). Then control.close_timeout limits the closing
+        handshake.
         timeout: seconds. The default is None, no limit.
         Raises WebSocketTimeout after timeout, and ConnectionClosed if sent messages did not reach the
         server. Blocks until the end. Any thread may call it.
@@ -419,7 +422,8 @@ class MessageWebSocket(WebSocket):
         With timeout=0 the call does not wait: the socket queues up to 256 KiB, or one larger message,
         and the service thread writes it.
         Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for a str with lone
-        surrogates. Blocks until the kernel has taken the whole message.
+        surrogates. If a part of the message is sent already, a timeout drops the connection and raises
+        ConnectionClosed. Blocks until the kernel has taken the whole message.
         Any thread may call it, also a handler.
         """
     @overload

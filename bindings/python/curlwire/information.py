@@ -82,7 +82,7 @@ class Information:
 
     @property
     def extensions(self) -> str | None:
-        """The server's Sec-WebSocket-Extensions header, or None without compression."""
+        """The extension that the server accepted, such as "permessage-deflate", or None."""
         return self._socket.extensions
 
     @property

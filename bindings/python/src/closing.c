@@ -64,8 +64,9 @@ static PyObject *wait_closed(websocket *ws, int timeout_ms)
 const char wait_closed_doc[] =
     "wait_closed($self, /, timeout=None)\n--\n\n"
     "Waits until the connection has ended.\n\n"
-    "After close() the socket first sends its queued messages. This ends after control.send_timeout\n"
-    "without progress. Then control.close_timeout limits the closing handshake.\n"
+    "After close() the socket first sends its queued messages. It gives up after control.send_timeout\n"
+    "without progress (30 s if that is 0 or None). Then control.close_timeout limits the closing\n"
+    "handshake.\n"
     "timeout: seconds. The default is None, no limit.\n"
     "Raises WebSocketTimeout after timeout, and ConnectionClosed if sent messages did not reach the\n"
     "server. Blocks until the end. Any thread may call it.";

@@ -48,7 +48,7 @@ bool websocket_has_handlers(websocket *ws)
     return has_handlers;
 }
 
-/* Makes the socket hold a reference to itself, or drops that reference. One lock covers both the check and the change. So if
+/* Makes the socket hold a reference to itself, or drops that reference. One lock covers the check and the change. So if
  * two threads call this, the last one sees the changes of both. */
 static void keep(websocket *ws, bool may_be_wanted)
 {

@@ -18,7 +18,8 @@ PyDoc_STRVAR(send_doc,
              "With timeout=0 the call does not wait: the socket queues up to 256 KiB, or one larger message,\n"
              "and the service thread writes it.\n"
              "Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for a str with lone\n"
-             "surrogates. Blocks until the kernel has taken the whole message.\n"
+             "surrogates. If a part of the message is sent already, a timeout drops the connection and raises\n"
+             "ConnectionClosed. Blocks until the kernel has taken the whole message.\n"
              "Any thread may call it, also a handler.");
 
 static PyObject *message_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)

@@ -110,11 +110,12 @@ static PyObject *websocket_ping(PyObject *self, PyObject *const *args, Py_ssize_
     return PyFloat_FromDouble((double)rtt_us / 1e6);
 }
 
-PyDoc_STRVAR(flush_doc, "flush($self, /, timeout=...)\n--\n\n"
-                        "Waits until the kernel has taken all messages that were sent.\n\n"
-                        "timeout: seconds. None = no limit; the default is control.send_timeout.\n"
-                        "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until then. Any\n"
-                        "thread may call it.");
+PyDoc_STRVAR(flush_doc,
+             "flush($self, /, timeout=...)\n--\n\n"
+             "Waits until the kernel has taken all messages that were sent.\n\n"
+             "timeout: seconds without progress. None = no limit; the default is control.send_timeout.\n"
+             "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until then. Any\n"
+             "thread may call it.");
 
 static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -235,7 +236,7 @@ static PyMethodDef methods[] = {
     {"_has_handlers", websocket_has_any_handler, METH_NOARGS,
      "_has_handlers($self, /)\n--\n\nReturns whether on_message_received or on_closed is set."},
     {"_let_go", websocket_let_go, METH_NOARGS,
-     "_let_go($self, /)\n--\n\nStops keeping an open socket alive that has handlers."},
+     "_let_go($self, /)\n--\n\nDrops the reference that keeps an open socket with handlers alive."},
     {NULL, NULL, 0, NULL}};
 
 /* ---- Attributes ---- */
@@ -279,7 +280,8 @@ static PyGetSetDef attributes[] = {
     INFO("protocol", CW_INFO_PROTOCOL,
          "The subprotocol that the server chose, or None. Any thread may read it."),
     INFO("extensions", CW_INFO_EXTENSIONS,
-         "The server's Sec-WebSocket-Extensions header, or None without compression. Any thread may read it."),
+         "The extension that the server accepted, such as 'permessage-deflate; client_max_window_bits=12', or "
+         "None. Any thread may read it."),
     INFO("local_address", CW_INFO_LOCAL_ADDRESS,
          "The local end of the connection as 'address:port'; None before it. Any thread may read it."),
     INFO("remote_address", CW_INFO_REMOTE_ADDRESS,
