@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Builds curlwire._core: the C core and the binding in one extension, for every Python from 3.11 on (abi3)."""
+"""Builds curlwire._core: one extension with the C core and the binding, for Python 3.11 and later (abi3)."""
 
 import re
 import shlex
@@ -14,20 +14,20 @@ from setuptools.command.build_ext import build_ext
 
 HEADER = Path(__file__).parent / "core" / "include" / "curlwire.h"
 
-# A free-threaded build of Python has no limited API: it gets an extension of its own.
+# A free-threaded Python has no limited API, so it needs an extension built for its own version.
 IS_LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
 def version() -> str:
-    """The one place that knows the version is the header."""
+    """Returns the version, which only the header curlwire.h contains."""
     found = re.search(r'^#define CW_VERSION "(.+)"$', HEADER.read_text(encoding="utf-8"), re.MULTILINE)
     if found is None:
-        raise SystemExit(f"{HEADER} has no CW_VERSION")
+        raise SystemExit(f"setup.py: {HEADER} has no line '#define CW_VERSION \"...\"'; restore it")
     return found.group(1)
 
 
 def libcurl(what: str) -> list[str]:
-    """The flags that libcurl needs; ends with one line and the mend if it will not do."""
+    """Returns the flags for libcurl. If libcurl cannot be used, exits with the reason and a fix."""
     command = ["sh", "scripts/check_libcurl.sh", what]
     result = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     if result.returncode != 0:
@@ -36,19 +36,22 @@ def libcurl(what: str) -> list[str]:
 
 
 def link_arguments() -> list[str]:
-    """Only the entry point is visible, and the code stays mapped: the service thread may outlive the module."""
+    """Returns linker flags that export only PyInit__core and keep the code mapped.
+
+    The code must stay mapped, because the service thread may outlive the module.
+    """
     if sys.platform == "darwin":
         return ["-Wl,-exported_symbol,_PyInit__core"]
     return ["-Wl,-z,nodelete", "-Wl,--version-script=bindings/python/core.map"]
 
 
 class BuildExt(build_ext):
-    """Asks for libcurl when something is really compiled, not for an sdist."""
+    """Looks for libcurl only when it compiles, so that an sdist can be made without libcurl."""
 
     def run(self) -> None:
         """Adds libcurl's flags, then builds."""
         cflags, libs = libcurl("cflags"), libcurl("libs")
-        # What was built with another libcurl is built anew, and so it is when a static one was.
+        # The extension depends on this file, so that a change of libcurl or of its flags builds it again.
         stamp = Path(self.build_temp) / "libcurl"
         words = shlex.join([*libcurl("version"), *cflags, *libs])
         if not stamp.exists() or stamp.read_text(encoding="utf-8") != words:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The main job in Python: messages by handlers, a stream, a large file, an error. scripts/demo.sh starts it.
+"""A demo of curlwire for Python: messages with handlers, a stream, a file, an error. scripts/demo.sh starts it.
 
-    demo.py [MIB]     the size of the file, 256 by default
+    demo.py [MIB]     the size of the file in MiB, 256 by default
 
-CW_ECHO_WSS is a wss:// echo server, CW_CA_FILE its authority, CW_REFUSED_WS an address that refuses.
+It reads three environment variables: CW_ECHO_WSS is a wss:// echo server, CW_CA_FILE is the file of its
+authority, and CW_REFUSED_WS is an address that refuses connections.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def stream() -> None:
 
 
 class Counted:
-    """A file to write to that hashes, counts, and moves the progress bar."""
+    """A writable file that hashes and counts the bytes, and moves the progress bar."""
 
     def __init__(self, target: BinaryIO, bar: Any) -> None:
         self.target = target
@@ -87,7 +88,7 @@ class Counted:
 
 
 class Limited:
-    """The next so many bytes of a stream, as a file to read from: an echo has no end of its own."""
+    """A readable file with the next n bytes of a stream. An echo has no end of its own."""
 
     def __init__(self, source: Any, left_bytes: int) -> None:
         self.source = source
@@ -100,7 +101,7 @@ class Limited:
 
 
 def progress_bar(total_bytes: int) -> Any:
-    # on a terminal only, and only if it is installed: the demo's set-up does that
+    # The bar appears only on a terminal, and only if tqdm is installed. scripts/demo.sh installs it.
     from tqdm import tqdm
 
     return tqdm(total=total_bytes, unit="B", unit_scale=True, desc="    back", disable=None, leave=False)
@@ -128,7 +129,7 @@ def large_file(folder: Path, mib: int) -> None:
             try:
                 with there.open("rb") as source:
                     shutil.copyfileobj(source, ws.output_stream, CHUNK_BYTES)
-            except BaseException as error:  # told by the main thread
+            except BaseException as error:  # the main thread reports it
                 failures.append(error)
                 ws.abort()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sends a line, prints what comes back: message.py ws://HOST/PATH [TEXT]."""
+"""Sends a text message and prints the reply: message.py ws://HOST/PATH [TEXT]."""
 
 import sys
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Treats a connection as a file: writes two lines, reads them back: stream.py ws://HOST/PATH."""
+"""Uses a connection as a file. Writes two lines and reads them back: stream.py ws://HOST/PATH."""
 
 import io
 import sys

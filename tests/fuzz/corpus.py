@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Seeds for the fuzz targets: the vectors of tests/conformance, and a few inputs made here.
+"""Makes seeds for the fuzz targets from the vectors of tests/conformance, and a few others.
 
     python3 tests/fuzz/corpus.py FOLDER
 
-writes FOLDER/TARGET/NAME. A seed begins with what its target takes first: a split, flags, calls (fuzz_*.c).
+writes the files FOLDER/TARGET/NAME. A seed begins with the fields that its target reads first: a split, flags
+or calls (see fuzz_*.c).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MOST_BYTES = 4096
-ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # answers the key in fuzz_reply.c
+ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # the answer to the key in fuzz_reply.c
 REPLY = (
     b"HTTP/1.1 101 \r\n",
     b"Upgrade: websocket\r\n",
@@ -35,7 +36,7 @@ TEXTS = (
     b"\xc0\xaf",
     b"x" * 70 + b"\xff",
 )
-# calls of socket_run.h: receive, send a text, a fragment, ping, close with 1000, look, drain
+# Calls of socket_run.h: receive, send a text, send a fragment, ping, close with 1000, look, drain.
 CALLS = (
     b"\x1c\x1c\x1c",
     b"\x00\x19abc\x1c",
@@ -67,7 +68,7 @@ def made_here() -> Iterator[tuple[str, bytes]]:
 
 
 def vectors() -> Iterator[tuple[str, bytes]]:
-    """What the server sends in each vector; the reader of the vectors knows the language."""
+    """Yields the name of each vector and the bytes that the server sends in it."""
     reader = ROOT / "tests" / "servers" / "vectors.py"
     if not reader.exists():
         return
@@ -83,7 +84,8 @@ def vectors() -> Iterator[tuple[str, bytes]]:
 
 
 def compressed() -> Iterator[tuple[str, bytes]]:
-    """Messages of two frames, of every type of block; before them the window, the split, a size."""
+    """Yields compressed messages of two frames, with every type of block. Each begins with the window, the
+    split and a size."""
     for level, strategy in ((0, zlib.Z_DEFAULT_STRATEGY), (6, zlib.Z_FIXED), (9, zlib.Z_DEFAULT_STRATEGY)):
         for number, text in enumerate((b"Hello", b"Hello" * 500, bytes(range(256)) * 9)):
             engine = zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy)
@@ -98,7 +100,7 @@ def compressed() -> Iterator[tuple[str, bytes]]:
 
 
 def replies() -> Iterator[tuple[str, bytes]]:
-    """The replies among the vectors of the handshake; {accept} answers the target's key."""
+    """Yields the replies of the handshake vectors. {accept} becomes the answer to the target's key."""
     for path in sorted((ROOT / "tests" / "conformance" / "handshake").glob("*.txt")):
         for block in re.split(r"^name: +", path.read_text(), flags=re.MULTILINE)[1:]:
             text = ""
@@ -109,7 +111,7 @@ def replies() -> Iterator[tuple[str, bytes]]:
 
 
 def payloads(sent: bytes) -> Iterator[tuple[int, bytes]]:
-    """Opcode and payload of each frame, as far as they are plain."""
+    """Yields the opcode and payload of each frame, up to the first frame that is not plain."""
     while len(sent) >= 2 and sent[1] <= 126:
         begin = 4 if sent[1] == 126 else 2
         length = int.from_bytes(sent[2:4], "big") if begin == 4 else sent[1]
@@ -118,13 +120,13 @@ def payloads(sent: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def seeds() -> Iterator[tuple[str, str, bytes]]:
-    """Target, name, input."""
+    """Yields the target, the name and the input of each seed."""
     for number, (name, sent) in enumerate([*made_here(), *vectors()]):
         split = struct.pack("!H", number)
         yield "fuzz_frame", name, split[1:] + sent[:64]
         yield "fuzz_message", name, bytes([number & 15]) + split + sent
         calls = CALLS[number % len(CALLS)]
-        flags = number * 2 & 0x3E  # how the peer ends, which class
+        flags = number * 2 & 0x3E  # how the peer ends, and the class of the socket
         yield "fuzz_socket", name, bytes([flags, len(calls)]) + calls + sent
         text = b""
         for place, (opcode, payload) in enumerate(payloads(sent)):

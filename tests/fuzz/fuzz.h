@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the fuzz targets share: a demand that ends the program, a reader of the input, a log of what came out, and
- * the way from bytes on the wire to that log. A target is one file fuzz_*.c; run.py builds and runs them. */
+/* Shared by the fuzz targets: an assertion, a reader of the input, a log of outputs, and the code that decodes bytes from the
+ * wire into that log. Each file fuzz_*.c is one target. run.py builds and runs them. */
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes);
 
-/* An invariant: a breach is a finding. */
+/* Checks an invariant. If it does not hold, the program aborts, which is a finding. */
 #define DEMAND(condition)                                                                   \
     do {                                                                                    \
         if (!(condition)) {                                                                 \
@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes);
         }                                                                                   \
     } while (0)
 
-/* The input, taken from its front; zeros once it is used up. */
+/* The input, which is read from its front. Reading past its end gives zeros. */
 typedef struct fuzz_input {
     const uint8_t *data;
     size_t len_bytes;
@@ -43,7 +43,7 @@ static inline uint64_t fuzz_number(fuzz_input *in, unsigned bytes)
     return number;
 }
 
-/* Up to that many bytes, where they lie. */
+/* Takes up to most_bytes of the input, without a copy. */
 static inline const uint8_t *fuzz_bytes(fuzz_input *in, size_t most_bytes, size_t *len_bytes)
 {
     const uint8_t *at = in->data;
@@ -53,7 +53,7 @@ static inline const uint8_t *fuzz_bytes(fuzz_input *in, size_t most_bytes, size_
     return at;
 }
 
-/* The length of the next run of a split that a seed decides: 0 = all at once, 1 = a byte at a time. */
+/* Returns the length of the next piece of a split. The seed decides the lengths: 0 = all at once, 1 = one byte each. */
 static inline size_t fuzz_run(uint32_t *seed, size_t left_bytes)
 {
     if (*seed < 2)
@@ -79,7 +79,7 @@ static inline void fuzz_note(fuzz_log *log, const void *data, size_t len_bytes)
     log->len_bytes += len_bytes;
 }
 
-/* One thing that came out: its bytes, then a mark and how many they were. */
+/* Logs one output: its bytes, then a mark and their number. */
 static inline void fuzz_note_item(fuzz_log *log, int mark, const void *data, size_t len_bytes)
 {
     uint64_t end[2] = {(uint64_t)mark, len_bytes};
@@ -93,16 +93,16 @@ static inline bool fuzz_begins_with(const fuzz_log *log, const fuzz_log *beginni
            (beginning->len_bytes == 0 || memcmp(log->bytes, beginning->bytes, beginning->len_bytes) == 0);
 }
 
-/* How bytes from the wire are read, and what came of them. */
+/* The settings for decoding bytes from the wire, and the logs of the outputs. */
 typedef struct fuzz_wire {
-    bool is_partial, is_lax; /* lax: a length that is not minimal passes, as libcurl lets it */
+    bool is_partial, is_lax; /* lax accepts a length that is not minimal, as libcurl does */
     int64_t max_bytes;
-    uint32_t seed;          /* of the split into pieces */
-    fuzz_log data, control; /* messages (or parts); control frames and the violation */
-    fuzz_log open;          /* what the frames of the open message have held */
+    uint32_t seed;          /* the seed of the split into pieces */
+    fuzz_log data, control; /* messages or parts; control frames and the violation */
+    fuzz_log open;          /* the payloads of the frames of the unfinished message */
 } fuzz_wire;
 
-/* Logs one output, which has to hold what the frames held; true if there may be more. */
+/* Logs one output, and checks that it has the bytes of the frames. Returns true if more outputs may follow. */
 static inline bool fuzz_take(fuzz_wire *w, cw__message_result result, cw__message_output *out,
                              const fuzz_log *payload)
 {
@@ -137,7 +137,7 @@ static inline bool fuzz_take(fuzz_wire *w, cw__message_result result, cw__messag
     return !is_over;
 }
 
-/* Feeds the payload of one frame in pieces, some of them read to where they belong. */
+/* Feeds the payload of one frame in pieces. Some pieces are read directly into the message. */
 static inline bool fuzz_feed_frame(fuzz_wire *w, cw__message *m, const cw__frame *f, const uint8_t *data,
                                    size_t len_bytes)
 {
@@ -168,7 +168,7 @@ static inline bool fuzz_feed_frame(fuzz_wire *w, cw__message *m, const cw__frame
     return true;
 }
 
-/* Reads bytes as a codec does, to their end or the first violation or close frame. */
+/* Decodes bytes as a codec does, until their end, the first violation or the first close frame. */
 static inline void fuzz_wire_run(fuzz_wire *w, const uint8_t *data, size_t len_bytes)
 {
     bool goes_on = true;

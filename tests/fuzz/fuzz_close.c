@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: close payloads and the closing machine. What decodes encodes to the same bytes; what does not has
- * a reason that can be seen; whatever the order of calls, the machine keeps the promises of protocol.h. */
+/* Fuzz target: close payloads and the state machine of closing. A payload that decodes must encode to the same bytes. A payload
+ * that does not must give a visible reason. The machine must keep the promises of protocol.h for every order of calls. */
 #include "fuzz.h"
 
 static void check_payload(const uint8_t *data, size_t len_bytes)
@@ -17,7 +17,7 @@ static void check_payload(const uint8_t *data, size_t len_bytes)
     if (v.code == 0)
         DEMAND(cw__close_encode(p.code, p.reason, p.reason_bytes, out) == len_bytes &&
                (len_bytes == 0 || memcmp(out, data, len_bytes) == 0));
-    if (len_bytes > 1) { /* a reason of ours may be of any length: it is cut between characters */
+    if (len_bytes > 1) { /* our own reason may have any length, and is cut between characters */
         size_t cut = cw__close_encode(1000, (const char *)data, len_bytes, out);
         DEMAND(cut >= 2 && cut <= sizeof out && memcmp(out + 2, data, cut - 2) == 0);
         DEMAND(!cw__utf8_valid(data, len_bytes) || cw__utf8_valid(out + 2, cut - 2));
@@ -40,7 +40,7 @@ static void check_machine(fuzz_input *in)
                         : call == 2 ? cw__close_failed(&c, &broken, now, timeout)
                                     : (call == 3 ? cw__close_answered(&c) : cw__close_ended(&c, "end"), false);
         bool is_new = before.state == CW__CLOSE_NONE;
-        DEMAND(!is_asked || is_new); /* one close frame at most */
+        DEMAND(!is_asked || is_new); /* at most one close frame is sent */
         DEMAND(c.state == before.state || is_new ||
                (c.state == CW__CLOSE_BOTH && before.state != CW__CLOSE_FAILED) ||
                (c.state == CW__CLOSE_FAILED && before.state == CW__CLOSE_SENT) || c.state == CW__CLOSE_ENDED);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: frame headers. Decoded in any split they are what they are decoded whole; encoding gives the same
- * bytes back, or shorter ones where the decoder refused the form; masking is what RFC 6455 section 5.3 says. */
+/* Fuzz target: frame headers. Decoding must give the same result for every split. Encoding must give the same bytes back, or
+ * fewer if the decoder refused the form of the length. Masking must follow RFC 6455 section 5.3. */
 #include "fuzz.h"
 
 static void check_split(const uint8_t *data, size_t len_bytes, uint32_t seed)
@@ -43,7 +43,7 @@ static void check_mask(const uint8_t *data, size_t len_bytes, uint32_t seed)
 
     memcpy(copy, data, len_bytes);
     for (size_t run; (run = fuzz_run(&seed, len_bytes - offset)) > 0; offset += run)
-        cw__frame_mask(copy + offset, copy + offset, run, mask, offset); /* in place, and piece by piece */
+        cw__frame_mask(copy + offset, copy + offset, run, mask, offset); /* in place, one piece after another */
     for (size_t i = 0; i < len_bytes; i++)
         DEMAND(copy[i] == (data[i] ^ mask[i & 3]));
     free(copy);

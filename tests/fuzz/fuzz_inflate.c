@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: compressed frames to messages. However the bytes are cut, kept and given out, the same plain bytes and
- * the same verdict come of them, and nothing is left behind. A reference beyond a window that is less than the largest
- * is found out only where zlib does not happen to have those bytes still: there the verdicts may differ. */
+/* Fuzz target: inflating compressed frames. The plain bytes and the verdict must be the same for every split of the input and
+ * every size of output, and no memory may leak. With a window below the largest, zlib detects a reference beyond the window
+ * only if it no longer has those bytes. In that case the verdicts may differ. */
 #include "inflate_run.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: frames to messages. Whatever the pieces, the same messages, control frames and violation come out;
- * texts are UTF-8, sizes keep to the limit (fuzz.h looks), nothing is left behind. */
+/* Fuzz target: frames to messages. Messages, control frames and the violation must be the same for every split. fuzz.h checks
+ * that texts are UTF-8 and that sizes stay within the limit. No memory may leak. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
@@ -13,13 +13,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
     bool is_violated;
     long live = cw__alloc_live();
 
-    split.seed = (uint32_t)fuzz_number(&in, 2) | 1u; /* 1 is a byte at a time */
+    split.seed = (uint32_t)fuzz_number(&in, 2) | 1u; /* 1 = one byte at a time */
     fuzz_wire_run(&whole, in.data, in.len_bytes);
     fuzz_wire_run(&split, in.data, in.len_bytes);
     DEMAND(cw__alloc_live() == live);
     DEMAND(whole.control.len_bytes == split.control.len_bytes &&
            fuzz_begins_with(&whole.control, &split.control));
-    /* Parts go out before the byte that spoils their frame; apart from that the data are the same. */
+    /* A split run may deliver parts that come before the bad byte of their frame. All other data must be the same. */
     is_violated = whole.is_partial && split.data.len_bytes > whole.data.len_bytes;
     DEMAND(is_violated || whole.data.len_bytes == split.data.len_bytes);
     DEMAND(fuzz_begins_with(&split.data, &whole.data));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: the verdict on the 101. Beside it stands a second reading of RFC 6455 section 4.1, by other means:
- * what is accepted has all that it asks for, once; a reply without oddities that has it is accepted. */
+/* Fuzz target: the verdict on the 101 reply. reply_model.h is a second implementation of RFC 6455 section 4.1. An accepted
+ * reply must have everything that the section requires, once. A plain reply that has it must be accepted. */
 #include "reply_model.h"
 
-#define KEY   "dGhlIHNhbXBsZSBub25jZQ==" /* section 1.3 has it, and what answers it */
+#define KEY   "dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455 section 1.3 has this key and its answer */
 #define START "HTTP/1.1 101 \r\n"
 
-/* One reply that begins with START, has only plain lines, and ends with the input. */
+/* Returns whether the text is one reply that begins with START, has only plain lines, and ends with the input. */
 static bool is_plain_reply(const char *text)
 {
     const char *at = text + strlen(START);
@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 
     if (len_bytes)
         memcpy(text, data, len_bytes);
-    for (const char *at = text; (end = strchr(at, '\n')); at = end + 1) /* libcurl refuses a NUL */
+    /* strchr may stop at a NUL, because libcurl refuses one. */
+    for (const char *at = text; (end = strchr(at, '\n')); at = end + 1)
         (void)cw__reply_line(&r, at, (size_t)(end - at) + 1);
     fault = cw__reply_fault(&r, KEY, "chat, v2.chat", &protocol, &bytes);
     DEMAND(!fault || !protocol);

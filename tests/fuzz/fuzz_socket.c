@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: the public API as a whole. The input says what the client calls and what the peer sends, which is
- * handshake and frames or anything else. Every call keeps its contract (socket_run.h); exactly one closed event
- * for a connection that was open, none for one that was not; the messages are a beginning of those that the pure
- * rooms make of the same bytes; afterwards nothing is left of it all. */
+/* Fuzz target: the whole public API. The input decides which calls the client makes and which bytes the peer sends. These may
+ * be a handshake and frames, or any others. Every call must keep its contract (socket_run.h). A connection that was open must
+ * give exactly one closed event, and any other none. The messages must be the first of those that the code in protocol/ decodes
+ * from the same bytes. No memory, descriptor or socket may leak. */
 #include "socket_run.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: URIs. What is taken goes out as visible ASCII that decodes to what was given, and reads back as itself;
- * of it neither userinfo nor query is shown. What is refused has a reason, in visible ASCII. */
+/* Fuzz target: URIs. An accepted URI must be sent as visible ASCII that decodes to the input and parses to itself. The text for
+ * errors must contain neither userinfo nor query. A refused URI must have a reason in visible ASCII. */
 #include "fuzz.h"
 
 static int hex(uint8_t c)
@@ -11,7 +11,7 @@ static int hex(uint8_t c)
                                   : -1;
 }
 
-/* The next byte, decoded where it is percent-encoded; -1 at the end. */
+/* Returns the next byte, decoded if it is percent-encoded; -1 at the end. */
 static int next_byte(const uint8_t **at, const uint8_t *end)
 {
     const uint8_t *c = *at;
@@ -64,7 +64,7 @@ static void check_good(const cw__uri *uri, const uint8_t *data, size_t len_bytes
     cw__uri_destroy(&again);
 }
 
-/* Without userinfo and query it is the same URI to read. */
+/* Checks that the text for errors is the same URI without userinfo and query. */
 static void check_shown(const cw__uri *uri, const uint8_t *data, size_t len_bytes)
 {
     char *given = calloc(1, len_bytes + 1), *shown = calloc(1, len_bytes + 1), fault[CW__URI_FAULT_BYTES];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: incremental UTF-8. The verdict, and the byte at which it falls, do not depend on the split; what
- * was accepted so far can always be completed, and is no longer once a byte was refused. */
+/* Fuzz target: incremental UTF-8. The verdict and the place of the first bad byte must not depend on the split. Bytes that are
+ * accepted so far can always be completed. After a refused byte nothing is accepted. */
 #include "fuzz.h"
 
-/* Feeds to the end or the first bad byte; how many bytes were good, found run by run and then byte by byte. */
+/* Feeds bytes up to the end or the first bad byte. Returns the number of good bytes, found piece by piece and then byte by
+ * byte. */
 static size_t good_bytes(const uint8_t *data, size_t len_bytes, uint32_t seed, cw__utf8 *end)
 {
     cw__utf8 u = {0};
@@ -23,7 +24,7 @@ static size_t good_bytes(const uint8_t *data, size_t len_bytes, uint32_t seed, c
     return done;
 }
 
-/* Some bytes complete what has begun: at most three, each the least that the state takes. */
+/* Checks that at most three more bytes complete the character, each the lowest byte that the state accepts. */
 static void check_completes(cw__utf8 u)
 {
     for (int missing = 0; !cw__utf8_complete(&u); missing++) {

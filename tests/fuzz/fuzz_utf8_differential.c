@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: our UTF-8 beside GNU libunistring's, byte for byte. libunistring, because it tells "broken" from
- * "not finished yet" at every length, so that the first bad byte can be compared and not only the verdict; it is
- * small, C, and already on the machine as a part of libcurl's (libidn2 needs it). */
+/* Fuzz target: compares curlwire's UTF-8 check with GNU libunistring, byte for byte. libunistring tells "broken" from "not
+ * finished yet" at every length, so the place of the first bad byte can be compared too. It is small, written in C, and already
+ * installed, because libcurl uses libidn2, which needs it. */
 #include "fuzz.h"
 
 #include <unistr.h>
 
-/* How many bytes libunistring can go on from: up to the first that no continuation could mend. */
+/* Returns the number of good bytes as libunistring finds them: those before the first byte that no continuation can repair. */
 static size_t good_by_unistring(const uint8_t *data, size_t len_bytes, bool *is_complete)
 {
     size_t at = 0;
@@ -15,7 +15,7 @@ static size_t good_by_unistring(const uint8_t *data, size_t len_bytes, bool *is_
     while (at < len_bytes) {
         ucs4_t character;
         size_t have = 1;
-        /* alone, F5 to F7 count as unfinished there, though nothing may follow them (RFC 3629) */
+        /* libunistring calls a lone F5, F6 or F7 unfinished, but no UTF-8 begins with them (RFC 3629). */
         int taken = data[at] >= 0xf5 ? -1 : u8_mbtoucr(&character, data + at, have);
         while (taken == -2 && at + have < len_bytes)
             taken = u8_mbtoucr(&character, data + at, ++have);
@@ -24,7 +24,7 @@ static size_t good_by_unistring(const uint8_t *data, size_t len_bytes, bool *is_
             continue;
         }
         *is_complete = taken != -2 && have == 1;
-        return at + have - (taken == -1); /* broken: the last byte looked at is the bad one */
+        return at + have - (taken == -1); /* if broken, the last byte is the bad one */
     }
     return at;
 }
@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
         size_t run = fuzz_run(&seed, in.len_bytes - done);
         bool is_good = cw__utf8_feed(&u, in.data + done, run);
         done += run;
-        DEMAND(is_good == (done <= good)); /* the run that holds the first bad byte is the one that fails */
+        DEMAND(is_good == (done <= good)); /* the piece with the first bad byte must fail */
         if (!is_good)
             return 0;
     }

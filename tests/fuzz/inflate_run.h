@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Compressed messages through an inflater, in one way or another. For fuzz_inflate.c. */
+/* Inflates compressed messages with different splits and sizes, for fuzz_inflate.c. */
 #ifndef INFLATE_RUN_H
 #define INFLATE_RUN_H
 
@@ -8,12 +8,12 @@
 enum { INFLATE_MOST_BYTES = 1 << 20 };
 
 typedef struct inflate_way {
-    uint32_t seed;    /* of the split of the input */
-    size_t out_bytes; /* at a time */
-    bool is_kept;     /* what is not used up at once */
+    uint32_t seed;    /* the seed of the split of the input */
+    size_t out_bytes; /* the size of the output buffer */
+    bool is_kept;     /* whether cw__inflater_keep copies unused input */
 } inflate_way;
 
-/* Gives what one piece expands to; false: corrupt. */
+/* Logs the plain bytes of one piece. Returns false if the piece is corrupt. */
 static inline bool inflate_drain(cw__inflater *i, const inflate_way *w, fuzz_log *log)
 {
     uint8_t buffer[4096];
@@ -33,7 +33,7 @@ static inline bool inflate_drain(cw__inflater *i, const inflate_way *w, fuzz_log
     return result != CW__INFLATE_BAD && log->len_bytes < INFLATE_MOST_BYTES;
 }
 
-/* Messages of two frames each, as long as the input lasts; true: all of it was right. */
+/* Inflates the input as messages of two frames each. Returns true if all of it was correct. */
 static inline bool inflate_run(fuzz_input in, cw__compression terms, inflate_way w, fuzz_log *log)
 {
     cw__inflater *i = cw__inflater_create(&terms);

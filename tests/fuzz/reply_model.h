@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A second reading of a reply to the handshake (RFC 6455 section 4.1), written apart from reply.c and by other
- * means. For fuzz_reply.c. */
+/* A second check of a handshake reply (RFC 6455 section 4.1), for fuzz_reply.c. It shares no code with reply.c and works in
+ * another way. */
 #ifndef REPLY_MODEL_H
 #define REPLY_MODEL_H
 
@@ -8,7 +8,7 @@
 
 #include <ctype.h>
 
-/* The values of a header, one a line, in small letters if asked. */
+/* Returns the values of a header, one a line, in lower case if is_lowered. */
 static inline const char *model_values(const char *lines, const char *name, bool is_lowered, char *out)
 {
     char *to = out;
@@ -51,7 +51,7 @@ static inline bool model_accepts(const char *lines, char *scrap)
     return has_upgrade && (!*scrap || strcmp(scrap, "chat\n") == 0 || strcmp(scrap, "v2.chat\n") == 0);
 }
 
-/* Whether a line is one that every reader takes for the same header: a name, a colon, text without controls. */
+/* Returns whether a line is a plain header: a name, a colon, and text without control characters. */
 static inline bool model_is_plain(const char *line, size_t len_bytes)
 {
     size_t name = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");

@@ -3,10 +3,11 @@
 
     python3 tests/fuzz/run.py [--seconds T] [TARGET ...]
 
-One line of TAP for each: how often it ran, the edges of the code that it reached, what it found. A finding
-fails; its input stays in build/private/fuzz/ and is shown by: build/private/fuzz/targets/TARGET and that file.
-T is 60, or FUZZ_T in the environment. What a run has learnt stays in build/private/fuzz/corpus for the next.
-The private libcurl, with which the frames are ours both ways, is made first if it is not there.
+It prints one line of TAP for each target: the number of runs, the edges of the code that they reached, and
+findings. A finding is a failure. Its input stays in build/private/fuzz/; repeat it with
+build/private/fuzz/targets/TARGET FILE. T is 60 by default, or FUZZ_T in the environment.
+build/private/fuzz/corpus keeps new inputs for the next run. The targets need the private libcurl, with which
+curlwire makes and reads all frames. It is built first if missing.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from concurrent.futures import ThreadPoolExecutor
 import corpus
 
 ROOT = corpus.ROOT
-BUILD = ROOT / "build" / "private" / "fuzz"  # of LIBCURL=private VARIANT=fuzz
+BUILD = ROOT / "build" / "private" / "fuzz"  # the folder for LIBCURL=private VARIANT=fuzz
 AT_ONCE = 2
-SLOW_S = 25  # for one input
+SLOW_S = 25  # seconds, the limit for one input
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:quarantine_size_mb=64",
     "LSAN_OPTIONS": f"print_suppressions=0:suppressions={ROOT}/tests/lsan.supp",
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
-# Its service thread frees what a run made when the run is over; the target itself counts what is left.
+# The service thread frees the memory of a run after its end, so libFuzzer would report leaks. The target itself
+# checks for leaks.
 NO_LEAK_CHECK_PER_RUN = ("fuzz_socket",)
 
 
@@ -44,7 +46,7 @@ def build() -> None:
 
 
 def run(name: str, seconds: int) -> tuple[str, bool, str]:
-    """Name, whether nothing was found, and the text for people."""
+    """Runs a target. Returns its name, whether it found nothing, and a text to print."""
     folder = BUILD / "corpus" / name
     folder.mkdir(parents=True, exist_ok=True)
     command = [str(BUILD / "targets" / name), f"-max_total_time={seconds}", f"-timeout={SLOW_S}",

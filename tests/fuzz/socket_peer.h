@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The peer of fuzz_socket.c: a thread of the same process that takes connections on loopback one after another,
- * answers the handshake, sends the bytes of the run in pieces, and ends the connection in one of several ways. */
+/* The peer of fuzz_socket.c, a thread of the same process. It accepts connections on loopback one after another, answers the
+ * handshake, sends the bytes of the run in pieces, and ends the connection in one of several ways. */
 #ifndef SOCKET_PEER_H
 #define SOCKET_PEER_H
 
@@ -13,23 +13,23 @@
 #include <unistd.h>
 
 enum {
-    PEER_ANSWERS_RAW = 1, /* the bytes take the place of the 101 */
-    PEER_GREETS = 2,      /* they come in one write with it */
-    PEER_IS_DEAF = 4,     /* it reads nothing before it ends */
+    PEER_ANSWERS_RAW = 1, /* sends the bytes instead of the 101 */
+    PEER_GREETS = 2,      /* sends the bytes and the 101 in one write */
+    PEER_IS_DEAF = 4,     /* reads nothing before it ends */
     PEER_RESETS = 8,
-    PEER_STAYS = 16, /* it ends only after the client has */
+    PEER_STAYS = 16, /* ends only after the client has ended */
 };
 
 static struct {
     int listener;
     struct sockaddr_in address;
     char uri[64];
-    uint8_t flags; /* of the run; set before the client connects */
+    uint8_t flags; /* the flags of the run; set before the client connects */
     const uint8_t *data;
     size_t len_bytes;
 } peer = {.listener = -1};
 
-/* The fuzzer's own timer interrupts calls. */
+/* Receives again if a signal has interrupted it, because libFuzzer's timer sends signals. */
 static ssize_t peer_recv(int fd, void *to, size_t size_bytes)
 {
     ssize_t got;
@@ -129,7 +129,7 @@ static void peer_start(void)
     DEMAND(pthread_create(&thread, NULL, peer_main, NULL) == 0 && pthread_detach(thread) == 0);
 }
 
-/* Returns when the peer is done with all connections so far: a last one, that says nothing, has had its turn. */
+/* Waits until the peer has finished all connections. It makes one more, silent connection and waits for its turn. */
 static void peer_settle(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

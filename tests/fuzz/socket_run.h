@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The client's side of fuzz_socket.c: one run's socket and mailbox, the calls that it makes, and what has to hold
- * after each of them (curlwire.h). */
+/* The client of fuzz_socket.c: the socket and mailbox of one run, the calls, and the checks of curlwire.h's contract after
+ * each call. */
 #ifndef SOCKET_RUN_H
 #define SOCKET_RUN_H
 
@@ -9,11 +9,11 @@
 typedef struct run {
     cw_socket *s;
     cw_mailbox *mailbox;
-    cw_state state; /* the latest seen: it never goes back */
+    cw_state state; /* the last state that was seen; it never goes back */
     int closed_count;
-    bool has_connected; /* it was open */
-    fuzz_wire got;      /* messages, as fuzz.h logs them; none after a local close */
-    bool is_logged;     /* until messages may be thrown away: a local close, a mailbox that comes and goes */
+    bool has_connected; /* the socket was open */
+    fuzz_wire got;      /* received messages, logged by fuzz.h; none after a local close */
+    bool is_logged;     /* false once messages may be dropped: after a local close or a change of the mailbox */
 } run;
 
 static void run_take_event(run *r, cw_event *e)
@@ -35,7 +35,7 @@ static void run_take_event(run *r, cw_event *e)
     cw_event_free(e);
 }
 
-/* A call that ends with an error says why, in this thread, and waits for nothing. */
+/* Checks that a failed call returned an allowed status and left an error text for this thread. */
 static void run_check(run *r, cw_status status, const char *allowed)
 {
     cw_state now = cw_socket_state(r->s);
@@ -174,7 +174,7 @@ static void run_open(run *r, uint8_t flags)
     DEMAND(cw_socket_set_number(r->s, CW_OPT_PING_INTERVAL, flags & 128 ? 1 : 0) == CW_OK);
     status = cw_socket_connect(r->s, peer.uri, flags & PEER_ANSWERS_RAW ? 30 : 5000);
     run_check(r, status, "CONNECT_FAILED");
-    DEMAND(status == CW_OK || flags & (PEER_ANSWERS_RAW | PEER_RESETS)); /* a reset may swallow the 101 */
+    DEMAND(status == CW_OK || flags & (PEER_ANSWERS_RAW | PEER_RESETS)); /* a reset may drop the 101 */
     r->has_connected = status == CW_OK;
 }
 

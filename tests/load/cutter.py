@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""A proxy that cuts every connection through it, at a random moment and in a random way. load.py starts it.
+"""A proxy that cuts every connection at a random moment and in a random way. load.py starts it.
 
     python3 tests/load/cutter.py --seed N --seconds S PORT ...
 
-It listens on one port for each target PORT of this machine, and prints "listening PORT ..." in their order. A
-connection is passed through until its moment, 3 s to S s after it came; then it ends by a reset or by an end of
-TCP, between two reads or in the middle of what the server sends next: a frame or a TLS record is cut short.
+It listens on one port for each target PORT of this machine, and prints "listening PORT ..." in their order. It
+relays a connection for 3 s to S s. Then it ends the connection by a reset or by an end of TCP. The cut comes
+between two reads, or in the middle of the server's next bytes, which cuts a frame or a TLS record short.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ READ_BYTES = 65536
 
 
 class Cut(Exception):
-    """It is time."""
+    """The moment of the cut has come."""
 
 
 async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -36,7 +36,7 @@ async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 async def pass_until(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, at: float, share: float
 ) -> None:
-    """What the server sends, until the moment; share: how much of what comes next is let through, or 0."""
+    """Relays the server's bytes until the moment. share: the part of the next bytes to relay, or 0."""
     loop = asyncio.get_running_loop()
     while True:
         try:
@@ -59,7 +59,7 @@ async def pass_until(
 
 def end(writer: asyncio.StreamWriter, *, with_reset: bool) -> None:
     if with_reset:
-        # zero seconds to linger: the kernel sends RST in place of FIN
+        # With 0 seconds to linger the kernel sends RST instead of FIN.
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()

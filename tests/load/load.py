@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Many connections at once, half of them over TLS, that exchange numbered, checksummed messages for a time; one
-in twenty is cut at a random moment: nothing may be lost on the rest. A report, then TAP.
+"""Many connections exchange numbered messages with checksums, half of them over TLS. One connection in twenty
+is cut at a random moment, and the others may not lose a message. Prints a report and then TAP.
 
     python3 tests/load/load.py           LOAD_S=60 LOAD_CONNECTIONS=2000 LOAD_SEED=... in the environment
 
-The client is curlwire for Python, with handlers; `make load` runs it on what is built.
+The client is curlwire for Python with handlers. `make load` runs it with the built module.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ import peers
 
 ROUND_S = 0.5  # each connection sends about one message in this time
 CUT_SHARE = 0.05
-DRAIN_S = 30.0  # for what is still on its way at the end
+DRAIN_S = 30.0  # seconds for messages that are still under way at the end
 PATIENCE_S = 20.0
-DESCRIPTORS = 5  # of the client for a connection, at most; and some more
+DESCRIPTORS = 5  # the client uses at most this many for a connection, and a few more in all
 BODY_BYTES = 4096
-HEAD = struct.Struct("!IIIq")  # connection, number, CRC-32 of the body, when it was sent (ns)
+HEAD = struct.Struct("!IIIq")  # connection, number, CRC-32 of the body, time of sending (ns)
 BODY = random.Random(1).randbytes(2 * BODY_BYTES)
 
 
 class Connection:
-    """One connection: what it sent, what it got back, how it ended."""
+    """One connection, with the messages that it sent and received, and how it ended."""
 
     def __init__(self, index: int, addresses: peers.Addresses, *, is_tls: bool, is_cut: bool) -> None:
         self.index = index
@@ -73,7 +73,7 @@ class Connection:
             self.sent += 1
 
     def take(self, _: curlwire.MessageWebSocket, args: curlwire.MessageReceivedEventArgs) -> None:
-        """The handler: the dispatcher's thread."""
+        """The handler for messages, which the dispatcher thread calls."""
         view = args.buffer
         index, number, check, sent_ns = HEAD.unpack_from(view)
         self.latencies.append((time.monotonic_ns() - sent_ns) / 1e6)
@@ -87,12 +87,12 @@ class Connection:
         self.closed.append(args)
 
     def is_served(self) -> bool:
-        """It has what it sent, or will not get it any more."""
+        """Whether it has received all that it sent, or has ended."""
         return self.taken >= self.sent or bool(self.closed)
 
 
 def status_kib(name: str) -> int:
-    """VmRSS, VmHWM of this process."""
+    """Returns VmRSS or VmHWM of this process in KiB."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(name + ":"):
             return int(line.split()[1])
@@ -100,7 +100,7 @@ def status_kib(name: str) -> int:
 
 
 def library_cpu_s() -> float:
-    """Of the threads that are not Python's: the service thread."""
+    """Returns the processor time of the threads that Python does not know, which is the service thread."""
     ours = {str(thread.native_id) for thread in threading.enumerate()}
     ticks = 0
     for task in Path("/proc/self/task").iterdir():
@@ -111,13 +111,13 @@ def library_cpu_s() -> float:
 
 
 def exchange(connections: list[Connection], seconds: float, choose: random.Random) -> None:
-    """Each sends in every round, all through the round."""
+    """Lets each connection send once in every round, spread over the round."""
     begin = time.monotonic()
     count = 0
     while (now := time.monotonic()) < begin + seconds:
         due = int((now - begin) / ROUND_S * len(connections))
         if due - count > len(connections):
-            count = due - len(connections)  # this machine is too slow for the rate: leave some out
+            count = due - len(connections)  # this machine is too slow for the rate, so skip some
         while count < due:
             connection = connections[count % len(connections)]
             if not connection.closed:
@@ -133,7 +133,8 @@ def wait_for_echoes(connections: list[Connection]) -> None:
 
 
 def wait_for_cuts(connections: list[Connection], seconds: float) -> None:
-    """The last moments may be a little after the end; a cut in the middle of a message needs one."""
+    """Waits for the last cuts, which may come a little after the end. It sends on, because a cut inside a
+    message needs a message."""
     until = time.monotonic() + seconds
     choose = random.Random(2)
     left = connections
@@ -222,7 +223,7 @@ def run_load(count: int, seconds: float, seed: int) -> int:
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(Connection.connect, connections))
         connect_s = time.monotonic() - begin
-        # one that was cut already has been open too, and counts
+        # A connection that was cut already counts too, because it was open.
         open_count = sum(1 for each in connections if each.socket.state == "open" or each.closed)
         descriptors = len(os.listdir("/proc/self/fd"))
         idle_kib = status_kib("VmRSS")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The servers of load.py: bench/server.c, nginx before it as the TLS front, and cutter.py before both."""
+"""Starts the servers of load.py: bench/server.c, nginx as its TLS front, and cutter.py in front of both."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ http {{
 
 @dataclass
 class Addresses:
-    """Of the servers, and of the cutter before them."""
+    """The addresses of the servers, and of the cutter in front of them."""
 
     ws: str
     wss: str
@@ -67,7 +67,7 @@ class Addresses:
 
 @contextlib.contextmanager
 def echo_server() -> Iterator[int]:
-    """bench/server.c; its port."""
+    """Runs bench/server.c and yields its port."""
     with tempfile.TemporaryDirectory(prefix="curlwire-load-") as folder:
         command = [clients.build_server(Path(folder))]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -75,14 +75,14 @@ def echo_server() -> Iterator[int]:
             try:
                 yield int(process.stdout.readline())
             finally:
-                process.stdin.close()  # which ends it
+                process.stdin.close()  # this ends the server
 
 
 def start_nginx(peers: run.Peers, upstream: int, files: int) -> int:
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     if nginx is None:
         raise run.CannotStart("nginx: no nginx command; run sh scripts/install.sh test")
-    for attempt in range(3):  # its port is chosen for it; another process may be quicker
+    for attempt in range(3):  # another process may take the chosen port first
         (port,) = run.free_ports(1)
         folder = peers.folder / f"nginx-{attempt}"
         folder.mkdir()
@@ -91,7 +91,7 @@ def start_nginx(peers: run.Peers, upstream: int, files: int) -> int:
         command = [nginx, "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
         if peers.accepts(peers.start(command, dict(os.environ)), port):
             return port
-    raise run.CannotStart("nginx: it does not accept connections; its words are above")
+    raise run.CannotStart("nginx does not accept connections; its output is above")
 
 
 @contextlib.contextmanager
@@ -99,7 +99,7 @@ def started(connections: int, seconds: float, seed: int) -> Iterator[Addresses]:
     with echo_server() as ws, run.Peers(()) as peers:
         wss = start_nginx(peers, ws, 4 * connections + 100)
         command = [sys.executable, str(HERE / "cutter.py"), f"--seed={seed}", f"--seconds={seconds}"]
-        # the cutter's own look whether a port accepts is a connection too, cut like any other
+        # The check that a port of the cutter accepts is a connection too, and is cut like any other.
         cut_ws, cut_wss = peers.listening("cutter.py", [*command, str(ws), str(wss)], dict(os.environ))
         yield Addresses(
             f"ws://127.0.0.1:{ws}/echo", f"wss://localhost:{wss}/echo",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A test that hangs is ended with the stack of every thread. None leaves an open socket to the next."""
+"""Ends a test that hangs and prints the stack of every thread. Closes all sockets between two tests."""
 
 import faulthandler
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from peers import HAS_COMPRESSION
 
 LIMIT_SECONDS = 60
 
-# Compression works with a libcurl that gives it the bytes, and is refused with another: one of these is run.
+# Compression needs libcurl 8.21.0 or later, and is refused with an older one. One of these two files applies.
 collect_ignore = ["test_compression_refused.py" if HAS_COMPRESSION else "test_compression.py"]
 
 

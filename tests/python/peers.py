@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where the test peers are, and what the scripted one is told. tests/servers/run.py starts them."""
+"""The addresses of the test peers, and scripts for the scripted peer. tests/servers/run.py starts the peers."""
 
 import json
 import os
@@ -10,24 +10,24 @@ from typing import Any
 
 import curlwire
 
-WAIT = 60.0  # seconds; how long a test waits for what must come, on a machine however busy
+WAIT = 60.0  # seconds that a test waits for something that must happen, long enough for any busy machine
 
 
 def decodes_natively() -> bool:
-    """Whether our own codec receives, unless a test asks for another: it can where the loaded libcurl gives out
-    the bytes that came with the reply, as 8.21.0 and later do."""
+    """Whether curlwire's own codec receives by default. It needs the bytes that came with the reply, which
+    libcurl gives out since 8.21.0."""
     version = tuple(int(part) for part in curlwire.libcurl_version.split("-")[0].split("."))
     return version >= (8, 21, 0) and os.environ.get("CURLWIRE_FRAMING") != "curl"
 
 
-HAS_COMPRESSION = decodes_natively()  # which it needs
+HAS_COMPRESSION = decodes_natively()  # compression needs curlwire's own codec
 COMPRESSION_REFUSED = (
     r"^compression needs libcurl 8\.21\.0 or later, and |^libcurl's framing has no compression"
 )
 
 
 def url(name: str, path: str = "/") -> str:
-    """The URL of a peer, by the name of its variable."""
+    """Returns the URL of a peer from the environment variable with this name."""
     base = os.environ.get(name)
     if base is None:
         raise RuntimeError(
@@ -45,7 +45,7 @@ def ca_file() -> str:
 
 
 def opened(path: str = "/", **control: Any) -> curlwire.MessageWebSocket:
-    """A MessageWebSocket connected to the echo server."""
+    """Returns a MessageWebSocket that is connected to the echo server."""
     ws: curlwire.MessageWebSocket = curlwire.connect(echo(path), **control)
     return ws
 
@@ -55,7 +55,7 @@ def opened_stream(path: str = "/", **control: Any) -> curlwire.StreamWebSocket:
 
 
 def round_trip(ws: curlwire.MessageWebSocket) -> None:
-    """Shows that an open socket works."""
+    """Checks that an open socket works: sends a message and receives it back."""
     ws.send("still here")
     assert ws.recv(timeout=WAIT) == "still here"
 
@@ -64,7 +64,7 @@ def round_trip(ws: curlwire.MessageWebSocket) -> None:
 
 
 def frame(opcode: int, payload: bytes = b"", is_final: bool = True) -> str:
-    """A server's frame, in hexadecimal."""
+    """Returns a frame of the server in hexadecimal."""
     first = opcode | (0x80 if is_final else 0)
     size = len(payload)
     if size < 126:
@@ -81,7 +81,7 @@ def text(payload: str) -> str:
 
 
 def handshake(head: str) -> str:
-    """A step that sends this in place of the right reply; {accept} stands for the right value."""
+    """Returns a step that sends this head instead of a correct reply. {accept} becomes the correct key."""
     return "hs:" + head.replace("\n", "\r\n").encode().hex()
 
 
@@ -90,7 +90,7 @@ def script(*steps: str) -> str:
 
 
 class Recorded:
-    """A scripted connection whose record is read afterwards."""
+    """A scripted connection, whose record the test reads at the end."""
 
     def __init__(self, *steps: str) -> None:
         self.token = uuid.uuid4().hex

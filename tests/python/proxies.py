@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Proxies for the tests: of HTTP, plain or in TLS, and of SOCKS, which let through or do what a test says."""
+"""Proxies for the tests: HTTP, HTTPS and SOCKS. They relay, or do what a test tells them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Answer = Callable[[socket.socket, bytes], None]
 def read_head(connection: socket.socket) -> bytes:
     head = b""
     while not head.endswith(b"\r\n\r\n"):
-        more = connection.recv(1)  # not a byte of what comes after it
+        more = connection.recv(1)  # byte by byte, so that nothing after the head is read
         if not more:
-            raise ConnectionError("no whole request")
+            raise ConnectionError("the client ended the connection before the end of its request")
         head += more
     return head
 
@@ -32,7 +32,7 @@ def read_exactly(connection: socket.socket, count: int) -> bytes:
     while len(data) < count:
         more = connection.recv(count - len(data))
         if not more:
-            raise ConnectionError("not so many bytes")
+            raise ConnectionError("the client ended the connection before it had sent all bytes")
         data += more
     return data
 
@@ -51,7 +51,7 @@ def pump(source: socket.socket, target: socket.socket) -> None:
 
 
 def relay(connection: socket.socket, host: str, port: int) -> None:
-    """Passes bytes on until both sides have ended. Every name is this machine's."""
+    """Relays bytes until both sides have ended. It resolves every host name to this machine."""
     with socket.create_connection(("::1" if ":" in host else "127.0.0.1", port), WAIT) as server:
         server.settimeout(None)
         back = threading.Thread(target=pump, args=(server, connection), daemon=True)
@@ -61,14 +61,14 @@ def relay(connection: socket.socket, host: str, port: int) -> None:
 
 
 def tunnel(connection: socket.socket, head: bytes) -> None:
-    """Does what CONNECT asks for."""
+    """Opens the tunnel that a CONNECT request asks for."""
     host, _, port = head.split(b" ")[1].decode().rpartition(":")
     connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
     relay(connection, host.strip("[]"), int(port))
 
 
 def reply(text: str, then: Answer = lambda connection, _: until_gone(connection)) -> Answer:
-    """Answers with that, its lines ended as HTTP has them, and does the rest."""
+    """Returns an answer that sends the text with CRLF line ends and then calls `then`."""
 
     def answer(connection: socket.socket, head: bytes) -> None:
         connection.sendall(text.replace("\n", "\r\n").encode())
@@ -82,8 +82,8 @@ def reset(connection: socket.socket, _: bytes) -> None:
 
 
 class Proxy:
-    """A context manager. answer(connection, head) gets each connection of which the head of a request came;
-    `heads` holds those. With a TLS context the proxy is one of https://."""
+    """A context manager that runs a proxy. It calls answer(connection, head) for each connection that has sent
+    the head of a request, and puts the heads into `heads`. With a TLS context it is an https:// proxy."""
 
     def __init__(self, answer: Answer = tunnel, context: ssl.SSLContext | None = None) -> None:
         self.answer = answer
@@ -111,7 +111,7 @@ class Proxy:
                     connection.shutdown(socket.SHUT_RDWR)
 
     def serve(self) -> None:
-        with contextlib.suppress(OSError):  # the listener is closed
+        with contextlib.suppress(OSError):  # until the listener is closed
             while True:
                 connection, _ = self.listener.accept()
                 self.connections += 1
@@ -139,8 +139,8 @@ class Proxy:
 
 
 class Socks(Proxy):
-    """One of SOCKS 5 and 4. refusal: the byte by which it refuses a request, 0 lets through; user: the user and
-    password that it wants."""
+    """A SOCKS 5 and SOCKS 4 proxy. refusal: the byte with which it refuses a request, 0 to relay it. user: the
+    user and password that it requires."""
 
     def __init__(
         self, refusal: int = 0, user: tuple[str, str] | None = None, answer: Answer | None = None
@@ -188,7 +188,7 @@ class Socks(Proxy):
     def connect_4(self, connection: socket.socket) -> tuple[str, int] | None:
         port, address = struct.unpack("!xH4s", read_exactly(connection, 7))
         host = socket.inet_ntoa(address)
-        until_zero(connection)  # the user
+        until_zero(connection)  # the name of the user
         if address[:3] == bytes(3) and address[3]:
             host = until_zero(connection).decode()
         connection.sendall(bytes([0, self.refusal or 90]) + bytes(6))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bad input: one clear error, and an object in a state that the test names."""
+"""Bad input raises one clear error and leaves the object in the state that the test names."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from peers import WAIT, echo, opened, opened_stream, round_trip, url
 
 
 def works_from_new(ws: MessageWebSocket) -> None:
-    """The state is new, and that is true."""
+    """Checks that the state is new and that the socket can connect."""
     assert ws.state == "new"
     with ws:
         ws.connect(echo())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every case of tests/cases.md has its test here, by name."""
+"""Checks that every case of tests/cases.md has a test with its name in this folder."""
 
 import re
 from pathlib import Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Closing, from both ends, and what it does to calls that wait."""
+"""Closing by either end, and its effect on calls that wait."""
 
 import gc
 import threading
@@ -125,7 +125,7 @@ def test_close_iteration_sending() -> None:
         assert list(ws) == ["a"]
         assert list(ws) == []
         ws.wait_closed(WAIT)
-        assert ws.close_code == 1000  # was_clean: whether our answer left before that
+        assert ws.close_code == 1000  # was_clean may be False: the server may end TCP before our close frame
 
 
 @pytest.mark.parametrize("code", [1000, 1001])
@@ -170,7 +170,7 @@ def test_wait_closed_times_out() -> None:
 
 
 def _blocked(call: Callable[[], object]) -> tuple[threading.Thread, list[Any]]:
-    """Runs a call that waits in another thread; gives its result or exception."""
+    """Runs a call in another thread. Returns the thread, and a list that gets the result or the exception."""
     result: list[Any] = []
     started = threading.Event()
 
@@ -206,7 +206,7 @@ BLOCKING: dict[str, Callable[[curlwire.MessageWebSocket], object]] = {
 def test_closing_ends_a_blocked_call(name: str, end: str) -> None:
     ws = curlwire.connect(script("stall", "frame:1000"), close_timeout=0.05)
     thread, result = _blocked(lambda: BLOCKING[name](ws))
-    thread.join(0.05)  # so that it really waits; right either way
+    thread.join(0.05)  # usually enough for the call to wait; the test is correct in any case
     assert thread.is_alive()
     getattr(ws, end)()
     thread.join(WAIT)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""permessage-deflate (RFC 7692): what goes out, what may come in, what it may cost. With a libcurl that is too
-old for it, test_compression_refused.py is run in this file's place."""
+"""permessage-deflate (RFC 7692): sending, receiving, and the limits on memory. With a libcurl before 8.21.0 the
+suite runs test_compression_refused.py instead of this file."""
 
 import os
 import random
@@ -40,14 +40,14 @@ def reply(extensions: str = NAME) -> str:
 
 
 def accepting(*steps: str, extensions: str = NAME, **control: Any) -> tuple[MessageWebSocket, Recorded]:
-    """A connection on which the server has these steps; it ends TCP itself."""
+    """Returns a connection to a server that does these steps and then ends TCP."""
     server = Recorded(reply(extensions), *steps, "end")
     ws: MessageWebSocket = curlwire.connect(server.url, compression="deflate", **control)
     return ws, server
 
 
 def closing_after(frames: int) -> list[str]:
-    """Steps: so many frames come, the server closes, the client's close frame comes."""
+    """Returns steps: the server reads so many frames, closes, and reads the client's close frame."""
     return [f"frame:{frames}", "close:1000", f"frame:{frames + 1}"]
 
 
@@ -66,7 +66,7 @@ def inflated(frames: list[dict[str, Any]], engine: Any = None, bits: int = 15) -
 
 
 def raw(first: int, payload: bytes) -> str:
-    """A frame whose first byte is as given."""
+    """Returns a frame with this first byte."""
     size = len(payload)
     head = bytes([first, size]) if size < 126 else bytes([first, 126]) + size.to_bytes(2, "big")
     return "x:" + (head + payload).hex()
@@ -97,7 +97,7 @@ def raw(first: int, payload: bytes) -> str:
 def test_offer(control: dict[str, Any], wanted: str) -> None:
     server = Recorded("close:1000", "frame:1", "end")
     ws = curlwire.connect(server.url, compression="deflate", **control)
-    assert ws.extensions is None  # it was not taken on
+    assert ws.extensions is None  # the server did not accept the offer
     ws.wait_closed(WAIT)
     offers = [line for line in server.record()["request"].splitlines() if "extensions" in line.lower()]
     assert offers == [f"Sec-WebSocket-Extensions: {NAME}; {wanted}"]
@@ -130,7 +130,7 @@ def test_controls() -> None:
         ws.control.compression = "gzip"  # type: ignore[assignment]
 
 
-# ---- what goes out
+# ---- sending
 
 
 def test_frames_that_go_out() -> None:
@@ -231,7 +231,7 @@ def test_text_is_checked_before() -> None:
 
 
 def test_a_stalled_server() -> None:
-    """In the middle of a message that goes out in pieces, a timeout drops the connection, and says so."""
+    """A timeout in the middle of a message that is sent in pieces drops the connection, as the error says."""
     ws, _ = accepting("stall", "hang", send_timeout=0.3)
     with pytest.raises(curlwire.ConnectionClosed) as caught:
         ws.send(NOISE * 100)
@@ -239,7 +239,7 @@ def test_a_stalled_server() -> None:
 
 
 def test_without_waiting() -> None:
-    """A send that may not wait is all or nothing, and what comes after a nothing can be read."""
+    """A send with timeout=0 sends all of a message or nothing. Messages after an unsent one can be inflated."""
     with opened("/sink", compression="deflate") as ws:
         sizes = []
         for _ in range(40):
@@ -291,7 +291,7 @@ def test_closed_while_a_thread_compresses() -> None:
     assert len(ends) == 2
 
 
-# ---- what comes in
+# ---- receiving
 
 
 def closing_code(server: Recorded) -> int:
@@ -340,7 +340,7 @@ def test_violations(code: int, steps: list[str]) -> None:
 
 
 def test_between_the_fragments() -> None:
-    """A ping, uncompressed messages, one byte at a time: all as it was sent."""
+    """A ping between fragments, uncompressed messages, and one byte at a time all arrive as they were sent."""
     step = "drip:" + "".join(
         part.removeprefix("x:")
         for part in (
@@ -364,7 +364,7 @@ def memory(name: str) -> int:
 
 
 def bomb(mebibytes: int, frame_is_one: bool) -> list[str]:
-    """Zeros: one frame of many blocks, or a frame for each MiB."""
+    """Returns zeros, compressed, in one frame of many blocks or in one frame for each MiB."""
     piece = deflated(bytes(BOMB_PIECE), True)
     if frame_is_one:
         size = len(piece) * mebibytes + 1
@@ -375,7 +375,7 @@ def bomb(mebibytes: int, frame_is_one: bool) -> list[str]:
 
 @pytest.fixture
 def growth() -> Iterator[Any]:
-    """How many KiB the peak of memory is above what it was."""
+    """Returns a function: by how many KiB the peak of memory has grown."""
     with open("/proc/self/clear_refs", "w", encoding="ascii") as peak:
         peak.write("5")
     before = memory("VmRSS")
@@ -414,7 +414,7 @@ def test_bomb_in_a_stream(growth: Any) -> None:
 
 
 def test_bomb_that_nobody_takes(growth: Any) -> None:
-    """The inbox is full, in the middle of a frame: the rest waits, compressed, and a pong behind it."""
+    """If the inbox fills in the middle of a frame, the rest of it stays compressed, and the pong waits."""
     ws, _ = accepting(*bomb(96, True), "hang", receive_mode="partial", inbound_buffer_size=1 << 20)
     with pytest.raises(curlwire.WebSocketTimeout):
         ws.ping(timeout=0.5)
@@ -438,7 +438,7 @@ def test_stream_read_of_any_size(size: int) -> None:
     assert got == data + b"plain"
 
 
-# ---- other people's ends
+# ---- other servers
 
 PEERS = ["CW_ECHO_WS", "CW_ECHO_WSS", "CW_NODE_WS", "CW_AIOHTTP_WS", "CW_NGINX_WS", "CW_NGINX_WSS"]
 SETTINGS: list[dict[str, Any]] = [
@@ -455,7 +455,7 @@ SETTINGS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("peer", PEERS)
 def test_peer(peer: str, control: dict[str, Any]) -> None:
     with curlwire.connect(url(peer), compression="deflate", ca_file=ca_file(), **control) as ws:
-        # zlib makes no window of 8 bits, and so these servers may decline; what they take on they keep to
+        # zlib cannot make a window of 8 bits, so these servers may decline it. If they accept, it must work.
         assert ws.extensions is not None or control.get("server_max_window_bits") == 8
         for message in (*MESSAGES, *MESSAGES):
             ws.send(message)
@@ -485,8 +485,8 @@ def test_large_noise_and_echo() -> None:
 
 
 def test_close_inside_an_unfinished_message() -> None:
-    """A message that is cut short by the server's close is no end of the reading, whatever the code."""
-    begun = deflated(random.Random(1).randbytes(1000))  # which does not get smaller
+    """A message that the server's close cuts short raises an error, for every close code."""
+    begun = deflated(random.Random(1).randbytes(1000))  # random bytes, which do not get smaller
     half = (bytes([0x42, 126]) + len(begun).to_bytes(2, "big") + begun).hex()  # RSV1, not final
     for code in ("1000", "1001"):
         ws, _ = accepting(f"x:{half}", f"close:{code}", "frame:1")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Compression with a libcurl before 8.21, or with its framing, neither of which can receive it."""
+"""Compression is refused with a libcurl before 8.21.0 and with framing="curl", which cannot receive it."""
 
 import pytest
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The vectors of tests/conformance against the whole library: one test for each, sent in every way.
+"""Runs the vectors of tests/conformance against the whole library, each sent in every way.
 
-All of them are replayed, many at a time, before the first test looks at what came of its own.
+All vectors are replayed first, many at a time. Then one test for each vector checks its outcome.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
 import vectors
 from vectors import Expected, Vector
 
-CODEC = "native" if decodes_natively() else "curl"  # who receives
+CODEC = "native" if decodes_natively() else "curl"  # the codec that receives
 ALL = vectors.read_all()
 VECTORS = [vector for vector in ALL if HAS_COMPRESSION or "compression" not in vector.controls]
 AT_ONCE = 32
@@ -35,12 +35,12 @@ Event = tuple[str, bytes, bool]  # text or binary, the payload, is_message_compl
 
 @dataclass
 class Outcome:
-    """What a client gave out."""
+    """The events that a client reported, and the server's record."""
 
     events: list[Event] = field(default_factory=list)
     closed: list[tuple[int, str, bool]] = field(default_factory=list)
     error: str = ""
-    record: list[str] = field(default_factory=list)  # the server's: end, frames
+    record: list[str] = field(default_factory=list)  # the record of the server: end, frames
 
 
 def replay(vector: Vector, way: str, run: str) -> Outcome:
@@ -97,15 +97,15 @@ def log(run: str) -> Iterator[str]:
             yield from message.split("\n")
 
 
-# ---- what came, beside what has to come
+# ---- checks of an outcome
 
 
 def joined(events: list[Event]) -> list[Event]:
-    """Parts put together: only the last event may be incomplete then."""
+    """Joins the parts of each message, so that only the last event may be incomplete."""
     whole: list[Event] = []
     for kind, data, is_complete in events:
         if whole and not whole[-1][2]:
-            assert whole[-1][0] == kind, "a message changed its type"
+            assert whole[-1][0] == kind, "the parts of one message have different types"
             data = whole.pop()[1] + data
         whole.append((kind, data, is_complete))
     return whole
@@ -117,29 +117,30 @@ def check_messages(got: list[Event], expected: Expected) -> None:
         if kind.endswith("_begun"):
             begun = whole.pop(0) if whole else (kind.removesuffix("_begun"), b"", False)
             assert begun[0] + "_begun" == kind
-            assert not begun[2], "a message that never ended is complete"
+            assert not begun[2], "a message without an end was reported as complete"
             assert data.startswith(begun[1])
         else:
             assert whole, f"no {kind} message of {len(data)} bytes came"
-            # not one assertion: pytest would take minutes to show how megabytes differ
+            # Compare outside the assertion, because pytest would take minutes to show a difference of
+            # megabytes.
             is_equal = whole[0] == (kind, data, True)
             assert is_equal, f"{whole[0][0]} {whole[0][1][:100]!r} instead of {kind} {data[:100]!r}"
             del whole[0]
-    assert not whole, f"there is more: {whole[0][0]} {whole[0][1][:100]!r}"
+    assert not whole, f"a message too many came: {whole[0][0]} {whole[0][1][:100]!r}"
 
 
 def check_closed(closed: list[tuple[int, str, bool]], expected: Expected) -> None:
-    assert len(closed) == 1, "there is one closed event"
+    assert len(closed) == 1, f"there must be one closed event, not {len(closed)}"
     code, reason, was_clean = closed[0]
     if expected.end == "closed":
         assert (code, reason, was_clean) == (expected.code, expected.payload[2:].decode(), True)
     else:
         assert (code, was_clean) == (1006, False)
-        assert len(reason) > 10, "the reason says what happened"
+        assert len(reason) > 10, f"the reason is too short: {reason!r}"
 
 
 def check_answers(record: list[str], vector: Vector, expected: Expected) -> None:
-    assert record, "the server has no record"
+    assert record, "the server has no record of this connection"
     end, *frames = record
     assert end == "server", f"TCP's end: {end}"
     if vector.client_closes is not None:
@@ -157,7 +158,7 @@ def check_answers(record: list[str], vector: Vector, expected: Expected) -> None
     else:
         assert len(frames) == 1, f"one close frame, and no frame after it: {frames}"
         assert frames[0].startswith(f"close:{expected.payload.hex()}")
-        assert bytes.fromhex(frames[0].partition(":")[2])[2:].decode(), "a reason, in UTF-8"
+        assert bytes.fromhex(frames[0].partition(":")[2])[2:].decode(), "the close frame has no reason"
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
@@ -176,7 +177,7 @@ def test_vector(vector: Vector, outcomes: dict[tuple[str, str], Outcome]) -> Non
             )
 
 
-# ---- the vectors themselves
+# ---- tests of the reader of vectors
 
 
 def test_there_are_enough() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ws.control, and what ws.information and the attributes of a socket tell."""
+"""Tests of ws.control, ws.information and the attributes of a socket."""
 
 import os
 import re
@@ -34,7 +34,7 @@ DEFAULTS: dict[str, Any] = {
 
 
 def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
-    """What a control of that type takes, and how it is read."""
+    """Returns pairs for a control of this type: a value to set, and the value that is read back."""
     if row.type == "BOOL":
         return [(False, False), (True, True)]
     if row.type == "ENUM":
@@ -55,7 +55,7 @@ def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
     return values + ([(None, None)] if row.none else [])
 
 
-# Name, what is given, what is read.
+# The name of a control, a value to set, and the value that is read back.
 GOOD: list[tuple[str, Any, object]] = [
     ("message_type", SocketMessageType.UTF8, SocketMessageType.UTF8),
     ("message_type", "utf8", SocketMessageType.UTF8),
@@ -65,7 +65,7 @@ GOOD: list[tuple[str, Any, object]] = [
     *((row.key, given, read) for row in TABLE for given, read in plain_values(row)),
 ]
 
-# By type; what a number takes is in test_texts.py.
+# Wrong values by type of control. test_texts.py has those for numbers.
 WRONG = {
     "BOOL": [1, None, "yes"],
     "ENUM": [1.0, None],
@@ -151,7 +151,7 @@ def test_control_cannot_be_deleted() -> None:
 
 
 def test_control_docstrings() -> None:
-    """The one line of the table, with the unit and the default in Python's words."""
+    """The docstring is the text of the table, with the unit and the default as Python writes them."""
     for row in TABLE:
         doc = getattr(curlwire.MessageWebSocketControl, row.key).__doc__
         assert doc.startswith(f"{row.text}. ")
@@ -357,7 +357,7 @@ def test_control_shows_its_values() -> None:
 
 
 def test_control_shows_no_bytes() -> None:
-    """They may be a key."""
+    """The bytes of a control may be a key, so repr does not show them."""
     for name in [row.key for row in TABLE if row.type == "BYTES"]:
         keywords: dict[str, Any] = {name: b"s3cret"}
         text = repr(MessageWebSocket(**keywords).control)
@@ -366,7 +366,7 @@ def test_control_shows_no_bytes() -> None:
 
 
 def test_control_shows_no_subprotocol() -> None:
-    """Some servers take a secret token as one."""
+    """Some servers take a secret token as a subprotocol, so repr does not show it."""
     ws = MessageWebSocket(supported_protocols=["chat", "bearer.s3cret"])
     assert "supported_protocols=(2), " in repr(ws.control)
     for bad in (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What was sent arrives: however the process ends, however slow the server is. What cannot arrive is told."""
+"""Sent messages arrive however the process ends and however slow the server is. Lost messages are reported."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def numbers(count: int) -> list[str]:
 
 
 def arrived(connection: Recorded) -> list[str]:
-    """The payloads of the messages that the server got."""
+    """Returns the payloads of the messages that the server received."""
     return [frame["payload"] for frame in connection.record()["frames"] if frame["opcode"] != 8]
 
 
@@ -38,7 +38,7 @@ def start(program: str, *arguments: str) -> subprocess.Popen[str]:
 
 @contextmanager
 def busy_machine() -> Iterator[None]:
-    """Two processes that compute beside what is tested."""
+    """Runs two processes that compute during the test."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
     try:
         yield
@@ -57,7 +57,7 @@ for number in range({MESSAGES}):
 
 @pytest.mark.parametrize("end", ["os._exit(0)", "os.kill(os.getpid(), signal.SIGKILL)"])
 def test_all_messages_of_a_process_that_ends(end: str) -> None:
-    """A send that returned is in the kernel: 40 processes lose nothing."""
+    """A message is in the kernel when its send returns, so 40 processes that end at once lose nothing."""
     with busy_machine():
         for _ in range(0, PROCESSES, AT_ONCE):
             connections = [Recorded("hang") for _ in range(AT_ONCE)]
@@ -72,7 +72,7 @@ def test_all_messages_of_a_process_that_ends(end: str) -> None:
 def test_all_messages_of_a_child_of_multiprocessing(
     method: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Such a child ends by os._exit, with its socket kept in a global."""
+    """A child of multiprocessing ends by os._exit while a global variable still holds its socket."""
     program = f"""
     import curlwire, multiprocessing, sys
     kept = []
@@ -88,14 +88,15 @@ def test_all_messages_of_a_child_of_multiprocessing(
         for child in children:
             child.join()
     """
-    file = tmp_path_factory.mktemp("delivery") / "children.py"  # forkserver and spawn import it
+    file = tmp_path_factory.mktemp("delivery") / "children.py"  # a file, because forkserver and spawn import it
     file.write_text(textwrap.dedent(program))
     connections = [Recorded("hang") for _ in range(5)]
     subprocess.run([sys.executable, str(file), *[c.url for c in connections]], check=True, timeout=6 * WAIT)
     assert [len(arrived(connection)) for connection in connections] == [MESSAGES] * 5
 
 
-# A server that reads nothing for longer than close_timeout and than what the end of a program gives handshakes.
+# A server that reads nothing for longer than close_timeout, and longer than the 1 s that a program's exit gives
+# to closing handshakes.
 SLOW = ("stall", "wait:1600", "resume", "hang")
 ENDINGS = {
     "the end of the script": "",
@@ -115,7 +116,7 @@ def test_a_slow_server_gets_all_messages(way: str) -> None:
     ws = curlwire.connect(sys.argv[1], close_timeout=0.5)
     sent_count = 0
     try:
-        while True:  # until neither the kernel nor the socket takes one more
+        while True:  # until the kernel and the socket's queue are full
             ws.send(bytes(1000), timeout=0)
             sent_count += 1
     except curlwire.WebSocketTimeout:
@@ -139,7 +140,7 @@ def test_a_slow_server_gets_what_a_send_without_waiting_queued() -> None:
 
 
 def stuck(**control: float) -> curlwire.MessageWebSocket:
-    """Connected to a server that reads nothing, with more sent than the kernels take."""
+    """Returns a socket whose server reads nothing, after sending more than both kernels can buffer."""
     ws = curlwire.connect(script("stall", "hang"), send_timeout=0.2, **control)  # type: ignore[arg-type]
     ws.send(bytes(12_000_000), timeout=0)
     return ws
@@ -186,12 +187,12 @@ def test_ctrl_c_ends_the_wait_at_exit() -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "ending\n"
     with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(0.5)  # so that it waits; right either way
+        process.wait(0.5)  # usually enough for the process to wait; the test is correct in any case
     process.send_signal(2)
     process.communicate(timeout=3 * WAIT)
 
 
-# ---- how with ends
+# ---- the end of a with block
 
 
 @pytest.mark.parametrize(

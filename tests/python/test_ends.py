@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How a program ends while sockets are at work, and handlers that do what one had better not do."""
+"""The end of a program while its sockets are active, and handlers that misbehave."""
 
 import queue
 import threading
@@ -10,7 +10,7 @@ from curlwire import MessageWebSocket
 from peers import WAIT, echo, frame, script, url
 from test_process import assert_quiet, run
 
-PROMPT = 25.0  # seconds for the whole program on a busy machine; less than send_timeout: nothing waits for that
+PROMPT = 25.0  # seconds for the whole program; less than send_timeout (30 s), for which nothing may wait
 
 
 def assert_ends_promptly(script: str, output: str = "done\n") -> None:
@@ -27,7 +27,7 @@ def test_a_handler_ends_the_program() -> None:
         ws.on_message_received = lambda ws, args: _thread.interrupt_main()
         ws.connect(URL + "/")
         try:
-            ws.send("go")  # the answer may come before this has returned
+            ws.send("go")  # the reply may come before this returns
             ws.run_forever()
         except KeyboardInterrupt:
             print("done")
@@ -108,7 +108,7 @@ def test_exit_with_the_service_busy() -> None:
         floods = [curlwire.connect({flood!r}) for _ in range(10)]
         full = curlwire.connect({stalled!r})
         try:
-            full.send(bytes(100_000_000), timeout=0.1)  # a part goes, so the connection is dropped
+            full.send(bytes(100_000_000), timeout=0.1)  # a part is sent, so the connection is dropped
         except curlwire.ConnectionClosed:
             pass
         def connect():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the world does to a connect, and how the exceptions tell it."""
+"""Failures of a connect, and the exceptions that report them."""
 
 import builtins
 import errno
@@ -172,7 +172,7 @@ print(ws.recv(), failures > 0)
 
 
 def test_no_descriptors_is_a_connect_error() -> None:
-    """At each of the descriptors that a connect needs."""
+    """A connect that runs out of descriptors raises ConnectError, whichever descriptor it lacks."""
     command = [sys.executable, "-c", EXHAUSTED, echo()]
     result = subprocess.run(command, capture_output=True, text=True, timeout=3 * WAIT, check=False)
     assert (result.stdout, result.stderr) == ("x True\n", "")
@@ -204,7 +204,7 @@ def test_each_status_of_the_core_has_its_exception() -> None:
 
 
 def test_messages_have_no_word_of_c() -> None:
-    """A message names what the language has: neither CW_TIMED_OUT nor cw_mailbox_wake."""
+    """Error messages contain no names of the C API, such as CW_TIMED_OUT or cw_mailbox_wake."""
     sources = [*ROOT.glob("core/src/*/*.c"), *ROOT.glob("bindings/python/src/*.c")]
     assert len(sources) > 40
     for source in sources:
@@ -231,7 +231,7 @@ def test_timeout_of_a_send_leaves_the_connection() -> None:
 
 
 class Failing(bytearray):
-    """A buffer that has a failed call of its own when it goes."""
+    """A buffer whose destructor makes a call that fails."""
 
     def __del__(self) -> None:
         with suppress(curlwire.StateError):
@@ -265,7 +265,7 @@ def test_a_call_tells_its_own_failure_whatever_its_buffer_does(name: str) -> Non
 
     worker = threading.Thread(target=work)
     worker.start()
-    while sys.getrefcount(data) == count:  # until the call has the buffer, and then it alone
+    while sys.getrefcount(data) == count:  # until the call holds a reference to the buffer
         worker.join(0.001)
     view.release()
     del data

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""gevent and eventlet replace Python's threads and locks by greenlets. Handlers still run on a thread of the
-system. Each case is a process of its own, patched before or after curlwire is imported."""
+"""gevent and eventlet replace Python's threads and locks by greenlets. Handlers still run on a system thread.
+Each test runs in its own process, and applies the patch before or after it imports curlwire."""
 
 import signal
 import subprocess
@@ -34,7 +34,7 @@ curlwire.run_forever()
 ws.run_forever()
 print(*heard, flush=True)
 """
-# The main thread's greenlets go on while the handlers run.
+# The greenlets of the main thread go on while the handlers run.
 GREENLETS = """
 heard = []
 ticks = []
@@ -46,7 +46,7 @@ def work():
         ws.send(str(number))
     until = time.monotonic() + 10
     while (len(heard) < 3 or not ticks) and time.monotonic() < until:
-        time.sleep(0.01)  # all may be heard before the ticker has begun
+        time.sleep(0.01)  # all messages may come before the ticker has begun
     ws.close()
 def tick():
     while thread.is_alive():
@@ -60,7 +60,7 @@ thread.join()
 ticker.join()
 print(*heard, len(ticks) > 0, flush=True)
 """
-# A socket with handlers is open at the end.
+# The program ends while a socket with handlers is open.
 OPEN_AT_THE_END = """
 ws = curlwire.MessageWebSocket()
 ws.on_message_received = lambda ws, args: None
@@ -88,12 +88,12 @@ def round_trip(who):
     ws.connect(URI)
     ws.send(who)
     ws.run_forever()
-    os.write(1, (heard[0] + "\\n").encode())  # in one piece: two processes write at once
+    os.write(1, (heard[0] + "\\n").encode())  # one write, because two processes write
 round_trip("before")
 child = os.fork()
 round_trip("child" if child == 0 else "parent")
 if child == 0:
-    os._exit(0)  # nobody waits for it: gevent's waitpid does not return here; its output ends when both have
+    os._exit(0)  # the parent cannot wait: gevent's waitpid does not return here
 """
 RECEIVING = """
 ws = curlwire.connect(URI)
@@ -117,7 +117,7 @@ except KeyboardInterrupt:
 
 @pytest.fixture(params=[(name, order) for name in PATCHES for order in ("before", "after")], ids="-".join)
 def start(request: pytest.FixtureRequest) -> str:
-    """What a script begins with: a patch, and curlwire imported after or before it."""
+    """Returns the start of a script: the patch, and the import of curlwire before or after it."""
     name, order = request.param
     lines = [PATCHES[name], "import curlwire"]
     first, second = lines if order == "before" else reversed(lines)
@@ -126,7 +126,7 @@ def start(request: pytest.FixtureRequest) -> str:
 
 @contextmanager
 def _running(script: str) -> Iterator["subprocess.Popen[str]"]:
-    # eventlet warns that it is out of favour; CI's own settings are not the script's
+    # "-W ignore" hides eventlet's warning that it is deprecated.
     command = [sys.executable, "-W", "ignore", "-c", script, echo()]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -137,7 +137,7 @@ def _running(script: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 def _said(script: str) -> list[str]:
-    """The lines that a script prints; it ends by itself, and well."""
+    """Returns the lines that a script prints. The script must end by itself with exit status 0."""
     with _running(script) as process:
         out, errors = process.communicate(timeout=3 * WAIT)
         assert process.returncode == 0, errors
@@ -172,7 +172,7 @@ def test_ctrl_c_ends_a_wait(start: str, script: str) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "waiting\n"
         with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.2)  # so that it really waits; right either way
+            process.wait(0.2)  # usually enough for the process to wait; the test is correct in any case
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "interrupted\n"
         assert process.wait(WAIT) == 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""on_message_received, on_closed, the dispatcher thread, run_forever."""
+"""Tests of on_message_received, on_closed, the dispatcher thread and run_forever."""
 
 import gc
 import queue
@@ -15,7 +15,7 @@ from peers import WAIT, Recorded, echo, opened, round_trip, script, text, url
 
 
 class Heard:
-    """Handlers that put what they get into a queue."""
+    """Handlers that put their arguments into a queue."""
 
     def __init__(self, ws: MessageWebSocket) -> None:
         self.events: queue.Queue[Any] = queue.Queue()
@@ -134,7 +134,7 @@ def test_handler_closed_once() -> None:
     ws.abort()
     assert isinstance(heard.next(), ClosedEventArgs)
     other = MessageWebSocket()
-    other_heard = Heard(other)  # what the dispatcher does next shows that it has nothing more for the first
+    other_heard = Heard(other)  # its events come after all events of the first socket
     other.connect(echo("/close?code=1000"))
     assert isinstance(other_heard.next(), ClosedEventArgs)
     assert heard.events.empty()
@@ -153,7 +153,7 @@ def test_handler_none_after_failure() -> None:
     heard = Heard(ws)
     with pytest.raises(curlwire.ConnectError):
         ws.connect(url("CW_REFUSED_WS"))
-    ws.run_forever()  # nothing to wait for
+    ws.run_forever()  # returns at once, without handlers
     assert heard.events.empty()
     ws.connect(echo("/close?code=1000"))
     assert isinstance(heard.next(), ClosedEventArgs)
@@ -194,7 +194,7 @@ def test_handler_removed() -> None:
 
 
 def test_two_threads_that_set_both_handlers_or_remove_them() -> None:
-    """Without care one subscription in twenty was what one of the threads alone had seen."""
+    """The subscription must include the changes of both threads. A simpler version failed once in 20 runs."""
     names = ("on_message_received", "on_closed")
     values: list[Any] = [None] * 2000
     values[::2] = [lambda ws, args: None] * 1000
@@ -214,7 +214,7 @@ def test_two_threads_that_set_both_handlers_or_remove_them() -> None:
         for value in values:
             begin.wait(WAIT)
             end.wait(WAIT)
-            # which is refused as long as messages go to a handler
+            # recv() raises StateError while messages go to a handler.
             with pytest.raises((curlwire.StateError, curlwire.WebSocketTimeout)) as raised:
                 ws.recv(timeout=0)
             if (value is not None) != (raised.type is curlwire.StateError):
@@ -284,7 +284,7 @@ def test_run_until_closed() -> None:
         sockets.append(ws)
     curlwire.run_forever()
     assert sorted(heard) == [4000, 4001, 4002]
-    curlwire.run_forever()  # nothing is left to wait for
+    curlwire.run_forever()  # returns at once, because all sockets have ended
 
 
 def test_run_forever_without_handlers() -> None:
@@ -317,7 +317,7 @@ def test_run_forever_ends_when_the_handlers_are_taken_away() -> None:
     waiting = threading.Thread(target=curlwire.run_forever)
     waiting.start()
     ws.on_closed = None
-    waiting.join(0.05)  # so that it really waits; right either way
+    waiting.join(0.05)  # usually enough for the thread to wait; the test is correct in any case
     assert waiting.is_alive()
     ws.on_message_received = None
     waiting.join(WAIT)
@@ -344,12 +344,12 @@ def test_run_forever_waits_for_a_socket_that_nobody_holds() -> None:
 
 
 def test_on_closed_set_after_the_end() -> None:
-    """The closed event waits for its handler, wherever it has been meanwhile."""
+    """on_closed is called even if it is set after the dispatcher has taken the closed event."""
     heard: queue.Queue[Any] = queue.Queue()
     ws = MessageWebSocket()
     ws.on_message_received = lambda _, args: None
     ws.connect(echo("/close?code=4000"))
-    ws.run_forever()  # it is through the dispatcher
+    ws.run_forever()  # returns when the dispatcher has taken the closed event
     ws.on_closed = lambda _, args: heard.put(args.code)
     ws.run_forever()
     assert heard.get_nowait() == 4000
@@ -363,7 +363,7 @@ def test_a_handler_that_cannot_be_set_leaves_a_newer_one(monkeypatch: pytest.Mon
 
     def other(ws: MessageWebSocket, args: MessageReceivedEventArgs) -> None: ...
 
-    class Refusing:  # as in a subinterpreter, but another thread comes in between
+    class Refusing:  # fails as in a subinterpreter, after another thread has set a handler
         def __bool__(self) -> bool:
             monkeypatch.undo()
             ws.on_message_received = other

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The vectors of tests/conformance/handshake against the whole client, each in one piece and byte by byte.
-After a failure the same object connects to a server that answers well: that shows it new again, and that no
-closed event was raised for what never was open."""
+"""Runs the vectors of tests/conformance/handshake against the whole client, each in one piece and byte by byte.
+After a failure the same object connects to a good server. This shows that the object is new again, and that no
+closed event was raised for a connection that never opened."""
 
 import os
 import re
@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
 import handshake_vectors
 from handshake_vectors import Vector, unescape
 
-GROWTH_KIB = 3072  # a reply without end costs no more than this; what is kept of one is 128 KiB
+GROWTH_KIB = 3072  # the limit for an endless reply, of which curlwire keeps 128 KiB
 
 
 def with_this_libcurl(vector: Vector) -> Vector:
-    """What comes of it may depend on the libcurl that is loaded."""
+    """Returns the vector with the outcome that the loaded libcurl gives."""
     if vector.since and tuple(map(int, re.findall(r"\d+", curlwire.libcurl_version)))[:3] >= vector.since[0]:
         return replace(vector, opens=None, fails=vector.since[1])
     return vector
@@ -83,10 +83,10 @@ def descriptors() -> int:
 
 
 def until_descriptors(count: int) -> None:
-    """The service closes a connection's descriptors behind the caller's back."""
+    """Waits for this number of descriptors, because the service thread closes those of a connection later."""
     until = time.monotonic() + WAIT
     while descriptors() > count:
-        assert time.monotonic() < until, "descriptors are left"
+        assert time.monotonic() < until, "some descriptors were not closed"
         time.sleep(0.001)
 
 
@@ -96,12 +96,12 @@ def memory(name: str) -> int:
 
 
 def connect(ws: MessageWebSocket, vector: Vector, way: str) -> None:
-    """Connects; what is without end must not cost memory on the way."""
+    """Connects, and checks that an endless reply does not use much memory."""
     if not vector.is_large:
         ws.connect(address(vector, way))
         return
     with open("/proc/self/clear_refs", "w", encoding="ascii") as peak:
-        peak.write("5")  # the peak begins anew
+        peak.write("5")  # resets the peak
     before = memory("VmRSS")
     try:
         ws.connect(address(vector, way))
@@ -111,7 +111,7 @@ def connect(ws: MessageWebSocket, vector: Vector, way: str) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def service() -> None:
-    """The service thread's own descriptors are there before they are counted."""
+    """Starts the service thread, so that its own descriptors exist before the tests count."""
     with curlwire.connect(url("CW_HANDSHAKE_WS", "/plain")) as ws:
         ws.send("x")
         ws.recv(timeout=WAIT)
@@ -144,7 +144,7 @@ def test_vector(vector: Vector, way: str) -> None:
     ws.send("still here")
     assert ws.recv(timeout=WAIT) == "still here"
     ws.close()
-    curlwire.run_forever()  # until on_closed has been called
+    curlwire.run_forever()  # waits until on_closed has been called
     assert codes == [1000]
     until_descriptors(before)
 

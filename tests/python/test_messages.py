@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Messages: sending, receiving, iterating, fragments, ping."""
+"""Tests of messages: sending, receiving, iteration, single frames, ping."""
 
 import array
 import threading
@@ -210,7 +210,7 @@ def test_partial_recv_gives_bytes() -> None:
 
 
 def test_text_is_of_the_type_of_its_connection() -> None:
-    """Whatever another thread makes of receive_mode until the connect has begun."""
+    """The type of received text is fixed when the connect begins, even if a thread changes receive_mode."""
     for _ in range(100):
         ws = curlwire.MessageWebSocket()
         is_ready = threading.Event()
@@ -248,7 +248,7 @@ def test_without_copy() -> None:
         assert text_message.message_type is SocketMessageType.UTF8
     view = memoryview(message)
     assert view.readonly
-    del message, ws  # the bytes outlive message and socket
+    del message, ws  # the bytes must outlive the message and the socket
     assert view[3:5].tobytes() == b"34"
 
 

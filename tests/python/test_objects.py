@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The objects as Python sees them: garbage, weak references, subclasses, docstrings, the stub."""
+"""Tests of the Python objects: garbage collection, weak references, subclasses, docstrings, the stub."""
 
 import gc
 import inspect
@@ -18,7 +18,7 @@ from peers import WAIT, Recorded, echo, opened, opened_stream, url
 
 
 def _with_handlers(uri: str, *names: str) -> "weakref.ref[MessageWebSocket]":
-    """A socket that only its handlers, which are in a cycle with it, can reach; connected if there is a URI."""
+    """Makes a socket that only a cycle through its handlers refers to. Connects it if there is a URI."""
     ws = MessageWebSocket()
 
     def handler(_: MessageWebSocket, args: object) -> None:
@@ -59,7 +59,7 @@ def test_a_socket_whose_handlers_were_removed_is_collected() -> None:
     assert alive() is not None
     del ws.on_closed
     ws.on_message_received = print
-    ws.on_message_received = None  # which also drops the cycle
+    ws.on_message_received = None  # this also breaks the cycle
     del ws
     gc.collect()
     assert alive() is None
@@ -80,7 +80,7 @@ def test_a_socket_that_is_not_open_is_not_kept() -> None:
 
 
 class Configured(MessageWebSocket):
-    """What scripts do with a control: the object that has the socket keeps it."""
+    """A subclass that keeps its own control, as scripts do, and so makes a cycle."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ def _closed_over_and_removed() -> MessageWebSocket:
     ws = MessageWebSocket()
     control, reference = ws.control, weakref.ref(ws)
     ws.on_message_received = lambda _, args: print(control, reference)
-    ws.on_message_received = None  # and is remembered, for a message that is on its way to it
+    ws.on_message_received = None  # retired_handler still refers to the old one
     return ws
 
 
@@ -236,7 +236,7 @@ def test_everything_has_a_docstring(owner: type) -> None:
         for name, member in _public(owner)
         if (callable(member) or inspect.isdatadescriptor(member)) and not _doc(owner, name)
     ]
-    if issubclass(owner, int):  # members of an enumeration say it by their names
+    if issubclass(owner, int):  # the members of an enumeration have no docstrings
         return
     assert lacking == []
 

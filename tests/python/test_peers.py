@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Other servers, and the promise that a busy interpreter keeps its connections."""
+"""Tests with other servers, and of the promise that a busy interpreter keeps its connections."""
 
 import threading
 import time
@@ -37,17 +37,17 @@ def test_peer_nginx_tls() -> None:
 
 
 def _hold_the_gil(seconds: float) -> None:
-    """Computes in C, without giving up the GIL, for at least that long."""
+    """Computes in C for at least this long without releasing the GIL."""
     end = time.monotonic() + seconds
     exponent = 100_000
     while time.monotonic() < end:
         begin = time.monotonic()
-        pow(3, exponent)  # one call holds the GIL from beginning to end
+        pow(3, exponent)  # holds the GIL during the whole call
         if time.monotonic() - begin < seconds / 2:
             exponent *= 2
 
 
-SERVER_PATIENCE = 0.3 + 4.0  # the ping server's interval and timeout
+SERVER_PATIENCE = 0.3 + 4.0  # seconds: the interval plus the timeout of the server that pings
 
 
 def test_promise() -> None:
@@ -65,7 +65,7 @@ def test_promise() -> None:
 
 @pytest.mark.parametrize("main_receives", [True, False])
 def test_promise_while_another_thread_receives(main_receives: bool) -> None:
-    """Whoever waits in recv() must not keep the connection from being served while it waits for the GIL."""
+    """The service thread must serve a connection whose thread in recv() waits for the GIL."""
     with curlwire.connect(url("CW_PING_WS", "/ticker")) as ws:
         numbers: list[int] = []
 
@@ -86,7 +86,7 @@ def test_promise_while_another_thread_receives(main_receives: bool) -> None:
 
 
 def test_promise_while_the_main_thread_waits_in_silence() -> None:
-    """The signal check of the main thread takes the GIL: on a quiet connection too that must not cost it."""
+    """The signal check of the main thread waits for the GIL. A quiet connection must survive that too."""
     with curlwire.connect(url("CW_PING_WS", "/")) as ws:
         thread = threading.Thread(target=_hold_the_gil, args=(1.4 * SERVER_PATIENCE,))
         thread.start()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What concerns a whole process: Ctrl-C, the end of the interpreter, fork. Each runs a script of its own."""
+"""Tests of a whole process: Ctrl-C, the interpreter's exit, fork(). Each test runs a script of its own."""
 
 import os
 import shlex
@@ -21,13 +21,13 @@ URL = os.environ["CW_ECHO_WS"]
 """
 
 
-# The suite "valgrind" runs the tests about fork again, and each interpreter that they start under valgrind.
+# The suite "valgrind" repeats the tests about fork() with each interpreter that they start under valgrind.
 INTERPRETER = [*shlex.split(os.environ.get("CW_TEST_UNDER", "")), sys.executable]
 LIMIT_S = 3 * WAIT if len(INTERPRETER) == 1 else 10 * WAIT
 
 
 def run(script: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs a script to its end."""
+    """Runs a script and waits for its end."""
     return subprocess.run(
         [*INTERPRETER, "-c", HEAD + textwrap.dedent(script)],
         capture_output=True,
@@ -39,7 +39,7 @@ def run(script: str, environment: dict[str, str] | None = None) -> subprocess.Co
 
 
 def assert_quiet(script: str, output: str = "done\n", environment: dict[str, str] | None = None) -> None:
-    """The script ends by itself, with 0, and says what it should and nothing else."""
+    """Checks that a script ends by itself with exit status 0, and prints exactly this output."""
     result = run(script, environment)
     assert (result.stderr, result.stdout, result.returncode) == ("", output, 0)
 
@@ -84,11 +84,11 @@ def test_ctrl_c(name: str) -> None:
             assert process.stdout is not None
             assert process.stdout.readline() == "waiting\n"
             with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(0.2)  # so that it really waits; right either way
+                process.wait(0.2)  # usually enough for the process to wait; the test is correct in any case
             process.send_signal(signal.SIGINT)
             output, errors = process.communicate(timeout=WAIT)
         finally:
-            process.kill()  # one that does not end at SIGINT may fill the memory
+            process.kill()  # a script that ignores SIGINT may fill the memory
     assert (output, errors, process.returncode) == ("interrupted\n", "", 0)
 
 
@@ -97,7 +97,7 @@ def test_a_signal_handler_runs_while_a_call_waits() -> None:
         """
         ws = curlwire.connect(URL + "/")
         def answer(number, frame):
-            ws.ping(timeout=10)           # a call of ours inside a waiting call of ours
+            ws.ping(timeout=10)           # a call during a waiting call
             ws.send("from the signal handler")
         signal.signal(signal.SIGALRM, answer)
         signal.setitimer(signal.ITIMER_REAL, 0.05)
@@ -130,7 +130,7 @@ def test_an_exception_of_a_signal_handler_wins_over_a_result_that_came_meanwhile
         """
         ws = curlwire.connect(os.environ["CW_SCRIPT_WS"] + "/s/wait:200/echo")
         def fail(number, frame):
-            ws.ping(timeout=10)           # whose pong comes after that of the ping that waits
+            ws.ping(timeout=10)           # its pong comes after that of the waiting ping
             raise KeyError("from the signal handler")
         signal.signal(signal.SIGALRM, fail)
         signal.setitimer(signal.ITIMER_REAL, 0.05)
@@ -152,7 +152,7 @@ def test_an_exception_of_a_signal_handler_wins_over_a_result_that_came_meanwhile
     ],
 )
 def test_an_exception_of_a_signal_handler_loses_no_message(call: str) -> None:
-    """A large message is completed while the handler runs, which raises then. It is the next one."""
+    """A large message arrives completely during a signal handler that raises. The next receive returns it."""
     script = f"frame:1/x:827f{200_000:016x}/repeat:100000:61/frame:2/repeat:100000:61/x:820162/echo"
     assert_quiet(
         f"""
@@ -162,12 +162,12 @@ def test_an_exception_of_a_signal_handler_loses_no_message(call: str) -> None:
         def fail(number, frame):
             global signals
             signals += 1
-            if signals == 1:              # now that the call waits the message begins
+            if signals == 1:              # the call waits now, so begin the message
                 ws.send("begin")
                 signal.setitimer(signal.ITIMER_REAL, 0.05)
             if signals == 2:
                 ws.send("go on")
-                ws.ping(timeout=10)       # whose pong comes behind the message
+                ws.ping(timeout=10)       # its pong comes after the message
                 raise KeyError("from the signal handler")
         signal.signal(signal.SIGALRM, fail)
         signal.setitimer(signal.ITIMER_REAL, 0.05)
@@ -211,7 +211,7 @@ def test_exit_with_everything_going_on() -> None:
 
 
 def test_exit_after_a_burst() -> None:
-    """Small messages that were held back to be written together are written before the end."""
+    """Small messages that are held back in a batch are written before the process ends."""
     numbers = []
     is_over = threading.Event()
 
@@ -334,7 +334,7 @@ def test_a_subinterpreter_has_sockets_of_its_own() -> None:
         heard = []
         ws.on_message_received = lambda ws, args: heard.append(args.data)
         interpreters.run_string(made, {f"import sys; sys.path[:] = {sys.path!r}" + inside!r})
-        interpreters.destroy(made)  # whose end is not that of the others' sockets
+        interpreters.destroy(made)  # this must not end the sockets of others
         ws.send("outside")
         while not heard:
             time.sleep(0.01)
@@ -377,7 +377,7 @@ def test_fork_reads() -> None:
     assert_quiet(
         """
         import warnings
-        warnings.simplefilter("ignore")  # of Python 3.12 and later, about threads and fork
+        warnings.simplefilter("ignore")  # Python 3.12 and later warn about threads and fork
         sockets = [curlwire.connect(URL + "/"), curlwire.connect(URL + "/", curlwire.StreamWebSocket)]
         same = {"state", "close_code", "close_reason", "was_clean", "on_closed", "on_message_received"}
         objects = {"control", "information", "output_stream", "input_stream"}

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Proxies: which one is used, that one which cannot be used is an error that shows no secret, and that the
-error says whether the proxy failed or the server. Values: tests/faults/proxies.txt; what no_proxy excepts:
-tests/core/test_proxy.c."""
+"""Tests of proxies: which one is used, errors that show no secret, and errors that say whether the proxy or the
+server failed. tests/faults/proxies.txt has the values. tests/core/test_proxy.c tests no_proxy."""
 
 from __future__ import annotations
 
@@ -32,8 +31,8 @@ ROWS = [
 PLAIN = ("ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY")
 TLS = ("wss_proxy", "WSS_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 ALL = sorted({*PLAIN, *TLS, "HTTP_PROXY", "no_proxy", "NO_PROXY"})
-UNKNOWN = "x" * 64 + ".invalid"  # too long for a label, so that no name server is asked
-QUICK_S = 5.0  # far below the timeout of connecting, far above what an answer takes
+UNKNOWN = "x" * 64 + ".invalid"  # the label is longer than 63, so no name server is asked
+QUICK_S = 5.0  # far below connect_timeout, and far above the time of an answer
 
 
 @pytest.fixture(autouse=True)
@@ -64,14 +63,14 @@ def context(certificate: str = "server", **options: Any) -> ssl.SSLContext:
 
 
 def words_of(error: BaseException) -> str:
-    """All that a log may hold of an error."""
+    """Returns every text of an error that may appear in a log."""
     return "".join(
         [repr(error), str(error), repr(error.args), repr(vars(error)), *traceback.format_exception(error)]
     )
 
 
 def fails(uri: str, **control: Any) -> curlwire.ConnectError:
-    """Connects, which fails at once."""
+    """Connects and returns the error, which must come at once."""
     ws = MessageWebSocket(**control)
     begin = time.monotonic()
     with pytest.raises(curlwire.ConnectError) as caught:
@@ -102,7 +101,7 @@ def test_proxy_malformed(value: str, words: str, monkeypatch: pytest.MonkeyPatch
             assert f"the environment variable {name} is malformed: " in str(error)
             assert words in str(error)
             assert error.status is WebErrorStatus.UNEXPECTED_CLIENT_ERROR
-            assert error.curl_code == 0  # libcurl was not asked
+            assert error.curl_code == 0  # libcurl was not called
 
 
 @pytest.mark.parametrize(("value", "status", "words"), rows("unusable"))
@@ -121,7 +120,7 @@ def test_proxy_unusable(value: str, status: str, words: str, monkeypatch: pytest
 
 
 def test_proxy_malformed_connects_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server is there: a connect that went out directly would succeed."""
+    """A malformed proxy must be an error. The server exists, so a direct connect would succeed."""
     for row in ROWS:
         if row[0] == "malformed":
             monkeypatch.setenv("http_proxy", row[2].replace("\\s", " ").replace("\\t", "\t"))
@@ -160,7 +159,7 @@ def test_proxy_variables_that_do_not_count(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port counts too; what is excepted goes out directly, whatever the proxy's variable holds."""
+    """no_proxy matches the port too. A matching host is connected directly, even if the proxy is malformed."""
     port = echo().rpartition(":")[2].strip("/")
     for name in ("no_proxy", "NO_PROXY"):
         for proxy in ("http://127.0.0.1:1", "foo://x"):
@@ -228,7 +227,7 @@ def test_proxy_refuses_user(scheme: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_proxy_answers_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the proxy's 200 is taken for the server's."""
+    """No part of the proxy's 200 reply is taken for the server's reply."""
 
     def answer(connection: socket.socket, _: bytes) -> None:
         for line in ("HTTP/1.0 200 Connection established\r\n", "Via: someone\r\n", "\r\n"):
@@ -282,7 +281,7 @@ def test_proxy_stalls(scheme: str, uri: str, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("kind", ["http", "socks5h"])
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 def test_server_stalls_behind_a_proxy(kind: str, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That is not the proxy's fault."""
+    """A timeout of the server behind a proxy is not blamed on the proxy."""
     with Proxy() as server, Proxy() if kind == "http" else Socks() as proxy:
         server.talk = until_gone  # type: ignore[method-assign]
         monkeypatch.setenv("all_proxy", f"{kind}://127.0.0.1:{proxy.port}")
@@ -362,7 +361,7 @@ def test_socks_resolves_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # ---- TLS to the proxy
 
-CERTIFICATES = [  # of the proxy
+CERTIFICATES = [  # certificates of the proxy
     ("expired", "CERTIFICATE_EXPIRED", "has expired: the proxy needs a new one"),
     ("future", "CERTIFICATE_EXPIRED", "is not valid yet"),
     ("badhost", "CERTIFICATE_COMMON_NAME_IS_INCORRECT", "is for another name"),
@@ -391,7 +390,7 @@ def test_proxy_certificate(
         assert error.status is WebErrorStatus[status]
         assert str(error).startswith(f"the certificate of the proxy localhost:{proxy.port} ")
         assert words in str(error)
-        assert proxy.heads.empty()  # nothing goes out before the certificate is found good
+        assert proxy.heads.empty()  # no request is sent before the certificate is verified
         assert_works(uri, proxy_verify=False, **control)
         request = proxy.heads.get(timeout=WAIT)
         assert request.startswith("CONNECT ") and "Proxy-Authorization: Basic " in request
@@ -409,7 +408,7 @@ def test_server_certificate_behind_a_proxy_of_tls(port: str, monkeypatch: pytest
 
 
 def test_proxy_ca_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It stands in place of ca_file, for the proxy alone."""
+    """proxy_ca_file replaces ca_file for the proxy only."""
     trusted, own = tls_folder() / "ca.pem", tls_folder() / "selfsigned.pem"
     with Proxy(context=context("selfsigned")) as proxy:
         monkeypatch.setenv("all_proxy", f"https://localhost:{proxy.port}")
@@ -467,7 +466,7 @@ def test_proxy_of_tls_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def count_records(raw: bytes) -> int:
-    """Of TLS, but for the change of ciphers that TLS 1.3 has for show."""
+    """Returns the number of TLS records, without the ChangeCipherSpec that TLS 1.3 sends for compatibility."""
     count = 0
     while len(raw) >= 5 + int.from_bytes(raw[3:5], "big") > 5:
         count += raw[0] != 20
@@ -476,7 +475,7 @@ def count_records(raw: bytes) -> int:
 
 
 class Late(Proxy):
-    """Demands a client certificate, and says so only once the request has come too."""
+    """Demands a client certificate, and sends its alert only after the request has come."""
 
     def one(self, connection: socket.socket) -> None:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -487,18 +486,19 @@ class Late(Proxy):
             while count_records(raw) < count:
                 raw += connection.recv(65536) or b"\x15\3\3\0\1\0" * count
             incoming.write(raw)
-            with contextlib.suppress(ssl.SSLError):  # wants to read; lacks the certificate
+            with contextlib.suppress(ssl.SSLError):  # it needs more bytes, or the certificate is missing
                 tls.do_handshake()
             connection.sendall(outgoing.read())
 
         with connection, contextlib.suppress(OSError):
             take(1)
-            take(3)  # a certificate that is none, the end of the handshake, the request
+            take(3)  # an empty certificate, the end of the handshake, the request
             until_gone(connection)
 
 
 def demanding(how: str) -> Proxy:
-    """A server or proxy that demands a client certificate. It ends with bytes unread, a reset, unless late."""
+    """Returns a server or proxy that demands a client certificate. Unless late, it closes with unread bytes,
+    which sends a TCP reset."""
     if how == "late":
         return Late()
     strict = context(verify_mode=ssl.CERT_REQUIRED)
@@ -510,7 +510,7 @@ def demanding(how: str) -> Proxy:
 @pytest.mark.parametrize("leg", ["server", "proxy"])
 @pytest.mark.parametrize("how", ["tls13", "tls12", "late"])
 def test_client_certificate_is_demanded(how: str, leg: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whichever comes first, the alert or the reset."""
+    """The error names the demand for a certificate, whether the alert or the reset comes first."""
     with demanding(how) as peer:
         uri = f"wss://localhost:{peer.port}/" if leg == "server" else echo()
         if leg == "proxy":

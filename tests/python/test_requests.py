@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The request as the server gets it: the URI percent-encoded, and every header that was asked for. What uri.c
-takes and refuses is in tests/core/test_uri.c."""
+"""Checks the request that the server gets: the percent-encoded URI and the headers. tests/core/test_uri.c tests
+which URIs are accepted."""
 
 import base64
 import hashlib
@@ -24,14 +24,14 @@ SECRET = "hunter2secret"
 
 
 class Server:
-    """Answers every opening handshake and keeps its request."""
+    """A server that answers every opening handshake and stores its request."""
 
     def __init__(self, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.listener = socket.create_server(address, family=family)
         self.port: int = self.listener.getsockname()[1]
         self.requests: queue.Queue[bytes] = queue.Queue()
-        self.names: queue.Queue[str | None] = queue.Queue()  # as TLS had them
+        self.names: queue.Queue[str | None] = queue.Queue()  # the SNI names
         self.context: ssl.SSLContext | None = None
         threading.Thread(target=self.serve, daemon=True).start()
 
@@ -109,7 +109,7 @@ def open_and_leave(uri: str, **options: object) -> None:
 def test_target(server: Server, given: str, target: str) -> None:
     uri = f"ws://127.0.0.1:{server.port}{given}"
     ws = curlwire.connect(uri)
-    assert ws.information.uri == uri  # as it was given
+    assert ws.information.uri == uri  # not the encoded one
     ws.abort()
     line = server.lines()[0]
     assert line == f"GET {target} HTTP/1.1"
@@ -117,7 +117,7 @@ def test_target(server: Server, given: str, target: str) -> None:
 
 
 def test_every_character(server: Server) -> None:
-    """RFC 9112 3.2: a request line is visible ASCII; decoded, it is what was given."""
+    """A request line has only visible ASCII (RFC 9112 section 3.2), and decodes to the URI of the caller."""
     for first in range(0xA1, 0x3000, 64):
         text = "".join(chr(code) for code in range(first, first + 64))
         open_and_leave(f"ws://127.0.0.1:{server.port}/{text}?{text}")
@@ -128,7 +128,7 @@ def test_every_character(server: Server) -> None:
 
 
 def test_userinfo(server: Server) -> None:
-    """Encoded on the way to libcurl, and decoded in the header Authorization."""
+    """The userinfo is passed to libcurl encoded, and is decoded in the header Authorization."""
     open_and_leave(f"ws://jö%40:p|%3A^s@127.0.0.1:{server.port}/")
     [value] = server.values("Authorization")
     assert base64.b64decode(value.removeprefix("Basic ")).decode() == "jö@:p|:^s"
@@ -160,7 +160,7 @@ def test_refused_uri(server: Server, path: str, advice: str) -> None:
     "host", ["bücher.localhost", "例え.localhost", "a\u3002localhost", "localhost\uff0fx", "b%C3%BC.localhost"]
 )
 def test_international_host(server: Server, host: str) -> None:
-    """Raw UTF-8 goes neither to Host nor to SNI: the error says what to write."""
+    """Raw UTF-8 in a host is an error that says what to write, because Host and SNI cannot carry it."""
     for scheme in ("ws", "wss"):
         with pytest.raises(ArgumentError, match=r"xn--|percent-encoded"):
             curlwire.connect(f"{scheme}://{host}:{server.port}/")
@@ -181,7 +181,7 @@ def test_converted_host(server: Server) -> None:
 
 @pytest.mark.parametrize("zone", ["%25lo", "%lo", "%251"])
 def test_zone(zone: str) -> None:
-    """RFC 6874 section 4: a zone is this machine's own affair, and goes to nobody else."""
+    """A zone has a meaning only on this machine, so it is not sent (RFC 6874 section 4)."""
     server = Server(("::1", 0))
     open_and_leave(f"ws://[::1{zone}]:{server.port}/")
     assert server.values("Host") == [f"[::1]:{server.port}"]
@@ -246,7 +246,7 @@ def test_add_after_taking_away(server: Server) -> None:
 
 
 def test_empty_headers(server: Server) -> None:
-    """An empty value is sent, and takes libcurl's own header of that name away."""
+    """An empty value is sent, and replaces libcurl's own header of that name."""
     open_and_leave(
         f"ws://127.0.0.1:{server.port}/",
         headers={"X-Empty": "", "X-Blank": " \t ", "User-Agent": "", "X-Value": "\t v w "},
@@ -281,7 +281,7 @@ def test_refused_header(name: str, value: str) -> None:
 
 
 def test_large_headers(server: Server) -> None:
-    """Up to our limits they all arrive, with every libcurl."""
+    """Headers up to curlwire's limits all arrive, with every version of libcurl."""
     headers = {"X-One": "1" * HEADER_LIMIT, "X-Two": "2" * (HEADER_LIMIT - KIB)}
     open_and_leave(f"ws://127.0.0.1:{server.port}/", headers=headers)
     lines = server.lines()
@@ -304,7 +304,7 @@ def test_headers_that_are_too_many() -> None:
         ws.add_request_header("X-Part", "p" * (100 * KIB))
     with pytest.raises(ArgumentError, match=r"X-Last.*512 KiB"):
         ws.add_request_header("X-Last", "p" * (100 * KIB))
-    ws.set_request_header("X-Part", "")  # makes room
+    ws.set_request_header("X-Part", "")  # removes it, to make room
     ws.add_request_header("X-Last", "p" * (100 * KIB))
     with pytest.raises(ArgumentError, match="name has at most 100"):
         ws.add_request_header("X" * 101, "1")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The promises of SECURITY.md: no redirect is followed, secrets are not shown and go to nobody else, memory is
-bounded whatever the peer sends, masks are random. Certificates: test_errors.py."""
+"""Tests the promises of SECURITY.md: no redirect is followed, secrets are not shown or sent to others, memory
+is bounded whatever the peer sends, and masks are random. test_errors.py tests certificates."""
 
 import base64
 import contextlib
@@ -39,15 +39,15 @@ def server_tls() -> ssl.SSLContext:
 def read_head(connection: socket.socket) -> bytes:
     head = b""
     while not head.endswith(b"\r\n\r\n"):
-        more = connection.recv(1)  # not a byte of what comes after it
+        more = connection.recv(1)  # byte by byte, so that nothing after the head is read
         if not more:
-            raise ConnectionError("no whole request")
+            raise ConnectionError("the client ended the connection before the end of its request")
         head += more
     return head
 
 
 class Server:
-    """Takes connections one after another, in a thread; talk(connection, request) says what each gets."""
+    """Accepts connections one after another in a thread, and calls talk(connection, request) for each."""
 
     def __init__(self, talk: Talk, *, is_tls: bool = False) -> None:
         self.talk = talk
@@ -59,7 +59,7 @@ class Server:
         self.thread.start()
 
     def serve(self) -> None:
-        with contextlib.suppress(OSError):  # the listener is closed
+        with contextlib.suppress(OSError):  # until the listener is closed
             while True:
                 connection, _ = self.listener.accept()
                 if self.is_tls:
@@ -97,7 +97,7 @@ def reply(head: str) -> Talk:
 
 
 def accept(connection: socket.socket, request: bytes) -> None:
-    """The right 101."""
+    """Sends a correct 101 reply."""
     key = request.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
     digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
     head = b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n"
@@ -115,7 +115,7 @@ def lines_of(request: str, name: str) -> list[str]:
 
 
 def words_of(error: BaseException) -> str:
-    """All that a log may hold of an error."""
+    """Returns every text of an error that may appear in a log."""
     return "".join(
         [repr(error), str(error), repr(error.args), repr(vars(error)), *traceback.format_exception(error)]
     )
@@ -138,7 +138,7 @@ def test_redirect_is_not_followed(serve: Start, status: int, scheme: str) -> Non
         assert caught.value.http_status == status
         assert caught.value.headers["Location"] == target
         assert SECRET in server.requests.get_nowait()
-        assert server.requests.empty()  # no second request, here or there
+        assert server.requests.empty()  # no second request, to either server
         elsewhere.setblocking(False)
         with pytest.raises(BlockingIOError):
             elsewhere.accept()
@@ -158,8 +158,8 @@ def test_user_and_password_of_the_uri(serve: Start, capfd: pytest.CaptureFixture
     with pytest.raises(curlwire.HandshakeError) as caught:
         ws.connect(uri)
     assert lines_of(server.requests.get_nowait(), "Authorization") == [f"Authorization: Basic {BASIC}"]
-    assert server.requests.empty()  # the challenge is not answered a second time
-    assert ws.uri == uri  # as given: see the guide
+    assert server.requests.empty()  # no second request answers the challenge
+    assert ws.uri == uri  # the attribute keeps the secrets, as the guide says
     captured = capfd.readouterr()
     for text in (shown(ws), words_of(caught.value), captured.out, captured.err):
         assert SECRET not in text
@@ -197,7 +197,7 @@ def test_secrets_are_not_in_errors_about_the_uri(name: str) -> None:
     with pytest.raises((curlwire.ArgumentError, curlwire.ConnectError)) as caught:
         ws.connect(uri)
     error = caught.value
-    if name != "unknown":  # where the path is no secret
+    if name != "unknown":  # repr shows the path of "unknown", which is not secret
         assert SECRET not in repr(ws)
     for text in (repr(error), str(error), repr(error.args), repr(vars(error)), ws.state):
         assert SECRET not in text
@@ -215,7 +215,7 @@ def test_secrets_of_request_headers(serve: Start, capfd: pytest.CaptureFixture[s
     for name, value in (("Authorization", f"{SECRET}\r\nX: y"), (f"X {SECRET}", "1"), ("Connection", SECRET)):
         with pytest.raises(curlwire.ArgumentError) as wrong:
             ws.set_request_header(name, value)
-        errors.append(wrong.value.with_traceback(None))  # whose lines of source are this test's
+        errors.append(wrong.value.with_traceback(None))  # a traceback would show source lines of this test
     ws.connect(f"ws://127.0.0.1:{server.port}/")
     with pytest.raises(curlwire.ConnectionClosed) as lost:
         ws.recv(timeout=WAIT)
@@ -260,7 +260,7 @@ def test_proxy_credentials(serve: Start, monkeypatch: pytest.MonkeyPatch, answer
         ws.abort()
     request = server.requests.get(timeout=WAIT)
     assert lines_of(request, "Proxy-Authorization") == [f"Proxy-Authorization: Basic {BASIC}"]
-    assert "the-server" not in request  # the proxy is no party to what is for the server
+    assert "the-server" not in request  # the proxy must not see the server's headers
     assert SECRET not in shown(ws)
 
 
@@ -277,7 +277,7 @@ def test_nothing_is_sent_that_was_not_given(
         reply(f"HTTP/1.1 401 No\nSet-Cookie: a={SECRET}; Path=/\nWWW-Authenticate: Basic\nContent-Length: 0")
     )
     ws = MessageWebSocket()
-    for _ in range(2):  # the same socket, which has seen a cookie by then
+    for _ in range(2):  # the second time the socket has received a cookie
         with pytest.raises(curlwire.HandshakeError):
             ws.connect(f"ws://127.0.0.1:{server.port}/")
         request = server.requests.get_nowait()
@@ -318,7 +318,7 @@ def test_masks_are_random(serve: Start) -> None:
         ws.abort()
     assert len(keys) == connections
     total = connections * frames
-    assert len(set(masks)) >= total - 1  # two the same by chance: once in 500 runs; three or more: never
+    assert len(set(masks)) >= total - 1  # two equal masks come by chance once in 500 runs
     for bit in range(32):
         ones = sum(int.from_bytes(mask, "big") >> bit & 1 for mask in masks)
         assert abs(ones - total / 2) < 8 * (total / 4) ** 0.5, f"bit {bit} is 1 in {ones} of {total}"
@@ -328,7 +328,7 @@ def test_masks_are_random(serve: Start) -> None:
 
 # ---- memory
 
-LONG_WAIT = 10 * WAIT  # for a client that takes 200 MiB of small frames on a busy machine
+LONG_WAIT = 10 * WAIT  # seconds for a client that reads 200 MiB of small frames on a busy machine
 BOUND_KIB = 24 * 1024
 CLIENT = """
 import os, sys
@@ -349,13 +349,13 @@ before = status_kib("VmRSS")
 """
 REPORT = "print('grown', status_kib('VmHWM') - before)\n"
 ATTACK_BYTES = 200 << 20
-TINY_BYTES = 64 << 20  # of frames of two or three bytes: a byte kept of each is more than BOUND_KIB
+TINY_BYTES = 64 << 20  # bytes of tiny frames; a client that kept one byte of each frame would exceed BOUND_KIB
 
 
 class Attack:
-    """A server that sends without end: it counts what was taken, and knows when nobody takes any more.
+    """A server that sends without end. It counts the bytes sent, and notices when the client stops reading.
 
-    limit_bytes ends it, and the connection stays open. patience_s is how long the client may take nothing.
+    After limit_bytes it stops, and the connection stays open. The client may read nothing for up to patience_s.
     """
 
     def __init__(
@@ -368,7 +368,7 @@ class Attack:
         self.limit_bytes = limit_bytes or (TINY_BYTES if len(endless) < 4 else ATTACK_BYTES)
         self.patience_s = patience_s
         self.sent = 0
-        self.rests = threading.Event()  # it has sent all, or the client takes no more, or is gone
+        self.rests = threading.Event()  # set when all is sent, or the client has stopped reading or ended
 
     def __call__(self, connection: socket.socket, request: bytes) -> None:
         if self.with_accept:
@@ -378,7 +378,7 @@ class Attack:
             connection.sendall(self.first)
             while self.sent < self.limit_bytes:
                 self.sent += connection.send(self.block)
-        except OSError:  # a time-out among them
+        except OSError:  # includes a timeout
             pass
         finally:
             self.rests.set()
@@ -387,7 +387,7 @@ class Attack:
 
 
 def attacked(serve: Start, attack: Attack, script: str, *, is_tls: bool = False) -> str:
-    """Runs a client in a process of its own, and checks its memory; what it said besides."""
+    """Runs a client in a new process and checks its memory. Returns the rest of its output."""
     server = serve(attack, is_tls)
     uri = f"{'wss://localhost' if is_tls else 'ws://127.0.0.1'}:{server.port}/"
     with subprocess.Popen(
@@ -418,7 +418,7 @@ except curlwire.ConnectError as error:
 
 @pytest.mark.parametrize("limit_bytes", [2 << 20, ATTACK_BYTES], ids=["a little too much", "endless"])
 def test_memory_endless_fragments(serve: Start, limit_bytes: int) -> None:
-    """The client complains at its limit. It reads on until it ends, so what it took in all is no measure."""
+    """It fails at max_message_size. It reads on until it ends, so the bytes that it reads prove nothing."""
     attack = Attack(b"\x02\x00", FRAGMENT, limit_bytes=limit_bytes)
     said = attacked(
         serve,
@@ -458,7 +458,7 @@ ws.abort()
 def test_memory_nobody_takes_it(serve: Start, mode: str, first: bytes, endless: bytes) -> None:
     attack = Attack(first, endless)
     assert attacked(serve, attack, UNTAKEN.format(mode=mode)) == "open"
-    assert attack.sent < TINY_BYTES or endless == EMPTY  # TCP has stopped it; what is empty is not kept at all
+    assert attack.sent < TINY_BYTES or endless == EMPTY  # TCP stops the server, unless frames are empty
 
 
 def test_memory_nobody_takes_it_over_tls(serve: Start) -> None:
@@ -468,7 +468,7 @@ def test_memory_nobody_takes_it_over_tls(serve: Start) -> None:
 
 
 def test_memory_endless_empty_fragments(serve: Start) -> None:
-    """A message that never gets longer and never ends."""
+    """Empty fragments of a message that never ends do not use memory."""
     script = """
     ws = MessageWebSocket()
     ws.connect(URI)
@@ -482,7 +482,7 @@ def test_memory_endless_empty_fragments(serve: Start) -> None:
 
 
 def test_memory_endless_pings(serve: Start) -> None:
-    """Nobody reads the pongs."""
+    """Endless pings do not use memory, although the server never reads the pongs."""
     attack = Attack(b"", b"\x89\x7d" + bytes(125), patience_s=WAIT)
     assert attacked(serve, attack, UNTAKEN.format(mode="full")) in ("open", "closed")
     assert attack.sent > 16 << 20
@@ -496,7 +496,7 @@ def test_memory_endless_pings(serve: Start) -> None:
 def test_flood_does_not_hold_up_others(serve: Start, first: bytes, endless: bytes) -> None:
     script = """
     flooded = MessageWebSocket()
-    flooded.on_message_received = flooded.on_closed = lambda ws, args: None  # the service reads
+    flooded.on_message_received = flooded.on_closed = lambda ws, args: None  # so the service thread reads
     flooded.connect(URI)
     for _ in range(20):
         with curlwire.connect(os.environ["CW_ECHO_WS"] + "/", timeout=2) as ws:
@@ -509,7 +509,8 @@ def test_flood_does_not_hold_up_others(serve: Start, first: bytes, endless: byte
 
 
 def test_memory_endless_after_the_close(serve: Start) -> None:
-    """It is thrown away until close_timeout; other sockets go on meanwhile (tests/core/test_closing.c)."""
+    """Data after the close is discarded until close_timeout. tests/core/test_closing.c checks that other
+    sockets go on meanwhile."""
     script = """
     ws = MessageWebSocket(close_timeout=1)
     ws.connect(URI)
@@ -602,6 +603,6 @@ def test_servers_name_is_checked_by_default() -> None:
     assert curlwire.StreamWebSocket().control.verify is True
     with pytest.raises(curlwire.CertificateError):
         curlwire.connect(url("CW_ECHO_WSS"))
-    assert os.environ["CW_CA_FILE"]  # the authority that would have to be named
+    assert os.environ["CW_CA_FILE"]  # the authority that a client would have to name
     with curlwire.connect(echo()) as ws:
         assert ws.state == "open"

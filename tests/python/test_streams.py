@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""input_stream and output_stream as Python's file objects."""
+"""Tests of input_stream and output_stream as Python file objects."""
 
 import hashlib
 import io
@@ -110,7 +110,7 @@ def _copy(ws: curlwire.StreamWebSocket) -> bytes:
     try:
         shutil.copyfileobj(ws.input_stream, target)
     except curlwire.ConnectionClosed:
-        assert target.getvalue() == b"half\nof it"  # what came first is there
+        assert target.getvalue() == b"half\nof it"  # the bytes before the failure are there
         raise
     return target.getvalue()
 
@@ -137,7 +137,7 @@ READERS_OF_ALL = {
     "readall",
     "buffered",
     "text",
-}  # which leave all of it to the next reader if they fail
+}  # calls that leave all bytes to the next reader if they fail
 UNFINISHED = "x:" + frame(2, b"", is_final=False)
 WHOLE_ENDS = ["close:1000", "close"]
 CUT_ENDS = {
@@ -275,5 +275,5 @@ def test_stream_timeout() -> None:
         with pytest.raises(curlwire.WebSocketTimeout):
             ws.input_stream.read(1)
         ws.output_stream.write(b"x")
-        ws.control  # noqa: B018  it can still be looked at
+        ws.control  # noqa: B018  reading the attribute must not raise
         assert ws.state == "open"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Eight threads on the same four sockets: sending, receiving, pinging, closing. Nothing may be lost, come twice
-or out of its sender's order. tests/core/test_stress.c is the long one, under ThreadSanitizer."""
+"""Eight threads send, receive, ping and close on the same four sockets. No message may be lost, come twice, or
+come out of its sender's order. tests/core/test_stress.c is a longer one, under ThreadSanitizer."""
 
 import random
 import threading
@@ -17,15 +17,15 @@ SECONDS = 3.0
 
 
 class Life:
-    """One socket, from its connect to its end, and what went through it."""
+    """One socket from its connect to its end, and the messages that it carried."""
 
     def __init__(self, name: str, *, has_handler: bool) -> None:
         self.users = 0
         self.is_cut = False
         self.closed: list[curlwire.ClosedEventArgs] = []
-        self.sent = [0] * THREADS  # each thread counts its own
-        self.taken: list[list[int]] = [[] for _ in range(THREADS)]  # by sender, as they were taken
-        self.latest: defaultdict[tuple[int, int], int] = defaultdict(int)  # by receiver and sender
+        self.sent = [0] * THREADS  # messages sent, by thread
+        self.taken: list[list[int]] = [[] for _ in range(THREADS)]  # messages received, by sender
+        self.latest: defaultdict[tuple[int, int], int] = defaultdict(int)  # last number, by receiver, sender
         self.has_handler = has_handler
         self.socket = curlwire.MessageWebSocket(
             ca_file=ca_file(), ping_interval=0.5, send_timeout=0.5, receive_timeout=0.01
@@ -75,12 +75,12 @@ class Life:
         return all(len(taken) >= sent for taken, sent in zip(self.taken, self.sent, strict=True))
 
     def end(self) -> None:
-        """Its last thread checks what has come; all of it, unless it was cut."""
+        """Checks the received messages. The last thread calls it. All must have come unless it was aborted."""
         until = time.monotonic() + WAIT
         while not self.is_cut and not self.is_all_back():
-            assert time.monotonic() < until, "lost"
+            assert time.monotonic() < until, "messages were lost"
             if self.has_handler:
-                time.sleep(0.01)  # for the dispatcher's thread
+                time.sleep(0.01)  # lets the dispatcher thread run
             else:
                 self.check(THREADS, self.socket.recv(timeout=WAIT))
         self.socket.close()
@@ -90,12 +90,12 @@ class Life:
             True
         ]
         for taken, sent in zip(self.taken, self.sent, strict=True):
-            assert sorted(taken) == list(range(1, len(taken) + 1))  # each once, and a prefix
+            assert sorted(taken) == list(range(1, len(taken) + 1))  # each once, without a gap
             assert len(taken) == sent or (self.is_cut and len(taken) < sent)
 
 
 class Slot:
-    """The place of a socket; one that was closed is replaced."""
+    """Holds one socket, and replaces it after it was closed."""
 
     def __init__(self, number: int) -> None:
         self.name = PEERS[number]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""async and await in a program whose sockets are synchronous: each mistake is told where it is made."""
+"""async and await used with synchronous sockets: each mistake raises an error at its own line."""
 
 import asyncio
 import gc
@@ -146,7 +146,7 @@ def test_other_results_of_handlers_are_nobodys_business(monkeypatch: pytest.Monk
 
 
 def _run(make: Callable[[], Coroutine[Any, Any, None]]) -> str:
-    """What a coroutine fails with."""
+    """Runs a coroutine and returns the text of its exception."""
     with pytest.raises(TypeError) as caught:
         asyncio.run(make())
     return str(caught.value)

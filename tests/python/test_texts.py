@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the errors say: what failed, with the value; then what to do, in the words of this language."""
+"""Tests the texts of errors. They say what failed, with the value, and then what to do in Python."""
 
 import sys
 from collections.abc import Callable
@@ -17,14 +17,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 import controls
 
 ROOT = Path(__file__).parents[2]
-HUGE = 10**5000  # which Python itself does not print
+HUGE = 10**5000  # Python refuses to print it
 
 RANGES = {row.key: row for row in controls.read() if row.type in controls.UNITS}
 UNITS = controls.UNITS
 
 
 def takes(name: str) -> str:
-    """What the control takes, in Python's words."""
+    """Returns the end of an error text: the values that a control takes."""
     row = RANGES[name]
     is_open = row.type == "MS" or row.most == 2**63 - 1
     text = f"{row.least} or more" if is_open else f"{row.least} to {row.most}"
@@ -32,7 +32,7 @@ def takes(name: str) -> str:
 
 
 def refused(name: str, value: object) -> str:
-    """The text of the ArgumentError, from the attribute; the constructor says the same."""
+    """Returns the text of the ArgumentError that the attribute raises. The constructor must raise the same."""
     ws: Any = MessageWebSocket()
     before = getattr(ws.control, name)
     with pytest.raises(ArgumentError) as caught:
@@ -87,7 +87,7 @@ def test_a_control_of_the_wrong_type(name: str) -> None:
 
 
 class _Index:
-    """What numpy's integers are."""
+    """An object with __index__, as the integers of numpy are."""
 
     def __index__(self) -> int:
         return 2000

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What TLS can do to a connection: the rows of tests/faults/tls.txt, and what one row cannot say."""
+"""Faults of TLS: the rows of tests/faults/tls.txt, and cases that need more than one row."""
 
 import json
 import os
@@ -28,7 +28,7 @@ ROWS = [
 
 
 def rows(kind: str) -> Any:
-    """The rows of a kind, each a test of its name."""
+    """Returns the rows of one kind as parameters. The name of a row is the name of its test."""
     found = [pytest.param(*row[2:], id=row[1]) for row in ROWS if row[0] == kind]
     assert found
     return found
@@ -44,7 +44,7 @@ def address(port: str, host: str = "localhost", path: str = "/s/echo/end") -> st
 
 
 def files(text: str) -> dict[str, str]:
-    """ "ca_file=ca.pem", with the folder before the name."""
+    """Returns the controls of a text such as "ca_file=ca.pem", with the folder put before each file name."""
     return {name: str(folder() / value) for name, _, value in (word.partition("=") for word in text.split())}
 
 
@@ -61,12 +61,12 @@ def ask(path: str) -> Any:
 
 
 def new(port: str) -> str:
-    """The number of a port for this test alone, which does what the named one does."""
+    """Returns the number of a new port that behaves as the named one but serves only this test."""
     return str(ask(f"new/{port}"))
 
 
 def seen(port: str) -> dict[str, Any]:
-    """What TLS saw of the last connection to such a port."""
+    """Returns the TLS server's record of the last connection to such a port."""
     record: dict[str, Any] = ask(port)
     return record
 
@@ -102,7 +102,7 @@ def test_tls_connect(port: str, host: str, controls: str, outcome: str, words: s
     assert_words(str(caught.value), words)
     assert ws.state == "new"
     if outcome.startswith("Certificate"):
-        ws.control.verify = False  # on the same socket: nothing of the verdict is left
+        ws.control.verify = False  # on the same socket, to show that no verdict is kept
         ws.connect(where)
         assert_works(ws)
 
@@ -135,7 +135,7 @@ def test_tls_server_name() -> None:
     for name, host, sni in (
         ("good", "localhost", "localhost"),
         ("wildcard", "a.cw.localhost", "a.cw.localhost"),
-        ("iponly", "127.0.0.1", None),  # an address is no host name (RFC 6066 section 3)
+        ("iponly", "127.0.0.1", None),  # SNI allows no IP address (RFC 6066 section 3)
     ):
         port = new(name)
         assert_works(curlwire.connect(address(port, host), ca_file=folder() / "ca.pem"))
@@ -154,13 +154,13 @@ def test_tls_nothing_before_verification(name: str) -> None:
     assert record["raw"]
     assert record["plain_bytes"] == 0
     assert b"swordfish" not in bytes.fromhex(record["raw"])
-    if name == "badhost12":  # before TLS 1.3 a record's type is not hidden: 23 would be data
+    if name == "badhost12":  # before TLS 1.3 the type of a record is visible; 23 is data
         assert 22 in record["record_types"]
         assert 23 not in record["record_types"]
 
 
 def test_tls_each_connect_verifies() -> None:
-    """No session is resumed, which would rest upon what an earlier connect has found."""
+    """No TLS session is resumed, because that would rely on the verification of an earlier connect."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder() / "server.pem", folder() / "server.key")
     resumed = []
@@ -200,23 +200,23 @@ def test_tls_renegotiation() -> None:
 
 
 def test_tls_renegotiation_stuck() -> None:
-    """The server asks for a renegotiation and reads no more: TLS can write no data until that is done."""
+    """The server asks for a renegotiation and then stops reading, so TLS cannot write data."""
     ws = trusted("stuck", send_timeout=1, close_timeout=0)
     ws.send("begin")
     with pytest.raises(curlwire.WebSocketTimeout):
         ws.recv(timeout=0.2)
     busy = time.process_time()
-    ws.send("waits in the socket", timeout=0)  # where the service thread tries to send it
+    ws.send("waits in the socket", timeout=0)  # the service thread tries to send it
     with pytest.raises(curlwire.WebSocketTimeout):
         ws.recv(timeout=0.5)
     with pytest.raises((curlwire.WebSocketTimeout, curlwire.ConnectionClosed)):
         while True:
-            ws.send(bytes(100_000))  # which this thread tries to send
+            ws.send(bytes(100_000))  # this thread tries to send it
     assert time.process_time() - busy < 0.5
     ws.abort()
 
 
-# Whatever the system's OpenSSL is set up to allow.
+# A configuration of OpenSSL that allows what the system's own may forbid.
 LAX_OPENSSL = """
 openssl_conf = all
 [all]
@@ -244,7 +244,7 @@ def test_tls_old_system(tmp_path: Path) -> None:
             capture_output=True, text=True, timeout=WAIT, check=False,
         )  # fmt: skip
 
-    assert connect("weak").returncode == 0  # so the configuration is read
+    assert connect("weak").returncode == 0  # shows that OpenSSL reads the configuration
     old = connect("old")
     assert old.returncode == 1
     assert re.search(r"ConnectError: .*TLS 1\.2", old.stderr)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What we write on our own costs nothing that the server sent, although it has ended TCP behind it."""
+"""Pongs and close frames that curlwire sends lose no received message, even after the server has ended TCP."""
 
 import time
 from typing import Any
@@ -34,7 +34,7 @@ def _opened(scheme: str, steps: str, framing: str, socket_class: Any) -> Any:
 @pytest.mark.parametrize("steps", [PLAIN, PINGED], ids=["plain", "pinged"])
 def test_unread_messages(scheme: str, steps: str, framing: str) -> None:
     ws = _opened(scheme, steps, framing, curlwire.MessageWebSocket)
-    time.sleep(0.5)  # the script computes
+    time.sleep(0.5)  # stands for a script that computes
     assert [len(message) for message in ws] == [SIZE] * COUNT
     ws.wait_closed()
     assert ws.close_code == 1000

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What type checkers have to accept and to refuse. lint runs mypy and pyright over it. It fails where a comment
-ignores an error that is none."""
+"""Code that type checkers must accept, and errors that they must find. The suite lint runs mypy and pyright on
+it. A comment "type: ignore" on a line without an error is a failure."""
 
 # pyright: reportUnnecessaryTypeIgnoreComment=true
 
@@ -11,7 +11,7 @@ from curlwire import ClosedEventArgs, MessageReceivedEventArgs, MessageWebSocket
 
 
 class MyWebSocket(MessageWebSocket):
-    """A class of a program's own, with handlers that want to know it."""
+    """A subclass as a program may define it, for handlers that expect it."""
 
     heard = 0
 
@@ -69,7 +69,7 @@ def calls(ws: MessageWebSocket) -> None:
     ws.send(5)  # type: ignore[arg-type]
     assert_type(ws.recv(), str | bytes)
     assert_type(ws.recv(copy=False), curlwire.MessageBuffer)
-    assert_type([message for message in ws], list[str | bytes])  # noqa: C416 # it is iteration that is asked
+    assert_type([message for message in ws], list[str | bytes])  # noqa: C416 # this tests iteration
     ws.control.max_message_size = None
     ws.control.close_timeout = None  # type: ignore[assignment]
     with ws as same:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What these tests build and start: the benchmark's server, a malloc that fails, a host for Lua states."""
+"""Fixtures that build and start the benchmark's server, a malloc that fails, and a host for Lua states."""
 
 import os
 import shlex
@@ -20,7 +20,7 @@ PACKAGES = {"5.1": "lua5.1", "5.2": "lua5.2", "5.3": "lua5.3", "5.4": "lua5.4", 
 
 
 def compiled(name: str, *arguments: str | Path) -> Path:
-    """Compiles into build/resources."""
+    """Compiles a program or a library into build/resources, and returns its path."""
     BUILD.mkdir(parents=True, exist_ok=True)
     program = BUILD / name
     flags = "-std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wpedantic -Wconversion -Werror -pthread"
@@ -36,13 +36,13 @@ def package_flags(name: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def failing() -> Path:
-    """The malloc that fails, to be preloaded."""
+    """Returns the library with the malloc that fails, for LD_PRELOAD."""
     return compiled("failing.so", "-shared", "-fPIC", HERE / "failing.c")
 
 
 @pytest.fixture(scope="session", params=PACKAGES)
 def host(request: pytest.FixtureRequest) -> tuple[Path, str]:
-    """A program that runs a script in a Lua state without memory, and the version of that Lua."""
+    """Returns the program that runs a script in a Lua state while memory is short, and the version of Lua."""
     version: str = request.param
     flags = package_flags(PACKAGES[version])
     return compiled(f"host-{version}", HERE / "host.c", HERE / "failing.c", *flags), version
@@ -50,11 +50,11 @@ def host(request: pytest.FixtureRequest) -> tuple[Path, str]:
 
 @pytest.fixture(scope="session")
 def fast() -> Iterator[str]:
-    """The URL of a server that does ten thousand connections in a moment."""
+    """Yields the URL of a server that is fast enough for ten thousand connections."""
     BUILD.mkdir(parents=True, exist_ok=True)
     program = clients.build_server(BUILD)
     process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None and process.stdout is not None
-    with process:  # it ends when its standard input does
+    with process:  # the server ends when its standard input is closed
         yield f"ws://127.0.0.1:{int(process.stdout.readline())}"
         process.stdin.close()

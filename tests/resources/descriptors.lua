@@ -1,15 +1,15 @@
 -- SPDX-License-Identifier: MIT
--- A session with so many descriptors to be had, and another one when there are enough again:
+-- Runs one session while only COUNT descriptors are free, and a second one when there are enough again:
 --
 --     descriptors.lua URL COUNT
 --
--- Says "through" or "refused" for the first, "done" at the end. The error has to say what is missing.
+-- Prints "through" or "refused" for the first session, and "done" at the end. The error must say what is missing.
 
 local url, count = arg[1], tonumber(arg[2])
 
 local curlwire = require "curlwire"
 
--- What handlers and connecting may say: a result, or an error that was raised.
+-- Runs one session. Returns true, or the results of a connect that failed. Every other failure raises an error.
 local function session()
     local heard, code
     local ws = curlwire.MessageWebSocket {receive_timeout = 20}
@@ -26,7 +26,7 @@ local function session()
     curlwire.run()
     assert(heard == "text" and code == 1000)
     local other = assert(curlwire.connect(url .. "/echo", {receive_timeout = 0.05}))
-    local message, why_not, late = other:receive() -- polls
+    local message, why_not, late = other:receive() -- makes this thread poll
     assert(not message and late.status_name == "Timeout", why_not)
     other:close()
     assert(other:wait_closed(20))

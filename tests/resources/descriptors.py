@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A session with so many descriptors to be had, and another one when there are enough again.
+"""Runs one session while only COUNT descriptors are free, and a second one when there are enough again.
 
-descriptors.py URL COUNT: as descriptors.lua, in Python.
+descriptors.py URL COUNT does the same as descriptors.lua.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A malloc that fails when told to, for the released modules as they are: preloaded into Python, linked into the Lua
- * host. It knows the allocations of chosen libraries by the return address, lets number n of them fail once, and
- * counts those that are alive. For glibc, whose own allocator does the work. */
+/* A malloc that fails on demand, for tests of the released modules. It is preloaded into Python and linked into the Lua host.
+ * It recognises the allocations of chosen libraries by the return address. It makes the n-th of them fail once, and counts the
+ * blocks that are not yet freed. It needs glibc, whose allocator it calls. */
 #include <errno.h>
 #include <link.h>
 #include <stdatomic.h>
@@ -27,7 +27,7 @@ static atomic_int range_count;
 static atomic_long left = -1, live;
 static atomic_bool has_failed;
 
-/* The watched blocks that are alive, by address: open addressing, under a lock. */
+/* The addresses of the counted blocks that are not yet freed: a hash table with open addressing. The lock guards it. */
 static uintptr_t blocks[SLOTS];
 static atomic_flag is_locked = ATOMIC_FLAG_INIT;
 
@@ -56,7 +56,7 @@ static void *noted(int how, void *block)
     return block;
 }
 
-/* Forgets a block; whether it was watched. Those behind it move up, so that they are found without it. */
+/* Removes a block from the table. Returns whether it was there. Moves later entries up, so that a search still finds them. */
 static bool forget(void *block)
 {
     size_t at = home_of((uintptr_t)block), hole;
@@ -85,7 +85,7 @@ static bool forget(void *block)
     return true;
 }
 
-/* What is to be done with an allocation of that caller. */
+/* Returns what to do with an allocation of this caller: FAILING_FAILS, FAILING_COUNTS, both or 0. */
 static int watched(const void *caller)
 {
     int count = atomic_load(&range_count);
@@ -148,7 +148,7 @@ void free(void *block)
     __libc_free(block);
 }
 
-/* ---- What tests call ---- */
+/* ---- Called by the tests ---- */
 
 static int how_now;
 

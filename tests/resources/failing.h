@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What failing.c lets its programs do. memory.py calls the same by ctypes. */
+/* The functions of failing.c. memory.py calls them through ctypes. */
 #ifndef FAILING_H
 #define FAILING_H
 
 enum { FAILING_FAILS = 1, FAILING_COUNTS = 2 };
 
-/* Watches the code of the loaded libraries whose paths contain name, of the program itself for "main": whether its
- * allocations are those that fail, those that are counted, or both. Returns how many pieces of code that are. */
+/* Watches the allocations of all loaded libraries whose paths contain name. Returns the number of code segments found.
+ *   name   "main" is the program itself
+ *   how    FAILING_FAILS: allocations may fail; FAILING_COUNTS: blocks are counted; or both */
 int failing_watch(const char *name, int how);
-/* Makes the n-th allocation of those from now on fail once (0 = the next one; -1 = none). */
+/* Makes the n-th watched allocation from now on fail once (0 = the next one; -1 = none). */
 void failing_at(long n);
-/* Whether one has failed since. */
+/* Returns whether an allocation has failed since the last failing_at. */
 int failing_happened(void);
-/* Blocks that are counted and alive. */
+/* Returns the number of counted blocks that are not yet freed. */
 long failing_live(void);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A host that runs a script in one Lua state after another, taking memory away at each allocation in turn:
+/* Runs a script in one Lua state after another. In each run the next allocation fails:
  *
  *     host WHOSE SCRIPT URL
  *
- * WHOSE is "lua", the state's own allocator, or a part of the path of a library (failing.c). The script either ends
- * well or by an error that is about memory or about the connection; each state is then closed, and has to leave
- * neither memory of Lua's nor of curlwire's or libcurl's. Says "done" at the end. */
+ * WHOSE is "lua" (the allocator of the state) or a part of the path of a library (failing.c). The script must succeed, or fail
+ * with an error about memory or about the connection. Each state is then closed, and must leave no memory of Lua, curlwire or
+ * libcurl. Prints "done" at the end. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 
 #include "failing.h"
 
-/* LuaJIT 2.1 loses a few bytes itself where it has no memory for a closure. */
+/* LuaJIT 2.1 itself leaks a few bytes if it has no memory for a closure. */
 #ifdef LUA_JITLIBNAME
 #define LOSES_OBJECTS true
 #else
@@ -27,9 +27,9 @@
 
 enum { LIMIT_S = 90, OUR_MODULES = 2 };
 
-/* What a state's allocator knows. Since 5.2 Lua collects and tries again, so that one failure is none: two it is. */
+/* The data of a state's allocator. It fails twice in a row, because Lua 5.2 and later collect garbage and try again. */
 typedef struct budget {
-    long left; /* until the failures; -1 = none */
+    long left; /* allocations until the failures; -1 = no failure */
     long used_bytes;
     bool has_failed;
 } budget;
@@ -40,7 +40,7 @@ static void *allocate(void *data, void *block, size_t old_bytes, size_t new_byte
     void *moved;
 
     if (!block)
-        old_bytes = 0; /* Lua tells the kind of object there */
+        old_bytes = 0; /* for a new block Lua passes the kind of object instead of a size */
     if (new_bytes == 0) {
         b->used_bytes -= (long)old_bytes;
         free(block);
@@ -48,7 +48,7 @@ static void *allocate(void *data, void *block, size_t old_bytes, size_t new_byte
     }
     if (new_bytes > old_bytes && b->left >= 0 && --b->left < 1) {
         b->has_failed = true;
-        return NULL; /* at 0 and at -1 */
+        return NULL; /* when left is 0 and when it is -1 */
     }
     moved = realloc(block, new_bytes);
     b->used_bytes += (long)new_bytes - (long)old_bytes;
@@ -61,16 +61,16 @@ __attribute__((noreturn)) static void fail(long n, const char *what, const char 
     exit(1);
 }
 
-/* Whether a script's error is one that want of memory may lead to. */
+/* Returns whether a lack of memory may lead to this error of a script. */
 static bool is_expected(lua_State *L, int status)
 {
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 
-    /* with a blank: the script's own name is in front */
+    /* The blank excludes the name of the script, memory.lua, which begins the text. */
     return status == LUA_ERRMEM || lua_type(L, -1) == LUA_TTABLE || (text && strstr(text, " memory"));
 }
 
-/* Runs the script while number n fails (-1: none does). Whether one failed. */
+/* Runs the script while allocation n fails (-1 = none). Returns whether an allocation has failed. */
 static bool run_once(long n, bool is_lua, char **arguments, long *bad_count)
 {
     budget b = {.left = -1};
@@ -81,14 +81,14 @@ static bool run_once(long n, bool is_lua, char **arguments, long *bad_count)
     if (!L)
         fail(n, "no state", NULL);
     luaL_openlibs(L);
-    /* A finalizer that Lua has no memory to call is lost, whatever it is of: none is called before lua_close. */
+    /* Lua never calls a finalizer again if it has no memory to call it. So call none before lua_close, which has memory. */
     (void)lua_gc(L, LUA_GCSTOP, 0);
     if (luaL_loadfile(L, arguments[0]) != 0)
         fail(n, "not loaded", lua_tostring(L, -1));
     lua_pushstring(L, arguments[1]);
     if (is_lua) {
-        /* Where Lua has no memory to call a finalizer with, it never calls that one, and its socket stays: not our
-         * doing. So they all wait for lua_close, which has memory. */
+        /* Lua never calls a finalizer again if it has no memory to call it, and the socket of the object would leak. That
+         * is a fault of Lua. So all finalizers wait for lua_close, which has memory. */
         (void)lua_gc(L, LUA_GCSTOP, 0);
         b.left = n < 0 ? -1 : n + 1;
     } else {
@@ -117,7 +117,7 @@ int main(int count, char **arguments)
         return 2;
     (void)alarm(LIMIT_S);
     is_lua = strcmp(arguments[1], "lua") == 0;
-    (void)run_once(-1, is_lua, arguments + 2, &bad_count); /* loads the libraries */
+    (void)run_once(-1, is_lua, arguments + 2, &bad_count); /* the first run loads the libraries */
     for (int i = 0; i < OUR_MODULES; i++)
         if (failing_watch(ours[i], FAILING_COUNTS | (strcmp(ours[i], arguments[1]) == 0 ? FAILING_FAILS : 0)) ==
             0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Thousands of connections of every fate, after which descriptors and memory are where they were:
+/* Makes COUNT connections that end in every way, and checks that the number of descriptors and the memory do not grow:
  *
  *     many URL REFUSED COUNT
  *
- * URL is the benchmark's server, REFUSED an address where nobody listens. Says "done" at the end. test_many.py
- * compiles it, with the core as it is built for tests. */
+ * URL is the benchmark's server. REFUSED is an address where nobody listens. Prints "done" at the end. test_many.py compiles
+ * this file with the core as it is built for tests. */
 #include <dirent.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -65,7 +65,7 @@ static void echo(cw_socket *s)
     cw_event_free(e);
 }
 
-/* Leads a socket to its end, or leaves it at some state before. */
+/* Ends a socket, or leaves it in an earlier state, as its fate says. */
 static void finish(cw_socket *s, int fate)
 {
     cw_status status = fate < 5 || fate > 6 ? cw_socket_wait_connected(s, CW_TIMEOUT_NEVER) : CW_OK;
@@ -74,12 +74,13 @@ static void finish(cw_socket *s, int fate)
     outcome[status == CW_OK]++;
     if (fate == 0)
         echo(s);
-    if (fate == 0 ||
-        fate == 1) { /* closed, the handshake waited for; 2 is dropped while it goes on, 7 while open */
+    /* 1 closes and waits. 2 is dropped during the closing handshake, 5 while connecting, 7 while open. 6 closes while
+     * connecting. */
+    if (fate == 0 || fate == 1) {
         CHECK(cw_socket_close(s, 1000, "end", 3) == CW_OK);
         CHECK(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER) == CW_OK);
         CHECK(cw_socket_close(s, 1000, "again", 5) == CW_OK);
-    } else if (fate == 2 || fate == 6) { /* 5 is dropped, 6 closed while it connects */
+    } else if (fate == 2 || fate == 6) {
         CHECK(cw_socket_close(s, 1000, NULL, 0) == CW_OK);
     } else if (fate == 8) {
         cw_socket_abort(s);

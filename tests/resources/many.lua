@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Thousands of connections of every fate, after which descriptors and memory are where they were.
+-- Makes COUNT connections that end in every way, and checks that the number of descriptors and the memory do not grow.
 --
 --     many.lua URL REFUSED COUNT
 --
--- As many.c, in Lua. Says "done" at the end.
+-- It does the same as many.c, and prints "done" at the end.
 
 local url, refused, count = arg[1], arg[2], tonumber(arg[3])
 local WARM_UP, KEPT, PAGE_BYTES = 600, 20, 4096
@@ -81,7 +81,7 @@ local function read(path, pattern)
     return tonumber(text:match(pattern))
 end
 
--- Lines of the list of our descriptors that have a word in them.
+-- Returns the number of this process's descriptors whose description contains a word.
 local function descriptor_count(word)
     local command = "ls -l /proc/%d/fd 2>/dev/null | grep -c %s"
     local pipe = assert(io.popen(command:format(read("/proc/self/stat", "^%d+"), word)))
@@ -90,8 +90,8 @@ local function descriptor_count(word)
     return number
 end
 
--- The number of descriptors once no socket is left and nothing changes: the service closes what was let go, and what
--- libcurl has beside it, in its own time.
+-- Returns the number of descriptors when no socket is left and the number no longer changes. The service thread closes
+-- the descriptors of dropped sockets, and those of libcurl beside them, a little later.
 local function settled_descriptor_count()
     local last, same_count = -1, 0
     for _ = 1, 400 do
@@ -106,7 +106,7 @@ local function settled_descriptor_count()
     error("the descriptors do not settle")
 end
 
--- Descriptors, bytes of memory and KiB of Lua's after so many sockets.
+-- Uses so many sockets. Returns the number of descriptors, the bytes of memory and the KiB of Lua's memory afterwards.
 local function live(sockets)
     local kept = {}
     for number = 1, sockets do

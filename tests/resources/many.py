@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Thousands of connections of every fate, after which descriptors and memory are where they were.
+"""Makes COUNT connections that end in every way, and checks that descriptors and memory do not grow.
 
-many.py URL REFUSED COUNT: as many.c, in Python. Says "done" at the end.
+many.py URL REFUSED COUNT does the same as many.c, and prints "done" at the end.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ URL, REFUSED, COUNT = sys.argv[1:]
 WARM_UP = 600
 PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 SLACK_BYTES, SLACK_BLOCKS = 3_000_000, 200
-KEPT = 20  # sockets are let go later than the next ones come
+KEPT = 20  # so many sockets are kept until the next ones exist
 
 
 def closed() -> curlwire.WebSocket:
@@ -91,7 +91,7 @@ FATES: list[Callable[[], curlwire.WebSocket]] = [
 
 
 def live(count: int) -> tuple[int, int, int]:
-    """Descriptors, bytes of memory and Python's blocks after so many sockets."""
+    """Uses so many sockets. Returns the descriptors, the bytes of memory and Python's blocks afterwards."""
     kept: list[curlwire.WebSocket] = []
     for number in range(count):
         kept.append(FATES[number % len(FATES)]())
@@ -108,7 +108,7 @@ def live(count: int) -> tuple[int, int, int]:
 def main() -> None:
     faulthandler.dump_traceback_later(90, exit=True)
     with curlwire.connect(URL + "/echo") as ws, contextlib.suppress(curlwire.WebSocketTimeout):
-        ws.recv(timeout=0.01)  # the thread keeps what it waits with
+        ws.recv(timeout=0.01)  # allocates the objects with which this thread waits, and which it keeps
     before = live(WARM_UP)
     after = live(int(COUNT))
     print("descriptors, bytes, blocks:", before, after)

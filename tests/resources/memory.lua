@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- A session for host.c, which takes memory away in the middle of it. Errors leave it as they come.
+-- A session for host.c, which makes an allocation in it fail. It catches no error.
 
 local URL = ...
 
@@ -14,7 +14,7 @@ local function good(value, message, err)
     return value
 end
 
--- The thread makes what it waits with, which it keeps.
+-- Makes the thread allocate the objects with which it waits, and which it keeps.
 local function wait_once()
     local ws = good(curlwire.connect(URL .. "/echo", {receive_timeout = 0.01}))
     ws:receive()
@@ -52,9 +52,10 @@ local function stream()
     assert(ws.input_stream:read("a") == "")
 end
 
--- Want of memory is raised: what is returned in place of a result is about the network, or about descriptors.
+-- Makes the mailbox and its descriptor. A failure that is returned is about the network or descriptors, so it fails the
+-- test. A lack of memory is raised.
 local function mailbox()
-    local count, _, err = curlwire.dispatch(0) -- makes it
+    local count, _, err = curlwire.dispatch(0) -- makes the mailbox
     assert(count == 0, err and "dispatch: " .. err.name)
     local fd, _, lack = curlwire.fd()
     assert(fd, lack and "fd: " .. lack.name)
@@ -74,7 +75,7 @@ local function handlers()
     assert(heard == LARGE or code == 1006)
 end
 
--- A message for which there was no memory is still the next one, and so it goes to a handler that is set then.
+-- A message for which memory was short stays the next one. So a handler that is set afterwards gets it.
 local function kept()
     local ws = curlwire.MessageWebSocket {receive_timeout = 20}
     good(ws:connect(URL .. "/echo"))

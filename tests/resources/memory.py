@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Sessions in which one allocation of a library fails, each in its turn. test_memory.py preloads failing.c.
+"""Repeats a session and makes the next allocation of a library fail each time. It needs failing.c preloaded.
 
     memory.py URL SESSION MODULE ...
 
-MODULE is part of a library's path, or "main" for the interpreter's own program. Prints what came of the
-sessions, then "done"; any other end is a failure. What curlwire and libcurl allocate has to be freed again,
-whatever fails. That is not asked of the interpreter, which has leaks of its own here (3.11: PySequence_List).
+MODULE is part of a library's path, or "main" for the interpreter's own program. Prints the outcomes of the
+sessions and then "done". Every other end is a failure. All blocks of curlwire and libcurl must be freed,
+whichever allocation fails. The interpreter's blocks are not checked, because it leaks some itself (3.11:
+PySequence_List).
 """
 
 import collections
@@ -34,9 +35,9 @@ LARGE = bytes(range(251)) * 1200
 room = memoryview(bytearray(len(LARGE)))
 
 
-unraisable: list[str] = []  # the names of what handlers and finalizers could not say otherwise
-# Not threading.Event, whose lock stays locked if memory runs out inside; and no function is made in a session,
-# which without memory ends Python 3.13 by a segmentation fault.
+unraisable: list[str] = []  # the names of exceptions in handlers and finalizers
+# This is not a threading.Event, because its lock stays locked if memory runs out inside. Sessions create no
+# function, because Python 3.13 crashes if it has no memory for that.
 heard: list[int] = []
 closed: list[int] = []
 
@@ -46,7 +47,7 @@ def on_unraisable(report: "sys.UnraisableHookArgs") -> None:
 
 
 def received(ws: curlwire.MessageWebSocket) -> str | bytes:
-    """The next message, which is still that if there was no memory for what becomes of it."""
+    """Receives the next message. If memory is short for the result, the message must stay the next one."""
     try:
         return ws.recv()
     except MemoryError:
@@ -116,13 +117,13 @@ def handlers() -> None:
 
 
 def load() -> None:
-    """Loads the extension module once more, as an interpreter that imports it."""
+    """Loads the extension module once more, as an import in another interpreter does."""
     spec = importlib.util.find_spec("curlwire._core")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception:  # of many kinds, from enum.py, where a lookup that lacks memory finds nothing
+    except Exception:  # enum.py raises many kinds, because a lookup without memory finds nothing
         if not failing.failing_happened():
             raise
         raise MemoryError from None
@@ -149,7 +150,7 @@ SESSIONS: dict[str, Callable[[], None]] = {
 
 
 def disarm() -> bool:
-    """Ends the failing; whether there has been any. If it is still to come, it may come here."""
+    """Stops the failing. Returns whether an allocation has failed. The failure may also come in here."""
     while True:
         try:
             happened = bool(failing.failing_happened())
@@ -160,7 +161,7 @@ def disarm() -> bool:
 
 
 def one(session: Callable[[], None], n: int) -> tuple[str, bool]:
-    """What came of a session whose n-th allocation fails, and whether there was one to fail."""
+    """Runs a session whose n-th allocation fails. Returns its outcome, and whether an allocation has failed."""
     unraisable.clear()
     failing.failing_at(n)
     try:
@@ -168,7 +169,7 @@ def one(session: Callable[[], None], n: int) -> tuple[str, bool]:
     except MemoryError:
         outcome = "MemoryError"
     except RuntimeError as error:
-        if "lock" not in str(error):  # so threading says it: can't allocate, or lost on the way
+        if "lock" not in str(error):  # threading reports a lack of memory as an error about its lock
             raise
         outcome = "MemoryError"
     except curlwire.WebSocketError as error:
@@ -180,7 +181,7 @@ def one(session: Callable[[], None], n: int) -> tuple[str, bool]:
 
 
 def sweep(session: Callable[[], None]) -> collections.Counter[str]:
-    """Fails every allocation of a session in turn; what came of it. Leaves no socket, no service thread."""
+    """Makes every allocation of a session fail in turn. Returns the outcomes. Ends sockets and service."""
     outcomes: collections.Counter[str] = collections.Counter()
     happened = True
     while happened:
@@ -193,7 +194,7 @@ def sweep(session: Callable[[], None]) -> collections.Counter[str]:
 
 
 def wait_once() -> None:
-    """Has this thread make what it waits with, which it keeps."""
+    """Makes this thread allocate the objects with which it waits, and which it keeps."""
     with curlwire.connect(URL + "/echo") as ws, contextlib.suppress(curlwire.WebSocketTimeout):
         ws.recv(timeout=0.01)
     _core.shutdown(WAIT)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How the tests of this folder run their programs."""
+"""The function with which the tests of this folder run their programs."""
 
 import os
 import subprocess
@@ -9,11 +9,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / "build" / "resources"
-LIMIT_S = 100.0  # none is expected to take a tenth of it
+LIMIT_S = 100.0  # seconds; every program should need less than a tenth of this
 
 
 def assert_done(*command: str | Path, **environment: str) -> None:
-    """Runs a program to its end; "done" has to be the last word it says, and nothing goes to stderr."""
+    """Runs a program to its end. The last word on stdout must be "done", and stderr must be empty."""
     process = subprocess.run(
         [str(word) for word in command],
         capture_output=True,

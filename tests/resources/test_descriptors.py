@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""With no descriptor to be had, or one, or two, ...: errors that say so; all is well with enough again."""
+"""With 0, 1, 2, ... free descriptors, errors say that descriptors are missing. With enough again, all works."""
 
 import os
 import resource
@@ -38,7 +38,7 @@ def outcome(*command: str, **environment: str) -> str:
 
 
 def sweep(*command: str, **environment: str) -> None:
-    """Gives a program more and more descriptors until it gets through."""
+    """Runs a program with more and more descriptors until it succeeds."""
     outcomes: list[str] = []
     while "through" not in outcomes:
         assert len(outcomes) < MOST

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Ten thousand connects, failed connects, dropped objects and closes in every state leave nothing behind.
 
-CW_TEST_MANY says another number.
+The environment variable CW_TEST_MANY sets another number.
 """
 
 import os

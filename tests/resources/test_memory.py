@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Every allocation fails once, through the bindings: the core's, libcurl's, the interpreter's for a binding.
+"""Makes every allocation fail once: those of the core, of libcurl, and of the interpreter for a binding.
 
-The modules are the released ones: what fails is the process's malloc, for one library at a time (failing.c).
+The tests use the released modules. failing.c makes the malloc of the process fail for one library at a time.
 """
 
 import sys
@@ -17,11 +17,11 @@ SESSIONS = ("message", "stream", "handlers", "failed")
 @pytest.mark.parametrize("library", ["curlwire/_core", "libcurl", "main"])
 @pytest.mark.parametrize("session", SESSIONS)
 def test_python(fast: str, failing: Path, session: str, library: str) -> None:
-    # every object of Python's by malloc, not from its arenas
+    # PYTHONMALLOC makes Python take every object from malloc, not from its arenas.
     python("memory.py", fast, session, library, LD_PRELOAD=str(failing), PYTHONMALLOC="malloc")
 
 
-if sys.version_info < (3, 12):  # 3.13 itself crashes where it makes a type (PyType_FromModuleAndSpec)
+if sys.version_info < (3, 12):  # 3.13 itself crashes when PyType_FromModuleAndSpec has no memory
 
     def test_python_loads_the_module(fast: str, failing: Path) -> None:
         python("memory.py", fast, "load", "main", LD_PRELOAD=str(failing), PYTHONMALLOC="malloc")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""aiohttp as an echo server on a free loopback port, with compression for those who offer it. Its first line
-says "listening PORT"."""
+"""An echo server on a free loopback port, made with aiohttp. It compresses if the client offers compression.
+Its first line on stdout is "listening PORT"."""
 
 from __future__ import annotations
 

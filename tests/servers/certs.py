@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""Makes authorities, server certificates and revocation lists, by the openssl command, into a folder.
+"""Makes authorities, server certificates and revocation lists in a folder, with the openssl command.
 
 python3 tests/servers/certs.py FOLDER
 
-ca.pem                 the authority; what a client trusts
-other-ca.pem           one that nobody trusts
-crl.pem                the authority's revocation list; with revoked.pem in it
-crl-old.pem            the same, out of date
-crl-other.pem          other-ca's list
-NAME.pem, NAME.key     certificates; their files:
+ca.pem                 the authority that clients trust
+other-ca.pem           an authority that nobody trusts
+crl.pem                the revocation list of ca.pem, which revokes revoked.pem
+crl-old.pem            the same list, out of date
+crl-other.pem          the revocation list of other-ca.pem
+NAME.pem, NAME.key     a certificate and its key, with these names:
 
 server      localhost, 127.0.0.1, ::1          nameonly    localhost, no address
-badhost     a name that is not ours            iponly      127.0.0.1, no name
-expired     over since 2020                    wildcard    *.cw.localhost
-future      not valid before 2090              purpose     a client's certificate
-revoked     see crl.pem                        weak        an RSA key of 1024 bits
-unknown     by other-ca                        broken      its signature does not fit
-chain       the same, and other-ca's after it  selfsigned  by itself
+badhost     a name that is not this host's     iponly      127.0.0.1, no name
+expired     expired in 2020                    wildcard    *.cw.localhost
+future      not valid before 2090              purpose     a client certificate
+revoked     revoked by crl.pem                 weak        an RSA key of 1024 bits
+unknown     signed by other-ca                 broken      its signature is wrong
+chain       unknown, followed by other-ca      selfsigned  signed by itself
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ PAST = ("-startdate", "20200101000000Z", "-enddate", "20200102000000Z")
 FUTURE = ("-startdate", "20900101000000Z", "-enddate", "20900102000000Z")
 OLD_LIST = ("-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20200102000000Z")
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
-# name, names in the certificate, extensions, what openssl ca is told
+# The name of the file, the names in the certificate, the extensions, and the arguments of openssl ca.
 LEAVES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("server", OURS, "leaf", ()),
     ("badhost", "DNS:elsewhere.invalid", "leaf", ()),
@@ -88,7 +88,7 @@ LEAVES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 
 
 def openssl(*arguments: str, names: str = OURS) -> None:
-    """Runs openssl; its words are shown only if it fails."""
+    """Runs openssl, and shows its output only if it fails."""
     try:
         done = subprocess.run(
             ("openssl", *arguments), env={"PATH": "/usr/bin:/bin:/usr/local/bin", "CW_SAN": names},
@@ -101,7 +101,7 @@ def openssl(*arguments: str, names: str = OURS) -> None:
 
 
 def make(folder: Path) -> None:
-    """Fills the folder, which is made if it is not there."""
+    """Makes all files in the folder. Creates the folder if it does not exist."""
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
@@ -134,7 +134,7 @@ def make(folder: Path) -> None:
 
 
 def spoil(certificate: Path) -> None:
-    """Changes the last byte, which is the signature's."""
+    """Changes the last byte of a certificate, which belongs to its signature."""
     der = ssl.PEM_cert_to_DER_cert(certificate.read_text())
     certificate.write_text(ssl.DER_cert_to_PEM_cert(der[:-1] + bytes([der[-1] ^ 1])))
 

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""The `websockets` library as a test peer (10.4 and every later version).
+"""An echo server made with the library `websockets`, 10.4 or later.
 
     python3 tests/servers/echo.py [--listen ws] [--listen wss:CERT:KEY] ...
 
-The path says what a connection does:
+The path decides what the server does:
 
     /                               sends every message back
     /ticker                         sends "0", "1", ... every 50 ms
     /flood?count=N&size=S&kind=K    sends N messages of S bytes (K: text or binary), then closes with 1000
     /close?code=C&reason=R          closes at once
-    /slow                           reads one message each 200 ms and says nothing
+    /slow                           reads one message each 200 ms and sends nothing
     /sink                           answers every message with its length in decimal text
 
-Subprotocols "chat" and "superchat" are accepted on all of them. There is no limit on the size of a message.
-The first line on stdout is "listening PORT ...", one port for each --listen, in their order.
+Every path accepts the subprotocols "chat" and "superchat". The size of a message has no limit.
+The first line on stdout is "listening PORT ...", with one port for each --listen, in their order.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ PATHS: dict[str, Callable[[Any, Query], Awaitable[None]]] = {
 
 
 async def handle(ws: Any) -> None:
-    # up to 13 the path is the connection's, from 14 on the request's
+    # In websockets 13 and earlier the connection has the path, from 14 on the request has it.
     url = urlsplit(ws.path if hasattr(ws, "path") else ws.request.path)
     query = {name: values[0] for name, values in parse_qs(url.query).items()}
     action = PATHS.get(url.path)
@@ -93,14 +93,17 @@ async def handle(ws: Any) -> None:
 
 
 def choose(first: Any, second: Any) -> Any:
-    """The client's first choice that we have, or none; by itself the library refuses one that offers none."""
-    # up to 13 it is called with (the client's, the server's), from 14 on with (connection, the client's)
+    """Returns the client's first subprotocol that this server has, or none.
+
+    Without this function the library refuses a client that offers no subprotocol.
+    """
+    # websockets 13 and earlier pass (client's list, server's list), from 14 on (connection, client's list).
     offered = first if isinstance(first, (list, tuple)) else second
     return next((name for name in offered if name in SUBPROTOCOLS), None)
 
 
 def tls(spec: str) -> ssl.SSLContext | None:
-    """ws -> None; wss:CERT:KEY -> a server context."""
+    """Returns None for "ws", and a server context for "wss:CERT:KEY"."""
     if spec == "ws":
         return None
     _, cert, key = spec.split(":")
@@ -112,11 +115,12 @@ def tls(spec: str) -> ssl.SSLContext | None:
 async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--listen", action="append", metavar="ws|wss:CERT:KEY")
-    parser.add_argument("--port", type=int, default=0, help="of the first --listen; 0 = any")
+    parser.add_argument("--port", type=int, default=0, help="the port of the first --listen; 0 = any")
     parser.add_argument("--ping-interval", type=float, default=20)
     parser.add_argument("--ping-timeout", type=float, default=20)
     options = parser.parse_args()
-    # A probe that connects and leaves, and every test that breaks the protocol, would be an error in its log.
+    # The library would log an error for each probe that connects and leaves, and for each test that breaks the
+    # protocol.
     logging.getLogger("websockets").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 

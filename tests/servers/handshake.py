@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""A server that answers the opening handshake as a vector of tests/conformance/handshake says.
+"""A server that answers the opening handshake with the reply of a vector of tests/conformance/handshake.
 
     python3 tests/servers/handshake.py [--listen ws] [--listen wss:CERT:KEY] ...
 
-    ws://HOST:PORT/NAME              the reply of the vector NAME, then its end
-    ws://HOST:PORT/NAME?bytewise     the same in writes of one byte, each given to the kernel before the next
-                                     (of what is repeated, the first BYTEWISE bytes)
-    wss://NAME.localhost:PORT/       to a port without TLS: the same as the answer to TLS's first bytes, which
-                                     hold the name
+    ws://HOST:PORT/NAME              sends the reply of the vector NAME, then ends as the vector says
+    ws://HOST:PORT/NAME?bytewise     sends the same in writes of one byte, each given to the kernel before the
+                                     next; of a repeated part only the first BYTEWISE bytes
+    wss://NAME.localhost:PORT/       on a port without TLS: sends the same as the answer to the first bytes of
+                                     TLS, which contain the name
 
-Bounds and first line are those of scripted.py.
+The limits and the first line on stdout are those of scripted.py.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WRITE_BYTES = 65536
 
 
 def pieces(data: bytes, count: int, bytewise: bool) -> Iterator[bytes]:
-    """The writes of a step that sends data so many times; 0 is endless."""
+    """Yields the writes of a step that sends data `count` times; 0 means without end."""
     if not data:
         return
     turns = iter(range(count)) if count else itertools.count()
@@ -50,7 +50,7 @@ async def answer(connection: scripted.Connection, vector: handshake_vectors.Vect
     request = connection.record.request
     accept = scripted.accept_value(request).encode()
     key = scripted.header(request, "sec-websocket-key").encode()
-    whole = b""  # what has no pause in it is one write
+    whole = b""  # all bytes up to the next pause, which go out in one write
     for name, data, count in vector.steps:
         data = data.replace(b"{accept}", accept).replace(b"{key}", key)
         if name == "send" and count == 1:
@@ -66,7 +66,7 @@ async def answer(connection: scripted.Connection, vector: handshake_vectors.Vect
     step = {"echo": "echo", "eof": "end", "reset": "rst", "hang": "hang"}[vector.end]
     await getattr(connection, f"step_{step}")()
     if step == "echo":
-        await connection.step_end()  # ending TCP is the server's part (RFC 6455 7.1.1)
+        await connection.step_end()  # the server ends TCP (RFC 6455 section 7.1.1)
 
 
 class Server:
@@ -98,7 +98,7 @@ class Server:
         except (ConnectionError, TimeoutError, ssl.SSLError):
             pass
         except asyncio.CancelledError:
-            pass  # this program ends
+            pass  # this program is ending
         finally:
             if receiving is not None:
                 receiving.cancel()
@@ -106,7 +106,7 @@ class Server:
 
 
 async def main() -> None:
-    # a client that speaks no TLS to the TLS port is meant to be here: no traceback for it
+    # Tests connect to the TLS port without TLS, so do not print a traceback for that.
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
     await scripted.serve(Server().handle)
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The vectors of tests/conformance/handshake as objects. Its README.md describes the files; handshake.py,
-which sends them, and the Python suite, which judges by them, read them with this."""
+"""Reads the vectors of tests/conformance/handshake into objects. README.md in that folder describes the format.
+
+handshake.py, which sends the vectors, and the Python suite, which checks their outcome, use this reader.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ OVER = ("ws", "wss", "ws-on-wss", "wss-on-ws")
 
 
 class BadVector(Exception):
-    """A file is not in the format; the message says where."""
+    """A file does not follow the format. The message says where."""
 
 
 @dataclass
@@ -26,17 +28,17 @@ class Vector:
     connect_timeout: float | None = None
     controls: dict[str, str | int] = field(default_factory=dict)
     over: str = "ws"
-    # "send", "endless" or "pause"; bytes; how many times, or milliseconds
+    # Each is "send", "endless" or "pause", then the bytes, then how many times or how many milliseconds.
     steps: list[tuple[str, bytes, int]] = field(default_factory=list)
     end: str = ""
     opens: str | None = None  # the subprotocol, or "-"
-    extensions: str | None = None  # what is told of them, or "-"
+    extensions: str | None = None  # the value that the client reports, or "-"
     headers: list[tuple[str, str]] = field(default_factory=list)
     receives: list[str] = field(default_factory=list)
     fails: str | None = None  # the WebErrorStatus
     http: int = 0
     says: str = ""
-    since: tuple[tuple[int, ...], str] | None = None  # from this libcurl on it fails with this WebErrorStatus
+    since: tuple[tuple[int, ...], str] | None = None  # it fails with this status from this libcurl on
 
     @property
     def is_large(self) -> bool:
@@ -44,7 +46,7 @@ class Vector:
 
 
 def unescape(text: str) -> bytes:
-    """Backslash escapes; what stands for other than ASCII is written as one."""
+    """Replaces backslash escapes by bytes. Bytes that are not ASCII can only be written as escapes."""
     simple = {"r": "\r", "n": "\n", "t": "\t", "s": " ", "0": "\0", "\\": "\\"}
 
     def value(found: re.Match[str]) -> str:
@@ -66,7 +68,7 @@ def set_key(vector: Vector, key: str, value: str) -> None:
     elif key == "extensions":
         vector.extensions = value
     elif key == "terms":
-        pass  # for the core's tests
+        pass  # only the tests of the core use it
     elif key == "over" and value in OVER:
         vector.over = value
     elif key == "many":
@@ -121,7 +123,7 @@ def parse(text: str, file: str) -> list[Vector]:
 
 
 def load() -> list[Vector]:
-    """All vectors, in the order of the files."""
+    """Returns all vectors, in the order of the files."""
     found = [
         vector
         for path in sorted(FOLDER.glob("*.txt"))

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// The npm library ws as an echo server on a free loopback port. Its first line says "listening PORT".
-// NODE_PATH says where ws is installed.
+// An echo server on a free loopback port, made with the npm library ws. Its first line on stdout is "listening PORT".
+// NODE_PATH is the folder where ws is installed.
 "use strict";
 
 const { WebSocketServer } = require("ws");
 
-// compression for those who offer it, of small messages too
+// Compress if the client offers it, small messages too.
 const server = new WebSocketServer({
     host: "127.0.0.1", port: 0, maxPayload: 0, perMessageDeflate: { threshold: 0 },
 });
 
 server.on("connection", (socket) => {
     socket.on("message", (data, isBinary) => {
-        // ws keeps no more than this in memory: the socket is read on when the kernel has taken the echo
+        // This limits the memory: the socket is read again when the kernel has taken the echo.
         socket.pause();
         socket.send(data, { binary: isBinary }, () => socket.resume());
     });

@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Starts the test peers, runs a command with their addresses in its environment, ends them again.
+"""Starts the test peers, runs a command with their addresses in its environment, and ends the peers.
 
     python3 tests/servers/run.py [--without NAME,...] [--only NAME,...] -- COMMAND ARGUMENTS...
 
-Returns the command's exit code. A peer that cannot be started is an error. The peers, and what they set:
+Returns the exit code of the command. A peer that cannot be started is an error. The peers, and the variables of
+each:
 
     echo      CW_ECHO_WS, CW_ECHO_WSS (the websockets library), CW_BADHOST_WSS, CW_EXPIRED_WSS
-    ping      CW_PING_WS (the same, with a ping each 0.3 s and 4 s of patience)
+    ping      CW_PING_WS (as echo, but it pings every 0.3 s and gives up after 4 s without a pong)
     scripted  CW_SCRIPT_WS, CW_SCRIPT_WSS, CW_PLAIN_HTTP (the http:// base for /log)
     handshake CW_HANDSHAKE_WS, CW_HANDSHAKE_WSS (handshakes of tests/conformance/handshake)
     aiohttp   CW_AIOHTTP_WS
-    node      CW_NODE_WS (the npm library ws; NODE_PATH, else build/node/node_modules, says where it is)
+    node      CW_NODE_WS (the npm library ws, found in NODE_PATH, else in build/node/node_modules)
     tls       CW_TLS_PORTS ("good=PORT ...": the ports of tls.py, and plain=PORT without TLS),
-              CW_TLS_FOLDER (what certs.py made), CW_TLS_LOG (the http:// base); before scripted
+              CW_TLS_FOLDER (the files of certs.py), CW_TLS_LOG (the http:// base); forwards to scripted
     vectors   CW_VECTORS_WS (the vectors of tests/conformance)
-    nginx     CW_NGINX_WS, CW_NGINX_WSS (before echo)
+    nginx     CW_NGINX_WS, CW_NGINX_WSS (forwards to echo)
 
-Always set: CW_CA_FILE, and CW_REFUSED_WS, an address that refuses connections. The URLs have no path and no
-slash at the end; those with TLS say localhost, the others 127.0.0.1.
+CW_CA_FILE and CW_REFUSED_WS, an address that refuses connections, are always set. The URLs have no path and do
+not end with a slash. The host is localhost with TLS and 127.0.0.1 without.
 """
 
 from __future__ import annotations
@@ -50,11 +51,11 @@ START_S = 60
 
 
 class CannotStart(Exception):
-    """A peer did not come up; the message says which and why."""
+    """A peer could not be started. The message says which and why."""
 
 
 class Peers:
-    """A context manager; `environment` is what run.py sets."""
+    """A context manager that runs the peers. `environment` holds the variables for the command."""
 
     def __init__(self, names: tuple[str, ...] = NAMES) -> None:
         self.names = names
@@ -99,10 +100,10 @@ class Peers:
         self.name_ports(("CW_HANDSHAKE_WS", "CW_HANDSHAKE_WSS"), ports)
 
     def start_tls(self) -> None:
-        import tls  # needs what the other peers can do without
+        import tls  # it needs a package (pyOpenSSL) that the other peers do not need
 
         if "CW_SCRIPT_WS" not in self.environment:
-            raise CannotStart("tls stands before scripted: start that too")
+            raise CannotStart("tls forwards to scripted: start that too")
         upstream = self.environment["CW_SCRIPT_WS"].rpartition(":")[2]
         log, plain, *ports = self.python("tls.py", f"--certificates={self.folder}", f"--upstream={upstream}")
         words = [f"plain={plain}", *(f"{name}={port}" for name, port in zip(tls.PORTS, ports, strict=True))]
@@ -131,9 +132,10 @@ class Peers:
         if nginx is None:
             raise CannotStart("nginx: no nginx command; run sh scripts/install.sh test")
         if "CW_ECHO_WS" not in self.environment:
-            raise CannotStart("nginx stands before echo: start that too")
+            raise CannotStart("nginx forwards to echo: start that too")
         upstream = self.environment["CW_ECHO_WS"].rpartition(":")[2]
-        # nginx does not tell its ports, so they are chosen for it; another process may be quicker
+        # nginx does not report its ports, so they are chosen here. Another process may take one first, so try
+        # again.
         for attempt in range(3):
             ports = free_ports(2)
             prefix = self.folder / f"nginx-{attempt}"
@@ -150,9 +152,9 @@ class Peers:
             if all(self.accepts(process, port) for port in ports):
                 self.name_ports(("CW_NGINX_WS", "CW_NGINX_WSS"), ports)
                 return
-        raise CannotStart("nginx: it does not accept connections; its words are above")
+        raise CannotStart("nginx does not accept connections; its output is above")
 
-    # -- how they are started and ended
+    # -- starting and ending
 
     def tls(self, name: str) -> str:
         return f"wss:{self.folder / name}.pem:{self.folder / name}.key"
@@ -165,8 +167,8 @@ class Peers:
     def start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-            stderr=subprocess.PIPE,  # not ours: node would make it nonblocking for us and the command as well
-            start_new_session=True,  # Ctrl-C is for the command; the peers end after it
+            stderr=subprocess.PIPE,  # node makes its stderr nonblocking, so it must not share ours
+            start_new_session=True,  # Ctrl-C must end the command first, then the peers
         )  # fmt: skip
         self.processes.append(process)
         reader = threading.Thread(target=hand_on, args=(process,), daemon=True)
@@ -178,17 +180,17 @@ class Peers:
         return self.listening(script, [sys.executable, str(HERE / script), *arguments], dict(os.environ))
 
     def listening(self, name: str, command: list[str], environment: dict[str, str]) -> list[int]:
-        """Starts a peer whose first line is "listening PORT ...", and sees that it accepts."""
+        """Starts a peer whose first line is "listening PORT ...", and checks that it accepts connections."""
         process = self.start(command, environment)
         assert process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             words = process.stdout.readline().split() if selector.select(START_S) else []
         if words[:1] != ["listening"]:
-            raise CannotStart(f"{name} did not start (exit code {process.poll()}); its words are above")
+            raise CannotStart(f"{name} did not start (exit code {process.poll()}); its output is above")
         ports = [int(word) for word in words[1:]]
         if not all(self.accepts(process, port) for port in ports):
-            raise CannotStart(f"{name} does not accept connections")
+            raise CannotStart(f"{name} does not accept connections; its output is above")
         return ports
 
     @staticmethod
@@ -197,7 +199,7 @@ class Peers:
         while process.poll() is None and time.monotonic() < until:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 return True
-            time.sleep(0.02)  # between two tries: a refused connect returns at once
+            time.sleep(0.02)  # before the next try, because a refused connect returns at once
         return False
 
     def end_all(self) -> None:
@@ -218,7 +220,7 @@ class Peers:
 
 
 def hand_on(process: subprocess.Popen[str]) -> None:
-    """Passes a peer's stderr through to ours."""
+    """Copies the stderr of a peer to the stderr of this process."""
     assert process.stderr is not None
     with process.stderr:
         for line in process.stderr:
@@ -228,7 +230,7 @@ def hand_on(process: subprocess.Popen[str]) -> None:
 
 @contextlib.contextmanager
 def refused_port() -> Iterator[int]:
-    """A port that is bound, so that nobody else gets it, and does not listen, so that it refuses."""
+    """Yields a port that refuses connections. It is bound, so no other process gets it, but does not listen."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]
@@ -257,14 +259,14 @@ def main() -> int:
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     children.hand_on_signals()
-    # a SIGTERM for us must not leave peers behind
+    # SIGTERM must not leave peers behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with Peers(chosen(options.only, options.without)) as peers:
             command = subprocess.Popen(options.command, env={**os.environ, **peers.environment})
             try:
                 code = command.wait()
-            except KeyboardInterrupt:  # the terminal sent it to the command as well
+            except KeyboardInterrupt:  # the terminal has sent it to the command too
                 code = command.wait()
             except SystemExit:
                 command.terminate()

@@ -1,44 +1,45 @@
 # SPDX-License-Identifier: MIT
-"""A server that sends exact bytes: the request path says which, and the client's frames are recorded.
+"""A server that sends the exact bytes that the request path describes, and records the client's frames.
 
     python3 tests/servers/scripted.py [--listen ws] [--listen wss:CERT:KEY] ...
 
-    ws://HOST:PORT/s/STEP/STEP/...?id=TOKEN      runs the steps, records the connection as TOKEN
+    ws://HOST:PORT/s/STEP/STEP/...?id=TOKEN      runs the steps, and records the connection as TOKEN
     GET /log/TOKEN                               (http or https, same port) returns the record as JSON
 
-A correct 101 reply is sent first, unless the first step replaces it. The steps are done in order; after the
-last one the server reads on until the client goes, as `hang` does. Bytes are written in hexadecimal.
+The server first sends a correct 101 reply, unless the first step replaces it. It does the steps in order. After
+the last step it reads until the client ends the connection, as `hang` does. HEX is bytes in hexadecimal.
 
-    hs:HEX           sends these bytes in place of the 101; the characters {accept} in them stand for the right
+    hs:HEX           sends these bytes instead of the 101; {accept} in them becomes the correct
                      Sec-WebSocket-Accept
-    join             (after the 101 or hs) the bytes of the next x go in the same write as the reply
-    x:HEX            sends bytes, in one write
-    drip:HEX         sends them one byte at a time, each given to the kernel before the next
-    repeat:N:HEX     sends them N times
+    join             (after the 101 or hs) sends the bytes of the next x in the same write as the reply
+    x:HEX            sends the bytes in one write
+    drip:HEX         sends the bytes one at a time, each given to the kernel before the next
+    repeat:N:HEX     sends the bytes N times
     frame:N          waits until the client has sent N complete frames in all
-    echo             sends every frame back from the first that no `frame` has waited for, answers pings, and
-                     ends with the client's close frame, which it answers
-    close:CODE       sends a close frame; `close` alone an empty one
-    wait:MS          a pause
-    stall            reads no more: what the client sends stays in the kernel
+    echo             sends back each frame after those that `frame` has waited for, and answers pings; ends
+    after
+                     answering the client's close frame
+    close:CODE       sends a close frame; `close` alone sends an empty one
+    wait:MS          waits for MS milliseconds
+    stall            stops reading, so that the client's bytes stay in the kernel
     resume           reads again
-    eof              half-closes: the client reads the end (over TLS: as `end`)
+    eof              half-closes, so that the client reads the end (over TLS it does the same as `end`)
     end              closes the TCP connection
-    rst              resets it
-    hang             reads on and says nothing until the client goes
+    rst              resets the TCP connection
+    hang             reads and sends nothing until the client ends the connection
 
 The record is an object:
 
     request        the head of the client's request, as text
     frames         [{"opcode", "fin", "rsv", "masked", "length", "payload"}], the payload in hexadecimal
-    masks_differ   whether no two frames had the same mask key
+    masks_differ   whether all frames had different mask keys
     end            how the TCP connection ended: "eof" or "reset" if the client ended it first, "server" if a
-                   step did, "timeout" if it took too long, null if it stands yet (GET waits up to 30 s)
+                   step ended it, "timeout" after 120 s, null if it is still open (GET waits up to 30 s)
     error          why the server gave up, or null
 
-Bounds: 120 s for a connection, 16 MiB for a frame, 10,000 recorded frames, of each the first 64 KiB
-("length" tells the whole), 4 MiB in all; the last 8,192 records are kept. The first line on stdout is
-"listening PORT ...", one port for each --listen.
+Limits: 120 s for a connection, 16 MiB for a frame, and 10,000 recorded frames with 4 MiB in all. A record has
+the first 64 KiB of each payload; "length" is the whole length. The last 8,192 records are kept. The first line
+on stdout is "listening PORT ...", with one port for each --listen.
 """
 
 from __future__ import annotations
@@ -65,20 +66,20 @@ FRAME_BYTES = 16 << 20
 KEPT_PAYLOAD_BYTES = 64 << 10
 KEPT_BYTES = 4 << 20
 KEPT_FRAMES = 10_000
-RECORDS = 8192  # several suites run at once, and some make hundreds of connections
+RECORDS = 8192  # enough for several suites at once, some with hundreds of connections
 HEAD_BYTES = 1 << 20
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
-Step = tuple[str, list[str]]  # its name and its arguments
+Step = tuple[str, list[str]]  # the name of the step and its arguments
 
 
 class Gone(Exception):
-    """The client ended the connection while a step still waited for it."""
+    """The client has ended the connection while a step was waiting for it."""
 
 
 class BadScript(Exception):
-    """The path is not in the language above."""
+    """The path does not follow the syntax above."""
 
 
 @dataclass
@@ -133,7 +134,7 @@ class Record:
 
 
 def encode(opcode: int, payload: bytes, fin: bool = True) -> bytes:
-    """A server's frame."""
+    """Returns a frame of the server, which has no mask."""
     head = bytes([fin << 7 | opcode])
     if len(payload) < 126:
         head += bytes([len(payload)])
@@ -145,14 +146,14 @@ def encode(opcode: int, payload: bytes, fin: bool = True) -> bytes:
 
 
 def unmask(payload: bytes, mask: bytes) -> bytes:
-    """XOR over one big number, which is fast enough for megabytes."""
+    """Removes the mask. One XOR of two big numbers is fast enough for megabytes."""
     keys = (mask * (len(payload) // 4 + 1))[: len(payload)]
     number = int.from_bytes(payload, "little") ^ int.from_bytes(keys, "little")
     return number.to_bytes(len(payload), "little")
 
 
 class Reader(asyncio.StreamReader):
-    """Gives out what came before a reset first; asyncio's own forgets it."""
+    """A StreamReader that returns the bytes that came before a reset. asyncio's own reader drops them."""
 
     is_reset = False
 
@@ -184,20 +185,20 @@ class Connection:
         self.reader = reader
         self.writer = writer
         self.record = record
-        self.waiting: list[Frame] = []  # received, not yet seen by a step
+        self.waiting: list[Frame] = []  # received, but not yet used by a step
         self.received = 0
         self.seen = 0
         self.news = asyncio.Condition()
         self.client_end: str | None = None
-        self.over = False  # a step ended the connection
+        self.over = False  # a step has ended the connection
         self.may_read = asyncio.Event()
         self.may_read.set()
-        self.held = b""  # the reply, if it goes with the next bytes
+        self.held = b""  # the reply, if join sends it with the next bytes
 
-    # -- what comes in
+    # -- receiving
 
     async def receive(self) -> None:
-        """Reads frames until the client goes."""
+        """Reads frames until the client ends the connection."""
         end = None
         try:
             while True:
@@ -236,12 +237,12 @@ class Connection:
             self.seen += 1
             return self.waiting.pop(0)
 
-    # -- what goes out
+    # -- sending
 
     async def send(self, data: bytes) -> None:
         if self.held:
             data, self.held = self.held + data, b""
-        if self.writer.transport.is_closing():  # TLS: drain() alone would not tell that the client has gone
+        if self.writer.transport.is_closing():  # over TLS, drain() does not report that the client has gone
             raise Gone
         self.writer.write(data)
         await self.writer.drain()
@@ -301,7 +302,7 @@ class Connection:
 
     async def step_rst(self) -> None:
         self.over = True
-        # zero seconds to linger: the kernel sends RST in place of FIN
+        # With 0 seconds to linger the kernel sends RST instead of FIN.
         linger = struct.pack("ii", 1, 0)
         self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.writer.transport.abort()
@@ -311,7 +312,7 @@ class Connection:
             async with self.news:
                 await self.news.wait_for(lambda: self.client_end)
             raise Gone
-        # a stalled transport hears nothing, so ask the kernel
+        # The transport of a stalled connection reports nothing, so ask the kernel.
         poll = select.poll()
         poll.register(self.writer.get_extra_info("socket").fileno(), select.POLLRDHUP)
         while not (events := poll.poll(0)):
@@ -334,7 +335,7 @@ class Connection:
                 return
 
 
-# name: least and most number of arguments
+# The name of each step, and the least and the greatest number of its arguments.
 STEPS = {
     "hs": (1, 1), "join": (0, 0), "x": (1, 1), "drip": (1, 1), "repeat": (2, 2), "frame": (1, 1),
     "echo": (0, 0), "close": (0, 1), "wait": (1, 1), "stall": (0, 0), "resume": (0, 0), "eof": (0, 0),
@@ -345,7 +346,7 @@ NUMBER_ARGUMENT = {"repeat": 0, "frame": 0, "wait": 0, "close": 0}
 
 
 def parse(path: str) -> list[Step]:
-    """The steps of a path; BadScript says what is wrong before anything is done."""
+    """Returns the steps of a path. Raises BadScript for a bad path, before any step is done."""
     steps: list[Step] = []
     for place, step in enumerate(part for part in path.removeprefix("/s").split("/") if part):
         name, *arguments = unquote(step).split(":")
@@ -402,7 +403,7 @@ class Server:
             self.news.notify_all()
 
     async def look_up(self, token: str) -> Record | None:
-        """The record, once its connection has ended or LOG_WAIT_S is over; None if there is none by then."""
+        """Waits up to LOG_WAIT_S for the end of a connection. Returns its record, or None if there is none."""
         try:
             async with asyncio.timeout(LOG_WAIT_S):
                 async with self.news:
@@ -431,7 +432,7 @@ class Server:
             record.end = "reset"
             connection.may_read.set()
             if receiving is not None:
-                await asyncio.wait([receiving], timeout=LOG_WAIT_S)  # what came before that counts
+                await asyncio.wait([receiving], timeout=LOG_WAIT_S)  # frames that came before the failure count
         except TimeoutError:
             record.end = "timeout"
         finally:
@@ -457,11 +458,11 @@ class Server:
             else:
                 writer.write(plain_reply("404 Not Found", b"paths: /s/STEP/... and /log/TOKEN\n"))
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, IndexError):
-            pass  # not a whole request: nothing to answer
+            pass  # the request was not complete, so there is no answer
         except (ConnectionError, TimeoutError):
             pass
         except asyncio.CancelledError:
-            pass  # this program ends; asyncio 3.11 would print a traceback for it
+            pass  # this program is ending; asyncio of Python 3.11 would print a traceback
         finally:
             writer.close()
 
@@ -472,7 +473,7 @@ def plain_reply(status: str, body: bytes) -> bytes:
 
 
 def tls(spec: str) -> ssl.SSLContext | None:
-    """ws -> None; wss:CERT:KEY -> a server context."""
+    """Returns None for "ws", and a server context for "wss:CERT:KEY"."""
     if spec == "ws":
         return None
     _, cert, key = spec.split(":")
@@ -485,7 +486,7 @@ Handler = Callable[[Reader, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def serve(handle: Handler) -> None:
-    """What --listen asks for, until a signal comes."""
+    """Serves every --listen until a signal comes."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--listen", action="append", metavar="ws|wss:CERT:KEY")
     options = parser.parse_args()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How the programs of the tests are run: scripts/children.py, run.py, and what run_tests.py makes of them."""
+"""Tests of the code that runs the test programs: scripts/children.py, run.py and scripts/run_tests.py."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# In a process of its own, as a suite is.
+# It runs in a new process, as a suite does.
 SUITE = """
 import sys
 sys.path.insert(0, "scripts")
@@ -75,7 +75,7 @@ def test_memory_is_bounded() -> None:
 
 
 def test_signals_that_are_ignored_are_not_handed_on() -> None:
-    """As by `nohup sh scripts/test.sh &`."""
+    """Programs get the default signal handlers even if the caller ignores signals, as in `nohup ... &`."""
     script = "import signal; print(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGQUIT))"
     body = f"print(children.run([{sys.executable!r}, '-c', {script!r}], cwd=Path('.')).output)"
     ignored = said(body, before='trap "" INT QUIT;')
@@ -93,7 +93,7 @@ def test_run_py_hands_no_ignored_signal_on() -> None:
     assert done.stdout.strip() == "True"
 
 
-# Which of the command's outputs block, how many peers there are, and which outputs one of them has too.
+# Prints which outputs of the command are blocking, the number of peers, and the outputs that a peer shares.
 OUTPUTS = """
 import os
 from pathlib import Path
@@ -107,7 +107,7 @@ print(os.get_blocking(1), os.get_blocking(2), len(peers), shared)
 
 
 def test_peers_leave_the_command_its_blocking_output() -> None:
-    """Else a long text into a full pipe is an error: node makes the pipe of its stderr nonblocking."""
+    """node makes its stderr nonblocking. If the command shared that pipe, writing a long text would fail."""
     words = [sys.executable, "tests/servers/run.py", "--only", "node", "--", sys.executable, "-c", OUTPUTS]
     done = subprocess.run(
         words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100, check=True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""scripts/check_folders.py finds each kind of fault that is planted in a small core, and no other."""
+"""scripts/check_folders.py finds each kind of fault in a small core, and reports nothing else."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# A core in order: a file in each folder, which calls the one below it.
+# A core without faults. It has one file in each folder, which calls the file in the folder below.
 SOUND = {
     "base/base.h": "int base(void);",
     "base/ground.c": '#include "base.h"\nint base(void) { return 1; }',
@@ -24,7 +24,7 @@ ENGINE_CALLS_BACK = '#include "engine.h"\nint engine(void) { return second(base(
 
 
 def check(root: Path, changes: dict[str, str], circles: str = "") -> list[str]:
-    """What the script says of the core above with these files in it."""
+    """Returns the output of the script for the core above with these files added."""
     objects = root / "build" / "release" / "core"
     sources = {root / "core" / "src" / name: text for name, text in {**SOUND, **changes}.items()}
     for path, text in sources.items():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The test peers do what they say. They are this file's own, so that it runs alone: pytest tests/servers."""
+"""Tests of the test peers. This file starts its own peers, so it runs alone: pytest tests/servers."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ import websockets
 import run
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # of that key, RFC 6455 section 1.3
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # the answer to that key, from RFC 6455 section 1.3
 TOKENS = (f"t{number}" for number in itertools.count())
 MASK = b"\x01\x02\x03\x04"
-ADDRESS = "127.0.0.1"  # also where nothing says what localhost is: a bare root has no hosts file
+ADDRESS = "127.0.0.1"  # not "localhost", because a bare root file system has no /etc/hosts
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +40,13 @@ def env() -> Iterator[dict[str, str]]:
 
 
 def frame(opcode: int, payload: bytes = b"", mask: bytes = MASK, fin: bool = True) -> bytes:
-    """A short client frame."""
+    """Returns a short frame of a client."""
     masked = bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload))
     return bytes([fin << 7 | opcode, 0x80 | len(payload)]) + mask + masked
 
 
 class Raw:
-    """A client that sends and reads bytes, no more."""
+    """A client that only sends and reads bytes."""
 
     def __init__(self, base: str, path: str, ca_file: str = "") -> None:
         url = urlsplit(base)
@@ -348,8 +348,8 @@ def test_ping_peer_drops_a_client_that_does_not_answer(env: dict[str, str]) -> N
     with Raw(env["CW_PING_WS"], "/") as client:
         client.head()
         data = client.rest()
-    assert data[:2] == b"\x89\x04", "its ping"
-    assert b"\x88" in data[6:], "its close frame"
+    assert data[:2] == b"\x89\x04", "no ping came"
+    assert b"\x88" in data[6:], "no close frame came"
 
 
 # -- certificates

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The server of the vectors waits, records and complains as it says, whatever a client does."""
+"""Tests that the server of the vectors waits, records and reports errors correctly for every kind of client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import run
 
 RUNS = (f"run{number}" for number in itertools.count())
-CLOSE = "888200000000" + "03e8"  # masked, with the key 0
+CLOSE = "888200000000" + "03e8"  # a close frame with 1000, masked with the key 0
 PONG = "8a8100000000" + "70"
 
 
@@ -26,7 +26,7 @@ def port() -> Iterator[int]:
 
 
 class Client:
-    """It reads the 101 and nothing else by itself."""
+    """A client that reads only the 101 by itself."""
 
     def __init__(self, port: int, path: str) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), 10)
@@ -43,7 +43,7 @@ class Client:
         self.socket.sendall(bytes.fromhex(data))
 
     def rest(self) -> str:
-        """What comes until the server ends TCP; then the client does."""
+        """Returns the bytes up to the end of TCP by the server, and then ends TCP too."""
         data = b"".join(iter(lambda: self.socket.recv(4096), b""))
         self.socket.close()
         return data.hex()
@@ -55,7 +55,7 @@ def started(port: int, name: str, way: str) -> tuple[Client, str]:
 
 
 def record(port: int, token: str) -> list[str]:
-    """The one line that the log has: the way, the end, the frames."""
+    """Returns the words of the only line in the log: the way, the end, the frames."""
     client = Client(port, f"/log/{token}")
     client.send(CLOSE)
     lines = bytes.fromhex(client.rest())[2:-4].decode().split("\n")
@@ -75,7 +75,7 @@ def test_a_good_client(port: int) -> None:
 
 def test_a_part_waits_until_the_one_before_is_read(port: int) -> None:
     client, token = started(port, "header_text_hello", "3")
-    time.sleep(0.1)  # that nothing more comes can only be seen by waiting
+    time.sleep(0.1)  # only waiting can show that nothing more comes
     assert client.socket.recv(64, socket.MSG_PEEK).hex() == "810548"
     assert client.read(3) == "810548"
     assert client.read(4) == "656c6c6f"

@@ -1,30 +1,30 @@
 # SPDX-License-Identifier: MIT
-"""TLS before another peer, done rightly or wrongly: each port has a fault of its own.
+"""A TLS front for another peer. Each port does TLS correctly or with one fault.
 
     python3 tests/servers/tls.py --certificates FOLDER --upstream PORT
 
-A connection's plain bytes go to the peer at PORT (scripted.py) and back, so that a path of the script language
-works behind each fault. What the ports do is PORTS below.
+It forwards the plain bytes of a connection to the peer at PORT (scripted.py) and back, so every script of that
+peer works behind each fault. PORTS below lists the ports.
 
     GET http://127.0.0.1:LOG/new/NAME
 
-opens one more port that does what NAME does, and gives its number. What TLS saw of a port's last connection
-is had by
+opens one more port that behaves as NAME does, and returns its number.
 
     GET http://127.0.0.1:LOG/PORT
 
-when it has ended, or after 30 s. Several suites may run at once, so this is asked of a new port. An object of
+returns the record of the last connection to a port, when that has ended or after 30 s. Ask only for the record
+of a new port, because several suites may run at once. The record is an object:
 
     sni            the host name that the client asked for, or null
-    version        of TLS
+    version        the version of TLS
     error          why the handshake failed, or null
-    raw            what the client sent, its first 8 KiB, in hexadecimal
-    record_types   of the TLS records in it
-    plain_bytes    how many bytes were decrypted
-    handshakes     how many were done: more than one are renegotiations
+    raw            the first 8 KiB that the client sent, in hexadecimal
+    record_types   the types of the TLS records in raw
+    plain_bytes    the number of decrypted bytes
+    handshakes     the number of handshakes; all after the first are renegotiations
 
-The first line on stdout is "listening LOG PLAIN PORT ...", PLAIN without TLS, the others in the order of
-PORTS.
+The first line on stdout is "listening LOG PLAIN PORT ...". PLAIN is a port without TLS, and the others are in
+the order of PORTS.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Port:
     most: int = SSL.TLS1_3_VERSION
     demands_certificate: bool = False
     notifies: bool = True  # ends with close_notify
-    renegotiates: bool = False  # whenever the client has sent something
-    is_stuck: bool = False  # asks for a renegotiation when the first message comes, and reads no more
+    renegotiates: bool = False  # asks for a renegotiation whenever the client has sent something
+    is_stuck: bool = False  # asks for a renegotiation at the first message, and then stops reading
 
 
 CERTIFICATES = (
@@ -104,7 +104,7 @@ class Record:
 
 
 class Link:
-    """One connection: the client's TLS at one end, the upstream peer at the other."""
+    """One connection, which joins the client's TLS and the upstream peer."""
 
     def __init__(
         self, port: Port, context: SSL.Context, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -116,7 +116,7 @@ class Link:
         self.tls = SSL.Connection(context, None)
         self.tls.set_app_data(self.record)
         self.tls.set_accept_state()
-        self.fed = asyncio.Event()  # more came from the client: a write that had to wait may go on
+        self.fed = asyncio.Event()  # set when bytes came from the client, so that a waiting write may go on
 
     async def flush(self) -> None:
         with contextlib.suppress(SSL.WantReadError):
@@ -150,7 +150,7 @@ class Link:
                 return True
 
     async def read(self) -> bytes:
-        """Plain bytes of the client; none at its end."""
+        """Returns plain bytes of the client; b"" at its end."""
         while True:
             try:
                 data: bytes = self.tls.recv(PIECE_BYTES)
@@ -177,12 +177,12 @@ class Link:
     async def ask_for_handshake(self) -> None:
         if not self.tls.renegotiate_pending():
             self.tls.renegotiate()
-            self.tls.do_handshake()  # sends the request; what the client says to it is read by read()
+            self.tls.do_handshake()  # sends the request; read() reads the client's answer
             await self.flush()
 
     async def carry_in(self, upstream: asyncio.StreamWriter) -> None:
         while data := await self.read():
-            # the first is the request
+            # The first plain bytes are the HTTP request, which starts no renegotiation.
             if self.record.plain_bytes > len(data) and (self.port.renegotiates or self.port.is_stuck):
                 await self.ask_for_handshake()
             if self.port.is_stuck and self.tls.renegotiate_pending():
@@ -202,13 +202,13 @@ class Link:
         self.writer.write_eof()
 
     async def swallow(self) -> None:
-        """Reads to the client's end: closing with bytes unread would be a reset."""
+        """Reads until the client ends, because closing with unread bytes would send a reset."""
         while await self.reader.read(PIECE_BYTES):
             pass
 
     async def run(self, upstream_port: int) -> None:
         if not await self.handshake():
-            await self.flush()  # the alert
+            await self.flush()  # sends the alert
             self.writer.write_eof()
             await self.swallow()
             return
@@ -233,7 +233,7 @@ def note_name(connection: SSL.Connection) -> None:
 
 def make_context(port: Port, folder: Path) -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
-    context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")  # what a server should not have, some ports do
+    context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")  # some ports need weak settings
     context.set_min_proto_version(port.least)
     context.set_max_proto_version(port.most)
     context.use_certificate_chain_file(str(folder / f"{port.certificate}.pem"))
@@ -246,7 +246,7 @@ def make_context(port: Port, folder: Path) -> SSL.Context:
 
 
 async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """No TLS: what a web server says to bytes that are no request."""
+    """Answers without TLS, as a web server answers bytes that are not a request."""
     with contextlib.suppress(OSError):
         await reader.read(PIECE_BYTES)
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
@@ -271,7 +271,7 @@ class Server:
                 async with asyncio.timeout(LIFE_S):
                     await link.run(self.upstream_port)
             except* (OSError, SSL.Error, asyncio.CancelledError):
-                pass  # the client reset it, or it was too long, or this program ends
+                pass  # the client has reset it, it took too long, or this program is ending
             finally:
                 link.record.ended.set()
                 writer.close()

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""A server that sends the vectors of tests/conformance and records what the client answers; and their reader.
+"""A reader of the vectors of tests/conformance, and a server that sends them and records the client's answers.
 
     python3 tests/servers/vectors.py
 
-    ws://HOST:PORT/vector/RUN/NAME/WAY   sends the vector NAME in the way WAY (tests/conformance/README.md),
-                                         and records the connection under RUN, a word of the caller's
+    ws://HOST:PORT/vector/RUN/NAME/WAY   sends the vector NAME in the way WAY (tests/conformance/README.md), and
+                                         records the connection under RUN, a word that the caller chooses
     ws://HOST:PORT/log/RUN               waits until the connections of RUN have ended, then sends their records
                                          in text messages, and closes
 
-A record is a line: NAME WAY END FRAME... A frame is "pong:" or "close:" and its payload in hexadecimal;
-one that no client may send has "unmasked:", "long:" (its length) or its first byte in that place. END is
-"server" if TCP was ended by the server and then by the client, "client" if the client went first, "reset", or
-"timeout". The server ends TCP once the client has sent a close frame and, in the way "whole", has waited for
-what else it does.
+A record is a line: NAME WAY END FRAME... A FRAME is "pong:" or "close:" and its payload in hexadecimal. A frame
+that no client may send begins with "unmasked:", "long:" (then its length), or its first byte instead. END is
+"server" if the server ended TCP before the client, "client" if the client ended it first, "reset", or
+"timeout". The server ends TCP after the client's close frame. In the way "whole" it then waits to see if the
+client does more.
 
-A part is sent when the client has read the one before: the kernel tells (Linux, sock_diag(7)). Elsewhere a
-pause between two writes has to do. The first line on stdout is "listening PORT".
+The server sends a part when the client has read the part before. It asks the kernel for this (Linux,
+sock_diag(7)). On other systems it pauses between two writes. The first line on stdout is "listening PORT".
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ FOLDER = Path(__file__).resolve().parent.parent / "conformance"
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CLOSE = bytes.fromhex("880203e8")
 SPLITS = 20
-SINGLE_BYTES = 1024  # at either end of a vector that is too long to go byte by byte
-AWAITED_PARTS = 64  # from then on parts are sent without waiting for the client
+SINGLE_BYTES = 1024  # sent byte by byte at each end of a vector that is too long to go byte by byte as a whole
+AWAITED_PARTS = 64  # after so many parts the server no longer waits for the client to read
 END_S = 10
 HOLD_S = 0.03
 TICK_S = 0.001
@@ -50,7 +50,7 @@ LINES_PER_MESSAGE = 200
 
 
 class BadVector(Exception):
-    """A line that is not in the language of tests/conformance/README.md."""
+    """A line does not follow the format of tests/conformance/README.md."""
 
 
 TOKEN = re.compile(r' *(?:(\d+)\*)?(?:"([^"]*)"|((?:[0-9a-f]{2})+)(?![^ )}])|([({])|([)}]))')
@@ -66,7 +66,7 @@ def frame(first: int, payload: bytes) -> bytes:
 
 
 def parse_items(text: str, at: int, end: str) -> tuple[bytes, int]:
-    """The bytes of a sequence of items up to its end, which is `)`, `}` or nothing; and the place after it."""
+    """Returns the bytes of a sequence of items, and the place after its end. `end` is `)`, `}` or nothing."""
     out = bytearray()
     while text[at:].strip(" "):
         found = TOKEN.match(text, at)
@@ -96,16 +96,16 @@ def parse_bytes(text: str) -> bytes:
 
 @dataclass
 class Expected:
-    """What a client has to do."""
+    """The behaviour that a vector requires from a client."""
 
     messages: list[tuple[str, bytes]] = field(default_factory=list)  # text, binary, text_begun, binary_begun
-    pongs: list[tuple[bool, bytes]] = field(default_factory=list)  # whether it must be sent
+    pongs: list[tuple[bool, bytes]] = field(default_factory=list)  # whether it must be sent, and its payload
     end: str = ""  # closed, fail, lost
-    payload: bytes = b""  # of the server's close frame, or the code to fail with
+    payload: bytes = b""  # the payload of the server's close frame, or the code to fail with
 
     @property
     def code(self) -> int:
-        """The code in the payload; 1005 where there is none."""
+        """The code in the payload; 1005 if it is empty."""
         return int.from_bytes(self.payload[:2]) if self.payload else 1005
 
     def add(self, word: str, rest: str) -> None:
@@ -132,7 +132,7 @@ class Vector:
     sent: list[str] = field(default_factory=list)
     full: Expected = field(default_factory=Expected)
     curl: Expected | None = None
-    awaited: Counter[str] | None = None  # the pongs before a close frame is sent; None: none is sent
+    awaited: Counter[str] | None = None  # wait for these pongs, then send a close frame; None = send none
 
     def add(self, word: str, rest: str) -> None:
         if word == "section":
@@ -151,7 +151,7 @@ class Vector:
             self.full.add(word, rest)
 
     def finish(self) -> None:
-        """What holds where the vector names no end."""
+        """Sets the defaults of a vector that names no end."""
         if not self.section:
             raise BadVector(f"{self.name} names no section")
         for expected in filter(None, (self.full, self.curl)):
@@ -165,7 +165,7 @@ class Vector:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the server ends TCP after what it sent."""
+        """Whether the server ends TCP right after its last bytes."""
         return "lost" in (self.full.end, self.curl.end if self.curl else "")
 
     def expected(self, codec: str) -> Expected:
@@ -221,11 +221,11 @@ def read_all() -> list[Vector]:
     return [vector for path in sorted(FOLDER.glob("*.txt")) for vector in read_file(path)]
 
 
-# ---- what the client has not read yet
+# ---- bytes that the client has not read yet
 
 
 class Unread:
-    """Asks the kernel about the receive queue of the other end of a connection over the loopback interface."""
+    """Asks the kernel for the receive queue of the other end of a loopback connection."""
 
     def __init__(self) -> None:
         self.netlink: socket.socket | None = None
@@ -233,7 +233,7 @@ class Unread:
             self.netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4)  # NETLINK_SOCK_DIAG
 
     def count(self, writer: asyncio.StreamWriter) -> int:
-        """How many bytes wait there; 0 also where that cannot be known."""
+        """Returns the number of bytes in that queue; 0 also if the system cannot tell."""
         client, server = writer.get_extra_info("peername"), writer.get_extra_info("sockname")
         if self.netlink is None or client is None:
             return 0
@@ -243,14 +243,14 @@ class Unread:
             struct.pack("!H", client[1]), struct.pack("!H", server[1]),
             socket.inet_aton(client[0]), socket.inet_aton(server[0]), 0, 0xFFFFFFFF, 0xFFFFFFFF,
         )  # fmt: skip
-        # a request of type SOCK_DIAG_BY_FAMILY; the answer is an inet_diag_msg, or an error: no such socket
+        # 20 is SOCK_DIAG_BY_FAMILY. The answer is an inet_diag_msg, or an error if the socket no longer exists.
         self.netlink.send(struct.pack("=IHHII", 16 + len(request), 20, 1, 0, 0) + request)
         reply = self.netlink.recv(4096)
         (kind,) = struct.unpack_from("=H", reply, 4)
         return int(struct.unpack_from("=I", reply, 72)[0]) if kind == 20 else 0
 
     async def until_read(self, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(TICK_S)  # what was just sent may not be in that queue yet
+        await asyncio.sleep(TICK_S)  # the bytes just sent may not be in that queue yet
         while self.count(writer):
             await asyncio.sleep(TICK_S)
 
@@ -259,7 +259,7 @@ class Unread:
 
 
 async def read_frame(reader: asyncio.StreamReader) -> tuple[int, str]:
-    """The first byte of a client's frame, and its entry in the record."""
+    """Reads a frame of the client. Returns its first byte, and its entry in the record."""
     first, second = await reader.readexactly(2)
     length, least = second & 0x7F, 0
     if length >= 126:
@@ -284,7 +284,7 @@ class Connection:
         self.unread = unread
         self.frames: list[str] = []
         self.is_closing = False  # the client has sent a close frame
-        self.is_over = False  # it has ended TCP
+        self.is_over = False  # the client has ended TCP
         self.is_reset = False
         self.news = asyncio.Event()
 
@@ -303,7 +303,7 @@ class Connection:
                 self.news.set()
 
     async def until_pongs(self, wanted: Counter[str]) -> None:
-        """Or until the client has ended TCP; so does the next."""
+        """Waits for these pongs, or until the client has ended TCP."""
         while wanted - Counter(self.frames) and not self.is_over:
             self.news.clear()
             await self.news.wait()
@@ -338,7 +338,7 @@ class Connection:
             self.writer.write(CLOSE)
 
     async def run(self, vector: Vector, way: str, reply: bytes) -> str:
-        """Returns how it ended."""
+        """Sends a vector and waits for the end. Returns the END of the record."""
         receiving = asyncio.create_task(self.receive())
         end = "server"
         try:
@@ -417,9 +417,9 @@ class Server:
                 case _:
                     writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # a probe, or a client that went
+            pass  # a probe, or a client that has gone
         except asyncio.CancelledError:
-            pass  # this program ends
+            pass  # this program is ending
         finally:
             writer.close()
 

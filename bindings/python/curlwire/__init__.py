@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""WebSocket clients: MessageWebSocket for messages, StreamWebSocket for a flow of bytes.
+"""WebSocket clients: MessageWebSocket for messages, StreamWebSocket for a stream of bytes.
 
-Connections are made by libcurl and kept alive by a thread of curlwire's own, which needs no interpreter: a
-script that computes, or sits in a debugger, keeps its connections.
+libcurl makes the connections, and one background thread in C keeps them alive. The thread needs no GIL. So a
+script that computes, or is stopped in a debugger, keeps its connections.
 """
 
 from curlwire import _core, batching, dispatcher, errors, information, streams, synchronous

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The types of the extension module. The docstrings are the module's: scripts/stub_docs.py writes them.
+# The types of the extension module. scripts/stub_docs.py copies the docstrings from the built module.
 
 import os
 import sys
@@ -23,7 +23,9 @@ libcurl_version: str
 is_main_interpreter: bool
 
 class WebErrorStatus(IntEnum):
-    """Why something failed: the names and numbers of Windows.Web, HTTP statuses as they are."""
+    """The reason of a failure. Names and numbers are those of Windows.Web; HTTP statuses keep their own
+    numbers.
+    """
 
     UNKNOWN = 0
     CERTIFICATE_COMMON_NAME_IS_INCORRECT = 1
@@ -82,13 +84,13 @@ class WebErrorStatus(IntEnum):
     HTTP_VERSION_NOT_SUPPORTED = 505
 
 class SocketMessageType(IntEnum):
-    """What a message is: bytes or text."""
+    """The type of a message: BINARY (bytes) or UTF8 (text)."""
 
     BINARY = 0
     UTF8 = 1
 
 class MessageWebSocketReceiveMode(IntEnum):
-    """Whether messages are received whole or in parts as they come."""
+    """How messages are received: whole, or in parts as they arrive."""
 
     FULL_MESSAGE = 0
     PARTIAL_MESSAGE = 1
@@ -185,11 +187,11 @@ class _Control:
 
 @final
 class StreamWebSocketControl(_Control):
-    """The options of a socket, as attributes; a change after connect raises StateError."""
+    """The options of a socket, as attributes. A change after connect() raises StateError."""
 
 @final
 class MessageWebSocketControl(_Control):
-    """The options of a socket, as attributes; a change after connect raises StateError."""
+    """The options of a socket, as attributes. A change after connect() raises StateError."""
     @property
     def message_type(self) -> SocketMessageType:
         """Type of the messages that output_stream and the frame calls send; may be set at any time. 'binary'
@@ -211,163 +213,178 @@ class MessageWebSocketControl(_Control):
 
 @disjoint_base
 class MessageBuffer(Buffer):
-    """A received message, or part of one, without a copy: a read-only buffer of bytes.
+    """A received message, or a part of one, as a read-only buffer without a copy.
 
-    memoryview(m), bytes(m), str(m, 'utf-8'), len(m) and everything that takes a buffer work.
+    Use it in memoryview(m), bytes(m), str(m, 'utf-8'), len(m) and every call that takes a buffer.
     """
     @property
     def data(self) -> str | bytes:
-        """The payload copied: str for text, bytes for binary; always bytes in partial mode. Any thread."""
+        """A copy of the payload: str for text, bytes for binary. In partial mode always bytes. Any thread
+        may read it.
+        """
     @property
     def message_type(self) -> SocketMessageType:
-        """The SocketMessageType of the message. Any thread."""
+        """The SocketMessageType of the message. Any thread may read it."""
     @property
     def is_message_complete(self) -> bool:
-        """True for a whole message, and for the last part of one in partial mode. Any thread."""
+        """True for a whole message, and in partial mode for its last part. Any thread may read it."""
     def __len__(self) -> int: ...
     if sys.version_info >= (3, 12):
         def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
 class MessageReceivedEventArgs(MessageBuffer):
-    """What on_message_received gets: the message. It may be kept after the handler returned."""
+    """The message that on_message_received gets. The handler may keep it after it returns."""
     @property
     def buffer(self) -> memoryview:
-        """A memoryview of the payload, without a copy. Any thread."""
+        """A memoryview of the payload, without a copy. Any thread may read it."""
 
 @disjoint_base
 class WebSocket:
-    """What MessageWebSocket and StreamWebSocket have in common; not made by itself.
+    """The base class of MessageWebSocket and StreamWebSocket. Create one of those.
 
-    A socket that is dropped while open is closed when it is collected; one that has handlers lives
-    until its closed event has been dispatched, which run_forever() waits for.
+    An open socket without handlers is closed when the last reference to it is dropped. An open
+    socket with handlers stays alive until its closed event has been handled. run_forever() waits
+    for that.
     """
     @property
     def uri(self) -> str | None:
-        """The URI as given to connect; None before. Any thread."""
+        """The URI that was passed to connect(); None before. Any thread may read it."""
     @property
     def _public_uri(self) -> str | None:
-        """The URI without user name, password and query; None before. For people and logs. Any thread."""
+        """The URI without user name, password and query, for logs; None before connect()."""
     @property
     def protocol(self) -> str | None:
-        """The subprotocol that the server chose, or None. Any thread."""
+        """The subprotocol that the server chose, or None. Any thread may read it."""
     @property
     def extensions(self) -> str | None:
-        """What compression was agreed on, as the server's header says it, or None. Any thread."""
+        """The extension that the server accepted, such as 'permessage-deflate; client_max_window_bits=12',
+        or None. Any thread may read it.
+        """
     @property
     def local_address(self) -> str | None:
-        """Our end, as 'address:port'; None before connecting. Any thread."""
+        """The local end of the connection as 'address:port'; None before it. Any thread may read it."""
     @property
     def remote_address(self) -> str | None:
-        """The other end (the proxy's, where there is one), as 'address:port'; None before. Any thread."""
+        """The remote end of the connection, or the proxy's, as 'address:port'; None before it. Any thread
+        may read it.
+        """
     @property
     def framing(self) -> Literal["curl", "native", "mixed"] | None:
-        """Who makes the frames: 'native', 'curl' (libcurl), or 'mixed' (sent natively, received by libcurl);
-        None before connecting. Any thread.
+        """The code that makes and reads the frames: 'native' (curlwire), 'curl' (libcurl), or 'mixed'
+        (curlwire sends, libcurl receives). None before connecting. Any thread may read it.
         """
     @property
     def response_headers(self) -> Headers:
-        """The headers of the server's reply: a mapping without regard to case. Any thread."""
+        """The headers of the server's reply, a Headers mapping. Names ignore case. Any thread may read it."""
     @property
     def state(self) -> Literal["new", "connecting", "open", "closing", "closed"]:
-        """'new', 'connecting', 'open', 'closing' or 'closed'. Any thread."""
+        """The state: 'new', 'connecting', 'open', 'closing' or 'closed'. Any thread may read it."""
     @property
     def close_code(self) -> int | None:
-        """The peer's close code; 1005 where it gave none, 1006 where the connection was lost, None before.
-        Any thread.
+        """The peer's close code, an int; None before the end. 1005 if the peer gave no code, 1006 if the
+        connection was lost. Any thread may read it.
         """
     @property
     def close_reason(self) -> str:
-        """The peer's reason, or how the connection was lost. Any thread."""
+        """The peer's close reason, or a text about how the connection was lost. Any thread may read it."""
     @property
     def was_clean(self) -> bool:
-        """Whether both close frames were exchanged. Any thread."""
+        """Whether both close frames were exchanged. Any thread may read it."""
     @property
     def control(self) -> _Control:
-        """The options of this socket, as attributes. Any thread."""
+        """The options of this socket, as attributes. Any thread may use it."""
     @property
     def on_closed(self) -> Callable[[Self, ClosedEventArgs], object] | None:
-        """f(ws, args), called once by the dispatcher thread when the connection has ended, or None. Set
-        after the end it is called then. An open socket that has it lives until it has been called. Any
-        thread.
+        """The handler for the end, f(ws, args), or None. args is a ClosedEventArgs. The dispatcher thread
+        calls it once, also if it is set after the end. An open socket with a handler stays alive until
+        then. Any thread may set it.
         """
     @on_closed.setter
     def on_closed(self, value: Callable[[Self, ClosedEventArgs], object] | None) -> None: ...
     @property
     def information(self) -> Information:
-        """uri, protocol, extensions, local_address, remote_address, framing, response_headers and state in
-        one object. Any thread.
+        """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
+        response_headers and state. Any thread may read it.
         """
     @property
     def output_stream(self) -> OutputStream:
-        """A new raw binary stream (io.RawIOBase) of which each write is one message. Any thread."""
+        """A new OutputStream (an io.RawIOBase). Each write sends one message. Any thread may use it."""
     def connect(self, uri: str, timeout: _Timeout = ...) -> None:
-        """Connects to a ws:// or wss:// URI.
+        """Connects to a WebSocket server.
 
-        timeout: seconds for all of it; ... = control.connect_timeout, None = no limit.
-        Raises ConnectError (HandshakeError, CertificateError, ConnectTimeout) for whatever fails,
-        ArgumentError for the URI, StateError. Blocks until connected. Any thread; close() of
-        another thread cancels it.
+        uri: a str that begins with ws:// or wss://.
+        timeout: seconds for the whole connect. None = no limit; the default is control.connect_timeout.
+        Raises ConnectError or a subclass (HandshakeError, CertificateError, ConnectTimeout) if the
+        connect fails, ArgumentError for a bad URI, StateError for a socket that is not new.
+        Blocks until connected. Any thread may call it. close() in another thread cancels it.
         """
     def set_request_header(self, name: str, value: str) -> None:
-        """Sets a header of the opening handshake, in place of all of that name; '' takes it away.
+        """Sets a header of the opening handshake and replaces all headers of that name.
 
-        Raises ArgumentError for headers that WebSocket itself sets, for control characters, for a
-        value over 256 KiB and for more than 512 KiB together; StateError once connect has begun.
-        Does not block. Any thread.
+        name: a str. value: a str; '' removes the header.
+        Raises ArgumentError for a header that the WebSocket protocol sets, for control characters, for
+        a value over 256 KiB, and for more than 512 KiB of headers. Raises StateError after connect()
+        has begun. Does not block. Any thread may call it.
         """
     def add_request_header(self, name: str, value: str) -> None:
-        """Adds a header to the opening handshake, beside those of the same name; '' is sent empty.
+        """Adds a header to the opening handshake and keeps others of the same name.
 
-        Raises as set_request_header does; ArgumentError also for a second header of a name that a
-        request has once: Host, Origin, Authorization, Cookie, User-Agent and a few more.
-        Does not block. Any thread.
+        name: a str. value: a str; '' sends an empty header.
+        Raises as set_request_header() does. Raises ArgumentError also for a second header that a request
+        may have only once: Host, Origin, Authorization, Cookie, User-Agent and a few more.
+        Does not block. Any thread may call it.
         """
     def ping(self, timeout: _Timeout = ...) -> float:
-        """Sends a ping, waits for its pong, and returns the round trip in seconds.
+        """Sends a ping, waits for its pong, and returns the round-trip time in seconds, a float.
 
-        timeout: seconds; ... = control.ping_timeout, None = no limit.
-        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks. Any thread, several at once.
+        timeout: seconds. None = no limit; the default is control.ping_timeout.
+        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the pong has come. Any
+        thread may call it, also several threads at once.
         """
     def flush(self, timeout: _Timeout = ...) -> None:
-        """Waits until everything sent has left the socket.
+        """Waits until the kernel has taken all messages that were sent.
 
-        timeout: seconds; ... = control.send_timeout, None = no limit.
-        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks. Any thread.
+        timeout: seconds without progress. None = no limit; the default is control.send_timeout.
+        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until then. Any
+        thread may call it.
         """
     def batch(self) -> Batch:
-        """Returns a context manager: small messages that are sent in its block are written
-        together, those of other threads too.
+        """Returns a Batch, a context manager that writes small messages together.
 
-        Raises nothing; entering the block raises ConnectionClosed, StateError, leaving it as
-        flush(). Does not block; leaving the block does. Any thread.
+        It applies to all messages that are sent during its block, also by other threads.
+        Raises nothing itself. Entering the block raises ConnectionClosed or StateError. Leaving it
+        raises as flush() does, and blocks. Any thread may call it.
         """
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Begins the closing handshake and returns at once; wait_closed() waits for its end.
+        """Begins the closing handshake and returns at once. wait_closed() waits for the end.
 
-        code: 1000-1003, 1007-1014, 3000-4999, or 1005 for none; reason: up to 123 bytes of UTF-8.
-        Calls of other threads that wait end with ConnectionClosed. Closing again does nothing.
-        Raises ArgumentError. Does not block. Any thread, also in a handler.
+        code: an int, 1000-1003, 1007-1014, 3000-4999, or 1005 for none. The default is 1000.
+        reason: a str of at most 123 bytes of UTF-8. The default is ''.
+        Calls that wait in other threads raise ConnectionClosed. A second close() does nothing.
+        Raises ArgumentError for a code or reason that may not be sent.
+        Does not block. Any thread may call it, also a handler.
         """
     def wait_closed(self, timeout: float | None = None) -> None:
-        """Waits for the end of the connection.
+        """Waits until the connection has ended.
 
-        After close() what was sent goes out first, as long as that makes progress (control.send_timeout);
-        control.close_timeout bounds the rest.
-        timeout: seconds; None = as long as it takes.
-        Raises WebSocketTimeout; ConnectionClosed if messages that were sent did not reach the server.
-        Blocks. Any thread.
+        After close() the socket first sends its queued messages. It gives up after control.send_timeout
+        without progress (30 s if that is 0 or None). Then control.close_timeout limits the closing
+        handshake.
+        timeout: seconds. The default is None, no limit.
+        Raises WebSocketTimeout after timeout, and ConnectionClosed if sent messages did not reach the
+        server. Blocks until the end. Any thread may call it.
         """
     def abort(self) -> None:
-        """Drops the connection at once, without closing handshake.
+        """Drops the connection at once, without a closing handshake.
 
-        Raises nothing. Does not block. Any thread, also in a handler.
+        Raises nothing. Does not block. Any thread may call it, also a handler.
         """
     def run_forever(self) -> None:
-        """Waits until this socket has ended and its on_closed has run.
+        """Waits until this socket has ended and its on_closed has returned.
 
-        Raises StateError inside a handler. Blocks; Ctrl-C ends it. Any thread but the
-        dispatcher's.
+        Raises StateError in a handler, because it would wait for itself. Blocks; Ctrl-C ends it.
+        Any thread but the dispatcher thread may call it.
         """
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -386,89 +403,100 @@ class WebSocket:
 class MessageWebSocket(WebSocket):
     """A WebSocket that sends and receives whole messages.
 
-    Iteration gives the messages as recv() does, without time limit. It ends normally after
-    the server's close with 1000, 1001 or no code, between two messages, and after our own
-    close(). Every other end raises ConnectionClosed. Any thread may call any method.
+    control: the options as keywords, as in MessageWebSocket(receive_timeout=5).
+    Iteration returns the messages as recv(timeout=None) does. It ends without an exception after
+    our own close(), and after the server has closed between two messages with 1000, 1001 or no
+    code. Every other end raises ConnectionClosed. Any thread may call any method.
     """
     def __init__(self, **control: Unpack[MessageControl]) -> None: ...
     @property
     def control(self) -> MessageWebSocketControl:
-        """The options of this socket, as attributes. Any thread."""
+        """The options of this socket, as attributes. Any thread may use it."""
     @property
     def on_message_received(self) -> Callable[[Self, MessageReceivedEventArgs], object] | None:
-        """f(ws, args), called by the dispatcher thread for each message, or None. An open socket that has it
-        lives until its end, whoever else holds it. Any thread.
+        """The handler for messages, f(ws, args), or None. args is a MessageReceivedEventArgs. The dispatcher
+        thread calls it for each message. An open socket with a handler stays alive until it has ended.
+        Any thread may set it.
         """
     @on_message_received.setter
     def on_message_received(self, value: Callable[[Self, MessageReceivedEventArgs], object] | None) -> None: ...
     def send(self, data: str | ReadableBuffer, timeout: _Timeout = ...) -> None:
-        """Sends one message: a str as text, a bytes-like object as binary.
+        """Sends one message.
 
-        When it returns, the kernel has taken the whole message.
-        timeout: seconds without progress; ... = control.send_timeout, None = no limit; 0 does not wait:
-        what the kernel does not take is queued in the socket (256 KiB) and written in the background.
-        Raises WebSocketTimeout, ConnectionClosed, StateError; ArgumentError for text that is not
-        UTF-8. Blocks until the kernel has taken the message. Any thread, also in a handler.
+        data: a str is sent as text, a bytes-like object as binary.
+        timeout: seconds without progress. None = no limit; the default is control.send_timeout.
+        With timeout=0 the call does not wait: the socket queues up to 256 KiB, or one larger message,
+        and the service thread writes it.
+        Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for a str with lone
+        surrogates. If a part of the message is sent already, a timeout drops the connection and raises
+        ConnectionClosed. Blocks until the kernel has taken the whole message.
+        Any thread may call it, also a handler.
         """
     @overload
     def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True) -> str | bytes:
-        """Returns the next message: str for text, bytes for binary; in partial mode the next part, as bytes.
+        """Returns the next message: str for text, bytes for binary. In partial mode the next part, as bytes.
 
-        timeout: seconds; ... = control.receive_timeout, None = no limit.
-        copy=False gives a MessageBuffer, which holds the message without a copy.
-        Raises WebSocketTimeout, ConnectionClosed, StateError (also while on_message_received is set).
-        Blocks. Any thread.
+        timeout: seconds. None = no limit; the default is control.receive_timeout.
+        copy: a bool, default True. False returns a MessageBuffer, which does not copy the message.
+        Raises WebSocketTimeout, ConnectionClosed, and StateError if the socket is not connected or
+        on_message_received is set. Blocks until a message has come. Any thread may call it.
         """
     @overload
     def recv(self, timeout: _Timeout = ..., *, copy: Literal[False]) -> MessageBuffer: ...
     @overload
     def recv(self, timeout: _Timeout, copy: Literal[False]) -> MessageBuffer: ...
     def send_many(self, messages: Iterable[str | ReadableBuffer], timeout: _Timeout = ...) -> int:
-        """Sends each message of an iterable as send() would, small ones many in one write, and returns
-        their number.
+        """Sends each message of an iterable and returns their number, an int.
 
-        timeout: seconds without progress, of each; ... = control.send_timeout, None = no limit.
-        Raises as send(), and what the iterable raises; the exception's sent_count then says how many
-        were sent. They may be gathered up to 128 at a time before they are sent.
-        Blocks until the kernel has taken the messages. Any thread, also in a handler.
+        messages: an iterable of str (text) and bytes-like objects (binary). It is read up to 128
+        messages ahead, and small messages are written together.
+        timeout: seconds without progress, for each message. None = no limit; the default is
+        control.send_timeout.
+        Raises as send() does, and every exception of the iterable. The attribute sent_count of the
+        exception is the number of messages that were sent. Blocks until the kernel has taken all
+        messages. Any thread may call it, also a handler.
         """
     def recv_into(self, buffer: WriteableBuffer, timeout: _Timeout = ...) -> int:
-        """Receives the next message into a writable buffer, a large one without a copy, and returns its
-        size in bytes; text comes as UTF-8, in partial mode the next part.
+        """Receives the next message into a buffer and returns its size in bytes, an int.
 
-        timeout: seconds; ... = control.receive_timeout, None = no limit.
-        Raises as recv(); ArgumentError if the message does not fit: it stays the next one. What an
-        exception leaves in the buffer means nothing.
-        Blocks. Any thread.
+        buffer: a writable bytes-like object. Text is stored as UTF-8. In partial mode it gets the
+        next part. Large messages are not copied.
+        timeout: seconds. None = no limit; the default is control.receive_timeout.
+        Raises as recv() does, and ArgumentError if the message does not fit. Such a message stays the
+        next one. After an exception the content of the buffer is undefined.
+        Blocks until a message has come. Any thread may call it.
         """
     def send_final_frame(self, data: str | ReadableBuffer) -> int:
-        """Sends the last frame of a message of control.message_type, and returns its size in bytes.
+        """Sends the last frame of a message and returns its size in bytes, an int.
 
-        Alone it is a message of one frame. A str goes as its UTF-8.
-        Raises as send(). Blocks as send(). Any thread.
+        data: a str, which is sent as UTF-8, or a bytes-like object. control.message_type is the type
+        of the message. Without earlier frames, this frame is the whole message.
+        Raises and blocks as send() does with control.send_timeout. Any thread may call it.
         """
     def send_nonfinal_frame(self, data: str | ReadableBuffer) -> int:
-        """Sends a frame of a message that goes on, and returns its size in bytes.
+        """Sends a frame of a message, but not its last one, and returns its size in bytes, an int.
 
-        Until send_final_frame() ends the message, send() raises StateError.
-        Raises as send(). Blocks as send(). Any thread.
+        data: a str, which is sent as UTF-8, or a bytes-like object. control.message_type is the type
+        of the message. send() raises StateError until send_final_frame() has ended the message.
+        Raises and blocks as send() does with control.send_timeout. Any thread may call it.
         """
     def __iter__(self) -> Self: ...
     def __next__(self) -> str | bytes: ...
     def _write(self, data: ReadableBuffer, /) -> int: ...
 
 class StreamWebSocket(WebSocket):
-    """A WebSocket that carries a flow of bytes through input_stream and output_stream.
+    """A WebSocket that carries a stream of bytes through input_stream and output_stream.
 
-    Memory stays the same whatever is moved. Every method may be called from any thread.
+    control: the options as keywords, as in StreamWebSocket(receive_timeout=5).
+    It uses the same memory for any number of bytes. Any thread may call any method.
     """
     def __init__(self, **control: Unpack[Control]) -> None: ...
     @property
     def control(self) -> StreamWebSocketControl:
-        """The options of this socket, as attributes. Any thread."""
+        """The options of this socket, as attributes. Any thread may use it."""
     @property
     def input_stream(self) -> InputStream:
-        """A new raw binary stream (io.RawIOBase) of the bytes that arrive. Any thread, one reader at a time."""
+        """A new InputStream (an io.RawIOBase) of the received bytes. Any thread may read it, one at a time."""
     def _read_into(self, target: WriteableBuffer, /) -> int: ...
     def _unread(self, data: bytes, /) -> None: ...
     def _write(self, data: ReadableBuffer, /) -> int: ...

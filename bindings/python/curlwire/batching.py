@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ws.batch(): small messages are written together."""
+"""The context manager that ws.batch() returns."""
 
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -9,10 +9,11 @@ if TYPE_CHECKING:
 
 
 class Batch:
-    """A block in which the socket holds small messages back and writes them by one system call.
+    """A block in which the socket holds small messages back and writes them with one system call.
 
-    They go out when no more fit (32 KiB), when a call waits to receive, and at the latest at the end of the
-    block, which waits until the kernel has taken all of it. With libcurl's framing nothing is held back.
+    The socket writes them when they fill 32 KiB, when a call waits to receive, and at the end of the block. The
+    end of the block waits until the kernel has taken them all. With framing="curl" the socket holds nothing
+    back.
     """
 
     __slots__ = ("_socket",)
@@ -21,7 +22,10 @@ class Batch:
         self._socket = socket
 
     def __enter__(self) -> None:
-        """Begins the batch. Raises ConnectionClosed, StateError. Does not block. Any thread."""
+        """Begins the batch.
+
+        Raises ConnectionClosed, StateError. Does not block. Any thread may call it.
+        """
         self._socket._begin_batch()
 
     def __exit__(
@@ -30,9 +34,10 @@ class Batch:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Ends the batch and writes it, also where an exception leaves the block.
+        """Ends the batch and writes its messages, also if an exception leaves the block.
 
-        Raises WebSocketTimeout after control.send_timeout without progress, ConnectionClosed; nothing
-        if an exception leaves the block. Blocks. Any thread.
+        Raises ConnectionClosed, and WebSocketTimeout after control.send_timeout without progress. Raises
+        nothing if an exception leaves the block. Blocks until the kernel has taken the messages. Any thread may
+        call it.
         """
         self._socket._end_batch(exc_type is None)

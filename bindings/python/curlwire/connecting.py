@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""connect(): a connected socket in one call."""
+"""The function connect(), which creates a socket and connects it."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ def _pairs(headers: _HeaderPairs) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     if not isinstance(headers, Mapping):
         for pair in headers:
-            if isinstance(pair, str):  # two letters would be taken for a pair
+            if isinstance(pair, str):  # a str of two characters would pass for a pair
                 raise TypeError
             name, value = pair
             pairs.append((name, value))
@@ -83,12 +83,16 @@ def connect(
     timeout: float | EllipsisType | None = ...,
     **control: Any,
 ) -> MessageWebSocket | StreamWebSocket:
-    """Makes a socket, connects it to a ws:// or wss:// URI, and returns it open.
+    """Creates a socket, connects it to a server, and returns it open.
 
-    socket_class: MessageWebSocket, StreamWebSocket, or a class derived from one; headers: of the opening
-    handshake, {name: value}, {name: [value, ...]} or [(name, value), ...]; all are sent; timeout: seconds
-    for all of connecting, ... = connect_timeout, None = no limit; control: options of the socket.
-    Raises ConnectError and its kind, ArgumentError, TypeError. Blocks until connected. Any thread.
+    uri: a str that begins with ws:// or wss://.
+    socket_class: MessageWebSocket (the default), StreamWebSocket, or a subclass of one.
+    headers: added to the opening handshake: {name: value}, {name: [value, ...]} or [(name, value), ...].
+    timeout: seconds for the whole connect. None = no limit; the default is the option connect_timeout.
+    control: the options of the socket, as keywords.
+    Raises ConnectError or a subclass if the connect fails, ArgumentError for a bad value, TypeError for a bad
+    type.
+    Blocks until connected. Any thread may call it.
     """
     refuse_await("connect", sys._getframe(1))
     if not isinstance(socket_class, type) or not issubclass(socket_class, (MessageWebSocket, StreamWebSocket)):

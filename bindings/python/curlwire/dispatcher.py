@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The dispatcher thread, which runs the handlers, and waiting for the sockets that have some.
+"""The dispatcher thread, which calls the handlers, and run_forever(), which waits for sockets with handlers.
 
-One thread per process, started when the first handler is set. The loop itself is _core.dispatch, in C.
-Sockets are held weakly here. An open one that has handlers keeps itself until its closed event has been
-dispatched; any other is collected, and closed, when nobody else holds it.
+Each process has one dispatcher thread. It starts when the first handler is set. Its loop is _core.dispatch, in
+C.
 
-Nothing here uses threading's locks or threads: gevent and eventlet replace them by ones that only switch
-between greenlets, and the dispatcher is a thread of the system. Each step is one call of a dict, a list or a
-SimpleQueue, which is atomic, also where a weak reference's callback comes in between.
+This module holds only weak references to sockets. An open socket with handlers holds a reference to itself
+until its closed event has been handled. Every other socket is collected, and closed, with its last reference.
+
+This module uses no locks or threads of the module threading. gevent and eventlet replace those by greenlets,
+but the dispatcher is a system thread. Instead, each step is one call of a dict, a list or a SimpleQueue. Such a
+call is atomic, even if the callback of a weak reference runs in between.
 """
 
 import atexit
@@ -15,7 +17,7 @@ import os
 import sys
 import threading
 import weakref
-from _queue import Empty, SimpleQueue  # gevent replaces those of the module queue
+from _queue import Empty, SimpleQueue  # gevent replaces the classes of the module queue
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -24,15 +26,15 @@ from curlwire import _core
 from curlwire._core import WebSocket
 from curlwire.errors import StateError
 
-# How long running handlers, and after them the closing handshakes, may take at the interpreter's exit. Sending
-# what waits may take longer, as long as it makes progress.
+# At the interpreter's exit, running handlers get this many seconds to return, and then closing handshakes get
+# as many. Sending queued messages may take longer, as long as it makes progress.
 _EXIT_SECONDS = 1.0
-# How soon a change is seen that could not be told for want of memory.
+# run_forever() checks the sockets at least this often, because changed() may fail when memory runs out.
 _LOOK_SECONDS = 1.0
 
 
 class _Dispatcher:
-    """The thread, its mailbox, and the sockets that have, or had, handlers."""
+    """The dispatcher thread, its mailbox, and the sockets that have or had handlers."""
 
     def __init__(self) -> None:
         self.mailbox = _core.Mailbox()
@@ -40,7 +42,7 @@ class _Dispatcher:
         self.ended: SimpleQueue[None] = SimpleQueue()
 
     def start(self) -> None:
-        """Starts the thread, once."""
+        """Starts the thread. A second call does nothing."""
         self.mailbox.start(self._run)
 
     def _run(self) -> None:
@@ -52,7 +54,7 @@ class _Dispatcher:
 
 
 def _become_thread(name: str) -> None:
-    """Does what a thread of threading's does at its start: a name, and debuggers and profilers see it."""
+    """Does what threading.Thread does at its start: sets the name, and installs debuggers and profilers."""
     threading.current_thread().name = name
     if (trace := threading.gettrace()) is not None:
         sys.settrace(trace)
@@ -60,22 +62,23 @@ def _become_thread(name: str) -> None:
         sys.setprofile(profile)
 
 
-_dispatchers: list[_Dispatcher] = []  # the first is used; a race at the first handlers may add others
-_waiting: list[SimpleQueue[None]] = []  # one for each thread in run_forever; gets an item for each change
+_dispatchers: list[_Dispatcher] = []  # only the first is used; threads that set the first handlers may add more
+_waiting: list[SimpleQueue[None]] = []  # one for each thread in run_forever; changed() puts an item into each
 
 
 def _dispatcher() -> _Dispatcher:
     if not _dispatchers:
         _dispatchers.append(_Dispatcher())
-    dispatcher = _dispatchers[0]  # the same for all, since this list only grows
+    dispatcher = _dispatchers[0]  # the same for all threads, because the list only grows
     dispatcher.start()
     return dispatcher
 
 
 def watch(socket: WebSocket) -> _core.Mailbox:
-    """Remembers a socket that got a handler, and returns the mailbox its events have to go to."""
+    """Registers a socket that has got a handler, and returns the mailbox for its events."""
     if not _core.is_main_interpreter:
-        raise StateError(  # which Python would end the process for, when the interpreter ends
+        # Python aborts the process if a subinterpreter ends while it has a thread of this kind.
+        raise StateError(
             "a subinterpreter cannot have handlers: they run on a thread of their own; use recv() or iteration"
         )
     dispatcher = _dispatcher()
@@ -91,13 +94,13 @@ def _forget(dispatcher: _Dispatcher, key: int, _: object) -> None:
 
 
 def changed() -> None:
-    """Lets run_forever look again: a socket has ended, lost its handlers, or did not connect."""
+    """Wakes run_forever() to check again: a socket has ended, lost its handlers, or failed to connect."""
     for news in _waiting.copy():
         news.put(None)
 
 
 def _wait_while(is_pending: Callable[[], bool]) -> None:
-    """Waits for changes until there is nothing pending."""
+    """Waits until is_pending() is false, and checks it after each change."""
     news: SimpleQueue[None] = SimpleQueue()
     _waiting.append(news)
     try:
@@ -123,16 +126,17 @@ def _any_pending() -> bool:
 
 
 def run_forever() -> None:
-    """Waits until every socket that has handlers has ended and its on_closed has run.
+    """Waits until every socket with handlers has ended and its on_closed has returned.
 
-    Returns at once if there is none. Raises StateError inside a handler. Blocks; Ctrl-C ends it.
+    Returns at once if no socket has handlers. Raises StateError in a handler, because it would wait for itself.
+    Blocks; Ctrl-C ends it. Any thread but the dispatcher thread may call it.
     """
     _check_thread()
     _wait_while(_any_pending)
 
 
 def run_forever_of(socket: WebSocket) -> None:
-    """Waits for one socket that has handlers; what its run_forever() does."""
+    """Waits until one socket with handlers has ended. Its run_forever() calls this."""
     _check_thread()
     _wait_while(socket._is_pending)
 
@@ -147,9 +151,9 @@ def _stop_at_exit() -> None:
     if loss and sys.stderr is not None:
         print(f"curlwire: {loss}", file=sys.stderr)
     for socket in _sockets():
-        socket._let_go()  # so that what the handlers hold, files perhaps, has its end too
+        socket._let_go()  # so that objects which the handlers hold, such as files, are closed too
     for dispatcher in _dispatchers:
-        # a weak reference that dies before its object calls nobody: this module may be gone by then
+        # The callbacks of these references must not run later, because this module may be gone by then.
         dispatcher.sockets.clear()
 
 

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""The exceptions, and which of them stands for which failure of the core."""
+"""The exception classes, and the function that makes an exception for a failed call of the core."""
 
 from curlwire._core import WebErrorStatus
 from curlwire.information import Headers
 
 
 class WebSocketError(Exception):
-    """What every exception of curlwire is.
+    """The base class of all exceptions of curlwire.
 
-    status: the WebErrorStatus; curl_code: libcurl's CURLcode, 0 = none; http_status: of the reply that refused,
-    the server's or a proxy's, 0 = none; headers: of that reply; body: its start, empty where libcurl dropped
-    it; os_errno: of the system call that failed, 0 = none.
+    status: a WebErrorStatus, UNKNOWN if no other fits.
+    curl_code: libcurl's CURLcode, an int; 0 = none.
+    http_status: the HTTP status, an int, with which the server or a proxy refused; 0 = none.
+    headers: the Headers of that reply.
+    body: the start of the body of that reply, as bytes. It is empty if libcurl dropped the body.
+    os_errno: the errno of the system call that failed, an int; 0 = none.
     """
 
     def __init__(
@@ -34,41 +37,43 @@ class WebSocketError(Exception):
 
 
 class ArgumentError(WebSocketError, ValueError):
-    """An argument is of the right type but cannot be used; nothing was done."""
+    """An argument has the right type but a value that cannot be used. The call did nothing."""
 
 
 class StateError(WebSocketError, RuntimeError):
-    """The call is not allowed in the state the socket is in; nothing was done."""
+    """The socket is in a state that does not allow the call. The call did nothing."""
 
 
 class WebSocketTimeout(WebSocketError, TimeoutError):
-    """The time is over. After connecting, the socket stands as it was before the call."""
+    """The call has timed out. A socket that was open stays open."""
 
 
 class ConnectError(WebSocketError, ConnectionError):
-    """There is no connection, for whatever reason. The socket is new again and may try once more.
+    """The connect has failed. The socket is new again, so connect() may be called again.
 
-    Wrong use is told by ArgumentError and StateError, and want of memory by MemoryError.
+    Wrong use raises ArgumentError or StateError instead, and a lack of memory raises MemoryError.
     """
 
 
 class ConnectTimeout(ConnectError, WebSocketTimeout):
-    """No connection came about in time."""
+    """The connect has timed out."""
 
 
 class HandshakeError(ConnectError):
-    """The server answered, but not with a WebSocket, or a proxy refused: see http_status and headers."""
+    """The server or a proxy refused the WebSocket, or its reply was wrong: see http_status and headers."""
 
 
 class CertificateError(ConnectError):
-    """The certificate of the server, or of a proxy, is not to be trusted: status says why."""
+    """The certificate of the server or of a proxy is not trusted: see status for the reason."""
 
 
 class ConnectionClosed(WebSocketError, ConnectionError):
-    """The connection has ended, or is being closed.
+    """The connection has ended, or its closing handshake has begun.
 
-    code, reason: the peer's; 1005 where it gave no code, 1006 where the connection was lost (reason then says
-    how), None while the closing handshake is going on; was_clean: whether both close frames were exchanged.
+    code: the peer's close code, an int. 1005 if the peer gave none, 1006 if the connection was lost, None
+    during the closing handshake.
+    reason: the peer's close reason, a str; for 1006 a text about how the connection was lost.
+    was_clean: a bool, True if both close frames were exchanged.
     """
 
     def __init__(
@@ -126,7 +131,7 @@ def make_error(
     reason: str,
     was_clean: int,
 ) -> WebSocketError:
-    """Makes the exception for a failed call of the core out of the facts about it."""
+    """Makes the exception for a failed call of the core from the details of the failure."""
     status = _status_of(web_status, http_status)
     if core_status == "CW_CLOSED":
         return ConnectionClosed(
@@ -158,7 +163,10 @@ def make_error(
 
 
 def get_status(error: BaseException) -> WebErrorStatus:
-    """Returns the WebErrorStatus of an exception; UNKNOWN if it is none of curlwire's."""
+    """Returns the WebErrorStatus of an exception, or UNKNOWN if the exception is not one of curlwire's.
+
+    Raises TypeError if error is not an exception. Does not block. Any thread may call it.
+    """
     if not isinstance(error, BaseException):
         raise TypeError(f"get_status() takes an exception, not {type(error).__name__}")
     return error.status if isinstance(error, WebSocketError) else WebErrorStatus.UNKNOWN

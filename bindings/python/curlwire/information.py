@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is known about a connection: its headers, its information object, how it ended, how it is shown."""
+"""The Python objects that describe a connection: Headers, Information, ClosedEventArgs, and a socket's repr."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 
 class Headers(Mapping[str, str]):
-    """The headers of an HTTP reply, as they came; names are looked up without regard to case.
+    """The headers of an HTTP reply, as a mapping of str to str. Names ignore case.
 
-    headers["name"] joins the values of a name that occurs several times by ", "; get_all gives them one by one,
-    and raw is the list of all (name, value) in order.
+    If a name occurs several times, headers["name"] joins its values with ", ", and get_all(name) returns them
+    as a list. raw is the list of all (name, value) in order.
     """
 
-    __slots__ = {"raw": "The list of all (name, value), in order."}
+    __slots__ = {"raw": "A list of all (name, value), in order."}
 
     def __init__(self, lines: str = "") -> None:
         self.raw: list[tuple[str, str]] = _core.parse_headers(lines)
 
     def get_all(self, name: str) -> list[str]:
-        """Returns every value of a name, in order."""
+        """Returns a list of all values of a name, in order; [] if there is none."""
         wanted = name.lower()
         return [value for key, value in self.raw if key.lower() == wanted]
 
@@ -50,7 +50,12 @@ class Headers(Mapping[str, str]):
 
 
 class ClosedEventArgs(NamedTuple):
-    """What on_closed gets: the peer's code and reason, and whether both close frames were exchanged."""
+    """The argument of on_closed.
+
+    code: the peer's close code, an int. 1005 if the peer gave none, 1006 if the connection was lost.
+    reason: the peer's close reason, a str; for 1006 a text about how the connection was lost.
+    was_clean: a bool, True if both close frames were exchanged.
+    """
 
     code: int
     reason: str
@@ -58,7 +63,7 @@ class ClosedEventArgs(NamedTuple):
 
 
 class Information:
-    """ws.information: what the connection is. Each attribute is the socket's own of that name."""
+    """The object ws.information. Each attribute returns the attribute of the socket that has the same name."""
 
     __slots__ = ("_socket",)
 
@@ -67,7 +72,7 @@ class Information:
 
     @property
     def uri(self) -> str | None:
-        """The URI as given to connect; None before."""
+        """The URI that was passed to connect(); None before."""
         return self._socket.uri
 
     @property
@@ -77,32 +82,35 @@ class Information:
 
     @property
     def extensions(self) -> str | None:
-        """What compression was agreed on, as the server's header says it, or None."""
+        """The extension that the server accepted, such as "permessage-deflate", or None."""
         return self._socket.extensions
 
     @property
     def local_address(self) -> str | None:
-        """Our end, as "address:port"; None before connecting."""
+        """The local end of the connection as "address:port"; None before it."""
         return self._socket.local_address
 
     @property
     def remote_address(self) -> str | None:
-        """The other end (the proxy's, where there is one), as "address:port"; None before connecting."""
+        """The remote end of the connection, or the proxy's, as "address:port"; None before it."""
         return self._socket.remote_address
 
     @property
     def framing(self) -> Literal["curl", "native", "mixed"] | None:
-        """Who makes the frames: "native", "curl" (libcurl), or "mixed": sent natively, received by libcurl."""
+        """The code that makes and reads the frames; None before connecting.
+
+        "native" (curlwire), "curl" (libcurl), or "mixed" (curlwire sends, libcurl receives).
+        """
         return self._socket.framing
 
     @property
     def response_headers(self) -> Headers:
-        """The headers of the server's reply."""
+        """The headers of the server's reply. Names ignore case."""
         return self._socket.response_headers
 
     @property
     def state(self) -> str:
-        """'new', 'connecting', 'open', 'closing' or 'closed'."""
+        """The state: 'new', 'connecting', 'open', 'closing' or 'closed'."""
         return self._socket.state
 
     def __repr__(self) -> str:
@@ -118,11 +126,11 @@ def _describe_connection(socket: "WebSocket") -> Iterator[str]:
 
 
 def describe(socket: "WebSocket") -> str:
-    """What repr() of a socket shows."""
+    """Returns the repr of a socket."""
     kind = type(socket)
     words = [f"{kind.__module__}.{kind.__qualname__}"]
     try:
         words += list(_describe_connection(socket))
-    except RuntimeError:  # the StateError of a child that looks at it after a fork
+    except RuntimeError:  # the StateError in a child after fork()
         words.append("of the parent process")
     return f"<{' '.join(words)}>"

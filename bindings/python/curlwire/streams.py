@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""ws.input_stream and ws.output_stream: Python's raw binary file objects over a socket.
+"""The raw binary file objects of a socket: ws.input_stream and ws.output_stream.
 
-Like the files of socket.makefile(), a stream is a view: closing it, or dropping it, ends that object only and
-leaves the connection as it is; ws.close() closes the connection. So io.BufferedReader, io.TextIOWrapper and the
-like can be put on a stream, and be forgotten, without harm. Every access to the attribute makes a new view.
+A stream is a view of the socket, as the files of socket.makefile() are. Closing or dropping it does not close
+the connection; only ws.close() does. So a program may wrap a stream in io.BufferedReader or io.TextIOWrapper
+and drop that object. Each access to the attribute makes a new stream.
 """
 
 import io
@@ -19,26 +19,29 @@ _CHUNK_BYTES = 65536
 
 
 class _Stream(io.RawIOBase):
-    """What both directions share: closing ends the view and nothing else."""
+    """The base of both streams."""
 
     _is_closed = False
 
     @property
     def closed(self) -> bool:
-        """Whether this stream object was closed; not whether the connection is."""
+        """Whether this stream object was closed. The connection may still be open."""
         return self._is_closed
 
     def close(self) -> None:
-        """Ends this stream object; the connection stands. Does not block. Any thread."""
+        """Closes this stream object but not the connection.
+
+        Raises nothing. Does not block. Any thread may call it.
+        """
         self._is_closed = True
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        """Raises UnsupportedOperation: this stream goes the other way."""
-        raise io.UnsupportedOperation("not readable")
+        """Raises UnsupportedOperation, because this stream only writes."""
+        raise io.UnsupportedOperation("an output stream is not readable; read from input_stream or call recv()")
 
     def write(self, buffer: "ReadableBuffer", /) -> int:
-        """Raises UnsupportedOperation: this stream goes the other way."""
-        raise io.UnsupportedOperation("not writable")
+        """Raises UnsupportedOperation, because this stream only reads."""
+        raise io.UnsupportedOperation("an input stream is not writable; write to output_stream")
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -46,7 +49,7 @@ class _Stream(io.RawIOBase):
 
 
 class InputStream(_Stream):
-    """The bytes that arrive at a StreamWebSocket, as one flow, whatever the messages they came in."""
+    """The bytes that a StreamWebSocket receives, as one stream. The borders of messages do not show."""
 
     def __init__(self, socket: "StreamWebSocket") -> None:
         super().__init__()
@@ -58,19 +61,21 @@ class InputStream(_Stream):
         return True
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        """Reads into a buffer as soon as there are bytes, and returns their number; 0 at the end.
+        """Reads bytes into a buffer and returns their number, an int; 0 at the end of the stream.
 
-        The end is our own close, or the server's with 1000 or no code, between two messages. Raises
-        ConnectionClosed after every other end, when all that came was read, because the transfer may be
-        incomplete; WebSocketTimeout after control.receive_timeout. Blocks. One reader at a time.
+        The stream ends after our own close(), and after the server has closed between two messages with 1000 or
+        no code. After every other end, when all bytes have been read, it raises ConnectionClosed, because the
+        transfer may be incomplete. Raises WebSocketTimeout after control.receive_timeout.
+        Blocks until bytes have come. Any thread may call it, one at a time.
         """
         self._check_open()
         return self._socket._read_into(buffer)
 
     def readall(self) -> bytes:
-        """Reads up to the end; if that fails, all that has come is still to be read.
+        """Reads and returns all bytes up to the end of the stream.
 
-        Raises as readinto(). Blocks. One reader at a time.
+        Raises as readinto() does. After an exception, the next read returns the received bytes again.
+        Blocks until the end. Any thread may call it, one at a time.
         """
         chunks: list[bytes] = []
         try:
@@ -87,7 +92,11 @@ class InputStream(_Stream):
 
 
 class OutputStream(_Stream):
-    """What is written goes out: one write is one message, of control.message_type or, on a stream, binary."""
+    """A file whose writes are sent. Each write is one message.
+
+    The messages of a MessageWebSocket have the type control.message_type. Those of a StreamWebSocket are
+    binary.
+    """
 
     def __init__(self, socket: "MessageWebSocket | StreamWebSocket") -> None:
         super().__init__()
@@ -99,16 +108,20 @@ class OutputStream(_Stream):
         return True
 
     def write(self, buffer: "ReadableBuffer", /) -> int:
-        """Sends a buffer as one message and returns its size.
+        """Sends a bytes-like object as one message and returns its size in bytes, an int.
 
-        Raises ConnectionClosed, WebSocketTimeout after control.send_timeout, StateError; ArgumentError if the
-        type is utf8 and the bytes are not. Blocks while the outbound buffer is full. Any thread.
+        Raises ConnectionClosed, StateError, WebSocketTimeout after control.send_timeout without progress, and
+        ArgumentError if control.message_type is utf8 and the bytes are not UTF-8.
+        Blocks until the kernel has taken the message. Any thread may call it.
         """
         self._check_open()
         return self._socket._write(buffer)
 
     def flush(self) -> None:
-        """Waits until everything sent has left the socket. Raises as ws.flush(). Blocks. Any thread."""
+        """Waits until the kernel has taken all messages that were sent.
+
+        Raises as ws.flush() does. Blocks until then. Any thread may call it.
+        """
         self._check_open()
         self._socket.flush()
 

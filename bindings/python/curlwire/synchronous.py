@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The errors for programs that use async and await with curlwire, which is synchronous.
+"""Checks that raise TypeError in programs that use async or await with curlwire, which is synchronous.
 
-Without this module such programs fail far from the mistake, or, with an async handler, not at all.
+Without them such a program fails far from its mistake, and a program with an async handler does not fail at
+all.
 """
 
 import sys
@@ -13,8 +14,8 @@ from typing import NoReturn
 
 from curlwire._core import WebSocket
 
-# Those of inspect. Importing that takes a tenth of the time that importing curlwire takes, and a program that
-# has run out of descriptors cannot import it later.
+# The values of inspect.CO_GENERATOR and so on. Importing inspect here would cost a tenth of the time of
+# importing curlwire, and a program that has run out of descriptors cannot import it later.
 _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
 _IS_COROUTINE = _COROUTINE | _ASYNC_GENERATOR
 _CACHE, _GET_AWAITABLE = opmap.get("CACHE", 0), opmap.get("GET_AWAITABLE")
@@ -22,12 +23,12 @@ _INSTRUCTION_BYTES = 2
 
 
 def refuse_await(name: str, frame: FrameType) -> None:
-    """Raises TypeError if the call that a frame stands at is awaited: await ws.recv()."""
+    """Raises TypeError if the frame awaits the call that it is executing, as in await ws.recv()."""
     if not frame.f_code.co_flags & _IS_COROUTINE:
         return
     code = frame.f_code.co_code
     at = frame.f_lasti + _INSTRUCTION_BYTES
-    while at < len(code) and code[at] == _CACHE:  # caches belong to the call
+    while at < len(code) and code[at] == _CACHE:  # the inline caches of the call instruction
         at += _INSTRUCTION_BYTES
     if at < len(code) and code[at] == _GET_AWAITABLE:
         owner = "curlwire" if name == "connect" else "ws"
@@ -38,7 +39,7 @@ def refuse_await(name: str, frame: FrameType) -> None:
 
 
 def check_call(name: str) -> None:
-    """Does the same for a method in C, which calls this in its caller's frame."""
+    """Raises TypeError if a method in C is awaited. The method calls this in the frame of its caller."""
     refuse_await(name, sys._getframe(1))
 
 
@@ -54,7 +55,7 @@ _FROM_A_PLAIN_ONE = (
 
 
 def _flags(function: object) -> int:
-    """The flags by which inspect knows a coroutine function, also of a method and of an AsyncMock."""
+    """Returns the code flags of a function, a method or an AsyncMock, as inspect reads them."""
     if hasattr(function, "_is_coroutine_mark"):  # inspect.markcoroutinefunction
         return _COROUTINE
     code = getattr(getattr(function, "__func__", function), "__code__", None)
@@ -63,11 +64,11 @@ def _flags(function: object) -> int:
 
 
 def check_handler(handler: Callable[..., object]) -> None:
-    """Raises TypeError for a handler whose call would only make a coroutine or a generator."""
+    """Raises TypeError if calling the handler would only create a coroutine or a generator."""
     function: object = handler
     while isinstance(function, partial):
         function = function.func
-    for called in (function, getattr(type(function), "__call__", None)):  # noqa: B004 # it is what is wanted
+    for called in (function, getattr(type(function), "__call__", None)):  # noqa: B004 # the class's own __call__
         flags = _flags(called)
         if flags & _IS_COROUTINE:
             _refuse(function, "is an 'async def' function, which nothing would await", _FROM_A_PLAIN_ONE)
@@ -76,9 +77,10 @@ def check_handler(handler: Callable[..., object]) -> None:
 
 
 def check_result(handler: object, result: object) -> None:
-    """Raises TypeError if a handler returned a coroutine, a generator or another awaitable, and ends it.
+    """Raises TypeError if a handler returned a coroutine, a generator or another awaitable, and closes it.
 
-    Python itself would warn that a coroutine was never awaited, at some other time and place.
+    Closing it prevents Python's own warning "coroutine was never awaited", which comes at another time and
+    place.
     """
     if isinstance(result, (CoroutineType, GeneratorType)):
         result.close()

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of a socket: close(), wait_closed(), abort(), run_forever() and the end of a with block, methods of both classes, which
- * websocket.c lists. */
+/* The methods that end a socket or wait for its end: close(), wait_closed(), abort(), run_forever() and __exit__(). Both
+ * classes have them, and websocket.c lists them. */
 #include "state.h"
 
 #include <limits.h>
 
-/* What close() and with say unless they are told otherwise. */
+/* The close codes that close() and a with block send by default. */
 enum { CLOSE_NORMAL = 1000, CLOSE_INTERNAL_ERROR = 1011 };
 
-/* Begins to close. False with an exception set. */
+/* Begins the closing handshake. Returns false with an exception set if that fails. */
 static bool begin_close(websocket *ws, int code, const char *reason, size_t len_bytes)
 {
     blocking b;
@@ -22,10 +22,12 @@ static bool begin_close(websocket *ws, int code, const char *reason, size_t len_
 
 const char close_doc[] =
     "close($self, /, code=1000, reason='')\n--\n\n"
-    "Begins the closing handshake and returns at once; wait_closed() waits for its end.\n\n"
-    "code: " CW_CLOSE_CODES "; reason: up to 123 bytes of UTF-8.\n"
-    "Calls of other threads that wait end with ConnectionClosed. Closing again does nothing.\n"
-    "Raises ArgumentError. Does not block. Any thread, also in a handler.";
+    "Begins the closing handshake and returns at once. wait_closed() waits for the end.\n\n"
+    "code: an int, " CW_CLOSE_CODES ". The default is 1000.\n"
+    "reason: a str of at most 123 bytes of UTF-8. The default is ''.\n"
+    "Calls that wait in other threads raise ConnectionClosed. A second close() does nothing.\n"
+    "Raises ArgumentError for a code or reason that may not be sent.\n"
+    "Does not block. Any thread may call it, also a handler.";
 
 PyObject *websocket_close(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -61,12 +63,13 @@ static PyObject *wait_closed(websocket *ws, int timeout_ms)
 
 const char wait_closed_doc[] =
     "wait_closed($self, /, timeout=None)\n--\n\n"
-    "Waits for the end of the connection.\n\n"
-    "After close() what was sent goes out first, as long as that makes progress (control.send_timeout);\n"
-    "control.close_timeout bounds the rest.\n"
-    "timeout: seconds; None = as long as it takes.\n"
-    "Raises WebSocketTimeout; ConnectionClosed if messages that were sent did not reach the server.\n"
-    "Blocks. Any thread.";
+    "Waits until the connection has ended.\n\n"
+    "After close() the socket first sends its queued messages. It gives up after control.send_timeout\n"
+    "without progress (30 s if that is 0 or None). Then control.close_timeout limits the closing\n"
+    "handshake.\n"
+    "timeout: seconds. The default is None, no limit.\n"
+    "Raises WebSocketTimeout after timeout, and ConnectionClosed if sent messages did not reach the\n"
+    "server. Blocks until the end. Any thread may call it.";
 
 PyObject *websocket_wait_closed(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -81,8 +84,8 @@ PyObject *websocket_wait_closed(PyObject *self, PyObject *const *args, Py_ssize_
 }
 
 const char abort_doc[] = "abort($self, /)\n--\n\n"
-                         "Drops the connection at once, without closing handshake.\n\n"
-                         "Raises nothing. Does not block. Any thread, also in a handler.";
+                         "Drops the connection at once, without a closing handshake.\n\n"
+                         "Raises nothing. Does not block. Any thread may call it, also a handler.";
 
 PyObject *websocket_abort(PyObject *self, PyObject *Py_UNUSED(none))
 {
@@ -98,9 +101,9 @@ PyObject *websocket_abort(PyObject *self, PyObject *Py_UNUSED(none))
 
 const char run_forever_doc[] =
     "run_forever($self, /)\n--\n\n"
-    "Waits until this socket has ended and its on_closed has run.\n\n"
-    "Raises StateError inside a handler. Blocks; Ctrl-C ends it. Any thread but the\n"
-    "dispatcher's.";
+    "Waits until this socket has ended and its on_closed has returned.\n\n"
+    "Raises StateError in a handler, because it would wait for itself. Blocks; Ctrl-C ends it.\n"
+    "Any thread but the dispatcher thread may call it.";
 
 PyObject *websocket_run_forever(PyObject *self, PyObject *Py_UNUSED(none))
 {
@@ -115,12 +118,12 @@ PyObject *websocket_run_forever(PyObject *self, PyObject *Py_UNUSED(none))
 
 const char exit_doc[] =
     "__exit__($self, exc_type, exc_value, traceback, /)\n--\n\n"
-    "Closes with 1000, or 1011 if an exception leaves the block, and waits for the end.\n\n"
-    "GeneratorExit is no failure: 1000. Raises ConnectionClosed if messages that were sent did\n"
-    "not reach the server; to an exception that leaves the block it adds a note instead.\n"
-    "Blocks as wait_closed(). Any thread.";
+    "Closes the socket and waits for the end.\n\n"
+    "The close code is 1011 if an exception other than GeneratorExit leaves the block, else 1000.\n"
+    "Raises ConnectionClosed if sent messages did not reach the server. If an exception leaves the\n"
+    "block, it gets a note about that instead. Blocks as wait_closed() does. Any thread may call it.";
 
-/* Adds the text of the exception that is set to another one, as a note. */
+/* Clears the exception that is set, and adds its text as a note to another exception. */
 static void add_note(PyObject *to)
 {
     PyObject *type, *value, *traceback;

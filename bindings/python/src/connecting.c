@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Connecting: connect() and the headers of the opening handshake, methods of both classes, which websocket.c lists. */
+/* The methods connect(), set_request_header() and add_request_header(). Both classes have them, and websocket.c lists them. */
 #include "state.h"
 
 #include <string.h>
 
 const char connect_doc[] =
     "connect($self, /, uri, timeout=...)\n--\n\n"
-    "Connects to a ws:// or wss:// URI.\n\n"
-    "timeout: seconds for all of it; ... = control.connect_timeout, None = no limit.\n"
-    "Raises ConnectError (HandshakeError, CertificateError, ConnectTimeout) for whatever fails,\n"
-    "ArgumentError for the URI, StateError. Blocks until connected. Any thread; close() of\n"
-    "another thread cancels it.";
+    "Connects to a WebSocket server.\n\n"
+    "uri: a str that begins with ws:// or wss://.\n"
+    "timeout: seconds for the whole connect. None = no limit; the default is control.connect_timeout.\n"
+    "Raises ConnectError or a subclass (HandshakeError, CertificateError, ConnectTimeout) if the\n"
+    "connect fails, ArgumentError for a bad URI, StateError for a socket that is not new.\n"
+    "Blocks until connected. Any thread may call it. close() in another thread cancels it.";
 
 PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -46,17 +47,19 @@ PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t co
 
 const char set_request_header_doc[] =
     "set_request_header($self, /, name, value)\n--\n\n"
-    "Sets a header of the opening handshake, in place of all of that name; '' takes it away.\n\n"
-    "Raises ArgumentError for headers that WebSocket itself sets, for control characters, for a\n"
-    "value over 256 KiB and for more than 512 KiB together; StateError once connect has begun.\n"
-    "Does not block. Any thread.";
+    "Sets a header of the opening handshake and replaces all headers of that name.\n\n"
+    "name: a str. value: a str; '' removes the header.\n"
+    "Raises ArgumentError for a header that the WebSocket protocol sets, for control characters, for\n"
+    "a value over 256 KiB, and for more than 512 KiB of headers. Raises StateError after connect()\n"
+    "has begun. Does not block. Any thread may call it.";
 
 const char add_request_header_doc[] =
     "add_request_header($self, /, name, value)\n--\n\n"
-    "Adds a header to the opening handshake, beside those of the same name; '' is sent empty.\n\n"
-    "Raises as set_request_header does; ArgumentError also for a second header of a name that a\n"
-    "request has once: Host, Origin, Authorization, Cookie, User-Agent and a few more.\n"
-    "Does not block. Any thread.";
+    "Adds a header to the opening handshake and keeps others of the same name.\n\n"
+    "name: a str. value: a str; '' sends an empty header.\n"
+    "Raises as set_request_header() does. Raises ArgumentError also for a second header that a request\n"
+    "may have only once: Host, Origin, Authorization, Cookie, User-Agent and a few more.\n"
+    "Does not block. Any thread may call it.";
 
 typedef cw_status (*give_header)(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
                                  size_t value_len_bytes);

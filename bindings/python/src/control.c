@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.control: the core's table of controls shown as attributes, texts included. Used by the constructors too. */
+/* The type of ws.control, whose attributes and docstrings come from the core's table of controls. The constructors set controls
+ * through it too. */
 #include "state.h"
 
 #include <stdio.h>
@@ -22,7 +23,7 @@ static cw_option option_of_name(PyObject *name, cw_class socket_class)
     return CW_OPTION_COUNT;
 }
 
-/* "no control 'x'; there are: ..." as an exception of that class. */
+/* Raises "there is no control 'x'; the controls are ..." as an exception of the given class. */
 static void raise_unknown(PyObject *exception, PyObject *name, cw_class socket_class)
 {
     PyObject *list = PyUnicode_FromString("");
@@ -39,7 +40,8 @@ static void raise_unknown(PyObject *exception, PyObject *name, cw_class socket_c
     Py_XDECREF(list);
 }
 
-/* UWP's enumerations have members; what is not UWP's is a word. */
+/* Returns whether the values of a control are members of a Python enumeration. The enumerations of UWP have a Python class.
+ * The values of all other enumerated controls are str. */
 static bool has_members(cw_option option)
 {
     return option == CW_OPT_MESSAGE_TYPE || option == CW_OPT_RECEIVE_MODE;
@@ -107,7 +109,7 @@ static PyObject *get_member(PyObject *self, void *closure)
     return value;
 }
 
-/* "'binary' or 'utf8'" */
+/* Returns the words as a new str, such as "'binary' or 'utf8'". */
 static PyObject *words_text(const char *const *words)
 {
     PyObject *text = PyUnicode_FromFormat("'%s'", words[0]);
@@ -120,7 +122,7 @@ static PyObject *words_text(const char *const *words)
     return text;
 }
 
-/* The number of a word ("utf8"), or of a member of the enumeration. */
+/* Converts a word ("utf8") or a member of the enumeration to its number. */
 static bool parse_enum(module_state *state, cw_option option, PyObject *value, int64_t *number)
 {
     const char *const *words = cw_option_words(option);
@@ -149,7 +151,7 @@ static bool parse_enum(module_state *state, cw_option option, PyObject *value, i
     return false;
 }
 
-/* ", or None for no limit", where None is allowed; else "". */
+/* Writes the end of an error text: ", or None for no limit" if None is allowed, else "". Returns text. */
 static const char *or_none(cw_option option, char text[NONE_BYTES])
 {
     const char *none = cw_option_none(option);
@@ -157,7 +159,7 @@ static const char *or_none(cw_option option, char text[NONE_BYTES])
     return text;
 }
 
-/* A number of bytes or bits. */
+/* Converts a number of bytes or bits, or None where it is allowed. */
 static bool parse_count(module_state *state, cw_option option, PyObject *value, const char *unit,
                         int64_t *number)
 {
@@ -227,10 +229,10 @@ static int set_path(websocket *ws, cw_option option, PyObject *value)
     if (!PyUnicode_FSConverter(value, &bytes)) {
         if (PyErr_ExceptionMatches(PyExc_ValueError)) {
             PyErr_Clear();
-            raise_argument(
-                ws->state,
-                "%s cannot be %R: a path has no NUL in it, nor what the encoding of file names lacks",
-                cw_option_key(option), value);
+            raise_argument(ws->state,
+                           "%s cannot be %R: a path must not contain NUL or characters that the encoding of "
+                           "file names lacks",
+                           cw_option_key(option), value);
         }
         return -1;
     }
@@ -258,7 +260,7 @@ static int set_bytes(websocket *ws, cw_option option, PyObject *value)
     return result;
 }
 
-/* The core gets the items joined by commas, so each is checked before. */
+/* Checks one item of a list. The core gets all items joined by commas, so it could not tell an item that contains a comma. */
 static bool check_item(websocket *ws, cw_option option, PyObject *item)
 {
     const char *text;
@@ -311,7 +313,8 @@ static int set_option(websocket *ws, cw_option option, PyObject *value)
 {
     cw_option_type type = cw_option_type_of(option);
     if (value == NULL) {
-        PyErr_Format(PyExc_TypeError, "the control %s cannot be deleted", cw_option_key(option));
+        PyErr_Format(PyExc_TypeError, "the control %s cannot be deleted; set a value instead",
+                     cw_option_key(option));
         return -1;
     }
     if (type == CW_TYPE_TEXT)
@@ -354,7 +357,7 @@ bool control_set_all(websocket *ws, PyObject *keywords)
     return true;
 }
 
-/* AttributeError of an unknown name becomes one that lists the names. */
+/* Replaces an AttributeError about an unknown name by one that lists the names of all controls. */
 static void explain_missing(PyObject *self, PyObject *name)
 {
     cw_class socket_class = cw_socket_class(((control *)self)->ws->socket);
@@ -381,8 +384,8 @@ static int control_setattro(PyObject *self, PyObject *name, PyObject *value)
     return result;
 }
 
-/* The value of a control as repr shows it. Subprotocols and bytes are only counted: some servers take a secret token as a
- * subprotocol, and bytes may be a key. */
+/* Returns the value of a control as repr shows it. Of subprotocols and bytes it shows only the number, because they may be
+ * secret: some servers take a token as a subprotocol, and bytes may be a key. */
 static PyObject *shown_value(PyObject *self, cw_option option)
 {
     PyObject *value = get_member(self, (void *)(intptr_t)option);
@@ -397,7 +400,7 @@ static PyObject *shown_value(PyObject *self, cw_option option)
     return text;
 }
 
-/* "<curlwire.MessageWebSocketControl connect_timeout=60.0, ...>" */
+/* Returns the repr: "<curlwire.MessageWebSocketControl connect_timeout=60.0, ...>". */
 static PyObject *control_repr(PyObject *self)
 {
     cw_class socket_class = cw_socket_class(((control *)self)->ws->socket);
@@ -420,7 +423,7 @@ static PyObject *control_repr(PyObject *self)
     PyObject *result = text != NULL ? PyUnicode_FromFormat("%U>", text) : NULL;
     Py_XDECREF(text);
     if (result == NULL &&
-        PyErr_ExceptionMatches(PyExc_RuntimeError)) { /* a child that looks at it after a fork */
+        PyErr_ExceptionMatches(PyExc_RuntimeError)) { /* the StateError in a child after fork() */
         PyErr_Clear();
         return PyUnicode_FromString("<the control of a socket of the parent process>");
     }
@@ -437,8 +440,8 @@ PyObject *control_create(websocket *ws)
     return (PyObject *)c;
 }
 
-/* There is no tp_clear: each circle through a control also goes through its socket, which breaks it. So no code can meet a
- * control without a socket. */
+/* There is no tp_clear, so a control always has its socket. The collector still breaks each cycle through a control, because
+ * such a cycle also contains the socket, which has a tp_clear. */
 static int control_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
@@ -455,9 +458,10 @@ static void control_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-PyDoc_STRVAR(control_doc, "The options of a socket, as attributes; a change after connect raises StateError.");
+PyDoc_STRVAR(control_doc,
+             "The options of a socket, as attributes. A change after connect() raises StateError.");
 
-/* "auto, curl or native" */
+/* Appends the words of an enumeration to a text: "'auto', 'curl' or 'native'". */
 static void add_words(char *text, size_t size_bytes, const char *const *words)
 {
     for (int i = 0; words[i] != NULL; i++) {
@@ -467,7 +471,7 @@ static void add_words(char *text, size_t size_bytes, const char *const *words)
     }
 }
 
-/* What its values are, and the default: "Seconds, default 60; None = no limit." */
+/* Writes the values and the default of a control: "Seconds, default 60; None = no limit". */
 static void describe_values(cw_option option, char *text, size_t size_bytes)
 {
     int64_t initial = cw_option_default(option), least, most;
@@ -509,7 +513,7 @@ static void describe_values(cw_option option, char *text, size_t size_bytes)
         (void)snprintf(text + strlen(text), size_bytes - strlen(text), "; None = %s", none);
 }
 
-/* The docstring of a control, from the core's table. */
+/* Writes the docstring of a control from the core's table. Returns doc. */
 static const char *describe(cw_option option, char doc[CONTROL_DOC_BYTES])
 {
     char values[VALUES_BYTES];

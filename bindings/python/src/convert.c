@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Python arguments as C values: keywords, timeouts, texts, buffers. The type files use it. */
+/* Converts Python arguments to C values: keywords, timeouts, texts and buffers. The files that define types use it. */
 #include "state.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@ static int parameter_count(const signature *sig)
     return count;
 }
 
-/* "uri, timeout" */
+/* Returns the names of the parameters as a new str, such as "uri, timeout". */
 static PyObject *parameter_list(const signature *sig)
 {
     PyObject *list = PyUnicode_FromString(sig->parameters[0]);
@@ -87,7 +87,8 @@ bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args,
     return true;
 }
 
-/* The value as an error shows it: its repr, cut, since an int may have thousands of digits. */
+/* Returns the repr of a value for an error text, cut at SHOWN_CHARACTERS. Python refuses to print an int of more than 4,300
+ * digits, so such an int is only described. */
 static PyObject *shown(PyObject *value)
 {
     PyObject *text = PyObject_Repr(value);
@@ -126,7 +127,7 @@ bool parse_int(PyObject *value, const char *what, const char *kind, int64_t *num
     return true;
 }
 
-/* An int too large for a double is an endless time, or an endless one ago. */
+/* Converts a number of seconds to a double. An int that is too large for a double becomes plus or minus infinity. */
 static bool seconds_of(PyObject *value, const char *what, const char *or_none, double *seconds)
 {
     bool is_bool = PyBool_Check(value);
@@ -177,7 +178,7 @@ bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms)
     return true;
 }
 
-/* The UTF-8 of a str; lone surrogates have none. */
+/* Borrows the UTF-8 of a str. A lone surrogate has no UTF-8, so it is an ArgumentError. */
 static bool borrow_utf8(module_state *state, PyObject *value, const char *what, const char **text,
                         size_t *len_bytes)
 {

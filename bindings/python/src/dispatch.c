@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop of the dispatcher thread: it takes events out of a mailbox and calls handlers. */
+/* The loop of the dispatcher thread, which takes events from a mailbox and calls the handlers. */
 #include "state.h"
 
 #include <poll.h>
 
 enum { NO_MEMORY_PAUSE_MS = 20 };
 
-/* The object that an event is for; NULL if it is gone. */
+/* Returns the socket object that an event is for, as a new reference; NULL if it no longer exists. */
 static websocket *socket_of_event(cw_event *e)
 {
     fields_lock();
@@ -24,7 +24,7 @@ static websocket *socket_of_event(cw_event *e)
     return (websocket *)ws;
 }
 
-/* Sets an exception if a handler returned a coroutine or the like, because nothing awaits it. */
+/* Sets an exception if a handler returned a coroutine, a generator or another awaitable, because nothing awaits it. */
 static void check_result(module_state *state, PyObject *handler, PyObject *result)
 {
     PyTypeObject *type = Py_TYPE(result);
@@ -36,7 +36,7 @@ static void check_result(module_state *state, PyObject *handler, PyObject *resul
     Py_XDECREF(none);
 }
 
-/* What a handler raises goes to sys.unraisablehook. args may be NULL with an exception set. */
+/* Calls a handler, and passes its exception to sys.unraisablehook. args may be NULL with an exception set. */
 static void call_handler(PyObject *handler, websocket *ws, PyObject *args)
 {
     PyObject *result = NULL;
@@ -63,7 +63,7 @@ static PyObject *closed_args(module_state *state, const cw_event *e)
     return args;
 }
 
-/* Takes the closed event over, of which there is one. */
+/* Delivers the closed event, which comes once for each socket. Takes the event over. */
 static void dispatch_closed(websocket *ws, cw_event *e)
 {
     PyObject *handler = websocket_closed_handler(ws, e);
@@ -79,7 +79,7 @@ static void dispatch_closed(websocket *ws, cw_event *e)
     websocket_tell_change(ws);
 }
 
-/* Outlasts a shortage of memory, for which an event is still to be taken. */
+/* Waits without the GIL for memory to become free, so that the loop can then take the next event. */
 static void pause_without_gil(void)
 {
     PyThreadState *thread = PyEval_SaveThread();
@@ -102,7 +102,7 @@ static void dispatch_message(websocket *ws, cw_event *e)
     Py_XDECREF(handler);
 }
 
-/* Takes the event over. */
+/* Delivers an event to the handlers of its socket. Takes the event over. */
 static void dispatch_event(cw_event *e)
 {
     websocket *ws = socket_of_event(e);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Failed calls of the core become exceptions, and calls that wait give up the GIL and answer to signals. Every
- * other file of the module uses this one. Which class stands for which status is curlwire/errors.py's business. */
+/* Turns failed calls of the core into exceptions, and makes calls that wait. These release the GIL and run signal handlers. All
+ * files from convert.c on use this one. curlwire/errors.py decides which exception class belongs to which status. */
 #include "state.h"
 
 #include <string.h>
 
-/* Runs in the thread that waits, without the GIL. */
+/* Runs Python's signal handlers. The core calls it in the waiting thread, which does not hold the GIL. */
 static bool check_signals(void *arg)
 {
     blocking *b = arg;
@@ -38,7 +38,7 @@ cw_status blocking_end(blocking *b, cw_status status)
     return b->is_interrupted && status == CW_OK ? CW_INTERRUPTED : status;
 }
 
-/* Raises what the core would for that status, with a text of ours: it was not asked. */
+/* Sets the exception that belongs to a status, with the given text and no details of the core. */
 static PyObject *raise_text(module_state *state, cw_status status, const char *format, va_list arguments)
 {
     PyObject *make = get_helper(state, HELPER_make_error);
@@ -81,15 +81,16 @@ PyObject *raise_system(module_state *state, const char *format, ...)
     return NULL;
 }
 
-/* Threads that outlive the interpreter's exit must end quietly, not with a traceback about the closing. */
+/* Returns whether another thread is ending the interpreter. This thread must then end quietly, without a traceback about
+ * closed sockets. */
 static bool is_exiting(module_state *state)
 {
     unsigned long thread = atomic_load(&state->exiting_thread);
     return thread != 0 && thread != PyThread_get_thread_ident();
 }
 
-/* Builds the exception from the details in the calling thread; steals message.
- *   name   of the status that decides which class it is */
+/* Builds the exception from the error details that the core keeps for this thread. Steals message.
+ *   name   the name of the status that decides the class of the exception */
 static PyObject *error_of_core(module_state *state, websocket *ws, cw_status status, const char *name,
                                PyObject *message)
 {
@@ -123,7 +124,7 @@ static PyObject *error_of_core(module_state *state, websocket *ws, cw_status sta
     return error;
 }
 
-/* How Python lifts the limit that ended a call. */
+/* Returns the end of an error text: how to lift the limit that ended the call. */
 static const char *limit_hint(websocket *ws)
 {
     switch (cw_error_option()) {
@@ -142,7 +143,7 @@ static const char *limit_hint(websocket *ws)
 
 static PyObject *raise_as(module_state *state, websocket *ws, cw_status status, const char *name)
 {
-    if (PyErr_Occurred()) /* raised by a signal handler, and the reason why the call failed */
+    if (PyErr_Occurred()) /* a signal handler has raised, and so the call failed */
         return NULL;
     if (status == CW_NO_MEMORY)
         return PyErr_NoMemory();

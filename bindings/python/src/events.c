@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages as Python objects: a str or bytes, or a MessageBuffer, which keeps the core's event and shows its bytes
- * through the buffer protocol, and the arguments of on_message_received, which are a MessageBuffer too. */
+/* Messages as Python objects. A message is a str, bytes or a MessageBuffer. A MessageBuffer owns the core's event and shows its
+ * bytes through the buffer protocol. The argument of on_message_received is a subclass of it. */
 #include "state.h"
 
-/* It takes no part in garbage collection: a str or bytes is all that it refers to. */
+/* MessageBuffer. It needs no garbage collection, because it refers only to a str or bytes. */
 typedef struct message_buffer {
     PyObject_HEAD module_state *state;
     cw_event *event;
-    PyObject *value; /* what .data gave, or NULL */
+    PyObject *value; /* the value of .data; NULL before its first use */
 } message_buffer;
 
 PyObject *event_value(const cw_event *e)
@@ -106,21 +106,23 @@ static PyObject *buffer_repr(PyObject *self)
 
 static PyGetSetDef buffer_members[] = {
     {"data", get_data, NULL,
-     "The payload copied: str for text, bytes for binary; always bytes in partial mode. Any thread.", NULL},
-    {"message_type", get_message_type, NULL, "The SocketMessageType of the message. Any thread.", NULL},
+     "A copy of the payload: str for text, bytes for binary. In partial mode always bytes. Any thread may "
+     "read it.",
+     NULL},
+    {"message_type", get_message_type, NULL, "The SocketMessageType of the message. Any thread may read it.",
+     NULL},
     {"is_message_complete", get_is_message_complete, NULL,
-     "True for a whole message, and for the last part of one in partial mode. Any thread.", NULL},
+     "True for a whole message, and in partial mode for its last part. Any thread may read it.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 static PyGetSetDef args_members[] = {
-    {"buffer", get_buffer, NULL, "A memoryview of the payload, without a copy. Any thread.", NULL},
+    {"buffer", get_buffer, NULL, "A memoryview of the payload, without a copy. Any thread may read it.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 PyDoc_STRVAR(buffer_doc,
-             "A received message, or part of one, without a copy: a read-only buffer of bytes.\n\n"
-             "memoryview(m), bytes(m), str(m, 'utf-8'), len(m) and everything that takes a buffer work.");
-PyDoc_STRVAR(args_doc,
-             "What on_message_received gets: the message. It may be kept after the handler returned.");
+             "A received message, or a part of one, as a read-only buffer without a copy.\n\n"
+             "Use it in memoryview(m), bytes(m), str(m, 'utf-8'), len(m) and every call that takes a buffer.");
+PyDoc_STRVAR(args_doc, "The message that on_message_received gets. The handler may keep it after it returns.");
 
 static PyType_Slot buffer_slots[] = {{Py_tp_doc, (void *)buffer_doc},
                                      {Py_tp_dealloc, SLOT(buffer_dealloc)},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The handler attributes on_message_received and on_closed: storing them, having the socket's events go to
- * the dispatcher's mailbox, and how long a socket lives because of them. The class files show them as attributes; dispatch.c
- * calls them. */
+/* The handlers on_message_received and on_closed. This file stores them, subscribes the dispatcher's mailbox to the socket's
+ * events, and keeps an open socket with handlers alive. The class files define the attributes, and dispatch.c calls the
+ * handlers. */
 #include "state.h"
 
 PyObject *websocket_get_handler(websocket *ws, handler_index index)
@@ -48,8 +48,8 @@ bool websocket_has_handlers(websocket *ws)
     return has_handlers;
 }
 
-/* What the socket depends on is looked at under the same lock that it is kept or let go under: of two threads, the last one
- * has seen what both have changed. */
+/* Makes the socket hold a reference to itself, or drops that reference. One lock covers the check and the change. So if
+ * two threads call this, the last one sees the changes of both. */
 static void keep(websocket *ws, bool may_be_wanted)
 {
     fields_lock();
@@ -76,8 +76,8 @@ void websocket_tell_change(websocket *ws)
     Py_XDECREF(result);
 }
 
-/* Stores a handler or NULL in place of the one that it returns; a message handler that is taken away is remembered for a
- * message that the dispatcher has in its hands already. */
+/* Stores a handler, or NULL, and returns the old one. A message handler that is removed is also kept in retired_handler,
+ * because the dispatcher may have taken a message for it already. */
 static PyObject *store(websocket *ws, handler_index index, PyObject *handler)
 {
     PyObject *retired = NULL;
@@ -94,7 +94,8 @@ static PyObject *store(websocket *ws, handler_index index, PyObject *handler)
     return old;
 }
 
-/* What the handlers need, and in any case the end, which decides how long the socket is kept. */
+/* Returns the events that the handlers need. The closed event is always among them, because it ends the keeping of the
+ * socket. */
 static unsigned needed_events(websocket *ws)
 {
     fields_lock();
@@ -103,8 +104,8 @@ static unsigned needed_events(websocket *ws)
     return mask;
 }
 
-/* Subscribes to what the handlers need. While this thread does, another one may set a handler and subscribe first. So each
- * thread looks at the handlers again when it has subscribed, and the last one subscribes to what both need. */
+/* Subscribes the mailbox to the events that the handlers need. Another thread may set a handler and subscribe in between. So
+ * each thread checks the handlers again after it has subscribed, and the last thread subscribes to the events of both. */
 static cw_status subscribe(websocket *ws, mailbox *m)
 {
     unsigned mask, needed = needed_events(ws);
@@ -120,7 +121,8 @@ static cw_status subscribe(websocket *ws, mailbox *m)
     return status;
 }
 
-/* on_closed was set after the closed event had come: the dispatcher has to call it yet. */
+/* Asks the dispatcher to call on_closed if it was set after the closed event had come. Returns -1 with an exception set if
+ * that fails. */
 static int call_late(websocket *ws, mailbox *m)
 {
     fields_lock();
@@ -131,7 +133,7 @@ static int call_late(websocket *ws, mailbox *m)
     return is_late ? mailbox_add_late(m, ws) : 0;
 }
 
-/* Has the socket's events go where the handlers now are. */
+/* Subscribes the dispatcher's mailbox after a handler has changed. Returns -1 with an exception set if that fails. */
 static int follow_handlers(websocket *ws)
 {
     PyObject *watch = get_helper(ws->state, HELPER_watch);
@@ -151,7 +153,7 @@ static int follow_handlers(websocket *ws)
     return result;
 }
 
-/* What can be called as a handler; else false with TypeError set. */
+/* Checks that a value can be called as a handler. Returns false with TypeError set if it cannot. */
 static bool check_handler(websocket *ws, PyObject *value)
 {
     if (!PyCallable_Check(value)) {
@@ -175,7 +177,7 @@ int websocket_set_handler(websocket *ws, handler_index index, PyObject *value)
         return 0;
     PyObject *old = store(ws, index, value);
     int result = follow_handlers(ws);
-    if (result < 0 && ws->handlers[index] == value) /* another thread may have set one meanwhile */
+    if (result < 0 && ws->handlers[index] == value) /* unless another thread has set one since */
         Py_XDECREF(store(ws, index, old));
     Py_XDECREF(old);
     websocket_update_keeping(ws);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the connection is and how it ended: getters of attributes, which websocket.c lists. ws.information (Python) shows
- * the same. */
+/* Getters of the attributes that describe a connection and its end. websocket.c lists them. The object ws.information, which is
+ * written in Python, has them too. */
 #include "state.h"
 
 #include <string.h>
@@ -14,7 +14,6 @@ static PyObject *info_text(websocket *ws, cw_info info)
     return text;
 }
 
-/* A text that is None where it is empty. */
 PyObject *information_text(PyObject *self, void *closure)
 {
     PyObject *text = info_text((websocket *)self, (cw_info)(intptr_t)closure);
@@ -50,7 +49,8 @@ static PyObject *header_pair(const cw_header *header)
 PyObject *information_parse_headers(PyObject *Py_UNUSED(module), PyObject *lines)
 {
     Py_ssize_t len = 0;
-    const char *at = PyUnicode_AsUTF8AndSize(lines, &len); /* what ends names and values is ASCII */
+    const char *at =
+        PyUnicode_AsUTF8AndSize(lines, &len); /* UTF-8 keeps the ASCII that separates names and values */
     PyObject *pairs = at != NULL ? PyList_New(0) : NULL;
     const char *end = at != NULL ? at + len : NULL;
     cw_header header;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The type Mailbox: a cw_mailbox and the thread that takes its events, which dispatch.c does. curlwire/dispatcher.py says
- * when the thread starts and when it ends. The thread is started here and not by threading, whose threads gevent and eventlet
- * replace by greenlets: one that waits in C stops all the others. */
+/* The type Mailbox: a cw_mailbox and the dispatcher thread, which takes its events in dispatch.c. curlwire/dispatcher.py
+ * decides when the thread starts and ends. This file starts the thread without the module threading, because gevent and
+ * eventlet replace its threads by greenlets, and a greenlet that waits in C stops all the others. */
 #include "state.h"
 
-/* PYTHREAD_INVALID_THREAD_ID, which the limited API lacks */
+/* The value of PYTHREAD_INVALID_THREAD_ID, which the limited API lacks */
 #define NO_THREAD ((unsigned long)-1)
 
 mailbox *mailbox_of(module_state *state, PyObject *object)
 {
     if (PyObject_TypeCheck(object, state->types[TYPE_MAILBOX]))
         return (mailbox *)object;
-    PyErr_SetString(PyExc_TypeError, "not a Mailbox");
+    PyErr_Format(PyExc_TypeError, "mailbox must be a Mailbox, not %R", Py_TYPE(object));
     return NULL;
 }
 
@@ -42,7 +42,7 @@ static PyObject *mailbox_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyOb
     return (PyObject *)m;
 }
 
-/* There is no tp_clear: what breaks a circle through a mailbox is its list, or a socket in it. */
+/* There is no tp_clear, because the collector breaks each cycle through a mailbox at its list or at a socket in the list. */
 static int mailbox_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
@@ -63,7 +63,7 @@ static void mailbox_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-/* The whole life of the dispatcher thread. At the interpreter's exit PyGILState_Ensure does not return. */
+/* The body of the dispatcher thread. PyGILState_Ensure does not return once the interpreter is exiting. */
 static void run_thread(void *arg)
 {
     PyGILState_STATE gil = PyGILState_Ensure();
@@ -107,18 +107,17 @@ static PyObject *mailbox_stop(PyObject *self, PyObject *Py_UNUSED(none))
 
 static PyMethodDef methods[] = {
     {"start", mailbox_start, METH_O,
-     "start($self, run, /)\n--\n\nStarts a thread of the system that calls run(). Does nothing the second "
-     "time. Any "
-     "thread."},
+     "start($self, run, /)\n--\n\nStarts a system thread that calls run(). A second call does nothing. "
+     "Any thread may call it."},
     {"is_own_thread", mailbox_is_own_thread, METH_NOARGS,
-     "is_own_thread($self, /)\n--\n\nWhether the calling thread is the one that dispatches its events. Any "
-     "thread."},
+     "is_own_thread($self, /)\n--\n\nReturns whether the calling thread is in dispatch() for this mailbox. "
+     "Any thread may call it."},
     {"stop", mailbox_stop, METH_NOARGS,
-     "stop($self, /)\n--\n\nEnds dispatch() of this mailbox. Does not block. Any thread."},
+     "stop($self, /)\n--\n\nEnds dispatch() for this mailbox. Does not block. Any thread may call it."},
     {NULL, NULL, 0, NULL}};
 
 PyDoc_STRVAR(mailbox_doc,
-             "Mailbox()\n--\n\nThe events of the sockets that have handlers. For the package's own use.");
+             "Mailbox()\n--\n\nQueues the events of sockets that have handlers. Only the package uses it.");
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)mailbox_doc},
                               {Py_tp_new, SLOT(mailbox_new)},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The type MessageWebSocket: sending and receiving whole messages, fragments by hand, iteration, and the handler
- * for messages. Iteration and recv are the fast path: they ask cw_socket_try_receive before they give up the GIL. */
+/* The type MessageWebSocket: whole messages, single frames, iteration, and the handler for messages. Iteration and recv() are
+ * the fast path. They call cw_socket_try_receive_begin before they release the GIL. */
 #include "state.h"
 
 enum { MESSAGES_PER_BREATH = 256, BATCH_MESSAGES = 128, BATCH_BYTES = 1 << 20 };
@@ -10,15 +10,17 @@ static PyObject *message_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyOb
     return websocket_create(type, CW_MESSAGE_SOCKET);
 }
 
-PyDoc_STRVAR(
-    send_doc,
-    "send($self, /, data, timeout=...)\n--\n\n"
-    "Sends one message: a str as text, a bytes-like object as binary.\n\n"
-    "When it returns, the kernel has taken the whole message.\n"
-    "timeout: seconds without progress; ... = control.send_timeout, None = no limit; 0 does not wait:\n"
-    "what the kernel does not take is queued in the socket (256 KiB) and written in the background.\n"
-    "Raises WebSocketTimeout, ConnectionClosed, StateError; ArgumentError for text that is not\n"
-    "UTF-8. Blocks until the kernel has taken the message. Any thread, also in a handler.");
+PyDoc_STRVAR(send_doc,
+             "send($self, /, data, timeout=...)\n--\n\n"
+             "Sends one message.\n\n"
+             "data: a str is sent as text, a bytes-like object as binary.\n"
+             "timeout: seconds without progress. None = no limit; the default is control.send_timeout.\n"
+             "With timeout=0 the call does not wait: the socket queues up to 256 KiB, or one larger message,\n"
+             "and the service thread writes it.\n"
+             "Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for a str with lone\n"
+             "surrogates. If a part of the message is sent already, a timeout drops the connection and raises\n"
+             "ConnectionClosed. Blocks until the kernel has taken the whole message.\n"
+             "Any thread may call it, also a handler.");
 
 static PyObject *message_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -38,7 +40,7 @@ static PyObject *message_send(PyObject *self, PyObject *const *args, Py_ssize_t 
     return result;
 }
 
-/* What send_many has in hand: the objects, their bytes, and the same as the core wants them. */
+/* The messages that one call of cw_socket_send_many sends: the Python objects, their bytes, and the core's descriptions. */
 typedef struct batch {
     PyObject *objects[BATCH_MESSAGES];
     payload payloads[BATCH_MESSAGES];
@@ -46,7 +48,8 @@ typedef struct batch {
     size_t count;
 } batch;
 
-/* Takes the next objects of an iterator. False: that was all, perhaps because an exception is set. */
+/* Takes objects from an iterator until the batch is full. Returns false at the end of the iterator, or with an exception
+ * set. */
 static bool batch_gather(websocket *ws, batch *b, PyObject *iterator)
 {
     size_t bytes = 0;
@@ -67,7 +70,8 @@ static bool batch_gather(websocket *ws, batch *b, PyObject *iterator)
     return true;
 }
 
-/* Sends what was gathered, also where an exception is set already: that is then raised after it. */
+/* Sends the batch. Returns false with an exception set if that fails, or if an exception was set before; it still sends then.
+ * */
 static bool batch_send(websocket *ws, batch *b, int timeout_ms, size_t *sent_count)
 {
     PyObject *type, *value, *traceback;
@@ -82,7 +86,7 @@ static bool batch_send(websocket *ws, batch *b, int timeout_ms, size_t *sent_cou
     }
     if (status != CW_OK)
         raise_status(ws->state, ws, status);
-    for (size_t i = 0; i < b->count; i++) { /* may run code of a destructor */
+    for (size_t i = 0; i < b->count; i++) { /* a destructor may run Python code */
         PyObject *error_type, *error, *error_traceback;
         PyErr_Fetch(&error_type, &error, &error_traceback);
         payload_release(&b->payloads[i]);
@@ -99,7 +103,7 @@ static bool batch_send(websocket *ws, batch *b, int timeout_ms, size_t *sent_cou
     return false;
 }
 
-/* Says with the exception that is set how many messages went. */
+/* Adds the number of sent messages to the exception that is set, as its attribute sent_count. */
 static void tell_sent_count(size_t sent_count)
 {
     PyObject *type, *value, *traceback;
@@ -107,19 +111,21 @@ static void tell_sent_count(size_t sent_count)
     PyErr_NormalizeException(&type, &value, &traceback);
     PyObject *number = PyLong_FromSize_t(sent_count);
     if (number == NULL || value == NULL || PyObject_SetAttrString(value, "sent_count", number) < 0)
-        PyErr_Clear(); /* an exception that takes no attributes */
+        PyErr_Clear(); /* this exception takes no attributes */
     Py_XDECREF(number);
     PyErr_Restore(type, value, traceback);
 }
 
 PyDoc_STRVAR(send_many_doc,
              "send_many($self, /, messages, timeout=...)\n--\n\n"
-             "Sends each message of an iterable as send() would, small ones many in one write, and returns\n"
-             "their number.\n\n"
-             "timeout: seconds without progress, of each; ... = control.send_timeout, None = no limit.\n"
-             "Raises as send(), and what the iterable raises; the exception's sent_count then says how many\n"
-             "were sent. They may be gathered up to 128 at a time before they are sent.\n"
-             "Blocks until the kernel has taken the messages. Any thread, also in a handler.");
+             "Sends each message of an iterable and returns their number, an int.\n\n"
+             "messages: an iterable of str (text) and bytes-like objects (binary). It is read up to 128\n"
+             "messages ahead, and small messages are written together.\n"
+             "timeout: seconds without progress, for each message. None = no limit; the default is\n"
+             "control.send_timeout.\n"
+             "Raises as send() does, and every exception of the iterable. The attribute sent_count of the\n"
+             "exception is the number of messages that were sent. Blocks until the kernel has taken all\n"
+             "messages. Any thread may call it, also a handler.");
 
 static PyObject *message_send_many(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -131,7 +137,9 @@ static PyObject *message_send_many(PyObject *self, PyObject *const *args, Py_ssi
         !parse_timeout(ws->state, given[1], &timeout_ms))
         return NULL;
     if (PyUnicode_Check(given[0]) || PyObject_CheckBuffer(given[0])) {
-        PyErr_SetString(PyExc_TypeError, "send_many() takes an iterable of messages; send() sends one");
+        PyErr_Format(PyExc_TypeError,
+                     "send_many() takes an iterable of messages, not %R; send one message by send()",
+                     Py_TYPE(given[0]));
         return NULL;
     }
     PyObject *iterator = PyObject_GetIter(given[0]);
@@ -160,15 +168,15 @@ static void raise_receive(websocket *ws, cw_status status)
         raise_status(ws->state, ws, status);
 }
 
-/* Waits for the next message. Without one it is NULL: *coming_bytes of it are to come (if that is asked for), or an
- * exception is set. */
+/* Waits for the next message and returns it. Returns NULL with an exception set if that fails. Returns NULL with CW_OK in
+ * *status if coming_bytes is not NULL and a large message has begun: *coming_bytes is then its size. */
 static cw_event *receive(websocket *ws, int timeout_ms, size_t *coming_bytes, cw_status *status)
 {
     cw_event *e = NULL;
     *status = cw_socket_try_receive_begin(ws->socket, &e, coming_bytes);
     if (*status == CW_OK)
         return e;
-    if (PyErr_CheckSignals() < 0) { /* a signal of before the wait does not end it */
+    if (PyErr_CheckSignals() < 0) { /* the wait below does not see a signal that came before it */
         *status = CW_INTERRUPTED;
         return NULL;
     }
@@ -190,8 +198,8 @@ static PyObject *value_of(const cw_received *received, const void *data)
     return PyBytes_FromStringAndSize(data, (Py_ssize_t)received->len_bytes);
 }
 
-/* Receives a message that was announced, which none is in partial mode, into the bytes object that it becomes. Another thread may have taken it:
- * then NULL without exception, unless the next one fits too. */
+/* Receives a large message that has begun, straight into a bytes object. Never used in partial mode. Another thread may take
+ * the message first. Then this returns the next message if it fits, else NULL without an exception. */
 static PyObject *receive_large(websocket *ws, size_t coming_bytes, int timeout_ms, cw_status *status)
 {
     PyObject *value = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)coming_bytes);
@@ -213,12 +221,12 @@ static PyObject *receive_large(websocket *ws, size_t coming_bytes, int timeout_m
     return other;
 }
 
-/* The next message as str or bytes; NULL with an exception set. */
+/* Returns the next message as a new str or bytes; NULL with an exception set if that fails. */
 static PyObject *receive_value(websocket *ws, int timeout_ms, cw_status *status)
 {
     size_t coming_bytes = 0;
     cw_event *e = receive(ws, timeout_ms, &coming_bytes, status);
-    if (e == NULL && *status == CW_OK) { /* it is coming */
+    if (e == NULL && *status == CW_OK) { /* a large message has begun */
         PyObject *value = receive_large(ws, coming_bytes, timeout_ms, status);
         if (value != NULL || PyErr_Occurred())
             return value;
@@ -237,11 +245,11 @@ static PyObject *receive_value(websocket *ws, int timeout_ms, cw_status *status)
 PyDoc_STRVAR(
     recv_doc,
     "recv($self, /, timeout=..., copy=True)\n--\n\n"
-    "Returns the next message: str for text, bytes for binary; in partial mode the next part, as bytes.\n\n"
-    "timeout: seconds; ... = control.receive_timeout, None = no limit.\n"
-    "copy=False gives a MessageBuffer, which holds the message without a copy.\n"
-    "Raises WebSocketTimeout, ConnectionClosed, StateError (also while on_message_received is set).\n"
-    "Blocks. Any thread.");
+    "Returns the next message: str for text, bytes for binary. In partial mode the next part, as bytes.\n\n"
+    "timeout: seconds. None = no limit; the default is control.receive_timeout.\n"
+    "copy: a bool, default True. False returns a MessageBuffer, which does not copy the message.\n"
+    "Raises WebSocketTimeout, ConnectionClosed, and StateError if the socket is not connected or\n"
+    "on_message_received is set. Blocks until a message has come. Any thread may call it.");
 
 static PyObject *message_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -268,12 +276,13 @@ static PyObject *message_recv(PyObject *self, PyObject *const *args, Py_ssize_t 
 
 PyDoc_STRVAR(recv_into_doc,
              "recv_into($self, /, buffer, timeout=...)\n--\n\n"
-             "Receives the next message into a writable buffer, a large one without a copy, and returns its\n"
-             "size in bytes; text comes as UTF-8, in partial mode the next part.\n\n"
-             "timeout: seconds; ... = control.receive_timeout, None = no limit.\n"
-             "Raises as recv(); ArgumentError if the message does not fit: it stays the next one. What an\n"
-             "exception leaves in the buffer means nothing.\n"
-             "Blocks. Any thread.");
+             "Receives the next message into a buffer and returns its size in bytes, an int.\n\n"
+             "buffer: a writable bytes-like object. Text is stored as UTF-8. In partial mode it gets the\n"
+             "next part. Large messages are not copied.\n"
+             "timeout: seconds. None = no limit; the default is control.receive_timeout.\n"
+             "Raises as recv() does, and ArgumentError if the message does not fit. Such a message stays the\n"
+             "next one. After an exception the content of the buffer is undefined.\n"
+             "Blocks until a message has come. Any thread may call it.");
 
 static PyObject *message_recv_into(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -299,7 +308,8 @@ static PyObject *message_recv_into(PyObject *self, PyObject *const *args, Py_ssi
     return size;
 }
 
-/* list(ws) and its like call us in a loop of C's, which neither answers to signals nor lets other threads in. */
+/* Lets other threads run, and runs signal handlers, once every MESSAGES_PER_BREATH messages. list(ws) and similar calls loop
+ * in C and do neither. Returns false if a signal handler has raised. */
 static bool take_breath(websocket *ws)
 {
     if (++ws->next_count % MESSAGES_PER_BREATH != 0)
@@ -309,7 +319,8 @@ static bool take_breath(websocket *ws)
     return PyErr_CheckSignals() == 0;
 }
 
-/* Without the GIL: the service may hold the socket's lock while another connection is in its TLS handshake. */
+/* Asks the core without the GIL, because the service thread may hold the socket's lock during a TLS handshake of another
+ * connection. */
 static bool has_ended_normally(websocket *ws)
 {
     PyThreadState *thread = PyEval_SaveThread();
@@ -330,7 +341,7 @@ static PyObject *message_next(PyObject *self)
     return value;
 }
 
-/* Sends one frame of a message of control.message_type; returns the number of bytes. */
+/* Sends one frame of a message of the type control.message_type. Returns the number of bytes as a new int. */
 static PyObject *send_frame(websocket *ws, PyObject *data, const char *what, bool is_final)
 {
     payload p;
@@ -351,9 +362,10 @@ static PyObject *send_frame(websocket *ws, PyObject *data, const char *what, boo
 
 PyDoc_STRVAR(send_final_frame_doc,
              "send_final_frame($self, /, data)\n--\n\n"
-             "Sends the last frame of a message of control.message_type, and returns its size in bytes.\n\n"
-             "Alone it is a message of one frame. A str goes as its UTF-8.\n"
-             "Raises as send(). Blocks as send(). Any thread.");
+             "Sends the last frame of a message and returns its size in bytes, an int.\n\n"
+             "data: a str, which is sent as UTF-8, or a bytes-like object. control.message_type is the type\n"
+             "of the message. Without earlier frames, this frame is the whole message.\n"
+             "Raises and blocks as send() does with control.send_timeout. Any thread may call it.");
 
 static PyObject *send_final_frame(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -366,9 +378,10 @@ static PyObject *send_final_frame(PyObject *self, PyObject *const *args, Py_ssiz
 
 PyDoc_STRVAR(send_nonfinal_frame_doc,
              "send_nonfinal_frame($self, /, data)\n--\n\n"
-             "Sends a frame of a message that goes on, and returns its size in bytes.\n\n"
-             "Until send_final_frame() ends the message, send() raises StateError.\n"
-             "Raises as send(). Blocks as send(). Any thread.");
+             "Sends a frame of a message, but not its last one, and returns its size in bytes, an int.\n\n"
+             "data: a str, which is sent as UTF-8, or a bytes-like object. control.message_type is the type\n"
+             "of the message. send() raises StateError until send_final_frame() has ended the message.\n"
+             "Raises and blocks as send() does with control.send_timeout. Any thread may call it.");
 
 static PyObject *send_nonfinal_frame(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -396,22 +409,25 @@ static PyMethodDef methods[] = {
     {"recv_into", FAST(message_recv_into), METH_FASTCALL | METH_KEYWORDS, recv_into_doc},
     {"send_final_frame", FAST(send_final_frame), METH_FASTCALL | METH_KEYWORDS, send_final_frame_doc},
     {"send_nonfinal_frame", FAST(send_nonfinal_frame), METH_FASTCALL | METH_KEYWORDS, send_nonfinal_frame_doc},
-    {"_write", websocket_write, METH_O, "_write($self, data, /)\n--\n\nWhat output_stream.write does."},
+    {"_write", websocket_write, METH_O,
+     "_write($self, data, /)\n--\n\nSends one message, for output_stream.write()."},
     {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef members[] = {
     {"on_message_received", get_on_message_received, set_on_message_received,
-     "f(ws, args), called by the dispatcher thread for each message, or None. An open socket that has it lives "
-     "until its end, whoever else holds it. Any thread.",
+     "The handler for messages, f(ws, args), or None. args is a MessageReceivedEventArgs. The dispatcher "
+     "thread calls it for each message. An open socket with a handler stays alive until it has ended. Any "
+     "thread may set it.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 PyDoc_STRVAR(message_doc,
              "MessageWebSocket(**control)\n--\n\n"
              "A WebSocket that sends and receives whole messages.\n\n"
-             "Iteration gives the messages as recv() does, without time limit. It ends normally after\n"
-             "the server's close with 1000, 1001 or no code, between two messages, and after our own\n"
-             "close(). Every other end raises ConnectionClosed. Any thread may call any method.");
+             "control: the options as keywords, as in MessageWebSocket(receive_timeout=5).\n"
+             "Iteration returns the messages as recv(timeout=None) does. It ends without an exception after\n"
+             "our own close(), and after the server has closed between two messages with 1000, 1001 or no\n"
+             "code. Every other end raises ConnectionClosed. Any thread may call any method.");
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)message_doc},
                               {Py_tp_new, SLOT(message_new)},
@@ -425,7 +441,8 @@ static PyType_Slot slots[] = {{Py_tp_doc, (void *)message_doc},
 
 static PyType_Spec spec = {.name = "curlwire.MessageWebSocket",
                            .basicsize = sizeof(websocket),
-                           .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, /* and GC, inherited */
+                           .flags =
+                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, /* the base adds Py_TPFLAGS_HAVE_GC */
                            .slots = slots};
 
 bool add_message_type(PyObject *module, module_state *state)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The extension module curlwire._core: its enumerations and its few functions. Types are added by their own files. The
- * package's Python side gives it its helpers through bind(). No other file calls this one. */
+/* The extension module curlwire._core: its enumerations and functions. The other files add the types. The package passes its
+ * Python helpers through bind(). No other file calls this one. */
 #include "state.h"
 
 #include <ctype.h>
 #include <string.h>
 
-/* Appends (name, number) to a list; false with an exception set. */
+/* Appends (name, number) to a list. Returns false with an exception set if that fails. */
 static bool append_pair(PyObject *list, const char *name, long number)
 {
     PyObject *pair = Py_BuildValue("(sl)", name, number);
@@ -15,7 +15,7 @@ static bool append_pair(PyObject *list, const char *name, long number)
     return result == 0;
 }
 
-/* CannotConnect -> CANNOT_CONNECT, as Python spells constants. */
+/* Writes a name as Python spells constants: CannotConnect becomes CANNOT_CONNECT. */
 static void constant_name(const char *name, char *out, size_t size_bytes)
 {
     size_t length = 0;
@@ -55,7 +55,7 @@ static PyObject *pairs_of_two(const char *first, long first_number, const char *
     return list;
 }
 
-/* Makes an IntEnum of pairs, which it steals, and adds it to the module. */
+/* Makes an IntEnum from a list of (name, number) and adds it to the module. Steals the list. */
 static bool add_enum(PyObject *module, module_state *state, enum_index index, const char *name, const char *doc,
                      PyObject *pairs)
 {
@@ -102,8 +102,8 @@ static PyObject *core_bind(PyObject *module, PyObject *args, PyObject *keywords)
     Py_RETURN_NONE;
 }
 
-/* The sockets of all interpreters have one service, which ends with the main one. A subinterpreter's own sockets are
- * released with their objects. */
+/* Only the main interpreter shuts the service down, because the sockets of all interpreters share it. The sockets of a
+ * subinterpreter are released with their objects. */
 static bool is_main_interpreter(void) { return PyInterpreterState_GetID(PyInterpreterState_Get()) == 0; }
 
 static PyObject *core_shutdown(PyObject *module, PyObject *timeout)
@@ -118,7 +118,7 @@ static PyObject *core_shutdown(PyObject *module, PyObject *timeout)
     blocking b;
     blocking_begin(state, &b);
     cw_status status = blocking_end(&b, cw_shutdown((int)timeout_ms));
-    if (PyErr_Occurred()) /* Ctrl-C: a signal handler has raised */
+    if (PyErr_Occurred()) /* a signal handler has raised, as on Ctrl-C */
         return NULL;
     if (status == CW_CLOSED)
         return PyUnicode_FromString(cw_error_message());
@@ -135,24 +135,24 @@ static PyObject *core_after_fork(PyObject *module, PyObject *Py_UNUSED(none))
 
 static PyMethodDef functions[] = {
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS,
-     "bind($module, /, **helpers)\n--\n\nTakes what the module needs from the package's Python side."},
+     "bind($module, /, **helpers)\n--\n\nStores the Python functions and classes that the module calls."},
     {"dispatch", core_dispatch, METH_O,
-     "dispatch($module, mailbox, /)\n--\n\nCalls the handlers for the events that come to a mailbox, until its "
-     "stop(). "
-     "Blocks. One thread."},
+     "dispatch($module, mailbox, /)\n--\n\nCalls the handlers for the events of a mailbox until its stop() is "
+     "called. Blocks. Only one thread may call it."},
     {"shutdown", core_shutdown, METH_O,
-     "shutdown($module, timeout, /)\n--\n\nSends what waits in every socket and closes it, at the main "
-     "interpreter's exit; timeout: seconds for the closing handshakes. Returns what was lost, as text, or "
-     "None."},
+     "shutdown($module, timeout, /)\n--\n\nSends all queued messages and closes every socket, at the exit of "
+     "the main interpreter. timeout: seconds for the closing handshakes. Returns a text about lost messages, "
+     "or "
+     "None. Blocks."},
     {"parse_headers", information_parse_headers, METH_O,
-     "parse_headers($module, lines, /)\n--\n\nThe (name, value) of each header line, in order."},
+     "parse_headers($module, lines, /)\n--\n\nReturns the (name, value) of each header line, in order."},
     {"after_fork", core_after_fork, METH_NOARGS,
-     "after_fork($module, /)\n--\n\nMakes the calling thread of a child the one whose waits answer to "
-     "signals."},
+     "after_fork($module, /)\n--\n\nMakes the calling thread the main thread, whose waits run signal "
+     "handlers. For a child after fork()."},
     {NULL, NULL, 0, NULL}};
 
-/* The main thread is not always the one that imports us first. gevent and eventlet give threading's idents another
- * meaning, but leave native_id alone. */
+/* Finds the main thread, which is not always the thread that imports the module. gevent and eventlet change the meaning of
+ * threading's ident but not of native_id, so the native_id decides if this is the main thread. */
 static bool find_main_thread(module_state *state)
 {
     PyObject *threading = PyImport_ImportModule("threading");
@@ -177,13 +177,16 @@ static int module_exec(PyObject *module)
     module_state *state = PyModule_GetState(module);
     bool is_good =
         find_main_thread(state) &&
-        add_enum(module, state, ENUM_WEB_STATUS, "WebErrorStatus",
-                 "Why something failed: the names and numbers of Windows.Web, HTTP statuses as they are.",
-                 web_status_pairs()) &&
-        add_enum(module, state, ENUM_MESSAGE_TYPE, "SocketMessageType", "What a message is: bytes or text.",
+        add_enum(
+            module, state, ENUM_WEB_STATUS, "WebErrorStatus",
+            "The reason of a failure. Names and numbers are those of Windows.Web; HTTP statuses keep their "
+            "own numbers.",
+            web_status_pairs()) &&
+        add_enum(module, state, ENUM_MESSAGE_TYPE, "SocketMessageType",
+                 "The type of a message: BINARY (bytes) or UTF8 (text).",
                  pairs_of_two("BINARY", CW_BINARY, "UTF8", CW_UTF8)) &&
         add_enum(module, state, ENUM_RECEIVE_MODE, "MessageWebSocketReceiveMode",
-                 "Whether messages are received whole or in parts as they come.",
+                 "How messages are received: whole, or in parts as they arrive.",
                  pairs_of_two("FULL_MESSAGE", CW_FULL_MESSAGE, "PARTIAL_MESSAGE", CW_PARTIAL_MESSAGE)) &&
         add_websocket_type(module, state) && add_message_type(module, state) &&
         add_stream_type(module, state) && add_control_types(module, state) && add_event_types(module, state) &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The state of the module: what it owns, how the other files get at it, and the lock of a socket's fields. Every file uses
- * this one; it calls nothing but Python. */
+/* The state of the module, access to it, and the lock of a socket's fields. Every other file uses this one. It calls only
+ * Python. */
 #include "state.h"
 
 #ifdef Py_GIL_DISABLED
@@ -14,7 +14,7 @@ module_state *state_of_type(PyTypeObject *type)
     for (PyTypeObject *t = type; t != NULL; t = PyType_GetSlot(t, Py_tp_base)) {
         PyObject *module = PyType_GetModule(t);
         if (module == NULL)
-            PyErr_Clear(); /* a class of Python's, or of nobody's */
+            PyErr_Clear(); /* a class that was made in Python, or by no module */
         else if (PyModule_GetDef(module) == &module_definition)
             return PyModule_GetState(module);
     }
@@ -68,7 +68,7 @@ static int module_clear(PyObject *module)
 
 static void module_free(void *module) { module_clear(module); }
 
-/* module.c adds the functions and the slots, which call everything else. */
+/* module.c adds the functions and the slots, because they call the files above this one. */
 struct PyModuleDef module_definition = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "curlwire._core",

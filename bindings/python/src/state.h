@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the extension module share: the module's state, the objects, and the functions that cross a
- * file, grouped by the file they come from. A file calls only those that come before it here; module.c is the last. Only
- * files of this directory include this; it includes no header of the core but curlwire.h. */
+/* The private header of the extension module: the module's state, its objects, and the functions that one file offers to the
+ * others, grouped by file. A file calls only functions of files that come before it here; module.c comes last. Only the files
+ * of this directory include this header. It includes one header of the core, curlwire.h. */
 #ifndef CURLWIRE_PYTHON_STATE_H
 #define CURLWIRE_PYTHON_STATE_H
 
@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <structmember.h>
 
-/* What the package gives to the module by bind(): functions and classes that are better written in Python. */
+/* Functions and classes that are written in Python. The package passes them to the module by bind(). */
 #define HELPER_LIST(X) \
     X(make_error)      \
     X(batch)           \
@@ -54,15 +54,15 @@ enum { CONTROL_DOC_BYTES = 300 };
 
 typedef struct blocking blocking;
 
-/* Everything the module owns. Each object keeps a pointer to it; its type keeps the module alive. */
+/* Everything that the module owns. Each object has a pointer to it, and the type of the object keeps the module alive. */
 typedef struct module_state {
     PyTypeObject *types[TYPE_COUNT];
     PyObject *enums[ENUM_COUNT];
     PyObject *helpers[HELPER_COUNT];
     PyGetSetDef control_members[2][CW_OPTION_COUNT + 1];   /* by cw_class; built from the table of controls */
-    char control_docs[CW_OPTION_COUNT][CONTROL_DOC_BYTES]; /* their docstrings */
+    char control_docs[CW_OPTION_COUNT][CONTROL_DOC_BYTES]; /* the docstrings of control_members */
     unsigned long main_thread;
-    unsigned long fork_count;    /* how many forks this process is away from the one that imported us */
+    unsigned long fork_count;    /* number of forks between the process that imported the module and this one */
     blocking *main_blocking;     /* the innermost blocking call of the main thread; used by that thread only */
     atomic_ulong exiting_thread; /* 0, or the thread that ends the interpreter */
 } module_state;
@@ -73,36 +73,35 @@ typedef enum handler_index { HANDLER_MESSAGE, HANDLER_CLOSED, HANDLER_COUNT } ha
 typedef struct websocket {
     PyObject_HEAD module_state *state;
     cw_socket *socket;
-    PyObject
-        *weak_self; /* what cw_socket_user points to, so that an event finds the object, if it still lives */
+    PyObject *weak_self; /* cw_socket_user points to it, so that an event finds the object if it still exists */
     PyObject *weak_references;
     PyObject *handlers[HANDLER_COUNT];
-    PyObject *retired_handler;  /* the message handler that was taken away last */
-    unsigned long fork_count;   /* the module's, when the socket was made */
-    atomic_bool was_open;       /* connect went well */
-    atomic_bool is_subscribed;  /* a handler was set at some time: the closed event goes to the dispatcher */
-    atomic_bool has_dispatched; /* the closed event has been through the dispatcher */
+    PyObject *retired_handler;  /* the last message handler that was removed */
+    unsigned long fork_count;   /* the module's fork_count when the socket was created */
+    atomic_bool was_open;       /* connect succeeded */
+    atomic_bool is_subscribed;  /* a handler has been set: the closed event goes to the dispatcher */
+    atomic_bool has_dispatched; /* the dispatcher has handled the closed event */
     bool is_kept;               /* the object holds a reference to itself */
     unsigned next_count;        /* messages that iteration has asked for */
-    atomic_uint called;         /* the methods that were called, a bit each: for check_method */
-    cw_event *closed_event;     /* the closed event, as long as on_closed was not there to get it */
+    atomic_uint called;         /* for check_method: one bit for each method that has been called */
+    cw_event *closed_event;     /* a closed event that came while on_closed was not set; else NULL */
 } websocket;
 
 /* Mailbox. */
 typedef struct mailbox {
     PyObject_HEAD module_state *state;
     cw_mailbox *mailbox;
-    PyObject *late; /* sockets whose closed event has waited for a handler */
+    PyObject *late; /* list of sockets whose on_closed was set after their closed event had come */
     atomic_bool is_started, must_stop;
-    atomic_ulong thread; /* the one that dispatches; 0 = none */
+    atomic_ulong thread; /* the thread in dispatch(); 0 = none */
 } mailbox;
 
 /* ---- From state.c ---------------------------------------------------------------------------------------- */
 
 extern struct PyModuleDef module_definition;
 
-/* Handler and user pointers are guarded by the GIL, or in a free-threaded build by this lock. Nothing that can
- * run Python code may stand between the two. */
+/* Lock and unlock the handler and user pointers. The GIL guards them; only a free-threaded build has a lock of its own. Code
+ * between the two calls must not run Python code. */
 #ifdef Py_GIL_DISABLED
 void fields_lock(void);
 void fields_unlock(void);
@@ -111,46 +110,47 @@ static inline void fields_lock(void) {}
 static inline void fields_unlock(void) {}
 #endif
 
-/* The state of the module that made this type, or that made the type it was derived from. */
+/* Returns the state of the module that made this type or one of its bases; NULL with TypeError set if there is none. */
 module_state *state_of_type(PyTypeObject *type);
-/* The memory slot of a type: how a dealloc gives an object back. */
+/* Frees the memory of an object through its type's tp_free slot. For dealloc functions. */
 void free_object(PyObject *self);
-/* A function as PyType_Slot wants it, which ISO C has no direct cast for. */
+/* Converts a function to the void * of a PyType_Slot. ISO C has no direct cast between the two. */
 #define SLOT(function) ((void *)(intptr_t)(function))
-/* A borrowed helper; NULL with an exception set if the package has not been imported. */
+/* Returns a helper, borrowed; NULL with an exception set if the package has not been imported. */
 PyObject *get_helper(module_state *state, helper index);
-/* A new member of an enumeration, from its number. */
+/* Returns the member of an enumeration that has this number, as a new reference. */
 PyObject *enum_member(module_state *state, enum_index index, long number);
 
 /* ---- From texts.c ---------------------------------------------------------------------------------------- */
 
-/* A text of the core's as a str; headers are Latin-1. NULL: *status says why, or an exception is set with CW_OK in it. */
+/* Copy a text of the core. Returns a new str, or bytes for a control that holds bytes. Headers are decoded as Latin-1.
+ * Errors: NULL. *status is the core's status and no exception is set, or *status is CW_OK and an exception is set. */
 PyObject *copy_info(websocket *ws, cw_info info, cw_status *status);
 PyObject *copy_option(websocket *ws, cw_option option, cw_status *status);
 
 /* ---- From errors.c: exceptions, and calls that wait ------------------------------------------------------ */
 
-/* A call that may lock or wait, made without the GIL. In the main thread its waits answer to signals. */
+/* A call of the core that may lock or wait, made without the GIL. In the main thread its waits run Python's signal handlers. */
 struct blocking {
     module_state *state;
     PyThreadState *thread;
-    blocking *outer; /* a signal handler of Python's may call us while we wait */
+    blocking *outer; /* the call that waits while a Python signal handler makes this one; NULL = none */
     bool is_main;
-    bool is_interrupted; /* a signal handler has raised an exception, which is set */
+    bool is_interrupted; /* a signal handler has raised, and its exception is set */
 };
 void blocking_begin(module_state *state, blocking *b);
-/* Returns the status of the call; CW_INTERRUPTED if it went well but a signal handler has raised meanwhile. */
+/* Takes the GIL back. Returns the status of the call, or CW_INTERRUPTED if it succeeded but a signal handler has raised. */
 cw_status blocking_end(blocking *b, cw_status status);
 
-/* Sets the exception for a failed call, which must be this thread's last call of the core. Returns NULL.
- *   ws   whose call it was, or NULL */
+/* Sets the exception for a failed call of the core. This thread must not have called the core since. Returns NULL.
+ *   ws   the socket that the call was for, or NULL */
 PyObject *raise_status(module_state *state, websocket *ws, cw_status status);
-/* The same for a connect: all that fails is a ConnectError, but for want of memory and for what the caller did wrong. */
+/* Sets the exception for a failed connect: MemoryError for CW_NO_MEMORY, ArgumentError or StateError if the caller made a
+ * mistake, else ConnectError. Returns NULL. */
 PyObject *raise_connect(websocket *ws, cw_status status);
-/* None for CW_OK, else as raise_status. */
+/* Returns None for CW_OK; else raises as raise_status does. */
 PyObject *none_or_raise(websocket *ws, cw_status status);
-/* Set the exception that CW_INVALID_ARGUMENT, CW_INVALID_STATE, CW_SYSTEM_ERROR would be, with a text of ours. Return
- * NULL. */
+/* Set the exception for CW_INVALID_ARGUMENT, CW_INVALID_STATE or CW_SYSTEM_ERROR, with the text given here. Return NULL. */
 PyObject *raise_argument(module_state *state, const char *format, ...);
 PyObject *raise_state(module_state *state, const char *format, ...);
 PyObject *raise_system(module_state *state, const char *format, ...);
@@ -159,7 +159,7 @@ PyObject *raise_system(module_state *state, const char *format, ...);
 
 enum { ARGUMENTS_MAX = 3 };
 
-/* The methods that tell a caller who awaits them that they are synchronous. */
+/* The methods that raise TypeError when the caller awaits them. */
 typedef enum method {
     METHOD_CONNECT,
     METHOD_SET_REQUEST_HEADER,
@@ -186,27 +186,29 @@ typedef struct signature {
     const char *parameters[ARGUMENTS_MAX + 1]; /* ends with NULL */
 } signature;
 
-/* False with an exception set if the caller awaits the method. Looks at the first call of each method of a socket. */
+/* Checks that the caller does not await the method. Returns false with TypeError set if it does. Only the first call of each
+ * method of a socket is checked. */
 bool check_method(websocket *ws, method which, const char *name);
-/* Sorts the arguments of a METH_FASTCALL | METH_KEYWORDS method, after check_method; out[i] is borrowed, NULL where none
- * was given. */
+/* Calls check_method, then sorts the arguments of a METH_FASTCALL | METH_KEYWORDS method by parameter.
+ *   out[i]   borrowed; NULL if the caller left the argument out */
 bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,
                      PyObject *names, PyObject *out[ARGUMENTS_MAX]);
-/* A timeout: NULL or Ellipsis = as the control says, None = for ever, else seconds. */
+/* Converts a timeout argument to milliseconds. NULL and Ellipsis give CW_TIMEOUT_DEFAULT, None gives CW_TIMEOUT_NEVER. */
 bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms);
-/* Seconds as milliseconds, rounded up; none_ms for None.
- *   or_none   ", or None for no limit"; "" where None is not allowed */
+/* Converts seconds to milliseconds, rounded up, and None to none_ms.
+ *   or_none   the end of the error text, such as ", or None for no limit"; "" if None is not allowed */
 bool parse_seconds(module_state *state, PyObject *value, const char *what, const char *or_none, int64_t none_ms,
                    int64_t *out_ms);
-/* An int, or what has __index__; no bool. Else TypeError: "WHAT must be KIND, not ...". */
+/* Converts an int, or an object with __index__, to a number. Anything else, also a bool, is a TypeError:
+ * "WHAT must be KIND, not ...". */
 bool parse_int(PyObject *value, const char *what, const char *kind, int64_t *number, int *overflow);
-/* False, with the ArgumentError "WHAT cannot be VALUE: it takes TAKES". */
+/* Sets the ArgumentError "WHAT cannot be VALUE: it takes TAKES". Returns false. */
 bool refuse_value(module_state *state, const char *what, PyObject *value, const char *takes);
-/* Borrows the UTF-8 of a str that a parameter must be. */
+/* Borrows the UTF-8 of a str. Anything else is a TypeError. */
 bool parse_text(module_state *state, PyObject *value, const char *what, const char **text, size_t *len_bytes);
 bool parse_flag(PyObject *value, const char *what, bool *out);
 
-/* What is to be sent: a str's UTF-8, or any contiguous buffer; borrowed until payload_release. */
+/* The bytes of one message to send: the UTF-8 of a str, or a contiguous buffer. Borrowed until payload_release. */
 typedef struct payload {
     cw_kind kind;
     const void *data;
@@ -215,44 +217,45 @@ typedef struct payload {
     bool has_view;
 } payload;
 bool payload_acquire(module_state *state, PyObject *object, const char *what, payload *p);
-/* May run code of Python's, whose own calls of the core would take the place of a failed one's details: raise first. */
+/* Releases a payload. This may run Python code that calls the core and so replaces the details of a failed call. Raise the
+ * exception of a failed call first. */
 void payload_release(payload *p);
 
 /* ---- From events.c: events as objects ------------------------------------------------------------------------- */
 
 bool add_event_types(PyObject *module, module_state *state);
-/* str or bytes with the payload of a message; the event stays the caller's. */
+/* Returns the payload of a message as a new str or bytes. The caller still owns the event. */
 PyObject *event_value(const cw_event *e);
-/* Gives a message back that cannot be given out: it is the next one again. An exception may be set. */
+/* Gives a message back to the socket, which delivers it again as the next one. An exception may be set. */
 void event_put_back(websocket *ws, cw_event *e);
-/* A MessageBuffer, or the arguments for a handler; takes the event over, unless it fails. */
+/* Makes a MessageBuffer, or the MessageReceivedEventArgs for a handler. On success the object owns the event. */
 PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e);
 
 /* ---- From mailbox.c ------------------------------------------------------------------------------------------- */
 
 bool add_mailbox_type(PyObject *module, module_state *state);
-/* Borrowed; NULL with an exception set if it is no Mailbox. */
+/* Returns the object as a mailbox, borrowed; NULL with TypeError set if it is not a Mailbox. */
 mailbox *mailbox_of(module_state *state, PyObject *object);
-/* Has the dispatcher look at a socket whose closed event has waited for a handler. */
+/* Asks the dispatcher to call on_closed of a socket whose closed event came before the handler was set. */
 int mailbox_add_late(mailbox *m, websocket *ws);
 
 /* ---- From handlers.c ---------------------------------------------------------------------------------------- */
 
-/* Read or write a handler attribute: None where there is none. */
+/* Read and write a handler attribute. None stands for no handler. */
 PyObject *websocket_get_handler(websocket *ws, handler_index index);
 int websocket_set_handler(websocket *ws, handler_index index, PyObject *value);
 bool websocket_has_handlers(websocket *ws);
-/* The handler for a message that was taken; NULL, without exception, where there is none. */
+/* Returns the handler for a message that the dispatcher has taken; NULL without an exception if there is none. */
 PyObject *websocket_message_handler(websocket *ws);
-/* The handler for the closed event. Where there is none, NULL, and the event stays with the socket, for a handler
+/* Returns the handler for the closed event. If there is none, returns NULL, and the socket keeps the event for a handler
  * that is set later. */
 PyObject *websocket_closed_handler(websocket *ws, cw_event *e);
-/* An open socket that has handlers lives until its closed event has been dispatched, whoever else holds it. To be
- * called, with a reference in hand, after what that depends on has changed. */
+/* Makes an open socket with handlers hold a reference to itself until its closed event has been dispatched. Call it after
+ * every change of its handlers or of its state, while holding a reference. */
 void websocket_update_keeping(websocket *ws);
-/* Ends the keeping, at the interpreter's exit. */
+/* Drops the socket's reference to itself, at the interpreter's exit. */
 void websocket_stop_keeping(websocket *ws);
-/* Lets run_forever look again. Raises nothing. */
+/* Wakes run_forever so that it checks the sockets again. Raises nothing. */
 void websocket_tell_change(websocket *ws);
 
 /* ---- From dispatch.c ------------------------------------------------------------------------------------------ */
@@ -262,26 +265,27 @@ PyObject *core_dispatch(PyObject *module, PyObject *object);
 
 /* ---- From information.c ------------------------------------------------------------------------------------ */
 
-/* Getters of attributes. The closure of the first one is a cw_info; an empty text is None. */
+/* Getters of attributes. information_text takes a cw_info as its closure, and returns None for an empty text. */
 PyObject *information_text(PyObject *self, void *closure);
 PyObject *information_headers(PyObject *self, void *closure);
 PyObject *information_state(PyObject *self, void *closure);
 PyObject *information_close_code(PyObject *self, void *closure);
 PyObject *information_close_reason(PyObject *self, void *closure);
 PyObject *information_was_clean(PyObject *self, void *closure);
-/* A function of the module: header lines as a list of (name, value). */
+/* The module's function parse_headers: returns the header lines as a list of (name, value). */
 PyObject *information_parse_headers(PyObject *module, PyObject *lines);
 
 /* ---- From control.c ------------------------------------------------------------------------------------------ */
 
 bool add_control_types(PyObject *module, module_state *state);
+/* Returns a new control object for ws.control. */
 PyObject *control_create(websocket *ws);
-/* Sets the controls that a constructor was given as keywords. */
+/* Sets the controls in the keywords of a constructor. Returns false with an exception set if one is wrong. */
 bool control_set_all(websocket *ws, PyObject *keywords);
 
 /* ---- From connecting.c and closing.c: methods of both classes ----------------------------------------------- */
 
-/* What METH_FASTCALL | METH_KEYWORDS, METH_FASTCALL and METH_NOARGS call. */
+/* The C types of METH_FASTCALL | METH_KEYWORDS, METH_FASTCALL and METH_NOARGS methods. */
 typedef PyObject *keyword_method(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
 typedef PyObject *fast_method(PyObject *self, PyObject *const *args, Py_ssize_t count);
 typedef PyObject *plain_method(PyObject *self, PyObject *none);
@@ -293,7 +297,7 @@ keyword_method websocket_connect, websocket_set_request_header, websocket_add_re
 extern const char close_doc[], wait_closed_doc[], abort_doc[], run_forever_doc[], exit_doc[];
 keyword_method websocket_close, websocket_wait_closed;
 fast_method websocket_exit;
-/* The last one, for run_forever: whether the end of this socket is still to be waited for. */
+/* websocket_is_pending returns whether run_forever still has to wait for the end of this socket. */
 plain_method websocket_abort, websocket_run_forever, websocket_is_pending;
 
 /* ---- From websocket.c: what both classes share ------------------------------------------------------------ */
@@ -302,14 +306,14 @@ bool add_websocket_type(PyObject *module, module_state *state);
 PyObject *websocket_create(PyTypeObject *type, cw_class socket_class);
 /* am_aiter: raises TypeError. */
 PyObject *websocket_async_for(PyObject *self);
-/* tp_init of both: the keywords are controls. */
+/* tp_init of both classes: sets the controls that are given as keywords. */
 int websocket_init(PyObject *self, PyObject *args, PyObject *keywords);
 
 /* ---- From stream_type.c, message_type.c --------------------------------------------------------------------- */
 
 bool add_message_type(PyObject *module, module_state *state);
 bool add_stream_type(PyObject *module, module_state *state);
-/* One write to output_stream: sends a bytes-like object as one message and returns its size. */
+/* Sends a bytes-like object as one message and returns its size. output_stream.write calls it. */
 PyObject *websocket_write(PyObject *self, PyObject *data);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The type StreamWebSocket: a flow of bytes in constant memory. curlwire/streams.py makes Python's file objects of
- * its functions _read_into, _unread and _write; MessageWebSocket has the last one too. */
+/* The type StreamWebSocket: a stream of bytes in constant memory. The file objects of curlwire/streams.py call its methods
+ * _read_into, _unread and _write. MessageWebSocket has _write too. */
 #include "state.h"
 
 static PyObject *stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(keywords))
@@ -50,7 +50,8 @@ PyObject *websocket_write(PyObject *self, PyObject *data)
     websocket *ws = (websocket *)self;
     payload p;
     if (PyUnicode_Check(data)) {
-        PyErr_SetString(PyExc_TypeError, "a binary stream takes a bytes-like object, not a str");
+        PyErr_SetString(PyExc_TypeError, "write() takes a bytes-like object, not a str; encode it, as with "
+                                         "text.encode('utf-8')");
         return NULL;
     }
     if (!payload_acquire(ws->state, data, "write()", &p))
@@ -77,22 +78,23 @@ static PyObject *get_input_stream(PyObject *self, void *Py_UNUSED(closure))
 
 static PyMethodDef methods[] = {
     {"_read_into", stream_read_into, METH_O,
-     "_read_into($self, target, /)\n--\n\nWhat input_stream.readinto does."},
+     "_read_into($self, target, /)\n--\n\nReads bytes into a buffer, for input_stream.readinto()."},
     {"_unread", stream_unread, METH_O,
-     "_unread($self, data, /)\n--\n\nHas these bytes be the next ones that are read."},
-    {"_write", websocket_write, METH_O, "_write($self, data, /)\n--\n\nWhat output_stream.write does."},
+     "_unread($self, data, /)\n--\n\nGives bytes back, which the next read returns again."},
+    {"_write", websocket_write, METH_O,
+     "_write($self, data, /)\n--\n\nSends one message, for output_stream.write()."},
     {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef members[] = {
     {"input_stream", get_input_stream, NULL,
-     "A new raw binary stream (io.RawIOBase) of the bytes that arrive. Any thread, one reader at a time.",
-     NULL},
+     "A new InputStream (an io.RawIOBase) of the received bytes. Any thread may read it, one at a time.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 PyDoc_STRVAR(stream_doc,
              "StreamWebSocket(**control)\n--\n\n"
-             "A WebSocket that carries a flow of bytes through input_stream and output_stream.\n\n"
-             "Memory stays the same whatever is moved. Every method may be called from any thread.");
+             "A WebSocket that carries a stream of bytes through input_stream and output_stream.\n\n"
+             "control: the options as keywords, as in StreamWebSocket(receive_timeout=5).\n"
+             "It uses the same memory for any number of bytes. Any thread may call any method.");
 
 static PyType_Slot slots[] = {
     {Py_tp_doc, (void *)stream_doc}, {Py_tp_new, SLOT(stream_new)}, {Py_tp_init, SLOT(websocket_init)},
@@ -100,7 +102,8 @@ static PyType_Slot slots[] = {
 
 static PyType_Spec spec = {.name = "curlwire.StreamWebSocket",
                            .basicsize = sizeof(websocket),
-                           .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, /* and GC, inherited */
+                           .flags =
+                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, /* the base adds Py_TPFLAGS_HAVE_GC */
                            .slots = slots};
 
 bool add_stream_type(PyObject *module, module_state *state)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The texts of the core that may have any length, as str, and the bytes of controls. errors.c uses it for the headers of a reply, so it raises nothing
- * where the core fails: it says so, and its caller raises. */
+/* Copies texts of any length out of the core as str, and the bytes of controls as bytes. When the core fails, these functions
+ * return its status and raise nothing, because errors.c calls them while it builds an exception. The caller raises. */
 #include "state.h"
 
-/* Where a text comes from; the core gives all of them out in the same manner. */
+/* A core function that copies one text into a buffer. */
 typedef cw_status (*text_source)(cw_socket *s, int which, char *buffer, size_t size_bytes, size_t *len_bytes);
 
 static cw_status from_info(cw_socket *s, int which, char *buffer, size_t size_bytes, size_t *len_bytes)
@@ -16,7 +16,8 @@ static cw_status from_option(cw_socket *s, int which, char *buffer, size_t size_
     return cw_socket_get_text(s, (cw_option)which, buffer, size_bytes, len_bytes);
 }
 
-/* The whole of a text, which may grow while we look. Without an encoding it is bytes. */
+/* Copies a whole text. Another thread may make it longer between two calls, so this tries again with more room.
+ *   encoding   NULL: returns bytes */
 static PyObject *copy_text(websocket *ws, text_source source, int which, const char *encoding,
                            const char *errors, cw_status *status)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The type WebSocket: what MessageWebSocket and StreamWebSocket share. The life of the object, pings, batches, and the tables
- * of its methods and attributes, many of which are in the files before this one. The two class files derive from it. It
- * touches neither messages nor streams. */
+/* The type WebSocket, the base of MessageWebSocket and StreamWebSocket. This file has the life of the object, pings, batches,
+ * and the tables of methods and attributes. Files earlier in state.h implement many of these. It handles neither messages nor
+ * streams. */
 #include "state.h"
 
 PyObject *websocket_create(PyTypeObject *type, cw_class socket_class)
@@ -32,7 +32,10 @@ PyObject *websocket_create(PyTypeObject *type, cw_class socket_class)
 int websocket_init(PyObject *self, PyObject *args, PyObject *keywords)
 {
     if (PyTuple_Size(args) != 0) {
-        PyErr_SetString(PyExc_TypeError, "controls are given by keyword; the URI goes to connect()");
+        PyErr_Format(PyExc_TypeError,
+                     "%s() takes no positional arguments: give controls by keyword, and the URI to connect()",
+                     cw_socket_class(((websocket *)self)->socket) == CW_MESSAGE_SOCKET ? "MessageWebSocket"
+                                                                                       : "StreamWebSocket");
         return -1;
     }
     return keywords == NULL || control_set_all((websocket *)self, keywords) ? 0 : -1;
@@ -84,9 +87,10 @@ static void websocket_dealloc(PyObject *self)
 
 PyDoc_STRVAR(ping_doc,
              "ping($self, /, timeout=...)\n--\n\n"
-             "Sends a ping, waits for its pong, and returns the round trip in seconds.\n\n"
-             "timeout: seconds; ... = control.ping_timeout, None = no limit.\n"
-             "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks. Any thread, several at once.");
+             "Sends a ping, waits for its pong, and returns the round-trip time in seconds, a float.\n\n"
+             "timeout: seconds. None = no limit; the default is control.ping_timeout.\n"
+             "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the pong has come. Any\n"
+             "thread may call it, also several threads at once.");
 
 static PyObject *websocket_ping(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -106,10 +110,12 @@ static PyObject *websocket_ping(PyObject *self, PyObject *const *args, Py_ssize_
     return PyFloat_FromDouble((double)rtt_us / 1e6);
 }
 
-PyDoc_STRVAR(flush_doc, "flush($self, /, timeout=...)\n--\n\n"
-                        "Waits until everything sent has left the socket.\n\n"
-                        "timeout: seconds; ... = control.send_timeout, None = no limit.\n"
-                        "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks. Any thread.");
+PyDoc_STRVAR(flush_doc,
+             "flush($self, /, timeout=...)\n--\n\n"
+             "Waits until the kernel has taken all messages that were sent.\n\n"
+             "timeout: seconds without progress. None = no limit; the default is control.send_timeout.\n"
+             "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until then. Any\n"
+             "thread may call it.");
 
 static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -128,10 +134,10 @@ static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize
 
 PyDoc_STRVAR(batch_doc,
              "batch($self, /)\n--\n\n"
-             "Returns a context manager: small messages that are sent in its block are written\n"
-             "together, those of other threads too.\n\n"
-             "Raises nothing; entering the block raises ConnectionClosed, StateError, leaving it as\n"
-             "flush(). Does not block; leaving the block does. Any thread.");
+             "Returns a Batch, a context manager that writes small messages together.\n\n"
+             "It applies to all messages that are sent during its block, also by other threads.\n"
+             "Raises nothing itself. Entering the block raises ConnectionClosed or StateError. Leaving it\n"
+             "raises as flush() does, and blocks. Any thread may call it.");
 
 static PyObject *websocket_batch(PyObject *self, PyObject *Py_UNUSED(none))
 {
@@ -162,11 +168,12 @@ static PyObject *websocket_end_batch(PyObject *self, PyObject *must_raise)
     return none_or_raise(ws, status);
 }
 
-PyDoc_STRVAR(enter_doc, "__enter__($self, /)\n--\n\nReturns the socket itself. Does not block. Any thread.");
+PyDoc_STRVAR(enter_doc,
+             "__enter__($self, /)\n--\n\nReturns the socket itself. Does not block. Any thread may call it.");
 
 static PyObject *websocket_enter(PyObject *self, PyObject *Py_UNUSED(none)) { return Py_NewRef(self); }
 
-/* The slots of await, async with and async for raise an error that says what to write instead. */
+/* The slots of await, async with and async for raise a TypeError that says what to write instead. */
 
 #define SYNCHRONOUS "curlwire's sockets are synchronous: "
 #define IN_A_THREAD \
@@ -219,17 +226,17 @@ static PyMethodDef methods[] = {
     {"__enter__", websocket_enter, METH_NOARGS, enter_doc},
     {"__exit__", FAST(websocket_exit), METH_FASTCALL, exit_doc},
     {"_begin_batch", websocket_begin_batch, METH_NOARGS,
-     "_begin_batch($self, /)\n--\n\nHolds small messages back until the batch ends."},
+     "_begin_batch($self, /)\n--\n\nBegins a batch, which holds small messages back until its end."},
     {"_end_batch", websocket_end_batch, METH_O,
-     "_end_batch($self, must_raise, /)\n--\n\nEnds the batch and writes what it holds."},
+     "_end_batch($self, must_raise, /)\n--\n\nEnds the batch and writes the messages that it holds."},
     {"__aenter__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aenter__")},
     {"__aexit__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aexit__")},
     {"_is_pending", websocket_is_pending, METH_NOARGS,
-     "_is_pending($self, /)\n--\n\nWhether the end of this socket is still to be waited for."},
+     "_is_pending($self, /)\n--\n\nReturns whether run_forever() still has to wait for this socket."},
     {"_has_handlers", websocket_has_any_handler, METH_NOARGS,
-     "_has_handlers($self, /)\n--\n\nWhether on_message_received or on_closed is set."},
+     "_has_handlers($self, /)\n--\n\nReturns whether on_message_received or on_closed is set."},
     {"_let_go", websocket_let_go, METH_NOARGS,
-     "_let_go($self, /)\n--\n\nLets the socket be collected although it is open and has handlers."},
+     "_let_go($self, /)\n--\n\nDrops the reference that keeps an open socket with handlers alive."},
     {NULL, NULL, 0, NULL}};
 
 /* ---- Attributes ---- */
@@ -239,7 +246,7 @@ static PyObject *get_control(PyObject *self, void *Py_UNUSED(closure))
     return control_create((websocket *)self);
 }
 
-/* An object that Python makes for a socket: the closure says by which helper. */
+/* Calls a Python helper with the socket and returns the result. The closure is the helper. */
 static PyObject *get_by_helper(PyObject *self, void *closure)
 {
     PyObject *make = get_helper(((websocket *)self)->state, (helper)(intptr_t)closure);
@@ -267,42 +274,47 @@ static int set_on_closed(PyObject *self, PyObject *value, void *Py_UNUSED(closur
     }
 
 static PyGetSetDef attributes[] = {
-    INFO("uri", CW_INFO_URI, "The URI as given to connect; None before. Any thread."),
+    INFO("uri", CW_INFO_URI, "The URI that was passed to connect(); None before. Any thread may read it."),
     INFO("_public_uri", CW_INFO_PUBLIC_URI,
-         "The URI without user name, password and query; None before. For people and logs. Any thread."),
-    INFO("protocol", CW_INFO_PROTOCOL, "The subprotocol that the server chose, or None. Any thread."),
+         "The URI without user name, password and query, for logs; None before connect()."),
+    INFO("protocol", CW_INFO_PROTOCOL,
+         "The subprotocol that the server chose, or None. Any thread may read it."),
     INFO("extensions", CW_INFO_EXTENSIONS,
-         "What compression was agreed on, as the server's header says it, or None. Any thread."),
+         "The extension that the server accepted, such as 'permessage-deflate; client_max_window_bits=12', or "
+         "None. Any thread may read it."),
     INFO("local_address", CW_INFO_LOCAL_ADDRESS,
-         "Our end, as 'address:port'; None before connecting. Any thread."),
+         "The local end of the connection as 'address:port'; None before it. Any thread may read it."),
     INFO("remote_address", CW_INFO_REMOTE_ADDRESS,
-         "The other end (the proxy's, where there is one), as 'address:port'; None before. Any thread."),
-    INFO("framing", CW_INFO_FRAMING,
-         "Who makes the frames: 'native', 'curl' (libcurl), or 'mixed' (sent natively, received by libcurl); "
-         "None "
-         "before connecting. Any thread."),
+         "The remote end of the connection, or the proxy's, as 'address:port'; None before it. Any thread may "
+         "read it."),
+    INFO(
+        "framing", CW_INFO_FRAMING,
+        "The code that makes and reads the frames: 'native' (curlwire), 'curl' (libcurl), or 'mixed' (curlwire "
+        "sends, libcurl receives). None before connecting. Any thread may read it."),
     {"response_headers", information_headers, NULL,
-     "The headers of the server's reply: a mapping without regard to case. Any thread.", NULL},
-    {"state", information_state, NULL, "'new', 'connecting', 'open', 'closing' or 'closed'. Any thread.", NULL},
+     "The headers of the server's reply, a Headers mapping. Names ignore case. Any thread may read it.", NULL},
+    {"state", information_state, NULL,
+     "The state: 'new', 'connecting', 'open', 'closing' or 'closed'. Any thread may read it.", NULL},
     {"close_code", information_close_code, NULL,
-     "The peer's close code; 1005 where it gave none, 1006 where the connection was lost, None before. Any "
-     "thread.",
+     "The peer's close code, an int; None before the end. 1005 if the peer gave no code, 1006 if the "
+     "connection was lost. Any thread may read it.",
      NULL},
     {"close_reason", information_close_reason, NULL,
-     "The peer's reason, or how the connection was lost. Any thread.", NULL},
-    {"was_clean", information_was_clean, NULL, "Whether both close frames were exchanged. Any thread.", NULL},
-    {"control", get_control, NULL, "The options of this socket, as attributes. Any thread.", NULL},
+     "The peer's close reason, or a text about how the connection was lost. Any thread may read it.", NULL},
+    {"was_clean", information_was_clean, NULL,
+     "Whether both close frames were exchanged. Any thread may read it.", NULL},
+    {"control", get_control, NULL, "The options of this socket, as attributes. Any thread may use it.", NULL},
     {"information", get_by_helper, NULL,
-     "uri, protocol, extensions, local_address, remote_address, framing, response_headers and state in one "
-     "object. Any "
-     "thread.",
+     "An Information object with uri, protocol, extensions, local_address, remote_address, framing, "
+     "response_headers and state. Any thread may read it.",
      (void *)(intptr_t)HELPER_information},
     {"output_stream", get_by_helper, NULL,
-     "A new raw binary stream (io.RawIOBase) of which each write is one message. Any thread.",
+     "A new OutputStream (an io.RawIOBase). Each write sends one message. Any thread may use it.",
      (void *)(intptr_t)HELPER_output_stream},
     {"on_closed", get_on_closed, set_on_closed,
-     "f(ws, args), called once by the dispatcher thread when the connection has ended, or None. Set after the "
-     "end it is called then. An open socket that has it lives until it has been called. Any thread.",
+     "The handler for the end, f(ws, args), or None. args is a ClosedEventArgs. The dispatcher thread calls it "
+     "once, also if it is set after the end. An open socket with a handler stays alive until then. Any thread "
+     "may set it.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
@@ -311,9 +323,10 @@ static PyMemberDef members[] = {
     {NULL, 0, 0, 0, NULL}};
 
 PyDoc_STRVAR(websocket_doc,
-             "What MessageWebSocket and StreamWebSocket have in common; not made by itself.\n\n"
-             "A socket that is dropped while open is closed when it is collected; one that has handlers lives\n"
-             "until its closed event has been dispatched, which run_forever() waits for.");
+             "The base class of MessageWebSocket and StreamWebSocket. Create one of those.\n\n"
+             "An open socket without handlers is closed when the last reference to it is dropped. An open\n"
+             "socket with handlers stays alive until its closed event has been handled. run_forever() waits\n"
+             "for that.");
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)websocket_doc},
                               {Py_tp_dealloc, SLOT(websocket_dealloc)},
