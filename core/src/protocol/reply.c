@@ -279,16 +279,17 @@ const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression 
 
 void cw__reply_refused(int http_status, cw__error *error)
 {
-    const char *hint = "";
+    const char *hint = ": ask whoever runs it";
 
     if (http_status >= 300 && http_status < 400)
         hint = ": it redirects; connect to the address in its Location header";
     else if (http_status == 401 || http_status == 403)
-        hint = ": it wants credentials or does not accept these";
+        hint = ": it wants credentials or does not accept these; set user:password@ in the URI, or the header "
+               "Authorization";
     else if (http_status == 404)
-        hint = ": there is no such path";
+        hint = ": there is no such path; check the one in the URI";
     else if (http_status == 200 || http_status == 426)
-        hint = ": there is an HTTP server, but no WebSocket at this path";
+        hint = ": there is an HTTP server, but no WebSocket at this path; check the one in the URI";
     cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
                   "the server refused the WebSocket with HTTP status %d%s", http_status, hint);
     error->http_status = http_status;

@@ -159,14 +159,15 @@ static const char *read_bracketed(const char *text, const char *end, cw__authori
         if (hex_value(a->host[i]) < 0 && a->host[i] != ':' && a->host[i] != '.')
             a->host_bytes = 0;
     if (a->host_bytes == 0 || !memchr(a->host, ':', a->host_bytes)) {
-        (void)fail(fault, "what stands in [ ] is not an IPv6 address");
+        (void)fail(fault, "what stands in [ ] is not an IPv6 address: write it as in [::1]");
         return NULL;
     }
     for (size_t i = 0; i < a->zone_bytes; i++)
         if (!is_alphanumeric((unsigned char)a->zone[i]) && !is_one_of((unsigned char)a->zone[i], "-._~"))
             a->zone_bytes = 0;
     if (a->zone && (a->zone_bytes == 0 || a->zone_bytes > CW__ZONE_AT_MOST)) {
-        (void)fail(fault, "the zone of the IPv6 address is not the name or number of an interface");
+        (void)fail(fault, "the zone of the IPv6 address is not the name or number of an interface: write it as "
+                          "in [fe80::1%%25eth0]");
         return NULL;
     }
     return close + 1;
@@ -196,7 +197,7 @@ static const char *read_name(const char *text, const char *end, cw__authority *a
     a->host = text;
     a->host_bytes = (size_t)((colon ? colon : end) - text);
     if (a->host_bytes > CW__HOST_AT_MOST) {
-        (void)fail(fault, "the host has more than %d characters", CW__HOST_AT_MOST);
+        (void)fail(fault, "the host has more than %d characters: shorten it", CW__HOST_AT_MOST);
         return NULL;
     }
     for (size_t i = 0; i < a->host_bytes; i++) {
@@ -275,7 +276,7 @@ static char *put_userinfo(char *out, const cw__authority *a, char fault[CW__URI_
     for (; user_bytes < a->userinfo_bytes && a->userinfo[user_bytes] != ':'; user_bytes++)
         if (a->userinfo_bytes - user_bytes >= 3 && strncasecmp(a->userinfo + user_bytes, "%3a", 3) == 0) {
             (void)fail(fault, "the user name has a colon (%%3A), which HTTP cannot send (RFC 7617): the server "
-                              "would take the rest for the password");
+                              "would take the rest for the password, so remove it");
             return NULL;
         }
     out = encode(out, a->userinfo, a->userinfo_bytes, USERINFO, fault);

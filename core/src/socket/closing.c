@@ -35,7 +35,7 @@ static void queue_close(cw_socket *s, int code, const char *reason, size_t reaso
         if (s->close.state != CW__CLOSE_SENT) /* else reading goes on, to the peer's close frame perhaps */
             cw__closing_ended_locked(s, s->fault.message);
     } else if (!cw__queue_control_locked(s, CW__OP_CLOSE, payload, len, true))
-        cw__closing_ended_locked(s, "no memory for a close frame");
+        cw__closing_ended_locked(s, "no memory for a close frame: free some and connect again");
 }
 
 /* From here on the service reads: for the peer's close frame, or for TCP's end. */
@@ -121,7 +121,8 @@ static void attend_drain(cw_socket *s, int64_t now_ms)
         end_drain(s, now_ms);
     else if (now_ms >= s->drain.progress_ms + drain_timeout_ms(s)) {
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
-                      "the server took nothing for %g s (send_timeout) while the connection was closing",
+                      "the server took nothing for %g s (send_timeout) while the connection was closing: raise "
+                      "that limit",
                       (double)drain_timeout_ms(s) / 1000);
         cw__closing_ended_locked(s, s->fault.message);
     } else if (s->grace_ms >= 0)
@@ -133,7 +134,8 @@ void cw__closing_attend_locked(cw_socket *s, int64_t now_ms)
     if (cw__closing_is_draining(s))
         attend_drain(s, now_ms);
     if (cw__close_expired(&s->close, now_ms))
-        cw__closing_ended_locked(s, "the server did not answer the close frame within close_timeout");
+        cw__closing_ended_locked(
+            s, "the server did not answer the close frame within close_timeout: raise that if it is slow");
     if (s->grace_ms >= 0 && s->close.state >= CW__CLOSE_BOTH && !s->out.first && !cw__closing_is_draining(s))
         cw__closing_ended_locked(s, "closed"); /* the server's end of TCP is not waited for */
 }
@@ -155,7 +157,7 @@ void cw__closing_begin_locked(cw_socket *s, int code, const char *reason, size_t
     s->is_closed_locally = true;
     cw__inbox_clear(&s->in.inbox);
     if (s->close.state == CW__CLOSE_NONE && !cw__pings_pay_all_locked(s))
-        cw__closing_no_memory_locked(s, "no memory for a pong");
+        cw__closing_no_memory_locked(s, "no memory for a pong: free some and connect again");
     if (!cw__close_begin(&s->close, now_ms, must_drain ? INT64_MAX : handshake_ms(s)))
         return;
     if (must_drain)
@@ -211,7 +213,8 @@ void cw__closing_violated_locked(cw_socket *s, const cw__violation *violation)
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "%s", text);
         s->fault.limit = CW_OPT_MAX_MESSAGE_SIZE + 1;
     } else
-        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "the server broke the protocol: %s (%d)",
+        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted,
+                      "the server broke the protocol: %s (%d); report it to whoever runs the server",
                       violation->text, violation->code);
     must_send = cw__close_failed(&s->close, &ours, cw__now_ms(), handshake_ms(s));
     cw__queue_drop_locked(s);
@@ -271,15 +274,16 @@ cw_status cw__closing_fail_locked(cw_socket *s)
     if (code == 0 && s->out.is_broken)
         return cw__fail_with(&s->fault);
     if (s->is_closed_locally || code == 0)
-        return cw__fail(CW_CLOSED, "the socket was closed by this program");
+        return cw__fail(CW_CLOSED, "the socket was closed by this program: make a new one to connect again");
     if (code == 1006 && s->fault.status != CW_OK)
         return cw__fail_with(&s->fault);
     if (code == 1006)
         return cw__fail(CW_CLOSED, "%s", s->close.result.reason);
     if (code == 1005)
-        return cw__fail(CW_CLOSED, "the server closed the connection without a code%s", where);
-    return cw__fail(CW_CLOSED, "the server closed the connection with code %d%s%s%s", code, where,
-                    s->close.result.reason_bytes ? ": " : "", s->close.result.reason);
+        return cw__fail(CW_CLOSED, "the server closed the connection without a code%s; connect again to go on",
+                        where);
+    return cw__fail(CW_CLOSED, "the server closed the connection with code %d%s%s%s; connect again to go on",
+                    code, where, s->close.result.reason_bytes ? ": " : "", s->close.result.reason);
 }
 
 cw_event *cw__closing_event_locked(cw_socket *s)

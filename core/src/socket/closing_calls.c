@@ -42,13 +42,14 @@ static cw_status check_close(int code, const char *reason, size_t reason_bytes)
     if (code != 1005 && !cw__close_code_valid(code))
         return cw__fail(CW_INVALID_ARGUMENT, "%d is no close code to send: use " CW_CLOSE_CODES, code);
     if (code == 1005 && reason_bytes > 0)
-        return cw__fail(CW_INVALID_ARGUMENT, "code 1005 sends an empty close frame: it takes no reason");
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "code 1005 sends an empty close frame: it takes no reason, so leave that out");
     if (reason_bytes > CW__CONTROL_MAX_BYTES - 2)
         return cw__fail(CW_INVALID_ARGUMENT,
                         "the reason has %zu bytes of UTF-8 and a close frame takes 123: shorten it",
                         reason_bytes);
     if (reason_bytes > 0 && !cw__utf8_valid(reason, reason_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the reason must be UTF-8");
+        return cw__fail(CW_INVALID_ARGUMENT, "the reason must be UTF-8: encode it so");
     return CW_OK;
 }
 
@@ -147,9 +148,10 @@ static cw_status check_loss_locked(cw_socket *s)
         why = s->fault.message;
     else if (*s->close.result.reason)
         why = s->close.result.reason;
-    cw__error_set(&error, CW_CLOSED, s->fault.status != CW_OK ? s->fault.web_status : CW_WEB_Disconnected,
-                  "up to %llu bytes that were sent did not reach the server: %s",
-                  (unsigned long long)s->out.lost_bytes, why);
+    cw__error_set(
+        &error, CW_CLOSED, s->fault.status != CW_OK ? s->fault.web_status : CW_WEB_Disconnected,
+        "up to %llu bytes that were sent did not reach the server: %s; send them again on a new connection",
+        (unsigned long long)s->out.lost_bytes, why);
     return cw__fail_with(&error);
 }
 
@@ -173,7 +175,8 @@ cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)
     if (status == CW_TIMED_OUT)
         status = cw__wait_timed_out(&wait, "the end of the connection", CW_OPTION_COUNT);
     else if (status == CW_INTERRUPTED)
-        status = cw__fail(CW_INTERRUPTED, "interrupted while waiting for the end of the connection");
+        status = cw__fail(CW_INTERRUPTED,
+                          "interrupted while waiting for the end of the connection: call again to go on");
     else if (status == CW_OK)
         status = check_loss_locked(s);
     return cw__socket_leave_locked(s, &wait, status);

@@ -84,7 +84,7 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *
     /* An address with a zone is one address, and libcurl alone applies the zone. The proxy is known only when the
      * handshake has chosen it: for one with a zone the race is given up below. */
     if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create()))
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection");
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
     settings = settings_of(s, uri, c->race, timeout_ms);
     c->timeout_ms = timeout_ms;
     c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
@@ -145,7 +145,7 @@ static cw_status read_uri(const char *text, size_t len_bytes, cw__uri *uri)
     cw__uri_result result = cw__uri_read(text, len_bytes, uri, fault);
 
     if (result == CW__URI_NO_MEMORY)
-        return cw__fail(CW_NO_MEMORY, "no memory for a URI");
+        return cw__fail(CW_NO_MEMORY, "no memory for a URI: free some and call again");
     if (result == CW__URI_BAD)
         return cw__fail(CW_INVALID_ARGUMENT, "%s", fault);
     return CW_OK;
@@ -158,7 +158,7 @@ static cw_status attach_locked(cw_socket *s, const cw__uri *uri, int timeout_ms)
     cw_status status;
 
     if (!c)
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection");
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
     if (timeout_ms == CW_TIMEOUT_DEFAULT)
         timeout_ms = (int)cw__setting(s, CW_OPT_CONNECT_TIMEOUT);
     status = prepare(s, c, uri, timeout_ms < 0 ? -1 : timeout_ms);
@@ -189,7 +189,7 @@ static cw_status begin_locked(cw_socket *s, const char *text, size_t len_bytes, 
     if (status == CW_OK)
         status = read_uri(text, len_bytes, &uri);
     if (status == CW_OK && !(copy = cw__strndup(text, len_bytes)))
-        status = cw__fail(CW_NO_MEMORY, "no memory for a URI");
+        status = cw__fail(CW_NO_MEMORY, "no memory for a URI: free some and call again");
     if (status == CW_OK) {
         cw__free(s->uri);
         s->uri = copy;
@@ -226,9 +226,9 @@ cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
     while (status == CW_OK && cw__socket_state(s) == CW_STATE_CONNECTING)
         status = cw__socket_wait_locked(s, &wait);
     if (status == CW_TIMED_OUT)
-        status = cw__fail(CW_TIMED_OUT, "still connecting");
+        status = cw__fail(CW_TIMED_OUT, "still connecting: wait again, or close the socket to give up");
     else if (status == CW_INTERRUPTED)
-        status = cw__fail(CW_INTERRUPTED, "interrupted while connecting");
+        status = cw__fail(CW_INTERRUPTED, "interrupted while connecting: connect again");
     else if (s->connect_error.status != CW_OK)
         status = cw__fail_with(&s->connect_error);
     else if (!s->codec && s->close.state == CW__CLOSE_NONE) /* neither is it open, nor was it ever */
@@ -326,7 +326,8 @@ static bool make_rooms(cw_socket *s, int fd)
         return true;
     cw__inflater_destroy(s->in.inflater);
     s->in.inflater = NULL;
-    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
+                  "no memory for a connection: free some and call again");
     return false;
 }
 
@@ -337,8 +338,9 @@ static bool open_locked(cw_socket *s)
     int fd = cw__pool_settle(&c->member);
 
     if (fd < 0) {
-        cw__error_set(&s->connect_error, CW_CONNECT_FAILED, CW_WEB_Disconnected,
-                      "the connection ended right after the handshake");
+        cw__error_set(
+            &s->connect_error, CW_CONNECT_FAILED, CW_WEB_Disconnected,
+            "the server ended the connection right after the handshake: see its log, or connect again");
         return false;
     }
     if (!make_rooms(s, fd))
@@ -382,7 +384,8 @@ static bool keep_reply(cw_socket *s)
     s->reply = cw__strndup(reply, strlen(reply));
     if (s->reply && (s->protocol || !protocol) && (s->extensions || !extensions))
         return true;
-    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for the server's reply");
+    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
+                  "no memory for the server's reply: free some and call again");
     return false;
 }
 
@@ -439,11 +442,15 @@ static void timed_out(const struct cw__connecting *c, cw__error *error)
     const cw__proxy *proxy = cw__handshake_proxy(c->handshake);
 
     if (cw__handshake_is_at_proxy(c->handshake))
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout,
-                      "not connected within %g s: the proxy %.80s (%s) has not let us through", seconds,
-                      proxy->name, proxy->variable);
+        cw__error_set(
+            error, CW_CONNECT_FAILED, CW_WEB_Timeout,
+            "not connected within %g s: the proxy %.80s (%s) has not let us through; check that it is "
+            "up, or raise connect_timeout",
+            seconds, proxy->name, proxy->variable);
     else
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout, "not connected within %g s", seconds);
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout,
+                      "not connected within %g s: check host, port and network, or raise connect_timeout",
+                      seconds);
 }
 
 static bool is_over(cw_socket *s, cw__error *error)
@@ -451,7 +458,8 @@ static bool is_over(cw_socket *s, cw__error *error)
     struct cw__connecting *c = s->connecting;
 
     if (c->is_cancelled)
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_OperationCanceled, "connecting was cancelled");
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_OperationCanceled,
+                      "connecting was cancelled by this program: make a new socket to connect again");
     else if (!c->member.is_done && cw__now_ms() >= c->deadline_ms)
         timed_out(c, error);
     else
@@ -490,7 +498,8 @@ static int64_t begin_race(cw_socket *s)
     struct cw__connecting *c = s->connecting;
 
     if (!cw__race_begin(c->race)) {
-        cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+        cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
+                      "no memory for a connection: free some and call again");
         return fail_locked(s);
     }
     cw__pool_rest(&c->member);

@@ -211,7 +211,7 @@ void cw__outbound_release_locked(cw_socket *s)
         f = cw__queue_make(HELD, true, NULL, 0);
         if (!f) {
             cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Unknown,
-                          "no memory to write the messages of a batch: connection dropped");
+                          "no memory to write the messages of a batch: connection dropped; connect again");
             cw__closing_ended_locked(s, s->fault.message);
             return;
         }
@@ -261,11 +261,12 @@ cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status, const cw
 {
     if (status == CW_TIMED_OUT)
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
-                      "the server took nothing for %g s%s in the middle of a message: connection dropped",
+                      "the server took nothing for %g s%s in the middle of a message: connection dropped; "
+                      "connect again, or raise that limit",
                       (double)wait->timeout_ms / 1000, whose_time(wait));
     else
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_OperationCanceled,
-                      "%s in the middle of a message: connection dropped",
+                      "%s in the middle of a message: connection dropped; connect again",
                       status == CW_NO_MEMORY ? "no memory" : "interrupted");
     cw__closing_ended_locked(s, s->fault.message);
     return cw__fail_with(&s->fault);
@@ -282,7 +283,7 @@ static void finish_frame(cw_socket *s, const message *m)
     if (f)
         cw__queue_prepend_locked(s, f);
     else
-        cw__closing_ended_locked(s, "no memory for the rest of a frame");
+        cw__closing_ended_locked(s, "no memory for the rest of a frame: free some and connect again");
 }
 
 static bool may_write(const cw_socket *s)
@@ -373,7 +374,8 @@ static bool is_turn(const cw_socket *s, size_t len_bytes, cw__sending mine, cons
 static cw_status fail_turn(cw_socket *s, cw_status status, const cw__wait *wait)
 {
     if (status == CW_INTERRUPTED)
-        return cw__fail(CW_INTERRUPTED, "interrupted while waiting to send; nothing of this message was sent");
+        return cw__fail(CW_INTERRUPTED,
+                        "interrupted while waiting to send; nothing of this message was sent: send it again");
     if (wait->timeout_ms == 0) {
         s->out.wants_writable = true;
         return cw__fail(CW_WOULD_BLOCK, "the send buffer is full; wait until the socket is writable and retry");
@@ -419,7 +421,8 @@ __attribute__((noinline)) static cw_status queue_rest(cw_socket *s, const messag
     if (!list && (m->is_frame_begun || m->done_bytes > 0))
         return cw__outbound_break_off_locked(s, CW_NO_MEMORY, wait);
     if (!list)
-        return cw__fail(CW_NO_MEMORY, "no memory to send a message; nothing of it was sent");
+        return cw__fail(CW_NO_MEMORY,
+                        "no memory to send a message; nothing of it was sent: free some and send it again");
     while (list) {
         cw__queued_frame *f = list;
         list = f->next;

@@ -52,7 +52,7 @@ static cw_status wait_for_pong(cw_socket *s, cw__ping *ping, cw__wait *wait)
     if (status == CW_TIMED_OUT)
         return cw__wait_timed_out(wait, "a pong", CW_OPT_PING_TIMEOUT);
     if (status == CW_INTERRUPTED)
-        return cw__fail(CW_INTERRUPTED, "interrupted while waiting for a pong");
+        return cw__fail(CW_INTERRUPTED, "interrupted while waiting for a pong: ping again");
     return cw__closing_fail_locked(s);
 }
 
@@ -69,7 +69,7 @@ static cw_status ping_locked(cw_socket *s, cw__wait *wait, int64_t *rtt_us)
         return cw__fail(CW_WOULD_BLOCK, "%d pings wait for their pongs already: ping again when one has come",
                         WAITING_AT_MOST);
     if (!send_ping(s))
-        return cw__fail(CW_NO_MEMORY, "no memory for a ping");
+        return cw__fail(CW_NO_MEMORY, "no memory for a ping: free some and call again");
     ping.number = s->pings.last_number;
     ping.sent_us = cw__now_us();
     s->pings.waiting = &ping;
@@ -168,7 +168,7 @@ bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
     if (s->close.state != CW__CLOSE_NONE || s->in.inbox.is_full)
         return false;
     if (!cw__pings_pay_locked(s, now_ms)) {
-        cw__closing_no_memory_locked(s, "no memory for a pong");
+        cw__closing_no_memory_locked(s, "no memory for a pong: free some and connect again");
         return false;
     }
     if (now_ms >= s->pings.deadline_ms) {

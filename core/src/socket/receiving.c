@@ -78,7 +78,9 @@ cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes)
         return cw__fail(CW_INVALID_STATE, "a message socket is not read as a stream: put its messages back");
     e = cw__event_create(CW_EVENT_MESSAGE, len_bytes);
     if (!e)
-        return cw__fail(CW_NO_MEMORY, "no memory for %zu bytes that are to be read again", len_bytes);
+        return cw__fail(CW_NO_MEMORY,
+                        "no memory for %zu bytes that are to be read again: free some and call again",
+                        len_bytes);
     memcpy(e->data, data, len_bytes);
     e->len_bytes = len_bytes;
     cw__mutex_lock(&s->lock);
@@ -151,7 +153,7 @@ static cw_status describe_end(cw_status status, const cw__wait *wait, const char
     if (status == CW_TIMED_OUT)
         return cw__wait_timed_out(wait, what, CW_OPT_RECEIVE_TIMEOUT);
     if (status == CW_INTERRUPTED)
-        return cw__fail(CW_INTERRUPTED, "interrupted while waiting for %s", what);
+        return cw__fail(CW_INTERRUPTED, "interrupted while waiting for %s: call again to go on", what);
     return status;
 }
 
@@ -269,7 +271,7 @@ static cw_status take_into_locked(cw_socket *s, cw_event *place, cw_status statu
         return CW_OK;
     }
     if (!take_back_locked(s, place)) {
-        cw__closing_no_memory_locked(s, "no memory for a message");
+        cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
         return cw__closing_fail_locked(s);
     }
     return where == IN_INBOX ? unload(s, place->data, place->room_bytes, received) : status;

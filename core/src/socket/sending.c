@@ -23,13 +23,17 @@ static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
     if (status != CW_OK)
         return status;
     if (kind != CW_BINARY && kind != CW_UTF8)
-        return cw__fail(CW_INVALID_ARGUMENT, "a message is binary or utf8");
+        return cw__fail(CW_INVALID_ARGUMENT, "there is no type of message %d: use CW_BINARY or CW_UTF8",
+                        (int)kind);
     if (kind == CW_UTF8 && s->socket_class == CW_STREAM_SOCKET)
-        return cw__fail(CW_INVALID_ARGUMENT, "a stream socket sends binary messages only");
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "a stream socket sends binary messages only: set message_type to binary");
     if (!is_fragment && s->out.fragments != CW__FRAGMENTS_NONE)
         return cw__fail(CW_INVALID_STATE, "a message sent in fragments is open: send its final frame first");
     if (s->out.fragments != CW__FRAGMENTS_NONE && kind != s->out.fragments_kind)
-        return cw__fail(CW_INVALID_STATE, "message_type cannot change inside a message sent in fragments");
+        return cw__fail(
+            CW_INVALID_STATE,
+            "message_type cannot change inside a message sent in fragments: send its final frame first");
     return CW_OK;
 }
 
@@ -185,7 +189,9 @@ static cw_status flush_locked(cw_socket *s, cw__wait *wait)
                         "again or close the connection",
                         (double)wait->timeout_ms / 1000);
     if (status == CW_INTERRUPTED)
-        return cw__fail(CW_INTERRUPTED, "interrupted while flushing; what waits is still being sent");
+        return cw__fail(
+            CW_INTERRUPTED,
+            "interrupted while flushing; what waits is still being sent: flush again to wait for it");
     if (s->close.state != CW__CLOSE_NONE || s->out.is_broken)
         return cw__closing_fail_locked(s); /* the peer's close, too, has thrown away what waited */
     return CW_OK;

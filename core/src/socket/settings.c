@@ -94,11 +94,14 @@ const char *cw__setting_text(const cw_socket *s, cw_option o) { return or_empty(
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
 {
     if (!is_option(o))
-        return cw__fail(CW_INVALID_ARGUMENT, "there is no control of the number %d", (int)o);
+        return cw__fail(CW_INVALID_ARGUMENT, "there is no control of the number %d: use a cw_option", (int)o);
     if (!cw_option_applies(o, s->socket_class))
-        return cw__fail(CW_INVALID_ARGUMENT, "a stream socket has no control %s", options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "a stream socket has no control %s: leave it out, or use a message socket",
+                        options[o].key);
     if (is_text(o) != wants_text)
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s", options[o].key,
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s: use the calls for that type",
+                        options[o].key,
                         options[o].type == CW_TYPE_BYTES ? "bytes"
                         : is_text(o)                     ? "text"
                                                          : "a number");
@@ -175,7 +178,8 @@ static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
     if (!cw__utf8_valid(value, len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8: encode it so", options[o].key);
     if (options[o].type == CW_TYPE_LIST && len_bytes > CW__PROTOCOLS_AT_MOST)
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s has %zu bytes: at most %d KiB can be sent",
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the control %s has %zu bytes: at most %d KiB can be sent, so shorten it",
                         options[o].key, len_bytes, CW__PROTOCOLS_AT_MOST / 1024);
     return CW_OK;
 }
@@ -185,9 +189,10 @@ static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
 cw_status cw_option_check_item(cw_option o, const char *item, size_t len_bytes)
 {
     if (!is_option(o) || options[o].type != CW_TYPE_LIST)
-        return cw__fail(CW_INVALID_ARGUMENT, "the control of the number %d is no list", (int)o);
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the control of the number %d is no list: check the items of a list only", (int)o);
     if (!cw__is_token(item, len_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is no " TOKEN, options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is no " TOKEN ": correct it", options[o].key);
     return CW_OK;
 }
 
@@ -203,10 +208,12 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option o, const void *value, size_
     if (status == CW_OK && len_bytes > 0)
         status = check_text(o, value, len_bytes);
     if (status == CW_OK && len_bytes > 0 && !(copy = cw__strndup(value, len_bytes)))
-        status = cw__fail(CW_NO_MEMORY, "no memory for the control %s", options[o].key);
+        status =
+            cw__fail(CW_NO_MEMORY, "no memory for the control %s: free some and call again", options[o].key);
     if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__header_check_protocols(copy)) {
         /* the value is not shown: some servers take a token of theirs as a subprotocol */
-        status = cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is no " TOKEN ", or is given twice",
+        status = cw__fail(CW_INVALID_ARGUMENT,
+                          "%s has an item that is no " TOKEN ", or is given twice: correct the list",
                           options[o].key);
         cw__free(copy);
     }
@@ -288,7 +295,8 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     cw__mutex_lock(&s->lock);
     text = info_text(s, info);
     if (!text)
-        status = cw__fail(CW_INVALID_ARGUMENT, "there is no such information");
+        status =
+            cw__fail(CW_INVALID_ARGUMENT, "there is no information of the number %d: use a cw_info", (int)info);
     else if (info == CW_INFO_PUBLIC_URI)
         copy_public_uri(text, buffer, size_bytes, len_bytes);
     else
@@ -370,13 +378,13 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
         value_bytes--;
     lines = cw__malloc(have_bytes + name_bytes + value_bytes + 4);
     if (!lines)
-        return cw__fail(CW_NO_MEMORY, "no memory for a header");
+        return cw__fail(CW_NO_MEMORY, "no memory for a header: free some and call again");
     end = copy_others(lines, s->settings.headers, name, name_bytes, adds);
     if ((size_t)(end - lines) + name_bytes + value_bytes > CW__HEADERS_AT_MOST) {
         cw__free(lines);
         return cw__fail(CW_INVALID_ARGUMENT,
                         "with the header %.*s there are more than %d KiB of headers, which cannot be "
-                        "sent",
+                        "sent: shorten or remove some",
                         (int)name_bytes, name, CW__HEADERS_AT_MOST / 1024);
     }
     put_header(end, name, name_bytes, value, value_bytes, is_sent_empty);

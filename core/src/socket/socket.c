@@ -20,10 +20,12 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
 
     *out = NULL;
     if (socket_class != CW_MESSAGE_SOCKET && socket_class != CW_STREAM_SOCKET)
-        return cw__fail(CW_INVALID_ARGUMENT, "there is no such class of socket");
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "there is no class of socket %d: use CW_MESSAGE_SOCKET or CW_STREAM_SOCKET",
+                        (int)socket_class);
     s = cw__calloc(1, sizeof *s);
     if (!s)
-        return cw__fail(CW_NO_MEMORY, "no memory for a socket");
+        return cw__fail(CW_NO_MEMORY, "no memory for a socket: free some and call again");
     s->client.calls = &client_calls;
     s->subscriber = (cw__subscriber){.take = take, .hold = hold_subscriber, .drop = drop_subscriber};
     atomic_init(&s->handles, 1);
@@ -112,7 +114,8 @@ static void check_keepalive(cw_socket *s, int64_t now_ms)
     if (cw__pings_attend_locked(s, now_ms)) {
         if (!s->out.is_broken)
             cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
-                          "the connection was lost: nothing came for %g s after a keepalive ping",
+                          "the connection was lost: nothing came for %g s after a keepalive ping "
+                          "(ping_timeout); connect again",
                           (double)cw__setting(s, CW_OPT_PING_TIMEOUT) / 1000);
         cw__closing_ended_locked(s, s->fault.message);
     }
@@ -123,7 +126,8 @@ static int64_t serve_locked(cw_socket *s)
     int64_t now_ms = cw__now_ms(); /* what expires while it reads is looked at in the next turn, at once */
 
     if (s->is_unwatchable)
-        cw__closing_ended_locked(s, "the system has no memory to watch the connection");
+        cw__closing_ended_locked(
+            s, "the system has no memory to watch the connection: free some and connect again");
     cw__inbound_reclaim_locked(s, now_ms);
     if (s->in.reader == CW__READER_SERVICE)
         cw__inbound_serve_locked(s);
@@ -290,7 +294,8 @@ cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask)
     if (m && (event_mask & CW_EVENT_MESSAGE) && s->socket_class == CW_STREAM_SOCKET)
         status = cw__fail(CW_INVALID_STATE, "a stream socket has no messages: read its input stream");
     else if (m && s->mailbox && s->mailbox != m)
-        status = cw__fail(CW_INVALID_STATE, "the socket is bound to another mailbox");
+        status = cw__fail(CW_INVALID_STATE,
+                          "the socket is bound to another mailbox: use that one, or make a new socket");
     if (status == CW_OK) {
         if (m && !s->mailbox) {
             cw__mailbox_retain(m);

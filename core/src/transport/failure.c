@@ -98,7 +98,8 @@ int cw__web_status_of_curl(int curl_code, int os_errno)
 /* ---- Texts ---- */
 
 /* In the texts below: $ "the server a.example" or "the proxy 10.0.0.1:3128", & "the server" or "the proxy", ~ the URI's
- * host, ^ host and port of the proxy, # the variable that names it, | the control for authorities. */
+ * host, ^ host and port of the proxy, # the variable that names it, | the control for authorities, % ": " and what errno
+ * says, if it says something. */
 typedef struct party {
     const cw__failure *f;
     const char *name, *role; /* $ and & */
@@ -113,6 +114,16 @@ static void put(writer *w, const char *text)
     while (text && *text && w->at < w->end)
         *w->at++ = *text++;
     *w->at = '\0';
+}
+
+/* ": Connection refused" */
+static void put_errno(writer *w, int os_errno)
+{
+    if (!os_errno)
+        return;
+    put(w, ": ");
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
+    put(w, strerror(os_errno));
 }
 
 static void put_expanded(writer *w, const char *text, const party *p)
@@ -135,6 +146,9 @@ static void put_expanded(writer *w, const char *text, const party *p)
         case '#':
             put(w, p->f->variable);
             break;
+        case '%':
+            put_errno(w, p->f->os_errno);
+            break;
         case '|':
             put(w, p->f->at_proxy ? "proxy_ca_file" : "ca_file");
             break;
@@ -148,16 +162,6 @@ static writer write_to(char *buffer, size_t size_bytes)
 {
     buffer[0] = '\0';
     return (writer){buffer, buffer + size_bytes - 1};
-}
-
-/* ": Connection refused" */
-static void put_errno(writer *w, int os_errno)
-{
-    if (!os_errno)
-        return;
-    put(w, ": ");
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
-    put(w, strerror(os_errno));
 }
 
 /* OpenSSL's number for what went wrong, which says more than a CURLcode: "error:0A000126:...". */
@@ -202,7 +206,7 @@ static const verdict verdicts[] = {
      CW_WEB_CertificateIsInvalid,
      {20, 21}},
     {NO_REVOCATION,
-     "crl_file lacks the list of an authority of its chain",
+     "crl_file lacks the list of an authority of its chain: add it",
      CW_WEB_CertificateIsInvalid,
      {3, 33}},
     {NO_REVOCATION, "a list in crl_file is out of date: fetch a new one", CW_WEB_CertificateIsInvalid, {12}},
@@ -290,37 +294,40 @@ typedef struct reason {
     const char *message, *message_of_proxy; /* the second one is NULL where they are the same */
 } reason;
 
-#define OLD_TLS   "$ has no TLS 1.2 or later: it must be updated"
-#define NO_TLS    "$ does not speak TLS there: use ws:// or another port"
-#define NO_TLS_P  "$ does not speak TLS there: write http:// in #, or another port"
-#define FAULTY    "the certificate of $ is faulty, or its signature: it needs a new one"
-#define TRUNCATED "$ cut the connection without TLS's close_notify: what it sent may be truncated"
-#define DEMANDS   "$ demands a client certificate, and curlwire has none to give"
-#define NO_LOOK_UP \
-    "cannot connect to $: no name can be looked up for want of a descriptor (ulimit -n), a thread or memory"
+#define OLD_TLS  "$ has no TLS 1.2 or later: it must be updated"
+#define NO_TLS   "$ does not speak TLS there: use ws:// or another port"
+#define NO_TLS_P "$ does not speak TLS there: write http:// in #, or another port"
+#define FAULTY   "the certificate of $ is faulty, or its signature: it needs a new one"
+#define TRUNCATED \
+    "$ cut the connection without TLS's close_notify: what it sent may be truncated; connect again"
+#define DEMANDS "$ demands a client certificate, and curlwire has none to give: use a server without that"
+#define NO_LOOK_UP                                                                                          \
+    "cannot connect to $: no descriptor, thread or memory to look a name up; raise the limits (ulimit -n, " \
+    "-u, -v)"
 
 static const reason *reason_of(int curl_code, const char *text)
 {
     static const reason reasons[] = {
         /* the first is for the TLS handshake only */
-        {"unexpected eof", CW_WEB_CannotConnect, "$ ended the connection during the TLS handshake", NULL},
+        {"unexpected eof", CW_WEB_CannotConnect,
+         "$ ended the connection during the TLS handshake: check its port, and its log", NULL},
         {"thread failed to start", CW_WEB_HostNameNotResolved, NO_LOOK_UP, NULL}, /* 8.14.1 */
         {"unsupported protocol", CW_WEB_CannotConnect, OLD_TLS, NULL},
         {"alert protocol version", CW_WEB_CannotConnect, OLD_TLS, NULL},
         {"wrong version number", CW_WEB_CannotConnect, NO_TLS, NO_TLS_P},
         {"packet length too long", CW_WEB_CannotConnect, NO_TLS, NO_TLS_P},
-        {"handshake failure", CW_WEB_CannotConnect, "$ refused the TLS handshake: it shares no cipher with us",
-         NULL},
+        {"handshake failure", CW_WEB_CannotConnect,
+         "$ refused the TLS handshake: it shares no cipher with us; it must be updated", NULL},
         {"unrecognized name", CW_WEB_CannotConnect,
-         "$ refused the TLS handshake: it does not know the name that it was called by", NULL},
+         "$ refused the TLS handshake: it does not know the name that it was called by; check that", NULL},
         {"asn1 encoding routines", CW_WEB_CertificateContainsErrors, FAULTY, NULL},
         {"rsa routines", CW_WEB_CertificateContainsErrors, FAULTY, NULL},
         {"provider signature failure", CW_WEB_CertificateContainsErrors, FAULTY, NULL}, /* 3.5 */
         {"certificate required", CW_WEB_UnexpectedClientError, DEMANDS, NULL},
         {"unexpected eof", CW_WEB_ConnectionAborted, TRUNCATED, NULL},
         {"non-properly terminated", CW_WEB_ConnectionAborted, TRUNCATED, NULL},
-        {"bad record mac", CW_WEB_ConnectionAborted, "what $ sent was corrupted on its way, as TLS found",
-         NULL},
+        {"bad record mac", CW_WEB_ConnectionAborted,
+         "what $ sent was corrupted on its way, as TLS found; connect again", NULL},
     };
 
     for (size_t i = curl_code == CURLE_SSL_CONNECT_ERROR ? 0 : 1; i < sizeof reasons / sizeof *reasons; i++)
@@ -386,6 +393,7 @@ static const meaning *meaning_of(const meaning *list, size_t count, int code)
 }
 
 #define NOT_SOCKS "$ does not speak that version of SOCKS: check the scheme in #"
+#define NO_ANSWER "$ ended the connection instead of answering: check its port, and its log"
 #define WANTS_USER \
     "$ refused the user and password, or wants some: write them in #, before the host, as user:password@"
 
@@ -407,21 +415,30 @@ static const meaning *meaning_of_socks(int proxy_code)
          "the URI's host is too long for SOCKS: 255 bytes are the most"},
         {CURLPX_RESOLVE_HOST, CW_WEB_HostNameNotResolved,
          "the host ~ cannot be resolved here; with socks5h:// or socks4a:// in # the proxy ^ resolves it"},
-        {CURLPX_REPLY_HOST_UNREACHABLE, CW_WEB_ServerUnreachable, "$ cannot reach ~"},
-        {CURLPX_REPLY_NETWORK_UNREACHABLE, CW_WEB_ServerUnreachable, "$ cannot reach the network of ~"},
-        {CURLPX_REPLY_TTL_EXPIRED, CW_WEB_ServerUnreachable, "$ cannot reach ~"},
-        {CURLPX_REPLY_CONNECTION_REFUSED, CW_WEB_CannotConnect, "$ says that ~ refused the connection"},
-        {CURLPX_REPLY_NOT_ALLOWED, CW_WEB_Forbidden, "$ does not allow connections to ~"},
-        {CURLPX_REQUEST_FAILED, CW_WEB_CannotConnect, "$ refused to connect to ~, or could not"},
-        {CURLPX_REPLY_GENERAL_SERVER_FAILURE, CW_WEB_CannotConnect, "$ could not connect to ~"},
-        {CURLPX_REPLY_COMMAND_NOT_SUPPORTED, CW_WEB_CannotConnect, "$ does not make connections"},
+        {CURLPX_REPLY_HOST_UNREACHABLE, CW_WEB_ServerUnreachable,
+         "$ cannot reach ~: check the host, or ask whoever runs the proxy"},
+        {CURLPX_REPLY_NETWORK_UNREACHABLE, CW_WEB_ServerUnreachable,
+         "$ cannot reach the network of ~: check the host, or ask whoever runs the proxy"},
+        {CURLPX_REPLY_TTL_EXPIRED, CW_WEB_ServerUnreachable,
+         "$ cannot reach ~: check the host, or ask whoever runs the proxy"},
+        {CURLPX_REPLY_CONNECTION_REFUSED, CW_WEB_CannotConnect,
+         "$ says that ~ refused the connection: check the port in the URI"},
+        {CURLPX_REPLY_NOT_ALLOWED, CW_WEB_Forbidden,
+         "$ does not allow connections to ~: ask whoever runs it, or list the host in no_proxy"},
+        {CURLPX_REQUEST_FAILED, CW_WEB_CannotConnect,
+         "$ refused to connect to ~, or could not: check the URI, or ask whoever runs the proxy"},
+        {CURLPX_REPLY_GENERAL_SERVER_FAILURE, CW_WEB_CannotConnect,
+         "$ could not connect to ~: check the URI, or ask whoever runs the proxy"},
+        {CURLPX_REPLY_COMMAND_NOT_SUPPORTED, CW_WEB_CannotConnect,
+         "$ does not make connections: name another proxy in #"},
         {CURLPX_REPLY_ADDRESS_TYPE_NOT_SUPPORTED, CW_WEB_CannotConnect,
          "$ does not take that kind of address: try socks5h:// or socks4a:// in #"},
-        {CURLPX_CLOSED, CW_WEB_CannotConnect, "$ ended the connection instead of answering"},
-        {CURLPX_RECV_CONNECT, CW_WEB_CannotConnect, "$ ended the connection instead of answering"},
+        {CURLPX_CLOSED, CW_WEB_CannotConnect, NO_ANSWER},
+        {CURLPX_RECV_CONNECT, CW_WEB_CannotConnect, NO_ANSWER},
     };
     const meaning *found = meaning_of(list, sizeof list / sizeof *list, proxy_code);
-    static const meaning unknown = {CURLPX_OK, CW_WEB_CannotConnect, "connecting through $ failed"};
+    static const meaning unknown = {CURLPX_OK, CW_WEB_CannotConnect,
+                                    "connecting through $ failed: check the proxy in #"};
 
     return found ? found : &unknown;
 }
@@ -435,19 +452,25 @@ static const meaning *meaning_of_code(const cw__failure *f)
          "libcurl refuses the URI; it should look like wss://host/path"},
         {CURLE_COULDNT_RESOLVE_PROXY, 0, "the host of the proxy ^ cannot be resolved: check the variable #"},
         {CURLE_COULDNT_RESOLVE_HOST, 0, "the host ~ cannot be resolved: check its spelling, and the network"},
-        {CURLE_COULDNT_CONNECT, 0, "cannot connect to $"},
-        {CURLE_SSL_CONNECT_ERROR, 0, "the TLS handshake with $ failed"},
-        {CURLE_OPERATION_TIMEDOUT, 0, "$ did not answer in time (connect_timeout)"},
-        {CURLE_SEND_ERROR, 0, "the connection to $ was lost during the handshake"},
-        {CURLE_RECV_ERROR, 0, "the connection to $ was lost during the handshake"},
-        {CURLE_GOT_NOTHING, 0, "$ ended the connection instead of answering"},
-        {CURLE_PARTIAL_FILE, 0, "$ ended the connection in the middle of its answer"},
-        {CURLE_UNSUPPORTED_PROTOCOL, 0, "the answer of $ is no HTTP/1.1"},
-        {CURLE_WEIRD_SERVER_REPLY, 0, "the answer of $ is no valid HTTP"},
+        {CURLE_COULDNT_CONNECT, 0, "cannot connect to $%; check host and port, and that it runs"},
+        {CURLE_SSL_CONNECT_ERROR, 0, "the TLS handshake with $ failed%; see its log"},
+        {CURLE_OPERATION_TIMEDOUT, 0,
+         "$ did not answer in time (connect_timeout): check the network, or raise that limit"},
+        {CURLE_SEND_ERROR, 0, "the connection to $ was lost during the handshake%; connect again"},
+        {CURLE_RECV_ERROR, 0, "the connection to $ was lost during the handshake%; connect again"},
+        {CURLE_GOT_NOTHING, 0, NO_ANSWER},
+        {CURLE_PARTIAL_FILE, 0,
+         "$ ended the connection in the middle of its answer: see its log, or connect again"},
+        {CURLE_UNSUPPORTED_PROTOCOL, 0,
+         "the answer of $ is no HTTP/1.1: check the port, and that the URI is a WebSocket's"},
+        {CURLE_WEIRD_SERVER_REPLY, 0,
+         "the answer of $ is no valid HTTP: check the port, and that the URI is a WebSocket's"},
         {CURLE_SSL_CIPHER, CW_WEB_CannotConnect,
-         "the loaded libcurl's TLS has none of the ciphers that it is to use"},
-        {CURLE_SSL_PINNEDPUBKEYNOTMATCH, 0, "the key of $ is another one than is expected"},
-        {CURLE_INTERFACE_FAILED, CW_WEB_CannotConnect, "the network interface cannot be used"},
+         "the loaded libcurl's TLS has none of the ciphers that it is to use: load another libcurl"},
+        {CURLE_SSL_PINNEDPUBKEYNOTMATCH, 0,
+         "the key of $ is another one than is expected: make sure that it is the right server"},
+        {CURLE_INTERFACE_FAILED, CW_WEB_CannotConnect,
+         "the network interface cannot be used: check the network"},
     };
 
     if (f->proxy && f->curl_code == CURLE_PROXY)
@@ -470,11 +493,9 @@ static void explain_code(const party *p, cw__error *error)
 
     if (m) {
         put_expanded(&w, m->text, p);
-        if (f->curl_code == CURLE_COULDNT_CONNECT || f->curl_code == CURLE_SEND_ERROR ||
-            f->curl_code == CURLE_RECV_ERROR || f->curl_code == CURLE_SSL_CONNECT_ERROR)
-            put_errno(&w, f->os_errno);
     } else {
-        (void)snprintf(number, sizeof number, " failed: %s (%d)", cw__curl_name(f->curl_code), f->curl_code);
+        (void)snprintf(number, sizeof number, " failed: %s (%d); see libcurl-errors(3)",
+                       cw__curl_name(f->curl_code), f->curl_code);
         put_expanded(&w, "connecting to $", p);
         put(&w, number);
     }
@@ -535,7 +556,7 @@ void cw__failure_explain(const cw__failure *f, cw__error *error)
     else if (f->tls.wants_certificate && is_cut_off(f))
         fill_error(error, CW_WEB_UnexpectedClientError,
                    "$ asked for a client certificate and ended the connection without one: it demands a client "
-                   "certificate, and curlwire has none to give",
+                   "certificate, and curlwire has none to give; use a server without that",
                    &p);
     else if (r)
         fill_error(error, r->web_status, f->at_proxy && r->message_of_proxy ? r->message_of_proxy : r->message,
@@ -574,6 +595,7 @@ void cw__failure_lost(int curl_code, int os_errno, const char *text, const char 
         if (!os_errno)
             put(&w, number);
         put_tls_number(&w, text);
+        put(&w, "; connect again");
     }
     cw__error_set(error, CW_CLOSED, r ? r->web_status : cw__web_status_of_curl(curl_code, os_errno), "%s",
                   message);

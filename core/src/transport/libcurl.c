@@ -51,8 +51,9 @@ cw_status cw__libcurl_init(void)
         return status;
     (void)pthread_once(&once, init_once);
     if (init_result != CURLE_OK)
-        return cw__fail(CW_UNSUPPORTED, "libcurl cannot start: %s (%d)", cw__curl_name((int)init_result),
-                        (int)init_result);
+        return cw__fail(CW_UNSUPPORTED,
+                        "libcurl cannot start: %s (%d); check the configuration of its TLS library",
+                        cw__curl_name((int)init_result), (int)init_result);
     return CW_OK;
 }
 

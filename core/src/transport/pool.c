@@ -271,7 +271,8 @@ static void explain_none(int os_errno, cw__error *error)
     if (cw__failure_is_descriptor(os_errno))
         cw__failure_no_descriptor(os_errno, error);
     else
-        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown,
+                      "no memory for a connection: free some and call again");
 }
 
 bool cw__pool_step(cw__pool_member *m, cw__error *error)
@@ -294,11 +295,13 @@ bool cw__pool_step(cw__pool_member *m, cw__error *error)
     if (code == CURLM_OK && is_watched)
         return true;
     if (code == CURLM_OK)
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown,
-                      "cannot connect: a descriptor cannot be watched");
+        cw__error_set(
+            error, CW_CONNECT_FAILED, CW_WEB_Unknown,
+            "cannot connect: a descriptor cannot be watched; free memory, or raise the limit (ulimit -n)");
     else
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown,
-                      "cannot connect: libcurl's multi says CURLMcode %d", (int)code);
+                      "cannot connect: libcurl's multi says CURLMcode %d; try another version of libcurl",
+                      (int)code);
     return false;
 }
 

@@ -355,7 +355,7 @@ cw_status cw__proxy_choose(cw__proxy *p, bool is_tls, const char *host, unsigned
     if (!fault && !has_no_memory)
         return CW_OK;
     if (has_no_memory)
-        cw__error_set(&error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a proxy");
+        cw__error_set(&error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a proxy: free some and call again");
     else
         cw__error_set(&error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
                       "the proxy in the environment variable %s is malformed: %s. Write "
@@ -375,22 +375,24 @@ void cw__proxy_destroy(cw__proxy *p)
 
 void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, cw__error *error)
 {
-    const char *hint = "";
+    const char *hint = ": ask whoever runs it";
 
     if (http_status == 407)
-        hint = proxy->user ? ": it does not accept this user and password"
+        hint = proxy->user ? ": it does not accept this user and password; correct them there"
                            : ": it wants a user and a password; write user:password@ before its host";
     else if (http_status == 403 || http_status == 405)
-        hint = ": it does not allow this connection";
+        hint = ": it does not allow this connection; ask whoever runs it, or list the host in no_proxy";
     else if (http_status == 502 || http_status == 503 || http_status == 504)
-        hint = ": it could not reach the server";
+        hint = ": it could not reach the server; check host and port in the URI";
     if (http_status > 0)
         cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
                       "the proxy %.80s (%s) refused to connect to %.80s with HTTP status %d%s", proxy->name,
                       proxy->variable, host, http_status, hint);
     else
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                      "the proxy %.80s (%s) answered with something that is not HTTP/1.1", proxy->name,
-                      proxy->variable);
+        cw__error_set(
+            error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+            "the proxy %.80s (%s) answered with something that is not HTTP/1.1: check scheme and port "
+            "in that variable",
+            proxy->name, proxy->variable);
     error->http_status = http_status;
 }

@@ -142,11 +142,13 @@ static void invalid_reply(const cw__handshake *h, const char *fault, int http_st
 {
     if (cw__handshake_is_at_proxy(h))
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                      "the reply of the proxy %.80s (%s) is invalid: %s", h->proxy.name, h->proxy.variable,
-                      fault);
+                      "the reply of the proxy %.80s (%s) is invalid: %s; report it to whoever runs the proxy",
+                      h->proxy.name, h->proxy.variable, fault);
     else
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                      "the server's handshake reply is invalid: %s", fault);
+                      "the server's handshake reply is invalid: %s; check the URI, or report it to whoever "
+                      "runs the server",
+                      fault);
     error->http_status = http_status;
 }
 
@@ -206,10 +208,12 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
         break;
     case NO_ANSWER:
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                      "the server ended the connection instead of answering the handshake");
+                      "the server ended the connection instead of answering the handshake: check the URI, and "
+                      "the server's log");
         break;
     case NO_MEMORY:
-        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown,
+                      "no memory for a connection: free some and call again");
         break;
     case NO_DESCRIPTOR:
         cw__failure_no_descriptor(descriptor_errno(h, e), error);
