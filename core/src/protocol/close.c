@@ -12,7 +12,9 @@
  *
  * Once the peer's close frame has come nothing of what it sends counts any more (section 5.5.1), so from
  * RECEIVED and BOTH there is no way to FAILED. One deadline bounds all of it; a later step never extends it. A close
- * that begins while our data is still on its way has no deadline at first; cw__close_bound sets it later. */
+ * that begins while our data is still on its way has no deadline at first; cw__close_bound sets it later.
+ *
+ * Reasons: CW_CLOSED. */
 #include "protocol.h"
 
 #include <assert.h>

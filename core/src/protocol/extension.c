@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The extension permessage-deflate in the opening handshake (RFC 7692 section 7.1): what a client offers, and whether
  * the answer is one to that offer. handshake.c writes the offer, reply.c has the answer read. Pure: texts in, terms
- * or a fault out. */
+ * or a fault out.
+ *
+ * Reasons: CW_CONNECT_FAILED. */
 #include "protocol.h"
 
 #include <stdio.h>

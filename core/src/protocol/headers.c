@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Headers: which request headers a caller may give, and which subprotocols. Called by settings.c; pure but for the
- * calling thread's error. */
+ * calling thread's error.
+ *
+ * Reasons: CW_INVALID_ARGUMENT. */
 #include <string.h>
 #include <strings.h>
 

@@ -4,7 +4,9 @@
  *
  * A frame begins with the first piece after the last one ended: frame_left (data) and in_control (control frames,
  * which may come between the frames of a message but never inside one) say where we are. The offset of a piece
- * does not, since a codec may announce a frame by a piece of no bytes before its payload comes. */
+ * does not, since a codec may announce a frame by a piece of no bytes before its payload comes.
+ *
+ * Reasons: CW_CLOSED. */
 #include "protocol.h"
 
 #include <string.h>

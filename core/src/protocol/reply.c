@@ -2,7 +2,9 @@
 /* The reply to the opening handshake: its header lines as they come, and the verdict on them (RFC 6455 section
  * 4.1). libcurl checks neither Sec-WebSocket-Accept nor that Upgrade, Connection, extension and subprotocol are
  * what was asked for (8.14.1 and 8.22 alike), so all of that is here. Called by handshake.c with what libcurl
- * hands it, and by verdict.c. Pure: lines in, verdict out; no I/O, no libcurl. */
+ * hands it, and by verdict.c. Pure: lines in, verdict out; no I/O, no libcurl.
+ *
+ * Reasons: CW_CONNECT_FAILED. */
 #include "protocol.h"
 
 #include <string.h>

@@ -3,7 +3,9 @@
  * Bytes in, bytes or the text of a fault out. Called by handshake.c; knows nothing of libcurl.
  *
  * A fault never shows the user name, the password, the query or a port that is no number: a password with a / or # in
- * it ends up as any of these. It names a single character, and what to write instead. */
+ * it ends up as any of these. It names a single character, and what to write instead.
+ *
+ * Errors: CW_INVALID_ARGUMENT. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -231,7 +233,8 @@ bool cw__authority_read(const char *text, size_t len_bytes, cw__authority *a, ch
     if (!text)
         return false;
     if (text < end && *text != ':')
-        return fail(fault, "only a port, with a colon before it, may follow the ] of an IPv6 address");
+        return fail(
+            fault, "only a port, with a colon before it, may follow the ] of an IPv6 address: remove the rest");
     return text == end || read_port(text + 1, end, a, fault);
 }
 
@@ -252,7 +255,8 @@ static const char *read_scheme(const char *text, size_t len_bytes, cw__uri *uri,
     }
     uri->is_secure = len == 3 && strncasecmp(text, "wss", 3) == 0;
     if (!uri->is_secure && (len != 2 || strncasecmp(text, "ws", 2) != 0)) {
-        (void)fail(fault, "the URI's scheme must be ws or wss, not %.*s", (int)len, text);
+        (void)fail(fault, "the URI's scheme must be ws or wss, not %.*s: write ws:// or wss://", (int)len,
+                   text);
         return NULL;
     }
     return text + len + 3;

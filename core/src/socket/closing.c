@@ -11,7 +11,9 @@
  * soon as the peer sends something to a closed connection.
  *
  * Safety: under the socket's lock. Nothing here writes: frames are queued and the service (or whoever holds the
- * lock) flushes, since some of these are called from inside a write. */
+ * lock) flushes, since some of these are called from inside a write.
+ *
+ * Errors: CW_CLOSED. */
 #include <stdio.h>
 #include <string.h>
 

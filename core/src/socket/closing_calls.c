@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Closing, the calls: those that begin the closing handshake, wait for its end and say how it went. closing.c does it.
  *
- * Safety: each takes the socket's lock. */
+ * Safety: each takes the socket's lock.
+ *
+ * Errors: CW_CLOSED. */
 #include <stdio.h>
 
 #include "socket.h"

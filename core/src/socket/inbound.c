@@ -4,7 +4,9 @@
  * while they wait, so that request and response need no other thread. The service steps aside at the first
  * such call and looks every few milliseconds whether they have left.
  *
- * Safety: under the socket's lock. */
+ * Safety: under the socket's lock.
+ *
+ * Errors: CW_CLOSED. */
 #include <string.h>
 
 #include "socket.h"

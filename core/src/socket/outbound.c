@@ -10,7 +10,9 @@
  *
  * Safety: under the socket's lock, given up only in cw__socket_poll_locked and cw__socket_wait_locked. A frame
  * that has begun is either first in the queue or in the hands of the one thread that sends directly (out.sending), and
- * then what the queue has may wait behind HELD. */
+ * then what the queue has may wait behind HELD.
+ *
+ * Errors: CW_CLOSED. */
 #include <poll.h>
 #include <string.h>
 

@@ -2,7 +2,9 @@
 /* Socket: the object's public calls, from create to release, its subscription, and what the service and a mailbox call,
  * which it shares out among connect.c, inbound.c, outbound.c, ping.c and closing.c.
  *
- * Safety: see socket.h. */
+ * Safety: see socket.h.
+ *
+ * Errors: CW_CLOSED. */
 #include <unistd.h>
 
 #include "socket.h"

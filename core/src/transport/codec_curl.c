@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Codec "curl": frames by curl_ws_recv and curl_ws_send. libcurl's decoder hides the form of a length (a
  * non-minimal one passes) and says the same CURLE_RECV_ERROR for a broken rule as for a lost connection; what
- * it logs tells the two apart. Called through codec.h; knows no options and no message rules. */
+ * it logs tells the two apart. Called through codec.h; knows no options and no message rules.
+ *
+ * Reasons: CW_CLOSED. */
 #ifdef __linux__
 #include <netinet/in.h>
 #include <netinet/tcp.h>

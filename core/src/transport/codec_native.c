@@ -5,7 +5,9 @@
  *
  * Memory: nothing but the struct while nothing moves. Input that is not used up and output that is held back or that
  * the connection has not taken have a buffer each, as long as they last. One input buffer that nobody uses is kept
- * for the whole process, so that a small message on a quiet connection costs no allocation of one. */
+ * for the whole process, so that a small message on a quiet connection costs no allocation of one.
+ *
+ * Reasons: CW_CLOSED. */
 #include <string.h>
 
 #include "transport.h"

@@ -2,7 +2,9 @@
 /* Failure: gives each failure of libcurl a status and a text of our own. It looks at the CURLcode, what TLS said, errno,
  * the verdict on a certificate, and who failed, the server or the proxy. libcurl's texts are matched here and shown
  * nowhere, because they contain what was given, also the password of a proxy. Called by handshake.c and link.c. No locks;
- * the only I/O finds out why a file cannot be read. */
+ * the only I/O finds out why a file cannot be read.
+ *
+ * Errors: CW_CONNECT_FAILED, CW_CLOSED. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -408,11 +410,11 @@ static const meaning *meaning_of_socks(int proxy_code)
         {CURLPX_IDENTD, CW_WEB_ProxyAuthenticationRequired, WANTS_USER},
         {CURLPX_IDENTD_DIFFER, CW_WEB_ProxyAuthenticationRequired, WANTS_USER},
         {CURLPX_LONG_USER, CW_WEB_UnexpectedClientError,
-         "the user in # is too long for SOCKS: 255 bytes are the most"},
+         "the user in # is too long for SOCKS: 255 bytes are the most; use a shorter one"},
         {CURLPX_LONG_PASSWD, CW_WEB_UnexpectedClientError,
-         "the password in # is too long for SOCKS: 255 bytes are the most"},
+         "the password in # is too long for SOCKS: 255 bytes are the most; use a shorter one"},
         {CURLPX_LONG_HOSTNAME, CW_WEB_UnexpectedClientError,
-         "the URI's host is too long for SOCKS: 255 bytes are the most"},
+         "the URI's host is too long for SOCKS: 255 bytes are the most; use a shorter one"},
         {CURLPX_RESOLVE_HOST, CW_WEB_HostNameNotResolved,
          "the host ~ cannot be resolved here; with socks5h:// or socks4a:// in # the proxy ^ resolves it"},
         {CURLPX_REPLY_HOST_UNREACHABLE, CW_WEB_ServerUnreachable,

@@ -2,7 +2,9 @@
 /* Proxy: which proxy a connection uses, by the environment variables that libcurl would consult. The values are checked
  * here, and libcurl gets the checked result, so that a proxy that cannot be used is an error on every libcurl: 8.14.1
  * connects directly with some malformed values. A value is never shown, since a password may be anywhere in a malformed
- * one. Called by handshake.c; reads variables only by the function that it is given. */
+ * one. Called by handshake.c; reads variables only by the function that it is given.
+ *
+ * Reasons: CW_CONNECT_FAILED. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

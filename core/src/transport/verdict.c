@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Verdict: what a handshake came to (RFC 6455 section 4.1), once libcurl is done with its transfer. It is classified first,
  * and then described. reply.c knows what a reply must be, proxy.c and failure.c the texts. Called by connect.c, under the
- * socket's lock; knows nothing of frames. */
+ * socket's lock; knows nothing of frames.
+ *
+ * Reasons: CW_CONNECT_FAILED. */
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
