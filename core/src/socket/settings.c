@@ -369,8 +369,8 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
         return cw__fail(CW_INVALID_STATE,
                         "the request headers cannot change once a connect has begun; set them before");
     if (advice && has_header(&s->settings, name, name_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: instead, %s", (int)name_bytes, name,
-                        advice);
+        return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: instead, %s",
+                        (int)name_bytes, name, advice);
     while (value_bytes > 0 &&
            cw__is_blank(value[value_bytes - 1])) /* no part of a value (RFC 9110 section 5.5) */
         value_bytes--;
