@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Settings: the controls of a socket, all from the one list in curlwire.h, and the request headers. Called
- * through the public header and by connect.c; touches nothing but the settings.
+/* Settings: the controls of a socket, all from the list in curlwire.h, and the request headers. The public calls and
+ * connect.c use it. It changes nothing but the settings.
  *
  * Safety: under the socket's lock. */
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #include "socket.h"
 
-/* In the order of the list's columns. */
+/* The members are in the order of the list's columns. */
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): eight bytes for each of some thirty controls */
 typedef struct option {
     const char *key;
@@ -58,7 +58,8 @@ bool cw_option_applies(cw_option o, cw_class socket_class)
     return is_option(o) && (socket_class == CW_MESSAGE_SOCKET || !options[o].is_of_messages);
 }
 
-/* Without a program's help, so that its tests, or a search for a fault, can run with each. */
+/* Gives the framing that CURLWIRE_FRAMING names, so that a program's tests, or a search for a fault, can use each one
+ * without a change to the program. */
 static int64_t default_framing(void)
 {
     const char *const *words = cw_option_words(CW_OPT_FRAMING);
@@ -90,7 +91,7 @@ static const char *or_empty(const char *text) { return text ? text : ""; }
 
 const char *cw__setting_text(const cw_socket *s, cw_option o) { return or_empty(s->settings.texts[o]); }
 
-/* Common to all calls: the option exists for this class, is (or is not) text, and may be set now. */
+/* The checks of all calls: the option exists for this class, is or is not text, and may be set now. */
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
 {
     if (!is_option(o))
@@ -111,7 +112,8 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
     return CW_OK;
 }
 
-/* A binding has other units, and another word than -1. So it checks by cw_option_range and makes an error of its own. */
+/* Bindings have other units and another word than -1, so they check by cw_option_range and make an error of their
+ * own. */
 static cw_status fail_range(cw_option o, int64_t value)
 {
     static const char *const units[] = {
@@ -211,7 +213,7 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option o, const void *value, size_
         status =
             cw__fail(CW_NO_MEMORY, "no memory for the control %s: free some and call again", options[o].key);
     if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__header_check_protocols(copy)) {
-        /* the value is not shown: some servers take a token of theirs as a subprotocol */
+        /* the value is not shown, because some servers accept an access token as a subprotocol */
         status = cw__fail(CW_INVALID_ARGUMENT,
                           "%s has an item that is no " TOKEN ", or is given twice: correct the list",
                           options[o].key);
@@ -253,7 +255,8 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t siz
     return status;
 }
 
-/* The text of an information, or for the public URI what it is made of; NULL for a number that is none. */
+/* Gives the text of an information. For the public URI it gives the URI that this is made from. NULL for an unknown
+ * number. */
 static const char *info_text(const cw_socket *s, cw_info info)
 {
     switch (info) {
@@ -312,7 +315,7 @@ static bool is_line_of(const char *line, const char *name, size_t name_bytes)
     return strncasecmp(line, name, name_bytes) == 0 && (line[name_bytes] == ':' || line[name_bytes] == ';');
 }
 
-/* "Name:", by which libcurl leaves out its own header of that name. */
+/* Says whether a line is sent. The line "Name:" is not: it only removes libcurl's own header of that name. */
 static bool is_sent(const char *line)
 {
     size_t name_bytes = strcspn(line, ":;");
@@ -328,7 +331,8 @@ static bool has_header(const cw__settings *settings, const char *name, size_t na
     return false;
 }
 
-/* Copies the lines but for those of a name: all of them, or those that are not sent. Returns the copy's end. */
+/* Copies the lines, except those of a name: all of them, or, with keeps_sent, only those that are not sent. Returns
+ * the end of the copy. */
 static char *copy_others(char *to, const char *lines, const char *name, size_t name_bytes, bool keeps_sent)
 {
     while (lines && *lines) {
@@ -361,7 +365,7 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
                                    size_t value_bytes, bool adds)
 {
     size_t have_bytes = s->settings.headers ? strlen(s->settings.headers) : 0;
-    bool is_sent_empty = adds || value_bytes > 0; /* also if it is nothing but blanks */
+    bool is_sent_empty = adds || value_bytes > 0; /* also if the value is only blanks */
     const char *advice = adds ? cw__header_repeat_fault(name, name_bytes) : NULL;
     char *lines, *end;
 
@@ -372,7 +376,7 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
         return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: instead, %s",
                         (int)name_bytes, name, advice);
     while (value_bytes > 0 &&
-           cw__is_blank(value[value_bytes - 1])) /* no part of a value (RFC 9110 section 5.5) */
+           cw__is_blank(value[value_bytes - 1])) /* blanks are no part of a value (RFC 9110 section 5.5) */
         value_bytes--;
     for (; value_bytes > 0 && cw__is_blank(*value); value++)
         value_bytes--;
