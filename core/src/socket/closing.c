@@ -49,9 +49,8 @@ static void hand_to_service(cw_socket *s)
 }
 
 enum {
-    LOOK_EVERY_MS = 20, /* no event tells when the peer's system has acknowledged data */
-    DRAIN_LIMIT_MS =
-        30000 /* used when send_timeout is 0 or has no limit, so that a dropped socket does not wait for ever */
+    LOOK_EVERY_MS = 20,    /* no event tells when the peer's system has acknowledged data */
+    DRAIN_LIMIT_MS = 30000 /* where send_timeout is 0 or has no limit: nobody waits for ever */
 };
 
 /* Gives the time for a closing handshake. */

@@ -131,8 +131,8 @@ cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *comi
     cw__mutex_unlock(&s->lock);
     if (coming_bytes)
         *coming_bytes = coming;
-    *out =
-        e; /* the caller has the socket, so the event takes no reference, which would cost as much as the lock */
+    /* No reference: the caller has the socket, and one would cost as much as the lock. */
+    *out = e;
     return e || coming ? CW_OK : CW_WOULD_BLOCK;
 }
 

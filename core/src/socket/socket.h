@@ -25,8 +25,8 @@ enum { CW__ADDRESS_BYTES = 64 };
 typedef struct cw__settings {
     int64_t numbers[CW_OPTION_COUNT]; /* for text, a list or bytes: the length in bytes */
     char *texts[CW_OPTION_COUNT];     /* NULL = empty; a NUL follows the last byte */
-    char *
-        headers; /* lines that end with "\n", or NULL: "Name: value"; "Name;" = an empty value; "Name:" = not sent */
+    /* Lines that end with "\n", or NULL. "Name: value"; "Name;" = an empty value; "Name:" = not sent. */
+    char *headers;
 } cw__settings;
 
 /* A frame, or the rest of one, that waits to be sent. */
@@ -111,9 +111,8 @@ typedef struct cw__pings {
     cw__ping *waiting;
     unsigned waiting_count;
     uint64_t last_number;
-    int64_t next_ms; /* when the next keepalive ping is due */
-    int64_t
-        deadline_ms; /* the connection is lost if nothing came between the first keepalive ping after the last byte and this time */
+    int64_t next_ms;            /* when the next keepalive ping is due */
+    int64_t deadline_ms;        /* when the connection is lost, unless something comes before */
     int64_t heard_ms;           /* when something last came, as far as it is noted, or when reading resumed */
     int64_t acknowledged_bytes; /* by the peer's system when the ping was sent, or when it was last checked */
     bool has_more;              /* data was under way at that time */
@@ -256,8 +255,7 @@ void cw__queue_count_lost_locked(cw_socket *s, uint64_t len_bytes);
 
 enum {
     CW__PING_NUMBER_BYTES = 8,
-    CW__LULL_MS =
-        250 /* longer than a round trip, and longer than a kernel needs to use a window that opens again */
+    CW__LULL_MS = 250 /* longer than a round trip, and than a kernel takes to use an opened window */
 };
 
 /* Notes that the peer has sent a ping, so that we owe a pong.

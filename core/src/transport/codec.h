@@ -60,8 +60,7 @@ struct cw__codec {
     cw__link *link;
     cw__violation violation;
     cw__codec_sending sending;
-    size_t
-        most_bytes; /* most payload of one send, which then returns AGAIN although there may be room; 0 = no limit. Set before a send */
+    size_t most_bytes; /* of payload in one send, set before; then it returns AGAIN; 0 = no limit */
     bool more_follow;  /* set before a send: after OK the caller must send again or flush */
     size_t held_bytes; /* of messages that were held back and may not be written yet */
     bool wants_read;   /* the latest send returned AGAIN although the descriptor is writable (transport.h) */

@@ -27,9 +27,7 @@
 #include "transport.h"
 
 enum {
-    DISCARD_BYTES =
-        128 *
-        1024 /* in one turn, so that a peer that goes on sending does not keep the service from other sockets */
+    DISCARD_BYTES = 128 * 1024 /* in one turn: the service must reach other sockets too */
 };
 
 /* ---- What libcurl says ---- */
