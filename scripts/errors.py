@@ -270,14 +270,14 @@ class Reader:
         formats = [token for token in arguments[first] if token.kind == "text"]
         self.used.update(map(id, formats))
         fillings = arguments[first + 1 :]
-        options = [self.options(source, at, words) for words in fillings]
+        options: list[list[str | None]] = [[*self.options(source, at, words)] or [None] for words in fillings]
         words = [token for argument in arguments for token in argument]
         function = source.function_at(at)
         status = status or (self.status_given(function[2]) if function else [])
         label = f"`{'`, `'.join(status)}`{self.web_status(words)}" if status else ""
         place = f"{source.path.relative_to(ROOT)}:{source.tokens[at].line}"
         for token in formats:
-            for chosen in product(*(many or [None] for many in options)):
+            for chosen in product(*options):
                 text = filled(token.text, list(chosen))
                 if text.strip(GAP + " :;.'\"%") == "":
                     continue
@@ -479,7 +479,7 @@ def page(core: Found, python: Found, lua: Found) -> str:
         "",
         "All errors, by their texts (look up). `make errors` writes this page from the sources.",
         "",
-        "To find an error, search this page for some words of its text that follow each other and are no value.",
+        "To find an error, search this page for words of its text that follow each other and are no value.",
         f"Each value (a name, a number, a path) is `{GAP}` here. Words after a colon may be in",
         f"[Reasons](#{slug(REASONS)}). Python and Lua may add a hint at the end of a text of the core.",
         "",
