@@ -23,7 +23,7 @@ static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
     if (status != CW_OK)
         return status;
     if (kind != CW_BINARY && kind != CW_UTF8)
-        return cw__fail(CW_INVALID_ARGUMENT, "there is no type of message %d: use CW_BINARY or CW_UTF8",
+        return cw__fail(CW_INVALID_ARGUMENT, "there is no type of message %d: use 0 for binary, 1 for utf8",
                         (int)kind);
     if (kind == CW_UTF8 && s->socket_class == CW_STREAM_SOCKET)
         return cw__fail(CW_INVALID_ARGUMENT,

@@ -95,7 +95,8 @@ const char *cw__setting_text(const cw_socket *s, cw_option o) { return or_empty(
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
 {
     if (!is_option(o))
-        return cw__fail(CW_INVALID_ARGUMENT, "there is no control of the number %d: use a cw_option", (int)o);
+        return cw__fail(CW_INVALID_ARGUMENT, "there is no control of the number %d: use the number of one",
+                        (int)o);
     if (!cw_option_applies(o, s->socket_class))
         return cw__fail(CW_INVALID_ARGUMENT,
                         "a stream socket has no control %s: leave it out, or use a message socket",
@@ -298,8 +299,8 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     cw__mutex_lock(&s->lock);
     text = info_text(s, info);
     if (!text)
-        status =
-            cw__fail(CW_INVALID_ARGUMENT, "there is no information of the number %d: use a cw_info", (int)info);
+        status = cw__fail(CW_INVALID_ARGUMENT,
+                          "there is no information of the number %d: use the number of one", (int)info);
     else if (info == CW_INFO_PUBLIC_URI)
         copy_public_uri(text, buffer, size_bytes, len_bytes);
     else

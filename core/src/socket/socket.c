@@ -23,7 +23,7 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
     *out = NULL;
     if (socket_class != CW_MESSAGE_SOCKET && socket_class != CW_STREAM_SOCKET)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "there is no class of socket %d: use CW_MESSAGE_SOCKET or CW_STREAM_SOCKET",
+                        "there is no class of socket %d: use 0 for messages, 1 for a stream",
                         (int)socket_class);
     s = cw__calloc(1, sizeof *s);
     if (!s)
