@@ -170,6 +170,7 @@ def lint() -> list[Test]:
         ("stubtest", run_stubtest),
         ("docstrings of the stub", run_stub_docs),
         ("the table of controls", run_controls),
+        ("the table of errors", partial(run_tool, sys.executable, "scripts/errors.py", "--check")),
         ("luacheck", partial(run_tool, "luacheck", "--no-cache", "-q", ".")),
         ("shellcheck", run_shellcheck),
         ("the workflow of GitHub", partial(check_github, "workflows/*.yml", "workflows")),

@@ -321,7 +321,8 @@ static void test_closed_event(void)
     closed_event("x:810161/frame:1/x:880503e9627965/end", end_well, 1001, "bye", true);
     closed_event("x:810161/x:88040fa06869/frame:1/end", end_not, 4000, "hi", true);
     closed_event("x:810161/x:8800/frame:1/hang", end_not, 1005, "", true);
-    closed_event("x:810161/end", end_not, 1006, "the server ended the connection without a close frame", false);
+    closed_event("x:810161/end", end_not, 1006,
+                 "the server ended the connection without a close frame; connect again", false);
     closed_event("x:810161/x:880103/frame:1/end", end_not, 1006,
                  "the peer's close frame has a payload of one byte", false);
     closed_event("x:810161/hang", end_by_abort, 1006, "the connection was dropped by this program", false);

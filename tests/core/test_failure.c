@@ -89,14 +89,17 @@ static void test_names(void)
     CHECK_STR(cw__curl_name(0), "?");
     CHECK_STR(cw__curl_name(9999), "?");
     cw__failure_explain(&f, &error);
-    CHECK_STR(error.message, "connecting to the server host.example failed: CURLE_FTP_WEIRD_PASS_REPLY (11)");
+    CHECK_STR(
+        error.message,
+        "connecting to the server host.example failed: CURLE_FTP_WEIRD_PASS_REPLY (11); see libcurl-errors(3)");
     f = at_proxy(9999, THEIRS);
     cw__failure_explain(&f, &error);
-    CHECK_STR(error.message, "connecting to the proxy proxy.example:3128 failed: ? (9999)");
+    CHECK_STR(error.message,
+              "connecting to the proxy proxy.example:3128 failed: ? (9999); see libcurl-errors(3)");
     cw__failure_lost(CURLE_RECV_ERROR, 0, "OpenSSL SSL_read: error:0A000139:SSL routines::s3cret", "the server",
                      "receiving", &error);
-    CHECK_STR(error.message,
-              "the connection was lost while receiving: CURLE_RECV_ERROR (56) (OpenSSL's error 0A000139)");
+    CHECK_STR(error.message, "the connection was lost while receiving: CURLE_RECV_ERROR (56) (OpenSSL's error "
+                             "0A000139); connect again");
 }
 
 /* The text says who failed, and what to do. */
@@ -119,11 +122,12 @@ static void test_texts(void)
          "the host of the proxy proxy.example:3128 cannot be resolved: check the variable http_proxy"},
         {CURLE_COULDNT_RESOLVE_HOST, false, 0, 0, "getaddrinfo() thread failed to start",
          CW_WEB_HostNameNotResolved,
-         "cannot connect to the server host.example: no name can be looked up for want of a descriptor (ulimit "
-         "-n)"},
+         "cannot connect to the server host.example: no descriptor, thread or memory to look a name up; raise "
+         "the "
+         "limits (ulimit -n"},
         {CURLE_URL_MALFORMAT, false, 0, 0, THEIRS, CW_WEB_UnexpectedClientError, "refuses the URI"},
         {CURLE_COULDNT_CONNECT, false, ECONNREFUSED, 0, "", CW_WEB_CannotConnect,
-         "cannot connect to the server host.example: Connection refused"},
+         "cannot connect to the server host.example: Connection refused; check host and port"},
         {CURLE_COULDNT_CONNECT, true, EHOSTUNREACH, 0, "", CW_WEB_ServerUnreachable,
          "cannot connect to the proxy proxy.example:3128: "},
         {CURLE_SSL_CONNECT_ERROR, true, 0, 0, "error:0A00010B:SSL routines::wrong version number",
@@ -132,7 +136,7 @@ static void test_texts(void)
         {CURLE_SSL_CONNECT_ERROR, false, 0, 0, "wrong version number", CW_WEB_CannotConnect,
          "the server host.example does not speak TLS there: use ws://"},
         {CURLE_SSL_CONNECT_ERROR, false, 0, 0, "error:0A00042F:SSL routines::other", CW_WEB_CannotConnect,
-         "the TLS handshake with the server host.example failed (OpenSSL's error 0A00042F)"},
+         "the TLS handshake with the server host.example failed; see its log (OpenSSL's error 0A00042F)"},
         {CURLE_SSL_CACERT_BADFILE, false, 0, 0, "", CW_WEB_UnexpectedClientError,
          "ca_file '/x/ca.pem' cannot be used: No such file or directory. ca_file takes a PEM file"},
         {CURLE_SSL_CACERT_BADFILE, true, 0, 0, "", CW_WEB_UnexpectedClientError,
@@ -261,7 +265,8 @@ static void test_client_certificate(void)
     f = at_server(CURLE_RECV_ERROR, "OpenSSL SSL_read: tlsv13 alert certificate required");
     cw__failure_explain(&f, &error);
     CHECK_STR(error.message,
-              "the server host.example demands a client certificate, and curlwire has none to give");
+              "the server host.example demands a client certificate, and curlwire has none to give: use "
+              "a server without that");
 }
 
 static void test_notes(void)
@@ -301,7 +306,8 @@ static void test_tls(void)
     cw__failure_lost(CURLE_RECV_ERROR, ECONNRESET, "OpenSSL SSL_read: Connection reset by peer, errno 104",
                      "the server", "receiving", &error);
     CHECK_INT(error.web_status, CW_WEB_ConnectionReset);
-    CHECK_STR(error.message, "the connection was lost while receiving: Connection reset by peer");
+    CHECK_STR(error.message,
+              "the connection was lost while receiving: Connection reset by peer; connect again");
 }
 
 /* Each code has a WebErrorStatus. */

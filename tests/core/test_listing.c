@@ -124,7 +124,7 @@ static void test_wake(void)
     cw_mailbox_wake(m);
     CHECK(is_readable(m));
     CHECK_INT(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_INTERRUPTED);
-    CHECK_STR(cw_error_message(), "woken by another thread");
+    CHECK_STR(cw_error_message(), "woken by another thread: call again to go on waiting for an event");
     CHECK(!is_readable(m) && !e);
     expect(m, 0); /* one wake interrupts one take */
     list(&a);

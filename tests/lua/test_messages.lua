@@ -206,7 +206,7 @@ test("receive_timeout_control", with_echo(function(ws)
     local err = failed(ws:receive())
     equal(err.status, WebErrorStatus.Timeout)
     equal(err.name, "CW_TIMED_OUT")
-    equal(err.message, "timed out after 0.01 s waiting for a message (receive_timeout); "
+    equal(err.message, "timed out after 0.01 s waiting for a message (receive_timeout): call again, or wait longer; "
         .. "math.huge, as the timeout or as receive_timeout, waits without a limit")
     assert(ws:send("still here", "utf8"))
     equal(ws:receive(10), "still here")

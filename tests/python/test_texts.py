@@ -138,7 +138,7 @@ EXACT: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "token": (
         lambda ws: MessageWebSocket(supported_protocols=["a b"]),
         ArgumentError,
-        "supported_protocols has an item that is no token (letters, digits and !#$%&'*+-.^_`|~)",
+        "supported_protocols has an item that is no token (letters, digits and !#$%&'*+-.^_`|~): correct it",
     ),
     "late": (
         lambda ws: setattr(ws.control, "verify", False),
@@ -228,17 +228,17 @@ def test_a_receive_says_how_to_wait_longer() -> None:
         with pytest.raises(WebSocketTimeout) as caught:
             ws.recv()
         assert str(caught.value) == (
-            "timed out after 0.02 s waiting for a message (receive_timeout); "
+            "timed out after 0.02 s waiting for a message (receive_timeout): call again, or wait longer; "
             "pass timeout=None to wait without a limit"
         )
         with pytest.raises(WebSocketTimeout) as caught:
             ws.recv(timeout=0.01)
-        assert str(caught.value) == "timed out after 0.01 s waiting for a message"
+        assert str(caught.value) == "timed out after 0.01 s waiting for a message: call again, or wait longer"
         round_trip(ws)
     with opened_stream(receive_timeout=0.02) as stream, pytest.raises(WebSocketTimeout) as caught:
         stream.input_stream.read(1)
     assert str(caught.value) == (
-        "timed out after 0.02 s waiting for bytes to read (receive_timeout); "
+        "timed out after 0.02 s waiting for bytes to read (receive_timeout): call again, or wait longer; "
         "with receive_timeout=None it waits without a limit"
     )
 

@@ -76,11 +76,12 @@ cw_status cw_mailbox_create(cw_mailbox **out)
 
     *out = NULL;
     if (!m)
-        return cw__fail(CW_NO_MEMORY, "no memory for a mailbox");
+        return cw__fail(CW_NO_MEMORY, "no memory for a mailbox: free some and call again");
     if (!cw__wake_init(&m->wake)) {
-        cw_status status = errno == ENOMEM ? cw__fail(CW_NO_MEMORY, "no memory for a mailbox")
-                                           : cw__fail(CW_SYSTEM_ERROR, "no descriptor for a mailbox: raise the "
-                                                                       "limit (ulimit -n)");
+        cw_status status = errno == ENOMEM
+                               ? cw__fail(CW_NO_MEMORY, "no memory for a mailbox: free some and call again")
+                               : cw__fail(CW_SYSTEM_ERROR, "no descriptor for a mailbox: raise the "
+                                                           "limit (ulimit -n)");
         cw__free(m);
         return status;
     }
@@ -219,16 +220,18 @@ static cw_status take(cw_mailbox *m, int timeout_ms, cw_event **out)
         if (*out)
             return CW_OK;
         if (has_no_memory)
-            return cw__fail(CW_NO_MEMORY, "no memory for an event; it is still to be taken");
+            return cw__fail(CW_NO_MEMORY,
+                            "no memory for an event; it is still to be taken: free some and call again");
         if (is_woken)
-            return cw__fail(CW_INTERRUPTED, "woken by another thread");
+            return cw__fail(CW_INTERRUPTED,
+                            "woken by another thread: call again to go on waiting for an event");
         slice_ms = cw__wait_slice(&wait);
         if (slice_ms == 0)
             return cw__wait_timed_out(&wait, "an event", CW_OPTION_COUNT);
         if (poll(&descriptor, 1, slice_ms) < 0)
             cw__wait_signalled(&wait);
         if (cw__wait_wants_hook(&wait) && cw__wait_interrupted(&wait))
-            return cw__fail(CW_INTERRUPTED, "interrupted while waiting for an event");
+            return cw__fail(CW_INTERRUPTED, "interrupted while waiting for an event: call again to go on");
     }
 }
 

@@ -330,11 +330,14 @@ static int start_thread(void)
 static cw_status cannot_start(void)
 {
     if (errno == ENOMEM)
-        return cw__fail(CW_NO_MEMORY, "no memory for the service thread");
+        return cw__fail(CW_NO_MEMORY, "no memory for the service thread: free some and call again");
     if (errno == EMFILE || errno == ENFILE)
         return cw__fail(CW_SYSTEM_ERROR, "no descriptor for the service: raise the limit (ulimit -n)");
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its own text (glibc 2.32, musl, BSD) */
-    return cw__fail(CW_SYSTEM_ERROR, "cannot start the service thread: %s", strerror(errno));
+    return cw__fail(
+        CW_SYSTEM_ERROR,
+        "cannot start the service thread: %s; check the limits on threads and memory (ulimit -u, -v)",
+        strerror(errno));
 }
 
 static cw_status start_locked(void)
@@ -372,9 +375,10 @@ cw_status cw__service_attach(cw__client *c)
     if (service.phase == NOT_STARTED)
         status = start_locked();
     else if (service.phase != RUNNING)
-        status = cw__fail(CW_INVALID_STATE, "curlwire is shutting down");
+        status =
+            cw__fail(CW_INVALID_STATE, "curlwire is shutting down: connect before that, or once it has ended");
     if (status == CW_OK && !cw__timer_heap_reserve(&service.timers, service.client_count + 1))
-        status = cw__fail(CW_NO_MEMORY, "no memory for a timer");
+        status = cw__fail(CW_NO_MEMORY, "no memory for a timer: free some and call again");
     if (status == CW_OK) {
         c->timer = (cw__timer){.due_ms = INT64_MAX, .place = 0};
         c->is_gone = false;
@@ -493,10 +497,12 @@ static cw_status report_loss(cw_status status)
     if (lost > 0)
         return cw__fail(CW_CLOSED,
                         "up to %llu bytes that were sent did not reach their server: it took nothing for "
-                        "send_timeout, or the connection was lost",
+                        "send_timeout, or the connection was lost; wait_closed() says so for each socket",
                         (unsigned long long)lost);
-    return status == CW_INTERRUPTED ? cw__fail(CW_INTERRUPTED, "interrupted while connections were closing")
-                                    : status;
+    return status == CW_INTERRUPTED
+               ? cw__fail(CW_INTERRUPTED,
+                          "interrupted while connections were closing: call again to wait for them")
+               : status;
 }
 
 /* Ends the thread and frees its resources. It releases the lock while it waits for the thread. */

@@ -103,9 +103,11 @@ cw_status cw__wait_timed_out(const cw__wait *w, const char *what, cw_option opti
     double seconds = (double)w->timeout_ms / 1000;
 
     if (w->is_default && option < CW_OPTION_COUNT)
-        return cw__fail_limit(CW_TIMED_OUT, option, "timed out after %g s waiting for %s (%s)", seconds, what,
-                              key_of(option));
-    return cw__fail(CW_TIMED_OUT, "timed out after %g s waiting for %s", seconds, what);
+        return cw__fail_limit(CW_TIMED_OUT, option,
+                              "timed out after %g s waiting for %s (%s): call again, or wait longer", seconds,
+                              what, key_of(option));
+    return cw__fail(CW_TIMED_OUT, "timed out after %g s waiting for %s: call again, or wait longer", seconds,
+                    what);
 }
 
 /* ---- The wake-up of a thread that polls: made at its first wait, freed when the thread ends ---- */

@@ -12,7 +12,9 @@
  *
  * Whatever the peer sends after its close frame is ignored (section 5.5.1). So no transition leads from RECEIVED or
  * BOTH to FAILED. One deadline limits the whole handshake; a later step never extends it. If the close begins while our
- * data is still on its way, there is no deadline at first; cw__close_bound sets it later. */
+ * data is still on its way, there is no deadline at first; cw__close_bound sets it later.
+ *
+ * Reasons: CW_CLOSED. */
 #include "protocol.h"
 
 #include <assert.h>

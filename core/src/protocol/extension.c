@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* permessage-deflate in the opening handshake (RFC 7692 section 7.1): it writes the client's offer, and checks whether
  * the server's answer fits the offer. handshake.c asks for the offer, reply.c for the check. Pure: texts in, terms or a
- * fault out. */
+ * fault out.
+ *
+ * Reasons: CW_CONNECT_FAILED. */
 #include "protocol.h"
 
 #include <stdio.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Checks the request headers and the subprotocols that a caller sets. settings.c calls it. Pure, except that it sets
- * the calling thread's error. */
+ * the calling thread's error.
+ *
+ * Reasons: CW_INVALID_ARGUMENT. */
 #include <string.h>
 #include <strings.h>
 
@@ -30,18 +32,22 @@ static cw_status check_name(const char *name, size_t name_bytes)
                                        "Expect",  "TE",         "Trailer"};
 
     if (!cw__is_token(name, name_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "a header's name is letters, digits and !#$%%&'*+-.^_`|~ only");
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "a header's name is no token: use letters, digits and !#$%%&'*+-.^_`|~ only");
     if (name_bytes > CW__HEADER_NAME_AT_MOST)
-        return cw__fail(CW_INVALID_ARGUMENT, "a header's name has at most %d characters",
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "a header's name has %zu characters: at most %d can be sent, so shorten it", name_bytes,
                         CW__HEADER_NAME_AT_MOST);
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (is_name(name, name_bytes, ours[i]))
-            return cw__fail(CW_INVALID_ARGUMENT, "the header %s is made by curlwire and cannot be set",
-                            ours[i]);
+            return cw__fail(CW_INVALID_ARGUMENT,
+                            "the header %s is made by curlwire and cannot be set: leave it out", ours[i]);
     if (is_name(name, name_bytes, "Sec-WebSocket-Protocol"))
-        return cw__fail(CW_INVALID_ARGUMENT, "offer subprotocols by the control supported_protocols");
+        return cw__fail(CW_INVALID_ARGUMENT, "the header Sec-WebSocket-Protocol cannot be set: offer "
+                                             "subprotocols by the control supported_protocols");
     if (name_bytes >= 14 && strncasecmp(name, "Sec-WebSocket-", 14) == 0)
-        return cw__fail(CW_INVALID_ARGUMENT, "Sec-WebSocket-* headers are made by curlwire and cannot be set");
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "Sec-WebSocket-* headers are made by curlwire and cannot be set: leave them out");
     if (is_name(name, name_bytes, "Proxy-Authorization"))
         return cw__fail(CW_INVALID_ARGUMENT,
                         "the header Proxy-Authorization would go to the server: put the user name "
@@ -57,8 +63,8 @@ cw_status cw__header_check(const char *name, size_t name_bytes, const char *valu
         return status;
     if (value_bytes > CW__HEADER_AT_MOST)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the header %.*s has a value of %zu bytes: at most %d KiB can be sent", (int)name_bytes,
-                        name, value_bytes, CW__HEADER_AT_MOST / 1024);
+                        "the header %.*s has a value of %zu bytes: at most %d KiB can be sent, so shorten it",
+                        (int)name_bytes, name, value_bytes, CW__HEADER_AT_MOST / 1024);
     for (size_t i = 0; i < value_bytes; i++)
         if (((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f)
             return cw__fail(
@@ -67,7 +73,8 @@ cw_status cw__header_check(const char *name, size_t name_bytes, const char *valu
                 "are not allowed there, but a tab is; remove it",
                 (int)name_bytes, name, (unsigned)value[i]);
     if (value_bytes == 0 && is_name(name, name_bytes, "Host"))
-        return cw__fail(CW_INVALID_ARGUMENT, "the header Host must not be empty: a request has to have it");
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the header Host must not be empty: a request has to have it, so give it a value");
     return CW_OK;
 }
 

@@ -5,7 +5,9 @@
  * A frame begins with the first piece after the end of the previous frame. frame_left (data frames) and in_control
  * (control frames) record the position. Control frames may come between the frames of a message, never inside one. The
  * offset of a piece does not tell it, because a codec may announce a frame by an empty piece before its payload
- * arrives. */
+ * arrives.
+ *
+ * Reasons: CW_CLOSED. */
 #include "protocol.h"
 
 #include <string.h>

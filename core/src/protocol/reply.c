@@ -2,7 +2,9 @@
 /* The reply to the opening handshake: it collects the header lines and checks them (RFC 6455 section 4.1). libcurl
  * checks neither Sec-WebSocket-Accept, nor that Upgrade, Connection, extension and subprotocol are what we asked for
  * (8.14.1 and 8.22). So this file does. handshake.c passes what it gets from libcurl; verdict.c asks for the result.
- * Pure: lines in, result out; no I/O, no libcurl. */
+ * Pure: lines in, result out; no I/O, no libcurl.
+ *
+ * Reasons: CW_CONNECT_FAILED. */
 #include "protocol.h"
 
 #include <string.h>
@@ -280,16 +282,17 @@ const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression 
 
 void cw__reply_refused(int http_status, cw__error *error)
 {
-    const char *hint = "";
+    const char *hint = ": ask whoever runs it";
 
     if (http_status >= 300 && http_status < 400)
         hint = ": it redirects; connect to the address in its Location header";
     else if (http_status == 401 || http_status == 403)
-        hint = ": it wants credentials or does not accept these";
+        hint = ": it wants credentials or does not accept these; set user:password@ in the URI, or the header "
+               "Authorization";
     else if (http_status == 404)
-        hint = ": there is no such path";
+        hint = ": there is no such path; check the one in the URI";
     else if (http_status == 200 || http_status == 426)
-        hint = ": there is an HTTP server, but no WebSocket at this path";
+        hint = ": there is an HTTP server, but no WebSocket at this path; check the one in the URI";
     cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
                   "the server refused the WebSocket with HTTP status %d%s", http_status, hint);
     error->http_status = http_status;

@@ -3,7 +3,9 @@
  * 3). Bytes in; bytes or the text of a fault out. handshake.c calls it. It knows nothing of libcurl.
  *
  * A fault never shows the user name, the password, the query, or a port that is not a number. A password that contains
- * a / or # can end up in any of these. A fault shows a single character at most, and what to write instead. */
+ * a / or # can end up in any of these. A fault shows a single character at most, and what to write instead.
+ *
+ * Errors: CW_INVALID_ARGUMENT. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -159,14 +161,15 @@ static const char *read_bracketed(const char *text, const char *end, cw__authori
         if (hex_value(a->host[i]) < 0 && a->host[i] != ':' && a->host[i] != '.')
             a->host_bytes = 0;
     if (a->host_bytes == 0 || !memchr(a->host, ':', a->host_bytes)) {
-        (void)fail(fault, "what stands in [ ] is not an IPv6 address");
+        (void)fail(fault, "what stands in [ ] is not an IPv6 address: write it as in [::1]");
         return NULL;
     }
     for (size_t i = 0; i < a->zone_bytes; i++)
         if (!is_alphanumeric((unsigned char)a->zone[i]) && !is_one_of((unsigned char)a->zone[i], "-._~"))
             a->zone_bytes = 0;
     if (a->zone && (a->zone_bytes == 0 || a->zone_bytes > CW__ZONE_AT_MOST)) {
-        (void)fail(fault, "the zone of the IPv6 address is not the name or number of an interface");
+        (void)fail(fault, "the zone of the IPv6 address is not the name or number of an interface: write it as "
+                          "in [fe80::1%%25eth0]");
         return NULL;
     }
     return close + 1;
@@ -197,7 +200,7 @@ static const char *read_name(const char *text, const char *end, cw__authority *a
     a->host = text;
     a->host_bytes = (size_t)((colon ? colon : end) - text);
     if (a->host_bytes > CW__HOST_AT_MOST) {
-        (void)fail(fault, "the host has more than %d characters", CW__HOST_AT_MOST);
+        (void)fail(fault, "the host has more than %d characters: shorten it", CW__HOST_AT_MOST);
         return NULL;
     }
     for (size_t i = 0; i < a->host_bytes; i++) {
@@ -231,7 +234,8 @@ bool cw__authority_read(const char *text, size_t len_bytes, cw__authority *a, ch
     if (!text)
         return false;
     if (text < end && *text != ':')
-        return fail(fault, "only a port, with a colon before it, may follow the ] of an IPv6 address");
+        return fail(
+            fault, "only a port, with a colon before it, may follow the ] of an IPv6 address: remove the rest");
     return text == end || read_port(text + 1, end, a, fault);
 }
 
@@ -252,7 +256,8 @@ static const char *read_scheme(const char *text, size_t len_bytes, cw__uri *uri,
     }
     uri->is_secure = len == 3 && strncasecmp(text, "wss", 3) == 0;
     if (!uri->is_secure && (len != 2 || strncasecmp(text, "ws", 2) != 0)) {
-        (void)fail(fault, "the URI's scheme must be ws or wss, not %.*s", (int)len, text);
+        (void)fail(fault, "the URI's scheme must be ws or wss, not %.*s: write ws:// or wss://", (int)len,
+                   text);
         return NULL;
     }
     return text + len + 3;
@@ -276,7 +281,7 @@ static char *put_userinfo(char *out, const cw__authority *a, char fault[CW__URI_
     for (; user_bytes < a->userinfo_bytes && a->userinfo[user_bytes] != ':'; user_bytes++)
         if (a->userinfo_bytes - user_bytes >= 3 && strncasecmp(a->userinfo + user_bytes, "%3a", 3) == 0) {
             (void)fail(fault, "the user name has a colon (%%3A), which HTTP cannot send (RFC 7617): the server "
-                              "would take the rest for the password");
+                              "would take the rest for the password, so remove it");
             return NULL;
         }
     out = encode(out, a->userinfo, a->userinfo_bytes, USERINFO, fault);

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Closing: what the closing machine (close.c) says, done to a socket: close frames queued, the end made known
- * once, the calls that begin it and wait for it.
+/* Closing: applies the closing machine (close.c) to a socket. It queues close frames and tells the users of the end,
+ * once. The public calls are in closing_calls.c.
  *
- * The socket is closed for its users as soon as both close frames are exchanged. TCP's end is left to the
- * server (RFC 6455 section 7.1.1). The service waits for it, up to close_timeout, behind their backs.
+ * The socket is closed for its users as soon as both close frames have been exchanged. The server ends TCP (RFC 6455
+ * section 7.1.1). The service waits for that up to close_timeout, which no user notices.
  *
- * What was sent before our close frame may still be on its way: in the queue, or in the kernel because the server is
- * slow. The connection drains first, for as long as that makes progress; send_timeout bounds a time without any. Only
- * then close_timeout begins. Ending TCP earlier would lose data: the kernel drops what the peer has not acknowledged as
- * soon as the peer sends something to a closed connection.
+ * What was sent before our close frame may still be under way: in the queue, or in the kernel because the server is
+ * slow. The connection drains first, as long as that makes progress; send_timeout bounds a time without progress.
+ * Only then does close_timeout begin. Ending TCP earlier would lose data: when the peer sends something to a closed
+ * connection, our kernel drops what the peer has not acknowledged.
  *
- * Safety: under the socket's lock. Nothing here writes: frames are queued and the service (or whoever holds the
- * lock) flushes, since some of these are called from inside a write. */
+ * Safety: under the socket's lock. Nothing here writes, because some of these functions are called from inside a
+ * write. They queue frames, and the service or the holder of the lock writes them.
+ *
+ * Errors: CW_CLOSED. */
 #include <stdio.h>
 #include <string.h>
 
@@ -32,13 +34,13 @@ static void queue_close(cw_socket *s, int code, const char *reason, size_t reaso
     size_t len = cw__close_encode(code, reason, reason_bytes, payload);
 
     if (s->out.is_broken) {
-        if (s->close.state != CW__CLOSE_SENT) /* else reading goes on, to the peer's close frame perhaps */
+        if (s->close.state != CW__CLOSE_SENT) /* otherwise reading goes on, perhaps to the peer's close frame */
             cw__closing_ended_locked(s, s->fault.message);
     } else if (!cw__queue_control_locked(s, CW__OP_CLOSE, payload, len, true))
-        cw__closing_ended_locked(s, "no memory for a close frame");
+        cw__closing_ended_locked(s, "no memory for a close frame: free some and connect again");
 }
 
-/* From here on the service reads: for the peer's close frame, or for TCP's end. */
+/* Lets the service read from now on: the peer's close frame, or TCP's end. */
 static void hand_to_service(cw_socket *s)
 {
     cw__inbound_give_back_locked(s);
@@ -47,12 +49,11 @@ static void hand_to_service(cw_socket *s)
 }
 
 enum {
-    LOOK_EVERY_MS = 20, /* no event tells that the peer's system has acknowledged data */
-    DRAIN_LIMIT_MS =
-        30000 /* where send_timeout is no time: 0, or no limit. Nobody waits for ever for a dropped socket */
+    LOOK_EVERY_MS = 20,    /* no event tells when the peer's system has acknowledged data */
+    DRAIN_LIMIT_MS = 30000 /* where send_timeout is 0 or has no limit: nobody waits for ever */
 };
 
-/* The time for a closing handshake. */
+/* Gives the time for a closing handshake. */
 static int64_t handshake_ms(const cw_socket *s)
 {
     int64_t timeout_ms = cw__setting(s, CW_OPT_CLOSE_TIMEOUT);
@@ -62,20 +63,21 @@ static int64_t handshake_ms(const cw_socket *s)
 
 /* ---- What was sent before the close frame ---- */
 
-/* Whether messages wait in the socket or in the kernel. */
+/* Says whether messages wait in the socket or in the kernel. */
 static bool has_unsent(const cw_socket *s)
 {
     return s->out.first || s->out.sending != CW__SENDING_NOTHING || s->codec->sending == CW__FRAMES_HELD ||
            cw__link_unacknowledged(s->codec->link) > 0;
 }
 
-/* Also when the peer's close frame has come meanwhile: it has crossed what is still on its way. */
+/* Draining goes on when the peer's close frame comes, because that has crossed the data that is still under way. */
 bool cw__closing_is_draining(const cw_socket *s)
 {
     return s->drain.is_on && (s->close.state == CW__CLOSE_SENT || s->close.state == CW__CLOSE_BOTH);
 }
 
-/* What the kernel has and the peer's system has not, but for pings, pongs and a close frame behind the last message. */
+/* Counts as lost what the peer's system has not acknowledged, without pings, pongs and a close frame after the last
+ * message. */
 static void lose_unacknowledged(cw_socket *s)
 {
     uint64_t held_bytes = s->codec ? (uint64_t)cw__link_unacknowledged(s->codec->link) : 0;
@@ -121,7 +123,8 @@ static void attend_drain(cw_socket *s, int64_t now_ms)
         end_drain(s, now_ms);
     else if (now_ms >= s->drain.progress_ms + drain_timeout_ms(s)) {
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
-                      "the server took nothing for %g s (send_timeout) while the connection was closing",
+                      "the server took nothing for %g s (send_timeout) while the connection was closing: raise "
+                      "that limit",
                       (double)drain_timeout_ms(s) / 1000);
         cw__closing_ended_locked(s, s->fault.message);
     } else if (s->grace_ms >= 0)
@@ -133,9 +136,11 @@ void cw__closing_attend_locked(cw_socket *s, int64_t now_ms)
     if (cw__closing_is_draining(s))
         attend_drain(s, now_ms);
     if (cw__close_expired(&s->close, now_ms))
-        cw__closing_ended_locked(s, "the server did not answer the close frame within close_timeout");
+        cw__closing_ended_locked(
+            s, "the server did not answer the close frame within close_timeout: raise that if it is slow");
     if (s->grace_ms >= 0 && s->close.state >= CW__CLOSE_BOTH && !s->out.first && !cw__closing_is_draining(s))
-        cw__closing_ended_locked(s, "closed"); /* the server's end of TCP is not waited for */
+        cw__closing_ended_locked(
+            s, "closed"); /* at the end of the program nobody waits for the server to end TCP */
 }
 
 int64_t cw__closing_due_locked(const cw_socket *s)
@@ -155,7 +160,7 @@ void cw__closing_begin_locked(cw_socket *s, int code, const char *reason, size_t
     s->is_closed_locally = true;
     cw__inbox_clear(&s->in.inbox);
     if (s->close.state == CW__CLOSE_NONE && !cw__pings_pay_all_locked(s))
-        cw__closing_no_memory_locked(s, "no memory for a pong");
+        cw__closing_no_memory_locked(s, "no memory for a pong: free some and connect again");
     if (!cw__close_begin(&s->close, now_ms, must_drain ? INT64_MAX : handshake_ms(s)))
         return;
     if (must_drain)
@@ -180,16 +185,16 @@ void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t le
         cw__queue_drop_locked(s); /* the peer reads no more messages */
         queue_close(s, decoded.code, "", 0);
     } else if (s->close.state == CW__CLOSE_BOTH) {
-        s->close.was_clean = !s->out.is_broken; /* where writing has failed, our close frame may be lost */
+        s->close.was_clean = !s->out.is_broken; /* if writing has failed, our close frame may be lost */
         if (!cw__closing_is_draining(s) ||
-            !has_unsent(s)) /* else it has crossed what was sent before our close frame */
+            !has_unsent(s)) /* otherwise it has crossed what was sent before our close frame */
             publish(s);
     }
     cw__pings_forget(&s->pings);
     hand_to_service(s);
 }
 
-/* That is no fault of the peer's: the limit is ours. */
+/* Describes a message that is too big. The limit is ours, so the text does not blame the peer. */
 static void describe_too_big(const cw_socket *s, char text[CW__CONTROL_MAX_BYTES])
 {
     (void)snprintf(text, CW__CONTROL_MAX_BYTES,
@@ -211,7 +216,8 @@ void cw__closing_violated_locked(cw_socket *s, const cw__violation *violation)
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "%s", text);
         s->fault.limit = CW_OPT_MAX_MESSAGE_SIZE + 1;
     } else
-        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "the server broke the protocol: %s (%d)",
+        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted,
+                      "the server broke the protocol: %s (%d); report it to whoever runs the server",
                       violation->text, violation->code);
     must_send = cw__close_failed(&s->close, &ours, cw__now_ms(), handshake_ms(s));
     cw__queue_drop_locked(s);
@@ -249,9 +255,9 @@ void cw__closing_no_memory_locked(cw_socket *s, const char *why)
     cw__closing_ended_locked(s, why);
 }
 
-/* The peer's code alone decides, not was_clean: a server may end TCP at once, so that our answer finds nobody. 1001 says
- * that the server went away. A feed of whole messages ends with that, but a transfer that ends with it may be
- * incomplete. */
+/* The peer's code alone decides, not was_clean, because a server may end TCP at once, so that our answer reaches
+ * nobody. 1001 means that the server went away. That is a normal end for a feed of whole messages, but a transfer
+ * that ends with it may be incomplete. */
 bool cw__closing_is_normal_locked(const cw_socket *s)
 {
     int code = s->close.result.code;
@@ -271,15 +277,16 @@ cw_status cw__closing_fail_locked(cw_socket *s)
     if (code == 0 && s->out.is_broken)
         return cw__fail_with(&s->fault);
     if (s->is_closed_locally || code == 0)
-        return cw__fail(CW_CLOSED, "the socket was closed by this program");
+        return cw__fail(CW_CLOSED, "the socket was closed by this program: make a new one to connect again");
     if (code == 1006 && s->fault.status != CW_OK)
         return cw__fail_with(&s->fault);
     if (code == 1006)
         return cw__fail(CW_CLOSED, "%s", s->close.result.reason);
     if (code == 1005)
-        return cw__fail(CW_CLOSED, "the server closed the connection without a code%s", where);
-    return cw__fail(CW_CLOSED, "the server closed the connection with code %d%s%s%s", code, where,
-                    s->close.result.reason_bytes ? ": " : "", s->close.result.reason);
+        return cw__fail(CW_CLOSED, "the server closed the connection without a code%s; connect again to go on",
+                        where);
+    return cw__fail(CW_CLOSED, "the server closed the connection with code %d%s%s%s; connect again to go on",
+                    code, where, s->close.result.reason_bytes ? ": " : "", s->close.result.reason);
 }
 
 cw_event *cw__closing_event_locked(cw_socket *s)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Closing, the calls: those that begin the closing handshake, wait for its end and say how it went. closing.c does it.
+/* Closing, the public calls: they begin the closing handshake, wait for its end, and report how it went. closing.c
+ * does the work.
  *
- * Safety: each takes the socket's lock. */
+ * Safety: each call takes the socket's lock.
+ *
+ * Errors: CW_CLOSED. */
 #include <stdio.h>
 
 #include "socket.h"
@@ -42,13 +45,14 @@ static cw_status check_close(int code, const char *reason, size_t reason_bytes)
     if (code != 1005 && !cw__close_code_valid(code))
         return cw__fail(CW_INVALID_ARGUMENT, "%d is no close code to send: use " CW_CLOSE_CODES, code);
     if (code == 1005 && reason_bytes > 0)
-        return cw__fail(CW_INVALID_ARGUMENT, "code 1005 sends an empty close frame: it takes no reason");
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "code 1005 sends an empty close frame: it takes no reason, so leave that out");
     if (reason_bytes > CW__CONTROL_MAX_BYTES - 2)
         return cw__fail(CW_INVALID_ARGUMENT,
                         "the reason has %zu bytes of UTF-8 and a close frame takes 123: shorten it",
                         reason_bytes);
     if (reason_bytes > 0 && !cw__utf8_valid(reason, reason_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the reason must be UTF-8");
+        return cw__fail(CW_INVALID_ARGUMENT, "the reason must be UTF-8: encode it so");
     return CW_OK;
 }
 
@@ -64,14 +68,15 @@ static void close_locked(cw_socket *s, int code, const char *reason, size_t reas
         cw__connecting_cancel_locked(s);
         break;
     case CW_STATE_CLOSED:
-        s->is_closed_locally = true; /* what waits to be received is given out no more */
+        s->is_closed_locally = true; /* received messages are no longer given out */
         cw__inbox_clear(&s->in.inbox);
         break;
     case CW_STATE_OPEN:
     case CW_STATE_CLOSING:
         cw__closing_begin_locked(s, code, reason, reason_bytes);
         if (s->codec && s->close.state != CW__CLOSE_ENDED)
-            cw__outbound_flush_locked(s); /* the close frame leaves now if it can: the program may end next */
+            cw__outbound_flush_locked(
+                s); /* the close frame is written now if possible, because the program may end next */
         break;
     }
     cw__socket_wake_locked(s);
@@ -99,7 +104,7 @@ static void abort_locked(cw_socket *s)
     }
     s->is_closed_locally = true;
     cw__inbox_clear(&s->in.inbox);
-    cw__queue_destroy(&s->out); /* as the program asked: this is no loss */
+    cw__queue_destroy(&s->out); /* the program asked for this, so it does not count as lost */
     s->codec->held_bytes = 0;
     s->drain.is_on = false;
     cw__closing_ended_locked(s, "the connection was dropped by this program");
@@ -114,7 +119,6 @@ void cw_socket_abort(cw_socket *s)
     cw__mutex_unlock(&s->lock);
 }
 
-/* At the end of a program. */
 void cw__closing_shut_down_locked(cw_socket *s, int grace_ms)
 {
     s->grace_ms = grace_ms;
@@ -132,7 +136,7 @@ void cw__closing_shut_down_locked(cw_socket *s, int grace_ms)
     cw__socket_attend_locked(s);
 }
 
-/* The failure of a socket that could not deliver all it had accepted, or CW_OK. */
+/* Fails if the socket could not deliver all that it had accepted. */
 static cw_status check_loss_locked(cw_socket *s)
 {
     const char *why = "it closed the connection before";
@@ -147,9 +151,10 @@ static cw_status check_loss_locked(cw_socket *s)
         why = s->fault.message;
     else if (*s->close.result.reason)
         why = s->close.result.reason;
-    cw__error_set(&error, CW_CLOSED, s->fault.status != CW_OK ? s->fault.web_status : CW_WEB_Disconnected,
-                  "up to %llu bytes that were sent did not reach the server: %s",
-                  (unsigned long long)s->out.lost_bytes, why);
+    cw__error_set(
+        &error, CW_CLOSED, s->fault.status != CW_OK ? s->fault.web_status : CW_WEB_Disconnected,
+        "up to %llu bytes that were sent did not reach the server: %s; send them again on a new connection",
+        (unsigned long long)s->out.lost_bytes, why);
     return cw__fail_with(&error);
 }
 
@@ -162,7 +167,7 @@ cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)
         return status;
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, wait_ms, -1);
-    /* A connect that was cancelled is let go of before its state changes (socket.c: on_detached). */
+    /* A cancelled connect is detached before its state changes (socket.c: on_detached), so the loop checks both. */
     cw__outbound_release_locked(s);
     while (status == CW_OK && (s->is_attached || cw__socket_state(s) == CW_STATE_CONNECTING) &&
            cw__socket_state(s) != CW_STATE_CLOSED) {
@@ -173,7 +178,8 @@ cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)
     if (status == CW_TIMED_OUT)
         status = cw__wait_timed_out(&wait, "the end of the connection", CW_OPTION_COUNT);
     else if (status == CW_INTERRUPTED)
-        status = cw__fail(CW_INTERRUPTED, "interrupted while waiting for the end of the connection");
+        status = cw__fail(CW_INTERRUPTED,
+                          "interrupted while waiting for the end of the connection: call again to go on");
     else if (status == CW_OK)
         status = check_loss_locked(s);
     return cw__socket_leave_locked(s, &wait, status);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Compressing: messages that are sent compressed (RFC 7692 section 7.2.1). A message that compresses to PIECE_BYTES or
- * less goes in one frame; a longer one in pieces of that size, so that memory stays bounded. outbound.c sends each piece
- * as any other data. Called by the public calls of sending.c.
+/* Compressing: sends compressed messages (RFC 7692 section 7.2.1). A message of at most PIECE_BYTES in compressed
+ * form goes out in one frame. A longer one goes out in pieces of that size, so that memory stays bounded. outbound.c
+ * sends each piece like any other data. sending.c calls this.
  *
- * Safety: under the socket's lock, but for compressing itself (out.sending keeps other senders away meanwhile). */
+ * Safety: under the socket's lock. Compressing a large message runs without it; out.sending keeps other senders away. */
 #include <string.h>
 
 #include "socket.h"
 
 enum {
-    SMALL_BYTES = 16 * 1024,   /* are compressed on the stack, and under the lock */
-    PIECE_BYTES = 1024 * 1024, /* with frame_size = -1 a piece is the whole message */
-    ROOM_AT_LEAST = 64,        /* for the next call of the deflater */
+    SMALL_BYTES = 16 * 1024,   /* a message of this size is compressed on the stack and under the lock */
+    PIECE_BYTES = 1024 * 1024, /* with frame_size -1, a piece is the whole message */
+    ROOM_AT_LEAST = 64,        /* room for the next call of the deflater */
     STEP_AT_MOST = 1 << 30     /* zlib counts in 32 bits */
 };
 
-/* What is compressed and not sent yet. */
+/* Compressed data that is not sent yet. */
 typedef struct piece {
     uint8_t *data;
     size_t len_bytes, room_bytes, most_bytes;
@@ -34,7 +34,7 @@ static void free_piece(piece *p)
         cw__free(p->data);
 }
 
-/* Makes room for more. False without memory. */
+/* Makes more room. False without memory. */
 static bool grow(piece *p)
 {
     size_t room_bytes = p->room_bytes * 2 < p->most_bytes ? p->room_bytes * 2 : p->most_bytes;
@@ -50,7 +50,7 @@ static bool grow(piece *p)
     return true;
 }
 
-/* Compresses into the piece until it is full or the part of the message has ended. False without memory. */
+/* Compresses into the piece until it is full or this part of the message ends. False without memory. */
 static bool fill(cw__deflater *deflater, piece *p, bool ends_message, bool *is_done)
 {
     p->len_bytes = 0;
@@ -65,7 +65,7 @@ static bool fill(cw__deflater *deflater, piece *p, bool ends_message, bool *is_d
     return true;
 }
 
-/* Compresses the next piece; of a large message without the lock, for which the service must not have to wait. */
+/* Compresses the next piece. For a large message it gives the lock up, so that the service need not wait for it. */
 static bool next_piece(cw_socket *s, piece *p, bool is_large, bool ends_message, cw__wait *wait, bool *is_done)
 {
     bool is_well;
@@ -80,13 +80,13 @@ static bool next_piece(cw_socket *s, piece *p, bool is_large, bool ends_message,
     return is_well;
 }
 
-/* Waits until the next piece may go, the first one too: while it was compressed without the lock, a control frame may have
- * been queued. What fails now is the whole message. */
+/* Waits until the next piece may go out. This includes the first one, because a control frame may have been queued
+ * while it was compressed without the lock. A failure here fails the whole message. */
 static cw_status next_turn(cw_socket *s, size_t len_bytes, cw__wait *wait)
 {
     if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
         return cw__closing_fail_locked(s);
-    if (wait->timeout_ms == 0) /* a call that must not wait has the rest queued */
+    if (wait->timeout_ms == 0) /* a call that must not wait queues the rest */
         return CW_OK;
     cw__wait_restart(wait);
     return cw__outbound_turn_locked(s, len_bytes, CW__SENDING_PIECES, wait);
@@ -103,7 +103,9 @@ static cw_status send_pieces(cw_socket *s, uint8_t opcode, bool ends_message, bo
     p.most_bytes = cw__setting(s, CW_OPT_FRAME_SIZE) < 0 ? SIZE_MAX : PIECE_BYTES;
     while (status == CW_OK && !is_done) {
         if (!next_piece(s, &p, is_large, ends_message, wait, &is_done))
-            status = cw__fail(CW_NO_MEMORY, "no memory to compress a message; nothing of it was sent");
+            status = cw__fail(
+                CW_NO_MEMORY,
+                "no memory to compress a message; nothing of it was sent: free some and send it again");
         else
             status = next_turn(s, p.len_bytes, wait);
         if (status == CW_OK)
@@ -127,12 +129,13 @@ cw_status cw__compressing_send_locked(cw_socket *s, uint8_t opcode, bool ends_me
     if (status != CW_OK)
         return status;
     if (!s->out.deflater && !(s->out.deflater = cw__deflater_create(&s->compression)))
-        return cw__fail(CW_NO_MEMORY, "no memory to compress a message");
+        return cw__fail(CW_NO_MEMORY,
+                        "no memory to compress a message; nothing of it was sent: free some and send it again");
     s->out.sending = CW__SENDING_PIECES;
     cw__deflater_take(s->out.deflater, data, len_bytes);
     status = send_pieces(s, opcode, ends_message, is_large, wait);
     s->out.sending = CW__SENDING_NOTHING;
-    if (status != CW_OK) /* what comes next must not refer to what did not go out */
+    if (status != CW_OK) /* later data must not refer to data that did not go out */
         cw__deflater_forget(s->out.deflater);
     cw__socket_changed_locked(s);
     return status;

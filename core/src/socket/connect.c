@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Connect: a socket on its way from new to open, and libcurl's end of it afterwards. The calling thread checks
- * and prepares, the service thread takes the steps, many connects at once, each within one deadline.
+/* Connect: takes a socket from new to open, and owns libcurl's part of it afterwards. The calling thread checks and
+ * prepares. The service thread takes the steps of all connects, each within one deadline.
  *
- * Safety: under the socket's lock; libcurl is called in the service thread, but for making the handle. */
+ * Safety: under the socket's lock. Only the service thread calls libcurl, except to make the handle. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -16,10 +16,10 @@
 
 struct cw__connecting {
     cw__handshake *handshake;
-    cw__race *race; /* where libcurl does not do that itself; else NULL */
+    cw__race *race; /* NULL if libcurl races itself */
     cw__pool_member member;
     int64_t deadline_ms; /* INT64_MAX = none */
-    int timeout_ms;      /* for the message */
+    int timeout_ms;      /* for the error's text */
     bool is_cancelled;
 };
 
@@ -37,11 +37,12 @@ static void free_connecting(struct cw__connecting *c)
     cw__free(c);
 }
 
-/* A connection that will be read and written at its descriptor, if no proxy comes between; or one whose authorities
- * libcurl reads once for a multi: not so with a list of what was revoked, nor where nothing is verified (trust.c). */
+/* Says with which connections this one may share a multi: with bare ones if it will be read and written at its
+ * descriptor; or with those of the same authorities, which libcurl reads once for a multi. The second is not possible
+ * with a list of revoked certificates, nor if nothing is verified (trust.c). */
 static cw__sharing sharing_of(const cw_socket *s, const cw__proxy *proxy, cw__trust *trust)
 {
-    if (proxy->kind == CW__PROXY_HTTPS) /* whose authorities libcurl reads as well */
+    if (proxy->kind == CW__PROXY_HTTPS) /* libcurl reads the authorities of such a proxy too */
         return CW__SHARE_NOT;
     if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL || !cw__codec_native_receives())
         return CW__SHARE_NOT;
@@ -52,7 +53,7 @@ static cw__sharing sharing_of(const cw_socket *s, const cw__proxy *proxy, cw__tr
     return cw__trust_read(cw__setting_text(s, CW_OPT_CA_FILE), trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
 }
 
-/* The texts are the socket's. */
+/* Gives the settings for a handshake. Their texts belong to the socket. */
 static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri, cw__race *race,
                                           int timeout_ms)
 {
@@ -76,15 +77,15 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
     };
 }
 
-/* Fills c, and fails with what is missing. */
+/* Fills c. */
 static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *uri, int timeout_ms)
 {
     cw__handshake_settings settings;
 
-    /* An address with a zone is one address, and libcurl alone applies the zone. The proxy is known only when the
-     * handshake has chosen it: for one with a zone the race is given up below. */
+    /* An address with a zone is a single address, and only libcurl applies the zone, so it needs no race. A proxy is
+     * known only when the handshake has chosen it; for one with a zone the race is dropped below. */
     if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create()))
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection");
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
     settings = settings_of(s, uri, c->race, timeout_ms);
     c->timeout_ms = timeout_ms;
     c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
@@ -101,7 +102,7 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *
     return CW_OK;
 }
 
-/* A connect that failed leaves its information behind; the next one begins with none. */
+/* Clears the information that a failed connect has left, for the next one. */
 static void forget_last(cw_socket *s)
 {
     cw__free(s->protocol);
@@ -113,7 +114,7 @@ static void forget_last(cw_socket *s)
     s->pending_events = 0;
 }
 
-/* Whether the loaded libcurl can do what the controls ask for. */
+/* Checks whether the loaded libcurl can do what the controls ask for. */
 static cw_status check_framing(const cw_socket *s)
 {
     bool receives = cw__codec_native_receives();
@@ -138,14 +139,14 @@ static cw_status check_framing(const cw_socket *s)
     return CW_OK;
 }
 
-/* Reads a URI that the caller of connect gave; the caller of this destroys it. */
+/* Reads the URI that connect was given. The caller calls cw__uri_destroy. */
 static cw_status read_uri(const char *text, size_t len_bytes, cw__uri *uri)
 {
     char fault[CW__URI_FAULT_BYTES];
     cw__uri_result result = cw__uri_read(text, len_bytes, uri, fault);
 
     if (result == CW__URI_NO_MEMORY)
-        return cw__fail(CW_NO_MEMORY, "no memory for a URI");
+        return cw__fail(CW_NO_MEMORY, "no memory for a URI: free some and call again");
     if (result == CW__URI_BAD)
         return cw__fail(CW_INVALID_ARGUMENT, "%s", fault);
     return CW_OK;
@@ -158,7 +159,7 @@ static cw_status attach_locked(cw_socket *s, const cw__uri *uri, int timeout_ms)
     cw_status status;
 
     if (!c)
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection");
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
     if (timeout_ms == CW_TIMEOUT_DEFAULT)
         timeout_ms = (int)cw__setting(s, CW_OPT_CONNECT_TIMEOUT);
     status = prepare(s, c, uri, timeout_ms < 0 ? -1 : timeout_ms);
@@ -189,7 +190,7 @@ static cw_status begin_locked(cw_socket *s, const char *text, size_t len_bytes, 
     if (status == CW_OK)
         status = read_uri(text, len_bytes, &uri);
     if (status == CW_OK && !(copy = cw__strndup(text, len_bytes)))
-        status = cw__fail(CW_NO_MEMORY, "no memory for a URI");
+        status = cw__fail(CW_NO_MEMORY, "no memory for a URI: free some and call again");
     if (status == CW_OK) {
         cw__free(s->uri);
         s->uri = copy;
@@ -226,17 +227,17 @@ cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
     while (status == CW_OK && cw__socket_state(s) == CW_STATE_CONNECTING)
         status = cw__socket_wait_locked(s, &wait);
     if (status == CW_TIMED_OUT)
-        status = cw__fail(CW_TIMED_OUT, "still connecting");
+        status = cw__fail(CW_TIMED_OUT, "still connecting: wait again, or close the socket to give up");
     else if (status == CW_INTERRUPTED)
-        status = cw__fail(CW_INTERRUPTED, "interrupted while connecting");
+        status = cw__fail(CW_INTERRUPTED, "interrupted while connecting: connect again");
     else if (s->connect_error.status != CW_OK)
         status = cw__fail_with(&s->connect_error);
-    else if (!s->codec && s->close.state == CW__CLOSE_NONE) /* neither is it open, nor was it ever */
+    else if (!s->codec && s->close.state == CW__CLOSE_NONE) /* it is not open and never was */
         status = cw__fail(CW_INVALID_STATE, "the socket is not connected: connect it first");
     return cw__socket_leave_locked(s, &wait, status);
 }
 
-/* It holds a reference of its own all the time: between its two parts another thread may release the socket. */
+/* It holds a reference of its own, because between its two parts another thread may release the socket. */
 cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
 {
     cw_status status;
@@ -254,7 +255,7 @@ cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
     return status;
 }
 
-/* libcurl's descriptors too: the parent's poller would report a descriptor that only the child has open. */
+/* This includes libcurl's descriptors: the parent's poller would report a descriptor that only the child has open. */
 void cw__connecting_forked(cw_socket *s)
 {
     if (s->connecting && s->connecting->member.pool)
@@ -316,7 +317,7 @@ static bool make_codec(cw_socket *s, const cw__pool_member *member, int fd)
     return s->codec != NULL;
 }
 
-/* What the socket needs to send and to receive; false without memory. */
+/* Makes what the socket needs to send and to receive. False without memory. */
 static bool make_rooms(cw_socket *s, int fd)
 {
     s->compression = *cw__handshake_compression(s->connecting->handshake);
@@ -326,19 +327,21 @@ static bool make_rooms(cw_socket *s, int fd)
         return true;
     cw__inflater_destroy(s->in.inflater);
     s->in.inflater = NULL;
-    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
+                  "no memory for a connection: free some and call again");
     return false;
 }
 
-/* The handle stays in its multi: a CONNECT_ONLY connection belongs to the multi's pool. */
+/* Opens the socket. The handle stays in its multi, because a CONNECT_ONLY connection belongs to the multi's pool. */
 static bool open_locked(cw_socket *s)
 {
     struct cw__connecting *c = s->connecting;
     int fd = cw__pool_settle(&c->member);
 
     if (fd < 0) {
-        cw__error_set(&s->connect_error, CW_CONNECT_FAILED, CW_WEB_Disconnected,
-                      "the connection ended right after the handshake");
+        cw__error_set(
+            &s->connect_error, CW_CONNECT_FAILED, CW_WEB_Disconnected,
+            "the server ended the connection right after the handshake: see its log, or connect again");
         return false;
     }
     if (!make_rooms(s, fd))
@@ -368,7 +371,7 @@ static bool open_locked(cw_socket *s)
     return true;
 }
 
-/* Keeps what the handshake brought, also of a reply that refused. False without memory. */
+/* Keeps the results of the handshake, also those of a reply that refused. False without memory. */
 static bool keep_reply(cw_socket *s)
 {
     const char *protocol = cw__handshake_protocol(s->connecting->handshake);
@@ -382,20 +385,21 @@ static bool keep_reply(cw_socket *s)
     s->reply = cw__strndup(reply, strlen(reply));
     if (s->reply && (s->protocol || !protocol) && (s->extensions || !extensions))
         return true;
-    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for the server's reply");
+    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
+                  "no memory for the server's reply: free some and call again");
     return false;
 }
 
 /* ---- Ending: not well ---- */
 
-/* Reads and drops what the kernel holds unread. Closing a descriptor with that there makes Linux send RST in place of FIN, and
- * drop what the program has sent and the peer's system does not have yet. */
+/* Reads and drops what the kernel holds unread. If unread data is there when a descriptor is closed, Linux sends RST
+ * instead of FIN, and drops sent data that the peer's system does not have yet. */
 static void empty_descriptor(int fd)
 {
     enum {
         SCRAP_BYTES = 16 * 1024,
         MOST_BYTES = 8 * 1024 * 1024
-    }; /* a peer that goes on sending gets its RST */
+    }; /* a peer that goes on sending gets an RST */
     uint8_t scrap[SCRAP_BYTES];
     ssize_t len = 1;
 
@@ -403,8 +407,8 @@ static void empty_descriptor(int fd)
         len = recv(fd, scrap, sizeof scrap, MSG_DONTWAIT);
 }
 
-/* What the child of a fork would close or look at (on_forked) is forgotten first, and closed and freed then: once a
- * descriptor is closed, its number may belong to somebody else. */
+/* What the child of a fork would close or use (on_forked) is cleared first, and closed and freed after that: once a
+ * descriptor is closed, its number may belong to something else. */
 void cw__connection_teardown_locked(cw_socket *s)
 {
     struct cw__connecting *connecting = s->connecting;
@@ -421,7 +425,7 @@ void cw__connection_teardown_locked(cw_socket *s)
         cw__pool_end(s->pool, s->easy);
         cw__inflater_destroy(s->in.inflater);
         s->in.inflater = NULL;
-        if (s->out.sending == CW__SENDING_NOTHING) { /* else a thread compresses, without the lock */
+        if (s->out.sending == CW__SENDING_NOTHING) { /* otherwise a thread is compressing, without the lock */
             cw__deflater_destroy(s->out.deflater);
             s->out.deflater = NULL;
         }
@@ -439,11 +443,15 @@ static void timed_out(const struct cw__connecting *c, cw__error *error)
     const cw__proxy *proxy = cw__handshake_proxy(c->handshake);
 
     if (cw__handshake_is_at_proxy(c->handshake))
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout,
-                      "not connected within %g s: the proxy %.80s (%s) has not let us through", seconds,
-                      proxy->name, proxy->variable);
+        cw__error_set(
+            error, CW_CONNECT_FAILED, CW_WEB_Timeout,
+            "not connected within %g s: the proxy %.80s (%s) has not let us through; check that it is "
+            "up, or raise connect_timeout",
+            seconds, proxy->name, proxy->variable);
     else
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout, "not connected within %g s", seconds);
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout,
+                      "not connected within %g s: check host, port and network, or raise connect_timeout",
+                      seconds);
 }
 
 static bool is_over(cw_socket *s, cw__error *error)
@@ -451,7 +459,8 @@ static bool is_over(cw_socket *s, cw__error *error)
     struct cw__connecting *c = s->connecting;
 
     if (c->is_cancelled)
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_OperationCanceled, "connecting was cancelled");
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_OperationCanceled,
+                      "connecting was cancelled by this program: make a new socket to connect again");
     else if (!c->member.is_done && cw__now_ms() >= c->deadline_ms)
         timed_out(c, error);
     else
@@ -462,23 +471,23 @@ static bool is_over(cw_socket *s, cw__error *error)
 static int64_t fail_locked(cw_socket *s)
 {
     cw__connection_teardown_locked(s);
-    return CW__DETACH; /* the state changes in the client's detached call: before, nobody may connect again */
+    return CW__DETACH; /* the state changes in the client's detached call, because nobody may connect again before that */
 }
 
-/* When to look again if no descriptor is ready before. */
+/* Gives the time of the next step if no descriptor is ready before. */
 static int64_t next_due(struct cw__connecting *c)
 {
     int64_t due_ms;
 
-    /* At once, while libcurl names addresses. Its timer for the next one may be lost: in 8.14.1 curl_multi_perform forgets
-     * at its end a timer of 0 ms that was set while it ran. */
+    /* At once, while libcurl names addresses, because its timer for the next one may be lost: in 8.14.1
+     * curl_multi_perform forgets a timer of 0 ms that was set while it ran. */
     if (c->race && cw__race_state_of(c->race) == CW__RACE_GATHERING && cw__race_has_addresses(c->race))
         return 0;
     due_ms = cw__pool_due_ms(&c->member);
     return due_ms < c->deadline_ms ? due_ms : c->deadline_ms;
 }
 
-/* Whether libcurl has named all addresses, so that they can be tried. */
+/* Says whether libcurl has named all addresses, so that the race can begin. */
 static bool has_gathered(const struct cw__connecting *c)
 {
     return c->race && cw__race_state_of(c->race) == CW__RACE_GATHERING &&
@@ -490,14 +499,15 @@ static int64_t begin_race(cw_socket *s)
     struct cw__connecting *c = s->connecting;
 
     if (!cw__race_begin(c->race)) {
-        cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+        cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
+                      "no memory for a connection: free some and call again");
         return fail_locked(s);
     }
     cw__pool_rest(&c->member);
     return 0; /* attend at once */
 }
 
-/* Goes on with the race. False while it runs; true when it is won, and libcurl begins again, or lost. */
+/* Takes a step of the race. False while it runs; true when it is won, so that libcurl begins again, or lost. */
 static bool ends_race(cw_socket *s, int64_t *due_ms)
 {
     struct cw__connecting *c = s->connecting;
@@ -534,6 +544,6 @@ int64_t cw__connecting_attend_locked(cw_socket *s)
         return begin_race(s);
     is_open = cw__handshake_verdict(c->handshake, c->member.code, c->member.os_errno, &s->connect_error);
     if (keep_reply(s) && is_open && open_locked(s))
-        return 0; /* attend at once: there may be a greeting */
+        return 0; /* attend at once, because the server may have sent a message already */
     return fail_locked(s);
 }

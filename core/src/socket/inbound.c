@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Inbound: from the codec through the message rules to whoever takes messages. Either the service reads, into
- * the inbox and up to its high-water mark, or the threads that call receive and read do it themselves, polling
- * while they wait, so that request and response need no other thread. The service steps aside at the first
- * such call and looks every few milliseconds whether they have left.
+/* Inbound: reads from the codec, applies the rules for messages, and fills the inbox. Either the service reads, until
+ * the inbox is full; or the threads that call receive and read do it themselves and poll while they wait, so that
+ * request and response need no other thread. The service stops reading at the first such call, and checks after 10 ms
+ * whether the callers have stopped.
  *
- * Safety: under the socket's lock. */
+ * Safety: under the socket's lock.
+ *
+ * Errors: CW_CLOSED. */
 #include <string.h>
 
 #include "socket.h"
 
 enum {
     SCRATCH_BYTES = 16 * 1024, /* on the stack; larger frames are read into their message */
-    SHARE_BYTES = 1024 * 1024, /* that the service reads of one socket before it looks at the others */
+    SHARE_BYTES = 1024 * 1024, /* that the service reads from one socket before it serves the others */
     STREAM_ROOM_BYTES = 16 * 1024,
-    PIECE_COST_BYTES = 64,  /* so that empty frames use the share up too */
-    LARGE_BYTES = 64 * 1024 /* a message of this much is worth memory of its taker's own */
+    PIECE_COST_BYTES = 64,  /* so that empty frames use up the share too */
+    LARGE_BYTES = 64 * 1024 /* a message of this size may go into memory of its receiver */
 };
 
 static void push(cw_socket *s, cw_event *e)
@@ -24,15 +26,15 @@ static void push(cw_socket *s, cw_event *e)
     cw__socket_post_locked(s, CW_EVENT_MESSAGE);
 }
 
-/* One round of reading: where the bytes of a stream go to, and how much was read. */
+/* One round of reading: where a stream's bytes go, and how much was read. */
 typedef struct reading {
-    uint8_t *buffer; /* of the caller who reads the stream, and its size; NULL = into the inbox */
+    uint8_t *buffer; /* the caller's, for a stream, and its size; NULL = into the inbox */
     size_t size_bytes;
-    size_t len_bytes; /* in the buffer; then the round has ended */
-    size_t share;     /* of SHARE_BYTES */
+    size_t len_bytes; /* in the buffer; the round ends when it is not 0 */
+    size_t share;     /* the part of SHARE_BYTES that is used */
 } reading;
 
-/* A stream's bytes, behind those in the inbox, if its last event has room for them. */
+/* Adds a stream's bytes to the last event of the inbox. False if it has no room for them. */
 static bool append(cw__inbox *box, const cw__message_output *out)
 {
     cw_event *e = box->last;
@@ -47,7 +49,7 @@ static bool append(cw__inbox *box, const cw__message_output *out)
     return true;
 }
 
-/* A part of a message in the stream class or in partial mode: bytes for the reader, or an event. */
+/* Takes a part of a message, for a stream or in partial mode: it goes to the reader, or becomes an event. */
 static void take_part(cw_socket *s, const cw__message_output *out, reading *r)
 {
     bool is_stream = s->socket_class == CW_STREAM_SOCKET;
@@ -67,7 +69,7 @@ static void take_part(cw_socket *s, const cw__message_output *out, reading *r)
     if (e)
         push(s, e);
     else
-        cw__closing_no_memory_locked(s, "no memory for a message");
+        cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
 }
 
 static bool is_reading_messages(const cw_socket *s)
@@ -85,7 +87,9 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
     case CW__MESSAGE_WHOLE:
         if (s->is_closed_locally)
             cw_event_free(out.event);
-        else if (!out.event->is_lent) /* else it is where it should be: who lent the place sees it complete */
+        else if (
+            !out.event
+                 ->is_lent) /* otherwise it is in the lent memory, and the lender sees that it is complete */
             push(s, out.event);
         break;
     case CW__MESSAGE_PART:
@@ -93,7 +97,7 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
         break;
     case CW__MESSAGE_PING:
         if (is_reading_messages(s) && !s->out.is_broken && !cw__pings_owe_locked(s, out.data, out.len_bytes))
-            cw__closing_no_memory_locked(s, "no memory for a message");
+            cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
         break;
     case CW__MESSAGE_PONG:
         cw__pings_answered_locked(s, out.data, out.len_bytes);
@@ -105,16 +109,16 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
         cw__closing_violated_locked(s, &out.violation);
         break;
     case CW__MESSAGE_NO_MEMORY:
-        cw__closing_no_memory_locked(s, "no memory for a message");
+        cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
         break;
     }
 }
 
-/* Whether a round of reading may go on: it has neither filled the caller's buffer nor used up its share. */
+/* Says whether a round of reading may go on: the caller's buffer is not filled and the share is not used up. */
 static bool goes_on(const reading *r) { return r->len_bytes == 0 && r->share < SHARE_BYTES; }
 
-/* Has the message rules take what the inflater makes of compressed data, as far as there is room for it; what is left
- * is gone on with in the next step. */
+/* Inflates compressed data and applies the message rules to it, as far as there is room. The next step goes on with
+ * the rest. */
 static void inflate(cw_socket *s, reading *r)
 {
     static const cw__violation corrupt = {1007, "the peer sent compressed data that is corrupt"};
@@ -135,11 +139,11 @@ static void inflate(cw_socket *s, reading *r)
     if (result == CW__INFLATE_BAD)
         cw__closing_violated_locked(s, &corrupt);
     else if (result == CW__INFLATE_NO_MEMORY || !cw__inflater_keep(inflater))
-        cw__closing_no_memory_locked(s, "no memory for a message");
+        cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
 }
 
-/* The rest of a large message that comes fast, and is of no use before all of it is there, is worth no wake-up for each
- * part: that is a third of what receiving it costs. */
+/* Waits for the rest of a large message that comes fast as a whole, because it is of no use before all of it is
+ * there. Waking up for each part is a third of the cost of receiving it. */
 static void await(cw_socket *s)
 {
     const cw__message *m = &s->in.message;
@@ -151,7 +155,8 @@ static void await(cw_socket *s)
     s->in.run_bytes = 0;
 }
 
-/* Where the next bytes are best read to: to where they belong, if that is known; else to the caller, or on the stack. */
+/* Chooses where the next bytes are read to: their final place if that is known, else the caller's buffer or the
+ * stack. */
 static uint8_t *place_for_next(cw_socket *s, const reading *r, uint8_t scratch[SCRATCH_BYTES], size_t *room)
 {
     uint8_t *to = cw__message_space(&s->in.message, room);
@@ -161,7 +166,7 @@ static uint8_t *place_for_next(cw_socket *s, const reading *r, uint8_t scratch[S
     *room = r->buffer ? r->size_bytes : SCRATCH_BYTES;
     if (!s->in.inflater)
         return r->buffer ? r->buffer : scratch;
-    if (*room > SCRATCH_BYTES) /* what is compressed must not lie where it goes to */
+    if (*room > SCRATCH_BYTES) /* compressed data must not be in the buffer that its content goes to */
         *room = SCRATCH_BYTES;
     return scratch;
 }
@@ -176,7 +181,7 @@ static void take_bytes(cw_socket *s, const cw__piece *piece, reading *r)
         take_piece(s, piece, r);
 }
 
-/* There is nothing more for now. */
+/* Notes that there is nothing more to read for now. */
 static void run_dry(cw_socket *s)
 {
     s->in.is_drained = true;
@@ -185,8 +190,9 @@ static void run_dry(cw_socket *s)
     await(s);
 }
 
-/* Reads one run of bytes and does what it asks for. OK: something was read; BUSY: nothing was, and there may be
- * more; all else is dealt with already, AGAIN but for the waiting. */
+/* Reads bytes once and handles them.
+ * Returns OK: something was read. BUSY: nothing was read, and there may be more. All other results are already
+ * handled, except the waiting of AGAIN. */
 static cw__io step(cw_socket *s, reading *r)
 {
     uint8_t scratch[SCRATCH_BYTES];
@@ -212,8 +218,9 @@ static cw__io step(cw_socket *s, reading *r)
     case CW__IO_BUSY:
         break;
     case CW__IO_END:
-        cw__closing_ended_locked(s, s->out.is_broken ? s->fault.message
-                                                     : "the server ended the connection without a close frame");
+        cw__closing_ended_locked(
+            s, s->out.is_broken ? s->fault.message
+                                : "the server ended the connection without a close frame; connect again");
         break;
     case CW__IO_FAULT:
         cw__closing_ended_locked(s, s->fault.message);
@@ -225,7 +232,7 @@ static cw__io step(cw_socket *s, reading *r)
     return io;
 }
 
-/* After the close frames nothing has a meaning any more; TCP's end is waited for. */
+/* Drops what comes after the close frames, which has no meaning, until TCP ends. */
 static void discard(cw_socket *s)
 {
     cw__io io = s->codec->calls->discard(s->codec);
@@ -249,8 +256,8 @@ void cw__inbound_serve_locked(cw_socket *s)
             break;
     if (s->in.inbox.is_full)
         cw__pings_paused_locked(s);
-    /* A close frame of ours goes out before anything is looked for behind the peer's: TCP's end may be there
-     * already, and an answer is owed all the same (section 5.5.1). */
+    /* Our close frame is written before anything after the peer's is read: TCP's end may be there already, and the
+     * peer must still get an answer (section 5.5.1). */
     if (s->out.first && !is_reading_messages(s) && s->close.state != CW__CLOSE_ENDED)
         cw__outbound_flush_locked(s);
     if (cw__inbound_may_discard(s) && !s->in.is_drained)
@@ -269,7 +276,7 @@ cw_event *cw__inbound_pop_locked(cw_socket *s)
     return e;
 }
 
-/* The length of a large message that comes, if its taker may have it in memory of its own; 0 = there is none. */
+/* Gives the length of a large message that is coming, if its receiver may lend memory for it; else 0. */
 static size_t coming_now_locked(const cw_socket *s)
 {
     uint64_t len_bytes = cw__message_coming(&s->in.message);
@@ -284,8 +291,9 @@ static bool may_go_on_reading(const cw_socket *s, const reading *r)
     return !s->in.is_drained && cw__inbound_may_read(s) && goes_on(r);
 }
 
-/* Pongs that are owed go out before the caller can answer what it came for, once what came behind their pings is read
- * (pong.c): here, or by the service. Not where a large message has just begun, for which its taker makes room. */
+/* Sends the pongs that we owe, before the caller can answer the message that it waits for. What came after their
+ * pings must have been read (pong.c): here, or by the service. It does not read on where a large message has just
+ * begun, because its receiver is making room for it. */
 static void pay_pongs(cw_socket *s, bool is_large_coming)
 {
     reading r = {0};
@@ -295,7 +303,7 @@ static void pay_pongs(cw_socket *s, bool is_large_coming)
             if (step(s, &r) == CW__IO_BUSY)
                 break;
         if (!cw__pings_pay_locked(s, cw__now_ms()))
-            cw__closing_no_memory_locked(s, "no memory for a pong");
+            cw__closing_no_memory_locked(s, "no memory for a pong: free some and connect again");
         if (s->pings.owed && !is_large_coming)
             cw__inbound_give_back_locked(s);
     }
@@ -303,8 +311,6 @@ static void pay_pongs(cw_socket *s, bool is_large_coming)
         cw__outbound_flush_locked(s);
 }
 
-/* Reads without waiting, until there is a message in the inbox or in a place that was lent, or, if coming_bytes is
- * asked for, until a large one begins to come. */
 void cw__inbound_read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_bytes)
 {
     reading r = {0};
@@ -320,7 +326,7 @@ void cw__inbound_read_now_locked(cw_socket *s, const cw_event *place, size_t *co
         pay_pongs(s, coming_bytes && *coming_bytes > 0);
 }
 
-/* Takes bytes from the inbox's first event; what is left of it stays first. */
+/* Takes bytes from the first event of the inbox. The rest of that stays first. */
 static size_t read_inbox(cw_socket *s, void *buffer, size_t size_bytes)
 {
     cw_event *e = s->in.inbox.first;

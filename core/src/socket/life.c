@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Life: a socket's references, its lock, and waiting for it. The first wait of a call takes a reference, so that the last
- * release of another thread does not free the socket meanwhile; a call that finds what it wants at once pays nothing
- * for that.
+/* Life: a socket's references, its lock, and waiting. The first wait of a call takes a reference, so that the last
+ * release by another thread does not free the socket during the wait. A call that need not wait takes none, which
+ * saves time.
  *
  * Safety: see socket.h. */
 #include <poll.h>
@@ -48,8 +48,8 @@ void cw__socket_hold_for(cw_socket *s, cw__wait *wait)
 
 /* ---- The lock, and waiting ---- */
 
-/* A mutex alone is not fair: a thread that sends or receives much comes back so soon that nobody else gets in, the service
- * neither, which has other sockets to serve. */
+/* A mutex alone is not fair. A thread that sends or receives much comes back so soon that no other thread gets in,
+ * and the service has other sockets to serve. */
 void cw__socket_enter(cw_socket *s)
 {
     if (cw__mutex_trylock(&s->lock))
@@ -68,7 +68,7 @@ bool cw__socket_never_waits_locked(cw_socket *s, bool is_on)
     return s->codec && cw__link_never_waits(s->codec->link, is_on);
 }
 
-/* Not by trylock: whoever waits in cw__socket_enter comes first. */
+/* Takes the lock again. It does not use trylock, because threads that wait in cw__socket_enter come first. */
 static void come_back(cw_socket *s)
 {
     cw__mutex_lock(&s->turn);

@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* Outbound: messages and control frames on their way to the codec.
+/* Outbound: gives messages and control frames to the codec.
  *
- * A send that may block writes its whole message in the calling thread: when it returns CW_OK, the kernel has taken
- * every byte. A send that must not block writes what the kernel takes and queues the rest, up to QUEUE_BYTES for all
- * such sends; the service thread writes the queue. Control frames go between frames, so a message is cut into frames
- * of at most frame_size.
+ * A send that may block writes its whole message in the calling thread: when it returns CW_OK, the kernel has
+ * accepted every byte. A send that must not block writes what the kernel accepts and queues the rest, up to
+ * QUEUE_BYTES for all such sends. The service thread writes the queue. Control frames go between frames, so a message
+ * is cut into frames of at most frame_size.
  *
- * Inside a batch (cw_socket_batch_begin) the codec holds small frames back, up to 32 KiB, and writes them together.
+ * In a batch (cw_socket_batch_begin) the codec holds small frames back, up to 32 KiB, and writes them together.
  *
- * Safety: under the socket's lock, given up only in cw__socket_poll_locked and cw__socket_wait_locked. A frame
- * that has begun is either first in the queue or in the hands of the one thread that sends directly (out.sending), and
- * then what the queue has may wait behind HELD. */
+ * Safety: under the socket's lock, which only cw__socket_poll_locked and cw__socket_wait_locked give up. A frame that
+ * has begun is either first in the queue, or belongs to the one thread that sends directly (out.sending). In the
+ * second case the queue may wait after HELD.
+ *
+ * Errors: CW_CLOSED. */
 #include <poll.h>
 #include <string.h>
 
 #include "socket.h"
 
 enum {
-    QUEUE_BYTES = 256 * 1024, /* queued by sends that must not block */
-    SHARE_BYTES = 256 * 1024, /* written before others may have the lock */
+    QUEUE_BYTES = 256 * 1024, /* most data that sends that must not block may queue */
+    SHARE_BYTES = 256 * 1024, /* written before other threads may have the lock */
     CONTROL_HEAD_BYTES = 6,   /* with the mask */
-    HELD = 0x1f               /* no opcode: in the queue, stands for the frames that the codec holds back */
+    HELD = 0x1f /* not an opcode: in the queue it stands for the frames that the codec holds back */
 };
 
 /* ---- Writing ---- */
@@ -29,8 +31,8 @@ static void after_write(cw_socket *s, cw__io io)
 {
     s->out.wants_read_count = io == CW__IO_AGAIN && s->codec->wants_read ? s->out.wants_read_count + 1 : 0;
     if (io == CW__IO_FAULT && !s->out.is_broken) {
-        /* What the peer sent before it left, messages and a close frame perhaps, is still to be read, when the
-         * inbox has room: reading finds the end. */
+        /* Messages and a close frame that the peer sent before it left may still be unread. They are read when the
+         * inbox has room, and reading finds the end. */
         s->out.is_broken = true;
         s->in.is_drained = false;
         cw__pings_broken_locked(s, cw__now_ms());
@@ -39,8 +41,8 @@ static void after_write(cw_socket *s, cw__io io)
     }
 }
 
-/* Goes on with a frame; counts what has gone in *sent_bytes, and takes it off the share. OK: all of it is out, or held
- * back where more_follow says that another frame comes next. */
+/* Writes more of a frame. It adds what was written to *sent_bytes and takes it off the share.
+ * Returns OK: all of it is written, or held back because more_follow says that another frame follows. */
 static cw__io write_frame(cw_socket *s, bool more_follow, uint8_t opcode, bool is_final, const uint8_t *data,
                           size_t len_bytes, size_t *sent_bytes, size_t *share)
 {
@@ -71,8 +73,8 @@ static cw__io write_held(cw_socket *s)
     return io;
 }
 
-/* A direct sender that was told to leave in the middle of a frame has queued its rest (finish_frame), so the
- * queue may always be written unless one is at work. */
+/* Writes the queue. A direct sender that had to stop in the middle of a frame has queued the rest (finish_frame), so
+ * the queue may be written whenever no thread sends directly. */
 static cw__io write_queue(cw_socket *s)
 {
     size_t share = SHARE_BYTES;
@@ -96,7 +98,8 @@ static cw__io write_queue(cw_socket *s)
     return CW__IO_OK;
 }
 
-/* Called by calls that must not wait, too: while another thread is inside libcurl the service alone waits for that. */
+/* Writes the queue, also for calls that must not wait: while another thread is inside libcurl, only the service waits
+ * for it. */
 static cw__io write_queue_now(cw_socket *s)
 {
     bool never_waited = cw__socket_never_waits_locked(s, !cw__service_is_here());
@@ -113,12 +116,12 @@ void cw__outbound_flush_locked(cw_socket *s)
     if (s->out.sending == CW__SENDING_DIRECTLY)
         return;
     if (write_queue_now(s) == CW__IO_FAULT || s->out.is_broken)
-        cw__queue_lose_locked(s); /* or the service would watch the descriptor for it for ever */
-    /* A close frame that cannot go out. Where ours was the first, the peer's may still be read: reading finds the end. */
+        cw__queue_lose_locked(s); /* otherwise the service would watch the descriptor for it for ever */
+    /* The close frame cannot be written. If ours was the first, the peer's may still come, and reading finds the end. */
     if (s->out.is_broken && s->close.state != CW__CLOSE_NONE && s->close.state != CW__CLOSE_SENT)
         cw__closing_ended_locked(s, s->fault.message);
     if (s->out.data_bytes < before || !s->out.first)
-        cw__socket_changed_locked(s); /* senders that wait for room, and flush */
+        cw__socket_changed_locked(s); /* wakes senders that wait for room, and flush */
     if (s->out.wants_writable && s->out.data_bytes <= QUEUE_BYTES / 2) {
         s->out.wants_writable = false;
         cw__socket_post_locked(s, CW_EVENT_WRITABLE);
@@ -128,18 +131,18 @@ void cw__outbound_flush_locked(cw_socket *s)
 
 /* ---- Sending a message ---- */
 
-/* What a caller sends, a message or a fragment of one, on its way into frames. */
+/* A message or a fragment that a caller sends, while it is cut into frames. */
 typedef struct message {
     const uint8_t *data;
     size_t len_bytes;
-    size_t done_bytes;  /* in frames that are out or queued */
+    size_t done_bytes;  /* in frames that are written or queued */
     size_t frame_most;  /* frame_size */
     size_t frame_bytes; /* of the frame under way */
     size_t frame_sent;
     uint8_t opcode;      /* of the frame under way */
     bool is_frame_begun; /* the codec has it */
     bool ends_message;
-    bool more_follow; /* the codec may hold the last frame back: another send or a flush comes */
+    bool more_follow; /* the codec may hold the last frame back, because another send or a flush follows */
 } message;
 
 static size_t rest_of(const message *m) { return m->len_bytes - m->done_bytes; }
@@ -160,7 +163,7 @@ static void frame_done(message *m)
 
 static bool is_last_frame(const message *m) { return m->done_bytes + m->frame_bytes == m->len_bytes; }
 
-/* Whether to stop although the connection may take more: the share is used up, and a thread waits for the lock. */
+/* Says whether to stop although the connection may accept more: the share is used up and a thread waits for the lock. */
 static bool gives_way(const cw_socket *s, size_t *share)
 {
     if (*share > 0)
@@ -169,7 +172,7 @@ static bool gives_way(const cw_socket *s, size_t *share)
     return cw__socket_is_wanted(s);
 }
 
-/* Writes frames until the connection takes no more or others shall have the lock. OK: all is out. */
+/* Writes frames until the connection accepts no more or another thread should have the lock. OK: all is written. */
 static cw__io write_message(cw_socket *s, message *m)
 {
     size_t share = SHARE_BYTES;
@@ -188,7 +191,7 @@ static cw__io write_message(cw_socket *s, message *m)
             return CW__IO_OK;
         }
         frame_done(m);
-        io = write_queue(s); /* control frames that wait to go between */
+        io = write_queue(s); /* control frames go between the frames of a message */
         if (io != CW__IO_OK)
             return io;
         if (s->close.state != CW__CLOSE_NONE)
@@ -200,7 +203,7 @@ static cw__io write_message(cw_socket *s, message *m)
 
 /* ---- Batches ---- */
 
-/* Writes what the codec holds back. What the connection does not take is queued for the service. */
+/* Writes what the codec holds back. What the connection does not accept is queued for the service. */
 void cw__outbound_release_locked(cw_socket *s)
 {
     cw__queued_frame *f;
@@ -211,17 +214,17 @@ void cw__outbound_release_locked(cw_socket *s)
         f = cw__queue_make(HELD, true, NULL, 0);
         if (!f) {
             cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Unknown,
-                          "no memory to write the messages of a batch: connection dropped");
+                          "no memory to write the messages of a batch: connection dropped; connect again");
             cw__closing_ended_locked(s, s->fault.message);
             return;
         }
-        f->is_begun = true; /* nothing may go before it */
+        f->is_begun = true; /* no frame may go before it */
         cw__queue_append_locked(s, f);
     }
     cw__outbound_flush_locked(s);
 }
 
-/* Makes the frame under way, or its rest, ready to be queued. */
+/* Makes a frame for the queue out of the current frame or the rest of it. */
 static cw__queued_frame *make_rest(const message *m)
 {
     cw__queued_frame *f =
@@ -233,7 +236,7 @@ static cw__queued_frame *make_rest(const message *m)
     return f;
 }
 
-/* Makes all that is left of the message ready to be queued. NULL without memory. */
+/* Makes frames for the queue out of the rest of the message. NULL without memory. */
 static cw__queued_frame *make_frames(message rest)
 {
     cw__queued_frame *list = NULL, **end = &list;
@@ -254,24 +257,25 @@ static cw__queued_frame *make_frames(message rest)
     return NULL;
 }
 
-/* Names the control where the time is its own and not the caller's. */
+/* Gives the name of the control for the text, if the time is the control's and not the caller's. */
 static const char *whose_time(const cw__wait *wait) { return wait->is_default ? " (send_timeout)" : ""; }
 
 cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status, const cw__wait *wait)
 {
     if (status == CW_TIMED_OUT)
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
-                      "the server took nothing for %g s%s in the middle of a message: connection dropped",
+                      "the server took nothing for %g s%s in the middle of a message: connection dropped; "
+                      "connect again, or raise that limit",
                       (double)wait->timeout_ms / 1000, whose_time(wait));
     else
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_OperationCanceled,
-                      "%s in the middle of a message: connection dropped",
+                      "%s in the middle of a message: connection dropped; connect again",
                       status == CW_NO_MEMORY ? "no memory" : "interrupted");
     cw__closing_ended_locked(s, s->fault.message);
     return cw__fail_with(&s->fault);
 }
 
-/* Queues the rest of a frame that has begun, so that it becomes whole and the close frame can follow. */
+/* Queues the rest of a frame that has begun, so that the frame becomes whole and the close frame can follow. */
 static void finish_frame(cw_socket *s, const message *m)
 {
     cw__queued_frame *f;
@@ -282,7 +286,7 @@ static void finish_frame(cw_socket *s, const message *m)
     if (f)
         cw__queue_prepend_locked(s, f);
     else
-        cw__closing_ended_locked(s, "no memory for the rest of a frame");
+        cw__closing_ended_locked(s, "no memory for the rest of a frame: free some and connect again");
 }
 
 static bool may_write(const cw_socket *s)
@@ -290,13 +294,13 @@ static bool may_write(const cw_socket *s)
     return s->close.state == CW__CLOSE_NONE && s->codec && !s->out.is_broken;
 }
 
-/* How far a message has come that its thread writes itself. */
+/* How far a thread has come that writes its message directly. */
 typedef enum progress {
-    WRITING, /* the connection takes no more for now */
-    WRITTEN, /* all of it is out */
+    WRITING, /* the connection accepts no more for now */
+    WRITTEN, /* all of it is written */
     BROKEN,  /* writing has failed */
-    CLOSED,  /* the socket closes: the close frame follows the frame under way */
-    STOPPED  /* nothing was taken for too long, or the program is interrupted */
+    CLOSED,  /* the socket is closing: the close frame follows the current frame */
+    STOPPED  /* the connection accepted nothing for too long, or the program was interrupted */
 } progress;
 
 static progress progress_of(const cw_socket *s, cw__io io, cw_status status)
@@ -310,7 +314,7 @@ static progress progress_of(const cw_socket *s, cw__io io, cw_status status)
     return status == CW_OK ? WRITING : STOPPED;
 }
 
-/* Waits until the connection takes more, and writes that. *status says how the waiting ended. */
+/* Waits until the connection accepts more, and writes that. *status says how the wait ended. */
 static progress write_more(cw_socket *s, message *m, cw__wait *wait, cw_status *status)
 {
     uint64_t before = s->out.progress_bytes;
@@ -320,7 +324,8 @@ static progress write_more(cw_socket *s, message *m, cw__wait *wait, cw_status *
     if (*status == CW_OK)
         *status = cw__socket_ask_hook_locked(s, wait);
     if (may_write(s)) {
-        /* Nothing goes into the middle of a frame; what the codec holds back goes out before its rest anyway. */
+        /* No frame goes into the middle of another. What the codec holds back goes out before the rest of a frame in
+         * any case. */
         io = !m->is_frame_begun && s->out.first && s->out.first->is_begun ? write_queue(s) : CW__IO_OK;
         if (io == CW__IO_OK)
             io = write_message(s, m);
@@ -333,8 +338,8 @@ static progress write_more(cw_socket *s, message *m, cw__wait *wait, cw_status *
     return progress_of(s, io, *status);
 }
 
-/* The calling thread writes the rest of a message as the connection takes it. Not inlined: a send that needs none of this
- * would save registers for it. */
+/* Writes the rest of a message in the calling thread, as the connection accepts it. It is not inlined, because a send
+ * that does not need it would save registers for it. */
 __attribute__((noinline)) static cw_status write_directly(cw_socket *s, message *m, cw__wait *wait)
 {
     cw__sending before = s->out.sending;
@@ -360,8 +365,8 @@ __attribute__((noinline)) static cw_status write_directly(cw_socket *s, message 
     return status;
 }
 
-/* Whether a message may go out now: no other thread sends, and nothing is queued. A send that must not block may join the
- * queue while there is room. */
+/* Says whether a message may go out now: no other thread sends, and the queue is empty. A send that must not block
+ * may join the queue while that has room. */
 static bool is_turn(const cw_socket *s, size_t len_bytes, cw__sending mine, const cw__wait *wait)
 {
     if (s->out.sending != mine)
@@ -373,7 +378,8 @@ static bool is_turn(const cw_socket *s, size_t len_bytes, cw__sending mine, cons
 static cw_status fail_turn(cw_socket *s, cw_status status, const cw__wait *wait)
 {
     if (status == CW_INTERRUPTED)
-        return cw__fail(CW_INTERRUPTED, "interrupted while waiting to send; nothing of this message was sent");
+        return cw__fail(CW_INTERRUPTED,
+                        "interrupted while waiting to send; nothing of this message was sent: send it again");
     if (wait->timeout_ms == 0) {
         s->out.wants_writable = true;
         return cw__fail(CW_WOULD_BLOCK, "the send buffer is full; wait until the socket is writable and retry");
@@ -384,7 +390,7 @@ static cw_status fail_turn(cw_socket *s, cw_status status, const cw__wait *wait)
                     (double)wait->timeout_ms / 1000, whose_time(wait));
 }
 
-/* Not inlined, as write_directly. */
+/* Not inlined, for the reason of write_directly. */
 __attribute__((noinline)) static cw_status wait_for_turn(cw_socket *s, size_t len_bytes, cw__sending mine,
                                                          cw__wait *wait)
 {
@@ -410,8 +416,8 @@ cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, cw__sending m
     return wait_for_turn(s, len_bytes, mine, wait);
 }
 
-/* Queues what the connection has not taken: a frame that has begun first, the others last. That is of any size, since the
- * caller has that much memory in hand itself. Not inlined, as write_directly. */
+/* Queues what the connection has not accepted: a frame that has begun goes first, others last. The rest may be of any
+ * size, since the caller has that much memory itself. Not inlined, for the reason of write_directly. */
 __attribute__((noinline)) static cw_status queue_rest(cw_socket *s, const message *m, const cw__wait *wait)
 {
     cw__queued_frame *list = make_frames(*m);
@@ -419,7 +425,8 @@ __attribute__((noinline)) static cw_status queue_rest(cw_socket *s, const messag
     if (!list && (m->is_frame_begun || m->done_bytes > 0))
         return cw__outbound_break_off_locked(s, CW_NO_MEMORY, wait);
     if (!list)
-        return cw__fail(CW_NO_MEMORY, "no memory to send a message; nothing of it was sent");
+        return cw__fail(CW_NO_MEMORY,
+                        "no memory to send a message; nothing of it was sent: free some and send it again");
     while (list) {
         cw__queued_frame *f = list;
         list = f->next;
@@ -432,7 +439,8 @@ __attribute__((noinline)) static cw_status queue_rest(cw_socket *s, const messag
     return CW_OK;
 }
 
-/* Writes what the connection takes at once. Other frames wait only where the call must not: the message joins them. */
+/* Writes what the connection accepts at once. Other frames can only be waiting if the call must not wait; then the
+ * message joins them. */
 static cw__io write_at_once(cw_socket *s, message *m, const cw__wait *wait)
 {
     cw__io io;
@@ -447,7 +455,7 @@ static cw__io write_at_once(cw_socket *s, message *m, const cw__wait *wait)
     return io;
 }
 
-/* It is this message's turn. */
+/* Sends a message whose turn it is. */
 static cw_status send_now(cw_socket *s, message *m, cw__wait *wait)
 {
     int64_t frame_size = cw__setting(s, CW_OPT_FRAME_SIZE);

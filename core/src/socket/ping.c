@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Ping: the pings of callers, which measure a round trip, and those of the service, which find out that a
- * connection is dead (RFC 6455 sections 5.5.2, 5.5.3). Every ping carries its number; a pong answers that ping
- * and all before it (pong.c, which also keeps the clocks).
+/* Ping: the pings of callers, which measure a round trip, and those of the service, which find a dead connection (RFC
+ * 6455 sections 5.5.2, 5.5.3). Each ping has a number. A pong answers the ping with its number and all pings before
+ * that. pong.c keeps the clocks.
  *
- * Safety: under the socket's lock. The waiting pings are on their callers' stacks, which leave only after
- * taking theirs out. */
+ * Safety: under the socket's lock. The waiting pings are on the stacks of their callers, which remove theirs before
+ * they return. */
 #include <string.h>
 
 #include "socket.h"
@@ -43,7 +43,7 @@ static cw_status wait_for_pong(cw_socket *s, cw__ping *ping, cw__wait *wait)
     cw_status status = CW_OK;
 
     while (status == CW_OK && !ping->is_answered && s->close.state == CW__CLOSE_NONE) {
-        if (!s->in.receiver) /* nobody inside reads: the service shall, and now */
+        if (!s->in.receiver) /* no thread reads, so the service does, at once */
             cw__inbound_give_back_locked(s);
         status = cw__socket_wait_locked(s, wait);
     }
@@ -52,7 +52,7 @@ static cw_status wait_for_pong(cw_socket *s, cw__ping *ping, cw__wait *wait)
     if (status == CW_TIMED_OUT)
         return cw__wait_timed_out(wait, "a pong", CW_OPT_PING_TIMEOUT);
     if (status == CW_INTERRUPTED)
-        return cw__fail(CW_INTERRUPTED, "interrupted while waiting for a pong");
+        return cw__fail(CW_INTERRUPTED, "interrupted while waiting for a pong: ping again");
     return cw__closing_fail_locked(s);
 }
 
@@ -69,7 +69,7 @@ static cw_status ping_locked(cw_socket *s, cw__wait *wait, int64_t *rtt_us)
         return cw__fail(CW_WOULD_BLOCK, "%d pings wait for their pongs already: ping again when one has come",
                         WAITING_AT_MOST);
     if (!send_ping(s))
-        return cw__fail(CW_NO_MEMORY, "no memory for a ping");
+        return cw__fail(CW_NO_MEMORY, "no memory for a ping: free some and call again");
     ping.number = s->pings.last_number;
     ping.sent_us = cw__now_us();
     s->pings.waiting = &ping;
@@ -99,14 +99,16 @@ cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us)
 
 /* ---- Keepalive ----
  *
- * A ping goes out ping_interval after the one before, and while data comes, ping_interval after the last byte: a peer that
- * talks is there, and a ping would cost what it still sends if it has closed TCP (pong.c). Pongs postpone nothing.
- * The verdict: nothing has come for ping_timeout after the first ping behind the last byte, so at most ping_interval +
- * ping_timeout after that byte. While the inbox is full nothing is read: there are no pings and no verdict, and both
- * clocks begin again when reading goes on. */
+ * The service sends a ping ping_interval after the one before. While data comes, it sends the ping ping_interval
+ * after the last byte: a peer that sends is alive, and if it has closed TCP, a ping would destroy what it still sends
+ * (pong.c). Pongs postpone nothing.
+ *
+ * The connection counts as lost if nothing has come for ping_timeout after the first ping that follows the last byte.
+ * That is at most ping_interval + ping_timeout after the byte. While the inbox is full nothing is read, so there are
+ * no pings and no verdict. Both clocks start again when reading resumes. */
 
-/* Bytes that the peer's system has acknowledged, as far as it can be told: what was written less what the
- * kernel still holds. Over TLS it holds a little more than that; only growth is looked at. */
+/* Notes how many bytes the peer's system has acknowledged, as far as the system can tell: written bytes less those
+ * that the kernel holds. Over TLS the kernel holds a little more; only growth is compared. */
 static void take_stock(cw_socket *s)
 {
     int held = cw__link_unacknowledged(s->codec->link);
@@ -115,8 +117,9 @@ static void take_stock(cw_socket *s)
     s->pings.acknowledged_bytes = (int64_t)s->out.progress_bytes - held;
 }
 
-/* Takes stock again. True if the ping was, at the last look, or may be still on its way behind other data, and that does
- * get through: an upload over a slow line takes longer than ping_timeout to leave the buffers, and the pong comes after it. */
+/* Notes it again. True if the ping was at the last check, or may be, still behind other data, and that data makes
+ * progress. An upload over a slow line takes longer than ping_timeout to leave the buffers, and the pong comes after
+ * it. */
 static bool take_stock_of_progress(cw_socket *s)
 {
     int64_t before_bytes = s->pings.acknowledged_bytes;
@@ -126,17 +129,17 @@ static bool take_stock_of_progress(cw_socket *s)
     return (had_more || s->pings.has_more) && s->pings.acknowledged_bytes > before_bytes;
 }
 
-/* Reads what has come before anything is done about time: bytes may wait that a suspended or starved process has not
- * read yet, or that the kernel holds back for more (codec.h: await). */
+/* Reads what has come before the clocks are checked. Bytes may wait that a suspended or starved process has not read,
+ * or that the kernel holds back for more (codec.h: await). */
 static void listen(cw_socket *s, int64_t now_ms)
 {
     s->in.is_drained = false;
     cw__inbound_serve_locked(s);
     cw__pings_heard_locked(s, now_ms);
-    cw__socket_wake_locked(s); /* a thread that polls for what was read here would go on waiting */
+    cw__socket_wake_locked(s); /* a thread that polls for what was read here would wait on */
 }
 
-/* A ping that waits behind an upload counts for those that become due meanwhile: no second one is queued. */
+/* Says whether a ping is queued. While it waits behind an upload, no second one is queued. */
 static bool is_ping_queued(const cw_socket *s)
 {
     for (const cw__queued_frame *f = s->out.first; f; f = f->next)
@@ -149,11 +152,11 @@ static void keep_alive(cw_socket *s, int64_t now_ms)
 {
     int64_t interval_ms = cw__setting(s, CW_OPT_PING_INTERVAL);
 
-    /* From due time to due time, so that being late does not add up. */
+    /* The interval runs from due time to due time, so that delays do not add up. */
     s->pings.next_ms =
         cw__pings_after(now_ms - s->pings.next_ms < interval_ms ? s->pings.next_ms : now_ms, interval_ms);
     if (s->pings.deadline_ms == INT64_MAX)
-        take_stock(s); /* without the ping itself */
+        take_stock(s); /* before the ping is sent, so that it is not counted */
     if (!is_ping_queued(s) && !send_ping(s))
         return;
     if (s->pings.deadline_ms == INT64_MAX)
@@ -168,7 +171,7 @@ bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
     if (s->close.state != CW__CLOSE_NONE || s->in.inbox.is_full)
         return false;
     if (!cw__pings_pay_locked(s, now_ms)) {
-        cw__closing_no_memory_locked(s, "no memory for a pong");
+        cw__closing_no_memory_locked(s, "no memory for a pong: free some and connect again");
         return false;
     }
     if (now_ms >= s->pings.deadline_ms) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pong: what is heard of the peer. Its pings and when our pongs to them go out, its pongs, and the clocks of keepalive
- * (RFC 6455 sections 5.5.2, 5.5.3). ping.c sends our pings and looks at the clocks.
+/* Pong: what comes from the peer. It decides when our pongs to its pings go out, handles its pongs, and keeps the
+ * clocks of keepalive (RFC 6455 sections 5.5.2, 5.5.3). ping.c sends our pings and checks the clocks.
  *
  * Safety: under the socket's lock. */
 #include <string.h>
@@ -11,19 +11,20 @@ enum { BROKEN_LIMIT_MS = 10000, OWED_AT_MOST = 16, ENOUGH_BYTES = 16 * 1024 * 10
 
 /* ---- Pongs ----
  *
- * A peer that has closed its end of TCP altogether answers whatever we write with RST, and its kernel throws away what it
- * still had to send us. It looks no different from one that sends. So a pong waits
- *   - while the inbox is full. What comes is not read then, and the peer may have sent everything, given up waiting for
- *     our close frame, and gone.
- *   - until all that had come behind the ping is read. After a full inbox that says little, because the peer's kernel may
- *     hold megabytes behind a window that was shut: then also until nothing has come for CW__LULL_MS.
- *   - but no longer than for ENOUGH_BYTES, which is more than the kernels of both ends hold by default (Linux: 6 MiB and
- *     4 MiB). What comes behind that the peer wrote after we had read its ping, so it is there and may want its pong.
- * With no backlog the pong goes at once: nothing that has come is unread.
+ * A peer that has fully closed its end of TCP answers whatever we write with RST, and its kernel drops what it still
+ * had to send us. We cannot tell it from a peer that sends. So a pong waits:
+ * - while the inbox is full. Nothing is read then, and the peer may have sent everything, given up waiting for our
+ *   close frame, and gone.
+ * - until everything that came after the ping has been read. After a full inbox this is not enough, because the
+ *   peer's kernel may hold megabytes behind a closed window. Then the pong also waits until nothing has come for
+ *   CW__LULL_MS.
+ * - but not longer than for ENOUGH_BYTES. That is more than the kernels of both ends hold by default (Linux: 6 MiB
+ *   and 4 MiB). The peer wrote what comes after that when we had read its ping, so it is there and may want its pong.
+ * Without a backlog the pong goes at once, since nothing is unread.
  *
- * Our close frames need no such rule. An answer to the peer's goes out when everything before that has been read, and
- * nothing behind it has a meaning (RFC 6455 section 5.5.1). After a close of ours, or a broken rule, nothing more is given
- * out; what waits in the inbox is in our memory, where no RST reaches it. */
+ * Our close frames need no such rule. An answer to the peer's close frame goes out when everything before that has
+ * been read, and nothing after it has a meaning (RFC 6455 section 5.5.1). After our own close, or a broken rule,
+ * nothing more is given out; what is in the inbox is in our memory, where no RST reaches it. */
 
 void cw__pings_forget(cw__pings *pings)
 {
@@ -40,7 +41,8 @@ bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes
 {
     cw__pong **place = &s->pings.owed;
 
-    if (s->close.state != CW__CLOSE_NONE) /* after a close of ours nothing is given out: nothing to wait for */
+    if (s->close.state !=
+        CW__CLOSE_NONE) /* after our close nothing is given out, so there is nothing to wait for */
         return cw__queue_control_locked(s, CW__OP_PONG, payload, len_bytes, false);
     while (*place && (s->pings.owed_count < OWED_AT_MOST || (*place)->next))
         place = &(*place)->next;
@@ -48,7 +50,7 @@ bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes
         if (!(*place = cw__calloc(1, sizeof **place)))
             return false;
         s->pings.owed_count++;
-    } /* else the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
+    } /* otherwise the newest replaces the one before (RFC 6455 section 5.5.3 allows it) */
     (*place)->len_bytes = (uint8_t)len_bytes;
     if (len_bytes)
         memcpy((*place)->data, payload, len_bytes);
@@ -87,7 +89,7 @@ void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_
     uint64_t number = 0;
     int64_t now_us;
 
-    /* An unsolicited pong is no answer; that something came counts anyway. */
+    /* An unsolicited pong is no answer, but it counts as a sign of life. */
     if (len_bytes != CW__PING_NUMBER_BYTES)
         return;
     for (int i = 0; i < CW__PING_NUMBER_BYTES; i++)
@@ -105,7 +107,7 @@ void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_
 
 /* ---- The clocks of keepalive (ping.c says what they are for) ---- */
 
-/* Something was heard, or could not have been. */
+/* Starts the clocks again, because something has come, or nothing was read. */
 static void restart(cw_socket *s, int64_t now_ms, bool postpones_ping)
 {
     s->pings.heard_ms = now_ms;
@@ -115,7 +117,6 @@ static void restart(cw_socket *s, int64_t now_ms, bool postpones_ping)
     s->in.heard = CW__HEARD_NOTHING;
 }
 
-/* Writing has failed: no more pings, and a limit for reading to find the end. */
 void cw__pings_broken_locked(cw_socket *s, int64_t now_ms)
 {
     s->pings.next_ms = INT64_MAX;
@@ -132,11 +133,11 @@ void cw__pings_heard_locked(cw_socket *s, int64_t now_ms)
 
 void cw__pings_paused_locked(cw_socket *s) { s->pings.is_paused = true; }
 
-/* Not every full inbox is a pause: a large message fills it for the moment until its caller takes it. */
+/* Not every full inbox is a pause: a large message fills it until its caller takes it. */
 void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms)
 {
     if (s->pings.is_paused || s->in.reader == CW__READER_SERVICE)
-        cw__socket_attend_locked(s); /* which also reads what waits inside libcurl */
+        cw__socket_attend_locked(s); /* which also reads what libcurl holds */
     if (!s->pings.is_paused)
         return;
     s->pings.is_paused = false;

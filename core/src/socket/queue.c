@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Queue: the frames of a socket that wait to be written, in their order, and the count of what was lost. outbound.c writes
+/* Queue: the frames of a socket that wait to be written, in order, and the count of lost bytes. outbound.c writes
  * them.
  *
  * Safety: under the socket's lock. */
@@ -8,7 +8,7 @@
 #include "socket.h"
 
 enum {
-    PONGS_AT_MOST = 16 /* then the latest replaces the one before (RFC 6455 section 5.5.3 allows it) */
+    PONGS_AT_MOST = 16 /* after that the newest replaces the one before (RFC 6455 section 5.5.3 allows it) */
 };
 
 cw__queued_frame *cw__queue_make(uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes)
@@ -55,7 +55,7 @@ void cw__queue_prepend_locked(cw_socket *s, cw__queued_frame *f)
     count(s, f, true);
 }
 
-/* Before the first data frame that has not begun, behind other control frames. */
+/* Inserts a frame before the first data frame that has not begun, after other control frames. */
 static void insert(cw_socket *s, cw__queued_frame *f)
 {
     cw__queued_frame **place = &s->out.first;
@@ -95,7 +95,7 @@ bool cw__queue_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data,
     cw__queued_frame *f;
 
     if (opcode == CW__OP_PONG && s->out.pong_count >= PONGS_AT_MOST && (f = last_waiting_pong(s))) {
-        if (len_bytes) /* each pong has room for any other */
+        if (len_bytes) /* every control frame has room for the largest payload */
             memcpy(f->data, data, len_bytes);
         f->len_bytes = len_bytes;
         return true;

@@ -1,46 +1,46 @@
 /* SPDX-License-Identifier: MIT */
-/* Receiving: the public calls that take messages and read the stream. A thread that waits polls the connection itself, or,
- * where another thread does, waits for what that brings. inbound.c reads.
+/* Receiving: the public calls that take messages and read the stream. A thread that waits polls the connection
+ * itself. If another thread already does, it waits for that one. inbound.c reads.
  *
- * Safety: each takes the socket's lock, given up only in cw__socket_poll_locked and cw__socket_wait_locked. */
+ * Safety: each call takes the socket's lock. Only cw__socket_poll_locked and cw__socket_wait_locked give it up. */
 #include <poll.h>
 #include <string.h>
 
 #include "socket.h"
 
-/* Polls for the connection's next bytes in the calling thread. */
+/* Polls for the next bytes in the calling thread. */
 static cw_status poll_locked(cw_socket *s, cw__wait *wait)
 {
     cw_status status = cw__socket_poll_locked(s, POLLIN, &s->in.receiver, wait);
 
     s->in.is_drained = false;
-    if (s->in.reader == CW__READER_POLLING) { /* else the service looks by itself, or reads already */
+    if (s->in.reader == CW__READER_POLLING) { /* otherwise the service checks by itself, or already reads */
         s->in.reader = CW__READER_CALLER;
         s->in.reclaim_due_ms = cw__now_ms() + CW__LINGER_MS;
         cw__socket_attend_locked(s);
     }
-    /* The hook may take long: a runtime's waits for its lock. By now the connection is not in this thread's
-     * hands any more, and the service will look after it. */
+    /* The hook may take long, since a runtime's hook waits for the runtime's lock. This thread no longer reads by
+     * now, so the service takes over if it does. */
     return status == CW_OK ? cw__socket_ask_hook_locked(s, wait) : status;
 }
 
 /* ---- What comes back ---- */
 
-/* Takes a message over, or a stream's bytes, as what is to be received next. */
+/* Makes a message, or a stream's bytes, the next one to be received. The inbox owns it. */
 static void put_back_locked(cw_socket *s, cw_event *e)
 {
-    if (s->is_closed_locally) { /* nothing is given out any more */
+    if (s->is_closed_locally) { /* after our close nothing is given out */
         cw_event_free(e);
         return;
     }
-    s->in.message.place = NULL; /* whoever lent it has to take this one first */
+    s->in.message.place = NULL; /* the lender must take this message first */
     cw__inbox_put_back(&s->in.inbox, e);
     cw__socket_post_locked(s, CW_EVENT_MESSAGE);
     cw__socket_wake_locked(s);
 }
 
-/* Ends the use of memory that its taker has lent. The message in it, or what has come of it, stays the next one. False
- * without memory for a copy. */
+/* Ends the use of memory that a caller has lent. The message in it, or the part that has come, stays the next one.
+ * Returns false without memory for a copy. */
 static bool take_back_locked(cw_socket *s, cw_event *place)
 {
     cw_event *copy;
@@ -78,7 +78,9 @@ cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes)
         return cw__fail(CW_INVALID_STATE, "a message socket is not read as a stream: put its messages back");
     e = cw__event_create(CW_EVENT_MESSAGE, len_bytes);
     if (!e)
-        return cw__fail(CW_NO_MEMORY, "no memory for %zu bytes that are to be read again", len_bytes);
+        return cw__fail(CW_NO_MEMORY,
+                        "no memory for %zu bytes that are to be read again: free some and call again",
+                        len_bytes);
     memcpy(e->data, data, len_bytes);
     e->len_bytes = len_bytes;
     cw__mutex_lock(&s->lock);
@@ -89,7 +91,7 @@ cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes)
 
 /* ---- Messages ---- */
 
-/* The next message, from the inbox or, without waiting, from the connection. */
+/* Takes the next message, from the inbox or, without waiting, from the connection. */
 static cw_event *next_now_locked(cw_socket *s, size_t *coming_bytes)
 {
     cw_event *e = cw__inbound_pop_locked(s);
@@ -129,11 +131,12 @@ cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *comi
     cw__mutex_unlock(&s->lock);
     if (coming_bytes)
         *coming_bytes = coming;
-    *out = e; /* its taker has the socket: no reference, which would cost as much as the lock */
+    /* No reference: the caller has the socket, and one would cost as much as the lock. */
+    *out = e;
     return e || coming ? CW_OK : CW_WOULD_BLOCK;
 }
 
-/* Fails with what a receive in this state deserves, or CW_OK. */
+/* Checks that a receive is allowed in this state. */
 static cw_status check_locked(cw_socket *s, cw_class wanted)
 {
     if (s->socket_class != wanted)
@@ -151,20 +154,20 @@ static cw_status describe_end(cw_status status, const cw__wait *wait, const char
     if (status == CW_TIMED_OUT)
         return cw__wait_timed_out(wait, what, CW_OPT_RECEIVE_TIMEOUT);
     if (status == CW_INTERRUPTED)
-        return cw__fail(CW_INTERRUPTED, "interrupted while waiting for %s", what);
+        return cw__fail(CW_INTERRUPTED, "interrupted while waiting for %s: call again to go on", what);
     return status;
 }
 
-/* Waits until it is worth looking again: by polling, or, where another thread polls, for what that brings. */
+/* Waits until there may be something to take: it polls, or waits for the thread that polls. */
 static cw_status wait_locked(cw_socket *s, cw__wait *wait)
 {
-    cw__outbound_release_locked(s); /* the answer to a message of an open batch may be what is waited for */
+    cw__outbound_release_locked(s); /* the caller may wait for the answer to a message of an open batch */
     if (!cw__inbound_may_read(s))
         return cw__socket_wait_locked(s, wait);
     cw__inbound_take_over_locked(s);
     if (s->in.is_drained)
         return poll_locked(s, wait);
-    /* There is more, none of it for the caller so far: its time and its hook count all the same. */
+    /* There is more to read, but nothing for the caller so far. The time and the hook still count. */
     if (cw__wait_slice(wait) == 0)
         return CW_TIMED_OUT;
     cw__socket_give_way_locked(s, wait);
@@ -208,7 +211,7 @@ cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, 
     return cw__socket_leave_locked(s, &wait, status);
 }
 
-/* Where a message is, for a caller that has lent a place for it. */
+/* Where the next message is, for a caller that has lent memory for it. */
 typedef enum whereabouts { NOWHERE, IN_PLACE, IN_INBOX } whereabouts;
 
 static whereabouts where_is_message(const cw_socket *s, const cw_event *place)
@@ -218,7 +221,7 @@ static whereabouts where_is_message(const cw_socket *s, const cw_event *place)
     return takes_messages(s) && s->in.inbox.first ? IN_INBOX : NOWHERE;
 }
 
-/* Waits until the place is filled or there is a message in the inbox. */
+/* Waits until the lent memory has a message, or the inbox. */
 static cw_status fill_locked(cw_socket *s, cw_event *place, cw__wait *wait)
 {
     cw_status status;
@@ -239,7 +242,7 @@ static cw_status fill_locked(cw_socket *s, cw_event *place, cw__wait *wait)
     return status;
 }
 
-/* Gives the first message of the inbox to a caller with memory of its own. */
+/* Copies the first message of the inbox into the caller's memory. */
 static cw_status unload(cw_socket *s, void *buffer, size_t size_bytes, cw_received *received)
 {
     cw_event *e = s->in.inbox.first;
@@ -257,8 +260,7 @@ static cw_status unload(cw_socket *s, void *buffer, size_t size_bytes, cw_receiv
     return CW_OK;
 }
 
-/* That a message has come counts for more than what else went wrong meanwhile, but for an interruption: then it stays the
- * next one. */
+/* A message that has come counts more than another failure. Only after an interruption does it stay the next one. */
 static cw_status take_into_locked(cw_socket *s, cw_event *place, cw_status status, cw_received *received)
 {
     whereabouts where = status == CW_INTERRUPTED ? NOWHERE : where_is_message(s, place);
@@ -269,7 +271,7 @@ static cw_status take_into_locked(cw_socket *s, cw_event *place, cw_status statu
         return CW_OK;
     }
     if (!take_back_locked(s, place)) {
-        cw__closing_no_memory_locked(s, "no memory for a message");
+        cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
         return cw__closing_fail_locked(s);
     }
     return where == IN_INBOX ? unload(s, place->data, place->room_bytes, received) : status;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Sending: the public calls that send messages and fragments. They check what is to be sent; outbound.c and
- * compressing.c send it.
+/* Sending: the public calls that send messages and fragments. They check the data; outbound.c and compressing.c send
+ * it.
  *
- * Safety: each takes the socket's lock. */
+ * Safety: each call takes the socket's lock. */
 #include "socket.h"
 
 static cw_status check_open_locked(cw_socket *s)
@@ -23,17 +23,21 @@ static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
     if (status != CW_OK)
         return status;
     if (kind != CW_BINARY && kind != CW_UTF8)
-        return cw__fail(CW_INVALID_ARGUMENT, "a message is binary or utf8");
+        return cw__fail(CW_INVALID_ARGUMENT, "there is no type of message %d: use 0 for binary, 1 for utf8",
+                        (int)kind);
     if (kind == CW_UTF8 && s->socket_class == CW_STREAM_SOCKET)
-        return cw__fail(CW_INVALID_ARGUMENT, "a stream socket sends binary messages only");
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "a stream socket sends binary messages only: set message_type to binary");
     if (!is_fragment && s->out.fragments != CW__FRAGMENTS_NONE)
         return cw__fail(CW_INVALID_STATE, "a message sent in fragments is open: send its final frame first");
     if (s->out.fragments != CW__FRAGMENTS_NONE && kind != s->out.fragments_kind)
-        return cw__fail(CW_INVALID_STATE, "message_type cannot change inside a message sent in fragments");
+        return cw__fail(
+            CW_INVALID_STATE,
+            "message_type cannot change inside a message sent in fragments: send its final frame first");
     return CW_OK;
 }
 
-/* Feeds text to its check: whether it is UTF-8 so far, or, where it is final, as a whole. */
+/* Checks that text is UTF-8 so far, and, if it is final, as a whole. */
 static cw_status check_text(cw__utf8 *utf8, const void *data, size_t len_bytes, bool is_final)
 {
     if (!cw__utf8_feed(utf8, data, len_bytes) || (is_final && !cw__utf8_complete(utf8)))
@@ -50,7 +54,7 @@ static cw_status check_whole_text(const cw_message *m)
     return m->kind == CW_UTF8 ? check_text(&utf8, m->data, m->len_bytes, true) : CW_OK;
 }
 
-/* The number of messages before the first text that is not UTF-8, which is then the calling thread's error. */
+/* Counts the messages before the first text that is not UTF-8. That one sets the calling thread's error. */
 static size_t count_sound(const cw_message *messages, size_t count)
 {
     size_t sound = 0;
@@ -60,14 +64,14 @@ static size_t count_sound(const cw_message *messages, size_t count)
     return sound;
 }
 
-/* Whether a message can go in one write with the one before it: nothing but what it is can keep it from going. */
+/* Says whether a message can go out in one write with the one before it. */
 static bool may_join(const cw_socket *s, const cw_message *m)
 {
     return s->socket_class == CW_MESSAGE_SOCKET && m->kind <= CW_UTF8 &&
            !cw__compressing_is_wanted(s, m->len_bytes);
 }
 
-/* No bytes are nothing to send for a stream socket, whose messages have no meaning. */
+/* A stream socket sends nothing for an empty message, because its messages have no meaning. */
 static cw_status send_message_locked(cw_socket *s, const cw_message *m, bool more_follow, cw__wait *wait)
 {
     cw_status status = check_locked(s, m->kind, false);
@@ -119,11 +123,12 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
         cw__wait_restart(&wait);
     }
     if (status == CW_OK && sound < count)
-        status = check_whole_text(&messages[sound]); /* again: the text of its error may be gone */
+        status = check_whole_text(
+            &messages[sound]); /* again, because the text of its error may have been overwritten */
     return cw__socket_leave_locked(s, &wait, status);
 }
 
-/* Whether a fragment's message goes out compressed: its first fragment decides. */
+/* Says whether the message of a fragment is sent compressed. Its first fragment decides. */
 static cw__fragments fragments_of(const cw_socket *s, size_t len_bytes, bool is_final)
 {
     bool is_compressed = is_final ? cw__compressing_is_wanted(s, len_bytes) : s->compression.is_on;
@@ -171,7 +176,7 @@ cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void *data, 
     return cw__socket_leave_locked(s, &wait, status);
 }
 
-/* Waits until nothing waits in the socket to be sent. */
+/* Waits until the socket has nothing left to send. */
 static cw_status flush_locked(cw_socket *s, cw__wait *wait)
 {
     cw_status status = CW_OK;
@@ -193,9 +198,11 @@ static cw_status flush_locked(cw_socket *s, cw__wait *wait)
                         "again or close the connection",
                         (double)wait->timeout_ms / 1000);
     if (status == CW_INTERRUPTED)
-        return cw__fail(CW_INTERRUPTED, "interrupted while flushing; what waits is still being sent");
+        return cw__fail(
+            CW_INTERRUPTED,
+            "interrupted while flushing; what waits is still being sent: flush again to wait for it");
     if (s->close.state != CW__CLOSE_NONE || s->out.is_broken)
-        return cw__closing_fail_locked(s); /* the peer's close, too, has thrown away what waited */
+        return cw__closing_fail_locked(s); /* a close by the peer, too, has dropped what waited */
     return CW_OK;
 }
 

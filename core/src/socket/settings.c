@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Settings: the controls of a socket, all from the one list in curlwire.h, and the request headers. Called
- * through the public header and by connect.c; touches nothing but the settings.
+/* Settings: the controls of a socket, all from the list in curlwire.h, and the request headers. The public calls and
+ * connect.c use it. It changes nothing but the settings.
  *
  * Safety: under the socket's lock. */
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #include "socket.h"
 
-/* In the order of the list's columns. */
+/* The members are in the order of the list's columns. */
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): eight bytes for each of some thirty controls */
 typedef struct option {
     const char *key;
@@ -58,7 +58,8 @@ bool cw_option_applies(cw_option o, cw_class socket_class)
     return is_option(o) && (socket_class == CW_MESSAGE_SOCKET || !options[o].is_of_messages);
 }
 
-/* Without a program's help, so that its tests, or a search for a fault, can run with each. */
+/* Gives the framing that CURLWIRE_FRAMING names, so that a program's tests, or a search for a fault, can use each one
+ * without a change to the program. */
 static int64_t default_framing(void)
 {
     const char *const *words = cw_option_words(CW_OPT_FRAMING);
@@ -90,15 +91,19 @@ static const char *or_empty(const char *text) { return text ? text : ""; }
 
 const char *cw__setting_text(const cw_socket *s, cw_option o) { return or_empty(s->settings.texts[o]); }
 
-/* Common to all calls: the option exists for this class, is (or is not) text, and may be set now. */
+/* The checks of all calls: the option exists for this class, is or is not text, and may be set now. */
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
 {
     if (!is_option(o))
-        return cw__fail(CW_INVALID_ARGUMENT, "there is no control of the number %d", (int)o);
+        return cw__fail(CW_INVALID_ARGUMENT, "there is no control of the number %d: use the number of one",
+                        (int)o);
     if (!cw_option_applies(o, s->socket_class))
-        return cw__fail(CW_INVALID_ARGUMENT, "a stream socket has no control %s", options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "a stream socket has no control %s: leave it out, or use a message socket",
+                        options[o].key);
     if (is_text(o) != wants_text)
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s", options[o].key,
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s: use the calls for that type",
+                        options[o].key,
                         options[o].type == CW_TYPE_BYTES ? "bytes"
                         : is_text(o)                     ? "text"
                                                          : "a number");
@@ -108,7 +113,8 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
     return CW_OK;
 }
 
-/* A binding has other units, and another word than -1. So it checks by cw_option_range and makes an error of its own. */
+/* Bindings have other units and another word than -1, so they check by cw_option_range and make an error of their
+ * own. */
 static cw_status fail_range(cw_option o, int64_t value)
 {
     static const char *const units[] = {
@@ -175,7 +181,8 @@ static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
     if (!cw__utf8_valid(value, len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8: encode it so", options[o].key);
     if (options[o].type == CW_TYPE_LIST && len_bytes > CW__PROTOCOLS_AT_MOST)
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s has %zu bytes: at most %d KiB can be sent",
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the control %s has %zu bytes: at most %d KiB can be sent, so shorten it",
                         options[o].key, len_bytes, CW__PROTOCOLS_AT_MOST / 1024);
     return CW_OK;
 }
@@ -185,9 +192,10 @@ static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
 cw_status cw_option_check_item(cw_option o, const char *item, size_t len_bytes)
 {
     if (!is_option(o) || options[o].type != CW_TYPE_LIST)
-        return cw__fail(CW_INVALID_ARGUMENT, "the control of the number %d is no list", (int)o);
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the control of the number %d is no list: check the items of a list only", (int)o);
     if (!cw__is_token(item, len_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is no " TOKEN, options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is no " TOKEN ": correct it", options[o].key);
     return CW_OK;
 }
 
@@ -203,10 +211,12 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option o, const void *value, size_
     if (status == CW_OK && len_bytes > 0)
         status = check_text(o, value, len_bytes);
     if (status == CW_OK && len_bytes > 0 && !(copy = cw__strndup(value, len_bytes)))
-        status = cw__fail(CW_NO_MEMORY, "no memory for the control %s", options[o].key);
+        status =
+            cw__fail(CW_NO_MEMORY, "no memory for the control %s: free some and call again", options[o].key);
     if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__header_check_protocols(copy)) {
-        /* the value is not shown: some servers take a token of theirs as a subprotocol */
-        status = cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is no " TOKEN ", or is given twice",
+        /* the value is not shown, because some servers accept an access token as a subprotocol */
+        status = cw__fail(CW_INVALID_ARGUMENT,
+                          "%s has an item that is no " TOKEN ", or is given twice: correct the list",
                           options[o].key);
         cw__free(copy);
     }
@@ -246,7 +256,8 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t siz
     return status;
 }
 
-/* The text of an information, or for the public URI what it is made of; NULL for a number that is none. */
+/* Gives the text of an information. For the public URI it gives the URI that this is made from. NULL for an unknown
+ * number. */
 static const char *info_text(const cw_socket *s, cw_info info)
 {
     switch (info) {
@@ -288,7 +299,8 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     cw__mutex_lock(&s->lock);
     text = info_text(s, info);
     if (!text)
-        status = cw__fail(CW_INVALID_ARGUMENT, "there is no such information");
+        status = cw__fail(CW_INVALID_ARGUMENT,
+                          "there is no information of the number %d: use the number of one", (int)info);
     else if (info == CW_INFO_PUBLIC_URI)
         copy_public_uri(text, buffer, size_bytes, len_bytes);
     else
@@ -304,7 +316,7 @@ static bool is_line_of(const char *line, const char *name, size_t name_bytes)
     return strncasecmp(line, name, name_bytes) == 0 && (line[name_bytes] == ':' || line[name_bytes] == ';');
 }
 
-/* "Name:", by which libcurl leaves out its own header of that name. */
+/* Says whether a line is sent. The line "Name:" is not: it only removes libcurl's own header of that name. */
 static bool is_sent(const char *line)
 {
     size_t name_bytes = strcspn(line, ":;");
@@ -320,7 +332,8 @@ static bool has_header(const cw__settings *settings, const char *name, size_t na
     return false;
 }
 
-/* Copies the lines but for those of a name: all of them, or those that are not sent. Returns the copy's end. */
+/* Copies the lines, except those of a name: all of them, or, with keeps_sent, only those that are not sent. Returns
+ * the end of the copy. */
 static char *copy_others(char *to, const char *lines, const char *name, size_t name_bytes, bool keeps_sent)
 {
     while (lines && *lines) {
@@ -353,7 +366,7 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
                                    size_t value_bytes, bool adds)
 {
     size_t have_bytes = s->settings.headers ? strlen(s->settings.headers) : 0;
-    bool is_sent_empty = adds || value_bytes > 0; /* also if it is nothing but blanks */
+    bool is_sent_empty = adds || value_bytes > 0; /* also if the value is only blanks */
     const char *advice = adds ? cw__header_repeat_fault(name, name_bytes) : NULL;
     char *lines, *end;
 
@@ -361,22 +374,22 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
         return cw__fail(CW_INVALID_STATE,
                         "the request headers cannot change once a connect has begun; set them before");
     if (advice && has_header(&s->settings, name, name_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: %s", (int)name_bytes, name,
-                        advice);
+        return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: instead, %s",
+                        (int)name_bytes, name, advice);
     while (value_bytes > 0 &&
-           cw__is_blank(value[value_bytes - 1])) /* no part of a value (RFC 9110 section 5.5) */
+           cw__is_blank(value[value_bytes - 1])) /* blanks are no part of a value (RFC 9110 section 5.5) */
         value_bytes--;
     for (; value_bytes > 0 && cw__is_blank(*value); value++)
         value_bytes--;
     lines = cw__malloc(have_bytes + name_bytes + value_bytes + 4);
     if (!lines)
-        return cw__fail(CW_NO_MEMORY, "no memory for a header");
+        return cw__fail(CW_NO_MEMORY, "no memory for a header: free some and call again");
     end = copy_others(lines, s->settings.headers, name, name_bytes, adds);
     if ((size_t)(end - lines) + name_bytes + value_bytes > CW__HEADERS_AT_MOST) {
         cw__free(lines);
         return cw__fail(CW_INVALID_ARGUMENT,
                         "with the header %.*s there are more than %d KiB of headers, which cannot be "
-                        "sent",
+                        "sent: shorten or remove some",
                         (int)name_bytes, name, CW__HEADERS_AT_MOST / 1024);
     }
     put_header(end, name, name_bytes, value, value_bytes, is_sent_empty);

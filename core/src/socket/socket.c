@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Socket: the object's public calls, from create to release, its subscription, and what the service and a mailbox call,
- * which it shares out among connect.c, inbound.c, outbound.c, ping.c and closing.c.
+/* Socket: the public calls from create to release, the subscription, and what the service and a mailbox call.
+ * connect.c, inbound.c, outbound.c, ping.c and closing.c do the work.
  *
- * Safety: see socket.h. */
+ * Safety: see socket.h.
+ *
+ * Errors: CW_CLOSED. */
 #include <unistd.h>
 
 #include "socket.h"
@@ -20,10 +22,12 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
 
     *out = NULL;
     if (socket_class != CW_MESSAGE_SOCKET && socket_class != CW_STREAM_SOCKET)
-        return cw__fail(CW_INVALID_ARGUMENT, "there is no such class of socket");
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "there is no class of socket %d: use 0 for messages, 1 for a stream",
+                        (int)socket_class);
     s = cw__calloc(1, sizeof *s);
     if (!s)
-        return cw__fail(CW_NO_MEMORY, "no memory for a socket");
+        return cw__fail(CW_NO_MEMORY, "no memory for a socket: free some and call again");
     s->client.calls = &client_calls;
     s->subscriber = (cw__subscriber){.take = take, .hold = hold_subscriber, .drop = drop_subscriber};
     atomic_init(&s->handles, 1);
@@ -49,7 +53,7 @@ void cw_socket_retain(cw_socket *s)
         (void)atomic_fetch_add(&s->handles, 1);
 }
 
-/* The program has let go of it: an open connection is closed politely, by the service, in its own time. */
+/* Ends a socket that the program has released. The service closes an open connection politely, in its own time. */
 static void abandon(cw_socket *s)
 {
     cw__socket_enter(s);
@@ -68,7 +72,8 @@ void cw_socket_release(cw_socket *s)
 {
     if (!s || atomic_fetch_sub(&s->handles, 1) != 1)
         return;
-    if (s->generation == cw__generation()) /* else its lock may be held by a thread of the parent: leave it */
+    if (s->generation ==
+        cw__generation()) /* otherwise a thread of the parent may hold its lock, so it is left alone */
         abandon(s);
 }
 
@@ -95,12 +100,12 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t next_due(const cw_socket *s)
 {
-    /* Behind a close frame that cannot go out yet nothing is read (cw__inbound_serve_locked). */
+    /* After a close frame that cannot be written yet, nothing is read (cw__inbound_serve_locked). */
     int64_t due_ms = INT64_MAX;
     bool may_go_on = s->close.state == CW__CLOSE_NONE || s->close.state == CW__CLOSE_SENT || !s->out.first;
 
     if (s->in.reader == CW__READER_SERVICE && !s->in.is_drained && !s->in.inbox.is_full && may_go_on)
-        return 0; /* its share was used up; there is more */
+        return 0; /* its share was used up, and there is more */
     if (s->out.first && s->out.sending != CW__SENDING_DIRECTLY && cw__outbound_wants_read(s))
         due_ms = cw__now_ms() + CW__WRITE_AGAIN_MS;
     return earlier(earlier(due_ms, cw__pings_due_locked(s)),
@@ -112,7 +117,8 @@ static void check_keepalive(cw_socket *s, int64_t now_ms)
     if (cw__pings_attend_locked(s, now_ms)) {
         if (!s->out.is_broken)
             cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
-                          "the connection was lost: nothing came for %g s after a keepalive ping",
+                          "the connection was lost: nothing came for %g s after a keepalive ping "
+                          "(ping_timeout); connect again",
                           (double)cw__setting(s, CW_OPT_PING_TIMEOUT) / 1000);
         cw__closing_ended_locked(s, s->fault.message);
     }
@@ -120,10 +126,12 @@ static void check_keepalive(cw_socket *s, int64_t now_ms)
 
 static int64_t serve_locked(cw_socket *s)
 {
-    int64_t now_ms = cw__now_ms(); /* what expires while it reads is looked at in the next turn, at once */
+    int64_t now_ms =
+        cw__now_ms(); /* what expires during reading is handled in the next turn, which follows at once */
 
     if (s->is_unwatchable)
-        cw__closing_ended_locked(s, "the system has no memory to watch the connection");
+        cw__closing_ended_locked(
+            s, "the system has no memory to watch the connection: free some and connect again");
     cw__inbound_reclaim_locked(s, now_ms);
     if (s->in.reader == CW__READER_SERVICE)
         cw__inbound_serve_locked(s);
@@ -133,9 +141,9 @@ static int64_t serve_locked(cw_socket *s)
     cw__closing_attend_locked(s, now_ms);
     if (s->close.state == CW__CLOSE_ENDED) {
         if (s->polling_count > 0) {
-            cw__socket_watch_locked(s); /* nothing, or the end would be ready for ever */
+            cw__socket_watch_locked(s); /* watches nothing, because an ended connection would always be ready */
             cw__socket_wake_locked(s);
-            return INT64_MAX; /* the last to leave asks for attention */
+            return INT64_MAX; /* the last thread that polls asks the service to attend */
         }
         cw__connection_teardown_locked(s);
         return CW__DETACH;
@@ -181,8 +189,8 @@ static void on_shut_down(cw__client *client, int grace_ms)
     cw__mutex_unlock(&s->lock);
 }
 
-/* The last of the service. A connect that failed is made known only here: before, the client could not have
- * been attached again. */
+/* The service's last call. A failed connect becomes visible only here, because before this the client could not be
+ * attached again. */
 static void on_detached(cw__client *client)
 {
     cw_socket *s = socket_of(client);
@@ -223,7 +231,7 @@ static cw_socket *socket_of_subscriber(cw__subscriber *subscriber)
 static void hold_subscriber(cw__subscriber *subscriber) { cw__socket_hold(socket_of_subscriber(subscriber)); }
 static void drop_subscriber(cw__subscriber *subscriber) { cw__socket_drop(socket_of_subscriber(subscriber)); }
 
-/* Makes the event of one pending bit, if it is pending and subscribed to. */
+/* Makes the event of a pending bit, if the bit is set and subscribed. */
 static cw_event *take_pending(cw_socket *s, cw_event_type type)
 {
     cw_event *e;
@@ -256,7 +264,8 @@ static bool has_event(const cw_socket *s)
     return (s->pending_events & s->event_mask) || ((s->event_mask & CW_EVENT_MESSAGE) && s->in.inbox.first);
 }
 
-/* The event keeps the socket's memory, but is no handle: a program that keeps events closes its connections all the same. */
+/* Takes an event. It keeps the socket's memory but is no handle: a program that keeps events still closes its
+ * connections. */
 static cw_event *take(cw__subscriber *subscriber, bool *has_no_memory)
 {
     cw_socket *s = socket_of_subscriber(subscriber);
@@ -290,7 +299,8 @@ cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask)
     if (m && (event_mask & CW_EVENT_MESSAGE) && s->socket_class == CW_STREAM_SOCKET)
         status = cw__fail(CW_INVALID_STATE, "a stream socket has no messages: read its input stream");
     else if (m && s->mailbox && s->mailbox != m)
-        status = cw__fail(CW_INVALID_STATE, "the socket is bound to another mailbox");
+        status = cw__fail(CW_INVALID_STATE,
+                          "the socket is bound to another mailbox: use that one, or make a new socket");
     if (status == CW_OK) {
         if (m && !s->mailbox) {
             cw__mailbox_retain(m);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* State: what a socket is, who hears of a change, who reads the connection, what the poller watches. The ground of this
- * folder: all other files call it, it calls none of them.
+/* State: the state of a socket, who is told of a change, who reads the connection, and what the poller watches. All
+ * other files of this folder call this one; it calls none of them.
  *
- * Safety: under the socket's lock, but for the checks. */
+ * Safety: all functions except the checks need the socket's lock. */
 
 #include "socket.h"
 
@@ -109,14 +109,14 @@ void cw__inbound_give_back_locked(cw_socket *s)
     s->in.reader = CW__READER_SERVICE;
     s->in.reclaim_due_ms = INT64_MAX;
     cw__socket_watch_locked(s);
-    cw__socket_attend_locked(s); /* there may be bytes inside libcurl that no descriptor shows */
+    cw__socket_attend_locked(s); /* libcurl may hold bytes, and the descriptor does not show them */
 }
 
 void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
 {
     if (s->in.reader != CW__READER_CALLER || now_ms < s->in.reclaim_due_ms)
         return;
-    if (s->in.receiver) { /* it may poll for long */
+    if (s->in.receiver) { /* it may poll for a long time */
         s->in.reader = CW__READER_POLLING;
         s->in.reclaim_due_ms = INT64_MAX;
     } else if (s->in.turns != s->in.turns_seen) {

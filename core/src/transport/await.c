@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Await: has the kernel report a bare connection readable only when the rest of a large message has come (SO_RCVLOWAT),
- * so that nobody is woken for each part. Called by codec_native.c; knows the descriptor of a link, and no frames. */
+/* Await: makes the kernel report a bare connection readable only when the rest of a large message has come
+ * (SO_RCVLOWAT), so that no thread wakes up for each part. codec_native.c calls this. It knows the descriptor of a
+ * link, and no frames. */
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
@@ -10,8 +11,8 @@
 #ifdef __linux__
 static bool can_await;
 
-/* Linux has the descriptor readable when its buffer is full, whatever the mark, since 5.8. BSD has not, and gives a read
- * of less than the mark nothing. */
+/* Asks for Linux 5.8 or later, which reports a descriptor readable when its buffer is full, whatever the mark is. BSD
+ * does not, and there a read of less than the mark gets nothing. */
 static void ask_kernel(void)
 {
     struct utsname name;

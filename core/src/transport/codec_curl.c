@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Codec "curl": frames by curl_ws_recv and curl_ws_send. libcurl's decoder hides the form of a length (a
- * non-minimal one passes) and says the same CURLE_RECV_ERROR for a broken rule as for a lost connection; what
- * it logs tells the two apart. Called through codec.h; knows no options and no message rules. */
+/* Codec "curl": frames by curl_ws_recv and curl_ws_send. libcurl's decoder hides the form of a length, so a length
+ * that is not minimal is accepted. It returns CURLE_RECV_ERROR for a broken rule and for a lost connection; its log
+ * tells the two apart. Called through codec.h. It knows no controls and no rules for messages.
+ *
+ * Reasons: CW_CLOSED. */
 #ifdef __linux__
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,7 +21,7 @@ enum {
 
 typedef struct codec_curl {
     cw__codec base;
-    CURLcode pending; /* a fault that is reported once what was read before it is used up */
+    CURLcode pending; /* a fault that is reported when what was read before it has been used */
     bool in_message;  /* the next data frame continues a message */
 } codec_curl;
 
@@ -36,7 +38,7 @@ static uint8_t opcode_of(const codec_curl *c, int flags)
     return flags & CURLWS_TEXT ? CW__OP_TEXT : CW__OP_BINARY;
 }
 
-/* Which rule the peer broke, by libcurl's words (lib/ws.c, 8.14.1 and 8.22), which are not shown themselves. */
+/* Gives the rule that the peer broke, for libcurl's words (lib/ws.c, 8.14.1 and 8.22), which are not shown. */
 static const char *meaning_of(const char *complaint)
 {
     static const struct {
@@ -58,8 +60,8 @@ static const char *meaning_of(const char *complaint)
     return "the peer broke a rule of frames";
 }
 
-/* Asks libcurl for payload. A read that failed may have put bytes into libcurl's buffer before it did (lib/bufq.c, 8.14.1:
- * slurp reads more than once); they are decoded by asking again, until there are none. */
+/* Asks libcurl for payload. A read that failed may have put bytes into libcurl's buffer first (lib/bufq.c, 8.14.1:
+ * slurp reads more than once). Asking again decodes them, until there are none. */
 static CURLcode ask(codec_curl *c, uint8_t *buffer, size_t size_bytes, size_t *len_bytes,
                     const struct curl_ws_frame **meta)
 {
@@ -72,11 +74,11 @@ static CURLcode ask(codec_curl *c, uint8_t *buffer, size_t size_bytes, size_t *l
     return curl_ws_recv(l->easy, buffer, size_bytes, len_bytes, meta);
 }
 
-/* For a call of libcurl's that gave no payload. */
+/* Says what a libcurl call that gave no payload means. */
 static cw__io without_payload(codec_curl *c, CURLcode code)
 {
     cw__link *l = c->base.link;
-    bool has_complaint = l->has_complaint && code != CURLE_GOT_NOTHING; /* on which libcurl remarks */
+    bool has_complaint = l->has_complaint && code != CURLE_GOT_NOTHING; /* which libcurl logs too */
 
     if (c->pending != CURLE_OK)
         code = c->pending;
@@ -111,7 +113,7 @@ static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes,
     piece->len_bytes = len;
     piece->offset = (uint64_t)meta->offset;
     piece->remaining = (uint64_t)meta->bytesleft;
-    piece->rsv = 0; /* libcurl refuses all others */
+    piece->rsv = 0; /* libcurl refuses all reserved bits */
     piece->opcode = opcode_of(c, meta->flags);
     piece->is_final = (meta->flags & CURLWS_CONT) == 0;
     if (piece->opcode < CW__OP_CLOSE && piece->remaining == 0)
@@ -132,13 +134,14 @@ static unsigned flags_of(uint8_t opcode, bool is_final)
         return CURLWS_PONG;
     case CW__OP_TEXT:
         return CURLWS_TEXT | (is_final ? 0u : (unsigned)CURLWS_CONT);
-    default: /* libcurl makes a continuation by itself where a message is open, whatever type it is told */
+    default: /* in an open message libcurl makes a continuation, whatever type it is given */
         return CURLWS_BINARY | (is_final ? 0u : (unsigned)CURLWS_CONT);
     }
 }
 
-/* OK with less than all sent, and AGAIN with something sent, are both "blocked in the middle" (8.14.1 and 8.22: lib/ws.c).
- * What is reported as sent must not be given again; the rest must. given_bytes: of len_bytes, what libcurl was given. */
+/* CURLE_OK with less than all sent, and CURLE_AGAIN with something sent, both mean "blocked in the middle" (8.14.1
+ * and 8.22: lib/ws.c). What is reported as sent must not be given again; the rest must. given_bytes: the part of
+ * len_bytes that libcurl was given. */
 static cw__io after_send(cw__codec *base, CURLcode code, size_t sent, size_t given_bytes, size_t len_bytes)
 {
     cw__link *l = base->link;
@@ -153,8 +156,8 @@ static cw__io after_send(cw__codec *base, CURLcode code, size_t sent, size_t giv
     return CW__IO_AGAIN;
 }
 
-/* With CURLWS_OFFSET libcurl makes a head for the length that it is told, and passes that over while a frame is under way.
- * It keeps 64 KiB of a piece at most, which the next piece begins with. */
+/* With CURLWS_OFFSET libcurl makes a header for the length that it is given, and ignores the length while a frame is
+ * in progress. It keeps 64 KiB of a piece at most, which the next piece begins with. */
 static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                          size_t *sent)
 {
@@ -179,10 +182,10 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
 
 static void codec_destroy(cw__codec *base) { cw__free(base); }
 
-/* curl_ws_recv reads on, into as many chunks of 64 KiB as it takes, until a read does not fill its chunk (lib/bufq.c,
- * 8.14.1 and 8.22): a peer that keeps up with that would have no end put to it, in memory or in time. TLS hands
- * out 16 KiB at a time, which fills no chunk. Over a long way the window of TCP is the end: it takes a round trip
- * to fill again. For a plain connection over a short way the window is kept under a chunk. */
+/* Bounds what one curl_ws_recv reads. It reads on, into as many chunks of 64 KiB as needed, until a read does not
+ * fill its chunk (lib/bufq.c, 8.14.1 and 8.22). A peer that is fast enough would never let it stop. TLS gives 16 KiB
+ * at a time, which fills no chunk. Over a long way TCP's window ends it, because the window takes a round trip to
+ * fill again. So for a plain connection over a short way the window is kept smaller than a chunk. */
 static void bound_reads(int fd)
 {
 #ifdef __linux__
@@ -192,7 +195,7 @@ static void bound_reads(int fd)
 
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 || info.tcpi_rtt >= NEAR_RTT_US)
         return;
-    /* A buffer of a set size is no longer tuned by the kernel, which would raise the clamp with it. */
+    /* The kernel no longer tunes a buffer of a set size; tuning would raise the clamp. */
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof window);
 #else

@@ -1,42 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-/* Codec "native": our own frames over libcurl's connection, by link.c. Where libcurl hands
- * the bytes that came with the 101 reply to its own decoder alone, that decoder goes on receiving ("mixed").
- * Called through codec.h; knows no options and no message rules.
+/* Codec "native": our own frames over libcurl's connection (link.c). A libcurl before 8.21 gives the bytes that came
+ * with the 101 only to its own decoder. There that decoder goes on receiving, and the codec is called "mixed". Called
+ * through codec.h. It knows no controls and no rules for messages.
  *
- * Memory: nothing but the struct while nothing moves. Input that is not used up and output that is held back or that
- * the connection has not taken have a buffer each, as long as they last. One input buffer that nobody uses is kept
- * for the whole process, so that a small message on a quiet connection costs no allocation of one. */
+ * Memory: an idle codec has only its struct. Unused input has a buffer, and so has output that is held back or that
+ * the connection has not accepted, as long as there is any. The process keeps one unused input buffer, so that a
+ * small message on a quiet connection needs no allocation.
+ *
+ * Reasons: CW_CLOSED. */
 #include <string.h>
 
 #include "transport.h"
 
 enum {
     INPUT_BYTES = 64 * 1024,
-    DIRECT_BYTES = 16 * 1024, /* a payload with this much to come is read to where it belongs */
-    LARGE_BYTES = 64 * 1024,  /* a frame of this much is announced before any of it is given */
-    AWAIT_BYTES = 512 * 1024, /* are waited for at most; the kernel makes its buffer twice as large */
-    PEEK_BYTES = 512, /* are read behind a large frame: the next may be one too, with a place of its own */
-    OUTPUT_BYTES = 32 * 1024, /* is masked and written at a time; on the stack */
-    CORK_BYTES = 32 * 1024,   /* go out in full segments only, over TLS */
-    MASKS_BYTES = 256         /* of the generator's output are fetched at a time */
+    DIRECT_BYTES = 16 * 1024, /* a payload with this much left is read into its final place */
+    LARGE_BYTES = 64 * 1024,  /* a frame of this size is announced before any of it is given */
+    AWAIT_BYTES = 512 * 1024, /* the most that is waited for; the kernel makes its buffer twice as large */
+    PEEK_BYTES = 512, /* read after a large frame: the next one may be large too, with a place of its own */
+    OUTPUT_BYTES = 32 * 1024, /* masked and written at a time; on the stack */
+    CORK_BYTES = 32 * 1024,   /* a frame of this size goes out in full segments, over TLS */
+    MASKS_BYTES = 256         /* fetched from the generator at a time */
 };
 
 typedef struct codec_native {
     cw__codec base;
-    cw__codec *decoder; /* codec "curl", where that receives; else NULL */
+    cw__codec *decoder; /* codec "curl" if that receives, else NULL */
 
-    uint8_t *input; /* input[input_start..input_end) has come and has no meaning yet */
+    uint8_t *input; /* input[input_start..input_end) has come and is not used yet */
     size_t input_start, input_end;
     cw__frame_decoder header;
-    cw__frame frame;       /* the one that comes in */
-    uint64_t frame_offset; /* bytes of its payload that were given out */
+    cw__frame frame;       /* the frame that is being received */
+    uint64_t frame_offset; /* bytes of its payload that were given to the caller */
     bool in_frame;
     bool is_read_short; /* the latest read took all that the kernel had */
     bool is_after_large;
 
-    uint8_t *output; /* output[output_start..output_end) is of frames, and the connection has not taken it */
+    uint8_t *output; /* output[output_start..output_end) waits for the connection to accept it */
     size_t output_start, output_end;
-    uint8_t mask[4];      /* of the frame that goes out */
+    uint8_t mask[4];      /* of the frame that is being sent */
     uint64_t sent_offset; /* bytes of its payload that were masked */
     uint8_t masks[MASKS_BYTES];
     unsigned masks_left_bytes;
@@ -46,7 +48,8 @@ typedef struct codec_native {
 
 static cw__io no_memory(codec_native *c)
 {
-    cw__error_set(c->base.link->fault, CW_NO_MEMORY, CW_WEB_Unknown, "no memory to read or write with");
+    cw__error_set(c->base.link->fault, CW_NO_MEMORY, CW_WEB_Unknown,
+                  "no memory to read or write with: free some and connect again");
     return CW__IO_FAULT;
 }
 
@@ -64,18 +67,18 @@ static cw__io fetch(codec_native *c, uint8_t *to, size_t size_bytes, size_t *len
 {
     cw__io io = cw__link_recv(c->base.link, to, size_bytes, len_bytes);
 
-    /* TLS hands out a record at a time; of a bare connection this was all that the kernel had. */
+    /* TLS gives a record at a time; a short read of a bare connection is all that the kernel had */
     c->is_read_short = io == CW__IO_OK && cw__link_reads_bare(c->base.link) && *len_bytes < size_bytes;
     return io;
 }
 
-/* Reads on when all input is used up. */
+/* Reads more when all input has been used. */
 static cw__io fill(codec_native *c)
 {
     size_t len = 0;
     cw__io io;
 
-    if (c->is_read_short) { /* asking again would only cost a system call; the descriptor tells */
+    if (c->is_read_short) { /* asking again would only cost a system call; the descriptor tells when there is more */
         c->is_read_short = false;
         free_input(c);
         return CW__IO_AGAIN;
@@ -98,7 +101,7 @@ static cw__io violation(codec_native *c, const char *text)
     return CW__IO_VIOLATION;
 }
 
-/* Takes the next frame's header. */
+/* Reads the next frame's header. */
 static cw__io begin_frame(codec_native *c)
 {
     for (;;) {
@@ -139,8 +142,8 @@ static cw__io give(codec_native *c, const uint8_t *data, size_t len_bytes, cw__p
 
 static size_t least(uint64_t a, size_t b) { return a < b ? (size_t)a : b; }
 
-/* Gives what the input holds of the frame. If nothing else is there, and the connection had no more, the buffer goes:
- * this may be all for a long time. */
+/* Gives the part of the frame that is in the input. If nothing else is in it and the connection has no more, the
+ * buffer is freed, since nothing may come for a long time. */
 static cw__io give_input(codec_native *c, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
 {
     size_t len_bytes =
@@ -157,7 +160,7 @@ static cw__io give_input(codec_native *c, uint8_t *buffer, size_t size_bytes, cw
     return give(c, data, len_bytes, piece);
 }
 
-/* Reads payload to where it belongs. */
+/* Reads payload into its final place. */
 static cw__io give_directly(codec_native *c, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
 {
     size_t len = 0;
@@ -169,11 +172,11 @@ static cw__io give_directly(codec_native *c, uint8_t *buffer, size_t size_bytes,
     return io == CW__IO_OK ? give(c, buffer, len, piece) : io;
 }
 
-/* Where the next run of a frame's payload comes from. */
+/* Where the next payload of a frame comes from. */
 typedef enum source {
-    NOWHERE, /* the frame is announced: what it breaks need not wait for its payload */
+    NOWHERE, /* nowhere yet: the frame is announced, so that a broken rule is found before its payload comes */
     INPUT,
-    CONNECTION, /* by the input */
+    CONNECTION, /* through the input */
     CONNECTION_DIRECTLY
 } source;
 
@@ -243,7 +246,7 @@ static cw__io decoder_discard(cw__codec *base)
 
 /* ---- Sending ---- */
 
-/* A new mask for each frame, out of the system's generator (RFC 6455 section 5.3). */
+/* Takes a new mask for each frame from the system's generator (RFC 6455 section 5.3). */
 static bool next_mask(codec_native *c)
 {
     if (c->masks_left_bytes == 0) {
@@ -256,7 +259,7 @@ static bool next_mask(codec_native *c)
     return true;
 }
 
-/* Room for a frame and what follows it. */
+/* Makes room for output. False without memory. */
 static bool hold_output(codec_native *c)
 {
     if (c->output)
@@ -266,7 +269,7 @@ static bool hold_output(codec_native *c)
     return c->output != NULL;
 }
 
-/* Writes a part of a frame. What the connection does not take is kept, and is AGAIN. */
+/* Writes a part of a frame. What the connection does not accept is kept, and the result is AGAIN. */
 static cw__io write_part(codec_native *c, const uint8_t *data, size_t len_bytes)
 {
     size_t sent = 0;
@@ -308,7 +311,8 @@ static cw__io begin_output(codec_native *c, uint8_t opcode, bool is_final, uint6
                        .is_masked = true};
 
     if (!next_mask(c)) {
-        cw__error_set(c->base.link->fault, CW_SYSTEM_ERROR, CW_WEB_Unknown, "the system has no random numbers");
+        cw__error_set(c->base.link->fault, CW_SYSTEM_ERROR, CW_WEB_Unknown,
+                      "the system has no random numbers: allow getrandom, or /dev/urandom");
         return CW__IO_FAULT;
     }
     memcpy(frame.mask, c->mask, sizeof frame.mask);
@@ -318,7 +322,7 @@ static cw__io begin_output(codec_native *c, uint8_t opcode, bool is_final, uint6
     return CW__IO_OK;
 }
 
-/* A small frame of a batch: put behind those that are held, and written with the last, or when no more fit. */
+/* Adds a small frame of a batch to those that are held. They are written with the last one, or when no more fit. */
 static cw__io send_in_batch(codec_native *c, uint8_t opcode, bool is_final, const uint8_t *data,
                             size_t len_bytes, size_t *sent)
 {
@@ -335,7 +339,7 @@ static cw__io send_in_batch(codec_native *c, uint8_t opcode, bool is_final, cons
         cw__frame_mask(c->output + c->output_end, data, len_bytes, c->mask, 0);
     c->output_end += len_bytes;
     *sent = len_bytes;
-    if (!(opcode & 8)) /* a control frame: no message is lost with it */
+    if (!(opcode & 8)) /* a control frame carries no message that could be lost */
         c->base.held_bytes = c->output_end;
     if (c->base.more_follow) {
         c->base.sending = CW__FRAMES_HELD;
@@ -347,7 +351,7 @@ static cw__io send_in_batch(codec_native *c, uint8_t opcode, bool is_final, cons
     return io;
 }
 
-/* Whether a frame of that many bytes can join those that are held. */
+/* Says whether a frame of len_bytes fits with those that are held. */
 static bool fits_batch(const codec_native *c, size_t len_bytes)
 {
     size_t held_bytes = c->output ? c->output_end : 0;
@@ -356,7 +360,7 @@ static bool fits_batch(const codec_native *c, size_t len_bytes)
            held_bytes <= (size_t)OUTPUT_BYTES - CW__HEADER_MAX_BYTES - len_bytes;
 }
 
-/* Whether a frame of that many bytes joins those that are held, or is the first. */
+/* Says whether a frame of len_bytes joins those that are held, or is the first of them. */
 static bool joins_batch(const codec_native *c, size_t len_bytes)
 {
     switch (c->base.sending) {
@@ -370,7 +374,7 @@ static bool joins_batch(const codec_native *c, size_t len_bytes)
     return false;
 }
 
-/* Writes what may not wait behind a frame of that many bytes: the rest of what was sent, and a batch that it does not fit
+/* Writes what must go before a frame of len_bytes: the rest of what was sent, and a batch that the frame does not fit
  * into. */
 static cw__io make_way(codec_native *c, size_t len_bytes)
 {
@@ -381,7 +385,7 @@ static cw__io make_way(codec_native *c, size_t len_bytes)
     return write_kept(c);
 }
 
-/* Masks what is left of a frame and writes it, behind the used bytes of its first part. */
+/* Masks the rest of a frame and writes it, after the used bytes of its first part. */
 static cw__io write_frame(codec_native *c, uint8_t part[OUTPUT_BYTES], size_t used, const uint8_t *data,
                           size_t len_bytes, size_t *sent)
 {
@@ -404,7 +408,7 @@ static cw__io write_frame(codec_native *c, uint8_t part[OUTPUT_BYTES], size_t us
         cw__link_cork(c->base.link, false);
     if (io != CW__IO_OK)
         return io;
-    if (*sent < len_bytes) { /* that was most_bytes */
+    if (*sent < len_bytes) { /* most_bytes was reached */
         c->base.wants_read = false;
         return CW__IO_AGAIN;
     }
@@ -412,7 +416,7 @@ static cw__io write_frame(codec_native *c, uint8_t part[OUTPUT_BYTES], size_t us
     return CW__IO_OK;
 }
 
-/* *sent counts what was masked: what the connection has not taken of that is kept here, at most OUTPUT_BYTES. */
+/* *sent counts masked bytes. What the connection has not accepted of them is kept here, at most OUTPUT_BYTES. */
 static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                          size_t *sent)
 {
@@ -454,7 +458,7 @@ static void codec_destroy(cw__codec *base)
 
 bool cw__codec_native_receives(void)
 {
-    enum { GIVES_ALL_BYTES = 0x081500 }; /* curl_easy_recv has what came with the 101 since 8.21.0 */
+    enum { GIVES_ALL_BYTES = 0x081500 }; /* since 8.21.0 curl_easy_recv gives what came with the 101 */
 
     return curl_version_info(CURLVERSION_NOW)->version_num >= GIVES_ALL_BYTES;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Failure: gives each failure of libcurl a status and a text of our own. It looks at the CURLcode, what TLS said, errno,
- * the verdict on a certificate, and who failed, the server or the proxy. libcurl's texts are matched here and shown
- * nowhere, because they contain what was given, also the password of a proxy. Called by handshake.c and link.c. No locks;
- * the only I/O finds out why a file cannot be read. */
+/* Failure: gives each failure of libcurl a status and a text of our own, from the CURLcode, libcurl's texts about
+ * TLS, errno, the verdict on a certificate, and who failed (server or proxy). libcurl's texts are compared here and
+ * never shown, because they may contain a proxy's password. handshake.c and link.c call this. It needs no lock. Its
+ * only I/O finds out why a file cannot be read.
+ *
+ * Errors: CW_CONNECT_FAILED, CW_CLOSED. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +15,7 @@
 
 #include "transport.h"
 
-/* All of 8.14.1, the oldest libcurl that will do. */
+/* All names of 8.14.1, the oldest accepted libcurl. */
 /* clang-format off */
 #define NAMES(X) \
     X(CURLE_UNSUPPORTED_PROTOCOL) X(CURLE_FAILED_INIT) X(CURLE_URL_MALFORMAT) X(CURLE_NOT_BUILT_IN) \
@@ -81,7 +83,7 @@ int cw__web_status_of_curl(int curl_code, int os_errno)
     case CURLE_SSL_INVALIDCERTSTATUS:
         return CW_WEB_CertificateIsInvalid;
     case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL: /* an HTTP/0.9 reply, among others */
+    case CURLE_UNSUPPORTED_PROTOCOL: /* for example an HTTP/0.9 reply */
     case CURLE_TOO_LARGE:
         return CW_WEB_ErrorHttpInvalidServerResponse;
     case CURLE_GOT_NOTHING:
@@ -97,8 +99,9 @@ int cw__web_status_of_curl(int curl_code, int os_errno)
 
 /* ---- Texts ---- */
 
-/* In the texts below: $ "the server a.example" or "the proxy 10.0.0.1:3128", & "the server" or "the proxy", ~ the URI's
- * host, ^ host and port of the proxy, # the variable that names it, | the control for authorities. */
+/* Placeholders in the texts below: $ "the server a.example" or "the proxy 10.0.0.1:3128"; & "the server" or "the
+ * proxy"; ~ the URI's host; ^ host and port of the proxy; # the variable that names it; | the control for
+ * authorities; % ": " and the text of errno, if there is one. */
 typedef struct party {
     const cw__failure *f;
     const char *name, *role; /* $ and & */
@@ -113,6 +116,16 @@ static void put(writer *w, const char *text)
     while (text && *text && w->at < w->end)
         *w->at++ = *text++;
     *w->at = '\0';
+}
+
+/* ": Connection refused" */
+static void put_errno(writer *w, int os_errno)
+{
+    if (!os_errno)
+        return;
+    put(w, ": ");
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
+    put(w, strerror(os_errno));
 }
 
 static void put_expanded(writer *w, const char *text, const party *p)
@@ -135,6 +148,9 @@ static void put_expanded(writer *w, const char *text, const party *p)
         case '#':
             put(w, p->f->variable);
             break;
+        case '%':
+            put_errno(w, p->f->os_errno);
+            break;
         case '|':
             put(w, p->f->at_proxy ? "proxy_ca_file" : "ca_file");
             break;
@@ -150,17 +166,7 @@ static writer write_to(char *buffer, size_t size_bytes)
     return (writer){buffer, buffer + size_bytes - 1};
 }
 
-/* ": Connection refused" */
-static void put_errno(writer *w, int os_errno)
-{
-    if (!os_errno)
-        return;
-    put(w, ": ");
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
-    put(w, strerror(os_errno));
-}
-
-/* OpenSSL's number for what went wrong, which says more than a CURLcode: "error:0A000126:...". */
+/* Writes OpenSSL's number of the error ("error:0A000126:..."), which says more than a CURLcode. */
 static void put_tls_number(writer *w, const char *text)
 {
     const char *number = strstr(text, "error:");
@@ -189,7 +195,7 @@ typedef struct verdict {
 #define ANOTHER_NAME   "use a name or address that it lists, or give & a certificate for this one"
 #define NO_REVOCATION  "cannot be checked for revocation"
 
-/* The first stands for a name that does not fit, the last for all that no other lists. */
+/* The first row is for a name that does not match, the last for all results that no other row lists. */
 static const verdict verdicts[] = {
     {"is for another name", ANOTHER_NAME, CW_WEB_CertificateCommonNameIsIncorrect, {62, 64}},
     {"is not valid yet", "check this machine's clock; else " RENEW, CW_WEB_CertificateExpired, {9}},
@@ -202,7 +208,7 @@ static const verdict verdicts[] = {
      CW_WEB_CertificateIsInvalid,
      {20, 21}},
     {NO_REVOCATION,
-     "crl_file lacks the list of an authority of its chain",
+     "crl_file lacks the list of an authority of its chain: add it",
      CW_WEB_CertificateIsInvalid,
      {3, 33}},
     {NO_REVOCATION, "a list in crl_file is out of date: fetch a new one", CW_WEB_CertificateIsInvalid, {12}},
@@ -228,7 +234,7 @@ static const verdict verdicts[] = {
     {"is not valid", RENEW, CW_WEB_CertificateIsInvalid, {0}},
 };
 
-/* libcurl (8.14.1) reports a wrong name by text alone, without a result. It sets 1 before it knows any result. */
+/* libcurl (8.14.1) reports a wrong name only by text, without a result. It sets 1 before it knows the result. */
 static const verdict *verdict_of(long verify_result, const char *text)
 {
     const verdict *last = verdicts + sizeof verdicts / sizeof *verdicts - 1;
@@ -242,8 +248,8 @@ static const verdict *verdict_of(long verify_result, const char *text)
     return last;
 }
 
-/* libcurl 8.14.1 loses the verdict on the server's certificate where a proxy of https:// is in between. The alert that it
- * sent says most of it (RFC 8446 section 6.2). -1: none about a certificate. */
+/* Gives the verify result that the alert we sent stands for (RFC 8446 section 6.2); -1 if it is not about a
+ * certificate. libcurl 8.14.1 loses the server's verify result when the proxy is an https:// one. */
 static long result_of_alert(const cw__failure *f)
 {
     if (f->curl_code != CURLE_SSL_CONNECT_ERROR)
@@ -285,42 +291,45 @@ static void explain_certificate(const party *p, long verify_result, cw__error *e
 
 typedef struct reason {
     const char
-        *words; /* by which it is known: OpenSSL's (3.0 to 4.0), and one of GnuTLS; libcurl passes them on */
+        *words; /* how it is recognised: words of OpenSSL (3.0 to 4.0) or GnuTLS that libcurl passes on */
     int web_status;
-    const char *message, *message_of_proxy; /* the second one is NULL where they are the same */
+    const char *message, *message_of_proxy; /* NULL = as message */
 } reason;
 
-#define OLD_TLS   "$ has no TLS 1.2 or later: it must be updated"
-#define NO_TLS    "$ does not speak TLS there: use ws:// or another port"
-#define NO_TLS_P  "$ does not speak TLS there: write http:// in #, or another port"
-#define FAULTY    "the certificate of $ is faulty, or its signature: it needs a new one"
-#define TRUNCATED "$ cut the connection without TLS's close_notify: what it sent may be truncated"
-#define DEMANDS   "$ demands a client certificate, and curlwire has none to give"
-#define NO_LOOK_UP \
-    "cannot connect to $: no name can be looked up for want of a descriptor (ulimit -n), a thread or memory"
+#define OLD_TLS  "$ has no TLS 1.2 or later: it must be updated"
+#define NO_TLS   "$ does not speak TLS there: use ws:// or another port"
+#define NO_TLS_P "$ does not speak TLS there: write http:// in #, or another port"
+#define FAULTY   "the certificate of $ is faulty, or its signature: it needs a new one"
+#define TRUNCATED \
+    "$ cut the connection without TLS's close_notify: what it sent may be truncated; connect again"
+#define DEMANDS "$ demands a client certificate, and curlwire has none to give: use a server without that"
+#define NO_LOOK_UP                                                                                          \
+    "cannot connect to $: no descriptor, thread or memory to look a name up; raise the limits (ulimit -n, " \
+    "-u, -v)"
 
 static const reason *reason_of(int curl_code, const char *text)
 {
     static const reason reasons[] = {
-        /* the first is for the TLS handshake only */
-        {"unexpected eof", CW_WEB_CannotConnect, "$ ended the connection during the TLS handshake", NULL},
+        /* the first row is for the TLS handshake only */
+        {"unexpected eof", CW_WEB_CannotConnect,
+         "$ ended the connection during the TLS handshake: check its port, and its log", NULL},
         {"thread failed to start", CW_WEB_HostNameNotResolved, NO_LOOK_UP, NULL}, /* 8.14.1 */
         {"unsupported protocol", CW_WEB_CannotConnect, OLD_TLS, NULL},
         {"alert protocol version", CW_WEB_CannotConnect, OLD_TLS, NULL},
         {"wrong version number", CW_WEB_CannotConnect, NO_TLS, NO_TLS_P},
         {"packet length too long", CW_WEB_CannotConnect, NO_TLS, NO_TLS_P},
-        {"handshake failure", CW_WEB_CannotConnect, "$ refused the TLS handshake: it shares no cipher with us",
-         NULL},
+        {"handshake failure", CW_WEB_CannotConnect,
+         "$ refused the TLS handshake: it shares no cipher with us; it must be updated", NULL},
         {"unrecognized name", CW_WEB_CannotConnect,
-         "$ refused the TLS handshake: it does not know the name that it was called by", NULL},
+         "$ refused the TLS handshake: it does not know the name that it was called by; check that", NULL},
         {"asn1 encoding routines", CW_WEB_CertificateContainsErrors, FAULTY, NULL},
         {"rsa routines", CW_WEB_CertificateContainsErrors, FAULTY, NULL},
         {"provider signature failure", CW_WEB_CertificateContainsErrors, FAULTY, NULL}, /* 3.5 */
         {"certificate required", CW_WEB_UnexpectedClientError, DEMANDS, NULL},
         {"unexpected eof", CW_WEB_ConnectionAborted, TRUNCATED, NULL},
         {"non-properly terminated", CW_WEB_ConnectionAborted, TRUNCATED, NULL},
-        {"bad record mac", CW_WEB_ConnectionAborted, "what $ sent was corrupted on its way, as TLS found",
-         NULL},
+        {"bad record mac", CW_WEB_ConnectionAborted,
+         "what $ sent was corrupted on its way, as TLS found; connect again", NULL},
     };
 
     for (size_t i = curl_code == CURLE_SSL_CONNECT_ERROR ? 0 : 1; i < sizeof reasons / sizeof *reasons; i++)
@@ -329,8 +338,8 @@ static const reason *reason_of(int curl_code, const char *text)
     return NULL;
 }
 
-/* The alerts by which a server says that it got no certificate (RFC 8446 section 6.2). Its library and the version of TLS
- * decide which one. Alone, each may mean something else. */
+/* Says whether an alert may mean that the server got no certificate (RFC 8446 section 6.2). The alert depends on the
+ * server's library and the version of TLS. Alone, each may mean something else. */
 static bool is_refusal(const char *text)
 {
     static const char *const alerts[] = {"certificate required", "alert handshake failure",
@@ -343,8 +352,9 @@ static bool is_refusal(const char *text)
     return false;
 }
 
-/* TLS 1.3 has the alert after the handshake. Where the peer resets TCP right behind it, libcurl (8.14.1, 8.22) fails to send
- * its request and does not read the alert. */
+/* Says whether the connection was cut in a way that may have lost that alert. In TLS 1.3 it comes after the
+ * handshake. If the peer resets TCP right after it, libcurl (8.14.1, 8.22) fails to send its request and does not
+ * read the alert. */
 static bool is_cut_off(const cw__failure *f)
 {
     bool is_reset = f->os_errno == ECONNRESET || f->os_errno == EPIPE;
@@ -352,8 +362,8 @@ static bool is_cut_off(const cw__failure *f)
     return f->curl_code == CURLE_SEND_ERROR || (f->curl_code == CURLE_RECV_ERROR && is_reset);
 }
 
-/* "TLSv1.3 (IN), TLS handshake, Request CERT (13):", "TLSv1.3 (OUT), TLS alert, unknown CA (560):", where the low byte is
- * the number of the alert; OpenSSL's trace by libcurl, 8.14.1 and 8.22. */
+/* The lines of libcurl's trace of OpenSSL (8.14.1, 8.22) are "TLSv1.3 (IN), TLS handshake, Request CERT (13):" and
+ * "TLSv1.3 (OUT), TLS alert, unknown CA (560):". The low byte of the second number is the alert. */
 void cw__failure_note(cw__tls_notes *notes, const char *text, size_t len_bytes)
 {
     char copy[160];
@@ -373,7 +383,7 @@ void cw__failure_note(cw__tls_notes *notes, const char *text, size_t len_bytes)
 
 typedef struct meaning {
     int code;
-    int web_status; /* 0 = that of the code */
+    int web_status; /* 0 = the status of the CURLcode */
     const char *text;
 } meaning;
 
@@ -385,7 +395,9 @@ static const meaning *meaning_of(const meaning *list, size_t count, int code)
     return NULL;
 }
 
+#define ASK       ": check host and port, or ask whoever runs the proxy"
 #define NOT_SOCKS "$ does not speak that version of SOCKS: check the scheme in #"
+#define NO_ANSWER "$ ended the connection instead of answering: check its port, and its log"
 #define WANTS_USER \
     "$ refused the user and password, or wants some: write them in #, before the host, as user:password@"
 
@@ -400,28 +412,28 @@ static const meaning *meaning_of_socks(int proxy_code)
         {CURLPX_IDENTD, CW_WEB_ProxyAuthenticationRequired, WANTS_USER},
         {CURLPX_IDENTD_DIFFER, CW_WEB_ProxyAuthenticationRequired, WANTS_USER},
         {CURLPX_LONG_USER, CW_WEB_UnexpectedClientError,
-         "the user in # is too long for SOCKS: 255 bytes are the most"},
+         "the user in # is too long for SOCKS: 255 bytes are the most; use a shorter one"},
         {CURLPX_LONG_PASSWD, CW_WEB_UnexpectedClientError,
-         "the password in # is too long for SOCKS: 255 bytes are the most"},
+         "the password in # is too long for SOCKS: 255 bytes are the most; use a shorter one"},
         {CURLPX_LONG_HOSTNAME, CW_WEB_UnexpectedClientError,
-         "the URI's host is too long for SOCKS: 255 bytes are the most"},
+         "the URI's host is too long for SOCKS: 255 bytes are the most; use a shorter one"},
         {CURLPX_RESOLVE_HOST, CW_WEB_HostNameNotResolved,
          "the host ~ cannot be resolved here; with socks5h:// or socks4a:// in # the proxy ^ resolves it"},
-        {CURLPX_REPLY_HOST_UNREACHABLE, CW_WEB_ServerUnreachable, "$ cannot reach ~"},
-        {CURLPX_REPLY_NETWORK_UNREACHABLE, CW_WEB_ServerUnreachable, "$ cannot reach the network of ~"},
-        {CURLPX_REPLY_TTL_EXPIRED, CW_WEB_ServerUnreachable, "$ cannot reach ~"},
-        {CURLPX_REPLY_CONNECTION_REFUSED, CW_WEB_CannotConnect, "$ says that ~ refused the connection"},
-        {CURLPX_REPLY_NOT_ALLOWED, CW_WEB_Forbidden, "$ does not allow connections to ~"},
-        {CURLPX_REQUEST_FAILED, CW_WEB_CannotConnect, "$ refused to connect to ~, or could not"},
-        {CURLPX_REPLY_GENERAL_SERVER_FAILURE, CW_WEB_CannotConnect, "$ could not connect to ~"},
-        {CURLPX_REPLY_COMMAND_NOT_SUPPORTED, CW_WEB_CannotConnect, "$ does not make connections"},
+        {CURLPX_REPLY_HOST_UNREACHABLE, CW_WEB_ServerUnreachable, "$ cannot reach ~" ASK},
+        {CURLPX_REPLY_NETWORK_UNREACHABLE, CW_WEB_ServerUnreachable, "$ cannot reach the network of ~" ASK},
+        {CURLPX_REPLY_TTL_EXPIRED, CW_WEB_ServerUnreachable, "$ cannot reach ~" ASK},
+        {CURLPX_REPLY_CONNECTION_REFUSED, CW_WEB_CannotConnect, "$ says that ~ refused the connection" ASK},
+        {CURLPX_REPLY_NOT_ALLOWED, CW_WEB_Forbidden, "$ does not allow connections to ~" ASK},
+        {CURLPX_REQUEST_FAILED, CW_WEB_CannotConnect, "$ refused to connect to ~, or could not" ASK},
+        {CURLPX_REPLY_GENERAL_SERVER_FAILURE, CW_WEB_CannotConnect, "$ could not connect to ~" ASK},
+        {CURLPX_REPLY_COMMAND_NOT_SUPPORTED, CW_WEB_CannotConnect, "$ does not make connections: use another"},
         {CURLPX_REPLY_ADDRESS_TYPE_NOT_SUPPORTED, CW_WEB_CannotConnect,
          "$ does not take that kind of address: try socks5h:// or socks4a:// in #"},
-        {CURLPX_CLOSED, CW_WEB_CannotConnect, "$ ended the connection instead of answering"},
-        {CURLPX_RECV_CONNECT, CW_WEB_CannotConnect, "$ ended the connection instead of answering"},
+        {CURLPX_CLOSED, CW_WEB_CannotConnect, NO_ANSWER},
+        {CURLPX_RECV_CONNECT, CW_WEB_CannotConnect, NO_ANSWER},
     };
     const meaning *found = meaning_of(list, sizeof list / sizeof *list, proxy_code);
-    static const meaning unknown = {CURLPX_OK, CW_WEB_CannotConnect, "connecting through $ failed"};
+    static const meaning unknown = {CURLPX_OK, CW_WEB_CannotConnect, "connecting through $ failed" ASK};
 
     return found ? found : &unknown;
 }
@@ -435,25 +447,31 @@ static const meaning *meaning_of_code(const cw__failure *f)
          "libcurl refuses the URI; it should look like wss://host/path"},
         {CURLE_COULDNT_RESOLVE_PROXY, 0, "the host of the proxy ^ cannot be resolved: check the variable #"},
         {CURLE_COULDNT_RESOLVE_HOST, 0, "the host ~ cannot be resolved: check its spelling, and the network"},
-        {CURLE_COULDNT_CONNECT, 0, "cannot connect to $"},
-        {CURLE_SSL_CONNECT_ERROR, 0, "the TLS handshake with $ failed"},
-        {CURLE_OPERATION_TIMEDOUT, 0, "$ did not answer in time (connect_timeout)"},
-        {CURLE_SEND_ERROR, 0, "the connection to $ was lost during the handshake"},
-        {CURLE_RECV_ERROR, 0, "the connection to $ was lost during the handshake"},
-        {CURLE_GOT_NOTHING, 0, "$ ended the connection instead of answering"},
-        {CURLE_PARTIAL_FILE, 0, "$ ended the connection in the middle of its answer"},
-        {CURLE_UNSUPPORTED_PROTOCOL, 0, "the answer of $ is no HTTP/1.1"},
-        {CURLE_WEIRD_SERVER_REPLY, 0, "the answer of $ is no valid HTTP"},
+        {CURLE_COULDNT_CONNECT, 0, "cannot connect to $%; check host and port, and that it runs"},
+        {CURLE_SSL_CONNECT_ERROR, 0, "the TLS handshake with $ failed%; see its log"},
+        {CURLE_OPERATION_TIMEDOUT, 0,
+         "$ did not answer in time (connect_timeout): check the network, or raise that limit"},
+        {CURLE_SEND_ERROR, 0, "the connection to $ was lost during the handshake%; connect again"},
+        {CURLE_RECV_ERROR, 0, "the connection to $ was lost during the handshake%; connect again"},
+        {CURLE_GOT_NOTHING, 0, NO_ANSWER},
+        {CURLE_PARTIAL_FILE, 0,
+         "$ ended the connection in the middle of its answer: see its log, or connect again"},
+        {CURLE_UNSUPPORTED_PROTOCOL, 0,
+         "the answer of $ is no HTTP/1.1: check the port, and that the URI is a WebSocket's"},
+        {CURLE_WEIRD_SERVER_REPLY, 0,
+         "the answer of $ is no valid HTTP: check the port, and that the URI is a WebSocket's"},
         {CURLE_SSL_CIPHER, CW_WEB_CannotConnect,
-         "the loaded libcurl's TLS has none of the ciphers that it is to use"},
-        {CURLE_SSL_PINNEDPUBKEYNOTMATCH, 0, "the key of $ is another one than is expected"},
-        {CURLE_INTERFACE_FAILED, CW_WEB_CannotConnect, "the network interface cannot be used"},
+         "the loaded libcurl's TLS has none of the ciphers that it is to use: load another libcurl"},
+        {CURLE_SSL_PINNEDPUBKEYNOTMATCH, 0,
+         "the key of $ is another one than is expected: make sure that it is the right server"},
+        {CURLE_INTERFACE_FAILED, CW_WEB_CannotConnect,
+         "the network interface cannot be used: check the network"},
     };
 
     if (f->proxy && f->curl_code == CURLE_PROXY)
         return meaning_of_socks(f->proxy_code);
-    /* 8.22 says so in place of CURLE_PROXY; 8.14.1 in place of CURLE_COULDNT_RESOLVE_PROXY, if the look-up was over at
-     * once. The proxy is looked up first. */
+    /* libcurl 8.22 returns this code in place of CURLE_PROXY. 8.14.1 returns it in place of
+     * CURLE_COULDNT_RESOLVE_PROXY, if the look-up ended at once. libcurl looks the proxy up first. */
     if (f->proxy && f->curl_code == CURLE_COULDNT_RESOLVE_HOST)
         return f->has_socket ? meaning_of_socks(CURLPX_RESOLVE_HOST)
                              : meaning_of(list, sizeof list / sizeof *list, CURLE_COULDNT_RESOLVE_PROXY);
@@ -470,11 +488,9 @@ static void explain_code(const party *p, cw__error *error)
 
     if (m) {
         put_expanded(&w, m->text, p);
-        if (f->curl_code == CURLE_COULDNT_CONNECT || f->curl_code == CURLE_SEND_ERROR ||
-            f->curl_code == CURLE_RECV_ERROR || f->curl_code == CURLE_SSL_CONNECT_ERROR)
-            put_errno(&w, f->os_errno);
     } else {
-        (void)snprintf(number, sizeof number, " failed: %s (%d)", cw__curl_name(f->curl_code), f->curl_code);
+        (void)snprintf(number, sizeof number, " failed: %s (%d); see libcurl-errors(3)",
+                       cw__curl_name(f->curl_code), f->curl_code);
         put_expanded(&w, "connecting to $", p);
         put(&w, number);
     }
@@ -482,7 +498,7 @@ static void explain_code(const party *p, cw__error *error)
     cw__error_set(error, CW_CONNECT_FAILED, m && m->web_status ? m->web_status : web_status, "%s", message);
 }
 
-/* A file that libcurl cannot use; libcurl does not say why. */
+/* Sets the error for a file that libcurl cannot use. libcurl does not say why, so this tries to open it. */
 static void explain_file(const party *p, cw__error *error)
 {
     const cw__failure *f = p->f;
@@ -535,7 +551,7 @@ void cw__failure_explain(const cw__failure *f, cw__error *error)
     else if (f->tls.wants_certificate && is_cut_off(f))
         fill_error(error, CW_WEB_UnexpectedClientError,
                    "$ asked for a client certificate and ended the connection without one: it demands a client "
-                   "certificate, and curlwire has none to give",
+                   "certificate, and curlwire has none to give; use a server without that",
                    &p);
     else if (r)
         fill_error(error, r->web_status, f->at_proxy && r->message_of_proxy ? r->message_of_proxy : r->message,
@@ -574,6 +590,7 @@ void cw__failure_lost(int curl_code, int os_errno, const char *text, const char 
         if (!os_errno)
             put(&w, number);
         put_tls_number(&w, text);
+        put(&w, "; connect again");
     }
     cw__error_set(error, CW_CLOSED, r ? r->web_status : cw__web_status_of_curl(curl_code, os_errno), "%s",
                   message);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Handshake: control settings become libcurl options, and the request gets its headers (RFC 6455 section 4.1). libcurl
- * connects and exchanges request and reply; reply.c reads what came back, verdict.c judges it. Called by connect.c, under
- * the socket's lock; knows nothing of frames. */
+/* Handshake: turns controls into libcurl options and adds the headers of the request (RFC 6455 section 4.1). libcurl
+ * connects and exchanges request and reply. reply.c reads the reply, verdict.c judges it. connect.c calls this under
+ * the socket's lock. It knows nothing of frames. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,8 +18,8 @@ static bool has_tunnel(const cw__handshake *h)
     return h->proxy.kind == CW__PROXY_HTTP || h->proxy.kind == CW__PROXY_HTTPS;
 }
 
-/* The headers of the proxy's answer to CONNECT are complete. Any status but 2xx is final, since the request had all that
- * we have for the proxy. So its body, which may stall, is not waited for. */
+/* Handles the proxy's answer to CONNECT when its headers are complete. Any status but 2xx is final, since the request
+ * had all that we have for the proxy. So its body, which may stall, is not waited for. */
 static bool proxy_answered(cw__handshake *h)
 {
     long http_status = 0;
@@ -44,7 +44,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     return goes_on ? size * count : 0;
 }
 
-/* Notes what libcurl says in its trace only: about TLS, and that a proxy of SOCKS has let the connection through. */
+/* Notes what libcurl says only in its trace: texts about TLS, and that a SOCKS proxy has let the connection through. */
 static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes, void *user)
 {
     cw__handshake *h = user;
@@ -87,7 +87,7 @@ static bool add_header(cw__handshake *h, const char *name, const char *value)
     return is_added;
 }
 
-/* A line that is a name and a colon takes libcurl's own header of that name away. */
+/* Adds the caller's headers. A line with a name and a colon only removes libcurl's own header of that name. */
 static bool add_callers(cw__handshake *h, const char *lines)
 {
     while (*lines) {
@@ -132,7 +132,8 @@ static size_t drop_body(char *data, size_t size, size_t count, void *user)
 }
 /* LCOV_EXCL_STOP */
 
-/* A program that the script starts must not hold the connection open (libcurl does this from 8.19 on). */
+/* Sets close-on-exec, so that a program that the script starts does not hold the connection open. libcurl does this
+ * since 8.19. */
 static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
 {
     cw__handshake *h = user;
@@ -145,9 +146,10 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
     return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
 }
 
-/* libcurl asks for a socket to an address; it does not say itself why it got none. While the race gathers, each is refused,
- * so that libcurl names the next; in the end it says that it cannot connect, and cw__handshake_restart lets it begin again.
- * Later it gets a new socket, for a proxy that wants another connection. */
+/* Makes the socket that libcurl asks for, because libcurl itself does not say why it got none. While the race gathers
+ * addresses it refuses each one, so that libcurl names the next. In the end libcurl says that it cannot connect, and
+ * cw__handshake_restart lets it begin again. The second transfer takes the connection that won, or a new socket for a
+ * proxy that wants another connection. */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     cw__handshake *h = user;
@@ -169,10 +171,10 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
     return fd;
 }
 
-/* For CURLOPT_CAPATH, so that ca_file stands in place of the system's authorities and not besides. NULL says that, but
- * since 8.21.0 it stands for the folder that libcurl was built with, if it was (lib/setopt.c, lib/vtls/vtls_config.c).
- * In what is no folder OpenSSL and GnuTLS find no authorities; mbedTLS and wolfSSL refuse it, which is better than to
- * trust more than was asked for. */
+/* Gives the value of CURLOPT_CAPATH that makes ca_file replace the system's authorities instead of adding to them.
+ * That is NULL. But since 8.21.0 NULL means the folder that libcurl was built with, if there is one (lib/setopt.c,
+ * lib/vtls/vtls_config.c). In a path that is no folder OpenSSL and GnuTLS find no authorities. mbedTLS and wolfSSL
+ * refuse it, which is better than to trust more than was asked for. */
 static const char *no_folder(void)
 {
     enum { NULL_IS_DEFAULT = 0x081500 };
@@ -181,7 +183,7 @@ static const char *no_folder(void)
     return info->version_num >= NULL_IS_DEFAULT && info->capath ? "/dev/null" : NULL;
 }
 
-/* Sets the proxy that was chosen, or none, so that libcurl does not look at the environment. */
+/* Sets the chosen proxy, or none, so that libcurl does not read the environment. */
 static CURLcode set_proxy(cw__handshake *h, const cw__handshake_settings *settings)
 {
     CURL *easy = h->easy;
@@ -191,7 +193,9 @@ static CURLcode set_proxy(cw__handshake *h, const cw__handshake_settings *settin
         code = curl_easy_setopt(easy, CURLOPT_PROXY, "");
         if (code == CURLE_OK)
             code = curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-        return code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN ? CURLE_OK : code; /* it knows none */
+        return code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN
+                   ? CURLE_OK
+                   : code; /* this libcurl has no proxies */
     }
 #define SET(option, value) \
     if (code == CURLE_OK)  \
@@ -215,7 +219,7 @@ static CURLcode set_proxy(cw__handshake *h, const cw__handshake_settings *settin
     return code;
 }
 
-/* TLS to the server. */
+/* Sets the options for TLS to the server. */
 static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings)
 {
     CURL *easy = h->easy;
@@ -226,9 +230,11 @@ static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings
     code = curl_easy_setopt(easy, option, value)
     SET(CURLOPT_SSL_VERIFYPEER, settings->verify ? 1L : 0L);
     SET(CURLOPT_SSL_VERIFYHOST, settings->verify ? 2L : 0L);
-    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* at least, whatever the system's OpenSSL allows */
-    /* A resumed session rests upon what was verified days ago; each connect verifies. Resuming would spare 5 % of the
-     * processor time of a connect, and no round trip with TLS 1.3. */
+    SET(CURLOPT_SSLVERSION,
+        (long)
+            CURL_SSLVERSION_TLSv1_2); /* the lowest version, also if the system's OpenSSL allows an older one */
+    /* A resumed session would rely on a certificate verified days ago, so each connect verifies. Resuming would save
+     * 5 % of the processor time of a connect, and no round trip with TLS 1.3. */
     SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     if (*settings->ca_file) {
         SET(CURLOPT_CAINFO, settings->ca_file);
@@ -240,7 +246,7 @@ static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings
     return code;
 }
 
-/* Every result is checked: an option that an older or smaller libcurl lacks must not go unnoticed. */
+/* Every result is checked, because an older or smaller libcurl may lack an option. */
 static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *settings)
 {
     CURL *easy = h->easy;
@@ -256,11 +262,11 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
     SET(CURLOPT_NOSIGNAL, 1L);        /* without it each send makes extra system calls for SIGPIPE */
     SET(CURLOPT_HTTPPROXYTUNNEL, 1L); /* before 8.21 a plain ws would go to the proxy as GET ws://... */
-    /* Each connect looks its name up, also where several share a multi. Where we race, none is shared, and the second
-     * transfer takes the first one's addresses. */
+    /* Each connect looks its name up, also when several share a multi. With our race no multi is shared, and the
+     * second transfer uses the addresses of the first. */
     SET(CURLOPT_DNS_CACHE_TIMEOUT, h->race ? -1L : 0L);
-    /* The request's buffer. At its usual 64 KiB the frame buffers take its memory over after the handshake, and
-     * libcurl zeroes them: 64 KiB resident for each idle connection. */
+    /* The buffer of the request. With the default of 64 KiB, the frame buffers reuse its memory after the handshake,
+     * and libcurl zeroes them: 64 KiB resident for each idle connection. */
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
     SET(CURLOPT_BUFFERSIZE, 1024L); /* for the reply; frames do not pass through it */
     SET(CURLOPT_HTTPHEADER, h->headers);
@@ -274,10 +280,10 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_OPENSOCKETDATA, (void *)h);
     SET(CURLOPT_ERRORBUFFER, h->text);
     SET(CURLOPT_TCP_NODELAY, settings->no_delay ? 1L : 0L);
-    /* A look-up that is still going on when a connect is given up is left to its thread instead of waited for
-     * (8.14.1: lib/asyn-thrdd.c; later ones: pool.c), or it would hold up the service thread and every socket with it. */
+    /* If a connect is given up during a look-up, libcurl leaves that to its thread (8.14.1: lib/asyn-thrdd.c; later
+     * ones: pool.c). Waiting for it would hold up the service thread and every socket. */
     SET(CURLOPT_QUICK_EXIT, 1L);
-    /* The deadline itself is the socket's timer; 0 would mean libcurl's own 300 seconds. */
+    /* The socket's timer is the deadline; 0 would mean libcurl's own 300 seconds. */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->timeout_ms > 0 ? settings->timeout_ms : INT32_MAX));
     if (h->is_to_tls || h->proxy.kind != CW__PROXY_NONE) {
         SET(CURLOPT_DEBUGFUNCTION, on_debug);
@@ -303,12 +309,13 @@ static cw_status choose_proxy(cw__handshake *h, unsigned port)
     if (status == CW_OK && h->proxy.kind == CW__PROXY_HTTPS && !(info->features & CURL_VERSION_HTTPS_PROXY))
         return cw__fail(
             CW_UNSUPPORTED,
-            "the proxy %.80s (%s) is one of https://, and the loaded libcurl %s was built without those",
+            "the proxy %.80s (%s) is one of https://, and the loaded libcurl %s was built without those; use "
+            "http://, or load another libcurl",
             h->proxy.name, h->proxy.variable, info->version);
     return status;
 }
 
-/* What libcurl takes for the host, and the port; it knows the forms of IP addresses. */
+/* Reads host and port as libcurl understands them; it knows the forms of IP addresses. */
 static CURLcode read_host(cw__handshake *h, unsigned *port)
 {
     CURLU *parts = curl_url();
@@ -332,16 +339,18 @@ static cw_status cannot_create(const cw__handshake *h, const cw__handshake_setti
 {
     if (h->has_no_random)
         return cw__fail(CW_SYSTEM_ERROR, "the system has no random bytes to give: it refuses getrandom, and "
-                                         "/dev/urandom cannot be opened");
+                                         "/dev/urandom cannot be opened; allow one of them");
     if (code == CURLE_OUT_OF_MEMORY)
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection");
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
     if (code == CURLE_URL_MALFORMAT)
-        return cw__fail(CW_INVALID_ARGUMENT, settings->uri->is_ipv6
-                                                 ? "what stands in [ ] is not an IPv6 address"
-                                                 : "the host is neither a name nor an IPv4 address; "
-                                                   "it should look like wss://host/path");
-    return cw__fail(CW_UNSUPPORTED, "the loaded libcurl refuses an option: %s (%d)", cw__curl_name((int)code),
-                    (int)code);
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        settings->uri->is_ipv6
+                            ? "what stands in [ ] is not an IPv6 address: write it as in [::1]"
+                            : "the host is neither a name nor an IPv4 address; "
+                              "it should look like wss://host/path");
+    return cw__fail(CW_UNSUPPORTED,
+                    "the loaded libcurl refuses an option: %s (%d); load another build of 8.14.1 or later",
+                    cw__curl_name((int)code), (int)code);
 }
 
 /* CW_OK or a failure of the calling thread. */
@@ -376,7 +385,7 @@ cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
     cw__handshake *h = cw__calloc(1, sizeof *h);
 
     if (!h) {
-        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection");
+        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
         return NULL;
     }
     if (fill(h, settings) == CW_OK)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The loaded libcurl: whether it will do, and its one-time start. Called before each connect. */
+/* Libcurl: checks whether the loaded libcurl is accepted, and starts it once. Called before each connect. */
 #include <string.h>
 
 #include "transport.h"
 
 /* 8.14.0 is the first with CURLWS_NOAUTOPONG, but its decoder takes what follows a control frame between two
- * fragments for more of that control frame. */
+ * fragments as more of that control frame. */
 enum { FLOOR_VERSION = 0x080e01 };
 
 const char *cw_version(void) { return CW_VERSION; }
@@ -51,12 +51,14 @@ cw_status cw__libcurl_init(void)
         return status;
     (void)pthread_once(&once, init_once);
     if (init_result != CURLE_OK)
-        return cw__fail(CW_UNSUPPORTED, "libcurl cannot start: %s (%d)", cw__curl_name((int)init_result),
-                        (int)init_result);
+        return cw__fail(CW_UNSUPPORTED,
+                        "libcurl cannot start: %s (%d); check the configuration of its TLS library",
+                        cw__curl_name((int)init_result), (int)init_result);
     return CW_OK;
 }
 
-/* Not where it was built with a folder of them beside a bundle (8.22: lib/vtls/openssl.c, lib/vtls/gtls.c). */
+/* A libcurl that was built with a folder of authorities in addition to a bundle does not share them (8.22:
+ * lib/vtls/openssl.c, lib/vtls/gtls.c). */
 bool cw__libcurl_shares_trust(void) { return !curl_version_info(CURLVERSION_NOW)->capath; }
 
 bool cw__libcurl_races(void)

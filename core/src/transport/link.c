@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Link: libcurl's end of an open connection, as bytes, and what libcurl says when they stop. Both codecs stand on
- * it. Called under the socket's lock; knows no frames.
+/* Link: an open connection as bytes, and libcurl's reasons when they stop. Both codecs use it. It is called under the
+ * socket's lock and knows no frames.
  *
- * A bare connection, with neither TLS nor a proxy, is read and written at its descriptor, as libcurl lets those do who
- * connect only (CURLINFO_ACTIVESOCKET): curl_easy_send looks its connection up in a table at each call (8.14.1,
- * 8.22), a quarter of what a small message costs. libcurl made the connection, owns it and closes it all the same.
+ * A bare connection has neither TLS nor a proxy. It is read and written at its descriptor, as libcurl allows for
+ * connect-only handles (CURLINFO_ACTIVESOCKET). curl_easy_send looks its connection up in a table at each call
+ * (8.14.1, 8.22), which is a quarter of what a small message costs. libcurl made the connection, owns it and closes
+ * it in every case.
  *
- * libcurl (8.14.1, 8.22) writes a failure to the error buffer only once per transfer, and connecting may have used
- * that up; the debug function gets every one. */
+ * libcurl (8.14.1, 8.22) writes a failure to the error buffer only once in a transfer, and connecting may have used
+ * that up. The debug function gets every failure. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,12 +27,13 @@
 #include "transport.h"
 
 enum {
-    DISCARD_BYTES = 128 * 1024 /* in one turn: a peer that goes on must not keep the service from the others */
+    DISCARD_BYTES = 128 * 1024 /* in one turn: the service must reach other sockets too */
 };
 
 /* ---- What libcurl says ---- */
 
-/* "OpenSSL SSL_read: ...", "GnuTLS recv error ...": the codes say no more than that something failed. */
+/* Keeps texts such as "OpenSSL SSL_read: ..." and "GnuTLS recv error ...", because the CURLcodes only say that
+ * something failed. */
 static void keep_tls_text(cw__link *l, const char *text, size_t len_bytes)
 {
     size_t len = len_bytes < sizeof l->tls_text ? len_bytes : sizeof l->tls_text - 1;
@@ -89,13 +91,14 @@ bool cw__link_enter(cw__link *l)
     return true;
 }
 
-/* Inside the pool: libcurl (8.22) looks the handle up in its multi even for this. */
+/* Sets the fault. The caller is inside the pool, because libcurl (8.22) looks the handle up in its multi even for
+ * this. */
 static cw__io fault_inside(cw__link *l, CURLcode code, const char *doing)
 {
     long os_errno = 0;
 
     (void)curl_easy_getinfo(l->easy, CURLINFO_OS_ERRNO, &os_errno);
-    /* What connecting left there (another address refused, say) is not about this connection. */
+    /* An errno that connecting left, for example when another address refused, is not about this connection. */
     if (os_errno == EINPROGRESS || os_errno == ECONNREFUSED || os_errno == EAGAIN)
         os_errno = 0;
     return lost(l, code, (int)os_errno, doing);
@@ -114,7 +117,7 @@ cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing)
 /* ---- Bytes, at the descriptor ---- */
 
 #ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* libcurl sets SO_NOSIGPIPE where there is no such flag */
+#define MSG_NOSIGNAL 0 /* libcurl sets SO_NOSIGPIPE on systems without this flag */
 #endif
 
 static bool would_block(int os_errno) { return os_errno == EAGAIN || os_errno == EWOULDBLOCK; }
@@ -213,8 +216,8 @@ cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *se
     return io;
 }
 
-/* TLS writes each record of 16 KiB by a call of its own, and TCP would send each off by itself: on loopback a third of
- * the time of 1 MiB. */
+/* TLS writes each record of 16 KiB by its own call, and TCP would send each at once: on loopback a third of the time
+ * of 1 MiB. */
 void cw__link_cork(cw__link *l, bool is_held)
 {
 #ifdef TCP_CORK
@@ -258,7 +261,7 @@ int cw__link_unacknowledged(const cw__link *l)
 
 size_t cw__link_wire_bytes(const cw__link *l, size_t len_bytes)
 {
-    enum { RECORD_BYTES = 29 }; /* beside its payload: TLS 1.2 with AES-GCM; 1.3 takes 22 */
+    enum { RECORD_BYTES = 29 }; /* in addition to its payload: TLS 1.2 with AES-GCM; 1.3 takes 22 */
 
     return len_bytes + (l->is_tls ? RECORD_BYTES : 0);
 }

@@ -1,50 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* Pool: libcurl's multi handles, who shares one, and the steps by which all that connect in one get on. Called by
- * connect.c; knows clients of the service, and nothing of sockets or of what a handshake means.
+/* Pool: libcurl's multi handles, which connections share one, and the steps that advance all pending connects in it.
+ * connect.c calls this. It knows clients of the service, and nothing of sockets or of the handshake's meaning.
  *
- * A multi costs 14 KiB and, with 8.20 and later, descriptors of its own. Whoever shares one enters the pool for every
- * call of libcurl's, which walks a list of all connections at each call.
- * - Connections that are read and written at their descriptor (link.c) need theirs only to connect and to end, so that
- *   several can share one.
- * - Those with TLS need it all the time. They share one all the same, with the authorities that libcurl has read in it
- *   (trust.c). Where threads wait for one another, it is for a piece of 32 KiB at most. With 32 members the list took 3 %
- *   of an echo, and with 16 half of that.
- * The last multi of the second kind is kept when nobody is left, for the next connect.
+ * A multi costs 14 KiB and, since 8.20, descriptors of its own. Members of a pool enter it for every libcurl call,
+ * and libcurl walks a list of all connections at each call.
+ * - Connections that are read and written at their descriptor (link.c) need their multi only to connect and to end.
+ *   So several can share one.
+ * - Connections with TLS need it all the time. They still share one, with the authorities that libcurl has read in it
+ *   (trust.c). Threads wait for one another for a piece of 32 KiB at most. With 32 members the list took 3 % of an
+ *   echo, with 16 half of that.
+ * The last multi of the second kind is kept when it has no members, for the next connect.
  *
- * libcurl (8.22) looks for connections to reuse, and ends those that are old or have something to read, only for a
- * handle that is not there to connect only (lib/url.c). So no other kind may enter a multi of these.
+ * Only connect-only handles may enter these multis. For any other handle libcurl (8.22) looks for connections to
+ * reuse, and ends those that are old or have something to read (lib/url.c).
  *
- * Safety: service thread only, but for entering. Lock order: socket, pool, service. */
+ * Safety: service thread only, except entering. Lock order: socket, pool, service. */
 #include <errno.h>
 #include <unistd.h>
 
 #include "transport.h"
 
-/* Happy eyeballs has up to six addresses at work at once (8.22), the name look-up a descriptor of its own. */
+/* A connect has up to six addresses in progress (happy eyeballs, 8.22), and the name look-up has a descriptor of its
+ * own. */
 enum { BARE_AT_MOST = 8, TRUST_AT_MOST = 16, WATCHED_AT_MOST = 8 * TRUST_AT_MOST };
 enum { QUICK_EXIT = 21 }; /* CURLMOPT_QUICK_EXIT, which older headers lack */
 
 struct cw__pool {
-    cw__mutex turn; /* to have the lock next; taken before it */
+    cw__mutex turn; /* the right to take the lock next; taken before the lock */
     cw__mutex lock;
     CURLM *multi;
     cw__pool_member *connecting;
-    unsigned member_count;     /* connecting or connected */
-    cw__sharing sharing;       /* who may join */
+    unsigned member_count;     /* members that connect or are connected */
+    cw__sharing sharing;       /* which connections may join */
     cw__trust trust;           /* of CW__SHARE_TRUST */
-    bool is_listed;            /* among those that have room */
+    bool is_listed;            /* in the list of pools with room */
     cw__pool *next, *previous; /* in that list */
     int watched[WATCHED_AT_MOST];
     unsigned watched_count;
 };
 
-/* Shared pools with room for another member, of the process that made them (cw__generation). */
+/* Shared pools with room for another member. They belong to the process that made them (cw__generation). */
 static cw__pool *with_room;
-static cw__pool *kept; /* one of those, without members; or NULL */
+static cw__pool *kept; /* one of those pools, without members; or NULL */
 static int with_room_generation;
 
-/* A mutex alone is not fair: a thread that sends much comes back so soon that nobody else gets in, the service neither,
- * which has other sockets to serve. */
+/* A mutex alone is not fair. A thread that sends much comes back so soon that no other thread gets in, and the
+ * service has other sockets to serve. */
 void cw__pool_enter(cw__pool *p)
 {
     cw__mutex_lock(&p->turn);
@@ -87,7 +88,7 @@ static void unlist(cw__pool *p)
         p->next->previous = p->previous;
 }
 
-/* To be called whenever there may be room, or none any more. */
+/* Puts the pool on the list or takes it off. For use whenever its room has changed. */
 static void update_list(cw__pool *p)
 {
     if (!has_room(p)) {
@@ -111,7 +112,7 @@ static void destroy(cw__pool *p)
     cw__free(p);
 }
 
-/* Drops what is kept; keeps another, or nothing. */
+/* Drops the kept pool, and keeps another one, or none. */
 static void keep(cw__pool *p)
 {
     cw__pool *before = kept;
@@ -134,8 +135,8 @@ static cw__pool *create(const cw__pool_member *m)
         cw__free(p);
         return NULL;
     }
-    /* A look-up that is still going on when a connect is given up is left to its thread: since 8.20 the threads are the
-     * multi's, which else waits for them at its end. An older libcurl does not know the option, nor need it. */
+    /* If a connect is given up during a look-up, that is left to its thread. Since 8.20 the threads belong to the
+     * multi, which would otherwise wait for them at its end. An older libcurl neither knows nor needs the option. */
     /* NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): headers before 8.20 lack its name */
     (void)curl_multi_setopt(p->multi, (CURLMoption)QUICK_EXIT, 1L);
     cw__mutex_init(&p->turn);
@@ -155,7 +156,7 @@ static cw__pool *join(const cw__pool_member *m)
 {
     cw__pool *p;
 
-    if (with_room_generation != cw__generation()) { /* the parent's are not ours */
+    if (with_room_generation != cw__generation()) { /* after fork: the parent's pools are not ours */
         with_room = kept = NULL;
         with_room_generation = cw__generation();
     }
@@ -187,8 +188,8 @@ static void leave(cw__pool *p)
 
 /* ---- What libcurl waits for ---- */
 
-/* Nothing is watched while libcurl works: it closes descriptors without a word, and another thread may have the
- * number again before anybody could say that it is not to be watched any more. */
+/* Watches nothing while libcurl works: it closes descriptors without telling us, and another thread may get the same
+ * number before we could stop watching it. */
 static void unwatch(cw__pool *p)
 {
     for (unsigned i = 0; i < p->watched_count; i++)
@@ -196,9 +197,9 @@ static void unwatch(cw__pool *p)
     p->watched_count = 0;
 }
 
-/* Watches what libcurl wants watched now, in the name of one that connects. Asking after each step
- * (curl_multi_waitfds) instead of having it tell (CURLMOPT_SOCKETFUNCTION) spares its table of sockets, 7 KiB for each
- * connection as long as that lives. */
+/* Watches what libcurl waits for, in the name of one member that connects. It asks after each step
+ * (curl_multi_waitfds), because CURLMOPT_SOCKETFUNCTION needs a table of sockets, 7 KiB for each connection as long
+ * as that lives. */
 static bool watch(cw__pool *p)
 {
     struct curl_waitfd wanted[WATCHED_AT_MOST];
@@ -226,7 +227,8 @@ void cw__pool_forked(cw__pool *p)
 
 /* ---- Steps ---- */
 
-/* What libcurl is done with is for its own client to look at. os_errno: what its call has left in errno, which was 0. */
+/* Notes the transfers that libcurl has finished; the client of each looks at its own. os_errno: errno after libcurl's
+ * call; it was 0 before. */
 static void note_done(cw__pool *p, const cw__pool_member *at_work, int os_errno)
 {
     CURLMsg *message;
@@ -265,13 +267,14 @@ static CURLMcode perform(cw__pool *p, cw__pool_member *m)
     return code;
 }
 
-/* No multi: newer ones have descriptors of their own (8.20). */
+/* Explains why there is no multi. Since 8.20 it needs descriptors of its own. */
 static void explain_none(int os_errno, cw__error *error)
 {
     if (cw__failure_is_descriptor(os_errno))
         cw__failure_no_descriptor(os_errno, error);
     else
-        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown,
+                      "no memory for a connection: free some and call again");
 }
 
 bool cw__pool_step(cw__pool_member *m, cw__error *error)
@@ -294,11 +297,13 @@ bool cw__pool_step(cw__pool_member *m, cw__error *error)
     if (code == CURLM_OK && is_watched)
         return true;
     if (code == CURLM_OK)
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown,
-                      "cannot connect: a descriptor cannot be watched");
+        cw__error_set(
+            error, CW_CONNECT_FAILED, CW_WEB_Unknown,
+            "cannot connect: a descriptor cannot be watched; free memory, or raise the limit (ulimit -n)");
     else
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Unknown,
-                      "cannot connect: libcurl's multi says CURLMcode %d", (int)code);
+                      "cannot connect: libcurl's multi says CURLMcode %d; try another version of libcurl",
+                      (int)code);
     return false;
 }
 
@@ -314,8 +319,8 @@ int64_t cw__pool_due_ms(cw__pool_member *m)
 
 /* ---- Ending ---- */
 
-/* libcurl reads the file later than it was looked at, and another one may have been in its place by then. Then nobody may
- * join any more. */
+/* Checks the file of authorities again, because libcurl reads it later than trust.c, and the file may have changed
+ * between. If it has, no connection may join this pool any more. */
 static void look_again(cw__pool *p, const cw__pool_member *m)
 {
     if (p->sharing != CW__SHARE_TRUST || cw__trust_read_again(m->ca_file, &m->trust))
@@ -324,7 +329,7 @@ static void look_again(cw__pool *p, const cw__pool_member *m)
     update_list(p);
 }
 
-/* Takes a member off those that connect; another one watches, and wakes in time, from now on. */
+/* Takes a member off the list of those that connect. Another one watches and takes the steps from then on. */
 static void stop_connecting_locked(cw__pool *p, cw__pool_member *m)
 {
     cw__pool_member **place = &p->connecting;
@@ -334,7 +339,7 @@ static void stop_connecting_locked(cw__pool *p, cw__pool_member *m)
     if (*place)
         *place = m->next;
     unwatch(p);
-    (void)watch(p); /* if that fails, it fails again in the step that is asked for here */
+    (void)watch(p); /* if this fails, it fails again in the step that is asked for here */
     if (p->connecting)
         cw__service_attend(p->connecting->client);
 }

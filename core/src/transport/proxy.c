@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Proxy: which proxy a connection uses, by the environment variables that libcurl would consult. The values are checked
- * here, and libcurl gets the checked result, so that a proxy that cannot be used is an error on every libcurl: 8.14.1
- * connects directly with some malformed values. A value is never shown, since a password may be anywhere in a malformed
- * one. Called by handshake.c; reads variables only by the function that it is given. */
+/* Proxy: decides which proxy a connection uses, from the environment variables that libcurl would read. The values
+ * are checked here and libcurl gets the checked result, so that an unusable proxy is an error with every libcurl:
+ * with some malformed values, 8.14.1 connects directly. A value is never shown, because a malformed one may have a
+ * password anywhere. handshake.c calls this. It reads variables only through the function that it is given.
+ *
+ * Reasons: CW_CONNECT_FAILED. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,10 +23,10 @@ typedef struct text {
 typedef struct scheme {
     const char *name;
     cw__proxy_kind kind;
-    unsigned port; /* without one in the value; libcurl's */
+    unsigned port; /* libcurl's default port */
 } scheme;
 
-/* "socks" is what some desktops write; libcurl takes it for socks4. */
+/* Some desktops write "socks"; libcurl treats that as socks4. */
 static const scheme schemes[] = {
     {"http", CW__PROXY_HTTP, 1080},     {"https", CW__PROXY_HTTPS, 443},   {"socks4", CW__PROXY_SOCKS, 1080},
     {"socks4a", CW__PROXY_SOCKS, 1080}, {"socks5", CW__PROXY_SOCKS, 1080}, {"socks5h", CW__PROXY_SOCKS, 1080},
@@ -42,7 +44,7 @@ static text text_of(const char *at, size_t len_bytes) { return (text){at, len_by
 
 /* ---- no_proxy ---- */
 
-/* The number of a port; 0 if the text is none. */
+/* Gives the number of a port; 0 if the text is not one. */
 static unsigned port_of(text t)
 {
     unsigned port = 0;
@@ -57,7 +59,7 @@ static unsigned port_of(text t)
     return port <= PORT_MOST ? port : 0;
 }
 
-/* Takes the brackets of an IPv6 address away, and a dot at the end of a name. */
+/* Removes the brackets of an IPv6 address, or the dot at the end of a name. */
 static text bare(text host)
 {
     if (host.len_bytes >= 2 && host.at[0] == '[' && host.at[host.len_bytes - 1] == ']')
@@ -67,7 +69,7 @@ static text bare(text host)
     return host;
 }
 
-/* The bytes of an IP address: 4 or 16 of them; 0 if the text is none. A zone does not count. */
+/* Gives the bytes of an IP address, and their number: 4 or 16; 0 if the text is no address. A zone is ignored. */
 static size_t address_of(text t, unsigned char bytes[16])
 {
     char copy[INET6_ADDRSTRLEN + 1];
@@ -92,7 +94,7 @@ static bool is_in_network(const unsigned char *address, const unsigned char *net
            (rest == 0 || ((address[bits / 8] ^ network[bits / 8]) & (0xff00 >> rest & 0xff)) == 0);
 }
 
-/* "10.1.2.3", "10.0.0.0/8", "::1", "fd00::/8" */
+/* Compares an address with an item such as "10.1.2.3", "10.0.0.0/8", "::1" or "fd00::/8". */
 static bool matches_address(text item, const unsigned char *address, size_t address_bytes)
 {
     unsigned char network[16];
@@ -111,7 +113,8 @@ static bool matches_address(text item, const unsigned char *address, size_t addr
     return bits <= address_bytes * 8 && is_in_network(address, network, bits);
 }
 
-/* "example.com", ".example.com" and "*.example.com" stand for that name and all below it. */
+/* Compares a name with an item. "example.com", ".example.com" and "*.example.com" mean that name and all names below
+ * it. */
 static bool matches_name(text item, text host)
 {
     const char *end;
@@ -127,7 +130,7 @@ static bool matches_name(text item, text host)
     return strncasecmp(end, item.at, item.len_bytes) == 0 && (end == host.at || end[-1] == '.');
 }
 
-/* Splits "host:port"; true if there is no port or it is the one that is asked for. An IPv6 address has its own colons. */
+/* Splits "host:port". True if there is no port or it is the given one. An IPv6 address has colons of its own. */
 static bool fits_port(text *item, unsigned port)
 {
     const char *colon = NULL;
@@ -193,7 +196,7 @@ static int digit_of(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decodes %xx into a text of its own. */
+/* Decodes %xx into a new text. */
 static const char *decode(text t, char **out)
 {
     char *to = *out = cw__malloc(t.len_bytes + 1);
@@ -218,7 +221,7 @@ static const char *decode(text t, char **out)
     return NULL;
 }
 
-/* "user", "user:password"; has_no_memory is set where that is all. */
+/* Reads "user" or "user:password". It sets has_no_memory if memory is all that lacks. */
 static const char *take_user(cw__proxy *p, text t, bool *has_no_memory)
 {
     const char *colon = memchr(t.at, ':', t.len_bytes);
@@ -242,7 +245,8 @@ static const scheme *scheme_of(text name)
     return NULL;
 }
 
-/* The place of the host in "host" or "host:port", and of the port; NULL or what is wrong. */
+/* Finds host and port in "host" or "host:port".
+ * Returns NULL, or what is wrong. */
 static const char *split_port(text t, text *host, unsigned *port)
 {
     size_t len = t.len_bytes;
@@ -274,7 +278,7 @@ static bool keep_url(cw__proxy *p, const scheme *s, text host, unsigned port)
 
 #define RESERVED_AS "write / in user or password as %2F, ? as %3F, # as %23, @ as %40"
 
-/* [scheme://][user[:password]@]host[:port][/] */
+/* The form is [scheme://][user[:password]@]host[:port][/]. */
 const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory)
 {
     const char *after = strstr(value, "://");
@@ -318,8 +322,8 @@ const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory
 
 /* ---- The choice ---- */
 
-/* libcurl's order (8.14.1 and 8.22). An empty variable counts as none. HTTP_PROXY does not count: a web server sets it to
- * a header of the request that it runs a program for. */
+/* Finds the variable, in libcurl's order (8.14.1 and 8.22). An empty variable counts as none. HTTP_PROXY is ignored:
+ * a web server sets it to a header of the request that it runs a program for. */
 static const char *value_of(const char *(*get)(const char *name), bool is_tls, const char **variable)
 {
     static const char *const plain[] = {"ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY", NULL};
@@ -355,7 +359,7 @@ cw_status cw__proxy_choose(cw__proxy *p, bool is_tls, const char *host, unsigned
     if (!fault && !has_no_memory)
         return CW_OK;
     if (has_no_memory)
-        cw__error_set(&error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a proxy");
+        cw__error_set(&error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a proxy: free some and call again");
     else
         cw__error_set(&error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
                       "the proxy in the environment variable %s is malformed: %s. Write "
@@ -375,22 +379,24 @@ void cw__proxy_destroy(cw__proxy *p)
 
 void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, cw__error *error)
 {
-    const char *hint = "";
+    const char *hint = ": ask whoever runs it";
 
     if (http_status == 407)
-        hint = proxy->user ? ": it does not accept this user and password"
+        hint = proxy->user ? ": it does not accept this user and password; correct them there"
                            : ": it wants a user and a password; write user:password@ before its host";
     else if (http_status == 403 || http_status == 405)
-        hint = ": it does not allow this connection";
+        hint = ": it does not allow this connection; ask whoever runs it, or list the host in no_proxy";
     else if (http_status == 502 || http_status == 503 || http_status == 504)
-        hint = ": it could not reach the server";
+        hint = ": it could not reach the server; check host and port in the URI";
     if (http_status > 0)
         cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
                       "the proxy %.80s (%s) refused to connect to %.80s with HTTP status %d%s", proxy->name,
                       proxy->variable, host, http_status, hint);
     else
-        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                      "the proxy %.80s (%s) answered with something that is not HTTP/1.1", proxy->name,
-                      proxy->variable);
+        cw__error_set(
+            error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+            "the proxy %.80s (%s) answered with something that is not HTTP/1.1: check scheme and port "
+            "in that variable",
+            proxy->name, proxy->variable);
     error->http_status = http_status;
 }

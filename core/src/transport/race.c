@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Race: connects to the addresses of a host side by side (Happy Eyeballs, RFC 8305), for a libcurl that tries those of
- * one family one after another, each for half of the time that is left (before 8.16), or without a limit to how many
- * (before 8.20). libcurl looks the name up, also that of a proxy, and takes over the connection that comes first.
- * Called by connect.c and, for libcurl, by handshake.c; knows addresses and nothing of what they are for.
+/* Race: connects to the addresses of a host side by side (Happy Eyeballs, RFC 8305), for a libcurl that cannot do so
+ * well. Before 8.16 libcurl tries the addresses of one family one after another, each for half of the time that is
+ * left. Before 8.20 it has no limit to their number. libcurl looks the name up, also a proxy's, and takes over the
+ * first connection. connect.c calls this, and handshake.c for libcurl. It knows addresses and not what they are for.
  *
- * As in libcurl 8.20 and later: the families take turns, IPv6 first; the next address is tried after 200 ms; six at a
- * time, the oldest then gives way. Besides, the next is tried at once after one that failed.
+ * The rules are those of libcurl 8.20 and later. The families take turns, IPv6 first. The next address is tried after
+ * 200 ms. Six are in progress at most, and then the oldest is given up. In addition, the next address is tried at
+ * once after one has failed.
  *
  * Safety: service thread only, under the socket's lock. */
 #include <errno.h>
@@ -40,12 +41,12 @@ typedef struct attempt {
 struct cw__race {
     cw__race_state state;
     address *addresses;
-    size_t count, room, next;  /* next: the first that was not tried */
-    attempt attempts[AT_ONCE]; /* the oldest first */
+    size_t count, room, next;  /* next: the first address that was not tried */
+    attempt attempts[AT_ONCE]; /* the oldest is first */
     unsigned attempt_count;
-    int64_t next_ms; /* when the next is due */
-    attempt winner;  /* fd -1: there is none, or it was taken */
-    int os_errno;    /* of the latest that failed */
+    int64_t next_ms; /* when the next address is due */
+    attempt winner;  /* fd -1 = there is none, or it was taken */
+    int os_errno;    /* of the latest attempt that failed */
     bool has_no_memory;
 };
 
@@ -64,7 +65,7 @@ static void end_attempt(int fd)
     (void)close(fd);
 }
 
-/* Before end_attempt: once a descriptor is closed, the child of a fork must not find it here (cw__race_forked). */
+/* For use before end_attempt: the child of a fork must not find a closed descriptor here (cw__race_forked). */
 static void remove_attempt(cw__race *r, unsigned place)
 {
     r->attempt_count--;
@@ -108,7 +109,7 @@ int cw__race_errno(const cw__race *r) { return r->os_errno; }
 void cw__race_add(cw__race *r, const struct sockaddr *to, size_t len_bytes)
 {
     if ((to->sa_family != AF_INET && to->sa_family != AF_INET6) || len_bytes > sizeof r->addresses->to)
-        return; /* nothing that can be tried */
+        return; /* not an address that can be tried */
     if (r->count == r->room) {
         size_t room = r->room ? 2 * r->room : 8;
         address *more = cw__realloc(r->addresses, room * sizeof *more);
@@ -124,7 +125,7 @@ void cw__race_add(cw__race *r, const struct sockaddr *to, size_t len_bytes)
     r->addresses[r->count++].len_bytes = (socklen_t)len_bytes;
 }
 
-/* The next address of a family, or NULL. */
+/* Gives the next address of a family, or NULL. */
 static const address *next_of(const cw__race *r, sa_family_t family, size_t *at)
 {
     while (*at < r->count) {
@@ -166,7 +167,7 @@ static void win(cw__race *r, attempt winner)
     r->state = CW__RACE_WON;
 }
 
-/* Tries the next address; false if it failed at once. */
+/* Tries the next address. False if it failed at once. */
 static bool try_next(cw__race *r, cw__client *client)
 {
     const address *at = &r->addresses[r->next++];
@@ -197,7 +198,7 @@ static bool try_next(cw__race *r, cw__client *client)
     return true;
 }
 
-/* Looks at all that are under way; true if one of them failed. */
+/* Checks all attempts in progress. True if one of them failed. */
 static bool look(cw__race *r)
 {
     bool has_failed = false;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Trust: which connections with TLS may share a multi. libcurl (8.22: lib/vtls/openssl.c, lib/vtls/gtls.c) reads the
- * authorities once for a multi: 820 KiB and 20 ms for each connection with a system's bundle. It does not notice that the
- * file has changed (for 24 hours), so a changed file is another one here. Only connections that one thread has begun share:
- * threads that begin what they use do not wait for one another. Called by connect.c and pool.c; knows files and threads. */
+/* Trust: decides which connections with TLS may share a multi. libcurl (8.22: lib/vtls/openssl.c, lib/vtls/gtls.c)
+ * reads the authorities once for a multi; with a system's bundle that is 820 KiB and 20 ms. For 24 hours libcurl does
+ * not notice that the file has changed, so a changed file counts as another one here. Only connections that one
+ * thread has begun share a multi, so that threads do not wait for each other. connect.c and pool.c call this. It
+ * knows files and threads. */
 #include <sys/stat.h>
 
 #include "transport.h"
@@ -29,7 +30,7 @@ bool cw__trust_read(const char *ca_file, cw__trust *trust)
 #else
     trust->changed_ns = now.st_ctim.tv_nsec;
 #endif
-    trust->changed_s = now.st_ctime; /* not the time of modification, which can be set back */
+    trust->changed_s = now.st_ctime; /* the time of modification can be set back, so it is not used */
     trust->size_bytes = now.st_size;
     trust->device = (uintmax_t)now.st_dev;
     trust->file = now.st_ino;

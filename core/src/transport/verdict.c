@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Verdict: what a handshake came to (RFC 6455 section 4.1), once libcurl is done with its transfer. It is classified first,
- * and then described. reply.c knows what a reply must be, proxy.c and failure.c the texts. Called by connect.c, under the
- * socket's lock; knows nothing of frames. */
+/* Verdict: decides how a handshake ended (RFC 6455 section 4.1), when libcurl has finished its transfer. It first
+ * classifies the end, then describes it. reply.c checks the reply; proxy.c and failure.c have the texts. connect.c
+ * calls this under the socket's lock. It knows nothing of frames.
+ *
+ * Reasons: CW_CONNECT_FAILED. */
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -17,17 +19,17 @@
 
 /* ---- What it is ---- */
 
-/* How the transfer has ended. */
+/* How the transfer ended. */
 typedef struct ending {
     CURLcode code;
-    int os_errno;      /* after libcurl's last call for it, having been 0 before */
+    int os_errno;      /* after the libcurl call that ended it; it was 0 before */
     long http_status;  /* of the latest reply, or 0 */
-    const char *fault; /* of an INVALID one */
+    const char *fault; /* what is wrong with an INVALID reply */
 } ending;
 
 typedef enum outcome {
-    ACCEPTED, /* a 101, and nothing is wrong with it */
-    INVALID,  /* a 101, and something is */
+    ACCEPTED, /* a valid 101 */
+    INVALID,  /* an invalid 101 */
     REFUSED,  /* another status, in a reply of HTTP/1.1 */
     REFUSED_BY_PROXY,
     NOT_HTTP_1,
@@ -36,10 +38,10 @@ typedef enum outcome {
     NO_ANSWER,
     NO_MEMORY,
     NO_DESCRIPTOR,
-    FAILED /* anything else before there was a reply */
+    FAILED /* any other failure before a complete reply */
 } outcome;
 
-/* errno, unless it is left over from connecting to one address while another one answered. */
+/* Gives errno, or 0 if it is left from an attempt to connect to another address. */
 static int errno_of(const cw__handshake *h, CURLcode code)
 {
     long os_errno = 0;
@@ -55,8 +57,9 @@ static int errno_of(const cw__handshake *h, CURLcode code)
     return (int)os_errno;
 }
 
-/* The errno of a transfer that may have failed for want of a descriptor, which libcurl tells by other words. It does not
- * say why it could not open a file or start a look-up, but the system has said so in the same call. */
+/* Gives the errno of a transfer that may have failed because there was no descriptor. libcurl reports that in other
+ * words: it does not say why it could not open a file or start a look-up, but the system's errno from the same call
+ * does. */
 static int descriptor_errno(const cw__handshake *h, const ending *e)
 {
     switch (e->code) {
@@ -73,10 +76,10 @@ static int descriptor_errno(const cw__handshake *h, const ending *e)
     }
 }
 
-/* Before there was a right reply. */
+/* Classifies a transfer that failed before a complete reply. */
 static outcome classify_failure(const cw__handshake *h, const ending *e)
 {
-    /* A line that libcurl refuses itself: NUL in it, no colon, a bare CR since 8.21 at the latest. */
+    /* libcurl itself refuses a line with NUL, one without a colon, and a bare CR (at the latest since 8.21). */
     if (e->code == CURLE_WEIRD_SERVER_REPLY && h->reply.is_begun)
         return MALFORMED;
     if (cw__failure_is_descriptor(descriptor_errno(h, e)))
@@ -84,7 +87,7 @@ static outcome classify_failure(const cw__handshake *h, const ending *e)
     return e->code == CURLE_OUT_OF_MEMORY ? NO_MEMORY : FAILED;
 }
 
-/* What a 101 says is not looked at yet. */
+/* Classifies the transfer, without checking the headers of a 101. */
 static outcome classify(const cw__handshake *h, const ending *e)
 {
     bool is_too_large = h->reply.is_cut || e->code == CURLE_TOO_LARGE; /* by our bounds or libcurl's */
@@ -100,11 +103,12 @@ static outcome classify(const cw__handshake *h, const ending *e)
         return TOO_LARGE;
     if (e->code != CURLE_OK)
         return classify_failure(h, e);
-    /* libcurl calls it a success when the server ends the connection without a word (8.14.1, 8.22). */
+    /* libcurl returns CURLE_OK when the server ends the connection without a reply (8.14.1, 8.22). */
     return e->http_status == 101 ? ACCEPTED : NO_ANSWER;
 }
 
-/* Reads what a 101 says, and keeps what was agreed on. NULL, or what is wrong with it; NULL without memory too. */
+/* Checks the headers of a 101, and keeps what was agreed on.
+ * Returns NULL, or what is wrong; NULL also without memory. */
 static const char *read_terms(cw__handshake *h)
 {
     const char *protocol, *extensions = NULL;
@@ -142,11 +146,13 @@ static void invalid_reply(const cw__handshake *h, const char *fault, int http_st
 {
     if (cw__handshake_is_at_proxy(h))
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                      "the reply of the proxy %.80s (%s) is invalid: %s", h->proxy.name, h->proxy.variable,
-                      fault);
+                      "the reply of the proxy %.80s (%s) is invalid: %s; report it to whoever runs the proxy",
+                      h->proxy.name, h->proxy.variable, fault);
     else
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                      "the server's handshake reply is invalid: %s", fault);
+                      "the server's handshake reply is invalid: %s; check the URI, or report it to whoever "
+                      "runs the server",
+                      fault);
     error->http_status = http_status;
 }
 
@@ -206,10 +212,12 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
         break;
     case NO_ANSWER:
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                      "the server ended the connection instead of answering the handshake");
+                      "the server ended the connection instead of answering the handshake: check the URI, and "
+                      "the server's log");
         break;
     case NO_MEMORY:
-        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown,
+                      "no memory for a connection: free some and call again");
         break;
     case NO_DESCRIPTOR:
         cw__failure_no_descriptor(descriptor_errno(h, e), error);
@@ -236,9 +244,9 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__er
     return false;
 }
 
-/* Then the connection may be read at its descriptor (link.c), and libcurl need not be asked for frames that are not
- * there: curl_ws_recv sets 64 KiB aside, zeroed, at its first call (8.14.1 and 8.22). It is certain if libcurl has taken
- * no more off the socket than the reply; that can be told on Linux and without TLS, and in doubt the answer is no. */
+/* If no frame came with the reply, the connection can be read at its descriptor (link.c), and libcurl need not be
+ * asked for frames: curl_ws_recv allocates 64 KiB and zeroes them at its first call (8.14.1 and 8.22). It is certain
+ * if libcurl has taken only the reply from the socket. Only Linux without TLS can tell; otherwise the answer is no. */
 bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
 {
 #ifdef __linux__
@@ -246,7 +254,7 @@ bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
     socklen_t len = sizeof info;
     int unread = 0;
 
-    /* In this order: what comes in between makes it a no. */
+    /* In this order, bytes that come between the two calls make the answer no. */
     return is_plain && ioctl(fd, FIONREAD, &unread) == 0 &&
            getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
            len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received &&
