@@ -26,7 +26,8 @@
 #   make coverage      what the C tests reach of the core, and what they do not
 #   make mutants       change the core in one place at a time: do the C tests see it? MUTANTS="--sample 50 reply"
 #   make lint          style, types, warnings, budgets, folders and circles
-#   make controls      what is made of the table of controls in curlwire.h: types, annotations, the guide's table
+#   make controls      what is made of the table of controls in curlwire.h: types, annotations, docs/controls.md
+#   make docs          build the documentation site in build/docs; a warning or a dead link is an error
 #   make format        format the C and the Python sources
 #   make bench         measure beside the peers, for 45 minutes; PUBLISH=1 writes docs/benchmarks.md
 #   make bench-quick   the same in 3 minutes
@@ -121,7 +122,7 @@ TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/t
 
 .PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
         test-conformance asan tsan stress load fuzz fuzz-targets analyse coverage mutants mutant-parts mutants-run \
-        lint controls format cross bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
+        lint controls docs format cross bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
 
 menu:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -302,7 +303,7 @@ $(VENV)/python:
 	@echo "make: the tests' tools are missing; run: sh scripts/install.sh test" >&2; exit 1
 
 test-quick test-core test-python test-lua test-conformance asan tsan stress load fuzz analyse coverage mutants lint \
-controls format cross: | $(VENV)/python
+controls docs format cross: | $(VENV)/python
 
 test-quick:
 	@$(RUN_TESTS) --quick
@@ -345,6 +346,8 @@ C_FILES := $(wildcard core/include/*.h core/src/*/*.[ch] bindings/*/src/*.[ch] t
 
 controls:
 	@PYTHONPATH=$(BUILD)/python $(VENV)/python scripts/controls.py
+docs:
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
 format:
 	$(VENV)/clang-format -i $(C_FILES)
 	$(VENV)/ruff format .

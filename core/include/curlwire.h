@@ -260,7 +260,7 @@ typedef enum cw_option_type {
 } cw_option_type;
 
 /* The table of controls. The settings of the core, the attributes of the bindings with their texts and types, and the
- * table of the guide are made of it or compared with it (scripts/controls.py). The columns:
+ * table of docs/controls.md are made of it or compared with it (scripts/controls.py). The columns:
  *   name, key   in C, and everywhere else
  *   type        of the value
  *   default, least, most   of a number; most of CW_TYPE_BYTES is how many bytes it may have

@@ -328,7 +328,7 @@ static void test_bomb(void)
     free(bomb);
 }
 
-/* docs/guide.md has this table; the numbers are KiB, rounded up, of zlib 1.2.13. A process for each row: what is freed is not there at
+/* docs/compression.md has this table; the numbers are KiB, rounded up, of zlib 1.2.13. A process for each row: what is freed is not there at
  * once. */
 static const struct {
     uint8_t bits;

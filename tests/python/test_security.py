@@ -159,7 +159,7 @@ def test_user_and_password_of_the_uri(serve: Start, capfd: pytest.CaptureFixture
         ws.connect(uri)
     assert lines_of(server.requests.get_nowait(), "Authorization") == [f"Authorization: Basic {BASIC}"]
     assert server.requests.empty()  # the challenge is not answered a second time
-    assert ws.uri == uri  # as given: see the guide
+    assert ws.uri == uri  # as given: see docs/connecting.md
     captured = capfd.readouterr()
     for text in (shown(ws), words_of(caught.value), captured.out, captured.err):
         assert SECRET not in text
