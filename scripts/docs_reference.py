@@ -112,11 +112,9 @@ def paragraphs(doc: str) -> str:
 def argument_texts(function: ast.FunctionDef) -> Iterator[str]:
     whole = function.args
     positional = [*whole.posonlyargs, *whole.args]
-    places: list[tuple[ast.arg, ast.expr | None]] = [
-        *zip(positional, [None] * (len(positional) - len(whole.defaults)) + whole.defaults, strict=True),
-        *zip(whole.kwonlyargs, whole.kw_defaults, strict=True),
-    ]
-    for number, (argument, default) in enumerate(places):
+    defaults: list[ast.expr | None] = [None] * (len(positional) - len(whole.defaults))
+    defaults += [*whole.defaults, *whole.kw_defaults]
+    for number, (argument, default) in enumerate(zip(positional + whole.kwonlyargs, defaults, strict=True)):
         if number == len(positional) and not whole.vararg:
             yield "*"
         text = ast.unparse(argument)
@@ -142,9 +140,10 @@ def is_decorated(function: ast.FunctionDef, name: str) -> bool:
 
 
 def python_function(level: int, functions: list[ast.FunctionDef], anchor: str) -> str:
-    overloads = [function for function in functions if is_decorated(function, "overload")] or functions
+    # what implements overloads says it all in one line; a stub has overloads alone
+    shown = [function for function in functions if not is_decorated(function, "overload")] or functions
     doc = next(filter(None, map(docstring, functions)), "")
-    code = "\n".join(map(signature, overloads))
+    code = "\n".join(map(signature, shown))
     return "\n".join([heading(level, plain(functions[0].name), anchor), fence("python", code), paragraphs(doc)])
 
 

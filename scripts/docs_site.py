@@ -8,6 +8,8 @@ MkDocs warns.
 
 from __future__ import annotations
 
+import html
+import logging
 import os
 import re
 import sys
@@ -15,6 +17,7 @@ from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -45,6 +48,7 @@ SHOWN = {
 }
 LINK = re.compile(r"(?<=\]\()(?!\w+:)([^)#\s]+)")
 FENCE = re.compile(r" *```")
+FOREIGN = re.compile(r'<(?:script|img|link|iframe)\b[^>]*?(?:src|href)="(https?://[^"]+)')
 MARKER = re.compile(r"( *)((?:[-*]|\d+\.) +)(?=\S)")
 
 
@@ -114,3 +118,25 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source in sorted(copied):
         files.append(File.generated(config, place_of(source), content=(ROOT / source).read_bytes()))
     return files
+
+
+def with_labels(table: str) -> str:
+    """A table whose cells know the names of their columns, for site.css."""
+    names = [re.sub(r"<.*?>", "", name) for name in re.findall(r"<th\b[^>]*>(.*?)</th>", table, re.DOTALL)]
+
+    def row(found: re.Match[str]) -> str:
+        left = iter(names)
+        return re.sub(r"<td\b", lambda _: f'<td data-label="{html.escape(next(left))}"', found[0])
+
+    return re.sub(r"<tr>.*?</tr>", row, table, flags=re.DOTALL)
+
+
+def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """MkDocs calls this for each page that it has made of Markdown."""
+    return re.sub(r"<table>.*?</table>", lambda table: with_labels(table[0]), content, flags=re.DOTALL)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> None:
+    """MkDocs calls this for each page. One that loads something from another host is told, like a dead link."""
+    for address in FOREIGN.findall(output):
+        logging.getLogger("mkdocs").warning(f"{page.file.src_uri} loads {address}")
