@@ -26,8 +26,9 @@
 #   make coverage      list the lines of the core that the C tests do not reach
 #   make mutants       change the core in one place at a time, and see whether the C tests fail. MUTANTS="--sample 50 reply"
 #   make lint          check style, types, warnings, sizes of files, includes, and generated files
-#   make controls      generate types, annotations and the guide's table from the table of controls in curlwire.h
+#   make controls      generate types, annotations and docs/controls.md from the table of controls in curlwire.h
 #   make errors        generate docs/errors.md, the table of all errors, from their texts in the sources
+#   make docs          build the documentation site in build/docs; a warning or a dead link is an error
 #   make format        format the C and the Python sources
 #   make bench         measure curlwire beside other clients, in 45 minutes; PUBLISH=1 writes docs/benchmarks.md
 #   make bench-quick   measure the scenarios that have a target, in 3 minutes
@@ -122,7 +123,7 @@ TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/t
 
 .PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
         test-conformance asan tsan stress load fuzz fuzz-targets analyse coverage mutants mutant-parts mutants-run \
-        lint controls errors format cross bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
+        lint controls docs errors format cross bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
 
 menu:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -303,7 +304,7 @@ $(VENV)/python:
 	@echo "make: the tools of the tests are not installed. Run: sh scripts/install.sh test" >&2; exit 1
 
 test-quick test-core test-python test-lua test-conformance asan tsan stress load fuzz analyse coverage mutants lint \
-controls errors format cross: | $(VENV)/python
+controls docs errors format cross: | $(VENV)/python
 
 test-quick:
 	@$(RUN_TESTS) --quick
@@ -348,6 +349,8 @@ controls:
 	@PYTHONPATH=$(BUILD)/python $(VENV)/python scripts/controls.py
 errors:
 	@$(VENV)/python scripts/errors.py
+docs:
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
 format:
 	$(VENV)/clang-format -i $(C_FILES)
 	$(VENV)/ruff format .

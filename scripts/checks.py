@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The suites of run_tests.py that are functions here: style, installs in clean places, the README's snippets,
-the examples. A test fails if it raises Failed.
+"""The suites of run_tests.py that are functions here: style, installs in clean places, the programs of the README
+and of the pages, the examples. A test fails if it raises Failed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
@@ -173,6 +175,7 @@ def lint() -> list[Test]:
         ("the table of errors", partial(run_tool, sys.executable, "scripts/errors.py", "--check")),
         ("luacheck", partial(run_tool, "luacheck", "--no-cache", "-q", ".")),
         ("shellcheck", run_shellcheck),
+        ("the documentation site", partial(run_tool, "make", "-s", "docs")),
         ("the workflow of GitHub", partial(check_github, "workflows/*.yml", "workflows")),
         ("the issue forms of GitHub", partial(check_github, "ISSUE_TEMPLATE/*.yml", "issue-forms")),
     ]
@@ -547,29 +550,111 @@ def installs() -> list[Test]:
     ]
 
 
-# -- the README's snippets and the examples
+# -- what the README and the pages show, and the examples
+
+# What a user does with curlwire. The first thing that such a page shows is an example, in Python and in Lua.
+GUIDE = (
+    "first-steps",
+    "connecting",
+    "messages",
+    "streams",
+    "closing-and-errors",
+    "handlers-and-threads",
+    "compression",
+    "tls",
+    "controls",
+)
+FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+SERVER = re.compile(r"^ *```sh\n((?:(?! *```).*\n)*?) *python3 (tests/servers/.*) --port (\d+)", re.MULTILINE)
 
 
-def lua_environment() -> dict[str, str]:
-    modules = BUILD / "lua" / "5.4"
+def lua_environment(build: Path = BUILD) -> dict[str, str]:
+    modules = build / "lua" / "5.4"
     return {"LUA_PATH": f"{modules}/?.lua;{modules}/?/init.lua;;", "LUA_CPATH": f"{modules}/?.so;;"}
 
 
-def run_snippet(language: str, code: str) -> None:
-    # the echo server replaces the server of the snippet
-    code = re.sub(r"wss?://[\w.:-]+", os.environ["CW_ECHO_WS"], code)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if language == "python":
-            (folder / "snippet.py").write_text(code)
-            call(sys.executable, "snippet.py", cwd=folder, env={"PYTHONPATH": str(BUILD / "python")})
-        elif language == "lua":
-            (folder / "snippet.lua").write_text(code)
-            call("lua5.4", "snippet.lua", cwd=folder, env=lua_environment())
-        else:
-            (folder / "snippet.c").write_text(code)
-            compile_c(folder / "snippet.c", folder / "snippet")
-            call(folder / "snippet", cwd=folder, env={"LD_LIBRARY_PATH": f"{installed_library()}/usr/lib"})
+@dataclass
+class Snippet:
+    """A program of a page. The block of text that follows in its section is what it prints."""
+
+    language: str
+    code: str
+    printed: str | None = None
+
+
+def snippets(text: str) -> list[Snippet]:
+    found: list[Snippet] = []
+    for section in re.split(r"^## ", text, flags=re.MULTILINE):
+        silent: list[Snippet] = []  # those before the next text
+        for indent, language, indented in FENCE.findall(section):
+            code = re.sub(rf"^{indent}", "", indented, flags=re.MULTILINE)
+            if language in ("python", "lua", "c"):
+                silent.append(Snippet(language, code))
+                found.append(silent[-1])
+            elif language == "text":
+                for snippet in silent:
+                    snippet.printed = code
+                silent = []
+    return found
+
+
+def run_snippet(snippet: Snippet, folder: Path, build: Path) -> str:
+    """What it prints."""
+    source, program = folder / f"snippet.{snippet.language}", folder / "snippet"
+    source.write_text(snippet.code)
+    if snippet.language == "python":
+        return call(sys.executable, source, cwd=folder, env={"PYTHONPATH": str(build / "python")})
+    if snippet.language == "lua":
+        return call("lua5.4", source, cwd=folder, env=lua_environment(build))
+    compile_c(source, program)
+    return call(program, cwd=folder, env={"LD_LIBRARY_PATH": f"{installed_library()}/usr/lib"})
+
+
+@contextmanager
+def page_server(text: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """Starts the server of a page. Gives the address that the page shows, and the address of the server."""
+    found = SERVER.search(text)
+    if not found:
+        yield "ws://localhost:8765", os.environ["CW_ECHO_WS"]
+        return
+    (folder / "tests").symlink_to(ROOT / "tests")
+    call("sh", "-euc", found[1], cwd=folder)
+    words = [sys.executable, *found[2].split(), "--port", "0"]  # the port itself may be taken
+    with subprocess.Popen(
+        words, cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as server:  # fmt: skip
+        children.groups.add(server.pid)  # so that call() does not take it for an orphan of a snippet
+        try:
+            line = server.stdout.readline() if server.stdout else ""
+            port = re.fullmatch(r"listening (\d+)\n", line)
+            if not port:
+                raise Failed(f"{' '.join(words)} says {line!r}")
+            yield f"localhost:{found[3]}", f"localhost:{port[1]}"
+        finally:
+            server.terminate()
+            server.wait()
+            children.groups.discard(server.pid)
+
+
+def run_page(name: str, build: Path) -> None:
+    """Every program of a page runs, and prints what the page says."""
+    text = (ROOT / name).read_text()
+    with tempfile.TemporaryDirectory() as place_name:
+        folder = Path(place_name)
+        with page_server(text, folder) as (shown, here):
+            for number, snippet in enumerate(snippets(text), 1):
+                snippet.code = snippet.code.replace(shown, here)
+                printed = run_snippet(snippet, folder, build)
+                if snippet.printed not in (None, printed):
+                    raise Failed(f"{name}, snippet {number} prints\n{printed}, not\n{snippet.printed}")
+
+
+def check_opening(name: str, languages: set[str]) -> None:
+    """A page has an example in each language before its first section."""
+    text = (ROOT / name).read_text()
+    found = {snippet.language for snippet in snippets(text.partition("\n## ")[0])}
+    if found != languages:
+        raise Failed(f"{name} opens with examples in: {sorted(found)}")
 
 
 def round_trips(commands: str) -> str:
@@ -665,41 +750,19 @@ def nothing_left_to_install() -> None:
 
 
 def readme() -> list[Test]:
-    text = (ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else ""
-    blocks = re.findall(r"^```(python|lua|c)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    tests: list[Test] = [
-        (f"{language} snippet {number}", partial(run_snippet, language, code))
-        for number, (language, code) in enumerate(blocks, 1)
+    pages = [f"docs/{name}.md" for name in GUIDE]
+    tests: list[Test] = [("README.md", partial(run_page, "README.md", BUILD))]
+    # with the private libcurl, since an older one does not compress
+    tests += [(name, partial(run_page, name, BUILD / "private")) for name in pages]
+    tests += [
+        (f"{name} opens with examples", partial(check_opening, name, {"python", "lua"})) for name in pages
     ]
-    tests.append(("the server of the snippets", partial(run_server, text)))
-    tests.append(
-        ("each language has a snippet", partial(check_languages, {language for language, _ in blocks}))
-    )
+    tests.append(("README.md has one in each language", check_languages))
     return tests
 
 
-def run_server(readme: str) -> None:
-    """Checks that README.md's command starts a server on the port of the snippets."""
-    command = re.search(r"^```sh\n(python3 tests/servers/\S+) --port (\d+)", readme, re.MULTILINE)
-    ports = set(re.findall(r"ws://localhost:(\d+)/", readme))
-    if not command or ports != {command[2]}:
-        raise Failed(f"the snippets connect to the ports {sorted(ports)}, but no command starts a server there")
-    words = [
-        sys.executable,
-        command[1].split()[1],
-        "--port",
-        "0",
-    ]  # any free port: another program may use the README's
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            line = server.stdout.readline() if server.stdout else ""
-        finally:
-            server.terminate()
-    if not re.fullmatch(r"listening \d+\n", line):
-        raise Failed(f"the server printed {line!r}, not 'listening PORT'")
-
-
-def check_languages(found: set[str]) -> None:
+def check_languages() -> None:
+    found = {snippet.language for snippet in snippets((ROOT / "README.md").read_text())}
     if found != {"python", "lua", "c"}:
         raise Failed(f"README.md has snippets in {sorted(found)}, not in Python, Lua and C")
 

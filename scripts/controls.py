@@ -4,7 +4,7 @@
     PYTHONPATH=build/python python3 scripts/controls.py [--check | --lua]
 
 Writes the types for Python (options.py; _core.pyi, with the docstrings of the built module), the annotations
-for Lua and the table of docs/guide.md. --check, which lint calls, changes nothing. It fails if one of these
+for Lua and the table of docs/controls.md. --check, which lint calls, changes nothing. It fails if one of these
 files is out of date, or if no code uses a control or no test names it. --lua prints the table for the tests in
 Lua.
 """
@@ -26,7 +26,7 @@ HEADER = ROOT / "core" / "include" / "curlwire.h"
 OPTIONS = ROOT / "bindings" / "python" / "curlwire" / "options.py"
 STUB = ROOT / "bindings" / "python" / "curlwire" / "_core.pyi"
 ANNOTATIONS = ROOT / "bindings" / "lua" / "curlwire" / "annotations.lua"
-GUIDE = ROOT / "docs" / "guide.md"
+PAGE = ROOT / "docs" / "controls.md"
 
 CONSTANTS = {"INT32_MAX": 2**31 - 1, "INT64_MAX": 2**63 - 1}
 # UWP's enumerations, which are classes in Python. Other enumerations are words.
@@ -279,7 +279,7 @@ def lua_table(controls: list[Control]) -> str:
     return "return {\n" + "\n".join(rows) + "\n}\n"
 
 
-# ---- The guide
+# ---- The page
 
 MIB = 1 << 20
 
@@ -307,7 +307,7 @@ def shown_values(control: Control) -> str:
     return f"{text}; `None` (Lua: `math.huge`): {control.none}" if control.none else text
 
 
-def guide(text: str, controls: list[Control]) -> str:
+def page(text: str, controls: list[Control]) -> str:
     head = "| control | default | values | what it does |\n| --- | --- | --- | --- |\n"
     before, _, behind = text.partition(head)
     rows = []
@@ -354,7 +354,7 @@ def main() -> int:
         OPTIONS: lambda _, controls: options_py(controls),
         STUB: stub,
         ANNOTATIONS: lua_annotations,
-        GUIDE: guide,
+        PAGE: page,
     }
     code = 0
     for path, make in makers.items():

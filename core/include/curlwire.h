@@ -261,7 +261,7 @@ typedef enum cw_option_type {
 } cw_option_type;
 
 /* The table of controls. From this table come the settings of the core, the attributes of the bindings with their texts
- * and types, and the table of the guide; scripts/controls.py writes or compares them. The columns:
+ * and types, and the table of docs/controls.md; scripts/controls.py writes or compares them. The columns:
  *   name, key   the name in C, and the name everywhere else
  *   type        of the value
  *   default, least, most   of a number; for CW_TYPE_BYTES, most is the largest size in bytes

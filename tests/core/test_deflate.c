@@ -329,7 +329,7 @@ static void test_bomb(void)
     free(bomb);
 }
 
-/* docs/guide.md has this table. The numbers are KiB, rounded up, with zlib 1.2.13. Each row runs in a process of its
+/* docs/compression.md has this table. The numbers are KiB, rounded up, with zlib 1.2.13. Each row runs in a process of its
  * own, because freed memory does not show at once. */
 static const struct {
     uint8_t bits;

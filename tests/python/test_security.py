@@ -159,7 +159,7 @@ def test_user_and_password_of_the_uri(serve: Start, capfd: pytest.CaptureFixture
         ws.connect(uri)
     assert lines_of(server.requests.get_nowait(), "Authorization") == [f"Authorization: Basic {BASIC}"]
     assert server.requests.empty()  # no second request answers the challenge
-    assert ws.uri == uri  # the attribute keeps the secrets, as the guide says
+    assert ws.uri == uri  # the attribute keeps the secrets, as docs/connecting.md says
     captured = capfd.readouterr()
     for text in (shown(ws), words_of(caught.value), captured.out, captured.err):
         assert SECRET not in text
