@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "errors.md"
 HEADER = ROOT / "core" / "include" / "curlwire.h"
 CORE = "The core: what Python, Lua and C programs see"
-REASONS = "Reasons: what stands in the place of … in a text above"
+REASONS = "Reasons"
 PYTHON = "Python"
 LUA = "Lua"
 GAP = "…"  # where a value stands
@@ -516,7 +516,14 @@ def page(core: Found, python: Found, lua: Found) -> str:
             how = "`error()`" if name in raises else "`nil, message, err`"
             lines.append(f"| `{name}` | {text} | `{classes.get(name, 'WebSocketError')}` | {how} |")
     lines += ["", f"## {CORE}", "", *table(core.rows, is_split=True)]
-    lines += ["", f"## {REASONS}", "", *table(core.reasons, is_split=False)]
+    lines += [
+        "",
+        f"## {REASONS}",
+        "",
+        "A reason stands in the place of … in a text above.",
+        "",
+        *table(core.reasons, is_split=False),
+    ]
     lines += [
         "",
         f"## {PYTHON}",
