@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The suites of run_tests.py that are functions here: style, installs in clean places, the programs of the README
-and of the pages, the examples. A test fails if it raises Failed.
+"""The suites of run_tests.py that are functions here: style, installs in clean places, the programs of the
+README and of the pages, the examples. A test fails if it raises Failed.
 """
 
 from __future__ import annotations
