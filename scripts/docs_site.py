@@ -81,7 +81,7 @@ def with_links(text: str, source: str, page: str, copied: set[str]) -> str:
 def with_deep_lists(text: str) -> str:
     """The text with lists as Python-Markdown reads them: after an empty line, with items indented by 4."""
     lines: list[str] = []
-    items: list[int] = []  # where the text of each open item begins
+    items: list[int] = []  # the column of the text of each open list item, innermost last
     is_code = False
     for line in text.splitlines():
         indent = len(line) - len(line.lstrip())

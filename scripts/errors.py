@@ -34,7 +34,7 @@ GAP = "…"  # where a value stands
 
 TOKEN = re.compile(
     r'(?P<comment>/\*.*?\*/|//[^\n]*)|(?P<text>"(?:[^"\\\n]|\\.)*")|(?P<character>\'(?:[^\'\\]|\\.)+\')'
-    r"|(?P<directive>^[ \t]*#(?:[^\n\\]|\\.)*)|(?P<word>\w+)|(?P<mark>[^\s\w])",
+    r"|(?P<directive>^[ \t]*#(?:[^\n\\]|\\.)*)|(?P<word>\w+)|(?P<mark>[=!<>]=|[^\s\w])",
     re.DOTALL | re.MULTILINE,
 )
 MACRO = re.compile(r'^[ \t]*#define (\w+)[ \t]+([^\n]*"[^\n]*)$', re.MULTILINE)
@@ -440,6 +440,13 @@ def cell(text: str) -> str:
     return re.sub(r"([|<>*_`\\])", r"\\\1", text)
 
 
+def what_to_do(what: str, status: str) -> str:
+    """For a text that says no more than what failed."""
+    if re.search(r"must be|takes|needs|lacks|not a |two values", what):
+        return "Pass what the text asks for"
+    return "Connect again" if "CW_CLOSED" in status else ""
+
+
 def table(rows: list[Row], *, is_split: bool) -> list[str]:
     lines = (
         ["| text | status | what to do |", "| --- | --- | --- |"]
@@ -449,7 +456,8 @@ def table(rows: list[Row], *, is_split: bool) -> list[str]:
     unique = {(row.text, row.mend, row.status) for row in rows}
     for text, given, status in sorted(unique, key=lambda row: (row[0].lower(), row)):
         what, mend = (text, given) if given else split(text)
-        mend = re.sub(r"^[a-z](?=[a-z]*[ ,])", lambda first: first.group().upper(), mend) or "The text says it"
+        mend = re.sub(r"^[a-z](?=[a-z]*[ ,])", lambda first: first.group().upper(), mend)
+        mend = mend or what_to_do(what, status)
         lines.append(
             f"| {cell(what)} | {status} | {cell(mend)} |" if is_split else f"| {cell(text)} | {status} |"
         )
@@ -479,7 +487,7 @@ def page(core: Found, python: Found, lua: Found) -> str:
         "",
         "All errors, by their texts (look up). `make errors` writes this page from the sources.",
         "",
-        "To find an error, search this page for words of its text that follow each other and are no value.",
+        "To find an error, copy three or four neighbouring words of its text, and search this page for them.",
         f"Each value (a name, a number, a path) is `{GAP}` here. Words after a colon may be in",
         f"[Reasons](#{slug(REASONS)}). Python and Lua may add a hint at the end of a text of the core.",
         "",
@@ -528,7 +536,7 @@ def page(core: Found, python: Found, lua: Found) -> str:
         "",
         f"## {PYTHON}",
         "",
-        "A status is the class of the exception.",
+        "The status of these rows is the class of the exception, or the status of the core.",
         "",
         *table(python.rows + python.reasons, is_split=True),
     ]
@@ -536,7 +544,7 @@ def page(core: Found, python: Found, lua: Found) -> str:
         "",
         f"## {LUA}",
         "",
-        "`error()` is a wrong call.",
+        "`error()` means that the call itself is wrong: Lua raises an error.",
         "",
         *table(lua.rows + lua.reasons, is_split=True),
     ]

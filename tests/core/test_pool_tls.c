@@ -205,7 +205,7 @@ static void test_kept(void)
     CHECK_INT(cw__alloc_live(), 0);
 }
 
-/* At most one is kept. */
+/* The library keeps at most one pool without members, for the next connect. */
 static void test_kept_once(void)
 {
     cw_socket *first = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));

@@ -274,7 +274,7 @@ static void test_subscribe_while_receiving(void)
     UNTIL(peer_is_blocked(t.s));
     CHECK_STATUS(cw_socket_subscribe(t.s, m, CW_EVENT_MESSAGE), CW_OK);
     CHECK_INT(pthread_join(thread, NULL), 0);
-    CHECK_STATUS(t.status, CW_INVALID_STATE); /* messages go to the handler now */
+    CHECK_STATUS(t.status, CW_INVALID_STATE); /* the mailbox gets the messages now */
     CHECK_STATUS(cw_socket_send(t.s, CW_BINARY, "x", 1, CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
     cw_event_free(e);

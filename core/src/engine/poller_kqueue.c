@@ -68,7 +68,7 @@ bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner)
     if (change(p, fd, EVFILT_WRITE, (mask & CW__WRITE) != 0, owner) && is_read_set)
         return true;
     saved = is_read_set ? errno : saved;
-    cw__poller_forget(p, fd); /* do not watch it for one of the two only */
+    cw__poller_forget(p, fd); /* one filter may be set: remove both, so that fd is not watched by half */
     errno = saved;
     return false;
 }

@@ -13,7 +13,7 @@
 
 enum {
     SCRATCH_BYTES = 16 * 1024, /* on the stack; larger frames are read into their message */
-    SHARE_BYTES = 1024 * 1024, /* that the service reads from one socket before it serves the others */
+    SHARE_BYTES = 1024 * 1024, /* read from one socket at most, so that a busy one does not starve the others */
     STREAM_ROOM_BYTES = 16 * 1024,
     PIECE_COST_BYTES = 64,  /* so that empty frames use up the share too */
     LARGE_BYTES = 64 * 1024 /* a message of this size may go into memory of its receiver */

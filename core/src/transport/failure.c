@@ -522,7 +522,7 @@ static void explain_file(const party *p, cw__error *error)
     cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_curl(f->curl_code, 0), "%s", message);
 }
 
-/* ---- What others call ---- */
+/* ---- The functions that transport.h declares ---- */
 
 static void fill_error(cw__error *error, int web_status, const char *text, const party *p)
 {

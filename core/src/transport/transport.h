@@ -293,7 +293,7 @@ struct cw__handshake {
     cw__compression offer, terms;
     cw__reply reply;
     char *base; /* the URI without path and query */
-    char *host; /* of the URI, for messages */
+    char *host; /* the URI's host, for error messages */
     cw__proxy proxy;
     bool is_past_proxy; /* there is no proxy, or it has let the connection through */
     bool is_refused;    /* the proxy has refused */

@@ -228,7 +228,7 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
     }
 }
 
-/* ---- What others call ---- */
+/* ---- The functions that transport.h declares ---- */
 
 bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__error *error)
 {
