@@ -93,13 +93,13 @@ test("control_unknown", function()
         end
     end
     local ws = curlwire.MessageWebSocket()
-    raises(function() ws.control[1] = 1 end, "no control 1 (give controls as name = value); it has message_type,")
+    raises(function() ws.control[1] = 1 end, "no control 1 (give controls as name = value): it has message_type,")
     raises(function() curlwire.MessageWebSocket {nothing = 1} end, "no control \"nothing\"; it", "test_control.lua:")
     raises(function() curlwire.MessageWebSocket {"utf8"} end, "no control 1 (give controls as name = value)")
     raises(function() curlwire.MessageWebSocket {headers = {}} end, "no control \"headers\" (give headers to")
     raises(function() curlwire.StreamWebSocket {on_closed = print} end, "\"on_closed\" (set a handler on")
     raises(function() curlwire.connect(support.echo(), {nothing = 1}) end, "no control \"nothing\"")
-    raises(function() ws.anything = 1 end, "no field \"anything\" to set; settings are in control")
+    raises(function() ws.anything = 1 end, "no field \"anything\" to set: settings are in control")
     raises(function() ws[1] = 1 end, "no field 1 to set")
     raises(function() ws.state = "open" end, "state can only be read")
     raises(function() ws.information.uri = "x" end, "only be read")
@@ -191,7 +191,7 @@ local said = {
     {"supported_protocols", {""}, "has an item that is no token"},
     {"supported_protocols", {"a\0"}, "has an item that is no token"},
     {"supported_protocols", {"a", "a"}, "or is given twice"},
-    {"supported_protocols", {x = "a"}, "must be a list without holes and other keys"},
+    {"supported_protocols", {x = "a"}, "must be a list without holes and without other keys"},
 }
 
 test("control_errors", function()

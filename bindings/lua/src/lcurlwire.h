@@ -34,9 +34,8 @@ typedef struct lcw_state {
     cw_mailbox *mailbox;    /* NULL until the first handler, or curlwire.fd */
     lua_State *main_thread; /* NULL = unknown (5.1, loaded by a coroutine) */
     lcw_wait *waiting;      /* the innermost blocking call */
-    cw_event
-        *undelivered;    /* an event whose handler could not be called: no memory. The next dispatch tries again */
-    bool is_handed_over; /* the handler of the current event was called */
+    cw_event *undelivered;  /* its handler was not called, for lack of memory; the next dispatch tries again */
+    bool is_handed_over;    /* the handler of the current event was called */
     bool is_dispatching;
     bool is_interrupted; /* a blocking call was ended by Ctrl-C once */
     bool is_ended;       /* finalized: only finalizers of older objects can still make calls */
@@ -44,7 +43,7 @@ typedef struct lcw_state {
     int anchored_count;  /* sockets in the anchors table */
     int anchors_ref;     /* table: light userdata of an lcw_socket -> its userdata */
     int poke_ref;        /* a Lua function that does nothing */
-    int push_ref;        /* the function of lcw_push_pusher; it is kept because 5.1 allocates to push a C function */
+    int push_ref;        /* what lcw_push_pusher pushes; pushing a C function allocates in 5.1 */
     int next_ref;        /* the iterator that messages returns */
     int deliver_ref;
     int traceback_ref;
