@@ -100,10 +100,10 @@ void *lcw_check_self(lua_State *L, const char *type_name)
     void *self = lcw_test_userdata(L, 1, type_name);
 
     if (self == NULL)
-        (void)luaL_argerror(L, 1,
-                            lua_pushfstring(L,
-                                            "%s expected, got %s; call methods with a colon: object:method()",
-                                            type_name, type_of(L, 1)));
+        (void)luaL_argerror(
+            L, 1,
+            lua_pushfstring(L, "%s expected, got %s: call methods with a colon, as in object:method()",
+                            type_name, type_of(L, 1)));
     return self;
 }
 

@@ -36,7 +36,7 @@ static cw_kind check_kind(lua_State *L, int argument, cw_kind otherwise)
                             lua_pushfstring(L, "the type of a message must be \"utf8\" or \"binary\", not %s%s",
                                             lcw_push_shown(L, argument),
                                             lua_type(L, argument) == LUA_TNUMBER
-                                                ? "; give a timeout after it: send(data, nil, 5)"
+                                                ? "; give a timeout after the type, as in send(data, nil, 5)"
                                                 : ""));
     return kind;
 }

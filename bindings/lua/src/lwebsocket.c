@@ -14,9 +14,9 @@ lcw_socket *lcw_check_socket(lua_State *L, int index)
     if (w == NULL)
         w = lcw_test_userdata(L, index, LCW_STREAM_WEBSOCKET);
     if (w == NULL) {
-        const char *message =
-            lua_pushfstring(L, "a curlwire socket expected, got %s; call methods with a colon: object:method()",
-                            luaL_typename(L, index));
+        const char *message = lua_pushfstring(
+            L, "a curlwire socket expected, got %s: call methods with a colon, as in object:method()",
+            luaL_typename(L, index));
         (void)luaL_argerror(L, index, message);
     } else if (w->s == NULL) {
         (void)luaL_error(L, "the socket has been collected: keep a reference to it as long as you use it");
@@ -161,9 +161,8 @@ static void refuse_headers(lua_State *L)
 static void add_header(lua_State *L, lcw_socket *w, int name, int value)
 {
     if (lua_type(L, name) != LUA_TSTRING || lua_type(L, value) != LUA_TSTRING)
-        (void)luaL_error(
-            L, "headers must have strings as names and values: the name of one is a %s, its value is a %s",
-            luaL_typename(L, name), luaL_typename(L, value));
+        (void)luaL_error(L, "headers has one with a %s as its name and a %s as its value: both must be strings",
+                         luaL_typename(L, name), luaL_typename(L, value));
     if (give(L, w, cw_socket_add_request_header, name, value) != CW_OK)
         (void)lcw_raise(L, "headers");
 }
