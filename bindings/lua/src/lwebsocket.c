@@ -161,7 +161,7 @@ static void refuse_headers(lua_State *L)
 static void add_header(lua_State *L, lcw_socket *w, int name, int value)
 {
     if (lua_type(L, name) != LUA_TSTRING || lua_type(L, value) != LUA_TSTRING)
-        (void)luaL_error(L, "headers has one with a %s as its name and a %s as its value: both must be strings",
+        (void)luaL_error(L, "headers must be a table of strings: one name is a %s and its value is a %s",
                          luaL_typename(L, name), luaL_typename(L, value));
     if (give(L, w, cw_socket_add_request_header, name, value) != CW_OK)
         (void)lcw_raise(L, "headers");
