@@ -68,8 +68,8 @@ end
 -- Returns what the scripted server recorded of a connection, as JSON text.
 function support.log(token) return support.fetch(support.http("/log/" .. token)) end
 
--- Returns whether the native codec can receive with the loaded libcurl. It needs libcurl 8.21.0, which returns the bytes
--- that came with the reply.
+-- Returns whether the native codec can receive with the loaded libcurl. It needs libcurl 8.21.0, which hands over the
+-- bytes that came with the reply.
 function support.has_native_decoder()
     local major, minor = harness.curlwire.libcurl_version:match("^(%d+)%.(%d+)")
     return tonumber(major) * 100 + tonumber(minor) >= 821

@@ -7,7 +7,7 @@ local support = require "support"
 local curlwire = harness.curlwire
 local test, equal = harness.test, harness.equal
 
-local PROMPT = 25 -- seconds for the whole program on a busy machine; below send_timeout (30 s), which must not be waited for
+local PROMPT = 25 -- seconds on a busy machine; below send_timeout (30 s), which the program must not wait for
 
 local function ends_promptly(program, ...)
     local begin = os.time()

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Messages: what goes out comes back, whole, in parts and in fragments; timeouts; pings.
+-- Messages come back from an echo server, whole, in parts and in fragments. Also tests timeouts and pings.
 
 local harness = require "harness"
 local support = require "support"
