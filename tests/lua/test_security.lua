@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Tests the promises of SECURITY.md that depend on the Lua binding: what it shows, what it sends, what is on by default.
+-- Tests the promises of SECURITY.md that depend on the Lua binding: what it shows and sends, and what is on by default.
 -- tests/python/test_security.py tests the others, which the core keeps.
 
 local harness = require "harness"

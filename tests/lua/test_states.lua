@@ -41,8 +41,8 @@ test("states_open_while_the_last_closes", function()
     equal(status, 0)
 end)
 
--- The server never answers the close frame, so the last state takes a while to close. Another thread forks meanwhile. The
--- children must not wait for the closing thread, because they do not have it.
+-- The server never answers the close frame, so the last state takes a while to close. Another thread forks meanwhile.
+-- The children must not wait for the closing thread, because they do not have it.
 test("states_fork_while_the_last_closes", function()
     local output, status = run_in_host("ending.c", ([[
         local curlwire = require "curlwire"
