@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Replays the vectors of tests/conformance/handshake against the whole client; README.md there describes the files.
--- Each file is a case. After a failure the same object connects to a server that answers correctly. So it is new again, and
--- the connection that never opened has raised no closed event. One more case counts descriptors.
+-- Each file is a case. After a failure the same object connects to a server that answers correctly. So it is new again,
+-- and the connection that never opened has raised no closed event. One more case counts descriptors.
 
 local harness = require "harness"
 local support = require "support"

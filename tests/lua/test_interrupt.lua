@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Ctrl-C (SIGINT) ends a blocking call of the standard interpreter with an error. The program prints "ready" just
--- before it waits, and then the shell sends the signal. If the signal has no effect, the program's limit of 20 s ends it
--- with another text.
+-- before it waits, and then the shell sends the signal. If the signal has no effect, the program's limit of 20 s ends
+-- it with another text.
 
 local harness = require "harness"
 local support = require "support"
