@@ -231,7 +231,7 @@ function WebSocket:ping(timeout) end
 function WebSocket:flush(timeout) end
 
 ---Calls a function, and writes the small messages that it sends together, up to 32 KiB at a time. They go out when no more
----fit, when a call waits to receive, and when the function returns. Then batch waits until the kernel has taken all of them.
+---fit, when a call waits to receive, and when the function ends. Then batch waits until the kernel has taken all of them.
 ---If the function raised an error, batch raises it afterwards. With libcurl's framing each message goes out at once.
 ---@param f fun()
 ---@return true|nil

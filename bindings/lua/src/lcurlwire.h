@@ -37,7 +37,7 @@ typedef struct lcw_state {
     cw_event *undelivered;  /* its handler was not called, for lack of memory; the next dispatch tries again */
     bool is_handed_over;    /* the handler of the current event was called */
     bool is_dispatching;
-    bool is_interrupted; /* a blocking call was ended by Ctrl-C once */
+    bool is_interrupted; /* Ctrl-C has ended a blocking call */
     bool is_ended;       /* finalized: only finalizers of older objects can still make calls */
     int process_id;      /* the process that made the mailbox and the anchors */
     int anchored_count;  /* sockets in the anchors table */
@@ -72,7 +72,7 @@ typedef enum lcw_slot {
     LCW_SLOT_ON_CLOSED
 } lcw_slot;
 
-/* A control or an information object, which reads and sets its socket. */
+/* A control or an information object: it refers to its socket. */
 typedef struct lcw_view {
     lcw_socket *w;
 } lcw_view;

@@ -125,7 +125,7 @@ static void drop_mailbox(lcw_state *state)
     cw_mailbox_release(m);
 }
 
-/* Ends the module at lua_close, after all other finalizers. Sockets that were just released may still have to send their
+/* Ends the module at lua_close, after all sockets are finalized. Sockets that were just released may still have to send their
  * queues and close frames, and the process may end right after. So it waits up to 1 s for them, and 20 ms after Ctrl-C. */
 int lcw_state_gc(lua_State *L)
 {
@@ -307,7 +307,8 @@ static cw_status take(lua_State *L, lcw_state *state, int timeout_ms, cw_event *
     return status;
 }
 
-/* Takes one event and calls its handler. If the handler fails, frees the event and then raises the handler's error. */
+/* Takes one event and calls its handler. Errors: raises the handler's error, after it has freed the event. If there is no
+ * memory to call the handler, it keeps the event for the next dispatch. */
 static cw_status dispatch_one(lua_State *L, lcw_state *state, int timeout_ms)
 {
     cw_event *event = NULL;
