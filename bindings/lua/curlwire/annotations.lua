@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- luacheck: no unused, no max line length
 ---@meta curlwire
--- This file describes every call of the module: its types, results and errors. The Lua language server reads it.
+-- These are all calls of the Lua module, with their types, results and errors. The Lua language server reads them.
 --
 -- Errors. If the network fails (no connection, a timeout, the peer's close), a call returns nil, a message and an
 -- error object. assert(curlwire.connect(uri)) raises the message. To tell failures apart, use the third result:
