@@ -7,15 +7,15 @@ source = {
 description = {
     summary = "WebSocket clients over libcurl, with callbacks and file-like streams",
     detailed = [[
-MessageWebSocket and StreamWebSocket over ws and wss. libcurl makes the connections; a thread of the library does
-the I/O, the timers, the pongs and the closing handshake, so that a script which computes keeps its connections.]],
+MessageWebSocket and StreamWebSocket over ws and wss. libcurl makes the connections. A background thread of the
+library does the I/O, the timers, the pongs and the closing handshake. So a busy script keeps its connections.]],
     license = "MIT",
 }
 dependencies = {
-    "lua >= 5.1, < 5.5", -- the tests run with 5.1 to 5.4 and LuaJIT; compat.h refuses others too
+    "lua >= 5.1, < 5.5", -- the tests run with 5.1 to 5.4 and LuaJIT; compat.h rejects the others too
 }
--- The library alone is looked for: it comes with the headers, and Debian keeps those where LuaRocks 3.8 does not
--- look but the compiler does. Elsewhere: luarocks make CURL_DIR=/where/it/is.
+-- LuaRocks looks for the library only, not for the header. Debian has the header in a folder where the compiler looks
+-- but LuaRocks 3.8 does not. If libcurl is in another place: luarocks make CURL_DIR=/where/it/is.
 external_dependencies = {
     CURL = {
         library = "curl",
@@ -93,7 +93,7 @@ build = {
                 "core/src/socket/socket.c",
                 "core/src/socket/state.c",
             },
-            defines = {"_GNU_SOURCE", "CW_EMBEDDED"}, -- the latter: the module exports luaopen alone
+            defines = {"_GNU_SOURCE", "CW_EMBEDDED"}, -- CW_EMBEDDED hides the core: only luaopen is exported
             incdirs = {"core/include", "$(CURL_INCDIR)"},
             libdirs = {"$(CURL_LIBDIR)"},
             libraries = {"curl", "z", "pthread"},

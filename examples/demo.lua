@@ -1,12 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- The main job in Lua: messages by handlers, a stream, a large file, an error. scripts/demo.sh starts it.
+-- Shows the main uses of curlwire in Lua: messages with handlers, a stream, a large file, an error. scripts/demo.sh
+-- starts it.
 --
 --     lua5.4 demo.lua [MIB]     the size of the file, 256 by default
 --
--- CW_ECHO_WSS is a wss:// echo server, CW_CA_FILE its authority, CW_REFUSED_WS an address that refuses.
+-- Environment: CW_ECHO_WSS is the address of a wss:// echo server, CW_CA_FILE a file with the certificate of its
+-- authority, and CW_REFUSED_WS an address that refuses connections.
 
 local curlwire = require "curlwire"
-local digest = require "openssl.digest" -- Lua has no SHA-256 of its own: the Debian package lua-luaossl
+local digest = require "openssl.digest" -- SHA-256, which Lua lacks: Debian package lua-luaossl
 
 local ECHO = os.getenv("CW_ECHO_WSS") .. "/"
 local CA_FILE = os.getenv("CW_CA_FILE")
@@ -64,7 +66,7 @@ local function stream()
     check(back == sent, "the same bytes come back")
 end
 
--- A few characters, on a terminal only.
+-- The progress bar is shown on a terminal only.
 local is_terminal = os.execute("test -t 1") == true
 
 local function progress(done, total)
@@ -91,7 +93,7 @@ local function peak_memory_mib()
     end
 end
 
--- The file goes up chunk by chunk, and comes back one chunk behind.
+-- Sends the file chunk by chunk, and reads each chunk back after the next one is sent.
 local function large_file(mib)
     say("(3) StreamWebSocket: a file of %d MiB up and back by a read and write loop", mib)
     local there, back = os.tmpname(), os.tmpname()

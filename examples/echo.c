@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sends a line, prints what comes back: echo ws://HOST/PATH
- *     cc echo.c $(pkg-config --cflags --libs curlwire) */
+/* Sends a line and prints the reply: echo ws://HOST/PATH
+ * Compile it: cc echo.c $(pkg-config --cflags --libs curlwire) */
 #include <curlwire.h>
 #include <stdio.h>
 

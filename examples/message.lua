@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Sends a line, prints what comes back: message.lua ws://HOST/PATH [TEXT]
+-- Sends a text and prints the reply: message.lua ws://HOST/PATH [TEXT]
 local curlwire = require "curlwire"
 
 local uri = assert(arg[1], "usage: message.lua ws://HOST/PATH [TEXT]")

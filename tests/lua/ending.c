@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A host of which one thread runs the program of argv[1] in a Lua state and closes that. Until it is closed, the other
- * thread makes one child after another, which opens and closes a state of its own.
+/* A host program with two threads. One runs the program of argv[1] in a Lua state and closes the state. Until then the
+ * other thread makes one child after another; each child opens and closes a new state.
  *     ending PROGRAM
- * Says what went wrong; the exit status is 0 if nothing did. test_states.lua compiles and runs it. */
+ * It prints what is wrong, and exits with 0 if nothing is. test_states.lua compiles and runs it. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A Lua module of the tests: in_child(f) calls f in a child of this process and returns the exit status of that: 0 if f
- * returned, 1 after an error, whose text goes to the standard error; more if the child was killed. test_fork.lua
- * compiles it. */
+/* A Lua module for the tests. in_child(f) calls f in a child of this process and returns the child's exit status: 0 if f
+ * returned, 1 after an error, more if the child was killed. The child prints the error to standard error. test_fork.lua
+ * compiles this file. */
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- A small TAP harness. A case is a name and a function that gets `expect`: expect(f, n) returns a function that
--- must be called n times (once, if n is left out) before the case ends. Garbage is collected around every case.
--- A case fails if a socket that it made by harness.curlwire is left open, or cannot be collected after it.
+-- Runs test cases and prints TAP. A case is a name and a function that gets `expect`. expect(f, n) returns a function
+-- that must be called n times before the case ends; n is 1 by default. Garbage is collected before and after each case.
+-- A case fails if it leaves a socket of harness.curlwire open, or if that socket cannot be collected afterwards.
 
 local curlwire = require "curlwire"
 
 local harness = {cases = {}, names = {}}
-local made, kept -- the sockets of the running case: strong, weak
+local made, kept -- the sockets of the running case: strong and weak references
 
 local function track(ws, ...)
     if ws and made then
@@ -16,17 +16,17 @@ local function track(ws, ...)
     return ws, ...
 end
 
--- The module, with constructors that the harness watches.
+-- The module, with constructors that record the sockets they make.
 harness.curlwire = setmetatable({
     MessageWebSocket = function(...) return track(curlwire.MessageWebSocket(...)) end,
     StreamWebSocket = function(...) return track(curlwire.StreamWebSocket(...)) end,
     connect = function(...) return track(curlwire.connect(...)) end,
 }, {__index = curlwire})
 
--- Registers a case. skipped: why it does not apply to this interpreter.
+-- Registers a case. skipped: the reason why this interpreter cannot run it, or nil.
 function harness.test(name, body, skipped)
     if harness.names[name] then
-        error("there are two cases " .. name, 2)
+        error("two cases have the name " .. name .. ": rename one", 2)
     end
     harness.names[name] = true
     harness.cases[#harness.cases + 1] = {name = name, body = body, skipped = skipped}
@@ -35,7 +35,7 @@ end
 local function collect()
     local jit = rawget(_G, "jit")
     if jit then
-        jit.flush() -- compiled traces hold what they took for constant, a socket in an upvalue for example
+        jit.flush() -- compiled traces keep what they treat as constant, for example a socket in an upvalue
     end
     collectgarbage()
     collectgarbage()
@@ -81,7 +81,7 @@ local function describe(err)
     return debug.traceback(tostring(err), 2)
 end
 
--- Runs one body; returns nil, or what is wrong.
+-- Runs one body. Returns nil, or a text that says what is wrong.
 function harness.run_body(body)
     local outer_made, outer_kept = made, kept
     local counters = {}
@@ -90,12 +90,12 @@ function harness.run_body(body)
     local ok, err = xpcall(function() body(make_expect(counters)) end, describe)
     local open = unclosed()
     local wrong = not ok and err or open or miscounted(counters)
-    local leaked = uncollected() -- also when it failed: the next case begins clean
+    local leaked = uncollected() -- also after a failure, so that the next case begins clean
     made, kept = outer_made, outer_kept
     return wrong or leaked
 end
 
--- Runs every case whose name contains pattern. Returns whether all went well.
+-- Runs each case whose name contains pattern. Returns whether all of them passed.
 function harness.run(pattern)
     local cases, failed = {}, 0
     for _, case in ipairs(harness.cases) do
@@ -120,7 +120,7 @@ function harness.run(pattern)
     return failed == 0 and #cases > 0
 end
 
--- ---- What cases say ----
+-- ---- Checks for cases ----
 
 function harness.equal(got, wanted, what)
     if got ~= wanted then
@@ -128,7 +128,7 @@ function harness.equal(got, wanted, what)
     end
 end
 
--- f must raise text that contains each of the plain texts that follow. Returns the text.
+-- Checks that f raises a text that contains each of the plain texts that follow. Returns the text.
 function harness.raises(f, ...)
     local ok, err = pcall(f)
     if ok then
@@ -143,7 +143,7 @@ function harness.raises(f, ...)
     return err
 end
 
--- Takes what a call returned, which must be nil, a message and an error object. Returns the object.
+-- Checks that a call returned nil, a message and an error object. Returns the object.
 function harness.failed(result, message, err)
     if result ~= nil then
         error("it did not fail: " .. tostring(result), 2)

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Runs the Lua suite, under tests/servers/run.py, with curlwire on LUA_PATH and LUA_CPATH:
+-- Runs the Lua suite. It needs the servers of tests/servers/run.py, and curlwire on LUA_PATH and LUA_CPATH:
 --
 --     lua5.4 tests/lua/run.lua [--match PATTERN] [FILE...]
 --
--- Without files it runs all of them. Exit status 0 only if every case passed.
+-- Without files it runs all of them. The exit status is 0 only if each case passed.
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 package.path = here .. "/?.lua;" .. package.path
@@ -33,4 +33,4 @@ end
 for _, file in ipairs(files) do
     dofile(file)
 end
-os.exit(harness.run(pattern) and 0 or 1, true) -- closes the state first, where Lua can, for leak checkers
+os.exit(harness.run(pattern) and 0 or 1, true) -- Lua 5.2 and later close the state first, which leak checkers need

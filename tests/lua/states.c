@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A host with threads. Each runs the program of argv[1] in a Lua state of its own, again and again, in rounds. All
- * close their states at the same time: those that are not the last open their next while the last is still closing.
- *     states PROGRAM [THREADS ROUNDS]     2 threads and 6 rounds, if it is not said
- * test_states.lua compiles and runs it. */
+/* A host program with several threads. In each round each thread runs the program of argv[1] in a new Lua state. All
+ * threads close their states at the same time, so that some open their next state while the last is still closing.
+ *     states PROGRAM [THREADS ROUNDS]     by default 2 threads and 6 rounds
+ * test_states.lua compiles and runs this file. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

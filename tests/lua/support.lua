@@ -1,17 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- What several case files use: the peers' addresses (tests/servers/run.py sets them), frames as the scripted
--- server takes them, and sockets with bounds on every wait.
+-- Helpers of several case files: the addresses of the servers, which tests/servers/run.py sets; frames in the notation
+-- of the scripted server; and sockets with a limit on each wait.
 
 local harness = require "harness"
 
--- 5.1 has these under other names.
+-- Lua 5.1 has these functions under other names.
 local support = {unpack = rawget(_G, "unpack") or rawget(table, "unpack"), load = rawget(_G, "loadstring") or load}
 
 local function base(name)
     return os.getenv(name) or error(name .. " is not set: run this under tests/servers/run.py", 3)
 end
 
--- support.echo("/path") and so on
+-- Each function returns the address of a server: support.echo("/path")
 for key, name in pairs {
     echo = "CW_ECHO_WS", echo_tls = "CW_ECHO_WSS", ping = "CW_PING_WS", node = "CW_NODE_WS", nginx = "CW_NGINX_WS",
     aiohttp = "CW_AIOHTTP_WS",
@@ -21,15 +21,16 @@ for key, name in pairs {
     support[key] = function(path) return base(name) .. (path or "/") end
 end
 
--- support.script("x:8100", "close:1000"): the address whose connection does these steps
+-- Returns the address of the scripted server for these steps: support.script("x:8100", "close:1000")
 function support.script(...)
     return base("CW_SCRIPT_WS") .. "/s/" .. table.concat({...}, "/")
 end
 
 function support.ca_file() return base("CW_CA_FILE") end
 
--- The address behind a port of tls.py, by its name or number; a file of those that certs.py made; a port for this test
--- alone that does what the named one does; and what TLS saw of the last connection to such a port, as JSON text.
+-- For tests of TLS. tls returns the address of a port of tls.py, by its name or number. tls_file returns the path of a
+-- file that certs.py made. new_tls returns a new port, for one test, which behaves as the named port. tls_log returns
+-- what that port recorded of its last connection, as JSON text.
 function support.tls(name, host, path)
     local port = tonumber(name) or assert((" " .. base("CW_TLS_PORTS")):match(" " .. name .. "=(%d+)"), name)
     return ("wss://%s:%s%s"):format(host or "localhost", port, path or "/s/echo/end")
@@ -42,7 +43,7 @@ function support.hex(bytes)
     return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
 
--- A server's frame in hexadecimal. Payloads up to 125 bytes.
+-- Returns a server's frame in hexadecimal. The payload has at most 125 bytes.
 function support.frame(opcode, payload, is_fragment)
     assert(#payload < 126)
     return support.hex(string.char(opcode + (is_fragment and 0 or 128), #payload) .. payload)
@@ -50,12 +51,12 @@ end
 
 function support.text_frame(payload) return "x:" .. support.frame(1, payload) end
 
--- The step that answers the upgrade with other bytes.
+-- Returns the step that answers the upgrade request with these bytes.
 function support.reply(...)
     return "hs:" .. support.hex(table.concat({...}, "\r\n") .. "\r\n\r\n")
 end
 
--- What is at an http address.
+-- Returns the body that an http address answers with.
 function support.fetch(uri)
     local program = "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1]).read().decode())"
     local pipe = assert(io.popen(("python3 -c %q %q"):format(program, uri)))
@@ -64,17 +65,17 @@ function support.fetch(uri)
     return text
 end
 
--- What the scripted server wrote down of a connection, as JSON text.
+-- Returns what the scripted server recorded of a connection, as JSON text.
 function support.log(token) return support.fetch(support.http("/log/" .. token)) end
 
--- Whether the loaded libcurl lets our own codec receive: it hands over the bytes that came with the reply, as 8.21.0
--- and later do.
+-- Returns whether the native codec can receive with the loaded libcurl. It needs libcurl 8.21.0, which hands over the
+-- bytes that came with the reply.
 function support.has_native_decoder()
     local major, minor = harness.curlwire.libcurl_version:match("^(%d+)%.(%d+)")
     return tonumber(major) * 100 + tonumber(minor) >= 821
 end
 
--- Whether there is compression, and what a connect has to say where there is none.
+-- Whether compression is available, and a check of a connect's error where it is not.
 support.has_compression = support.has_native_decoder() and os.getenv("CURLWIRE_FRAMING") ~= "curl"
 function support.compression_refused(...)
     local err = harness.failed(...)
@@ -83,7 +84,7 @@ function support.compression_refused(...)
         err.message:find("^libcurl's framing has no compression"), err.message)
 end
 
--- The table of controls: rows of key, type, default, least, most, is_of_messages, words, none.
+-- Returns the table of controls. Its rows have key, type, default, least, most, is_of_messages, words and none.
 function support.controls()
     local pipe = assert(io.popen("python3 scripts/controls.py --lua"))
     local text = pipe:read("*a")
@@ -91,7 +92,7 @@ function support.controls()
     return assert(support.load(text))()
 end
 
--- The text of annotations.lua, which stands beside init.lua.
+-- Returns the text of annotations.lua, which is in the folder of init.lua.
 function support.annotations()
     for template in package.path:gmatch("[^;]+") do
         local file = io.open((template:gsub("%?", "curlwire/annotations")))
@@ -101,10 +102,10 @@ function support.annotations()
             return text
         end
     end
-    error("curlwire/annotations.lua is not beside init.lua", 2)
+    error("curlwire/annotations.lua is not in a folder of package.path", 2)
 end
 
--- A token for support.log that no other run has.
+-- Returns a token for support.log that no other run uses.
 function support.token(name)
     return ("%s-%d-%s"):format(name, os.time(), tostring({}):gsub("%W", ""))
 end
@@ -120,7 +121,7 @@ end
 function support.message_socket(options) return harness.curlwire.MessageWebSocket(bounded(options)) end
 function support.stream_socket(options) return harness.curlwire.StreamWebSocket(bounded(options)) end
 
--- An open MessageWebSocket, and an open StreamWebSocket.
+-- Return an open MessageWebSocket and an open StreamWebSocket.
 function support.open(uri, options)
     return assert(harness.curlwire.connect(uri, bounded(options)))
 end
@@ -131,14 +132,15 @@ function support.open_stream(uri, options)
     return ws
 end
 
--- Closes with the closing handshake, and lets handlers hear of it.
+-- Closes a socket with the closing handshake, and dispatches its closed event.
 function support.finish(ws)
     assert(ws:close())
     assert(ws:wait_closed(10))
     harness.curlwire.run()
 end
 
--- kind: "utf8" or "binary", which comes back; word: what is given to send, if not the same
+-- Checks the echo of a message. kind: "utf8" or "binary", the type that comes back; word: the type that send gets, by
+-- default kind
 function support.assert_echo(ws, data, kind, ...)
     local word = kind
     if select("#", ...) > 0 then
@@ -152,7 +154,7 @@ function support.assert_echo(ws, data, kind, ...)
     harness.equal(is_complete, true, "is_complete")
 end
 
--- Calls dispatch until done() or, after 10 s of waiting in all, fails.
+-- Calls dispatch until done() returns true. Fails after 10 s of waiting.
 function support.dispatch_until(done)
     for _ = 1, 100 do
         if done() then
@@ -160,12 +162,12 @@ function support.dispatch_until(done)
         end
         assert(harness.curlwire.dispatch(0.1))
     end
-    error("it has not come", 2)
+    error("the events did not come within 10 s", 2)
 end
 
--- The command line of this interpreter.
+-- Returns the command line of this interpreter.
 function support.interpreter()
-    if os.getenv("CW_TEST_LUA") then -- under a sanitizer it takes more than its name
+    if os.getenv("CW_TEST_LUA") then -- under a sanitizer it needs more than the interpreter's name
         return os.getenv("CW_TEST_LUA")
     end
     local first = 0
@@ -175,8 +177,8 @@ function support.interpreter()
     return arg[first]
 end
 
--- Runs a program in an interpreter of its own. shell: text that runs it, %s = its command. host: an interpreter
--- other than this one. Returns what it wrote, errors included, and its exit status.
+-- Runs a program in a new interpreter. shell: a shell command with %s in place of the interpreter's command. host: the
+-- command of another interpreter. Returns the standard output and error, and the exit status.
 function support.run_program(program, shell, host)
     local name = os.tmpname()
     local file = assert(io.open(name, "w"))

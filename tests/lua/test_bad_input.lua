@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Bad input: one clear error, raised where the call stands, and an object in a defined state after it.
+-- Bad input raises one clear error with the position of the call. Afterwards the object is in a defined state.
 
 local harness = require "harness"
 local support = require "support"
@@ -10,7 +10,7 @@ local open, finish, assert_echo = support.open, support.finish, support.assert_e
 
 local HERE = "test_bad_input.lua:"
 
--- connect to each must be an error; then the same socket still connects.
+-- Checks that connect raises an error for each URI, and that the same socket can connect afterwards.
 local function refuse_uris(uris, part)
     local ws = support.message_socket()
     for _, uri in ipairs(uris) do
@@ -170,7 +170,7 @@ test("bad_types", function()
     raises(function() ws:send() end, "string expected, got no value")
     raises(function() ws:send({}) end, "string expected, got table")
     raises(function() ws:send("x", "TEXT") end, "must be \"utf8\" or \"binary\", not \"TEXT\"")
-    raises(function() ws:send("x", 5) end, "must be \"utf8\" or \"binary\", not 5; a timeout comes after it")
+    raises(function() ws:send("x", 5) end, "must be \"utf8\" or \"binary\", not 5; give a timeout after the type")
     raises(function() ws:send("x", {}) end, "not a table")
     raises(function() ws.send("x") end, "curlwire.MessageWebSocket expected, got string", "with a colon")
     raises(function() ws.receive() end, "curlwire.MessageWebSocket expected, got no value", "with a colon")

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- tests/cases.md is complete here: each case has a test of its name, which is all that this file checks.
+-- Checks that each case of tests/cases.md has a test with its name. It checks nothing else.
 
 local harness = require "harness"
 

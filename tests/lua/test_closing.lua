@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Closing: by us, by the peer, by a loss, by the end of a scope, by the collector.
+-- Connections that end: by close(), by the peer, by a loss, by the end of a scope, by the collector.
 
 local harness = require "harness"
 local support = require "support"
@@ -53,7 +53,7 @@ test("close_lost", function()
 end)
 
 test("close_protocol_error", function()
-    for _, bytes in ipairs {"c10161", "830161", "8101ff"} do -- RSV1; a reserved opcode; not UTF-8
+    for _, bytes in ipairs {"c10161", "830161", "8101ff"} do -- RSV1 is set; a reserved opcode; text that is not UTF-8
         local ws = open(support.script("x:" .. bytes))
         local err = failed(ws:receive())
         equal(err.code, 1006)
@@ -128,7 +128,7 @@ test("close_iteration_clean", function()
         assert(ws:wait_closed(10))
     end
 
-    local ws = open(support.echo()) -- our own close ends it as well
+    local ws = open(support.echo()) -- close() ends the iteration too
     assert(ws:send("one", "utf8"))
     for _ in ws:messages() do
         ws:close(4000)
@@ -147,7 +147,7 @@ test("close_iteration_sending", function()
         end
         equal(table.concat(messages, "|"), "a")
         assert(ws:wait_closed(10))
-        equal(ws.close_code, 1000) -- was_clean: whether our answer left before that
+        equal(ws.close_code, 1000) -- was_clean depends on whether the answer left before TCP ended
     end
 end)
 
@@ -172,7 +172,7 @@ end)
 
 test("close_collected", function()
     local token = support.token("collected")
-    local module = require "curlwire" -- not the harness's: it would keep the socket
+    local module = require "curlwire" -- not the harness's module, which would keep the socket
     do
         local ws = assert(module.connect(support.script("echo", "end") .. "?id=" .. token))
         assert(ws:send("x"))

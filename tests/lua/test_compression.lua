@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- permessage-deflate (RFC 7692) with other people's servers; with a libcurl before 8.21 it is refused instead. What
--- goes over the wire is tested in Python.
+-- permessage-deflate (RFC 7692) with the servers of other projects. With a libcurl before 8.21 the tests check that it
+-- is refused. The Python tests check the bytes on the wire.
 
 local harness = require "harness"
 local support = require "support"

@@ -1,17 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- The vectors of tests/conformance against the whole library, by handlers: one case for each vector, sent in every
--- way; under a sanitizer whole and one byte at a time. All of them are replayed, many at a time, before the first
--- case looks at what came of its own.
+-- Replays the vectors of tests/conformance against the whole library, through handlers. Each vector is a case, which
+-- tests it in all ways of sending; under a sanitizer only whole and one byte at a time. The first case replays all
+-- vectors, 24 connections at a time. Each case then checks the outcome of its vector.
 --
--- run.lua runs it only when it is named.
+-- run.lua runs this file only if it is named.
 
 local curlwire = require "curlwire"
 local harness = require "harness"
 local support = require "support"
 
 local is_native = support.has_native_decoder() and os.getenv("CURLWIRE_FRAMING") ~= "curl"
-local CODEC = is_native and "native" or "curl" -- who receives
-local CLOSE = "\3\232" -- the payload of the close frame after a vector that names no end: 1000
+local CODEC = is_native and "native" or "curl" -- the codec that receives
+local CLOSE = "\3\232" -- payload of the close frame (code 1000) after a vector without an end
 local FILES = {
     "closing", "compression", "fragmentation", "framing", "limits", "mixed", "opcodes", "partial", "ping_pong",
     "reserved_bits", "utf8",
@@ -20,7 +20,7 @@ local SPLITS = 20
 local AT_ONCE = 24
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
-local is_short = os.getenv("CW_TEST_LUA") ~= nil -- run_tests.py sets it there
+local is_short = os.getenv("CW_TEST_LUA") ~= nil -- run_tests.py sets it under a sanitizer
 
 -- ---- The reader ----
 
@@ -44,7 +44,7 @@ end
 
 local parse_items
 
--- One item from a place on: its bytes, and the place after it.
+-- Parses the item at a place of the text. Returns its bytes, and the place after it.
 local function parse_item(text, at)
     local times, past = text:match("^(%d+)%*()", at)
     at = past or at
@@ -82,7 +82,7 @@ local function parse_bytes(text)
     return (parse_items(text, 1, ""))
 end
 
--- Takes a line into what is expected: messages, pongs, end.
+-- Adds the expectation of a line: a message, a pong or the end.
 local function add_expectation(expected, word, rest)
     local name, times = word:match("^(.-)%*(%d+)$")
     name = name or word
@@ -90,7 +90,7 @@ local function add_expectation(expected, word, rest)
         if name:find("^text") or name:find("^binary") then
             local kind, begun = name:match("^(%l+)(_?%l*)$")
             assert(begun == "" or begun == "_begun", name)
-            kind = kind == "text" and "utf8" or kind -- the vectors have the word of RFC 6455
+            kind = kind == "text" and "utf8" or kind -- the vectors use RFC 6455's word
             table.insert(expected.messages, {kind = kind, is_begun = begun ~= "", data = parse_bytes(rest)})
         elseif name == "pong" or name == "pong?" then
             table.insert(expected.pongs, {must = name == "pong", data = parse_bytes(rest)})
@@ -119,7 +119,7 @@ local function control_value(text)
     return text == "none" and math.huge or tonumber(text) or text
 end
 
--- A vector out of its lines. Bytes are made of them only when they are needed: they are large.
+-- Makes a vector from its lines. It makes the bytes only when they are needed, because they are large.
 local function make_vector(name, category)
     local vector = {name = name, category = category, control = {}, send = {}, full = {}, curl = {}}
     function vector.add(word, rest)
@@ -179,7 +179,7 @@ local function url(path)
     return base .. path
 end
 
--- What a message is, without keeping it: its parts are joined, and equal ones are the same string to Lua.
+-- Adds a message or a part to the list. The parts are joined later. Lua stores equal strings once, which saves memory.
 local function take_message(messages, args)
     local last = messages[#messages]
     if not last or last.is_complete then
@@ -193,7 +193,7 @@ local function take_message(messages, args)
     last.is_complete = args.is_message_complete
 end
 
--- The code and the reason in the payload of a close frame.
+-- Returns the code and the reason of a close frame's payload.
 local function close_payload(payload)
     if payload == "" then
         return 1005, ""
@@ -207,7 +207,7 @@ local function check_messages(messages, expected)
         local got = messages[place + 1]
         local data = got and table.concat(got.parts)
         if wanted.is_begun and not got then
-            break -- none of it came
+            break -- no part of it came
         end
         place = place + 1
         assert(got, "a message is missing")
@@ -262,12 +262,12 @@ local function check_answers(record, vector, expected)
     elseif expected.ending == "closed" then
         harness.equal(last, "close:" .. support.hex(expected.payload:sub(1, 2)), "the last frame")
     else
-        local wanted = "^close:" .. support.hex(expected.payload) .. "%x%x" -- and a reason
+        local wanted = "^close:" .. support.hex(expected.payload) .. "%x%x" -- a reason must follow
         assert(last and last:find(wanted), "the last frame is " .. tostring(last))
     end
 end
 
--- Connects, and leaves the rest to handlers; leave is called with what was wrong, if anything was, at the end.
+-- Connects, and sets handlers that check the replay. At the end they call leave with nil, or with what is wrong.
 local function start(vector, way, run, expected, leave)
     local messages, closed = {}, {}
     local control = {connect_timeout = 10, close_timeout = 10, ping_interval = false}
@@ -295,7 +295,7 @@ local function start(vector, way, run, expected, leave)
     end
 end
 
--- Adds the lines of the server's log to what came of the vectors.
+-- Adds the lines of the server's log to the outcomes of the vectors.
 local function read_log(run, outcomes)
     local ws = assert(curlwire.connect(url("/log/" .. run)))
     for text in ws:messages() do
@@ -305,8 +305,8 @@ local function read_log(run, outcomes)
     end
 end
 
--- Returns what came of each vector: ended[way] counts the closed events, wrong is a list of what was wrong. What can
--- be checked at the end of a replay is checked then, so that nothing of it need be kept.
+-- Replays all vectors and returns their outcomes. ended[way] counts the closed events; wrong lists what is wrong. The
+-- messages are checked at the end of each replay, so that they need not be kept.
 local function replay(vectors)
     local run = support.token("lua"):gsub("%-", "")
     local outcomes, active = {}, 0
@@ -323,7 +323,7 @@ local function replay(vectors)
             end)
             active = active + 1
             while active >= AT_ONCE do
-                assert(assert(curlwire.dispatch(20)) > 0, "no event comes any more")
+                assert(assert(curlwire.dispatch(20)) > 0, "no event came within 20 s")
             end
         end
     end
@@ -366,7 +366,7 @@ for _, vector in ipairs(vectors) do
 end
 
 harness.test("vectors_are_enough", function()
-    assert(#vectors >= 400) -- that each has a name of its own, harness.test has seen
+    assert(#vectors >= 400) -- harness.test has checked that each name is unique
     for _, vector in ipairs(vectors) do
         assert(vector.section and vector.section:find("^%d+%.%d"), vector.name)
     end

@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- control and information, request headers, subprotocols, the text of a socket.
+-- Tests control, information, request headers, subprotocols, and the text that tostring makes of a socket.
 
 local harness = require "harness"
 local support = require "support"
 
 local test, equal, failed, raises = harness.test, harness.equal, harness.failed, harness.raises
 local open, finish = support.open, support.finish
-local curlwire = require "curlwire" -- the harness's would be where the errors of constructors point to
+local curlwire = require "curlwire" -- the harness's constructors would be the position in their errors
 
--- key: default, another value that reads back the same; by the table of controls
+-- From the table of controls: the default of each key, and another value that reads back unchanged.
 local options, message_only, can_be_nil = {}, {}, {}
 for _, row in ipairs(support.controls()) do
     local others = {
@@ -93,13 +93,13 @@ test("control_unknown", function()
         end
     end
     local ws = curlwire.MessageWebSocket()
-    raises(function() ws.control[1] = 1 end, "no control 1 (give controls as name = value); it has message_type,")
+    raises(function() ws.control[1] = 1 end, "no control 1 (give controls as name = value): it has message_type,")
     raises(function() curlwire.MessageWebSocket {nothing = 1} end, "no control \"nothing\"; it", "test_control.lua:")
     raises(function() curlwire.MessageWebSocket {"utf8"} end, "no control 1 (give controls as name = value)")
     raises(function() curlwire.MessageWebSocket {headers = {}} end, "no control \"headers\" (give headers to")
     raises(function() curlwire.StreamWebSocket {on_closed = print} end, "\"on_closed\" (set a handler on")
     raises(function() curlwire.connect(support.echo(), {nothing = 1}) end, "no control \"nothing\"")
-    raises(function() ws.anything = 1 end, "no field \"anything\" to set; settings are in control")
+    raises(function() ws.anything = 1 end, "no field \"anything\" to set: settings are in control")
     raises(function() ws[1] = 1 end, "no field 1 to set")
     raises(function() ws.state = "open" end, "state can only be read")
     raises(function() ws.information.uri = "x" end, "only be read")
@@ -146,7 +146,7 @@ test("control_out_of_range", function()
     end
 end)
 
--- What an error says: the value, and what it must be instead, in Lua's units.
+-- Errors name the wrong value, and say in Lua's units what it must be.
 local seconds = "must be a number of seconds, 0 or more"
 local no_limit = ", or false (or math.huge) for no limit"
 local buffer = "must be a whole number of bytes from 1024 to 2147483647"
@@ -191,7 +191,7 @@ local said = {
     {"supported_protocols", {""}, "has an item that is no token"},
     {"supported_protocols", {"a\0"}, "has an item that is no token"},
     {"supported_protocols", {"a", "a"}, "or is given twice"},
-    {"supported_protocols", {x = "a"}, "must be a list without holes and other keys"},
+    {"supported_protocols", {x = "a"}, "must be a list without holes and without other keys"},
 }
 
 test("control_errors", function()
@@ -200,15 +200,15 @@ test("control_errors", function()
         local key, value, words = case[1], case[2], case[3]
         local text = raises(function() ws.control[key] = value end, "test_control.lua:", words)
         assert(text:find(": " .. key .. (words:find("^:") and "" or " "), 1, true), text)
-        if value ~= nil and not words:find("x%.%.%.") then -- the constructors say the same
+        if value ~= nil and not words:find("x%.%.%.") then -- the constructors raise the same text
             equal(raises(function() curlwire.MessageWebSocket {[key] = value} end, words):match("%d: (.*)"),
                 text:match("%d: (.*)"))
         end
     end
-    -- numbers that are allowed, as large as they come
+    -- the largest numbers that are allowed
     ws.control.max_message_size = 2 ^ 60
     equal(ws.control.max_message_size, 2 ^ 60)
-    ws.control.close_timeout = 1e30 -- 24 days are enough
+    ws.control.close_timeout = 1e30 -- it is reduced to 2^31-1 ms, 24 days
     equal(ws.control.close_timeout, 2147483.647)
 end)
 

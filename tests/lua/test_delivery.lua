@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What was sent arrives: however the program ends, however slow the server is. What cannot arrive is told. Batches.
+-- Messages that were sent arrive, whichever way the program ends and however slow the server is. If some cannot arrive,
+-- the program is told. This file also tests batches.
 
 local harness = require "harness"
 local support = require "support"
@@ -8,7 +9,7 @@ local test, equal = harness.test, harness.equal
 
 local MESSAGES, PROCESSES = 1000, 3
 
--- A scripted connection, whose messages are read afterwards.
+-- Returns the address of a scripted connection, and a function that returns the messages it received.
 local function recorded(...)
     local token = support.token("delivery")
     return support.script(...) .. "?id=" .. token, function()
@@ -32,17 +33,17 @@ end
 
 local SEND = [[
     local curlwire = require "curlwire"
-    ws = assert(curlwire.connect(%q)) -- a global: nothing collects it
+    ws = assert(curlwire.connect(%q)) -- a global is never collected
     for number = 1, %d do
         assert(ws:send(tostring(number)))
     end
     ]]
 
--- A send that returned is in the kernel.
+-- Checks that no message is lost after send has returned, because the kernel has it.
 local function loses_nothing(ending, wanted_status)
     for _ = 1, PROCESSES do
         local uri, arrived = recorded("hang")
-        -- the shell's own "Killed" is no output of the program
+        -- drops the shell's own "Killed"
         local output, status = support.run_program(SEND:format(uri, MESSAGES) .. ending, "{ %s; } 2>/dev/null")
         equal(status, wanted_status, output)
         equal(table.concat(arrived(), " "), hex_numbers(MESSAGES))
@@ -55,12 +56,12 @@ test("delivery_killed", function()
     loses_nothing('os.execute("kill -9 " .. io.open("/proc/self/stat"):read("*n"))', 128 + 9)
 end)
 
--- The server reads nothing for longer than close_timeout and than what the end of a program gives handshakes.
+-- The server reads nothing for 1.6 s. close_timeout is 0.5 s, and the end of a program waits 1 s for handshakes.
 local FILL = [[
     local curlwire = require "curlwire"
     ws = assert(curlwire.connect(%q, {close_timeout = 0.5}))
     local data, sent_count = ("x"):rep(1000), 0
-    while ws:send(data, "binary", 0) do -- until neither the kernel nor the socket takes one more
+    while ws:send(data, "binary", 0) do -- until the kernel and the socket are full
         sent_count = sent_count + 1
     end
     print(sent_count)
@@ -83,7 +84,7 @@ end
 
 local LARGE = ("x"):rep(12000000)
 
--- Connected to a server that reads nothing, with more sent than the kernels take.
+-- Returns a socket of a server that reads nothing. It has sent more bytes than the kernels can hold.
 local function stuck()
     local ws = support.open(support.script("stall", "hang"), {send_timeout = 0.2})
     assert(ws:send(LARGE, "binary", 0))

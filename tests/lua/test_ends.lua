@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- How a program ends while sockets are at work, and handlers that do what one had better not do.
+-- Programs that end while sockets are busy, and handlers that do unusual things.
 
 local harness = require "harness"
 local support = require "support"
@@ -7,7 +7,7 @@ local support = require "support"
 local curlwire = harness.curlwire
 local test, equal = harness.test, harness.equal
 
-local PROMPT = 25 -- seconds for the whole program on a busy machine; less than send_timeout: nothing waits for that
+local PROMPT = 25 -- seconds on a busy machine; below send_timeout (30 s), which the program must not wait for
 
 local function ends_promptly(program, ...)
     local begin = os.time()
@@ -19,7 +19,7 @@ end
 
 local FLOOD = "repeat:1000000000:" .. support.frame(2, ("x"):rep(100))
 
--- os.exit closes the state (from 5.2 on, and in LuaJIT) while dispatch is still on its stack.
+-- os.exit closes the state while dispatch is still on its stack. Lua 5.2 and later, and LuaJIT, do that.
 test("handler_ends_the_state", function()
     ends_promptly([[
         local curlwire = require "curlwire"

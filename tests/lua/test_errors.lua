@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Failures of the network: nil, a message, and an error object that says what happened.
+-- After a failure of the network a call returns nil, a message and an error object with the details.
 
 local harness = require "harness"
 local support = require "support"
@@ -9,7 +9,7 @@ local test, equal, failed = harness.test, harness.equal, harness.failed
 local open, finish = support.open, support.finish
 local WebErrorStatus = curlwire.WebErrorStatus
 
--- A connect that must fail with a WebErrorStatus; the socket must be new after it.
+-- Checks that connect fails with a WebErrorStatus, and that the socket is new afterwards.
 local function refuse(uri, status, options)
     local ws = support.message_socket(options)
     local err = failed(ws:connect(uri))
@@ -97,7 +97,7 @@ test("connect_again", function()
     finish(ws)
 end)
 
--- Every function of the module that the network can make fail, by its name in annotations.lua.
+-- Makes each function fail that the network can make fail. Names are those of annotations.lua.
 local function fail_all(try)
     local refused, closed = support.message_socket(), open(support.echo("/close?code=4005&reason=over"))
     try("curlwire.connect", curlwire.connect(support.refused()))
@@ -125,7 +125,8 @@ local function fail_all(try)
     return closed, lost
 end
 
--- Those that fail without nil: iterators raise, the others only for want of memory or of descriptors.
+-- The functions that never return nil in fail_all. Iterators raise errors. The others fail only without memory or
+-- descriptors.
 local never = {
     ["curlwire.MessageWebSocket"] = true, ["curlwire.StreamWebSocket"] = true, ["curlwire.dispatch"] = true,
     ["curlwire.run"] = true, ["curlwire.fd"] = true, ["curlwire.get_status"] = true,
@@ -153,7 +154,7 @@ test("failure_is_nil_message_object", function()
     for name in support.annotations():gmatch("\nfunction ([%w_.:]+)%(") do
         assert(tried[name] or never[name], name .. " is not tried")
     end
-    -- iterators have no nil to give that is not their end
+    -- iterators raise errors, because nil means their end
     for _, iterate in ipairs {
         function() for _ in closed:messages() do error("a message") end end,
         function() for _ in lost.input_stream:lines() do error("a line") end end,
@@ -170,7 +171,7 @@ test("sent_count", function()
     for i = 1, 500 do
         list[i] = ("x"):rep(65536)
     end
-    local err = failed(ws:send_many(list, "binary", 0)) -- 32 MB, which no kernel takes at once
+    local err = failed(ws:send_many(list, "binary", 0)) -- 32 MB, more than a kernel accepts at once
     equal(err.name, "CW_WOULD_BLOCK")
     assert(err.sent_count > 0 and err.sent_count < 500, err.sent_count)
     equal(failed(ws:send_many(list, "binary", 0)).sent_count, 0)

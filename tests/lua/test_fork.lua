@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What a child may do with the sockets of its parent after fork(): nothing, and it is told so. fork.c makes the child.
--- The suite "valgrind" runs this file too, so that no value is used that a failed call has not set.
+-- After fork() a child must not use the sockets of its parent: each call raises an error that says so. fork.c makes the
+-- child. The suite "valgrind" runs this file too. It finds values that a failed call has not set.
 
 local harness = require "harness"
 local support = require "support"
@@ -27,7 +27,7 @@ local function load_fork()
     return fork
 end
 
--- ThreadSanitizer allows no thread after fork(): there, a child makes no socket of its own.
+-- ThreadSanitizer allows no new thread after fork(), so under it the child makes no socket.
 local can_connect = not (os.getenv("CW_TEST_LUA") or ""):find("tsan", 1, true)
 
 local function in_child(body) equal(load_fork().in_child(body), 0, "the child's exit status") end
@@ -59,7 +59,7 @@ local function read_all(ws, of_messages)
     for _, key in ipairs(ends) do
         equal(ws[key], nil, key)
     end
-    equal(ws.state, "open") -- as it was
+    equal(ws.state, "open") -- the state stays as it was at fork()
     equal(ws.information.state, "open")
     assert(tostring(ws):find("of the parent process", 1, true), tostring(ws))
     assert(tostring(ws.control) and tostring(ws.information))
@@ -67,7 +67,7 @@ end
 
 test("fork_reads", function()
     local ws, stream = support.open(support.echo()), support.open_stream(support.echo())
-    -- The list above names every control: the message of an unknown one does.
+    -- The error about an unknown control lists all controls, so it shows whether the lists above are complete.
     local text = raises(function() return ws.control.nothing end, "nothing")
     local names = "," .. text:match("it has (.*)$"):gsub("%s", "") .. ","
     for _, list in ipairs {controls, message_controls} do
@@ -141,7 +141,7 @@ test("fork_handlers", function()
     end
     in_child(function()
         local heard
-        curlwire.run() -- none of the parent's handlers is waited for
+        curlwire.run() -- it does not wait for handlers of the parent
         equal(curlwire.dispatch(), 0)
         local own = curlwire.MessageWebSocket()
         own.on_message_received = function(socket, args)

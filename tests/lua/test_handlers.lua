@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Handlers: on_message_received and on_closed, run by curlwire.dispatch and curlwire.run.
+-- Tests on_message_received and on_closed, which curlwire.dispatch and curlwire.run call.
 
 local harness = require "harness"
 local support = require "support"
@@ -82,7 +82,7 @@ test("handler_closed_once", function(expect)
     curlwire.run()
     equal(curlwire.dispatch(0), 0)
 
-    ws = open(support.echo()) -- a handler that is set after the end hears of it too, once
+    ws = open(support.echo()) -- a handler that is set after the end is called too, once
     finish(ws)
     ws.on_closed = expect(function() end)
     curlwire.run()
@@ -219,7 +219,7 @@ test("dispatch_nested", function(expect)
 end)
 
 test("dispatch_without_sockets", function()
-    equal(curlwire.dispatch(), 0) -- nothing could end the wait
+    equal(curlwire.dispatch(), 0) -- no open socket has a handler, so it must not wait
     equal(curlwire.dispatch(math.huge), 0)
     equal(curlwire.dispatch(0.01), 0)
     equal(curlwire.run(), true)
@@ -230,7 +230,7 @@ end)
 test("handler_in_a_handler", function(expect)
     local first, second = open(support.echo()), open(support.echo())
     first.on_message_received = expect(function(ws)
-        support.assert_echo(second, "nested", "utf8") -- blocking calls of other sockets work
+        support.assert_echo(second, "nested", "utf8") -- a handler may make blocking calls of other sockets
         ws.on_message_received = expect(function(_, args) equal(args.data, "two") ws:close() end)
     end)
     assert(first:send("one"))
@@ -263,7 +263,7 @@ test("handler_cycle_is_collected", function()
         weak[2] = open_one
     end
     curlwire.run()
-    -- the first is still in the harness's list: take it out by a full turn of its own check at the end
+    -- weak[1] is still in the harness's list; the harness checks at the end of the case that it is collected
     collectgarbage()
     collectgarbage()
     equal(weak[2], nil)

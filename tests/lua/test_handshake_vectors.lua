@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The vectors of tests/conformance/handshake against the whole client; README.md there describes the files. After
--- a failure the same object connects to a server that answers well: that shows it new again, and that no closed
--- event was raised for what never was open. One case per file, and one that counts descriptors.
+-- Replays the vectors of tests/conformance/handshake against the whole client; README.md there describes the files.
+-- Each file is a case. After a failure the same object connects to a server that answers correctly. So it is new again,
+-- and the connection that never opened has raised no closed event. One more case counts descriptors.
 
 local harness = require "harness"
 local support = require "support"
@@ -27,7 +27,7 @@ local function version_number(text)
     return major * 65536 + minor * 256 + patch
 end
 
--- Reads the lines that say what has to come of it; the server reads the others.
+-- Reads the lines with the expected outcome; the server reads the others.
 local function load(file)
     local vectors = {}
     for line in io.lines(folder .. file .. ".txt") do
@@ -37,7 +37,7 @@ local function load(file)
             vectors[#vectors + 1] = {name = value, control = {}, header = {}, receives = {}}
         elseif key == "header" or key == "receives" or key == "control" then
             table.insert(vector[key], value)
-        elseif key == "since" then -- from this libcurl on it fails
+        elseif key == "since" then -- this libcurl and later ones make it fail
             local version, status = value:match("^(%S+) (%S+)$")
             if version_number(curlwire.libcurl_version) >= version_number(version) then
                 vector.opens, vector.fails = nil, status
@@ -146,7 +146,7 @@ for _, file in ipairs(files) do
     harness.test("handshake_vectors_" .. file, function() run_file(file, "") end)
 end
 
--- The Python suite has all of them byte by byte.
+-- The Python suite replays all files byte by byte.
 for _, file in ipairs {"accept", "lines", "start"} do
     harness.test("handshake_vectors_bytewise_" .. file, function() run_file(file, "?bytewise") end)
 end
@@ -161,7 +161,7 @@ harness.test("handshake_vectors_descriptors", function()
         run(failing, "")
     end
     local after
-    for _ = 1, 100 do -- the service closes them behind our backs; each look takes a process, and so a while
+    for _ = 1, 100 do -- the service thread closes them later; descriptors() starts a process, so this takes a while
         after = descriptors()
         if after <= before then
             return

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The harness itself: each thing that it must notice has a body here that it must refuse.
+-- Tests the harness itself: for each fault that it must notice, there is a body that it must refuse.
 
 local harness = require "harness"
 local support = require "support"

@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Ctrl-C: a SIGINT ends a blocking call of the standard interpreter with an error. The program tells that it is
--- about to wait, the shell sends the signal, and the program's own limit of 20 s would end it with another text.
+-- Ctrl-C (SIGINT) ends a blocking call of the standard interpreter with an error. The program prints "ready" just
+-- before it waits, and then the shell sends the signal. If the signal has no effect, the program's limit of 20 s ends
+-- it with another text.
 
 local harness = require "harness"
 local support = require "support"
 
 local test, equal = harness.test, harness.equal
 
--- sh: start the program, wait for its "ready", interrupt it until it is gone, give its exit status on.
+-- For sh: starts the program, waits for its "ready", interrupts it, and exits with its exit status.
 local SHELL = [[
     %s > "$0.out" 2>&1 & pid=$!
     until grep -q ready "$0.out" 2>/dev/null; do kill -0 $pid 2>/dev/null || break; sleep 0.02; done
@@ -91,7 +92,7 @@ end)
 test("interrupt_leaves_the_socket_usable", function()
     local output = interrupt [[
         local ws = assert(curlwire.connect(ECHO, options))
-        print(pcall(function() -- the signal may come before receive has begun
+        print(pcall(function() -- the signal may come before receive begins
             ready()
             return ws:receive()
         end))

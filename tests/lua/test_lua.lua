@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What is Lua's own: coroutines, the collector, the end of a state, loading.
+-- Tests that only Lua needs: coroutines, the collector, the end of a state, loading.
 
 local harness = require "harness"
 local support = require "support"
@@ -56,7 +56,7 @@ test("collected_socket_is_refused", function()
         local open = assert(curlwire.connect(%q))
         open.on_closed = print
         gc(open)
-        curlwire.run() -- does not wait for what cannot come
+        curlwire.run() -- does not wait, because no event can come
         print(tostring(ws))
         print(pcall(function() return ws.state end))
         print(pcall(function() ws:send("x") end))
@@ -96,7 +96,7 @@ test("finalizers_after_the_end", function()
             print(pcall(curlwire.fd))
             print(pcall(function() return kept.state end))
         end
-        if newproxy then -- this object is older than the module, so its finalizer comes after the module's
+        if newproxy then -- this object is older than the module, so its finalizer runs after the module's
             holder = newproxy(true)
             getmetatable(holder).__gc = last_words
         else
@@ -160,7 +160,7 @@ test("annotations_agree", function()
     for name, value in pairs(require "curlwire") do
         documented(type(value) == "function" and "function curlwire." .. name .. "(" or "field " .. name .. " ")
     end
-    -- and the other way round
+    -- each function of annotations.lua exists
     local message, stream = support.message_socket(), support.stream_socket()
     local objects = {
         curlwire = require "curlwire", MessageWebSocket = message, StreamWebSocket = stream, WebSocket = message,

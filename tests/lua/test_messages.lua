@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Messages: what goes out comes back, whole, in parts and in fragments; timeouts; pings.
+-- Messages come back from an echo server, whole, in parts and in fragments. Also tests timeouts and pings.
 
 local harness = require "harness"
 local support = require "support"
@@ -89,7 +89,7 @@ test("text_is_utf8", with_echo(function(ws)
 end))
 
 test("send_many_partly", with_echo(function(ws)
-    raises(function() ws:send_many({"never", 5}) end, "item 2 is a number")
+    raises(function() ws:send_many({"never", 5}) end, "item 2 of the list is a number")
     raises(function() ws:send_many("text") end, "table expected")
     raises(function() ws:send_many({"a", "b", "\255", "c"}, "utf8") end, "UTF-8")
     ws:send("d")
@@ -207,7 +207,7 @@ test("receive_timeout_control", with_echo(function(ws)
     equal(err.status, WebErrorStatus.Timeout)
     equal(err.name, "CW_TIMED_OUT")
     equal(err.message, "timed out after 0.01 s waiting for a message (receive_timeout): call again, or wait longer; "
-        .. "math.huge, as the timeout or as receive_timeout, waits without a limit")
+        .. "to wait without a limit, set the timeout or receive_timeout to math.huge")
     assert(ws:send("still here", "utf8"))
     equal(ws:receive(10), "still here")
 end, {receive_timeout = 0.01}))

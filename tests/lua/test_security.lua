@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The promises of SECURITY.md that the Lua side has a part in: what it shows, what it sends, what is on by default.
--- tests/python/test_security.py has the rest, which is the core's.
+-- Tests the promises of SECURITY.md that depend on the Lua binding: what it shows and sends, and what is on by default.
+-- tests/python/test_security.py tests the others, which the core keeps.
 
 local harness = require "harness"
 local support = require "support"
@@ -8,7 +8,7 @@ local support = require "support"
 local test, equal = harness.test, harness.equal
 
 local secret = "hunter2secret"
-local basic = "dXNlcjpodW50ZXIyc2VjcmV0" -- user:hunter2secret
+local basic = "dXNlcjpodW50ZXIyc2VjcmV0" -- Base64 of user:hunter2secret
 
 local function with_credentials(uri) return (uri:gsub("://", "://user:" .. secret .. "@", 1)) end
 
@@ -19,7 +19,7 @@ local function assert_clean(...)
     end
 end
 
--- All that an error object shows.
+-- Returns all texts of an error object.
 local function words_of(err)
     local words = {tostring(err)}
     for _, key in ipairs {"name", "status_name", "reason", "http_status", "curl_code"} do
@@ -82,7 +82,7 @@ test("security_errors_about_headers", function()
     end
 end)
 
--- The rows of proxies.txt, each with the variable in the environment of a program of its own.
+-- Tests each row of proxies.txt in a new program, with the row's value in an environment variable.
 test("security_proxy", function()
     local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
     local program = [[
@@ -113,7 +113,7 @@ test("security_proxy", function()
     assert(count > 35, count)
 end)
 
--- Some servers take a token as a subprotocol.
+-- Some servers take a token as a subprotocol, so errors must not show one.
 test("security_errors_about_subprotocols", function()
     local ws = support.message_socket()
     for _, value in ipairs {secret, {secret .. ","}, {secret .. " x"}, {"a", secret .. "\n"}, {[secret] = "a"}} do

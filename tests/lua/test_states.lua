@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Several Lua states in one process, each in a thread of its own, that come and go. states.c and ending.c are hosts.
+-- Several Lua states in one process open and close, each in its own thread. states.c and ending.c are host programs.
 
 local harness = require "harness"
 local support = require "support"
@@ -9,7 +9,7 @@ local test, equal = harness.test, harness.equal
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 local package_name = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("[%d.]+")
 
--- Runs a program in the states of a host ("states.c"). words: further arguments of the host.
+-- Runs a program in the Lua states of a host ("states.c"). words: more arguments for the host.
 local function run_in_host(source, program, words)
     local host = os.tmpname()
     local pipe = assert(io.popen(
@@ -17,18 +17,18 @@ local function run_in_host(source, program, words)
         :format(host, here, source, package_name)))
     equal(pipe:read("*a"), "", "what the compiler says")
     pipe:close()
-    -- no leak check, which would find the loader's own: the other cases have it
+    -- no leak check, because it reports leaks of the loader; the other cases have it
     local command = "env ASAN_OPTIONS=detect_leaks=0 " .. support.interpreter():gsub("%S+$", host)
     local output, status = support.run_program(program, "%s " .. (words or ""), command)
     os.remove(host)
     return output, status
 end
 
--- threads: "THREADS ROUNDS", if not the host's own.
+-- threads: "THREADS ROUNDS", or nil for the host's defaults.
 local function run_in_states(program, threads) return run_in_host("states.c", program, threads) end
 
--- The server never answers the close frame, so that the last state to close waits for a while; the other thread's
--- next state opens meanwhile, and must not get into that.
+-- The server never answers the close frame, so the last state takes a while to close. The other thread opens its next
+-- state meanwhile. That state must wait until the core is shut down.
 test("states_open_while_the_last_closes", function()
     local output, status = run_in_states(([[
         local curlwire = require "curlwire"
@@ -41,8 +41,8 @@ test("states_open_while_the_last_closes", function()
     equal(status, 0)
 end)
 
--- The server never answers the close frame, so that the last state to close waits for a while. Children that another
--- thread makes meanwhile have no such thread to wait for.
+-- The server never answers the close frame, so the last state takes a while to close. Another thread forks meanwhile.
+-- The children must not wait for the closing thread, because they do not have it.
 test("states_fork_while_the_last_closes", function()
     local output, status = run_in_host("ending.c", ([[
         local curlwire = require "curlwire"
@@ -52,9 +52,9 @@ test("states_fork_while_the_last_closes", function()
     equal(status, 0)
 end)
 
--- Each state has four sockets, to different servers, and does this and that with them: sends numbered messages, takes
--- what has come, pings, closes one in the middle and opens another. What was sent on a socket that stood comes back
--- once, in order; one that was closed gives the beginning of it.
+-- Each state has four sockets, to different servers. At random it sends numbered messages, receives, pings, closes a
+-- socket and opens another. A socket that stays open gets all its messages back once, in order. A socket that is closed
+-- gets the first of them.
 test("states_stress", function()
     local output, status = run_in_states(([[
         local curlwire = require "curlwire"
@@ -88,7 +88,7 @@ test("states_stress", function()
             while one.taken < one.sent do
                 take(one, 10)
             end
-            assert(one.ws:ping(10)) -- its pong comes behind all that was sent
+            assert(one.ws:ping(10)) -- the pong comes after the echoes of all messages
             take(one, 0)
             assert(one.taken == one.sent, "twice")
             assert(one.ws:close())

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- input_stream and output_stream, which are used as Lua's files are.
+-- Tests input_stream and output_stream, which have the methods of Lua's files.
 
 local harness = require "harness"
 local support = require "support"
@@ -8,7 +8,7 @@ local test, equal, failed, raises = harness.test, harness.equal, harness.failed,
 local open, open_stream, finish = support.open, support.open_stream, support.finish
 local WebErrorStatus = harness.curlwire.WebErrorStatus
 
--- A StreamWebSocket whose server sends these bytes, one message each, and then closes with 1000.
+-- Opens a StreamWebSocket. Its server sends each text as a message, and then closes with 1000.
 local function open_with(...)
     local steps = {}
     for i, text in ipairs {...} do
@@ -162,11 +162,11 @@ local CUT_ENDS = {
     {"close:1011", code = 1011},
     {"close:4000", code = 4000},
     {"end", code = 1006},
-    {"x:0200", "close:1000", code = 1000}, -- a message has begun
+    {"x:0200", "close:1000", code = 1000}, -- a message has begun and not ended
     {"x:0200", "close", code = 1005},
 }
 
--- The text comes before one of those ends. Returns the stream, and checks at the end that it fails for good.
+-- Calls check with a stream for each of these ends; a text comes first. Then checks that reading still fails.
 local function each_cut(check)
     for _, row in ipairs(CUT_ENDS) do
         local ws = open_stream(support.script("x:" .. support.frame(2, "one\ntwo"), support.unpack(row)))
@@ -189,7 +189,7 @@ local function drain(stream, format)
     end
 end
 
--- Runs an iteration; returns what it gave, and the error that it raised.
+-- Runs an iteration. Returns its values, joined, and the error that it raised.
 local function drain_lines(...)
     local pieces, next_line = {}, ...
     local ok, err = pcall(function()
@@ -201,7 +201,8 @@ local function drain_lines(...)
     return table.concat(pieces, "|"), err
 end
 
--- A count gives what came before it fails. A line or "a" would look complete, so it fails; the bytes stay.
+-- A count of bytes returns the rest before it fails. A line or "a" would look complete, so it fails at once and the
+-- bytes stay.
 test("stream_end_cut", function()
     each_cut(function(stream)
         local text, err = drain(stream, 100)
@@ -253,7 +254,7 @@ test("stream_message_output", function()
     equal(kind, "utf8")
     assert(ws.output_stream:write(""))
     equal(ws:receive(), "")
-    equal(ws.output_stream:write(), ws.output_stream) -- writes nothing, as a file does
+    equal(ws.output_stream:write(), ws.output_stream) -- without arguments it writes nothing, as a file does
     assert(ws.output_stream:write("next"))
     equal(ws:receive(), "next")
     raises(function() ws.output_stream:write({}) end, "string expected", "test_streams.lua:")

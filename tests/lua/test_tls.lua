@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What TLS can do to a connection: the rows of tests/faults/tls.txt, and what one row cannot say.
+-- Faults of TLS: the rows of tests/faults/tls.txt, and cases that a row cannot describe.
 
 local harness = require "harness"
 local support = require "support"
@@ -8,7 +8,7 @@ local test, equal, failed = harness.test, harness.equal, harness.failed
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
 
--- Calls check with the columns behind the name, for each row of a kind.
+-- Calls check for each row of a kind, with the columns after the name.
 local function each_row(kind, check)
     local count = 0
     for line in io.lines(here .. "/../faults/tls.txt") do
@@ -62,7 +62,7 @@ test("tls_connect", function()
             if not outcome:find("^Certificate") then
                 return
             end
-            ws.control.verify = false -- on the same socket: nothing of the verdict is left
+            ws.control.verify = false -- the same socket must forget the refused certificate
         end
         assert(ws:connect(uri))
         assert_works(ws)
@@ -104,7 +104,7 @@ end)
 test("tls_server_name", function()
     for _, row in ipairs {
         {"good", "localhost", '"localhost"'}, {"wildcard", "a.cw.localhost", '"a.cw.localhost"'},
-        {"iponly", "127.0.0.1", "null"}, -- an address is no host name (RFC 6066 section 3)
+        {"iponly", "127.0.0.1", "null"}, -- an IP address is not sent as a host name (RFC 6066 section 3)
     } do
         local port = support.new_tls(row[1])
         assert_works(support.open(support.tls(port, row[2]), {ca_file = support.tls_file("ca.pem")}))
@@ -123,7 +123,7 @@ test("tls_nothing_before_verification", function()
         assert_words(record, '"plain_bytes": 0')
         assert(#record:match('"raw": "(%x*)"') > 0, record)
         assert(not record:find(support.hex("swordfish"), 1, true))
-        if name == "badhost12" then -- before TLS 1.3 a record's type is not hidden: 23 would be data
+        if name == "badhost12" then -- before TLS 1.3 the types of records are visible: 23 is data
             local types = record:match('"record_types": %[(.-)%]')
             assert(types:find("22") and not types:find("23"), types)
         end
@@ -142,16 +142,16 @@ test("tls_renegotiation", function()
     assert(tonumber(support.tls_log(port):match('"handshakes": (%d+)')) > 10)
 end)
 
--- The server asks for a renegotiation and reads no more: TLS can write no data until that is done.
+-- The server starts a renegotiation and stops reading. TLS cannot write data until the renegotiation ends.
 test("tls_renegotiation_stuck", function()
     local ws = trusted("stuck", nil, {send_timeout = 1, close_timeout = 0})
     assert(ws:send("begin", "utf8"))
     equal(failed(ws:receive(0.2)).name, "CW_TIMED_OUT")
     local busy = os.clock()
-    assert(ws:send("waits in the socket", "utf8", 0)) -- where the service thread tries to send it
+    assert(ws:send("waits in the socket", "utf8", 0)) -- the service thread tries to send it
     equal(failed(ws:receive(0.5)).name, "CW_TIMED_OUT")
     local ok, _, err
-    repeat -- what this thread tries to send
+    repeat -- this thread tries to send it
         ok, _, err = ws:send(("x"):rep(100000), "binary")
     until not ok
     assert(err.name == "CW_TIMED_OUT" or err.name == "CW_CLOSED", err.name)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What differs between Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4. Every file of the module includes it by way of
- * lcurlwire.h; no other file may look at the version of Lua. Lua 5.1 and LuaJIT take the same path here, by
+/* Hides the differences between Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4. Each file of the module includes this header through
+ * lcurlwire.h. No other file may look at the version of Lua. Lua 5.1 and LuaJIT share the code below, which uses only
  * functions that both have. */
 #ifndef LCW_COMPAT_H
 #define LCW_COMPAT_H
@@ -19,8 +19,8 @@
 
 #if LUA_VERSION_NUM < 502
 
-/* A userdata has a table of its own: 5.1's environment does what the user value does later, and the collector
- * goes through it in the same way, so that cycles through handlers are collected. */
+/* Set or push the table of a userdata. Lua 5.1 has no user values, so the table is the userdata's environment. The
+ * collector follows an environment as it follows a user value, so it collects cycles through handlers. */
 static inline void lcw_set_uservalue(lua_State *L, int index) { lua_setfenv(L, index); }
 static inline void lcw_get_uservalue(lua_State *L, int index) { lua_getfenv(L, index); }
 
@@ -46,7 +46,7 @@ static inline void *lcw_test_userdata(lua_State *L, int index, const char *type_
     return is_one ? block : NULL;
 }
 
-/* Replaces the message on top by the message and the traceback; as it was if the debug library is missing. */
+/* Adds the traceback to the message on top. Without the debug library the message stays as it is. */
 static inline void lcw_add_traceback(lua_State *L)
 {
     lua_getfield(L, LUA_GLOBALSINDEX, "debug");
@@ -63,8 +63,8 @@ static inline void lcw_add_traceback(lua_State *L)
     lua_call(L, 2, 1);
 }
 
-/* 5.1 does not tell its main thread; it is the one that loads the module, or unknown. LuaJIT needs none: its
- * debug hooks belong to the state, not to a coroutine. */
+/* Returns the main thread, or NULL if it is unknown. Lua 5.1 does not say which thread it is, so L counts only if the
+ * main thread loads the module. LuaJIT does not need it: its debug hooks belong to the state, not to a coroutine. */
 static inline lua_State *lcw_main_thread(lua_State *L)
 {
     bool is_main = lua_pushthread(L) != 0;
@@ -103,7 +103,7 @@ static inline lua_State *lcw_main_thread(lua_State *L)
 
 #endif
 
-#if LUA_VERSION_NUM < 503 /* numbers are doubles; 5.2 has a lua_tointegerx, which rounds */
+#if LUA_VERSION_NUM < 503 /* all numbers are doubles, and lua_tointegerx of 5.2 rounds */
 
 static inline bool lcw_exact_integer(lua_State *L, int index, int64_t *out)
 {

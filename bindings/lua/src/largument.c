@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wrong calls: what a method checks of its arguments, and the Lua errors about them. Called by all files, calls none. */
+/* Checks the arguments of methods, and raises Lua errors about them. All files call it; it calls no other file. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,14 +7,14 @@
 
 enum { SHOWN_BYTES = 25 };
 
-/* How Lua lifts the limit that ended a call. */
+/* Returns how to lift, in Lua, the limit that ended a call. */
 static const char *limit_hint(void)
 {
     switch (cw_error_option()) {
     case CW_OPT_RECEIVE_TIMEOUT:
-        return "; math.huge, as the timeout or as receive_timeout, waits without a limit";
+        return "; to wait without a limit, set the timeout or receive_timeout to math.huge";
     case CW_OPT_PING_TIMEOUT:
-        return "; math.huge as the timeout waits without a limit";
+        return "; to wait without a limit, set the timeout to math.huge";
     case CW_OPT_MAX_MESSAGE_SIZE:
         return "; raise max_message_size, or set it to math.huge for no limit";
     default:
@@ -24,7 +24,7 @@ static const char *limit_hint(void)
 
 void lcw_copy_message(char message[LCW_MESSAGE_BYTES])
 {
-    /* cppcheck-suppress ctuuninitvar ; it is written, not read */
+    /* cppcheck-suppress ctuuninitvar ; message is written, not read */
     (void)snprintf(message, LCW_MESSAGE_BYTES, "%s%s", cw_error_message(), limit_hint());
 }
 
@@ -40,7 +40,7 @@ int lcw_raise(lua_State *L, const char *what)
 
 /* ---- Arguments ---- */
 
-/* Pushes a string in quotes, cut and printable. */
+/* Pushes a string in quotes. It shows at most 24 bytes, and ? for each that is not printable ASCII. */
 static void push_quoted(lua_State *L, int index)
 {
     char text[SHOWN_BYTES];
@@ -62,7 +62,7 @@ const char *lcw_push_shown(lua_State *L, int index)
     case LUA_TNUMBER: {
         double number = (double)lua_tonumber(L, index);
         if (isnan(number))
-            lua_pushliteral(L, "nan"); /* the C library says -nan too */
+            lua_pushliteral(L, "nan"); /* the C library prints -nan for some */
         else if (isinf(number))
             lua_pushstring(L, number > 0 ? "math.huge" : "-math.huge");
         else
@@ -81,7 +81,7 @@ const char *lcw_push_shown(lua_State *L, int index)
     return lua_tostring(L, -1);
 }
 
-/* What a value is called in "x expected, got y". */
+/* Returns the name of a value's type for "x expected, got y". */
 static const char *type_of(lua_State *L, int index)
 {
     static const char *const types[] = {LCW_MESSAGE_WEBSOCKET, LCW_STREAM_WEBSOCKET, LCW_OUTPUT_STREAM,
@@ -100,10 +100,10 @@ void *lcw_check_self(lua_State *L, const char *type_name)
     void *self = lcw_test_userdata(L, 1, type_name);
 
     if (self == NULL)
-        (void)luaL_argerror(L, 1,
-                            lua_pushfstring(L,
-                                            "%s expected, got %s; call methods with a colon: object:method()",
-                                            type_name, type_of(L, 1)));
+        (void)luaL_argerror(
+            L, 1,
+            lua_pushfstring(L, "%s expected, got %s: call methods with a colon, as in object:method()",
+                            type_name, type_of(L, 1)));
     return self;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The fields of a socket: reading and setting them, and its text. Called by the metamethods of both classes. */
+/* Reads and sets the fields of a socket, and makes its text. Called by the metamethods of both classes. */
 #include <string.h>
 
 #include "lcurlwire.h"
@@ -173,9 +173,9 @@ int lcw_websocket_newindex(lua_State *L)
     }
     for (i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         if (strcmp(fields[i].key, key) == 0)
-            return luaL_error(L, "%s can only be read", key);
+            return luaL_error(L, "%s can only be read: settings are in control", key);
     }
-    return luaL_error(L, "a socket has no field %s to set; settings are in control, handlers are %son_closed",
+    return luaL_error(L, "a socket has no field %s to set: settings are in control, handlers are %son_closed",
                       lcw_push_shown(L, 2),
                       w->socket_class == CW_MESSAGE_SOCKET ? "on_message_received and " : "");
 }

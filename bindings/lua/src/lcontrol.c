@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.control: every control of the core, by its own table (cw_option_*). Called by scripts and by the
- * constructors; knows no option by name but message_type, which the socket remembers for send.
+/* Implements ws.control with the core's table of controls (cw_option_*). Called by scripts and by the constructors. It knows
+ * only one control by name: message_type, which the socket also keeps for send.
  *
- * In Lua a time is a number of seconds, math.huge (or false, when it is set) for ever; a size is a number of
- * bytes, math.huge (or false) without limit; a list is a table of strings. */
+ * In Lua a time is a number of seconds, a size is a number of bytes, and a list is a table of strings. To remove a limit, set
+ * it to math.huge or false; reading it then returns math.huge. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ static lcw_socket *check_control(lua_State *L)
     lcw_view *view = luaL_checkudata(L, 1, LCW_CONTROL);
 
     if (view->w->s == NULL)
-        (void)luaL_error(L, "the socket has been collected");
+        (void)luaL_error(L, "the socket has been collected: keep a reference to it as long as you use it");
     return view->w;
 }
 
@@ -33,7 +33,7 @@ static bool find_option(const lcw_socket *w, const char *key, cw_option *out)
     return false;
 }
 
-/* Where a key that is no control belongs, if that can be told. */
+/* Returns a hint where to set a key that is no control, or "". */
 static const char *belongs_where(lua_State *L, int index)
 {
     const char *key = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : NULL;
@@ -47,7 +47,7 @@ static const char *belongs_where(lua_State *L, int index)
     return "";
 }
 
-/* Finds the option that the value at index names, or raises an error that lists the names. */
+/* Returns the control that the value at index names. Errors: raises an error that lists the names. */
 static cw_option check_option(lua_State *L, const lcw_socket *w, int index)
 {
     cw_option option = CW_OPTION_COUNT;
@@ -67,7 +67,7 @@ static cw_option check_option(lua_State *L, const lcw_socket *w, int index)
     }
     luaL_pushresult(&names);
     lcw_push_shown(L, index);
-    (void)luaL_error(L, "%s has no control %s%s; it has %s",
+    (void)luaL_error(L, "%s has no control %s%s: it has %s",
                      w->socket_class == CW_MESSAGE_SOCKET ? "MessageWebSocket" : "StreamWebSocket",
                      lua_tostring(L, -1), belongs_where(L, index), lua_tostring(L, -2));
     return option;
@@ -89,7 +89,7 @@ static void push_list(lua_State *L, const char *text)
     }
 }
 
-/* Pushes the text or the bytes of an option. */
+/* Pushes the text or the bytes of a control. */
 static const char *push_text(lua_State *L, lcw_socket *w, cw_option option)
 {
     char small[TEXT_BYTES];
@@ -161,7 +161,7 @@ static int refuse(lua_State *L, cw_option option, const char *expected, int inde
     return luaL_error(L, "%s must be %s, not %s", cw_option_key(option), expected, lcw_push_shown(L, index));
 }
 
-/* Raises what a number must be, from its range: in seconds, bytes or bits, and what stands for none of it. */
+/* Raises what a number must be: its range in seconds, bytes or bits, and what the values false and math.huge mean. */
 static int refuse_number(lua_State *L, cw_option option, int index)
 {
     const char *none = cw_option_none(option);
@@ -209,7 +209,7 @@ static int64_t check_word(lua_State *L, cw_option option, int index)
     return refuse(L, option, lua_tostring(L, -1), index);
 }
 
-/* Reads a number of bytes or of bits; false if it is none. -1 = no limit. */
+/* Reads a number of bytes or bits; math.huge and false become -1, no limit. Returns false for all other values. */
 static bool to_count(lua_State *L, int index, int64_t *value)
 {
     *value = NO_LIMIT;
@@ -222,7 +222,7 @@ static bool to_count(lua_State *L, int index, int64_t *value)
     return lcw_exact_integer(L, index, value) && *value >= 0;
 }
 
-/* Reads the number that an option is set to, or raises what it must be. */
+/* Returns the number for a control. Errors: raises what the number must be. */
 static int64_t check_number(lua_State *L, cw_option option, int index)
 {
     cw_option_type type = cw_option_type_of(option);
@@ -242,7 +242,7 @@ static int64_t check_number(lua_State *L, cw_option option, int index)
     return value;
 }
 
-/* How many keys a table has. One that has more than its length is no list, or one with holes. */
+/* Returns how many keys a table has. A table with more keys than its length is no list, or a list with holes. */
 static size_t count_keys(lua_State *L, int index)
 {
     size_t count = 0;
@@ -255,8 +255,8 @@ static size_t count_keys(lua_State *L, int index)
     return count;
 }
 
-/* Pushes the items of a table of strings joined by ", ". No error shows one: it may be a secret (some servers take a
- * token as a subprotocol). */
+/* Pushes the items of a table of strings, joined by ", ". Errors: raises an error that shows no item, because some servers
+ * take a token as a subprotocol. */
 static const char *push_joined(lua_State *L, cw_option option, int index, size_t *len_bytes)
 {
     int count, i;
@@ -266,7 +266,7 @@ static const char *push_joined(lua_State *L, cw_option option, int index, size_t
                          luaL_typename(L, index));
     count = (int)lcw_raw_length(L, index);
     if (count_keys(L, index) != (size_t)count)
-        (void)luaL_error(L, "%s must be a list without holes and other keys: {\"one\", \"two\"}",
+        (void)luaL_error(L, "%s must be a list without holes and without other keys: {\"one\", \"two\"}",
                          cw_option_key(option));
     lua_pushliteral(L, "");
     for (i = 1; i <= count; i++) {
@@ -299,7 +299,7 @@ static cw_status set_text(lua_State *L, lcw_socket *w, cw_option option, int ind
     return cw_socket_set_text(w->s, option, text, len_bytes);
 }
 
-/* Sets the option named by the value at key_index. Both indexes are absolute. */
+/* Sets the control that the value at key_index names to the value at index. Both indexes must be positive. */
 static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
 {
     cw_option option = check_option(L, w, key_index);

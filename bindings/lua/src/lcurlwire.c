@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The module curlwire.core: the tables of its functions and types, and luaopen. require "curlwire" loads it. */
+/* Makes the module curlwire.core: luaopen, and the tables of its functions and types. require "curlwire" loads it. */
 #include "lcurlwire.h"
 
-/* Not CW_API: that is hidden where the core is embedded. */
+/* CW_API cannot be used: it hides a function if the core is embedded. */
 #if defined(__GNUC__)
 #define LCW_EXPORT __attribute__((visibility("default")))
 #else
@@ -72,7 +72,7 @@ static const luaL_Reg error_metamethods[] = {{"__tostring", lcw_error_tostring},
 
 static const luaL_Reg state_metamethods[] = {{"__gc", lcw_state_gc}, {NULL, NULL}};
 
-/* Makes a metatable and leaves it on the stack. Scripts cannot get at it, so they cannot call __gc. */
+/* Pushes a new metatable. getmetatable does not return it, so scripts cannot call __gc. */
 static void new_type(lua_State *L, const char *type_name, const luaL_Reg *metamethods)
 {
     luaL_newmetatable(L, type_name);
@@ -83,7 +83,7 @@ static void new_type(lua_State *L, const char *type_name, const luaL_Reg *metame
     lua_setfield(L, -2, "__metatable");
 }
 
-/* A type whose __index is a table of methods, or that has an __index of its own. */
+/* Makes a type. methods: the table for __index; NULL if metamethods has an __index. */
 static void add_type(lua_State *L, const char *type_name, const luaL_Reg *metamethods, const luaL_Reg *methods)
 {
     new_type(L, type_name, metamethods);
@@ -119,7 +119,7 @@ int luaopen_curlwire_core(lua_State *L)
     add_type(L, LCW_INPUT_STREAM, input_metamethods, input_methods);
     add_socket_type(L, LCW_MESSAGE_WEBSOCKET, message_methods);
     add_socket_type(L, LCW_STREAM_WEBSOCKET, NULL);
-    (void)lcw_state_open(L); /* after the types: the iterator of messages knows that of its sockets */
+    (void)lcw_state_open(L); /* after the types: the iterator of messages keeps a metatable */
     lua_newtable(L);
     lcw_set_functions(L, module_functions);
     lcw_push_web_status_table(L);

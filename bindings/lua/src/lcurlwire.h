@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the Lua module show each other, grouped by the file it comes from. A method checks its
- * arguments, makes one call of the core and converts the result; rules of the protocol stay in the core.
+/* Declares what the files of the Lua module share, grouped by file. A method checks its arguments, makes one call of the
+ * core and converts the result. The rules of the protocol are in the core.
  *
- * Safety. A Lua state runs in one thread at a time and so does everything here. No error of Lua (a longjmp)
- * passes through a frame of the core: the only Lua code that runs under a core call is the poke of lwait.c, and
- * that is a protected call. An event that has been taken is freed or given back whatever happens, because it is
- * turned into Lua values by a protected call too. */
+ * Thread: a Lua state runs in one thread at a time, so everything here does.
+ * Safety: no Lua error (a longjmp) passes through a C frame of the core. Only the poke of lwait.c runs Lua code inside a
+ * core call, and it uses a protected call. A protected call also converts each event into Lua values. So an event that
+ * was taken is always freed or put back. */
 #ifndef LCW_LCURLWIRE_H
 #define LCW_LCURLWIRE_H
 
@@ -13,7 +13,7 @@
 
 #include "compat.h"
 
-/* Only luaopen_curlwire_core leaves the module. */
+/* The module exports luaopen_curlwire_core only. */
 #if defined(__GNUC__)
 #pragma GCC visibility push(hidden)
 #endif
@@ -29,23 +29,22 @@
 
 typedef struct lcw_wait lcw_wait;
 
-/* One per Lua state, in the registry. It is made before every socket, so lua_close finalizes it last. */
+/* The record of a Lua state, in its registry. It is older than each socket, so lua_close finalizes it last. */
 typedef struct lcw_state {
     cw_mailbox *mailbox;    /* NULL until the first handler, or curlwire.fd */
     lua_State *main_thread; /* NULL = unknown (5.1, loaded by a coroutine) */
     lcw_wait *waiting;      /* the innermost blocking call */
-    cw_event
-        *undelivered;    /* taken, but for want of memory its handler was not called: the next dispatch tries */
-    bool is_handed_over; /* the handler of the event in hand was called */
+    cw_event *undelivered;  /* its handler was not called, for lack of memory; the next dispatch tries again */
+    bool is_handed_over;    /* the handler of the current event was called */
     bool is_dispatching;
-    bool is_interrupted; /* a blocking call was ended by Ctrl-C once */
-    bool is_ended;       /* finalized; only finalizers of older objects can still call anything */
-    int process_id;      /* of the process that made the mailbox and the anchors */
+    bool is_interrupted; /* Ctrl-C has ended a blocking call */
+    bool is_ended;       /* finalized: only finalizers of older objects can still make calls */
+    int process_id;      /* the process that made the mailbox and the anchors */
     int anchored_count;  /* sockets in the anchors table */
     int anchors_ref;     /* table: light userdata of an lcw_socket -> its userdata */
     int poke_ref;        /* a Lua function that does nothing */
-    int push_ref;        /* lcw_push_pusher's, as a value: pushing a C function allocates in 5.1 */
-    int next_ref;        /* the iterator of messages */
+    int push_ref;        /* what lcw_push_pusher pushes; pushing a C function allocates in 5.1 */
+    int next_ref;        /* the iterator that messages returns */
     int deliver_ref;
     int traceback_ref;
 } lcw_state;
@@ -54,15 +53,15 @@ typedef struct lcw_socket {
     cw_socket *s; /* NULL once finalized */
     lcw_state *state;
     cw_class socket_class;
-    cw_kind message_type; /* what control.message_type says */
-    unsigned event_mask;  /* what is subscribed to */
+    cw_kind message_type; /* control.message_type */
+    unsigned event_mask;  /* the events that the socket is subscribed to */
     bool was_opened;
     bool is_end_known; /* the closed event has been delivered */
     bool is_anchored;
 } lcw_socket;
 
-/* What a socket's own table (its user value) holds. Its parts have that same table as theirs, and so keep the
- * socket alive. */
+/* The indexes of a socket's own table (its user value). The socket's parts have the same table as user value, so they keep
+ * the socket alive. */
 typedef enum lcw_slot {
     LCW_SLOT_SOCKET = 1,
     LCW_SLOT_CONTROL,
@@ -73,7 +72,7 @@ typedef enum lcw_slot {
     LCW_SLOT_ON_CLOSED
 } lcw_slot;
 
-/* A control or an information object: a view of its socket. */
+/* A control or an information object: it refers to its socket. */
 typedef struct lcw_view {
     lcw_socket *w;
 } lcw_view;
@@ -82,36 +81,40 @@ typedef struct lcw_view {
 
 enum { LCW_MESSAGE_BYTES = 400 };
 
-/* Copies the core's message, and how Lua lifts the limit that it is about. Do it at once: whatever allocates in Lua may run
- * finalizers, and those call the core. */
+/* Copies the core's message, and adds how to lift the limit that ended the call. Call it at once: allocating in Lua may run
+ * finalizers, whose calls of the core replace the message. */
 void lcw_copy_message(char message[LCW_MESSAGE_BYTES]);
-/* Raises the core's message for a call that has no "nil, message, err" to give. what goes before it, unless the message
- * names it; may be NULL. */
+/* Raises the core's message, for a call that cannot return "nil, message, err". If the message does not contain the text
+ * `what`, "what: " goes before it. what may be NULL. */
 int lcw_raise(lua_State *L, const char *what);
-/* Reads a timeout in seconds as the core's milliseconds; nil or none = otherwise. */
+/* Returns a timeout, given in seconds, as the core's milliseconds. Returns `otherwise` for nil and for no argument.
+ * Errors: raises an argument error for any other value. */
 int lcw_check_timeout(lua_State *L, int argument, int otherwise);
-/* False if the number at index cannot be one: negative, not a number. math.huge and false = -1. */
+/* Converts the seconds at index to milliseconds; math.huge and false become -1. Returns false for a negative number, nan
+ * and other types. */
 bool lcw_to_ms(lua_State *L, int index, int64_t *out);
-/* Pushes a value as an error shows it: 1.5, "text" (cut and printable), nan, math.huge, a table. Returns the text. */
+/* Pushes a value as an error shows it: 1.5, "text" (shortened and printable), nan, math.huge, a table. Returns the
+ * pushed text. */
 const char *lcw_push_shown(lua_State *L, int index);
-/* The userdata of that type at index 1, where a method expects its object. */
+/* Returns the userdata of that type at index 1, where a method expects its object. Errors: raises an argument error if
+ * there is none. */
 void *lcw_check_self(lua_State *L, const char *type_name);
 
 /* ---- From lresult.c: results and errors ------------------------------------------------------------------ */
 
-/* Pushes true, or does what lcw_fail does. */
+/* Pushes true if status is CW_OK. Otherwise does what lcw_fail does. */
 int lcw_result(lua_State *L, lcw_socket *w, cw_status status);
-/* Turns a failed call into nil, its message and an error object (returns 3), or into a Lua error where the call was
- * wrong. The message comes before the object because assert of Lua 5.1 and ".." take no object.
- * argument is the index to blame for CW_INVALID_ARGUMENT, 0 = none. w may be NULL. */
+/* Pushes nil, the message and an error object for a failed call, and returns 3. The message comes before the object because
+ * assert of Lua 5.1 and ".." accept no object. argument: the index that CW_INVALID_ARGUMENT blames; 0 = none. w may be NULL.
+ * Errors: raises the message if the program made the mistake, or if there is no memory. */
 int lcw_fail(lua_State *L, lcw_socket *w, cw_status status, int argument);
 int lcw_error_tostring(lua_State *L);
-/* get_status(err): the WebErrorStatus of an error object, 0 of anything else. */
+/* curlwire.get_status(err): pushes the WebErrorStatus of an error object, and 0 for any other value. */
 int lcw_get_status(lua_State *L);
-/* Pushes a table of the WebErrorStatus names and numbers, both ways. */
+/* Pushes a table that maps the WebErrorStatus names to numbers and the numbers to names. */
 void lcw_push_web_status_table(lua_State *L);
 
-/* ---- From lwait.c: what lets Ctrl-C through ------------------------------------------------------------ */
+/* ---- From lwait.c: Ctrl-C in a call that waits --------------------------------------------------------- */
 
 struct lcw_wait {
     lua_State *L;
@@ -120,29 +123,30 @@ struct lcw_wait {
     bool has_failed; /* the error value is on top of the stack */
 };
 
-/* Every core call that may wait stands between these two. end raises what a pending debug hook raised. */
+/* Surround each core call that may wait. lcw_wait_end raises the error that a debug hook raised during the call. */
 void lcw_wait_begin(lua_State *L, lcw_state *state, lcw_wait *wait);
 void lcw_wait_end(lcw_wait *wait);
 
 /* ---- From levents.c: mailbox, handlers, dispatch ------------------------------------------------------- */
 
-/* Makes, or finds, the state's record. */
+/* Returns the state's record, and makes it at the first call. */
 lcw_state *lcw_state_open(lua_State *L);
-/* NULL before the first; raises an error at the end of lua_close. */
+/* Returns the state's record; NULL before lcw_state_open. Errors: raises an error at the end of lua_close. */
 lcw_state *lcw_state_get(lua_State *L);
 int lcw_state_gc(lua_State *L);
-/* Sets the handler of a slot to the value at index, which is nil or can be called. socket_index: the socket. */
+/* Sets the handler of a slot to the value at index. socket_index: the index of the socket. Errors: raises an error if the
+ * value is not nil and cannot be called. */
 void lcw_set_handler(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slot, int index);
-/* Keeps a socket alive while one of its handlers may still be called, and no longer. */
+/* Keeps a socket from being collected as long as one of its handlers may still be called. */
 void lcw_update_anchor(lua_State *L, lcw_socket *w, int socket_index);
 int lcw_dispatch(lua_State *L);
 int lcw_run(lua_State *L);
 int lcw_fd(lua_State *L);
 
-/* ---- From lwebsocket.c: what both classes share -------------------------------------------------------- */
+/* ---- From lwebsocket.c: the socket, for both classes --------------------------------------------------- */
 
 lcw_socket *lcw_check_socket(lua_State *L, int index);
-/* Pushes a part of the socket, made at the first use: size_bytes, zeroed but for its lcw_view head. */
+/* Pushes a part of the socket, and makes it at the first call. A new part has size_bytes: an lcw_view, then zeros. */
 void *lcw_push_part(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slot, const char *type_name,
                     size_t size_bytes);
 int lcw_message_websocket(lua_State *L);
@@ -162,7 +166,7 @@ int lcw_websocket_gc(lua_State *L);
 
 /* ---- From lattribute.c: fields of a socket --------------------------------------------------------------- */
 
-/* Upvalue 1 of both: the table of the class's methods. */
+/* Upvalue 1 of lcw_websocket_index: the table of the class's methods. */
 int lcw_websocket_index(lua_State *L);
 int lcw_websocket_newindex(lua_State *L);
 int lcw_websocket_tostring(lua_State *L);
@@ -175,13 +179,13 @@ int lcw_websocket_receive(lua_State *L);
 int lcw_websocket_messages(lua_State *L);
 int lcw_websocket_send_final_frame(lua_State *L);
 int lcw_websocket_send_nonfinal_frame(lua_State *L);
-/* Pushes a function to be called protected, with the light userdata of an event: it returns data, "utf8" or "binary",
- * is_complete. */
+/* Pushes a function that converts an event. It takes the event as light userdata, and returns its data, "utf8" or "binary",
+ * and is_complete. Call it protected, because it may run out of memory. */
 void lcw_push_pusher(lua_State *L);
-/* Pushes the iterator of messages: one for all sockets of a state, so that LuaJIT's traces meet the same one. */
+/* Pushes the iterator of messages. A state has one for all its sockets, so that LuaJIT's traces stay valid. */
 void lcw_push_next_message(lua_State *L);
 void lcw_push_kind(lua_State *L, cw_kind kind);
-/* Finds the type of messages that a word names: "binary", "utf8" or, which is the same, "text". */
+/* Finds the message type of a word: "binary", "utf8" or "text", which means "utf8". Returns false for other words. */
 bool lcw_find_kind(const char *word, cw_kind *out);
 
 /* ---- From lstream.c and linput.c: the streams ------------------------------------------------------------ */
@@ -205,7 +209,7 @@ int lcw_input_gc(lua_State *L);
 int lcw_control_index(lua_State *L);
 int lcw_control_newindex(lua_State *L);
 int lcw_control_tostring(lua_State *L);
-/* Sets each key of the table at index but skipped_key (may be NULL). */
+/* Sets the controls that the table at index has, except skipped_key (may be NULL). */
 void lcw_control_set_all(lua_State *L, lcw_socket *w, int index, const char *skipped_key);
 
 /* ---- From linformation.c: information -------------------------------------------------------------------- */
@@ -213,11 +217,11 @@ void lcw_control_set_all(lua_State *L, lcw_socket *w, int index, const char *ski
 int lcw_information_index(lua_State *L);
 int lcw_information_newindex(lua_State *L);
 int lcw_information_tostring(lua_State *L);
-/* Pushes a text of the connection, nil where it is empty. */
+/* Pushes a text of the connection, or nil if it is empty. */
 void lcw_push_info(lua_State *L, lcw_socket *w, cw_info info);
-/* Whether the socket was made before fork(), by the parent; the core's error then says so. */
+/* Returns whether the parent process made the socket, before fork(). If so, it sets the core's error message. */
 bool lcw_is_of_parent(lcw_socket *w);
-/* Pushes a table of the reply's headers, or nil. */
+/* Pushes a table of the reply's headers, or nil if there are none. */
 void lcw_push_response_headers(lua_State *L, lcw_socket *w);
 
 #if defined(__GNUC__)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Handlers: one mailbox per Lua state, the subscription of each socket that has a handler, and dispatch, which
- * takes events from the mailbox and calls the handlers in the calling Lua thread. Called by the attributes of
- * lattribute.c and by curlwire.dispatch, run and fd; must not touch what messages mean.
+/* Calls handlers. Each Lua state has one mailbox. A socket with a handler is subscribed to it. dispatch takes events from
+ * the mailbox and calls the handlers in the calling Lua thread. Called by lattribute.c and by curlwire.dispatch, run and fd.
+ * The code here does not interpret messages.
  *
- * Handlers live in their socket's own table, so a socket and handlers that refer to it are collected together.
- * While an open socket has a handler, though, the anchors table keeps it: it may still be called. That ends when
- * its closed event has been delivered or its handlers are taken away.
+ * A socket's own table holds its handlers, so a socket and handlers that refer to it are collected together. But while an
+ * open socket has a handler, the anchors table keeps the socket, because the handler may still be called. The socket leaves
+ * the table when its closed event has been delivered or its handlers are removed.
  *
- * Safety: states may live in several threads. The last state to close shuts the core down, and a state that opens
- * meanwhile waits for the end of that. There is no lock: a child of fork() would find it locked for ever. */
+ * Safety: states may run in several threads. The last state to close shuts the core down. A state that opens during the
+ * shutdown waits for its end. There is no lock, because a child of fork() would find it locked for ever. */
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,8 +20,8 @@ enum { MOST_EVENTS_PER_DISPATCH = 1000, SHUTDOWN_MS = 1000, INTERRUPTED_SHUTDOWN
 
 static const char state_key = 0;
 
-/* How many states are open in this process. While the last one closes, it is minus the id of the process instead: a
- * child of fork() inherits the number, but not the thread that is closing, for which it would wait. */
+/* The number of open states in this process. While the last one closes it is minus the id of the process. The id tells a
+ * child of fork(), which inherits the number but not the closing thread, that there is nothing to wait for. */
 static atomic_int open_states;
 
 static void count_state(void)
@@ -38,7 +38,7 @@ static void count_state(void)
     }
 }
 
-/* The last state to close gives open sockets their end: they send what waits and their close frame. */
+/* Counts one state less. The last state shuts the core down: open sockets send their queues and a close frame. */
 static void uncount_state(int shutdown_ms)
 {
     int count = atomic_load(&open_states);
@@ -64,12 +64,12 @@ lcw_state *lcw_state_get(lua_State *L)
     lua_rawget(L, LUA_REGISTRYINDEX);
     state = lua_touserdata(L, -1);
     lua_pop(L, 1);
-    if (state != NULL && state->is_ended) /* a socket made now would never be finalized */
-        (void)luaL_error(L, "curlwire has ended with its Lua state, which is being closed");
+    if (state != NULL && state->is_ended) /* a socket that is made now would never be finalized */
+        (void)luaL_error(L, "curlwire has ended, because its Lua state is being closed: call it before that");
     return state;
 }
 
-/* The message handler of deliver: text gets a traceback, other values stay as they are. */
+/* The message handler for deliver. It adds a traceback to a text; other values stay as they are. */
 static int add_traceback(lua_State *L)
 {
     lua_settop(L, 1);
@@ -89,7 +89,7 @@ lcw_state *lcw_state_open(lua_State *L)
     state = lua_newuserdata(L, sizeof *state);
     *state = (lcw_state){0};
     luaL_getmetatable(L, LCW_STATE);
-    count_state(); /* from here on lcw_state_gc uncounts it, whatever fails below */
+    count_state(); /* if anything below fails, lcw_state_gc uncounts it */
     lua_setmetatable(L, -2);
     state->process_id = (int)getpid();
     state->main_thread = lcw_main_thread(L);
@@ -112,7 +112,8 @@ lcw_state *lcw_state_open(lua_State *L)
     return state;
 }
 
-/* Clears before it releases: a fork by another thread must not leave its child with what is half gone. */
+/* Clears the pointers before it frees the objects, because another thread may fork meanwhile. Its child must not see
+ * pointers to freed objects. */
 static void drop_mailbox(lcw_state *state)
 {
     cw_event *undelivered = state->undelivered;
@@ -124,8 +125,8 @@ static void drop_mailbox(lcw_state *state)
     cw_mailbox_release(m);
 }
 
-/* Runs last of all finalizers at lua_close. Sockets that were released a moment ago may still have to send what waits and
- * their close frame, and the process may end right after. After Ctrl-C closing handshakes get little time. */
+/* Ends the module at lua_close, after all sockets are finalized. Sockets that were just released may still have to send their
+ * queues and close frames, and the process may end right after. So it waits up to 1 s for them, and 20 ms after Ctrl-C. */
 int lcw_state_gc(lua_State *L)
 {
     lcw_state *state = luaL_checkudata(L, 1, LCW_STATE);
@@ -138,7 +139,7 @@ int lcw_state_gc(lua_State *L)
     return 0;
 }
 
-/* The child of a fork gets a mailbox of its own. No handler of its parent's sockets will be called in it. */
+/* In a child of fork(), drops the parent's mailbox and anchors. The child never calls handlers of the parent's sockets. */
 static void leave_parent(lua_State *L, lcw_state *state)
 {
     if (state->process_id == (int)getpid())
@@ -257,7 +258,7 @@ static void push_closed_args(lua_State *L, const cw_event *event)
     lua_setfield(L, -2, "was_clean");
 }
 
-/* Called protected, with the light userdata of an event, which stays the caller's. */
+/* Calls the handler of an event, which is light userdata. The caller owns the event, and calls this protected. */
 static int deliver(lua_State *L)
 {
     const cw_event *event = lua_touserdata(L, 1);
@@ -306,7 +307,8 @@ static cw_status take(lua_State *L, lcw_state *state, int timeout_ms, cw_event *
     return status;
 }
 
-/* Takes one event and calls its handler; raises the handler's error when all is in order again. */
+/* Takes one event and calls its handler. Errors: raises the handler's error, after it has freed the event. If there is no
+ * memory to call the handler, it keeps the event for the next dispatch. */
 static cw_status dispatch_one(lua_State *L, lcw_state *state, int timeout_ms)
 {
     cw_event *event = NULL;
@@ -339,7 +341,7 @@ static lcw_state *check_outside_handler(lua_State *L, const char *name)
     lcw_state *state = lcw_state_get(L);
 
     if (state->is_dispatching)
-        (void)luaL_error(L, "curlwire.%s cannot be called inside a handler: return, and the caller goes on",
+        (void)luaL_error(L, "curlwire.%s cannot be called inside a handler: return from the handler first",
                          name);
     return state;
 }
@@ -352,7 +354,7 @@ int lcw_dispatch(lua_State *L)
     int count = 0;
 
     if (timeout_ms == CW_TIMEOUT_NEVER && state->anchored_count == 0)
-        timeout_ms = 0; /* nothing could end the wait */
+        timeout_ms = 0; /* no open socket has a handler, so no event could end the wait */
     while (count < MOST_EVENTS_PER_DISPATCH && status == CW_OK) {
         status = dispatch_one(L, state, count == 0 ? timeout_ms : 0);
         if (status == CW_OK)
@@ -371,7 +373,7 @@ int lcw_run(lua_State *L)
     leave_parent(L, state);
     while (state->anchored_count > 0) {
         cw_status status = dispatch_one(L, state, CW_TIMEOUT_NEVER);
-        if (status == CW_AFTER_FORK) /* a handler has forked, and returned in the child */
+        if (status == CW_AFTER_FORK) /* a handler has called fork() and returned in the child */
             leave_parent(L, state);
         else if (status != CW_OK && status != CW_INTERRUPTED)
             return lcw_fail(L, NULL, status, 0);

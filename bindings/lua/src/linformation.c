@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.information: what is known of the connection, read from the core each time. Called by scripts and by the
- * attributes of lattribute.c; changes nothing. */
+/* Implements ws.information: facts about the connection, which can only be read. Each access reads them from the core.
+ * Called by scripts and by lattribute.c. */
 #include <string.h>
 
 #include "lcurlwire.h"
@@ -9,7 +9,7 @@ enum { TEXT_BYTES = 1024 };
 
 bool lcw_is_of_parent(lcw_socket *w) { return cw_socket_get_info(w->s, CW_INFO_URI, NULL, 0, NULL) != CW_OK; }
 
-/* Leaves one value above base: the top. */
+/* Removes all values above base except the top one. */
 static void keep_top(lua_State *L, int base)
 {
     if (lua_gettop(L) > base + 1)
@@ -17,7 +17,7 @@ static void keep_top(lua_State *L, int base)
     lua_settop(L, base + 1);
 }
 
-/* Pushes the text, also an empty one. Raises an error where it may not be read: after fork(). */
+/* Pushes the text, which may be empty. Errors: raises an error in a child of fork(), where the core gives no text. */
 static const char *push_text(lua_State *L, lcw_socket *w, cw_info info, size_t *len_bytes)
 {
     char small[TEXT_BYTES];
@@ -62,7 +62,7 @@ static void push_lower(lua_State *L, const char *text, size_t len_bytes)
     luaL_pushresult(&lower);
 }
 
-/* Adds one header to the table at index: as a pair at its end, and under its name in lower case. */
+/* Adds one header to the table at index: as a pair {name, value} at `place`, and under its name in lower case. */
 static void add_header(lua_State *L, int index, int place, const cw_header *header)
 {
     lua_createtable(L, 2, 0);
@@ -122,7 +122,7 @@ int lcw_information_index(lua_State *L)
     size_t i;
 
     if (view->w->s == NULL)
-        return luaL_error(L, "the socket has been collected");
+        return luaL_error(L, "the socket has been collected: keep a reference to it as long as you use it");
     for (i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (strcmp(texts[i].key, key) == 0) {
             lcw_push_info(L, view->w, texts[i].info);
@@ -135,7 +135,7 @@ int lcw_information_index(lua_State *L)
         lua_pushstring(L, cw_state_text(cw_socket_state(view->w->s)));
     } else {
         return luaL_error(L,
-                          "information has no %s; it has uri, protocol, extensions, local_address, "
+                          "information has no %s: it has uri, protocol, extensions, local_address, "
                           "remote_address, framing, response_headers, state",
                           lcw_push_shown(L, 2));
     }
@@ -144,7 +144,7 @@ int lcw_information_index(lua_State *L)
 
 int lcw_information_newindex(lua_State *L)
 {
-    return luaL_error(L, "information can only be read; settings are in control");
+    return luaL_error(L, "information can only be read: settings are in control");
 }
 
 int lcw_information_tostring(lua_State *L)

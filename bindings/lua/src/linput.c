@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.input_stream: the reading half of a Lua file, of a StreamWebSocket. Called by scripts. It keeps what has come
- * and has not been asked for: about 64 KiB, or as much as one read's formats need. A read that fails or times out
- * leaves all of it for the next one, what its first formats had taken included.
+/* Implements ws.input_stream of a StreamWebSocket, which reads as a Lua file does. Called by scripts. It keeps the bytes that
+ * have come and were not read: about 64 KiB, or as much as the formats of one read need. A read that fails or times out
+ * leaves all bytes for the next read, also those that its first formats had taken.
  *
- * Where cw_socket_read says CW_CLOSED, what came may be incomplete. A count of bytes means "up to", so it gives what is
- * left and fails the next time. A line, or "a", would look complete, so it fails at once. The bytes stay, and a count of
- * bytes still gives them. */
+ * After CW_CLOSED from cw_socket_read the data may be incomplete. A count of bytes means "up to" that many, so it returns
+ * the rest, and fails the next time. A line or "a" would look complete, so it fails at once. The bytes stay, and a count of
+ * bytes still returns them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,9 +34,9 @@ void lcw_push_input_stream(lua_State *L, lcw_socket *w, int socket_index)
 static input *check_open(lua_State *L, input *in)
 {
     if (in->is_closed || in->view.w->s == NULL)
-        (void)luaL_error(L, "attempt to use a closed stream");
+        (void)luaL_error(L, "attempt to use a closed stream: connect a new socket to get another");
     if (in->is_waiting)
-        (void)luaL_error(L, "the stream is being read by a call that waits");
+        (void)luaL_error(L, "the stream is in use by a read that waits: read again after it has returned");
     return in;
 }
 
@@ -51,7 +51,7 @@ static void drop(input *in)
     in->mark = in->start = in->end = in->room = 0;
 }
 
-/* Lets go of what a read has taken. */
+/* Drops the bytes that a read has returned. */
 static void consume(input *in)
 {
     in->mark = in->start;
@@ -80,12 +80,13 @@ static void reserve(lua_State *L, input *in, size_t tail_bytes)
     room = room * 2 > in->end + tail_bytes ? room * 2 : in->end + tail_bytes;
     data = realloc(in->data, room);
     if (data == NULL)
-        (void)luaL_error(L, "not enough memory");
+        (void)luaL_error(L, "not enough memory to read from the stream: free some, and read again");
     in->data = data;
     in->room = room;
 }
 
-/* Waits for bytes, up to about as many as are wanted. At the end of the stream there are none. */
+/* Waits for bytes and reads them into the buffer, with room for wanted_bytes or 64 KiB, but at most 1 MiB at once. At the
+ * end of the stream it reads none. */
 static cw_status fill(lua_State *L, input *in, size_t wanted_bytes, int timeout_ms)
 {
     size_t tail_bytes = wanted_bytes < CHUNK_BYTES ? CHUNK_BYTES : wanted_bytes;
@@ -97,7 +98,7 @@ static cw_status fill(lua_State *L, input *in, size_t wanted_bytes, int timeout_
         return CW_OK;
     reserve(L, in, tail_bytes < MOST_AT_ONCE_BYTES ? tail_bytes : MOST_AT_ONCE_BYTES);
     lcw_wait_begin(L, in->view.w->state, &wait);
-    in->is_waiting = true; /* a debug hook may run Lua code meanwhile */
+    in->is_waiting = true; /* a debug hook may run Lua code during the read */
     status = cw_socket_read(in->view.w->s, in->data + in->end, in->room - in->end, timeout_ms, &len_bytes);
     in->is_waiting = false;
     lcw_wait_end(&wait);
@@ -108,7 +109,7 @@ static cw_status fill(lua_State *L, input *in, size_t wanted_bytes, int timeout_
     return status;
 }
 
-/* ---- Formats: each pushes its value, nil at the end of the stream ---- */
+/* ---- Formats: each pushes its value, and nil at the end of the stream ---- */
 
 static void push_bytes(lua_State *L, input *in, size_t len_bytes, size_t skipped_bytes)
 {
@@ -221,13 +222,14 @@ static cw_status read_each(lua_State *L, input *in, int first, int last, int tim
     return status;
 }
 
-/* Reads the formats at first..last. Returns the number of values, or what lcw_fail returns with *status set. */
+/* Reads the formats at first..last. Returns the number of values. After a failure it sets *status, and returns the result
+ * of lcw_fail. */
 static int read_formats(lua_State *L, input *in, int first, int last, int timeout_ms, cw_status *status)
 {
     int base = lua_gettop(L);
 
     luaL_checkstack(L, last - first + 4, "too many formats");
-    in->start = in->mark; /* the last one may have been left by an error */
+    in->start = in->mark; /* an error may have ended the last read */
     *status = read_each(L, in, first, last, timeout_ms);
     if (*status != CW_OK) {
         in->start = in->mark;
@@ -245,8 +247,8 @@ int lcw_input_read(lua_State *L)
     return read_formats(L, in, 2, lua_gettop(L), CW_TIMEOUT_DEFAULT, &status);
 }
 
-/* Upvalues: the stream, the number of formats, the formats. Like iteration, it waits for ever; like io.lines, it
- * raises errors. */
+/* The iterator of lines. It waits without a limit, as each iteration does, and raises errors, as io.lines does. Upvalues: the
+ * stream, the number of formats, the formats. */
 static int next_line(lua_State *L)
 {
     input *in = check_open(L, lua_touserdata(L, lua_upvalueindex(1)));
@@ -267,14 +269,14 @@ int lcw_input_lines(lua_State *L)
     int count = lua_gettop(L) - 1;
 
     (void)check_input(L);
-    luaL_argcheck(L, count <= MOST_FORMATS, MOST_FORMATS + 2, "too many formats");
+    luaL_argcheck(L, count <= MOST_FORMATS, MOST_FORMATS + 2, "too many formats: give at most 250");
     lua_pushinteger(L, count);
     lua_insert(L, 2);
     lua_pushcclosure(L, next_line, count + 2);
     return 1;
 }
 
-/* Closes the stream; the connection stands. */
+/* Closes the stream, not the connection. */
 int lcw_input_close(lua_State *L)
 {
     input *in = check_input(L);

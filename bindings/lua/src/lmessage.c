@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages: send, receive, iteration, and frames by hand. Called by scripts; what a message may be is the core's
- * affair. A message crosses into Lua by one copy, from the event into the string. */
+/* Sends, receives and iterates over messages, and sends fragments. Called by scripts. The core checks the messages. A received
+ * message is copied once, from the event into a Lua string. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ static lcw_socket *check_message_socket(lua_State *L)
     lcw_socket *w = lcw_check_self(L, LCW_MESSAGE_WEBSOCKET);
 
     if (w->s == NULL)
-        (void)luaL_error(L, "the socket has been collected");
+        (void)luaL_error(L, "the socket has been collected: keep a reference to it as long as you use it");
     return w;
 }
 
@@ -32,11 +32,12 @@ static cw_kind check_kind(lua_State *L, int argument, cw_kind otherwise)
     if (lua_isnoneornil(L, argument))
         return otherwise;
     if (lua_type(L, argument) != LUA_TSTRING || !lcw_find_kind(lua_tostring(L, argument), &kind))
-        (void)luaL_argerror(
-            L, argument,
-            lua_pushfstring(L, "the type of a message must be \"utf8\" or \"binary\", not %s%s",
-                            lcw_push_shown(L, argument),
-                            lua_type(L, argument) == LUA_TNUMBER ? "; a timeout comes after it" : ""));
+        (void)luaL_argerror(L, argument,
+                            lua_pushfstring(L, "the type of a message must be \"utf8\" or \"binary\", not %s%s",
+                                            lcw_push_shown(L, argument),
+                                            lua_type(L, argument) == LUA_TNUMBER
+                                                ? "; give a timeout after the type, as in send(data, nil, 5)"
+                                                : ""));
     return kind;
 }
 
@@ -61,7 +62,8 @@ int lcw_websocket_send(lua_State *L)
     return 1;
 }
 
-/* All of a list must be strings before any of it is sent. Returns their number. */
+/* Returns the number of strings in a list. It is called before the first is sent, so that a wrong item sends nothing.
+ * Errors: raises an argument error if an item is not a string. */
 static size_t check_list(lua_State *L, int argument)
 {
     size_t count;
@@ -75,14 +77,14 @@ static size_t check_list(lua_State *L, int argument)
         if (type == LUA_TNIL)
             return count;
         if (type != LUA_TSTRING)
-            (void)luaL_argerror(
-                L, argument,
-                lua_pushfstring(L, "item %d is a %s, not a string", (int)count + 1, lua_typename(L, type)));
+            (void)luaL_argerror(L, argument,
+                                lua_pushfstring(L, "item %d of the list is a %s: send strings only",
+                                                (int)count + 1, lua_typename(L, type)));
     }
 }
 
-/* The next strings of the list stay on the stack while they are sent: what else may run meanwhile could take them out
- * of the list. */
+/* Sends `count` messages after the first `done`. The strings stay on the stack during the call, because a debug hook could
+ * remove them from the list meanwhile. */
 static cw_status send_some(lua_State *L, lcw_socket *w, cw_kind kind, size_t done, size_t count, int timeout_ms,
                            size_t *sent_count)
 {
@@ -94,7 +96,8 @@ static cw_status send_some(lua_State *L, lcw_socket *w, cw_kind kind, size_t don
     luaL_checkstack(L, SEND_AT_ONCE + LUA_MINSTACK, "too many messages");
     for (i = 0; i < count; i++) {
         lua_rawgeti(L, 2, (int)(done + i) + 1);
-        luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "the list has changed meanwhile");
+        luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2,
+                      "the list changed while it was being sent: leave it as it is until send_many returns");
         messages[i].kind = kind;
         messages[i].data = lua_tolstring(L, -1, &messages[i].len_bytes);
     }
@@ -164,7 +167,8 @@ void lcw_push_kind(lua_State *L, cw_kind kind)
         lua_pushliteral(L, "binary");
 }
 
-/* The words are upvalues: as literals they would be looked up for each message. */
+/* Pushes the data, the type and is_complete of an event. The two types are upvalues, because Lua looks up a literal each
+ * time. */
 static int push_message(lua_State *L)
 {
     const cw_event *event = lua_touserdata(L, 1);
@@ -184,7 +188,8 @@ void lcw_push_pusher(lua_State *L)
     lua_pushcclosure(L, push_message, 2);
 }
 
-/* Pushes the three values of a message and frees it; without memory it stays the next one. */
+/* Pushes the three values of a message and frees it. Errors: raises an error if there is no memory; the message stays the
+ * next one. */
 static int push_and_free(lua_State *L, lcw_socket *w, cw_event *event)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, w->state->push_ref);
@@ -206,7 +211,7 @@ static cw_status take(lua_State *L, lcw_socket *w, int timeout_ms, cw_event **ou
         return CW_OK;
     if (w->event_mask & CW_EVENT_MESSAGE)
         (void)luaL_error(
-            L, "on_message_received is set and gets the messages; set it to nil to receive them here");
+            L, "on_message_received is set and gets the messages: set it to nil to receive them here");
     lcw_wait_begin(L, w->state, &wait);
     status = cw_socket_receive(w->s, timeout_ms, out);
     lcw_wait_end(&wait);
@@ -225,8 +230,8 @@ int lcw_websocket_receive(lua_State *L)
     return push_and_free(L, w, event);
 }
 
-/* The socket at the first argument, if its metatable is the one in the upvalue: luaL_checkudata would look that up by
- * its name, a tenth of the time of a small message. Any other argument is checked as ever. */
+/* Returns the socket at the first argument. It compares the metatable with the upvalue, because luaL_checkudata looks the
+ * metatable up by its name, which takes 10 % of the time of a small message. Errors: as check_message_socket. */
 static lcw_socket *check_iterated(lua_State *L)
 {
     lcw_socket *w = lua_touserdata(L, 1);
@@ -236,7 +241,7 @@ static lcw_socket *check_iterated(lua_State *L)
     return is_socket && w->s != NULL ? w : check_message_socket(L);
 }
 
-/* The iterator of messages, called with the socket. */
+/* The iterator that messages returns. The loop calls it with the socket. */
 static int next_message(lua_State *L)
 {
     lcw_socket *w = check_iterated(L);
@@ -260,8 +265,8 @@ void lcw_push_next_message(lua_State *L)
     lua_pushcclosure(L, next_message, 1);
 }
 
-/* Gives the iterator and the socket apart, as pairs does, not a closure: a compiled trace of LuaJIT keeps the
- * functions that it calls, and would keep the socket with a closure. */
+/* ws:messages() returns the iterator and the socket, as pairs does. A closure with the socket would never be collected in
+ * LuaJIT, because a compiled trace keeps the functions that it calls. */
 int lcw_websocket_messages(lua_State *L)
 {
     lcw_socket *w = check_message_socket(L);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Results: the one place that makes "nil, message, err" of a failed call. Called by every method; looks at the details that
- * the core keeps per thread, and calls nothing that waits. */
+/* Makes "nil, message, err" for a failed call, as all methods do through lcw_fail. It reads the details that the core keeps
+ * for each thread. Blocks: never. */
 #include "lcurlwire.h"
 
 enum { REASON_BYTES = 256 };
 
-/* The details, copied at once: making tables may run finalizers, and those call the core. */
+/* A copy of the core's error. Making tables may run finalizers, whose calls of the core replace the original. */
 typedef struct details {
     cw_status status;
     int web_status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.output_stream: the writing half of a Lua file, of both classes. Called by scripts. It gathers nothing: one
- * write is one message, made of all its arguments. */
+/* Implements ws.output_stream of both classes, which writes as a Lua file does. Called by scripts. It has no buffer: each
+ * write joins its arguments and sends them as one message. */
 #include "lcurlwire.h"
 
 typedef struct output {
@@ -18,7 +18,7 @@ static output *check_output(lua_State *L)
     output *out = lcw_check_self(L, LCW_OUTPUT_STREAM);
 
     if (out->is_closed || out->view.w->s == NULL)
-        (void)luaL_error(L, "attempt to use a closed stream");
+        (void)luaL_error(L, "attempt to use a closed stream: connect a new socket to get another");
     return out;
 }
 
@@ -70,7 +70,7 @@ int lcw_output_flush(lua_State *L)
     return 1;
 }
 
-/* Takes what a file takes. There is nothing to set: bytes of two writes are never put into one message. */
+/* Accepts the arguments of a Lua file's setvbuf. It sets nothing, because the stream has no buffer. */
 int lcw_output_setvbuf(lua_State *L)
 {
     static const char *const modes[] = {"no", "full", "line", NULL};
@@ -82,7 +82,7 @@ int lcw_output_setvbuf(lua_State *L)
     return 1;
 }
 
-/* Flushes and closes the stream; the connection stands. */
+/* Flushes and closes the stream, not the connection. */
 int lcw_output_close(lua_State *L)
 {
     output *out = check_output(L);

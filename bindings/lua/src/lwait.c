@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What lets Ctrl-C through a blocking call. The standard interpreters answer SIGINT by setting a debug hook that
- * raises "interrupted!" at the next Lua instruction or call. While the core waits there is none, so the core's
- * wait hook, which it asks every 50 ms and after each signal, calls a Lua function that does nothing: a pending
- * debug hook fires in that, its error ends the wait, and lcw_wait_end raises it again when the core has returned.
+/* Lets Ctrl-C end a call that waits in the core. At SIGINT the standard interpreters set a debug hook. It raises
+ * "interrupted!" at the next Lua instruction or call, but no Lua runs while the core waits. So the core calls its wait hook
+ * every 50 ms and after each signal, and that calls a Lua function that does nothing. There a pending debug hook fires. Its
+ * error ends the wait, and lcw_wait_end raises the error again after the core has returned.
  *
- * Outside LuaJIT a debug hook belongs to one coroutine, and the interpreters set theirs on the main thread. A call
- * that waits in another coroutine would never see it; so a hook on the main thread that has the form of theirs
- * (calls, returns and every instruction) is run for the coroutine as well. It stays set on the main thread, which
- * stops in its turn when the coroutine has given up control. */
+ * Outside LuaJIT a debug hook belongs to one coroutine, and the interpreters set theirs on the main thread. A call that
+ * waits in another coroutine would never see it. So poke lends the coroutine the main thread's hook, if that has the form
+ * of theirs: calls, returns and every instruction. The hook stays set on the main thread, which stops too when it runs
+ * again. */
 #include "lcurlwire.h"
 
 enum { STACK_SLOTS = 16 };
@@ -19,7 +19,7 @@ static bool is_interrupt_hook(lua_State *L)
     return lua_gethook(L) != NULL && (lua_gethookmask(L) & form) == form && lua_gethookcount(L) == 1;
 }
 
-/* Called by the core, in this thread. Must return: it catches every error. */
+/* The wait hook. The core calls it in the waiting thread. It catches each error, because no longjmp may pass the core. */
 static bool poke(void *arg)
 {
     lcw_wait *wait = arg;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The socket object: making it, connecting, closing, collecting, what both classes share. Called by scripts.
- * Its parts (control, information, streams) and its handlers live in the table that is its user value. */
+/* Implements the calls of both classes: making, connecting, pinging, closing and collecting a socket. Called by scripts. The
+ * table that is a socket's user value holds its parts (control, information, streams) and its handlers. */
 #include <string.h>
 
 #include "lcurlwire.h"
@@ -14,12 +14,12 @@ lcw_socket *lcw_check_socket(lua_State *L, int index)
     if (w == NULL)
         w = lcw_test_userdata(L, index, LCW_STREAM_WEBSOCKET);
     if (w == NULL) {
-        const char *message =
-            lua_pushfstring(L, "a curlwire socket expected, got %s; call methods with a colon: object:method()",
-                            luaL_typename(L, index));
+        const char *message = lua_pushfstring(
+            L, "a curlwire socket expected, got %s: call methods with a colon, as in object:method()",
+            luaL_typename(L, index));
         (void)luaL_argerror(L, index, message);
     } else if (w->s == NULL) {
-        (void)luaL_error(L, "the socket has been collected");
+        (void)luaL_error(L, "the socket has been collected: keep a reference to it as long as you use it");
     }
     return w;
 }
@@ -157,17 +157,17 @@ static void refuse_headers(lua_State *L)
            "strings");
 }
 
-/* Adds the header whose name and value are at these places. */
+/* Adds the header whose name and value are at these indexes. */
 static void add_header(lua_State *L, lcw_socket *w, int name, int value)
 {
     if (lua_type(L, name) != LUA_TSTRING || lua_type(L, value) != LUA_TSTRING)
-        (void)luaL_error(L, "headers must be a table of strings: the name of one is a %s, its value a %s",
+        (void)luaL_error(L, "headers must be a table of strings: one name is a %s and its value is a %s",
                          luaL_typename(L, name), luaL_typename(L, value));
     if (give(L, w, cw_socket_add_request_header, name, value) != CW_OK)
         (void)lcw_raise(L, "headers");
 }
 
-/* Whether a table has these keys alone: 1 to its length, and strings if they are allowed. */
+/* Returns whether a table has no other keys than 1 to its length, and strings if may_have_strings is set. */
 static bool is_list(lua_State *L, int table, bool may_have_strings)
 {
     size_t left = lcw_raw_length(L, table);
@@ -181,8 +181,8 @@ static bool is_list(lua_State *L, int table, bool may_have_strings)
     return left == 0;
 }
 
-/* Adds the headers of the table on top, and leaves it there: pairs {name, value} in their order, then name = value and
- * name = {value, ...}. */
+/* Adds the headers of the table on top, and leaves the table there. It adds pairs {name, value} in their order, and after
+ * them name = value and name = {value, ...}. */
 static void add_headers(lua_State *L, lcw_socket *w)
 {
     int headers = lua_gettop(L), name = headers + 1, value = headers + 2;
@@ -225,13 +225,13 @@ static void collect(lcw_socket *w)
     cw_socket_set_user(s, NULL);
     if (w->event_mask != 0)
         (void)cw_socket_subscribe(s, NULL, 0);
-    if (w->is_anchored) /* finalized by lua_close, or by a script that has got at __gc */
+    if (w->is_anchored) /* lua_close finalizes it, or a script that found __gc */
         w->state->anchored_count--;
     w->is_anchored = false;
     cw_socket_release(s);
 }
 
-/* curlwire.connect(uri, {control..., headers = {...}}): an open MessageWebSocket. */
+/* curlwire.connect(uri, {control..., headers = {...}}): pushes an open MessageWebSocket. */
 int lcw_connect_function(lua_State *L)
 {
     lcw_socket *w;
@@ -249,7 +249,7 @@ int lcw_connect_function(lua_State *L)
         if (lua_istable(L, 4))
             add_headers(L, w);
         else if (!lua_isnil(L, 4))
-            return luaL_error(L, "headers must be a table, not a %s", luaL_typename(L, 4));
+            return luaL_error(L, "headers must be a table {name = value}, not a %s", luaL_typename(L, 4));
         lua_settop(L, 3);
     }
     status = connect_socket(L, w, 1, CW_TIMEOUT_DEFAULT);
@@ -293,7 +293,7 @@ int lcw_websocket_flush(lua_State *L)
     return lcw_result(L, w, status);
 }
 
-/* Calls a function; the small messages that it sends are written together. Its error is raised after that. */
+/* Calls a function, and writes the small messages that it sends together. If it failed, raises its error afterwards. */
 int lcw_websocket_batch(lua_State *L)
 {
     lcw_socket *w = lcw_check_socket(L, 1);
@@ -367,7 +367,7 @@ int lcw_websocket_abort(lua_State *L)
     return lcw_result(L, w, CW_OK);
 }
 
-/* __close of Lua 5.4: tells the server whether an error leaves the scope, and waits for the end of the connection. */
+/* __close of Lua 5.4: closes with 1011 if an error leaves the scope, else with 1000. Waits for the end of the connection. */
 int lcw_websocket_scope_end(lua_State *L)
 {
     lcw_socket *w = lcw_check_socket(L, 1);
@@ -376,7 +376,7 @@ int lcw_websocket_scope_end(lua_State *L)
 
     (void)cw_socket_close(w->s, has_failed ? CLOSE_INTERNAL_ERROR : CLOSE_NORMAL, "", 0);
     status = wait_closed(L, w, CW_TIMEOUT_NEVER);
-    if (status != CW_CLOSED || has_failed) /* the error that leaves the scope counts for more */
+    if (status != CW_CLOSED || has_failed) /* must not replace the error that leaves the scope */
         return 0;
     (void)lcw_fail(L, w, status, 0);
     return lua_error(L);
