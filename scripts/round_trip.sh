@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 "${PYTHON:-python3}" -m venv build/round_trip
 python=build/round_trip/bin/python
-"$python" -m pip install --quiet --disable-pip-version-check setuptools wheel websockets
+"$python" -m pip install --quiet --disable-pip-version-check --upgrade setuptools websockets
 make=$(command -v gmake || echo make)
 "$make" core python lua PYTHON="$python" LUA_VERSIONS=5.4 WERROR=1 "$@"
 
