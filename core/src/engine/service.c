@@ -329,15 +329,16 @@ static int start_thread(void)
 /* Fails with what errno says. */
 static cw_status cannot_start(void)
 {
-    if (errno == ENOMEM)
+    int error = errno;
+    const char *why = strerror(error); /* NOLINT(concurrency-mt-unsafe): each thread has its own text */
+
+    if (error == ENOMEM)
         return cw__fail(CW_NO_MEMORY, "no memory for the service thread: free some and call again");
-    if (errno == EMFILE || errno == ENFILE)
+    if (error == EMFILE || error == ENFILE)
         return cw__fail(CW_SYSTEM_ERROR, "no descriptor for the service: raise the limit (ulimit -n)");
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its own text (glibc 2.32, musl, BSD) */
     return cw__fail(
         CW_SYSTEM_ERROR,
-        "cannot start the service thread: %s; check the limits on threads and memory (ulimit -u, -v)",
-        strerror(errno));
+        "cannot start the service thread: %s; check the limits on threads and memory (ulimit -u, -v)", why);
 }
 
 static cw_status start_locked(void)
