@@ -97,7 +97,7 @@ SANITIZED = (
 # The functions of libcurl that WRAPS replace, as in the Makefile.
 WRAPPED = ("curl_easy_setopt", "curl_easy_getinfo", "curl_version_info")
 WRAPS = ("test_handshake_options", "test_handshake_verdict")
-# This test replaces the service, so it can be linked with mailbox.c only.
+# This test replaces process.c, so it can be linked with mailbox.c only.
 WITH_MAILBOX = "test_listing"
 # These tests do not use the files above, or they wrap libcurl's functions in a static library.
 NOT_RUN = ("test_harness", "test_libcurl", "test_stress")
