@@ -291,7 +291,7 @@ static char *put_userinfo(char *out, const cw__authority *a, char fault[CW__URI_
 /* Writes everything before and after the host. */
 static char *put_base(char *out, const cw__authority *a, cw__uri *uri, char fault[CW__URI_FAULT_BYTES])
 {
-    char port[8];
+    char port[8] = "";
 
     uri->prefix = out;
     out = uri->is_secure ? append(out, "wss://", 6) : append(out, "ws://", 5);
@@ -303,7 +303,8 @@ static char *put_base(char *out, const cw__authority *a, cw__uri *uri, char faul
     *out++ = '\0';
     uri->suffix = out;
     if (a->port >= 0)
-        out = append(out, port, (size_t)snprintf(port, sizeof port, ":%d", a->port));
+        (void)snprintf(port, sizeof port, ":%d", a->port);
+    out = append(out, port, strlen(port));
     out = append(out, "/", 2);
     uri->zone = out;
     if (a->zone)

@@ -131,7 +131,7 @@ static void put_errno(writer *w, int os_errno)
 static void put_expanded(writer *w, const char *text, const party *p)
 {
     for (; *text; text++) {
-        char one[2] = {*text, '\0'};
+        const char one[2] = {*text, '\0'};
         switch (*text) {
         case '$':
             put(w, p->name);

@@ -291,7 +291,9 @@ const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory
     for (const char *c = value; *c; c++)
         if ((unsigned char)*c <= ' ' || *c == 0x7f)
             return "it has a blank or a control character; write a blank in user or password as %20";
-    s = after ? scheme_of(text_of(value, (size_t)(after - value))) : &schemes[0];
+    s = &schemes[0];
+    if (after)
+        s = scheme_of(text_of(value, (size_t)(after - value)));
     if (!s)
         return "it does not begin with http://, https://, socks4://, socks4a://, socks5:// or socks5h://";
     rest = after ? text_of(after + 3, strlen(after + 3)) : text_of(value, strlen(value));
