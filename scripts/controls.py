@@ -146,7 +146,7 @@ def options_py(controls: list[Control]) -> str:
     return f'''# SPDX-License-Identifier: MIT
 """The options that the constructors and connect() take as keywords, for type checkers.
 
-Made by scripts/controls.py of the table in curlwire.h.
+scripts/controls.py generates this file from the table of controls in curlwire.h.
 """
 
 import os

@@ -177,7 +177,7 @@ class _Control:
     server_no_context_takeover: bool
     """Whether the server must compress each message without reference to earlier ones. Default False."""
     client_no_context_takeover: bool
-    """Whether we compress each message without reference to earlier ones. Default False."""
+    """Whether curlwire compresses each message without reference to earlier ones. Default False."""
     compression_threshold: int
     """Messages of fewer bytes are sent uncompressed. Bytes, default 128."""
     frame_size: int | None

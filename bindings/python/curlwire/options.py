@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The options that the constructors and connect() take as keywords, for type checkers.
 
-Made by scripts/controls.py of the table in curlwire.h.
+scripts/controls.py generates this file from the table of controls in curlwire.h.
 """
 
 import os
