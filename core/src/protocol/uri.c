@@ -291,7 +291,7 @@ static char *put_userinfo(char *out, const cw__authority *a, char fault[CW__URI_
 /* Writes everything before and after the host. */
 static char *put_base(char *out, const cw__authority *a, cw__uri *uri, char fault[CW__URI_FAULT_BYTES])
 {
-    char port[8] = "";
+    char port[sizeof ":2147483647"] = "";
 
     uri->prefix = out;
     out = uri->is_secure ? append(out, "wss://", 6) : append(out, "ws://", 5);
