@@ -111,9 +111,12 @@ def _wait_while(is_pending: Callable[[], bool]) -> None:
         _waiting.remove(news)
 
 
+# any(...) makes a function. CPython 3.13.5 crashes in PyFunction_NewWithQualName if it has no memory for one.
+# So this function and _any_pending() loop.
 def _check_thread() -> None:
-    if any(dispatcher.mailbox.is_own_thread() for dispatcher in _dispatchers):
-        raise StateError("run_forever() in a handler would wait for itself; call it from another thread")
+    for dispatcher in _dispatchers:
+        if dispatcher.mailbox.is_own_thread():
+            raise StateError("run_forever() in a handler would wait for itself; call it from another thread")
 
 
 def _sockets() -> list[WebSocket]:
@@ -122,7 +125,10 @@ def _sockets() -> list[WebSocket]:
 
 
 def _any_pending() -> bool:
-    return any(socket._has_handlers() and socket._is_pending() for socket in _sockets())
+    for socket in _sockets():  # noqa: SIM110
+        if socket._has_handlers() and socket._is_pending():
+            return True
+    return False
 
 
 def run_forever() -> None:
