@@ -182,8 +182,8 @@ test("bad_types", function()
         "to wait without a limit, not -1")
     raises(function() ws:receive("1") end, "not \"1\"")
     raises(function() ws:ping({}) end, "not a table")
-    raises(function() curlwire.connect(support.echo(), {headers = {Authorization = 5}}) end, "name of one is a string",
-        "its value a number")
+    raises(function() curlwire.connect(support.echo(), {headers = {Authorization = 5}}) end, "one name is a string",
+        "its value is a number")
     raises(function() ws:send_many({"a", "b\255"}, "text") end, "item 2: ", "UTF-8")
     local many = {}
     for i = 1, 250 do
