@@ -104,7 +104,7 @@ test("control_unknown", function()
     raises(function() ws.state = "open" end, "state can only be read")
     raises(function() ws.information.uri = "x" end, "only be read")
     raises(function() return ws.information.url end, "no \"url\"", "response_headers")
-    raises(function() return ws.information[1] end, "no 1;")
+    raises(function() return ws.information[1] end, "no 1:")
     equal(ws.anything, nil)
 end)
 
