@@ -94,7 +94,7 @@ test("control_unknown", function()
     end
     local ws = curlwire.MessageWebSocket()
     raises(function() ws.control[1] = 1 end, "no control 1 (give controls as name = value): it has message_type,")
-    raises(function() curlwire.MessageWebSocket {nothing = 1} end, "no control \"nothing\": it has", "test_control.lua:")
+    raises(function() curlwire.MessageWebSocket {nothing = 1} end, "control \"nothing\": it has", "test_control.lua:")
     raises(function() curlwire.MessageWebSocket {"utf8"} end, "no control 1 (give controls as name = value)")
     raises(function() curlwire.MessageWebSocket {headers = {}} end, "no control \"headers\" (give headers to")
     raises(function() curlwire.StreamWebSocket {on_closed = print} end, "\"on_closed\" (set a handler on")
