@@ -177,7 +177,7 @@ class Row:
     text: str
     status: str
     place: str  # file:line
-    mend: str = ""  # what to do, where it is a text of its own
+    advice: str = ""  # what to do, where it is a text of its own
     is_checked: bool = True  # whether it must say what to do
 
 
@@ -305,8 +305,8 @@ class Reader:
         is_whole = source.has_whole_texts and bool(re.match(rf"[\w{re.escape(placeholders)}]", token.text))
         status = status or source.statuses
         place = f"{source.path.relative_to(ROOT)}:{token.line}"
-        mend = mend_of(source, around) if row else None
-        if NAME.match(token.text.strip()) or mend is token:
+        advice = advice_of(source, around) if row else None
+        if NAME.match(token.text.strip()) or advice is token:
             return
 
         def shown(text: str) -> str:
@@ -321,7 +321,7 @@ class Reader:
             self.found.breaches.append(f'{place}: "{text}" has no status; add "Errors: CW_..." to the file')
         label = f"`{'`, `'.join(status)}`{self.web_status(row)}"
         to = self.found.rows if is_whole else self.found.reasons
-        to.append(Row(text, label, place, shown(mend.text) if mend else "", is_checked=False))
+        to.append(Row(text, label, place, shown(advice.text) if advice else "", is_checked=False))
 
     def read(self) -> Found:
         for source in self.sources:
@@ -356,11 +356,11 @@ def is_matched(source: Source, at: int, around: list[tuple[str, int]]) -> bool:
     return False
 
 
-def mend_of(source: Source, around: list[tuple[str, int]]) -> Token | None:
-    """Of a row of a table whose struct has a "mend": that text."""
+def advice_of(source: Source, around: list[tuple[str, int]]) -> Token | None:
+    """Of a row of a table whose struct has "advice": that text."""
     lists = [place for name, place in around if name == "{"]
     declared = [t.text for t in source.tokens[max(0, lists[-1] - 5) : lists[-1]]]
-    if len(declared) < 5 or not re.search(rf"struct {declared[0]} {{[^}}]*\bmend\b", source.code):
+    if len(declared) < 5 or not re.search(rf"struct {declared[0]} {{[^}}]*\badvice\b", source.code):
         return None
     texts = [t for argument in source.arguments(lists[0]) for t in argument if t.kind == "text"]
     return texts[1] if len(texts) == 2 else None
@@ -453,13 +453,13 @@ def table(rows: list[Row], *, is_split: bool) -> list[str]:
         if is_split
         else ["| text | status |", "| --- | --- |"]
     )
-    unique = {(row.text, row.mend, row.status) for row in rows}
+    unique = {(row.text, row.advice, row.status) for row in rows}
     for text, given, status in sorted(unique, key=lambda row: (row[0].lower(), row)):
-        what, mend = (text, given) if given else split(text)
-        mend = re.sub(r"^[a-z](?=[a-z]*[ ,])", lambda first: first.group().upper(), mend)
-        mend = mend or what_to_do(what, status)
+        what, advice = (text, given) if given else split(text)
+        advice = re.sub(r"^[a-z](?=[a-z]*[ ,])", lambda first: first.group().upper(), advice)
+        advice = advice or what_to_do(what, status)
         lines.append(
-            f"| {cell(what)} | {status} | {cell(mend)} |" if is_split else f"| {cell(text)} | {status} |"
+            f"| {cell(what)} | {status} | {cell(advice)} |" if is_split else f"| {cell(text)} | {status} |"
         )
     return lines
 

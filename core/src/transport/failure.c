@@ -184,7 +184,7 @@ static void put_tls_number(writer *w, const char *text)
 enum { RESULTS_AT_MOST = 8 };
 
 typedef struct verdict {
-    const char *what, *mend;
+    const char *what, *advice;
     int web_status;
     int results
         [RESULTS_AT_MOST]; /* OpenSSL's X509_V_ERR_*, which CURLINFO_SSL_VERIFYRESULT passes on; 0 ends them */
@@ -283,7 +283,7 @@ static void explain_certificate(const party *p, long verify_result, cw__error *e
     put(&w, v->what);
     put(&w, number);
     put(&w, ": ");
-    put_expanded(&w, v->mend, p);
+    put_expanded(&w, v->advice, p);
     cw__error_set(error, CW_CONNECT_FAILED, v->web_status, "%s", message);
 }
 
