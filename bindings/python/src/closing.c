@@ -75,10 +75,8 @@ PyObject *websocket_wait_closed(PyObject *self, PyObject *const *args, Py_ssize_
 {
     static const signature sig = {METHOD_WAIT_CLOSED, "wait_closed", 0, {"timeout", NULL}};
     websocket *ws = (websocket *)self;
-    PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(ws, &sig, args, count, names, given) ||
-        !parse_timeout(ws->state, given[0], &timeout_ms))
+    if (!parse_only_timeout(ws, &sig, args, count, names, &timeout_ms))
         return NULL;
     return wait_closed(ws, timeout_ms);
 }

@@ -178,6 +178,14 @@ bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms)
     return true;
 }
 
+bool parse_only_timeout(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,
+                        PyObject *names, int *timeout_ms)
+{
+    PyObject *given[ARGUMENTS_MAX];
+    return parse_arguments(ws, sig, args, count, names, given) &&
+           parse_timeout(ws->state, given[0], timeout_ms);
+}
+
 /* Borrows the UTF-8 of a str. A lone surrogate has no UTF-8, so it is an ArgumentError. */
 static bool borrow_utf8(module_state *state, PyObject *value, const char *what, const char **text,
                         size_t *len_bytes)

@@ -195,6 +195,9 @@ bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args,
                      PyObject *names, PyObject *out[ARGUMENTS_MAX]);
 /* Converts a timeout argument to milliseconds. NULL and Ellipsis give CW_TIMEOUT_DEFAULT, None gives CW_TIMEOUT_NEVER. */
 bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms);
+/* Both of these, for a method whose only parameter is a timeout. */
+bool parse_only_timeout(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,
+                        PyObject *names, int *timeout_ms);
 /* Converts seconds to milliseconds, rounded up, and None to none_ms.
  *   or_none   the end of the error text, such as ", or None for no limit"; "" if None is not allowed */
 bool parse_seconds(module_state *state, PyObject *value, const char *what, const char *or_none, int64_t none_ms,

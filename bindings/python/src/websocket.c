@@ -96,10 +96,8 @@ static PyObject *websocket_ping(PyObject *self, PyObject *const *args, Py_ssize_
 {
     static const signature sig = {METHOD_PING, "ping", 0, {"timeout", NULL}};
     websocket *ws = (websocket *)self;
-    PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(ws, &sig, args, count, names, given) ||
-        !parse_timeout(ws->state, given[0], &timeout_ms))
+    if (!parse_only_timeout(ws, &sig, args, count, names, &timeout_ms))
         return NULL;
     int64_t rtt_us = 0;
     blocking b;
@@ -121,10 +119,8 @@ static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize
 {
     static const signature sig = {METHOD_FLUSH, "flush", 0, {"timeout", NULL}};
     websocket *ws = (websocket *)self;
-    PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
-    if (!parse_arguments(ws, &sig, args, count, names, given) ||
-        !parse_timeout(ws->state, given[0], &timeout_ms))
+    if (!parse_only_timeout(ws, &sig, args, count, names, &timeout_ms))
         return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
