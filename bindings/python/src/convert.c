@@ -30,7 +30,7 @@ static PyObject *parameter_list(const signature *sig)
 
 static bool place_keyword(const signature *sig, PyObject *name, PyObject *value, PyObject *out[ARGUMENTS_MAX])
 {
-    for (int i = 0; sig->parameters[i] != NULL; i++) {
+    for (int i = 0; i < ARGUMENTS_MAX && sig->parameters[i] != NULL; i++) {
         if (PyUnicode_CompareWithASCIIString(name, sig->parameters[i]) != 0)
             continue;
         if (out[i] != NULL) {
@@ -78,8 +78,8 @@ bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args,
         if (name == NULL || !place_keyword(sig, name, args[count + i], out))
             return false;
     }
-    for (int i = 0; i < sig->required; i++) {
-        if (out[i] == NULL) {
+    for (int i = 0; i < ARGUMENTS_MAX; i++) {
+        if (i < sig->required && out[i] == NULL) {
             PyErr_Format(PyExc_TypeError, "%s() needs the argument '%s'", sig->name, sig->parameters[i]);
             return false;
         }
