@@ -191,11 +191,15 @@ def valgrind() -> Counts:
 
 
 def conformance() -> Counts:
-    """Runs the vectors in Python and in every Lua. The suites of the core run them on bytes."""
+    """Runs the vectors in Python and in every Lua, in Python also with libcurl's codec. The suites of the core
+    run them on bytes."""
     script = "tests/lua/test_conformance.lua"
     total = pytest("tests/python/test_conformance.py")
     for version in LUA:
         total.add(lua(version, "", script))
+    os.environ["CURLWIRE_FRAMING"] = "curl"
+    total.add(pytest("tests/python/test_conformance.py"))
+    del os.environ["CURLWIRE_FRAMING"]
     total.add(lua("5.4", "asan", script, build=PRIVATE))
     return total
 

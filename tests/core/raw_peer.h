@@ -58,8 +58,8 @@ static inline void raw_write_both(raw_peer *p, void *data, size_t len_bytes, con
 
 #define RAW_SEND(p, bytes) raw_write((p), (bytes), sizeof(bytes) - 1)
 
-/* Reads the request and sends the reply, with more bytes in the same write or in the first packet. */
-static inline void raw_answer_with(raw_peer *p, const void *more, size_t more_bytes)
+/* Reads the request and makes the reply, in p->buffer. Returns its length. */
+static inline size_t raw_make_reply(raw_peer *p)
 {
     char key[64] = "", text[128], accept_value[32], *at;
     size_t len = 0;
@@ -77,12 +77,19 @@ static inline void raw_answer_with(raw_peer *p, const void *more, size_t more_by
     (void)snprintf(text, sizeof text, "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
     cw__sha1(text, strlen(text), digest);
     cw__base64(digest, sizeof digest, accept_value);
-    len = (size_t)snprintf((char *)p->buffer, sizeof p->buffer,
-                           "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                           "Sec-WebSocket-Accept: %s\r\n\r\n",
-                           accept_value);
-    raw_write_both(p, p->buffer, len, more, more_bytes);
     p->have_bytes = p->used_bytes = 0;
+    return (size_t)snprintf((char *)p->buffer, sizeof p->buffer,
+                            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            "Sec-WebSocket-Accept: %s\r\n\r\n",
+                            accept_value);
+}
+
+/* Reads the request and sends the reply, with more bytes in the same write or in the first packet. */
+static inline void raw_answer_with(raw_peer *p, const void *more, size_t more_bytes)
+{
+    size_t len = raw_make_reply(p);
+
+    raw_write_both(p, p->buffer, len, more, more_bytes);
 }
 
 static inline void raw_answer(raw_peer *p) { raw_answer_with(p, NULL, 0); }

@@ -9,8 +9,6 @@ local curlwire = require "curlwire"
 local harness = require "harness"
 local support = require "support"
 
-local is_native = support.has_native_decoder() and os.getenv("CURLWIRE_FRAMING") ~= "curl"
-local CODEC = is_native and "native" or "curl" -- the codec that receives
 local CLOSE = "\3\232" -- payload of the close frame (code 1000) after a vector without an end
 local FILES = {
     "closing", "compression", "fragmentation", "framing", "limits", "mixed", "opcodes", "partial", "ping_pong",
@@ -138,8 +136,14 @@ local function make_vector(name, category)
             table.insert(vector.full, {word, rest})
         end
     end
-    function vector.expected()
-        return expectation(CODEC == "curl" and #vector.curl > 0 and vector.curl or vector.full)
+    -- Returns a function that gives the expectation for the codec that receives, "native" or "curl".
+    function vector.expectations()
+        local known = {}
+        return function(codec)
+            known[codec] = known[codec] or
+                expectation(codec == "curl" and #vector.curl > 0 and vector.curl or vector.full)
+            return known[codec]
+        end
     end
     return vector
 end
@@ -267,8 +271,12 @@ local function check_answers(record, vector, expected)
     end
 end
 
+-- Libcurl receives with framing "curl", and with an old libcurl if frames came with the 101.
+local function codec_of(ws) return ws.framing == "native" and "native" or "curl" end
+
 -- Connects, and sets handlers that check the replay. At the end they call leave with nil, or with what is wrong.
-local function start(vector, way, run, expected, leave)
+-- Returns the codec that receives.
+local function start(vector, way, run, expectations, leave)
     local messages, closed = {}, {}
     local control = {connect_timeout = 10, close_timeout = 10, ping_interval = false}
     for key, value in pairs(vector.control) do
@@ -284,6 +292,7 @@ local function start(vector, way, run, expected, leave)
     function ws.on_closed(_, args)
         closed[#closed + 1] = args
         local ok, err = pcall(function()
+            local expected = expectations(codec_of(ws))
             check_messages(messages, expected)
             check_closed(closed, expected)
         end)
@@ -293,6 +302,7 @@ local function start(vector, way, run, expected, leave)
     if vector.client_closes then
         ws:close(close_payload(vector.client_closes))
     end
+    return codec_of(ws)
 end
 
 -- Adds the lines of the server's log to the outcomes of the vectors.
@@ -311,12 +321,12 @@ local function replay(vectors)
     local run = support.token("lua"):gsub("%-", "")
     local outcomes, active = {}, 0
     for _, vector in ipairs(vectors) do
-        local expected = vector.expected()
-        local outcome = {ended = {}, records = {}, wrong = {}}
+        local expectations = vector.expectations()
+        local outcome = {ended = {}, codecs = {}, records = {}, wrong = {}}
         outcomes[vector.name] = outcome
         for _, way in ipairs(ways_of(vector)) do
             outcome.ended[way] = 0
-            start(vector, way, run, expected, function(wrong)
+            outcome.codecs[way] = start(vector, way, run, expectations, function(wrong)
                 active = active - 1
                 outcome.ended[way] = outcome.ended[way] + 1
                 outcome.wrong[#outcome.wrong + 1] = wrong and way .. ": " .. wrong
@@ -344,10 +354,11 @@ local outcomes
 
 local function check(vector)
     local outcome = outcomes[vector.name]
-    local expected = vector.expected()
+    local expectations = vector.expectations()
     assert(next(outcome.ended), "it was not replayed")
     for way, count in pairs(outcome.ended) do
         harness.equal(count, 1, "the number of closed events, sent as " .. way)
+        local expected = expectations(outcome.codecs[way])
         local ok, err = pcall(check_answers, outcome.records[way], vector, expected)
         outcome.wrong[#outcome.wrong + 1] = not ok and way .. ": " .. tostring(err) or nil
     end

@@ -307,7 +307,7 @@ test("framing", function()
         local ws = support.message_socket({framing = framing})
         equal(ws.framing, nil)
         assert(ws:connect(support.echo()))
-        local expected = framing == "curl" and "curl" or support.has_native_decoder() and "native" or "mixed"
+        local expected = framing == "curl" and "curl" or "native"
         equal(ws.framing, expected)
         equal(ws.information.framing, expected)
         for _, data in ipairs {"", "binary", ("\0"):rep(300), ("x"):rep(70000), ("y"):rep(2 ^ 19)} do
@@ -328,7 +328,7 @@ test("framing_native", function()
         ws.control.framing = "auto"
     end
     assert(ws:connect(support.echo()))
-    equal(ws.framing, support.has_native_decoder() and "native" or "mixed")
+    equal(ws.framing, "native")
     finish(ws)
 end)
 

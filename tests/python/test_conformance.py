@@ -19,14 +19,13 @@ from pathlib import Path
 import pytest
 
 import curlwire
-from peers import HAS_COMPRESSION, WAIT, decodes_natively, url
+from peers import HAS_COMPRESSION, WAIT, url
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
 
 import vectors
 from vectors import Expected, Vector
 
-CODEC = "native" if decodes_natively() else "curl"  # the codec that receives
 ALL = vectors.read_all()
 VECTORS = [vector for vector in ALL if HAS_COMPRESSION or "compression" not in vector.controls]
 AT_ONCE = 32
@@ -40,6 +39,7 @@ class Outcome:
     events: list[Event] = field(default_factory=list)
     closed: list[tuple[int, str, bool]] = field(default_factory=list)
     error: str = ""
+    codec: str = ""  # the codec that received
     record: list[str] = field(default_factory=list)  # the record of the server: end, frames
 
 
@@ -54,6 +54,7 @@ def replay(vector: Vector, way: str, run: str) -> Outcome:
     ws = curlwire.MessageWebSocket(**vector.controls)  # type: ignore[arg-type]
     ws.on_closed = on_closed
     ws.connect(url("CW_VECTORS_WS", f"/vector/{run}/{vector.name}/{way}"), timeout=WAIT)
+    outcome.codec = "native" if ws.framing == "native" else "curl"
     if vector.client_closes is not None:
         code = int.from_bytes(vector.client_closes[:2]) if vector.client_closes else 1005
         ws.close(code, vector.client_closes[2:].decode())
@@ -163,9 +164,9 @@ def check_answers(record: list[str], vector: Vector, expected: Expected) -> None
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
 def test_vector(vector: Vector, outcomes: dict[tuple[str, str], Outcome]) -> None:
-    expected = vector.expected(CODEC)
     for way in vector.ways():
         outcome = outcomes[vector.name, way]
+        expected = vector.expected(outcome.codec)
         try:
             assert outcome.error == ""
             check_messages(outcome.events, expected)

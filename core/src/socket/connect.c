@@ -307,11 +307,12 @@ static bool make_codec(cw_socket *s, const cw__pool_member *member, int fd)
 
     if (!link)
         return false;
+    link->party = cw__handshake_tls_party(s->connecting->handshake);
+    link->has_leftover = !s->in.is_drained;
     if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL)
         s->codec = cw__codec_curl_create(link);
     else
         s->codec = cw__codec_native_create(link);
-    link->party = cw__handshake_tls_party(s->connecting->handshake);
     if (!s->codec)
         cw__link_destroy(link);
     return s->codec != NULL;
@@ -344,6 +345,7 @@ static bool open_locked(cw_socket *s)
             "the server ended the connection right after the handshake: see its log, or connect again");
         return false;
     }
+    s->in.is_drained = cw__handshake_is_all(c->handshake, fd, is_plain(s));
     if (!make_rooms(s, fd))
         return false;
     s->framing = s->codec->calls->name;
@@ -351,8 +353,6 @@ static bool open_locked(cw_socket *s)
         cw__link_set_send_buffer(s->codec->link, (int)cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE));
     s->fd = fd;
     s->watched = 0;
-    s->in.is_drained = cw__handshake_is_all(c->handshake, fd, is_plain(s));
-    s->codec->link->has_leftover = !s->in.is_drained;
     s->easy = cw__handshake_release_easy(c->handshake);
     s->pool = c->member.pool;
     read_addresses(s);

@@ -84,9 +84,11 @@ cw__codec *cw__codec_curl_create(cw__link *link);
 
 /* ---- From codec_native.c ------------------------------------------------------------------------------- */
 
-/* Makes the codec, which the caller owns until calls->destroy. NULL without memory. */
+/* Makes the codec, which the caller owns until calls->destroy. NULL without memory. It decides here whether it receives
+ * or leaves that to libcurl's decoder, so has_leftover of the link must be set before. */
 cw__codec *cw__codec_native_create(cw__link *link);
-/* Says whether the loaded libcurl lets this codec receive; if not, libcurl's decoder does. Needs no lock. */
+/* Says whether the loaded libcurl lets this codec receive on every connection. With an older one it receives only on a
+ * link that is read bare from the start. Needs no lock. */
 bool cw__codec_native_receives(void);
 
 CW__PRIVATE_END

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Codec "native": our own frames over libcurl's connection (link.c). A libcurl before 8.21 gives the bytes that came
- * with the 101 only to its own decoder. There that decoder goes on receiving, and the codec is called "mixed". Called
- * through codec.h. It knows no controls and no rules for messages.
+ * with the 101 only to its own decoder. Unless it is certain that there are none, that decoder goes on receiving, and
+ * the codec is called "mixed". Called through codec.h. It knows no controls and no rules for messages.
  *
  * Memory: an idle codec has only its struct. Unused input has a buffer, and so has output that is held back or that
  * the connection has not accepted, as long as there is any. The process keeps one unused input buffer, so that a
@@ -463,6 +463,13 @@ bool cw__codec_native_receives(void)
     return curl_version_info(CURLVERSION_NOW)->version_num >= GIVES_ALL_BYTES;
 }
 
+/* Says whether no byte of a frame can be in libcurl's own decoder. An old libcurl puts all that it reads with the 101,
+ * or after it, into that decoder (lib/ws.c). So it must have read nothing beyond the 101, and never read again. */
+static bool can_receive(const cw__link *link)
+{
+    return cw__codec_native_receives() || cw__link_reads_bare(link);
+}
+
 cw__codec *cw__codec_native_create(cw__link *link)
 {
     static const cw__codec_calls native = {.name = "native",
@@ -482,7 +489,7 @@ cw__codec *cw__codec_native_create(cw__link *link)
 
     if (!c)
         return NULL;
-    c->base.calls = cw__codec_native_receives() ? &native : &mixed;
+    c->base.calls = can_receive(link) ? &native : &mixed;
     c->base.link = link;
     if (c->base.calls == &mixed && !(c->decoder = cw__codec_curl_create(link))) {
         cw__free(c);
