@@ -8,7 +8,8 @@
 #   python the same with Python's headers and venv, for `pip install .`
 #   lua    the same with Lua 5.1, 5.2, 5.3, 5.4, LuaJIT, and LuaRocks
 #   demo   what the demo needs (default)
-#   test   what the tests need: more packages, Python packages into build/venv, npm packages into build/node
+#   test   what the tests need: more packages, Python packages into build/venv, npm packages into build/node, and
+#          nginx's Lua module into build/nginx-lua
 #   bench  what the benchmark needs: lua-http; bench/run.py installs the Python clients itself
 #
 # All but test and bench use only Debian's packages. Works on Debian 12 and later, and on systems with its packages,
@@ -259,6 +260,25 @@ install_node() {
     cp tests/servers/package.json build/node/package.done
 }
 
+# As root, apt would warn that its own user cannot write here.
+fetch_nginx_lua() {
+    apt-get -qq -o APT::Sandbox::User="$(id -un)" download libnginx-mod-http-lua libnginx-mod-http-ndk libluajit2-5.1-2 \
+        lua-resty-core lua-resty-lrucache
+}
+
+# Unpacks nginx's Lua module, which uses OpenResty's LuaJIT. It cannot be installed beside Debian's LuaJIT.
+unpack_nginx_lua() {
+    { ! has apt-get || [ -e build/nginx-lua/done ]; } && return
+    say "unpacking nginx's Lua module into build/nginx-lua"
+    rm -rf build/nginx-lua
+    mkdir -p build/nginx-lua/packages
+    (cd build/nginx-lua/packages && { fetch_nginx_lua || { apt update && fetch_nginx_lua; }; })
+    for package in build/nginx-lua/packages/*.deb; do
+        dpkg-deb -x "$package" build/nginx-lua
+    done
+    touch build/nginx-lua/done
+}
+
 if ! has apt-get || ! has dpkg-query; then
     look_only
 else
@@ -281,4 +301,5 @@ fi
 if [ "$KIND" = test ]; then
     install_python
     install_node
+    unpack_nginx_lua
 fi

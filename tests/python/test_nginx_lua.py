@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""curlwire for Lua inside nginx, whose Lua module uses OpenResty's LuaJIT. The master process loads curlwire,
+and its worker connects after the fork."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import curlwire
+from peers import WAIT, echo
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = Path(curlwire.__file__).resolve().parents[2] / "lua" / "jit"  # of the build under test
+UNPACKED = ROOT / "build" / "nginx-lua"  # scripts/install.sh test
+CONFIGURATION = """
+load_module {unpacked}/usr/lib/nginx/modules/ndk_http_module.so;
+load_module {unpacked}/usr/lib/nginx/modules/ngx_http_lua_module.so;
+{user}
+daemon off;
+worker_processes 1;
+pid {folder}/pid;
+error_log stderr warn;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    lua_package_path "{modules}/?.lua;{modules}/?/init.lua;{unpacked}/usr/share/lua/5.1/?.lua;;";
+    lua_package_cpath "{modules}/?.so;;";
+    init_by_lua_block {{ require "curlwire" }}
+    server {{
+        listen unix:{folder}/socket;
+        location / {{
+            content_by_lua_block {{
+                local curlwire = require "curlwire"
+                local ws = assert(curlwire.connect("{echo}"))
+                assert(ws:send("from nginx"))
+                ngx.print(curlwire.libcurl_version, " ", (assert(ws:receive({wait}))))
+                ws:close()
+                ws:wait_closed()
+            }}
+        }}
+    }}
+}}
+"""
+
+
+def ask(folder: Path) -> str:
+    """Returns the body of nginx's answer."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(WAIT)
+        connection.connect(f"{folder}/socket")
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        with connection.makefile("rb") as answer:
+            head, _, body = answer.read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 "), head
+    return body.decode()
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[Path]:
+    """Runs nginx. Gives the folder with its socket."""
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    assert (UNPACKED / "done").exists(), "nginx's Lua module is missing. Run: sh scripts/install.sh test"
+    text = CONFIGURATION.format(
+        unpacked=UNPACKED, folder=tmp_path, modules=MODULES, echo=echo(), wait=WAIT,
+        user="user root;" if os.geteuid() == 0 else "",
+    )  # fmt: skip
+    (tmp_path / "nginx.conf").write_text(text)
+    (libraries,) = {str(path.parent) for path in UNPACKED.glob("usr/lib/*/libluajit-5.1.so.2")}
+    running = subprocess.Popen(
+        [program, "-p", str(tmp_path), "-e", "stderr", "-c", str(tmp_path / "nginx.conf")],
+        env={**os.environ, "LD_LIBRARY_PATH": libraries},
+    )
+    try:
+        until = time.monotonic() + WAIT
+        while not (tmp_path / "pid").exists():  # nginx writes it when it listens
+            assert running.poll() is None, "nginx did not start; its output is above"
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        yield tmp_path
+    finally:
+        running.terminate()
+        running.wait(WAIT)
+
+
+def test_nginx(nginx: Path) -> None:
+    for _ in range(3):
+        assert ask(nginx) == f"{curlwire.libcurl_version} from nginx"
