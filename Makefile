@@ -22,6 +22,7 @@
 #   make stress        run 8 threads on 4 sockets under ThreadSanitizer; STRESS_S=30 seconds
 #   make load          run many connections at once; LOAD_S=60 seconds, LOAD_CONNECTIONS=2000
 #   make fuzz          run each fuzz target for T seconds (60), two at a time
+#   make autobahn      run the public Autobahn suite with Python, Lua 5.4 and LuaJIT, in half an hour. AUTOBAHN="--only limits python"
 #   make analyse       run gcc -fanalyzer, clang-tidy and cppcheck over the core and the bindings
 #   make coverage      list the lines of the core that the C tests do not reach
 #   make mutants       change the core in one place at a time, and see whether the C tests fail. MUTANTS="--sample 50 reply"
@@ -122,7 +123,7 @@ LUA_SIDE     := $(wildcard bindings/lua/curlwire/*.lua)
 TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/test_*.c))
 
 .PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
-        test-conformance asan tsan stress load fuzz fuzz-targets analyse coverage mutants mutant-parts mutants-run \
+        test-conformance asan tsan stress load fuzz fuzz-targets autobahn analyse coverage mutants mutant-parts mutants-run \
         lint controls docs errors format cross bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
 
 menu:
@@ -326,6 +327,8 @@ load:
 	@LOAD_S='$(LOAD_S)' LOAD_CONNECTIONS='$(LOAD_CONNECTIONS)' $(VENV)/python scripts/run_tests.py load
 fuzz:
 	@$(VENV)/python tests/fuzz/run.py $(if $(T),--seconds $(T))
+autobahn: python lua
+	@$(PYTHON) tests/autobahn/run.py --build $(BUILD) $(AUTOBAHN)
 analyse:
 	@$(VENV)/python scripts/analyse.py
 coverage:

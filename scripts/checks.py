@@ -167,6 +167,10 @@ def lint() -> list[Test]:
         ),
         ("mypy of the fuzz scripts", partial(run_mypy, *files("tests/fuzz/*.py"))),
         ("mypy of the tests of resources", partial(run_mypy, *files("tests/resources/*.py"))),
+        (
+            "mypy of the Autobahn scripts",
+            partial(run_mypy, "tests/autobahn/client.py", "tests/autobahn/run.py"),
+        ),
         ("mypy of the benchmark", partial(run_mypy, *files("bench/*.py"))),
         ("mypy of the scripts", partial(run_mypy, *files("scripts/*.py"))),
         ("stubtest", run_stubtest),
