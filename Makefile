@@ -4,7 +4,7 @@
 #   make demo          install what is missing, build, run a short demo in Python and in Lua
 #   make test          install what is missing, build, run every test
 #   make test-one T=test_ping NAME='part of a name'   build and run one file of tests, or some of its tests
-#                      (T=test_x.py or T=test_x.lua LUA=5.1 too; VARIANT=asan or tsan, LIBCURL=private)
+#                      (T=test_x.py or T=test_x.lua LUA=5.1 too; VARIANT=asan or tsan, LIBCURL=system)
 #   make test-quick    run some of the tests on what is built, in 2 minutes
 #   make test-all      run every test, then the suites beside busy loops, then in fresh minimal systems: hours
 #   make all           build the library, the Python module and the Lua modules into build/
@@ -12,12 +12,12 @@
 #   make python        build the Python module; use it with PYTHONPATH=build/python
 #   make lua           build the Lua modules: build/lua/5.1 5.2 5.3 5.4 jit
 #   make cross         compile the core for macOS, FreeBSD and musl, with zig
-#   make libcurl       build a private static libcurl in build/libcurl, which LIBCURL=private uses
+#   make libcurl       build the static libcurl that the others contain, in build/libcurl
 #   make test-core     run the C tests on what is built, after sh scripts/install.sh test
 #   make test-python   run the Python tests on what is built
 #   make test-lua      run the Lua tests on what is built
 #   make test-conformance  run the test vectors of RFC 6455 in Python and in every Lua
-#   make asan          run the C and Lua tests under AddressSanitizer and UBSan, with the private libcurl
+#   make asan          run the C and Lua tests under AddressSanitizer and UBSan
 #   make tsan          run them under ThreadSanitizer
 #   make stress        run 8 threads on 4 sockets under ThreadSanitizer; STRESS_S=30 seconds
 #   make load          run many connections at once; LOAD_S=60 seconds, LOAD_CONNECTIONS=2000
@@ -36,13 +36,13 @@
 #   make bench-check   compare the instructions of fixed work with the record; RECORD=1 writes the record
 #   make install       install library, header and pkg-config file to PREFIX (/usr/local), under DESTDIR; then run ldconfig
 #   make uninstall     remove what make install has installed
-#   make dist          make a source archive in dist/
+#   make dist          make a source archive in dist/, with the source of libcurl
 #   make clean         remove build/ and dist/
 #
 # Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.2 5.3 5.4 jit", WERROR=1, V=1,
-#   T=3600 for fuzz, CW_TEST_MANY=10000 (the number of sockets in the tests of resources), CURL_TARBALL for libcurl.
-#   LIBCURL=private uses the private libcurl and build/private; it works for all, core, python, lua, core-tests,
-#   test-core, test-python, test-lua, test-conformance and bench. Sanitizers, fuzz and coverage always use that one.
+#   T=3600 for fuzz, CW_TEST_MANY=10000 (the number of sockets in the tests of resources), CURL_TARBALL and
+#   LIBPSL_TARBALL (archives of sources, docs/libcurl.md). LIBCURL=system is for packagers: it uses the system's libcurl,
+#   8.14.1 or later, and build/system, in all, core, python, lua, core-tests, test-..., install and bench.
 
 .DEFAULT_GOAL := menu
 .DELETE_ON_ERROR:
@@ -51,13 +51,13 @@ MAKEFLAGS += --no-builtin-rules
 Q   := $(if $(V),,@)
 SAY := $(if $(V),:,echo "  ")
 
-# system or private. scripts/build_libcurl.sh builds the private one.
-LIBCURL ?= system
-ifeq ($(filter $(LIBCURL),system private),)
-$(error LIBCURL is $(LIBCURL), neither system nor private. Set it to one of them)
+# private: the libcurl that scripts/build_libcurl.sh builds, inside all that is built here. system: the system's libcurl.
+LIBCURL ?= private
+ifeq ($(filter $(LIBCURL),private system),)
+$(error LIBCURL is $(LIBCURL). Set it to private or system)
 endif
 
-BUILD   ?= $(if $(filter private,$(LIBCURL)),build/private,build)
+BUILD   ?= $(if $(filter system,$(LIBCURL)),build/system,build)
 # release; test has allocation counters; asan and tsan are built for a sanitizer
 VARIANT ?= release
 OUT     := $(BUILD)/$(VARIANT)
@@ -99,22 +99,12 @@ NAMED    := -Wl,-soname,$(SONAME)
 MODULE   := -Wl,--exclude-libs,ALL
 endif
 
-# Including the stamp builds the private libcurl before its flags are read.
-ifeq ($(LIBCURL),private)
-ifneq ($(filter-out clean menu,$(MAKECMDGOALS)),)
-include build/libcurl/stamp.mk
-endif
-endif
-
-# clang compiles only the fuzz targets. If it compiled libcurl too, each run of them would build libcurl twice.
-CURL_CC := $(if $(filter fuzz,$(VARIANT)),cc,$(CC))
-
-build/libcurl/stamp.mk: FORCE
-	@CURL_TARBALL='$(CURL_TARBALL)' CC='$(CURL_CC)' sh scripts/build_libcurl.sh
-
+# The flags for libcurl are read when the first recipe needs them, because libcurl may have to be built before. All that
+# is compiled depends on check-libcurl.
 CHECK_LIBCURL := LIBCURL='$(LIBCURL)' CURL_CONFIG='$(CURL_CONFIG)' sh scripts/check_libcurl.sh
-CURL_CFLAGS   := $(shell $(CHECK_LIBCURL) cflags 2>/dev/null)
-CURL_LIBS     := $(shell $(CHECK_LIBCURL) libs 2>/dev/null)
+CURL_CFLAGS    = $(eval CURL_CFLAGS := $$(shell $(CHECK_LIBCURL) cflags))$(CURL_CFLAGS)
+CURL_LIBS      = $(eval CURL_LIBS := $$(shell $(CHECK_LIBCURL) libs))$(CURL_LIBS)
+CURL_BUILT    := $(if $(filter private,$(LIBCURL)),build/libcurl/lib/libcurl.a)
 
 CORE_SOURCES := $(wildcard core/src/*/*.c)
 CORE_OBJECTS := $(CORE_SOURCES:core/src/%.c=$(OUT)/core/%.o)
@@ -124,7 +114,8 @@ TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/t
 
 .PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
         test-conformance asan tsan stress load fuzz fuzz-targets autobahn analyse coverage mutants mutant-parts mutants-run \
-        lint controls docs errors format cross bench bench-quick bench-check dist install uninstall clean libcurl check-libcurl FORCE
+        lint controls docs errors format cross bench bench-quick bench-check dist install install-rock \
+        uninstall clean libcurl check-libcurl FORCE
 
 menu:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -147,9 +138,12 @@ test-all:
 
 # ---- libcurl
 
-libcurl: build/libcurl/stamp.mk
+libcurl: build/libcurl/lib/libcurl.a
 
-check-libcurl:
+build/libcurl/lib/libcurl.a: FORCE
+	@CURL_TARBALL='$(CURL_TARBALL)' LIBPSL_TARBALL='$(LIBPSL_TARBALL)' CC='$(CC)' sh scripts/build_libcurl.sh
+
+check-libcurl: $(CURL_BUILT)
 	@$(CHECK_LIBCURL)
 
 # ---- the core
@@ -171,17 +165,24 @@ $(OUT)/libcurlwire.a: $(CORE_OBJECTS)
 	@$(SAY) AR $@
 	$(Q)$(AR) rcs $@ $^
 
-$(OUT)/$(SONAME): $(CORE_OBJECTS)
+$(OUT)/$(SONAME): $(CORE_OBJECTS) $(CURL_BUILT)
 	@$(SAY) LD $@
-	$(Q)$(CC) $(SHARED) $(NAMED) -o $@ $^ $(CURL_LIBS)
+	$(Q)$(CC) $(SHARED) $(NAMED) -o $@ $(CORE_OBJECTS) $(CURL_LIBS)
 
 $(OUT)/libcurlwire.so: $(OUT)/$(SONAME)
 	@ln -sf $(SONAME) $@
 
-$(OUT)/curlwire.pc: core/curlwire.pc.in core/include/curlwire.h Makefile FORCE
+# What a program needs beside libcurlwire.a: with the private libcurl, only the libraries that libcurl needs.
+ifeq ($(LIBCURL),system)
+PC_REQUIRES := libcurl >= 8.14.1, zlib
+else
+PC_LIBS      = $(filter-out %.a,$(CURL_LIBS))
+endif
+
+$(OUT)/curlwire.pc: core/curlwire.pc.in core/include/curlwire.h Makefile FORCE | check-libcurl
 	@mkdir -p $(OUT)
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-	     -e 's|@VERSION@|$(VERSION)|' $< > $@
+	     -e 's|@VERSION@|$(VERSION)|' -e 's|@REQUIRES@|$(PC_REQUIRES)|' -e 's|@LIBS@|$(PC_LIBS)|' $< > $@
 
 -include $(wildcard $(OUT)/core/*/*.d $(OUT)/tests/*.d $(OUT)/targets/*.d)
 
@@ -225,7 +226,7 @@ else
 core-tests: $(TESTS)
 endif
 
-$(OUT)/tests/%: tests/core/%.c $(OUT)/libcurlwire.a $(OUT)/flags
+$(OUT)/tests/%: tests/core/%.c $(OUT)/libcurlwire.a $(OUT)/flags $(CURL_BUILT)
 	@mkdir -p $(@D)
 	@$(SAY) CC $<
 	$(Q)$(CC) $(C_FLAGS) -Itests/core -MMD -MP -MF $@.d -o $@ $< $(OUT)/libcurlwire.a $(CURL_LIBS) $(WRAPPED) $(LDFLAGS)
@@ -239,11 +240,11 @@ $(OUT)/tests/test_handshake_options $(OUT)/tests/test_handshake_verdict: WRAPPED
     -Wl,--wrap=curl_easy_setopt,--wrap=curl_easy_getinfo,--wrap=curl_version_info
 $(OUT)/tests/test_libcurl: WRAPPED := -Wl,--wrap=curl_version_info,--wrap=curl_global_init
 
-# ---- the fuzz targets: tests/fuzz/run.py calls this with LIBCURL=private CC=clang VARIANT=fuzz
+# ---- the fuzz targets: tests/fuzz/run.py calls this with CC=clang VARIANT=fuzz
 
 fuzz-targets: $(patsubst tests/fuzz/%.c,$(OUT)/targets/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-$(OUT)/targets/%: tests/fuzz/%.c $(OUT)/libcurlwire.a $(OUT)/flags
+$(OUT)/targets/%: tests/fuzz/%.c $(OUT)/libcurlwire.a $(OUT)/flags $(CURL_BUILT)
 	@mkdir -p $(@D)
 	@$(SAY) CC $<
 	$(Q)$(CC) $(C_FLAGS) -fsanitize=fuzzer -Itests/fuzz -MMD -MP -MF $@.d -o $@ $< $(OUT)/libcurlwire.a \
@@ -265,8 +266,11 @@ PKG_5.3 := lua5.3
 PKG_5.4 := lua5.4
 PKG_jit := luajit
 LUA_KNOWN    := 5.1 5.2 5.3 5.4 jit
+# LuaRocks passes the folder of one Lua's headers, LUA_INCDIR.
+LUA_GIVEN    := $(if $(LUA_INCDIR),$(shell sed -n 's/^.define[ \t]*LUA_VERSION_NUM[ \t]*\([0-9]\)0\([0-9]\).*/\1.\2/p' '$(LUA_INCDIR)/lua.h' | grep . || echo unknown))
 LUA_FOUND    := $(foreach v,$(LUA_KNOWN),$(shell pkg-config --exists $(PKG_$(v)) 2>/dev/null && echo $(v)))
-LUA_VERSIONS ?= $(LUA_FOUND)
+LUA_VERSIONS ?= $(or $(LUA_GIVEN),$(LUA_FOUND))
+LUA_FLAGS     = $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(shell pkg-config --cflags $(PKG_$(1))))
 ifneq ($(filter-out $(LUA_KNOWN),$(LUA_VERSIONS)),)
 $(error LUA_VERSIONS is $(LUA_VERSIONS), but curlwire is tested with $(LUA_KNOWN) only. Choose from these)
 endif
@@ -281,25 +285,35 @@ lua-side-$(1): $(LUA_SIDE)
 	@mkdir -p $(LUA_OUT)/$(1)/curlwire
 	@cp $(LUA_SIDE) $(LUA_OUT)/$(1)/curlwire/
 
-$(OUT)/lua-objects/$(1)/%.o: bindings/lua/src/%.c $(OUT)/flags
+$(OUT)/lua-objects/$(1)/flags: FORCE
+	@mkdir -p $$(@D)
+	@echo '$$(call LUA_FLAGS,$(1))' | cmp -s - $$@ || echo '$$(call LUA_FLAGS,$(1))' > $$@
+
+$(OUT)/lua-objects/$(1)/%.o: bindings/lua/src/%.c $(OUT)/flags $(OUT)/lua-objects/$(1)/flags
 	@mkdir -p $$(@D)
 	@$(SAY) CC $$< for Lua $(1)
-	$(Q)$$(CC) $$(filter-out -Icore/src,$$(C_FLAGS)) $$(shell pkg-config --cflags $(PKG_$(1))) -MMD -MP -c -o $$@ $$<
+	$(Q)$$(CC) $$(filter-out -Icore/src,$$(C_FLAGS)) $$(call LUA_FLAGS,$(1)) -MMD -MP -c -o $$@ $$<
 
 $(LUA_OUT)/$(1)/curlwire/core.so: $(LUA_SOURCES:bindings/lua/src/%.c=$(OUT)/lua-objects/$(1)/%.o) \
-                                  $(OUT)/libcurlwire.a
+                                  $(OUT)/libcurlwire.a $(CURL_BUILT)
 	@mkdir -p $$(@D)
 	@$(SAY) LD $$@
-	$(Q)$$(CC) $$(SHARED) $$(MODULE) -o $$@ $$^ $$(CURL_LIBS)
+	$(Q)$$(CC) $$(SHARED) $$(MODULE) -o $$@ $$(filter %.o,$$^) $(OUT)/libcurlwire.a $$(CURL_LIBS)
 
 -include $(wildcard $(OUT)/lua-objects/$(1)/*.d)
 endef
 $(foreach v,$(LUA_VERSIONS),$(eval $(call lua_rules,$(v))))
 
+# LuaRocks calls this with ROCK_LUADIR and ROCK_LIBDIR, the folders of the rock.
+install-rock: lua
+	install -d $(ROCK_LUADIR)/curlwire $(ROCK_LIBDIR)/curlwire
+	install -m 644 $(LUA_SIDE) $(ROCK_LUADIR)/curlwire/
+	install -m 755 $(firstword $(LUA_VERSIONS:%=$(LUA_OUT)/%/curlwire/core.so)) $(ROCK_LIBDIR)/curlwire/core.so
+
 # ---- tests of what is built; scripts/run_tests.py defines the suites
 
 RUN_TESTS = $(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/run_tests.py
-PRIVATE   := $(if $(filter private,$(LIBCURL)),-private)
+SYSTEM    := $(if $(filter system,$(LIBCURL)),-system)
 
 $(VENV)/python:
 	@echo "make: the tools of the tests are not installed. Run: sh scripts/install.sh test" >&2; exit 1
@@ -310,13 +324,13 @@ controls docs errors format cross: | $(VENV)/python
 test-quick:
 	@$(RUN_TESTS) --quick
 test-core:
-	@$(RUN_TESTS) core$(PRIVATE)
+	@$(RUN_TESTS) core$(SYSTEM)
 test-python:
-	@$(RUN_TESTS) python$(PRIVATE)
+	@$(RUN_TESTS) python$(SYSTEM)
 test-lua:
-	@$(RUN_TESTS) $(if $(PRIVATE),,lua-5.1 lua-5.2 lua-5.3) lua-5.4$(PRIVATE) lua-jit$(PRIVATE)
+	@$(RUN_TESTS) $(if $(SYSTEM),,lua-5.1 lua-5.2 lua-5.3) lua-5.4$(SYSTEM) lua-jit$(SYSTEM)
 test-conformance:
-	@$(RUN_TESTS) conformance$(PRIVATE)
+	@$(RUN_TESTS) conformance$(SYSTEM)
 asan:
 	@$(RUN_TESTS) core-asan lua-asan
 tsan:
@@ -332,12 +346,12 @@ autobahn: python lua
 analyse:
 	@$(VENV)/python scripts/analyse.py
 coverage:
-	@$(MAKE) -j2 --no-print-directory core-tests VARIANT=cov LIBCURL=private
+	@$(MAKE) -j2 --no-print-directory core-tests VARIANT=cov
 	@$(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/coverage.py
 mutants:
-	@$(MAKE) -j2 --no-print-directory mutant-parts VARIANT=asan LIBCURL=private
-	@$(MAKE) -j2 --no-print-directory mutant-parts VARIANT=mutants LIBCURL=private
-	@$(MAKE) --no-print-directory mutants-run VARIANT=mutants LIBCURL=private
+	@$(MAKE) -j2 --no-print-directory mutant-parts VARIANT=asan
+	@$(MAKE) -j2 --no-print-directory mutant-parts VARIANT=mutants
+	@$(MAKE) --no-print-directory mutants-run VARIANT=mutants
 mutant-parts: $(OUT)/libcurlwire.a $(TESTS:=.o)
 mutants-run:
 	@$(RUN_TESTS:%run_tests.py=%mutants.py) --build $(BUILD) --libraries '$(CURL_LIBS)' $(MUTANTS)
@@ -372,11 +386,23 @@ bench-check:
 # can write the cache.
 RUN_LDCONFIG = $(if $(DESTDIR),,@if [ "$$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi)
 
-install: core
-	$(if $(PRIVATE),$(error make install works only with LIBCURL=system, because curlwire.pc names the system's libcurl))
+# The archive that is installed has one object, in which all hidden names are local: a program may contain another libcurl.
+# macOS's linker makes them local itself.
+INSTALLED := $(OUT)/installed/libcurlwire.a
+LOCALIZE  := $(if $(filter Darwin,$(shell uname -s)),:,$(or $(OBJCOPY),objcopy) --localize-hidden)
+
+$(INSTALLED): $(CORE_OBJECTS) $(CURL_BUILT)
+	@mkdir -p $(@D)
+	@$(SAY) AR $@
+	@rm -f $@
+	$(Q)$(CC) -r -nostdlib -o $(@D)/curlwire.o $^
+	$(Q)$(LOCALIZE) $(@D)/curlwire.o
+	$(Q)$(AR) rcs $@ $(@D)/curlwire.o
+
+install: core $(INSTALLED)
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 core/include/curlwire.h $(DESTDIR)$(INCLUDEDIR)/curlwire.h
-	install -m 644 $(OUT)/libcurlwire.a $(DESTDIR)$(LIBDIR)/libcurlwire.a
+	install -m 644 $(INSTALLED) $(DESTDIR)$(LIBDIR)/libcurlwire.a
 	install -m 755 $(OUT)/$(SONAME) $(DESTDIR)$(LIBDIR)/libcurlwire.so.$(VERSION)
 	ln -sf libcurlwire.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libcurlwire.so
@@ -391,7 +417,9 @@ uninstall:
 
 dist:
 	@mkdir -p dist
-	git archive --format=tar.gz --prefix=curlwire-$(VERSION)/ -o dist/curlwire-$(VERSION).tar.gz HEAD
+	sh scripts/build_libcurl.sh --pack build/packed
+	git archive --format=tar.gz --prefix=curlwire-$(VERSION)/packaging/sources/ $$(printf -- '--add-file=%s ' build/packed/*) \
+	    --prefix=curlwire-$(VERSION)/ -o dist/curlwire-$(VERSION).tar.gz HEAD
 
 clean:
 	rm -rf build dist

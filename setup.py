@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Builds curlwire._core: one extension with the C core and the binding, for Python 3.11 and later (abi3)."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -11,8 +12,10 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 
-HEADER = Path(__file__).parent / "core" / "include" / "curlwire.h"
+ROOT = Path(__file__).resolve().parent
+HEADER = ROOT / "core" / "include" / "curlwire.h"
 
 # A free-threaded Python has no limited API, so it needs an extension built for its own version.
 IS_LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
@@ -26,10 +29,16 @@ def version() -> str:
     return found.group(1)
 
 
+def build_libcurl(*arguments: str) -> None:
+    """Builds the libcurl that the extension contains, or packs its source. The script says why it fails."""
+    if subprocess.run(["sh", "scripts/build_libcurl.sh", *arguments], cwd=ROOT, check=False).returncode != 0:
+        raise SystemExit(1)
+
+
 def libcurl(what: str) -> list[str]:
     """Returns the flags for libcurl. If libcurl cannot be used, exits with the reason and a fix."""
     command = ["sh", "scripts/check_libcurl.sh", what]
-    result = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise SystemExit(result.stderr.strip())
     return shlex.split(result.stdout)
@@ -46,10 +55,12 @@ def link_arguments() -> list[str]:
 
 
 class BuildExt(build_ext):
-    """Looks for libcurl only when it compiles, so that an sdist can be made without libcurl."""
+    """Builds or finds libcurl only when it compiles, so that other commands work without it."""
 
     def run(self) -> None:
         """Adds libcurl's flags, then builds."""
+        if (os.environ.get("LIBCURL") or "private") == "private":
+            build_libcurl()
         cflags, libs = libcurl("cflags"), libcurl("libs")
         # The extension depends on this file, so that a change of libcurl or of its flags builds it again.
         stamp = Path(self.build_temp) / "libcurl"
@@ -62,6 +73,15 @@ class BuildExt(build_ext):
             extension.extra_link_args += libs
             extension.depends += [str(stamp), *(word for word in libs if word.endswith(".a"))]
         super().run()
+
+
+class Sdist(sdist):
+    """Makes a source archive that also contains the source of libcurl, so that it builds without a network."""
+
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
+        """Copies the files, then adds the sources."""
+        super().make_release_tree(base_dir, files)
+        build_libcurl("--pack", str(Path(base_dir).resolve() / "packaging" / "sources"))
 
 
 core = Extension(
@@ -79,6 +99,6 @@ setup(
     version=version(),
     license="MIT",
     ext_modules=[core],
-    cmdclass={"build_ext": BuildExt},
+    cmdclass={"build_ext": BuildExt, "sdist": Sdist},
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if IS_LIMITED else {},
 )

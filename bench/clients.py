@@ -33,11 +33,13 @@ class Broken(Exception):
 # ---- Building ----------------------------------------------------------------------------------------------
 
 
-def curl_flags() -> list[str]:
+def curl_flags(libcurl: str | None = None) -> list[str]:
+    """The flags for libcurl: `libcurl` is private or system, or what LIBCURL in the environment says."""
+    environment = {**os.environ, **({"LIBCURL": libcurl} if libcurl else {})}
     flags = []
     for which in ("cflags", "libs"):
         command = ["sh", str(ROOT / "scripts/check_libcurl.sh"), which]
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        found = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if found.returncode != 0:
             raise Broken(found.stderr.strip())
         flags += found.stdout.split()

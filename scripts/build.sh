@@ -4,10 +4,10 @@
 #
 #     sh scripts/build.sh [demo | test]
 #
-#   demo   the library, the Python module, the Lua module for 5.4 (default)
-#   test   the library, the Python module, the Lua modules for 5.1, 5.2, 5.3, 5.4 and LuaJIT, the C tests; then the
-#          private libcurl, and with it the same (Lua: 5.4 and LuaJIT) and all that runs under a sanitizer. Warnings
-#          are errors
+#   demo   libcurl, the library, the Python module, the Lua module for 5.4 (default)
+#   test   libcurl, the library, the Python module, the Lua modules for 5.1, 5.2, 5.3, 5.4 and LuaJIT, the C tests, also
+#          under the sanitizers; and with the system's libcurl the same (Lua: 5.4 and LuaJIT) without sanitizers.
+#          Warnings are errors
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -21,20 +21,20 @@ test)
     mkdir -p build
     sh scripts/build_libcurl.sh >build/libcurl.log 2>&1 &
     libcurl=$!
-    make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS="5.1 5.2 5.3 5.4 jit" WERROR=1
-    make -j"$jobs" --no-print-directory core-tests VARIANT=test WERROR=1
-    echo "build.sh: waiting for the private libcurl (its output is in build/libcurl.log)"
+    make -j"$jobs" --no-print-directory core python lua LIBCURL=system LUA_VERSIONS="5.4 jit" WERROR=1
+    make -j"$jobs" --no-print-directory core-tests LIBCURL=system VARIANT=test WERROR=1
+    echo "build.sh: waiting for libcurl (its output is in build/libcurl.log)"
     wait "$libcurl" || {
         cat build/libcurl.log >&2
         exit 1
     }
     cat build/libcurl.log
-    make -j"$jobs" --no-print-directory core python lua LIBCURL=private LUA_VERSIONS="5.4 jit" WERROR=1
+    make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS="5.1 5.2 5.3 5.4 jit" WERROR=1
     for variant in test cov; do
-        make -j"$jobs" --no-print-directory core-tests LIBCURL=private VARIANT=$variant WERROR=1
+        make -j"$jobs" --no-print-directory core-tests VARIANT=$variant WERROR=1
     done
     for variant in asan tsan; do
-        make -j"$jobs" --no-print-directory core-tests lua LIBCURL=private VARIANT=$variant LUA_VERSIONS=5.4 WERROR=1
+        make -j"$jobs" --no-print-directory core-tests lua VARIANT=$variant LUA_VERSIONS=5.4 WERROR=1
     done
     ;;
 *)

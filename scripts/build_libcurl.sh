@@ -1,35 +1,37 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds a private static libcurl into build/libcurl, with HTTP/1, ws, wss, OpenSSL and zlib and nothing else. Its
-# symbols are hidden, so that a module that contains it can share a process with the system's libcurl.
+# Builds the libcurl of the default build into build/libcurl: a static library with HTTP/1, ws and wss, OpenSSL, zlib and
+# libpsl's list of public suffixes. Its symbols are hidden, so that a module that contains it can share a process with
+# the system's libcurl.
 #
 #     sh scripts/build_libcurl.sh
+#     sh scripts/build_libcurl.sh --pack FOLDER    puts the sources into FOLDER, from which a build needs no network
 #
-# The source must be 8.21.0 or later. It is the archive that CURL_TARBALL names; else the newest release that Debian's
-# archive has as a source package (apt checks its signature; the machine's list of sources stays as it is); else a
-# release from the project's site, identified by its checksum. If build/libcurl exists, the script does nothing; to
-# get a newer libcurl, remove that folder. CC is the compiler. `make libcurl` and `make ... LIBCURL=private` call it.
+# scripts/fetch_source.sh finds the sources, or takes the archives that CURL_TARBALL and LIBPSL_TARBALL name. libcurl
+# must be 8.21.0 or later. If build/libcurl is up to date, the script does nothing; to get a newer libcurl, remove that
+# folder. CC is the compiler. Makefile and setup.py call this script.
 set -eu
 cd "$(dirname "$0")/.."
 
 PLACE=$PWD/build/libcurl
-LEAST=81500 # 8.21.0, the first version whose curl_easy_recv returns frames that come with the 101
-SITE_TARBALL=https://curl.se/download/curl-8.22.0.tar.gz
-SITE_SHA256=d54dd598bf05927a726deb38df31c6a255ba83ff1de57c5d1464dac3ed8f44a1
+CURL_LEAST=8.21.0   # the first version whose curl_easy_recv returns frames that come with the 101
+LIBPSL_LEAST=0.21.0
+SUFFIXES=/usr/share/publicsuffix/public_suffix_list.dat
 
-# --enable-unity compiles all as one C file, in half the time. libcurl's symbol hiding is off, because it would export
-# libcurl's own API; -fvisibility=hidden hides everything. --without-ca-path: with a folder of certificates beside the
-# bundle, libcurl (8.22: lib/vtls/openssl.c) reads and keeps the bundle anew for each connection.
+# --enable-unity compiles all as one C file, in half the time, if Perl is installed. libcurl's symbol hiding is off, because
+# it would export libcurl's own API; -fvisibility=hidden hides everything. --without-ca-path: with a folder of certificates
+# beside the bundle, libcurl (8.22: lib/vtls/openssl.c) reads and keeps the bundle anew for each connection.
 OPTIONS="--disable-shared --enable-static --with-pic --enable-unity --disable-symbol-hiding
     --disable-dependency-tracking --disable-docs --disable-manual --disable-libcurl-option
     --enable-websockets --with-openssl --with-zlib --without-ca-path
-    --without-brotli --without-zstd --without-libpsl --without-libidn2 --without-nghttp2 --without-libssh2
-    --without-librtmp --without-gssapi --disable-ares --disable-ntlm --disable-aws --disable-doh
-    --disable-alt-svc --disable-hsts --disable-cookies --disable-netrc --disable-unix-sockets
+    --without-brotli --without-zstd --without-libidn2 --without-nghttp2 --without-libssh2
+    --without-librtmp --without-gssapi --disable-ares --disable-ntlm --disable-aws
+    --disable-alt-svc --disable-hsts
     --disable-ldap --disable-ldaps --disable-ftp --disable-file --disable-ipfs --disable-rtsp --disable-dict
     --disable-telnet --disable-tftp --disable-pop3 --disable-imap --disable-smb --disable-smtp --disable-gopher
     --disable-mqtt"
 FLAGS="-O2 -fPIC -fvisibility=hidden"
+CC=${CC:-cc}
 
 say() {
     echo "build_libcurl.sh: $*"
@@ -40,194 +42,188 @@ fail() {
     exit 1
 }
 
+# Fails with the last lines of the log that match, and keeps the whole log. It is not in this folder, because pip removes
+# the folder in which it builds.
+fail_with_log() {
+    is_log_kept=1
+    grep -E "$1" "$log" | awk '!seen[$0]++' | tail -n 20 >&2
+    fail "$2. The lines above say why, and the whole log is $log"
+}
+
 has() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# Prints what the build depends on, as comments, because the Makefile includes the stamp.
-wanted() {
-    echo "# compiler: ${CC:-cc} $FLAGS"
-    for option in $OPTIONS; do
-        echo "# $option"
-    done
-    if [ -n "${CURL_TARBALL:-}" ]; then
-        echo "# tarball: $(cksum <"$CURL_TARBALL")"
-    fi
-    echo "# curl-config: $(cksum <scripts/curl_config.in)"
-}
-
-# Whether build/libcurl is up to date. Without CURL_TARBALL, any source is accepted.
-is_there() {
-    [ -e "$PLACE/stamp.mk" ] || return 1
-    if [ -n "${CURL_TARBALL:-}" ]; then
-        wanted | cmp -s - "$PLACE/stamp.mk"
+# Prints how to install what the build needs, by the packages of this system.
+how_to_install() {
+    if has apt-get; then
+        echo "Run: apt-get install gcc libc6-dev make pkg-config python3 xz-utils publicsuffix libssl-dev zlib1g-dev"
+    elif has dnf; then
+        echo "Run: dnf install gcc make pkgconf python3 xz openssl-devel zlib-devel"
+    elif has apk; then
+        echo "Run: apk add gcc musl-dev make pkgconf python3 xz openssl-dev zlib-dev"
     else
-        [ "$(wanted)" = "$(grep -v '^# tarball' "$PLACE/stamp.mk")" ]
+        echo "Install a C compiler, make, pkg-config, Python 3, and the headers of OpenSSL and zlib"
     fi
 }
 
-# ---- the source: from_debian and from_site unpack it into $work/source, or return 1. $reason says why
+# Prints what the build depends on.
+wanted() {
+    echo "$FLAGS"
+    for option in $OPTIONS; do
+        echo "$option"
+    done
+    cksum <scripts/curl_config.in
+    # a newer row must lead to a newer library
+    grep -E '^(curl|libpsl) ' packaging/sources.txt
+    for tarball in "${CURL_TARBALL:-}" "${LIBPSL_TARBALL:-}"; do
+        [ ! -r "$tarball" ] || echo "tarball $(cksum <"$tarball")"
+    done
+}
+
+# Whether build/libcurl is up to date. Without the variables that name archives, any source is accepted.
+is_there() {
+    [ -e "$PLACE/stamp" ] || return 1
+    if [ -n "${CURL_TARBALL:-}${LIBPSL_TARBALL:-}" ]; then
+        wanted | cmp -s - "$PLACE/stamp"
+    else
+        [ "$(wanted)" = "$(grep -v '^tarball' "$PLACE/stamp")" ]
+    fi
+}
+
+# ---- the sources
+
+# Unpacks the sources. Sets $curl and $libpsl to their archives.
+get_sources() {
+    say "looking for the source of libcurl"
+    sh scripts/fetch_source.sh curl $CURL_LEAST libpsl $LIBPSL_LEAST >"$work/paths" 2>>"$log" ||
+        fail_with_log '^(E|W|Err):|^ |[Ee]rror|^curl:|^wget:|^fetch_source' "the source of libcurl cannot be found"
+    { read -r curl && read -r libpsl; } <"$work/paths"
+    unpack "$curl" curl
+    unpack "$libpsl" libpsl
+    if [ ! -x "$work/curl/configure" ]; then
+        fail "${curl##*/} has no configure script. Set CURL_TARBALL to the archive of a release, not of a checkout"
+    fi
+    number=$(sed -n 's/^#define LIBCURL_VERSION_NUM *0x\([0-9a-f]*\).*/\1/p' "$work/curl/include/curl/curlver.h")
+    if [ $((0x${number:-0})) -lt $((0x81500)) ]; then
+        fail "${curl##*/} is older than libcurl $CURL_LEAST. Set CURL_TARBALL to the archive of a newer release"
+    fi
+}
 
 unpack() {
-    mkdir "$work/source"
-    tar -xf "$1" -C "$work/source" --strip-components=1 ||
-        fail "tar cannot unpack $1. Set CURL_TARBALL to the archive of a release"
+    mkdir "$work/$2"
+    case $1 in *.xz) has xz || fail "xz, which unpacks ${1##*/}, is not installed. $(how_to_install)" ;; esac
+    tar -xf "$1" -C "$work/$2" --strip-components=1 ||
+        fail "tar cannot unpack $1. Set $(echo "$2" | tr '[:lower:]' '[:upper:]')_TARBALL to the archive of a release"
+    say "source: ${1##*/}"
 }
 
-# Prints the archive from which this machine installs its packages, so that this script needs no host name.
-debian_archive() {
-    # shellcheck disable=SC1091 # a file of the system
-    codename=$(. /etc/os-release 2>/dev/null && [ "${ID:-}" = debian ] && echo "${VERSION_CODENAME:-sid}") || return 0
-    apt-get update --print-uris -o Debug::NoLocking=1 2>>"$work/log" |
-        sed -nE "s#^'([^']*)/dists/($codename|oldstable|stable|testing|unstable|sid)/(In)?Release'.*#\1#p" | head -n 1
+# libpsl's script turns the list of public suffixes into C: that of the release, else the system's, because Debian removes it
+# from the release. Our source archives contain the result, and the builds from them need neither Python nor a list.
+prepare_libpsl() {
+    [ ! -e "$work/libpsl/src/suffixes_dafsa.h" ] || return 0
+    has python3 || fail "python3 is not installed. $(how_to_install)"
+    list=$work/libpsl/list/public_suffix_list.dat
+    mkdir -p "$work/libpsl/list"
+    [ -e "$list" ] || cp $SUFFIXES "$list" 2>/dev/null || fail "the list of public suffixes, $SUFFIXES, is not installed. $(how_to_install)"
+    python3 "$work/libpsl/src/psl-make-dafsa" --output-format=cxx+ "$list" "$work/libpsl/src/suffixes_dafsa.h" \
+        >>"$log" 2>&1 || fail_with_log . "the list of public suffixes cannot be compiled"
 }
 
-# Runs apt with separate lists, sources and packages. Downloads run as root if this script does, because apt's own user
-# for them may not be allowed to write into this folder. Signatures are still checked.
-private_apt() {
-    command=$1
-    shift
-    "$command" -qq -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null \
-        -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root \
-        -o Acquire::Retries=3 -o Acquire::http::Timeout=30 -o Acquire::Languages=none "$@"
-}
-
-# Prints the versions that private_apt lists, the newest first, without release candidates.
-debian_versions() {
-    private_apt apt-cache showsrc --only-source curl 2>>"$work/log" | sed -n 's/^Version: //p' | grep -v '~rc\|~beta' | sort -Vru
-}
-
-from_debian() {
-    has apt-get || {
-        reason="this system has no apt"
-        return 1
-    }
-    archive=$(debian_archive)
-    [ -n "$archive" ] || {
-        reason="apt does not use an archive of Debian"
-        return 1
-    }
-    has dpkg-source || fail "dpkg-source is not installed. On Debian run: apt-get install dpkg-dev"
-    mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    signed=
-    [ ! -e $keyring ] || signed="[signed-by=$keyring] "
-    for suite in sid testing stable-backports; do
-        echo "deb-src ${signed}$archive $suite main"
-    done >"$work/sources.list"
-    private_apt apt-get update >>"$work/log" 2>&1 || true # if a suite does not exist, the others still work
-    for version in $(debian_versions); do
-        dpkg --compare-versions "$version" ge 8.21.0 || break
-        if (cd "$work" && private_apt apt-get source --download-only --only-source "curl=$version") \
-            >>"$work/log" 2>&1; then
-            # apt has checked the signature; dpkg-source knows fewer keys
-            dpkg-source --no-check -x "$work"/curl_*.dsc "$work/source" >>"$work/log" 2>&1 || return 1
-            say "source: Debian's package curl $version"
-            return 0
-        fi
-        say "Debian's archive lists curl $version, but cannot deliver it"
-    done
-    reason="apt gets no source of curl 8.21.0 or later from Debian's archive ($archive)"
-    return 1
-}
-
-from_site() {
-    python3 - "$SITE_TARBALL" "$work/site.tar.gz" >>"$work/log" 2>&1 <<'END' || return 1
-import shutil, sys, urllib.request
-with urllib.request.urlopen(sys.argv[1], timeout=30) as reply, open(sys.argv[2], "wb") as target:
-    shutil.copyfileobj(reply, target)
-END
-    echo "$SITE_SHA256  $work/site.tar.gz" | sha256sum --check --status ||
-        fail "$SITE_TARBALL does not have the expected SHA-256 $SITE_SHA256. Set CURL_TARBALL to the archive of a release"
-    unpack "$work/site.tar.gz"
-    say "source: $SITE_TARBALL"
-}
-
-# Prints why apt and Python failed, each line once, and keeps the whole log.
-show_reasons() {
-    cp "$work/log" build/libcurl-source.log
-    grep -E '^(E|W|Err):|^ |[Ee]rror' "$work/log" | awk '!seen[$0]++' | tail -n 20 >&2
-}
-
-get_source() {
-    if [ -n "${CURL_TARBALL:-}" ]; then
-        unpack "$CURL_TARBALL"
-        say "source: $CURL_TARBALL"
-        return
-    fi
-    reason="dpkg-source cannot unpack Debian's source package of curl"
-    from_debian || from_site || {
-        show_reasons
-        fail "no source of libcurl: $reason, and $SITE_TARBALL cannot be fetched. The lines above say why \
-(the whole log is build/libcurl-source.log). Fix that, or set CURL_TARBALL to the archive of a release"
-    }
+# Puts libcurl's archive into a folder as it is, and of libpsl the files that prepare_libpsl and compile_libpsl use.
+pack() {
+    get_sources
+    prepare_libpsl
+    mkdir -p "$1"
+    rm -f "$1"/curl-*.tar.* "$1"/libpsl-*.tar.*
+    cp "$curl" "$1/"
+    name=${libpsl##*/}
+    name=${name%.tar.*}
+    mv "$work/libpsl" "$work/$name"
+    (cd "$work" && tar -cf - "$name/LICENSE" "$name/NEWS" "$name/include/libpsl.h.in" \
+        "$name/list/public_suffix_list.dat" "$name/src/LICENSE.chromium" "$name/src/lookup_string_in_fixed_set.c" \
+        "$name/src/psl.c" "$name/src/psl-make-dafsa" "$name/src/suffixes_dafsa.h") | gzip -9n >"$1/$name.tar.gz"
+    say "the sources are in $1"
 }
 
 # ---- building
 
 check_tools() {
-    for command in make "${CC:-cc}" pkg-config; do
-        has "$command" || fail "$command is not installed. On Debian run: sh scripts/install.sh"
+    for command in make "$CC" pkg-config; do
+        has "${command%% *}" || fail "$command is not installed. $(how_to_install)"
     done
-    pkg-config --exists openssl zlib ||
-        fail "the headers of OpenSSL and zlib are not installed. On Debian run: apt-get install libssl-dev zlib1g-dev"
+    has_headers || fail "the headers of the C library, OpenSSL or zlib are not installed. $(how_to_install)"
 }
 
-number_of() {
-    sed -n 's/^#define LIBCURL_VERSION_NUM *0x\([0-9a-f]*\).*/\1/p' "$1"
+has_headers() {
+    flags=$(pkg-config --cflags openssl zlib 2>/dev/null) || return 1
+    # shellcheck disable=SC2086 # words
+    printf '#include <stdio.h>\n#include <openssl/ssl.h>\n#include <zlib.h>\n' | $CC $flags -E - >/dev/null 2>&1
 }
 
-compile() {
-    if [ ! -x "$work/source/configure" ]; then
-        fail "the source has no configure script. Set CURL_TARBALL to the archive of a release, not of a checkout"
-    fi
-    number=$(number_of "$work/source/include/curl/curlver.h")
-    if [ $((0x${number:-0})) -lt $((0x$LEAST)) ]; then
-        fail "the source is older than libcurl 8.21.0. Set CURL_TARBALL to the archive of a newer release"
-    fi
+# Compiles libpsl with only its built-in list, as it needs no other library then. Its own configure asks for more.
+compile_libpsl() {
+    prepare_libpsl
+    version=$(sed -n 's/.* Release V\([0-9.]*\).*/\1/p' "$work/libpsl/NEWS" | head -n 1)
+    mkdir -p "$work/psl/include" "$work/psl/lib"
+    number=$(echo "$version" | awk -F. '{ printf "0x%02x%02x%02x\n", $1, $2, $3 }')
+    sed -e "s/@LIBPSL_VERSION@/$version/" -e "s/@LIBPSL_VERSION_NUMBER@/$number/" -e "s/@LIBPSL_VERSION_[A-Z]*@/0/" \
+        "$work/libpsl/include/libpsl.h.in" >"$work/psl/include/libpsl.h"
+    for file in psl lookup_string_in_fixed_set; do
+        # shellcheck disable=SC2086 # words
+        $CC $FLAGS -DENABLE_BUILTIN "-DPACKAGE_VERSION=\"$version\"" -I"$work/psl/include" -c \
+            -o "$work/psl/$file.o" "$work/libpsl/src/$file.c" >>"$log" 2>&1 || fail_with_log . "libpsl does not compile"
+    done
+    ${AR:-ar} rc "$work/psl/lib/libpsl.a" "$work/psl"/*.o
+}
+
+compile_libcurl() {
     mkdir "$work/build"
     # shellcheck disable=SC2086 # options
     (
         cd "$work/build"
         # the Makefile of the source must not inherit these variables, which have other meanings there
         unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL BUILD VARIANT PREFIX LIBDIR INCLUDEDIR
-        ../source/configure -q --prefix="$PLACE" $OPTIONS ${CC:+CC="$CC"} CFLAGS="$FLAGS" CPPFLAGS= LDFLAGS=
-        make -s -C lib libcurl.la
-    ) >>"$work/log" 2>&1 || {
-        tail -n 20 "$work/log" >&2
-        fail "libcurl does not compile. The last lines of its output are above"
-    }
+        ../curl/configure -q --prefix="$PLACE" --with-libpsl="$work/psl" $OPTIONS CC="$CC" CFLAGS="$FLAGS" CPPFLAGS= LDFLAGS=
+        make -s -j2 -C lib libcurl.la
+    ) >>"$log" 2>&1 || fail_with_log '[Ee]rror' "libcurl does not compile"
 }
 
 lay_out() {
-    version=$(sed -n 's/^#define LIBCURL_VERSION "\(.*\)"/\1/p' "$work/source/include/curl/curlver.h")
-    libs=$(sh "$work/build/curl-config" --libs | tr ' ' '\n' | grep -vFx -e "-L$PLACE/lib" -e -lcurl |
-        awk '!seen[$0]++' | paste -sd ' ')
-    protocols=$(sh "$work/build/curl-config" --protocols | paste -sd ' ')
-    mkdir -p "$work/out/bin" "$work/out/lib" "$work/out/include/curl"
-    cp "$work/source"/include/curl/*.h "$work/out/include/curl/"
+    version=$(sed -n 's/^#define LIBCURL_VERSION "\(.*\)"/\1/p' "$work/curl/include/curl/curlver.h")
+    libs=$(sh "$work/build/curl-config" --libs | tr ' ' '\n' |
+        grep -vFx -e "-L$PLACE/lib" -e "-L$work/psl/lib" -e -lcurl -e -lpsl | paste -sd ' ' -)
+    protocols=$(sh "$work/build/curl-config" --protocols | paste -sd ' ' -)
+    mkdir -p "$work/out/bin" "$work/out/lib" "$work/out/include/curl" "$work/out/licenses"
+    cp "$work/curl"/include/curl/*.h "$work/out/include/curl/"
     cp "$work/build/lib/.libs/libcurl.a" "$work/out/lib/"
-    cp "$work/source/COPYING" "$work/out/"
+    ${AR:-ar} rs "$work/out/lib/libcurl.a" "$work/psl"/*.o 2>/dev/null
+    cp "$work/curl/COPYING" "$work/out/licenses/curl.txt"
+    cat "$work/libpsl/LICENSE" "$work/libpsl/src/LICENSE.chromium" >"$work/out/licenses/libpsl.txt"
     sed -e "s|@VERSION@|$version|" -e "s|@LIBS@|$libs|" -e "s|@PROTOCOLS@|$protocols|" scripts/curl_config.in \
         >"$work/out/bin/curl-config"
     chmod 755 "$work/out/bin/curl-config"
-    wanted >"$work/out/stamp.mk"
+    wanted >"$work/out/stamp"
     rm -rf "$PLACE"
     mv "$work/out" "$PLACE"
     say "libcurl $version is in build/libcurl"
 }
 
-if [ -n "${CURL_TARBALL:-}" ] && [ ! -r "$CURL_TARBALL" ]; then
-    fail "CURL_TARBALL is $CURL_TARBALL, which cannot be read. Set it to the archive of a release"
+if [ "${1:-}" != --pack ] && is_there; then
+    exit 0
 fi
-if is_there; then
+log=$(mktemp "${TMPDIR:-/tmp}/curlwire-libcurl.XXXXXX")
+is_log_kept=
+mkdir -p build
+work=$(mktemp -d "$PWD/build/libcurl-work.XXXXXX")
+trap 'rm -rf "$work"; [ -n "$is_log_kept" ] || rm -f "$log"' EXIT
+trap 'exit 1' HUP INT TERM
+if [ "${1:-}" = --pack ]; then
+    pack "$2"
     exit 0
 fi
 check_tools
-mkdir -p build
-work=$(mktemp -d "$PWD/build/libcurl-work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-get_source
-compile
+get_sources
+compile_libpsl
+compile_libcurl
 lay_out

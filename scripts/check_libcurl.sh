@@ -5,40 +5,42 @@
 #     sh scripts/check_libcurl.sh [cflags | libs | version]
 #
 # Prints the flags, or the version; without an argument it only checks. libs includes zlib, which the core needs too.
-# The libcurl is the one that pkg-config finds, else that of the curl-config in PATH. CURL_CONFIG=/path/to/curl-config
-# takes that one instead, and LIBCURL=private the one that scripts/build_libcurl.sh has built. Makefile and setup.py
-# call this script.
+# LIBCURL=private, the default, takes the libcurl that scripts/build_libcurl.sh has built. LIBCURL=system takes the one that
+# pkg-config finds, else that of the curl-config in PATH; CURL_CONFIG=/path/to/curl-config takes that one instead.
+# Makefile and setup.py call this script.
 set -eu
 
-NEEDED="curlwire needs libcurl 8.14.1 or later with ws and wss"
-MEND="On Debian run: sh scripts/install.sh. Elsewhere install the development files of such a libcurl, \
-or set CURL_CONFIG to its curl-config"
-
 refuse() {
-    echo "curlwire: $1. $NEEDED. $MEND" >&2
+    echo "curlwire: $1" >&2
     exit 1
 }
 
-case ${LIBCURL:-system} in
-system) ;;
-private)
-    CURL_CONFIG=$(cd "$(dirname "$0")/.." && pwd)/build/libcurl/bin/curl-config
-    [ -x "$CURL_CONFIG" ] || refuse "the private libcurl is not built (build it with: make libcurl)"
-    ;;
-*) refuse "LIBCURL is $LIBCURL, neither system nor private" ;;
-esac
+# Refuses the system's libcurl.
+refuse_system() {
+    refuse "$1. LIBCURL=system needs libcurl 8.14.1 or later with ws and wss. Install its development files or set CURL_CONFIG \
+to its curl-config. Without LIBCURL=system, the build makes its own libcurl"
+}
 
-if [ -n "${CURL_CONFIG:-}" ]; then
-    command -v "$CURL_CONFIG" >/dev/null 2>&1 || refuse "CURL_CONFIG is $CURL_CONFIG, which is not a command"
-    by=curl-config
-elif command -v pkg-config >/dev/null 2>&1 && pkg-config --exists libcurl; then
-    by=pkg-config
-elif command -v curl-config >/dev/null 2>&1; then
-    by=curl-config
-    CURL_CONFIG=curl-config
-else
-    refuse "no development files of libcurl were found"
-fi
+by=curl-config
+case ${LIBCURL:-private} in
+private)
+    [ -z "${CURL_CONFIG:-}" ] || refuse "CURL_CONFIG is $CURL_CONFIG, but only LIBCURL=system uses it. Set that too, or unset CURL_CONFIG"
+    CURL_CONFIG=$(cd "$(dirname "$0")/.." && pwd)/build/libcurl/bin/curl-config
+    [ -x "$CURL_CONFIG" ] || refuse "libcurl is not built. Run: make libcurl"
+    ;;
+system)
+    if [ -n "${CURL_CONFIG:-}" ]; then
+        command -v "$CURL_CONFIG" >/dev/null 2>&1 || refuse_system "CURL_CONFIG is $CURL_CONFIG, which is not a command"
+    elif command -v pkg-config >/dev/null 2>&1 && pkg-config --exists libcurl; then
+        by=pkg-config
+    elif command -v curl-config >/dev/null 2>&1; then
+        CURL_CONFIG=curl-config
+    else
+        refuse_system "no development files of libcurl were found"
+    fi
+    ;;
+*) refuse "LIBCURL is $LIBCURL. Set it to private or system" ;;
+esac
 
 if [ "$by" = pkg-config ]; then
     version=$(pkg-config --modversion libcurl)
@@ -55,16 +57,16 @@ patch=${minor#*.}
 minor=${minor%%.*}
 patch=${patch%%[!0-9]*}
 case $major$minor$patch in
-'' | *[!0-9]*) refuse "libcurl reports the version $version, which has no numbers" ;;
+'' | *[!0-9]*) refuse_system "libcurl reports the version $version, which has no numbers" ;;
 esac
 if [ $((major * 10000 + minor * 100 + patch)) -lt 81401 ]; then
-    refuse "libcurl $version is too old"
+    refuse_system "libcurl $version is too old"
 fi
 protocols=$(echo "$protocols" | tr '[:lower:]\n' '[:upper:] ')
 for protocol in WS WSS; do
     case " $protocols " in
     *" $protocol "*) ;;
-    *) refuse "libcurl $version was built without $protocol" ;;
+    *) refuse_system "libcurl $version was built without $protocol" ;;
     esac
 done
 

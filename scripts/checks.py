@@ -26,6 +26,7 @@ import network
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
+SYSTEM = BUILD / "system"  # the build with the system's libcurl
 BIN = Path(sys.executable).parent
 LIMIT_S = 900  # of one command: it catches a hang, and is ample for a busy machine
 Test = tuple[str, Callable[[], None]]
@@ -212,16 +213,31 @@ def place(name: str) -> tuple[Path, Path]:
     return folder / "tree", folder / name
 
 
-def pip_install(name: str, of_repository: bool) -> None:
+def source_tree(folder: Path) -> Path:
+    """A copy of the clean copy, in which libcurl is built already."""
+    source = folder / "source"
+    shutil.copytree(Path(clean_copy().name) / "tree", source)
+    shutil.copytree(BUILD / "libcurl", source / "build" / "libcurl")
+    return source
+
+
+def pip_install(name: str, *, of_repository: bool = False, is_system: bool = False) -> None:
+    """Installs into a new environment and echoes a message, in a process that has the system's libcurl too."""
     tree, folder = place(name)
+    what = f"git+file://{tree}" if of_repository else str(source_tree(folder))
+    libcurl = {"LIBCURL": "system"} if is_system else {}
     call(sys.executable, "-m", "venv", folder / "venv")
     python = folder / "venv" / "bin" / "python"
-    what = f"git+file://{tree}" if of_repository else str(tree)
-    call(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", what, cwd=folder)
-    call(python, "-c", PYTHON_ROUND_TRIP, cwd=folder)
+    call(
+        python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", what, cwd=folder, env=libcurl
+    )
+    call(python, "-c", PYTHON_ROUND_TRIP if is_system else BESIDE_SYSTEM + PYTHON_ROUND_TRIP, cwd=folder)
     extensions = [path.name for path in (folder / "venv").rglob("curlwire/*.so")]
     if len(extensions) != 1 or not extensions[0].endswith(".abi3.so"):
         raise Failed(f"one abi3 extension was expected, but these are installed: {extensions}")
+    needed = call("readelf", "--dynamic", next((folder / "venv").rglob("curlwire/*.so")))
+    if ("[libcurl.so" in needed) != is_system:
+        raise Failed(f"the extension needs these libraries:\n{needed}")
 
 
 PYTHON_METADATA = """
@@ -248,9 +264,8 @@ def pip_metadata(setuptools: str) -> None:
 
 
 def luarocks_make(version: str) -> None:
-    tree, folder = place(f"rock-{version}")
-    source = folder / "source"
-    shutil.copytree(tree, source)
+    _, folder = place(f"rock-{version}")
+    source = source_tree(folder)
     rocks = folder / "rocks"
     call(
         "luarocks", f"--lua-version={version}", f"--tree={rocks}", "make", "curlwire-scm-1.rockspec", cwd=source
@@ -264,28 +279,43 @@ def luarocks_make(version: str) -> None:
 
 
 @cache
-def installed_library() -> Path:
-    _, folder = place("library")
-    build = folder.with_name("library-build")  # no other suite builds there at the same time
-    call("make", "-s", "-j2", "install", f"BUILD={build}", f"DESTDIR={folder}", "PREFIX=/usr")
+def installed_library(libcurl: str) -> Path:
+    _, folder = place(f"library-{libcurl}")
+    build = folder.with_name(f"library-{libcurl}-build")  # no other suite builds there at the same time
+    call(
+        "make",
+        "-s",
+        "-j2",
+        "install",
+        f"LIBCURL={libcurl}",
+        f"BUILD={build}",
+        f"DESTDIR={folder}",
+        "PREFIX=/usr",
+    )
     return folder
 
 
-def compile_c(source: Path, program: Path) -> None:
+def compile_c(source: Path, program: Path, libcurl: str, *static: str) -> None:
     """Compiles against the installed library, with the flags that pkg-config gives."""
-    root = installed_library()
+    root = installed_library(libcurl)
     flags = call(
-        "pkg-config", "--cflags", "--libs", "curlwire",
+        "pkg-config", *static, "--cflags", "--libs", "curlwire",
         env={"PKG_CONFIG_PATH": f"{root}/usr/lib/pkgconfig", "PKG_CONFIG_SYSROOT_DIR": str(root)},
     ).split()  # fmt: skip
+    if static:
+        flags = [f"-l:lib{flag[2:]}.a" if flag == "-lcurlwire" else flag for flag in flags]
     call("gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-o", program, source, *flags)
 
 
-def make_install() -> None:
-    root = installed_library()
-    program = root / "echo"
-    compile_c(ROOT / "examples" / "echo.c", program)
-    call(program, os.environ["CW_ECHO_WS"] + "/", env={"LD_LIBRARY_PATH": f"{root}/usr/lib"})
+def make_install(libcurl: str) -> None:
+    root = installed_library(libcurl)
+    for name, static in (("echo", ()), ("echo-static", ("--static",))):
+        compile_c(ROOT / "examples" / "echo.c", root / name, libcurl, *static)
+        call(root / name, os.environ["CW_ECHO_WS"] + "/", env={"LD_LIBRARY_PATH": f"{root}/usr/lib"})
+    shown = call("nm", "--extern-only", "--defined-only", "--format=posix", root / "usr/lib/libcurlwire.a")
+    foreign = [line for line in shown.splitlines() if line and not re.match(r"cw_|\S+\[", line)]
+    if foreign:
+        raise Failed(f"libcurlwire.a exports {foreign}")
     wanted = {
         "include/curlwire.h",
         "lib/libcurlwire.a",
@@ -316,14 +346,22 @@ def refuse_libcurl(name: str, version: str, protocols: str, words: str) -> None:
         f"#!/bin/sh\ncase $1 in --version) echo libcurl {version} ;; --protocols) echo {protocols} ;; esac\n"
     )
     fake.chmod(0o755)
-    made = call("make", "-s", "core", cwd=tree, fails=True, env={"CURL_CONFIG": str(fake)})
+    environment = {"LIBCURL": "system", "CURL_CONFIG": str(fake)}
+    made = call("make", "-s", "core", cwd=tree, fails=True, env=environment)
     built = call(
         sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps",
-        f"--target={folder / 'out'}", str(tree), cwd=folder, fails=True, env={"CURL_CONFIG": str(fake)},
+        f"--target={folder / 'out'}", str(tree), cwd=folder, fails=True, env=environment,
     )  # fmt: skip
     for output in (made, built):
         if not any(words in line and "curl-config" in line for line in output.splitlines()):
             raise Failed(f"no line has '{words}' and 'curl-config' in:\n{output}")
+
+
+def says(output: str, *words: str) -> None:
+    """Checks that the last line of an output says why it failed and what to do."""
+    last = (output.splitlines() or [""])[-1]
+    if not all(word in last for word in words):
+        raise Failed(f"the last line does not have {words} in:\n{output}")
 
 
 def refuse_lua() -> None:
@@ -369,12 +407,12 @@ def refuse_loaded(name: str, version: str, number: str, protocols: str, words: s
     source = folder / "other.c"
     source.write_text(OTHER_LIBCURL)
     macros = (f'-DVERSION="{version}"', f"-DNUMBER={number}", f"-DPROTOCOLS={protocols}")
-    cflags = call("sh", "scripts/check_libcurl.sh", "cflags").split()
+    cflags = call("sh", "scripts/check_libcurl.sh", "cflags", env={"LIBCURL": "system"}).split()
     call("gcc", "-shared", "-fPIC", *cflags, *macros, "-o", folder / "other.so", source)
     preload = {"LD_PRELOAD": str(folder / "other.so")}
     said = (
-        call(sys.executable, "-c", PYTHON_CONNECT, env={"PYTHONPATH": str(BUILD / "python"), **preload}),
-        call("lua5.4", "-e", LUA_CONNECT, env={**lua_environment(), **preload}),
+        call(sys.executable, "-c", PYTHON_CONNECT, env={"PYTHONPATH": str(SYSTEM / "python"), **preload}),
+        call("lua5.4", "-e", LUA_CONNECT, env={**lua_environment(SYSTEM), **preload}),
     )
     for output in said:
         if len(output.splitlines()) != 1 or words not in output:
@@ -392,56 +430,142 @@ assert system.curl_version().split()[0].decode() != "libcurl/" + curlwire.libcur
 
 def private_libcurl() -> None:
     """Checks that the modules export nothing of their libcurl, and work beside the system's in one process."""
-    private = BUILD / "private"
     modules = {
-        "core.so": (private / "lua" / "5.4" / "curlwire" / "core.so", "luaopen_curlwire_core"),
-        "_core.abi3.so": (next((private / "python" / "curlwire").glob("_core*.so")), "PyInit__core"),
+        "core.so": (BUILD / "lua" / "5.4" / "curlwire" / "core.so", "luaopen_curlwire_core"),
+        "_core.abi3.so": (next((BUILD / "python" / "curlwire").glob("_core*.so")), "PyInit__core"),
     }
     for name, (path, entry) in modules.items():
         defined = call("nm", "--dynamic", "--defined-only", "--format=posix", path).split("\n")
         shown = [line.split()[0] for line in defined if line]
         if shown != [entry]:
             raise Failed(f"{name} exports {shown}, but only {entry} was expected")
-    shown = call("nm", "--dynamic", "--format=posix", private / "release" / "libcurlwire.so").split("\n")
+    shown = call("nm", "--dynamic", "--format=posix", BUILD / "release" / "libcurlwire.so").split("\n")
     foreign = [line for line in shown if re.match(r"[Cc]url_", line)]
     if foreign:
         raise Failed(f"libcurlwire.so exports or imports {foreign}")
-    environment = {"PYTHONPATH": str(private / "python")}
+    environment = {"PYTHONPATH": str(BUILD / "python")}
     call(sys.executable, "-c", BESIDE_SYSTEM + PYTHON_ROUND_TRIP, env=environment)
 
 
-def private_libcurl_by_pip() -> None:
-    """Installs as one builds a wheel: from a clean copy, with only CURL_CONFIG set."""
-    tree, folder = place("pip-private")
-    call(
-        sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-        f"--target={folder / 'out'}", str(tree), cwd=folder,
-        env={"CURL_CONFIG": str(BUILD / "libcurl" / "bin" / "curl-config")},
-    )  # fmt: skip
-    call(sys.executable, "-c", BESIDE_SYSTEM + PYTHON_ROUND_TRIP, cwd=folder, env={"PYTHONPATH": "out"})
-
-
-def refuse_private(name: str, setting: dict[str, str], words: str) -> None:
-    """Checks that check_libcurl.sh refuses a setting of the private libcurl in one line."""
+def refuse_setting(name: str, setting: dict[str, str], words: str) -> None:
+    """Checks that check_libcurl.sh refuses a setting in one line."""
     tree, _ = place(name)
     output = call("sh", "scripts/check_libcurl.sh", "libs", cwd=tree, fails=True, env=setting)
     if len(output.splitlines()) != 1 or words not in output:
         raise Failed(f"no line with '{words}' in:\n{output}")
 
 
-def refuse_source(name: str, version: str, words: str) -> None:
-    """Checks that build_libcurl.sh refuses an archive that is too old, in one line."""
-    tree, folder = place(name)
-    header = folder / "curl" / "include" / "curl" / "curlver.h"
-    header.parent.mkdir(parents=True)
-    header.write_text(f"#define LIBCURL_VERSION_NUM {version}\n")
-    (folder / "curl" / "configure").write_text("#!/bin/sh\n")
+def commands(folder: Path, **scripts: str) -> str:
+    """A PATH that begins with commands of the test's own."""
+    (folder / "bin").mkdir()
+    for name, text in scripts.items():
+        path = folder / "bin" / name.replace("_", "-")
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+    return f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+
+
+@cache
+def packed_libpsl() -> Path:
+    _, folder = place("packed")
+    call("sh", "scripts/build_libcurl.sh", "--pack", folder)
+    return next(folder.glob("libpsl-*.tar.gz"))
+
+
+def packed(folder: Path, version: str = "0x081600", configure: str = "exit 0") -> dict[str, str]:
+    """The variables that name archives: of a libcurl that cannot be built, and of libpsl."""
+    (folder / "curl" / "include" / "curl").mkdir(parents=True)
+    (folder / "curl" / "include" / "curl" / "curlver.h").write_text(f"#define LIBCURL_VERSION_NUM {version}\n")
+    (folder / "curl" / "configure").write_text(f"#!/bin/sh\n{configure}\n")
     (folder / "curl" / "configure").chmod(0o755)
     call("tar", "-czf", folder / "curl.tar.gz", "-C", folder, "curl")
-    setting = {"CURL_TARBALL": str(folder / "curl.tar.gz")}
+    return {"CURL_TARBALL": str(folder / "curl.tar.gz"), "LIBPSL_TARBALL": str(packed_libpsl())}
+
+
+def refuse_build(name: str, setting: dict[str, str], *words: str) -> None:
+    """Checks that build_libcurl.sh refuses a setting in a last line that says what to do."""
+    tree, _ = place(name)
     output = call("sh", "scripts/build_libcurl.sh", cwd=tree, fails=True, env=setting)
-    if words not in output.splitlines()[-1] or (tree / "build" / "libcurl").exists():
-        raise Failed(f"no line with '{words}' in:\n{output}")
+    says(output, *words)
+    if (tree / "build" / "libcurl").exists():
+        raise Failed(f"build/libcurl was made: {output}")
+
+
+def refuse_source() -> None:
+    _, folder = place("old-source")
+    refuse_build(
+        "old-source-build", packed(folder, "0x081400"), "older than libcurl 8.21.0", "Set CURL_TARBALL"
+    )
+
+
+def refuse_tarball() -> None:
+    _, folder = place("wrong-tarball")
+    setting = packed(folder)
+    (folder / "curl.tar.gz").write_text("not found\n")
+    refuse_build("wrong-tarball-build", setting, "cannot unpack", "Set CURL_TARBALL")
+
+
+def log_is_kept() -> None:
+    """Checks that the log of a failed build is there, also after pip has removed the folder of the build."""
+    tree, folder = place("failed-build")
+    setting = packed(folder, configure="echo 'configure: error: no such thing'; exit 1")
+    output = call(
+        sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps",
+        f"--target={folder / 'out'}", f"git+file://{tree}", cwd=folder, fails=True,
+        env={**setting, "TMPDIR": str(folder)},
+    )  # fmt: skip
+    told = re.search(r"libcurl does not compile\. The lines above say why, and the whole log is (\S+)", output)
+    if told is None or "configure: error: no such thing" not in Path(told[1]).read_text():
+        raise Failed(f"the log is not named or not kept:\n{output}")
+
+
+def refuse_checksum() -> None:
+    """Checks that a download is not used if its SHA-256 is not the one of packaging/sources.txt."""
+    tree, folder = place("checksum")
+    path = commands(folder, apt_get="exit 100", curl='while [ "$1" != -o ]; do shift; done; echo x >"$2"')
+    setting = {"PATH": path, "CURLWIRE_CACHE": str(folder / "cache")}
+    output = call("sh", "scripts/fetch_source.sh", "curl", "8.21.0", cwd=tree, fails=True, env=setting)
+    says(output, "does not have the SHA-256", "Set CURL_TARBALL")
+    if any((folder / "cache").iterdir()):
+        raise Failed("the download is in the cache")
+
+
+def without_network(name: str, *words: str | Path, cwd: Path) -> str:
+    """Runs a command in a network namespace of its own, and without the archives that this machine has."""
+    user = ["--map-root-user"] if os.geteuid() != 0 else []
+    return call("unshare", "--net", *user, *words, cwd=cwd, env={"CURLWIRE_CACHE": str(cwd / f"no-{name}")})
+
+
+def dist_offline() -> None:
+    """Checks that the archive of make dist builds without a network."""
+    tree, folder = place("dist")
+    source = folder / "source"
+    shutil.copytree(tree, source)
+    call("make", "-s", "dist", cwd=source)
+    (archive,) = (source / "dist").iterdir()
+    call("tar", "-xf", archive, "-C", folder)
+    (unpacked,) = folder.glob("curlwire-*")
+    rocks = folder / "rocks"
+    command = ("luarocks", "--lua-version=5.4", f"--tree={rocks}", "make", "curlwire-scm-1.rockspec")
+    without_network("cache", *command, cwd=unpacked)
+    share, lib = rocks / "share" / "lua" / "5.4", rocks / "lib" / "lua" / "5.4"
+    paths = {"LUA_PATH": f"{share}/?.lua;{share}/?/init.lua", "LUA_CPATH": f"{lib}/?.so"}
+    call("lua5.4", "-e", LUA_ROUND_TRIP, cwd=folder, env=paths)
+
+
+def sdist_offline() -> None:
+    """Checks that Python's source archive builds and installs without a network."""
+    tree, folder = place("sdist")
+    source = folder / "source"
+    shutil.copytree(tree, source)
+    call(sys.executable, "-m", "venv", folder / "venv")
+    python = folder / "venv" / "bin" / "python"
+    call(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "setuptools", "wheel")
+    call(python, "setup.py", "-q", "sdist", "--dist-dir", folder, cwd=source)
+    (archive,) = folder.glob("curlwire-*.tar.gz")
+    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-build-isolation")
+    without_network("cache", *pip, "--no-index", archive, cwd=folder)
+    call(python, "-c", BESIDE_SYSTEM + PYTHON_ROUND_TRIP, cwd=folder)
 
 
 # Rows for the table of controls, one for each type.
@@ -507,8 +631,11 @@ def new_controls() -> None:
 
 def installs() -> list[Test]:
     return [
-        ("pip install .", partial(pip_install, "pip-folder", of_repository=False)),
+        ("pip install .", partial(pip_install, "pip-folder")),
         ("pip install git+file://", partial(pip_install, "pip-git", of_repository=True)),
+        ("pip install . with the system's libcurl", partial(pip_install, "pip-system", is_system=True)),
+        ("Python's source archive builds without a network", sdist_offline),
+        ("make dist's source archive builds without a network", dist_offline),
         ("the setuptools of Debian 12", partial(pip_metadata, "setuptools==66.1.1")),
         ("a setuptools that has deprecated old forms", partial(pip_metadata, "setuptools>=80")),
         *((f"luarocks make for {version}", partial(luarocks_make, version)) for version in LUA),
@@ -520,7 +647,8 @@ def installs() -> list[Test]:
             for number, block in enumerate(install_blocks(), 1)
         ),
         ("README.md says how to install three things", three_installs),
-        ("make install, pkg-config, examples/echo.c", make_install),
+        ("make install, pkg-config, examples/echo.c", partial(make_install, "private")),
+        ("make install with the system's libcurl", partial(make_install, "system")),
         ("make uninstall", make_uninstall),
         ("an old libcurl is refused", partial(refuse_libcurl, "old", "8.14.0", "WS WSS", "8.14.0 is too old")),
         (
@@ -536,21 +664,36 @@ def installs() -> list[Test]:
             partial(refuse_loaded, "no-wss-loaded", "8.16.0", "0x081000", '"http","ws",', "without wss;"),
         ),
         ("Lua 5.5 is refused", refuse_lua),
-        ("the private libcurl is hidden", private_libcurl),
-        ("pip install . with the private libcurl", private_libcurl_by_pip),
+        ("the libcurl inside is hidden", private_libcurl),
         (
-            "a private libcurl that is not built is an error",
-            partial(refuse_private, "private-none", {"LIBCURL": "private"}, "make libcurl"),
+            "a libcurl that is not built is an error",
+            partial(refuse_setting, "not-built", {"LIBCURL": "private"}, "Run: make libcurl"),
         ),
         (
             "another value of LIBCURL is an error",
-            partial(refuse_private, "private-word", {"LIBCURL": "own"}, "neither system nor private"),
+            partial(refuse_setting, "libcurl-word", {"LIBCURL": "own"}, "Set it to private or system"),
+        ),
+        (
+            "CURL_CONFIG without LIBCURL=system is an error",
+            partial(refuse_setting, "config-alone", {"CURL_CONFIG": "curl-config"}, "only LIBCURL=system"),
         ),
         ("a row of the table is a control", new_controls),
+        ("a source that is too old is an error", refuse_source),
+        ("an archive that cannot be unpacked is an error", refuse_tarball),
         (
-            "a source that is too old is an error",
-            partial(refuse_source, "old-source", "0x081400", "older than"),
+            "an archive that is not there is an error",
+            partial(refuse_build, "no-tarball", {"CURL_TARBALL": "/nowhere.tar.gz"}, "CURL_TARBALL"),
         ),
+        ("a download with a wrong checksum is an error", refuse_checksum),
+        (
+            "a missing compiler is an error",
+            partial(refuse_build, "no-cc", {"CC": "/nowhere/cc"}, "/nowhere/cc is not installed", "gcc"),
+        ),
+        (
+            "missing headers are an error",
+            partial(refuse_build, "no-headers", {"PKG_CONFIG_LIBDIR": "/nowhere"}, "OpenSSL", "libssl-dev"),
+        ),
+        ("the log of a failed build is kept", log_is_kept),
     ]
 
 
@@ -610,8 +753,9 @@ def run_snippet(snippet: Snippet, folder: Path, build: Path) -> str:
         return call(sys.executable, source, cwd=folder, env={"PYTHONPATH": str(build / "python")})
     if snippet.language == "lua":
         return call("lua5.4", source, cwd=folder, env=lua_environment(build))
-    compile_c(source, program)
-    return call(program, cwd=folder, env={"LD_LIBRARY_PATH": f"{installed_library()}/usr/lib"})
+    compile_c(source, program, "private")
+    libraries = installed_library("private") / "usr" / "lib"
+    return call(program, cwd=folder, env={"LD_LIBRARY_PATH": str(libraries)})
 
 
 @contextmanager
@@ -679,9 +823,8 @@ def round_trips(commands: str) -> str:
 
 def install_as_told(name: str, commands: str) -> None:
     """Runs the README's commands unchanged, as root of a namespace with its own mounts."""
-    tree, folder = place(name)
-    source = folder / "source"
-    shutil.copytree(tree, source)
+    _, folder = place(name)
+    source = source_tree(folder)
     (folder / "commands").write_text(round_trips(commands))
     user = ["--map-root-user"] if os.geteuid() != 0 else []
     try:
@@ -699,8 +842,7 @@ def install_blocks() -> list[str]:
 
 # The reply of apt when an archive has expired, as that of a snapshot does: it lists nothing and says why.
 EXPIRED = "E: Release file for http://archive.test/debian/dists/sid/InRelease is expired (invalid since 9d)."
-FAKE_APT = f"""#!/bin/sh
-case "$*" in
+FAKE_APT = f"""case "$*" in
 *--print-uris*) echo "'http://archive.test/debian/dists/stable/InRelease' x" ;;
 *update*) echo "{EXPIRED}" >&2; exit 100 ;;
 esac
@@ -710,19 +852,13 @@ esac
 def apt_reason_is_said() -> None:
     """Checks that build_libcurl.sh shows and keeps apt's own reason why it has no source of libcurl."""
     tree, folder = place("expired")
-    source = folder / "source"
-    shutil.copytree(tree, source)
-    for name in ("apt-get", "apt-cache", "dpkg-source"):
-        (folder / name).write_text(FAKE_APT)
-        (folder / name).chmod(0o755)
-    (folder / "python3").write_text("#!/bin/sh\nexit 1\n")  # so the project's site cannot be reached
-    (folder / "python3").chmod(0o755)
-    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    output = call(
-        "sh", "scripts/build_libcurl.sh", cwd=source, fails=True, env={"PATH": path, "CURL_TARBALL": ""}
-    )
-    log = (source / "build" / "libcurl-source.log").read_text()
-    if EXPIRED not in output or EXPIRED not in log or "no source of libcurl" not in output.splitlines()[-1]:
+    fails = "echo 'cannot connect' >&2; exit 1"
+    path = commands(folder, apt_get=FAKE_APT, apt_cache=FAKE_APT, curl=fails, wget=fails)
+    setting = {"PATH": path, "CURLWIRE_CACHE": str(folder / "cache"), "CURL_TARBALL": "", "TMPDIR": str(folder)}
+    output = call("sh", "scripts/build_libcurl.sh", cwd=tree, fails=True, env=setting)
+    says(output, "the source of libcurl cannot be found")
+    log = Path(output.split()[-1]).read_text()
+    if EXPIRED not in output or EXPIRED not in log or "Set CURL_TARBALL" not in output:
         raise Failed(f"apt's reason is missing in:\n{output}\nor in:\n{log}")
 
 
@@ -756,8 +892,7 @@ def nothing_left_to_install() -> None:
 def readme() -> list[Test]:
     pages = [f"docs/{name}.md" for name in GUIDE]
     tests: list[Test] = [("README.md", partial(run_page, "README.md", BUILD))]
-    # with the private libcurl, since an older one does not compress
-    tests += [(name, partial(run_page, name, BUILD / "private")) for name in pages]
+    tests += [(name, partial(run_page, name, BUILD)) for name in pages]
     tests += [
         (f"{name} opens with examples", partial(check_opening, name, {"python", "lua"})) for name in pages
     ]

@@ -4,15 +4,15 @@
 #
 #     sh scripts/install.sh [c | python | lua | demo | test | bench]
 #
-#   c      a C compiler and libcurl, which build the C library
+#   c      a C compiler and the headers of OpenSSL and zlib, which build the C library
 #   python the same with Python's headers and venv, for `pip install .`
 #   lua    the same with Lua 5.1, 5.2, 5.3, 5.4, LuaJIT, and LuaRocks
 #   demo   what the demo needs (default)
-#   test   what the tests need: more packages, Python packages into build/venv, npm packages into build/node, and
-#          nginx's Lua module into build/nginx-lua
+#   test   what the tests need: more packages, also libcurl 8.14.1 or later, on Debian 12 from its backports; Python
+#          packages into build/venv, npm packages into build/node, nginx's Lua module into build/nginx-lua
 #   bench  what the benchmark needs: lua-http; bench/run.py installs the Python clients itself
 #
-# All but test and bench use only Debian's packages. Works on Debian 12 and later, and on systems with its packages,
+# All but test and bench use only Debian's packages, and none from backports. Works on Debian 12 and later, and on systems with its packages,
 # as root or with sudo. Needs only a shell and apt. If nothing is missing, it is quick and uses no network. PYTHON
 # selects another Python.
 set -eu
@@ -27,10 +27,10 @@ c | python | lua | demo | test | bench) ;;
     ;;
 esac
 
-# zlib1g-dev: libcurl brings zlib along, but not its headers
-PACKAGES="gcc libc6-dev make pkg-config ca-certificates zlib1g-dev"
+# python3, xz-utils and publicsuffix: scripts/build_libcurl.sh uses them
+PACKAGES="gcc libc6-dev make pkg-config ca-certificates libssl-dev zlib1g-dev python3 xz-utils publicsuffix"
 case $KIND in
-python) PACKAGES="$PACKAGES python3 python3-dev python3-venv" ;;
+python) PACKAGES="$PACKAGES python3-dev python3-venv" ;;
 lua)
     PACKAGES="$PACKAGES luarocks
     lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev lua5.4 liblua5.4-dev
@@ -38,7 +38,7 @@ lua)
     ;;
 demo | test | bench)
     PACKAGES="$PACKAGES openssl
-    python3 python3-dev python3-setuptools python3-websockets python3-tqdm
+    python3-dev python3-setuptools python3-websockets python3-tqdm
     lua5.4 liblua5.4-dev lua-luaossl"
     ;;
 esac
@@ -46,16 +46,15 @@ if [ "$KIND" = test ]; then
     PACKAGES="$PACKAGES
     python3-venv git clang luarocks lua-check shellcheck nginx-light nodejs iproute2
     lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev
-    clang-tidy cppcheck libclang-rt-dev libunistring-dev
-    valgrind libssl-dev zlib1g-dev dpkg-dev" # the last three build the private libcurl
+    clang-tidy cppcheck libclang-rt-dev libunistring-dev valgrind"
     # a Node that is not Debian's brings npm along
     command -v npm >/dev/null 2>&1 || PACKAGES="$PACKAGES npm"
 fi
 if [ "$KIND" = bench ]; then
-    PACKAGES="$PACKAGES python3-venv libssl-dev lua-http lua5.1 liblua5.1-0-dev lua5.3 liblua5.3-dev
+    PACKAGES="$PACKAGES python3-venv lua-http lua5.1 liblua5.1-0-dev lua5.3 liblua5.3-dev
     luajit libluajit-5.1-dev"
 fi
-CURL_PACKAGE=libcurl4-openssl-dev
+CURL_PACKAGE=libcurl4-openssl-dev # only the tests use the system's libcurl
 
 say() {
     echo "install.sh: $*"
@@ -70,22 +69,26 @@ has() {
     command -v "$1" >/dev/null 2>&1
 }
 
+# Whether the system's libcurl is not needed, or there and good enough.
+has_libcurl() {
+    [ "$KIND" != test ] || LIBCURL=system sh scripts/check_libcurl.sh 2>/dev/null
+}
+
 # ---- without apt: check, and name what is missing
 
 look_only() {
     missing=
-    commands="cc make pkg-config"
+    commands="cc make pkg-config python3"
     modules=
     case $KIND in
-    python) commands="$commands python3" modules=venv ;;
+    python) modules=venv ;;
     lua) commands="$commands luarocks" ;;
-    demo | test | bench) commands="$commands openssl python3 lua5.4" modules="setuptools websockets tqdm" ;;
+    demo | test | bench) commands="$commands openssl lua5.4" modules="setuptools websockets tqdm" ;;
     esac
     for command in $commands; do
         has "$command" || missing="$missing $command"
     done
     if [ "$KIND" = test ]; then
-        pkg-config --exists openssl zlib 2>/dev/null || missing="$missing openssl,zlib(headers)"
         for command in git clang clang-tidy cppcheck luarocks luacheck shellcheck nginx node npm ip unshare valgrind \
             lua5.1 lua5.2 lua5.3 luajit; do
             has $command || missing="$missing $command"
@@ -97,8 +100,8 @@ look_only() {
             python3 -c "import $module" 2>/dev/null || missing="$missing python3-$module"
         done
     fi
-    sh scripts/check_libcurl.sh 2>/dev/null || missing="$missing libcurl>=8.14.1(ws,wss)"
-    echo '#include <zlib.h>' | cc -E - >/dev/null 2>&1 || missing="$missing zlib"
+    pkg-config --exists openssl zlib 2>/dev/null || missing="$missing openssl,zlib(headers)"
+    has_libcurl || missing="$missing libcurl>=8.14.1(ws,wss)"
     if [ -n "$missing" ]; then
         fail "this system has no apt. Please install these yourself:$missing (with the headers of Python and Lua)"
     fi
@@ -135,7 +138,7 @@ missing_packages() {
     for package in $PACKAGES; do
         is_there "$package" || printf ' %s' "$package"
     done
-    sh scripts/check_libcurl.sh 2>/dev/null || printf ' %s' "$CURL_PACKAGE"
+    has_libcurl || printf ' %s' "$CURL_PACKAGE"
 }
 
 as_root() {
@@ -192,7 +195,7 @@ install_libcurl() {
     if ! LC_ALL=C apt-cache policy | grep -q " $backports/main "; then
         case $codename in
         bookworm) add_backports "$codename" ;;
-        *) fail "apt has no libcurl 8.14.1 or later. Install one (with ws and wss) and set CURL_CONFIG to its curl-config" ;;
+        *) fail "apt has no libcurl 8.14.1 or later, which the tests use. Install one (with ws and wss) and set CURL_CONFIG to its curl-config" ;;
         esac
     fi
     # installing by version keeps other packages from the backports; by suite is for libcurl's own dependencies
@@ -230,10 +233,10 @@ install_packages() {
         as_root rm -f $guard
         trap - EXIT
     fi
-    if ! sh scripts/check_libcurl.sh 2>/dev/null; then
+    if ! has_libcurl; then
         install_libcurl
+        LIBCURL=system sh scripts/check_libcurl.sh
     fi
-    sh scripts/check_libcurl.sh
 }
 
 # ---- Python and npm packages, for the tests

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import children
 import run_tests
 
-OFTEN = ("core", "core-private", "core-tsan", "core-asan", "python", "python-private", "lua-tsan", "lua-5.4")
+OFTEN = ("core", "core-system", "core-tsan", "core-asan", "python", "python-system", "lua-tsan", "lua-5.4")
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Builds curlwire and echoes a message in Python and in Lua. The workflow runs this on macOS and FreeBSD, whose packages
-# scripts/install.sh does not know. It needs GNU make, libcurl, Python 3.11 and Lua 5.4.
+# scripts/install.sh does not know. It needs GNU make, pkg-config, OpenSSL, zlib, Python 3.11 and Lua 5.4.
 #
 #     [PYTHON=python3] [LUA=lua] sh scripts/round_trip.sh [VARIABLE=VALUE ...]
 #

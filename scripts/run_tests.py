@@ -34,8 +34,7 @@ import children
 
 ROOT = checks.ROOT
 BUILD = checks.BUILD
-# The build with the private libcurl, with which our codec receives. Everything under a sanitizer uses it.
-PRIVATE = BUILD / "private"
+SYSTEM = BUILD / "system"  # the build with the system's libcurl, which may be too old for our codec to receive
 LIMIT_S = 1500  # of one program: it catches a hang, and is ample for a busy machine
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:check_initialization_order=1",
@@ -45,6 +44,7 @@ SANITIZERS = {
 }
 FAILURE = "FAILURE "  # before each failure at the end of a suite
 SANITIZED = ("asan", "tsan")
+VECTORS = "tests/lua/test_conformance.lua"
 NOT_CONFORMANCE = "--ignore=tests/python/test_conformance.py"  # a suite of its own
 LUA = {"5.1": "lua5.1", "5.2": "lua5.2", "5.3": "lua5.3", "5.4": "lua5.4", "jit": "luajit"}
 
@@ -124,7 +124,7 @@ def stress() -> Counts:
     """Runs the stress test for STRESS_S seconds, under ThreadSanitizer."""
     seconds = os.environ.get("STRESS_S") or "30"
     environment = {**SANITIZERS, "STRESS_S": seconds}
-    command = [str(PRIVATE / "tsan" / "tests" / "test_stress")]
+    command = [str(BUILD / "tsan" / "tests" / "test_stress")]
     return run("stress", command, environment, LIMIT_S + float(seconds), is_bounded=False)
 
 
@@ -191,27 +191,29 @@ def valgrind() -> Counts:
 
 
 def conformance() -> Counts:
-    """Runs the vectors in Python and in every Lua, in Python also with libcurl's codec. The suites of the core
-    run them on bytes."""
-    script = "tests/lua/test_conformance.lua"
-    total = pytest("tests/python/test_conformance.py")
-    for version in LUA:
-        total.add(lua(version, "", script))
-    os.environ["CURLWIRE_FRAMING"] = "curl"
-    total.add(pytest("tests/python/test_conformance.py"))
-    del os.environ["CURLWIRE_FRAMING"]
-    total.add(lua("5.4", "asan", script, build=PRIVATE))
-    return total
-
-
-def conformance_private() -> Counts:
-    """Runs the vectors with the private libcurl, once with our codec and once with libcurl's."""
+    """Runs the vectors in Python, in every Lua, and with libcurl's framing. The core's suites do on bytes."""
     total = Counts()
+    for version in [version for version in LUA if version != "5.4"]:
+        total.add(lua(version, "", VECTORS))
+    total.add(lua("5.4", "asan", VECTORS))
     for framing in ("auto", "curl"):
         os.environ["CURLWIRE_FRAMING"] = framing
         print(f"\n== framing: {framing}", flush=True)
-        total.add(pytest("tests/python/test_conformance.py", build=PRIVATE))
-        total.add(lua("5.4", "", "tests/lua/test_conformance.lua", build=PRIVATE))
+        total.add(conformance_of(BUILD))
+    return total
+
+
+def conformance_of(build: Path) -> Counts:
+    total = pytest("tests/python/test_conformance.py", build=build)
+    total.add(lua("5.4", "", VECTORS, build=build))
+    return total
+
+
+def conformance_system() -> Counts:
+    """Runs the vectors with the system's libcurl, in Python also with its decoder."""
+    total = conformance_of(SYSTEM)
+    os.environ["CURLWIRE_FRAMING"] = "curl"
+    total.add(pytest("tests/python/test_conformance.py", build=SYSTEM))
     return total
 
 
@@ -233,7 +235,7 @@ def listed(name: str, tests: list[tuple[str, Callable[[], None]]]) -> Counts:
 SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no processor is idle at the end
     "fuzz": lambda: run("fuzz", [sys.executable, "tests/fuzz/run.py"], is_bounded=False),
     "conformance": conformance,
-    "conformance-private": conformance_private,
+    "conformance-system": conformance_system,
     "faults": lambda: pytest("tests/faults"),
     "load": load,
     "coverage": lambda: run("coverage", [sys.executable, "scripts/coverage.py"]),
@@ -241,9 +243,9 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
     "analyse": lambda: run("analyse", [sys.executable, "scripts/analyse.py"]),
     "stress": stress,
     "python": lambda: pytest("tests/python", NOT_CONFORMANCE),
-    "python-private": lambda: pytest("tests/python", NOT_CONFORMANCE, build=PRIVATE),
-    "lua-tsan": lambda: lua("5.4", "tsan", build=PRIVATE),
-    "lua-asan": lambda: lua("5.4", "asan", build=PRIVATE),
+    "python-system": lambda: pytest("tests/python", NOT_CONFORMANCE, build=SYSTEM),
+    "lua-tsan": lambda: lua("5.4", "tsan"),
+    "lua-asan": lambda: lua("5.4", "asan"),
     "lua-5.1": lambda: lua("5.1"),
     "lua-5.2": lambda: lua("5.2"),
     "lua-5.3": lambda: lua("5.3"),
@@ -251,12 +253,12 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
     "lua-jit": lambda: lua("jit"),
     "valgrind": valgrind,
     "resources": lambda: pytest("tests/resources"),
-    "lua-5.4-private": lambda: lua("5.4", build=PRIVATE),
-    "lua-jit-private": lambda: lua("jit", build=PRIVATE),
-    "core-tsan": lambda: core("tsan", PRIVATE),
-    "core-asan": lambda: core("asan", PRIVATE),
+    "lua-5.4-system": lambda: lua("5.4", build=SYSTEM),
+    "lua-jit-system": lambda: lua("jit", build=SYSTEM),
+    "core-tsan": lambda: core("tsan"),
+    "core-asan": lambda: core("asan"),
     "core": lambda: core("test"),
-    "core-private": lambda: core("test", PRIVATE),
+    "core-system": lambda: core("test", SYSTEM),
     "install": lambda: listed("install", checks.installs()),
     "servers": lambda: pytest("tests/servers"),
     "lint": lambda: listed("lint", checks.lint()),

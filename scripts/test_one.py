@@ -5,8 +5,9 @@
 
 FILE is a path below tests/, or a name like test_ping, test_ping.c or test_streams.lua. NAME selects the cases
 whose names contain it (for pytest it is -k, or the whole name of a case with its parameters). Variables of the
-environment: LUA is 5.1, 5.2, 5.3, 5.4 or jit; VARIANT is the sanitizer, asan or tsan; LIBCURL=private takes the
-private libcurl. Missing tools are installed first. --built skips the build; use it inside tests/servers/run.py.
+environment: LUA is 5.1, 5.2, 5.3, 5.4 or jit; VARIANT is the sanitizer, asan or tsan; LIBCURL=system takes the
+system's libcurl. Missing tools are installed first. --built skips the build; use it inside
+tests/servers/run.py.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def make(*words: str) -> None:
 def build(path: Path, libcurl: str, variant: str, lua: str) -> None:
     given = [f"LIBCURL={libcurl}"]
     if path.suffix == ".c":
-        tree = "build/private" if libcurl == "private" else "build"
+        tree = "build/system" if libcurl == "system" else "build"
         make(*given, f"VARIANT={variant or 'test'}", f"{tree}/{variant or 'test'}/tests/{path.stem}")
         return
     if path.suffix == ".lua" and variant:
@@ -73,7 +74,7 @@ def run(path: Path, name: str, libcurl: str, variant: str, lua: str) -> int:
     import run_tests  # only the Python of build/venv can import it
 
     place = str(path.relative_to(ROOT))
-    tree = run_tests.PRIVATE if libcurl == "private" else run_tests.BUILD
+    tree = run_tests.SYSTEM if libcurl == "system" else run_tests.BUILD
 
     def one() -> run_tests.Counts:
         if path.suffix == ".c":
@@ -103,8 +104,7 @@ def main(arguments: list[str]) -> int:
     variant = os.environ.get("VARIANT", "")
     variant = "" if variant in ("release", "test") else variant
     lua = os.environ.get("LUA") or "5.4"
-    # a sanitizer's build always uses the private libcurl
-    libcurl = "private" if variant else os.environ.get("LIBCURL") or "system"
+    libcurl = os.environ.get("LIBCURL") or "private"
     try:
         path = find(arguments[0])
         if is_built:

@@ -4,7 +4,7 @@
     python3 tests/autobahn/run.py [--build DIR] [--only SET] [CLIENT ...]
 
 A client is python, lua5.4 or luajit; without one it runs all three. DIR is a build of curlwire
-(build/private). The sets are rules (sections 1-7 and 10 of the suite), limits (section 9), compression (of
+(build). The sets are rules (sections 1-7 and 10 of the suite), limits (section 9), compression (of
 sections 12 and 13 a third, with small messages) and large-compression (the rest). All of it takes half an hour
 on two processors, and large-compression most of that. The suite's own pages are in
 build/autobahn/reports/CLIENT-SET. The exit status is 1 if a case fails, or did not run.
@@ -272,7 +272,7 @@ def shown(words: Counter[str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Runs the Autobahn suite against curlwire.")
-    parser.add_argument("--build", type=Path, default=ROOT / "build" / "private")
+    parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("--only", choices=SETS, action="append", metavar="SET")
     parser.add_argument("clients", nargs="*", metavar="CLIENT", default=CLIENTS)
     args = parser.parse_args()

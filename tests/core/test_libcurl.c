@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of libcurl.c: the versions; the loaded library is accepted; others are refused. The linker's --wrap replaces
- * libcurl's curl_version_info and curl_global_init by functions here, which works with a static libcurl too. Needs no
- * peer. */
+ * libcurl's curl_version_info and curl_global_init by functions here, which works with a static libcurl too. Also tests
+ * what a build of libcurl must have for later calls. Needs no peer. */
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "harness.h"
 #include "transport/transport.h"
 
@@ -83,10 +86,52 @@ static void test_init_fails(void)
     CHECK_INT(cw__libcurl_init(), CW_UNSUPPORTED);
 }
 
+static int client_end; /* of a connection that libcurl gets */
+
+static curl_socket_t give_end(void *data, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)data, (void)purpose, (void)address;
+    return client_end;
+}
+
+static int say_connected(void *data, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)data, (void)fd, (void)purpose;
+    return CURL_SOCKOPT_ALREADY_CONNECTED;
+}
+
+/* A host may set cookies for its own domain, but not for a suffix under which others have names too. */
+static void test_public_suffix(void)
+{
+    static const char reply[] = "HTTP/1.1 200 OK\r\nSet-Cookie: own=1; Domain=example.co.uk\r\n"
+                                "Set-Cookie: wide=1; Domain=co.uk\r\nContent-Length: 0\r\n\r\n";
+    struct curl_slist *address = curl_slist_append(NULL, "www.example.co.uk:80:127.0.0.1"), *cookies = NULL;
+    CURL *easy = curl_easy_init();
+    int ends[2];
+
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    client_end = ends[1];
+    CHECK_INT(write(ends[0], reply, sizeof reply - 1), sizeof reply - 1);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_URL, "http://www.example.co.uk/"), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_RESOLVE, address), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_PROXY, ""), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, give_end), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, say_connected), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_COOKIEFILE, ""), CURLE_OK);
+    CHECK_INT(curl_easy_perform(easy), CURLE_OK);
+    CHECK_INT(curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &cookies), CURLE_OK);
+    CHECK(cookies && strstr(cookies->data, "own") && !cookies->next);
+    curl_slist_free_all(cookies);
+    curl_slist_free_all(address);
+    curl_easy_cleanup(easy);
+    (void)close(ends[0]);
+}
+
 static const harness_test tests[] = {
     {"the versions", test_versions},
     {"the loaded libcurl is accepted", test_check},
     {"a libcurl that is too old, or lacks ws or wss, is refused", test_refused},
+    {"a cookie for a public suffix is refused", test_public_suffix},
     {"a libcurl that cannot start is refused", test_init_fails},
 };
 

@@ -35,17 +35,22 @@ class Client:
         return self.name
 
 
-def lua(name: str, version: str, command: str) -> Client:
-    modules = BUILD / "lua" / version
+def lua(name: str, version: str, command: str, build: Path) -> Client:
+    modules = build / "lua" / version
     paths = {"LUA_PATH": f"{modules}/?.lua;{modules}/?/init.lua;;", "LUA_CPATH": f"{modules}/?.so;;"}
     return Client(name, (shutil.which(command) or command, str(HERE / "client.lua")), paths)
 
 
-CLIENTS = (
-    Client("python", (sys.executable, str(HERE / "client.py")), {"PYTHONPATH": str(BUILD / "python")}),
-    lua("lua-5.4", "5.4", "lua5.4"),
-    lua("lua-jit", "jit", "luajit"),
-)
+def clients_of(build: Path) -> tuple[Client, ...]:
+    return (
+        Client("python", (sys.executable, str(HERE / "client.py")), {"PYTHONPATH": str(build / "python")}),
+        lua("lua-5.4", "5.4", "lua5.4", build),
+        lua("lua-jit", "jit", "luajit", build),
+    )
+
+
+CLIENTS = clients_of(BUILD)
+SYSTEM_CLIENTS = clients_of(BUILD / "system")  # with the system's libcurl
 
 
 # -- sessions

@@ -27,7 +27,7 @@ def test_ca_file_stands_in_place_of_the_folder(certificates: Path, tmp_path: Pat
         made.run("mount", "--bind", str(trusted), FOLDER)
         with driver.started(SERVER, "127.0.0.1", *pair, prefix=made.prefix) as (port, _):
             line = driver.session("message", "blocking", f"wss://localhost:{port}/", "", "connect")
-            for client in driver.CLIENTS:
+            for client in driver.SYSTEM_CLIENTS:
                 by_folder, by_other, by_file = (
                     driver.run(client, [line], made.prefix, environment)[0].last
                     for environment in (

@@ -4,10 +4,9 @@
     python3 tests/fuzz/run.py [--seconds T] [TARGET ...]
 
 It prints one line of TAP for each target: the number of runs, the edges of the code that they reached, and
-findings. A finding is a failure. Its input stays in build/private/fuzz/; repeat it with
-build/private/fuzz/targets/TARGET FILE. T is 60 by default, or FUZZ_T in the environment.
-build/private/fuzz/corpus keeps new inputs for the next run. The targets need the private libcurl, with which
-curlwire makes and reads all frames. It is built first if missing.
+findings. A finding is a failure. Its input stays in build/fuzz/; repeat it with
+build/fuzz/targets/TARGET FILE. T is 60 by default, or FUZZ_T in the environment.
+build/fuzz/corpus keeps new inputs for the next run. What is not built is built first.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 import corpus
 
 ROOT = corpus.ROOT
-BUILD = ROOT / "build" / "private" / "fuzz"  # the folder for LIBCURL=private VARIANT=fuzz
+BUILD = ROOT / "build" / "fuzz"  # the folder for VARIANT=fuzz
 AT_ONCE = 2
 SLOW_S = 25  # seconds, the limit for one input
 SANITIZERS = {
@@ -40,8 +39,7 @@ def names() -> list[str]:
 
 
 def build() -> None:
-    command = ["make", "-j2", "--no-print-directory", "fuzz-targets", "LIBCURL=private",
-               "CC=clang", "VARIANT=fuzz", "WERROR=1"]  # fmt: skip
+    command = ["make", "-j2", "--no-print-directory", "fuzz-targets", "CC=clang", "VARIANT=fuzz", "WERROR=1"]
     subprocess.run(command, cwd=ROOT, check=True)
 
 

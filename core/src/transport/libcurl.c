@@ -26,8 +26,8 @@ cw_status cw_check_libcurl(void)
 
     if (info->version_num < FLOOR_VERSION)
         return cw__fail(CW_UNSUPPORTED,
-                        "the loaded libcurl is %s; curlwire needs 8.14.1 or later (Debian 12: from backports; "
-                        "or set LD_LIBRARY_PATH to a newer one)",
+                        "the loaded libcurl is %s; curlwire needs 8.14.1 or later (build it without LIBCURL=system, "
+                        "or set LD_LIBRARY_PATH to a newer libcurl)",
                         info->version);
     missing = speaks(info, "ws") ? (speaks(info, "wss") ? NULL : "wss") : "ws and wss";
     if (missing)
