@@ -480,8 +480,9 @@ def packed(folder: Path, version: str = "0x081600", configure: str = "exit 0") -
 
 def refuse_build(name: str, setting: dict[str, str], *words: str) -> None:
     """Checks that build_libcurl.sh refuses a setting in a last line that says what to do."""
-    tree, _ = place(name)
-    output = call("sh", "scripts/build_libcurl.sh", cwd=tree, fails=True, env=setting)
+    tree, folder = place(name)
+    environment = {**setting, "TMPDIR": str(folder)}  # where a log stays
+    output = call("sh", "scripts/build_libcurl.sh", cwd=tree, fails=True, env=environment)
     says(output, *words)
     if (tree / "build" / "libcurl").exists():
         raise Failed(f"build/libcurl was made: {output}")
