@@ -42,12 +42,12 @@ fail() {
     exit 1
 }
 
-# Fails with the last lines of the log that match, and keeps the whole log. It is not in this folder, because pip removes
-# the folder in which it builds.
+# Shows the last lines of the log that match, keeps the whole log, and fails. The log is not in this folder, because pip
+# removes the folder in which it builds.
 fail_with_log() {
     is_log_kept=1
     grep -E "$1" "$log" | awk '!seen[$0]++' | tail -n 20 >&2
-    fail "$2. The lines above say why, and the whole log is $log"
+    fail "$2. The whole log is $log"
 }
 
 has() {
@@ -97,7 +97,7 @@ is_there() {
 get_sources() {
     say "looking for the source of libcurl"
     sh scripts/fetch_source.sh curl $CURL_LEAST libpsl $LIBPSL_LEAST >"$work/paths" 2>>"$log" ||
-        fail_with_log '^(E|W|Err):|^ |[Ee]rror|^curl:|^wget:|^fetch_source' "the source of libcurl cannot be found"
+        fail_with_log '^(E|W|Err):|^ |[Ee]rror|^curl:|^wget:' "$(sed -n 's/^fetch_source.sh: //p' "$log" | tail -n 1)"
     { read -r curl && read -r libpsl; } <"$work/paths"
     unpack "$curl" curl
     unpack "$libpsl" libpsl
@@ -127,7 +127,7 @@ prepare_libpsl() {
     mkdir -p "$work/libpsl/list"
     [ -e "$list" ] || cp $SUFFIXES "$list" 2>/dev/null || fail "the list of public suffixes, $SUFFIXES, is not installed. $(how_to_install)"
     python3 "$work/libpsl/src/psl-make-dafsa" --output-format=cxx+ "$list" "$work/libpsl/src/suffixes_dafsa.h" \
-        >>"$log" 2>&1 || fail_with_log . "the list of public suffixes cannot be compiled"
+        >>"$log" 2>&1 || fail_with_log . "the list of public suffixes cannot be compiled, as the lines above say"
 }
 
 # Puts libcurl's archive into a folder as it is, and of libpsl the files that prepare_libpsl and compile_libpsl use.
@@ -172,7 +172,7 @@ compile_libpsl() {
     for file in psl lookup_string_in_fixed_set; do
         # shellcheck disable=SC2086 # words
         $CC $FLAGS -DENABLE_BUILTIN "-DPACKAGE_VERSION=\"$version\"" -I"$work/psl/include" -c \
-            -o "$work/psl/$file.o" "$work/libpsl/src/$file.c" >>"$log" 2>&1 || fail_with_log . "libpsl does not compile"
+            -o "$work/psl/$file.o" "$work/libpsl/src/$file.c" >>"$log" 2>&1 || fail_with_log . "libpsl does not compile, as the lines above say"
     done
     ${AR:-ar} rc "$work/psl/lib/libpsl.a" "$work/psl"/*.o
 }
@@ -186,7 +186,7 @@ compile_libcurl() {
         unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL BUILD VARIANT PREFIX LIBDIR INCLUDEDIR
         ../curl/configure -q --prefix="$PLACE" --with-libpsl="$work/psl" $OPTIONS CC="$CC" CFLAGS="$FLAGS" CPPFLAGS= LDFLAGS=
         make -s -j2 -C lib libcurl.la
-    ) >>"$log" 2>&1 || fail_with_log '[Ee]rror' "libcurl does not compile"
+    ) >>"$log" 2>&1 || fail_with_log '[Ee]rror' "libcurl does not compile, as the lines above say"
 }
 
 lay_out() {

@@ -25,10 +25,11 @@ cw_status cw_check_libcurl(void)
     const char *missing;
 
     if (info->version_num < FLOOR_VERSION)
-        return cw__fail(CW_UNSUPPORTED,
-                        "the loaded libcurl is %s; curlwire needs 8.14.1 or later (build it without LIBCURL=system, "
-                        "or set LD_LIBRARY_PATH to a newer libcurl)",
-                        info->version);
+        return cw__fail(
+            CW_UNSUPPORTED,
+            "the loaded libcurl is %s; curlwire needs 8.14.1 or later (build it without LIBCURL=system, "
+            "or set LD_LIBRARY_PATH to a newer libcurl)",
+            info->version);
     missing = speaks(info, "ws") ? (speaks(info, "wss") ? NULL : "wss") : "ws and wss";
     if (missing)
         return cw__fail(CW_UNSUPPORTED,
