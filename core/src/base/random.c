@@ -8,7 +8,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#if defined(__linux__)
+#if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 25)
+#include <sys/syscall.h> /* glibc has getrandom() since 2.25; the wheels run with 2.17 */
+#define SYSTEM_READ(buffer, len_bytes) syscall(SYS_getrandom, buffer, len_bytes, 0)
+#elif defined(__linux__)
 #include <sys/random.h>
 #define SYSTEM_READ(buffer, len_bytes) getrandom(buffer, len_bytes, 0)
 #elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || \
