@@ -20,6 +20,12 @@ HEADER = ROOT / "core" / "include" / "curlwire.h"
 # A free-threaded Python has no limited API, so it needs an extension built for its own version.
 IS_LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
+if sys.implementation.name != "cpython" or sys.platform == "win32":
+    raise SystemExit(
+        f"setup.py: curlwire cannot be built for {sys.implementation.name} on {sys.platform}. It needs CPython "
+        f"3.11 or later on Linux, macOS or FreeBSD. On Windows, use the Windows Subsystem for Linux"
+    )
+
 
 def version() -> str:
     """Returns the version, which only the header curlwire.h contains."""
