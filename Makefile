@@ -34,6 +34,9 @@
 #   make bench         measure curlwire beside other clients, in 45 minutes; PUBLISH=1 writes docs/benchmarks.md
 #   make bench-quick   measure the scenarios that have a target, in 3 minutes
 #   make bench-check   compare the instructions of fixed work with the record; RECORD=1 writes the record
+#   make wheel         build the wheels for every target, with OpenSSL, zlib and libcurl inside; TARGETS="musllinux_1_2_x86_64 abi3"
+#   make test-wheels   test the wheels in dist/: as root, after sh scripts/install.sh test
+#   make sources-update  write the newest releases into packaging/sources.txt
 #   make install       install library, header and pkg-config file to PREFIX (/usr/local), under DESTDIR; then run ldconfig
 #   make uninstall     remove what make install has installed
 #   make dist          make a source archive in dist/, with the source of libcurl
@@ -114,6 +117,7 @@ TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/t
 
 .PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
         test-conformance asan tsan stress load fuzz fuzz-targets autobahn analyse coverage mutants mutant-parts mutants-run \
+        wheel test-wheels sources-update \
         lint controls docs errors format cross bench bench-quick bench-check dist install install-rock \
         uninstall clean libcurl check-libcurl FORCE
 
@@ -359,7 +363,7 @@ lint:
 	@$(VENV)/python scripts/run_tests.py lint
 
 C_FILES := $(wildcard core/include/*.h core/src/*/*.[ch] bindings/*/src/*.[ch] tests/core/*.[ch] tests/fuzz/*.[ch] \
-             tests/resources/*.[ch] bench/*.[ch] \
+             tests/resources/*.[ch] bench/*.[ch] packaging/include/*.h \
              examples/*.c)
 
 controls:
@@ -379,6 +383,17 @@ bench-quick: all
 	@LIBCURL='$(LIBCURL)' $(PYTHON) bench/run.py --build $(BUILD) --quick
 bench-check:
 	@$(PYTHON) bench/check.py --build $(BUILD) $(if $(RECORD),--record)
+
+# ---- wheels
+
+wheel:
+	@nice $(PYTHON) packaging/build_wheels.py $(TARGETS)
+
+test-wheels: | $(VENV)/python
+	@$(RUN_TESTS) wheels
+
+sources-update:
+	@$(PYTHON) packaging/sources.py update
 
 # ---- install
 

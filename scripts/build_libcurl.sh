@@ -9,11 +9,12 @@
 #
 # scripts/fetch_source.sh finds the sources, or takes the archives that CURL_TARBALL and LIBPSL_TARBALL name. libcurl
 # must be 8.21.0 or later. If build/libcurl is up to date, the script does nothing; to get a newer libcurl, remove that
-# folder. CC is the compiler. Makefile and setup.py call this script.
+# folder. CC is the compiler. Makefile and setup.py call this script, and packaging/build_wheels.py with LIBCURL_PLACE,
+# LIBCURL_OPTIONS and LIBCURL_FLAGS: another folder, more options of configure and more flags of the compiler.
 set -eu
 cd "$(dirname "$0")/.."
 
-PLACE=$PWD/build/libcurl
+PLACE=${LIBCURL_PLACE:-$PWD/build/libcurl}
 CURL_LEAST=8.21.0   # the first version whose curl_easy_recv returns frames that come with the 101
 LIBPSL_LEAST=0.21.0
 SUFFIXES=/usr/share/publicsuffix/public_suffix_list.dat
@@ -29,8 +30,8 @@ OPTIONS="--disable-shared --enable-static --with-pic --enable-unity --disable-sy
     --disable-alt-svc --disable-hsts
     --disable-ldap --disable-ldaps --disable-ftp --disable-file --disable-ipfs --disable-rtsp --disable-dict
     --disable-telnet --disable-tftp --disable-pop3 --disable-imap --disable-smb --disable-smtp --disable-gopher
-    --disable-mqtt"
-FLAGS="-O2 -fPIC -fvisibility=hidden"
+    --disable-mqtt ${LIBCURL_OPTIONS:-}"
+FLAGS="-O2 -fPIC -fvisibility=hidden ${LIBCURL_FLAGS:-}"
 CC=${CC:-cc}
 
 say() {
@@ -158,7 +159,7 @@ check_tools() {
 has_headers() {
     flags=$(pkg-config --cflags openssl zlib 2>/dev/null) || return 1
     # shellcheck disable=SC2086 # words
-    printf '#include <stdio.h>\n#include <openssl/ssl.h>\n#include <zlib.h>\n' | $CC $flags -E - >/dev/null 2>&1
+    printf '#include <stdio.h>\n#include <openssl/ssl.h>\n#include <zlib.h>\n' | $CC $flags -E -x c - >/dev/null 2>&1
 }
 
 # Compiles libpsl with only its built-in list, as it needs no other library then. Its own configure asks for more.

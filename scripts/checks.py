@@ -53,6 +53,7 @@ C_SOURCES = (
     "tests/fuzz/*.[ch]",
     "tests/resources/*.[ch]",
     "bench/*.[ch]",
+    "packaging/include/*.h",
     "examples/*.c",
 )
 LUA = {"5.1": ("lua5.1", "luajit"), "5.2": ("lua5.2",), "5.3": ("lua5.3",), "5.4": ("lua5.4",)}
@@ -103,7 +104,8 @@ def run_tool(*command: str | Path) -> None:
 
 def run_mypy(*names: str) -> None:
     # the folders of scripts that import each other
-    path = os.pathsep.join(str(ROOT / name) for name in ("bench", "scripts", "tests/faults", "tests/servers"))
+    names_of_folders = ("bench", "packaging", "scripts", "tests/faults", "tests/servers")
+    path = os.pathsep.join(str(ROOT / name) for name in names_of_folders)
     call(BIN / "mypy", "--strict", "--cache-dir", BUILD / "mypy", *names, env={"MYPYPATH": path})
 
 
@@ -174,6 +176,7 @@ def lint() -> list[Test]:
         ),
         ("mypy of the benchmark", partial(run_mypy, *files("bench/*.py"))),
         ("mypy of the scripts", partial(run_mypy, *files("scripts/*.py"))),
+        ("mypy of the packaging", partial(run_mypy, *files("packaging/*.py"))),
         ("stubtest", run_stubtest),
         ("docstrings of the stub", run_stub_docs),
         ("the table of controls", run_controls),

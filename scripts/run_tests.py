@@ -217,6 +217,12 @@ def conformance_system() -> Counts:
     return total
 
 
+def wheels() -> Counts:
+    """Tests the wheels that `make wheel` has built."""
+    command = [sys.executable, "packaging/test_wheels.py"]
+    return run("wheels", command, limit_s=4 * LIMIT_S, is_bounded=False)
+
+
 def listed(name: str, tests: list[tuple[str, Callable[[], None]]]) -> Counts:
     """Runs tests that are functions. A test fails if it raises checks.Failed."""
     total = Counts()
@@ -263,9 +269,14 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
     "servers": lambda: pytest("tests/servers"),
     "lint": lambda: listed("lint", checks.lint()),
     "readme": lambda: listed("readme", checks.readme()),
+    "packaging": lambda: pytest("packaging/test_packaging.py"),
+    "wheels": wheels,
     "examples": lambda: listed("examples", checks.examples()),
 }
 
+
+# They run only if they are named. The suite wheels needs `make wheel` before it, root, and half an hour.
+OPTIONAL = ("wheels",)
 
 # These suites take 2 minutes together on two processors, if everything is built.
 QUICK = ("python", "lua-5.4", "core", "lint", "examples")
@@ -405,7 +416,7 @@ def main(arguments: list[str]) -> int:
         if len(arguments) == 1:
             total = run_here(arguments[0], SUITES[arguments[0]])
         else:
-            total = run_side_by_side(arguments or list(SUITES))
+            total = run_side_by_side(arguments or [name for name in SUITES if name not in OPTIONAL])
     return 1 if total.failed else 0
 
 

@@ -244,7 +244,8 @@ def test_tls_old_system(tmp_path: Path) -> None:
             capture_output=True, text=True, timeout=WAIT, check=False,
         )  # fmt: skip
 
-    assert connect("weak").returncode == 0  # shows that OpenSSL reads the configuration
+    # shows that OpenSSL reads the configuration. The OpenSSL in a wheel reads none (packaging/test_wheels.py)
+    assert connect("weak").returncode == (1 if os.environ.get("CW_TEST_WHEEL") else 0)
     old = connect("old")
     assert old.returncode == 1
     assert re.search(r"ConnectError: .*TLS 1\.2", old.stderr)
