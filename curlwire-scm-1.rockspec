@@ -65,6 +65,7 @@ build = {
                 "core/src/engine/timer.c",
                 "core/src/engine/wait.c",
                 "core/src/engine/wake.c",
+                "core/src/transport/authorities.c",
                 "core/src/transport/await.c",
                 "core/src/transport/codec_curl.c",
                 "core/src/transport/codec_native.c",

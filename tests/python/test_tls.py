@@ -124,6 +124,25 @@ def test_tls_end(port: str, path: str, messages: str, code: str, clean: str, wor
         assert caught.value.status is WebErrorStatus.CONNECTION_ABORTED
 
 
+def test_tls_authorities() -> None:
+    plain, unchecked = curlwire.MessageWebSocket(), curlwire.MessageWebSocket(verify=False)
+    plain.connect(url("CW_ECHO_WS"))
+    unchecked.connect(address("good"))
+    assert plain.authorities is unchecked.authorities is None
+    with trusted("good", ca_path=folder() / "ca-folder") as ws:
+        text = f"ca_file: {folder()}/ca.pem, ca_path: {folder()}/ca-folder"
+        assert ws.authorities == ws.information.authorities == text
+    ws = curlwire.MessageWebSocket(ca_path=folder() / "ca.pem")
+    with pytest.raises(
+        curlwire.ConnectError, match=r"ca_path '.*' cannot be used \(Not a directory\)"
+    ) as caught:
+        ws.connect(address("good"))
+    assert caught.value.status is WebErrorStatus.UNEXPECTED_CLIENT_ERROR
+    ws.control.ca_path = folder() / "ca-folder"
+    ws.connect(address("good"))
+    assert_works(ws)
+
+
 @pytest.mark.parametrize("reply", ["", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: webso"])
 def test_tls_cut_reply(reply: str) -> None:
     with pytest.raises(curlwire.ConnectError, match="close_notify") as caught:

@@ -5,7 +5,7 @@ libcurl makes the connections, and one background thread in C keeps them alive. 
 script that computes, or is stopped in a debugger, keeps its connections.
 """
 
-from curlwire import _core, batching, dispatcher, errors, information, streams, synchronous
+from curlwire import _core, authorities, batching, dispatcher, errors, information, streams, synchronous
 from curlwire._core import (
     MessageBuffer,
     MessageReceivedEventArgs,
@@ -90,4 +90,5 @@ _core.bind(
     watch=dispatcher.watch,
     changed=dispatcher.changed,
     run_forever=dispatcher.run_forever_of,
+    find_authorities=authorities.find,
 )

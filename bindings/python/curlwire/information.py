@@ -104,6 +104,14 @@ class Information:
         return self._socket.framing
 
     @property
+    def authorities(self) -> str | None:
+        """The authorities that certificates are checked by, and what names them; None if none is checked.
+
+        For example "system: /etc/ssl/certs/ca-certificates.crt" or "SSL_CERT_FILE: /srv/ca.pem".
+        """
+        return self._socket.authorities
+
+    @property
     def response_headers(self) -> Headers:
         """The headers of the server's reply. Names ignore case."""
         return self._socket.response_headers
