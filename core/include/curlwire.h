@@ -423,7 +423,8 @@ typedef enum cw_info {
     CW_INFO_RESPONSE_HEADERS, /* lines "Name: value\r\n" of the final reply, even if it refused the connection */
     CW_INFO_FRAMING, /* "curl", "native", or "mixed" (sent natively, received by libcurl); empty before */
     CW_INFO_EXTENSIONS, /* what the server accepted: "permessage-deflate; client_max_window_bits=12"; empty = none */
-    CW_INFO_PUBLIC_URI, /* the URI for people and logs, without user name, password and query, which may be secret */
+    CW_INFO_PUBLIC_URI, /* the URI for people and logs, with the host in ASCII, without user name, password and query, which
+                           may be secret */
     CW_INFO_AUTHORITIES /* the authorities that certificates are checked by, with what names them:
                            "system: /etc/ssl/certs/ca-certificates.crt"; empty = none is checked */
 } cw_info;
@@ -472,7 +473,9 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
  * event.
  *   uri          UTF-8: ws:// or wss://, without fragment. Non-ASCII characters in user name, password, path and query are
  *                sent percent-encoded; so are the characters "<>^`{|} there, and \ in the query. A % is sent as it
- *                is, so two hex digits must follow it. The host is ASCII. At most 128 KiB when percent-encoded
+ *                is, so two hex digits must follow it. The host is sent in ASCII: an international name is converted by
+ *                UTS #46 (non-transitional), so bücher.example becomes xn--bcher-kva.example. At most 128 KiB when
+ *                percent-encoded
  *   timeout_ms   for the whole connect; CW_TIMEOUT_DEFAULT = connect_timeout
  * Returns  CW_OK: connecting has begun
  * Errors   CW_INVALID_ARGUMENT for the URI; CW_INVALID_STATE unless the state is new; CW_UNSUPPORTED if the loaded libcurl

@@ -154,6 +154,7 @@ def test_tls_server_name() -> None:
     for name, host, sni in (
         ("good", "localhost", "localhost"),
         ("wildcard", "a.cw.localhost", "a.cw.localhost"),
+        ("wildcard", "bücher.cw.localhost", "xn--bcher-kva.cw.localhost"),
         ("iponly", "127.0.0.1", None),  # SNI allows no IP address (RFC 6066 section 3)
     ):
         port = new(name)
