@@ -70,6 +70,7 @@ build = {
                 "core/src/engine/wake.c",
                 "core/src/transport/authorities.c",
                 "core/src/transport/await.c",
+                "core/src/transport/build_info.c",
                 "core/src/transport/codec_curl.c",
                 "core/src/transport/codec_native.c",
                 "core/src/transport/failure.c",

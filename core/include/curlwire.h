@@ -782,6 +782,46 @@ CW_API const char *cw_libcurl_version(void);
  * Thread   any */
 CW_API cw_status cw_check_libcurl(void);
 
+/* The facts about this build: name in C, and the key in every language. The texts:
+ *   curlwire, libcurl   the versions of curlwire, and of the libcurl that is loaded
+ *   libcurl_built       the version of the libcurl that curlwire was built with
+ *   tls, zlib           the TLS library of libcurl with its version, and the version of zlib; empty = none
+ *   authorities         the authorities that a connect without ca_file and ca_path would use now (CW_INFO_AUTHORITIES)
+ *   features            the names that cw_build_feature returns, joined by ", " */
+#define CW_BUILD_LIST(X)                       \
+    X(CW_BUILD_CURLWIRE, "curlwire")           \
+    X(CW_BUILD_LIBCURL, "libcurl")             \
+    X(CW_BUILD_LIBCURL_BUILT, "libcurl_built") \
+    X(CW_BUILD_TLS, "tls")                     \
+    X(CW_BUILD_ZLIB, "zlib")                   \
+    X(CW_BUILD_AUTHORITIES, "authorities")     \
+    X(CW_BUILD_FEATURES, "features")
+
+typedef enum cw_build {
+#define CW_X(name, key) name,
+    CW_BUILD_LIST(CW_X)
+#undef CW_X
+        CW_BUILD_COUNT
+} cw_build;
+
+/* Returns the key of a fact ("libcurl").
+ * Returns  a constant string; NULL if no fact has that number
+ * Thread   any */
+CW_API const char *cw_build_key(cw_build item);
+
+/* Copies a fact about this build. It contains nothing secret. The buffer is filled as by cw_socket_get_info.
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT. CW_BUILD_AUTHORITIES only: CW_CONNECT_FAILED if there are none, as for
+ *          cw_socket_connect_start; CW_NO_MEMORY
+ * Thread   any */
+CW_API cw_status cw_build_get(cw_build item, char *buffer, size_t size_bytes, size_t *len_bytes);
+
+/* Returns the name of a feature that this build has with the loaded libcurl: "ws", "wss", "native-framing",
+ * "compression", "https-proxy", "international-names", "ipv6", "shared-authorities".
+ * Returns  a constant string; NULL after the last
+ * Thread   any */
+CW_API const char *cw_build_feature(size_t number);
+
 /* Names a file of authorities for connects that find none in any other place (docs/tls.md lists the places). A binding
  * calls it after a connect has failed with cw_error_option CW_OPT_CA_FILE, and connects again. Python names the file of
  * its package certifi, which it imports only then.

@@ -5,6 +5,7 @@ local harness = require "harness"
 local support = require "support"
 
 local test, equal, failed = harness.test, harness.equal, harness.failed
+local curlwire = harness.curlwire
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
 
@@ -44,6 +45,20 @@ local function assert_works(ws)
     support.finish(ws)
     equal(ws.was_clean, true)
 end
+
+test("build_info", function()
+    local info = curlwire.build_info()
+    equal(info.curlwire, curlwire._VERSION)
+    equal(info.libcurl, curlwire.libcurl_version)
+    for _, key in ipairs {"libcurl_built", "zlib"} do
+        assert(info[key]:find("^%d+%.%d+"), info[key])
+    end
+    assert(info.tls)
+    assert(info.authorities == nil or info.authorities:find("^[%w_]+: /"), info.authorities)
+    local features = table.concat(info.features, " ")
+    assert_words(features, "ws; wss; international-names")
+    equal(features:find("compression", 1, true) ~= nil, support.has_native_decoder())
+end)
 
 test("tls_authorities", function()
     local plain = support.open(support.echo())

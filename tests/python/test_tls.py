@@ -18,7 +18,7 @@ from websockets.sync.server import ServerConnection, serve
 
 import curlwire
 from curlwire import WebErrorStatus
-from peers import WAIT, url
+from peers import HAS_COMPRESSION, WAIT, url
 
 ROWS = [
     [column.strip() for column in line.split("|")]
@@ -122,6 +122,24 @@ def test_tls_end(port: str, path: str, messages: str, code: str, clean: str, wor
     assert_words(str(caught.value), words)
     if "truncated" in words:
         assert caught.value.status is WebErrorStatus.CONNECTION_ABORTED
+
+
+def test_build_info(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(folder() / "ca.pem"))
+    monkeypatch.setenv("https_proxy", "http://joe:swordfish@proxy.invalid")
+    info = curlwire.build_info()
+    assert list(info) == ["curlwire", "libcurl", "libcurl_built", "tls", "zlib", "authorities", "features"]
+    assert info["curlwire"] == curlwire.__version__
+    assert info["libcurl"] == curlwire.libcurl_version
+    assert re.match(r"\d+\.\d+\.\d+", info["libcurl_built"])
+    assert info["tls"]
+    assert re.match(r"\d+\.\d+", info["zlib"])
+    assert info["authorities"] == f"CURL_CA_BUNDLE: {folder()}/ca.pem"
+    assert {"ws", "wss", "international-names"} <= set(info["features"])
+    assert ("compression" in info["features"]) is HAS_COMPRESSION
+    assert "swordfish" not in str(info)
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/nothing/here")
+    assert curlwire.build_info()["authorities"] is None
 
 
 def test_tls_authorities() -> None:

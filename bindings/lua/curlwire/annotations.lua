@@ -191,6 +191,20 @@ function curlwire.run() end
 ---@return curlwire.Error|nil err
 function curlwire.fd() end
 
+---The table that build_info returns. A fact that there is not is nil.
+---@class curlwire.BuildInfo
+---@field curlwire string the version of curlwire
+---@field libcurl string the version of the loaded libcurl
+---@field libcurl_built string the version of the libcurl that curlwire was built with
+---@field tls string|nil the TLS library of libcurl with its version: "OpenSSL/3.5.2"
+---@field zlib string the version of zlib
+---@field authorities string|nil the certificates of authorities that a connect would use now, as information.authorities
+---@field features string[] "ws", "wss", "native-framing", "compression", "https-proxy", "international-names", "ipv6", "shared-authorities", as far as this build has them
+
+---Returns the facts about this build, for bug reports. It contains nothing secret.
+---@return curlwire.BuildInfo
+function curlwire.build_info() end
+
 ---Returns the WebErrorStatus of an error object, and 0 (Unknown) for any other value.
 ---@param err any
 ---@return integer

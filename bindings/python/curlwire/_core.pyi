@@ -12,7 +12,7 @@ from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import Buffer, Unpack, disjoint_base
 
 from curlwire.batching import Batch
-from curlwire.information import ClosedEventArgs, Headers, Information
+from curlwire.information import BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import Control, MessageControl
 from curlwire.streams import InputStream, OutputStream
 
@@ -519,6 +519,12 @@ class Mailbox:
     def start(self, run: Callable[[], object], /) -> None: ...
     def is_own_thread(self) -> bool: ...
     def stop(self) -> None: ...
+
+def build_info() -> BuildInfo:
+    """Returns the facts about this build, a BuildInfo, for bug reports. It contains nothing secret.
+
+    Does not block. Any thread may call it.
+    """
 
 def bind(**helpers: object) -> None: ...
 def dispatch(mailbox: Mailbox, /) -> None: ...

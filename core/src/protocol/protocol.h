@@ -236,6 +236,8 @@ typedef enum cw__inflate_result {
     CW__INFLATE_NO_MEMORY /* make no further call */
 } cw__inflate_result;
 
+/* Gives the version of the loaded zlib. */
+const char *cw__zlib_version(void);
 /* Creates an inflater, which the caller owns until destroy. NULL = no memory. */
 cw__inflater *cw__inflater_create(const cw__compression *terms);
 void cw__inflater_destroy(cw__inflater *i);

@@ -95,6 +95,8 @@ int cw__web_status_of_curl(int curl_code, int os_errno);
 /* Initialises libcurl once for the process.
  * Returns the status of cw_check_libcurl. Thread: any, no lock. */
 cw_status cw__libcurl_init(void);
+/* Says whether libcurl was built with a scheme ("ws", "wss"). */
+bool cw__libcurl_speaks(const curl_version_info_data *info, const char *scheme);
 /* Says whether libcurl reads the authorities once for a multi, and not for each connection. */
 bool cw__libcurl_shares_trust(void);
 /* Says whether libcurl tries a host's addresses side by side, with a bound on their number. If not, race.c does. */
