@@ -429,7 +429,7 @@ static bool put_label(const uint32_t *codes, size_t count, char label[LABEL_AT_M
     } else {
         if (!check_label(codes, count, fault))
             return false;
-        memcpy(label, "xn--", 4);
+        memcpy(label, "xn--", 4); /* NOLINT(bugprone-not-null-terminated-result): its length is counted */
         has_room = cw__punycode_encode(codes, count, label + 4, LABEL_AT_MOST - 4, len);
         *len += 4;
     }

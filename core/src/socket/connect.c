@@ -85,7 +85,8 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
 /* Keeps the text for CW_INFO_AUTHORITIES. */
 static cw_status keep_authorities(cw_socket *s, const cw__authorities *authorities)
 {
-    size_t room = cw__authorities_show(authorities, NULL, 0) + 1;
+    char none[1];
+    size_t room = cw__authorities_show(authorities, none, sizeof none) + 1;
 
     s->authorities = cw__malloc(room);
     if (!s->authorities)
