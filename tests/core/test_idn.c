@@ -128,7 +128,9 @@ static const sample names[] = {
     {"xn--nxasmm1c.com", "\u03b2\u03cc\u03bb\u03bf\u03c2.com"},
     {"xn--10cl1a0b660p.com", "\u0dc1\u0dca\u200d\u0dbb\u0dd3.com"}, /* ZWJ after a virama */
     {"xn--mgba3gch31f060k.com",
-     "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.com"}, /* ZWNJ between joining letters */
+     "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.com"},              /* ZWNJ between joining letters */
+    {"xn--mgb5dyaa3604a.com", "\u0646\u064e\u200c\u064e\u0627.com"}, /* marks between them do not matter */
+    {"xn--yda.xn--yda", "\u0100.\u0101"},
     /* ignored, and compatibility characters */
     {"xn--bcher-kva.example", "b\u00fc\u00adcher\u200b.example"},
     {"xn--ffi-sla", "\ufb03\u00e4"},
