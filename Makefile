@@ -29,6 +29,7 @@
 #   make lint          check style, types, warnings, sizes of files, includes, and generated files
 #   make controls      generate types, annotations and docs/controls.md from the table of controls in curlwire.h
 #   make errors        generate docs/errors.md, the table of all errors, from their texts in the sources
+#   make idn           generate the table of host names (idn_table.c) from Unicode's data
 #   make docs          build the documentation site in build/docs; a warning or a dead link is an error
 #   make format        format the C and the Python sources
 #   make bench         measure curlwire beside other clients, in 45 minutes; PUBLISH=1 writes docs/benchmarks.md
@@ -118,7 +119,7 @@ TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/t
 .PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
         test-conformance asan tsan stress load fuzz fuzz-targets autobahn analyse coverage mutants mutant-parts mutants-run \
         wheel test-wheels sources-update \
-        lint controls docs errors format cross bench bench-quick bench-check dist install install-rock \
+        lint controls docs errors idn format cross bench bench-quick bench-check dist install install-rock \
         uninstall clean libcurl check-libcurl FORCE
 
 menu:
@@ -370,6 +371,8 @@ controls:
 	@PYTHONPATH=$(BUILD)/python $(VENV)/python scripts/controls.py
 errors:
 	@$(VENV)/python scripts/errors.py
+idn:
+	@$(VENV)/python scripts/idn_table.py
 docs:
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
 format:

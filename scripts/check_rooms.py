@@ -41,7 +41,7 @@ def without_comments(text: str) -> str:
 
 
 # These files have tables that grow, so they may be longer.
-TABLES = ("curlwire.h", "_core.pyi", "annotations.lua")
+TABLES = ("curlwire.h", "_core.pyi", "annotations.lua", "idn_table.c")
 
 
 def check_budgets() -> None:

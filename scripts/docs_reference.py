@@ -52,10 +52,16 @@ def read(path: Path) -> str:
 
 # The page's sections, with the names of curlwire.__all__ that each shows.
 SECTIONS = {
-    "Functions": ("connect", "run_forever", "get_status"),
+    "Functions": ("connect", "run_forever", "get_status", "build_info"),
     "Sockets": ("MessageWebSocket", "StreamWebSocket", "WebSocket"),
     "Messages and streams": ("MessageBuffer", "InputStream", "OutputStream", "Batch"),
-    "Handlers and information": ("MessageReceivedEventArgs", "ClosedEventArgs", "Information", "Headers"),
+    "Handlers and information": (
+        "MessageReceivedEventArgs",
+        "ClosedEventArgs",
+        "Information",
+        "Headers",
+        "BuildInfo",
+    ),
     "Errors": (
         "WebSocketError",
         "ConnectError",

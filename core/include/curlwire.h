@@ -163,7 +163,8 @@ CW_API const char *cw_web_status_name(int web_status);
  *   http_status   the HTTP status with which the server or a proxy refused the connection; 0 = none
  *   os_errno      errno of the failed system call; 0 = none
  *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size);
- *                 CW_OPTION_COUNT = none. A binding adds how to raise that limit in its language
+ *                 CW_OPTION_COUNT = none. A binding adds how to raise that limit in its language. CW_OPT_CA_FILE: no
+ *                 certificates of authorities were found; cw_set_last_authorities can name some
  * Returns  the value. The message is valid until the next failed call in this thread
  * Thread   any; each thread has its own details */
 CW_API const char *cw_error_message(void);
@@ -301,9 +302,9 @@ typedef enum cw_option_type {
     X(CW_OPT_CRL_FILE, "crl_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
       "PEM file of revocation lists, one for each authority in the server's certificate chain") \
     X(CW_OPT_VERIFY, "verify", CW_TYPE_BOOL, 1, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether the server's certificate and name are checked; false also ignores ca_file and crl_file") \
+      "Whether the server's certificate and name are checked; false also ignores ca_file, ca_path and crl_file") \
     X(CW_OPT_PROXY_CA_FILE, "proxy_ca_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "PEM file of trusted certificates for an https:// proxy; unset: ca_file, or else the system's") \
+      "PEM file of trusted certificates for an https:// proxy; unset: the server's authorities") \
     X(CW_OPT_PROXY_VERIFY, "proxy_verify", CW_TYPE_BOOL, 1, 0, 1, BOTH, NULL, NULL, NULL, \
       "Whether the certificate and name of an https:// proxy are checked, whatever verify says") \
     X(CW_OPT_OUTBOUND_BUFFER_SIZE, "outbound_buffer_size", CW_TYPE_COUNT, 0, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
@@ -325,7 +326,9 @@ typedef enum cw_option_type {
     X(CW_OPT_COMPRESSION_THRESHOLD, "compression_threshold", CW_TYPE_COUNT, 128, 0, INT64_MAX, BOTH, NULL, NULL, NULL, \
       "Messages of fewer bytes are sent uncompressed") \
     X(CW_OPT_FRAME_SIZE, "frame_size", CW_TYPE_COUNT, 67108864, 1, INT64_MAX, BOTH, NULL, "no cuts", NULL, \
-      "A longer message is sent in frames of this size; a pong waits until the current frame is sent")
+      "A longer message is sent in frames of this size; a pong waits until the current frame is sent") \
+    X(CW_OPT_CA_PATH, "ca_path", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Folder of trusted certificates that `openssl rehash` has prepared, used instead of the system's")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -420,7 +423,10 @@ typedef enum cw_info {
     CW_INFO_RESPONSE_HEADERS, /* lines "Name: value\r\n" of the final reply, even if it refused the connection */
     CW_INFO_FRAMING, /* "curl", "native", or "mixed" (sent natively, received by libcurl); empty before */
     CW_INFO_EXTENSIONS, /* what the server accepted: "permessage-deflate; client_max_window_bits=12"; empty = none */
-    CW_INFO_PUBLIC_URI /* the URI for people and logs, without user name, password and query, which may be secret */
+    CW_INFO_PUBLIC_URI, /* the URI for people and logs, with the host in ASCII, without user name, password and query, which
+                           may be secret */
+    CW_INFO_AUTHORITIES /* the authorities that certificates are checked by, with what names them:
+                           "system: /etc/ssl/certs/ca-certificates.crt"; empty = none is checked */
 } cw_info;
 
 /* Copies a text that describes the connection. It can still be read after close.
@@ -467,12 +473,15 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
  * event.
  *   uri          UTF-8: ws:// or wss://, without fragment. Non-ASCII characters in user name, password, path and query are
  *                sent percent-encoded; so are the characters "<>^`{|} there, and \ in the query. A % is sent as it
- *                is, so two hex digits must follow it. The host is ASCII. At most 128 KiB when percent-encoded
+ *                is, so two hex digits must follow it. The host is sent in ASCII: an international name is converted by
+ *                UTS #46 (non-transitional), so bücher.example becomes xn--bcher-kva.example. At most 128 KiB when
+ *                percent-encoded
  *   timeout_ms   for the whole connect; CW_TIMEOUT_DEFAULT = connect_timeout
  * Returns  CW_OK: connecting has begun
  * Errors   CW_INVALID_ARGUMENT for the URI; CW_INVALID_STATE unless the state is new; CW_UNSUPPORTED if the loaded libcurl
  *          is older than 8.14.1, lacks ws, or does not support the chosen framing or compression; CW_CONNECT_FAILED (web
- *          status UnexpectedClientError) if the environment names a malformed proxy; CW_NO_MEMORY; CW_SYSTEM_ERROR
+ *          status UnexpectedClientError) if the environment names a malformed proxy or authorities that cannot be used,
+ *          or if no authorities are found; CW_NO_MEMORY; CW_SYSTEM_ERROR
  * Thread   any; takes the socket's lock
  * Owns     the call copies uri
  * Source   RFC 6455 section 4.1 */
@@ -772,6 +781,56 @@ CW_API const char *cw_libcurl_version(void);
  * Errors   CW_UNSUPPORTED; cw_error_message says how to fix it
  * Thread   any */
 CW_API cw_status cw_check_libcurl(void);
+
+/* The facts about this build: name in C, and the key in every language. The texts:
+ *   curlwire, libcurl   the versions of curlwire, and of the libcurl that is loaded
+ *   libcurl_built       the version of the libcurl that curlwire was built with
+ *   tls, zlib           the TLS library of libcurl with its version, and the version of zlib; empty = none
+ *   authorities         the authorities that a connect without ca_file and ca_path would use now (CW_INFO_AUTHORITIES)
+ *   features            the names that cw_build_feature returns, joined by ", " */
+#define CW_BUILD_LIST(X)                       \
+    X(CW_BUILD_CURLWIRE, "curlwire")           \
+    X(CW_BUILD_LIBCURL, "libcurl")             \
+    X(CW_BUILD_LIBCURL_BUILT, "libcurl_built") \
+    X(CW_BUILD_TLS, "tls")                     \
+    X(CW_BUILD_ZLIB, "zlib")                   \
+    X(CW_BUILD_AUTHORITIES, "authorities")     \
+    X(CW_BUILD_FEATURES, "features")
+
+typedef enum cw_build {
+#define CW_X(name, key) name,
+    CW_BUILD_LIST(CW_X)
+#undef CW_X
+        CW_BUILD_COUNT
+} cw_build;
+
+/* Returns the key of a fact ("libcurl").
+ * Returns  a constant string; NULL if no fact has that number
+ * Thread   any */
+CW_API const char *cw_build_key(cw_build item);
+
+/* Copies a fact about this build. It contains nothing secret. The buffer is filled as by cw_socket_get_info.
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT. CW_BUILD_AUTHORITIES only: CW_CONNECT_FAILED if there are none, as for
+ *          cw_socket_connect_start; CW_NO_MEMORY
+ * Thread   any */
+CW_API cw_status cw_build_get(cw_build item, char *buffer, size_t size_bytes, size_t *len_bytes);
+
+/* Returns the name of a feature that this build has with the loaded libcurl: "ws", "wss", "native-framing",
+ * "compression", "https-proxy", "international-names", "ipv6", "shared-authorities".
+ * Returns  a constant string; NULL after the last
+ * Thread   any */
+CW_API const char *cw_build_feature(size_t number);
+
+/* Names a file of authorities for connects that find none in any other place (docs/tls.md lists the places). A binding
+ * calls it after a connect has failed with cw_error_option CW_OPT_CA_FILE, and connects again. Python names the file of
+ * its package certifi, which it imports only then.
+ *   source   a constant string for CW_INFO_AUTHORITIES, such as "certifi"
+ *   path     a PEM file; NULL = there is none, which the error then says. So is a file that cannot be read
+ * Returns  CW_OK, CW_NO_MEMORY
+ * Thread   any
+ * Owns     the call copies path, and keeps source */
+CW_API cw_status cw_set_last_authorities(const char *source, const char *path);
 
 /* Closes all connections at the end of a program. Open sockets send close code 1001; sockets that are closing may
  * finish. Queued data is sent first, as long as it makes progress; send_timeout of each socket limits a time without

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs handshake.c without libcurl, for test_handshake_options.c and test_handshake_verdict.c. The linker's --wrap
  * replaces curl_easy_setopt, curl_easy_getinfo and curl_version_info by functions here, so that nothing connects.
- * race.c is replaced too, and ends as the test says. */
+ * race.c is replaced too, and ends as the test says. authorities.c finds ca_file and ca_path, or else the system's. */
 #ifndef CURL_PLAY_H
 #define CURL_PLAY_H
 
@@ -168,6 +168,41 @@ int cw__race_take(cw__race *r, struct sockaddr *from, unsigned *len_bytes)
     return race_fd;
 }
 
+/* ---- Instead of authorities.c ---- */
+
+static bool has_no_authorities;
+
+static inline char *copy_of(const char *text) { return *text ? cw__strndup(text, strlen(text)) : NULL; }
+
+cw_status cw__authorities_find(const char *ca_file, const char *ca_path, const char *(*get)(const char *name),
+                               cw__authorities *a)
+{
+    bool is_named = *ca_file || *ca_path;
+
+    CHECK(get("HOME") == getenv("HOME"));
+    if (has_no_authorities)
+        return cw__fail_limit(CW_CONNECT_FAILED, CW_OPT_CA_FILE, "none");
+    *a = (cw__authorities){.file = copy_of(*ca_file   ? ca_file
+                                           : *ca_path ? "/in/it.0"
+                                                      : "/sys/ca.pem"),
+                           .file_source = *ca_file   ? "ca_file"
+                                          : *ca_path ? NULL
+                                                     : "system",
+                           .folder = copy_of(ca_path),
+                           .folder_source = *ca_path ? "ca_path" : NULL};
+    if (a->file && (a->folder || !*ca_path))
+        return CW_OK;
+    CHECK(is_named || !a->folder);
+    return cw__fail(CW_NO_MEMORY, "no memory");
+}
+
+void cw__authorities_destroy(cw__authorities *a)
+{
+    cw__free(a->file);
+    cw__free(a->folder);
+    *a = (cw__authorities){0};
+}
+
 /* ---- Instead of random.c ---- */
 
 static bool has_no_random;
@@ -217,6 +252,7 @@ static inline void wish_nothing(void)
 {
     wishes = (cw__handshake_settings){.protocols = "",
                                       .ca_file = "",
+                                      .ca_path = "",
                                       .crl_file = "",
                                       .proxy_ca_file = "",
                                       .headers = "",

@@ -16,6 +16,7 @@ static cw__failure at_server(int curl_code, const char *text)
                          .text = text,
                          .host = "host.example",
                          .ca_file = "/x/ca.pem",
+                         .ca_source = "ca_file",
                          .crl_file = "/x/crl.pem"};
 }
 
@@ -24,6 +25,7 @@ static cw__failure at_proxy(int curl_code, const char *text)
     cw__failure f = at_server(curl_code, text);
 
     f.at_proxy = true;
+    f.ca_source = "proxy_ca_file";
     f.proxy = "proxy.example:3128";
     f.variable = "http_proxy";
     return f;
@@ -138,7 +140,8 @@ static void test_texts(void)
         {CURLE_SSL_CONNECT_ERROR, false, 0, 0, "error:0A00042F:SSL routines::other", CW_WEB_CannotConnect,
          "the TLS handshake with the server host.example failed; see its log (OpenSSL's error 0A00042F)"},
         {CURLE_SSL_CACERT_BADFILE, false, 0, 0, "", CW_WEB_UnexpectedClientError,
-         "ca_file '/x/ca.pem' cannot be used: No such file or directory. ca_file takes a PEM file"},
+         "ca_file '/x/ca.pem' cannot be used: No such file or directory. It must be a PEM file of "
+         "certificates"},
         {CURLE_SSL_CACERT_BADFILE, true, 0, 0, "", CW_WEB_UnexpectedClientError,
          "proxy_ca_file '/x/ca.pem' cannot"},
         {CURLE_SSL_CRL_BADFILE, false, 0, 0, "", CW_WEB_UnexpectedClientError,

@@ -65,8 +65,16 @@ static void test_tls(void)
     CHECK_INT(number_of(CURLOPT_SSLVERSION), CURL_SSLVERSION_TLSv1_2);
     CHECK_INT(number_of(CURLOPT_SSL_SESSIONID_CACHE), 0);
     CHECK_INT(number_of(CURLOPT_VERBOSE), 1);
-    CHECK(!find(CURLOPT_CAINFO) && !find(CURLOPT_CAPATH) && !find(CURLOPT_CRLFILE));
+    CHECK_STR(text_of(CURLOPT_CAINFO), "/sys/ca.pem"); /* never what libcurl was built with */
+    CHECK_STR(text_of(CURLOPT_CAPATH), "(none)");
+    CHECK(!find(CURLOPT_CRLFILE));
     cw__handshake_destroy(h);
+    wishes.ca_path = "/x/folder";
+    h = made("wss://server.test/", NULL);
+    CHECK_STR(text_of(CURLOPT_CAINFO), "/in/it.0");
+    CHECK_STR(text_of(CURLOPT_CAPATH), "/x/folder");
+    cw__handshake_destroy(h);
+    wishes.ca_path = "";
     wishes.ca_file = "/x/ca.pem";
     wishes.crl_file = "/x/crl.pem";
     h = made("wss://server.test/", NULL);
@@ -74,18 +82,31 @@ static void test_tls(void)
     CHECK_STR(text_of(CURLOPT_CAPATH), "(none)");
     CHECK_STR(text_of(CURLOPT_CRLFILE), "/x/crl.pem");
     cw__handshake_destroy(h);
-    wishes.verify = false; /* no list of revoked certificates either, because it is part of the check */
     version.capath = "/etc/ssl/certs";
     h = made("wss://server.test/", NULL);
-    CHECK_INT(number_of(CURLOPT_SSL_VERIFYPEER), 0);
-    CHECK_INT(number_of(CURLOPT_SSL_VERIFYHOST), 0);
     CHECK_STR(text_of(CURLOPT_CAPATH), "/dev/null"); /* since 8.21.0 NULL means that folder */
-    CHECK(!find(CURLOPT_CRLFILE));
     cw__handshake_destroy(h);
     version.version_num--;
     h = made("wss://server.test/", NULL);
     CHECK_STR(text_of(CURLOPT_CAPATH), "(none)");
     cw__handshake_destroy(h);
+    version.version_num++;
+    version.capath = NULL;
+    wishes.verify = false; /* no list of revoked certificates either, because it is part of the check */
+    h = made("wss://server.test/", NULL);
+    CHECK_INT(number_of(CURLOPT_SSL_VERIFYPEER), 0);
+    CHECK_INT(number_of(CURLOPT_SSL_VERIFYHOST), 0);
+    CHECK(!find(CURLOPT_CAINFO) && !find(CURLOPT_CAPATH) && !find(CURLOPT_CRLFILE));
+    CHECK(!cw__handshake_authorities(h)->file);
+    cw__handshake_destroy(h);
+    has_no_authorities = true;
+    cw__handshake_destroy(made("wss://server.test/", NULL)); /* nothing is looked for */
+    cw__handshake_destroy(made("ws://server.test/", NULL));
+    wishes.verify = true;
+    CHECK(create("wss://server.test/", NULL) == NULL);
+    CHECK_STR(cw_error_message(), "none");
+    CHECK_INT(setting_count, 0);
+    has_no_authorities = false;
 }
 
 static void test_proxies(void)
@@ -125,9 +146,23 @@ static void test_proxies(void)
     cw__handshake_destroy(h);
 
     wish_nothing();
-    h = made("wss://server.test/", "https://proxy.test:3128");
-    CHECK(!find(CURLOPT_PROXY_CAINFO) && !find(CURLOPT_PROXY_CAPATH));
+    h = made("ws://server.test/", "https://proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_PROXY_CAINFO), "/sys/ca.pem");
     cw__handshake_destroy(h);
+    wishes.ca_path = "/x/folder";
+    h = made("wss://server.test/", "https://proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_PROXY_CAINFO), "/in/it.0");
+    CHECK_STR(text_of(CURLOPT_PROXY_CAPATH), "/x/folder");
+    cw__handshake_destroy(h);
+    has_no_authorities = true;
+    CHECK(create("ws://server.test/", "https://proxy.test:3128") == NULL);
+    wishes.proxy_ca_file = "/x/proxy.pem"; /* needs no others */
+    cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
+    wishes.proxy_ca_file = "";
+    wishes.proxy_verify = false;
+    cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
+    has_no_authorities = false;
+    wish_nothing();
 
     version.features = 0;
     CHECK(create("ws://server.test/", "https://proxy.test:3128") == NULL);

@@ -290,7 +290,7 @@ static void test_information(void)
         len = 9;
     }
     CHECK_STATUS(status, CW_INVALID_ARGUMENT);
-    CHECK(i > CW_INFO_PUBLIC_URI);
+    CHECK(i > CW_INFO_AUTHORITIES);
     CHECK_INT(cw_socket_class(s), CW_STREAM_SOCKET);
     CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
     cw_socket_release(s);

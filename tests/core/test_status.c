@@ -73,10 +73,14 @@ static void test_kept(void)
 static void test_long(void)
 {
     char text[2000];
+    cw__error error;
 
     memset(text, 'a', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     (void)cw__fail(CW_CLOSED, "%s", text);
+    CHECK_INT(strlen(cw_error_message()), CW__LONG_MESSAGE_BYTES - 1);
+    cw__error_set(&error, CW_CLOSED, CW_WEB_Disconnected, "%s", text);
+    CHECK_INT(cw__fail_with(&error), CW_CLOSED);
     CHECK_INT(strlen(cw_error_message()), CW__MESSAGE_BYTES - 1);
 }
 

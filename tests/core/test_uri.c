@@ -40,6 +40,10 @@ static const good_uri good[] = {
     {"ws://h/a-._~!$&'()*+,;=:@/[]b", "ws://h/", "/a-._~!$&'()*+,;=:@/[]b"},
     {"ws://h/?a-._~!$&'()*+,;=:@/?[]b", "ws://h/", "/?a-._~!$&'()*+,;=:@/?[]b"},
     {"ws://h/?at=a@b", "ws://h/", "/?at=a@b"},
+    /* UTS 46; test_idn.c has the rules */
+    {"ws://b\u00fccher.example", "ws://xn--bcher-kva.example/", "/"},
+    {"wss://u:p@B\u00dcCHER.example.:81?q", "wss://u:p@xn--bcher-kva.example.:81/", "/?q"},
+    {"ws://\u00fc", "ws://xn--tda/", "/"},
 };
 
 typedef struct bad_uri {
@@ -78,9 +82,10 @@ static const bad_uri bad[] = {
     {"ws://a b/", "a space"},
     {"ws://h\n/", "control character 0x0A"},
     {"ws://a%2eb/", "not percent-encoded"},
-    {"ws://b\xc3\xbc"
-     "cher.example/",
-     "xn--"},
+    {"ws://b\u00fccher\u2028.example/", "U+2028, which no host name may have"},
+    {"ws://\u0308.example:" SECRET "/", "begins with the mark U+0308"},
+    {"ws://b\u00fc%20.example/", "not percent-encoded"},
+    {"ws://b\u00fccher.example:8 0/", "0 to 65535"},
     {"ws://a\\b/", "character \\"},
     {"ws://a_b*/", "character *"},
     {"ws://::1/", "no host"},
@@ -180,6 +185,8 @@ static void test_show(void)
         {"ws://h/a@b", "ws://h/a@b"}, /* of the path */
         {"ws://h/a?b://" SECRET, "ws://h/a"},
         {"joe:" SECRET "@h/?x", "h/"}, /* not a URI: no part of it is taken for a scheme */
+        {"ws://joe:" SECRET "@b\u00fccher.h:1/\u00fc?" SECRET, "ws://xn--bcher-kva.h:1/\u00fc"},
+        {"ws://\u00fc", "ws://xn--tda"},
         {"", ""},
     };
 

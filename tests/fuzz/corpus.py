@@ -36,6 +36,11 @@ TEXTS = (
     b"\xc0\xaf",
     b"x" * 70 + b"\xff",
 )
+HOSTS = (
+    "bücher.example", "bu\u0308cher.example", "xn--bcher-kva.ex\uff41mple", "fa\u1e9e.de", "a\u3002b\uff0ec",
+    "\u0dc1\u0dca\u200d\u0dbb\u0dd3.com", "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.com", "\ufdfa",
+    "\u1112\u1161\u11ab.\uac00\u11a8", "a\u0323\u0307.\u0627\u0660", "\u05d0\u05d1.example", "bcher-kva",
+)  # fmt: skip
 # Calls of socket_run.h: receive, send a text, send a fragment, ping, close with 1000, look, drain.
 CALLS = (
     b"\x1c\x1c\x1c",
@@ -136,6 +141,9 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
                 text += payload
         for target in ("fuzz_utf8", "fuzz_utf8_differential"):
             yield target, name, split + text
+    for number, host in enumerate(HOSTS):
+        yield "fuzz_idn", f"host{number}", host.encode()
+        yield "fuzz_uri", f"host{number}", f"ws://{host}:80/".encode()
     for name, data in compressed():
         yield "fuzz_inflate", name, data
     for name, data in replies():

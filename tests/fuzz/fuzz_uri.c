@@ -64,15 +64,16 @@ static void check_good(const cw__uri *uri, const uint8_t *data, size_t len_bytes
     cw__uri_destroy(&again);
 }
 
-/* Checks that the text for errors is the same URI without userinfo and query. */
+/* Checks that the text for errors is the same URI without userinfo and query, with the host in ASCII. */
 static void check_shown(const cw__uri *uri, const uint8_t *data, size_t len_bytes)
 {
-    char *given = calloc(1, len_bytes + 1), *shown = calloc(1, len_bytes + 1), fault[CW__URI_FAULT_BYTES];
+    size_t room = len_bytes + CW__HOST_AT_MOST + 1; /* a host in ASCII may be longer than the given one */
+    char *given = calloc(1, len_bytes + 1), *shown = calloc(1, room), fault[CW__URI_FAULT_BYTES];
     cw__uri again;
 
     DEMAND(given && shown);
     memcpy(given, data, len_bytes);
-    DEMAND(cw__uri_show(given, shown, len_bytes + 1) == strlen(shown));
+    DEMAND(cw__uri_show(given, shown, room) == strlen(shown));
     DEMAND(cw__uri_read(shown, strlen(shown), &again, fault) == CW__URI_OK);
     DEMAND(!strchr(again.prefix, '@') && !strchr(again.target, '?'));
     DEMAND(strcmp(again.host, uri->host) == 0 && strcmp(again.suffix, uri->suffix) == 0);

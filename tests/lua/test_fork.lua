@@ -36,11 +36,11 @@ local controls = {
     "no_delay", "connect_timeout", "send_timeout", "receive_timeout", "close_timeout", "ping_interval", "ping_timeout",
     "ca_file", "crl_file", "verify", "proxy_ca_file", "proxy_verify", "outbound_buffer_size", "inbound_buffer_size",
     "framing", "compression", "server_max_window_bits", "client_max_window_bits", "server_no_context_takeover",
-    "client_no_context_takeover", "compression_threshold", "frame_size", "supported_protocols",
+    "client_no_context_takeover", "compression_threshold", "frame_size", "ca_path", "supported_protocols",
 }
 local message_controls = {"message_type", "receive_mode", "max_message_size"}
 local information = {
-    "uri", "protocol", "extensions", "local_address", "remote_address", "framing", "response_headers",
+    "uri", "protocol", "extensions", "local_address", "remote_address", "framing", "authorities", "response_headers",
 }
 local ends = {"close_code", "close_reason", "was_clean"}
 

@@ -5,6 +5,7 @@ local harness = require "harness"
 local support = require "support"
 
 local test, equal, failed = harness.test, harness.equal, harness.failed
+local curlwire = harness.curlwire
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
 
@@ -44,6 +45,35 @@ local function assert_works(ws)
     support.finish(ws)
     equal(ws.was_clean, true)
 end
+
+test("build_info", function()
+    local info = curlwire.build_info()
+    equal(info.curlwire, curlwire._VERSION)
+    equal(info.libcurl, curlwire.libcurl_version)
+    for _, key in ipairs {"libcurl_built", "zlib"} do
+        assert(info[key]:find("^%d+%.%d+"), info[key])
+    end
+    assert(info.tls)
+    assert(info.authorities == nil or info.authorities:find("^[%w_]+: /"), info.authorities)
+    local features = table.concat(info.features, " ")
+    assert_words(features, "ws; wss; international-names")
+    equal(features:find("compression", 1, true) ~= nil, support.has_native_decoder())
+end)
+
+test("tls_authorities", function()
+    local plain = support.open(support.echo())
+    equal(plain.information.authorities, nil)
+    support.finish(plain)
+    local ca_file, ca_path = support.tls_file("ca.pem"), support.tls_file("ca-folder")
+    local ws = trusted("good", nil, {ca_path = ca_path})
+    equal(ws.authorities, ("ca_file: %s, ca_path: %s"):format(ca_file, ca_path))
+    equal(ws.information.authorities, ws.authorities)
+    assert_works(ws)
+    ws = support.message_socket({ca_path = ca_file})
+    local err = failed(ws:connect(support.tls("good")))
+    equal(err.status_name, "UnexpectedClientError")
+    assert_words(err.message, "ca_path '; cannot be used (Not a directory): name a folder")
+end)
 
 test("tls_connect", function()
     each_row("connect", function(port, host, controls, outcome, words)

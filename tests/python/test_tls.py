@@ -18,7 +18,7 @@ from websockets.sync.server import ServerConnection, serve
 
 import curlwire
 from curlwire import WebErrorStatus
-from peers import WAIT, url
+from peers import HAS_COMPRESSION, WAIT, url
 
 ROWS = [
     [column.strip() for column in line.split("|")]
@@ -124,6 +124,43 @@ def test_tls_end(port: str, path: str, messages: str, code: str, clean: str, wor
         assert caught.value.status is WebErrorStatus.CONNECTION_ABORTED
 
 
+def test_build_info(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(folder() / "ca.pem"))
+    monkeypatch.setenv("https_proxy", "http://joe:swordfish@proxy.invalid")
+    info = curlwire.build_info()
+    assert list(info) == ["curlwire", "libcurl", "libcurl_built", "tls", "zlib", "authorities", "features"]
+    assert info["curlwire"] == curlwire.__version__
+    assert info["libcurl"] == curlwire.libcurl_version
+    assert re.match(r"\d+\.\d+\.\d+", info["libcurl_built"])
+    assert info["tls"]
+    assert re.match(r"\d+\.\d+", info["zlib"])
+    assert info["authorities"] == f"CURL_CA_BUNDLE: {folder()}/ca.pem"
+    assert {"ws", "wss", "international-names"} <= set(info["features"])
+    assert ("compression" in info["features"]) is HAS_COMPRESSION
+    assert "swordfish" not in str(info)
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/nothing/here")
+    assert curlwire.build_info()["authorities"] is None
+
+
+def test_tls_authorities() -> None:
+    plain, unchecked = curlwire.MessageWebSocket(), curlwire.MessageWebSocket(verify=False)
+    plain.connect(url("CW_ECHO_WS"))
+    unchecked.connect(address("good"))
+    assert plain.authorities is unchecked.authorities is None
+    with trusted("good", ca_path=folder() / "ca-folder") as ws:
+        text = f"ca_file: {folder()}/ca.pem, ca_path: {folder()}/ca-folder"
+        assert ws.authorities == ws.information.authorities == text
+    ws = curlwire.MessageWebSocket(ca_path=folder() / "ca.pem")
+    with pytest.raises(
+        curlwire.ConnectError, match=r"ca_path '.*' cannot be used \(Not a directory\)"
+    ) as caught:
+        ws.connect(address("good"))
+    assert caught.value.status is WebErrorStatus.UNEXPECTED_CLIENT_ERROR
+    ws.control.ca_path = folder() / "ca-folder"
+    ws.connect(address("good"))
+    assert_works(ws)
+
+
 @pytest.mark.parametrize("reply", ["", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: webso"])
 def test_tls_cut_reply(reply: str) -> None:
     with pytest.raises(curlwire.ConnectError, match="close_notify") as caught:
@@ -135,6 +172,7 @@ def test_tls_server_name() -> None:
     for name, host, sni in (
         ("good", "localhost", "localhost"),
         ("wildcard", "a.cw.localhost", "a.cw.localhost"),
+        ("wildcard", "bücher.cw.localhost", "xn--bcher-kva.cw.localhost"),
         ("iponly", "127.0.0.1", None),  # SNI allows no IP address (RFC 6066 section 3)
     ):
         port = new(name)

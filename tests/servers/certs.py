@@ -5,6 +5,8 @@ python3 tests/servers/certs.py FOLDER
 
 ca.pem                 the authority that clients trust
 other-ca.pem           an authority that nobody trusts
+ca-folder              a folder with ca.pem under its hash
+other-folder           a folder with other-ca.pem under its hash
 crl.pem                the revocation list of ca.pem, which revokes revoked.pem
 crl-old.pem            the same list, out of date
 crl-other.pem          the revocation list of other-ca.pem
@@ -114,6 +116,11 @@ def make(folder: Path) -> None:
             "-extensions", extensions, "-days", "30",
             "-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem"),
         )  # fmt: skip
+    for name, certificate in (("ca-folder", "ca.pem"), ("other-folder", "other-ca.pem")):
+        hashed = folder / name
+        hashed.mkdir(exist_ok=True)
+        (hashed / certificate).write_bytes((folder / certificate).read_bytes())
+        openssl("rehash", str(hashed))
     for name, names, extensions, options in LEAVES:
         request = folder / f"{name}.csr"
         key = ("-newkey", "rsa:1024") if name == "weak" else CURVE

@@ -71,8 +71,8 @@ local curlwire = {}
 ---@field ping_timeout curlwire.Timeout If nothing arrives for this long after a keepalive ping, the connection counts as lost. Seconds, default 20; math.huge = no limit
 ---@field ca_file string|nil PEM file of trusted certificates, used instead of the system's. Default nil
 ---@field crl_file string|nil PEM file of revocation lists, one for each authority in the server's certificate chain. Default nil
----@field verify boolean Whether the server's certificate and name are checked; false also ignores ca_file and crl_file. Default true
----@field proxy_ca_file string|nil PEM file of trusted certificates for an https:// proxy; unset: ca_file, or else the system's. Default nil
+---@field verify boolean Whether the server's certificate and name are checked; false also ignores ca_file, ca_path and crl_file. Default true
+---@field proxy_ca_file string|nil PEM file of trusted certificates for an https:// proxy; unset: the server's authorities. Default nil
 ---@field proxy_verify boolean Whether the certificate and name of an https:// proxy are checked, whatever verify says. Default true
 ---@field outbound_buffer_size integer The kernel's send buffer (SO_SNDBUF), which the system may round; 0: the system adapts it. Bytes, default 0
 ---@field inbound_buffer_size integer How much received data may wait in memory; above it reading stops, and TCP makes the server wait. Bytes, default 4194304
@@ -84,6 +84,7 @@ local curlwire = {}
 ---@field client_no_context_takeover boolean Whether curlwire compresses each message without reference to earlier ones. Default false
 ---@field compression_threshold integer Messages of fewer bytes are sent uncompressed. Bytes, default 128
 ---@field frame_size integer|number|false A longer message is sent in frames of this size; a pong waits until the current frame is sent. Bytes, default 67108864; math.huge = no cuts
+---@field ca_path string|nil Folder of trusted certificates that `openssl rehash` has prepared, used instead of the system's. Default nil
 
 ---Options of curlwire.connect: all settings, and the request headers.
 ---@class curlwire.ConnectOptions: curlwire.Control
@@ -97,6 +98,7 @@ local curlwire = {}
 ---@field local_address string|nil "127.0.0.1:40000"
 ---@field remote_address string|nil "127.0.0.1:443"
 ---@field framing "curl"|"native"|"mixed"|nil which code makes the frames: libcurl (curl) or curlwire (native); mixed: curlwire sends, libcurl receives
+---@field authorities string|nil the authorities that certificates are checked by, and what names them: "system: /etc/ssl/cert.pem"; nil if none is checked
 ---@field response_headers curlwire.Headers|nil the headers of the reply to the opening handshake
 ---@field state curlwire.State
 
@@ -126,6 +128,7 @@ local curlwire = {}
 ---@field local_address string|nil
 ---@field remote_address string|nil
 ---@field framing "curl"|"native"|"mixed"|nil which code makes the frames: libcurl (curl) or curlwire (native); mixed: curlwire sends, libcurl receives
+---@field authorities string|nil the authorities that certificates are checked by, and what names them: "system: /etc/ssl/cert.pem"; nil if none is checked
 ---@field response_headers curlwire.Headers|nil
 ---@field close_code integer|nil the peer's close code; 1005 if the peer sent none, 1006 if the connection was lost; nil before the end
 ---@field close_reason string|nil the peer's close reason; nil before the end
@@ -187,6 +190,20 @@ function curlwire.run() end
 ---@return string|nil message
 ---@return curlwire.Error|nil err
 function curlwire.fd() end
+
+---The table that build_info returns. A fact that there is not is nil.
+---@class curlwire.BuildInfo
+---@field curlwire string the version of curlwire
+---@field libcurl string the version of the loaded libcurl
+---@field libcurl_built string the version of the libcurl that curlwire was built with
+---@field tls string|nil the TLS library of libcurl with its version: "OpenSSL/3.5.2"
+---@field zlib string the version of zlib
+---@field authorities string|nil the certificates of authorities that a connect would use now, as information.authorities
+---@field features string[] "ws", "wss", "native-framing", "compression", "https-proxy", "international-names", "ipv6", "shared-authorities", as far as this build has them
+
+---Returns the facts about this build, for bug reports. It contains nothing secret.
+---@return curlwire.BuildInfo
+function curlwire.build_info() end
 
 ---Returns the WebErrorStatus of an error object, and 0 (Unknown) for any other value.
 ---@param err any

@@ -36,6 +36,7 @@ static void get_extensions(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW
 static void get_local_address(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_LOCAL_ADDRESS); }
 static void get_remote_address(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_REMOTE_ADDRESS); }
 static void get_framing(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_FRAMING); }
+static void get_authorities(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_AUTHORITIES); }
 
 static void get_close_code(lua_State *L, lcw_socket *w)
 {
@@ -119,6 +120,7 @@ static const struct {
     {"local_address", get_local_address},
     {"remote_address", get_remote_address},
     {"framing", get_framing},
+    {"authorities", get_authorities},
     {"response_headers", lcw_push_response_headers},
 };
 

@@ -11,8 +11,41 @@
 
 LCW_EXPORT int luaopen_curlwire_core(lua_State *L);
 
+static void push_features(lua_State *L)
+{
+    const char *name;
+    size_t i;
+
+    lua_newtable(L);
+    for (i = 0; (name = cw_build_feature(i)) != NULL; i++) {
+        lua_pushstring(L, name);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+}
+
+/* build_info(): returns a table of the facts about this build. A fact that there is not is nil. */
+static int build_info(lua_State *L)
+{
+    int i;
+
+    lua_newtable(L);
+    for (i = 0; i < CW_BUILD_COUNT; i++) {
+        char text[2048] = "";
+
+        if (i == CW_BUILD_FEATURES)
+            push_features(L);
+        else if (cw_build_get((cw_build)i, text, sizeof text, NULL) == CW_OK && text[0] != '\0')
+            lua_pushstring(L, text);
+        else
+            lua_pushnil(L);
+        lua_setfield(L, -2, cw_build_key((cw_build)i));
+    }
+    return 1;
+}
+
 static const luaL_Reg module_functions[] = {{"MessageWebSocket", lcw_message_websocket},
                                             {"StreamWebSocket", lcw_stream_websocket},
+                                            {"build_info", build_info},
                                             {"connect", lcw_connect_function},
                                             {"dispatch", lcw_dispatch},
                                             {"fd", lcw_fd},

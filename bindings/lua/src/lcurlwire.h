@@ -79,7 +79,7 @@ typedef struct lcw_view {
 
 /* ---- From largument.c: wrong calls ------------------------------------------------------------------------ */
 
-enum { LCW_MESSAGE_BYTES = 400 };
+enum { LCW_MESSAGE_BYTES = 1400 }; /* the list of places of authorities is the longest */
 
 /* Copies the core's message, and adds how to lift the limit that ended the call. Call it at once: allocating in Lua may run
  * finalizers, whose calls of the core replace the message. */

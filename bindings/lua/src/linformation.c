@@ -116,7 +116,8 @@ int lcw_information_index(lua_State *L)
                  {"extensions", CW_INFO_EXTENSIONS},
                  {"local_address", CW_INFO_LOCAL_ADDRESS},
                  {"remote_address", CW_INFO_REMOTE_ADDRESS},
-                 {"framing", CW_INFO_FRAMING}};
+                 {"framing", CW_INFO_FRAMING},
+                 {"authorities", CW_INFO_AUTHORITIES}};
     lcw_view *view = luaL_checkudata(L, 1, LCW_INFORMATION);
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     size_t i;
@@ -136,7 +137,7 @@ int lcw_information_index(lua_State *L)
     } else {
         return luaL_error(L,
                           "information has no %s: it has uri, protocol, extensions, local_address, "
-                          "remote_address, framing, response_headers, state",
+                          "remote_address, framing, authorities, response_headers, state",
                           lcw_push_shown(L, 2));
     }
     return 1;

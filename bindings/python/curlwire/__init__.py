@@ -5,7 +5,7 @@ libcurl makes the connections, and one background thread in C keeps them alive. 
 script that computes, or is stopped in a debugger, keeps its connections.
 """
 
-from curlwire import _core, batching, dispatcher, errors, information, streams, synchronous
+from curlwire import _core, authorities, batching, dispatcher, errors, information, streams, synchronous
 from curlwire._core import (
     MessageBuffer,
     MessageReceivedEventArgs,
@@ -17,6 +17,7 @@ from curlwire._core import (
     StreamWebSocketControl,
     WebErrorStatus,
     WebSocket,
+    build_info,
 )
 from curlwire.batching import Batch
 from curlwire.connecting import connect
@@ -33,13 +34,14 @@ from curlwire.errors import (
     WebSocketTimeout,
     get_status,
 )
-from curlwire.information import ClosedEventArgs, Headers, Information
+from curlwire.information import BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import Control, MessageControl
 from curlwire.streams import InputStream, OutputStream
 
 __all__ = [
     "ArgumentError",
     "Batch",
+    "BuildInfo",
     "CertificateError",
     "ClosedEventArgs",
     "ConnectError",
@@ -66,6 +68,7 @@ __all__ = [
     "WebSocketError",
     "WebSocketTimeout",
     "__version__",
+    "build_info",
     "connect",
     "get_status",
     "libcurl_version",
@@ -90,4 +93,5 @@ _core.bind(
     watch=dispatcher.watch,
     changed=dispatcher.changed,
     run_forever=dispatcher.run_forever_of,
+    find_authorities=authorities.find,
 )

@@ -12,7 +12,7 @@ from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import Buffer, Unpack, disjoint_base
 
 from curlwire.batching import Batch
-from curlwire.information import ClosedEventArgs, Headers, Information
+from curlwire.information import BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import Control, MessageControl
 from curlwire.streams import InputStream, OutputStream
 
@@ -138,13 +138,13 @@ class _Control:
     @crl_file.setter
     def crl_file(self, value: str | os.PathLike[str] | None) -> None: ...
     verify: bool
-    """Whether the server's certificate and name are checked; false also ignores ca_file and crl_file.
-    Default True.
+    """Whether the server's certificate and name are checked; false also ignores ca_file, ca_path and
+    crl_file. Default True.
     """
     @property
     def proxy_ca_file(self) -> str | None:
-        """PEM file of trusted certificates for an https:// proxy; unset: ca_file, or else the system's.
-        Default None.
+        """PEM file of trusted certificates for an https:// proxy; unset: the server's authorities. Default
+        None.
         """
     @proxy_ca_file.setter
     def proxy_ca_file(self, value: str | os.PathLike[str] | None) -> None: ...
@@ -184,6 +184,13 @@ class _Control:
     """A longer message is sent in frames of this size; a pong waits until the current frame is sent. Bytes,
     default 67108864; None = no cuts.
     """
+    @property
+    def ca_path(self) -> str | None:
+        """Folder of trusted certificates that `openssl rehash` has prepared, used instead of the system's.
+        Default None.
+        """
+    @ca_path.setter
+    def ca_path(self, value: str | os.PathLike[str] | None) -> None: ...
 
 @final
 class StreamWebSocketControl(_Control):
@@ -275,6 +282,12 @@ class WebSocket:
         (curlwire sends, libcurl receives). None before connecting. Any thread may read it.
         """
     @property
+    def authorities(self) -> str | None:
+        """The certificates of authorities that the server's certificate is checked by, with what names them:
+        'system: /etc/ssl/certs/ca-certificates.crt'. None if no certificate is checked. Any thread may
+        read it.
+        """
+    @property
     def response_headers(self) -> Headers:
         """The headers of the server's reply, a Headers mapping. Names ignore case. Any thread may read it."""
     @property
@@ -305,7 +318,7 @@ class WebSocket:
     @property
     def information(self) -> Information:
         """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
-        response_headers and state. Any thread may read it.
+        authorities, response_headers and state. Any thread may read it.
         """
     @property
     def output_stream(self) -> OutputStream:
@@ -506,6 +519,12 @@ class Mailbox:
     def start(self, run: Callable[[], object], /) -> None: ...
     def is_own_thread(self) -> bool: ...
     def stop(self) -> None: ...
+
+def build_info() -> BuildInfo:
+    """Returns the facts about this build, a BuildInfo, for bug reports. It contains nothing secret.
+
+    Does not block. Any thread may call it.
+    """
 
 def bind(**helpers: object) -> None: ...
 def dispatch(mailbox: Mailbox, /) -> None: ...

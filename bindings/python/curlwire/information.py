@@ -2,7 +2,7 @@
 """The Python objects that describe a connection: Headers, Information, ClosedEventArgs, and a socket's repr."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from curlwire import _core
 
@@ -62,6 +62,27 @@ class ClosedEventArgs(NamedTuple):
     was_clean: bool
 
 
+class BuildInfo(TypedDict):
+    """The dict that build_info() returns.
+
+    curlwire, libcurl: the versions of curlwire, and of the libcurl that is loaded, as str.
+    libcurl_built: the version of the libcurl that curlwire was built with, a str.
+    tls: the TLS library of libcurl with its version, a str such as "OpenSSL/3.5.2", or None.
+    zlib: the version of zlib, a str.
+    authorities: the authorities that a connect would use now, as ws.information has them, or None.
+    features: a tuple of str, as far as this build has them: "ws", "wss", "native-framing", "compression",
+    "https-proxy", "international-names", "ipv6", "shared-authorities".
+    """
+
+    curlwire: str
+    libcurl: str
+    libcurl_built: str
+    tls: str | None
+    zlib: str
+    authorities: str | None
+    features: tuple[str, ...]
+
+
 class Information:
     """The object ws.information. Each attribute returns the attribute of the socket that has the same name."""
 
@@ -102,6 +123,14 @@ class Information:
         "native" (curlwire), "curl" (libcurl), or "mixed" (curlwire sends, libcurl receives).
         """
         return self._socket.framing
+
+    @property
+    def authorities(self) -> str | None:
+        """The authorities that certificates are checked by, and what names them; None if none is checked.
+
+        For example "system: /etc/ssl/certs/ca-certificates.crt" or "SSL_CERT_FILE: /srv/ca.pem".
+        """
+        return self._socket.authorities
 
     @property
     def response_headers(self) -> Headers:

@@ -37,6 +37,7 @@ class Control(TypedDict, total=False):
     client_no_context_takeover: bool
     compression_threshold: int
     frame_size: int | None
+    ca_path: str | os.PathLike[str] | None
 
 
 class MessageControl(Control, total=False):

@@ -13,6 +13,29 @@ const char connect_doc[] =
     "connect fails, ArgumentError for a bad URI, StateError for a socket that is not new.\n"
     "Blocks until connected. Any thread may call it. close() in another thread cancels it.";
 
+static cw_status connect_once(websocket *ws, const char *uri, int timeout_ms)
+{
+    blocking b;
+    blocking_begin(ws->state, &b);
+    return blocking_end(&b, cw_socket_connect(ws->socket, uri, timeout_ms));
+}
+
+bool name_authorities(module_state *state)
+{
+    PyObject *find = get_helper(state, HELPER_find_authorities);
+    PyObject *path = find != NULL ? PyObject_CallNoArgs(find) : NULL;
+    PyObject *bytes = NULL;
+    bool is_good = path != NULL && (path == Py_None || PyUnicode_FSConverter(path, &bytes));
+    const char *text = bytes != NULL ? PyBytes_AsString(bytes) : NULL;
+    if (is_good && cw_set_last_authorities("certifi", text) != CW_OK) {
+        PyErr_NoMemory();
+        is_good = false;
+    }
+    Py_XDECREF(bytes);
+    Py_XDECREF(path);
+    return is_good;
+}
+
 PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
     static const signature sig = {METHOD_CONNECT, "connect", 1, {"uri", "timeout", NULL}};
@@ -27,9 +50,12 @@ PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t co
         return NULL;
     if (memchr(uri, '\0', len_bytes) != NULL)
         return raise_argument(ws->state, "the URI contains NUL: remove it");
-    blocking b;
-    blocking_begin(ws->state, &b);
-    cw_status status = blocking_end(&b, cw_socket_connect(ws->socket, uri, timeout_ms));
+    cw_status status = connect_once(ws, uri, timeout_ms);
+    if (status == CW_CONNECT_FAILED && cw_error_option() == CW_OPT_CA_FILE) { /* no authorities are found */
+        if (!name_authorities(ws->state))
+            return NULL;
+        status = connect_once(ws, uri, timeout_ms);
+    }
     if (status == CW_OK) {
         ws->was_open = true;
         websocket_update_keeping(ws);

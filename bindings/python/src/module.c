@@ -133,9 +133,59 @@ static PyObject *core_after_fork(PyObject *module, PyObject *Py_UNUSED(none))
     Py_RETURN_NONE;
 }
 
+/* Returns a fact as str, or None if there is none. */
+static PyObject *build_text(module_state *state, cw_build item)
+{
+    char buffer[2048] = "";
+    cw_status status = cw_build_get(item, buffer, sizeof buffer, NULL);
+    if (status == CW_CONNECT_FAILED && cw_error_option() == CW_OPT_CA_FILE) {
+        if (!name_authorities(state))
+            return NULL;
+        status = cw_build_get(item, buffer, sizeof buffer, NULL);
+    }
+    if (status == CW_NO_MEMORY)
+        return PyErr_NoMemory();
+    if (status != CW_OK || *buffer == '\0')
+        Py_RETURN_NONE;
+    return PyUnicode_DecodeUTF8(buffer, (Py_ssize_t)strlen(buffer), "replace");
+}
+
+static PyObject *build_features(void)
+{
+    PyObject *list = PyList_New(0), *result = NULL;
+    const char *name;
+    for (size_t i = 0; list != NULL && (name = cw_build_feature(i)) != NULL; i++) {
+        PyObject *text = PyUnicode_FromString(name);
+        if (text == NULL || PyList_Append(list, text) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(text);
+    }
+    if (list != NULL)
+        result = PyList_AsTuple(list);
+    Py_XDECREF(list);
+    return result;
+}
+
+static PyObject *core_build_info(PyObject *module, PyObject *Py_UNUSED(none))
+{
+    PyObject *info = PyDict_New();
+    for (int i = 0; info != NULL && i < CW_BUILD_COUNT; i++) {
+        PyObject *value =
+            i == CW_BUILD_FEATURES ? build_features() : build_text(PyModule_GetState(module), (cw_build)i);
+        if (value == NULL || PyDict_SetItemString(info, cw_build_key((cw_build)i), value) < 0)
+            Py_CLEAR(info);
+        Py_XDECREF(value);
+    }
+    return info;
+}
+
 static PyMethodDef functions[] = {
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS,
      "bind($module, /, **helpers)\n--\n\nStores the Python functions and classes that the module calls."},
+    {"build_info", core_build_info, METH_NOARGS,
+     "build_info($module, /)\n--\n\n"
+     "Returns the facts about this build, a BuildInfo, for bug reports. It contains nothing secret.\n\n"
+     "Does not block. Any thread may call it."},
     {"dispatch", core_dispatch, METH_O,
      "dispatch($module, mailbox, /)\n--\n\nCalls the handlers for the events of a mailbox until its stop() is "
      "called. Blocks. Only one thread may call it."},

@@ -27,7 +27,8 @@
     X(check_result)    \
     X(watch)           \
     X(changed)         \
-    X(run_forever)
+    X(run_forever)     \
+    X(find_authorities)
 
 typedef enum helper {
 #define CW_X(name) HELPER_##name,
@@ -294,6 +295,8 @@ typedef PyObject *fast_method(PyObject *self, PyObject *const *args, Py_ssize_t 
 typedef PyObject *plain_method(PyObject *self, PyObject *none);
 #define FAST(function) ((PyCFunction)(void (*)(void))(function))
 
+/* Names the file of certifi to the core, if it is installed. Only this imports certifi. Returns false with an exception set. */
+bool name_authorities(module_state *state);
 extern const char connect_doc[], set_request_header_doc[], add_request_header_doc[];
 keyword_method websocket_connect, websocket_set_request_header, websocket_add_request_header;
 

@@ -287,6 +287,10 @@ static PyGetSetDef attributes[] = {
         "framing", CW_INFO_FRAMING,
         "The code that makes and reads the frames: 'native' (curlwire), 'curl' (libcurl), or 'mixed' (curlwire "
         "sends, libcurl receives). None before connecting. Any thread may read it."),
+    INFO("authorities", CW_INFO_AUTHORITIES,
+         "The certificates of authorities that the server's certificate is checked by, with what names them: "
+         "'system: /etc/ssl/certs/ca-certificates.crt'. None if no certificate is checked. Any thread may read "
+         "it."),
     {"response_headers", information_headers, NULL,
      "The headers of the server's reply, a Headers mapping. Names ignore case. Any thread may read it.", NULL},
     {"state", information_state, NULL,
@@ -302,7 +306,7 @@ static PyGetSetDef attributes[] = {
     {"control", get_control, NULL, "The options of this socket, as attributes. Any thread may use it.", NULL},
     {"information", get_by_helper, NULL,
      "An Information object with uri, protocol, extensions, local_address, remote_address, framing, "
-     "response_headers and state. Any thread may read it.",
+     "authorities, response_headers and state. Any thread may read it.",
      (void *)(intptr_t)HELPER_information},
     {"output_stream", get_by_helper, NULL,
      "A new OutputStream (an io.RawIOBase). Each write sends one message. Any thread may use it.",

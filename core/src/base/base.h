@@ -24,7 +24,7 @@ CW__PRIVATE_BEGIN
 
 /* ---- From status.c: error values and their texts ------------------------------------------------------ */
 
-enum { CW__MESSAGE_BYTES = 320 };
+enum { CW__MESSAGE_BYTES = 320, CW__LONG_MESSAGE_BYTES = 1280 };
 
 typedef struct cw__error {
     cw_status status;
@@ -36,7 +36,8 @@ typedef struct cw__error {
     char message[CW__MESSAGE_BYTES];
 } cw__error;
 
-/* Fills the calling thread's error and returns its status, so that a function can end in "return cw__fail(...)". */
+/* Fills the calling thread's error and returns its status, so that a function can end in "return cw__fail(...)". The
+ * message has room for CW__LONG_MESSAGE_BYTES. */
 cw_status cw__fail(cw_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Copies a stored error into the calling thread's error, and returns its status. */
 cw_status cw__fail_with(const cw__error *error);

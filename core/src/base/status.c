@@ -8,7 +8,9 @@
 
 #include "base.h"
 
+/* The message has a buffer of its own, because a text that is never stored in a socket may be longer. */
 static _Thread_local cw__error thread_error;
+static _Thread_local char thread_message[CW__LONG_MESSAGE_BYTES];
 
 const char *cw_status_name(cw_status status)
 {
@@ -47,7 +49,7 @@ const char *cw_web_status_name(int web_status)
     }
 }
 
-const char *cw_error_message(void) { return thread_error.message; }
+const char *cw_error_message(void) { return thread_message; }
 int cw_error_web_status(void) { return thread_error.web_status; }
 int cw_error_curl_code(void) { return thread_error.curl_code; }
 int cw_error_http_status(void) { return thread_error.http_status; }
@@ -70,6 +72,7 @@ static int web_status_of(cw_status status)
     case CW_INVALID_STATE:
     case CW_AFTER_FORK:
     case CW_UNSUPPORTED:
+    case CW_CONNECT_FAILED: /* before anything was sent */
         return CW_WEB_UnexpectedClientError;
     default:
         return CW_WEB_Unknown;
@@ -83,7 +86,7 @@ static cw_status fail(cw_status status, const char *format, va_list arguments)
     thread_error.web_status = web_status_of(status);
     if (status == CW_SYSTEM_ERROR)
         thread_error.os_errno = errno;
-    (void)vsnprintf(thread_error.message, sizeof thread_error.message, format, arguments);
+    (void)vsnprintf(thread_message, sizeof thread_message, format, arguments);
     return status;
 }
 
@@ -110,7 +113,8 @@ cw_status cw__fail_limit(cw_status status, cw_option option, const char *format,
 
 cw_status cw__fail_with(const cw__error *error)
 {
-    thread_error = *error;
+    memcpy(&thread_error, error, offsetof(cw__error, message));
+    memcpy(thread_message, error->message, sizeof error->message);
     return error->status;
 }
 

@@ -54,6 +54,8 @@ struct cw__inflater {
     size_t kept_room_bytes;
 };
 
+const char *cw__zlib_version(void) { return zlibVersion(); }
+
 cw__inflater *cw__inflater_create(const cw__compression *terms)
 {
     cw__inflater *i = cw__calloc(1, sizeof *i);

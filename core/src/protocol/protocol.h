@@ -236,6 +236,8 @@ typedef enum cw__inflate_result {
     CW__INFLATE_NO_MEMORY /* make no further call */
 } cw__inflate_result;
 
+/* Gives the version of the loaded zlib. */
+const char *cw__zlib_version(void);
 /* Creates an inflater, which the caller owns until destroy. NULL = no memory. */
 cw__inflater *cw__inflater_create(const cw__compression *terms);
 void cw__inflater_destroy(cw__inflater *i);
@@ -303,24 +305,114 @@ const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression 
 /* Fills the error for a server that answered with that status instead of 101. */
 void cw__reply_refused(int http_status, cw__error *error);
 
+/* ---- From punycode.c: RFC 3492 ------------------------------------------------------------------------------ */
+
+enum { CW__PUNYCODE_AT_MOST = 256 }; /* code points */
+
+/* Writes code points as letters, digits and hyphens, without "xn--" and without a NUL. False if they do not fit, or are more
+ * than CW__PUNYCODE_AT_MOST. */
+bool cw__punycode_encode(const uint32_t *codes, size_t count, char *out, size_t size_bytes, size_t *len_bytes);
+/* Does the reverse; text is in lower case. False if it is malformed, or has more code points than room. */
+bool cw__punycode_decode(const char *text, size_t len_bytes, uint32_t *codes, size_t room, size_t *count);
+
+/* ---- From idn_table.c: what Unicode says ---------------------------------------------------------------------- */
+
+/* What a run of code points is mapped to. */
+typedef enum cw__idn_kind {
+    CW__IDN_IS_NO,    /* not allowed */
+    CW__IDN_IS_GONE,  /* nothing: it is left out */
+    CW__IDN_IS_VALID, /* themselves */
+    CW__IDN_IS_PAIRS, /* the second of each two: capital and small letters take turns */
+    CW__IDN_IS_MOVED, /* the code point that is `value` further */
+    CW__IDN_IS_TEXTS  /* the texts that follow each other from cw__idn_texts[value] on */
+} cw__idn_kind;
+
+#define CW__IDN_NO           CW__IDN_IS_NO, 0
+#define CW__IDN_GONE         CW__IDN_IS_GONE, 0
+#define CW__IDN_VALID        CW__IDN_IS_VALID, 0
+#define CW__IDN_PAIRS        CW__IDN_IS_PAIRS, 0
+#define CW__IDN_MOVED(value) CW__IDN_IS_MOVED, value
+#define CW__IDN_TEXTS(value) CW__IDN_IS_TEXTS, value
+
+/* Each run goes to the first code point of the next. */
+typedef struct cw__idn_run {
+    uint32_t first : 24, kind : 8;
+    int32_t value;
+} cw__idn_run;
+
+typedef struct cw__idn_pair {
+    uint32_t composed, first, second;
+} cw__idn_pair;
+
+typedef enum cw__bidi {
+    CW__BIDI_L,
+    CW__BIDI_R,
+    CW__BIDI_AL,
+    CW__BIDI_AN,
+    CW__BIDI_EN,
+    CW__BIDI_ES,
+    CW__BIDI_CS,
+    CW__BIDI_ET,
+    CW__BIDI_ON,
+    CW__BIDI_BN,
+    CW__BIDI_NSM,
+    CW__BIDI_OTHER
+} cw__bidi;
+
+typedef enum cw__joining {
+    CW__JOINING_U,
+    CW__JOINING_L,
+    CW__JOINING_R,
+    CW__JOINING_D,
+    CW__JOINING_T
+} cw__joining;
+
+/* It holds for code points that are mapped to themselves. */
+typedef struct cw__idn_property {
+    uint32_t first;
+    uint8_t combining;   /* the canonical combining class */
+    uint8_t bidi : 4;    /* cw__bidi */
+    uint8_t joining : 3; /* cw__joining */
+    uint8_t is_mark : 1;
+} cw__idn_property;
+
+enum { CW__IDN_LAST = 1 << 24 }; /* marks the last code point of a text */
+
+extern const cw__idn_run cw__idn_runs[];
+extern const uint32_t cw__idn_texts[];
+extern const cw__idn_pair cw__idn_pairs[]; /* sorted by `composed` */
+extern const cw__idn_property cw__idn_properties[];
+extern const size_t cw__idn_run_count, cw__idn_pair_count, cw__idn_property_count;
+
+/* ---- From idn.c: international host names (UTS #46) ------------------------------------------------------------ */
+
+enum {
+    CW__HOST_AT_MOST = 255,     /* characters of a host as it is sent */
+    CW__HOST_GIVEN_MOST = 1020, /* bytes of an international host */
+    CW__URI_FAULT_BYTES = 240
+};
+
+/* Writes the ASCII form of a host name that has characters beyond ASCII. False fills fault, which is ASCII. */
+bool cw__idn_to_ascii(const char *text, size_t len_bytes, char out[CW__HOST_AT_MOST + 1],
+                      char fault[CW__URI_FAULT_BYTES]);
+
 /* ---- From uri.c: the URI of a connect (RFC 3986, RFC 3987, RFC 6455 section 3) ------------------------- */
 
 /* Our limits, which are below those of libcurl (docs/libcurl.md). */
 enum {
     CW__URI_AT_MOST = 128 * 1024, /* bytes, when percent-encoded */
-    CW__HOST_AT_MOST = 255,
-    CW__ZONE_AT_MOST = 15, /* characters of an interface's name */
-    CW__URI_FAULT_BYTES = 240
+    CW__ZONE_AT_MOST = 15         /* characters of an interface's name */
 };
 
-/* The parts of "user:password@host:port". They point into the caller's text. */
+/* The parts of "user:password@host:port". They point into the caller's text, or into this struct, so it is not copied. */
 typedef struct cw__authority {
     const char *userinfo; /* NULL = none */
-    const char *host;     /* a name, an IPv4 address, or an IPv6 address without [ ] and zone */
+    const char *host;     /* a name in ASCII, an IPv4 address, or an IPv6 address without [ ] and zone */
     const char *zone;     /* zone of the IPv6 address, without the %; NULL = none */
     size_t userinfo_bytes, host_bytes, zone_bytes;
     int port; /* -1 = none */
     bool is_ipv6;
+    char ascii[CW__HOST_AT_MOST + 1]; /* the host, if it is an international name */
 } cw__authority;
 
 /* Reads an authority, which ends before the first of / ? #. It checks the host and the port. It does not check the
@@ -331,7 +423,7 @@ typedef struct cw__uri {
     bool is_secure; /* wss */
     bool is_ipv6;
     const char *prefix; /* "ws://user:password@", encoded */
-    const char *host;   /* as given, without [ ] and zone */
+    const char *host;   /* in ASCII, without [ ] and zone */
     const char *zone;   /* zone of an IPv6 address; "" = none */
     const char *suffix; /* ":8080/", or "/" */
     const char *target; /* "/path?query", encoded: visible ASCII */

@@ -175,14 +175,9 @@ static const char *read_bracketed(const char *text, const char *end, cw__authori
     return close + 1;
 }
 
-/* Host names are not converted to ASCII. libcurl's conversion (libidn2) reads them in the locale's encoding, and some
- * builds lack it. */
 static void fail_host(unsigned char c, char fault[CW__URI_FAULT_BYTES])
 {
-    if (c >= 0x80)
-        (void)fail(fault, "the host has letters beyond ASCII: write its ASCII form, xn--... (Python: "
-                          "'name'.encode('idna'); shell: idn2 name)");
-    else if (c == '%')
+    if (c == '%')
         (void)fail(fault, "the host contains a %%: write the name itself, not percent-encoded");
     else if (c == ' ')
         (void)fail(fault, "the host contains a space: remove it; in a path, query or password, write %%20");
@@ -192,25 +187,43 @@ static void fail_host(unsigned char c, char fault[CW__URI_FAULT_BYTES])
         (void)fail(fault, "the host contains the character %c, which no host name has: remove it", c);
 }
 
+/* Checks the ASCII characters of a host. *is_ascii says whether there are others. */
+static bool check_name(const char *text, size_t len_bytes, bool *is_ascii, char fault[CW__URI_FAULT_BYTES])
+{
+    *is_ascii = true;
+    for (size_t i = 0; i < len_bytes; i++) {
+        unsigned char c = (unsigned char)text[i];
+        *is_ascii = *is_ascii && c < 0x80;
+        if (c < 0x80 && !is_alphanumeric(c) && !is_one_of(c, "-._~")) {
+            fail_host(c, fault);
+            return false;
+        }
+    }
+    return true;
+}
+
 static const char *read_name(const char *text, const char *end, cw__authority *a,
                              char fault[CW__URI_FAULT_BYTES])
 {
     const char *colon = memchr(text, ':', (size_t)(end - text));
+    size_t len_bytes = (size_t)((colon ? colon : end) - text);
+    bool is_ascii;
 
     a->host = text;
-    a->host_bytes = (size_t)((colon ? colon : end) - text);
-    if (a->host_bytes > CW__HOST_AT_MOST) {
+    a->host_bytes = len_bytes;
+    if (!check_name(text, len_bytes, &is_ascii, fault))
+        return NULL;
+    if (len_bytes > (is_ascii ? CW__HOST_AT_MOST : CW__HOST_GIVEN_MOST)) {
         (void)fail(fault, "the host has more than %d characters: shorten it", CW__HOST_AT_MOST);
         return NULL;
     }
-    for (size_t i = 0; i < a->host_bytes; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (!is_alphanumeric(c) && !is_one_of(c, "-._~")) {
-            fail_host(c, fault);
+    if (!is_ascii) {
+        if (!cw__idn_to_ascii(text, len_bytes, a->ascii, fault))
             return NULL;
-        }
+        a->host = a->ascii;
+        a->host_bytes = strlen(a->ascii);
     }
-    return text + a->host_bytes;
+    return text + len_bytes;
 }
 
 bool cw__authority_read(const char *text, size_t len_bytes, cw__authority *a, char fault[CW__URI_FAULT_BYTES])
@@ -356,7 +369,7 @@ static bool check_text(const char *text, size_t len_bytes, char fault[CW__URI_FA
 
 cw__uri_result cw__uri_read(const char *text, size_t len_bytes, cw__uri *uri, char fault[CW__URI_FAULT_BYTES])
 {
-    enum { BESIDES = 64 }; /* the most that put_base adds */
+    enum { BESIDES = 64 + CW__HOST_AT_MOST }; /* the most that put_base adds */
     const char *authority;
     cw__uri_result result = CW__URI_NO_MEMORY;
     char *copy;
@@ -380,18 +393,24 @@ void cw__uri_destroy(cw__uri *uri)
     memset(uri, 0, sizeof *uri);
 }
 
-/* The last @ ends the userinfo. So no part of the userinfo is shown, whatever it contains. */
+/* The last @ ends the userinfo. So no part of the userinfo is shown, whatever it contains. An international host is shown in
+ * ASCII, because two names may look the same. */
 size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes)
 {
     const char *separator = strstr(uri, "://");
     const char *shown = separator ? separator + 3 : uri;
     int scheme_bytes = (int)(shown - uri);
+    char fault[CW__URI_FAULT_BYTES];
+    cw__authority a;
+    size_t given = 0; /* bytes of the host that its ASCII form stands for */
 
     for (const char *at = shown, *end = shown + strcspn(shown, "/?#"); at < end; at++)
         if (*at == '@')
             shown = at + 1;
-    return (size_t)snprintf(buffer, size_bytes, "%.*s%.*s", scheme_bytes, uri, (int)strcspn(shown, "?#"),
-                            shown);
+    if (cw__authority_read(shown, strcspn(shown, "/?#"), &a, fault) && a.host == a.ascii)
+        given = strcspn(shown, ":/?#");
+    return (size_t)snprintf(buffer, size_bytes, "%.*s%s%.*s", scheme_bytes, uri, given ? a.ascii : "",
+                            (int)(strcspn(shown, "?#") - given), shown + given);
 }
 
 char *cw__uri_base(const cw__uri *uri)

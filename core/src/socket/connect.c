@@ -39,18 +39,22 @@ static void free_connecting(struct cw__connecting *c)
 
 /* Says with which connections this one may share a multi: with bare ones if it will be read and written at its
  * descriptor; or with those of the same authorities, which libcurl reads once for a multi. The second is not possible
- * with a list of revoked certificates, nor if nothing is verified (trust.c). */
-static cw__sharing sharing_of(const cw_socket *s, const cw__proxy *proxy, cw__trust *trust)
+ * with a folder of authorities or a list of revoked certificates, nor if nothing is verified (trust.c). */
+static cw__sharing sharing_of(const cw_socket *s, const cw__handshake *handshake, cw__trust *trust)
 {
+    const cw__proxy *proxy = cw__handshake_proxy(handshake);
+    const cw__authorities *authorities = cw__handshake_authorities(handshake);
+
     if (proxy->kind == CW__PROXY_HTTPS) /* libcurl reads the authorities of such a proxy too */
         return CW__SHARE_NOT;
     if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL || !cw__codec_native_receives())
         return CW__SHARE_NOT;
     if (is_plain(s))
         return CW__SHARE_BARE;
-    if (!cw__libcurl_shares_trust() || !cw__setting(s, CW_OPT_VERIFY) || *cw__setting_text(s, CW_OPT_CRL_FILE))
+    if (!cw__libcurl_shares_trust() || !authorities->file || authorities->folder ||
+        *cw__setting_text(s, CW_OPT_CRL_FILE))
         return CW__SHARE_NOT;
-    return cw__trust_read(cw__setting_text(s, CW_OPT_CA_FILE), trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
+    return cw__trust_read(authorities->file, trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
 }
 
 /* Gives the settings for a handshake. Their texts belong to the socket. */
@@ -62,6 +66,7 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
         .race = race,
         .protocols = cw__setting_text(s, CW_OPT_SUPPORTED_PROTOCOLS),
         .ca_file = cw__setting_text(s, CW_OPT_CA_FILE),
+        .ca_path = cw__setting_text(s, CW_OPT_CA_PATH),
         .crl_file = cw__setting_text(s, CW_OPT_CRL_FILE),
         .proxy_ca_file = cw__setting_text(s, CW_OPT_PROXY_CA_FILE),
         .headers = s->settings.headers ? s->settings.headers : "",
@@ -75,6 +80,19 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
                         .server_resets = cw__setting(s, CW_OPT_SERVER_NO_CONTEXT_TAKEOVER) != 0,
                         .client_resets = cw__setting(s, CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER) != 0},
     };
+}
+
+/* Keeps the text for CW_INFO_AUTHORITIES. */
+static cw_status keep_authorities(cw_socket *s, const cw__authorities *authorities)
+{
+    char none[1];
+    size_t room = cw__authorities_show(authorities, none, sizeof none) + 1;
+
+    s->authorities = cw__malloc(room);
+    if (!s->authorities)
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
+    (void)cw__authorities_show(authorities, s->authorities, room);
+    return CW_OK;
 }
 
 /* Fills c. */
@@ -97,9 +115,9 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *
         c->race = NULL;
     }
     c->member = (cw__pool_member){.easy = cw__handshake_easy(c->handshake), .client = &s->client};
-    c->member.sharing = sharing_of(s, cw__handshake_proxy(c->handshake), &c->member.trust);
-    c->member.ca_file = settings.ca_file;
-    return CW_OK;
+    c->member.sharing = sharing_of(s, c->handshake, &c->member.trust);
+    c->member.ca_file = cw__handshake_authorities(c->handshake)->file;
+    return keep_authorities(s, cw__handshake_authorities(c->handshake));
 }
 
 /* Clears the information that a failed connect has left, for the next one. */
@@ -108,7 +126,8 @@ static void forget_last(cw_socket *s)
     cw__free(s->protocol);
     cw__free(s->reply);
     cw__free(s->extensions);
-    s->protocol = s->reply = s->extensions = NULL;
+    cw__free(s->authorities);
+    s->protocol = s->reply = s->extensions = s->authorities = NULL;
     s->local_address[0] = s->remote_address[0] = '\0';
     memset(&s->connect_error, 0, sizeof s->connect_error);
     s->pending_events = 0;

@@ -276,6 +276,8 @@ static const char *info_text(const cw_socket *s, cw_info info)
         return or_empty(s->framing);
     case CW_INFO_EXTENSIONS:
         return or_empty(s->extensions);
+    case CW_INFO_AUTHORITIES:
+        return or_empty(s->authorities);
     }
     return NULL;
 }

@@ -151,7 +151,7 @@ struct cw_socket {
     bool is_attached; /* to the service */
 
     cw__settings settings;
-    char *uri, *protocol, *reply, *extensions;
+    char *uri, *protocol, *reply, *extensions, *authorities;
     cw__compression compression; /* as agreed */
     char local_address[CW__ADDRESS_BYTES], remote_address[CW__ADDRESS_BYTES];
 

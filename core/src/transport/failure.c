@@ -504,21 +504,16 @@ static void explain_file(const party *p, cw__error *error)
     const cw__failure *f = p->f;
     bool is_crl = f->curl_code == CURLE_SSL_CRL_BADFILE;
     const char *path = is_crl ? f->crl_file : f->ca_file;
-    const char *bundle = curl_version_info(CURLVERSION_NOW)->cainfo;
+    const char *source = is_crl ? "crl_file" : f->ca_source ? f->ca_source : "ca_file";
     char message[CW__MESSAGE_BYTES];
     writer w = write_to(message, sizeof message);
 
-    if (is_crl)
-        put(&w, "crl_file '");
-    else
-        put_expanded(&w, *path ? "| '" : "the system's file of authorities '", p);
-    if (!*path)
-        path = bundle ? bundle : "";
+    put(&w, source);
+    put(&w, " '");
     put(&w, path);
     put(&w, "' cannot be used");
     put_errno(&w, access(path, R_OK) == 0 ? 0 : errno);
-    put_expanded(
-        &w, is_crl ? ". It takes a PEM file of revocation lists" : ". | takes a PEM file of certificates", p);
+    put(&w, is_crl ? ". It takes a PEM file of revocation lists" : ". It must be a PEM file of certificates");
     cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_curl(f->curl_code, 0), "%s", message);
 }
 

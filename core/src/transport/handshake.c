@@ -171,8 +171,8 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
     return fd;
 }
 
-/* Gives the value of CURLOPT_CAPATH that makes ca_file replace the system's authorities instead of adding to them.
- * That is NULL. But since 8.21.0 NULL means the folder that libcurl was built with, if there is one (lib/setopt.c,
+/* Gives the value of CURLOPT_CAPATH with which libcurl trusts no folder, not even the one that it was built with. That is
+ * NULL. But since 8.21.0 NULL means the folder that libcurl was built with, if there is one (lib/setopt.c,
  * lib/vtls/vtls_config.c). In a path that is no folder OpenSSL and GnuTLS find no authorities. mbedTLS and wolfSSL
  * refuse it, which is better than to trust more than was asked for. */
 static const char *no_folder(void)
@@ -181,6 +181,11 @@ static const char *no_folder(void)
     const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
 
     return info->version_num >= NULL_IS_DEFAULT && info->capath ? "/dev/null" : NULL;
+}
+
+static const char *folder(const cw__handshake *h)
+{
+    return h->authorities.folder ? h->authorities.folder : no_folder();
 }
 
 /* Sets the chosen proxy, or none, so that libcurl does not read the environment. */
@@ -214,6 +219,9 @@ static CURLcode set_proxy(cw__handshake *h, const cw__handshake_settings *settin
     if (*h->proxy_ca_file) {
         SET(CURLOPT_PROXY_CAINFO, h->proxy_ca_file);
         SET(CURLOPT_PROXY_CAPATH, no_folder());
+    } else if (h->authorities.file) {
+        SET(CURLOPT_PROXY_CAINFO, h->authorities.file);
+        SET(CURLOPT_PROXY_CAPATH, folder(h));
     }
 #undef SET
     return code;
@@ -236,9 +244,9 @@ static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings
     /* A resumed session would rely on a certificate verified days ago, so each connect verifies. Resuming would save
      * 5 % of the processor time of a connect, and no round trip with TLS 1.3. */
     SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
-    if (*settings->ca_file) {
-        SET(CURLOPT_CAINFO, settings->ca_file);
-        SET(CURLOPT_CAPATH, no_folder());
+    if (h->authorities.file) { /* otherwise nothing is verified, and libcurl (8.14.1, 8.22) reads none */
+        SET(CURLOPT_CAINFO, h->authorities.file);
+        SET(CURLOPT_CAPATH, folder(h));
     }
     if (*settings->crl_file && settings->verify)
         SET(CURLOPT_CRLFILE, settings->crl_file);
@@ -315,6 +323,17 @@ static cw_status choose_proxy(cw__handshake *h, unsigned port)
     return status;
 }
 
+/* Finds the authorities, if a certificate is checked by them. CW_OK or a failure of the calling thread. */
+static cw_status find_authorities(cw__handshake *h, const cw__handshake_settings *settings)
+{
+    bool is_for_server = h->is_to_tls && settings->verify;
+    bool is_for_proxy = h->proxy.kind == CW__PROXY_HTTPS && settings->proxy_verify && !*settings->proxy_ca_file;
+
+    if (!is_for_server && !is_for_proxy)
+        return CW_OK;
+    return cw__authorities_find(settings->ca_file, settings->ca_path, variable, &h->authorities);
+}
+
 /* Reads host and port as libcurl understands them; it knows the forms of IP addresses. */
 static CURLcode read_host(cw__handshake *h, unsigned *port)
 {
@@ -362,8 +381,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
 
     h->offer = settings->compression;
     h->is_to_tls = settings->uri->is_secure;
-    h->ca_file = settings->ca_file;
-    h->proxy_ca_file = *settings->proxy_ca_file ? settings->proxy_ca_file : settings->ca_file;
+    h->proxy_ca_file = settings->proxy_ca_file;
     h->crl_file = settings->crl_file;
     h->easy = curl_easy_init();
     h->protocols = cw__strndup(settings->protocols, strlen(settings->protocols));
@@ -372,6 +390,8 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
         code = read_host(h, &port);
     if (code == CURLE_OK)
         status = choose_proxy(h, port);
+    if (code == CURLE_OK && status == CW_OK)
+        status = find_authorities(h, settings);
     if (status != CW_OK)
         return status;
     h->race = h->proxy.name && strchr(h->proxy.name, '%') ? NULL : settings->race;
@@ -402,6 +422,7 @@ void cw__handshake_destroy(cw__handshake *h)
     curl_slist_free_all(h->headers);
     curl_free(h->host);
     cw__proxy_destroy(&h->proxy);
+    cw__authorities_destroy(&h->authorities);
     cw__free(h->base);
     cw__free(h->protocols);
     cw__free(h->protocol);

@@ -11,7 +11,7 @@ enum { FLOOR_VERSION = 0x080e01 };
 const char *cw_version(void) { return CW_VERSION; }
 const char *cw_libcurl_version(void) { return curl_version_info(CURLVERSION_NOW)->version; }
 
-static bool speaks(const curl_version_info_data *info, const char *scheme)
+bool cw__libcurl_speaks(const curl_version_info_data *info, const char *scheme)
 {
     for (const char *const *protocol = info->protocols; *protocol; protocol++)
         if (strcmp(*protocol, scheme) == 0)
@@ -30,7 +30,7 @@ cw_status cw_check_libcurl(void)
             "the loaded libcurl is %s; curlwire needs 8.14.1 or later (build it without LIBCURL=system, "
             "or set LD_LIBRARY_PATH to a newer libcurl)",
             info->version);
-    missing = speaks(info, "ws") ? (speaks(info, "wss") ? NULL : "wss") : "ws and wss";
+    missing = cw__libcurl_speaks(info, "ws") ? (cw__libcurl_speaks(info, "wss") ? NULL : "wss") : "ws and wss";
     if (missing)
         return cw__fail(CW_UNSUPPORTED,
                         "the loaded libcurl %s was built without %s; install one that has them "

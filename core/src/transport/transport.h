@@ -62,16 +62,17 @@ void cw__failure_note(cw__tls_notes *notes, const char *text, size_t len_bytes);
 typedef struct cw__failure {
     int curl_code;
     int os_errno;
-    int proxy_code;                 /* CURLINFO_PROXY_ERROR */
-    long verify_result;             /* CURLINFO_SSL_VERIFYRESULT, or CURLINFO_PROXY_SSL_VERIFYRESULT */
-    const char *text;               /* libcurl's */
-    const char *host;               /* of the URI */
-    const char *proxy;              /* "host:port" of the proxy; NULL = none is used */
-    const char *variable;           /* the variable that names the proxy */
-    bool at_proxy;                  /* the connection to the proxy, or the proxy, failed; not the server */
-    bool has_socket;                /* libcurl has begun to connect, so the first name look-up succeeded */
-    cw__tls_notes tls;              /* of the connection to the server or proxy that failed */
-    const char *ca_file, *crl_file; /* in use for that connection, or empty */
+    int proxy_code;                  /* CURLINFO_PROXY_ERROR */
+    long verify_result;              /* CURLINFO_SSL_VERIFYRESULT, or CURLINFO_PROXY_SSL_VERIFYRESULT */
+    const char *text;                /* libcurl's */
+    const char *host;                /* of the URI */
+    const char *proxy;               /* "host:port" of the proxy; NULL = none is used */
+    const char *variable;            /* the variable that names the proxy */
+    bool at_proxy;                   /* the connection to the proxy, or the proxy, failed; not the server */
+    bool has_socket;                 /* libcurl has begun to connect, so the first name look-up succeeded */
+    cw__tls_notes tls;               /* of the connection to the server or proxy that failed */
+    const char *ca_file, *ca_source; /* in use for that connection, and what names it: "ca_file", "system" */
+    const char *crl_file;            /* or empty */
 } cw__failure;
 
 /* Sets the error for a connect that failed. */
@@ -94,6 +95,8 @@ int cw__web_status_of_curl(int curl_code, int os_errno);
 /* Initialises libcurl once for the process.
  * Returns the status of cw_check_libcurl. Thread: any, no lock. */
 cw_status cw__libcurl_init(void);
+/* Says whether libcurl was built with a scheme ("ws", "wss"). */
+bool cw__libcurl_speaks(const curl_version_info_data *info, const char *scheme);
 /* Says whether libcurl reads the authorities once for a multi, and not for each connection. */
 bool cw__libcurl_shares_trust(void);
 /* Says whether libcurl tries a host's addresses side by side, with a bound on their number. If not, race.c does. */
@@ -135,6 +138,29 @@ int64_t cw__race_step(cw__race *r, cw__client *client, int64_t now_ms);
  * Returns the descriptor, which the caller owns; -1 if it was taken before. */
 int cw__race_take(cw__race *r, struct sockaddr *from, unsigned *len_bytes);
 
+/* ---- From authorities.c: the certificates that TLS trusts ------------------------------------------------ */
+
+/* What was found. libcurl gets a file in every case: without one it would use the file that it was built with. So beside
+ * a folder stands a file of that folder, if nobody has named one. */
+typedef struct cw__authorities {
+    char *file;   /* NULL = nothing was looked for */
+    char *folder; /* or a list of folders, "/a:/b"; NULL = none */
+    const char *file_source,
+        *folder_source; /* what names it: "ca_file", "SSL_CERT_FILE", "system"; static. NULL = nothing
+                                                   does: the file is one of the folder */
+} cw__authorities;
+
+/* Finds the authorities for a connection, in the order that authorities.c lists. ca_file and ca_path are those of the
+ * controls, or empty. It reads environment variables with get. a must be zeroed.
+ * Returns CW_OK, or a failure of the calling thread with a zeroed. Its option is CW_OPT_CA_FILE if nothing was found in any
+ * place. Owns: the caller calls cw__authorities_destroy. */
+cw_status cw__authorities_find(const char *ca_file, const char *ca_path, const char *(*get)(const char *name),
+                               cw__authorities *a);
+/* Frees and zeroes what was found; it accepts a zeroed one. */
+void cw__authorities_destroy(cw__authorities *a);
+/* Writes "SSL_CERT_FILE: /x/ca.pem, SSL_CERT_DIR: /x/certs". Returns the length, as snprintf does. */
+size_t cw__authorities_show(const cw__authorities *a, char *buffer, size_t size_bytes);
+
 /* ---- From trust.c: what was read of the authorities ------------------------------------------------------ */
 
 /* What connections with TLS in one multi share: the file of authorities as it was when they began, since libcurl
@@ -146,12 +172,12 @@ typedef struct cw__trust {
     unsigned thread; /* a number that no later thread has */
 } cw__trust;
 
-/* Reads the state of a ca_file and the number of the calling thread; "" is the file that libcurl was built with.
+/* Reads the state of a file of authorities and the number of the calling thread.
  * Returns false if the file cannot be examined. Thread: any. */
-bool cw__trust_read(const char *ca_file, cw__trust *trust);
+bool cw__trust_read(const char *file, cw__trust *trust);
 bool cw__trust_is_same(const cw__trust *a, const cw__trust *b);
 /* Says whether the file is still the same one. Thread: any. */
-bool cw__trust_read_again(const char *ca_file, const cw__trust *before);
+bool cw__trust_read_again(const char *file, const cw__trust *before);
 
 /* ---- From pool.c: libcurl's multi handles ---------------------------------------------------------------- */
 
@@ -170,7 +196,7 @@ typedef struct cw__pool_member {
     cw__client *client; /* attended when there is something to do */
     cw__sharing sharing;
     cw__trust trust;     /* this and ca_file are for CW__SHARE_TRUST only */
-    const char *ca_file; /* valid until the member has settled or quit */
+    const char *ca_file; /* the file of authorities; valid until the member has settled or quit */
     bool is_done;        /* libcurl has finished the transfer; code says how */
     bool is_added;
     CURLcode code;
@@ -262,14 +288,15 @@ void cw__link_await(cw__link *l, int least_bytes);
 
 /* ---- From handshake.c: control settings to options, and the request --------------------------------------- */
 
-/* The settings that a handshake needs. The names of the three files stay valid until the handshake is destroyed. The
- * rest is copied or used when it is created. */
+/* The settings that a handshake needs. The names of files stay valid until the handshake is destroyed. The rest is copied
+ * or used when it is created. */
 typedef struct cw__handshake_settings {
     const cw__uri *uri;
     const char *protocols;       /* "a, b", or empty */
     const char *ca_file;         /* or empty */
+    const char *ca_path;         /* or empty */
     const char *crl_file;        /* or empty */
-    const char *proxy_ca_file;   /* or empty: ca_file */
+    const char *proxy_ca_file;   /* or empty: the server's authorities */
     const char *headers;         /* lines in libcurl's form, each with "\n" (settings.c), or empty */
     cw__compression compression; /* the offer, if it is on */
     bool verify;
@@ -295,15 +322,16 @@ struct cw__handshake {
     char *base; /* the URI without path and query */
     char *host; /* the URI's host, for error messages */
     cw__proxy proxy;
-    bool is_past_proxy; /* there is no proxy, or it has let the connection through */
-    bool is_refused;    /* the proxy has refused */
-    bool is_to_tls;     /* the URI is wss */
-    cw__tls_notes tls;  /* of the proxy or server that libcurl is speaking to */
-    const char *ca_file, *proxy_ca_file, *crl_file; /* the settings' */
-    bool has_no_random;                             /* the system gave no random bytes for the key */
-    cw__race *race;                                 /* the connecting's, or NULL */
-    bool is_handed, has_socket; /* libcurl's latest socket is the race's; libcurl has had a socket */
-    int socket_errno;           /* why libcurl's latest socket could not be made, or 0 */
+    bool is_past_proxy;                   /* there is no proxy, or it has let the connection through */
+    bool is_refused;                      /* the proxy has refused */
+    bool is_to_tls;                       /* the URI is wss */
+    cw__tls_notes tls;                    /* of the proxy or server that libcurl is speaking to */
+    cw__authorities authorities;          /* of the server, and of a proxy without a file of its own */
+    const char *proxy_ca_file, *crl_file; /* the settings' */
+    bool has_no_random;                   /* the system gave no random bytes for the key */
+    cw__race *race;                       /* the connecting's, or NULL */
+    bool is_handed, has_socket;           /* libcurl's latest socket is the race's; libcurl has had a socket */
+    int socket_errno;                     /* why libcurl's latest socket could not be made, or 0 */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -318,6 +346,11 @@ void cw__handshake_restart(cw__handshake *h);
 const cw__proxy *cw__handshake_proxy(const cw__handshake *h);
 /* Says whether a proxy is used and has not let the connection through yet. */
 static inline bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h->is_past_proxy; }
+/* Gives the authorities of the server and of an https:// proxy; none if no certificate is checked by them. */
+static inline const cw__authorities *cw__handshake_authorities(const cw__handshake *h)
+{
+    return &h->authorities;
+}
 /* Says whether the handshake uses the race of its settings. */
 bool cw__handshake_races(const cw__handshake *h);
 /* Gives the text for cw__link.party: who is at the other end of TLS. */

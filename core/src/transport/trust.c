@@ -18,12 +18,11 @@ static unsigned thread_number(void)
     return number;
 }
 
-bool cw__trust_read(const char *ca_file, cw__trust *trust)
+bool cw__trust_read(const char *file, cw__trust *trust)
 {
-    const char *path = *ca_file ? ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
     struct stat now;
 
-    if (!path || stat(path, &now) != 0)
+    if (stat(file, &now) != 0)
         return false;
 #ifdef __APPLE__
     trust->changed_ns = now.st_ctimespec.tv_nsec;
@@ -49,9 +48,9 @@ bool cw__trust_is_same(const cw__trust *a, const cw__trust *b)
     return a->thread == b->thread && is_same_file(a, b);
 }
 
-bool cw__trust_read_again(const char *ca_file, const cw__trust *before)
+bool cw__trust_read_again(const char *file, const cw__trust *before)
 {
     cw__trust now;
 
-    return cw__trust_read(ca_file, &now) && is_same_file(&now, before);
+    return cw__trust_read(file, &now) && is_same_file(&now, before);
 }

@@ -164,6 +164,17 @@ static void refused_by_proxy(const cw__handshake *h, cw__error *error)
     cw__proxy_refused(&h->proxy, h->host, (int)http_status, error);
 }
 
+/* Fills in which file of authorities was in use. */
+static void name_authorities(const cw__handshake *h, cw__failure *f)
+{
+    bool is_own = f->at_proxy && *h->proxy_ca_file;
+
+    f->ca_file = is_own ? h->proxy_ca_file : h->authorities.file ? h->authorities.file : "";
+    f->ca_source = is_own                       ? "proxy_ca_file"
+                   : h->authorities.file_source ? h->authorities.file_source
+                                                : h->authorities.folder_source;
+}
+
 static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
 {
     bool at_proxy = cw__handshake_is_at_proxy(h);
@@ -176,7 +187,6 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                      .at_proxy = at_proxy,
                      .has_socket = h->has_socket,
                      .tls = h->tls,
-                     .ca_file = at_proxy ? h->proxy_ca_file : h->ca_file,
                      .crl_file = h->crl_file};
     long proxy_code = 0;
 
@@ -184,6 +194,7 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                             &f.verify_result);
     (void)curl_easy_getinfo(h->easy, CURLINFO_PROXY_ERROR, &proxy_code);
     f.proxy_code = (int)proxy_code;
+    name_authorities(h, &f);
     cw__failure_explain(&f, error);
 }
 
