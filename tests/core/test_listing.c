@@ -40,7 +40,7 @@ static cw_event *take(cw__subscriber *s, bool *has_no_memory)
         c->events--;
         e = cw__event_create(CW_EVENT_MESSAGE, 0);
         CHECK(e != NULL);
-        e->close_code = c->id;
+        e->close_code = (uint16_t)(c->id);
     }
     if (c->events > 0)
         cw__mailbox_list(c->mailbox, s);

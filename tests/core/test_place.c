@@ -18,7 +18,7 @@ static void lend(cw_event *place, uint8_t *data, size_t room_bytes)
     place->type = CW_EVENT_MESSAGE;
     place->data = data;
     place->room_bytes = room_bytes;
-    place->is_lent = true;
+    place->memory = CW__MEMORY_LENT;
 }
 
 static void test_lent(void)

@@ -12,7 +12,7 @@ static bool is_half_there(cw_socket *s)
 
     cw__mutex_lock(&s->lock);
     place = s->in.message.building;
-    is_there = place && place->is_lent && place->len_bytes > 0;
+    is_there = place && place->memory == CW__MEMORY_LENT && place->len_bytes > 0;
     cw__mutex_unlock(&s->lock);
     return is_there;
 }

@@ -96,6 +96,13 @@ void cw__base64(const uint8_t *data, size_t len_bytes, char *out);
 
 /* ---- From event.c: the events that a runtime receives ------------------------------------------------- */
 
+/* Who owns the memory of an event. */
+typedef enum cw__event_memory {
+    CW__MEMORY_BLOCK, /* the event is a block of its own */
+    CW__MEMORY_SPARE, /* it is a block of the spare, whose size is always the same, whatever room_bytes says */
+    CW__MEMORY_LENT   /* a caller owns data and the event itself: never free or queue it */
+} cw__event_memory;
+
 struct cw_event {
     struct cw_event *next; /* in an inbox */
     cw_socket *socket;     /* the event's socket, after a mailbox has returned the event; else NULL */
@@ -103,14 +110,13 @@ struct cw_event {
     size_t len_bytes;
     size_t room_bytes;    /* size of data */
     size_t stream_offset; /* bytes that a stream's reader has taken */
-    int close_code;
+    uint16_t close_code;
     uint8_t type; /* cw_event_type */
     uint8_t kind; /* cw_kind */
     bool is_complete;
     bool is_part; /* a part in partial mode */
     bool was_clean;
-    bool is_of_spare; /* it is a block of the spare, whose size is always the same, whatever room_bytes says */
-    bool is_lent;     /* a caller owns data and the event itself: never free or queue it */
+    uint8_t memory; /* cw__event_memory */
     uint8_t *data;
     uint8_t own[]; /* data points here unless it is lent */
 };

@@ -178,7 +178,7 @@ static cw_event *without_waste(cw_event *event)
     size_t waste = event->room_bytes - event->len_bytes;
     cw_event *smaller = NULL;
 
-    if (!event->is_lent && waste > WASTE_BYTES && waste > event->len_bytes / 4)
+    if (event->memory != CW__MEMORY_LENT && waste > WASTE_BYTES && waste > event->len_bytes / 4)
         smaller = cw__event_resize(event, event->len_bytes);
     return smaller ? smaller : event;
 }

@@ -297,7 +297,7 @@ cw_event *cw__closing_event_locked(cw_socket *s)
         return NULL;
     memcpy(e->data, s->close.result.reason, s->close.result.reason_bytes);
     e->len_bytes = s->close.result.reason_bytes;
-    e->close_code = s->close.result.code;
+    e->close_code = (uint16_t)s->close.result.code;
     e->was_clean = s->close.was_clean;
     return e;
 }

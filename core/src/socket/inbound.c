@@ -87,9 +87,7 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
     case CW__MESSAGE_WHOLE:
         if (s->is_closed_locally)
             cw_event_free(out.event);
-        else if (
-            !out.event
-                 ->is_lent) /* otherwise it is in the lent memory, and the lender sees that it is complete */
+        else if (out.event->memory != CW__MEMORY_LENT) /* the lender sees that its event is complete */
             push(s, out.event);
         break;
     case CW__MESSAGE_PART:

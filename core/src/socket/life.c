@@ -63,11 +63,6 @@ void cw__socket_enter(cw_socket *s)
 
 bool cw__socket_is_wanted(const cw_socket *s) { return atomic_load(&s->wanted) > 0; }
 
-bool cw__socket_never_waits_locked(cw_socket *s, bool is_on)
-{
-    return s->codec && cw__link_never_waits(s->codec->link, is_on);
-}
-
 /* Takes the lock again. It does not use trylock, because threads that wait in cw__socket_enter come first. */
 static void come_back(cw_socket *s)
 {

@@ -281,7 +281,8 @@ cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, 
                                  cw_received *received)
 {
     cw_status status = cw__socket_check(s);
-    cw_event place = {.type = CW_EVENT_MESSAGE, .data = buffer, .room_bytes = size_bytes, .is_lent = true};
+    cw_event place = {
+        .type = CW_EVENT_MESSAGE, .data = buffer, .room_bytes = size_bytes, .memory = CW__MEMORY_LENT};
     cw__wait wait;
 
     *received = (cw_received){0};

@@ -310,9 +310,17 @@ void cw__socket_hold_for(cw_socket *s, cw__wait *wait);
 void cw__socket_enter(cw_socket *s);
 /* Says whether a thread waits in cw__socket_enter. Needs no lock. */
 bool cw__socket_is_wanted(const cw_socket *s);
-/* Does what cw__link_never_waits does, and nothing without a connection. A caller that turns it on turns it off
- * before it gives up the lock. */
-bool cw__socket_never_waits_locked(cw_socket *s, bool is_on);
+/* Sets never_waits of the codec, if there is one. Whoever turns it on turns it off before it releases the lock. Inline,
+ * because each message of a fast stream needs it twice.
+ * Returns the previous value. */
+static inline bool cw__socket_never_waits_locked(cw_socket *s, bool is_on)
+{
+    bool was_on = s->codec && *s->codec->never_waits;
+
+    if (s->codec)
+        *s->codec->never_waits = is_on;
+    return was_on;
+}
 /* The next four calls give the lock up while they wait, and have it again when they return. They call
  * cw__socket_hold_for first.
  *

@@ -18,7 +18,7 @@ typedef enum cw__io {
     CW__IO_END,       /* the peer has ended TCP */
     CW__IO_FAULT,     /* the connection is lost; the socket's fault says why */
     CW__IO_VIOLATION, /* the peer broke a rule of framing; codec->violation says which. Do not receive again */
-    CW__IO_BUSY       /* receive only, with cw__link_never_waits: another thread is inside libcurl. Try again */
+    CW__IO_BUSY       /* receive only, with never_waits: another thread is inside libcurl. Try again */
 } cw__io;
 
 enum { CW__RSV1 = 0x40 };
@@ -58,6 +58,9 @@ typedef enum cw__codec_sending {
 struct cw__codec {
     const cw__codec_calls *calls;
     cw__link *link;
+    /* The link's. While it is true, no call waits for a thread that is inside the link's pool, which may take the 20 ms
+     * of a TLS handshake. Instead a receive returns BUSY and a send AGAIN. */
+    bool *never_waits;
     cw__violation violation;
     cw__codec_sending sending;
     size_t most_bytes; /* of payload in one send, set before; then it returns AGAIN; 0 = no limit */
@@ -72,10 +75,6 @@ struct cw__codec {
 int cw__link_unacknowledged(const cw__link *link);
 /* Gives the most bytes on the wire for a small write of len_bytes. */
 size_t cw__link_wire_bytes(const cw__link *link, size_t len_bytes);
-/* While it is on, no call waits for a thread that is inside the link's pool, which may take the 20 ms of a TLS
- * handshake. Instead a receive returns BUSY and a send AGAIN.
- * Returns the previous value. */
-bool cw__link_never_waits(cw__link *link, bool is_on);
 
 /* ---- From codec_curl.c --------------------------------------------------------------------------------- */
 

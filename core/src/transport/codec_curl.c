@@ -216,6 +216,7 @@ cw__codec *cw__codec_curl_create(cw__link *link)
         return NULL;
     c->base.calls = &calls;
     c->base.link = link;
+    c->base.never_waits = &link->never_waits;
     if (!link->is_tls)
         bound_reads(link->fd);
     return &c->base;

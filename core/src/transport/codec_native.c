@@ -484,6 +484,7 @@ cw__codec *cw__codec_native_create(cw__link *link)
         return NULL;
     c->base.calls = cw__codec_native_receives() ? &native : &mixed;
     c->base.link = link;
+    c->base.never_waits = &link->never_waits;
     if (c->base.calls == &mixed && !(c->decoder = cw__codec_curl_create(link))) {
         cw__free(c);
         return NULL;

@@ -75,14 +75,6 @@ static cw__io lost(cw__link *l, CURLcode code, int os_errno, const char *doing)
     return CW__IO_FAULT;
 }
 
-bool cw__link_never_waits(cw__link *l, bool is_on)
-{
-    bool was_on = l->never_waits;
-
-    l->never_waits = is_on;
-    return was_on;
-}
-
 bool cw__link_enter(cw__link *l)
 {
     if (l->never_waits)
