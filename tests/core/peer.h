@@ -264,7 +264,7 @@ static inline void peer_wait_in_vain(cw_socket *s)
             HARNESS_FAIL("closed with %d \"%s\", %sclean", peer_code, peer_reason, peer_clean ? "" : "not "); \
     } while (0)
 
-/* Tells whether a thread waits or polls inside a call. */
+/* Returns whether a thread waits or polls inside a call. */
 static inline bool peer_is_blocked(cw_socket *s)
 {
     bool is_blocked;

@@ -404,7 +404,7 @@ static void test_pong_between_frames(void)
     raw_finish(&p);
 }
 
-/* Tells whether the newest waiting pong answers the ping of that number. */
+/* Returns whether the newest waiting pong answers the ping of that number. */
 static bool newest_pong_is(cw_socket *s, uint32_t number)
 {
     const cw__queued_frame *newest = NULL;

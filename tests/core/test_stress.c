@@ -144,7 +144,7 @@ static bool take_event(life *l, unsigned me, int timeout_ms)
     return true;
 }
 
-/* Tells whether a call succeeded. If not, checks that its error is an allowed one. */
+/* Returns whether a call succeeded. If not, checks that its error is an allowed one. */
 static bool went_well(life *l, cw_state before, cw_status status)
 {
     if (status == CW_OK)

@@ -118,7 +118,7 @@ class _Control:
     default 10.
     """
     ping_interval: float | None
-    """Time between two keepalive pings, and from the last data to a ping; 0: no pings. Seconds, default 20;
+    """A keepalive ping is sent this long after the last ping or the last data; 0: no pings. Seconds, default 20;
     None = no pings.
     """
     ping_timeout: float | None

@@ -132,7 +132,7 @@ bool cw__inflater_keep(cw__inflater *i)
     return true;
 }
 
-/* All input is used up. Tells whether there is more: the end of a message adds the tail. */
+/* All input is used up. Returns whether there is more: the end of a message adds the tail. */
 static bool add_tail(cw__inflater *i)
 {
     if (!i->is_last || i->has_tail || i->is_ended)

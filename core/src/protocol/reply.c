@@ -191,7 +191,7 @@ static const char *value_of(const cw__reply *r, const char *name, int n, size_t 
     return NULL;
 }
 
-/* Tells whether a header occurs exactly once and has that value. */
+/* Returns whether a header occurs exactly once and has that value. */
 static bool has_once(const cw__reply *r, const char *name, const char *wanted, bool any_case)
 {
     size_t len, more;

@@ -53,7 +53,7 @@ enum {
     DRAIN_LIMIT_MS = 30000 /* where send_timeout is 0 or has no limit: nobody waits for ever */
 };
 
-/* Gives the time for a closing handshake. */
+/* Returns the time for a closing handshake. */
 static int64_t handshake_ms(const cw_socket *s)
 {
     int64_t timeout_ms = cw__setting(s, CW_OPT_CLOSE_TIMEOUT);
@@ -63,7 +63,7 @@ static int64_t handshake_ms(const cw_socket *s)
 
 /* ---- What was sent before the close frame ---- */
 
-/* Says whether messages wait in the socket or in the kernel. */
+/* Returns whether messages wait in the socket or in the kernel. */
 static bool has_unsent(const cw_socket *s)
 {
     return s->out.first || s->out.sending != CW__SENDING_NOTHING || s->codec->sending == CW__FRAMES_HELD ||

@@ -53,7 +53,7 @@ static cw__sharing sharing_of(const cw_socket *s, const cw__proxy *proxy, cw__tr
     return cw__trust_read(cw__setting_text(s, CW_OPT_CA_FILE), trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
 }
 
-/* Gives the settings for a handshake. Their texts belong to the socket. */
+/* Returns the settings for a handshake. Their texts belong to the socket. */
 static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri, cw__race *race,
                                           int timeout_ms)
 {
@@ -474,7 +474,7 @@ static int64_t fail_locked(cw_socket *s)
     return CW__DETACH; /* the state changes in the client's detached call, because nobody may connect again before that */
 }
 
-/* Gives the time of the next step if no descriptor is ready before. */
+/* Returns the time of the next step if no descriptor is ready before. */
 static int64_t next_due(struct cw__connecting *c)
 {
     int64_t due_ms;
@@ -487,7 +487,7 @@ static int64_t next_due(struct cw__connecting *c)
     return due_ms < c->deadline_ms ? due_ms : c->deadline_ms;
 }
 
-/* Says whether libcurl has named all addresses, so that the race can begin. */
+/* Returns whether libcurl has named all addresses, so that the race can begin. */
 static bool has_gathered(const struct cw__connecting *c)
 {
     return c->race && cw__race_state_of(c->race) == CW__RACE_GATHERING &&

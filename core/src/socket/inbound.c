@@ -114,7 +114,7 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
     }
 }
 
-/* Says whether a round of reading may go on: the caller's buffer is not filled and the share is not used up. */
+/* Returns whether a round of reading may go on: the caller's buffer is not filled and the share is not used up. */
 static bool goes_on(const reading *r) { return r->len_bytes == 0 && r->share < SHARE_BYTES; }
 
 /* Inflates compressed data and applies the message rules to it, as far as there is room. The next step goes on with
@@ -276,7 +276,7 @@ cw_event *cw__inbound_pop_locked(cw_socket *s)
     return e;
 }
 
-/* Gives the length of a large message that is coming, if its receiver may lend memory for it; else 0. */
+/* Returns the length of a large message that is coming, if its receiver may lend memory for it; else 0. */
 static size_t coming_now_locked(const cw_socket *s)
 {
     uint64_t len_bytes = cw__message_coming(&s->in.message);

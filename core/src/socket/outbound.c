@@ -163,7 +163,7 @@ static void frame_done(message *m)
 
 static bool is_last_frame(const message *m) { return m->done_bytes + m->frame_bytes == m->len_bytes; }
 
-/* Says whether to stop although the connection may accept more: the share is used up and a thread waits for the lock. */
+/* Returns whether to stop although the connection may accept more: the share is used up and a thread waits for the lock. */
 static bool gives_way(const cw_socket *s, size_t *share)
 {
     if (*share > 0)
@@ -257,7 +257,7 @@ static cw__queued_frame *make_frames(message rest)
     return NULL;
 }
 
-/* Gives the name of the control for the text, if the time is the control's and not the caller's. */
+/* Returns the name of the control for the text, if the time is the control's and not the caller's. */
 static const char *whose_time(const cw__wait *wait) { return wait->is_default ? " (send_timeout)" : ""; }
 
 cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status, const cw__wait *wait)
@@ -365,7 +365,7 @@ __attribute__((noinline)) static cw_status write_directly(cw_socket *s, message 
     return status;
 }
 
-/* Says whether a message may go out now: no other thread sends, and the queue is empty. A send that must not block
+/* Returns whether a message may go out now: no other thread sends, and the queue is empty. A send that must not block
  * may join the queue while that has room. */
 static bool is_turn(const cw_socket *s, size_t len_bytes, cw__sending mine, const cw__wait *wait)
 {

@@ -139,7 +139,7 @@ static void listen(cw_socket *s, int64_t now_ms)
     cw__socket_wake_locked(s); /* a thread that polls for what was read here would wait on */
 }
 
-/* Says whether a ping is queued. While it waits behind an upload, no second one is queued. */
+/* Returns whether a ping is queued. While it waits behind an upload, no second one is queued. */
 static bool is_ping_queued(const cw_socket *s)
 {
     for (const cw__queued_frame *f = s->out.first; f; f = f->next)

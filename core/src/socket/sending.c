@@ -64,7 +64,7 @@ static size_t count_sound(const cw_message *messages, size_t count)
     return sound;
 }
 
-/* Says whether a message can go out in one write with the one before it. */
+/* Returns whether a message can go out in one write with the one before it. */
 static bool may_join(const cw_socket *s, const cw_message *m)
 {
     return s->socket_class == CW_MESSAGE_SOCKET && m->kind <= CW_UTF8 &&
@@ -128,7 +128,7 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
     return cw__socket_leave_locked(s, &wait, status);
 }
 
-/* Says whether the message of a fragment is sent compressed. Its first fragment decides. */
+/* Returns whether the message of a fragment is sent compressed. Its first fragment decides. */
 static cw__fragments fragments_of(const cw_socket *s, size_t len_bytes, bool is_final)
 {
     bool is_compressed = is_final ? cw__compressing_is_wanted(s, len_bytes) : s->compression.is_on;

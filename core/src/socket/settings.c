@@ -58,7 +58,7 @@ bool cw_option_applies(cw_option o, cw_class socket_class)
     return is_option(o) && (socket_class == CW_MESSAGE_SOCKET || !options[o].is_of_messages);
 }
 
-/* Gives the framing that CURLWIRE_FRAMING names, so that a program's tests, or a search for a fault, can use each one
+/* Returns the framing that CURLWIRE_FRAMING names, so that a program's tests, or a search for a fault, can use each one
  * without a change to the program. */
 static int64_t default_framing(void)
 {
@@ -256,7 +256,7 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t siz
     return status;
 }
 
-/* Gives the text of an information. For the public URI it gives the URI that this is made from. NULL for an unknown
+/* Returns the text of an information. For the public URI it gives the URI that this is made from. NULL for an unknown
  * number. */
 static const char *info_text(const cw_socket *s, cw_info info)
 {
@@ -316,7 +316,7 @@ static bool is_line_of(const char *line, const char *name, size_t name_bytes)
     return strncasecmp(line, name, name_bytes) == 0 && (line[name_bytes] == ':' || line[name_bytes] == ';');
 }
 
-/* Says whether a line is sent. The line "Name:" is not: it only removes libcurl's own header of that name. */
+/* Returns whether a line is sent. The line "Name:" is not: it only removes libcurl's own header of that name. */
 static bool is_sent(const char *line)
 {
     size_t name_bytes = strcspn(line, ":;");

@@ -38,7 +38,7 @@ static uint8_t opcode_of(const codec_curl *c, int flags)
     return flags & CURLWS_TEXT ? CW__OP_TEXT : CW__OP_BINARY;
 }
 
-/* Gives the rule that the peer broke, for libcurl's words (lib/ws.c, 8.14.1 and 8.22), which are not shown. */
+/* Returns the rule that the peer broke, for libcurl's words (lib/ws.c, 8.14.1 and 8.22), which are not shown. */
 static const char *meaning_of(const char *complaint)
 {
     static const struct {

@@ -351,7 +351,7 @@ static cw__io send_in_batch(codec_native *c, uint8_t opcode, bool is_final, cons
     return io;
 }
 
-/* Says whether a frame of len_bytes fits with those that are held. */
+/* Returns whether a frame of len_bytes fits with those that are held. */
 static bool fits_batch(const codec_native *c, size_t len_bytes)
 {
     size_t held_bytes = c->output ? c->output_end : 0;
@@ -360,7 +360,7 @@ static bool fits_batch(const codec_native *c, size_t len_bytes)
            held_bytes <= (size_t)OUTPUT_BYTES - CW__HEADER_MAX_BYTES - len_bytes;
 }
 
-/* Says whether a frame of len_bytes joins those that are held, or is the first of them. */
+/* Returns whether a frame of len_bytes joins those that are held, or is the first of them. */
 static bool joins_batch(const codec_native *c, size_t len_bytes)
 {
     switch (c->base.sending) {

@@ -248,7 +248,7 @@ static const verdict *verdict_of(long verify_result, const char *text)
     return last;
 }
 
-/* Gives the verify result that the alert we sent stands for (RFC 8446 section 6.2); -1 if it is not about a
+/* Returns the verify result that the alert we sent stands for (RFC 8446 section 6.2); -1 if it is not about a
  * certificate. libcurl 8.14.1 loses the server's verify result when the proxy is an https:// one. */
 static long result_of_alert(const cw__failure *f)
 {
@@ -338,7 +338,7 @@ static const reason *reason_of(int curl_code, const char *text)
     return NULL;
 }
 
-/* Says whether an alert may mean that the server got no certificate (RFC 8446 section 6.2). The alert depends on the
+/* Returns whether an alert may mean that the server got no certificate (RFC 8446 section 6.2). The alert depends on the
  * server's library and the version of TLS. Alone, each may mean something else. */
 static bool is_refusal(const char *text)
 {
@@ -352,7 +352,7 @@ static bool is_refusal(const char *text)
     return false;
 }
 
-/* Says whether the connection was cut in a way that may have lost that alert. In TLS 1.3 it comes after the
+/* Returns whether the connection was cut in a way that may have lost that alert. In TLS 1.3 it comes after the
  * handshake. If the peer resets TCP right after it, libcurl (8.14.1, 8.22) fails to send its request and does not
  * read the alert. */
 static bool is_cut_off(const cw__failure *f)

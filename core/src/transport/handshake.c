@@ -171,7 +171,7 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
     return fd;
 }
 
-/* Gives the value of CURLOPT_CAPATH that makes ca_file replace the system's authorities instead of adding to them.
+/* Returns the value of CURLOPT_CAPATH that makes ca_file replace the system's authorities instead of adding to them.
  * That is NULL. But since 8.21.0 NULL means the folder that libcurl was built with, if there is one (lib/setopt.c,
  * lib/vtls/vtls_config.c). In a path that is no folder OpenSSL and GnuTLS find no authorities. mbedTLS and wolfSSL
  * refuse it, which is better than to trust more than was asked for. */

@@ -44,7 +44,7 @@ static text text_of(const char *at, size_t len_bytes) { return (text){at, len_by
 
 /* ---- no_proxy ---- */
 
-/* Gives the number of a port; 0 if the text is not one. */
+/* Returns the number of a port; 0 if the text is not one. */
 static unsigned port_of(text t)
 {
     unsigned port = 0;
@@ -69,7 +69,7 @@ static text bare(text host)
     return host;
 }
 
-/* Gives the bytes of an IP address, and their number: 4 or 16; 0 if the text is no address. A zone is ignored. */
+/* Returns the bytes of an IP address, and their number: 4 or 16; 0 if the text is no address. A zone is ignored. */
 static size_t address_of(text t, unsigned char bytes[16])
 {
     char copy[INET6_ADDRSTRLEN + 1];

@@ -125,7 +125,7 @@ void cw__race_add(cw__race *r, const struct sockaddr *to, size_t len_bytes)
     r->addresses[r->count++].len_bytes = (socklen_t)len_bytes;
 }
 
-/* Gives the next address of a family, or NULL. */
+/* Returns the next address of a family, or NULL. */
 static const address *next_of(const cw__race *r, sa_family_t family, size_t *at)
 {
     while (*at < r->count) {

@@ -41,7 +41,7 @@ typedef enum outcome {
     FAILED /* any other failure before a complete reply */
 } outcome;
 
-/* Gives errno, or 0 if it is left from an attempt to connect to another address. */
+/* Returns errno, or 0 if it is left from an attempt to connect to another address. */
 static int errno_of(const cw__handshake *h, CURLcode code)
 {
     long os_errno = 0;
@@ -57,7 +57,7 @@ static int errno_of(const cw__handshake *h, CURLcode code)
     return (int)os_errno;
 }
 
-/* Gives the errno of a transfer that may have failed because there was no descriptor. libcurl reports that in other
+/* Returns the errno of a transfer that may have failed because there was no descriptor. libcurl reports that in other
  * words: it does not say why it could not open a file or start a look-up, but the system's errno from the same call
  * does. */
 static int descriptor_errno(const cw__handshake *h, const ending *e)
