@@ -138,8 +138,8 @@ struct cw__client {
 };
 
 /* Attaches a client, and starts the service thread if it does not run. attend is called soon. Returns CW_OK,
- * CW_NO_MEMORY, CW_SYSTEM_ERROR, or CW_INVALID_STATE during a cw_shutdown. The owner keeps the client and must not free it until `detached` is called. The caller may
- * hold the socket's lock. */
+ * CW_NO_MEMORY, CW_SYSTEM_ERROR, or CW_INVALID_STATE during a cw_shutdown. The owner keeps the client and must not free
+ * it until `detached` is called. The caller may hold the socket's lock. */
 cw_status cw__service_attach(cw__client *client);
 /* Makes the service call attend soon. Any thread; the caller may hold the socket's lock. */
 void cw__service_attend(cw__client *client);

@@ -248,7 +248,7 @@ void cw__inflater_destroy(cw__inflater *i);
  * cw__inflater_keep. Returns false if the piece does not belong to a compressed message; pass it to cw__message_feed
  * unchanged. Call this for every piece, when cw__inflater_has_more has returned false. */
 bool cw__inflater_take(cw__inflater *i, const cw__piece *piece);
-/* Returns whether the taken piece has more output or unused input. */
+/* Returns whether the taken piece may have more output. */
 bool cw__inflater_has_more(const cw__inflater *i);
 /* Returns whether a compressed message has begun and its end has not been inflated. */
 bool cw__inflater_in_message(const cw__inflater *i);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Closing, the public calls: they begin the closing handshake, wait for its end, and report how it went. closing.c
+/* The public calls for closing: they begin the closing handshake, wait for its end, and report the result. closing.c
  * does the work.
  *
  * Safety: each call takes the socket's lock.
@@ -68,7 +68,7 @@ static void close_locked(cw_socket *s, int code, const char *reason, size_t reas
         cw__connecting_cancel_locked(s);
         break;
     case CW_STATE_CLOSED:
-        s->is_closed_locally = true; /* received messages are no longer given out */
+        s->is_closed_locally = true; /* calls return no more received messages */
         cw__inbox_clear(&s->in.inbox);
         break;
     case CW_STATE_OPEN:

@@ -78,8 +78,8 @@ struct cw__codec {
 int cw__link_unacknowledged(const cw__link *link);
 /* Returns the most bytes on the wire for a small write of len_bytes. */
 size_t cw__link_wire_bytes(const cw__link *link, size_t len_bytes);
-/* Sets whether calls on the link avoid to wait for a thread that is inside its pool. That wait may take the 20 ms of a
- * TLS handshake. If is_on, a receive returns BUSY instead, and a send AGAIN.
+/* Sets whether calls on the link may wait for a thread that is inside its pool. That wait can take the 20 ms of a TLS
+ * handshake. If is_on is true they do not wait: a receive returns BUSY, and a send AGAIN.
  * Returns the previous value. */
 bool cw__link_never_waits(cw__link *link, bool is_on);
 
