@@ -7,7 +7,7 @@
  * offset of a piece does not tell it, because a codec may announce a frame by an empty piece before its payload
  * arrives.
  *
- * Reasons: CW_CLOSED. */
+ * Errors: CW_CLOSED. */
 #include "protocol.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
  * (8.14.1 and 8.22). So this file does. handshake.c passes what it gets from libcurl; verdict.c asks for the result.
  * Pure: lines in, result out; no I/O, no libcurl.
  *
- * Reasons: CW_CONNECT_FAILED. */
+ * Errors: CW_CONNECT_FAILED. */
 #include "protocol.h"
 
 #include <string.h>
