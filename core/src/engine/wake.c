@@ -77,7 +77,7 @@ void cw__wake_signal(cw__wake *w)
 
     if (atomic_exchange_explicit(&w->is_set, 1, memory_order_acq_rel))
         return;
-    /* EAGAIN: it is full, so it is already readable. */
+    /* EAGAIN: the descriptor is full, so it is already readable. */
     while (write(w->write_fd, &one, sizeof one) < 0 && errno == EINTR)
         continue;
 }

@@ -5,7 +5,7 @@
  *
  * Memory: zlib's state is allocated with the first compressed message of each direction and then kept. A message
  * allocates nothing else. Inflated data is returned one buffer at a time, so a decompression bomb costs one buffer. The
- * caller limits what it keeps of it (max_message_size, the inbox). */
+ * caller limits how much inflated data it keeps (max_message_size, the inbox). */
 #include "protocol.h"
 
 #include <limits.h>
@@ -42,8 +42,8 @@ struct cw__inflater {
     uint8_t window_bits;
     bool resets;         /* no context takeover */
     bool is_open;        /* zlib's state is allocated */
-    bool in_message;     /* a compressed message */
-    bool is_begun;       /* its first piece has been returned */
+    bool in_message;     /* a compressed message has begun and not ended */
+    bool is_begun;       /* the first piece of that message has been returned */
     bool is_pending;     /* the taken piece may have more output */
     bool is_last;        /* the taken piece ends the message */
     bool has_tail;       /* zlib has been given the tail */
@@ -96,7 +96,7 @@ bool cw__inflater_take(cw__inflater *i, const cw__piece *piece)
         return i->in_message && (take_input(i, piece), true);
     if (i->in_message) {
         if (piece->opcode != CW__OP_CONTINUATION || piece->rsv != 0)
-            return false; /* not allowed: cw__message_feed reports it, as for any message that is open */
+            return false; /* not allowed inside another message; cw__message_feed reports the violation */
     } else {
         if (piece->rsv != RSV1 || (piece->opcode != CW__OP_TEXT && piece->opcode != CW__OP_BINARY))
             return false;
@@ -132,7 +132,7 @@ bool cw__inflater_keep(cw__inflater *i)
     return true;
 }
 
-/* All input is used up. Returns whether there is more: the end of a message adds the tail. */
+/* Adds the tail at the end of a message. For use when all input is used up. Returns whether it added the tail. */
 static bool add_tail(cw__inflater *i)
 {
     if (!i->is_last || i->has_tail || i->is_ended)
@@ -261,7 +261,7 @@ void cw__deflater_forget(cw__deflater *d)
     d->held_bytes = 0;
 }
 
-/* Deflates. False: the output is full. True: the input is used up and flushed. */
+/* Deflates. Returns true if the input is used up and flushed, or false if the output is full. */
 static bool deflate_all(cw__deflater *d)
 {
     for (;;) {
