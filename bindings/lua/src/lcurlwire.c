@@ -83,7 +83,7 @@ static void new_type(lua_State *L, const char *type_name, const luaL_Reg *metame
     lua_setfield(L, -2, "__metatable");
 }
 
-/* Makes a type. methods: the table for __index; NULL if metamethods has an __index. */
+/* Makes a type. methods is the table for __index; NULL if metamethods has an __index. */
 static void add_type(lua_State *L, const char *type_name, const luaL_Reg *metamethods, const luaL_Reg *methods)
 {
     new_type(L, type_name, metamethods);

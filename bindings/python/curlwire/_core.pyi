@@ -118,8 +118,8 @@ class _Control:
     default 10.
     """
     ping_interval: float | None
-    """A keepalive ping is sent this long after the last ping or the last data; 0: no pings. Seconds,
-    default 20; None = no pings.
+    """A keepalive ping is sent this long after the last ping or the last data; 0: no pings. Seconds, default
+    20; None = no pings.
     """
     ping_timeout: float | None
     """If nothing arrives for this long after a keepalive ping, the connection counts as lost. Seconds,
@@ -263,9 +263,7 @@ class WebSocket:
         """
     @property
     def local_address(self) -> str | None:
-        """The local end of the connection as 'address:port'; None before connecting. Any thread may read
-        it.
-        """
+        """The local end of the connection as 'address:port'; None before connecting. Any thread may read it."""
     @property
     def remote_address(self) -> str | None:
         """The address of the server, or of the proxy, as 'address:port'; None before connecting. Any thread
