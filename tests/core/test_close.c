@@ -140,7 +140,7 @@ static void test_we_begin(void)
     CHECK(!cw__close_begin(&c, 2000, LIMIT_MS)); /* only once */
     CHECK(!cw__close_received(&c, &goodbye, 3000, LIMIT_MS));
     expect(&c, CW__CLOSE_BOTH, 1001, "bye", true);
-    CHECK_INT(c.deadline_ms, 1000 + LIMIT_MS); /* for the whole closing: the answer does not extend it */
+    CHECK_INT(c.deadline_ms, 1000 + LIMIT_MS); /* the answer does not extend the deadline */
     cw__close_ended(&c, "the server ended the connection");
     expect(&c, CW__CLOSE_ENDED, 1001, "bye", true);
     CHECK_INT(c.deadline_ms, INT64_MAX);
@@ -223,7 +223,7 @@ static void test_failed_after_sent(void)
     cw__close c = started();
 
     CHECK(cw__close_begin(&c, 1000, LIMIT_MS));
-    CHECK(!cw__close_failed(&c, &bad_text, 2000, LIMIT_MS)); /* no second close frame */
+    CHECK(!cw__close_failed(&c, &bad_text, 2000, LIMIT_MS)); /* no second close frame is sent */
     expect(&c, CW__CLOSE_FAILED, 1006, "not UTF-8", false);
     CHECK_INT(c.deadline_ms, 1000 + LIMIT_MS);
 }

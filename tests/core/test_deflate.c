@@ -19,7 +19,7 @@ typedef struct outcome {
 } outcome;
 
 static outcome out;
-static bool is_kept = true; /* input that was not used up at once */
+static bool is_kept = true; /* whether unused input is copied after each step */
 
 static void begin(void)
 {
@@ -28,7 +28,7 @@ static void begin(void)
     out.is_complete = false;
 }
 
-/* Takes all output of a piece, size_bytes at a time. False after an error. */
+/* Takes all output of a piece, size_bytes at a time. Returns false after an error. */
 static bool drain(cw__inflater *i, size_t size_bytes)
 {
     uint8_t buffer[BUFFER_BYTES];
@@ -294,7 +294,7 @@ static size_t heap_bytes(void)
     return info.uordblks + info.hblkhd;
 }
 
-/* 1 MiB that expands to 1 GiB of zeros: it comes one buffer at a time, and needs no more memory than the first buffer. */
+/* 1 MiB that expands to 1 GiB of zeros: the output comes one buffer at a time, and no buffer needs more memory than the first. */
 static void test_bomb(void)
 {
     const size_t gib = (size_t)1 << 30;
@@ -482,7 +482,7 @@ static void test_takeover(void)
         for (int n = 0; n < 3; n++) {
             cw__deflater_take(d, text, sizeof text);
             lens[n] = cw__deflater_give(d, n ? second : first, sizeof first, true, &is_done);
-            if (n == 1) /* the second one was not sent: the third must not refer to it */
+            if (n == 1) /* the second part was not sent, so the third must not refer to the second */
                 cw__deflater_forget(d);
         }
         CHECK(resets ? lens[1] == lens[0] : lens[1] < 12);

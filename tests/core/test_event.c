@@ -102,7 +102,7 @@ static void test_spare(void)
         CHECK(other && next && next->is_of_spare);
         CHECK(other != first || !is_of_spare);
         CHECK(next == first || !is_of_spare);
-        memset(next->data, 'x', MOST_BYTES); /* a sanitizer reports a block that is too small */
+        memset(next->data, 'x', MOST_BYTES); /* a sanitizer reports this write if the block is too small */
         free(other);
         next = cw__event_resize(next, 1500); /* its block now has its own size */
         CHECK(next && !next->is_of_spare);

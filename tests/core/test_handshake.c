@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of handshake.c over connections to the scripted server: the URI, the request that the server receives, what the
- * C interface reports about a reply, and TLS verification. tests/conformance/handshake has the forms of replies.
+/* Tests of handshake.c over connections to the scripted server: the URI, the request that the server receives, the
+ * reply as the C interface reports it, and TLS verification. tests/conformance/handshake has the forms of replies.
  * test_connect.c tests the socket around the handshake. */
 #include "peer.h"
 #include "transport/transport.h"
@@ -112,7 +112,7 @@ static void test_interim(void)
         "HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" START UPGRADE CONNECTION ACCEPT "\r\n", "", "", CW_OK);
 
     CHECK_STATUS(cw_socket_get_info(s, CW_INFO_RESPONSE_HEADERS, text, sizeof text, NULL), CW_OK);
-    CHECK(strstr(text, "Link") == NULL); /* of the final reply only */
+    CHECK(strstr(text, "Link") == NULL); /* only the headers of the final reply */
     CHECK_HAS(text, "Upgrade: websocket\r\n");
     peer_drop(s);
     cw_shutdown(5000);
@@ -222,7 +222,7 @@ static void test_added_headers(void)
     CHECK(strstr(log, "X-Gone") == NULL && strstr(log, "b=2") == NULL);
 }
 
-/* Returns a value of that many bytes. */
+/* Adds a header with a value of len_bytes. Returns the status of the call. */
 static cw_status add_large(cw_socket *s, const char *name, size_t len_bytes)
 {
     char *value = malloc(len_bytes);

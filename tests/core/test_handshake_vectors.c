@@ -122,7 +122,7 @@ static void take(vector *v, const char *line)
     }
 }
 
-/* Feeds the lines up to the end of the final reply. False: a line is longer than libcurl accepts. */
+/* Feeds the lines up to the end of the final reply. Returns false if a line is longer than libcurl accepts. */
 static bool feed(const vector *v, cw__reply *r)
 {
     const char *at = v->reply, *end = v->reply + v->reply_bytes, *lf;

@@ -175,7 +175,7 @@ static void test_close_frames(void)
 
 static void test_utf8(void)
 {
-    refused("810a6865ff", 1007);   /* the frame continues, but the first bad byte ends it */
+    refused("810a6865ff", 1007);   /* the frame continues, but the first bad byte ends the connection */
     refused("017e03e8c0", 1007);   /* and the message continues too */
     refused("0101ce0001ff", 1007); /* across fragments */
     refused("0101ce8001ff", 1007);
@@ -296,7 +296,8 @@ static void greet(bool is_tls)
     drop(s);
     s = peer_open(CW_MESSAGE_SOCKET, greeting(is_tls, "x:827e/frame:1/x:0001008100")); /* a cut header */
     drop(s);
-    s = peer_open(CW_MESSAGE_SOCKET, greeting(is_tls, "x:8102686988020fa0")); /* the end in it too */
+    s = peer_open(CW_MESSAGE_SOCKET,
+                  greeting(is_tls, "x:8102686988020fa0")); /* the close frame is in the packet too */
     CHECK_CLOSED(s, 4000, true);
     CHECK_MESSAGE(s, CW_UTF8, "hi", 2);
     drop(s);
@@ -349,7 +350,7 @@ static void take_abc(cw_socket *s)
     CHECK_MESSAGE(s, CW_BINARY, "c", 1);
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_CLOSED);
     CHECK_STATUS(cw_socket_try_receive(s, &e), CW_WOULD_BLOCK);
-    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_CLOSED); /* and this does not change */
+    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_CLOSED); /* the result does not change */
 }
 
 #define ABC "x:8101610100800162820163"
@@ -363,12 +364,12 @@ static void test_queued_before_a_close(void)
     CHECK_HAS(cw_error_message(), "closed the connection with code 4000: ok!");
     peer_finish(s);
     s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "/close"));
-    take_abc(s); /* the calling thread reads it */
+    take_abc(s); /* the calling thread reads the message */
     CHECK_HAS(cw_error_message(), "without a code");
     CHECK_CLOSED(s, 1005, true);
     peer_finish(s);
     s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "8801/x:038101648101648101"));
-    take_abc(s); /* what comes after a close frame is ignored (section 5.5.1) */
+    take_abc(s); /* all bytes after a close frame are ignored (RFC 6455 section 5.5.1) */
     CHECK_CLOSED(s, 1006, false);
     peer_finish(s);
 }
@@ -432,7 +433,8 @@ static cw_socket *open_partial(const char *uri)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_RECEIVE_MODE, CW_PARTIAL_MESSAGE), CW_OK);
-    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MAX_MESSAGE_SIZE, 4), CW_OK); /* which has no effect here */
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MAX_MESSAGE_SIZE, 4),
+                 CW_OK); /* this limit has no effect in partial mode */
     peer_connect(s, uri);
     return s;
 }
@@ -449,7 +451,7 @@ static void check_part(cw_socket *s, cw_kind kind, const char *wanted, bool is_c
     CHECK_INT(cw_event_is_complete(e), is_complete);
     CHECK(cw_event_is_part(e));
     cw_event_free(e);
-    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* the server waits for it */
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* the server waits for this message */
 }
 
 static void test_parts(void)
@@ -501,7 +503,7 @@ static void read_all(size_t size, const char *end, cw_status wanted)
     CHECK_STATUS(status, wanted);
     CHECK_INT(len, 0);
     CHECK_INT(total, 10 + MUCH);
-    CHECK_STATUS(cw_socket_read(s, buffer, size, 0, &len), wanted); /* and this does not change */
+    CHECK_STATUS(cw_socket_read(s, buffer, size, 0, &len), wanted); /* the result does not change */
     peer_finish(s);
 }
 

@@ -247,7 +247,7 @@ static void test_stream_fragments(void)
 
     CHECK_STATUS(cw_socket_send(s, CW_UTF8, "x", 1, 0), CW_INVALID_ARGUMENT);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "x", true), CW_INVALID_ARGUMENT);
-    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* no bytes: nothing is sent */
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* a stream socket sends no empty message */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
     close_well(s);
@@ -336,7 +336,7 @@ static void test_send_buffer(void)
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_OUTBOUND_BUFFER_SIZE, WANTED), CW_OK);
     peer_connect(s, peer_script("echo/end"));
     CHECK_INT(getsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &size, &len), 0);
-    CHECK(size >= WANTED && size != by_default); /* Linux doubles it */
+    CHECK(size >= WANTED && size != by_default); /* Linux doubles the size */
     close_well(s);
     peer_finish(s);
 }
@@ -370,7 +370,7 @@ typedef struct sender_thread {
     pthread_t thread;
 } sender_thread;
 
-/* Sizes for every way: written at once, queued, written directly, in several frames. */
+/* The sizes take every way: written at once, queued, written directly, in several frames. */
 static size_t numbered_bytes(int sender, int number)
 {
     static const size_t sizes[] = {8, 1000, 20000, 100000};

@@ -41,7 +41,7 @@ static void test_lent(void)
     CHECK(place.is_complete);
     CHECK_INT(place.kind, CW_UTF8);
     CHECK_BYTES(own, place.len_bytes, "abcdefgh", 8);
-    cw_event_free(out.event); /* nothing happens */
+    cw_event_free(out.event); /* freeing a lent event does nothing */
     CHECK(cw__message_take_back(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_TEXT, true, "ij", 2, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event != &place);
@@ -115,7 +115,7 @@ static void test_coming(void)
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, NULL, 0, 5), CW__MESSAGE_NONE);
     CHECK_INT(cw__message_coming(&m), 5);
     CHECK(cw__message_lend(&m, &place));
-    CHECK_INT(cw__message_coming(&m), 0); /* it has been taken already */
+    CHECK_INT(cw__message_coming(&m), 0); /* the message has been taken already */
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abcde", 5, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event == &place);
     CHECK_INT(cw__message_coming(&m), 0);
@@ -123,7 +123,8 @@ static void test_coming(void)
     CHECK_INT(cw__message_coming(&m), 0);
     cw__message_destroy(&m);
     cw__message_init(&m, false, -1);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, NULL, 0, 5), CW__MESSAGE_NONE); /* its length is not known */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, NULL, 0, 5),
+              CW__MESSAGE_NONE); /* the length of a fragmented message is not known */
     CHECK_INT(cw__message_coming(&m), 0);
     cw__message_destroy(&m);
     cw__message_init(&m, false, -1);
@@ -153,14 +154,15 @@ static void test_lent_in_vain(void)
     CHECK(out.event != &place);
     cw_event_free(out.event);
     CHECK(cw__message_lend(&m, &place));
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* it just fits */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* the message just fits */
     CHECK(out.event == &place);
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* for one message only */
     CHECK(out.event != &place);
     cw_event_free(out.event);
     lend(&place, own, 3);
     CHECK(cw__message_lend(&m, &place));
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abcd", 4, 1), CW__MESSAGE_NONE); /* it does not fit */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abcd", 4, 1),
+              CW__MESSAGE_NONE); /* the message does not fit */
     CHECK(cw__message_take_back(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "e", 1, 0), CW__MESSAGE_WHOLE);
     CHECK_BYTES(out.event->data, out.event->len_bytes, "abcde", 5);
@@ -168,7 +170,7 @@ static void test_lent_in_vain(void)
     lend(&place, own, sizeof own);
     CHECK(cw__message_lend(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, NULL, 0, sizeof bytes), CW__MESSAGE_NONE);
-    CHECK(cw__message_space(&m, &room) == own); /* bytes are to be read into it, but none has come */
+    CHECK(cw__message_space(&m, &room) == own); /* bytes are to be read into the place, but none has arrived */
     CHECK_INT(room, sizeof bytes);
     CHECK(cw__message_take_back(&m, &place));
     CHECK(m.building == NULL);
@@ -179,7 +181,7 @@ static void test_lent_in_vain(void)
     lend(&place, own, sizeof own);
     CHECK(cw__message_lend(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 0), CW__MESSAGE_WHOLE);
-    CHECK(out.event == &place); /* however much of it is unused */
+    CHECK(out.event == &place); /* even if much of the place is unused */
     cw__message_destroy(&m);
 }
 
@@ -227,7 +229,7 @@ static void grow(int64_t max_bytes, const fragment *fragments, size_t count)
         grow(max_bytes, fragments, sizeof fragments / sizeof *fragments); \
     } while (0)
 
-/* The room doubles, or grows by what is announced. The last frame gets exactly what it needs. */
+/* The room doubles, or grows by the announced length. The last frame gets exactly what it needs. */
 static void test_rooms(void)
 {
     enum { MIB = 1 << 20 };

@@ -30,7 +30,7 @@ static const good_uri good[] = {
     {"ws://@[::1]:1/", "ws://[::1]:1/", "/"},
     {"ws://:p%3Aq@h/", "ws://:p%3Aq@h/", "/"},
     {"ws://\xc3\xb6:p%40|^@h/", "ws://%C3%B6:p%40%7C%5E@h/", "/"},
-    /* RFC 3987 section 3.1: UTF-8 is percent-encoded; what is encoded already stays */
+    /* RFC 3987 section 3.1: UTF-8 is percent-encoded; escapes in the URI stay as they are */
     {"ws://h/caf\xc3\xa9?a=1", "ws://h/", "/caf%C3%A9?a=1"},
     {"ws://h/?name=\xc3\xb6", "ws://h/", "/?name=%C3%B6"},
     {"ws://h/a%20b?q=\xc3\xa9%20x", "ws://h/", "/a%20b?q=%C3%A9%20x"},
@@ -237,7 +237,7 @@ static void test_nul(void)
     }
 }
 
-/* Returns a URI whose path has that many characters. */
+/* Reads a URI whose path is count times the character. */
 static cw__uri_result read_long(const char *character, size_t count, char fault[CW__URI_FAULT_BYTES])
 {
     size_t each = strlen(character), len = 7;

@@ -123,7 +123,7 @@ static void feed_every_way(const uint8_t *bytes, size_t count)
 
     for (unsigned cuts = 0; cuts < 1u << (count - 1); cuts++)
         feed_cut(bytes, count, cuts, bad, is_complete);
-    memcpy(padded, bytes, count); /* long enough for the fast path */
+    memcpy(padded, bytes, count); /* the padding makes the text long enough for the fast path */
     memset(padded + count, 'a', 9);
     if (cw__utf8_valid(padded, count + 9) != (bad == count && is_complete))
         complain(padded, count + 9, "wrong verdict");

@@ -292,7 +292,7 @@ static void begin_frame(client *c, cw__decode decoded)
     if (decoded == CW__DECODE_BAD) {
         fail(c, &bad_length);
     } else if (c->frame.is_masked) {
-        fail(c, &is_masked); /* message.c sees no masks: the codec checks them */
+        fail(c, &is_masked); /* message.c sees no masks, because the codec checks masks */
     } else {
         c->left = c->frame.payload_bytes;
         feed_piece(c, NULL, 0);
@@ -358,7 +358,7 @@ static void check_outcome(client *c)
     check_end(c);
 }
 
-/* Returns how many bytes come next in a replay: all, one, or up to a cut. */
+/* Returns the number of bytes of the next step of a replay: all, one, or up to a cut. */
 static size_t step_of(size_t begin, size_t cut)
 {
     size_t count = x.sent.len_bytes;
