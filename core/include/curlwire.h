@@ -699,7 +699,7 @@ typedef enum cw_event_type {
     CW_EVENT_CLOSED = 2,         /* the connection has ended; the last event of a socket */
     CW_EVENT_WRITABLE = 4,       /* the queue has room again after a send that returned CW_WOULD_BLOCK */
     CW_EVENT_CONNECTED = 8,      /* the connect that cw_socket_connect_start began has succeeded */
-    CW_EVENT_CONNECT_FAILED = 16 /* that connect has failed: cw_socket_wait_connected has the details */
+    CW_EVENT_CONNECT_FAILED = 16 /* that connect has failed; cw_socket_wait_connected returns the details */
 } cw_event_type;
 
 #define CW_EVENTS_ALL 31u

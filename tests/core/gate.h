@@ -109,7 +109,7 @@ static inline void check_never_waits(cw_socket *s)
     hold_service();
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "one", 3, CW_TIMEOUT_DEFAULT), CW_OK);
     UNTIL(poll(&readable, 1, 0) == 1);
-    (void)LOCKED(s, s->in.is_drained = false); /* as the service learns it from the descriptor */
+    (void)LOCKED(s, s->in.is_drained = false); /* as when the descriptor becomes readable */
     occupy(s->pool);
     CHECK_STATUS(cw_socket_try_receive(s, &e), CW_WOULD_BLOCK);
     CHECK_STATUS(cw_socket_try_receive_begin(s, &e, &coming), CW_WOULD_BLOCK);

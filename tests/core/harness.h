@@ -45,7 +45,7 @@ typedef struct harness_test {
     void (*run)(void);
 } harness_test;
 
-static unsigned harness_limit_s = HARNESS_LIMIT_S; /* of processor time */
+static unsigned harness_limit_s = HARNESS_LIMIT_S; /* seconds of processor time */
 static unsigned harness_patience = 8;
 static atomic_long harness_checks; /* number of checks in this test */
 static size_t harness_index;       /* name of the running test, for a function that several tests share */

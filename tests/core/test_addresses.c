@@ -212,7 +212,7 @@ static void begin(const char *addresses)
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
     CHECK_INT(unsetenv("http_proxy"), 0);
-    CHECK_INT(bind(fd, (struct sockaddr *)&at, sizeof at), 0); /* and the port does not listen */
+    CHECK_INT(bind(fd, (struct sockaddr *)&at, sizeof at), 0); /* bound, but not listening */
     refused_port = port_at(fd);
     make_silent_port();
     host_addresses = addresses;

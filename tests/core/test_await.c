@@ -239,8 +239,8 @@ static const harness_test tests[] = {
     {"the server ends TCP in the middle", test_end},
     {"a reset in the middle", test_reset},
     {"a rest that comes slowly is a sign of life", test_keepalive},
-    {"partial mode returns what has come", test_partial},
-    {"a stream returns what has come", test_stream},
+    {"partial mode returns the part that has arrived", test_partial},
+    {"a stream returns the bytes that have arrived", test_stream},
     {"RFC 6455 5.5.1: closing in the middle", test_close},
 };
 

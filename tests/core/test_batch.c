@@ -60,7 +60,7 @@ static void test_no_batch(void)
     cw_socket *s = open_raw(&p);
     int before = atomic_load(&write_count);
 
-    send_numbers(s, 1000); /* as fast as possible */
+    send_numbers(s, 1000); /* sent as fast as possible */
     CHECK(LOCKED(s, s->out.first == NULL && s->codec->sending != CW__FRAMES_HELD));
     CHECK(atomic_load(&write_count) - before >= 1000);
     expect_numbers(&p, 1000);

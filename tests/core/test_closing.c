@@ -214,7 +214,7 @@ static void tcp_ended_by_server(bool they_begin)
     CHECK_INT(recv(p.fd, p.buffer, 1, MSG_DONTWAIT), -1); /* but the client's TCP is still open */
     CHECK_INT(errno, EAGAIN);
     CHECK_INT(shutdown(p.fd, SHUT_WR), 0);
-    CHECK(!raw_next(&p, &f)); /* until the server ends TCP */
+    CHECK(!raw_next(&p, &f)); /* the client's TCP is open until the server ends its own */
     UNTIL(LOCKED(p.s, !p.s->is_attached));
     raw_finish(&p);
 }

@@ -24,7 +24,7 @@ static void test_arguments(void)
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_OK);
     CHECK_MESSAGE(s, CW_BINARY, "a", 1);
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
-    CHECK_STATUS(cw_socket_close(s, 999, NULL, 0), CW_INVALID_ARGUMENT); /* in any state */
+    CHECK_STATUS(cw_socket_close(s, 999, NULL, 0), CW_INVALID_ARGUMENT); /* refused in any state */
     CHECK_CLOSED(s, 1000, true);
     peer_finish(s);
 }
@@ -91,7 +91,7 @@ static void test_abort(void)
     s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/close:1000/hang"));
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
-    cw_socket_abort(s); /* only TCP is left to drop */
+    cw_socket_abort(s); /* after the closing handshake, abort drops TCP */
     CHECK_CLOSED(s, 1000, true);
     CHECK_HAS(peer_log(), "\"end\": \"eof\"");
     peer_finish(s);

@@ -174,7 +174,7 @@ static void test_closed_locally(void)
     CHECK(cw_socket_ended_normally(s));
     cw_socket_release(s);
 
-    listener = raw_listen(uri); /* and no peer answers */
+    listener = raw_listen(uri); /* the peer accepts no connection */
     s = peer_socket(CW_MESSAGE_SOCKET);
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, 1), CW_TIMED_OUT);
@@ -290,7 +290,7 @@ static void check_in_child(void)
     CHECK_INT(code, 0);
     CHECK_STR(reason, "");
     reason[0] = 'x';
-    CHECK(!cw_socket_get_closed(inherited, &code, reason, 0)); /* no buffer for a reason */
+    CHECK(!cw_socket_get_closed(inherited, &code, reason, 0)); /* without a buffer for the reason */
     CHECK_INT(reason[0], 'x');
     CHECK(!cw_socket_ended_normally(inherited));
     CHECK_STATUS(cw_socket_wait_closed(inherited, 0), CW_AFTER_FORK);

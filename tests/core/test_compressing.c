@@ -158,7 +158,7 @@ static void sent_as(int64_t frame_size, size_t len_bytes, size_t frame_count, si
     send_random(s, len_bytes);
     CHECK_STATUS(cw_socket_close(s, 1000, "", 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_DEFAULT), CW_OK);
-    CHECK(peer_check_frames(peer_log(), frame_count, most_bytes) >= len_bytes); /* as assumed above */
+    CHECK(peer_check_frames(peer_log(), frame_count, most_bytes) >= len_bytes); /* the bytes do not compress */
     cw_socket_release(s);
 }
 

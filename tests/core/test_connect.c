@@ -45,7 +45,7 @@ static void test_refused_port(void)
                  CW_TIMED_OUT); /* no closed event, because the socket was never open */
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_CONNECT_FAILED); /* the details can still be read */
     CHECK_INT(cw_error_web_status(), CW_WEB_CannotConnect);
-    /* and it can connect again */
+    /* the socket can connect again */
     CHECK_STATUS(cw_socket_connect(s, peer_script("echo"), CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_OK);
     CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
@@ -77,7 +77,7 @@ static void test_wrong_order(void)
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_try_receive(s, &e), CW_WOULD_BLOCK);
-    CHECK_STATUS(cw_socket_wait_closed(s, 0), CW_OK); /* at once, because the socket was never open */
+    CHECK_STATUS(cw_socket_wait_closed(s, 0), CW_OK); /* returns at once, because the socket was never open */
     CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
     cw_socket_release(s);
     s = peer_socket(CW_STREAM_SOCKET);

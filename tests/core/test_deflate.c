@@ -14,7 +14,7 @@ static const cw__compression defaults = {.is_on = true, .server_bits = 15, .clie
 typedef struct outcome {
     uint8_t *data;
     size_t len_bytes;
-    cw__inflate_result result; /* of the last call */
+    cw__inflate_result result; /* result of the last call */
     bool is_complete;
 } outcome;
 
@@ -102,7 +102,8 @@ static void test_examples(void)
     CHECK(FEED(i, "\x00")); /* 7.2.3.6 */
     CHECK_TEXT("");
     begin();
-    CHECK(feed_frame(i, 0x41, "\xf2\x48\xcd", 3, 3, BUFFER_BYTES) && !out.is_complete); /* in fragments */
+    CHECK(feed_frame(i, 0x41, "\xf2\x48\xcd", 3, 3, BUFFER_BYTES) &&
+          !out.is_complete); /* a message in fragments */
     CHECK(feed_frame(i, 0x80, "\xc9\xc9\x07\x00", 4, 4, BUFFER_BYTES) && out.is_complete);
     CHECK_TEXT("Hello");
     cw__inflater_destroy(i);
@@ -230,7 +231,7 @@ static void test_frames(void)
     piece.opcode = CW__OP_PING;
     CHECK(!cw__inflater_take(i, &piece));
     begin();
-    CHECK(feed_frame(i, 0x41, "\xf2\x48", 2, 2, BUFFER_BYTES)); /* in a compressed message */
+    CHECK(feed_frame(i, 0x41, "\xf2\x48", 2, 2, BUFFER_BYTES)); /* begins a compressed message */
     CHECK(!cw__inflater_take(i, &piece));
     piece.rsv = 0;
     CHECK(!cw__inflater_take(i, &piece));
@@ -294,7 +295,8 @@ static size_t heap_bytes(void)
     return info.uordblks + info.hblkhd;
 }
 
-/* 1 MiB that expands to 1 GiB of zeros: the output comes one buffer at a time, and no buffer needs more memory than the first. */
+/* 1 MiB that expands to 1 GiB of zeros: the output comes one buffer at a time. No buffer needs more memory than the
+ * first one. */
 static void test_bomb(void)
 {
     const size_t gib = (size_t)1 << 30;

@@ -59,7 +59,8 @@ static void each_descriptor_fails(body_call body)
     pthread_t thread;
     rlim_t base;
 
-    CHECK_INT(pthread_create(&thread, NULL, body, NULL), 0); /* no limit yet: some are kept for good */
+    CHECK_INT(pthread_create(&thread, NULL, body, NULL),
+              0); /* a first run without a limit, because some descriptors are kept for good */
     CHECK_INT(pthread_join(thread, &got_through), 0);
     CHECK(got_through != NULL);
     base = fill_holes();

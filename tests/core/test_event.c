@@ -139,7 +139,7 @@ static void test_lent(void)
 }
 
 static const harness_test tests[] = {
-    {"an event shows what it holds", test_create},
+    {"an event returns its properties", test_create},
     {"lifetime rule 4: freeing an event drops its reference to the socket", test_free_releases},
     {"medium events share one block", test_spare},
     {"a lent event is copied and left alone", test_lent},

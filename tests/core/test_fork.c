@@ -33,7 +33,7 @@ static void *receive_until_closed(void *s)
 
 /* ---- Open connections ---- */
 
-static cw_socket *message, *stream; /* of the parent */
+static cw_socket *message, *stream; /* the parent's sockets */
 static cw_mailbox *mailbox;
 static cw_event *taken;
 static cw_socket *held;

@@ -171,7 +171,7 @@ static void test_mask(void)
         src[i] = (uint8_t)(i * 31 + 5);
     for (size_t len = 0; len <= 140; len++) {
         for (size_t offset = 0; offset < 8; offset++) {
-            size_t at = (len + offset) % 9; /* so every alignment occurs */
+            size_t at = (len + offset) % 9; /* takes every alignment */
 
             memset(wanted, 0xee, sizeof wanted);
             memset(dst, 0xee, sizeof dst);

@@ -82,7 +82,8 @@ static void test_subprotocol(void)
     peer_drop(s);
     cw_shutdown(5000);
     CHECK_HAS(peer_log(), "\\r\\nSec-WebSocket-Protocol: chat, superchat\\r\\n");
-    peer_drop(answered(START UPGRADE CONNECTION ACCEPT "\r\n", "", "chat", CW_OK)); /* none was offered */
+    peer_drop(
+        answered(START UPGRADE CONNECTION ACCEPT "\r\n", "", "chat", CW_OK)); /* no subprotocol was offered */
     refused(chosen, "subprotocol");
     cw_shutdown(5000);
 }
@@ -305,7 +306,7 @@ static void test_tls_faults(void)
     CHECK_STATUS(over_tls(peer_env("CW_ECHO_WSS"), "/no/such/file.pem", true), CW_CONNECT_FAILED);
     CHECK_HAS(cw_error_message(), "/no/such/file.pem");
     CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
-    (void)snprintf(uri, sizeof uri, "wss%s", strchr(peer_env("CW_ECHO_WS"), ':')); /* no TLS there */
+    (void)snprintf(uri, sizeof uri, "wss%s", strchr(peer_env("CW_ECHO_WS"), ':')); /* a port without TLS */
     CHECK_STATUS(over_tls(uri, peer_env("CW_CA_FILE"), true), CW_CONNECT_FAILED);
     cw_shutdown(5000);
 }

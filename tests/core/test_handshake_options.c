@@ -74,7 +74,7 @@ static void test_tls(void)
     CHECK_STR(text_of(CURLOPT_CAPATH), "(none)");
     CHECK_STR(text_of(CURLOPT_CRLFILE), "/x/crl.pem");
     cw__handshake_destroy(h);
-    wishes.verify = false; /* no list of revoked certificates either, because it is part of the check */
+    wishes.verify = false; /* without the check, no list of revoked certificates is used */
     version.capath = "/etc/ssl/certs";
     h = made("wss://server.test/", NULL);
     CHECK_INT(number_of(CURLOPT_SSL_VERIFYPEER), 0);

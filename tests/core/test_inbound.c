@@ -118,7 +118,7 @@ static void test_reserved_bits(void)
     refused("a10161", 1002);
     refused("910161", 1002);
     refused("c900", 1002);
-    refused("010161c00162", 1002); /* on a continuation */
+    refused("010161c00162", 1002); /* RSV1 on a continuation */
 }
 
 static void test_reserved_opcodes(void)
@@ -168,7 +168,7 @@ static void test_close_frames(void)
     refused("880103", 1002);         /* half a code */
     refused("880203ed", 1002);       /* 1005 must not be sent */
     refused("880203ee", 1002);       /* 1006 */
-    refused("8802f000", 1002);       /* beyond 4999 */
+    refused("8802f000", 1002);       /* a code beyond 4999 */
     refused("880303e8ff", 1007);     /* the reason is not UTF-8 */
     refused("880503e8f0908d", 1007); /* cut off */
 }
@@ -176,15 +176,15 @@ static void test_close_frames(void)
 static void test_utf8(void)
 {
     refused("810a6865ff", 1007);   /* the frame continues, but the first bad byte ends the connection */
-    refused("017e03e8c0", 1007);   /* and the message continues too */
+    refused("017e03e8c0", 1007);   /* the message continues too */
     refused("0101ce0001ff", 1007); /* across fragments */
     refused("0101ce8001ff", 1007);
-    refused("0101ce8900000162", 1007); /* with a ping between */
+    refused("0101ce8900000162", 1007); /* with a ping between the fragments */
     refused("8101ce", 1007);           /* cut off at the end of the message */
     refused("0103e282ac0002e2828000", 1007);
     refused("8103eda080", 1007);   /* a surrogate */
-    refused("8104f4908080", 1007); /* beyond U+10FFFF */
-    refused("8102c080", 1007);     /* not the shortest form */
+    refused("8104f4908080", 1007); /* a code point beyond U+10FFFF */
+    refused("8102c080", 1007);     /* an overlong form */
 }
 
 static void test_utf8_across_fragments(void)
@@ -384,7 +384,7 @@ static void test_queued_before_a_reset(void)
     take_abc(s);
     CHECK_INT(cw_error_web_status(), CW_WEB_ConnectionReset);
     peer_finish(s);
-    for (int i = 0; i < 20; i++) { /* both at once: the kernel keeps the data that came before the reset */
+    for (int i = 0; i < 20; i++) { /* the data and the reset at once: the kernel keeps the data */
         s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "/rst"));
         take_abc(s);
         CHECK_CLOSED(s, 1006, false);
@@ -401,7 +401,8 @@ static void test_queued_before_the_end(void)
     CHECK_HAS(cw_error_message(), "without a close frame");
     CHECK_CLOSED(s, 1006, false);
     peer_finish(s);
-    s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "8105616263/end")); /* in the middle of a frame */
+    s = peer_open(CW_MESSAGE_SOCKET,
+                  peer_script(ABC "8105616263/end")); /* the connection ends in the middle of a frame */
     take_abc(s);
     CHECK_CLOSED(s, 1006, false);
     peer_finish(s);

@@ -21,7 +21,7 @@ typedef struct counter {
     cw__subscriber subscriber; /* the first member */
     cw_mailbox *mailbox;
     int id, events, holds, drops;
-    bool has_no_memory; /* only once */
+    bool has_no_memory; /* the next take fails, once */
 } counter;
 
 static void hold(cw__subscriber *s) { ((counter *)(void *)s)->holds++; }
@@ -105,7 +105,7 @@ static void test_order(void)
     CHECK(nothing.holds == 1 && nothing.drops == 1);
     expect(m, 1);
     expect(m, 4);
-    CHECK(is_readable(m)); /* until the list is found empty */
+    CHECK(is_readable(m)); /* readable until the list is found empty */
     expect(m, 0);
     CHECK(!is_readable(m));
     CHECK(a.holds == 2 && a.drops == 2 && b.holds == 1 && b.drops == 1 && c.holds == 1 && c.drops == 1);
@@ -165,7 +165,7 @@ static void test_released(void)
     list(&b);
     cw_mailbox_release(m);
     CHECK(a.holds == 1 && a.drops == 1 && b.holds == 1 && b.drops == 1);
-    list(&c); /* nothing is listed any more */
+    list(&c); /* a released mailbox lists no subscriber */
     CHECK(c.holds == 0 && !c.subscriber.is_listed);
     for (int i = 0; i < 2; i++) {
         CHECK(is_readable(m)); /* the descriptor stays readable, because every waiting thread must leave */

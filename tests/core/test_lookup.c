@@ -32,7 +32,7 @@ __attribute__((visibility("default"))) int getaddrinfo(const char *node, const c
 static void let_go(void)
 {
     atomic_store(&may_go, 1);
-    if (!UNDER_TSAN)                                  /* which adds a thread of its own after the first */
+    if (!UNDER_TSAN) /* ThreadSanitizer adds a thread of its own after the first */
         UNTIL(thread_count() == thread_count_before); /* a leak checker would miss a running thread's memory */
 }
 

@@ -138,7 +138,7 @@ static bool note(int kind, cw_status status)
 
     (void)atomic_fetch_add(&done[kind], is_done);
     if (!is_done && status != CW_WOULD_BLOCK && status != CW_TIMED_OUT && status != CW_CLOSED)
-        CHECK_STATUS(status, CW_INVALID_STATE); /* still connecting */
+        CHECK_STATUS(status, CW_INVALID_STATE); /* the socket is still connecting */
     return is_done;
 }
 
@@ -215,7 +215,7 @@ static bool is_failure(cw_status status)
         return false;
     CHECK(*cw_error_message() != '\0');
     if (status != CW_NO_MEMORY && status != CW_CLOSED && status != CW_CONNECT_FAILED)
-        CHECK_STATUS(status, CW_SYSTEM_ERROR); /* no poller */
+        CHECK_STATUS(status, CW_SYSTEM_ERROR); /* the service got no poller */
     return true;
 }
 
@@ -253,7 +253,7 @@ static bool whole_life(void *uri)
 
 static void test_no_memory(void)
 {
-    (void)strcpy(stress_uri, peer_script("x:8900/echo/end")); /* with a ping to answer */
+    (void)strcpy(stress_uri, peer_script("x:8900/echo/end")); /* the server sends a ping first */
     each_allocation_fails(whole_life, stress_uri);
 }
 

@@ -377,7 +377,7 @@ static void test_just_fits(void)
     cw__message_init(&m, false, 5);
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, "123", 3, 0), CW__MESSAGE_NONE);
     CHECK_INT(feed(&m, &out, CW__OP_CONTINUATION, false, "4", 1, 0), CW__MESSAGE_NONE);
-    CHECK_INT(m.building->room_bytes, 5); /* not doubled */
+    CHECK_INT(m.building->room_bytes, 5); /* the room is not doubled */
     CHECK_INT(feed(&m, &out, CW__OP_CONTINUATION, true, "5", 1, 0), CW__MESSAGE_WHOLE);
     CHECK_BYTES(out.event->data, out.event->len_bytes, "12345", 5);
     cw_event_free(out.event);
@@ -400,7 +400,7 @@ static void test_partial_has_no_limit(void)
     CHECK(!out.is_complete);
     CHECK(cw__message_space(&m, &room) == NULL);
     CHECK_INT(room, 0);
-    CHECK(cw__malloc(1) == NULL); /* so no memory was asked for before */
+    CHECK(cw__malloc(1) == NULL); /* this is the first allocation, so the feed made none */
     cw__message_destroy(&m);
 }
 

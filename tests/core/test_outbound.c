@@ -195,7 +195,7 @@ static void test_fragments_of_text(void)
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\xe2", false), CW_OK); /* cut inside a character */
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "a", false), CW_INVALID_ARGUMENT);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "", true), CW_INVALID_ARGUMENT); /* the text may not end there */
-    CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\x82", false), CW_OK);          /* and the message is as it was before */
+    CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\x82", false), CW_OK); /* the failed call left the message as it was */
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\x82", true), CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\xff", true), CW_INVALID_ARGUMENT); /* a message that did not begin */
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\xc3", true), CW_INVALID_ARGUMENT);
@@ -227,7 +227,7 @@ static void test_fragments_guarded(void)
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "x", false), CW_INVALID_STATE);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "x", true), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_TIMED_OUT); /* allowed inside a message (5.4) */
-    UNTIL(LOCKED(s, s->pings.heard_ms != 0));               /* and so is the answer to the server's */
+    UNTIL(LOCKED(s, s->pings.heard_ms != 0));               /* the answer to the server's ping is allowed too */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "c", 1, 0), CW_OK);
     close_well(s);

@@ -198,7 +198,7 @@ static void test_many_waiting(void)
     write_pong(&p, MOST - 1);
     for (int i = 0; i < MOST - 1; i++)
         end_ping(&pings[i], CW_OK);
-    CHECK_STATUS(cw_socket_ping(p.s, 0, NULL), CW_TIMED_OUT); /* there is room again */
+    CHECK_STATUS(cw_socket_ping(p.s, 0, NULL), CW_TIMED_OUT); /* there is room for a ping again */
     cw_socket_abort(p.s);
     end_ping(&pings[MOST - 1], CW_CLOSED);
     raw_finish(&p);
@@ -435,7 +435,7 @@ static void test_slow_upload(void)
     raw_peer p;
     pinging w = {0};
     uint8_t *scrap = malloc(STEP_BYTES);
-    int room = PEER_ROOM_BYTES; /* or its system takes and acknowledges the whole upload at once */
+    int room = PEER_ROOM_BYTES; /* small, so that the peer's system does not take the whole upload at once */
     int64_t deadline_ms, before_ms;
     int verdicts = 0;
 

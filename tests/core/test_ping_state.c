@@ -29,7 +29,7 @@ static void test_states(void)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
     raw_peer p;
     char uri[64];
-    int listener = raw_listen(uri); /* and no peer answers */
+    int listener = raw_listen(uri); /* the peer accepts no connection */
     int64_t rtt_us = 7;
 
     CHECK_STATUS(cw_socket_ping(s, 0, &rtt_us), CW_INVALID_STATE);

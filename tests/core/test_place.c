@@ -35,7 +35,7 @@ static void test_lent(void)
     CHECK(!cw__message_lend(&m, &other)); /* one at a time */
     CHECK(cw__message_take_back(&m, &other));
     CHECK_INT(feed(&m, &out, CW__OP_TEXT, false, "abc", 3, 0), CW__MESSAGE_NONE);
-    CHECK(!cw__message_lend(&m, &other)); /* not in the middle of a message */
+    CHECK(!cw__message_lend(&m, &other)); /* refused in the middle of a message */
     CHECK_INT(feed(&m, &out, CW__OP_CONTINUATION, true, "defgh", 5, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event == &place);
     CHECK(place.is_complete);
@@ -60,12 +60,14 @@ static void test_lent_is_too_small(void)
     lend(&place, own, sizeof own);
     cw__message_init(&m, false, -1);
     CHECK(cw__message_lend(&m, &place));
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4), CW__MESSAGE_NONE); /* shown by the header */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4),
+              CW__MESSAGE_NONE); /* by the header the message is too long */
     CHECK_INT(place.len_bytes, 0);
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "bcde", 4, 0), CW__MESSAGE_WHOLE);
     CHECK_BYTES(out.event->data, out.event->len_bytes, "abcde", 5);
     cw_event_free(out.event);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, "abc", 3, 0), CW__MESSAGE_NONE); /* or a later fragment */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, "abc", 3, 0),
+              CW__MESSAGE_NONE); /* by a later fragment it is too long */
     CHECK_INT(place.len_bytes, 3);
     CHECK_INT(feed(&m, &out, CW__OP_CONTINUATION, true, "de", 2, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event != &place);
@@ -119,7 +121,8 @@ static void test_coming(void)
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abcde", 5, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event == &place);
     CHECK_INT(cw__message_coming(&m), 0);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4), CW__MESSAGE_NONE); /* not only the header */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4),
+              CW__MESSAGE_NONE); /* more than the header has arrived */
     CHECK_INT(cw__message_coming(&m), 0);
     cw__message_destroy(&m);
     cw__message_init(&m, false, -1);
@@ -149,14 +152,15 @@ static void test_lent_in_vain(void)
     lend(&place, own, 3);
     cw__message_init(&m, false, -1);
     CHECK(cw__message_lend(&m, &place));
-    CHECK(cw__message_take_back(&m, &place)); /* before any byte came */
+    CHECK(cw__message_take_back(&m, &place)); /* taken back before any byte arrived */
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event != &place);
     cw_event_free(out.event);
     CHECK(cw__message_lend(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* the message just fits */
     CHECK(out.event == &place);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* for one message only */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0),
+              CW__MESSAGE_WHOLE); /* the place is for one message only */
     CHECK(out.event != &place);
     cw_event_free(out.event);
     lend(&place, own, 3);
@@ -191,7 +195,7 @@ typedef struct fragment {
     size_t len_bytes;
     uint64_t remaining;
     bool is_final;
-    size_t wanted_room; /* afterwards */
+    size_t wanted_room; /* the room after the fragment */
 } fragment;
 
 /* Feeds the fragments of a message; the last one ends it. Checks the room after each. */

@@ -60,7 +60,7 @@ static void test_at_once(void)
 
 /* ---- One socket of a group ends before the others ---- */
 
-static raw_peer peers[GROUP]; /* of members whose server is this test */
+static raw_peer peers[GROUP]; /* servers in this process, for some members */
 static int listeners[GROUP];
 
 static void start_raw(size_t i, int timeout_ms)

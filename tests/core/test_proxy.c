@@ -136,7 +136,7 @@ static void test_excluded(void)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         bool is = cw__proxy_is_excluded(rows[i].list, rows[i].host, rows[i].port);
         CHECK_STR(is ? rows[i].list : "",
-                  rows[i].is_excluded ? rows[i].list : ""); /* if a check fails, it prints the row */
+                  rows[i].is_excluded ? rows[i].list : ""); /* a failed check prints the list */
     }
 }
 

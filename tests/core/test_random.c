@@ -34,7 +34,7 @@ static void test_all_of_it(void)
     for (int i = 0; i < 8; i++) {
         memset(many, 0xa5, sizeof many);
         CHECK(cw__random(many, sizeof many - 1));
-        CHECK_INT(many[sizeof many - 1], 0xa5); /* and no byte beyond */
+        CHECK_INT(many[sizeof many - 1], 0xa5); /* the byte beyond the end is unchanged */
         is_end_filled = is_end_filled || many[sizeof many - 2] != 0xa5;
     }
     CHECK(is_end_filled);

@@ -124,7 +124,7 @@ static void test_bounded_stream(void)
 typedef struct taker {
     cw_socket *s;
     int timeout_ms;
-    atomic_int *taken; /* in all threads together */
+    atomic_int *taken; /* number of messages that all threads have taken */
     cw_status status;
 } taker;
 
@@ -322,7 +322,7 @@ static void test_rest_behind_a_stalled_close(void)
     cw_event_free(e);
     UNTIL(cw_socket_state(s) != CW_STATE_OPEN); /* closing; on a busy machine perhaps closed already */
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER),
-                 CW_CLOSED); /* after close_timeout: messages are lost */
+                 CW_CLOSED); /* after close_timeout, with lost messages */
     if (cpu_ms() - before > 150)
         HARNESS_FAIL("%g ms of processor time for 400 ms of waiting", cpu_ms() - before);
     peer_finish(s);

@@ -388,7 +388,7 @@ static void test_headers(void)
     CHECK_STR(headers_of(""), "");
     CHECK_STR(headers_of("A: b\r\n"), "A=b|");
     CHECK_STR(headers_of("A: b\r\nC:d\r\n\r\n"), "A=b|C=d|");
-    CHECK_STR(headers_of("A: b\r\na: c\r\n"), "A=b|a=c|"); /* in their order */
+    CHECK_STR(headers_of("A: b\r\na: c\r\n"), "A=b|a=c|"); /* headers in their order */
     CHECK_STR(headers_of("A: \t b c \t\r\n"), "A=b c|");
     CHECK_STR(headers_of(" A\t: b\r\n"), "A=b|");
     CHECK_STR(headers_of("A:\r\nB: \t\r\nC:"), "A=|B=|C=|");

@@ -238,7 +238,7 @@ static void test_signals(void)
     (void)sigaddset(&user, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, &user, &before);
     CHECK(!sigismember(&before, SIGUSR1)); /* connecting has not changed this thread's mask */
-    CHECK_INT(kill(getpid(), SIGUSR1), 0); /* to any thread that takes it: none may */
+    CHECK_INT(kill(getpid(), SIGUSR1), 0); /* sent to the process: every thread blocks it */
     echo_once(s);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
     (void)sigpending(&pending);
@@ -367,7 +367,7 @@ static void test_used_after(void)
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_OK);
     cw_socket_release(s);
     cw_socket_release(stream);
-    s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* and new sockets work */
+    s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* new sockets work */
     echo_once(s);
     peer_finish(s);
 }

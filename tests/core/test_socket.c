@@ -292,7 +292,7 @@ static void test_release_under_send(void)
 
     release_under(impatient(CW_MESSAGE_SOCKET, peer_script("stall/hang")), call_send, CW_CLOSED);
     s = impatient(CW_MESSAGE_SOCKET, peer_script_tls("stall/hang"));
-    do { /* until the kernel takes no more for good, not only for a moment */
+    do { /* until the kernel takes no more, even after a pause */
         while (cw_socket_send(s, CW_BINARY, (char[65536]){0}, 65536, 0) == CW_OK)
             continue;
     } while (cw_socket_flush(s, 200) == CW_OK);

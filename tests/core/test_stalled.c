@@ -82,7 +82,7 @@ static void test_stalled(void)
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_SEND_TIMEOUT, 20), CW_OK);
     raw_open(&p, s);
     count = fill(s);
-    while (cw_mailbox_take(m, 0, &e) == CW_OK) /* from when the kernel last took something */
+    while (cw_mailbox_take(m, 0, &e) == CW_OK) /* drops events from before the queue was full */
         cw_event_free(e);
     CHECK(LOCKED(s, s->out.data_bytes) <= QUEUE_BYTES);
     CHECK(LOCKED(s, s->out.data_bytes) + SMALL_BYTES + 64 > QUEUE_BYTES);
@@ -162,7 +162,8 @@ static void test_stalled_fragment(void)
     CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, data, sizeof data, false, 10), CW_TIMED_OUT);
     CHECK_INT(LOCKED(s, s->out.fragments), CW__FRAGMENTS_NONE);
     expect_numbered(&p, count);
-    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK); /* of another kind, because no message is open */
+    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false),
+                 CW_OK); /* another kind is allowed, because no message is open */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
     RAW_EXPECT(&p, CW__OP_BINARY, "a", 1);
     RAW_EXPECT(&p, CW__OP_CONTINUATION, "b", 1);
@@ -437,7 +438,7 @@ static void test_ping_flood(void)
         CHECK(raw_next(&p, &f));
         memcpy(&number, f.payload, sizeof number);
         if (f.head.opcode == CW__OP_PONG) {
-            CHECK(pongs == 0 || number > latest); /* in order */
+            CHECK(pongs == 0 || number > latest); /* pongs come in order */
             latest = number;
             pongs++;
         } else

@@ -86,9 +86,9 @@ static void check_message(life *l, unsigned me, const cw_event *e)
     CHECK_INT(cw_event_kind(e), kind_of(number));
     CHECK(cw_event_is_complete(e));
     CHECK(memcmp(data + HEAD_CHARS, body_of(number), body) == 0);
-    CHECK(number > l->latest[me][sender]); /* in order */
+    CHECK(number > l->latest[me][sender]); /* each sender's messages come in order */
     l->latest[me][sender] = number;
-    CHECK_INT(atomic_exchange(&l->seen[sender][number], 1), 0); /* only once */
+    CHECK_INT(atomic_exchange(&l->seen[sender][number], 1), 0); /* each message comes only once */
     (void)atomic_fetch_add(&l->taken[sender], 1);
     (void)atomic_fetch_add(&back_count, 1);
 }

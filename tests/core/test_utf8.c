@@ -227,7 +227,7 @@ static void in_the_middle(const char *filler, size_t filler_bytes)
             bool is_complete;
             size_t bad;
 
-            memset(bytes, 'z', LONGEST); /* if the filler does not reach the end */
+            memset(bytes, 'z', LONGEST); /* fills the bytes that the filler does not reach */
             for (size_t i = 0; i < at; i++)
                 bytes[i] = (uint8_t)filler[i % filler_bytes];
             for (size_t i = 0; i < (LONGEST - at - length) / filler_bytes * filler_bytes; i++)

@@ -8,7 +8,7 @@
 
 enum {
     SPLITS = 20,
-    SINGLE_BYTES = 1024, /* at each end of a vector that is too long for byte by byte */
+    SINGLE_BYTES = 1024, /* bytes at each end of a long vector that are replayed one by one */
     MANY_BYTES = 1000,
     LIST_MOST = 1024,
     CLOSE_TIMEOUT_MS = 1000
@@ -18,7 +18,7 @@ void cw_socket_release(cw_socket *s) { (void)s; }
 
 typedef struct expected_message {
     cw_kind kind;
-    bool is_begun; /* only part of it may come, and no end */
+    bool is_begun; /* the message may come in part, without its end */
     vectors_bytes bytes;
 } expected_message;
 
@@ -423,7 +423,8 @@ static void run_vector(const vectors_vector *v)
     free_expanded();
 }
 
-static size_t first_vector[VECTORS_AT_MOST + 1]; /* of each test; its last one is before the next test's */
+static size_t
+    first_vector[VECTORS_AT_MOST + 1]; /* each test's first vector; the test ends before the next one's */
 
 static void test_vectors(void)
 {

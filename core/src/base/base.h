@@ -97,7 +97,7 @@ void cw__base64(const uint8_t *data, size_t len_bytes, char *out);
 /* ---- From event.c: the events that a runtime receives ------------------------------------------------- */
 
 struct cw_event {
-    struct cw_event *next; /* in an inbox */
+    struct cw_event *next; /* the next event in an inbox */
     cw_socket *socket;     /* the event's socket, after a mailbox has returned the event; else NULL */
     void (*release)(cw_socket *socket); /* drops the reference that keeps the memory of socket */
     size_t len_bytes;

@@ -15,7 +15,7 @@ CW__PRIVATE_BEGIN
 /* ---- From timer.c: a heap of deadlines, under the lock of its owner (the service) ---------------------- */
 
 typedef struct cw__timer {
-    int64_t due_ms; /* on the monotonic clock */
+    int64_t due_ms; /* time on the monotonic clock */
     size_t place;   /* 1-based index in the heap; 0 = not in it */
 } cw__timer;
 
@@ -125,7 +125,7 @@ typedef struct cw__client_calls {
      * follows. */
     void (*shut_down)(cw__client *client, int grace_ms);
     void (*detached)(cw__client *client); /* the service will not use it any more */
-    void (*forked)(cw__client *client);   /* in a child process: close the inherited descriptors */
+    void (*forked)(cw__client *client);   /* called in a child process: close the inherited descriptors */
 } cw__client_calls;
 
 struct cw__client {
@@ -133,7 +133,7 @@ struct cw__client {
     cw__timer timer;
     cw__client *next_attention;
     cw__client *next, *previous; /* in the list of all attached clients */
-    bool is_queued;              /* in the queue for attend; under the service's lock */
+    bool is_queued;              /* the client is in the queue for attend; under the service's lock */
     bool is_gone;                /* detached; only the service thread uses this field */
 };
 

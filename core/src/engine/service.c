@@ -41,7 +41,7 @@ static struct service {
     void (*at_end)(void);
     cw__thread thread;
     phase phase;
-    int grace_ms;        /* in CLOSING: the time for closing handshakes */
+    int grace_ms;        /* the time for closing handshakes in CLOSING */
     int64_t patience_ms; /* until this time, clients that make progress are not dropped */
 } service = {.lock = PTHREAD_MUTEX_INITIALIZER};
 

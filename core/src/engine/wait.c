@@ -126,7 +126,7 @@ static void free_thread_wake(void *pointer)
     thread_wake *t = pointer;
 
     cw__wake_destroy(&t->wake);
-    free(t); /* not by alloc.c: it lives as long as its thread, which outlives a test */
+    free(t); /* not by alloc.c, because the block lives as long as its thread, which outlives a test */
 }
 
 static void make_wake_key(void) { wake_key_made = pthread_key_create(&wake_key, free_thread_wake) == 0; }

@@ -108,7 +108,7 @@ static void move(cw__close *c, cw__close_state to)
     bool may_move = is_legal(c->state, to);
 
     assert(may_move);
-    (void)may_move; /* for builds without assertions */
+    (void)may_move; /* used even in builds without assertions */
     c->state = to;
 }
 

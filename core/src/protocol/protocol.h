@@ -96,14 +96,14 @@ typedef enum cw__close_state {
     CW__CLOSE_NONE,     /* open in both directions */
     CW__CLOSE_SENT,     /* we sent our close frame first and wait for the peer's */
     CW__CLOSE_RECEIVED, /* the peer's came first; we still have to send ours */
-    CW__CLOSE_BOTH,     /* both were exchanged; we wait until the server ends TCP (section 7.1.1) */
-    CW__CLOSE_FAILED,   /* the peer broke the protocol and we sent our close frame; input is ignored */
-    CW__CLOSE_ENDED     /* TCP has ended */
+    CW__CLOSE_BOTH,   /* both close frames were exchanged; we wait until the server ends TCP (section 7.1.1) */
+    CW__CLOSE_FAILED, /* the peer broke the protocol and we sent our close frame; input is ignored */
+    CW__CLOSE_ENDED   /* TCP has ended */
 } cw__close_state;
 
 typedef struct cw__close {
     cw__close_state state;
-    bool was_clean;           /* both frames were exchanged */
+    bool was_clean;           /* both close frames were exchanged */
     int64_t deadline_ms;      /* when we end TCP ourselves; INT64_MAX = no deadline yet */
     cw__close_payload result; /* how it ended: the peer's code and reason, or 1006 and a text */
 } cw__close;
@@ -136,7 +136,7 @@ typedef struct cw__piece {
     size_t len_bytes;
     uint64_t offset;    /* position of data[0] in the frame's payload */
     uint64_t remaining; /* bytes of the frame after this piece */
-    uint8_t opcode;     /* as sent: 0 in a continuation */
+    uint8_t opcode;     /* the opcode on the wire: 0 in a continuation */
     uint8_t rsv;
     bool is_final;
 } cw__piece;
@@ -237,7 +237,7 @@ typedef struct cw__deflater cw__deflater;
 typedef enum cw__inflate_result {
     CW__INFLATE_PIECE,    /* *out is the next piece of plain data, in the form of a frame's piece */
     CW__INFLATE_DRY,      /* all input was used */
-    CW__INFLATE_BAD,      /* not valid deflate data: fail the connection; make no further call */
+    CW__INFLATE_BAD,      /* the data is not valid deflate: fail the connection; make no further call */
     CW__INFLATE_NO_MEMORY /* make no further call */
 } cw__inflate_result;
 
@@ -270,7 +270,7 @@ void cw__deflater_forget(cw__deflater *d);
 
 /* ---- From reply.c: the reply to the opening handshake (section 4.1) ------------------------------------- */
 
-enum { CW__KEY_CHARS = 24 }; /* of a Sec-WebSocket-Key: 16 bytes as base64 */
+enum { CW__KEY_CHARS = 24 }; /* length of a Sec-WebSocket-Key: 16 bytes as base64 */
 
 /* Zero it before the first use. */
 typedef struct cw__reply {
@@ -278,7 +278,7 @@ typedef struct cw__reply {
     size_t len_bytes, room_bytes;
     size_t head_bytes; /* size of all replies: status lines, headers, empty lines */
     bool is_begun;     /* a status line has arrived */
-    int http_status;   /* from the status line; 0 if that is malformed */
+    int http_status;   /* status in the status line; 0 if that line is malformed */
     bool is_cut;       /* the reply was too long, or there was no memory */
     bool has_no_memory;
     bool is_complete;  /* the empty line has arrived; without it libcurl may still report CURLE_OK and 101 */
@@ -340,7 +340,7 @@ typedef struct cw__uri {
     bool is_secure; /* wss */
     bool is_ipv6;
     const char *prefix; /* "ws://user:password@", encoded */
-    const char *host;   /* as given, without [ ] and zone */
+    const char *host;   /* the host as given, without [ ] and zone */
     const char *zone;   /* zone of an IPv6 address; "" = none */
     const char *suffix; /* ":8080/", or "/" */
     const char *target; /* "/path?query", encoded: visible ASCII */

@@ -170,7 +170,7 @@ static cw_status attach_locked(cw_socket *s, const cw__uri *uri, int timeout_ms)
         return status;
     }
     s->connecting = c;
-    cw__socket_hold(s); /* for the service */
+    cw__socket_hold(s); /* the reference of the service */
     s->is_attached = true;
     cw__socket_set_state_locked(s, CW_STATE_CONNECTING);
     return CW_OK;

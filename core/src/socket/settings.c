@@ -135,7 +135,7 @@ static bool is_in_range(cw_option o, int64_t value)
 
 cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
 {
-    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+    cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
     if (status != CW_OK)
         return status;
@@ -151,7 +151,7 @@ cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
 
 cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
 {
-    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+    cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
     *value = 0;
     if (status != CW_OK)
@@ -203,7 +203,7 @@ cw_status cw_option_check_item(cw_option o, const char *item, size_t len_bytes)
 cw_status cw_socket_set_text(cw_socket *s, cw_option o, const void *value, size_t len_bytes)
 {
     char *copy = NULL;
-    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+    cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
     if (status != CW_OK)
         return status;
@@ -244,7 +244,7 @@ static void copy_out(const char *text, size_t len, char *buffer, size_t size_byt
 
 cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t size_bytes, size_t *len_bytes)
 {
-    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+    cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
     copy_out("", 0, buffer, size_bytes, len_bytes);
     if (status != CW_OK)

@@ -23,8 +23,9 @@ CW__PRIVATE_BEGIN
 enum { CW__ADDRESS_BYTES = 64 };
 
 typedef struct cw__settings {
-    int64_t numbers[CW_OPTION_COUNT]; /* for text, a list or bytes: the length in bytes */
-    char *texts[CW_OPTION_COUNT];     /* NULL = empty; a NUL follows the last byte */
+    int64_t
+        numbers[CW_OPTION_COUNT]; /* the value of a number; the length in bytes of a text, a list or bytes */
+    char *texts[CW_OPTION_COUNT]; /* NULL = empty; a NUL follows the last byte */
     /* Lines that end with "\n", or NULL. "Name: value"; "Name;" = an empty value; "Name:" = not sent. */
     char *headers;
 } cw__settings;
@@ -51,7 +52,7 @@ typedef enum cw__fragments { CW__FRAGMENTS_NONE, CW__FRAGMENTS_PLAIN, CW__FRAGME
 
 typedef struct cw__outbound {
     cw__queued_frame *first, *last;
-    size_t data_bytes;       /* of queued data frames, each with CW__FRAME_COST_BYTES */
+    size_t data_bytes;       /* size of the queued data frames, each with CW__FRAME_COST_BYTES */
     uint64_t progress_bytes; /* bytes that the connection has accepted so far */
     unsigned pong_count;
     unsigned wants_read_count; /* writes in a row that sent nothing because TLS has to read first */
@@ -62,8 +63,8 @@ typedef struct cw__outbound {
     cw__fragments fragments;
     cw_kind fragments_kind;
     unsigned batch_count;   /* open batches */
-    uint64_t control_bytes; /* of control frames after the last message, in the size that TCP sees */
-    uint64_t lost_bytes;    /* of accepted messages that, as far as is known, did not reach the peer */
+    uint64_t control_bytes; /* bytes of control frames after the last message, as TCP counts them */
+    uint64_t lost_bytes;    /* bytes of accepted messages that, as far as is known, did not reach the peer */
     bool is_loss_told;      /* a call has reported the lost bytes */
     cw__utf8 utf8;          /* the check of the open text message */
     cw__deflater *deflater; /* used by the thread that sends pieces; NULL before the first compressed message */
@@ -111,12 +112,13 @@ typedef struct cw__pings {
     cw__ping *waiting;
     unsigned waiting_count;
     uint64_t last_number;
-    int64_t next_ms;            /* when the next keepalive ping is due */
-    int64_t deadline_ms;        /* the connection counts as lost then, unless a byte arrives before */
-    int64_t heard_ms;           /* when bytes last arrived, as far as noted, or when reading resumed */
-    int64_t acknowledged_bytes; /* by the peer's system, when the ping was sent or at the last check */
-    bool has_more;              /* data was under way when acknowledged_bytes was set */
-    bool is_paused;             /* the inbox was found full and is still more than half full */
+    int64_t next_ms;     /* when the next keepalive ping is due */
+    int64_t deadline_ms; /* the connection counts as lost then, unless a byte arrives before */
+    int64_t heard_ms;    /* when bytes last arrived, as far as noted, or when reading resumed */
+    int64_t
+        acknowledged_bytes; /* bytes that the peer's system had acknowledged when the ping was sent, or at the last check */
+    bool has_more;  /* data was under way when acknowledged_bytes was set */
+    bool is_paused; /* the inbox was found full and is still more than half full */
     bool is_behind; /* the inbox was full, and bytes from that time may still be unread in the kernel */
     cw__pong *owed; /* pongs to the peer's pings, the oldest first; ping.c decides when they are sent */
     unsigned owed_count;
@@ -127,7 +129,7 @@ typedef struct cw__pings {
  * begins when the peer's system has all of that data. */
 typedef struct cw__drain {
     bool is_on;
-    int held_bytes;          /* in our kernel, at the last check */
+    int held_bytes;          /* bytes in our kernel at the last check */
     uint64_t progress_bytes; /* out.progress_bytes at the last check */
     int64_t progress_ms;     /* when progress was last seen */
 } cw__drain;
@@ -150,15 +152,15 @@ struct cw_socket {
     cw__cond changed;
     unsigned waiting_count; /* threads that wait for changed */
     unsigned polling_count; /* threads that poll fd */
-    bool is_attached;       /* to the service */
+    bool is_attached;       /* the service calls this socket */
 
     cw__settings settings;
     char *uri, *protocol, *reply, *extensions;
-    cw__compression compression; /* as agreed */
+    cw__compression compression; /* the agreed terms */
     char local_address[CW__ADDRESS_BYTES], remote_address[CW__ADDRESS_BYTES];
 
     struct cw__connecting *connecting; /* belongs to connect.c; NULL unless connecting */
-    cw__error connect_error;           /* its status is CW_OK if the connect succeeded */
+    cw__error connect_error;           /* result of the last connect; status CW_OK if it succeeded */
     void *easy;                        /* the CURL handle of an open connection; connect.c frees it */
     struct cw__pool *pool;             /* the pool that easy is in */
     int fd;

@@ -138,7 +138,7 @@ static unsigned flags_of(uint8_t opcode, bool is_final)
         return CURLWS_PONG;
     case CW__OP_TEXT:
         return CURLWS_TEXT | (is_final ? 0u : (unsigned)CURLWS_CONT);
-    default: /* in an open message libcurl makes a continuation, whatever type it is given */
+    default: /* in an open message libcurl makes a continuation, whatever this type is */
         return CURLWS_BINARY | (is_final ? 0u : (unsigned)CURLWS_CONT);
     }
 }

@@ -195,7 +195,7 @@ static CURLcode set_proxy(cw__handshake *h, const cw__handshake_settings *settin
             code = curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
         return code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN
                    ? CURLE_OK
-                   : code; /* this libcurl has no proxies */
+                   : code; /* the loaded libcurl has no proxies */
     }
 #define SET(option, value) \
     if (code == CURLE_OK)  \

@@ -32,9 +32,9 @@ struct cw__pool {
     cw__pool_member *connecting;
     unsigned member_count;     /* members that connect or are connected */
     cw__sharing sharing;       /* which connections may join */
-    cw__trust trust;           /* of CW__SHARE_TRUST */
-    bool is_listed;            /* in the list of pools with room */
-    cw__pool *next, *previous; /* in the list of pools with room */
+    cw__trust trust;           /* for CW__SHARE_TRUST only */
+    bool is_listed;            /* the pool is in the list of pools with room */
+    cw__pool *next, *previous; /* neighbours in the list of pools with room */
     int watched[WATCHED_AT_MOST];
     unsigned watched_count;
 };

@@ -46,7 +46,7 @@ struct cw__race {
     unsigned attempt_count;
     int64_t next_ms; /* when the next address is due */
     attempt winner;  /* fd -1 = there is no winner, or cw__race_take has taken it */
-    int os_errno;    /* of the latest attempt that failed */
+    int os_errno;    /* errno of the latest attempt that failed */
     bool has_no_memory;
 };
 
@@ -110,7 +110,7 @@ int cw__race_errno(const cw__race *r) { return r->os_errno; }
 void cw__race_add(cw__race *r, const struct sockaddr *to, size_t len_bytes)
 {
     if ((to->sa_family != AF_INET && to->sa_family != AF_INET6) || len_bytes > sizeof r->addresses->to)
-        return; /* not an address that can be tried */
+        return; /* an address of another family cannot be tried */
     if (r->count == r->room) {
         size_t room = r->room ? 2 * r->room : 8;
         address *more = cw__realloc(r->addresses, room * sizeof *more);

@@ -65,13 +65,13 @@ typedef struct cw__failure {
     int proxy_code;                 /* CURLINFO_PROXY_ERROR */
     long verify_result;             /* CURLINFO_SSL_VERIFYRESULT, or CURLINFO_PROXY_SSL_VERIFYRESULT */
     const char *text;               /* libcurl's */
-    const char *host;               /* of the URI */
+    const char *host;               /* the host of the URI */
     const char *proxy;              /* "host:port" of the proxy; NULL = none is used */
     const char *variable;           /* the variable that names the proxy */
     bool at_proxy;                  /* the connection to the proxy, or the proxy, failed; not the server */
     bool has_socket;                /* libcurl has begun to connect, so the first name look-up succeeded */
-    cw__tls_notes tls;              /* of the connection to the server or proxy that failed */
-    const char *ca_file, *crl_file; /* in use for that connection, or empty */
+    cw__tls_notes tls;              /* notes about the connection to the server or proxy that failed */
+    const char *ca_file, *crl_file; /* the files of that connection, or empty */
 } cw__failure;
 
 /* Sets the error for a connect that failed. */
@@ -160,8 +160,8 @@ typedef struct cw__pool cw__pool;
 /* Which connections share a multi. */
 typedef enum cw__sharing {
     CW__SHARE_NOT,
-    CW__SHARE_BARE, /* with others that rarely need libcurl once they are connected */
-    CW__SHARE_TRUST /* with others of the same cw__trust */
+    CW__SHARE_BARE, /* share with connections that rarely need libcurl once they are connected */
+    CW__SHARE_TRUST /* share with connections of the same cw__trust */
 } cw__sharing;
 
 /* A handle in a pool. */
@@ -211,7 +211,7 @@ struct cw__link {
     cw__pool *pool;
     cw__error *fault; /* the socket's */
     int fd;           /* owned by libcurl */
-    bool is_tls;      /* to the server */
+    bool is_tls;      /* the connection to the server uses TLS */
     bool is_bare;     /* neither TLS nor a proxy is between libcurl and the descriptor */
     int least_bytes;  /* number of bytes that must arrive before the descriptor is readable */
     bool
@@ -268,9 +268,9 @@ void cw__link_await(cw__link *l, int least_bytes);
 typedef struct cw__handshake_settings {
     const cw__uri *uri;
     const char *protocols;       /* "a, b", or empty */
-    const char *ca_file;         /* or empty */
-    const char *crl_file;        /* or empty */
-    const char *proxy_ca_file;   /* or empty: ca_file */
+    const char *ca_file;         /* a path, or empty */
+    const char *crl_file;        /* a path, or empty */
+    const char *proxy_ca_file;   /* a path, or empty for ca_file */
     const char *headers;         /* lines in libcurl's form, each with "\n" (settings.c), or empty */
     cw__compression compression; /* the offer, if it is on */
     bool verify;
@@ -288,7 +288,7 @@ typedef struct cw__handshake cw__handshake;
 struct cw__handshake {
     CURL *easy;
     struct curl_slist *headers;
-    char *protocols;  /* as offered: "a, b", or empty */
+    char *protocols;  /* the offered subprotocols: "a, b", or empty */
     char *protocol;   /* chosen, or NULL */
     char *extensions; /* agreed, or NULL */
     cw__compression offer, terms;
@@ -299,7 +299,7 @@ struct cw__handshake {
     bool is_past_proxy; /* there is no proxy, or it has let the connection through */
     bool is_refused;    /* the proxy has refused */
     bool is_to_tls;     /* the URI is wss */
-    cw__tls_notes tls;  /* of the proxy or server that libcurl is speaking to */
+    cw__tls_notes tls;  /* notes about the proxy or server that libcurl is speaking to */
     const char *ca_file, *proxy_ca_file, *crl_file; /* the settings' */
     bool has_no_random;                             /* the system gave no random bytes for the key */
     cw__race *race;                                 /* the connecting's, or NULL */

@@ -22,8 +22,8 @@
 /* How the transfer ended. */
 typedef struct ending {
     CURLcode code;
-    int os_errno;      /* after the libcurl call that ended it; it was 0 before */
-    long http_status;  /* of the latest reply, or 0 */
+    int os_errno;      /* errno after the libcurl call that ended the transfer; it was 0 before the call */
+    long http_status;  /* status of the latest reply, or 0 */
     const char *fault; /* what is wrong with an INVALID reply */
 } ending;
 
