@@ -16,8 +16,8 @@ enum { ADDRESSES_AT_MOST = 16, AT_ONCE = 6, DELAY_MS = 200, SLACK_MS = 10000, LO
 /* Each address is two characters: d = silent, r = refuses, l = live; then 4 or 6. */
 static const char *host_addresses;
 static char tried[2 * ADDRESSES_AT_MOST + 1];
-static unsigned
-    pending_at[ADDRESSES_AT_MOST]; /* for each address: number of other attempts under way at its attempt */
+/* for each address: number of other attempts under way at its attempt */
+static unsigned pending_at[ADDRESSES_AT_MOST];
 static int fds[ADDRESSES_AT_MOST];
 static atomic_uint tried_count;
 static in_port_t silent_port, refused_port;

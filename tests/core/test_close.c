@@ -104,8 +104,8 @@ static void test_encode(void)
         CHECK_INT(cw__close_encode(1000, reason, 200, out), at < 120 ? 125 : 2 + at > 125 ? 125 : 2 + at);
         CHECK_INT(cw__close_decode(out, cw__close_encode(1000, reason, 200, out), &back).code, 0);
     }
-    memset(no_text + 1, 0x80,
-           sizeof no_text - 1); /* no character begins in these bytes, so the cut stops at the start */
+    /* no character begins in these bytes, so the cut stops at the start */
+    memset(no_text + 1, 0x80, sizeof no_text - 1);
     CHECK_INT(cw__close_encode(1000, no_text + 1, sizeof no_text - 1, out), 2);
 }
 
@@ -198,7 +198,8 @@ static void test_lost_before_the_answer(void)
 
     CHECK(cw__close_received(&c, &goodbye, 0, LIMIT_MS));
     cw__close_ended(&c, "lost");
-    expect(&c, CW__CLOSE_ENDED, 1001, "bye", false); /* the peer's code counts, though it was not clean */
+    /* the peer's code counts, although the end was not clean */
+    expect(&c, CW__CLOSE_ENDED, 1001, "bye", false);
     cw__close_answered(&c);
     expect(&c, CW__CLOSE_ENDED, 1001, "bye", false);
 }

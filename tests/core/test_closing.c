@@ -189,7 +189,7 @@ static void tcp_left_open(bool they_begin)
     CHECK_CLOSED(p.s, 1005, true);
     CHECK(!raw_next(&p, &f)); /* close_timeout has passed, and the service ends TCP */
     UNTIL(LOCKED(p.s, !p.s->is_attached));
-    CHECK_CLOSED(p.s, 1005, true); /* the end is clean all the same */
+    CHECK_CLOSED(p.s, 1005, true); /* the end still counts as clean */
     raw_finish(&p);
 }
 
@@ -238,7 +238,7 @@ static void test_server_ends(void)
     peer_finish(s);
 }
 
-/* The peer's close frame and its FIN arrive in one segment. The answer is sent all the same. */
+/* The peer's close frame and its FIN arrive in one segment. The answer is still sent. */
 static void test_close_with_fin(void)
 {
     for (int i = 0; i < 50; i++) {
@@ -288,8 +288,7 @@ static void test_data_after_ours(void)
                  "d\x89\x01"
                  "e\x88\x02\x03\xe9");
     CHECK_CLOSED(p.s, 1001, true);
-    CHECK_STATUS(cw_socket_receive(p.s, 0, &(cw_event *){NULL}),
-                 CW_CLOSED); /* neither these messages nor the earlier one */
+    CHECK_STATUS(cw_socket_receive(p.s, 0, &(cw_event *){NULL}), CW_CLOSED); /* no message is returned */
     CHECK_HAS(cw_error_message(), "closed by this program");
     CHECK_INT(LOCKED(p.s, p.s->in.inbox.first == NULL), 1);
     raw_finish(&p);

@@ -41,8 +41,8 @@ static void test_refused_port(void)
     CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
     CHECK_INT(cw_event_get_type(e), CW_EVENT_CONNECT_FAILED);
     cw_event_free(e);
-    CHECK_STATUS(cw_mailbox_take(m, 0, &e),
-                 CW_TIMED_OUT); /* no closed event, because the socket was never open */
+    /* no closed event, because the socket was never open */
+    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT);
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_CONNECT_FAILED); /* the details can still be read */
     CHECK_INT(cw_error_web_status(), CW_WEB_CannotConnect);
     /* the socket can connect again */

@@ -102,8 +102,8 @@ static void test_examples(void)
     CHECK(FEED(i, "\x00")); /* 7.2.3.6 */
     CHECK_TEXT("");
     begin();
-    CHECK(feed_frame(i, 0x41, "\xf2\x48\xcd", 3, 3, BUFFER_BYTES) &&
-          !out.is_complete); /* a message in fragments */
+    /* a message in fragments */
+    CHECK(feed_frame(i, 0x41, "\xf2\x48\xcd", 3, 3, BUFFER_BYTES) && !out.is_complete);
     CHECK(feed_frame(i, 0x80, "\xc9\xc9\x07\x00", 4, 4, BUFFER_BYTES) && out.is_complete);
     CHECK_TEXT("Hello");
     cw__inflater_destroy(i);
@@ -121,7 +121,8 @@ static void test_last_block(void)
         CHECK(FEED(i, "\xf2\x00\x11\x00\x00"));
         CHECK_TEXT("Hello");
     }
-    CHECK(FEED(i, "\xf3\x48\xcd\xc9\xc9\x07\x00\xf3\x48\xcd\xc9\xc9\x07\x00\x00")); /* two in one message */
+    /* two last blocks in one message */
+    CHECK(FEED(i, "\xf3\x48\xcd\xc9\xc9\x07\x00\xf3\x48\xcd\xc9\xc9\x07\x00\x00"));
     CHECK_TEXT("HelloHello");
     cw__inflater_destroy(i);
 }

@@ -336,7 +336,7 @@ static void test_shutdown(void)
     CHECK_INT(pthread_create(&reader, NULL, read_late, &p), 0);
     begin_ms = cw__now_ms();
     CHECK_STATUS(cw_shutdown(SHORT_MS),
-                 CW_OK); /* the server does not answer the close frame: that time is for its answer */
+                 CW_OK); /* the time passes because the server does not answer the close frame */
     CHECK(cw__now_ms() - begin_ms < LONG_MS);
     CHECK_INT(pthread_join(reader, NULL), 0);
     cw_socket_release(s);

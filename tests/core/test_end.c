@@ -54,8 +54,8 @@ static void read_to_end(const end_case *c, const char *uri)
     CHECK_INT(len, 0);
     CHECK_INT(cw_socket_ended_normally(s), c->ends_stream);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
-    CHECK_INT(cw_socket_ended_normally(s),
-              c->ends_stream); /* the same result when the connection has been freed */
+    /* the same result when the connection has been freed */
+    CHECK_INT(cw_socket_ended_normally(s), c->ends_stream);
     cw_socket_release(s);
 }
 

@@ -104,7 +104,7 @@ static void test_spare(void)
         CHECK(next == first || !is_of_spare);
         memset(next->data, 'x', MOST_BYTES); /* a sanitizer reports this write if the block is too small */
         free(other);
-        next = cw__event_resize(next, 1500); /* its block now has its own size */
+        next = cw__event_resize(next, 1500); /* the new block has its own size */
         CHECK(next && !next->is_of_spare);
         cw_event_free(next);
     }

@@ -169,8 +169,8 @@ static void test_texts(void)
         CHECK_INT(error.web_status, rows[i].web_status);
         CHECK_INT(error.os_errno, rows[i].os_errno);
     }
-    f = at_proxy(CURLE_COULDNT_RESOLVE_HOST,
-                 ""); /* 8.14.1 sometimes reports a failed proxy look-up with this code */
+    /* 8.14.1 sometimes reports a failed proxy look-up with this code */
+    f = at_proxy(CURLE_COULDNT_RESOLVE_HOST, "");
     cw__failure_explain(&f, &error);
     check_has(error.message, "the host of the proxy proxy.example:3128 cannot be resolved");
 }

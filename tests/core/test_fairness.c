@@ -52,8 +52,8 @@ static void gives_way(int64_t frame_size)
     cw__mutex_lock(&s->lock);
     CHECK_INT(pthread_create(&thread, NULL, send_large, &it), 0);
     cw__mutex_unlock(&s->lock);
-    UNTIL(cw__mutex_trylock(&s->lock) ? (cw__mutex_unlock(&s->lock), false)
-                                      : true); /* the sender holds the lock */
+    /* the sender holds the lock */
+    UNTIL(cw__mutex_trylock(&s->lock) ? (cw__mutex_unlock(&s->lock), false) : true);
     cw__socket_enter(s);
     CHECK(atomic_load(&sent_bytes) < LARGE_BYTES);
     cw__mutex_unlock(&s->lock);

@@ -67,8 +67,8 @@ static void decode_cut(const uint8_t *bytes, size_t header_bytes, unsigned cuts,
     CHECK_INT(cw__frame_decode(&d, bytes + begin, header_bytes + 3 - begin, &used, &frame), CW__DECODE_DONE);
     CHECK_INT(used, header_bytes - begin);
     expect_frame(&frame, wanted);
-    CHECK_INT(cw__frame_decode(&d, bytes, header_bytes, &used, &frame),
-              CW__DECODE_DONE); /* the decoder is ready again */
+    /* the decoder is ready again */
+    CHECK_INT(cw__frame_decode(&d, bytes, header_bytes, &used, &frame), CW__DECODE_DONE);
     CHECK_INT(used, header_bytes);
 }
 

@@ -82,8 +82,8 @@ static void test_subprotocol(void)
     peer_drop(s);
     cw_shutdown(5000);
     CHECK_HAS(peer_log(), "\\r\\nSec-WebSocket-Protocol: chat, superchat\\r\\n");
-    peer_drop(
-        answered(START UPGRADE CONNECTION ACCEPT "\r\n", "", "chat", CW_OK)); /* no subprotocol was offered */
+    /* no subprotocol was offered */
+    peer_drop(answered(START UPGRADE CONNECTION ACCEPT "\r\n", "", "chat", CW_OK));
     refused(chosen, "subprotocol");
     cw_shutdown(5000);
 }

@@ -406,7 +406,7 @@ static void test_socks(void)
         CHECK_INT(cw__handshake_is_at_proxy(h), !rows[i].is_past);
         cw__handshake_destroy(h);
     }
-    { /* libcurl passes a line of the server that came through SOCKS: it is no answer to CONNECT */
+    { /* libcurl passes a line of the server that came through SOCKS: it is not an answer to CONNECT */
         cw__handshake *h = made("ws://server.test/", "socks5://proxy.test:1080");
         info.connect_code = 502;
         CHECK(line(h, "HTTP/1.1 101 x\r\n") && line(h, "\r\n"));
@@ -428,7 +428,7 @@ static void test_notes(void)
         CHECK_INT(strstr(error.message, "client certificate") != NULL, is_text_logged);
         cw__handshake_destroy(h);
     }
-    { /* the proxy's request is forgotten after it has accepted */
+    { /* the request of the proxy is forgotten when the proxy has accepted */
         cw__handshake *h = made("wss://server.test/", "https://proxy.test:3128");
         log_text(h, CURLINFO_TEXT, wish);
         info.connect_code = 200;

@@ -296,8 +296,8 @@ static void greet(bool is_tls)
     drop(s);
     s = peer_open(CW_MESSAGE_SOCKET, greeting(is_tls, "x:827e/frame:1/x:0001008100")); /* a cut header */
     drop(s);
-    s = peer_open(CW_MESSAGE_SOCKET,
-                  greeting(is_tls, "x:8102686988020fa0")); /* the close frame is in the packet too */
+    /* the close frame is in the packet too */
+    s = peer_open(CW_MESSAGE_SOCKET, greeting(is_tls, "x:8102686988020fa0"));
     CHECK_CLOSED(s, 4000, true);
     CHECK_MESSAGE(s, CW_UTF8, "hi", 2);
     drop(s);
@@ -401,8 +401,8 @@ static void test_queued_before_the_end(void)
     CHECK_HAS(cw_error_message(), "without a close frame");
     CHECK_CLOSED(s, 1006, false);
     peer_finish(s);
-    s = peer_open(CW_MESSAGE_SOCKET,
-                  peer_script(ABC "8105616263/end")); /* the connection ends in the middle of a frame */
+    /* the connection ends in the middle of a frame */
+    s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "8105616263/end"));
     take_abc(s);
     CHECK_CLOSED(s, 1006, false);
     peer_finish(s);
@@ -434,8 +434,8 @@ static cw_socket *open_partial(const char *uri)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_RECEIVE_MODE, CW_PARTIAL_MESSAGE), CW_OK);
-    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MAX_MESSAGE_SIZE, 4),
-                 CW_OK); /* this limit has no effect in partial mode */
+    /* this limit has no effect in partial mode */
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MAX_MESSAGE_SIZE, 4), CW_OK);
     peer_connect(s, uri);
     return s;
 }

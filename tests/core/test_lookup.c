@@ -84,8 +84,8 @@ static void test_switched_file(void)
     CHECK_INT(unlink(path), 0);
     CHECK_INT(symlink(peer_env("CW_CA_FILE"), path), 0);
     atomic_store(&may_go, 1);
-    CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER),
-                 CW_CONNECT_FAILED); /* the certificate is for another name */
+    /* the certificate is for another name */
+    CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED);
     CHECK_HAS(cw_error_message(), "another name");
     cw_socket_release(s);
     CHECK_INT(unlink(path), 0);

@@ -30,8 +30,8 @@ static void test_refused(void)
     CHECK_HAS(cw_error_message(), "another mailbox");
     CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENT_CLOSED), CW_OK); /* a new mask, the same mailbox */
     CHECK_STATUS(cw_socket_subscribe(message, NULL, 0), CW_OK);
-    CHECK_STATUS(cw_socket_subscribe(message, other, CW_EVENTS_ALL),
-                 CW_INVALID_STATE); /* the socket is still bound to one */
+    /* the socket is still bound to the first mailbox */
+    CHECK_STATUS(cw_socket_subscribe(message, other, CW_EVENTS_ALL), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENTS_ALL), CW_OK);
     CHECK_STATUS(cw_socket_receive(stream, 0, &e), CW_INVALID_STATE);
     CHECK_HAS(cw_error_message(), "input stream");

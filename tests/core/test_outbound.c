@@ -71,7 +71,8 @@ static void test_bad_text(void)
     }
     CHECK_STATUS(cw_socket_send(s, (cw_kind)2, "a", 1, 0), CW_INVALID_ARGUMENT);
     CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
-    CHECK_STATUS(cw_socket_send(s, CW_BINARY, bad[0].text, 1, 0), CW_OK); /* any bytes: it is not a text */
+    /* a binary message may have any bytes */
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, bad[0].text, 1, 0), CW_OK);
     close_well(s);
     log = peer_log();
     check_frame(log, 0, CW__OP_BINARY, true, "ff");
@@ -102,7 +103,8 @@ static void test_many(void)
     CHECK_INT(sent, 0);
     close_well(s);
     log = peer_log();
-    for (size_t i = 0; i < COUNT; i++) { /* few: the record is searched from its start */
+    /* a small COUNT, because each search of the record begins at its start */
+    for (size_t i = 0; i < COUNT; i++) {
         char expected[TEXT_BYTES] = "";
         CHECK(log);
         memcpy(expected, text, i % TEXT_BYTES);

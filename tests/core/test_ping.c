@@ -72,8 +72,8 @@ static void round_trip(const char *uri)
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_OK);
     CHECK_STATUS(cw_socket_send(s, CW_UTF8, "a", 1, 0), CW_OK);
     CHECK_MESSAGE(s, CW_UTF8, "a", 1); /* a pong is not a message */
-    CHECK_STATUS(cw_socket_ping(s, 20000, &rtt_us),
-                 CW_OK); /* the ping also works while the caller reads the connection */
+    /* the ping also works while the caller reads the connection */
+    CHECK_STATUS(cw_socket_ping(s, 20000, &rtt_us), CW_OK);
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_CLOSED);
@@ -144,7 +144,8 @@ static void test_several(void)
         CHECK_INT(f.payload[7], i + 1);
         free(f.payload);
     }
-    write_pong(&p, ANSWERED); /* a peer may answer only the latest ping: that answers the earlier ones too */
+    /* a peer may answer only the latest ping; the pong answers the earlier pings too */
+    write_pong(&p, ANSWERED);
     for (int i = 0; i < ANSWERED; i++)
         end_ping(&pings[i], CW_OK);
     CHECK_INT(LOCKED(p.s, p.s->pings.waiting_count), PINGS - ANSWERED);
@@ -175,7 +176,7 @@ static void test_foreign_pongs(void)
     RAW_SEND(&p, "\x8a\x05hello");
     RAW_SEND(&p, "\x81\x01"
                  "b");
-    UNTIL(LOCKED(p.s, p.s->in.inbox.first != NULL)); /* all of it has been read */
+    UNTIL(LOCKED(p.s, p.s->in.inbox.first != NULL)); /* all bytes have been read */
     CHECK_INT(LOCKED(p.s, p.s->pings.waiting_count == 1 && !p.s->pings.waiting->is_answered), 1);
     write_pong(&p, 1);
     end_ping(&w, CW_OK);
@@ -298,8 +299,8 @@ static void test_answered(void)
 
     peer_connect(s, peer_script("echo/end"));
     UNTIL(LOCKED(s, s->pings.last_number >= 1));
-    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL),
-                 CW_OK); /* the number of this ping differs from keepalive's */
+    /* the number of this ping differs from keepalive's */
+    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_OK);
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK(peer_count_frames(peer_log(), CW__OP_PING) >= 2);

@@ -32,7 +32,7 @@ static void test_lent(void)
     cw__message_init(&m, false, -1);
     CHECK(cw__message_lend(&m, &place));
     lend(&other, own, sizeof own);
-    CHECK(!cw__message_lend(&m, &other)); /* one at a time */
+    CHECK(!cw__message_lend(&m, &other)); /* one place at a time */
     CHECK(cw__message_take_back(&m, &other));
     CHECK_INT(feed(&m, &out, CW__OP_TEXT, false, "abc", 3, 0), CW__MESSAGE_NONE);
     CHECK(!cw__message_lend(&m, &other)); /* refused in the middle of a message */
@@ -60,14 +60,14 @@ static void test_lent_is_too_small(void)
     lend(&place, own, sizeof own);
     cw__message_init(&m, false, -1);
     CHECK(cw__message_lend(&m, &place));
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4),
-              CW__MESSAGE_NONE); /* by the header the message is too long */
+    /* the header shows that the message is too long */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4), CW__MESSAGE_NONE);
     CHECK_INT(place.len_bytes, 0);
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "bcde", 4, 0), CW__MESSAGE_WHOLE);
     CHECK_BYTES(out.event->data, out.event->len_bytes, "abcde", 5);
     cw_event_free(out.event);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, "abc", 3, 0),
-              CW__MESSAGE_NONE); /* by a later fragment it is too long */
+    /* a later fragment makes the message too long */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, "abc", 3, 0), CW__MESSAGE_NONE);
     CHECK_INT(place.len_bytes, 3);
     CHECK_INT(feed(&m, &out, CW__OP_CONTINUATION, true, "de", 2, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event != &place);
@@ -121,13 +121,13 @@ static void test_coming(void)
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abcde", 5, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event == &place);
     CHECK_INT(cw__message_coming(&m), 0);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4),
-              CW__MESSAGE_NONE); /* more than the header has arrived */
+    /* more than the header has arrived */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4), CW__MESSAGE_NONE);
     CHECK_INT(cw__message_coming(&m), 0);
     cw__message_destroy(&m);
     cw__message_init(&m, false, -1);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, NULL, 0, 5),
-              CW__MESSAGE_NONE); /* the length of a fragmented message is not known */
+    /* the length of a fragmented message is not known */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, NULL, 0, 5), CW__MESSAGE_NONE);
     CHECK_INT(cw__message_coming(&m), 0);
     cw__message_destroy(&m);
     cw__message_init(&m, false, -1);
@@ -159,14 +159,14 @@ static void test_lent_in_vain(void)
     CHECK(cw__message_lend(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* the message just fits */
     CHECK(out.event == &place);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0),
-              CW__MESSAGE_WHOLE); /* the place is for one message only */
+    /* the place is for one message only */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event != &place);
     cw_event_free(out.event);
     lend(&place, own, 3);
     CHECK(cw__message_lend(&m, &place));
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abcd", 4, 1),
-              CW__MESSAGE_NONE); /* the message does not fit */
+    /* the message does not fit */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abcd", 4, 1), CW__MESSAGE_NONE);
     CHECK(cw__message_take_back(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "e", 1, 0), CW__MESSAGE_WHOLE);
     CHECK_BYTES(out.event->data, out.event->len_bytes, "abcde", 5);

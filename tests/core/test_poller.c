@@ -148,7 +148,7 @@ static void test_hangup(void)
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
     CHECK(cw__poller_set(p, ends[0], CW__READ, &owners[0]));
     CHECK(shutdown(ends[1], SHUT_WR) == 0);
-    expect_one(p, ends[0], CW__READ, &owners[0]); /* half closed: its end can be read, and we may write */
+    expect_one(p, ends[0], CW__READ, &owners[0]); /* half closed: we can read the end, and may write */
     CHECK(close(ends[1]) == 0);
     CHECK_INT(cw__poller_wait(p, -1, ready, MOST), 1);
     CHECK(ready[0].mask & CW__READ);
@@ -227,7 +227,7 @@ static void test_short_of_memory(void)
 
 typedef struct waiter {
     cw__poller *poller;
-    atomic_int seen_fd; /* the last one that was reported; -1 = the waiter has seen the change */
+    atomic_int seen_fd; /* the descriptor that was reported last; -1 = the waiter has seen the change */
     atomic_int is_over;
     bool is_stopping; /* count the reports only; other threads use the descriptors */
 } waiter;

@@ -349,7 +349,7 @@ static int descriptors_of_group(int64_t framing)
     int before, count;
 
     cw_shutdown(5000);
-    open_all(sockets, 1); /* the service has its own, and the C library keeps some */
+    open_all(sockets, 1); /* opens the descriptors that the service and the C library keep */
     peer_wait_in_vain(sockets[0]);
     before = descriptor_count();
     hold_service();

@@ -194,8 +194,8 @@ static void test_kept(void)
     void *pool = s->pool;
 
     close_now(s);
-    plain =
-        peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end")); /* its pool takes the memory of a freed pool */
+    /* its pool takes the memory of a freed pool */
+    plain = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
     s = open_tls();
     if (is_sharing()) /* otherwise the multi is freed, and a new one may get its address */
         CHECK((void *)LOCKED(s, s->pool) == pool);

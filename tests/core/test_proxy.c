@@ -50,7 +50,7 @@ static void test_order(void)
             all[2 * i] = names[i];
             all[2 * i + 1] = "http://10.0.0.1:3128";
         }
-        for (; **order; order++) { /* one after another; each is empty after its turn */
+        for (; **order; order++) { /* the variables in order; each is emptied after its turn */
             check_variable(is_tls, all, *order);
             for (int i = 0; i < COUNT; i++)
                 if (strcmp(names[i], *order) == 0)

@@ -21,8 +21,8 @@ static bool drop_victim(void *unused)
         return true;
     cw_socket_abort(s);
     cw_socket_release(s);
-    UNTIL(atomic_load(&s->references) ==
-          before - 2); /* the program and the service have dropped their references */
+    /* the program and the service have dropped their references */
+    UNTIL(atomic_load(&s->references) == before - 2);
     return true;
 }
 

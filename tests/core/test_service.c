@@ -78,7 +78,7 @@ static void test_attach_again(void)
             echo_once(other);
     }
     cw_socket_release(other);
-    cw_shutdown(5000); /* the thread ends, and the next socket starts it again */
+    cw_shutdown(5000); /* ends the thread; the next socket starts a new one */
     CHECK_STATUS(cw_socket_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     peer_connect(s, peer_script("echo"));
     echo_once(s);
@@ -284,8 +284,8 @@ static void test_policy(void)
 
 static void test_polite(void)
 {
-    cw_socket *s =
-        peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* the server answers, but does not end TCP */
+    /* the server answers, but does not end TCP */
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
     cw_socket *tls = peer_open(CW_STREAM_SOCKET, peer_script_tls("echo/end"));
     cw_mailbox *m = NULL;
     cw_event *e = NULL;

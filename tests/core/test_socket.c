@@ -260,8 +260,8 @@ static void release_under(cw_socket *s, cw_status (*call)(cw_socket *s), cw_stat
         callers[i] = (caller){.s = s, .call = call};
         CHECK_INT(pthread_create(&threads[i], NULL, run_call, &callers[i]), 0);
     }
-    UNTIL(atomic_load(&s->references) ==
-          COUNT + 2); /* references of the threads, the program and the service */
+    /* references of the threads, the program and the service */
+    UNTIL(atomic_load(&s->references) == COUNT + 2);
     cw_socket_release(s);
     for (int i = 0; i < COUNT; i++) {
         CHECK_INT(pthread_join(threads[i], NULL), 0);

@@ -162,8 +162,8 @@ static void test_stalled_fragment(void)
     CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, data, sizeof data, false, 10), CW_TIMED_OUT);
     CHECK_INT(LOCKED(s, s->out.fragments), CW__FRAGMENTS_NONE);
     expect_numbered(&p, count);
-    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false),
-                 CW_OK); /* another kind is allowed, because no message is open */
+    /* another kind is allowed, because no message is open */
+    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
     RAW_EXPECT(&p, CW__OP_BINARY, "a", 1);
     RAW_EXPECT(&p, CW__OP_CONTINUATION, "b", 1);
@@ -232,7 +232,7 @@ static void *send_blocked(void *arg)
 
     CHECK(data != NULL);
     CHECK(cw__random(data, w->len_bytes));
-    data[0] = 0; /* so that a test knows a message of one byte */
+    data[0] = 0; /* a message of one byte must have a known value */
     w->status = cw_socket_send(w->s, CW_BINARY, data, w->len_bytes, w->timeout_ms);
     w->web_status = cw_error_web_status();
     free(data);

@@ -22,7 +22,7 @@ typedef struct life {
     unsigned id;
     cw_socket *s;
     cw_mailbox *events;
-    bool is_mailbox;    /* its messages come as events */
+    bool is_mailbox;    /* the socket's messages come as events */
     atomic_int users;   /* number of threads that use the socket */
     atomic_bool is_cut; /* set before a thread closes or aborts the socket early */
     atomic_bool is_aborted;

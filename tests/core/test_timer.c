@@ -56,8 +56,8 @@ static void test_is_set(void)
     cw__timer_set(&h, &t, 5);
     CHECK(cw__timer_is_set(&t, 5) && !cw__timer_is_set(&t, 6) && !cw__timer_is_set(&t, INT64_MAX));
     CHECK(cw__timer_pop_due(&h, 5) == &t);
-    CHECK(!cw__timer_is_set(&t, 5) &&
-          !cw__timer_is_set(&t, INT64_MAX)); /* a popped timer would have to be added again */
+    /* a popped timer would have to be added again */
+    CHECK(!cw__timer_is_set(&t, 5) && !cw__timer_is_set(&t, INT64_MAX));
     cw__timer_set(&h, &t, 5);
     CHECK(cw__timer_is_set(&t, 5));
     cw__timer_set(&h, &t, INT64_MAX);

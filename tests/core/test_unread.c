@@ -13,7 +13,7 @@ typedef struct flood {
     int64_t framing;
     int64_t interval_ms;
     int messages;
-    int ping_every; /* messages between two pings of the peer; 0 = it sends none */
+    int ping_every; /* messages between two pings of the peer; 0 = no pings */
     int pause_ms;   /* time that the program computes before each message */
     int wait_ms;    /* time that the program computes before it takes the first message */
 } flood;

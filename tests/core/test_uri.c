@@ -263,8 +263,8 @@ static void test_limits(void)
     CHECK_INT(read_long("a", CW__URI_AT_MOST, fault), CW__URI_BAD);
     CHECK_HAS(fault, "128 KiB");
     CHECK_INT(read_long("\xc3\xb6", CW__URI_AT_MOST / 6 - 100, fault), CW__URI_OK);
-    CHECK_INT(read_long("\xc3\xb6", CW__URI_AT_MOST / 6 + 100, fault),
-              CW__URI_BAD); /* the limit counts encoded bytes */
+    /* the limit counts encoded bytes */
+    CHECK_INT(read_long("\xc3\xb6", CW__URI_AT_MOST / 6 + 100, fault), CW__URI_BAD);
     CHECK_HAS(fault, "128 KiB");
 }
 

@@ -423,8 +423,8 @@ static void run_vector(const vectors_vector *v)
     free_expanded();
 }
 
-static size_t
-    first_vector[VECTORS_AT_MOST + 1]; /* each test's first vector; the test ends before the next one's */
+/* each test's first vector; the test ends before the next one's */
+static size_t first_vector[VECTORS_AT_MOST + 1];
 
 static void test_vectors(void)
 {

@@ -119,8 +119,8 @@ int luaopen_curlwire_core(lua_State *L)
     add_type(L, LCW_INPUT_STREAM, input_metamethods, input_methods);
     add_socket_type(L, LCW_MESSAGE_WEBSOCKET, message_methods);
     add_socket_type(L, LCW_STREAM_WEBSOCKET, NULL);
-    (void)lcw_state_open(
-        L); /* call this after the types are made: the iterator of messages keeps a metatable */
+    /* call this after the types are made: the iterator of messages keeps a metatable */
+    (void)lcw_state_open(L);
     lua_newtable(L);
     lcw_set_functions(L, module_functions);
     lcw_push_web_status_table(L);

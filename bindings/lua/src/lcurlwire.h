@@ -34,8 +34,8 @@ typedef struct lcw_state {
     cw_mailbox *mailbox;    /* NULL until the first handler, or curlwire.fd */
     lua_State *main_thread; /* NULL = unknown (5.1, loaded by a coroutine) */
     lcw_wait *waiting;      /* the innermost blocking call */
-    cw_event *
-        undelivered; /* an event whose handler could not be called without memory; the next dispatch tries again */
+    /* an event whose handler could not be called without memory; the next dispatch tries again */
+    cw_event *undelivered;
     bool is_handed_over; /* the handler of the current event was called */
     bool is_dispatching;
     bool is_interrupted; /* Ctrl-C has ended a blocking call */

@@ -59,8 +59,8 @@ typedef struct module_state {
     PyTypeObject *types[TYPE_COUNT];
     PyObject *enums[ENUM_COUNT];
     PyObject *helpers[HELPER_COUNT];
-    PyGetSetDef
-        control_members[2][CW_OPTION_COUNT + 1]; /* indexed by cw_class; built from the table of controls */
+    /* indexed by cw_class; built from the table of controls */
+    PyGetSetDef control_members[2][CW_OPTION_COUNT + 1];
     char control_docs[CW_OPTION_COUNT][CONTROL_DOC_BYTES]; /* the docstrings of control_members */
     unsigned long main_thread;
     unsigned long fork_count;    /* number of forks between the process that imported the module and this one */

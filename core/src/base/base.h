@@ -109,9 +109,9 @@ struct cw_event {
     bool is_complete;
     bool is_part; /* a part in partial mode */
     bool was_clean;
-    bool
-        is_of_spare; /* the event is a block of the spare: its size is always the same, whatever room_bytes says */
-    bool is_lent;    /* a caller owns data and the event itself: never free or queue the event */
+    /* the event is a block of the spare: its size is always the same, whatever room_bytes says */
+    bool is_of_spare;
+    bool is_lent; /* a caller owns data and the event itself: never free or queue the event */
     uint8_t *data;
     uint8_t own[]; /* data points here unless it is lent */
 };

@@ -124,7 +124,7 @@ typedef struct cw__client_calls {
     /* The program ends: close within grace_ms after all sent data has arrived; 0 = drop everything. A call of attend
      * follows. */
     void (*shut_down)(cw__client *client, int grace_ms);
-    void (*detached)(cw__client *client); /* the service will not use it any more */
+    void (*detached)(cw__client *client); /* the service no longer uses the client */
     void (*forked)(cw__client *client);   /* called in a child process: close the inherited descriptors */
 } cw__client_calls;
 

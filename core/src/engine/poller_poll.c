@@ -29,9 +29,10 @@ struct cw__poller {
     struct pollfd *spare; /* room + 1 entries, allocated when the table grows; the waiter takes this block */
     bool is_waiting;
     bool is_changed;       /* true after a change that the waiter's list does not have yet */
-    struct pollfd *polled; /* the waiter's: its list; entry 0 is the wake-up */
-    size_t polled_count;   /* the waiter's */
-    size_t next; /* the waiter's: where to begin, so that a busy low descriptor does not starve a high one */
+    struct pollfd *polled; /* the waiter's: the list for poll(); entry 0 is the wake-up */
+    size_t polled_count;   /* the waiter's: number of entries in polled */
+    /* the waiter's: the entry to begin with, so that a busy low descriptor does not starve a high one */
+    size_t next;
 };
 
 cw__poller *cw__poller_create(void)

@@ -37,7 +37,7 @@ static struct service {
     size_t client_count;
     cw__client *attention_first, *attention_last;
     size_t attention_count;
-    cw__client *gone; /* clients detached in this round; they are told at its end */
+    cw__client *gone; /* clients detached in this round; their owners are told when the round ends */
     void (*at_end)(void);
     cw__thread thread;
     phase phase;

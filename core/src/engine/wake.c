@@ -64,8 +64,8 @@ void cw__wake_destroy(cw__wake *w)
 {
     int read_fd = w->read_fd, write_fd = w->write_fd;
 
-    w->read_fd = w->write_fd =
-        -1; /* set before the close: a child of fork must not find closed descriptors here */
+    /* set before the close: a child of fork must not find closed descriptors here */
+    w->read_fd = w->write_fd = -1;
     if (write_fd >= 0 && write_fd != read_fd)
         (void)close(write_fd);
     if (read_fd >= 0)

@@ -153,11 +153,10 @@ static int run(cw__inflater *i)
             i->is_ended = false;
         }
         code = i->is_ended ? Z_OK : inflate(&i->z, Z_SYNC_FLUSH);
+        /* Z_BUF_ERROR: zlib had nothing to do. zlib 1.2.13 then forgets that it is between two blocks. */
         if (code == Z_STREAM_END)
             i->is_ended = true;
-        else if (
-            code ==
-            Z_BUF_ERROR) /* zlib had nothing to do; zlib 1.2.13 then forgets that it is between two blocks */
+        else if (code == Z_BUF_ERROR)
             i->z.data_type = before;
         else if (code != Z_OK)
             return code;
@@ -302,7 +301,7 @@ size_t cw__deflater_give(cw__deflater *d, uint8_t *buffer, size_t size_bytes, bo
         (void)deflateReset(&d->z);
     if (len > 0)
         return len - TAIL_BYTES;
-    buffer[0] =
-        0; /* without input since the last flush, send the start of one more empty block (section 7.2.3.6) */
+    /* without input since the last flush, send the start of one more empty block (section 7.2.3.6) */
+    buffer[0] = 0;
     return 1;
 }

@@ -105,7 +105,7 @@ typedef struct cw__close {
     cw__close_state state;
     bool was_clean;           /* both close frames were exchanged */
     int64_t deadline_ms;      /* when we end TCP ourselves; INT64_MAX = no deadline yet */
-    cw__close_payload result; /* how it ended: the peer's code and reason, or 1006 and a text */
+    cw__close_payload result; /* how the connection ended: the peer's code and reason, or 1006 and a text */
 } cw__close;
 
 void cw__close_init(cw__close *c);
@@ -283,7 +283,7 @@ typedef struct cw__reply {
     bool has_no_memory;
     bool is_complete;  /* the empty line has arrived; without it libcurl may still report CURLE_OK and 101 */
     bool is_malformed; /* the status line or a header line is malformed; such a header line is not kept */
-    bool is_http_1;    /* libcurl reports a status of 200 for some lines that are no status lines */
+    bool is_http_1;    /* libcurl reports a status of 200 for some lines that are not status lines */
     bool is_http_1_1;
 } cw__reply;
 

@@ -123,7 +123,7 @@ bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
     if (r->head_bytes > HEAD_LIMIT_BYTES)
         r->is_cut = true;
     if (len_bytes > 0 && line[len_bytes - 1] != '\n')
-        return !r->is_cut; /* the connection ended within the line; libcurl (at the latest 8.21) passes it all the same */
+        return !r->is_cut; /* the connection ended within the line; libcurl (at the latest 8.21) still passes on such a line */
     if (len_bytes > 0)
         len_bytes -= len_bytes > 1 && line[len_bytes - 2] == '\r' ? 2 : 1;
     if (!r->is_begun || r->is_complete) {

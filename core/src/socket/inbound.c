@@ -58,7 +58,7 @@ static void take_part(cw_socket *s, const cw__message_output *out, reading *r)
 
     if (s->is_closed_locally || (is_stream && out->len_bytes == 0))
         return;
-    if (r->buffer) { /* it has room for the part, because the codec reads at most size_bytes */
+    if (r->buffer) { /* the buffer has room, because the codec reads at most size_bytes */
         if (out->data != r->buffer)
             memcpy(r->buffer, out->data, out->len_bytes);
         r->len_bytes = out->len_bytes;

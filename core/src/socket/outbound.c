@@ -300,7 +300,7 @@ static bool may_write(const cw_socket *s)
 /* The progress of a thread that writes its message directly. */
 typedef enum progress {
     WRITING, /* the connection accepts no more for now */
-    WRITTEN, /* all of it is written */
+    WRITTEN, /* the whole message is written */
     BROKEN,  /* writing has failed */
     CLOSED,  /* the socket is closing: the close frame follows the current frame */
     STOPPED  /* the connection accepted nothing for too long, or the program was interrupted */

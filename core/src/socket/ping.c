@@ -136,8 +136,8 @@ static void listen(cw_socket *s, int64_t now_ms)
     s->in.is_drained = false;
     cw__inbound_serve_locked(s);
     cw__pings_heard_locked(s, now_ms);
-    cw__socket_wake_locked(
-        s); /* a thread that polls would otherwise go on waiting for the bytes that were read here */
+    /* a thread that polls would otherwise go on waiting for the bytes that were read here */
+    cw__socket_wake_locked(s);
 }
 
 /* Returns whether a ping is queued. While a ping waits behind an upload, no second one is queued. */

@@ -23,8 +23,8 @@ CW__PRIVATE_BEGIN
 enum { CW__ADDRESS_BYTES = 64 };
 
 typedef struct cw__settings {
-    int64_t
-        numbers[CW_OPTION_COUNT]; /* the value of a number; the length in bytes of a text, a list or bytes */
+    /* the value of a number; the length in bytes of a text, a list or bytes */
+    int64_t numbers[CW_OPTION_COUNT];
     char *texts[CW_OPTION_COUNT]; /* NULL = empty; a NUL follows the last byte */
     /* Lines that end with "\n", or NULL. "Name: value"; "Name;" = an empty value; "Name:" = not sent. */
     char *headers;
@@ -36,7 +36,7 @@ typedef struct cw__queued_frame {
     size_t len_bytes, sent_bytes;
     uint8_t opcode;
     bool is_final;
-    bool is_begun; /* the codec has begun it: it must be finished before any other frame */
+    bool is_begun; /* the codec has begun this frame, which must be finished before any other */
     uint8_t data[];
 } cw__queued_frame;
 
@@ -115,8 +115,8 @@ typedef struct cw__pings {
     int64_t next_ms;     /* when the next keepalive ping is due */
     int64_t deadline_ms; /* the connection counts as lost then, unless a byte arrives before */
     int64_t heard_ms;    /* when bytes last arrived, as far as noted, or when reading resumed */
-    int64_t
-        acknowledged_bytes; /* bytes that the peer's system had acknowledged when the ping was sent, or at the last check */
+    /* bytes that the peer's system had acknowledged when the ping was sent, or at the last check */
+    int64_t acknowledged_bytes;
     bool has_more;  /* data was under way when acknowledged_bytes was set */
     bool is_paused; /* the inbox was found full and is still more than half full */
     bool is_behind; /* the inbox was full, and bytes from that time may still be unread in the kernel */

@@ -64,12 +64,12 @@ struct cw__codec {
     cw__link *link;
     cw__violation violation;
     cw__codec_sending sending;
-    size_t
-        most_bytes;   /* set before a send: limit for its payload, after which it returns AGAIN; 0 = no limit */
-    bool more_follow; /* set before a send: after OK the caller must send again or flush */
+    /* set before a send: limit for its payload, after which it returns AGAIN; 0 = no limit */
+    size_t most_bytes;
+    bool more_follow;  /* set before a send: after OK the caller must send again or flush */
     size_t held_bytes; /* bytes of messages that were held back and may not be written yet */
-    bool
-        wants_read; /* TLS must read before it can send: the latest send returned AGAIN on a writable descriptor */
+    /* TLS must read before it can send: the latest send returned AGAIN on a writable descriptor */
+    bool wants_read;
 };
 
 /* ---- From link.c (the rest is in transport.h) --------------------------------------------------------------- */

@@ -18,8 +18,8 @@ enum {
     /* The TCP window: less than the 65535 bytes of libcurl's read chunk, so that a read never fills a chunk
      * (bound_reads). */
     WINDOW_BYTES = 60000,
-    NEAR_RTT_US =
-        2000 /* below this round trip the peer can refill TCP's window while libcurl reads (bound_reads) */
+    /* below this round trip the peer can refill TCP's window while libcurl reads (bound_reads) */
+    NEAR_RTT_US = 2000
 };
 
 typedef struct codec_curl {

@@ -17,8 +17,8 @@ enum {
     DIRECT_BYTES = 16 * 1024, /* a payload with this much left is read into its final place */
     LARGE_BYTES = 64 * 1024,  /* a frame of this size is announced before its payload is returned */
     AWAIT_BYTES = 512 * 1024, /* limit for await; the kernel makes its buffer twice as large */
-    PEEK_BYTES =
-        512, /* read after a large frame: the next frame may be large too, and has a place of its own */
+    /* read after a large frame: the next frame may be large too, and has a place of its own */
+    PEEK_BYTES = 512,
     OUTPUT_BYTES = 32 * 1024, /* masked and written at a time; on the stack */
     CORK_BYTES = 32 * 1024,   /* a frame of this size goes out in full segments, over TLS */
     MASKS_BYTES = 256         /* fetched from the generator at a time */
@@ -459,9 +459,8 @@ static void codec_destroy(cw__codec *base)
 
 bool cw__codec_native_receives(void)
 {
-    enum {
-        GIVES_ALL_BYTES = 0x081500
-    }; /* since 8.21.0 curl_easy_recv returns the bytes that came with the 101 */
+    /* since 8.21.0 curl_easy_recv returns the bytes that came with the 101 */
+    enum { GIVES_ALL_BYTES = 0x081500 };
 
     return curl_version_info(CURLVERSION_NOW)->version_num >= GIVES_ALL_BYTES;
 }

@@ -41,7 +41,7 @@ struct cw__pool {
 
 /* Shared pools with room for another member. They belong to the process that made them (cw__generation). */
 static cw__pool *with_room;
-static cw__pool *kept; /* one of those pools, without members; or NULL */
+static cw__pool *kept; /* a pool without members, which is kept for the next connect; or NULL */
 static int with_room_generation;
 
 /* A mutex alone is not fair. A thread that sends much takes the lock again so soon that the service thread and other

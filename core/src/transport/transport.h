@@ -214,8 +214,8 @@ struct cw__link {
     bool is_tls;      /* the connection to the server uses TLS */
     bool is_bare;     /* neither TLS nor a proxy is between libcurl and the descriptor */
     int least_bytes;  /* number of bytes that must arrive before the descriptor is readable */
-    bool
-        has_leftover; /* libcurl may hold bytes that arrived with the 101, so the next read asks libcurl first */
+    /* libcurl may hold bytes that arrived with the 101, so the next read asks libcurl first */
+    bool has_leftover;
     /* TLS must read before it can send: the latest send returned AGAIN on a writable descriptor. This happens in a
      * renegotiation, whose length the peer decides. */
     bool wants_read;
@@ -272,7 +272,7 @@ typedef struct cw__handshake_settings {
     const char *crl_file;        /* a path, or empty */
     const char *proxy_ca_file;   /* a path, or empty for ca_file */
     const char *headers;         /* lines in libcurl's form, each with "\n" (settings.c), or empty */
-    cw__compression compression; /* the offer, if it is on */
+    cw__compression compression; /* the offer, if is_on */
     bool verify;
     bool proxy_verify;
     bool no_delay;
