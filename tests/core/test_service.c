@@ -59,8 +59,8 @@ static void test_fairness(void)
         CHECK_STATUS(cw_socket_ping(other, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
     CHECK_INT(cw_socket_state(flooding), CW_STATE_CLOSING);
     cw_socket_abort(flooding);
-    log = peer_log_of(
-        token); /* the peer still floods; its connection ends by FIN or RST, depending on the unread bytes */
+    /* the peer still floods; its connection ends by FIN or RST, depending on the unread bytes */
+    log = peer_log_of(token);
     CHECK(strstr(log, "\"end\": \"reset\"") || strstr(log, "\"end\": \"eof\""));
     cw_socket_release(flooding);
     peer_finish(other);

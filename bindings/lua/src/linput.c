@@ -18,8 +18,8 @@ typedef struct input {
     bool is_closed;
     bool is_at_end;
     bool is_waiting;
-    char *
-        data; /* data[start..end) was received and not yet read; the current read has taken data[mark..start) */
+    /* data[start..end) was received and not yet read; the current read has taken data[mark..start). */
+    char *data;
     size_t mark;
     size_t start;
     size_t end;

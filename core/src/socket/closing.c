@@ -138,9 +138,9 @@ void cw__closing_attend_locked(cw_socket *s, int64_t now_ms)
     if (cw__close_expired(&s->close, now_ms))
         cw__closing_ended_locked(
             s, "the server did not answer the close frame within close_timeout: raise that if it is slow");
+    /* At the end of the program, do not wait until the server ends TCP. */
     if (s->grace_ms >= 0 && s->close.state >= CW__CLOSE_BOTH && !s->out.first && !cw__closing_is_draining(s))
-        cw__closing_ended_locked(
-            s, "closed"); /* at the end of the program, do not wait until the server ends TCP */
+        cw__closing_ended_locked(s, "closed");
 }
 
 int64_t cw__closing_due_locked(const cw_socket *s)
@@ -186,8 +186,8 @@ void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t le
         queue_close(s, decoded.code, "", 0);
     } else if (s->close.state == CW__CLOSE_BOTH) {
         s->close.was_clean = !s->out.is_broken; /* if writing has failed, our close frame may be lost */
-        if (!cw__closing_is_draining(s) ||
-            !has_unsent(s)) /* otherwise the peer's close frame crossed data that we sent before ours */
+        /* If data is unsent, the peer's close frame crossed that data, and draining goes on. */
+        if (!cw__closing_is_draining(s) || !has_unsent(s))
             publish(s);
     }
     cw__pings_forget(&s->pings);

@@ -74,9 +74,9 @@ static void close_locked(cw_socket *s, int code, const char *reason, size_t reas
     case CW_STATE_OPEN:
     case CW_STATE_CLOSING:
         cw__closing_begin_locked(s, code, reason, reason_bytes);
+        /* Write the close frame now if possible, because the program may end next. */
         if (s->codec && s->close.state != CW__CLOSE_ENDED)
-            cw__outbound_flush_locked(
-                s); /* the close frame is written now if possible, because the program may end next */
+            cw__outbound_flush_locked(s);
         break;
     }
     cw__socket_wake_locked(s);

@@ -397,10 +397,8 @@ static bool keep_reply(cw_socket *s)
  * instead of FIN, and drops sent data that the peer's system does not have yet. */
 static void empty_descriptor(int fd)
 {
-    enum {
-        SCRAP_BYTES = 16 * 1024,
-        MOST_BYTES = 8 * 1024 * 1024
-    }; /* a peer that sends more than MOST_BYTES gets an RST */
+    /* A peer that sends more than MOST_BYTES gets an RST. */
+    enum { SCRAP_BYTES = 16 * 1024, MOST_BYTES = 8 * 1024 * 1024 };
     uint8_t scrap[SCRAP_BYTES];
     ssize_t len = 1;
 

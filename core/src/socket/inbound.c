@@ -86,11 +86,10 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
     case CW__MESSAGE_NONE:
         break;
     case CW__MESSAGE_WHOLE:
+        /* A lent event is in the caller's memory, and the caller sees that it is complete. */
         if (s->is_closed_locally)
             cw_event_free(out.event);
-        else if (
-            !out.event
-                 ->is_lent) /* otherwise the message is in the caller's memory, and the caller sees it there */
+        else if (!out.event->is_lent)
             push(s, out.event);
         break;
     case CW__MESSAGE_PART:

@@ -40,8 +40,8 @@ bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes
 {
     cw__pong **place = &s->pings.owed;
 
-    if (s->close.state !=
-        CW__CLOSE_NONE) /* after our close no more messages are returned, so the pong need not wait */
+    /* After our close no more messages are returned, so the pong need not wait. */
+    if (s->close.state != CW__CLOSE_NONE)
         return cw__queue_control_locked(s, CW__OP_PONG, payload, len_bytes, false);
     while (*place && (s->pings.owed_count < OWED_AT_MOST || (*place)->next))
         place = &(*place)->next;

@@ -123,9 +123,9 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
         *sent_count = i + 1;
         cw__wait_restart(&wait);
     }
+    /* Check the bad text again, because a later error may have replaced the text of its error. */
     if (status == CW_OK && sound < count)
-        status = check_whole_text(
-            &messages[sound]); /* checked again, because a later error may have replaced its text */
+        status = check_whole_text(&messages[sound]);
     return cw__socket_leave_locked(s, &wait, status);
 }
 

@@ -377,8 +377,8 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
     if (advice && has_header(&s->settings, name, name_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: instead, %s",
                         (int)name_bytes, name, advice);
-    while (value_bytes > 0 &&
-           cw__is_blank(value[value_bytes - 1])) /* blanks are not part of a value (RFC 9110 section 5.5) */
+    /* Blanks around a value are not part of it (RFC 9110 section 5.5). */
+    while (value_bytes > 0 && cw__is_blank(value[value_bytes - 1]))
         value_bytes--;
     for (; value_bytes > 0 && cw__is_blank(*value); value++)
         value_bytes--;

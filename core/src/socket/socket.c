@@ -72,8 +72,8 @@ void cw_socket_release(cw_socket *s)
 {
     if (!s || atomic_fetch_sub(&s->handles, 1) != 1)
         return;
-    if (s->generation ==
-        cw__generation()) /* otherwise a thread of the parent may hold the lock, so the socket is not touched */
+    /* After fork a thread of the parent may hold the lock, so the child does not touch the socket. */
+    if (s->generation == cw__generation())
         abandon(s);
 }
 
@@ -126,8 +126,8 @@ static void check_keepalive(cw_socket *s, int64_t now_ms)
 
 static int64_t serve_locked(cw_socket *s)
 {
-    int64_t now_ms =
-        cw__now_ms(); /* a timer that expires during reading is handled in the next turn, which follows at once */
+    /* A timer that expires during reading is handled in the next turn, which follows at once. */
+    int64_t now_ms = cw__now_ms();
 
     if (s->is_unwatchable)
         cw__closing_ended_locked(

@@ -230,9 +230,8 @@ static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings
     code = curl_easy_setopt(easy, option, value)
     SET(CURLOPT_SSL_VERIFYPEER, settings->verify ? 1L : 0L);
     SET(CURLOPT_SSL_VERIFYHOST, settings->verify ? 2L : 0L);
-    SET(CURLOPT_SSLVERSION,
-        (long)
-            CURL_SSLVERSION_TLSv1_2); /* the lowest version, even if the system's OpenSSL allows an older one */
+    /* The lowest version is TLS 1.2, even if the system's OpenSSL allows an older one. */
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     /* A resumed session would rely on a certificate verified days ago, so each connect verifies. Resuming would save
      * 5 % of the processor time of a connect, and no round trip with TLS 1.3. */
     SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
