@@ -380,7 +380,7 @@ CW_API cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *
  * Thread   any */
 CW_API cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes);
 
-/* Copies a control that is text, a list or bytes. The buffer is filled as by cw_socket_get_info; a NUL follows bytes
+/* Copies a control that is text, a list or bytes. It fills the buffer as cw_socket_get_info does. A NUL follows bytes
  * too.
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT: the control is a number
@@ -392,7 +392,7 @@ CW_API cw_status cw_socket_get_text(cw_socket *s, cw_option option, void *buffer
  *   name    a token of at most 100 characters; not Upgrade, Connection, Sec-WebSocket-*, Content-Length,
  *           Transfer-Encoding, Proxy-Authorization, ...
  *   value   at most 256 KiB, and 512 KiB for all headers together; no control characters except tab. Blanks around it
- *           are not sent. An empty value removes the header, also User-Agent and Accept, which are sent by default
+ *           are not sent. An empty value removes the header, even User-Agent and Accept, which are sent by default
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT: the message names the header and does not show its value. CW_INVALID_STATE after a
  *          connect has begun; CW_NO_MEMORY
@@ -415,14 +415,14 @@ CW_API cw_status cw_socket_add_request_header(cw_socket *s, const char *name, si
 /* ---- Information -------------------------------------------------------------------------------------- */
 
 typedef enum cw_info {
-    CW_INFO_URI,              /* the URI given to connect; empty before */
+    CW_INFO_URI,              /* the URI that was passed to connect; empty before connect */
     CW_INFO_PROTOCOL,         /* the subprotocol that the server chose; empty = none */
     CW_INFO_LOCAL_ADDRESS,    /* "127.0.0.1:40000", "[::1]:40000"; empty before connecting */
     CW_INFO_REMOTE_ADDRESS,   /* the peer's address (the proxy's, if there is one) */
     CW_INFO_RESPONSE_HEADERS, /* lines "Name: value\r\n" of the final reply, even if it refused the connection */
-    CW_INFO_FRAMING, /* "curl", "native", or "mixed" (sent natively, received by libcurl); empty before */
-    CW_INFO_EXTENSIONS, /* what the server accepted: "permessage-deflate; client_max_window_bits=12"; empty = none */
-    CW_INFO_PUBLIC_URI /* the URI for people and logs, without user name, password and query, which may be secret */
+    CW_INFO_FRAMING, /* "curl", "native", or "mixed" (sent natively, received by libcurl); empty before connecting */
+    CW_INFO_EXTENSIONS, /* accepted by the server: "permessage-deflate; client_max_window_bits=12"; empty = none */
+    CW_INFO_PUBLIC_URI /* the URI for messages and logs, without user name, password and query, which may be secret */
 } cw_info;
 
 /* Copies a text that describes the connection. It can still be read after close.
@@ -441,8 +441,8 @@ typedef struct cw_header {
 } cw_header;
 
 /* Reads the next header of CW_INFO_RESPONSE_HEADERS. A name can occur more than once.
- *   at    where to begin: first the start of the text; the call sets it to the position after the header
- *   end   of the text
+ *   at    the position to read from, at first the start of the text; the call sets it to the position after the header
+ *   end   the end of the text
  * Returns  true, or false after the last header
  * Thread   any */
 CW_API bool cw_header_next(const char **at, const char *end, cw_header *out);
@@ -482,11 +482,11 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
 CW_API cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms);
 
 /* Waits until connecting has ended.
- *   timeout_ms   CW_TIMEOUT_NEVER waits as long as the connect itself may take
+ *   timeout_ms   CW_TIMEOUT_NEVER waits until the connect has succeeded or failed
  * Returns  CW_OK: the socket is open, or was open and has ended since
  * Errors   CW_CONNECT_FAILED with the details (web status OperationCanceled if it was cancelled); CW_NO_MEMORY and
- *          CW_SYSTEM_ERROR: it failed for lack of memory or of a descriptor; CW_TIMED_OUT and CW_INTERRUPTED: it is still
- *          connecting
+ *          CW_SYSTEM_ERROR: the connect failed for lack of memory or of a descriptor; CW_TIMED_OUT and CW_INTERRUPTED:
+ *          the socket is still connecting
  * Blocks   up to timeout_ms
  * Thread   any */
 CW_API cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms);
@@ -500,8 +500,8 @@ CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms
 /* ---- Sending ------------------------------------------------------------------------------------------ */
 
 /* Sends one message. When the call returns CW_OK, the kernel has taken every byte of it. There are two exceptions:
- * - With timeout_ms = 0 the call does not wait. It queues in the socket what the kernel does not take at once, and the
- *   service thread writes it. Over wss and through a proxy, it also queues the message while libcurl is busy with
+ * - With timeout_ms = 0 the call does not wait. It queues the bytes that the kernel does not take at once, and the
+ *   service thread writes them. Over wss and through a proxy, it also queues the message while libcurl is busy with
  *   another connection. An empty queue takes a message of any size; otherwise the queue holds at most 256 KiB. The queue
  *   is sent even after close, after release and at the end of the program, as long as the kernel takes bytes.
  * - Inside a batch (cw_socket_batch_begin) the message may wait for the end of the batch.
