@@ -14,7 +14,7 @@
  * BOTH to FAILED. One deadline limits the whole handshake; a later step never extends it. If the close begins while our
  * data is still on its way, there is no deadline at first; cw__close_bound sets it later.
  *
- * Errors: CW_CLOSED. */
+ * Reasons: CW_CLOSED. */
 #include "protocol.h"
 
 #include <assert.h>

@@ -3,7 +3,7 @@
  * the server's answer fits the offer. handshake.c asks for the offer, reply.c for the check. Pure: texts in, terms or a
  * fault out.
  *
- * Errors: CW_CONNECT_FAILED. */
+ * Reasons: CW_CONNECT_FAILED. */
 #include "protocol.h"
 
 #include <stdio.h>

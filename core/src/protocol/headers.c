@@ -2,7 +2,7 @@
 /* Checks the request headers and the subprotocols that a caller sets. settings.c calls it. Pure, except that it sets
  * the calling thread's error.
  *
- * Errors: CW_INVALID_ARGUMENT. */
+ * Reasons: CW_INVALID_ARGUMENT. */
 #include <string.h>
 #include <strings.h>
 

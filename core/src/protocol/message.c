@@ -7,7 +7,7 @@
  * The offset of a piece does not show where a frame begins, because a codec may announce a frame by an empty piece
  * before its payload arrives.
  *
- * Errors: CW_CLOSED. */
+ * Reasons: CW_CLOSED. */
 #include "protocol.h"
 
 #include <string.h>

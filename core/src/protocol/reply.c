@@ -4,7 +4,7 @@
  * the request. So this file does. handshake.c passes the lines from libcurl; verdict.c asks for the result. Pure: lines
  * in, result out; no I/O, no libcurl.
  *
- * Errors: CW_CONNECT_FAILED. */
+ * Reasons: CW_CONNECT_FAILED. */
 #include "protocol.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
  * accepts a length that is not minimal. libcurl returns CURLE_RECV_ERROR for a broken rule and for a lost connection;
  * its log tells the two apart. Callers use this file through codec.h. It knows no controls and no rules for messages.
  *
- * Errors: CW_CLOSED. */
+ * Reasons: CW_CLOSED. */
 #ifdef __linux__
 #include <netinet/in.h>
 #include <netinet/tcp.h>

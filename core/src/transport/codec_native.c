@@ -7,7 +7,7 @@
  * only while output is held back or not accepted by the connection. The process keeps one unused input buffer, so that
  * a small message on a quiet connection needs no allocation.
  *
- * Errors: CW_CLOSED. */
+ * Reasons: CW_CLOSED. */
 #include <string.h>
 
 #include "transport.h"

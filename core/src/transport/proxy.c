@@ -4,7 +4,7 @@
  * with some malformed values, 8.14.1 connects directly. A value is never shown, because a malformed one may have a
  * password anywhere. handshake.c calls this file. It reads variables only through a function that the caller passes.
  *
- * Errors: CW_CONNECT_FAILED. */
+ * Reasons: CW_CONNECT_FAILED. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

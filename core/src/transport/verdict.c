@@ -3,7 +3,7 @@
  * classifies the end, then describes it. reply.c checks the reply; proxy.c and failure.c have the texts. connect.c
  * calls this file under the socket's lock. It knows nothing of frames.
  *
- * Errors: CW_CONNECT_FAILED. */
+ * Reasons: CW_CONNECT_FAILED. */
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
