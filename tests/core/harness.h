@@ -45,7 +45,7 @@ typedef struct harness_test {
     void (*run)(void);
 } harness_test;
 
-static unsigned harness_limit_s = HARNESS_LIMIT_S; /* of processor time */
+static unsigned harness_limit_s = HARNESS_LIMIT_S; /* seconds of processor time */
 static unsigned harness_patience = 8;
 static atomic_long harness_checks; /* number of checks in this test */
 static size_t harness_index;       /* name of the running test, for a function that several tests share */
@@ -56,7 +56,7 @@ __attribute__((noreturn)) static inline void harness_end(int exit_code)
 {
     (void)fflush(stdout);
 #ifdef CW_TEST_COVERAGE
-    __gcov_dump(); /* _Exit would not write it out */
+    __gcov_dump(); /* _Exit does not write the coverage */
 #endif
     _Exit(exit_code);
 }
@@ -156,7 +156,7 @@ static inline void harness_run_child(const harness_test *test)
         HARNESS_FAIL("%ld checks were made, %ld planned", (long)harness_checks, harness_planned);
     if (cw__alloc_live() != 0)
         HARNESS_FAIL("%ld blocks were not freed", cw__alloc_live());
-    exit(EXIT_SUCCESS); /* not _Exit: a leak checker must still report */
+    exit(EXIT_SUCCESS); /* not _Exit, because a leak checker must still report */
 }
 
 /* Runs one test. Returns whether it passed. */
@@ -172,7 +172,7 @@ static inline bool harness_run_one(const harness_test *test, int number)
     if (pid == 0)
         harness_run_child(test);
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
-        status = HARNESS_FAILED << 8; /* report it as if it had ended that way */
+        status = HARNESS_FAILED << 8; /* report the test as one that failed by a check */
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF)
         printf("# took more than %u s of each processor\n", harness_limit_s);
     else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)

@@ -15,7 +15,7 @@
 
 enum { PEER_LIMIT_S = 60, PEER_URI_BYTES = 64 * 1024 };
 
-/* Waits until a condition holds. Fails the test if it never does. */
+/* Waits until a condition holds. Fails the test if the condition never holds. */
 #define UNTIL(condition)                                                \
     do {                                                                \
         int64_t peer_until_ms = cw__now_ms() + 1000 * PEER_LIMIT_S / 3; \
@@ -176,7 +176,7 @@ static inline size_t peer_count_frames(const char *log, int opcode)
     return count;
 }
 
-/* Checks that the client sent one binary message in that many frames of at most most_bytes each, and a close frame.
+/* Checks that the client sent one binary message in frame_count frames of at most most_bytes each, and a close frame.
  * Returns the bytes of the message. */
 static inline uint64_t peer_check_frames(const char *log, size_t frame_count, uint64_t most_bytes)
 {
@@ -231,7 +231,7 @@ static inline cw_socket *peer_open(cw_class socket_class, const char *uri)
     return s;
 }
 
-/* Takes the next message and checks it. */
+/* Takes the next message and checks its kind and bytes. */
 #define CHECK_MESSAGE(s, wanted_kind, wanted, wanted_bytes)                             \
     do {                                                                                \
         cw_event *peer_event = NULL;                                                    \
@@ -264,7 +264,7 @@ static inline void peer_wait_in_vain(cw_socket *s)
             HARNESS_FAIL("closed with %d \"%s\", %sclean", peer_code, peer_reason, peer_clean ? "" : "not "); \
     } while (0)
 
-/* Tells whether a thread waits or polls inside a call. */
+/* Returns whether a thread waits or polls inside a call. */
 static inline bool peer_is_blocked(cw_socket *s)
 {
     bool is_blocked;
@@ -282,7 +282,7 @@ static inline void peer_drop(cw_socket *s)
     cw_socket_release(s);
 }
 
-/* Ends a test: frees everything, so that the harness finds what remains. */
+/* Ends a test: frees everything, so that the harness finds blocks that remain. */
 static inline void peer_finish(cw_socket *s)
 {
     cw_socket_release(s);

@@ -102,7 +102,7 @@ static void test_spare(void)
         CHECK(other && next && next->memory == CW__MEMORY_SPARE);
         CHECK(other != first || !is_of_spare);
         CHECK(next == first || !is_of_spare);
-        memset(next->data, 'x', MOST_BYTES); /* a sanitizer reports a block that is too small */
+        memset(next->data, 'x', MOST_BYTES); /* a sanitizer reports this write if the block is too small */
         free(other);
         next = cw__event_resize(next, 1500); /* its block now has its own size */
         CHECK(next && next->memory == CW__MEMORY_BLOCK);
@@ -139,7 +139,7 @@ static void test_lent(void)
 }
 
 static const harness_test tests[] = {
-    {"an event shows what it holds", test_create},
+    {"an event returns its properties", test_create},
     {"lifetime rule 4: freeing an event drops its reference to the socket", test_free_releases},
     {"medium events share one block", test_spare},
     {"a lent event is copied and left alone", test_lent},

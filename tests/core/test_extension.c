@@ -36,7 +36,7 @@ static void test_offers(void)
 static const char *answer(const cw__compression *offer, const char *text, cw__compression *terms)
 {
     size_t len = strlen(text);
-    char *exact = malloc(len); /* the C library's: the test counts the core's blocks */
+    char *exact = malloc(len); /* from the C library, because the test counts the core's blocks */
     const char *fault;
 
     CHECK(exact != NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of failure.c: each failure has a text of our own without libcurl's, and it names who failed.
- * tests/faults/tls.txt and tests/python/test_proxy.py bring failures about with real servers and proxies. */
+ * tests/faults/tls.txt and tests/python/test_proxy.py cause failures with real servers and proxies. */
 #include <curl/curl.h>
 #include <errno.h>
 
@@ -32,7 +32,7 @@ static cw__failure at_proxy(int curl_code, const char *text)
 static void check_has(const char *text, const char *part)
 {
     if (!strstr(text, part))
-        CHECK_STR(text, part); /* if a check fails, both are printed */
+        CHECK_STR(text, part); /* this check prints both texts if it fails */
     CHECK(strstr(text, part) != NULL);
 }
 
@@ -67,7 +67,7 @@ static void test_all(void)
                 cw__failure_lost(code, f.os_errno, texts[i], "the server", "sending", &error);
                 CHECK(!strstr(error.message, "s3cret") && *error.message != '\0');
                 CHECK_INT(error.status, CW_CLOSED);
-                if (f.os_errno == 0 || f.os_errno == ECONNRESET) /* it is also used as a close reason */
+                if (f.os_errno == 0 || f.os_errno == ECONNRESET) /* the text is also a close reason */
                     CHECK(strlen(error.message) <= CW__CONTROL_MAX_BYTES - 2);
             }
     for (long result = 0; result < 100; result++) {
@@ -169,7 +169,8 @@ static void test_texts(void)
         CHECK_INT(error.web_status, rows[i].web_status);
         CHECK_INT(error.os_errno, rows[i].os_errno);
     }
-    f = at_proxy(CURLE_COULDNT_RESOLVE_HOST, ""); /* 8.14.1 sometimes reports it this way */
+    /* 8.14.1 sometimes reports a failed proxy look-up with this code */
+    f = at_proxy(CURLE_COULDNT_RESOLVE_HOST, "");
     cw__failure_explain(&f, &error);
     check_has(error.message, "the host of the proxy proxy.example:3128 cannot be resolved");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of handshake.c and verdict.c alone: what they do with the reply and the log that libcurl passes, and the
- * verdict on each result. test_handshake_options.c tests the options that they set. */
+/* Tests of handshake.c and verdict.c alone: how they handle the reply and the log that libcurl passes, and the verdict
+ * on each result. test_handshake_options.c tests the options that they set. */
 #include "curl_play.h"
 
 #include <sys/ioctl.h>
@@ -231,7 +231,7 @@ static void test_failures(void)
                 {CURLE_COULDNT_CONNECT, ENETUNREACH, ENETUNREACH},
                 {CURLE_COULDNT_CONNECT, EINPROGRESS, 0},
                 {CURLE_COULDNT_CONNECT, EAGAIN, 0},
-                {CURLE_RECV_ERROR, ECONNREFUSED, 0}, /* left from another address */
+                {CURLE_RECV_ERROR, ECONNREFUSED, 0}, /* the errno comes from another address */
                 {CURLE_RECV_ERROR, ENETUNREACH, 0},
                 {CURLE_RECV_ERROR, ECONNRESET, ECONNRESET}};
     cw__handshake *h;
@@ -273,7 +273,7 @@ static void test_no_descriptor(void)
                 {CURLE_SSL_CACERT_BADFILE, EMFILE, CW_SYSTEM_ERROR},
                 {CURLE_SSL_CACERT_BADFILE, ENOENT, CW_CONNECT_FAILED},
                 {CURLE_SSL_CRL_BADFILE, ENFILE, CW_SYSTEM_ERROR},
-                {CURLE_COULDNT_CONNECT, EMFILE, CW_CONNECT_FAILED}, /* it got a socket */
+                {CURLE_COULDNT_CONNECT, EMFILE, CW_CONNECT_FAILED}, /* libcurl had got a socket */
                 {CURLE_RECV_ERROR, EMFILE, CW_CONNECT_FAILED}};
     cw__handshake *h;
 
@@ -312,7 +312,7 @@ static void test_no_socket(void)
     expect_verdict(h, CURLE_COULDNT_CONNECT, CW_SYSTEM_ERROR, CW_WEB_Unknown, "ulimit -n");
     CHECK_INT(error.os_errno, EMFILE);
     expect_verdict(h, CURLE_RECV_ERROR, CW_CONNECT_FAILED, CW_WEB_ConnectionAborted,
-                   "lost"); /* another address */
+                   "lost"); /* the errno is about another address */
     address.protocol = IPPROTO_UDP;
     CHECK_INT(on_open(h, CURLSOCKTYPE_IPCXN, &address), CURL_SOCKET_BAD);
     expect_verdict(h, CURLE_COULDNT_CONNECT, CW_CONNECT_FAILED, CW_WEB_CannotConnect, "Protocol not supported");
@@ -344,7 +344,7 @@ static void test_tunnel(void)
         if (is_open) {
             CHECK_STR(cw__handshake_reply(h), "");
             info.response_code = 101;
-            info.connect_code = 502; /* it is not checked again */
+            info.connect_code = 502; /* the answer to CONNECT is not checked again */
             answer_right(h);
             CHECK(line(h, "\r\n"));
             CHECK(cw__handshake_verdict(h, CURLE_OK, 0, &error));
@@ -406,7 +406,7 @@ static void test_socks(void)
         CHECK_INT(cw__handshake_is_at_proxy(h), !rows[i].is_past);
         cw__handshake_destroy(h);
     }
-    { /* libcurl passes a line of the server that came through SOCKS: it is no answer to CONNECT */
+    { /* libcurl passes a line of the server that came through SOCKS: it is not an answer to CONNECT */
         cw__handshake *h = made("ws://server.test/", "socks5://proxy.test:1080");
         info.connect_code = 502;
         CHECK(line(h, "HTTP/1.1 101 x\r\n") && line(h, "\r\n"));
@@ -428,7 +428,7 @@ static void test_notes(void)
         CHECK_INT(strstr(error.message, "client certificate") != NULL, is_text_logged);
         cw__handshake_destroy(h);
     }
-    { /* the proxy's request is forgotten after it has accepted */
+    { /* the request of the proxy is forgotten when the proxy has accepted */
         cw__handshake *h = made("wss://server.test/", "https://proxy.test:3128");
         log_text(h, CURLINFO_TEXT, wish);
         info.connect_code = 200;

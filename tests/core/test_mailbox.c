@@ -30,7 +30,8 @@ static void test_refused(void)
     CHECK_HAS(cw_error_message(), "another mailbox");
     CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENT_CLOSED), CW_OK); /* a new mask, the same mailbox */
     CHECK_STATUS(cw_socket_subscribe(message, NULL, 0), CW_OK);
-    CHECK_STATUS(cw_socket_subscribe(message, other, CW_EVENTS_ALL), CW_INVALID_STATE); /* still bound */
+    /* the socket is still bound to the first mailbox */
+    CHECK_STATUS(cw_socket_subscribe(message, other, CW_EVENTS_ALL), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENTS_ALL), CW_OK);
     CHECK_STATUS(cw_socket_receive(stream, 0, &e), CW_INVALID_STATE);
     CHECK_HAS(cw_error_message(), "input stream");
@@ -58,7 +59,7 @@ static void test_inbox_marks(void)
             cw_event *e = cw__event_create(CW_EVENT_MESSAGE, PAYLOAD_BYTES);
             CHECK(e != NULL);
             e->len_bytes = PAYLOAD_BYTES;
-            e->next = e; /* it may be left from another list */
+            e->next = e; /* next may be left from another list */
             cw__inbox_push(&box, e);
             CHECK_INT(box.bytes, i * each_bytes);
             CHECK_INT(box.is_full, i == COUNT);
@@ -118,7 +119,7 @@ static void test_hook(void)
 
 /* ---- Without memory, without descriptors ---- */
 
-static int eventfd_errno; /* the errno with which the system refuses one; 0 = it does not refuse */
+static int eventfd_errno; /* the errno with which eventfd fails; 0 = it does not fail */
 
 /* In C it has another name, because the system declares the function. */
 __attribute__((visibility("default"))) int hooked_eventfd(unsigned count, int flags) __asm__("eventfd");
@@ -166,7 +167,7 @@ static void test_released_full(void)
     cw_event_free(e);
     cw_mailbox_release(m);
     for (int i = 0; i < 2; i++) {
-        cw_socket_abort(s[i]); /* its closed event goes nowhere */
+        cw_socket_abort(s[i]); /* the closed event goes nowhere */
         peer_drop(s[i]);
     }
     cw_shutdown(1000);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of inbound.c: the limits of what waits in a socket, and who reads the connection: the service, or threads that
- * call. They hand it over without loss, and no thread spins while many wait. test_inbound.c tests what may arrive. */
+/* Tests of inbound.c: the limits of the data that waits in a socket, and which thread reads the connection: the service,
+ * or threads that call. They hand the reading over without loss, and no thread spins while many wait. test_inbound.c
+ * tests the frames that may arrive. */
 #include "peer.h"
 
 #include <time.h>
@@ -40,7 +41,7 @@ static bool is_full(cw_socket *s, size_t *bytes)
     bool full;
 
     cw__mutex_lock(&s->lock);
-    full = s->in.inbox.is_full && (s->watched & CW__READ) == 0; /* the service no longer reads it */
+    full = s->in.inbox.is_full && (s->watched & CW__READ) == 0; /* the service no longer reads this socket */
     *bytes = s->in.inbox.bytes;
     cw__mutex_unlock(&s->lock);
     return full;
@@ -55,7 +56,7 @@ static cw_socket *open_bounded(cw_class socket_class, cw_mailbox *m)
     CHECK_STATUS(cw_socket_subscribe(s, m, CW_EVENT_MESSAGE), CW_OK);
     peer_connect(s, flood());
     UNTIL(is_full(s, &bytes));
-    CHECK(bytes < INBOX_BYTES + 32 * 1024); /* the mark, and one more run of bytes */
+    CHECK(bytes < INBOX_BYTES + 32 * 1024); /* the high mark, and one more run of bytes */
     return s;
 }
 
@@ -123,11 +124,11 @@ static void test_bounded_stream(void)
 typedef struct taker {
     cw_socket *s;
     int timeout_ms;
-    atomic_int *taken; /* in all threads together */
+    atomic_int *taken; /* number of messages that all threads have taken */
     cw_status status;
 } taker;
 
-/* Takes messages that hold ascending numbers, until there are no more. */
+/* Takes messages that hold ascending numbers, until a receive fails. */
 static void *take_numbers(void *arg)
 {
     taker *t = arg;
@@ -168,8 +169,8 @@ static void test_two_receivers(void)
     peer_finish(t[0].s);
 }
 
-/* A caller took over the reading and then made no more calls. The service takes it back, answers pings and collects
- * messages. */
+/* A caller took over the reading and then made no more calls. The service takes the reading back, answers pings and
+ * collects messages. */
 static void test_given_back(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/frame:1/x:890170/frame:2/x:810162"));
@@ -285,8 +286,8 @@ static void test_subscribe_while_receiving(void)
     peer_finish(t.s);
 }
 
-/* Sends until the kernel takes no more bytes. It reports a descriptor as writable only if there is much room, so try
- * it. */
+/* Sends until the kernel takes no more bytes. poll() reports a descriptor as writable only if there is much room, so
+ * this function tries to write instead. */
 static void fill(cw_socket *s)
 {
     static uint8_t much[1 << 16];
@@ -321,7 +322,7 @@ static void test_rest_behind_a_stalled_close(void)
     cw_event_free(e);
     UNTIL(cw_socket_state(s) != CW_STATE_OPEN); /* closing; on a busy machine perhaps closed already */
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER),
-                 CW_CLOSED); /* after close_timeout: messages are lost */
+                 CW_CLOSED); /* after close_timeout, with lost messages */
     if (cpu_ms() - before > 150)
         HARNESS_FAIL("%g ms of processor time for 400 ms of waiting", cpu_ms() - before);
     peer_finish(s);

@@ -42,7 +42,7 @@ static void test_fail(void)
     CHECK_INT(cw_error_os_errno(), EMFILE);
     CHECK_INT(cw__error_status(), CW_SYSTEM_ERROR);
     CHECK_INT(cw__fail(CW_TIMED_OUT, "late"), CW_TIMED_OUT);
-    CHECK_INT(cw_error_os_errno(), 0); /* nothing of the previous error is left */
+    CHECK_INT(cw_error_os_errno(), 0); /* no detail of the previous error is left */
     CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
     (void)cw__fail(CW_INTERRUPTED, "x");
     CHECK_INT(cw_error_web_status(), CW_WEB_OperationCanceled);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads and sets the fields of a socket, and makes its text. Called by the metamethods of both classes. */
+/* Reads and sets the fields of a socket, and makes its text. The metamethods of both classes call this file. */
 #include <string.h>
 
 #include "lcurlwire.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Implements ws.output_stream of both classes, which writes as a Lua file does. Called by scripts. It has no buffer: each
+/* Implements ws.output_stream of both classes, which writes as a Lua file does. Scripts call it. It has no buffer: each
  * write joins its arguments and sends them as one message. */
 #include "lcurlwire.h"
 

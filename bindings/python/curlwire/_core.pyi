@@ -118,8 +118,8 @@ class _Control:
     default 10.
     """
     ping_interval: float | None
-    """Time between two keepalive pings, and from the last data to a ping; 0: no pings. Seconds, default 20;
-    None = no pings.
+    """A keepalive ping is sent this long after the last ping or the last data; 0: no pings. Seconds, default
+    20; None = no pings.
     """
     ping_timeout: float | None
     """If nothing arrives for this long after a keepalive ping, the connection counts as lost. Seconds,
@@ -249,7 +249,7 @@ class WebSocket:
     """
     @property
     def uri(self) -> str | None:
-        """The URI that was passed to connect(); None before. Any thread may read it."""
+        """The URI that was passed to connect(), or None. Any thread may read it."""
     @property
     def _public_uri(self) -> str | None:
         """The URI without user name, password and query, for logs; None before connect()."""
@@ -263,10 +263,10 @@ class WebSocket:
         """
     @property
     def local_address(self) -> str | None:
-        """The local end of the connection as 'address:port'; None before it. Any thread may read it."""
+        """The local end of the connection as 'address:port'; None before connecting. Any thread may read it."""
     @property
     def remote_address(self) -> str | None:
-        """The remote end of the connection, or the proxy's, as 'address:port'; None before it. Any thread
+        """The address of the server, or of the proxy, as 'address:port'; None before connecting. Any thread
         may read it.
         """
     @property
@@ -297,8 +297,8 @@ class WebSocket:
     @property
     def on_closed(self) -> Callable[[Self, ClosedEventArgs], object] | None:
         """The handler for the end, f(ws, args), or None. args is a ClosedEventArgs. The dispatcher thread
-        calls it once, also if it is set after the end. An open socket with a handler stays alive until
-        then. Any thread may set it.
+        calls it once, even if it is set after the end. An open socket with a handler stays alive until
+        that call. Any thread may set it.
         """
     @on_closed.setter
     def on_closed(self, value: Callable[[Self, ClosedEventArgs], object] | None) -> None: ...
@@ -331,28 +331,28 @@ class WebSocket:
         """Adds a header to the opening handshake and keeps others of the same name.
 
         name: a str. value: a str; '' sends an empty header.
-        Raises as set_request_header() does. Raises ArgumentError also for a second header that a request
-        may have only once: Host, Origin, Authorization, Cookie, User-Agent and a few more.
+        Raises as set_request_header() does. It also raises ArgumentError for a second header of a name
+        that a request may have only once: Host, Origin, Authorization, Cookie, User-Agent and a few more.
         Does not block. Any thread may call it.
         """
     def ping(self, timeout: _Timeout = ...) -> float:
         """Sends a ping, waits for its pong, and returns the round-trip time in seconds, a float.
 
         timeout: seconds. None = no limit; the default is control.ping_timeout.
-        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the pong has come. Any
-        thread may call it, also several threads at once.
+        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the pong has arrived. Any
+        number of threads may call it at the same time.
         """
     def flush(self, timeout: _Timeout = ...) -> None:
         """Waits until the kernel has taken all messages that were sent.
 
         timeout: seconds without progress. None = no limit; the default is control.send_timeout.
-        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until then. Any
-        thread may call it.
+        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the kernel has taken the
+        messages. Any thread may call it.
         """
     def batch(self) -> Batch:
         """Returns a Batch, a context manager that writes small messages together.
 
-        It applies to all messages that are sent during its block, also by other threads.
+        It applies to all messages that any thread sends during its block.
         Raises nothing itself. Entering the block raises ConnectionClosed or StateError. Leaving it
         raises as flush() does, and blocks. Any thread may call it.
         """
@@ -363,7 +363,7 @@ class WebSocket:
         reason: a str of at most 123 bytes of UTF-8. The default is ''.
         Calls that wait in other threads raise ConnectionClosed. A second close() does nothing.
         Raises ArgumentError for a code or reason that may not be sent.
-        Does not block. Any thread may call it, also a handler.
+        Does not block. Any thread and any handler may call it.
         """
     def wait_closed(self, timeout: float | None = None) -> None:
         """Waits until the connection has ended.
@@ -378,7 +378,7 @@ class WebSocket:
     def abort(self) -> None:
         """Drops the connection at once, without a closing handshake.
 
-        Raises nothing. Does not block. Any thread may call it, also a handler.
+        Raises nothing. Does not block. Any thread and any handler may call it.
         """
     def run_forever(self) -> None:
         """Waits until this socket has ended and its on_closed has returned.
@@ -405,8 +405,9 @@ class MessageWebSocket(WebSocket):
 
     control: the options as keywords, as in MessageWebSocket(receive_timeout=5).
     Iteration returns the messages as recv(timeout=None) does. It ends without an exception after
-    our own close(), and after the server has closed between two messages with 1000, 1001 or no
-    code. Every other end raises ConnectionClosed. Any thread may call any method.
+    this program's close(). It also ends so when the server closes with code 1000, 1001 or none,
+    unless that is in the middle of a message. Every other end raises ConnectionClosed. Any thread
+    may call any method.
     """
     def __init__(self, **control: Unpack[MessageControl]) -> None: ...
     @property
@@ -430,7 +431,7 @@ class MessageWebSocket(WebSocket):
         Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for a str with lone
         surrogates. If a part of the message is sent already, a timeout drops the connection and raises
         ConnectionClosed. Blocks until the kernel has taken the whole message.
-        Any thread may call it, also a handler.
+        Any thread and any handler may call it.
         """
     @overload
     def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True) -> str | bytes:
@@ -439,7 +440,7 @@ class MessageWebSocket(WebSocket):
         timeout: seconds. None = no limit; the default is control.receive_timeout.
         copy: a bool, default True. False returns a MessageBuffer, which does not copy the message.
         Raises WebSocketTimeout, ConnectionClosed, and StateError if the socket is not connected or
-        on_message_received is set. Blocks until a message has come. Any thread may call it.
+        on_message_received is set. Blocks until a message has arrived. Any thread may call it.
         """
     @overload
     def recv(self, timeout: _Timeout = ..., *, copy: Literal[False]) -> MessageBuffer: ...
@@ -454,7 +455,7 @@ class MessageWebSocket(WebSocket):
         control.send_timeout.
         Raises as send() does, and every exception of the iterable. The attribute sent_count of the
         exception is the number of messages that were sent. Blocks until the kernel has taken all
-        messages. Any thread may call it, also a handler.
+        messages. Any thread and any handler may call it.
         """
     def recv_into(self, buffer: WriteableBuffer, timeout: _Timeout = ...) -> int:
         """Receives the next message into a buffer and returns its size in bytes, an int.
@@ -464,7 +465,7 @@ class MessageWebSocket(WebSocket):
         timeout: seconds. None = no limit; the default is control.receive_timeout.
         Raises as recv() does, and ArgumentError if the message does not fit. Such a message stays the
         next one. After an exception the content of the buffer is undefined.
-        Blocks until a message has come. Any thread may call it.
+        Blocks until a message has arrived. Any thread may call it.
         """
     def send_final_frame(self, data: str | ReadableBuffer) -> int:
         """Sends the last frame of a message and returns its size in bytes, an int.

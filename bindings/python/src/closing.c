@@ -27,7 +27,7 @@ const char close_doc[] =
     "reason: a str of at most 123 bytes of UTF-8. The default is ''.\n"
     "Calls that wait in other threads raise ConnectionClosed. A second close() does nothing.\n"
     "Raises ArgumentError for a code or reason that may not be sent.\n"
-    "Does not block. Any thread may call it, also a handler.";
+    "Does not block. Any thread and any handler may call it.";
 
 PyObject *websocket_close(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -83,7 +83,7 @@ PyObject *websocket_wait_closed(PyObject *self, PyObject *const *args, Py_ssize_
 
 const char abort_doc[] = "abort($self, /)\n--\n\n"
                          "Drops the connection at once, without a closing handshake.\n\n"
-                         "Raises nothing. Does not block. Any thread may call it, also a handler.";
+                         "Raises nothing. Does not block. Any thread and any handler may call it.";
 
 PyObject *websocket_abort(PyObject *self, PyObject *Py_UNUSED(none))
 {

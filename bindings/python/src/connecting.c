@@ -57,8 +57,8 @@ const char add_request_header_doc[] =
     "add_request_header($self, /, name, value)\n--\n\n"
     "Adds a header to the opening handshake and keeps others of the same name.\n\n"
     "name: a str. value: a str; '' sends an empty header.\n"
-    "Raises as set_request_header() does. Raises ArgumentError also for a second header that a request\n"
-    "may have only once: Host, Origin, Authorization, Cookie, User-Agent and a few more.\n"
+    "Raises as set_request_header() does. It also raises ArgumentError for a second header of a name\n"
+    "that a request may have only once: Host, Origin, Authorization, Cookie, User-Agent and a few more.\n"
     "Does not block. Any thread may call it.";
 
 typedef cw_status (*give_header)(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,

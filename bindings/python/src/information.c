@@ -50,7 +50,7 @@ PyObject *information_parse_headers(PyObject *Py_UNUSED(module), PyObject *lines
 {
     Py_ssize_t len = 0;
     const char *at =
-        PyUnicode_AsUTF8AndSize(lines, &len); /* UTF-8 keeps the ASCII that separates names and values */
+        PyUnicode_AsUTF8AndSize(lines, &len); /* the colons and line ends between names and values are ASCII */
     PyObject *pairs = at != NULL ? PyList_New(0) : NULL;
     const char *end = at != NULL ? at + len : NULL;
     cw_header header;

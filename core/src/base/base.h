@@ -63,8 +63,8 @@ void cw__free(void *block);
 void cw__alloc_fail_at(long n);
 /* Returns the number of blocks that are allocated and not freed. For tests. */
 long cw__alloc_live(void);
-/* The first tells whether this allocation must fail. The second adds `change` to the number of live blocks, unless the
- * block is NULL. Only alloc.c and spare.c call them. They do nothing in a release build. */
+/* cw__alloc_must_fail returns whether this allocation must fail. cw__alloc_count adds `change` to the number of live
+ * blocks, unless the block is NULL. Only alloc.c and spare.c call them. They do nothing in a release build. */
 #ifdef CW_TEST_ALLOC
 bool cw__alloc_must_fail(void);
 void cw__alloc_count(const void *block, int change);
@@ -88,7 +88,7 @@ void cw__spare_give(cw__spare *spare, void *block);
 
 /* ---- From random.c, sha1.c, base64 in sha1.c ---------------------------------------------------------- */
 
-/* Fills a buffer from the system's cryptographic generator. False if the system provides no random bytes. */
+/* Fills a buffer from the system's cryptographic generator. Returns false if the system provides no random bytes. */
 bool cw__random(void *buffer, size_t len_bytes);
 void cw__sha1(const void *data, size_t len_bytes, uint8_t digest[20]);
 /* Writes 4 * ((len + 2) / 3) characters and a NUL. */
@@ -104,7 +104,7 @@ typedef enum cw__event_memory {
 } cw__event_memory;
 
 struct cw_event {
-    struct cw_event *next; /* in an inbox */
+    struct cw_event *next; /* the next event in an inbox */
     cw_socket *socket;     /* the event's socket, after a mailbox has returned the event; else NULL */
     void (*release)(cw_socket *socket); /* drops the reference that keeps the memory of socket */
     size_t len_bytes;
@@ -123,7 +123,7 @@ struct cw_event {
 
 /* Creates an event with room for a payload. The caller owns it until cw_event_free. NULL = no memory. */
 cw_event *cw__event_create(cw_event_type type, size_t room_bytes);
-/* Changes the room of an event; the event may move. On failure (no memory) it returns NULL and the event is unchanged.
+/* Changes the room of an event; the event may move. If there is no memory, it returns NULL and changes nothing.
  * If the event is lent, it returns a copy; the lent event stays the caller's. */
 cw_event *cw__event_resize(cw_event *e, size_t room_bytes);
 

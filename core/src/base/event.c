@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* An event in this range is allocated with the largest size, so that one spare fits all. glibc caches smaller ones. */
+/* An event in this range is allocated with the largest size, so that one spare block fits all of them. glibc itself
+ * caches smaller blocks. */
 enum { STORE_BYTES = 1032, SPARE_LEAST_BYTES = STORE_BYTES - (int)sizeof(cw_event), SPARE_MOST_BYTES = 2048 };
 
 static cw__spare spare;

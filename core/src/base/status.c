@@ -56,7 +56,7 @@ int cw_error_option(void) { return thread_error.limit > 0 ? thread_error.limit -
 
 cw_status cw__error_status(void) { return thread_error.status; }
 
-/* Returns the WebErrorStatus of a status for which no more is known. */
+/* Returns the WebErrorStatus for a status without further details. */
 static int web_status_of(cw_status status)
 {
     switch (status) {

@@ -67,7 +67,7 @@ struct cw_mailbox {
     cw__wake wake; /* set while a socket is listed, or after cw_mailbox_wake */
     cw__subscriber *first, *last;
     bool is_woken;
-    bool is_dead; /* its owner has released it */
+    bool is_dead; /* the owner of the mailbox has released it */
 };
 
 cw_status cw_mailbox_create(cw_mailbox **out)
@@ -110,21 +110,21 @@ void cw__mailbox_release(cw_mailbox *m)
     cw__free(m);
 }
 
-/* The owner's release. A listed subscriber holds its socket, and the socket holds the mailbox. So this drops all listed
- * subscribers and stops further listing; otherwise they would keep each other alive. A take that waits ends, because
- * no event will follow. */
+/* The owner's release. A listed subscriber holds its socket, and the socket holds the mailbox. So this call drops all
+ * listed subscribers and stops further listing. Otherwise they would keep each other alive. It ends a take that waits,
+ * because no event will follow. */
 void cw_mailbox_release(cw_mailbox *m)
 {
     cw__subscriber *listed;
 
-    if (!m || m->generation != cw__generation()) /* a thread of the parent may hold its lock: do not touch it */
+    if (!m || m->generation != cw__generation()) /* a thread of the parent may hold the lock: do not touch m */
         return;
     cw__mutex_lock(&m->lock);
     m->is_dead = true;
     listed = m->first;
     m->first = m->last = NULL;
     cw__mutex_unlock(&m->lock);
-    cw__wake_signal(&m->wake); /* it stays set: next_listed does not clear it any more */
+    cw__wake_signal(&m->wake); /* the wake-up stays set, because next_listed no longer clears it */
     while (listed) {
         cw__subscriber *next = listed->next;
         listed->drop(listed);

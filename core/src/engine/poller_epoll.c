@@ -82,7 +82,7 @@ static _Atomic(void *) *make_owner(cw__poller *p, int fd)
             return NULL;
         }
         if (!atomic_compare_exchange_strong(&p->chunks[index / CHUNK_OWNERS], &expected, c))
-            cw__free(c); /* another thread has already allocated it */
+            cw__free(c); /* another thread has already allocated this chunk */
     }
     return find_owner(p, fd);
 }

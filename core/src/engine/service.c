@@ -22,7 +22,7 @@ typedef enum phase {
     NOT_STARTED, /* there is no thread, and none of its resources */
     RUNNING,
     CLOSING,  /* there is time for closing handshakes */
-    DROPPING, /* connections are dropped at once */
+    DROPPING, /* the service drops connections at once */
     ENDING,   /* the last client is gone; the thread ends */
     STUCK /* the thread has ended but clients remain, because a caller is in its wait hook. It is not started again */
 } phase;
@@ -37,12 +37,12 @@ static struct service {
     size_t client_count;
     cw__client *attention_first, *attention_last;
     size_t attention_count;
-    cw__client *gone; /* clients detached in this round; they are told at its end */
+    cw__client *gone; /* clients detached in this round; their owners are told when the round ends */
     void (*at_end)(void);
     cw__thread thread;
     phase phase;
-    int grace_ms;        /* in CLOSING: the time for closing handshakes */
-    int64_t patience_ms; /* until then, clients that make progress are not dropped */
+    int grace_ms;        /* the time for closing handshakes in CLOSING */
+    int64_t patience_ms; /* until this time, clients that make progress are not dropped */
 } service = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static atomic_uint_fast64_t lost_bytes; /* lost by all sockets, and not reported by any call yet */
@@ -127,7 +127,7 @@ static cw__client *next_attention(void)
 }
 
 /* Tells the owners of detached clients. A client that asked for attention in the meantime stays until the next round
- * has removed it from that list. */
+ * has removed it from the list of attention. */
 static void tell_gone(void)
 {
     cw__client *c, *waiting = NULL;
@@ -326,7 +326,7 @@ static int start_thread(void)
     return error;
 }
 
-/* Fails with what errno says. */
+/* Fails for a thread or descriptor that the system did not provide. errno has the reason. */
 static cw_status cannot_start(void)
 {
     int error = errno;
@@ -432,7 +432,7 @@ static void enter_phase_locked(phase wanted)
 
 static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* Waits for one slice. It releases the lock while it calls the caller's hook. True: the hook ended the wait. */
+/* Waits for one slice. It releases the lock while it calls the caller's hook. Returns true if the hook ended the wait. */
 static bool wait_locked(int64_t left_ms, cw__wait *wait)
 {
     int slice_ms = cw__wait_slice(wait);

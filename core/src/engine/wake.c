@@ -64,7 +64,8 @@ void cw__wake_destroy(cw__wake *w)
 {
     int read_fd = w->read_fd, write_fd = w->write_fd;
 
-    w->read_fd = w->write_fd = -1; /* before the close: a child of fork must not find closed ones here */
+    /* set before the close: a child of fork must not find closed descriptors here */
+    w->read_fd = w->write_fd = -1;
     if (write_fd >= 0 && write_fd != read_fd)
         (void)close(write_fd);
     if (read_fd >= 0)
@@ -77,7 +78,7 @@ void cw__wake_signal(cw__wake *w)
 
     if (atomic_exchange_explicit(&w->is_set, 1, memory_order_acq_rel))
         return;
-    /* EAGAIN: it is full, so it is already readable. */
+    /* EAGAIN: the descriptor is full, so it is already readable. */
     while (write(w->write_fd, &one, sizeof one) < 0 && errno == EINTR)
         continue;
 }

@@ -79,7 +79,7 @@ static bool is_word(text token, const char *word)
     return len == strlen(word) && memcmp(token.at, word, len) == 0;
 }
 
-/* Reads a number from 8 to 15 without leading zeros; 0 = it is not such a number. */
+/* Returns a number from 8 to 15, written without leading zeros; 0 if value is not such a number. */
 static uint8_t bits_of(text value)
 {
     size_t len = (size_t)(value.end - value.at);

@@ -27,7 +27,8 @@ static bool is_name(const char *name, size_t name_bytes, const char *wanted)
 
 static cw_status check_name(const char *name, size_t name_bytes)
 {
-    /* A caller may not set these: the handshake writes them, or they would make it another kind of request. */
+    /* A caller may not set these headers. The handshake writes some of them. The others would change what the request
+     * is. */
     static const char *const ours[] = {"Upgrade", "Connection", "Content-Length", "Transfer-Encoding",
                                        "Expect",  "TE",         "Trailer"};
 

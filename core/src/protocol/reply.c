@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The reply to the opening handshake: it collects the header lines and checks them (RFC 6455 section 4.1). libcurl
- * checks neither Sec-WebSocket-Accept, nor that Upgrade, Connection, extension and subprotocol are what we asked for
- * (8.14.1 and 8.22). So this file does. handshake.c passes what it gets from libcurl; verdict.c asks for the result.
- * Pure: lines in, result out; no I/O, no libcurl.
+ * (8.14.1 and 8.22) does not check Sec-WebSocket-Accept, nor whether Upgrade, Connection, extension and subprotocol fit
+ * the request. So this file does. handshake.c passes the lines from libcurl; verdict.c asks for the result. Pure: lines
+ * in, result out; no I/O, no libcurl.
  *
  * Reasons: CW_CONNECT_FAILED. */
 #include "protocol.h"
@@ -50,7 +50,8 @@ static bool is_text(const char *text, size_t len_bytes)
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/* RFC 9112 section 4. libcurl is less strict: it accepts more than three digits and uses three, and a tab as the blank. */
+/* Returns whether a line is a status line (RFC 9112 section 4). libcurl is less strict: it accepts more than three
+ * digits and uses three, and it accepts a tab as the blank. */
 static bool is_status_line(const char *line, size_t len_bytes)
 {
     return len_bytes >= STATUS_LINE_BYTES && line[8] == ' ' && is_digit(line[9]) && is_digit(line[10]) &&
@@ -122,7 +123,7 @@ bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
     if (r->head_bytes > HEAD_LIMIT_BYTES)
         r->is_cut = true;
     if (len_bytes > 0 && line[len_bytes - 1] != '\n')
-        return !r->is_cut; /* the connection ended within the line; libcurl 8.21 passes it on, perhaps older ones too */
+        return !r->is_cut; /* the connection ended within the line; libcurl (at the latest 8.21) still passes on such a line */
     if (len_bytes > 0)
         len_bytes -= len_bytes > 1 && line[len_bytes - 2] == '\r' ? 2 : 1;
     if (!r->is_begun || r->is_complete) {
@@ -176,7 +177,7 @@ bool cw_header_next(const char **at, const char *end, cw_header *out)
 
 /* ---- Checking the reply ---- */
 
-/* Returns the value of the n-th header of that name; NULL if there are fewer. */
+/* Returns the value of the n-th header called name; NULL if there are fewer. */
 static const char *value_of(const cw__reply *r, const char *name, int n, size_t *len_bytes)
 {
     const char *at = cw__reply_lines(r), *end = at + strlen(at);
@@ -191,7 +192,7 @@ static const char *value_of(const cw__reply *r, const char *name, int n, size_t 
     return NULL;
 }
 
-/* Tells whether a header occurs exactly once and has that value. */
+/* Returns whether the header called name occurs exactly once and has the value wanted. */
 static bool has_once(const cw__reply *r, const char *name, const char *wanted, bool any_case)
 {
     size_t len, more;
@@ -201,7 +202,8 @@ static bool has_once(const cw__reply *r, const char *name, const char *wanted, b
            (any_case ? strncasecmp(value, wanted, len) == 0 : memcmp(value, wanted, len) == 0);
 }
 
-/* Connection may occur several times, with several tokens each. */
+/* Returns whether a Connection header has the token Upgrade. The header may occur several times, with several tokens
+ * each. */
 static bool connection_has_upgrade(const cw__reply *r)
 {
     size_t len;

@@ -143,7 +143,8 @@ static bool read_port(const char *text, const char *end, cw__authority *a, char 
     return true;
 }
 
-/* Reads "[::1]" or "[fe80::1%25eth0]", also with a bare % (RFC 6874 section 2). Returns the position after it. */
+/* Reads "[::1]" or "[fe80::1%25eth0]". It accepts a bare % in place of %25 (RFC 6874 section 2). Returns the position
+ * after the ]. */
 static const char *read_bracketed(const char *text, const char *end, cw__authority *a,
                                   char fault[CW__URI_FAULT_BYTES])
 {
@@ -241,7 +242,7 @@ bool cw__authority_read(const char *text, size_t len_bytes, cw__authority *a, ch
 
 /* ---- The whole URI ---- */
 
-/* Reads "ws://" or "wss://". Returns the position after it; NULL with a fault. */
+/* Reads "ws://" or "wss://". Returns the position after the scheme; NULL with a fault. */
 static const char *read_scheme(const char *text, size_t len_bytes, cw__uri *uri,
                                char fault[CW__URI_FAULT_BYTES])
 {
@@ -270,8 +271,8 @@ static char *append(char *out, const char *text, size_t len_bytes)
     return out + len_bytes;
 }
 
-/* Writes "user:password@", encoded. It writes nothing if both are empty: some versions of libcurl (8.14.1) would send
- * credentials for that, others would not. */
+/* Writes "user:password@", encoded. It writes nothing if both are empty, because some versions of libcurl (8.14.1) would
+ * then send empty credentials, and others would not. */
 static char *put_userinfo(char *out, const cw__authority *a, char fault[CW__URI_FAULT_BYTES])
 {
     size_t user_bytes = 0;
@@ -356,7 +357,7 @@ static bool check_text(const char *text, size_t len_bytes, char fault[CW__URI_FA
 
 cw__uri_result cw__uri_read(const char *text, size_t len_bytes, cw__uri *uri, char fault[CW__URI_FAULT_BYTES])
 {
-    enum { BESIDES = 64 }; /* the most that put_base adds */
+    enum { BESIDES = 64 }; /* put_base adds at most this number of bytes */
     const char *authority;
     cw__uri_result result = CW__URI_NO_MEMORY;
     char *copy;

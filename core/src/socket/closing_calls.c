@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Closing, the public calls: they begin the closing handshake, wait for its end, and report how it went. closing.c
+/* The public calls for closing: they begin the closing handshake, wait for its end, and report the result. closing.c
  * does the work.
  *
  * Safety: each call takes the socket's lock.
@@ -68,15 +68,15 @@ static void close_locked(cw_socket *s, int code, const char *reason, size_t reas
         cw__connecting_cancel_locked(s);
         break;
     case CW_STATE_CLOSED:
-        s->is_closed_locally = true; /* received messages are no longer given out */
+        s->is_closed_locally = true; /* calls return no more received messages */
         cw__inbox_clear(&s->in.inbox);
         break;
     case CW_STATE_OPEN:
     case CW_STATE_CLOSING:
         cw__closing_begin_locked(s, code, reason, reason_bytes);
+        /* Write the close frame now if possible, because the program may end next. */
         if (s->codec && s->close.state != CW__CLOSE_ENDED)
-            cw__outbound_flush_locked(
-                s); /* the close frame is written now if possible, because the program may end next */
+            cw__outbound_flush_locked(s);
         break;
     }
     cw__socket_wake_locked(s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Settings: the controls of a socket, all from the list in curlwire.h, and the request headers. The public calls and
- * connect.c use it. It changes nothing but the settings.
+ * connect.c use this file. It changes only the settings.
  *
  * Safety: under the socket's lock. */
 #include <stdio.h>
@@ -58,7 +58,7 @@ bool cw_option_applies(cw_option o, cw_class socket_class)
     return is_option(o) && (socket_class == CW_MESSAGE_SOCKET || !options[o].is_of_messages);
 }
 
-/* Gives the framing that CURLWIRE_FRAMING names, so that a program's tests, or a search for a fault, can use each one
+/* Returns the framing that CURLWIRE_FRAMING names. The variable lets tests and a search for a fault use each framing
  * without a change to the program. */
 static int64_t default_framing(void)
 {
@@ -91,7 +91,8 @@ static const char *or_empty(const char *text) { return text ? text : ""; }
 
 const char *cw__setting_text(const cw_socket *s, cw_option o) { return or_empty(s->settings.texts[o]); }
 
-/* The checks of all calls: the option exists for this class, is or is not text, and may be set now. */
+/* Checks that the option exists for the socket's class, that it is text or a number as the caller wants, and, for a
+ * write, that it may be set now. */
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
 {
     if (!is_option(o))
@@ -113,8 +114,8 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
     return CW_OK;
 }
 
-/* Bindings have other units and another word than -1, so they check by cw_option_range and make an error of their
- * own. */
+/* Fails for a value out of range. Bindings have other units and another word for -1, so they check by cw_option_range
+ * and make their own error. */
 static cw_status fail_range(cw_option o, int64_t value)
 {
     static const char *const units[] = {
@@ -134,7 +135,7 @@ static bool is_in_range(cw_option o, int64_t value)
 
 cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
 {
-    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+    cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
     if (status != CW_OK)
         return status;
@@ -150,7 +151,7 @@ cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
 
 cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
 {
-    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+    cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
     *value = 0;
     if (status != CW_OK)
@@ -202,7 +203,7 @@ cw_status cw_option_check_item(cw_option o, const char *item, size_t len_bytes)
 cw_status cw_socket_set_text(cw_socket *s, cw_option o, const void *value, size_t len_bytes)
 {
     char *copy = NULL;
-    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+    cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
     if (status != CW_OK)
         return status;
@@ -243,7 +244,7 @@ static void copy_out(const char *text, size_t len, char *buffer, size_t size_byt
 
 cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t size_bytes, size_t *len_bytes)
 {
-    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+    cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
     copy_out("", 0, buffer, size_bytes, len_bytes);
     if (status != CW_OK)
@@ -256,8 +257,8 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t siz
     return status;
 }
 
-/* Gives the text of an information. For the public URI it gives the URI that this is made from. NULL for an unknown
- * number. */
+/* Returns the text of an information; NULL if the number is unknown. For CW_INFO_PUBLIC_URI it returns the whole URI,
+ * which the caller shortens. */
 static const char *info_text(const cw_socket *s, cw_info info)
 {
     switch (info) {
@@ -316,7 +317,7 @@ static bool is_line_of(const char *line, const char *name, size_t name_bytes)
     return strncasecmp(line, name, name_bytes) == 0 && (line[name_bytes] == ':' || line[name_bytes] == ';');
 }
 
-/* Says whether a line is sent. The line "Name:" is not: it only removes libcurl's own header of that name. */
+/* Returns whether a line is sent. The line "Name:" is not sent: it only removes libcurl's own header of that name. */
 static bool is_sent(const char *line)
 {
     size_t name_bytes = strcspn(line, ":;");
@@ -332,8 +333,8 @@ static bool has_header(const cw__settings *settings, const char *name, size_t na
     return false;
 }
 
-/* Copies the lines, except those of a name: all of them, or, with keeps_sent, only those that are not sent. Returns
- * the end of the copy. */
+/* Copies the lines, except those with the given name. If keeps_sent is true, it leaves out only the lines of that name
+ * that are not sent. Returns the end of the copy. */
 static char *copy_others(char *to, const char *lines, const char *name, size_t name_bytes, bool keeps_sent)
 {
     while (lines && *lines) {
@@ -366,7 +367,7 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
                                    size_t value_bytes, bool adds)
 {
     size_t have_bytes = s->settings.headers ? strlen(s->settings.headers) : 0;
-    bool is_sent_empty = adds || value_bytes > 0; /* also if the value is only blanks */
+    bool is_sent_empty = adds || value_bytes > 0; /* a value of only blanks is sent as an empty one */
     const char *advice = adds ? cw__header_repeat_fault(name, name_bytes) : NULL;
     char *lines, *end;
 
@@ -376,8 +377,8 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
     if (advice && has_header(&s->settings, name, name_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: instead, %s",
                         (int)name_bytes, name, advice);
-    while (value_bytes > 0 &&
-           cw__is_blank(value[value_bytes - 1])) /* blanks are no part of a value (RFC 9110 section 5.5) */
+    /* Blanks around a value are not part of it (RFC 9110 section 5.5). */
+    while (value_bytes > 0 && cw__is_blank(value[value_bytes - 1]))
         value_bytes--;
     for (; value_bytes > 0 && cw__is_blank(*value); value++)
         value_bytes--;

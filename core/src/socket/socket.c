@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Socket: the public calls from create to release, the subscription, and what the service and a mailbox call.
+/* Socket: the public calls from create to release, the subscription, and the calls of the service and of a mailbox.
  * connect.c, inbound.c, outbound.c, ping.c and closing.c do the work.
  *
  * Safety: see socket.h.
@@ -53,7 +53,7 @@ void cw_socket_retain(cw_socket *s)
         (void)atomic_fetch_add(&s->handles, 1);
 }
 
-/* Ends a socket that the program has released. The service closes an open connection politely, in its own time. */
+/* Ends a socket that the program has released. The service does the closing handshake of an open connection. */
 static void abandon(cw_socket *s)
 {
     cw__socket_enter(s);
@@ -72,8 +72,8 @@ void cw_socket_release(cw_socket *s)
 {
     if (!s || atomic_fetch_sub(&s->handles, 1) != 1)
         return;
-    if (s->generation ==
-        cw__generation()) /* otherwise a thread of the parent may hold its lock, so it is left alone */
+    /* After fork a thread of the parent may hold the lock, so the child does not touch the socket. */
+    if (s->generation == cw__generation())
         abandon(s);
 }
 
@@ -105,7 +105,7 @@ static int64_t next_due(const cw_socket *s)
     bool may_go_on = s->close.state == CW__CLOSE_NONE || s->close.state == CW__CLOSE_SENT || !s->out.first;
 
     if (s->in.reader == CW__READER_SERVICE && !s->in.is_drained && !s->in.inbox.is_full && may_go_on)
-        return 0; /* its share was used up, and there is more */
+        return 0; /* the share of this turn was used up, and there is more to read */
     if (s->out.first && s->out.sending != CW__SENDING_DIRECTLY && cw__outbound_wants_read(s))
         due_ms = cw__now_ms() + CW__WRITE_AGAIN_MS;
     return earlier(earlier(due_ms, cw__pings_due_locked(s)),
@@ -126,8 +126,8 @@ static void check_keepalive(cw_socket *s, int64_t now_ms)
 
 static int64_t serve_locked(cw_socket *s)
 {
-    int64_t now_ms =
-        cw__now_ms(); /* what expires during reading is handled in the next turn, which follows at once */
+    /* A timer that expires during reading is handled in the next turn, which follows at once. */
+    int64_t now_ms = cw__now_ms();
 
     if (s->is_unwatchable)
         cw__closing_ended_locked(
@@ -189,7 +189,7 @@ static void on_shut_down(cw__client *client, int grace_ms)
     cw__mutex_unlock(&s->lock);
 }
 
-/* The service's last call. A failed connect becomes visible only here, because before this the client could not be
+/* The service's last call. A failed connect becomes visible only here, because before this call the client cannot be
  * attached again. */
 static void on_detached(cw__client *client)
 {
@@ -264,8 +264,8 @@ static bool has_event(const cw_socket *s)
     return (s->pending_events & s->event_mask) || ((s->event_mask & CW_EVENT_MESSAGE) && s->in.inbox.first);
 }
 
-/* Takes an event. It keeps the socket's memory but is no handle: a program that keeps events still closes its
- * connections. */
+/* Takes an event. The event keeps the memory of the socket, but is not a handle: a connection closes when its last
+ * handle is released, even if the program keeps events. */
 static cw_event *take(cw__subscriber *subscriber, bool *has_no_memory)
 {
     cw_socket *s = socket_of_subscriber(subscriber);

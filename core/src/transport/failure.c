@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Failure: gives each failure of libcurl a status and a text of our own, from the CURLcode, libcurl's texts about
  * TLS, errno, the verdict on a certificate, and who failed (server or proxy). libcurl's texts are compared here and
- * never shown, because they may contain a proxy's password. handshake.c and link.c call this. It needs no lock. Its
- * only I/O finds out why a file cannot be read.
+ * never shown, because they may contain a proxy's password. handshake.c and link.c call this file. It needs no lock.
+ * Its only I/O finds out why a file cannot be read.
  *
  * Errors: CW_CONNECT_FAILED, CW_CLOSED. */
 #include <errno.h>
@@ -248,8 +248,8 @@ static const verdict *verdict_of(long verify_result, const char *text)
     return last;
 }
 
-/* Gives the verify result that the alert we sent stands for (RFC 8446 section 6.2); -1 if it is not about a
- * certificate. libcurl 8.14.1 loses the server's verify result when the proxy is an https:// one. */
+/* Returns the verify result for the alert that we sent (RFC 8446 section 6.2); -1 if the alert is not about a
+ * certificate. It is needed because libcurl 8.14.1 loses the server's verify result behind an https:// proxy. */
 static long result_of_alert(const cw__failure *f)
 {
     if (f->curl_code != CURLE_SSL_CONNECT_ERROR)
@@ -291,7 +291,7 @@ static void explain_certificate(const party *p, long verify_result, cw__error *e
 
 typedef struct reason {
     const char
-        *words; /* how it is recognised: words of OpenSSL (3.0 to 4.0) or GnuTLS that libcurl passes on */
+        *words; /* words of OpenSSL (3.0 to 4.0) or GnuTLS in libcurl's text, by which the row is found */
     int web_status;
     const char *message, *message_of_proxy; /* NULL = as message */
 } reason;
@@ -338,7 +338,7 @@ static const reason *reason_of(int curl_code, const char *text)
     return NULL;
 }
 
-/* Says whether an alert may mean that the server got no certificate (RFC 8446 section 6.2). The alert depends on the
+/* Returns whether an alert may mean that the server got no certificate (RFC 8446 section 6.2). The alert depends on the
  * server's library and the version of TLS. Alone, each may mean something else. */
 static bool is_refusal(const char *text)
 {
@@ -352,9 +352,9 @@ static bool is_refusal(const char *text)
     return false;
 }
 
-/* Says whether the connection was cut in a way that may have lost that alert. In TLS 1.3 it comes after the
- * handshake. If the peer resets TCP right after it, libcurl (8.14.1, 8.22) fails to send its request and does not
- * read the alert. */
+/* Returns whether the end of the connection may have lost such an alert. In TLS 1.3 the alert comes after the
+ * handshake. If the peer resets TCP right after the alert, libcurl (8.14.1, 8.22) fails to send its request and does
+ * not read the alert. */
 static bool is_cut_off(const cw__failure *f)
 {
     bool is_reset = f->os_errno == ECONNRESET || f->os_errno == EPIPE;
@@ -498,7 +498,7 @@ static void explain_code(const party *p, cw__error *error)
     cw__error_set(error, CW_CONNECT_FAILED, m && m->web_status ? m->web_status : web_status, "%s", message);
 }
 
-/* Sets the error for a file that libcurl cannot use. libcurl does not say why, so this tries to open it. */
+/* Sets the error for a file that libcurl cannot use. libcurl does not say why, so this checks whether it can be read. */
 static void explain_file(const party *p, cw__error *error)
 {
     const cw__failure *f = p->f;

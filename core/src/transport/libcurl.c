@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Libcurl: checks whether the loaded libcurl is accepted, and starts it once. Called before each connect. */
+/* Libcurl: checks whether curlwire accepts the loaded libcurl, and starts libcurl once. Each connect calls this file. */
 #include <string.h>
 
 #include "transport.h"
 
-/* 8.14.0 is the first with CURLWS_NOAUTOPONG, but its decoder takes what follows a control frame between two
- * fragments as more of that control frame. */
+/* 8.14.0 is the first version with CURLWS_NOAUTOPONG. But after a control frame between two fragments, its decoder
+ * takes the second fragment as more of the control frame. */
 enum { FLOOR_VERSION = 0x080e01 };
 
 const char *cw_version(void) { return CW_VERSION; }

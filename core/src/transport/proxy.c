@@ -2,7 +2,7 @@
 /* Proxy: decides which proxy a connection uses, from the environment variables that libcurl would read. The values
  * are checked here and libcurl gets the checked result, so that an unusable proxy is an error with every libcurl:
  * with some malformed values, 8.14.1 connects directly. A value is never shown, because a malformed one may have a
- * password anywhere. handshake.c calls this. It reads variables only through the function that it is given.
+ * password anywhere. handshake.c calls this file. It reads variables only through a function that the caller passes.
  *
  * Reasons: CW_CONNECT_FAILED. */
 #include <arpa/inet.h>
@@ -44,7 +44,7 @@ static text text_of(const char *at, size_t len_bytes) { return (text){at, len_by
 
 /* ---- no_proxy ---- */
 
-/* Gives the number of a port; 0 if the text is not one. */
+/* Returns the number of a port; 0 if the text is not one. */
 static unsigned port_of(text t)
 {
     unsigned port = 0;
@@ -69,7 +69,7 @@ static text bare(text host)
     return host;
 }
 
-/* Gives the bytes of an IP address, and their number: 4 or 16; 0 if the text is no address. A zone is ignored. */
+/* Reads an IP address. Returns the number of its bytes, 4 or 16; 0 if the text is not an address. Ignores a zone. */
 static size_t address_of(text t, unsigned char bytes[16])
 {
     char copy[INET6_ADDRSTRLEN + 1];
@@ -130,7 +130,8 @@ static bool matches_name(text item, text host)
     return strncasecmp(end, item.at, item.len_bytes) == 0 && (end == host.at || end[-1] == '.');
 }
 
-/* Splits "host:port". True if there is no port or it is the given one. An IPv6 address has colons of its own. */
+/* Removes the port from an item "host:port". Returns true if the item has no port, or the given one. An IPv6 address
+ * has colons of its own. */
 static bool fits_port(text *item, unsigned port)
 {
     const char *colon = NULL;
@@ -221,7 +222,8 @@ static const char *decode(text t, char **out)
     return NULL;
 }
 
-/* Reads "user" or "user:password". It sets has_no_memory if memory is all that lacks. */
+/* Reads "user" or "user:password". Returns NULL, or what is wrong. Sets *has_no_memory if the text is correct but there
+ * is no memory. */
 static const char *take_user(cw__proxy *p, text t, bool *has_no_memory)
 {
     const char *colon = memchr(t.at, ':', t.len_bytes);
@@ -324,8 +326,8 @@ const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory
 
 /* ---- The choice ---- */
 
-/* Finds the variable, in libcurl's order (8.14.1 and 8.22). An empty variable counts as none. HTTP_PROXY is ignored:
- * a web server sets it to a header of the request that it runs a program for. */
+/* Finds the variable, in libcurl's order (8.14.1 and 8.22). An empty variable counts as unset. HTTP_PROXY is ignored: a
+ * web server that runs a program for a request sets HTTP_PROXY to the request's header Proxy. */
 static const char *value_of(const char *(*get)(const char *name), bool is_tls, const char **variable)
 {
     static const char *const plain[] = {"ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY", NULL};
