@@ -405,8 +405,9 @@ class MessageWebSocket(WebSocket):
 
     control: the options as keywords, as in MessageWebSocket(receive_timeout=5).
     Iteration returns the messages as recv(timeout=None) does. It ends without an exception after
-    our own close(), and after the server has closed between two messages with 1000, 1001 or no
-    code. Every other end raises ConnectionClosed. Any thread may call any method.
+    this program's close(). It also ends so when the server closes with 1000, 1001 or no code,
+    unless that is in the middle of a message. Every other end raises ConnectionClosed. Any
+    thread may call any method.
     """
     def __init__(self, **control: Unpack[MessageControl]) -> None: ...
     @property

@@ -63,9 +63,10 @@ class InputStream(_Stream):
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Reads bytes into a buffer and returns their number, an int; 0 at the end of the stream.
 
-        The stream ends after our own close(), and after the server has closed between two messages with 1000 or
-        no code. After every other end, when all bytes have been read, it raises ConnectionClosed, because the
-        transfer may be incomplete. Raises WebSocketTimeout after control.receive_timeout.
+        The stream ends after this program's close(). It also ends when the server closes with 1000 or no code,
+        unless that is in the middle of a message. After every other end the call first returns all bytes that
+        have arrived. It then raises ConnectionClosed, because the transfer may be incomplete. Raises
+        WebSocketTimeout after control.receive_timeout.
         Blocks until bytes have come. Any thread may call it, one at a time.
         """
         self._check_open()

@@ -426,8 +426,9 @@ PyDoc_STRVAR(message_doc,
              "A WebSocket that sends and receives whole messages.\n\n"
              "control: the options as keywords, as in MessageWebSocket(receive_timeout=5).\n"
              "Iteration returns the messages as recv(timeout=None) does. It ends without an exception after\n"
-             "our own close(), and after the server has closed between two messages with 1000, 1001 or no\n"
-             "code. Every other end raises ConnectionClosed. Any thread may call any method.");
+             "this program's close(). It also ends so when the server closes with 1000, 1001 or no code,\n"
+             "unless that is in the middle of a message. Every other end raises ConnectionClosed. Any\n"
+             "thread may call any method.");
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)message_doc},
                               {Py_tp_new, SLOT(message_new)},
