@@ -293,7 +293,7 @@ typedef enum cw_option_type {
     X(CW_OPT_CLOSE_TIMEOUT, "close_timeout", CW_TYPE_MS, 10000, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
       "Limit for the closing handshake; it starts when the server's system has received all data") \
     X(CW_OPT_PING_INTERVAL, "ping_interval", CW_TYPE_MS, 20000, 0, INT32_MAX, BOTH, NULL, "no pings", NULL, \
-      "Time between two keepalive pings, and from the last data to a ping; 0: no pings") \
+      "A keepalive ping is sent this long after the last ping or the last data; 0: no pings") \
     X(CW_OPT_PING_TIMEOUT, "ping_timeout", CW_TYPE_MS, 20000, 0, INT32_MAX, BOTH, NULL, "no limit", NULL, \
       "If nothing arrives for this long after a keepalive ping, the connection counts as lost") \
     X(CW_OPT_CA_FILE, "ca_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
