@@ -67,7 +67,7 @@ local curlwire = {}
 ---@field send_timeout curlwire.Timeout How long a send may wait while the connection takes no byte. Seconds, default 30; math.huge = no limit
 ---@field receive_timeout curlwire.Timeout Limit for a blocking receive or read; iterating and handlers wait without a limit. Seconds, default 30; math.huge = no limit
 ---@field close_timeout number Limit for the closing handshake; it starts when the server's system has received all data. Seconds, default 10
----@field ping_interval curlwire.Timeout Time between two keepalive pings, and from the last data to a ping; 0: no pings. Seconds, default 20; math.huge = no pings
+---@field ping_interval curlwire.Timeout A keepalive ping is sent this long after the last ping or the last data; 0: no pings. Seconds, default 20; math.huge = no pings
 ---@field ping_timeout curlwire.Timeout If nothing arrives for this long after a keepalive ping, the connection counts as lost. Seconds, default 20; math.huge = no limit
 ---@field ca_file string|nil PEM file of trusted certificates, used instead of the system's. Default nil
 ---@field crl_file string|nil PEM file of revocation lists, one for each authority in the server's certificate chain. Default nil
