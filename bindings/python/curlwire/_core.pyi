@@ -118,8 +118,8 @@ class _Control:
     default 10.
     """
     ping_interval: float | None
-    """Time between two keepalive pings, and from the last data to a ping; 0: no pings. Seconds, default 20;
-    None = no pings.
+    """A keepalive ping is sent this long after the last ping or the last data; 0: no pings. Seconds, default
+    20; None = no pings.
     """
     ping_timeout: float | None
     """If nothing arrives for this long after a keepalive ping, the connection counts as lost. Seconds,
