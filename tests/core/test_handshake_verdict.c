@@ -134,7 +134,7 @@ static void test_bad_replies(void)
     h = made("ws://server.test/", NULL); /* an extension that was not asked for */
     answer_right(h);
     CHECK(line(h, "Sec-WebSocket-Extensions: permessage-deflate\r\n") && line(h, "\r\n"));
-    expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse, "none was asked for");
+    expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse, "none was offered");
     CHECK_INT(error.http_status, 101);
     cw__handshake_destroy(h);
 

@@ -325,7 +325,7 @@ static bool put_all(const char *text, const char *end, cw__uri *uri, char fault[
         return false;
     if (strchr(path, '#'))
         return fail(fault,
-                    "a ws URI has no fragment (RFC 6455 section 3): remove all from # on, or write # as %%23");
+                    "a ws URI has no fragment (RFC 6455 section 3): remove all from # on, or write %%23 for #");
     uri->is_ipv6 = a.is_ipv6;
     out = put_base(uri->text, &a, uri, fault);
     if (!out)
