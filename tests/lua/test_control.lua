@@ -185,7 +185,7 @@ local said = {
     {"receive_mode", 1, "must be \"full\" or \"partial\", not 1"},
     {"ca_file", 5, "must be a string, or nil for none, not 5"},
     {"supported_protocols", "chat", "must be a list of strings: {\"one\", \"two\"}, not a string"},
-    {"supported_protocols", {"a", 5}, "item 2 of supported_protocols must be a string, not a number"},
+    {"supported_protocols", {"a", 5}, "must be a list of strings, but item 2 is a number"},
     {"supported_protocols", {"a", "b,c"}, "has an item that is not a token (letters, digits and !#$%&'*+-.^_`|~)"},
     {"supported_protocols", {"a", " b"}, "has an item that is not a token"},
     {"supported_protocols", {""}, "has an item that is not a token"},

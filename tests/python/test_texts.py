@@ -138,7 +138,8 @@ EXACT: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "token": (
         lambda ws: MessageWebSocket(supported_protocols=["a b"]),
         ArgumentError,
-        "supported_protocols has an item that is not a token (letters, digits and !#$%&'*+-.^_`|~): correct the item",
+        "supported_protocols has an item that is not a token (letters, digits and !#$%&'*+-.^_`|~): "
+        "correct the item",
     ),
     "late": (
         lambda ws: setattr(ws.control, "verify", False),

@@ -275,7 +275,7 @@ static const char *push_joined(lua_State *L, cw_option option, int index, size_t
         lua_pushstring(L, i == 1 ? "" : ", ");
         lua_rawgeti(L, index, i);
         if (lua_type(L, -1) != LUA_TSTRING)
-            (void)luaL_error(L, "item %d of %s must be a string, not a %s", i, cw_option_key(option),
+            (void)luaL_error(L, "%s must be a list of strings, but item %d is a %s", cw_option_key(option), i,
                              luaL_typename(L, -1));
         item = lua_tolstring(L, -1, &len);
         if (cw_option_check_item(option, item, len) != CW_OK)
