@@ -327,7 +327,7 @@ def test_socks_user(monkeypatch: pytest.MonkeyPatch) -> None:
         ("socks5h", 3, "SERVER_UNREACHABLE", "cannot reach the network"),
         ("socks5h", 4, "SERVER_UNREACHABLE", "cannot reach"),
         ("socks5h", 5, "CANNOT_CONNECT", "refused the connection"),
-        ("socks4a", 91, "CANNOT_CONNECT", "refused to connect"),
+        ("socks4a", 91, "CANNOT_CONNECT", "refused or failed to connect"),
         ("socks4a", 93, "PROXY_AUTHENTICATION_REQUIRED", "refused the user"),
     ],
 )

@@ -137,7 +137,7 @@ static bool read_port(const char *text, const char *end, cw__authority *a, char 
         if (*text < '0' || *text > '9' || (port = 10 * port + (*text - '0')) > UINT16_MAX)
             return fail(fault,
                         "the port after the host must be a number from 0 to 65535: write an IPv6 address in "
-                        "[ ], and / ? # in a user name or password as %%2F %%3F %%23");
+                        "[ ], and in a user name or password / as %%2F, ? as %%3F, # as %%23");
         a->port = (int)port;
     }
     return true;

@@ -96,7 +96,7 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
 {
     if (!is_option(o))
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "there is no control with the number %d: use a number of cw_option", (int)o);
+                        "there is no control with the number %d: use the number of a control", (int)o);
     if (!cw_option_applies(o, s->socket_class))
         return cw__fail(CW_INVALID_ARGUMENT,
                         "a stream socket has no control %s: leave it out, or use a message socket",
@@ -304,7 +304,8 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     text = info_text(s, info);
     if (!text)
         status = cw__fail(CW_INVALID_ARGUMENT,
-                          "there is no information with the number %d: use a number of cw_info", (int)info);
+                          "there is no information with the number %d: use a number of the list of information",
+                          (int)info);
     else if (info == CW_INFO_PUBLIC_URI)
         copy_public_uri(text, buffer, size_bytes, len_bytes);
     else
