@@ -60,18 +60,18 @@ typedef struct cw_event cw_event;
 #define CW_STATUS_LIST(X)                                                                \
     X(CW_OK, 0, "done")                                                                  \
     /* the call did not finish in time or was interrupted; the connection still works */ \
-    X(CW_WOULD_BLOCK, -1, "it would have to wait")                                       \
-    X(CW_TIMED_OUT, -2, "timed out")                                                     \
-    X(CW_INTERRUPTED, -3, "interrupted while waiting")                                   \
+    X(CW_WOULD_BLOCK, -1, "the call would have to wait")                                 \
+    X(CW_TIMED_OUT, -2, "the call waited as long as it may")                             \
+    X(CW_INTERRUPTED, -3, "the call was interrupted while it waited")                    \
     /* the call is wrong; nothing was done */                                            \
-    X(CW_INVALID_ARGUMENT, -10, "invalid argument")                                      \
-    X(CW_INVALID_STATE, -11, "not allowed in this state")                                \
+    X(CW_INVALID_ARGUMENT, -10, "an argument cannot be used")                            \
+    X(CW_INVALID_STATE, -11, "the call is not allowed in this state")                    \
     X(CW_AFTER_FORK, -12, "the socket belongs to the parent process")                    \
     /* there is no connection, or it has ended */                                        \
-    X(CW_CONNECT_FAILED, -20, "could not connect")                                       \
+    X(CW_CONNECT_FAILED, -20, "the connect failed")                                      \
     X(CW_CLOSED, -21, "the connection is closed")                                        \
     /* the machine lacks a resource */                                                   \
-    X(CW_NO_MEMORY, -30, "out of memory")                                                \
+    X(CW_NO_MEMORY, -30, "memory ran out")                                               \
     X(CW_SYSTEM_ERROR, -31, "the system refused a resource")                             \
     X(CW_UNSUPPORTED, -32, "the loaded libcurl cannot do this")
 

@@ -167,7 +167,8 @@ static void test_no_answer(void)
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_INT(cw_socket_state(s), CW_STATE_CLOSING);
     CHECK_CLOSED(s, 1006, false);
-    check_reason(s, "the server did not answer the close frame within close_timeout: raise that if it is slow");
+    check_reason(s, "the server did not answer the close frame within close_timeout: raise close_timeout if "
+                    "the server is slow");
     CHECK_HAS(peer_log(), "\"end\": \"eof\"");
     check_close_frame(peer_log(), 1000, "");
     peer_finish(s);

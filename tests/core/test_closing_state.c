@@ -267,7 +267,7 @@ static void test_texts(void)
     raw_peer p;
 
     CHECK_STATUS(cw_socket_close(s, 1000, "\xff", 1), CW_INVALID_ARGUMENT);
-    CHECK_STR(cw_error_message(), "the reason must be UTF-8: encode it so");
+    CHECK_STR(cw_error_message(), "the reason must be UTF-8: encode it as UTF-8");
     cw_socket_release(s);
     s = open_raw(&p);
     cw_set_wait_hook(interrupt, NULL);

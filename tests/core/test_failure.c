@@ -89,13 +89,13 @@ static void test_names(void)
     CHECK_STR(cw__curl_name(0), "?");
     CHECK_STR(cw__curl_name(9999), "?");
     cw__failure_explain(&f, &error);
-    CHECK_STR(
-        error.message,
-        "connecting to the server host.example failed: CURLE_FTP_WEIRD_PASS_REPLY (11); see libcurl-errors(3)");
+    CHECK_STR(error.message, "connecting to the server host.example failed: CURLE_FTP_WEIRD_PASS_REPLY (11); "
+                             "look the code up in libcurl-errors(3)");
     f = at_proxy(9999, THEIRS);
     cw__failure_explain(&f, &error);
-    CHECK_STR(error.message,
-              "connecting to the proxy proxy.example:3128 failed: ? (9999); see libcurl-errors(3)");
+    CHECK_STR(
+        error.message,
+        "connecting to the proxy proxy.example:3128 failed: ? (9999); look the code up in libcurl-errors(3)");
     cw__failure_lost(CURLE_RECV_ERROR, 0, "OpenSSL SSL_read: error:0A000139:SSL routines::s3cret", "the server",
                      "receiving", &error);
     CHECK_STR(error.message, "the connection was lost while receiving: CURLE_RECV_ERROR (56) (OpenSSL's error "
@@ -116,8 +116,7 @@ static void test_texts(void)
         {CURLE_COULDNT_RESOLVE_HOST, false, 0, 0, "", CW_WEB_HostNameNotResolved,
          "the host host.example cannot be"},
         {CURLE_COULDNT_RESOLVE_HOST, true, 0, 0, "", CW_WEB_HostNameNotResolved,
-         "the host host.example cannot be resolved here; with socks5h:// or socks4a:// in http_proxy the "
-         "proxy"},
+         "the host host.example cannot be resolved here: with socks5h:// or socks4a:// in http_proxy"},
         {CURLE_COULDNT_RESOLVE_PROXY, true, 0, 0, THEIRS, CW_WEB_HostNameNotResolved,
          "the host of the proxy proxy.example:3128 cannot be resolved: check the variable http_proxy"},
         {CURLE_COULDNT_RESOLVE_HOST, false, 0, 0, "getaddrinfo() thread failed to start",
@@ -136,15 +135,16 @@ static void test_texts(void)
         {CURLE_SSL_CONNECT_ERROR, false, 0, 0, "wrong version number", CW_WEB_CannotConnect,
          "the server host.example does not speak TLS there: use ws://"},
         {CURLE_SSL_CONNECT_ERROR, false, 0, 0, "error:0A00042F:SSL routines::other", CW_WEB_CannotConnect,
-         "the TLS handshake with the server host.example failed; see its log (OpenSSL's error 0A00042F)"},
+         "the TLS handshake with the server host.example failed; see the log of the server (OpenSSL's error "
+         "0A00042F)"},
         {CURLE_SSL_CACERT_BADFILE, false, 0, 0, "", CW_WEB_UnexpectedClientError,
-         "ca_file '/x/ca.pem' cannot be used: No such file or directory. ca_file takes a PEM file"},
+         "ca_file '/x/ca.pem' cannot be used: No such file or directory: set ca_file to a PEM file"},
         {CURLE_SSL_CACERT_BADFILE, true, 0, 0, "", CW_WEB_UnexpectedClientError,
          "proxy_ca_file '/x/ca.pem' cannot"},
         {CURLE_SSL_CRL_BADFILE, false, 0, 0, "", CW_WEB_UnexpectedClientError,
          "crl_file '/x/crl.pem' cannot be used"},
         {CURLE_PROXY, true, 0, CURLPX_USER_REJECTED, "", CW_WEB_ProxyAuthenticationRequired,
-         "the proxy proxy.example:3128 refused the user and password, or wants some: write them in http_proxy"},
+         "the proxy proxy.example:3128 refused the user and password, or wants both: write user:password@"},
         {CURLE_PROXY, true, 0, CURLPX_REPLY_HOST_UNREACHABLE, "", CW_WEB_ServerUnreachable,
          "the proxy proxy.example:3128 cannot reach host.example"},
         {CURLE_PROXY, true, 0, CURLPX_RESOLVE_HOST, "", CW_WEB_HostNameNotResolved,
@@ -189,14 +189,14 @@ static void test_certificates(void)
         {1, "SSL: unable to obtain common name from peer certificate", CW_WEB_CertificateCommonNameIsIncorrect,
          "is for another name: "},
         {1, "SSL certificate verification failed", CW_WEB_CertificateIsInvalid,
-         "is not valid: the server needs"},
+         "is not valid: give the server"},
         {62, "x", CW_WEB_CertificateCommonNameIsIncorrect, "is for another name: "},
         {5, "x", CW_WEB_CertificateIsInvalid, "a list in crl_file is faulty"},
         {36, "x", CW_WEB_CertificateIsInvalid, "a list in crl_file is faulty"},
         {68, "x", CW_WEB_CertificateContainsErrors, "whose key or digest is too weak: "},
         {24, "x", CW_WEB_CertificateIsInvalid, "is not valid: an authority of its chain may not issue"},
         {47, "x", CW_WEB_CertificateIsInvalid,
-         "is not valid (OpenSSL's verify result 47): the server needs a new one"},
+         "is not valid (OpenSSL's verify result 47): give the server a new certificate"},
     };
     cw__failure f;
     cw__error error;
@@ -225,11 +225,11 @@ static void test_certificates(void)
     f.verify_result = 10;
     cw__failure_explain(&f, &error);
     CHECK_STR(error.message,
-              "the certificate of the proxy proxy.example:3128 has expired: the proxy needs a new one; "
-              "or this machine's clock is wrong");
+              "the certificate of the proxy proxy.example:3128 has expired: give the proxy a new certificate, "
+              "or set this machine's clock");
     f.verify_result = 19;
     cw__failure_explain(&f, &error);
-    check_has(error.message, "name its certificate in proxy_ca_file");
+    check_has(error.message, "set proxy_ca_file to a file with its certificate");
 }
 
 static void test_client_certificate(void)
@@ -266,8 +266,8 @@ static void test_client_certificate(void)
     f = at_server(CURLE_RECV_ERROR, "OpenSSL SSL_read: tlsv13 alert certificate required");
     cw__failure_explain(&f, &error);
     CHECK_STR(error.message,
-              "the server host.example demands a client certificate, and curlwire has none to give: use "
-              "a server without that");
+              "the server host.example demands a client certificate, and curlwire cannot send one: use "
+              "a server that demands none");
 }
 
 static void test_notes(void)
@@ -303,7 +303,7 @@ static void test_tls(void)
     CHECK(strlen(error.message) <= CW__CONTROL_MAX_BYTES - 2);
     cw__failure_lost(CURLE_RECV_ERROR, 0, "decryption failed or bad record mac", "the proxy", "receiving",
                      &error);
-    check_has(error.message, "what the proxy sent was corrupted");
+    check_has(error.message, "bytes from the proxy were changed on the way");
     cw__failure_lost(CURLE_RECV_ERROR, ECONNRESET, "OpenSSL SSL_read: Connection reset by peer, errno 104",
                      "the server", "receiving", &error);
     CHECK_INT(error.web_status, CW_WEB_ConnectionReset);

@@ -217,7 +217,7 @@ static void test_added_headers(void)
     add_header(s, "X-Tag", "\t2 ", CW_OK);
     add_header(s, "Cookie", "a=1", CW_OK);
     add_header(s, "Cookie", "b=2", CW_INVALID_ARGUMENT);
-    CHECK_HAS(cw_error_message(), "Cookie must not be repeated: instead, join");
+    CHECK_HAS(cw_error_message(), "Cookie must not be repeated: replace the first value, or join");
     log = request_of(s);
     CHECK_HAS(log, "\\r\\nX-Tag: 1\\r\\nx-tag:\\r\\nX-Other:\\r\\nX-Tag: 2\\r\\nCookie: a=1\\r\\n");
     CHECK(strstr(log, "X-Gone") == NULL && strstr(log, "b=2") == NULL);

@@ -208,7 +208,7 @@ static void test_refused_options(void)
     fail_at = SIZE_MAX;
     has_no_random = true;
     CHECK(create("ws://server.test/", NULL) == NULL);
-    CHECK(strstr(cw_error_message(), "the system has no random bytes to give: it refuses getrandom") != NULL);
+    CHECK(strstr(cw_error_message(), "the system gives no random bytes: it refuses getrandom") != NULL);
     has_no_random = false;
     CHECK(create("ws://[1::2::3]/", NULL) == NULL);
     CHECK(strstr(cw_error_message(), "IPv6") != NULL);

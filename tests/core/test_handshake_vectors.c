@@ -165,8 +165,8 @@ static void judge(const vector *v)
     if (!feed(v, &r)) {
         CHECK_STR(v->says, "too large");
     } else {
-        fault =
-            r.is_cut ? "its headers are too large" : cw__reply_fault(&r, KEY, v->protocols, &protocol, &len);
+        fault = r.is_cut ? "the reply's headers are too large"
+                         : cw__reply_fault(&r, KEY, v->protocols, &protocol, &len);
         if (!fault)
             fault = cw__reply_extension_fault(&r, v->offer.is_on ? &v->offer : NULL, &terms, &extensions,
                                               &extensions_bytes);

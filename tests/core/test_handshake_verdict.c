@@ -127,14 +127,14 @@ static void test_bad_replies(void)
     CHECK(line(h, "\r\n"));
     info.response_code = 101;
     expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                   "the server's handshake reply is invalid: its Sec-WebSocket-Accept");
+                   "the server's handshake reply is invalid: the header Sec-WebSocket-Accept");
     CHECK_INT(error.http_status, 101);
     cw__handshake_destroy(h);
 
     h = made("ws://server.test/", NULL); /* an extension that was not asked for */
     answer_right(h);
     CHECK(line(h, "Sec-WebSocket-Extensions: permessage-deflate\r\n") && line(h, "\r\n"));
-    expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse, "none was asked for");
+    expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse, "none was offered");
     CHECK_INT(error.http_status, 101);
     cw__handshake_destroy(h);
 
@@ -167,14 +167,14 @@ static void test_bad_replies(void)
     CHECK(line(h, "HTTP/1.1 101 x\r\n"));
     info.response_code = 101;
     expect_verdict(h, CURLE_TOO_LARGE, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                   "its headers are too large");
+                   "the reply's headers are too large");
     CHECK_INT(error.http_status, 101);
     info.response_code = 0;
     expect_verdict(h, CURLE_TOO_LARGE, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                   "its headers are too large");
+                   "the reply's headers are too large");
     CHECK_INT(error.http_status, 0);
     expect_verdict(h, CURLE_WEIRD_SERVER_REPLY, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                   "one of its lines is malformed");
+                   "a line of the reply is malformed");
     CHECK_INT(error.http_status, 101);
     expect_verdict(h, CURLE_OUT_OF_MEMORY, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
     cw__handshake_destroy(h);
@@ -364,8 +364,9 @@ static void test_proxy_reply_is_invalid(void)
     wish_nothing();
     h = made("ws://server.test/", "http://proxy.test:3128");
     CHECK(line(h, "HTTP/1.1 200 x\r\n"));
-    expect_verdict(h, CURLE_TOO_LARGE, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                   "the reply of the proxy proxy.test:3128 (all_proxy) is invalid: its headers are too large");
+    expect_verdict(
+        h, CURLE_TOO_LARGE, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+        "the reply of the proxy proxy.test:3128 (all_proxy) is invalid: the reply's headers are too large");
     cw__handshake_destroy(h);
     h = made("ws://server.test/", "http://proxy.test:3128");
     info.connect_code = 200;

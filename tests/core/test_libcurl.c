@@ -69,8 +69,8 @@ static void test_refused(void)
     static const char *const neither[] = {"http", "https", NULL};
 
     check_refused(0x080e00, both, "needs 8.14.1");
-    check_refused(0x080e01, plain, "without wss;");
-    check_refused(0x081600, neither, "without ws and wss;");
+    check_refused(0x080e01, plain, "without wss:");
+    check_refused(0x081600, neither, "without ws and wss:");
     CHECK_INT(cw_check_libcurl(), CW_OK);
 }
 

@@ -139,7 +139,7 @@ static void test_no_descriptor(void)
 
     eventfd_errno = ENOMEM;
     CHECK_STATUS(cw_mailbox_create(&m), CW_NO_MEMORY);
-    CHECK_STR(cw_error_message(), "no memory for a mailbox: free some and call again");
+    CHECK_STR(cw_error_message(), "no memory for a mailbox: free memory and call again");
     eventfd_errno = EMFILE;
     CHECK_STATUS(cw_mailbox_create(&m), CW_SYSTEM_ERROR);
     CHECK_HAS(cw_error_message(), "ulimit -n");

@@ -210,8 +210,8 @@ static void test_protocols(void)
     CHECK_STATUS(cw_option_check_item(CW_OPT_SUPPORTED_PROTOCOLS, "v2.super", 8), CW_OK);
     CHECK_STATUS(cw_option_check_item(CW_OPT_SUPPORTED_PROTOCOLS, "", 0), CW_INVALID_ARGUMENT);
     CHECK_STATUS(cw_option_check_item(CW_OPT_SUPPORTED_PROTOCOLS, "a,b", 3), CW_INVALID_ARGUMENT);
-    CHECK_STR(cw_error_message(), "supported_protocols has an item that is no token (letters, digits and "
-                                  "!#$%&'*+-.^_`|~): correct it");
+    CHECK_STR(cw_error_message(), "supported_protocols has an item that is not a token (letters, digits and "
+                                  "!#$%&'*+-.^_`|~): correct the item");
     CHECK_STATUS(cw_option_check_item(CW_OPT_SUPPORTED_PROTOCOLS, " a", 2), CW_INVALID_ARGUMENT);
     CHECK_STATUS(cw_option_check_item(CW_OPT_CA_FILE, "a", 1), CW_INVALID_ARGUMENT);
     CHECK_STATUS(cw_option_check_item(CW_OPTION_COUNT, "a", 1), CW_INVALID_ARGUMENT);

@@ -9,7 +9,7 @@ static void test_names(void)
 {
     CHECK_STR(cw_status_name(CW_OK), "CW_OK");
     CHECK_STR(cw_status_name(CW_UNSUPPORTED), "CW_UNSUPPORTED");
-    CHECK_STR(cw_status_text(CW_TIMED_OUT), "timed out");
+    CHECK_STR(cw_status_text(CW_TIMED_OUT), "the call waited as long as it may");
     CHECK_STR(cw_status_name((cw_status)1), "?");
     CHECK_STR(cw_status_text((cw_status)-999), "?");
     CHECK_STR(cw_web_status_name(14), "CannotConnect");

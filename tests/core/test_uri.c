@@ -47,13 +47,13 @@ typedef struct bad_uri {
 } bad_uri;
 
 static const bad_uri bad[] = {
-    {"", "should look like wss://host/path"},
-    {"ws", "should look like wss://host/path"},
-    {"localhost:8080", "should look like wss://host/path"},
-    {"//h/", "should look like wss://host/path"},
-    {"ws:/h/", "should look like wss://host/path"},
-    {"ws:h", "should look like wss://host/path"},
-    {" ws://h/", "should look like wss://host/path"},
+    {"", "write it as in wss://host/path"},
+    {"ws", "write it as in wss://host/path"},
+    {"localhost:8080", "write it as in wss://host/path"},
+    {"//h/", "write it as in wss://host/path"},
+    {"ws:/h/", "write it as in wss://host/path"},
+    {"ws:h", "write it as in wss://host/path"},
+    {" ws://h/", "write it as in wss://host/path"},
     {"ws://", "no host"},
     {"ws:///path", "no host"},
     {"ws://:80/", "no host"},
@@ -71,7 +71,7 @@ static const bad_uri bad[] = {
     {"ws://h:-1/", "0 to 65535"},
     {"ws://h:8 0/", "0 to 65535"},
     {"ws://h:99999999999999999999/", "0 to 65535"},
-    {"ws://joe:" SECRET "/x@h/", "write / as %2F"},
+    {"ws://joe:" SECRET "/x@h/", "%2F"},
     {"ws://joe:" SECRET "#x@h/", "# as %23"},
     {"ws://joe:" SECRET "?x@h/", "? as %3F"},
     /* the host */
@@ -84,7 +84,7 @@ static const bad_uri bad[] = {
     {"ws://a\\b/", "character \\"},
     {"ws://a_b*/", "character *"},
     {"ws://::1/", "no host"},
-    {"ws://2001:db8::1/", "An IPv6 address stands in [ ]"},
+    {"ws://2001:db8::1/", "write an IPv6 address in [ ]"},
     {"ws://[::1/", "not an IPv6 address"},
     {"ws://[]/", "not an IPv6 address"},
     {"ws://[v1.x]/", "not an IPv6 address"},

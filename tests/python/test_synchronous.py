@@ -69,7 +69,7 @@ REFUSED: dict[str, Callable[..., Any]] = {
 def test_a_handler_that_nothing_would_run_is_refused(name: str, handler: Callable[..., Any]) -> None:
     ws = MessageWebSocket()
     with pytest.raises(
-        TypeError, match=r"a handler must be a plain function f\(ws, args\); .+ which nothing would"
+        TypeError, match=r"a handler must be a plain function f\(ws, args\), but .+ which nothing would"
     ):
         setattr(ws, name, handler)
     assert getattr(ws, name) is None

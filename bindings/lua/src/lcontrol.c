@@ -182,7 +182,7 @@ static int refuse_number(lua_State *L, cw_option option, int index)
                        (long long)most);
     return luaL_error(L, "%s must be %s%s%s, not %s%s", cw_option_key(option), range,
                       none != NULL ? ", or false (or math.huge) for " : "", none != NULL ? none : "",
-                      lcw_push_shown(L, index), is_endless && none == NULL ? ": it needs a limit" : "");
+                      lcw_push_shown(L, index), is_endless && none == NULL ? ": give a limit" : "");
 }
 
 static int64_t check_word(lua_State *L, cw_option option, int index)
@@ -275,7 +275,7 @@ static const char *push_joined(lua_State *L, cw_option option, int index, size_t
         lua_pushstring(L, i == 1 ? "" : ", ");
         lua_rawgeti(L, index, i);
         if (lua_type(L, -1) != LUA_TSTRING)
-            (void)luaL_error(L, "%s: item %d must be a string, not a %s", cw_option_key(option), i,
+            (void)luaL_error(L, "%s must be a list of strings, but item %d is a %s", cw_option_key(option), i,
                              luaL_typename(L, -1));
         item = lua_tolstring(L, -1, &len);
         if (cw_option_check_item(option, item, len) != CW_OK)

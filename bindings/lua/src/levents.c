@@ -65,7 +65,8 @@ lcw_state *lcw_state_get(lua_State *L)
     state = lua_touserdata(L, -1);
     lua_pop(L, 1);
     if (state != NULL && state->is_ended) /* Lua would never finalize a socket that is made now */
-        (void)luaL_error(L, "curlwire has ended, because its Lua state is being closed: call it before that");
+        (void)luaL_error(
+            L, "curlwire has ended, because its Lua state is being closed: call curlwire before that");
     return state;
 }
 

@@ -34,7 +34,7 @@ void lcw_push_input_stream(lua_State *L, lcw_socket *w, int socket_index)
 static input *check_open(lua_State *L, input *in)
 {
     if (in->is_closed || in->view.w->s == NULL)
-        (void)luaL_error(L, "attempt to use a closed stream: connect a new socket to get another");
+        (void)luaL_error(L, "attempt to use a closed stream: connect a new socket to get another stream");
     if (in->is_waiting)
         (void)luaL_error(L, "the stream is in use by a read that waits: read again after it has returned");
     return in;
@@ -80,7 +80,7 @@ static void reserve(lua_State *L, input *in, size_t tail_bytes)
     room = room * 2 > in->end + tail_bytes ? room * 2 : in->end + tail_bytes;
     data = realloc(in->data, room);
     if (data == NULL)
-        (void)luaL_error(L, "not enough memory to read from the stream: free some, and read again");
+        (void)luaL_error(L, "not enough memory to read from the stream: free memory, and read again");
     in->data = data;
     in->room = room;
 }

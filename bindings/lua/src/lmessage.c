@@ -32,12 +32,14 @@ static cw_kind check_kind(lua_State *L, int argument, cw_kind otherwise)
     if (lua_isnoneornil(L, argument))
         return otherwise;
     if (lua_type(L, argument) != LUA_TSTRING || !lcw_find_kind(lua_tostring(L, argument), &kind))
-        (void)luaL_argerror(L, argument,
-                            lua_pushfstring(L, "the type of a message must be \"utf8\" or \"binary\", not %s%s",
-                                            lcw_push_shown(L, argument),
-                                            lua_type(L, argument) == LUA_TNUMBER
-                                                ? "; give a timeout after the type, as in send(data, nil, 5)"
-                                                : ""));
+        (void)luaL_argerror(
+            L, argument,
+            lua_pushfstring(L,
+                            lua_type(L, argument) == LUA_TNUMBER
+                                ? "the type of a message must be \"utf8\" or \"binary\", not %s; give a "
+                                  "timeout after the type, as in send(data, nil, 5)"
+                                : "the type of a message must be \"utf8\" or \"binary\", not %s",
+                            lcw_push_shown(L, argument)));
     return kind;
 }
 

@@ -18,7 +18,7 @@ static output *check_output(lua_State *L)
     output *out = lcw_check_self(L, LCW_OUTPUT_STREAM);
 
     if (out->is_closed || out->view.w->s == NULL)
-        (void)luaL_error(L, "attempt to use a closed stream: connect a new socket to get another");
+        (void)luaL_error(L, "attempt to use a closed stream: connect a new socket to get another stream");
     return out;
 }
 

@@ -327,9 +327,10 @@ int lcw_websocket_close(lua_State *L)
     if (!lua_isnoneornil(L, 2)) {
         luaL_checktype(L, 2, LUA_TNUMBER);
         if (!lcw_exact_integer(L, 2, &code) || code < 0 || code > UINT16_MAX)
-            return luaL_argerror(
-                L, 2,
-                lua_pushfstring(L, "%s is no close code to send: use " CW_CLOSE_CODES, lcw_push_shown(L, 2)));
+            return luaL_argerror(L, 2,
+                                 lua_pushfstring(L,
+                                                 "%s is not a close code that may be sent: use " CW_CLOSE_CODES,
+                                                 lcw_push_shown(L, 2)));
     }
     if (!lua_isnoneornil(L, 3)) {
         luaL_checktype(L, 3, LUA_TSTRING);

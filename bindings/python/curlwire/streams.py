@@ -45,7 +45,7 @@ class _Stream(io.RawIOBase):
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise ValueError("I/O operation on a closed stream; take a new one from the socket")
+            raise ValueError("I/O operation on a closed stream; take a new stream from the socket")
 
 
 class InputStream(_Stream):

@@ -163,7 +163,7 @@ static void raise_receive(websocket *ws, cw_status status)
 {
     if (status == CW_INVALID_STATE && ws->handlers[HANDLER_MESSAGE] != NULL)
         raise_state(ws->state,
-                    "messages go to on_message_received; set it to None before you receive yourself");
+                    "on_message_received gets the messages; set it to None before you receive them yourself");
     else
         raise_status(ws->state, ws, status);
 }

@@ -226,7 +226,8 @@ static PyMethodDef methods[] = {
     {"_begin_batch", websocket_begin_batch, METH_NOARGS,
      "_begin_batch($self, /)\n--\n\nBegins a batch, which holds small messages back until its end."},
     {"_end_batch", websocket_end_batch, METH_O,
-     "_end_batch($self, must_raise, /)\n--\n\nEnds the batch and writes the messages that it holds."},
+     "_end_batch($self, must_raise, /)\n--\n\nEnds the batch and writes the messages that it holds.\n\n"
+     "must_raise: False if an exception leaves the block. It then drops a failure of the batch."},
     {"__aenter__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aenter__")},
     {"__aexit__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aexit__")},
     {"_is_pending", websocket_is_pending, METH_NOARGS,

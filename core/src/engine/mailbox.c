@@ -76,10 +76,10 @@ cw_status cw_mailbox_create(cw_mailbox **out)
 
     *out = NULL;
     if (!m)
-        return cw__fail(CW_NO_MEMORY, "no memory for a mailbox: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a mailbox: free memory and call again");
     if (!cw__wake_init(&m->wake)) {
         cw_status status = errno == ENOMEM
-                               ? cw__fail(CW_NO_MEMORY, "no memory for a mailbox: free some and call again")
+                               ? cw__fail(CW_NO_MEMORY, "no memory for a mailbox: free memory and call again")
                                : cw__fail(CW_SYSTEM_ERROR, "no descriptor for a mailbox: raise the "
                                                            "limit (ulimit -n)");
         cw__free(m);
@@ -96,7 +96,7 @@ cw_status cw__mailbox_check(const cw_mailbox *m)
 {
     if (m->generation == cw__generation())
         return CW_OK;
-    return cw__fail(CW_AFTER_FORK, "this mailbox was made before fork(): make a new one here");
+    return cw__fail(CW_AFTER_FORK, "this mailbox was made before fork(): make a new mailbox in the child");
 }
 
 void cw__mailbox_retain(cw_mailbox *m) { (void)atomic_fetch_add(&m->references, 1); }
@@ -221,7 +221,7 @@ static cw_status take(cw_mailbox *m, int timeout_ms, cw_event **out)
             return CW_OK;
         if (has_no_memory)
             return cw__fail(CW_NO_MEMORY,
-                            "no memory for an event; it is still to be taken: free some and call again");
+                            "no memory for an event; it stays in the mailbox: free memory and call again");
         if (is_woken)
             return cw__fail(CW_INTERRUPTED,
                             "woken by another thread: call again to go on waiting for an event");

@@ -333,7 +333,7 @@ static cw_status cannot_start(void)
     const char *why = strerror(error); /* NOLINT(concurrency-mt-unsafe): each thread has its own text */
 
     if (error == ENOMEM)
-        return cw__fail(CW_NO_MEMORY, "no memory for the service thread: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for the service thread: free memory and call again");
     if (error == EMFILE || error == ENFILE)
         return cw__fail(CW_SYSTEM_ERROR, "no descriptor for the service: raise the limit (ulimit -n)");
     return cw__fail(
@@ -377,9 +377,9 @@ cw_status cw__service_attach(cw__client *c)
         status = start_locked();
     else if (service.phase != RUNNING)
         status =
-            cw__fail(CW_INVALID_STATE, "curlwire is shutting down: connect before that, or once it has ended");
+            cw__fail(CW_INVALID_STATE, "curlwire is shutting down: connect before the shutdown, or after it");
     if (status == CW_OK && !cw__timer_heap_reserve(&service.timers, service.client_count + 1))
-        status = cw__fail(CW_NO_MEMORY, "no memory for a timer: free some and call again");
+        status = cw__fail(CW_NO_MEMORY, "no memory for a timer: free memory and call again");
     if (status == CW_OK) {
         c->timer = (cw__timer){.due_ms = INT64_MAX, .place = 0};
         c->is_gone = false;
@@ -496,10 +496,11 @@ static cw_status report_loss(cw_status status)
     uint64_t lost = atomic_exchange(&lost_bytes, 0);
 
     if (lost > 0)
-        return cw__fail(CW_CLOSED,
-                        "up to %llu bytes that were sent did not reach their server: it took nothing for "
-                        "send_timeout, or the connection was lost; wait_closed() says so for each socket",
-                        (unsigned long long)lost);
+        return cw__fail(
+            CW_CLOSED,
+            "up to %llu bytes that were sent did not reach their server: it took nothing for "
+            "send_timeout, or the connection was lost; call wait_closed() to learn it for each socket",
+            (unsigned long long)lost);
     return status == CW_INTERRUPTED
                ? cw__fail(CW_INTERRUPTED,
                           "interrupted while connections were closing: call again to wait for them")

@@ -285,8 +285,7 @@ cw__message_result cw__message_feed(cw__message *m, const cw__piece *piece, cw__
 {
     memset(out, 0, sizeof *out);
     if (piece->rsv)
-        return violation(out, 1002,
-                         "the peer set a reserved bit where no extension that was agreed has a meaning for it");
+        return violation(out, 1002, "the peer set a reserved bit that no agreed extension uses");
     return piece->opcode & OP_IS_CONTROL ? feed_control(m, piece, out) : feed_data(m, piece, out);
 }
 

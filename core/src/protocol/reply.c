@@ -242,20 +242,20 @@ const char *cw__reply_fault(const cw__reply *r, const char *key, const char *pro
     if (!r->is_http_1_1)
         return "the reply is not HTTP/1.1";
     if (r->is_malformed)
-        return "one of its lines is malformed";
+        return "a line of the reply is malformed";
     if (!has_once(r, "Upgrade", "websocket", true))
-        return "its Upgrade header is missing or is not \"websocket\"";
+        return "the Upgrade header is missing or is not \"websocket\"";
     if (!connection_has_upgrade(r))
-        return "its Connection header is missing or lacks \"Upgrade\"";
+        return "the Connection header is missing or lacks \"Upgrade\"";
     expected_accept(key, accept);
     if (!has_once(r, "Sec-WebSocket-Accept", accept, false))
-        return "its Sec-WebSocket-Accept is missing or does not answer our key";
+        return "the header Sec-WebSocket-Accept is missing or does not answer our key";
     value = value_of(r, "Sec-WebSocket-Protocol", 0, &len);
     if (!value)
         return NULL;
     if (value_of(r, "Sec-WebSocket-Protocol", 1, &more) ||
         !cw__list_has(protocols, protocols + strlen(protocols), value, len, false))
-        return "it names a subprotocol that was not offered";
+        return "the server chose a subprotocol that was not offered";
     *protocol = value;
     *protocol_bytes = len;
     return NULL;
@@ -272,11 +272,11 @@ const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression 
     if (!value)
         return NULL;
     if (value_of(r, "Sec-WebSocket-Extensions", 1, &more)) /* RFC 6455 section 11.3.2 */
-        return "it has Sec-WebSocket-Extensions, which names an extension, more than once";
+        return "the extension header Sec-WebSocket-Extensions comes more than once";
     if (len == 0)
         return NULL;
     if (!offer)
-        return "it names an extension and none was asked for";
+        return "the server accepted an extension, and none was offered";
     *extensions = value;
     *extensions_bytes = len;
     return cw__compression_answer(offer, value, len, terms);
@@ -284,7 +284,7 @@ const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression 
 
 void cw__reply_refused(int http_status, cw__error *error)
 {
-    const char *hint = ": ask whoever runs it";
+    const char *hint = ": ask whoever runs the server";
 
     if (http_status >= 300 && http_status < 400)
         hint = ": it redirects; connect to the address in its Location header";
@@ -292,9 +292,9 @@ void cw__reply_refused(int http_status, cw__error *error)
         hint = ": it wants credentials or does not accept these; set user:password@ in the URI, or the header "
                "Authorization";
     else if (http_status == 404)
-        hint = ": there is no such path; check the one in the URI";
+        hint = ": there is no such path; check the path in the URI";
     else if (http_status == 200 || http_status == 426)
-        hint = ": there is an HTTP server, but no WebSocket at this path; check the one in the URI";
+        hint = ": there is an HTTP server, but no WebSocket at this path; check the path in the URI";
     cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
                   "the server refused the WebSocket with HTTP status %d%s", http_status, hint);
     error->http_status = http_status;

@@ -37,7 +37,7 @@ static void queue_close(cw_socket *s, int code, const char *reason, size_t reaso
         if (s->close.state != CW__CLOSE_SENT) /* in CW__CLOSE_SENT the peer's close frame may still arrive */
             cw__closing_ended_locked(s, s->fault.message);
     } else if (!cw__queue_control_locked(s, CW__OP_CLOSE, payload, len, true))
-        cw__closing_ended_locked(s, "no memory for a close frame: free some and connect again");
+        cw__closing_ended_locked(s, "no memory for a close frame: free memory and connect again");
 }
 
 /* Makes the service read from now on. It waits for the peer's close frame or the end of TCP. */
@@ -124,7 +124,7 @@ static void attend_drain(cw_socket *s, int64_t now_ms)
     else if (now_ms >= s->drain.progress_ms + drain_timeout_ms(s)) {
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
                       "the server took nothing for %g s (send_timeout) while the connection was closing: raise "
-                      "that limit",
+                      "send_timeout",
                       (double)drain_timeout_ms(s) / 1000);
         cw__closing_ended_locked(s, s->fault.message);
     } else if (s->grace_ms >= 0)
@@ -136,8 +136,8 @@ void cw__closing_attend_locked(cw_socket *s, int64_t now_ms)
     if (cw__closing_is_draining(s))
         attend_drain(s, now_ms);
     if (cw__close_expired(&s->close, now_ms))
-        cw__closing_ended_locked(
-            s, "the server did not answer the close frame within close_timeout: raise that if it is slow");
+        cw__closing_ended_locked(s, "the server did not answer the close frame within close_timeout: raise "
+                                    "close_timeout if the server is slow");
     /* At the end of the program, do not wait until the server ends TCP. */
     if (s->grace_ms >= 0 && s->close.state >= CW__CLOSE_BOTH && !s->out.first && !cw__closing_is_draining(s))
         cw__closing_ended_locked(s, "closed");
@@ -160,7 +160,7 @@ void cw__closing_begin_locked(cw_socket *s, int code, const char *reason, size_t
     s->is_closed_locally = true;
     cw__inbox_clear(&s->in.inbox);
     if (s->close.state == CW__CLOSE_NONE && !cw__pings_pay_all_locked(s))
-        cw__closing_no_memory_locked(s, "no memory for a pong: free some and connect again");
+        cw__closing_no_memory_locked(s, "no memory for a pong: free memory and connect again");
     if (!cw__close_begin(&s->close, now_ms, must_drain ? INT64_MAX : handshake_ms(s)))
         return;
     if (must_drain)
@@ -277,7 +277,7 @@ cw_status cw__closing_fail_locked(cw_socket *s)
     if (code == 0 && s->out.is_broken)
         return cw__fail_with(&s->fault);
     if (s->is_closed_locally || code == 0)
-        return cw__fail(CW_CLOSED, "the socket was closed by this program: make a new one to connect again");
+        return cw__fail(CW_CLOSED, "the socket was closed by this program: make a new socket to connect again");
     if (code == 1006 && s->fault.status != CW_OK)
         return cw__fail_with(&s->fault);
     if (code == 1006)

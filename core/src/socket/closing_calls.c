@@ -43,16 +43,18 @@ bool cw_socket_ended_normally(cw_socket *s)
 static cw_status check_close(int code, const char *reason, size_t reason_bytes)
 {
     if (code != 1005 && !cw__close_code_valid(code))
-        return cw__fail(CW_INVALID_ARGUMENT, "%d is no close code to send: use " CW_CLOSE_CODES, code);
+        return cw__fail(CW_INVALID_ARGUMENT, "%d is not a close code that may be sent: use " CW_CLOSE_CODES,
+                        code);
     if (code == 1005 && reason_bytes > 0)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "code 1005 sends an empty close frame: it takes no reason, so leave that out");
+                        "code 1005 sends an empty close frame, which has no reason: leave the reason out");
     if (reason_bytes > CW__CONTROL_MAX_BYTES - 2)
-        return cw__fail(CW_INVALID_ARGUMENT,
-                        "the reason has %zu bytes of UTF-8 and a close frame takes 123: shorten it",
-                        reason_bytes);
+        return cw__fail(
+            CW_INVALID_ARGUMENT,
+            "the reason has %zu bytes of UTF-8, and a close frame takes at most 123: shorten the reason",
+            reason_bytes);
     if (reason_bytes > 0 && !cw__utf8_valid(reason, reason_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the reason must be UTF-8: encode it so");
+        return cw__fail(CW_INVALID_ARGUMENT, "the reason must be UTF-8: encode it as UTF-8");
     return CW_OK;
 }
 

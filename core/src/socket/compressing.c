@@ -103,9 +103,9 @@ static cw_status send_pieces(cw_socket *s, uint8_t opcode, bool ends_message, bo
     p.most_bytes = cw__setting(s, CW_OPT_FRAME_SIZE) < 0 ? SIZE_MAX : PIECE_BYTES;
     while (status == CW_OK && !is_done) {
         if (!next_piece(s, &p, is_large, ends_message, wait, &is_done))
-            status = cw__fail(
-                CW_NO_MEMORY,
-                "no memory to compress a message; nothing of it was sent: free some and send it again");
+            status =
+                cw__fail(CW_NO_MEMORY,
+                         "no memory to compress a message; none of it was sent: free memory and send it again");
         else
             status = next_turn(s, p.len_bytes, wait);
         if (status == CW_OK)
@@ -130,7 +130,7 @@ cw_status cw__compressing_send_locked(cw_socket *s, uint8_t opcode, bool ends_me
         return status;
     if (!s->out.deflater && !(s->out.deflater = cw__deflater_create(&s->compression)))
         return cw__fail(CW_NO_MEMORY,
-                        "no memory to compress a message; nothing of it was sent: free some and send it again");
+                        "no memory to compress a message; none of it was sent: free memory and send it again");
     s->out.sending = CW__SENDING_PIECES;
     cw__deflater_take(s->out.deflater, data, len_bytes);
     status = send_pieces(s, opcode, ends_message, is_large, wait);

@@ -85,7 +85,7 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *
     /* An address with a zone is a single address, and only libcurl applies the zone, so it needs no race. The
      * handshake chooses the proxy. If the proxy's address has a zone, the race is dropped below. */
     if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create()))
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     settings = settings_of(s, uri, c->race, timeout_ms);
     c->timeout_ms = timeout_ms;
     c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
@@ -122,8 +122,8 @@ static cw_status check_framing(const cw_socket *s)
     if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_NATIVE && !receives)
         return cw__fail(
             CW_UNSUPPORTED,
-            "native framing needs libcurl 8.21.0 or later to receive, and %s is loaded; framing \"auto\" "
-            "sends natively with it",
+            "native framing needs libcurl 8.21.0 or later to receive, and %s is loaded; use framing \"auto\", "
+            "which sends natively with this libcurl",
             cw_libcurl_version());
     if (cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_NONE)
         return CW_OK;
@@ -146,7 +146,7 @@ static cw_status read_uri(const char *text, size_t len_bytes, cw__uri *uri)
     cw__uri_result result = cw__uri_read(text, len_bytes, uri, fault);
 
     if (result == CW__URI_NO_MEMORY)
-        return cw__fail(CW_NO_MEMORY, "no memory for a URI: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a URI: free memory and call again");
     if (result == CW__URI_BAD)
         return cw__fail(CW_INVALID_ARGUMENT, "%s", fault);
     return CW_OK;
@@ -159,7 +159,7 @@ static cw_status attach_locked(cw_socket *s, const cw__uri *uri, int timeout_ms)
     cw_status status;
 
     if (!c)
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     if (timeout_ms == CW_TIMEOUT_DEFAULT)
         timeout_ms = (int)cw__setting(s, CW_OPT_CONNECT_TIMEOUT);
     status = prepare(s, c, uri, timeout_ms < 0 ? -1 : timeout_ms);
@@ -183,14 +183,14 @@ static cw_status begin_locked(cw_socket *s, const char *text, size_t len_bytes, 
     char *copy;
 
     if (cw__socket_state(s) != CW_STATE_NEW)
-        return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new one",
+        return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new socket",
                         cw__socket_state(s) == CW_STATE_CLOSED ? "the socket is closed"
                                                                : "the socket is connected already");
     status = check_framing(s);
     if (status == CW_OK)
         status = read_uri(text, len_bytes, &uri);
     if (status == CW_OK && !(copy = cw__strndup(text, len_bytes)))
-        status = cw__fail(CW_NO_MEMORY, "no memory for a URI: free some and call again");
+        status = cw__fail(CW_NO_MEMORY, "no memory for a URI: free memory and call again");
     if (status == CW_OK) {
         cw__free(s->uri);
         s->uri = copy;
@@ -329,7 +329,7 @@ static bool make_rooms(cw_socket *s, int fd)
     cw__inflater_destroy(s->in.inflater);
     s->in.inflater = NULL;
     cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
-                  "no memory for a connection: free some and call again");
+                  "no memory for a connection: free memory and call again");
     return false;
 }
 
@@ -340,9 +340,9 @@ static bool open_locked(cw_socket *s)
     int fd = cw__pool_settle(&c->member);
 
     if (fd < 0) {
-        cw__error_set(
-            &s->connect_error, CW_CONNECT_FAILED, CW_WEB_Disconnected,
-            "the server ended the connection right after the handshake: see its log, or connect again");
+        cw__error_set(&s->connect_error, CW_CONNECT_FAILED, CW_WEB_Disconnected,
+                      "the server ended the connection right after the handshake: see the server's log, or "
+                      "connect again");
         return false;
     }
     if (!make_rooms(s, fd))
@@ -387,7 +387,7 @@ static bool keep_reply(cw_socket *s)
     if (s->reply && (s->protocol || !protocol) && (s->extensions || !extensions))
         return true;
     cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
-                  "no memory for the server's reply: free some and call again");
+                  "no memory for the server's reply: free memory and call again");
     return false;
 }
 
@@ -499,7 +499,7 @@ static int64_t begin_race(cw_socket *s)
 
     if (!cw__race_begin(c->race)) {
         cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
-                      "no memory for a connection: free some and call again");
+                      "no memory for a connection: free memory and call again");
         return fail_locked(s);
     }
     cw__pool_rest(&c->member);

@@ -70,7 +70,7 @@ static void take_part(cw_socket *s, const cw__message_output *out, reading *r)
     if (e)
         push(s, e);
     else
-        cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
+        cw__closing_no_memory_locked(s, "no memory for a message: free memory and connect again");
 }
 
 static bool is_reading_messages(const cw_socket *s)
@@ -97,7 +97,7 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
         break;
     case CW__MESSAGE_PING:
         if (is_reading_messages(s) && !s->out.is_broken && !cw__pings_owe_locked(s, out.data, out.len_bytes))
-            cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
+            cw__closing_no_memory_locked(s, "no memory for a message: free memory and connect again");
         break;
     case CW__MESSAGE_PONG:
         cw__pings_answered_locked(s, out.data, out.len_bytes);
@@ -109,7 +109,7 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
         cw__closing_violated_locked(s, &out.violation);
         break;
     case CW__MESSAGE_NO_MEMORY:
-        cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
+        cw__closing_no_memory_locked(s, "no memory for a message: free memory and connect again");
         break;
     }
 }
@@ -139,7 +139,7 @@ static void inflate(cw_socket *s, reading *r)
     if (result == CW__INFLATE_BAD)
         cw__closing_violated_locked(s, &corrupt);
     else if (result == CW__INFLATE_NO_MEMORY || !cw__inflater_keep(inflater))
-        cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
+        cw__closing_no_memory_locked(s, "no memory for a message: free memory and connect again");
 }
 
 /* Lets the kernel report the rest of a large message at once, if the message arrives fast. The message is of no use
@@ -302,7 +302,7 @@ static void pay_pongs(cw_socket *s, bool is_large_coming)
             if (step(s, &r) == CW__IO_BUSY)
                 break;
         if (!cw__pings_pay_locked(s, cw__now_ms()))
-            cw__closing_no_memory_locked(s, "no memory for a pong: free some and connect again");
+            cw__closing_no_memory_locked(s, "no memory for a pong: free memory and connect again");
         if (s->pings.owed && !is_large_coming)
             cw__inbound_give_back_locked(s);
     }

@@ -268,12 +268,12 @@ cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status, const cw
     if (status == CW_TIMED_OUT)
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
                       "the server took nothing for %g s%s in the middle of a message: connection dropped; "
-                      "connect again, or raise that limit",
+                      "connect again, with a longer timeout",
                       (double)wait->timeout_ms / 1000, whose_time(wait));
     else
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_OperationCanceled,
                       "%s in the middle of a message: connection dropped; connect again",
-                      status == CW_NO_MEMORY ? "no memory" : "interrupted");
+                      status == CW_NO_MEMORY ? "memory ran out" : "interrupted");
     cw__closing_ended_locked(s, s->fault.message);
     return cw__fail_with(&s->fault);
 }
@@ -289,7 +289,7 @@ static void finish_frame(cw_socket *s, const message *m)
     if (f)
         cw__queue_prepend_locked(s, f);
     else
-        cw__closing_ended_locked(s, "no memory for the rest of a frame: free some and connect again");
+        cw__closing_ended_locked(s, "no memory for the rest of a frame: free memory and connect again");
 }
 
 static bool may_write(const cw_socket *s)
@@ -428,8 +428,10 @@ __attribute__((noinline)) static cw_status queue_rest(cw_socket *s, const messag
     if (!list && (m->is_frame_begun || m->done_bytes > 0))
         return cw__outbound_break_off_locked(s, CW_NO_MEMORY, wait);
     if (!list)
-        return cw__fail(CW_NO_MEMORY,
-                        "no memory to send a message; nothing of it was sent: free some and send it again");
+        return cw__fail(
+            CW_NO_MEMORY,
+            "no memory to send a message of %zu bytes; none of it was sent: free memory and send it again",
+            m->len_bytes);
     while (list) {
         cw__queued_frame *f = list;
         list = f->next;

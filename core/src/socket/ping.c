@@ -66,10 +66,11 @@ static cw_status ping_locked(cw_socket *s, cw__wait *wait, int64_t *rtt_us)
     if (cw__socket_state(s) != CW_STATE_OPEN || s->out.is_broken)
         return cw__closing_fail_locked(s);
     if (s->pings.waiting_count >= WAITING_AT_MOST)
-        return cw__fail(CW_WOULD_BLOCK, "%d pings wait for their pongs already: ping again when one has come",
+        return cw__fail(CW_WOULD_BLOCK,
+                        "%d pings already wait for their pongs: ping again when a pong has arrived",
                         WAITING_AT_MOST);
     if (!send_ping(s))
-        return cw__fail(CW_NO_MEMORY, "no memory for a ping: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a ping: free memory and call again");
     ping.number = s->pings.last_number;
     ping.sent_us = cw__now_us();
     s->pings.waiting = &ping;
@@ -172,7 +173,7 @@ bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
     if (s->close.state != CW__CLOSE_NONE || s->in.inbox.is_full)
         return false;
     if (!cw__pings_pay_locked(s, now_ms)) {
-        cw__closing_no_memory_locked(s, "no memory for a pong: free some and connect again");
+        cw__closing_no_memory_locked(s, "no memory for a pong: free memory and connect again");
         return false;
     }
     if (now_ms >= s->pings.deadline_ms) {

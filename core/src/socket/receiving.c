@@ -76,12 +76,10 @@ cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes)
     if (status != CW_OK || len_bytes == 0)
         return status;
     if (s->socket_class != CW_STREAM_SOCKET)
-        return cw__fail(CW_INVALID_STATE, "a message socket is not read as a stream: put its messages back");
+        return cw__fail(CW_INVALID_STATE, "a message socket cannot be read as a stream: put its messages back");
     e = cw__event_create(CW_EVENT_MESSAGE, len_bytes);
     if (!e)
-        return cw__fail(CW_NO_MEMORY,
-                        "no memory for %zu bytes that are to be read again: free some and call again",
-                        len_bytes);
+        return cw__fail(CW_NO_MEMORY, "no memory to put back %zu bytes: free memory and call again", len_bytes);
     memcpy(e->data, data, len_bytes);
     e->len_bytes = len_bytes;
     cw__mutex_lock(&s->lock);
@@ -142,11 +140,11 @@ static cw_status check_locked(cw_socket *s, cw_class wanted)
 {
     if (s->socket_class != wanted)
         return cw__fail(CW_INVALID_STATE, wanted == CW_STREAM_SOCKET
-                                              ? "a message socket is not read as a stream: receive messages"
+                                              ? "a message socket cannot be read as a stream: receive messages"
                                               : "a stream socket has no messages: read its input stream");
     if (s->event_mask & CW_EVENT_MESSAGE)
         return cw__fail(CW_INVALID_STATE,
-                        "messages of this socket go to its handler: remove it to receive them");
+                        "the messages of this socket go to its handler: remove the handler to receive them");
     return cw__socket_check_connected(s);
 }
 
@@ -252,8 +250,8 @@ static cw_status unload(cw_socket *s, void *buffer, size_t size_bytes, cw_receiv
         (cw_received){.len_bytes = e->len_bytes, .kind = (cw_kind)e->kind, .is_complete = e->is_complete};
     if (e->len_bytes > size_bytes)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the next message has %zu bytes and the buffer %zu; take it with a larger one: it is "
-                        "still the next",
+                        "the next message has %zu bytes, and the buffer has %zu; the message stays the next: "
+                        "receive it into a larger buffer",
                         e->len_bytes, size_bytes);
     if (e->len_bytes)
         memcpy(buffer, e->data, e->len_bytes);
@@ -273,7 +271,7 @@ static cw_status take_into_locked(cw_socket *s, cw_event *place, cw_status statu
         return CW_OK;
     }
     if (!take_back_locked(s, place)) {
-        cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
+        cw__closing_no_memory_locked(s, "no memory for a message: free memory and connect again");
         return cw__closing_fail_locked(s);
     }
     return where == IN_INBOX ? unload(s, place->data, place->room_bytes, received) : status;

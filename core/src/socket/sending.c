@@ -195,13 +195,12 @@ static cw_status flush_locked(cw_socket *s, cw__wait *wait)
     }
     if (status == CW_TIMED_OUT)
         return cw__fail(CW_TIMED_OUT,
-                        "the server took nothing for %g s; what waits is still being sent, so wait "
-                        "again or close the connection",
+                        "the server took nothing for %g s, and the queued data is still being sent: wait "
+                        "again, or close the connection",
                         (double)wait->timeout_ms / 1000);
     if (status == CW_INTERRUPTED)
-        return cw__fail(
-            CW_INTERRUPTED,
-            "interrupted while flushing; what waits is still being sent: flush again to wait for it");
+        return cw__fail(CW_INTERRUPTED, "interrupted while flushing, and the queued data is still being sent: "
+                                        "flush again to wait for the end");
     if (s->close.state != CW__CLOSE_NONE || s->out.is_broken)
         return cw__closing_fail_locked(s); /* a close by the peer also dropped the queue */
     return CW_OK;

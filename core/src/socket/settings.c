@@ -96,8 +96,8 @@ const char *cw__setting_text(const cw_socket *s, cw_option o) { return or_empty(
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
 {
     if (!is_option(o))
-        return cw__fail(CW_INVALID_ARGUMENT, "there is no control of the number %d: use the number of one",
-                        (int)o);
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "there is no control with the number %d: use the number of a control", (int)o);
     if (!cw_option_applies(o, s->socket_class))
         return cw__fail(CW_INVALID_ARGUMENT,
                         "a stream socket has no control %s: leave it out, or use a message socket",
@@ -110,7 +110,8 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
                                                          : "a number");
     if (is_write && o != CW_OPT_MESSAGE_TYPE && cw__socket_state(s) != CW_STATE_NEW)
         return cw__fail(CW_INVALID_STATE,
-                        "the control %s cannot change once a connect has begun; set it before", options[o].key);
+                        "the control %s cannot change once a connect has begun; set it before connect",
+                        options[o].key);
     return CW_OK;
 }
 
@@ -167,8 +168,9 @@ cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
 static cw_status check_bytes(cw_option o, size_t len_bytes)
 {
     if (len_bytes > (uint64_t)options[o].most)
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s cannot be %zu bytes long: it takes %lld at most",
-                        options[o].key, len_bytes, (long long)options[o].most);
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the control %s cannot be %zu bytes long: it takes at most %lld bytes", options[o].key,
+                        len_bytes, (long long)options[o].most);
     return CW_OK;
 }
 
@@ -180,10 +182,11 @@ static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL: take them out",
                         options[o].key);
     if (!cw__utf8_valid(value, len_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8: encode it so", options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8: encode it as UTF-8",
+                        options[o].key);
     if (options[o].type == CW_TYPE_LIST && len_bytes > CW__PROTOCOLS_AT_MOST)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the control %s has %zu bytes: at most %d KiB can be sent, so shorten it",
+                        "the control %s has %zu bytes: at most %d KiB can be sent, so shorten the list",
                         options[o].key, len_bytes, CW__PROTOCOLS_AT_MOST / 1024);
     return CW_OK;
 }
@@ -194,9 +197,10 @@ cw_status cw_option_check_item(cw_option o, const char *item, size_t len_bytes)
 {
     if (!is_option(o) || options[o].type != CW_TYPE_LIST)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the control of the number %d is no list: check the items of a list only", (int)o);
+                        "the control with the number %d is not a list: check the items of a list only", (int)o);
     if (!cw__is_token(item, len_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is no " TOKEN ": correct it", options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is not a " TOKEN ": correct the item",
+                        options[o].key);
     return CW_OK;
 }
 
@@ -213,11 +217,11 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option o, const void *value, size_
         status = check_text(o, value, len_bytes);
     if (status == CW_OK && len_bytes > 0 && !(copy = cw__strndup(value, len_bytes)))
         status =
-            cw__fail(CW_NO_MEMORY, "no memory for the control %s: free some and call again", options[o].key);
+            cw__fail(CW_NO_MEMORY, "no memory for the control %s: free memory and call again", options[o].key);
     if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__header_check_protocols(copy)) {
         /* the value is not shown, because some servers accept an access token as a subprotocol */
         status = cw__fail(CW_INVALID_ARGUMENT,
-                          "%s has an item that is no " TOKEN ", or is given twice: correct the list",
+                          "%s has an item that is not a " TOKEN ", or an item twice: correct the list",
                           options[o].key);
         cw__free(copy);
     }
@@ -301,7 +305,8 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     text = info_text(s, info);
     if (!text)
         status = cw__fail(CW_INVALID_ARGUMENT,
-                          "there is no information of the number %d: use the number of one", (int)info);
+                          "there is no information with the number %d: use a number of the list of information",
+                          (int)info);
     else if (info == CW_INFO_PUBLIC_URI)
         copy_public_uri(text, buffer, size_bytes, len_bytes);
     else
@@ -373,10 +378,11 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
 
     if (cw__socket_state(s) != CW_STATE_NEW)
         return cw__fail(CW_INVALID_STATE,
-                        "the request headers cannot change once a connect has begun; set them before");
+                        "the request headers cannot change once a connect has begun; set them before connect");
     if (advice && has_header(&s->settings, name, name_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: instead, %s",
-                        (int)name_bytes, name, advice);
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the header %.*s must not be repeated: replace the first value, or %s", (int)name_bytes,
+                        name, advice);
     /* Blanks around a value are not part of it (RFC 9110 section 5.5). */
     while (value_bytes > 0 && cw__is_blank(value[value_bytes - 1]))
         value_bytes--;
@@ -384,13 +390,13 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
         value_bytes--;
     lines = cw__malloc(have_bytes + name_bytes + value_bytes + 4);
     if (!lines)
-        return cw__fail(CW_NO_MEMORY, "no memory for a header: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a header: free memory and call again");
     end = copy_others(lines, s->settings.headers, name, name_bytes, adds);
     if ((size_t)(end - lines) + name_bytes + value_bytes > CW__HEADERS_AT_MOST) {
         cw__free(lines);
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "with the header %.*s there are more than %d KiB of headers, which cannot be "
-                        "sent: shorten or remove some",
+                        "with the header %.*s, the headers have more than %d KiB, which cannot be sent: "
+                        "shorten or remove headers",
                         (int)name_bytes, name, CW__HEADERS_AT_MOST / 1024);
     }
     put_header(end, name, name_bytes, value, value_bytes, is_sent_empty);

@@ -27,7 +27,7 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
                         (int)socket_class);
     s = cw__calloc(1, sizeof *s);
     if (!s)
-        return cw__fail(CW_NO_MEMORY, "no memory for a socket: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a socket: free memory and call again");
     s->client.calls = &client_calls;
     s->subscriber = (cw__subscriber){.take = take, .hold = hold_subscriber, .drop = drop_subscriber};
     atomic_init(&s->handles, 1);
@@ -131,7 +131,7 @@ static int64_t serve_locked(cw_socket *s)
 
     if (s->is_unwatchable)
         cw__closing_ended_locked(
-            s, "the system has no memory to watch the connection: free some and connect again");
+            s, "the system has no memory to watch the connection: free memory and connect again");
     cw__inbound_reclaim_locked(s, now_ms);
     if (s->in.reader == CW__READER_SERVICE)
         cw__inbound_serve_locked(s);
@@ -300,7 +300,7 @@ cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask)
         status = cw__fail(CW_INVALID_STATE, "a stream socket has no messages: read its input stream");
     else if (m && s->mailbox && s->mailbox != m)
         status = cw__fail(CW_INVALID_STATE,
-                          "the socket is bound to another mailbox: use that one, or make a new socket");
+                          "the socket is bound to another mailbox: use that mailbox, or make a new socket");
     if (status == CW_OK) {
         if (m && !s->mailbox) {
             cw__mailbox_retain(m);

@@ -10,8 +10,9 @@ cw_status cw__socket_check(const cw_socket *s)
 {
     if (s->generation == cw__generation())
         return CW_OK;
-    return cw__fail(CW_AFTER_FORK,
-                    "this socket was made before fork(): use it in the parent, make a new one here");
+    return cw__fail(
+        CW_AFTER_FORK,
+        "this socket was made before fork(): use it in the parent, and make a new socket in the child");
 }
 
 cw_status cw__socket_check_connected(const cw_socket *s)

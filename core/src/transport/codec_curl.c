@@ -61,7 +61,7 @@ static const char *meaning_of(const char *complaint)
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (strstr(complaint, rules[i].words))
             return rules[i].meaning;
-    return "the peer broke a rule of frames";
+    return "the peer broke a rule of framing";
 }
 
 /* Asks libcurl for payload. A read that failed may have put bytes into libcurl's buffer first (lib/bufq.c, 8.14.1:

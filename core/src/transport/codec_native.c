@@ -50,7 +50,7 @@ typedef struct codec_native {
 static cw__io no_memory(codec_native *c)
 {
     cw__error_set(c->base.link->fault, CW_NO_MEMORY, CW_WEB_Unknown,
-                  "no memory to read or write with: free some and connect again");
+                  "no memory to read or write: free memory and connect again");
     return CW__IO_FAULT;
 }
 
@@ -313,7 +313,7 @@ static cw__io begin_output(codec_native *c, uint8_t opcode, bool is_final, uint6
 
     if (!next_mask(c)) {
         cw__error_set(c->base.link->fault, CW_SYSTEM_ERROR, CW_WEB_Unknown,
-                      "the system has no random numbers: allow getrandom, or /dev/urandom");
+                      "the system gives no random bytes: allow getrandom, or /dev/urandom");
         return CW__IO_FAULT;
     }
     memcpy(frame.mask, c->mask, sizeof frame.mask);

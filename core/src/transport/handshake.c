@@ -306,11 +306,10 @@ static cw_status choose_proxy(cw__handshake *h, unsigned port)
 
     h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
     if (status == CW_OK && h->proxy.kind == CW__PROXY_HTTPS && !(info->features & CURL_VERSION_HTTPS_PROXY))
-        return cw__fail(
-            CW_UNSUPPORTED,
-            "the proxy %.80s (%s) is one of https://, and the loaded libcurl %s was built without those; use "
-            "http://, or load another libcurl",
-            h->proxy.name, h->proxy.variable, info->version);
+        return cw__fail(CW_UNSUPPORTED,
+                        "the proxy %.80s (%s) is an https:// proxy, and the loaded libcurl %s supports none: "
+                        "use http://, or load another libcurl",
+                        h->proxy.name, h->proxy.variable, info->version);
     return status;
 }
 
@@ -337,19 +336,20 @@ static CURLcode read_host(cw__handshake *h, unsigned *port)
 static cw_status cannot_create(const cw__handshake *h, const cw__handshake_settings *settings, CURLcode code)
 {
     if (h->has_no_random)
-        return cw__fail(CW_SYSTEM_ERROR, "the system has no random bytes to give: it refuses getrandom, and "
+        return cw__fail(CW_SYSTEM_ERROR, "the system gives no random bytes: it refuses getrandom, and "
                                          "/dev/urandom cannot be opened; allow one of them");
     if (code == CURLE_OUT_OF_MEMORY)
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     if (code == CURLE_URL_MALFORMAT)
         return cw__fail(CW_INVALID_ARGUMENT,
                         settings->uri->is_ipv6
-                            ? "what stands in [ ] is not an IPv6 address: write it as in [::1]"
-                            : "the host is neither a name nor an IPv4 address; "
-                              "it should look like wss://host/path");
-    return cw__fail(CW_UNSUPPORTED,
-                    "the loaded libcurl refuses an option: %s (%d); load another build of 8.14.1 or later",
-                    cw__curl_name((int)code), (int)code);
+                            ? "the host in [ ] is not an IPv6 address: write it as in wss://[::1]/"
+                            : "the host is neither a name nor an IPv4 address: "
+                              "write it as in wss://host/path");
+    return cw__fail(
+        CW_UNSUPPORTED,
+        "the loaded libcurl refuses an option: %s (%d); load another build of libcurl, 8.14.1 or later",
+        cw__curl_name((int)code), (int)code);
 }
 
 /* Fills a handshake from its settings. Returns CW_OK, or fails with the calling thread's error. */
@@ -384,7 +384,7 @@ cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
     cw__handshake *h = cw__calloc(1, sizeof *h);
 
     if (!h) {
-        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
+        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
         return NULL;
     }
     if (fill(h, settings) == CW_OK)

@@ -26,13 +26,13 @@ cw_status cw_check_libcurl(void)
 
     if (info->version_num < FLOOR_VERSION)
         return cw__fail(CW_UNSUPPORTED,
-                        "the loaded libcurl is %s; curlwire needs 8.14.1 or later (Debian 12: from backports; "
-                        "or set LD_LIBRARY_PATH to a newer one)",
+                        "the loaded libcurl is %s, and curlwire needs 8.14.1 or later: install a newer libcurl "
+                        "(Debian 12: from backports), or set LD_LIBRARY_PATH to its folder",
                         info->version);
     missing = speaks(info, "ws") ? (speaks(info, "wss") ? NULL : "wss") : "ws and wss";
     if (missing)
         return cw__fail(CW_UNSUPPORTED,
-                        "the loaded libcurl %s was built without %s; install one that has them "
+                        "the loaded libcurl %s was built without %s: install a libcurl that has them "
                         "(configure --enable-websockets, with TLS)",
                         info->version, missing);
     return CW_OK;

@@ -275,7 +275,7 @@ static void explain_none(int os_errno, cw__error *error)
         cw__failure_no_descriptor(os_errno, error);
     else
         cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown,
-                      "no memory for a connection: free some and call again");
+                      "no memory for a connection: free memory and call again");
 }
 
 bool cw__pool_step(cw__pool_member *m, cw__error *error)

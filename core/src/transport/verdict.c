@@ -204,10 +204,10 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
         invalid_reply(h, "the reply is not HTTP/1.1", 0, error);
         break;
     case TOO_LARGE:
-        invalid_reply(h, "its headers are too large", e->http_status == 101 ? 101 : 0, error);
+        invalid_reply(h, "the reply's headers are too large", e->http_status == 101 ? 101 : 0, error);
         break;
     case MALFORMED:
-        invalid_reply(h, "one of its lines is malformed", h->reply.http_status, error);
+        invalid_reply(h, "a line of the reply is malformed", h->reply.http_status, error);
         break;
     case NO_ANSWER:
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
@@ -216,7 +216,7 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
         break;
     case NO_MEMORY:
         cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown,
-                      "no memory for a connection: free some and call again");
+                      "no memory for a connection: free memory and call again");
         break;
     case NO_DESCRIPTOR:
         cw__failure_no_descriptor(descriptor_errno(h, e), error);
