@@ -103,7 +103,7 @@ def run_job(job: str, program: Path, url: str, place: Path) -> tuple[str, dict[s
 
 def measure(place: Path) -> Figures:
     place.mkdir(parents=True, exist_ok=True)
-    os.environ.pop("CFLAGS", None)  # the record is that of -O2
+    os.environ.pop("CFLAGS", None)  # the record was made with -O2
     server = build_server(place)
     core = sorted(ROOT.glob("core/src/*/*.c"))
     wrap = [f"-Wl,--wrap={name}" for name in ("recv", "send", "clock_gettime", "curl_version_info")]

@@ -107,10 +107,10 @@ static void fill_text(const char *pattern)
 
 /* ---- The public calls -------------------------------------------------------------------------------------- */
 
-/* The connection is real until it is open and was used once. From then on this program replaces the system calls `send`
- * and `recv` of a bare connection (linked with --wrap): `send` takes everything, and `recv` always has more of the block. So
- * the figures depend neither on the kernel nor on the server. The replaced version of libcurl is one with which our own codec
- * receives. */
+/* The connection is real until it is open and was used once. From then on this program replaces the system calls
+ * `send` and `recv` of a bare connection (linked with --wrap). Its `send` takes everything, and its `recv` always has
+ * more of the block. So the figures depend neither on the kernel nor on the server. Our own codec can receive with
+ * the replaced version of libcurl. */
 static bool is_canned;
 static size_t block_at;
 
@@ -132,7 +132,8 @@ curl_version_info_data *__wrap_curl_version_info(CURLversion stamp)
 int __wrap_clock_gettime(clockid_t which, struct timespec *now);
 int __real_clock_gettime(clockid_t which, struct timespec *now);
 
-/* Each call advances the clock by a microsecond, so the service does not take the socket back, and no keepalive ping is due. */
+/* Each call advances the clock by a microsecond, so the service does not take the socket back, and no keepalive ping
+ * is due. */
 int __wrap_clock_gettime(clockid_t which, struct timespec *now)
 {
     static _Atomic unsigned looks;
