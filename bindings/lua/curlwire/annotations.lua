@@ -9,8 +9,8 @@
 --     local ws, message, err = curlwire.connect(uri)
 --     if not ws then print(message, err.status_name, err.http_status) end
 --
--- If the program makes a mistake (a wrong type, a bad argument, a call that the state does not allow), the call
--- raises an error with error(), and with the position of the call. Iterators (messages, lines) cannot return a
+-- If the program makes a mistake, the call raises an error with error(), and with the position of the call. Mistakes
+-- are a wrong type, a bad argument, and a call that the state does not allow. Iterators (messages, lines) cannot return a
 -- failure, so they raise the error object. The interpreter of Lua 5.1 (not LuaJIT) does not show the message of an
 -- error object that nobody catches.
 --
@@ -202,15 +202,16 @@ function curlwire.get_status(err) end
 function WebSocket:connect(uri, timeout) end
 
 ---Sets a header of the opening handshake. It replaces all headers of that name. Raises an error for a header that the
----handshake makes itself, for control characters, for a value over 256 KiB, for more than 512 KiB of headers, and after a
----connect has begun.
+---handshake makes itself, and for control characters. Also raises an error for a value over 256 KiB, for more than 512 KiB
+---of headers, and after a connect has begun.
 ---@param name string
 ---@param value string an empty value removes the header
 ---@return true
 function WebSocket:set_request_header(name, value) end
 
----Adds a header to the opening handshake, and keeps those of the same name. Raises an error where set_request_header does.
----It also raises an error for a second header that a request has only once: Host, Origin, Authorization, Cookie, User-Agent.
+---Adds a header to the opening handshake, and keeps the headers of the same name. Raises an error where set_request_header
+---does. Also raises an error for a second header that a request has only once: Host, Origin, Authorization, Cookie,
+---User-Agent.
 ---@param name string
 ---@param value string an empty value is sent as an empty header
 ---@return true

@@ -157,7 +157,8 @@ static int follow_handlers(websocket *ws)
 static bool check_handler(websocket *ws, PyObject *value)
 {
     if (!PyCallable_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "a handler must be callable as f(ws, args), or None, not %R",
+        PyErr_Format(PyExc_TypeError,
+                     "cannot set the handler: it must be callable as f(ws, args), or None, not %R",
                      Py_TYPE(value));
         return false;
     }

@@ -425,10 +425,10 @@ PyDoc_STRVAR(message_doc,
              "MessageWebSocket(**control)\n--\n\n"
              "A WebSocket that sends and receives whole messages.\n\n"
              "control: the options as keywords, as in MessageWebSocket(receive_timeout=5).\n"
-             "Iteration returns the messages as recv(timeout=None) does. It ends without an exception after\n"
-             "this program's close(). It also ends so when the server closes with code 1000, 1001 or none,\n"
-             "unless that is in the middle of a message. Every other end raises ConnectionClosed. Any thread\n"
-             "may call any method.");
+             "Iteration returns the messages as recv(timeout=None) does. Iteration ends without an\n"
+             "exception after this program's close(). It also ends so when the server closes with code 1000,\n"
+             "1001 or none, unless that is in the middle of a message. Every other end of the connection\n"
+             "raises ConnectionClosed. Any thread may call any method.");
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)message_doc},
                               {Py_tp_new, SLOT(message_new)},

@@ -264,19 +264,21 @@ void websocket_tell_change(websocket *ws);
 
 /* ---- From dispatch.c ------------------------------------------------------------------------------------------ */
 
-/* The module's function dispatch. */
+/* Calls the handlers for the events of a mailbox until its stop() is called. The module's function dispatch. Blocks: yes.
+ * Thread: one only. */
 PyObject *core_dispatch(PyObject *module, PyObject *object);
 
 /* ---- From information.c ------------------------------------------------------------------------------------ */
 
-/* Getters of attributes. information_text takes a cw_info as its closure, and returns None for an empty text. */
+/* Return the attributes that describe a connection and its end; websocket.c lists them. For information_text the closure is
+ * the cw_info to read. That function returns None instead of an empty text. */
 PyObject *information_text(PyObject *self, void *closure);
 PyObject *information_headers(PyObject *self, void *closure);
 PyObject *information_state(PyObject *self, void *closure);
 PyObject *information_close_code(PyObject *self, void *closure);
 PyObject *information_close_reason(PyObject *self, void *closure);
 PyObject *information_was_clean(PyObject *self, void *closure);
-/* The module's function parse_headers: returns the header lines as a list of (name, value). */
+/* Returns the header lines as a list of (name, value). The module's function parse_headers. */
 PyObject *information_parse_headers(PyObject *module, PyObject *lines);
 
 /* ---- From control.c ------------------------------------------------------------------------------------------ */

@@ -91,8 +91,8 @@ static const char *or_empty(const char *text) { return text ? text : ""; }
 
 const char *cw__setting_text(const cw_socket *s, cw_option o) { return or_empty(s->settings.texts[o]); }
 
-/* Checks that the option exists for the socket's class, that it is text or a number as the caller wants, and, for a
- * write, that it may be set now. */
+/* Checks that the option exists for the socket's class, and that it is text or a number as the caller wants. For
+ * a write, also checks that the option may be set now. */
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
 {
     if (!is_option(o))
@@ -100,7 +100,7 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
                         "there is no control with the number %d: use the number of a control", (int)o);
     if (!cw_option_applies(o, s->socket_class))
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "a stream socket has no control %s: leave it out, or use a message socket",
+                        "cannot use the control %s on a stream socket: leave it out, or use a message socket",
                         options[o].key);
     if (is_text(o) != wants_text)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s: use the calls for that type",

@@ -117,7 +117,7 @@ void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
 {
     if (s->in.reader != CW__READER_CALLER || now_ms < s->in.reclaim_due_ms)
         return;
-    if (s->in.receiver) { /* the receiver may poll for long, and tells the service when it stops */
+    if (s->in.receiver) { /* the receiver may poll for long, and tells the service thread when it stops */
         s->in.reader = CW__READER_POLLING;
         s->in.reclaim_due_ms = INT64_MAX;
     } else if (s->in.turns != s->in.turns_seen) {

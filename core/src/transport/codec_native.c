@@ -375,8 +375,8 @@ static bool joins_batch(const codec_native *c, size_t len_bytes)
     return false;
 }
 
-/* Writes the bytes that must go before a frame of len_bytes: output that was not accepted before, and held frames that
- * leave no room for this frame. */
+/* Writes the bytes that must go before a frame of len_bytes. These are output that was not accepted before, and
+ * held frames that leave no room for this frame. */
 static cw__io make_way(codec_native *c, size_t len_bytes)
 {
     if (!c->output || (c->base.sending == CW__FRAMES_HELD && fits_batch(c, len_bytes)))

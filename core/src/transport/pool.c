@@ -198,8 +198,8 @@ static void unwatch(cw__pool *p)
     p->watched_count = 0;
 }
 
-/* Watches the descriptors that libcurl waits for, with the client of one connecting member as owner. It asks libcurl
- * after each step (curl_multi_waitfds). CURLMOPT_SOCKETFUNCTION would need a table of sockets: 7 KiB for each
+/* Watches the descriptors that libcurl waits for, with the client of one connecting member as owner. The pool asks
+ * libcurl after each step (curl_multi_waitfds). CURLMOPT_SOCKETFUNCTION would need a table of sockets: 7 KiB for each
  * connection, for its whole life. */
 static bool watch(cw__pool *p)
 {
@@ -228,8 +228,9 @@ void cw__pool_forked(cw__pool *p)
 
 /* ---- Steps ---- */
 
-/* Notes the transfers that libcurl has finished, and makes the service attend their clients, except that of at_work.
- * os_errno is errno after libcurl's call; it was 0 before the call. */
+/* Notes the transfers that libcurl has finished. Makes the service thread attend each finished client. It skips
+ * the client of at_work, whose step made this call. os_errno is errno after libcurl's call; errno was 0 before
+ * the call. */
 static void note_done(cw__pool *p, const cw__pool_member *at_work, int os_errno)
 {
     CURLMsg *message;
