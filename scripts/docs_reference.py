@@ -76,7 +76,7 @@ Definition = ast.ClassDef | ast.FunctionDef
 
 
 def python_definitions() -> dict[str, list[Definition]]:
-    """Each public class and function, those of the extension by its stub. Overloads are several."""
+    """Each public class and function. The stub gives the names of the extension. Each overload counts."""
     found: dict[str, list[Definition]] = {}
     for path in [*sorted(PACKAGE.glob("*.py")), PACKAGE / "_core.pyi"]:
         for node in ast.parse(read(path)).body:

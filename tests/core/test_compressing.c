@@ -33,7 +33,8 @@ static cw_socket *made(void)
     return s;
 }
 
-/* Returns whether compression is not available, and the connect reported that. */
+/* Returns true if this libcurl cannot compress. It then also checks that connect fails with CW_UNSUPPORTED, and
+ * releases s. */
 static bool is_refused(cw_socket *s)
 {
     if (has_compression())

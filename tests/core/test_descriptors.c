@@ -156,7 +156,7 @@ static void test_name(void)
 
     /* such a socket shares no multi */
     CHECK_STATUS(cw_socket_set_number(other, CW_OPT_FRAMING, CW_FRAMING_CURL), CW_OK);
-    peer_connect(other, peer_script("echo/end")); /* the service has its descriptors already */
+    peer_connect(other, peer_script("echo/end")); /* the service thread has its descriptors already */
     limit_to(fill_holes());
     CHECK(cw_socket_connect(s, "ws://name.invalid/", CW_TIMEOUT_DEFAULT) != CW_OK);
     CHECK_HAS(cw_error_message(), "ulimit -n");

@@ -44,7 +44,7 @@ static void test_refused(void)
     cw_mailbox_release(NULL);
 }
 
-/* An inbox is full from its high mark until half of that or less is left. Then the service reads again, while the
+/* An inbox is full from its high mark until half of that or less is left. Then the service thread reads again, while the
  * reader still has messages to take. */
 static void test_inbox_marks(void)
 {

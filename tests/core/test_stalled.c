@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of outbound.c with a peer that does not read, or is gone: the limit of the queue, what ends a send that waits,
- * pongs that cannot be sent. test_outbound.c tests the rest. */
+/* Tests of outbound.c with a peer that does not read, or is gone. They test the limit of the queue, what ends a
+ * send that waits, and pongs that cannot be sent. test_outbound.c tests the rest. */
 #include "raw_peer.h"
 
 enum { MIB = 1024 * 1024, QUEUE_BYTES = 256 * 1024 };
@@ -467,7 +467,7 @@ static void test_send_after_reset(void)
         message[2] = (uint8_t)i;
         raw_write(&p, message, sizeof message);
     }
-    UNTIL(LOCKED(s, s->in.inbox.is_full)); /* the service no longer reads */
+    UNTIL(LOCKED(s, s->in.inbox.is_full)); /* the service thread no longer reads */
     raw_reset(&p);
     while (status == CW_OK) /* until the reset has arrived */
         status = cw_socket_send(s, CW_BINARY, "a", 1, 0);
