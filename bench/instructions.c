@@ -132,8 +132,8 @@ curl_version_info_data *__wrap_curl_version_info(CURLversion stamp)
 int __wrap_clock_gettime(clockid_t which, struct timespec *now);
 int __real_clock_gettime(clockid_t which, struct timespec *now);
 
-/* Each call advances the clock by a microsecond, so the service does not take the socket back, and no keepalive ping
- * is due. */
+/* Each call advances the clock by a microsecond, so the service thread does not take the socket back, and no
+ * keepalive ping is due. */
 int __wrap_clock_gettime(clockid_t which, struct timespec *now)
 {
     static _Atomic unsigned looks;
@@ -174,7 +174,7 @@ static void open_socket(const char *url, const char *path)
     char uri[256];
     (void)snprintf(uri, sizeof uri, "%s%s", url, path);
     check(cw_socket_create(CW_MESSAGE_SOCKET, &ws) == CW_OK, "create");
-    /* so that the service has nothing to do meanwhile */
+    /* so that the service thread has nothing to do meanwhile */
     check(cw_socket_set_number(ws, CW_OPT_PING_INTERVAL, 0) == CW_OK, "ping_interval");
     check(cw_socket_connect(ws, uri, CW_TIMEOUT_DEFAULT) == CW_OK, "connect");
 }
@@ -275,7 +275,7 @@ int main(int argc, char **argv)
         check(strcmp(framing, "native") == 0, "the codec is not our own");
         message_bytes = SMALL;
         send_one();
-        receive_one(); /* so that the service leaves the socket to this thread */
+        receive_one(); /* so that the service thread leaves the socket to this thread */
         send_one();    /* nobody reads its echo, so the descriptor stays readable and no poll waits */
         message_bytes = j->message_bytes;
         is_canned = true;

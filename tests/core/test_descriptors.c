@@ -149,7 +149,7 @@ static void test_again(void)
     peer_finish(s);
 }
 
-/* A look-up needs a descriptor, or the multi in which it would begin does; that depends on libcurl. */
+/* Depending on libcurl, a look-up needs a descriptor, or the multi handle needs one before the look-up begins. */
 static void test_name(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET), *other = peer_socket(CW_MESSAGE_SOCKET);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of ping.c: round trips, which pong answers which ping, the decisions of keepalive, and the pongs that the
- * service sends itself. Times are short where they are set. The tests wait for states. */
+ * service sends itself. The tests set short times, and wait for states. */
 #include "raw_peer.h"
 
 enum { MIB = 1024 * 1024, PONG_BYTES = 10 };

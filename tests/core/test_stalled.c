@@ -112,7 +112,7 @@ static void test_stalled(void)
     raw_finish(&p);
 }
 
-/* Many messages in one call: those that were counted arrive whole and in order; no part of the others arrives. */
+/* Many messages in one call: the counted messages arrive whole and in order; no part of the others arrives. */
 static void test_stalled_many(void)
 {
     enum { BATCH = 50, MOST = 1 << 16 };

@@ -38,7 +38,7 @@ static struct service {
     size_t client_count;
     cw__client *attention_first, *attention_last;
     size_t attention_count;
-    cw__client *gone; /* clients detached in this round; their owners are told when the round ends */
+    cw__client *gone; /* clients detached in this round; their owners get detached() when the round ends */
     void (*at_end)(void);
     cw__thread thread;
     phase phase;
@@ -60,8 +60,8 @@ static cw__client *client_of_timer(cw__timer *t)
     return (cw__client *)(void *)((char *)t - offsetof(cw__client, timer));
 }
 
-/* Removes a client from all lists. Its owner is told at the end of the round, because events that the poller returned
- * for this round may still name it. */
+/* Removes a client from all lists. Its owner gets detached() at the end of the round, because events that the
+ * poller returned for this round may still name it. */
 static void let_go(cw__client *c)
 {
     cw__mutex_lock(&service.lock);

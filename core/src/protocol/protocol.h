@@ -245,8 +245,8 @@ typedef enum cw__inflate_result {
 /* Creates an inflater, which the caller owns until destroy. NULL = no memory. */
 cw__inflater *cw__inflater_create(const cw__compression *terms);
 void cw__inflater_destroy(cw__inflater *i);
-/* Takes a piece of a compressed message. Its data must stay valid until they are used up or copied by
- * cw__inflater_keep. Returns false if the piece does not belong to a compressed message; pass it to cw__message_feed
+/* Takes a piece of a compressed message. Its data must stay valid until all of it is used, or until cw__inflater_keep
+ * copies it. Returns false if the piece does not belong to a compressed message; pass it to cw__message_feed
  * unchanged. Call this for every piece, when cw__inflater_has_more has returned false. */
 bool cw__inflater_take(cw__inflater *i, const cw__piece *piece);
 /* Returns whether the taken piece may have more output. */

@@ -338,7 +338,7 @@ static bool has_header(const cw__settings *settings, const char *name, size_t na
     return false;
 }
 
-/* Copies the lines, except those with the given name. If keeps_sent is true, it leaves out only the lines of that name
+/* Copies the lines, except the lines with the given name. If keeps_sent is true, it leaves out only the lines of that name
  * that are not sent. Returns the end of the copy. */
 static char *copy_others(char *to, const char *lines, const char *name, size_t name_bytes, bool keeps_sent)
 {

@@ -417,7 +417,7 @@ static cw__io write_frame(codec_native *c, uint8_t part[OUTPUT_BYTES], size_t us
     return CW__IO_OK;
 }
 
-/* *sent counts masked bytes. The codec keeps those that the connection has not accepted, at most OUTPUT_BYTES. */
+/* *sent counts masked bytes. The codec keeps the bytes that the connection has not accepted, at most OUTPUT_BYTES. */
 static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                          size_t *sent)
 {

@@ -12,7 +12,7 @@
  * The last multi of the second kind is kept when it has no members, for the next connect.
  *
  * Only connect-only handles may enter these multis. For any other handle libcurl (8.22) looks for connections to
- * reuse, and ends those that are old or have something to read (lib/url.c).
+ * reuse. It ends connections that are old or have something to read (lib/url.c).
  *
  * Safety: service thread only, except entering. Lock order: socket, pool, service. */
 #include <errno.h>
