@@ -426,7 +426,7 @@ def c_names(code: str) -> list[str]:
 
 
 def c_table(code: str, name: str) -> str:
-    """The rows of a table of the header. It is documented by what it makes: constants."""
+    """The rows of a table of the header. The page lists the constants that the table makes."""
     if name == "CW_OPTION_LIST":
         return "[Controls](../controls.md) shows the rows.\n"
     prefix = TABLE_PREFIX.get(name, "")

@@ -321,9 +321,9 @@ typedef enum cw_option_type {
     X(CW_OPT_CLIENT_MAX_WINDOW_BITS, "client_max_window_bits", CW_TYPE_BITS, 15, 8, 15, BOTH, NULL, NULL, NULL, \
       "Window of our compressor, 2^n bytes; a smaller one saves memory and compresses less") \
     X(CW_OPT_SERVER_NO_CONTEXT_TAKEOVER, "server_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether the server must compress each message without reference to earlier ones") \
+      "Whether the server must compress each message without reference to earlier messages") \
     X(CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER, "client_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether curlwire compresses each message without reference to earlier ones") \
+      "Whether curlwire compresses each message without reference to earlier messages") \
     X(CW_OPT_COMPRESSION_THRESHOLD, "compression_threshold", CW_TYPE_COUNT, 128, 0, INT64_MAX, BOTH, NULL, NULL, NULL, \
       "Messages of fewer bytes are sent uncompressed") \
     X(CW_OPT_FRAME_SIZE, "frame_size", CW_TYPE_COUNT, 67108864, 1, INT64_MAX, BOTH, NULL, "no cuts", NULL, \
@@ -558,7 +558,7 @@ CW_API cw_status cw_socket_batch_begin(cw_socket *s);
  * Thread   any */
 CW_API cw_status cw_socket_batch_end(cw_socket *s, int timeout_ms);
 
-/* Sends one fragment of a message; is_final marks the last one. A text may be cut anywhere, even inside a character.
+/* Sends one fragment of a message; is_final marks the last fragment. A text may be cut anywhere, even inside a character.
  * If the call fails, the message is as it was before the call.
  * Returns, Errors, Blocks, Thread, Owns   as cw_socket_send
  * Source   RFC 6455 section 5.4 */
@@ -625,18 +625,19 @@ typedef struct cw_received {
 CW_API cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
                                         cw_received *received);
 
-/* Take the next message, or announce a large one. They work like cw_socket_receive and cw_socket_try_receive, but may
+/* Take the next message, or announce a large message. They work like cw_socket_receive and cw_socket_try_receive, but may
  * return as soon as a large binary message (64 KiB up to inbound_buffer_size) begins to arrive. The caller can then
  * allocate its own memory and take the message by cw_socket_receive_into. Only the native codec announces messages;
  * libcurl's decoder returns them whole.
- *   coming_bytes   0, or the length of the announced message, which is the next one; *out is NULL then
+ *   coming_bytes   0, or the length of the announced message, which is the next message; *out is NULL then
  * Returns, Errors, Blocks, Owns   as cw_socket_receive and cw_socket_try_receive
- * Thread   any; if several threads receive, another one may take that message first */
+ * Thread   any; if several threads receive, another thread may take that message first */
 CW_API cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, size_t *coming_bytes);
 CW_API cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes);
 
 /* Puts back a message that was taken from this socket. The next receive, or the mailbox, returns it again. A caller
- * needs this if it lacks memory to convert the message. To put back several, begin with the last one taken.
+ * needs this if it lacks memory to convert the message. To put back several, begin with the message that was
+ * taken last.
  * Thread   any; takes the socket's lock
  * Owns     the core owns the event again, whatever the state of the socket. After a local close it frees the event */
 CW_API void cw_socket_put_back(cw_socket *s, cw_event *e);
@@ -653,7 +654,7 @@ CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, i
                                 size_t *len_bytes);
 
 /* Puts back bytes that cw_socket_read returned. The next read returns them first. A reader that makes several reads for
- * one result needs this if it is interrupted. To put back several pieces, begin with the last one read.
+ * one result needs this if it is interrupted. To put back several pieces, begin with the piece that was read last.
  * Returns  CW_OK, also after a local close, which drops the bytes
  * Errors   CW_INVALID_STATE on a message socket; CW_NO_MEMORY; CW_AFTER_FORK
  * Thread   any; takes the socket's lock

@@ -80,8 +80,8 @@ local curlwire = {}
 ---@field compression "none"|"deflate" deflate: offers to compress messages in both directions (RFC 7692); the server decides. Default "none"; needs libcurl 8.21.0
 ---@field server_max_window_bits integer Window of the server's compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15 bits, default 15
 ---@field client_max_window_bits integer Window of our compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15 bits, default 15
----@field server_no_context_takeover boolean Whether the server must compress each message without reference to earlier ones. Default false
----@field client_no_context_takeover boolean Whether curlwire compresses each message without reference to earlier ones. Default false
+---@field server_no_context_takeover boolean Whether the server must compress each message without reference to earlier messages. Default false
+---@field client_no_context_takeover boolean Whether curlwire compresses each message without reference to earlier messages. Default false
 ---@field compression_threshold integer Messages of fewer bytes are sent uncompressed. Bytes, default 128
 ---@field frame_size integer|number|false A longer message is sent in frames of this size; a pong waits until the current frame is sent. Bytes, default 67108864; math.huge = no cuts
 

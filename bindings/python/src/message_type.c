@@ -378,7 +378,7 @@ static PyObject *send_final_frame(PyObject *self, PyObject *const *args, Py_ssiz
 
 PyDoc_STRVAR(send_nonfinal_frame_doc,
              "send_nonfinal_frame($self, /, data)\n--\n\n"
-             "Sends a frame of a message, but not its last one, and returns its size in bytes, an int.\n\n"
+             "Sends a frame of a message, but not its last frame, and returns its size in bytes, an int.\n\n"
              "data: a str, which is sent as UTF-8, or a bytes-like object. control.message_type is the type\n"
              "of the message. send() raises StateError until send_final_frame() has ended the message.\n"
              "Raises and blocks as send() does with control.send_timeout. Any thread may call it.");

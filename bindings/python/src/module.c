@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The extension module curlwire._core: its enumerations and functions. The other files add the types. The package passes its
- * Python helpers through bind(). No other file calls this one. */
+ * Python helpers through bind(). No other file calls this file. */
 #include "state.h"
 
 #include <ctype.h>

@@ -63,8 +63,9 @@ typedef struct module_state {
     PyGetSetDef control_members[2][CW_OPTION_COUNT + 1];
     char control_docs[CW_OPTION_COUNT][CONTROL_DOC_BYTES]; /* the docstrings of control_members */
     unsigned long main_thread;
-    unsigned long fork_count;    /* number of forks between the process that imported the module and this one */
-    blocking *main_blocking;     /* the innermost blocking call of the main thread; used by that thread only */
+    unsigned long
+        fork_count;          /* number of forks between the process that imported the module and this process */
+    blocking *main_blocking; /* the innermost blocking call of the main thread; used by that thread only */
     atomic_ulong exiting_thread; /* 0, or the thread that ends the interpreter */
 } module_state;
 
@@ -230,7 +231,7 @@ void payload_release(payload *p);
 bool add_event_types(PyObject *module, module_state *state);
 /* Returns the payload of a message as a new str or bytes. The caller still owns the event. */
 PyObject *event_value(const cw_event *e);
-/* Puts a message back into the socket, which delivers it again as the next one. An exception may be set. */
+/* Puts a message back into the socket, which delivers it again as the next message. An exception may be set. */
 void event_put_back(websocket *ws, cw_event *e);
 /* Makes a MessageBuffer, or the MessageReceivedEventArgs for a handler. On success the object owns the event. */
 PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e);

@@ -67,7 +67,7 @@ typedef struct cw__frame_decoder {
  * DONE it is ready for the next header. */
 cw__decode cw__frame_decode(cw__frame_decoder *d, const uint8_t *data, size_t len_bytes, size_t *used,
                             cw__frame *frame);
-/* XORs the mask over payload bytes; `offset` is the position of the first one in its frame. dst may be src. */
+/* XORs the mask over payload bytes; `offset` is the position of the first byte in its frame. dst may be src. */
 void cw__frame_mask(uint8_t *dst, const uint8_t *src, size_t len_bytes, const uint8_t mask[4], uint64_t offset);
 
 /* ---- From close.c: codes, payloads, the state machine of closing (sections 5.5.1, 7.1, 7.4) ------------ */

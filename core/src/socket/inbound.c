@@ -327,7 +327,7 @@ void cw__inbound_read_now_locked(cw_socket *s, const cw_event *place, size_t *co
         pay_pongs(s, coming_bytes && *coming_bytes > 0);
 }
 
-/* Takes bytes from the first event of the inbox. If the event has more bytes, it stays the first one. */
+/* Takes bytes from the first event of the inbox. If the event has more bytes, it stays the first event. */
 static size_t read_inbox(cw_socket *s, void *buffer, size_t size_bytes)
 {
     cw_event *e = s->in.inbox.first;

@@ -222,7 +222,7 @@ void cw__outbound_release_locked(cw_socket *s)
             cw__closing_ended_locked(s, s->fault.message);
             return;
         }
-        f->is_begun = true; /* no other frame may go before the held ones */
+        f->is_begun = true; /* no other frame may go before the held frames */
         cw__queue_append_locked(s, f);
     }
     cw__outbound_flush_locked(s);

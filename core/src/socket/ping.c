@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Ping: sends the pings of callers and of the service (RFC 6455 sections 5.5.2, 5.5.3). A caller's ping measures
  * a round trip. The service's pings find a dead connection. Each ping has a number. A pong answers the ping with
- * its number and all pings before that one. pong.c keeps the clocks.
+ * its number and all earlier pings. pong.c keeps the clocks.
  *
  * Safety: under the socket's lock. The waiting pings are on the stacks of their callers, which remove theirs
  * before they return. */
@@ -142,7 +142,7 @@ static void listen(cw_socket *s, int64_t now_ms)
     cw__socket_wake_locked(s);
 }
 
-/* Returns whether a ping is queued. While a ping waits behind an upload, no second one is queued. */
+/* Returns whether a ping is queued. While a ping waits behind an upload, no second ping is queued. */
 static bool is_ping_queued(const cw_socket *s)
 {
     for (const cw__queued_frame *f = s->out.first; f; f = f->next)

@@ -139,7 +139,7 @@ typedef struct cw__drain {
 struct cw_socket {
     cw__client client;
     cw__subscriber subscriber;
-    cw__atomic_int handles;    /* public references; releasing the last one closes the connection */
+    cw__atomic_int handles;    /* public references; the last release closes the connection */
     cw__atomic_int references; /* all handles (as one), the service, a mailbox's list, and events */
     int generation;            /* constant */
     cw_class socket_class;     /* constant */
@@ -290,7 +290,7 @@ static inline void cw__pings_note_locked(cw_socket *s, const cw__piece *piece)
         s->pings.owed_bytes += piece->len_bytes;
     s->in.run_bytes += piece->len_bytes;
 }
-/* Handles a pong: it answers the ping with the same number, and all pings before that one. */
+/* Handles a pong: it answers the ping with the same number, and all earlier pings. */
 void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
 /* Returns now_ms + ms; INT64_MAX (never) if ms is 0 or negative. */
 static inline int64_t cw__pings_after(int64_t now_ms, int64_t ms) { return ms <= 0 ? INT64_MAX : now_ms + ms; }
@@ -339,8 +339,8 @@ cw_status cw__socket_wait_locked(cw_socket *s, cw__wait *wait);
 /* Asks the thread's hook whether to stop, if it is time to ask. The hook runs without the lock.
  * Returns CW_OK or CW_INTERRUPTED. */
 cw_status cw__socket_ask_hook_locked(cw_socket *s, cw__wait *wait);
-/* Waits until poll() reports events for the descriptor, or another thread wakes this one. Until it returns, *slot is the
- * wake-up of this thread. The call does not ask the hook. The caller asks the hook when its own state is in order.
+/* Waits until poll() reports events for the descriptor, or another thread wakes this thread. Until it returns, *slot is
+ * the wake-up of this thread. The call does not ask the hook. The caller asks the hook when its own state is in order.
  * Returns CW_OK or CW_TIMED_OUT. */
 cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw__wait *wait);
 /* Unlocks at the end of a call that may have waited, and drops the reference of the wait. That may free the socket.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* State: sets the state of a socket, wakes threads after a change, decides which thread reads the connection, and sets
- * the events that the poller watches. All other files of this folder call this one; it calls none of them.
+ * the events that the poller watches. All other files of this folder call this file; it calls none of them.
  *
  * Safety: all functions except the checks need the socket's lock. */
 

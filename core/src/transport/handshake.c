@@ -147,7 +147,7 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
 }
 
 /* Makes the socket that libcurl asks for, and keeps the errno of a failure, which libcurl does not report.
- * If libcurl cannot race addresses itself, race.c does. libcurl then runs two transfers. In the first one this
+ * If libcurl cannot race addresses itself, race.c does. libcurl then runs two transfers. In the first, this
  * function notes each address for race.c, and refuses the socket. So libcurl offers the next address. After the
  * last address libcurl reports that it cannot connect. race.c connects, and cw__handshake_restart prepares the
  * second transfer. In it this function returns the socket that race.c has connected. If a proxy wants another

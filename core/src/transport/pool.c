@@ -7,7 +7,7 @@
  * - Connections that are read and written at their descriptor (link.c) need their multi only to connect and to end.
  *   So several of them share a multi.
  * - Connections with TLS need their multi for every read and write. They still share a multi, so that libcurl reads the
- *   authorities only once (trust.c). A thread waits for another one for a piece of 32 KiB at most. Walking the list
+ *   authorities only once (trust.c). A thread waits for another thread for a piece of 32 KiB at most. Walking the list
  *   took 3 % of an echo with 32 members, and half of that with 16.
  * The last multi of the second kind is kept when it has no members, for the next connect.
  *
@@ -112,7 +112,7 @@ static void destroy(cw__pool *p)
     cw__free(p);
 }
 
-/* Drops the kept pool, and keeps another one, or none. */
+/* Drops the kept pool, and keeps another pool, or none. */
 static void keep(cw__pool *p)
 {
     cw__pool *before = kept;
@@ -331,7 +331,7 @@ static void look_again(cw__pool *p, const cw__pool_member *m)
     update_list(p);
 }
 
-/* Takes a member off the list of connecting members. Then the first other one watches the descriptors and takes the
+/* Takes a member off the list of connecting members. Then the first other member watches the descriptors and takes the
  * steps. */
 static void stop_connecting_locked(cw__pool *p, cw__pool_member *m)
 {
