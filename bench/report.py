@@ -249,7 +249,7 @@ def reasons(whole: Result) -> list[str]:
             text = row.get("failed") or row.get("unsupported")
             if text:
                 found.setdefault(f"{label}: {text}", []).append(scenario["title"])
-    return [f"- {text} ({', '.join(titles)})" for text, titles in found.items()]
+    return [f"- {text} ({'; '.join(titles)})" for text, titles in found.items()]
 
 
 ROWS = [
