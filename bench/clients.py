@@ -231,7 +231,7 @@ def pin(command: list[str], processor: int | None) -> list[str]:
 
 
 class Worker:
-    """A client's process. The first job starts it, and so does the next job after one that failed."""
+    """A client's process. The first job starts it, and so does the job after a failed job."""
 
     def __init__(self, client: Client, processor: int | None) -> None:
         self.client = client

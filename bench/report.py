@@ -249,7 +249,20 @@ def reasons(whole: Result) -> list[str]:
             text = row.get("failed") or row.get("unsupported")
             if text:
                 found.setdefault(f"{label}: {text}", []).append(scenario["title"])
-    return [f"- {text} ({', '.join(titles)})" for text, titles in found.items()]
+    return [f"- {text} ({'; '.join(titles)})" for text, titles in found.items()]
+
+
+ROWS = [
+    '"bare socket" is a loop in C without a client library. Its other rows do more work:',
+    "",
+    '- "reading before polling" reads first, and polls only if nothing has arrived. curlwire does the same.',
+    '- "reading frame headers only" finds each frame header and counts the frames, as every client must.',
+    '- "into a buffer" copies each payload to its place in a message.',
+    '- "masking" copies and masks each message, as every client must.',
+    "",
+    "The rows `recv_into`, `copy=False`, `send_many` and `ws.batch()` use these calls of curlwire.",
+    "",
+]
 
 
 def page(whole: Result) -> str:
@@ -289,7 +302,8 @@ def page(whole: Result) -> str:
     ]
     for scheme, name in (("ws", "ws"), ("wss", "wss (TLS 1.3)")):
         one = some(scheme, "roundtrip", "receive", "send")
-        lines += [f"## One connection, {name}", "", *grid(one, show_figure)]
+        rows = ROWS if scheme == "ws" else ["[One connection, ws](#one-connection-ws) explains the rows.", ""]
+        lines += [f"## One connection, {name}", "", *rows, *grid(one, show_figure)]
         if one:
             title = "Processor time for each message in microseconds, of all threads of the client:"
             lines += [title, "", *grid(one, cpu_cell)]

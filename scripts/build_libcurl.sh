@@ -5,10 +5,13 @@
 #
 #     sh scripts/build_libcurl.sh
 #
-# The source must be 8.21.0 or later. It is the archive that CURL_TARBALL names; else the newest release that Debian's
-# archive has as a source package (apt checks its signature; the machine's list of sources stays as it is); else a
-# release from the project's site, identified by its checksum. If build/libcurl exists, the script does nothing; to
-# get a newer libcurl, remove that folder. CC is the compiler. `make libcurl` and `make ... LIBCURL=private` call it.
+# The source must be 8.21.0 or later. The script takes the first source that it can get:
+# - the archive that CURL_TARBALL names
+# - the newest release that Debian's archive has as a source package. apt checks its signature. The machine's list of
+#   sources stays as it is
+# - a release from the project's site, identified by its checksum
+# If build/libcurl exists, the script does nothing; to get a newer libcurl, remove that folder. CC is the compiler.
+# `make libcurl` and `make ... LIBCURL=private` call the script.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,8 +21,9 @@ SITE_TARBALL=https://curl.se/download/curl-8.22.0.tar.gz
 SITE_SHA256=d54dd598bf05927a726deb38df31c6a255ba83ff1de57c5d1464dac3ed8f44a1
 
 # --enable-unity compiles all as one C file, in half the time. libcurl's symbol hiding is off, because it would export
-# libcurl's own API; -fvisibility=hidden hides everything. --without-ca-path: with a folder of certificates beside the
-# bundle, libcurl (8.22: lib/vtls/openssl.c) reads and keeps the bundle anew for each connection.
+# libcurl's own API. -fvisibility=hidden hides everything. --without-ca-path is needed because of libcurl's cache (8.22:
+# lib/vtls/openssl.c). With a folder of certificates beside the bundle, libcurl reads and keeps the bundle anew for each
+# connection.
 OPTIONS="--disable-shared --enable-static --with-pic --enable-unity --disable-symbol-hiding
     --disable-dependency-tracking --disable-docs --disable-manual --disable-libcurl-option
     --enable-websockets --with-openssl --with-zlib --without-ca-path

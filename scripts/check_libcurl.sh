@@ -5,9 +5,9 @@
 #     sh scripts/check_libcurl.sh [cflags | libs | version]
 #
 # Prints the flags, or the version; without an argument it only checks. libs includes zlib, which the core needs too.
-# The libcurl is the one that pkg-config finds, else that of the curl-config in PATH. CURL_CONFIG=/path/to/curl-config
-# takes that one instead, and LIBCURL=private the one that scripts/build_libcurl.sh has built. Makefile and setup.py
-# call this script.
+# It takes the libcurl that pkg-config finds, else the libcurl of the curl-config in PATH.
+# CURL_CONFIG=/path/to/curl-config takes the libcurl of that curl-config, and LIBCURL=private the libcurl that
+# scripts/build_libcurl.sh has built. Makefile and setup.py call this script.
 set -eu
 
 NEEDED="curlwire needs libcurl 8.14.1 or later with ws and wss"

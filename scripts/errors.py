@@ -3,13 +3,13 @@
 
     python3 scripts/errors.py [--check]
 
-It reads C, Python and Lua. The status of a text in C comes from its call, from the body of the called
-function, or from the comment at the top of the file: "Errors: CW_..." if the file has whole texts,
+It reads C, Python and Lua. The status of a text in C comes from its call, from the body of the called function,
+or from the comment at the top of the file. The comment says "Errors: CW_..." if the file has whole texts, and
 "Reasons: CW_..." if it has parts of texts. A string of the core is a text if it reads as a sentence and no code
 compares it.
 
-lint calls --check, which changes nothing. --check fails in four cases: the page differs; a call that makes an
-error has no readable text; a text has no status; an error of the core does not say what to do.
+lint calls --check, which changes nothing. --check fails if the page differs, if a call that makes an error
+has no readable text, or if a text has no status. It also fails if an error of the core does not say what to do.
 """
 
 from __future__ import annotations
@@ -448,9 +448,8 @@ def cell(text: str) -> str:
 
 def what_to_do(what: str, status: str) -> str:
     """Returns the advice for a text that only says what failed."""
-    if re.search(r"must be|takes|needs|lacks|not a |two values", what):
-        return "Correct the call as the text says"
-    return "Connect again" if "CW_CLOSED" in status else ""
+    says_what_is_right = re.search(r"must be|takes|needs|lacks|not a |two values", what)
+    return "Connect again" if "CW_CLOSED" in status and not says_what_is_right else ""
 
 
 def table(rows: list[Row], *, is_split: bool) -> list[str]:
@@ -464,6 +463,8 @@ def table(rows: list[Row], *, is_split: bool) -> list[str]:
         what, advice = (text, given) if given else split(text)
         advice = re.sub(r"^[a-z](?=[a-z-]*[ ,])", lambda first: first.group().upper(), advice)
         advice = advice or what_to_do(what, status)
+        if not advice and re.fullmatch(f"{GAP} must be {GAP}, not {GAP}", what):  # no words to search for
+            continue
         lines.append(
             f"| {cell(what)} | {status} | {cell(advice)} |" if is_split else f"| {cell(text)} | {status} |"
         )
@@ -543,6 +544,7 @@ def page(core: Found, python: Found, lua: Found) -> str:
         f"## {PYTHON}",
         "",
         "The column status has the class of the exception, or the status of the core.",
+        "If the last cell is empty, correct the call as the text says.",
         "",
         *table(python.rows + python.reasons, is_split=True),
     ]
@@ -551,6 +553,7 @@ def page(core: Found, python: Found, lua: Found) -> str:
         f"## {LUA}",
         "",
         "`error()` means that Lua raises an error, because the call itself is wrong.",
+        "If the last cell is empty, correct the call as the text says.",
         "",
         *table(lua.rows + lua.reasons, is_split=True),
     ]

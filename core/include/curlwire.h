@@ -81,7 +81,7 @@ typedef enum cw_status {
 #undef CW_X
 } cw_status;
 
-/* Why a connection failed. The names and numbers are those of WebErrorStatus in UWP (Universal Windows Platform). From
+/* Why a connection failed. Names and numbers are the same as in UWP's WebErrorStatus (Universal Windows Platform). From
  * 300 on, the number is the HTTP status. */
 #define CW_WEB_STATUS_LIST(X)              \
     X(Unknown, 0)                          \
@@ -200,7 +200,7 @@ typedef enum cw_class {
     CW_STREAM_SOCKET = 1   /* StreamWebSocket: a stream of bytes in constant memory */
 } cw_class;
 
-/* The type of a message. The values are those of SocketMessageType in UWP. */
+/* The type of a message. The values are the same as in UWP's SocketMessageType. */
 typedef enum cw_kind { CW_BINARY = 0, CW_UTF8 = 1 } cw_kind;
 
 /* The extension to offer: permessage-deflate (RFC 7692) or none. */
@@ -209,7 +209,7 @@ typedef enum cw_compression { CW_COMPRESSION_NONE = 0, CW_COMPRESSION_DEFLATE = 
 /* Which code makes frames: libcurl (curl) or curlwire (native). Auto uses native where libcurl allows it. */
 typedef enum cw_framing { CW_FRAMING_AUTO = 0, CW_FRAMING_CURL = 1, CW_FRAMING_NATIVE = 2 } cw_framing;
 
-/* Whether receive returns whole messages or parts. The values are those of MessageWebSocketReceiveMode in UWP. */
+/* Whether receive returns whole messages or parts. The values are the same as in UWP's MessageWebSocketReceiveMode. */
 typedef enum cw_receive_mode { CW_FULL_MESSAGE = 0, CW_PARTIAL_MESSAGE = 1 } cw_receive_mode;
 
 #define CW_STATE_LIST(X)                                                                               \
@@ -262,8 +262,8 @@ typedef enum cw_option_type {
     CW_TYPE_BYTES  /* any bytes; empty = unset */
 } cw_option_type;
 
-/* The table of controls. From this table come the settings of the core, the attributes of the bindings with their texts
- * and types, and the table of docs/controls.md; scripts/controls.py writes or compares them. The columns:
+/* The table of controls. The core's settings come from this table. So do the attributes of the bindings with their texts
+ * and types, and the table of docs/controls.md. scripts/controls.py writes or compares them. The columns:
  *   name, key   the name in C, and the name everywhere else
  *   type        of the value
  *   default, least, most   of a number; for CW_TYPE_BYTES, most is the largest size in bytes
@@ -321,9 +321,9 @@ typedef enum cw_option_type {
     X(CW_OPT_CLIENT_MAX_WINDOW_BITS, "client_max_window_bits", CW_TYPE_BITS, 15, 8, 15, BOTH, NULL, NULL, NULL, \
       "Window of our compressor, 2^n bytes; a smaller one saves memory and compresses less") \
     X(CW_OPT_SERVER_NO_CONTEXT_TAKEOVER, "server_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether the server must compress each message without reference to earlier ones") \
+      "Whether the server must compress each message without reference to earlier messages") \
     X(CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER, "client_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether curlwire compresses each message without reference to earlier ones") \
+      "Whether curlwire compresses each message without reference to earlier messages") \
     X(CW_OPT_COMPRESSION_THRESHOLD, "compression_threshold", CW_TYPE_COUNT, 128, 0, INT64_MAX, BOTH, NULL, NULL, NULL, \
       "Messages of fewer bytes are sent uncompressed") \
     X(CW_OPT_FRAME_SIZE, "frame_size", CW_TYPE_COUNT, 67108864, 1, INT64_MAX, BOTH, NULL, "no cuts", NULL, \
@@ -459,8 +459,8 @@ CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t s
  * CW_CLOSED; cw_socket_read applies the same rule itself. The close code decides, not was_clean.
  * Returns  true after this program closed or aborted the connection, and after the peer closed it with code 1000 or
  *          without a code (1005). On a message socket, code 1001 counts too. It returns false if the peer's close frame
- *          came in the middle of a message, after any other code, after a lost connection, and while the connection is
- *          open
+ *          came in the middle of a message, or had another code. It also returns false after a lost connection, and while
+ *          the connection is open
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_ended_normally(cw_socket *s);
 
@@ -531,7 +531,7 @@ typedef struct cw_message {
  *   timeout_ms   time without progress, for each message; 0 = do not wait
  *   sent_count   set to the number of messages that were sent as by cw_socket_send. No part of the others was sent
  * Returns  CW_OK: all messages were sent
- * Errors   those of cw_socket_send for the first message that was not sent. CW_CLOSED: the counted messages may be lost
+ * Errors   the same as cw_socket_send, for the first message that was not sent. CW_CLOSED: the counted messages may be lost
  *          with the connection, as after any send
  * Blocks   as cw_socket_send, for each message
  * Thread   any; a handler may call it; takes the socket's lock. Messages of other threads may go between them
@@ -539,10 +539,11 @@ typedef struct cw_message {
 CW_API cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
                                      size_t *sent_count);
 
-/* Begins a batch: small messages (up to 32 KiB together) are held back and written by one system call. The socket
- * writes them when the next one does not fit, before a control frame or a larger message, when a call waits to receive,
- * at cw_socket_flush, close and release, and at the end of the batch. libcurl's framing holds nothing back. Batches may
- * be nested and may overlap between threads: together they are one batch, which the last cw_socket_batch_end ends.
+/* Begins a batch: small messages (up to 32 KiB together) are held back, and one system call writes them. The socket
+ * writes them when the next message does not fit, before a control frame or a larger message, and when a call waits to
+ * receive. It also writes them at cw_socket_flush, close and release, and at the end of the batch. libcurl's framing
+ * holds nothing back. Batches may be nested and may overlap between threads. Together they are one batch, which the last
+ * cw_socket_batch_end ends.
  * Returns  CW_OK
  * Errors   CW_INVALID_STATE before connect; CW_CLOSED
  * Thread   any; takes the socket's lock. Messages that other threads send until the end are part of the batch
@@ -552,12 +553,12 @@ CW_API cw_status cw_socket_batch_begin(cw_socket *s);
 /* Ends a batch and waits until the kernel has taken all of it, as cw_socket_flush does.
  *   timeout_ms   time without progress; CW_TIMEOUT_DEFAULT = send_timeout
  * Returns  CW_OK
- * Errors   those of cw_socket_flush; CW_INVALID_STATE if no batch is open
+ * Errors   the same as cw_socket_flush; CW_INVALID_STATE if no batch is open
  * Blocks   as cw_socket_flush
  * Thread   any */
 CW_API cw_status cw_socket_batch_end(cw_socket *s, int timeout_ms);
 
-/* Sends one fragment of a message; is_final marks the last one. A text may be cut anywhere, even inside a character.
+/* Sends one fragment of a message; is_final marks the last fragment. A text may be cut anywhere, even inside a character.
  * If the call fails, the message is as it was before the call.
  * Returns, Errors, Blocks, Thread, Owns   as cw_socket_send
  * Source   RFC 6455 section 5.4 */
@@ -615,27 +616,28 @@ typedef struct cw_received {
  * arrive during the call is read straight into the buffer.
  *   received   set to the length and kind. If the message does not fit, only the length and kind are of use
  * Returns  CW_OK
- * Errors   those of cw_socket_receive; CW_INVALID_ARGUMENT if the message is longer than size_bytes. A failed call loses
- *          no message, but may have written to the buffer. CW_INTERRUPTED can be returned even if the message arrived
- *          during the call; the next call takes it
+ * Errors   the same as cw_socket_receive; CW_INVALID_ARGUMENT if the message is longer than size_bytes. A failed call
+ *          loses no message, but may have written to the buffer. CW_INTERRUPTED can be returned even if the message
+ *          arrived during the call; the next call takes it
  * Blocks   up to timeout_ms
  * Thread   any; takes the socket's lock
  * Owns     the caller keeps the buffer; the core uses it until the call returns */
 CW_API cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
                                         cw_received *received);
 
-/* Take the next message, or announce a large one. They work like cw_socket_receive and cw_socket_try_receive, but may
+/* Take the next message, or announce a large message. They work like cw_socket_receive and cw_socket_try_receive, but may
  * return as soon as a large binary message (64 KiB up to inbound_buffer_size) begins to arrive. The caller can then
  * allocate its own memory and take the message by cw_socket_receive_into. Only the native codec announces messages;
  * libcurl's decoder returns them whole.
- *   coming_bytes   0, or the length of the announced message, which is the next one; *out is NULL then
+ *   coming_bytes   0, or the length of the announced message, which is the next message; *out is NULL then
  * Returns, Errors, Blocks, Owns   as cw_socket_receive and cw_socket_try_receive
- * Thread   any; if several threads receive, another one may take that message first */
+ * Thread   any; if several threads receive, another thread may take that message first */
 CW_API cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, size_t *coming_bytes);
 CW_API cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes);
 
 /* Puts back a message that was taken from this socket. The next receive, or the mailbox, returns it again. A caller
- * needs this if it lacks memory to convert the message. To put back several, begin with the last one taken.
+ * needs this if it lacks memory to convert the message. To put back several, begin with the message that was
+ * taken last.
  * Thread   any; takes the socket's lock
  * Owns     the core owns the event again, whatever the state of the socket. After a local close it frees the event */
 CW_API void cw_socket_put_back(cw_socket *s, cw_event *e);
@@ -652,7 +654,7 @@ CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, i
                                 size_t *len_bytes);
 
 /* Puts back bytes that cw_socket_read returned. The next read returns them first. A reader that makes several reads for
- * one result needs this if it is interrupted. To put back several pieces, begin with the last one read.
+ * one result needs this if it is interrupted. To put back several pieces, begin with the piece that was read last.
  * Returns  CW_OK, also after a local close, which drops the bytes
  * Errors   CW_INVALID_STATE on a message socket; CW_NO_MEMORY; CW_AFTER_FORK
  * Thread   any; takes the socket's lock
@@ -706,7 +708,7 @@ typedef enum cw_event_type {
 
 /* Return what an event holds.
  *   socket         the event's socket: borrowed, valid until cw_event_free. NULL if a receive call returned the event. An
- *                  event keeps no connection open: the last cw_socket_release closes it even while events remain
+ *                  event keeps no connection open. The last cw_socket_release closes it even while events remain
  *   is_complete    true for a whole message, and for the last part
  *   is_part        true for a part in partial mode; a text may then end inside a character
  *   data           payload of CW_EVENT_MESSAGE, or reason of CW_EVENT_CLOSED; read-only, with no NUL at its end
@@ -758,7 +760,7 @@ CW_API cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event
  * Owns     the caller owns *out until cw_event_free */
 CW_API cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out);
 
-/* Ends a cw_mailbox_take that waits, or else the next one that would wait.
+/* Ends a cw_mailbox_take that waits. If none waits, ends the next call that would wait.
  * Thread   any */
 CW_API void cw_mailbox_wake(cw_mailbox *m);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The harness of the core's unit tests. It prints TAP to stdout. Each test runs in a process of its own, with a time
- * limit. A test fails if a check fails, if it makes no check, if it makes another number of checks than planned, if it
- * leaves blocks behind, if a signal ends it, or if it runs too long. A failed check ends its test. The limit counts
- * processor time, which does not pass while other programs use the processor. By the clock, the limit is
- * harness_patience times as long.
+ * limit. A test fails if a check fails, if it makes no check, or if it makes another number of checks than planned.
+ * It also fails if it leaves blocks behind, if a signal ends it, or if it runs too long. A failed check ends its
+ * test. The limit counts processor time, which does not pass while other programs use the processor. By the clock,
+ * the limit is harness_patience times as long.
  *
  *   static const harness_test tests[] = {{"RFC 6455 5.2: what holds", function}, ...};
  *   int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }
@@ -172,7 +172,7 @@ static inline bool harness_run_one(const harness_test *test, int number)
     if (pid == 0)
         harness_run_child(test);
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
-        status = HARNESS_FAILED << 8; /* report the test as one that failed by a check */
+        status = HARNESS_FAILED << 8; /* report that a check failed */
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF)
         printf("# took more than %u s of each processor\n", harness_limit_s);
     else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The servers of the tests, as the core's tests use them: addresses from the environment that tests/servers/run.py
- * sets, URIs with scripts, the scripted server's record of what it received, and common steps. If the environment is
- * missing, the test fails. To see what a thread waits for, tests look at the socket (socket.h), not at the clock. */
+/* What the core's tests use to reach the servers of the tests. It has the addresses, from the environment that
+ * tests/servers/run.py sets, and URIs with scripts. It also has the scripted server's record of the bytes that
+ * it received, and common steps. If the environment is missing, the test fails. To see what a thread waits for,
+ * tests look at the socket (socket.h), not at the clock. */
 #ifndef PEER_H
 #define PEER_H
 

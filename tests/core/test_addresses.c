@@ -311,7 +311,7 @@ static void test_cancelled(void)
     peer_finish(s);
 }
 
-/* The service serves other sockets meanwhile. */
+/* The service thread serves other sockets meanwhile. */
 static void test_others_go_on(void)
 {
     cw_socket *other = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")), *s = peer_socket(CW_MESSAGE_SOCKET);

@@ -44,7 +44,7 @@ static cw_socket *open_raw(raw_peer *p)
 static void begin(cw_socket *s) { CHECK_STATUS(cw_socket_batch_begin(s), CW_OK); }
 static void end(cw_socket *s) { CHECK_STATUS(cw_socket_batch_end(s, CW_TIMEOUT_DEFAULT), CW_OK); }
 
-/* Returns whether the peer's system has bytes that the peer has not read. */
+/* Returns true if the peer's system has bytes that the peer still has to read. */
 static bool has_arrived(raw_peer *p)
 {
     struct pollfd descriptor = {.fd = p->fd, .events = POLLIN};

@@ -188,7 +188,7 @@ static void tcp_left_open(bool they_begin)
     if (!they_begin)
         RAW_SEND(&p, "\x88\x00");
     CHECK_CLOSED(p.s, 1005, true);
-    CHECK(!raw_next(&p, &f)); /* close_timeout has passed, and the service ends TCP */
+    CHECK(!raw_next(&p, &f)); /* close_timeout has passed, and the service thread ends TCP */
     UNTIL(LOCKED(p.s, !p.s->is_attached));
     CHECK_CLOSED(p.s, 1005, true); /* the end still counts as clean */
     raw_finish(&p);
@@ -322,8 +322,8 @@ static int unread_bytes(int fd)
     return unread;
 }
 
-/* A peer that keeps sending after its close frame gets no more of the service's time than other peers: one turn reads a
- * part of the data, the next turn reads more. */
+/* A peer that keeps sending after its close frame gets no more of the service's time than other peers. Each turn reads
+ * a part of the data. */
 static void test_flood_after_close(void)
 {
     enum { FLOOD_BYTES = 300000, TURN_BYTES = 128 * 1024 };

@@ -31,7 +31,7 @@ static void close_with_data_in_kernel(cw_socket *s)
     CHECK(LOCKED(s, s->drain.is_on));
 }
 
-/* An acknowledgement by the server counts as progress, although nothing waits in the socket. The service cannot look
+/* An acknowledgement by the server counts as progress, although nothing waits in the socket. The service thread cannot look
  * meanwhile. */
 static void test_drain_clock(void)
 {
@@ -44,7 +44,8 @@ static void test_drain_clock(void)
     cw__mutex_lock(&s->lock);
     now_ms = cw__now_ms();
     due_ms = cw__closing_due_locked(s);
-    CHECK(due_ms > now_ms && due_ms <= cw__now_ms() + 1000); /* the service looks again after a short time */
+    CHECK(due_ms > now_ms &&
+          due_ms <= cw__now_ms() + 1000); /* the service thread looks again after a short time */
     cw__closing_attend_locked(s, now_ms);
     held = cw__link_unacknowledged(s->codec->link);
     CHECK_INT(s->drain.held_bytes, held);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of compressing.c through the public calls, with the echo server. Two threads send while a third receives: their
  * messages are sent whole, one after another. A socket may be aborted and released in the middle. Python tests check
- * the bytes on the wire. A libcurl that cannot receive compressed messages refuses compression; then that is tested. */
+ * the bytes on the wire. If libcurl cannot receive compressed messages, the tests check that connect
+ * refuses compression. */
 #include "peer.h"
 
 #include "transport/codec.h"
@@ -33,7 +34,8 @@ static cw_socket *made(void)
     return s;
 }
 
-/* Returns whether compression is not available, and the connect reported that. */
+/* Returns true if this libcurl cannot compress. It then also checks that connect fails with CW_UNSUPPORTED, and
+ * releases s. */
 static bool is_refused(cw_socket *s)
 {
     if (has_compression())

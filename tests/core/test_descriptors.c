@@ -149,14 +149,14 @@ static void test_again(void)
     peer_finish(s);
 }
 
-/* A look-up needs a descriptor, or the multi in which it would begin does; that depends on libcurl. */
+/* Depending on libcurl, a look-up needs a descriptor, or the multi handle needs one before the look-up begins. */
 static void test_name(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET), *other = peer_socket(CW_MESSAGE_SOCKET);
 
     /* such a socket shares no multi */
     CHECK_STATUS(cw_socket_set_number(other, CW_OPT_FRAMING, CW_FRAMING_CURL), CW_OK);
-    peer_connect(other, peer_script("echo/end")); /* the service has its descriptors already */
+    peer_connect(other, peer_script("echo/end")); /* the service thread has its descriptors already */
     limit_to(fill_holes());
     CHECK(cw_socket_connect(s, "ws://name.invalid/", CW_TIMEOUT_DEFAULT) != CW_OK);
     CHECK_HAS(cw_error_message(), "ulimit -n");

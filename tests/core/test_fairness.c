@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests that sending a large message lets other threads have the socket's lock (life.c: cw__socket_enter). The service
+/* Tests that sending a large message lets other threads have the socket's lock (life.c: cw__socket_enter). The service thread
  * thread may wait for that lock, and has other sockets to serve. */
 #include "raw_peer.h"
 

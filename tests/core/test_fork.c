@@ -178,7 +178,8 @@ static void child_mailbox(void)
     cw_socket_release(own);
 }
 
-/* A thread, such as the service, may hold a lock at the moment of the fork. So no call in the child may need that lock. */
+/* A thread, such as the service thread, may hold a lock at the moment of the fork. So no call in the child may need
+ * that lock. */
 static void test_fork_calls(void)
 {
     open_in_parent();
@@ -394,7 +395,7 @@ static void test_fork_behind_race(void)
     for (int i = 0; i < FILLERS; i++)
         (void)connect(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), (struct sockaddr *)&at,
                       sizeof at);
-    hold_service(); /* the service has started, and attends to nothing */
+    hold_service(); /* the service thread has started, and attends to nothing */
     race = cw__race_create();
     for (int i = 0; i < ADDRESSES; i++)
         cw__race_add(race, (struct sockaddr *)&at, sizeof at);

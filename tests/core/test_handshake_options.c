@@ -198,7 +198,7 @@ static void test_refused_options(void)
             if (!h)
                 CHECK(strstr(cw_error_message(), "CURLE_NOT_BUILT_IN") != NULL);
             if (!h)
-                CHECK_INT(setting_count, fail_at + 1); /* no option is set after the one that failed */
+                CHECK_INT(setting_count, fail_at + 1); /* no option is set after the option that failed */
             cw__handshake_destroy(h);
             fail_with = CURLE_OUT_OF_MEMORY;
             CHECK(create("wss://server.test/", proxies[i]) == NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of inbound.c over connections: what a server may send and what it may not (RFC 6455 sections 5, 8.1, and the
- * close codes of 7.4.1); which messages are returned around an end; partial mode; the stream. test_message.c tests the
- * rules on bytes, test_reader.c the limits of the inbox and who reads the connection. */
+/* Tests of inbound.c over connections. They test what a server may send and what it may not (RFC 6455 sections
+ * 5, 8.1, and the close codes of 7.4.1), and which messages are returned around an end. They also test partial
+ * mode and the stream. test_message.c tests the rules on bytes, test_reader.c the limits of the inbox and who
+ * reads the connection. */
 #include "peer.h"
 
 /* Ends a test whose server does not answer a close frame. */
@@ -99,7 +100,7 @@ static void refused_by(cw_socket *s, const char *uri, int code)
     CHECK_INT(closed_code, 1006);
     CHECK(reason[0] != '\0');
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_CLOSED);
-    /* cw_shutdown comes later and waits for no peer: one that still sends would only see a reset. */
+    /* cw_shutdown comes later and waits for no peer. A peer that still sends would only see a reset. */
     if (peer_close_code(peer_log_of(token)) != code)
         HARNESS_FAIL("for %s, wanted %d: %s", uri, code, peer_log_of(token));
     peer_finish(s);
@@ -309,7 +310,7 @@ static void greet(bool is_tls)
 static void test_greeting(void) { greet(false); }
 static void test_greeting_tls(void) { greet(true); }
 
-/* No call is made: the service finds the data inside libcurl, where no descriptor shows it. */
+/* No call is made: the service thread finds the data inside libcurl, where no descriptor shows it. */
 static void test_greeting_to_a_mailbox(void)
 {
     for (int is_tls = 0; is_tls < 2; is_tls++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of name look-ups: one that never ends delays only its own connect, and changes of ca_file meanwhile are
+/* Tests of name look-ups. A look-up that never ends delays only its own connect, and changes of ca_file meanwhile are
  * noticed. This file replaces getaddrinfo, also for a static libcurl. */
 #include "process.h"
 #include "raw_peer.h"
@@ -60,7 +60,8 @@ static void hangs(const char *scheme)
     s = start_held(scheme, peer_env("CW_CA_FILE"), 100);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED);
     cw_socket_release(s);
-    CHECK_STATUS(cw_socket_ping(other, CW_TIMEOUT_DEFAULT, NULL), CW_OK); /* the service is not blocked */
+    CHECK_STATUS(cw_socket_ping(other, CW_TIMEOUT_DEFAULT, NULL),
+                 CW_OK); /* the service thread is not blocked */
     CHECK_STATUS(cw_socket_close(other, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(other, 1000, true);
     peer_finish(other);

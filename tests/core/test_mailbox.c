@@ -36,7 +36,7 @@ static void test_refused(void)
     CHECK_STATUS(cw_socket_receive(stream, 0, &e), CW_INVALID_STATE);
     CHECK_HAS(cw_error_message(), "input stream");
     CHECK_STATUS(cw_socket_read(message, &byte, 1, 0, &len), CW_INVALID_STATE);
-    CHECK_HAS(cw_error_message(), "receive messages");
+    CHECK_HAS(cw_error_message(), "receive its messages");
     cw_socket_release(message);
     cw_socket_release(stream);
     cw_mailbox_release(one);
@@ -44,7 +44,7 @@ static void test_refused(void)
     cw_mailbox_release(NULL);
 }
 
-/* An inbox is full from its high mark until half of that or less is left. Then the service reads again, while the
+/* An inbox is full from its high mark until half of that or less is left. Then the service thread reads again, while the
  * reader still has messages to take. */
 static void test_inbox_marks(void)
 {

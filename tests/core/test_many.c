@@ -215,7 +215,7 @@ static bool is_failure(cw_status status)
         return false;
     CHECK(*cw_error_message() != '\0');
     if (status != CW_NO_MEMORY && status != CW_CLOSED && status != CW_CONNECT_FAILED)
-        CHECK_STATUS(status, CW_SYSTEM_ERROR); /* the service got no poller */
+        CHECK_STATUS(status, CW_SYSTEM_ERROR); /* the service thread got no poller */
     return true;
 }
 

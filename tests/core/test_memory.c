@@ -42,7 +42,7 @@ static bool set_controls(cw_socket *s)
            is_good(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, 1));
 }
 
-/* Takes one message. The message is the one that was sent, or the call fails. */
+/* Takes one message. It must be the message that was sent, or the call fails. */
 static bool expect(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes)
 {
     cw_event *e = NULL;

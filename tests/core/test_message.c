@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of message.c. A vector has what a server sends, as hex, and the expected output, as text. Each is replayed
- * whole, byte by byte, and cut in two at every place; in full and in partial mode; with and without an empty piece that
- * announces a frame before its payload. */
+/* Tests of message.c. A vector has what a server sends, as hex, and the expected output, as text. Each vector is
+ * replayed whole, byte by byte, and cut in two at every place. This is done in full and in partial mode. It is
+ * done with and without an empty piece that announces a frame before its payload. */
 #include "harness.h"
 
 enum { LOG_BYTES = 4096, WIRE_BYTES = 1024, MIB = 1 << 20 };

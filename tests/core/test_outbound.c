@@ -431,7 +431,7 @@ static void test_senders(void)
 static const harness_test tests[] = {
     {"RFC 6455 5.1, 5.3, 5.6: text, binary and empty messages are sent masked", test_messages},
     {"RFC 6455 8.1: a text that is not UTF-8 is refused, with nothing sent", test_bad_text},
-    {"many messages at once: the bytes are those of single sends", test_many},
+    {"many messages at once: the bytes are the same as with single sends", test_many},
     {"many messages at once, of which one cannot be sent", test_many_partly},
     {"many messages at once on a stream socket", test_many_of_a_stream},
     {"RFC 6455 5.4: fragments, empty ones too", test_fragments},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of ping.c: round trips, which pong answers which ping, the decisions of keepalive, and the pongs that the
- * service sends itself. Times are short where they are set. The tests wait for states. */
+ * service sends itself. The tests set short times, and wait for states. */
 #include "raw_peer.h"
 
 enum { MIB = 1024 * 1024, PONG_BYTES = 10 };
@@ -263,7 +263,7 @@ static void test_silent(void)
     cw_socket *s = keepalive_socket(20, 40);
 
     peer_connect(s, peer_script("hang"));
-    check_lost(s); /* no call is made, so the service finds the loss */
+    check_lost(s); /* no call is made, so the service thread finds the loss */
     CHECK(peer_count_frames(peer_log(), CW__OP_PING) >= 1);
     peer_finish(s);
 }
@@ -501,7 +501,7 @@ static bool is_acknowledged(cw_socket *s, int peer_fd)
            cw__link_unacknowledged(s->codec->link) == 0;
 }
 
-/* Writes the queued ping. The kernel's acknowledgements do not follow the test's clock: one that came between two pings
+/* Writes the queued ping. The kernel's acknowledgements do not follow the test's clock. An acknowledgement between two pings
  * would look like an upload that advances. */
 static void flush_locked(cw_socket *s, int peer_fd)
 {

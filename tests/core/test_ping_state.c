@@ -46,7 +46,7 @@ static void test_states(void)
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_INTERRUPTED);
     CHECK_HAS(cw_error_message(), "interrupted while waiting for a pong");
     cw_set_wait_hook(NULL, NULL);
-    cw__alloc_fail_at(0); /* the service is idle, so the next allocation is made by the call below */
+    cw__alloc_fail_at(0); /* the service thread is idle, so the next allocation is made by the call below */
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_NO_MEMORY);
     CHECK_HAS(cw_error_message(), "no memory for a ping");
     cw__alloc_fail_at(-1);
@@ -68,7 +68,7 @@ static void test_limits(void)
     for (last = s->pings.owed; last->next; last = last->next)
         CHECK(last->len_bytes == 1);
     CHECK_INT(s->pings.owed->data[0], 0);
-    CHECK_INT(last->data[0], OWED_AT_MOST + 1); /* the latest pong replaces the one before */
+    CHECK_INT(last->data[0], OWED_AT_MOST + 1); /* the latest pong replaces the pong before it */
     cw__pings_forget(&s->pings);
     CHECK(s->pings.owed == NULL && s->pings.owed_count == 0 && s->pings.owed_bytes == 0);
     s->out.is_broken = true;
@@ -193,7 +193,7 @@ static void test_getting_through(void)
     drop(&p);
 }
 
-/* Pings continue when reading does, even if a caller reads and nothing else wakes the service. */
+/* Pings continue when reading does, even if a caller reads and nothing else wakes the service thread. */
 static void test_resumed(void)
 {
     enum { INTERVAL_MS = 20 };
@@ -206,7 +206,7 @@ static void test_resumed(void)
     cw__mutex_lock(&s->lock);
     s->in.inbox.is_full = s->pings.is_paused = true;
     cw__mutex_unlock(&s->lock);
-    (void)poll(NULL, 0, 4 * INTERVAL_MS);                           /* the service becomes idle */
+    (void)poll(NULL, 0, 4 * INTERVAL_MS);                           /* the service thread becomes idle */
     while (recv(p.fd, p.buffer, sizeof p.buffer, MSG_DONTWAIT) > 0) /* drops earlier pings */
         continue;
     cw__mutex_lock(&s->lock);
@@ -316,7 +316,7 @@ static void test_close_before_ping(void)
     struct pollfd readable = {.events = POLLIN};
     uint64_t number;
 
-    cw__mutex_lock(&s->lock); /* the service cannot read */
+    cw__mutex_lock(&s->lock); /* the service thread cannot read */
     RAW_SEND(&p, "\x88\x02\x03\xe8");
     readable.fd = s->fd;
     CHECK_INT(poll(&readable, 1, 1000 * PEER_LIMIT_S), 1);

@@ -157,7 +157,7 @@ static void test_hangup(void)
     cw__poller_destroy(p);
 }
 
-/* More descriptors are ready than fit into the result. The waits take turns, and each one is reported soon. */
+/* More descriptors are ready than fit into the result. The waits take turns, and each descriptor is reported soon. */
 static void test_turns(void)
 {
     cw__poller *p = cw__poller_create();

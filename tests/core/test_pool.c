@@ -349,7 +349,7 @@ static int descriptors_of_group(int64_t framing)
     int before, count;
 
     cw_shutdown(5000);
-    open_all(sockets, 1); /* opens the descriptors that the service and the C library keep */
+    open_all(sockets, 1); /* opens the descriptors that the service thread and the C library keep */
     peer_wait_in_vain(sockets[0]);
     before = descriptor_count();
     hold_service();
@@ -398,7 +398,7 @@ static void open_own(raw_peer *p)
     CHECK_STATUS(cw_socket_wait_connected(p->s, SOON_MS), CW_OK);
 }
 
-/* The data is unread because the inbox is full: the service leaves the rest in the kernel. */
+/* The data is unread because the inbox is full: the service thread leaves the rest in the kernel. */
 static void test_unread_when_full(void)
 {
     enum { MESSAGES = 200, BYTES = 1000 };
@@ -427,7 +427,7 @@ static void test_unread_when_full(void)
     cw_shutdown(5000);
 }
 
-/* The data is unread because the service left the reading to a thread that has ended. */
+/* The data is unread because the service thread left the reading to a thread that has ended. */
 static void unread(const char *data, size_t len_bytes, bool ends)
 {
     raw_peer *p = &peers[0];

@@ -218,7 +218,7 @@ static void test_kept_once(void)
         write_own(i, "ca.pem");
         close_now(open_made(make(own_path(i))));
         CHECK_INT(unlink(own_path(i)), 0);
-        UNTIL(socket_count() == sockets); /* the service closes the socket meanwhile */
+        UNTIL(socket_count() == sockets); /* the service thread closes the socket meanwhile */
         if (i == 0)
             descriptors = descriptor_count();
         else

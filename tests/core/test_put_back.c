@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of data that goes back: messages that a caller could not use, bytes of a stream, and a message that arrived in
- * the caller's memory while the call was interrupted. */
+/* Tests of data that goes back into the socket: messages that a caller could not use, and bytes of a stream.
+ * Also a message that arrived in the caller's memory while the call was interrupted. */
 #include "peer.h"
 
 enum { HALF_BYTES = 100000 };

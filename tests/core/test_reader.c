@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of inbound.c: the limits of the data that waits in a socket, and which thread reads the connection: the service,
- * or threads that call. They hand the reading over without loss, and no thread spins while many wait. test_inbound.c
- * tests the frames that may arrive. */
+/* Tests of inbound.c: the limits of the data that waits in a socket, and which thread reads the connection: the
+ * service thread, or threads that call. They hand the reading over without loss, and no thread spins while many wait.
+ * test_inbound.c tests the frames that may arrive. */
 #include "peer.h"
 
 #include <time.h>
@@ -41,7 +41,8 @@ static bool is_full(cw_socket *s, size_t *bytes)
     bool full;
 
     cw__mutex_lock(&s->lock);
-    full = s->in.inbox.is_full && (s->watched & CW__READ) == 0; /* the service no longer reads this socket */
+    full = s->in.inbox.is_full &&
+           (s->watched & CW__READ) == 0; /* the service thread no longer reads this socket */
     *bytes = s->in.inbox.bytes;
     cw__mutex_unlock(&s->lock);
     return full;
@@ -78,7 +79,7 @@ static void test_bounded_inbox(void)
     peer_finish(s);
 }
 
-/* At the low mark the service reads again by itself. */
+/* At the low mark the service thread reads again by itself. */
 static void test_bounded_mailbox(void)
 {
     cw_mailbox *m = NULL;
@@ -169,8 +170,8 @@ static void test_two_receivers(void)
     peer_finish(t[0].s);
 }
 
-/* A caller took over the reading and then made no more calls. The service takes the reading back, answers pings and
- * collects messages. */
+/* A caller reads the connection itself, and then makes no more calls. The service thread reads again, answers
+ * pings and collects messages. */
 static void test_given_back(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/frame:1/x:890170/frame:2/x:810162"));
@@ -178,7 +179,7 @@ static void test_given_back(void)
     peer_frame f;
 
     CHECK_MESSAGE(s, CW_UTF8, "a", 1);
-    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_TIMED_OUT); /* the service may have read "a" */
+    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_TIMED_OUT); /* the service thread may have read "a" */
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK);
     UNTIL(has_messages(s));
     CHECK_MESSAGE(s, CW_UTF8, "b", 1);
@@ -304,7 +305,8 @@ static void fill(cw_socket *s)
     } while (now != before);
 }
 
-/* The server stops reading and closes, so our close frame cannot be sent. The service waits for room without spinning. */
+/* The server stops reading and closes, so our close frame cannot be sent. The service thread waits for room without
+ * spinning. */
 static void test_rest_behind_a_stalled_close(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);

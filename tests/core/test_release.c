@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of lifetime rule 3: the program releases a socket or a mailbox while a call waits, and nothing else holds it.
- * The wait hook of the call releases it, and returns when the service has dropped its reference too. Then the call's own
- * reference is the last. AddressSanitizer reports any use of the memory after that reference is dropped. test_socket.c
- * tests other calls, from other threads. */
+ * The wait hook of the call releases it, and returns when the service thread has dropped its reference too. Then the
+ * call's own reference is the last. AddressSanitizer reports any use of the memory after that reference is dropped.
+ * test_socket.c tests other calls, from other threads. */
 #include "raw_peer.h"
 
 enum { LARGE_BYTES = 4 * 1024 * 1024 };

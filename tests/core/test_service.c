@@ -168,7 +168,7 @@ static void test_taker_away(void)
     drop_subscribed(m, sockets);
 }
 
-/* The service does not wait for a released mailbox. */
+/* The service thread does not wait for a released mailbox. */
 static void test_taker_gone(void)
 {
     static cw_socket *sockets[TAKEN_FROM];
@@ -263,7 +263,7 @@ static int threads_of_policy(int policy)
     return count;
 }
 
-/* The service wakes up without preempting a thread that handles events. A policy that the program chose stays. */
+/* The service thread wakes up without preempting a thread that handles events. A policy that the program chose stays. */
 static void test_policy(void)
 {
     struct sched_param param = {.sched_priority = 0};
@@ -444,7 +444,7 @@ static void leave_open(void)
     CHECK_STATUS(cw_socket_close(held[2], 1000, NULL, 0), CW_OK);
 }
 
-/* The keepalive pings of these sockets keep the service inside OpenSSL, which frees its tables at exit. */
+/* The keepalive pings of these sockets keep the service thread inside OpenSSL, which frees its tables at exit. */
 static void leave_open_tls(void)
 {
     held[0] = peer_open(CW_STREAM_SOCKET, peer_script_tls("x:820161"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of socket.c, life.c and state.c: references in every state and from several threads, a release during a call
- * that waits, what a socket reports about itself, events that outlive it. test_many.c tests many at once, and without
- * memory. */
+/* Tests of socket.c, life.c and state.c: references in every state and from several threads, and a release
+ * during a call that waits. Also what a socket reports about itself, and events that outlive it. test_many.c
+ * tests many at once, and without memory. */
 #include "peer.h"
 
 #include <fcntl.h>
@@ -386,7 +386,7 @@ static void test_failed_gives_nothing(void)
     cw_socket_release(s);
 }
 
-/* If the poller cannot watch the descriptor, the service ends the connection. epoll accepts no regular file. */
+/* If the poller cannot watch the descriptor, the service thread ends the connection. epoll accepts no regular file. */
 static void test_unwatchable(void)
 {
 #ifdef __linux__

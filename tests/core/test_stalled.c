@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of outbound.c with a peer that does not read, or is gone: the limit of the queue, what ends a send that waits,
- * pongs that cannot be sent. test_outbound.c tests the rest. */
+/* Tests of outbound.c with a peer that does not read, or is gone. They test the limit of the queue, what ends a
+ * send that waits, and pongs that cannot be sent. test_outbound.c tests the rest. */
 #include "raw_peer.h"
 
 enum { MIB = 1024 * 1024, QUEUE_BYTES = 256 * 1024 };
@@ -112,7 +112,7 @@ static void test_stalled(void)
     raw_finish(&p);
 }
 
-/* Many messages in one call: those that were counted arrive whole and in order; no part of the others arrives. */
+/* Many messages in one call: the counted messages arrive whole and in order; no part of the others arrives. */
 static void test_stalled_many(void)
 {
     enum { BATCH = 50, MOST = 1 << 16 };
@@ -467,7 +467,7 @@ static void test_send_after_reset(void)
         message[2] = (uint8_t)i;
         raw_write(&p, message, sizeof message);
     }
-    UNTIL(LOCKED(s, s->in.inbox.is_full)); /* the service no longer reads */
+    UNTIL(LOCKED(s, s->in.inbox.is_full)); /* the service thread no longer reads */
     raw_reset(&p);
     while (status == CW_OK) /* until the reset has arrived */
         status = cw_socket_send(s, CW_BINARY, "a", 1, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Stress: 8 threads send, receive, ping, flush and close on the same 4 sockets, against real servers (websockets over
- * ws and wss, Node's ws, nginx in front of the first with TLS). Every byte of every message is known. A socket that was
+/* Stress: 8 threads send, receive, ping, flush and close on the same 4 sockets. The servers are real: websockets over
+ * ws and wss, Node's ws, and nginx with TLS in front of the first. Every byte of every message is known. A socket that was
  * not cut returns every message exactly once, each sender's in order. A socket that was closed or aborted early returns
  * a prefix of each sender's messages. Each socket that was open has one closed event. STRESS_S in the environment is
  * the duration in seconds; the suite `stress` runs this test longer, under ThreadSanitizer. */

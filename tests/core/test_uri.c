@@ -62,10 +62,10 @@ static const bad_uri bad[] = {
     {"http://h/", "must be ws or wss, not http"},
     {"wsss://h/", "must be ws or wss, not wsss"},
     /* RFC 6455 section 3 */
-    {"ws://h/#top", "write %23"},
-    {"ws://h/#", "write %23"},
-    {"ws://h#", "write %23"},
-    {"ws://h/?" SECRET "#", "write %23"},
+    {"ws://h/#top", "write # as %23"},
+    {"ws://h/#", "write # as %23"},
+    {"ws://h#", "write # as %23"},
+    {"ws://h/?" SECRET "#", "write # as %23"},
     /* the port */
     {"ws://h:65536/", "0 to 65535"},
     {"ws://h:-1/", "0 to 65535"},

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""ca_file stands in place of the authorities of the system, also of those in a folder that libcurl was built
-with. The folder is a test's own, mounted over the system's in a namespace."""
+"""ca_file replaces the authorities of the system, also the authorities in a folder that libcurl was built with.
+The folder is a test's own, mounted over the system's in a namespace."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@
 --     local ws, message, err = curlwire.connect(uri)
 --     if not ws then print(message, err.status_name, err.http_status) end
 --
--- If the program makes a mistake (a wrong type, a bad argument, a call that the state does not allow), the call
--- raises an error with error(), and with the position of the call. Iterators (messages, lines) cannot return a
+-- If the program makes a mistake, the call raises an error with error(), and with the position of the call. Mistakes
+-- are a wrong type, a bad argument, and a call that the state does not allow. Iterators (messages, lines) cannot return a
 -- failure, so they raise the error object. The interpreter of Lua 5.1 (not LuaJIT) does not show the message of an
 -- error object that nobody catches.
 --
@@ -80,8 +80,8 @@ local curlwire = {}
 ---@field compression "none"|"deflate" deflate: offers to compress messages in both directions (RFC 7692); the server decides. Default "none"; needs libcurl 8.21.0
 ---@field server_max_window_bits integer Window of the server's compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15 bits, default 15
 ---@field client_max_window_bits integer Window of our compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15 bits, default 15
----@field server_no_context_takeover boolean Whether the server must compress each message without reference to earlier ones. Default false
----@field client_no_context_takeover boolean Whether curlwire compresses each message without reference to earlier ones. Default false
+---@field server_no_context_takeover boolean Whether the server must compress each message without reference to earlier messages. Default false
+---@field client_no_context_takeover boolean Whether curlwire compresses each message without reference to earlier messages. Default false
 ---@field compression_threshold integer Messages of fewer bytes are sent uncompressed. Bytes, default 128
 ---@field frame_size integer|number|false A longer message is sent in frames of this size; a pong waits until the current frame is sent. Bytes, default 67108864; math.huge = no cuts
 
@@ -202,15 +202,16 @@ function curlwire.get_status(err) end
 function WebSocket:connect(uri, timeout) end
 
 ---Sets a header of the opening handshake. It replaces all headers of that name. Raises an error for a header that the
----handshake makes itself, for control characters, for a value over 256 KiB, for more than 512 KiB of headers, and after a
----connect has begun.
+---handshake makes itself, and for control characters. Also raises an error for a value over 256 KiB, for more than 512 KiB
+---of headers, and after a connect has begun.
 ---@param name string
 ---@param value string an empty value removes the header
 ---@return true
 function WebSocket:set_request_header(name, value) end
 
----Adds a header to the opening handshake, and keeps those of the same name. Raises an error where set_request_header does.
----It also raises an error for a second header that a request has only once: Host, Origin, Authorization, Cookie, User-Agent.
+---Adds a header to the opening handshake, and keeps the headers of the same name. Raises an error where set_request_header
+---does. Also raises an error for a second header that a request has only once: Host, Origin, Authorization, Cookie,
+---User-Agent.
 ---@param name string
 ---@param value string an empty value is sent as an empty header
 ---@return true

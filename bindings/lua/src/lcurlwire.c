@@ -2,7 +2,8 @@
 /* Makes the module curlwire.core: luaopen, and the tables of its functions and types. require "curlwire" loads it. */
 #include "lcurlwire.h"
 
-/* CW_API cannot be used: it hides a function if the core is embedded. */
+/* Exports luaopen_curlwire_core, which Lua looks up. CW_API does not export it: CW_API hides functions if the core is
+ * embedded. */
 #if defined(__GNUC__)
 #define LCW_EXPORT __attribute__((visibility("default")))
 #else

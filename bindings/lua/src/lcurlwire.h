@@ -13,7 +13,7 @@
 
 #include "compat.h"
 
-/* The module exports luaopen_curlwire_core only. */
+/* Hides all functions of the module. Only luaopen_curlwire_core is exported (lcurlwire.c). */
 #if defined(__GNUC__)
 #pragma GCC visibility push(hidden)
 #endif

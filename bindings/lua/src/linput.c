@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Implements ws.input_stream of a StreamWebSocket, which reads as a Lua file does. Scripts call it. It keeps received bytes
  * that were not read: about 64 KiB, or as much as the formats of one read need. A read that fails or times out leaves all
- * bytes for the next read, including those that its first formats had taken.
+ * bytes for the next read, including the bytes that its first formats had taken.
  *
  * After CW_CLOSED from cw_socket_read the data may be incomplete. A count of bytes means "up to" that count, so such a read
  * returns the rest, and the next one fails. A line or "a" would look complete, so that read fails at once. The bytes stay,

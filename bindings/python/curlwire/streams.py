@@ -75,7 +75,7 @@ class InputStream(_Stream):
         """Reads and returns all bytes up to the end of the stream.
 
         Raises as readinto() does. After an exception, the next read returns the received bytes again.
-        Blocks until the end. Any thread may call it, one at a time.
+        Blocks until the end of the stream. Any thread may call it, one at a time.
         """
         chunks: list[bytes] = []
         try:

@@ -45,7 +45,7 @@ def check_call(name: str) -> None:
 
 def _refuse(handler: object, what: str, instead: str) -> NoReturn:
     name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
-    raise TypeError(f"a handler must be a plain function f(ws, args), but {name} {what}. {instead}")
+    raise TypeError(f"cannot use {name} as a handler f(ws, args), because it {what}. {instead}")
 
 
 _FROM_A_PLAIN_ONE = (

@@ -357,7 +357,7 @@ bool control_set_all(websocket *ws, PyObject *keywords)
     return true;
 }
 
-/* Replaces an AttributeError about an unknown name by one that lists the names of all controls. */
+/* Replaces an AttributeError about an unknown name by an AttributeError that lists the names of all controls. */
 static void explain_missing(PyObject *self, PyObject *name)
 {
     cw_class socket_class = cw_socket_class(((control *)self)->ws->socket);
@@ -385,7 +385,7 @@ static int control_setattro(PyObject *self, PyObject *name, PyObject *value)
 }
 
 /* Returns the value of a control as repr shows it. For subprotocols and bytes it shows only their number, because they may
- * be secret: some servers take a token as a subprotocol, and bytes may be a key. */
+ * be secret. Some servers take a token as a subprotocol, and bytes may be a key. */
 static PyObject *shown_value(PyObject *self, cw_option option)
 {
     PyObject *value = get_member(self, (void *)(intptr_t)option);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Turns failed calls of the core into exceptions. It also makes calls that wait, which release the GIL and run signal
- * handlers. All files from convert.c on use this one. curlwire/errors.py decides which exception class belongs to which
+ * handlers. All files from convert.c on use this file. curlwire/errors.py decides which exception class belongs to which
  * status. */
 #include "state.h"
 

@@ -49,7 +49,7 @@ bool websocket_has_handlers(websocket *ws)
 }
 
 /* Makes the socket hold a reference to itself, or drops that reference. One lock covers the check and the change. So if
- * two threads call this function, the last one sees the changes of both. */
+ * two threads call this function, the last call sees the changes of both. */
 static void keep(websocket *ws, bool may_be_wanted)
 {
     fields_lock();
@@ -76,7 +76,7 @@ void websocket_tell_change(websocket *ws)
     Py_XDECREF(result);
 }
 
-/* Stores a handler, or NULL, and returns the old one. It also keeps a removed message handler in retired_handler, because
+/* Stores a handler, or NULL, and returns the old handler. It also keeps a removed message handler in retired_handler, because
  * the dispatcher may have taken a message for that handler already. */
 static PyObject *store(websocket *ws, handler_index index, PyObject *handler)
 {
@@ -157,7 +157,8 @@ static int follow_handlers(websocket *ws)
 static bool check_handler(websocket *ws, PyObject *value)
 {
     if (!PyCallable_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "a handler must be callable as f(ws, args), or None, not %R",
+        PyErr_Format(PyExc_TypeError,
+                     "cannot set the handler: it must be callable as f(ws, args), or None, not %R",
                      Py_TYPE(value));
         return false;
     }

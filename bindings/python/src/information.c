@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Getters of the attributes that describe a connection and its end. websocket.c lists them. The object ws.information, which is
- * written in Python, has them too. */
+/* Attributes that describe a connection and its end: the functions that return them. websocket.c lists the attributes. The
+ * object ws.information, which is written in Python, has them too. */
 #include "state.h"
 
 #include <string.h>

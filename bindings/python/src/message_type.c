@@ -378,7 +378,7 @@ static PyObject *send_final_frame(PyObject *self, PyObject *const *args, Py_ssiz
 
 PyDoc_STRVAR(send_nonfinal_frame_doc,
              "send_nonfinal_frame($self, /, data)\n--\n\n"
-             "Sends a frame of a message, but not its last one, and returns its size in bytes, an int.\n\n"
+             "Sends a frame of a message, but not its last frame, and returns its size in bytes, an int.\n\n"
              "data: a str, which is sent as UTF-8, or a bytes-like object. control.message_type is the type\n"
              "of the message. send() raises StateError until send_final_frame() has ended the message.\n"
              "Raises and blocks as send() does with control.send_timeout. Any thread may call it.");
@@ -425,10 +425,10 @@ PyDoc_STRVAR(message_doc,
              "MessageWebSocket(**control)\n--\n\n"
              "A WebSocket that sends and receives whole messages.\n\n"
              "control: the options as keywords, as in MessageWebSocket(receive_timeout=5).\n"
-             "Iteration returns the messages as recv(timeout=None) does. It ends without an exception after\n"
-             "this program's close(). It also ends so when the server closes with code 1000, 1001 or none,\n"
-             "unless that is in the middle of a message. Every other end raises ConnectionClosed. Any thread\n"
-             "may call any method.");
+             "Iteration returns the messages as recv(timeout=None) does. Iteration ends without an\n"
+             "exception after this program's close(). It also ends so when the server closes with code 1000,\n"
+             "1001 or none, unless that is in the middle of a message. Every other end of the connection\n"
+             "raises ConnectionClosed. Any thread may call any method.");
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)message_doc},
                               {Py_tp_new, SLOT(message_new)},

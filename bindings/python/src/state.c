@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The state of the module, access to it, and the lock of a socket's fields. Every other file uses this one. It calls only
+/* The state of the module, access to it, and the lock of a socket's fields. Every other file uses this file. It calls only
  * Python. */
 #include "state.h"
 

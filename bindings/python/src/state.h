@@ -63,8 +63,9 @@ typedef struct module_state {
     PyGetSetDef control_members[2][CW_OPTION_COUNT + 1];
     char control_docs[CW_OPTION_COUNT][CONTROL_DOC_BYTES]; /* the docstrings of control_members */
     unsigned long main_thread;
-    unsigned long fork_count;    /* number of forks between the process that imported the module and this one */
-    blocking *main_blocking;     /* the innermost blocking call of the main thread; used by that thread only */
+    unsigned long
+        fork_count;          /* number of forks between the process that imported the module and this process */
+    blocking *main_blocking; /* the innermost blocking call of the main thread; used by that thread only */
     atomic_ulong exiting_thread; /* 0, or the thread that ends the interpreter */
 } module_state;
 
@@ -230,7 +231,7 @@ void payload_release(payload *p);
 bool add_event_types(PyObject *module, module_state *state);
 /* Returns the payload of a message as a new str or bytes. The caller still owns the event. */
 PyObject *event_value(const cw_event *e);
-/* Puts a message back into the socket, which delivers it again as the next one. An exception may be set. */
+/* Puts a message back into the socket, which delivers it again as the next message. An exception may be set. */
 void event_put_back(websocket *ws, cw_event *e);
 /* Makes a MessageBuffer, or the MessageReceivedEventArgs for a handler. On success the object owns the event. */
 PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e);
@@ -264,19 +265,21 @@ void websocket_tell_change(websocket *ws);
 
 /* ---- From dispatch.c ------------------------------------------------------------------------------------------ */
 
-/* The module's function dispatch. */
+/* Calls the handlers for the events of a mailbox until its stop() is called. The module's function dispatch. Blocks: yes.
+ * Thread: one only. */
 PyObject *core_dispatch(PyObject *module, PyObject *object);
 
 /* ---- From information.c ------------------------------------------------------------------------------------ */
 
-/* Getters of attributes. information_text takes a cw_info as its closure, and returns None for an empty text. */
+/* Return the attributes that describe a connection and its end; websocket.c lists them. For information_text the closure is
+ * the cw_info to read. That function returns None instead of an empty text. */
 PyObject *information_text(PyObject *self, void *closure);
 PyObject *information_headers(PyObject *self, void *closure);
 PyObject *information_state(PyObject *self, void *closure);
 PyObject *information_close_code(PyObject *self, void *closure);
 PyObject *information_close_reason(PyObject *self, void *closure);
 PyObject *information_was_clean(PyObject *self, void *closure);
-/* The module's function parse_headers: returns the header lines as a list of (name, value). */
+/* Returns the header lines as a list of (name, value). The module's function parse_headers. */
 PyObject *information_parse_headers(PyObject *module, PyObject *lines);
 
 /* ---- From control.c ------------------------------------------------------------------------------------------ */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The type WebSocket, the base of MessageWebSocket and StreamWebSocket. This file has the life of the object, pings, batches,
- * and the tables of methods and attributes. Files earlier in state.h implement many of these. It handles neither messages nor
- * streams. */
+/* The type WebSocket, the base of MessageWebSocket and StreamWebSocket. This file has the life of the object, pings,
+ * batches, and the tables of methods and attributes. Files earlier in state.h implement many of these. This file handles
+ * neither messages nor streams. */
 #include "state.h"
 
 PyObject *websocket_create(PyTypeObject *type, cw_class socket_class)
@@ -131,7 +131,7 @@ static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize
 PyDoc_STRVAR(batch_doc,
              "batch($self, /)\n--\n\n"
              "Returns a Batch, a context manager that writes small messages together.\n\n"
-             "It applies to all messages that any thread sends during its block.\n"
+             "The batch applies to all messages that any thread sends during its block.\n"
              "Raises nothing itself. Entering the block raises ConnectionClosed or StateError. Leaving it\n"
              "raises as flush() does, and blocks. Any thread may call it.");
 
@@ -227,7 +227,8 @@ static PyMethodDef methods[] = {
      "_begin_batch($self, /)\n--\n\nBegins a batch, which holds small messages back until its end."},
     {"_end_batch", websocket_end_batch, METH_O,
      "_end_batch($self, must_raise, /)\n--\n\nEnds the batch and writes the messages that it holds.\n\n"
-     "must_raise: False if an exception leaves the block. It then drops a failure of the batch."},
+     "must_raise: False if an exception leaves the block. Then the call drops a failure of the "
+     "batch."},
     {"__aenter__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aenter__")},
     {"__aexit__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aexit__")},
     {"_is_pending", websocket_is_pending, METH_NOARGS,
@@ -295,8 +296,8 @@ static PyGetSetDef attributes[] = {
     {"state", information_state, NULL,
      "The state: 'new', 'connecting', 'open', 'closing' or 'closed'. Any thread may read it.", NULL},
     {"close_code", information_close_code, NULL,
-     "The peer's close code, an int; None before the end. 1005 if the peer gave no code, 1006 if the "
-     "connection was lost. Any thread may read it.",
+     "The peer's close code, an int; None before the connection has ended. 1005 if the peer gave no code, "
+     "1006 if the connection was lost. Any thread may read it.",
      NULL},
     {"close_reason", information_close_reason, NULL,
      "The peer's close reason, or a text about how the connection was lost. Any thread may read it.", NULL},
@@ -311,9 +312,9 @@ static PyGetSetDef attributes[] = {
      "A new OutputStream (an io.RawIOBase). Each write sends one message. Any thread may use it.",
      (void *)(intptr_t)HELPER_output_stream},
     {"on_closed", get_on_closed, set_on_closed,
-     "The handler for the end, f(ws, args), or None. args is a ClosedEventArgs. The dispatcher thread calls it "
-     "once, even if it is set after the end. An open socket with a handler stays alive until that call. Any "
-     "thread may set it.",
+     "The handler for the end of the connection, f(ws, args), or None. args is a ClosedEventArgs. The "
+     "dispatcher thread calls the handler once, even if it is set after that end. An open socket with a "
+     "handler stays alive until that call. Any thread may set the handler.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Statuses: their names and texts, the error that each thread stores, and the WebErrorStatus of an errno or an HTTP
- * status (failure.c has that of a CURLcode). Every folder calls it. */
+/* Statuses: their names and texts, and the error that each thread stores. Also the WebErrorStatus of an errno or
+ * an HTTP status; failure.c has the WebErrorStatus of a CURLcode. Every folder calls this file. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

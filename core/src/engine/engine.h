@@ -105,9 +105,9 @@ void cw__wait_signalled(cw__wait *w);
  *   what     the caller waited for: "a message"
  *   option   the control that sets the default timeout; CW_OPTION_COUNT = none */
 cw_status cw__wait_timed_out(const cw__wait *w, const char *what, cw_option option);
-/* Returns a wake-up that belongs to the calling thread until the thread ends, to poll together with another descriptor.
- * If there is no descriptor left, it returns a wake-up that never wakes (its read_fd is negative), and shortens
- * *slice_ms so that the caller checks more often. */
+/* Returns a wake-up that belongs to the calling thread until the thread ends, to poll together with another
+ * descriptor. If there is no descriptor left, the wake-up never wakes, and its read_fd is negative. The call
+ * then shortens *slice_ms, so that the caller checks more often. */
 cw__wake *cw__thread_wake(int *slice_ms);
 
 /* ---- From service.c: the I/O thread --------------------------------------------------------------------- */
@@ -124,7 +124,7 @@ typedef struct cw__client_calls {
     /* The program ends: close within grace_ms after all sent data has arrived; 0 = drop everything. A call of attend
      * follows. */
     void (*shut_down)(cw__client *client, int grace_ms);
-    void (*detached)(cw__client *client); /* the service no longer uses the client */
+    void (*detached)(cw__client *client); /* the service thread no longer uses the client */
     void (*forked)(cw__client *client);   /* called in a child process: close the inherited descriptors */
 } cw__client_calls;
 
@@ -141,10 +141,10 @@ struct cw__client {
  * CW_NO_MEMORY, CW_SYSTEM_ERROR, or CW_INVALID_STATE during a cw_shutdown. The owner keeps the client and must not free
  * it until `detached` is called. The caller may hold the socket's lock. */
 cw_status cw__service_attach(cw__client *client);
-/* Makes the service call attend soon. Any thread; the caller may hold the socket's lock. */
+/* Makes the service thread call attend soon. Any thread; the caller may hold the socket's lock. */
 void cw__service_attend(cw__client *client);
-/* Registers the one function that the service thread calls before it ends. That function frees objects that outlive the
- * clients. Call this only between attach and detached. */
+/* Registers a function that the service thread calls before it ends. There is room for one. The function frees
+ * objects that outlive the clients. Call this only between attach and detached. */
 void cw__service_at_end(void (*call)(void));
 /* Returns the service's poller, for cw__poller_set with the client as owner. Only between attach and
  * detached. */

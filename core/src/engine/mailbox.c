@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Mailboxes and inboxes: events on their way to a runtime. An inbox holds the received messages of one socket; reading
- * stops at its high mark and goes on at its low mark. A mailbox lists the sockets that have events, behind one
- * descriptor, with one wake-up per batch. The socket and runtimes call this file; it knows nothing of the protocol.
+/* Mailboxes and inboxes: events on their way to a runtime. An inbox holds the received messages of one socket;
+ * reading stops at its high mark and goes on at its low mark. A mailbox lists the sockets that have events,
+ * behind one descriptor, with one wake-up per batch. The socket and runtimes call this file; it knows nothing of
+ * the protocol.
  *
- * Locks: an inbox is under its socket's lock. A mailbox has its own lock. A thread may take it while it holds a
- * socket's lock, never the other way round; so the mailbox asks a subscriber for events without its lock. */
+ * Locks: an inbox is under its socket's lock. A mailbox has its own lock. A thread may take the mailbox's lock
+ * while it holds a socket's lock, never the other way round. So the mailbox asks a subscriber for events without
+ * its own lock. */
 #include <errno.h>
 #include <poll.h>
 

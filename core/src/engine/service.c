@@ -3,8 +3,9 @@
  * interpreter and never waits for one. The socket calls this file. The service knows clients only by their table of
  * calls, and nothing of frames or runtimes.
  *
- * Locks: `lock` guards the lists, the timer heap and the thread's state. A thread may take it while it holds a socket's
- * lock, never the other way round. The service does not hold it while it calls a client. The poller locks for itself. */
+ * Locks: `lock` guards the lists, the timer heap and the thread's state. A thread may take it while it holds a
+ * socket's lock, never the other way round. The service thread does not hold it while it calls a client. The poller
+ * locks for itself. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
@@ -22,7 +23,7 @@ typedef enum phase {
     NOT_STARTED, /* there is no thread, and none of its resources */
     RUNNING,
     CLOSING,  /* there is time for closing handshakes */
-    DROPPING, /* the service drops connections at once */
+    DROPPING, /* the service thread drops connections at once */
     ENDING,   /* the last client is gone; the thread ends */
     STUCK /* the thread has ended but clients remain, because a caller is in its wait hook. It is not started again */
 } phase;
@@ -37,7 +38,7 @@ static struct service {
     size_t client_count;
     cw__client *attention_first, *attention_last;
     size_t attention_count;
-    cw__client *gone; /* clients detached in this round; their owners are told when the round ends */
+    cw__client *gone; /* clients detached in this round; their owners get detached() when the round ends */
     void (*at_end)(void);
     cw__thread thread;
     phase phase;
@@ -59,8 +60,8 @@ static cw__client *client_of_timer(cw__timer *t)
     return (cw__client *)(void *)((char *)t - offsetof(cw__client, timer));
 }
 
-/* Removes a client from all lists. Its owner is told at the end of the round, because events that the poller returned
- * for this round may still name it. */
+/* Removes a client from all lists. Its owner gets detached() at the end of the round, because events that the
+ * poller returned for this round may still name it. */
 static void let_go(cw__client *c)
 {
     cw__mutex_lock(&service.lock);
@@ -218,11 +219,12 @@ static void serve_attention(void)
     }
 }
 
-/* Sets SCHED_BATCH for the service thread. With the default policy, arriving data lets the service thread preempt a
- * thread that handles events, which costs two thread switches for every few messages. With SCHED_BATCH it waits for
- * another processor, or until that thread's time slice ends (milliseconds). Measured with echoes of 32 bytes on 100
- * connections (Linux 6.18, Python): 1.25 times as many if the system chooses the processors, 1.08 times on one
- * processor. If the program has set a policy, that one stays. */
+/* Sets SCHED_BATCH for the service thread. With the default policy, arriving data lets the service thread
+ * preempt a thread that handles events, which costs two thread switches for every few messages. With SCHED_BATCH
+ * the service thread waits for another processor, or until the other thread's time slice ends (milliseconds). We
+ * measured echoes of 32 bytes on 100 connections (Linux 6.18, Python). SCHED_BATCH gave 1.25 times as many
+ * echoes if the system chooses the processors, and 1.08 times on one processor. A policy that the program has
+ * set stays. */
 static void yield_to_handlers(void)
 {
 #ifdef SCHED_BATCH
@@ -496,11 +498,11 @@ static cw_status report_loss(cw_status status)
     uint64_t lost = atomic_exchange(&lost_bytes, 0);
 
     if (lost > 0)
-        return cw__fail(
-            CW_CLOSED,
-            "up to %llu bytes that were sent did not reach their server: it took nothing for "
-            "send_timeout, or the connection was lost; call wait_closed() to learn it for each socket",
-            (unsigned long long)lost);
+        return cw__fail(CW_CLOSED,
+                        "up to %llu bytes that were sent did not reach their server, because the server took "
+                        "nothing for send_timeout or the connection was lost; call wait_closed() on each "
+                        "socket to check it",
+                        (unsigned long long)lost);
     return status == CW_INTERRUPTED
                ? cw__fail(CW_INTERRUPTED,
                           "interrupted while connections were closing: call again to wait for them")

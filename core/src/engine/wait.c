@@ -86,7 +86,7 @@ bool cw__wait_interrupted(cw__wait *w)
     return thread_hook && thread_hook(thread_hook_arg);
 }
 
-/* Returns the key of a control. cw_option_key is in a folder above this one, which this file must not call. */
+/* Returns the key of a control. cw_option_key is in a higher folder, which this file must not call. */
 static const char *key_of(cw_option option)
 {
     static const char *const keys[] = {

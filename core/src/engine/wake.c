@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A wake-up that merges signals: an eventfd on Linux, a pipe elsewhere (CW_WAKE_PIPE forces the pipe). The service, the
+/* A wake-up that merges signals: an eventfd on Linux, a pipe elsewhere (CW_WAKE_PIPE forces the pipe). The service thread, the
  * mailbox and the poll(2) poller use it.
  *
  * There is no lock. is_set means that a byte is in the descriptor or about to be written. The thread that changes it
@@ -92,7 +92,7 @@ void cw__wake_clear(cw__wake *w)
         got = read(w->read_fd, bytes, sizeof bytes);
     while ((got < 0 && errno == EINTR) || got == (ssize_t)sizeof bytes);
     /* Reset is_set after the read, never before. Otherwise the read could take the byte of a signal that came between
-     * reset and read; is_set would stay 1, and no later signal would write again. A signal between this read and this
+     * reset and read. Then is_set would stay 1, and no later signal would write again. A signal between this read and this
      * reset writes nothing. But its thread stored its data before the signal, and we look for data after this line. The
      * exchange reads the signaller's exchange, so we see that data. */
     (void)atomic_exchange_explicit(&w->is_set, 0, memory_order_acq_rel);

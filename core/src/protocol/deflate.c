@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* permessage-deflate on bytes (RFC 7692 section 7.2). It turns pieces of compressed frames into pieces of plain ones,
+/* permessage-deflate on bytes (RFC 7692 section 7.2). It turns pieces of compressed frames into pieces of plain frames,
  * and plain bytes into compressed payload. inbound.c and outbound.c call it; extension.c negotiates the terms. Pure
  * except for zlib, which only this file uses. libcurl depends on zlib anyway, so every machine has it.
  *

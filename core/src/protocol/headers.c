@@ -70,8 +70,8 @@ cw_status cw__header_check(const char *name, size_t name_bytes, const char *valu
         if (((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f)
             return cw__fail(
                 CW_INVALID_ARGUMENT,
-                "the value of the header %.*s contains the control character 0x%02X, and a tab is the only "
-                "one that is allowed: remove the character",
+                "the value of the header %.*s contains the control character 0x%02X, and no control "
+                "character except a tab is allowed: remove it",
                 (int)name_bytes, name, (unsigned)value[i]);
     if (value_bytes == 0 && is_name(name, name_bytes, "Host"))
         return cw__fail(CW_INVALID_ARGUMENT,

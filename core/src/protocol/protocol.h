@@ -67,7 +67,7 @@ typedef struct cw__frame_decoder {
  * DONE it is ready for the next header. */
 cw__decode cw__frame_decode(cw__frame_decoder *d, const uint8_t *data, size_t len_bytes, size_t *used,
                             cw__frame *frame);
-/* XORs the mask over payload bytes; `offset` is the position of the first one in its frame. dst may be src. */
+/* XORs the mask over payload bytes; `offset` is the position of the first byte in its frame. dst may be src. */
 void cw__frame_mask(uint8_t *dst, const uint8_t *src, size_t len_bytes, const uint8_t mask[4], uint64_t offset);
 
 /* ---- From close.c: codes, payloads, the state machine of closing (sections 5.5.1, 7.1, 7.4) ------------ */
@@ -180,10 +180,10 @@ typedef struct cw__message {
 
 void cw__message_init(cw__message *m, bool is_partial, int64_t max_bytes);
 void cw__message_destroy(cw__message *m);
-/* Returns where to read the next bytes of a large frame, so that they need no copy: the end of the message in progress.
- * Returns NULL and sets *room_bytes to 0 in partial mode, for a frame with less than 16 KiB still to come, and if there
- * is no memory. The caller then reads into its own buffer. The room is for the whole frame, up to 1 MiB ahead. Beyond
- * that it doubles. It never exceeds max_bytes. */
+/* Returns where to read the next bytes of a large frame, so that they need no copy: the end of the message in
+ * progress. Returns NULL and sets *room_bytes to 0 in partial mode, and for a frame with less than 16 KiB still to
+ * come. It does the same if there is no memory. The caller then reads into its own buffer. The room is for the whole
+ * frame, up to 1 MiB ahead. Beyond that it doubles. It never exceeds max_bytes. */
 uint8_t *cw__message_space(cw__message *m, size_t *room_bytes);
 /* Lends place, an event in the caller's memory. The next message goes there if its first frame fits. Returns false and
  * changes nothing if a message is in progress or another place is lent. */
@@ -193,10 +193,11 @@ bool cw__message_lend(cw__message *m, cw_event *place);
 bool cw__message_take_back(cw__message *m, cw_event *place);
 /* Returns the length of a binary message of one frame of which only the header has arrived; 0 = there is none. */
 uint64_t cw__message_coming(const cw__message *m);
-/* Takes one piece. It checks all rules of section 5, although a codec may have checked some: RSV bits, reserved
- * opcodes, control frames that are fragmented or longer than 125 bytes, a continuation without a beginning, a new
- * message inside another one. It reports bad UTF-8 at its first byte (1007), and a message that is too large as soon as
- * the announced length of a frame shows it (1009). */
+/* Takes one piece. It checks all rules of section 5, although a codec may have checked some of them. Errors are
+ * RSV bits, reserved opcodes, and control frames that are fragmented or longer than 125 bytes. A continuation
+ * without a beginning is an error, and so is a new message inside another one. The call reports bad UTF-8 at its
+ * first byte (1007). It reports a message that is too large as soon as the announced length of a frame shows it
+ * (1009). */
 cw__message_result cw__message_feed(cw__message *m, const cw__piece *piece, cw__message_output *out);
 /* Creates an event from a CW__MESSAGE_PART, with room_bytes of room. The caller owns the event. NULL = no memory. */
 cw_event *cw__message_part_event(const cw__message_output *out, size_t room_bytes);
@@ -205,7 +206,7 @@ cw_event *cw__message_part_event(const cw__message_output *out, size_t room_byte
 
 /* Blanks may surround a token or a value. */
 static inline bool cw__is_blank(char c) { return c == ' ' || c == '\t'; }
-/* Returns whether a text is a token (RFC 9110 section 5.6.2): the name of a header, a subprotocol. */
+/* Returns whether a text is a token (RFC 9110 section 5.6.2). Names of headers and subprotocols must be tokens. */
 bool cw__is_token(const char *text, size_t len_bytes);
 /* Returns the next item of "a, b" between at and end, without blanks around it, and its length. NULL at the end. */
 const char *cw__list_next(const char **at, const char *end, size_t *len_bytes);
@@ -244,13 +245,13 @@ typedef enum cw__inflate_result {
 /* Creates an inflater, which the caller owns until destroy. NULL = no memory. */
 cw__inflater *cw__inflater_create(const cw__compression *terms);
 void cw__inflater_destroy(cw__inflater *i);
-/* Takes a piece of a compressed message. Its data must stay valid until they are used up or copied by
- * cw__inflater_keep. Returns false if the piece does not belong to a compressed message; pass it to cw__message_feed
+/* Takes a piece of a compressed message. Its data must stay valid until all of it is used, or until cw__inflater_keep
+ * copies it. Returns false if the piece does not belong to a compressed message; pass it to cw__message_feed
  * unchanged. Call this for every piece, when cw__inflater_has_more has returned false. */
 bool cw__inflater_take(cw__inflater *i, const cw__piece *piece);
 /* Returns whether the taken piece may have more output. */
 bool cw__inflater_has_more(const cw__inflater *i);
-/* Returns whether a compressed message has begun and its end has not been inflated. */
+/* Returns true from the beginning of a compressed message until its end has been inflated. */
 bool cw__inflater_in_message(const cw__inflater *i);
 /* Inflates the next buffer of the piece that was taken, for cw__message_feed. */
 cw__inflate_result cw__inflater_give(cw__inflater *i, uint8_t *buffer, size_t size_bytes, cw__piece *out);
@@ -290,9 +291,9 @@ typedef struct cw__reply {
 void cw__reply_destroy(cw__reply *r);
 /* Forgets the lines of a proxy's reply before the server's. head_bytes stays. */
 void cw__reply_forget(cw__reply *r);
-/* Takes a status line, a header line without NUL, or an empty line. Only header lines of the latest reply are kept: a
- * status line drops earlier ones, so those of a 100, of a 103 or of a proxy are gone at the end. Folded lines are
- * unfolded. Returns false if the reply is too long; the caller must then end the connection. */
+/* Takes a status line, a header line without NUL, or an empty line. Only header lines of the latest reply are
+ * kept. A status line drops earlier lines, so the lines of a 100, of a 103 or of a proxy are gone at the end.
+ * Folded lines are unfolded. Returns false if the reply is too long; the caller must then end the connection. */
 bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes);
 /* Returns the header lines of the latest reply, each "Name: value\r\n"; "" if there are none. */
 const char *cw__reply_lines(const cw__reply *r);
@@ -313,7 +314,7 @@ void cw__reply_refused(int http_status, cw__error *error);
 
 /* ---- From uri.c: the URI of a connect (RFC 3986, RFC 3987, RFC 6455 section 3) ------------------------- */
 
-/* Our limits, which are below those of libcurl (docs/libcurl.md). */
+/* Our limits, which are below libcurl's limits (docs/libcurl.md). */
 enum {
     CW__URI_AT_MOST = 128 * 1024, /* bytes, when percent-encoded */
     CW__HOST_AT_MOST = 255,
@@ -349,8 +350,8 @@ typedef struct cw__uri {
 
 typedef enum cw__uri_result { CW__URI_OK, CW__URI_BAD, CW__URI_NO_MEMORY } cw__uri_result;
 
-/* Checks a URI and encodes it. With CW__URI_BAD it fills fault, which says what is wrong and what to write instead, and
- * shows at most a single character of the userinfo and of the query. */
+/* Checks a URI and encodes it. With CW__URI_BAD it fills fault, which says what is wrong and what to write
+ * instead. fault shows at most one character of the userinfo and of the query. */
 cw__uri_result cw__uri_read(const char *text, size_t len_bytes, cw__uri *uri, char fault[CW__URI_FAULT_BYTES]);
 /* Frees a URI; it accepts a zeroed one. */
 void cw__uri_destroy(cw__uri *uri);
@@ -362,8 +363,8 @@ size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes);
 
 /* ---- From headers.c: request headers that a caller may set -------------------------------------------- */
 
-/* Our limits, which are below those of libcurl (docs/libcurl.md). Above its own limits libcurl drops a header silently,
- * or fails without a reason. */
+/* Our limits, which are below libcurl's limits (docs/libcurl.md). Above its own limits libcurl drops a header
+ * silently, or fails without a reason. */
 enum {
     CW__HEADER_NAME_AT_MOST = 100,
     CW__HEADER_AT_MOST = 256 * 1024,  /* bytes of a value */

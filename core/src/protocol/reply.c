@@ -15,7 +15,7 @@ enum {
     ACCEPT_CHARS = 28,
     STATUS_LINE_BYTES = 12,         /* "HTTP/1.1 101"; the reason may be missing */
     LINES_LIMIT_BYTES = 128 * 1024, /* the header lines that are kept */
-    HEAD_LIMIT_BYTES = 256 * 1024   /* all replies together, interim ones too */
+    HEAD_LIMIT_BYTES = 256 * 1024   /* all replies together, interim replies too */
 };
 
 /* ---- Collecting lines ---- */

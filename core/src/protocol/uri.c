@@ -325,8 +325,10 @@ static bool put_all(const char *text, const char *end, cw__uri *uri, char fault[
     if (!cw__authority_read(text, authority_bytes, &a, fault))
         return false;
     if (strchr(path, '#'))
-        return fail(fault,
-                    "a ws URI has no fragment (RFC 6455 section 3): remove all from # on, or write %%23 for #");
+        return fail(
+            fault,
+            "the URI contains # (a fragment), which RFC 6455 section 3 does not allow: remove # and the text "
+            "after it, or write # as %%23");
     uri->is_ipv6 = a.is_ipv6;
     out = put_base(uri->text, &a, uri, fault);
     if (!out)

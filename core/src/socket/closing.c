@@ -3,7 +3,7 @@
  * public calls are in closing_calls.c.
  *
  * The state becomes CW_STATE_CLOSED as soon as both close frames have been exchanged. The server ends TCP (RFC 6455
- * section 7.1.1). The service waits for that up to close_timeout, while no caller has to wait.
+ * section 7.1.1). The service thread waits for that up to close_timeout, while no caller has to wait.
  *
  * Data sent before our close frame may still be under way: in the queue, or in the kernel because the server is slow.
  * The connection drains first; send_timeout limits how long that may make no progress. Then close_timeout begins.
@@ -11,7 +11,7 @@
  * that the peer has not acknowledged.
  *
  * Safety: under the socket's lock. Nothing here writes, because some of these functions are called from inside a
- * write. They queue frames, and the service or the holder of the lock writes them.
+ * write. They queue frames, and the service thread or the holder of the lock writes them.
  *
  * Errors: CW_CLOSED. */
 #include <stdio.h>
@@ -40,7 +40,7 @@ static void queue_close(cw_socket *s, int code, const char *reason, size_t reaso
         cw__closing_ended_locked(s, "no memory for a close frame: free memory and connect again");
 }
 
-/* Makes the service read from now on. It waits for the peer's close frame or the end of TCP. */
+/* Makes the service thread read from now on. It waits for the peer's close frame or the end of TCP. */
 static void hand_to_service(cw_socket *s)
 {
     cw__inbound_give_back_locked(s);

@@ -65,7 +65,8 @@ static bool fill(cw__deflater *deflater, piece *p, bool ends_message, bool *is_d
     return true;
 }
 
-/* Compresses the next piece. For a large message it releases the lock meanwhile, so that the service need not wait. */
+/* Compresses the next piece. For a large message this function releases the lock meanwhile, so that the service
+ * thread need not wait. */
 static bool next_piece(cw_socket *s, piece *p, bool is_large, bool ends_message, cw__wait *wait, bool *is_done)
 {
     bool is_well;

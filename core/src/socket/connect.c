@@ -37,9 +37,10 @@ static void free_connecting(struct cw__connecting *c)
     cw__free(c);
 }
 
-/* Returns which connections this one may share a multi with. A plain connection shares with others that are read and
- * written at their descriptors. A TLS connection shares with those that have the same authorities, which libcurl reads
- * once for a multi. It does not share if it has a list of revoked certificates, or if nothing is verified (trust.c). */
+/* Returns which other connections may share a multi with this connection (pool.c). A plain connection shares
+ * with others that are read and written at their descriptors. A TLS connection shares with connections that have
+ * the same authorities, which libcurl reads once for a multi. It does not share if it has a list of revoked
+ * certificates, or if nothing is verified (trust.c). */
 static cw__sharing sharing_of(const cw_socket *s, const cw__proxy *proxy, cw__trust *trust)
 {
     if (proxy->kind == CW__PROXY_HTTPS) /* libcurl reads the authorities of such a proxy too */
@@ -82,8 +83,9 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *
 {
     cw__handshake_settings settings;
 
-    /* An address with a zone is a single address, and only libcurl applies the zone, so it needs no race. The
-     * handshake chooses the proxy. If the proxy's address has a zone, the race is dropped below. */
+    /* A race (race.c) tries the addresses of a host side by side. An address with a zone is a single address,
+     * and only libcurl applies the zone, so it needs no race. The handshake chooses the proxy. If the proxy's
+     * address has a zone, the race is dropped below. */
     if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create()))
         return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     settings = settings_of(s, uri, c->race, timeout_ms);
@@ -255,7 +257,7 @@ cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
     return status;
 }
 
-/* It also closes libcurl's descriptors. Otherwise the parent's poller would report a descriptor that only the child
+/* This call also closes libcurl's descriptors. Otherwise the parent's poller would report a descriptor that only the child
  * still has open. */
 void cw__connecting_forked(cw_socket *s)
 {
@@ -406,8 +408,8 @@ static void empty_descriptor(int fd)
         len = recv(fd, scrap, sizeof scrap, MSG_DONTWAIT);
 }
 
-/* It clears each field before it closes or frees the object, because a child of fork closes the descriptors that it
- * finds in the socket (on_forked). A closed descriptor's number may already belong to another file. */
+/* This call clears each field before it closes or frees the object. A child of fork closes the descriptors that
+ * it finds in the socket (on_forked), and a closed descriptor's number may already belong to another file. */
 void cw__connection_teardown_locked(cw_socket *s)
 {
     struct cw__connecting *connecting = s->connecting;
@@ -478,15 +480,17 @@ static int64_t next_due(struct cw__connecting *c)
 {
     int64_t due_ms;
 
-    /* While libcurl names addresses, step again at once, because its timer for the next address may be lost: in 8.14.1
-     * curl_multi_perform forgets a timer of 0 ms that was set while it ran. */
+    /* While libcurl offers addresses for our race (handshake.c: on_open), step again at once. libcurl's timer
+     * for the next address may be lost: in 8.14.1 curl_multi_perform forgets a timer of 0 ms that was set while
+     * it ran. */
     if (c->race && cw__race_state_of(c->race) == CW__RACE_GATHERING && cw__race_has_addresses(c->race))
         return 0;
     due_ms = cw__pool_due_ms(&c->member);
     return due_ms < c->deadline_ms ? due_ms : c->deadline_ms;
 }
 
-/* Returns whether libcurl has named all addresses, so that the race can begin. */
+/* Returns whether the race has all addresses and can begin. libcurl has then failed to connect, because on_open
+ * in handshake.c refused each socket. */
 static bool has_gathered(const struct cw__connecting *c)
 {
     return c->race && cw__race_state_of(c->race) == CW__RACE_GATHERING &&
@@ -506,8 +510,8 @@ static int64_t begin_race(cw_socket *s)
     return 0; /* attend at once */
 }
 
-/* Takes a step of the race. Returns false while the race runs. Returns true when it is won, so that libcurl begins
- * again, or when it is lost. */
+/* Takes a step of the race (race.c). Returns false while the race runs. Returns true when an address has
+ * connected, so that libcurl begins its second transfer with it, or when all addresses have failed. */
 static bool ends_race(cw_socket *s, int64_t *due_ms)
 {
     struct cw__connecting *c = s->connecting;

@@ -2,7 +2,7 @@
 /* Inbound: reads from the codec, applies the rules for messages, and fills the inbox.
  *
  * Either the service thread reads, until the inbox is full. Or the threads that call receive and read do it themselves
- * and poll while they wait, so that request and response need no other thread. The service stops reading at the first
+ * and poll while they wait, so that request and response need no other thread. The service thread stops reading at the first
  * such call, and checks after 10 ms whether the callers have stopped.
  *
  * Safety: under the socket's lock.
@@ -114,7 +114,8 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
     }
 }
 
-/* Returns whether a round of reading may go on: the caller's buffer is not filled and the share is not used up. */
+/* Returns true while a round of reading may go on: until something is in the caller's buffer, or the share is
+ * used up. */
 static bool goes_on(const reading *r) { return r->len_bytes == 0 && r->share < SHARE_BYTES; }
 
 /* Inflates compressed data and applies the message rules to the result, while there is room. The next step goes on
@@ -142,8 +143,9 @@ static void inflate(cw_socket *s, reading *r)
         cw__closing_no_memory_locked(s, "no memory for a message: free memory and connect again");
 }
 
-/* Lets the kernel report the rest of a large message at once, if the message arrives fast. The message is of no use
- * before all of it has arrived, and a wake-up for each part is a third of the cost of receiving it. */
+/* Lets the kernel report the rest of a large message at once, if the message arrives fast. The message is of no
+ * use before all of it has arrived. A wake-up for each part would be a third of the cost of receiving the
+ * message. */
 static void await(cw_socket *s)
 {
     const cw__message *m = &s->in.message;
@@ -290,9 +292,9 @@ static bool may_go_on_reading(const cw_socket *s, const reading *r)
     return !s->in.is_drained && cw__inbound_may_read(s) && goes_on(r);
 }
 
-/* Sends the pongs that we owe, before the caller can answer the message that it waits for. Bytes that arrived after the
- * pings must be read first (pong.c), here or by the service. It does not read on if a large message has just begun,
- * because the receiver of the message is making room for it. */
+/* Sends the pongs that we owe, before the caller can answer the message that it waits for. Bytes that arrived
+ * after the pings must be read first (pong.c), here or by the service thread. This function stops reading if a
+ * large message has just begun, because the receiver of the message is making room for it. */
 static void pay_pongs(cw_socket *s, bool is_large_coming)
 {
     reading r = {0};
@@ -325,7 +327,7 @@ void cw__inbound_read_now_locked(cw_socket *s, const cw_event *place, size_t *co
         pay_pongs(s, coming_bytes && *coming_bytes > 0);
 }
 
-/* Takes bytes from the first event of the inbox. If the event has more bytes, it stays the first one. */
+/* Takes bytes from the first event of the inbox. If the event has more bytes, it stays the first event. */
 static size_t read_inbox(cw_socket *s, void *buffer, size_t size_bytes)
 {
     cw_event *e = s->in.inbox.first;

@@ -63,7 +63,7 @@ void cw__socket_enter(cw_socket *s)
 
 bool cw__socket_is_wanted(const cw_socket *s) { return atomic_load(&s->wanted) > 0; }
 
-/* Takes the lock again. It does not use trylock, because threads that wait in cw__socket_enter come first. */
+/* Takes the lock again. This call does not use trylock, because threads that wait in cw__socket_enter come first. */
 static void come_back(cw_socket *s)
 {
     cw__mutex_lock(&s->turn);

@@ -9,7 +9,7 @@
  * In a batch (cw_socket_batch_begin) the codec holds small frames back, up to 32 KiB, and writes them together.
  *
  * Safety: under the socket's lock, which only cw__socket_poll_locked and cw__socket_wait_locked give up. A frame that
- * has begun is either the first in the queue, or belongs to the one thread that sends directly (out.sending). While a
+ * has begun is either the first in the queue, or belongs to the thread that sends directly (out.sending). While a
  * thread sends directly, the queue may wait after a HELD frame.
  *
  * Errors: CW_CLOSED. */
@@ -31,7 +31,7 @@ static void after_write(cw_socket *s, cw__io io)
 {
     s->out.wants_read_count = io == CW__IO_AGAIN && s->codec->wants_read ? s->out.wants_read_count + 1 : 0;
     if (io == CW__IO_FAULT && !s->out.is_broken) {
-        /* Messages and a close frame that the peer sent before the end may still be unread. The service reads them when
+        /* Messages and a close frame that the peer sent before the end may still be unread. The service thread reads them when
          * the inbox has room, and then finds the end. */
         s->out.is_broken = true;
         s->in.is_drained = false;
@@ -73,8 +73,8 @@ static cw__io write_held(cw_socket *s)
     return io;
 }
 
-/* Writes the queue. It may be written whenever no thread sends directly: a thread that had to stop in the middle of a
- * frame has queued the rest of it (finish_frame). */
+/* Writes the queue. This is allowed whenever no thread sends directly. A thread that had to stop in the middle
+ * of a frame has queued the rest of the frame (finish_frame). */
 static cw__io write_queue(cw_socket *s)
 {
     size_t share = SHARE_BYTES;
@@ -116,7 +116,8 @@ void cw__outbound_flush_locked(cw_socket *s)
     if (s->out.sending == CW__SENDING_DIRECTLY)
         return;
     if (write_queue_now(s) == CW__IO_FAULT || s->out.is_broken)
-        cw__queue_lose_locked(s); /* otherwise the service would watch the descriptor for the queue for ever */
+        cw__queue_lose_locked(
+            s); /* otherwise the service thread would watch the descriptor for the queue for ever */
     /* The close frame cannot be written. If ours was the first, the peer's may still arrive, and reading finds the end. */
     if (s->out.is_broken && s->close.state != CW__CLOSE_NONE && s->close.state != CW__CLOSE_SENT)
         cw__closing_ended_locked(s, s->fault.message);
@@ -206,7 +207,7 @@ static cw__io write_message(cw_socket *s, message *m)
 /* ---- Batches ---- */
 
 /* Writes the frames that the codec holds back. If the connection does not accept all of them, the queue gets a HELD
- * frame, and the service writes the rest. */
+ * frame, and the service thread writes the rest. */
 void cw__outbound_release_locked(cw_socket *s)
 {
     cw__queued_frame *f;
@@ -221,7 +222,7 @@ void cw__outbound_release_locked(cw_socket *s)
             cw__closing_ended_locked(s, s->fault.message);
             return;
         }
-        f->is_begun = true; /* no other frame may go before the held ones */
+        f->is_begun = true; /* no other frame may go before the held frames */
         cw__queue_append_locked(s, f);
     }
     cw__outbound_flush_locked(s);
@@ -340,8 +341,8 @@ static progress write_more(cw_socket *s, message *m, cw__wait *wait, cw_status *
     return progress_of(s, io, *status);
 }
 
-/* Writes the rest of a message in the calling thread, as the connection accepts it. It is not inlined: a send that does
- * not need it would otherwise save registers for it. */
+/* Writes the rest of a message in the calling thread, as the connection accepts it. The function is not inlined.
+ * Otherwise a send that does not need the function would save registers for it. */
 __attribute__((noinline)) static cw_status write_directly(cw_socket *s, message *m, cw__wait *wait)
 {
     cw__sending before = s->out.sending;

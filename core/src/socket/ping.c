@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Ping: sends the pings of callers, which measure a round trip, and the pings of the service, which find a dead
- * connection (RFC 6455 sections 5.5.2, 5.5.3). Each ping has a number. A pong answers the ping with its number and all
- * pings before that one. pong.c keeps the clocks.
+/* Ping: sends the pings of callers and of the service (RFC 6455 sections 5.5.2, 5.5.3). A caller's ping measures
+ * a round trip. The service's pings find a dead connection. Each ping has a number. A pong answers the ping with
+ * its number and all earlier pings. pong.c keeps the clocks.
  *
- * Safety: under the socket's lock. The waiting pings are on the stacks of their callers, which remove theirs before
- * they return. */
+ * Safety: under the socket's lock. The waiting pings are on the stacks of their callers, which remove theirs
+ * before they return. */
 #include <string.h>
 
 #include "socket.h"
@@ -43,7 +43,8 @@ static cw_status wait_for_pong(cw_socket *s, cw__ping *ping, cw__wait *wait)
     cw_status status = CW_OK;
 
     while (status == CW_OK && !ping->is_answered && s->close.state == CW__CLOSE_NONE) {
-        if (!s->in.receiver) /* no caller reads the connection: give it to the service now, not after 10 ms */
+        if (!s->in
+                 .receiver) /* no caller reads the connection: give it to the service thread now, not after 10 ms */
             cw__inbound_give_back_locked(s);
         status = cw__socket_wait_locked(s, wait);
     }
@@ -100,7 +101,7 @@ cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us)
 
 /* ---- Keepalive ----
  *
- * The service sends a ping ping_interval after the last ping or the last byte of data, whichever is later. A peer that
+ * The service thread sends a ping ping_interval after the last ping or the last byte of data, whichever is later. A peer that
  * sends is alive, and if it has closed TCP, a ping would destroy the data that is still on its way (pong.c). Pongs do
  * not postpone a ping.
  *
@@ -141,7 +142,7 @@ static void listen(cw_socket *s, int64_t now_ms)
     cw__socket_wake_locked(s);
 }
 
-/* Returns whether a ping is queued. While a ping waits behind an upload, no second one is queued. */
+/* Returns whether a ping is queued. While a ping waits behind an upload, no second ping is queued. */
 static bool is_ping_queued(const cw_socket *s)
 {
     for (const cw__queued_frame *f = s->out.first; f; f = f->next)

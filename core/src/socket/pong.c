@@ -11,8 +11,8 @@ enum { BROKEN_LIMIT_MS = 10000, OWED_AT_MOST = 16, ENOUGH_BYTES = 16 * 1024 * 10
 
 /* ---- Pongs ----
  *
- * A peer that has fully closed its end of TCP answers any byte from us with RST, and its kernel then drops the data
- * that it still had for us. We cannot tell such a peer from one that sends. So a pong waits:
+ * A peer that has fully closed its end of TCP answers any byte from us with RST. Its kernel then drops the data that
+ * it still had for us. We cannot tell such a peer from a peer that still sends. So a pong waits:
  * - while the inbox is full. Nothing is read then. The peer may have sent everything, waited for our close frame in
  *   vain, and gone.
  * - until all bytes after the ping have been read. After a full inbox this is not enough, because the peer's kernel
@@ -21,8 +21,8 @@ enum { BROKEN_LIMIT_MS = 10000, OWED_AT_MOST = 16, ENOUGH_BYTES = 16 * 1024 * 10
  *   and 4 MiB). So the peer wrote later bytes after we had read its ping: it is alive and may want its pong.
  * Without a backlog nothing is unread, and the pong goes out at once.
  *
- * Our close frames need no such rule. An answer to the peer's close frame goes out when everything before that frame
- * has been read, and nothing after it has a meaning (RFC 6455 section 5.5.1). After our own close, or after the peer
+ * Our close frames need no such rule. We answer the peer's close frame when everything before that frame has been
+ * read. Nothing after that frame has a meaning (RFC 6455 section 5.5.1). After our own close, or after the peer
  * broke a rule, calls return no more messages. The messages in the inbox are in our memory, where no RST drops them. */
 
 void cw__pings_forget(cw__pings *pings)
@@ -136,7 +136,7 @@ void cw__pings_paused_locked(cw_socket *s) { s->pings.is_paused = true; }
 void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms)
 {
     if (s->pings.is_paused || s->in.reader == CW__READER_SERVICE)
-        cw__socket_attend_locked(s); /* the service then also reads bytes that libcurl holds */
+        cw__socket_attend_locked(s); /* the service thread then also reads bytes that libcurl holds */
     if (!s->pings.is_paused)
         return;
     s->pings.is_paused = false;

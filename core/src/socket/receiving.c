@@ -14,13 +14,14 @@ static cw_status poll_locked(cw_socket *s, cw__wait *wait)
     cw_status status = cw__socket_poll_locked(s, POLLIN, &s->in.receiver, wait);
 
     s->in.is_drained = false;
-    if (s->in.reader == CW__READER_POLLING) { /* otherwise the service checks on its own, or already reads */
+    if (s->in.reader ==
+        CW__READER_POLLING) { /* otherwise the service thread checks on its own, or already reads */
         s->in.reader = CW__READER_CALLER;
         s->in.reclaim_due_ms = cw__now_ms() + CW__LINGER_MS;
         cw__socket_attend_locked(s);
     }
     /* The hook may take long, because a runtime's hook waits for the runtime's lock. This thread no longer reads, so
-     * the service can take over during the hook. */
+     * the service thread can take over during the hook. */
     return status == CW_OK ? cw__socket_ask_hook_locked(s, wait) : status;
 }
 
@@ -76,7 +77,7 @@ cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes)
     if (status != CW_OK || len_bytes == 0)
         return status;
     if (s->socket_class != CW_STREAM_SOCKET)
-        return cw__fail(CW_INVALID_STATE, "a message socket cannot be read as a stream: put its messages back");
+        return cw__fail(CW_INVALID_STATE, "cannot put bytes back into a message socket: put its messages back");
     e = cw__event_create(CW_EVENT_MESSAGE, len_bytes);
     if (!e)
         return cw__fail(CW_NO_MEMORY, "no memory to put back %zu bytes: free memory and call again", len_bytes);
@@ -139,9 +140,10 @@ cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *comi
 static cw_status check_locked(cw_socket *s, cw_class wanted)
 {
     if (s->socket_class != wanted)
-        return cw__fail(CW_INVALID_STATE, wanted == CW_STREAM_SOCKET
-                                              ? "a message socket cannot be read as a stream: receive messages"
-                                              : "a stream socket has no messages: read its input stream");
+        return cw__fail(CW_INVALID_STATE,
+                        wanted == CW_STREAM_SOCKET
+                            ? "cannot read a message socket as a stream: receive its messages"
+                            : "cannot receive messages from a stream socket: read its input stream");
     if (s->event_mask & CW_EVENT_MESSAGE)
         return cw__fail(CW_INVALID_STATE,
                         "the messages of this socket go to its handler: remove the handler to receive them");
@@ -157,7 +159,7 @@ static cw_status describe_end(cw_status status, const cw__wait *wait, const char
     return status;
 }
 
-/* Waits until there may be a message or bytes to take. It polls, or waits for the thread that polls. */
+/* Waits until there may be a message or bytes to take. The calling thread polls, or waits for the thread that polls. */
 static cw_status wait_locked(cw_socket *s, cw__wait *wait)
 {
     cw__outbound_release_locked(s); /* the caller may wait for the answer to a message of an open batch */

@@ -27,7 +27,7 @@ static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
                         (int)kind);
     if (kind == CW_UTF8 && s->socket_class == CW_STREAM_SOCKET)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "a stream socket sends binary messages only: set message_type to binary");
+                        "cannot send a text message on a stream socket: send it as binary");
     if (!is_fragment && s->out.fragments != CW__FRAGMENTS_NONE)
         return cw__fail(CW_INVALID_STATE, "a message sent in fragments is open: send its final frame first");
     if (s->out.fragments != CW__FRAGMENTS_NONE && kind != s->out.fragments_kind)
@@ -41,7 +41,8 @@ static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
 static cw_status check_text(cw__utf8 *utf8, const void *data, size_t len_bytes, bool is_final)
 {
     if (!cw__utf8_feed(utf8, data, len_bytes) || (is_final && !cw__utf8_complete(utf8)))
-        return cw__fail(CW_INVALID_ARGUMENT, "a text message must be UTF-8; send other bytes as binary");
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the bytes of the text message are not UTF-8: send them as binary");
     return CW_OK;
 }
 
@@ -65,7 +66,7 @@ static size_t count_sound(const cw_message *messages, size_t count)
     return sound;
 }
 
-/* Returns whether a message can go out in one write with the one before it. */
+/* Returns whether a message can go out in one write with the message before it. */
 static bool may_join(const cw_socket *s, const cw_message *m)
 {
     return s->socket_class == CW_MESSAGE_SOCKET && m->kind <= CW_UTF8 &&

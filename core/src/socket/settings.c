@@ -91,8 +91,8 @@ static const char *or_empty(const char *text) { return text ? text : ""; }
 
 const char *cw__setting_text(const cw_socket *s, cw_option o) { return or_empty(s->settings.texts[o]); }
 
-/* Checks that the option exists for the socket's class, that it is text or a number as the caller wants, and, for a
- * write, that it may be set now. */
+/* Checks that the option exists for the socket's class, and that it is text or a number as the caller wants. For
+ * a write, also checks that the option may be set now. */
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
 {
     if (!is_option(o))
@@ -100,7 +100,7 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
                         "there is no control with the number %d: use the number of a control", (int)o);
     if (!cw_option_applies(o, s->socket_class))
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "a stream socket has no control %s: leave it out, or use a message socket",
+                        "cannot use the control %s on a stream socket: leave it out, or use a message socket",
                         options[o].key);
     if (is_text(o) != wants_text)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s: use the calls for that type",
@@ -338,7 +338,7 @@ static bool has_header(const cw__settings *settings, const char *name, size_t na
     return false;
 }
 
-/* Copies the lines, except those with the given name. If keeps_sent is true, it leaves out only the lines of that name
+/* Copies the lines, except the lines with the given name. If keeps_sent is true, it leaves out only the lines of that name
  * that are not sent. Returns the end of the copy. */
 static char *copy_others(char *to, const char *lines, const char *name, size_t name_bytes, bool keeps_sent)
 {

@@ -53,7 +53,8 @@ void cw_socket_retain(cw_socket *s)
         (void)atomic_fetch_add(&s->handles, 1);
 }
 
-/* Ends a socket that the program has released. The service does the closing handshake of an open connection. */
+/* Ends a socket that the program has released. The service thread does the closing handshake of an open
+ * connection. */
 static void abandon(cw_socket *s)
 {
     cw__socket_enter(s);
@@ -143,7 +144,7 @@ static int64_t serve_locked(cw_socket *s)
         if (s->polling_count > 0) {
             cw__socket_watch_locked(s); /* watches nothing, because an ended connection would always be ready */
             cw__socket_wake_locked(s);
-            return INT64_MAX; /* the last thread that polls asks the service to attend */
+            return INT64_MAX; /* the last thread that polls asks the service thread to attend */
         }
         cw__connection_teardown_locked(s);
         return CW__DETACH;
@@ -264,8 +265,8 @@ static bool has_event(const cw_socket *s)
     return (s->pending_events & s->event_mask) || ((s->event_mask & CW_EVENT_MESSAGE) && s->in.inbox.first);
 }
 
-/* Takes an event. The event keeps the memory of the socket, but is not a handle: a connection closes when its last
- * handle is released, even if the program keeps events. */
+/* Takes an event. The event keeps the memory of the socket, but is not a handle. A connection closes when its
+ * last handle is released, even if the program keeps events. */
 static cw_event *take(cw__subscriber *subscriber, bool *has_no_memory)
 {
     cw_socket *s = socket_of_subscriber(subscriber);
@@ -297,7 +298,8 @@ cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask)
         return status;
     cw__mutex_lock(&s->lock);
     if (m && (event_mask & CW_EVENT_MESSAGE) && s->socket_class == CW_STREAM_SOCKET)
-        status = cw__fail(CW_INVALID_STATE, "a stream socket has no messages: read its input stream");
+        status = cw__fail(CW_INVALID_STATE,
+                          "cannot give messages of a stream socket to a handler: read its input stream");
     else if (m && s->mailbox && s->mailbox != m)
         status = cw__fail(CW_INVALID_STATE,
                           "the socket is bound to another mailbox: use that mailbox, or make a new socket");

@@ -9,7 +9,7 @@
  * thread at a time. The service thread alone closes the descriptor, and only while no thread polls it
  * (polling_count).
  *
- * Owns: a socket that is passed belongs to the caller, which holds a reference or is the service. Texts and data that
+ * Owns: a socket that is passed belongs to the caller, which holds a reference or is the service thread. Texts and data that
  * are passed belong to the caller too. What a function returns belongs to the socket unless its comment says
  * otherwise. */
 #ifndef CW_SOCKET_H
@@ -43,7 +43,9 @@ typedef struct cw__queued_frame {
 /* How a thread sends its message. The messages of other threads wait until it has finished. */
 typedef enum cw__sending {
     CW__SENDING_NOTHING, /* no thread is sending */
-    CW__SENDING_PIECES, /* a thread sends the pieces of a compressed message; the queue is written between two pieces */
+    /* A thread sends a compressed message in pieces. Between two pieces, this thread and
+     * other threads may write the queue. */
+    CW__SENDING_PIECES,
     CW__SENDING_DIRECTLY /* a thread writes its message whenever the connection accepts bytes; the queue waits */
 } cw__sending;
 
@@ -72,9 +74,9 @@ typedef struct cw__outbound {
 
 /* Who reads the connection. */
 typedef enum cw__reader {
-    CW__READER_SERVICE,
-    CW__READER_CALLER, /* threads that call receive and read; the service checks whether they still do */
-    CW__READER_POLLING /* the service found a calling thread polling; that thread tells the service when it stops */
+    CW__READER_SERVICE, /* the service thread */
+    CW__READER_CALLER,  /* threads that call receive; the service thread checks whether they still do */
+    CW__READER_POLLING  /* a calling thread, which polls; it tells the service thread when it stops */
 } cw__reader;
 
 /* The kinds of frames that were received since cw__pings_heard_locked was last called: none, pongs only, or others. */
@@ -89,8 +91,8 @@ typedef struct cw__inbound {
     bool is_drained;  /* the codec had no more bytes; the descriptor shows when more arrive */
     cw__heard heard;
     uint32_t turns,
-        turns_seen;         /* the number of calls that read, and that number when the service last looked */
-    int64_t reclaim_due_ms; /* when the service checks whether the callers have stopped */
+        turns_seen; /* the number of calls that read, and that number when the service thread last looked */
+    int64_t reclaim_due_ms; /* when the service thread checks whether the callers have stopped */
     cw__wake *receiver;     /* wakes the thread that receives; NULL unless that thread polls */
 } cw__inbound;
 
@@ -137,7 +139,7 @@ typedef struct cw__drain {
 struct cw_socket {
     cw__client client;
     cw__subscriber subscriber;
-    cw__atomic_int handles;    /* public references; releasing the last one closes the connection */
+    cw__atomic_int handles;    /* public references; the last release closes the connection */
     cw__atomic_int references; /* all handles (as one), the service, a mailbox's list, and events */
     int generation;            /* constant */
     cw_class socket_class;     /* constant */
@@ -152,7 +154,7 @@ struct cw_socket {
     cw__cond changed;
     unsigned waiting_count; /* threads that wait for changed */
     unsigned polling_count; /* threads that poll fd */
-    bool is_attached;       /* the service calls this socket */
+    bool is_attached;       /* the service thread calls this socket */
 
     cw__settings settings;
     char *uri, *protocol, *reply, *extensions;
@@ -165,7 +167,7 @@ struct cw_socket {
     struct cw__pool *pool;             /* the pool that easy is in */
     int fd;
     unsigned watched;    /* the mask set in the poller */
-    bool is_unwatchable; /* the poller had no memory to watch fd, so the service ends the connection */
+    bool is_unwatchable; /* the poller had no memory to watch fd, so the service thread ends the connection */
     cw__codec *codec;
     const char *framing; /* the name of the codec; NULL before there is one */
     cw__error fault;     /* why the connection ended: the error of calls that return CW_CLOSED */
@@ -204,14 +206,14 @@ void cw__socket_post_locked(cw_socket *s, cw_event_type type);
 /* Asks the service to attend to the socket, if it is attached. */
 void cw__socket_attend_locked(cw_socket *s);
 /* Makes the poller watch for reading, writing, both or none, as the socket's state needs. If the system has no memory
- * for that, the service ends the connection when it next attends. */
+ * for that, the service thread ends the connection when it next attends. */
 void cw__socket_watch_locked(cw_socket *s);
-/* Hand the reading to the calling threads, and back to the service. The service checks after CW__LINGER_MS whether
- * the callers have stopped. */
+/* Hand the reading to the calling threads, and back to the service thread. The service thread checks after
+ * CW__LINGER_MS whether the callers have stopped. */
 enum { CW__LINGER_MS = 10 };
 void cw__inbound_take_over_locked(cw_socket *s);
 void cw__inbound_give_back_locked(cw_socket *s);
-/* Gives the reading back to the service if no caller has read for CW__LINGER_MS. Service thread only. */
+/* Gives the reading back to the service thread if no caller has read for CW__LINGER_MS. Service thread only. */
 void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms);
 
 /* ---- From settings.c ----------------------------------------------------------------------------------- */
@@ -241,8 +243,8 @@ void cw__queue_append_locked(cw_socket *s, cw__queued_frame *f);
 void cw__queue_prepend_locked(cw_socket *s, cw__queued_frame *f);
 /* Removes and frees the first frame. */
 void cw__queue_remove_first_locked(cw_socket *s);
-/* Queues a copy of a control frame. It goes before queued data frames that have not begun. If is_last is true (a close
- * frame), it goes after them.
+/* Queues a copy of a control frame. The frame goes before queued data frames that have not begun. If is_last is true
+ * (a close frame), it goes after them.
  * Returns false if there is no memory. */
 bool cw__queue_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data, size_t len_bytes,
                               bool is_last);
@@ -288,7 +290,7 @@ static inline void cw__pings_note_locked(cw_socket *s, const cw__piece *piece)
         s->pings.owed_bytes += piece->len_bytes;
     s->in.run_bytes += piece->len_bytes;
 }
-/* Handles a pong: it answers the ping with the same number, and all pings before that one. */
+/* Handles a pong: it answers the ping with the same number, and all earlier pings. */
 void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
 /* Returns now_ms + ms; INT64_MAX (never) if ms is 0 or negative. */
 static inline int64_t cw__pings_after(int64_t now_ms, int64_t ms) { return ms <= 0 ? INT64_MAX : now_ms + ms; }
@@ -300,7 +302,7 @@ void cw__pings_broken_locked(cw_socket *s, int64_t now_ms);
 void cw__pings_heard_locked(cw_socket *s, int64_t now_ms);
 /* Notes that reading stops because the inbox is full. */
 void cw__pings_paused_locked(cw_socket *s);
-/* Notes that the inbox is no longer full, and makes the service read again. */
+/* Notes that the inbox is no longer full, and makes the service thread read again. */
 void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms);
 
 /* ---- From life.c: references, the lock, waiting ---------------------------------------------------------- */
@@ -316,7 +318,7 @@ void cw__socket_enter(cw_socket *s);
 /* Returns whether a thread waits in cw__socket_enter. Needs no lock. */
 bool cw__socket_is_wanted(const cw_socket *s);
 /* Sets never_waits of the codec; does nothing if there is no codec. A caller that turns it on must turn it off before it
- * gives up the lock. It is inline, because each message of a fast stream needs it twice.
+ * gives up the lock. The function is inline, because each message of a fast stream needs it twice.
  * Returns the previous value. */
 static inline bool cw__socket_never_waits_locked(cw_socket *s, bool is_on)
 {
@@ -337,8 +339,8 @@ cw_status cw__socket_wait_locked(cw_socket *s, cw__wait *wait);
 /* Asks the thread's hook whether to stop, if it is time to ask. The hook runs without the lock.
  * Returns CW_OK or CW_INTERRUPTED. */
 cw_status cw__socket_ask_hook_locked(cw_socket *s, cw__wait *wait);
-/* Waits until poll() reports events for the descriptor, or another thread wakes this one. Until it returns, *slot is the
- * wake-up of this thread. It does not ask the hook; the caller does, when its own state is in order.
+/* Waits until poll() reports events for the descriptor, or another thread wakes this thread. Until it returns, *slot is
+ * the wake-up of this thread. The call does not ask the hook. The caller asks the hook when its own state is in order.
  * Returns CW_OK or CW_TIMED_OUT. */
 cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw__wait *wait);
 /* Unlocks at the end of a call that may have waited, and drops the reference of the wait. That may free the socket.
@@ -419,10 +421,10 @@ cw_status cw__compressing_send_locked(cw_socket *s, uint8_t opcode, bool ends_me
 
 /* ---- From inbound.c: reading ----------------------------------------------------------------------------- */
 
-/* Reads the bytes that have arrived, for the service: at most 1 MiB, so that other sockets get their turn. */
+/* Reads the bytes that have arrived, for the service thread: at most 1 MiB, so that other sockets get their turn. */
 void cw__inbound_serve_locked(cw_socket *s);
-/* Returns whether received bytes may be thrown away: the peer's close frame has arrived or the peer broke the protocol,
- * and no frame of ours must be written first. */
+/* Returns true if received bytes may be thrown away. This is so when the peer's close frame has arrived or the
+ * peer broke the protocol, and no frame of ours must be written first. */
 bool cw__inbound_may_discard(const cw_socket *s);
 /* Returns whether the calling thread may read the connection: no other thread does. Needs the lock. */
 static inline bool cw__inbound_may_read(const cw_socket *s)
@@ -447,7 +449,7 @@ int64_t cw__pings_due_locked(const cw_socket *s);
 
 /* ---- From connect.c ---------------------------------------------------------------------------------------- */
 
-/* Takes the next step of a connect, for the service.
+/* Takes the next step of a connect, for the service thread.
  * Returns the time of the next call, INT64_MAX, or CW__DETACH. */
 int64_t cw__connecting_attend_locked(cw_socket *s);
 /* Closes the copies of the descriptors, in a child after fork. Needs no lock. */

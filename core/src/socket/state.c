@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* State: sets the state of a socket, wakes threads after a change, decides which thread reads the connection, and sets
- * the events that the poller watches. All other files of this folder call this one; it calls none of them.
+ * the events that the poller watches. All other files of this folder call this file; it calls none of them.
  *
  * Safety: all functions except the checks need the socket's lock. */
 
@@ -117,7 +117,7 @@ void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
 {
     if (s->in.reader != CW__READER_CALLER || now_ms < s->in.reclaim_due_ms)
         return;
-    if (s->in.receiver) { /* the receiver may poll for long, and tells the service when it stops */
+    if (s->in.receiver) { /* the receiver may poll for long, and tells the service thread when it stops */
         s->in.reader = CW__READER_POLLING;
         s->in.reclaim_due_ms = INT64_MAX;
     } else if (s->in.turns != s->in.turns_seen) {

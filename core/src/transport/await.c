@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Await: makes the kernel report a bare connection readable only when the rest of a large message has arrived
- * (SO_RCVLOWAT), so that no thread wakes up for each part. codec_native.c calls this file. It knows the descriptor of
- * a link, and no frames. */
+ * (SO_RCVLOWAT). So no thread wakes up for each part. A bare connection has neither TLS nor a proxy, and
+ * curlwire reads it at its descriptor (link.c). codec_native.c calls this file. It knows the descriptor of a
+ * link, and no frames. */
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>

@@ -35,10 +35,10 @@ typedef struct cw__codec_calls {
      * Returns OK if it dropped a full share, so that more bytes may wait; else what ended the reading. */
     cw__io (*discard)(cw__codec *c);
     /* Sends a frame. CW__RSV1 in the opcode sets that bit of the frame (native only).
-     * If it returns AGAIN, the frame has begun and must be finished before any other frame: call again with the rest
+     * If it returns AGAIN, the frame has begun and must be finished before any other frame. Call again with the rest
      * (data + *sent, len - *sent, which may be 0). *sent counts payload bytes even then. The codec may hold some of
      * them back, at most 32 KiB (native) or 64 KiB (libcurl).
-     * If more_follow is set, it may hold whole frames back and return OK; sending is then CW__FRAMES_HELD. A call
+     * If more_follow is set, the codec may hold whole frames back and return OK; sending is then CW__FRAMES_HELD. A call
      * without more_follow, or flush, writes them. */
     cw__io (*send)(cw__codec *c, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                    size_t *sent);
@@ -91,7 +91,7 @@ cw__codec *cw__codec_curl_create(cw__link *link);
 
 /* Makes the codec, which the caller owns until calls->destroy. Returns NULL if there is no memory. */
 cw__codec *cw__codec_native_create(cw__link *link);
-/* Returns whether the loaded libcurl lets this codec receive; if not, libcurl's decoder does. Needs no lock. */
+/* Returns true if this codec can receive with the loaded libcurl. If it cannot, libcurl decodes. Needs no lock. */
 bool cw__codec_native_receives(void);
 
 CW__PRIVATE_END

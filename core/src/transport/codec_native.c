@@ -375,8 +375,8 @@ static bool joins_batch(const codec_native *c, size_t len_bytes)
     return false;
 }
 
-/* Writes the bytes that must go before a frame of len_bytes: output that was not accepted before, and held frames that
- * leave no room for this frame. */
+/* Writes the bytes that must go before a frame of len_bytes. These are output that was not accepted before, and
+ * held frames that leave no room for this frame. */
 static cw__io make_way(codec_native *c, size_t len_bytes)
 {
     if (!c->output || (c->base.sending == CW__FRAMES_HELD && fits_batch(c, len_bytes)))
@@ -417,7 +417,7 @@ static cw__io write_frame(codec_native *c, uint8_t part[OUTPUT_BYTES], size_t us
     return CW__IO_OK;
 }
 
-/* *sent counts masked bytes. The codec keeps those that the connection has not accepted, at most OUTPUT_BYTES. */
+/* *sent counts masked bytes. The codec keeps the bytes that the connection has not accepted, at most OUTPUT_BYTES. */
 static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                          size_t *sent)
 {

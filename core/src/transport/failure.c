@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Failure: gives each failure of libcurl a status and a text of our own, from the CURLcode, libcurl's texts about
- * TLS, errno, the verdict on a certificate, and who failed (server or proxy). libcurl's texts are compared here and
+/* Failure: gives each failure of libcurl a status and a text of our own. It uses the CURLcode, libcurl's texts about
+ * TLS, errno, the verdict on a certificate, and the party that failed (server or proxy). libcurl's texts are compared here and
  * never shown, because they may contain a proxy's password. handshake.c and link.c call this file. It needs no lock.
  * Its only I/O finds out why a file cannot be read.
  *
@@ -99,10 +99,10 @@ int cw__web_status_of_curl(int curl_code, int os_errno)
 
 /* ---- Texts ---- */
 
-/* Placeholders in the texts below: $ "the server a.example" or "the proxy 10.0.0.1:3128"; & "the server" or "the
- * proxy"; ~ the URI's host; ^ host and port of the proxy; # the variable that names it; | the control for
- * authorities; % ": " and the text of errno, if there is one; * the name that the certificate should list; ! the path
- * of a file. */
+/* Placeholders in the texts below. $ is "the server a.example" or "the proxy 10.0.0.1:3128", and & is "the
+ * server" or "the proxy". ~ is the URI's host. ^ is host and port of the proxy, and # is the variable that names
+ * it. | is the control for authorities, and ! is the path of a file. * is the name that the certificate should
+ * list. % is ": " and the text of errno, if there is one. */
 typedef struct party {
     const cw__failure *f;
     const char *name, *role; /* $ and & */
@@ -258,7 +258,7 @@ static const verdict *verdict_of(long verify_result, const char *text)
 }
 
 /* Returns the verify result for the alert that we sent (RFC 8446 section 6.2); -1 if the alert is not about a
- * certificate. It is needed because libcurl 8.14.1 loses the server's verify result behind an https:// proxy. */
+ * certificate. We need it because libcurl 8.14.1 loses the server's verify result behind an https:// proxy. */
 static long result_of_alert(const cw__failure *f)
 {
     if (f->curl_code != CURLE_SSL_CONNECT_ERROR)
@@ -464,9 +464,9 @@ static const meaning *meaning_of_code(const cw__failure *f)
         {CURLE_PARTIAL_FILE, 0,
          "$ ended the connection in the middle of its answer: see the log of &, or connect again"},
         {CURLE_UNSUPPORTED_PROTOCOL, 0,
-         "the answer of $ is not HTTP/1.1: check the port, and that the URI is that of a WebSocket"},
+         "the answer of $ is not HTTP/1.1: check the port, and that the URI names a WebSocket server"},
         {CURLE_WEIRD_SERVER_REPLY, 0,
-         "the answer of $ is not valid HTTP: check the port, and that the URI is that of a WebSocket"},
+         "the answer of $ is not valid HTTP: check the port, and that the URI names a WebSocket server"},
         {CURLE_SSL_CIPHER, CW_WEB_CannotConnect,
          "the TLS library of the loaded libcurl has none of the chosen ciphers: load another libcurl"},
         {CURLE_SSL_PINNEDPUBKEYNOTMATCH, 0,

@@ -146,10 +146,12 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
     return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
 }
 
-/* Makes the socket that libcurl asks for. It keeps the errno of a failure, which libcurl does not report. While the
- * race gathers addresses, it refuses each socket, so that libcurl names the next address. In the end libcurl reports
- * that it cannot connect, and cw__handshake_restart lets it begin again. The second transfer gets the connection that
- * won, or a new socket for a proxy that wants another connection. */
+/* Makes the socket that libcurl asks for, and keeps the errno of a failure, which libcurl does not report.
+ * If libcurl cannot race addresses itself, race.c does. libcurl then runs two transfers. In the first, this
+ * function notes each address for race.c, and refuses the socket. So libcurl offers the next address. After the
+ * last address libcurl reports that it cannot connect. race.c connects, and cw__handshake_restart prepares the
+ * second transfer. In it this function returns the socket that race.c has connected. If a proxy wants another
+ * connection, this function makes a new socket. */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     cw__handshake *h = user;
@@ -171,10 +173,11 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
     return fd;
 }
 
-/* Returns the value of CURLOPT_CAPATH that makes ca_file replace the system's authorities instead of adding to them.
- * That is NULL. But since 8.21.0 NULL means the folder that libcurl was built with, if there is one (lib/setopt.c,
- * lib/vtls/vtls_config.c). Then it is a path that is not a folder. OpenSSL and GnuTLS find no authorities there.
- * mbedTLS and wolfSSL refuse such a path, which is better than to trust authorities that the caller did not name. */
+/* Returns the value of CURLOPT_CAPATH that makes ca_file replace the system's authorities instead of adding to
+ * them. Before 8.21.0 this value is NULL. Since 8.21.0 NULL means the folder that libcurl was built with, if
+ * there is one (lib/setopt.c, lib/vtls/vtls_config.c). In that case the value is a path that is not a folder.
+ * OpenSSL and GnuTLS find no authorities there. mbedTLS and wolfSSL refuse such a path, which is better than to
+ * trust authorities that the caller did not name. */
 static const char *no_folder(void)
 {
     enum { NULL_IS_DEFAULT = 0x081500 };
@@ -261,8 +264,8 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
     SET(CURLOPT_NOSIGNAL, 1L);        /* without it each send makes extra system calls for SIGPIPE */
     SET(CURLOPT_HTTPPROXYTUNNEL, 1L); /* before 8.21 a plain ws would go to the proxy as GET ws://... */
-    /* Each connect looks its name up, even when several connects share a multi. With our race no multi is shared, and
-     * the second transfer uses the addresses of the first. */
+    /* Each connect looks its name up, even when several connects share a multi. With our race (race.c) no multi
+     * is shared, and the second transfer uses the addresses of the first. */
     SET(CURLOPT_DNS_CACHE_TIMEOUT, h->race ? -1L : 0L);
     /* The buffer of the request. With the default of 64 KiB, the frame buffers reuse its memory after the handshake,
      * and libcurl zeroes them: 64 KiB resident for each idle connection. */

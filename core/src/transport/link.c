@@ -27,7 +27,7 @@
 #include "transport.h"
 
 enum {
-    DISCARD_BYTES = 128 * 1024 /* dropped in one turn, so that the service reaches other sockets too */
+    DISCARD_BYTES = 128 * 1024 /* dropped in one turn, so that the service thread reaches other sockets too */
 };
 
 /* ---- libcurl's texts ---- */

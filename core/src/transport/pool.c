@@ -7,12 +7,12 @@
  * - Connections that are read and written at their descriptor (link.c) need their multi only to connect and to end.
  *   So several of them share a multi.
  * - Connections with TLS need their multi for every read and write. They still share a multi, so that libcurl reads the
- *   authorities only once (trust.c). A thread waits for another one for a piece of 32 KiB at most. Walking the list
+ *   authorities only once (trust.c). A thread waits for another thread for a piece of 32 KiB at most. Walking the list
  *   took 3 % of an echo with 32 members, and half of that with 16.
  * The last multi of the second kind is kept when it has no members, for the next connect.
  *
  * Only connect-only handles may enter these multis. For any other handle libcurl (8.22) looks for connections to
- * reuse, and ends those that are old or have something to read (lib/url.c).
+ * reuse. It ends connections that are old or have something to read (lib/url.c).
  *
  * Safety: service thread only, except entering. Lock order: socket, pool, service. */
 #include <errno.h>
@@ -112,7 +112,7 @@ static void destroy(cw__pool *p)
     cw__free(p);
 }
 
-/* Drops the kept pool, and keeps another one, or none. */
+/* Drops the kept pool, and keeps another pool, or none. */
 static void keep(cw__pool *p)
 {
     cw__pool *before = kept;
@@ -198,8 +198,8 @@ static void unwatch(cw__pool *p)
     p->watched_count = 0;
 }
 
-/* Watches the descriptors that libcurl waits for, with the client of one connecting member as owner. It asks libcurl
- * after each step (curl_multi_waitfds). CURLMOPT_SOCKETFUNCTION would need a table of sockets: 7 KiB for each
+/* Watches the descriptors that libcurl waits for, with the client of one connecting member as owner. The pool asks
+ * libcurl after each step (curl_multi_waitfds). CURLMOPT_SOCKETFUNCTION would need a table of sockets: 7 KiB for each
  * connection, for its whole life. */
 static bool watch(cw__pool *p)
 {
@@ -228,8 +228,9 @@ void cw__pool_forked(cw__pool *p)
 
 /* ---- Steps ---- */
 
-/* Notes the transfers that libcurl has finished, and makes the service attend their clients, except that of at_work.
- * os_errno is errno after libcurl's call; it was 0 before the call. */
+/* Notes the transfers that libcurl has finished. Makes the service thread attend each finished client. It skips
+ * the client of at_work, whose step made this call. os_errno is errno after libcurl's call; errno was 0 before
+ * the call. */
 static void note_done(cw__pool *p, const cw__pool_member *at_work, int os_errno)
 {
     CURLMsg *message;
@@ -330,7 +331,7 @@ static void look_again(cw__pool *p, const cw__pool_member *m)
     update_list(p);
 }
 
-/* Takes a member off the list of connecting members. Then the first other one watches the descriptors and takes the
+/* Takes a member off the list of connecting members. Then the first other member watches the descriptors and takes the
  * steps. */
 static void stop_connecting_locked(cw__pool *p, cw__pool_member *m)
 {

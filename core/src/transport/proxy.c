@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Proxy: decides which proxy a connection uses, from the environment variables that libcurl would read. The values
- * are checked here and libcurl gets the checked result, so that an unusable proxy is an error with every libcurl:
- * with some malformed values, 8.14.1 connects directly. A value is never shown, because a malformed one may have a
- * password anywhere. handshake.c calls this file. It reads variables only through a function that the caller passes.
+/* Proxy: decides which proxy a connection uses, from the environment variables that libcurl would read. This
+ * file checks the values, and libcurl gets the checked result. So an unusable proxy is an error with every
+ * libcurl. (With some malformed values, 8.14.1 connects directly.) A value is never shown, because a malformed
+ * value may have a password anywhere. handshake.c calls this file. It reads variables only through a function
+ * that the caller passes.
  *
  * Reasons: CW_CONNECT_FAILED. */
 #include <arpa/inet.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Race: connects to the addresses of a host side by side (Happy Eyeballs, RFC 8305), for a libcurl that cannot do so
- * well. Before 8.16 libcurl tries the addresses of one family one after another, each for half of the time that is
- * left. Before 8.20 it tries any number of them at a time. libcurl looks up the name of the host or the proxy, and
- * takes over the first connection. connect.c and handshake.c call this file. It knows only addresses.
+/* Race: connects to the addresses of a host side by side (Happy Eyeballs, RFC 8305), for a libcurl that cannot
+ * do so well. Before 8.16 libcurl tries the addresses of one family one after another, each for half of the time
+ * that is left. Before 8.20 it tries any number of them at a time. libcurl looks up the name of the host or the
+ * proxy, and takes over the first connection. connect.c and handshake.c call this file. It knows only addresses.
  *
- * The rules are those of libcurl 8.20 and later. The families take turns, IPv6 first. The next address is tried after
- * 200 ms. At most six attempts are in progress; a seventh ends the oldest. In addition, the next address is tried at
- * once when an attempt fails.
+ * The rules are the same as in libcurl 8.20 and later. The families take turns, IPv6 first. The next address is
+ * tried after 200 ms. At most six attempts are in progress; a seventh ends the oldest. In addition, the next
+ * address is tried at once when an attempt fails.
  *
  * Safety: service thread only, under the socket's lock. */
 #include <errno.h>

@@ -3,7 +3,7 @@
  * handshake, and the frame codecs. It uses engine, protocol and base.
  *
  * Safety: the objects of a connection (handshake, member of a pool, race, link, codec) are used under the lock of
- * their socket, since libcurl allows one thread at a time. Only the service thread takes steps (pool, race). A
+ * their socket. The reason is that libcurl allows one thread at a time. Only the service thread takes steps (pool, race). A
  * function that calls libcurl takes the pool's lock, after the socket's. Functions on text alone (proxy, failure)
  * need no lock.
  *
@@ -94,7 +94,7 @@ int cw__web_status_of_curl(int curl_code, int os_errno);
 /* Initialises libcurl once for the process.
  * Returns the status of cw_check_libcurl. Thread: any, no lock. */
 cw_status cw__libcurl_init(void);
-/* Returns whether libcurl reads the authorities once for a multi, and not for each connection. */
+/* Returns true if libcurl reads the authorities once for a multi; false if it reads them for each connection. */
 bool cw__libcurl_shares_trust(void);
 /* Returns whether libcurl tries a host's addresses side by side, with a limit on their number. If not, race.c does. */
 bool cw__libcurl_races(void);
@@ -128,8 +128,8 @@ bool cw__race_has_addresses(const cw__race *r);
 /* Starts the race. Call it after the last cw__race_add.
  * Returns false if there was no memory, here or in a cw__race_add. */
 bool cw__race_begin(cw__race *r);
-/* Takes the next step. The service attends client when a descriptor of the race is ready.
- * Returns the latest time for the next step; INT64_MAX = none. Afterwards the race may be won or lost. */
+/* Takes the next step. The service thread attends client when a descriptor of the race is ready. Returns the
+ * latest time for the next step; INT64_MAX = none. Afterwards the race may be won or lost. */
 int64_t cw__race_step(cw__race *r, cw__client *client, int64_t now_ms);
 /* Takes the connection that won, and writes its peer's address to from, which must have room.
  * Returns the descriptor, which the caller owns; -1 if it was taken before. */
@@ -137,8 +137,9 @@ int cw__race_take(cw__race *r, struct sockaddr *from, unsigned *len_bytes);
 
 /* ---- From trust.c: the state of the file of authorities --------------------------------------------------- */
 
-/* The properties that all connections with TLS in one multi have in common: the state of the file of authorities when
- * they began, because libcurl reads it once, and the thread that began them. */
+/* The properties that all connections with TLS in one multi have in common. One is the state of the file of
+ * authorities when the connections began, because libcurl reads the file once for a multi. The other is the
+ * thread that began them. */
 typedef struct cw__trust {
     uintmax_t device, file;
     intmax_t size_bytes, changed_s;
@@ -167,7 +168,7 @@ typedef enum cw__sharing {
 /* A handle in a pool. */
 typedef struct cw__pool_member {
     CURL *easy;
-    cw__client *client; /* the service attends it when the member has to take a step */
+    cw__client *client; /* the service thread attends it when the member has to take a step */
     cw__sharing sharing;
     cw__trust trust;     /* trust and ca_file are for CW__SHARE_TRUST only */
     const char *ca_file; /* valid until the member has settled or quit */
@@ -229,7 +230,7 @@ struct cw__link {
 /* Makes a link for a CURL handle whose handshake succeeded. The link does not own the connection.
  * Returns NULL if there is no memory. */
 cw__link *cw__link_create(CURL *easy, cw__pool *pool, int fd, cw__error *fault);
-/* Returns whether the next bytes are read from the descriptor, and not from libcurl. */
+/* Returns true if the next bytes are read from the descriptor; false if libcurl reads them. */
 static inline bool cw__link_reads_bare(const cw__link *l) { return l->is_bare && !l->has_leftover; }
 void cw__link_destroy(cw__link *l);
 /* Forgets libcurl's texts of earlier calls. For use before a libcurl call. */
@@ -251,8 +252,8 @@ cw__io cw__link_discard(cw__link *l);
 void cw__link_set_send_buffer(cw__link *l, int size_bytes);
 /* Sets wants_read for a send that wrote only sent_bytes; returns AGAIN. */
 cw__io cw__link_is_full(cw__link *l, size_t sent_bytes);
-/* Sets the socket's fault for a connection that was lost. doing is what curlwire did then ("receiving"). It waits to
- * enter the pool, so it is for codec_curl, whose pool has no other connection.
+/* Sets the socket's fault for a connection that was lost. doing is what curlwire did then ("receiving"). The call
+ * waits to enter the pool. So only codec_curl may use it, whose pool has no other connection.
  * Returns CW__IO_FAULT. */
 cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
 
@@ -277,8 +278,8 @@ typedef struct cw__handshake_settings {
     bool proxy_verify;
     bool no_delay;
     int64_t timeout_ms; /* -1 = none */
-    /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. It must stay valid
-     * until the handle is released or destroyed. */
+    /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. The race must
+     * stay valid until the handle is released or destroyed. */
     cw__race *race;
 } cw__handshake_settings;
 
@@ -317,7 +318,7 @@ CURL *cw__handshake_easy(cw__handshake *h);
 /* Forgets libcurl's texts, before a second transfer on the handle. */
 void cw__handshake_restart(cw__handshake *h);
 const cw__proxy *cw__handshake_proxy(const cw__handshake *h);
-/* Returns whether a proxy is used and has not let the connection through yet. */
+/* Returns true while a proxy still has to let the connection through; false without a proxy. */
 static inline bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h->is_past_proxy; }
 /* Returns whether the handshake uses the race of its settings. */
 bool cw__handshake_races(const cw__handshake *h);

@@ -243,9 +243,10 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__er
     return false;
 }
 
-/* If no frame came with the reply, curlwire can read the connection at its descriptor (link.c), and need not call
- * curl_ws_recv, which allocates 64 KiB and zeroes them at its first call (8.14.1 and 8.22). No frame came if libcurl
- * has taken exactly the reply's bytes from the socket. Only Linux without TLS can tell; else the result is false. */
+/* Returns true if no frame came with the reply. Then curlwire reads the connection at its descriptor (link.c),
+ * and need not call curl_ws_recv. At its first call, curl_ws_recv allocates 64 KiB and zeroes them (8.14.1 and
+ * 8.22). No frame came if libcurl has taken exactly the reply's bytes from the socket. Only Linux without TLS
+ * can tell; else the result is false. */
 bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
 {
 #ifdef __linux__
