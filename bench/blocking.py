@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The works of worker.py with blocking calls, for curlwire (python_bench.py) and the blocking peers.
+"""The works of worker.py with blocking calls, for curlwire (python_bench.py) and the other blocking clients.
 
 A client returns the library's own calls, so that no code of the benchmark is between the loop and the library.
 """

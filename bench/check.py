@@ -7,9 +7,9 @@ more than 5 % above the record in instructions.json.
 valgrind's callgrind counts two figures for each job of instructions.c: the instructions of our own code, and
 its calls to other libraries (malloc, memcpy, recv ...). The instructions inside those are not counted, so
 neither the C library nor the processor matters. The compiler does matter, so the record has figures for each
-version of one. Another version is compared with the nearest recorded version of the same compiler, within 40 %.
-A compiler without a record fails. --record replaces the figures for this compiler: use it after a change that
-is worth its instructions, or saves some. The output is TAP.
+version of a compiler. Another version is compared with the nearest recorded version of the same compiler,
+within 40 %. A compiler without a record fails. --record replaces the figures for this compiler: use it after a
+change that is worth its instructions, or saves some. The output is TAP.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def run_job(job: str, program: Path, url: str, place: Path) -> tuple[str, dict[s
 
 def measure(place: Path) -> Figures:
     place.mkdir(parents=True, exist_ok=True)
-    os.environ.pop("CFLAGS", None)  # the record is that of -O2
+    os.environ.pop("CFLAGS", None)  # the record was made with -O2
     server = build_server(place)
     core = sorted(ROOT.glob("core/src/*/*.c"))
     wrap = [f"-Wl,--wrap={name}" for name in ("recv", "send", "clock_gettime", "curl_version_info")]

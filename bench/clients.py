@@ -111,12 +111,12 @@ def make_certificate(place: Path) -> tuple[Path, Path]:
 
 
 def install_peers(venv: Path) -> Path:
-    """Installs the Python peers in the versions of requirements.txt, unless they are installed."""
+    """Installs the other Python clients in the versions of requirements.txt, unless they are installed."""
     wanted = (BENCH / "requirements.txt").read_text(encoding="utf-8")
     stamp = venv / "requirements.done"
     python = venv / "bin" / "python"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
-        print(f"installing the peers into {venv}", flush=True)
+        print(f"installing the Python clients into {venv}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
         subprocess.run([*pip, "-r", str(BENCH / "requirements.txt")], check=True)
@@ -233,7 +233,7 @@ def pin(command: list[str], processor: int | None) -> list[str]:
 
 
 class Worker:
-    """A client's process. The first job starts it, and so does the next job after one that failed."""
+    """A client's process. The first job starts it, and so does the job after a failed job."""
 
     def __init__(self, client: Client, processor: int | None) -> None:
         self.client = client

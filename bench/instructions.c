@@ -107,10 +107,10 @@ static void fill_text(const char *pattern)
 
 /* ---- The public calls -------------------------------------------------------------------------------------- */
 
-/* The connection is real until it is open and was used once. From then on this program replaces the system calls `send`
- * and `recv` of a bare connection (linked with --wrap): `send` takes everything, and `recv` always has more of the block. So
- * the figures depend neither on the kernel nor on the server. The replaced version of libcurl is one with which our own codec
- * receives. */
+/* The connection is real until it is open and was used once. From then on this program replaces the system calls
+ * `send` and `recv` of a bare connection (linked with --wrap). Its `send` takes everything, and its `recv` always has
+ * more of the block. So the figures depend neither on the kernel nor on the server. Our own codec can receive with
+ * the replaced version of libcurl. */
 static bool is_canned;
 static size_t block_at;
 
@@ -132,7 +132,8 @@ curl_version_info_data *__wrap_curl_version_info(CURLversion stamp)
 int __wrap_clock_gettime(clockid_t which, struct timespec *now);
 int __real_clock_gettime(clockid_t which, struct timespec *now);
 
-/* Each call advances the clock by a microsecond, so the service does not take the socket back, and no keepalive ping is due. */
+/* Each call advances the clock by a microsecond, so the service thread does not take the socket back, and no
+ * keepalive ping is due. */
 int __wrap_clock_gettime(clockid_t which, struct timespec *now)
 {
     static _Atomic unsigned looks;
@@ -173,7 +174,7 @@ static void open_socket(const char *url, const char *path)
     char uri[256];
     (void)snprintf(uri, sizeof uri, "%s%s", url, path);
     check(cw_socket_create(CW_MESSAGE_SOCKET, &ws) == CW_OK, "create");
-    /* so that the service has nothing to do meanwhile */
+    /* so that the service thread has nothing to do meanwhile */
     check(cw_socket_set_number(ws, CW_OPT_PING_INTERVAL, 0) == CW_OK, "ping_interval");
     check(cw_socket_connect(ws, uri, CW_TIMEOUT_DEFAULT) == CW_OK, "connect");
 }
@@ -274,7 +275,7 @@ int main(int argc, char **argv)
         check(strcmp(framing, "native") == 0, "the codec is not our own");
         message_bytes = SMALL;
         send_one();
-        receive_one(); /* so that the service leaves the socket to this thread */
+        receive_one(); /* so that the service thread leaves the socket to this thread */
         send_one();    /* nobody reads its echo, so the descriptor stays readable and no poll waits */
         message_bytes = j->message_bytes;
         is_canned = true;

@@ -34,7 +34,7 @@ function M.open(client, job, path)
   return client.open(job.url .. path)
 end
 
--- Text that compresses like typical messages. Its numbers are not those of worker.py, which take 64 bits.
+-- Text that compresses like typical messages. worker.py uses other numbers, which take 64 bits.
 local function records(size)
   local number, lines, length = 1, {}, 0
   while length < size do

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The benchmark's works through the asyncio peers, each used as its documentation recommends.
+"""The benchmark's works through the asyncio clients, each used as its documentation recommends.
 
     peers_async.py <websockets | aiohttp | curl_cffi> <asyncio | uvloop> -
 

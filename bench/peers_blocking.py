@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The benchmark's works through the blocking peers, each used as its documentation recommends.
+"""The benchmark's works through other blocking clients, each used as its documentation recommends.
 
 peers_blocking.py <websockets | websocket-client | curl_cffi> -
 """

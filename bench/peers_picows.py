@@ -4,7 +4,7 @@
     peers_picows.py <asyncio | uvloop> -
 
 The listener takes each message as bytes, as every other client returns it; the server sends each in one frame.
-Sends obey pause_writing, as its documentation recommends for a slower peer.
+Sends obey pause_writing, as its documentation recommends for a slower server.
 """
 
 from __future__ import annotations

@@ -38,10 +38,10 @@ CHART = (
     ("wss: send 1 MiB", "wss-send-1048576-1"),
 )
 TARGETS = (
-    "The ratio is curlwire's figure divided by the other's, round by round: minimum / median / maximum. "
-    "The median decides. Where several clients are named, the best of them counts. Rates should be high; "
-    "round trips (a time) and memory should be low. "
-    '"Ahead" turns times and memory around, so that above 1 is always better.'
+    "The ratio is curlwire's figure divided by the other client's, round by round: minimum / median / "
+    "maximum. The median decides. If a row names several clients, the best of them counts. Rates should be "
+    "high; round trips (a time) and memory should be low. "
+    'The target "ahead" inverts the ratios of times and memory, so that a ratio above 1 is always better.'
 )
 # The bars of a group: title, rows of which the fastest counts.
 BARS = (
@@ -62,7 +62,7 @@ def rate(run: Result) -> float:
 
 
 def figure(work: str) -> Callable[[Result], float]:
-    """The function that makes of a run the figure by which runs of this work are compared."""
+    """Returns the function that computes the figure of a run. Runs of this work are compared by this figure."""
     if work.endswith("roundtrip"):
         return lambda run: 1e6 / rate(run)
     if work == "idle":
@@ -92,7 +92,7 @@ def show_rate(per_second: float, size: int) -> str:
 
 
 def show_figure(scenario: Result, row: Result) -> str:
-    """The median as text; "cannot" or "failed" if there is none."""
+    """Returns the median as text; "cannot" or "failed" if there is none."""
     if not row["runs"]:
         return "cannot" if "unsupported" in row else "failed"
     work = scenario["work"]
@@ -107,14 +107,14 @@ def show_figure(scenario: Result, row: Result) -> str:
 
 
 def processor_us(row: Result) -> float | None:
-    """Microseconds of processor time for a message, of all threads together."""
+    """Returns the microseconds of processor time for a message, of all threads together."""
     if not row["runs"]:
         return None
     return middle([run["processor_seconds"] / run["count"] * 1e6 for run in row["runs"]])
 
 
 def ratios(ours: Sequence[float], others: Sequence[Sequence[float]], smaller: bool) -> list[float]:
-    """Our figure divided by the best of the others, round by round."""
+    """Returns our figure divided by the best of the others, round by round."""
     found = []
     for number, value in enumerate(ours):
         best = [other[number] for other in others if number < len(other)]
@@ -135,7 +135,7 @@ def by_key(whole: Result) -> dict[str, Result]:
 
 
 def judge(whole: Result, target: Target) -> tuple[str, str, str, str, str]:
-    """The row of a target: scenario, client, the clients it is compared with, target, ratio and verdict."""
+    """Returns the row of a target: scenario, client, other clients, target, ratio and verdict."""
     scenario = by_key(whole)[target.scenario]
     wanted = f"{'at most' if target.smaller else 'at least'} {target.wanted:g} x"
     if target.scenario.startswith("ws-idle") and target.wanted == 1.0:
@@ -153,7 +153,7 @@ def judge(whole: Result, target: Target) -> tuple[str, str, str, str, str]:
 
 
 def ahead_rows(whole: Result) -> list[tuple[str, str, str, str, str]]:
-    """For each scenario over wss, curlwire's ratio to the nearest peer of the same language."""
+    """Returns curlwire's ratio to the nearest other client of the same language, for each scenario over wss."""
     found = []
     for scenario in whole["scenarios"]:
         if scenario["scheme"] != "wss":
@@ -172,7 +172,9 @@ def ahead_rows(whole: Result) -> list[tuple[str, str, str, str, str]]:
                     nearest = (middle(found_ratios), label, found_ratios)
             if nearest:
                 verdict = f"{spread(nearest[2])}: {'reached' if nearest[0] > 1 else 'not reached'}"
-                found.append((scenario["title"], ours, f"every peer; nearest: {nearest[1]}", "ahead", verdict))
+                found.append(
+                    (scenario["title"], ours, f"all other clients; nearest: {nearest[1]}", "ahead", verdict)
+                )
     return found
 
 
@@ -214,7 +216,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def grid(scenarios: Sequence[Result], cell: Callable[[Result, Result], str]) -> list[str]:
-    """A table with a row for each client and a column for each scenario."""
+    """Returns a table with a row for each client and a column for each scenario."""
     labels = list(dict.fromkeys(label for scenario in scenarios for label in scenario["rows"]))
     rows = []
     for label in labels:
@@ -240,14 +242,27 @@ def cpu_cell(scenario: Result, row: Result) -> str:
 
 
 def reasons(whole: Result) -> list[str]:
-    """A line for each thing that a client cannot do or failed at, with the scenarios."""
+    """Returns a line for each failure and each missing feature of a client, with the scenarios."""
     found: dict[str, list[str]] = {}
     for scenario in whole["scenarios"]:
         for label, row in scenario["rows"].items():
             text = row.get("failed") or row.get("unsupported")
             if text:
                 found.setdefault(f"{label}: {text}", []).append(scenario["title"])
-    return [f"- {text} ({', '.join(titles)})" for text, titles in found.items()]
+    return [f"- {text} ({'; '.join(titles)})" for text, titles in found.items()]
+
+
+ROWS = [
+    '"bare socket" is a loop in C without a client library. Its other rows do more work:',
+    "",
+    '- "reading before polling" reads first, and polls only if nothing has arrived. curlwire does the same.',
+    '- "reading frame headers only" finds each frame header and counts the frames, as every client must.',
+    '- "into a buffer" copies each payload to its place in a message.',
+    '- "masking" copies and masks each message, as every client must.',
+    "",
+    "The rows `recv_into`, `copy=False`, `send_many` and `ws.batch()` use these calls of curlwire.",
+    "",
+]
 
 
 def page(whole: Result) -> str:
@@ -287,28 +302,29 @@ def page(whole: Result) -> str:
     ]
     for scheme, name in (("ws", "ws"), ("wss", "wss (TLS 1.3)")):
         one = some(scheme, "roundtrip", "receive", "send")
-        lines += [f"## One connection, {name}", "", *grid(one, show_figure)]
+        rows = ROWS if scheme == "ws" else ["[One connection, ws](#one-connection-ws) explains the rows.", ""]
+        lines += [f"## One connection, {name}", "", *rows, *grid(one, show_figure)]
         if one:
-            title = "Processor time of a message in microseconds, all threads of the client:"
+            title = "Processor time for each message in microseconds, of all threads of the client:"
             lines += [title, "", *grid(one, cpu_cell)]
         lines += grid(some(scheme, "many", "connect"), show_figure)
     lines += [
         "## Compressed messages",
         "",
-        "Records that compress to a quarter, with permessage-deflate without context takeover. Clients without "
-        "compression are left out.",
+        "The messages are records that compress to a quarter, with permessage-deflate without context "
+        "takeover. The table leaves out clients without compression.",
         "",
         *grid(some("ws", "deflated-roundtrip", "deflated-receive"), show_figure),
         "## Latency under load",
         "",
-        "The server sends at a fixed rate and does not wait for echoes. The figures are the time from the "
-        "moment when a message was due until its echo arrives: p50 / p99 / p99.9 in microseconds.",
+        "The server sends at a fixed rate and does not wait for echoes. The time begins when a message is due, "
+        "and ends when its echo arrives. The figures are p50 / p99 / p99.9 in microseconds.",
         "",
         *grid(some("ws", "latency") + some("wss", "latency"), show_figure),
         "## Memory of an idle connection",
         "",
-        "How much the process's memory (RSS) grows for each of 1,000 connections; in brackets after a "
-        "message was echoed on each.",
+        "The table shows by how much the process's memory (RSS) grows for each of 1,000 connections. The "
+        "number in parentheses is measured after one echoed message on each connection.",
         "",
         *grid(some("ws", "idle") + some("wss", "idle"), show_figure),
         f"curlwire C, ws: {whole['idle']['rss_kib_each']:.1f} KiB "

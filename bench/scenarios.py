@@ -10,7 +10,7 @@ PYTHON, C = "curlwire Python", "curlwire C"
 PICOWS = ("picows, asyncio", "picows, uvloop")
 # Additional works of one client: (work, client) to the names of works and their rows.
 VARIANTS = {
-    ("receive", "bare socket"): {"walk": "walking the headers", "collect": "into a buffer"},
+    ("receive", "bare socket"): {"walk": "reading frame headers only", "collect": "into a buffer"},
     ("send", "bare socket"): {"mask": "masking"},
     ("roundtrip", "bare socket"): {"eager": "reading before polling"},
     ("receive", PYTHON): {"into": "recv_into", "view": "copy=False"},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The benchmark's server: ws and wss, one thread, one epoll loop. It must be faster than every client that is measured.
- * Start it as "server [port [certificate key]]", as run.py does. It prints its port, then that of wss if it has a
+ * Start it as "server [port [certificate key]]", as run.py does. It prints its port, then the port of wss if it has a
  * certificate, and ends when its standard input ends. It uses sha1.c and frame.c of the core. It is not an example of a
  * server, and checks little. The paths:
  *   /echo                          returns every data frame

@@ -17,7 +17,7 @@ SSL *tls_open(SSL_CTX *context, int fd, bool is_server);
  * partial. A write that returned 0 must be repeated with the same bytes; more may follow them. */
 long tls_write(SSL *ssl, const void *data, size_t len_bytes);
 long tls_read(SSL *ssl, void *buffer, size_t size_bytes);
-/* Whether decrypted bytes wait inside, which poll() on the socket does not report. */
+/* Returns whether OpenSSL holds decrypted bytes, which poll() on the socket does not report. */
 bool tls_has_more(const SSL *ssl);
 
 #endif

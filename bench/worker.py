@@ -8,7 +8,7 @@ Otherwise its arguments are the job. The works:
 roundtrip   sends a message and waits for its echo
 receive     receives from a flooding server until the end
 send        sends messages one by one; ends when the server has reported every byte
-many        makes round trips on many connections at once; the count is that of all together
+many        makes round trips on many connections at once; the count is for all together
 latency     echoes messages that the server sends at a fixed rate (the "size") to many connections; the server
             times each from the moment when it was due (pace.h)
 connect     opens connections one after another; they stay open until the end

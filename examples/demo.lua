@@ -4,8 +4,8 @@
 --
 --     lua5.4 demo.lua [MIB]     the size of the file, 256 by default
 --
--- Environment: CW_ECHO_WSS is the address of a wss:// echo server, CW_CA_FILE a file with the certificate of its
--- authority, and CW_REFUSED_WS an address that refuses connections.
+-- Environment: CW_ECHO_WSS is the address of a wss:// echo server. CW_CA_FILE is a file with the certificate of its
+-- authority. CW_REFUSED_WS is an address that refuses connections.
 
 local curlwire = require "curlwire"
 local digest = require "openssl.digest" -- SHA-256, which Lua lacks: Debian package lua-luaossl

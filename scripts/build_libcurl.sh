@@ -20,8 +20,9 @@ LIBPSL_LEAST=0.21.0
 SUFFIXES=/usr/share/publicsuffix/public_suffix_list.dat
 
 # --enable-unity compiles all as one C file, in half the time, if Perl is installed. libcurl's symbol hiding is off, because
-# it would export libcurl's own API; -fvisibility=hidden hides everything. --without-ca-path: with a folder of certificates
-# beside the bundle, libcurl (8.22: lib/vtls/openssl.c) reads and keeps the bundle anew for each connection.
+# it would export libcurl's own API. -fvisibility=hidden hides everything. --without-ca-path is needed because of libcurl's
+# cache (8.22: lib/vtls/openssl.c). With a folder of certificates beside the bundle, libcurl reads and keeps the bundle anew
+# for each connection.
 OPTIONS="--disable-shared --enable-static --with-pic --enable-unity --disable-symbol-hiding
     --disable-dependency-tracking --disable-docs --disable-manual --disable-libcurl-option
     --enable-websockets --with-openssl --with-zlib --without-ca-path

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Checks the folders of the core: a file includes and calls only code of its own folder and of those below it,
-and files do not call each other in a circle.
+"""Checks the folders of the core. A file includes and calls only code of its own folder and of lower folders.
+Files do not call each other in a circle.
 
     python3 scripts/check_folders.py [ROOT]
 

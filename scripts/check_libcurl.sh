@@ -5,9 +5,9 @@
 #     sh scripts/check_libcurl.sh [cflags | libs | version]
 #
 # Prints the flags, or the version; without an argument it only checks. libs includes zlib, which the core needs too.
-# LIBCURL=private, the default, takes the libcurl that scripts/build_libcurl.sh has built. LIBCURL=system takes the one that
-# pkg-config finds, else that of the curl-config in PATH; CURL_CONFIG=/path/to/curl-config takes that one instead.
-# Makefile and setup.py call this script.
+# LIBCURL=private, the default, takes the libcurl that scripts/build_libcurl.sh has built. LIBCURL=system takes the libcurl
+# that pkg-config finds, else that of the curl-config in PATH. CURL_CONFIG=/path/to/curl-config then takes that libcurl
+# instead. Makefile and setup.py call this script.
 set -eu
 
 refuse() {

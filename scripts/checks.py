@@ -815,7 +815,7 @@ def round_trips(commands: str) -> str:
     after = {
         "pip": f"cat > round_trip.py <<'END'\n{PYTHON_ROUND_TRIP}END\n"
         "~/curlwire-venv/bin/python round_trip.py\n",
-        # in another folder, because LuaRocks leaves the module of the last version in the one where it builds
+        # in another folder, because LuaRocks leaves the last version's module in the folder where it builds
         "luarocks": f"cd ~\ncat > round_trip.lua <<'END'\n{LUA_ROUND_TRIP}END\n"
         "for lua in lua5.1 lua5.2 lua5.3 lua5.4 luajit; do $lua round_trip.lua; done\n",
         "make install": './echo "$CW_ECHO_WS/"\n',
@@ -845,7 +845,7 @@ def install_blocks() -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```$", section[1] if section else "", re.MULTILINE | re.DOTALL)
 
 
-# The reply of apt when an archive has expired, as that of a snapshot does: it lists nothing and says why.
+# The reply of apt when an archive has expired, as a snapshot's archive does: it lists nothing and says why.
 EXPIRED = "E: Release file for http://archive.test/debian/dists/sid/InRelease is expired (invalid since 9d)."
 FAKE_APT = f"""case "$*" in
 *--print-uris*) echo "'http://archive.test/debian/dists/stable/InRelease' x" ;;

@@ -181,7 +181,7 @@ def ends_children() -> Iterator[None]:
 
 
 def watch(process: subprocess.Popen[str], limit_s: float, notes: list[str]) -> None:
-    """Waits for the program and its children, and ends those that take too long."""
+    """Waits for the program and its children, and ends each that takes too long."""
     group = process.pid
     try:
         process.wait(limit_s)

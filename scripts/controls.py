@@ -5,8 +5,8 @@
 
 Writes the types for Python (options.py; _core.pyi, with the docstrings of the built module), the annotations
 for Lua and the table of docs/controls.md. --check, which lint calls, changes nothing. It fails if one of these
-files is out of date, or if no code uses a control or no test names it. --lua prints the table for the tests in
-Lua.
+files is out of date, if no code uses a control, or if no test names a control. --lua prints the table for the
+tests in Lua.
 """
 
 from __future__ import annotations

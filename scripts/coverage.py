@@ -5,8 +5,9 @@
 
 Runs tests/core, built as the variant cov. Prints the lines and branches of each file, and every line that no
 test reached. Fails below 95 % of the lines or 85 % of the branches. The pollers of other systems are not
-compiled, so they do not count. Branches are those that gcc makes of our code, except for exceptions and code
-that gcc knows to be unreachable. A line that no test can reach has a comment LCOV_EXCL_LINE with the reason.
+compiled, so they do not count. It counts the branches that gcc makes of our code. It leaves out exceptions and
+code that gcc knows to be unreachable. A line that no test can reach has a comment LCOV_EXCL_LINE with the
+reason.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ Definition = ast.ClassDef | ast.FunctionDef
 
 
 def python_definitions() -> dict[str, list[Definition]]:
-    """Each public class and function, those of the extension by its stub. Overloads are several."""
+    """Each public class and function. The stub gives the names of the extension. Each overload counts."""
     found: dict[str, list[Definition]] = {}
     for path in [*sorted(PACKAGE.glob("*.py")), PACKAGE / "_core.pyi"]:
         for node in ast.parse(read(path)).body:
@@ -432,7 +432,7 @@ def c_names(code: str) -> list[str]:
 
 
 def c_table(code: str, name: str) -> str:
-    """The rows of a table of the header. It is documented by what it makes: constants."""
+    """The rows of a table of the header. The page lists the constants that the table makes."""
     if name == "CW_OPTION_LIST":
         return "[Controls](../controls.md) shows the rows.\n"
     prefix = TABLE_PREFIX.get(name, "")

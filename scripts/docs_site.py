@@ -137,6 +137,6 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> None:
-    """MkDocs calls this for each page. One that loads something from another host is told, like a dead link."""
+    """MkDocs calls this for each page. It reports a page that loads from another host, like a dead link."""
     for address in FOREIGN.findall(output):
         logging.getLogger("mkdocs").warning(f"{page.file.src_uri} loads {address}")

@@ -3,11 +3,13 @@
 
     python3 scripts/errors.py [--check]
 
-It reads C, Python and Lua. A text in C gets its status from its call, or from the body of the function that is
-called, or from a line in the comment at the top of its file: "Errors: CW_..." where the file has whole texts,
-"Reasons: CW_..." where it has parts of them. What reads as a sentence in the core and is not compared counts as
-a text. --check, which lint calls, changes nothing. It fails if the page differs, if a call that makes an error
-has no text that can be read, if a text has no status, and if an error of the core does not say what to do.
+It reads C, Python and Lua. The status of a text in C comes from its call, from the body of the called function,
+or from the comment at the top of the file. The comment says "Errors: CW_..." if the file has whole texts, and
+"Reasons: CW_..." if it has parts of texts. A string of the core is a text if it reads as a sentence and no code
+compares it.
+
+lint calls --check, which changes nothing. --check fails if the page differs, if a call that makes an error
+has no readable text, or if a text has no status. It also fails if an error of the core does not say what to do.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ CORE = "The core: what Python, Lua and C programs see"
 REASONS = "Reasons"
 PYTHON = "Python"
 LUA = "Lua"
-GAP = "…"  # where a value stands
+GAP = "…"  # stands for a value
 
 # ---- C: tokens
 
@@ -38,11 +40,14 @@ TOKEN = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 MACRO = re.compile(r'^[ \t]*#define (\w+)[ \t]+([^\n]*"[^\n]*)$', re.MULTILINE)
-# calls of which a text is compared or matched, and never shown
+# calls that compare their texts and never show them
 MATCHES = re.compile(r"str|mem(?!ory)|is_")
 PROSE = re.compile(r"[a-z]{2}[a-z,;:')]* [a-z(]|^[:;] [a-z]+ ")
-# who is at the other end, or what is missing: a part of a sentence
-NAME = re.compile(r"(the \w+( or the \w+)?|\w+ and \w+|connecting to .*|the certificate of \W*)$")
+# part of a sentence: the other end, the event that a call waits for, something missing, a number in parentheses
+NAME = re.compile(
+    r"(the \w+( or the \w+)?|\w+ and \w+|an event|bytes to read|the end of the connection|user name or password"
+    r"|\(.*\))$"
+)
 FAILS = re.compile(
     r"cw__fail(_limit)?|cw__error_set|PyErr_(Format|SetString)|PyErr_WarnEx|luaL_(arg)?error|raise_\w+"
 )
@@ -62,7 +67,7 @@ def value_of(literal: str) -> str:
 
 
 class Source:
-    """A C file: its tokens, texts that stand together made one, and where each function begins and ends."""
+    """A C file: its tokens (adjacent texts are one token), and the places where its functions begin and end."""
 
     def __init__(self, path: Path, shared: dict[str, str]) -> None:
         self.path = path
@@ -106,7 +111,7 @@ class Source:
             yield last
 
     def find_functions(self) -> Iterator[tuple[int, int, str]]:
-        """Where each body begins and ends, and the function's name."""
+        """Yields the begin and the end of each body, and the function's name."""
         depth, begin, name = 0, 0, ""
         for at, token in enumerate(self.tokens):
             if token.text == "{" and token.kind == "mark":
@@ -120,7 +125,7 @@ class Source:
                     begin = 0
 
     def name_before(self, closing: int) -> str:
-        """The name before the parenthesis that ends there."""
+        """Returns the name before the parentheses that end at this token."""
         depth = 0
         for at in range(closing, -1, -1):
             depth += {")": 1, "(": -1}.get(self.tokens[at].text, 0) if self.tokens[at].kind == "mark" else 0
@@ -132,7 +137,7 @@ class Source:
         return next((f for f in self.functions if f[0] <= at <= f[1]), None)
 
     def enclosing(self, at: int) -> list[tuple[str, int]]:
-        """The calls, the innermost first, and the braces around a token: name and place of the parenthesis."""
+        """Returns the calls and braces around a token, the innermost first: name, place of the parenthesis."""
         depth, around = 0, []
         for place in range(at - 1, -1, -1):
             token = self.tokens[place]
@@ -152,7 +157,7 @@ class Source:
         return around
 
     def arguments(self, opening: int) -> list[list[Token]]:
-        """Those of the call whose parenthesis that is."""
+        """Returns the arguments of the call that has its parenthesis at this token."""
         depth, found = 0, [[]]  # type: ignore[var-annotated]
         for token in self.tokens[opening:]:
             is_mark = token.kind == "mark"
@@ -183,7 +188,7 @@ class Row:
 
 @dataclass
 class Found:
-    """What was found of one language, and what is wrong with it."""
+    """The texts of one language, and the faults of these texts."""
 
     rows: list[Row] = field(default_factory=list)
     reasons: list[Row] = field(default_factory=list)
@@ -201,7 +206,7 @@ class Reader:
         self.used: set[int] = set()  # the texts that a call has, by id of their tokens
 
     def status_in_body(self, home: Source, name: str) -> list[str]:
-        """The statuses that a function's body names, if it is one of this part."""
+        """Returns the statuses that a function's body names, if the function is in this part of the tree."""
         for source in [home, *self.sources]:
             for begin, end, function in source.functions:
                 if function == name:
@@ -228,7 +233,7 @@ class Reader:
         return []
 
     def status_given(self, name: str) -> list[str]:
-        """The exceptions that callers give a function."""
+        """Returns the exceptions that callers pass to a function."""
         given: set[str] = set()
         for source in self.sources:
             for at, token in enumerate(source.tokens[1:], 1):
@@ -242,7 +247,7 @@ class Reader:
         return f" `{web[0]}`" if len(web) == 1 and web[0] != "Unknown" else ""
 
     def options(self, source: Source, at: int, argument: list[Token]) -> list[str]:
-        """The texts that an argument may stand for, where they are sentences or parts of one."""
+        """Returns the texts that an argument may have, if they are sentences or parts of a sentence."""
         texts = [token for token in argument if token.kind == "text"]
         function = source.function_at(at)
         if not texts and len(argument) == 1 and function:
@@ -259,7 +264,7 @@ class Reader:
         return list(dict.fromkeys(token.text for token in texts))
 
     def add_call(self, source: Source, at: int, opening: int, status: list[str]) -> None:
-        """A call that makes an error of a format and values."""
+        """Adds the texts of a call that makes an error from a format and values."""
         arguments = source.arguments(opening)
         first = next((i for i, words in enumerate(arguments) if any(t.kind == "text" for t in words)), None)
         if first is None:
@@ -288,7 +293,7 @@ class Reader:
                 self.found.rows.append(Row(text, label, place))
 
     def add_rest(self, source: Source, at: int, placeholders: str) -> None:
-        """A text that no such call has: of a table, of a function that gives a reason, of a hint."""
+        """Adds a text of no such call: it is in a table, or a function returns it as a reason or hint."""
         token = source.tokens[at]
         around = source.enclosing(at)
         calls = [name for name, _ in around if name not in "{["]
@@ -342,7 +347,7 @@ def function_begins(source: Source, place: int) -> bool:
 
 
 def is_matched(source: Source, at: int, around: list[tuple[str, int]]) -> bool:
-    """Whether the text is there to be compared: in a column "words", or in a list that a str function gets."""
+    """Returns whether code compares the text, in a column "words" or in a list that a str function gets."""
     lists = [place for name, place in around if name == "{"]
     for place in lists:
         declared = [t.text for t in source.tokens[max(0, place - 12) : place]]
@@ -357,7 +362,7 @@ def is_matched(source: Source, at: int, around: list[tuple[str, int]]) -> bool:
 
 
 def advice_of(source: Source, around: list[tuple[str, int]]) -> Token | None:
-    """Of a row of a table whose struct has "advice": that text."""
+    """Returns the second text of a row, if it belongs to a table whose struct has a member "advice"."""
     lists = [place for name, place in around if name == "{"]
     declared = [t.text for t in source.tokens[max(0, lists[-1] - 5) : lists[-1]]]
     if len(declared) < 5 or not re.search(rf"struct {declared[0]} {{[^}}]*\badvice\b", source.code):
@@ -367,7 +372,7 @@ def advice_of(source: Source, around: list[tuple[str, int]]) -> Token | None:
 
 
 def filled(text: str, chosen: list[str | None]) -> str:
-    """A format with its values: those that were chosen, and GAP for the others."""
+    """Returns a format with its values: the chosen ones, and GAP for the others."""
     values = iter(chosen)
 
     def put(found: re.Match[str]) -> str:
@@ -413,7 +418,7 @@ def read_python(found: Found) -> None:
             )
             if text is not None and PROSE.search(text):
                 place = f"{path.relative_to(ROOT)}:{call.lineno}"
-                found.rows.append(Row(re.sub(f"{GAP}+", GAP, text), f"`{status}`", place))
+                found.rows.append(Row(re.sub(f"{GAP}(?: ?{GAP})*", GAP, text), f"`{status}`", place))
 
 
 def read_lua(found: Found) -> None:
@@ -428,7 +433,8 @@ def read_lua(found: Found) -> None:
 
 
 def split(text: str) -> tuple[str, str]:
-    """What failed, and what to do about it: what follows the last colon, semicolon or full stop."""
+    """Returns what failed, and what to do: the words after the last colon, semicolon or full stop."""
+    text = text.removesuffix(f". {GAP}")
     places = [found.end() for found in re.finditer(r"(?<=\S)[:;.] (?=[A-Za-z/])", text)]
     places = [at for at in places if text.count("(", 0, at) <= text.count(")", 0, at)]
     if not places:
@@ -441,10 +447,9 @@ def cell(text: str) -> str:
 
 
 def what_to_do(what: str, status: str) -> str:
-    """For a text that says no more than what failed."""
-    if re.search(r"must be|takes|needs|lacks|not a |two values", what):
-        return "Pass what the text asks for"
-    return "Connect again" if "CW_CLOSED" in status else ""
+    """Returns the advice for a text that only says what failed."""
+    says_what_is_right = re.search(r"must be|takes|needs|lacks|not a |two values", what)
+    return "Connect again" if "CW_CLOSED" in status and not says_what_is_right else ""
 
 
 def table(rows: list[Row], *, is_split: bool) -> list[str]:
@@ -456,8 +461,10 @@ def table(rows: list[Row], *, is_split: bool) -> list[str]:
     unique = {(row.text, row.advice, row.status) for row in rows}
     for text, given, status in sorted(unique, key=lambda row: (row[0].lower(), row)):
         what, advice = (text, given) if given else split(text)
-        advice = re.sub(r"^[a-z](?=[a-z]*[ ,])", lambda first: first.group().upper(), advice)
+        advice = re.sub(r"^[a-z](?=[a-z-]*[ ,])", lambda first: first.group().upper(), advice)
         advice = advice or what_to_do(what, status)
+        if not advice and re.fullmatch(f"{GAP} must be {GAP}, not {GAP}", what):  # no words to search for
+            continue
         lines.append(
             f"| {cell(what)} | {status} | {cell(advice)} |" if is_split else f"| {cell(text)} | {status} |"
         )
@@ -465,7 +472,7 @@ def table(rows: list[Row], *, is_split: bool) -> list[str]:
 
 
 def statuses() -> list[tuple[str, str]]:
-    """Names and texts."""
+    """Returns the names of the statuses, and their texts."""
     text = HEADER.read_text(encoding="utf-8")
     block = text[text.index("#define CW_STATUS_LIST") :].split("\n\n")[0]
     return re.findall(r'X\((CW_\w+), -?\d+, "([^"]+)"\)', block)
@@ -485,11 +492,11 @@ def page(core: Found, python: Found, lua: Found) -> str:
     lines = [
         "# Errors",
         "",
-        "All errors, by their texts (look up). `make errors` writes this page from the sources.",
+        "Use this page to look up an error by its text. `make errors` writes the page from the sources.",
         "",
         "To find an error, copy three or four neighbouring words of its text, and search this page for them.",
-        f"Each value (a name, a number, a path) is `{GAP}` here. Words after a colon may be in",
-        f"[Reasons](#{slug(REASONS)}). Python and Lua may add a hint at the end of a text of the core.",
+        f"The page shows `{GAP}` for each value (a name, a number, a path) and for each reason.",
+        f"[Reasons](#{slug(REASONS)}) lists the reasons. Python and Lua may add a hint to the end of a text.",
         "",
         "Python:",
         "",
@@ -503,7 +510,7 @@ def page(core: Found, python: Found, lua: Found) -> str:
         "    print(error.status)  # WebErrorStatus.CANNOT_CONNECT",
         "```",
         "",
-        "Lua, where `err.name` is the status, and `err.status` the `WebErrorStatus`:",
+        "Lua (`err.name` is the status, and `err.status` is the `WebErrorStatus`):",
         "",
         "```lua",
         'local curlwire = require "curlwire"',
@@ -528,7 +535,7 @@ def page(core: Found, python: Found, lua: Found) -> str:
         "",
         f"## {REASONS}",
         "",
-        "A reason stands in the place of … in a text above.",
+        "An error has one of these reasons where a text above shows `…`.",
         "",
         *table(core.reasons, is_split=False),
     ]
@@ -536,7 +543,8 @@ def page(core: Found, python: Found, lua: Found) -> str:
         "",
         f"## {PYTHON}",
         "",
-        "The status of these rows is the class of the exception, or the status of the core.",
+        "The column status has the class of the exception, or the status of the core.",
+        "If the last cell is empty, correct the call as the text says.",
         "",
         *table(python.rows + python.reasons, is_split=True),
     ]
@@ -544,7 +552,8 @@ def page(core: Found, python: Found, lua: Found) -> str:
         "",
         f"## {LUA}",
         "",
-        "`error()` means that the call itself is wrong: Lua raises an error.",
+        "`error()` means that Lua raises an error, because the call itself is wrong.",
+        "If the last cell is empty, correct the call as the text says.",
         "",
         *table(lua.rows + lua.reasons, is_split=True),
     ]
@@ -556,7 +565,7 @@ def slug(title: str) -> str:
 
 
 def left_out(found: Found) -> list[str]:
-    """Texts of the core that do not say what to do."""
+    """Returns a line for each text of the core that does not say what to do."""
     lacking = [row for row in found.rows if row.is_checked and not split(row.text)[1]]
     return [f'{row.place}: "{row.text}" does not say what to do' for row in lacking]
 

@@ -33,7 +33,7 @@ mirror() {
 }
 
 MIRROR=${MIRROR:-$(mirror)}
-[ -n "$MIRROR" ] || fail "apt does not use an archive of Debian. Set MIRROR to the address of one"
+[ -n "$MIRROR" ] || fail "apt does not use an archive of Debian. Set MIRROR to the address of an archive of Debian"
 
 unmount() {
     for folder in proc sys dev; do
@@ -129,7 +129,7 @@ for release in "$@"; do
     root=$ROOTS/$release
     make_base
     for number in 1 2 3; do
-        make_root # a fresh one for each block, because the packages of one block must not help the next
+        make_root # a fresh system for each block, because the packages of one block must not help the next
         count "$release: README.md, Install, block $number" install_block "$number"
     done
     [ -z "$is_install_only" ] || continue

@@ -7,9 +7,10 @@ Makes one small change (a mutant) at a time in a file of core/src, and runs the 
 fails kills the mutant. A mutant that survives is a fault that the tests would not find. It gets a new test in
 tests/core, or an entry in tests/mutants.txt with the reason why the change cannot be observed.
 
-Only the changed file is compiled. A mutant is dropped if its object code equals that of the file or of another
-mutant. The tests of TESTS are linked with it and run in that order, first plainly, then under AddressSanitizer
-and UBSan, as in the suite core-asan. A survivor that is not listed is then run with every other C test.
+Only the changed file is compiled. A mutant is dropped if its object code equals the object code of the file or
+of another mutant. The tests of TESTS are linked with it and run in that order, first plainly, then under
+AddressSanitizer and UBSan, as in the suite core-asan. A survivor that is not listed is then run with every
+other C test.
 
 A test that hangs kills the mutant. The limits are multiples of what the test takes without a mutant. They count
 processor time, so that a busy machine kills no mutant, and wall-clock time, with a wide margin. A case that
@@ -18,8 +19,8 @@ fails is run again alone, and kills only if it fails again. build/mutants keeps 
 The files in SAMPLES are sampled, and the report says so. A sample depends on the seed and on what its mutants
 change, so an edit elsewhere in the file does not alter it.
 
-Fails if a survivor is not listed, if a listed mutant is killed, if an entry matches no mutant, or if less than
-95 % of all mutants are killed.
+Fails if a survivor is not listed, if a listed mutant is killed, or if an entry matches no mutant. Also fails if
+less than 95 % of all mutants are killed.
 """
 
 from __future__ import annotations
@@ -461,7 +462,7 @@ class Report:
 
 
 def distinct(file: str, mutants: list[Mutant], original: str) -> list[Mutant]:
-    """One mutant for each object code. It has the reason of any equal one that is listed."""
+    """One mutant for each object code. It has the reason of an equal mutant that is listed."""
     found: dict[str, Mutant] = {}
     for mutant in mutants:
         if mutant.object_hash in ("", original):

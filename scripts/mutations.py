@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Makes mutants of a C file for mutants.py. A mutant is the same source with one small change.
 
-The changes: another operator, one operand of && and ||, a number plus or minus 1, true and false exchanged, an
-empty string, a statement removed, a condition that always or never holds, one branch of ?:, return 0, and
-comparisons with and without regard to case. Assertions are not changed, nor are lines with LCOV_EXCL, which no
-test can reach.
+A change puts in another operator, one operand of && or ||, a number plus or minus 1, or an empty string. It
+exchanges true and false, or removes a statement. It makes a condition hold always or never, takes one branch of
+?:, or returns 0. It compares with or without regard to case. Assertions are not changed, nor are lines with
+LCOV_EXCL, which no test can reach.
 """
 
 from __future__ import annotations

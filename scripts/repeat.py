@@ -3,8 +3,8 @@
 
     python scripts/repeat.py [--times N] [--busy N] [SUITE ...]
 
-Without a SUITE, it runs the suites in OFTEN, which have failed so on some machine, 20 times each, and all
-others 3 times. --busy sets the number of busy loops (2). Run it inside tests/servers/run.py, after `sh
+Without a SUITE, it runs the suites in OFTEN 20 times each, because they have failed so on some machine. It runs
+all others 3 times. --busy sets the number of busy loops (2). Run it inside tests/servers/run.py, after `sh
 scripts/build.sh test`. It ends with the failures and the line "N passed, N failed", which counts the runs.
 """
 

@@ -5,7 +5,7 @@
 #
 #     [PYTHON=python3] [LUA=lua] sh scripts/round_trip.sh [VARIABLE=VALUE ...]
 #
-# The variables are those of make. The script makes a Python environment for setup.py and the echo server in
+# The variables are the same as for make. The script makes a Python environment for setup.py and the echo server in
 # build/round_trip.
 set -eu
 cd "$(dirname "$0")/.."

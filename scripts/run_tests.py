@@ -297,7 +297,7 @@ def run_here(name: str, suite: Callable[[], Counts]) -> Counts:
 
 def run_beside(name: str) -> tuple[Counts, str]:
     """Runs one suite in a separate process and returns its output, so that outputs are not mixed."""
-    # each program of the suite has its own limit; this one ends the suite if it hangs itself
+    # each program of the suite has its own limit; this limit ends the suite if the suite hangs
     ended = children.run([sys.executable, __file__, name], cwd=ROOT, limit_s=2 * LIMIT_S, is_bounded=False)
     lines = ended.output.splitlines()
     last = re.fullmatch(r"(\d+) passed, (\d+) failed", (lines or [""])[-1])

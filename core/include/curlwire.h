@@ -17,10 +17,10 @@
  *   6. A socket that was open gets exactly one closed event. A failed connect gets none.
  *
  * Threads
- *   Any thread may make any call, unless the comment of the call says otherwise. No call holds a lock while it waits. If a
- *   call fails, no event will follow for it.
- *   A call that takes the socket's lock may have to wait for another thread (the service thread included) that works on
- *   the same socket: at most for one step of a TLS handshake, 20 ms. cw_socket_try_receive never waits for the lock.
+ *   Any thread may make any call, unless the comment of the call says otherwise. No call holds a lock while it waits. A
+ *   call that fails produces no event.
+ *   A call that takes the socket's lock may wait for another thread that holds it, for example the service thread. That
+ *   takes at most 20 ms: one step of a TLS handshake. cw_socket_try_receive never waits for the lock.
  *
  * Errors
  *   A failed call stores its details in the calling thread: see cw_error_message. It also clears its results: pointers
@@ -57,22 +57,22 @@ typedef struct cw_event cw_event;
 /* ---- Status ------------------------------------------------------------------------------------------- */
 
 /* The results of calls: name, value, and the text of cw_status_text. 0 is success; failures are negative. */
-#define CW_STATUS_LIST(X)                                             \
-    X(CW_OK, 0, "done")                                               \
-    /* not now; the connection is fine */                             \
-    X(CW_WOULD_BLOCK, -1, "it would have to wait")                    \
-    X(CW_TIMED_OUT, -2, "timed out")                                  \
-    X(CW_INTERRUPTED, -3, "interrupted while waiting")                \
-    /* the call is wrong; nothing was done */                         \
-    X(CW_INVALID_ARGUMENT, -10, "invalid argument")                   \
-    X(CW_INVALID_STATE, -11, "not allowed in this state")             \
-    X(CW_AFTER_FORK, -12, "the socket belongs to the parent process") \
-    /* there is no connection, or it has ended */                     \
-    X(CW_CONNECT_FAILED, -20, "could not connect")                    \
-    X(CW_CLOSED, -21, "the connection is closed")                     \
-    /* the machine lacks a resource */                                \
-    X(CW_NO_MEMORY, -30, "out of memory")                             \
-    X(CW_SYSTEM_ERROR, -31, "the system refused a resource")          \
+#define CW_STATUS_LIST(X)                                                                \
+    X(CW_OK, 0, "done")                                                                  \
+    /* the call did not finish in time or was interrupted; the connection still works */ \
+    X(CW_WOULD_BLOCK, -1, "the call would have to wait")                                 \
+    X(CW_TIMED_OUT, -2, "the call waited as long as it may")                             \
+    X(CW_INTERRUPTED, -3, "the call was interrupted while it waited")                    \
+    /* the call is wrong; nothing was done */                                            \
+    X(CW_INVALID_ARGUMENT, -10, "an argument cannot be used")                            \
+    X(CW_INVALID_STATE, -11, "the call is not allowed in this state")                    \
+    X(CW_AFTER_FORK, -12, "the socket belongs to the parent process")                    \
+    /* there is no connection, or it has ended */                                        \
+    X(CW_CONNECT_FAILED, -20, "the connect failed")                                      \
+    X(CW_CLOSED, -21, "the connection is closed")                                        \
+    /* the machine lacks a resource */                                                   \
+    X(CW_NO_MEMORY, -30, "memory ran out")                                               \
+    X(CW_SYSTEM_ERROR, -31, "the system refused a resource")                             \
     X(CW_UNSUPPORTED, -32, "the loaded libcurl cannot do this")
 
 typedef enum cw_status {
@@ -81,7 +81,8 @@ typedef enum cw_status {
 #undef CW_X
 } cw_status;
 
-/* WebErrorStatus of Windows.Web, with the same names and numbers. From 300 on, the number is the HTTP status. */
+/* Why a connection failed. Names and numbers are the same as in UWP's WebErrorStatus (Universal Windows Platform). From
+ * 300 on, the number is the HTTP status. */
 #define CW_WEB_STATUS_LIST(X)              \
     X(Unknown, 0)                          \
     X(CertificateCommonNameIsIncorrect, 1) \
@@ -185,7 +186,7 @@ CW_API int cw_error_option(void);
  * Thread   any */
 CW_API int cw_ms_of_seconds(double seconds);
 
-/* A waiting call calls this hook in its own thread, every 50 ms and after each signal. It holds no lock then.
+/* A waiting call calls this hook in its own thread, every 50 ms and after each signal. No lock is held during the hook.
  * Returns  true to end the wait with CW_INTERRUPTED */
 typedef bool (*cw_wait_hook)(void *arg);
 
@@ -200,22 +201,23 @@ typedef enum cw_class {
     CW_STREAM_SOCKET = 1   /* StreamWebSocket: a stream of bytes in constant memory */
 } cw_class;
 
-/* SocketMessageType, with UWP's numbers. */
+/* The type of a message. The values are the same as in UWP's SocketMessageType. */
 typedef enum cw_kind { CW_BINARY = 0, CW_UTF8 = 1 } cw_kind;
 
 /* The extension to offer: permessage-deflate (RFC 7692) or none. */
 typedef enum cw_compression { CW_COMPRESSION_NONE = 0, CW_COMPRESSION_DEFLATE = 1 } cw_compression;
 
+/* Which code makes frames: libcurl (curl) or curlwire (native). Auto uses native where libcurl allows it. */
 typedef enum cw_framing { CW_FRAMING_AUTO = 0, CW_FRAMING_CURL = 1, CW_FRAMING_NATIVE = 2 } cw_framing;
 
-/* MessageWebSocketReceiveMode, with UWP's numbers. */
+/* Whether receive returns whole messages or parts. The values are the same as in UWP's MessageWebSocketReceiveMode. */
 typedef enum cw_receive_mode { CW_FULL_MESSAGE = 0, CW_PARTIAL_MESSAGE = 1 } cw_receive_mode;
 
-#define CW_STATE_LIST(X)                                                              \
-    X(CW_STATE_NEW, 0, "new") /* also after a failed connect, which may be retried */ \
-    X(CW_STATE_CONNECTING, 1, "connecting")                                           \
-    X(CW_STATE_OPEN, 2, "open")                                                       \
-    X(CW_STATE_CLOSING, 3, "closing") /* a close frame was sent or received */        \
+#define CW_STATE_LIST(X)                                                                               \
+    X(CW_STATE_NEW, 0, "new") /* before a connect, and after a failed connect, which may be retried */ \
+    X(CW_STATE_CONNECTING, 1, "connecting")                                                            \
+    X(CW_STATE_OPEN, 2, "open")                                                                        \
+    X(CW_STATE_CLOSING, 3, "closing") /* a close frame was sent or received */                         \
     X(CW_STATE_CLOSED, 4, "closed")
 
 typedef enum cw_state {
@@ -261,8 +263,8 @@ typedef enum cw_option_type {
     CW_TYPE_BYTES  /* any bytes; empty = unset */
 } cw_option_type;
 
-/* The table of controls. From this table come the settings of the core, the attributes of the bindings with their texts
- * and types, and the table of docs/controls.md; scripts/controls.py writes or compares them. The columns:
+/* The table of controls. The core's settings come from this table. So do the attributes of the bindings with their texts
+ * and types, and the table of docs/controls.md. scripts/controls.py writes or compares them. The columns:
  *   name, key   the name in C, and the name everywhere else
  *   type        of the value
  *   default, least, most   of a number; for CW_TYPE_BYTES, most is the largest size in bytes
@@ -294,7 +296,7 @@ typedef enum cw_option_type {
     X(CW_OPT_CLOSE_TIMEOUT, "close_timeout", CW_TYPE_MS, 10000, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
       "Limit for the closing handshake; it starts when the server's system has received all data") \
     X(CW_OPT_PING_INTERVAL, "ping_interval", CW_TYPE_MS, 20000, 0, INT32_MAX, BOTH, NULL, "no pings", NULL, \
-      "Time between two keepalive pings, and from the last data to a ping; 0: no pings") \
+      "A keepalive ping is sent this long after the last ping or the last data; 0: no pings") \
     X(CW_OPT_PING_TIMEOUT, "ping_timeout", CW_TYPE_MS, 20000, 0, INT32_MAX, BOTH, NULL, "no limit", NULL, \
       "If nothing arrives for this long after a keepalive ping, the connection counts as lost") \
     X(CW_OPT_CA_FILE, "ca_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
@@ -320,9 +322,9 @@ typedef enum cw_option_type {
     X(CW_OPT_CLIENT_MAX_WINDOW_BITS, "client_max_window_bits", CW_TYPE_BITS, 15, 8, 15, BOTH, NULL, NULL, NULL, \
       "Window of our compressor, 2^n bytes; a smaller one saves memory and compresses less") \
     X(CW_OPT_SERVER_NO_CONTEXT_TAKEOVER, "server_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether the server must compress each message without reference to earlier ones") \
+      "Whether the server must compress each message without reference to earlier messages") \
     X(CW_OPT_CLIENT_NO_CONTEXT_TAKEOVER, "client_no_context_takeover", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether curlwire compresses each message without reference to earlier ones") \
+      "Whether curlwire compresses each message without reference to earlier messages") \
     X(CW_OPT_COMPRESSION_THRESHOLD, "compression_threshold", CW_TYPE_COUNT, 128, 0, INT64_MAX, BOTH, NULL, NULL, NULL, \
       "Messages of fewer bytes are sent uncompressed") \
     X(CW_OPT_FRAME_SIZE, "frame_size", CW_TYPE_COUNT, 67108864, 1, INT64_MAX, BOTH, NULL, "no cuts", NULL, \
@@ -381,7 +383,7 @@ CW_API cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *
  * Thread   any */
 CW_API cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes);
 
-/* Copies a control that is text, a list or bytes. The buffer is filled as by cw_socket_get_info; a NUL follows bytes
+/* Copies a control that is text, a list or bytes. It fills the buffer as cw_socket_get_info does. A NUL follows bytes
  * too.
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT: the control is a number
@@ -393,7 +395,7 @@ CW_API cw_status cw_socket_get_text(cw_socket *s, cw_option option, void *buffer
  *   name    a token of at most 100 characters; not Upgrade, Connection, Sec-WebSocket-*, Content-Length,
  *           Transfer-Encoding, Proxy-Authorization, ...
  *   value   at most 256 KiB, and 512 KiB for all headers together; no control characters except tab. Blanks around it
- *           are not sent. An empty value removes the header, also User-Agent and Accept, which are sent by default
+ *           are not sent. An empty value removes the header, even User-Agent and Accept, which are sent by default
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT: the message names the header and does not show its value. CW_INVALID_STATE after a
  *          connect has begun; CW_NO_MEMORY
@@ -406,8 +408,8 @@ CW_API cw_status cw_socket_set_request_header(cw_socket *s, const char *name, si
  *   name    as for cw_socket_set_request_header
  *   value   as for cw_socket_set_request_header, except that an empty value is sent as an empty header
  * Returns  CW_OK
- * Errors   as for cw_socket_set_request_header; also CW_INVALID_ARGUMENT for a second header that a request may have only
- *          once: Host, Origin, Authorization, Cookie, User-Agent, ...
+ * Errors   as for cw_socket_set_request_header. The call also returns CW_INVALID_ARGUMENT for a second header of a name
+ *          that a request may have only once: Host, Origin, Authorization, Cookie, User-Agent, ...
  * Thread   any; takes the socket's lock
  * Owns     the call copies name and value */
 CW_API cw_status cw_socket_add_request_header(cw_socket *s, const char *name, size_t name_len_bytes,
@@ -416,15 +418,15 @@ CW_API cw_status cw_socket_add_request_header(cw_socket *s, const char *name, si
 /* ---- Information -------------------------------------------------------------------------------------- */
 
 typedef enum cw_info {
-    CW_INFO_URI,              /* the URI given to connect; empty before */
+    CW_INFO_URI,              /* the URI that was passed to connect; empty before connect */
     CW_INFO_PROTOCOL,         /* the subprotocol that the server chose; empty = none */
     CW_INFO_LOCAL_ADDRESS,    /* "127.0.0.1:40000", "[::1]:40000"; empty before connecting */
     CW_INFO_REMOTE_ADDRESS,   /* the peer's address (the proxy's, if there is one) */
     CW_INFO_RESPONSE_HEADERS, /* lines "Name: value\r\n" of the final reply, even if it refused the connection */
-    CW_INFO_FRAMING, /* "curl", "native", or "mixed" (sent natively, received by libcurl); empty before */
-    CW_INFO_EXTENSIONS, /* what the server accepted: "permessage-deflate; client_max_window_bits=12"; empty = none */
-    CW_INFO_PUBLIC_URI, /* the URI for people and logs, with the host in ASCII, without user name, password and query, which
-                           may be secret */
+    CW_INFO_FRAMING, /* "curl", "native", or "mixed" (sent natively, received by libcurl); empty before connecting */
+    CW_INFO_EXTENSIONS, /* accepted by the server: "permessage-deflate; client_max_window_bits=12"; empty = none */
+    CW_INFO_PUBLIC_URI, /* the URI for messages and logs, with the host in ASCII, without user name, password and query,
+                           which may be secret */
     CW_INFO_AUTHORITIES /* the authorities that certificates are checked by, with what names them:
                            "system: /etc/ssl/certs/ca-certificates.crt"; empty = none is checked */
 } cw_info;
@@ -445,13 +447,13 @@ typedef struct cw_header {
 } cw_header;
 
 /* Reads the next header of CW_INFO_RESPONSE_HEADERS. A name can occur more than once.
- *   at    where to begin: first the start of the text; the call sets it to the position after the header
- *   end   of the text
+ *   at    the position to read from, at first the start of the text; the call sets it to the position after the header
+ *   end   the end of the text
  * Returns  true, or false after the last header
  * Thread   any */
 CW_API bool cw_header_next(const char **at, const char *end, cw_header *out);
 
-/* Tells how the connection ended.
+/* Reports how the connection ended.
  *   code     the peer's close code; 1005 if its close frame had none; 1006 if the connection was lost or the peer broke
  *            the protocol (the reason says how); 0 while the connection has not ended
  *   reason, size_bytes   UTF-8 text of at most 123 bytes, cut to fit, with a NUL at its end
@@ -459,11 +461,12 @@ CW_API bool cw_header_next(const char **at, const char *end, cw_header *out);
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes);
 
-/* Tells whether reading may end here without an error. A binding calls it when an iteration over messages gets
+/* Returns whether reading may end here without an error. A binding calls it when an iteration over messages gets
  * CW_CLOSED; cw_socket_read applies the same rule itself. The close code decides, not was_clean.
- * Returns  true after this program closed or aborted the connection. True after a close frame of the peer with 1000 or
- *          without a code (1005), on a message socket also with 1001. False if that close frame came in the middle of a
- *          message. False after any other code, after a lost connection, and while the connection is open
+ * Returns  true after this program closed or aborted the connection, and after the peer closed it with code 1000 or
+ *          without a code (1005). On a message socket, code 1001 counts too. It returns false if the peer's close frame
+ *          came in the middle of a message, or had another code. It also returns false after a lost connection, and while
+ *          the connection is open
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_ended_normally(cw_socket *s);
 
@@ -488,11 +491,11 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
 CW_API cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms);
 
 /* Waits until connecting has ended.
- *   timeout_ms   CW_TIMEOUT_NEVER waits as long as the connect itself may take
+ *   timeout_ms   CW_TIMEOUT_NEVER waits until the connect has succeeded or failed
  * Returns  CW_OK: the socket is open, or was open and has ended since
  * Errors   CW_CONNECT_FAILED with the details (web status OperationCanceled if it was cancelled); CW_NO_MEMORY and
- *          CW_SYSTEM_ERROR: it failed for lack of memory or of a descriptor; CW_TIMED_OUT and CW_INTERRUPTED: it is still
- *          connecting
+ *          CW_SYSTEM_ERROR: the connect failed for lack of memory or of a descriptor; CW_TIMED_OUT and CW_INTERRUPTED:
+ *          the socket is still connecting
  * Blocks   up to timeout_ms
  * Thread   any */
 CW_API cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms);
@@ -506,10 +509,10 @@ CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms
 /* ---- Sending ------------------------------------------------------------------------------------------ */
 
 /* Sends one message. When the call returns CW_OK, the kernel has taken every byte of it. There are two exceptions:
- * - With timeout_ms = 0 the call does not wait. It queues in the socket what the kernel does not take at once, and the
- *   service thread writes it. Over wss and through a proxy, it queues the message also while libcurl is busy with
+ * - With timeout_ms = 0 the call does not wait. It queues the bytes that the kernel does not take at once, and the
+ *   service thread writes them. Over wss and through a proxy, it also queues the message while libcurl is busy with
  *   another connection. An empty queue takes a message of any size; otherwise the queue holds at most 256 KiB. The queue
- *   is written even after close, after release and at the end of the program, as long as that makes progress.
+ *   is sent even after close, after release and at the end of the program, as long as the kernel takes bytes.
  * - Inside a batch (cw_socket_batch_begin) the message may wait for the end of the batch.
  *
  *   kind         CW_UTF8: data must be UTF-8
@@ -521,7 +524,7 @@ CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms
  *          OperationCanceled. CW_CLOSED after closing has begun; CW_INVALID_STATE before connect, or between the
  *          fragments of another message; CW_INVALID_ARGUMENT: not UTF-8; CW_NO_MEMORY: nothing was sent
  * Blocks   until the kernel has taken the message, or no byte of it for timeout_ms
- * Thread   any, also inside a handler; takes the socket's lock. Messages of several threads never interleave
+ * Thread   any; a handler may call it; takes the socket's lock. Messages of several threads never interleave
  * Owns     the caller keeps data; the call has copied or written it when it returns
  * Source   RFC 6455 section 5.6 */
 CW_API cw_status cw_socket_send(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, int timeout_ms);
@@ -537,18 +540,19 @@ typedef struct cw_message {
  *   timeout_ms   time without progress, for each message; 0 = do not wait
  *   sent_count   set to the number of messages that were sent as by cw_socket_send. No part of the others was sent
  * Returns  CW_OK: all messages were sent
- * Errors   those of cw_socket_send for the first message that was not sent. CW_CLOSED: the counted messages may be lost
+ * Errors   the same as cw_socket_send, for the first message that was not sent. CW_CLOSED: the counted messages may be lost
  *          with the connection, as after any send
  * Blocks   as cw_socket_send, for each message
- * Thread   any, also inside a handler; takes the socket's lock. Messages of other threads may go between them
+ * Thread   any; a handler may call it; takes the socket's lock. Messages of other threads may go between them
  * Owns     the caller keeps data; the call has copied or written it when it returns */
 CW_API cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
                                      size_t *sent_count);
 
-/* Begins a batch: small messages (up to 32 KiB together) are held back and written by one system call. The socket
- * writes them when the next one does not fit, before a control frame or a larger message, when a call waits to receive,
- * at cw_socket_flush, close and release, and at the end of the batch. libcurl's framing holds nothing back. Batches may
- * be nested and may overlap between threads: together they are one batch, which the last cw_socket_batch_end ends.
+/* Begins a batch: small messages (up to 32 KiB together) are held back, and one system call writes them. The socket
+ * writes them when the next message does not fit, before a control frame or a larger message, and when a call waits to
+ * receive. It also writes them at cw_socket_flush, close and release, and at the end of the batch. libcurl's framing
+ * holds nothing back. Batches may be nested and may overlap between threads. Together they are one batch, which the last
+ * cw_socket_batch_end ends.
  * Returns  CW_OK
  * Errors   CW_INVALID_STATE before connect; CW_CLOSED
  * Thread   any; takes the socket's lock. Messages that other threads send until the end are part of the batch
@@ -558,12 +562,12 @@ CW_API cw_status cw_socket_batch_begin(cw_socket *s);
 /* Ends a batch and waits until the kernel has taken all of it, as cw_socket_flush does.
  *   timeout_ms   time without progress; CW_TIMEOUT_DEFAULT = send_timeout
  * Returns  CW_OK
- * Errors   those of cw_socket_flush; CW_INVALID_STATE if no batch is open
+ * Errors   the same as cw_socket_flush; CW_INVALID_STATE if no batch is open
  * Blocks   as cw_socket_flush
  * Thread   any */
 CW_API cw_status cw_socket_batch_end(cw_socket *s, int timeout_ms);
 
-/* Sends one fragment of a message; is_final marks the last one. A text may be cut anywhere, also inside a character.
+/* Sends one fragment of a message; is_final marks the last fragment. A text may be cut anywhere, even inside a character.
  * If the call fails, the message is as it was before the call.
  * Returns, Errors, Blocks, Thread, Owns   as cw_socket_send
  * Source   RFC 6455 section 5.4 */
@@ -573,7 +577,7 @@ CW_API cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void 
 /* Waits until the kernel has taken everything that is queued in the socket.
  *   timeout_ms   time without progress; CW_TIMEOUT_DEFAULT = send_timeout
  * Returns  CW_OK
- * Errors   CW_TIMED_OUT, CW_INTERRUPTED: the queue is still going to be sent. CW_CLOSED after either side has begun to
+ * Errors   CW_TIMED_OUT, CW_INTERRUPTED: the service thread still sends the queue. CW_CLOSED after either side has begun to
  *          close: the queue is then sent before our close frame, or lost with the connection. CW_INVALID_STATE
  * Blocks   until the queue is empty, or the kernel has taken no byte for timeout_ms
  * Thread   any */
@@ -582,7 +586,7 @@ CW_API cw_status cw_socket_flush(cw_socket *s, int timeout_ms);
 /* Sends a ping and waits for its pong.
  *   timeout_ms   CW_TIMEOUT_DEFAULT = ping_timeout
  *   rtt_us       set to the round trip in microseconds; may be NULL
- * Returns  CW_OK, also if the pong came while the wait hook ended the wait
+ * Returns  CW_OK if the pong came, even if the wait hook ended the wait at the same time
  * Errors   CW_TIMED_OUT; CW_INTERRUPTED; CW_CLOSED; CW_INVALID_STATE; CW_WOULD_BLOCK if 64 pings wait already
  * Blocks   up to timeout_ms
  * Thread   any; several threads may wait at the same time
@@ -603,10 +607,10 @@ CW_API cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us);
  * Owns     the caller owns *out until cw_event_free */
 CW_API cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out);
 
-/* Takes the next message without waiting: neither for the socket's lock nor for libcurl, if that is busy with another
- * connection. So a runtime may call it while it holds its own lock.
+/* Takes the next message and never waits: not for a message, not for the socket's lock, and not for libcurl when another
+ * connection uses it. So a runtime may call it while it holds its own lock.
  * Returns  CW_OK
- * Errors   CW_WOULD_BLOCK: there may be a message all the same; call cw_socket_receive to find out
+ * Errors   CW_WOULD_BLOCK: the call took no message, but one may be there; cw_socket_receive finds out
  * Thread   any
  * Owns     the caller owns *out until cw_event_free */
 CW_API cw_status cw_socket_try_receive(cw_socket *s, cw_event **out);
@@ -619,34 +623,35 @@ typedef struct cw_received {
 
 /* Takes the next message, as cw_socket_receive does, into the caller's buffer. A message of one frame that begins to
  * arrive during the call is read straight into the buffer.
- *   received   set to the length and kind; the length also if the message does not fit
+ *   received   set to the length and kind. If the message does not fit, only the length and kind are of use
  * Returns  CW_OK
- * Errors   those of cw_socket_receive; CW_INVALID_ARGUMENT if the message is longer than size_bytes. A call that fails
- *          loses nothing: the next call takes that message. But it may have written to the buffer. CW_INTERRUPTED
- *          is possible although the message has arrived meanwhile
+ * Errors   the same as cw_socket_receive; CW_INVALID_ARGUMENT if the message is longer than size_bytes. A failed call
+ *          loses no message, but may have written to the buffer. CW_INTERRUPTED can be returned even if the message
+ *          arrived during the call; the next call takes it
  * Blocks   up to timeout_ms
  * Thread   any; takes the socket's lock
  * Owns     the caller keeps the buffer; the core uses it until the call returns */
 CW_API cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, int timeout_ms,
                                         cw_received *received);
 
-/* Take the next message, or announce a large one. They are cw_socket_receive and cw_socket_try_receive, except that
- * they may return as soon as a large binary message (64 KiB up to inbound_buffer_size) begins to arrive. The caller can
- * then allocate its own memory and take the message by cw_socket_receive_into. Only the native codec announces
- * messages; libcurl's decoder returns them whole.
- *   coming_bytes   0, or the length of the announced message, which is the next one; *out is NULL then
+/* Take the next message, or announce a large message. They work like cw_socket_receive and cw_socket_try_receive, but may
+ * return as soon as a large binary message (64 KiB up to inbound_buffer_size) begins to arrive. The caller can then
+ * allocate its own memory and take the message by cw_socket_receive_into. Only the native codec announces messages;
+ * libcurl's decoder returns them whole.
+ *   coming_bytes   0, or the length of the announced message, which is the next message; *out is NULL then
  * Returns, Errors, Blocks, Owns   as cw_socket_receive and cw_socket_try_receive
- * Thread   any; if several threads receive, another one may take that message first */
+ * Thread   any; if several threads receive, another thread may take that message first */
 CW_API cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, size_t *coming_bytes);
 CW_API cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes);
 
-/* Puts back a message that was taken from this socket. It is the next one again, here or in its mailbox. A caller needs
- * this if it lacks memory to convert the message. To put back several, begin with the last one taken.
+/* Puts back a message that was taken from this socket. The next receive, or the mailbox, returns it again. A caller
+ * needs this if it lacks memory to convert the message. To put back several, begin with the message that was
+ * taken last.
  * Thread   any; takes the socket's lock
  * Owns     the core owns the event again, whatever the state of the socket. After a local close it frees the event */
 CW_API void cw_socket_put_back(cw_socket *s, cw_event *e);
 
-/* Reads from a stream socket. It returns as soon as there are bytes, as many as there are, across message boundaries.
+/* Reads from a stream socket. It returns as soon as bytes are available. Message boundaries do not show.
  *   len_bytes   set to their number. 0 with CW_OK is the end: this program closed, or the peer closed between two messages
  *               with 1000 or without a code
  * Returns  CW_OK. Bytes that arrived before the end are returned first
@@ -658,7 +663,7 @@ CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, i
                                 size_t *len_bytes);
 
 /* Puts back bytes that cw_socket_read returned. The next read returns them first. A reader that makes several reads for
- * one result needs this if it is interrupted. To put back several pieces, begin with the last one read.
+ * one result needs this if it is interrupted. To put back several pieces, begin with the piece that was read last.
  * Returns  CW_OK, also after a local close, which drops the bytes
  * Errors   CW_INVALID_STATE on a message socket; CW_NO_MEMORY; CW_AFTER_FORK
  * Thread   any; takes the socket's lock
@@ -678,15 +683,15 @@ CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_byt
  *   reason     UTF-8, at most 123 bytes; must be empty with 1005
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT
- * Thread   any, also inside a handler
+ * Thread   any; a handler may call it
  * Owns     the call copies reason
  * Source   RFC 6455 sections 5.5.1, 7.1.2, 7.4 */
 CW_API cw_status cw_socket_close(cw_socket *s, int code, const char *reason, size_t reason_len_bytes);
 
 /* Waits until the connection has ended. After cw_socket_close, the socket first sends its queued data. send_timeout
- * limits a time without progress (30 s if send_timeout is 0 or "no limit"). Afterwards close_timeout limits the
- * handshake.
- *   timeout_ms   CW_TIMEOUT_DEFAULT and CW_TIMEOUT_NEVER wait as long as that takes
+ * limits how long that may make no progress (30 s if send_timeout is 0 or "no limit"). Afterwards close_timeout limits
+ * the handshake.
+ *   timeout_ms   CW_TIMEOUT_DEFAULT and CW_TIMEOUT_NEVER wait until the connection has ended
  * Returns  CW_OK: it has ended, and no sent message is known to be lost. A socket that was never open returns CW_OK at once
  * Errors   CW_CLOSED: it has ended, and accepted messages did not reach the peer; the error message says how many bytes at
  *          most. CW_TIMED_OUT; CW_INTERRUPTED
@@ -695,7 +700,7 @@ CW_API cw_status cw_socket_close(cw_socket *s, int code, const char *reason, siz
 CW_API cw_status cw_socket_wait_closed(cw_socket *s, int timeout_ms);
 
 /* Drops the connection and its queued data, without a closing handshake.
- * Thread   any, also inside a handler */
+ * Thread   any; a handler may call it */
 CW_API void cw_socket_abort(cw_socket *s);
 
 /* ---- Events ------------------------------------------------------------------------------------------- */
@@ -705,14 +710,14 @@ typedef enum cw_event_type {
     CW_EVENT_CLOSED = 2,         /* the connection has ended; the last event of a socket */
     CW_EVENT_WRITABLE = 4,       /* the queue has room again after a send that returned CW_WOULD_BLOCK */
     CW_EVENT_CONNECTED = 8,      /* the connect that cw_socket_connect_start began has succeeded */
-    CW_EVENT_CONNECT_FAILED = 16 /* that connect has failed: cw_socket_wait_connected has the details */
+    CW_EVENT_CONNECT_FAILED = 16 /* that connect has failed; cw_socket_wait_connected returns the details */
 } cw_event_type;
 
 #define CW_EVENTS_ALL 31u
 
 /* Return what an event holds.
- *   socket         of an event from a mailbox: borrowed, valid until cw_event_free. NULL in an event from a receive call.
- *                  An event keeps no connection open: the last cw_socket_release closes it even while events remain
+ *   socket         the event's socket: borrowed, valid until cw_event_free. NULL if a receive call returned the event. An
+ *                  event keeps no connection open. The last cw_socket_release closes it even while events remain
  *   is_complete    true for a whole message, and for the last part
  *   is_part        true for a part in partial mode; a text may then end inside a character
  *   data           payload of CW_EVENT_MESSAGE, or reason of CW_EVENT_CLOSED; read-only, with no NUL at its end
@@ -744,8 +749,8 @@ CW_API void cw_mailbox_release(cw_mailbox *m);
  * Thread   any */
 CW_API int cw_mailbox_fd(const cw_mailbox *m);
 
-/* Subscribes a mailbox to the events of a socket, including events that already wait. Messages that are not in the mask
- * stay with cw_socket_receive. A socket stays bound to the first mailbox that it subscribes to.
+/* Subscribes a mailbox to the events of a socket, including events that already wait. If the mask leaves messages out,
+ * cw_socket_receive still takes them. A socket stays bound to the first mailbox that subscribes to it.
  *   m            NULL ends the subscription; the socket stays bound
  *   event_mask   cw_event_type bits
  * Returns  CW_OK
@@ -756,15 +761,15 @@ CW_API cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event
 /* Takes the next event. Sockets take turns; the events of one socket come in order.
  *   timeout_ms   0, more, or CW_TIMEOUT_NEVER
  * Returns  CW_OK
- * Errors   CW_TIMED_OUT (also for 0); CW_INTERRUPTED: the wait hook, cw_mailbox_wake, or a release of the mailbox ended the
- *          wait; CW_NO_MEMORY: the event stays in the mailbox
+ * Errors   CW_TIMED_OUT, with timeout_ms 0 if no event waits; CW_INTERRUPTED: the wait hook, cw_mailbox_wake, or a release
+ *          of the mailbox ended the wait; CW_NO_MEMORY: the event stays in the mailbox
  * Blocks   up to timeout_ms
  * Thread   any; one thread at a time for each mailbox, if handlers must not overlap. It takes the lock of each socket that
  *          it looks at
  * Owns     the caller owns *out until cw_event_free */
 CW_API cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out);
 
-/* Ends a cw_mailbox_take that waits, or else the next one that would wait.
+/* Ends a cw_mailbox_take that waits. If none waits, ends the next call that would wait.
  * Thread   any */
 CW_API void cw_mailbox_wake(cw_mailbox *m);
 
@@ -833,8 +838,8 @@ CW_API const char *cw_build_feature(size_t number);
 CW_API cw_status cw_set_last_authorities(const char *source, const char *path);
 
 /* Closes all connections at the end of a program. Open sockets send close code 1001; sockets that are closing may
- * finish. Queued data is sent first, as long as it makes progress; send_timeout of each socket limits a time without
- * any. When the process exits, the core makes this call with 1 s and writes a line to stderr if data was lost.
+ * finish. Queued data is sent first; send_timeout of each socket limits how long that may make no progress. When the
+ * process exits, the core makes this call with 1 s and writes a line to stderr if data was lost.
  *   timeout_ms   for the closing handshakes; 0 = drop everything
  * Returns  CW_OK
  * Errors   CW_CLOSED: accepted messages did not reach their peer, and no other call has reported it. CW_INTERRUPTED: the

@@ -37,7 +37,7 @@ static inline void check_close_frame(const char *log, int code, const char *reas
     CHECK_INT(f.length, code == 1005 ? 0 : 2 + strlen(reason));
     if (code != 1005)
         CHECK(strncmp(f.payload + 4, peer_hex(reason), 2 * strlen(reason)) == 0);
-    CHECK(!peer_get_frame(log, n + 1, &f)); /* no frame follows it (5.5.1) */
+    CHECK(!peer_get_frame(log, n + 1, &f)); /* no frame follows the close frame (5.5.1) */
 }
 
 #define REASON_123                                                                                \

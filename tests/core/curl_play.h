@@ -30,7 +30,7 @@ typedef union value {
 typedef struct setting {
     CURLoption option;
     value is;
-    char text[128]; /* if it is a number */
+    char text[128]; /* the value, if it is a number */
 } setting;
 
 enum { SETTINGS_AT_MOST = 64 };
@@ -76,7 +76,7 @@ CURLcode play_setopt(CURL *easy, CURLoption option, ...)
     if (option < CURLOPTTYPE_OBJECTPOINT)
         s->is.number = va_arg(arguments, long);
     else
-        s->is.pointer = va_arg(arguments, void *); /* functions too, as libcurl itself accepts them */
+        s->is.pointer = va_arg(arguments, void *); /* functions too, as libcurl accepts functions */
     va_end(arguments);
     if (is_text(option))
         (void)snprintf(s->text, sizeof s->text, "%s", s->is.pointer ? (const char *)s->is.pointer : "(none)");

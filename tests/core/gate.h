@@ -9,8 +9,8 @@
 
 /* ---- The service ---- */
 
-/* A client that blocks the service thread. Everything that begins meanwhile is served in one round, in the order in
- * which it began. */
+/* A client that blocks the service thread. The connects that begin meanwhile are served in one round, in the order in
+ * which they began. */
 static cw__client gate;
 static cw__mutex gate_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int gate_is_reached, gate_is_gone;
@@ -63,7 +63,7 @@ static inline void let_service_go(void)
 
 /* ---- Inside a pool ---- */
 
-enum { INSIDE_AT_MOST_MS = 10000 }; /* then a call that waits goes on and finds is_inside false */
+enum { INSIDE_AT_MOST_MS = 10000 }; /* after this time a waiting call goes on and finds is_inside false */
 
 static cw__pool *occupied;
 static pthread_t occupant;
@@ -109,7 +109,7 @@ static inline void check_never_waits(cw_socket *s)
     hold_service();
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "one", 3, CW_TIMEOUT_DEFAULT), CW_OK);
     UNTIL(poll(&readable, 1, 0) == 1);
-    (void)LOCKED(s, s->in.is_drained = false); /* as the service learns it from the descriptor */
+    (void)LOCKED(s, s->in.is_drained = false); /* as when the descriptor becomes readable */
     occupy(s->pool);
     CHECK_STATUS(cw_socket_try_receive(s, &e), CW_WOULD_BLOCK);
     CHECK_STATUS(cw_socket_try_receive_begin(s, &e, &coming), CW_WOULD_BLOCK);
@@ -131,7 +131,7 @@ static inline void check_never_waits(cw_socket *s)
     cw_socket_release(s);
 }
 
-/* s is open. */
+/* Checks that abort (if aborts) and release of the open s do not wait for a thread inside the pool. */
 static inline void check_drop_never_waits(cw_socket *s, bool aborts)
 {
     hold_service();

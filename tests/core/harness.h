@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The harness of the core's unit tests. It prints TAP to stdout. Each test runs in a process of its own, with a time
- * limit. A test fails if a check fails, if it makes no check, if it makes another number of checks than planned, if it
- * leaves blocks behind, if a signal ends it, or if it runs too long. A failed check ends its test. The limit counts
- * processor time, which does not pass while other programs use the processor. By the clock, the limit is
- * harness_patience times as long.
+ * limit. A test fails if a check fails, if it makes no check, or if it makes another number of checks than planned.
+ * It also fails if it leaves blocks behind, if a signal ends it, or if it runs too long. A failed check ends its
+ * test. The limit counts processor time, which does not pass while other programs use the processor. By the clock,
+ * the limit is harness_patience times as long.
  *
  *   static const harness_test tests[] = {{"RFC 6455 5.2: what holds", function}, ...};
  *   int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }
@@ -45,7 +45,7 @@ typedef struct harness_test {
     void (*run)(void);
 } harness_test;
 
-static unsigned harness_limit_s = HARNESS_LIMIT_S; /* of processor time */
+static unsigned harness_limit_s = HARNESS_LIMIT_S; /* seconds of processor time */
 static unsigned harness_patience = 8;
 static atomic_long harness_checks; /* number of checks in this test */
 static size_t harness_index;       /* name of the running test, for a function that several tests share */
@@ -56,7 +56,7 @@ __attribute__((noreturn)) static inline void harness_end(int exit_code)
 {
     (void)fflush(stdout);
 #ifdef CW_TEST_COVERAGE
-    __gcov_dump(); /* _Exit would not write it out */
+    __gcov_dump(); /* _Exit does not write the coverage */
 #endif
     _Exit(exit_code);
 }
@@ -156,7 +156,7 @@ static inline void harness_run_child(const harness_test *test)
         HARNESS_FAIL("%ld checks were made, %ld planned", (long)harness_checks, harness_planned);
     if (cw__alloc_live() != 0)
         HARNESS_FAIL("%ld blocks were not freed", cw__alloc_live());
-    exit(EXIT_SUCCESS); /* not _Exit: a leak checker must still report */
+    exit(EXIT_SUCCESS); /* not _Exit, because a leak checker must still report */
 }
 
 /* Runs one test. Returns whether it passed. */
@@ -172,7 +172,7 @@ static inline bool harness_run_one(const harness_test *test, int number)
     if (pid == 0)
         harness_run_child(test);
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
-        status = HARNESS_FAILED << 8; /* report it as if it had ended that way */
+        status = HARNESS_FAILED << 8; /* report that a check failed */
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF)
         printf("# took more than %u s of each processor\n", harness_limit_s);
     else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)

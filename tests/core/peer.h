@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The servers of the tests, as the core's tests use them: addresses from the environment that tests/servers/run.py
- * sets, URIs with scripts, the scripted server's record of what it received, and common steps. If the environment is
- * missing, the test fails. To see what a thread waits for, tests look at the socket (socket.h), not at the clock. */
+/* What the core's tests use to reach the servers of the tests. It has the addresses, from the environment that
+ * tests/servers/run.py sets, and URIs with scripts. It also has the scripted server's record of the bytes that
+ * it received, and common steps. If the environment is missing, the test fails. To see what a thread waits for,
+ * tests look at the socket (socket.h), not at the clock. */
 #ifndef PEER_H
 #define PEER_H
 
@@ -15,7 +16,7 @@
 
 enum { PEER_LIMIT_S = 60, PEER_URI_BYTES = 64 * 1024 };
 
-/* Waits until a condition holds. Fails the test if it never does. */
+/* Waits until a condition holds. Fails the test if the condition never holds. */
 #define UNTIL(condition)                                                \
     do {                                                                \
         int64_t peer_until_ms = cw__now_ms() + 1000 * PEER_LIMIT_S / 3; \
@@ -176,7 +177,7 @@ static inline size_t peer_count_frames(const char *log, int opcode)
     return count;
 }
 
-/* Checks that the client sent one binary message in that many frames of at most most_bytes each, and a close frame.
+/* Checks that the client sent one binary message in frame_count frames of at most most_bytes each, and a close frame.
  * Returns the bytes of the message. */
 static inline uint64_t peer_check_frames(const char *log, size_t frame_count, uint64_t most_bytes)
 {
@@ -231,7 +232,7 @@ static inline cw_socket *peer_open(cw_class socket_class, const char *uri)
     return s;
 }
 
-/* Takes the next message and checks it. */
+/* Takes the next message and checks its kind and bytes. */
 #define CHECK_MESSAGE(s, wanted_kind, wanted, wanted_bytes)                             \
     do {                                                                                \
         cw_event *peer_event = NULL;                                                    \
@@ -264,7 +265,7 @@ static inline void peer_wait_in_vain(cw_socket *s)
             HARNESS_FAIL("closed with %d \"%s\", %sclean", peer_code, peer_reason, peer_clean ? "" : "not "); \
     } while (0)
 
-/* Tells whether a thread waits or polls inside a call. */
+/* Returns whether a thread waits or polls inside a call. */
 static inline bool peer_is_blocked(cw_socket *s)
 {
     bool is_blocked;
@@ -282,7 +283,7 @@ static inline void peer_drop(cw_socket *s)
     cw_socket_release(s);
 }
 
-/* Ends a test: frees everything, so that the harness finds what remains. */
+/* Ends a test: frees everything, so that the harness finds blocks that remain. */
 static inline void peer_finish(cw_socket *s)
 {
     cw_socket_release(s);

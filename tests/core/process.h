@@ -42,7 +42,7 @@ static inline int count_numbers(const char *folder)
     return count;
 }
 
-/* The count includes the descriptor that reads the folder. */
+/* Counts the descriptors, including the descriptor that reads the folder. */
 static inline int descriptor_count(void) { return count_numbers("/proc/self/fd"); }
 static inline int thread_count(void) { return count_numbers("/proc/self/task"); }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A server inside the test's own process, for tests that decide when the peer reads and when it writes. It does the
- * opening handshake; after that it does only what the test calls. Where the scripted server of peer.h suffices, tests
- * use that. One thread at a time makes calls here. */
+ * opening handshake. After that, the test makes each read and write by a call. Tests use the scripted server of peer.h
+ * if that is enough. One thread at a time makes calls here. */
 #ifndef RAW_PEER_H
 #define RAW_PEER_H
 
@@ -25,7 +25,7 @@ typedef struct raw_peer {
 
 typedef struct raw_frame {
     cw__frame head;
-    uint8_t *payload; /* unmasked; from the C library; the caller frees it */
+    uint8_t *payload; /* unmasked; from the C library; the caller frees the payload */
 } raw_frame;
 
 static inline int raw_listen(char uri[64])
@@ -119,7 +119,7 @@ static inline void raw_end(raw_peer *p)
     p->fd = -1;
 }
 
-/* Waits until the client's system has all that was written. */
+/* Waits until the client's system has received all written bytes. */
 static inline bool raw_is_delivered(raw_peer *p)
 {
     int held = 0;
@@ -132,13 +132,13 @@ static inline void raw_reset(raw_peer *p)
 {
     struct linger now = {.l_onoff = 1, .l_linger = 0};
 
-    UNTIL(raw_is_delivered(p)); /* a reset drops what is not acknowledged */
+    UNTIL(raw_is_delivered(p)); /* a reset drops bytes that are not acknowledged */
 
     CHECK_INT(setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
     raw_end(p);
 }
 
-/* Reads up to a number of bytes; fewer only at the end of the connection. */
+/* Reads len_bytes; fewer only at the end of the connection. */
 static inline size_t raw_read(raw_peer *p, uint8_t *to, size_t len_bytes)
 {
     size_t done = 0;
@@ -161,8 +161,8 @@ static inline size_t raw_read(raw_peer *p, uint8_t *to, size_t len_bytes)
     return done;
 }
 
-/* Waits for the client's next frame, which must be masked (RFC 6455 5.1). False at the end of the connection. If the
- * connection ends in the middle of a frame, the test fails. */
+/* Waits for the client's next frame, which must be masked (RFC 6455 5.1). Returns false at the end of the connection.
+ * If the connection ends in the middle of a frame, the test fails. */
 static inline bool raw_next(raw_peer *p, raw_frame *f)
 {
     cw__frame_decoder decoder = {0};
@@ -191,7 +191,7 @@ static inline bool raw_next(raw_peer *p, raw_frame *f)
     return true;
 }
 
-/* Takes the client's next frame and checks it. */
+/* Takes the client's next frame and checks its opcode and payload. */
 #define RAW_EXPECT(p, wanted_opcode, wanted, wanted_bytes)                            \
     do {                                                                              \
         raw_frame raw_is;                                                             \

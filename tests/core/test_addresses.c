@@ -16,7 +16,8 @@ enum { ADDRESSES_AT_MOST = 16, AT_ONCE = 6, DELAY_MS = 200, SLACK_MS = 10000, LO
 /* Each address is two characters: d = silent, r = refuses, l = live; then 4 or 6. */
 static const char *host_addresses;
 static char tried[2 * ADDRESSES_AT_MOST + 1];
-static unsigned pending_at[ADDRESSES_AT_MOST]; /* number of other attempts under way when it was tried */
+/* for each address: number of other attempts under way at its attempt */
+static unsigned pending_at[ADDRESSES_AT_MOST];
 static int fds[ADDRESSES_AT_MOST];
 static atomic_uint tried_count;
 static in_port_t silent_port, refused_port;
@@ -139,7 +140,7 @@ static unsigned pending_count(unsigned count)
     return pending;
 }
 
-/* Returns where to connect instead, so that the address behaves as its letter says. */
+/* Returns the address to connect to instead, so that the address behaves as its letter says. */
 static in_port_t port_of(char kind, const struct sockaddr *to)
 {
     if (kind == 'd')
@@ -190,7 +191,7 @@ static in_port_t port_at(int fd)
     return at.sin_port;
 }
 
-/* A port whose queue is full answers no SYN (Linux). It stays full, because nothing accepts. */
+/* A port whose queue is full answers no SYN (Linux). The queue stays full, because nothing accepts. */
 static void make_silent_port(void)
 {
     enum { FILLERS = 4 };
@@ -211,7 +212,7 @@ static void begin(const char *addresses)
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
     CHECK_INT(unsetenv("http_proxy"), 0);
-    CHECK_INT(bind(fd, (struct sockaddr *)&at, sizeof at), 0); /* and the port does not listen */
+    CHECK_INT(bind(fd, (struct sockaddr *)&at, sizeof at), 0); /* bound, but not listening */
     refused_port = port_at(fd);
     make_silent_port();
     host_addresses = addresses;
@@ -227,7 +228,7 @@ static const char *uri_of_many(void)
     return uri;
 }
 
-/* Connects in much less time than connect_timeout divided by the number of addresses. order: the expected attempts. */
+/* Connects in much less time than connect_timeout divided by the number of addresses. order has the expected attempts. */
 static void reaches(const char *addresses, const char *order)
 {
     int64_t begun_ms = cw__now_ms();
@@ -310,7 +311,7 @@ static void test_cancelled(void)
     peer_finish(s);
 }
 
-/* The service serves other sockets meanwhile. */
+/* The service thread serves other sockets meanwhile. */
 static void test_others_go_on(void)
 {
     cw_socket *other = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")), *s = peer_socket(CW_MESSAGE_SOCKET);

@@ -16,7 +16,7 @@ static void test_count(void)
     CHECK_BYTES(blocks[1], 16, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
     CHECK_STR(text, "abc");
     CHECK_INT(cw__alloc_live(), 4);
-    blocks[2] = cw__realloc(blocks[2], 5000); /* it counts as the same block, wherever it moves */
+    blocks[2] = cw__realloc(blocks[2], 5000); /* a moved block counts as the same block */
     CHECK(blocks[2] != NULL);
     CHECK_INT(cw__alloc_live(), 4);
     for (size_t i = 0; i < 3; i++)
@@ -36,7 +36,7 @@ static void test_failure(void)
     c = cw__malloc(1);
     CHECK(a && !b && c);
     cw__alloc_fail_at(0);
-    CHECK(cw__realloc(a, 100) == NULL); /* a still exists */
+    CHECK(cw__realloc(a, 100) == NULL); /* the failed call leaves a as it was */
     cw__alloc_fail_at(0);
     CHECK(cw__calloc(1, 1) == NULL);
     cw__alloc_fail_at(0);
@@ -53,7 +53,7 @@ static void test_failure(void)
 
 static void test_too_much(void)
 {
-    volatile size_t huge = SIZE_MAX; /* hidden from the compiler, which would warn */
+    volatile size_t huge = SIZE_MAX; /* volatile hides the value from the compiler, which would warn */
 
     CHECK(cw__strndup("a", huge) == NULL);
     CHECK_INT(cw__alloc_live(), 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of large messages that arrive fast, where inbound.c asks the kernel to wait for the rest (await). Whatever the
- * rest does, nothing waits for bytes that do not come, and nothing else has to wait. */
+/* Tests of large messages that arrive fast, so that inbound.c asks the kernel to wait for the rest (await). If the rest
+ * does not arrive, no call waits for it for ever, and other calls do not have to wait. */
 #include "raw_peer.h"
 
 enum { MIB = 1024 * 1024, MESSAGE_BYTES = 4 * MIB, FAST_BYTES = 2 * MIB, SLOW_BYTES = 1000 };
@@ -28,7 +28,7 @@ static void send_head(raw_peer *p)
 /* The peer's part, in a thread of its own, while the test's thread receives. */
 typedef struct script {
     raw_peer *p;
-    void (*end)(raw_peer *p); /* after the part of the message that comes fast */
+    void (*end)(raw_peer *p); /* called after the part of the message that arrives fast */
 } script;
 
 static void *run_script(void *user)
@@ -61,7 +61,7 @@ static void receive_whole(cw_socket *s)
     cw_event_free(e);
 }
 
-/* ---- The rest comes ---- */
+/* ---- The rest of the message arrives ---- */
 
 static void send_rest_slowly(raw_peer *p)
 {
@@ -81,7 +81,7 @@ static void send_rest_slowly(raw_peer *p)
                 "a");
 }
 
-/* A small message after the rest does not wait for more. */
+/* A small message after the rest is returned without waiting for more bytes. */
 static void test_slow_rest(void)
 {
     raw_peer p = {0};
@@ -113,7 +113,7 @@ static void test_many(void)
     raw_finish(&p);
 }
 
-/* ---- The rest does not come ---- */
+/* ---- The rest of the message does not arrive ---- */
 
 static void broken_off(void (*end)(raw_peer *p))
 {
@@ -161,7 +161,7 @@ static void test_keepalive(void)
     raw_finish(&p);
 }
 
-/* ---- Calls that do not wait for the whole ---- */
+/* ---- Calls that do not wait for the whole message ---- */
 
 static void nothing(raw_peer *p) { (void)p; }
 
@@ -239,8 +239,8 @@ static const harness_test tests[] = {
     {"the server ends TCP in the middle", test_end},
     {"a reset in the middle", test_reset},
     {"a rest that comes slowly is a sign of life", test_keepalive},
-    {"partial mode returns what has come", test_partial},
-    {"a stream returns what has come", test_stream},
+    {"partial mode returns the part that has arrived", test_partial},
+    {"a stream returns the bytes that have arrived", test_stream},
     {"RFC 6455 5.5.1: closing in the middle", test_close},
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of batches (outbound.c, sending.c): small messages are held back and written together. Whatever follows, no
- * message is lost and none overtakes another. Outside a batch nothing is held back: after a send returns, the kernel
- * has it. */
+ * message is lost and none overtakes another. Outside a batch nothing is held back: when a send returns, the kernel has
+ * the message. */
 #include "raw_peer.h"
 
 enum { OUTPUT_BYTES = 32 * 1024, AFTER_BYTES = 100000 };
@@ -44,7 +44,7 @@ static cw_socket *open_raw(raw_peer *p)
 static void begin(cw_socket *s) { CHECK_STATUS(cw_socket_batch_begin(s), CW_OK); }
 static void end(cw_socket *s) { CHECK_STATUS(cw_socket_batch_end(s, CW_TIMEOUT_DEFAULT), CW_OK); }
 
-/* Tells whether the peer's system has bytes that the peer has not read. */
+/* Returns true if the peer's system has bytes that the peer still has to read. */
 static bool has_arrived(raw_peer *p)
 {
     struct pollfd descriptor = {.fd = p->fd, .events = POLLIN};
@@ -60,7 +60,7 @@ static void test_no_batch(void)
     cw_socket *s = open_raw(&p);
     int before = atomic_load(&write_count);
 
-    send_numbers(s, 1000); /* as fast as possible */
+    send_numbers(s, 1000); /* sent as fast as possible */
     CHECK(LOCKED(s, s->out.first == NULL && s->codec->sending != CW__FRAMES_HELD));
     CHECK(atomic_load(&write_count) - before >= 1000);
     expect_numbers(&p, 1000);
@@ -88,7 +88,7 @@ static void test_together(void)
     raw_finish(&p);
 }
 
-/* At most 32 KiB: a send that finds no room writes what is held. */
+/* At most 32 KiB: a send that finds no room writes the held messages. */
 static void test_bound(void)
 {
     enum { COUNT = 20000, FRAME_BYTES = 10, MOST = COUNT * FRAME_BYTES / (OUTPUT_BYTES - 64) + 2 };
@@ -161,7 +161,7 @@ static void test_receive(void)
     begin(s);
     send_numbers(s, 3);
     CHECK_STATUS(cw_socket_receive(s, 1, &e), CW_TIMED_OUT);
-    expect_numbers(&p, 3); /* the receive may wait for an answer to it */
+    expect_numbers(&p, 3); /* the server may answer only after it gets the held messages */
     send_numbers(s, 2);
     CHECK_STATUS(cw_socket_receive_into(s, buffer, sizeof buffer, 1, &received), CW_TIMED_OUT);
     expect_numbers(&p, 2);
@@ -296,7 +296,7 @@ static void test_stalled(void)
     begin(s);
     while (cw_socket_send(s, CW_BINARY, data, sizeof data, 0) == CW_OK)
         count++;
-    CHECK_INT(cw_error_web_status(), CW_WEB_Unknown); /* it would block */
+    CHECK_INT(cw_error_web_status(), CW_WEB_Unknown); /* the call would block */
     CHECK_STATUS(cw_socket_batch_end(s, 10), CW_TIMED_OUT);
     CHECK_HAS(cw_error_message(), "still being sent");
     for (uint32_t i = 0; i < count; i++)

@@ -31,7 +31,7 @@ static void expect_refusal(const char *payload, size_t len_bytes, int code)
 
     CHECK_INT(violation.code, code);
     CHECK(violation.text && strlen(violation.text) > 10);
-    CHECK_INT(out.reason_bytes, 0); /* nothing of a bad frame is returned */
+    CHECK_INT(out.reason_bytes, 0); /* no part of a bad frame is returned */
 }
 
 static void test_decode(void)
@@ -104,7 +104,8 @@ static void test_encode(void)
         CHECK_INT(cw__close_encode(1000, reason, 200, out), at < 120 ? 125 : 2 + at > 125 ? 125 : 2 + at);
         CHECK_INT(cw__close_decode(out, cw__close_encode(1000, reason, 200, out), &back).code, 0);
     }
-    memset(no_text + 1, 0x80, sizeof no_text - 1); /* no character begins in it: the cut stops at its start */
+    /* no character begins in these bytes, so the cut stops at the start */
+    memset(no_text + 1, 0x80, sizeof no_text - 1);
     CHECK_INT(cw__close_encode(1000, no_text + 1, sizeof no_text - 1, out), 2);
 }
 
@@ -137,10 +138,10 @@ static void test_we_begin(void)
     expect(&c, CW__CLOSE_NONE, 0, "", false);
     CHECK(cw__close_begin(&c, 1000, LIMIT_MS));
     expect(&c, CW__CLOSE_SENT, 0, "", false);
-    CHECK(!cw__close_begin(&c, 2000, LIMIT_MS)); /* only once */
+    CHECK(!cw__close_begin(&c, 2000, LIMIT_MS)); /* a second close is refused */
     CHECK(!cw__close_received(&c, &goodbye, 3000, LIMIT_MS));
     expect(&c, CW__CLOSE_BOTH, 1001, "bye", true);
-    CHECK_INT(c.deadline_ms, 1000 + LIMIT_MS); /* for the whole closing: the answer does not extend it */
+    CHECK_INT(c.deadline_ms, 1000 + LIMIT_MS); /* the answer does not extend the deadline */
     cw__close_ended(&c, "the server ended the connection");
     expect(&c, CW__CLOSE_ENDED, 1001, "bye", true);
     CHECK_INT(c.deadline_ms, INT64_MAX);
@@ -197,7 +198,8 @@ static void test_lost_before_the_answer(void)
 
     CHECK(cw__close_received(&c, &goodbye, 0, LIMIT_MS));
     cw__close_ended(&c, "lost");
-    expect(&c, CW__CLOSE_ENDED, 1001, "bye", false); /* the peer's code counts, though it was not clean */
+    /* the peer's code counts, although the end was not clean */
+    expect(&c, CW__CLOSE_ENDED, 1001, "bye", false);
     cw__close_answered(&c);
     expect(&c, CW__CLOSE_ENDED, 1001, "bye", false);
 }
@@ -223,7 +225,7 @@ static void test_failed_after_sent(void)
     cw__close c = started();
 
     CHECK(cw__close_begin(&c, 1000, LIMIT_MS));
-    CHECK(!cw__close_failed(&c, &bad_text, 2000, LIMIT_MS)); /* no second close frame */
+    CHECK(!cw__close_failed(&c, &bad_text, 2000, LIMIT_MS)); /* no second close frame is sent */
     expect(&c, CW__CLOSE_FAILED, 1006, "not UTF-8", false);
     CHECK_INT(c.deadline_ms, 1000 + LIMIT_MS);
 }
@@ -252,7 +254,7 @@ static void test_deadline(void)
     cw__close_ended(&c, "x");
     CHECK(!cw__close_expired(&c, 1005));
     c = started();
-    CHECK(cw__close_begin(&c, 1000, INT64_MAX)); /* no overflow */
+    CHECK(cw__close_begin(&c, 1000, INT64_MAX)); /* INT64_MAX must not overflow */
     CHECK_INT(c.deadline_ms, INT64_MAX);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of closing.c: the closing handshake from both sides, what is refused, the time limits, and who ends TCP.
+/* Tests of closing.c: the closing handshake from both sides, refused close frames, the time limits, and the end of TCP.
  * test_closing_calls.c tests the calls, test_close.c the state machine. */
 #include "closing.h"
 #include "raw_peer.h"
@@ -64,7 +64,7 @@ static void test_from_them(void)
     cw_shutdown(5000);
 }
 
-/* The code is the peer's, whoever began. */
+/* The peer's code is reported, whichever side began to close. */
 static void test_other_code(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/x:8804%04x6f6b/end", 3001));
@@ -82,7 +82,7 @@ static void test_at_once(void)
     raw_frame f;
 
     raw_open(&p, closing_socket(10000));
-    RAW_SEND(&p, "\x88\x02\x0f\xa1"); /* before it has read our close frame */
+    RAW_SEND(&p, "\x88\x02\x0f\xa1"); /* the server sends this before it has read our close frame */
     CHECK_STATUS(cw_socket_close(p.s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(p.s, CW_TIMEOUT_NEVER), CW_OK);
     CHECK_CLOSED(p.s, 4001, true);
@@ -93,7 +93,7 @@ static void test_at_once(void)
     raw_finish(&p);
 }
 
-/* Here ours is certainly sent first. */
+/* In this test our close frame is certainly sent first. */
 static void test_crossed(void)
 {
     raw_peer p;
@@ -167,7 +167,8 @@ static void test_no_answer(void)
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_INT(cw_socket_state(s), CW_STATE_CLOSING);
     CHECK_CLOSED(s, 1006, false);
-    check_reason(s, "the server did not answer the close frame within close_timeout: raise that if it is slow");
+    check_reason(s, "the server did not answer the close frame within close_timeout: raise close_timeout if "
+                    "the server is slow");
     CHECK_HAS(peer_log(), "\"end\": \"eof\"");
     check_close_frame(peer_log(), 1000, "");
     peer_finish(s);
@@ -187,9 +188,9 @@ static void tcp_left_open(bool they_begin)
     if (!they_begin)
         RAW_SEND(&p, "\x88\x00");
     CHECK_CLOSED(p.s, 1005, true);
-    CHECK(!raw_next(&p, &f)); /* close_timeout has passed, and the service ends TCP */
+    CHECK(!raw_next(&p, &f)); /* close_timeout has passed, and the service thread ends TCP */
     UNTIL(LOCKED(p.s, !p.s->is_attached));
-    CHECK_CLOSED(p.s, 1005, true); /* it was clean all the same */
+    CHECK_CLOSED(p.s, 1005, true); /* the end still counts as clean */
     raw_finish(&p);
 }
 
@@ -209,12 +210,12 @@ static void tcp_ended_by_server(bool they_begin)
     RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
     if (!they_begin)
         RAW_SEND(&p, "\x88\x02\x03\xe8");
-    CHECK_CLOSED(p.s, 1000, true); /* the user learns of it at once */
+    CHECK_CLOSED(p.s, 1000, true); /* the caller learns of the end at once */
     CHECK_INT(LOCKED(p.s, p.s->is_attached && p.s->codec != NULL), 1);
     CHECK_INT(recv(p.fd, p.buffer, 1, MSG_DONTWAIT), -1); /* but the client's TCP is still open */
     CHECK_INT(errno, EAGAIN);
     CHECK_INT(shutdown(p.fd, SHUT_WR), 0);
-    CHECK(!raw_next(&p, &f)); /* until the server ends its own */
+    CHECK(!raw_next(&p, &f)); /* the client's TCP is open until the server ends its own */
     UNTIL(LOCKED(p.s, !p.s->is_attached));
     raw_finish(&p);
 }
@@ -238,7 +239,7 @@ static void test_server_ends(void)
     peer_finish(s);
 }
 
-/* The peer's close frame and its FIN arrive in one segment. The answer is sent all the same. */
+/* The peer's close frame and its FIN arrive in one segment. The answer is still sent. */
 static void test_close_with_fin(void)
 {
     for (int i = 0; i < 50; i++) {
@@ -288,8 +289,7 @@ static void test_data_after_ours(void)
                  "d\x89\x01"
                  "e\x88\x02\x03\xe9");
     CHECK_CLOSED(p.s, 1001, true);
-    CHECK_STATUS(cw_socket_receive(p.s, 0, &(cw_event *){NULL}),
-                 CW_CLOSED); /* neither these messages nor the earlier one */
+    CHECK_STATUS(cw_socket_receive(p.s, 0, &(cw_event *){NULL}), CW_CLOSED); /* no message is returned */
     CHECK_HAS(cw_error_message(), "closed by this program");
     CHECK_INT(LOCKED(p.s, p.s->in.inbox.first == NULL), 1);
     raw_finish(&p);
@@ -322,8 +322,8 @@ static int unread_bytes(int fd)
     return unread;
 }
 
-/* A peer that keeps sending after its close frame gets no more of the service's time than other peers: one turn reads a
- * part of the data, the next turn reads more. */
+/* A peer that keeps sending after its close frame gets no more of the service's time than other peers. Each turn reads
+ * a part of the data. */
 static void test_flood_after_close(void)
 {
     enum { FLOOD_BYTES = 300000, TURN_BYTES = 128 * 1024 };

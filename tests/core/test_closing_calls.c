@@ -24,7 +24,7 @@ static void test_arguments(void)
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_OK);
     CHECK_MESSAGE(s, CW_BINARY, "a", 1);
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
-    CHECK_STATUS(cw_socket_close(s, 999, NULL, 0), CW_INVALID_ARGUMENT); /* in any state */
+    CHECK_STATUS(cw_socket_close(s, 999, NULL, 0), CW_INVALID_ARGUMENT); /* refused in any state */
     CHECK_CLOSED(s, 1000, true);
     peer_finish(s);
 }
@@ -91,7 +91,7 @@ static void test_abort(void)
     s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/close:1000/hang"));
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
-    cw_socket_abort(s); /* only TCP is left to drop */
+    cw_socket_abort(s); /* after the closing handshake, abort drops TCP */
     CHECK_CLOSED(s, 1000, true);
     CHECK_HAS(peer_log(), "\"end\": \"eof\"");
     peer_finish(s);
@@ -235,7 +235,7 @@ static void test_ends_flush(void)
     cw_shutdown(5000);
 }
 
-/* The peer's close drops what is queued. It was not sent, so flush must not return CW_OK. */
+/* The peer's close drops the queue. The queued data was not sent, so flush must not return CW_OK. */
 static void test_flush_and_their_close(void)
 {
     static uint8_t data[4 << 20];
@@ -258,9 +258,9 @@ static void test_flush_and_their_close(void)
     RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
     CHECK_INT(pthread_join(b.thread, NULL), 0);
     CHECK_STATUS(b.status, CW_CLOSED);
-    CHECK_STATUS(cw_socket_wait_closed(p.s, CW_TIMEOUT_NEVER), CW_CLOSED); /* and this one too */
+    CHECK_STATUS(cw_socket_wait_closed(p.s, CW_TIMEOUT_NEVER), CW_CLOSED); /* this call fails too */
     CHECK_HAS(cw_error_message(), "up to 3145728 bytes that were sent did not reach the server");
-    CHECK_STATUS(cw_shutdown(5000), CW_OK); /* which has been reported already */
+    CHECK_STATUS(cw_shutdown(5000), CW_OK); /* the loss has been reported already */
     raw_finish(&p);
 }
 
@@ -299,7 +299,7 @@ static void closed_event(const char *steps, void (*end)(cw_socket *s), int code,
     UNTIL(LOCKED(s, !s->is_attached)); /* the end of TCP brings no event either */
     CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT);
     CHECK_STATUS(cw_socket_subscribe(s, m, CW_EVENTS_ALL), CW_OK);
-    while (cw_mailbox_take(m, 0, &e) == CW_OK) { /* a new subscription does not repeat it */
+    while (cw_mailbox_take(m, 0, &e) == CW_OK) { /* a new subscription does not repeat the closed event */
         CHECK(cw_event_get_type(e) != CW_EVENT_CLOSED);
         cw_event_free(e);
     }

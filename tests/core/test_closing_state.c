@@ -24,14 +24,14 @@ static void close_with_data_in_kernel(cw_socket *s)
 {
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, sizeof large, 0), CW_OK);
     cw__mutex_lock(&s->lock);
-    cw__queue_drop_locked(s); /* what the kernel has not taken; this test is not about it */
+    cw__queue_drop_locked(s); /* drops what the kernel has not taken, so that the queue is empty */
     cw__mutex_unlock(&s->lock);
     UNTIL(LOCKED(s, cw__link_unacknowledged(s->codec->link) > 0));
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK(LOCKED(s, s->drain.is_on));
 }
 
-/* An acknowledgement by the server counts as progress, although nothing waits in the socket. The service cannot look
+/* An acknowledgement by the server counts as progress, although nothing waits in the socket. The service thread cannot look
  * meanwhile. */
 static void test_drain_clock(void)
 {
@@ -44,7 +44,8 @@ static void test_drain_clock(void)
     cw__mutex_lock(&s->lock);
     now_ms = cw__now_ms();
     due_ms = cw__closing_due_locked(s);
-    CHECK(due_ms > now_ms && due_ms <= cw__now_ms() + 1000); /* the service looks again after a short time */
+    CHECK(due_ms > now_ms &&
+          due_ms <= cw__now_ms() + 1000); /* the service thread looks again after a short time */
     cw__closing_attend_locked(s, now_ms);
     held = cw__link_unacknowledged(s->codec->link);
     CHECK_INT(s->drain.held_bytes, held);
@@ -78,7 +79,7 @@ static void test_drain_limit(void)
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, sizeof large, 0), CW_OK);
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     cw__mutex_lock(&s->lock);
-    CHECK_INT(s->out.last->opcode, CW__OP_CLOSE); /* after all sent data */
+    CHECK_INT(s->out.last->opcode, CW__OP_CLOSE); /* the close frame is queued after all sent data */
     s->settings.numbers[CW_OPT_SEND_TIMEOUT] = -1;
     now_ms = cw__now_ms();
     cw__closing_attend_locked(s, now_ms);
@@ -94,7 +95,7 @@ static void test_drain_limit(void)
     cw_shutdown(0);
 }
 
-/* A write has failed: what the kernel holds is lost, and closing is no longer delayed. */
+/* A write has failed. The bytes in the kernel are lost, and closing is no longer delayed. */
 static void test_drain_broken(void)
 {
     raw_peer p;
@@ -174,7 +175,7 @@ static void test_closed_locally(void)
     CHECK(cw_socket_ended_normally(s));
     cw_socket_release(s);
 
-    listener = raw_listen(uri); /* and no peer answers */
+    listener = raw_listen(uri); /* the peer accepts no connection */
     s = peer_socket(CW_MESSAGE_SOCKET);
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, 1), CW_TIMED_OUT);
@@ -267,7 +268,7 @@ static void test_texts(void)
     raw_peer p;
 
     CHECK_STATUS(cw_socket_close(s, 1000, "\xff", 1), CW_INVALID_ARGUMENT);
-    CHECK_STR(cw_error_message(), "the reason must be UTF-8: encode it so");
+    CHECK_STR(cw_error_message(), "the reason must be UTF-8: encode it as UTF-8");
     cw_socket_release(s);
     s = open_raw(&p);
     cw_set_wait_hook(interrupt, NULL);
@@ -290,7 +291,7 @@ static void check_in_child(void)
     CHECK_INT(code, 0);
     CHECK_STR(reason, "");
     reason[0] = 'x';
-    CHECK(!cw_socket_get_closed(inherited, &code, reason, 0)); /* no buffer for a reason */
+    CHECK(!cw_socket_get_closed(inherited, &code, reason, 0)); /* without a buffer for the reason */
     CHECK_INT(reason[0], 'x');
     CHECK(!cw_socket_ended_normally(inherited));
     CHECK_STATUS(cw_socket_wait_closed(inherited, 0), CW_AFTER_FORK);

@@ -3,7 +3,7 @@
  * that libcurl reports. The tests of messages, pings and closing test the rest. */
 #include "raw_peer.h"
 
-/* A reset is no violation. It gives 1006 with the system's text, after the messages that came before. */
+/* A reset is not a violation. It ends in code 1006 with the system's text, after the earlier messages. */
 static void check_reset(bool is_receiving)
 {
     raw_peer *p = calloc(1, sizeof *p);

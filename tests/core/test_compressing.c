@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of compressing.c through the public calls, with the echo server. Two threads send while a third receives: their
  * messages are sent whole, one after another. A socket may be aborted and released in the middle. Python tests check
- * the bytes on the wire. A libcurl that cannot receive compressed messages refuses compression; then that is tested. */
+ * the bytes on the wire. If libcurl cannot receive compressed messages, the tests check that connect
+ * refuses compression. */
 #include "peer.h"
 
 #include "transport/codec.h"
@@ -17,7 +18,7 @@ static bool has_compression(void)
     return cw__codec_native_receives() && !(framing && strcmp(framing, "curl") == 0);
 }
 
-/* NULL without memory. */
+/* Makes a socket with compression, and fills payload. Returns NULL if there is no memory. */
 static cw_socket *made(void)
 {
     cw_socket *s = NULL;
@@ -33,7 +34,8 @@ static cw_socket *made(void)
     return s;
 }
 
-/* True: compression is not available, and the connect said so. */
+/* Returns true if this libcurl cannot compress. It then also checks that connect fails with CW_UNSUPPORTED, and
+ * releases s. */
 static bool is_refused(cw_socket *s)
 {
     if (has_compression())
@@ -48,7 +50,7 @@ static bool is_refused(cw_socket *s)
 typedef struct job {
     cw_socket *s;
     size_t len_bytes;
-    bool goes_on; /* until sending fails */
+    bool goes_on; /* true until a send fails */
 } job;
 
 static void *send_many(void *arg)
@@ -133,7 +135,7 @@ static const char *reply(void)
                     "Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
 }
 
-/* Sends that many bytes that do not compress. */
+/* Sends len_bytes bytes that do not compress. */
 static void send_random(cw_socket *s, size_t len_bytes)
 {
     uint8_t *data = malloc(len_bytes);
@@ -158,7 +160,7 @@ static void sent_as(int64_t frame_size, size_t len_bytes, size_t frame_count, si
     send_random(s, len_bytes);
     CHECK_STATUS(cw_socket_close(s, 1000, "", 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_DEFAULT), CW_OK);
-    CHECK(peer_check_frames(peer_log(), frame_count, most_bytes) >= len_bytes); /* as assumed above */
+    CHECK(peer_check_frames(peer_log(), frame_count, most_bytes) >= len_bytes); /* the bytes do not compress */
     cw_socket_release(s);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of connect.c: the ways from new to open and back, many connects at once, cancelling, the deadline, and what
- * each state allows. test_handshake.c tests what the handshake accepts. */
+/* Tests of connect.c: the ways from new to open and back, many connects at once, cancelling, the deadline, and the
+ * calls that each state allows. test_handshake.c tests which replies the handshake accepts. */
 #include "peer.h"
 
 static void test_information(void)
@@ -21,8 +21,8 @@ static void test_information(void)
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK_STATUS(cw_socket_get_info(s, CW_INFO_RESPONSE_HEADERS, text, sizeof text, NULL), CW_OK);
-    CHECK_HAS(text, "Sec-WebSocket-Accept: ");                          /* it can still be read */
-    CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_OK); /* it was open */
+    CHECK_HAS(text, "Sec-WebSocket-Accept: ");                          /* the reply can still be read */
+    CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_OK); /* CW_OK, because the socket was open */
     peer_finish(s);
 }
 
@@ -41,10 +41,11 @@ static void test_refused_port(void)
     CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
     CHECK_INT(cw_event_get_type(e), CW_EVENT_CONNECT_FAILED);
     cw_event_free(e);
-    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT);           /* no closed event: it was never open */
+    /* no closed event, because the socket was never open */
+    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT);
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_CONNECT_FAILED); /* the details can still be read */
     CHECK_INT(cw_error_web_status(), CW_WEB_CannotConnect);
-    /* and it can connect again */
+    /* the socket can connect again */
     CHECK_STATUS(cw_socket_connect(s, peer_script("echo"), CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_OK);
     CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
@@ -76,7 +77,7 @@ static void test_wrong_order(void)
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_try_receive(s, &e), CW_WOULD_BLOCK);
-    CHECK_STATUS(cw_socket_wait_closed(s, 0), CW_OK); /* at once, because it was never open */
+    CHECK_STATUS(cw_socket_wait_closed(s, 0), CW_OK); /* returns at once, because the socket was never open */
     CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
     cw_socket_release(s);
     s = peer_socket(CW_STREAM_SOCKET);
@@ -91,7 +92,7 @@ static void test_never_connected(void)
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);
     CHECK_STATUS(cw_socket_connect(s, "ws://127.0.0.1/", 1000), CW_INVALID_STATE);
-    CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_INVALID_STATE); /* CW_OK does not mean that it was open */
+    CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_INVALID_STATE); /* the socket was never open */
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_CLOSED);
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_CLOSED);
     cw_socket_release(s);
@@ -106,7 +107,7 @@ static void test_second(void)
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_NO_DELAY, 0), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, "x", 1), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_set_request_header(s, "A", 1, "b", 1), CW_INVALID_STATE);
-    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MESSAGE_TYPE, CW_UTF8), CW_OK); /* this one may change */
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MESSAGE_TYPE, CW_UTF8), CW_OK); /* message_type may change */
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 1000), CW_OK);
     CHECK_MESSAGE(s, CW_BINARY, "a", 1);
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
@@ -247,7 +248,7 @@ static void test_release(void)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
-    cw_socket_release(s);         /* it ends a moment later, which the count of blocks shows */
+    cw_socket_release(s);         /* the socket ends a moment later, which the count of blocks shows */
     UNTIL(cw__alloc_live() <= 3); /* the service's own: the heap of timers, the poller, the poller's table */
     s = peer_socket(CW_MESSAGE_SOCKET);
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
@@ -275,7 +276,7 @@ static void test_interrupt(void)
     cw_set_wait_hook(NULL, NULL);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_OperationCanceled);
-    CHECK_INT(cw_socket_state(s), CW_STATE_NEW); /* not closed: it can connect again */
+    CHECK_INT(cw_socket_state(s), CW_STATE_NEW); /* not closed: the socket can connect again */
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
     cw_set_wait_hook(interrupt, &asked);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_INTERRUPTED);

@@ -14,12 +14,12 @@ static const cw__compression defaults = {.is_on = true, .server_bits = 15, .clie
 typedef struct outcome {
     uint8_t *data;
     size_t len_bytes;
-    cw__inflate_result result; /* of the last call */
+    cw__inflate_result result; /* result of the last call */
     bool is_complete;
 } outcome;
 
 static outcome out;
-static bool is_kept = true; /* input that was not used up at once */
+static bool is_kept = true; /* whether unused input is copied after each step */
 
 static void begin(void)
 {
@@ -28,7 +28,7 @@ static void begin(void)
     out.is_complete = false;
 }
 
-/* Takes all output of a piece, size_bytes at a time. False after an error. */
+/* Takes all output of a piece, size_bytes at a time. Returns false after an error. */
 static bool drain(cw__inflater *i, size_t size_bytes)
 {
     uint8_t buffer[BUFFER_BYTES];
@@ -102,7 +102,8 @@ static void test_examples(void)
     CHECK(FEED(i, "\x00")); /* 7.2.3.6 */
     CHECK_TEXT("");
     begin();
-    CHECK(feed_frame(i, 0x41, "\xf2\x48\xcd", 3, 3, BUFFER_BYTES) && !out.is_complete); /* in fragments */
+    /* a message in fragments */
+    CHECK(feed_frame(i, 0x41, "\xf2\x48\xcd", 3, 3, BUFFER_BYTES) && !out.is_complete);
     CHECK(feed_frame(i, 0x80, "\xc9\xc9\x07\x00", 4, 4, BUFFER_BYTES) && out.is_complete);
     CHECK_TEXT("Hello");
     cw__inflater_destroy(i);
@@ -120,7 +121,8 @@ static void test_last_block(void)
         CHECK(FEED(i, "\xf2\x00\x11\x00\x00"));
         CHECK_TEXT("Hello");
     }
-    CHECK(FEED(i, "\xf3\x48\xcd\xc9\xc9\x07\x00\xf3\x48\xcd\xc9\xc9\x07\x00\x00")); /* two in one message */
+    /* two last blocks in one message */
+    CHECK(FEED(i, "\xf3\x48\xcd\xc9\xc9\x07\x00\xf3\x48\xcd\xc9\xc9\x07\x00\x00"));
     CHECK_TEXT("HelloHello");
     cw__inflater_destroy(i);
 }
@@ -230,7 +232,7 @@ static void test_frames(void)
     piece.opcode = CW__OP_PING;
     CHECK(!cw__inflater_take(i, &piece));
     begin();
-    CHECK(feed_frame(i, 0x41, "\xf2\x48", 2, 2, BUFFER_BYTES)); /* in a compressed message */
+    CHECK(feed_frame(i, 0x41, "\xf2\x48", 2, 2, BUFFER_BYTES)); /* begins a compressed message */
     CHECK(!cw__inflater_take(i, &piece));
     piece.rsv = 0;
     CHECK(!cw__inflater_take(i, &piece));
@@ -294,7 +296,8 @@ static size_t heap_bytes(void)
     return info.uordblks + info.hblkhd;
 }
 
-/* 1 MiB that expands to 1 GiB of zeros: it comes one buffer at a time, and needs no more memory than the first buffer. */
+/* 1 MiB that expands to 1 GiB of zeros: the output comes one buffer at a time. No buffer needs more memory than the
+ * first one. */
 static void test_bomb(void)
 {
     const size_t gib = (size_t)1 << 30;
@@ -482,7 +485,7 @@ static void test_takeover(void)
         for (int n = 0; n < 3; n++) {
             cw__deflater_take(d, text, sizeof text);
             lens[n] = cw__deflater_give(d, n ? second : first, sizeof first, true, &is_done);
-            if (n == 1) /* the second one was not sent: the third must not refer to it */
+            if (n == 1) /* the second part was not sent, so the third must not refer to the second */
                 cw__deflater_forget(d);
         }
         CHECK(resets ? lens[1] == lens[0] : lens[1] < 12);

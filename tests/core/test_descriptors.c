@@ -59,14 +59,16 @@ static void each_descriptor_fails(body_call body)
     pthread_t thread;
     rlim_t base;
 
-    CHECK_INT(pthread_create(&thread, NULL, body, NULL), 0); /* no limit yet: some are kept for good */
+    /* a first run without a limit, because some descriptors are kept for good */
+    CHECK_INT(pthread_create(&thread, NULL, body, NULL), 0);
     CHECK_INT(pthread_join(thread, &got_through), 0);
     CHECK(got_through != NULL);
     base = fill_holes();
     before = descriptor_count();
     CHECK_INT(pthread_barrier_init(&is_limited, NULL, 2), 0);
     for (rlim_t spare = 0; spare == 0 || !got_through; spare++) {
-        CHECK_INT(pthread_create(&thread, NULL, run_limited, &body), 0); /* a sanitizer may need one for that */
+        /* a sanitizer may need a descriptor for a new thread */
+        CHECK_INT(pthread_create(&thread, NULL, run_limited, &body), 0);
         limit_to(base + spare);
         (void)pthread_barrier_wait(&is_limited);
         CHECK_INT(pthread_join(thread, &got_through), 0);
@@ -147,13 +149,14 @@ static void test_again(void)
     peer_finish(s);
 }
 
-/* A look-up needs a descriptor, or the multi in which it would begin does; that depends on libcurl. */
+/* Depending on libcurl, a look-up needs a descriptor, or the multi handle needs one before the look-up begins. */
 static void test_name(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET), *other = peer_socket(CW_MESSAGE_SOCKET);
 
-    CHECK_STATUS(cw_socket_set_number(other, CW_OPT_FRAMING, CW_FRAMING_CURL), CW_OK); /* it shares no multi */
-    peer_connect(other, peer_script("echo/end")); /* the service has its descriptors already */
+    /* such a socket shares no multi */
+    CHECK_STATUS(cw_socket_set_number(other, CW_OPT_FRAMING, CW_FRAMING_CURL), CW_OK);
+    peer_connect(other, peer_script("echo/end")); /* the service thread has its descriptors already */
     limit_to(fill_holes());
     CHECK(cw_socket_connect(s, "ws://name.invalid/", CW_TIMEOUT_DEFAULT) != CW_OK);
     CHECK_HAS(cw_error_message(), "ulimit -n");

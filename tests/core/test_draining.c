@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of accepted messages at the end of a socket or of the program (closing.c, service.c): they are sent as long as
- * that makes progress, and losses are reported. */
+/* Tests what happens to queued messages when a socket or the program ends (closing.c, service.c). curlwire keeps
+ * sending while the peer takes bytes, and reports the bytes that were lost. */
 #include "raw_peer.h"
 
 enum {
     MIB = 1024 * 1024,
-    LARGE_BYTES = 4 * MIB, /* more than the kernels of both sides hold */
+    LARGE_BYTES = 4 * MIB, /* more bytes than the kernels of both sides hold */
     SHORT_MS = 40,
     LONG_MS = 20000
 };
 
 static uint8_t large[LARGE_BYTES];
 
-/* A socket with short time limits for what it need not wait for. */
+/* Opens a connection with these time limits and without keepalive pings. */
 static cw_socket *open_raw(raw_peer *p, int send_timeout_ms, int close_timeout_ms)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -25,7 +25,7 @@ static cw_socket *open_raw(raw_peer *p, int send_timeout_ms, int close_timeout_m
     return s;
 }
 
-/* Most of the data waits in the socket. */
+/* Sends a large message without waiting, so that most of the data waits in the socket. */
 static void send_large(cw_socket *s)
 {
     for (size_t i = 0; i < sizeof large; i++)
@@ -48,7 +48,7 @@ static uint32_t fill_kernel(cw_socket *s)
 
 static void close_socket(cw_socket *s) { CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK); }
 
-/* Waits for a time in which a wrong reaction would happen. */
+/* Waits long enough for a wrong reaction to happen. */
 static void let_time_pass(int ms) { (void)poll(NULL, 0, ms); }
 
 /* ---- A slow server gets everything ---- */
@@ -64,7 +64,7 @@ static void test_longer_than_close_timeout(void)
     CHECK(LOCKED(s, s->drain.is_on && s->close.deadline_ms == INT64_MAX));
     RAW_EXPECT(&p, CW__OP_BINARY, large, sizeof large);
     RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
-    CHECK_CLOSED(s, 1006, false); /* no answer within close_timeout, which has begun now */
+    CHECK_CLOSED(s, 1006, false); /* close_timeout began after the drain, and passed without an answer */
     CHECK_INT(LOCKED(s, s->out.lost_bytes), 0);
     raw_finish(&p);
 }
@@ -125,7 +125,7 @@ static void test_nothing_on_its_way(void)
     raw_finish(&p);
 }
 
-/* send_timeout 0 is for sends that must not wait. It is too short for any server, so draining does not use it. */
+/* send_timeout 0 is for sends that must not wait. It is too short for any server, so draining uses 30 s instead. */
 static void test_send_timeout_0(void)
 {
     raw_peer p;
@@ -179,7 +179,7 @@ static void test_crossing_and_reset(void)
     peer_finish(s);
 }
 
-/* Our close frame is no message: nothing is lost if a server ends TCP after it has read what it wanted. */
+/* Our close frame is not a message. So nothing is lost if a server reads all messages and ends TCP before that frame. */
 static void test_close_frame(void)
 {
     raw_peer p;
@@ -234,7 +234,7 @@ static void test_batch(void)
 
     CHECK_STATUS(cw_socket_batch_begin(s), CW_OK);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, 1000, CW_TIMEOUT_DEFAULT), CW_OK);
-    if (LOCKED(s, s->codec->sending == CW__FRAMES_HELD)) { /* not with libcurl's framing */
+    if (LOCKED(s, s->codec->sending == CW__FRAMES_HELD)) { /* libcurl's framing holds nothing back */
         raw_reset(&p);
         UNTIL(cw_socket_state(s) == CW_STATE_CLOSED);
         CHECK_INT(LOCKED(s, s->out.lost_bytes), 1008);
@@ -254,7 +254,7 @@ static void test_no_progress(void)
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_CLOSED);
     CHECK_HAS(cw_error_message(), "bytes that were sent did not reach the server");
     CHECK_HAS(cw_error_message(), "0.04 s (send_timeout)");
-    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_CLOSED); /* on every call */
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_CLOSED); /* every call reports the loss */
     CHECK_STATUS(cw_shutdown(5000), CW_OK);
     raw_finish(&p);
 }
@@ -272,7 +272,7 @@ static void test_reset(void)
     peer_finish(s);
 }
 
-/* No caller is left to be told, so cw_shutdown reports it. */
+/* After the release no caller can report the loss, so cw_shutdown does. */
 static void test_released(void)
 {
     raw_peer p;
@@ -300,7 +300,7 @@ static void test_released_to_a_slow_server(void)
     raw_end(&p);
 }
 
-/* Data that abort drops is no loss: the program wanted it. */
+/* Data that abort drops does not count as lost, because the program asked for it. */
 static void test_abort(void)
 {
     raw_peer p;
@@ -336,7 +336,7 @@ static void test_shutdown(void)
     CHECK_INT(pthread_create(&reader, NULL, read_late, &p), 0);
     begin_ms = cw__now_ms();
     CHECK_STATUS(cw_shutdown(SHORT_MS),
-                 CW_OK); /* the server does not answer the close frame: that time is for its answer */
+                 CW_OK); /* the time passes because the server does not answer the close frame */
     CHECK(cw__now_ms() - begin_ms < LONG_MS);
     CHECK_INT(pthread_join(reader, NULL), 0);
     cw_socket_release(s);
@@ -380,7 +380,7 @@ static void test_shutdown_interrupted(void)
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, 1000, CW_TIMEOUT_DEFAULT), CW_OK);
     (void)fill_kernel(s);
     cw_set_wait_hook(say_yes, NULL);
-    CHECK_STATUS(cw_shutdown(LONG_MS), CW_CLOSED); /* and it does not wait for LONG_MS */
+    CHECK_STATUS(cw_shutdown(LONG_MS), CW_CLOSED); /* the call does not wait for LONG_MS */
     cw_set_wait_hook(NULL, NULL);
     cw_socket_release(s);
     s = open_raw(&p, LONG_MS, LONG_MS);

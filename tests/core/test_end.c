@@ -54,7 +54,8 @@ static void read_to_end(const end_case *c, const char *uri)
     CHECK_INT(len, 0);
     CHECK_INT(cw_socket_ended_normally(s), c->ends_stream);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
-    CHECK_INT(cw_socket_ended_normally(s), c->ends_stream); /* the same, with the connection freed */
+    /* the same result when the connection has been freed */
+    CHECK_INT(cw_socket_ended_normally(s), c->ends_stream);
     cw_socket_release(s);
 }
 
@@ -143,7 +144,7 @@ static void *send_on(void *arg)
     return NULL;
 }
 
-/* The server ends TCP right after its close frame, while we send. Our answer and our data reach nobody. */
+/* The server ends TCP right after its close frame, while we send. Our close frame and our data do not arrive. */
 static void end_while_sending(const char *uri, bool receives_first)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, uri);
@@ -176,8 +177,8 @@ static void test_end_while_sending(void)
     cw_shutdown(5000);
 }
 
-/* We close while the peer's close frame waits in the kernel, after messages, and the peer's TCP has ended. Our frame
- * cannot be sent, but the peer's code is known. The inbox is full, so nothing was read before. */
+/* We close while the kernel still holds messages and the peer's close frame, and the peer's TCP has ended. Our close
+ * frame cannot be sent, but the peer's code is reported. The inbox is full, so nothing was read before. */
 static void test_close_behind_a_broken_write(void)
 {
     enum { BYTES = 100, MESSAGES = 100, ROOM = 1024 };

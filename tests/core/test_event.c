@@ -94,18 +94,18 @@ static void test_spare(void)
         void *first = e, *other;
         bool is_of_spare = rooms[i] > LEAST_BYTES && rooms[i] <= MOST_BYTES;
         CHECK(e != NULL);
-        CHECK_INT(e->is_of_spare, is_of_spare);
+        CHECK_INT(e->memory == CW__MEMORY_SPARE, is_of_spare);
         memset(e->data, 'x', rooms[i]);
         cw_event_free(e);
         other = malloc(sizeof *e + MOST_BYTES); /* if the block had been freed, malloc would return it here */
         next = cw__event_create(CW_EVENT_MESSAGE, MOST_BYTES);
-        CHECK(other && next && next->is_of_spare);
+        CHECK(other && next && next->memory == CW__MEMORY_SPARE);
         CHECK(other != first || !is_of_spare);
         CHECK(next == first || !is_of_spare);
-        memset(next->data, 'x', MOST_BYTES); /* a sanitizer reports a block that is too small */
+        memset(next->data, 'x', MOST_BYTES); /* a sanitizer reports this write if the block is too small */
         free(other);
         next = cw__event_resize(next, 1500); /* its block now has its own size */
-        CHECK(next && !next->is_of_spare);
+        CHECK(next && next->memory == CW__MEMORY_BLOCK);
         cw_event_free(next);
     }
 }
@@ -115,7 +115,7 @@ static bool copy_lent(void *arg)
 {
     const size_t *room = arg;
     char text[] = "abcd";
-    cw_event lent = {.is_lent = true, .data = (uint8_t *)text, .len_bytes = 4, .room_bytes = 5};
+    cw_event lent = {.memory = CW__MEMORY_LENT, .data = (uint8_t *)text, .len_bytes = 4, .room_bytes = 5};
     cw_event *copy = cw__event_resize(&lent, *room);
     size_t wanted = *room < 4 ? *room : 4;
 
@@ -124,7 +124,7 @@ static bool copy_lent(void *arg)
     CHECK(lent.data == (uint8_t *)text && lent.len_bytes == 4 && lent.room_bytes == 5);
     if (!copy)
         return false;
-    CHECK(copy != &lent && !copy->is_lent);
+    CHECK(copy != &lent && copy->memory != CW__MEMORY_LENT);
     CHECK_INT(copy->room_bytes, *room);
     CHECK_BYTES(copy->data, copy->len_bytes, text, wanted);
     CHECK(cw_event_data(copy, NULL) == copy->data);
@@ -139,7 +139,7 @@ static void test_lent(void)
 }
 
 static const harness_test tests[] = {
-    {"an event shows what it holds", test_create},
+    {"an event returns its properties", test_create},
     {"lifetime rule 4: freeing an event drops its reference to the socket", test_free_releases},
     {"medium events share one block", test_spare},
     {"a lent event is copied and left alone", test_lent},

@@ -36,7 +36,7 @@ static void test_offers(void)
 static const char *answer(const cw__compression *offer, const char *text, cw__compression *terms)
 {
     size_t len = strlen(text);
-    char *exact = malloc(len); /* the C library's: the test counts the core's blocks */
+    char *exact = malloc(len); /* from the C library, because the test counts the core's blocks */
     const char *fault;
 
     CHECK(exact != NULL);
@@ -75,22 +75,22 @@ static void test_names(void)
 {
     expect(&all, NAME, all);
     expect(&all, " \t" NAME " \t", all);
-    refuse(&all, "", "not asked for");
-    refuse(&all, " ", "not asked for");
-    refuse(&all, "permessage-deflat", "not asked for");
-    refuse(&all, NAME "x", "not asked for");
-    refuse(&all, "permessage-Deflate", "not asked for");
-    refuse(&all, "x-webkit-deflate-fram", "not asked for");
+    refuse(&all, "", "not offered");
+    refuse(&all, " ", "not offered");
+    refuse(&all, "permessage-deflat", "not offered");
+    refuse(&all, NAME "x", "not offered");
+    refuse(&all, "permessage-Deflate", "not offered");
+    refuse(&all, "x-webkit-deflate-fram", "not offered");
     refuse(&all, NAME ", " NAME, "more extensions");
     refuse(&all, NAME " \t,", "more extensions");
     refuse(&all, NAME " x", "malformed");
     refuse(&all, NAME " =", "malformed");
-    refuse(&all, NAME ";", "parameter that there is not");
-    refuse(&all, NAME "; ;", "parameter that there is not");
-    refuse(&all, NAME "; server_no_context_takeove", "parameter that there is not");
-    refuse(&all, NAME "; server_no_context_takeovers", "parameter that there is not");
-    refuse(&all, NAME "; Server_no_context_takeover", "parameter that there is not");
-    refuse(&all, NAME "; x=1", "parameter that there is not");
+    refuse(&all, NAME ";", "unknown parameter");
+    refuse(&all, NAME "; ;", "unknown parameter");
+    refuse(&all, NAME "; server_no_context_takeove", "unknown parameter");
+    refuse(&all, NAME "; server_no_context_takeovers", "unknown parameter");
+    refuse(&all, NAME "; Server_no_context_takeover", "unknown parameter");
+    refuse(&all, NAME "; x=1", "unknown parameter");
 }
 
 static void test_parameters(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of failure.c: each failure has a text of our own without libcurl's, and it names who failed.
- * tests/faults/tls.txt and tests/python/test_proxy.py bring failures about with real servers and proxies. */
+ * tests/faults/tls.txt and tests/python/test_proxy.py cause failures with real servers and proxies. */
 #include <curl/curl.h>
 #include <errno.h>
 
@@ -34,7 +34,7 @@ static cw__failure at_proxy(int curl_code, const char *text)
 static void check_has(const char *text, const char *part)
 {
     if (!strstr(text, part))
-        CHECK_STR(text, part); /* if a check fails, both are printed */
+        CHECK_STR(text, part); /* this check prints both texts if it fails */
     CHECK(strstr(text, part) != NULL);
 }
 
@@ -69,7 +69,7 @@ static void test_all(void)
                 cw__failure_lost(code, f.os_errno, texts[i], "the server", "sending", &error);
                 CHECK(!strstr(error.message, "s3cret") && *error.message != '\0');
                 CHECK_INT(error.status, CW_CLOSED);
-                if (f.os_errno == 0 || f.os_errno == ECONNRESET) /* it is also used as a close reason */
+                if (f.os_errno == 0 || f.os_errno == ECONNRESET) /* the text is also a close reason */
                     CHECK(strlen(error.message) <= CW__CONTROL_MAX_BYTES - 2);
             }
     for (long result = 0; result < 100; result++) {
@@ -91,13 +91,13 @@ static void test_names(void)
     CHECK_STR(cw__curl_name(0), "?");
     CHECK_STR(cw__curl_name(9999), "?");
     cw__failure_explain(&f, &error);
-    CHECK_STR(
-        error.message,
-        "connecting to the server host.example failed: CURLE_FTP_WEIRD_PASS_REPLY (11); see libcurl-errors(3)");
+    CHECK_STR(error.message, "connecting to the server host.example failed: CURLE_FTP_WEIRD_PASS_REPLY (11); "
+                             "look the code up in libcurl-errors(3)");
     f = at_proxy(9999, THEIRS);
     cw__failure_explain(&f, &error);
-    CHECK_STR(error.message,
-              "connecting to the proxy proxy.example:3128 failed: ? (9999); see libcurl-errors(3)");
+    CHECK_STR(
+        error.message,
+        "connecting to the proxy proxy.example:3128 failed: ? (9999); look the code up in libcurl-errors(3)");
     cw__failure_lost(CURLE_RECV_ERROR, 0, "OpenSSL SSL_read: error:0A000139:SSL routines::s3cret", "the server",
                      "receiving", &error);
     CHECK_STR(error.message, "the connection was lost while receiving: CURLE_RECV_ERROR (56) (OpenSSL's error "
@@ -118,8 +118,7 @@ static void test_texts(void)
         {CURLE_COULDNT_RESOLVE_HOST, false, 0, 0, "", CW_WEB_HostNameNotResolved,
          "the host host.example cannot be"},
         {CURLE_COULDNT_RESOLVE_HOST, true, 0, 0, "", CW_WEB_HostNameNotResolved,
-         "the host host.example cannot be resolved here; with socks5h:// or socks4a:// in http_proxy the "
-         "proxy"},
+         "the host host.example cannot be resolved here: with socks5h:// or socks4a:// in http_proxy"},
         {CURLE_COULDNT_RESOLVE_PROXY, true, 0, 0, THEIRS, CW_WEB_HostNameNotResolved,
          "the host of the proxy proxy.example:3128 cannot be resolved: check the variable http_proxy"},
         {CURLE_COULDNT_RESOLVE_HOST, false, 0, 0, "getaddrinfo() thread failed to start",
@@ -138,16 +137,17 @@ static void test_texts(void)
         {CURLE_SSL_CONNECT_ERROR, false, 0, 0, "wrong version number", CW_WEB_CannotConnect,
          "the server host.example does not speak TLS there: use ws://"},
         {CURLE_SSL_CONNECT_ERROR, false, 0, 0, "error:0A00042F:SSL routines::other", CW_WEB_CannotConnect,
-         "the TLS handshake with the server host.example failed; see its log (OpenSSL's error 0A00042F)"},
+         "the TLS handshake with the server host.example failed; see the log of the server (OpenSSL's error "
+         "0A00042F)"},
         {CURLE_SSL_CACERT_BADFILE, false, 0, 0, "", CW_WEB_UnexpectedClientError,
-         "ca_file '/x/ca.pem' cannot be used: No such file or directory. It must be a PEM file of "
+         "ca_file '/x/ca.pem' cannot be used: No such file or directory: it must be a PEM file of "
          "certificates"},
         {CURLE_SSL_CACERT_BADFILE, true, 0, 0, "", CW_WEB_UnexpectedClientError,
          "proxy_ca_file '/x/ca.pem' cannot"},
         {CURLE_SSL_CRL_BADFILE, false, 0, 0, "", CW_WEB_UnexpectedClientError,
          "crl_file '/x/crl.pem' cannot be used"},
         {CURLE_PROXY, true, 0, CURLPX_USER_REJECTED, "", CW_WEB_ProxyAuthenticationRequired,
-         "the proxy proxy.example:3128 refused the user and password, or wants some: write them in http_proxy"},
+         "the proxy proxy.example:3128 refused the user and password, or wants both: write user:password@"},
         {CURLE_PROXY, true, 0, CURLPX_REPLY_HOST_UNREACHABLE, "", CW_WEB_ServerUnreachable,
          "the proxy proxy.example:3128 cannot reach host.example"},
         {CURLE_PROXY, true, 0, CURLPX_RESOLVE_HOST, "", CW_WEB_HostNameNotResolved,
@@ -172,7 +172,8 @@ static void test_texts(void)
         CHECK_INT(error.web_status, rows[i].web_status);
         CHECK_INT(error.os_errno, rows[i].os_errno);
     }
-    f = at_proxy(CURLE_COULDNT_RESOLVE_HOST, ""); /* 8.14.1 sometimes reports it this way */
+    /* 8.14.1 sometimes reports a failed proxy look-up with this code */
+    f = at_proxy(CURLE_COULDNT_RESOLVE_HOST, "");
     cw__failure_explain(&f, &error);
     check_has(error.message, "the host of the proxy proxy.example:3128 cannot be resolved");
 }
@@ -191,14 +192,14 @@ static void test_certificates(void)
         {1, "SSL: unable to obtain common name from peer certificate", CW_WEB_CertificateCommonNameIsIncorrect,
          "is for another name: "},
         {1, "SSL certificate verification failed", CW_WEB_CertificateIsInvalid,
-         "is not valid: the server needs"},
+         "is not valid: give the server"},
         {62, "x", CW_WEB_CertificateCommonNameIsIncorrect, "is for another name: "},
         {5, "x", CW_WEB_CertificateIsInvalid, "a list in crl_file is faulty"},
         {36, "x", CW_WEB_CertificateIsInvalid, "a list in crl_file is faulty"},
         {68, "x", CW_WEB_CertificateContainsErrors, "whose key or digest is too weak: "},
         {24, "x", CW_WEB_CertificateIsInvalid, "is not valid: an authority of its chain may not issue"},
         {47, "x", CW_WEB_CertificateIsInvalid,
-         "is not valid (OpenSSL's verify result 47): the server needs a new one"},
+         "is not valid (OpenSSL's verify result 47): give the server a new certificate"},
     };
     cw__failure f;
     cw__error error;
@@ -227,11 +228,11 @@ static void test_certificates(void)
     f.verify_result = 10;
     cw__failure_explain(&f, &error);
     CHECK_STR(error.message,
-              "the certificate of the proxy proxy.example:3128 has expired: the proxy needs a new one; "
-              "or this machine's clock is wrong");
+              "the certificate of the proxy proxy.example:3128 has expired: give the proxy a new certificate, "
+              "or set this machine's clock");
     f.verify_result = 19;
     cw__failure_explain(&f, &error);
-    check_has(error.message, "name its certificate in proxy_ca_file");
+    check_has(error.message, "set proxy_ca_file to a file with its certificate");
 }
 
 static void test_client_certificate(void)
@@ -268,8 +269,8 @@ static void test_client_certificate(void)
     f = at_server(CURLE_RECV_ERROR, "OpenSSL SSL_read: tlsv13 alert certificate required");
     cw__failure_explain(&f, &error);
     CHECK_STR(error.message,
-              "the server host.example demands a client certificate, and curlwire has none to give: use "
-              "a server without that");
+              "the server host.example demands a client certificate, and curlwire cannot send one: use "
+              "a server that demands none");
 }
 
 static void test_notes(void)
@@ -305,7 +306,7 @@ static void test_tls(void)
     CHECK(strlen(error.message) <= CW__CONTROL_MAX_BYTES - 2);
     cw__failure_lost(CURLE_RECV_ERROR, 0, "decryption failed or bad record mac", "the proxy", "receiving",
                      &error);
-    check_has(error.message, "what the proxy sent was corrupted");
+    check_has(error.message, "bytes from the proxy were changed on the way");
     cw__failure_lost(CURLE_RECV_ERROR, ECONNRESET, "OpenSSL SSL_read: Connection reset by peer, errno 104",
                      "the server", "receiving", &error);
     CHECK_INT(error.web_status, CW_WEB_ConnectionReset);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests that a large message does not keep its socket's lock (socket.c: cw__socket_enter). The service may wait for
- * that lock, and has other sockets to serve. */
+/* Tests that sending a large message lets other threads have the socket's lock (life.c: cw__socket_enter). The service thread
+ * thread may wait for that lock, and has other sockets to serve. */
 #include "raw_peer.h"
 
 enum { LARGE_BYTES = 64 * 1024 * 1024 };
@@ -52,7 +52,8 @@ static void gives_way(int64_t frame_size)
     cw__mutex_lock(&s->lock);
     CHECK_INT(pthread_create(&thread, NULL, send_large, &it), 0);
     cw__mutex_unlock(&s->lock);
-    UNTIL(cw__mutex_trylock(&s->lock) ? (cw__mutex_unlock(&s->lock), false) : true); /* the sender holds it */
+    /* the sender holds the lock */
+    UNTIL(cw__mutex_trylock(&s->lock) ? (cw__mutex_unlock(&s->lock), false) : true);
     cw__socket_enter(s);
     CHECK(atomic_load(&sent_bytes) < LARGE_BYTES);
     cw__mutex_unlock(&s->lock);

@@ -33,7 +33,7 @@ static void *receive_until_closed(void *s)
 
 /* ---- Open connections ---- */
 
-static cw_socket *message, *stream; /* of the parent */
+static cw_socket *message, *stream; /* the parent's sockets */
 static cw_mailbox *mailbox;
 static cw_event *taken;
 static cw_socket *held;
@@ -178,7 +178,8 @@ static void child_mailbox(void)
     cw_socket_release(own);
 }
 
-/* A thread, such as the service, may hold its lock at the moment of the fork. So no call in the child may need it. */
+/* A thread, such as the service thread, may hold a lock at the moment of the fork. So no call in the child may need
+ * that lock. */
 static void test_fork_calls(void)
 {
     open_in_parent();
@@ -226,7 +227,7 @@ static void child_own(void)
 
     CHECK_INT(fcntl(message_fd, F_GETFD), -1);
     CHECK_INT(fcntl(stream_fd, F_GETFD), -1);
-    if (UNDER_TSAN) /* it allows no thread after fork */
+    if (UNDER_TSAN) /* ThreadSanitizer allows no thread after fork */
         return;
     own = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
     echo_once(own);
@@ -239,7 +240,7 @@ static void child_own(void)
     cw_event_free(e);
     cw_mailbox_release(m);
     peer_finish(own);
-    CHECK_STATUS(cw_socket_send(message, CW_BINARY, "a", 1, 1000), CW_AFTER_FORK); /* still the same */
+    CHECK_STATUS(cw_socket_send(message, CW_BINARY, "a", 1, 1000), CW_AFTER_FORK); /* the same failure again */
 }
 
 static void test_fork_own(void)
@@ -282,7 +283,7 @@ static void child_while_connecting(void)
         echo_once(own);
         peer_finish(own);
     }
-    if (!UNDER_ASAN) /* its leak checker does not see what the parent's other threads hold */
+    if (!UNDER_ASAN) /* its leak checker does not see memory that the parent's other threads hold */
         exit(EXIT_SUCCESS);
 }
 
@@ -301,7 +302,7 @@ static void test_fork_connecting(void)
     message = peer_socket(CW_MESSAGE_SOCKET);
     CHECK_STATUS(cw_socket_connect_start(message, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
     peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    CHECK_INT(recv(peer, &byte, 1, 0), 1); /* the request has come, so libcurl has its descriptor */
+    CHECK_INT(recv(peer, &byte, 1, 0), 1); /* the request has arrived, so libcurl has its descriptor */
     UNTIL(socket_count_of_child() == before + 1);
     in_child(child_while_connecting);
     CHECK_INT(cw_socket_state(message), CW_STATE_CONNECTING);
@@ -394,7 +395,7 @@ static void test_fork_behind_race(void)
     for (int i = 0; i < FILLERS; i++)
         (void)connect(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), (struct sockaddr *)&at,
                       sizeof at);
-    hold_service(); /* it has started, and attends to nothing */
+    hold_service(); /* the service thread has started, and attends to nothing */
     race = cw__race_create();
     for (int i = 0; i < ADDRESSES; i++)
         cw__race_add(race, (struct sockaddr *)&at, sizeof at);
@@ -448,7 +449,7 @@ static void test_other_program(void)
     (void)snprintf(command, sizeof command, "ls -l /proc/self/fd | grep -qF '%s'", target);
     CHECK_INT(WEXITSTATUS(system(command)), 1); /* not found */
     (void)snprintf(command, sizeof command, "ls -l /proc/%d/fd | grep -qF '%s'", (int)getpid(), target);
-    CHECK_INT(WEXITSTATUS(system(command)), 0); /* here it is */
+    CHECK_INT(WEXITSTATUS(system(command)), 0); /* found here */
     finish_in_parent();
 }
 

@@ -67,7 +67,8 @@ static void decode_cut(const uint8_t *bytes, size_t header_bytes, unsigned cuts,
     CHECK_INT(cw__frame_decode(&d, bytes + begin, header_bytes + 3 - begin, &used, &frame), CW__DECODE_DONE);
     CHECK_INT(used, header_bytes - begin);
     expect_frame(&frame, wanted);
-    CHECK_INT(cw__frame_decode(&d, bytes, header_bytes, &used, &frame), CW__DECODE_DONE); /* ready again */
+    /* the decoder is ready again */
+    CHECK_INT(cw__frame_decode(&d, bytes, header_bytes, &used, &frame), CW__DECODE_DONE);
     CHECK_INT(used, header_bytes);
 }
 
@@ -170,7 +171,7 @@ static void test_mask(void)
         src[i] = (uint8_t)(i * 31 + 5);
     for (size_t len = 0; len <= 140; len++) {
         for (size_t offset = 0; offset < 8; offset++) {
-            size_t at = (len + offset) % 9; /* so every alignment occurs */
+            size_t at = (len + offset) % 9; /* takes every alignment */
 
             memset(wanted, 0xee, sizeof wanted);
             memset(dst, 0xee, sizeof dst);

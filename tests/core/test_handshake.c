@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of handshake.c over connections to the scripted server: the URI, the request that the server receives, what the
- * C interface reports about a reply, and TLS verification. tests/conformance/handshake has the forms of replies.
+/* Tests of handshake.c over connections to the scripted server: the URI, the request that the server receives, the
+ * reply as the C interface reports it, and TLS verification. tests/conformance/handshake has the forms of replies.
  * test_connect.c tests the socket around the handshake. */
 #include "peer.h"
 #include "transport/transport.h"
@@ -82,7 +82,8 @@ static void test_subprotocol(void)
     peer_drop(s);
     cw_shutdown(5000);
     CHECK_HAS(peer_log(), "\\r\\nSec-WebSocket-Protocol: chat, superchat\\r\\n");
-    peer_drop(answered(START UPGRADE CONNECTION ACCEPT "\r\n", "", "chat", CW_OK)); /* none was offered */
+    /* no subprotocol was offered */
+    peer_drop(answered(START UPGRADE CONNECTION ACCEPT "\r\n", "", "chat", CW_OK));
     refused(chosen, "subprotocol");
     cw_shutdown(5000);
 }
@@ -112,7 +113,7 @@ static void test_interim(void)
         "HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" START UPGRADE CONNECTION ACCEPT "\r\n", "", "", CW_OK);
 
     CHECK_STATUS(cw_socket_get_info(s, CW_INFO_RESPONSE_HEADERS, text, sizeof text, NULL), CW_OK);
-    CHECK(strstr(text, "Link") == NULL); /* of the final reply only */
+    CHECK(strstr(text, "Link") == NULL); /* only the headers of the final reply */
     CHECK_HAS(text, "Upgrade: websocket\r\n");
     peer_drop(s);
     cw_shutdown(5000);
@@ -216,13 +217,13 @@ static void test_added_headers(void)
     add_header(s, "X-Tag", "\t2 ", CW_OK);
     add_header(s, "Cookie", "a=1", CW_OK);
     add_header(s, "Cookie", "b=2", CW_INVALID_ARGUMENT);
-    CHECK_HAS(cw_error_message(), "Cookie must not be repeated: instead, join");
+    CHECK_HAS(cw_error_message(), "Cookie must not be repeated: replace the first value, or join");
     log = request_of(s);
     CHECK_HAS(log, "\\r\\nX-Tag: 1\\r\\nx-tag:\\r\\nX-Other:\\r\\nX-Tag: 2\\r\\nCookie: a=1\\r\\n");
     CHECK(strstr(log, "X-Gone") == NULL && strstr(log, "b=2") == NULL);
 }
 
-/* Returns a value of that many bytes. */
+/* Adds a header with a value of len_bytes. Returns the status of the call. */
 static cw_status add_large(cw_socket *s, const char *name, size_t len_bytes)
 {
     char *value = malloc(len_bytes);
@@ -305,7 +306,7 @@ static void test_tls_faults(void)
     CHECK_STATUS(over_tls(peer_env("CW_ECHO_WSS"), "/no/such/file.pem", true), CW_CONNECT_FAILED);
     CHECK_HAS(cw_error_message(), "/no/such/file.pem");
     CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
-    (void)snprintf(uri, sizeof uri, "wss%s", strchr(peer_env("CW_ECHO_WS"), ':')); /* no TLS there */
+    (void)snprintf(uri, sizeof uri, "wss%s", strchr(peer_env("CW_ECHO_WS"), ':')); /* a port without TLS */
     CHECK_STATUS(over_tls(uri, peer_env("CW_CA_FILE"), true), CW_CONNECT_FAILED);
     cw_shutdown(5000);
 }

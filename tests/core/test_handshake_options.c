@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of handshake.c alone: which options it sets, and what it does when libcurl asks for a socket.
+/* Tests of handshake.c alone: the options that it sets, and its answer when libcurl asks for a socket.
  * test_handshake_verdict.c tests the verdict on the result. test_handshake.c, test_addresses.c,
  * tests/python/test_proxy.py and tests/faults test connections. */
 #include "curl_play.h"
@@ -131,7 +131,7 @@ static void test_proxies(void)
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYPEER), 1);
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYHOST), 2);
     CHECK_INT(number_of(CURLOPT_PROXY_SSLVERSION), CURL_SSLVERSION_TLSv1_2);
-    CHECK_STR(text_of(CURLOPT_PROXY_CAINFO), "/x/ca.pem"); /* as for the server, unless it is set */
+    CHECK_STR(text_of(CURLOPT_PROXY_CAINFO), "/x/ca.pem"); /* ca_file, unless proxy_ca_file is set */
     CHECK_STR(text_of(CURLOPT_PROXY_CAPATH), "(none)");
     CHECK_STR(cw__handshake_tls_party(h), "the proxy");
     cw__handshake_destroy(h);
@@ -221,7 +221,7 @@ static void test_refused_options(void)
         count = setting_count;
         CHECK(count > 30);
         for (fail_at = 0; fail_at < count; fail_at++) {
-            bool is_no_proxy = !proxies[i] && fail_at >= count - 2; /* no proxies in this libcurl */
+            bool is_no_proxy = !proxies[i] && fail_at >= count - 2; /* libcurl may lack proxies */
             cw__handshake *h;
             fail_with = CURLE_UNKNOWN_OPTION;
             h = create("wss://server.test/", proxies[i]);
@@ -233,7 +233,7 @@ static void test_refused_options(void)
             if (!h)
                 CHECK(strstr(cw_error_message(), "CURLE_NOT_BUILT_IN") != NULL);
             if (!h)
-                CHECK_INT(setting_count, fail_at + 1); /* no option is set after it */
+                CHECK_INT(setting_count, fail_at + 1); /* no option is set after the option that failed */
             cw__handshake_destroy(h);
             fail_with = CURLE_OUT_OF_MEMORY;
             CHECK(create("wss://server.test/", proxies[i]) == NULL);
@@ -243,7 +243,7 @@ static void test_refused_options(void)
     fail_at = SIZE_MAX;
     has_no_random = true;
     CHECK(create("ws://server.test/", NULL) == NULL);
-    CHECK(strstr(cw_error_message(), "the system has no random bytes to give: it refuses getrandom") != NULL);
+    CHECK(strstr(cw_error_message(), "the system gives no random bytes: it refuses getrandom") != NULL);
     has_no_random = false;
     CHECK(create("ws://[1::2::3]/", NULL) == NULL);
     CHECK(strstr(cw_error_message(), "IPv6") != NULL);

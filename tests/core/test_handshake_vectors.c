@@ -15,7 +15,7 @@ enum { LINE_LIMIT_BYTES = 100 * 1024 /* libcurl's, for a line */, ENDLESS = 2000
 typedef struct vector {
     char name[64], protocols[128], opens[64], fails[64], says[128], extensions[128], terms[64];
     cw__compression offer; /* is_on = false: none */
-    char *reply;           /* it may contain NUL */
+    char *reply;           /* the reply, which may contain NUL */
     size_t reply_bytes;
 } vector;
 
@@ -122,7 +122,7 @@ static void take(vector *v, const char *line)
     }
 }
 
-/* Feeds the lines up to the end of the final reply. False: a line is longer than libcurl accepts. */
+/* Feeds the lines up to the end of the final reply. Returns false if a line is longer than libcurl accepts. */
 static bool feed(const vector *v, cw__reply *r)
 {
     const char *at = v->reply, *end = v->reply + v->reply_bytes, *lf;
@@ -165,8 +165,8 @@ static void judge(const vector *v)
     if (!feed(v, &r)) {
         CHECK_STR(v->says, "too large");
     } else {
-        fault =
-            r.is_cut ? "its headers are too large" : cw__reply_fault(&r, KEY, v->protocols, &protocol, &len);
+        fault = r.is_cut ? "the reply's headers are too large"
+                         : cw__reply_fault(&r, KEY, v->protocols, &protocol, &len);
         if (!fault)
             fault = cw__reply_extension_fault(&r, v->offer.is_on ? &v->offer : NULL, &terms, &extensions,
                                               &extensions_bytes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of handshake.c and verdict.c alone: what they do with the reply and the log that libcurl passes, and the
- * verdict on each result. test_handshake_options.c tests the options that they set. */
+/* Tests of handshake.c and verdict.c alone: how they handle the reply and the log that libcurl passes, and the verdict
+ * on each result. test_handshake_options.c tests the options that they set. */
 #include "curl_play.h"
 
 #include <sys/ioctl.h>
@@ -127,14 +127,14 @@ static void test_bad_replies(void)
     CHECK(line(h, "\r\n"));
     info.response_code = 101;
     expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                   "the server's handshake reply is invalid: its Sec-WebSocket-Accept");
+                   "the server's handshake reply is invalid: the header Sec-WebSocket-Accept");
     CHECK_INT(error.http_status, 101);
     cw__handshake_destroy(h);
 
     h = made("ws://server.test/", NULL); /* an extension that was not asked for */
     answer_right(h);
     CHECK(line(h, "Sec-WebSocket-Extensions: permessage-deflate\r\n") && line(h, "\r\n"));
-    expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse, "none was asked for");
+    expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse, "none was offered");
     CHECK_INT(error.http_status, 101);
     cw__handshake_destroy(h);
 
@@ -167,14 +167,14 @@ static void test_bad_replies(void)
     CHECK(line(h, "HTTP/1.1 101 x\r\n"));
     info.response_code = 101;
     expect_verdict(h, CURLE_TOO_LARGE, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                   "its headers are too large");
+                   "the reply's headers are too large");
     CHECK_INT(error.http_status, 101);
     info.response_code = 0;
     expect_verdict(h, CURLE_TOO_LARGE, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                   "its headers are too large");
+                   "the reply's headers are too large");
     CHECK_INT(error.http_status, 0);
     expect_verdict(h, CURLE_WEIRD_SERVER_REPLY, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                   "one of its lines is malformed");
+                   "a line of the reply is malformed");
     CHECK_INT(error.http_status, 101);
     expect_verdict(h, CURLE_OUT_OF_MEMORY, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
     cw__handshake_destroy(h);
@@ -243,7 +243,7 @@ static void test_failures(void)
                 {CURLE_COULDNT_CONNECT, ENETUNREACH, ENETUNREACH},
                 {CURLE_COULDNT_CONNECT, EINPROGRESS, 0},
                 {CURLE_COULDNT_CONNECT, EAGAIN, 0},
-                {CURLE_RECV_ERROR, ECONNREFUSED, 0}, /* left from another address */
+                {CURLE_RECV_ERROR, ECONNREFUSED, 0}, /* the errno comes from another address */
                 {CURLE_RECV_ERROR, ENETUNREACH, 0},
                 {CURLE_RECV_ERROR, ECONNRESET, ECONNRESET}};
     cw__handshake *h;
@@ -285,7 +285,7 @@ static void test_no_descriptor(void)
                 {CURLE_SSL_CACERT_BADFILE, EMFILE, CW_SYSTEM_ERROR},
                 {CURLE_SSL_CACERT_BADFILE, ENOENT, CW_CONNECT_FAILED},
                 {CURLE_SSL_CRL_BADFILE, ENFILE, CW_SYSTEM_ERROR},
-                {CURLE_COULDNT_CONNECT, EMFILE, CW_CONNECT_FAILED}, /* it got a socket */
+                {CURLE_COULDNT_CONNECT, EMFILE, CW_CONNECT_FAILED}, /* libcurl had got a socket */
                 {CURLE_RECV_ERROR, EMFILE, CW_CONNECT_FAILED}};
     cw__handshake *h;
 
@@ -324,7 +324,7 @@ static void test_no_socket(void)
     expect_verdict(h, CURLE_COULDNT_CONNECT, CW_SYSTEM_ERROR, CW_WEB_Unknown, "ulimit -n");
     CHECK_INT(error.os_errno, EMFILE);
     expect_verdict(h, CURLE_RECV_ERROR, CW_CONNECT_FAILED, CW_WEB_ConnectionAborted,
-                   "lost"); /* another address */
+                   "lost"); /* the errno is about another address */
     address.protocol = IPPROTO_UDP;
     CHECK_INT(on_open(h, CURLSOCKTYPE_IPCXN, &address), CURL_SOCKET_BAD);
     expect_verdict(h, CURLE_COULDNT_CONNECT, CW_CONNECT_FAILED, CW_WEB_CannotConnect, "Protocol not supported");
@@ -356,7 +356,7 @@ static void test_tunnel(void)
         if (is_open) {
             CHECK_STR(cw__handshake_reply(h), "");
             info.response_code = 101;
-            info.connect_code = 502; /* it is not checked again */
+            info.connect_code = 502; /* the answer to CONNECT is not checked again */
             answer_right(h);
             CHECK(line(h, "\r\n"));
             CHECK(cw__handshake_verdict(h, CURLE_OK, 0, &error));
@@ -376,8 +376,9 @@ static void test_proxy_reply_is_invalid(void)
     wish_nothing();
     h = made("ws://server.test/", "http://proxy.test:3128");
     CHECK(line(h, "HTTP/1.1 200 x\r\n"));
-    expect_verdict(h, CURLE_TOO_LARGE, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                   "the reply of the proxy proxy.test:3128 (all_proxy) is invalid: its headers are too large");
+    expect_verdict(
+        h, CURLE_TOO_LARGE, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+        "the reply of the proxy proxy.test:3128 (all_proxy) is invalid: the reply's headers are too large");
     cw__handshake_destroy(h);
     h = made("ws://server.test/", "http://proxy.test:3128");
     info.connect_code = 200;
@@ -418,7 +419,7 @@ static void test_socks(void)
         CHECK_INT(cw__handshake_is_at_proxy(h), !rows[i].is_past);
         cw__handshake_destroy(h);
     }
-    { /* libcurl passes a line of the server that came through SOCKS: it is no answer to CONNECT */
+    { /* libcurl passes a line of the server that came through SOCKS: it is not an answer to CONNECT */
         cw__handshake *h = made("ws://server.test/", "socks5://proxy.test:1080");
         info.connect_code = 502;
         CHECK(line(h, "HTTP/1.1 101 x\r\n") && line(h, "\r\n"));
@@ -440,7 +441,7 @@ static void test_notes(void)
         CHECK_INT(strstr(error.message, "client certificate") != NULL, is_text_logged);
         cw__handshake_destroy(h);
     }
-    { /* the proxy's request is forgotten after it has accepted */
+    { /* the request of the proxy is forgotten when the proxy has accepted */
         cw__handshake *h = made("wss://server.test/", "https://proxy.test:3128");
         log_text(h, CURLINFO_TEXT, wish);
         info.connect_code = 200;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the harness itself: what must fail does fail, and the report says why. Each test runs a harness with sample
- * tests in a child process and reads its report. */
+/* Tests of the harness itself: wrong samples fail, and the report says why. Each test runs a harness with sample tests
+ * in a child process and reads its report. */
 #include "harness.h"
 
 static void passes(void) { CHECK_INT(1, 1); }
@@ -186,7 +186,7 @@ static void test_pick(void)
 {
     CHECK_INT(run_samples("no such test"), HARNESS_FAILED);
     CHECK_STR(report, "1..0\nBail out! no test has such a name\n");
-    CHECK_INT(run_samples("its plan"), HARNESS_FAILED); /* one of the two fails, so the run fails */
+    CHECK_INT(run_samples("its plan"), HARNESS_FAILED); /* one of the two tests fails, so the run fails */
     CHECK(strstr(report, "1..2\n") != NULL);
     CHECK(strstr(report, "\nok 2 - keeps its plan\n") != NULL);
 }

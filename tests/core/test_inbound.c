@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of inbound.c over connections: what a server may send and what it may not (RFC 6455 sections 5, 8.1, and the
- * close codes of 7.4.1); which messages are returned around an end; partial mode; the stream. test_message.c tests the
- * rules on bytes, test_reader.c the limits of the inbox and who reads the connection. */
+/* Tests of inbound.c over connections. They test what a server may send and what it may not (RFC 6455 sections
+ * 5, 8.1, and the close codes of 7.4.1), and which messages are returned around an end. They also test partial
+ * mode and the stream. test_message.c tests the rules on bytes, test_reader.c the limits of the inbox and who
+ * reads the connection. */
 #include "peer.h"
 
 /* Ends a test whose server does not answer a close frame. */
@@ -99,7 +100,7 @@ static void refused_by(cw_socket *s, const char *uri, int code)
     CHECK_INT(closed_code, 1006);
     CHECK(reason[0] != '\0');
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_CLOSED);
-    /* cw_shutdown comes later and waits for no peer: one that still sends would only see a reset. */
+    /* cw_shutdown comes later and waits for no peer. A peer that still sends would only see a reset. */
     if (peer_close_code(peer_log_of(token)) != code)
         HARNESS_FAIL("for %s, wanted %d: %s", uri, code, peer_log_of(token));
     peer_finish(s);
@@ -118,7 +119,7 @@ static void test_reserved_bits(void)
     refused("a10161", 1002);
     refused("910161", 1002);
     refused("c900", 1002);
-    refused("010161c00162", 1002); /* on a continuation */
+    refused("010161c00162", 1002); /* RSV1 on a continuation */
 }
 
 static void test_reserved_opcodes(void)
@@ -168,23 +169,23 @@ static void test_close_frames(void)
     refused("880103", 1002);         /* half a code */
     refused("880203ed", 1002);       /* 1005 must not be sent */
     refused("880203ee", 1002);       /* 1006 */
-    refused("8802f000", 1002);       /* beyond 4999 */
+    refused("8802f000", 1002);       /* a code beyond 4999 */
     refused("880303e8ff", 1007);     /* the reason is not UTF-8 */
     refused("880503e8f0908d", 1007); /* cut off */
 }
 
 static void test_utf8(void)
 {
-    refused("810a6865ff", 1007);   /* the frame continues, but the first bad byte ends it */
-    refused("017e03e8c0", 1007);   /* and the message continues too */
+    refused("810a6865ff", 1007);   /* the frame continues, but the first bad byte ends the connection */
+    refused("017e03e8c0", 1007);   /* the message continues too */
     refused("0101ce0001ff", 1007); /* across fragments */
     refused("0101ce8001ff", 1007);
-    refused("0101ce8900000162", 1007); /* with a ping between */
+    refused("0101ce8900000162", 1007); /* with a ping between the fragments */
     refused("8101ce", 1007);           /* cut off at the end of the message */
     refused("0103e282ac0002e2828000", 1007);
     refused("8103eda080", 1007);   /* a surrogate */
-    refused("8104f4908080", 1007); /* beyond U+10FFFF */
-    refused("8102c080", 1007);     /* not the shortest form */
+    refused("8104f4908080", 1007); /* a code point beyond U+10FFFF */
+    refused("8102c080", 1007);     /* an overlong form */
 }
 
 static void test_utf8_across_fragments(void)
@@ -296,7 +297,8 @@ static void greet(bool is_tls)
     drop(s);
     s = peer_open(CW_MESSAGE_SOCKET, greeting(is_tls, "x:827e/frame:1/x:0001008100")); /* a cut header */
     drop(s);
-    s = peer_open(CW_MESSAGE_SOCKET, greeting(is_tls, "x:8102686988020fa0")); /* the end in it too */
+    /* the close frame is in the packet too */
+    s = peer_open(CW_MESSAGE_SOCKET, greeting(is_tls, "x:8102686988020fa0"));
     CHECK_CLOSED(s, 4000, true);
     CHECK_MESSAGE(s, CW_UTF8, "hi", 2);
     drop(s);
@@ -308,7 +310,7 @@ static void greet(bool is_tls)
 static void test_greeting(void) { greet(false); }
 static void test_greeting_tls(void) { greet(true); }
 
-/* No call is made: the service finds the data inside libcurl, where no descriptor shows it. */
+/* No call is made: the service thread finds the data inside libcurl, where no descriptor shows it. */
 static void test_greeting_to_a_mailbox(void)
 {
     for (int is_tls = 0; is_tls < 2; is_tls++) {
@@ -349,7 +351,7 @@ static void take_abc(cw_socket *s)
     CHECK_MESSAGE(s, CW_BINARY, "c", 1);
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_CLOSED);
     CHECK_STATUS(cw_socket_try_receive(s, &e), CW_WOULD_BLOCK);
-    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_CLOSED); /* and this does not change */
+    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_CLOSED); /* the result does not change */
 }
 
 #define ABC "x:8101610100800162820163"
@@ -363,12 +365,12 @@ static void test_queued_before_a_close(void)
     CHECK_HAS(cw_error_message(), "closed the connection with code 4000: ok!");
     peer_finish(s);
     s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "/close"));
-    take_abc(s); /* the calling thread reads it */
+    take_abc(s); /* the calling thread reads the message */
     CHECK_HAS(cw_error_message(), "without a code");
     CHECK_CLOSED(s, 1005, true);
     peer_finish(s);
     s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "8801/x:038101648101648101"));
-    take_abc(s); /* what comes after a close frame is ignored (section 5.5.1) */
+    take_abc(s); /* all bytes after a close frame are ignored (RFC 6455 section 5.5.1) */
     CHECK_CLOSED(s, 1006, false);
     peer_finish(s);
 }
@@ -383,7 +385,7 @@ static void test_queued_before_a_reset(void)
     take_abc(s);
     CHECK_INT(cw_error_web_status(), CW_WEB_ConnectionReset);
     peer_finish(s);
-    for (int i = 0; i < 20; i++) { /* both at once: the kernel keeps the data that came before the reset */
+    for (int i = 0; i < 20; i++) { /* the data and the reset at once: the kernel keeps the data */
         s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "/rst"));
         take_abc(s);
         CHECK_CLOSED(s, 1006, false);
@@ -400,7 +402,8 @@ static void test_queued_before_the_end(void)
     CHECK_HAS(cw_error_message(), "without a close frame");
     CHECK_CLOSED(s, 1006, false);
     peer_finish(s);
-    s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "8105616263/end")); /* in the middle of a frame */
+    /* the connection ends in the middle of a frame */
+    s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "8105616263/end"));
     take_abc(s);
     CHECK_CLOSED(s, 1006, false);
     peer_finish(s);
@@ -432,7 +435,8 @@ static cw_socket *open_partial(const char *uri)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_RECEIVE_MODE, CW_PARTIAL_MESSAGE), CW_OK);
-    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MAX_MESSAGE_SIZE, 4), CW_OK); /* which has no effect here */
+    /* this limit has no effect in partial mode */
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MAX_MESSAGE_SIZE, 4), CW_OK);
     peer_connect(s, uri);
     return s;
 }
@@ -449,7 +453,7 @@ static void check_part(cw_socket *s, cw_kind kind, const char *wanted, bool is_c
     CHECK_INT(cw_event_is_complete(e), is_complete);
     CHECK(cw_event_is_part(e));
     cw_event_free(e);
-    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* the server waits for it */
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* the server waits for this message */
 }
 
 static void test_parts(void)
@@ -501,7 +505,7 @@ static void read_all(size_t size, const char *end, cw_status wanted)
     CHECK_STATUS(status, wanted);
     CHECK_INT(len, 0);
     CHECK_INT(total, 10 + MUCH);
-    CHECK_STATUS(cw_socket_read(s, buffer, size, 0, &len), wanted); /* and this does not change */
+    CHECK_STATUS(cw_socket_read(s, buffer, size, 0, &len), wanted); /* the result does not change */
     peer_finish(s);
 }
 

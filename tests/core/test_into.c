@@ -50,7 +50,7 @@ static void test_into(void)
     CHECK_INT(got.len_bytes, 11);
     CHECK_HAS(cw_error_message(), "11 bytes");
     CHECK_STATUS(cw_socket_receive_into(s, NULL, 0, CW_TIMEOUT_DEFAULT, &got), CW_INVALID_ARGUMENT);
-    CHECK_MESSAGE(s, CW_UTF8, "Hello world", 11); /* it was kept */
+    CHECK_MESSAGE(s, CW_UTF8, "Hello world", 11); /* the failed call kept the message */
     drop(s);
 }
 
@@ -120,12 +120,12 @@ static bool take_large(cw_socket *s, uint8_t *buffer, size_t size_bytes, bool ta
     size_t coming = 9;
 
     CHECK_STATUS(cw_socket_receive_begin(s, CW_TIMEOUT_DEFAULT, &e, &coming), CW_OK);
-    if (e) { /* the service read it first, or libcurl decodes */
+    if (e) { /* the service thread read the message first, or libcurl decodes */
         check_whole(e, coming, size_bytes);
         return false;
     }
     CHECK_INT(coming, size_bytes);
-    /* The service reads for a thread that has made no call for 10 ms. */
+    /* The service thread reads for a thread that has made no call for 10 ms. */
     if (cw_socket_try_receive_begin(s, &e, &coming) == CW_OK) {
         if (e) {
             check_whole(e, coming, size_bytes);

@@ -13,7 +13,7 @@ curl_version_info_data *play_version_info(CURLversion age) __asm__("__wrap_curl_
 CURLcode real_global_init(long flags) __asm__("__real_curl_global_init");
 CURLcode play_global_init(long flags) __asm__("__wrap_curl_global_init");
 
-static const char *const *protocols; /* of the simulated library; NULL = the real one */
+static const char *const *protocols; /* protocols of the simulated library; NULL = the real library */
 static unsigned version_num;
 static CURLcode init_code;
 
@@ -46,7 +46,7 @@ static void test_check(void)
 {
     CHECK_INT(cw_check_libcurl(), CW_OK);
     CHECK_INT(cw__libcurl_init(), CW_OK);
-    CHECK_INT(cw__libcurl_init(), CW_OK); /* only once, however often it is asked */
+    CHECK_INT(cw__libcurl_init(), CW_OK); /* libcurl is started only once */
 }
 
 static void check_refused(unsigned number, const char *const *speaks, const char *why)
@@ -72,8 +72,8 @@ static void test_refused(void)
     static const char *const neither[] = {"http", "https", NULL};
 
     check_refused(0x080e00, both, "needs 8.14.1");
-    check_refused(0x080e01, plain, "without wss;");
-    check_refused(0x081600, neither, "without ws and wss;");
+    check_refused(0x080e01, plain, "without wss:");
+    check_refused(0x081600, neither, "without ws and wss:");
     CHECK_INT(cw_check_libcurl(), CW_OK);
 }
 

@@ -21,7 +21,7 @@ typedef struct counter {
     cw__subscriber subscriber; /* the first member */
     cw_mailbox *mailbox;
     int id, events, holds, drops;
-    bool has_no_memory; /* only once */
+    bool has_no_memory; /* the next take fails, once */
 } counter;
 
 static void hold(cw__subscriber *s) { ((counter *)(void *)s)->holds++; }
@@ -40,7 +40,7 @@ static cw_event *take(cw__subscriber *s, bool *has_no_memory)
         c->events--;
         e = cw__event_create(CW_EVENT_MESSAGE, 0);
         CHECK(e != NULL);
-        e->close_code = c->id;
+        e->close_code = (uint16_t)(c->id);
     }
     if (c->events > 0)
         cw__mailbox_list(c->mailbox, s);
@@ -93,23 +93,23 @@ static void test_order(void)
     CHECK(!is_readable(m));
     list(&a);
     CHECK(is_readable(m));
-    list(&a); /* it is listed once */
+    list(&a); /* a is listed once */
     list(&nothing);
     list(&b);
     CHECK(a.holds == 1 && a.drops == 0 && a.subscriber.is_listed);
     expect(m, 1);
-    CHECK(a.holds == 2 && a.drops == 1); /* it has one more event, and waits behind the others */
+    CHECK(a.holds == 2 && a.drops == 1); /* a has one more event, and waits behind the others */
     list(&c);
     CHECK(is_readable(m));
     expect(m, 2);
     CHECK(nothing.holds == 1 && nothing.drops == 1);
     expect(m, 1);
     expect(m, 4);
-    CHECK(is_readable(m)); /* until the list is found empty */
+    CHECK(is_readable(m)); /* readable until the list is found empty */
     expect(m, 0);
     CHECK(!is_readable(m));
     CHECK(a.holds == 2 && a.drops == 2 && b.holds == 1 && b.drops == 1 && c.holds == 1 && c.drops == 1);
-    list(&c); /* the empty list accepts it again */
+    list(&c); /* the empty list accepts c again */
     CHECK(is_readable(m));
     expect(m, 0);
     cw_mailbox_release(m);
@@ -165,10 +165,10 @@ static void test_released(void)
     list(&b);
     cw_mailbox_release(m);
     CHECK(a.holds == 1 && a.drops == 1 && b.holds == 1 && b.drops == 1);
-    list(&c); /* nothing is listed any more */
+    list(&c); /* a released mailbox lists no subscriber */
     CHECK(c.holds == 0 && !c.subscriber.is_listed);
     for (int i = 0; i < 2; i++) {
-        CHECK(is_readable(m)); /* for good, because every thread that waits must leave */
+        CHECK(is_readable(m)); /* the descriptor stays readable, because every waiting thread must leave */
         CHECK_INT(cw_mailbox_take(m, 0, &e), CW_INTERRUPTED);
     }
     cw__mailbox_release(m);
@@ -187,7 +187,7 @@ static void test_after_fork(void)
     CHECK_INT(cw__mailbox_check(m), CW_AFTER_FORK);
     CHECK(strstr(cw_error_message(), "fork()") != NULL);
     CHECK_INT(cw_mailbox_take(m, 0, &e), CW_AFTER_FORK);
-    cw_mailbox_wake(m); /* it would wake the parent */
+    cw_mailbox_wake(m); /* a wake by the child would wake the parent */
     CHECK(!is_readable(m));
     generation--;
     list(&a);
@@ -221,7 +221,7 @@ static void test_create(void)
     CHECK(before >= 0 && close(before) == 0);
     each_allocation_fails(create_once, &limit);
     after = dup(0);
-    CHECK_INT(after, before); /* its descriptors were closed too */
+    CHECK_INT(after, before); /* the mailbox's descriptors were closed too */
     CHECK_INT(close(after), 0);
     CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
     none = (struct rlimit){0, limit.rlim_max};
@@ -264,7 +264,7 @@ static void test_waits(void)
     cw_event_free(e);
     a.events = 1;
     cw_set_wait_hook(list_and_go_on, &a);
-    CHECK_INT(cw_mailbox_take(m, CW_TIMEOUT_DEFAULT, &e), CW_OK); /* it has no limit */
+    CHECK_INT(cw_mailbox_take(m, CW_TIMEOUT_DEFAULT, &e), CW_OK); /* the default timeout has no limit */
     cw_event_free(e);
     cw_set_wait_hook(interrupt, NULL);
     CHECK_INT(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_INTERRUPTED);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of name look-ups: one that never ends delays only its own connect, and changes of ca_file meanwhile are
+/* Tests of name look-ups. A look-up that never ends delays only its own connect, and changes of ca_file meanwhile are
  * noticed. This file replaces getaddrinfo, also for a static libcurl. */
 #include "process.h"
 #include "raw_peer.h"
@@ -14,7 +14,7 @@ static int thread_count_before;
 typedef int (*look_up)(const char *node, const char *service, const struct addrinfo *hints,
                        struct addrinfo **found);
 
-/* Delays names that begin with "held" until the test lets them go. Then they are this machine. */
+/* Delays the look-up of names that begin with "held" until the test lets them go. Then they mean this machine. */
 __attribute__((visibility("default"))) int getaddrinfo(const char *node, const char *service,
                                                        const struct addrinfo *hints, struct addrinfo **found)
 {
@@ -32,7 +32,7 @@ __attribute__((visibility("default"))) int getaddrinfo(const char *node, const c
 static void let_go(void)
 {
     atomic_store(&may_go, 1);
-    if (!UNDER_TSAN)                                  /* which adds a thread of its own after the first */
+    if (!UNDER_TSAN) /* ThreadSanitizer adds a thread of its own after the first */
         UNTIL(thread_count() == thread_count_before); /* a leak checker would miss a running thread's memory */
 }
 
@@ -60,7 +60,8 @@ static void hangs(const char *scheme)
     s = start_held(scheme, peer_env("CW_CA_FILE"), 100);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED);
     cw_socket_release(s);
-    CHECK_STATUS(cw_socket_ping(other, CW_TIMEOUT_DEFAULT, NULL), CW_OK); /* which the service sends */
+    CHECK_STATUS(cw_socket_ping(other, CW_TIMEOUT_DEFAULT, NULL),
+                 CW_OK); /* the service thread is not blocked */
     CHECK_STATUS(cw_socket_close(other, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(other, 1000, true);
     peer_finish(other);
@@ -84,7 +85,8 @@ static void test_switched_file(void)
     CHECK_INT(unlink(path), 0);
     CHECK_INT(symlink(peer_env("CW_CA_FILE"), path), 0);
     atomic_store(&may_go, 1);
-    CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED); /* for the name */
+    /* the certificate is for another name */
+    CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED);
     CHECK_HAS(cw_error_message(), "another name");
     cw_socket_release(s);
     CHECK_INT(unlink(path), 0);

@@ -30,12 +30,13 @@ static void test_refused(void)
     CHECK_HAS(cw_error_message(), "another mailbox");
     CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENT_CLOSED), CW_OK); /* a new mask, the same mailbox */
     CHECK_STATUS(cw_socket_subscribe(message, NULL, 0), CW_OK);
-    CHECK_STATUS(cw_socket_subscribe(message, other, CW_EVENTS_ALL), CW_INVALID_STATE); /* still bound */
+    /* the socket is still bound to the first mailbox */
+    CHECK_STATUS(cw_socket_subscribe(message, other, CW_EVENTS_ALL), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_subscribe(message, one, CW_EVENTS_ALL), CW_OK);
     CHECK_STATUS(cw_socket_receive(stream, 0, &e), CW_INVALID_STATE);
     CHECK_HAS(cw_error_message(), "input stream");
     CHECK_STATUS(cw_socket_read(message, &byte, 1, 0, &len), CW_INVALID_STATE);
-    CHECK_HAS(cw_error_message(), "receive messages");
+    CHECK_HAS(cw_error_message(), "receive its messages");
     cw_socket_release(message);
     cw_socket_release(stream);
     cw_mailbox_release(one);
@@ -43,7 +44,7 @@ static void test_refused(void)
     cw_mailbox_release(NULL);
 }
 
-/* An inbox is full from its high mark until half of that or less is left. Then the service reads again, while the
+/* An inbox is full from its high mark until half of that or less is left. Then the service thread reads again, while the
  * reader still has messages to take. */
 static void test_inbox_marks(void)
 {
@@ -58,7 +59,7 @@ static void test_inbox_marks(void)
             cw_event *e = cw__event_create(CW_EVENT_MESSAGE, PAYLOAD_BYTES);
             CHECK(e != NULL);
             e->len_bytes = PAYLOAD_BYTES;
-            e->next = e; /* it may be left from another list */
+            e->next = e; /* next may be left from another list */
             cw__inbox_push(&box, e);
             CHECK_INT(box.bytes, i * each_bytes);
             CHECK_INT(box.is_full, i == COUNT);
@@ -118,7 +119,7 @@ static void test_hook(void)
 
 /* ---- Without memory, without descriptors ---- */
 
-static int eventfd_errno; /* the errno with which the system refuses one; 0 = it does not refuse */
+static int eventfd_errno; /* the errno with which eventfd fails; 0 = it does not fail */
 
 /* In C it has another name, because the system declares the function. */
 __attribute__((visibility("default"))) int hooked_eventfd(unsigned count, int flags) __asm__("eventfd");
@@ -138,7 +139,7 @@ static void test_no_descriptor(void)
 
     eventfd_errno = ENOMEM;
     CHECK_STATUS(cw_mailbox_create(&m), CW_NO_MEMORY);
-    CHECK_STR(cw_error_message(), "no memory for a mailbox: free some and call again");
+    CHECK_STR(cw_error_message(), "no memory for a mailbox: free memory and call again");
     eventfd_errno = EMFILE;
     CHECK_STATUS(cw_mailbox_create(&m), CW_SYSTEM_ERROR);
     CHECK_HAS(cw_error_message(), "ulimit -n");
@@ -166,7 +167,7 @@ static void test_released_full(void)
     cw_event_free(e);
     cw_mailbox_release(m);
     for (int i = 0; i < 2; i++) {
-        cw_socket_abort(s[i]); /* its closed event goes nowhere */
+        cw_socket_abort(s[i]); /* the closed event goes nowhere */
         peer_drop(s[i]);
     }
     cw_shutdown(1000);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the whole core: what many cycles leave behind, many sockets at once, many threads on a few sockets, and one
- * failing allocation after another. */
+/* Tests of the whole core: many cycles that must leave nothing behind, many sockets at once, many threads on a few
+ * sockets, and one failing allocation after another. */
 #include "peer.h"
 #include "process.h"
 
@@ -77,7 +77,7 @@ static void test_all_open(void)
         CHECK_STATUS(cw_socket_wait_connected(sockets[i], CW_TIMEOUT_NEVER), CW_OK);
     for (int i = 0; i < COUNT; i++)
         open_count += cw_socket_state(sockets[i]) == CW_STATE_OPEN;
-    CHECK_INT(open_count, COUNT); /* at once */
+    CHECK_INT(open_count, COUNT); /* all are open at the same time */
     for (int i = 0; i < COUNT; i++)
         CHECK_STATUS(cw_socket_close(sockets[i], 3000 + i, NULL, 0), CW_OK);
     for (int i = 0; i < COUNT; i++) {
@@ -131,14 +131,14 @@ static void replace(struct slot *slot, cw_socket *closed)
     cw__mutex_unlock(&slot->lock);
 }
 
-/* Checks that a call returned one of the allowed results, while other threads do anything with the socket. */
+/* Checks that a call returned one of the allowed results, while other threads make random calls on the socket. */
 static bool note(int kind, cw_status status)
 {
     bool is_done = status == CW_OK;
 
     (void)atomic_fetch_add(&done[kind], is_done);
     if (!is_done && status != CW_WOULD_BLOCK && status != CW_TIMED_OUT && status != CW_CLOSED)
-        CHECK_STATUS(status, CW_INVALID_STATE); /* still connecting */
+        CHECK_STATUS(status, CW_INVALID_STATE); /* the socket is still connecting */
     return is_done;
 }
 
@@ -215,7 +215,7 @@ static bool is_failure(cw_status status)
         return false;
     CHECK(*cw_error_message() != '\0');
     if (status != CW_NO_MEMORY && status != CW_CLOSED && status != CW_CONNECT_FAILED)
-        CHECK_STATUS(status, CW_SYSTEM_ERROR); /* no poller */
+        CHECK_STATUS(status, CW_SYSTEM_ERROR); /* the service thread got no poller */
     return true;
 }
 
@@ -253,7 +253,7 @@ static bool whole_life(void *uri)
 
 static void test_no_memory(void)
 {
-    (void)strcpy(stress_uri, peer_script("x:8900/echo/end")); /* with a ping to answer */
+    (void)strcpy(stress_uri, peer_script("x:8900/echo/end")); /* the server sends a ping first */
     each_allocation_fails(whole_life, stress_uri);
 }
 
@@ -263,7 +263,7 @@ static void test_no_memory_tls(void)
     each_allocation_fails(whole_life, stress_uri);
 }
 
-/* Runs until the closed event. If there is no memory for an event, the call says so and the event stays. */
+/* Runs until the closed event. If there is no memory for an event, the take fails and the event stays. */
 static bool drain(cw_mailbox *m, bool *has_message)
 {
     for (;;) {
@@ -309,7 +309,7 @@ static void test_no_memory_mailbox(void)
 static const harness_test tests[] = {
     {"300 cycles leave no memory and no descriptor behind", test_cycles},
     {"200 open at once, each closed cleanly", test_all_open},
-    {"8 threads do anything to 4 sockets", test_stress},
+    {"8 threads make random calls on 4 sockets", test_stress},
     {"every allocation fails once, in calls", test_no_memory},
     {"every allocation fails once, in calls, over TLS", test_no_memory_tls},
     {"every allocation fails once, with a mailbox", test_no_memory_mailbox},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of sessions in which one allocation fails: first each of the core's, then each of libcurl's. Every run ends in
- * an error that says so, or in success. Messages arrive unchanged, and no block remains. test_many.c does the same for a
- * short session and for one with a mailbox. */
+ * success, or in an error that reports the lack of memory. Messages arrive unchanged, and no block remains. test_many.c
+ * does the same for a short session and for one with a mailbox. */
 #include "peer.h"
 
 #include <curl/curl.h>
@@ -42,7 +42,7 @@ static bool set_controls(cw_socket *s)
            is_good(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, 1));
 }
 
-/* Takes one message. It is the one that was sent, or there is an error. */
+/* Takes one message. It must be the message that was sent, or the call fails. */
 static bool expect(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes)
 {
     cw_event *e = NULL;
@@ -82,7 +82,7 @@ static bool message_life(void *unused)
     return got_through;
 }
 
-/* Reads what the echo server returns, to the last byte. */
+/* Reads all bytes that the echo server returns. */
 static bool read_large(cw_socket *s)
 {
     static uint8_t buffer[LARGE_BYTES];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of message.c. A vector has what a server sends, as hex, and the expected output, as text. Each is replayed
- * whole, byte by byte, and cut in two at every place; in full and in partial mode; with and without an empty piece that
- * announces a frame before its payload. */
+/* Tests of message.c. A vector has what a server sends, as hex, and the expected output, as text. Each vector is
+ * replayed whole, byte by byte, and cut in two at every place. This is done in full and in partial mode. It is
+ * done with and without an empty piece that announces a frame before its payload. */
 #include "harness.h"
 
 enum { LOG_BYTES = 4096, WIRE_BYTES = 1024, MIB = 1 << 20 };
@@ -15,7 +15,7 @@ typedef struct replay {
     cw__frame frame;
     uint64_t left; /* position in the frame's payload */
     bool is_announcing;
-    bool is_over; /* after a violation, or without memory */
+    bool is_over; /* true after a violation, or when memory ran out */
     bool is_out_of_memory;
     uint8_t parts[WIRE_BYTES]; /* bytes of a message in partial mode */
     size_t parts_bytes;
@@ -70,7 +70,7 @@ static void log_violation(replay *r, const cw__violation *violation)
     r->is_over = true;
 }
 
-/* The payload is in a block of its own, so that a sanitizer reports a read beyond it. Afterwards the block is freed. */
+/* The payload has a block of its own, so that a sanitizer reports a read beyond the payload. Afterwards the block is freed. */
 static void feed_piece(replay *r, const uint8_t *payload, size_t len_bytes, uint64_t remaining)
 {
     uint8_t *block = len_bytes ? malloc(len_bytes) : NULL;
@@ -377,7 +377,7 @@ static void test_just_fits(void)
     cw__message_init(&m, false, 5);
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, "123", 3, 0), CW__MESSAGE_NONE);
     CHECK_INT(feed(&m, &out, CW__OP_CONTINUATION, false, "4", 1, 0), CW__MESSAGE_NONE);
-    CHECK_INT(m.building->room_bytes, 5); /* not doubled */
+    CHECK_INT(m.building->room_bytes, 5); /* the room is not doubled */
     CHECK_INT(feed(&m, &out, CW__OP_CONTINUATION, true, "5", 1, 0), CW__MESSAGE_WHOLE);
     CHECK_BYTES(out.event->data, out.event->len_bytes, "12345", 5);
     cw_event_free(out.event);
@@ -400,7 +400,7 @@ static void test_partial_has_no_limit(void)
     CHECK(!out.is_complete);
     CHECK(cw__message_space(&m, &room) == NULL);
     CHECK_INT(room, 0);
-    CHECK(cw__malloc(1) == NULL); /* so no memory was asked for before */
+    CHECK(cw__malloc(1) == NULL); /* this is the first allocation, so the feed made none */
     cw__message_destroy(&m);
 }
 
@@ -505,7 +505,7 @@ static void test_one_allocation(void)
     cw__alloc_fail_at(1);
     CHECK_INT(feed(&m, &out, CW__OP_TEXT, true, "Hello", 5, 0), CW__MESSAGE_WHOLE);
     CHECK_INT(out.event->room_bytes, 5);
-    CHECK(cw__malloc(1) == NULL); /* the second one is this one */
+    CHECK(cw__malloc(1) == NULL); /* this is the second allocation */
     cw_event_free(out.event);
     cw__alloc_fail_at(0);
     CHECK_INT(feed(&m, &out, CW__OP_TEXT, true, "Hello", 5, 0), CW__MESSAGE_NO_MEMORY);

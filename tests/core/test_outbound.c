@@ -71,7 +71,8 @@ static void test_bad_text(void)
     }
     CHECK_STATUS(cw_socket_send(s, (cw_kind)2, "a", 1, 0), CW_INVALID_ARGUMENT);
     CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
-    CHECK_STATUS(cw_socket_send(s, CW_BINARY, bad[0].text, 1, 0), CW_OK); /* any bytes: it is not a text */
+    /* a binary message may have any bytes */
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, bad[0].text, 1, 0), CW_OK);
     close_well(s);
     log = peer_log();
     check_frame(log, 0, CW__OP_BINARY, true, "ff");
@@ -102,7 +103,8 @@ static void test_many(void)
     CHECK_INT(sent, 0);
     close_well(s);
     log = peer_log();
-    for (size_t i = 0; i < COUNT; i++) { /* few: the record is searched from its start */
+    /* a small COUNT, because each search of the record begins at its start */
+    for (size_t i = 0; i < COUNT; i++) {
         char expected[TEXT_BYTES] = "";
         CHECK(log);
         memcpy(expected, text, i % TEXT_BYTES);
@@ -195,7 +197,7 @@ static void test_fragments_of_text(void)
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\xe2", false), CW_OK); /* cut inside a character */
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "a", false), CW_INVALID_ARGUMENT);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "", true), CW_INVALID_ARGUMENT); /* the text may not end there */
-    CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\x82", false), CW_OK);          /* and the message is as it was before */
+    CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\x82", false), CW_OK); /* the failed call left the message as it was */
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\x82", true), CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\xff", true), CW_INVALID_ARGUMENT); /* a message that did not begin */
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "\xc3", true), CW_INVALID_ARGUMENT);
@@ -227,7 +229,7 @@ static void test_fragments_guarded(void)
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "x", false), CW_INVALID_STATE);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "x", true), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_TIMED_OUT); /* allowed inside a message (5.4) */
-    UNTIL(LOCKED(s, s->pings.heard_ms != 0));               /* and so is the answer to the server's */
+    UNTIL(LOCKED(s, s->pings.heard_ms != 0));               /* the answer to the server's ping is allowed too */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "c", 1, 0), CW_OK);
     close_well(s);
@@ -247,7 +249,7 @@ static void test_stream_fragments(void)
 
     CHECK_STATUS(cw_socket_send(s, CW_UTF8, "x", 1, 0), CW_INVALID_ARGUMENT);
     CHECK_STATUS(FRAGMENT(s, CW_UTF8, "x", true), CW_INVALID_ARGUMENT);
-    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* no bytes: nothing is sent */
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK); /* a stream socket sends no empty message */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
     close_well(s);
@@ -336,7 +338,7 @@ static void test_send_buffer(void)
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_OUTBOUND_BUFFER_SIZE, WANTED), CW_OK);
     peer_connect(s, peer_script("echo/end"));
     CHECK_INT(getsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &size, &len), 0);
-    CHECK(size >= WANTED && size != by_default); /* Linux doubles it */
+    CHECK(size >= WANTED && size != by_default); /* Linux doubles the size */
     close_well(s);
     peer_finish(s);
 }
@@ -370,7 +372,7 @@ typedef struct sender_thread {
     pthread_t thread;
 } sender_thread;
 
-/* Sizes for every way: written at once, queued, written directly, in several frames. */
+/* The sizes take every way: written at once, queued, written directly, in several frames. */
 static size_t numbered_bytes(int sender, int number)
 {
     static const size_t sizes[] = {8, 1000, 20000, 100000};
@@ -429,7 +431,7 @@ static void test_senders(void)
 static const harness_test tests[] = {
     {"RFC 6455 5.1, 5.3, 5.6: text, binary and empty messages are sent masked", test_messages},
     {"RFC 6455 8.1: a text that is not UTF-8 is refused, with nothing sent", test_bad_text},
-    {"many messages at once: the bytes are those of single sends", test_many},
+    {"many messages at once: the bytes are the same as with single sends", test_many},
     {"many messages at once, of which one cannot be sent", test_many_partly},
     {"many messages at once on a stream socket", test_many_of_a_stream},
     {"RFC 6455 5.4: fragments, empty ones too", test_fragments},

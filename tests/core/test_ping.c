@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of ping.c: round trips, which pong answers which ping, the decisions of keepalive, and the pongs that the
- * service sends itself. Times are short where they are set. The tests wait for states. */
+ * service sends itself. The tests set short times, and wait for states. */
 #include "raw_peer.h"
 
 enum { MIB = 1024 * 1024, PONG_BYTES = 10 };
@@ -41,7 +41,7 @@ static void end_ping(pinging *w, cw_status wanted)
         CHECK(w->rtt_us >= 0);
 }
 
-/* Answers with the payload of the ping of that number. */
+/* Answers the ping with the given number. */
 static void write_pong(raw_peer *p, uint64_t number)
 {
     uint8_t pong[PONG_BYTES] = {0x8a, 8};
@@ -71,8 +71,9 @@ static void round_trip(const char *uri)
     CHECK(rtt_us > 0);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_OK);
     CHECK_STATUS(cw_socket_send(s, CW_UTF8, "a", 1, 0), CW_OK);
-    CHECK_MESSAGE(s, CW_UTF8, "a", 1);                      /* pongs are no messages */
-    CHECK_STATUS(cw_socket_ping(s, 20000, &rtt_us), CW_OK); /* also when the caller reads the connection */
+    CHECK_MESSAGE(s, CW_UTF8, "a", 1); /* a pong is not a message */
+    /* the ping also works while the caller reads the connection */
+    CHECK_STATUS(cw_socket_ping(s, 20000, &rtt_us), CW_OK);
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_CLOSED);
@@ -98,7 +99,7 @@ static void test_timeout(void)
     CHECK_STATUS(cw_socket_ping(s, 0, &rtt_us), CW_TIMED_OUT);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_DEFAULT, &rtt_us), CW_TIMED_OUT);
     CHECK_INT(rtt_us, 0);
-    CHECK_INT(cw_socket_state(s), CW_STATE_OPEN); /* the caller decides what that means */
+    CHECK_INT(cw_socket_state(s), CW_STATE_OPEN); /* a timeout of ping() does not end the connection */
     CHECK_INT(LOCKED(s, s->pings.waiting_count), 0);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_OK);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, &rtt_us), CW_OK);
@@ -143,7 +144,8 @@ static void test_several(void)
         CHECK_INT(f.payload[7], i + 1);
         free(f.payload);
     }
-    write_pong(&p, ANSWERED); /* a peer may answer only the latest ping: that answers the earlier ones too */
+    /* a peer may answer only the latest ping; the pong answers the earlier pings too */
+    write_pong(&p, ANSWERED);
     for (int i = 0; i < ANSWERED; i++)
         end_ping(&pings[i], CW_OK);
     CHECK_INT(LOCKED(p.s, p.s->pings.waiting_count), PINGS - ANSWERED);
@@ -169,12 +171,12 @@ static void test_foreign_pongs(void)
     RAW_SEND(&p, "\x8a\x07\0\0\0\0\0\0\x01");
     RAW_SEND(&p, "\x8a\x09\0\0\0\0\0\0\0\0\x01");
     RAW_SEND(&p, "\x8a\x08\0\0\0\0\0\0\0\0");
-    RAW_SEND(&p, "\x8a\x08\0\0\0\0\0\0\0\x02"); /* not sent yet */
+    RAW_SEND(&p, "\x8a\x08\0\0\0\0\0\0\0\x02"); /* a ping with this number was not sent yet */
     RAW_SEND(&p, "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\xff");
     RAW_SEND(&p, "\x8a\x05hello");
     RAW_SEND(&p, "\x81\x01"
                  "b");
-    UNTIL(LOCKED(p.s, p.s->in.inbox.first != NULL)); /* all of it has been read */
+    UNTIL(LOCKED(p.s, p.s->in.inbox.first != NULL)); /* all bytes have been read */
     CHECK_INT(LOCKED(p.s, p.s->pings.waiting_count == 1 && !p.s->pings.waiting->is_answered), 1);
     write_pong(&p, 1);
     end_ping(&w, CW_OK);
@@ -197,7 +199,7 @@ static void test_many_waiting(void)
     write_pong(&p, MOST - 1);
     for (int i = 0; i < MOST - 1; i++)
         end_ping(&pings[i], CW_OK);
-    CHECK_STATUS(cw_socket_ping(p.s, 0, NULL), CW_TIMED_OUT); /* there is room again */
+    CHECK_STATUS(cw_socket_ping(p.s, 0, NULL), CW_TIMED_OUT); /* there is room for a ping again */
     cw_socket_abort(p.s);
     end_ping(&pings[MOST - 1], CW_CLOSED);
     raw_finish(&p);
@@ -261,7 +263,7 @@ static void test_silent(void)
     cw_socket *s = keepalive_socket(20, 40);
 
     peer_connect(s, peer_script("hang"));
-    check_lost(s); /* only the service finds it */
+    check_lost(s); /* no call is made, so the service thread finds the loss */
     CHECK(peer_count_frames(peer_log(), CW__OP_PING) >= 1);
     peer_finish(s);
 }
@@ -297,14 +299,15 @@ static void test_answered(void)
 
     peer_connect(s, peer_script("echo/end"));
     UNTIL(LOCKED(s, s->pings.last_number >= 1));
-    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_OK); /* its number differs from keepalive's */
+    /* the number of this ping differs from keepalive's */
+    CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_OK);
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK(peer_count_frames(peer_log(), CW__OP_PING) >= 2);
     peer_finish(s);
 }
 
-/* The peer never sends a pong, but sends something after each ping. */
+/* The peer never sends a pong, but sends other data after each ping. */
 static void test_traffic_is_life(void)
 {
     raw_peer p;
@@ -433,7 +436,7 @@ static void test_slow_upload(void)
     raw_peer p;
     pinging w = {0};
     uint8_t *scrap = malloc(STEP_BYTES);
-    int room = PEER_ROOM_BYTES; /* or its system takes and acknowledges the whole upload at once */
+    int room = PEER_ROOM_BYTES; /* small, so that the peer's system does not take the whole upload at once */
     int64_t deadline_ms, before_ms;
     int verdicts = 0;
 
@@ -455,7 +458,7 @@ static void test_slow_upload(void)
     CHECK_INT(pthread_join(w.thread, NULL), 0);
     CHECK_STATUS(w.status, CW_OK);
     free(scrap);
-    check_lost(p.s); /* nothing was on its way any more, and no pong came */
+    check_lost(p.s); /* no data was on its way any more, and no pong arrived */
     raw_finish(&p);
 }
 
@@ -466,15 +469,15 @@ enum { NEVER = -1, MOST_PINGS = 256 };
 typedef struct course {
     int peer_fd;
     int64_t interval_ms, timeout_ms;
-    int64_t rtt_ms;         /* when a pong comes; NEVER = none comes */
+    int64_t rtt_ms;         /* time from a ping to its pong; NEVER = no pong */
     int64_t pongs_until_ms; /* when the peer becomes silent */
     int64_t data_every_ms;  /* NEVER = none */
     int64_t data_until_ms;
-    int64_t end_ms; /* how long the test goes on */
+    int64_t end_ms; /* when the test ends */
     int64_t pings_ms[MOST_PINGS];
     int count;
-    int64_t heard_ms;   /* the last byte */
-    int64_t verdict_ms; /* NEVER */
+    int64_t heard_ms;   /* when the last byte arrived */
+    int64_t verdict_ms; /* when the connection counted as lost; NEVER = it did not */
 } course;
 
 static int64_t earliest(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -498,7 +501,7 @@ static bool is_acknowledged(cw_socket *s, int peer_fd)
            cw__link_unacknowledged(s->codec->link) == 0;
 }
 
-/* Writes the queued ping. The kernel's acknowledgements do not follow the test's clock: one that came between two pings
+/* Writes the queued ping. The kernel's acknowledgements do not follow the test's clock. An acknowledgement between two pings
  * would look like an upload that advances. */
 static void flush_locked(cw_socket *s, int peer_fd)
 {
@@ -631,7 +634,7 @@ static void flowing_course(cw_socket *s, course *c)
     c->end_ms = INT64_MAX - 1;
     run_course_locked(s, c);
     CHECK_INT(c->heard_ms, c->data_until_ms);
-    CHECK_INT(c->pings_ms[0], c->heard_ms + c->interval_ms); /* none while data flowed */
+    CHECK_INT(c->pings_ms[0], c->heard_ms + c->interval_ms); /* no ping while data arrived */
     CHECK_INT(c->verdict_ms, c->heard_ms + c->interval_ms + c->timeout_ms);
 }
 

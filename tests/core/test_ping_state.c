@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of ping.c with access to its state; the clock is an argument. They test limits, pongs that are owed, and what
- * becomes of a ping in each state. test_ping.c and test_unread.c test the same over connections. */
+/* Tests of ping.c with access to its state; the clock is an argument. They test limits, owed pongs, and a ping in each
+ * state of the socket. test_ping.c and test_unread.c test the same over connections. */
 #include "raw_peer.h"
 
 enum { LULL_MS = 250, BROKEN_LIMIT_MS = 10000, OWED_AT_MOST = 16, ENOUGH_BYTES = 16 * 1024 * 1024 };
@@ -29,7 +29,7 @@ static void test_states(void)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
     raw_peer p;
     char uri[64];
-    int listener = raw_listen(uri); /* and no peer answers */
+    int listener = raw_listen(uri); /* the peer accepts no connection */
     int64_t rtt_us = 7;
 
     CHECK_STATUS(cw_socket_ping(s, 0, &rtt_us), CW_INVALID_STATE);
@@ -46,7 +46,7 @@ static void test_states(void)
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_INTERRUPTED);
     CHECK_HAS(cw_error_message(), "interrupted while waiting for a pong");
     cw_set_wait_hook(NULL, NULL);
-    cw__alloc_fail_at(0); /* the service is idle, so this call makes the next allocation */
+    cw__alloc_fail_at(0); /* the service thread is idle, so the next allocation is made by the call below */
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_NO_MEMORY);
     CHECK_HAS(cw_error_message(), "no memory for a ping");
     cw__alloc_fail_at(-1);
@@ -68,7 +68,7 @@ static void test_limits(void)
     for (last = s->pings.owed; last->next; last = last->next)
         CHECK(last->len_bytes == 1);
     CHECK_INT(s->pings.owed->data[0], 0);
-    CHECK_INT(last->data[0], OWED_AT_MOST + 1); /* the latest one replaces the one before it */
+    CHECK_INT(last->data[0], OWED_AT_MOST + 1); /* the latest pong replaces the pong before it */
     cw__pings_forget(&s->pings);
     CHECK(s->pings.owed == NULL && s->pings.owed_count == 0 && s->pings.owed_bytes == 0);
     s->out.is_broken = true;
@@ -174,7 +174,7 @@ static void test_getting_through(void)
 
     fill_kernel(s);
     cw__mutex_lock(&s->lock);
-    cw__queue_drop_locked(s); /* what the kernel has not taken */
+    cw__queue_drop_locked(s); /* drops what the kernel has not taken */
     CHECK_INT(s->out.sending, CW__SENDING_NOTHING);
     held = cw__link_unacknowledged(s->codec->link);
     CHECK(held > 0);
@@ -193,7 +193,7 @@ static void test_getting_through(void)
     drop(&p);
 }
 
-/* Pings continue when reading does, even if a caller reads and nothing else wakes the service. */
+/* Pings continue when reading does, even if a caller reads and nothing else wakes the service thread. */
 static void test_resumed(void)
 {
     enum { INTERVAL_MS = 20 };
@@ -206,8 +206,8 @@ static void test_resumed(void)
     cw__mutex_lock(&s->lock);
     s->in.inbox.is_full = s->pings.is_paused = true;
     cw__mutex_unlock(&s->lock);
-    (void)poll(NULL, 0, 4 * INTERVAL_MS);                           /* the service becomes idle */
-    while (recv(p.fd, p.buffer, sizeof p.buffer, MSG_DONTWAIT) > 0) /* pings from before */
+    (void)poll(NULL, 0, 4 * INTERVAL_MS);                           /* the service thread becomes idle */
+    while (recv(p.fd, p.buffer, sizeof p.buffer, MSG_DONTWAIT) > 0) /* drops earlier pings */
         continue;
     cw__mutex_lock(&s->lock);
     s->in.inbox.is_full = false;
@@ -229,7 +229,7 @@ typedef struct owed_case {
     bool is_paid;
 } owed_case;
 
-/* When an owed pong is sent. */
+/* Tests when an owed pong is sent. */
 static void test_owed(void)
 {
     static const owed_case cases[] = {
@@ -294,7 +294,7 @@ static void test_pong_overtakes(void)
     CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
     cw__mutex_lock(&s->lock);
     CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
-    CHECK(s->pings.owed == NULL); /* nothing has to be waited for */
+    CHECK(s->pings.owed == NULL); /* the pong does not have to wait */
     for (const cw__queued_frame *f = s->out.first; f; f = f->next) {
         if (f->opcode == CW__OP_PONG)
             CHECK_INT(order++, 0);
@@ -308,7 +308,7 @@ static void test_pong_overtakes(void)
     drop(&p);
 }
 
-/* A ping becomes due after the peer's close frame has come: it is not sent. */
+/* A ping becomes due after the peer's close frame has arrived. The ping is not sent. */
 static void test_close_before_ping(void)
 {
     raw_peer p;
@@ -316,7 +316,7 @@ static void test_close_before_ping(void)
     struct pollfd readable = {.events = POLLIN};
     uint64_t number;
 
-    cw__mutex_lock(&s->lock); /* the service cannot read */
+    cw__mutex_lock(&s->lock); /* the service thread cannot read */
     RAW_SEND(&p, "\x88\x02\x03\xe8");
     readable.fd = s->fd;
     CHECK_INT(poll(&readable, 1, 1000 * PEER_LIMIT_S), 1);

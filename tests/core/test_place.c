@@ -18,7 +18,7 @@ static void lend(cw_event *place, uint8_t *data, size_t room_bytes)
     place->type = CW_EVENT_MESSAGE;
     place->data = data;
     place->room_bytes = room_bytes;
-    place->is_lent = true;
+    place->memory = CW__MEMORY_LENT;
 }
 
 static void test_lent(void)
@@ -32,16 +32,16 @@ static void test_lent(void)
     cw__message_init(&m, false, -1);
     CHECK(cw__message_lend(&m, &place));
     lend(&other, own, sizeof own);
-    CHECK(!cw__message_lend(&m, &other)); /* one at a time */
+    CHECK(!cw__message_lend(&m, &other)); /* one place at a time */
     CHECK(cw__message_take_back(&m, &other));
     CHECK_INT(feed(&m, &out, CW__OP_TEXT, false, "abc", 3, 0), CW__MESSAGE_NONE);
-    CHECK(!cw__message_lend(&m, &other)); /* not in the middle of a message */
+    CHECK(!cw__message_lend(&m, &other)); /* refused in the middle of a message */
     CHECK_INT(feed(&m, &out, CW__OP_CONTINUATION, true, "defgh", 5, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event == &place);
     CHECK(place.is_complete);
     CHECK_INT(place.kind, CW_UTF8);
     CHECK_BYTES(own, place.len_bytes, "abcdefgh", 8);
-    cw_event_free(out.event); /* nothing happens */
+    cw_event_free(out.event); /* freeing a lent event does nothing */
     CHECK(cw__message_take_back(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_TEXT, true, "ij", 2, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event != &place);
@@ -60,12 +60,14 @@ static void test_lent_is_too_small(void)
     lend(&place, own, sizeof own);
     cw__message_init(&m, false, -1);
     CHECK(cw__message_lend(&m, &place));
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4), CW__MESSAGE_NONE); /* shown by the header */
+    /* the header shows that the message is too long */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4), CW__MESSAGE_NONE);
     CHECK_INT(place.len_bytes, 0);
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "bcde", 4, 0), CW__MESSAGE_WHOLE);
     CHECK_BYTES(out.event->data, out.event->len_bytes, "abcde", 5);
     cw_event_free(out.event);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, "abc", 3, 0), CW__MESSAGE_NONE); /* or a later fragment */
+    /* a later fragment makes the message too long */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, "abc", 3, 0), CW__MESSAGE_NONE);
     CHECK_INT(place.len_bytes, 3);
     CHECK_INT(feed(&m, &out, CW__OP_CONTINUATION, true, "de", 2, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event != &place);
@@ -115,15 +117,17 @@ static void test_coming(void)
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, NULL, 0, 5), CW__MESSAGE_NONE);
     CHECK_INT(cw__message_coming(&m), 5);
     CHECK(cw__message_lend(&m, &place));
-    CHECK_INT(cw__message_coming(&m), 0); /* it has been taken already */
+    CHECK_INT(cw__message_coming(&m), 0); /* the message has been taken already */
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abcde", 5, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event == &place);
     CHECK_INT(cw__message_coming(&m), 0);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4), CW__MESSAGE_NONE); /* not only the header */
+    /* more than the header has arrived */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 4), CW__MESSAGE_NONE);
     CHECK_INT(cw__message_coming(&m), 0);
     cw__message_destroy(&m);
     cw__message_init(&m, false, -1);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, NULL, 0, 5), CW__MESSAGE_NONE); /* its length is not known */
+    /* the length of a fragmented message is not known */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, false, NULL, 0, 5), CW__MESSAGE_NONE);
     CHECK_INT(cw__message_coming(&m), 0);
     cw__message_destroy(&m);
     cw__message_init(&m, false, -1);
@@ -148,19 +152,21 @@ static void test_lent_in_vain(void)
     lend(&place, own, 3);
     cw__message_init(&m, false, -1);
     CHECK(cw__message_lend(&m, &place));
-    CHECK(cw__message_take_back(&m, &place)); /* before any byte came */
+    CHECK(cw__message_take_back(&m, &place)); /* taken back before any byte arrived */
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event != &place);
     cw_event_free(out.event);
     CHECK(cw__message_lend(&m, &place));
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* it just fits */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* the message just fits */
     CHECK(out.event == &place);
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE); /* for one message only */
+    /* the place is for one message only */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abc", 3, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event != &place);
     cw_event_free(out.event);
     lend(&place, own, 3);
     CHECK(cw__message_lend(&m, &place));
-    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abcd", 4, 1), CW__MESSAGE_NONE); /* it does not fit */
+    /* the message does not fit */
+    CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "abcd", 4, 1), CW__MESSAGE_NONE);
     CHECK(cw__message_take_back(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "e", 1, 0), CW__MESSAGE_WHOLE);
     CHECK_BYTES(out.event->data, out.event->len_bytes, "abcde", 5);
@@ -168,7 +174,7 @@ static void test_lent_in_vain(void)
     lend(&place, own, sizeof own);
     CHECK(cw__message_lend(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, NULL, 0, sizeof bytes), CW__MESSAGE_NONE);
-    CHECK(cw__message_space(&m, &room) == own); /* bytes are to be read into it, but none has come */
+    CHECK(cw__message_space(&m, &room) == own); /* bytes are to be read into the place, but none has arrived */
     CHECK_INT(room, sizeof bytes);
     CHECK(cw__message_take_back(&m, &place));
     CHECK(m.building == NULL);
@@ -179,7 +185,7 @@ static void test_lent_in_vain(void)
     lend(&place, own, sizeof own);
     CHECK(cw__message_lend(&m, &place));
     CHECK_INT(feed(&m, &out, CW__OP_BINARY, true, "a", 1, 0), CW__MESSAGE_WHOLE);
-    CHECK(out.event == &place); /* however much of it is unused */
+    CHECK(out.event == &place); /* even if much of the place is unused */
     cw__message_destroy(&m);
 }
 
@@ -189,7 +195,7 @@ typedef struct fragment {
     size_t len_bytes;
     uint64_t remaining;
     bool is_final;
-    size_t wanted_room; /* afterwards */
+    size_t wanted_room; /* the room after the fragment */
 } fragment;
 
 /* Feeds the fragments of a message; the last one ends it. Checks the room after each. */
@@ -227,7 +233,7 @@ static void grow(int64_t max_bytes, const fragment *fragments, size_t count)
         grow(max_bytes, fragments, sizeof fragments / sizeof *fragments); \
     } while (0)
 
-/* The room doubles, or grows by what is announced. The last frame gets exactly what it needs. */
+/* The room doubles, or grows by the announced length. The last frame gets exactly what it needs. */
 static void test_rooms(void)
 {
     enum { MIB = 1 << 20 };

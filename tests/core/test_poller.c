@@ -69,7 +69,7 @@ static void test_both_of_one(void)
     CHECK(write(ends[1], "x", 1) == 1);
     CHECK(cw__poller_set(p, ends[0], CW__READ | CW__WRITE, &owners[0]));
     expect_one(p, ends[0], CW__READ | CW__WRITE, &owners[0]);
-    CHECK(cw__poller_set(p, ends[0], CW__WRITE, &owners[1])); /* it replaces the earlier one */
+    CHECK(cw__poller_set(p, ends[0], CW__WRITE, &owners[1])); /* the new mask replaces the earlier one */
     expect_one(p, ends[0], CW__WRITE, &owners[1]);
     CHECK(cw__poller_set(p, ends[0], CW__READ, NULL));
     expect_one(p, ends[0], CW__READ, NULL);                  /* an owner may be NULL */
@@ -87,7 +87,7 @@ static void test_stop(void)
 
     open_pipe(ends);
     CHECK(write(ends[1], "x", 1) == 1);
-    CHECK(cw__poller_set(p, ends[0], 0, NULL)); /* it was never watched */
+    CHECK(cw__poller_set(p, ends[0], 0, NULL)); /* the descriptor was never watched */
     CHECK(cw__poller_set(p, ends[0], CW__READ, &owners[0]));
     expect_one(p, ends[0], CW__READ, &owners[0]);
     CHECK(cw__poller_set(p, ends[0], 0, NULL));
@@ -105,7 +105,7 @@ static void test_stop(void)
     cw__poller_forget(p, other[1]);
     close_pipe(other);
     close_pipe(ends);
-    cw__poller_forget(p, ends[0]); /* closed already */
+    cw__poller_forget(p, ends[0]); /* the descriptor is closed already */
     cw__poller_forget(p, -1);
     errno = 0;
     CHECK(!cw__poller_set(p, -1, CW__READ, NULL));
@@ -142,13 +142,13 @@ static void test_hangup(void)
     CHECK(cw__poller_set(p, ends[1], CW__WRITE, &owners[0]));
     CHECK(close(ends[0]) == 0);
     CHECK_INT(cw__poller_wait(p, -1, ready, MOST), 1);
-    CHECK(ready[0].mask & CW__HANGUP); /* no process will ever read it */
+    CHECK(ready[0].mask & CW__HANGUP); /* no process can read the other end */
     cw__poller_forget(p, ends[1]);
     CHECK(close(ends[1]) == 0);
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
     CHECK(cw__poller_set(p, ends[0], CW__READ, &owners[0]));
     CHECK(shutdown(ends[1], SHUT_WR) == 0);
-    expect_one(p, ends[0], CW__READ, &owners[0]); /* half closed: its end can be read, and we may write */
+    expect_one(p, ends[0], CW__READ, &owners[0]); /* half closed: we can read the end, and may write */
     CHECK(close(ends[1]) == 0);
     CHECK_INT(cw__poller_wait(p, -1, ready, MOST), 1);
     CHECK(ready[0].mask & CW__READ);
@@ -157,7 +157,7 @@ static void test_hangup(void)
     cw__poller_destroy(p);
 }
 
-/* More descriptors are ready than fit into the result. The waits take turns, and each one is reported soon. */
+/* More descriptors are ready than fit into the result. The waits take turns, and each descriptor is reported soon. */
 static void test_turns(void)
 {
     cw__poller *p = cw__poller_create();
@@ -227,7 +227,7 @@ static void test_short_of_memory(void)
 
 typedef struct waiter {
     cw__poller *poller;
-    atomic_int seen_fd; /* the last one that was reported; -1 = the waiter has seen the change */
+    atomic_int seen_fd; /* the descriptor that was reported last; -1 = the waiter has seen the change */
     atomic_int is_over;
     bool is_stopping; /* count the reports only; other threads use the descriptors */
 } waiter;

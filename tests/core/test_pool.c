@@ -58,9 +58,9 @@ static void test_at_once(void)
     cw_shutdown(5000);
 }
 
-/* ---- One of a group ends before the others ---- */
+/* ---- One socket of a group ends before the others ---- */
 
-static raw_peer peers[GROUP]; /* of members whose server is this test */
+static raw_peer peers[GROUP]; /* servers in this process, for some members */
 static int listeners[GROUP];
 
 static void start_raw(size_t i, int timeout_ms)
@@ -142,7 +142,7 @@ static void end_one(raw_peer *p, end how)
     CHECK_INT(cw_error_web_status(), web_status[how]);
 }
 
-/* All others get their answer only after this one has ended. */
+/* The other sockets get their answers only after this socket has ended. */
 static void one_ends(size_t which, end how)
 {
     hold_service();
@@ -203,7 +203,7 @@ static void test_all_ends(void)
     cw_shutdown(5000);
 }
 
-/* The first one succeeds or fails; the others end by their own deadlines. */
+/* The first socket succeeds or fails; the others end by their own deadlines. */
 static void stalled(end how_first, size_t first)
 {
     enum { BASE_MS = 80, STEP_MS = 20, LATE_MS = 2000 };
@@ -244,8 +244,8 @@ static void test_stalled(void)
     cw_shutdown(5000);
 }
 
-/* Takes a port at ::1 and fills its queue, so that a connect there gets no answer. Without ::1 nothing stalls, and the
- * test shows less. */
+/* Takes a port at ::1 and fills its queue, so that a connect there gets no answer. On a machine without ::1 no connect
+ * stalls, and the test covers less. */
 static void stall_v6(const char *uri, int fds[4])
 {
     struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
@@ -349,7 +349,7 @@ static int descriptors_of_group(int64_t framing)
     int before, count;
 
     cw_shutdown(5000);
-    open_all(sockets, 1); /* the service has its own, and the C library keeps some */
+    open_all(sockets, 1); /* opens the descriptors that the service thread and the C library keep */
     peer_wait_in_vain(sockets[0]);
     before = descriptor_count();
     hold_service();
@@ -387,7 +387,7 @@ static void open_beside(cw_socket *s, struct cw__pool *pool)
     close_now(s);
 }
 
-/* Begins a connection with its own server; it opens without a greeting. */
+/* Begins a connection with its own server; the reply has no greeting. */
 static void open_own(raw_peer *p)
 {
     hold_service();
@@ -398,7 +398,7 @@ static void open_own(raw_peer *p)
     CHECK_STATUS(cw_socket_wait_connected(p->s, SOON_MS), CW_OK);
 }
 
-/* Unread because the inbox is full: the service leaves the rest in the kernel. */
+/* The data is unread because the inbox is full: the service thread leaves the rest in the kernel. */
 static void test_unread_when_full(void)
 {
     enum { MESSAGES = 200, BYTES = 1000 };
@@ -427,7 +427,7 @@ static void test_unread_when_full(void)
     cw_shutdown(5000);
 }
 
-/* Unread because the service left the reading to a thread, which has gone. */
+/* The data is unread because the service thread left the reading to a thread that has ended. */
 static void unread(const char *data, size_t len_bytes, bool ends)
 {
     raw_peer *p = &peers[0];
@@ -580,7 +580,8 @@ static void *come_and_go(void *uri)
         }
         for (size_t i = 0; i < OF_EACH; i++) {
             CHECK_STATUS(cw_socket_wait_connected(sockets[i], CW_TIMEOUT_NEVER), CW_OK);
-            CHECK_MESSAGE(sockets[i], CW_BINARY, "end", 3); /* libcurl may have read part of it */
+            /* the server sends "end" in the same write as its 101, so libcurl may have read part of it with the reply */
+            CHECK_MESSAGE(sockets[i], CW_BINARY, "end", 3);
             echo_once(sockets[i], round);
         }
         for (size_t i = 0; i < OF_EACH; i++)
@@ -664,7 +665,7 @@ static void child_of_group(void)
         CHECK_STATUS(cw_socket_close(peers[i].s, 1000, NULL, 0), CW_AFTER_FORK);
         cw_socket_release(peers[i].s);
     }
-    if (UNDER_TSAN) /* it allows no thread after fork */
+    if (UNDER_TSAN) /* ThreadSanitizer allows no thread after fork */
         return;
     for (size_t i = 0; i < 2; i++) {
         own[i] = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
@@ -677,7 +678,7 @@ static void child_of_group(void)
     cw_shutdown(5000);
 }
 
-/* One is open, one has failed, six are connecting, and the pool has room. */
+/* One socket is open, one has failed, six are connecting, and the pool has room. */
 static void test_fork(void)
 {
     hold_service();
@@ -688,7 +689,7 @@ static void test_fork(void)
         accept_raw(i);
     open_raw(&peers[3]);
     end_one(&peers[5], NOT_FOUND);
-    hold_service(); /* not in the middle of a step */
+    hold_service(); /* the fork must not come in the middle of a step */
     sockets_of_parent = socket_count();
     CHECK_INT(status_of_child(child_of_group), 0);
     let_service_go();

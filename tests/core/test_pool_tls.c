@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of pool.c and trust.c: which connections share the authorities that libcurl has read, which have their own, and
- * what is kept afterwards. If libcurl cannot receive natively, or reads them for each connection, every socket has a
- * handle of its own, and the tests must pass too. */
+ * which multi is kept afterwards. If libcurl cannot receive natively, or reads the authorities for each connection,
+ * every socket has a multi of its own, and the tests must pass too. */
 #include "gate.h"
 #include "process.h"
 
@@ -194,9 +194,10 @@ static void test_kept(void)
     void *pool = s->pool;
 
     close_now(s);
-    plain = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end")); /* or its pool takes the memory */
+    /* its pool takes the memory of a freed pool */
+    plain = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
     s = open_tls();
-    if (is_sharing()) /* otherwise it is freed, and a new one may get its address */
+    if (is_sharing()) /* otherwise the multi is freed, and a new one may get its address */
         CHECK((void *)LOCKED(s, s->pool) == pool);
     CHECK(!are_together(s, plain));
     close_now(plain);
@@ -217,7 +218,7 @@ static void test_kept_once(void)
         write_own(i, "ca.pem");
         close_now(open_made(make(own_path(i))));
         CHECK_INT(unlink(own_path(i)), 0);
-        UNTIL(socket_count() == sockets); /* the service closes it in the meantime */
+        UNTIL(socket_count() == sockets); /* the service thread closes the socket meanwhile */
         if (i == 0)
             descriptors = descriptor_count();
         else
@@ -289,19 +290,19 @@ static cw_socket *inherited;
 static void child_opens_its_own(void)
 {
     cw_socket_release(inherited);
-    if (UNDER_TSAN) /* it allows no thread after fork */
+    if (UNDER_TSAN) /* ThreadSanitizer allows no thread after fork */
         return;
     close_now(open_tls());
     cw_shutdown(5000);
 }
 
-/* What the parent shares and keeps does not belong to the child. */
+/* The multis that the parent shares and keeps do not belong to the child. */
 static void test_fork(void)
 {
     cw_socket *other;
 
     close_now(open_tls());
-    CHECK_INT(status_of_child(child_opens_its_own), 0); /* with one that is kept */
+    CHECK_INT(status_of_child(child_opens_its_own), 0); /* the parent keeps a multi */
     inherited = open_tls();
     CHECK_INT(status_of_child(child_opens_its_own), 0);
     other = open_tls();

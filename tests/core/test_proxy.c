@@ -50,7 +50,7 @@ static void test_order(void)
             all[2 * i] = names[i];
             all[2 * i + 1] = "http://10.0.0.1:3128";
         }
-        for (; **order; order++) { /* one after another; each is empty after its turn */
+        for (; **order; order++) { /* the variables in order; each is emptied after its turn */
             check_variable(is_tls, all, *order);
             for (int i = 0; i < COUNT; i++)
                 if (strcmp(names[i], *order) == 0)
@@ -136,7 +136,7 @@ static void test_excluded(void)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         bool is = cw__proxy_is_excluded(rows[i].list, rows[i].host, rows[i].port);
         CHECK_STR(is ? rows[i].list : "",
-                  rows[i].is_excluded ? rows[i].list : ""); /* if a check fails, it prints the row */
+                  rows[i].is_excluded ? rows[i].list : ""); /* a failed check prints the list */
     }
 }
 

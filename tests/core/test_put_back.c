@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of data that goes back: messages that a caller could not use, bytes of a stream, and a message that arrived in
- * the caller's memory while the call was interrupted. */
+/* Tests of data that goes back into the socket: messages that a caller could not use, and bytes of a stream.
+ * Also a message that arrived in the caller's memory while the call was interrupted. */
 #include "peer.h"
 
 enum { HALF_BYTES = 100000 };
@@ -12,7 +12,7 @@ static bool is_half_there(cw_socket *s)
 
     cw__mutex_lock(&s->lock);
     place = s->in.message.building;
-    is_there = place && place->is_lent && place->len_bytes > 0;
+    is_there = place && place->memory == CW__MEMORY_LENT && place->len_bytes > 0;
     cw__mutex_unlock(&s->lock);
     return is_there;
 }
@@ -32,8 +32,8 @@ static void go_on(cw_socket *s)
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "go", 2, CW_TIMEOUT_DEFAULT), CW_OK);
 }
 
-/* On its first call it makes the server begin, because the memory is lent by then. Later it acts as a slow signal
- * handler that raises an error. By then the message has come, and the next one too. */
+/* A wait hook. Its first call makes the server begin, because the memory is lent by then. A later call acts as a slow
+ * signal handler that raises an error. By then the message has arrived, and the next one too. */
 static bool interrupt_late(void *arg)
 {
     static bool has_begun;
@@ -98,7 +98,7 @@ static void test_messages(void)
     CHECK_INT(cw_event_kind(b), CW_BINARY);
     CHECK(cw_event_is_complete(b));
     cw_socket_put_back(s, b);
-    /* also if the messages go to a mailbox by now */
+    /* this also works when the messages go to a mailbox */
     CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
     CHECK_STATUS(cw_socket_subscribe(s, m, CW_EVENT_MESSAGE), CW_OK);
     for (int i = 0; i < 2; i++) {
@@ -117,7 +117,7 @@ static void test_messages(void)
     peer_finish(s);
 }
 
-/* Messages that came before the end are returned after it; so are messages that were put back. */
+/* Messages that arrived before the end of the connection can still be taken, and so can messages that were put back. */
 static void test_after_the_end(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/close:1000/end"));
@@ -136,7 +136,7 @@ static void *receive_one(void *s)
     return NULL;
 }
 
-/* A thread that waits for a message gets the one that is put back. */
+/* A thread that waits for a message gets the message that is put back. */
 static void test_wakes(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/hang"));
@@ -190,7 +190,7 @@ static void test_stream(void)
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "go", 2, CW_TIMEOUT_DEFAULT), CW_OK);
     check_read(s, 16, "e");
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
-    CHECK_STATUS(cw_socket_unread(s, "e", 1), CW_OK); /* the end comes after it */
+    CHECK_STATUS(cw_socket_unread(s, "e", 1), CW_OK); /* the end comes after these bytes */
     check_read(s, 16, "e");
     check_read(s, 16, "");
     peer_finish(s);

@@ -23,8 +23,8 @@ static void test_differs(void)
     CHECK(memcmp(a, b, sizeof a) != 0);
 }
 
-/* In 100,000 bytes each value is expected 390 times. That a value is missing, or comes 1,000 times, is less likely than
- * a broken machine. The last bytes differ from the old ones in at least one of eight fills. */
+/* In 100,000 bytes each value is expected 390 times. A broken machine is more likely than a missing value, or a value
+ * that comes 1,000 times. The last bytes differ from the old ones in at least one of eight fills. */
 static void test_all_of_it(void)
 {
     static uint8_t many[100001];
@@ -34,7 +34,7 @@ static void test_all_of_it(void)
     for (int i = 0; i < 8; i++) {
         memset(many, 0xa5, sizeof many);
         CHECK(cw__random(many, sizeof many - 1));
-        CHECK_INT(many[sizeof many - 1], 0xa5); /* and no byte beyond */
+        CHECK_INT(many[sizeof many - 1], 0xa5); /* the byte beyond the end is unchanged */
         is_end_filled = is_end_filled || many[sizeof many - 2] != 0xa5;
     }
     CHECK(is_end_filled);
@@ -47,7 +47,7 @@ static void test_all_of_it(void)
 static void test_nothing(void) { CHECK(cw__random(NULL, 0)); }
 
 #ifdef __linux__
-/* A sandbox or a kernel without getrandom: the device is read instead. If it cannot be read either, the call says so. */
+/* In a sandbox, or on a kernel without getrandom, the device is read instead. If that fails too, the call fails. */
 static void test_without_call(void)
 {
     struct sock_filter steps[] = {
@@ -63,7 +63,7 @@ static void test_without_call(void)
     CHECK_INT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
     CHECK_INT(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0), 0);
     CHECK_INT(syscall(SYS_getrandom, a, sizeof a, 0), -1);
-    for (int i = 0; i < 2000; i++) /* descriptors left open each time would run out */
+    for (int i = 0; i < 2000; i++) /* descriptors would run out if each call left one open */
         CHECK(cw__random(i % 2 ? a : b, sizeof a));
     CHECK(memcmp(a, b, sizeof a) != 0);
     CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -80,7 +80,7 @@ static void test_without_call(void)
  * the system's function runs. A call that succeeds does not change errno. */
 typedef struct call_step {
     int result;          /* NO_MORE ends a script */
-    size_t wanted_bytes; /* to be requested */
+    size_t wanted_bytes; /* size that the core must request */
 } call_step;
 
 enum { NO_MORE = 99 };
@@ -139,8 +139,8 @@ static void fill(bool is_good, const char *wanted)
     CHECK_INT(close(after), 0);
 }
 
-/* The system call may return part of the bytes, or be interrupted. The device provides what is missing, and may do the
- * same. */
+/* The system call may return part of the bytes, or be interrupted. The device provides the missing bytes, and may also
+ * return only part of them or be interrupted. */
 static void test_in_parts(void)
 {
     SCRIPT(by_call, {10, 10});

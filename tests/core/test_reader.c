@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of inbound.c: the limits of what waits in a socket, and who reads the connection: the service, or threads that
- * call. They hand it over without loss, and no thread spins while many wait. test_inbound.c tests what may arrive. */
+/* Tests of inbound.c: the limits of the data that waits in a socket, and which thread reads the connection: the
+ * service thread, or threads that call. They hand the reading over without loss, and no thread spins while many wait.
+ * test_inbound.c tests the frames that may arrive. */
 #include "peer.h"
 
 #include <time.h>
@@ -40,7 +41,8 @@ static bool is_full(cw_socket *s, size_t *bytes)
     bool full;
 
     cw__mutex_lock(&s->lock);
-    full = s->in.inbox.is_full && (s->watched & CW__READ) == 0; /* the service no longer reads it */
+    full = s->in.inbox.is_full &&
+           (s->watched & CW__READ) == 0; /* the service thread no longer reads this socket */
     *bytes = s->in.inbox.bytes;
     cw__mutex_unlock(&s->lock);
     return full;
@@ -55,7 +57,7 @@ static cw_socket *open_bounded(cw_class socket_class, cw_mailbox *m)
     CHECK_STATUS(cw_socket_subscribe(s, m, CW_EVENT_MESSAGE), CW_OK);
     peer_connect(s, flood());
     UNTIL(is_full(s, &bytes));
-    CHECK(bytes < INBOX_BYTES + 32 * 1024); /* the mark, and one more run of bytes */
+    CHECK(bytes < INBOX_BYTES + 32 * 1024); /* the high mark, and one more run of bytes */
     return s;
 }
 
@@ -77,7 +79,7 @@ static void test_bounded_inbox(void)
     peer_finish(s);
 }
 
-/* At the low mark the service reads again by itself. */
+/* At the low mark the service thread reads again by itself. */
 static void test_bounded_mailbox(void)
 {
     cw_mailbox *m = NULL;
@@ -123,11 +125,11 @@ static void test_bounded_stream(void)
 typedef struct taker {
     cw_socket *s;
     int timeout_ms;
-    atomic_int *taken; /* in all threads together */
+    atomic_int *taken; /* number of messages that all threads have taken */
     cw_status status;
 } taker;
 
-/* Takes messages that hold ascending numbers, until there are no more. */
+/* Takes messages that hold ascending numbers, until a receive fails. */
 static void *take_numbers(void *arg)
 {
     taker *t = arg;
@@ -168,8 +170,8 @@ static void test_two_receivers(void)
     peer_finish(t[0].s);
 }
 
-/* A caller took over the reading and then made no more calls. The service takes it back, answers pings and collects
- * messages. */
+/* A caller reads the connection itself, and then makes no more calls. The service thread reads again, answers
+ * pings and collects messages. */
 static void test_given_back(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/frame:1/x:890170/frame:2/x:810162"));
@@ -177,7 +179,7 @@ static void test_given_back(void)
     peer_frame f;
 
     CHECK_MESSAGE(s, CW_UTF8, "a", 1);
-    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_TIMED_OUT); /* the service may have read "a" */
+    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_TIMED_OUT); /* the service thread may have read "a" */
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_OK);
     UNTIL(has_messages(s));
     CHECK_MESSAGE(s, CW_UTF8, "b", 1);
@@ -285,8 +287,8 @@ static void test_subscribe_while_receiving(void)
     peer_finish(t.s);
 }
 
-/* Sends until the kernel takes no more bytes. It reports a descriptor as writable only if there is much room, so try
- * it. */
+/* Sends until the kernel takes no more bytes. poll() reports a descriptor as writable only if there is much room, so
+ * this function tries to write instead. */
 static void fill(cw_socket *s)
 {
     static uint8_t much[1 << 16];
@@ -303,7 +305,8 @@ static void fill(cw_socket *s)
     } while (now != before);
 }
 
-/* The server stops reading and closes, so our close frame cannot be sent. The service waits for room without spinning. */
+/* The server stops reading and closes, so our close frame cannot be sent. The service thread waits for room without
+ * spinning. */
 static void test_rest_behind_a_stalled_close(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
@@ -321,7 +324,7 @@ static void test_rest_behind_a_stalled_close(void)
     cw_event_free(e);
     UNTIL(cw_socket_state(s) != CW_STATE_OPEN); /* closing; on a busy machine perhaps closed already */
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER),
-                 CW_CLOSED); /* after close_timeout: messages are lost */
+                 CW_CLOSED); /* after close_timeout, with lost messages */
     if (cpu_ms() - before > 150)
         HARNESS_FAIL("%g ms of processor time for 400 ms of waiting", cpu_ms() - before);
     peer_finish(s);

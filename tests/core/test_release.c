@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of lifetime rule 3: the program releases a socket or a mailbox while a call waits, and nothing else holds it.
- * The wait hook of the call releases it, and returns after the service has let go too. Then the call's own reference is
- * the last. AddressSanitizer reports it if the call uses the memory after it drops that. test_socket.c tests other
- * calls, from other threads. */
+ * The wait hook of the call releases it, and returns when the service thread has dropped its reference too. Then the
+ * call's own reference is the last. AddressSanitizer reports any use of the memory after that reference is dropped.
+ * test_socket.c tests other calls, from other threads. */
 #include "raw_peer.h"
 
 enum { LARGE_BYTES = 4 * 1024 * 1024 };
@@ -21,7 +21,8 @@ static bool drop_victim(void *unused)
         return true;
     cw_socket_abort(s);
     cw_socket_release(s);
-    UNTIL(atomic_load(&s->references) == before - 2); /* the program's and the service's */
+    /* the program and the service have dropped their references */
+    UNTIL(atomic_load(&s->references) == before - 2);
     return true;
 }
 
@@ -123,7 +124,7 @@ static bool release_mailbox(void *unused)
     return false;
 }
 
-/* No event will come: the wait ends by itself. */
+/* No event will come, so the wait ends by itself. */
 static void test_take(void)
 {
     cw_event *e;
@@ -139,7 +140,7 @@ enum { TAKERS = 3 };
 
 static atomic_int waiting_count;
 
-/* Each thread is counted once. */
+/* A wait hook that counts its thread once. */
 static bool count_once(void *is_counted)
 {
     if (!*(bool *)is_counted)
@@ -158,7 +159,7 @@ static void *take_forever(void *unused)
     return unused;
 }
 
-/* Each of them ends, although they share one wake-up. */
+/* The wait of each thread ends, although all share one wake-up. */
 static void test_takers(void)
 {
     pthread_t threads[TAKERS];

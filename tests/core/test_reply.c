@@ -10,7 +10,7 @@
 #define START   "HTTP/1.1 101 Switching Protocols\r\n"
 #define UPGRADE "Upgrade: websocket\r\n"
 
-static char chosen[64]; /* of the latest reply; "-" = none */
+static char chosen[64]; /* subprotocol of the latest reply; "-" = none */
 
 /* Feeds a text line by line. Returns NULL, or what is wrong with it. */
 static const char *fault_of(const char *text, const char *protocols)
@@ -181,7 +181,7 @@ static void test_kept_lines(void)
     CHECK(!r.is_malformed);
     CHECK(feed_bytes(&r, "G: partial", 10)); /* the connection ended inside the line */
     CHECK(!r.is_malformed && !r.is_complete);
-    CHECK(feed_bytes(&r, "", 0)); /* as if it were the empty line */
+    CHECK(feed_bytes(&r, "", 0)); /* an empty text counts as the empty line */
     CHECK(r.is_complete && !r.is_malformed);
     CHECK_STR(cw__reply_lines(&r), "A: b\r\nC: d e\r\nF:\r\n");
     cw__reply_destroy(&r);
@@ -289,7 +289,7 @@ static void test_limit(void)
         memcpy(longer + i * sizeof line, line, sizeof line);
     memcpy(longer + sizeof longer - 2, "\r\n", 2);
     CHECK(!feed_bytes(&r, longer, sizeof longer) && r.is_cut);
-    CHECK(!feed(&r, "A: b\r\n") && r.is_cut); /* there would be room for it */
+    CHECK(!feed(&r, "A: b\r\n") && r.is_cut); /* refused, although there would be room for this line */
     cw__reply_destroy(&r);
 }
 
@@ -388,7 +388,7 @@ static void test_headers(void)
     CHECK_STR(headers_of(""), "");
     CHECK_STR(headers_of("A: b\r\n"), "A=b|");
     CHECK_STR(headers_of("A: b\r\nC:d\r\n\r\n"), "A=b|C=d|");
-    CHECK_STR(headers_of("A: b\r\na: c\r\n"), "A=b|a=c|"); /* in their order */
+    CHECK_STR(headers_of("A: b\r\na: c\r\n"), "A=b|a=c|"); /* headers in their order */
     CHECK_STR(headers_of("A: \t b c \t\r\n"), "A=b c|");
     CHECK_STR(headers_of(" A\t: b\r\n"), "A=b|");
     CHECK_STR(headers_of("A:\r\nB: \t\r\nC:"), "A=|B=|C=|");

@@ -59,8 +59,8 @@ static void test_fairness(void)
         CHECK_STATUS(cw_socket_ping(other, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
     CHECK_INT(cw_socket_state(flooding), CW_STATE_CLOSING);
     cw_socket_abort(flooding);
-    log = peer_log_of(
-        token); /* it still floods; whether it ends by FIN or RST depends on what was unread at that moment */
+    /* the peer still floods; its connection ends by FIN or RST, depending on the unread bytes */
+    log = peer_log_of(token);
     CHECK(strstr(log, "\"end\": \"reset\"") || strstr(log, "\"end\": \"eof\""));
     cw_socket_release(flooding);
     peer_finish(other);
@@ -78,7 +78,7 @@ static void test_attach_again(void)
             echo_once(other);
     }
     cw_socket_release(other);
-    cw_shutdown(5000); /* the thread ends, and the next socket starts it again */
+    cw_shutdown(5000); /* ends the thread; the next socket starts a new one */
     CHECK_STATUS(cw_socket_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     peer_connect(s, peer_script("echo"));
     echo_once(s);
@@ -148,7 +148,7 @@ static void test_takes_many(void)
     drop_subscribed(m, sockets);
 }
 
-/* A handler that stops in the middle, or takes long, delays no other socket. */
+/* A handler that takes long, or stops before it has taken all messages, does not delay other sockets. */
 static void test_taker_away(void)
 {
     static cw_socket *sockets[TAKEN_FROM];
@@ -168,7 +168,7 @@ static void test_taker_away(void)
     drop_subscribed(m, sockets);
 }
 
-/* A released mailbox gives the service nothing to wait for. */
+/* The service thread does not wait for a released mailbox. */
 static void test_taker_gone(void)
 {
     static cw_socket *sockets[TAKEN_FROM];
@@ -238,7 +238,7 @@ static void test_signals(void)
     (void)sigaddset(&user, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, &user, &before);
     CHECK(!sigismember(&before, SIGUSR1)); /* connecting has not changed this thread's mask */
-    CHECK_INT(kill(getpid(), SIGUSR1), 0); /* to any thread that takes it: none may */
+    CHECK_INT(kill(getpid(), SIGUSR1), 0); /* sent to the process: every thread blocks it */
     echo_once(s);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
     (void)sigpending(&pending);
@@ -263,7 +263,7 @@ static int threads_of_policy(int policy)
     return count;
 }
 
-/* The service wakes up without preempting a thread that handles events. A policy that the program chose stays. */
+/* The service thread wakes up without preempting a thread that handles events. A policy that the program chose stays. */
 static void test_policy(void)
 {
     struct sched_param param = {.sched_priority = 0};
@@ -284,7 +284,8 @@ static void test_policy(void)
 
 static void test_polite(void)
 {
-    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* it answers, but does not end TCP */
+    /* the server answers, but does not end TCP */
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
     cw_socket *tls = peer_open(CW_STREAM_SOCKET, peer_script_tls("echo/end"));
     cw_mailbox *m = NULL;
     cw_event *e = NULL;
@@ -327,7 +328,7 @@ static void test_limits(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("hang"));
 
-    cw_shutdown(50); /* it never answers */
+    cw_shutdown(50); /* the server never answers */
     CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);
     CHECK_CLOSED(s, 1006, false);
     CHECK_INT(peer_close_code(peer_log()), 1001);
@@ -366,7 +367,7 @@ static void test_used_after(void)
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_OK);
     cw_socket_release(s);
     cw_socket_release(stream);
-    s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* and new sockets work */
+    s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo")); /* new sockets work */
     echo_once(s);
     peer_finish(s);
 }
@@ -377,7 +378,7 @@ static void *shut_down(void *timeout_ms)
     return NULL;
 }
 
-/* Two calls at once: both return when it is done, and the shorter limit applies. */
+/* Two calls at once: both return when the shutdown is done, and the shorter limit applies. */
 static void test_two_threads(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET), *late = peer_socket(CW_MESSAGE_SOCKET);
@@ -432,7 +433,7 @@ static void check_exit(void (*body)(void))
 }
 
 enum { HELD = 8 };
-static cw_socket *held[HELD]; /* static, so that a leak checker finds them */
+static cw_socket *held[HELD]; /* static, so that a leak checker finds the pointers */
 
 static void leave_open(void)
 {
@@ -443,7 +444,7 @@ static void leave_open(void)
     CHECK_STATUS(cw_socket_close(held[2], 1000, NULL, 0), CW_OK);
 }
 
-/* Their own pings keep the service inside OpenSSL, which frees its tables at exit. */
+/* The keepalive pings of these sockets keep the service thread inside OpenSSL, which frees its tables at exit. */
 static void leave_open_tls(void)
 {
     held[0] = peer_open(CW_STREAM_SOCKET, peer_script_tls("x:820161"));

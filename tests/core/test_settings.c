@@ -67,7 +67,7 @@ static void check_bytes(cw_socket *s, cw_option o, int64_t most)
     free(long_value);
 }
 
-/* Checks what the bindings require of every row. */
+/* Checks the properties that the bindings require of every row. */
 static void check_row(cw_option o, const char *name)
 {
     const char *const *words = cw_option_words(o);
@@ -88,7 +88,7 @@ static void test_every_control(void)
 {
     cw_socket *s;
 
-    CHECK_INT(unsetenv("CURLWIRE_FRAMING"), 0); /* it changes a default */
+    CHECK_INT(unsetenv("CURLWIRE_FRAMING"), 0); /* the variable would change a default */
     s = made(CW_MESSAGE_SOCKET);
 
 #define CW_X(name, key, type, initial, least, most, which, words, none, since, text) \
@@ -210,8 +210,8 @@ static void test_protocols(void)
     CHECK_STATUS(cw_option_check_item(CW_OPT_SUPPORTED_PROTOCOLS, "v2.super", 8), CW_OK);
     CHECK_STATUS(cw_option_check_item(CW_OPT_SUPPORTED_PROTOCOLS, "", 0), CW_INVALID_ARGUMENT);
     CHECK_STATUS(cw_option_check_item(CW_OPT_SUPPORTED_PROTOCOLS, "a,b", 3), CW_INVALID_ARGUMENT);
-    CHECK_STR(cw_error_message(), "supported_protocols has an item that is no token (letters, digits and "
-                                  "!#$%&'*+-.^_`|~): correct it");
+    CHECK_STR(cw_error_message(), "supported_protocols has an item that is not a token (letters, digits and "
+                                  "!#$%&'*+-.^_`|~): correct the item");
     CHECK_STATUS(cw_option_check_item(CW_OPT_SUPPORTED_PROTOCOLS, " a", 2), CW_INVALID_ARGUMENT);
     CHECK_STATUS(cw_option_check_item(CW_OPT_CA_FILE, "a", 1), CW_INVALID_ARGUMENT);
     CHECK_STATUS(cw_option_check_item(CW_OPTION_COUNT, "a", 1), CW_INVALID_ARGUMENT);
@@ -237,7 +237,7 @@ static void test_headers(void)
     set_header(s, "X-On", "no prefix of the other");
     set_header(s, "Cookie", "a=b");
     CHECK_STR(s->settings.headers, "X-One: 1\nX-On: no prefix of the other\nCookie: a=b\n");
-    set_header(s, "x-one", "2"); /* it replaces the header, whatever the case */
+    set_header(s, "x-one", "2"); /* this replaces X-One, because case does not matter */
     CHECK_STR(s->settings.headers, "X-On: no prefix of the other\nCookie: a=b\nx-one: 2\n");
     set_header(s, "User-Agent", ""); /* a name without a value tells libcurl to leave out its own header */
     CHECK_STR(s->settings.headers, "X-On: no prefix of the other\nCookie: a=b\nx-one: 2\nUser-Agent:\n");
@@ -282,7 +282,7 @@ static void test_information(void)
     int i;
     cw_status status;
 
-    /* Goes up to the first number that is no option. The compiler checks that the switch covers the enumeration. */
+    /* Reads every information. The loop ends at the first number that is not one. */
     for (i = 0; (status = cw_socket_get_info(s, (cw_info)i, text, sizeof text, &len)) == CW_OK; i++) {
         CHECK_STR(text, "");
         CHECK_INT(len, 0);

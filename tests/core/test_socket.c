@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of socket.c, life.c and state.c: references in every state and from several threads, a release during a call
- * that waits, what a socket reports about itself, events that outlive it. test_many.c tests many at once, and without
- * memory. */
+/* Tests of socket.c, life.c and state.c: references in every state and from several threads, and a release
+ * during a call that waits. Also what a socket reports about itself, and events that outlive it. test_many.c
+ * tests many at once, and without memory. */
 #include "peer.h"
 
 #include <fcntl.h>
@@ -38,7 +38,7 @@ static void check_info(cw_socket *s, cw_info info, const char *wanted)
     if (!*wanted)
         CHECK_STR(text, "");
     CHECK_STATUS(cw_socket_get_info(s, info, cut, sizeof cut, &same), CW_OK);
-    CHECK_INT(same, len); /* of the whole */
+    CHECK_INT(same, len); /* the length of the whole text */
     CHECK_INT(strlen(cut), len < 3 ? len : 3);
     CHECK(strncmp(cut, text, 3) == 0);
 }
@@ -147,7 +147,7 @@ static void *retain_and_release(void *s)
         (void)cw_socket_state(s);
         cw_socket_release(s);
     }
-    cw_socket_release(s); /* the pointer that it was given */
+    cw_socket_release(s); /* the reference that this thread was given */
     return NULL;
 }
 
@@ -200,7 +200,7 @@ static void test_release_open(void)
 
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "last", 4, CW_TIMEOUT_DEFAULT), CW_OK);
     cw_socket_release(s);
-    log = peer_log(); /* it waits for the end of the connection, while no call is made here */
+    log = peer_log(); /* this waits for the end of the connection without a call of the core */
     CHECK_INT(peer_count_frames(log, CW__OP_BINARY), 1);
     CHECK_INT(peer_close_code(log), 1005);
     CHECK_HAS(log, "\"end\": \"server\"");
@@ -260,7 +260,8 @@ static void release_under(cw_socket *s, cw_status (*call)(cw_socket *s), cw_stat
         callers[i] = (caller){.s = s, .call = call};
         CHECK_INT(pthread_create(&threads[i], NULL, run_call, &callers[i]), 0);
     }
-    UNTIL(atomic_load(&s->references) == COUNT + 2); /* of those threads, the program, the service */
+    /* references of the threads, the program and the service */
+    UNTIL(atomic_load(&s->references) == COUNT + 2);
     cw_socket_release(s);
     for (int i = 0; i < COUNT; i++) {
         CHECK_INT(pthread_join(threads[i], NULL), 0);
@@ -291,7 +292,7 @@ static void test_release_under_send(void)
 
     release_under(impatient(CW_MESSAGE_SOCKET, peer_script("stall/hang")), call_send, CW_CLOSED);
     s = impatient(CW_MESSAGE_SOCKET, peer_script_tls("stall/hang"));
-    do { /* until the kernel takes no more for good, not only for a moment */
+    do { /* until the kernel takes no more, even after a pause */
         while (cw_socket_send(s, CW_BINARY, (char[65536]){0}, 65536, 0) == CW_OK)
             continue;
     } while (cw_socket_flush(s, 200) == CW_OK);
@@ -330,7 +331,7 @@ static void test_events(void)
     CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &boxed), CW_OK);
     cw_socket_release(s);
     cw_mailbox_release(m);
-    CHECK_INT(peer_close_code(peer_log()), 1005); /* that was the last reference */
+    CHECK_INT(peer_close_code(peer_log()), 1005); /* the last reference was released */
     cw_shutdown(5000);
     /* rule 4: both outlive their origin; the event from the mailbox keeps the socket's memory */
     CHECK(cw_event_socket(boxed) == s);
@@ -385,7 +386,7 @@ static void test_failed_gives_nothing(void)
     cw_socket_release(s);
 }
 
-/* If the poller cannot watch the descriptor, the service ends the connection. epoll accepts no regular file. */
+/* If the poller cannot watch the descriptor, the service thread ends the connection. epoll accepts no regular file. */
 static void test_unwatchable(void)
 {
 #ifdef __linux__

@@ -16,7 +16,7 @@ static void test_kept(void)
     CHECK_INT(cw__alloc_live(), 2);
     cw__spare_give(&spare, first);
     CHECK_INT(cw__alloc_live(), 1);
-    cw__spare_give(&spare, second); /* one is kept already */
+    cw__spare_give(&spare, second); /* a block is kept already */
     CHECK_INT(cw__alloc_live(), 0);
     CHECK(cw__spare_take(&spare, BLOCK_BYTES) == first);
     CHECK_INT(cw__alloc_live(), 1);
@@ -34,7 +34,7 @@ static void test_no_memory(void)
     CHECK_INT(cw__alloc_live(), 1);
     cw__spare_give(&spare, block);
     cw__alloc_fail_at(0);
-    CHECK(cw__spare_take(&spare, BLOCK_BYTES) == NULL); /* although one is kept */
+    CHECK(cw__spare_take(&spare, BLOCK_BYTES) == NULL); /* although a block is kept */
     CHECK_INT(cw__alloc_live(), 0);
     CHECK(cw__spare_take(&spare, BLOCK_BYTES) == block);
     cw__spare_give(&spare, block);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of outbound.c with a peer that does not read, or is gone: the limit of the queue, what ends a send that waits,
- * pongs that cannot be sent. test_outbound.c tests the rest. */
+/* Tests of outbound.c with a peer that does not read, or is gone. They test the limit of the queue, what ends a
+ * send that waits, and pongs that cannot be sent. test_outbound.c tests the rest. */
 #include "raw_peer.h"
 
 enum { MIB = 1024 * 1024, QUEUE_BYTES = 256 * 1024 };
@@ -21,7 +21,8 @@ static cw_status send_numbered(cw_socket *s, uint32_t number, int timeout_ms)
     return cw_socket_send(s, CW_BINARY, data, sizeof data, timeout_ms);
 }
 
-/* Sends numbered messages until neither the kernel nor the queue takes another one. Returns how many they took. */
+/* Sends numbered messages until neither the kernel nor the queue takes another one. Returns the number of messages that
+ * they took. */
 static uint32_t fill(cw_socket *s)
 {
     uint32_t number = 0;
@@ -81,7 +82,7 @@ static void test_stalled(void)
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_SEND_TIMEOUT, 20), CW_OK);
     raw_open(&p, s);
     count = fill(s);
-    while (cw_mailbox_take(m, 0, &e) == CW_OK) /* from when the kernel last took something */
+    while (cw_mailbox_take(m, 0, &e) == CW_OK) /* drops events from before the queue was full */
         cw_event_free(e);
     CHECK(LOCKED(s, s->out.data_bytes) <= QUEUE_BYTES);
     CHECK(LOCKED(s, s->out.data_bytes) + SMALL_BYTES + 64 > QUEUE_BYTES);
@@ -102,7 +103,7 @@ static void test_stalled(void)
     CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
     CHECK_INT(cw_event_get_type(e), CW_EVENT_WRITABLE);
     cw_event_free(e);
-    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT); /* only once */
+    CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT); /* the event comes only once */
     CHECK_STATUS(send_numbered(s, 0, 0), CW_OK);
     CHECK_STATUS(cw_socket_flush(s, CW_TIMEOUT_NEVER), CW_OK);
     CHECK_INT(LOCKED(s, s->out.first == NULL && s->out.data_bytes == 0), 1);
@@ -111,7 +112,7 @@ static void test_stalled(void)
     raw_finish(&p);
 }
 
-/* Many messages in one call: those that were counted arrive whole and in order; no part of the others arrives. */
+/* Many messages in one call: the counted messages arrive whole and in order; no part of the others arrives. */
 static void test_stalled_many(void)
 {
     enum { BATCH = 50, MOST = 1 << 16 };
@@ -161,7 +162,8 @@ static void test_stalled_fragment(void)
     CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, data, sizeof data, false, 10), CW_TIMED_OUT);
     CHECK_INT(LOCKED(s, s->out.fragments), CW__FRAGMENTS_NONE);
     expect_numbered(&p, count);
-    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK); /* of another kind, because no message is open */
+    /* another kind is allowed, because no message is open */
+    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
     RAW_EXPECT(&p, CW__OP_BINARY, "a", 1);
     RAW_EXPECT(&p, CW__OP_CONTINUATION, "b", 1);
@@ -222,7 +224,7 @@ typedef struct sending {
     pthread_t thread;
 } sending;
 
-/* Sends what does not become smaller by compression: more than the kernel takes at once. */
+/* Sends bytes that do not compress: more than the kernel takes at once. */
 static void *send_blocked(void *arg)
 {
     sending *w = arg;
@@ -230,7 +232,7 @@ static void *send_blocked(void *arg)
 
     CHECK(data != NULL);
     CHECK(cw__random(data, w->len_bytes));
-    data[0] = 0; /* so that a message of one byte is known */
+    data[0] = 0; /* a message of one byte must have a known value */
     w->status = cw_socket_send(w->s, CW_BINARY, data, w->len_bytes, w->timeout_ms);
     w->web_status = cw_error_web_status();
     free(data);
@@ -259,7 +261,7 @@ static void test_close_while_sending(void)
     begin_sending(&w, p.s, 8 * MIB, CW_TIMEOUT_NEVER);
     UNTIL(LOCKED(p.s, p.s->out.sender != NULL));
     CHECK_STATUS(cw_socket_close(p.s, 1001, "bye", 3), CW_OK);
-    end_sending(&w, CW_CLOSED); /* though the peer has read nothing yet */
+    end_sending(&w, CW_CLOSED); /* CW_CLOSED, although the peer has read nothing yet */
     CHECK(raw_next(&p, &f));
     CHECK_INT(f.head.opcode, CW__OP_BINARY);
     CHECK_INT(f.head.payload_bytes, MIB); /* the frame that had begun is completed */
@@ -317,7 +319,7 @@ static void test_waiting_for_turn(void)
     raw_finish(&p);
 }
 
-/* send_timeout limits a time without progress: a slow message may take longer. */
+/* send_timeout limits only a time without progress, so a slow message may take longer. */
 static void test_slow_progress(void)
 {
     raw_peer p;
@@ -351,8 +353,8 @@ static bool queue_while_compressing(cw_socket *s)
     return s->out.sending == CW__SENDING_PIECES && cw__queue_control_locked(s, CW__OP_PING, NULL, 0, false);
 }
 
-/* A control frame that could not be sent was queued while a large message was compressed. The message waits behind it,
- * and so does its send. */
+/* A control frame that could not be sent was queued while a large message was compressed. The message waits behind that
+ * frame, and so does the send of the message. */
 static void test_compressed_behind_control(void)
 {
     static const uint8_t junk[SMALL_BYTES];
@@ -404,7 +406,7 @@ static void test_pong_between_frames(void)
     raw_finish(&p);
 }
 
-/* Tells whether the newest waiting pong answers the ping of that number. */
+/* Returns whether the newest waiting pong answers the ping with the given number. */
 static bool newest_pong_is(cw_socket *s, uint32_t number)
 {
     const cw__queued_frame *newest = NULL;
@@ -436,7 +438,7 @@ static void test_ping_flood(void)
         CHECK(raw_next(&p, &f));
         memcpy(&number, f.payload, sizeof number);
         if (f.head.opcode == CW__OP_PONG) {
-            CHECK(pongs == 0 || number > latest); /* in order */
+            CHECK(pongs == 0 || number > latest); /* pongs come in order */
             latest = number;
             pongs++;
         } else
@@ -450,7 +452,7 @@ static void test_ping_flood(void)
 
 /* ---- After the peer is gone ---- */
 
-/* Earlier messages are still returned, though a send has noticed the end first. */
+/* Earlier messages are still returned, although a send has noticed the end first. */
 static void test_send_after_reset(void)
 {
     enum { MESSAGES = 200, BYTES = 100 };
@@ -465,9 +467,9 @@ static void test_send_after_reset(void)
         message[2] = (uint8_t)i;
         raw_write(&p, message, sizeof message);
     }
-    UNTIL(LOCKED(s, s->in.inbox.is_full)); /* the service no longer reads */
+    UNTIL(LOCKED(s, s->in.inbox.is_full)); /* the service thread no longer reads */
     raw_reset(&p);
-    while (status == CW_OK) /* until the reset has come */
+    while (status == CW_OK) /* until the reset has arrived */
         status = cw_socket_send(s, CW_BINARY, "a", 1, 0);
     CHECK_STATUS(status, CW_CLOSED);
     CHECK_INT(cw_error_web_status(), CW_WEB_ConnectionReset);

@@ -9,7 +9,7 @@ static void test_names(void)
 {
     CHECK_STR(cw_status_name(CW_OK), "CW_OK");
     CHECK_STR(cw_status_name(CW_UNSUPPORTED), "CW_UNSUPPORTED");
-    CHECK_STR(cw_status_text(CW_TIMED_OUT), "timed out");
+    CHECK_STR(cw_status_text(CW_TIMED_OUT), "the call waited as long as it may");
     CHECK_STR(cw_status_name((cw_status)1), "?");
     CHECK_STR(cw_status_text((cw_status)-999), "?");
     CHECK_STR(cw_web_status_name(14), "CannotConnect");
@@ -42,7 +42,7 @@ static void test_fail(void)
     CHECK_INT(cw_error_os_errno(), EMFILE);
     CHECK_INT(cw__error_status(), CW_SYSTEM_ERROR);
     CHECK_INT(cw__fail(CW_TIMED_OUT, "late"), CW_TIMED_OUT);
-    CHECK_INT(cw_error_os_errno(), 0); /* nothing of the previous error is left */
+    CHECK_INT(cw_error_os_errno(), 0); /* no detail of the previous error is left */
     CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
     (void)cw__fail(CW_INTERRUPTED, "x");
     CHECK_INT(cw_error_web_status(), CW_WEB_OperationCanceled);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Stress: 8 threads send, receive, ping, flush and close on the same 4 sockets, against real servers (websockets over
- * ws and wss, Node's ws, nginx in front of the first with TLS). Every byte of every message is known. A socket that was
- * not cut returns every message exactly once, each sender's in order. One that was closed or aborted in the middle
- * returns a prefix of each sender's messages. Each that was open has one closed event. STRESS_S in the environment is
- * the duration in seconds; the suite `stress` runs it longer, under ThreadSanitizer. */
+/* Stress: 8 threads send, receive, ping, flush and close on the same 4 sockets. The servers are real: websockets over
+ * ws and wss, Node's ws, and nginx with TLS in front of the first. Every byte of every message is known. A socket that was
+ * not cut returns every message exactly once, each sender's in order. A socket that was closed or aborted early returns
+ * a prefix of each sender's messages. Each socket that was open has one closed event. STRESS_S in the environment is
+ * the duration in seconds; the suite `stress` runs this test longer, under ThreadSanitizer. */
 #include "peer.h"
 
 enum {
@@ -22,9 +22,9 @@ typedef struct life {
     unsigned id;
     cw_socket *s;
     cw_mailbox *events;
-    bool is_mailbox;    /* its messages come as events */
-    atomic_int users;   /* number of threads that use it */
-    atomic_bool is_cut; /* set before a thread closes or aborts it in the middle */
+    bool is_mailbox;    /* the socket's messages come as events */
+    atomic_int users;   /* number of threads that use the socket */
+    atomic_bool is_cut; /* set before a thread closes or aborts the socket early */
     atomic_bool is_aborted;
     atomic_int closed_events;
     atomic_uint sent[THREADS], taken[THREADS];
@@ -86,9 +86,9 @@ static void check_message(life *l, unsigned me, const cw_event *e)
     CHECK_INT(cw_event_kind(e), kind_of(number));
     CHECK(cw_event_is_complete(e));
     CHECK(memcmp(data + HEAD_CHARS, body_of(number), body) == 0);
-    CHECK(number > l->latest[me][sender]); /* in order */
+    CHECK(number > l->latest[me][sender]); /* each sender's messages come in order */
     l->latest[me][sender] = number;
-    CHECK_INT(atomic_exchange(&l->seen[sender][number], 1), 0); /* only once */
+    CHECK_INT(atomic_exchange(&l->seen[sender][number], 1), 0); /* each message comes only once */
     (void)atomic_fetch_add(&l->taken[sender], 1);
     (void)atomic_fetch_add(&back_count, 1);
 }
@@ -126,7 +126,7 @@ static life *borrow(struct slot *slot)
     return l;
 }
 
-/* Takes an event of the socket. False if none came in time. */
+/* Takes an event of the socket. Returns false if no event came in time. */
 static bool take_event(life *l, unsigned me, int timeout_ms)
 {
     cw_event *e = NULL;
@@ -144,7 +144,7 @@ static bool take_event(life *l, unsigned me, int timeout_ms)
     return true;
 }
 
-/* Tells whether a call succeeded. If not, checks that its error is an allowed one. */
+/* Returns whether a call succeeded. If not, checks that its error is an allowed one. */
 static bool went_well(life *l, cw_state before, cw_status status)
 {
     if (status == CW_OK)
@@ -170,7 +170,7 @@ static bool receive_one(life *l, unsigned me, int timeout_ms)
     return true;
 }
 
-/* The number is used again if a send says that nothing was sent. */
+/* Sends the next message. It uses the number again if the send reports that nothing was sent. */
 static void send_one(life *l, unsigned me, size_t body, int timeout_ms)
 {
     cw_state before = cw_socket_state(l->s);
@@ -204,7 +204,7 @@ static void drain(life *l, unsigned me)
 {
     while (!is_all_back(l))
         CHECK(receive_one(l, me, 30000));
-    CHECK_STATUS(cw_socket_ping(l->s, 30000, NULL), CW_OK); /* its pong comes after everything that was sent */
+    CHECK_STATUS(cw_socket_ping(l->s, 30000, NULL), CW_OK); /* the pong comes after all sent messages */
     CHECK(!receive_one(l, me, 0));
     CHECK_STATUS(cw_socket_close(l->s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(l->s, 1000, true);
@@ -252,8 +252,8 @@ static void end_life(life *l, unsigned me)
     free(l);
 }
 
-/* Replaces this socket by a new one and ends it, if no other thread is about to do so. The new one is used while it
- * still connects. */
+/* Replaces this socket by a new one and ends the old one, unless another thread is doing that. The threads use the new
+ * socket while it still connects. */
 static void replace(unsigned slot, life *l, unsigned me)
 {
     bool is_ours;

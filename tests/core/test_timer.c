@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of timer.c. They compare it with a list that is searched. */
+/* Tests of timer.c. They compare the heap with a plain list of times. */
 #include "harness.h"
 
 enum { COUNT = 200 };
@@ -20,7 +20,7 @@ static void test_empty(void)
     cw__timer_heap_init(&h);
     CHECK_INT(cw__timer_next(&h), INT64_MAX);
     CHECK(cw__timer_pop_due(&h, INT64_MAX - 1) == NULL);
-    cw__timer_set(&h, &t, INT64_MAX); /* to remove one that is not in the heap */
+    cw__timer_set(&h, &t, INT64_MAX); /* removing a timer that is not in the heap does nothing */
     CHECK_INT(t.place, 0);
     cw__timer_heap_destroy(&h);
 }
@@ -34,7 +34,7 @@ static void test_order(void)
     cw__timer_heap_init(&h);
     CHECK(cw__timer_heap_reserve(&h, COUNT));
     for (size_t i = 0; i < COUNT; i++)
-        cw__timer_set(&h, &timers[i], (int64_t)(i * 7919 % 101)); /* with equal ones */
+        cw__timer_set(&h, &timers[i], (int64_t)(i * 7919 % 101)); /* some times are equal */
     CHECK(cw__timer_pop_due(&h, -1) == NULL);
     for (size_t i = 0; i < COUNT; i++) {
         cw__timer *t = cw__timer_pop_due(&h, 1000);
@@ -56,7 +56,8 @@ static void test_is_set(void)
     cw__timer_set(&h, &t, 5);
     CHECK(cw__timer_is_set(&t, 5) && !cw__timer_is_set(&t, 6) && !cw__timer_is_set(&t, INT64_MAX));
     CHECK(cw__timer_pop_due(&h, 5) == &t);
-    CHECK(!cw__timer_is_set(&t, 5) && !cw__timer_is_set(&t, INT64_MAX)); /* it would have to be added again */
+    /* a popped timer would have to be added again */
+    CHECK(!cw__timer_is_set(&t, 5) && !cw__timer_is_set(&t, INT64_MAX));
     cw__timer_set(&h, &t, 5);
     CHECK(cw__timer_is_set(&t, 5));
     cw__timer_set(&h, &t, INT64_MAX);

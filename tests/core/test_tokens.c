@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of tokens.c: what is a token, and which tokens a list has. */
+/* Tests of tokens.c: which texts are tokens, and which tokens a list has. */
 #include "harness.h"
 
 /* RFC 9110 section 5.6.2: the characters of a token. */
@@ -31,7 +31,7 @@ static void test_lists(void)
 
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         size_t len = strlen(lists[i].list);
-        char *exact = malloc(len); /* so that a sanitizer reports a read beyond it */
+        char *exact = malloc(len); /* so that a sanitizer reports a read beyond the list */
         CHECK(exact != NULL);
         memcpy(exact, lists[i].list, len);
         CHECK_INT(cw__list_has(exact, exact + len, "upgrade", 7, false), lists[i].has_upgrade);

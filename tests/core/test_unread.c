@@ -13,9 +13,9 @@ typedef struct flood {
     int64_t framing;
     int64_t interval_ms;
     int messages;
-    int ping_every; /* messages between two pings of the peer; 0 = it sends none */
-    int pause_ms;   /* time that the program works before each message */
-    int wait_ms;    /* time that it works before it takes the first one */
+    int ping_every; /* messages between two pings of the peer; 0 = no pings */
+    int pause_ms;   /* time that the program computes before each message */
+    int wait_ms;    /* time that the program computes before it takes the first message */
 } flood;
 
 static cw_socket *flood_socket(const flood *f)
@@ -28,7 +28,7 @@ static cw_socket *flood_socket(const flood *f)
     return s;
 }
 
-/* Sends everything. Returns how many bytes our system has not received yet. */
+/* Sends everything. Returns the number of bytes that our system has not received yet. */
 static int send_flood(raw_peer *p, const flood *f)
 {
     uint8_t message[HEAD_BYTES + BYTES] = {0x82, 126, BYTES >> 8, BYTES & 0xff};
@@ -85,9 +85,9 @@ static void run_flood(const flood *f)
     int code;
 
     raw_open(&p, s);
-    CHECK(send_flood(&p, f) > BYTES); /* the peer's kernel still has some of it */
+    CHECK(send_flood(&p, f) > BYTES); /* the peer's kernel still has some of the data */
     raw_end(&p);
-    (void)poll(NULL, 0, f->wait_ms); /* the program works */
+    (void)poll(NULL, 0, f->wait_ms); /* the program computes */
     if (f->socket_class == CW_STREAM_SOCKET)
         take_stream(s, f);
     else
@@ -122,7 +122,7 @@ static void test_slow(void)
     each_flood((flood){.interval_ms = INTERVAL_MS, .ping_every = 50, .wait_ms = 50, .pause_ms = 2});
 }
 
-/* The same through a mailbox, as a handler gets it. */
+/* The same through a mailbox, as handlers get messages. */
 static void test_mailbox(void)
 {
     flood f = {.interval_ms = INTERVAL_MS, .ping_every = 7, .messages = 400};
@@ -150,9 +150,9 @@ static void test_mailbox(void)
     peer_finish(s);
 }
 
-/* ---- Pongs to a peer that is there ---- */
+/* ---- Pongs to a peer that still reads ---- */
 
-/* The program keeps up: the pong is sent before the program can answer what came after the ping. */
+/* The program keeps up. So the pong is sent before the program can answer the message after the ping. */
 static void test_pong_first(void)
 {
     for (int i = 0; i < 2; i++) {
@@ -190,8 +190,7 @@ static void test_pong_after_pause(void)
             CHECK_STATUS(cw_socket_receive(p.s, CW_TIMEOUT_NEVER, &e), CW_OK);
             cw_event_free(e);
         }
-        UNTIL(cw_socket_state(p.s) ==
-              CW_STATE_CLOSED); /* the close frame came after all that: no pong is owed */
+        UNTIL(cw_socket_state(p.s) == CW_STATE_CLOSED); /* the close frame has arrived, so no pong is owed */
         RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
         raw_finish(&p);
     }
@@ -199,12 +198,14 @@ static void test_pong_after_pause(void)
 
 /* ---- The end of a descriptor ---- */
 
-/* We drop the connection while data of the peer is unread. Data that a send has given to the kernel arrives, followed by FIN. By itself the kernel would send RST, and what the peer's system did not have yet would be lost. */
+/* We drop the connection while data of the peer is unread. Data that a send has passed to the kernel still arrives,
+ * followed by FIN. Without our reading, the kernel would send RST, and the peer would lose data that its system did
+ * not have yet. */
 static void test_sent_before_abort(void)
 {
     enum { SENT_BYTES = 256 * 1024, PEER_ROOM_BYTES = 4096, HELD_BY_CODEC_BYTES = 32 * 1024 };
     static uint8_t data[SENT_BYTES];
-    flood f = {.messages = 40}; /* our kernel takes all of them */
+    flood f = {.messages = 40}; /* our kernel takes all messages */
     int room = PEER_ROOM_BYTES;
     size_t given, got = 0;
     raw_peer p;

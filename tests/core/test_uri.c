@@ -17,7 +17,7 @@ static const good_uri good[] = {
     {"ws://h:65535?", "ws://h:65535/", "/?"},
     {"ws://h?a=1", "ws://h/", "/?a=1"},
     {"ws://h/?", "ws://h/", "/?"},
-    {"ws://h//a/../b/./", "ws://h/", "//a/../b/./"}, /* nothing is resolved */
+    {"ws://h//a/../b/./", "ws://h/", "//a/../b/./"}, /* dot segments stay */
     {"ws://127.0.0.1:8080/a", "ws://127.0.0.1:8080/", "/a"},
     {"ws://[::1]/", "ws://[::1]/", "/"},
     {"ws://[2001:DB8::1.2.3.4]:1/", "ws://[2001:DB8::1.2.3.4]:1/", "/"},
@@ -30,7 +30,7 @@ static const good_uri good[] = {
     {"ws://@[::1]:1/", "ws://[::1]:1/", "/"},
     {"ws://:p%3Aq@h/", "ws://:p%3Aq@h/", "/"},
     {"ws://\xc3\xb6:p%40|^@h/", "ws://%C3%B6:p%40%7C%5E@h/", "/"},
-    /* RFC 3987 section 3.1: UTF-8 is percent-encoded; what is encoded already stays */
+    /* RFC 3987 section 3.1: UTF-8 is percent-encoded; escapes in the URI stay as they are */
     {"ws://h/caf\xc3\xa9?a=1", "ws://h/", "/caf%C3%A9?a=1"},
     {"ws://h/?name=\xc3\xb6", "ws://h/", "/?name=%C3%B6"},
     {"ws://h/a%20b?q=\xc3\xa9%20x", "ws://h/", "/a%20b?q=%C3%A9%20x"},
@@ -51,13 +51,13 @@ typedef struct bad_uri {
 } bad_uri;
 
 static const bad_uri bad[] = {
-    {"", "should look like wss://host/path"},
-    {"ws", "should look like wss://host/path"},
-    {"localhost:8080", "should look like wss://host/path"},
-    {"//h/", "should look like wss://host/path"},
-    {"ws:/h/", "should look like wss://host/path"},
-    {"ws:h", "should look like wss://host/path"},
-    {" ws://h/", "should look like wss://host/path"},
+    {"", "write it as in wss://host/path"},
+    {"ws", "write it as in wss://host/path"},
+    {"localhost:8080", "write it as in wss://host/path"},
+    {"//h/", "write it as in wss://host/path"},
+    {"ws:/h/", "write it as in wss://host/path"},
+    {"ws:h", "write it as in wss://host/path"},
+    {" ws://h/", "write it as in wss://host/path"},
     {"ws://", "no host"},
     {"ws:///path", "no host"},
     {"ws://:80/", "no host"},
@@ -66,16 +66,16 @@ static const bad_uri bad[] = {
     {"http://h/", "must be ws or wss, not http"},
     {"wsss://h/", "must be ws or wss, not wsss"},
     /* RFC 6455 section 3 */
-    {"ws://h/#top", "write %23"},
-    {"ws://h/#", "write %23"},
-    {"ws://h#", "write %23"},
-    {"ws://h/?" SECRET "#", "write %23"},
+    {"ws://h/#top", "write # as %23"},
+    {"ws://h/#", "write # as %23"},
+    {"ws://h#", "write # as %23"},
+    {"ws://h/?" SECRET "#", "write # as %23"},
     /* the port */
     {"ws://h:65536/", "0 to 65535"},
     {"ws://h:-1/", "0 to 65535"},
     {"ws://h:8 0/", "0 to 65535"},
     {"ws://h:99999999999999999999/", "0 to 65535"},
-    {"ws://joe:" SECRET "/x@h/", "write / as %2F"},
+    {"ws://joe:" SECRET "/x@h/", "%2F"},
     {"ws://joe:" SECRET "#x@h/", "# as %23"},
     {"ws://joe:" SECRET "?x@h/", "? as %3F"},
     /* the host */
@@ -89,7 +89,7 @@ static const bad_uri bad[] = {
     {"ws://a\\b/", "character \\"},
     {"ws://a_b*/", "character *"},
     {"ws://::1/", "no host"},
-    {"ws://2001:db8::1/", "An IPv6 address stands in [ ]"},
+    {"ws://2001:db8::1/", "write an IPv6 address in [ ]"},
     {"ws://[::1/", "not an IPv6 address"},
     {"ws://[]/", "not an IPv6 address"},
     {"ws://[v1.x]/", "not an IPv6 address"},
@@ -182,9 +182,9 @@ static void test_show(void)
         {"ws://h/a#" SECRET, "ws://h/a"},
         {"ws://h#" SECRET "@x", "ws://h"},
         {"ws://joe:" SECRET "@h?" SECRET "@x", "ws://h"},
-        {"ws://h/a@b", "ws://h/a@b"}, /* of the path */
+        {"ws://h/a@b", "ws://h/a@b"}, /* the @ is part of the path */
         {"ws://h/a?b://" SECRET, "ws://h/a"},
-        {"joe:" SECRET "@h/?x", "h/"}, /* not a URI: no part of it is taken for a scheme */
+        {"joe:" SECRET "@h/?x", "h/"}, /* not a URI, so joe: is not taken for a scheme */
         {"ws://joe:" SECRET "@b\u00fccher.h:1/\u00fc?" SECRET, "ws://xn--bcher-kva.h:1/\u00fc"},
         {"ws://\u00fc", "ws://xn--tda"},
         {"", ""},
@@ -244,7 +244,7 @@ static void test_nul(void)
     }
 }
 
-/* Returns a URI whose path has that many characters. */
+/* Reads a URI whose path is count times the character. */
 static cw__uri_result read_long(const char *character, size_t count, char fault[CW__URI_FAULT_BYTES])
 {
     size_t each = strlen(character), len = 7;
@@ -270,7 +270,8 @@ static void test_limits(void)
     CHECK_INT(read_long("a", CW__URI_AT_MOST, fault), CW__URI_BAD);
     CHECK_HAS(fault, "128 KiB");
     CHECK_INT(read_long("\xc3\xb6", CW__URI_AT_MOST / 6 - 100, fault), CW__URI_OK);
-    CHECK_INT(read_long("\xc3\xb6", CW__URI_AT_MOST / 6 + 100, fault), CW__URI_BAD); /* as it would be sent */
+    /* the limit counts encoded bytes */
+    CHECK_INT(read_long("\xc3\xb6", CW__URI_AT_MOST / 6 + 100, fault), CW__URI_BAD);
     CHECK_HAS(fault, "128 KiB");
 }
 

@@ -123,7 +123,7 @@ static void feed_every_way(const uint8_t *bytes, size_t count)
 
     for (unsigned cuts = 0; cuts < 1u << (count - 1); cuts++)
         feed_cut(bytes, count, cuts, bad, is_complete);
-    memcpy(padded, bytes, count); /* long enough for the fast path */
+    memcpy(padded, bytes, count); /* the padding makes the text long enough for the fast path */
     memset(padded + count, 'a', 9);
     if (cw__utf8_valid(padded, count + 9) != (bad == count && is_complete))
         complain(padded, count + 9, "wrong verdict");
@@ -227,7 +227,7 @@ static void in_the_middle(const char *filler, size_t filler_bytes)
             bool is_complete;
             size_t bad;
 
-            memset(bytes, 'z', LONGEST); /* if the filler does not reach the end */
+            memset(bytes, 'z', LONGEST); /* fills the bytes that the filler does not reach */
             for (size_t i = 0; i < at; i++)
                 bytes[i] = (uint8_t)filler[i % filler_bytes];
             for (size_t i = 0; i < (LONGEST - at - length) / filler_bytes * filler_bytes; i++)

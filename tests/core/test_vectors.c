@@ -8,7 +8,7 @@
 
 enum {
     SPLITS = 20,
-    SINGLE_BYTES = 1024, /* at each end of a vector that is too long for byte by byte */
+    SINGLE_BYTES = 1024, /* bytes at each end of a long vector that are replayed one by one */
     MANY_BYTES = 1000,
     LIST_MOST = 1024,
     CLOSE_TIMEOUT_MS = 1000
@@ -18,7 +18,7 @@ void cw_socket_release(cw_socket *s) { (void)s; }
 
 typedef struct expected_message {
     cw_kind kind;
-    bool is_begun; /* only part of it may come, and no end */
+    bool is_begun; /* the message may come in part, without its end */
     vectors_bytes bytes;
 } expected_message;
 
@@ -292,7 +292,7 @@ static void begin_frame(client *c, cw__decode decoded)
     if (decoded == CW__DECODE_BAD) {
         fail(c, &bad_length);
     } else if (c->frame.is_masked) {
-        fail(c, &is_masked); /* message.c sees no masks: the codec checks them */
+        fail(c, &is_masked); /* message.c sees no masks, because the codec checks masks */
     } else {
         c->left = c->frame.payload_bytes;
         feed_piece(c, NULL, 0);
@@ -358,7 +358,7 @@ static void check_outcome(client *c)
     check_end(c);
 }
 
-/* Returns how many bytes come next in a replay: all, one, or up to a cut. */
+/* Returns the number of bytes of the next step of a replay: all, one, or up to a cut. */
 static size_t step_of(size_t begin, size_t cut)
 {
     size_t count = x.sent.len_bytes;
@@ -423,7 +423,8 @@ static void run_vector(const vectors_vector *v)
     free_expanded();
 }
 
-static size_t first_vector[VECTORS_AT_MOST + 1]; /* of each test; its last one is before the next test's */
+/* each test's first vector; the test ends before the next one's */
+static size_t first_vector[VECTORS_AT_MOST + 1];
 
 static void test_vectors(void)
 {

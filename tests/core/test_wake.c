@@ -31,7 +31,7 @@ static void test_signal_and_clear(void)
         CHECK(!is_readable(w.read_fd, 0));
         cw__wake_signal(&w);
         CHECK(is_readable(w.read_fd, 0));
-        CHECK(is_readable(w.read_fd, 0)); /* until it is cleared */
+        CHECK(is_readable(w.read_fd, 0)); /* readable until the clear */
         cw__wake_clear(&w);
     }
     cw__wake_clear(&w); /* one clear too many does no harm, and does not block */
@@ -68,7 +68,7 @@ static void test_flags(void)
     }
     cw__wake_destroy(&w);
     for (int i = 0; i < 2; i++)
-        CHECK(fcntl(fds[i], F_GETFD) < 0); /* closed */
+        CHECK(fcntl(fds[i], F_GETFD) < 0); /* the descriptor is closed */
     cw__wake_destroy(&w);                  /* a second time does no harm */
 }
 
@@ -83,7 +83,7 @@ static void test_no_descriptors(void)
     errno = 0;
     CHECK(!cw__wake_init(&w));
     CHECK_INT(errno, EMFILE);
-    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0); /* a leak checker needs some */
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0); /* a leak checker needs descriptors */
     cw__wake_destroy(&w);
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the vectors of tests/conformance; README.md there describes their language. test_vectors.c uses it. The vectors stay in memory until the process ends. An error in a file ends the process with a line that names the place. */
+/* Reads the vectors of tests/conformance; README.md there describes their language. test_vectors.c uses this file.
+ * The vectors stay in memory until the process ends. An error in a file ends the process with a line that names the
+ * place. */
 #ifndef VECTORS_H
 #define VECTORS_H
 

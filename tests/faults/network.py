@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Network namespaces of our own, where names do not resolve and packets get lost without harm to anybody.
 
-A namespace lives as long as the process that was started in it, and that one reads a pipe of ours: nothing is
-left on the machine however the tests end. Root makes them directly, others inside a user namespace. A machine
-that allows neither fails the tests that need one: what they show is shown nowhere else.
+A namespace lives as long as the process that was started in it. That process reads a pipe of ours. So nothing
+is left on the machine however the tests end. Root makes namespaces directly; other users make them inside a
+user namespace. A machine that allows neither fails the tests that need a namespace, because no other test
+replaces them.
 
     python3 tests/faults/network.py     a name server on 127.0.0.1:53 that never answers; "query" for each query
 """
@@ -28,7 +29,7 @@ class NoNamespaces(Exception):
 
 
 class Namespace:
-    """prefix starts a command inside. With outside, one that is made inside another, of the same user.
+    """prefix starts a command inside. With outside, the namespace is made inside another, of the same user.
 
     kinds are unshare's options for what is its own beside the network.
     """

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Sessions that meet the same fault, at once, a process for each client and shape of socket; and whether an op
-of theirs ended at its timeout. A busy machine may be late twice, not thrice."""
+"""Runs sessions that meet the same fault at the same time, each client and shape of socket in its own process.
+
+Checks that an op of each session ended at its timeout. A busy machine may be late twice, not three times.
+"""
 
 from __future__ import annotations
 

@@ -6,9 +6,9 @@
 In a program: `with Proxy(host, port) as proxy: port = proxy.listen([script, script, ...])`. The first
 connection to that port gets the first script, the second the second, and so on; more connections get the last.
 
-A script is steps with blanks between them, or empty: nothing goes wrong. A step is DIRECTION@BYTE:ACTION, where
-DIRECTION is `up` (client to server) or `down`, and the step is done as soon as BYTE bytes have passed in that
-direction: exactly those, also if more came in one segment; 0 is before the first. Steps of one direction are
+A script is steps with blanks between them, or empty: nothing goes wrong. A step is DIRECTION@BYTE:ACTION.
+DIRECTION is `up` (client to server) or `down`. The step is done as soon as exactly BYTE bytes have passed in
+that direction, even if more bytes came in one segment. 0 is before the first byte. Steps of one direction are
 done in order.
 
     cut              ends both connections with FIN, and throws away what still comes
@@ -22,8 +22,8 @@ done in order.
     drop:N           the next N bytes are lost
     insert:HEX       sends these bytes besides
 
-Each connection is kept in `proxy.connections(port)`: what passed in each direction (up to 16 MiB, as it was
-passed on), the steps that were done, and how it ended.
+`proxy.connections(port)` keeps each connection: the bytes that passed in each direction (up to 16 MiB, as they
+were passed on), the steps that were done, and how it ended.
 
 Bounds: 60 s for a connection; closing the proxy resets what is left.
 """

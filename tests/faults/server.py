@@ -3,9 +3,9 @@
 
     python3 tests/faults/server.py [HOST [CERT KEY]]
 
-Every message comes back as it is, and "hello" is printed, too. Two have answers of their own: "play" a
-fragmented text with a ping inside and, when that ping's pong has come, a binary message; "leave" a close with
-1001. The first line on stdout is "listening PORT".
+Every message comes back as it is, and "hello" is printed, too. Two messages have answers of their own. "play"
+gets a fragmented text with a ping inside, and a binary message after that ping's pong. "leave" gets a close
+with 1001. The first line on stdout is "listening PORT".
 """
 
 from __future__ import annotations

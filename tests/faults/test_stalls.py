@@ -30,7 +30,7 @@ def connecting(uri: str, prefix: Sequence[str] = (), environment: dict[str, str]
 
 @contextlib.contextmanager
 def silent(reply: bytes = b"") -> Iterator[int]:
-    """A listener that takes connections and says no more than a reply."""
+    """A listener that accepts connections, sends the reply to each, and then stays silent."""
     held = []
 
     def serve(listener: socket.socket) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Whom a connection trusts: the places of systems, each in a mount namespace of its own; variables of the
-environment; certifi; and never what libcurl was built with.
+"""Tests which certificates a connection trusts: the places of systems, each in its own mount namespace, variables
+of the environment, and certifi. What libcurl was built with must never count.
 
-Each case connects to a real server in Python and in Lua, with the system's libcurl and with the private one.
+Each case connects to a real server in Python and in Lua, with the system's libcurl and with the libcurl inside.
 The script prints what it trusted, or the error.
 """
 

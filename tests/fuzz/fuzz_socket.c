@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzz target: the whole public API. The input decides which calls the client makes and which bytes the peer sends. These may
  * be a handshake and frames, or any others. Every call must keep its contract (socket_run.h). A connection that was open must
- * give exactly one closed event, and any other none. The messages must be the first of those that the code in protocol/ decodes
+ * give exactly one closed event, and any other none. The messages must be the first messages that the code in protocol/ decodes
  * from the same bytes. No memory, descriptor or socket may leak. */
 #include "socket_run.h"
 

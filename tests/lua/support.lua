@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Helpers of several case files: the addresses of the servers, which tests/servers/run.py sets; frames in the notation
--- of the scripted server; and sockets with a limit on each wait.
+-- Helpers of several case files: the addresses of the servers, which tests/servers/run.py sets, and sockets with a
+-- limit on each wait. Also frames in the notation of the scripted server.
 
 local harness = require "harness"
 

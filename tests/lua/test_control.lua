@@ -99,8 +99,8 @@ test("control_unknown", function()
     raises(function() curlwire.MessageWebSocket {headers = {}} end, "no control \"headers\" (give headers to")
     raises(function() curlwire.StreamWebSocket {on_closed = print} end, "\"on_closed\" (set a handler on")
     raises(function() curlwire.connect(support.echo(), {nothing = 1}) end, "no control \"nothing\"")
-    raises(function() ws.anything = 1 end, "no field \"anything\" to set: settings are in control")
-    raises(function() ws[1] = 1 end, "no field 1 to set")
+    raises(function() ws.anything = 1 end, "cannot set the field \"anything\" of a socket: settings are in control")
+    raises(function() ws[1] = 1 end, "cannot set the field 1 of a socket")
     raises(function() ws.state = "open" end, "state can only be read")
     raises(function() ws.information.uri = "x" end, "only be read")
     raises(function() return ws.information.url end, "no \"url\"", "response_headers")
@@ -158,8 +158,8 @@ local said = {
     {"connect_timeout", "1", seconds .. no_limit .. ", not \"1\""},
     {"connect_timeout", true, seconds .. no_limit .. ", not true"},
     {"connect_timeout", nil, seconds .. no_limit .. ", not nil"},
-    {"close_timeout", false, seconds .. ", not false: it needs a limit"},
-    {"close_timeout", math.huge, seconds .. ", not math.huge: it needs a limit"},
+    {"close_timeout", false, seconds .. ", not false: give a limit"},
+    {"close_timeout", math.huge, seconds .. ", not math.huge: give a limit"},
     {"close_timeout", -5, seconds .. ", not -5"},
     {"close_timeout", true, seconds .. ", not true"},
     {"close_timeout", {}, seconds .. ", not a table"},
@@ -168,14 +168,14 @@ local said = {
     {"inbound_buffer_size", 1023, buffer .. ", not 1023"},
     {"inbound_buffer_size", 2500.5, buffer .. ", not 2500.5"},
     {"inbound_buffer_size", 1e300, buffer .. ", not 1e+300"},
-    {"inbound_buffer_size", false, buffer .. ", not false: it needs a limit"},
+    {"inbound_buffer_size", false, buffer .. ", not false: give a limit"},
     {"max_message_size", -1, size .. no_limit .. ", not -1"},
     {"max_message_size", 1e30, size .. no_limit .. ", not 1e+30"},
     {"max_message_size", 0.5, size .. no_limit .. ", not 0.5"},
     {"max_message_size", "big", size .. no_limit .. ", not \"big\""},
     {"compression_threshold", -1, size .. ", not -1"},
     {"client_max_window_bits", 16, "must be a whole number of bits from 8 to 15, not 16"},
-    {"server_max_window_bits", false, "must be a whole number of bits from 8 to 15, not false: it needs a limit"},
+    {"server_max_window_bits", false, "must be a whole number of bits from 8 to 15, not false: give a limit"},
     {"verify", 0, "must be true or false, not 0"},
     {"no_delay", "yes", "must be true or false, not \"yes\""},
     {"framing", "libcurl", "must be \"auto\" or \"curl\" or \"native\", not \"libcurl\""},
@@ -185,12 +185,12 @@ local said = {
     {"receive_mode", 1, "must be \"full\" or \"partial\", not 1"},
     {"ca_file", 5, "must be a string, or nil for none, not 5"},
     {"supported_protocols", "chat", "must be a list of strings: {\"one\", \"two\"}, not a string"},
-    {"supported_protocols", {"a", 5}, ": item 2 must be a string, not a number"},
-    {"supported_protocols", {"a", "b,c"}, "has an item that is no token (letters, digits and !#$%&'*+-.^_`|~)"},
-    {"supported_protocols", {"a", " b"}, "has an item that is no token"},
-    {"supported_protocols", {""}, "has an item that is no token"},
-    {"supported_protocols", {"a\0"}, "has an item that is no token"},
-    {"supported_protocols", {"a", "a"}, "or is given twice"},
+    {"supported_protocols", {"a", 5}, "must be a list of strings, but item 2 is a number"},
+    {"supported_protocols", {"a", "b,c"}, "has an item that is not a token (letters, digits and !#$%&'*+-.^_`|~)"},
+    {"supported_protocols", {"a", " b"}, "has an item that is not a token"},
+    {"supported_protocols", {""}, "has an item that is not a token"},
+    {"supported_protocols", {"a\0"}, "has an item that is not a token"},
+    {"supported_protocols", {"a", "a"}, "or an item twice"},
     {"supported_protocols", {x = "a"}, "must be a list without holes and without other keys"},
 }
 

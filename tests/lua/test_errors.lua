@@ -97,7 +97,7 @@ test("connect_again", function()
     finish(ws)
 end)
 
--- Makes each function fail that the network can make fail. Names are those of annotations.lua.
+-- Makes each function fail that the network can make fail. The names come from annotations.lua.
 local function fail_all(try)
     local refused, closed = support.message_socket(), open(support.echo("/close?code=4005&reason=over"))
     try("curlwire.connect", curlwire.connect(support.refused()))

@@ -65,7 +65,7 @@ GOOD: list[tuple[str, Any, object]] = [
     *((row.key, given, read) for row in TABLE for given, read in plain_values(row)),
 ]
 
-# Wrong values by type of control. test_texts.py has those for numbers.
+# Wrong values by type of control. test_texts.py has the wrong values for numbers.
 WRONG = {
     "BOOL": [1, None, "yes"],
     "ENUM": [1.0, None],

@@ -88,7 +88,9 @@ def round_trip(who):
     ws.connect(URI)
     ws.send(who)
     ws.run_forever()
-    os.write(1, (heard[0] + "\\n").encode())  # one write, because two processes write
+    # One write, because two processes write. eventlet's os.write may wait in an epoll that both share.
+    sys.stdout.write(heard[0] + "\\n")
+    sys.stdout.flush()
 round_trip("before")
 child = os.fork()
 round_trip("child" if child == 0 else "parent")

@@ -83,7 +83,7 @@ def descriptors() -> int:
 
 
 def until_descriptors(count: int) -> None:
-    """Waits for this number of descriptors, because the service thread closes those of a connection later."""
+    """Waits for this number of descriptors, because the service thread closes descriptors later."""
     until = time.monotonic() + WAIT
     while descriptors() > count:
         assert time.monotonic() < until, "some descriptors were not closed"

@@ -130,7 +130,7 @@ def test_an_exception_of_a_signal_handler_wins_over_a_result_that_came_meanwhile
         """
         ws = curlwire.connect(os.environ["CW_SCRIPT_WS"] + "/s/wait:200/echo")
         def fail(number, frame):
-            ws.ping(timeout=10)           # its pong comes after that of the waiting ping
+            ws.ping(timeout=10)           # its pong comes after the waiting ping's pong
             raise KeyError("from the signal handler")
         signal.signal(signal.SIGALRM, fail)
         signal.setitimer(signal.ITIMER_REAL, 0.05)

@@ -334,7 +334,7 @@ def test_socks_user(monkeypatch: pytest.MonkeyPatch) -> None:
         ("socks5h", 3, "SERVER_UNREACHABLE", "cannot reach the network"),
         ("socks5h", 4, "SERVER_UNREACHABLE", "cannot reach"),
         ("socks5h", 5, "CANNOT_CONNECT", "refused the connection"),
-        ("socks4a", 91, "CANNOT_CONNECT", "refused to connect"),
+        ("socks4a", 91, "CANNOT_CONNECT", "refused or failed to connect"),
         ("socks4a", 93, "PROXY_AUTHENTICATION_REQUIRED", "refused the user"),
     ],
 )
@@ -369,16 +369,16 @@ def test_socks_resolves_here(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- TLS to the proxy
 
 CERTIFICATES = [  # certificates of the proxy
-    ("expired", "CERTIFICATE_EXPIRED", "has expired: the proxy needs a new one"),
+    ("expired", "CERTIFICATE_EXPIRED", "has expired: give the proxy a new certificate"),
     ("future", "CERTIFICATE_EXPIRED", "is not valid yet"),
     ("badhost", "CERTIFICATE_COMMON_NAME_IS_INCORRECT", "is for another name"),
     (
         "selfsigned",
         "CERTIFICATE_IS_INVALID",
-        "is self-signed: if you know that it is right, name it in proxy_ca_file",
+        "is self-signed: if you trust it, set proxy_ca_file to its file",
     ),
     ("unknown", "CERTIFICATE_IS_INVALID", "unknown authority"),
-    ("purpose", "CERTIFICATE_IS_INVALID", "purpose"),
+    ("purpose", "CERTIFICATE_IS_INVALID", "was not issued for servers"),
 ]
 
 
@@ -456,7 +456,7 @@ def test_proxy_speaks_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     with Proxy(context=old_tls()) as proxy:
         monkeypatch.setenv("http_proxy", f"https://localhost:{proxy.port}")
         error = fails(echo())
-    assert f"the proxy localhost:{proxy.port} has no TLS 1.2 or later" in str(error)
+    assert f"the proxy localhost:{proxy.port} does not support TLS 1.2 or later" in str(error)
 
 
 def test_proxy_of_tls_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -526,7 +526,7 @@ def test_client_certificate_is_demanded(how: str, leg: str, monkeypatch: pytest.
         for _ in range(25):
             error = fails(uri, ca_file=tls_folder() / "ca.pem")
             assert str(error).startswith(who)
-            assert "demands a client certificate, and curlwire has none to give" in str(error)
+            assert "demands a client certificate, and curlwire cannot send one" in str(error)
             assert error.status is WebErrorStatus.UNEXPECTED_CLIENT_ERROR
 
 

@@ -146,7 +146,7 @@ def test_userinfo(server: Server) -> None:
         ("/a\\b", "write %5C"),
         (f"/?{SECRET}\x7f", "write %7F"),
         ("/\x00", "NUL"),
-        ("/#top", "write %23"),
+        ("/#top", "write # as %23"),
     ],
 )
 def test_refused_uri(server: Server, path: str, advice: str) -> None:

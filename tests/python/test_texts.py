@@ -138,12 +138,13 @@ EXACT: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "token": (
         lambda ws: MessageWebSocket(supported_protocols=["a b"]),
         ArgumentError,
-        "supported_protocols has an item that is no token (letters, digits and !#$%&'*+-.^_`|~): correct it",
+        "supported_protocols has an item that is not a token (letters, digits and !#$%&'*+-.^_`|~): "
+        "correct the item",
     ),
     "late": (
         lambda ws: setattr(ws.control, "verify", False),
         curlwire.StateError,
-        "the control verify cannot change once a connect has begun; set it before",
+        "the control verify cannot change once a connect has begun; set it before connect",
     ),
     "close huge": (
         lambda ws: ws.close(10**30),
@@ -159,7 +160,7 @@ EXACT: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "close negative": (
         lambda ws: ws.close(-5),
         ArgumentError,
-        "-5 is no close code to send: use 1000-1003, 1007-1014, 3000-4999, or 1005 for none",
+        "-5 is not a close code that may be sent: use 1000-1003, 1007-1014, 3000-4999, or 1005 for none",
     ),
     "close type": (lambda ws: ws.close("1000"), TypeError, "code must be an int, not <class 'str'>"),
     "close float": (lambda ws: ws.close(1000.0), TypeError, "code must be an int, not <class 'float'>"),

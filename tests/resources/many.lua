@@ -91,7 +91,7 @@ local function descriptor_count(word)
 end
 
 -- Returns the number of descriptors when no socket is left and the number no longer changes. The service thread closes
--- the descriptors of dropped sockets, and those of libcurl beside them, a little later.
+-- the descriptors of dropped sockets, and libcurl's descriptors beside them, a little later.
 local function settled_descriptor_count()
     local last, same_count = -1, 0
     for _ = 1, 400 do

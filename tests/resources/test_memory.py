@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes every allocation fail once: those of the core, of libcurl, and of the interpreter for a binding.
+"""Makes every allocation fail once: the core's, libcurl's, and the interpreter's for a binding.
 
 The tests use the released modules. failing.c makes the malloc of the process fail for one library at a time.
 """

@@ -9,7 +9,7 @@
     wss://NAME.localhost:PORT/       on a port without TLS: sends the same as the answer to the first bytes of
                                      TLS, which contain the name
 
-The limits and the first line on stdout are those of scripted.py.
+The limits and the first line on stdout are the same as in scripted.py.
 """
 
 from __future__ import annotations

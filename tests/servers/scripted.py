@@ -16,7 +16,7 @@ the last step it reads until the client ends the connection, as `hang` does. HEX
     drip:HEX         sends the bytes one at a time, each given to the kernel before the next
     repeat:N:HEX     sends the bytes N times
     frame:N          waits until the client has sent N complete frames in all
-    echo             sends back each frame after those that `frame` has waited for, and answers pings; ends
+    echo             sends back each frame after the frames that `frame` waited for, and answers pings; ends
     after
                      answering the client's close frame
     close:CODE       sends a close frame; `close` alone sends an empty one

@@ -9,12 +9,12 @@
 --     local ws, message, err = curlwire.connect(uri)
 --     if not ws then print(message, err.status_name, err.http_status) end
 --
--- If the program makes a mistake (a wrong type, a bad argument, a call that the state does not allow), the call
--- raises an error with error(), and with the position of the call. Iterators (messages, lines) cannot return a
+-- If the program makes a mistake, the call raises an error with error(), and with the position of the call. Mistakes
+-- are a wrong type, a bad argument, and a call that the state does not allow. Iterators (messages, lines) cannot return a
 -- failure, so they raise the error object. The interpreter of Lua 5.1 (not LuaJIT) does not show the message of an
 -- error object that nobody catches.
 --
--- Times are seconds, with fractions. math.huge and false wait for ever; reading such a setting gives math.huge.
+-- Times are seconds, with fractions. math.huge and false mean no limit; reading such a setting returns math.huge.
 --
 -- Threads. A background thread of the library does the I/O and runs no Lua. So a script that computes for a minute
 -- keeps its connections. Only dispatch and run call handlers, in the Lua state that calls dispatch or run. A blocking
@@ -28,7 +28,7 @@
 ---@field WebErrorStatus table<string|integer, integer|string> the statuses of Windows.Web; maps names to numbers, and numbers to names
 local curlwire = {}
 
----Describes a failure: the third result of a call that failed. tostring(err) gives the message. A field that does not apply is nil.
+---Describes a failure: the third result of a call that failed. tostring(err) returns the message. A field that does not apply is nil.
 ---@class curlwire.Error
 ---@field message string one line: what failed, and what to do
 ---@field name string the name of the failure: "CW_TIMED_OUT", "CW_CLOSED", "CW_CONNECT_FAILED", "CW_WOULD_BLOCK", ...
@@ -41,10 +41,10 @@ local curlwire = {}
 ---@field code integer|nil if the connection has ended: the peer's close code; 1005 if the peer sent none, 1006 if the connection was lost
 ---@field reason string|nil if the connection has ended: the peer's close reason
 ---@field was_clean boolean|nil if the connection has ended: whether both close frames were exchanged
----@field sent_count integer|nil after send_many: how many messages were sent; nothing of the others was sent
+---@field sent_count integer|nil after send_many: the number of messages that were sent; no part of the others was sent
 
----The headers of a reply. Each name, in lower case, is a key. If a name came more than once, its values are joined by ", ".
----The indexes 1, 2, ... hold all headers as pairs {name, value}, in the order in which they came.
+---The headers of a reply. Each name, in lower case, is a key. If a name occurs more than once, its values are joined by ", ".
+---The indexes 1, 2, ... hold all headers as pairs {name, value}, in the order of the reply.
 ---@alias curlwire.Headers table<string|integer, string|string[]>
 
 ---@alias curlwire.State "new"|"connecting"|"open"|"closing"|"closed"
@@ -67,7 +67,7 @@ local curlwire = {}
 ---@field send_timeout curlwire.Timeout How long a send may wait while the connection takes no byte. Seconds, default 30; math.huge = no limit
 ---@field receive_timeout curlwire.Timeout Limit for a blocking receive or read; iterating and handlers wait without a limit. Seconds, default 30; math.huge = no limit
 ---@field close_timeout number Limit for the closing handshake; it starts when the server's system has received all data. Seconds, default 10
----@field ping_interval curlwire.Timeout Time between two keepalive pings, and from the last data to a ping; 0: no pings. Seconds, default 20; math.huge = no pings
+---@field ping_interval curlwire.Timeout A keepalive ping is sent this long after the last ping or the last data; 0: no pings. Seconds, default 20; math.huge = no pings
 ---@field ping_timeout curlwire.Timeout If nothing arrives for this long after a keepalive ping, the connection counts as lost. Seconds, default 20; math.huge = no limit
 ---@field ca_file string|nil PEM file of trusted certificates, used instead of the system's. Default nil
 ---@field crl_file string|nil PEM file of revocation lists, one for each authority in the server's certificate chain. Default nil
@@ -80,8 +80,8 @@ local curlwire = {}
 ---@field compression "none"|"deflate" deflate: offers to compress messages in both directions (RFC 7692); the server decides. Default "none"; needs libcurl 8.21.0
 ---@field server_max_window_bits integer Window of the server's compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15 bits, default 15
 ---@field client_max_window_bits integer Window of our compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15 bits, default 15
----@field server_no_context_takeover boolean Whether the server must compress each message without reference to earlier ones. Default false
----@field client_no_context_takeover boolean Whether curlwire compresses each message without reference to earlier ones. Default false
+---@field server_no_context_takeover boolean Whether the server must compress each message without reference to earlier messages. Default false
+---@field client_no_context_takeover boolean Whether curlwire compresses each message without reference to earlier messages. Default false
 ---@field compression_threshold integer Messages of fewer bytes are sent uncompressed. Bytes, default 128
 ---@field frame_size integer|number|false A longer message is sent in frames of this size; a pong waits until the current frame is sent. Bytes, default 67108864; math.huge = no cuts
 ---@field ca_path string|nil Folder of trusted certificates that `openssl rehash` has prepared, used instead of the system's. Default nil
@@ -92,9 +92,9 @@ local curlwire = {}
 
 ---Facts about the connection. They can only be read. They stay readable after the connection has ended.
 ---@class curlwire.Information
----@field uri string|nil the URI that connect got
+---@field uri string|nil the URI that was passed to connect
 ---@field protocol string|nil the subprotocol that the server chose
----@field extensions string|nil what compression was agreed on, as the server's header says it
+---@field extensions string|nil the extension that the server accepted, "permessage-deflate; client_max_window_bits=12"
 ---@field local_address string|nil "127.0.0.1:40000"
 ---@field remote_address string|nil "127.0.0.1:443"
 ---@field framing "curl"|"native"|"mixed"|nil which code makes the frames: libcurl (curl) or curlwire (native); mixed: curlwire sends, libcurl receives
@@ -124,7 +124,7 @@ local curlwire = {}
 ---@field state curlwire.State
 ---@field uri string|nil
 ---@field protocol string|nil
----@field extensions string|nil what compression was agreed on, as the server's header says it
+---@field extensions string|nil the extension that the server accepted, "permessage-deflate; client_max_window_bits=12"
 ---@field local_address string|nil
 ---@field remote_address string|nil
 ---@field framing "curl"|"native"|"mixed"|nil which code makes the frames: libcurl (curl) or curlwire (native); mixed: curlwire sends, libcurl receives
@@ -137,7 +137,7 @@ local WebSocket = {}
 
 ---A connection that sends and receives messages.
 ---@class curlwire.MessageWebSocket: curlwire.WebSocket
----@field on_message_received nil|fun(ws: curlwire.MessageWebSocket, args: curlwire.MessageArgs) called for each message, also for those that wait already; nil removes it
+---@field on_message_received nil|fun(ws: curlwire.MessageWebSocket, args: curlwire.MessageArgs) called for each message, including messages that wait already; nil removes it
 local MessageWebSocket = {}
 
 ---A connection that is read and written as a stream of bytes, in constant memory.
@@ -219,15 +219,16 @@ function curlwire.get_status(err) end
 function WebSocket:connect(uri, timeout) end
 
 ---Sets a header of the opening handshake. It replaces all headers of that name. Raises an error for a header that the
----handshake makes itself, for control characters, for a value over 256 KiB, for more than 512 KiB of headers, and after a
----connect has begun.
+---handshake makes itself, and for control characters. Also raises an error for a value over 256 KiB, for more than 512 KiB
+---of headers, and after a connect has begun.
 ---@param name string
 ---@param value string an empty value removes the header
 ---@return true
 function WebSocket:set_request_header(name, value) end
 
----Adds a header to the opening handshake, and keeps those of the same name. Raises an error where set_request_header does.
----Raises one too for a second header of a name that a request has once: Host, Origin, Authorization, Cookie, User-Agent.
+---Adds a header to the opening handshake, and keeps the headers of the same name. Raises an error where set_request_header
+---does. Also raises an error for a second header that a request has only once: Host, Origin, Authorization, Cookie,
+---User-Agent.
 ---@param name string
 ---@param value string an empty value is sent as an empty header
 ---@return true
@@ -266,7 +267,7 @@ function WebSocket:close(code, reason) end
 ---Waits for the end of the connection, whichever side closes it. After close() the messages that were sent go out first;
 ---control.send_timeout limits the time without progress. Then control.close_timeout limits the closing handshake. Fails with
 ---the name "CW_CLOSED" if a message that was sent did not reach the server.
----@param timeout curlwire.Timeout|nil without it there is no other limit
+---@param timeout curlwire.Timeout|nil limit for the whole call; no limit by default
 ---@return true|nil
 ---@return string|nil message
 ---@return curlwire.Error|nil err
@@ -285,14 +286,14 @@ function WebSocket:abort() end
 ---@return curlwire.Error|nil err
 function MessageWebSocket:send(data, kind, timeout) end
 
----Sends the messages of a list one after another. It writes many small ones with one system call. If an item is not a
+---Sends the messages of a list one after another. It writes many small messages with one system call. If an item is not a
 ---string, it raises an error and sends nothing. If a text is not UTF-8, it sends the messages before it and raises an error.
 ---@param messages string[]
 ---@param kind curlwire.MessageTypeGiven|nil the type of all messages; by default control.message_type
 ---@param timeout curlwire.Timeout|nil limit for each message, in place of control.send_timeout; 0 does not wait
----@return integer|nil count how many messages were sent
+---@return integer|nil count the number of messages that were sent
 ---@return string|nil message
----@return curlwire.Error|nil err err.sent_count says how many were sent
+---@return curlwire.Error|nil err err.sent_count is the number of messages that were sent
 function MessageWebSocket:send_many(messages, kind, timeout) end
 
 ---Returns the next message; in partial mode, the next part. Raises an error while on_message_received is set.
@@ -303,10 +304,10 @@ function MessageWebSocket:send_many(messages, kind, timeout) end
 function MessageWebSocket:receive(timeout) end
 
 ---Iterates over messages: for data, kind, is_complete in ws:messages() do. It waits for each without a limit. The loop ends
----without an error after close(), and after the peer's close between two messages with 1000, 1001 or no code. After every
----other end, also a lost connection, it raises the error object that receive would return.
+---without an error after close(). It also ends so when the peer closes with code 1000, 1001 or none, unless that is in the
+---middle of a message. After every other end, such as a lost connection, it raises the error object that receive would return.
 ---@return fun(ws: curlwire.MessageWebSocket): string|nil, curlwire.MessageType|nil, boolean|nil
----@return curlwire.MessageWebSocket ws the argument of that function
+---@return curlwire.MessageWebSocket ws the argument of the iterator
 function MessageWebSocket:messages() end
 
 ---Sends the last fragment of a message. Without earlier fragments it is the whole message.
@@ -351,8 +352,8 @@ function OutputStream:close() end
 
 ---Reads as a Lua file does. The formats are "l" (the default), "L", "a" and a count of bytes; a letter may have "*" before it.
 ---Several formats return several values. A single nil is the end of the stream: close(), or the server's close between two
----messages with 1000 or no code. After a timeout and after every other end it returns nil, a message and an error object.
----The bytes that came before stay for the next read. After such an end, a count of bytes returns the rest before it fails.
+---messages with code 1000 or none. After a timeout and after every other end it returns nil, a message and an error object.
+---The bytes received before stay for the next read. After such an end, a count of bytes returns the rest before it fails.
 ---"n" raises an error. The stream keeps at most about 64 KiB in memory, or as much as the formats need.
 ---@param ... "l"|"L"|"a"|"*l"|"*L"|"*a"|integer
 ---@return string|nil

@@ -7,7 +7,7 @@
 
 enum { SHOWN_BYTES = 25 };
 
-/* Returns how to lift, in Lua, the limit that ended a call. */
+/* Returns a text that says how to lift, in Lua, the limit that ended a call. */
 static const char *limit_hint(void)
 {
     switch (cw_error_option()) {
@@ -62,7 +62,7 @@ const char *lcw_push_shown(lua_State *L, int index)
     case LUA_TNUMBER: {
         double number = (double)lua_tonumber(L, index);
         if (isnan(number))
-            lua_pushliteral(L, "nan"); /* the C library prints -nan for some */
+            lua_pushliteral(L, "nan"); /* the C library prints some of them as -nan */
         else if (isinf(number))
             lua_pushstring(L, number > 0 ? "math.huge" : "-math.huge");
         else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads and sets the fields of a socket, and makes its text. Called by the metamethods of both classes. */
+/* Reads and sets the fields of a socket, and makes its text. The metamethods of both classes call this file. */
 #include <string.h>
 
 #include "lcurlwire.h"
@@ -24,7 +24,7 @@ static void get_input_stream(lua_State *L, lcw_socket *w)
 {
     if (w->socket_class == CW_MESSAGE_SOCKET)
         (void)luaL_error(
-            L, "a MessageWebSocket has no input_stream: use receive, messages or on_message_received, "
+            L, "cannot read input_stream of a MessageWebSocket: use receive, messages or on_message_received, "
                "or a StreamWebSocket");
     lcw_push_input_stream(L, w, 1);
 }
@@ -91,7 +91,8 @@ static void refuse_on_stream(lua_State *L, const lcw_socket *w, const char *key)
 {
     if (w->socket_class == CW_STREAM_SOCKET)
         (void)luaL_error(
-            L, "a StreamWebSocket has no %s: use input_stream and output_stream, or a MessageWebSocket", key);
+            L, "cannot use %s of a StreamWebSocket: use input_stream and output_stream, or a MessageWebSocket",
+            key);
 }
 
 static void get_on_message_received(lua_State *L, lcw_socket *w)
@@ -177,9 +178,9 @@ int lcw_websocket_newindex(lua_State *L)
         if (strcmp(fields[i].key, key) == 0)
             return luaL_error(L, "%s can only be read: settings are in control", key);
     }
-    return luaL_error(L, "a socket has no field %s to set: settings are in control, handlers are %son_closed",
-                      lcw_push_shown(L, 2),
-                      w->socket_class == CW_MESSAGE_SOCKET ? "on_message_received and " : "");
+    return luaL_error(
+        L, "cannot set the field %s of a socket: settings are in control, handlers are %son_closed",
+        lcw_push_shown(L, 2), w->socket_class == CW_MESSAGE_SOCKET ? "on_message_received and " : "");
 }
 
 /* ---- Text ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Implements ws.control with the core's table of controls (cw_option_*). Called by scripts and by the constructors. It knows
- * only one control by name: message_type, which the socket also keeps for send.
+/* Implements ws.control with the core's table of controls (cw_option_*). Scripts and the constructors call this file. It
+ * knows only one control by name: message_type, which the socket also keeps for send.
  *
  * In Lua a time is a number of seconds, a size is a number of bytes, and a list is a table of strings. To remove a limit, set
  * it to math.huge or false; reading it then returns math.huge. */
@@ -33,7 +33,7 @@ static bool find_option(const lcw_socket *w, const char *key, cw_option *out)
     return false;
 }
 
-/* Returns a hint where to set a key that is no control, or "". */
+/* Returns a hint where to set a key that is not a control, or "". */
 static const char *belongs_where(lua_State *L, int index)
 {
     const char *key = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : NULL;
@@ -161,7 +161,7 @@ static int refuse(lua_State *L, cw_option option, const char *expected, int inde
     return luaL_error(L, "%s must be %s, not %s", cw_option_key(option), expected, lcw_push_shown(L, index));
 }
 
-/* Raises what a number must be: its range in seconds, bytes or bits, and what the values false and math.huge mean. */
+/* Raises an error with the range of a number in seconds, bytes or bits, and the meaning of false and math.huge. */
 static int refuse_number(lua_State *L, cw_option option, int index)
 {
     const char *none = cw_option_none(option);
@@ -182,7 +182,7 @@ static int refuse_number(lua_State *L, cw_option option, int index)
                        (long long)most);
     return luaL_error(L, "%s must be %s%s%s, not %s%s", cw_option_key(option), range,
                       none != NULL ? ", or false (or math.huge) for " : "", none != NULL ? none : "",
-                      lcw_push_shown(L, index), is_endless && none == NULL ? ": it needs a limit" : "");
+                      lcw_push_shown(L, index), is_endless && none == NULL ? ": give a limit" : "");
 }
 
 static int64_t check_word(lua_State *L, cw_option option, int index)
@@ -209,7 +209,7 @@ static int64_t check_word(lua_State *L, cw_option option, int index)
     return refuse(L, option, lua_tostring(L, -1), index);
 }
 
-/* Reads a number of bytes or bits; math.huge and false become -1, no limit. Returns false for all other values. */
+/* Reads a number of bytes or bits; math.huge and false become -1 (no limit). Returns false for all other values. */
 static bool to_count(lua_State *L, int index, int64_t *value)
 {
     *value = NO_LIMIT;
@@ -222,7 +222,7 @@ static bool to_count(lua_State *L, int index, int64_t *value)
     return lcw_exact_integer(L, index, value) && *value >= 0;
 }
 
-/* Returns the number for a control. Errors: raises what the number must be. */
+/* Returns the number for a control. Errors: raises an error as refuse_number does. */
 static int64_t check_number(lua_State *L, cw_option option, int index)
 {
     cw_option_type type = cw_option_type_of(option);
@@ -242,7 +242,7 @@ static int64_t check_number(lua_State *L, cw_option option, int index)
     return value;
 }
 
-/* Returns how many keys a table has. A table with more keys than its length is no list, or a list with holes. */
+/* Returns the number of keys of a table. A table with more keys than its length is not a list, or a list with holes. */
 static size_t count_keys(lua_State *L, int index)
 {
     size_t count = 0;
@@ -275,7 +275,7 @@ static const char *push_joined(lua_State *L, cw_option option, int index, size_t
         lua_pushstring(L, i == 1 ? "" : ", ");
         lua_rawgeti(L, index, i);
         if (lua_type(L, -1) != LUA_TSTRING)
-            (void)luaL_error(L, "%s: item %d must be a string, not a %s", cw_option_key(option), i,
+            (void)luaL_error(L, "%s must be a list of strings, but item %d is a %s", cw_option_key(option), i,
                              luaL_typename(L, -1));
         item = lua_tolstring(L, -1, &len);
         if (cw_option_check_item(option, item, len) != CW_OK)

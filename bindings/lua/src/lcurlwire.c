@@ -2,7 +2,8 @@
 /* Makes the module curlwire.core: luaopen, and the tables of its functions and types. require "curlwire" loads it. */
 #include "lcurlwire.h"
 
-/* CW_API cannot be used: it hides a function if the core is embedded. */
+/* Exports luaopen_curlwire_core, which Lua looks up. CW_API does not export it: CW_API hides functions if the core is
+ * embedded. */
 #if defined(__GNUC__)
 #define LCW_EXPORT __attribute__((visibility("default")))
 #else
@@ -116,7 +117,7 @@ static void new_type(lua_State *L, const char *type_name, const luaL_Reg *metame
     lua_setfield(L, -2, "__metatable");
 }
 
-/* Makes a type. methods: the table for __index; NULL if metamethods has an __index. */
+/* Makes a type. methods is the table for __index; NULL if metamethods has an __index. */
 static void add_type(lua_State *L, const char *type_name, const luaL_Reg *metamethods, const luaL_Reg *methods)
 {
     new_type(L, type_name, metamethods);
@@ -152,7 +153,8 @@ int luaopen_curlwire_core(lua_State *L)
     add_type(L, LCW_INPUT_STREAM, input_metamethods, input_methods);
     add_socket_type(L, LCW_MESSAGE_WEBSOCKET, message_methods);
     add_socket_type(L, LCW_STREAM_WEBSOCKET, NULL);
-    (void)lcw_state_open(L); /* after the types: the iterator of messages keeps a metatable */
+    /* call this after the types are made: the iterator of messages keeps a metatable */
+    (void)lcw_state_open(L);
     lua_newtable(L);
     lcw_set_functions(L, module_functions);
     lcw_push_web_status_table(L);

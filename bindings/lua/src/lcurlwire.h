@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Declares what the files of the Lua module share, grouped by file. A method checks its arguments, makes one call of the
- * core and converts the result. The rules of the protocol are in the core.
+/* Declares the types and functions that the files of the Lua module share, grouped by file. A method checks its arguments,
+ * makes one call of the core and converts the result. The rules of the protocol are in the core.
  *
- * Thread: a Lua state runs in one thread at a time, so everything here does.
+ * Thread: a Lua state runs in one thread at a time, so all calls here do.
  * Safety: no Lua error (a longjmp) passes through a C frame of the core. Only the poke of lwait.c runs Lua code inside a
  * core call, and it uses a protected call. A protected call also converts each event into Lua values. So an event that
  * was taken is always freed or put back. */
@@ -13,7 +13,7 @@
 
 #include "compat.h"
 
-/* The module exports luaopen_curlwire_core only. */
+/* Hides all functions of the module. Only luaopen_curlwire_core is exported (lcurlwire.c). */
 #if defined(__GNUC__)
 #pragma GCC visibility push(hidden)
 #endif
@@ -34,8 +34,9 @@ typedef struct lcw_state {
     cw_mailbox *mailbox;    /* NULL until the first handler, or curlwire.fd */
     lua_State *main_thread; /* NULL = unknown (5.1, loaded by a coroutine) */
     lcw_wait *waiting;      /* the innermost blocking call */
-    cw_event *undelivered;  /* its handler was not called, for lack of memory; the next dispatch tries again */
-    bool is_handed_over;    /* the handler of the current event was called */
+    /* an event whose handler could not be called without memory; the next dispatch tries again */
+    cw_event *undelivered;
+    bool is_handed_over; /* the handler of the current event was called */
     bool is_dispatching;
     bool is_interrupted; /* Ctrl-C has ended a blocking call */
     bool is_ended;       /* finalized: only finalizers of older objects can still make calls */
@@ -43,14 +44,14 @@ typedef struct lcw_state {
     int anchored_count;  /* sockets in the anchors table */
     int anchors_ref;     /* table: light userdata of an lcw_socket -> its userdata */
     int poke_ref;        /* a Lua function that does nothing */
-    int push_ref;        /* what lcw_push_pusher pushes; pushing a C function allocates in 5.1 */
+    int push_ref;        /* the function of lcw_push_pusher; pushing a C function allocates in 5.1 */
     int next_ref;        /* the iterator that messages returns */
     int deliver_ref;
     int traceback_ref;
 } lcw_state;
 
 typedef struct lcw_socket {
-    cw_socket *s; /* NULL once finalized */
+    cw_socket *s; /* NULL when the socket has been finalized */
     lcw_state *state;
     cw_class socket_class;
     cw_kind message_type; /* control.message_type */
@@ -72,7 +73,7 @@ typedef enum lcw_slot {
     LCW_SLOT_ON_CLOSED
 } lcw_slot;
 
-/* A control or an information object: it refers to its socket. */
+/* A control or an information object, which refers to its socket. */
 typedef struct lcw_view {
     lcw_socket *w;
 } lcw_view;
@@ -105,7 +106,8 @@ void *lcw_check_self(lua_State *L, const char *type_name);
 /* Pushes true if status is CW_OK. Otherwise does what lcw_fail does. */
 int lcw_result(lua_State *L, lcw_socket *w, cw_status status);
 /* Pushes nil, the message and an error object for a failed call, and returns 3. The message comes before the object because
- * assert of Lua 5.1 and ".." accept no object. argument: the index that CW_INVALID_ARGUMENT blames; 0 = none. w may be NULL.
+ * assert of Lua 5.1 and ".." accept no object. argument is the index of the argument that a CW_INVALID_ARGUMENT is about;
+ * 0 = none. w may be NULL.
  * Errors: raises the message if the program made the mistake, or if there is no memory. */
 int lcw_fail(lua_State *L, lcw_socket *w, cw_status status, int argument);
 int lcw_error_tostring(lua_State *L);
@@ -134,8 +136,8 @@ lcw_state *lcw_state_open(lua_State *L);
 /* Returns the state's record; NULL before lcw_state_open. Errors: raises an error at the end of lua_close. */
 lcw_state *lcw_state_get(lua_State *L);
 int lcw_state_gc(lua_State *L);
-/* Sets the handler of a slot to the value at index. socket_index: the index of the socket. Errors: raises an error if the
- * value is not nil and cannot be called. */
+/* Sets the handler of a slot to the value at index. The socket is at socket_index. Errors: raises an error if the value is
+ * not nil and cannot be called. */
 void lcw_set_handler(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slot, int index);
 /* Keeps a socket from being collected as long as one of its handlers may still be called. */
 void lcw_update_anchor(lua_State *L, lcw_socket *w, int socket_index);
@@ -146,7 +148,7 @@ int lcw_fd(lua_State *L);
 /* ---- From lwebsocket.c: the socket, for both classes --------------------------------------------------- */
 
 lcw_socket *lcw_check_socket(lua_State *L, int index);
-/* Pushes a part of the socket, and makes it at the first call. A new part has size_bytes: an lcw_view, then zeros. */
+/* Pushes a part of the socket; the first call makes that part. A new part has size_bytes: an lcw_view, then zeros. */
 void *lcw_push_part(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slot, const char *type_name,
                     size_t size_bytes);
 int lcw_message_websocket(lua_State *L);
@@ -166,7 +168,7 @@ int lcw_websocket_gc(lua_State *L);
 
 /* ---- From lattribute.c: fields of a socket --------------------------------------------------------------- */
 
-/* Upvalue 1 of lcw_websocket_index: the table of the class's methods. */
+/* Upvalue 1 of lcw_websocket_index is the table of the class's methods. */
 int lcw_websocket_index(lua_State *L);
 int lcw_websocket_newindex(lua_State *L);
 int lcw_websocket_tostring(lua_State *L);
@@ -182,7 +184,7 @@ int lcw_websocket_send_nonfinal_frame(lua_State *L);
 /* Pushes a function that converts an event. It takes the event as light userdata, and returns its data, "utf8" or "binary",
  * and is_complete. Call it protected, because it may run out of memory. */
 void lcw_push_pusher(lua_State *L);
-/* Pushes the iterator of messages. A state has one for all its sockets, so that LuaJIT's traces stay valid. */
+/* Pushes the iterator of messages. A state has one iterator for all its sockets, so that LuaJIT's traces stay valid. */
 void lcw_push_next_message(lua_State *L);
 void lcw_push_kind(lua_State *L, cw_kind kind);
 /* Finds the message type of a word: "binary", "utf8" or "text", which means "utf8". Returns false for other words. */
@@ -209,7 +211,7 @@ int lcw_input_gc(lua_State *L);
 int lcw_control_index(lua_State *L);
 int lcw_control_newindex(lua_State *L);
 int lcw_control_tostring(lua_State *L);
-/* Sets the controls that the table at index has, except skipped_key (may be NULL). */
+/* Sets the controls that are keys of the table at index, except skipped_key (may be NULL). */
 void lcw_control_set_all(lua_State *L, lcw_socket *w, int index, const char *skipped_key);
 
 /* ---- From linformation.c: information -------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls handlers. Each Lua state has one mailbox. A socket with a handler is subscribed to it. dispatch takes events from
- * the mailbox and calls the handlers in the calling Lua thread. Called by lattribute.c and by curlwire.dispatch, run and fd.
- * The code here does not interpret messages.
+ * the mailbox and calls the handlers in the calling Lua thread. lattribute.c and curlwire.dispatch, run and fd call this
+ * file. It does not interpret messages.
  *
  * A socket's own table holds its handlers, so a socket and handlers that refer to it are collected together. But while an
  * open socket has a handler, the anchors table keeps the socket, because the handler may still be called. The socket leaves
@@ -20,8 +20,8 @@ enum { MOST_EVENTS_PER_DISPATCH = 1000, SHUTDOWN_MS = 1000, INTERRUPTED_SHUTDOWN
 
 static const char state_key = 0;
 
-/* The number of open states in this process. While the last one closes it is minus the id of the process. The id tells a
- * child of fork(), which inherits the number but not the closing thread, that there is nothing to wait for. */
+/* The number of open states in this process. While the last state closes, the number is minus the id of the process. A
+ * child of fork() inherits the number but not the closing thread. By the id it knows that there is nothing to wait for. */
 static atomic_int open_states;
 
 static void count_state(void)
@@ -38,7 +38,7 @@ static void count_state(void)
     }
 }
 
-/* Counts one state less. The last state shuts the core down: open sockets send their queues and a close frame. */
+/* Counts one state less. After the last state it shuts the core down: open sockets send their queues and a close frame. */
 static void uncount_state(int shutdown_ms)
 {
     int count = atomic_load(&open_states);
@@ -64,8 +64,9 @@ lcw_state *lcw_state_get(lua_State *L)
     lua_rawget(L, LUA_REGISTRYINDEX);
     state = lua_touserdata(L, -1);
     lua_pop(L, 1);
-    if (state != NULL && state->is_ended) /* a socket that is made now would never be finalized */
-        (void)luaL_error(L, "curlwire has ended, because its Lua state is being closed: call it before that");
+    if (state != NULL && state->is_ended) /* Lua would never finalize a socket that is made now */
+        (void)luaL_error(
+            L, "curlwire has ended, because its Lua state is being closed: call curlwire before that");
     return state;
 }
 
@@ -126,7 +127,8 @@ static void drop_mailbox(lcw_state *state)
 }
 
 /* Ends the module at lua_close, after all sockets are finalized. Sockets that were just released may still have to send their
- * queues and close frames, and the process may end right after. So it waits up to 1 s for them, and 20 ms after Ctrl-C. */
+ * queues and close frames, and the process may end right after. So this function waits for them up to 1 s, or 20 ms after
+ * Ctrl-C. */
 int lcw_state_gc(lua_State *L)
 {
     lcw_state *state = luaL_checkudata(L, 1, LCW_STATE);
@@ -258,7 +260,7 @@ static void push_closed_args(lua_State *L, const cw_event *event)
     lua_setfield(L, -2, "was_clean");
 }
 
-/* Calls the handler of an event, which is light userdata. The caller owns the event, and calls this protected. */
+/* Calls the handler of an event, which is light userdata. The caller owns the event, and uses a protected call. */
 static int deliver(lua_State *L)
 {
     const cw_event *event = lua_touserdata(L, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Implements ws.information: facts about the connection, which can only be read. Each access reads them from the core.
- * Called by scripts and by lattribute.c. */
+ * Scripts and lattribute.c call this file. */
 #include <string.h>
 
 #include "lcurlwire.h"
@@ -17,7 +17,7 @@ static void keep_top(lua_State *L, int base)
     lua_settop(L, base + 1);
 }
 
-/* Pushes the text, which may be empty. Errors: raises an error in a child of fork(), where the core gives no text. */
+/* Pushes the text, which may be empty. Errors: raises an error in a child of fork(), where the core returns no text. */
 static const char *push_text(lua_State *L, lcw_socket *w, cw_info info, size_t *len_bytes)
 {
     char small[TEXT_BYTES];

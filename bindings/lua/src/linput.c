@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Implements ws.input_stream of a StreamWebSocket, which reads as a Lua file does. Called by scripts. It keeps the bytes that
- * have come and were not read: about 64 KiB, or as much as the formats of one read need. A read that fails or times out
- * leaves all bytes for the next read, also those that its first formats had taken.
+/* Implements ws.input_stream of a StreamWebSocket, which reads as a Lua file does. Scripts call it. It keeps received bytes
+ * that were not read: about 64 KiB, or as much as the formats of one read need. A read that fails or times out leaves all
+ * bytes for the next read, including the bytes that its first formats had taken.
  *
- * After CW_CLOSED from cw_socket_read the data may be incomplete. A count of bytes means "up to" that many, so it returns
- * the rest, and fails the next time. A line or "a" would look complete, so it fails at once. The bytes stay, and a count of
- * bytes still returns them. */
+ * After CW_CLOSED from cw_socket_read the data may be incomplete. A count of bytes means "up to" that count, so such a read
+ * returns the rest, and the next one fails. A line or "a" would look complete, so that read fails at once. The bytes stay,
+ * and a count of bytes still returns them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +18,8 @@ typedef struct input {
     bool is_closed;
     bool is_at_end;
     bool is_waiting;
-    char *
-        data; /* data[start..end) is here and not yet read; data[mark..start) is what the read that runs took */
+    /* data[start..end) was received and not yet read; the current read has taken data[mark..start). */
+    char *data;
     size_t mark;
     size_t start;
     size_t end;
@@ -34,7 +34,7 @@ void lcw_push_input_stream(lua_State *L, lcw_socket *w, int socket_index)
 static input *check_open(lua_State *L, input *in)
 {
     if (in->is_closed || in->view.w->s == NULL)
-        (void)luaL_error(L, "attempt to use a closed stream: connect a new socket to get another");
+        (void)luaL_error(L, "attempt to use a closed stream: connect a new socket to get another stream");
     if (in->is_waiting)
         (void)luaL_error(L, "the stream is in use by a read that waits: read again after it has returned");
     return in;
@@ -80,13 +80,13 @@ static void reserve(lua_State *L, input *in, size_t tail_bytes)
     room = room * 2 > in->end + tail_bytes ? room * 2 : in->end + tail_bytes;
     data = realloc(in->data, room);
     if (data == NULL)
-        (void)luaL_error(L, "not enough memory to read from the stream: free some, and read again");
+        (void)luaL_error(L, "not enough memory to read from the stream: free memory, and read again");
     in->data = data;
     in->room = room;
 }
 
 /* Waits for bytes and reads them into the buffer, with room for wanted_bytes or 64 KiB, but at most 1 MiB at once. At the
- * end of the stream it reads none. */
+ * end of the stream it reads no bytes. */
 static cw_status fill(lua_State *L, input *in, size_t wanted_bytes, int timeout_ms)
 {
     size_t tail_bytes = wanted_bytes < CHUNK_BYTES ? CHUNK_BYTES : wanted_bytes;
@@ -247,8 +247,8 @@ int lcw_input_read(lua_State *L)
     return read_formats(L, in, 2, lua_gettop(L), CW_TIMEOUT_DEFAULT, &status);
 }
 
-/* The iterator of lines. It waits without a limit, as each iteration does, and raises errors, as io.lines does. Upvalues: the
- * stream, the number of formats, the formats. */
+/* The iterator of lines. It waits without a limit, as each iteration does, and raises errors, as io.lines does. Its upvalues
+ * are the stream, the number of formats, and the formats. */
 static int next_line(lua_State *L)
 {
     input *in = check_open(L, lua_touserdata(L, lua_upvalueindex(1)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sends, receives and iterates over messages, and sends fragments. Called by scripts. The core checks the messages. A received
+/* Sends, receives and iterates over messages, and sends fragments. Scripts call it. The core checks the messages. A received
  * message is copied once, from the event into a Lua string. */
 #include <stdio.h>
 #include <string.h>
@@ -32,12 +32,14 @@ static cw_kind check_kind(lua_State *L, int argument, cw_kind otherwise)
     if (lua_isnoneornil(L, argument))
         return otherwise;
     if (lua_type(L, argument) != LUA_TSTRING || !lcw_find_kind(lua_tostring(L, argument), &kind))
-        (void)luaL_argerror(L, argument,
-                            lua_pushfstring(L, "the type of a message must be \"utf8\" or \"binary\", not %s%s",
-                                            lcw_push_shown(L, argument),
-                                            lua_type(L, argument) == LUA_TNUMBER
-                                                ? "; give a timeout after the type, as in send(data, nil, 5)"
-                                                : ""));
+        (void)luaL_argerror(
+            L, argument,
+            lua_pushfstring(L,
+                            lua_type(L, argument) == LUA_TNUMBER
+                                ? "the type of a message must be \"utf8\" or \"binary\", not %s; give a "
+                                  "timeout after the type, as in send(data, nil, 5)"
+                                : "the type of a message must be \"utf8\" or \"binary\", not %s",
+                            lcw_push_shown(L, argument)));
     return kind;
 }
 
@@ -62,7 +64,7 @@ int lcw_websocket_send(lua_State *L)
     return 1;
 }
 
-/* Returns the number of strings in a list. It is called before the first is sent, so that a wrong item sends nothing.
+/* Returns the number of strings in a list. Call it before the first send, so that a list with a wrong item sends nothing.
  * Errors: raises an argument error if an item is not a string. */
 static size_t check_list(lua_State *L, int argument)
 {
@@ -230,8 +232,8 @@ int lcw_websocket_receive(lua_State *L)
     return push_and_free(L, w, event);
 }
 
-/* Returns the socket at the first argument. It compares the metatable with the upvalue, because luaL_checkudata looks the
- * metatable up by its name, which takes 10 % of the time of a small message. Errors: as check_message_socket. */
+/* Returns the socket that is the first argument. It compares the metatable with the upvalue, because luaL_checkudata looks
+ * the metatable up by its name, which takes 10 % of the time of a small message. Errors: as check_message_socket. */
 static lcw_socket *check_iterated(lua_State *L)
 {
     lcw_socket *w = lua_touserdata(L, 1);
@@ -241,7 +243,7 @@ static lcw_socket *check_iterated(lua_State *L)
     return is_socket && w->s != NULL ? w : check_message_socket(L);
 }
 
-/* The iterator that messages returns. The loop calls it with the socket. */
+/* The iterator that ws:messages() returns. The loop calls it with the socket. */
 static int next_message(lua_State *L)
 {
     lcw_socket *w = check_iterated(L);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Implements ws.output_stream of both classes, which writes as a Lua file does. Called by scripts. It has no buffer: each
+/* Implements ws.output_stream of both classes, which writes as a Lua file does. Scripts call it. It has no buffer: each
  * write joins its arguments and sends them as one message. */
 #include "lcurlwire.h"
 
@@ -18,7 +18,7 @@ static output *check_output(lua_State *L)
     output *out = lcw_check_self(L, LCW_OUTPUT_STREAM);
 
     if (out->is_closed || out->view.w->s == NULL)
-        (void)luaL_error(L, "attempt to use a closed stream: connect a new socket to get another");
+        (void)luaL_error(L, "attempt to use a closed stream: connect a new socket to get another stream");
     return out;
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Lets Ctrl-C end a call that waits in the core. At SIGINT the standard interpreters set a debug hook. It raises
  * "interrupted!" at the next Lua instruction or call, but no Lua runs while the core waits. So the core calls its wait hook
- * every 50 ms and after each signal, and that calls a Lua function that does nothing. There a pending debug hook fires. Its
- * error ends the wait, and lcw_wait_end raises the error again after the core has returned.
+ * (poke) every 50 ms and after each signal, and poke calls a Lua function that does nothing. That call fires a pending debug
+ * hook. The error of the debug hook ends the wait, and lcw_wait_end raises it again after the core has returned.
  *
  * Outside LuaJIT a debug hook belongs to one coroutine, and the interpreters set theirs on the main thread. A call that
- * waits in another coroutine would never see it. So poke lends the coroutine the main thread's hook, if that has the form
- * of theirs: calls, returns and every instruction. The hook stays set on the main thread, which stops too when it runs
- * again. */
+ * waits in another coroutine would never see it. So poke also sets the main thread's hook on the coroutine, if the hook is
+ * of the interpreters' kind: for calls, returns and every instruction. The hook stays set on the main thread, which stops
+ * too when it runs again. */
 #include "lcurlwire.h"
 
 enum { STACK_SLOTS = 16 };

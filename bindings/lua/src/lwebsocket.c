@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Implements the calls of both classes: making, connecting, pinging, closing and collecting a socket. Called by scripts. The
+/* Implements the calls of both classes: making, connecting, pinging, closing and collecting a socket. Scripts call it. The
  * table that is a socket's user value holds its parts (control, information, streams) and its handlers. */
 #include <string.h>
 
@@ -47,7 +47,7 @@ void *lcw_push_part(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slot
     return lua_touserdata(L, -1);
 }
 
-/* ---- Making one ---- */
+/* ---- Making a socket ---- */
 
 static lcw_socket *push_socket(lua_State *L, cw_class socket_class)
 {
@@ -157,7 +157,7 @@ static void refuse_headers(lua_State *L)
            "strings");
 }
 
-/* Adds the header whose name and value are at these indexes. */
+/* Adds a header. The arguments are the indexes of its name and value. */
 static void add_header(lua_State *L, lcw_socket *w, int name, int value)
 {
     if (lua_type(L, name) != LUA_TSTRING || lua_type(L, value) != LUA_TSTRING)
@@ -225,7 +225,7 @@ static void collect(lcw_socket *w)
     cw_socket_set_user(s, NULL);
     if (w->event_mask != 0)
         (void)cw_socket_subscribe(s, NULL, 0);
-    if (w->is_anchored) /* lua_close finalizes it, or a script that found __gc */
+    if (w->is_anchored) /* lua_close finalizes this socket, or a script that found __gc */
         w->state->anchored_count--;
     w->is_anchored = false;
     cw_socket_release(s);
@@ -293,7 +293,8 @@ int lcw_websocket_flush(lua_State *L)
     return lcw_result(L, w, status);
 }
 
-/* Calls a function, and writes the small messages that it sends together. If it failed, raises its error afterwards. */
+/* Calls a function, and writes the small messages that it sends together. If the function failed, raises its error
+ * afterwards. */
 int lcw_websocket_batch(lua_State *L)
 {
     lcw_socket *w = lcw_check_socket(L, 1);
@@ -326,9 +327,10 @@ int lcw_websocket_close(lua_State *L)
     if (!lua_isnoneornil(L, 2)) {
         luaL_checktype(L, 2, LUA_TNUMBER);
         if (!lcw_exact_integer(L, 2, &code) || code < 0 || code > UINT16_MAX)
-            return luaL_argerror(
-                L, 2,
-                lua_pushfstring(L, "%s is no close code to send: use " CW_CLOSE_CODES, lcw_push_shown(L, 2)));
+            return luaL_argerror(L, 2,
+                                 lua_pushfstring(L,
+                                                 "%s is not a close code that may be sent: use " CW_CLOSE_CODES,
+                                                 lcw_push_shown(L, 2)));
     }
     if (!lua_isnoneornil(L, 3)) {
         luaL_checktype(L, 3, LUA_TSTRING);
@@ -376,7 +378,7 @@ int lcw_websocket_scope_end(lua_State *L)
 
     (void)cw_socket_close(w->s, has_failed ? CLOSE_INTERNAL_ERROR : CLOSE_NORMAL, "", 0);
     status = wait_closed(L, w, CW_TIMEOUT_NEVER);
-    if (status != CW_CLOSED || has_failed) /* must not replace the error that leaves the scope */
+    if (status != CW_CLOSED || has_failed) /* a second error would replace the error that leaves the scope */
         return 0;
     (void)lcw_fail(L, w, status, 0);
     return lua_error(L);

@@ -23,8 +23,8 @@ libcurl_version: str
 is_main_interpreter: bool
 
 class WebErrorStatus(IntEnum):
-    """The reason of a failure. Names and numbers are those of Windows.Web; HTTP statuses keep their own
-    numbers.
+    """The reason of a failure. Names and numbers are the same as in Windows.Web. HTTP statuses keep their
+    own numbers.
     """
 
     UNKNOWN = 0
@@ -118,8 +118,8 @@ class _Control:
     default 10.
     """
     ping_interval: float | None
-    """Time between two keepalive pings, and from the last data to a ping; 0: no pings. Seconds, default 20;
-    None = no pings.
+    """A keepalive ping is sent this long after the last ping or the last data; 0: no pings. Seconds, default
+    20; None = no pings.
     """
     ping_timeout: float | None
     """If nothing arrives for this long after a keepalive ping, the connection counts as lost. Seconds,
@@ -175,9 +175,9 @@ class _Control:
     15.
     """
     server_no_context_takeover: bool
-    """Whether the server must compress each message without reference to earlier ones. Default False."""
+    """Whether the server must compress each message without reference to earlier messages. Default False."""
     client_no_context_takeover: bool
-    """Whether curlwire compresses each message without reference to earlier ones. Default False."""
+    """Whether curlwire compresses each message without reference to earlier messages. Default False."""
     compression_threshold: int
     """Messages of fewer bytes are sent uncompressed. Bytes, default 128."""
     frame_size: int | None
@@ -256,7 +256,7 @@ class WebSocket:
     """
     @property
     def uri(self) -> str | None:
-        """The URI that was passed to connect(); None before. Any thread may read it."""
+        """The URI that was passed to connect(), or None. Any thread may read it."""
     @property
     def _public_uri(self) -> str | None:
         """The URI without user name, password and query, for logs; None before connect()."""
@@ -270,10 +270,10 @@ class WebSocket:
         """
     @property
     def local_address(self) -> str | None:
-        """The local end of the connection as 'address:port'; None before it. Any thread may read it."""
+        """The local end of the connection as 'address:port'; None before connecting. Any thread may read it."""
     @property
     def remote_address(self) -> str | None:
-        """The remote end of the connection, or the proxy's, as 'address:port'; None before it. Any thread
+        """The address of the server, or of the proxy, as 'address:port'; None before connecting. Any thread
         may read it.
         """
     @property
@@ -295,8 +295,8 @@ class WebSocket:
         """The state: 'new', 'connecting', 'open', 'closing' or 'closed'. Any thread may read it."""
     @property
     def close_code(self) -> int | None:
-        """The peer's close code, an int; None before the end. 1005 if the peer gave no code, 1006 if the
-        connection was lost. Any thread may read it.
+        """The peer's close code, an int; None before the connection has ended. 1005 if the peer gave no
+        code, 1006 if the connection was lost. Any thread may read it.
         """
     @property
     def close_reason(self) -> str:
@@ -309,9 +309,9 @@ class WebSocket:
         """The options of this socket, as attributes. Any thread may use it."""
     @property
     def on_closed(self) -> Callable[[Self, ClosedEventArgs], object] | None:
-        """The handler for the end, f(ws, args), or None. args is a ClosedEventArgs. The dispatcher thread
-        calls it once, also if it is set after the end. An open socket with a handler stays alive until
-        then. Any thread may set it.
+        """The handler for the end of the connection, f(ws, args), or None. args is a ClosedEventArgs. The
+        dispatcher thread calls the handler once, even if it is set after that end. An open socket with a
+        handler stays alive until that call. Any thread may set the handler.
         """
     @on_closed.setter
     def on_closed(self, value: Callable[[Self, ClosedEventArgs], object] | None) -> None: ...
@@ -336,47 +336,48 @@ class WebSocket:
         """Sets a header of the opening handshake and replaces all headers of that name.
 
         name: a str. value: a str; '' removes the header.
-        Raises ArgumentError for a header that the WebSocket protocol sets, for control characters, for
-        a value over 256 KiB, and for more than 512 KiB of headers. Raises StateError after connect()
-        has begun. Does not block. Any thread may call it.
+        Raises ArgumentError for a header that the WebSocket protocol sets, and for control characters.
+        Also raises it for a value over 256 KiB, and for more than 512 KiB of headers. Raises StateError
+        after connect() has begun. Does not block. Any thread may call it.
         """
     def add_request_header(self, name: str, value: str) -> None:
         """Adds a header to the opening handshake and keeps others of the same name.
 
         name: a str. value: a str; '' sends an empty header.
-        Raises as set_request_header() does. Raises ArgumentError also for a second header that a request
-        may have only once: Host, Origin, Authorization, Cookie, User-Agent and a few more.
+        Raises as set_request_header() does. It also raises ArgumentError for a second header of a name
+        that a request may have only once. Examples: Host, Origin, Authorization, Cookie, User-Agent.
         Does not block. Any thread may call it.
         """
     def ping(self, timeout: _Timeout = ...) -> float:
         """Sends a ping, waits for its pong, and returns the round-trip time in seconds, a float.
 
         timeout: seconds. None = no limit; the default is control.ping_timeout.
-        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the pong has come. Any
-        thread may call it, also several threads at once.
+        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the pong has arrived. Any
+        number of threads may call it at the same time.
         """
     def flush(self, timeout: _Timeout = ...) -> None:
         """Waits until the kernel has taken all messages that were sent.
 
         timeout: seconds without progress. None = no limit; the default is control.send_timeout.
-        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until then. Any
-        thread may call it.
+        Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the kernel has taken the
+        messages. Any thread may call it.
         """
     def batch(self) -> Batch:
         """Returns a Batch, a context manager that writes small messages together.
 
-        It applies to all messages that are sent during its block, also by other threads.
+        The batch applies to all messages that any thread sends during its block.
         Raises nothing itself. Entering the block raises ConnectionClosed or StateError. Leaving it
         raises as flush() does, and blocks. Any thread may call it.
         """
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Begins the closing handshake and returns at once. wait_closed() waits for the end.
+        """Begins the closing handshake and returns at once. wait_closed() waits for the end of
+        the connection.
 
         code: an int, 1000-1003, 1007-1014, 3000-4999, or 1005 for none. The default is 1000.
         reason: a str of at most 123 bytes of UTF-8. The default is ''.
         Calls that wait in other threads raise ConnectionClosed. A second close() does nothing.
         Raises ArgumentError for a code or reason that may not be sent.
-        Does not block. Any thread may call it, also a handler.
+        Does not block. Any thread and any handler may call it.
         """
     def wait_closed(self, timeout: float | None = None) -> None:
         """Waits until the connection has ended.
@@ -386,12 +387,12 @@ class WebSocket:
         handshake.
         timeout: seconds. The default is None, no limit.
         Raises WebSocketTimeout after timeout, and ConnectionClosed if sent messages did not reach the
-        server. Blocks until the end. Any thread may call it.
+        server. Blocks until the connection has ended. Any thread may call it.
         """
     def abort(self) -> None:
         """Drops the connection at once, without a closing handshake.
 
-        Raises nothing. Does not block. Any thread may call it, also a handler.
+        Raises nothing. Does not block. Any thread and any handler may call it.
         """
     def run_forever(self) -> None:
         """Waits until this socket has ended and its on_closed has returned.
@@ -417,9 +418,10 @@ class MessageWebSocket(WebSocket):
     """A WebSocket that sends and receives whole messages.
 
     control: the options as keywords, as in MessageWebSocket(receive_timeout=5).
-    Iteration returns the messages as recv(timeout=None) does. It ends without an exception after
-    our own close(), and after the server has closed between two messages with 1000, 1001 or no
-    code. Every other end raises ConnectionClosed. Any thread may call any method.
+    Iteration returns the messages as recv(timeout=None) does. Iteration ends without an
+    exception after this program's close(). It also ends so when the server closes with code 1000,
+    1001 or none, unless that is in the middle of a message. Every other end of the connection
+    raises ConnectionClosed. Any thread may call any method.
     """
     def __init__(self, **control: Unpack[MessageControl]) -> None: ...
     @property
@@ -443,7 +445,7 @@ class MessageWebSocket(WebSocket):
         Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for a str with lone
         surrogates. If a part of the message is sent already, a timeout drops the connection and raises
         ConnectionClosed. Blocks until the kernel has taken the whole message.
-        Any thread may call it, also a handler.
+        Any thread and any handler may call it.
         """
     @overload
     def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True) -> str | bytes:
@@ -452,7 +454,7 @@ class MessageWebSocket(WebSocket):
         timeout: seconds. None = no limit; the default is control.receive_timeout.
         copy: a bool, default True. False returns a MessageBuffer, which does not copy the message.
         Raises WebSocketTimeout, ConnectionClosed, and StateError if the socket is not connected or
-        on_message_received is set. Blocks until a message has come. Any thread may call it.
+        on_message_received is set. Blocks until a message has arrived. Any thread may call it.
         """
     @overload
     def recv(self, timeout: _Timeout = ..., *, copy: Literal[False]) -> MessageBuffer: ...
@@ -467,7 +469,7 @@ class MessageWebSocket(WebSocket):
         control.send_timeout.
         Raises as send() does, and every exception of the iterable. The attribute sent_count of the
         exception is the number of messages that were sent. Blocks until the kernel has taken all
-        messages. Any thread may call it, also a handler.
+        messages. Any thread and any handler may call it.
         """
     def recv_into(self, buffer: WriteableBuffer, timeout: _Timeout = ...) -> int:
         """Receives the next message into a buffer and returns its size in bytes, an int.
@@ -477,7 +479,7 @@ class MessageWebSocket(WebSocket):
         timeout: seconds. None = no limit; the default is control.receive_timeout.
         Raises as recv() does, and ArgumentError if the message does not fit. Such a message stays the
         next one. After an exception the content of the buffer is undefined.
-        Blocks until a message has come. Any thread may call it.
+        Blocks until a message has arrived. Any thread may call it.
         """
     def send_final_frame(self, data: str | ReadableBuffer) -> int:
         """Sends the last frame of a message and returns its size in bytes, an int.
@@ -487,7 +489,7 @@ class MessageWebSocket(WebSocket):
         Raises and blocks as send() does with control.send_timeout. Any thread may call it.
         """
     def send_nonfinal_frame(self, data: str | ReadableBuffer) -> int:
-        """Sends a frame of a message, but not its last one, and returns its size in bytes, an int.
+        """Sends a frame of a message, but not its last frame, and returns its size in bytes, an int.
 
         data: a str, which is sent as UTF-8, or a bytes-like object. control.message_type is the type
         of the message. send() raises StateError until send_final_frame() has ended the message.
@@ -501,7 +503,7 @@ class StreamWebSocket(WebSocket):
     """A WebSocket that carries a stream of bytes through input_stream and output_stream.
 
     control: the options as keywords, as in StreamWebSocket(receive_timeout=5).
-    It uses the same memory for any number of bytes. Any thread may call any method.
+    The stream uses the same memory for any number of bytes. Any thread may call any method.
     """
     def __init__(self, **control: Unpack[Control]) -> None: ...
     @property

@@ -12,8 +12,8 @@ class Batch:
     """A block in which the socket holds small messages back and writes them with one system call.
 
     The socket writes them when they fill 32 KiB, when a call waits to receive, and at the end of the block. The
-    end of the block waits until the kernel has taken them all. With framing="curl" the socket holds nothing
-    back.
+    end of the block waits until the kernel has taken all of them. With framing="curl" the socket holds no
+    message back.
     """
 
     __slots__ = ("_socket",)
@@ -34,7 +34,7 @@ class Batch:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Ends the batch and writes its messages, also if an exception leaves the block.
+        """Ends the batch and writes its messages, even if an exception leaves the block.
 
         Raises ConnectionClosed, and WebSocketTimeout after control.send_timeout without progress. Raises
         nothing if an exception leaves the block. Blocks until the kernel has taken the messages. Any thread may

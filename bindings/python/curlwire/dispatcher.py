@@ -26,8 +26,8 @@ from curlwire import _core
 from curlwire._core import WebSocket
 from curlwire.errors import StateError
 
-# At the interpreter's exit, running handlers get this many seconds to return, and then closing handshakes get
-# as many. Sending queued messages may take longer, as long as it makes progress.
+# At the interpreter's exit, running handlers get this many seconds to return. Then closing handshakes get as
+# many. Queued messages may take longer, as long as the kernel accepts bytes.
 _EXIT_SECONDS = 1.0
 # run_forever() checks the sockets at least this often, because changed() may fail when memory runs out.
 _LOOK_SECONDS = 1.0

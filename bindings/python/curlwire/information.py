@@ -93,7 +93,7 @@ class Information:
 
     @property
     def uri(self) -> str | None:
-        """The URI that was passed to connect(); None before."""
+        """The URI that was passed to connect(), or None."""
         return self._socket.uri
 
     @property
@@ -108,12 +108,12 @@ class Information:
 
     @property
     def local_address(self) -> str | None:
-        """The local end of the connection as "address:port"; None before it."""
+        """The local end of the connection as "address:port"; None before connecting."""
         return self._socket.local_address
 
     @property
     def remote_address(self) -> str | None:
-        """The remote end of the connection, or the proxy's, as "address:port"; None before it."""
+        """The address of the server, or of the proxy, as "address:port"; None before connecting."""
         return self._socket.remote_address
 
     @property

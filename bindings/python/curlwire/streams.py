@@ -45,7 +45,7 @@ class _Stream(io.RawIOBase):
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise ValueError("I/O operation on a closed stream; take a new one from the socket")
+            raise ValueError("I/O operation on a closed stream; take a new stream from the socket")
 
 
 class InputStream(_Stream):
@@ -63,10 +63,10 @@ class InputStream(_Stream):
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Reads bytes into a buffer and returns their number, an int; 0 at the end of the stream.
 
-        The stream ends after our own close(), and after the server has closed between two messages with 1000 or
-        no code. After every other end, when all bytes have been read, it raises ConnectionClosed, because the
-        transfer may be incomplete. Raises WebSocketTimeout after control.receive_timeout.
-        Blocks until bytes have come. Any thread may call it, one at a time.
+        The stream ends after this program's close(). It also ends when the server closes with code 1000 or
+        none, unless that is in the middle of a message. After every other end, when all bytes have been read,
+        it raises ConnectionClosed, because the transfer may be incomplete. Raises WebSocketTimeout after
+        control.receive_timeout. Blocks until bytes have arrived. Any thread may call it, one at a time.
         """
         self._check_open()
         return self._socket._read_into(buffer)
@@ -75,7 +75,7 @@ class InputStream(_Stream):
         """Reads and returns all bytes up to the end of the stream.
 
         Raises as readinto() does. After an exception, the next read returns the received bytes again.
-        Blocks until the end. Any thread may call it, one at a time.
+        Blocks until the end of the stream. Any thread may call it, one at a time.
         """
         chunks: list[bytes] = []
         try:
@@ -120,7 +120,7 @@ class OutputStream(_Stream):
     def flush(self) -> None:
         """Waits until the kernel has taken all messages that were sent.
 
-        Raises as ws.flush() does. Blocks until then. Any thread may call it.
+        Raises and blocks as ws.flush() does. Any thread may call it.
         """
         self._check_open()
         self._socket.flush()

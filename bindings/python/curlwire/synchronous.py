@@ -34,7 +34,7 @@ def refuse_await(name: str, frame: FrameType) -> None:
         owner = "curlwire" if name == "connect" else "ws"
         raise TypeError(
             f"{name}() is synchronous and cannot be awaited: leave out 'await'. It blocks its thread; in an "
-            f"event loop call it in another one: await asyncio.to_thread({owner}.{name}, ...)"
+            f"event loop, call it in another thread: await asyncio.to_thread({owner}.{name}, ...)"
         )
 
 
@@ -45,7 +45,7 @@ def check_call(name: str) -> None:
 
 def _refuse(handler: object, what: str, instead: str) -> NoReturn:
     name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
-    raise TypeError(f"a handler must be a plain function f(ws, args); {name} {what}. {instead}")
+    raise TypeError(f"cannot use {name} as a handler f(ws, args), because it {what}. {instead}")
 
 
 _FROM_A_PLAIN_ONE = (

@@ -22,12 +22,13 @@ static bool begin_close(websocket *ws, int code, const char *reason, size_t len_
 
 const char close_doc[] =
     "close($self, /, code=1000, reason='')\n--\n\n"
-    "Begins the closing handshake and returns at once. wait_closed() waits for the end.\n\n"
+    "Begins the closing handshake and returns at once. wait_closed() waits for the end of\n"
+    "the connection.\n\n"
     "code: an int, " CW_CLOSE_CODES ". The default is 1000.\n"
     "reason: a str of at most 123 bytes of UTF-8. The default is ''.\n"
     "Calls that wait in other threads raise ConnectionClosed. A second close() does nothing.\n"
     "Raises ArgumentError for a code or reason that may not be sent.\n"
-    "Does not block. Any thread may call it, also a handler.";
+    "Does not block. Any thread and any handler may call it.";
 
 PyObject *websocket_close(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -69,7 +70,7 @@ const char wait_closed_doc[] =
     "handshake.\n"
     "timeout: seconds. The default is None, no limit.\n"
     "Raises WebSocketTimeout after timeout, and ConnectionClosed if sent messages did not reach the\n"
-    "server. Blocks until the end. Any thread may call it.";
+    "server. Blocks until the connection has ended. Any thread may call it.";
 
 PyObject *websocket_wait_closed(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -83,7 +84,7 @@ PyObject *websocket_wait_closed(PyObject *self, PyObject *const *args, Py_ssize_
 
 const char abort_doc[] = "abort($self, /)\n--\n\n"
                          "Drops the connection at once, without a closing handshake.\n\n"
-                         "Raises nothing. Does not block. Any thread may call it, also a handler.";
+                         "Raises nothing. Does not block. Any thread and any handler may call it.";
 
 PyObject *websocket_abort(PyObject *self, PyObject *Py_UNUSED(none))
 {
@@ -116,7 +117,7 @@ PyObject *websocket_run_forever(PyObject *self, PyObject *Py_UNUSED(none))
 
 const char exit_doc[] =
     "__exit__($self, exc_type, exc_value, traceback, /)\n--\n\n"
-    "Closes the socket and waits for the end.\n\n"
+    "Closes the socket and waits for the end of the connection.\n\n"
     "The close code is 1011 if an exception other than GeneratorExit leaves the block, else 1000.\n"
     "Raises ConnectionClosed if sent messages did not reach the server. If an exception leaves the\n"
     "block, it gets a note about that instead. Blocks as wait_closed() does. Any thread may call it.";

@@ -75,16 +75,16 @@ const char set_request_header_doc[] =
     "set_request_header($self, /, name, value)\n--\n\n"
     "Sets a header of the opening handshake and replaces all headers of that name.\n\n"
     "name: a str. value: a str; '' removes the header.\n"
-    "Raises ArgumentError for a header that the WebSocket protocol sets, for control characters, for\n"
-    "a value over 256 KiB, and for more than 512 KiB of headers. Raises StateError after connect()\n"
-    "has begun. Does not block. Any thread may call it.";
+    "Raises ArgumentError for a header that the WebSocket protocol sets, and for control characters.\n"
+    "Also raises it for a value over 256 KiB, and for more than 512 KiB of headers. Raises StateError\n"
+    "after connect() has begun. Does not block. Any thread may call it.";
 
 const char add_request_header_doc[] =
     "add_request_header($self, /, name, value)\n--\n\n"
     "Adds a header to the opening handshake and keeps others of the same name.\n\n"
     "name: a str. value: a str; '' sends an empty header.\n"
-    "Raises as set_request_header() does. Raises ArgumentError also for a second header that a request\n"
-    "may have only once: Host, Origin, Authorization, Cookie, User-Agent and a few more.\n"
+    "Raises as set_request_header() does. It also raises ArgumentError for a second header of a name\n"
+    "that a request may have only once. Examples: Host, Origin, Authorization, Cookie, User-Agent.\n"
     "Does not block. Any thread may call it.";
 
 typedef cw_status (*give_header)(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,

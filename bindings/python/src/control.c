@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The type of ws.control, whose attributes and docstrings come from the core's table of controls. The constructors set controls
- * through it too. */
+/* The type of ws.control, whose attributes and docstrings come from the core's table of controls. The constructors use it
+ * to set controls. */
 #include "state.h"
 
 #include <stdio.h>
@@ -260,7 +260,7 @@ static int set_bytes(websocket *ws, cw_option option, PyObject *value)
     return result;
 }
 
-/* Checks one item of a list. The core gets all items joined by commas, so it could not tell an item that contains a comma. */
+/* Checks one item of a list. The core gets all items joined by commas, so it cannot detect a comma inside an item. */
 static bool check_item(websocket *ws, cw_option option, PyObject *item)
 {
     const char *text;
@@ -357,7 +357,7 @@ bool control_set_all(websocket *ws, PyObject *keywords)
     return true;
 }
 
-/* Replaces an AttributeError about an unknown name by one that lists the names of all controls. */
+/* Replaces an AttributeError about an unknown name by an AttributeError that lists the names of all controls. */
 static void explain_missing(PyObject *self, PyObject *name)
 {
     cw_class socket_class = cw_socket_class(((control *)self)->ws->socket);
@@ -384,8 +384,8 @@ static int control_setattro(PyObject *self, PyObject *name, PyObject *value)
     return result;
 }
 
-/* Returns the value of a control as repr shows it. Of subprotocols and bytes it shows only the number, because they may be
- * secret: some servers take a token as a subprotocol, and bytes may be a key. */
+/* Returns the value of a control as repr shows it. For subprotocols and bytes it shows only their number, because they may
+ * be secret. Some servers take a token as a subprotocol, and bytes may be a key. */
 static PyObject *shown_value(PyObject *self, cw_option option)
 {
     PyObject *value = get_member(self, (void *)(intptr_t)option);
@@ -423,7 +423,7 @@ static PyObject *control_repr(PyObject *self)
     PyObject *result = text != NULL ? PyUnicode_FromFormat("%U>", text) : NULL;
     Py_XDECREF(text);
     if (result == NULL &&
-        PyErr_ExceptionMatches(PyExc_RuntimeError)) { /* the StateError in a child after fork() */
+        PyErr_ExceptionMatches(PyExc_RuntimeError)) { /* this is the StateError in a child after fork() */
         PyErr_Clear();
         return PyUnicode_FromString("<the control of a socket of the parent process>");
     }

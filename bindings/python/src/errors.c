@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Turns failed calls of the core into exceptions, and makes calls that wait. These release the GIL and run signal handlers. All
- * files from convert.c on use this one. curlwire/errors.py decides which exception class belongs to which status. */
+/* Turns failed calls of the core into exceptions. It also makes calls that wait, which release the GIL and run signal
+ * handlers. All files from convert.c on use this file. curlwire/errors.py decides which exception class belongs to which
+ * status. */
 #include "state.h"
 
 #include <string.h>
@@ -143,7 +144,7 @@ static const char *limit_hint(websocket *ws)
 
 static PyObject *raise_as(module_state *state, websocket *ws, cw_status status, const char *name)
 {
-    if (PyErr_Occurred()) /* a signal handler has raised, and so the call failed */
+    if (PyErr_Occurred()) /* a signal handler has raised, which ended the call */
         return NULL;
     if (status == CW_NO_MEMORY)
         return PyErr_NoMemory();

@@ -49,7 +49,7 @@ bool websocket_has_handlers(websocket *ws)
 }
 
 /* Makes the socket hold a reference to itself, or drops that reference. One lock covers the check and the change. So if
- * two threads call this, the last one sees the changes of both. */
+ * two threads call this function, the last call sees the changes of both. */
 static void keep(websocket *ws, bool may_be_wanted)
 {
     fields_lock();
@@ -76,8 +76,8 @@ void websocket_tell_change(websocket *ws)
     Py_XDECREF(result);
 }
 
-/* Stores a handler, or NULL, and returns the old one. A message handler that is removed is also kept in retired_handler,
- * because the dispatcher may have taken a message for it already. */
+/* Stores a handler, or NULL, and returns the old handler. It also keeps a removed message handler in retired_handler, because
+ * the dispatcher may have taken a message for that handler already. */
 static PyObject *store(websocket *ws, handler_index index, PyObject *handler)
 {
     PyObject *retired = NULL;
@@ -121,8 +121,8 @@ static cw_status subscribe(websocket *ws, mailbox *m)
     return status;
 }
 
-/* Asks the dispatcher to call on_closed if it was set after the closed event had come. Returns -1 with an exception set if
- * that fails. */
+/* Asks the dispatcher to call on_closed if it was set after the closed event had been taken. Returns -1 with an exception
+ * set if that fails. */
 static int call_late(websocket *ws, mailbox *m)
 {
     fields_lock();
@@ -157,7 +157,8 @@ static int follow_handlers(websocket *ws)
 static bool check_handler(websocket *ws, PyObject *value)
 {
     if (!PyCallable_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "a handler must be callable as f(ws, args), or None; not %R",
+        PyErr_Format(PyExc_TypeError,
+                     "cannot set the handler: it must be callable as f(ws, args), or None, not %R",
                      Py_TYPE(value));
         return false;
     }
@@ -177,7 +178,7 @@ int websocket_set_handler(websocket *ws, handler_index index, PyObject *value)
         return 0;
     PyObject *old = store(ws, index, value);
     int result = follow_handlers(ws);
-    if (result < 0 && ws->handlers[index] == value) /* unless another thread has set one since */
+    if (result < 0 && ws->handlers[index] == value) /* otherwise another thread has set a handler since */
         Py_XDECREF(store(ws, index, old));
     Py_XDECREF(old);
     websocket_update_keeping(ws);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Getters of the attributes that describe a connection and its end. websocket.c lists them. The object ws.information, which is
- * written in Python, has them too. */
+/* Attributes that describe a connection and its end: the functions that return them. websocket.c lists the attributes. The
+ * object ws.information, which is written in Python, has them too. */
 #include "state.h"
 
 #include <string.h>
@@ -50,7 +50,7 @@ PyObject *information_parse_headers(PyObject *Py_UNUSED(module), PyObject *lines
 {
     Py_ssize_t len = 0;
     const char *at =
-        PyUnicode_AsUTF8AndSize(lines, &len); /* UTF-8 keeps the ASCII that separates names and values */
+        PyUnicode_AsUTF8AndSize(lines, &len); /* the colons and line ends between names and values are ASCII */
     PyObject *pairs = at != NULL ? PyList_New(0) : NULL;
     const char *end = at != NULL ? at + len : NULL;
     cw_header header;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The type Mailbox: a cw_mailbox and the dispatcher thread, which takes its events in dispatch.c. curlwire/dispatcher.py
- * decides when the thread starts and ends. This file starts the thread without the module threading, because gevent and
- * eventlet replace its threads by greenlets, and a greenlet that waits in C stops all the others. */
+ * decides when the thread starts and ends. This file starts the thread without the module threading. gevent and eventlet
+ * replace the threads of that module by greenlets, and a greenlet that waits in C stops all other greenlets. */
 #include "state.h"
 
 /* The value of PYTHREAD_INVALID_THREAD_ID, which the limited API lacks */
@@ -88,8 +88,8 @@ static PyObject *mailbox_start(PyObject *self, PyObject *run)
     Py_DECREF(run);
     atomic_store(&m->is_started, false);
     return raise_system(m->state,
-                        "cannot start the thread that calls the handlers; end other threads, or raise "
-                        "their limit (ulimit -u)");
+                        "cannot start the dispatcher thread, which calls the handlers: end other threads, "
+                        "or raise the limit on threads (ulimit -u)");
 }
 
 static PyObject *mailbox_is_own_thread(PyObject *self, PyObject *Py_UNUSED(none))

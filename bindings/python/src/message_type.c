@@ -20,7 +20,7 @@ PyDoc_STRVAR(send_doc,
              "Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for a str with lone\n"
              "surrogates. If a part of the message is sent already, a timeout drops the connection and raises\n"
              "ConnectionClosed. Blocks until the kernel has taken the whole message.\n"
-             "Any thread may call it, also a handler.");
+             "Any thread and any handler may call it.");
 
 static PyObject *message_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -70,8 +70,8 @@ static bool batch_gather(websocket *ws, batch *b, PyObject *iterator)
     return true;
 }
 
-/* Sends the batch. Returns false with an exception set if that fails, or if an exception was set before; it still sends then.
- * */
+/* Sends the batch, even if an exception is set. Returns false with an exception set if the send fails, or if an exception
+ * was set before. */
 static bool batch_send(websocket *ws, batch *b, int timeout_ms, size_t *sent_count)
 {
     PyObject *type, *value, *traceback;
@@ -111,7 +111,7 @@ static void tell_sent_count(size_t sent_count)
     PyErr_NormalizeException(&type, &value, &traceback);
     PyObject *number = PyLong_FromSize_t(sent_count);
     if (number == NULL || value == NULL || PyObject_SetAttrString(value, "sent_count", number) < 0)
-        PyErr_Clear(); /* this exception takes no attributes */
+        PyErr_Clear(); /* an exception of this class has no room for attributes */
     Py_XDECREF(number);
     PyErr_Restore(type, value, traceback);
 }
@@ -125,7 +125,7 @@ PyDoc_STRVAR(send_many_doc,
              "control.send_timeout.\n"
              "Raises as send() does, and every exception of the iterable. The attribute sent_count of the\n"
              "exception is the number of messages that were sent. Blocks until the kernel has taken all\n"
-             "messages. Any thread may call it, also a handler.");
+             "messages. Any thread and any handler may call it.");
 
 static PyObject *message_send_many(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -163,7 +163,7 @@ static void raise_receive(websocket *ws, cw_status status)
 {
     if (status == CW_INVALID_STATE && ws->handlers[HANDLER_MESSAGE] != NULL)
         raise_state(ws->state,
-                    "messages go to on_message_received; set it to None before you receive yourself");
+                    "on_message_received gets the messages; set it to None before you receive them yourself");
     else
         raise_status(ws->state, ws, status);
 }
@@ -226,7 +226,7 @@ static PyObject *receive_value(websocket *ws, int timeout_ms, cw_status *status)
 {
     size_t coming_bytes = 0;
     cw_event *e = receive(ws, timeout_ms, &coming_bytes, status);
-    if (e == NULL && *status == CW_OK) { /* a large message has begun */
+    if (e == NULL && *status == CW_OK) { /* a large message has begun to arrive */
         PyObject *value = receive_large(ws, coming_bytes, timeout_ms, status);
         if (value != NULL || PyErr_Occurred())
             return value;
@@ -249,7 +249,7 @@ PyDoc_STRVAR(
     "timeout: seconds. None = no limit; the default is control.receive_timeout.\n"
     "copy: a bool, default True. False returns a MessageBuffer, which does not copy the message.\n"
     "Raises WebSocketTimeout, ConnectionClosed, and StateError if the socket is not connected or\n"
-    "on_message_received is set. Blocks until a message has come. Any thread may call it.");
+    "on_message_received is set. Blocks until a message has arrived. Any thread may call it.");
 
 static PyObject *message_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -282,7 +282,7 @@ PyDoc_STRVAR(recv_into_doc,
              "timeout: seconds. None = no limit; the default is control.receive_timeout.\n"
              "Raises as recv() does, and ArgumentError if the message does not fit. Such a message stays the\n"
              "next one. After an exception the content of the buffer is undefined.\n"
-             "Blocks until a message has come. Any thread may call it.");
+             "Blocks until a message has arrived. Any thread may call it.");
 
 static PyObject *message_recv_into(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -378,7 +378,7 @@ static PyObject *send_final_frame(PyObject *self, PyObject *const *args, Py_ssiz
 
 PyDoc_STRVAR(send_nonfinal_frame_doc,
              "send_nonfinal_frame($self, /, data)\n--\n\n"
-             "Sends a frame of a message, but not its last one, and returns its size in bytes, an int.\n\n"
+             "Sends a frame of a message, but not its last frame, and returns its size in bytes, an int.\n\n"
              "data: a str, which is sent as UTF-8, or a bytes-like object. control.message_type is the type\n"
              "of the message. send() raises StateError until send_final_frame() has ended the message.\n"
              "Raises and blocks as send() does with control.send_timeout. Any thread may call it.");
@@ -425,9 +425,10 @@ PyDoc_STRVAR(message_doc,
              "MessageWebSocket(**control)\n--\n\n"
              "A WebSocket that sends and receives whole messages.\n\n"
              "control: the options as keywords, as in MessageWebSocket(receive_timeout=5).\n"
-             "Iteration returns the messages as recv(timeout=None) does. It ends without an exception after\n"
-             "our own close(), and after the server has closed between two messages with 1000, 1001 or no\n"
-             "code. Every other end raises ConnectionClosed. Any thread may call any method.");
+             "Iteration returns the messages as recv(timeout=None) does. Iteration ends without an\n"
+             "exception after this program's close(). It also ends so when the server closes with code 1000,\n"
+             "1001 or none, unless that is in the middle of a message. Every other end of the connection\n"
+             "raises ConnectionClosed. Any thread may call any method.");
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)message_doc},
                               {Py_tp_new, SLOT(message_new)},

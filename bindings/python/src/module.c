@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The extension module curlwire._core: its enumerations and functions. The other files add the types. The package passes its
- * Python helpers through bind(). No other file calls this one. */
+ * Python helpers through bind(). No other file calls this file. */
 #include "state.h"
 
 #include <ctype.h>
@@ -227,11 +227,10 @@ static int module_exec(PyObject *module)
     module_state *state = PyModule_GetState(module);
     bool is_good =
         find_main_thread(state) &&
-        add_enum(
-            module, state, ENUM_WEB_STATUS, "WebErrorStatus",
-            "The reason of a failure. Names and numbers are those of Windows.Web; HTTP statuses keep their "
-            "own numbers.",
-            web_status_pairs()) &&
+        add_enum(module, state, ENUM_WEB_STATUS, "WebErrorStatus",
+                 "The reason of a failure. Names and numbers are the same as in Windows.Web. HTTP statuses "
+                 "keep their own numbers.",
+                 web_status_pairs()) &&
         add_enum(module, state, ENUM_MESSAGE_TYPE, "SocketMessageType",
                  "The type of a message: BINARY (bytes) or UTF8 (text).",
                  pairs_of_two("BINARY", CW_BINARY, "UTF8", CW_UTF8)) &&

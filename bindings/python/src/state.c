@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The state of the module, access to it, and the lock of a socket's fields. Every other file uses this one. It calls only
+/* The state of the module, access to it, and the lock of a socket's fields. Every other file uses this file. It calls only
  * Python. */
 #include "state.h"
 
@@ -14,7 +14,7 @@ module_state *state_of_type(PyTypeObject *type)
     for (PyTypeObject *t = type; t != NULL; t = PyType_GetSlot(t, Py_tp_base)) {
         PyObject *module = PyType_GetModule(t);
         if (module == NULL)
-            PyErr_Clear(); /* a class that was made in Python, or by no module */
+            PyErr_Clear(); /* this class was made in Python, or by no module */
         else if (PyModule_GetDef(module) == &module_definition)
             return PyModule_GetState(module);
     }

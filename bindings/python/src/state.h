@@ -60,11 +60,13 @@ typedef struct module_state {
     PyTypeObject *types[TYPE_COUNT];
     PyObject *enums[ENUM_COUNT];
     PyObject *helpers[HELPER_COUNT];
-    PyGetSetDef control_members[2][CW_OPTION_COUNT + 1];   /* by cw_class; built from the table of controls */
+    /* indexed by cw_class; built from the table of controls */
+    PyGetSetDef control_members[2][CW_OPTION_COUNT + 1];
     char control_docs[CW_OPTION_COUNT][CONTROL_DOC_BYTES]; /* the docstrings of control_members */
     unsigned long main_thread;
-    unsigned long fork_count;    /* number of forks between the process that imported the module and this one */
-    blocking *main_blocking;     /* the innermost blocking call of the main thread; used by that thread only */
+    unsigned long
+        fork_count;          /* number of forks between the process that imported the module and this process */
+    blocking *main_blocking; /* the innermost blocking call of the main thread; used by that thread only */
     atomic_ulong exiting_thread; /* 0, or the thread that ends the interpreter */
 } module_state;
 
@@ -80,19 +82,19 @@ typedef struct websocket {
     PyObject *retired_handler;  /* the last message handler that was removed */
     unsigned long fork_count;   /* the module's fork_count when the socket was created */
     atomic_bool was_open;       /* connect succeeded */
-    atomic_bool is_subscribed;  /* a handler has been set: the closed event goes to the dispatcher */
+    atomic_bool is_subscribed;  /* a handler has been set, so the closed event goes to the dispatcher */
     atomic_bool has_dispatched; /* the dispatcher has handled the closed event */
     bool is_kept;               /* the object holds a reference to itself */
     unsigned next_count;        /* messages that iteration has asked for */
     atomic_uint called;         /* for check_method: one bit for each method that has been called */
-    cw_event *closed_event;     /* a closed event that came while on_closed was not set; else NULL */
+    cw_event *closed_event;     /* a closed event that was taken while on_closed was not set; else NULL */
 } websocket;
 
 /* Mailbox. */
 typedef struct mailbox {
     PyObject_HEAD module_state *state;
     cw_mailbox *mailbox;
-    PyObject *late; /* list of sockets whose on_closed was set after their closed event had come */
+    PyObject *late; /* list of sockets whose on_closed was set after their closed event had been taken */
     atomic_bool is_started, must_stop;
     atomic_ulong thread; /* the thread in dispatch(); 0 = none */
 } mailbox;
@@ -101,7 +103,7 @@ typedef struct mailbox {
 
 extern struct PyModuleDef module_definition;
 
-/* Lock and unlock the handler and user pointers. The GIL guards them; only a free-threaded build has a lock of its own. Code
+/* Lock and unlock the handler and user pointers. The GIL guards them; only a free-threaded build needs this lock. Code
  * between the two calls must not run Python code. */
 #ifdef Py_GIL_DISABLED
 void fields_lock(void);
@@ -196,19 +198,19 @@ bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args,
                      PyObject *names, PyObject *out[ARGUMENTS_MAX]);
 /* Converts a timeout argument to milliseconds. NULL and Ellipsis give CW_TIMEOUT_DEFAULT, None gives CW_TIMEOUT_NEVER. */
 bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms);
-/* Both of these, for a method whose only parameter is a timeout. */
+/* Calls parse_arguments and parse_timeout, for a method whose only parameter is a timeout. */
 bool parse_only_timeout(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,
                         PyObject *names, int *timeout_ms);
 /* Converts seconds to milliseconds, rounded up, and None to none_ms.
  *   or_none   the end of the error text, such as ", or None for no limit"; "" if None is not allowed */
 bool parse_seconds(module_state *state, PyObject *value, const char *what, const char *or_none, int64_t none_ms,
                    int64_t *out_ms);
-/* Converts an int, or an object with __index__, to a number. Anything else, also a bool, is a TypeError:
+/* Converts an int, or an object with __index__, to a number. Any other object, and a bool, is a TypeError:
  * "WHAT must be KIND, not ...". */
 bool parse_int(PyObject *value, const char *what, const char *kind, int64_t *number, int *overflow);
 /* Sets the ArgumentError "WHAT cannot be VALUE: it takes TAKES". Returns false. */
 bool refuse_value(module_state *state, const char *what, PyObject *value, const char *takes);
-/* Borrows the UTF-8 of a str. Anything else is a TypeError. */
+/* Borrows the UTF-8 of a str. Any other object is a TypeError. */
 bool parse_text(module_state *state, PyObject *value, const char *what, const char **text, size_t *len_bytes);
 bool parse_flag(PyObject *value, const char *what, bool *out);
 
@@ -230,7 +232,7 @@ void payload_release(payload *p);
 bool add_event_types(PyObject *module, module_state *state);
 /* Returns the payload of a message as a new str or bytes. The caller still owns the event. */
 PyObject *event_value(const cw_event *e);
-/* Gives a message back to the socket, which delivers it again as the next one. An exception may be set. */
+/* Puts a message back into the socket, which delivers it again as the next message. An exception may be set. */
 void event_put_back(websocket *ws, cw_event *e);
 /* Makes a MessageBuffer, or the MessageReceivedEventArgs for a handler. On success the object owns the event. */
 PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e);
@@ -264,19 +266,21 @@ void websocket_tell_change(websocket *ws);
 
 /* ---- From dispatch.c ------------------------------------------------------------------------------------------ */
 
-/* The module's function dispatch. */
+/* Calls the handlers for the events of a mailbox until its stop() is called. The module's function dispatch. Blocks: yes.
+ * Thread: one only. */
 PyObject *core_dispatch(PyObject *module, PyObject *object);
 
 /* ---- From information.c ------------------------------------------------------------------------------------ */
 
-/* Getters of attributes. information_text takes a cw_info as its closure, and returns None for an empty text. */
+/* Return the attributes that describe a connection and its end; websocket.c lists them. For information_text the closure is
+ * the cw_info to read. That function returns None instead of an empty text. */
 PyObject *information_text(PyObject *self, void *closure);
 PyObject *information_headers(PyObject *self, void *closure);
 PyObject *information_state(PyObject *self, void *closure);
 PyObject *information_close_code(PyObject *self, void *closure);
 PyObject *information_close_reason(PyObject *self, void *closure);
 PyObject *information_was_clean(PyObject *self, void *closure);
-/* The module's function parse_headers: returns the header lines as a list of (name, value). */
+/* Returns the header lines as a list of (name, value). The module's function parse_headers. */
 PyObject *information_parse_headers(PyObject *module, PyObject *lines);
 
 /* ---- From control.c ------------------------------------------------------------------------------------------ */
@@ -306,7 +310,7 @@ fast_method websocket_exit;
 /* websocket_is_pending returns whether run_forever still has to wait for the end of this socket. */
 plain_method websocket_abort, websocket_run_forever, websocket_is_pending;
 
-/* ---- From websocket.c: what both classes share ------------------------------------------------------------ */
+/* ---- From websocket.c: the base of both classes ----------------------------------------------------------- */
 
 bool add_websocket_type(PyObject *module, module_state *state);
 PyObject *websocket_create(PyTypeObject *type, cw_class socket_class);

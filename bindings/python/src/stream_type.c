@@ -94,7 +94,7 @@ PyDoc_STRVAR(stream_doc,
              "StreamWebSocket(**control)\n--\n\n"
              "A WebSocket that carries a stream of bytes through input_stream and output_stream.\n\n"
              "control: the options as keywords, as in StreamWebSocket(receive_timeout=5).\n"
-             "It uses the same memory for any number of bytes. Any thread may call any method.");
+             "The stream uses the same memory for any number of bytes. Any thread may call any method.");
 
 static PyType_Slot slots[] = {
     {Py_tp_doc, (void *)stream_doc}, {Py_tp_new, SLOT(stream_new)}, {Py_tp_init, SLOT(websocket_init)},

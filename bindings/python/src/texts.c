@@ -16,7 +16,7 @@ static cw_status from_option(cw_socket *s, int which, char *buffer, size_t size_
     return cw_socket_get_text(s, (cw_option)which, buffer, size_bytes, len_bytes);
 }
 
-/* Copies a whole text. Another thread may make it longer between two calls, so this tries again with more room.
+/* Copies a whole text. If another thread makes the text longer between two calls, it tries again with more room.
  *   encoding   NULL: returns bytes */
 static PyObject *copy_text(websocket *ws, text_source source, int which, const char *encoding,
                            const char *errors, cw_status *status)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The type WebSocket, the base of MessageWebSocket and StreamWebSocket. This file has the life of the object, pings, batches,
- * and the tables of methods and attributes. Files earlier in state.h implement many of these. It handles neither messages nor
- * streams. */
+/* The type WebSocket, the base of MessageWebSocket and StreamWebSocket. This file has the life of the object, pings,
+ * batches, and the tables of methods and attributes. Files earlier in state.h implement many of these. This file handles
+ * neither messages nor streams. */
 #include "state.h"
 
 PyObject *websocket_create(PyTypeObject *type, cw_class socket_class)
@@ -89,8 +89,8 @@ PyDoc_STRVAR(ping_doc,
              "ping($self, /, timeout=...)\n--\n\n"
              "Sends a ping, waits for its pong, and returns the round-trip time in seconds, a float.\n\n"
              "timeout: seconds. None = no limit; the default is control.ping_timeout.\n"
-             "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the pong has come. Any\n"
-             "thread may call it, also several threads at once.");
+             "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the pong has arrived. Any\n"
+             "number of threads may call it at the same time.");
 
 static PyObject *websocket_ping(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -112,8 +112,8 @@ PyDoc_STRVAR(flush_doc,
              "flush($self, /, timeout=...)\n--\n\n"
              "Waits until the kernel has taken all messages that were sent.\n\n"
              "timeout: seconds without progress. None = no limit; the default is control.send_timeout.\n"
-             "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until then. Any\n"
-             "thread may call it.");
+             "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the kernel has taken the\n"
+             "messages. Any thread may call it.");
 
 static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
@@ -131,7 +131,7 @@ static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize
 PyDoc_STRVAR(batch_doc,
              "batch($self, /)\n--\n\n"
              "Returns a Batch, a context manager that writes small messages together.\n\n"
-             "It applies to all messages that are sent during its block, also by other threads.\n"
+             "The batch applies to all messages that any thread sends during its block.\n"
              "Raises nothing itself. Entering the block raises ConnectionClosed or StateError. Leaving it\n"
              "raises as flush() does, and blocks. Any thread may call it.");
 
@@ -152,6 +152,8 @@ static PyObject *websocket_begin_batch(PyObject *self, PyObject *Py_UNUSED(none)
     return none_or_raise(ws, blocking_end(&b, cw_socket_batch_begin(ws->socket)));
 }
 
+/* must_raise is False if an exception leaves the batch's block. A failed write then raises nothing, because it would replace
+ * that exception. An exception of a signal handler is raised in any case. */
 /* cppcheck-suppress constParameter ; the type is Python's */
 static PyObject *websocket_end_batch(PyObject *self, PyObject *must_raise)
 {
@@ -224,7 +226,9 @@ static PyMethodDef methods[] = {
     {"_begin_batch", websocket_begin_batch, METH_NOARGS,
      "_begin_batch($self, /)\n--\n\nBegins a batch, which holds small messages back until its end."},
     {"_end_batch", websocket_end_batch, METH_O,
-     "_end_batch($self, must_raise, /)\n--\n\nEnds the batch and writes the messages that it holds."},
+     "_end_batch($self, must_raise, /)\n--\n\nEnds the batch and writes the messages that it holds.\n\n"
+     "must_raise: False if an exception leaves the block. Then the call drops a failure of the "
+     "batch."},
     {"__aenter__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aenter__")},
     {"__aexit__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aexit__")},
     {"_is_pending", websocket_is_pending, METH_NOARGS,
@@ -270,7 +274,7 @@ static int set_on_closed(PyObject *self, PyObject *value, void *Py_UNUSED(closur
     }
 
 static PyGetSetDef attributes[] = {
-    INFO("uri", CW_INFO_URI, "The URI that was passed to connect(); None before. Any thread may read it."),
+    INFO("uri", CW_INFO_URI, "The URI that was passed to connect(), or None. Any thread may read it."),
     INFO("_public_uri", CW_INFO_PUBLIC_URI,
          "The URI without user name, password and query, for logs; None before connect()."),
     INFO("protocol", CW_INFO_PROTOCOL,
@@ -279,10 +283,10 @@ static PyGetSetDef attributes[] = {
          "The extension that the server accepted, such as 'permessage-deflate; client_max_window_bits=12', or "
          "None. Any thread may read it."),
     INFO("local_address", CW_INFO_LOCAL_ADDRESS,
-         "The local end of the connection as 'address:port'; None before it. Any thread may read it."),
+         "The local end of the connection as 'address:port'; None before connecting. Any thread may read it."),
     INFO("remote_address", CW_INFO_REMOTE_ADDRESS,
-         "The remote end of the connection, or the proxy's, as 'address:port'; None before it. Any thread may "
-         "read it."),
+         "The address of the server, or of the proxy, as 'address:port'; None before connecting. Any thread "
+         "may read it."),
     INFO(
         "framing", CW_INFO_FRAMING,
         "The code that makes and reads the frames: 'native' (curlwire), 'curl' (libcurl), or 'mixed' (curlwire "
@@ -296,8 +300,8 @@ static PyGetSetDef attributes[] = {
     {"state", information_state, NULL,
      "The state: 'new', 'connecting', 'open', 'closing' or 'closed'. Any thread may read it.", NULL},
     {"close_code", information_close_code, NULL,
-     "The peer's close code, an int; None before the end. 1005 if the peer gave no code, 1006 if the "
-     "connection was lost. Any thread may read it.",
+     "The peer's close code, an int; None before the connection has ended. 1005 if the peer gave no code, "
+     "1006 if the connection was lost. Any thread may read it.",
      NULL},
     {"close_reason", information_close_reason, NULL,
      "The peer's close reason, or a text about how the connection was lost. Any thread may read it.", NULL},
@@ -312,9 +316,9 @@ static PyGetSetDef attributes[] = {
      "A new OutputStream (an io.RawIOBase). Each write sends one message. Any thread may use it.",
      (void *)(intptr_t)HELPER_output_stream},
     {"on_closed", get_on_closed, set_on_closed,
-     "The handler for the end, f(ws, args), or None. args is a ClosedEventArgs. The dispatcher thread calls it "
-     "once, also if it is set after the end. An open socket with a handler stays alive until then. Any thread "
-     "may set it.",
+     "The handler for the end of the connection, f(ws, args), or None. args is a ClosedEventArgs. The "
+     "dispatcher thread calls the handler once, even if it is set after that end. An open socket with a "
+     "handler stays alive until that call. Any thread may set the handler.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All allocations of the core go through this file. So tests can count the live blocks and make any single
- * allocation fail. Both exist only in builds with CW_TEST_ALLOC; a release build pays nothing for them. */
+/* All allocations of the core go through this file. So tests can count the live blocks and make any single allocation
+ * fail. The count and the failures exist only in builds with CW_TEST_ALLOC; a release build pays nothing for them. */
 #include "base.h"
 
 #include <stdlib.h>

@@ -64,8 +64,8 @@ void cw__free(void *block);
 void cw__alloc_fail_at(long n);
 /* Returns the number of blocks that are allocated and not freed. For tests. */
 long cw__alloc_live(void);
-/* The first tells whether this allocation must fail. The second adds `change` to the number of live blocks, unless the
- * block is NULL. Only alloc.c and spare.c call them. They do nothing in a release build. */
+/* cw__alloc_must_fail returns whether this allocation must fail. cw__alloc_count adds `change` to the number of live
+ * blocks, unless the block is NULL. Only alloc.c and spare.c call them. They do nothing in a release build. */
 #ifdef CW_TEST_ALLOC
 bool cw__alloc_must_fail(void);
 void cw__alloc_count(const void *block, int change);
@@ -89,7 +89,7 @@ void cw__spare_give(cw__spare *spare, void *block);
 
 /* ---- From random.c, sha1.c, base64 in sha1.c ---------------------------------------------------------- */
 
-/* Fills a buffer from the system's cryptographic generator. False if the system provides no random bytes. */
+/* Fills a buffer from the system's cryptographic generator. Returns false if the system provides no random bytes. */
 bool cw__random(void *buffer, size_t len_bytes);
 void cw__sha1(const void *data, size_t len_bytes, uint8_t digest[20]);
 /* Writes 4 * ((len + 2) / 3) characters and a NUL. */
@@ -97,28 +97,34 @@ void cw__base64(const uint8_t *data, size_t len_bytes, char *out);
 
 /* ---- From event.c: the events that a runtime receives ------------------------------------------------- */
 
+/* Who owns the memory of an event. */
+typedef enum cw__event_memory {
+    CW__MEMORY_BLOCK, /* the event is a block of its own */
+    CW__MEMORY_SPARE, /* it is a block of the spare, whose size is always the same, whatever room_bytes says */
+    CW__MEMORY_LENT   /* a caller owns data and the event itself: never free or queue it */
+} cw__event_memory;
+
 struct cw_event {
-    struct cw_event *next; /* in an inbox */
+    struct cw_event *next; /* the next event in an inbox */
     cw_socket *socket;     /* the event's socket, after a mailbox has returned the event; else NULL */
     void (*release)(cw_socket *socket); /* drops the reference that keeps the memory of socket */
     size_t len_bytes;
     size_t room_bytes;    /* size of data */
     size_t stream_offset; /* bytes that a stream's reader has taken */
-    int close_code;
+    uint16_t close_code;
     uint8_t type; /* cw_event_type */
     uint8_t kind; /* cw_kind */
     bool is_complete;
     bool is_part; /* a part in partial mode */
     bool was_clean;
-    bool is_of_spare; /* it is a block of the spare, whose size is always the same, whatever room_bytes says */
-    bool is_lent;     /* a caller owns data and the event itself: never free or queue it */
+    uint8_t memory; /* cw__event_memory */
     uint8_t *data;
     uint8_t own[]; /* data points here unless it is lent */
 };
 
 /* Creates an event with room for a payload. The caller owns it until cw_event_free. NULL = no memory. */
 cw_event *cw__event_create(cw_event_type type, size_t room_bytes);
-/* Changes the room of an event; the event may move. On failure (no memory) it returns NULL and the event is unchanged.
+/* Changes the room of an event; the event may move. If there is no memory, it returns NULL and changes nothing.
  * If the event is lent, it returns a copy; the lent event stays the caller's. */
 cw_event *cw__event_resize(cw_event *e, size_t room_bytes);
 

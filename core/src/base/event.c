@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* An event in this range is allocated with the largest size, so that one spare fits all. glibc caches smaller ones. */
+/* An event in this range is allocated with the largest size, so that one spare block fits all of them. glibc itself
+ * caches smaller blocks. */
 enum { STORE_BYTES = 1032, SPARE_LEAST_BYTES = STORE_BYTES - (int)sizeof(cw_event), SPARE_MOST_BYTES = 2048 };
 
 static cw__spare spare;
@@ -23,7 +24,7 @@ cw_event *cw__event_create(cw_event_type type, size_t room_bytes)
         return NULL;
     memset(e, 0, sizeof *e);
     e->room_bytes = room_bytes;
-    e->is_of_spare = is_of_spare;
+    e->memory = is_of_spare ? CW__MEMORY_SPARE : CW__MEMORY_BLOCK;
     e->type = (uint8_t)type;
     e->data = e->own;
     return e;
@@ -49,12 +50,12 @@ cw_event *cw__event_resize(cw_event *e, size_t room_bytes)
 
     if (room_bytes > SIZE_MAX - sizeof *e)
         return NULL;
-    if (e->is_lent)
+    if (e->memory == CW__MEMORY_LENT)
         return copy_of(e, room_bytes);
     moved = cw__realloc(e, sizeof *e + room_bytes);
     if (!moved)
         return NULL;
-    moved->is_of_spare = false;
+    moved->memory = CW__MEMORY_BLOCK;
     moved->data = moved->own;
     moved->room_bytes = room_bytes;
     if (moved->len_bytes > room_bytes)
@@ -79,11 +80,11 @@ const void *cw_event_data(const cw_event *e, size_t *len_bytes)
 
 void cw_event_free(cw_event *e)
 {
-    if (!e || e->is_lent)
+    if (!e || e->memory == CW__MEMORY_LENT)
         return;
     if (e->socket)
         e->release(e->socket);
-    if (e->is_of_spare)
+    if (e->memory == CW__MEMORY_SPARE)
         cw__spare_give(&spare, e);
     else
         cw__free(e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tells the processes of a fork apart. An object made before a fork belongs to the parent; the child sees this by the
- * generation. */
+/* Counts the forks that led to this process (the generation). An object from before a fork has another generation than
+ * the child, and so belongs to the parent. */
 #include "base.h"
 
 static cw__atomic_int generation;

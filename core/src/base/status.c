@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Statuses: their names and texts, the error that each thread stores, and the WebErrorStatus of an errno or an HTTP
- * status (failure.c has that of a CURLcode). Every folder calls it. */
+/* Statuses: their names and texts, and the error that each thread stores. Also the WebErrorStatus of an errno or
+ * an HTTP status; failure.c has the WebErrorStatus of a CURLcode. Every folder calls this file. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,7 +58,7 @@ int cw_error_option(void) { return thread_error.limit > 0 ? thread_error.limit -
 
 cw_status cw__error_status(void) { return thread_error.status; }
 
-/* Returns the WebErrorStatus of a status for which no more is known. */
+/* Returns the WebErrorStatus for a status without further details. */
 static int web_status_of(cw_status status)
 {
     switch (status) {

@@ -15,7 +15,7 @@ CW__PRIVATE_BEGIN
 /* ---- From timer.c: a heap of deadlines, under the lock of its owner (the service) ---------------------- */
 
 typedef struct cw__timer {
-    int64_t due_ms; /* on the monotonic clock */
+    int64_t due_ms; /* time on the monotonic clock */
     size_t place;   /* 1-based index in the heap; 0 = not in it */
 } cw__timer;
 
@@ -27,12 +27,12 @@ typedef struct cw__timer_heap {
 
 void cw__timer_heap_init(cw__timer_heap *h);
 void cw__timer_heap_destroy(cw__timer_heap *h);
-/* Makes room for count timers, so that cw__timer_set cannot fail. False = no memory. */
+/* Makes room for count timers, so that cw__timer_set cannot fail. Returns false if there is no memory. */
 bool cw__timer_heap_reserve(cw__timer_heap *h, size_t count);
 /* Adds a timer or moves it; INT64_MAX removes it. The owner keeps the timer, and must not free it while the heap has
  * it. */
 void cw__timer_set(cw__timer_heap *h, cw__timer *t, int64_t due_ms);
-/* Tells whether cw__timer_set with these arguments would change nothing. */
+/* Returns whether cw__timer_set with these arguments would change nothing. */
 bool cw__timer_is_set(const cw__timer *t, int64_t due_ms);
 /* Removes a timer that is due at now_ms and returns it; NULL if none is due. */
 cw__timer *cw__timer_pop_due(cw__timer_heap *h, int64_t now_ms);
@@ -47,7 +47,7 @@ typedef struct cw__wake {
     cw__atomic_int is_set;
 } cw__wake;
 
-/* Opens the descriptors. False, with errno, if the system has none left. */
+/* Opens the descriptors. Returns false, with errno, if the system has none left. */
 bool cw__wake_init(cw__wake *w);
 void cw__wake_destroy(cw__wake *w);
 /* Makes read_fd readable until the next clear. Any thread. One system call, or none if it is already set. */
@@ -67,16 +67,16 @@ typedef struct cw__ready {
     unsigned mask;
 } cw__ready;
 
-/* Creates a poller. NULL, with errno, if the system provides none. */
+/* Creates a poller. Returns NULL, with errno, if the system provides none. */
 cw__poller *cw__poller_create(void);
 void cw__poller_destroy(cw__poller *p);
 /* Watches fd for mask (level-triggered) for owner, and replaces the previous mask of fd. A mask of 0 stops watching.
- * Any thread. A thread that waits at the same time sees the change. False, with errno, if there is no memory. */
+ * Any thread. A thread that waits at the same time sees the change. Returns false, with errno, if there is no memory. */
 bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner);
 /* Forgets a descriptor that is closed or about to be closed. Unlike set with 0, it accepts a closed one. Any thread. */
 void cw__poller_forget(cw__poller *p, int fd);
-/* Waits for descriptors; timeout_ms -1 = no limit. One thread at a time. Returns how many entries of ready[] it filled;
- * 0 after the timeout or a signal. */
+/* Waits for descriptors; timeout_ms -1 = no limit. One thread at a time. Returns the number of entries of ready[] that
+ * it filled; 0 after the timeout or a signal. */
 int cw__poller_wait(cw__poller *p, int timeout_ms, cw__ready *ready, int most);
 
 /* ---- From wait.c --------------------------------------------------------------------------------------- */
@@ -86,17 +86,18 @@ typedef struct cw__wait {
     int timeout_ms;      /* CW_TIMEOUT_NEVER, or 0 and more */
     int64_t deadline_ms; /* -1 until the first slice */
     int64_t hook_due_ms; /* -1 until the first slice */
-    bool is_held;        /* the waiting call holds a reference to its socket */
+    bool is_held;        /* the waiting call holds a reference to the socket */
     bool is_default;     /* the timeout comes from a control, not from the caller */
 } cw__wait;
 
 void cw__wait_begin(cw__wait *w, int timeout_ms, int64_t default_ms);
 /* Restarts the timeout after progress. */
 void cw__wait_restart(cw__wait *w);
-/* Returns how long to wait now, at most; 0 = the timeout has passed. */
+/* Returns the most milliseconds to wait before the next check of the hook; 0 = the timeout has passed. */
 int cw__wait_slice(cw__wait *w);
-/* Call these after each slice. wants_hook tells whether the thread's hook is due. interrupted calls the hook; the
- * caller must hold no lock. signalled makes the hook due at once, because a signal ended the slice. */
+/* Call these after each slice. wants_hook returns whether the thread's hook is due. interrupted calls the hook and
+ * returns whether that ends the wait; the caller must hold no lock. signalled makes the hook due at once, because a
+ * signal ended the slice. */
 bool cw__wait_wants_hook(cw__wait *w);
 bool cw__wait_interrupted(cw__wait *w);
 void cw__wait_signalled(cw__wait *w);
@@ -104,9 +105,9 @@ void cw__wait_signalled(cw__wait *w);
  *   what     the caller waited for: "a message"
  *   option   the control that sets the default timeout; CW_OPTION_COUNT = none */
 cw_status cw__wait_timed_out(const cw__wait *w, const char *what, cw_option option);
-/* Returns a wake-up that belongs to the calling thread until the thread ends, to poll together with another descriptor.
- * If there is no descriptor left, it returns one that never wakes (its read_fd is negative) and shortens *slice_ms to
- * make up for it. */
+/* Returns a wake-up that belongs to the calling thread until the thread ends, to poll together with another
+ * descriptor. If there is no descriptor left, the wake-up never wakes, and its read_fd is negative. The call
+ * then shortens *slice_ms, so that the caller checks more often. */
 cw__wake *cw__thread_wake(int *slice_ms);
 
 /* ---- From service.c: the I/O thread --------------------------------------------------------------------- */
@@ -115,15 +116,16 @@ enum { CW__DETACH = -1 };
 
 typedef struct cw__client cw__client;
 
-/* How the service calls a client: in the service thread, without a lock. ready and attend return the latest time
+/* The calls that the service makes, in the service thread and without a lock. ready and attend return the latest time
  * of the next attend (monotonic ms; INT64_MAX = none needed), or CW__DETACH to be detached. */
 typedef struct cw__client_calls {
     int64_t (*ready)(cw__client *client, int fd, unsigned mask);
     int64_t (*attend)(cw__client *client);
-    /* The program ends: close within grace_ms after all sent data has arrived; 0: drop everything. attend follows. */
+    /* The program ends: close within grace_ms after all sent data has arrived; 0 = drop everything. A call of attend
+     * follows. */
     void (*shut_down)(cw__client *client, int grace_ms);
-    void (*detached)(cw__client *client); /* the service will not use it any more */
-    void (*forked)(cw__client *client);   /* in a child process: close the inherited descriptors */
+    void (*detached)(cw__client *client); /* the service thread no longer uses the client */
+    void (*forked)(cw__client *client);   /* called in a child process: close the inherited descriptors */
 } cw__client_calls;
 
 struct cw__client {
@@ -131,28 +133,28 @@ struct cw__client {
     cw__timer timer;
     cw__client *next_attention;
     cw__client *next, *previous; /* in the list of all attached clients */
-    bool is_queued;              /* in the queue for attend; under the service's lock */
-    bool is_gone;                /* detached; only the service thread uses it */
+    bool is_queued;              /* the client is in the queue for attend; under the service's lock */
+    bool is_gone;                /* detached; only the service thread uses this field */
 };
 
-/* Attaches a client, and starts the service thread if it does not run. attend is called soon. Returns CW_OK or the
- * calling thread's failure. The owner keeps the client and must not free it until `detached` is called. The caller may
- * hold the socket's lock. */
+/* Attaches a client, and starts the service thread if it does not run. attend is called soon. Returns CW_OK,
+ * CW_NO_MEMORY, CW_SYSTEM_ERROR, or CW_INVALID_STATE during a cw_shutdown. The owner keeps the client and must not free
+ * it until `detached` is called. The caller may hold the socket's lock. */
 cw_status cw__service_attach(cw__client *client);
-/* Makes the service call attend soon. Any thread; the caller may hold the socket's lock. */
+/* Makes the service thread call attend soon. Any thread; the caller may hold the socket's lock. */
 void cw__service_attend(cw__client *client);
-/* Registers a function that the service thread calls before it ends; it frees what outlives the clients. There is one
- * such function. Call this only between attach and detached. */
+/* Registers a function that the service thread calls before it ends. There is room for one. The function frees
+ * objects that outlive the clients. Call this only between attach and detached. */
 void cw__service_at_end(void (*call)(void));
 /* Returns the service's poller, for cw__poller_set with the client as owner. Only between attach and
  * detached. */
 cw__poller *cw__service_poller(void);
-/* Tells whether the calling thread is the service thread. */
+/* Returns whether the calling thread is the service thread. */
 bool cw__service_is_here(void);
 /* Keeps cw_shutdown from dropping everything before due_ms, because a client makes progress. Any thread. */
 void cw__service_be_patient(int64_t due_ms);
-/* lost counts bytes of accepted messages that did not reach a peer. told subtracts bytes that a call has reported.
- * cw_shutdown reports the rest. Any thread. */
+/* cw__service_lost counts bytes of accepted messages that did not reach a peer. cw__service_told subtracts bytes that a
+ * call has reported. cw_shutdown reports the rest. Any thread. */
 void cw__service_lost(uint64_t len_bytes);
 void cw__service_told(uint64_t len_bytes);
 
@@ -163,7 +165,7 @@ typedef struct cw__inbox {
     cw_event *first, *last;
     size_t bytes; /* payloads and the memory of their events */
     size_t high_bytes;
-    bool is_full; /* from the high mark until the low mark, which is half of it */
+    bool is_full; /* true from high_bytes on, until half of high_bytes is reached */
 } cw__inbox;
 
 /* Appends an event, which the inbox then owns. */
@@ -175,8 +177,8 @@ cw_event *cw__inbox_pop(cw__inbox *box);
 /* Frees all events. */
 void cw__inbox_clear(cw__inbox *box);
 
-/* The part of a socket that a mailbox knows. The thread that drains the mailbox calls take without a lock and owns the event.
- * NULL = no more events, unless take sets *has_no_memory. */
+/* The part of a socket that a mailbox knows. The thread that drains the mailbox calls take without a lock, and owns the
+ * event. take returns NULL if there are no more events, or if there is no memory (*has_no_memory). */
 typedef struct cw__subscriber cw__subscriber;
 struct cw__subscriber {
     cw__subscriber *next;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Mailboxes and inboxes: events on their way to a runtime. An inbox holds the received messages of one socket; reading
- * stops at its high mark and goes on at its low mark. A mailbox lists the sockets that have events, behind one
- * descriptor, with one wake-up per batch. The socket and runtimes call this file; it knows nothing of the protocol.
+/* Mailboxes and inboxes: events on their way to a runtime. An inbox holds the received messages of one socket;
+ * reading stops at its high mark and goes on at its low mark. A mailbox lists the sockets that have events,
+ * behind one descriptor, with one wake-up per batch. The socket and runtimes call this file; it knows nothing of
+ * the protocol.
  *
- * Locks: an inbox is under its socket's lock. A mailbox has its own lock. A thread may take it while it holds a
- * socket's lock, never the other way round; so the mailbox asks a subscriber for events without its lock. */
+ * Locks: an inbox is under its socket's lock. A mailbox has its own lock. A thread may take the mailbox's lock
+ * while it holds a socket's lock, never the other way round. So the mailbox asks a subscriber for events without
+ * its own lock. */
 #include <errno.h>
 #include <poll.h>
 
@@ -67,7 +69,7 @@ struct cw_mailbox {
     cw__wake wake; /* set while a socket is listed, or after cw_mailbox_wake */
     cw__subscriber *first, *last;
     bool is_woken;
-    bool is_dead; /* its owner has released it */
+    bool is_dead; /* the owner of the mailbox has released it */
 };
 
 cw_status cw_mailbox_create(cw_mailbox **out)
@@ -76,10 +78,10 @@ cw_status cw_mailbox_create(cw_mailbox **out)
 
     *out = NULL;
     if (!m)
-        return cw__fail(CW_NO_MEMORY, "no memory for a mailbox: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a mailbox: free memory and call again");
     if (!cw__wake_init(&m->wake)) {
         cw_status status = errno == ENOMEM
-                               ? cw__fail(CW_NO_MEMORY, "no memory for a mailbox: free some and call again")
+                               ? cw__fail(CW_NO_MEMORY, "no memory for a mailbox: free memory and call again")
                                : cw__fail(CW_SYSTEM_ERROR, "no descriptor for a mailbox: raise the "
                                                            "limit (ulimit -n)");
         cw__free(m);
@@ -96,7 +98,7 @@ cw_status cw__mailbox_check(const cw_mailbox *m)
 {
     if (m->generation == cw__generation())
         return CW_OK;
-    return cw__fail(CW_AFTER_FORK, "this mailbox was made before fork(): make a new one here");
+    return cw__fail(CW_AFTER_FORK, "this mailbox was made before fork(): make a new mailbox in the child");
 }
 
 void cw__mailbox_retain(cw_mailbox *m) { (void)atomic_fetch_add(&m->references, 1); }
@@ -110,21 +112,21 @@ void cw__mailbox_release(cw_mailbox *m)
     cw__free(m);
 }
 
-/* The owner's release. A listed subscriber holds its socket, and the socket holds the mailbox. So this drops all listed
- * subscribers and stops further listing; otherwise they would keep each other alive. A take that waits ends, because
- * no event will follow. */
+/* The owner's release. A listed subscriber holds its socket, and the socket holds the mailbox. So this call drops all
+ * listed subscribers and stops further listing. Otherwise they would keep each other alive. It ends a take that waits,
+ * because no event will follow. */
 void cw_mailbox_release(cw_mailbox *m)
 {
     cw__subscriber *listed;
 
-    if (!m || m->generation != cw__generation()) /* a thread of the parent may hold its lock: do not touch it */
+    if (!m || m->generation != cw__generation()) /* a thread of the parent may hold the lock: do not touch m */
         return;
     cw__mutex_lock(&m->lock);
     m->is_dead = true;
     listed = m->first;
     m->first = m->last = NULL;
     cw__mutex_unlock(&m->lock);
-    cw__wake_signal(&m->wake); /* it stays set: next_listed does not clear it any more */
+    cw__wake_signal(&m->wake); /* the wake-up stays set, because next_listed no longer clears it */
     while (listed) {
         cw__subscriber *next = listed->next;
         listed->drop(listed);
@@ -221,7 +223,7 @@ static cw_status take(cw_mailbox *m, int timeout_ms, cw_event **out)
             return CW_OK;
         if (has_no_memory)
             return cw__fail(CW_NO_MEMORY,
-                            "no memory for an event; it is still to be taken: free some and call again");
+                            "no memory for an event; it stays in the mailbox: free memory and call again");
         if (is_woken)
             return cw__fail(CW_INTERRUPTED,
                             "woken by another thread: call again to go on waiting for an event");

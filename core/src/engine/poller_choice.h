@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Chooses the poller of this build: the fastest that the system has, or the one that a flag such as -DCW_POLLER_POLL
- * names. Every build compiles all three poller_*.c; those that are not chosen are empty. */
+/* Chooses the poller of this build: the fastest that the system has, or the poller that a flag such as
+ * -DCW_POLLER_POLL names. Every build compiles all three poller_*.c; the other two are empty. */
 #ifndef CW_POLLER_CHOICE_H
 #define CW_POLLER_CHOICE_H
 

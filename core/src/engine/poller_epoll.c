@@ -4,7 +4,7 @@
  * There is no lock. epoll returns either a descriptor or an owner, not both. So the owners are stored by descriptor, in
  * chunks that are allocated on demand and never move. An entry also tells whether the descriptor is watched. So a wait
  * that runs at the same time never reports an owner that was removed before the wait read the entry. One thread at a
- * time makes calls for a descriptor: the one with the socket's lock, or the service during a connect. */
+ * time makes calls for a descriptor: the thread that has the socket's lock, or the service thread during a connect. */
 #include "engine.h"
 #include "poller_choice.h"
 
@@ -82,7 +82,7 @@ static _Atomic(void *) *make_owner(cw__poller *p, int fd)
             return NULL;
         }
         if (!atomic_compare_exchange_strong(&p->chunks[index / CHUNK_OWNERS], &expected, c))
-            cw__free(c); /* another thread has already allocated it */
+            cw__free(c); /* another thread has already allocated this chunk */
     }
     return find_owner(p, fd);
 }

@@ -15,7 +15,7 @@
 
 enum { FIRST_ROOM = 64 };
 
-typedef struct slot { /* of the descriptor that is the index of the slot */
+typedef struct slot { /* the index of a slot is the number of its descriptor */
     void *owner;
     unsigned mask;
 } slot;
@@ -25,13 +25,14 @@ struct cw__poller {
     cw__wake wake;
     slot *slots;
     size_t room;          /* number of slots */
-    size_t top;           /* every watched descriptor is less than this */
-    struct pollfd *spare; /* room + 1 entries, allocated when the table grows; the waiter takes them */
+    size_t top;           /* greater than every watched descriptor */
+    struct pollfd *spare; /* room + 1 entries, allocated when the table grows; the waiter takes this block */
     bool is_waiting;
     bool is_changed;       /* true after a change that the waiter's list does not have yet */
-    struct pollfd *polled; /* the waiter's: its list; entry 0 is the wake-up */
-    size_t polled_count;   /* the waiter's */
-    size_t next; /* the waiter's: where to begin, so that a busy low descriptor does not starve a high one */
+    struct pollfd *polled; /* the waiter's: the list for poll(); entry 0 is the wake-up */
+    size_t polled_count;   /* the waiter's: number of entries in polled */
+    /* the waiter's: the entry to begin with, so that a busy low descriptor does not starve a high one */
+    size_t next;
 };
 
 cw__poller *cw__poller_create(void)
@@ -64,7 +65,7 @@ void cw__poller_destroy(cw__poller *p)
     cw__free(p);
 }
 
-/* Grows both tables. It happens here, because the caller can report a failure; so the waiter never allocates. */
+/* Grows both tables. The waiter never allocates, because only the caller of this function can report a failure. */
 static bool grow_locked(cw__poller *p, size_t room)
 {
     size_t more = p->room ? p->room : FIRST_ROOM;
@@ -96,7 +97,7 @@ static bool set_locked(cw__poller *p, int fd, unsigned mask, void *owner)
     if (mask && !grow_locked(p, index + 1))
         return false;
     if (index >= p->room)
-        return true; /* it was never watched */
+        return true; /* fd was never watched */
     if (p->slots[index].mask != mask) {
         p->is_changed = true;
         if (p->is_waiting)
@@ -181,7 +182,7 @@ static int collect_locked(cw__poller *p, cw__ready *ready, int most)
     return filled;
 }
 
-/* Waits once. False: there is nothing to report, because only the table changed. */
+/* Waits once. Returns false if there is nothing to report, because only the table changed. */
 static bool wait_once(cw__poller *p, int timeout_ms, cw__ready *ready, int most, int *filled)
 {
     bool was_woken;

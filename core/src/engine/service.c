@@ -3,8 +3,9 @@
  * interpreter and never waits for one. The socket calls this file. The service knows clients only by their table of
  * calls, and nothing of frames or runtimes.
  *
- * Locks: `lock` guards the lists, the timer heap and the thread's state. A thread may take it while it holds a socket's
- * lock, never the other way round. The service does not hold it while it calls a client. The poller locks for itself. */
+ * Locks: `lock` guards the lists, the timer heap and the thread's state. A thread may take it while it holds a
+ * socket's lock, never the other way round. The service thread does not hold it while it calls a client. The poller
+ * locks for itself. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
@@ -22,7 +23,7 @@ typedef enum phase {
     NOT_STARTED, /* there is no thread, and none of its resources */
     RUNNING,
     CLOSING,  /* there is time for closing handshakes */
-    DROPPING, /* connections are dropped at once */
+    DROPPING, /* the service thread drops connections at once */
     ENDING,   /* the last client is gone; the thread ends */
     STUCK /* the thread has ended but clients remain, because a caller is in its wait hook. It is not started again */
 } phase;
@@ -37,12 +38,12 @@ static struct service {
     size_t client_count;
     cw__client *attention_first, *attention_last;
     size_t attention_count;
-    cw__client *gone; /* clients detached in this round; they are told at its end */
+    cw__client *gone; /* clients detached in this round; their owners get detached() when the round ends */
     void (*at_end)(void);
     cw__thread thread;
     phase phase;
-    int grace_ms;        /* in CLOSING: the time for closing handshakes */
-    int64_t patience_ms; /* until then, clients that make progress are not dropped */
+    int grace_ms;        /* the time for closing handshakes in CLOSING */
+    int64_t patience_ms; /* until this time, clients that make progress are not dropped */
 } service = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static atomic_uint_fast64_t lost_bytes; /* lost by all sockets, and not reported by any call yet */
@@ -59,8 +60,8 @@ static cw__client *client_of_timer(cw__timer *t)
     return (cw__client *)(void *)((char *)t - offsetof(cw__client, timer));
 }
 
-/* Removes a client from all lists. Its owner is told at the end of the round, because events that the poller returned
- * for this round may still name it. */
+/* Removes a client from all lists. Its owner gets detached() at the end of the round, because events that the
+ * poller returned for this round may still name it. */
 static void let_go(cw__client *c)
 {
     cw__mutex_lock(&service.lock);
@@ -127,7 +128,7 @@ static cw__client *next_attention(void)
 }
 
 /* Tells the owners of detached clients. A client that asked for attention in the meantime stays until the next round
- * has removed it from that list. */
+ * has removed it from the list of attention. */
 static void tell_gone(void)
 {
     cw__client *c, *waiting = NULL;
@@ -218,11 +219,12 @@ static void serve_attention(void)
     }
 }
 
-/* Sets SCHED_BATCH for the service thread. With the default policy, arriving data lets the service thread preempt a
- * thread that handles events, which costs two thread switches for every few messages. With SCHED_BATCH it waits for
- * another processor, or until that thread's time slice ends (milliseconds). Measured with echoes of 32 bytes on 100
- * connections (Linux 6.18, Python): 1.25 times as many if the system chooses the processors, 1.08 times on one
- * processor. If the program has set a policy, that one stays. */
+/* Sets SCHED_BATCH for the service thread. With the default policy, arriving data lets the service thread
+ * preempt a thread that handles events, which costs two thread switches for every few messages. With SCHED_BATCH
+ * the service thread waits for another processor, or until the other thread's time slice ends (milliseconds). We
+ * measured echoes of 32 bytes on 100 connections (Linux 6.18, Python). SCHED_BATCH gave 1.25 times as many
+ * echoes if the system chooses the processors, and 1.08 times on one processor. A policy that the program has
+ * set stays. */
 static void yield_to_handlers(void)
 {
 #ifdef SCHED_BATCH
@@ -326,14 +328,14 @@ static int start_thread(void)
     return error;
 }
 
-/* Fails with what errno says. */
+/* Fails for a thread or descriptor that the system did not provide. errno has the reason. */
 static cw_status cannot_start(void)
 {
     int error = errno;
     const char *why = strerror(error); /* NOLINT(concurrency-mt-unsafe): each thread has its own text */
 
     if (error == ENOMEM)
-        return cw__fail(CW_NO_MEMORY, "no memory for the service thread: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for the service thread: free memory and call again");
     if (error == EMFILE || error == ENFILE)
         return cw__fail(CW_SYSTEM_ERROR, "no descriptor for the service: raise the limit (ulimit -n)");
     return cw__fail(
@@ -377,9 +379,9 @@ cw_status cw__service_attach(cw__client *c)
         status = start_locked();
     else if (service.phase != RUNNING)
         status =
-            cw__fail(CW_INVALID_STATE, "curlwire is shutting down: connect before that, or once it has ended");
+            cw__fail(CW_INVALID_STATE, "curlwire is shutting down: connect before the shutdown, or after it");
     if (status == CW_OK && !cw__timer_heap_reserve(&service.timers, service.client_count + 1))
-        status = cw__fail(CW_NO_MEMORY, "no memory for a timer: free some and call again");
+        status = cw__fail(CW_NO_MEMORY, "no memory for a timer: free memory and call again");
     if (status == CW_OK) {
         c->timer = (cw__timer){.due_ms = INT64_MAX, .place = 0};
         c->is_gone = false;
@@ -432,7 +434,7 @@ static void enter_phase_locked(phase wanted)
 
 static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* Waits for one slice. It releases the lock while it calls the caller's hook. True: the hook ended the wait. */
+/* Waits for one slice. It releases the lock while it calls the caller's hook. Returns true if the hook ended the wait. */
 static bool wait_locked(int64_t left_ms, cw__wait *wait)
 {
     int slice_ms = cw__wait_slice(wait);
@@ -497,8 +499,9 @@ static cw_status report_loss(cw_status status)
 
     if (lost > 0)
         return cw__fail(CW_CLOSED,
-                        "up to %llu bytes that were sent did not reach their server: it took nothing for "
-                        "send_timeout, or the connection was lost; wait_closed() says so for each socket",
+                        "up to %llu bytes that were sent did not reach their server, because the server took "
+                        "nothing for send_timeout or the connection was lost; call wait_closed() on each "
+                        "socket to check it",
                         (unsigned long long)lost);
     return status == CW_INTERRUPTED
                ? cw__fail(CW_INTERRUPTED,

@@ -86,7 +86,7 @@ bool cw__wait_interrupted(cw__wait *w)
     return thread_hook && thread_hook(thread_hook_arg);
 }
 
-/* cw_option_key is in a folder above this one, so the keys are here again. */
+/* Returns the key of a control. cw_option_key is in a higher folder, which this file must not call. */
 static const char *key_of(cw_option option)
 {
     static const char *const keys[] = {
@@ -126,7 +126,7 @@ static void free_thread_wake(void *pointer)
     thread_wake *t = pointer;
 
     cw__wake_destroy(&t->wake);
-    free(t); /* not by alloc.c: it lives as long as its thread, which outlives a test */
+    free(t); /* not by alloc.c, because the block lives as long as its thread, which outlives a test */
 }
 
 static void make_wake_key(void) { wake_key_made = pthread_key_create(&wake_key, free_thread_wake) == 0; }
@@ -165,7 +165,7 @@ static thread_wake *own_wake(void)
 
 cw__wake *cw__thread_wake(int *slice_ms)
 {
-    /* It is set for ever, so that no thread writes to it. poll ignores a negative descriptor. */
+    /* This wake-up is always set, so that no thread writes to it. poll ignores a negative descriptor. */
     static cw__wake none = {.read_fd = -1, .write_fd = -1, .is_set = 1};
     thread_wake *t = own_wake();
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A wake-up that merges signals: an eventfd on Linux, a pipe elsewhere (CW_WAKE_PIPE forces the pipe). The service, the
+/* A wake-up that merges signals: an eventfd on Linux, a pipe elsewhere (CW_WAKE_PIPE forces the pipe). The service thread, the
  * mailbox and the poll(2) poller use it.
  *
  * There is no lock. is_set means that a byte is in the descriptor or about to be written. The thread that changes it
@@ -64,7 +64,8 @@ void cw__wake_destroy(cw__wake *w)
 {
     int read_fd = w->read_fd, write_fd = w->write_fd;
 
-    w->read_fd = w->write_fd = -1; /* before the close: a child of fork must not find closed ones here */
+    /* set before the close: a child of fork must not find closed descriptors here */
+    w->read_fd = w->write_fd = -1;
     if (write_fd >= 0 && write_fd != read_fd)
         (void)close(write_fd);
     if (read_fd >= 0)
@@ -77,7 +78,7 @@ void cw__wake_signal(cw__wake *w)
 
     if (atomic_exchange_explicit(&w->is_set, 1, memory_order_acq_rel))
         return;
-    /* EAGAIN: it is full, so it is already readable. */
+    /* EAGAIN: the descriptor is full, so it is already readable. */
     while (write(w->write_fd, &one, sizeof one) < 0 && errno == EINTR)
         continue;
 }
@@ -91,7 +92,7 @@ void cw__wake_clear(cw__wake *w)
         got = read(w->read_fd, bytes, sizeof bytes);
     while ((got < 0 && errno == EINTR) || got == (ssize_t)sizeof bytes);
     /* Reset is_set after the read, never before. Otherwise the read could take the byte of a signal that came between
-     * reset and read; is_set would stay 1, and no later signal would write again. A signal between this read and this
+     * reset and read. Then is_set would stay 1, and no later signal would write again. A signal between this read and this
      * reset writes nothing. But its thread stored its data before the signal, and we look for data after this line. The
      * exchange reads the signaller's exchange, so we see that data. */
     (void)atomic_exchange_explicit(&w->is_set, 0, memory_order_acq_rel);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The closing handshake: close codes, payloads, and a state machine (RFC 6455 sections 5.5.1, 7.1, 7.4). socket.c and
- * service.c call it, and send and receive the frames. Pure: no I/O; "now" is an argument.
+/* The closing handshake: close codes, payloads, and a state machine (RFC 6455 sections 5.5.1, 7.1, 7.4). The files of
+ * the socket call it, and send and receive the frames. Pure: no I/O; "now" is an argument.
  *
  *            begin               received
  *   NONE ------------> SENT ------------------> BOTH
@@ -10,7 +10,7 @@
  *    |  failed          |  failed
  *    +------------------+-----> FAILED            any state -- ended --> ENDED
  *
- * Whatever the peer sends after its close frame is ignored (section 5.5.1). So no transition leads from RECEIVED or
+ * All bytes of the peer after its close frame are ignored (section 5.5.1). So no transition leads from RECEIVED or
  * BOTH to FAILED. One deadline limits the whole handshake; a later step never extends it. If the close begins while our
  * data is still on its way, there is no deadline at first; cw__close_bound sets it later.
  *
@@ -27,7 +27,7 @@ bool cw__close_code_valid(int code)
     return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
 }
 
-/* Returns the length of a text, cut to what a close frame can hold and not inside a character. */
+/* Returns the length of a text, cut to the room of a close frame and not inside a character. */
 static size_t cut_bytes(const char *text, size_t len_bytes)
 {
     size_t cut = REASON_MAX_BYTES;
@@ -108,7 +108,7 @@ static void move(cw__close *c, cw__close_state to)
     bool may_move = is_legal(c->state, to);
 
     assert(may_move);
-    (void)may_move; /* for builds without assertions */
+    (void)may_move; /* used even in builds without assertions */
     c->state = to;
 }
 
@@ -152,7 +152,7 @@ bool cw__close_received(cw__close *c, const cw__close_payload *payload, int64_t 
 void cw__close_answered(cw__close *c)
 {
     if (c->state != CW__CLOSE_RECEIVED)
-        return; /* TCP may have ended while the answer was being sent */
+        return; /* TCP may have ended while our close frame was being sent */
     move(c, CW__CLOSE_BOTH);
     c->was_clean = true;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* permessage-deflate on bytes (RFC 7692 section 7.2). It turns pieces of compressed frames into pieces of plain ones,
+/* permessage-deflate on bytes (RFC 7692 section 7.2). It turns pieces of compressed frames into pieces of plain frames,
  * and plain bytes into compressed payload. inbound.c and outbound.c call it; extension.c negotiates the terms. Pure
  * except for zlib, which only this file uses. libcurl depends on zlib anyway, so every machine has it.
  *
  * Memory: zlib's state is allocated with the first compressed message of each direction and then kept. A message
  * allocates nothing else. Inflated data is returned one buffer at a time, so a decompression bomb costs one buffer. The
- * caller limits what it keeps of it (max_message_size, the inbox). */
+ * caller limits how much inflated data it keeps (max_message_size, the inbox). */
 #include "protocol.h"
 
 #include <limits.h>
@@ -42,8 +42,8 @@ struct cw__inflater {
     uint8_t window_bits;
     bool resets;         /* no context takeover */
     bool is_open;        /* zlib's state is allocated */
-    bool in_message;     /* a compressed message */
-    bool is_begun;       /* its first piece has been returned */
+    bool in_message;     /* a compressed message has begun and not ended */
+    bool is_begun;       /* the first piece of that message has been returned */
     bool is_pending;     /* the taken piece may have more output */
     bool is_last;        /* the taken piece ends the message */
     bool has_tail;       /* zlib has been given the tail */
@@ -98,7 +98,7 @@ bool cw__inflater_take(cw__inflater *i, const cw__piece *piece)
         return i->in_message && (take_input(i, piece), true);
     if (i->in_message) {
         if (piece->opcode != CW__OP_CONTINUATION || piece->rsv != 0)
-            return false; /* not allowed: cw__message_feed reports it, as for any message that is open */
+            return false; /* not allowed inside another message; cw__message_feed reports the violation */
     } else {
         if (piece->rsv != RSV1 || (piece->opcode != CW__OP_TEXT && piece->opcode != CW__OP_BINARY))
             return false;
@@ -134,7 +134,7 @@ bool cw__inflater_keep(cw__inflater *i)
     return true;
 }
 
-/* All input is used up. Tells whether there is more: the end of a message adds the tail. */
+/* Adds the tail at the end of a message. For use when all input is used up. Returns whether it added the tail. */
 static bool add_tail(cw__inflater *i)
 {
     if (!i->is_last || i->has_tail || i->is_ended)
@@ -155,10 +155,10 @@ static int run(cw__inflater *i)
             i->is_ended = false;
         }
         code = i->is_ended ? Z_OK : inflate(&i->z, Z_SYNC_FLUSH);
+        /* Z_BUF_ERROR: zlib had nothing to do. zlib 1.2.13 then forgets that it is between two blocks. */
         if (code == Z_STREAM_END)
             i->is_ended = true;
-        else if (code ==
-                 Z_BUF_ERROR) /* nothing to do; zlib 1.2.13 then forgets that it is between two blocks */
+        else if (code == Z_BUF_ERROR)
             i->z.data_type = before;
         else if (code != Z_OK)
             return code;
@@ -263,7 +263,7 @@ void cw__deflater_forget(cw__deflater *d)
     d->held_bytes = 0;
 }
 
-/* Deflates. False: the output is full. True: the input is used up and flushed. */
+/* Deflates. Returns true if the input is used up and flushed, or false if the output is full. */
 static bool deflate_all(cw__deflater *d)
 {
     for (;;) {
@@ -303,6 +303,7 @@ size_t cw__deflater_give(cw__deflater *d, uint8_t *buffer, size_t size_bytes, bo
         (void)deflateReset(&d->z);
     if (len > 0)
         return len - TAIL_BYTES;
-    buffer[0] = 0; /* no input since the last flush: send the start of one more empty block (section 7.2.3.6) */
+    /* without input since the last flush, send the start of one more empty block (section 7.2.3.6) */
+    buffer[0] = 0;
     return 1;
 }

@@ -79,7 +79,7 @@ static bool is_word(text token, const char *word)
     return len == strlen(word) && memcmp(token.at, word, len) == 0;
 }
 
-/* Reads a number from 8 to 15 without leading zeros; 0 = it is not such a number. */
+/* Returns a number from 8 to 15, written without leading zeros; 0 if value is not such a number. */
 static uint8_t bits_of(text value)
 {
     size_t len = (size_t)(value.end - value.at);
@@ -115,12 +115,12 @@ static const char *take_parameter(text *t, cw__compression *terms, unsigned *see
     while (i < count && !is_word(name, parameters[i].name))
         i++;
     if (i == count)
-        return "its permessage-deflate has a parameter that there is not";
+        return "permessage-deflate has an unknown parameter";
     if (*seen & parameters[i].flag)
-        return "its permessage-deflate has a parameter twice";
+        return "permessage-deflate has a parameter twice";
     *seen |= parameters[i].flag;
     if (has_value != parameters[i].has_value || (has_value && bits_of(value) == 0))
-        return "its permessage-deflate has a parameter with a bad value";
+        return "permessage-deflate has a parameter with a bad value";
     if (parameters[i].flag == SERVER_RESETS)
         terms->server_resets = true;
     else if (parameters[i].flag == CLIENT_RESETS)
@@ -145,20 +145,20 @@ const char *cw__compression_answer(const cw__compression *offer, const char *val
                                .client_bits = offer->client_bits,
                                .client_resets = offer->client_resets};
     if (!is_word(take_token(&t), NAME))
-        return "it names an extension that was not asked for";
+        return "the server accepted an extension that was not offered";
     while (skip_char(&t, ';'))
         if ((fault = take_parameter(&t, terms, &seen)))
             return fault;
     if (skip_char(&t, ','))
-        return "it names more extensions than were asked for";
+        return "the server accepted more extensions than were offered";
     skip_blanks(&t);
     if (t.at != t.end)
-        return "its Sec-WebSocket-Extensions is malformed";
+        return "the header Sec-WebSocket-Extensions is malformed";
     if (offer->server_resets && !terms->server_resets)
-        return "it takes compression on without server_no_context_takeover, which was asked for";
+        return "the server accepted compression without the demanded server_no_context_takeover";
     if (terms->server_bits > offer->server_bits)
-        return "its server_max_window_bits is missing or larger than was asked for";
+        return "server_max_window_bits is missing or larger than demanded";
     if (terms->client_bits > offer->client_bits)
-        return "its client_max_window_bits is larger than was offered";
+        return "client_max_window_bits is larger than offered";
     return NULL;
 }

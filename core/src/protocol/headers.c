@@ -27,17 +27,18 @@ static bool is_name(const char *name, size_t name_bytes, const char *wanted)
 
 static cw_status check_name(const char *name, size_t name_bytes)
 {
-    /* A caller may not set these: the handshake writes them, or they would make it another kind of request. */
+    /* A caller may not set these headers. The handshake writes some of them. The others would change what the request
+     * is. */
     static const char *const ours[] = {"Upgrade", "Connection", "Content-Length", "Transfer-Encoding",
                                        "Expect",  "TE",         "Trailer"};
 
     if (!cw__is_token(name, name_bytes))
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "a header's name is no token: use letters, digits and !#$%%&'*+-.^_`|~ only");
+                        "a header's name is not a token: use letters, digits and !#$%%&'*+-.^_`|~ only");
     if (name_bytes > CW__HEADER_NAME_AT_MOST)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "a header's name has %zu characters: at most %d can be sent, so shorten it", name_bytes,
-                        CW__HEADER_NAME_AT_MOST);
+                        "a header's name has %zu characters: at most %d can be sent, so shorten the name",
+                        name_bytes, CW__HEADER_NAME_AT_MOST);
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (is_name(name, name_bytes, ours[i]))
             return cw__fail(CW_INVALID_ARGUMENT,
@@ -69,12 +70,12 @@ cw_status cw__header_check(const char *name, size_t name_bytes, const char *valu
         if (((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f)
             return cw__fail(
                 CW_INVALID_ARGUMENT,
-                "the value of the header %.*s contains the control character 0x%02X: CR, LF, NUL and others "
-                "are not allowed there, but a tab is; remove it",
+                "the value of the header %.*s contains the control character 0x%02X, and no control "
+                "character except a tab is allowed: remove it",
                 (int)name_bytes, name, (unsigned)value[i]);
     if (value_bytes == 0 && is_name(name, name_bytes, "Host"))
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the header Host must not be empty: a request has to have it, so give it a value");
+                        "the header Host must not be empty, because every request needs it: give it a value");
     return CW_OK;
 }
 
@@ -86,9 +87,9 @@ const char *cw__header_repeat_fault(const char *name, size_t name_bytes)
                                          "Range",   "If-Range"};
 
     if (is_name(name, name_bytes, "Cookie")) /* RFC 6265 section 5.4 */
-        return "join its values by \"; \"";
+        return "join the values by \"; \"";
     for (size_t i = 0; i < sizeof single / sizeof *single; i++)
         if (is_name(name, name_bytes, single[i]))
-            return "give it once";
+            return "give the header once";
     return NULL;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Turns pieces of frames into messages, parts and control frames (RFC 6455 sections 5.4, 5.5, 8.1). socket.c passes
- * what a codec reads. Pure: no I/O, no lock, no clock. Its only memory is the message in progress.
+/* Turns pieces of frames into messages, parts and control frames (RFC 6455 sections 5.4, 5.5, 8.1). inbound.c passes
+ * the pieces that a codec reads. Pure: no I/O, no lock, no clock. Its only memory is the message in progress.
  *
  * A frame begins with the first piece after the end of the previous frame. frame_left (data frames) and in_control
- * (control frames) record the position. Control frames may come between the frames of a message, never inside one. The
- * offset of a piece does not tell it, because a codec may announce a frame by an empty piece before its payload
- * arrives.
+ * (control frames) record the position. Control frames may come between the frames of a message, never inside a frame.
+ * The offset of a piece does not show where a frame begins, because a codec may announce a frame by an empty piece
+ * before its payload arrives.
  *
  * Reasons: CW_CLOSED. */
 #include "protocol.h"
@@ -14,9 +14,9 @@
 
 enum {
     OP_IS_CONTROL = 0x8,
-    AHEAD_BYTES = 1 << 20,     /* the most that we allocate because a peer has announced it */
-    IN_PLACE_BYTES = 16 << 10, /* for less, a buffer that also takes the next frames needs fewer reads */
-    WASTE_BYTES = 4 << 10      /* less is not worth a call of realloc */
+    AHEAD_BYTES = 1 << 20,     /* limit for memory that is allocated before its bytes arrive */
+    IN_PLACE_BYTES = 16 << 10, /* below this, a buffer that also takes the next frames needs fewer reads */
+    WASTE_BYTES = 4 << 10      /* fewer unused bytes are not worth a call of realloc */
 };
 
 void cw__message_init(cw__message *m, bool is_partial, int64_t max_bytes)
@@ -42,9 +42,9 @@ static size_t gathered_bytes(const cw__message *m) { return m->building ? m->bui
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-/* Returns the room for the message in progress when its frame announces coming_bytes more, of which must_bytes are
- * here. Doubling keeps the number of copies linear for a message in many pieces. Room for a whole frame, up to
- * AHEAD_BYTES, avoids even those copies. The caller has checked that the announced sum is within max_bytes. */
+/* Returns the room for the message in progress when its frame announces coming_bytes more, of which must_bytes have
+ * arrived. Doubling keeps the copying linear for a message in many pieces. Room for a whole frame, up to AHEAD_BYTES,
+ * avoids even those copies. The caller has checked that the announced sum is within max_bytes. */
 static uint64_t wanted_room(const cw__message *m, uint64_t coming_bytes, size_t must_bytes, bool is_final)
 {
     uint64_t have = gathered_bytes(m);
@@ -134,13 +134,13 @@ static bool gather(cw__message *m, const cw__piece *piece)
     if (!make_room(m, coming_bytes, piece->len_bytes, piece->is_final))
         return false;
     tail = m->building->data + m->building->len_bytes;
-    if (piece->data != tail) /* otherwise it was read into its place, and the event did not move */
+    if (piece->data != tail) /* otherwise the piece was read into its place, and the event did not move */
         memcpy(tail, piece->data, piece->len_bytes);
     m->building->len_bytes += piece->len_bytes;
     return true;
 }
 
-/* Section 5.4: which frames may begin now. */
+/* Begins a data frame, and checks that it may begin now (RFC 6455 section 5.4). */
 static cw__message_result begin_frame(cw__message *m, const cw__piece *piece, cw__message_output *out)
 {
     if (piece->opcode == CW__OP_CONTINUATION)
@@ -172,13 +172,13 @@ static cw__message_result too_big(cw__message *m, const cw__piece *piece, cw__me
     return violation(out, 1009, "the message is bigger than this client accepts");
 }
 
-/* A message may wait long until it is taken. Return the memory that doubling left unused first. */
+/* Frees the memory that doubling left unused, because a message may wait long until it is taken. */
 static cw_event *without_waste(cw_event *event)
 {
     size_t waste = event->room_bytes - event->len_bytes;
     cw_event *smaller = NULL;
 
-    if (!event->is_lent && waste > WASTE_BYTES && waste > event->len_bytes / 4)
+    if (event->memory != CW__MEMORY_LENT && waste > WASTE_BYTES && waste > event->len_bytes / 4)
         smaller = cw__event_resize(event, event->len_bytes);
     return smaller ? smaller : event;
 }
@@ -240,7 +240,7 @@ static cw__message_result feed_data(cw__message *m, const cw__piece *piece, cw__
     return is_end ? give_whole(m, out) : CW__MESSAGE_NONE;
 }
 
-/* Section 5.5: which control frames are allowed. */
+/* Begins a control frame, and checks that it is allowed (RFC 6455 section 5.5). */
 static cw__message_result begin_control(cw__message *m, const cw__piece *piece, cw__message_output *out)
 {
     if (piece->opcode != CW__OP_CLOSE && piece->opcode != CW__OP_PING && piece->opcode != CW__OP_PONG)
@@ -285,8 +285,7 @@ cw__message_result cw__message_feed(cw__message *m, const cw__piece *piece, cw__
 {
     memset(out, 0, sizeof *out);
     if (piece->rsv)
-        return violation(out, 1002,
-                         "the peer set a reserved bit where no extension that was agreed has a meaning for it");
+        return violation(out, 1002, "the peer set a reserved bit that no agreed extension uses");
     return piece->opcode & OP_IS_CONTROL ? feed_control(m, piece, out) : feed_data(m, piece, out);
 }
 

@@ -20,10 +20,11 @@ typedef struct cw__utf8 {
     uint32_t state; /* 0 = between characters */
 } cw__utf8;
 
-/* Validates the next bytes. False at the first byte after which the text cannot become valid. */
+/* Validates the next bytes. Returns false as soon as the text can no longer become valid. */
 bool cw__utf8_feed(cw__utf8 *u, const void *data, size_t len_bytes);
-/* True between characters, where a text may end. */
+/* Returns whether the text may end here, because the last character is complete. */
 bool cw__utf8_complete(const cw__utf8 *u);
+/* Returns whether a whole text is valid. */
 bool cw__utf8_valid(const void *data, size_t len_bytes);
 
 /* ---- From frame.c: header and masking on byte arrays (RFC 6455 sections 5.2, 5.3) --------------------- */
@@ -53,8 +54,8 @@ size_t cw__frame_encode(const cw__frame *frame, uint8_t out[CW__HEADER_MAX_BYTES
 
 typedef enum cw__decode {
     CW__DECODE_MORE, /* all bytes were used, and the header is not complete */
-    CW__DECODE_DONE, /* the header is complete; *used = how many bytes of this call belong to it */
-    CW__DECODE_BAD   /* section 5.2 forbids it: a length that is not minimal, or 2^63 and more */
+    CW__DECODE_DONE, /* the header is complete; *used = number of bytes of this call that belong to the header */
+    CW__DECODE_BAD   /* section 5.2 forbids the length: it is not minimal, or it is 2^63 or more */
 } cw__decode;
 
 typedef struct cw__frame_decoder {
@@ -62,11 +63,11 @@ typedef struct cw__frame_decoder {
     uint8_t have_bytes;
 } cw__frame_decoder;
 
-/* Decodes the next bytes of a header; it may stop and continue at any byte. Zero the decoder before the first header.
- * After DONE it is ready for the next one. */
+/* Decodes the next bytes of a header. The input may be cut at any byte. Zero the decoder before the first header. After
+ * DONE it is ready for the next header. */
 cw__decode cw__frame_decode(cw__frame_decoder *d, const uint8_t *data, size_t len_bytes, size_t *used,
                             cw__frame *frame);
-/* XORs the mask over payload bytes; `offset` is the position of the first one in its frame. dst may be src. */
+/* XORs the mask over payload bytes; `offset` is the position of the first byte in its frame. dst may be src. */
 void cw__frame_mask(uint8_t *dst, const uint8_t *src, size_t len_bytes, const uint8_t mask[4], uint64_t offset);
 
 /* ---- From close.c: codes, payloads, the state machine of closing (sections 5.5.1, 7.1, 7.4) ------------ */
@@ -83,7 +84,7 @@ typedef struct cw__close_payload {
     char reason[CW__CONTROL_MAX_BYTES - 1]; /* at most 123 bytes, and a NUL */
 } cw__close_payload;
 
-/* Tells whether an endpoint may send the code in a close frame: 1000-1003, 1007-1014, 3000-4999. */
+/* Returns whether an endpoint may send the code in a close frame: 1000-1003, 1007-1014, 3000-4999. */
 bool cw__close_code_valid(int code);
 /* Reads the payload of a whole close frame. Violations: a payload of one byte or a bad code (1002), a bad reason
  * (1007). */
@@ -95,34 +96,36 @@ typedef enum cw__close_state {
     CW__CLOSE_NONE,     /* open in both directions */
     CW__CLOSE_SENT,     /* we sent our close frame first and wait for the peer's */
     CW__CLOSE_RECEIVED, /* the peer's came first; we still have to send ours */
-    CW__CLOSE_BOTH,     /* both were exchanged; we wait until the server ends TCP (section 7.1.1) */
-    CW__CLOSE_FAILED,   /* the peer broke the protocol and we sent our close frame; input is ignored */
-    CW__CLOSE_ENDED     /* TCP has ended */
+    CW__CLOSE_BOTH,   /* both close frames were exchanged; we wait until the server ends TCP (section 7.1.1) */
+    CW__CLOSE_FAILED, /* the peer broke the protocol and we sent our close frame; input is ignored */
+    CW__CLOSE_ENDED   /* TCP has ended */
 } cw__close_state;
 
 typedef struct cw__close {
     cw__close_state state;
-    bool was_clean;           /* both frames were exchanged */
+    bool was_clean;           /* both close frames were exchanged */
     int64_t deadline_ms;      /* when we end TCP ourselves; INT64_MAX = no deadline yet */
-    cw__close_payload result; /* how it ended: the peer's code and reason, or 1006 and a text */
+    cw__close_payload result; /* how the connection ended: the peer's code and reason, or 1006 and a text */
 } cw__close;
 
 void cw__close_init(cw__close *c);
-/* Begins closing. False, and nothing changes, unless the state is CW__CLOSE_NONE. After true the caller sends the
- * frame. If timeout_ms is INT64_MAX, there is no deadline yet. */
+/* Begins closing. Returns true if the state was CW__CLOSE_NONE; the caller must then send the close frame. In any other
+ * state it returns false and changes nothing. If timeout_ms is INT64_MAX, there is no deadline yet. */
 bool cw__close_begin(cw__close *c, int64_t now_ms, int64_t timeout_ms);
-/* Takes the peer's close frame. True: answer with a close frame that has c->result.code (1005: an empty frame). In
- * CW__CLOSE_FAILED nothing changes. */
+/* Takes the peer's close frame. Returns true if the caller must answer with a close frame that has c->result.code
+ * (1005: an empty frame). In CW__CLOSE_FAILED nothing changes. */
 bool cw__close_received(cw__close *c, const cw__close_payload *payload, int64_t now_ms, int64_t timeout_ms);
 /* Records that the answer was sent. */
 void cw__close_answered(cw__close *c);
-/* Records that the peer broke a rule; result becomes 1006. True: send a close frame with violation->code. */
+/* Records that the peer broke a rule; result becomes 1006. Returns true if the caller must send a close frame with
+ * violation->code. */
 bool cw__close_failed(cw__close *c, const cw__violation *violation, int64_t now_ms, int64_t timeout_ms);
 /* Records that TCP has ended: by the peer, by us, or by an error. `why` goes to result, unless a close frame came
  * first. */
 void cw__close_ended(cw__close *c, const char *why);
 /* Sets the deadline, unless there is an earlier one. */
 void cw__close_bound(cw__close *c, int64_t now_ms, int64_t timeout_ms);
+/* Returns whether the deadline has passed. */
 bool cw__close_expired(const cw__close *c, int64_t now_ms);
 
 /* ---- From message.c: pieces of frames become messages and control frames (sections 5.4, 5.5, 8.1) ------ */
@@ -133,7 +136,7 @@ typedef struct cw__piece {
     size_t len_bytes;
     uint64_t offset;    /* position of data[0] in the frame's payload */
     uint64_t remaining; /* bytes of the frame after this piece */
-    uint8_t opcode;     /* as sent: 0 in a continuation */
+    uint8_t opcode;     /* the opcode on the wire: 0 in a continuation */
     uint8_t rsv;
     bool is_final;
 } cw__piece;
@@ -159,12 +162,12 @@ typedef struct cw__message_output {
 } cw__message_output;
 
 typedef struct cw__message {
-    cw_event *building;     /* the message in progress, in full mode */
-    cw_event *place;        /* lent: the next message goes there if its first frame fits; or NULL */
-    int64_t max_bytes;      /* -1 = no limit; applies in full mode only */
+    cw_event *building; /* the message in progress, in full mode */
+    cw_event *place;    /* memory that a caller lends for the next message (cw__message_lend); NULL = none */
+    int64_t max_bytes;  /* -1 = no limit; applies in full mode only */
     uint64_t refused_bytes; /* least possible length of the message that exceeded max_bytes */
     uint64_t frame_left;    /* bytes of the current data frame still to come */
-    bool is_partial;        /* parts are returned as they come; nothing is kept */
+    bool is_partial;        /* parts are returned as they arrive; nothing is kept */
     bool in_message;        /* a message has begun, and its final frame has not ended */
     bool in_control;
     bool is_last_frame; /* the current data frame ends its message */
@@ -177,34 +180,37 @@ typedef struct cw__message {
 
 void cw__message_init(cw__message *m, bool is_partial, int64_t max_bytes);
 void cw__message_destroy(cw__message *m);
-/* Returns where to read the next bytes of a large frame, so that they need no copy: the end of the message in progress.
- * NULL, with *room_bytes 0: there is no such place, or no memory; read into your own buffer. In full mode, a frame with
- * more than a buffer's worth still to come gets room for all of it, up to 1 MiB ahead. Beyond that the room doubles. It
- * never exceeds max_bytes. */
+/* Returns where to read the next bytes of a large frame, so that they need no copy: the end of the message in
+ * progress. Returns NULL and sets *room_bytes to 0 in partial mode, and for a frame with less than 16 KiB still to
+ * come. It does the same if there is no memory. The caller then reads into its own buffer. The room is for the whole
+ * frame, up to 1 MiB ahead. Beyond that it doubles. It never exceeds max_bytes. */
 uint8_t *cw__message_space(cw__message *m, size_t *room_bytes);
-/* Lends a place for the next message. False, and nothing changes, if a message is in progress or a place is lent. */
+/* Lends place, an event in the caller's memory. The next message goes there if its first frame fits. Returns false and
+ * changes nothing if a message is in progress or another place is lent. */
 bool cw__message_lend(cw__message *m, cw_event *place);
-/* Takes the lent place back. An incomplete message in it moves to memory of its own. False = no memory for that; make
- * no further call of feed. */
+/* Takes the lent place back. An incomplete message in it moves to memory of its own. Returns false if there is no
+ * memory for that; make no further call of feed then. */
 bool cw__message_take_back(cw__message *m, cw_event *place);
 /* Returns the length of a binary message of one frame of which only the header has arrived; 0 = there is none. */
 uint64_t cw__message_coming(const cw__message *m);
-/* Takes one piece. It checks all rules of section 5, although a codec may have checked some: RSV bits, reserved
- * opcodes, control frames that are fragmented or longer than 125 bytes, a continuation without a beginning, a new
- * message inside another one. It reports bad UTF-8 at its first byte (1007), and a message that is too large as soon as
- * the announced length of a frame shows it (1009). */
+/* Takes one piece. It checks all rules of section 5, although a codec may have checked some of them. Errors are
+ * RSV bits, reserved opcodes, and control frames that are fragmented or longer than 125 bytes. A continuation
+ * without a beginning is an error, and so is a new message inside another one. The call reports bad UTF-8 at its
+ * first byte (1007). It reports a message that is too large as soon as the announced length of a frame shows it
+ * (1009). */
 cw__message_result cw__message_feed(cw__message *m, const cw__piece *piece, cw__message_output *out);
-/* Creates an event from a CW__MESSAGE_PART, with the given room. The caller owns it. NULL = no memory. */
+/* Creates an event from a CW__MESSAGE_PART, with room_bytes of room. The caller owns the event. NULL = no memory. */
 cw_event *cw__message_part_event(const cw__message_output *out, size_t room_bytes);
 
 /* ---- From tokens.c: tokens and lists of them in headers --------------------------------------------------- */
 
 /* Blanks may surround a token or a value. */
 static inline bool cw__is_blank(char c) { return c == ' ' || c == '\t'; }
-/* Tells whether a text is a token (RFC 9110 section 5.6.2): the name of a header, a subprotocol. */
+/* Returns whether a text is a token (RFC 9110 section 5.6.2). Names of headers and subprotocols must be tokens. */
 bool cw__is_token(const char *text, size_t len_bytes);
 /* Returns the next item of "a, b" between at and end, without blanks around it, and its length. NULL at the end. */
 const char *cw__list_next(const char **at, const char *end, size_t *len_bytes);
+/* Returns whether the list "a, b" between at and end has the item wanted; any_case ignores upper and lower case. */
 bool cw__list_has(const char *at, const char *end, const char *wanted, size_t wanted_bytes, bool any_case);
 
 /* ---- From extension.c: permessage-deflate in the opening handshake (RFC 7692 section 7.1) --------------- */
@@ -215,7 +221,7 @@ enum { CW__OFFER_BYTES = 192 };
 typedef struct cw__compression {
     bool is_on;
     uint8_t server_bits, client_bits;  /* window bits, 8 to 15: of the server's compressor, of ours */
-    bool server_resets, client_resets; /* no context takeover: no reference to earlier messages */
+    bool server_resets, client_resets; /* no context takeover: a message does not refer to earlier messages */
 } cw__compression;
 
 /* Writes the offer as a value of Sec-WebSocket-Extensions. */
@@ -232,7 +238,7 @@ typedef struct cw__deflater cw__deflater;
 typedef enum cw__inflate_result {
     CW__INFLATE_PIECE,    /* *out is the next piece of plain data, in the form of a frame's piece */
     CW__INFLATE_DRY,      /* all input was used */
-    CW__INFLATE_BAD,      /* not valid deflate data: fail the connection; make no further call */
+    CW__INFLATE_BAD,      /* the data is not valid deflate: fail the connection; make no further call */
     CW__INFLATE_NO_MEMORY /* make no further call */
 } cw__inflate_result;
 
@@ -241,15 +247,17 @@ const char *cw__zlib_version(void);
 /* Creates an inflater, which the caller owns until destroy. NULL = no memory. */
 cw__inflater *cw__inflater_create(const cw__compression *terms);
 void cw__inflater_destroy(cw__inflater *i);
-/* Takes a piece of a compressed message. Its data must stay valid until they are used up or copied by keep. False: the
- * piece is not part of one; pass it to cw__message_feed unchanged. Call this for every piece, after has_more is false. */
+/* Takes a piece of a compressed message. Its data must stay valid until all of it is used, or until cw__inflater_keep
+ * copies it. Returns false if the piece does not belong to a compressed message; pass it to cw__message_feed
+ * unchanged. Call this for every piece, when cw__inflater_has_more has returned false. */
 bool cw__inflater_take(cw__inflater *i, const cw__piece *piece);
+/* Returns whether the taken piece may have more output. */
 bool cw__inflater_has_more(const cw__inflater *i);
-/* Tells whether a compressed message has begun and its end has not been inflated. */
+/* Returns true from the beginning of a compressed message until its end has been inflated. */
 bool cw__inflater_in_message(const cw__inflater *i);
 /* Inflates the next buffer of the piece that was taken, for cw__message_feed. */
 cw__inflate_result cw__inflater_give(cw__inflater *i, uint8_t *buffer, size_t size_bytes, cw__piece *out);
-/* Copies the unused input, because the memory of the piece will be reused. False = no memory. */
+/* Copies the unused input, because the memory of the piece will be reused. Returns false if there is no memory. */
 bool cw__inflater_keep(cw__inflater *i);
 
 /* Creates a deflater, which the caller owns until destroy. NULL = no memory. */
@@ -257,38 +265,39 @@ cw__deflater *cw__deflater_create(const cw__compression *terms);
 void cw__deflater_destroy(cw__deflater *d);
 /* Takes the next part of a message, or all of it. The data must stay valid until cw__deflater_give is done. */
 void cw__deflater_take(cw__deflater *d, const void *data, size_t len_bytes);
-/* Writes the next compressed bytes. size_bytes must be at least 16. is_done: the whole part is out, and the receiver
- * can read it. Returns the number of bytes. */
+/* Writes the next compressed bytes. size_bytes must be at least 16. Sets *is_done if all bytes of the part have been
+ * written and the receiver can decompress them. Returns the number of bytes. */
 size_t cw__deflater_give(cw__deflater *d, uint8_t *buffer, size_t size_bytes, bool ends_message, bool *is_done);
-/* The last output was not sent, so later output will not refer to it. */
+/* Records that the last output was not sent, so that later output does not refer to it. */
 void cw__deflater_forget(cw__deflater *d);
 
 /* ---- From reply.c: the reply to the opening handshake (section 4.1) ------------------------------------- */
 
-enum { CW__KEY_CHARS = 24 }; /* of a Sec-WebSocket-Key: 16 bytes as base64 */
+enum { CW__KEY_CHARS = 24 }; /* length of a Sec-WebSocket-Key: 16 bytes as base64 */
 
 /* Zero it before the first use. */
 typedef struct cw__reply {
     char *lines; /* header lines of the latest reply, each "Name: value\r\n"; ends in NUL; may be NULL */
     size_t len_bytes, room_bytes;
     size_t head_bytes; /* size of all replies: status lines, headers, empty lines */
-    bool is_begun;     /* a status line has come */
-    int http_status;   /* from the status line; 0 if that is malformed */
-    bool is_cut;       /* it was too long, or there was no memory */
+    bool is_begun;     /* a status line has arrived */
+    int http_status;   /* status in the status line; 0 if that line is malformed */
+    bool is_cut;       /* the reply was too long, or there was no memory */
     bool has_no_memory;
-    bool is_complete; /* the empty line has come; without it libcurl may report CURLE_OK and 101 all the same */
-    bool is_malformed; /* the status line, or a header line (which is then not kept) */
-    bool is_http_1;    /* libcurl reports a status of 200 for some lines that are no status lines */
+    bool is_complete;  /* the empty line has arrived; without it libcurl may still report CURLE_OK and 101 */
+    bool is_malformed; /* the status line or a header line is malformed; such a header line is not kept */
+    bool is_http_1;    /* libcurl reports a status of 200 for some lines that are not status lines */
     bool is_http_1_1;
 } cw__reply;
 
 void cw__reply_destroy(cw__reply *r);
 /* Forgets the lines of a proxy's reply before the server's. head_bytes stays. */
 void cw__reply_forget(cw__reply *r);
-/* Takes a status line, a header line without NUL, or an empty line. Only header lines of the latest reply are kept: a
- * status line drops earlier ones, so those of a 100, of a 103 or of a proxy are gone at the end. Folded lines are
- * unfolded. False: too much; give up the connection. */
+/* Takes a status line, a header line without NUL, or an empty line. Only header lines of the latest reply are
+ * kept. A status line drops earlier lines, so the lines of a 100, of a 103 or of a proxy are gone at the end.
+ * Folded lines are unfolded. Returns false if the reply is too long; the caller must then end the connection. */
 bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes);
+/* Returns the header lines of the latest reply, each "Name: value\r\n"; "" if there are none. */
 const char *cw__reply_lines(const cw__reply *r);
 /* Returns NULL for a correct 101, or what is wrong with the reply. cw__reply_extension_fault checks its extensions.
  *   key        the Sec-WebSocket-Key of the request
@@ -302,7 +311,7 @@ const char *cw__reply_fault(const cw__reply *r, const char *key, const char *pro
  *   extensions  set to the header's value, which points into the reply's lines; NULL = none */
 const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression *offer, cw__compression *terms,
                                       const char **extensions, size_t *extensions_bytes);
-/* Fills the error for a server that answered with that status instead of 101. */
+/* Fills the error for a server that answered with http_status instead of 101. */
 void cw__reply_refused(int http_status, cw__error *error);
 
 /* ---- From punycode.c: RFC 3492 ------------------------------------------------------------------------------ */
@@ -398,7 +407,7 @@ bool cw__idn_to_ascii(const char *text, size_t len_bytes, char out[CW__HOST_AT_M
 
 /* ---- From uri.c: the URI of a connect (RFC 3986, RFC 3987, RFC 6455 section 3) ------------------------- */
 
-/* Our limits, which are below those of libcurl (docs/libcurl.md). */
+/* Our limits, which are below libcurl's limits (docs/libcurl.md). */
 enum {
     CW__URI_AT_MOST = 128 * 1024, /* bytes, when percent-encoded */
     CW__ZONE_AT_MOST = 15         /* characters of an interface's name */
@@ -416,14 +425,15 @@ typedef struct cw__authority {
 } cw__authority;
 
 /* Reads an authority, which ends before the first of / ? #. It checks the host and the port. It does not check the
- * characters of the userinfo, or the value of an IPv6 address. False fills fault, which shows no part of the userinfo. */
+ * characters of the userinfo, or the value of an IPv6 address. If the authority is malformed, it returns false and fills
+ * fault, which shows no part of the userinfo. */
 bool cw__authority_read(const char *text, size_t len_bytes, cw__authority *a, char fault[CW__URI_FAULT_BYTES]);
 
 typedef struct cw__uri {
     bool is_secure; /* wss */
     bool is_ipv6;
     const char *prefix; /* "ws://user:password@", encoded */
-    const char *host;   /* in ASCII, without [ ] and zone */
+    const char *host;   /* the host in ASCII, without [ ] and zone */
     const char *zone;   /* zone of an IPv6 address; "" = none */
     const char *suffix; /* ":8080/", or "/" */
     const char *target; /* "/path?query", encoded: visible ASCII */
@@ -432,20 +442,21 @@ typedef struct cw__uri {
 
 typedef enum cw__uri_result { CW__URI_OK, CW__URI_BAD, CW__URI_NO_MEMORY } cw__uri_result;
 
-/* Checks a URI and encodes it. CW__URI_BAD fills fault: what is wrong and what to write. fault shows at most a single
- * character of the userinfo and of the query. */
+/* Checks a URI and encodes it. With CW__URI_BAD it fills fault, which says what is wrong and what to write
+ * instead. fault shows at most one character of the userinfo and of the query. */
 cw__uri_result cw__uri_read(const char *text, size_t len_bytes, cw__uri *uri, char fault[CW__URI_FAULT_BYTES]);
 /* Frees a URI; it accepts a zeroed one. */
 void cw__uri_destroy(cw__uri *uri);
 /* Returns the URI without path and query, "ws://user:password@host:8080/". The caller owns it until cw__free. NULL = no
  * memory. */
 char *cw__uri_base(const cw__uri *uri);
-/* Copies a URI that cw__uri_read has accepted, without userinfo and query. Returns the length, as snprintf does. */
+/* Copies a URI that cw__uri_read has accepted, without userinfo and query. Returns its whole length, as snprintf does. */
 size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes);
 
 /* ---- From headers.c: request headers that a caller may set -------------------------------------------- */
 
-/* Our limits, which are below those of libcurl (docs/libcurl.md): it drops a header silently or fails without a reason. */
+/* Our limits, which are below libcurl's limits (docs/libcurl.md). Above its own limits libcurl drops a header
+ * silently, or fails without a reason. */
 enum {
     CW__HEADER_NAME_AT_MOST = 100,
     CW__HEADER_AT_MOST = 256 * 1024,  /* bytes of a value */
@@ -453,8 +464,8 @@ enum {
     CW__PROTOCOLS_AT_MOST = 64 * 1024 /* bytes of the list of subprotocols */
 };
 
-/* Checks the name and value of a request header. Returns CW_OK, or fails. The error names the header and does not show
- * its value. */
+/* Checks the name and value of a request header. Returns CW_OK or CW_INVALID_ARGUMENT. The error names the header and
+ * does not show its value. */
 cw_status cw__header_check(const char *name, size_t name_bytes, const char *value, size_t value_bytes);
 /* Returns NULL if a request may have several headers of that name, or what to do instead. */
 const char *cw__header_repeat_fault(const char *name, size_t name_bytes);

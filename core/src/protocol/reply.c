@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The reply to the opening handshake: it collects the header lines and checks them (RFC 6455 section 4.1). libcurl
- * checks neither Sec-WebSocket-Accept, nor that Upgrade, Connection, extension and subprotocol are what we asked for
- * (8.14.1 and 8.22). So this file does. handshake.c passes what it gets from libcurl; verdict.c asks for the result.
- * Pure: lines in, result out; no I/O, no libcurl.
+ * (8.14.1 and 8.22) does not check Sec-WebSocket-Accept, nor whether Upgrade, Connection, extension and subprotocol fit
+ * the request. So this file does. handshake.c passes the lines from libcurl; verdict.c asks for the result. Pure: lines
+ * in, result out; no I/O, no libcurl.
  *
  * Reasons: CW_CONNECT_FAILED. */
 #include "protocol.h"
@@ -15,7 +15,7 @@ enum {
     ACCEPT_CHARS = 28,
     STATUS_LINE_BYTES = 12,         /* "HTTP/1.1 101"; the reason may be missing */
     LINES_LIMIT_BYTES = 128 * 1024, /* the header lines that are kept */
-    HEAD_LIMIT_BYTES = 256 * 1024   /* all replies together, interim ones too */
+    HEAD_LIMIT_BYTES = 256 * 1024   /* all replies together, interim replies too */
 };
 
 /* ---- Collecting lines ---- */
@@ -50,7 +50,8 @@ static bool is_text(const char *text, size_t len_bytes)
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/* RFC 9112 section 4. libcurl is less strict: it accepts more than three digits and uses three, and a tab as the blank. */
+/* Returns whether a line is a status line (RFC 9112 section 4). libcurl is less strict: it accepts more than three
+ * digits and uses three, and it accepts a tab as the blank. */
 static bool is_status_line(const char *line, size_t len_bytes)
 {
     return len_bytes >= STATUS_LINE_BYTES && line[8] == ' ' && is_digit(line[9]) && is_digit(line[10]) &&
@@ -122,7 +123,7 @@ bool cw__reply_line(cw__reply *r, const char *line, size_t len_bytes)
     if (r->head_bytes > HEAD_LIMIT_BYTES)
         r->is_cut = true;
     if (len_bytes > 0 && line[len_bytes - 1] != '\n')
-        return !r->is_cut; /* the connection ended within the line; libcurl 8.21 passes it on, perhaps older ones too */
+        return !r->is_cut; /* the connection ended within the line; libcurl (at the latest 8.21) still passes on such a line */
     if (len_bytes > 0)
         len_bytes -= len_bytes > 1 && line[len_bytes - 2] == '\r' ? 2 : 1;
     if (!r->is_begun || r->is_complete) {
@@ -176,7 +177,7 @@ bool cw_header_next(const char **at, const char *end, cw_header *out)
 
 /* ---- Checking the reply ---- */
 
-/* Returns the value of the n-th header of that name; NULL if there are fewer. */
+/* Returns the value of the n-th header called name; NULL if there are fewer. */
 static const char *value_of(const cw__reply *r, const char *name, int n, size_t *len_bytes)
 {
     const char *at = cw__reply_lines(r), *end = at + strlen(at);
@@ -191,7 +192,7 @@ static const char *value_of(const cw__reply *r, const char *name, int n, size_t 
     return NULL;
 }
 
-/* Tells whether a header occurs exactly once and has that value. */
+/* Returns whether the header called name occurs exactly once and has the value wanted. */
 static bool has_once(const cw__reply *r, const char *name, const char *wanted, bool any_case)
 {
     size_t len, more;
@@ -201,7 +202,8 @@ static bool has_once(const cw__reply *r, const char *name, const char *wanted, b
            (any_case ? strncasecmp(value, wanted, len) == 0 : memcmp(value, wanted, len) == 0);
 }
 
-/* Connection may occur several times, with several tokens each. */
+/* Returns whether a Connection header has the token Upgrade. The header may occur several times, with several tokens
+ * each. */
 static bool connection_has_upgrade(const cw__reply *r)
 {
     size_t len;
@@ -240,20 +242,20 @@ const char *cw__reply_fault(const cw__reply *r, const char *key, const char *pro
     if (!r->is_http_1_1)
         return "the reply is not HTTP/1.1";
     if (r->is_malformed)
-        return "one of its lines is malformed";
+        return "a line of the reply is malformed";
     if (!has_once(r, "Upgrade", "websocket", true))
-        return "its Upgrade header is missing or is not \"websocket\"";
+        return "the Upgrade header is missing or is not \"websocket\"";
     if (!connection_has_upgrade(r))
-        return "its Connection header is missing or lacks \"Upgrade\"";
+        return "the Connection header is missing or lacks \"Upgrade\"";
     expected_accept(key, accept);
     if (!has_once(r, "Sec-WebSocket-Accept", accept, false))
-        return "its Sec-WebSocket-Accept is missing or does not answer our key";
+        return "the header Sec-WebSocket-Accept is missing or does not answer our key";
     value = value_of(r, "Sec-WebSocket-Protocol", 0, &len);
     if (!value)
         return NULL;
     if (value_of(r, "Sec-WebSocket-Protocol", 1, &more) ||
         !cw__list_has(protocols, protocols + strlen(protocols), value, len, false))
-        return "it names a subprotocol that was not offered";
+        return "the server chose a subprotocol that was not offered";
     *protocol = value;
     *protocol_bytes = len;
     return NULL;
@@ -270,11 +272,11 @@ const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression 
     if (!value)
         return NULL;
     if (value_of(r, "Sec-WebSocket-Extensions", 1, &more)) /* RFC 6455 section 11.3.2 */
-        return "it has Sec-WebSocket-Extensions, which names an extension, more than once";
+        return "the extension header Sec-WebSocket-Extensions comes more than once";
     if (len == 0)
         return NULL;
     if (!offer)
-        return "it names an extension and none was asked for";
+        return "the server accepted an extension, and none was offered";
     *extensions = value;
     *extensions_bytes = len;
     return cw__compression_answer(offer, value, len, terms);
@@ -282,7 +284,7 @@ const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression 
 
 void cw__reply_refused(int http_status, cw__error *error)
 {
-    const char *hint = ": ask whoever runs it";
+    const char *hint = ": ask whoever runs the server";
 
     if (http_status >= 300 && http_status < 400)
         hint = ": it redirects; connect to the address in its Location header";
@@ -290,9 +292,9 @@ void cw__reply_refused(int http_status, cw__error *error)
         hint = ": it wants credentials or does not accept these; set user:password@ in the URI, or the header "
                "Authorization";
     else if (http_status == 404)
-        hint = ": there is no such path; check the one in the URI";
+        hint = ": there is no such path; check the path in the URI";
     else if (http_status == 200 || http_status == 426)
-        hint = ": there is an HTTP server, but no WebSocket at this path; check the one in the URI";
+        hint = ": there is an HTTP server, but no WebSocket at this path; check the path in the URI";
     cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
                   "the server refused the WebSocket with HTTP status %d%s", http_status, hint);
     error->http_status = http_status;

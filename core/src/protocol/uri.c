@@ -13,7 +13,7 @@
 
 #include "protocol.h"
 
-#define FORM     "it should look like wss://host/path"
+#define FORM     "write it as in wss://host/path"
 #define TOO_LONG "the URI is too long: at most %d KiB can be sent, percent-encoded"
 
 typedef enum part { USERINFO, PATH, QUERY } part;
@@ -91,7 +91,7 @@ static bool check_escape(const char *at, const char *end, part where, char fault
                     part_names[where]);
     value = hex_value(at[1]) * 16 + hex_value(at[2]);
     if (value == 0)
-        return fail(fault, "the %s contains %%00: a NUL is not allowed, remove it", part_names[where]);
+        return fail(fault, "the %s contains %%00: a NUL is not allowed; remove it", part_names[where]);
     if (where == USERINFO && is_control((unsigned char)value))
         return fail(fault, "the %s contains a control character: remove it", part_names[where]);
     return true;
@@ -135,15 +135,16 @@ static bool read_port(const char *text, const char *end, cw__authority *a, char 
 
     for (; text < end; text++) {
         if (*text < '0' || *text > '9' || (port = 10 * port + (*text - '0')) > UINT16_MAX)
-            return fail(fault, "the port must be a number from 0 to 65535, behind the host. An IPv6 address "
-                               "stands in [ ]; in a "
-                               "user name or password, write / as %%2F, ? as %%3F, # as %%23");
+            return fail(fault,
+                        "the port after the host must be a number from 0 to 65535: write an IPv6 address in "
+                        "[ ], and in a user name or password / as %%2F, ? as %%3F, # as %%23");
         a->port = (int)port;
     }
     return true;
 }
 
-/* Reads "[::1]" or "[fe80::1%25eth0]", also with a bare % (RFC 6874 section 2). Returns the position after it. */
+/* Reads "[::1]" or "[fe80::1%25eth0]". It accepts a bare % in place of %25 (RFC 6874 section 2). Returns the position
+ * after the ]. */
 static const char *read_bracketed(const char *text, const char *end, cw__authority *a,
                                   char fault[CW__URI_FAULT_BYTES])
 {
@@ -161,7 +162,7 @@ static const char *read_bracketed(const char *text, const char *end, cw__authori
         if (hex_value(a->host[i]) < 0 && a->host[i] != ':' && a->host[i] != '.')
             a->host_bytes = 0;
     if (a->host_bytes == 0 || !memchr(a->host, ':', a->host_bytes)) {
-        (void)fail(fault, "what stands in [ ] is not an IPv6 address: write it as in [::1]");
+        (void)fail(fault, "the host in [ ] is not an IPv6 address: write it as in wss://[::1]/");
         return NULL;
     }
     for (size_t i = 0; i < a->zone_bytes; i++)
@@ -180,7 +181,7 @@ static void fail_host(unsigned char c, char fault[CW__URI_FAULT_BYTES])
     if (c == '%')
         (void)fail(fault, "the host contains a %%: write the name itself, not percent-encoded");
     else if (c == ' ')
-        (void)fail(fault, "the host contains a space: remove it; in a path, query or password, write %%20");
+        (void)fail(fault, "the host contains a space: remove it, or write %%20 in a path, query or password");
     else if (is_control(c))
         (void)fail(fault, "the host contains the control character 0x%02X: remove it", c);
     else
@@ -242,7 +243,7 @@ bool cw__authority_read(const char *text, size_t len_bytes, cw__authority *a, ch
                 fault, "there is more than one @ before the path: in a user name or password, write @ as %%40");
     }
     if (text == end || *text == ':')
-        return fail(fault, "there is no host; " FORM);
+        return fail(fault, "the URI has no host: " FORM);
     text = *text == '[' ? read_bracketed(text, end, a, fault) : read_name(text, end, a, fault);
     if (!text)
         return false;
@@ -254,7 +255,7 @@ bool cw__authority_read(const char *text, size_t len_bytes, cw__authority *a, ch
 
 /* ---- The whole URI ---- */
 
-/* Reads "ws://" or "wss://". Returns the position after it; NULL with a fault. */
+/* Reads "ws://" or "wss://". Returns the position after the scheme; NULL with a fault. */
 static const char *read_scheme(const char *text, size_t len_bytes, cw__uri *uri,
                                char fault[CW__URI_FAULT_BYTES])
 {
@@ -264,7 +265,7 @@ static const char *read_scheme(const char *text, size_t len_bytes, cw__uri *uri,
            (is_alphanumeric((unsigned char)text[len]) || is_one_of((unsigned char)text[len], "+-.")))
         len++;
     if (len == 0 || len > 40 || len_bytes - len < 3 || memcmp(text + len, "://", 3) != 0) {
-        (void)fail(fault, "not a URI; " FORM);
+        (void)fail(fault, "this is not a URI: " FORM);
         return NULL;
     }
     uri->is_secure = len == 3 && strncasecmp(text, "wss", 3) == 0;
@@ -283,8 +284,8 @@ static char *append(char *out, const char *text, size_t len_bytes)
     return out + len_bytes;
 }
 
-/* Writes "user:password@", encoded. It writes nothing if both are empty: some versions of libcurl (8.14.1) would send
- * credentials for that, others would not. */
+/* Writes "user:password@", encoded. It writes nothing if both are empty, because some versions of libcurl (8.14.1) would
+ * then send empty credentials, and others would not. */
 static char *put_userinfo(char *out, const cw__authority *a, char fault[CW__URI_FAULT_BYTES])
 {
     size_t user_bytes = 0;
@@ -293,8 +294,8 @@ static char *put_userinfo(char *out, const cw__authority *a, char fault[CW__URI_
         return out;
     for (; user_bytes < a->userinfo_bytes && a->userinfo[user_bytes] != ':'; user_bytes++)
         if (a->userinfo_bytes - user_bytes >= 3 && strncasecmp(a->userinfo + user_bytes, "%3a", 3) == 0) {
-            (void)fail(fault, "the user name has a colon (%%3A), which HTTP cannot send (RFC 7617): the server "
-                              "would take the rest for the password, so remove it");
+            (void)fail(fault, "the user name has a colon (%%3A), which HTTP cannot send (RFC 7617), because "
+                              "the server would take the rest for the password: remove the colon");
             return NULL;
         }
     out = encode(out, a->userinfo, a->userinfo_bytes, USERINFO, fault);
@@ -337,7 +338,10 @@ static bool put_all(const char *text, const char *end, cw__uri *uri, char fault[
     if (!cw__authority_read(text, authority_bytes, &a, fault))
         return false;
     if (strchr(path, '#'))
-        return fail(fault, "a ws URI has no fragment (RFC 6455 section 3): remove #... or write %%23");
+        return fail(
+            fault,
+            "the URI contains # (a fragment), which RFC 6455 section 3 does not allow: remove # and the text "
+            "after it, or write # as %%23");
     uri->is_ipv6 = a.is_ipv6;
     out = put_base(uri->text, &a, uri, fault);
     if (!out)
@@ -363,13 +367,13 @@ static bool check_text(const char *text, size_t len_bytes, char fault[CW__URI_FA
     if (memchr(text, '\0', len_bytes))
         return fail(fault, "the URI contains NUL: remove it");
     if (!cw__utf8_valid(text, len_bytes))
-        return fail(fault, "the URI is not UTF-8: percent-encode bytes that are no text");
+        return fail(fault, "the URI is not UTF-8: percent-encode bytes that are not text");
     return true;
 }
 
 cw__uri_result cw__uri_read(const char *text, size_t len_bytes, cw__uri *uri, char fault[CW__URI_FAULT_BYTES])
 {
-    enum { BESIDES = 64 + CW__HOST_AT_MOST }; /* the most that put_base adds */
+    enum { BESIDES = 64 + CW__HOST_AT_MOST }; /* put_base adds at most this number of bytes */
     const char *authority;
     cw__uri_result result = CW__URI_NO_MEMORY;
     char *copy;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Closing: applies the closing machine (close.c) to a socket. It queues close frames and tells the users of the end,
- * once. The public calls are in closing_calls.c.
+/* Closing: applies the closing machine (close.c) to a socket. It queues close frames and reports the end once. The
+ * public calls are in closing_calls.c.
  *
- * The socket is closed for its users as soon as both close frames have been exchanged. The server ends TCP (RFC 6455
- * section 7.1.1). The service waits for that up to close_timeout, which no user notices.
+ * The state becomes CW_STATE_CLOSED as soon as both close frames have been exchanged. The server ends TCP (RFC 6455
+ * section 7.1.1). The service thread waits for that up to close_timeout, while no caller has to wait.
  *
- * What was sent before our close frame may still be under way: in the queue, or in the kernel because the server is
- * slow. The connection drains first, as long as that makes progress; send_timeout bounds a time without progress.
- * Only then does close_timeout begin. Ending TCP earlier would lose data: when the peer sends something to a closed
- * connection, our kernel drops what the peer has not acknowledged.
+ * Data sent before our close frame may still be under way: in the queue, or in the kernel because the server is slow.
+ * The connection drains first; send_timeout limits how long that may make no progress. Then close_timeout begins.
+ * Ending TCP earlier would lose data: when the peer sends something to a closed connection, our kernel drops all data
+ * that the peer has not acknowledged.
  *
  * Safety: under the socket's lock. Nothing here writes, because some of these functions are called from inside a
- * write. They queue frames, and the service or the holder of the lock writes them.
+ * write. They queue frames, and the service thread or the holder of the lock writes them.
  *
  * Errors: CW_CLOSED. */
 #include <stdio.h>
@@ -34,13 +34,13 @@ static void queue_close(cw_socket *s, int code, const char *reason, size_t reaso
     size_t len = cw__close_encode(code, reason, reason_bytes, payload);
 
     if (s->out.is_broken) {
-        if (s->close.state != CW__CLOSE_SENT) /* otherwise reading goes on, perhaps to the peer's close frame */
+        if (s->close.state != CW__CLOSE_SENT) /* in CW__CLOSE_SENT the peer's close frame may still arrive */
             cw__closing_ended_locked(s, s->fault.message);
     } else if (!cw__queue_control_locked(s, CW__OP_CLOSE, payload, len, true))
-        cw__closing_ended_locked(s, "no memory for a close frame: free some and connect again");
+        cw__closing_ended_locked(s, "no memory for a close frame: free memory and connect again");
 }
 
-/* Lets the service read from now on: the peer's close frame, or TCP's end. */
+/* Makes the service thread read from now on. It waits for the peer's close frame or the end of TCP. */
 static void hand_to_service(cw_socket *s)
 {
     cw__inbound_give_back_locked(s);
@@ -49,11 +49,11 @@ static void hand_to_service(cw_socket *s)
 }
 
 enum {
-    LOOK_EVERY_MS = 20,    /* no event tells when the peer's system has acknowledged data */
-    DRAIN_LIMIT_MS = 30000 /* where send_timeout is 0 or has no limit: nobody waits for ever */
+    LOOK_EVERY_MS = 20,    /* no event reports that the peer's system has acknowledged data */
+    DRAIN_LIMIT_MS = 30000 /* used if send_timeout is 0 or has no limit, so that draining ends */
 };
 
-/* Gives the time for a closing handshake. */
+/* Returns the time for a closing handshake. */
 static int64_t handshake_ms(const cw_socket *s)
 {
     int64_t timeout_ms = cw__setting(s, CW_OPT_CLOSE_TIMEOUT);
@@ -61,23 +61,23 @@ static int64_t handshake_ms(const cw_socket *s)
     return s->grace_ms >= 0 && s->grace_ms < timeout_ms ? s->grace_ms : timeout_ms;
 }
 
-/* ---- What was sent before the close frame ---- */
+/* ---- Draining: data sent before the close frame ---- */
 
-/* Says whether messages wait in the socket or in the kernel. */
+/* Returns whether messages wait in the socket or in the kernel. */
 static bool has_unsent(const cw_socket *s)
 {
     return s->out.first || s->out.sending != CW__SENDING_NOTHING || s->codec->sending == CW__FRAMES_HELD ||
            cw__link_unacknowledged(s->codec->link) > 0;
 }
 
-/* Draining goes on when the peer's close frame comes, because that has crossed the data that is still under way. */
+/* Draining goes on when the peer's close frame arrives, because that frame crossed our data on the way. */
 bool cw__closing_is_draining(const cw_socket *s)
 {
     return s->drain.is_on && (s->close.state == CW__CLOSE_SENT || s->close.state == CW__CLOSE_BOTH);
 }
 
-/* Counts as lost what the peer's system has not acknowledged, without pings, pongs and a close frame after the last
- * message. */
+/* Counts the bytes as lost that the peer's system has not acknowledged, except pings, pongs and a close frame after the
+ * last message. */
 static void lose_unacknowledged(cw_socket *s)
 {
     uint64_t held_bytes = s->codec ? (uint64_t)cw__link_unacknowledged(s->codec->link) : 0;
@@ -124,7 +124,7 @@ static void attend_drain(cw_socket *s, int64_t now_ms)
     else if (now_ms >= s->drain.progress_ms + drain_timeout_ms(s)) {
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
                       "the server took nothing for %g s (send_timeout) while the connection was closing: raise "
-                      "that limit",
+                      "send_timeout",
                       (double)drain_timeout_ms(s) / 1000);
         cw__closing_ended_locked(s, s->fault.message);
     } else if (s->grace_ms >= 0)
@@ -136,11 +136,11 @@ void cw__closing_attend_locked(cw_socket *s, int64_t now_ms)
     if (cw__closing_is_draining(s))
         attend_drain(s, now_ms);
     if (cw__close_expired(&s->close, now_ms))
-        cw__closing_ended_locked(
-            s, "the server did not answer the close frame within close_timeout: raise that if it is slow");
+        cw__closing_ended_locked(s, "the server did not answer the close frame within close_timeout: raise "
+                                    "close_timeout if the server is slow");
+    /* At the end of the program, do not wait until the server ends TCP. */
     if (s->grace_ms >= 0 && s->close.state >= CW__CLOSE_BOTH && !s->out.first && !cw__closing_is_draining(s))
-        cw__closing_ended_locked(
-            s, "closed"); /* at the end of the program nobody waits for the server to end TCP */
+        cw__closing_ended_locked(s, "closed");
 }
 
 int64_t cw__closing_due_locked(const cw_socket *s)
@@ -160,7 +160,7 @@ void cw__closing_begin_locked(cw_socket *s, int code, const char *reason, size_t
     s->is_closed_locally = true;
     cw__inbox_clear(&s->in.inbox);
     if (s->close.state == CW__CLOSE_NONE && !cw__pings_pay_all_locked(s))
-        cw__closing_no_memory_locked(s, "no memory for a pong: free some and connect again");
+        cw__closing_no_memory_locked(s, "no memory for a pong: free memory and connect again");
     if (!cw__close_begin(&s->close, now_ms, must_drain ? INT64_MAX : handshake_ms(s)))
         return;
     if (must_drain)
@@ -186,8 +186,8 @@ void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t le
         queue_close(s, decoded.code, "", 0);
     } else if (s->close.state == CW__CLOSE_BOTH) {
         s->close.was_clean = !s->out.is_broken; /* if writing has failed, our close frame may be lost */
-        if (!cw__closing_is_draining(s) ||
-            !has_unsent(s)) /* otherwise it has crossed what was sent before our close frame */
+        /* If data is unsent, the peer's close frame crossed that data, and draining goes on. */
+        if (!cw__closing_is_draining(s) || !has_unsent(s))
             publish(s);
     }
     cw__pings_forget(&s->pings);
@@ -255,9 +255,9 @@ void cw__closing_no_memory_locked(cw_socket *s, const char *why)
     cw__closing_ended_locked(s, why);
 }
 
-/* The peer's code alone decides, not was_clean, because a server may end TCP at once, so that our answer reaches
- * nobody. 1001 means that the server went away. That is a normal end for a feed of whole messages, but a transfer
- * that ends with it may be incomplete. */
+/* The peer's code alone decides, not was_clean, because a server may end TCP before our close frame reaches it. Code
+ * 1001 means that the server went away. That is a normal end for a feed of whole messages. A stream that ends with
+ * 1001 may be incomplete. */
 bool cw__closing_is_normal_locked(const cw_socket *s)
 {
     int code = s->close.result.code;
@@ -277,7 +277,7 @@ cw_status cw__closing_fail_locked(cw_socket *s)
     if (code == 0 && s->out.is_broken)
         return cw__fail_with(&s->fault);
     if (s->is_closed_locally || code == 0)
-        return cw__fail(CW_CLOSED, "the socket was closed by this program: make a new one to connect again");
+        return cw__fail(CW_CLOSED, "the socket was closed by this program: make a new socket to connect again");
     if (code == 1006 && s->fault.status != CW_OK)
         return cw__fail_with(&s->fault);
     if (code == 1006)
@@ -297,7 +297,7 @@ cw_event *cw__closing_event_locked(cw_socket *s)
         return NULL;
     memcpy(e->data, s->close.result.reason, s->close.result.reason_bytes);
     e->len_bytes = s->close.result.reason_bytes;
-    e->close_code = s->close.result.code;
+    e->close_code = (uint16_t)s->close.result.code;
     e->was_clean = s->close.was_clean;
     return e;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Closing, the public calls: they begin the closing handshake, wait for its end, and report how it went. closing.c
+/* The public calls for closing: they begin the closing handshake, wait for its end, and report the result. closing.c
  * does the work.
  *
  * Safety: each call takes the socket's lock.
@@ -43,16 +43,18 @@ bool cw_socket_ended_normally(cw_socket *s)
 static cw_status check_close(int code, const char *reason, size_t reason_bytes)
 {
     if (code != 1005 && !cw__close_code_valid(code))
-        return cw__fail(CW_INVALID_ARGUMENT, "%d is no close code to send: use " CW_CLOSE_CODES, code);
+        return cw__fail(CW_INVALID_ARGUMENT, "%d is not a close code that may be sent: use " CW_CLOSE_CODES,
+                        code);
     if (code == 1005 && reason_bytes > 0)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "code 1005 sends an empty close frame: it takes no reason, so leave that out");
+                        "code 1005 sends an empty close frame, which has no reason: leave the reason out");
     if (reason_bytes > CW__CONTROL_MAX_BYTES - 2)
-        return cw__fail(CW_INVALID_ARGUMENT,
-                        "the reason has %zu bytes of UTF-8 and a close frame takes 123: shorten it",
-                        reason_bytes);
+        return cw__fail(
+            CW_INVALID_ARGUMENT,
+            "the reason has %zu bytes of UTF-8, and a close frame takes at most 123: shorten the reason",
+            reason_bytes);
     if (reason_bytes > 0 && !cw__utf8_valid(reason, reason_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the reason must be UTF-8: encode it so");
+        return cw__fail(CW_INVALID_ARGUMENT, "the reason must be UTF-8: encode it as UTF-8");
     return CW_OK;
 }
 
@@ -68,15 +70,15 @@ static void close_locked(cw_socket *s, int code, const char *reason, size_t reas
         cw__connecting_cancel_locked(s);
         break;
     case CW_STATE_CLOSED:
-        s->is_closed_locally = true; /* received messages are no longer given out */
+        s->is_closed_locally = true; /* calls return no more received messages */
         cw__inbox_clear(&s->in.inbox);
         break;
     case CW_STATE_OPEN:
     case CW_STATE_CLOSING:
         cw__closing_begin_locked(s, code, reason, reason_bytes);
+        /* Write the close frame now if possible, because the program may end next. */
         if (s->codec && s->close.state != CW__CLOSE_ENDED)
-            cw__outbound_flush_locked(
-                s); /* the close frame is written now if possible, because the program may end next */
+            cw__outbound_flush_locked(s);
         break;
     }
     cw__socket_wake_locked(s);
@@ -139,7 +141,7 @@ void cw__closing_shut_down_locked(cw_socket *s, int grace_ms)
 /* Fails if the socket could not deliver all that it had accepted. */
 static cw_status check_loss_locked(cw_socket *s)
 {
-    const char *why = "it closed the connection before";
+    const char *why = "the server closed the connection first";
     cw__error error;
 
     if (s->out.lost_bytes == 0)
@@ -151,10 +153,10 @@ static cw_status check_loss_locked(cw_socket *s)
         why = s->fault.message;
     else if (*s->close.result.reason)
         why = s->close.result.reason;
-    cw__error_set(
-        &error, CW_CLOSED, s->fault.status != CW_OK ? s->fault.web_status : CW_WEB_Disconnected,
-        "up to %llu bytes that were sent did not reach the server: %s; send them again on a new connection",
-        (unsigned long long)s->out.lost_bytes, why);
+    cw__error_set(&error, CW_CLOSED, s->fault.status != CW_OK ? s->fault.web_status : CW_WEB_Disconnected,
+                  "up to %llu bytes that were sent did not reach the server: %s; connect again, and send the "
+                  "messages again",
+                  (unsigned long long)s->out.lost_bytes, why);
     return cw__fail_with(&error);
 }
 

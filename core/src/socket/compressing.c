@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Compressing: sends compressed messages (RFC 7692 section 7.2.1). A message of at most PIECE_BYTES in compressed
- * form goes out in one frame. A longer one goes out in pieces of that size, so that memory stays bounded. outbound.c
- * sends each piece like any other data. sending.c calls this.
+ * form goes out in one frame. A longer one goes out in pieces of PIECE_BYTES, which limits the memory. outbound.c
+ * sends each piece like any other data. sending.c calls this file.
  *
  * Safety: under the socket's lock. Compressing a large message runs without it; out.sending keeps other senders away. */
 #include <string.h>
@@ -34,7 +34,7 @@ static void free_piece(piece *p)
         cw__free(p->data);
 }
 
-/* Makes more room. False without memory. */
+/* Makes more room. Returns false if there is no memory. */
 static bool grow(piece *p)
 {
     size_t room_bytes = p->room_bytes * 2 < p->most_bytes ? p->room_bytes * 2 : p->most_bytes;
@@ -50,7 +50,7 @@ static bool grow(piece *p)
     return true;
 }
 
-/* Compresses into the piece until it is full or this part of the message ends. False without memory. */
+/* Compresses into the piece until it is full or this part of the message ends. Returns false if there is no memory. */
 static bool fill(cw__deflater *deflater, piece *p, bool ends_message, bool *is_done)
 {
     p->len_bytes = 0;
@@ -65,7 +65,8 @@ static bool fill(cw__deflater *deflater, piece *p, bool ends_message, bool *is_d
     return true;
 }
 
-/* Compresses the next piece. For a large message it gives the lock up, so that the service need not wait for it. */
+/* Compresses the next piece. For a large message this function releases the lock meanwhile, so that the service
+ * thread need not wait. */
 static bool next_piece(cw_socket *s, piece *p, bool is_large, bool ends_message, cw__wait *wait, bool *is_done)
 {
     bool is_well;
@@ -80,8 +81,8 @@ static bool next_piece(cw_socket *s, piece *p, bool is_large, bool ends_message,
     return is_well;
 }
 
-/* Waits until the next piece may go out. This includes the first one, because a control frame may have been queued
- * while it was compressed without the lock. A failure here fails the whole message. */
+/* Waits until the next piece may go out. The first piece waits too, because a control frame may have been queued while
+ * the piece was compressed without the lock. A failure here fails the whole message. */
 static cw_status next_turn(cw_socket *s, size_t len_bytes, cw__wait *wait)
 {
     if (!s->codec || s->close.state != CW__CLOSE_NONE || s->out.is_broken)
@@ -103,9 +104,9 @@ static cw_status send_pieces(cw_socket *s, uint8_t opcode, bool ends_message, bo
     p.most_bytes = cw__setting(s, CW_OPT_FRAME_SIZE) < 0 ? SIZE_MAX : PIECE_BYTES;
     while (status == CW_OK && !is_done) {
         if (!next_piece(s, &p, is_large, ends_message, wait, &is_done))
-            status = cw__fail(
-                CW_NO_MEMORY,
-                "no memory to compress a message; nothing of it was sent: free some and send it again");
+            status =
+                cw__fail(CW_NO_MEMORY,
+                         "no memory to compress a message; none of it was sent: free memory and send it again");
         else
             status = next_turn(s, p.len_bytes, wait);
         if (status == CW_OK)
@@ -130,7 +131,7 @@ cw_status cw__compressing_send_locked(cw_socket *s, uint8_t opcode, bool ends_me
         return status;
     if (!s->out.deflater && !(s->out.deflater = cw__deflater_create(&s->compression)))
         return cw__fail(CW_NO_MEMORY,
-                        "no memory to compress a message; nothing of it was sent: free some and send it again");
+                        "no memory to compress a message; none of it was sent: free memory and send it again");
     s->out.sending = CW__SENDING_PIECES;
     cw__deflater_take(s->out.deflater, data, len_bytes);
     status = send_pieces(s, opcode, ends_message, is_large, wait);

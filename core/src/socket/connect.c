@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Connect: takes a socket from new to open, and owns libcurl's part of it afterwards. The calling thread checks and
- * prepares. The service thread takes the steps of all connects, each within one deadline.
+/* Connect: takes a socket from new to open, and owns its CURL handle afterwards. The calling thread checks and
+ * prepares. The service thread takes the steps of all connects. Each connect has one deadline.
  *
  * Safety: under the socket's lock. Only the service thread calls libcurl, except to make the handle. */
 #include <arpa/inet.h>
@@ -19,7 +19,7 @@ struct cw__connecting {
     cw__race *race; /* NULL if libcurl races itself */
     cw__pool_member member;
     int64_t deadline_ms; /* INT64_MAX = none */
-    int timeout_ms;      /* for the error's text */
+    int timeout_ms;      /* the timeout of the connect, for the text of the error */
     bool is_cancelled;
 };
 
@@ -37,9 +37,10 @@ static void free_connecting(struct cw__connecting *c)
     cw__free(c);
 }
 
-/* Says with which connections this one may share a multi: with bare ones if it will be read and written at its
- * descriptor; or with those of the same authorities, which libcurl reads once for a multi. The second is not possible
- * with a folder of authorities or a list of revoked certificates, nor if nothing is verified (trust.c). */
+/* Returns which other connections may share a multi with this connection (pool.c). A plain connection shares
+ * with others that are read and written at their descriptors. A TLS connection shares with connections that have
+ * the same file of authorities, which libcurl reads once for a multi. It does not share if it has a folder of
+ * authorities or a list of revoked certificates, or if nothing is verified (trust.c). */
 static cw__sharing sharing_of(const cw_socket *s, const cw__handshake *handshake, cw__trust *trust)
 {
     const cw__proxy *proxy = cw__handshake_proxy(handshake);
@@ -57,7 +58,7 @@ static cw__sharing sharing_of(const cw_socket *s, const cw__handshake *handshake
     return cw__trust_read(authorities->file, trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
 }
 
-/* Gives the settings for a handshake. Their texts belong to the socket. */
+/* Returns the settings for a handshake. Their texts belong to the socket. */
 static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri, cw__race *race,
                                           int timeout_ms)
 {
@@ -90,20 +91,21 @@ static cw_status keep_authorities(cw_socket *s, const cw__authorities *authoriti
 
     s->authorities = cw__malloc(room);
     if (!s->authorities)
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     (void)cw__authorities_show(authorities, s->authorities, room);
     return CW_OK;
 }
 
-/* Fills c. */
+/* Fills c for a connect to uri. */
 static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *uri, int timeout_ms)
 {
     cw__handshake_settings settings;
 
-    /* An address with a zone is a single address, and only libcurl applies the zone, so it needs no race. A proxy is
-     * known only when the handshake has chosen it; for one with a zone the race is dropped below. */
+    /* A race (race.c) tries the addresses of a host side by side. An address with a zone is a single address,
+     * and only libcurl applies the zone, so it needs no race. The handshake chooses the proxy. If the proxy's
+     * address has a zone, the race is dropped below. */
     if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create()))
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     settings = settings_of(s, uri, c->race, timeout_ms);
     c->timeout_ms = timeout_ms;
     c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
@@ -120,7 +122,7 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *
     return keep_authorities(s, cw__handshake_authorities(c->handshake));
 }
 
-/* Clears the information that a failed connect has left, for the next one. */
+/* Clears the information about the last failed connect. */
 static void forget_last(cw_socket *s)
 {
     cw__free(s->protocol);
@@ -133,7 +135,7 @@ static void forget_last(cw_socket *s)
     s->pending_events = 0;
 }
 
-/* Checks whether the loaded libcurl can do what the controls ask for. */
+/* Checks whether the loaded libcurl supports the chosen framing and compression. */
 static cw_status check_framing(const cw_socket *s)
 {
     bool receives = cw__codec_native_receives();
@@ -141,8 +143,8 @@ static cw_status check_framing(const cw_socket *s)
     if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_NATIVE && !receives)
         return cw__fail(
             CW_UNSUPPORTED,
-            "native framing needs libcurl 8.21.0 or later to receive, and %s is loaded; framing \"auto\" "
-            "sends natively with it",
+            "native framing needs libcurl 8.21.0 or later to receive, and %s is loaded; use framing \"auto\", "
+            "which sends natively with this libcurl",
             cw_libcurl_version());
     if (cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_NONE)
         return CW_OK;
@@ -158,27 +160,27 @@ static cw_status check_framing(const cw_socket *s)
     return CW_OK;
 }
 
-/* Reads the URI that connect was given. The caller calls cw__uri_destroy. */
+/* Reads the URI of a connect. The caller must call cw__uri_destroy. */
 static cw_status read_uri(const char *text, size_t len_bytes, cw__uri *uri)
 {
     char fault[CW__URI_FAULT_BYTES];
     cw__uri_result result = cw__uri_read(text, len_bytes, uri, fault);
 
     if (result == CW__URI_NO_MEMORY)
-        return cw__fail(CW_NO_MEMORY, "no memory for a URI: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a URI: free memory and call again");
     if (result == CW__URI_BAD)
         return cw__fail(CW_INVALID_ARGUMENT, "%s", fault);
     return CW_OK;
 }
 
-/* Attaches the socket to the service, with all that it needs to connect. */
+/* Makes the state of a connect, and attaches the socket to the service. */
 static cw_status attach_locked(cw_socket *s, const cw__uri *uri, int timeout_ms)
 {
     struct cw__connecting *c = cw__calloc(1, sizeof *c);
     cw_status status;
 
     if (!c)
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     if (timeout_ms == CW_TIMEOUT_DEFAULT)
         timeout_ms = (int)cw__setting(s, CW_OPT_CONNECT_TIMEOUT);
     status = prepare(s, c, uri, timeout_ms < 0 ? -1 : timeout_ms);
@@ -189,7 +191,7 @@ static cw_status attach_locked(cw_socket *s, const cw__uri *uri, int timeout_ms)
         return status;
     }
     s->connecting = c;
-    cw__socket_hold(s); /* for the service */
+    cw__socket_hold(s); /* the reference of the service */
     s->is_attached = true;
     cw__socket_set_state_locked(s, CW_STATE_CONNECTING);
     return CW_OK;
@@ -202,14 +204,14 @@ static cw_status begin_locked(cw_socket *s, const char *text, size_t len_bytes, 
     char *copy;
 
     if (cw__socket_state(s) != CW_STATE_NEW)
-        return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new one",
+        return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new socket",
                         cw__socket_state(s) == CW_STATE_CLOSED ? "the socket is closed"
                                                                : "the socket is connected already");
     status = check_framing(s);
     if (status == CW_OK)
         status = read_uri(text, len_bytes, &uri);
     if (status == CW_OK && !(copy = cw__strndup(text, len_bytes)))
-        status = cw__fail(CW_NO_MEMORY, "no memory for a URI: free some and call again");
+        status = cw__fail(CW_NO_MEMORY, "no memory for a URI: free memory and call again");
     if (status == CW_OK) {
         cw__free(s->uri);
         s->uri = copy;
@@ -251,12 +253,12 @@ cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
         status = cw__fail(CW_INTERRUPTED, "interrupted while connecting: connect again");
     else if (s->connect_error.status != CW_OK)
         status = cw__fail_with(&s->connect_error);
-    else if (!s->codec && s->close.state == CW__CLOSE_NONE) /* it is not open and never was */
+    else if (!s->codec && s->close.state == CW__CLOSE_NONE) /* the socket is not open and never was */
         status = cw__fail(CW_INVALID_STATE, "the socket is not connected: connect it first");
     return cw__socket_leave_locked(s, &wait, status);
 }
 
-/* It holds a reference of its own, because between its two parts another thread may release the socket. */
+/* This call holds a reference, because another thread may release the socket between start and wait. */
 cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
 {
     cw_status status;
@@ -274,7 +276,8 @@ cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
     return status;
 }
 
-/* This includes libcurl's descriptors: the parent's poller would report a descriptor that only the child has open. */
+/* This call also closes libcurl's descriptors. Otherwise the parent's poller would report a descriptor that only the child
+ * still has open. */
 void cw__connecting_forked(cw_socket *s)
 {
     if (s->connecting && s->connecting->member.pool)
@@ -291,7 +294,7 @@ void cw__connecting_cancel_locked(cw_socket *s)
     cw__socket_attend_locked(s);
 }
 
-/* ---- Ending: well ---- */
+/* ---- A connect that succeeds ---- */
 
 static void put_address(const struct sockaddr_storage *address, char out[CW__ADDRESS_BYTES])
 {
@@ -337,7 +340,7 @@ static bool make_codec(cw_socket *s, const cw__pool_member *member, int fd)
     return s->codec != NULL;
 }
 
-/* Makes what the socket needs to send and to receive. False without memory. */
+/* Makes the codec, and the inflater if compression was agreed. Returns false if there is no memory. */
 static bool make_rooms(cw_socket *s, int fd)
 {
     s->compression = *cw__handshake_compression(s->connecting->handshake);
@@ -348,7 +351,7 @@ static bool make_rooms(cw_socket *s, int fd)
     cw__inflater_destroy(s->in.inflater);
     s->in.inflater = NULL;
     cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
-                  "no memory for a connection: free some and call again");
+                  "no memory for a connection: free memory and call again");
     return false;
 }
 
@@ -359,9 +362,9 @@ static bool open_locked(cw_socket *s)
     int fd = cw__pool_settle(&c->member);
 
     if (fd < 0) {
-        cw__error_set(
-            &s->connect_error, CW_CONNECT_FAILED, CW_WEB_Disconnected,
-            "the server ended the connection right after the handshake: see its log, or connect again");
+        cw__error_set(&s->connect_error, CW_CONNECT_FAILED, CW_WEB_Disconnected,
+                      "the server ended the connection right after the handshake: see the server's log, or "
+                      "connect again");
         return false;
     }
     s->in.is_drained = cw__handshake_is_all(c->handshake, fd, is_plain(s));
@@ -390,7 +393,7 @@ static bool open_locked(cw_socket *s)
     return true;
 }
 
-/* Keeps the results of the handshake, also those of a reply that refused. False without memory. */
+/* Keeps the results of the handshake, even if the server refused it. Returns false if there is no memory. */
 static bool keep_reply(cw_socket *s)
 {
     const char *protocol = cw__handshake_protocol(s->connecting->handshake);
@@ -405,20 +408,18 @@ static bool keep_reply(cw_socket *s)
     if (s->reply && (s->protocol || !protocol) && (s->extensions || !extensions))
         return true;
     cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
-                  "no memory for the server's reply: free some and call again");
+                  "no memory for the server's reply: free memory and call again");
     return false;
 }
 
-/* ---- Ending: not well ---- */
+/* ---- A connect that fails, and the end of a connection ---- */
 
-/* Reads and drops what the kernel holds unread. If unread data is there when a descriptor is closed, Linux sends RST
+/* Reads and drops the bytes that the kernel holds unread. If a descriptor with unread data is closed, Linux sends RST
  * instead of FIN, and drops sent data that the peer's system does not have yet. */
 static void empty_descriptor(int fd)
 {
-    enum {
-        SCRAP_BYTES = 16 * 1024,
-        MOST_BYTES = 8 * 1024 * 1024
-    }; /* a peer that goes on sending gets an RST */
+    /* A peer that sends more than MOST_BYTES gets an RST. */
+    enum { SCRAP_BYTES = 16 * 1024, MOST_BYTES = 8 * 1024 * 1024 };
     uint8_t scrap[SCRAP_BYTES];
     ssize_t len = 1;
 
@@ -426,8 +427,8 @@ static void empty_descriptor(int fd)
         len = recv(fd, scrap, sizeof scrap, MSG_DONTWAIT);
 }
 
-/* What the child of a fork would close or use (on_forked) is cleared first, and closed and freed after that: once a
- * descriptor is closed, its number may belong to something else. */
+/* This call clears each field before it closes or frees the object. A child of fork closes the descriptors that
+ * it finds in the socket (on_forked), and a closed descriptor's number may already belong to another file. */
 void cw__connection_teardown_locked(cw_socket *s)
 {
     struct cw__connecting *connecting = s->connecting;
@@ -490,23 +491,25 @@ static bool is_over(cw_socket *s, cw__error *error)
 static int64_t fail_locked(cw_socket *s)
 {
     cw__connection_teardown_locked(s);
-    return CW__DETACH; /* the state changes in the client's detached call, because nobody may connect again before that */
+    return CW__DETACH; /* on_detached changes the state: no thread may connect the socket again before that */
 }
 
-/* Gives the time of the next step if no descriptor is ready before. */
+/* Returns when the next step is due if no descriptor is ready before. */
 static int64_t next_due(struct cw__connecting *c)
 {
     int64_t due_ms;
 
-    /* At once, while libcurl names addresses, because its timer for the next one may be lost: in 8.14.1
-     * curl_multi_perform forgets a timer of 0 ms that was set while it ran. */
+    /* While libcurl offers addresses for our race (handshake.c: on_open), step again at once. libcurl's timer
+     * for the next address may be lost: in 8.14.1 curl_multi_perform forgets a timer of 0 ms that was set while
+     * it ran. */
     if (c->race && cw__race_state_of(c->race) == CW__RACE_GATHERING && cw__race_has_addresses(c->race))
         return 0;
     due_ms = cw__pool_due_ms(&c->member);
     return due_ms < c->deadline_ms ? due_ms : c->deadline_ms;
 }
 
-/* Says whether libcurl has named all addresses, so that the race can begin. */
+/* Returns whether the race has all addresses and can begin. libcurl has then failed to connect, because on_open
+ * in handshake.c refused each socket. */
 static bool has_gathered(const struct cw__connecting *c)
 {
     return c->race && cw__race_state_of(c->race) == CW__RACE_GATHERING &&
@@ -519,14 +522,15 @@ static int64_t begin_race(cw_socket *s)
 
     if (!cw__race_begin(c->race)) {
         cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
-                      "no memory for a connection: free some and call again");
+                      "no memory for a connection: free memory and call again");
         return fail_locked(s);
     }
     cw__pool_rest(&c->member);
     return 0; /* attend at once */
 }
 
-/* Takes a step of the race. False while it runs; true when it is won, so that libcurl begins again, or lost. */
+/* Takes a step of the race (race.c). Returns false while the race runs. Returns true when an address has
+ * connected, so that libcurl begins its second transfer with it, or when all addresses have failed. */
 static bool ends_race(cw_socket *s, int64_t *due_ms)
 {
     struct cw__connecting *c = s->connecting;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Inbound: reads from the codec, applies the rules for messages, and fills the inbox. Either the service reads, until
- * the inbox is full; or the threads that call receive and read do it themselves and poll while they wait, so that
- * request and response need no other thread. The service stops reading at the first such call, and checks after 10 ms
- * whether the callers have stopped.
+/* Inbound: reads from the codec, applies the rules for messages, and fills the inbox.
+ *
+ * Either the service thread reads, until the inbox is full. Or the threads that call receive and read do it themselves
+ * and poll while they wait, so that request and response need no other thread. The service thread stops reading at the first
+ * such call, and checks after 10 ms whether the callers have stopped.
  *
  * Safety: under the socket's lock.
  *
@@ -15,26 +16,26 @@ enum {
     SCRATCH_BYTES = 16 * 1024, /* on the stack; larger frames are read into their message */
     SHARE_BYTES = 1024 * 1024, /* read from one socket at most, so that a busy one does not starve the others */
     STREAM_ROOM_BYTES = 16 * 1024,
-    PIECE_COST_BYTES = 64,  /* so that empty frames use up the share too */
-    LARGE_BYTES = 64 * 1024 /* a message of this size may go into memory of its receiver */
+    PIECE_COST_BYTES = 64,  /* counted for each piece, so that empty frames use up the share too */
+    LARGE_BYTES = 64 * 1024 /* a message of this size may be read into its receiver's memory */
 };
 
 static void push(cw_socket *s, cw_event *e)
 {
-    s->in.message.place = NULL; /* whoever lent it has to take this one first */
+    s->in.message.place = NULL; /* the caller that lent the place must take this message first */
     cw__inbox_push(&s->in.inbox, e);
     cw__socket_post_locked(s, CW_EVENT_MESSAGE);
 }
 
 /* One round of reading: where a stream's bytes go, and how much was read. */
 typedef struct reading {
-    uint8_t *buffer; /* the caller's, for a stream, and its size; NULL = into the inbox */
+    uint8_t *buffer; /* the buffer of a stream's reader; NULL = read into the inbox */
     size_t size_bytes;
-    size_t len_bytes; /* in the buffer; the round ends when it is not 0 */
+    size_t len_bytes; /* bytes in the buffer; the round ends when there are any */
     size_t share;     /* the part of SHARE_BYTES that is used */
 } reading;
 
-/* Adds a stream's bytes to the last event of the inbox. False if it has no room for them. */
+/* Adds a stream's bytes to the last event of the inbox. Returns false if that has no room for them. */
 static bool append(cw__inbox *box, const cw__message_output *out)
 {
     cw_event *e = box->last;
@@ -49,7 +50,7 @@ static bool append(cw__inbox *box, const cw__message_output *out)
     return true;
 }
 
-/* Takes a part of a message, for a stream or in partial mode: it goes to the reader, or becomes an event. */
+/* Takes a part of a message, for a stream or in partial mode. It copies the part to the reader, or makes an event. */
 static void take_part(cw_socket *s, const cw__message_output *out, reading *r)
 {
     bool is_stream = s->socket_class == CW_STREAM_SOCKET;
@@ -57,7 +58,7 @@ static void take_part(cw_socket *s, const cw__message_output *out, reading *r)
 
     if (s->is_closed_locally || (is_stream && out->len_bytes == 0))
         return;
-    if (r->buffer) { /* the codec was told how much fits */
+    if (r->buffer) { /* the buffer has room, because the codec reads at most size_bytes */
         if (out->data != r->buffer)
             memcpy(r->buffer, out->data, out->len_bytes);
         r->len_bytes = out->len_bytes;
@@ -69,7 +70,7 @@ static void take_part(cw_socket *s, const cw__message_output *out, reading *r)
     if (e)
         push(s, e);
     else
-        cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
+        cw__closing_no_memory_locked(s, "no memory for a message: free memory and connect again");
 }
 
 static bool is_reading_messages(const cw_socket *s)
@@ -85,11 +86,10 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
     case CW__MESSAGE_NONE:
         break;
     case CW__MESSAGE_WHOLE:
+        /* A lent event is in the caller's memory, and the caller sees that it is complete. */
         if (s->is_closed_locally)
             cw_event_free(out.event);
-        else if (
-            !out.event
-                 ->is_lent) /* otherwise it is in the lent memory, and the lender sees that it is complete */
+        else if (out.event->memory != CW__MEMORY_LENT)
             push(s, out.event);
         break;
     case CW__MESSAGE_PART:
@@ -97,7 +97,7 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
         break;
     case CW__MESSAGE_PING:
         if (is_reading_messages(s) && !s->out.is_broken && !cw__pings_owe_locked(s, out.data, out.len_bytes))
-            cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
+            cw__closing_no_memory_locked(s, "no memory for a message: free memory and connect again");
         break;
     case CW__MESSAGE_PONG:
         cw__pings_answered_locked(s, out.data, out.len_bytes);
@@ -109,16 +109,17 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
         cw__closing_violated_locked(s, &out.violation);
         break;
     case CW__MESSAGE_NO_MEMORY:
-        cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
+        cw__closing_no_memory_locked(s, "no memory for a message: free memory and connect again");
         break;
     }
 }
 
-/* Says whether a round of reading may go on: the caller's buffer is not filled and the share is not used up. */
+/* Returns true while a round of reading may go on: until something is in the caller's buffer, or the share is
+ * used up. */
 static bool goes_on(const reading *r) { return r->len_bytes == 0 && r->share < SHARE_BYTES; }
 
-/* Inflates compressed data and applies the message rules to it, as far as there is room. The next step goes on with
- * the rest. */
+/* Inflates compressed data and applies the message rules to the result, while there is room. The next step goes on
+ * with the rest. */
 static void inflate(cw_socket *s, reading *r)
 {
     static const cw__violation corrupt = {1007, "the peer sent compressed data that is corrupt"};
@@ -139,11 +140,12 @@ static void inflate(cw_socket *s, reading *r)
     if (result == CW__INFLATE_BAD)
         cw__closing_violated_locked(s, &corrupt);
     else if (result == CW__INFLATE_NO_MEMORY || !cw__inflater_keep(inflater))
-        cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
+        cw__closing_no_memory_locked(s, "no memory for a message: free memory and connect again");
 }
 
-/* Waits for the rest of a large message that comes fast as a whole, because it is of no use before all of it is
- * there. Waking up for each part is a third of the cost of receiving it. */
+/* Lets the kernel report the rest of a large message at once, if the message arrives fast. The message is of no
+ * use before all of it has arrived. A wake-up for each part would be a third of the cost of receiving the
+ * message. */
 static void await(cw_socket *s)
 {
     const cw__message *m = &s->in.message;
@@ -155,8 +157,7 @@ static void await(cw_socket *s)
     s->in.run_bytes = 0;
 }
 
-/* Chooses where the next bytes are read to: their final place if that is known, else the caller's buffer or the
- * stack. */
+/* Chooses the memory for the next bytes: their final place if that is known, else the caller's buffer or the stack. */
 static uint8_t *place_for_next(cw_socket *s, const reading *r, uint8_t scratch[SCRATCH_BYTES], size_t *room)
 {
     uint8_t *to = cw__message_space(&s->in.message, room);
@@ -166,7 +167,7 @@ static uint8_t *place_for_next(cw_socket *s, const reading *r, uint8_t scratch[S
     *room = r->buffer ? r->size_bytes : SCRATCH_BYTES;
     if (!s->in.inflater)
         return r->buffer ? r->buffer : scratch;
-    if (*room > SCRATCH_BYTES) /* compressed data must not be in the buffer that its content goes to */
+    if (*room > SCRATCH_BYTES) /* compressed data goes to the stack, because its content goes to the buffer */
         *room = SCRATCH_BYTES;
     return scratch;
 }
@@ -191,8 +192,8 @@ static void run_dry(cw_socket *s)
 }
 
 /* Reads bytes once and handles them.
- * Returns OK: something was read. BUSY: nothing was read, and there may be more. All other results are already
- * handled, except the waiting of AGAIN. */
+ * Returns OK: something was read. BUSY: nothing was read, and there may be more. AGAIN: the caller may wait for more.
+ * All other results have been handled. */
 static cw__io step(cw_socket *s, reading *r)
 {
     uint8_t scratch[SCRATCH_BYTES];
@@ -232,7 +233,7 @@ static cw__io step(cw_socket *s, reading *r)
     return io;
 }
 
-/* Drops what comes after the close frames, which has no meaning, until TCP ends. */
+/* Reads and drops bytes after the closing handshake, until TCP ends. They have no meaning (RFC 6455 section 5.5.1). */
 static void discard(cw_socket *s)
 {
     cw__io io = s->codec->calls->discard(s->codec);
@@ -256,8 +257,8 @@ void cw__inbound_serve_locked(cw_socket *s)
             break;
     if (s->in.inbox.is_full)
         cw__pings_paused_locked(s);
-    /* Our close frame is written before anything after the peer's is read: TCP's end may be there already, and the
-     * peer must still get an answer (section 5.5.1). */
+    /* Write our close frame before reading anything after the peer's. TCP may have ended there already, and the peer
+     * must still get an answer (RFC 6455 section 5.5.1). */
     if (s->out.first && !is_reading_messages(s) && s->close.state != CW__CLOSE_ENDED)
         cw__outbound_flush_locked(s);
     if (cw__inbound_may_discard(s) && !s->in.is_drained)
@@ -276,7 +277,7 @@ cw_event *cw__inbound_pop_locked(cw_socket *s)
     return e;
 }
 
-/* Gives the length of a large message that is coming, if its receiver may lend memory for it; else 0. */
+/* Returns the length of a large message that begins to arrive, if its receiver may lend memory for it; else 0. */
 static size_t coming_now_locked(const cw_socket *s)
 {
     uint64_t len_bytes = cw__message_coming(&s->in.message);
@@ -291,9 +292,9 @@ static bool may_go_on_reading(const cw_socket *s, const reading *r)
     return !s->in.is_drained && cw__inbound_may_read(s) && goes_on(r);
 }
 
-/* Sends the pongs that we owe, before the caller can answer the message that it waits for. What came after their
- * pings must have been read (pong.c): here, or by the service. It does not read on where a large message has just
- * begun, because its receiver is making room for it. */
+/* Sends the pongs that we owe, before the caller can answer the message that it waits for. Bytes that arrived
+ * after the pings must be read first (pong.c), here or by the service thread. This function stops reading if a
+ * large message has just begun, because the receiver of the message is making room for it. */
 static void pay_pongs(cw_socket *s, bool is_large_coming)
 {
     reading r = {0};
@@ -303,7 +304,7 @@ static void pay_pongs(cw_socket *s, bool is_large_coming)
             if (step(s, &r) == CW__IO_BUSY)
                 break;
         if (!cw__pings_pay_locked(s, cw__now_ms()))
-            cw__closing_no_memory_locked(s, "no memory for a pong: free some and connect again");
+            cw__closing_no_memory_locked(s, "no memory for a pong: free memory and connect again");
         if (s->pings.owed && !is_large_coming)
             cw__inbound_give_back_locked(s);
     }
@@ -326,7 +327,7 @@ void cw__inbound_read_now_locked(cw_socket *s, const cw_event *place, size_t *co
         pay_pongs(s, coming_bytes && *coming_bytes > 0);
 }
 
-/* Takes bytes from the first event of the inbox. The rest of that stays first. */
+/* Takes bytes from the first event of the inbox. If the event has more bytes, it stays the first event. */
 static size_t read_inbox(cw_socket *s, void *buffer, size_t size_bytes)
 {
     cw_event *e = s->in.inbox.first;

@@ -49,8 +49,8 @@ void cw__socket_hold_for(cw_socket *s, cw__wait *wait)
 
 /* ---- The lock, and waiting ---- */
 
-/* A mutex alone is not fair. A thread that sends or receives much comes back so soon that no other thread gets in,
- * and the service has other sockets to serve. */
+/* A mutex alone is not fair. A thread that sends or receives much takes the lock again so soon that the service thread
+ * and other callers never get it. The turn lets them have it first. */
 void cw__socket_enter(cw_socket *s)
 {
     if (cw__mutex_trylock(&s->lock))
@@ -64,12 +64,7 @@ void cw__socket_enter(cw_socket *s)
 
 bool cw__socket_is_wanted(const cw_socket *s) { return atomic_load(&s->wanted) > 0; }
 
-bool cw__socket_never_waits_locked(cw_socket *s, bool is_on)
-{
-    return s->codec && cw__link_never_waits(s->codec->link, is_on);
-}
-
-/* Takes the lock again. It does not use trylock, because threads that wait in cw__socket_enter come first. */
+/* Takes the lock again. This call does not use trylock, because threads that wait in cw__socket_enter come first. */
 static void come_back(cw_socket *s)
 {
     cw__mutex_lock(&s->turn);
@@ -147,6 +142,6 @@ cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw
     if (s->close.state == CW__CLOSE_ENDED && s->polling_count == 0)
         cw__socket_attend_locked(s); /* the descriptor may be closed now */
     if (s->waiting_count > 0)
-        cw__cond_broadcast(&s->changed); /* one of them polls next */
+        cw__cond_broadcast(&s->changed); /* one of the waiting threads polls next */
     return CW_OK;
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Outbound: gives messages and control frames to the codec.
+/* Outbound: writes messages and control frames by the codec.
  *
  * A send that may block writes its whole message in the calling thread: when it returns CW_OK, the kernel has
- * accepted every byte. A send that must not block writes what the kernel accepts and queues the rest, up to
+ * accepted every byte. A send that must not block writes the bytes that the kernel accepts and queues the rest, up to
  * QUEUE_BYTES for all such sends. The service thread writes the queue. Control frames go between frames, so a message
  * is cut into frames of at most frame_size.
  *
  * In a batch (cw_socket_batch_begin) the codec holds small frames back, up to 32 KiB, and writes them together.
  *
  * Safety: under the socket's lock, which only cw__socket_poll_locked and cw__socket_wait_locked give up. A frame that
- * has begun is either first in the queue, or belongs to the one thread that sends directly (out.sending). In the
- * second case the queue may wait after HELD.
+ * has begun is either the first in the queue, or belongs to the thread that sends directly (out.sending). While a
+ * thread sends directly, the queue may wait after a HELD frame.
  *
  * Errors: CW_CLOSED. */
 #include <poll.h>
@@ -19,10 +19,10 @@
 #include "socket.h"
 
 enum {
-    QUEUE_BYTES = 256 * 1024, /* most data that sends that must not block may queue */
-    SHARE_BYTES = 256 * 1024, /* written before other threads may have the lock */
-    CONTROL_HEAD_BYTES = 6,   /* with the mask */
-    HELD = 0x1f /* not an opcode: in the queue it stands for the frames that the codec holds back */
+    QUEUE_BYTES = 256 * 1024, /* limit of the queue for sends that must not block */
+    SHARE_BYTES = 256 * 1024, /* bytes that a thread writes before it lets other threads have the lock */
+    CONTROL_HEAD_BYTES = 6,   /* header of a control frame, with the mask */
+    HELD = 0x1f /* not an opcode: a queued frame that stands for the frames that the codec holds back */
 };
 
 /* ---- Writing ---- */
@@ -31,8 +31,8 @@ static void after_write(cw_socket *s, cw__io io)
 {
     s->out.wants_read_count = io == CW__IO_AGAIN && s->codec->wants_read ? s->out.wants_read_count + 1 : 0;
     if (io == CW__IO_FAULT && !s->out.is_broken) {
-        /* Messages and a close frame that the peer sent before it left may still be unread. They are read when the
-         * inbox has room, and reading finds the end. */
+        /* Messages and a close frame that the peer sent before the end may still be unread. The service thread reads them when
+         * the inbox has room, and then finds the end. */
         s->out.is_broken = true;
         s->in.is_drained = false;
         cw__pings_broken_locked(s, cw__now_ms());
@@ -41,8 +41,8 @@ static void after_write(cw_socket *s, cw__io io)
     }
 }
 
-/* Writes more of a frame. It adds what was written to *sent_bytes and takes it off the share.
- * Returns OK: all of it is written, or held back because more_follow says that another frame follows. */
+/* Writes more of a frame. It adds the written bytes to *sent_bytes and subtracts them from the share.
+ * Returns OK if the whole frame is written, or held back because of more_follow. */
 static cw__io write_frame(cw_socket *s, bool more_follow, uint8_t opcode, bool is_final, const uint8_t *data,
                           size_t len_bytes, size_t *sent_bytes, size_t *share)
 {
@@ -73,8 +73,8 @@ static cw__io write_held(cw_socket *s)
     return io;
 }
 
-/* Writes the queue. A direct sender that had to stop in the middle of a frame has queued the rest (finish_frame), so
- * the queue may be written whenever no thread sends directly. */
+/* Writes the queue. This is allowed whenever no thread sends directly. A thread that had to stop in the middle
+ * of a frame has queued the rest of the frame (finish_frame). */
 static cw__io write_queue(cw_socket *s)
 {
     size_t share = SHARE_BYTES;
@@ -98,8 +98,8 @@ static cw__io write_queue(cw_socket *s)
     return CW__IO_OK;
 }
 
-/* Writes the queue, also for calls that must not wait: while another thread is inside libcurl, only the service waits
- * for it. */
+/* Writes the queue. If another thread is inside libcurl, only the service thread waits for it, so calls that must not
+ * wait may use this function. */
 static cw__io write_queue_now(cw_socket *s)
 {
     bool never_waited = cw__socket_never_waits_locked(s, !cw__service_is_here());
@@ -116,8 +116,9 @@ void cw__outbound_flush_locked(cw_socket *s)
     if (s->out.sending == CW__SENDING_DIRECTLY)
         return;
     if (write_queue_now(s) == CW__IO_FAULT || s->out.is_broken)
-        cw__queue_lose_locked(s); /* otherwise the service would watch the descriptor for it for ever */
-    /* The close frame cannot be written. If ours was the first, the peer's may still come, and reading finds the end. */
+        cw__queue_lose_locked(
+            s); /* otherwise the service thread would watch the descriptor for the queue for ever */
+    /* The close frame cannot be written. If ours was the first, the peer's may still arrive, and reading finds the end. */
     if (s->out.is_broken && s->close.state != CW__CLOSE_NONE && s->close.state != CW__CLOSE_SENT)
         cw__closing_ended_locked(s, s->fault.message);
     if (s->out.data_bytes < before || !s->out.first)
@@ -135,12 +136,12 @@ void cw__outbound_flush_locked(cw_socket *s)
 typedef struct message {
     const uint8_t *data;
     size_t len_bytes;
-    size_t done_bytes;  /* in frames that are written or queued */
+    size_t done_bytes;  /* bytes in frames that are written or queued */
     size_t frame_most;  /* frame_size */
-    size_t frame_bytes; /* of the frame under way */
+    size_t frame_bytes; /* length of the current frame */
     size_t frame_sent;
-    uint8_t opcode;      /* of the frame under way */
-    bool is_frame_begun; /* the codec has it */
+    uint8_t opcode;      /* opcode of the current frame */
+    bool is_frame_begun; /* the codec has begun the current frame */
     bool ends_message;
     bool more_follow; /* the codec may hold the last frame back, because another send or a flush follows */
 } message;
@@ -163,7 +164,8 @@ static void frame_done(message *m)
 
 static bool is_last_frame(const message *m) { return m->done_bytes + m->frame_bytes == m->len_bytes; }
 
-/* Says whether to stop although the connection may accept more: the share is used up and a thread waits for the lock. */
+/* Returns whether to stop although the connection may accept more, because the share is used up and another thread
+ * waits for the lock. */
 static bool gives_way(const cw_socket *s, size_t *share)
 {
     if (*share > 0)
@@ -172,7 +174,8 @@ static bool gives_way(const cw_socket *s, size_t *share)
     return cw__socket_is_wanted(s);
 }
 
-/* Writes frames until the connection accepts no more or another thread should have the lock. OK: all is written. */
+/* Writes frames until the connection accepts no more or another thread should have the lock.
+ * Returns OK if the whole message is written. */
 static cw__io write_message(cw_socket *s, message *m)
 {
     size_t share = SHARE_BYTES;
@@ -203,7 +206,8 @@ static cw__io write_message(cw_socket *s, message *m)
 
 /* ---- Batches ---- */
 
-/* Writes what the codec holds back. What the connection does not accept is queued for the service. */
+/* Writes the frames that the codec holds back. If the connection does not accept all of them, the queue gets a HELD
+ * frame, and the service thread writes the rest. */
 void cw__outbound_release_locked(cw_socket *s)
 {
     cw__queued_frame *f;
@@ -218,13 +222,13 @@ void cw__outbound_release_locked(cw_socket *s)
             cw__closing_ended_locked(s, s->fault.message);
             return;
         }
-        f->is_begun = true; /* no frame may go before it */
+        f->is_begun = true; /* no other frame may go before the held frames */
         cw__queue_append_locked(s, f);
     }
     cw__outbound_flush_locked(s);
 }
 
-/* Makes a frame for the queue out of the current frame or the rest of it. */
+/* Makes a frame for the queue from the unsent part of the current frame. */
 static cw__queued_frame *make_rest(const message *m)
 {
     cw__queued_frame *f =
@@ -236,7 +240,7 @@ static cw__queued_frame *make_rest(const message *m)
     return f;
 }
 
-/* Makes frames for the queue out of the rest of the message. NULL without memory. */
+/* Makes frames for the queue from the rest of the message. Returns NULL if there is no memory. */
 static cw__queued_frame *make_frames(message rest)
 {
     cw__queued_frame *list = NULL, **end = &list;
@@ -257,7 +261,7 @@ static cw__queued_frame *make_frames(message rest)
     return NULL;
 }
 
-/* Gives the name of the control for the text, if the time is the control's and not the caller's. */
+/* Returns the name of the control for the error text, if the timeout comes from the control and not from the caller. */
 static const char *whose_time(const cw__wait *wait) { return wait->is_default ? " (send_timeout)" : ""; }
 
 cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status, const cw__wait *wait)
@@ -265,12 +269,12 @@ cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status, const cw
     if (status == CW_TIMED_OUT)
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_Timeout,
                       "the server took nothing for %g s%s in the middle of a message: connection dropped; "
-                      "connect again, or raise that limit",
+                      "connect again, with a longer timeout",
                       (double)wait->timeout_ms / 1000, whose_time(wait));
     else
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_OperationCanceled,
                       "%s in the middle of a message: connection dropped; connect again",
-                      status == CW_NO_MEMORY ? "no memory" : "interrupted");
+                      status == CW_NO_MEMORY ? "memory ran out" : "interrupted");
     cw__closing_ended_locked(s, s->fault.message);
     return cw__fail_with(&s->fault);
 }
@@ -286,7 +290,7 @@ static void finish_frame(cw_socket *s, const message *m)
     if (f)
         cw__queue_prepend_locked(s, f);
     else
-        cw__closing_ended_locked(s, "no memory for the rest of a frame: free some and connect again");
+        cw__closing_ended_locked(s, "no memory for the rest of a frame: free memory and connect again");
 }
 
 static bool may_write(const cw_socket *s)
@@ -294,10 +298,10 @@ static bool may_write(const cw_socket *s)
     return s->close.state == CW__CLOSE_NONE && s->codec && !s->out.is_broken;
 }
 
-/* How far a thread has come that writes its message directly. */
+/* The progress of a thread that writes its message directly. */
 typedef enum progress {
     WRITING, /* the connection accepts no more for now */
-    WRITTEN, /* all of it is written */
+    WRITTEN, /* the whole message is written */
     BROKEN,  /* writing has failed */
     CLOSED,  /* the socket is closing: the close frame follows the current frame */
     STOPPED  /* the connection accepted nothing for too long, or the program was interrupted */
@@ -314,7 +318,7 @@ static progress progress_of(const cw_socket *s, cw__io io, cw_status status)
     return status == CW_OK ? WRITING : STOPPED;
 }
 
-/* Waits until the connection accepts more, and writes that. *status says how the wait ended. */
+/* Waits until the connection accepts more, and writes more of the message. *status says how the wait ended. */
 static progress write_more(cw_socket *s, message *m, cw__wait *wait, cw_status *status)
 {
     uint64_t before = s->out.progress_bytes;
@@ -324,8 +328,7 @@ static progress write_more(cw_socket *s, message *m, cw__wait *wait, cw_status *
     if (*status == CW_OK)
         *status = cw__socket_ask_hook_locked(s, wait);
     if (may_write(s)) {
-        /* No frame goes into the middle of another. What the codec holds back goes out before the rest of a frame in
-         * any case. */
+        /* No frame goes into the middle of another. The codec itself writes held frames before the rest of a frame. */
         io = !m->is_frame_begun && s->out.first && s->out.first->is_begun ? write_queue(s) : CW__IO_OK;
         if (io == CW__IO_OK)
             io = write_message(s, m);
@@ -338,8 +341,8 @@ static progress write_more(cw_socket *s, message *m, cw__wait *wait, cw_status *
     return progress_of(s, io, *status);
 }
 
-/* Writes the rest of a message in the calling thread, as the connection accepts it. It is not inlined, because a send
- * that does not need it would save registers for it. */
+/* Writes the rest of a message in the calling thread, as the connection accepts it. The function is not inlined.
+ * Otherwise a send that does not need the function would save registers for it. */
 __attribute__((noinline)) static cw_status write_directly(cw_socket *s, message *m, cw__wait *wait)
 {
     cw__sending before = s->out.sending;
@@ -365,8 +368,8 @@ __attribute__((noinline)) static cw_status write_directly(cw_socket *s, message 
     return status;
 }
 
-/* Says whether a message may go out now: no other thread sends, and the queue is empty. A send that must not block
- * may join the queue while that has room. */
+/* Returns whether a message may go out now: no other thread sends, and the queue is empty. A send that must not block
+ * may also go out if the queue has room for it. */
 static bool is_turn(const cw_socket *s, size_t len_bytes, cw__sending mine, const cw__wait *wait)
 {
     if (s->out.sending != mine)
@@ -390,7 +393,7 @@ static cw_status fail_turn(cw_socket *s, cw_status status, const cw__wait *wait)
                     (double)wait->timeout_ms / 1000, whose_time(wait));
 }
 
-/* Not inlined, for the reason of write_directly. */
+/* Not inlined, for the same reason as write_directly. */
 __attribute__((noinline)) static cw_status wait_for_turn(cw_socket *s, size_t len_bytes, cw__sending mine,
                                                          cw__wait *wait)
 {
@@ -416,8 +419,9 @@ cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, cw__sending m
     return wait_for_turn(s, len_bytes, mine, wait);
 }
 
-/* Queues what the connection has not accepted: a frame that has begun goes first, others last. The rest may be of any
- * size, since the caller has that much memory itself. Not inlined, for the reason of write_directly. */
+/* Queues the rest of a message that the connection has not accepted. A frame that has begun goes first, others go last.
+ * The rest may have any size, because the caller has that much memory itself. Not inlined, for the same reason as
+ * write_directly. */
 __attribute__((noinline)) static cw_status queue_rest(cw_socket *s, const message *m, const cw__wait *wait)
 {
     cw__queued_frame *list = make_frames(*m);
@@ -425,8 +429,10 @@ __attribute__((noinline)) static cw_status queue_rest(cw_socket *s, const messag
     if (!list && (m->is_frame_begun || m->done_bytes > 0))
         return cw__outbound_break_off_locked(s, CW_NO_MEMORY, wait);
     if (!list)
-        return cw__fail(CW_NO_MEMORY,
-                        "no memory to send a message; nothing of it was sent: free some and send it again");
+        return cw__fail(
+            CW_NO_MEMORY,
+            "no memory to send a message of %zu bytes; none of it was sent: free memory and send it again",
+            m->len_bytes);
     while (list) {
         cw__queued_frame *f = list;
         list = f->next;
@@ -439,8 +445,8 @@ __attribute__((noinline)) static cw_status queue_rest(cw_socket *s, const messag
     return CW_OK;
 }
 
-/* Writes what the connection accepts at once. Other frames can only be waiting if the call must not wait; then the
- * message joins them. */
+/* Writes as much of the message as the connection accepts at once. The queue can have frames here only if the call must
+ * not wait (is_turn). Then the message goes into the queue after them. */
 static cw__io write_at_once(cw_socket *s, message *m, const cw__wait *wait)
 {
     cw__io io;

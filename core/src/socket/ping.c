@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Ping: the pings of callers, which measure a round trip, and those of the service, which find a dead connection (RFC
- * 6455 sections 5.5.2, 5.5.3). Each ping has a number. A pong answers the ping with its number and all pings before
- * that. pong.c keeps the clocks.
+/* Ping: sends the pings of callers and of the service (RFC 6455 sections 5.5.2, 5.5.3). A caller's ping measures
+ * a round trip. The service's pings find a dead connection. Each ping has a number. A pong answers the ping with
+ * its number and all earlier pings. pong.c keeps the clocks.
  *
- * Safety: under the socket's lock. The waiting pings are on the stacks of their callers, which remove theirs before
- * they return. */
+ * Safety: under the socket's lock. The waiting pings are on the stacks of their callers, which remove theirs
+ * before they return. */
 #include <string.h>
 
 #include "socket.h"
@@ -43,7 +43,8 @@ static cw_status wait_for_pong(cw_socket *s, cw__ping *ping, cw__wait *wait)
     cw_status status = CW_OK;
 
     while (status == CW_OK && !ping->is_answered && s->close.state == CW__CLOSE_NONE) {
-        if (!s->in.receiver) /* no thread reads, so the service does, at once */
+        if (!s->in
+                 .receiver) /* no caller reads the connection: give it to the service thread now, not after 10 ms */
             cw__inbound_give_back_locked(s);
         status = cw__socket_wait_locked(s, wait);
     }
@@ -66,10 +67,11 @@ static cw_status ping_locked(cw_socket *s, cw__wait *wait, int64_t *rtt_us)
     if (cw__socket_state(s) != CW_STATE_OPEN || s->out.is_broken)
         return cw__closing_fail_locked(s);
     if (s->pings.waiting_count >= WAITING_AT_MOST)
-        return cw__fail(CW_WOULD_BLOCK, "%d pings wait for their pongs already: ping again when one has come",
+        return cw__fail(CW_WOULD_BLOCK,
+                        "%d pings already wait for their pongs: ping again when a pong has arrived",
                         WAITING_AT_MOST);
     if (!send_ping(s))
-        return cw__fail(CW_NO_MEMORY, "no memory for a ping: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a ping: free memory and call again");
     ping.number = s->pings.last_number;
     ping.sent_us = cw__now_us();
     s->pings.waiting = &ping;
@@ -99,16 +101,16 @@ cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us)
 
 /* ---- Keepalive ----
  *
- * The service sends a ping ping_interval after the one before. While data comes, it sends the ping ping_interval
- * after the last byte: a peer that sends is alive, and if it has closed TCP, a ping would destroy what it still sends
- * (pong.c). Pongs postpone nothing.
+ * The service thread sends a ping ping_interval after the last ping or the last byte of data, whichever is later. A peer that
+ * sends is alive, and if it has closed TCP, a ping would destroy the data that is still on its way (pong.c). Pongs do
+ * not postpone a ping.
  *
- * The connection counts as lost if nothing has come for ping_timeout after the first ping that follows the last byte.
+ * The connection counts as lost if no byte arrives for ping_timeout after the first ping that follows the last byte.
  * That is at most ping_interval + ping_timeout after the byte. While the inbox is full nothing is read, so there are
- * no pings and no verdict. Both clocks start again when reading resumes. */
+ * no pings and the connection does not count as lost. Both clocks start again when reading resumes. */
 
-/* Notes how many bytes the peer's system has acknowledged, as far as the system can tell: written bytes less those
- * that the kernel holds. Over TLS the kernel holds a little more; only growth is compared. */
+/* Notes how many bytes the peer's system has acknowledged, as far as our system can tell: written bytes less those
+ * that the kernel holds. Over TLS the kernel holds a little more, but only growth is compared. */
 static void take_stock(cw_socket *s)
 {
     int held = cw__link_unacknowledged(s->codec->link);
@@ -117,9 +119,9 @@ static void take_stock(cw_socket *s)
     s->pings.acknowledged_bytes = (int64_t)s->out.progress_bytes - held;
 }
 
-/* Notes it again. True if the ping was at the last check, or may be, still behind other data, and that data makes
- * progress. An upload over a slow line takes longer than ping_timeout to leave the buffers, and the pong comes after
- * it. */
+/* Notes the acknowledged bytes again. Returns true if the ping may still be behind other data, and that data makes
+ * progress. An upload over a slow line can take longer than ping_timeout to leave the buffers, and the pong comes only
+ * after it. */
 static bool take_stock_of_progress(cw_socket *s)
 {
     int64_t before_bytes = s->pings.acknowledged_bytes;
@@ -129,17 +131,18 @@ static bool take_stock_of_progress(cw_socket *s)
     return (had_more || s->pings.has_more) && s->pings.acknowledged_bytes > before_bytes;
 }
 
-/* Reads what has come before the clocks are checked. Bytes may wait that a suspended or starved process has not read,
- * or that the kernel holds back for more (codec.h: await). */
+/* Reads the bytes that have arrived, before the clocks are checked. A suspended or starved process may not have read
+ * them yet, or the kernel may hold them back until more arrive (codec.h: await). */
 static void listen(cw_socket *s, int64_t now_ms)
 {
     s->in.is_drained = false;
     cw__inbound_serve_locked(s);
     cw__pings_heard_locked(s, now_ms);
-    cw__socket_wake_locked(s); /* a thread that polls for what was read here would wait on */
+    /* a thread that polls would otherwise go on waiting for the bytes that were read here */
+    cw__socket_wake_locked(s);
 }
 
-/* Says whether a ping is queued. While it waits behind an upload, no second one is queued. */
+/* Returns whether a ping is queued. While a ping waits behind an upload, no second ping is queued. */
 static bool is_ping_queued(const cw_socket *s)
 {
     for (const cw__queued_frame *f = s->out.first; f; f = f->next)
@@ -156,7 +159,7 @@ static void keep_alive(cw_socket *s, int64_t now_ms)
     s->pings.next_ms =
         cw__pings_after(now_ms - s->pings.next_ms < interval_ms ? s->pings.next_ms : now_ms, interval_ms);
     if (s->pings.deadline_ms == INT64_MAX)
-        take_stock(s); /* before the ping is sent, so that it is not counted */
+        take_stock(s); /* before the ping is sent, so that the ping is not counted */
     if (!is_ping_queued(s) && !send_ping(s))
         return;
     if (s->pings.deadline_ms == INT64_MAX)
@@ -171,7 +174,7 @@ bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
     if (s->close.state != CW__CLOSE_NONE || s->in.inbox.is_full)
         return false;
     if (!cw__pings_pay_locked(s, now_ms)) {
-        cw__closing_no_memory_locked(s, "no memory for a pong: free some and connect again");
+        cw__closing_no_memory_locked(s, "no memory for a pong: free memory and connect again");
         return false;
     }
     if (now_ms >= s->pings.deadline_ms) {

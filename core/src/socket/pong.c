@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pong: what comes from the peer. It decides when our pongs to its pings go out, handles its pongs, and keeps the
- * clocks of keepalive (RFC 6455 sections 5.5.2, 5.5.3). ping.c sends our pings and checks the clocks.
+/* Pong: handles the peer's pings and pongs (RFC 6455 sections 5.5.2, 5.5.3). It decides when our pongs go out, and
+ * keeps the clocks of keepalive. ping.c sends our pings and checks the clocks.
  *
  * Safety: under the socket's lock. */
 #include <string.h>
@@ -11,20 +11,19 @@ enum { BROKEN_LIMIT_MS = 10000, OWED_AT_MOST = 16, ENOUGH_BYTES = 16 * 1024 * 10
 
 /* ---- Pongs ----
  *
- * A peer that has fully closed its end of TCP answers whatever we write with RST, and its kernel drops what it still
- * had to send us. We cannot tell it from a peer that sends. So a pong waits:
- * - while the inbox is full. Nothing is read then, and the peer may have sent everything, given up waiting for our
- *   close frame, and gone.
- * - until everything that came after the ping has been read. After a full inbox this is not enough, because the
- *   peer's kernel may hold megabytes behind a closed window. Then the pong also waits until nothing has come for
- *   CW__LULL_MS.
- * - but not longer than for ENOUGH_BYTES. That is more than the kernels of both ends hold by default (Linux: 6 MiB
- *   and 4 MiB). The peer wrote what comes after that when we had read its ping, so it is there and may want its pong.
- * Without a backlog the pong goes at once, since nothing is unread.
+ * A peer that has fully closed its end of TCP answers any byte from us with RST. Its kernel then drops the data that
+ * it still had for us. We cannot tell such a peer from a peer that still sends. So a pong waits:
+ * - while the inbox is full. Nothing is read then. The peer may have sent everything, waited for our close frame in
+ *   vain, and gone.
+ * - until all bytes after the ping have been read. After a full inbox this is not enough, because the peer's kernel
+ *   may hold megabytes behind a closed window. Then the pong also waits until nothing has arrived for CW__LULL_MS.
+ * - but no longer than for ENOUGH_BYTES. That is more than the kernels of both ends hold by default (Linux: 6 MiB
+ *   and 4 MiB). So the peer wrote later bytes after we had read its ping: it is alive and may want its pong.
+ * Without a backlog nothing is unread, and the pong goes out at once.
  *
- * Our close frames need no such rule. An answer to the peer's close frame goes out when everything before that has
- * been read, and nothing after it has a meaning (RFC 6455 section 5.5.1). After our own close, or a broken rule,
- * nothing more is given out; what is in the inbox is in our memory, where no RST reaches it. */
+ * Our close frames need no such rule. We answer the peer's close frame when everything before that frame has been
+ * read. Nothing after that frame has a meaning (RFC 6455 section 5.5.1). After our own close, or after the peer
+ * broke a rule, calls return no more messages. The messages in the inbox are in our memory, where no RST drops them. */
 
 void cw__pings_forget(cw__pings *pings)
 {
@@ -41,8 +40,8 @@ bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes
 {
     cw__pong **place = &s->pings.owed;
 
-    if (s->close.state !=
-        CW__CLOSE_NONE) /* after our close nothing is given out, so there is nothing to wait for */
+    /* After our close no more messages are returned, so the pong need not wait. */
+    if (s->close.state != CW__CLOSE_NONE)
         return cw__queue_control_locked(s, CW__OP_PONG, payload, len_bytes, false);
     while (*place && (s->pings.owed_count < OWED_AT_MOST || (*place)->next))
         place = &(*place)->next;
@@ -50,7 +49,7 @@ bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes
         if (!(*place = cw__calloc(1, sizeof **place)))
             return false;
         s->pings.owed_count++;
-    } /* otherwise the newest replaces the one before (RFC 6455 section 5.5.3 allows it) */
+    } /* otherwise the new pong replaces the newest one (RFC 6455 section 5.5.3 allows it) */
     (*place)->len_bytes = (uint8_t)len_bytes;
     if (len_bytes)
         memcpy((*place)->data, payload, len_bytes);
@@ -107,7 +106,7 @@ void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_
 
 /* ---- The clocks of keepalive (ping.c says what they are for) ---- */
 
-/* Starts the clocks again, because something has come, or nothing was read. */
+/* Starts the clocks again, because bytes have arrived, or because reading had stopped. */
 static void restart(cw_socket *s, int64_t now_ms, bool postpones_ping)
 {
     s->pings.heard_ms = now_ms;
@@ -133,11 +132,11 @@ void cw__pings_heard_locked(cw_socket *s, int64_t now_ms)
 
 void cw__pings_paused_locked(cw_socket *s) { s->pings.is_paused = true; }
 
-/* Not every full inbox is a pause: a large message fills it until its caller takes it. */
+/* A full inbox is not always a pause: a single large message fills it until a caller takes the message. */
 void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms)
 {
     if (s->pings.is_paused || s->in.reader == CW__READER_SERVICE)
-        cw__socket_attend_locked(s); /* which also reads what libcurl holds */
+        cw__socket_attend_locked(s); /* the service thread then also reads bytes that libcurl holds */
     if (!s->pings.is_paused)
         return;
     s->pings.is_paused = false;

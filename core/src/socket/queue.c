@@ -8,7 +8,7 @@
 #include "socket.h"
 
 enum {
-    PONGS_AT_MOST = 16 /* after that the newest replaces the one before (RFC 6455 section 5.5.3 allows it) */
+    PONGS_AT_MOST = 16 /* then a new pong replaces the newest one (RFC 6455 section 5.5.3 allows it) */
 };
 
 cw__queued_frame *cw__queue_make(uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes)
@@ -55,7 +55,7 @@ void cw__queue_prepend_locked(cw_socket *s, cw__queued_frame *f)
     count(s, f, true);
 }
 
-/* Inserts a frame before the first data frame that has not begun, after other control frames. */
+/* Inserts a control frame: before the first data frame that has not begun, and after other control frames. */
 static void insert(cw_socket *s, cw__queued_frame *f)
 {
     cw__queued_frame **place = &s->out.first;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Receiving: the public calls that take messages and read the stream. A thread that waits polls the connection
- * itself. If another thread already does, it waits for that one. inbound.c reads.
+ * itself. If another thread already polls, it waits for that thread. inbound.c reads.
  *
  * Safety: each call takes the socket's lock. Only cw__socket_poll_locked and cw__socket_wait_locked give it up. */
 #include <poll.h>
@@ -14,33 +14,35 @@ static cw_status poll_locked(cw_socket *s, cw__wait *wait)
     cw_status status = cw__socket_poll_locked(s, POLLIN, &s->in.receiver, wait);
 
     s->in.is_drained = false;
-    if (s->in.reader == CW__READER_POLLING) { /* otherwise the service checks by itself, or already reads */
+    if (s->in.reader ==
+        CW__READER_POLLING) { /* otherwise the service thread checks on its own, or already reads */
         s->in.reader = CW__READER_CALLER;
         s->in.reclaim_due_ms = cw__now_ms() + CW__LINGER_MS;
         cw__socket_attend_locked(s);
     }
-    /* The hook may take long, since a runtime's hook waits for the runtime's lock. This thread no longer reads by
-     * now, so the service takes over if it does. */
+    /* The hook may take long, because a runtime's hook waits for the runtime's lock. This thread no longer reads, so
+     * the service thread can take over during the hook. */
     return status == CW_OK ? cw__socket_ask_hook_locked(s, wait) : status;
 }
 
-/* ---- What comes back ---- */
+/* ---- Messages and bytes that are put back ---- */
 
 /* Makes a message, or a stream's bytes, the next one to be received. The inbox owns it. */
 static void put_back_locked(cw_socket *s, cw_event *e)
 {
-    if (s->is_closed_locally) { /* after our close nothing is given out */
+    if (s->is_closed_locally) { /* after our close, calls return no more messages */
         cw_event_free(e);
         return;
     }
-    s->in.message.place = NULL; /* the lender must take this message first */
+    s->in.message.place = NULL; /* the caller that lent the place must take this message first */
     cw__inbox_put_back(&s->in.inbox, e);
     cw__socket_post_locked(s, CW_EVENT_MESSAGE);
     cw__socket_wake_locked(s);
 }
 
-/* Ends the use of memory that a caller has lent. The message in it, or the part that has come, stays the next one.
- * Returns false without memory for a copy. */
+/* Ends the use of memory that a caller has lent. A copy of the message in it, or of the part that has arrived, becomes
+ * the next message.
+ * Returns false if there is no memory for a copy. */
 static bool take_back_locked(cw_socket *s, cw_event *place)
 {
     cw_event *copy;
@@ -75,12 +77,10 @@ cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes)
     if (status != CW_OK || len_bytes == 0)
         return status;
     if (s->socket_class != CW_STREAM_SOCKET)
-        return cw__fail(CW_INVALID_STATE, "a message socket is not read as a stream: put its messages back");
+        return cw__fail(CW_INVALID_STATE, "cannot put bytes back into a message socket: put its messages back");
     e = cw__event_create(CW_EVENT_MESSAGE, len_bytes);
     if (!e)
-        return cw__fail(CW_NO_MEMORY,
-                        "no memory for %zu bytes that are to be read again: free some and call again",
-                        len_bytes);
+        return cw__fail(CW_NO_MEMORY, "no memory to put back %zu bytes: free memory and call again", len_bytes);
     memcpy(e->data, data, len_bytes);
     e->len_bytes = len_bytes;
     cw__mutex_lock(&s->lock);
@@ -91,7 +91,7 @@ cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes)
 
 /* ---- Messages ---- */
 
-/* Takes the next message, from the inbox or, without waiting, from the connection. */
+/* Takes the next message from the inbox; if that is empty, from the connection, without waiting. */
 static cw_event *next_now_locked(cw_socket *s, size_t *coming_bytes)
 {
     cw_event *e = cw__inbound_pop_locked(s);
@@ -131,7 +131,7 @@ cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *comi
     cw__mutex_unlock(&s->lock);
     if (coming_bytes)
         *coming_bytes = coming;
-    /* No reference: the caller has the socket, and one would cost as much as the lock. */
+    /* This call takes no reference, which would cost as much as the lock: the caller has one. */
     *out = e;
     return e || coming ? CW_OK : CW_WOULD_BLOCK;
 }
@@ -140,12 +140,13 @@ cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *comi
 static cw_status check_locked(cw_socket *s, cw_class wanted)
 {
     if (s->socket_class != wanted)
-        return cw__fail(CW_INVALID_STATE, wanted == CW_STREAM_SOCKET
-                                              ? "a message socket is not read as a stream: receive messages"
-                                              : "a stream socket has no messages: read its input stream");
+        return cw__fail(CW_INVALID_STATE,
+                        wanted == CW_STREAM_SOCKET
+                            ? "cannot read a message socket as a stream: receive its messages"
+                            : "cannot receive messages from a stream socket: read its input stream");
     if (s->event_mask & CW_EVENT_MESSAGE)
         return cw__fail(CW_INVALID_STATE,
-                        "messages of this socket go to its handler: remove it to receive them");
+                        "the messages of this socket go to its handler: remove the handler to receive them");
     return cw__socket_check_connected(s);
 }
 
@@ -158,7 +159,7 @@ static cw_status describe_end(cw_status status, const cw__wait *wait, const char
     return status;
 }
 
-/* Waits until there may be something to take: it polls, or waits for the thread that polls. */
+/* Waits until there may be a message or bytes to take. The calling thread polls, or waits for the thread that polls. */
 static cw_status wait_locked(cw_socket *s, cw__wait *wait)
 {
     cw__outbound_release_locked(s); /* the caller may wait for the answer to a message of an open batch */
@@ -167,7 +168,7 @@ static cw_status wait_locked(cw_socket *s, cw__wait *wait)
     cw__inbound_take_over_locked(s);
     if (s->in.is_drained)
         return poll_locked(s, wait);
-    /* There is more to read, but nothing for the caller so far. The time and the hook still count. */
+    /* More bytes can be read at once, but the caller has no message yet. Check the timeout and the hook all the same. */
     if (cw__wait_slice(wait) == 0)
         return CW_TIMED_OUT;
     cw__socket_give_way_locked(s, wait);
@@ -221,7 +222,7 @@ static whereabouts where_is_message(const cw_socket *s, const cw_event *place)
     return takes_messages(s) && s->in.inbox.first ? IN_INBOX : NOWHERE;
 }
 
-/* Waits until the lent memory has a message, or the inbox. */
+/* Waits until a message is complete in the lent memory, or in the inbox. */
 static cw_status fill_locked(cw_socket *s, cw_event *place, cw__wait *wait)
 {
     cw_status status;
@@ -251,8 +252,8 @@ static cw_status unload(cw_socket *s, void *buffer, size_t size_bytes, cw_receiv
         (cw_received){.len_bytes = e->len_bytes, .kind = (cw_kind)e->kind, .is_complete = e->is_complete};
     if (e->len_bytes > size_bytes)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the next message has %zu bytes and the buffer %zu; take it with a larger one: it is "
-                        "still the next",
+                        "the next message has %zu bytes, and the buffer has %zu; the message stays the next: "
+                        "receive it into a larger buffer",
                         e->len_bytes, size_bytes);
     if (e->len_bytes)
         memcpy(buffer, e->data, e->len_bytes);
@@ -260,7 +261,8 @@ static cw_status unload(cw_socket *s, void *buffer, size_t size_bytes, cw_receiv
     return CW_OK;
 }
 
-/* A message that has come counts more than another failure. Only after an interruption does it stay the next one. */
+/* If a message has arrived, the call takes it, even if the wait failed. After an interruption the message stays the
+ * next one instead. */
 static cw_status take_into_locked(cw_socket *s, cw_event *place, cw_status status, cw_received *received)
 {
     whereabouts where = status == CW_INTERRUPTED ? NOWHERE : where_is_message(s, place);
@@ -271,7 +273,7 @@ static cw_status take_into_locked(cw_socket *s, cw_event *place, cw_status statu
         return CW_OK;
     }
     if (!take_back_locked(s, place)) {
-        cw__closing_no_memory_locked(s, "no memory for a message: free some and connect again");
+        cw__closing_no_memory_locked(s, "no memory for a message: free memory and connect again");
         return cw__closing_fail_locked(s);
     }
     return where == IN_INBOX ? unload(s, place->data, place->room_bytes, received) : status;
@@ -281,7 +283,8 @@ cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, 
                                  cw_received *received)
 {
     cw_status status = cw__socket_check(s);
-    cw_event place = {.type = CW_EVENT_MESSAGE, .data = buffer, .room_bytes = size_bytes, .is_lent = true};
+    cw_event place = {
+        .type = CW_EVENT_MESSAGE, .data = buffer, .room_bytes = size_bytes, .memory = CW__MEMORY_LENT};
     cw__wait wait;
 
     *received = (cw_received){0};

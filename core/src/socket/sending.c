@@ -27,7 +27,7 @@ static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
                         (int)kind);
     if (kind == CW_UTF8 && s->socket_class == CW_STREAM_SOCKET)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "a stream socket sends binary messages only: set message_type to binary");
+                        "cannot send a text message on a stream socket: send it as binary");
     if (!is_fragment && s->out.fragments != CW__FRAGMENTS_NONE)
         return cw__fail(CW_INVALID_STATE, "a message sent in fragments is open: send its final frame first");
     if (s->out.fragments != CW__FRAGMENTS_NONE && kind != s->out.fragments_kind)
@@ -37,11 +37,12 @@ static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
     return CW_OK;
 }
 
-/* Checks that text is UTF-8 so far, and, if it is final, as a whole. */
+/* Checks the next part of a text: it must be UTF-8, and if it is the final part, no character may be cut at the end. */
 static cw_status check_text(cw__utf8 *utf8, const void *data, size_t len_bytes, bool is_final)
 {
     if (!cw__utf8_feed(utf8, data, len_bytes) || (is_final && !cw__utf8_complete(utf8)))
-        return cw__fail(CW_INVALID_ARGUMENT, "a text message must be UTF-8; send other bytes as binary");
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the bytes of the text message are not UTF-8: send them as binary");
     return CW_OK;
 }
 
@@ -54,7 +55,8 @@ static cw_status check_whole_text(const cw_message *m)
     return m->kind == CW_UTF8 ? check_text(&utf8, m->data, m->len_bytes, true) : CW_OK;
 }
 
-/* Counts the messages before the first text that is not UTF-8. That one sets the calling thread's error. */
+/* Counts the messages before the first text that is not UTF-8. If there is such a text, it sets the calling thread's
+ * error. */
 static size_t count_sound(const cw_message *messages, size_t count)
 {
     size_t sound = 0;
@@ -64,7 +66,7 @@ static size_t count_sound(const cw_message *messages, size_t count)
     return sound;
 }
 
-/* Says whether a message can go out in one write with the one before it. */
+/* Returns whether a message can go out in one write with the message before it. */
 static bool may_join(const cw_socket *s, const cw_message *m)
 {
     return s->socket_class == CW_MESSAGE_SOCKET && m->kind <= CW_UTF8 &&
@@ -122,13 +124,13 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
         *sent_count = i + 1;
         cw__wait_restart(&wait);
     }
+    /* Check the bad text again, because a later error may have replaced the text of its error. */
     if (status == CW_OK && sound < count)
-        status = check_whole_text(
-            &messages[sound]); /* again, because the text of its error may have been overwritten */
+        status = check_whole_text(&messages[sound]);
     return cw__socket_leave_locked(s, &wait, status);
 }
 
-/* Says whether the message of a fragment is sent compressed. Its first fragment decides. */
+/* Returns whether the message of a fragment is sent compressed. Its first fragment decides. */
 static cw__fragments fragments_of(const cw_socket *s, size_t len_bytes, bool is_final)
 {
     bool is_compressed = is_final ? cw__compressing_is_wanted(s, len_bytes) : s->compression.is_on;
@@ -158,7 +160,7 @@ static cw_status send_fragment_locked(cw_socket *s, cw_kind kind, const void *da
         return status;
     s->out.fragments = is_final ? CW__FRAGMENTS_NONE : fragments;
     s->out.fragments_kind = kind;
-    s->out.utf8 = utf8; /* after a final fragment it is as new: the text was complete */
+    s->out.utf8 = utf8; /* after a final fragment the state is as new, because the text was complete */
     return CW_OK;
 }
 
@@ -194,15 +196,14 @@ static cw_status flush_locked(cw_socket *s, cw__wait *wait)
     }
     if (status == CW_TIMED_OUT)
         return cw__fail(CW_TIMED_OUT,
-                        "the server took nothing for %g s; what waits is still being sent, so wait "
-                        "again or close the connection",
+                        "the server took nothing for %g s, and the queued data is still being sent: wait "
+                        "again, or close the connection",
                         (double)wait->timeout_ms / 1000);
     if (status == CW_INTERRUPTED)
-        return cw__fail(
-            CW_INTERRUPTED,
-            "interrupted while flushing; what waits is still being sent: flush again to wait for it");
+        return cw__fail(CW_INTERRUPTED, "interrupted while flushing, and the queued data is still being sent: "
+                                        "flush again to wait for the end");
     if (s->close.state != CW__CLOSE_NONE || s->out.is_broken)
-        return cw__closing_fail_locked(s); /* a close by the peer, too, has dropped what waited */
+        return cw__closing_fail_locked(s); /* a close by the peer also dropped the queue */
     return CW_OK;
 }
 

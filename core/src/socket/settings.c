@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Settings: the controls of a socket, all from the list in curlwire.h, and the request headers. The public calls and
- * connect.c use it. It changes nothing but the settings.
+ * connect.c use this file. It changes only the settings.
  *
  * Safety: under the socket's lock. */
 #include <stdio.h>
@@ -58,7 +58,7 @@ bool cw_option_applies(cw_option o, cw_class socket_class)
     return is_option(o) && (socket_class == CW_MESSAGE_SOCKET || !options[o].is_of_messages);
 }
 
-/* Gives the framing that CURLWIRE_FRAMING names, so that a program's tests, or a search for a fault, can use each one
+/* Returns the framing that CURLWIRE_FRAMING names. The variable lets tests and a search for a fault use each framing
  * without a change to the program. */
 static int64_t default_framing(void)
 {
@@ -91,15 +91,16 @@ static const char *or_empty(const char *text) { return text ? text : ""; }
 
 const char *cw__setting_text(const cw_socket *s, cw_option o) { return or_empty(s->settings.texts[o]); }
 
-/* The checks of all calls: the option exists for this class, is or is not text, and may be set now. */
+/* Checks that the option exists for the socket's class, and that it is text or a number as the caller wants. For
+ * a write, also checks that the option may be set now. */
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
 {
     if (!is_option(o))
-        return cw__fail(CW_INVALID_ARGUMENT, "there is no control of the number %d: use the number of one",
-                        (int)o);
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "there is no control with the number %d: use the number of a control", (int)o);
     if (!cw_option_applies(o, s->socket_class))
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "a stream socket has no control %s: leave it out, or use a message socket",
+                        "cannot use the control %s on a stream socket: leave it out, or use a message socket",
                         options[o].key);
     if (is_text(o) != wants_text)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s: use the calls for that type",
@@ -109,12 +110,13 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
                                                          : "a number");
     if (is_write && o != CW_OPT_MESSAGE_TYPE && cw__socket_state(s) != CW_STATE_NEW)
         return cw__fail(CW_INVALID_STATE,
-                        "the control %s cannot change once a connect has begun; set it before", options[o].key);
+                        "the control %s cannot change once a connect has begun; set it before connect",
+                        options[o].key);
     return CW_OK;
 }
 
-/* Bindings have other units and another word than -1, so they check by cw_option_range and make an error of their
- * own. */
+/* Fails for a value out of range. Bindings have other units and another word for -1, so they check by cw_option_range
+ * and make their own error. */
 static cw_status fail_range(cw_option o, int64_t value)
 {
     static const char *const units[] = {
@@ -134,7 +136,7 @@ static bool is_in_range(cw_option o, int64_t value)
 
 cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
 {
-    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+    cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
     if (status != CW_OK)
         return status;
@@ -150,7 +152,7 @@ cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
 
 cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
 {
-    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+    cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
     *value = 0;
     if (status != CW_OK)
@@ -166,8 +168,9 @@ cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
 static cw_status check_bytes(cw_option o, size_t len_bytes)
 {
     if (len_bytes > (uint64_t)options[o].most)
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s cannot be %zu bytes long: it takes %lld at most",
-                        options[o].key, len_bytes, (long long)options[o].most);
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the control %s cannot be %zu bytes long: it takes at most %lld bytes", options[o].key,
+                        len_bytes, (long long)options[o].most);
     return CW_OK;
 }
 
@@ -179,10 +182,11 @@ static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL: take them out",
                         options[o].key);
     if (!cw__utf8_valid(value, len_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8: encode it so", options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8: encode it as UTF-8",
+                        options[o].key);
     if (options[o].type == CW_TYPE_LIST && len_bytes > CW__PROTOCOLS_AT_MOST)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the control %s has %zu bytes: at most %d KiB can be sent, so shorten it",
+                        "the control %s has %zu bytes: at most %d KiB can be sent, so shorten the list",
                         options[o].key, len_bytes, CW__PROTOCOLS_AT_MOST / 1024);
     return CW_OK;
 }
@@ -193,16 +197,17 @@ cw_status cw_option_check_item(cw_option o, const char *item, size_t len_bytes)
 {
     if (!is_option(o) || options[o].type != CW_TYPE_LIST)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the control of the number %d is no list: check the items of a list only", (int)o);
+                        "the control with the number %d is not a list: check the items of a list only", (int)o);
     if (!cw__is_token(item, len_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is no " TOKEN ": correct it", options[o].key);
+        return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is not a " TOKEN ": correct the item",
+                        options[o].key);
     return CW_OK;
 }
 
 cw_status cw_socket_set_text(cw_socket *s, cw_option o, const void *value, size_t len_bytes)
 {
     char *copy = NULL;
-    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+    cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
     if (status != CW_OK)
         return status;
@@ -212,11 +217,11 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option o, const void *value, size_
         status = check_text(o, value, len_bytes);
     if (status == CW_OK && len_bytes > 0 && !(copy = cw__strndup(value, len_bytes)))
         status =
-            cw__fail(CW_NO_MEMORY, "no memory for the control %s: free some and call again", options[o].key);
+            cw__fail(CW_NO_MEMORY, "no memory for the control %s: free memory and call again", options[o].key);
     if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__header_check_protocols(copy)) {
         /* the value is not shown, because some servers accept an access token as a subprotocol */
         status = cw__fail(CW_INVALID_ARGUMENT,
-                          "%s has an item that is no " TOKEN ", or is given twice: correct the list",
+                          "%s has an item that is not a " TOKEN ", or an item twice: correct the list",
                           options[o].key);
         cw__free(copy);
     }
@@ -243,7 +248,7 @@ static void copy_out(const char *text, size_t len, char *buffer, size_t size_byt
 
 cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t size_bytes, size_t *len_bytes)
 {
-    cw_status status = cw__socket_check(s); /* before the lock: after fork it may be held for ever */
+    cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
     copy_out("", 0, buffer, size_bytes, len_bytes);
     if (status != CW_OK)
@@ -256,8 +261,8 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t siz
     return status;
 }
 
-/* Gives the text of an information. For the public URI it gives the URI that this is made from. NULL for an unknown
- * number. */
+/* Returns the text of an information; NULL if the number is unknown. For CW_INFO_PUBLIC_URI it returns the whole URI,
+ * which the caller shortens. */
 static const char *info_text(const cw_socket *s, cw_info info)
 {
     switch (info) {
@@ -302,7 +307,8 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     text = info_text(s, info);
     if (!text)
         status = cw__fail(CW_INVALID_ARGUMENT,
-                          "there is no information of the number %d: use the number of one", (int)info);
+                          "there is no information with the number %d: use a number of the list of information",
+                          (int)info);
     else if (info == CW_INFO_PUBLIC_URI)
         copy_public_uri(text, buffer, size_bytes, len_bytes);
     else
@@ -318,7 +324,7 @@ static bool is_line_of(const char *line, const char *name, size_t name_bytes)
     return strncasecmp(line, name, name_bytes) == 0 && (line[name_bytes] == ':' || line[name_bytes] == ';');
 }
 
-/* Says whether a line is sent. The line "Name:" is not: it only removes libcurl's own header of that name. */
+/* Returns whether a line is sent. The line "Name:" is not sent: it only removes libcurl's own header of that name. */
 static bool is_sent(const char *line)
 {
     size_t name_bytes = strcspn(line, ":;");
@@ -334,8 +340,8 @@ static bool has_header(const cw__settings *settings, const char *name, size_t na
     return false;
 }
 
-/* Copies the lines, except those of a name: all of them, or, with keeps_sent, only those that are not sent. Returns
- * the end of the copy. */
+/* Copies the lines, except the lines with the given name. If keeps_sent is true, it leaves out only the lines of that name
+ * that are not sent. Returns the end of the copy. */
 static char *copy_others(char *to, const char *lines, const char *name, size_t name_bytes, bool keeps_sent)
 {
     while (lines && *lines) {
@@ -368,30 +374,31 @@ static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_b
                                    size_t value_bytes, bool adds)
 {
     size_t have_bytes = s->settings.headers ? strlen(s->settings.headers) : 0;
-    bool is_sent_empty = adds || value_bytes > 0; /* also if the value is only blanks */
+    bool is_sent_empty = adds || value_bytes > 0; /* a value of only blanks is sent as an empty one */
     const char *advice = adds ? cw__header_repeat_fault(name, name_bytes) : NULL;
     char *lines, *end;
 
     if (cw__socket_state(s) != CW_STATE_NEW)
         return cw__fail(CW_INVALID_STATE,
-                        "the request headers cannot change once a connect has begun; set them before");
+                        "the request headers cannot change once a connect has begun; set them before connect");
     if (advice && has_header(&s->settings, name, name_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT, "the header %.*s must not be repeated: instead, %s",
-                        (int)name_bytes, name, advice);
-    while (value_bytes > 0 &&
-           cw__is_blank(value[value_bytes - 1])) /* blanks are no part of a value (RFC 9110 section 5.5) */
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the header %.*s must not be repeated: replace the first value, or %s", (int)name_bytes,
+                        name, advice);
+    /* Blanks around a value are not part of it (RFC 9110 section 5.5). */
+    while (value_bytes > 0 && cw__is_blank(value[value_bytes - 1]))
         value_bytes--;
     for (; value_bytes > 0 && cw__is_blank(*value); value++)
         value_bytes--;
     lines = cw__malloc(have_bytes + name_bytes + value_bytes + 4);
     if (!lines)
-        return cw__fail(CW_NO_MEMORY, "no memory for a header: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a header: free memory and call again");
     end = copy_others(lines, s->settings.headers, name, name_bytes, adds);
     if ((size_t)(end - lines) + name_bytes + value_bytes > CW__HEADERS_AT_MOST) {
         cw__free(lines);
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "with the header %.*s there are more than %d KiB of headers, which cannot be "
-                        "sent: shorten or remove some",
+                        "with the header %.*s, the headers have more than %d KiB, which cannot be sent: "
+                        "shorten or remove headers",
                         (int)name_bytes, name, CW__HEADERS_AT_MOST / 1024);
     }
     put_header(end, name, name_bytes, value, value_bytes, is_sent_empty);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Socket: the public calls from create to release, the subscription, and what the service and a mailbox call.
+/* Socket: the public calls from create to release, the subscription, and the calls of the service and of a mailbox.
  * connect.c, inbound.c, outbound.c, ping.c and closing.c do the work.
  *
  * Safety: see socket.h.
@@ -27,7 +27,7 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
                         (int)socket_class);
     s = cw__calloc(1, sizeof *s);
     if (!s)
-        return cw__fail(CW_NO_MEMORY, "no memory for a socket: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a socket: free memory and call again");
     s->client.calls = &client_calls;
     s->subscriber = (cw__subscriber){.take = take, .hold = hold_subscriber, .drop = drop_subscriber};
     atomic_init(&s->handles, 1);
@@ -53,7 +53,8 @@ void cw_socket_retain(cw_socket *s)
         (void)atomic_fetch_add(&s->handles, 1);
 }
 
-/* Ends a socket that the program has released. The service closes an open connection politely, in its own time. */
+/* Ends a socket that the program has released. The service thread does the closing handshake of an open
+ * connection. */
 static void abandon(cw_socket *s)
 {
     cw__socket_enter(s);
@@ -72,8 +73,8 @@ void cw_socket_release(cw_socket *s)
 {
     if (!s || atomic_fetch_sub(&s->handles, 1) != 1)
         return;
-    if (s->generation ==
-        cw__generation()) /* otherwise a thread of the parent may hold its lock, so it is left alone */
+    /* After fork a thread of the parent may hold the lock, so the child does not touch the socket. */
+    if (s->generation == cw__generation())
         abandon(s);
 }
 
@@ -105,7 +106,7 @@ static int64_t next_due(const cw_socket *s)
     bool may_go_on = s->close.state == CW__CLOSE_NONE || s->close.state == CW__CLOSE_SENT || !s->out.first;
 
     if (s->in.reader == CW__READER_SERVICE && !s->in.is_drained && !s->in.inbox.is_full && may_go_on)
-        return 0; /* its share was used up, and there is more */
+        return 0; /* the share of this turn was used up, and there is more to read */
     if (s->out.first && s->out.sending != CW__SENDING_DIRECTLY && cw__outbound_wants_read(s))
         due_ms = cw__now_ms() + CW__WRITE_AGAIN_MS;
     return earlier(earlier(due_ms, cw__pings_due_locked(s)),
@@ -126,12 +127,12 @@ static void check_keepalive(cw_socket *s, int64_t now_ms)
 
 static int64_t serve_locked(cw_socket *s)
 {
-    int64_t now_ms =
-        cw__now_ms(); /* what expires during reading is handled in the next turn, which follows at once */
+    /* A timer that expires during reading is handled in the next turn, which follows at once. */
+    int64_t now_ms = cw__now_ms();
 
     if (s->is_unwatchable)
         cw__closing_ended_locked(
-            s, "the system has no memory to watch the connection: free some and connect again");
+            s, "the system has no memory to watch the connection: free memory and connect again");
     cw__inbound_reclaim_locked(s, now_ms);
     if (s->in.reader == CW__READER_SERVICE)
         cw__inbound_serve_locked(s);
@@ -143,7 +144,7 @@ static int64_t serve_locked(cw_socket *s)
         if (s->polling_count > 0) {
             cw__socket_watch_locked(s); /* watches nothing, because an ended connection would always be ready */
             cw__socket_wake_locked(s);
-            return INT64_MAX; /* the last thread that polls asks the service to attend */
+            return INT64_MAX; /* the last thread that polls asks the service thread to attend */
         }
         cw__connection_teardown_locked(s);
         return CW__DETACH;
@@ -189,7 +190,7 @@ static void on_shut_down(cw__client *client, int grace_ms)
     cw__mutex_unlock(&s->lock);
 }
 
-/* The service's last call. A failed connect becomes visible only here, because before this the client could not be
+/* The service's last call. A failed connect becomes visible only here, because before this call the client cannot be
  * attached again. */
 static void on_detached(cw__client *client)
 {
@@ -264,8 +265,8 @@ static bool has_event(const cw_socket *s)
     return (s->pending_events & s->event_mask) || ((s->event_mask & CW_EVENT_MESSAGE) && s->in.inbox.first);
 }
 
-/* Takes an event. It keeps the socket's memory but is no handle: a program that keeps events still closes its
- * connections. */
+/* Takes an event. The event keeps the memory of the socket, but is not a handle. A connection closes when its
+ * last handle is released, even if the program keeps events. */
 static cw_event *take(cw__subscriber *subscriber, bool *has_no_memory)
 {
     cw_socket *s = socket_of_subscriber(subscriber);
@@ -297,10 +298,11 @@ cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask)
         return status;
     cw__mutex_lock(&s->lock);
     if (m && (event_mask & CW_EVENT_MESSAGE) && s->socket_class == CW_STREAM_SOCKET)
-        status = cw__fail(CW_INVALID_STATE, "a stream socket has no messages: read its input stream");
+        status = cw__fail(CW_INVALID_STATE,
+                          "cannot give messages of a stream socket to a handler: read its input stream");
     else if (m && s->mailbox && s->mailbox != m)
         status = cw__fail(CW_INVALID_STATE,
-                          "the socket is bound to another mailbox: use that one, or make a new socket");
+                          "the socket is bound to another mailbox: use that mailbox, or make a new socket");
     if (status == CW_OK) {
         if (m && !s->mailbox) {
             cw__mailbox_retain(m);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The socket object, for the files of this folder. The declarations below stand in the order of the layers: each file
- * calls those above its own, and none below.
+/* The socket object, for the files of this folder. The declarations are in the order of the layers: a file calls only
+ * files whose declarations are above its own.
  *
  * Safety: the lock of the socket (`lock`) guards everything in the struct that has no other note. A function whose
  * name ends in _locked needs the lock. It keeps the lock unless its comment says that it gives the lock up. The
@@ -9,7 +9,7 @@
  * thread at a time. The service thread alone closes the descriptor, and only while no thread polls it
  * (polling_count).
  *
- * Owns: a socket that is passed belongs to the caller, which holds a reference or is the service. Texts and data that
+ * Owns: a socket that is passed belongs to the caller, which holds a reference or is the service thread. Texts and data that
  * are passed belong to the caller too. What a function returns belongs to the socket unless its comment says
  * otherwise. */
 #ifndef CW_SOCKET_H
@@ -23,8 +23,9 @@ CW__PRIVATE_BEGIN
 enum { CW__ADDRESS_BYTES = 64 };
 
 typedef struct cw__settings {
-    int64_t numbers[CW_OPTION_COUNT]; /* for text, a list or bytes: the length in bytes */
-    char *texts[CW_OPTION_COUNT];     /* NULL = empty; a NUL follows the last byte */
+    /* the value of a number; the length in bytes of a text, a list or bytes */
+    int64_t numbers[CW_OPTION_COUNT];
+    char *texts[CW_OPTION_COUNT]; /* NULL = empty; a NUL follows the last byte */
     /* Lines that end with "\n", or NULL. "Name: value"; "Name;" = an empty value; "Name:" = not sent. */
     char *headers;
 } cw__settings;
@@ -35,35 +36,37 @@ typedef struct cw__queued_frame {
     size_t len_bytes, sent_bytes;
     uint8_t opcode;
     bool is_final;
-    bool is_begun; /* the codec has begun it: it must be finished before any other frame */
+    bool is_begun; /* the codec has begun this frame, which must be finished before any other */
     uint8_t data[];
 } cw__queued_frame;
 
-/* What the thread that is sending a message does now. Other messages wait until it has finished. */
+/* How a thread sends its message. The messages of other threads wait until it has finished. */
 typedef enum cw__sending {
-    CW__SENDING_NOTHING,
-    CW__SENDING_PIECES, /* it sends the pieces of a compressed message; the queue is written between two of them */
-    CW__SENDING_DIRECTLY /* it writes what the connection accepts; the queue waits */
+    CW__SENDING_NOTHING, /* no thread is sending */
+    /* A thread sends a compressed message in pieces. Between two pieces, this thread and
+     * other threads may write the queue. */
+    CW__SENDING_PIECES,
+    CW__SENDING_DIRECTLY /* a thread writes its message whenever the connection accepts bytes; the queue waits */
 } cw__sending;
 
-/* How the message is sent that cw_socket_send_fragment has begun and not ended. */
+/* Whether the message that cw_socket_send_fragment has begun and not ended is compressed. */
 typedef enum cw__fragments { CW__FRAGMENTS_NONE, CW__FRAGMENTS_PLAIN, CW__FRAGMENTS_COMPRESSED } cw__fragments;
 
 typedef struct cw__outbound {
     cw__queued_frame *first, *last;
-    size_t data_bytes;       /* of queued data frames, each with CW__FRAME_COST_BYTES */
-    uint64_t progress_bytes; /* that the connection has accepted so far */
+    size_t data_bytes;       /* size of the queued data frames, each with CW__FRAME_COST_BYTES */
+    uint64_t progress_bytes; /* bytes that the connection has accepted so far */
     unsigned pong_count;
     unsigned wants_read_count; /* writes in a row that sent nothing because TLS has to read first */
     cw__sending sending;
-    cw__wake *sender;    /* of the thread that sends directly, while that polls */
+    cw__wake *sender;    /* wakes the thread that sends directly; NULL unless that thread polls */
     bool is_broken;      /* writing has failed: s->fault says why, and reading finds the end */
     bool wants_writable; /* a send returned CW_WOULD_BLOCK */
     cw__fragments fragments;
     cw_kind fragments_kind;
     unsigned batch_count;   /* open batches */
-    uint64_t control_bytes; /* of control frames after the last message, in the size that TCP sees */
-    uint64_t lost_bytes;    /* of accepted messages that, as far as is known, did not reach the peer */
+    uint64_t control_bytes; /* bytes of control frames after the last message, as TCP counts them */
+    uint64_t lost_bytes;    /* bytes of accepted messages that, as far as is known, did not reach the peer */
     bool is_loss_told;      /* a call has reported the lost bytes */
     cw__utf8 utf8;          /* the check of the open text message */
     cw__deflater *deflater; /* used by the thread that sends pieces; NULL before the first compressed message */
@@ -71,12 +74,12 @@ typedef struct cw__outbound {
 
 /* Who reads the connection. */
 typedef enum cw__reader {
-    CW__READER_SERVICE,
-    CW__READER_CALLER, /* threads that call receive and read; the service checks whether they still do */
-    CW__READER_POLLING /* the service found one of them polling; that thread tells the service when it stops */
+    CW__READER_SERVICE, /* the service thread */
+    CW__READER_CALLER,  /* threads that call receive; the service thread checks whether they still do */
+    CW__READER_POLLING  /* a calling thread, which polls; it tells the service thread when it stops */
 } cw__reader;
 
-/* What has come since ping.c was last told. */
+/* The kinds of frames that were received since cw__pings_heard_locked was last called: none, pongs only, or others. */
 typedef enum cw__heard { CW__HEARD_NOTHING, CW__HEARD_PONGS, CW__HEARD_MORE } cw__heard;
 
 typedef struct cw__inbound {
@@ -84,13 +87,13 @@ typedef struct cw__inbound {
     cw__inflater *inflater; /* NULL unless compression was agreed */
     cw__inbox inbox;
     cw__reader reader;
-    size_t run_bytes; /* that came since the connection was last empty */
-    bool is_drained;  /* the codec had nothing more, so only the descriptor tells when there is more */
+    size_t run_bytes; /* bytes received since the connection was last empty */
+    bool is_drained;  /* the codec had no more bytes; the descriptor shows when more arrive */
     cw__heard heard;
     uint32_t turns,
-        turns_seen;         /* the number of calls that read, and that number when the service last looked */
-    int64_t reclaim_due_ms; /* when the service checks whether the callers have stopped */
-    cw__wake *receiver;     /* of the thread that receives, while that polls */
+        turns_seen; /* the number of calls that read, and that number when the service thread last looked */
+    int64_t reclaim_due_ms; /* when the service thread checks whether the callers have stopped */
+    cw__wake *receiver;     /* wakes the thread that receives; NULL unless that thread polls */
 } cw__inbound;
 
 typedef struct cw__ping {
@@ -111,57 +114,60 @@ typedef struct cw__pings {
     cw__ping *waiting;
     unsigned waiting_count;
     uint64_t last_number;
-    int64_t next_ms;            /* when the next keepalive ping is due */
-    int64_t deadline_ms;        /* when the connection is lost, unless something comes before */
-    int64_t heard_ms;           /* when something last came, as far as it is noted, or when reading resumed */
-    int64_t acknowledged_bytes; /* by the peer's system when the ping was sent, or when it was last checked */
-    bool has_more;              /* data was under way at that time */
-    bool is_paused;             /* the inbox was found full and is still more than half full */
-    bool is_behind;             /* the inbox was full, and what came during that time may not be read yet */
+    int64_t next_ms;     /* when the next keepalive ping is due */
+    int64_t deadline_ms; /* the connection counts as lost then, unless a byte arrives before */
+    int64_t heard_ms;    /* when bytes last arrived, as far as noted, or when reading resumed */
+    /* bytes that the peer's system had acknowledged when the ping was sent, or at the last check */
+    int64_t acknowledged_bytes;
+    bool has_more;  /* data was under way when acknowledged_bytes was set */
+    bool is_paused; /* the inbox was found full and is still more than half full */
+    bool is_behind; /* the inbox was full, and bytes from that time may still be unread in the kernel */
     cw__pong *owed; /* pongs to the peer's pings, the oldest first; ping.c decides when they are sent */
     unsigned owed_count;
-    uint64_t owed_bytes; /* read since the oldest of those pings came */
+    uint64_t owed_bytes; /* bytes read since the oldest unanswered ping arrived */
 } cw__pings;
 
-/* The state of draining: what was sent before our close frame has not all arrived. The time for the closing handshake
- * begins when the peer's system has all of it. */
+/* The state of draining: data sent before our close frame has not all arrived. The time for the closing handshake
+ * begins when the peer's system has all of that data. */
 typedef struct cw__drain {
     bool is_on;
-    int held_bytes;          /* in our kernel, when last checked */
-    uint64_t progress_bytes; /* out.progress_bytes at that time */
+    int held_bytes;          /* bytes in our kernel at the last check */
+    uint64_t progress_bytes; /* out.progress_bytes at the last check */
     int64_t progress_ms;     /* when progress was last seen */
 } cw__drain;
 
 struct cw_socket {
     cw__client client;
     cw__subscriber subscriber;
-    cw__atomic_int handles;    /* public references; releasing the last one closes the connection */
+    cw__atomic_int handles;    /* public references; the last release closes the connection */
     cw__atomic_int references; /* all handles (as one), the service, a mailbox's list, and events */
     int generation;            /* constant */
     cw_class socket_class;     /* constant */
     _Atomic(void *) user;
     cw__atomic_int state; /* cw_state; written under the lock, read without */
 
-    cw__mutex turn; /* the right to take the lock next, where that must be fair; taken before the lock */
-    cw__atomic_int wanted;
+    /* A thread that has to wait for lock takes turn first. So waiting threads get lock before a thread that comes back
+     * at once. */
+    cw__mutex turn;
+    cw__atomic_int wanted; /* number of threads that wait for lock in cw__socket_enter */
     cw__mutex lock;
     cw__cond changed;
-    unsigned waiting_count;
-    unsigned polling_count;
-    bool is_attached; /* to the service */
+    unsigned waiting_count; /* threads that wait for changed */
+    unsigned polling_count; /* threads that poll fd */
+    bool is_attached;       /* the service thread calls this socket */
 
     cw__settings settings;
     char *uri, *protocol, *reply, *extensions, *authorities;
-    cw__compression compression; /* as agreed */
+    cw__compression compression; /* the agreed terms */
     char local_address[CW__ADDRESS_BYTES], remote_address[CW__ADDRESS_BYTES];
 
     struct cw__connecting *connecting; /* belongs to connect.c; NULL unless connecting */
-    cw__error connect_error;           /* its status is CW_OK if the connect succeeded */
+    cw__error connect_error;           /* result of the last connect; status CW_OK if it succeeded */
     void *easy;                        /* the CURL handle of an open connection; connect.c frees it */
-    struct cw__pool *pool;             /* the pool of that handle */
+    struct cw__pool *pool;             /* the pool that easy is in */
     int fd;
     unsigned watched;    /* the mask set in the poller */
-    bool is_unwatchable; /* the poller had no memory to watch fd, so the service ends the connection */
+    bool is_unwatchable; /* the poller had no memory to watch fd, so the service thread ends the connection */
     cw__codec *codec;
     const char *framing; /* the name of the codec; NULL before there is one */
     cw__error fault;     /* why the connection ended: the error of calls that return CW_CLOSED */
@@ -171,16 +177,16 @@ struct cw_socket {
     cw__pings pings;
     cw__close close;
     cw__drain drain;
-    bool is_closed_locally; /* this program has closed: received messages are no longer given out */
+    bool is_closed_locally; /* this program has closed the socket; calls return no more received messages */
     bool is_cut_short;      /* the peer's close frame came in the middle of a message */
-    int grace_ms;           /* time for a closing handshake when the program ends; -1 before that */
+    int grace_ms;           /* time for a closing handshake when the program ends; -1 until the program ends */
 
     cw_mailbox *mailbox;
     unsigned event_mask;     /* subscribed */
     unsigned pending_events; /* cw_event_type bits, without messages */
 };
 
-/* ---- From state.c: the ground of this folder ----------------------------------------------------------- */
+/* ---- From state.c: the state, wake-ups, and who reads -------------------------------------------------- */
 
 /* Checks that the socket was made in this process, not in the parent of a fork.
  * Returns CW_OK or CW_AFTER_FORK. Needs no lock. */
@@ -191,23 +197,23 @@ cw_status cw__socket_check_connected(const cw_socket *s);
 void cw__socket_set_state_locked(cw_socket *s, cw_state state);
 /* No lock. */
 static inline cw_state cw__socket_state(const cw_socket *s) { return (cw_state)atomic_load(&s->state); }
-/* Wakes all threads that wait for a change. */
+/* Wakes all threads that wait for a change in cw__socket_wait_locked. */
 void cw__socket_changed_locked(cw_socket *s);
-/* Wakes those threads, and the threads that poll. */
+/* Wakes all threads that wait in cw__socket_wait_locked or cw__socket_poll_locked. */
 void cw__socket_wake_locked(cw_socket *s);
-/* Posts an event. For CW_EVENT_MESSAGE it says that the inbox has a message. */
+/* Posts an event to the mailbox, if that subscribes to it. CW_EVENT_MESSAGE means that the inbox has a message. */
 void cw__socket_post_locked(cw_socket *s, cw_event_type type);
 /* Asks the service to attend to the socket, if it is attached. */
 void cw__socket_attend_locked(cw_socket *s);
-/* Makes the poller watch what the socket's state needs. If the system has no memory for that, the service ends the
- * connection when it next attends. */
+/* Makes the poller watch for reading, writing, both or none, as the socket's state needs. If the system has no memory
+ * for that, the service thread ends the connection when it next attends. */
 void cw__socket_watch_locked(cw_socket *s);
-/* Hand the reading to the calling threads, and back to the service. The service checks after CW__LINGER_MS whether
- * the callers have stopped. */
+/* Hand the reading to the calling threads, and back to the service thread. The service thread checks after
+ * CW__LINGER_MS whether the callers have stopped. */
 enum { CW__LINGER_MS = 10 };
 void cw__inbound_take_over_locked(cw_socket *s);
 void cw__inbound_give_back_locked(cw_socket *s);
-/* Checks whether callers have stopped reading; then the service reads again. Service thread only. */
+/* Gives the reading back to the service thread if no caller has read for CW__LINGER_MS. Service thread only. */
 void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms);
 
 /* ---- From settings.c ----------------------------------------------------------------------------------- */
@@ -215,21 +221,21 @@ void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms);
 /* Set the defaults; free the texts. They need no lock, because no other thread has the socket. */
 void cw__settings_init(cw__settings *settings);
 void cw__settings_destroy(cw__settings *settings);
-/* Gives the number of a control. Needs the lock, or a state in which settings no longer change (connecting and
+/* Returns the number of a control. Needs the lock, or a state in which settings no longer change (connecting and
  * later). */
 static inline int64_t cw__setting(const cw_socket *s, cw_option option) { return s->settings.numbers[option]; }
-/* Gives text, a list or bytes, which belong to the socket; cw__setting gives the length. */
+/* Returns the text, list or bytes of a control, which belong to the socket. cw__setting returns the length. */
 const char *cw__setting_text(const cw_socket *s, cw_option option);
 
 /* ---- From queue.c: frames that wait to be written -------------------------------------------------------- */
 
-enum { CW__FRAME_COST_BYTES = 64 /* of memory that a queued frame takes in addition to its payload */ };
+enum { CW__FRAME_COST_BYTES = 64 /* memory that a queued frame takes in addition to its payload */ };
 
 /* No lock. */
 static inline bool cw__queue_is_control(uint8_t opcode) { return (opcode & 0x8) != 0; }
 
 /* Makes a frame with a copy of the payload.
- * Returns NULL without memory. Owns: it is the caller's until it is queued; otherwise the caller frees it with
+ * Returns NULL if there is no memory. Owns: the caller owns the frame until it is queued, and otherwise frees it with
  * cw__free. Needs no lock. */
 cw__queued_frame *cw__queue_make(uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes);
 /* Put a frame at the end or at the front. The queue owns it from then on. */
@@ -237,12 +243,12 @@ void cw__queue_append_locked(cw_socket *s, cw__queued_frame *f);
 void cw__queue_prepend_locked(cw_socket *s, cw__queued_frame *f);
 /* Removes and frees the first frame. */
 void cw__queue_remove_first_locked(cw_socket *s);
-/* Queues a copy of a control frame. It goes before queued data frames that have not begun; with is_last (a close
- * frame) it goes after them.
- * Returns false without memory. */
+/* Queues a copy of a control frame. The frame goes before queued data frames that have not begun. If is_last is true
+ * (a close frame), it goes after them.
+ * Returns false if there is no memory. */
 bool cw__queue_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data, size_t len_bytes,
                               bool is_last);
-/* Drops the frames that have not begun, and counts their data as lost. */
+/* Drops the queued frames that have not begun, and counts their data as lost. */
 void cw__queue_drop_locked(cw_socket *s);
 /* Drops all frames, and counts their data as lost. */
 void cw__queue_lose_locked(cw_socket *s);
@@ -251,7 +257,7 @@ void cw__queue_destroy(cw__outbound *out);
 /* Counts bytes of accepted messages that will not reach the peer. */
 void cw__queue_count_lost_locked(cw_socket *s, uint64_t len_bytes);
 
-/* ---- From pong.c: what is heard of the peer -------------------------------------------------------------- */
+/* ---- From pong.c: the peer's pings and pongs, and the clocks of keepalive ---------------------------------- */
 
 enum {
     CW__PING_NUMBER_BYTES = 8,
@@ -259,18 +265,19 @@ enum {
 };
 
 /* Notes that the peer has sent a ping, so that we owe a pong.
- * Returns false without memory. */
+ * Returns false if there is no memory. */
 bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
-/* Queues the pongs that we owe, if they may go out now.
- * Returns false without memory: they are forgotten, and the caller must give the connection up. */
+/* Queues the pongs that we owe, if the rule in pong.c allows them now.
+ * Returns false if there is no memory. The pongs are then dropped, and the caller must end the connection. */
 bool cw__pings_pay_locked(cw_socket *s, int64_t now_ms);
-/* Queues the pongs that we owe in any case. For use before our close frame. */
+/* Queues all pongs that we owe, whatever the rule in pong.c says. For use before our close frame.
+ * Returns as cw__pings_pay_locked. */
 bool cw__pings_pay_all_locked(cw_socket *s);
 /* Drops the pongs that we owe, when the peer no longer reads. Needs the lock, or a socket that no other thread has. */
 void cw__pings_forget(cw__pings *pings);
-/* Notes that something comes after a time in which nothing came. */
+/* Notes that bytes arrive after a pause. If the pause was at least CW__LULL_MS, no old bytes are left in the kernel. */
 void cw__pings_stirred_locked(cw_socket *s, int64_t now_ms);
-/* Notes a piece that has come. */
+/* Notes a received piece of a frame. */
 static inline void cw__pings_note_locked(cw_socket *s, const cw__piece *piece)
 {
     if (s->pings.is_behind && s->in.run_bytes == 0)
@@ -283,19 +290,19 @@ static inline void cw__pings_note_locked(cw_socket *s, const cw__piece *piece)
         s->pings.owed_bytes += piece->len_bytes;
     s->in.run_bytes += piece->len_bytes;
 }
-/* Handles a pong: it answers the ping with its number, and all pings before that. */
+/* Handles a pong: it answers the ping with the same number, and all earlier pings. */
 void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
-/* Gives the time that is ms from now, for a control in ms; never (INT64_MAX) if the control sets no time. */
+/* Returns now_ms + ms; INT64_MAX (never) if ms is 0 or negative. */
 static inline int64_t cw__pings_after(int64_t now_ms, int64_t ms) { return ms <= 0 ? INT64_MAX : now_ms + ms; }
-/* Starts the clocks of keepalive, when the connection is open. */
+/* Starts the clocks of keepalive. For use when the connection has opened. */
 void cw__pings_start_locked(cw_socket *s, int64_t now_ms);
-/* Stops pings after writing has failed, and limits the time for reading to find the end. */
+/* Stops pings after writing has failed, and limits the time in which reading has to find the end. */
 void cw__pings_broken_locked(cw_socket *s, int64_t now_ms);
-/* Notes that everything that had come by that time has been read; in.heard says what it was. */
+/* Notes that all bytes that arrived before now_ms have been read. in.heard says which frames they were. */
 void cw__pings_heard_locked(cw_socket *s, int64_t now_ms);
-/* Notes that reading stops, because the inbox is full. */
+/* Notes that reading stops because the inbox is full. */
 void cw__pings_paused_locked(cw_socket *s);
-/* Notes that the inbox is no longer full, so that the service goes on reading. */
+/* Notes that the inbox is no longer full, and makes the service thread read again. */
 void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms);
 
 /* ---- From life.c: references, the lock, waiting ---------------------------------------------------------- */
@@ -303,33 +310,41 @@ void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms);
 /* Take and drop a reference. The reference is the caller's; the last drop frees the socket. They need no lock. */
 void cw__socket_hold(cw_socket *s);
 void cw__socket_drop(cw_socket *s);
-/* Takes a reference before a call gives the lock up for the first time, because another thread may release the socket
- * then. The wait owns it until cw__socket_leave_locked. */
+/* Takes a reference before a call gives the lock up for the first time, because another thread may then release the
+ * socket. The wait owns the reference until cw__socket_leave_locked. */
 void cw__socket_hold_for(cw_socket *s, cw__wait *wait);
 /* Takes the lock in turn: a thread that waits here gets the lock before a thread that has just had it. */
 void cw__socket_enter(cw_socket *s);
-/* Says whether a thread waits in cw__socket_enter. Needs no lock. */
+/* Returns whether a thread waits in cw__socket_enter. Needs no lock. */
 bool cw__socket_is_wanted(const cw_socket *s);
-/* Does what cw__link_never_waits does, and nothing without a connection. A caller that turns it on turns it off
- * before it gives up the lock. */
-bool cw__socket_never_waits_locked(cw_socket *s, bool is_on);
+/* Sets never_waits of the codec; does nothing if there is no codec. A caller that turns it on must turn it off before it
+ * gives up the lock. The function is inline, because each message of a fast stream needs it twice.
+ * Returns the previous value. */
+static inline bool cw__socket_never_waits_locked(cw_socket *s, bool is_on)
+{
+    bool was_on = s->codec && *s->codec->never_waits;
+
+    if (s->codec)
+        *s->codec->never_waits = is_on;
+    return was_on;
+}
 /* The next four calls give the lock up while they wait, and have it again when they return. They call
  * cw__socket_hold_for first.
  *
- * Lets threads that wait for the lock have it, in the middle of a long piece of work. */
+ * Lets threads that wait for the lock have it. For use in the middle of a long piece of work. */
 void cw__socket_give_way_locked(cw_socket *s, cw__wait *wait);
-/* Waits for a change.
- * Returns CW_OK: check again; CW_TIMED_OUT or CW_INTERRUPTED, which set no error text. */
+/* Waits until cw__socket_changed_locked is called, or for one slice of the wait.
+ * Returns CW_OK: the caller checks its condition again. CW_TIMED_OUT or CW_INTERRUPTED: neither sets an error text. */
 cw_status cw__socket_wait_locked(cw_socket *s, cw__wait *wait);
 /* Asks the thread's hook whether to stop, if it is time to ask. The hook runs without the lock.
  * Returns CW_OK or CW_INTERRUPTED. */
 cw_status cw__socket_ask_hook_locked(cw_socket *s, cw__wait *wait);
-/* Waits for a change or for events on the descriptor. *slot names the thread meanwhile. It does not ask the hook; the
- * caller does, after it has put down what it holds. */
+/* Waits until poll() reports events for the descriptor, or another thread wakes this thread. Until it returns, *slot is
+ * the wake-up of this thread. The call does not ask the hook. The caller asks the hook when its own state is in order.
+ * Returns CW_OK or CW_TIMED_OUT. */
 cw_status cw__socket_poll_locked(cw_socket *s, short events, cw__wake **slot, cw__wait *wait);
-/* Unlocks at the end of a call that may have waited, and drops the reference of the wait. The socket may be freed by
- * that.
- * Returns the given status. */
+/* Unlocks at the end of a call that may have waited, and drops the reference of the wait. That may free the socket.
+ * Returns status. */
 cw_status cw__socket_leave_locked(cw_socket *s, cw__wait *wait, cw_status status);
 
 /* ---- From closing.c: the closing handshake and the end ----------------------------------------------------- */
@@ -339,33 +354,33 @@ void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t le
 void cw__closing_violated_locked(cw_socket *s, const cw__violation *violation);
 /* Notes that the queued close frame has been written. */
 void cw__closing_sent_locked(cw_socket *s);
-/* Ends the connection: TCP has ended, or we give it up. s->fault says why, if that is known. Accepted data that has
- * not been written counts as lost. */
+/* Ends the connection: TCP has ended, or curlwire drops it. s->fault says why, if the reason is known. Accepted data
+ * that has not been written counts as lost. */
 void cw__closing_ended_locked(cw_socket *s, const char *why);
 /* Ends the connection because there is no memory; sets s->fault. */
 void cw__closing_no_memory_locked(cw_socket *s, const char *why);
-/* Says whether data sent before our close frame is still under way. Needs the lock. */
+/* Returns whether data sent before our close frame is still under way. Needs the lock. */
 bool cw__closing_is_draining(const cw_socket *s);
-/* Ends a closing handshake whose time is up. */
+/* Ends a drain that is complete, and a drain or a closing handshake whose time is up. */
 void cw__closing_attend_locked(cw_socket *s, int64_t now_ms);
-/* Gives the time to attend next; INT64_MAX = no time by itself. */
+/* Returns when cw__closing_attend_locked is due next; INT64_MAX = never. */
 int64_t cw__closing_due_locked(const cw_socket *s);
-/* Says whether reading may end here without an error; cw_socket_ended_normally has the rule. */
+/* Returns whether reading may end here without an error; cw_socket_ended_normally has the rule. */
 bool cw__closing_is_normal_locked(const cw_socket *s);
 /* Sets the calling thread's error for a connection that is closed or closing.
  * Returns CW_CLOSED, or the status of s->fault. */
 cw_status cw__closing_fail_locked(cw_socket *s);
 /* Makes the closed event.
- * Returns NULL without memory. Owns: the caller owns the event. */
+ * Returns NULL if there is no memory. Owns: the caller owns the event. */
 cw_event *cw__closing_event_locked(cw_socket *s);
 
 /* ---- From outbound.c: writing ---------------------------------------------------------------------------- */
 
-/* Says whether TLS has to read before it can write (codec.h: wants_read). The descriptor is writable at that time, so
+/* Returns whether TLS has to read before it can write (codec.h: wants_read). The descriptor is writable at that time, so
  * poll() would return at once again and again. Instead, writing is tried every CW__WRITE_AGAIN_MS. */
 enum {
     CW__WRITE_AGAIN_MS = 10,
-    CW__WANTS_READ_AT_MOST = 2 /* more than one, because room may have come just after a write */
+    CW__WANTS_READ_AT_MOST = 2 /* more than 1, because the kernel may have made room just after a write */
 };
 static inline bool cw__outbound_wants_read(const cw_socket *s)
 {
@@ -375,42 +390,49 @@ static inline bool cw__outbound_wants_read(const cw_socket *s)
 void cw__outbound_flush_locked(cw_socket *s);
 /* Writes the messages of a batch that the codec holds back. */
 void cw__outbound_release_locked(cw_socket *s);
-/* Waits until a message of that length may go out: no other thread is sending (mine: what the caller itself sends),
- * and the queue is empty. A call that must not wait only needs room in the queue. Gives the lock up while it waits. */
+/* Waits for the caller's turn to send len_bytes: until no other thread sends and the queue is empty. If the call must
+ * not wait, room in the queue is enough. mine is the state of sending that the caller has set itself;
+ * CW__SENDING_NOTHING if it has begun nothing. Releases the lock while it waits.
+ * Returns CW_OK, CW_WOULD_BLOCK, CW_TIMED_OUT, CW_INTERRUPTED, or why the connection has ended. */
 cw_status cw__outbound_turn_locked(cw_socket *s, size_t len_bytes, cw__sending mine, cw__wait *wait);
-/* Sends a message, or a part of one, whose turn it is. The opcode may contain CW__RSV1. Gives the lock up while it
- * waits. The data is not used after it returns. */
+/* Sends a message, or a part of one. Call it after cw__outbound_turn_locked. The opcode may contain CW__RSV1. Releases
+ * the lock while it waits. Owns: the caller keeps data, which is not used after the return.
+ * Returns CW_OK, CW_NO_MEMORY if nothing was sent, or why the connection has ended. */
 cw_status cw__outbound_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const uint8_t *data,
                                    size_t len_bytes, cw__wait *wait);
-/* Waits for the turn, then sends. more_follow: another message follows at once, so that small ones go in one write. */
+/* Calls cw__outbound_turn_locked, then sends as cw__outbound_send_locked does. more_follow means that another message
+ * follows at once, so that small messages go out in one write.
+ * Returns as those two. */
 cw_status cw__outbound_message_locked(cw_socket *s, uint8_t opcode, bool ends_message, bool more_follow,
                                       const uint8_t *data, size_t len_bytes, cw__wait *wait);
-/* Drops the connection, because a part of a message is out and the rest cannot follow.
+/* Drops the connection, because a part of a message was sent and the rest cannot follow. status is the reason:
+ * CW_TIMED_OUT, CW_INTERRUPTED or CW_NO_MEMORY.
  * Returns CW_CLOSED. */
 cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status, const cw__wait *wait);
 
 /* ---- From compressing.c ---------------------------------------------------------------------------------- */
 
-/* Says whether a message of that length is sent compressed. Needs no lock once the socket is open. */
+/* Returns whether a message of len_bytes is sent compressed. Needs no lock once the socket is open. */
 bool cw__compressing_is_wanted(const cw_socket *s, size_t len_bytes);
-/* Sends a message or a fragment compressed. The opcode of the first fragment contains CW__RSV1. It returns what an
- * uncompressed send returns. */
+/* Sends a message or a fragment compressed. The opcode of the first fragment contains CW__RSV1.
+ * Returns as cw__outbound_message_locked. */
 cw_status cw__compressing_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const void *data,
                                       size_t len_bytes, cw__wait *wait);
 
 /* ---- From inbound.c: reading ----------------------------------------------------------------------------- */
 
-/* Reads what has come, up to a fair share, for the service. */
+/* Reads the bytes that have arrived, for the service thread: at most 1 MiB, so that other sockets get their turn. */
 void cw__inbound_serve_locked(cw_socket *s);
-/* Says whether what comes is of no use any more, and nothing of ours must be written before it is thrown away. */
+/* Returns true if received bytes may be thrown away. This is so when the peer's close frame has arrived or the
+ * peer broke the protocol, and no frame of ours must be written first. */
 bool cw__inbound_may_discard(const cw_socket *s);
-/* Says whether the calling thread may read the connection: no other thread does. Needs the lock. */
+/* Returns whether the calling thread may read the connection: no other thread does. Needs the lock. */
 static inline bool cw__inbound_may_read(const cw_socket *s)
 {
     return s->codec && s->close.state == CW__CLOSE_NONE && !s->in.receiver;
 }
-/* Reads without waiting, until the inbox or a lent place has a message. With coming_bytes it also stops when a large
- * message begins. */
+/* Reads without waiting, until a message is in the inbox or complete in place (a caller's buffer; may be NULL). If
+ * coming_bytes is not NULL, it also stops when a large message begins, and sets *coming_bytes to its length. */
 void cw__inbound_read_now_locked(cw_socket *s, const cw_event *place, size_t *coming_bytes);
 /* Reads bytes of a stream without waiting, and returns their number. */
 size_t cw__inbound_read_stream_locked(cw_socket *s, void *buffer, size_t size_bytes);
@@ -420,13 +442,14 @@ cw_event *cw__inbound_pop_locked(cw_socket *s);
 /* ---- From ping.c: our pings -------------------------------------------------------------------------------- */
 
 /* Sends the keepalive ping and the pongs that are due. Service thread only.
- * Returns true if the peer was silent too long, so that the connection must be given up. */
+ * Returns true if the peer was silent for too long. The caller must then end the connection. */
 bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms);
+/* Returns when cw__pings_attend_locked is due next; INT64_MAX = never. */
 int64_t cw__pings_due_locked(const cw_socket *s);
 
 /* ---- From connect.c ---------------------------------------------------------------------------------------- */
 
-/* Takes the next step of a connect, for the service.
+/* Takes the next step of a connect, for the service thread.
  * Returns the time of the next call, INT64_MAX, or CW__DETACH. */
 int64_t cw__connecting_attend_locked(cw_socket *s);
 /* Closes the copies of the descriptors, in a child after fork. Needs no lock. */
@@ -438,8 +461,8 @@ void cw__connection_teardown_locked(cw_socket *s);
 
 /* ---- From closing_calls.c ---------------------------------------------------------------------------------- */
 
-/* Closes the socket because the program ends. grace_ms bounds the closing handshake, once everything sent has
- * arrived; 0 drops everything at once. */
+/* Closes the socket because the program ends. grace_ms limits the closing handshake, which begins when all sent data
+ * has arrived. grace_ms 0 drops everything at once. */
 void cw__closing_shut_down_locked(cw_socket *s, int grace_ms);
 
 CW__PRIVATE_END

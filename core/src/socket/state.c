@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* State: the state of a socket, who is told of a change, who reads the connection, and what the poller watches. All
- * other files of this folder call this one; it calls none of them.
+/* State: sets the state of a socket, wakes threads after a change, decides which thread reads the connection, and sets
+ * the events that the poller watches. All other files of this folder call this file; it calls none of them.
  *
  * Safety: all functions except the checks need the socket's lock. */
 
@@ -10,8 +10,9 @@ cw_status cw__socket_check(const cw_socket *s)
 {
     if (s->generation == cw__generation())
         return CW_OK;
-    return cw__fail(CW_AFTER_FORK,
-                    "this socket was made before fork(): use it in the parent, make a new one here");
+    return cw__fail(
+        CW_AFTER_FORK,
+        "this socket was made before fork(): use it in the parent, and make a new socket in the child");
 }
 
 cw_status cw__socket_check_connected(const cw_socket *s)
@@ -26,7 +27,7 @@ cw_status cw__socket_check_connected(const cw_socket *s)
     }
 }
 
-/* ---- State, and who hears of it ---- */
+/* ---- The state, and wake-ups after a change ---- */
 
 void cw__socket_set_state_locked(cw_socket *s, cw_state state)
 {
@@ -64,7 +65,7 @@ void cw__socket_attend_locked(cw_socket *s)
         cw__service_attend(&s->client);
 }
 
-/* ---- What is watched, and who reads ---- */
+/* ---- The poller, and the thread that reads ---- */
 
 void cw__socket_watch_locked(cw_socket *s)
 {
@@ -116,7 +117,7 @@ void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
 {
     if (s->in.reader != CW__READER_CALLER || now_ms < s->in.reclaim_due_ms)
         return;
-    if (s->in.receiver) { /* it may poll for a long time */
+    if (s->in.receiver) { /* the receiver may poll for long, and tells the service thread when it stops */
         s->in.reader = CW__READER_POLLING;
         s->in.reclaim_due_ms = INT64_MAX;
     } else if (s->in.turns != s->in.turns_seen) {

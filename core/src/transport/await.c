@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Await: makes the kernel report a bare connection readable only when the rest of a large message has come
- * (SO_RCVLOWAT), so that no thread wakes up for each part. codec_native.c calls this. It knows the descriptor of a
+/* Await: makes the kernel report a bare connection readable only when the rest of a large message has arrived
+ * (SO_RCVLOWAT). So no thread wakes up for each part. A bare connection has neither TLS nor a proxy, and
+ * curlwire reads it at its descriptor (link.c). codec_native.c calls this file. It knows the descriptor of a
  * link, and no frames. */
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -11,8 +12,8 @@
 #ifdef __linux__
 static bool can_await;
 
-/* Asks for Linux 5.8 or later, which reports a descriptor readable when its buffer is full, whatever the mark is. BSD
- * does not, and there a read of less than the mark gets nothing. */
+/* Sets can_await on Linux 5.8 or later. Those versions report a descriptor readable when its buffer is full, whatever
+ * SO_RCVLOWAT is. BSD does not, and there a read of fewer bytes than SO_RCVLOWAT gets nothing. */
 static void ask_kernel(void)
 {
     struct utsname name;

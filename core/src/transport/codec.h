@@ -16,9 +16,9 @@ typedef enum cw__io {
     CW__IO_OK,
     CW__IO_AGAIN,     /* wait until the descriptor is readable (receive) or writable (send) */
     CW__IO_END,       /* the peer has ended TCP */
-    CW__IO_FAULT,     /* the connection is lost; the socket's fault says why */
+    CW__IO_FAULT,     /* the connection is lost; the fault of the socket says why */
     CW__IO_VIOLATION, /* the peer broke a rule of framing; codec->violation says which. Do not receive again */
-    CW__IO_BUSY       /* receive only, with cw__link_never_waits: another thread is inside libcurl. Try again */
+    CW__IO_BUSY       /* receive only, with never_waits: another thread is inside libcurl. Try again */
 } cw__io;
 
 enum { CW__RSV1 = 0x40 };
@@ -28,22 +28,26 @@ typedef struct cw__link cw__link; /* transport.h */
 
 typedef struct cw__codec_calls {
     const char *name;
-    /* Reads the next payload bytes of one frame, at most size_bytes. They go into buffer, or to memory of the codec
-     * where they stay until the next call; piece->data points to them. */
+    /* Reads the next payload bytes of one frame, at most size_bytes. piece->data points to them: in buffer, or in
+     * memory of the codec that stays valid until the next call. */
     cw__io (*receive)(cw__codec *c, uint8_t *buffer, size_t size_bytes, cw__piece *piece);
-    /* Reads and drops bytes, whole frames or not. OK: it dropped a full share, and there may be more. */
+    /* Reads and drops bytes, whole frames or not.
+     * Returns OK if it dropped a full share, so that more bytes may wait; else what ended the reading. */
     cw__io (*discard)(cw__codec *c);
-    /* Sends a frame. CW__RSV1 in the opcode sets that bit of the frame (native only). AGAIN: the frame has begun and
-     * must be finished before any other frame; call again with the rest (data + *sent, len - *sent, which may be 0).
-     * *sent counts payload bytes, also with AGAIN; the codec may hold some of them back, within a bound. With
-     * more_follow it may also hold whole frames back and return OK; sending is then CW__FRAMES_HELD. A call without
-     * more_follow, or flush, writes them. */
+    /* Sends a frame. CW__RSV1 in the opcode sets that bit of the frame (native only).
+     * If it returns AGAIN, the frame has begun and must be finished before any other frame. Call again with the rest
+     * (data + *sent, len - *sent, which may be 0). *sent counts payload bytes even then. The codec may hold some of
+     * them back, at most 32 KiB (native) or 64 KiB (libcurl).
+     * If more_follow is set, the codec may hold whole frames back and return OK; sending is then CW__FRAMES_HELD. A call
+     * without more_follow, or flush, writes them. */
     cw__io (*send)(cw__codec *c, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                    size_t *sent);
-    /* For use after a receive that returned AGAIN: the descriptor need not be readable before least_bytes more have
-     * come, which will come in any case; 1 = any. NULL if the codec cannot do that. */
+    /* Allows the kernel to report the descriptor readable only when least_bytes more have arrived; 1 = any number. For
+     * use after a receive that returned AGAIN, if the peer has announced that many bytes. NULL if the codec cannot do
+     * that. */
     void (*await)(cw__codec *c, uint64_t least_bytes);
-    /* Writes the frames that are held back. AGAIN: call again. NULL if the codec holds none back. */
+    /* Writes the frames that are held back. If it returns AGAIN, call it again. NULL if the codec never holds frames
+     * back. */
     cw__io (*flush)(cw__codec *c);
     void (*destroy)(cw__codec *c); /* frees the codec, not the link */
 } cw__codec_calls;
@@ -58,37 +62,38 @@ typedef enum cw__codec_sending {
 struct cw__codec {
     const cw__codec_calls *calls;
     cw__link *link;
+    /* The link's. While it is true, no call waits for a thread that is inside the link's pool, which may take the 20 ms
+     * of a TLS handshake. Instead a receive returns BUSY and a send AGAIN. */
+    bool *never_waits;
     cw__violation violation;
     cw__codec_sending sending;
-    size_t most_bytes; /* of payload in one send, set before; then it returns AGAIN; 0 = no limit */
+    /* set before a send: limit for its payload, after which it returns AGAIN; 0 = no limit */
+    size_t most_bytes;
     bool more_follow;  /* set before a send: after OK the caller must send again or flush */
-    size_t held_bytes; /* of messages that were held back and may not be written yet */
-    bool wants_read;   /* the latest send returned AGAIN although the descriptor is writable (transport.h) */
+    size_t held_bytes; /* bytes of messages that were held back and may not be written yet */
+    /* TLS must read before it can send: the latest send returned AGAIN on a writable descriptor */
+    bool wants_read;
 };
 
 /* ---- From link.c (the rest is in transport.h) --------------------------------------------------------------- */
 
-/* Gives the number of written bytes that the peer's system has not acknowledged; 0 if this system cannot tell. */
+/* Returns the number of written bytes that the peer's system has not acknowledged; 0 if this system cannot tell. */
 int cw__link_unacknowledged(const cw__link *link);
-/* Gives the most bytes on the wire for a small write of len_bytes. */
+/* Returns the most bytes on the wire for a small write of len_bytes. */
 size_t cw__link_wire_bytes(const cw__link *link, size_t len_bytes);
-/* While it is on, no call waits for a thread that is inside the link's pool, which may take the 20 ms of a TLS
- * handshake. Instead a receive returns BUSY and a send AGAIN.
- * Returns the previous value. */
-bool cw__link_never_waits(cw__link *link, bool is_on);
 
 /* ---- From codec_curl.c --------------------------------------------------------------------------------- */
 
-/* Makes the codec, which the caller owns until calls->destroy. NULL without memory. */
+/* Makes the codec, which the caller owns until calls->destroy. Returns NULL if there is no memory. */
 cw__codec *cw__codec_curl_create(cw__link *link);
 
 /* ---- From codec_native.c ------------------------------------------------------------------------------- */
 
-/* Makes the codec, which the caller owns until calls->destroy. NULL without memory. It decides here whether it receives
- * or leaves that to libcurl's decoder, so has_leftover of the link must be set before. */
+/* Makes the codec, which the caller owns until calls->destroy. Returns NULL if there is no memory. The codec decides here
+ * whether it receives or leaves that to libcurl's decoder, so has_leftover of the link must be set before. */
 cw__codec *cw__codec_native_create(cw__link *link);
-/* Says whether the loaded libcurl lets this codec receive on every connection. With an older one it receives only on a
- * link that is read bare from the start. Needs no lock. */
+/* Returns true if this codec can receive on every connection with the loaded libcurl. With an older libcurl it receives
+ * only on a link that is read bare from the start. Needs no lock. */
 bool cw__codec_native_receives(void);
 
 CW__PRIVATE_END

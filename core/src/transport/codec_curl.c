@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Codec "curl": frames by curl_ws_recv and curl_ws_send. libcurl's decoder hides the form of a length, so a length
- * that is not minimal is accepted. It returns CURLE_RECV_ERROR for a broken rule and for a lost connection; its log
- * tells the two apart. Called through codec.h. It knows no controls and no rules for messages.
+/* Codec "curl": frames by curl_ws_recv and curl_ws_send. libcurl's decoder hides the form of a length, so this codec
+ * accepts a length that is not minimal. libcurl returns CURLE_RECV_ERROR for a broken rule and for a lost connection;
+ * its log tells the two apart. Callers use this file through codec.h. It knows no controls and no rules for messages.
  *
  * Reasons: CW_CLOSED. */
 #ifdef __linux__
@@ -15,13 +15,16 @@
 #include "transport.h"
 
 enum {
-    WINDOW_BYTES = 60000, /* under the 65535 of libcurl's chunk */
+    /* The TCP window: less than the 65535 bytes of libcurl's read chunk, so that a read never fills a chunk
+     * (bound_reads). */
+    WINDOW_BYTES = 60000,
+    /* below this round trip the peer can refill TCP's window while libcurl reads (bound_reads) */
     NEAR_RTT_US = 2000
 };
 
 typedef struct codec_curl {
     cw__codec base;
-    CURLcode pending; /* a fault that is reported when what was read before it has been used */
+    CURLcode pending; /* a fault that is reported when the bytes read before it have been used */
     bool in_message;  /* the next data frame continues a message */
 } codec_curl;
 
@@ -38,7 +41,8 @@ static uint8_t opcode_of(const codec_curl *c, int flags)
     return flags & CURLWS_TEXT ? CW__OP_TEXT : CW__OP_BINARY;
 }
 
-/* Gives the rule that the peer broke, for libcurl's words (lib/ws.c, 8.14.1 and 8.22), which are not shown. */
+/* Returns our text for the rule that the peer broke. It compares libcurl's text (lib/ws.c, 8.14.1 and 8.22), which is
+ * not shown. */
 static const char *meaning_of(const char *complaint)
 {
     static const struct {
@@ -57,11 +61,11 @@ static const char *meaning_of(const char *complaint)
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (strstr(complaint, rules[i].words))
             return rules[i].meaning;
-    return "the peer broke a rule of frames";
+    return "the peer broke a rule of framing";
 }
 
 /* Asks libcurl for payload. A read that failed may have put bytes into libcurl's buffer first (lib/bufq.c, 8.14.1:
- * slurp reads more than once). Asking again decodes them, until there are none. */
+ * slurp reads more than once). Later calls return those bytes, and then the failure. */
 static CURLcode ask(codec_curl *c, uint8_t *buffer, size_t size_bytes, size_t *len_bytes,
                     const struct curl_ws_frame **meta)
 {
@@ -74,11 +78,11 @@ static CURLcode ask(codec_curl *c, uint8_t *buffer, size_t size_bytes, size_t *l
     return curl_ws_recv(l->easy, buffer, size_bytes, len_bytes, meta);
 }
 
-/* Says what a libcurl call that gave no payload means. */
+/* Returns the result for a libcurl call that returned no payload. */
 static cw__io without_payload(codec_curl *c, CURLcode code)
 {
     cw__link *l = c->base.link;
-    bool has_complaint = l->has_complaint && code != CURLE_GOT_NOTHING; /* which libcurl logs too */
+    bool has_complaint = l->has_complaint && code != CURLE_GOT_NOTHING; /* libcurl also logs the end of TCP */
 
     if (c->pending != CURLE_OK)
         code = c->pending;
@@ -134,14 +138,14 @@ static unsigned flags_of(uint8_t opcode, bool is_final)
         return CURLWS_PONG;
     case CW__OP_TEXT:
         return CURLWS_TEXT | (is_final ? 0u : (unsigned)CURLWS_CONT);
-    default: /* in an open message libcurl makes a continuation, whatever type it is given */
+    default: /* in an open message libcurl makes a continuation, whatever this type is */
         return CURLWS_BINARY | (is_final ? 0u : (unsigned)CURLWS_CONT);
     }
 }
 
 /* CURLE_OK with less than all sent, and CURLE_AGAIN with something sent, both mean "blocked in the middle" (8.14.1
- * and 8.22: lib/ws.c). What is reported as sent must not be given again; the rest must. given_bytes: the part of
- * len_bytes that libcurl was given. */
+ * and 8.22: lib/ws.c). The caller must pass the bytes again that were not sent, and only those. given_bytes is the part
+ * of len_bytes that was passed to libcurl. */
 static cw__io after_send(cw__codec *base, CURLcode code, size_t sent, size_t given_bytes, size_t len_bytes)
 {
     cw__link *l = base->link;
@@ -156,8 +160,8 @@ static cw__io after_send(cw__codec *base, CURLcode code, size_t sent, size_t giv
     return CW__IO_AGAIN;
 }
 
-/* With CURLWS_OFFSET libcurl makes a header for the length that it is given, and ignores the length while a frame is
- * in progress. It keeps 64 KiB of a piece at most, which the next piece begins with. */
+/* With CURLWS_OFFSET libcurl makes a header for the given length of the frame, and ignores the length while a frame is
+ * in progress. libcurl keeps at most 64 KiB of a piece, and sends them before the next piece. */
 static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                          size_t *sent)
 {
@@ -182,10 +186,10 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
 
 static void codec_destroy(cw__codec *base) { cw__free(base); }
 
-/* Bounds what one curl_ws_recv reads. It reads on, into as many chunks of 64 KiB as needed, until a read does not
- * fill its chunk (lib/bufq.c, 8.14.1 and 8.22). A peer that is fast enough would never let it stop. TLS gives 16 KiB
- * at a time, which fills no chunk. Over a long way TCP's window ends it, because the window takes a round trip to
- * fill again. So for a plain connection over a short way the window is kept smaller than a chunk. */
+/* Limits how much one curl_ws_recv reads. libcurl reads into chunks of 64 KiB until a read does not fill its chunk
+ * (lib/bufq.c, 8.14.1 and 8.22). With a peer that is fast enough, it would never stop. TLS returns 16 KiB at a time,
+ * which fills no chunk. With a long round trip, TCP's window ends the reading, because the window takes a round trip to
+ * fill again. So only a plain connection with a short round trip gets a window that is smaller than a chunk. */
 static void bound_reads(int fd)
 {
 #ifdef __linux__
@@ -195,7 +199,7 @@ static void bound_reads(int fd)
 
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 || info.tcpi_rtt >= NEAR_RTT_US)
         return;
-    /* The kernel no longer tunes a buffer of a set size; tuning would raise the clamp. */
+    /* Setting SO_RCVBUF stops the kernel from tuning the buffer. Tuning would raise the clamp. */
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof window);
 #else
@@ -216,6 +220,7 @@ cw__codec *cw__codec_curl_create(cw__link *link)
         return NULL;
     c->base.calls = &calls;
     c->base.link = link;
+    c->base.never_waits = &link->never_waits;
     if (!link->is_tls)
         bound_reads(link->fd);
     return &c->base;

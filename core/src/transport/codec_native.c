@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Codec "native": our own frames over libcurl's connection (link.c). A libcurl before 8.21 gives the bytes that came
- * with the 101 only to its own decoder. Unless it is certain that there are none, that decoder goes on receiving, and
- * the codec is called "mixed". Called through codec.h. It knows no controls and no rules for messages.
+/* Codec "native": our own frames over libcurl's connection (link.c). A libcurl before 8.21 passes the bytes that
+ * arrived with the 101 only to its own decoder. Unless it is certain that there are no such bytes, that decoder receives
+ * all frames, and the codec is called "mixed". Callers use this file through codec.h. It knows no controls and no rules
+ * for messages.
  *
- * Memory: an idle codec has only its struct. Unused input has a buffer, and so has output that is held back or that
- * the connection has not accepted, as long as there is any. The process keeps one unused input buffer, so that a
- * small message on a quiet connection needs no allocation.
+ * Memory: an idle codec has only its struct. It has an input buffer only while input is unused, and an output buffer
+ * only while output is held back or not accepted by the connection. The process keeps one unused input buffer, so that
+ * a small message on a quiet connection needs no allocation.
  *
  * Reasons: CW_CLOSED. */
 #include <string.h>
@@ -15,9 +16,10 @@
 enum {
     INPUT_BYTES = 64 * 1024,
     DIRECT_BYTES = 16 * 1024, /* a payload with this much left is read into its final place */
-    LARGE_BYTES = 64 * 1024,  /* a frame of this size is announced before any of it is given */
-    AWAIT_BYTES = 512 * 1024, /* the most that is waited for; the kernel makes its buffer twice as large */
-    PEEK_BYTES = 512, /* read after a large frame: the next one may be large too, with a place of its own */
+    LARGE_BYTES = 64 * 1024,  /* a frame of this size is announced before its payload is returned */
+    AWAIT_BYTES = 512 * 1024, /* limit for await; the kernel makes its buffer twice as large */
+    /* read after a large frame: the next frame may be large too, and has a place of its own */
+    PEEK_BYTES = 512,
     OUTPUT_BYTES = 32 * 1024, /* masked and written at a time; on the stack */
     CORK_BYTES = 32 * 1024,   /* a frame of this size goes out in full segments, over TLS */
     MASKS_BYTES = 256         /* fetched from the generator at a time */
@@ -25,21 +27,21 @@ enum {
 
 typedef struct codec_native {
     cw__codec base;
-    cw__codec *decoder; /* codec "curl" if that receives, else NULL */
+    cw__codec *decoder; /* the codec "curl" if libcurl receives, else NULL */
 
-    uint8_t *input; /* input[input_start..input_end) has come and is not used yet */
+    uint8_t *input; /* input[input_start..input_end) was read and is not used yet */
     size_t input_start, input_end;
     cw__frame_decoder header;
     cw__frame frame;       /* the frame that is being received */
-    uint64_t frame_offset; /* bytes of its payload that were given to the caller */
+    uint64_t frame_offset; /* payload bytes of that frame that were returned to the caller */
     bool in_frame;
-    bool is_read_short; /* the latest read took all that the kernel had */
+    bool is_read_short; /* the latest read took all bytes that the kernel had */
     bool is_after_large;
 
     uint8_t *output; /* output[output_start..output_end) waits for the connection to accept it */
     size_t output_start, output_end;
-    uint8_t mask[4];      /* of the frame that is being sent */
-    uint64_t sent_offset; /* bytes of its payload that were masked */
+    uint8_t mask[4];      /* mask of the frame that is being sent */
+    uint64_t sent_offset; /* payload bytes of that frame that were masked */
     uint8_t masks[MASKS_BYTES];
     unsigned masks_left_bytes;
 } codec_native;
@@ -49,7 +51,7 @@ typedef struct codec_native {
 static cw__io no_memory(codec_native *c)
 {
     cw__error_set(c->base.link->fault, CW_NO_MEMORY, CW_WEB_Unknown,
-                  "no memory to read or write with: free some and connect again");
+                  "no memory to read or write: free memory and connect again");
     return CW__IO_FAULT;
 }
 
@@ -67,7 +69,7 @@ static cw__io fetch(codec_native *c, uint8_t *to, size_t size_bytes, size_t *len
 {
     cw__io io = cw__link_recv(c->base.link, to, size_bytes, len_bytes);
 
-    /* TLS gives a record at a time; a short read of a bare connection is all that the kernel had */
+    /* TLS returns one record at a time. A short read of a bare connection took all bytes that the kernel had. */
     c->is_read_short = io == CW__IO_OK && cw__link_reads_bare(c->base.link) && *len_bytes < size_bytes;
     return io;
 }
@@ -78,7 +80,7 @@ static cw__io fill(codec_native *c)
     size_t len = 0;
     cw__io io;
 
-    if (c->is_read_short) { /* asking again would only cost a system call; the descriptor tells when there is more */
+    if (c->is_read_short) { /* reading again would only cost a system call; poll() reports when there is more */
         c->is_read_short = false;
         free_input(c);
         return CW__IO_AGAIN;
@@ -142,8 +144,8 @@ static cw__io give(codec_native *c, const uint8_t *data, size_t len_bytes, cw__p
 
 static size_t least(uint64_t a, size_t b) { return a < b ? (size_t)a : b; }
 
-/* Gives the part of the frame that is in the input. If nothing else is in it and the connection has no more, the
- * buffer is freed, since nothing may come for a long time. */
+/* Returns the part of the frame that is in the input. If the input has nothing else and the connection has no more, it
+ * frees the buffer, because no byte may arrive for a long time. */
 static cw__io give_input(codec_native *c, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
 {
     size_t len_bytes =
@@ -174,10 +176,10 @@ static cw__io give_directly(codec_native *c, uint8_t *buffer, size_t size_bytes,
 
 /* Where the next payload of a frame comes from. */
 typedef enum source {
-    NOWHERE, /* nowhere yet: the frame is announced, so that a broken rule is found before its payload comes */
-    INPUT,
-    CONNECTION, /* through the input */
-    CONNECTION_DIRECTLY
+    NOWHERE,    /* the frame is only announced, so that a broken rule is found before its payload arrives */
+    INPUT,      /* the input buffer */
+    CONNECTION, /* the connection, through the input buffer */
+    CONNECTION_DIRECTLY /* the connection, without a copy */
 } source;
 
 static source source_of(const codec_native *c, bool is_new, size_t size_bytes)
@@ -259,7 +261,7 @@ static bool next_mask(codec_native *c)
     return true;
 }
 
-/* Makes room for output. False without memory. */
+/* Makes room for output. Returns false if there is no memory. */
 static bool hold_output(codec_native *c)
 {
     if (c->output)
@@ -269,7 +271,7 @@ static bool hold_output(codec_native *c)
     return c->output != NULL;
 }
 
-/* Writes a part of a frame. What the connection does not accept is kept, and the result is AGAIN. */
+/* Writes a part of a frame. If the connection does not accept all bytes, it keeps the rest and returns AGAIN. */
 static cw__io write_part(codec_native *c, const uint8_t *data, size_t len_bytes)
 {
     size_t sent = 0;
@@ -312,7 +314,7 @@ static cw__io begin_output(codec_native *c, uint8_t opcode, bool is_final, uint6
 
     if (!next_mask(c)) {
         cw__error_set(c->base.link->fault, CW_SYSTEM_ERROR, CW_WEB_Unknown,
-                      "the system has no random numbers: allow getrandom, or /dev/urandom");
+                      "the system gives no random bytes: allow getrandom, or /dev/urandom");
         return CW__IO_FAULT;
     }
     memcpy(frame.mask, c->mask, sizeof frame.mask);
@@ -322,7 +324,7 @@ static cw__io begin_output(codec_native *c, uint8_t opcode, bool is_final, uint6
     return CW__IO_OK;
 }
 
-/* Adds a small frame of a batch to those that are held. They are written with the last one, or when no more fit. */
+/* Adds a small frame of a batch to the held frames. They are written with the last frame, or when no more fit. */
 static cw__io send_in_batch(codec_native *c, uint8_t opcode, bool is_final, const uint8_t *data,
                             size_t len_bytes, size_t *sent)
 {
@@ -351,7 +353,7 @@ static cw__io send_in_batch(codec_native *c, uint8_t opcode, bool is_final, cons
     return io;
 }
 
-/* Says whether a frame of len_bytes fits with those that are held. */
+/* Returns whether the output buffer has room for a frame of len_bytes after the held frames. */
 static bool fits_batch(const codec_native *c, size_t len_bytes)
 {
     size_t held_bytes = c->output ? c->output_end : 0;
@@ -360,7 +362,7 @@ static bool fits_batch(const codec_native *c, size_t len_bytes)
            held_bytes <= (size_t)OUTPUT_BYTES - CW__HEADER_MAX_BYTES - len_bytes;
 }
 
-/* Says whether a frame of len_bytes joins those that are held, or is the first of them. */
+/* Returns whether a frame of len_bytes is held back with the held frames, or as the first of them. */
 static bool joins_batch(const codec_native *c, size_t len_bytes)
 {
     switch (c->base.sending) {
@@ -374,8 +376,8 @@ static bool joins_batch(const codec_native *c, size_t len_bytes)
     return false;
 }
 
-/* Writes what must go before a frame of len_bytes: the rest of what was sent, and a batch that the frame does not fit
- * into. */
+/* Writes the bytes that must go before a frame of len_bytes. These are output that was not accepted before, and
+ * held frames that leave no room for this frame. */
 static cw__io make_way(codec_native *c, size_t len_bytes)
 {
     if (!c->output || (c->base.sending == CW__FRAMES_HELD && fits_batch(c, len_bytes)))
@@ -408,7 +410,7 @@ static cw__io write_frame(codec_native *c, uint8_t part[OUTPUT_BYTES], size_t us
         cw__link_cork(c->base.link, false);
     if (io != CW__IO_OK)
         return io;
-    if (*sent < len_bytes) { /* most_bytes was reached */
+    if (*sent < len_bytes) { /* the limit most_bytes was reached */
         c->base.wants_read = false;
         return CW__IO_AGAIN;
     }
@@ -416,7 +418,7 @@ static cw__io write_frame(codec_native *c, uint8_t part[OUTPUT_BYTES], size_t us
     return CW__IO_OK;
 }
 
-/* *sent counts masked bytes. What the connection has not accepted of them is kept here, at most OUTPUT_BYTES. */
+/* *sent counts masked bytes. The codec keeps the bytes that the connection has not accepted, at most OUTPUT_BYTES. */
 static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
                          size_t *sent)
 {
@@ -458,7 +460,8 @@ static void codec_destroy(cw__codec *base)
 
 bool cw__codec_native_receives(void)
 {
-    enum { GIVES_ALL_BYTES = 0x081500 }; /* since 8.21.0 curl_easy_recv gives what came with the 101 */
+    /* since 8.21.0 curl_easy_recv returns the bytes that came with the 101 */
+    enum { GIVES_ALL_BYTES = 0x081500 };
 
     return curl_version_info(CURLVERSION_NOW)->version_num >= GIVES_ALL_BYTES;
 }
@@ -491,6 +494,7 @@ cw__codec *cw__codec_native_create(cw__link *link)
         return NULL;
     c->base.calls = can_receive(link) ? &native : &mixed;
     c->base.link = link;
+    c->base.never_waits = &link->never_waits;
     if (c->base.calls == &mixed && !(c->decoder = cw__codec_curl_create(link))) {
         cw__free(c);
         return NULL;

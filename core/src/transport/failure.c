@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Failure: gives each failure of libcurl a status and a text of our own, from the CURLcode, libcurl's texts about
- * TLS, errno, the verdict on a certificate, and who failed (server or proxy). libcurl's texts are compared here and
- * never shown, because they may contain a proxy's password. handshake.c and link.c call this. It needs no lock. Its
- * only I/O finds out why a file cannot be read.
+/* Failure: gives each failure of libcurl a status and a text of our own. It uses the CURLcode, libcurl's texts about
+ * TLS, errno, the verdict on a certificate, and the party that failed (server or proxy). libcurl's texts are compared here and
+ * never shown, because they may contain a proxy's password. handshake.c and link.c call this file. It needs no lock.
+ * Its only I/O finds out why a file cannot be read.
  *
  * Errors: CW_CONNECT_FAILED, CW_CLOSED. */
 #include <errno.h>
@@ -99,12 +99,14 @@ int cw__web_status_of_curl(int curl_code, int os_errno)
 
 /* ---- Texts ---- */
 
-/* Placeholders in the texts below: $ "the server a.example" or "the proxy 10.0.0.1:3128"; & "the server" or "the
- * proxy"; ~ the URI's host; ^ host and port of the proxy; # the variable that names it; | the control for
- * authorities; % ": " and the text of errno, if there is one. */
+/* Placeholders in the texts below. $ is "the server a.example" or "the proxy 10.0.0.1:3128", and & is "the
+ * server" or "the proxy". ~ is the URI's host. ^ is host and port of the proxy, and # is the variable that names
+ * it. | is the control for authorities, and ! is the path of a file. * is the name that the certificate should
+ * list. % is ": " and the text of errno, if there is one. */
 typedef struct party {
     const cw__failure *f;
     const char *name, *role; /* $ and & */
+    const char *path;        /* ! */
 } party;
 
 typedef struct writer {
@@ -151,6 +153,12 @@ static void put_expanded(writer *w, const char *text, const party *p)
         case '%':
             put_errno(w, p->f->os_errno);
             break;
+        case '*':
+            put(w, p->f->at_proxy ? p->name : p->f->host);
+            break;
+        case '!':
+            put(w, p->path);
+            break;
         case '|':
             put(w, p->f->at_proxy ? "proxy_ca_file" : "ca_file");
             break;
@@ -190,48 +198,49 @@ typedef struct verdict {
         [RESULTS_AT_MOST]; /* OpenSSL's X509_V_ERR_*, which CURLINFO_SSL_VERIFYRESULT passes on; 0 ends them */
 } verdict;
 
-#define RENEW          "& needs a new one"
-#define NAME_AUTHORITY "if you trust that authority, name its certificate in |"
-#define ANOTHER_NAME   "use a name or address that it lists, or give & a certificate for this one"
-#define NO_REVOCATION  "cannot be checked for revocation"
+#define CERT           "the certificate of * "
+#define RENEW          "give & a new certificate"
+#define NAME_AUTHORITY "if you trust that authority, set | to a file with its certificate"
+#define ANOTHER_NAME   "use a name or address that the certificate lists, or give & a certificate for this name"
+#define NO_REVOCATION  CERT "cannot be checked for revocation"
 
 /* The first row is for a name that does not match, the last for all results that no other row lists. */
 static const verdict verdicts[] = {
-    {"is for another name", ANOTHER_NAME, CW_WEB_CertificateCommonNameIsIncorrect, {62, 64}},
-    {"is not valid yet", "check this machine's clock; else " RENEW, CW_WEB_CertificateExpired, {9}},
-    {"has expired", RENEW "; or this machine's clock is wrong", CW_WEB_CertificateExpired, {10}},
-    {"has been revoked", "do not trust it; " RENEW, CW_WEB_CertificateRevoked, {23}},
-    {"is self-signed", "if you know that it is right, name it in |", CW_WEB_CertificateIsInvalid, {18}},
-    {"comes from an unknown authority", NAME_AUTHORITY, CW_WEB_CertificateIsInvalid, {2, 19}},
-    {"comes from an unknown authority",
-     NAME_AUTHORITY "; or & leaves out a certificate of the chain",
+    {CERT "is for another name", ANOTHER_NAME, CW_WEB_CertificateCommonNameIsIncorrect, {62, 64}},
+    {CERT "is not valid yet", "check this machine's clock; else " RENEW, CW_WEB_CertificateExpired, {9}},
+    {CERT "has expired", RENEW ", or set this machine's clock", CW_WEB_CertificateExpired, {10}},
+    {CERT "has been revoked", "do not trust it; " RENEW, CW_WEB_CertificateRevoked, {23}},
+    {CERT "is self-signed", "if you trust it, set | to its file", CW_WEB_CertificateIsInvalid, {18}},
+    {CERT "comes from an unknown authority", NAME_AUTHORITY, CW_WEB_CertificateIsInvalid, {2, 19}},
+    {CERT "comes from an unknown authority",
+     NAME_AUTHORITY ", or let & send its whole chain",
      CW_WEB_CertificateIsInvalid,
      {20, 21}},
     {NO_REVOCATION,
-     "crl_file lacks the list of an authority of its chain: add it",
+     "crl_file lacks the list of an authority of the chain; add this list",
      CW_WEB_CertificateIsInvalid,
      {3, 33}},
-    {NO_REVOCATION, "a list in crl_file is out of date: fetch a new one", CW_WEB_CertificateIsInvalid, {12}},
+    {NO_REVOCATION, "a list in crl_file is out of date; fetch a new list", CW_WEB_CertificateIsInvalid, {12}},
     {NO_REVOCATION,
-     "a list in crl_file is faulty, or not valid yet: fetch another",
+     "a list in crl_file is faulty or not valid yet; fetch another list",
      CW_WEB_CertificateIsInvalid,
      {5, 8, 11, 15, 16, 35, 36}},
-    {"has a key that is too weak",
+    {CERT "has a key that is too weak",
      RENEW ", with RSA of 2048 bits or more",
      CW_WEB_CertificateContainsErrors,
      {66}},
-    {"comes from an authority whose key or digest is too weak",
+    {CERT "comes from an authority whose key or digest is too weak",
      RENEW,
      CW_WEB_CertificateContainsErrors,
      {67, 68}},
-    {"is faulty: its signature is wrong", RENEW, CW_WEB_CertificateContainsErrors, {7}},
-    {"is faulty", RENEW, CW_WEB_CertificateContainsErrors, {4, 6, 13, 14}},
-    {"is not valid for this purpose: it was not made for a server", RENEW, CW_WEB_CertificateIsInvalid, {26}},
-    {"is not valid: an authority of its chain may not issue certificates",
+    {CERT "is faulty: its signature is wrong", RENEW, CW_WEB_CertificateContainsErrors, {7}},
+    {CERT "is faulty", RENEW, CW_WEB_CertificateContainsErrors, {4, 6, 13, 14}},
+    {CERT "was not issued for servers", "give & a certificate for servers", CW_WEB_CertificateIsInvalid, {26}},
+    {CERT "is not valid: an authority of its chain may not issue certificates",
      RENEW,
      CW_WEB_CertificateIsInvalid,
      {24, 25, 32, 79}},
-    {"is not valid", RENEW, CW_WEB_CertificateIsInvalid, {0}},
+    {CERT "is not valid", RENEW, CW_WEB_CertificateIsInvalid, {0}},
 };
 
 /* libcurl (8.14.1) reports a wrong name only by text, without a result. It sets 1 before it knows the result. */
@@ -248,8 +257,8 @@ static const verdict *verdict_of(long verify_result, const char *text)
     return last;
 }
 
-/* Gives the verify result that the alert we sent stands for (RFC 8446 section 6.2); -1 if it is not about a
- * certificate. libcurl 8.14.1 loses the server's verify result when the proxy is an https:// one. */
+/* Returns the verify result for the alert that we sent (RFC 8446 section 6.2); -1 if the alert is not about a
+ * certificate. We need it because libcurl 8.14.1 loses the server's verify result behind an https:// proxy. */
 static long result_of_alert(const cw__failure *f)
 {
     if (f->curl_code != CURLE_SSL_CONNECT_ERROR)
@@ -279,8 +288,7 @@ static void explain_certificate(const party *p, long verify_result, cw__error *e
 
     if (v->results[0] == 0 && verify_result > 1)
         (void)snprintf(number, sizeof number, " (OpenSSL's verify result %ld)", verify_result);
-    put_expanded(&w, f->at_proxy ? "the certificate of $ " : "the certificate of ~ ", p);
-    put(&w, v->what);
+    put_expanded(&w, v->what, p);
     put(&w, number);
     put(&w, ": ");
     put_expanded(&w, v->advice, p);
@@ -291,18 +299,18 @@ static void explain_certificate(const party *p, long verify_result, cw__error *e
 
 typedef struct reason {
     const char
-        *words; /* how it is recognised: words of OpenSSL (3.0 to 4.0) or GnuTLS that libcurl passes on */
+        *words; /* words of OpenSSL (3.0 to 4.0) or GnuTLS in libcurl's text, by which the row is found */
     int web_status;
     const char *message, *message_of_proxy; /* NULL = as message */
 } reason;
 
-#define OLD_TLS  "$ has no TLS 1.2 or later: it must be updated"
+#define OLD_TLS  "$ does not support TLS 1.2 or later: ask whoever runs & to update it"
 #define NO_TLS   "$ does not speak TLS there: use ws:// or another port"
 #define NO_TLS_P "$ does not speak TLS there: write http:// in #, or another port"
-#define FAULTY   "the certificate of $ is faulty, or its signature: it needs a new one"
+#define FAULTY   "the certificate of $ is faulty, or its signature: give & a new certificate"
 #define TRUNCATED \
     "$ cut the connection without TLS's close_notify: what it sent may be truncated; connect again"
-#define DEMANDS "$ demands a client certificate, and curlwire has none to give: use a server without that"
+#define DEMANDS "$ demands a client certificate, and curlwire cannot send one: use a server that demands none"
 #define NO_LOOK_UP                                                                                          \
     "cannot connect to $: no descriptor, thread or memory to look a name up; raise the limits (ulimit -n, " \
     "-u, -v)"
@@ -312,16 +320,16 @@ static const reason *reason_of(int curl_code, const char *text)
     static const reason reasons[] = {
         /* the first row is for the TLS handshake only */
         {"unexpected eof", CW_WEB_CannotConnect,
-         "$ ended the connection during the TLS handshake: check its port, and its log", NULL},
+         "$ ended the connection during the TLS handshake: check the port, and the log of &", NULL},
         {"thread failed to start", CW_WEB_HostNameNotResolved, NO_LOOK_UP, NULL}, /* 8.14.1 */
         {"unsupported protocol", CW_WEB_CannotConnect, OLD_TLS, NULL},
         {"alert protocol version", CW_WEB_CannotConnect, OLD_TLS, NULL},
         {"wrong version number", CW_WEB_CannotConnect, NO_TLS, NO_TLS_P},
         {"packet length too long", CW_WEB_CannotConnect, NO_TLS, NO_TLS_P},
         {"handshake failure", CW_WEB_CannotConnect,
-         "$ refused the TLS handshake: it shares no cipher with us; it must be updated", NULL},
+         "$ refused the TLS handshake: it shares no cipher with curlwire; allow another cipher at &", NULL},
         {"unrecognized name", CW_WEB_CannotConnect,
-         "$ refused the TLS handshake: it does not know the name that it was called by; check that", NULL},
+         "$ refused the TLS handshake: it does not know the requested host name; check the name", NULL},
         {"asn1 encoding routines", CW_WEB_CertificateContainsErrors, FAULTY, NULL},
         {"rsa routines", CW_WEB_CertificateContainsErrors, FAULTY, NULL},
         {"provider signature failure", CW_WEB_CertificateContainsErrors, FAULTY, NULL}, /* 3.5 */
@@ -329,7 +337,7 @@ static const reason *reason_of(int curl_code, const char *text)
         {"unexpected eof", CW_WEB_ConnectionAborted, TRUNCATED, NULL},
         {"non-properly terminated", CW_WEB_ConnectionAborted, TRUNCATED, NULL},
         {"bad record mac", CW_WEB_ConnectionAborted,
-         "what $ sent was corrupted on its way, as TLS found; connect again", NULL},
+         "bytes from $ were changed on the way, as TLS found; connect again", NULL},
     };
 
     for (size_t i = curl_code == CURLE_SSL_CONNECT_ERROR ? 0 : 1; i < sizeof reasons / sizeof *reasons; i++)
@@ -338,7 +346,7 @@ static const reason *reason_of(int curl_code, const char *text)
     return NULL;
 }
 
-/* Says whether an alert may mean that the server got no certificate (RFC 8446 section 6.2). The alert depends on the
+/* Returns whether an alert may mean that the server got no certificate (RFC 8446 section 6.2). The alert depends on the
  * server's library and the version of TLS. Alone, each may mean something else. */
 static bool is_refusal(const char *text)
 {
@@ -352,9 +360,9 @@ static bool is_refusal(const char *text)
     return false;
 }
 
-/* Says whether the connection was cut in a way that may have lost that alert. In TLS 1.3 it comes after the
- * handshake. If the peer resets TCP right after it, libcurl (8.14.1, 8.22) fails to send its request and does not
- * read the alert. */
+/* Returns whether the end of the connection may have lost such an alert. In TLS 1.3 the alert comes after the
+ * handshake. If the peer resets TCP right after the alert, libcurl (8.14.1, 8.22) fails to send its request and does
+ * not read the alert. */
 static bool is_cut_off(const cw__failure *f)
 {
     bool is_reset = f->os_errno == ECONNRESET || f->os_errno == EPIPE;
@@ -395,11 +403,10 @@ static const meaning *meaning_of(const meaning *list, size_t count, int code)
     return NULL;
 }
 
-#define ASK       ": check host and port, or ask whoever runs the proxy"
-#define NOT_SOCKS "$ does not speak that version of SOCKS: check the scheme in #"
-#define NO_ANSWER "$ ended the connection instead of answering: check its port, and its log"
-#define WANTS_USER \
-    "$ refused the user and password, or wants some: write them in #, before the host, as user:password@"
+#define ASK        ": check host and port, or ask whoever runs the proxy"
+#define NOT_SOCKS  "$ does not speak that version of SOCKS: check the scheme in #"
+#define NO_ANSWER  "$ ended the connection instead of answering: check the port, and the log of &"
+#define WANTS_USER "$ refused the user and password, or wants both: write user:password@ before the host in #"
 
 static const meaning *meaning_of_socks(int proxy_code)
 {
@@ -412,23 +419,23 @@ static const meaning *meaning_of_socks(int proxy_code)
         {CURLPX_IDENTD, CW_WEB_ProxyAuthenticationRequired, WANTS_USER},
         {CURLPX_IDENTD_DIFFER, CW_WEB_ProxyAuthenticationRequired, WANTS_USER},
         {CURLPX_LONG_USER, CW_WEB_UnexpectedClientError,
-         "the user in # is too long for SOCKS: 255 bytes are the most; use a shorter one"},
+         "the user in # has more than 255 bytes, which SOCKS cannot send: use a shorter user name"},
         {CURLPX_LONG_PASSWD, CW_WEB_UnexpectedClientError,
-         "the password in # is too long for SOCKS: 255 bytes are the most; use a shorter one"},
+         "the password in # has more than 255 bytes, which SOCKS cannot send: use a shorter password"},
         {CURLPX_LONG_HOSTNAME, CW_WEB_UnexpectedClientError,
-         "the URI's host is too long for SOCKS: 255 bytes are the most; use a shorter one"},
+         "the URI's host has more than 255 bytes, which SOCKS cannot send: use a shorter name"},
         {CURLPX_RESOLVE_HOST, CW_WEB_HostNameNotResolved,
-         "the host ~ cannot be resolved here; with socks5h:// or socks4a:// in # the proxy ^ resolves it"},
+         "the host ~ cannot be resolved here: with socks5h:// or socks4a:// in # the proxy ^ resolves it"},
         {CURLPX_REPLY_HOST_UNREACHABLE, CW_WEB_ServerUnreachable, "$ cannot reach ~" ASK},
         {CURLPX_REPLY_NETWORK_UNREACHABLE, CW_WEB_ServerUnreachable, "$ cannot reach the network of ~" ASK},
         {CURLPX_REPLY_TTL_EXPIRED, CW_WEB_ServerUnreachable, "$ cannot reach ~" ASK},
         {CURLPX_REPLY_CONNECTION_REFUSED, CW_WEB_CannotConnect, "$ says that ~ refused the connection" ASK},
         {CURLPX_REPLY_NOT_ALLOWED, CW_WEB_Forbidden, "$ does not allow connections to ~" ASK},
-        {CURLPX_REQUEST_FAILED, CW_WEB_CannotConnect, "$ refused to connect to ~, or could not" ASK},
+        {CURLPX_REQUEST_FAILED, CW_WEB_CannotConnect, "$ refused or failed to connect to ~" ASK},
         {CURLPX_REPLY_GENERAL_SERVER_FAILURE, CW_WEB_CannotConnect, "$ could not connect to ~" ASK},
-        {CURLPX_REPLY_COMMAND_NOT_SUPPORTED, CW_WEB_CannotConnect, "$ does not make connections: use another"},
+        {CURLPX_REPLY_COMMAND_NOT_SUPPORTED, CW_WEB_CannotConnect, "$ makes no connections: use another proxy"},
         {CURLPX_REPLY_ADDRESS_TYPE_NOT_SUPPORTED, CW_WEB_CannotConnect,
-         "$ does not take that kind of address: try socks5h:// or socks4a:// in #"},
+         "$ does not accept that kind of address: try socks5h:// or socks4a:// in #"},
         {CURLPX_CLOSED, CW_WEB_CannotConnect, NO_ANSWER},
         {CURLPX_RECV_CONNECT, CW_WEB_CannotConnect, NO_ANSWER},
     };
@@ -444,26 +451,26 @@ static const meaning *meaning_of_code(const cw__failure *f)
 {
     static const meaning list[] = {
         {CURLE_URL_MALFORMAT, CW_WEB_UnexpectedClientError,
-         "libcurl refuses the URI; it should look like wss://host/path"},
+         "libcurl refuses the URI: write it as in wss://host/path"},
         {CURLE_COULDNT_RESOLVE_PROXY, 0, "the host of the proxy ^ cannot be resolved: check the variable #"},
         {CURLE_COULDNT_RESOLVE_HOST, 0, "the host ~ cannot be resolved: check its spelling, and the network"},
-        {CURLE_COULDNT_CONNECT, 0, "cannot connect to $%; check host and port, and that it runs"},
-        {CURLE_SSL_CONNECT_ERROR, 0, "the TLS handshake with $ failed%; see its log"},
+        {CURLE_COULDNT_CONNECT, 0, "cannot connect to $%; check host and port, and that & runs"},
+        {CURLE_SSL_CONNECT_ERROR, 0, "the TLS handshake with $ failed%; see the log of &"},
         {CURLE_OPERATION_TIMEDOUT, 0,
-         "$ did not answer in time (connect_timeout): check the network, or raise that limit"},
+         "$ did not answer in time (connect_timeout): check the network, or raise connect_timeout"},
         {CURLE_SEND_ERROR, 0, "the connection to $ was lost during the handshake%; connect again"},
         {CURLE_RECV_ERROR, 0, "the connection to $ was lost during the handshake%; connect again"},
         {CURLE_GOT_NOTHING, 0, NO_ANSWER},
         {CURLE_PARTIAL_FILE, 0,
-         "$ ended the connection in the middle of its answer: see its log, or connect again"},
+         "$ ended the connection in the middle of its answer: see the log of &, or connect again"},
         {CURLE_UNSUPPORTED_PROTOCOL, 0,
-         "the answer of $ is no HTTP/1.1: check the port, and that the URI is a WebSocket's"},
+         "the answer of $ is not HTTP/1.1: check the port, and that the URI names a WebSocket server"},
         {CURLE_WEIRD_SERVER_REPLY, 0,
-         "the answer of $ is no valid HTTP: check the port, and that the URI is a WebSocket's"},
+         "the answer of $ is not valid HTTP: check the port, and that the URI names a WebSocket server"},
         {CURLE_SSL_CIPHER, CW_WEB_CannotConnect,
-         "the loaded libcurl's TLS has none of the ciphers that it is to use: load another libcurl"},
+         "the TLS library of the loaded libcurl has none of the chosen ciphers: load another libcurl"},
         {CURLE_SSL_PINNEDPUBKEYNOTMATCH, 0,
-         "the key of $ is another one than is expected: make sure that it is the right server"},
+         "the key of $ is not the expected key: check that you connect to the right server"},
         {CURLE_INTERFACE_FAILED, CW_WEB_CannotConnect,
          "the network interface cannot be used: check the network"},
     };
@@ -482,39 +489,39 @@ static void explain_code(const party *p, cw__error *error)
 {
     const cw__failure *f = p->f;
     const meaning *m = meaning_of_code(f);
-    char message[CW__MESSAGE_BYTES], number[96];
+    char message[CW__MESSAGE_BYTES];
     writer w = write_to(message, sizeof message);
     int web_status = cw__web_status_of_curl(f->curl_code, f->os_errno);
 
     if (m) {
         put_expanded(&w, m->text, p);
-    } else {
-        (void)snprintf(number, sizeof number, " failed: %s (%d); see libcurl-errors(3)",
-                       cw__curl_name(f->curl_code), f->curl_code);
-        put_expanded(&w, "connecting to $", p);
-        put(&w, number);
+        put_tls_number(&w, f->text);
+        cw__error_set(error, CW_CONNECT_FAILED, m->web_status ? m->web_status : web_status, "%s", message);
+        return;
     }
     put_tls_number(&w, f->text);
-    cw__error_set(error, CW_CONNECT_FAILED, m && m->web_status ? m->web_status : web_status, "%s", message);
+    cw__error_set(error, CW_CONNECT_FAILED, web_status,
+                  "connecting to %s failed: %s (%d)%s; look the code up in libcurl-errors(3)", p->name,
+                  cw__curl_name(f->curl_code), f->curl_code, message);
 }
 
-/* Sets the error for a file that libcurl cannot use. libcurl does not say why, so this tries to open it. */
+/* Sets the error for a file that libcurl cannot use. libcurl does not say why, so this checks whether it can be read. */
 static void explain_file(const party *p, cw__error *error)
 {
-    const cw__failure *f = p->f;
-    bool is_crl = f->curl_code == CURLE_SSL_CRL_BADFILE;
-    const char *path = is_crl ? f->crl_file : f->ca_file;
-    const char *source = is_crl ? "crl_file" : f->ca_source ? f->ca_source : "ca_file";
+    cw__failure f = *p->f;
+    bool is_crl = f.curl_code == CURLE_SSL_CRL_BADFILE;
+    const char *source = f.ca_source ? f.ca_source : "ca_file";
+    const char *text = is_crl ? "crl_file '!' cannot be used%: set crl_file to a PEM file of revocation lists"
+                              : " '!' cannot be used%: it must be a PEM file of certificates";
+    party with_path = {.f = &f, .name = p->name, .role = p->role, .path = is_crl ? f.crl_file : f.ca_file};
     char message[CW__MESSAGE_BYTES];
     writer w = write_to(message, sizeof message);
 
-    put(&w, source);
-    put(&w, " '");
-    put(&w, path);
-    put(&w, "' cannot be used");
-    put_errno(&w, access(path, R_OK) == 0 ? 0 : errno);
-    put(&w, is_crl ? ". It takes a PEM file of revocation lists" : ". It must be a PEM file of certificates");
-    cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_curl(f->curl_code, 0), "%s", message);
+    f.os_errno = access(with_path.path ? with_path.path : "", R_OK) == 0 ? 0 : errno;
+    if (!is_crl)
+        put(&w, source);
+    put_expanded(&w, text, &with_path);
+    cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_curl(f.curl_code, 0), "%s", message);
 }
 
 /* ---- The functions that transport.h declares ---- */
@@ -546,7 +553,7 @@ void cw__failure_explain(const cw__failure *f, cw__error *error)
     else if (f->tls.wants_certificate && is_cut_off(f))
         fill_error(error, CW_WEB_UnexpectedClientError,
                    "$ asked for a client certificate and ended the connection without one: it demands a client "
-                   "certificate, and curlwire has none to give; use a server without that",
+                   "certificate, and curlwire cannot send one; use a server that demands none",
                    &p);
     else if (r)
         fill_error(error, r->web_status, f->at_proxy && r->message_of_proxy ? r->message_of_proxy : r->message,
@@ -577,18 +584,16 @@ void cw__failure_lost(int curl_code, int os_errno, const char *text, const char 
 
     if (r) {
         put_expanded(&w, r->message, &p);
+        cw__error_set(error, CW_CLOSED, r->web_status, "%s", message);
     } else {
-        put(&w, "the connection was lost while ");
-        put(&w, doing);
         put_errno(&w, os_errno);
         (void)snprintf(number, sizeof number, ": %s (%d)", cw__curl_name(curl_code), curl_code);
         if (!os_errno)
             put(&w, number);
         put_tls_number(&w, text);
-        put(&w, "; connect again");
+        cw__error_set(error, CW_CLOSED, cw__web_status_of_curl(curl_code, os_errno),
+                      "the connection was lost while %s%s; connect again", doing, message);
     }
-    cw__error_set(error, CW_CLOSED, r ? r->web_status : cw__web_status_of_curl(curl_code, os_errno), "%s",
-                  message);
     error->curl_code = curl_code;
     error->os_errno = os_errno;
 }

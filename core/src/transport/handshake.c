@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Handshake: turns controls into libcurl options and adds the headers of the request (RFC 6455 section 4.1). libcurl
- * connects and exchanges request and reply. reply.c reads the reply, verdict.c judges it. connect.c calls this under
- * the socket's lock. It knows nothing of frames. */
+ * connects and exchanges request and reply. reply.c reads the reply, and verdict.c decides the result. connect.c calls
+ * this file under the socket's lock. It knows nothing of frames. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,8 +18,8 @@ static bool has_tunnel(const cw__handshake *h)
     return h->proxy.kind == CW__PROXY_HTTP || h->proxy.kind == CW__PROXY_HTTPS;
 }
 
-/* Handles the proxy's answer to CONNECT when its headers are complete. Any status but 2xx is final, since the request
- * had all that we have for the proxy. So its body, which may stall, is not waited for. */
+/* Handles the proxy's answer to CONNECT when its headers are complete. Any status but 2xx is final, because the request
+ * already had all credentials that we have. So we do not wait for the body, which may stall. */
 static bool proxy_answered(cw__handshake *h)
 {
     long http_status = 0;
@@ -44,7 +44,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     return goes_on ? size * count : 0;
 }
 
-/* Notes what libcurl says only in its trace: texts about TLS, and that a SOCKS proxy has let the connection through. */
+/* Notes facts that only libcurl's trace has: texts about TLS, and that a SOCKS proxy has let the connection through. */
 static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes, void *user)
 {
     cw__handshake *h = user;
@@ -87,7 +87,7 @@ static bool add_header(cw__handshake *h, const char *name, const char *value)
     return is_added;
 }
 
-/* Adds the caller's headers. A line with a name and a colon only removes libcurl's own header of that name. */
+/* Adds the caller's headers. A line that is only a name and a colon removes libcurl's own header of that name. */
 static bool add_callers(cw__handshake *h, const char *lines)
 {
     while (*lines) {
@@ -146,10 +146,12 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
     return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
 }
 
-/* Makes the socket that libcurl asks for, because libcurl itself does not say why it got none. While the race gathers
- * addresses it refuses each one, so that libcurl names the next. In the end libcurl says that it cannot connect, and
- * cw__handshake_restart lets it begin again. The second transfer takes the connection that won, or a new socket for a
- * proxy that wants another connection. */
+/* Makes the socket that libcurl asks for, and keeps the errno of a failure, which libcurl does not report.
+ * If libcurl cannot race addresses itself, race.c does. libcurl then runs two transfers. In the first, this
+ * function notes each address for race.c, and refuses the socket. So libcurl offers the next address. After the
+ * last address libcurl reports that it cannot connect. race.c connects, and cw__handshake_restart prepares the
+ * second transfer. In it this function returns the socket that race.c has connected. If a proxy wants another
+ * connection, this function makes a new socket. */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     cw__handshake *h = user;
@@ -171,10 +173,11 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
     return fd;
 }
 
-/* Gives the value of CURLOPT_CAPATH with which libcurl trusts no folder, not even the one that it was built with. That is
- * NULL. But since 8.21.0 NULL means the folder that libcurl was built with, if there is one (lib/setopt.c,
- * lib/vtls/vtls_config.c). In a path that is no folder OpenSSL and GnuTLS find no authorities. mbedTLS and wolfSSL
- * refuse it, which is better than to trust more than was asked for. */
+/* Returns the value of CURLOPT_CAPATH with which libcurl trusts no folder, not even the folder that it was built with.
+ * Before 8.21.0 this value is NULL. Since 8.21.0 NULL means the folder that libcurl was built with, if there is one
+ * (lib/setopt.c, lib/vtls/vtls_config.c). In that case the value is a path that is not a folder. OpenSSL and GnuTLS
+ * find no authorities there. mbedTLS and wolfSSL refuse such a path, which is better than to trust authorities that
+ * nobody named. */
 static const char *no_folder(void)
 {
     enum { NULL_IS_DEFAULT = 0x081500 };
@@ -200,7 +203,7 @@ static CURLcode set_proxy(cw__handshake *h, const cw__handshake_settings *settin
             code = curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
         return code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN
                    ? CURLE_OK
-                   : code; /* this libcurl has no proxies */
+                   : code; /* the loaded libcurl has no proxies */
     }
 #define SET(option, value) \
     if (code == CURLE_OK)  \
@@ -238,9 +241,8 @@ static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings
     code = curl_easy_setopt(easy, option, value)
     SET(CURLOPT_SSL_VERIFYPEER, settings->verify ? 1L : 0L);
     SET(CURLOPT_SSL_VERIFYHOST, settings->verify ? 2L : 0L);
-    SET(CURLOPT_SSLVERSION,
-        (long)
-            CURL_SSLVERSION_TLSv1_2); /* the lowest version, also if the system's OpenSSL allows an older one */
+    /* The lowest version is TLS 1.2, even if the system's OpenSSL allows an older one. */
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     /* A resumed session would rely on a certificate verified days ago, so each connect verifies. Resuming would save
      * 5 % of the processor time of a connect, and no round trip with TLS 1.3. */
     SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
@@ -266,17 +268,17 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_URL, h->base);
     SET(CURLOPT_REQUEST_TARGET, settings->uri->target); /* libcurl would resolve /../ and drop an empty query */
     SET(CURLOPT_PROTOCOLS_STR, "ws,wss");
-    SET(CURLOPT_CONNECT_ONLY, 2L); /* 2: with the upgrade */
+    SET(CURLOPT_CONNECT_ONLY, 2L); /* 2: libcurl also does the WebSocket handshake */
     SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
     SET(CURLOPT_NOSIGNAL, 1L);        /* without it each send makes extra system calls for SIGPIPE */
     SET(CURLOPT_HTTPPROXYTUNNEL, 1L); /* before 8.21 a plain ws would go to the proxy as GET ws://... */
-    /* Each connect looks its name up, also when several share a multi. With our race no multi is shared, and the
-     * second transfer uses the addresses of the first. */
+    /* Each connect looks its name up, even when several connects share a multi. With our race (race.c) no multi
+     * is shared, and the second transfer uses the addresses of the first. */
     SET(CURLOPT_DNS_CACHE_TIMEOUT, h->race ? -1L : 0L);
     /* The buffer of the request. With the default of 64 KiB, the frame buffers reuse its memory after the handshake,
      * and libcurl zeroes them: 64 KiB resident for each idle connection. */
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
-    SET(CURLOPT_BUFFERSIZE, 1024L); /* for the reply; frames do not pass through it */
+    SET(CURLOPT_BUFFERSIZE, 1024L); /* the buffer of the reply; frames do not pass through this buffer */
     SET(CURLOPT_HTTPHEADER, h->headers);
     SET(CURLOPT_USERAGENT, "curlwire/" CW_VERSION);
     SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -288,8 +290,8 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_OPENSOCKETDATA, (void *)h);
     SET(CURLOPT_ERRORBUFFER, h->text);
     SET(CURLOPT_TCP_NODELAY, settings->no_delay ? 1L : 0L);
-    /* If a connect is given up during a look-up, libcurl leaves that to its thread (8.14.1: lib/asyn-thrdd.c; later
-     * ones: pool.c). Waiting for it would hold up the service thread and every socket. */
+    /* If a connect ends during a name look-up, libcurl does not wait for the thread of the look-up (8.14.1:
+     * lib/asyn-thrdd.c; later versions: pool.c). Waiting would stop the service thread and every socket. */
     SET(CURLOPT_QUICK_EXIT, 1L);
     /* The socket's timer is the deadline; 0 would mean libcurl's own 300 seconds. */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->timeout_ms > 0 ? settings->timeout_ms : INT32_MAX));
@@ -307,7 +309,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
 /* NOLINTNEXTLINE(concurrency-mt-unsafe): in the caller's thread, as any program reads its environment */
 static const char *variable(const char *name) { return getenv(name); }
 
-/* CW_OK or a failure of the calling thread. */
+/* Chooses the proxy. Returns CW_OK, or fails with the calling thread's error. */
 static cw_status choose_proxy(cw__handshake *h, unsigned port)
 {
     cw_status status = cw__proxy_choose(&h->proxy, h->is_to_tls, h->host, port, variable);
@@ -315,15 +317,14 @@ static cw_status choose_proxy(cw__handshake *h, unsigned port)
 
     h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
     if (status == CW_OK && h->proxy.kind == CW__PROXY_HTTPS && !(info->features & CURL_VERSION_HTTPS_PROXY))
-        return cw__fail(
-            CW_UNSUPPORTED,
-            "the proxy %.80s (%s) is one of https://, and the loaded libcurl %s was built without those; use "
-            "http://, or load another libcurl",
-            h->proxy.name, h->proxy.variable, info->version);
+        return cw__fail(CW_UNSUPPORTED,
+                        "the proxy %.80s (%s) is an https:// proxy, and the loaded libcurl %s supports none: "
+                        "use http://, or load another libcurl",
+                        h->proxy.name, h->proxy.variable, info->version);
     return status;
 }
 
-/* Finds the authorities, if a certificate is checked by them. CW_OK or a failure of the calling thread. */
+/* Finds the authorities, if a certificate is checked by them. Returns CW_OK or a failure. */
 static cw_status find_authorities(cw__handshake *h, const cw__handshake_settings *settings)
 {
     bool is_for_server = h->is_to_tls && settings->verify;
@@ -334,7 +335,7 @@ static cw_status find_authorities(cw__handshake *h, const cw__handshake_settings
     return cw__authorities_find(settings->ca_file, settings->ca_path, variable, &h->authorities);
 }
 
-/* Reads host and port as libcurl understands them; it knows the forms of IP addresses. */
+/* Reads host and port of the URI by libcurl's parser, which knows the forms of IP addresses. */
 static CURLcode read_host(cw__handshake *h, unsigned *port)
 {
     CURLU *parts = curl_url();
@@ -357,22 +358,23 @@ static CURLcode read_host(cw__handshake *h, unsigned *port)
 static cw_status cannot_create(const cw__handshake *h, const cw__handshake_settings *settings, CURLcode code)
 {
     if (h->has_no_random)
-        return cw__fail(CW_SYSTEM_ERROR, "the system has no random bytes to give: it refuses getrandom, and "
+        return cw__fail(CW_SYSTEM_ERROR, "the system gives no random bytes: it refuses getrandom, and "
                                          "/dev/urandom cannot be opened; allow one of them");
     if (code == CURLE_OUT_OF_MEMORY)
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     if (code == CURLE_URL_MALFORMAT)
         return cw__fail(CW_INVALID_ARGUMENT,
                         settings->uri->is_ipv6
-                            ? "what stands in [ ] is not an IPv6 address: write it as in [::1]"
-                            : "the host is neither a name nor an IPv4 address; "
-                              "it should look like wss://host/path");
-    return cw__fail(CW_UNSUPPORTED,
-                    "the loaded libcurl refuses an option: %s (%d); load another build of 8.14.1 or later",
-                    cw__curl_name((int)code), (int)code);
+                            ? "the host in [ ] is not an IPv6 address: write it as in wss://[::1]/"
+                            : "the host is neither a name nor an IPv4 address: "
+                              "write it as in wss://host/path");
+    return cw__fail(
+        CW_UNSUPPORTED,
+        "the loaded libcurl refuses an option: %s (%d); load another build of libcurl, 8.14.1 or later",
+        cw__curl_name((int)code), (int)code);
 }
 
-/* CW_OK or a failure of the calling thread. */
+/* Fills a handshake from its settings. Returns CW_OK, or fails with the calling thread's error. */
 static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
 {
     CURLcode code = CURLE_OUT_OF_MEMORY;
@@ -405,7 +407,7 @@ cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
     cw__handshake *h = cw__calloc(1, sizeof *h);
 
     if (!h) {
-        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
+        (void)cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
         return NULL;
     }
     if (fill(h, settings) == CW_OK)

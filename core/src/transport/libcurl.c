@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Libcurl: checks whether the loaded libcurl is accepted, and starts it once. Called before each connect. */
+/* Libcurl: checks whether curlwire accepts the loaded libcurl, and starts libcurl once. Each connect calls this file. */
 #include <string.h>
 
 #include "transport.h"
 
-/* 8.14.0 is the first with CURLWS_NOAUTOPONG, but its decoder takes what follows a control frame between two
- * fragments as more of that control frame. */
+/* 8.14.0 is the first version with CURLWS_NOAUTOPONG. But after a control frame between two fragments, its decoder
+ * takes the second fragment as more of the control frame. */
 enum { FLOOR_VERSION = 0x080e01 };
 
 const char *cw_version(void) { return CW_VERSION; }
@@ -25,15 +25,14 @@ cw_status cw_check_libcurl(void)
     const char *missing;
 
     if (info->version_num < FLOOR_VERSION)
-        return cw__fail(
-            CW_UNSUPPORTED,
-            "the loaded libcurl is %s; curlwire needs 8.14.1 or later (build it without LIBCURL=system, "
-            "or set LD_LIBRARY_PATH to a newer libcurl)",
-            info->version);
+        return cw__fail(CW_UNSUPPORTED,
+                        "the loaded libcurl is %s, and curlwire needs 8.14.1 or later: build curlwire without "
+                        "LIBCURL=system, or set LD_LIBRARY_PATH to the folder of a newer libcurl",
+                        info->version);
     missing = cw__libcurl_speaks(info, "ws") ? (cw__libcurl_speaks(info, "wss") ? NULL : "wss") : "ws and wss";
     if (missing)
         return cw__fail(CW_UNSUPPORTED,
-                        "the loaded libcurl %s was built without %s; install one that has them "
+                        "the loaded libcurl %s was built without %s: install a libcurl that has them "
                         "(configure --enable-websockets, with TLS)",
                         info->version, missing);
     return CW_OK;

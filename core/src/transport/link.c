@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Link: an open connection as bytes, and libcurl's reasons when they stop. Both codecs use it. It is called under the
- * socket's lock and knows no frames.
+/* Link: reads and writes the bytes of an open connection, and explains libcurl's failures. Both codecs use it, under
+ * the socket's lock. It knows no frames.
  *
  * A bare connection has neither TLS nor a proxy. It is read and written at its descriptor, as libcurl allows for
  * connect-only handles (CURLINFO_ACTIVESOCKET). curl_easy_send looks its connection up in a table at each call
- * (8.14.1, 8.22), which is a quarter of what a small message costs. libcurl made the connection, owns it and closes
- * it in every case.
+ * (8.14.1, 8.22), which takes a quarter of the time of a small message. libcurl makes, owns and closes every
+ * connection.
  *
  * libcurl (8.14.1, 8.22) writes a failure to the error buffer only once in a transfer, and connecting may have used
  * that up. The debug function gets every failure. */
@@ -27,10 +27,10 @@
 #include "transport.h"
 
 enum {
-    DISCARD_BYTES = 128 * 1024 /* in one turn: the service must reach other sockets too */
+    DISCARD_BYTES = 128 * 1024 /* dropped in one turn, so that the service thread reaches other sockets too */
 };
 
-/* ---- What libcurl says ---- */
+/* ---- libcurl's texts ---- */
 
 /* Keeps texts such as "OpenSSL SSL_read: ..." and "GnuTLS recv error ...", because the CURLcodes only say that
  * something failed. */
@@ -75,14 +75,6 @@ static cw__io lost(cw__link *l, CURLcode code, int os_errno, const char *doing)
     return CW__IO_FAULT;
 }
 
-bool cw__link_never_waits(cw__link *l, bool is_on)
-{
-    bool was_on = l->never_waits;
-
-    l->never_waits = is_on;
-    return was_on;
-}
-
 bool cw__link_enter(cw__link *l)
 {
     if (l->never_waits)
@@ -91,14 +83,15 @@ bool cw__link_enter(cw__link *l)
     return true;
 }
 
-/* Sets the fault. The caller is inside the pool, because libcurl (8.22) looks the handle up in its multi even for
- * this. */
+/* Sets the fault. The caller must be inside the pool, because libcurl (8.22) looks the handle up in its multi even for
+ * curl_easy_getinfo. */
 static cw__io fault_inside(cw__link *l, CURLcode code, const char *doing)
 {
     long os_errno = 0;
 
     (void)curl_easy_getinfo(l->easy, CURLINFO_OS_ERRNO, &os_errno);
-    /* An errno that connecting left, for example when another address refused, is not about this connection. */
+    /* These may be left from connecting, for example from another address that refused. They are not about this
+     * connection. */
     if (os_errno == EINPROGRESS || os_errno == ECONNREFUSED || os_errno == EAGAIN)
         os_errno = 0;
     return lost(l, code, (int)os_errno, doing);
@@ -216,8 +209,8 @@ cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *se
     return io;
 }
 
-/* TLS writes each record of 16 KiB by its own call, and TCP would send each at once: on loopback a third of the time
- * of 1 MiB. */
+/* TLS writes each record of 16 KiB by its own call, and TCP would send each record at once. On loopback that takes a
+ * third of the time of a 1 MiB message. */
 void cw__link_cork(cw__link *l, bool is_held)
 {
 #ifdef TCP_CORK
@@ -261,7 +254,7 @@ int cw__link_unacknowledged(const cw__link *l)
 
 size_t cw__link_wire_bytes(const cw__link *l, size_t len_bytes)
 {
-    enum { RECORD_BYTES = 29 }; /* in addition to its payload: TLS 1.2 with AES-GCM; 1.3 takes 22 */
+    enum { RECORD_BYTES = 29 }; /* added to the payload by TLS 1.2 with AES-GCM; TLS 1.3 adds 22 */
 
     return len_bytes + (l->is_tls ? RECORD_BYTES : 0);
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Pool: libcurl's multi handles, which connections share one, and the steps that advance all pending connects in it.
- * connect.c calls this. It knows clients of the service, and nothing of sockets or of the handshake's meaning.
+/* Pool: owns libcurl's multi handles, decides which connections share a multi, and advances all pending connects in it.
+ * connect.c calls this file. It knows clients of the service, and nothing of sockets or of the handshake's meaning.
  *
  * A multi costs 14 KiB and, since 8.20, descriptors of its own. Members of a pool enter it for every libcurl call,
  * and libcurl walks a list of all connections at each call.
  * - Connections that are read and written at their descriptor (link.c) need their multi only to connect and to end.
- *   So several can share one.
- * - Connections with TLS need it all the time. They still share one, with the authorities that libcurl has read in it
- *   (trust.c). Threads wait for one another for a piece of 32 KiB at most. With 32 members the list took 3 % of an
- *   echo, with 16 half of that.
+ *   So several of them share a multi.
+ * - Connections with TLS need their multi for every read and write. They still share a multi, so that libcurl reads the
+ *   authorities only once (trust.c). A thread waits for another thread for a piece of 32 KiB at most. Walking the list
+ *   took 3 % of an echo with 32 members, and half of that with 16.
  * The last multi of the second kind is kept when it has no members, for the next connect.
  *
  * Only connect-only handles may enter these multis. For any other handle libcurl (8.22) looks for connections to
- * reuse, and ends those that are old or have something to read (lib/url.c).
+ * reuse. It ends connections that are old or have something to read (lib/url.c).
  *
  * Safety: service thread only, except entering. Lock order: socket, pool, service. */
 #include <errno.h>
@@ -32,20 +32,20 @@ struct cw__pool {
     cw__pool_member *connecting;
     unsigned member_count;     /* members that connect or are connected */
     cw__sharing sharing;       /* which connections may join */
-    cw__trust trust;           /* of CW__SHARE_TRUST */
-    bool is_listed;            /* in the list of pools with room */
-    cw__pool *next, *previous; /* in that list */
+    cw__trust trust;           /* for CW__SHARE_TRUST only */
+    bool is_listed;            /* the pool is in the list of pools with room */
+    cw__pool *next, *previous; /* neighbours in the list of pools with room */
     int watched[WATCHED_AT_MOST];
     unsigned watched_count;
 };
 
 /* Shared pools with room for another member. They belong to the process that made them (cw__generation). */
 static cw__pool *with_room;
-static cw__pool *kept; /* one of those pools, without members; or NULL */
+static cw__pool *kept; /* a pool without members, which is kept for the next connect; or NULL */
 static int with_room_generation;
 
-/* A mutex alone is not fair. A thread that sends much comes back so soon that no other thread gets in, and the
- * service has other sockets to serve. */
+/* A mutex alone is not fair. A thread that sends much takes the lock again so soon that the service thread and other
+ * callers never get it. The turn lets them have it first. */
 void cw__pool_enter(cw__pool *p)
 {
     cw__mutex_lock(&p->turn);
@@ -88,7 +88,7 @@ static void unlist(cw__pool *p)
         p->next->previous = p->previous;
 }
 
-/* Puts the pool on the list or takes it off. For use whenever its room has changed. */
+/* Puts the pool on the list of pools with room, or takes it off. For use whenever its room has changed. */
 static void update_list(cw__pool *p)
 {
     if (!has_room(p)) {
@@ -112,7 +112,7 @@ static void destroy(cw__pool *p)
     cw__free(p);
 }
 
-/* Drops the kept pool, and keeps another one, or none. */
+/* Drops the kept pool, and keeps another pool, or none. */
 static void keep(cw__pool *p)
 {
     cw__pool *before = kept;
@@ -135,8 +135,9 @@ static cw__pool *create(const cw__pool_member *m)
         cw__free(p);
         return NULL;
     }
-    /* If a connect is given up during a look-up, that is left to its thread. Since 8.20 the threads belong to the
-     * multi, which would otherwise wait for them at its end. An older libcurl neither knows nor needs the option. */
+    /* If a connect ends during a name look-up, do not wait for the thread of the look-up. Since 8.20 these threads
+     * belong to the multi, which would otherwise wait for them at its end. An older libcurl neither knows nor needs the
+     * option. */
     /* NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): headers before 8.20 lack its name */
     (void)curl_multi_setopt(p->multi, (CURLMoption)QUICK_EXIT, 1L);
     cw__mutex_init(&p->turn);
@@ -186,10 +187,10 @@ static void leave(cw__pool *p)
     }
 }
 
-/* ---- What libcurl waits for ---- */
+/* ---- The descriptors that libcurl waits for ---- */
 
-/* Watches nothing while libcurl works: it closes descriptors without telling us, and another thread may get the same
- * number before we could stop watching it. */
+/* Stops watching all descriptors while libcurl works. libcurl closes descriptors without telling us, and another thread
+ * may get the same number before we could stop watching it. */
 static void unwatch(cw__pool *p)
 {
     for (unsigned i = 0; i < p->watched_count; i++)
@@ -197,9 +198,9 @@ static void unwatch(cw__pool *p)
     p->watched_count = 0;
 }
 
-/* Watches what libcurl waits for, in the name of one member that connects. It asks after each step
- * (curl_multi_waitfds), because CURLMOPT_SOCKETFUNCTION needs a table of sockets, 7 KiB for each connection as long
- * as that lives. */
+/* Watches the descriptors that libcurl waits for, with the client of one connecting member as owner. The pool asks
+ * libcurl after each step (curl_multi_waitfds). CURLMOPT_SOCKETFUNCTION would need a table of sockets: 7 KiB for each
+ * connection, for its whole life. */
 static bool watch(cw__pool *p)
 {
     struct curl_waitfd wanted[WATCHED_AT_MOST];
@@ -227,8 +228,9 @@ void cw__pool_forked(cw__pool *p)
 
 /* ---- Steps ---- */
 
-/* Notes the transfers that libcurl has finished; the client of each looks at its own. os_errno: errno after libcurl's
- * call; it was 0 before. */
+/* Notes the transfers that libcurl has finished. Makes the service thread attend each finished client. It skips
+ * the client of at_work, whose step made this call. os_errno is errno after libcurl's call; errno was 0 before
+ * the call. */
 static void note_done(cw__pool *p, const cw__pool_member *at_work, int os_errno)
 {
     CURLMsg *message;
@@ -267,14 +269,14 @@ static CURLMcode perform(cw__pool *p, cw__pool_member *m)
     return code;
 }
 
-/* Explains why there is no multi. Since 8.20 it needs descriptors of its own. */
+/* Sets the error for a multi that could not be made. Since 8.20 a multi needs descriptors of its own. */
 static void explain_none(int os_errno, cw__error *error)
 {
     if (cw__failure_is_descriptor(os_errno))
         cw__failure_no_descriptor(os_errno, error);
     else
         cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown,
-                      "no memory for a connection: free some and call again");
+                      "no memory for a connection: free memory and call again");
 }
 
 bool cw__pool_step(cw__pool_member *m, cw__error *error)
@@ -319,8 +321,8 @@ int64_t cw__pool_due_ms(cw__pool_member *m)
 
 /* ---- Ending ---- */
 
-/* Checks the file of authorities again, because libcurl reads it later than trust.c, and the file may have changed
- * between. If it has, no connection may join this pool any more. */
+/* Checks the file of authorities again, because libcurl reads it later than trust.c, and it may have changed in
+ * between. If it has changed, no other connection may join this pool. */
 static void look_again(cw__pool *p, const cw__pool_member *m)
 {
     if (p->sharing != CW__SHARE_TRUST || cw__trust_read_again(m->ca_file, &m->trust))
@@ -329,7 +331,8 @@ static void look_again(cw__pool *p, const cw__pool_member *m)
     update_list(p);
 }
 
-/* Takes a member off the list of those that connect. Another one watches and takes the steps from then on. */
+/* Takes a member off the list of connecting members. Then the first other member watches the descriptors and takes the
+ * steps. */
 static void stop_connecting_locked(cw__pool *p, cw__pool_member *m)
 {
     cw__pool_member **place = &p->connecting;
@@ -339,7 +342,7 @@ static void stop_connecting_locked(cw__pool *p, cw__pool_member *m)
     if (*place)
         *place = m->next;
     unwatch(p);
-    (void)watch(p); /* if this fails, it fails again in the step that is asked for here */
+    (void)watch(p); /* if this fails, it fails again in the next step, which reports the error */
     if (p->connecting)
         cw__service_attend(p->connecting->client);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Proxy: decides which proxy a connection uses, from the environment variables that libcurl would read. The values
- * are checked here and libcurl gets the checked result, so that an unusable proxy is an error with every libcurl:
- * with some malformed values, 8.14.1 connects directly. A value is never shown, because a malformed one may have a
- * password anywhere. handshake.c calls this. It reads variables only through the function that it is given.
+/* Proxy: decides which proxy a connection uses, from the environment variables that libcurl would read. This
+ * file checks the values, and libcurl gets the checked result. So an unusable proxy is an error with every
+ * libcurl. (With some malformed values, 8.14.1 connects directly.) A value is never shown, because a malformed
+ * value may have a password anywhere. handshake.c calls this file. It reads variables only through a function
+ * that the caller passes.
  *
  * Reasons: CW_CONNECT_FAILED. */
 #include <arpa/inet.h>
@@ -44,7 +45,7 @@ static text text_of(const char *at, size_t len_bytes) { return (text){at, len_by
 
 /* ---- no_proxy ---- */
 
-/* Gives the number of a port; 0 if the text is not one. */
+/* Returns the number of a port; 0 if the text is not one. */
 static unsigned port_of(text t)
 {
     unsigned port = 0;
@@ -69,7 +70,7 @@ static text bare(text host)
     return host;
 }
 
-/* Gives the bytes of an IP address, and their number: 4 or 16; 0 if the text is no address. A zone is ignored. */
+/* Reads an IP address. Returns the number of its bytes, 4 or 16; 0 if the text is not an address. Ignores a zone. */
 static size_t address_of(text t, unsigned char bytes[16])
 {
     char copy[INET6_ADDRSTRLEN + 1];
@@ -130,7 +131,8 @@ static bool matches_name(text item, text host)
     return strncasecmp(end, item.at, item.len_bytes) == 0 && (end == host.at || end[-1] == '.');
 }
 
-/* Splits "host:port". True if there is no port or it is the given one. An IPv6 address has colons of its own. */
+/* Removes the port from an item "host:port". Returns true if the item has no port, or the given one. An IPv6 address
+ * has colons of its own. */
 static bool fits_port(text *item, unsigned port)
 {
     const char *colon = NULL;
@@ -175,17 +177,17 @@ static const char *host_fault(text host)
     unsigned char address[16];
 
     if (host.len_bytes == 0)
-        return "it has no host";
+        return "there is no host";
     if (host.at[0] == '[')
         return host.at[host.len_bytes - 1] == ']' && address_of(bare(host), address) == 16
                    ? NULL
-                   : "what is between [ and ] is no IPv6 address";
+                   : "the host in [ ] is not an IPv6 address";
     if (memchr(host.at, ':', host.len_bytes))
-        return "it has more than one colon after the user; an IPv6 address is written between [ and ]";
+        return "there is more than one colon after the user; write an IPv6 address between [ and ]";
     for (size_t i = 0; i < host.len_bytes; i++)
         if (!is_alnum(host.at[i]) && !is_among("-._~", host.at[i]))
-            return "its host has characters that no host has; a name in another script is written as xn--...";
-    return host.len_bytes > HOST_MOST_BYTES ? "its host is too long" : NULL;
+            return "the host has characters that no host name has; write a name in another script as xn--...";
+    return host.len_bytes > HOST_MOST_BYTES ? "the host is longer than 255 bytes" : NULL;
 }
 
 static int digit_of(char c)
@@ -209,19 +211,20 @@ static const char *decode(text t, char **out)
             int high = i + 2 < t.len_bytes ? digit_of(t.at[i + 1]) : -1;
             int low = i + 2 < t.len_bytes ? digit_of(t.at[i + 2]) : -1;
             if (high < 0 || low < 0)
-                return "a % in its user or password is not followed by two hexadecimal digits; write % as %25";
+                return "a % in the user or password is not followed by two hexadecimal digits; write % as %25";
             c = (char)(high << 4 | low);
             i += 2;
         }
         if ((unsigned char)c < ' ' || c == 0x7f)
-            return "its user or password has a control character";
+            return "the user or password has a control character";
         *to++ = c;
     }
     *to = '\0';
     return NULL;
 }
 
-/* Reads "user" or "user:password". It sets has_no_memory if memory is all that lacks. */
+/* Reads "user" or "user:password". Returns NULL, or what is wrong. Sets *has_no_memory if the text is correct but there
+ * is no memory. */
 static const char *take_user(cw__proxy *p, text t, bool *has_no_memory)
 {
     const char *colon = memchr(t.at, ':', t.len_bytes);
@@ -232,7 +235,7 @@ static const char *take_user(cw__proxy *p, text t, bool *has_no_memory)
         fault = decode(colon ? text_of(colon + 1, t.len_bytes - len - 1) : text_of("", 0), &p->password);
     *has_no_memory = !p->user || (!fault && !p->password);
     if (!fault && p->user && strchr(p->user, ':') && p->kind != CW__PROXY_SOCKS)
-        return "its user has a colon, which HTTP cannot send (RFC 7617)";
+        return "the user has a colon, which HTTP cannot send (RFC 7617)";
     return fault;
 }
 
@@ -259,7 +262,7 @@ static const char *split_port(text t, text *host, unsigned *port)
     if (!fault && host->len_bytes < t.len_bytes) {
         *port = port_of(text_of(t.at + len, t.len_bytes - len));
         if (*port == 0)
-            return "its port is no number from 1 to 65535";
+            return "the port is not a number from 1 to 65535";
     }
     return fault;
 }
@@ -290,18 +293,19 @@ const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory
     *has_no_memory = false;
     for (const char *c = value; *c; c++)
         if ((unsigned char)*c <= ' ' || *c == 0x7f)
-            return "it has a blank or a control character; write a blank in user or password as %20";
+            return "there is a blank or a control character; write a blank in user or password as %20";
     s = &schemes[0];
     if (after)
         s = scheme_of(text_of(value, (size_t)(after - value)));
     if (!s)
-        return "it does not begin with http://, https://, socks4://, socks4a://, socks5:// or socks5h://";
+        return "the value does not begin with http://, https://, socks4://, socks4a://, socks5:// or "
+               "socks5h://";
     rest = after ? text_of(after + 3, strlen(after + 3)) : text_of(value, strlen(value));
     if (rest.len_bytes > 0 && rest.at[rest.len_bytes - 1] == '/')
         rest.len_bytes--;
     for (size_t i = 0; i < rest.len_bytes; i++)
         if (is_among("/?#\\", rest.at[i]))
-            return "only one / may follow its host and port; " RESERVED_AS;
+            return "only one / may follow the host and port; " RESERVED_AS;
     p->kind = s->kind;
     port = s->port;
     at = memchr(rest.at, '@', rest.len_bytes);
@@ -309,9 +313,9 @@ const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory
         text user = text_of(rest.at, (size_t)(at - rest.at));
         rest = text_of(at + 1, rest.len_bytes - user.len_bytes - 1);
         if (memchr(rest.at, '@', rest.len_bytes))
-            return "it has more than one @; " RESERVED_AS;
+            return "there is more than one @; " RESERVED_AS;
         if (!after && scheme_of(text_of(user.at, strcspn(user.at, ":@"))))
-            return "its scheme is not followed by ://";
+            return "the scheme is not followed by ://";
         if (user.len_bytes > 0)
             fault = take_user(p, user, has_no_memory);
     }
@@ -324,8 +328,8 @@ const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory
 
 /* ---- The choice ---- */
 
-/* Finds the variable, in libcurl's order (8.14.1 and 8.22). An empty variable counts as none. HTTP_PROXY is ignored:
- * a web server sets it to a header of the request that it runs a program for. */
+/* Finds the variable, in libcurl's order (8.14.1 and 8.22). An empty variable counts as unset. HTTP_PROXY is ignored: a
+ * web server that runs a program for a request sets HTTP_PROXY to the request's header Proxy. */
 static const char *value_of(const char *(*get)(const char *name), bool is_tls, const char **variable)
 {
     static const char *const plain[] = {"ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY", NULL};
@@ -361,7 +365,8 @@ cw_status cw__proxy_choose(cw__proxy *p, bool is_tls, const char *host, unsigned
     if (!fault && !has_no_memory)
         return CW_OK;
     if (has_no_memory)
-        cw__error_set(&error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a proxy: free some and call again");
+        cw__error_set(&error, CW_NO_MEMORY, CW_WEB_Unknown,
+                      "no memory for a proxy: free memory and call again");
     else
         cw__error_set(&error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
                       "the proxy in the environment variable %s is malformed: %s. Write "
@@ -381,13 +386,14 @@ void cw__proxy_destroy(cw__proxy *p)
 
 void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, cw__error *error)
 {
-    const char *hint = ": ask whoever runs it";
+    const char *hint = ": ask whoever runs the proxy";
 
     if (http_status == 407)
-        hint = proxy->user ? ": it does not accept this user and password; correct them there"
-                           : ": it wants a user and a password; write user:password@ before its host";
+        hint = proxy->user
+                   ? ": it does not accept this user and password; correct them in that variable"
+                   : ": it wants a user and a password; write user:password@ before the host in that variable";
     else if (http_status == 403 || http_status == 405)
-        hint = ": it does not allow this connection; ask whoever runs it, or list the host in no_proxy";
+        hint = ": it does not allow this connection; ask whoever runs the proxy, or list the host in no_proxy";
     else if (http_status == 502 || http_status == 503 || http_status == 504)
         hint = ": it could not reach the server; check host and port in the URI";
     if (http_status > 0)
@@ -397,8 +403,7 @@ void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status
     else
         cw__error_set(
             error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-            "the proxy %.80s (%s) answered with something that is not HTTP/1.1: check scheme and port "
-            "in that variable",
+            "the answer of the proxy %.80s (%s) is not HTTP/1.1: check scheme and port in that variable",
             proxy->name, proxy->variable);
     error->http_status = http_status;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Race: connects to the addresses of a host side by side (Happy Eyeballs, RFC 8305), for a libcurl that cannot do so
- * well. Before 8.16 libcurl tries the addresses of one family one after another, each for half of the time that is
- * left. Before 8.20 it has no limit to their number. libcurl looks the name up, also a proxy's, and takes over the
- * first connection. connect.c calls this, and handshake.c for libcurl. It knows addresses and not what they are for.
+/* Race: connects to the addresses of a host side by side (Happy Eyeballs, RFC 8305), for a libcurl that cannot
+ * do so well. Before 8.16 libcurl tries the addresses of one family one after another, each for half of the time
+ * that is left. Before 8.20 it tries any number of them at a time. libcurl looks up the name of the host or the
+ * proxy, and takes over the first connection. connect.c and handshake.c call this file. It knows only addresses.
  *
- * The rules are those of libcurl 8.20 and later. The families take turns, IPv6 first. The next address is tried after
- * 200 ms. Six are in progress at most, and then the oldest is given up. In addition, the next address is tried at
- * once after one has failed.
+ * The rules are the same as in libcurl 8.20 and later. The families take turns, IPv6 first. The next address is
+ * tried after 200 ms. At most six attempts are in progress; a seventh ends the oldest. In addition, the next
+ * address is tried at once when an attempt fails.
  *
  * Safety: service thread only, under the socket's lock. */
 #include <errno.h>
@@ -35,8 +35,8 @@ typedef struct attempt {
     const address *at;
 } attempt;
 
-/* LCOV_EXCL_START: coverage is taken with a libcurl that races itself; tests/core/test_addresses.c runs this with the
- * system's. */
+/* LCOV_EXCL_START: coverage is measured with a libcurl that races itself. tests/core/test_addresses.c tests this file
+ * with the system's libcurl. */
 
 struct cw__race {
     cw__race_state state;
@@ -45,8 +45,8 @@ struct cw__race {
     attempt attempts[AT_ONCE]; /* the oldest is first */
     unsigned attempt_count;
     int64_t next_ms; /* when the next address is due */
-    attempt winner;  /* fd -1 = there is none, or it was taken */
-    int os_errno;    /* of the latest attempt that failed */
+    attempt winner;  /* fd -1 = there is no winner, or cw__race_take has taken it */
+    int os_errno;    /* errno of the latest attempt that failed */
     bool has_no_memory;
 };
 
@@ -65,7 +65,8 @@ static void end_attempt(int fd)
     (void)close(fd);
 }
 
-/* For use before end_attempt: the child of a fork must not find a closed descriptor here (cw__race_forked). */
+/* Removes an attempt from the table. Call it before end_attempt: the child of a fork must not find a closed descriptor
+ * here (cw__race_forked). */
 static void remove_attempt(cw__race *r, unsigned place)
 {
     r->attempt_count--;
@@ -109,7 +110,7 @@ int cw__race_errno(const cw__race *r) { return r->os_errno; }
 void cw__race_add(cw__race *r, const struct sockaddr *to, size_t len_bytes)
 {
     if ((to->sa_family != AF_INET && to->sa_family != AF_INET6) || len_bytes > sizeof r->addresses->to)
-        return; /* not an address that can be tried */
+        return; /* an address of another family cannot be tried */
     if (r->count == r->room) {
         size_t room = r->room ? 2 * r->room : 8;
         address *more = cw__realloc(r->addresses, room * sizeof *more);
@@ -125,7 +126,7 @@ void cw__race_add(cw__race *r, const struct sockaddr *to, size_t len_bytes)
     r->addresses[r->count++].len_bytes = (socklen_t)len_bytes;
 }
 
-/* Gives the next address of a family, or NULL. */
+/* Returns the next address of a family, or NULL. */
 static const address *next_of(const cw__race *r, sa_family_t family, size_t *at)
 {
     while (*at < r->count) {
@@ -167,7 +168,7 @@ static void win(cw__race *r, attempt winner)
     r->state = CW__RACE_WON;
 }
 
-/* Tries the next address. False if it failed at once. */
+/* Tries the next address. Returns false if that failed at once. */
 static bool try_next(cw__race *r, cw__client *client)
 {
     const address *at = &r->addresses[r->next++];
@@ -198,7 +199,7 @@ static bool try_next(cw__race *r, cw__client *client)
     return true;
 }
 
-/* Checks all attempts in progress. True if one of them failed. */
+/* Checks all attempts in progress. Returns true if one of them failed and none has won. */
 static bool look(cw__race *r)
 {
     bool has_failed = false;

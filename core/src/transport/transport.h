@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Transport: all code that calls libcurl. It has libcurl's start, its multi handles, connections, the opening
- * handshake, and the frame codecs. It needs engine, protocol and base.
+/* Transport: all code that calls libcurl. It starts libcurl, and has its multi handles, the connections, the opening
+ * handshake, and the frame codecs. It uses engine, protocol and base.
  *
  * Safety: the objects of a connection (handshake, member of a pool, race, link, codec) are used under the lock of
- * their socket, since libcurl allows one thread at a time. Only the service thread takes steps (pool, race). A
+ * their socket. The reason is that libcurl allows one thread at a time. Only the service thread takes steps (pool, race). A
  * function that calls libcurl takes the pool's lock, after the socket's. Functions on text alone (proxy, failure)
  * need no lock.
  *
- * Owns: what a create function returns is the caller's until destroy. What is passed stays the caller's. What points
- * into an object is valid until that object is destroyed. A comment says where this differs. */
+ * Owns: the caller owns the result of a create function until destroy. The caller keeps what it passes. A pointer into
+ * an object is valid until the object is destroyed. The comment of a function names exceptions. */
 #ifndef CW_TRANSPORT_H
 #define CW_TRANSPORT_H
 
@@ -38,7 +38,7 @@ typedef struct cw__proxy {
 cw_status cw__proxy_choose(cw__proxy *p, bool is_tls, const char *host, unsigned port,
                            const char *(*get)(const char *name));
 void cw__proxy_destroy(cw__proxy *p);
-/* Says whether a no_proxy list contains a host and port. */
+/* Returns whether a no_proxy list contains a host and port. */
 bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
 /* Reads the value of a variable into an empty proxy.
  * Returns NULL, or what is wrong with the value. Owns: the caller calls cw__proxy_destroy in both cases. */
@@ -48,13 +48,13 @@ void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status
 
 /* ---- From failure.c: the status and text of a failure of libcurl's ------------------------------------- */
 
-/* What libcurl says about TLS only in its log. */
+/* Facts about TLS that libcurl reports only in its log. */
 typedef struct cw__tls_notes {
     int sent_alert;         /* the latest alert that we sent, or 0 */
     bool wants_certificate; /* the peer has asked for a client certificate */
 } cw__tls_notes;
 
-/* Notes what is of use in a line that libcurl logged. */
+/* Updates the notes from a line of libcurl's log. */
 void cw__failure_note(cw__tls_notes *notes, const char *text, size_t len_bytes);
 
 /* A failure of libcurl. Its texts are compared and never shown, because they may contain the user and password of a
@@ -62,32 +62,32 @@ void cw__failure_note(cw__tls_notes *notes, const char *text, size_t len_bytes);
 typedef struct cw__failure {
     int curl_code;
     int os_errno;
-    int proxy_code;                  /* CURLINFO_PROXY_ERROR */
-    long verify_result;              /* CURLINFO_SSL_VERIFYRESULT, or CURLINFO_PROXY_SSL_VERIFYRESULT */
-    const char *text;                /* libcurl's */
-    const char *host;                /* of the URI */
-    const char *proxy;               /* "host:port" of the proxy; NULL = none is used */
-    const char *variable;            /* the variable that names the proxy */
-    bool at_proxy;                   /* the connection to the proxy, or the proxy, failed; not the server */
-    bool has_socket;                 /* libcurl has begun to connect, so the first name look-up succeeded */
-    cw__tls_notes tls;               /* of the connection to the server or proxy that failed */
+    int proxy_code;                 /* CURLINFO_PROXY_ERROR */
+    long verify_result;             /* CURLINFO_SSL_VERIFYRESULT, or CURLINFO_PROXY_SSL_VERIFYRESULT */
+    const char *text;               /* libcurl's */
+    const char *host;               /* the host of the URI */
+    const char *proxy;              /* "host:port" of the proxy; NULL = none is used */
+    const char *variable;           /* the variable that names the proxy */
+    bool at_proxy;                  /* the connection to the proxy, or the proxy, failed; not the server */
+    bool has_socket;                /* libcurl has begun to connect, so the first name look-up succeeded */
+    cw__tls_notes tls;              /* notes about the connection to the server or proxy that failed */
     const char *ca_file, *ca_source; /* in use for that connection, and what names it: "ca_file", "system" */
-    const char *crl_file;            /* or empty */
+    const char *crl_file; /* or empty */
 } cw__failure;
 
 /* Sets the error for a connect that failed. */
 void cw__failure_explain(const cw__failure *f, cw__error *error);
-/* Sets the error for an open connection that was lost while doing something ("receiving"). who: who is at the other
- * end of TLS ("the server"). */
+/* Sets the error for an open connection that was lost. doing is what curlwire did then ("receiving"). who names the
+ * other end of TLS ("the server"). */
 void cw__failure_lost(int curl_code, int os_errno, const char *text, const char *who, const char *doing,
                       cw__error *error);
-/* Says whether an errno means that no descriptor was available. */
+/* Returns whether an errno means that no descriptor was available. */
 bool cw__failure_is_descriptor(int os_errno);
 /* Sets the error for a connect that found no descriptor. */
 void cw__failure_no_descriptor(int os_errno, cw__error *error);
-/* Gives the name of a CURLcode, "CURLE_..."; "?" for an unknown one. */
+/* Returns the name of a CURLcode, "CURLE_..."; "?" for an unknown one. */
 const char *cw__curl_name(int curl_code);
-/* Gives the WebErrorStatus of a CURLcode. */
+/* Returns the WebErrorStatus of a CURLcode. */
 int cw__web_status_of_curl(int curl_code, int os_errno);
 
 /* ---- From libcurl.c ------------------------------------------------------------------------------------ */
@@ -95,11 +95,11 @@ int cw__web_status_of_curl(int curl_code, int os_errno);
 /* Initialises libcurl once for the process.
  * Returns the status of cw_check_libcurl. Thread: any, no lock. */
 cw_status cw__libcurl_init(void);
-/* Says whether libcurl was built with a scheme ("ws", "wss"). */
+/* Returns whether libcurl was built with a scheme ("ws", "wss"). */
 bool cw__libcurl_speaks(const curl_version_info_data *info, const char *scheme);
-/* Says whether libcurl reads the authorities once for a multi, and not for each connection. */
+/* Returns true if libcurl reads the authorities once for a multi; false if it reads them for each connection. */
 bool cw__libcurl_shares_trust(void);
-/* Says whether libcurl tries a host's addresses side by side, with a bound on their number. If not, race.c does. */
+/* Returns whether libcurl tries a host's addresses side by side, with a limit on their number. If not, race.c does. */
 bool cw__libcurl_races(void);
 
 /* ---- From race.c: which of a host's addresses connects first --------------------------------------------- */
@@ -115,7 +115,7 @@ typedef enum cw__race_state {
 
 struct sockaddr;
 
-/* Makes a race, which the caller owns until destroy. NULL without memory. */
+/* Makes a race, which the caller owns until destroy. Returns NULL if there is no memory. */
 cw__race *cw__race_create(void);
 /* Ends all attempts and frees the race. Like all functions below, it is called between attach and detached, or before
  * the first attempt. */
@@ -123,16 +123,16 @@ void cw__race_destroy(cw__race *r);
 /* Closes the copies of the descriptors, in a child after fork. */
 void cw__race_forked(cw__race *r);
 cw__race_state cw__race_state_of(const cw__race *r);
-/* Gives the errno of the latest attempt that failed. */
+/* Returns the errno of the latest attempt that failed. */
 int cw__race_errno(const cw__race *r);
 /* Adds an address, in state CW__RACE_GATHERING. */
 void cw__race_add(cw__race *r, const struct sockaddr *to, size_t len_bytes);
 bool cw__race_has_addresses(const cw__race *r);
-/* Starts the race, when all addresses have been added.
- * Returns false without memory, also if there was none for an address. */
+/* Starts the race. Call it after the last cw__race_add.
+ * Returns false if there was no memory, here or in a cw__race_add. */
 bool cw__race_begin(cw__race *r);
-/* Takes the next step. client is attended when there is something to do.
- * Returns the latest time for the next step; INT64_MAX = no time by itself. Afterwards the race may be won or lost. */
+/* Takes the next step. The service thread attends client when a descriptor of the race is ready. Returns the
+ * latest time for the next step; INT64_MAX = none. Afterwards the race may be won or lost. */
 int64_t cw__race_step(cw__race *r, cw__client *client, int64_t now_ms);
 /* Takes the connection that won, and writes its peer's address to from, which must have room.
  * Returns the descriptor, which the caller owns; -1 if it was taken before. */
@@ -161,10 +161,11 @@ void cw__authorities_destroy(cw__authorities *a);
 /* Writes "SSL_CERT_FILE: /x/ca.pem, SSL_CERT_DIR: /x/certs". Returns the length, as snprintf does. */
 size_t cw__authorities_show(const cw__authorities *a, char *buffer, size_t size_bytes);
 
-/* ---- From trust.c: what was read of the authorities ------------------------------------------------------ */
+/* ---- From trust.c: the state of the file of authorities --------------------------------------------------- */
 
-/* What connections with TLS in one multi share: the file of authorities as it was when they began, since libcurl
- * reads it once, and the thread that began them. */
+/* The properties that all connections with TLS in one multi have in common. One is the state of the file of
+ * authorities when the connections began, because libcurl reads the file once for a multi. The other is the
+ * thread that began them. */
 typedef struct cw__trust {
     uintmax_t device, file;
     intmax_t size_bytes, changed_s;
@@ -176,7 +177,7 @@ typedef struct cw__trust {
  * Returns false if the file cannot be examined. Thread: any. */
 bool cw__trust_read(const char *file, cw__trust *trust);
 bool cw__trust_is_same(const cw__trust *a, const cw__trust *b);
-/* Says whether the file is still the same one. Thread: any. */
+/* Returns whether the file still has the state in before. Thread: any. */
 bool cw__trust_read_again(const char *file, const cw__trust *before);
 
 /* ---- From pool.c: libcurl's multi handles ---------------------------------------------------------------- */
@@ -186,16 +187,16 @@ typedef struct cw__pool cw__pool;
 /* Which connections share a multi. */
 typedef enum cw__sharing {
     CW__SHARE_NOT,
-    CW__SHARE_BARE, /* with others that rarely need libcurl once they are connected */
-    CW__SHARE_TRUST /* with others of the same cw__trust */
+    CW__SHARE_BARE, /* share with connections that rarely need libcurl once they are connected */
+    CW__SHARE_TRUST /* share with connections of the same cw__trust */
 } cw__sharing;
 
 /* A handle in a pool. */
 typedef struct cw__pool_member {
     CURL *easy;
-    cw__client *client; /* attended when there is something to do */
+    cw__client *client; /* the service thread attends it when the member has to take a step */
     cw__sharing sharing;
-    cw__trust trust;     /* this and ca_file are for CW__SHARE_TRUST only */
+    cw__trust trust;     /* trust and ca_file are for CW__SHARE_TRUST only */
     const char *ca_file; /* the file of authorities; valid until the member has settled or quit */
     bool is_done;        /* libcurl has finished the transfer; code says how */
     bool is_added;
@@ -208,7 +209,7 @@ typedef struct cw__pool_member {
 /* Takes a step of connecting. One step advances all members of the pool that connect.
  * Returns false with error set. */
 bool cw__pool_step(cw__pool_member *m, cw__error *error);
-/* Gives the latest time for the next step; INT64_MAX = no time by itself. */
+/* Returns the latest time for the next step; INT64_MAX = none. */
 int64_t cw__pool_due_ms(cw__pool_member *m);
 /* Takes a handle whose transfer has ended out of its multi, but keeps it in the pool. The next step begins a new
  * transfer. */
@@ -220,8 +221,8 @@ int cw__pool_settle(cw__pool_member *m);
 void cw__pool_quit(cw__pool_member *m);
 /* Takes a handle out of the pool, which ends its connection, and frees the handle. */
 void cw__pool_end(cw__pool *p, CURL *easy);
-/* Take the pool's lock and give it back, around each libcurl call for a handle in the pool that touches more than the
- * handle. A thread that waits enters before a thread that has just been inside. Thread: any. */
+/* Take the pool's lock and give it back. For use around each libcurl call that touches more than one handle of the
+ * pool. A thread that waits enters before a thread that has just been inside. Thread: any. */
 void cw__pool_enter(cw__pool *p);
 /* Takes the pool's lock without waiting.
  * Returns false if another thread is inside, or waits. */
@@ -235,40 +236,41 @@ void cw__pool_forked(cw__pool *p);
 struct cw__link {
     CURL *easy;
     cw__pool *pool;
-    cw__error *fault;  /* the socket's */
-    int fd;            /* owned by libcurl */
-    bool is_tls;       /* to the server */
-    bool is_bare;      /* neither TLS nor a proxy is between libcurl and the descriptor */
-    int least_bytes;   /* that must come before the descriptor is readable */
-    bool has_leftover; /* libcurl may hold bytes that came with the 101, so it is asked first */
-    /* The latest send returned AGAIN although the descriptor is writable: TLS has to read first. It does in a
-     * renegotiation, for as long as the peer likes. */
+    cw__error *fault; /* the socket's */
+    int fd;           /* owned by libcurl */
+    bool is_tls;      /* the connection to the server uses TLS */
+    bool is_bare;     /* neither TLS nor a proxy is between libcurl and the descriptor */
+    int least_bytes;  /* number of bytes that must arrive before the descriptor is readable */
+    /* libcurl may hold bytes that arrived with the 101, so the next read asks libcurl first */
+    bool has_leftover;
+    /* TLS must read before it can send: the latest send returned AGAIN on a writable descriptor. This happens in a
+     * renegotiation, whose length the peer decides. */
     bool wants_read;
-    bool never_waits;   /* for a thread that is inside the pool */
-    bool has_complaint; /* complaint holds libcurl's latest "[WS] ..." */
+    bool never_waits;   /* calls do not wait for a thread that is inside the pool */
+    bool has_complaint; /* complaint is libcurl's latest text "[WS] ..." */
     char complaint[100];
     char tls_text[160]; /* libcurl's first text about a TLS failure in this call */
-    const char *party;  /* who is at the other end of TLS; for messages, static */
+    const char *party;  /* names the other end of TLS in error messages; static */
 };
 
 /* Makes a link for a CURL handle whose handshake succeeded. The link does not own the connection.
- * Returns NULL without memory. */
+ * Returns NULL if there is no memory. */
 cw__link *cw__link_create(CURL *easy, cw__pool *pool, int fd, cw__error *fault);
-/* Says whether the next bytes are read at the descriptor. */
+/* Returns true if the next bytes are read from the descriptor; false if libcurl reads them. */
 static inline bool cw__link_reads_bare(const cw__link *l) { return l->is_bare && !l->has_leftover; }
 void cw__link_destroy(cw__link *l);
 /* Forgets libcurl's texts of earlier calls. For use before a libcurl call. */
 void cw__link_begin(cw__link *l);
 /* Enters the pool.
- * Returns false only with never_waits, if another thread is inside. */
+ * Returns false only if never_waits is set and another thread is inside. */
 bool cw__link_enter(cw__link *l);
 /* Reads bytes.
- * Returns OK with at least one byte; BUSY only with never_waits. */
+ * Returns OK with at least one byte; BUSY only if never_waits is set; else AGAIN, END or FAULT. */
 cw__io cw__link_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_bytes);
-/* Makes TCP hold back what does not fill a segment, until called with false. Only for TLS. */
+/* Makes TCP hold back bytes that do not fill a segment, until a call with false. Only for TLS. */
 void cw__link_cork(cw__link *l, bool is_held);
 /* Writes bytes.
- * Returns OK if all were written; AGAIN if *sent_bytes of them were. */
+ * Returns OK if all were written; AGAIN if only *sent_bytes of them were; else FAULT. */
 cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *sent_bytes);
 /* Does what cw__codec_calls.discard says. */
 cw__io cw__link_discard(cw__link *l);
@@ -276,14 +278,14 @@ cw__io cw__link_discard(cw__link *l);
 void cw__link_set_send_buffer(cw__link *l, int size_bytes);
 /* Sets wants_read for a send that wrote only sent_bytes; returns AGAIN. */
 cw__io cw__link_is_full(cw__link *l, size_t sent_bytes);
-/* Sets the socket's fault for a connection that was lost while doing something ("receiving"). It waits to enter the
- * pool, so it is for codec_curl, whose pool has no other connection.
+/* Sets the socket's fault for a connection that was lost. doing is what curlwire did then ("receiving"). The call
+ * waits to enter the pool. So only codec_curl may use it, whose pool has no other connection.
  * Returns CW__IO_FAULT. */
 cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
 
 /* ---- From await.c ---------------------------------------------------------------------------------------- */
 
-/* Makes poll() report the descriptor readable only after least_bytes have arrived, if it is read bare; 1 = any. */
+/* Makes poll() report a bare connection's descriptor readable only after least_bytes have arrived; 1 = any number. */
 void cw__link_await(cw__link *l, int least_bytes);
 
 /* ---- From handshake.c: control settings to options, and the request --------------------------------------- */
@@ -293,18 +295,18 @@ void cw__link_await(cw__link *l, int least_bytes);
 typedef struct cw__handshake_settings {
     const cw__uri *uri;
     const char *protocols;       /* "a, b", or empty */
-    const char *ca_file;         /* or empty */
-    const char *ca_path;         /* or empty */
-    const char *crl_file;        /* or empty */
-    const char *proxy_ca_file;   /* or empty: the server's authorities */
+    const char *ca_file;         /* a path, or empty */
+    const char *ca_path;         /* a path, or empty */
+    const char *crl_file;        /* a path, or empty */
+    const char *proxy_ca_file;   /* a path, or empty for the server's authorities */
     const char *headers;         /* lines in libcurl's form, each with "\n" (settings.c), or empty */
-    cw__compression compression; /* the offer, if it is on */
+    cw__compression compression; /* the offer, if is_on */
     bool verify;
     bool proxy_verify;
     bool no_delay;
     int64_t timeout_ms; /* -1 = none */
-    /* libcurl gives it the addresses, and takes the connection from it; NULL = libcurl connects. Valid until the
-     * handle is released or destroyed. */
+    /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. The race must
+     * stay valid until the handle is released or destroyed. */
     cw__race *race;
 } cw__handshake_settings;
 
@@ -314,7 +316,7 @@ typedef struct cw__handshake cw__handshake;
 struct cw__handshake {
     CURL *easy;
     struct curl_slist *headers;
-    char *protocols;  /* as offered: "a, b", or empty */
+    char *protocols;  /* the offered subprotocols: "a, b", or empty */
     char *protocol;   /* chosen, or NULL */
     char *extensions; /* agreed, or NULL */
     cw__compression offer, terms;
@@ -322,16 +324,16 @@ struct cw__handshake {
     char *base; /* the URI without path and query */
     char *host; /* the URI's host, for error messages */
     cw__proxy proxy;
-    bool is_past_proxy;                   /* there is no proxy, or it has let the connection through */
-    bool is_refused;                      /* the proxy has refused */
-    bool is_to_tls;                       /* the URI is wss */
-    cw__tls_notes tls;                    /* of the proxy or server that libcurl is speaking to */
-    cw__authorities authorities;          /* of the server, and of a proxy without a file of its own */
+    bool is_past_proxy; /* there is no proxy, or it has let the connection through */
+    bool is_refused;    /* the proxy has refused */
+    bool is_to_tls;     /* the URI is wss */
+    cw__tls_notes tls;  /* notes about the proxy or server that libcurl is speaking to */
+    cw__authorities authorities; /* of the server, and of a proxy without a file of its own */
     const char *proxy_ca_file, *crl_file; /* the settings' */
-    bool has_no_random;                   /* the system gave no random bytes for the key */
-    cw__race *race;                       /* the connecting's, or NULL */
-    bool is_handed, has_socket;           /* libcurl's latest socket is the race's; libcurl has had a socket */
-    int socket_errno;                     /* why libcurl's latest socket could not be made, or 0 */
+    bool has_no_random;                             /* the system gave no random bytes for the key */
+    cw__race *race;                                 /* the connecting's, or NULL */
+    bool is_handed, has_socket; /* libcurl's latest socket came from the race; libcurl has had a socket */
+    int socket_errno;           /* why libcurl's latest socket could not be made, or 0 */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -344,32 +346,32 @@ CURL *cw__handshake_easy(cw__handshake *h);
 /* Forgets libcurl's texts, before a second transfer on the handle. */
 void cw__handshake_restart(cw__handshake *h);
 const cw__proxy *cw__handshake_proxy(const cw__handshake *h);
-/* Says whether a proxy is used and has not let the connection through yet. */
+/* Returns true while a proxy still has to let the connection through; false without a proxy. */
 static inline bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h->is_past_proxy; }
-/* Gives the authorities of the server and of an https:// proxy; none if no certificate is checked by them. */
+/* Returns the authorities of the server and of an https:// proxy; none if no certificate is checked by them. */
 static inline const cw__authorities *cw__handshake_authorities(const cw__handshake *h)
 {
     return &h->authorities;
 }
-/* Says whether the handshake uses the race of its settings. */
+/* Returns whether the handshake uses the race of its settings. */
 bool cw__handshake_races(const cw__handshake *h);
-/* Gives the text for cw__link.party: who is at the other end of TLS. */
+/* Returns the text for cw__link.party, which names the other end of TLS. */
 const char *cw__handshake_tls_party(const cw__handshake *h);
-/* Gives the easy handle to the caller, who owns it, and removes all that points into h. For use before destroy. */
+/* Gives the easy handle to the caller, who owns it, and removes all its pointers into h. For use before destroy. */
 CURL *cw__handshake_release_easy(cw__handshake *h);
-/* Give the subprotocol that the server chose, or NULL, and the header lines of its reply. h owns both. */
+/* Return the subprotocol that the server chose, or NULL, and the header lines of its reply. h owns both. */
 const char *cw__handshake_protocol(const cw__handshake *h);
 const char *cw__handshake_reply(const cw__handshake *h);
-/* Give the extensions that the server accepted, or NULL, and the terms of compression. */
+/* Return the extensions that the server accepted, or NULL, and the terms of compression. */
 const char *cw__handshake_extensions(const cw__handshake *h);
 const cw__compression *cw__handshake_compression(const cw__handshake *h);
 
-/* ---- From verdict.c: what a handshake came to ------------------------------------------------------------- */
+/* ---- From verdict.c: the result of a handshake ------------------------------------------------------------ */
 
-/* Judges the handshake, when libcurl has finished the transfer. code and os_errno are those of the pool's member.
+/* Decides the result of a handshake, when libcurl has finished the transfer. code and os_errno are the pool member's.
  * Returns true for an open connection, or false with error set. */
 bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__error *error);
-/* Says whether it is certain that no frame came together with the reply. fd: the connection's. */
+/* Returns whether it is certain that no frame arrived together with the reply on descriptor fd. */
 bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain);
 
 CW__PRIVATE_END

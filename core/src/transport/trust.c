@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Trust: decides which connections with TLS may share a multi. libcurl (8.22: lib/vtls/openssl.c, lib/vtls/gtls.c)
- * reads the authorities once for a multi; with a system's bundle that is 820 KiB and 20 ms. For 24 hours libcurl does
- * not notice that the file has changed, so a changed file counts as another one here. Only connections that one
- * thread has begun share a multi, so that threads do not wait for each other. connect.c and pool.c call this. It
+ * reads the authorities once for a multi. With a system's bundle that costs 820 KiB and 20 ms. libcurl does not notice
+ * for 24 hours that the file has changed, so a changed file counts as another file here. Only connections that one
+ * thread has begun share a multi, so that threads do not wait for each other. connect.c and pool.c call this file. It
  * knows files and threads. */
 #include <sys/stat.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Verdict: decides how a handshake ended (RFC 6455 section 4.1), when libcurl has finished its transfer. It first
  * classifies the end, then describes it. reply.c checks the reply; proxy.c and failure.c have the texts. connect.c
- * calls this under the socket's lock. It knows nothing of frames.
+ * calls this file under the socket's lock. It knows nothing of frames.
  *
  * Reasons: CW_CONNECT_FAILED. */
 #include <errno.h>
@@ -17,13 +17,13 @@
 
 #include "transport.h"
 
-/* ---- What it is ---- */
+/* ---- Classifying the end of a transfer ---- */
 
 /* How the transfer ended. */
 typedef struct ending {
     CURLcode code;
-    int os_errno;      /* after the libcurl call that ended it; it was 0 before */
-    long http_status;  /* of the latest reply, or 0 */
+    int os_errno;      /* errno after the libcurl call that ended the transfer; it was 0 before the call */
+    long http_status;  /* status of the latest reply, or 0 */
     const char *fault; /* what is wrong with an INVALID reply */
 } ending;
 
@@ -41,7 +41,7 @@ typedef enum outcome {
     FAILED /* any other failure before a complete reply */
 } outcome;
 
-/* Gives errno, or 0 if it is left from an attempt to connect to another address. */
+/* Returns the errno of the transfer; 0 if it comes from an attempt to connect to another address. */
 static int errno_of(const cw__handshake *h, CURLcode code)
 {
     long os_errno = 0;
@@ -57,9 +57,8 @@ static int errno_of(const cw__handshake *h, CURLcode code)
     return (int)os_errno;
 }
 
-/* Gives the errno of a transfer that may have failed because there was no descriptor. libcurl reports that in other
- * words: it does not say why it could not open a file or start a look-up, but the system's errno from the same call
- * does. */
+/* Returns the errno of a transfer that may have failed because there was no descriptor. libcurl does not report why it
+ * could not open a file or start a look-up, but errno after that libcurl call shows it. */
 static int descriptor_errno(const cw__handshake *h, const ending *e)
 {
     switch (e->code) {
@@ -90,7 +89,7 @@ static outcome classify_failure(const cw__handshake *h, const ending *e)
 /* Classifies the transfer, without checking the headers of a 101. */
 static outcome classify(const cw__handshake *h, const ending *e)
 {
-    bool is_too_large = h->reply.is_cut || e->code == CURLE_TOO_LARGE; /* by our bounds or libcurl's */
+    bool is_too_large = h->reply.is_cut || e->code == CURLE_TOO_LARGE; /* above our limits, or libcurl's */
     bool is_answer = e->code == CURLE_OK || e->code == CURLE_HTTP_RETURNED_ERROR || is_too_large;
 
     if (h->reply.has_no_memory)
@@ -107,8 +106,8 @@ static outcome classify(const cw__handshake *h, const ending *e)
     return e->http_status == 101 ? ACCEPTED : NO_ANSWER;
 }
 
-/* Checks the headers of a 101, and keeps what was agreed on.
- * Returns NULL, or what is wrong; NULL also without memory. */
+/* Checks the headers of a 101, and keeps the agreed subprotocol, extensions and terms of compression.
+ * Returns NULL, or what is wrong with the reply. If there is no memory, it also returns NULL. */
 static const char *read_terms(cw__handshake *h)
 {
     const char *protocol, *extensions = NULL;
@@ -140,7 +139,7 @@ static outcome judge(cw__handshake *h, ending *e)
     return h->reply.has_no_memory ? NO_MEMORY : ACCEPTED;
 }
 
-/* ---- What is said of it ---- */
+/* ---- The errors ---- */
 
 static void invalid_reply(const cw__handshake *h, const char *fault, int http_status, cw__error *error)
 {
@@ -216,10 +215,10 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
         invalid_reply(h, "the reply is not HTTP/1.1", 0, error);
         break;
     case TOO_LARGE:
-        invalid_reply(h, "its headers are too large", e->http_status == 101 ? 101 : 0, error);
+        invalid_reply(h, "the reply's headers are too large", e->http_status == 101 ? 101 : 0, error);
         break;
     case MALFORMED:
-        invalid_reply(h, "one of its lines is malformed", h->reply.http_status, error);
+        invalid_reply(h, "a line of the reply is malformed", h->reply.http_status, error);
         break;
     case NO_ANSWER:
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
@@ -228,7 +227,7 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
         break;
     case NO_MEMORY:
         cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown,
-                      "no memory for a connection: free some and call again");
+                      "no memory for a connection: free memory and call again");
         break;
     case NO_DESCRIPTOR:
         cw__failure_no_descriptor(descriptor_errno(h, e), error);
@@ -255,9 +254,10 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__er
     return false;
 }
 
-/* If no frame came with the reply, the connection can be read at its descriptor (link.c), and libcurl need not be
- * asked for frames: curl_ws_recv allocates 64 KiB and zeroes them at its first call (8.14.1 and 8.22). It is certain
- * if libcurl has taken only the reply from the socket. Only Linux without TLS can tell; otherwise the answer is no. */
+/* Returns true if no frame came with the reply. Then curlwire reads the connection at its descriptor (link.c),
+ * and need not call curl_ws_recv. At its first call, curl_ws_recv allocates 64 KiB and zeroes them (8.14.1 and
+ * 8.22). No frame came if libcurl has taken exactly the reply's bytes from the socket. Only Linux without TLS
+ * can tell; else the result is false. */
 bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
 {
 #ifdef __linux__
@@ -265,7 +265,7 @@ bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain)
     socklen_t len = sizeof info;
     int unread = 0;
 
-    /* In this order, bytes that come between the two calls make the answer no. */
+    /* With this order of the two calls, bytes that arrive between them make the result false. */
     return is_plain && ioctl(fd, FIONREAD, &unread) == 0 &&
            getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
            len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received &&
