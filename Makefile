@@ -41,6 +41,7 @@
 #   make install       install library, header and pkg-config file to PREFIX (/usr/local), under DESTDIR; then run ldconfig
 #   make uninstall     remove what make install has installed
 #   make dist          make a source archive in dist/, with the source of libcurl
+#   make rock          make a rockspec and a source rock in dist/; with ROCK_LUA="5.1 5.3 5.4" binary rocks too
 #   make clean         remove build/ and dist/
 #
 # Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.2 5.3 5.4 jit", WERROR=1, V=1,
@@ -119,7 +120,8 @@ TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/t
 .PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
         test-conformance asan tsan stress load fuzz fuzz-targets autobahn analyse coverage mutants mutant-parts mutants-run \
         wheel test-wheels sources-update \
-        lint controls docs errors idn format cross bench bench-quick bench-check dist install install-rock \
+        lint controls docs errors idn format cross bench bench-quick bench-check dist rock install \
+        install-rock \
         uninstall clean libcurl check-libcurl FORCE
 
 menu:
@@ -432,6 +434,9 @@ uninstall:
 	    $(DESTDIR)$(LIBDIR)/libcurlwire.a $(DESTDIR)$(LIBDIR)/libcurlwire.so \
 	    $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libcurlwire.so.$(VERSION)
 	$(RUN_LDCONFIG)
+
+rock:
+	@sh scripts/rock.sh $(ROCK_LUA)
 
 dist:
 	@mkdir -p dist

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -558,6 +559,29 @@ def dist_offline() -> None:
     call("lua5.4", "-e", LUA_ROUND_TRIP, cwd=folder, env=paths)
 
 
+def rocks_work() -> None:
+    """Checks that make rock packs the archive of make dist, and a binary rock that works."""
+    tree, folder = place("rocks")
+    source = folder / "source"
+    shutil.copytree(tree, source)
+    call("make", "-s", "rock", "ROCK_LUA=5.4", cwd=source)
+    dist = source / "dist"
+    (spec,), (rock,) = dist.glob("curlwire-*.rockspec"), dist.glob("curlwire-*.src.rock")
+    (archive,), (binary,) = dist.glob("curlwire-*.tar.gz"), dist.glob("lua-5.4/curlwire-*.rock")
+    call("luarocks", "lint", spec)
+    with zipfile.ZipFile(rock) as packed:  # dist_offline checks that this archive builds without a network
+        if packed.read(archive.name) != archive.read_bytes():
+            raise Failed(f"{rock.name} has another archive than {archive.name}")
+    installed = folder / "installed"
+    installed.mkdir()
+    without_network(
+        "cache", "luarocks", "--lua-version=5.4", f"--tree={installed}", "install", binary, cwd=installed
+    )
+    share, lib = installed / "share" / "lua" / "5.4", installed / "lib" / "lua" / "5.4"
+    paths = {"LUA_PATH": f"{share}/?.lua;{share}/?/init.lua", "LUA_CPATH": f"{lib}/?.so"}
+    call("lua5.4", "-e", LUA_ROUND_TRIP, cwd=installed, env=paths)
+
+
 def sdist_offline() -> None:
     """Checks that Python's source archive builds and installs without a network."""
     tree, folder = place("sdist")
@@ -641,6 +665,7 @@ def installs() -> list[Test]:
         ("pip install . with the system's libcurl", partial(pip_install, "pip-system", is_system=True)),
         ("Python's source archive builds without a network", sdist_offline),
         ("make dist's source archive builds without a network", dist_offline),
+        ("make rock, and its binary rock without a network", rocks_work),
         ("the setuptools of Debian 12", partial(pip_metadata, "setuptools==66.1.1")),
         ("a setuptools that has deprecated old forms", partial(pip_metadata, "setuptools>=80")),
         *((f"luarocks make for {version}", partial(luarocks_make, version)) for version in LUA),
