@@ -349,7 +349,8 @@ def aarch64_echoes(abi: Abi) -> None:
 
 def aarch64_conforms(abi: Abi) -> None:
     target = next(one for one in TARGETS if one.tag == "manylinux_2_17_aarch64")
-    under_qemu(*SUITE, "tests/python/test_conformance.py", wheel=wheel_of(target, abi))
+    # the first test replays all vectors, which takes an emulated processor minutes
+    under_qemu(*SUITE, "--timeout", "800", "tests/python/test_conformance.py", wheel=wheel_of(target, abi))
 
 
 # ---- a free-threaded Python
