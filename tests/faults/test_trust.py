@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Tests which certificates a connection trusts: the places of systems, each in its own mount namespace, variables
-of the environment, and certifi. What libcurl was built with must never count.
+"""Tests which certificates a connection trusts: the places of systems, each in its own mount namespace, and
+variables of the environment, and certifi. What libcurl was built with must never count.
 
 Each case connects to a real server in Python and in Lua, with the system's libcurl and with the libcurl inside.
 The script prints what it trusted, or the error.

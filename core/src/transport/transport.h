@@ -62,17 +62,17 @@ void cw__failure_note(cw__tls_notes *notes, const char *text, size_t len_bytes);
 typedef struct cw__failure {
     int curl_code;
     int os_errno;
-    int proxy_code;                 /* CURLINFO_PROXY_ERROR */
-    long verify_result;             /* CURLINFO_SSL_VERIFYRESULT, or CURLINFO_PROXY_SSL_VERIFYRESULT */
-    const char *text;               /* libcurl's */
-    const char *host;               /* the host of the URI */
-    const char *proxy;              /* "host:port" of the proxy; NULL = none is used */
-    const char *variable;           /* the variable that names the proxy */
-    bool at_proxy;                  /* the connection to the proxy, or the proxy, failed; not the server */
-    bool has_socket;                /* libcurl has begun to connect, so the first name look-up succeeded */
-    cw__tls_notes tls;              /* notes about the connection to the server or proxy that failed */
+    int proxy_code;                  /* CURLINFO_PROXY_ERROR */
+    long verify_result;              /* CURLINFO_SSL_VERIFYRESULT, or CURLINFO_PROXY_SSL_VERIFYRESULT */
+    const char *text;                /* libcurl's */
+    const char *host;                /* the host of the URI */
+    const char *proxy;               /* "host:port" of the proxy; NULL = none is used */
+    const char *variable;            /* the variable that names the proxy */
+    bool at_proxy;                   /* the connection to the proxy, or the proxy, failed; not the server */
+    bool has_socket;                 /* libcurl has begun to connect, so the first name look-up succeeded */
+    cw__tls_notes tls;               /* notes about the connection to the server or proxy that failed */
     const char *ca_file, *ca_source; /* in use for that connection, and what names it: "ca_file", "system" */
-    const char *crl_file; /* or empty */
+    const char *crl_file;            /* or empty */
 } cw__failure;
 
 /* Sets the error for a connect that failed. */
@@ -324,14 +324,14 @@ struct cw__handshake {
     char *base; /* the URI without path and query */
     char *host; /* the URI's host, for error messages */
     cw__proxy proxy;
-    bool is_past_proxy; /* there is no proxy, or it has let the connection through */
-    bool is_refused;    /* the proxy has refused */
-    bool is_to_tls;     /* the URI is wss */
-    cw__tls_notes tls;  /* notes about the proxy or server that libcurl is speaking to */
-    cw__authorities authorities; /* of the server, and of a proxy without a file of its own */
+    bool is_past_proxy;                   /* there is no proxy, or it has let the connection through */
+    bool is_refused;                      /* the proxy has refused */
+    bool is_to_tls;                       /* the URI is wss */
+    cw__tls_notes tls;                    /* notes about the proxy or server that libcurl is speaking to */
+    cw__authorities authorities;          /* of the server, and of a proxy without a file of its own */
     const char *proxy_ca_file, *crl_file; /* the settings' */
-    bool has_no_random;                             /* the system gave no random bytes for the key */
-    cw__race *race;                                 /* the connecting's, or NULL */
+    bool has_no_random;                   /* the system gave no random bytes for the key */
+    cw__race *race;                       /* the connecting's, or NULL */
     bool is_handed, has_socket; /* libcurl's latest socket came from the race; libcurl has had a socket */
     int socket_errno;           /* why libcurl's latest socket could not be made, or 0 */
     char key[CW__KEY_CHARS + 1];
