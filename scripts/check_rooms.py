@@ -59,7 +59,7 @@ def check_budgets() -> None:
 
 
 def is_table(lines: list[str]) -> bool:
-    """Whether more than nine lines in ten are entries of a table."""
+    """Returns whether more than nine lines in ten are entries of a table."""
     return sum(1 for line in lines if re.match(r"\s*(X\(|\{.*\},)", line)) * 10 > len(lines) * 9
 
 

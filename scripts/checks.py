@@ -776,7 +776,7 @@ def snippets(text: str) -> list[Snippet]:
 
 
 def run_snippet(snippet: Snippet, folder: Path, build: Path) -> str:
-    """What it prints."""
+    """Returns what it prints."""
     source, program = folder / f"snippet.{snippet.language}", folder / "snippet"
     source.write_text(snippet.code)
     if snippet.language == "python":

@@ -236,7 +236,7 @@ def lua_literal(value: Value) -> str:
 
 
 def is_limited(control: Control) -> bool:
-    """Whether the control's value is bytes of a limited number."""
+    """Returns whether the control's value is bytes of a limited number."""
     return control.type == "BYTES" and control.most < CONSTANTS["INT64_MAX"]
 
 
@@ -325,7 +325,7 @@ def page(text: str, controls: list[Control]) -> str:
 
 
 def names(word: str, *patterns: str) -> bool:
-    """Whether one of the files contains this word."""
+    """Returns whether one of the files contains this word."""
     files = (path for pattern in patterns for path in ROOT.glob(pattern))
     return any(re.search(rf"\b{word}\b", path.read_text(encoding="utf-8")) for path in files)
 

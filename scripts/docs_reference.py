@@ -268,7 +268,7 @@ def lua_type(text: str) -> tuple[str, str]:
 
 @dataclass
 class LuaBlock:
-    """What stands between two empty lines of annotations.lua."""
+    """The lines between two empty lines of annotations.lua."""
 
     texts: list[str] = field(default_factory=list)
     tags: list[tuple[str, str]] = field(default_factory=list)
@@ -402,7 +402,7 @@ def c_items(comment: str) -> Iterator[tuple[str, str]]:
 
 
 def c_text(comment: str) -> str:
-    """A comment as Markdown: paragraphs, and lists of what is indented or has a label."""
+    """Returns a C comment as Markdown. Lines that are indented or have a label become items of a list."""
     items: list[tuple[str, str]] = []
     for mark, text in c_items(comment):
         is_open = items and items[-1][1] and (mark == "+" or not items[-1][0])
@@ -421,7 +421,7 @@ def c_text(comment: str) -> str:
 
 
 def c_names(code: str) -> list[str]:
-    """What a piece of the header declares."""
+    """Returns what a piece of the header declares."""
     calls = re.findall(r"^CW_API [^;(]*?\b(cw_\w+)\(", code, re.MULTILINE)
     types = re.findall(r"^\} (cw_\w+);", code, re.MULTILINE) + re.findall(
         r"typedef enum \w+ \{.*\} (cw_\w+);", code

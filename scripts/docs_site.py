@@ -53,7 +53,7 @@ MARKER = re.compile(r"( *)((?:[-*]|\d+\.) +)(?=\S)")
 
 
 def place_of(source: str) -> str:
-    """Where the site has a file of the repository."""
+    """Returns the place of a file of the repository on the site."""
     if source in SHOWN:
         return SHOWN[source]
     if source.startswith("docs/"):

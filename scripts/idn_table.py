@@ -52,7 +52,7 @@ def mapping() -> list[str | None]:
 
 
 def is_moved(texts: list[str | None], code: int) -> bool:
-    """Whether three characters in a row are moved by the same distance."""
+    """Returns whether three characters in a row are moved by the same distance."""
     three = texts[code : code + 3]
     deltas = {ord(text) - code - i if text and len(text) == 1 else 0 for i, text in enumerate(three)}
     return len(deltas) == 1 and 0 not in deltas

@@ -236,7 +236,7 @@ class Test:
 
 @dataclass
 class Outcome:
-    """How a test ended: ok, a case that failed, a hang, or anything else."""
+    """Returns how a test ended: ok, a case that failed, a hang, or anything else."""
 
     text: str
     case: str = ""

@@ -69,7 +69,7 @@ GOOD = ("OK", "NON-STRICT", "INFORMATIONAL")
 
 
 class Stop(Exception):
-    """What went wrong, and what to do."""
+    """Says what went wrong, and what to do."""
 
 
 # ---- the suite

@@ -659,7 +659,7 @@ static void child_of_group(void)
     cw_socket *own[2];
 
     gate_lock = (cw__mutex)PTHREAD_MUTEX_INITIALIZER;
-    CHECK(socket_count() <= sockets_of_parent - 7); /* descriptors of the parent's sockets */
+    CHECK(socket_count() <= sockets_of_parent - 7); /* the child closed 1 open and 6 connecting ones */
     for (size_t i = 0; i < GROUP; i++) {
         CHECK_STATUS(cw_socket_wait_connected(peers[i].s, 1000), CW_AFTER_FORK);
         CHECK_STATUS(cw_socket_close(peers[i].s, 1000, NULL, 0), CW_AFTER_FORK);

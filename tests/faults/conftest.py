@@ -40,7 +40,7 @@ def tls_server(certificates: Path) -> Iterator[int]:
 
 @pytest.fixture(scope="session")
 def tls_environment(certificates: Path) -> dict[str, str]:
-    """What a client needs to trust it."""
+    """The environment in which a client trusts it."""
     return {"CW_FAULTS_CA_FILE": str(certificates / "ca.pem")}
 
 

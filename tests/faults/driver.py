@@ -58,7 +58,7 @@ SYSTEM_CLIENTS = clients_of(BUILD / "system")  # with the system's libcurl
 
 @dataclass(frozen=True)
 class Op:
-    """What became of an op. kind is "ok", or the name of the error."""
+    """The result of an op. kind is "ok", or the name of the error."""
 
     name: str
     ms: int
@@ -69,7 +69,7 @@ class Op:
 
 @dataclass
 class Result:
-    """What happened in a session. closed has (code, was_clean, reason) for each closed event."""
+    """The results of a session. closed has (code, was_clean, reason) for each closed event."""
 
     ops: list[Op] = field(default_factory=list)
     messages: list[tuple[str, bytes]] = field(default_factory=list)

@@ -70,7 +70,7 @@ class Recorded:
     result: Result
 
     def head_bytes(self, direction: str) -> int:
-        """Where the handshake's bytes end."""
+        """Returns where the handshake's bytes end."""
         return (self.up if direction == "up" else self.down).index(b"\r\n\r\n") + 4
 
     def length(self, direction: str) -> int:
@@ -132,7 +132,7 @@ def has_close(data: bytes) -> bool:
 
 
 def fault(shape: Shape, recorded: Recorded, action: str, got: Result, connection: Connection) -> str:
-    """What is wrong with a session that was ended; empty if nothing is."""
+    """Returns what is wrong with a session that was ended; empty if nothing is."""
     passed = bytes(connection.kept["down"])
     head = recorded.head_bytes("down")
     if [step.action for step in connection.done] != [action]:

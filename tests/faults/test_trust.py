@@ -128,7 +128,7 @@ class Machine:
                 self.made.run("umount", f"/{place}")
 
     def outcomes(self, *words: str, **environment: str) -> set[str]:
-        """What all clients printed first; one text, if they agree."""
+        """Returns the first lines that all clients printed; one text, if they agree."""
         return {client.run(self.made.prefix, self.uri, *words, **environment)[0] for client in self.clients}
 
 

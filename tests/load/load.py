@@ -87,7 +87,7 @@ class Connection:
         self.closed.append(args)
 
     def is_served(self) -> bool:
-        """Whether it has received all that it sent, or has ended."""
+        """Returns whether it has received all that it sent, or has ended."""
         return self.taken >= self.sent or bool(self.closed)
 
 

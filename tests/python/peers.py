@@ -14,8 +14,10 @@ WAIT = 60.0  # seconds that a test waits for something that must happen, long en
 
 
 def decodes_natively() -> bool:
-    """Whether curlwire's own codec receives by default. It needs the bytes that came with the reply, which
-    libcurl gives out since 8.21.0."""
+    """Returns whether curlwire's own codec receives by default.
+
+    It needs the bytes that came with the reply, which libcurl gives out since 8.21.0.
+    """
     version = tuple(int(part) for part in curlwire.libcurl_version.split("-")[0].split("."))
     return version >= (8, 21, 0) and os.environ.get("CURLWIRE_FRAMING") != "curl"
 

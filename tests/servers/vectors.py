@@ -165,7 +165,7 @@ class Vector:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the server ends TCP right after its last bytes."""
+        """Returns whether the server ends TCP right after its last bytes."""
         return "lost" in (self.full.end, self.curl.end if self.curl else "")
 
     def expected(self, codec: str) -> Expected:

@@ -304,7 +304,7 @@ function MessageWebSocket:send_many(messages, kind, timeout) end
 function MessageWebSocket:receive(timeout) end
 
 ---Iterates over messages: for data, kind, is_complete in ws:messages() do. It waits for each without a limit. The loop ends
----without an error after close(). It also ends so when the peer closes with code 1000, 1001 or none, unless that is in the
+---without an error after close(). It also ends so when the peer closes with code 1000, 1001 or none, but not in the
 ---middle of a message. After every other end, such as a lost connection, it raises the error object that receive would return.
 ---@return fun(ws: curlwire.MessageWebSocket): string|nil, curlwire.MessageType|nil, boolean|nil
 ---@return curlwire.MessageWebSocket ws the argument of the iterator

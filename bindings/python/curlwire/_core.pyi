@@ -420,7 +420,7 @@ class MessageWebSocket(WebSocket):
     control: the options as keywords, as in MessageWebSocket(receive_timeout=5).
     Iteration returns the messages as recv(timeout=None) does. Iteration ends without an
     exception after this program's close(). It also ends so when the server closes with code 1000,
-    1001 or none, unless that is in the middle of a message. Every other end of the connection
+    1001 or none, but not in the middle of a message. Every other end of the connection
     raises ConnectionClosed. Any thread may call any method.
     """
     def __init__(self, **control: Unpack[MessageControl]) -> None: ...

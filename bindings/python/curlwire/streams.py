@@ -64,7 +64,7 @@ class InputStream(_Stream):
         """Reads bytes into a buffer and returns their number, an int; 0 at the end of the stream.
 
         The stream ends after this program's close(). It also ends when the server closes with code 1000 or
-        none, unless that is in the middle of a message. After every other end, when all bytes have been read,
+        none, but not in the middle of a message. After every other end, when all bytes have been read,
         it raises ConnectionClosed, because the transfer may be incomplete. Raises WebSocketTimeout after
         control.receive_timeout. Blocks until bytes have arrived. Any thread may call it, one at a time.
         """

@@ -427,7 +427,7 @@ PyDoc_STRVAR(message_doc,
              "control: the options as keywords, as in MessageWebSocket(receive_timeout=5).\n"
              "Iteration returns the messages as recv(timeout=None) does. Iteration ends without an\n"
              "exception after this program's close(). It also ends so when the server closes with code 1000,\n"
-             "1001 or none, unless that is in the middle of a message. Every other end of the connection\n"
+             "1001 or none, but not in the middle of a message. Every other end of the connection\n"
              "raises ConnectionClosed. Any thread may call any method.");
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)message_doc},
