@@ -236,7 +236,7 @@ def test_a_file_without_certificates_is_an_error(machine: Machine) -> None:
     Path(key).write_text("no certificate")
     with machine.layout(SYSTEM):
         for line in machine.outcomes(SSL_CERT_FILE=key):
-            assert f"SSL_CERT_FILE '{key}' cannot be used. It must be a PEM file of certificates" in line
+            assert f"SSL_CERT_FILE '{key}' cannot be used: it must be a PEM file of certificates" in line
 
 
 def certifi(folder: Path, name: str, body: str) -> str:

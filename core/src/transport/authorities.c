@@ -57,7 +57,7 @@ static char *last_file;
 
 static cw_status no_memory(void)
 {
-    return cw__fail(CW_NO_MEMORY, "no memory for a connection: free some and call again");
+    return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
 }
 
 /* ---- Files and folders ---- */
@@ -276,7 +276,7 @@ cw_status cw_set_last_authorities(const char *source, const char *path)
     char *copy = path ? cw__strndup(path, strlen(path)) : NULL;
 
     if (path && !copy)
-        return cw__fail(CW_NO_MEMORY, "no memory for a path: free some and call again");
+        return cw__fail(CW_NO_MEMORY, "no memory for a path: free memory and call again");
     (void)pthread_mutex_lock(&last_lock);
     cw__free(last_file);
     last_file = copy;
