@@ -47,7 +47,11 @@ def output_of(*command: str) -> list[str]:
 
 def flags_of(path: Path) -> list[str]:
     if path.is_relative_to(ROOT / "core"):
-        return ["-Icore/include", "-Icore/src", *output_of("sh", "scripts/check_libcurl.sh", "cflags")]
+        # -isystem, because libcurl's macros are not ours to check
+        curl = [
+            word.replace("-I", "-isystem", 1) for word in output_of("sh", "scripts/check_libcurl.sh", "cflags")
+        ]
+        return ["-Icore/include", "-Icore/src", *curl]
     if path.is_relative_to(ROOT / "bindings" / "lua"):
         return ["-Icore/include", *output_of("pkg-config", "--cflags", "lua5.4")]
     return ["-Icore/include", "-DPy_LIMITED_API=0x030b0000", f"-I{sysconfig.get_path('include')}"]

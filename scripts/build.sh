@@ -21,7 +21,7 @@ test)
     mkdir -p build
     sh scripts/build_libcurl.sh >build/libcurl.log 2>&1 &
     libcurl=$!
-    make -j"$jobs" --no-print-directory core python lua LIBCURL=system LUA_VERSIONS="5.4 jit" WERROR=1
+    make -j"$jobs" --no-print-directory core python lua LIBCURL=system LUA_VERSIONS="5.1 5.2 5.3 5.4 jit" WERROR=1
     make -j"$jobs" --no-print-directory core-tests LIBCURL=system VARIANT=test WERROR=1
     echo "build.sh: waiting for libcurl (its output is in build/libcurl.log)"
     wait "$libcurl" || {

@@ -31,6 +31,6 @@ def python(script: str, *arguments: str, **environment: str) -> None:
     assert_done(sys.executable, HERE / script, *arguments, **environment)
 
 
-def lua_environment(version: str) -> dict[str, str]:
-    modules = ROOT / "build" / "lua" / version
+def lua_environment(version: str, build: Path = ROOT / "build") -> dict[str, str]:
+    modules = build / "lua" / version
     return {"LUA_PATH": f"{modules}/?.lua;{modules}/?/init.lua;;", "LUA_CPATH": f"{modules}/?.so;;"}

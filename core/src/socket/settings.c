@@ -97,8 +97,7 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
 {
     if (!is_option(o))
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "there is no control with the number %d: use a constant CW_OPT_... of curlwire.h",
-                        (int)o);
+                        "there is no control with the number %d: use the number of a control", (int)o);
     if (!cw_option_applies(o, s->socket_class))
         return cw__fail(CW_INVALID_ARGUMENT,
                         "cannot use the control %s on a stream socket: leave it out, or use a message socket",
