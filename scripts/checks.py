@@ -691,7 +691,7 @@ def installs() -> list[Test]:
         ),
         (
             "a libcurl without wss is refused when it is loaded",
-            partial(refuse_loaded, "no-wss-loaded", "8.16.0", "0x081000", '"http","ws",', "without wss: install"),
+            partial(refuse_loaded, "no-wss-loaded", "8.16.0", "0x081000", '"http","ws",', "without wss:"),
         ),
         ("Lua 5.5 is refused", refuse_lua),
         ("the libcurl inside is hidden", private_libcurl),
