@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 25)
+#if defined(__GLIBC__) && __GLIBC__ == 2 && __GLIBC_MINOR__ < 25
 #include <sys/syscall.h> /* glibc has getrandom() since 2.25; the wheels run with 2.17 */
 #define SYSTEM_READ(buffer, len_bytes) syscall(SYS_getrandom, buffer, len_bytes, 0)
 #elif defined(__linux__)
