@@ -239,6 +239,7 @@ def listed(name: str, tests: list[tuple[str, Callable[[], None]]]) -> Counts:
 
 
 SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no processor is idle at the end
+    "install": lambda: listed("install", checks.installs()),
     "fuzz": lambda: run("fuzz", [sys.executable, "tests/fuzz/run.py"], is_bounded=False),
     "conformance": conformance,
     "conformance-system": conformance_system,
@@ -265,7 +266,6 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
     "core-asan": lambda: core("asan"),
     "core": lambda: core("test"),
     "core-system": lambda: core("test", SYSTEM),
-    "install": lambda: listed("install", checks.installs()),
     "servers": lambda: pytest("tests/servers"),
     "lint": lambda: listed("lint", checks.lint()),
     "readme": lambda: listed("readme", checks.readme()),
