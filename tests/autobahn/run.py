@@ -203,7 +203,7 @@ def serving(name: str, cases: tuple[str, ...]) -> Iterator[str]:
         while "listening\n" not in log.read_text():
             if server.poll() is not None or time.monotonic() > until:
                 raise Stop(f"the server did not start:\n{log.read_text()}")
-            time.sleep(0.1)  # the server tells it only by its output
+            time.sleep(0.1)  # the server says only in its output that it listens
         yield uri
     finally:
         server.terminate()

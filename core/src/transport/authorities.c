@@ -50,7 +50,8 @@ enum { FILE_COUNT = sizeof system_files / sizeof *system_files };
 enum { FOLDER_COUNT = sizeof system_folders / sizeof *system_folders };
 enum { TEXT_BYTES = 900 };
 
-/* The file that a binding has named. */
+/* The file that a binding has named. No handler of fork takes this lock. So a child can wait for it for ever, if another
+ * thread of the parent held it at the moment of the fork. It is held for a copy, or for a few calls of access(). */
 static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *last_source;
 static char *last_file;
@@ -175,8 +176,8 @@ static cw_status use_folders(cw__authorities *a, const char *source, const char 
     return a->folder ? CW_OK : no_memory();
 }
 
-/* The folder comes first, since its certificate gives way to a file. A ca_file that cannot be read is left to libcurl,
- * whose failure names it too. */
+/* Uses ca_path, then ca_file. The file replaces the certificate that use_folders has taken from the folder. This does not
+ * check whether ca_file can be read: libcurl fails then, and failure.c names the file in the error. */
 static cw_status use_controls(cw__authorities *a, const char *ca_file, const char *ca_path)
 {
     cw_status status = CW_OK;
