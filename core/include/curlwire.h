@@ -750,7 +750,8 @@ CW_API void cw_mailbox_release(cw_mailbox *m);
 CW_API int cw_mailbox_fd(const cw_mailbox *m);
 
 /* Subscribes a mailbox to the events of a socket, including events that already wait. If the mask leaves messages out,
- * cw_socket_receive still takes them. A socket stays bound to the first mailbox that subscribes to it.
+ * cw_socket_receive still takes them, also after the closed event. A socket stays bound to the first mailbox that
+ * subscribes to it.
  *   m            NULL ends the subscription; the socket stays bound
  *   event_mask   cw_event_type bits
  * Returns  CW_OK

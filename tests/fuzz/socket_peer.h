@@ -133,8 +133,12 @@ static void peer_start(void)
 static void peer_settle(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr *address = (struct sockaddr *)&peer.address;
 
-    DEMAND(fd >= 0 && connect(fd, (struct sockaddr *)&peer.address, sizeof peer.address) == 0);
+    DEMAND(fd >= 0);
+    /* After a signal, the connection goes on, and the next call gives EALREADY or EISCONN. */
+    while (connect(fd, address, sizeof peer.address) != 0 && errno != EISCONN)
+        DEMAND(errno == EINTR || errno == EALREADY);
     (void)shutdown(fd, SHUT_WR);
     peer_drain(fd);
     (void)close(fd);
