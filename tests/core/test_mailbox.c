@@ -44,6 +44,26 @@ static void test_refused(void)
     cw_mailbox_release(NULL);
 }
 
+/* With a mask that leaves messages out, the closed event need not wait for them, and no message is lost. */
+static void test_closed_first(void)
+{
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/x:8800/hang"));
+    cw_mailbox *m;
+    cw_event *e = NULL;
+
+    CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
+    CHECK_STATUS(cw_socket_subscribe(s, m, CW_EVENT_CLOSED), CW_OK);
+    CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
+    CHECK_INT(cw_event_get_type(e), CW_EVENT_CLOSED);
+    cw_event_free(e);
+    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_OK);
+    CHECK_INT(cw_event_get_type(e), CW_EVENT_MESSAGE);
+    cw_event_free(e);
+    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_CLOSED);
+    cw_mailbox_release(m);
+    peer_finish(s);
+}
+
 /* An inbox is full from its high mark until half of that or less is left. Then the service thread reads again, while the
  * reader still has messages to take. */
 static void test_inbox_marks(void)
@@ -175,6 +195,7 @@ static void test_released_full(void)
 
 static const harness_test tests[] = {
     {"a stream has no message events; a socket has one mailbox", test_refused},
+    {"messages outside the mask can be taken after the closed event", test_closed_first},
     {"an inbox is full until half of it is taken", test_inbox_marks},
     {"a wake drops no event", test_wake_beside_events},
     {"a take is interrupted by the hook", test_hook},
