@@ -153,11 +153,10 @@ static cw_status check_loss_locked(cw_socket *s)
         why = s->fault.message;
     else if (*s->close.result.reason)
         why = s->close.result.reason;
-    cw__error_set(
-        &error, CW_CLOSED, s->fault.status != CW_OK ? s->fault.web_status : CW_WEB_Disconnected,
-        "up to %llu bytes that were sent did not reach the server: %s; send the messages again on a new "
-        "connection",
-        (unsigned long long)s->out.lost_bytes, why);
+    cw__error_set(&error, CW_CLOSED, s->fault.status != CW_OK ? s->fault.web_status : CW_WEB_Disconnected,
+                  "up to %llu bytes that were sent did not reach the server: %s; send the messages again on a "
+                  "new connection",
+                  (unsigned long long)s->out.lost_bytes, why);
     return cw__fail_with(&error);
 }
 
