@@ -707,7 +707,7 @@ CW_API void cw_socket_abort(cw_socket *s);
 
 typedef enum cw_event_type {
     CW_EVENT_MESSAGE = 1,        /* a message, or a part of one */
-    CW_EVENT_CLOSED = 2,         /* the connection has ended; the last event of a socket */
+    CW_EVENT_CLOSED = 2,         /* the connection has ended; only messages that the mask left out can follow */
     CW_EVENT_WRITABLE = 4,       /* the queue has room again after a send that returned CW_WOULD_BLOCK */
     CW_EVENT_CONNECTED = 8,      /* the connect that cw_socket_connect_start began has succeeded */
     CW_EVENT_CONNECT_FAILED = 16 /* that connect has failed; cw_socket_wait_connected returns the details */
