@@ -44,9 +44,10 @@ unmount() {
 
 # Copies the settings with which apt and pip reach their archives: proxies, trusted certificates, names.
 copy_network() {
-    for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /root/.npmrc; do
+    for file in /etc/resolv.conf /etc/hosts /etc/pip.conf; do
         [ ! -e "$file" ] || cp -L "$file" "$1$file"
     done
+    [ ! -e "$HOME/.npmrc" ] || cp -L "$HOME/.npmrc" "$1/root/.npmrc"
     for file in /etc/apt/apt.conf.d/*; do
         case $file in
         *proxy* | *registry* | *mirror*) cp "$file" "$1$file" ;;

@@ -179,7 +179,9 @@ static void test_unusable(void)
               "SSL_CERT_DIR '/nothing/here' cannot be used (No such file or directory): name a folder");
     folder = ":";
     check_has(found("", ""), "SSL_CERT_DIR ':' cannot be used (it names no folder)");
+    check_has(cw_error_message(), "or unset SSL_CERT_DIR");
     check_has(found("", path("one.pem")), "cannot be used (Not a directory)");
+    check_has(cw_error_message(), "or unset ca_path");
     check_has(found(path("one.pem"), path("bare")), "ca_path '/tmp/");
     CHECK_INT(cw_error_option(), CW_OPTION_COUNT);
     remove_home();

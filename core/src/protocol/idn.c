@@ -10,7 +10,6 @@
  * A fault is ASCII, and shows code points by their numbers only.
  *
  * Errors: CW_INVALID_ARGUMENT. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,19 +29,10 @@ typedef struct name {
     size_t count;
 } name;
 
-__attribute__((format(printf, 2, 3))) static bool fail(char fault[CW__URI_FAULT_BYTES], const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(fault, CW__URI_FAULT_BYTES, format, arguments);
-    va_end(arguments);
-    return false;
-}
-
 static bool fail_length(char fault[CW__URI_FAULT_BYTES])
 {
-    return fail(fault, "the host has more than %d characters in its ASCII form: shorten it", NAME_AT_MOST);
+    return CW__URI_FAULT(fault, "the host has more than %d characters in its ASCII form: shorten it",
+                         NAME_AT_MOST);
 }
 
 static bool put(name *to, uint32_t code)
@@ -114,7 +104,8 @@ static bool map(name *to, uint32_t code, char fault[CW__URI_FAULT_BYTES])
 
     switch ((cw__idn_kind)run->kind) {
     case CW__IDN_IS_NO:
-        return fail(fault, "the host contains U+%04X, which no host name may have: remove it", (unsigned)code);
+        return CW__URI_FAULT(fault, "the host contains U+%04X, which no host name may have: remove it",
+                             (unsigned)code);
     case CW__IDN_IS_GONE:
         break;
     case CW__IDN_IS_VALID:
@@ -297,13 +288,14 @@ static bool check_code(const uint32_t *codes, size_t count, size_t at, char faul
     uint32_t code = codes[at];
 
     if (code < 0x80 && !is_letter_digit_hyphen(code))
-        return fail(fault, "the host contains U+%04X, or a character that stands for it: remove it",
-                    (unsigned)code);
+        return CW__URI_FAULT(fault, "the host contains U+%04X, or a character that stands for it: remove it",
+                             (unsigned)code);
     if (!is_valid(code))
-        return fail(fault, "the host contains U+%04X, which no host name may have: remove it", (unsigned)code);
+        return CW__URI_FAULT(fault, "the host contains U+%04X, which no host name may have: remove it",
+                             (unsigned)code);
     if ((code == ZWJ || code == ZWNJ) && !joins(codes, count, at))
-        return fail(fault, "the host contains the joiner U+%04X where it joins nothing: remove it",
-                    (unsigned)code);
+        return CW__URI_FAULT(fault, "the host contains the joiner U+%04X where it joins nothing: remove it",
+                             (unsigned)code);
     return true;
 }
 
@@ -311,12 +303,12 @@ static bool check_code(const uint32_t *codes, size_t count, size_t at, char faul
 static bool check_label(const uint32_t *codes, size_t count, char fault[CW__URI_FAULT_BYTES])
 {
     if (codes[0] == '-' || codes[count - 1] == '-' || (count > 3 && codes[2] == '-' && codes[3] == '-'))
-        return fail(fault,
-                    "a part of the host begins or ends with a hyphen, or its third and fourth characters are "
-                    "hyphens: remove them");
+        return CW__URI_FAULT(
+            fault, "a part of the host begins or ends with a hyphen, or its third and fourth characters are "
+                   "hyphens: remove them");
     if (property_of(codes[0])->is_mark)
-        return fail(fault, "a part of the host begins with the mark U+%04X: put a letter before it",
-                    (unsigned)codes[0]);
+        return CW__URI_FAULT(fault, "a part of the host begins with the mark U+%04X: put a letter before it",
+                             (unsigned)codes[0]);
     for (size_t i = 0; i < count; i++)
         if (!check_code(codes, count, i, fault))
             return false;
@@ -368,7 +360,7 @@ static bool put_decoded(name *to, const uint32_t *codes, size_t count, char faul
     size_t len = 0;
 
     if (count > LABEL_AT_MOST || !is_ascii(codes, count))
-        return fail(fault, text);
+        return CW__URI_FAULT(fault, "%s", text);
     for (size_t i = 4; i < count; i++)
         label[i - 4] = (char)codes[i];
     if (!cw__punycode_decode(label, count - 4, decoded.codes, LABEL_AT_MOST, &decoded.count) ||
@@ -377,10 +369,10 @@ static bool put_decoded(name *to, const uint32_t *codes, size_t count, char faul
         memcmp(same.codes, decoded.codes, same.count * sizeof *same.codes) != 0 ||
         !cw__punycode_encode(decoded.codes, decoded.count, again, sizeof again, &len) || len != count - 4 ||
         memcmp(again, label, len) != 0)
-        return fail(fault, text);
+        return CW__URI_FAULT(fault, "%s", text);
     for (size_t i = 0; i < decoded.count; i++)
         if (decoded.codes[i] == '.' || !put(to, decoded.codes[i]))
-            return fail(fault, text);
+            return CW__URI_FAULT(fault, "%s", text);
     return true;
 }
 
@@ -396,8 +388,8 @@ static bool decode(const name *from, name *to, char fault[CW__URI_FAULT_BYTES])
     for (size_t at = 0; at <= from->count; at++) {
         size_t count = label_count(from, at);
         if (count == 0 && at < from->count)
-            return fail(fault, at == 0 ? "the host begins with a dot: remove it"
-                                       : "the host has two dots side by side: remove one");
+            return CW__URI_FAULT(fault, at == 0 ? "the host begins with a dot: remove it"
+                                                : "the host has two dots side by side: remove one");
         if (is_xn(from->codes + at, count)) {
             if (!put_decoded(to, from->codes + at, count, fault))
                 return false;
@@ -434,8 +426,8 @@ static bool put_label(const uint32_t *codes, size_t count, char label[LABEL_AT_M
         *len += 4;
     }
     return has_room ||
-           fail(fault, "a part of the host has more than %d characters in its ASCII form: shorten it",
-                LABEL_AT_MOST);
+           CW__URI_FAULT(fault, "a part of the host has more than %d characters in its ASCII form: shorten it",
+                         LABEL_AT_MOST);
 }
 
 static bool put_ascii(const name *n, char out[CW__HOST_AT_MOST + 1], char fault[CW__URI_FAULT_BYTES])
@@ -451,7 +443,7 @@ static bool put_ascii(const name *n, char out[CW__HOST_AT_MOST + 1], char fault[
         if (!put_label(n->codes + at, count, label, &len, fault))
             return false;
         if (is_bidi && !is_bidi_right(n->codes + at, count))
-            return fail(
+            return CW__URI_FAULT(
                 fault,
                 "the host mixes directions of writing in a way that host names may not (RFC 5893): check its "
                 "spelling");
@@ -474,7 +466,7 @@ bool cw__idn_to_ascii(const char *text, size_t len_bytes, char out[CW__HOST_AT_M
     name mapped = {.count = 0}, other;
 
     if (!cw__utf8_valid(text, len_bytes))
-        return fail(fault, "the host is not UTF-8: write it in UTF-8, or in its ASCII form, xn--...");
+        return CW__URI_FAULT(fault, "the host is not UTF-8: write it in UTF-8, or in its ASCII form, xn--...");
     while (at < end) {
         unsigned more = *at < 0x80 ? 0 : *at < 0xe0 ? 1 : *at < 0xf0 ? 2 : 3;
         uint32_t code = more ? *at & (0x3fu >> more) : *at;
@@ -486,6 +478,6 @@ bool cw__idn_to_ascii(const char *text, size_t len_bytes, char out[CW__HOST_AT_M
     if (!normalise(&mapped, &other, fault) || !decode(&other, &mapped, fault))
         return false;
     if (mapped.count == 0)
-        return fail(fault, "there is no host; it should look like wss://host/path");
+        return CW__URI_FAULT(fault, "there is no host; it should look like wss://host/path");
     return put_ascii(&mapped, out, fault);
 }

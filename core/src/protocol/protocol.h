@@ -401,6 +401,9 @@ enum {
     CW__URI_FAULT_BYTES = 240
 };
 
+/* Writes the text of a fault and gives false, for idn.c and uri.c. */
+#define CW__URI_FAULT(fault, ...) ((void)snprintf(fault, CW__URI_FAULT_BYTES, __VA_ARGS__), false)
+
 /* Writes the ASCII form of a host name that has characters beyond ASCII. False fills fault, which is ASCII. */
 bool cw__idn_to_ascii(const char *text, size_t len_bytes, char out[CW__HOST_AT_MOST + 1],
                       char fault[CW__URI_FAULT_BYTES]);

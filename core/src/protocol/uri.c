@@ -6,7 +6,6 @@
  * a / or # can end up in any of these. A fault shows a single character at most, and what to write instead.
  *
  * Errors: CW_INVALID_ARGUMENT. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -19,16 +18,6 @@
 typedef enum part { USERINFO, PATH, QUERY } part;
 
 static const char *const part_names[] = {"user name or password", "path", "query"};
-
-__attribute__((format(printf, 2, 3))) static bool fail(char fault[CW__URI_FAULT_BYTES], const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(fault, CW__URI_FAULT_BYTES, format, arguments);
-    va_end(arguments);
-    return false;
-}
 
 /* ---- Characters ---- */
 
@@ -71,11 +60,11 @@ static int hex_value(char c)
 static bool fail_character(unsigned char c, const char *where, char fault[CW__URI_FAULT_BYTES])
 {
     if (c == ' ')
-        return fail(fault, "the %s contains a space: write %%20", where);
+        return CW__URI_FAULT(fault, "the %s contains a space: write %%20", where);
     if (is_control(c))
-        return fail(fault, "the %s contains the control character 0x%02X: remove it, or write %%%02X", where, c,
-                    c);
-    return fail(fault, "the %s contains the character %c: write %%%02X", where, c, c);
+        return CW__URI_FAULT(fault, "the %s contains the control character 0x%02X: remove it, or write %%%02X",
+                             where, c, c);
+    return CW__URI_FAULT(fault, "the %s contains the character %c: write %%%02X", where, c, c);
 }
 
 /* ---- Encoding ---- */
@@ -86,14 +75,14 @@ static bool check_escape(const char *at, const char *end, part where, char fault
     int value;
 
     if (end - at < 3 || hex_value(at[1]) < 0 || hex_value(at[2]) < 0)
-        return fail(fault,
-                    "a %% in the %s is not followed by two hex digits: write %%25 for the character %% itself",
-                    part_names[where]);
+        return CW__URI_FAULT(
+            fault, "a %% in the %s is not followed by two hex digits: write %%25 for the character %% itself",
+            part_names[where]);
     value = hex_value(at[1]) * 16 + hex_value(at[2]);
     if (value == 0)
-        return fail(fault, "the %s contains %%00: a NUL is not allowed; remove it", part_names[where]);
+        return CW__URI_FAULT(fault, "the %s contains %%00: a NUL is not allowed; remove it", part_names[where]);
     if (where == USERINFO && is_control((unsigned char)value))
-        return fail(fault, "the %s contains a control character: remove it", part_names[where]);
+        return CW__URI_FAULT(fault, "the %s contains a control character: remove it", part_names[where]);
     return true;
 }
 
@@ -114,7 +103,7 @@ static char *encode(char *out, const char *text, size_t len_bytes, part where, c
             *out++ = digits[c >> 4];
             *out++ = digits[c & 15];
         } else if (where == USERINFO) {
-            (void)fail(
+            (void)CW__URI_FAULT(
                 fault,
                 "the user name or password contains a character that must be percent-encoded: write / as "
                 "%%2F, @ as %%40, [ as %%5B, \\ as %%5C, a space as %%20");
@@ -135,9 +124,9 @@ static bool read_port(const char *text, const char *end, cw__authority *a, char 
 
     for (; text < end; text++) {
         if (*text < '0' || *text > '9' || (port = 10 * port + (*text - '0')) > UINT16_MAX)
-            return fail(fault,
-                        "the port after the host must be a number from 0 to 65535: write an IPv6 address in "
-                        "[ ], and in a user name or password / as %%2F, ? as %%3F, # as %%23");
+            return CW__URI_FAULT(
+                fault, "the port after the host must be a number from 0 to 65535: write an IPv6 address in "
+                       "[ ], and in a user name or password / as %%2F, ? as %%3F, # as %%23");
         a->port = (int)port;
     }
     return true;
@@ -162,15 +151,16 @@ static const char *read_bracketed(const char *text, const char *end, cw__authori
         if (hex_value(a->host[i]) < 0 && a->host[i] != ':' && a->host[i] != '.')
             a->host_bytes = 0;
     if (a->host_bytes == 0 || !memchr(a->host, ':', a->host_bytes)) {
-        (void)fail(fault, "the host in [ ] is not an IPv6 address: write it as in wss://[::1]/");
+        (void)CW__URI_FAULT(fault, "the host in [ ] is not an IPv6 address: write it as in wss://[::1]/");
         return NULL;
     }
     for (size_t i = 0; i < a->zone_bytes; i++)
         if (!is_alphanumeric((unsigned char)a->zone[i]) && !is_one_of((unsigned char)a->zone[i], "-._~"))
             a->zone_bytes = 0;
     if (a->zone && (a->zone_bytes == 0 || a->zone_bytes > CW__ZONE_AT_MOST)) {
-        (void)fail(fault, "the zone of the IPv6 address is not the name or number of an interface: write it as "
-                          "in [fe80::1%%25eth0]");
+        (void)CW__URI_FAULT(
+            fault, "the zone of the IPv6 address is not the name or number of an interface: write it as "
+                   "in [fe80::1%%25eth0]");
         return NULL;
     }
     return close + 1;
@@ -179,13 +169,14 @@ static const char *read_bracketed(const char *text, const char *end, cw__authori
 static void fail_host(unsigned char c, char fault[CW__URI_FAULT_BYTES])
 {
     if (c == '%')
-        (void)fail(fault, "the host contains a %%: write the name itself, not percent-encoded");
+        (void)CW__URI_FAULT(fault, "the host contains a %%: write the name itself, not percent-encoded");
     else if (c == ' ')
-        (void)fail(fault, "the host contains a space: remove it, or write %%20 in a path, query or password");
+        (void)CW__URI_FAULT(fault,
+                            "the host contains a space: remove it, or write %%20 in a path, query or password");
     else if (is_control(c))
-        (void)fail(fault, "the host contains the control character 0x%02X: remove it", c);
+        (void)CW__URI_FAULT(fault, "the host contains the control character 0x%02X: remove it", c);
     else
-        (void)fail(fault, "the host contains the character %c, which no host name has: remove it", c);
+        (void)CW__URI_FAULT(fault, "the host contains the character %c, which no host name has: remove it", c);
 }
 
 /* Checks the ASCII characters of a host. *is_ascii says whether there are others. */
@@ -215,7 +206,7 @@ static const char *read_name(const char *text, const char *end, cw__authority *a
     if (!check_name(text, len_bytes, &is_ascii, fault))
         return NULL;
     if (len_bytes > (is_ascii ? CW__HOST_AT_MOST : CW__HOST_GIVEN_MOST)) {
-        (void)fail(fault, "the host has more than %d characters: shorten it", CW__HOST_AT_MOST);
+        (void)CW__URI_FAULT(fault, "the host has more than %d characters: shorten it", CW__HOST_AT_MOST);
         return NULL;
     }
     if (!is_ascii) {
@@ -239,16 +230,16 @@ bool cw__authority_read(const char *text, size_t len_bytes, cw__authority *a, ch
         a->userinfo_bytes = (size_t)(at - text);
         text = at + 1;
         if (memchr(text, '@', (size_t)(end - text)))
-            return fail(
+            return CW__URI_FAULT(
                 fault, "there is more than one @ before the path: in a user name or password, write @ as %%40");
     }
     if (text == end || *text == ':')
-        return fail(fault, "the URI has no host: " FORM);
+        return CW__URI_FAULT(fault, "the URI has no host: " FORM);
     text = *text == '[' ? read_bracketed(text, end, a, fault) : read_name(text, end, a, fault);
     if (!text)
         return false;
     if (text < end && *text != ':')
-        return fail(
+        return CW__URI_FAULT(
             fault, "only a port, with a colon before it, may follow the ] of an IPv6 address: remove the rest");
     return text == end || read_port(text + 1, end, a, fault);
 }
@@ -265,13 +256,13 @@ static const char *read_scheme(const char *text, size_t len_bytes, cw__uri *uri,
            (is_alphanumeric((unsigned char)text[len]) || is_one_of((unsigned char)text[len], "+-.")))
         len++;
     if (len == 0 || len > 40 || len_bytes - len < 3 || memcmp(text + len, "://", 3) != 0) {
-        (void)fail(fault, "this is not a URI: " FORM);
+        (void)CW__URI_FAULT(fault, "this is not a URI: " FORM);
         return NULL;
     }
     uri->is_secure = len == 3 && strncasecmp(text, "wss", 3) == 0;
     if (!uri->is_secure && (len != 2 || strncasecmp(text, "ws", 2) != 0)) {
-        (void)fail(fault, "the URI's scheme must be ws or wss, not %.*s: write ws:// or wss://", (int)len,
-                   text);
+        (void)CW__URI_FAULT(fault, "the URI's scheme must be ws or wss, not %.*s: write ws:// or wss://",
+                            (int)len, text);
         return NULL;
     }
     return text + len + 3;
@@ -294,8 +285,9 @@ static char *put_userinfo(char *out, const cw__authority *a, char fault[CW__URI_
         return out;
     for (; user_bytes < a->userinfo_bytes && a->userinfo[user_bytes] != ':'; user_bytes++)
         if (a->userinfo_bytes - user_bytes >= 3 && strncasecmp(a->userinfo + user_bytes, "%3a", 3) == 0) {
-            (void)fail(fault, "the user name has a colon (%%3A), which HTTP cannot send (RFC 7617), because "
-                              "the server would take the rest for the password: remove the colon");
+            (void)CW__URI_FAULT(fault,
+                                "the user name has a colon (%%3A), which HTTP cannot send (RFC 7617), because "
+                                "the server would take the rest for the password: remove the colon");
             return NULL;
         }
     out = encode(out, a->userinfo, a->userinfo_bytes, USERINFO, fault);
@@ -338,7 +330,7 @@ static bool put_all(const char *text, const char *end, cw__uri *uri, char fault[
     if (!cw__authority_read(text, authority_bytes, &a, fault))
         return false;
     if (strchr(path, '#'))
-        return fail(
+        return CW__URI_FAULT(
             fault,
             "the URI contains # (a fragment), which RFC 6455 section 3 does not allow: remove # and the text "
             "after it, or write # as %%23");
@@ -356,18 +348,18 @@ static bool put_all(const char *text, const char *end, cw__uri *uri, char fault[
         return false;
     *out = '\0';
     if (out - uri->text > CW__URI_AT_MOST)
-        return fail(fault, TOO_LONG, CW__URI_AT_MOST / 1024);
+        return CW__URI_FAULT(fault, TOO_LONG, CW__URI_AT_MOST / 1024);
     return true;
 }
 
 static bool check_text(const char *text, size_t len_bytes, char fault[CW__URI_FAULT_BYTES])
 {
     if (len_bytes > CW__URI_AT_MOST)
-        return fail(fault, TOO_LONG, CW__URI_AT_MOST / 1024);
+        return CW__URI_FAULT(fault, TOO_LONG, CW__URI_AT_MOST / 1024);
     if (memchr(text, '\0', len_bytes))
-        return fail(fault, "the URI contains NUL: remove it");
+        return CW__URI_FAULT(fault, "the URI contains NUL: remove it");
     if (!cw__utf8_valid(text, len_bytes))
-        return fail(fault, "the URI is not UTF-8: percent-encode bytes that are not text");
+        return CW__URI_FAULT(fault, "the URI is not UTF-8: percent-encode bytes that are not text");
     return true;
 }
 

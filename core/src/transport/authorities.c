@@ -164,8 +164,8 @@ static cw_status use_folders(cw__authorities *a, const char *source, const char 
         cw__free(certificate);
         return cw__fail(
             CW_CONNECT_FAILED,
-            "%s '%.300s' cannot be used (%s): name a folder that `openssl rehash` has prepared, or unset it",
-            source, path, fault);
+            "%s '%.300s' cannot be used (%s): name a folder that `openssl rehash` has prepared, or unset %s",
+            source, path, fault, source);
     }
     if (!certificate)
         return no_memory();
@@ -225,8 +225,8 @@ static cw_status use_variable(cw__authorities *a, const char *name, const char *
     fault = file_fault(value);
     if (fault)
         return cw__fail(CW_CONNECT_FAILED,
-                        "%s '%.300s' cannot be used (%s): name a PEM file of certificates, or unset it", name,
-                        value, fault);
+                        "%s '%.300s' cannot be used (%s): name a PEM file of certificates, or unset %s", name,
+                        value, fault, name);
     return use_file(a, name, value);
 }
 
