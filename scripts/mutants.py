@@ -98,8 +98,8 @@ SANITIZED = (
 # The functions of libcurl that WRAPS replace, as in the Makefile.
 WRAPPED = ("curl_easy_setopt", "curl_easy_getinfo", "curl_version_info")
 WRAPS = ("test_handshake_options", "test_handshake_verdict")
-# This test replaces process.c, so it can be linked with mailbox.c only.
-WITH_MAILBOX = "test_listing"
+# These tests replace files of the core, so they can be linked only with the files that they are for.
+REPLACING = ("test_listing", *WRAPS)
 # These tests do not use the files above, or they wrap libcurl's functions in a static library.
 NOT_RUN = ("test_harness", "test_libcurl", "test_stress")
 
@@ -271,7 +271,7 @@ class Runner:
         others = [
             test
             for test in self.tests.values()
-            if test not in own and test.shop is self.plain and test.name != WITH_MAILBOX
+            if test not in own and test.shop is self.plain and test.name not in REPLACING
         ]
         return sorted(others, key=lambda test: test.wall_s)
 
