@@ -54,6 +54,8 @@ LICENCES = {"LICENSE", "curl.txt", "libpsl.txt", "openssl.txt", "publicsuffix.tx
 SUITE = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120")
 # What the Python suite imports. tests/requirements.txt has the versions.
 OF_SUITE = ("pytest", "pytest-timeout", "websockets", "aiohttp", "gevent", "eventlet")
+# cffi, which gevent needs, refuses the free-threaded 3.13. So the tests of gevent and eventlet are left out.
+NOT_FREE = ("gevent", "eventlet")
 
 
 def wheel_of(target: Target, abi: Abi) -> Path:
@@ -363,7 +365,7 @@ def free_threaded() -> Path:
     call(nogil.python(), "-m", "venv", folder)
     pip = (folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     call(*pip, "--no-deps", "--no-index", wheel_of(TARGETS[0], ABIS[1]))
-    call(*pip, *requirements(*OF_SUITE))
+    call(*pip, *requirements(*(name for name in OF_SUITE if name not in NOT_FREE)))
     return folder / "bin" / "python"
 
 
@@ -377,7 +379,9 @@ def free_threaded_suite() -> None:
     python = free_threaded()
     call(python, "-W", "error", "-c", STAYS_FREE)
     call(python, "-c", ROUND_TRIP.format(settings=WITH_FILE))
-    call(python, *SUITE, "tests/python", env={"PYTHONDONTWRITEBYTECODE": "1"})
+    # Otherwise Python turns the global lock on when a test imports a module that is not made for this build.
+    environment = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHON_GIL": "0"}
+    call(python, *SUITE, "tests/python", "--ignore=tests/python/test_gevent.py", env=environment)
 
 
 # ---- the list
