@@ -522,17 +522,18 @@ CW_API cw_status cw_socket_answer_certificate(cw_socket *s, cw_answer answer);
  * Returns  CW_OK: the socket is open, or was open and has ended since
  * Errors   CW_CONNECT_FAILED with the details (web status OperationCanceled if it was cancelled); CW_NO_MEMORY and
  *          CW_SYSTEM_ERROR: the connect failed for lack of memory or of a descriptor; CW_TIMED_OUT and CW_INTERRUPTED:
- *          the socket is still connecting. CW_QUESTION: the socket asks about the server's certificate. Call
+ *          the socket is still connecting. CW_QUESTION: so is it, and it asks about the server's certificate. Call
  *          cw_socket_answer_certificate, and wait again
  * Blocks   up to timeout_ms
  * Thread   any */
 CW_API cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms);
 
 /* Connects: cw_socket_connect_start, then cw_socket_wait_connected. If it is interrupted, it cancels the connect.
- * Returns  as those two
- * Blocks   until the connection is open or the connect has failed
+ * Returns  as those two. After CW_QUESTION and the answer, call cw_socket_connect_continue, which does the rest
+ * Blocks   until the connection is open, the connect has failed, or the socket asks about the server's certificate
  * Thread   any */
 CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms);
+CW_API cw_status cw_socket_connect_continue(cw_socket *s);
 
 /* ---- Sending ------------------------------------------------------------------------------------------ */
 
@@ -734,10 +735,10 @@ CW_API void cw_socket_abort(cw_socket *s);
 /* ---- Events ------------------------------------------------------------------------------------------- */
 
 typedef enum cw_event_type {
-    CW_EVENT_MESSAGE = 1,        /* a message, or a part of one */
-    CW_EVENT_CLOSED = 2,         /* the connection has ended; only messages that the mask left out can follow */
-    CW_EVENT_WRITABLE = 4,       /* the queue has room again after a send that returned CW_WOULD_BLOCK */
-    CW_EVENT_CONNECTED = 8,      /* the connect that cw_socket_connect_start began has succeeded */
+    CW_EVENT_MESSAGE = 1,   /* a message, or a part of one */
+    CW_EVENT_CLOSED = 2,    /* the connection has ended; only messages that the mask left out can follow */
+    CW_EVENT_WRITABLE = 4,  /* the queue has room again after a send that returned CW_WOULD_BLOCK */
+    CW_EVENT_CONNECTED = 8, /* the connect that cw_socket_connect_start began has succeeded */
     CW_EVENT_CONNECT_FAILED = 16, /* that connect has failed; cw_socket_wait_connected returns the details */
     CW_EVENT_CERTIFICATE = 32     /* the connect waits for cw_socket_answer_certificate */
 } cw_event_type;

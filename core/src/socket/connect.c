@@ -260,15 +260,24 @@ cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
     return cw__socket_leave_locked(s, &wait, status);
 }
 
-/* This call holds a reference, because another thread may release the socket between start and wait. */
 cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
 {
     cw_status status;
 
-    cw__socket_hold(s);
+    cw__socket_hold(s); /* because another thread may release the socket between start and wait */
     status = cw_socket_connect_start(s, uri, strlen(uri), timeout_ms);
     if (status == CW_OK)
-        status = cw_socket_wait_connected(s, CW_TIMEOUT_NEVER);
+        status = cw_socket_connect_continue(s);
+    cw__socket_drop(s);
+    return status;
+}
+
+cw_status cw_socket_connect_continue(cw_socket *s)
+{
+    cw_status status;
+
+    cw__socket_hold(s);
+    status = cw_socket_wait_connected(s, CW_TIMEOUT_NEVER);
     if (status == CW_INTERRUPTED) {
         cw__mutex_lock(&s->lock);
         cw__connecting_cancel_locked(s);
