@@ -58,6 +58,8 @@ SECTIONS = {
     "Handlers and information": (
         "MessageReceivedEventArgs",
         "ClosedEventArgs",
+        "ServerCustomValidationRequestedEventArgs",
+        "Deferral",
         "Information",
         "Headers",
         "BuildInfo",

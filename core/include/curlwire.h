@@ -63,6 +63,7 @@ typedef struct cw_event cw_event;
     X(CW_WOULD_BLOCK, -1, "the call would have to wait")                                 \
     X(CW_TIMED_OUT, -2, "the call waited as long as it may")                             \
     X(CW_INTERRUPTED, -3, "the call was interrupted while it waited")                    \
+    X(CW_QUESTION, -4, "the server's certificate waits for an answer")                   \
     /* the call is wrong; nothing was done */                                            \
     X(CW_INVALID_ARGUMENT, -10, "an argument cannot be used")                            \
     X(CW_INVALID_STATE, -11, "the call is not allowed in this state")                    \
@@ -490,21 +491,49 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
  * Source   RFC 6455 section 4.1 */
 CW_API cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms);
 
+/* Decides whether a connect over wss asks the program about the server's certificate, after all other checks have passed.
+ * libcurl then connects twice. It ends the first connection after the TLS handshake, before a byte of the request
+ * leaves, and the connect asks. If the program accepts, libcurl connects again. If the second connection shows another
+ * certificate, the connect fails, and that server has seen no byte of the request either. The time of the answer counts as
+ * time of the connect.
+ *   asks   false, the default: no question
+ * The question comes in one of two ways. If a mailbox is subscribed to CW_EVENT_CERTIFICATE, it gets that event. Otherwise
+ * cw_socket_wait_connected returns CW_QUESTION once.
+ * Returns  CW_OK
+ * Errors   CW_INVALID_STATE after a connect has begun
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_ask_certificate(cw_socket *s, bool asks);
+
+/* The answers to the question about a certificate. All but the first make the connect fail. */
+typedef enum cw_answer {
+    CW_ANSWER_ACCEPT = 0,
+    CW_ANSWER_REJECT = 1,
+    CW_ANSWER_NONE = 2 /* the program can give no answer any more; the error says so */
+} cw_answer;
+
+/* Answers the question about the server's certificate. The first answer counts.
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT; CW_INVALID_STATE: the socket does not ask, for example because the connect has ended since
+ * Thread   any; a handler may call it; takes the socket's lock */
+CW_API cw_status cw_socket_answer_certificate(cw_socket *s, cw_answer answer);
+
 /* Waits until connecting has ended.
  *   timeout_ms   CW_TIMEOUT_NEVER waits until the connect has succeeded or failed
  * Returns  CW_OK: the socket is open, or was open and has ended since
  * Errors   CW_CONNECT_FAILED with the details (web status OperationCanceled if it was cancelled); CW_NO_MEMORY and
  *          CW_SYSTEM_ERROR: the connect failed for lack of memory or of a descriptor; CW_TIMED_OUT and CW_INTERRUPTED:
- *          the socket is still connecting
+ *          the socket is still connecting. CW_QUESTION: so is it, and it asks about the server's certificate. Call
+ *          cw_socket_answer_certificate, and wait again
  * Blocks   up to timeout_ms
  * Thread   any */
 CW_API cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms);
 
 /* Connects: cw_socket_connect_start, then cw_socket_wait_connected. If it is interrupted, it cancels the connect.
- * Returns  as those two
- * Blocks   until the connection is open or the connect has failed
+ * Returns  as those two. After CW_QUESTION and the answer, call cw_socket_connect_continue, which does the rest
+ * Blocks   until the connection is open, the connect has failed, or the socket asks about the server's certificate
  * Thread   any */
 CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms);
+CW_API cw_status cw_socket_connect_continue(cw_socket *s);
 
 /* ---- Sending ------------------------------------------------------------------------------------------ */
 
@@ -706,14 +735,15 @@ CW_API void cw_socket_abort(cw_socket *s);
 /* ---- Events ------------------------------------------------------------------------------------------- */
 
 typedef enum cw_event_type {
-    CW_EVENT_MESSAGE = 1,        /* a message, or a part of one */
-    CW_EVENT_CLOSED = 2,         /* the connection has ended; only messages that the mask left out can follow */
-    CW_EVENT_WRITABLE = 4,       /* the queue has room again after a send that returned CW_WOULD_BLOCK */
-    CW_EVENT_CONNECTED = 8,      /* the connect that cw_socket_connect_start began has succeeded */
-    CW_EVENT_CONNECT_FAILED = 16 /* that connect has failed; cw_socket_wait_connected returns the details */
+    CW_EVENT_MESSAGE = 1,   /* a message, or a part of one */
+    CW_EVENT_CLOSED = 2,    /* the connection has ended; only messages that the mask left out can follow */
+    CW_EVENT_WRITABLE = 4,  /* the queue has room again after a send that returned CW_WOULD_BLOCK */
+    CW_EVENT_CONNECTED = 8, /* the connect that cw_socket_connect_start began has succeeded */
+    CW_EVENT_CONNECT_FAILED = 16, /* that connect has failed; cw_socket_wait_connected returns the details */
+    CW_EVENT_CERTIFICATE = 32     /* the connect waits for cw_socket_answer_certificate */
 } cw_event_type;
 
-#define CW_EVENTS_ALL 31u
+#define CW_EVENTS_ALL 63u
 
 /* Return what an event holds.
  *   socket         the event's socket: borrowed, valid until cw_event_free. NULL if a receive call returned the event. An

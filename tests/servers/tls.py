@@ -49,6 +49,7 @@ RAW_BYTES = 8192
 @dataclass(frozen=True)
 class Port:
     certificate: str = "server"
+    afterwards: str = ""  # the certificate of all connections but the first; "" = the same
     least: int = SSL.TLS1_2_VERSION
     most: int = SSL.TLS1_3_VERSION
     demands_certificate: bool = False
@@ -71,6 +72,7 @@ PORTS = {
     "cut": Port(notifies=False),
     "cut12": Port(notifies=False, most=SSL.TLS1_2_VERSION),
     "renegotiate": Port(renegotiates=True, most=SSL.TLS1_2_VERSION),
+    "twofaced": Port(afterwards="nameonly"),
     "stuck": Port(is_stuck=True, most=SSL.TLS1_2_VERSION),
 }
 
@@ -231,13 +233,13 @@ def note_name(connection: SSL.Connection) -> None:
     connection.get_app_data().sni = name.decode() if name else None
 
 
-def make_context(port: Port, folder: Path) -> SSL.Context:
+def make_context(port: Port, certificate: str, folder: Path) -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")  # some ports need weak settings
     context.set_min_proto_version(port.least)
     context.set_max_proto_version(port.most)
-    context.use_certificate_chain_file(str(folder / f"{port.certificate}.pem"))
-    context.use_privatekey_file(str(folder / f"{port.certificate}.key"))
+    context.use_certificate_chain_file(str(folder / f"{certificate}.pem"))
+    context.use_privatekey_file(str(folder / f"{certificate}.key"))
     context.set_tlsext_servername_callback(note_name)
     context.set_info_callback(count_handshake)
     if port.demands_certificate:
@@ -262,10 +264,11 @@ class Server:
 
     async def listen(self, name: str) -> int:
         port = PORTS[name]
-        context = make_context(port, self.folder)
+        names = [port.certificate, port.afterwards or port.certificate]
+        contexts = [make_context(port, certificate, self.folder) for certificate in names]
 
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            link = Link(port, context, reader, writer)
+            link = Link(port, contexts.pop(0) if len(contexts) > 1 else contexts[0], reader, writer)
             self.records[writer.get_extra_info("sockname")[1]] = link.record
             try:
                 async with asyncio.timeout(LIFE_S):

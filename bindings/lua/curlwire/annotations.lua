@@ -107,6 +107,15 @@ local curlwire = {}
 ---@field message_type curlwire.MessageType
 ---@field is_message_complete boolean false in partial mode, for each part but the last
 
+---What on_server_custom_validation_requested gets. If the handler returns and nothing was rejected, the certificate is
+---accepted.
+---@class curlwire.ValidationArgs
+---@field reject fun(self: curlwire.ValidationArgs) rejects the certificate: connect fails, and the server sees no request
+---@field get_deferral fun(self: curlwire.ValidationArgs): curlwire.Deferral nothing else runs while connect waits, so complete the deferral before the handler returns; otherwise the certificate is rejected
+
+---@class curlwire.Deferral
+---@field complete fun(self: curlwire.Deferral)
+
 ---@class curlwire.ClosedArgs
 ---@field code integer the peer's close code; 1005 if the peer sent none, 1006 if the connection was lost
 ---@field reason string the peer's close reason
@@ -121,6 +130,7 @@ local curlwire = {}
 ---@field information curlwire.Information
 ---@field output_stream curlwire.OutputStream
 ---@field on_closed nil|fun(ws: curlwire.WebSocket, args: curlwire.ClosedArgs) called once for each socket that was open; nil removes it
+---@field on_server_custom_validation_requested nil|fun(ws: curlwire.WebSocket, args: curlwire.ValidationArgs) may reject the server's certificate. connect calls it once, over wss, after all other checks have passed and before a byte of the request is sent. An error in it makes the connect fail, and leaves connect. It can only be set before connect
 ---@field state curlwire.State
 ---@field uri string|nil
 ---@field protocol string|nil

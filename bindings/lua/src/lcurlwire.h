@@ -70,7 +70,8 @@ typedef enum lcw_slot {
     LCW_SLOT_OUTPUT_STREAM,
     LCW_SLOT_INPUT_STREAM,
     LCW_SLOT_ON_MESSAGE_RECEIVED,
-    LCW_SLOT_ON_CLOSED
+    LCW_SLOT_ON_CLOSED,
+    LCW_SLOT_ON_VALIDATION
 } lcw_slot;
 
 /* A control or an information object, which refers to its socket. */
@@ -139,11 +140,19 @@ int lcw_state_gc(lua_State *L);
 /* Sets the handler of a slot to the value at index. The socket is at socket_index. Errors: raises an error if the value is
  * not nil and cannot be called. */
 void lcw_set_handler(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slot, int index);
+/* Does the same for on_server_custom_validation_requested, which only connect calls. */
+void lcw_set_validation_handler(lua_State *L, lcw_socket *w, int socket_index, int index);
 /* Keeps a socket from being collected as long as one of its handlers may still be called. */
 void lcw_update_anchor(lua_State *L, lcw_socket *w, int socket_index);
 int lcw_dispatch(lua_State *L);
 int lcw_run(lua_State *L);
 int lcw_fd(lua_State *L);
+
+/* ---- From lvalidation.c: the server's certificate ------------------------------------------------------- */
+
+/* Calls the handler of the certificate of the socket at socket_index, and answers the core. Returns false if the handler
+ * raised an error, with the error value on top of the stack. */
+bool lcw_answer_certificate(lua_State *L, lcw_socket *w, int socket_index);
 
 /* ---- From lwebsocket.c: the socket, for both classes --------------------------------------------------- */
 

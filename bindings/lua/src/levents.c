@@ -199,6 +199,25 @@ static bool can_be_called(lua_State *L, int index)
     return true;
 }
 
+static void check_handler(lua_State *L, const char *name, int index)
+{
+    if (!lua_isnil(L, index) && !can_be_called(L, index))
+        (void)luaL_error(L, "%s must be a function or nil, not a %s", name, luaL_typename(L, index));
+}
+
+void lcw_set_validation_handler(lua_State *L, lcw_socket *w, int socket_index, int index)
+{
+    static const char name[] = "on_server_custom_validation_requested";
+
+    check_handler(L, name, index);
+    if (cw_socket_ask_certificate(w->s, !lua_isnil(L, index)) != CW_OK)
+        (void)lcw_raise(L, name);
+    lcw_get_uservalue(L, socket_index);
+    lua_pushvalue(L, index);
+    lua_rawseti(L, -2, LCW_SLOT_ON_VALIDATION);
+    lua_pop(L, 1);
+}
+
 void lcw_set_handler(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slot, int index)
 {
     const char *name = slot == LCW_SLOT_ON_CLOSED ? "on_closed" : "on_message_received";
@@ -206,8 +225,7 @@ void lcw_set_handler(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slo
     int other = slot == LCW_SLOT_ON_CLOSED ? LCW_SLOT_ON_MESSAGE_RECEIVED : LCW_SLOT_ON_CLOSED;
     bool has_other;
 
-    if (!lua_isnil(L, index) && !can_be_called(L, index))
-        (void)luaL_error(L, "%s must be a function or nil, not a %s", name, luaL_typename(L, index));
+    check_handler(L, name, index);
     if (lcw_is_of_parent(w))
         (void)lcw_raise(L, name);
     lcw_get_uservalue(L, socket_index);

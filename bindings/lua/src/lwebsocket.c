@@ -101,6 +101,14 @@ static cw_status connect_socket(lua_State *L, lcw_socket *w, int uri_argument, i
     lcw_wait_begin(L, w->state, &wait);
     status = cw_socket_connect(w->s, uri, timeout_ms);
     lcw_wait_end(&wait);
+    if (status == CW_QUESTION) { /* the socket is at index 1: only the method connect can ask */
+        bool has_failed = !lcw_answer_certificate(L, w, 1);
+        lcw_wait_begin(L, w->state, &wait);
+        status = cw_socket_connect_continue(w->s);
+        lcw_wait_end(&wait);
+        if (has_failed)
+            (void)lua_error(L);
+    }
     w->was_opened = w->was_opened || status == CW_OK;
     return status;
 }

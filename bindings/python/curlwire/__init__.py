@@ -5,7 +5,17 @@ libcurl makes the connections, and one background thread in C keeps them alive. 
 script that computes, or is stopped in a debugger, keeps its connections.
 """
 
-from curlwire import _core, authorities, batching, dispatcher, errors, information, streams, synchronous
+from curlwire import (
+    _core,
+    authorities,
+    batching,
+    dispatcher,
+    errors,
+    information,
+    streams,
+    synchronous,
+    validation,
+)
 from curlwire._core import (
     MessageBuffer,
     MessageReceivedEventArgs,
@@ -37,6 +47,7 @@ from curlwire.errors import (
 from curlwire.information import BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import Control, MessageControl
 from curlwire.streams import InputStream, OutputStream
+from curlwire.validation import Deferral, ServerCustomValidationRequestedEventArgs
 
 __all__ = [
     "ArgumentError",
@@ -48,6 +59,7 @@ __all__ = [
     "ConnectTimeout",
     "ConnectionClosed",
     "Control",
+    "Deferral",
     "HandshakeError",
     "Headers",
     "Information",
@@ -59,6 +71,7 @@ __all__ = [
     "MessageWebSocketControl",
     "MessageWebSocketReceiveMode",
     "OutputStream",
+    "ServerCustomValidationRequestedEventArgs",
     "SocketMessageType",
     "StateError",
     "StreamWebSocket",
@@ -90,6 +103,7 @@ _core.bind(
     check_call=synchronous.check_call,
     check_handler=synchronous.check_handler,
     check_result=synchronous.check_result,
+    validate=validation.validate,
     watch=dispatcher.watch,
     changed=dispatcher.changed,
     run_forever=dispatcher.run_forever_of,

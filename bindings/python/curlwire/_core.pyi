@@ -15,6 +15,7 @@ from curlwire.batching import Batch
 from curlwire.information import BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import Control, MessageControl
 from curlwire.streams import InputStream, OutputStream
+from curlwire.validation import ServerCustomValidationRequestedEventArgs
 
 _Timeout: TypeAlias = float | types.EllipsisType | None
 
@@ -316,6 +317,21 @@ class WebSocket:
     @on_closed.setter
     def on_closed(self, value: Callable[[Self, ClosedEventArgs], object] | None) -> None: ...
     @property
+    def on_server_custom_validation_requested(
+        self,
+    ) -> Callable[[Self, ServerCustomValidationRequestedEventArgs], object] | None:
+        """The handler that may reject the server's certificate, f(ws, args), or None. args is a
+        ServerCustomValidationRequestedEventArgs. A connect over wss calls the handler once, after all
+        other checks have passed and before a byte of the request is sent. It runs in the dispatcher
+        thread while connect() waits. If a handler calls connect(), it runs inside that connect(). An
+        exception that leaves it rejects the certificate. Setting it raises StateError after connect() has
+        begun. Any thread may set it.
+        """
+    @on_server_custom_validation_requested.setter
+    def on_server_custom_validation_requested(
+        self, value: Callable[[Self, ServerCustomValidationRequestedEventArgs], object] | None
+    ) -> None: ...
+    @property
     def information(self) -> Information:
         """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
         authorities, response_headers and state. Any thread may read it.
@@ -410,6 +426,7 @@ class WebSocket:
     ) -> None: ...
     def _begin_batch(self) -> None: ...
     def _end_batch(self, must_raise: bool, /) -> None: ...
+    def _answer_certificate(self, answer: int, /) -> None: ...
     def _is_pending(self) -> bool: ...
     def _has_handlers(self) -> bool: ...
     def _let_go(self) -> None: ...

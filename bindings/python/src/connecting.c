@@ -13,11 +13,24 @@ const char connect_doc[] =
     "connect fails, ArgumentError for a bad URI, StateError for a socket that is not new.\n"
     "Blocks until connected. Any thread may call it. close() in another thread cancels it.";
 
+/* Connects. In the dispatcher thread it also calls the handler of the server's certificate, because no other thread
+ * would. */
 static cw_status connect_once(websocket *ws, const char *uri, int timeout_ms)
 {
     blocking b;
     blocking_begin(ws->state, &b);
-    return blocking_end(&b, cw_socket_connect(ws->socket, uri, timeout_ms));
+    cw_status status = blocking_end(&b, cw_socket_connect(ws->socket, uri, timeout_ms));
+    while (status == CW_QUESTION) {
+        websocket_validate(ws);
+        blocking_begin(ws->state, &b);
+        status = blocking_end(&b, cw_socket_connect_continue(ws->socket));
+    }
+    return status;
+}
+
+static bool is_in_dispatcher(const module_state *state)
+{
+    return atomic_load(&state->dispatcher_thread) == PyThread_get_thread_ident();
 }
 
 bool name_authorities(module_state *state)
@@ -50,6 +63,8 @@ PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t co
         return NULL;
     if (memchr(uri, '\0', len_bytes) != NULL)
         return raise_argument(ws->state, "the URI contains NUL: remove it");
+    if (websocket_choose_answerer(ws, is_in_dispatcher(ws->state)) < 0)
+        return NULL;
     cw_status status = connect_once(ws, uri, timeout_ms);
     if (status == CW_CONNECT_FAILED && cw_error_option() == CW_OPT_CA_FILE) { /* no authorities are found */
         if (!name_authorities(ws->state))

@@ -110,8 +110,11 @@ static void dispatch_event(cw_event *e)
         dispatch_message(ws, e);
     else if (ws != NULL && cw_event_get_type(e) == CW_EVENT_CLOSED)
         dispatch_closed(ws, e);
-    else
+    else {
+        if (ws != NULL && cw_event_get_type(e) == CW_EVENT_CERTIFICATE)
+            websocket_validate(ws);
         cw_event_free(e);
+    }
     Py_XDECREF((PyObject *)ws);
 }
 
@@ -136,6 +139,7 @@ PyObject *core_dispatch(PyObject *module, PyObject *object)
     if (m == NULL)
         return NULL;
     atomic_store(&m->thread, PyThread_get_thread_ident());
+    atomic_store(&m->state->dispatcher_thread, PyThread_get_thread_ident());
     while (!atomic_load(&m->must_stop)) {
         cw_event *e = NULL;
         PyThreadState *thread = PyEval_SaveThread();

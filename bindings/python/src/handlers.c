@@ -100,6 +100,8 @@ static unsigned needed_events(websocket *ws)
 {
     fields_lock();
     unsigned mask = CW_EVENT_CLOSED | (ws->handlers[HANDLER_MESSAGE] != NULL ? CW_EVENT_MESSAGE : 0);
+    if (ws->handlers[HANDLER_VALIDATION] != NULL && !ws->answers_itself)
+        mask |= CW_EVENT_CERTIFICATE;
     fields_unlock();
     return mask;
 }
@@ -168,11 +170,47 @@ static bool check_handler(websocket *ws, PyObject *value)
     return result != NULL;
 }
 
+int websocket_choose_answerer(websocket *ws, bool answers_itself)
+{
+    if (ws->answers_itself == answers_itself || ws->handlers[HANDLER_VALIDATION] == NULL)
+        return 0;
+    ws->answers_itself = answers_itself;
+    return follow_handlers(ws);
+}
+
+void websocket_validate(websocket *ws)
+{
+    PyObject *validate = get_helper(ws->state, HELPER_validate);
+    PyObject *handler = websocket_get_handler(ws, HANDLER_VALIDATION);
+    PyObject *result =
+        validate != NULL ? PyObject_CallFunctionObjArgs(validate, (PyObject *)ws, handler, NULL) : NULL;
+    if (result == NULL) {
+        PyErr_WriteUnraisable(handler);
+        (void)cw_socket_answer_certificate(ws->socket, CW_ANSWER_NONE);
+    }
+    Py_XDECREF(result);
+    Py_DECREF(handler);
+}
+
+/* Makes the connect ask about the certificate, or not. Returns -1 with an exception set if it is too late. */
+static int ask_certificate(websocket *ws, bool asks)
+{
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(&b, cw_socket_ask_certificate(ws->socket, asks));
+    if (status == CW_OK)
+        return 0;
+    raise_status(ws->state, ws, status);
+    return -1;
+}
+
 int websocket_set_handler(websocket *ws, handler_index index, PyObject *value)
 {
     if (value == Py_None)
         value = NULL;
     if (value != NULL && !check_handler(ws, value))
+        return -1;
+    if (index == HANDLER_VALIDATION && ask_certificate(ws, value != NULL) < 0)
         return -1;
     if (value == NULL && !ws->is_subscribed)
         return 0;

@@ -25,6 +25,7 @@
     X(check_call)      \
     X(check_handler)   \
     X(check_result)    \
+    X(validate)        \
     X(watch)           \
     X(changed)         \
     X(run_forever)     \
@@ -67,10 +68,11 @@ typedef struct module_state {
     unsigned long
         fork_count;          /* number of forks between the process that imported the module and this process */
     blocking *main_blocking; /* the innermost blocking call of the main thread; used by that thread only */
-    atomic_ulong exiting_thread; /* 0, or the thread that ends the interpreter */
+    atomic_ulong exiting_thread;    /* 0, or the thread that ends the interpreter */
+    atomic_ulong dispatcher_thread; /* 0, or the latest thread that calls the handlers */
 } module_state;
 
-typedef enum handler_index { HANDLER_MESSAGE, HANDLER_CLOSED, HANDLER_COUNT } handler_index;
+typedef enum handler_index { HANDLER_MESSAGE, HANDLER_CLOSED, HANDLER_VALIDATION, HANDLER_COUNT } handler_index;
 
 /* MessageWebSocket or StreamWebSocket. */
 typedef struct websocket {
@@ -84,10 +86,12 @@ typedef struct websocket {
     atomic_bool was_open;       /* connect succeeded */
     atomic_bool is_subscribed;  /* a handler has been set, so the closed event goes to the dispatcher */
     atomic_bool has_dispatched; /* the dispatcher has handled the closed event */
-    bool is_kept;               /* the object holds a reference to itself */
-    unsigned next_count;        /* messages that iteration has asked for */
-    atomic_uint called;         /* for check_method: one bit for each method that has been called */
-    cw_event *closed_event;     /* a closed event that was taken while on_closed was not set; else NULL */
+    /* connect() runs in the dispatcher thread, so it calls the handler of the certificate itself */
+    atomic_bool answers_itself;
+    bool is_kept;           /* the object holds a reference to itself */
+    unsigned next_count;    /* messages that iteration has asked for */
+    atomic_uint called;     /* for check_method: one bit for each method that has been called */
+    cw_event *closed_event; /* a closed event that was taken while on_closed was not set; else NULL */
 } websocket;
 
 /* Mailbox. */
@@ -250,6 +254,11 @@ int mailbox_add_late(mailbox *m, websocket *ws);
 /* Read and write a handler attribute. None stands for no handler. */
 PyObject *websocket_get_handler(websocket *ws, handler_index index);
 int websocket_set_handler(websocket *ws, handler_index index, PyObject *value);
+/* Decides whether connect() or the dispatcher calls the handler of the server's certificate. Returns -1 with an exception
+ * set if that fails. For use before a connect. */
+int websocket_choose_answerer(websocket *ws, bool answers_itself);
+/* Calls the handler of the server's certificate, which answers the core now or later. Raises nothing. */
+void websocket_validate(websocket *ws);
 bool websocket_has_handlers(websocket *ws);
 /* Returns the handler for a message that the dispatcher has taken; NULL without an exception if there is none. */
 PyObject *websocket_message_handler(websocket *ws);

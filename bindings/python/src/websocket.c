@@ -208,6 +208,18 @@ static PyObject *websocket_let_go(PyObject *self, PyObject *Py_UNUSED(none))
     Py_RETURN_NONE;
 }
 
+/* Answers the question about the server's certificate with a cw_answer. */
+static PyObject *websocket_answer_certificate(PyObject *self, PyObject *answer)
+{
+    websocket *ws = (websocket *)self;
+    long number = PyLong_AsLong(answer);
+    if (number == -1 && PyErr_Occurred())
+        return NULL;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    return none_or_raise(ws, blocking_end(&b, cw_socket_answer_certificate(ws->socket, (cw_answer)number)));
+}
+
 static PyMethodDef methods[] = {
     {"connect", FAST(websocket_connect), METH_FASTCALL | METH_KEYWORDS, connect_doc},
     {"set_request_header", FAST(websocket_set_request_header), METH_FASTCALL | METH_KEYWORDS,
@@ -231,6 +243,10 @@ static PyMethodDef methods[] = {
      "batch."},
     {"__aenter__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aenter__")},
     {"__aexit__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aexit__")},
+    {"_answer_certificate", websocket_answer_certificate, METH_O,
+     "_answer_certificate($self, answer, /)\n--\n\nAnswers the question about the server's certificate.\n\n"
+     "answer: 0 accepts, 1 rejects, 2 says that there is no answer. Raises StateError if the socket does\n"
+     "not ask."},
     {"_is_pending", websocket_is_pending, METH_NOARGS,
      "_is_pending($self, /)\n--\n\nReturns whether run_forever() still has to wait for this socket."},
     {"_has_handlers", websocket_has_any_handler, METH_NOARGS,
@@ -266,6 +282,16 @@ static PyObject *get_on_closed(PyObject *self, void *Py_UNUSED(closure))
 static int set_on_closed(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
 {
     return websocket_set_handler((websocket *)self, HANDLER_CLOSED, value);
+}
+
+static PyObject *get_on_validation(PyObject *self, void *Py_UNUSED(closure))
+{
+    return websocket_get_handler((websocket *)self, HANDLER_VALIDATION);
+}
+
+static int set_on_validation(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    return websocket_set_handler((websocket *)self, HANDLER_VALIDATION, value);
 }
 
 #define INFO(name, info, doc)                                       \
@@ -319,6 +345,14 @@ static PyGetSetDef attributes[] = {
      "The handler for the end of the connection, f(ws, args), or None. args is a ClosedEventArgs. The "
      "dispatcher thread calls the handler once, even if it is set after that end. An open socket with a "
      "handler stays alive until that call. Any thread may set the handler.",
+     NULL},
+    {"on_server_custom_validation_requested", get_on_validation, set_on_validation,
+     "The handler that may reject the server's certificate, f(ws, args), or None. args is a "
+     "ServerCustomValidationRequestedEventArgs. A connect over wss calls the handler once, after all other "
+     "checks have passed and before a byte of the request is sent. It runs in the dispatcher thread while "
+     "connect() waits. If a handler calls connect(), it runs inside that connect(). An exception that leaves "
+     "it rejects the certificate. Setting it raises StateError after connect() has begun. Any thread may set "
+     "it.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 

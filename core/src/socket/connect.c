@@ -3,13 +3,10 @@
  * prepares. The service thread takes the steps of all connects. Each connect has one deadline.
  *
  * Safety: under the socket's lock. Only the service thread calls libcurl, except to make the handle. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "../transport/transport.h"
 #include "socket.h"
@@ -74,6 +71,7 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
         .verify = cw__setting(s, CW_OPT_VERIFY) != 0,
         .proxy_verify = cw__setting(s, CW_OPT_PROXY_VERIFY) != 0,
         .no_delay = cw__setting(s, CW_OPT_NO_DELAY) != 0,
+        .asks = s->question.is_on,
         .timeout_ms = timeout_ms,
         .compression = {.is_on = cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_DEFLATE,
                         .server_bits = (uint8_t)cw__setting(s, CW_OPT_SERVER_MAX_WINDOW_BITS),
@@ -133,6 +131,8 @@ static void forget_last(cw_socket *s)
     s->local_address[0] = s->remote_address[0] = '\0';
     memset(&s->connect_error, 0, sizeof s->connect_error);
     s->pending_events = 0;
+    s->question.state = CW__QUESTION_NOT;
+    s->question.is_told = false;
 }
 
 /* Checks whether the loaded libcurl supports the chosen framing and compression. */
@@ -246,8 +246,10 @@ cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
     cw__wait_begin(&wait, timeout_ms, -1);
     cw__mutex_lock(&s->lock);
     while (status == CW_OK && cw__socket_state(s) == CW_STATE_CONNECTING)
-        status = cw__socket_wait_locked(s, &wait);
-    if (status == CW_TIMED_OUT)
+        status = cw__question_is_here_locked(s) ? CW_QUESTION : cw__socket_wait_locked(s, &wait);
+    if (status == CW_QUESTION)
+        status = cw__fail(CW_QUESTION, "the server's certificate waits for an answer: answer, and wait again");
+    else if (status == CW_TIMED_OUT)
         status = cw__fail(CW_TIMED_OUT, "still connecting: wait again, or close the socket to give up");
     else if (status == CW_INTERRUPTED)
         status = cw__fail(CW_INTERRUPTED, "interrupted while connecting: connect again");
@@ -258,15 +260,24 @@ cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
     return cw__socket_leave_locked(s, &wait, status);
 }
 
-/* This call holds a reference, because another thread may release the socket between start and wait. */
 cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
 {
     cw_status status;
 
-    cw__socket_hold(s);
+    cw__socket_hold(s); /* because another thread may release the socket between start and wait */
     status = cw_socket_connect_start(s, uri, strlen(uri), timeout_ms);
     if (status == CW_OK)
-        status = cw_socket_wait_connected(s, CW_TIMEOUT_NEVER);
+        status = cw_socket_connect_continue(s);
+    cw__socket_drop(s);
+    return status;
+}
+
+cw_status cw_socket_connect_continue(cw_socket *s)
+{
+    cw_status status;
+
+    cw__socket_hold(s);
+    status = cw_socket_wait_connected(s, CW_TIMEOUT_NEVER);
     if (status == CW_INTERRUPTED) {
         cw__mutex_lock(&s->lock);
         cw__connecting_cancel_locked(s);
@@ -295,33 +306,6 @@ void cw__connecting_cancel_locked(cw_socket *s)
 }
 
 /* ---- A connect that succeeds ---- */
-
-static void put_address(const struct sockaddr_storage *address, char out[CW__ADDRESS_BYTES])
-{
-    char host[INET6_ADDRSTRLEN] = "";
-
-    if (address->ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-        (void)inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
-        (void)snprintf(out, CW__ADDRESS_BYTES, "%s:%u", host, ntohs(v4->sin_port));
-    } else if (address->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-        (void)inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
-        (void)snprintf(out, CW__ADDRESS_BYTES, "[%s]:%u", host, ntohs(v6->sin6_port));
-    }
-}
-
-static void read_addresses(cw_socket *s)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t len = sizeof address;
-
-    if (getsockname(s->fd, (struct sockaddr *)&address, &len) == 0)
-        put_address(&address, s->local_address);
-    len = sizeof address;
-    if (getpeername(s->fd, (struct sockaddr *)&address, &len) == 0)
-        put_address(&address, s->remote_address);
-}
 
 static bool make_codec(cw_socket *s, const cw__pool_member *member, int fd)
 {
@@ -377,7 +361,7 @@ static bool open_locked(cw_socket *s)
     s->watched = 0;
     s->easy = cw__handshake_release_easy(c->handshake);
     s->pool = c->member.pool;
-    read_addresses(s);
+    cw__addresses_read_locked(s);
     s->connecting = NULL;
     cw__handshake_destroy(c->handshake);
     cw__race_destroy(c->race);
@@ -457,12 +441,18 @@ void cw__connection_teardown_locked(cw_socket *s)
 
 /* ---- The service's calls ---- */
 
-static void timed_out(const struct cw__connecting *c, cw__error *error)
+static void timed_out(const cw_socket *s, cw__error *error)
 {
+    const struct cw__connecting *c = s->connecting;
     double seconds = (double)c->timeout_ms / 1000;
     const cw__proxy *proxy = cw__handshake_proxy(c->handshake);
 
-    if (cw__handshake_is_at_proxy(c->handshake))
+    if (s->question.state == CW__QUESTION_ASKED)
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout,
+                      "not connected within %g s: this program has not answered whether it accepts the "
+                      "server's certificate; answer sooner, or raise connect_timeout",
+                      seconds);
+    else if (cw__handshake_is_at_proxy(c->handshake))
         cw__error_set(
             error, CW_CONNECT_FAILED, CW_WEB_Timeout,
             "not connected within %g s: the proxy %.80s (%s) has not let us through; check that it is "
@@ -481,8 +471,10 @@ static bool is_over(cw_socket *s, cw__error *error)
     if (c->is_cancelled)
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_OperationCanceled,
                       "connecting was cancelled by this program: make a new socket to connect again");
+    else if (cw__question_is_refused_locked(s))
+        cw__question_explain_locked(s, error);
     else if (!c->member.is_done && cw__now_ms() >= c->deadline_ms)
-        timed_out(c, error);
+        timed_out(s, error);
     else
         return false;
     return true;
@@ -549,6 +541,35 @@ static bool ends_race(cw_socket *s, int64_t *due_ms)
     return true;
 }
 
+/* ---- The question about the server's certificate ---- */
+
+/* Asks it, when the first connection has ended. */
+static int64_t ask(cw_socket *s)
+{
+    cw__pool_rest(&s->connecting->member);
+    cw__question_ask_locked(s);
+    return s->connecting->deadline_ms;
+}
+
+/* Begins the second connection. Returns false if there is no memory. */
+static bool begin_again(cw_socket *s)
+{
+    struct cw__connecting *c = s->connecting;
+
+    s->question.state = CW__QUESTION_NOT;
+    if (c->race) {
+        cw__race_destroy(c->race);
+        c->race = cw__race_create();
+        if (!c->race) {
+            cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
+                          "no memory for a connection: free memory and call again");
+            return false;
+        }
+    }
+    cw__handshake_accept(c->handshake, c->race);
+    return true;
+}
+
 int64_t cw__connecting_attend_locked(cw_socket *s)
 {
     struct cw__connecting *c = s->connecting;
@@ -556,6 +577,10 @@ int64_t cw__connecting_attend_locked(cw_socket *s)
     bool is_open;
 
     if (is_over(s, &s->connect_error))
+        return fail_locked(s);
+    if (s->question.state == CW__QUESTION_ASKED)
+        return c->deadline_ms;
+    if (s->question.state == CW__QUESTION_ANSWERED && !begin_again(s))
         return fail_locked(s);
     if (c->race && cw__race_state_of(c->race) == CW__RACE_RUNNING && !ends_race(s, &due_ms))
         return due_ms;
@@ -565,6 +590,8 @@ int64_t cw__connecting_attend_locked(cw_socket *s)
         return next_due(c);
     if (has_gathered(c))
         return begin_race(s);
+    if (cw__handshake_asks(c->handshake))
+        return ask(s);
     is_open = cw__handshake_verdict(c->handshake, c->member.code, c->member.os_errno, &s->connect_error);
     if (keep_reply(s) && is_open && open_locked(s))
         return 0; /* attend at once, because the server may have sent a message already */

@@ -250,6 +250,8 @@ static cw_event *next_event(cw_socket *s)
     cw_event *e = take_pending(s, CW_EVENT_CONNECT_FAILED);
 
     if (!e)
+        e = take_pending(s, CW_EVENT_CERTIFICATE);
+    if (!e)
         e = take_pending(s, CW_EVENT_CONNECTED);
     if (!e && (s->event_mask & CW_EVENT_MESSAGE))
         e = cw__inbound_pop_locked(s);

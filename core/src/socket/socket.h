@@ -136,6 +136,14 @@ typedef struct cw__drain {
     int64_t progress_ms;     /* when progress was last seen */
 } cw__drain;
 
+/* The question about the server's certificate (question.c). */
+typedef struct cw__question {
+    bool is_on; /* a connect over wss asks */
+    enum { CW__QUESTION_NOT, CW__QUESTION_ASKED, CW__QUESTION_ANSWERED } state;
+    bool is_told; /* cw_socket_wait_connected has returned CW_QUESTION */
+    cw_answer answer;
+} cw__question;
+
 struct cw_socket {
     cw__client client;
     cw__subscriber subscriber;
@@ -161,6 +169,7 @@ struct cw_socket {
     cw__compression compression; /* the agreed terms */
     char local_address[CW__ADDRESS_BYTES], remote_address[CW__ADDRESS_BYTES];
 
+    cw__question question;
     struct cw__connecting *connecting; /* belongs to connect.c; NULL unless connecting */
     cw__error connect_error;           /* result of the last connect; status CW_OK if it succeeded */
     void *easy;                        /* the CURL handle of an open connection; connect.c frees it */
@@ -226,6 +235,22 @@ void cw__settings_destroy(cw__settings *settings);
 static inline int64_t cw__setting(const cw_socket *s, cw_option option) { return s->settings.numbers[option]; }
 /* Returns the text, list or bytes of a control, which belong to the socket. cw__setting returns the length. */
 const char *cw__setting_text(const cw_socket *s, cw_option option);
+
+/* ---- From addresses.c ----------------------------------------------------------------------------------- */
+
+/* Fills local_address and remote_address. */
+void cw__addresses_read_locked(cw_socket *s);
+
+/* ---- From question.c: what the program says about the server's certificate ------------------------------ */
+
+/* Asks the program. */
+void cw__question_ask_locked(cw_socket *s);
+/* Returns true, once for each question, if no mailbox gets it, so that the thread that waits for the connect has to
+ * answer. */
+bool cw__question_is_here_locked(cw_socket *s);
+/* Returns whether the answer makes the connect fail; the second function sets the error. */
+bool cw__question_is_refused_locked(const cw_socket *s);
+void cw__question_explain_locked(const cw_socket *s, cw__error *error);
 
 /* ---- From queue.c: frames that wait to be written -------------------------------------------------------- */
 

@@ -146,6 +146,40 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
     return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
 }
 
+/* Returns a copy of the certificate of the server, in PEM; NULL = libcurl has none, or there is no memory. */
+static char *certificate_of(CURL *easy)
+{
+    static const char name[] = "Cert:";
+    struct curl_certinfo *chain = NULL;
+
+    if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || !chain || chain->num_of_certs < 1)
+        return NULL;
+    for (const struct curl_slist *field = chain->certinfo[0]; field; field = field->next)
+        if (strncmp(field->data, name, sizeof name - 1) == 0)
+            return cw__strndup(field->data + sizeof name - 1, strlen(field->data) - (sizeof name - 1));
+    return NULL;
+}
+
+/* Is called after the TLS handshake, before libcurl sends the request (8.14.1, 8.22: MSTATE_DO in lib/multi.c). It runs in
+ * the service thread, which must not wait for an answer. So it ends the first connection. If the second connection shows
+ * another certificate, it ends that one too. */
+static int on_request(void *user, char *peer, char *local, int peer_port, int local_port)
+{
+    cw__handshake *h = user;
+    char *certificate = certificate_of(h->easy);
+
+    (void)peer, (void)local, (void)peer_port, (void)local_port;
+    if (h->showing == CW__SHOWING_FIRST && certificate) {
+        h->certificate = certificate;
+        h->showing = CW__SHOWING_SHOWN;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    if (h->showing != CW__SHOWING_ACCEPTED || !certificate || strcmp(certificate, h->certificate) != 0)
+        h->showing = CW__SHOWING_CHANGED;
+    cw__free(certificate);
+    return h->showing == CW__SHOWING_ACCEPTED ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
 /* Makes the socket that libcurl asks for, and keeps the errno of a failure, which libcurl does not report.
  * If libcurl cannot race addresses itself, race.c does. libcurl then runs two transfers. In the first, this
  * function notes each address for race.c, and refuses the socket. So libcurl offers the next address. After the
@@ -252,6 +286,11 @@ static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings
     }
     if (*settings->crl_file && settings->verify)
         SET(CURLOPT_CRLFILE, settings->crl_file);
+    if (h->showing != CW__SHOWING_NONE) {
+        SET(CURLOPT_CERTINFO, 1L);
+        SET(CURLOPT_PREREQFUNCTION, on_request);
+        SET(CURLOPT_PREREQDATA, (void *)h);
+    }
 #undef SET
     return code;
 }
@@ -383,6 +422,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
 
     h->offer = settings->compression;
     h->is_to_tls = settings->uri->is_secure;
+    h->showing = settings->asks && h->is_to_tls ? CW__SHOWING_FIRST : CW__SHOWING_NONE;
     h->proxy_ca_file = settings->proxy_ca_file;
     h->crl_file = settings->crl_file;
     h->easy = curl_easy_init();
@@ -430,6 +470,7 @@ void cw__handshake_destroy(cw__handshake *h)
     cw__free(h->protocol);
     cw__free(h->extensions);
     cw__reply_destroy(&h->reply);
+    cw__free(h->certificate);
     cw__free(h);
 }
 
@@ -447,6 +488,17 @@ CURL *cw__handshake_easy(cw__handshake *h) { return h->easy; }
 
 void cw__handshake_restart(cw__handshake *h) { h->text[0] = '\0'; }
 
+void cw__handshake_accept(cw__handshake *h, cw__race *race)
+{
+    cw__handshake_restart(h);
+    cw__reply_forget(&h->reply);
+    h->showing = CW__SHOWING_ACCEPTED;
+    h->race = race;
+    h->tls = (cw__tls_notes){0};
+    h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
+    h->is_handed = h->has_socket = false;
+}
+
 CURL *cw__handshake_release_easy(cw__handshake *h)
 {
     CURL *easy = h->easy;
@@ -457,6 +509,7 @@ CURL *cw__handshake_release_easy(cw__handshake *h)
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, NULL);
     h->easy = NULL;
     return easy;
 }

@@ -304,11 +304,21 @@ typedef struct cw__handshake_settings {
     bool verify;
     bool proxy_verify;
     bool no_delay;
+    bool asks;          /* about the certificate of a server with TLS */
     int64_t timeout_ms; /* -1 = none */
     /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. The race must
      * stay valid until the handle is released or destroyed. */
     cw__race *race;
 } cw__handshake_settings;
+
+/* How far the handshake is with showing the server's certificate to the program. */
+typedef enum cw__showing {
+    CW__SHOWING_NONE,     /* the program does not ask for it */
+    CW__SHOWING_FIRST,    /* the first connection ends when it has shown its certificate */
+    CW__SHOWING_SHOWN,    /* it has */
+    CW__SHOWING_ACCEPTED, /* the second connection must show the same certificate */
+    CW__SHOWING_CHANGED   /* it has shown another certificate, or none */
+} cw__showing;
 
 typedef struct cw__handshake cw__handshake;
 
@@ -334,6 +344,8 @@ struct cw__handshake {
     cw__race *race;                       /* the connecting's, or NULL */
     bool is_handed, has_socket; /* libcurl's latest socket came from the race; libcurl has had a socket */
     int socket_errno;           /* why libcurl's latest socket could not be made, or 0 */
+    cw__showing showing;
+    char *certificate; /* the server's, in PEM, that the question is about; NULL before */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -345,6 +357,11 @@ void cw__handshake_destroy(cw__handshake *h);
 CURL *cw__handshake_easy(cw__handshake *h);
 /* Forgets libcurl's texts, before a second transfer on the handle. */
 void cw__handshake_restart(cw__handshake *h);
+/* Returns whether the transfer has ended because the question about the server's certificate has to be answered. */
+static inline bool cw__handshake_asks(const cw__handshake *h) { return h->showing == CW__SHOWING_SHOWN; }
+/* Prepares a new transfer, which connects to the server whose certificate was accepted. race replaces the race of the
+ * settings. */
+void cw__handshake_accept(cw__handshake *h, cw__race *race);
 const cw__proxy *cw__handshake_proxy(const cw__handshake *h);
 /* Returns true while a proxy still has to let the connection through; false without a proxy. */
 static inline bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h->is_past_proxy; }

@@ -36,6 +36,7 @@ typedef enum outcome {
     TOO_LARGE,
     MALFORMED,
     NO_ANSWER,
+    CHANGED, /* the certificate, since the program accepted it */
     NO_MEMORY,
     NO_DESCRIPTOR,
     FAILED /* any other failure before a complete reply */
@@ -94,6 +95,8 @@ static outcome classify(const cw__handshake *h, const ending *e)
 
     if (h->reply.has_no_memory)
         return NO_MEMORY;
+    if (h->showing == CW__SHOWING_CHANGED)
+        return CHANGED;
     if (h->is_refused)
         return REFUSED_BY_PROXY;
     if (is_answer && e->http_status >= 200)
@@ -224,6 +227,11 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
                       "the server ended the connection instead of answering the handshake: check the URI, and "
                       "the server's log");
+        break;
+    case CHANGED:
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_CertificateIsInvalid,
+                      "%s showed no certificate, or not the one that this program accepted: connect again",
+                      h->host);
         break;
     case NO_MEMORY:
         cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown,
