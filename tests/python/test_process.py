@@ -324,6 +324,12 @@ def test_a_subinterpreter_has_sockets_of_its_own() -> None:
             ws.on_closed = print
         except curlwire.StateError as error:
             print("subinterpreter" in str(error))
+        asking = curlwire.MessageWebSocket(ca_file=os.environ["CW_CA_FILE"])
+        try:
+            asking.on_server_custom_validation_requested = print
+        except curlwire.StateError:
+            asking.connect(os.environ["CW_ECHO_WSS"] + "/")  # it does not wait for an answer
+            print(asking.state)
         kept = curlwire.connect(URL + "/ticker")
         sys.stdout.flush()
         """
@@ -341,7 +347,7 @@ def test_a_subinterpreter_has_sockets_of_its_own() -> None:
         print(ws.state, heard)
         """
     )
-    assert_quiet(script, "inside\nConnectError\nTrue\nopen ['outside']\n")
+    assert_quiet(script, "inside\nConnectError\nTrue\nopen\nopen ['outside']\n")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")

@@ -210,12 +210,14 @@ int websocket_set_handler(websocket *ws, handler_index index, PyObject *value)
         value = NULL;
     if (value != NULL && !check_handler(ws, value))
         return -1;
-    if (index == HANDLER_VALIDATION && ask_certificate(ws, value != NULL) < 0)
+    if (index == HANDLER_VALIDATION && value == NULL && ask_certificate(ws, false) < 0)
         return -1;
     if (value == NULL && !ws->is_subscribed)
         return 0;
     PyObject *old = store(ws, index, value);
     int result = follow_handlers(ws);
+    if (result == 0 && index == HANDLER_VALIDATION && value != NULL)
+        result = ask_certificate(ws, true);
     if (result < 0 && ws->handlers[index] == value) /* otherwise another thread has set a handler since */
         Py_XDECREF(store(ws, index, old));
     Py_XDECREF(old);
