@@ -65,6 +65,18 @@ test("close_protocol_error", function()
     end
 end)
 
+test("close_forbidden_code", function()
+    local token = support.token("forbidden")
+    local ws = open(support.script("x:" .. support.frame(8, "\3\238"), "hang") .. "?id=" .. token)
+    local err = failed(ws:receive(10))
+    local named = "the peer's close frame has code 1006, which RFC 6455 forbids there"
+    equal(err.message, "the server broke the protocol: " .. named .. " (1002); report it to whoever runs the server")
+    equal(ws.close_code, 1006)
+    equal(ws.close_reason, named)
+    ws:abort()
+    assert(support.log(token):find('"payload": "03ea', 1, true), "no close frame with 1002")
+end)
+
 test("close_twice", function()
     local ws = open(support.echo())
     assert(ws:close(4000, "first"))

@@ -13,7 +13,7 @@ local options, message_only, can_be_nil = {}, {}, {}
 for _, row in ipairs(support.controls()) do
     local others = {
         BOOL = not row.default, MS = row.none and math.huge or 0.25, BITS = row.least,
-        COUNT = row.none and math.huge or math.max(row.least, 4096), ENUM = row.words[#row.words],
+        COUNT = row.none and math.huge or math.max(row.least, 4096), NUMBER = 5, ENUM = row.words[#row.words],
         TEXT = "/nowhere/file.pem", BYTES = "\0\255\r\n\0",
     }
     if row.type ~= "LIST" then
@@ -258,6 +258,18 @@ test("max_message_size", function()
     assert(ws:wait_closed(10))
     ws:abort()
     assert(support.log(token):find('"payload": "03f1', 1, true), "no close frame with 1009")
+end)
+
+test("max_fragments", function()
+    local token = support.token("fragments")
+    local ws = open(support.script("x:" .. support.frame(2, "a", true) .. support.frame(0, "b", true)
+        .. support.frame(0, "c", true), "hang") .. "?id=" .. token, {max_fragments = 2})
+    equal(failed(ws:receive()).message, "a message has more fragments than max_fragments (2); "
+        .. "raise max_fragments, or set it to math.huge for no limit")
+    ws:abort()
+    assert(support.log(token):find('"payload": "03f0', 1, true), "no close frame with 1008")
+    raises(function() ws.control.max_fragments = 0 end, "max_fragments must be a whole number from 1 to 2^63-1, "
+        .. "or false (or math.huge) for no limit, not 0")
 end)
 
 test("subprotocol", function()

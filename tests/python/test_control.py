@@ -17,7 +17,7 @@ from curlwire import (
     SocketMessageType,
     StreamWebSocket,
 )
-from peers import WAIT, Recorded, ca_file, decodes_natively, echo, opened, round_trip, script, url
+from peers import WAIT, Recorded, ca_file, decodes_natively, echo, frame, opened, round_trip, script, url
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
@@ -90,7 +90,8 @@ OUT_OF_RANGE: list[Any] = [
 def test_control_defaults() -> None:
     control = MessageWebSocket().control
     assert {name: getattr(control, name) for name in DEFAULTS} == DEFAULTS
-    assert [name for name in dir(control) if not name.startswith("_")] == sorted(DEFAULTS)
+    names = [name for name in dir(control) if not name.startswith("_")]
+    assert names == sorted([*DEFAULTS, controls.ACTUAL])
 
 
 @pytest.mark.parametrize(("name", "value", "read"), GOOD)
@@ -210,6 +211,28 @@ def test_max_message_size() -> None:
     assert caught.value.code == 1006
     ws.abort()
     assert peer.record()["frames"][-1]["payload"].startswith("03f1")  # 1009
+
+
+def test_max_fragments() -> None:
+    parts = [frame(2, b"a", False), frame(0, b"b", False), frame(0, b"c", False)]
+    peer = Recorded("x:" + "".join(parts), "hang")
+    ws = curlwire.connect(peer.url, max_fragments=2)
+    with pytest.raises(curlwire.ConnectionClosed) as caught:
+        ws.recv(timeout=WAIT)
+    named = "a message has more fragments than max_fragments (2)"
+    assert str(caught.value) == f"{named}; raise max_fragments, or set it to None for no limit"
+    assert (caught.value.code, caught.value.reason) == (1006, named)
+    ws.abort()
+    assert peer.record()["frames"][-1]["payload"].startswith("03f0")  # 1008
+
+
+def test_max_fragments_of_a_million_empty_ones() -> None:
+    """The default ends a message that never ends."""
+    peer = Recorded("x:0200", f"repeat:1000000:{frame(0, b'', False)}", "hang")
+    ws = curlwire.connect(peer.url)
+    with pytest.raises(curlwire.ConnectionClosed, match=r"max_fragments \(131072\)"):
+        ws.recv(timeout=WAIT)
+    ws.abort()
 
 
 def test_subprotocol() -> None:

@@ -85,6 +85,10 @@ local curlwire = {}
 ---@field compression_threshold integer Messages of fewer bytes are sent uncompressed. Bytes, default 128
 ---@field frame_size integer|number|false A longer message is sent in frames of this size; a pong waits until the current frame is sent. Bytes, default 67108864; math.huge = no cuts
 ---@field ca_path string|nil Folder of trusted certificates that `openssl rehash` has prepared, used instead of the system's. Default nil
+---@field desired_unsolicited_pong_interval curlwire.Timeout A pong that no ping asked for is sent this often, when no data is arriving; 0: no such pongs. Seconds, default 0; math.huge = no pongs
+---@field max_fragments integer|number|false In full mode, a message in more fragments fails the connection with close code 1008. Default 131072; math.huge = no limit; MessageWebSocket only
+---@field ping_payload string|nil What pings carry; unset: a number of eight bytes, which shows the ping that a pong answers. At most 125 bytes, default nil
+---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and the request headers.
 ---@class curlwire.ConnectOptions: curlwire.Control

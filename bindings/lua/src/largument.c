@@ -17,6 +17,8 @@ static const char *limit_hint(void)
         return "; to wait without a limit, set the timeout to math.huge";
     case CW_OPT_MAX_MESSAGE_SIZE:
         return "; raise max_message_size, or set it to math.huge for no limit";
+    case CW_OPT_MAX_FRAGMENTS:
+        return "; raise max_fragments, or set it to math.huge for no limit";
     default:
         return "";
     }

@@ -191,6 +191,22 @@ class _Control:
         """
     @ca_path.setter
     def ca_path(self, value: str | os.PathLike[str] | None) -> None: ...
+    desired_unsolicited_pong_interval: float | None
+    """A pong that no ping asked for is sent this often, when no data is arriving; 0: no such pongs. Seconds,
+    default 0; None = no pongs.
+    """
+    @property
+    def ping_payload(self) -> bytes | None:
+        """What pings carry; unset: a number of eight bytes, which shows the ping that a pong answers. At
+        most 125 bytes, default None.
+        """
+    @ping_payload.setter
+    def ping_payload(self, value: bytes | bytearray | memoryview | None) -> None: ...
+    @property
+    def actual_unsolicited_pong_interval(self) -> float:
+        """How often the socket sends unsolicited pongs now. Seconds, a float:
+        desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.
+        """
 
 @final
 class StreamWebSocketControl(_Control):
@@ -215,6 +231,10 @@ class MessageWebSocketControl(_Control):
     def receive_mode(self, value: MessageWebSocketReceiveMode | Literal["full", "partial"]) -> None: ...
     max_message_size: int | None
     """In full mode, a larger message fails the connection with close code 1009. Bytes, default 67108864;
+    None = no limit.
+    """
+    max_fragments: int | None
+    """In full mode, a message in more fragments fails the connection with close code 1008. Default 131072;
     None = no limit.
     """
 

@@ -61,7 +61,7 @@ typedef struct module_state {
     PyObject *enums[ENUM_COUNT];
     PyObject *helpers[HELPER_COUNT];
     /* indexed by cw_class; built from the table of controls */
-    PyGetSetDef control_members[2][CW_OPTION_COUNT + 1];
+    PyGetSetDef control_members[2][CW_OPTION_COUNT + 2]; /* and one attribute that can only be read */
     char control_docs[CW_OPTION_COUNT][CONTROL_DOC_BYTES]; /* the docstrings of control_members */
     unsigned long main_thread;
     unsigned long
