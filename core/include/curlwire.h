@@ -457,6 +457,26 @@ typedef enum cw_info {
 CW_API cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t size_bytes,
                                     size_t *len_bytes);
 
+/* The speed of a connection, as the system has measured it. The members are the same as in UWP's BandwidthStatistics. They
+ * are estimates of the TCP connection, which leads to the proxy if there is one.
+ *   outbound_bits_per_second    the rate at which the peer's system has lately acknowledged sent bytes
+ *   inbound_bits_per_second     the most bytes that the program has taken in a round trip, per second
+ *   ..._instability             0: no system measures them
+ *   outbound_bandwidth_peaked   whether the line limits the outbound rate, not the program, which has not sent more
+ *   inbound_bandwidth_peaked    false: no system measures it */
+typedef struct cw_bandwidth_statistics {
+    uint64_t outbound_bits_per_second, inbound_bits_per_second;
+    uint64_t outbound_bits_per_second_instability, inbound_bits_per_second_instability;
+    bool outbound_bandwidth_peaked, inbound_bandwidth_peaked;
+} cw_bandwidth_statistics;
+
+/* Reads the speed of the connection. All members are 0 and false without a connection, and on systems other than Linux.
+ * Returns  CW_OK
+ * Errors   CW_AFTER_FORK
+ * Thread   any; takes the socket's lock
+ * Source   TCP_INFO of Linux: tcpi_delivery_rate, tcpi_rcv_space, tcpi_rcv_rtt */
+CW_API cw_status cw_socket_get_bandwidth_statistics(cw_socket *s, cw_bandwidth_statistics *out);
+
 /* A header of a reply. Both pointers point into the text that cw_header_next read; no NUL ends them. */
 typedef struct cw_header {
     const char *name, *value; /* without blanks around them */

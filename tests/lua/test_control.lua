@@ -343,6 +343,30 @@ test("framing_native", function()
     equal(ws.framing, "native")
     finish(ws)
 end)
+test("bandwidth", function()
+    local members = {
+        outbound_bits_per_second = 0, inbound_bits_per_second = 0, outbound_bits_per_second_instability = 0,
+        inbound_bits_per_second_instability = 0, outbound_bandwidth_peaked = false, inbound_bandwidth_peaked = false,
+    }
+    local function check(speed)
+        for key, value in pairs(members) do
+            equal(type(speed[key]), type(value), key)
+        end
+        for key in pairs(speed) do
+            assert(members[key] ~= nil, key)
+        end
+    end
+    local new = support.message_socket().information.bandwidth_statistics
+    check(new)
+    for key, value in pairs(members) do equal(new[key], value, key) end
+    local ws = open(support.echo())
+    assert(ws:send(("x"):rep(1000000)))
+    equal(#assert(ws:receive(10)), 1000000)
+    check(ws.bandwidth_statistics)
+    assert(ws.information.bandwidth_statistics.outbound_bits_per_second > 0)
+    finish(ws)
+end)
+
 
 test("information_after_close", function()
     local ws = open(support.echo())

@@ -42,6 +42,7 @@ local controls = {
 local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {
     "uri", "protocol", "extensions", "local_address", "remote_address", "framing", "authorities", "response_headers",
+    "bandwidth_statistics",
 }
 local ends = {"close_code", "close_reason", "was_clean"}
 

@@ -303,6 +303,20 @@ def test_framing_native(monkeypatch: pytest.MonkeyPatch) -> None:
         round_trip(ws)
 
 
+def test_bandwidth() -> None:
+    assert MessageWebSocket().bandwidth_statistics == (0, 0, 0, 0, False, False)
+    with opened() as ws:
+        ws.send(bytes(1_000_000))
+        assert len(ws.recv(timeout=WAIT)) == 1_000_000
+        speed = ws.information.bandwidth_statistics
+        assert isinstance(speed, curlwire.BandwidthStatistics)
+        assert [type(value) for value in speed] == [int] * 4 + [bool] * 2
+        if sys.platform == "linux":
+            assert speed.outbound_bits_per_second > 0
+        assert speed.outbound_bits_per_second_instability == speed.inbound_bits_per_second_instability == 0
+        assert ws.bandwidth_statistics._fields == speed._fields
+
+
 def test_information_after_close() -> None:
     with opened() as ws:
         before = (ws.uri, ws.local_address, ws.remote_address, dict(ws.response_headers))

@@ -94,8 +94,20 @@ local curlwire = {}
 ---@class curlwire.ConnectOptions: curlwire.Control
 ---@field headers table<string|integer, string|string[]>|nil request headers: name = value, name = {value, ...}, or pairs {name, value}; all of them are sent
 
+---The speed of a connection, as the system has measured it: the members of UWP's BandwidthStatistics. All are 0 and false
+---without a connection, and on systems other than Linux. They are estimates of the TCP connection, which leads to the proxy
+---if there is one.
+---@class curlwire.BandwidthStatistics
+---@field outbound_bits_per_second number the rate at which the peer's system has lately acknowledged sent bytes
+---@field inbound_bits_per_second number the most bytes that the program has taken in a round trip, per second
+---@field outbound_bits_per_second_instability number 0; no system measures it
+---@field inbound_bits_per_second_instability number 0; no system measures it
+---@field outbound_bandwidth_peaked boolean whether the line limits the outbound rate, not the program
+---@field inbound_bandwidth_peaked boolean false; no system measures it
+
 ---Facts about the connection. They can only be read. They stay readable after the connection has ended.
 ---@class curlwire.Information
+---@field bandwidth_statistics curlwire.BandwidthStatistics the speed of the connection
 ---@field uri string|nil the URI that was passed to connect
 ---@field protocol string|nil the subprotocol that the server chose
 ---@field extensions string|nil the extension that the server accepted, "permessage-deflate; client_max_window_bits=12"
@@ -121,6 +133,7 @@ local curlwire = {}
 ---collected together. In Lua 5.4 a socket can be a to-be-closed variable. At the end of the scope it is closed with 1000,
 ---or with 1011 after an error, and the program waits for the closing handshake.
 ---@class curlwire.WebSocket
+---@field bandwidth_statistics curlwire.BandwidthStatistics the speed of the connection
 ---@field control curlwire.Control
 ---@field information curlwire.Information
 ---@field output_stream curlwire.OutputStream

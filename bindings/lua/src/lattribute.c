@@ -123,6 +123,7 @@ static const struct {
     {"framing", get_framing},
     {"authorities", get_authorities},
     {"response_headers", lcw_push_response_headers},
+    {"bandwidth_statistics", lcw_push_bandwidth},
 };
 
 static const char *const message_only[] = {"send",     "send_many",        "receive",

@@ -231,3 +231,5 @@ void lcw_push_response_headers(lua_State *L, lcw_socket *w);
 #endif
 
 #endif
+/* Pushes a table of the speed of the connection. */
+void lcw_push_bandwidth(lua_State *L, lcw_socket *w);

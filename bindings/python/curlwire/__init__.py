@@ -34,12 +34,13 @@ from curlwire.errors import (
     WebSocketTimeout,
     get_status,
 )
-from curlwire.information import BuildInfo, ClosedEventArgs, Headers, Information
+from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import Control, MessageControl
 from curlwire.streams import InputStream, OutputStream
 
 __all__ = [
     "ArgumentError",
+    "BandwidthStatistics",
     "Batch",
     "BuildInfo",
     "CertificateError",
@@ -80,6 +81,7 @@ libcurl_version: str = _core.libcurl_version
 
 _core.bind(
     make_error=errors.make_error,
+    bandwidth=BandwidthStatistics,
     batch=batching.Batch,
     describe=information.describe,
     closed_args=ClosedEventArgs,

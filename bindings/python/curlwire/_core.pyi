@@ -12,7 +12,7 @@ from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import Buffer, Unpack, disjoint_base
 
 from curlwire.batching import Batch
-from curlwire.information import BuildInfo, ClosedEventArgs, Headers, Information
+from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import Control, MessageControl
 from curlwire.streams import InputStream, OutputStream
 
@@ -338,10 +338,13 @@ class WebSocket:
     @property
     def information(self) -> Information:
         """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
-        authorities, response_headers and state. Any thread may read it.
+        authorities, response_headers, bandwidth_statistics and state. Any thread may read it.
         """
     @property
     def output_stream(self) -> OutputStream:
+    def bandwidth_statistics(self) -> BandwidthStatistics:
+        """The speed of the connection, a BandwidthStatistics. Any thread may read it."""
+    @property
         """A new OutputStream (an io.RawIOBase). Each write sends one message. Any thread may use it."""
     def connect(self, uri: str, timeout: _Timeout = ...) -> None:
         """Connects to a WebSocket server.

@@ -14,6 +14,7 @@
 
 /* Functions and classes that are written in Python. The package passes them to the module by bind(). */
 #define HELPER_LIST(X) \
+    X(bandwidth)       \
     X(make_error)      \
     X(batch)           \
     X(describe)        \
@@ -283,6 +284,7 @@ PyObject *information_was_clean(PyObject *self, void *closure);
 /* Returns the header lines as a list of (name, value). The module's function parse_headers. */
 PyObject *information_parse_headers(PyObject *module, PyObject *lines);
 
+PyObject *information_bandwidth(PyObject *self, void *closure);
 /* ---- From control.c ------------------------------------------------------------------------------------------ */
 
 bool add_control_types(PyObject *module, module_state *state);

@@ -310,7 +310,7 @@ static PyGetSetDef attributes[] = {
     {"control", get_control, NULL, "The options of this socket, as attributes. Any thread may use it.", NULL},
     {"information", get_by_helper, NULL,
      "An Information object with uri, protocol, extensions, local_address, remote_address, framing, "
-     "authorities, response_headers and state. Any thread may read it.",
+     "authorities, response_headers, bandwidth_statistics and state. Any thread may read it.",
      (void *)(intptr_t)HELPER_information},
     {"output_stream", get_by_helper, NULL,
      "A new OutputStream (an io.RawIOBase). Each write sends one message. Any thread may use it.",
@@ -331,6 +331,8 @@ PyDoc_STRVAR(websocket_doc,
              "An open socket without handlers is closed when the last reference to it is dropped. An open\n"
              "socket with handlers stays alive until its closed event has been handled. run_forever() waits\n"
              "for that.");
+    {"bandwidth_statistics", information_bandwidth, NULL,
+     "The speed of the connection, a BandwidthStatistics. Any thread may read it.", NULL},
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)websocket_doc},
                               {Py_tp_dealloc, SLOT(websocket_dealloc)},
