@@ -268,8 +268,8 @@ def lua_annotations(text: str, controls: list[Control]) -> str:
         for control in controls
     ]
     lines.append(
-        f"---@field {ACTUAL} number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. "
-        "Read-only"
+        f"---@field {ACTUAL} number How often the socket sends unsolicited pongs now. "
+        "Seconds; 0 = it sends none. Read-only"
     )
     return before + head + "\n".join(lines) + "\n" + behind[behind.index("\n\n") + 1 :]
 

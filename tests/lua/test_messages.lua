@@ -219,7 +219,8 @@ end))
 
 test("ping_payload", function()
     local token = support.token("payload")
-    local ws = open(support.script("echo", "end") .. "?id=" .. token, {ping_payload = "\0\255beat", ping_interval = false})
+    local uri = support.script("echo", "end") .. "?id=" .. token
+    local ws = open(uri, {ping_payload = "\0\255beat", ping_interval = false})
     assert(assert(ws:ping(10)) > 0)
     support.finish(ws)
     assert(support.log(token):find('"opcode": 9, .-"payload": "00ff62656174"'), "no ping with that payload")
