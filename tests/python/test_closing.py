@@ -169,8 +169,9 @@ def test_close_iteration_ours() -> None:
 def test_close_collected() -> None:
     peer = Recorded("echo", "end")
     ws = curlwire.connect(peer.url)
-    del ws
-    gc.collect()
+    with pytest.warns(ResourceWarning, match="unclosed <MessageWebSocket open "):
+        del ws
+        gc.collect()
     record = peer.record()
     assert [f["opcode"] for f in record["frames"]] == [8]
 

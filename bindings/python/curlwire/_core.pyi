@@ -270,7 +270,8 @@ class MessageReceivedEventArgs(MessageBuffer):
 class WebSocket:
     """The base class of MessageWebSocket and StreamWebSocket. Create one of those.
 
-    An open socket without handlers is closed when the last reference to it is dropped. An open
+    An open socket without handlers is closed, with a ResourceWarning, when the last reference to it is
+    dropped. An open
     socket with handlers stays alive until its closed event has been handled. run_forever() waits
     for that.
     """
@@ -341,10 +342,10 @@ class WebSocket:
         authorities, response_headers, bandwidth_statistics and state. Any thread may read it.
         """
     @property
-    def output_stream(self) -> OutputStream:
     def bandwidth_statistics(self) -> BandwidthStatistics:
         """The speed of the connection, a BandwidthStatistics. Any thread may read it."""
     @property
+    def output_stream(self) -> OutputStream:
         """A new OutputStream (an io.RawIOBase). Each write sends one message. Any thread may use it."""
     def connect(self, uri: str, timeout: _Timeout = ...) -> None:
         """Connects to a WebSocket server.

@@ -559,7 +559,10 @@ static bool add_type(PyObject *module, module_state *state, type_index index, cw
                                    "desired_unsolicited_pong_interval while the connection is open, else 0. "
                                    "Read-only.",
                                    NULL};
+    static PyMethodDef methods[] = {{"__reduce_ex__", refuse_copy, METH_O, refuse_copy_doc},
+                                    {NULL, NULL, 0, NULL}};
     PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)control_doc},
+                           {Py_tp_methods, methods},
                            {Py_tp_dealloc, SLOT(control_dealloc)},
                            {Py_tp_traverse, SLOT(control_traverse)},
                            {Py_tp_repr, SLOT(control_repr)},
