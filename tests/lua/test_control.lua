@@ -105,7 +105,6 @@ test("control_unknown", function()
     raises(function() ws.information.uri = "x" end, "only be read")
     raises(function() return ws.information.url end, "no \"url\"", "response_headers")
     raises(function() return ws.information[1] end, "no 1:")
-    equal(ws.anything, nil)
 end)
 
 test("control_wrong_type", function()
@@ -343,6 +342,7 @@ test("framing_native", function()
     equal(ws.framing, "native")
     finish(ws)
 end)
+
 test("bandwidth", function()
     local members = {
         outbound_bits_per_second = 0, inbound_bits_per_second = 0, outbound_bits_per_second_instability = 0,
@@ -366,7 +366,6 @@ test("bandwidth", function()
     assert(ws.information.bandwidth_statistics.outbound_bits_per_second > 0)
     finish(ws)
 end)
-
 
 test("information_after_close", function()
     local ws = open(support.echo())

@@ -40,6 +40,24 @@ int lcw_raise(lua_State *L, const char *what)
     return luaL_error(L, "%s", message);
 }
 
+/* ---- Missing members ---- */
+
+int lcw_refuse_key(lua_State *L)
+{
+    const char *name = lua_tostring(L, lua_upvalueindex(2)) + strlen("curlwire.");
+
+    return luaL_error(L, "%s has no %s: it has %s", name, lcw_push_shown(L, 2),
+                      lua_tostring(L, lua_upvalueindex(3)));
+}
+
+int lcw_method_index(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(1));
+    return lua_isnil(L, -1) ? lcw_refuse_key(L) : 1;
+}
+
 /* ---- Arguments ---- */
 
 /* Pushes a string in quotes. It shows at most 24 bytes, and ? for each that is not printable ASCII. */
