@@ -28,7 +28,7 @@
 #   make mutants       change the core in one place at a time, and see whether the C tests fail. MUTANTS="--sample 50 reply"
 #   make lint          check style, types, warnings, sizes of files, includes, and generated files
 #   make controls      generate types, annotations and docs/controls.md from the table of controls in curlwire.h
-#   make errors        generate docs/errors.md, the table of all errors, from their texts in the sources
+#   make errors        generate docs/errors.md and docs/statuses.md, the tables of errors, from the sources
 #   make idn           generate the table of host names (idn_table.c) from Unicode's data
 #   make docs          build the documentation site in build/docs; a warning or a dead link is an error
 #   make format        format the C and the Python sources
@@ -373,6 +373,7 @@ controls:
 	@PYTHONPATH=$(BUILD)/python $(VENV)/python scripts/controls.py
 errors:
 	@$(VENV)/python scripts/errors.py
+	@$(VENV)/python scripts/statuses.py
 idn:
 	@$(VENV)/python scripts/idn_table.py
 docs:

@@ -182,6 +182,7 @@ def lint() -> list[Test]:
         ("docstrings of the stub", run_stub_docs),
         ("the table of controls", run_controls),
         ("the table of errors", partial(run_tool, sys.executable, "scripts/errors.py", "--check")),
+        ("the table of WebErrorStatus", partial(run_tool, sys.executable, "scripts/statuses.py", "--check")),
         ("the table of host names", partial(run_tool, sys.executable, "scripts/idn_table.py", "--check")),
         ("luacheck", partial(run_tool, "luacheck", "--no-cache", "-q", ".")),
         ("shellcheck", run_shellcheck),

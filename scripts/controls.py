@@ -31,6 +31,8 @@ PAGE = ROOT / "docs" / "controls.md"
 CONSTANTS = {"INT32_MAX": 2**31 - 1, "INT64_MAX": 2**63 - 1}
 # UWP's enumerations, which are classes in Python. Other enumerations are words.
 ENUMERATIONS = {"message_type": "SocketMessageType", "receive_mode": "MessageWebSocketReceiveMode"}
+# The only attribute of ws.control that is no control: it can only be read.
+ACTUAL = "actual_unsolicited_pong_interval"
 UNITS = {"MS": "seconds", "COUNT": "bytes", "BITS": "bits"}
 
 Value = bool | int | float | str | tuple[str, ...] | None
@@ -198,7 +200,7 @@ def stub(text: str, controls: list[Control]) -> str:
     of_all = [control for control in controls if not control.is_of_messages]
     lines = text.splitlines()
     for head, members in (
-        ("class _Control:", stub_members(of_all)),
+        ("class _Control:", [*stub_members(of_all), "    @property", f"    def {ACTUAL}(self) -> float: ..."]),
         ("class MessageWebSocketControl(_Control):", stub_members(of_messages)),
     ):
         first = lines.index(head) + 1
@@ -265,6 +267,10 @@ def lua_annotations(text: str, controls: list[Control]) -> str:
         f"{values(control, 'math.huge', lua_literal(control.default))}"
         for control in controls
     ]
+    lines.append(
+        f"---@field {ACTUAL} number How often the socket sends unsolicited pongs now. "
+        "Seconds; 0 = it sends none. Read-only"
+    )
     return before + head + "\n".join(lines) + "\n" + behind[behind.index("\n\n") + 1 :]
 
 
@@ -295,6 +301,7 @@ def shown_default(control: Control) -> str:
 
 def shown_values(control: Control) -> str:
     parts = {
+        "NUMBER": f"{control.least} or more",
         "BOOL": "true or false",
         "BITS": f"{control.least} to {control.most}",
         "COUNT": "bytes" if control.most == CONSTANTS["INT64_MAX"] else f"{control.least} to 2^31-1 bytes",

@@ -57,6 +57,7 @@ SECTIONS = {
     "Messages and streams": ("MessageBuffer", "InputStream", "OutputStream", "Batch"),
     "Handlers and information": (
         "MessageReceivedEventArgs",
+        "BandwidthStatistics",
         "ClosedEventArgs",
         "ServerCustomValidationRequestedEventArgs",
         "Deferral",

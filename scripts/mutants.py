@@ -80,8 +80,8 @@ TESTS = {
     "closing": "closing_state closing closing_calls end draining socket unread inbound",
     "closing_calls": "closing_state closing closing_calls end draining socket unread inbound",
     "mailbox": "listing mailbox many fork",
-    "ping": "ping_state ping unread socket fork stalled",
-    "pong": "ping_state ping unread socket fork stalled",
+    "ping": "ping_state ping unsolicited unread socket fork stalled",
+    "pong": "ping_state ping unsolicited unread socket fork stalled",
 }
 ENVIRONMENT = {
     "SKIPS_AS_FAILS": "1",

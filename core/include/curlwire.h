@@ -164,7 +164,7 @@ CW_API const char *cw_web_status_name(int web_status);
  *   curl_code     libcurl's CURLcode; 0 = none
  *   http_status   the HTTP status with which the server or a proxy refused the connection; 0 = none
  *   os_errno      errno of the failed system call; 0 = none
- *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size);
+ *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size, max_fragments);
  *                 CW_OPTION_COUNT = none. A binding adds how to raise that limit in its language. CW_OPT_CA_FILE: no
  *                 certificates of authorities were found; cw_set_last_authorities can name some
  * Returns  the value. The message is valid until the next failed call in this thread
@@ -261,7 +261,8 @@ typedef enum cw_option_type {
     CW_TYPE_ENUM,  /* number; cw_option_words has its words */
     CW_TYPE_TEXT,  /* UTF-8 text; empty = unset */
     CW_TYPE_LIST,  /* tokens joined by ", " */
-    CW_TYPE_BYTES  /* any bytes; empty = unset */
+    CW_TYPE_BYTES, /* any bytes; empty = unset */
+    CW_TYPE_NUMBER /* number of things; -1 = no limit, if the range allows it */
 } cw_option_type;
 
 /* The table of controls. The core's settings come from this table. So do the attributes of the bindings with their texts
@@ -331,7 +332,14 @@ typedef enum cw_option_type {
     X(CW_OPT_FRAME_SIZE, "frame_size", CW_TYPE_COUNT, 67108864, 1, INT64_MAX, BOTH, NULL, "no cuts", NULL, \
       "A longer message is sent in frames of this size; a pong waits until the current frame is sent") \
     X(CW_OPT_CA_PATH, "ca_path", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "Folder of trusted certificates that `openssl rehash` has prepared, used instead of the system's")
+      "Folder of trusted certificates that `openssl rehash` has prepared, used instead of the system's") \
+    X(CW_OPT_DESIRED_UNSOLICITED_PONG_INTERVAL, "desired_unsolicited_pong_interval", CW_TYPE_MS, 0, 0, INT32_MAX, BOTH, \
+      NULL, "no pongs", NULL, \
+      "A pong that no ping asked for is sent this often, when no data is arriving; 0: no such pongs") \
+    X(CW_OPT_MAX_FRAGMENTS, "max_fragments", CW_TYPE_NUMBER, 131072, 1, INT64_MAX, MESSAGE, NULL, "no limit", NULL, \
+      "In full mode, a message in more fragments fails the connection with close code 1008") \
+    X(CW_OPT_PING_PAYLOAD, "ping_payload", CW_TYPE_BYTES, 0, 0, 125, BOTH, NULL, NULL, NULL, \
+      "What pings carry; unset: a number of eight bytes, which shows the ping that a pong answers")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -343,7 +351,7 @@ typedef enum cw_option {
 
 /* Describe a control, so that a binding can offer all controls from one table.
  *   words   of a CW_TYPE_ENUM: a NULL-ended array in which word i stands for number i; else NULL
- *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size: message only)
+ *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size, max_fragments: message only)
  *   default the value before it is set; 0 for text
  *   range   sets *least and *most, which leave out -1. For bytes they are sizes; for text both are 0
  *   none    the meaning of -1 ("no limit"), or NULL if -1 is refused
@@ -361,7 +369,7 @@ CW_API const char *cw_option_none(cw_option option);
 CW_API const char *cw_option_since(cw_option option);
 CW_API const char *cw_option_text(cw_option option);
 
-/* Sets or reads a control that is a number (bool, count, bits, ms, enum).
+/* Sets or reads a control that is a number (bool, count, bits, ms, enum, number).
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT: out of range, or the control is not a number. CW_INVALID_STATE: to set it after a connect
  *          has begun
@@ -376,6 +384,15 @@ CW_API cw_status cw_socket_get_number(cw_socket *s, cw_option option, int64_t *v
  * Thread   any; takes the socket's lock
  * Owns     the call copies value */
 CW_API cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, size_t len_bytes);
+
+/* Reads how often the socket sends unsolicited pongs now: desired_unsolicited_pong_interval on an open connection, until
+ * writing fails or closing begins.
+ *   interval_ms   set to milliseconds; 0 = it sends none
+ * Returns  CW_OK
+ * Errors   CW_AFTER_FORK
+ * Thread   any; takes the socket's lock
+ * Source   RFC 6455 section 5.5.3; UWP's ActualUnsolicitedPongInterval */
+CW_API cw_status cw_socket_get_actual_pong_interval(cw_socket *s, int64_t *interval_ms);
 
 /* Checks whether a text can be an item of a control that is a list. A binding whose language has lists checks each item
  * before it joins them by ", ".
@@ -440,6 +457,26 @@ typedef enum cw_info {
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t size_bytes,
                                     size_t *len_bytes);
+
+/* The speed of a connection, as the system has measured it. The members are the same as in UWP's BandwidthStatistics. They
+ * are estimates of the TCP connection, which leads to the proxy if there is one.
+ *   outbound_bits_per_second    the rate at which the peer's system has lately acknowledged sent bytes
+ *   inbound_bits_per_second     the most bytes that the program has taken in a round trip, per second
+ *   ..._instability             0: no system measures them
+ *   outbound_bandwidth_peaked   whether the line limits the outbound rate, not the program, which has not sent more
+ *   inbound_bandwidth_peaked    false: no system measures it */
+typedef struct cw_bandwidth_statistics {
+    uint64_t outbound_bits_per_second, inbound_bits_per_second;
+    uint64_t outbound_bits_per_second_instability, inbound_bits_per_second_instability;
+    bool outbound_bandwidth_peaked, inbound_bandwidth_peaked;
+} cw_bandwidth_statistics;
+
+/* Reads the speed of the connection. All members are 0 and false without a connection, and on systems other than Linux.
+ * Returns  CW_OK
+ * Errors   CW_AFTER_FORK
+ * Thread   any; takes the socket's lock
+ * Source   TCP_INFO of Linux: tcpi_delivery_rate, tcpi_rcv_space, tcpi_rcv_rtt */
+CW_API cw_status cw_socket_get_bandwidth_statistics(cw_socket *s, cw_bandwidth_statistics *out);
 
 /* A header of a reply. Both pointers point into the text that cw_header_next read; no NUL ends them. */
 typedef struct cw_header {
@@ -612,7 +649,8 @@ CW_API cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void 
  * Thread   any */
 CW_API cw_status cw_socket_flush(cw_socket *s, int timeout_ms);
 
-/* Sends a ping and waits for its pong.
+/* Sends a ping and waits for its pong. With ping_payload all pings are alike, so one pong answers all pings that wait. The
+ * round trip is then exact only while one ping is under way.
  *   timeout_ms   CW_TIMEOUT_DEFAULT = ping_timeout
  *   rtt_us       set to the round trip in microseconds; may be NULL
  * Returns  CW_OK if the pong came, even if the wait hook ended the wait at the same time

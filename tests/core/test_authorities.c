@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of authorities.c: what is used, in which order, and what is an error. tests/faults/test_trust.py tests the places
  * of systems, and connections that trust what was found. */
-#include "harness.h"
+#include "process.h"
 #include "transport/transport.h"
 
 #include <sys/resource.h>
@@ -245,12 +245,41 @@ static void test_no_descriptor(void)
     remove_home();
 }
 
+/* ---- Forks ---- */
+
+static atomic_bool is_over;
+
+/* It names no file, so that neither thread allocates: ThreadSanitizer's allocator does not survive a fork. */
+static void *name_again(void *none)
+{
+    while (!atomic_load(&is_over))
+        CHECK_INT(cw_set_last_authorities("other", NULL), CW_OK);
+    return none;
+}
+
+static void name_in_child(void) { CHECK_INT(cw_set_last_authorities("child", NULL), CW_OK); }
+
+/* The child of a fork does not wait for a lock that a thread of its parent held. */
+static void test_fork(void)
+{
+    enum { FORKS = 100 };
+    pthread_t thread;
+
+    CHECK_INT(pthread_create(&thread, NULL, name_again, NULL), 0);
+    for (int i = 0; i < FORKS; i++)
+        CHECK_INT(status_of_child(name_in_child), 0);
+    atomic_store(&is_over, true);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    (void)cw_set_last_authorities(NULL, NULL);
+}
+
 static const harness_test tests[] = {
     {"the order", test_order},
     {"a folder, and a list of folders", test_folder},
     {"what cannot be used", test_unusable},
     {"each allocation fails once", test_no_memory},
     {"no descriptors", test_no_descriptor},
+    {"a fork while another thread names a file", test_fork},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -65,6 +65,21 @@ static void test_bad_codes(void)
     }
 }
 
+/* The error names the code that no close frame may have. */
+static void test_names_code(void)
+{
+    cw__close_payload out;
+
+    CHECK_INT(cw__close_decode((const uint8_t *)"\x03\xee", 2, &out).code, 1002);
+    CHECK_INT(out.code, 1006);
+    CHECK_INT(cw__close_decode((const uint8_t *)"\x03\xed", 2, &out).code, 1002);
+    CHECK_INT(out.code, 1005);
+    CHECK_INT(cw__close_decode((const uint8_t *)"\x03", 1, &out).code, 1002);
+    CHECK_INT(out.code, -1);
+    CHECK_INT(cw__close_decode((const uint8_t *)"\x03\xe8\xff", 3, &out).code, 1007);
+    CHECK_INT(out.code, -1);
+}
+
 static void test_bad_reason(void)
 {
     expect_refusal("\x03\xe8\xff", 3, 1007);
@@ -274,6 +289,7 @@ static const harness_test tests[] = {
     {"RFC 6455 5.5.1: payloads are read", test_decode},
     {"RFC 6455 5.5.1: a payload of one byte is refused with 1002", test_one_byte},
     {"RFC 6455 7.4.1: a bad code is refused with 1002", test_bad_codes},
+    {"RFC 6455 7.4.2: a code that is not allowed is told", test_names_code},
     {"RFC 6455 8.1: a reason that is not UTF-8 is refused with 1007", test_bad_reason},
     {"RFC 6455 5.5: a payload over 125 bytes is refused with 1002", test_too_long},
     {"RFC 6455 5.5.1: payloads are written, reasons cut between characters", test_encode},

@@ -12,6 +12,7 @@ typedef struct flood {
     cw_class socket_class;
     int64_t framing;
     int64_t interval_ms;
+    int64_t pong_ms; /* interval of unsolicited pongs */
     int messages;
     int ping_every; /* messages between two pings of the peer; 0 = no pings */
     int pause_ms;   /* time that the program computes before each message */
@@ -24,6 +25,7 @@ static cw_socket *flood_socket(const flood *f)
 
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_INBOUND_BUFFER_SIZE, ROOM_BYTES), CW_OK);
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, f->interval_ms), CW_OK);
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_DESIRED_UNSOLICITED_PONG_INTERVAL, f->pong_ms), CW_OK);
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_FRAMING, f->framing), CW_OK);
     return s;
 }
@@ -116,6 +118,12 @@ static void each_flood(flood f)
 static void test_keepalive(void) { each_flood((flood){.interval_ms = INTERVAL_MS, .wait_ms = WAIT_MS}); }
 static void test_pong(void) { each_flood((flood){.ping_every = 200, .wait_ms = WAIT_MS}); }
 static void test_pongs(void) { each_flood((flood){.ping_every = 7, .wait_ms = WAIT_MS}); }
+
+static void test_unsolicited(void)
+{
+    each_flood((flood){.pong_ms = INTERVAL_MS, .wait_ms = WAIT_MS});
+    each_flood((flood){.pong_ms = INTERVAL_MS, .pause_ms = 2});
+}
 
 static void test_slow(void)
 {
@@ -230,6 +238,7 @@ static const harness_test tests[] = {
     {"keepalive pings lose no data of the peer", test_keepalive},
     {"RFC 6455 5.5.2: a pong loses no data of the peer", test_pong},
     {"RFC 6455 5.5.2: many pongs lose no data of the peer", test_pongs},
+    {"unsolicited pongs while much is unread", test_unsolicited},
     {"a program that is slow with each message loses no data of the peer", test_slow},
     {"a program with a mailbox loses no data of the peer", test_mailbox},
     {"RFC 6455 5.5.2: a pong is sent before the caller's answer", test_pong_first},

@@ -31,7 +31,7 @@ typedef struct expanded {
     vectors_bytes client_closes;
     bool closes_first;
     bool is_partial, is_compressed;
-    int64_t max_bytes;
+    int64_t max_bytes, max_fragments;
     expected_message messages[LIST_MOST];
     size_t message_count;
     vectors_bytes pongs[LIST_MOST];
@@ -71,7 +71,7 @@ static void add_pong(const char *rest)
 
 static void set_control(const char *rest)
 {
-    static const char size[] = "max_message_size ";
+    static const char size[] = "max_message_size ", fragments[] = "max_fragments ";
 
     if (strcmp(rest, "receive_mode partial") == 0)
         x.is_partial = true;
@@ -81,6 +81,10 @@ static void set_control(const char *rest)
         x.max_bytes = -1;
     else if (strncmp(rest, size, strlen(size)) == 0)
         x.max_bytes = strtol(rest + strlen(size), NULL, 10);
+    else if (strcmp(rest, "max_fragments none") == 0)
+        x.max_fragments = -1;
+    else if (strncmp(rest, fragments, strlen(fragments)) == 0)
+        x.max_fragments = strtol(rest + strlen(fragments), NULL, 10);
     else
         vectors_fail(x.vector->file, 0, "%s: no such control: %s", x.vector->name, rest);
 }
@@ -119,6 +123,7 @@ static void expand(const vectors_vector *v)
 {
     x.vector = v;
     x.max_bytes = 64 << 20;
+    x.max_fragments = 131072;
     for (size_t i = 0; i < v->line_count; i++) {
         char *word = v->lines[i].word;
         const char *rest = v->lines[i].rest;
@@ -273,10 +278,13 @@ static void feed_piece(client *c, const uint8_t *payload, size_t len_bytes)
                        .opcode = c->frame.opcode,
                        .rsv = c->frame.rsv,
                        .is_final = c->frame.is_final};
+    cw__violation violation;
 
     if (len_bytes)
         memcpy(copy, payload, len_bytes);
-    if (c->inflater && cw__inflater_take(c->inflater, &piece))
+    if (!cw__message_count(&c->message, &piece, &violation))
+        fail(c, &violation);
+    else if (c->inflater && cw__inflater_take(c->inflater, &piece))
         inflate_piece(c);
     else
         take_piece(c, &piece);
@@ -378,6 +386,7 @@ static void replay(size_t cut)
 
     memset(&c, 0, sizeof c);
     cw__message_init(&c.message, x.is_partial, x.max_bytes);
+    c.message.max_fragments = x.max_fragments;
     cw__close_init(&c.close);
     if (x.is_compressed)
         c.inflater = cw__inflater_create(&terms);

@@ -13,7 +13,7 @@ local options, message_only, can_be_nil = {}, {}, {}
 for _, row in ipairs(support.controls()) do
     local others = {
         BOOL = not row.default, MS = row.none and math.huge or 0.25, BITS = row.least,
-        COUNT = row.none and math.huge or math.max(row.least, 4096), ENUM = row.words[#row.words],
+        COUNT = row.none and math.huge or math.max(row.least, 4096), NUMBER = 5, ENUM = row.words[#row.words],
         TEXT = "/nowhere/file.pem", BYTES = "\0\255\r\n\0",
     }
     if row.type ~= "LIST" then
@@ -105,7 +105,6 @@ test("control_unknown", function()
     raises(function() ws.information.uri = "x" end, "only be read")
     raises(function() return ws.information.url end, "no \"url\"", "response_headers")
     raises(function() return ws.information[1] end, "no 1:")
-    equal(ws.anything, nil)
 end)
 
 test("control_wrong_type", function()
@@ -260,6 +259,18 @@ test("max_message_size", function()
     assert(support.log(token):find('"payload": "03f1', 1, true), "no close frame with 1009")
 end)
 
+test("max_fragments", function()
+    local token = support.token("fragments")
+    local ws = open(support.script("x:" .. support.frame(2, "a", true) .. support.frame(0, "b", true)
+        .. support.frame(0, "c", true), "hang") .. "?id=" .. token, {max_fragments = 2})
+    equal(failed(ws:receive()).message, "a message has more fragments than max_fragments (2); "
+        .. "raise max_fragments, or set it to math.huge for no limit")
+    ws:abort()
+    assert(support.log(token):find('"payload": "03f0', 1, true), "no close frame with 1008")
+    raises(function() ws.control.max_fragments = 0 end, "max_fragments must be a whole number from 1 to 2^63-1, "
+        .. "or false (or math.huge) for no limit, not 0")
+end)
+
 test("subprotocol", function()
     local ws = open(support.echo("/subprotocol"), {supported_protocols = {"superchat", "chat"}})
     local chosen = ws.protocol
@@ -329,6 +340,30 @@ test("framing_native", function()
     end
     assert(ws:connect(support.echo()))
     equal(ws.framing, "native")
+    finish(ws)
+end)
+
+test("bandwidth", function()
+    local members = {
+        outbound_bits_per_second = 0, inbound_bits_per_second = 0, outbound_bits_per_second_instability = 0,
+        inbound_bits_per_second_instability = 0, outbound_bandwidth_peaked = false, inbound_bandwidth_peaked = false,
+    }
+    local function check(speed)
+        for key, value in pairs(members) do
+            equal(type(speed[key]), type(value), key)
+        end
+        for key in pairs(speed) do
+            assert(members[key] ~= nil, key)
+        end
+    end
+    local new = support.message_socket().information.bandwidth_statistics
+    check(new)
+    for key, value in pairs(members) do equal(new[key], value, key) end
+    local ws = open(support.echo())
+    assert(ws:send(("x"):rep(1000000)))
+    equal(#assert(ws:receive(10)), 1000000)
+    check(ws.bandwidth_statistics)
+    assert(ws.information.bandwidth_statistics.outbound_bits_per_second > 0)
     finish(ws)
 end)
 

@@ -37,10 +37,12 @@ local controls = {
     "ca_file", "crl_file", "verify", "proxy_ca_file", "proxy_verify", "outbound_buffer_size", "inbound_buffer_size",
     "framing", "compression", "server_max_window_bits", "client_max_window_bits", "server_no_context_takeover",
     "client_no_context_takeover", "compression_threshold", "frame_size", "ca_path", "supported_protocols",
+    "desired_unsolicited_pong_interval", "ping_payload",
 }
-local message_controls = {"message_type", "receive_mode", "max_message_size"}
+local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {
     "uri", "protocol", "extensions", "local_address", "remote_address", "framing", "authorities", "response_headers",
+    "bandwidth_statistics",
 }
 local ends = {"close_code", "close_reason", "was_clean"}
 
@@ -52,6 +54,7 @@ local function read_all(ws, of_messages)
             raises(function() return ws.control[key] end, FORKED)
         end
     end
+    raises(function() return ws.control.actual_unsolicited_pong_interval end, FORKED)
     for _, key in ipairs(information) do
         raises(function() return ws[key] end, FORKED)
         raises(function() return ws.information[key] end, FORKED)

@@ -217,6 +217,30 @@ test("ping", with_echo(function(ws)
     assert(type(seconds) == "number" and seconds > 0 and seconds < 10, tostring(seconds))
 end))
 
+test("ping_payload", function()
+    local token = support.token("payload")
+    local uri = support.script("echo", "end") .. "?id=" .. token
+    local ws = open(uri, {ping_payload = "\0\255beat", ping_interval = false})
+    assert(assert(ws:ping(10)) > 0)
+    support.finish(ws)
+    assert(support.log(token):find('"opcode": 9, .-"payload": "00ff62656174"'), "no ping with that payload")
+end)
+
+test("unsolicited_pongs", function()
+    local token = support.token("pongs")
+    local ws = curlwire.MessageWebSocket {ping_interval = false, desired_unsolicited_pong_interval = 0.01}
+    equal(ws.control.actual_unsolicited_pong_interval, 0)
+    assert(ws:connect(support.script("frame:3", "close:1000") .. "?id=" .. token))
+    equal(ws.control.actual_unsolicited_pong_interval, 0.01)
+    assert(ws:wait_closed(10))
+    equal(ws.close_code, 1000)
+    equal(ws.control.actual_unsolicited_pong_interval, 0)
+    local _, count = support.log(token):gsub('"opcode": 10, "fin": true, "rsv": 0, "masked": true, "length": 0', "")
+    assert(count >= 3, count .. " pongs")
+    harness.raises(function() ws.control.actual_unsolicited_pong_interval = 1 end,
+        "actual_unsolicited_pong_interval can only be read: set desired_unsolicited_pong_interval")
+end)
+
 test("ping_timeout", function()
     local ws = open(support.script("hang"))
     equal(failed(ws:ping(0.01)).status, WebErrorStatus.Timeout)

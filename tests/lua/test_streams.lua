@@ -276,7 +276,7 @@ test("stream_closed_stream", function()
     raises(function() output:close() end, "closed stream")
     raises(function() ws.output_stream:write("x") end, "closed stream")
     equal(tostring(output), "curlwire.OutputStream (closed)")
-    equal(ws.state, "open")
+    equal(ws.state, "open") -- WebSocket has no half-close: both directions go on
     equal(input:read(3), "abc")
     local lines = input:lines()
     equal(input:close(), true)
@@ -289,6 +289,18 @@ test("stream_closed_stream", function()
     finish(ws)
 end)
 
+test("stream_close_is_no_half_close", function()
+    local token = support.token("half")
+    local ws = open(support.script("echo", "end") .. "?id=" .. token, {message_type = "utf8"})
+    assert(ws.output_stream:write("one"))
+    equal(ws.output_stream:close(), true)
+    equal(ws:receive(10), "one")
+    support.assert_echo(ws, "two", "utf8") -- only the stream object is closed
+    finish(ws)
+    local _, count = support.log(token):gsub('"opcode": 8', "")
+    equal(count, 1, "close frames, the one of close()")
+end)
+
 test("stream_members", function()
     local message, stream = support.message_socket(), support.stream_socket()
     raises(function() return message.input_stream end, "cannot read input_stream of a MessageWebSocket", "receive")
@@ -297,6 +309,21 @@ test("stream_members", function()
     end
     raises(function() return stream.on_message_received end, "cannot use on_message_received of a StreamWebSocket")
     raises(function() stream.on_message_received = print end, "cannot use on_message_received of a StreamWebSocket")
+    -- what a class lacks is an error that lists what it has
+    for _, ws in ipairs {message, stream} do
+        for _, key in ipairs {"sned", 1, true} do
+            local text = raises(function() return ws[key] end, "WebSocket has no ", ": it has abort, ",
+                "test_streams.lua:")
+            assert(text:find(", on_closed, ", 1, true), text)
+            equal(text:find(", send_many, ", 1, true) ~= nil, ws == message, text)
+        end
+    end
+    raises(function() message:recieve() end, "MessageWebSocket has no \"recieve\": it has ", " receive, ")
+    raises(function() stream:sned() end, "StreamWebSocket has no \"sned\": it has ")
+    raises(function() stream.output_stream:read() end,
+        "OutputStream has no \"read\": it has close, flush, setvbuf, write")
+    raises(function() stream.input_stream:write("x") end, "InputStream has no \"write\": it has close, lines, read")
+    raises(function() return stream.input_stream[1] end, "InputStream has no 1: it has")
     raises(function() message.receive(stream) end, "MessageWebSocket expected")
     equal(message.output_stream, message.output_stream)
     equal(stream.input_stream, stream.input_stream)

@@ -58,6 +58,23 @@ def test_close_protocol_error() -> None:
     assert peer.record()["frames"][0]["payload"].startswith("03ea")  # 1002
 
 
+@pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 2999, 65535])
+def test_close_forbidden_code(code: int) -> None:
+    """RFC 6455 7.4: the connection fails with 1002, and error and reason name the code. ttyd sends 1006."""
+    peer = Recorded(f"x:{frame(8, code.to_bytes(2, 'big') + b'bye')}", "hang")
+    ws = curlwire.connect(peer.url)
+    with pytest.raises(curlwire.ConnectionClosed) as caught:
+        ws.recv(timeout=WAIT)
+    named = f"the peer's close frame has code {code}, which RFC 6455 forbids there"
+    assert str(caught.value) == (
+        f"the server broke the protocol: {named} (1002); report it to whoever runs the server"
+    )
+    assert (caught.value.code, caught.value.reason, caught.value.was_clean) == (1006, named, False)
+    ws.abort()
+    sent = bytes.fromhex(peer.record()["frames"][0]["payload"])
+    assert sent == (1002).to_bytes(2, "big") + named.encode()
+
+
 def test_close_twice() -> None:
     ws = opened()
     ws.close(4000, "first")
@@ -152,8 +169,9 @@ def test_close_iteration_ours() -> None:
 def test_close_collected() -> None:
     peer = Recorded("echo", "end")
     ws = curlwire.connect(peer.url)
-    del ws
-    gc.collect()
+    with pytest.warns(ResourceWarning, match="unclosed <MessageWebSocket open "):
+        del ws
+        gc.collect()
     record = peer.record()
     assert [f["opcode"] for f in record["frames"]] == [8]
 

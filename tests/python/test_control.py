@@ -17,7 +17,7 @@ from curlwire import (
     SocketMessageType,
     StreamWebSocket,
 )
-from peers import WAIT, Recorded, ca_file, decodes_natively, echo, opened, round_trip, script, url
+from peers import WAIT, Recorded, ca_file, decodes_natively, echo, frame, opened, round_trip, script, url
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
@@ -90,7 +90,8 @@ OUT_OF_RANGE: list[Any] = [
 def test_control_defaults() -> None:
     control = MessageWebSocket().control
     assert {name: getattr(control, name) for name in DEFAULTS} == DEFAULTS
-    assert [name for name in dir(control) if not name.startswith("_")] == sorted(DEFAULTS)
+    names = [name for name in dir(control) if not name.startswith("_")]
+    assert names == sorted([*DEFAULTS, controls.ACTUAL])
 
 
 @pytest.mark.parametrize(("name", "value", "read"), GOOD)
@@ -212,6 +213,28 @@ def test_max_message_size() -> None:
     assert peer.record()["frames"][-1]["payload"].startswith("03f1")  # 1009
 
 
+def test_max_fragments() -> None:
+    parts = [frame(2, b"a", False), frame(0, b"b", False), frame(0, b"c", False)]
+    peer = Recorded("x:" + "".join(parts), "hang")
+    ws = curlwire.connect(peer.url, max_fragments=2)
+    with pytest.raises(curlwire.ConnectionClosed) as caught:
+        ws.recv(timeout=WAIT)
+    named = "a message has more fragments than max_fragments (2)"
+    assert str(caught.value) == f"{named}; raise max_fragments, or set it to None for no limit"
+    assert (caught.value.code, caught.value.reason) == (1006, named)
+    ws.abort()
+    assert peer.record()["frames"][-1]["payload"].startswith("03f0")  # 1008
+
+
+def test_max_fragments_of_a_million_empty_ones() -> None:
+    """The default ends a message that never ends."""
+    peer = Recorded("x:0200", f"repeat:1000000:{frame(0, b'', False)}", "hang")
+    ws = curlwire.connect(peer.url)
+    with pytest.raises(curlwire.ConnectionClosed, match=r"max_fragments \(131072\)"):
+        ws.recv(timeout=WAIT)
+    ws.abort()
+
+
 def test_subprotocol() -> None:
     with opened(supported_protocols=["superchat", "chat"]) as ws:
         assert ws.protocol in ("chat", "superchat")
@@ -278,6 +301,20 @@ def test_framing_native(monkeypatch: pytest.MonkeyPatch) -> None:
     with ws:
         ws.connect(echo())
         round_trip(ws)
+
+
+def test_bandwidth() -> None:
+    assert MessageWebSocket().bandwidth_statistics == (0, 0, 0, 0, False, False)
+    with opened() as ws:
+        ws.send(bytes(1_000_000))
+        assert len(ws.recv(timeout=WAIT)) == 1_000_000
+        speed = ws.information.bandwidth_statistics
+        assert isinstance(speed, curlwire.BandwidthStatistics)
+        assert [type(value) for value in speed] == [int] * 4 + [bool] * 2
+        if sys.platform == "linux":
+            assert speed.outbound_bits_per_second > 0
+        assert speed.outbound_bits_per_second_instability == speed.inbound_bits_per_second_instability == 0
+        assert ws.bandwidth_statistics._fields == speed._fields
 
 
 def test_information_after_close() -> None:

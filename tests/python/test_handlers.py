@@ -83,6 +83,7 @@ def test_handler_drops_the_last_reference() -> None:
     assert ended.wait(WAIT)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # this thread or the dispatcher drops the socket
 def test_kept_args_do_not_keep_the_connection() -> None:
     peer = Recorded("echo", "end")
     kept: queue.Queue[Any] = queue.Queue()
@@ -322,6 +323,7 @@ def test_run_forever_ends_when_the_handlers_are_taken_away() -> None:
     ws.on_message_received = None
     waiting.join(WAIT)
     assert not waiting.is_alive()
+    ws.close()
 
 
 def test_run_forever_waits_for_a_socket_that_nobody_holds() -> None:

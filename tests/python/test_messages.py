@@ -317,6 +317,44 @@ def test_ping() -> None:
         assert 0 < seconds < WAIT
 
 
+@pytest.mark.parametrize("payload", [b"\0\xffbeat", b"x" * 125])
+def test_ping_payload(payload: bytes) -> None:
+    peer = Recorded("echo", "end")
+    with curlwire.connect(peer.url, ping_payload=payload, ping_interval=None) as ws:
+        assert ws.control.ping_payload == payload
+        assert 0 < ws.ping(timeout=WAIT) < WAIT
+        assert 0 < ws.ping(timeout=WAIT) < WAIT
+    pings = [frame["payload"] for frame in peer.record()["frames"] if frame["opcode"] == 9]
+    assert pings == [payload.hex()] * 2
+
+
+def test_ping_payload_of_keepalive() -> None:
+    peer = Recorded("frame:2", "echo", "end")
+    with curlwire.connect(peer.url, ping_payload=b"alive", ping_interval=0.01) as ws:
+        with pytest.raises(curlwire.WebSocketTimeout):
+            ws.recv(timeout=0.3)
+        assert ws.state == "open"
+    assert peer.record()["frames"][0]["payload"] == b"alive".hex()
+
+
+def test_unsolicited_pongs() -> None:
+    """A server that drops the connection when it gets a ping, as Node's inspector does, gets pongs only."""
+    peer = Recorded("frame:3", "close:1000")
+    ws = curlwire.MessageWebSocket(ping_interval=None, desired_unsolicited_pong_interval=0.01)
+    assert ws.control.actual_unsolicited_pong_interval == 0
+    ws.connect(peer.url)
+    assert ws.control.actual_unsolicited_pong_interval == 0.01
+    ws.wait_closed(WAIT)
+    assert ws.close_code == 1000
+    assert ws.control.actual_unsolicited_pong_interval == 0
+    assert [(f["opcode"], f["length"]) for f in peer.record()["frames"][:3]] == [(10, 0)] * 3
+    with opened(desired_unsolicited_pong_interval=None) as ws:
+        assert ws.control.actual_unsolicited_pong_interval == 0
+        control: Any = ws.control
+        with pytest.raises(AttributeError):
+            control.actual_unsolicited_pong_interval = 1
+
+
 def test_ping_timeout() -> None:
     ws = curlwire.connect(script("hang"))
     with pytest.raises(curlwire.WebSocketTimeout):

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Tests of the Python objects: garbage collection, weak references, subclasses, docstrings, the stub."""
 
+import copy
 import gc
 import inspect
+import pickle
+import re
 import subprocess
 import sys
 import weakref
@@ -60,8 +63,9 @@ def test_a_socket_whose_handlers_were_removed_is_collected() -> None:
     del ws.on_closed
     ws.on_message_received = print
     ws.on_message_received = None  # this also breaks the cycle
-    del ws
-    gc.collect()
+    with pytest.warns(ResourceWarning, match="unclosed"):
+        del ws
+        gc.collect()
     assert alive() is None
     assert [frame["opcode"] for frame in peer.record()["frames"]] == [8]
 
@@ -154,6 +158,8 @@ def test_streams_keep_their_socket() -> None:
     out = opened_stream().output_stream
     gc.collect()
     assert out.write(b"x") == 1
+    with pytest.warns(ResourceWarning, match="unclosed <StreamWebSocket open "):
+        del out
 
 
 def test_references_are_balanced() -> None:
@@ -267,3 +273,133 @@ def test_stub_agrees() -> None:
     command = [sys.executable, "-m", "mypy.stubtest", "--allowlist", str(allowed), "curlwire"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+# ---- Copies
+
+PARTS: dict[str, Callable[[Any], object]] = {
+    "socket": lambda ws: ws,
+    "control": lambda ws: ws.control,
+    "information": lambda ws: ws.information,
+    "output_stream": lambda ws: ws.output_stream,
+    "input_stream": lambda ws: StreamWebSocket().input_stream,
+    "stream control": lambda ws: StreamWebSocket().control,
+    "message": lambda ws: ws.recv(copy=False),
+}
+COPIERS: dict[str, Callable[[Any], object]] = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    **{f"pickle {protocol}": lambda part, p=protocol: pickle.dumps(part, p) for protocol in range(6)},  # type: ignore[misc]
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("copier", COPIERS)
+def test_copies_are_refused(part: str, copier: str) -> None:
+    with opened() as ws:
+        ws.send("message")
+        thing = PARTS[part](ws)
+        with pytest.raises(TypeError) as caught:
+            COPIERS[copier](thing)
+        assert str(caught.value) == (
+            f"cannot copy or pickle a {type(thing).__name__}: it belongs to one live connection; copy the "
+            "values that you need, or make a new socket"
+        )
+
+
+def test_copies_of_a_subclass_and_of_its_owner_are_refused() -> None:
+    class Own(MessageWebSocket):
+        pass
+
+    with pytest.raises(TypeError, match="cannot copy or pickle a Own: "):
+        copy.copy(Own())
+    with pytest.raises(TypeError, match="cannot copy or pickle a Own: "):
+        copy.deepcopy({"a": [Own()]})
+
+
+def test_event_args_are_refused_and_values_are_not() -> None:
+    seen: list[object] = []
+    ws = MessageWebSocket()
+
+    def on_message_received(ws: MessageWebSocket, args: curlwire.MessageReceivedEventArgs) -> None:
+        for copier in COPIERS.values():
+            try:
+                copier(args)
+            except TypeError as error:
+                seen.append(str(error).startswith("cannot copy or pickle a MessageReceivedEventArgs: "))
+        ws.close()
+
+    ws.on_message_received = on_message_received
+    ws.connect(echo())
+    ws.send("message")
+    ws.run_forever()
+    assert seen == [True] * len(COPIERS)
+    args = curlwire.ClosedEventArgs(1000, "bye", True)
+    assert pickle.loads(pickle.dumps(args)) == copy.deepcopy(args) == args
+
+
+# ---- Sockets that nobody closes
+
+
+def _run(program: str, *flags: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *flags, "-c", program, echo("/sink"), url("CW_PLAIN_HTTP", "")],
+        capture_output=True,
+        text=True,
+        timeout=WAIT,
+        check=False,
+    )
+
+
+OPEN = "import sys, gc, curlwire\nws = curlwire.connect(sys.argv[1])\n"
+UNCLOSED = re.compile(
+    r"unclosed <(MessageWebSocket|Own) open ws://\S+/sink at 127\.0\.0\.1:\d+>: call close\(\), or use 'with'"
+)
+
+
+@pytest.mark.parametrize("program", ["del ws", "ws.me = ws; del ws; gc.collect()", "ws = None"])
+def test_an_unclosed_socket_is_warned_about(program: str) -> None:
+    name = "class Own(curlwire.MessageWebSocket): pass\n" if "me" in program else ""
+    start = OPEN if not name else "import sys, gc, curlwire\n" + name + "ws = Own(); ws.connect(sys.argv[1])\n"
+    done = _run(start + program + "\nprint('on')", "-W", "always::ResourceWarning")
+    assert (done.returncode, done.stdout) == (0, "on\n")
+    assert UNCLOSED.search(done.stderr), done.stderr
+    assert done.stderr.count("ResourceWarning") == 1
+
+
+def test_an_unclosed_socket_with_warnings_as_errors() -> None:
+    """The warning becomes an exception that Python ignores and reports; the program goes on."""
+    done = _run(
+        OPEN + "try: 1/0\nexcept ZeroDivisionError: ws = None\nprint('on')", "-W", "error::ResourceWarning"
+    )
+    assert (done.returncode, done.stdout) == (0, "on\n")
+    assert "Exception ignored in: <class 'curlwire.MessageWebSocket'>" in done.stderr
+    assert UNCLOSED.search(done.stderr), done.stderr
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "ws.close(); del ws",
+        "ws.abort(); del ws",
+        "with ws: pass\ndel ws",
+        "ws.send('x' * 9)",  # open at the end of the program
+        "def keep(): pass\nkeep.ws = ws; del ws",
+        "import os\npid = os.fork()\nif pid == 0: ws = None; os._exit(0)\nos.waitpid(pid, 0); ws.close()",
+        "ws.on_closed = print; del ws; gc.collect()",  # a socket with a handler lives until its end
+        "ws.close(); ws.wait_closed(); ws = curlwire.MessageWebSocket(); ws = None",
+    ],
+)
+def test_no_warning(program: str) -> None:
+    done = _run(OPEN + program, "-W", "error")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_unclosed_socket_still_sends() -> None:
+    peer = Recorded("stall", "wait:100", "resume", "frame:2", "end")
+    ws = curlwire.connect(peer.url)
+    ws.send(b"x" * 100_000, timeout=0)
+    with pytest.warns(ResourceWarning, match="unclosed <MessageWebSocket open "):
+        del ws
+    frames = peer.record()["frames"]
+    assert [frame["length"] for frame in frames] == [100_000, 0]

@@ -468,9 +468,9 @@ def test_memory_nobody_takes_it_over_tls(serve: Start) -> None:
 
 
 def test_memory_endless_empty_fragments(serve: Start) -> None:
-    """Empty fragments of a message that never ends do not use memory."""
+    """Empty fragments of a message that never ends do not use memory, even without max_fragments."""
     script = """
-    ws = MessageWebSocket()
+    ws = MessageWebSocket(max_fragments=None)
     ws.connect(URI)
     try:
         ws.recv(timeout=2)
@@ -495,7 +495,7 @@ def test_memory_endless_pings(serve: Start) -> None:
 )
 def test_flood_does_not_hold_up_others(serve: Start, first: bytes, endless: bytes) -> None:
     script = """
-    flooded = MessageWebSocket()
+    flooded = MessageWebSocket(max_fragments=None)
     flooded.on_message_received = flooded.on_closed = lambda ws, args: None  # so the service thread reads
     flooded.connect(URI)
     for _ in range(20):

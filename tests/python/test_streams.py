@@ -203,6 +203,23 @@ def test_stream_message_output() -> None:
         round_trip(ws)
 
 
+def test_stream_close_is_no_half_close() -> None:
+    """close() ends the stream object. The connection goes on in both directions, and no frame is sent."""
+    peer = Recorded("echo", "end")
+    with curlwire.connect(peer.url) as ws:
+        first = ws.output_stream
+        first.write(b"one")
+        first.close()
+        with pytest.raises(ValueError, match="closed stream; take a new stream from the socket"):
+            first.write(b"x")
+        assert ws.state == "open"
+        assert ws.recv(timeout=WAIT) == b"one"
+        ws.output_stream.write(b"two")
+        assert ws.recv(timeout=WAIT) == b"two"
+        round_trip(ws)
+    assert [frame["opcode"] for frame in peer.record()["frames"]] == [2, 2, 1, 8]
+
+
 def test_stream_closed_stream() -> None:
     with opened() as ws:
         out = ws.output_stream

@@ -19,7 +19,7 @@ import controls
 ROOT = Path(__file__).parents[2]
 HUGE = 10**5000  # Python refuses to print it
 
-RANGES = {row.key: row for row in controls.read() if row.type in controls.UNITS}
+RANGES = {row.key: row for row in controls.read() if row.type in ("MS", "COUNT", "BITS", "NUMBER")}
 UNITS = controls.UNITS
 
 
@@ -28,7 +28,8 @@ def takes(name: str) -> str:
     row = RANGES[name]
     is_open = row.type == "MS" or row.most == 2**63 - 1
     text = f"{row.least} or more" if is_open else f"{row.least} to {row.most}"
-    return f"{text} {UNITS[row.type]}" + (f", or None for {row.none}" if row.none else "")
+    unit = f" {UNITS[row.type]}" if row.type in UNITS else ""
+    return f"{text}{unit}" + (f", or None for {row.none}" if row.none else "")
 
 
 def refused(name: str, value: object) -> str:
@@ -52,6 +53,7 @@ def test_the_list_of_controls_is_read() -> None:
     assert takes("max_message_size") == "0 or more bytes, or None for no limit"
     assert takes("frame_size") == "1 or more bytes, or None for no cuts"
     assert takes("ping_interval") == "0 or more seconds, or None for no pings"
+    assert takes("max_fragments") == "1 or more, or None for no limit"
 
 
 @pytest.mark.parametrize("name", RANGES)
@@ -76,12 +78,14 @@ def test_a_control_out_of_range(name: str) -> None:
 def test_a_control_of_the_wrong_type(name: str) -> None:
     control: Any = MessageWebSocket().control
     row = RANGES[name]
-    extra: dict[str, list[object]] = {"MS": [], "COUNT": [1.5], "BITS": [1.5, None]}
+    extra: dict[str, list[object]] = {"MS": [], "COUNT": [1.5], "BITS": [1.5, None], "NUMBER": [1.5]}
     for value in (True, "1", b"1", [1], 1j, *extra[row.type]):
         with pytest.raises(TypeError) as caught:
             setattr(control, name, value)
         text = str(caught.value)
-        assert text.startswith(f"{name} must be a number of {UNITS[row.type]}")
+        assert text.startswith(
+            f"{name} must be a number{f' of {UNITS[row.type]}' if row.type in UNITS else ''}"
+        )
         assert text.endswith(f", not {type(value)!r}")
         assert (", or None" in text) == (row.none is not None)
 

@@ -147,6 +147,8 @@ def test_tls_authorities() -> None:
     plain.connect(url("CW_ECHO_WS"))
     unchecked.connect(address("good"))
     assert plain.authorities is unchecked.authorities is None
+    assert_works(plain)
+    assert_works(unchecked)
     with trusted("good", ca_path=folder() / "ca-folder") as ws:
         text = f"ca_file: {folder()}/ca.pem, ca_path: {folder()}/ca-folder"
         assert ws.authorities == ws.information.authorities == text

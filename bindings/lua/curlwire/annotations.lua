@@ -85,13 +85,29 @@ local curlwire = {}
 ---@field compression_threshold integer Messages of fewer bytes are sent uncompressed. Bytes, default 128
 ---@field frame_size integer|number|false A longer message is sent in frames of this size; a pong waits until the current frame is sent. Bytes, default 67108864; math.huge = no cuts
 ---@field ca_path string|nil Folder of trusted certificates that `openssl rehash` has prepared, used instead of the system's. Default nil
+---@field desired_unsolicited_pong_interval curlwire.Timeout A pong that no ping asked for is sent this often, when no data is arriving; 0: no such pongs. Seconds, default 0; math.huge = no pongs
+---@field max_fragments integer|number|false In full mode, a message in more fragments fails the connection with close code 1008. Default 131072; math.huge = no limit; MessageWebSocket only
+---@field ping_payload string|nil What pings carry; unset: a number of eight bytes, which shows the ping that a pong answers. At most 125 bytes, default nil
+---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and the request headers.
 ---@class curlwire.ConnectOptions: curlwire.Control
 ---@field headers table<string|integer, string|string[]>|nil request headers: name = value, name = {value, ...}, or pairs {name, value}; all of them are sent
 
+---The speed of a connection, as the system has measured it: the members of UWP's BandwidthStatistics. All are 0 and false
+---without a connection, and on systems other than Linux. They are estimates of the TCP connection, which leads to the proxy
+---if there is one.
+---@class curlwire.BandwidthStatistics
+---@field outbound_bits_per_second number the rate at which the peer's system has lately acknowledged sent bytes
+---@field inbound_bits_per_second number the most bytes that the program has taken in a round trip, per second
+---@field outbound_bits_per_second_instability number 0; no system measures it
+---@field inbound_bits_per_second_instability number 0; no system measures it
+---@field outbound_bandwidth_peaked boolean whether the line limits the outbound rate, not the program
+---@field inbound_bandwidth_peaked boolean false; no system measures it
+
 ---Facts about the connection. They can only be read. They stay readable after the connection has ended.
 ---@class curlwire.Information
+---@field bandwidth_statistics curlwire.BandwidthStatistics the speed of the connection
 ---@field uri string|nil the URI that was passed to connect
 ---@field protocol string|nil the subprotocol that the server chose
 ---@field extensions string|nil the extension that the server accepted, "permessage-deflate; client_max_window_bits=12"
@@ -126,6 +142,7 @@ local curlwire = {}
 ---collected together. In Lua 5.4 a socket can be a to-be-closed variable. At the end of the scope it is closed with 1000,
 ---or with 1011 after an error, and the program waits for the closing handshake.
 ---@class curlwire.WebSocket
+---@field bandwidth_statistics curlwire.BandwidthStatistics the speed of the connection
 ---@field control curlwire.Control
 ---@field information curlwire.Information
 ---@field output_stream curlwire.OutputStream

@@ -17,6 +17,8 @@ static const char *limit_hint(void)
         return "; to wait without a limit, set the timeout to math.huge";
     case CW_OPT_MAX_MESSAGE_SIZE:
         return "; raise max_message_size, or set it to math.huge for no limit";
+    case CW_OPT_MAX_FRAGMENTS:
+        return "; raise max_fragments, or set it to math.huge for no limit";
     default:
         return "";
     }
@@ -36,6 +38,24 @@ int lcw_raise(lua_State *L, const char *what)
     if (what != NULL && strstr(message, what) == NULL)
         return luaL_error(L, "%s: %s", what, message);
     return luaL_error(L, "%s", message);
+}
+
+/* ---- Missing members ---- */
+
+int lcw_refuse_key(lua_State *L)
+{
+    const char *name = lua_tostring(L, lua_upvalueindex(2)) + strlen("curlwire.");
+
+    return luaL_error(L, "%s has no %s: it has %s", name, lcw_push_shown(L, 2),
+                      lua_tostring(L, lua_upvalueindex(3)));
+}
+
+int lcw_method_index(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(1));
+    return lua_isnil(L, -1) ? lcw_refuse_key(L) : 1;
 }
 
 /* ---- Arguments ---- */

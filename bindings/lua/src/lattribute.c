@@ -130,11 +130,24 @@ static const struct {
     {"framing", get_framing},
     {"authorities", get_authorities},
     {"response_headers", lcw_push_response_headers},
+    {"bandwidth_statistics", lcw_push_bandwidth},
 };
 
-static const char *const message_only[] = {"send",     "send_many",        "receive",
-                                           "messages", "send_final_frame", "send_nonfinal_frame"};
+void lcw_push_field_names(lua_State *L)
+{
+    luaL_Buffer names;
+    size_t i;
 
+    luaL_buffinit(L, &names);
+    for (i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        luaL_addstring(&names, i == 0 ? "" : ", ");
+        luaL_addstring(&names, fields[i].key);
+    }
+    luaL_pushresult(&names);
+}
+
+/* The upvalues: the table of methods, the type's name, the names of all methods and fields, and the table of the methods of a
+ * MessageWebSocket. */
 int lcw_websocket_index(lua_State *L)
 {
     lcw_socket *w;
@@ -147,20 +160,18 @@ int lcw_websocket_index(lua_State *L)
         return 1;
     w = lcw_check_socket(L, 1);
     lua_settop(L, 2);
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return 0;
-    key = lua_tostring(L, 2);
+    key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     for (i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         if (strcmp(fields[i].key, key) == 0) {
             fields[i].get(L, w);
             return 1;
         }
     }
-    for (i = 0; i < sizeof message_only / sizeof message_only[0]; i++) {
-        if (strcmp(message_only[i], key) == 0)
-            refuse_on_stream(L, w, key);
-    }
-    return 0;
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(4));
+    if (!lua_isnil(L, -1))
+        refuse_on_stream(L, w, key);
+    return lcw_refuse_key(L);
 }
 
 /* ---- Setting ---- */

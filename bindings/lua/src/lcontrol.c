@@ -75,6 +75,14 @@ static cw_option check_option(lua_State *L, const lcw_socket *w, int index)
 
 /* ---- Reading ---- */
 
+/* The only attribute that is not a control: it tells what a control does. */
+#define ACTUAL_INTERVAL "actual_unsolicited_pong_interval"
+
+static bool is_actual_interval(lua_State *L, int index)
+{
+    return lua_type(L, index) == LUA_TSTRING && strcmp(lua_tostring(L, index), ACTUAL_INTERVAL) == 0;
+}
+
 static void push_list(lua_State *L, const char *text)
 {
     int count = 0;
@@ -131,8 +139,16 @@ static void push_number(lua_State *L, lcw_socket *w, cw_option option)
 int lcw_control_index(lua_State *L)
 {
     lcw_socket *w = check_control(L);
-    cw_option option = check_option(L, w, 2);
+    cw_option option;
 
+    if (is_actual_interval(L, 2)) {
+        int64_t interval_ms = 0;
+        if (cw_socket_get_actual_pong_interval(w->s, &interval_ms) != CW_OK)
+            (void)lcw_raise(L, ACTUAL_INTERVAL);
+        lua_pushnumber(L, (lua_Number)interval_ms / 1000);
+        return 1;
+    }
+    option = check_option(L, w, 2);
     switch (cw_option_type_of(option)) {
     case CW_TYPE_LIST:
         push_list(L, push_text(L, w, option));
@@ -148,6 +164,7 @@ int lcw_control_index(lua_State *L)
     case CW_TYPE_BITS:
     case CW_TYPE_MS:
     case CW_TYPE_ENUM:
+    case CW_TYPE_NUMBER:
         break;
     }
     push_number(L, w, option);
@@ -159,6 +176,19 @@ int lcw_control_index(lua_State *L)
 static int refuse(lua_State *L, cw_option option, const char *expected, int index)
 {
     return luaL_error(L, "%s must be %s, not %s", cw_option_key(option), expected, lcw_push_shown(L, index));
+}
+
+/* Returns what a whole number counts: " of bytes". */
+static const char *counted(cw_option option)
+{
+    switch (cw_option_type_of(option)) {
+    case CW_TYPE_COUNT:
+        return " of bytes";
+    case CW_TYPE_BITS:
+        return " of bits";
+    default:
+        return "";
+    }
 }
 
 /* Raises an error with the range of a number in seconds, bytes or bits, and the meaning of false and math.huge. */
@@ -175,11 +205,11 @@ static int refuse_number(lua_State *L, cw_option option, int index)
     if (cw_option_type_of(option) == CW_TYPE_MS)
         (void)snprintf(range, sizeof range, "a number of seconds, %g or more", (double)least / 1000);
     else if (most == INT64_MAX)
-        (void)snprintf(range, sizeof range, "a whole number of bytes from %lld to 2^63-1", (long long)least);
+        (void)snprintf(range, sizeof range, "a whole number%s from %lld to 2^63-1", counted(option),
+                       (long long)least);
     else
-        (void)snprintf(range, sizeof range, "a whole number of %s from %lld to %lld",
-                       cw_option_type_of(option) == CW_TYPE_BITS ? "bits" : "bytes", (long long)least,
-                       (long long)most);
+        (void)snprintf(range, sizeof range, "a whole number%s from %lld to %lld", counted(option),
+                       (long long)least, (long long)most);
     return luaL_error(L, "%s must be %s%s%s, not %s%s", cw_option_key(option), range,
                       none != NULL ? ", or false (or math.huge) for " : "", none != NULL ? none : "",
                       lcw_push_shown(L, index), is_endless && none == NULL ? ": give a limit" : "");
@@ -209,7 +239,7 @@ static int64_t check_word(lua_State *L, cw_option option, int index)
     return refuse(L, option, lua_tostring(L, -1), index);
 }
 
-/* Reads a number of bytes or bits; math.huge and false become -1 (no limit). Returns false for all other values. */
+/* Reads a whole number; math.huge and false become -1 (no limit). Returns false for all other values. */
 static bool to_count(lua_State *L, int index, int64_t *value)
 {
     *value = NO_LIMIT;
@@ -324,6 +354,8 @@ int lcw_control_newindex(lua_State *L)
     lcw_socket *w = check_control(L);
 
     lua_settop(L, 3);
+    if (is_actual_interval(L, 2))
+        return luaL_error(L, ACTUAL_INTERVAL " can only be read: set desired_unsolicited_pong_interval");
     set_option(L, w, 2, 3);
     return 0;
 }

@@ -117,6 +117,20 @@ static void new_type(lua_State *L, const char *type_name, const luaL_Reg *metame
     lua_setfield(L, -2, "__metatable");
 }
 
+/* Pushes the names of functions, joined by ", ". */
+static void push_names(lua_State *L, const luaL_Reg *functions)
+{
+    luaL_Buffer names;
+    const luaL_Reg *f;
+
+    luaL_buffinit(L, &names);
+    for (f = functions; f->name != NULL; f++) {
+        luaL_addstring(&names, f == functions ? "" : ", ");
+        luaL_addstring(&names, f->name);
+    }
+    luaL_pushresult(&names);
+}
+
 /* Makes a type. methods is the table for __index; NULL if metamethods has an __index. */
 static void add_type(lua_State *L, const char *type_name, const luaL_Reg *metamethods, const luaL_Reg *methods)
 {
@@ -124,9 +138,28 @@ static void add_type(lua_State *L, const char *type_name, const luaL_Reg *metame
     if (methods != NULL) {
         lua_newtable(L);
         lcw_set_functions(L, methods);
+        lua_pushstring(L, type_name);
+        push_names(L, methods);
+        lua_pushcclosure(L, lcw_method_index, 3);
         lua_setfield(L, -2, "__index");
     }
     lua_pop(L, 1);
+}
+
+/* Pushes the names of all methods and fields of a socket. */
+static void push_member_names(lua_State *L, const luaL_Reg *methods)
+{
+    push_names(L, socket_methods);
+    lua_pushliteral(L, ", ");
+    if (methods != NULL) {
+        push_names(L, methods);
+        lua_pushliteral(L, ", ");
+        lua_concat(L, 4);
+    } else {
+        lua_concat(L, 2);
+    }
+    lcw_push_field_names(L);
+    lua_concat(L, 2);
 }
 
 static void add_socket_type(lua_State *L, const char *type_name, const luaL_Reg *methods)
@@ -136,7 +169,11 @@ static void add_socket_type(lua_State *L, const char *type_name, const luaL_Reg 
     lcw_set_functions(L, socket_methods);
     if (methods != NULL)
         lcw_set_functions(L, methods);
-    lua_pushcclosure(L, lcw_websocket_index, 1);
+    lua_pushstring(L, type_name);
+    push_member_names(L, methods);
+    lua_newtable(L);
+    lcw_set_functions(L, message_methods);
+    lua_pushcclosure(L, lcw_websocket_index, 4);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, lcw_websocket_newindex);
     lua_setfield(L, -2, "__newindex");

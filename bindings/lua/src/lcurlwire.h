@@ -98,6 +98,10 @@ bool lcw_to_ms(lua_State *L, int index, int64_t *out);
 /* Pushes a value as an error shows it: 1.5, "text" (shortened and printable), nan, math.huge, a table. Returns the
  * pushed text. */
 const char *lcw_push_shown(lua_State *L, int index);
+/* __index of a type. The upvalues are the table of its methods, its name, and the names of its methods for the error. Errors:
+ * raises an error for a key that is no method. lcw_refuse_key raises that error. */
+int lcw_method_index(lua_State *L);
+int lcw_refuse_key(lua_State *L);
 /* Returns the userdata of that type at index 1, where a method expects its object. Errors: raises an argument error if
  * there is none. */
 void *lcw_check_self(lua_State *L, const char *type_name);
@@ -179,6 +183,8 @@ int lcw_websocket_gc(lua_State *L);
 
 /* Upvalue 1 of lcw_websocket_index is the table of the class's methods. */
 int lcw_websocket_index(lua_State *L);
+/* Pushes the names of the fields of a socket, joined by ", ". */
+void lcw_push_field_names(lua_State *L);
 int lcw_websocket_newindex(lua_State *L);
 int lcw_websocket_tostring(lua_State *L);
 
@@ -234,6 +240,8 @@ void lcw_push_info(lua_State *L, lcw_socket *w, cw_info info);
 bool lcw_is_of_parent(lcw_socket *w);
 /* Pushes a table of the reply's headers, or nil if there are none. */
 void lcw_push_response_headers(lua_State *L, lcw_socket *w);
+/* Pushes a table of the speed of the connection. */
+void lcw_push_bandwidth(lua_State *L, lcw_socket *w);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

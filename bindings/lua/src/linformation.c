@@ -106,6 +106,27 @@ void lcw_push_response_headers(lua_State *L, lcw_socket *w)
     keep_top(L, base);
 }
 
+void lcw_push_bandwidth(lua_State *L, lcw_socket *w)
+{
+    cw_bandwidth_statistics b;
+
+    if (cw_socket_get_bandwidth_statistics(w->s, &b) != CW_OK)
+        (void)lcw_raise(L, NULL);
+    lua_newtable(L);
+    lua_pushnumber(L, (lua_Number)b.outbound_bits_per_second);
+    lua_setfield(L, -2, "outbound_bits_per_second");
+    lua_pushnumber(L, (lua_Number)b.inbound_bits_per_second);
+    lua_setfield(L, -2, "inbound_bits_per_second");
+    lua_pushnumber(L, (lua_Number)b.outbound_bits_per_second_instability);
+    lua_setfield(L, -2, "outbound_bits_per_second_instability");
+    lua_pushnumber(L, (lua_Number)b.inbound_bits_per_second_instability);
+    lua_setfield(L, -2, "inbound_bits_per_second_instability");
+    lua_pushboolean(L, b.outbound_bandwidth_peaked);
+    lua_setfield(L, -2, "outbound_bandwidth_peaked");
+    lua_pushboolean(L, b.inbound_bandwidth_peaked);
+    lua_setfield(L, -2, "inbound_bandwidth_peaked");
+}
+
 int lcw_information_index(lua_State *L)
 {
     static const struct {
@@ -132,12 +153,14 @@ int lcw_information_index(lua_State *L)
     }
     if (strcmp(key, "response_headers") == 0) {
         lcw_push_response_headers(L, view->w);
+    } else if (strcmp(key, "bandwidth_statistics") == 0) {
+        lcw_push_bandwidth(L, view->w);
     } else if (strcmp(key, "state") == 0) {
         lua_pushstring(L, cw_state_text(cw_socket_state(view->w->s)));
     } else {
         return luaL_error(L,
                           "information has no %s: it has uri, protocol, extensions, local_address, "
-                          "remote_address, framing, authorities, response_headers, state",
+                          "remote_address, framing, authorities, response_headers, bandwidth_statistics, state",
                           lcw_push_shown(L, 2));
     }
     return 1;

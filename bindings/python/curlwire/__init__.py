@@ -44,13 +44,14 @@ from curlwire.errors import (
     WebSocketTimeout,
     get_status,
 )
-from curlwire.information import BuildInfo, ClosedEventArgs, Headers, Information
+from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import Control, MessageControl
 from curlwire.streams import InputStream, OutputStream
 from curlwire.validation import Deferral, ServerCustomValidationRequestedEventArgs
 
 __all__ = [
     "ArgumentError",
+    "BandwidthStatistics",
     "Batch",
     "BuildInfo",
     "CertificateError",
@@ -93,6 +94,7 @@ libcurl_version: str = _core.libcurl_version
 
 _core.bind(
     make_error=errors.make_error,
+    bandwidth=BandwidthStatistics,
     batch=batching.Batch,
     describe=information.describe,
     closed_args=ClosedEventArgs,

@@ -12,7 +12,7 @@ from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import Buffer, Unpack, disjoint_base
 
 from curlwire.batching import Batch
-from curlwire.information import BuildInfo, ClosedEventArgs, Headers, Information
+from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import Control, MessageControl
 from curlwire.streams import InputStream, OutputStream
 from curlwire.validation import ServerCustomValidationRequestedEventArgs
@@ -192,6 +192,22 @@ class _Control:
         """
     @ca_path.setter
     def ca_path(self, value: str | os.PathLike[str] | None) -> None: ...
+    desired_unsolicited_pong_interval: float | None
+    """A pong that no ping asked for is sent this often, when no data is arriving; 0: no such pongs. Seconds,
+    default 0; None = no pongs.
+    """
+    @property
+    def ping_payload(self) -> bytes | None:
+        """What pings carry; unset: a number of eight bytes, which shows the ping that a pong answers. At
+        most 125 bytes, default None.
+        """
+    @ping_payload.setter
+    def ping_payload(self, value: bytes | bytearray | memoryview | None) -> None: ...
+    @property
+    def actual_unsolicited_pong_interval(self) -> float:
+        """How often the socket sends unsolicited pongs now. Seconds, a float:
+        desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.
+        """
 
 @final
 class StreamWebSocketControl(_Control):
@@ -216,6 +232,10 @@ class MessageWebSocketControl(_Control):
     def receive_mode(self, value: MessageWebSocketReceiveMode | Literal["full", "partial"]) -> None: ...
     max_message_size: int | None
     """In full mode, a larger message fails the connection with close code 1009. Bytes, default 67108864;
+    None = no limit.
+    """
+    max_fragments: int | None
+    """In full mode, a message in more fragments fails the connection with close code 1008. Default 131072;
     None = no limit.
     """
 
@@ -251,7 +271,8 @@ class MessageReceivedEventArgs(MessageBuffer):
 class WebSocket:
     """The base class of MessageWebSocket and StreamWebSocket. Create one of those.
 
-    An open socket without handlers is closed when the last reference to it is dropped. An open
+    An open socket without handlers is closed, with a ResourceWarning, when the last reference to it is
+    dropped. An open
     socket with handlers stays alive until its closed event has been handled. run_forever() waits
     for that.
     """
@@ -334,8 +355,11 @@ class WebSocket:
     @property
     def information(self) -> Information:
         """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
-        authorities, response_headers and state. Any thread may read it.
+        authorities, response_headers, bandwidth_statistics and state. Any thread may read it.
         """
+    @property
+    def bandwidth_statistics(self) -> BandwidthStatistics:
+        """The speed of the connection, a BandwidthStatistics. Any thread may read it."""
     @property
     def output_stream(self) -> OutputStream:
         """A new OutputStream (an io.RawIOBase). Each write sends one message. Any thread may use it."""

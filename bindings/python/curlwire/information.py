@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The Python objects that describe a connection: Headers, Information, ClosedEventArgs, and a socket's repr."""
+"""The Python objects that describe a connection: Headers, Information and others, and a socket's repr."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, SupportsIndex, TypedDict
 
 from curlwire import _core
 
@@ -60,6 +60,36 @@ class ClosedEventArgs(NamedTuple):
     code: int
     reason: str
     was_clean: bool
+
+
+class BandwidthStatistics(NamedTuple):
+    """The speed of a connection, as the system has measured it, with the members of UWP's BandwidthStatistics.
+
+    All members are 0 and False without a connection, and on systems other than Linux. They are estimates of the
+    TCP connection, which leads to the proxy if there is one.
+
+    outbound_bits_per_second: the rate, an int, at which the peer's system has lately acknowledged sent bytes.
+    inbound_bits_per_second: the most bytes that the program has taken in a round trip, per second, an int.
+    outbound_bits_per_second_instability, inbound_bits_per_second_instability: 0; no system measures them.
+    outbound_bandwidth_peaked: a bool, True if the line limits the outbound rate, False if the program has not
+    sent more.
+    inbound_bandwidth_peaked: False; no system measures it.
+    """
+
+    outbound_bits_per_second: int
+    inbound_bits_per_second: int
+    outbound_bits_per_second_instability: int
+    inbound_bits_per_second_instability: int
+    outbound_bandwidth_peaked: bool
+    inbound_bandwidth_peaked: bool
+
+
+def refuse_copy(part: object) -> NoReturn:
+    """Raises the TypeError for a part of a socket that copy or pickle is to copy."""
+    raise TypeError(
+        f"cannot copy or pickle a {type(part).__name__}: it belongs to one live connection; copy the values "
+        "that you need, or make a new socket"
+    )
 
 
 class BuildInfo(TypedDict):
@@ -138,9 +168,17 @@ class Information:
         return self._socket.response_headers
 
     @property
+    def bandwidth_statistics(self) -> BandwidthStatistics:
+        """The speed of the connection; zero and False without a connection, and if the system cannot tell."""
+        return self._socket.bandwidth_statistics
+
+    @property
     def state(self) -> str:
         """The state: 'new', 'connecting', 'open', 'closing' or 'closed'."""
         return self._socket.state
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        refuse_copy(self)
 
     def __repr__(self) -> str:
         return f"<curlwire.Information of {self._socket!r}>"

@@ -38,6 +38,8 @@ class Control(TypedDict, total=False):
     compression_threshold: int
     frame_size: int | None
     ca_path: str | os.PathLike[str] | None
+    desired_unsolicited_pong_interval: float | None
+    ping_payload: bytes | bytearray | memoryview | None
 
 
 class MessageControl(Control, total=False):
@@ -46,3 +48,4 @@ class MessageControl(Control, total=False):
     message_type: SocketMessageType | Literal["binary", "utf8"]
     receive_mode: MessageWebSocketReceiveMode | Literal["full", "partial"]
     max_message_size: int | None
+    max_fragments: int | None

@@ -7,7 +7,9 @@ and drop that object. Each access to the attribute makes a new stream.
 """
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, SupportsIndex
+
+from curlwire.information import refuse_copy
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -34,6 +36,9 @@ class _Stream(io.RawIOBase):
         Raises nothing. Does not block. Any thread may call it.
         """
         self._is_closed = True
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        refuse_copy(self)
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Raises UnsupportedOperation, because this stream only writes."""

@@ -109,6 +109,18 @@ static PyObject *get_member(PyObject *self, void *closure)
     return value;
 }
 
+static PyObject *get_actual_interval(PyObject *self, void *Py_UNUSED(closure))
+{
+    websocket *ws = ((control *)self)->ws;
+    int64_t interval_ms = 0;
+    PyThreadState *thread = PyEval_SaveThread();
+    cw_status status = cw_socket_get_actual_pong_interval(ws->socket, &interval_ms);
+    PyEval_RestoreThread(thread);
+    if (status != CW_OK)
+        return raise_status(ws->state, ws, status);
+    return PyFloat_FromDouble((double)interval_ms / 1000);
+}
+
 /* Returns the words as a new str, such as "'binary' or 'utf8'". */
 static PyObject *words_text(const char *const *words)
 {
@@ -159,7 +171,8 @@ static const char *or_none(cw_option option, char text[NONE_BYTES])
     return text;
 }
 
-/* Converts a number of bytes or bits, or None where it is allowed. */
+/* Converts a whole number, or None where it is allowed.
+ *   unit   " bytes", " bits" or "" */
 static bool parse_count(module_state *state, cw_option option, PyObject *value, const char *unit,
                         int64_t *number)
 {
@@ -171,16 +184,17 @@ static bool parse_count(module_state *state, cw_option option, PyObject *value, 
     *number = -1;
     if (value == Py_None && cw_option_none(option) != NULL)
         return true;
-    (void)snprintf(kind, sizeof kind, "a number of %s, an int%s", unit, or_none(option, none));
+    (void)snprintf(kind, sizeof kind, "a number%s%s, an int%s", *unit != '\0' ? " of" : "", unit,
+                   or_none(option, none));
     bool is_none = value == Py_None && cw_option_type_of(option) != CW_TYPE_BITS;
     if (!is_none && !parse_int(value, key, kind, number, &overflow))
         return false;
     if (overflow == 0 && *number >= least && *number <= most)
         return true;
     if (most == INT64_MAX)
-        (void)snprintf(takes, sizeof takes, "%lld or more %s%s", (long long)least, unit, none);
+        (void)snprintf(takes, sizeof takes, "%lld or more%s%s", (long long)least, unit, none);
     else
-        (void)snprintf(takes, sizeof takes, "%lld to %lld %s%s", (long long)least, (long long)most, unit, none);
+        (void)snprintf(takes, sizeof takes, "%lld to %lld%s%s", (long long)least, (long long)most, unit, none);
     return refuse_value(state, key, value, takes);
 }
 
@@ -200,9 +214,11 @@ static bool parse_number(websocket *ws, cw_option option, PyObject *value, int64
     case CW_TYPE_ENUM:
         return parse_enum(ws->state, option, value, number);
     case CW_TYPE_BITS:
-        return parse_count(ws->state, option, value, "bits", number);
+        return parse_count(ws->state, option, value, " bits", number);
+    case CW_TYPE_COUNT:
+        return parse_count(ws->state, option, value, " bytes", number);
     default:
-        return parse_count(ws->state, option, value, "bytes", number);
+        return parse_count(ws->state, option, value, "", number);
     }
 }
 
@@ -489,6 +505,9 @@ static void describe_values(cw_option option, char *text, size_t size_bytes)
         (void)snprintf(text, size_bytes, "%lld to %lld, default %lld", (long long)least, (long long)most,
                        (long long)initial);
         break;
+    case CW_TYPE_NUMBER:
+        (void)snprintf(text, size_bytes, "Default %lld", (long long)initial);
+        break;
     case CW_TYPE_MS:
         (void)snprintf(text, size_bytes, "Seconds, default %g", (double)initial / 1000);
         break;
@@ -535,7 +554,15 @@ static bool add_type(PyObject *module, module_state *state, type_index index, cw
                 (PyGetSetDef){cw_option_key((cw_option)i), get_member, set_member,
                               describe((cw_option)i, state->control_docs[i]), (void *)(intptr_t)i};
     }
+    members[count] = (PyGetSetDef){"actual_unsolicited_pong_interval", get_actual_interval, NULL,
+                                   "How often the socket sends unsolicited pongs now. Seconds, a float: "
+                                   "desired_unsolicited_pong_interval while the connection is open, else 0. "
+                                   "Read-only.",
+                                   NULL};
+    static PyMethodDef methods[] = {{"__reduce_ex__", refuse_copy, METH_O, refuse_copy_doc},
+                                    {NULL, NULL, 0, NULL}};
     PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)control_doc},
+                           {Py_tp_methods, methods},
                            {Py_tp_dealloc, SLOT(control_dealloc)},
                            {Py_tp_traverse, SLOT(control_traverse)},
                            {Py_tp_repr, SLOT(control_repr)},

@@ -137,6 +137,8 @@ static const char *limit_hint(websocket *ws)
         return "; pass timeout=None to wait without a limit";
     case CW_OPT_MAX_MESSAGE_SIZE:
         return "; raise max_message_size, or set it to None for no limit";
+    case CW_OPT_MAX_FRAGMENTS:
+        return "; raise max_fragments, or set it to None for no limit";
     default:
         return "";
     }

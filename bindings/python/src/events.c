@@ -124,13 +124,13 @@ PyDoc_STRVAR(buffer_doc,
              "Use it in memoryview(m), bytes(m), str(m, 'utf-8'), len(m) and every call that takes a buffer.");
 PyDoc_STRVAR(args_doc, "The message that on_message_received gets. The handler may keep it after it returns.");
 
-static PyType_Slot buffer_slots[] = {{Py_tp_doc, (void *)buffer_doc},
-                                     {Py_tp_dealloc, SLOT(buffer_dealloc)},
-                                     {Py_tp_repr, SLOT(buffer_repr)},
-                                     {Py_tp_getset, buffer_members},
-                                     {Py_bf_getbuffer, SLOT(buffer_get)},
-                                     {Py_sq_length, SLOT(buffer_length)},
-                                     {0, NULL}};
+static PyMethodDef buffer_methods[] = {{"__reduce_ex__", refuse_copy, METH_O, refuse_copy_doc},
+                                       {NULL, NULL, 0, NULL}};
+
+static PyType_Slot buffer_slots[] = {{Py_tp_doc, (void *)buffer_doc},       {Py_tp_methods, buffer_methods},
+                                     {Py_tp_dealloc, SLOT(buffer_dealloc)}, {Py_tp_repr, SLOT(buffer_repr)},
+                                     {Py_tp_getset, buffer_members},        {Py_bf_getbuffer, SLOT(buffer_get)},
+                                     {Py_sq_length, SLOT(buffer_length)},   {0, NULL}};
 
 static PyType_Slot args_slots[] = {{Py_tp_doc, (void *)args_doc}, {Py_tp_getset, args_members}, {0, NULL}};
 

@@ -63,6 +63,26 @@ PyObject *information_parse_headers(PyObject *Py_UNUSED(module), PyObject *lines
     return pairs;
 }
 
+PyObject *information_bandwidth(PyObject *self, void *Py_UNUSED(closure))
+{
+    websocket *ws = (websocket *)self;
+    PyObject *make = get_helper(ws->state, HELPER_bandwidth);
+    if (make == NULL)
+        return NULL;
+    cw_bandwidth_statistics b;
+    PyThreadState *thread = PyEval_SaveThread();
+    cw_status status = cw_socket_get_bandwidth_statistics(ws->socket, &b);
+    PyEval_RestoreThread(thread);
+    if (status != CW_OK)
+        return raise_status(ws->state, ws, status);
+    return PyObject_CallFunction(make, "KKKKOO", (unsigned long long)b.outbound_bits_per_second,
+                                 (unsigned long long)b.inbound_bits_per_second,
+                                 (unsigned long long)b.outbound_bits_per_second_instability,
+                                 (unsigned long long)b.inbound_bits_per_second_instability,
+                                 b.outbound_bandwidth_peaked ? Py_True : Py_False,
+                                 b.inbound_bandwidth_peaked ? Py_True : Py_False);
+}
+
 PyObject *information_state(PyObject *self, void *Py_UNUSED(closure))
 {
     return PyUnicode_FromString(cw_state_text(cw_socket_state(((websocket *)self)->socket)));

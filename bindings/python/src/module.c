@@ -130,6 +130,7 @@ static PyObject *core_after_fork(PyObject *module, PyObject *Py_UNUSED(none))
     module_state *state = PyModule_GetState(module);
     state->main_thread = PyThread_get_thread_ident();
     state->fork_count++;
+    fields_after_fork();
     Py_RETURN_NONE;
 }
 

@@ -7,7 +7,23 @@
 static PyMutex fields_mutex;
 void fields_lock(void) { PyMutex_Lock(&fields_mutex); }
 void fields_unlock(void) { PyMutex_Unlock(&fields_mutex); }
+void fields_after_fork(void) { fields_mutex = (PyMutex){0}; }
 #endif
+
+const char refuse_copy_doc[] =
+    "__reduce_ex__($self, protocol, /)\n--\n\nRaises TypeError: the object cannot be copied.";
+
+PyObject *refuse_copy(PyObject *self, PyObject *Py_UNUSED(protocol))
+{
+    PyObject *name = PyType_GetName(Py_TYPE(self));
+    if (name != NULL)
+        PyErr_Format(PyExc_TypeError,
+                     "cannot copy or pickle a %U: it belongs to one live connection; copy the values that you "
+                     "need, or make a new socket",
+                     name);
+    Py_XDECREF(name);
+    return NULL;
+}
 
 module_state *state_of_type(PyTypeObject *type)
 {

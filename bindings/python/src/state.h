@@ -14,6 +14,7 @@
 
 /* Functions and classes that are written in Python. The package passes them to the module by bind(). */
 #define HELPER_LIST(X) \
+    X(bandwidth)       \
     X(make_error)      \
     X(batch)           \
     X(describe)        \
@@ -62,7 +63,7 @@ typedef struct module_state {
     PyObject *enums[ENUM_COUNT];
     PyObject *helpers[HELPER_COUNT];
     /* indexed by cw_class; built from the table of controls */
-    PyGetSetDef control_members[2][CW_OPTION_COUNT + 1];
+    PyGetSetDef control_members[2][CW_OPTION_COUNT + 2];   /* and one attribute that can only be read */
     char control_docs[CW_OPTION_COUNT][CONTROL_DOC_BYTES]; /* the docstrings of control_members */
     unsigned long main_thread;
     unsigned long
@@ -112,10 +113,17 @@ extern struct PyModuleDef module_definition;
 #ifdef Py_GIL_DISABLED
 void fields_lock(void);
 void fields_unlock(void);
+/* Frees the lock in a child of fork. Another thread of the parent may have held it. */
+void fields_after_fork(void);
 #else
 static inline void fields_lock(void) {}
 static inline void fields_unlock(void) {}
+static inline void fields_after_fork(void) {}
 #endif
+
+/* The method __reduce_ex__, which copy and pickle call: raises TypeError. */
+PyObject *refuse_copy(PyObject *self, PyObject *protocol);
+extern const char refuse_copy_doc[];
 
 /* Returns the state of the module that made this type or one of its bases; NULL with TypeError set if there is none. */
 module_state *state_of_type(PyTypeObject *type);
@@ -285,6 +293,7 @@ PyObject *core_dispatch(PyObject *module, PyObject *object);
  * the cw_info to read. That function returns None instead of an empty text. */
 PyObject *information_text(PyObject *self, void *closure);
 PyObject *information_headers(PyObject *self, void *closure);
+PyObject *information_bandwidth(PyObject *self, void *closure);
 PyObject *information_state(PyObject *self, void *closure);
 PyObject *information_close_code(PyObject *self, void *closure);
 PyObject *information_close_reason(PyObject *self, void *closure);

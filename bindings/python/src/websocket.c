@@ -61,11 +61,44 @@ static int websocket_clear(PyObject *self)
     return 0;
 }
 
+/* Emits the ResourceWarning. No reference to the socket may be taken here, because it is being freed. So the warning gets
+ * no source object, and the text is made from the socket's facts. */
+static int warn_unclosed(websocket *ws, PyTypeObject *type)
+{
+    cw_status status;
+    PyObject *name = PyType_GetName(type);
+    PyObject *uri = name != NULL ? copy_info(ws, CW_INFO_PUBLIC_URI, &status) : NULL;
+    PyObject *address = uri != NULL ? copy_info(ws, CW_INFO_REMOTE_ADDRESS, &status) : NULL;
+    int result = -1;
+    if (address != NULL && status == CW_OK)
+        result =
+            PyErr_WarnFormat(PyExc_ResourceWarning, 1,
+                             "unclosed <%U open %U at %U>: call close(), or use 'with'", name, uri, address);
+    Py_XDECREF(name);
+    Py_XDECREF(uri);
+    Py_XDECREF(address);
+    return result;
+}
+
+/* Warns about a socket that is dropped while it is open. An exception that is set stays set. */
+static void check_unclosed(websocket *ws, PyTypeObject *type)
+{
+    PyObject *error_type, *error, *traceback;
+    if (ws->socket == NULL || cw_socket_state(ws->socket) != CW_STATE_OPEN ||
+        ws->fork_count != ws->state->fork_count) /* a child of fork() drops the sockets of its parent */
+        return;
+    PyErr_Fetch(&error_type, &error, &traceback);
+    if (warn_unclosed(ws, type) < 0)
+        PyErr_WriteUnraisable((PyObject *)type);
+    PyErr_Restore(error_type, error, traceback);
+}
+
 static void websocket_dealloc(PyObject *self)
 {
     websocket *ws = (websocket *)self;
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    check_unclosed(ws, type);
     if (ws->socket != NULL) {
         fields_lock();
         cw_socket_set_user(ws->socket, NULL);
@@ -233,6 +266,7 @@ static PyMethodDef methods[] = {
     {"wait_closed", FAST(websocket_wait_closed), METH_FASTCALL | METH_KEYWORDS, wait_closed_doc},
     {"abort", websocket_abort, METH_NOARGS, abort_doc},
     {"run_forever", websocket_run_forever, METH_NOARGS, run_forever_doc},
+    {"__reduce_ex__", refuse_copy, METH_O, refuse_copy_doc},
     {"__enter__", websocket_enter, METH_NOARGS, enter_doc},
     {"__exit__", FAST(websocket_exit), METH_FASTCALL, exit_doc},
     {"_begin_batch", websocket_begin_batch, METH_NOARGS,
@@ -323,6 +357,8 @@ static PyGetSetDef attributes[] = {
          "it."),
     {"response_headers", information_headers, NULL,
      "The headers of the server's reply, a Headers mapping. Names ignore case. Any thread may read it.", NULL},
+    {"bandwidth_statistics", information_bandwidth, NULL,
+     "The speed of the connection, a BandwidthStatistics. Any thread may read it.", NULL},
     {"state", information_state, NULL,
      "The state: 'new', 'connecting', 'open', 'closing' or 'closed'. Any thread may read it.", NULL},
     {"close_code", information_close_code, NULL,
@@ -336,7 +372,7 @@ static PyGetSetDef attributes[] = {
     {"control", get_control, NULL, "The options of this socket, as attributes. Any thread may use it.", NULL},
     {"information", get_by_helper, NULL,
      "An Information object with uri, protocol, extensions, local_address, remote_address, framing, "
-     "authorities, response_headers and state. Any thread may read it.",
+     "authorities, response_headers, bandwidth_statistics and state. Any thread may read it.",
      (void *)(intptr_t)HELPER_information},
     {"output_stream", get_by_helper, NULL,
      "A new OutputStream (an io.RawIOBase). Each write sends one message. Any thread may use it.",
@@ -362,7 +398,8 @@ static PyMemberDef members[] = {
 
 PyDoc_STRVAR(websocket_doc,
              "The base class of MessageWebSocket and StreamWebSocket. Create one of those.\n\n"
-             "An open socket without handlers is closed when the last reference to it is dropped. An open\n"
+             "An open socket without handlers is closed, with a ResourceWarning, when the last reference to it "
+             "is dropped. An open\n"
              "socket with handlers stays alive until its closed event has been handled. run_forever() waits\n"
              "for that.");
 

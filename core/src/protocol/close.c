@@ -55,7 +55,7 @@ cw__violation cw__close_decode(const uint8_t *payload, size_t len_bytes, cw__clo
     static const cw__violation none = {0, NULL};
     int code;
 
-    set_payload(out, 1005, "", 0);
+    set_payload(out, len_bytes == 0 ? 1005 : -1, "", 0);
     if (len_bytes == 0)
         return none;
     if (len_bytes < CODE_BYTES)
@@ -63,8 +63,10 @@ cw__violation cw__close_decode(const uint8_t *payload, size_t len_bytes, cw__clo
     if (len_bytes > CW__CONTROL_MAX_BYTES)
         return (cw__violation){1002, "the peer's close frame is longer than 125 bytes"};
     code = payload[0] << 8 | payload[1];
-    if (!cw__close_code_valid(code))
+    if (!cw__close_code_valid(code)) {
+        out->code = code;
         return (cw__violation){1002, "the peer's close frame has a code that no close frame may have"};
+    }
     if (!cw__utf8_valid(payload + CODE_BYTES, len_bytes - CODE_BYTES))
         return (cw__violation){1007, "the reason in the peer's close frame is not UTF-8"};
     set_payload(out, code, (const char *)payload + CODE_BYTES, len_bytes - CODE_BYTES);

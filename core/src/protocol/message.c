@@ -24,6 +24,7 @@ void cw__message_init(cw__message *m, bool is_partial, int64_t max_bytes)
     memset(m, 0, sizeof *m);
     m->is_partial = is_partial;
     m->max_bytes = max_bytes;
+    m->max_fragments = -1;
 }
 
 void cw__message_destroy(cw__message *m)
@@ -287,6 +288,22 @@ cw__message_result cw__message_feed(cw__message *m, const cw__piece *piece, cw__
     if (piece->rsv)
         return violation(out, 1002, "the peer set a reserved bit that no agreed extension uses");
     return piece->opcode & OP_IS_CONTROL ? feed_control(m, piece, out) : feed_data(m, piece, out);
+}
+
+bool cw__message_count(cw__message *m, const cw__piece *piece, cw__violation *out)
+{
+    bool begins_frame = m->counted_left == 0;
+
+    if (piece->opcode & OP_IS_CONTROL)
+        return true;
+    m->counted_left = piece->remaining;
+    if (!begins_frame)
+        return true;
+    m->fragment_count = piece->opcode == CW__OP_CONTINUATION ? m->fragment_count + 1 : 1;
+    if (m->is_partial || m->max_fragments < 0 || m->fragment_count <= m->max_fragments)
+        return true;
+    *out = (cw__violation){1008, "the message has more fragments than this client accepts"};
+    return false;
 }
 
 cw_event *cw__message_part_event(const cw__message_output *out, size_t room_bytes)

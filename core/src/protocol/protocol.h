@@ -87,7 +87,7 @@ typedef struct cw__close_payload {
 /* Returns whether an endpoint may send the code in a close frame: 1000-1003, 1007-1014, 3000-4999. */
 bool cw__close_code_valid(int code);
 /* Reads the payload of a whole close frame. Violations: a payload of one byte or a bad code (1002), a bad reason
- * (1007). */
+ * (1007). With a bad code, out->code is that code; with any other violation it is -1. */
 cw__violation cw__close_decode(const uint8_t *payload, size_t len_bytes, cw__close_payload *out);
 /* Writes the payload of a close frame. Returns its length, which is 0 for code 1005. */
 size_t cw__close_encode(int code, const char *reason, size_t reason_bytes, uint8_t out[CW__CONTROL_MAX_BYTES]);
@@ -167,6 +167,9 @@ typedef struct cw__message {
     int64_t max_bytes;  /* -1 = no limit; applies in full mode only */
     uint64_t refused_bytes; /* least possible length of the message that exceeded max_bytes */
     uint64_t frame_left;    /* bytes of the current data frame still to come */
+    int64_t max_fragments;  /* of one message; -1 = no limit; applies in full mode only */
+    int64_t fragment_count; /* of the current message, as cw__message_count has seen them */
+    uint64_t counted_left;  /* as frame_left, for cw__message_count, which sees compressed frames */
     bool is_partial;        /* parts are returned as they arrive; nothing is kept */
     bool in_message;        /* a message has begun, and its final frame has not ended */
     bool in_control;
@@ -178,6 +181,7 @@ typedef struct cw__message {
     cw__utf8 utf8;
 } cw__message;
 
+/* The number of fragments has no limit at first; the caller may set max_fragments. */
 void cw__message_init(cw__message *m, bool is_partial, int64_t max_bytes);
 void cw__message_destroy(cw__message *m);
 /* Returns where to read the next bytes of a large frame, so that they need no copy: the end of the message in
@@ -199,6 +203,10 @@ uint64_t cw__message_coming(const cw__message *m);
  * first byte (1007). It reports a message that is too large as soon as the announced length of a frame shows it
  * (1009). */
 cw__message_result cw__message_feed(cw__message *m, const cw__piece *piece, cw__message_output *out);
+/* Counts the fragments of a message. Call it with every piece as it was on the wire, before decompression: a decompressed
+ * piece does not show where a frame begins. Returns false for the first piece of a fragment that is one too many. The
+ * connection must then fail with out->violation (1008). */
+bool cw__message_count(cw__message *m, const cw__piece *piece, cw__violation *out);
 /* Creates an event from a CW__MESSAGE_PART, with room_bytes of room. The caller owns the event. NULL = no memory. */
 cw_event *cw__message_part_event(const cw__message_output *out, size_t room_bytes);
 

@@ -176,6 +176,12 @@ void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t le
     cw__violation violation = cw__close_decode(payload, len_bytes, &decoded);
 
     if (violation.code) {
+        char text[CW__CONTROL_MAX_BYTES];
+        if (decoded.code >= 0) {
+            (void)snprintf(text, sizeof text,
+                           "the peer's close frame has code %d, which RFC 6455 forbids there", decoded.code);
+            violation.text = text;
+        }
         cw__closing_violated_locked(s, &violation);
         return;
     }
@@ -194,27 +200,38 @@ void cw__closing_received_locked(cw_socket *s, const uint8_t *payload, size_t le
     hand_to_service(s);
 }
 
-/* Describes a message that is too big. The limit is ours, so the text does not blame the peer. */
-static void describe_too_big(const cw_socket *s, char text[CW__CONTROL_MAX_BYTES])
+/* Describes a message that is too big, or has too many fragments. The limit is ours, so the text does not blame the peer.
+ * Returns the control that sets the limit, or CW_OPTION_COUNT for a rule that the peer broke. */
+static cw_option describe_limit(const cw_socket *s, int code, char text[CW__CONTROL_MAX_BYTES])
 {
-    (void)snprintf(text, CW__CONTROL_MAX_BYTES,
-                   "a message of at least %llu bytes exceeds max_message_size (%lld bytes)",
-                   (unsigned long long)s->in.message.refused_bytes, (long long)s->in.message.max_bytes);
+    if (code == 1009) {
+        (void)snprintf(text, CW__CONTROL_MAX_BYTES,
+                       "a message of at least %llu bytes exceeds max_message_size (%lld bytes)",
+                       (unsigned long long)s->in.message.refused_bytes, (long long)s->in.message.max_bytes);
+        return CW_OPT_MAX_MESSAGE_SIZE;
+    }
+    if (code == 1008) {
+        (void)snprintf(text, CW__CONTROL_MAX_BYTES, "a message has more fragments than max_fragments (%lld)",
+                       (long long)s->in.message.max_fragments);
+        return CW_OPT_MAX_FRAGMENTS;
+    }
+    return CW_OPTION_COUNT;
 }
 
 void cw__closing_violated_locked(cw_socket *s, const cw__violation *violation)
 {
     char text[CW__CONTROL_MAX_BYTES];
     cw__violation ours = *violation;
+    cw_option limit;
     bool must_send;
 
     if (s->close.state != CW__CLOSE_NONE && s->close.state != CW__CLOSE_SENT)
         return;
-    if (violation->code == 1009) {
-        describe_too_big(s, text);
+    limit = describe_limit(s, violation->code, text);
+    if (limit != CW_OPTION_COUNT) {
         ours.text = text;
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "%s", text);
-        s->fault.limit = CW_OPT_MAX_MESSAGE_SIZE + 1;
+        s->fault.limit = (int)limit + 1;
     } else
         cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted,
                       "the server broke the protocol: %s (%d); report it to whoever runs the server",

@@ -371,6 +371,7 @@ static bool open_locked(cw_socket *s)
                      s->socket_class == CW_STREAM_SOCKET ||
                          cw__setting(s, CW_OPT_RECEIVE_MODE) == CW_PARTIAL_MESSAGE,
                      cw__setting(s, CW_OPT_MAX_MESSAGE_SIZE));
+    s->in.message.max_fragments = cw__setting(s, CW_OPT_MAX_FRAGMENTS);
     cw__pings_start_locked(s, cw__now_ms());
     cw__socket_set_state_locked(s, CW_STATE_OPEN);
     cw__socket_post_locked(s, CW_EVENT_CONNECTED);

@@ -174,9 +174,13 @@ static uint8_t *place_for_next(cw_socket *s, const reading *r, uint8_t scratch[S
 
 static void take_bytes(cw_socket *s, const cw__piece *piece, reading *r)
 {
+    cw__violation violation;
+
     cw__pings_note_locked(s, piece);
     r->share += piece->len_bytes;
-    if (s->in.inflater && cw__inflater_take(s->in.inflater, piece))
+    if (!cw__message_count(&s->in.message, piece, &violation))
+        cw__closing_violated_locked(s, &violation);
+    else if (s->in.inflater && cw__inflater_take(s->in.inflater, piece))
         inflate(s, r);
     else
         take_piece(s, piece, r);

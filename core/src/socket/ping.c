@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Ping: sends the pings of callers and of the service (RFC 6455 sections 5.5.2, 5.5.3). A caller's ping measures
- * a round trip. The service's pings find a dead connection. Each ping has a number. A pong answers the ping with
- * its number and all earlier pings. pong.c keeps the clocks.
+ * a round trip. The service's pings find a dead connection. Each ping has a number, which is its payload unless
+ * ping_payload is set. A pong answers the ping with its number and all earlier pings. The service also sends pongs that no ping asked for. pong.c keeps the clocks.
  *
  * Safety: under the socket's lock. The waiting pings are on the stacks of their callers, which remove theirs
  * before they return. */
@@ -19,10 +19,12 @@ static void put_number(uint64_t number, uint8_t out[CW__PING_NUMBER_BYTES])
 
 static bool send_ping(cw_socket *s)
 {
-    uint8_t payload[CW__PING_NUMBER_BYTES];
+    uint8_t number[CW__PING_NUMBER_BYTES];
+    size_t own_bytes = (size_t)cw__setting(s, CW_OPT_PING_PAYLOAD);
+    const uint8_t *payload = own_bytes ? (const uint8_t *)cw__setting_text(s, CW_OPT_PING_PAYLOAD) : number;
 
-    put_number(s->pings.last_number + 1, payload);
-    if (!cw__queue_control_locked(s, CW__OP_PING, payload, sizeof payload, false))
+    put_number(s->pings.last_number + 1, number);
+    if (!cw__queue_control_locked(s, CW__OP_PING, payload, own_bytes ? own_bytes : sizeof number, false))
         return false;
     s->pings.last_number++;
     return true;
@@ -166,6 +168,48 @@ static void keep_alive(cw_socket *s, int64_t now_ms)
         s->pings.deadline_ms = cw__pings_after(now_ms, cw__setting(s, CW_OPT_PING_TIMEOUT));
 }
 
+/* ---- Unsolicited pongs (RFC 6455 section 5.5.3) ----
+ *
+ * They show the peer that we are alive, and keep the routers between us open. Nothing answers them, so they find no dead
+ * connection. Their clock is independent of the keepalive pings.
+ *
+ * Like a ping, such a pong must not destroy data that a peer that has closed TCP left on its way (pong.c). So it waits
+ * until nothing has arrived for CW__LULL_MS. */
+
+/* Returns INT64_MAX (never) if there are none. */
+static int64_t unsolicited_due_ms(const cw_socket *s)
+{
+    int64_t lull_ms = s->pings.heard_ms + CW__LULL_MS;
+
+    return s->pings.pong_ms > lull_ms ? s->pings.pong_ms : lull_ms;
+}
+
+static void send_unsolicited(cw_socket *s, int64_t now_ms)
+{
+    s->pings.pong_ms = cw__pings_after(now_ms, cw__setting(s, CW_OPT_DESIRED_UNSOLICITED_PONG_INTERVAL));
+    if (s->out.pong_count == 0) /* a pong that still waits to be written does the same */
+        (void)cw__queue_control_locked(s, CW__OP_PONG, NULL, 0,
+                                       false); /* without memory, the next one follows */
+}
+
+cw_status cw_socket_get_actual_pong_interval(cw_socket *s, int64_t *interval_ms)
+{
+    cw_status status = cw__socket_check(s);
+    int64_t desired_ms;
+
+    *interval_ms = 0;
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    desired_ms = cw__setting(s, CW_OPT_DESIRED_UNSOLICITED_PONG_INTERVAL);
+    if (s->codec && s->close.state == CW__CLOSE_NONE && !s->out.is_broken && desired_ms > 0)
+        *interval_ms = desired_ms;
+    cw__mutex_unlock(&s->lock);
+    return CW_OK;
+}
+
+/* ---- The service's calls ---- */
+
 bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
 {
     if (now_ms < cw__pings_due_locked(s))
@@ -184,6 +228,8 @@ bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
     }
     if (now_ms >= s->pings.next_ms)
         keep_alive(s, now_ms);
+    if (now_ms >= unsolicited_due_ms(s))
+        send_unsolicited(s, now_ms);
     return false;
 }
 
@@ -197,5 +243,6 @@ int64_t cw__pings_due_locked(const cw_socket *s)
         return INT64_MAX;
     if (s->pings.owed && s->in.is_drained)
         pong_ms = s->pings.is_behind ? s->pings.heard_ms + CW__LULL_MS : 0;
+    pong_ms = earlier(pong_ms, unsolicited_due_ms(s));
     return earlier(pong_ms, earlier(s->pings.next_ms, s->pings.deadline_ms));
 }

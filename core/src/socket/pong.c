@@ -83,17 +83,32 @@ void cw__pings_stirred_locked(cw_socket *s, int64_t now_ms)
 
 /* ---- Our pings ---- */
 
+/* Returns the number of the latest ping that a pong answers; 0 = none. With ping_payload all pings are alike. A peer may
+ * answer only the latest ping, so a pong then counts for all of them. */
+static uint64_t answered_number(const cw_socket *s, const uint8_t *payload, size_t len_bytes)
+{
+    size_t own_bytes = (size_t)cw__setting(s, CW_OPT_PING_PAYLOAD);
+    uint64_t number = 0;
+
+    if (own_bytes) {
+        bool is_ours =
+            len_bytes == own_bytes && memcmp(payload, cw__setting_text(s, CW_OPT_PING_PAYLOAD), own_bytes) == 0;
+        return is_ours ? s->pings.last_number : 0;
+    }
+    if (len_bytes != CW__PING_NUMBER_BYTES)
+        return 0;
+    for (int i = 0; i < CW__PING_NUMBER_BYTES; i++)
+        number = number << 8 | payload[i];
+    return number > s->pings.last_number ? 0 : number;
+}
+
 void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes)
 {
-    uint64_t number = 0;
+    uint64_t number = answered_number(s, payload, len_bytes);
     int64_t now_us;
 
     /* An unsolicited pong is no answer, but it counts as a sign of life. */
-    if (len_bytes != CW__PING_NUMBER_BYTES)
-        return;
-    for (int i = 0; i < CW__PING_NUMBER_BYTES; i++)
-        number = number << 8 | payload[i];
-    if (number > s->pings.last_number)
+    if (number == 0)
         return;
     now_us = cw__now_us();
     for (cw__ping *p = s->pings.waiting; p; p = p->next)
@@ -119,10 +134,15 @@ static void restart(cw_socket *s, int64_t now_ms, bool postpones_ping)
 void cw__pings_broken_locked(cw_socket *s, int64_t now_ms)
 {
     s->pings.next_ms = INT64_MAX;
+    s->pings.pong_ms = INT64_MAX;
     restart(s, now_ms, false);
 }
 
-void cw__pings_start_locked(cw_socket *s, int64_t now_ms) { restart(s, now_ms, true); }
+void cw__pings_start_locked(cw_socket *s, int64_t now_ms)
+{
+    restart(s, now_ms, true);
+    s->pings.pong_ms = cw__pings_after(now_ms, cw__setting(s, CW_OPT_DESIRED_UNSOLICITED_PONG_INTERVAL));
+}
 
 void cw__pings_heard_locked(cw_socket *s, int64_t now_ms)
 {

@@ -95,6 +95,20 @@ const char *cw_state_text(cw_state state)
     return "?";
 }
 
+cw_status cw_socket_get_bandwidth_statistics(cw_socket *s, cw_bandwidth_statistics *out)
+{
+    cw_status status = cw__socket_check(s);
+
+    *out = (cw_bandwidth_statistics){0};
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    if (s->codec)
+        cw__link_bandwidth(s->codec->link, out);
+    cw__mutex_unlock(&s->lock);
+    return CW_OK;
+}
+
 /* ---- The service's calls ---- */
 
 static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }

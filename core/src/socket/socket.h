@@ -115,6 +115,7 @@ typedef struct cw__pings {
     unsigned waiting_count;
     uint64_t last_number;
     int64_t next_ms;     /* when the next keepalive ping is due */
+    int64_t pong_ms;     /* when the next unsolicited pong is due, if no data is arriving */
     int64_t deadline_ms; /* the connection counts as lost then, unless a byte arrives before */
     int64_t heard_ms;    /* when bytes last arrived, as far as noted, or when reading resumed */
     /* bytes that the peer's system had acknowledged when the ping was sent, or at the last check */
@@ -466,7 +467,7 @@ cw_event *cw__inbound_pop_locked(cw_socket *s);
 
 /* ---- From ping.c: our pings -------------------------------------------------------------------------------- */
 
-/* Sends the keepalive ping and the pongs that are due. Service thread only.
+/* Sends the keepalive ping and the pongs that are due, also unsolicited pongs. Service thread only.
  * Returns true if the peer was silent for too long. The caller must then end the connection. */
 bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms);
 /* Returns when cw__pings_attend_locked is due next; INT64_MAX = never. */

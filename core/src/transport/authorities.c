@@ -50,11 +50,26 @@ enum { FILE_COUNT = sizeof system_files / sizeof *system_files };
 enum { FOLDER_COUNT = sizeof system_folders / sizeof *system_folders };
 enum { TEXT_BYTES = 900 };
 
-/* The file that a binding has named. No handler of fork takes this lock. So a child can wait for it for ever, if another
- * thread of the parent held it at the moment of the fork. It is held for a copy, or for a few calls of access(). */
-static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
+/* The file that a binding has named. The lock is held for a copy, or for a few calls of access(). */
+static cw__mutex last_lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *last_source;
 static char *last_file;
+
+/* A fork takes the lock first. Otherwise another thread could hold it at that moment, and the child, which lacks that
+ * thread, would wait for ever. */
+static void before_fork(void) { cw__mutex_lock(&last_lock); }
+static void after_fork(void) { cw__mutex_unlock(&last_lock); }
+static void watch_forks(void) { (void)pthread_atfork(before_fork, after_fork, after_fork); }
+
+static void lock_last(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, watch_forks);
+    cw__mutex_lock(&last_lock);
+}
+
+static void unlock_last(void) { cw__mutex_unlock(&last_lock); }
 
 static cw_status no_memory(void)
 {
@@ -265,10 +280,10 @@ static cw_status use_last(cw__authorities *a)
 {
     cw_status status = CW_OK;
 
-    (void)pthread_mutex_lock(&last_lock);
+    lock_last();
     if (last_file && !file_fault(last_file))
         status = use_file(a, last_source, last_file);
-    (void)pthread_mutex_unlock(&last_lock);
+    unlock_last();
     return status;
 }
 
@@ -278,11 +293,11 @@ cw_status cw_set_last_authorities(const char *source, const char *path)
 
     if (path && !copy)
         return cw__fail(CW_NO_MEMORY, "no memory for a path: free memory and call again");
-    (void)pthread_mutex_lock(&last_lock);
+    lock_last();
     cw__free(last_file);
     last_file = copy;
     last_source = source;
-    (void)pthread_mutex_unlock(&last_lock);
+    unlock_last();
     return CW_OK;
 }
 
@@ -315,10 +330,10 @@ static cw_status found_none(void)
         list(text, system_files[i]);
     for (size_t i = 0; i < FOLDER_COUNT; i++)
         list(text, system_folders[i]);
-    (void)pthread_mutex_lock(&last_lock);
+    lock_last();
     if (last_source)
         list_last(text);
-    (void)pthread_mutex_unlock(&last_lock);
+    unlock_last();
     return cw__fail_limit(
         CW_CONNECT_FAILED, CW_OPT_CA_FILE,
         "no certificates of authorities are found (tried ca_file, ca_path, CURL_CA_BUNDLE, "
