@@ -313,6 +313,9 @@ def test_bandwidth() -> None:
         assert [type(value) for value in speed] == [int] * 4 + [bool] * 2
         if sys.platform == "linux":
             assert speed.outbound_bits_per_second > 0
+        assert speed.inbound_bits_per_second >= 0
+        assert isinstance(speed.outbound_bandwidth_peaked, bool)
+        assert not speed.inbound_bandwidth_peaked
         assert speed.outbound_bits_per_second_instability == speed.inbound_bits_per_second_instability == 0
         assert ws.bandwidth_statistics._fields == speed._fields
 

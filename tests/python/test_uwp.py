@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""docs/uwp.md has every member of UWP's classes and of ours, and each row names a test that uses the member."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import curlwire
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/uwp.md").read_text()
+HEADER = (ROOT / "core/include/curlwire.h").read_text()
+ANNOTATIONS = (ROOT / "bindings/lua/curlwire/annotations.lua").read_text()
+NONE = "none"  # the language has no such member, and the row says why
+
+VALIDATION = "Arguments of the certificate's event"
+SOCKETS, CONTROL, INFORMATION = "MessageWebSocket and StreamWebSocket", "Control", "Information"
+ARGUMENTS, STREAMS, OTHERS, OURS = (
+    "Arguments of the events", "Streams", "Enumerations and errors", "Ours alone"
+)  # fmt: skip
+# The members of UWP's classes, by the section of the page.
+UWP = {
+    SOCKETS: """
+        constructor Control Information OutputStream InputStream ConnectAsync SetRequestHeader
+        SendFinalFrameAsync SendNonfinalFrameAsync Close(code,reason) Close Dispose MessageReceived Closed
+        ServerCustomValidationRequested
+        """,
+    CONTROL: """
+        MessageType MaxMessageSize ReceiveMode NoDelay OutboundBufferSizeInBytes SupportedProtocols
+        DesiredUnsolicitedPongInterval ActualUnsolicitedPongInterval
+        """,
+    INFORMATION: """
+        LocalAddress Protocol BandwidthStatistics
+        OutboundBitsPerSecond InboundBitsPerSecond OutboundBitsPerSecondInstability
+        InboundBitsPerSecondInstability OutboundBandwidthPeaked InboundBandwidthPeaked
+        """,
+    ARGUMENTS: "MessageType IsMessageComplete Code Reason",
+    VALIDATION: "Reject GetDeferral Deferral.Complete",
+    STREAMS: "IInputStream.ReadAsync IOutputStream.WriteAsync IOutputStream.FlushAsync IClosable.Close",
+    OTHERS: "SocketMessageType MessageWebSocketReceiveMode WebErrorStatus WebSocketError.GetStatus",
+}
+CLASSES: dict[str, tuple[object, ...]] = {
+    SOCKETS: (curlwire.MessageWebSocket, curlwire.StreamWebSocket, curlwire),
+    CONTROL: (curlwire.MessageWebSocketControl, curlwire.StreamWebSocketControl),
+    INFORMATION: (curlwire.Information, curlwire.BandwidthStatistics),
+    ARGUMENTS: (curlwire.MessageReceivedEventArgs, curlwire.ClosedEventArgs),
+    VALIDATION: (curlwire.ServerCustomValidationRequestedEventArgs, curlwire.Deferral),
+    STREAMS: (curlwire.InputStream, curlwire.OutputStream),
+    OTHERS: (curlwire, curlwire.MessageWebSocketControl),
+}
+SECTION_OF = {"sockets": SOCKETS, "information": INFORMATION, "arguments": ARGUMENTS}
+
+
+def rows(section: str) -> list[list[str]]:
+    """Returns the cells of a section's table, without its head."""
+    _, found, text = PAGE.partition(f"\n## {section}\n")
+    assert found, section
+    lines = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+    return [row for row in cells if row[0] not in ("UWP", "of", "---")]
+
+
+def names(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def public(section: str) -> set[str]:
+    """Returns the members of our classes."""
+    found = {
+        name for owner in CLASSES[section] if owner is not curlwire for name in dir(owner) if name[0] != "_"
+    }
+    return found - {"count", "index"}  # the arguments are tuples
+
+
+ROWS = [(section, row) for section in UWP for row in rows(section)]
+IDS = [f"{section}: {row[0]}" for section, row in ROWS]
+
+
+@pytest.mark.parametrize("section", UWP)
+def test_no_member_of_uwp_is_missing(section: str) -> None:
+    found = [name.replace(" ", "") for row in rows(section) for name in names(row[0])] + [
+        row[0] for row in rows(section) if not names(row[0])
+    ]
+    assert sorted(found) == sorted(UWP[section].split())
+
+
+@pytest.mark.parametrize(("section", "row"), ROWS, ids=IDS)
+def test_a_row_names_what_there_is(section: str, row: list[str]) -> None:
+    _, python, lua, c, note, _ = row
+    assert note
+    for name in names(python):
+        assert any(hasattr(owner, name) for owner in CLASSES[section]), name
+    for name in names(lua):
+        assert re.search(rf"(---@field |[.:]){name}\b", ANNOTATIONS), name
+    for name in names(c):
+        assert re.search(rf"\b{name}\b", HEADER), name
+    for cell in (python, lua, c):
+        assert names(cell) or cell == NONE
+
+
+@pytest.mark.parametrize(("section", "row"), ROWS, ids=IDS)
+def test_a_row_names_a_test_of_the_member(section: str, row: list[str]) -> None:
+    del section
+    (place,) = names(row[5])
+    file, _, test = place.partition("::")
+    text = (ROOT / "tests/python" / file).read_text()
+    _, found, body = text.partition(f"\ndef {test}(")
+    assert found, place
+    body = re.split(r"\n(?:def|class|@pytest) ?", body)[0]
+    used = [name for name in names(row[1]) if re.search(rf"\b{name}\b", body)]
+    assert used or any(name.startswith("__") for name in names(row[1])), row[1]
+
+
+@pytest.mark.parametrize("section", [SOCKETS, CONTROL, INFORMATION, ARGUMENTS])
+def test_no_member_of_ours_is_missing(section: str) -> None:
+    listed = {name for row in rows(section) for name in names(row[1])}
+    ours = [row for row in rows(OURS) if SECTION_OF[row[0]] == section]
+    listed |= {name for row in ours for name in names(row[1])}
+    if section == CONTROL:
+        listed |= set(re.findall(r"^\| `(\w+)`", (ROOT / "docs/controls.md").read_text(), re.M))
+    assert public(section) <= listed
+    for row in ours:
+        for name in names(row[1]):
+            assert name in public(section), name
+        for name in names(row[3]):
+            assert re.search(rf"\b{name}\b", HEADER), name
