@@ -383,7 +383,7 @@ format:
 	$(VENV)/ruff check --fix .
 
 bench: all
-	@LIBCURL=system $(MAKE) python LIBCURL=system || echo "the rows of the system's libcurl are left out"
+	@$(MAKE) --no-print-directory python LIBCURL=system || echo "the rows of the system's libcurl are left out"
 	@LIBCURL='$(LIBCURL)' $(PYTHON) bench/run.py --build $(BUILD) $(if $(PUBLISH),--publish)
 bench-quick: all
 	@LIBCURL='$(LIBCURL)' $(PYTHON) bench/run.py --build $(BUILD) --quick

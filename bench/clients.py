@@ -24,7 +24,7 @@ from scenarios import SYSTEM_KEYS
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "bench"
 LUAS = {"5.1": "lua5.1", "5.3": "lua5.3", "5.4": "lua5.4", "jit": "luajit"}
-JOB_SECONDS = 90
+JOB_SECONDS = 60
 Result = dict[str, Any]
 
 
