@@ -32,7 +32,7 @@
 #   make idn           generate the table of host names (idn_table.c) from Unicode's data
 #   make docs          build the documentation site in build/docs; a warning or a dead link is an error
 #   make format        format the C and the Python sources
-#   make bench         measure curlwire beside other clients, in 45 minutes; PUBLISH=1 writes docs/benchmarks.md
+#   make bench         measure curlwire beside other clients, in 40 minutes; PUBLISH=1 writes docs/benchmarks.md
 #   make bench-quick   measure the scenarios that have a target, in 3 minutes
 #   make bench-check   compare the instructions of fixed work with the record; RECORD=1 writes the record
 #   make wheel         build the wheels for every target, with OpenSSL, zlib and libcurl inside; TARGETS="musllinux_1_2_x86_64 abi3"
@@ -384,6 +384,7 @@ format:
 	$(VENV)/ruff check --fix .
 
 bench: all
+	@$(MAKE) --no-print-directory python LIBCURL=system || echo "the rows of the system's libcurl are left out"
 	@LIBCURL='$(LIBCURL)' $(PYTHON) bench/run.py --build $(BUILD) $(if $(PUBLISH),--publish)
 bench-quick: all
 	@LIBCURL='$(LIBCURL)' $(PYTHON) bench/run.py --build $(BUILD) --quick

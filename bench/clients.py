@@ -19,10 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from scenarios import SYSTEM_KEYS
+
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "bench"
 LUAS = {"5.1": "lua5.1", "5.3": "lua5.3", "5.4": "lua5.4", "jit": "luajit"}
-JOB_SECONDS = 90
+JOB_SECONDS = 60
 Result = dict[str, Any]
 
 
@@ -135,6 +137,27 @@ class Client:
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     in_quick: bool = True
+    in_unpinned: bool = True
+    leaves_out: tuple[str, ...] = ()  # works
+    keys: frozenset[str] | None = None  # the only scenarios; None = all
+
+
+# Rows beside the main ones are not measured on many connections, which takes longest.
+ONE_CONNECTION = ("many", "latency")
+
+
+def system_client(python: Path, package: Path) -> Client:
+    """curlwire with the system's libcurl."""
+    return Client(
+        "curlwire Python, system's libcurl",
+        "curlwire",
+        "Python",
+        [str(python), str(BENCH / "python_bench.py"), "-"],
+        {"PYTHONPATH": str(package)},
+        in_quick=False,
+        in_unpinned=False,
+        keys=SYSTEM_KEYS,
+    )
 
 
 def python_clients(python: Path, package: Path) -> list[Client]:
@@ -148,7 +171,9 @@ def python_clients(python: Path, package: Path) -> list[Client]:
             "Python",
             ours,
             {**paths, "CURLWIRE_FRAMING": "curl"},
-            False,
+            in_quick=False,
+            in_unpinned=False,
+            leaves_out=ONE_CONNECTION,
         ),
     ]
 
@@ -184,7 +209,18 @@ def lua_clients(products: Path) -> tuple[list[Client], list[str]]:
                 "LUA_CPATH": f"{modules}/?.so;;",
             }
             command = [interpreter, str(BENCH / "lua_bench.lua"), "-"]
-            clients.append(Client(f"curlwire {title}", "curlwire", "Lua", command, environment, in_quick))
+            clients.append(
+                Client(
+                    f"curlwire {title}",
+                    "curlwire",
+                    "Lua",
+                    command,
+                    environment,
+                    in_quick,
+                    in_unpinned=in_quick,
+                    leaves_out=() if in_quick else ONE_CONNECTION,
+                )
+            )
         else:
             missing.append(f"curlwire {title}: not measured, {modules} is not built (make lua)")
         if in_quick:
@@ -209,9 +245,17 @@ def find_clients(programs: dict[str, Path], products: Path, is_quick: bool) -> t
     core = [str(programs["core"]), "-"]
     clients = [
         Client("bare socket", "bare", "C", [str(programs["bare"]), "-"]),
-        Client("libcurl's own framing, C", "libcurl", "C", [str(programs["libcurl"]), "-"]),
+        Client("libcurl's own framing, C", "libcurl", "C", [str(programs["libcurl"]), "-"], in_unpinned=False),
         Client("curlwire C", "curlwire", "C", core),
-        Client("curlwire C, libcurl's framing", "curlwire", "C", core, {"CURLWIRE_FRAMING": "curl"}, False),
+        Client(
+            "curlwire C, libcurl's framing",
+            "curlwire",
+            "C",
+            core,
+            {"CURLWIRE_FRAMING": "curl"},
+            in_quick=False,
+            in_unpinned=False,
+        ),
     ]
     missing = []
     package = products / "python"
@@ -220,6 +264,15 @@ def find_clients(programs: dict[str, Path], products: Path, is_quick: bool) -> t
     if not (package / "curlwire").is_dir():
         missing.append(f"curlwire Python: not measured, {package} is not built (make python)")
         found = [client for client in found if client.kind == "peer"]
+    system = ROOT / "build" / "system" / "python"
+    if not is_quick and products.name != "system":
+        if (system / "curlwire").is_dir():
+            found.append(system_client(python, system))
+        else:
+            missing.append(
+                f"curlwire Python, system's libcurl: not measured, {system} is not built "
+                "(make python LIBCURL=system)"
+            )
     luas, missing_luas = lua_clients(products)
     clients += found + luas
     return [client for client in clients if client.in_quick or not is_quick], missing + missing_luas

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scenarios import PICOWS, PYTHON, Target, targets
+from scenarios import PICOWS, PYTHON, Target, least_over_wss, targets
 
 Result = dict[str, Any]
 MEASURES = (
@@ -40,9 +40,18 @@ CHART = (
 TARGETS = (
     "The ratio is curlwire's figure divided by the other client's, round by round: minimum / median / "
     "maximum. The median decides. If a row names several clients, the best of them counts. Rates should be "
-    "high; round trips (a time) and memory should be low. "
-    'The target "ahead" inverts the ratios of times and memory, so that a ratio above 1 is always better.'
+    "high; round trips (a time), processor time and memory should be low. In the rows about all other clients, "
+    "which name the nearest one, the ratios of times and memory are inverted: above 1 is always better."
 )
+PARTS = (
+    "The run has two parts. In the pinned part, the server runs on one processor, and each client with "
+    "all its threads on another. In the unpinned part, the system chooses the processors, as for most "
+    "programs. That part has only the scenarios and clients of the targets. Memory is measured once, "
+    "because it does not depend on the processors. The rows of the system's libcurl are only in the "
+    "scenarios where libcurl's age matters. Each part has a limit of time, so a scenario may have fewer "
+    "rounds than another."
+)
+LIMITS = Path(__file__).resolve().parent / "limits.md"
 # The bars of a group: title, rows of which the fastest counts.
 BARS = (
     ("curlwire", (PYTHON,)),
@@ -130,57 +139,99 @@ def spread(values: Sequence[float]) -> str:
 # ---- Targets -----------------------------------------------------------------------------------------------
 
 
-def by_key(whole: Result) -> dict[str, Result]:
-    return {scenario["key"]: scenario for scenario in whole["scenarios"]}
+def by_key(part: Result) -> dict[str, Result]:
+    return {scenario["key"]: scenario for scenario in part["scenarios"]}
 
 
-def judge(whole: Result, target: Target) -> tuple[str, str, str, str, str]:
-    """Returns the row of a target: scenario, client, other clients, target, ratio and verdict."""
-    scenario = by_key(whole)[target.scenario]
-    wanted = f"{'at most' if target.smaller else 'at least'} {target.wanted:g} x"
-    if target.scenario.startswith("ws-idle") and target.wanted == 1.0:
+# The first cells of a row of targets: scenario, client, other clients, target.
+Head = tuple[str, str, str, str]
+
+
+def verdict(found: Sequence[float], is_reached: bool, more: str = "") -> str:
+    return f"{spread(found)}: {'reached' if is_reached else 'not reached'}{more}"
+
+
+def compared(scenario: Result, target: Target) -> list[float]:
+    """Returns the ratios of a target, round by round; or the figures, if it compares with no client."""
+
+    def measured(label: str) -> list[float]:
+        if not target.is_processor:
+            return figures(scenario, label)
+        row = scenario["rows"].get(label)
+        return [run["processor_seconds"] / run["count"] for run in row["runs"]] if row else []
+
+    own = measured(target.client)
+    return ratios(own, [measured(label) for label in target.against], target.smaller) if target.against else own
+
+
+def head_of(scenario: Result, target: Target) -> Head:
+    title = scenario["title"] + (", processor time" if target.is_processor else "")
+    wanted = (
+        f"{'at most' if target.smaller else 'at least'} {target.wanted:g} {'x' if target.against else 'KiB'}"
+    )
+    if scenario["work"] == "idle" and target.wanted == 1.0:
         wanted = "less"
-    head = (scenario["title"], target.client, target.name, wanted)
-    others = [figures(scenario, label) for label in target.against]
-    found = ratios(figures(scenario, target.client), others, target.smaller)
+    return title, target.client, target.name, wanted
+
+
+def judge(scenario: Result, target: Target) -> str:
+    found = compared(scenario, target)
     if not found:
         row = scenario["rows"].get(target.client, {})
         why = row.get("unsupported") or row.get("failed")
-        return (*head, f"not measured: {why}" if why else "not measured")
+        return f"not measured: {why}" if why else "not measured"
     value = middle(found)
-    is_reached = value <= target.wanted if target.smaller else value >= target.wanted
-    return (*head, f"{spread(found)}: {'reached' if is_reached else 'not reached'}")
+    return verdict(found, value <= target.wanted if target.smaller else value >= target.wanted)
 
 
-def ahead_rows(whole: Result) -> list[tuple[str, str, str, str, str]]:
-    """Returns curlwire's ratio to the nearest other client of the same language, for each scenario over wss."""
-    found = []
-    for scenario in whole["scenarios"]:
-        if scenario["scheme"] != "wss":
+def nearest_peer(scenario: Result, ours: str, language: str) -> tuple[str, list[float]] | None:
+    """Returns the other client of the language that is nearest to ours or ahead of it, and the ratios to it."""
+    smaller = is_smaller_better(scenario["work"])
+    own = figures(scenario, ours)
+    nearest: tuple[str, list[float]] | None = None
+    for label, row in scenario["rows"].items():
+        if row["kind"] != "peer" or row["language"] != language or not row["runs"]:
             continue
-        for language, ours in (("Python", PYTHON), ("Lua", "curlwire LuaJIT")):
-            smaller = is_smaller_better(scenario["work"])
-            own = figures(scenario, ours)
-            nearest: tuple[float, str, list[float]] | None = None
-            for label, row in scenario["rows"].items():
-                if row["kind"] != "peer" or row["language"] != language or not row["runs"]:
-                    continue
-                found_ratios = ratios(own, [figures(scenario, label)], smaller)
-                if smaller:
-                    found_ratios = [1 / max(ratio, 1e-9) for ratio in found_ratios]
-                if found_ratios and (nearest is None or middle(found_ratios) < nearest[0]):
-                    nearest = (middle(found_ratios), label, found_ratios)
-            if nearest:
-                verdict = f"{spread(nearest[2])}: {'reached' if nearest[0] > 1 else 'not reached'}"
-                found.append(
-                    (scenario["title"], ours, f"all other clients; nearest: {nearest[1]}", "ahead", verdict)
-                )
-    return found
+        found = ratios(own, [figures(scenario, label)], smaller)
+        if smaller:
+            found = [1 / max(ratio, 1e-9) for ratio in found]
+        if found and (nearest is None or middle(found) < middle(nearest[1])):
+            nearest = (label, found)
+    return nearest
 
 
-def target_rows(whole: Result) -> list[tuple[str, str, str, str, str]]:
-    known = by_key(whole)
-    return [judge(whole, target) for target in targets() if target.scenario in known] + ahead_rows(whole)
+def rows_over_wss(scenario: Result) -> list[tuple[Head, str]]:
+    """Returns curlwire's ratio to the nearest other client of the same language."""
+    least = least_over_wss(scenario["work"])
+    rows = []
+    for language, ours in (("Python", PYTHON), ("Lua", "curlwire LuaJIT")):
+        nearest = nearest_peer(scenario, ours, language)
+        if nearest:
+            label, found = nearest
+            is_reached = middle(found) > 1 if least == 1.0 else middle(found) >= least
+            wanted = "ahead" if least == 1.0 else f"at least {least:g} x"
+            head = (scenario["title"], ours, "all other clients", wanted)
+            rows.append((head, verdict(found, is_reached, f"; {label}")))
+    return rows
+
+
+def rows_of_part(part: Result) -> dict[Head, str]:
+    known = by_key(part)
+    rows = {}
+    for target in targets():
+        if target.scenario in known:
+            scenario = known[target.scenario]
+            rows[head_of(scenario, target)] = judge(scenario, target)
+    for scenario in part["scenarios"]:
+        if scenario["scheme"] == "wss":
+            rows.update(rows_over_wss(scenario))
+    return rows
+
+
+def target_rows(whole: Result) -> list[list[str]]:
+    parts = [rows_of_part(part) for part in whole["parts"]]
+    heads = dict.fromkeys(head for rows in parts for head in rows)
+    return [[*head, *(rows.get(head, "-") for rows in parts)] for head in heads]
 
 
 # ---- Terminal ----------------------------------------------------------------------------------------------
@@ -203,8 +254,9 @@ def show(scenario: Result) -> None:
 
 def show_targets(whole: Result) -> None:
     print("\nTargets: minimum / median / maximum of the ratio")
-    for title, client, against, wanted, verdict in target_rows(whole):
-        print(f"  {title:26} {client:28} {wanted:14} {against:40} {verdict}")
+    print(f"  {', '.join(part['name'] for part in whole['parts'])}")
+    for title, client, against, wanted, *cells in target_rows(whole):
+        print(f"  {title:26} {client:28} {wanted:14} {against:20} {' | '.join(cells)}")
 
 
 # ---- Page --------------------------------------------------------------------------------------------------
@@ -244,12 +296,21 @@ def cpu_cell(scenario: Result, row: Result) -> str:
 def reasons(whole: Result) -> list[str]:
     """Returns a line for each failure and each missing feature of a client, with the scenarios."""
     found: dict[str, list[str]] = {}
-    for scenario in whole["scenarios"]:
+    for scenario in (scenario for part in whole["parts"] for scenario in part["scenarios"]):
         for label, row in scenario["rows"].items():
             text = row.get("failed") or row.get("unsupported")
             if text:
                 found.setdefault(f"{label}: {text}", []).append(scenario["title"])
-    return [f"- {text} ({'; '.join(titles)})" for text, titles in found.items()]
+    return [f"- {text} ({'; '.join(dict.fromkeys(titles))})" for text, titles in found.items()]
+
+
+def rounds_of(part: Result) -> str:
+    """Returns how many rounds the scenarios of a part had."""
+    counts = {
+        len(row["runs"]) for scenario in part["scenarios"] for row in scenario["rows"].values() if row["runs"]
+    }
+    numbers = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else f"{max(counts, default=0)}"
+    return f"{part['name']} {numbers}"
 
 
 ROWS = [
@@ -266,13 +327,14 @@ ROWS = [
 
 
 def page(whole: Result) -> str:
-    scenarios = whole["scenarios"]
+    first, *others = whole["parts"]
+    scenarios = first["scenarios"]
     machine = whole["machine"]
 
-    def some(scheme: str, *works: str) -> list[Result]:
+    def some(scheme: str, *works: str, of: Sequence[Result] = scenarios) -> list[Result]:
         return [
             scenario
-            for scenario in scenarios
+            for scenario in of
             if scenario["scheme"] == scheme
             and scenario["work"] in works
             and "processor" not in scenario["title"]
@@ -284,8 +346,8 @@ def page(whole: Result) -> str:
         "Use this page to look up how fast curlwire is beside other clients. "
         "[bench/README.md](../bench/README.md) explains what is measured, and how to run it.",
         "",
-        f"- Run: `{whole['command']}`, {whole['date']}, at most {whole['rounds']} rounds, "
-        f"{whole['seconds'] / 60:.0f} minutes",
+        f"- Run: `{whole['command']}`, {whole['date']}, {whole['seconds'] / 60:.0f} minutes; rounds: "
+        f"{', '.join(rounds_of(part) for part in whole['parts'])}",
         f"- Machine: {machine['processor']}, {machine['processors']} processors, Linux {machine['kernel']}; "
         f"pinned: {machine['pinned']}; load at the start {machine['load']}",
         f"- Compiler: {machine['compiler']}",
@@ -294,11 +356,16 @@ def page(whole: Result) -> str:
         "",
         "![Rates of Python clients; curlwire is 1](benchmarks.svg)",
         "",
+        *([PARTS, ""] if others else []),
         "## Targets",
         "",
         TARGETS,
         "",
-        *table(["scenario", "client", "compared with", "target", "ratio, and verdict"], target_rows(whole)),
+        *table(
+            ["scenario", "client", "compared with", "target", *(part["name"] for part in whole["parts"])],
+            target_rows(whole),
+        ),
+        LIMITS.read_text(encoding="utf-8"),
     ]
     for scheme, name in (("ws", "ws"), ("wss", "wss (TLS 1.3)")):
         one = some(scheme, "roundtrip", "receive", "send")
@@ -337,6 +404,11 @@ def page(whole: Result) -> str:
     together = [scenario for scenario in scenarios if "one processor" in scenario["title"]]
     if together:
         lines += ["## Client and server on one processor", "", *grid(together, show_figure)]
+    for part in others:
+        lines += [f"## One connection and many, {part['name']}", ""]
+        for scheme in ("ws", "wss"):
+            works = ("roundtrip", "receive", "send", "many", "connect", "latency")
+            lines += [f"{scheme}:", "", *grid(some(scheme, *works, of=part["scenarios"]), show_figure)]
     why = reasons(whole)
     if why:
         lines += ["## Not measured", "", *why, ""]
@@ -350,7 +422,7 @@ def draw(whole: Result, target: Path) -> None:
     import pygal  # only build/bench-venv has it
     from pygal.style import CleanStyle
 
-    known = by_key(whole)
+    known = by_key(whole["parts"][0])
     shown = [(title, known[key]) for title, key in CHART if key in known and figures(known[key], PYTHON)]
     chart = pygal.Bar(
         style=CleanStyle(font_family="sans-serif", label_font_size=12, legend_font_size=13, title_font_size=15),

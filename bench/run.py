@@ -23,15 +23,18 @@ from pathlib import Path
 
 import report
 from clients import ROOT, Broken, Client, Result, Server, Worker, build, find_clients, make_certificate, pin
-from scenarios import SCENARIOS, VARIANTS, Scenario
+from scenarios import SCENARIOS, VARIANTS, Scenario, has_target
 
 QUICK_SECONDS = 180.0
+# A whole run takes 40 minutes on 2 processors. When the time of a part is over, the part ends.
+PART_SECONDS = {"pinned": 27 * 60.0, "unpinned": 13 * 60.0}
 FIXED_LENGTH = (
     "connect",
     "idle",
     "latency",
 )  # their length is fixed, because a longer run would measure something else
-CROWD, CROWD_ROUNDS = 1000, 3  # opening so many takes longer than the work, so the length is fixed
+CROWD = 1000  # opening so many takes longer than the work, so the length is fixed
+LONG_ROUNDS = 2  # of echoes at a fixed rate, and on CROWD connections
 VERSIONS = (
     "curlwire", "libcurl", "python", "lua", "uvloop", "picows", "websockets", "websocket-client", "aiohttp",
     "curl_cffi", "lua-http",
@@ -61,16 +64,45 @@ class Plan:
         }
 
 
-class Run:
-    """The state of one run: workers, results, the remaining time."""
+@dataclass(frozen=True)
+class Part:
+    """A part of a run: the processors of server and clients."""
 
-    def __init__(self, server: Server, clients: Sequence[Client], options: argparse.Namespace) -> None:
+    name: str  # pinned or unpinned
+    server_at: int | None
+    client_at: int | None
+
+    def includes(self, scenario: Scenario, options: argparse.Namespace) -> bool:
+        if scenario.together and self.server_at is None:
+            return False
+        # idle memory does not depend on the processors
+        if (
+            self.name == "unpinned"
+            and options.pin == "both"
+            and (not has_target(scenario) or scenario.work == "idle")
+        ):
+            return False
+        if options.only:
+            return options.only in scenario.key
+        return scenario.in_quick or not options.quick
+
+    def has_client(self, client: Client, options: argparse.Namespace) -> bool:
+        return client.in_unpinned or self.name == "pinned" or options.pin != "both"
+
+
+class Run:
+    """The state of one part of a run: workers, results, the remaining time."""
+
+    def __init__(
+        self, server: Server, clients: Sequence[Client], part: Part, options: argparse.Namespace
+    ) -> None:
         self.urls = server.urls
         self.clients = clients
         self.rounds: int = options.rounds or (3 if options.quick else 5)
-        self.run_seconds = 0.06 if options.quick else 0.4
+        self.run_seconds = 0.06 if options.quick else 0.3
         self.is_quick: bool = options.quick
-        self.deadline = time.monotonic() + QUICK_SECONDS - 20 if options.quick else float("inf")
+        seconds = QUICK_SECONDS - 20 if options.quick else PART_SECONDS[part.name]
+        self.deadline = time.monotonic() + seconds
         self.workers: dict[tuple[str, int | None], Worker] = {}
         self.versions: set[str] = set()
 
@@ -109,7 +141,7 @@ class Run:
         """The number of messages for a run of the wanted length; the result, if the client cannot do it."""
         count = scenario.start
         if scenario.work in FIXED_LENGTH or scenario.connections >= CROWD:
-            seconds = 1 if self.is_quick else 5  # of echoes; "size" is the rate
+            seconds = 1 if self.is_quick else 3  # of echoes; "size" is the rate
             return count if scenario.work != "latency" else scenario.size * seconds, {}
         result: Result = {}
         for _ in range(4):
@@ -128,6 +160,8 @@ class Run:
             if client.language not in scenario.languages or (
                 scenario.work == "idle" and client.language == "C"
             ):
+                continue
+            if scenario.work in client.leaves_out or (client.keys and scenario.key not in client.keys):
                 continue
             found.append((client.name, client, scenario.work))
             for work, name in VARIANTS.get((scenario.work, client.name), {}).items():
@@ -161,20 +195,27 @@ class Run:
     def rounds_of(self, scenario: Scenario) -> int:
         if self.is_quick and scenario.work in FIXED_LENGTH:
             return 1
-        return CROWD_ROUNDS if scenario.connections >= CROWD else self.rounds
+        if scenario.work == "idle":
+            return 1  # memory hardly varies
+        is_long = scenario.work == "latency" or scenario.connections >= CROWD
+        return min(self.rounds, LONG_ROUNDS) if is_long else self.rounds
 
     def measure(self, wanted: Sequence[tuple[Scenario, int | None]]) -> list[Plan]:
-        """Runs all scenarios in each round, so that a slow moment of the machine does not hit only one."""
+        """Runs all scenarios in each round, so that a slow moment of the machine does not hit only one. A round
+        that does not fit into the time ends early; the first one is never cut, except in a quick run."""
         plans: list[Plan] = []
         for number in range(self.rounds):
             for place, (scenario, processor) in enumerate(wanted):
                 is_over = time.monotonic() > self.deadline
-                if number == 0 and not is_over:
+                if number == 0 and not (is_over and self.is_quick):
                     print(f"round 1 of {self.rounds}: {scenario.title}", flush=True)
                     plans.append(self.begin(scenario, processor))
                 elif is_over or number >= self.rounds_of(scenario):
                     continue
                 self.round(plans[place])
+            if time.monotonic() > self.deadline:
+                print(f"the time is over in round {number + 1}", flush=True)
+                break
             print(f"round {number + 1} of {self.rounds} is done", flush=True)
         return plans
 
@@ -207,13 +248,13 @@ def processor_model() -> str:
     return platform.machine()
 
 
-def describe(pinned: Sequence[int]) -> Result:
+def describe(pinned: Part | None) -> Result:
     compiler = os.environ.get("CC", "cc").split()
     version = subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=False)
     return {
         "processor": processor_model(),
         "processors": len(os.sched_getaffinity(0)),
-        "pinned": f"server on {pinned[0]}, clients on {pinned[1]}" if pinned else "no",
+        "pinned": f"server on {pinned.server_at}, clients on {pinned.client_at}" if pinned else "no",
         "kernel": platform.release(),
         "compiler": version.stdout.partition("\n")[0],
         "load": round(os.getloadavg()[0], 2),
@@ -233,8 +274,15 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--publish", action="store_true", help="also write docs/benchmarks.md and its chart")
     parser.add_argument("--build", type=Path, default=ROOT / "build", help="the folder of the build (build)")
-    parser.add_argument("--no-pin", action="store_true", help="let the system choose the processors")
-    return parser.parse_args()
+    parser.add_argument(
+        "--pin",
+        choices=("both", "yes", "no"),
+        help="yes: pin server and clients to two processors; no: the system chooses them; both: measure both "
+        "(yes with --quick, else both)",
+    )
+    options = parser.parse_args()
+    options.pin = options.pin or ("yes" if options.quick else "both")
+    return options
 
 
 def allow_descriptors() -> None:
@@ -244,64 +292,86 @@ def allow_descriptors() -> None:
         print(f"note: {hard} descriptors at most (ulimit -Hn): 2,000 connections will not fit every client")
 
 
+def parts_of(options: argparse.Namespace) -> list[Part]:
+    processors = sorted(os.sched_getaffinity(0))
+    if len(processors) < 2 or shutil.which("taskset") is None:
+        options.pin = "no"
+    unpinned = Part("unpinned", None, None)
+    if options.pin == "no":
+        return [unpinned]
+    pinned = Part("pinned", *processors[:2])
+    return [pinned, unpinned] if options.pin == "both" else [pinned]
+
+
+def measure_part(
+    part: Part, programs: dict[str, Path], place: Path, clients: Sequence[Client], options: argparse.Namespace
+) -> Result:
+    print(f"\n{part.name}:", flush=True)
+    some = [client for client in clients if part.has_client(client, options)]
+    idle = None
+    with Server(programs["server"], place / "certificate.pem", place / "key.pem", part.server_at) as server:
+        run = Run(server, some, part, options)
+        wanted = [
+            (scenario, part.server_at if scenario.together else part.client_at)
+            for scenario in SCENARIOS
+            if part.includes(scenario, options)
+        ]
+        try:
+            plans = run.measure(wanted)
+        finally:
+            run.end()
+        if part.name == "pinned" or options.pin == "no":
+            seconds = 2 if options.quick else 10
+            idle = measure_idle(programs["idle"], server.urls["ws"], seconds, part.client_at)
+    results = [plan.result() for plan in plans]
+    for found in results:
+        report.show(found)
+    for scenario, _ in wanted[len(plans) :]:
+        print(f"\n{scenario.title}: left out, the three minutes are over")
+    return {"name": part.name, "scenarios": results, "idle": idle, "versions": sorted(run.versions)}
+
+
+def write(whole: Result, place: Path, products: Path, options: argparse.Namespace) -> None:
+    target = place / ("results-quick.json" if options.quick else "results.json")
+    target.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    print("\nversions: " + ", ".join(whole["versions"]))
+    print(f"{whole['seconds']} s; written: {target}")
+    # the peers' environment has the library that draws the chart
+    folder = ROOT / "docs" if options.publish else place
+    command = [str(products / "bench-venv/bin/python"), str(ROOT / "bench/report.py"), str(target), str(folder)]
+    subprocess.run(command, check=True)
+
+
 def main() -> int:
     options = arguments()
     products: Path = options.build.resolve()
     place = products / "bench"
     allow_descriptors()
     programs = build(place)
-    certificate, key = make_certificate(place)
+    certificate, _ = make_certificate(place)
     os.environ["BENCH_CA"] = str(certificate)
     clients, missing = find_clients(programs, products, options.quick)
-    processors = sorted(os.sched_getaffinity(0))
-    can_pin = len(processors) >= 2 and shutil.which("taskset") is not None and not options.no_pin
-    pinned = processors[:2] if can_pin else []
-    server_at, client_at = (pinned[0], pinned[1]) if pinned else (None, None)
-    machine = describe(pinned)
+    parts = parts_of(options)
+    machine = describe(parts[0] if parts[0].name == "pinned" else None)
     print("  ".join(f"{name}: {value}" for name, value in machine.items() if name != "load"))
     if machine["load"] > 0.5:
         print(f"note: other work is running (load {machine['load']:.1f}); ratios will scatter")
     for line in missing:
         print(line)
     begin = time.monotonic()
-    with Server(programs["server"], certificate, key, server_at) as server:
-        run = Run(server, clients, options)
-        wanted = [
-            (scenario, server_at if scenario.together else client_at)
-            for scenario in SCENARIOS
-            if (options.only in scenario.key if options.only else scenario.in_quick or not options.quick)
-            and (pinned or not scenario.together)
-        ]
-        try:
-            plans = run.measure(wanted)
-        finally:
-            run.end()
-        idle = measure_idle(programs["idle"], server.urls["ws"], 2 if options.quick else 10, client_at)
-    results = [plan.result() for plan in plans]
-    for found in results:
-        report.show(found)
-    for scenario, _ in wanted[len(plans) :]:
-        print(f"\n{scenario.title}: left out, the three minutes are over")
+    measured = [measure_part(part, programs, place, clients, options) for part in parts]
     whole = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "command": " ".join(["python3 bench/run.py", *sys.argv[1:]]),
         "seconds": round(time.monotonic() - begin),
         "machine": machine,
-        "rounds": run.rounds,
-        "versions": sorted(run.versions),
+        "versions": sorted({version for part in measured for version in part["versions"]}),
         "missing": missing,
-        "scenarios": results,
-        "idle": idle,
+        "parts": measured,
+        "idle": measured[0]["idle"],
     }
     report.show_targets(whole)
-    target = place / ("results-quick.json" if options.quick else "results.json")
-    target.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    print("\nversions: " + ", ".join(sorted(run.versions)))
-    print(f"{whole['seconds']} s; written: {target}")
-    # the peers' environment has the library that draws the chart
-    folder = ROOT / "docs" if options.publish else place
-    command = [str(products / "bench-venv/bin/python"), str(ROOT / "bench/report.py"), str(target), str(folder)]
-    subprocess.run(command, check=True)
+    write(whole, place, products, options)
     return 0
 
 
