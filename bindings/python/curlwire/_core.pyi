@@ -435,38 +435,56 @@ class MessageWebSocket(WebSocket):
         """
     @on_message_received.setter
     def on_message_received(self, value: Callable[[Self, MessageReceivedEventArgs], object] | None) -> None: ...
-    def send(self, data: str | ReadableBuffer, timeout: _Timeout = ...) -> None:
+    def send(self, data: str | ReadableBuffer, timeout: _Timeout = ..., *, text: bool | None = None) -> None:
         """Sends one message.
 
         data: a str is sent as text, a bytes-like object as binary.
+        text: True sends bytes as text; they must be UTF-8. False sends a str as binary, in UTF-8.
+        The default is None, by the type of data.
         timeout: seconds without progress. None = no limit; the default is control.send_timeout.
         With timeout=0 the call does not wait: the socket queues up to 256 KiB, or one larger message,
         and the service thread writes it.
-        Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for a str with lone
-        surrogates. If a part of the message is sent already, a timeout drops the connection and raises
+        Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for text that is not
+        UTF-8, also for a str with lone surrogates. If a part of the message is sent already, a timeout
+        drops the connection and raises
         ConnectionClosed. Blocks until the kernel has taken the whole message.
         Any thread and any handler may call it.
         """
     @overload
-    def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True) -> str | bytes:
+    def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True, *, decode: None = None) -> str | bytes:
         """Returns the next message: str for text, bytes for binary. In partial mode the next part, as bytes.
 
         timeout: seconds. None = no limit; the default is control.receive_timeout.
         copy: a bool, default True. False returns a MessageBuffer, which does not copy the message.
+        decode: True returns a str for a binary message too, False returns bytes for text too. The default
+        is None, by the type of the message.
         Raises WebSocketTimeout, ConnectionClosed, and StateError if the socket is not connected or
-        on_message_received is set. Blocks until a message has arrived. Any thread may call it.
+        on_message_received is set. With decode=True it raises StateError in partial mode, and
+        UnicodeDecodeError if the message is not UTF-8. Such a message stays the next one. Blocks until a
+        message has arrived. Any thread may call it.
         """
     @overload
-    def recv(self, timeout: _Timeout = ..., *, copy: Literal[False]) -> MessageBuffer: ...
+    def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True, *, decode: Literal[True]) -> str: ...
     @overload
-    def recv(self, timeout: _Timeout, copy: Literal[False]) -> MessageBuffer: ...
-    def send_many(self, messages: Iterable[str | ReadableBuffer], timeout: _Timeout = ...) -> int:
+    def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True, *, decode: Literal[False]) -> bytes: ...
+    @overload
+    def recv(
+        self, timeout: _Timeout = ..., copy: Literal[True] = True, *, decode: bool | None
+    ) -> str | bytes: ...
+    @overload
+    def recv(self, timeout: _Timeout = ..., *, copy: Literal[False], decode: None = None) -> MessageBuffer: ...
+    @overload
+    def recv(self, timeout: _Timeout, copy: Literal[False], *, decode: None = None) -> MessageBuffer: ...
+    def send_many(
+        self, messages: Iterable[str | ReadableBuffer], timeout: _Timeout = ..., *, text: bool | None = None
+    ) -> int:
         """Sends each message of an iterable and returns their number, an int.
 
         messages: an iterable of str (text) and bytes-like objects (binary). It is read up to 128
         messages ahead, and small messages are written together.
         timeout: seconds without progress, for each message. None = no limit; the default is
         control.send_timeout.
+        text: as for send(), for all messages.
         Raises as send() does, and every exception of the iterable. The attribute sent_count of the
         exception is the number of messages that were sent. Blocks until the kernel has taken all
         messages. Any thread and any handler may call it.

@@ -64,10 +64,16 @@ bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args,
 {
     if (!check_method(ws, sig->method, sig->name))
         return false;
-    int most = parameter_count(sig);
+    int most = parameter_count(sig) - sig->keyword_only;
     if (count > most) {
-        PyErr_Format(PyExc_TypeError, "%s() takes at most %d argument%s, not %zd", sig->name, most,
-                     most == 1 ? "" : "s", count);
+        const char *plural = most == 1 ? "" : "s";
+        if (sig->keyword_only > 0)
+            PyErr_Format(PyExc_TypeError,
+                         "%s() takes at most %d argument%s without a name, not %zd; give %s as %s=", sig->name,
+                         most, plural, count, sig->parameters[most], sig->parameters[most]);
+        else
+            PyErr_Format(PyExc_TypeError, "%s() takes at most %d argument%s, not %zd", sig->name, most, plural,
+                         count);
         return false;
     }
     for (int i = 0; i < ARGUMENTS_MAX; i++)
@@ -222,6 +228,19 @@ bool parse_flag(PyObject *value, const char *what, bool *out)
         return false;
     }
     *out = value == Py_True;
+    return true;
+}
+
+bool parse_choice(PyObject *value, const char *what, choice *out)
+{
+    *out = CHOICE_OPEN;
+    if (value == NULL || value == Py_None)
+        return true;
+    if (!PyBool_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be True, False or None, not %R", what, Py_TYPE(value));
+        return false;
+    }
+    *out = value == Py_True ? CHOICE_YES : CHOICE_NO;
     return true;
 }
 

@@ -11,27 +11,33 @@ static PyObject *message_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyOb
 }
 
 PyDoc_STRVAR(send_doc,
-             "send($self, /, data, timeout=...)\n--\n\n"
+             "send($self, /, data, timeout=..., *, text=None)\n--\n\n"
              "Sends one message.\n\n"
              "data: a str is sent as text, a bytes-like object as binary.\n"
+             "text: True sends bytes as text; they must be UTF-8. False sends a str as binary, in UTF-8.\n"
+             "The default is None, by the type of data.\n"
              "timeout: seconds without progress. None = no limit; the default is control.send_timeout.\n"
              "With timeout=0 the call does not wait: the socket queues up to 256 KiB, or one larger message,\n"
              "and the service thread writes it.\n"
-             "Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for a str with lone\n"
-             "surrogates. If a part of the message is sent already, a timeout drops the connection and raises\n"
+             "Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for text that is not\n"
+             "UTF-8, also for a str with lone surrogates. If a part of the message is sent already, a timeout "
+             "drops the connection and raises\n"
              "ConnectionClosed. Blocks until the kernel has taken the whole message.\n"
              "Any thread and any handler may call it.");
 
 static PyObject *message_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {METHOD_SEND, "send", 1, {"data", "timeout", NULL}};
+    static const signature sig = {METHOD_SEND, "send", 1, {"data", "timeout", "text", NULL}, 1};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
+    choice text;
     payload p;
     if (!parse_arguments(ws, &sig, args, count, names, given) ||
-        !parse_timeout(ws->state, given[1], &timeout_ms) || !payload_acquire(ws->state, given[0], "send()", &p))
+        !parse_timeout(ws->state, given[1], &timeout_ms) || !parse_choice(given[2], "text", &text) ||
+        !payload_acquire(ws->state, given[0], "send()", &p))
         return NULL;
+    payload_choose(&p, text);
     blocking b;
     blocking_begin(ws->state, &b);
     cw_status status = blocking_end(&b, cw_socket_send(ws->socket, p.kind, p.data, p.len_bytes, timeout_ms));
@@ -46,6 +52,7 @@ typedef struct batch {
     payload payloads[BATCH_MESSAGES];
     cw_message messages[BATCH_MESSAGES];
     size_t count;
+    choice text;
 } batch;
 
 /* Takes objects from an iterator until the batch is full. Returns false at the end of the iterator, or with an exception
@@ -63,6 +70,7 @@ static bool batch_gather(websocket *ws, batch *b, PyObject *iterator)
             Py_DECREF(object);
             return false;
         }
+        payload_choose(p, b->text);
         bytes += p->len_bytes;
         b->messages[b->count] = (cw_message){.kind = p->kind, .data = p->data, .len_bytes = p->len_bytes};
         b->objects[b->count++] = object;
@@ -117,24 +125,26 @@ static void tell_sent_count(size_t sent_count)
 }
 
 PyDoc_STRVAR(send_many_doc,
-             "send_many($self, /, messages, timeout=...)\n--\n\n"
+             "send_many($self, /, messages, timeout=..., *, text=None)\n--\n\n"
              "Sends each message of an iterable and returns their number, an int.\n\n"
              "messages: an iterable of str (text) and bytes-like objects (binary). It is read up to 128\n"
              "messages ahead, and small messages are written together.\n"
              "timeout: seconds without progress, for each message. None = no limit; the default is\n"
              "control.send_timeout.\n"
+             "text: as for send(), for all messages.\n"
              "Raises as send() does, and every exception of the iterable. The attribute sent_count of the\n"
              "exception is the number of messages that were sent. Blocks until the kernel has taken all\n"
              "messages. Any thread and any handler may call it.");
 
 static PyObject *message_send_many(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {METHOD_SEND_MANY, "send_many", 1, {"messages", "timeout", NULL}};
+    static const signature sig = {METHOD_SEND_MANY, "send_many", 1, {"messages", "timeout", "text", NULL}, 1};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
+    choice text;
     if (!parse_arguments(ws, &sig, args, count, names, given) ||
-        !parse_timeout(ws->state, given[1], &timeout_ms))
+        !parse_timeout(ws->state, given[1], &timeout_ms) || !parse_choice(given[2], "text", &text))
         return NULL;
     if (PyUnicode_Check(given[0]) || PyObject_CheckBuffer(given[0])) {
         PyErr_Format(PyExc_TypeError,
@@ -146,6 +156,8 @@ static PyObject *message_send_many(PyObject *self, PyObject *const *args, Py_ssi
     batch *b = iterator != NULL ? PyMem_Malloc(sizeof *b) : NULL;
     size_t sent_count = 0;
     bool goes_on = b != NULL, is_well = b != NULL;
+    if (b != NULL)
+        b->text = text;
     while (goes_on && is_well) {
         goes_on = batch_gather(ws, b, iterator);
         is_well = batch_send(ws, b, timeout_ms, &sent_count);
@@ -191,16 +203,17 @@ static cw_event *receive(websocket *ws, int timeout_ms, size_t *coming_bytes, cw
     return NULL;
 }
 
-static PyObject *value_of(const cw_received *received, const void *data)
+static PyObject *value_of(const cw_received *received, const void *data, choice decode)
 {
-    if (received->kind == CW_UTF8)
+    if (decode == CHOICE_OPEN && received->kind == CW_UTF8)
         return PyUnicode_DecodeUTF8(data, (Py_ssize_t)received->len_bytes, NULL);
     return PyBytes_FromStringAndSize(data, (Py_ssize_t)received->len_bytes);
 }
 
-/* Receives a large message that has begun, straight into a bytes object. Never used in partial mode. Another thread may take
- * the message first. Then this returns the next message if it fits, else NULL without an exception. */
-static PyObject *receive_large(websocket *ws, size_t coming_bytes, int timeout_ms, cw_status *status)
+/* Receives a large message that has begun, straight into a bytes object. Never used in partial mode or with decode=True.
+ * Another thread may take the message first. Then this returns the next message if it fits, else NULL without an exception. */
+static PyObject *receive_large(websocket *ws, size_t coming_bytes, int timeout_ms, choice decode,
+                               cw_status *status)
 {
     PyObject *value = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)coming_bytes);
     if (value == NULL)
@@ -213,7 +226,7 @@ static PyObject *receive_large(websocket *ws, size_t coming_bytes, int timeout_m
     *status = blocking_end(&b, *status);
     if (*status == CW_OK && received.kind == CW_BINARY && received.len_bytes == coming_bytes)
         return value;
-    PyObject *other = *status == CW_OK ? value_of(&received, buffer) : NULL;
+    PyObject *other = *status == CW_OK ? value_of(&received, buffer, decode) : NULL;
     bool is_too_long = *status == CW_INVALID_ARGUMENT && received.len_bytes > coming_bytes;
     if (*status != CW_OK && !is_too_long)
         raise_receive(ws, *status);
@@ -222,19 +235,24 @@ static PyObject *receive_large(websocket *ws, size_t coming_bytes, int timeout_m
 }
 
 /* Returns the next message as a new str or bytes; NULL with an exception set if that fails. */
-static PyObject *receive_value(websocket *ws, int timeout_ms, cw_status *status)
+static PyObject *receive_value(websocket *ws, int timeout_ms, choice decode, cw_status *status)
 {
     size_t coming_bytes = 0;
-    cw_event *e = receive(ws, timeout_ms, &coming_bytes, status);
+    cw_event *e = receive(ws, timeout_ms, decode == CHOICE_YES ? NULL : &coming_bytes, status);
     if (e == NULL && *status == CW_OK) { /* a large message has begun to arrive */
-        PyObject *value = receive_large(ws, coming_bytes, timeout_ms, status);
+        PyObject *value = receive_large(ws, coming_bytes, timeout_ms, decode, status);
         if (value != NULL || PyErr_Occurred())
             return value;
         e = receive(ws, timeout_ms, NULL, status);
     }
     if (e == NULL)
         return NULL;
-    PyObject *value = event_value(e);
+    PyObject *value = NULL;
+    if (decode == CHOICE_YES && cw_event_is_part(e))
+        raise_state(ws->state, "decode=True needs whole messages, because a part may end inside a character; "
+                               "set receive_mode to full, or decode the joined parts");
+    else
+        value = event_value(e, decode);
     if (value != NULL)
         cw_event_free(e);
     else
@@ -244,27 +262,37 @@ static PyObject *receive_value(websocket *ws, int timeout_ms, cw_status *status)
 
 PyDoc_STRVAR(
     recv_doc,
-    "recv($self, /, timeout=..., copy=True)\n--\n\n"
+    "recv($self, /, timeout=..., copy=True, *, decode=None)\n--\n\n"
     "Returns the next message: str for text, bytes for binary. In partial mode the next part, as bytes.\n\n"
     "timeout: seconds. None = no limit; the default is control.receive_timeout.\n"
     "copy: a bool, default True. False returns a MessageBuffer, which does not copy the message.\n"
+    "decode: True returns a str for a binary message too, False returns bytes for text too. The default\n"
+    "is None, by the type of the message.\n"
     "Raises WebSocketTimeout, ConnectionClosed, and StateError if the socket is not connected or\n"
-    "on_message_received is set. Blocks until a message has arrived. Any thread may call it.");
+    "on_message_received is set. With decode=True it raises StateError in partial mode, and\n"
+    "UnicodeDecodeError if the message is not UTF-8. Such a message stays the next one. Blocks until a message "
+    "has arrived. Any thread may call it.");
 
 static PyObject *message_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {METHOD_RECV, "recv", 0, {"timeout", "copy", NULL}};
+    static const signature sig = {METHOD_RECV, "recv", 0, {"timeout", "copy", "decode", NULL}, 1};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
     bool copy = true;
+    choice decode;
     if (!parse_arguments(ws, &sig, args, count, names, given) ||
         !parse_timeout(ws->state, given[0], &timeout_ms) ||
-        (given[1] != NULL && !parse_flag(given[1], "copy", &copy)))
+        (given[1] != NULL && !parse_flag(given[1], "copy", &copy)) ||
+        !parse_choice(given[2], "decode", &decode))
         return NULL;
     cw_status status;
     if (copy)
-        return receive_value(ws, timeout_ms, &status);
+        return receive_value(ws, timeout_ms, decode, &status);
+    if (decode != CHOICE_OPEN)
+        return raise_argument(ws->state,
+                              "decode cannot be used with copy=False, which does not convert the message: "
+                              "leave one of them out");
     cw_event *e = receive(ws, timeout_ms, NULL, &status);
     if (e == NULL)
         return NULL;
@@ -286,7 +314,7 @@ PyDoc_STRVAR(recv_into_doc,
 
 static PyObject *message_recv_into(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {METHOD_RECV_INTO, "recv_into", 1, {"buffer", "timeout", NULL}};
+    static const signature sig = {METHOD_RECV_INTO, "recv_into", 1, {"buffer", "timeout", NULL}, 0};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int timeout_ms;
@@ -335,7 +363,7 @@ static PyObject *message_next(PyObject *self)
     cw_status status;
     if (!take_breath(ws))
         return NULL;
-    PyObject *value = receive_value(ws, CW_TIMEOUT_NEVER, &status);
+    PyObject *value = receive_value(ws, CW_TIMEOUT_NEVER, CHOICE_OPEN, &status);
     if (value == NULL && status == CW_CLOSED && has_ended_normally(ws))
         PyErr_Clear();
     return value;
@@ -369,7 +397,7 @@ PyDoc_STRVAR(send_final_frame_doc,
 
 static PyObject *send_final_frame(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {METHOD_SEND_FINAL_FRAME, "send_final_frame", 1, {"data", NULL}};
+    static const signature sig = {METHOD_SEND_FINAL_FRAME, "send_final_frame", 1, {"data", NULL}, 0};
     PyObject *given[ARGUMENTS_MAX];
     if (!parse_arguments((websocket *)self, &sig, args, count, names, given))
         return NULL;
@@ -385,7 +413,7 @@ PyDoc_STRVAR(send_nonfinal_frame_doc,
 
 static PyObject *send_nonfinal_frame(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {METHOD_SEND_NONFINAL_FRAME, "send_nonfinal_frame", 1, {"data", NULL}};
+    static const signature sig = {METHOD_SEND_NONFINAL_FRAME, "send_nonfinal_frame", 1, {"data", NULL}, 0};
     PyObject *given[ARGUMENTS_MAX];
     if (!parse_arguments((websocket *)self, &sig, args, count, names, given))
         return NULL;

@@ -160,7 +160,7 @@ PyObject *raise_system(module_state *state, const char *format, ...);
 
 /* ---- From convert.c: arguments --------------------------------------------------------------------------- */
 
-enum { ARGUMENTS_MAX = 3 };
+enum { ARGUMENTS_MAX = 4 };
 
 /* The methods that raise TypeError when the caller awaits them. */
 typedef enum method {
@@ -187,6 +187,7 @@ typedef struct signature {
     const char *name;
     int required;
     const char *parameters[ARGUMENTS_MAX + 1]; /* ends with NULL */
+    int keyword_only;                          /* how many of the last parameters must be given by name */
 } signature;
 
 /* Checks that the caller does not await the method. Returns false with TypeError set if it does. Only the first call of each
@@ -214,6 +215,11 @@ bool refuse_value(module_state *state, const char *what, PyObject *value, const 
 bool parse_text(module_state *state, PyObject *value, const char *what, const char **text, size_t *len_bytes);
 bool parse_flag(PyObject *value, const char *what, bool *out);
 
+/* A flag that may be left open. */
+typedef enum choice { CHOICE_OPEN, CHOICE_NO, CHOICE_YES } choice;
+/* Converts True, False, None or NULL. Any other value is a TypeError. */
+bool parse_choice(PyObject *value, const char *what, choice *out);
+
 /* The bytes of one message to send: the UTF-8 of a str, or a contiguous buffer. Borrowed until payload_release. */
 typedef struct payload {
     cw_kind kind;
@@ -223,6 +229,12 @@ typedef struct payload {
     bool has_view;
 } payload;
 bool payload_acquire(module_state *state, PyObject *object, const char *what, payload *p);
+/* Applies the argument text=: CHOICE_YES makes the payload text, CHOICE_NO makes it binary. */
+static inline void payload_choose(payload *p, choice text)
+{
+    if (text != CHOICE_OPEN)
+        p->kind = text == CHOICE_YES ? CW_UTF8 : CW_BINARY;
+}
 /* Releases a payload. This may run Python code that calls the core and so replaces the details of a failed call. Raise the
  * exception of a failed call first. */
 void payload_release(payload *p);
@@ -230,8 +242,9 @@ void payload_release(payload *p);
 /* ---- From events.c: events as objects ------------------------------------------------------------------------- */
 
 bool add_event_types(PyObject *module, module_state *state);
-/* Returns the payload of a message as a new str or bytes. The caller still owns the event. */
-PyObject *event_value(const cw_event *e);
+/* Returns the payload of a message as a new str or bytes. The caller still owns the event.
+ *   decode   CHOICE_OPEN: by the type of the message. CHOICE_YES: a str; the message must be whole. CHOICE_NO: bytes */
+PyObject *event_value(const cw_event *e, choice decode);
 /* Puts a message back into the socket, which delivers it again as the next message. An exception may be set. */
 void event_put_back(websocket *ws, cw_event *e);
 /* Makes a MessageBuffer, or the MessageReceivedEventArgs for a handler. On success the object owns the event. */
