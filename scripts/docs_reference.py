@@ -70,6 +70,7 @@ SECTIONS = {
         "CertificateError",
         "ConnectionClosed",
         "WebSocketTimeout",
+        "MessageError",
         "ArgumentError",
         "StateError",
     ),

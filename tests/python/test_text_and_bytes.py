@@ -111,7 +111,7 @@ def test_wrong_choices(wrong: Any) -> None:
             with pytest.raises(TypeError, match=r"(text|decode) must be True, False or None, not <class"):
                 call()
         with pytest.raises(TypeError, match="give text as text="):
-            ws.send("a", 1, True)  # type: ignore[misc]
+            ws.send("a", 1, True)  # type: ignore[call-arg]
         with pytest.raises(TypeError, match="give decode as decode="):
             ws.recv(1, True, True)  # type: ignore[call-overload]
         round_trip(ws)

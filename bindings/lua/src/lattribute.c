@@ -125,8 +125,9 @@ static const struct {
     {"response_headers", lcw_push_response_headers},
 };
 
-static const char *const message_only[] = {"send",     "send_many",        "receive",
-                                           "messages", "send_final_frame", "send_nonfinal_frame"};
+static const char *const message_only[] = {
+    "send",         "send_json", "send_many",        "receive",
+    "receive_json", "messages",  "send_final_frame", "send_nonfinal_frame"};
 
 int lcw_websocket_index(lua_State *L)
 {

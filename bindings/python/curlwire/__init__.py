@@ -5,7 +5,17 @@ libcurl makes the connections, and one background thread in C keeps them alive. 
 script that computes, or is stopped in a debugger, keeps its connections.
 """
 
-from curlwire import _core, authorities, batching, dispatcher, errors, information, streams, synchronous
+from curlwire import (
+    _core,
+    authorities,
+    batching,
+    dispatcher,
+    errors,
+    information,
+    json_messages,
+    streams,
+    synchronous,
+)
 from curlwire._core import (
     MessageBuffer,
     MessageReceivedEventArgs,
@@ -29,6 +39,7 @@ from curlwire.errors import (
     ConnectionClosed,
     ConnectTimeout,
     HandshakeError,
+    MessageError,
     StateError,
     WebSocketError,
     WebSocketTimeout,
@@ -54,6 +65,7 @@ __all__ = [
     "InputStream",
     "MessageBuffer",
     "MessageControl",
+    "MessageError",
     "MessageReceivedEventArgs",
     "MessageWebSocket",
     "MessageWebSocketControl",
@@ -94,4 +106,7 @@ _core.bind(
     changed=dispatcher.changed,
     run_forever=dispatcher.run_forever_of,
     find_authorities=authorities.find,
+    dumps=json_messages.dumps,
+    loads=json_messages.loads,
+    refuse_json=json_messages.refuse,
 )

@@ -13,22 +13,25 @@
 #include <structmember.h>
 
 /* Functions and classes that are written in Python. The package passes them to the module by bind(). */
-#define HELPER_LIST(X) \
-    X(make_error)      \
-    X(batch)           \
-    X(describe)        \
-    X(closed_args)     \
-    X(headers)         \
-    X(information)     \
-    X(input_stream)    \
-    X(output_stream)   \
-    X(check_call)      \
-    X(check_handler)   \
-    X(check_result)    \
-    X(watch)           \
-    X(changed)         \
-    X(run_forever)     \
-    X(find_authorities)
+#define HELPER_LIST(X)  \
+    X(make_error)       \
+    X(batch)            \
+    X(describe)         \
+    X(closed_args)      \
+    X(headers)          \
+    X(information)      \
+    X(input_stream)     \
+    X(output_stream)    \
+    X(check_call)       \
+    X(check_handler)    \
+    X(check_result)     \
+    X(watch)            \
+    X(changed)          \
+    X(run_forever)      \
+    X(find_authorities) \
+    X(dumps)            \
+    X(loads)            \
+    X(refuse_json)
 
 typedef enum helper {
 #define CW_X(name) HELPER_##name,
@@ -179,7 +182,9 @@ typedef enum method {
     METHOD_RECV,
     METHOD_RECV_INTO,
     METHOD_SEND_FINAL_FRAME,
-    METHOD_SEND_NONFINAL_FRAME
+    METHOD_SEND_NONFINAL_FRAME,
+    METHOD_SEND_JSON,
+    METHOD_RECV_JSON
 } method;
 
 typedef struct signature {
@@ -228,7 +233,14 @@ typedef struct payload {
     Py_buffer view;
     bool has_view;
 } payload;
+/* Borrows the bytes of an object. Returns false with an exception set if that fails.
+ *   what   the call, for a TypeError. NULL: an object that is neither a str nor bytes-like sets no exception */
 bool payload_acquire(module_state *state, PyObject *object, const char *what, payload *p);
+/* Converts the argument compress=. */
+bool parse_compress(PyObject *value, cw_compress *out);
+/* Borrows the argument `what`, a function, or the helper if the argument is left out. Returns NULL with TypeError set if it
+ * cannot be called. */
+PyObject *parse_function(module_state *state, PyObject *value, const char *what, helper otherwise);
 /* Applies the argument text=: CHOICE_YES makes the payload text, CHOICE_NO makes it binary. */
 static inline void payload_choose(payload *p, choice text)
 {
@@ -331,6 +343,21 @@ PyObject *websocket_create(PyTypeObject *type, cw_class socket_class);
 PyObject *websocket_async_for(PyObject *self);
 /* tp_init of both classes: sets the controls that are given as keywords. */
 int websocket_init(PyObject *self, PyObject *args, PyObject *keywords);
+
+/* ---- From sending.c and receiving.c: methods of MessageWebSocket ------------------------------------------- */
+
+extern const char send_doc[], send_many_doc[], send_json_doc[];
+extern const char send_final_frame_doc[], send_nonfinal_frame_doc[];
+keyword_method message_send, message_send_many, message_send_json;
+keyword_method message_send_final_frame, message_send_nonfinal_frame;
+
+extern const char recv_doc[], recv_into_doc[], recv_json_doc[];
+keyword_method message_recv, message_recv_into, message_recv_json;
+/* Waits for the next message and returns it. Returns NULL with an exception set if that fails. Returns NULL with CW_OK in
+ * *status if coming_bytes is not NULL and a large message has begun: *coming_bytes is then its size. */
+cw_event *message_receive(websocket *ws, int timeout_ms, size_t *coming_bytes, cw_status *status);
+/* Returns the next message as a new str or bytes, as event_value does; NULL with an exception set if that fails. */
+PyObject *message_receive_value(websocket *ws, int timeout_ms, choice decode, cw_status *status);
 
 /* ---- From stream_type.c, message_type.c --------------------------------------------------------------------- */
 
