@@ -73,6 +73,7 @@ SECTIONS = {
         "CertificateError",
         "ConnectionClosed",
         "WebSocketTimeout",
+        "MessageError",
         "ArgumentError",
         "StateError",
     ),

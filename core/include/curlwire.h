@@ -208,6 +208,10 @@ typedef enum cw_kind { CW_BINARY = 0, CW_UTF8 = 1 } cw_kind;
 /* The extension to offer: permessage-deflate (RFC 7692) or none. */
 typedef enum cw_compression { CW_COMPRESSION_NONE = 0, CW_COMPRESSION_DEFLATE = 1 } cw_compression;
 
+/* Whether a message is sent compressed, if the server has accepted compression. By default, compression_threshold
+ * decides. */
+typedef enum cw_compress { CW_COMPRESS_DEFAULT = 0, CW_COMPRESS_NEVER = 1, CW_COMPRESS_ALWAYS = 2 } cw_compress;
+
 /* Which code makes frames: libcurl (curl) or curlwire (native). Auto uses native where libcurl allows it. */
 typedef enum cw_framing { CW_FRAMING_AUTO = 0, CW_FRAMING_CURL = 1, CW_FRAMING_NATIVE = 2 } cw_framing;
 
@@ -599,6 +603,7 @@ typedef struct cw_message {
     cw_kind kind;
     const void *data;
     size_t len_bytes;
+    cw_compress compress; /* ALWAYS sends it uncompressed too, if the server has not accepted compression */
 } cw_message;
 
 /* Sends messages one after another, as cw_socket_send does, but writes many small ones together. It stops at the first
@@ -634,10 +639,13 @@ CW_API cw_status cw_socket_batch_begin(cw_socket *s);
 CW_API cw_status cw_socket_batch_end(cw_socket *s, int timeout_ms);
 
 /* Sends one fragment of a message; is_final marks the last fragment. A text may be cut anywhere, even inside a character.
- * If the call fails, the message is as it was before the call.
- * Returns, Errors, Blocks, Thread, Owns   as cw_socket_send
+ * If the call fails, the message is as it was before the call. A caller that cannot go on must close the connection.
+ *   fragment   the first fragment sets kind and compress of the message. Each fragment must have the same kind
+ *   owner      NULL, or an address that only this message uses, such as that of a local variable. A message takes only
+ *              fragments of the owner of its first fragment, so that two callers never mix their fragments
+ * Returns, Errors, Blocks, Thread, Owns   as cw_socket_send. CW_INVALID_STATE also for another owner or kind
  * Source   RFC 6455 section 5.4 */
-CW_API cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes,
+CW_API cw_status cw_socket_send_fragment(cw_socket *s, const cw_message *fragment, const void *owner,
                                          bool is_final, int timeout_ms);
 
 /* Waits until the kernel has taken everything that is queued in the socket.

@@ -40,6 +40,13 @@
 
 enum { HARNESS_FAILED = 1, HARNESS_SKIPPED = 77 };
 
+/* An initializer of a cw_message, and a message for cw_socket_send_fragment. */
+#define MESSAGE_OF(kind_, data_, size_)                        \
+    {                                                          \
+        .kind = (kind_), .data = (data_), .len_bytes = (size_) \
+    }
+#define FRAGMENT_OF(kind_, data_, size_) (&(cw_message)MESSAGE_OF(kind_, data_, size_))
+
 typedef struct harness_test {
     const char *name;
     void (*run)(void);

@@ -131,7 +131,7 @@ static void test_nested(void)
 
 static void test_many_in_a_batch(void)
 {
-    const cw_message messages[] = {{CW_UTF8, "a", 1}, {CW_BINARY, "b", 1}};
+    const cw_message messages[] = {MESSAGE_OF(CW_UTF8, "a", 1), MESSAGE_OF(CW_BINARY, "b", 1)};
     raw_peer p = {0};
     cw_socket *s = open_raw(&p);
     size_t sent;
@@ -212,8 +212,10 @@ static void test_fragments_follow(void)
 
     begin(s);
     send_numbers(s, 50);
-    CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, "a", 1, false, CW_TIMEOUT_DEFAULT), CW_OK);
-    CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, "b", 1, true, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(cw_socket_send_fragment(s, FRAGMENT_OF(CW_UTF8, "a", 1), NULL, false, CW_TIMEOUT_DEFAULT),
+                 CW_OK);
+    CHECK_STATUS(cw_socket_send_fragment(s, FRAGMENT_OF(CW_UTF8, "b", 1), NULL, true, CW_TIMEOUT_DEFAULT),
+                 CW_OK);
     end(s);
     expect_numbers(&p, 50);
     RAW_EXPECT(&p, CW__OP_TEXT, "a", 1);

@@ -72,7 +72,7 @@ static void test_wrong_order(void)
 
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_INVALID_STATE);
-    CHECK_STATUS(cw_socket_send_fragment(s, CW_BINARY, "a", 1, false, 0), CW_INVALID_STATE);
+    CHECK_STATUS(cw_socket_send_fragment(s, FRAGMENT_OF(CW_BINARY, "a", 1), NULL, false, 0), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_flush(s, 0), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_INVALID_STATE);

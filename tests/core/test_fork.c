@@ -97,7 +97,8 @@ static void child_calls(void)
     CHECK_STATUS(cw_socket_connect(message, peer_uri, 1000), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_send(message, CW_BINARY, "a", 1, 1000), CW_AFTER_FORK);
     CHECK_HAS(cw_error_message(), "fork()");
-    CHECK_STATUS(cw_socket_send_fragment(message, CW_BINARY, "a", 1, true, 1000), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_send_fragment(message, FRAGMENT_OF(CW_BINARY, "a", 1), NULL, true, 1000),
+                 CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_flush(message, 1000), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_ping(message, 1000, NULL), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_receive(message, 1000, &e), CW_AFTER_FORK);

@@ -229,8 +229,10 @@ static bool converse(cw_socket *s, const char *uri)
         return false;
     CHECK_INT(cw_event_kind(e), CW_UTF8);
     cw_event_free(e);
-    if (is_failure(cw_socket_send_fragment(s, CW_BINARY, NULL, 0, false, CW_TIMEOUT_DEFAULT)) ||
-        is_failure(cw_socket_send_fragment(s, CW_BINARY, "b", 1, true, CW_TIMEOUT_DEFAULT)) ||
+    if (is_failure(
+            cw_socket_send_fragment(s, FRAGMENT_OF(CW_BINARY, NULL, 0), NULL, false, CW_TIMEOUT_DEFAULT)) ||
+        is_failure(
+            cw_socket_send_fragment(s, FRAGMENT_OF(CW_BINARY, "b", 1), NULL, true, CW_TIMEOUT_DEFAULT)) ||
         is_failure(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e)))
         return false;
     cw_event_free(e);

@@ -64,9 +64,11 @@ static bool converse(cw_socket *s)
            expect(s, CW_UTF8, "text", 4) &&
            is_good(cw_socket_send(s, CW_BINARY, large, sizeof large, CW_TIMEOUT_DEFAULT)) &&
            expect(s, CW_BINARY, large, sizeof large) &&
-           is_good(cw_socket_send_fragment(s, CW_BINARY, "frag", 4, false, CW_TIMEOUT_DEFAULT)) &&
+           is_good(cw_socket_send_fragment(s, FRAGMENT_OF(CW_BINARY, "frag", 4), NULL, false,
+                                           CW_TIMEOUT_DEFAULT)) &&
            is_good(cw_socket_ping(s, CW_TIMEOUT_DEFAULT, NULL)) &&
-           is_good(cw_socket_send_fragment(s, CW_BINARY, "ments", 5, true, CW_TIMEOUT_DEFAULT)) &&
+           is_good(cw_socket_send_fragment(s, FRAGMENT_OF(CW_BINARY, "ments", 5), NULL, true,
+                                           CW_TIMEOUT_DEFAULT)) &&
            expect(s, CW_BINARY, "fragments", 9) && is_good(cw_socket_flush(s, CW_TIMEOUT_DEFAULT)) &&
            is_good(cw_socket_close(s, 1000, "done", 4)) && is_good(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER));
 }

@@ -119,9 +119,9 @@ static void test_many(void)
 
 static void test_many_partly(void)
 {
-    const cw_message messages[] = {
-        {CW_UTF8, "a", 1}, {CW_BINARY, "\xff", 1}, {CW_UTF8, "\xff", 1}, {CW_UTF8, "b", 1}};
-    const cw_message strange[] = {{CW_UTF8, "c", 1}, {(cw_kind)2, "d", 1}};
+    const cw_message messages[] = {MESSAGE_OF(CW_UTF8, "a", 1), MESSAGE_OF(CW_BINARY, "\xff", 1),
+                                   MESSAGE_OF(CW_UTF8, "\xff", 1), MESSAGE_OF(CW_UTF8, "b", 1)};
+    const cw_message strange[] = {MESSAGE_OF(CW_UTF8, "c", 1), MESSAGE_OF((cw_kind)2, "d", 1)};
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:4/echo/end"));
     size_t sent = 9;
     const char *log;
@@ -150,7 +150,8 @@ static void test_many_partly(void)
 /* A stream socket sends the binary messages before a text, and does not hold them back. */
 static void test_many_of_a_stream(void)
 {
-    const cw_message messages[] = {{CW_BINARY, "a", 1}, {CW_BINARY, "b", 1}, {CW_UTF8, "c", 1}};
+    const cw_message messages[] = {MESSAGE_OF(CW_BINARY, "a", 1), MESSAGE_OF(CW_BINARY, "b", 1),
+                                   MESSAGE_OF(CW_UTF8, "c", 1)};
     cw_socket *s = peer_open(CW_STREAM_SOCKET, peer_script("frame:2/close:1000"));
     size_t sent = 0;
 
@@ -160,8 +161,9 @@ static void test_many_of_a_stream(void)
     peer_finish(s);
 }
 
-#define FRAGMENT(s, kind, text, is_final) \
-    cw_socket_send_fragment((s), (kind), (text), sizeof(text) - 1, (is_final), CW_TIMEOUT_DEFAULT)
+#define FRAGMENT(s, kind, text, is_final)                                                         \
+    cw_socket_send_fragment((s), FRAGMENT_OF((kind), (text), sizeof(text) - 1), NULL, (is_final), \
+                            CW_TIMEOUT_DEFAULT)
 
 static void test_fragments(void)
 {
@@ -242,6 +244,33 @@ static void test_fragments_guarded(void)
     peer_finish(s);
 }
 
+static void test_fragments_of_owners(void)
+{
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:4/echo/end"));
+    const cw_message part = {.kind = CW_BINARY, .data = "a", .len_bytes = 1};
+    int mine, other;
+    const char *log;
+
+    CHECK_STATUS(cw_socket_send_fragment(s, &part, &mine, false, 0), CW_OK);
+    CHECK_STATUS(cw_socket_send_fragment(s, &part, &other, false, 0), CW_INVALID_STATE);
+    CHECK_HAS(cw_error_message(), "another call");
+    CHECK_STATUS(cw_socket_send_fragment(s, &part, NULL, true, 0), CW_INVALID_STATE);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, "x", 1, 0), CW_INVALID_STATE);
+    CHECK_HAS(cw_error_message(), "another call");
+    CHECK_STATUS(cw_socket_send_fragment(s, &part, &mine, true, 0), CW_OK);
+    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", false), CW_OK);
+    CHECK_STATUS(cw_socket_send_fragment(s, &part, &mine, false, 0), CW_INVALID_STATE);
+    CHECK_HAS(cw_error_message(), "final frame");
+    CHECK_STATUS(FRAGMENT(s, CW_BINARY, "c", true), CW_OK);
+    close_well(s);
+    log = peer_log();
+    check_frame(log, 0, CW__OP_BINARY, false, "61");
+    check_frame(log, 1, CW__OP_CONTINUATION, true, "61");
+    check_frame(log, 2, CW__OP_BINARY, false, "62");
+    check_frame(log, 3, CW__OP_CONTINUATION, true, "63");
+    peer_finish(s);
+}
+
 static void test_stream_fragments(void)
 {
     cw_socket *s = peer_open(CW_STREAM_SOCKET, peer_script("frame:2/echo/end"));
@@ -272,7 +301,9 @@ static void test_large(void)
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_FRAME_SIZE, MIB), CW_OK);
     peer_connect(s, peer_script("frame:9/echo/end"));
     CHECK_STATUS(cw_socket_send(s, CW_UTF8, data, sizeof data, CW_TIMEOUT_DEFAULT), CW_OK);
-    CHECK_STATUS(cw_socket_send_fragment(s, CW_BINARY, data, MIB + 1, false, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(
+        cw_socket_send_fragment(s, FRAGMENT_OF(CW_BINARY, data, MIB + 1), NULL, false, CW_TIMEOUT_DEFAULT),
+        CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "end", true), CW_OK);
     close_well(s);
     log = peer_log();
@@ -437,6 +468,7 @@ static const harness_test tests[] = {
     {"RFC 6455 5.4: fragments, empty ones too", test_fragments},
     {"RFC 6455 5.6, 8.1: a text in fragments, cut inside a character", test_fragments_of_text},
     {"RFC 6455 5.4: only control frames go inside a message in fragments", test_fragments_guarded},
+    {"a message in fragments takes fragments of its owner only", test_fragments_of_owners},
     {"a stream socket sends binary only, in fragments too", test_stream_fragments},
     {"RFC 6455 5.4: a large message goes in frames of frame_size, as one message", test_large},
     {"RFC 6455 5.4: a message is cut where frame_size says so, and nowhere else", test_frame_size},

@@ -353,7 +353,7 @@ static void test_used_after(void)
     cw_shutdown(5000);
     cw_shutdown(0);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 1000), CW_CLOSED);
-    CHECK_STATUS(cw_socket_send_fragment(s, CW_BINARY, "a", 1, false, 1000), CW_CLOSED);
+    CHECK_STATUS(cw_socket_send_fragment(s, FRAGMENT_OF(CW_BINARY, "a", 1), NULL, false, 1000), CW_CLOSED);
     CHECK_STATUS(cw_socket_flush(s, 1000), CW_CLOSED);
     CHECK_STATUS(cw_socket_ping(s, 1000, NULL), CW_CLOSED);
     CHECK_STATUS(cw_socket_receive(s, 1000, &e), CW_CLOSED);

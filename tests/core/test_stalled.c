@@ -5,8 +5,9 @@
 
 enum { MIB = 1024 * 1024, QUEUE_BYTES = 256 * 1024 };
 
-#define FRAGMENT(s, kind, text, is_final) \
-    cw_socket_send_fragment((s), (kind), (text), sizeof(text) - 1, (is_final), CW_TIMEOUT_DEFAULT)
+#define FRAGMENT(s, kind, text, is_final)                                                         \
+    cw_socket_send_fragment((s), FRAGMENT_OF((kind), (text), sizeof(text) - 1), NULL, (is_final), \
+                            CW_TIMEOUT_DEFAULT)
 
 /* ---- A peer that does not read ---- */
 
@@ -158,8 +159,10 @@ static void test_stalled_fragment(void)
     memset(data, 'x', sizeof data);
     raw_open(&p, s);
     count = fill(s);
-    CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, data, sizeof data, false, 0), CW_WOULD_BLOCK);
-    CHECK_STATUS(cw_socket_send_fragment(s, CW_UTF8, data, sizeof data, false, 10), CW_TIMED_OUT);
+    CHECK_STATUS(cw_socket_send_fragment(s, FRAGMENT_OF(CW_UTF8, data, sizeof data), NULL, false, 0),
+                 CW_WOULD_BLOCK);
+    CHECK_STATUS(cw_socket_send_fragment(s, FRAGMENT_OF(CW_UTF8, data, sizeof data), NULL, false, 10),
+                 CW_TIMED_OUT);
     CHECK_INT(LOCKED(s, s->out.fragments), CW__FRAGMENTS_NONE);
     expect_numbered(&p, count);
     /* another kind is allowed, because no message is open */

@@ -58,8 +58,11 @@ static void run_send(run *r, fuzz_input *in, bool is_fragment)
     size_t len;
     const uint8_t *data = fuzz_bytes(in, flags >> 3, &len);
     cw_kind kind = flags & 1 ? CW_UTF8 : CW_BINARY;
-    cw_status status = is_fragment ? cw_socket_send_fragment(r->s, kind, data, len, flags & 2, flags >> 2 & 1)
-                                   : cw_socket_send(r->s, kind, data, len, flags >> 2 & 1);
+    const cw_message fragment = {
+        .kind = kind, .data = data, .len_bytes = len, .compress = (cw_compress)(len % 3)};
+    cw_status status =
+        is_fragment ? cw_socket_send_fragment(r->s, &fragment, len & 4 ? r : NULL, flags & 2, flags >> 2 & 1)
+                    : cw_socket_send(r->s, kind, data, len, flags >> 2 & 1);
 
     run_check(r, status, "WOULD_BLOCK TIMED_OUT CLOSED INVALID_STATE INVALID_ARGUMENT");
     DEMAND(is_fragment || status != CW_OK || kind != CW_UTF8 || cw__utf8_valid(data, len));

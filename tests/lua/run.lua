@@ -23,7 +23,7 @@ while arg[i] do
 end
 if #files == 0 then
     for _, name in ipairs {
-        "harness", "messages", "handlers", "validation", "streams", "closing", "control", "errors", "tls", "bad_input",
+        "harness", "messages", "sending", "handlers", "validation", "streams", "closing", "control", "errors", "tls", "bad_input",
         "peers", "compression", "lua", "states", "fork", "interrupt", "handshake_vectors", "security", "ends", "cases",
         "delivery",
     } do

@@ -167,8 +167,8 @@ test("bad_types", function()
         raises(f, HERE, "bad argument")
         equal(ws.state, "open")
     end
-    raises(function() ws:send() end, "string expected, got no value")
-    raises(function() ws:send({}) end, "string expected, got table")
+    raises(function() ws:send() end, "string or function expected, got no value")
+    raises(function() ws:send({}) end, "string or function expected, got table")
     raises(function() ws:send("x", "TEXT") end, "must be \"utf8\" or \"binary\", not \"TEXT\"")
     raises(function() ws:send("x", 5) end, "must be \"utf8\" or \"binary\", not 5; give a timeout after the type")
     raises(function() ws:send("x", {}) end, "not a table")
@@ -194,7 +194,10 @@ test("bad_types", function()
     for _ = 1, 202 do
         equal(ws:receive(10), "x")
     end
-    for _, name in ipairs {"send", "send_many", "receive", "messages", "send_final_frame", "send_nonfinal_frame"} do
+    for _, name in ipairs {
+        "send", "send_json", "send_many", "receive", "receive_json", "messages", "send_final_frame",
+        "send_nonfinal_frame",
+    } do
         raises(function() return support.stream_socket()[name] end, "cannot use " .. name .. " of a StreamWebSocket")
     end
     raises(function() return ws.send.x end)

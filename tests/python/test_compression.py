@@ -498,3 +498,44 @@ def test_close_inside_an_unfinished_message() -> None:
     stream = curlwire.connect(server.url, StreamWebSocket, compression="deflate")
     with pytest.raises(curlwire.ConnectionClosed, match="in the middle of a message"):
         stream.input_stream.readall()
+
+
+@pytest.mark.parametrize(("compress", "rsv"), [(None, [0, 4]), (True, [4, 4]), (False, [0, 0])])
+def test_compress_of_one_message(compress: bool | None, rsv: list[int]) -> None:
+    for send in ("send", "send_many", "send_json", "fragments"):
+        ws, server = accepting(*closing_after(4 if send == "fragments" else 2))
+        small, large = "small", "a" * 200
+        if send == "send":
+            ws.send(small, compress=compress)
+            ws.send(large, compress=compress)
+        elif send == "send_many":
+            ws.send_many([small, large], compress=compress)
+        elif send == "send_json":
+            ws.send_json(small, compress=compress)
+            ws.send_json(large, compress=compress)
+        else:
+            ws.send([small], compress=compress)
+            ws.send([large], compress=compress)
+        ws.wait_closed(WAIT)
+        frames = [frame for frame in server.record()["frames"] if frame["opcode"] == 1]
+        begun = [4, 4] if send == "fragments" and compress is None else rsv
+        assert [frame["rsv"] for frame in frames] == begun
+
+
+def test_compress_where_the_server_declined() -> None:
+    server = Recorded("frame:1", "echo", "end")
+    ws = curlwire.connect(server.url, compression="deflate")
+    ws.send("a" * 200, compress=True)
+    ws.close()
+    ws.wait_closed(WAIT)
+    assert server.record()["frames"][0]["rsv"] == 0
+
+
+@pytest.mark.parametrize("wrong", [1, 0, "deflate"])
+def test_wrong_compress(wrong: Any) -> None:
+    with opened() as ws:
+        for call in (ws.send, ws.send_json):
+            with pytest.raises(TypeError, match="compress must be True, False or None"):
+                call("a", compress=wrong)
+        with pytest.raises(TypeError, match="compress must be True, False or None"):
+            ws.send_many(["a"], compress=wrong)

@@ -176,7 +176,7 @@ def test_references_are_balanced() -> None:
             ws.on_closed = handler
             ws.on_closed = None
             with pytest.raises(TypeError):
-                ws.send(ws)  # type: ignore[arg-type]
+                ws.send(ws)
         after = [sys.getrefcount(thing) for thing in (ws, data, handler, None)]
         assert all(abs(one - other) < 50 for one, other in zip(counts, after, strict=True))
 

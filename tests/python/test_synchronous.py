@@ -166,6 +166,8 @@ CALLS = {
     "abort": "ws.abort()",
     "run_forever": "ws.run_forever()",
     "send": "ws.send('x')",
+    "send_json": "ws.send_json([1])",
+    "recv_json": "ws.recv_json()",
     "send_many": "ws.send_many(['x'], timeout=1)",
     "recv": "ws.recv(timeout=None)",
     "recv_into": "ws.recv_into(bytearray(1))",

@@ -187,7 +187,7 @@ EXACT: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "argument unknown": (
         lambda ws: ws.send(dat=b"x"),
         TypeError,
-        "send() has no parameter 'dat'; it takes data, timeout",
+        "send() has no parameter 'dat'; it takes data, timeout, text, compress",
     ),
     "argument twice": (lambda ws: ws.send(b"x", data=b"x"), TypeError, "send() got two values for 'data'"),
     "arguments": (lambda ws: ws.ping(1, 2), TypeError, "ping() takes at most 1 argument, not 2"),
@@ -199,7 +199,7 @@ EXACT: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "no data": (
         lambda ws: ws.send(5),
         TypeError,
-        "send() takes a str or a bytes-like object, not <class 'int'>",
+        "send() takes a str, a bytes-like object or an iterable of them, not <class 'int'>",
     ),
 }
 

@@ -79,3 +79,21 @@ def calls(ws: MessageWebSocket) -> None:
 async def awaits(ws: MessageWebSocket) -> None:
     async with ws:  # type: ignore[attr-defined]
         pass
+
+
+def choices(ws: MessageWebSocket, decode: bool) -> None:
+    assert_type(ws.recv(), str | bytes)
+    assert_type(ws.recv(decode=True), str)
+    assert_type(ws.recv(decode=False), bytes)
+    assert_type(ws.recv(decode=decode), str | bytes)
+    assert_type(ws.recv(5, True, decode=True), str)
+    assert_type(ws.recv(copy=False), curlwire.MessageBuffer)
+    ws.recv(copy=False, decode=True)  # type: ignore[call-overload]
+    ws.send(["a", b"b"], text=True, compress=False)
+    ws.send(part for part in (b"a", b"b"))
+    ws.send(5)  # type: ignore[arg-type]
+    ws.send_json({"a": 1}, dumps=lambda value: b"1")
+    ws.send_json({"a": 1}, dumps=lambda value: 5)  # type: ignore[arg-type, return-value]
+    number: int = ws.recv_json()
+    assert_type(ws.recv_json(loads=float), float)
+    assert number

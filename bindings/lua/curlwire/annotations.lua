@@ -25,13 +25,14 @@
 ---@class curlwire
 ---@field _VERSION string the version of curlwire, "0.1.0"
 ---@field libcurl_version string the version of the loaded libcurl, "8.14.1"
+---@field json curlwire.JsonLibrary|nil the library of send_json and receive_json; a script sets it once: curlwire.json = require "cjson"
 ---@field WebErrorStatus table<string|integer, integer|string> the statuses of Windows.Web; maps names to numbers, and numbers to names
 local curlwire = {}
 
 ---Describes a failure: the third result of a call that failed. tostring(err) returns the message. A field that does not apply is nil.
 ---@class curlwire.Error
 ---@field message string one line: what failed, and what to do
----@field name string the name of the failure: "CW_TIMED_OUT", "CW_CLOSED", "CW_CONNECT_FAILED", "CW_WOULD_BLOCK", ...
+---@field name string the name of the failure: "CW_TIMED_OUT", "CW_CLOSED", "CW_CONNECT_FAILED", "CW_WOULD_BLOCK", ..., "NOT_JSON"
 ---@field status integer the WebErrorStatus; 0 = Unknown
 ---@field status_name string|nil the name of that status: "CannotConnect"
 ---@field curl_code integer|nil libcurl's CURLcode
@@ -41,6 +42,7 @@ local curlwire = {}
 ---@field code integer|nil if the connection has ended: the peer's close code; 1005 if the peer sent none, 1006 if the connection was lost
 ---@field reason string|nil if the connection has ended: the peer's close reason
 ---@field was_clean boolean|nil if the connection has ended: whether both close frames were exchanged
+---@field data string|nil after receive_json with the name "NOT_JSON": the message
 ---@field sent_count integer|nil after send_many: the number of messages that were sent; no part of the others was sent
 
 ---The headers of a reply. Each name, in lower case, is a key. If a name occurs more than once, its values are joined by ", ".
@@ -54,6 +56,11 @@ local curlwire = {}
 ---The type of a message. A call accepts "text" in place of "utf8"; it returns "utf8" or "binary".
 ---@alias curlwire.MessageType "utf8"|"binary"
 ---@alias curlwire.MessageTypeGiven curlwire.MessageType|"text"
+
+---A JSON library, such as lua-cjson, dkjson or lunajson.
+---@class curlwire.JsonLibrary
+---@field encode fun(value: any): string
+---@field decode fun(text: string): any
 
 ---Settings of a socket. Give them to the constructor, or read and write them as ws.control.key. An unknown key and a wrong value
 ---raise an error. After a connect has begun, setting any key but message_type raises an error too.
@@ -304,24 +311,48 @@ function WebSocket:wait_closed(timeout) end
 ---@return true
 function WebSocket:abort() end
 
----Sends one message. Raises an error if a text is not UTF-8.
----@param data string
+---Sends one message. Raises an error if a text is not UTF-8. A function is called until it returns nil. Its results are the
+---fragments of one message, and each goes out at once. If the function raises an error after the first fragment, or if a
+---later fragment cannot be sent, the connection is closed with code 1011. The function cannot yield.
+---@param data string|fun(): string|nil
 ---@param kind curlwire.MessageTypeGiven|nil the type of the message; by default control.message_type
 ---@param timeout curlwire.Timeout|nil in place of control.send_timeout; 0 does not wait
+---@param compress boolean|nil true: compress a message of any size, if the server has accepted compression; false: do not compress; nil: by control.compression_threshold
 ---@return true|nil
 ---@return string|nil message
 ---@return curlwire.Error|nil err
-function MessageWebSocket:send(data, kind, timeout) end
+function MessageWebSocket:send(data, kind, timeout, compress) end
+
+---Sends a value as JSON, in one text message. Raises each error of the library's function encode; nothing is sent then.
+---@param value any
+---@param library curlwire.JsonLibrary|nil by default curlwire.json
+---@param timeout curlwire.Timeout|nil in place of control.send_timeout; 0 does not wait
+---@param compress boolean|nil as for send
+---@return true|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
+function MessageWebSocket:send_json(value, library, timeout, compress) end
+
+---Returns the value of the next message, which is JSON. If the library cannot decode it, the name of the error is "NOT_JSON",
+---and err.data is the message. The next call takes the next message. A value may be nil, if the library returns nil for null.
+---Raises an error in partial mode.
+---@param timeout curlwire.Timeout|nil in place of control.receive_timeout; 0 does not wait
+---@param library curlwire.JsonLibrary|nil by default curlwire.json
+---@return any value
+---@return string|nil message
+---@return curlwire.Error|nil err
+function MessageWebSocket:receive_json(timeout, library) end
 
 ---Sends the messages of a list one after another. It writes many small messages with one system call. If an item is not a
 ---string, it raises an error and sends nothing. If a text is not UTF-8, it sends the messages before it and raises an error.
 ---@param messages string[]
 ---@param kind curlwire.MessageTypeGiven|nil the type of all messages; by default control.message_type
 ---@param timeout curlwire.Timeout|nil limit for each message, in place of control.send_timeout; 0 does not wait
+---@param compress boolean|nil as for send, for all messages
 ---@return integer|nil count the number of messages that were sent
 ---@return string|nil message
 ---@return curlwire.Error|nil err err.sent_count is the number of messages that were sent
-function MessageWebSocket:send_many(messages, kind, timeout) end
+function MessageWebSocket:send_many(messages, kind, timeout, compress) end
 
 ---Returns the next message; in partial mode, the next part. Raises an error while on_message_received is set.
 ---@param timeout curlwire.Timeout|nil in place of control.receive_timeout; 0 does not wait

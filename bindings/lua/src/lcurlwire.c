@@ -67,7 +67,9 @@ static const luaL_Reg socket_methods[] = {{"abort", lcw_websocket_abort},
 
 static const luaL_Reg message_methods[] = {{"messages", lcw_websocket_messages},
                                            {"receive", lcw_websocket_receive},
+                                           {"receive_json", lcw_websocket_receive_json},
                                            {"send", lcw_websocket_send},
+                                           {"send_json", lcw_websocket_send_json},
                                            {"send_many", lcw_websocket_send_many},
                                            {"send_final_frame", lcw_websocket_send_final_frame},
                                            {"send_nonfinal_frame", lcw_websocket_send_nonfinal_frame},
@@ -182,6 +184,8 @@ static void add_socket_type(lua_State *L, const char *type_name, const luaL_Reg 
 
 int luaopen_curlwire_core(lua_State *L)
 {
+    lcw_state *state;
+
     add_type(L, LCW_STATE, state_metamethods, NULL);
     add_type(L, LCW_ERROR, error_metamethods, NULL);
     add_type(L, LCW_CONTROL, control_metamethods, NULL);
@@ -191,8 +195,10 @@ int luaopen_curlwire_core(lua_State *L)
     add_socket_type(L, LCW_MESSAGE_WEBSOCKET, message_methods);
     add_socket_type(L, LCW_STREAM_WEBSOCKET, NULL);
     /* call this after the types are made: the iterator of messages keeps a metatable */
-    (void)lcw_state_open(L);
+    state = lcw_state_open(L);
     lua_newtable(L);
+    lua_pushvalue(L, -1);
+    state->module_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lcw_set_functions(L, module_functions);
     lcw_push_web_status_table(L);
     lua_setfield(L, -2, "WebErrorStatus");

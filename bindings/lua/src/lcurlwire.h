@@ -44,6 +44,7 @@ typedef struct lcw_state {
     int anchored_count;  /* sockets in the anchors table */
     int anchors_ref;     /* table: light userdata of an lcw_socket -> its userdata */
     int poke_ref;        /* a Lua function that does nothing */
+    int module_ref;      /* the table of the module, whose field json scripts may set */
     int push_ref;        /* the function of lcw_push_pusher; pushing a C function allocates in 5.1 */
     int next_ref;        /* the iterator that messages returns */
     int deliver_ref;
@@ -108,6 +109,8 @@ void *lcw_check_self(lua_State *L, const char *type_name);
 
 /* ---- From lresult.c: results and errors ------------------------------------------------------------------ */
 
+/* Pushes an error object with a message and a name that no cw_status has. */
+void lcw_push_error(lua_State *L, const char *name, const char *message);
 /* Pushes true if status is CW_OK. Otherwise does what lcw_fail does. */
 int lcw_result(lua_State *L, lcw_socket *w, cw_status status);
 /* Pushes nil, the message and an error object for a failed call, and returns 3. The message comes before the object because
@@ -190,6 +193,17 @@ int lcw_websocket_tostring(lua_State *L);
 
 /* ---- From lmessage.c: messages ------------------------------------------------------------------------- */
 
+/* Returns the socket at index 1. Errors: raises an error if it is no MessageWebSocket. */
+lcw_socket *lcw_check_message_socket(lua_State *L);
+/* Converts the argument compress: true, false or nil. Errors: raises an argument error for any other value. */
+cw_compress lcw_check_compress(lua_State *L, int argument);
+/* Sends a message and pushes the results of send. Argument 2 is the value that the message was made from. */
+int lcw_send_message(lua_State *L, lcw_socket *w, const cw_message *m, int timeout_ms);
+/* Takes the next message. Errors: raises an error while on_message_received is set. */
+cw_status lcw_take_message(lua_State *L, lcw_socket *w, int timeout_ms, cw_event **out);
+/* Pushes the three values of a message and frees it. Errors: raises an error if there is no memory; the message stays the
+ * next one. */
+int lcw_push_message(lua_State *L, lcw_socket *w, cw_event *event);
 int lcw_websocket_send(lua_State *L);
 int lcw_websocket_send_many(lua_State *L);
 int lcw_websocket_receive(lua_State *L);
@@ -204,6 +218,11 @@ void lcw_push_next_message(lua_State *L);
 void lcw_push_kind(lua_State *L, cw_kind kind);
 /* Finds the message type of a word: "binary", "utf8" or "text", which means "utf8". Returns false for other words. */
 bool lcw_find_kind(const char *word, cw_kind *out);
+
+/* ---- From ljson.c: messages that are JSON ------------------------------------------------------------------ */
+
+int lcw_websocket_send_json(lua_State *L);
+int lcw_websocket_receive_json(lua_State *L);
 
 /* ---- From lstream.c and linput.c: the streams ------------------------------------------------------------ */
 

@@ -6,9 +6,9 @@
 
 #include "lcurlwire.h"
 
-enum { SEND_AT_ONCE = 100, ITEM_BYTES = 400 };
+enum { SEND_AT_ONCE = 100, ITEM_BYTES = 400, CLOSE_INTERNAL_ERROR = 1011 };
 
-static lcw_socket *check_message_socket(lua_State *L)
+lcw_socket *lcw_check_message_socket(lua_State *L)
 {
     lcw_socket *w = lcw_check_self(L, LCW_MESSAGE_WEBSOCKET);
 
@@ -43,25 +43,122 @@ static cw_kind check_kind(lua_State *L, int argument, cw_kind otherwise)
     return kind;
 }
 
-int lcw_websocket_send(lua_State *L)
+cw_compress lcw_check_compress(lua_State *L, int argument)
 {
-    lcw_socket *w = check_message_socket(L);
-    cw_kind kind = check_kind(L, 3, w->message_type);
-    int timeout_ms = lcw_check_timeout(L, 4, CW_TIMEOUT_DEFAULT);
-    size_t len_bytes;
-    const char *data;
+    if (lua_isnoneornil(L, argument))
+        return CW_COMPRESS_DEFAULT;
+    if (!lua_isboolean(L, argument))
+        (void)luaL_argerror(
+            L, argument,
+            lua_pushfstring(L, "compress must be true, false or nil, not %s", lcw_push_shown(L, argument)));
+    return lua_toboolean(L, argument) ? CW_COMPRESS_ALWAYS : CW_COMPRESS_NEVER;
+}
+
+int lcw_send_message(lua_State *L, lcw_socket *w, const cw_message *m, int timeout_ms)
+{
     cw_status status;
+    size_t sent_count;
     lcw_wait wait;
 
-    luaL_checktype(L, 2, LUA_TSTRING);
-    data = lua_tolstring(L, 2, &len_bytes);
     lcw_wait_begin(L, w->state, &wait);
-    status = cw_socket_send(w->s, kind, data, len_bytes, timeout_ms);
+    if (m->compress == CW_COMPRESS_DEFAULT)
+        status = cw_socket_send(w->s, m->kind, m->data, m->len_bytes, timeout_ms);
+    else
+        status = cw_socket_send_many(w->s, m, 1, timeout_ms, &sent_count);
     lcw_wait_end(&wait);
     if (status != CW_OK)
         return lcw_fail(L, w, status, 2);
     lua_pushboolean(L, 1);
     return 1;
+}
+
+/* ---- The results of a function as the fragments of one message ---- */
+
+typedef struct pieces {
+    cw_message next; /* kind and compress are those of the message */
+    bool is_begun;   /* a fragment has been sent, and the last has not */
+    int timeout_ms;
+} pieces;
+
+/* Closes the connection, because a message has begun and cannot be ended. */
+static void abandon(const lcw_socket *w, const pieces *m)
+{
+    static const char reason[] = "a message could not be completed";
+
+    if (m->is_begun)
+        (void)cw_socket_close(w->s, CLOSE_INTERNAL_ERROR, reason, sizeof reason - 1);
+}
+
+/* Sends the next fragment. Errors: raises the error of a debug hook, such as "interrupted!". */
+static cw_status send_piece(lua_State *L, lcw_socket *w, pieces *m, bool is_final)
+{
+    cw_status status;
+    lcw_wait wait;
+
+    lcw_wait_begin(L, w->state, &wait);
+    status = cw_socket_send_fragment(w->s, &m->next, m, is_final, m->timeout_ms);
+    if (status == CW_OK)
+        m->is_begun = !is_final;
+    if (wait.has_failed)
+        abandon(w, m);
+    lcw_wait_end(&wait);
+    return status;
+}
+
+/* Calls the function at index 2, and leaves its result at index 3. Errors: raises the function's error, and an error for
+ * a result that is neither a string nor nil. */
+static void call_for_piece(lua_State *L, const lcw_socket *w, const pieces *m)
+{
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_pcall(L, 0, 1, 0) != 0) {
+        abandon(w, m);
+        (void)lua_error(L);
+    }
+    if (lua_isnil(L, 3) || lua_type(L, 3) == LUA_TSTRING)
+        return;
+    abandon(w, m);
+    (void)luaL_error(L, "the function for send returned a %s: return a string, or nil at the end",
+                     luaL_typename(L, 3));
+}
+
+static int send_pieces(lua_State *L, lcw_socket *w, cw_kind kind, cw_compress compress, int timeout_ms)
+{
+    pieces m = {.next = {.kind = kind, .compress = compress}, .timeout_ms = timeout_ms};
+    cw_status status = CW_OK;
+    bool is_end = false;
+
+    while (!is_end && status == CW_OK) {
+        call_for_piece(L, w, &m);
+        is_end = lua_isnil(L, 3);
+        m.next.data = lua_tolstring(L, 3, &m.next.len_bytes);
+        if (is_end)
+            m.next.len_bytes = 0;
+        if (!is_end || m.is_begun)
+            status = send_piece(L, w, &m, is_end);
+    }
+    if (status == CW_OK) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    abandon(w, &m);
+    return lcw_fail(L, w, status, 2);
+}
+
+int lcw_websocket_send(lua_State *L)
+{
+    lcw_socket *w = lcw_check_message_socket(L);
+    cw_message m = {.kind = check_kind(L, 3, w->message_type)};
+    int timeout_ms = lcw_check_timeout(L, 4, CW_TIMEOUT_DEFAULT);
+
+    m.compress = lcw_check_compress(L, 5);
+    if (lua_isfunction(L, 2))
+        return send_pieces(L, w, m.kind, m.compress, timeout_ms);
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return luaL_argerror(L, 2,
+                             lua_pushfstring(L, "string or function expected, got %s", luaL_typename(L, 2)));
+    m.data = lua_tolstring(L, 2, &m.len_bytes);
+    return lcw_send_message(L, w, &m, timeout_ms);
 }
 
 /* Returns the number of strings in a list. Call it before the first send, so that a list with a wrong item sends nothing.
@@ -87,8 +184,8 @@ static size_t check_list(lua_State *L, int argument)
 
 /* Sends `count` messages after the first `done`. The strings stay on the stack during the call, because a debug hook could
  * remove them from the list meanwhile. */
-static cw_status send_some(lua_State *L, lcw_socket *w, cw_kind kind, size_t done, size_t count, int timeout_ms,
-                           size_t *sent_count)
+static cw_status send_some(lua_State *L, lcw_socket *w, const cw_message *how, size_t done, size_t count,
+                           int timeout_ms, size_t *sent_count)
 {
     cw_message messages[SEND_AT_ONCE];
     cw_status status;
@@ -100,7 +197,7 @@ static cw_status send_some(lua_State *L, lcw_socket *w, cw_kind kind, size_t don
         lua_rawgeti(L, 2, (int)(done + i) + 1);
         luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2,
                       "the list changed while it was being sent: leave it as it is until send_many returns");
-        messages[i].kind = kind;
+        messages[i] = *how;
         messages[i].data = lua_tolstring(L, -1, &messages[i].len_bytes);
     }
     lcw_wait_begin(L, w->state, &wait);
@@ -112,16 +209,17 @@ static cw_status send_some(lua_State *L, lcw_socket *w, cw_kind kind, size_t don
 
 int lcw_websocket_send_many(lua_State *L)
 {
-    lcw_socket *w = check_message_socket(L);
+    lcw_socket *w = lcw_check_message_socket(L);
     size_t count = check_list(L, 2), done = 0;
-    cw_kind kind = check_kind(L, 3, w->message_type);
+    cw_message how = {.kind = check_kind(L, 3, w->message_type)}; /* kind and compress of all messages */
     int timeout_ms = lcw_check_timeout(L, 4, CW_TIMEOUT_DEFAULT);
     cw_status status = CW_OK;
     char text[ITEM_BYTES];
 
+    how.compress = lcw_check_compress(L, 5);
     while (done < count && status == CW_OK) {
         size_t sent = 0, left = count - done;
-        status = send_some(L, w, kind, done, left < SEND_AT_ONCE ? left : SEND_AT_ONCE, timeout_ms, &sent);
+        status = send_some(L, w, &how, done, left < SEND_AT_ONCE ? left : SEND_AT_ONCE, timeout_ms, &sent);
         done += sent;
     }
     if (status == CW_INVALID_ARGUMENT) {
@@ -139,20 +237,19 @@ int lcw_websocket_send_many(lua_State *L)
 
 static int send_frame(lua_State *L, bool is_final)
 {
-    lcw_socket *w = check_message_socket(L);
-    size_t len_bytes;
-    const char *data;
+    lcw_socket *w = lcw_check_message_socket(L);
+    cw_message fragment = {.kind = w->message_type};
     cw_status status;
     lcw_wait wait;
 
     luaL_checktype(L, 2, LUA_TSTRING);
-    data = lua_tolstring(L, 2, &len_bytes);
+    fragment.data = lua_tolstring(L, 2, &fragment.len_bytes);
     lcw_wait_begin(L, w->state, &wait);
-    status = cw_socket_send_fragment(w->s, w->message_type, data, len_bytes, is_final, CW_TIMEOUT_DEFAULT);
+    status = cw_socket_send_fragment(w->s, &fragment, NULL, is_final, CW_TIMEOUT_DEFAULT);
     lcw_wait_end(&wait);
     if (status != CW_OK)
         return lcw_fail(L, w, status, 2);
-    lua_pushinteger(L, (lua_Integer)len_bytes);
+    lua_pushinteger(L, (lua_Integer)fragment.len_bytes);
     return 1;
 }
 
@@ -190,9 +287,7 @@ void lcw_push_pusher(lua_State *L)
     lua_pushcclosure(L, push_message, 2);
 }
 
-/* Pushes the three values of a message and frees it. Errors: raises an error if there is no memory; the message stays the
- * next one. */
-static int push_and_free(lua_State *L, lcw_socket *w, cw_event *event)
+int lcw_push_message(lua_State *L, lcw_socket *w, cw_event *event)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, w->state->push_ref);
     lua_pushlightuserdata(L, event);
@@ -204,7 +299,7 @@ static int push_and_free(lua_State *L, lcw_socket *w, cw_event *event)
     return 3;
 }
 
-static cw_status take(lua_State *L, lcw_socket *w, int timeout_ms, cw_event **out)
+cw_status lcw_take_message(lua_State *L, lcw_socket *w, int timeout_ms, cw_event **out)
 {
     cw_status status;
     lcw_wait wait;
@@ -222,25 +317,25 @@ static cw_status take(lua_State *L, lcw_socket *w, int timeout_ms, cw_event **ou
 
 int lcw_websocket_receive(lua_State *L)
 {
-    lcw_socket *w = check_message_socket(L);
+    lcw_socket *w = lcw_check_message_socket(L);
     int timeout_ms = lcw_check_timeout(L, 2, CW_TIMEOUT_DEFAULT);
     cw_event *event = NULL;
-    cw_status status = take(L, w, timeout_ms, &event);
+    cw_status status = lcw_take_message(L, w, timeout_ms, &event);
 
     if (status != CW_OK)
         return lcw_fail(L, w, status, 0);
-    return push_and_free(L, w, event);
+    return lcw_push_message(L, w, event);
 }
 
 /* Returns the socket that is the first argument. It compares the metatable with the upvalue, because luaL_checkudata looks
- * the metatable up by its name, which takes 10 % of the time of a small message. Errors: as check_message_socket. */
+ * the metatable up by its name, which takes 10 % of the time of a small message. Errors: as lcw_check_message_socket. */
 static lcw_socket *check_iterated(lua_State *L)
 {
     lcw_socket *w = lua_touserdata(L, 1);
     bool is_socket = w != NULL && lua_getmetatable(L, 1) != 0 && lua_rawequal(L, -1, lua_upvalueindex(1)) != 0;
 
     lua_settop(L, 1);
-    return is_socket && w->s != NULL ? w : check_message_socket(L);
+    return is_socket && w->s != NULL ? w : lcw_check_message_socket(L);
 }
 
 /* The iterator that ws:messages() returns. The loop calls it with the socket. */
@@ -250,9 +345,9 @@ static int next_message(lua_State *L)
     cw_event *event = NULL;
     cw_status status;
 
-    status = take(L, w, CW_TIMEOUT_NEVER, &event);
+    status = lcw_take_message(L, w, CW_TIMEOUT_NEVER, &event);
     if (status == CW_OK)
-        return push_and_free(L, w, event);
+        return lcw_push_message(L, w, event);
     if (status == CW_CLOSED && cw_socket_ended_normally(w->s)) {
         lua_pushnil(L);
         return 1;
@@ -271,7 +366,7 @@ void lcw_push_next_message(lua_State *L)
  * LuaJIT, because a compiled trace keeps the functions that it calls. */
 int lcw_websocket_messages(lua_State *L)
 {
-    lcw_socket *w = check_message_socket(L);
+    lcw_socket *w = lcw_check_message_socket(L);
 
     lua_rawgeti(L, LUA_REGISTRYINDEX, w->state->next_ref);
     lua_pushvalue(L, 1);

@@ -72,6 +72,19 @@ static void push_details(lua_State *L, lcw_socket *w, const details *d)
     lua_setmetatable(L, -2);
 }
 
+void lcw_push_error(lua_State *L, const char *name, const char *message)
+{
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, message);
+    lua_setfield(L, -2, "message");
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "name");
+    lua_pushinteger(L, CW_WEB_Unknown);
+    lua_setfield(L, -2, "status");
+    luaL_getmetatable(L, LCW_ERROR);
+    lua_setmetatable(L, -2);
+}
+
 int lcw_fail(lua_State *L, lcw_socket *w, cw_status status, int argument)
 {
     details d;

@@ -6,7 +6,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
-from typing import Literal, Self, TypeAlias, final, overload
+from typing import Any, Literal, Self, TypeAlias, TypeVar, final, overload
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import Buffer, Unpack, disjoint_base
@@ -17,6 +17,7 @@ from curlwire.options import Control, MessageControl
 from curlwire.streams import InputStream, OutputStream
 from curlwire.validation import ServerCustomValidationRequestedEventArgs
 
+_Value = TypeVar("_Value")
 _Timeout: TypeAlias = float | types.EllipsisType | None
 
 version: str
@@ -476,38 +477,104 @@ class MessageWebSocket(WebSocket):
         """
     @on_message_received.setter
     def on_message_received(self, value: Callable[[Self, MessageReceivedEventArgs], object] | None) -> None: ...
-    def send(self, data: str | ReadableBuffer, timeout: _Timeout = ...) -> None:
+    def send(
+        self,
+        data: str | ReadableBuffer | Iterable[str | ReadableBuffer],
+        timeout: _Timeout = ...,
+        *,
+        text: bool | None = None,
+        compress: bool | None = None,
+    ) -> None:
         """Sends one message.
 
-        data: a str is sent as text, a bytes-like object as binary.
+        data: a str is sent as text, a bytes-like object as binary. An iterable of them is sent as one
+        message: each item as a fragment as soon as the iterable returns it, then an empty last fragment.
+        text: True sends bytes as text; they must be UTF-8. False sends a str as binary, in UTF-8.
+        The default is None, by the type of data, or of the first item of an iterable.
+        compress: True compresses the message whatever its size, if the server has accepted compression.
+        False does not compress it. The default is None, by control.compression_threshold.
         timeout: seconds without progress. None = no limit; the default is control.send_timeout.
         With timeout=0 the call does not wait: the socket queues up to 256 KiB, or one larger message,
         and the service thread writes it.
-        Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for a str with lone
-        surrogates. If a part of the message is sent already, a timeout drops the connection and raises
-        ConnectionClosed. Blocks until the kernel has taken the whole message.
-        Any thread and any handler may call it.
+        Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for text that is not
+        UTF-8, also for a str with lone surrogates. If a part of the message is sent already, a timeout
+        drops the connection and raises ConnectionClosed. An exception after the first fragment of an
+        iterable closes the connection with code 1011, because the message cannot be taken back. An
+        iterable without items sends nothing. Blocks until the kernel has taken the whole message.
+        Any thread and any handler may call it. It raises StateError while another call sends an iterable.
         """
     @overload
-    def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True) -> str | bytes:
+    def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True, *, decode: None = None) -> str | bytes:
         """Returns the next message: str for text, bytes for binary. In partial mode the next part, as bytes.
 
         timeout: seconds. None = no limit; the default is control.receive_timeout.
         copy: a bool, default True. False returns a MessageBuffer, which does not copy the message.
+        decode: True returns a str for a binary message too, False returns bytes for text too. The default
+        is None, by the type of the message.
         Raises WebSocketTimeout, ConnectionClosed, and StateError if the socket is not connected or
-        on_message_received is set. Blocks until a message has arrived. Any thread may call it.
+        on_message_received is set. With decode=True it raises StateError in partial mode, and
+        UnicodeDecodeError if the message is not UTF-8. Such a message stays the next one. Blocks until a
+        message has arrived. Any thread may call it.
         """
     @overload
-    def recv(self, timeout: _Timeout = ..., *, copy: Literal[False]) -> MessageBuffer: ...
+    def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True, *, decode: Literal[True]) -> str: ...
     @overload
-    def recv(self, timeout: _Timeout, copy: Literal[False]) -> MessageBuffer: ...
-    def send_many(self, messages: Iterable[str | ReadableBuffer], timeout: _Timeout = ...) -> int:
+    def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True, *, decode: Literal[False]) -> bytes: ...
+    @overload
+    def recv(
+        self, timeout: _Timeout = ..., copy: Literal[True] = True, *, decode: bool | None
+    ) -> str | bytes: ...
+    @overload
+    def recv(self, timeout: _Timeout = ..., *, copy: Literal[False], decode: None = None) -> MessageBuffer: ...
+    @overload
+    def recv(self, timeout: _Timeout, copy: Literal[False], *, decode: None = None) -> MessageBuffer: ...
+    def send_json(
+        self,
+        value: Any,
+        timeout: _Timeout = ...,
+        *,
+        dumps: Callable[[Any], str | ReadableBuffer] | None = None,
+        compress: bool | None = None,
+    ) -> None:
+        """Sends a value as JSON, in one text message.
+
+        value: what dumps takes.
+        timeout, compress: as for send().
+        dumps: a function that returns the JSON of a value, a str or UTF-8 bytes, such as orjson.dumps.
+        The
+        default is None: json.dumps, which raises ValueError for nan and inf here.
+        Raises every exception of dumps, before anything is sent. Raises and blocks as send() does.
+        Any thread and any handler may call it.
+        """
+    @overload
+    def recv_json(self, timeout: _Timeout = ..., *, loads: None = None) -> Any:
+        """Returns the value of the next message, which is JSON.
+
+        timeout: seconds. None = no limit; the default is control.receive_timeout.
+        loads: a function that takes the message, a str for text or bytes for binary, and returns its
+        value, such as orjson.loads. The default is None: json.loads.
+        Raises MessageError if loads raises an exception. The attribute data of the MessageError is the
+        message, and the next call takes the next message. If Ctrl-C or a lack of memory ends loads, the
+        message stays the next one. Raises StateError in partial mode. Otherwise raises as recv() does.
+        Blocks until a message has arrived. Any thread may call it.
+        """
+    @overload
+    def recv_json(self, timeout: _Timeout = ..., *, loads: Callable[[str | bytes], _Value]) -> _Value: ...
+    def send_many(
+        self,
+        messages: Iterable[str | ReadableBuffer],
+        timeout: _Timeout = ...,
+        *,
+        text: bool | None = None,
+        compress: bool | None = None,
+    ) -> int:
         """Sends each message of an iterable and returns their number, an int.
 
         messages: an iterable of str (text) and bytes-like objects (binary). It is read up to 128
         messages ahead, and small messages are written together.
         timeout: seconds without progress, for each message. None = no limit; the default is
         control.send_timeout.
+        text, compress: as for send(), for all messages.
         Raises as send() does, and every exception of the iterable. The attribute sent_count of the
         exception is the number of messages that were sent. Blocks until the kernel has taken all
         messages. Any thread and any handler may call it.

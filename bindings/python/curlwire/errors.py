@@ -44,6 +44,18 @@ class StateError(WebSocketError, RuntimeError):
     """The socket is in a state that does not allow the call. The call did nothing."""
 
 
+class MessageError(WebSocketError, ValueError):
+    """A received message cannot be read as JSON. The connection still works.
+
+    data: the message, a str or bytes. No text of the exception shows it, because it may be secret. The next
+    call takes the next message.
+    """
+
+    def __init__(self, message: str = "", *, data: str | bytes = b"") -> None:
+        super().__init__(message)
+        self.data = data
+
+
 class WebSocketTimeout(WebSocketError, TimeoutError):
     """The call has timed out. A socket that was open stays open."""
 

@@ -32,7 +32,7 @@ const char close_doc[] =
 
 PyObject *websocket_close(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {METHOD_CLOSE, "close", 0, {"code", "reason", NULL}};
+    static const signature sig = {METHOD_CLOSE, "close", 0, {"code", "reason", NULL}, 0};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     int64_t code = CLOSE_NORMAL;
@@ -74,7 +74,7 @@ const char wait_closed_doc[] =
 
 PyObject *websocket_wait_closed(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {METHOD_WAIT_CLOSED, "wait_closed", 0, {"timeout", NULL}};
+    static const signature sig = {METHOD_WAIT_CLOSED, "wait_closed", 0, {"timeout", NULL}, 0};
     websocket *ws = (websocket *)self;
     int timeout_ms;
     if (!parse_only_timeout(ws, &sig, args, count, names, &timeout_ms))

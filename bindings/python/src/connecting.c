@@ -51,7 +51,7 @@ bool name_authorities(module_state *state)
 
 PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {METHOD_CONNECT, "connect", 1, {"uri", "timeout", NULL}};
+    static const signature sig = {METHOD_CONNECT, "connect", 1, {"uri", "timeout", NULL}, 0};
     websocket *ws = (websocket *)self;
     PyObject *given[ARGUMENTS_MAX];
     const char *uri;
@@ -123,12 +123,14 @@ static PyObject *give_request_header(websocket *ws, give_header give, const sign
 
 PyObject *websocket_set_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {METHOD_SET_REQUEST_HEADER, "set_request_header", 2, {"name", "value", NULL}};
+    static const signature sig = {
+        METHOD_SET_REQUEST_HEADER, "set_request_header", 2, {"name", "value", NULL}, 0};
     return give_request_header((websocket *)self, cw_socket_set_request_header, &sig, args, count, names);
 }
 
 PyObject *websocket_add_request_header(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {METHOD_ADD_REQUEST_HEADER, "add_request_header", 2, {"name", "value", NULL}};
+    static const signature sig = {
+        METHOD_ADD_REQUEST_HEADER, "add_request_header", 2, {"name", "value", NULL}, 0};
     return give_request_header((websocket *)self, cw_socket_add_request_header, &sig, args, count, names);
 }

@@ -59,17 +59,28 @@ bool check_method(websocket *ws, method which, const char *name)
     return result != NULL;
 }
 
+/* Sets the TypeError for a call with too many arguments. Returns false. */
+static bool refuse_count(const signature *sig, Py_ssize_t count)
+{
+    int most = parameter_count(sig) - sig->keyword_only;
+    const char *plural = most == 1 ? "" : "s";
+    if (sig->keyword_only > 0)
+        PyErr_Format(PyExc_TypeError,
+                     "%s() takes at most %d argument%s without a name, not %zd; give %s as %s=", sig->name,
+                     most, plural, count, sig->parameters[most], sig->parameters[most]);
+    else
+        PyErr_Format(PyExc_TypeError, "%s() takes at most %d argument%s, not %zd", sig->name, most, plural,
+                     count);
+    return false;
+}
+
 bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,
                      PyObject *names, PyObject *out[ARGUMENTS_MAX])
 {
     if (!check_method(ws, sig->method, sig->name))
         return false;
-    int most = parameter_count(sig);
-    if (count > most) {
-        PyErr_Format(PyExc_TypeError, "%s() takes at most %d argument%s, not %zd", sig->name, most,
-                     most == 1 ? "" : "s", count);
-        return false;
-    }
+    if (count > sig->required && count > parameter_count(sig) - sig->keyword_only)
+        return refuse_count(sig, count);
     for (int i = 0; i < ARGUMENTS_MAX; i++)
         out[i] = i < count ? args[i] : NULL;
     Py_ssize_t keywords = names != NULL ? PyTuple_Size(names) : 0;
@@ -78,8 +89,8 @@ bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args,
         if (name == NULL || !place_keyword(sig, name, args[count + i], out))
             return false;
     }
-    for (int i = 0; i < ARGUMENTS_MAX; i++) {
-        if (i < sig->required && out[i] == NULL) {
+    for (int i = 0; i < sig->required; i++) {
+        if (out[i] == NULL) {
             PyErr_Format(PyExc_TypeError, "%s() needs the argument '%s'", sig->name, sig->parameters[i]);
             return false;
         }
@@ -225,6 +236,39 @@ bool parse_flag(PyObject *value, const char *what, bool *out)
     return true;
 }
 
+bool parse_choice(PyObject *value, const char *what, choice *out)
+{
+    *out = CHOICE_OPEN;
+    if (value == NULL || value == Py_None)
+        return true;
+    if (!PyBool_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be True, False or None, not %R", what, Py_TYPE(value));
+        return false;
+    }
+    *out = value == Py_True ? CHOICE_YES : CHOICE_NO;
+    return true;
+}
+
+bool parse_compress(PyObject *value, cw_compress *out)
+{
+    static const cw_compress values[] = {CW_COMPRESS_DEFAULT, CW_COMPRESS_NEVER, CW_COMPRESS_ALWAYS};
+    choice chosen;
+    if (!parse_choice(value, "compress", &chosen))
+        return false;
+    *out = values[chosen];
+    return true;
+}
+
+PyObject *parse_function(module_state *state, PyObject *value, const char *what, helper otherwise)
+{
+    if (value == NULL || value == Py_None)
+        return get_helper(state, otherwise);
+    if (PyCallable_Check(value))
+        return value;
+    PyErr_Format(PyExc_TypeError, "%s must be a function, such as json.%s, not %R", what, what, Py_TYPE(value));
+    return NULL;
+}
+
 bool payload_acquire(module_state *state, PyObject *object, const char *what, payload *p)
 {
     p->has_view = false;
@@ -238,7 +282,9 @@ bool payload_acquire(module_state *state, PyObject *object, const char *what, pa
     }
     p->kind = CW_BINARY;
     if (!PyObject_CheckBuffer(object)) {
-        PyErr_Format(PyExc_TypeError, "%s takes a str or a bytes-like object, not %R", what, Py_TYPE(object));
+        if (what != NULL)
+            PyErr_Format(PyExc_TypeError, "%s takes a str or a bytes-like object, not %R", what,
+                         Py_TYPE(object));
         return false;
     }
     if (PyObject_GetBuffer(object, &p->view, PyBUF_SIMPLE) < 0)

@@ -10,11 +10,11 @@ typedef struct message_buffer {
     PyObject *value; /* the value of .data; NULL before its first use */
 } message_buffer;
 
-PyObject *event_value(const cw_event *e)
+PyObject *event_value(const cw_event *e, choice decode)
 {
     size_t len_bytes;
     const void *data = cw_event_data(e, &len_bytes);
-    if (cw_event_kind(e) == CW_UTF8 && !cw_event_is_part(e))
+    if (decode == CHOICE_YES || (decode == CHOICE_OPEN && cw_event_kind(e) == CW_UTF8 && !cw_event_is_part(e)))
         return PyUnicode_DecodeUTF8(data, (Py_ssize_t)len_bytes, NULL);
     return PyBytes_FromStringAndSize(data, (Py_ssize_t)len_bytes);
 }
@@ -68,7 +68,7 @@ static PyObject *get_data(PyObject *self, void *Py_UNUSED(closure))
     fields_unlock();
     if (value != NULL)
         return value;
-    value = event_value(m->event);
+    value = event_value(m->event, CHOICE_OPEN);
     if (value == NULL)
         return NULL;
     fields_lock();

@@ -13,24 +13,27 @@
 #include <structmember.h>
 
 /* Functions and classes that are written in Python. The package passes them to the module by bind(). */
-#define HELPER_LIST(X) \
-    X(bandwidth)       \
-    X(make_error)      \
-    X(batch)           \
-    X(describe)        \
-    X(closed_args)     \
-    X(headers)         \
-    X(information)     \
-    X(input_stream)    \
-    X(output_stream)   \
-    X(check_call)      \
-    X(check_handler)   \
-    X(check_result)    \
-    X(validate)        \
-    X(watch)           \
-    X(changed)         \
-    X(run_forever)     \
-    X(find_authorities)
+#define HELPER_LIST(X)  \
+    X(bandwidth)        \
+    X(make_error)       \
+    X(batch)            \
+    X(describe)         \
+    X(closed_args)      \
+    X(headers)          \
+    X(information)      \
+    X(input_stream)     \
+    X(output_stream)    \
+    X(check_call)       \
+    X(check_handler)    \
+    X(check_result)     \
+    X(validate)         \
+    X(watch)            \
+    X(changed)          \
+    X(run_forever)      \
+    X(find_authorities) \
+    X(dumps)            \
+    X(loads)            \
+    X(refuse_json)
 
 typedef enum helper {
 #define CW_X(name) HELPER_##name,
@@ -172,7 +175,7 @@ PyObject *raise_system(module_state *state, const char *format, ...);
 
 /* ---- From convert.c: arguments --------------------------------------------------------------------------- */
 
-enum { ARGUMENTS_MAX = 3 };
+enum { ARGUMENTS_MAX = 4 };
 
 /* The methods that raise TypeError when the caller awaits them. */
 typedef enum method {
@@ -191,7 +194,9 @@ typedef enum method {
     METHOD_RECV,
     METHOD_RECV_INTO,
     METHOD_SEND_FINAL_FRAME,
-    METHOD_SEND_NONFINAL_FRAME
+    METHOD_SEND_NONFINAL_FRAME,
+    METHOD_SEND_JSON,
+    METHOD_RECV_JSON
 } method;
 
 typedef struct signature {
@@ -199,6 +204,7 @@ typedef struct signature {
     const char *name;
     int required;
     const char *parameters[ARGUMENTS_MAX + 1]; /* ends with NULL */
+    int keyword_only;                          /* how many of the last parameters must be given by name */
 } signature;
 
 /* Checks that the caller does not await the method. Returns false with TypeError set if it does. Only the first call of each
@@ -226,6 +232,11 @@ bool refuse_value(module_state *state, const char *what, PyObject *value, const 
 bool parse_text(module_state *state, PyObject *value, const char *what, const char **text, size_t *len_bytes);
 bool parse_flag(PyObject *value, const char *what, bool *out);
 
+/* A flag that may be left open. */
+typedef enum choice { CHOICE_OPEN, CHOICE_NO, CHOICE_YES } choice;
+/* Converts True, False, None or NULL. Any other value is a TypeError. */
+bool parse_choice(PyObject *value, const char *what, choice *out);
+
 /* The bytes of one message to send: the UTF-8 of a str, or a contiguous buffer. Borrowed until payload_release. */
 typedef struct payload {
     cw_kind kind;
@@ -234,7 +245,20 @@ typedef struct payload {
     Py_buffer view;
     bool has_view;
 } payload;
+/* Borrows the bytes of an object. Returns false with an exception set if that fails.
+ *   what   the call, for a TypeError. NULL: an object that is neither a str nor bytes-like sets no exception */
 bool payload_acquire(module_state *state, PyObject *object, const char *what, payload *p);
+/* Converts the argument compress=. */
+bool parse_compress(PyObject *value, cw_compress *out);
+/* Borrows the argument `what`, a function, or the helper if the argument is left out. Returns NULL with TypeError set if it
+ * cannot be called. */
+PyObject *parse_function(module_state *state, PyObject *value, const char *what, helper otherwise);
+/* Applies the argument text=: CHOICE_YES makes the payload text, CHOICE_NO makes it binary. */
+static inline void payload_choose(payload *p, choice text)
+{
+    if (text != CHOICE_OPEN)
+        p->kind = text == CHOICE_YES ? CW_UTF8 : CW_BINARY;
+}
 /* Releases a payload. This may run Python code that calls the core and so replaces the details of a failed call. Raise the
  * exception of a failed call first. */
 void payload_release(payload *p);
@@ -242,8 +266,9 @@ void payload_release(payload *p);
 /* ---- From events.c: events as objects ------------------------------------------------------------------------- */
 
 bool add_event_types(PyObject *module, module_state *state);
-/* Returns the payload of a message as a new str or bytes. The caller still owns the event. */
-PyObject *event_value(const cw_event *e);
+/* Returns the payload of a message as a new str or bytes. The caller still owns the event.
+ *   decode   CHOICE_OPEN: by the type of the message. CHOICE_YES: a str; the message must be whole. CHOICE_NO: bytes */
+PyObject *event_value(const cw_event *e, choice decode);
 /* Puts a message back into the socket, which delivers it again as the next message. An exception may be set. */
 void event_put_back(websocket *ws, cw_event *e);
 /* Makes a MessageBuffer, or the MessageReceivedEventArgs for a handler. On success the object owns the event. */
@@ -336,6 +361,21 @@ PyObject *websocket_create(PyTypeObject *type, cw_class socket_class);
 PyObject *websocket_async_for(PyObject *self);
 /* tp_init of both classes: sets the controls that are given as keywords. */
 int websocket_init(PyObject *self, PyObject *args, PyObject *keywords);
+
+/* ---- From sending.c and receiving.c: methods of MessageWebSocket ------------------------------------------- */
+
+extern const char send_doc[], send_many_doc[], send_json_doc[];
+extern const char send_final_frame_doc[], send_nonfinal_frame_doc[];
+keyword_method message_send, message_send_many, message_send_json;
+keyword_method message_send_final_frame, message_send_nonfinal_frame;
+
+extern const char recv_doc[], recv_into_doc[], recv_json_doc[];
+keyword_method message_recv, message_recv_into, message_recv_json;
+/* Waits for the next message and returns it. Returns NULL with an exception set if that fails. Returns NULL with CW_OK in
+ * *status if coming_bytes is not NULL and a large message has begun: *coming_bytes is then its size. */
+cw_event *message_receive(websocket *ws, int timeout_ms, size_t *coming_bytes, cw_status *status);
+/* Returns the next message as a new str or bytes, as event_value does; NULL with an exception set if that fails. */
+PyObject *message_receive_value(websocket *ws, int timeout_ms, choice decode, cw_status *status);
 
 /* ---- From stream_type.c, message_type.c --------------------------------------------------------------------- */
 

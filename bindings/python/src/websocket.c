@@ -127,7 +127,7 @@ PyDoc_STRVAR(ping_doc,
 
 static PyObject *websocket_ping(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {METHOD_PING, "ping", 0, {"timeout", NULL}};
+    static const signature sig = {METHOD_PING, "ping", 0, {"timeout", NULL}, 0};
     websocket *ws = (websocket *)self;
     int timeout_ms;
     if (!parse_only_timeout(ws, &sig, args, count, names, &timeout_ms))
@@ -150,7 +150,7 @@ PyDoc_STRVAR(flush_doc,
 
 static PyObject *websocket_flush(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static const signature sig = {METHOD_FLUSH, "flush", 0, {"timeout", NULL}};
+    static const signature sig = {METHOD_FLUSH, "flush", 0, {"timeout", NULL}, 0};
     websocket *ws = (websocket *)self;
     int timeout_ms;
     if (!parse_only_timeout(ws, &sig, args, count, names, &timeout_ms))

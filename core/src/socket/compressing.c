@@ -22,10 +22,12 @@ typedef struct piece {
     uint8_t small[SMALL_BYTES];
 } piece;
 
-bool cw__compressing_is_wanted(const cw_socket *s, size_t len_bytes)
+bool cw__compressing_is_wanted(const cw_socket *s, const cw_message *m)
 {
-    return s->compression.is_on &&
-           (uint64_t)len_bytes >= (uint64_t)cw__setting(s, CW_OPT_COMPRESSION_THRESHOLD);
+    if (!s->compression.is_on || m->compress == CW_COMPRESS_NEVER)
+        return false;
+    return m->compress == CW_COMPRESS_ALWAYS ||
+           (uint64_t)m->len_bytes >= (uint64_t)cw__setting(s, CW_OPT_COMPRESSION_THRESHOLD);
 }
 
 static void free_piece(piece *p)

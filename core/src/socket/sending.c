@@ -16,7 +16,9 @@ static cw_status check_open_locked(cw_socket *s)
     return CW_OK;
 }
 
-static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
+/* Checks that the socket is open, and that the message fits. An open message in fragments takes only fragments of its
+ * owner. */
+static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment, const void *owner)
 {
     cw_status status = check_open_locked(s);
 
@@ -28,9 +30,15 @@ static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment)
     if (kind == CW_UTF8 && s->socket_class == CW_STREAM_SOCKET)
         return cw__fail(CW_INVALID_ARGUMENT,
                         "cannot send a text message on a stream socket: send it as binary");
-    if (!is_fragment && s->out.fragments != CW__FRAGMENTS_NONE)
-        return cw__fail(CW_INVALID_STATE, "a message sent in fragments is open: send its final frame first");
-    if (s->out.fragments != CW__FRAGMENTS_NONE && kind != s->out.fragments_kind)
+    if (s->out.fragments == CW__FRAGMENTS_NONE)
+        return CW_OK;
+    if (!is_fragment || owner != s->out.fragments_owner)
+        return cw__fail(
+            CW_INVALID_STATE,
+            s->out.fragments_owner
+                ? "another call is sending the fragments of a message: wait until it has sent them all"
+                : "a message sent in fragments is open: send its final frame first");
+    if (kind != s->out.fragments_kind)
         return cw__fail(
             CW_INVALID_STATE,
             "message_type cannot change inside a message sent in fragments: send its final frame first");
@@ -69,18 +77,17 @@ static size_t count_sound(const cw_message *messages, size_t count)
 /* Returns whether a message can go out in one write with the message before it. */
 static bool may_join(const cw_socket *s, const cw_message *m)
 {
-    return s->socket_class == CW_MESSAGE_SOCKET && m->kind <= CW_UTF8 &&
-           !cw__compressing_is_wanted(s, m->len_bytes);
+    return s->socket_class == CW_MESSAGE_SOCKET && m->kind <= CW_UTF8 && !cw__compressing_is_wanted(s, m);
 }
 
 /* A stream socket sends nothing for an empty message, because its messages have no meaning. */
 static cw_status send_message_locked(cw_socket *s, const cw_message *m, bool more_follow, cw__wait *wait)
 {
-    cw_status status = check_locked(s, m->kind, false);
+    cw_status status = check_locked(s, m->kind, false, NULL);
 
     if (status != CW_OK || (m->len_bytes == 0 && s->socket_class == CW_STREAM_SOCKET))
         return status;
-    if (cw__compressing_is_wanted(s, m->len_bytes))
+    if (cw__compressing_is_wanted(s, m))
         return cw__compressing_send_locked(s, opcode_of(m->kind) | CW__RSV1, true, m->data, m->len_bytes, wait);
     return cw__outbound_message_locked(s, opcode_of(m->kind), true, more_follow, m->data, m->len_bytes, wait);
 }
@@ -131,40 +138,43 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
 }
 
 /* Returns whether the message of a fragment is sent compressed. Its first fragment decides. */
-static cw__fragments fragments_of(const cw_socket *s, size_t len_bytes, bool is_final)
+static cw__fragments fragments_of(const cw_socket *s, const cw_message *fragment, bool is_final)
 {
-    bool is_compressed = is_final ? cw__compressing_is_wanted(s, len_bytes) : s->compression.is_on;
+    bool is_compressed = is_final ? cw__compressing_is_wanted(s, fragment)
+                                  : s->compression.is_on && fragment->compress != CW_COMPRESS_NEVER;
 
     if (s->out.fragments != CW__FRAGMENTS_NONE)
         return s->out.fragments;
     return is_compressed ? CW__FRAGMENTS_COMPRESSED : CW__FRAGMENTS_PLAIN;
 }
 
-static cw_status send_fragment_locked(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes,
+static cw_status send_fragment_locked(cw_socket *s, const cw_message *fragment, const void *owner,
                                       bool is_final, cw__wait *wait)
 {
     bool is_first = s->out.fragments == CW__FRAGMENTS_NONE;
-    cw__fragments fragments = fragments_of(s, len_bytes, is_final);
-    uint8_t opcode = is_first ? opcode_of(kind) : CW__OP_CONTINUATION;
+    cw__fragments fragments = fragments_of(s, fragment, is_final);
+    uint8_t opcode = is_first ? opcode_of(fragment->kind) : CW__OP_CONTINUATION;
     cw__utf8 utf8 = s->out.utf8;
-    cw_status status = check_locked(s, kind, true);
+    cw_status status = check_locked(s, fragment->kind, true, owner);
 
-    if (status == CW_OK && kind == CW_UTF8)
-        status = check_text(&utf8, data, len_bytes, is_final);
+    if (status == CW_OK && fragment->kind == CW_UTF8)
+        status = check_text(&utf8, fragment->data, fragment->len_bytes, is_final);
     if (status == CW_OK && fragments == CW__FRAGMENTS_COMPRESSED)
-        status = cw__compressing_send_locked(s, is_first ? opcode | CW__RSV1 : opcode, is_final, data,
-                                             len_bytes, wait);
+        status = cw__compressing_send_locked(s, is_first ? opcode | CW__RSV1 : opcode, is_final, fragment->data,
+                                             fragment->len_bytes, wait);
     else if (status == CW_OK)
-        status = cw__outbound_message_locked(s, opcode, is_final, false, data, len_bytes, wait);
+        status =
+            cw__outbound_message_locked(s, opcode, is_final, false, fragment->data, fragment->len_bytes, wait);
     if (status != CW_OK)
         return status;
     s->out.fragments = is_final ? CW__FRAGMENTS_NONE : fragments;
-    s->out.fragments_kind = kind;
+    s->out.fragments_kind = fragment->kind;
+    s->out.fragments_owner = is_final ? NULL : owner;
     s->out.utf8 = utf8; /* after a final fragment the state is as new, because the text was complete */
     return CW_OK;
 }
 
-cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, bool is_final,
+cw_status cw_socket_send_fragment(cw_socket *s, const cw_message *fragment, const void *owner, bool is_final,
                                   int timeout_ms)
 {
     cw_status status = cw__socket_check(s);
@@ -174,7 +184,7 @@ cw_status cw_socket_send_fragment(cw_socket *s, cw_kind kind, const void *data, 
         return status;
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
-    status = send_fragment_locked(s, kind, data, len_bytes, is_final, &wait);
+    status = send_fragment_locked(s, fragment, owner, is_final, &wait);
     return cw__socket_leave_locked(s, &wait, status);
 }
 

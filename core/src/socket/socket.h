@@ -64,8 +64,9 @@ typedef struct cw__outbound {
     bool wants_writable; /* a send returned CW_WOULD_BLOCK */
     cw__fragments fragments;
     cw_kind fragments_kind;
-    unsigned batch_count;   /* open batches */
-    uint64_t control_bytes; /* bytes of control frames after the last message, as TCP counts them */
+    const void *fragments_owner; /* of the message that is sent in fragments; compared, never read */
+    unsigned batch_count;        /* open batches */
+    uint64_t control_bytes;      /* bytes of control frames after the last message, as TCP counts them */
     uint64_t lost_bytes;    /* bytes of accepted messages that, as far as is known, did not reach the peer */
     bool is_loss_told;      /* a call has reported the lost bytes */
     cw__utf8 utf8;          /* the check of the open text message */
@@ -438,8 +439,8 @@ cw_status cw__outbound_break_off_locked(cw_socket *s, cw_status status, const cw
 
 /* ---- From compressing.c ---------------------------------------------------------------------------------- */
 
-/* Returns whether a message of len_bytes is sent compressed. Needs no lock once the socket is open. */
-bool cw__compressing_is_wanted(const cw_socket *s, size_t len_bytes);
+/* Returns whether a message is sent compressed. Needs no lock once the socket is open. */
+bool cw__compressing_is_wanted(const cw_socket *s, const cw_message *m);
 /* Sends a message or a fragment compressed. The opcode of the first fragment contains CW__RSV1.
  * Returns as cw__outbound_message_locked. */
 cw_status cw__compressing_send_locked(cw_socket *s, uint8_t opcode, bool ends_message, const void *data,
