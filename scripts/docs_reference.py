@@ -60,6 +60,7 @@ SECTIONS = {
         "ClosedEventArgs",
         "Information",
         "Headers",
+        "Certificate",
         "BuildInfo",
     ),
     "Errors": (

@@ -20,6 +20,7 @@ from curlwire._core import (
     build_info,
 )
 from curlwire.batching import Batch
+from curlwire.certificates import Certificate
 from curlwire.connecting import connect
 from curlwire.dispatcher import run_forever
 from curlwire.errors import (
@@ -42,6 +43,7 @@ __all__ = [
     "ArgumentError",
     "Batch",
     "BuildInfo",
+    "Certificate",
     "CertificateError",
     "ClosedEventArgs",
     "ConnectError",

@@ -129,7 +129,10 @@ static void forget_last(cw_socket *s)
     cw__free(s->reply);
     cw__free(s->extensions);
     cw__free(s->authorities);
+    cw__free(s->chain);
     s->protocol = s->reply = s->extensions = s->authorities = NULL;
+    s->chain = NULL;
+    s->chain_bytes = 0;
     s->local_address[0] = s->remote_address[0] = '\0';
     memset(&s->connect_error, 0, sizeof s->connect_error);
     s->pending_events = 0;
@@ -404,6 +407,7 @@ static bool keep_reply(cw_socket *s)
         s->extensions = cw__strndup(extensions, strlen(extensions));
     if (protocol)
         s->protocol = cw__strndup(protocol, strlen(protocol));
+    s->chain = cw__handshake_release_chain(s->connecting->handshake, &s->chain_bytes);
     s->reply = cw__strndup(reply, strlen(reply));
     if (s->reply && (s->protocol || !protocol) && (s->extensions || !extensions))
         return true;

@@ -330,8 +330,10 @@ struct cw__handshake {
     cw__tls_notes tls;                    /* notes about the proxy or server that libcurl is speaking to */
     cw__authorities authorities;          /* of the server, and of a proxy without a file of its own */
     const char *proxy_ca_file, *crl_file; /* the settings' */
-    bool has_no_random;                   /* the system gave no random bytes for the key */
-    cw__race *race;                       /* the connecting's, or NULL */
+    uint8_t *chain;                       /* the server's Certificate message, or NULL */
+    size_t chain_bytes;
+    bool has_no_random;         /* the system gave no random bytes for the key */
+    cw__race *race;             /* the connecting's, or NULL */
     bool is_handed, has_socket; /* libcurl's latest socket came from the race; libcurl has had a socket */
     int socket_errno;           /* why libcurl's latest socket could not be made, or 0 */
     char key[CW__KEY_CHARS + 1];
@@ -362,6 +364,8 @@ CURL *cw__handshake_release_easy(cw__handshake *h);
 /* Return the subprotocol that the server chose, or NULL, and the header lines of its reply. h owns both. */
 const char *cw__handshake_protocol(const cw__handshake *h);
 const char *cw__handshake_reply(const cw__handshake *h);
+/* Returns the server's Certificate message, which the caller owns until cw__free; NULL = none came. */
+uint8_t *cw__handshake_release_chain(cw__handshake *h, size_t *len_bytes);
 /* Return the extensions that the server accepted, or NULL, and the terms of compression. */
 const char *cw__handshake_extensions(const cw__handshake *h);
 const cw__compression *cw__handshake_compression(const cw__handshake *h);
