@@ -63,6 +63,7 @@ SECTIONS = {
         "Deferral",
         "Information",
         "Headers",
+        "Certificate",
         "BuildInfo",
     ),
     "Errors": (

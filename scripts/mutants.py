@@ -74,6 +74,8 @@ TESTS = {
     "timer": "timer service",
     "event": "event message alloc",
     "sha1": "sha1",
+    "sha256": "sha256",
+    "certificate": "certificate",
     "random": "random frame",
     "handshake": "handshake_options handshake_verdict handshake handshake_vectors lookup descriptors",
     "verdict": "handshake_verdict handshake handshake_vectors descriptors",
@@ -93,7 +95,17 @@ SAMPLES = {"handshake": 160, "verdict": 80, "closing": 80, "closing_calls": 40, 
 # These tests are quick and work on bytes alone, so they run under the sanitizers too.
 SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens"),
-    *("timer", "event", "sha1", "random", "listing", "handshake_options", "handshake_verdict"),
+    *(
+        "timer",
+        "event",
+        "sha1",
+        "sha256",
+        "certificate",
+        "random",
+        "listing",
+        "handshake_options",
+        "handshake_verdict",
+    ),
 )
 # The functions of libcurl that WRAPS replace, as in the Makefile.
 WRAPPED = ("curl_easy_setopt", "curl_easy_getinfo", "curl_version_info")

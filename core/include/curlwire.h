@@ -147,6 +147,34 @@ typedef enum cw_web_status {
 #undef CW_X
 } cw_web_status;
 
+/* What is wrong with a server's certificate. Names and numbers are the same as in UWP's ChainValidationResult. */
+#define CW_CHAIN_RESULT_LIST(X)             \
+    X(Success, 0)                           \
+    X(Untrusted, 1)                         \
+    X(Revoked, 2)                           \
+    X(Expired, 3) /* or not valid yet */    \
+    X(IncompleteChain, 4)                   \
+    X(InvalidSignature, 5)                  \
+    X(WrongUsage, 6)                        \
+    X(InvalidName, 7)                       \
+    X(InvalidCertificateAuthorityPolicy, 8) \
+    X(BasicConstraintsError, 9)             \
+    X(UnknownCriticalExtension, 10)         \
+    X(RevocationInformationMissing, 11)     \
+    X(RevocationFailure, 12)                \
+    X(OtherErrors, 13)
+
+typedef enum cw_chain_result {
+#define CW_X(name, value) CW_CHAIN_##name = value,
+    CW_CHAIN_RESULT_LIST(CW_X)
+#undef CW_X
+} cw_chain_result;
+
+/* Returns the ChainValidationResult name of a number ("Expired").
+ * Returns  a constant string; NULL if no result has that number
+ * Thread   any */
+CW_API const char *cw_chain_result_name(int chain_result);
+
 /* Returns the name of a status ("CW_TIMED_OUT"), or its text ("timed out").
  * Returns  a constant string; "?" if no status has that number
  * Thread   any */
@@ -449,8 +477,12 @@ typedef enum cw_info {
     CW_INFO_EXTENSIONS, /* accepted by the server: "permessage-deflate; client_max_window_bits=12"; empty = none */
     CW_INFO_PUBLIC_URI, /* the URI for messages and logs, with the host in ASCII, without user name, password and query,
                            which may be secret */
-    CW_INFO_AUTHORITIES /* the authorities that certificates are checked by, with what names them:
+    CW_INFO_AUTHORITIES, /* the authorities that certificates are checked by, with what names them:
                            "system: /etc/ssl/certs/ca-certificates.crt"; empty = none is checked */
+    CW_INFO_SERVER_CERTIFICATE_ERRORS, /* names of cw_chain_result, joined by ", ", after a connect that failed because
+                                          of the server's certificate. TLS libraries report the first fault only */
+    CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY /* "fatal" after such a connect; "none" if the server's certificate is
+                                                 known and failed no connect; else empty */
 } cw_info;
 
 /* Copies a text that describes the connection. It can still be read after close.
@@ -481,6 +513,60 @@ typedef struct cw_bandwidth_statistics {
  * Thread   any; takes the socket's lock
  * Source   TCP_INFO of Linux: tcpi_delivery_rate, tcpi_rcv_space, tcpi_rcv_rtt */
 CW_API cw_status cw_socket_get_bandwidth_statistics(cw_socket *s, cw_bandwidth_statistics *out);
+
+/* Copies a certificate that the server sent in the TLS handshake, in DER. It can be read after a connect that
+ * succeeded, and after one that failed because of the certificate, until the next connect.
+ *   number               0 is the server's own certificate; the next numbers are those that it sent with it
+ *   buffer, size_bytes   room for the bytes; NULL, 0 to ask for the length
+ *   len_bytes            set to the whole length. If it is more than size_bytes, the copy is cut. 0 = the server sent no
+ *                        such certificate, or the TLS library of libcurl is not OpenSSL
+ * Returns  CW_OK
+ * Errors   CW_AFTER_FORK
+ * Thread   any; takes the socket's lock
+ * Source   RFC 5246 section 7.4.2, RFC 8446 section 4.4.2 */
+CW_API cw_status cw_socket_get_certificate(cw_socket *s, size_t number, void *buffer, size_t size_bytes,
+                                           size_t *len_bytes);
+
+/* The facts about a certificate: name in C, and the key in every language. All are texts:
+ *   subject, issuer            "C=DE,O=Example,CN=a.example", in the order of the certificate. A byte that could be taken
+ *                              for another part, or that is no printable text, is shown as \XX
+ *   serial_number              hexadecimal digits
+ *   valid_from, valid_to       "2026-11-27T14:30:00Z", in UTC
+ *   subject_alternative_names  lines "DNS:a.example", "IP:192.0.2.1", "email:...", "URI:..." without an end of line
+ *                              after the last
+ *   sha1_fingerprint, sha256_fingerprint   hexadecimal digits, of the whole certificate
+ *   pem                        lines */
+#define CW_CERTIFICATE_LIST(X)                                               \
+    X(CW_CERTIFICATE_SUBJECT, "subject")                                     \
+    X(CW_CERTIFICATE_ISSUER, "issuer")                                       \
+    X(CW_CERTIFICATE_SERIAL_NUMBER, "serial_number")                         \
+    X(CW_CERTIFICATE_VALID_FROM, "valid_from")                               \
+    X(CW_CERTIFICATE_VALID_TO, "valid_to")                                   \
+    X(CW_CERTIFICATE_SUBJECT_ALTERNATIVE_NAMES, "subject_alternative_names") \
+    X(CW_CERTIFICATE_SHA1_FINGERPRINT, "sha1_fingerprint")                   \
+    X(CW_CERTIFICATE_SHA256_FINGERPRINT, "sha256_fingerprint")               \
+    X(CW_CERTIFICATE_PEM, "pem")
+
+typedef enum cw_certificate_fact {
+#define CW_X(name, key) name,
+    CW_CERTIFICATE_LIST(CW_X)
+#undef CW_X
+        CW_CERTIFICATE_FACT_COUNT
+} cw_certificate_fact;
+
+/* Returns the key of a fact ("subject").
+ * Returns  a constant string; NULL if no fact has that number
+ * Thread   any */
+CW_API const char *cw_certificate_key(cw_certificate_fact fact);
+
+/* Copies a fact about a certificate. It decides nothing about trust: the text shows what the bytes say.
+ *   der, der_bytes       the certificate, from cw_socket_get_certificate
+ *   buffer, size_bytes, len_bytes   as for cw_socket_get_info. The text is empty if the certificate lacks the fact, or is
+ *                        malformed
+ * Thread   any
+ * Source   RFC 5280, RFC 4514 */
+CW_API void cw_certificate_get(const void *der, size_t der_bytes, cw_certificate_fact fact, char *buffer,
+                               size_t size_bytes, size_t *len_bytes);
 
 /* A header of a reply. Both pointers point into the text that cw_header_next read; no NUL ends them. */
 typedef struct cw_header {

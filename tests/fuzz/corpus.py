@@ -124,6 +124,18 @@ def payloads(sent: bytes) -> Iterator[tuple[int, bytes]]:
         sent = sent[begin + length :]
 
 
+def certificates() -> Iterator[tuple[str, bytes]]:
+    """Yields the certificate of test_certificate.c, and messages of a TLS handshake that contain it."""
+    text = (ROOT / "tests" / "core" / "test_certificate.c").read_text(encoding="utf-8")
+    sample = text[text.index("sample[] =") : text.index(";", text.index("sample[] ="))]
+    der = bytes.fromhex("".join(re.findall(r"\\x([0-9a-f]{2})", sample)))
+    counted = struct.pack("!I", len(der))[1:] + der
+    yield "der", der
+    for name, begin, item in (("tls12", b"", counted), ("tls13", b"\0", counted + b"\0\0")):
+        body = begin + struct.pack("!I", 2 * len(item))[1:] + 2 * item
+        yield name, b"\x0b" + struct.pack("!I", len(body))[1:] + body
+
+
 def seeds() -> Iterator[tuple[str, str, bytes]]:
     """Yields the target, the name and the input of each seed."""
     for number, (name, sent) in enumerate([*made_here(), *vectors()]):
@@ -144,6 +156,8 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
     for number, host in enumerate(HOSTS):
         yield "fuzz_idn", f"host{number}", host.encode()
         yield "fuzz_uri", f"host{number}", f"ws://{host}:80/".encode()
+    for name, data in certificates():
+        yield "fuzz_certificate", name, data
     for name, data in compressed():
         yield "fuzz_inflate", name, data
     for name, data in replies():

@@ -99,6 +99,65 @@ test("tls_connect", function()
     end)
 end)
 
+local function read_file(name)
+    local file = assert(io.open(support.tls_file(name), "rb"))
+    local text = file:read("*a")
+    file:close()
+    return text:match("%-%-%-%-%-BEGIN CERT.*")
+end
+
+test("server_certificate", function()
+    each_row("chain", function(port, host, controls, names, fault)
+        local ws = support.message_socket()
+        for name, file in controls:gmatch("([%w_]+)=(%S+)") do
+            ws.control[name] = support.tls_file(file)
+        end
+        local information = ws.information
+        equal(information.server_certificate, nil)
+        equal(information.server_certificate_error_severity, nil)
+        if fault ~= "" or names == "" then
+            failed(ws:connect(support.tls(port, host)))
+        else
+            assert(ws:connect(support.tls(port, host)))
+        end
+        local sent = information.server_intermediate_certificates
+        table.insert(sent, 1, information.server_certificate)
+        local count = 0
+        for name in names:gmatch("%S+") do
+            count = count + 1
+            equal(sent[count].pem, read_file(name .. ".pem"))
+        end
+        equal(#sent, count)
+        local found = information.server_certificate_errors[1]
+        assert(fault:find(found or "", 1, true), found)
+        equal(#information.server_certificate_errors, fault ~= "" and 1 or 0)
+        equal(information.server_certificate_error_severity,
+            fault ~= "" and "fatal" or names ~= "" and "none" or nil)
+        ws:abort()
+    end)
+end)
+
+test("certificate_facts", function()
+    local ws = trusted("good")
+    local certificate = ws.information.server_certificate
+    equal(certificate.subject, "CN=localhost")
+    equal(certificate.issuer, "CN=curlwire test ca")
+    assert(certificate.serial_number:find("^%x+$"))
+    assert(certificate.valid_from:find("^20%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$"))
+    assert(certificate.valid_from < certificate.valid_to)
+    equal(table.concat(certificate.subject_alternative_names, " "),
+        "DNS:localhost IP:127.0.0.1 IP:0:0:0:0:0:0:0:1")
+    equal(#certificate.sha1_fingerprint, 40)
+    equal(#certificate.sha256_fingerprint, 64)
+    equal(certificate.der:sub(1, 1), "0")
+    assert_works(ws)
+    equal(ws.information.server_certificate.der, certificate.der)
+    local plain = support.open(support.echo())
+    equal(plain.information.server_certificate, nil)
+    equal(#plain.information.server_intermediate_certificates, 0)
+    support.finish(plain)
+end)
+
 test("tls_end", function()
     each_row("end", function(port, path, messages, code, clean, words)
         local ws = trusted(port, "/s/" .. path)

@@ -20,8 +20,13 @@ end
 
 test("silence_accepts", function(expect)
     local ws
-    ws = asking(expect(function(sender)
+    ws = asking(expect(function(sender, args)
         equal(sender, ws)
+        equal(args.server_certificate.pem, sender.information.server_certificate.pem)
+        assert(args.server_certificate.pem:find("BEGIN CERTIFICATE", 1, true))
+        equal(#args.server_intermediate_certificates, 0)
+        equal(#args.server_certificate_errors, 0)
+        equal(args.server_certificate_error_severity, "none")
         equal(sender.state, "connecting")
     end))
     assert(ws:connect(support.tls("good")))

@@ -189,6 +189,7 @@ def test_each_status_of_the_core_has_its_exception() -> None:
         "CW_WOULD_BLOCK": curlwire.WebSocketTimeout,
         "CW_TIMED_OUT": curlwire.WebSocketTimeout,
         "CW_INTERRUPTED": WebSocketError,
+        "CW_QUESTION": WebSocketError,
         "CW_INVALID_ARGUMENT": curlwire.ArgumentError,
         "CW_INVALID_STATE": curlwire.StateError,
         "CW_AFTER_FORK": curlwire.StateError,

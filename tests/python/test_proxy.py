@@ -403,6 +403,28 @@ def test_proxy_certificate(
         assert request.startswith("CONNECT ") and "Proxy-Authorization: Basic " in request
 
 
+def test_information_is_not_of_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Proxy(context=context("expired")) as proxy:
+        monkeypatch.setenv("all_proxy", f"https://localhost:{proxy.port}")
+        ws = MessageWebSocket(ca_file=tls_folder() / "ca.pem")
+        with pytest.raises(curlwire.CertificateError):
+            ws.connect(tls_address("good"))
+        assert ws.information.server_certificate is None
+        assert ws.information.server_certificate_errors == ()
+        assert ws.information.server_certificate_error_severity is None
+        ws.control.proxy_verify = False
+        with pytest.raises(curlwire.CertificateError):
+            ws.connect(tls_address("badhost"))
+        if ws.information.server_certificate_errors != ("OtherErrors",):  # 8.14.1 infers it from an alert
+            assert ws.information.server_certificate_errors == ("InvalidName",)
+        ws.connect(tls_address("good"))
+        sent = ws.information.server_certificate
+        assert sent and "DNS:localhost" in sent.subject_alternative_names
+        assert sent.pem == (tls_folder() / "server.pem").read_text()
+        assert ws.information.server_intermediate_certificates == ()
+        ws.close()
+
+
 @pytest.mark.parametrize("port", ["expired", "badhost", "selfsigned", "unknown", "weak"])
 def test_server_certificate_behind_a_proxy_of_tls(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Proxy(context=context()) as proxy:

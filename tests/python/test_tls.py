@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Faults of TLS: the rows of tests/faults/tls.txt, and cases that need more than one row."""
 
+import hashlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from cryptography import x509
 from websockets.sync.server import ServerConnection, serve
 
 import curlwire
@@ -105,6 +107,75 @@ def test_tls_connect(port: str, host: str, controls: str, outcome: str, words: s
         ws.control.verify = False  # on the same socket, to show that no verdict is kept
         ws.connect(where)
         assert_works(ws)
+
+
+def der_of(name: str) -> bytes:
+    return ssl.PEM_cert_to_DER_cert((folder() / f"{name}.pem").read_text())
+
+
+@pytest.mark.parametrize(("port", "host", "controls", "names", "fault"), rows("chain"))
+def test_server_certificate(port: str, host: str, controls: str, names: str, fault: str) -> None:
+    ws = curlwire.MessageWebSocket(**files(controls))
+    information = ws.information
+    assert information.server_certificate is None
+    assert information.server_certificate_error_severity is None
+    if fault or not names:
+        with pytest.raises(curlwire.ConnectError):
+            ws.connect(address(port, host))
+    else:
+        ws.connect(address(port, host))
+    for _ in range(2):  # in the connected or failed socket, and after its end
+        sent = (information.server_certificate, *information.server_intermediate_certificates)
+        assert [one.der for one in sent if one] == [der_of(name) for name in names.split()]
+        assert information.server_certificate_errors in ([(one,) for one in fault.split()] or [()])
+        severity = "fatal" if fault else "none" if names else None
+        assert information.server_certificate_error_severity == severity
+        ws.close()
+        ws.wait_closed(WAIT)
+    with curlwire.connect(url("CW_ECHO_WS")) as plain:
+        assert plain.information.server_certificate is None
+        assert plain.information.server_intermediate_certificates == ()
+
+
+def test_server_certificate_is_forgotten() -> None:
+    """A connect that fails otherwise says nothing of the certificate of the connect before."""
+    ws = curlwire.MessageWebSocket(ca_file=folder() / "ca.pem")
+    with pytest.raises(curlwire.CertificateError):
+        ws.connect(address("expired"))
+    assert ws.information.server_certificate_errors == ("Expired",)
+    with pytest.raises(curlwire.ConnectError):
+        ws.connect(address("plain"))
+    assert ws.information.server_certificate is None
+    assert ws.information.server_certificate_errors == ()
+    ws.control.verify = False
+    ws.connect(address("expired"))
+    assert ws.information.server_certificate == curlwire.Certificate(der_of("expired"))
+    assert ws.information.server_certificate_error_severity == "none"
+    assert_works(ws)
+
+
+def test_certificate_facts() -> None:
+    der = der_of("server")
+    reference = x509.load_der_x509_certificate(der)
+    certificate = curlwire.Certificate(der)
+    assert certificate.subject == "CN=localhost"
+    assert certificate.issuer == "CN=curlwire test ca"
+    assert int(certificate.serial_number or "", 16) == reference.serial_number
+    assert certificate.valid_from == reference.not_valid_before_utc
+    assert certificate.valid_to == reference.not_valid_after_utc
+    names = ("DNS:localhost", "IP:127.0.0.1", "IP:0:0:0:0:0:0:0:1")
+    assert certificate.subject_alternative_names == names
+    assert certificate.sha1_fingerprint == hashlib.sha1(der, usedforsecurity=False).hexdigest()
+    assert certificate.sha256_fingerprint == hashlib.sha256(der).hexdigest()
+    assert certificate.pem == ssl.DER_cert_to_PEM_cert(der)
+    assert certificate == curlwire.Certificate(bytearray(der)) != curlwire.Certificate(der_of("ca"))
+    assert hash(certificate) == hash(curlwire.Certificate(der))
+    assert repr(certificate) == "<curlwire.Certificate CN=localhost from CN=curlwire test ca>"
+    junk = curlwire.Certificate(b"junk")
+    assert junk.subject is junk.issuer is junk.serial_number is junk.valid_from is junk.valid_to is None
+    assert junk.subject_alternative_names == ()
+    day = der.replace(reference.not_valid_before_utc.strftime("%y%m%d").encode(), b"270231")
+    assert curlwire.Certificate(day).valid_from is None
 
 
 @pytest.mark.parametrize(("port", "path", "messages", "code", "clean", "words"), rows("end"))

@@ -32,6 +32,28 @@ def test_silence_accepts() -> None:
     assert seen(port)["plain_bytes"] > 0
 
 
+def test_the_handler_sees_the_certificate() -> None:
+    heard: list[Any] = []
+
+    def handler(ws: curlwire.MessageWebSocket, args: Args) -> None:
+        heard.append(args)
+        heard.append(args.server_certificate)
+        assert args.server_certificate == ws.information.server_certificate
+        heard.extend([args.server_intermediate_certificates, args.server_certificate_errors])
+        heard.append(args.server_certificate_error_severity)
+
+    ws = asking(handler)
+    ws.connect(address("good"))
+    args, certificate, *others = heard
+    assert "localhost" in " ".join(certificate.subject_alternative_names)
+    assert others == [(), (), "none"]
+    assert ws.information.server_certificate == certificate
+    ws.close()
+    del ws, handler
+    with pytest.raises(StateError, match="the socket is gone"):
+        _ = args.server_certificate
+
+
 def test_a_rejected_server_sees_no_byte_of_the_request() -> None:
     ws = asking(lambda ws, args: args.reject())
     port = new("good")

@@ -124,6 +124,23 @@ local curlwire = {}
 ---@field authorities string|nil the authorities that certificates are checked by, and what names them: "system: /etc/ssl/cert.pem"; nil if none is checked
 ---@field response_headers curlwire.Headers|nil the headers of the reply to the opening handshake
 ---@field state curlwire.State
+---@field server_certificate curlwire.Certificate|nil the certificate that the server sent, also if the connect failed because of it; nil without TLS, and if the TLS library is not OpenSSL
+---@field server_intermediate_certificates curlwire.Certificate[] the certificates that the server sent with it, in its order
+---@field server_certificate_errors string[] what is wrong with the server's certificate, by the names of UWP's ChainValidationResult: {"Expired"}; empty unless the connect failed because of it
+---@field server_certificate_error_severity "none"|"ignorable"|"fatal"|nil fatal: the connect failed because of the certificate; nil if server_certificate is
+
+---A certificate, as the server sent it. A fact that it lacks, or that is malformed, is nil.
+---@class curlwire.Certificate
+---@field subject string|nil whom it is for: "C=DE,O=Example,CN=a.example"
+---@field issuer string|nil the authority that signed it
+---@field serial_number string|nil hexadecimal digits
+---@field valid_from string|nil "2026-11-27T14:30:00Z", in UTC
+---@field valid_to string|nil "2027-11-27T14:30:00Z", in UTC
+---@field subject_alternative_names string[] "DNS:a.example", "IP:192.0.2.1", "email:...", "URI:..."
+---@field sha1_fingerprint string 40 hexadecimal digits
+---@field sha256_fingerprint string 64 hexadecimal digits
+---@field pem string
+---@field der string
 
 ---@class curlwire.MessageArgs
 ---@field data string
@@ -133,6 +150,10 @@ local curlwire = {}
 ---What on_server_custom_validation_requested gets. If the handler returns and nothing was rejected, the certificate is
 ---accepted.
 ---@class curlwire.ValidationArgs
+---@field server_certificate curlwire.Certificate|nil as in information
+---@field server_intermediate_certificates curlwire.Certificate[] as in information
+---@field server_certificate_errors string[] as in information
+---@field server_certificate_error_severity "none"|"ignorable"|"fatal"|nil as in information
 ---@field reject fun(self: curlwire.ValidationArgs) rejects the certificate: connect fails, and the server sees no request
 ---@field get_deferral fun(self: curlwire.ValidationArgs): curlwire.Deferral nothing else runs while connect waits, so complete the deferral before the handler returns; otherwise the certificate is rejected
 

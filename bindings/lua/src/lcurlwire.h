@@ -262,6 +262,12 @@ void lcw_push_response_headers(lua_State *L, lcw_socket *w);
 /* Pushes a table of the speed of the connection. */
 void lcw_push_bandwidth(lua_State *L, lcw_socket *w);
 
+/* ---- From lcertificate.c: the server's certificates ------------------------------------------------------ */
+
+/* Push the table of the server's certificate, or nil; and the list of those that it sent with it. */
+void lcw_push_certificate(lua_State *L, lcw_socket *w);
+void lcw_push_intermediate_certificates(lua_State *L, lcw_socket *w);
+
 #if defined(__GNUC__)
 #pragma GCC visibility pop
 #endif

@@ -127,6 +127,23 @@ void lcw_push_bandwidth(lua_State *L, lcw_socket *w)
     lua_setfield(L, -2, "inbound_bandwidth_peaked");
 }
 
+/* Pushes the list of what was wrong with the server's certificate. */
+static void push_certificate_errors(lua_State *L, lcw_socket *w)
+{
+    const char *name;
+
+    lcw_push_info(L, w, CW_INFO_SERVER_CERTIFICATE_ERRORS);
+    name = lua_tostring(L, -1);
+    lua_newtable(L);
+    if (name) {
+        lua_pushvalue(L, -2);
+        lua_rawseti(L, -2, 1);
+    }
+    lua_remove(L, -2);
+}
+
+static void push_state(lua_State *L, lcw_socket *w) { lua_pushstring(L, cw_state_text(cw_socket_state(w->s))); }
+
 int lcw_information_index(lua_State *L)
 {
     static const struct {
@@ -138,7 +155,17 @@ int lcw_information_index(lua_State *L)
                  {"local_address", CW_INFO_LOCAL_ADDRESS},
                  {"remote_address", CW_INFO_REMOTE_ADDRESS},
                  {"framing", CW_INFO_FRAMING},
-                 {"authorities", CW_INFO_AUTHORITIES}};
+                 {"authorities", CW_INFO_AUTHORITIES},
+                 {"server_certificate_error_severity", CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY}};
+    static const struct {
+        const char *key;
+        void (*push)(lua_State *L, lcw_socket *w);
+    } others[] = {{"response_headers", lcw_push_response_headers},
+                  {"bandwidth_statistics", lcw_push_bandwidth},
+                  {"server_certificate", lcw_push_certificate},
+                  {"server_intermediate_certificates", lcw_push_intermediate_certificates},
+                  {"server_certificate_errors", push_certificate_errors},
+                  {"state", push_state}};
     lcw_view *view = luaL_checkudata(L, 1, LCW_INFORMATION);
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     size_t i;
@@ -151,19 +178,19 @@ int lcw_information_index(lua_State *L)
             return 1;
         }
     }
-    if (strcmp(key, "response_headers") == 0) {
-        lcw_push_response_headers(L, view->w);
-    } else if (strcmp(key, "bandwidth_statistics") == 0) {
-        lcw_push_bandwidth(L, view->w);
-    } else if (strcmp(key, "state") == 0) {
-        lua_pushstring(L, cw_state_text(cw_socket_state(view->w->s)));
-    } else {
-        return luaL_error(L,
-                          "information has no %s: it has uri, protocol, extensions, local_address, "
-                          "remote_address, framing, authorities, response_headers, bandwidth_statistics, state",
-                          lcw_push_shown(L, 2));
+    for (i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (strcmp(others[i].key, key) == 0) {
+            others[i].push(L, view->w);
+            return 1;
+        }
     }
-    return 1;
+    return luaL_error(
+        L,
+        "information has no %s: it has uri, protocol, extensions, local_address, remote_address, "
+        "framing, authorities, response_headers, bandwidth_statistics, state, server_certificate, "
+        "server_intermediate_certificates, server_certificate_errors, "
+        "server_certificate_error_severity",
+        lcw_push_shown(L, 2));
 }
 
 int lcw_information_newindex(lua_State *L)

@@ -52,6 +52,20 @@ static int get_deferral(lua_State *L)
     return 1;
 }
 
+/* Copies the fields of information about the server's certificate to the arguments at index 6. */
+static void push_certificates(lua_State *L)
+{
+    static const char *const keys[] = {"server_certificate", "server_intermediate_certificates",
+                                       "server_certificate_errors", "server_certificate_error_severity"};
+
+    lua_getfield(L, 1, "information");
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        lua_getfield(L, -1, keys[i]);
+        lua_setfield(L, 6, keys[i]);
+    }
+    lua_pop(L, 1);
+}
+
 /* Calls the handler, in a protected call. Argument 1 is the socket, argument 2 the question as light userdata, to which the
  * result is written. */
 static int call(lua_State *L)
@@ -61,7 +75,7 @@ static int call(lua_State *L)
     lcw_get_uservalue(L, 1);
     lua_rawgeti(L, 3, LCW_SLOT_ON_VALIDATION);
     lua_pushvalue(L, 1);
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 6);
     q = lua_newuserdata(L, sizeof *q); /* 7 */
     *q = *result;
     lua_pushvalue(L, 7);
@@ -70,6 +84,7 @@ static int call(lua_State *L)
     lua_pushvalue(L, 7);
     lua_pushcclosure(L, get_deferral, 1);
     lua_setfield(L, 6, "get_deferral");
+    push_certificates(L);
     lua_insert(L, 3); /* the question, below the handler and its arguments */
     lua_remove(L, 4);
     lua_call(L, 2, 0);

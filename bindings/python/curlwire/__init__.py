@@ -31,6 +31,7 @@ from curlwire._core import (
     build_info,
 )
 from curlwire.batching import Batch
+from curlwire.certificates import Certificate
 from curlwire.connecting import connect
 from curlwire.dispatcher import run_forever
 from curlwire.errors import (
@@ -56,6 +57,7 @@ __all__ = [
     "BandwidthStatistics",
     "Batch",
     "BuildInfo",
+    "Certificate",
     "CertificateError",
     "ClosedEventArgs",
     "ConnectError",

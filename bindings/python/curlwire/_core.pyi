@@ -281,6 +281,15 @@ class WebSocket:
     def uri(self) -> str | None:
         """The URI that was passed to connect(), or None. Any thread may read it."""
     @property
+    def _server_certificate_errors(self) -> str | None:
+        """What was wrong with the server's certificate, as text; None if nothing was."""
+    @property
+    def _server_certificate_error_severity(self) -> Literal["none", "ignorable", "fatal"] | None:
+        """How bad that is, or None if the server has sent no certificate."""
+    @property
+    def _certificate_chain(self) -> list[bytes]:
+        """The certificates that the server sent: a list of bytes in DER, the server's own first."""
+    @property
     def _public_uri(self) -> str | None:
         """The URI without user name, password and query, for logs; None before connect()."""
     @property
@@ -356,7 +365,8 @@ class WebSocket:
     @property
     def information(self) -> Information:
         """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
-        authorities, response_headers, bandwidth_statistics and state. Any thread may read it.
+        authorities, response_headers, bandwidth_statistics, state, server_certificate, server_intermediate_certificates,
+        server_certificate_errors and server_certificate_error_severity. Any thread may read it.
         """
     @property
     def bandwidth_statistics(self) -> BandwidthStatistics:
@@ -641,3 +651,4 @@ def dispatch(mailbox: Mailbox, /) -> None: ...
 def shutdown(timeout: float, /) -> str | None: ...
 def after_fork() -> None: ...
 def parse_headers(lines: str, /) -> list[tuple[str, str]]: ...
+def certificate_fact(der: bytes, key: str, /) -> str: ...

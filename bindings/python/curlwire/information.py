@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, SupportsIndex, TypedDict
 
 from curlwire import _core
+from curlwire.certificates import Certificate
 
 if TYPE_CHECKING:
     from curlwire._core import WebSocket
@@ -114,7 +115,10 @@ class BuildInfo(TypedDict):
 
 
 class Information:
-    """The object ws.information. Each attribute returns the attribute of the socket that has the same name."""
+    """The object ws.information: facts about the connection, which stay readable after its end.
+
+    The socket has most of the attributes too, under the same names.
+    """
 
     __slots__ = ("_socket",)
 
@@ -179,6 +183,38 @@ class Information:
 
     def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
         refuse_copy(self)
+
+    @property
+    def server_certificate(self) -> Certificate | None:
+        """The certificate that the server sent, also if the connect failed because of it.
+
+        None without TLS, before a connect, and if the TLS library of libcurl is not OpenSSL.
+        """
+        chain = self._socket._certificate_chain
+        return Certificate(chain[0]) if chain else None
+
+    @property
+    def server_intermediate_certificates(self) -> tuple[Certificate, ...]:
+        """The certificates that the server sent with its own, a tuple in the server's order."""
+        return tuple(map(Certificate, self._socket._certificate_chain[1:]))
+
+    @property
+    def server_certificate_errors(self) -> tuple[str, ...]:
+        """What is wrong with the server's certificate: a tuple of names of UWP's ChainValidationResult.
+
+        For example ("Expired",). It is () unless the connect failed because of the certificate. TLS libraries
+        stop at the first fault, so there is at most one.
+        """
+        text = self._socket._server_certificate_errors
+        return tuple(text.split(", ")) if text else ()
+
+    @property
+    def server_certificate_error_severity(self) -> Literal["none", "ignorable", "fatal"] | None:
+        """How bad the error is: "fatal" if the connect failed because of the server's certificate, else "none".
+
+        None if the server has sent no certificate.
+        """
+        return self._socket._server_certificate_error_severity
 
     def __repr__(self) -> str:
         return f"<curlwire.Information of {self._socket!r}>"

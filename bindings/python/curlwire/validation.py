@@ -8,9 +8,12 @@ at the same time, both answer, and the first answer counts.
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Literal
 
 from curlwire._core import WebSocket
+from curlwire.certificates import Certificate
 from curlwire.errors import StateError
+from curlwire.information import Information
 from curlwire.synchronous import check_result
 
 _ACCEPT, _REJECT, _NONE = 0, 1, 2  # the values of cw_answer
@@ -73,6 +76,32 @@ class ServerCustomValidationRequestedEventArgs:
 
     def __init__(self, question: _Question) -> None:
         self._question: _Question = question
+
+    def _information(self) -> Information:
+        socket = self._question.socket()
+        if socket is None:
+            raise StateError("the socket is gone: look at the certificate while it exists")
+        return socket.information
+
+    @property
+    def server_certificate(self) -> Certificate | None:
+        """The certificate that the server sent. Raises StateError if the socket is gone."""
+        return self._information().server_certificate
+
+    @property
+    def server_intermediate_certificates(self) -> tuple[Certificate, ...]:
+        """The certificates that the server sent with its own. Raises StateError if the socket is gone."""
+        return self._information().server_intermediate_certificates
+
+    @property
+    def server_certificate_errors(self) -> tuple[str, ...]:
+        """The errors that were ignored, as in Information. Raises StateError if the socket is gone."""
+        return self._information().server_certificate_errors
+
+    @property
+    def server_certificate_error_severity(self) -> Literal["none", "ignorable", "fatal"] | None:
+        """How bad they are, as in Information. Raises StateError if the socket is gone."""
+        return self._information().server_certificate_error_severity
 
     def reject(self) -> None:
         """Rejects the certificate: connect() raises CertificateError, and the server sees no request.

@@ -197,6 +197,9 @@ static PyMethodDef functions[] = {
      "None. Blocks."},
     {"parse_headers", information_parse_headers, METH_O,
      "parse_headers($module, lines, /)\n--\n\nReturns the (name, value) of each header line, in order."},
+    {"certificate_fact", certificate_fact, METH_VARARGS,
+     "certificate_fact($module, der, key, /)\n--\n\nReturns a fact about a certificate in DER as a str, which "
+     "may be empty."},
     {"after_fork", core_after_fork, METH_NOARGS,
      "after_fork($module, /)\n--\n\nMakes the calling thread the main thread, whose waits run signal "
      "handlers. For a child after fork()."},

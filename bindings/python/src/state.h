@@ -326,6 +326,13 @@ PyObject *information_was_clean(PyObject *self, void *closure);
 /* Returns the header lines as a list of (name, value). The module's function parse_headers. */
 PyObject *information_parse_headers(PyObject *module, PyObject *lines);
 
+/* ---- From certificate.c ------------------------------------------------------------------------------------ */
+
+/* Returns the certificates that the server sent: a list of bytes in DER, the server's own first. */
+PyObject *certificate_chain(PyObject *self, void *closure);
+/* Implements certificate_fact(der, key). */
+PyObject *certificate_fact(PyObject *module, PyObject *arguments);
+
 /* ---- From control.c ------------------------------------------------------------------------------------------ */
 
 bool add_control_types(PyObject *module, module_state *state);

@@ -355,6 +355,12 @@ static PyGetSetDef attributes[] = {
          "The certificates of authorities that the server's certificate is checked by, with what names them: "
          "'system: /etc/ssl/certs/ca-certificates.crt'. None if no certificate is checked. Any thread may read "
          "it."),
+    INFO("_server_certificate_errors", CW_INFO_SERVER_CERTIFICATE_ERRORS,
+         "What was wrong with the server's certificate, as text; None if nothing was."),
+    INFO("_server_certificate_error_severity", CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY,
+         "How bad that is, or None if the server has sent no certificate."),
+    {"_certificate_chain", certificate_chain, NULL,
+     "The certificates that the server sent: a list of bytes in DER, the server's own first.", NULL},
     {"response_headers", information_headers, NULL,
      "The headers of the server's reply, a Headers mapping. Names ignore case. Any thread may read it.", NULL},
     {"bandwidth_statistics", information_bandwidth, NULL,
@@ -372,7 +378,9 @@ static PyGetSetDef attributes[] = {
     {"control", get_control, NULL, "The options of this socket, as attributes. Any thread may use it.", NULL},
     {"information", get_by_helper, NULL,
      "An Information object with uri, protocol, extensions, local_address, remote_address, framing, "
-     "authorities, response_headers, bandwidth_statistics and state. Any thread may read it.",
+     "authorities, response_headers, bandwidth_statistics, state, server_certificate, "
+     "server_intermediate_certificates, "
+     "server_certificate_errors and server_certificate_error_severity. Any thread may read it.",
      (void *)(intptr_t)HELPER_information},
     {"output_stream", get_by_helper, NULL,
      "A new OutputStream (an io.RawIOBase). Each write sends one message. Any thread may use it.",

@@ -32,7 +32,8 @@ typedef struct cw__error {
     int curl_code;
     int http_status;
     int os_errno;
-    int limit; /* cw_option + 1 of the control whose limit ended the call; 0 = none */
+    int limit;        /* cw_option + 1 of the control whose limit ended the call; 0 = none */
+    int chain_result; /* the cw_chain_result of the server's certificate, if it failed the connect; else 0 */
     char message[CW__MESSAGE_BYTES];
 } cw__error;
 
@@ -87,11 +88,12 @@ void *cw__spare_take(cw__spare *spare, size_t size_bytes);
 /* Keeps the block, or frees it if a block is kept already. */
 void cw__spare_give(cw__spare *spare, void *block);
 
-/* ---- From random.c, sha1.c, base64 in sha1.c ---------------------------------------------------------- */
+/* ---- From random.c, sha1.c, sha256.c, base64 in sha1.c ---------------------------------------------------------- */
 
 /* Fills a buffer from the system's cryptographic generator. Returns false if the system provides no random bytes. */
 bool cw__random(void *buffer, size_t len_bytes);
 void cw__sha1(const void *data, size_t len_bytes, uint8_t digest[20]);
+void cw__sha256(const void *data, size_t len_bytes, uint8_t digest[32]);
 /* Writes 4 * ((len + 2) / 3) characters and a NUL. */
 void cw__base64(const uint8_t *data, size_t len_bytes, char *out);
 

@@ -49,6 +49,19 @@ const char *cw_web_status_name(int web_status)
     }
 }
 
+const char *cw_chain_result_name(int chain_result)
+{
+    switch (chain_result) {
+#define CW_X(name, value) \
+    case value:           \
+        return #name;
+        CW_CHAIN_RESULT_LIST(CW_X)
+#undef CW_X
+    default:
+        return NULL;
+    }
+}
+
 const char *cw_error_message(void) { return thread_message; }
 int cw_error_web_status(void) { return thread_error.web_status; }
 int cw_error_curl_code(void) { return thread_error.curl_code; }

@@ -464,6 +464,14 @@ char *cw__uri_base(const cw__uri *uri);
 /* Copies a URI that cw__uri_read has accepted, without userinfo and query. Returns its whole length, as snprintf does. */
 size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes);
 
+/* ---- From certificate.c: the certificates of a TLS handshake ------------------------------------------- */
+
+/* Finds a certificate in a server's Certificate message, which begins with the type and length of the message. Number 0
+ * is the server's own. *der points into the message.
+ * Returns false if the message has no such certificate, or is malformed before its end. */
+bool cw__chain_find(const void *message, size_t len_bytes, size_t number, const uint8_t **der,
+                    size_t *der_bytes);
+
 /* ---- From headers.c: request headers that a caller may set -------------------------------------------- */
 
 /* Our limits, which are below libcurl's limits (docs/libcurl.md). Above its own limits libcurl drops a header

@@ -127,7 +127,10 @@ static void forget_last(cw_socket *s)
     cw__free(s->reply);
     cw__free(s->extensions);
     cw__free(s->authorities);
+    cw__free(s->chain);
     s->protocol = s->reply = s->extensions = s->authorities = NULL;
+    s->chain = NULL;
+    s->chain_bytes = 0;
     s->local_address[0] = s->remote_address[0] = '\0';
     memset(&s->connect_error, 0, sizeof s->connect_error);
     s->pending_events = 0;
@@ -307,6 +310,13 @@ void cw__connecting_cancel_locked(cw_socket *s)
 
 /* ---- A connect that succeeds ---- */
 
+static bool no_memory(cw_socket *s)
+{
+    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
+                  "no memory for a connection: free memory and call again");
+    return false;
+}
+
 static bool make_codec(cw_socket *s, const cw__pool_member *member, int fd)
 {
     cw__link *link = cw__link_create(member->easy, member->pool, fd, &s->fault);
@@ -334,9 +344,7 @@ static bool make_rooms(cw_socket *s, int fd)
         return true;
     cw__inflater_destroy(s->in.inflater);
     s->in.inflater = NULL;
-    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
-                  "no memory for a connection: free memory and call again");
-    return false;
+    return no_memory(s);
 }
 
 /* Opens the socket. The handle stays in its multi, because a CONNECT_ONLY connection belongs to the multi's pool. */
@@ -378,6 +386,13 @@ static bool open_locked(cw_socket *s)
     return true;
 }
 
+/* Keeps the certificates that the server has sent. */
+static void keep_chain(cw_socket *s)
+{
+    cw__free(s->chain);
+    s->chain = cw__handshake_release_chain(s->connecting->handshake, &s->chain_bytes);
+}
+
 /* Keeps the results of the handshake, even if the server refused it. Returns false if there is no memory. */
 static bool keep_reply(cw_socket *s)
 {
@@ -389,6 +404,7 @@ static bool keep_reply(cw_socket *s)
         s->extensions = cw__strndup(extensions, strlen(extensions));
     if (protocol)
         s->protocol = cw__strndup(protocol, strlen(protocol));
+    keep_chain(s);
     s->reply = cw__strndup(reply, strlen(reply));
     if (s->reply && (s->protocol || !protocol) && (s->extensions || !extensions))
         return true;
@@ -398,19 +414,6 @@ static bool keep_reply(cw_socket *s)
 }
 
 /* ---- A connect that fails, and the end of a connection ---- */
-
-/* Reads and drops the bytes that the kernel holds unread. If a descriptor with unread data is closed, Linux sends RST
- * instead of FIN, and drops sent data that the peer's system does not have yet. */
-static void empty_descriptor(int fd)
-{
-    /* A peer that sends more than MOST_BYTES gets an RST. */
-    enum { SCRAP_BYTES = 16 * 1024, MOST_BYTES = 8 * 1024 * 1024 };
-    uint8_t scrap[SCRAP_BYTES];
-    ssize_t len = 1;
-
-    for (size_t total = 0; len > 0 && total < MOST_BYTES; total += (size_t)len)
-        len = recv(fd, scrap, sizeof scrap, MSG_DONTWAIT);
-}
 
 /* This call clears each field before it closes or frees the object. A child of fork closes the descriptors that
  * it finds in the socket (on_forked), and a closed descriptor's number may already belong to another file. */
@@ -423,7 +426,7 @@ void cw__connection_teardown_locked(cw_socket *s)
     if (s->codec) {
         cw__link *link = s->codec->link;
         cw__poller_forget(cw__service_poller(), s->fd);
-        empty_descriptor(s->fd);
+        cw__link_empty(s->fd);
         s->fd = -1;
         s->codec->calls->destroy(s->codec);
         cw__link_destroy(link);
@@ -514,8 +517,7 @@ static int64_t begin_race(cw_socket *s)
     struct cw__connecting *c = s->connecting;
 
     if (!cw__race_begin(c->race)) {
-        cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
-                      "no memory for a connection: free memory and call again");
+        (void)no_memory(s);
         return fail_locked(s);
     }
     cw__pool_rest(&c->member);
@@ -548,6 +550,7 @@ static bool ends_race(cw_socket *s, int64_t *due_ms)
 static int64_t ask(cw_socket *s)
 {
     cw__pool_rest(&s->connecting->member);
+    keep_chain(s);
     cw__question_ask_locked(s);
     return s->connecting->deadline_ms;
 }
@@ -561,11 +564,8 @@ static bool begin_again(cw_socket *s)
     if (c->race) {
         cw__race_destroy(c->race);
         c->race = cw__race_create();
-        if (!c->race) {
-            cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
-                          "no memory for a connection: free memory and call again");
-            return false;
-        }
+        if (!c->race)
+            return no_memory(s);
     }
     cw__handshake_accept(c->handshake, c->race);
     return true;

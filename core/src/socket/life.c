@@ -24,6 +24,7 @@ static void destroy(cw_socket *s)
     cw__free(s->reply);
     cw__free(s->extensions);
     cw__free(s->authorities);
+    cw__free(s->chain);
     cw__inflater_destroy(s->in.inflater);
     cw__deflater_destroy(s->out.deflater);
     cw__cond_destroy(&s->changed);

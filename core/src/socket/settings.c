@@ -261,6 +261,9 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t siz
     return status;
 }
 
+/* Returns whether the last connect failed because of the server's certificate. */
+static bool is_refused(const cw_socket *s) { return s->connect_error.chain_result != CW_CHAIN_Success; }
+
 /* Returns the text of an information; NULL if the number is unknown. For CW_INFO_PUBLIC_URI it returns the whole URI,
  * which the caller shortens. */
 static const char *info_text(const cw_socket *s, cw_info info)
@@ -283,6 +286,10 @@ static const char *info_text(const cw_socket *s, cw_info info)
         return or_empty(s->extensions);
     case CW_INFO_AUTHORITIES:
         return or_empty(s->authorities);
+    case CW_INFO_SERVER_CERTIFICATE_ERRORS:
+        return is_refused(s) ? cw_chain_result_name(s->connect_error.chain_result) : "";
+    case CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY:
+        return is_refused(s) ? "fatal" : s->chain ? "none" : "";
     }
     return NULL;
 }
@@ -313,6 +320,26 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
         copy_public_uri(text, buffer, size_bytes, len_bytes);
     else
         copy_out(text, strlen(text), buffer, size_bytes, len_bytes);
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+cw_status cw_socket_get_certificate(cw_socket *s, size_t number, void *buffer, size_t size_bytes,
+                                    size_t *len_bytes)
+{
+    const uint8_t *der;
+    size_t der_bytes;
+    cw_status status = cw__socket_check(s);
+
+    *len_bytes = 0;
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    if (s->chain && cw__chain_find(s->chain, s->chain_bytes, number, &der, &der_bytes)) {
+        *len_bytes = der_bytes;
+        if (size_bytes)
+            memcpy(buffer, der, der_bytes < size_bytes ? der_bytes : size_bytes);
+    }
     cw__mutex_unlock(&s->lock);
     return status;
 }

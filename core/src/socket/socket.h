@@ -168,6 +168,8 @@ struct cw_socket {
 
     cw__settings settings;
     char *uri, *protocol, *reply, *extensions, *authorities;
+    uint8_t *chain; /* the server's Certificate message (TLS), or NULL */
+    size_t chain_bytes;
     cw__compression compression; /* the agreed terms */
     char local_address[CW__ADDRESS_BYTES], remote_address[CW__ADDRESS_BYTES];
 

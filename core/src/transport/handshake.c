@@ -44,7 +44,35 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     return goes_on ? size * count : 0;
 }
 
-/* Notes facts that only libcurl's trace has: texts about TLS, and that a SOCKS proxy has let the connection through. */
+/* Keeps the server's Certificate message. The trace has it also if the certificate is then refused, which
+ * CURLOPT_CERTINFO has not (8.14.1). CERTINFO would also cost 8 KiB for each certificate, as long as the connection. */
+static void keep_chain(cw__handshake *h, const char *message, size_t len_bytes)
+{
+    const uint8_t *der;
+    size_t der_bytes;
+
+    if (h->chain || !cw__chain_find(message, len_bytes, 0, &der, &der_bytes))
+        return;
+    h->chain = cw__malloc(len_bytes);
+    h->reply.has_no_memory = h->reply.has_no_memory || !h->chain;
+    if (!h->chain)
+        return;
+    memcpy(h->chain, message, len_bytes);
+    h->chain_bytes = len_bytes;
+}
+
+uint8_t *cw__handshake_release_chain(cw__handshake *h, size_t *len_bytes)
+{
+    uint8_t *chain = h->chain;
+
+    *len_bytes = h->chain_bytes;
+    h->chain = NULL;
+    h->chain_bytes = 0;
+    return chain;
+}
+
+/* Notes facts that only libcurl's trace has: texts about TLS, the server's certificates, and that a SOCKS proxy has let
+ * the connection through. */
 static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes, void *user)
 {
     cw__handshake *h = user;
@@ -52,6 +80,8 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
     (void)easy;
     if (type == CURLINFO_TEXT)
         cw__failure_note(&h->tls, text, len_bytes);
+    if (type == CURLINFO_SSL_DATA_IN && h->is_past_proxy)
+        keep_chain(h, text, len_bytes);
     if ((type == CURLINFO_SSL_DATA_OUT || type == CURLINFO_HEADER_OUT) && h->proxy.kind == CW__PROXY_SOCKS)
         h->is_past_proxy = true;
     return 0;
@@ -146,18 +176,25 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
     return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
 }
 
-/* Returns a copy of the certificate of the server, in PEM; NULL = libcurl has none, or there is no memory. */
-static char *certificate_of(CURL *easy)
+/* Looks at the certificate that the connection has shown. Returns how far the question is now. */
+static cw__showing look_at_certificate(cw__handshake *h)
 {
-    static const char name[] = "Cert:";
-    struct curl_certinfo *chain = NULL;
+    const uint8_t *der;
+    size_t der_bytes;
 
-    if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || !chain || chain->num_of_certs < 1)
-        return NULL;
-    for (const struct curl_slist *field = chain->certinfo[0]; field; field = field->next)
-        if (strncmp(field->data, name, sizeof name - 1) == 0)
-            return cw__strndup(field->data + sizeof name - 1, strlen(field->data) - (sizeof name - 1));
-    return NULL;
+    if (!h->chain || !cw__chain_find(h->chain, h->chain_bytes, 0, &der, &der_bytes))
+        return CW__SHOWING_CHANGED;
+    if (h->showing == CW__SHOWING_ACCEPTED)
+        return der_bytes == h->certificate_bytes && memcmp(der, h->certificate, der_bytes) == 0
+                   ? CW__SHOWING_ACCEPTED
+                   : CW__SHOWING_CHANGED;
+    h->certificate = cw__malloc(der_bytes);
+    h->reply.has_no_memory = !h->certificate;
+    if (!h->certificate)
+        return CW__SHOWING_CHANGED;
+    memcpy(h->certificate, der, der_bytes);
+    h->certificate_bytes = der_bytes;
+    return CW__SHOWING_SHOWN;
 }
 
 /* Is called after the TLS handshake, before libcurl sends the request (8.14.1, 8.22: MSTATE_DO in lib/multi.c). It runs in
@@ -166,17 +203,9 @@ static char *certificate_of(CURL *easy)
 static int on_request(void *user, char *peer, char *local, int peer_port, int local_port)
 {
     cw__handshake *h = user;
-    char *certificate = certificate_of(h->easy);
 
     (void)peer, (void)local, (void)peer_port, (void)local_port;
-    if (h->showing == CW__SHOWING_FIRST && certificate) {
-        h->certificate = certificate;
-        h->showing = CW__SHOWING_SHOWN;
-        return CURL_PREREQFUNC_ABORT;
-    }
-    if (h->showing != CW__SHOWING_ACCEPTED || !certificate || strcmp(certificate, h->certificate) != 0)
-        h->showing = CW__SHOWING_CHANGED;
-    cw__free(certificate);
+    h->showing = look_at_certificate(h);
     return h->showing == CW__SHOWING_ACCEPTED ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
@@ -287,7 +316,6 @@ static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings
     if (*settings->crl_file && settings->verify)
         SET(CURLOPT_CRLFILE, settings->crl_file);
     if (h->showing != CW__SHOWING_NONE) {
-        SET(CURLOPT_CERTINFO, 1L);
         SET(CURLOPT_PREREQFUNCTION, on_request);
         SET(CURLOPT_PREREQDATA, (void *)h);
     }
@@ -469,6 +497,7 @@ void cw__handshake_destroy(cw__handshake *h)
     cw__free(h->protocols);
     cw__free(h->protocol);
     cw__free(h->extensions);
+    cw__free(h->chain);
     cw__reply_destroy(&h->reply);
     cw__free(h->certificate);
     cw__free(h);

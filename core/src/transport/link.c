@@ -308,3 +308,14 @@ void cw__link_destroy(cw__link *l)
     (void)curl_easy_setopt(l->easy, CURLOPT_DEBUGFUNCTION, NULL);
     cw__free(l);
 }
+
+void cw__link_empty(int fd)
+{
+    /* A peer that sends more than MOST_BYTES gets an RST. */
+    enum { SCRAP_BYTES = 16 * 1024, MOST_BYTES = 8 * 1024 * 1024 };
+    uint8_t scrap[SCRAP_BYTES];
+    ssize_t len = 1;
+
+    for (size_t total = 0; len > 0 && total < MOST_BYTES; total += (size_t)len)
+        len = recv(fd, scrap, sizeof scrap, MSG_DONTWAIT);
+}

@@ -274,6 +274,9 @@ void cw__link_cork(cw__link *l, bool is_held);
 cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *sent_bytes);
 /* Does what cw__codec_calls.discard says. */
 cw__io cw__link_discard(cw__link *l);
+/* Reads and drops the bytes that the kernel holds unread. If a descriptor with unread data is closed, Linux sends RST
+ * instead of FIN, and drops sent data that the peer's system does not have yet. */
+void cw__link_empty(int fd);
 /* Sets SO_SNDBUF. */
 void cw__link_set_send_buffer(cw__link *l, int size_bytes);
 /* Sets wants_read for a send that wrote only sent_bytes; returns AGAIN. */
@@ -340,12 +343,15 @@ struct cw__handshake {
     cw__tls_notes tls;                    /* notes about the proxy or server that libcurl is speaking to */
     cw__authorities authorities;          /* of the server, and of a proxy without a file of its own */
     const char *proxy_ca_file, *crl_file; /* the settings' */
-    bool has_no_random;                   /* the system gave no random bytes for the key */
-    cw__race *race;                       /* the connecting's, or NULL */
+    uint8_t *chain;                       /* the server's Certificate message, or NULL */
+    size_t chain_bytes;
+    bool has_no_random;         /* the system gave no random bytes for the key */
+    cw__race *race;             /* the connecting's, or NULL */
     bool is_handed, has_socket; /* libcurl's latest socket came from the race; libcurl has had a socket */
     int socket_errno;           /* why libcurl's latest socket could not be made, or 0 */
     cw__showing showing;
-    char *certificate; /* the server's, in PEM, that the question is about; NULL before */
+    uint8_t *certificate; /* the server's, in DER, that the question is about; NULL before */
+    size_t certificate_bytes;
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -379,6 +385,8 @@ CURL *cw__handshake_release_easy(cw__handshake *h);
 /* Return the subprotocol that the server chose, or NULL, and the header lines of its reply. h owns both. */
 const char *cw__handshake_protocol(const cw__handshake *h);
 const char *cw__handshake_reply(const cw__handshake *h);
+/* Returns the server's Certificate message, which the caller owns until cw__free; NULL = none came. */
+uint8_t *cw__handshake_release_chain(cw__handshake *h, size_t *len_bytes);
 /* Return the extensions that the server accepted, or NULL, and the terms of compression. */
 const char *cw__handshake_extensions(const cw__handshake *h);
 const cw__compression *cw__handshake_compression(const cw__handshake *h);

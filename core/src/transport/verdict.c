@@ -95,7 +95,7 @@ static outcome classify(const cw__handshake *h, const ending *e)
 
     if (h->reply.has_no_memory)
         return NO_MEMORY;
-    if (h->showing == CW__SHOWING_CHANGED)
+    if (h->showing == CW__SHOWING_CHANGED && !h->reply.has_no_memory)
         return CHANGED;
     if (h->is_refused)
         return REFUSED_BY_PROXY;
@@ -177,6 +177,40 @@ static void name_authorities(const cw__handshake *h, cw__failure *f)
                                                 : h->authorities.folder_source;
 }
 
+/* Returns what is wrong with the server's certificate, if the error is about it. verify_result is OpenSSL's
+ * X509_V_ERR_*. */
+static cw_chain_result chain_result_of(int web_status, long verify_result)
+{
+    switch (web_status) {
+    case CW_WEB_CertificateCommonNameIsIncorrect:
+        return CW_CHAIN_InvalidName;
+    case CW_WEB_CertificateExpired:
+        return CW_CHAIN_Expired;
+    case CW_WEB_CertificateRevoked:
+        return CW_CHAIN_Revoked;
+    case CW_WEB_CertificateIsInvalid:
+    case CW_WEB_CertificateContainsErrors:
+        break;
+    default:
+        return CW_CHAIN_Success;
+    }
+    if (verify_result == 2 || verify_result == 18 || verify_result == 19)
+        return CW_CHAIN_Untrusted;
+    if (verify_result == 20 || verify_result == 21)
+        return CW_CHAIN_IncompleteChain;
+    if (verify_result == 3 || verify_result == 33)
+        return CW_CHAIN_RevocationInformationMissing;
+    if (verify_result == 12) /* the only other fault of a list that is common */
+        return CW_CHAIN_RevocationFailure;
+    if (verify_result == 7)
+        return CW_CHAIN_InvalidSignature;
+    if (verify_result == 26)
+        return CW_CHAIN_WrongUsage;
+    if (verify_result == 24 || verify_result == 25 || verify_result == 79)
+        return CW_CHAIN_BasicConstraintsError;
+    return CW_CHAIN_OtherErrors;
+}
+
 static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
 {
     bool at_proxy = cw__handshake_is_at_proxy(h);
@@ -198,6 +232,8 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
     f.proxy_code = (int)proxy_code;
     name_authorities(h, &f);
     cw__failure_explain(&f, error);
+    if (!at_proxy)
+        error->chain_result = (int)chain_result_of(error->web_status, f.verify_result);
 }
 
 static void describe(const cw__handshake *h, outcome what, const ending *e, cw__error *error)
