@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import datetime
+import re
 import uuid
 from typing import Any
 from urllib.parse import quote
 
-from sources import Source
+from sources import ROOT, Source
 
 # The licence, and the name under which databases of vulnerabilities list a library (CPE).
 FACTS = {
@@ -18,6 +19,8 @@ FACTS = {
     "openssl": ("Apache-2.0", "openssl:openssl"),
     "zlib": ("Zlib", "zlib:zlib"),
 }
+UNICODE = "Unicode-3.0"  # the licence of the data in TABLE
+TABLE = ROOT / "core" / "src" / "protocol" / "idn_table.c"
 
 
 def expression() -> str:
@@ -25,7 +28,7 @@ def expression() -> str:
     parts = dict.fromkeys(
         part for licence, _ in FACTS.values() for part in licence.split(" AND ") if part != "MIT"
     )
-    return " AND ".join(["MIT", *parts])
+    return " AND ".join(["MIT", UNICODE, *parts])
 
 
 def component(source: Source) -> dict[str, Any]:
@@ -50,9 +53,27 @@ def component(source: Source) -> dict[str, Any]:
     }
 
 
+def unicode_data() -> dict[str, Any]:
+    """Returns the component for Unicode's data about host names, which our own sources contain."""
+    found = re.search(r"What Unicode (\S+) says", TABLE.read_text())
+    if found is None:
+        raise ValueError(f"{TABLE} does not say of which version of Unicode it is. Run: make idn")
+    version = found[1]
+    return {
+        "type": "data",
+        "bom-ref": f"unicode@{version}",
+        "name": "unicode",
+        "version": version,
+        "scope": "required",
+        "licenses": [{"license": {"id": UNICODE}}],
+        "purl": f"pkg:generic/unicode@{version}",
+    }
+
+
 def make(name: str, version: str, tag: str, epoch: int, sources: list[Source]) -> dict[str, Any]:
     """Returns the document for a wheel with this tag. The same wheel always gets the same document."""
-    inside = [component(source) for source in sources]
+    libraries = [component(source) for source in sources]
+    inside = [*libraries, unicode_data()]
     reference = f"pkg:pypi/{name}@{version}"
     words = " ".join([reference, tag, *(f"{one.name} {one.sha256}" for one in sources)])
     return {
@@ -76,6 +97,6 @@ def make(name: str, version: str, tag: str, epoch: int, sources: list[Source]) -
         "dependencies": [
             {"ref": reference, "dependsOn": [one["bom-ref"] for one in inside]},
             {"ref": "curl@" + next(s.version for s in sources if s.name == "curl"),
-             "dependsOn": [one["bom-ref"] for one in inside if one["name"] != "curl"]},
+             "dependsOn": [one["bom-ref"] for one in libraries if one["name"] != "curl"]},
         ],
     }  # fmt: skip

@@ -152,6 +152,16 @@ def test_every_row_can_be_updated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(build_wheels.INSIDE) == set(sbom.FACTS)
 
 
+def test_the_bill_of_materials_has_unicode_data() -> None:
+    bom = sbom.make("curlwire", "1.2.3", "manylinux_2_17_x86_64", 0, [sources.read()["curl"]])
+    unicode = bom["components"][-1]
+    assert unicode["name"] == "unicode"
+    assert f"What Unicode {unicode['version']} says" in sbom.TABLE.read_text()
+    assert unicode["licenses"][0]["license"]["id"] in sbom.expression().split(" AND ")
+    assert [one["ref"] for one in bom["dependencies"]] == ["pkg:pypi/curlwire@1.2.3", "curl@8.22.0"]
+    assert bom["dependencies"][1]["dependsOn"] == []
+
+
 def test_an_unknown_target_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert build_wheels.main(["manylinux_2_28_riscv64"]) == 2
     assert "Choose from: abi3" in capsys.readouterr().err

@@ -50,7 +50,15 @@ NEEDED = {
     },
     "musl": {"libc.so"},
 }
-LICENCES = {"LICENSE", "curl.txt", "libpsl.txt", "openssl.txt", "publicsuffix.txt", "zlib.txt"}
+LICENCES = {
+    "LICENSE",
+    "LICENSE-UNICODE",
+    "curl.txt",
+    "libpsl.txt",
+    "openssl.txt",
+    "publicsuffix.txt",
+    "zlib.txt",
+}
 SUITE = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120")
 # What the Python suite imports. tests/requirements.txt has the versions.
 OF_SUITE = ("pytest", "pytest-timeout", "websockets", "aiohttp", "gevent", "eventlet")
@@ -150,7 +158,8 @@ def has_papers(target: Target, abi: Abi) -> None:
     """Checks that the wheel has the licence of each library, and a valid bill of materials that names it."""
     wheel = wheel_of(target, abi)
     info = tree_of(wheel) / dist_info(wheel)
-    listed = re.findall(r"^License-File: (.*)$", (info / "METADATA").read_text(), re.MULTILINE)
+    metadata = (info / "METADATA").read_text()
+    listed = re.findall(r"^License-File: (.*)$", metadata, re.MULTILINE)
     there = {
         str(path.relative_to(info / "licenses")) for path in (info / "licenses").rglob("*") if path.is_file()
     }
@@ -162,6 +171,10 @@ def has_papers(target: Target, abi: Abi) -> None:
     for name, row in sources.read().items():
         if name in build_wheels.INSIDE and not (row.sha256 in text and f'"{row.version}"' in text):
             raise Failed(f"the bill of materials does not have {name} {row.version} with its SHA-256")
+    (expression,) = re.findall(r"^License-Expression: (.*)$", metadata, re.MULTILINE)
+    in_bom = " AND ".join(re.findall(r'"(?:id|expression)": "(.*)"', text))
+    if set(in_bom.split(" AND ")) != set(expression.split(" AND ")):
+        raise Failed(f"METADATA has the licences {expression}, and the bill of materials {in_bom}")
 
 
 def has_no_path(target: Target, abi: Abi) -> None:

@@ -953,16 +953,18 @@ CW_API cw_status cw_check_libcurl(void);
 /* The facts about this build: name in C, and the key in every language. The texts:
  *   curlwire, libcurl   the versions of curlwire, and of the libcurl that is loaded
  *   libcurl_built       the version of the libcurl that curlwire was built with
+ *   libcurl_linked      "embedded" = libcurl is inside curlwire; "system" = a shared library, which the system updates
  *   tls, zlib           the TLS library of libcurl with its version, and the version of zlib; empty = none
  *   authorities         the authorities that a connect without ca_file and ca_path would use now (CW_INFO_AUTHORITIES)
  *   features            the names that cw_build_feature returns, joined by ", " */
-#define CW_BUILD_LIST(X)                       \
-    X(CW_BUILD_CURLWIRE, "curlwire")           \
-    X(CW_BUILD_LIBCURL, "libcurl")             \
-    X(CW_BUILD_LIBCURL_BUILT, "libcurl_built") \
-    X(CW_BUILD_TLS, "tls")                     \
-    X(CW_BUILD_ZLIB, "zlib")                   \
-    X(CW_BUILD_AUTHORITIES, "authorities")     \
+#define CW_BUILD_LIST(X)                         \
+    X(CW_BUILD_CURLWIRE, "curlwire")             \
+    X(CW_BUILD_LIBCURL, "libcurl")               \
+    X(CW_BUILD_LIBCURL_BUILT, "libcurl_built")   \
+    X(CW_BUILD_LIBCURL_LINKED, "libcurl_linked") \
+    X(CW_BUILD_TLS, "tls")                       \
+    X(CW_BUILD_ZLIB, "zlib")                     \
+    X(CW_BUILD_AUTHORITIES, "authorities")       \
     X(CW_BUILD_FEATURES, "features")
 
 typedef enum cw_build {

@@ -32,6 +32,25 @@ static void test_facts(void)
     CHECK_STR(text_of(CW_BUILD_ZLIB), cw__zlib_version());
 }
 
+/* Whether this process has mapped libcurl's shared library. */
+static bool has_shared_libcurl(void)
+{
+    char line[1024];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+
+    CHECK(maps != NULL);
+    while (!found && fgets(line, sizeof line, maps))
+        found = strstr(line, "/libcurl.so") != NULL;
+    (void)fclose(maps);
+    return found;
+}
+
+static void test_linked(void)
+{
+    CHECK_STR(text_of(CW_BUILD_LIBCURL_LINKED), has_shared_libcurl() ? "system" : "embedded");
+}
+
 static void test_authorities(void)
 {
     char text[64] = "x";
@@ -71,6 +90,7 @@ static void test_features(void)
 
 static const harness_test tests[] = {
     {"facts", test_facts},
+    {"libcurl is embedded or the system's", test_linked},
     {"authorities", test_authorities},
     {"features", test_features},
 };

@@ -53,6 +53,10 @@ test("build_info", function()
     for _, key in ipairs {"libcurl_built", "zlib"} do
         assert(info[key]:find("^%d+%.%d+"), info[key])
     end
+    local file = assert(io.open("/proc/self/maps"))
+    local is_shared = file:read("*a"):find("/libcurl.so", 1, true)
+    file:close()
+    equal(info.libcurl_linked, is_shared and "system" or "embedded")
     assert(info.tls)
     assert(info.authorities == nil or info.authorities:find("^[%w_]+: /"), info.authorities)
     local features = table.concat(info.features, " ")

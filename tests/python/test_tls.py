@@ -199,10 +199,13 @@ def test_build_info(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CURL_CA_BUNDLE", str(folder() / "ca.pem"))
     monkeypatch.setenv("https_proxy", "http://joe:swordfish@proxy.invalid")
     info = curlwire.build_info()
-    assert list(info) == ["curlwire", "libcurl", "libcurl_built", "tls", "zlib", "authorities", "features"]
+    versions = ["curlwire", "libcurl", "libcurl_built", "libcurl_linked", "tls", "zlib"]
+    assert list(info) == [*versions, "authorities", "features"]
     assert info["curlwire"] == curlwire.__version__
     assert info["libcurl"] == curlwire.libcurl_version
     assert re.match(r"\d+\.\d+\.\d+", info["libcurl_built"])
+    is_shared = "/libcurl.so" in Path("/proc/self/maps").read_text()
+    assert info["libcurl_linked"] == ("system" if is_shared else "embedded")
     assert info["tls"]
     assert re.match(r"\d+\.\d+", info["zlib"])
     assert info["authorities"] == f"CURL_CA_BUNDLE: {folder()}/ca.pem"

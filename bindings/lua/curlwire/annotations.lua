@@ -251,6 +251,7 @@ function curlwire.fd() end
 ---@field curlwire string the version of curlwire
 ---@field libcurl string the version of the loaded libcurl
 ---@field libcurl_built string the version of the libcurl that curlwire was built with
+---@field libcurl_linked "embedded"|"system" whether libcurl is inside curlwire, or a shared library that the system updates
 ---@field tls string|nil the TLS library of libcurl with its version: "OpenSSL/3.5.2"
 ---@field zlib string the version of zlib
 ---@field authorities string|nil the certificates of authorities that a connect would use now, as information.authorities

@@ -98,6 +98,8 @@ class BuildInfo(TypedDict):
 
     curlwire, libcurl: the versions of curlwire, and of the libcurl that is loaded, as str.
     libcurl_built: the version of the libcurl that curlwire was built with, a str.
+    libcurl_linked: "embedded" if libcurl is inside curlwire, "system" if it is a shared library, which the
+    system updates.
     tls: the TLS library of libcurl with its version, a str such as "OpenSSL/3.5.2", or None.
     zlib: the version of zlib, a str.
     authorities: the authorities that a connect would use now, as ws.information has them, or None.
@@ -108,6 +110,7 @@ class BuildInfo(TypedDict):
     curlwire: str
     libcurl: str
     libcurl_built: str
+    libcurl_linked: Literal["embedded", "system"]
     tls: str | None
     zlib: str
     authorities: str | None

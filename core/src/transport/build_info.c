@@ -14,6 +14,13 @@ static const char *const keys[] = {
 #undef CW_X
 };
 
+/* libcurl's headers need this macro where libcurl is static, so every build with libcurl inside defines it. */
+#ifdef CURL_STATICLIB
+static const char linked[] = "embedded";
+#else
+static const char linked[] = "system";
+#endif
+
 const char *cw_build_key(cw_build item) { return (int)item >= 0 && item < CW_BUILD_COUNT ? keys[item] : NULL; }
 
 /* ---- Features ---- */
@@ -120,6 +127,9 @@ cw_status cw_build_get(cw_build item, char *buffer, size_t size_bytes, size_t *l
         break;
     case CW_BUILD_LIBCURL_BUILT:
         copy(LIBCURL_VERSION, buffer, size_bytes, &len);
+        break;
+    case CW_BUILD_LIBCURL_LINKED:
+        copy(linked, buffer, size_bytes, &len);
         break;
     case CW_BUILD_TLS:
         copy(info->ssl_version, buffer, size_bytes, &len);
