@@ -32,11 +32,16 @@ UWP = {
         """,
     INFORMATION: """
         LocalAddress Protocol BandwidthStatistics
+        ServerCertificate ServerIntermediateCertificates ServerCertificateErrors
+        ServerCertificateErrorSeverity
         OutboundBitsPerSecond InboundBitsPerSecond OutboundBitsPerSecondInstability
         InboundBitsPerSecondInstability OutboundBandwidthPeaked InboundBandwidthPeaked
         """,
     ARGUMENTS: "MessageType IsMessageComplete Code Reason",
-    VALIDATION: "Reject GetDeferral Deferral.Complete",
+    VALIDATION: """
+        ServerCertificate ServerIntermediateCertificates ServerCertificateErrors
+        ServerCertificateErrorSeverity Reject GetDeferral Deferral.Complete
+        """,
     STREAMS: "IInputStream.ReadAsync IOutputStream.WriteAsync IOutputStream.FlushAsync IClosable.Close",
     OTHERS: "SocketMessageType MessageWebSocketReceiveMode WebErrorStatus WebSocketError.GetStatus",
 }

@@ -365,8 +365,9 @@ class WebSocket:
     @property
     def information(self) -> Information:
         """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
-        authorities, response_headers, bandwidth_statistics, state, server_certificate, server_intermediate_certificates,
-        server_certificate_errors and server_certificate_error_severity. Any thread may read it.
+        authorities, response_headers, bandwidth_statistics, state, server_certificate,
+        server_intermediate_certificates, server_certificate_errors and server_certificate_error_severity.
+        Any thread may read it.
         """
     @property
     def bandwidth_statistics(self) -> BandwidthStatistics:

@@ -9,18 +9,23 @@ from curlwire import _core
 class Certificate:
     """A certificate, as the server sent it. It says nothing about whether the certificate is trusted.
 
-    der: the certificate in DER, as bytes.
+    Certificate(der) takes the certificate in DER, as bytes.
     A fact that the certificate lacks, or that is malformed, is None (subject_alternative_names: ()).
     Two certificates are equal if their bytes are. Any thread may use it.
     """
 
-    __slots__ = ("der",)
+    __slots__ = ("_der",)
 
     def __init__(self, der: bytes) -> None:
-        self.der: bytes = bytes(der)
+        self._der: bytes = bytes(der)
+
+    @property
+    def der(self) -> bytes:
+        """The certificate in DER, as bytes."""
+        return self._der
 
     def _fact(self, key: str) -> str | None:
-        return _core.certificate_fact(self.der, key) or None
+        return _core.certificate_fact(self._der, key) or None
 
     def _time(self, key: str) -> datetime | None:
         text = self._fact(key)
@@ -62,23 +67,23 @@ class Certificate:
     @property
     def sha1_fingerprint(self) -> str:
         """The SHA-1 of der, a str of 40 hexadecimal digits."""
-        return _core.certificate_fact(self.der, "sha1_fingerprint")
+        return _core.certificate_fact(self._der, "sha1_fingerprint")
 
     @property
     def sha256_fingerprint(self) -> str:
         """The SHA-256 of der, a str of 64 hexadecimal digits."""
-        return _core.certificate_fact(self.der, "sha256_fingerprint")
+        return _core.certificate_fact(self._der, "sha256_fingerprint")
 
     @property
     def pem(self) -> str:
         """The certificate in PEM, a str."""
-        return _core.certificate_fact(self.der, "pem")
+        return _core.certificate_fact(self._der, "pem")
 
     def __eq__(self, other: object) -> bool:
-        return self.der == other.der if isinstance(other, Certificate) else NotImplemented
+        return self._der == other._der if isinstance(other, Certificate) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self.der)
+        return hash(self._der)
 
     def __repr__(self) -> str:
         return f"<curlwire.Certificate {self.subject} from {self.issuer}>"
