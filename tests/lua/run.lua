@@ -23,9 +23,9 @@ while arg[i] do
 end
 if #files == 0 then
     for _, name in ipairs {
-        "harness", "messages", "sending", "handlers", "validation", "streams", "closing", "control", "errors", "tls", "bad_input",
-        "peers", "compression", "lua", "states", "fork", "interrupt", "handshake_vectors", "security", "ends", "cases",
-        "delivery",
+        "harness", "messages", "sending", "handlers", "validation", "streams", "closing", "control", "errors",
+        "tls", "bad_input", "peers", "compression", "lua", "states", "fork", "interrupt", "handshake_vectors",
+        "security", "ends", "cases", "delivery",
     } do
         files[#files + 1] = ("%s/test_%s.lua"):format(here, name)
     end
