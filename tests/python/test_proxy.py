@@ -559,3 +559,32 @@ def test_client_certificate_is_demanded_behind_a_proxy(monkeypatch: pytest.Monke
             error = fails(f"wss://localhost:{peer.port}/", ca_file=tls_folder() / "ca.pem")
             assert str(error).startswith("the server localhost ")
             assert "demands a client certificate" in str(error)
+
+
+@pytest.mark.parametrize("kind", ["http", "https", "socks5h"])
+@pytest.mark.parametrize("is_accepted", [True, False])
+def test_the_question_about_the_certificate(
+    kind: str, is_accepted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question is about the server's certificate. Each of the two connections goes through the proxy."""
+    asked: list[Any] = []
+
+    def handler(_: MessageWebSocket, args: curlwire.ServerCustomValidationRequestedEventArgs) -> None:
+        asked.append(args.server_certificate)
+        if not is_accepted:
+            args.reject()
+
+    made = Socks() if kind == "socks5h" else Proxy(context=context("nameonly") if kind == "https" else None)
+    with made as proxy:
+        monkeypatch.setenv("all_proxy", f"{kind}://localhost:{proxy.port}")
+        ws = MessageWebSocket(ca_file=tls_folder() / "ca.pem")
+        ws.on_server_custom_validation_requested = handler
+        if is_accepted:
+            ws.connect(tls_address("good"))
+            ws.close()
+            ws.wait_closed(WAIT)
+        else:
+            with pytest.raises(curlwire.CertificateError, match="this program rejected"):
+                ws.connect(tls_address("good"))
+        assert [certificate.pem for certificate in asked] == [(tls_folder() / "server.pem").read_text()]
+        assert proxy.connections == (2 if is_accepted else 1)
