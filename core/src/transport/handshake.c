@@ -200,6 +200,7 @@ static cw__showing look_at_certificate(cw__handshake *h)
 /* Is called after the TLS handshake, before libcurl sends the request (8.14.1, 8.22: MSTATE_DO in lib/multi.c). It runs in
  * the service thread, which must not wait for an answer. So it ends the first connection. If the second connection shows
  * another certificate, it ends that one too. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static int on_request(void *user, char *peer, char *local, int peer_port, int local_port)
 {
     cw__handshake *h = user;
