@@ -539,3 +539,11 @@ def test_wrong_compress(wrong: Any) -> None:
                 call("a", compress=wrong)
         with pytest.raises(TypeError, match="compress must be True, False or None"):
             ws.send_many(["a"], compress=wrong)
+
+
+@pytest.mark.parametrize("compress", [None, True, False])
+def test_compressed_fragments(compress: bool | None) -> None:
+    with opened(compression="deflate") as ws:
+        assert ws.extensions is not None
+        ws.send((b"abc" * 100 for _ in range(3)), compress=compress)
+        assert ws.recv(timeout=WAIT) == b"abc" * 300

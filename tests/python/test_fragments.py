@@ -9,7 +9,7 @@ import pytest
 
 import curlwire
 from curlwire import ArgumentError, ConnectionClosed, MessageWebSocket, StateError
-from peers import HAS_COMPRESSION, WAIT, Recorded, opened, round_trip
+from peers import WAIT, Recorded, opened, round_trip
 from peers import text as text_frame
 
 Frame = tuple[int, bool, bytes]
@@ -197,12 +197,3 @@ def test_what_cannot_be_sent() -> None:
         with pytest.raises(TypeError, match="send_json"):
             ws.send({"a": 1})
         round_trip(ws)
-
-
-@pytest.mark.skipif(not HAS_COMPRESSION, reason="this libcurl has no compression")
-@pytest.mark.parametrize("compress", [None, True, False])
-def test_compressed_fragments(compress: bool | None) -> None:
-    with opened(compression="deflate") as ws:
-        assert ws.extensions is not None
-        ws.send((b"abc" * 100 for _ in range(3)), compress=compress)
-        assert ws.recv(timeout=WAIT) == b"abc" * 300
