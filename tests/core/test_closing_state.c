@@ -95,6 +95,61 @@ static void test_drain_limit(void)
     cw_shutdown(0);
 }
 
+/* Draining goes on while data waits in any place. */
+static void test_drain_places(void)
+{
+    enum { NOWHERE, QUEUE, CALL, CODEC, PLACES };
+    static cw__queued_frame waiting;
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    int64_t now_ms;
+
+    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    UNTIL(LOCKED(s, !s->out.first && cw__link_unacknowledged(s->codec->link) == 0));
+    cw__mutex_lock(&s->lock);
+    now_ms = cw__now_ms();
+    for (int place = NOWHERE; place < PLACES; place++) {
+        cw__codec_sending before = s->codec->sending;
+        s->drain.is_on = true;
+        s->drain.progress_ms = now_ms;
+        s->out.first = place == QUEUE ? &waiting : NULL;
+        s->out.sending = place == CALL ? CW__SENDING_DIRECTLY : CW__SENDING_NOTHING;
+        if (place == CODEC)
+            s->codec->sending = CW__FRAMES_HELD;
+        cw__closing_attend_locked(s, now_ms);
+        CHECK_INT(s->drain.is_on, place != NOWHERE);
+        s->drain.is_on = false;
+        s->out.first = NULL;
+        s->out.sending = CW__SENDING_NOTHING;
+        s->codec->sending = before;
+    }
+    cw__mutex_unlock(&s->lock);
+    peer_drop(s);
+    raw_end(&p);
+    cw_shutdown(0);
+}
+
+/* The peer breaks a rule while data drains. The connection then has close_timeout to end. */
+static void test_drain_violated(void)
+{
+    static const cw__violation bad = {1002, "bad"};
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    int64_t now_ms;
+
+    close_with_data_in_kernel(s);
+    cw__mutex_lock(&s->lock);
+    now_ms = cw__now_ms();
+    cw__closing_violated_locked(s, &bad);
+    CHECK_INT(s->close.state, CW__CLOSE_FAILED);
+    CHECK(s->close.deadline_ms >= now_ms + CLOSE_TIMEOUT_MS && s->close.deadline_ms != INT64_MAX);
+    CHECK_INT(cw__closing_due_locked(s), s->close.deadline_ms);
+    cw__mutex_unlock(&s->lock);
+    peer_drop(s);
+    raw_end(&p);
+    cw_shutdown(0);
+}
+
 /* A write has failed. The bytes in the kernel are lost, and closing is no longer delayed. */
 static void test_drain_broken(void)
 {
@@ -142,6 +197,31 @@ static void test_shut_down(void)
     peer_drop(s);
     raw_end(&p);
     cw_shutdown(0);
+}
+
+/* The connection does not end before our close frame is written. */
+static void test_shut_down_after_violation(void)
+{
+    static const cw__violation bad = {1002, "bad"};
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+
+    cw__mutex_lock(&s->lock);
+    cw__closing_violated_locked(s, &bad);
+    s->grace_ms = CLOSE_TIMEOUT_MS;
+    cw__closing_attend_locked(s, cw__now_ms());
+    CHECK_INT(s->close.state, CW__CLOSE_FAILED);
+    cw__outbound_flush_locked(s);
+    CHECK(s->out.first == NULL);
+    cw__closing_attend_locked(s, cw__now_ms());
+    CHECK_INT(s->close.state, CW__CLOSE_ENDED);
+    cw__mutex_unlock(&s->lock);
+    RAW_EXPECT(&p, CW__OP_CLOSE,
+               "\x03\xea"
+               "bad",
+               5);
+    CHECK_CLOSED(s, 1006, false);
+    raw_finish(&p);
 }
 
 /* With 0, connections are dropped without a close frame. */
@@ -260,6 +340,70 @@ static void test_broken(void)
     raw_finish(&p);
 }
 
+static void test_without_memory(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+
+    cw__mutex_lock(&s->lock);
+    cw__alloc_fail_at(0);
+    cw__closing_begin_locked(s, 1000, NULL, 0);
+    cw__alloc_fail_at(-1);
+    cw__mutex_unlock(&s->lock);
+    CHECK_CLOSED(s, 1006, false);
+    check_reason(s, "no memory for a close frame: free memory and connect again");
+    raw_finish(&p);
+}
+
+/* wait_closed lets the service thread read at once, if a caller has read before. */
+static void test_wait_gives_back(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+
+    cw__mutex_lock(&s->lock);
+    s->in.reader = CW__READER_CALLER;
+    s->in.reclaim_due_ms = INT64_MAX;
+    cw__socket_watch_locked(s);
+    cw__mutex_unlock(&s->lock);
+    RAW_SEND(&p, "\x88\x02\x03\xe8");
+    CHECK_STATUS(cw_socket_wait_closed(s, 1000 * PEER_LIMIT_S / 3), CW_OK);
+    raw_finish(&p);
+}
+
+/* Loses 5 bytes and receives a close frame. wait_closed says why the bytes were lost. */
+static void lost_because(const char *fault, const char *reason, int web_status, const char *text)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    uint8_t payload[CW__CONTROL_MAX_BYTES];
+    size_t len = cw__close_encode(1000, reason, strlen(reason), payload);
+
+    cw__mutex_lock(&s->lock);
+    cw__queue_count_lost_locked(s, 5);
+    if (fault) {
+        s->out.is_broken = true;
+        cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionReset, "%s", fault);
+    }
+    cw__closing_received_locked(s, payload, len);
+    cw__mutex_unlock(&s->lock);
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_CLOSED);
+    CHECK_STR(cw_error_message(), text);
+    CHECK_INT(cw_error_web_status(), web_status);
+    raw_finish(&p);
+}
+
+#define LOST_BECAUSE(why)                                                                       \
+    ("up to 5 bytes that were sent did not reach the server: " why "; send the messages again " \
+     "on a new connection")
+
+static void test_loss(void)
+{
+    lost_because("the write failed", "bye", CW_WEB_ConnectionReset, LOST_BECAUSE("the write failed"));
+    lost_because(NULL, "bye", CW_WEB_Disconnected, LOST_BECAUSE("bye"));
+    lost_because(NULL, "", CW_WEB_Disconnected, LOST_BECAUSE("the server closed the connection first"));
+}
+
 static bool interrupt(void *arg) { return arg == NULL; }
 
 static void test_texts(void)
@@ -267,6 +411,9 @@ static void test_texts(void)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
     raw_peer p;
 
+    CHECK_STATUS(cw_socket_close(s, 1005, "a", 1), CW_INVALID_ARGUMENT);
+    CHECK_STR(cw_error_message(),
+              "code 1005 sends an empty close frame, which has no reason: leave the reason out");
     CHECK_STATUS(cw_socket_close(s, 1000, "\xff", 1), CW_INVALID_ARGUMENT);
     CHECK_STR(cw_error_message(), "the reason must be UTF-8: encode it as UTF-8");
     cw_socket_release(s);
@@ -275,9 +422,11 @@ static void test_texts(void)
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_INTERRUPTED);
     CHECK_HAS(cw_error_message(), "interrupted while waiting for the end of the connection");
     cw_set_wait_hook(NULL, NULL);
-    peer_drop(s);
-    raw_end(&p);
-    cw_shutdown(0);
+    RAW_SEND(&p, "\x88\x02\x0f\xa0"); /* 4000, without a reason */
+    CHECK_CLOSED(s, 4000, true);
+    CHECK_STATUS(cw_socket_receive(s, 0, &(cw_event *){NULL}), CW_CLOSED);
+    CHECK_STR(cw_error_message(), "the server closed the connection with code 4000; connect again to go on");
+    raw_finish(&p);
 }
 
 static cw_socket *inherited;
@@ -319,14 +468,20 @@ static void test_after_fork(void)
 static const harness_test tests[] = {
     {"draining: an acknowledgement by the server is progress", test_drain_clock},
     {"draining: without a send_timeout", test_drain_limit},
+    {"draining: data waits in the queue, in a call or in the codec", test_drain_places},
+    {"draining: the peer breaks a rule", test_drain_violated},
     {"draining: a write has failed", test_drain_broken},
     {"the end of a program: a closing handshake gets less time, never more", test_shut_down},
+    {"the end of a program: our close frame is written first", test_shut_down_after_violation},
     {"the end of a program, without time", test_shut_down_without_time},
     {"a close of our own is a normal end in every state", test_closed_locally},
     {"RFC 6455 5.5.1: no pong after a close frame", test_pong_owed},
     {"an owed pong is sent before our close frame", test_pong_before_close},
     {"the peer closes after a write has failed", test_broken},
-    {"the texts of bad arguments", test_texts},
+    {"no memory for a close frame", test_without_memory},
+    {"wait_closed after a caller has read", test_wait_gives_back},
+    {"wait_closed says why bytes were lost", test_loss},
+    {"the texts of errors", test_texts},
     {"a closed socket in a child", test_after_fork},
 };
 

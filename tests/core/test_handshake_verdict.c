@@ -180,6 +180,18 @@ static void test_bad_replies(void)
     cw__handshake_destroy(h);
 }
 
+/* libcurl found no HTTP in the answer. */
+static void test_no_http(void)
+{
+    cw__handshake *h;
+
+    wish_nothing();
+    h = made("ws://server.test/", NULL);
+    expect_verdict(h, CURLE_WEIRD_SERVER_REPLY, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
+                   "the answer of the server server.test is not valid HTTP");
+    cw__handshake_destroy(h);
+}
+
 /* libcurl lost the connection after a correct reply: the reply does not count. */
 static void test_lost_after_reply(void)
 {
@@ -207,7 +219,7 @@ static void test_parties(void)
     wishes.proxy_ca_file = "/x/proxy.pem";
     h = made("wss://server.test/", "https://proxy.test:3128");
     CHECK(!cw__handshake_verdict(h, CURLE_SSL_CACERT_BADFILE, 0, &error));
-    CHECK(strstr(error.message, "/x/proxy.pem") != NULL);
+    CHECK(strstr(error.message, "proxy_ca_file '/x/proxy.pem'") != NULL);
     info.connect_code = 200;
     CHECK(line(h, "HTTP/1.1 200 x\r\n") && line(h, "\r\n"));
     CHECK(!cw__handshake_verdict(h, CURLE_SSL_CACERT_BADFILE, 0, &error));
@@ -498,6 +510,7 @@ static const harness_test tests[] = {
     {"RFC 6455 4.1: a right reply", test_good},
     {"a right reply without memory", test_reply_without_memory},
     {"RFC 6455 4.1: replies that are wrong", test_bad_replies},
+    {"an answer that is not HTTP", test_no_http},
     {"failures before a reply, and their errno", test_failures},
     {"no descriptor: what libcurl calls it, and errno", test_no_descriptor},
     {"no descriptor: no socket", test_no_socket},

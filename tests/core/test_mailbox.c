@@ -95,6 +95,33 @@ static void test_inbox_marks(void)
     }
 }
 
+/* An event that is put back comes first, and counts like the others. */
+static void test_inbox_put_back(void)
+{
+    cw__inbox box = {.high_bytes = 2 * sizeof(cw_event)};
+    cw_event *events[3];
+
+    for (int i = 0; i < 3; i++) {
+        events[i] = cw__event_create(CW_EVENT_MESSAGE, 0);
+        CHECK(events[i] != NULL);
+    }
+    cw__inbox_put_back(&box, events[1]);
+    CHECK(box.first == events[1] && box.last == events[1]);
+    CHECK_INT(box.bytes, sizeof(cw_event));
+    CHECK(!box.is_full);
+    cw__inbox_put_back(&box, events[0]);
+    CHECK(box.first == events[0] && box.last == events[1]);
+    CHECK_INT(box.bytes, 2 * sizeof(cw_event));
+    CHECK(box.is_full);
+    cw__inbox_push(&box, events[2]);
+    for (int i = 0; i < 3; i++) {
+        CHECK(cw__inbox_pop(&box) == events[i]);
+        cw_event_free(events[i]);
+    }
+    CHECK(cw__inbox_pop(&box) == NULL);
+    CHECK_INT(box.bytes, 0);
+}
+
 /* After a wake is reported, the descriptor stays readable for the events that wait too. */
 static void test_wake_beside_events(void)
 {
@@ -162,7 +189,7 @@ static void test_no_descriptor(void)
     CHECK_STR(cw_error_message(), "no memory for a mailbox: free memory and call again");
     eventfd_errno = EMFILE;
     CHECK_STATUS(cw_mailbox_create(&m), CW_SYSTEM_ERROR);
-    CHECK_HAS(cw_error_message(), "ulimit -n");
+    CHECK_STR(cw_error_message(), "no descriptor for a mailbox: raise the limit (ulimit -n)");
     CHECK_INT(cw_error_os_errno(), EMFILE);
     CHECK(m == NULL);
     eventfd_errno = 0;
@@ -197,6 +224,7 @@ static const harness_test tests[] = {
     {"a stream has no message events; a socket has one mailbox", test_refused},
     {"messages outside the mask can be taken after the closed event", test_closed_first},
     {"an inbox is full until half of it is taken", test_inbox_marks},
+    {"an event that is put back into an inbox comes first", test_inbox_put_back},
     {"a wake drops no event", test_wake_beside_events},
     {"a take is interrupted by the hook", test_hook},
     {"a lack of memory is not reported as a lack of descriptors", test_no_descriptor},

@@ -69,9 +69,13 @@ static void test_limits(void)
         CHECK(last->len_bytes == 1);
     CHECK_INT(s->pings.owed->data[0], 0);
     CHECK_INT(last->data[0], OWED_AT_MOST + 1); /* the latest pong replaces the pong before it */
+    s->pings.owed_bytes = 1;
     cw__pings_forget(&s->pings);
     CHECK(s->pings.owed == NULL && s->pings.owed_count == 0 && s->pings.owed_bytes == 0);
     s->out.is_broken = true;
+    CHECK(cw__pings_owe_locked(s, NULL, 0));
+    CHECK(cw__pings_pay_all_locked(s));
+    CHECK(s->pings.owed == NULL && s->out.first == NULL); /* a pong is not queued after a failed write */
     cw__pings_broken_locked(s, 5000);
     CHECK_INT(s->pings.deadline_ms, 5000 + BROKEN_LIMIT_MS);
     CHECK_INT(s->pings.next_ms, INT64_MAX);
@@ -84,6 +88,7 @@ static void test_limits(void)
 static void test_numbers(void)
 {
     static const char bytes[] = "\x01\x02\x03\x04\x05\x06\x07\x08";
+    cw__ping waiting = {.number = 0x0102030405060708};
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
     int64_t begin_us = cw__now_us(), rtt_us = -1;
     raw_peer p;
@@ -97,6 +102,12 @@ static void test_numbers(void)
     cw__mutex_unlock(&s->lock);
     CHECK_STATUS(cw_socket_ping(s, 1, &rtt_us), CW_TIMED_OUT);
     RAW_EXPECT(&p, CW__OP_PING, bytes, 8);
+    cw__mutex_lock(&s->lock);
+    s->pings.waiting = &waiting;
+    cw__pings_answered_locked(s, (const uint8_t *)bytes, 8);
+    s->pings.waiting = NULL;
+    cw__mutex_unlock(&s->lock);
+    CHECK(waiting.is_answered);
     drop(&p);
 }
 
@@ -222,6 +233,30 @@ static void test_resumed(void)
     drop(&p);
 }
 
+/* The service thread reads again when a full inbox has room, also if it had not stopped reading. */
+static void test_room_again(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+
+    cw__mutex_lock(&s->lock);
+    s->in.inbox.is_full = true;
+    cw__socket_watch_locked(s);
+    CHECK_INT(s->in.reader, CW__READER_SERVICE);
+    cw__mutex_unlock(&s->lock);
+    RAW_SEND(&p, "\x81\x01"
+                 "a");
+    UNTIL(raw_is_delivered(&p));
+    cw__mutex_lock(&s->lock);
+    CHECK(s->in.inbox.first == NULL);
+    s->in.inbox.is_full = s->pings.is_paused = false;
+    cw__pings_resumed_locked(s, cw__now_ms());
+    CHECK(!s->pings.is_behind);
+    cw__mutex_unlock(&s->lock);
+    UNTIL(LOCKED(s, s->in.inbox.first != NULL));
+    drop(&p);
+}
+
 typedef struct owed_case {
     bool is_drained, is_behind, is_full;
     int64_t silent_ms;
@@ -275,6 +310,24 @@ static void test_owed(void)
         cw__pings_stirred_locked(s, 1000 + LULL_MS + more);
         CHECK_INT(s->pings.is_behind, more < 0);
     }
+    cw__mutex_unlock(&s->lock);
+    drop(&p);
+}
+
+/* An owed pong overtakes the messages that wait. */
+static void test_owed_overtakes(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+
+    fill_kernel(s);
+    for (int i = 0; i < 2; i++)
+        CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_OK);
+    cw__mutex_lock(&s->lock);
+    CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
+    CHECK(cw__pings_pay_all_locked(s));
+    CHECK_INT(count_queued(s, CW__OP_PONG), 1);
+    CHECK_INT(s->out.last->opcode, CW__OP_BINARY);
     cw__mutex_unlock(&s->lock);
     drop(&p);
 }
@@ -337,8 +390,10 @@ static const harness_test tests[] = {
     {"the numbers of pings, and their round trip", test_numbers},
     {"a pong without memory", test_pong_without_memory},
     {"pings continue when reading does", test_resumed},
+    {"the service thread reads again when there is room", test_room_again},
     {"one ping waits behind an upload", test_one_ping_waits},
     {"a server that acknowledges an upload is not silent", test_getting_through},
+    {"RFC 6455 5.5.2: an owed pong overtakes messages that wait", test_owed_overtakes},
     {"RFC 6455 5.5.2: a pong overtakes messages and a close frame that wait", test_pong_overtakes},
     {"RFC 6455 5.5.1: no ping after the peer's close frame", test_close_before_ping},
 };

@@ -245,8 +245,6 @@ cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out)
     *out = NULL;
     if (status != CW_OK)
         return status;
-    if (timeout_ms == 0)
-        return take(m, 0, out);
     cw__mailbox_retain(m);
     status = take(m, timeout_ms, out);
     cw__mailbox_release(m);

@@ -77,8 +77,7 @@ static void close_locked(cw_socket *s, int code, const char *reason, size_t reas
     case CW_STATE_CLOSING:
         cw__closing_begin_locked(s, code, reason, reason_bytes);
         /* Write the close frame now if possible, because the program may end next. */
-        if (s->codec && s->close.state != CW__CLOSE_ENDED)
-            cw__outbound_flush_locked(s);
+        cw__outbound_flush_locked(s);
         break;
     }
     cw__socket_wake_locked(s);
@@ -133,7 +132,7 @@ void cw__closing_shut_down_locked(cw_socket *s, int grace_ms)
     if (grace_ms == 0) {
         s->is_closed_locally = true;
         cw__closing_ended_locked(s, "the program has ended");
-    } else if (!cw__closing_is_draining(s) && s->close.deadline_ms != INT64_MAX)
+    } else if (!cw__closing_is_draining(s))
         cw__close_bound(&s->close, cw__now_ms(), grace_ms);
     cw__socket_attend_locked(s);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Ping: sends the pings of callers and of the service (RFC 6455 sections 5.5.2, 5.5.3). A caller's ping measures
  * a round trip. The service's pings find a dead connection. Each ping has a number, which is its payload unless
- * ping_payload is set. A pong answers the ping with its number and all earlier pings. The service also sends pongs that no ping asked for. pong.c keeps the clocks.
+ * ping_payload is set. A pong answers the ping with its number and all earlier pings. The service also sends
+ * pongs that no ping asked for. pong.c keeps the clocks.
  *
  * Safety: under the socket's lock. The waiting pings are on the stacks of their callers, which remove theirs
  * before they return. */
@@ -45,8 +46,8 @@ static cw_status wait_for_pong(cw_socket *s, cw__ping *ping, cw__wait *wait)
     cw_status status = CW_OK;
 
     while (status == CW_OK && !ping->is_answered && s->close.state == CW__CLOSE_NONE) {
-        if (!s->in
-                 .receiver) /* no caller reads the connection: give it to the service thread now, not after 10 ms */
+        /* If no caller reads the connection, give it to the service thread now, not after 10 ms. */
+        if (!s->in.receiver)
             cw__inbound_give_back_locked(s);
         status = cw__socket_wait_locked(s, wait);
     }
