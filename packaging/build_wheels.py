@@ -272,8 +272,8 @@ def unpack(archive: Path, folder: Path) -> Path:
     """Unpacks an archive without its top folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="tar")
+    # Debian 12's tarfile has no filters, without which newer versions warn.
+    subprocess.run(("tar", "-xf", archive, "-C", folder), check=True)
     inner = list(folder.iterdir())
     return inner[0] if len(inner) == 1 else folder
 
