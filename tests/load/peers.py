@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,39 +18,8 @@ sys.path[:0] = [str(ROOT / "tests" / "servers"), str(ROOT / "bench")]
 
 import clients  # noqa: E402
 
+import nginx_settings  # noqa: E402
 import run  # noqa: E402
-
-NGINX = """
-daemon off;
-master_process off;
-worker_processes 1;
-worker_rlimit_nofile {files};
-pid {folder}/nginx.pid;
-error_log stderr crit;
-events {{
-    worker_connections {files};
-}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port} ssl backlog=4096;
-        ssl_certificate {certs}/server.pem;
-        ssl_certificate_key {certs}/server.key;
-        location / {{
-            proxy_pass http://127.0.0.1:{upstream};
-            proxy_http_version 1.1;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection "upgrade";
-            proxy_read_timeout 600s;
-        }}
-    }}
-}}
-"""
 
 
 @dataclass
@@ -79,17 +47,17 @@ def echo_server() -> Iterator[int]:
 
 
 def start_nginx(peers: run.Peers, upstream: int, files: int) -> int:
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    nginx = nginx_settings.program()
     if nginx is None:
         raise run.CannotStart("nginx: no nginx command; run sh scripts/install.sh test")
     for attempt in range(3):  # another process may take the chosen port first
         (port,) = run.free_ports(1)
         folder = peers.folder / f"nginx-{attempt}"
         folder.mkdir()
-        text = NGINX.format(folder=folder, port=port, certs=peers.folder, upstream=upstream, files=files)
-        (folder / "nginx.conf").write_text(text)
-        command = [nginx, "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
-        if peers.accepts(peers.start(command, dict(os.environ)), port):
+        http = nginx_settings.proxy(upstream, peers.folder, f"127.0.0.1:{port} ssl backlog=4096")
+        main = f"master_process off; worker_rlimit_nofile {files};"
+        arguments = nginx_settings.write(folder, http, main, level="crit", connections=files)
+        if peers.accepts(peers.start([nginx, *arguments], dict(os.environ)), port):
             return port
     raise run.CannotStart("nginx does not accept connections; its output is above")
 

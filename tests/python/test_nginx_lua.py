@@ -5,9 +5,9 @@ and its worker connects after the fork."""
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,24 +18,18 @@ import curlwire
 from peers import WAIT, echo
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "servers"))
+
+import nginx_settings  # noqa: E402
+
 MODULES = Path(curlwire.__file__).resolve().parents[2] / "lua" / "jit"  # of the build under test
 UNPACKED = ROOT / "build" / "nginx-lua"  # scripts/install.sh test
-CONFIGURATION = """
+MAIN = """
 load_module {unpacked}/usr/lib/nginx/modules/ndk_http_module.so;
 load_module {unpacked}/usr/lib/nginx/modules/ngx_http_lua_module.so;
 {user}
-daemon off;
-worker_processes 1;
-pid {folder}/pid;
-error_log stderr warn;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
+"""
+HTTP = """
     lua_package_path "{modules}/?.lua;{modules}/?/init.lua;{unpacked}/usr/share/lua/5.1/?.lua;;";
     lua_package_cpath "{modules}/?.so;;";
     init_by_lua_block {{ require "curlwire" }}
@@ -52,7 +46,6 @@ http {{
             }}
         }}
     }}
-}}
 """
 
 
@@ -71,21 +64,19 @@ def ask(folder: Path) -> str:
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[Path]:
     """Runs nginx. Gives the folder with its socket."""
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    program = nginx_settings.program()
     assert (UNPACKED / "done").exists(), "nginx's Lua module is missing. Run: sh scripts/install.sh test"
-    text = CONFIGURATION.format(
-        unpacked=UNPACKED, folder=tmp_path, modules=MODULES, echo=echo(), wait=WAIT,
-        user="user root;" if os.geteuid() == 0 else "",
-    )  # fmt: skip
-    (tmp_path / "nginx.conf").write_text(text)
+    assert program is not None, "nginx is missing. Run: sh scripts/install.sh test"
+    main = MAIN.format(unpacked=UNPACKED, user="user root;" if os.geteuid() == 0 else "")
+    http = HTTP.format(unpacked=UNPACKED, folder=tmp_path, modules=MODULES, echo=echo(), wait=WAIT)
     (libraries,) = {str(path.parent) for path in UNPACKED.glob("usr/lib/*/libluajit-5.1.so.2")}
     running = subprocess.Popen(
-        [program, "-p", str(tmp_path), "-e", "stderr", "-c", str(tmp_path / "nginx.conf")],
+        [program, *nginx_settings.write(tmp_path, http, main)],
         env={**os.environ, "LD_LIBRARY_PATH": libraries},
     )
     try:
         until = time.monotonic() + WAIT
-        while not (tmp_path / "pid").exists():  # nginx writes it when it listens
+        while not (tmp_path / "nginx.pid").exists():  # nginx writes it when it listens
             assert running.poll() is None, "nginx did not start; its output is above"
             assert time.monotonic() < until
             time.sleep(0.01)

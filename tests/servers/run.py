@@ -45,6 +45,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "scripts")]
 import children  # noqa: E402
 
 import certs  # noqa: E402
+import nginx_settings  # noqa: E402
 
 NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx")
 START_S = 60
@@ -128,27 +129,23 @@ class Peers:
         )
 
     def start_nginx(self) -> None:
-        nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+        nginx = nginx_settings.program()
         if nginx is None:
             raise CannotStart("nginx: no nginx command; run sh scripts/install.sh test")
         if "CW_ECHO_WS" not in self.environment:
             raise CannotStart("nginx forwards to echo: start that too")
-        upstream = self.environment["CW_ECHO_WS"].rpartition(":")[2]
+        upstream = int(self.environment["CW_ECHO_WS"].rpartition(":")[2])
         # nginx does not report its ports, so they are chosen here. Another process may take one first, so try
         # again.
         for attempt in range(3):
             ports = free_ports(2)
             prefix = self.folder / f"nginx-{attempt}"
             prefix.mkdir()
-            text = (HERE / "nginx.conf.in").read_text()
-            for name, value in {
-                "PREFIX": prefix, "PORT": ports[0], "TLS_PORT": ports[1], "UPSTREAM": upstream,
-                "CERT": self.folder / "server.pem", "KEY": self.folder / "server.key",
-            }.items():  # fmt: skip
-                text = text.replace(f"@{name}@", str(value))
-            (prefix / "nginx.conf").write_text(text)
-            command = [nginx, "-p", str(prefix), "-e", "stderr", "-c", str(prefix / "nginx.conf")]
-            process = self.start(command, dict(os.environ))
+            http = nginx_settings.proxy(
+                upstream, self.folder, f"127.0.0.1:{ports[0]}", f"127.0.0.1:{ports[1]} ssl"
+            )
+            arguments = nginx_settings.write(prefix, http, "master_process off;")
+            process = self.start([nginx, *arguments], dict(os.environ))
             if all(self.accepts(process, port) for port in ports):
                 self.name_ports(("CW_NGINX_WS", "CW_NGINX_WSS"), ports)
                 return
