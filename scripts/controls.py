@@ -62,6 +62,7 @@ class Control:
             "TEXT": None,
             "LIST": (),
             "BYTES": None,
+            "CREDENTIAL": None,
         }
         if self.type == "ENUM":
             return self.words[self.initial]
@@ -133,6 +134,8 @@ def python_type(control: Control, *, is_set: bool) -> str:
         return "Sequence[str] | None" if is_set else "tuple[str, ...]"
     if control.type == "BYTES":
         return "bytes | bytearray | memoryview | None" if is_set else "bytes | None"
+    if control.type == "CREDENTIAL":
+        return "tuple[str, str] | None" if is_set else "str | None"
     name = {"BOOL": "bool", "MS": "float"}.get(control.type, "int")
     return f"{name} | None" if control.none else name
 
@@ -224,6 +227,7 @@ def lua_type(control: Control) -> str:
     if control.none:
         return "curlwire.Timeout" if control.type == "MS" else "integer|number|false"
     types = {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]", "BYTES": "string|nil"}
+    types["CREDENTIAL"] = "string[]|string|nil"  # a pair to set, and the user name to read
     return types.get(control.type, "integer")
 
 
@@ -308,6 +312,7 @@ def shown_values(control: Control) -> str:
         "ENUM": ", ".join(f"`{word}`" for word in control.words),
         "LIST": "a list of tokens",
         "TEXT": "text",
+        "CREDENTIAL": "`(user, password)` (Lua: `{user, password}`); it reads as the user name",
         "BYTES": f"at most {control.most} bytes" if is_limited(control) else "bytes (Lua: a string)",
     }
     text = parts.get(control.type, UNITS.get(control.type, ""))

@@ -286,22 +286,23 @@ CW_API void *cw_socket_user(const cw_socket *s);
 /* ---- Control ------------------------------------------------------------------------------------------ */
 
 typedef enum cw_option_type {
-    CW_TYPE_BOOL,  /* number 0 or 1 */
-    CW_TYPE_COUNT, /* number of bytes; -1 = no limit, if the range allows it */
-    CW_TYPE_BITS,  /* number of bits */
-    CW_TYPE_MS,    /* number of milliseconds; -1 = no limit (a binding shows seconds and none) */
-    CW_TYPE_ENUM,  /* number; cw_option_words has its words */
-    CW_TYPE_TEXT,  /* UTF-8 text; empty = unset */
-    CW_TYPE_LIST,  /* tokens joined by ", " */
-    CW_TYPE_BYTES, /* any bytes; empty = unset */
-    CW_TYPE_NUMBER /* number of things; -1 = no limit, if the range allows it */
+    CW_TYPE_BOOL,      /* number 0 or 1 */
+    CW_TYPE_COUNT,     /* number of bytes; -1 = no limit, if the range allows it */
+    CW_TYPE_BITS,      /* number of bits */
+    CW_TYPE_MS,        /* number of milliseconds; -1 = no limit (a binding shows seconds and none) */
+    CW_TYPE_ENUM,      /* number; cw_option_words has its words */
+    CW_TYPE_TEXT,      /* UTF-8 text; empty = unset */
+    CW_TYPE_LIST,      /* tokens joined by ", " */
+    CW_TYPE_BYTES,     /* any bytes; empty = unset */
+    CW_TYPE_NUMBER,    /* number of things; -1 = no limit, if the range allows it */
+    CW_TYPE_CREDENTIAL /* user name and password; it is read as the text of the user name, empty = unset */
 } cw_option_type;
 
 /* The table of controls. The core's settings come from this table. So do the attributes of the bindings with their texts
  * and types, and the table of docs/controls.md. scripts/controls.py writes or compares them. The columns:
  *   name, key   the name in C, and the name everywhere else
  *   type        of the value
- *   default, least, most   of a number; for CW_TYPE_BYTES, most is the largest size in bytes
+ *   default, least, most   of a number; for CW_TYPE_BYTES and CW_TYPE_CREDENTIAL, most is the largest size in bytes
  *   for         BOTH classes, or sockets of the class MESSAGE
  *   words       of a CW_TYPE_ENUM: word i stands for number i
  *   none        the meaning of -1; NULL = -1 is refused
@@ -371,7 +372,11 @@ typedef enum cw_option_type {
     X(CW_OPT_MAX_FRAGMENTS, "max_fragments", CW_TYPE_NUMBER, 131072, 1, INT64_MAX, MESSAGE, NULL, "no limit", NULL, \
       "In full mode, a message in more fragments fails the connection with close code 1008") \
     X(CW_OPT_PING_PAYLOAD, "ping_payload", CW_TYPE_BYTES, 0, 0, 125, BOTH, NULL, NULL, NULL, \
-      "What pings carry; unset: a number of eight bytes, which shows the ping that a pong answers")
+      "What pings carry; unset: a number of eight bytes, which shows the ping that a pong answers") \
+    X(CW_OPT_SERVER_CREDENTIAL, "server_credential", CW_TYPE_CREDENTIAL, 0, 0, 65536, BOTH, NULL, NULL, NULL, \
+      "User name and password for the server (Basic authentication), in place of those in the URI") \
+    X(CW_OPT_PROXY_CREDENTIAL, "proxy_credential", CW_TYPE_CREDENTIAL, 0, 0, 65536, BOTH, NULL, NULL, NULL, \
+      "User name and password for the proxy, in place of those in the environment variable")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -385,7 +390,7 @@ typedef enum cw_option {
  *   words   of a CW_TYPE_ENUM: a NULL-ended array in which word i stands for number i; else NULL
  *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size, max_fragments: message only)
  *   default the value before it is set; 0 for text
- *   range   sets *least and *most, which leave out -1. For bytes they are sizes; for text both are 0
+ *   range   sets *least and *most, which leave out -1. For bytes and credentials they are sizes; for text both are 0
  *   none    the meaning of -1 ("no limit"), or NULL if -1 is refused
  *   since   the first version of libcurl that supports it ("8.21.0"), or NULL
  *   text    one line, without unit, default and none
@@ -417,6 +422,18 @@ CW_API cw_status cw_socket_get_number(cw_socket *s, cw_option option, int64_t *v
  * Owns     the call copies value */
 CW_API cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, size_t len_bytes);
 
+/* Sets a control that is a user name and a password. No call reads the password.
+ *   user       UTF-8 without control characters and without a colon; NULL = unset, else at least one byte
+ *   password   UTF-8 without control characters; may be empty. With user it has at most 64 KiB
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: the message shows nothing of user and password. CW_INVALID_STATE after a connect has
+ *          begun; CW_NO_MEMORY
+ * Thread   any; takes the socket's lock
+ * Owns     the call copies user and password
+ * Source   RFC 7617 section 2; UWP's ServerCredential and ProxyCredential */
+CW_API cw_status cw_socket_set_credential(cw_socket *s, cw_option option, const char *user, size_t user_bytes,
+                                          const char *password, size_t password_bytes);
+
 /* Reads how often the socket sends unsolicited pongs now: desired_unsolicited_pong_interval on an open connection, until
  * writing fails or closing begins.
  *   interval_ms   set to milliseconds; 0 = it sends none
@@ -433,7 +450,7 @@ CW_API cw_status cw_socket_get_actual_pong_interval(cw_socket *s, int64_t *inter
  * Thread   any */
 CW_API cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes);
 
-/* Copies a control that is text, a list or bytes. It fills the buffer as cw_socket_get_info does. A NUL follows bytes
+/* Copies a control that is text, a list or bytes, or the user name of a credential. It fills the buffer as cw_socket_get_info does. A NUL follows bytes
  * too.
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT: the control is a number

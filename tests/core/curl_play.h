@@ -49,6 +49,8 @@ static inline bool is_text(CURLoption option)
     case CURLOPT_USERAGENT:
     case CURLOPT_PROXY:
     case CURLOPT_NOPROXY:
+    case CURLOPT_USERNAME:
+    case CURLOPT_PASSWORD:
     case CURLOPT_PROXYUSERNAME:
     case CURLOPT_PROXYPASSWORD:
     case CURLOPT_CAINFO:

@@ -147,7 +147,8 @@ static void test_texts(void)
         {CURLE_SSL_CRL_BADFILE, false, 0, 0, "", CW_WEB_UnexpectedClientError,
          "crl_file '/x/crl.pem' cannot be used"},
         {CURLE_PROXY, true, 0, CURLPX_USER_REJECTED, "", CW_WEB_ProxyAuthenticationRequired,
-         "the proxy proxy.example:3128 refused the user and password, or wants both: write user:password@"},
+         "the proxy proxy.example:3128 refused the user and password, or wants both: set proxy_credential, or "
+         "user:pass@"},
         {CURLE_PROXY, true, 0, CURLPX_REPLY_HOST_UNREACHABLE, "", CW_WEB_ServerUnreachable,
          "the proxy proxy.example:3128 cannot reach host.example"},
         {CURLE_PROXY, true, 0, CURLPX_RESOLVE_HOST, "", CW_WEB_HostNameNotResolved,

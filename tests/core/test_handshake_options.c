@@ -34,6 +34,7 @@ static void test_plain(void)
     CHECK_STR(text_of(CURLOPT_PROXY), "");
     CHECK_STR(text_of(CURLOPT_NOPROXY), "*");
     CHECK(!cw__handshake_is_at_proxy(h));
+    CHECK(!find(CURLOPT_USERNAME) && !find(CURLOPT_PASSWORD));
     CHECK_INT(cw__handshake_proxy(h)->kind, CW__PROXY_NONE);
     CHECK_STR(cw__handshake_tls_party(h), "the server");
     CHECK(cw__handshake_easy(h) != NULL);
@@ -45,7 +46,11 @@ static void test_plain(void)
     CHECK_INT(number_of(CURLOPT_CONNECTTIMEOUT_MS), INT32_MAX);
     cw__handshake_destroy(h);
     wishes.timeout_ms = 1;
+    wishes.user = "jim";
+    wishes.password = "s:cret";
     h = made("ws://server.test/", NULL);
+    CHECK_STR(text_of(CURLOPT_USERNAME), "jim");
+    CHECK_STR(text_of(CURLOPT_PASSWORD), "s:cret");
     CHECK_INT(number_of(CURLOPT_CONNECTTIMEOUT_MS), 1);
     cw__handshake_destroy(h);
     wishes.timeout_ms = 0;
@@ -125,6 +130,17 @@ static void test_proxies(void)
     CHECK(cw__handshake_is_at_proxy(h));
     CHECK_STR(cw__handshake_tls_party(h), "the server");
     cw__handshake_destroy(h);
+
+    wishes.proxy_user = "jim";
+    wishes.proxy_password = "";
+    cw__handshake_destroy(made("ws://server.test/", NULL)); /* there is no proxy to send it to */
+    CHECK(!find(CURLOPT_PROXYUSERNAME) && !find(CURLOPT_PROXYPASSWORD) && !find(CURLOPT_USERNAME));
+    h = made("ws://server.test/", "http://joe:p%40ss@proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "jim"); /* the control, not the variable */
+    CHECK_STR(text_of(CURLOPT_PROXYPASSWORD), "");
+    CHECK(!find(CURLOPT_USERNAME));
+    cw__handshake_destroy(h);
+    wishes.proxy_user = wishes.proxy_password = NULL;
 
     h = made("ws://server.test/", "https://proxy.test:3128");
     CHECK(!find(CURLOPT_PROXYUSERNAME) && !find(CURLOPT_PROXYPASSWORD));
@@ -214,6 +230,7 @@ static void test_refused_options(void)
     wishes.ca_file = "/x/ca.pem";
     wishes.crl_file = "/x/crl.pem";
     wishes.race = (cw__race *)(void *)&race_fd;
+    wishes.user = wishes.password = "x";
     for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++) {
         size_t count;
         fail_at = SIZE_MAX;
@@ -275,6 +292,7 @@ static void test_no_memory(void)
     wishes.compression = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
     clear_environment();
     CHECK_INT(setenv("all_proxy", "http://joe:pass@proxy.test:3128", 1), 0);
+    wishes.proxy_user = wishes.proxy_password = "x";
     CHECK_INT(cw__uri_read("wss://server.test/", 18, &uri, fault), CW__URI_OK);
     wishes.uri = &uri;
     each_allocation_fails(create_once, NULL);

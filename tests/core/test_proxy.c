@@ -184,6 +184,30 @@ static void test_good(void)
     }
 }
 
+/* proxy_credential replaces the user and password of the variable. */
+static void test_credential(void)
+{
+    static const char *const values[] = {"http://p.test:1", "http://u:p@p.test:1"};
+    cw__error error;
+
+    for (size_t i = 0; i < 2; i++) {
+        cw__proxy p;
+        CHECK_INT(choose(&p, false, VARIABLES("ws_proxy", values[i])), CW_OK);
+        CHECK(!p.has_credential);
+        cw__proxy_refused(&p, "host.test", 407, &error);
+        CHECK(strstr(error.message, i == 0 ? "set proxy_credential, or write user:password@ before the host"
+                                           : "correct them in that variable"));
+        CHECK(cw__proxy_set_credential(&p, "j0hnny", "s3cret"));
+        CHECK_STR(p.user, "j0hnny");
+        CHECK_STR(p.password, "s3cret");
+        CHECK_STR(p.url, "http://p.test:1");
+        cw__proxy_refused(&p, "host.test", 407, &error);
+        CHECK(strstr(error.message, "this user and password; correct proxy_credential"));
+        CHECK(!strstr(error.message, "j0hnny") && !strstr(error.message, "s3cret"));
+        cw__proxy_destroy(&p);
+    }
+}
+
 #define USER   "j0hnny"
 #define SECRET "s3cret"
 #define WITH   USER ":" SECRET
@@ -282,6 +306,7 @@ static const harness_test tests[] = {
     {"no_proxy: names, ports, addresses, networks, *", test_excluded},
     {"values that are accepted", test_good},
     {"refused values: the error names the variable and shows no part of it", test_bad},
+    {"the credential of the control", test_credential},
     {"without memory", test_no_memory},
 };
 

@@ -67,6 +67,52 @@ static void check_bytes(cw_socket *s, cw_option o, int64_t most)
     free(long_value);
 }
 
+static void refuse_credential(cw_socket *s, cw_option o, const char *user, size_t user_bytes,
+                              const char *password, size_t password_bytes, const char *words)
+{
+    CHECK_STATUS(cw_socket_set_credential(s, o, user, user_bytes, password, password_bytes),
+                 CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), cw_option_key(o));
+    CHECK_HAS(cw_error_message(), words);
+    CHECK(!strstr(cw_error_message(), "j0hnny") && !strstr(cw_error_message(), "s3c"));
+}
+
+/* Only the user name can be read. The errors show neither. */
+static void check_credential(cw_socket *s, cw_option o, int64_t most)
+{
+    char text[8] = "xxx", *long_value = calloc(1, (size_t)most);
+    size_t len = 99;
+
+    check_text(s, o);
+    CHECK(cw__setting_user(s, o) == NULL && cw__setting_password(s, o) == NULL);
+    memset(long_value, 'x', (size_t)most);
+    CHECK_STATUS(cw_socket_set_credential(s, o, long_value, 1, long_value, (size_t)most - 1), CW_OK);
+    refuse_credential(s, o, long_value, 1, long_value, (size_t)most, "it takes at most");
+    CHECK_STATUS(cw_socket_set_credential(s, o, "u", 1, NULL, 0), CW_OK);
+    CHECK_STR(cw__setting_password(s, o), "");
+    CHECK_STATUS(cw_socket_set_credential(s, o, "j0hnnyx", 6, "s3c:retx", 7), CW_OK);
+    CHECK_STR(cw__setting_user(s, o), "j0hnny");
+    CHECK_STR(cw__setting_password(s, o), "s3c:ret");
+    CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, &len), CW_OK);
+    CHECK_STR(text, "j0hnny");
+    CHECK_INT(len, 6);
+    refuse_credential(s, o, "", 0, "s3c", 3, "the user name of");
+    refuse_credential(s, o, "j0hnny:x", 8, "s3c", 3, "has a colon");
+    refuse_credential(s, o, "j0hnny\n", 7, "s3c", 3, "has a control character");
+    refuse_credential(s, o, "j0hnny", 6, "s3c\0", 4, "has a control character");
+    refuse_credential(s, o, "j0hnny", 6, "s3c\x7f", 4, "has a control character");
+    refuse_credential(s, o, "j0hnny", 6, "s3c\xff", 4, "must be UTF-8");
+    refuse_credential(s, o, "j0hnny\xff", 7, "s3c", 3, "must be UTF-8");
+    CHECK_STATUS(cw_socket_set_text(s, o, "j0hnny", 6), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), "is a user name and a password");
+    CHECK_STR(cw__setting_password(s, o), "s3c:ret"); /* the refused calls changed nothing */
+    CHECK_STATUS(cw_socket_set_credential(s, o, NULL, 0, NULL, 0), CW_OK);
+    CHECK(cw__setting_user(s, o) == NULL);
+    CHECK_STATUS(cw_socket_set_credential(s, CW_OPT_CA_FILE, "u", 1, "p", 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_credential(s, CW_OPT_VERIFY, "u", 1, "p", 1), CW_INVALID_ARGUMENT);
+    free(long_value);
+}
+
 /* Checks the properties that the bindings require of every row. */
 static void check_row(cw_option o, const char *name)
 {
@@ -102,6 +148,8 @@ static void test_every_control(void)
         check_text(s, name);                                                         \
     else if ((type) == CW_TYPE_BYTES)                                                \
         check_bytes(s, name, most);                                                  \
+    else if ((type) == CW_TYPE_CREDENTIAL)                                           \
+        check_credential(s, name, most);                                             \
     else                                                                             \
         check_number(s, name, initial, least, most, none);
     CW_OPTION_LIST(CW_X)
@@ -304,6 +352,7 @@ static bool set_all(void *unused)
     (void)unused;
     is_done = is_done && cw_socket_set_text(s, CW_OPT_CA_FILE, "/x", 2) == CW_OK;
     is_done = is_done && cw_socket_set_text(s, CW_OPT_CA_FILE, "/yy", 3) == CW_OK;
+    is_done = is_done && cw_socket_set_credential(s, CW_OPT_SERVER_CREDENTIAL, "u", 1, "p", 1) == CW_OK;
     is_done = is_done && cw_socket_set_request_header(s, "A", 1, "1", 1) == CW_OK;
     is_done = is_done && cw_socket_set_request_header(s, "A", 1, "2", 1) == CW_OK;
     if (!is_done)

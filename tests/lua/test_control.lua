@@ -16,7 +16,7 @@ for _, row in ipairs(support.controls()) do
         COUNT = row.none and math.huge or math.max(row.least, 4096), NUMBER = 5, ENUM = row.words[#row.words],
         TEXT = "/nowhere/file.pem", BYTES = "\0\255\r\n\0",
     }
-    if row.type ~= "LIST" then
+    if row.type ~= "LIST" and row.type ~= "CREDENTIAL" then
         options[row.key] = {row.default, others[row.type]}
         assert(options[row.key][2] ~= row.default, row.key)
     end
@@ -68,6 +68,35 @@ test("control_set", function()
     ws.control.max_message_size = 5
     ws.control.max_message_size = false
     equal(ws.control.max_message_size, math.huge)
+end)
+
+test("control_credential", function()
+    for _, key in ipairs {"server_credential", "proxy_credential"} do
+        for _, ws in each_socket() do
+            equal(ws.control[key], nil)
+            ws.control[key] = {"j\195\182", "p:\195\164"}
+            equal(ws.control[key], "j\195\182")
+            for bad, words in pairs {
+                [5] = "must be a table of two strings, {user, password}, or nil for none, not a number",
+                [{}] = "not another table", [{"j0hnny"}] = "not another table",
+                [{"j0hnny", "s3cret", ""}] = "not another table", [{"j0hnny", password = "s3cret"}] = "another table",
+                [{"j0hnny", 5}] = "not of a string and a number", [{"", "s3cret"}] = "is empty",
+                [{"j0hnny:", "s3cret"}] = "has a colon", [{"j0hnny", "s3cret\n"}] = "has a control character",
+                [{"j0hnny", "s3cret\255"}] = "must be UTF-8", ["j0hnny"] = "not a string",
+            } do
+                local text = raises(function() ws.control[key] = bad end, key, words, "test_control.lua:")
+                assert(not text:find("j0hnny") and not text:find("s3cret"), text)
+                equal(ws.control[key], "j\195\182")
+            end
+            ws.control[key] = nil
+            equal(ws.control[key], nil)
+        end
+        equal(curlwire.StreamWebSocket({[key] = {"user", ""}}).control[key], "user")
+    end
+    local ws = open(support.echo(), {server_credential = {"user", "password"}})
+    raises(function() ws.control.server_credential = nil end, "server_credential")
+    equal(ws.control.server_credential, "user")
+    finish(ws)
 end)
 
 test("control_constructor", function()

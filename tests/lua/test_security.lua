@@ -59,6 +59,23 @@ test("security_credentials_of_the_uri", function()
     assert(support.log(token):find("Authorization: Basic " .. basic .. "\\r\\n", 1, true))
 end)
 
+test("security_server_credential", function()
+    for _, case in ipairs {{"", basic}, {"other:password@", basic}, {"", "Bearer token", "Bearer token"}} do
+        local token = support.token("credential")
+        local ws = support.message_socket({server_credential = {"user", secret}, proxy_credential = {"proxy", secret}})
+        if case[3] then ws:set_request_header("Authorization", case[3]) end
+        local uri = support.script(support.reply("HTTP/1.1 401 No", "Content-Length: 0"), "end") .. "?id=" .. token
+        local ok, _, err = ws:connect((uri:gsub("://", "://" .. case[1], 1)))
+        equal(ok, nil)
+        equal(err.http_status, 401)
+        assert_clean(words_of(err), shown(ws))
+        local log = support.log(token)
+        assert(log:find("Authorization: " .. (case[3] or "Basic " .. basic) .. "\\r\\n", 1, true), log)
+        equal(select(2, log:gsub("Authorization:", "")), 1)
+        assert(not log:find("Proxy-Authorization", 1, true))
+    end
+end)
+
 test("security_errors_about_the_uri", function()
     for _, uri in ipairs {
         "ws://user:" .. secret .. " x@127.0.0.1/", "ws://user:" .. secret .. "@127.0.0.1:99999/",

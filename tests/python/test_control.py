@@ -48,6 +48,8 @@ def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
         data = bytes(range(50)) + b"\xff\0\0"
         same = [(kind(data), data) for kind in (bytes, bytearray, memoryview)]
         return [*same, (b"\0", b"\0"), (b"", None), (None, None)]
+    if row.type == "CREDENTIAL":
+        return [(("jö", "p:ä"), "jö"), (("user", ""), "user"), (None, None)]
     if row.type == "MS":
         values: list[tuple[Any, object]] = [(1.5, 1.5), (2, 2.0), (row.least / 1000, row.least / 1000)]
     else:
@@ -72,6 +74,7 @@ WRONG = {
     "TEXT": [7, 1.5],
     "LIST": ["chat", [1], 7],
     "BYTES": ["text", 7, [1]],
+    "CREDENTIAL": ["user", 7, ["user", "s3cret"], ("user",), ("user", "s3cret", ""), ("user", 7), (b"u", "p")],
 }
 WRONG_TYPE: list[tuple[str, Any]] = [(row.key, value) for row in TABLE for value in WRONG.get(row.type, [])]
 
@@ -83,6 +86,19 @@ OUT_OF_RANGE: list[Any] = [
     pytest.param("connect_timeout", -(10**400), id="connect_timeout-huge"),
     *((row.key, "another") for row in TABLE if row.type == "ENUM"),
     *((row.key, "a\0b") for row in TABLE if row.type == "TEXT"),
+    *(
+        (row.key, (user, "p"))
+        for row in TABLE
+        if row.type == "CREDENTIAL"
+        for user in ("", "a:b", "a\n", "a\udc80")
+    ),
+    *(
+        (row.key, ("user", password))
+        for row in TABLE
+        if row.type == "CREDENTIAL"
+        for password in ("\x7f", "\0")
+    ),
+    *((row.key, ("user", "p" * row.most)) for row in TABLE if row.type == "CREDENTIAL"),
     *((row.key, bytes(row.most + 1)) for row in TABLE if controls.is_limited(row)),
 ]
 
@@ -403,6 +419,29 @@ def test_control_shows_no_bytes() -> None:
         text = repr(MessageWebSocket(**keywords).control)
         assert f"{name}=(6 bytes)" in text
         assert "s3cret" not in text
+
+
+def test_control_shows_no_credential() -> None:
+    """The password cannot be read. repr and the errors show neither the password nor the user name."""
+    for row in TABLE:
+        if row.type != "CREDENTIAL":
+            continue
+        keywords: dict[str, Any] = {row.key: ("j0hnny", "s3cret")}
+        ws = MessageWebSocket(**keywords)
+        assert getattr(ws.control, row.key) == "j0hnny"
+        text = repr(ws.control)
+        assert f"{row.key}=(set)" in text
+        for bad in (
+            "j0hnny", ("j0hnny:", "s3cret"), ("j0hnny", "s3cret\n"), ("j0hnny\udc80", "s3cret"),
+            ("j0hnny", "s3cret", ""), ("j0hnny", b"s3cret"), ["j0hnny", "s3cret"],
+        ):  # fmt: skip
+            with pytest.raises((ArgumentError, TypeError)) as caught:
+                setattr(ws.control, row.key, bad)
+            assert row.key in str(caught.value)
+            text += repr(caught.value)
+        assert "j0hnny" not in text
+        assert "s3cret" not in text
+        assert f"{row.key}=None" in repr(MessageWebSocket().control)
 
 
 def test_control_shows_no_subprotocol() -> None:

@@ -19,7 +19,7 @@ import pytest
 import curlwire
 from curlwire import MessageWebSocket, WebErrorStatus
 from peers import WAIT, decodes_natively, echo, round_trip, url
-from proxies import Proxy, Socks, read_head, reply, reset, server_context, until_gone
+from proxies import Proxy, Socks, read_head, reply, reset, server_context, tunnel, until_gone
 
 ROWS = [
     [column.strip() for column in line.split("|")]
@@ -231,6 +231,56 @@ def test_proxy_refuses_user(scheme: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert f"Proxy-Authorization: Basic {basic}\r\n" in request
     for secret in ("s3c", "j0hnny", basic):
         assert secret not in words_of(error)
+
+
+@pytest.mark.parametrize("user", ["", "other:password@"])
+@pytest.mark.parametrize("uri", ["ws", "wss"])
+def test_proxy_credential(uri: str, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes before the variable's, only to the proxy. The server's goes only to the server."""
+    basic = base64.b64encode(b"j0hnny:s3cret").decode()
+    heads: list[bytes] = []
+
+    def watch(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 Go\r\n\r\n")
+        heads.append(read_head(connection))
+        connection.sendall(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
+        until_gone(connection)
+
+    control: dict[str, Any] = {"proxy_credential": ("j0hnny", "s3cret"), "server_credential": ("me", "mine")}
+    with Proxy(watch if uri == "ws" else tunnel) as proxy:
+        monkeypatch.setenv("all_proxy", f"http://{user}127.0.0.1:{proxy.port}")
+        if uri == "ws":
+            assert fails("ws://server.invalid/", **control).http_status == 401
+            assert b"Proxy-Authorization" not in heads[0]
+            assert b"\r\nAuthorization: Basic " + base64.b64encode(b"me:mine") + b"\r\n" in heads[0]
+        else:
+            assert_works(tls_address("good"), ca_file=tls_folder() / "ca.pem", **control)
+        request = proxy.heads.get(timeout=WAIT)
+        assert f"Proxy-Authorization: Basic {basic}\r\n" in request
+        assert "\nAuthorization" not in request
+    with Proxy(reply("HTTP/1.1 407 No\nProxy-Authenticate: Basic\nContent-Length: 0\n\n")) as proxy:
+        monkeypatch.setenv("all_proxy", f"http://{user}127.0.0.1:{proxy.port}")
+        error = fails(f"{uri}://server.invalid/", **control)
+        assert "this user and password; correct proxy_credential" in str(error)
+        for secret in ("s3c", "j0hnny", basic):
+            assert secret not in words_of(error)
+        error = fails(f"{uri}://server.invalid/")
+        assert ("correct them in that variable" if user else "set proxy_credential, or write user:") in str(
+            error
+        )
+
+
+def test_proxy_credential_for_socks(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Socks(user=("j0hnny", "s3cret")) as proxy:
+        monkeypatch.setenv("http_proxy", f"socks5h://other:password@127.0.0.1:{proxy.port}")
+        assert_decodes_safely(echo(), proxy_credential=("j0hnny", "s3cret"))
+        error = fails(echo(), proxy_credential=("j0hnny", "s3creT"))
+        assert error.status is WebErrorStatus.PROXY_AUTHENTICATION_REQUIRED
+        assert "set proxy_credential" in str(error)
+        assert "s3c" not in words_of(error) and "j0hnny" not in words_of(error)
+        for long in (("j" * 256, "s3cret"), ("j0hnny", "s" * 256)):
+            error = fails(echo(), proxy_credential=long)
+            assert "has more than 255 bytes, which SOCKS cannot send" in str(error)
 
 
 def test_proxy_answers_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

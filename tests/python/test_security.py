@@ -175,6 +175,48 @@ def test_a_header_of_the_script_goes_before_the_uri(serve: Start) -> None:
     assert lines_of(server.requests.get_nowait(), "Authorization") == ["Authorization: Bearer token"]
 
 
+@pytest.mark.parametrize("userinfo", ["", "other:password@", "other@"])
+def test_server_credential(serve: Start, capfd: pytest.CaptureFixture[str], userinfo: str) -> None:
+    """It goes before the user and password of the URI, and is in no text."""
+    server = serve(reply("HTTP/1.1 401 No\nWWW-Authenticate: Basic\nContent-Length: 0"))
+    ws = MessageWebSocket(server_credential=("user", SECRET), proxy_credential=("proxy", SECRET))
+    with pytest.raises(curlwire.HandshakeError, match="set server_credential, ") as caught:
+        ws.connect(f"ws://{userinfo}127.0.0.1:{server.port}/")
+    request = server.requests.get_nowait()
+    assert lines_of(request, "Authorization") == [f"Authorization: Basic {BASIC}"]
+    assert lines_of(request, "Proxy-Authorization") == []  # there is no proxy
+    assert server.requests.empty()
+    captured = capfd.readouterr()
+    for text in (shown(ws), words_of(caught.value), captured.out, captured.err):
+        assert SECRET not in text
+        assert BASIC not in text
+    ws.set_request_header("Authorization", "Bearer token")
+    with pytest.raises(curlwire.HandshakeError):
+        ws.connect(f"ws://127.0.0.1:{server.port}/")
+    assert lines_of(server.requests.get_nowait(), "Authorization") == ["Authorization: Bearer token"]
+
+
+def test_server_credential_without_password(serve: Start) -> None:
+    server = serve(reply("HTTP/1.1 401 No\nContent-Length: 0"))
+    for user, password in (("user", ""), ("jö", "p:ä %")):
+        with pytest.raises(curlwire.HandshakeError):
+            curlwire.connect(f"ws://other:x@127.0.0.1:{server.port}/", server_credential=(user, password))
+        basic = base64.b64encode(f"{user}:{password}".encode()).decode()
+        assert lines_of(server.requests.get_nowait(), "Authorization") == [f"Authorization: Basic {basic}"]
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_server_credential_goes_to_no_other_host(serve: Start, status: int) -> None:
+    elsewhere = serve(accept)
+    target = f"ws://localhost:{elsewhere.port}/"
+    server = serve(reply(f"HTTP/1.1 {status} Go\nLocation: {target}\nContent-Length: 0"))
+    ws = MessageWebSocket(server_credential=("user", SECRET))
+    with pytest.raises(curlwire.HandshakeError):
+        ws.connect(f"ws://127.0.0.1:{server.port}/")
+    assert BASIC in server.requests.get_nowait()
+    assert elsewhere.requests.empty()
+
+
 BAD_URIS = {
     "space": f"ws://user:{SECRET} x@127.0.0.1/",
     "port": f"ws://user:{SECRET}@127.0.0.1:99999/",

@@ -28,7 +28,7 @@ UWP = {
         """,
     CONTROL: """
         MessageType MaxMessageSize ReceiveMode NoDelay OutboundBufferSizeInBytes SupportedProtocols
-        DesiredUnsolicitedPongInterval ActualUnsolicitedPongInterval
+        DesiredUnsolicitedPongInterval ActualUnsolicitedPongInterval ServerCredential ProxyCredential
         """,
     INFORMATION: """
         LocalAddress Protocol BandwidthStatistics

@@ -95,6 +95,8 @@ local curlwire = {}
 ---@field desired_unsolicited_pong_interval curlwire.Timeout A pong that no ping asked for is sent this often, when no data is arriving; 0: no such pongs. Seconds, default 0; math.huge = no pongs
 ---@field max_fragments integer|number|false In full mode, a message in more fragments fails the connection with close code 1008. Default 131072; math.huge = no limit; MessageWebSocket only
 ---@field ping_payload string|nil What pings carry; unset: a number of eight bytes, which shows the ping that a pong answers. At most 125 bytes, default nil
+---@field server_credential string[]|string|nil User name and password for the server (Basic authentication), in place of those in the URI. Default nil
+---@field proxy_credential string[]|string|nil User name and password for the proxy, in place of those in the environment variable. Default nil
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and the request headers.

@@ -155,6 +155,7 @@ int lcw_control_index(lua_State *L)
         return 1;
     case CW_TYPE_TEXT:
     case CW_TYPE_BYTES:
+    case CW_TYPE_CREDENTIAL:
         (void)push_text(L, w, option);
         if (lcw_raw_length(L, -1) == 0)
             lua_pushnil(L);
@@ -329,6 +330,28 @@ static cw_status set_text(lua_State *L, lcw_socket *w, cw_option option, int ind
     return cw_socket_set_text(w->s, option, text, len_bytes);
 }
 
+/* Sets a user name and a password. Errors: raises an error that shows neither. */
+static cw_status set_credential(lua_State *L, lcw_socket *w, cw_option option, int index)
+{
+    const char *user, *password;
+    size_t user_bytes, password_bytes;
+
+    if (lua_isnil(L, index))
+        return cw_socket_set_credential(w->s, option, NULL, 0, NULL, 0);
+    if (!lua_istable(L, index) || lcw_raw_length(L, index) != 2 || count_keys(L, index) != 2)
+        (void)luaL_error(L, "%s must be a table of two strings, {user, password}, or nil for none, not %s %s",
+                         cw_option_key(option), lua_istable(L, index) ? "another" : "a",
+                         luaL_typename(L, index));
+    lua_rawgeti(L, index, 1);
+    lua_rawgeti(L, index, 2);
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+        (void)luaL_error(L, "%s must be a table of two strings, {user, password}, not of a %s and a %s",
+                         cw_option_key(option), luaL_typename(L, -2), luaL_typename(L, -1));
+    user = lua_tolstring(L, -2, &user_bytes);
+    password = lua_tolstring(L, -1, &password_bytes);
+    return cw_socket_set_credential(w->s, option, user, user_bytes, password, password_bytes);
+}
+
 /* Sets the control that the value at key_index names to the value at index. Both indexes must be positive. */
 static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
 {
@@ -337,7 +360,9 @@ static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
     int64_t value = 0;
     cw_status status;
 
-    if (type == CW_TYPE_TEXT || type == CW_TYPE_LIST || type == CW_TYPE_BYTES) {
+    if (type == CW_TYPE_CREDENTIAL) {
+        status = set_credential(L, w, option, index);
+    } else if (type == CW_TYPE_TEXT || type == CW_TYPE_LIST || type == CW_TYPE_BYTES) {
         status = set_text(L, w, option, index);
     } else {
         value = check_number(L, option, index);

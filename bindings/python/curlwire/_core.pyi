@@ -205,6 +205,20 @@ class _Control:
     @ping_payload.setter
     def ping_payload(self, value: bytes | bytearray | memoryview | None) -> None: ...
     @property
+    def server_credential(self) -> str | None:
+        """User name and password for the server (Basic authentication), in place of those in the URI. A
+        tuple (user, password), read as the user alone; default None.
+        """
+    @server_credential.setter
+    def server_credential(self, value: tuple[str, str] | None) -> None: ...
+    @property
+    def proxy_credential(self) -> str | None:
+        """User name and password for the proxy, in place of those in the environment variable. A tuple
+        (user, password), read as the user alone; default None.
+        """
+    @proxy_credential.setter
+    def proxy_credential(self, value: tuple[str, str] | None) -> None: ...
+    @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:
         desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.

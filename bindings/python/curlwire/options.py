@@ -40,6 +40,8 @@ class Control(TypedDict, total=False):
     ca_path: str | os.PathLike[str] | None
     desired_unsolicited_pong_interval: float | None
     ping_payload: bytes | bytearray | memoryview | None
+    server_credential: tuple[str, str] | None
+    proxy_credential: tuple[str, str] | None
 
 
 class MessageControl(Control, total=False):

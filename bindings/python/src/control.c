@@ -75,38 +75,11 @@ static PyObject *number_value(websocket *ws, cw_option option)
     return PyLong_FromLongLong(number);
 }
 
-static PyObject *list_value(PyObject *text)
-{
-    PyObject *tuple = NULL;
-    if (PyUnicode_GetLength(text) == 0)
-        return PyTuple_New(0);
-    PyObject *comma = PyUnicode_FromString(", ");
-    PyObject *list = comma != NULL ? PyUnicode_Split(text, comma, -1) : NULL;
-    if (list != NULL)
-        tuple = PySequence_Tuple(list);
-    Py_XDECREF(comma);
-    Py_XDECREF(list);
-    return tuple;
-}
-
 static PyObject *get_member(PyObject *self, void *closure)
 {
     websocket *ws = ((control *)self)->ws;
     cw_option option = (cw_option)(intptr_t)closure;
-    cw_option_type type = cw_option_type_of(option);
-    if (type != CW_TYPE_TEXT && type != CW_TYPE_LIST && type != CW_TYPE_BYTES)
-        return number_value(ws, option);
-    cw_status status;
-    PyObject *text = copy_option(ws, option, &status);
-    if (status != CW_OK)
-        raise_status(ws->state, ws, status);
-    if (text == NULL)
-        return NULL;
-    PyObject *value = type == CW_TYPE_LIST      ? list_value(text)
-                      : PyObject_Size(text) > 0 ? Py_NewRef(text)
-                                                : Py_NewRef(Py_None);
-    Py_DECREF(text);
-    return value;
+    return control_is_text(option) ? control_get_text(ws, option) : number_value(ws, option);
 }
 
 static PyObject *get_actual_interval(PyObject *self, void *Py_UNUSED(closure))
@@ -222,123 +195,15 @@ static bool parse_number(websocket *ws, cw_option option, PyObject *value, int64
     }
 }
 
-static int set_text(websocket *ws, cw_option option, const char *text, size_t len_bytes)
-{
-    blocking b;
-    blocking_begin(ws->state, &b);
-    cw_status status = blocking_end(&b, cw_socket_set_text(ws->socket, option, text, len_bytes));
-    if (status == CW_OK)
-        return 0;
-    raise_status(ws->state, ws, status);
-    return -1;
-}
-
-static int set_path(websocket *ws, cw_option option, PyObject *value)
-{
-    PyObject *bytes = NULL;
-    char *text;
-    Py_ssize_t len_bytes;
-    if (value == Py_None)
-        return set_text(ws, option, "", 0);
-    if (PyUnicode_Check(value) && PyUnicode_GetLength(value) == 0)
-        return set_text(ws, option, "", 0);
-    if (!PyUnicode_FSConverter(value, &bytes)) {
-        if (PyErr_ExceptionMatches(PyExc_ValueError)) {
-            PyErr_Clear();
-            raise_argument(ws->state,
-                           "%s cannot be %R: a path must not contain NUL or characters that the encoding of "
-                           "file names lacks",
-                           cw_option_key(option), value);
-        }
-        return -1;
-    }
-    int result = -1;
-    if (PyBytes_AsStringAndSize(bytes, &text, &len_bytes) == 0)
-        result = set_text(ws, option, text, (size_t)len_bytes);
-    Py_DECREF(bytes);
-    return result;
-}
-
-static int set_bytes(websocket *ws, cw_option option, PyObject *value)
-{
-    Py_buffer view;
-    if (value == Py_None)
-        return set_text(ws, option, "", 0);
-    if (!PyObject_CheckBuffer(value)) {
-        PyErr_Format(PyExc_TypeError, "%s must be a bytes-like object, or None, not %R", cw_option_key(option),
-                     Py_TYPE(value));
-        return -1;
-    }
-    if (PyObject_GetBuffer(value, &view, PyBUF_SIMPLE) < 0)
-        return -1;
-    int result = set_text(ws, option, view.buf, (size_t)view.len);
-    PyBuffer_Release(&view);
-    return result;
-}
-
-/* Checks one item of a list. The core gets all items joined by commas, so it cannot detect a comma inside an item. */
-static bool check_item(websocket *ws, cw_option option, PyObject *item)
-{
-    const char *text;
-    size_t len_bytes;
-    if (!PyUnicode_Check(item)) {
-        PyErr_Format(PyExc_TypeError, "the items of %s must be str, not %R", cw_option_key(option),
-                     Py_TYPE(item));
-        return false;
-    }
-    if (!parse_text(ws->state, item, cw_option_key(option), &text, &len_bytes))
-        return false;
-    cw_status status = cw_option_check_item(option, text, len_bytes);
-    if (status != CW_OK)
-        raise_status(ws->state, ws, status);
-    return status == CW_OK;
-}
-
-static int set_list(websocket *ws, cw_option option, PyObject *value)
-{
-    if (value == Py_None)
-        return set_text(ws, option, "", 0);
-    PyObject *items = NULL;
-    if (!PyUnicode_Check(value) && !PyBytes_Check(value) && (items = PySequence_Tuple(value)) == NULL &&
-        !PyErr_ExceptionMatches(PyExc_TypeError))
-        return -1;
-    if (items == NULL) {
-        PyErr_Format(PyExc_TypeError, "%s must be a list of str, or None, not %R", cw_option_key(option),
-                     Py_TYPE(value));
-        return -1;
-    }
-    bool is_good = true;
-    for (Py_ssize_t i = 0; is_good && i < PyTuple_Size(items); i++)
-        is_good = check_item(ws, option, PyTuple_GetItem(items, i));
-    PyObject *comma = is_good ? PyUnicode_FromString(", ") : NULL;
-    PyObject *joined = comma != NULL ? PyUnicode_Join(comma, items) : NULL;
-    int result = -1;
-    if (joined != NULL) {
-        Py_ssize_t len_bytes;
-        const char *text = PyUnicode_AsUTF8AndSize(joined, &len_bytes);
-        if (text != NULL)
-            result = set_text(ws, option, text, (size_t)len_bytes);
-    }
-    Py_XDECREF(joined);
-    Py_XDECREF(comma);
-    Py_DECREF(items);
-    return result;
-}
-
 static int set_option(websocket *ws, cw_option option, PyObject *value)
 {
-    cw_option_type type = cw_option_type_of(option);
     if (value == NULL) {
         PyErr_Format(PyExc_TypeError, "the control %s cannot be deleted; set a value instead",
                      cw_option_key(option));
         return -1;
     }
-    if (type == CW_TYPE_TEXT)
-        return set_path(ws, option, value);
-    if (type == CW_TYPE_LIST)
-        return set_list(ws, option, value);
-    if (type == CW_TYPE_BYTES)
-        return set_bytes(ws, option, value);
+    if (control_is_text(option))
+        return control_set_text(ws, option, value);
     int64_t number;
     if (!parse_number(ws, option, value, &number))
         return -1;
@@ -401,7 +266,8 @@ static int control_setattro(PyObject *self, PyObject *name, PyObject *value)
 }
 
 /* Returns the value of a control as repr shows it. For subprotocols and bytes it shows only their number, because they may
- * be secret. Some servers take a token as a subprotocol, and bytes may be a key. */
+ * be secret. Some servers take a token as a subprotocol, and bytes may be a key. For a credential it says only that it is
+ * set. */
 static PyObject *shown_value(PyObject *self, cw_option option)
 {
     PyObject *value = get_member(self, (void *)(intptr_t)option);
@@ -410,6 +276,8 @@ static PyObject *shown_value(PyObject *self, cw_option option)
         text = PyUnicode_FromFormat("(%zd)", PyTuple_Size(value));
     else if (value != NULL && PyBytes_Check(value))
         text = PyUnicode_FromFormat("(%zd bytes)", PyBytes_Size(value));
+    else if (value != NULL && value != Py_None && cw_option_type_of(option) == CW_TYPE_CREDENTIAL)
+        text = PyUnicode_FromString("(set)");
     else if (value != NULL)
         text = PyObject_Repr(value);
     Py_XDECREF(value);
@@ -518,6 +386,9 @@ static void describe_values(cw_option option, char *text, size_t size_bytes)
         break;
     case CW_TYPE_TEXT:
         (void)snprintf(text, size_bytes, "Default None");
+        break;
+    case CW_TYPE_CREDENTIAL:
+        (void)snprintf(text, size_bytes, "A tuple (user, password), read as the user alone; default None");
         break;
     case CW_TYPE_LIST:
         (void)snprintf(text, size_bytes, "Default ()");

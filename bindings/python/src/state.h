@@ -333,6 +333,15 @@ PyObject *certificate_chain(PyObject *self, void *closure);
 /* Implements certificate_fact(der, key). */
 PyObject *certificate_fact(PyObject *module, PyObject *arguments);
 
+/* ---- From control_text.c ------------------------------------------------------------------------------------- */
+
+/* Returns whether a control is a text: a path, a list, bytes or a credential. */
+bool control_is_text(cw_option option);
+/* Returns the value of such a control; of a credential, the user name. */
+PyObject *control_get_text(websocket *ws, cw_option option);
+/* Sets such a control. Returns 0, or -1 with an exception set. */
+int control_set_text(websocket *ws, cw_option option, PyObject *value);
+
 /* ---- From control.c ------------------------------------------------------------------------------------------ */
 
 bool add_control_types(PyObject *module, module_state *state);

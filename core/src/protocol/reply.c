@@ -289,8 +289,8 @@ void cw__reply_refused(int http_status, cw__error *error)
     if (http_status >= 300 && http_status < 400)
         hint = ": it redirects; connect to the address in its Location header";
     else if (http_status == 401 || http_status == 403)
-        hint = ": it wants credentials or does not accept these; set user:password@ in the URI, or the header "
-               "Authorization";
+        hint = ": it wants credentials or does not accept these; set server_credential, user:password@ in the "
+               "URI, or the header Authorization";
     else if (http_status == 404)
         hint = ": there is no such path; check the path in the URI";
     else if (http_status == 200 || http_status == 426)

@@ -67,6 +67,10 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
         .ca_path = cw__setting_text(s, CW_OPT_CA_PATH),
         .crl_file = cw__setting_text(s, CW_OPT_CRL_FILE),
         .proxy_ca_file = cw__setting_text(s, CW_OPT_PROXY_CA_FILE),
+        .user = cw__setting_user(s, CW_OPT_SERVER_CREDENTIAL),
+        .password = cw__setting_password(s, CW_OPT_SERVER_CREDENTIAL),
+        .proxy_user = cw__setting_user(s, CW_OPT_PROXY_CREDENTIAL),
+        .proxy_password = cw__setting_password(s, CW_OPT_PROXY_CREDENTIAL),
         .headers = s->settings.headers ? s->settings.headers : "",
         .verify = cw__setting(s, CW_OPT_VERIFY) != 0,
         .proxy_verify = cw__setting(s, CW_OPT_PROXY_VERIFY) != 0,
@@ -138,31 +142,6 @@ static void forget_last(cw_socket *s)
     s->question.is_told = false;
 }
 
-/* Checks whether the loaded libcurl supports the chosen framing and compression. */
-static cw_status check_framing(const cw_socket *s)
-{
-    bool receives = cw__codec_native_receives();
-
-    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_NATIVE && !receives)
-        return cw__fail(
-            CW_UNSUPPORTED,
-            "native framing needs libcurl 8.21.0 or later to receive, and %s is loaded; use framing \"auto\", "
-            "which sends natively with this libcurl",
-            cw_libcurl_version());
-    if (cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_NONE)
-        return CW_OK;
-    if (!receives)
-        return cw__fail(CW_UNSUPPORTED,
-                        "compression needs libcurl 8.21.0 or later, and %s is loaded; connect with compression "
-                        "\"none\", or load a newer libcurl",
-                        cw_libcurl_version());
-    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL)
-        return cw__fail(CW_UNSUPPORTED,
-                        "libcurl's framing has no compression; connect with framing \"auto\", or with "
-                        "compression \"none\"");
-    return CW_OK;
-}
-
 /* Reads the URI of a connect. The caller must call cw__uri_destroy. */
 static cw_status read_uri(const char *text, size_t len_bytes, cw__uri *uri)
 {
@@ -210,7 +189,7 @@ static cw_status begin_locked(cw_socket *s, const char *text, size_t len_bytes, 
         return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new socket",
                         cw__socket_state(s) == CW_STATE_CLOSED ? "the socket is closed"
                                                                : "the socket is connected already");
-    status = check_framing(s);
+    status = cw__settings_check_framing(s);
     if (status == CW_OK)
         status = read_uri(text, len_bytes, &uri);
     if (status == CW_OK && !(copy = cw__strndup(text, len_bytes)))

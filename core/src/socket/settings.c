@@ -36,7 +36,7 @@ static bool is_option(cw_option o) { return (int)o >= 0 && o < CW_OPTION_COUNT; 
 static bool is_text(cw_option o)
 {
     return options[o].type == CW_TYPE_TEXT || options[o].type == CW_TYPE_LIST ||
-           options[o].type == CW_TYPE_BYTES;
+           options[o].type == CW_TYPE_BYTES || options[o].type == CW_TYPE_CREDENTIAL;
 }
 
 const char *cw_option_key(cw_option o) { return is_option(o) ? options[o].key : NULL; }
@@ -91,6 +91,14 @@ static const char *or_empty(const char *text) { return text ? text : ""; }
 
 const char *cw__setting_text(const cw_socket *s, cw_option o) { return or_empty(s->settings.texts[o]); }
 
+/* A credential is kept as "user NUL password NUL". */
+const char *cw__setting_password(const cw_socket *s, cw_option o)
+{
+    const char *user = s->settings.texts[o];
+
+    return user ? user + strlen(user) + 1 : NULL;
+}
+
 /* Checks that the option exists for the socket's class, and that it is text or a number as the caller wants. For
  * a write, also checks that the option may be set now. */
 static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
@@ -105,9 +113,10 @@ static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is
     if (is_text(o) != wants_text)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s: use the calls for that type",
                         options[o].key,
-                        options[o].type == CW_TYPE_BYTES ? "bytes"
-                        : is_text(o)                     ? "text"
-                                                         : "a number");
+                        options[o].type == CW_TYPE_BYTES        ? "bytes"
+                        : options[o].type == CW_TYPE_CREDENTIAL ? "a user name and a password"
+                        : is_text(o)                            ? "text"
+                                                                : "a number");
     if (is_write && o != CW_OPT_MESSAGE_TYPE && cw__socket_state(s) != CW_STATE_NEW)
         return cw__fail(CW_INVALID_STATE,
                         "the control %s cannot change once a connect has begun; set it before connect",
@@ -178,6 +187,10 @@ static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
 {
     if (options[o].type == CW_TYPE_BYTES)
         return check_bytes(o, len_bytes);
+    if (options[o].type == CW_TYPE_CREDENTIAL)
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the control %s is a user name and a password: use cw_socket_set_credential",
+                        options[o].key);
     if (memchr(value, '\0', len_bytes) || memchr(value, '\r', len_bytes) || memchr(value, '\n', len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL: take them out",
                         options[o].key);
@@ -234,6 +247,84 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option o, const void *value, size_
     return status;
 }
 
+static bool has_control(const char *text, size_t len_bytes)
+{
+    for (size_t i = 0; i < len_bytes; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            return true;
+    return false;
+}
+
+/* Checks what HTTP can carry as Basic authentication (RFC 7617 section 2). The errors show nothing of the values. */
+static cw_status check_credential(cw_option o, const char *user, size_t user_bytes, const char *password,
+                                  size_t password_bytes)
+{
+    const char *key = options[o].key;
+
+    if (user_bytes == 0)
+        return cw__fail(CW_INVALID_ARGUMENT, "the user name of %s is empty: set a user name, or no credential",
+                        key);
+    if (memchr(user, ':', user_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the user name of %s has a colon, which HTTP cannot send (RFC 7617): remove the colon",
+                        key);
+    if (has_control(user, user_bytes) || has_control(password, password_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "%s has a control character, which HTTP cannot send (RFC 7617): remove the character",
+                        key);
+    if (!cw__utf8_valid(user, user_bytes) || !cw__utf8_valid(password, password_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8: encode it as UTF-8", key);
+    return check_bytes(o, user_bytes + password_bytes);
+}
+
+/* Sets *joined to "user NUL password NUL", or to NULL for no credential. */
+static cw_status join_credential(cw_option o, const char *user, size_t user_bytes, const char *password,
+                                 size_t password_bytes, char **joined)
+{
+    cw_status status;
+
+    *joined = NULL;
+    if (!user)
+        return CW_OK;
+    status = check_credential(o, user, user_bytes, password, password_bytes);
+    if (status != CW_OK)
+        return status;
+    *joined = cw__malloc(user_bytes + password_bytes + 2);
+    if (!*joined)
+        return cw__fail(CW_NO_MEMORY, "no memory for the control %s: free memory and call again",
+                        options[o].key);
+    memcpy(*joined, user, user_bytes);
+    (*joined)[user_bytes] = '\0';
+    memcpy(*joined + user_bytes + 1, password, password_bytes);
+    (*joined)[user_bytes + 1 + password_bytes] = '\0';
+    return CW_OK;
+}
+
+cw_status cw_socket_set_credential(cw_socket *s, cw_option o, const char *user, size_t user_bytes,
+                                   const char *password, size_t password_bytes)
+{
+    char *joined;
+    cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
+
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    status = check(s, o, true, true);
+    if (status == CW_OK && options[o].type != CW_TYPE_CREDENTIAL)
+        status = cw__fail(CW_INVALID_ARGUMENT,
+                          "the control %s is not a user name and a password: use the calls for its type",
+                          options[o].key);
+    if (status == CW_OK)
+        status = join_credential(o, user, user_bytes, or_empty(password), password_bytes, &joined);
+    if (status == CW_OK) {
+        cw__free(s->settings.texts[o]);
+        s->settings.texts[o] = joined;
+        s->settings.numbers[o] = (int64_t)user_bytes;
+    }
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
 static void copy_out(const char *text, size_t len, char *buffer, size_t size_bytes, size_t *len_bytes)
 {
     if (len_bytes)
@@ -259,6 +350,30 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t siz
         copy_out(cw__setting_text(s, o), (size_t)cw__setting(s, o), buffer, size_bytes, len_bytes);
     cw__mutex_unlock(&s->lock);
     return status;
+}
+
+cw_status cw__settings_check_framing(const cw_socket *s)
+{
+    bool receives = cw__codec_native_receives();
+
+    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_NATIVE && !receives)
+        return cw__fail(
+            CW_UNSUPPORTED,
+            "native framing needs libcurl 8.21.0 or later to receive, and %s is loaded; use framing \"auto\", "
+            "which sends natively with this libcurl",
+            cw_libcurl_version());
+    if (cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_NONE)
+        return CW_OK;
+    if (!receives)
+        return cw__fail(CW_UNSUPPORTED,
+                        "compression needs libcurl 8.21.0 or later, and %s is loaded; connect with compression "
+                        "\"none\", or load a newer libcurl",
+                        cw_libcurl_version());
+    if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL)
+        return cw__fail(CW_UNSUPPORTED,
+                        "libcurl's framing has no compression; connect with framing \"auto\", or with "
+                        "compression \"none\"");
+    return CW_OK;
 }
 
 /* Returns whether the last connect failed because of the server's certificate. */

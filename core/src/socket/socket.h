@@ -237,6 +237,14 @@ void cw__settings_destroy(cw__settings *settings);
 /* Returns the number of a control. Needs the lock, or a state in which settings no longer change (connecting and
  * later). */
 static inline int64_t cw__setting(const cw_socket *s, cw_option option) { return s->settings.numbers[option]; }
+/* Return the user name and the password of a control that is a credential; NULL = unset. */
+static inline const char *cw__setting_user(const cw_socket *s, cw_option option)
+{
+    return s->settings.texts[option];
+}
+const char *cw__setting_password(const cw_socket *s, cw_option option);
+/* Checks whether the loaded libcurl supports the chosen framing and compression. */
+cw_status cw__settings_check_framing(const cw_socket *s);
 /* Returns the text, list or bytes of a control, which belong to the socket. cw__setting returns the length. */
 const char *cw__setting_text(const cw_socket *s, cw_option option);
 

@@ -406,7 +406,7 @@ static const meaning *meaning_of(const meaning *list, size_t count, int code)
 #define ASK        ": check host and port, or ask whoever runs the proxy"
 #define NOT_SOCKS  "$ does not speak that version of SOCKS: check the scheme in #"
 #define NO_ANSWER  "$ ended the connection instead of answering: check the port, and the log of &"
-#define WANTS_USER "$ refused the user and password, or wants both: write user:password@ before the host in #"
+#define WANTS_USER "$ refused the user and password, or wants both: set proxy_credential, or user:pass@ in #"
 
 static const meaning *meaning_of_socks(int proxy_code)
 {
@@ -419,9 +419,9 @@ static const meaning *meaning_of_socks(int proxy_code)
         {CURLPX_IDENTD, CW_WEB_ProxyAuthenticationRequired, WANTS_USER},
         {CURLPX_IDENTD_DIFFER, CW_WEB_ProxyAuthenticationRequired, WANTS_USER},
         {CURLPX_LONG_USER, CW_WEB_UnexpectedClientError,
-         "the user in # has more than 255 bytes, which SOCKS cannot send: use a shorter user name"},
+         "the user name for $ has more than 255 bytes, which SOCKS cannot send: use a shorter user name"},
         {CURLPX_LONG_PASSWD, CW_WEB_UnexpectedClientError,
-         "the password in # has more than 255 bytes, which SOCKS cannot send: use a shorter password"},
+         "the password for $ has more than 255 bytes, which SOCKS cannot send: use a shorter password"},
         {CURLPX_LONG_HOSTNAME, CW_WEB_UnexpectedClientError,
          "the URI's host has more than 255 bytes, which SOCKS cannot send: use a shorter name"},
         {CURLPX_RESOLVE_HOST, CW_WEB_HostNameNotResolved,

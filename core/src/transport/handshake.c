@@ -335,6 +335,10 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     code = curl_easy_setopt(easy, option, value)
     SET(CURLOPT_URL, h->base);
     SET(CURLOPT_REQUEST_TARGET, settings->uri->target); /* libcurl would resolve /../ and drop an empty query */
+    if (settings->user) {
+        SET(CURLOPT_USERNAME, settings->user);
+        SET(CURLOPT_PASSWORD, settings->password);
+    }
     SET(CURLOPT_PROTOCOLS_STR, "ws,wss");
     SET(CURLOPT_CONNECT_ONLY, 2L); /* 2: libcurl also does the WebSocket handshake */
     SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
@@ -378,7 +382,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
 static const char *variable(const char *name) { return getenv(name); }
 
 /* Chooses the proxy. Returns CW_OK, or fails with the calling thread's error. */
-static cw_status choose_proxy(cw__handshake *h, unsigned port)
+static cw_status choose_proxy(cw__handshake *h, const cw__handshake_settings *settings, unsigned port)
 {
     cw_status status = cw__proxy_choose(&h->proxy, h->is_to_tls, h->host, port, variable);
     const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
@@ -389,6 +393,9 @@ static cw_status choose_proxy(cw__handshake *h, unsigned port)
                         "the proxy %.80s (%s) is an https:// proxy, and the loaded libcurl %s supports none: "
                         "use http://, or load another libcurl",
                         h->proxy.name, h->proxy.variable, info->version);
+    if (status == CW_OK && h->proxy.kind != CW__PROXY_NONE && settings->proxy_user &&
+        !cw__proxy_set_credential(&h->proxy, settings->proxy_user, settings->proxy_password))
+        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     return status;
 }
 
@@ -460,7 +467,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     if (h->easy && h->protocols && h->base)
         code = read_host(h, &port);
     if (code == CURLE_OK)
-        status = choose_proxy(h, port);
+        status = choose_proxy(h, settings, port);
     if (code == CURLE_OK && status == CW_OK)
         status = find_authorities(h, settings);
     if (status != CW_OK)

@@ -376,6 +376,16 @@ cw_status cw__proxy_choose(cw__proxy *p, bool is_tls, const char *host, unsigned
     return cw__fail_with(&error);
 }
 
+bool cw__proxy_set_credential(cw__proxy *p, const char *user, const char *password)
+{
+    cw__free(p->user);
+    cw__free(p->password);
+    p->user = cw__strndup(user, strlen(user));
+    p->password = cw__strndup(password, strlen(password));
+    p->has_credential = true;
+    return p->user && p->password;
+}
+
 void cw__proxy_destroy(cw__proxy *p)
 {
     cw__free(p->url);
@@ -389,9 +399,10 @@ void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status
     const char *hint = ": ask whoever runs the proxy";
 
     if (http_status == 407)
-        hint = proxy->user
-                   ? ": it does not accept this user and password; correct them in that variable"
-                   : ": it wants a user and a password; write user:password@ before the host in that variable";
+        hint = proxy->has_credential ? ": it does not accept this user and password; correct proxy_credential"
+               : proxy->user ? ": it does not accept this user and password; correct them in that variable"
+                             : ": it wants a user and a password; set proxy_credential, or write "
+                               "user:password@ before the host in that variable";
     else if (http_status == 403 || http_status == 405)
         hint = ": it does not allow this connection; ask whoever runs the proxy, or list the host in no_proxy";
     else if (http_status == 502 || http_status == 503 || http_status == 504)

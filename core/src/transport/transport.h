@@ -30,6 +30,7 @@ typedef struct cw__proxy {
     const char *name;      /* host:port, inside url; for messages */
     char *user, *password; /* decoded; NULL = none */
     const char *variable;  /* the environment variable that names the proxy; static */
+    bool has_credential;   /* user and password are those of proxy_credential */
 } cw__proxy;
 
 /* Chooses the proxy for a host and port by environment variables, which it reads with get.
@@ -37,6 +38,9 @@ typedef struct cw__proxy {
  * value. */
 cw_status cw__proxy_choose(cw__proxy *p, bool is_tls, const char *host, unsigned port,
                            const char *(*get)(const char *name));
+/* Replaces the user and password by those of proxy_credential.
+ * Returns false if there is no memory. Owns: the call copies both. */
+bool cw__proxy_set_credential(cw__proxy *p, const char *user, const char *password);
 void cw__proxy_destroy(cw__proxy *p);
 /* Returns whether a no_proxy list contains a host and port. */
 bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
@@ -297,11 +301,13 @@ void cw__link_await(cw__link *l, int least_bytes);
  * or used when it is created. */
 typedef struct cw__handshake_settings {
     const cw__uri *uri;
-    const char *protocols;       /* "a, b", or empty */
-    const char *ca_file;         /* a path, or empty */
-    const char *ca_path;         /* a path, or empty */
-    const char *crl_file;        /* a path, or empty */
-    const char *proxy_ca_file;   /* a path, or empty for the server's authorities */
+    const char *protocols;                   /* "a, b", or empty */
+    const char *ca_file;                     /* a path, or empty */
+    const char *ca_path;                     /* a path, or empty */
+    const char *crl_file;                    /* a path, or empty */
+    const char *proxy_ca_file;               /* a path, or empty for the server's authorities */
+    const char *user, *password;             /* for the server; NULL = those of the URI */
+    const char *proxy_user, *proxy_password; /* NULL = those of the variable that names the proxy */
     const char *headers;         /* lines in libcurl's form, each with "\n" (settings.c), or empty */
     cw__compression compression; /* the offer, if is_on */
     bool verify;

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads and sets the controls that are texts: paths, lists, bytes, and credentials. control.c calls this file. */
+#include "state.h"
+
+#include <stdio.h>
+
+enum { ITEMS_BYTES = 100 };
+
+bool control_is_text(cw_option option)
+{
+    switch (cw_option_type_of(option)) {
+    case CW_TYPE_TEXT:
+    case CW_TYPE_LIST:
+    case CW_TYPE_BYTES:
+    case CW_TYPE_CREDENTIAL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static PyObject *list_value(PyObject *text)
+{
+    PyObject *tuple = NULL;
+    if (PyUnicode_GetLength(text) == 0)
+        return PyTuple_New(0);
+    PyObject *comma = PyUnicode_FromString(", ");
+    PyObject *list = comma != NULL ? PyUnicode_Split(text, comma, -1) : NULL;
+    if (list != NULL)
+        tuple = PySequence_Tuple(list);
+    Py_XDECREF(comma);
+    Py_XDECREF(list);
+    return tuple;
+}
+
+PyObject *control_get_text(websocket *ws, cw_option option)
+{
+    cw_status status;
+    PyObject *text = copy_option(ws, option, &status);
+    if (status != CW_OK)
+        raise_status(ws->state, ws, status);
+    if (text == NULL)
+        return NULL;
+    PyObject *value = cw_option_type_of(option) == CW_TYPE_LIST ? list_value(text)
+                      : PyObject_Size(text) > 0                 ? Py_NewRef(text)
+                                                                : Py_NewRef(Py_None);
+    Py_DECREF(text);
+    return value;
+}
+
+static int set_text(websocket *ws, cw_option option, const char *text, size_t len_bytes)
+{
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(&b, cw_socket_set_text(ws->socket, option, text, len_bytes));
+    if (status == CW_OK)
+        return 0;
+    raise_status(ws->state, ws, status);
+    return -1;
+}
+
+static int set_path(websocket *ws, cw_option option, PyObject *value)
+{
+    PyObject *bytes = NULL;
+    char *text;
+    Py_ssize_t len_bytes;
+    if (value == Py_None)
+        return set_text(ws, option, "", 0);
+    if (PyUnicode_Check(value) && PyUnicode_GetLength(value) == 0)
+        return set_text(ws, option, "", 0);
+    if (!PyUnicode_FSConverter(value, &bytes)) {
+        if (PyErr_ExceptionMatches(PyExc_ValueError)) {
+            PyErr_Clear();
+            raise_argument(ws->state,
+                           "%s cannot be %R: a path must not contain NUL or characters that the encoding of "
+                           "file names lacks",
+                           cw_option_key(option), value);
+        }
+        return -1;
+    }
+    int result = -1;
+    if (PyBytes_AsStringAndSize(bytes, &text, &len_bytes) == 0)
+        result = set_text(ws, option, text, (size_t)len_bytes);
+    Py_DECREF(bytes);
+    return result;
+}
+
+static int set_bytes(websocket *ws, cw_option option, PyObject *value)
+{
+    Py_buffer view;
+    if (value == Py_None)
+        return set_text(ws, option, "", 0);
+    if (!PyObject_CheckBuffer(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a bytes-like object, or None, not %R", cw_option_key(option),
+                     Py_TYPE(value));
+        return -1;
+    }
+    if (PyObject_GetBuffer(value, &view, PyBUF_SIMPLE) < 0)
+        return -1;
+    int result = set_text(ws, option, view.buf, (size_t)view.len);
+    PyBuffer_Release(&view);
+    return result;
+}
+
+/* Checks one item of a list. The core gets all items joined by commas, so it cannot detect a comma inside an item. */
+static bool check_item(websocket *ws, cw_option option, PyObject *item)
+{
+    const char *text;
+    size_t len_bytes;
+    if (!PyUnicode_Check(item)) {
+        PyErr_Format(PyExc_TypeError, "the items of %s must be str, not %R", cw_option_key(option),
+                     Py_TYPE(item));
+        return false;
+    }
+    if (!parse_text(ws->state, item, cw_option_key(option), &text, &len_bytes))
+        return false;
+    cw_status status = cw_option_check_item(option, text, len_bytes);
+    if (status != CW_OK)
+        raise_status(ws->state, ws, status);
+    return status == CW_OK;
+}
+
+static int set_list(websocket *ws, cw_option option, PyObject *value)
+{
+    if (value == Py_None)
+        return set_text(ws, option, "", 0);
+    PyObject *items = NULL;
+    if (!PyUnicode_Check(value) && !PyBytes_Check(value) && (items = PySequence_Tuple(value)) == NULL &&
+        !PyErr_ExceptionMatches(PyExc_TypeError))
+        return -1;
+    if (items == NULL) {
+        PyErr_Format(PyExc_TypeError, "%s must be a list of str, or None, not %R", cw_option_key(option),
+                     Py_TYPE(value));
+        return -1;
+    }
+    bool is_good = true;
+    for (Py_ssize_t i = 0; is_good && i < PyTuple_Size(items); i++)
+        is_good = check_item(ws, option, PyTuple_GetItem(items, i));
+    PyObject *comma = is_good ? PyUnicode_FromString(", ") : NULL;
+    PyObject *joined = comma != NULL ? PyUnicode_Join(comma, items) : NULL;
+    int result = -1;
+    if (joined != NULL) {
+        Py_ssize_t len_bytes;
+        const char *text = PyUnicode_AsUTF8AndSize(joined, &len_bytes);
+        if (text != NULL)
+            result = set_text(ws, option, text, (size_t)len_bytes);
+    }
+    Py_XDECREF(joined);
+    Py_XDECREF(comma);
+    Py_DECREF(items);
+    return result;
+}
+
+/* Sets a user name and a password. The errors show nothing of both. */
+static int set_credential(websocket *ws, cw_option option, PyObject *value)
+{
+    const char *key = cw_option_key(option), *user = NULL, *password = NULL;
+    size_t user_bytes = 0, password_bytes = 0;
+    char items[ITEMS_BYTES];
+    if (value != Py_None && (!PyTuple_Check(value) || PyTuple_Size(value) != 2)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a tuple of two str, (user, password), or None, not %s%R", key,
+                     PyTuple_Check(value) ? "another " : "", Py_TYPE(value));
+        return -1;
+    }
+    (void)snprintf(items, sizeof items, "each item of %s", key);
+    if (value != Py_None &&
+        !(parse_text(ws->state, PyTuple_GetItem(value, 0), items, &user, &user_bytes) &&
+          parse_text(ws->state, PyTuple_GetItem(value, 1), items, &password, &password_bytes)))
+        return -1;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(
+        &b, cw_socket_set_credential(ws->socket, option, user, user_bytes, password, password_bytes));
+    if (status == CW_OK)
+        return 0;
+    raise_status(ws->state, ws, status);
+    return -1;
+}
+
+int control_set_text(websocket *ws, cw_option option, PyObject *value)
+{
+    switch (cw_option_type_of(option)) {
+    case CW_TYPE_LIST:
+        return set_list(ws, option, value);
+    case CW_TYPE_BYTES:
+        return set_bytes(ws, option, value);
+    case CW_TYPE_CREDENTIAL:
+        return set_credential(ws, option, value);
+    default:
+        return set_path(ws, option, value);
+    }
+}
