@@ -735,6 +735,7 @@ GUIDE = (
     "connecting",
     "messages",
     "streams",
+    "data-reader",
     "closing-and-errors",
     "handlers-and-threads",
     "compression",

@@ -5,8 +5,12 @@ libcurl makes the connections, and one background thread in C keeps them alive. 
 script that computes, or is stopped in a debugger, keeps its connections.
 """
 
-from curlwire import _core, authorities, batching, dispatcher, errors, information, streams, synchronous
+from curlwire import _core, authorities, batching, dispatcher, errors, information, streams, synchronous, values
 from curlwire._core import (
+    ByteOrder,
+    DataReader,
+    DataWriter,
+    InputStreamOptions,
     MessageBuffer,
     MessageReceivedEventArgs,
     MessageWebSocket,
@@ -15,6 +19,7 @@ from curlwire._core import (
     SocketMessageType,
     StreamWebSocket,
     StreamWebSocketControl,
+    UnicodeEncoding,
     WebErrorStatus,
     WebSocket,
     build_info,
@@ -42,16 +47,20 @@ __all__ = [
     "ArgumentError",
     "Batch",
     "BuildInfo",
+    "ByteOrder",
     "CertificateError",
     "ClosedEventArgs",
     "ConnectError",
     "ConnectTimeout",
     "ConnectionClosed",
     "Control",
+    "DataReader",
+    "DataWriter",
     "HandshakeError",
     "Headers",
     "Information",
     "InputStream",
+    "InputStreamOptions",
     "MessageBuffer",
     "MessageControl",
     "MessageReceivedEventArgs",
@@ -63,6 +72,7 @@ __all__ = [
     "StateError",
     "StreamWebSocket",
     "StreamWebSocketControl",
+    "UnicodeEncoding",
     "WebErrorStatus",
     "WebSocket",
     "WebSocketError",
@@ -94,4 +104,5 @@ _core.bind(
     changed=dispatcher.changed,
     run_forever=dispatcher.run_forever_of,
     find_authorities=authorities.find,
+    values=values,
 )

@@ -13,22 +13,23 @@
 #include <structmember.h>
 
 /* Functions and classes that are written in Python. The package passes them to the module by bind(). */
-#define HELPER_LIST(X) \
-    X(make_error)      \
-    X(batch)           \
-    X(describe)        \
-    X(closed_args)     \
-    X(headers)         \
-    X(information)     \
-    X(input_stream)    \
-    X(output_stream)   \
-    X(check_call)      \
-    X(check_handler)   \
-    X(check_result)    \
-    X(watch)           \
-    X(changed)         \
-    X(run_forever)     \
-    X(find_authorities)
+#define HELPER_LIST(X)  \
+    X(make_error)       \
+    X(batch)            \
+    X(describe)         \
+    X(closed_args)      \
+    X(headers)          \
+    X(information)      \
+    X(input_stream)     \
+    X(output_stream)    \
+    X(check_call)       \
+    X(check_handler)    \
+    X(check_result)     \
+    X(watch)            \
+    X(changed)          \
+    X(run_forever)      \
+    X(find_authorities) \
+    X(values)
 
 typedef enum helper {
 #define CW_X(name) HELPER_##name,
@@ -46,10 +47,20 @@ typedef enum type_index {
     TYPE_MESSAGE_BUFFER,
     TYPE_MESSAGE_ARGS,
     TYPE_MAILBOX,
+    TYPE_DATA_READER,
+    TYPE_DATA_WRITER,
     TYPE_COUNT
 } type_index;
 
-typedef enum enum_index { ENUM_WEB_STATUS, ENUM_MESSAGE_TYPE, ENUM_RECEIVE_MODE, ENUM_COUNT } enum_index;
+typedef enum enum_index {
+    ENUM_WEB_STATUS,
+    ENUM_MESSAGE_TYPE,
+    ENUM_RECEIVE_MODE,
+    ENUM_BYTE_ORDER,
+    ENUM_UNICODE_ENCODING,
+    ENUM_STREAM_OPTIONS,
+    ENUM_COUNT
+} enum_index;
 
 enum { CONTROL_DOC_BYTES = 300 };
 
@@ -226,6 +237,13 @@ bool payload_acquire(module_state *state, PyObject *object, const char *what, pa
 /* Releases a payload. This may run Python code that calls the core and so replaces the details of a failed call. Raise the
  * exception of a failed call first. */
 void payload_release(payload *p);
+
+/* ---- From data_reader.c and data_writer.c ------------------------------------------------------------------ */
+
+bool add_data_reader_type(PyObject *module, module_state *state);
+bool add_data_writer_type(PyObject *module, module_state *state);
+/* Makes a DataReader of a bytes-like object, which it keeps. */
+PyObject *data_reader_of_buffer(module_state *state, PyObject *buffer);
 
 /* ---- From events.c: events as objects ------------------------------------------------------------------------- */
 
