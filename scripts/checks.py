@@ -737,6 +737,7 @@ GUIDE = (
     "connecting",
     "messages",
     "streams",
+    "data-reader",
     "closing-and-errors",
     "handlers-and-threads",
     "compression",

@@ -55,6 +55,7 @@ SECTIONS = {
     "Functions": ("connect", "run_forever", "get_status", "build_info"),
     "Sockets": ("MessageWebSocket", "StreamWebSocket", "WebSocket"),
     "Messages and streams": ("MessageBuffer", "InputStream", "OutputStream", "Batch"),
+    "Values as bytes": ("DataReader", "DataWriter"),
     "Handlers and information": (
         "MessageReceivedEventArgs",
         "BandwidthStatistics",
@@ -79,7 +80,14 @@ SECTIONS = {
         "StateError",
     ),
     "Controls": ("MessageWebSocketControl", "StreamWebSocketControl"),
-    "Enumerations": ("SocketMessageType", "MessageWebSocketReceiveMode", "WebErrorStatus"),
+    "Enumerations": (
+        "SocketMessageType",
+        "MessageWebSocketReceiveMode",
+        "WebErrorStatus",
+        "ByteOrder",
+        "UnicodeEncoding",
+        "InputStreamOptions",
+    ),
 }
 # For type checkers alone, and two strings.
 NOT_SHOWN = {"Control", "MessageControl", "__version__", "libcurl_version"}

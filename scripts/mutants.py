@@ -70,6 +70,7 @@ TESTS = {
     "extension": "extension handshake_vectors compressing",
     "deflate": "deflate compressing vectors",
     "reply": "reply handshake_vectors handshake",
+    "values": "values",
     "tokens": "tokens reply extension handshake_vectors",
     "timer": "timer service",
     "event": "event message alloc",

@@ -953,6 +953,41 @@ CW_API cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out);
  * Thread   any */
 CW_API void cw_mailbox_wake(cw_mailbox *m);
 
+/* ---- The bytes of values ------------------------------------------------------------------------------ */
+
+/* The layout of numbers and texts in UWP's DataReader and DataWriter. A binding has these two classes, and calls these
+ * functions for their bytes. The values of both enumerations are UWP's. */
+typedef enum cw_byte_order { CW_LITTLE_ENDIAN = 0, CW_BIG_ENDIAN = 1 } cw_byte_order;
+typedef enum cw_encoding { CW_ENCODING_UTF8 = 0, CW_ENCODING_UTF16LE = 1, CW_ENCODING_UTF16BE = 2 } cw_encoding;
+
+enum { CW_GUID_BYTES = 16 };
+
+/* A date is a count of ticks since the start of 1601 (UTC). A time span is a count of ticks. */
+#define CW_TICKS_PER_SECOND INT64_C(10000000)           /* a tick has 100 ns */
+#define CW_TICKS_TO_1970    INT64_C(116444736000000000) /* ticks from 1601 to 1970 */
+
+/* Reads an unsigned number of 1 to 8 bytes, and writes one. cw_number_write leaves out the higher bits that do not fit.
+ * Returns  the number
+ * Thread   any */
+CW_API uint64_t cw_number_read(const void *data, size_t size_bytes, cw_byte_order order);
+CW_API void cw_number_write(void *out, size_t size_bytes, cw_byte_order order, uint64_t number);
+
+/* Converts a GUID between a byte order and RFC 9562's (big-endian), in both directions. The byte order concerns the first
+ * three fields only.
+ * Thread   any */
+CW_API void cw_guid_arrange(uint8_t guid[CW_GUID_BYTES], cw_byte_order order);
+
+/* Converts a text from one encoding to another, or checks it: `from` may be `to`. It neither expects nor writes a byte
+ * order mark.
+ *   out         NULL if room_bytes is 0, which only measures. If the text does not fit, the content of out is undefined
+ *   out_bytes   the size of the whole converted text
+ *   bad_byte    the place of the first byte that is not valid text: no UTF-8 (RFC 3629), half a unit of UTF-16, or a
+ *               surrogate without its partner
+ * Returns  false if the text is not valid; *out_bytes is then 0
+ * Thread   any */
+CW_API bool cw_text_convert(cw_encoding from, const void *data, size_t len_bytes, cw_encoding to, void *out,
+                            size_t room_bytes, size_t *out_bytes, size_t *bad_byte);
+
 /* ---- Library ------------------------------------------------------------------------------------------ */
 
 /* Return the version of curlwire ("0.1.0"), and of the loaded libcurl ("8.14.1").

@@ -153,6 +153,11 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
                 text += payload
         for target in ("fuzz_utf8", "fuzz_utf8_differential"):
             yield target, name, split + text
+        for encoding in range(3):
+            yield "fuzz_values_differential", f"{name}-{encoding}", bytes([encoding]) + text
+    for number, codec in enumerate(("utf-8", "utf-16-le", "utf-16-be")):
+        words = "".join(HOSTS) + "\U0010ffff"
+        yield "fuzz_values_differential", codec, bytes([number]) + words.encode(codec)
     for number, host in enumerate(HOSTS):
         yield "fuzz_idn", f"host{number}", host.encode()
         yield "fuzz_uri", f"host{number}", f"ws://{host}:80/".encode()

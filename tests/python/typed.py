@@ -4,6 +4,8 @@ it. A comment "type: ignore" on a line without an error is a failure."""
 
 # pyright: reportUnnecessaryTypeIgnoreComment=true
 
+import io
+from datetime import datetime
 from typing import assert_type
 
 import curlwire
@@ -74,6 +76,24 @@ def calls(ws: MessageWebSocket) -> None:
     ws.control.close_timeout = None  # type: ignore[assignment]
     with ws as same:
         assert_type(same, MessageWebSocket)
+
+
+def values(ws: StreamWebSocket, args: MessageReceivedEventArgs) -> None:
+    with curlwire.DataReader(ws.input_stream) as reader, open("data", "wb") as file:
+        assert_type(reader.read_uint32(), int)
+        assert_type(reader.read_date_time(), datetime)
+        reader.byte_order = "little_endian"
+        assert_type(reader.byte_order, curlwire.ByteOrder)
+        reader.unicode_encoding = "utf32"  # type: ignore[assignment]
+        reader.input_stream_options = (
+            curlwire.InputStreamOptions.PARTIAL | curlwire.InputStreamOptions.READ_AHEAD
+        )
+        curlwire.DataWriter(file).write_int16(1)
+    curlwire.DataWriter(ws.output_stream)
+    curlwire.DataReader(io.BytesIO(b""))
+    curlwire.DataReader(io.StringIO())  # type: ignore[arg-type]
+    assert_type(args.get_data_reader(), curlwire.DataReader)
+    assert_type(args.get_data_stream(), io.BytesIO)
 
 
 async def awaits(ws: MessageWebSocket) -> None:

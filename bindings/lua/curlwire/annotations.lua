@@ -26,6 +26,7 @@
 ---@field _VERSION string the version of curlwire, "0.1.0"
 ---@field libcurl_version string the version of the loaded libcurl, "8.14.1"
 ---@field json curlwire.JsonLibrary|nil the library of send_json and receive_json; a script sets it once: curlwire.json = require "cjson"
+---@field DataReader curlwire.DataReaderClass makes readers of values: DataReader(stream), and DataReader.from_buffer(string)
 ---@field WebErrorStatus table<string|integer, integer|string> the statuses of Windows.Web; maps names to numbers, and numbers to names
 local curlwire = {}
 
@@ -148,6 +149,15 @@ local curlwire = {}
 ---@field data string
 ---@field message_type curlwire.MessageType
 ---@field is_message_complete boolean false in partial mode, for each part but the last
+local MessageArgs = {}
+
+---Returns a new reader of the data, all of whose bytes are loaded. It works repeatedly, also after the handler has returned.
+---@return curlwire.DataReader
+function MessageArgs:get_data_reader() end
+
+---Returns a new stream of the data, with read, lines and close. It works repeatedly, also after the handler has returned.
+---@return curlwire.InputStream
+function MessageArgs:get_data_stream() end
 
 ---What on_server_custom_validation_requested gets. If the handler returns and nothing was rejected, the certificate is
 ---accepted.
@@ -450,5 +460,223 @@ function InputStream:lines(...) end
 ---Closes the stream, not the connection. Using the stream afterwards raises an error.
 ---@return true
 function InputStream:close() end
+
+---Reads values from the bytes of a stream or of a string. A read method raises an error if too few bytes are loaded, and takes
+---nothing then. Every method but close raises an error after close.
+---@class curlwire.DataReader
+---@field unconsumed_buffer_length integer the bytes that are loaded and not yet read; read-only
+---@field byte_order "big_endian"|"little_endian" the order of the bytes of numbers, GUIDs, dates and time spans. Default "big_endian"
+---@field unicode_encoding "utf8"|"utf16le"|"utf16be" the encoding of texts. Default "utf8"
+---@field input_stream_options "none"|"partial"|"read_ahead"|"partial_read_ahead" how load waits: for all bytes, or (partial) for one byte at least. Default "none"
+local DataReader = {}
+
+---Makes values into bytes. The write methods fill memory, and store writes it to the stream. A write method raises an error for
+---a wrong type or a value that does not fit, and writes nothing then. Every method but close raises an error after close.
+---@class curlwire.DataWriter
+---@field unstored_buffer_length integer the bytes that are written and not yet stored; read-only
+---@field byte_order "big_endian"|"little_endian" the order of the bytes of numbers, GUIDs, dates and time spans. Default "big_endian"
+---@field unicode_encoding "utf8"|"utf16le"|"utf16be" the encoding of texts. Default "utf8"
+local DataWriter = {}
+
+---A stream of a socket, a Lua file, or any object with these methods. A reader needs read, a writer needs write.
+---@class curlwire.AnyStream
+---@field read nil|fun(self: any, count: integer): string|nil, any, any at most count bytes; nil at the end; nil and a message after a failure
+---@field write nil|fun(self: any, bytes: string): any, any, any nil or false, and a message, after a failure
+---@field flush nil|fun(self: any): any, any, any
+---@field close nil|fun(self: any): any, any, any
+
+---Makes readers: curlwire.DataReader(stream), and curlwire.DataReader.from_buffer(string).
+---@class curlwire.DataReaderClass
+---@overload fun(stream: curlwire.AnyStream|curlwire.InputStream|file*): curlwire.DataReader
+curlwire.DataReader = {}
+
+---Makes a reader of a string, all of whose bytes are loaded.
+---@param bytes string
+---@return curlwire.DataReader
+function curlwire.DataReader.from_buffer(bytes) end
+
+---Makes a writer. It owns the stream: close closes it, unless detach_stream was called. Without a stream it fills memory.
+---@param stream curlwire.AnyStream|curlwire.OutputStream|file*|nil
+---@return curlwire.DataWriter
+function curlwire.DataWriter(stream) end
+
+---Reads bytes from the stream, beyond those that are loaded. Blocks as the stream does. After a failure no byte is lost.
+---@param count integer
+---@return integer|nil count less than the argument at the end of the stream or with the option partial; 0 at the end
+---@return any message what the stream's read returned
+---@return any err
+function DataReader:load(count) end
+
+---Returns a byte, 0 to 255.
+---@return integer
+function DataReader:read_byte() end
+
+---Returns a byte; true if it is not 0.
+---@return boolean
+function DataReader:read_boolean() end
+
+---Returns a signed number of 2 bytes.
+---@return integer
+function DataReader:read_int16() end
+
+---Returns a signed number of 4 bytes.
+---@return integer
+function DataReader:read_int32() end
+
+---Returns a signed number of 8 bytes. Lua 5.1, 5.2 and LuaJIT raise an error beyond 2^53, and the bytes stay.
+---@return integer
+function DataReader:read_int64() end
+
+---Returns an unsigned number of 2 bytes.
+---@return integer
+function DataReader:read_uint16() end
+
+---Returns an unsigned number of 4 bytes.
+---@return integer
+function DataReader:read_uint32() end
+
+---Returns an unsigned number of 8 bytes. It raises an error beyond 2^63 - 1 (Lua 5.1, 5.2 and LuaJIT: 2^53), and the bytes stay.
+---@return integer
+function DataReader:read_uint64() end
+
+---Returns an IEEE 754 number of 4 bytes.
+---@return number
+function DataReader:read_single() end
+
+---Returns an IEEE 754 number of 8 bytes.
+---@return number
+function DataReader:read_double() end
+
+---Returns a GUID of 16 bytes, as "00112233-4455-6677-8899-aabbccddeeff".
+---@return string
+function DataReader:read_guid() end
+
+---Returns a date of 8 bytes as whole seconds since 1970, for os.date, and the ticks of 100 ns after them.
+---@return integer seconds
+---@return integer ticks 0 to 9999999
+function DataReader:read_date_time() end
+
+---Returns a time span of 8 bytes as whole seconds, rounded down, and the ticks of 100 ns after them.
+---@return integer seconds
+---@return integer ticks 0 to 9999999
+function DataReader:read_time_span() end
+
+---Returns bytes.
+---@param count integer
+---@return string
+function DataReader:read_bytes(count) end
+
+---Returns a text as UTF-8. Raises an error if the bytes are not a text in unicode_encoding; they stay.
+---@param code_unit_count integer bytes of UTF-8, or 16-bit units of UTF-16
+---@return string
+function DataReader:read_string(code_unit_count) end
+
+---Returns everything that was not read. The object is then empty.
+---@return string
+function DataReader:detach_buffer() end
+
+---Returns the stream, which close then leaves open.
+---@return any
+function DataReader:detach_stream() end
+
+---Closes the object and its stream. A second call does nothing. Closing a stream of a socket does not close the connection.
+---@return true|nil
+---@return any message what the stream's close returned
+---@return any err
+function DataReader:close() end
+
+---Returns everything that is not stored. The object is then empty.
+---@return string
+function DataWriter:detach_buffer() end
+
+---Returns the stream, which close then leaves open.
+---@return any
+function DataWriter:detach_stream() end
+
+---Closes the object and its stream. A second call does nothing. Closing a stream of a socket does not close the connection.
+---@return true|nil
+---@return any message what the stream's close returned
+---@return any err
+function DataWriter:close() end
+
+---Writes a byte, 0 to 255.
+---@param value integer
+function DataWriter:write_byte(value) end
+
+---Writes a byte, 1 or 0.
+---@param value boolean
+function DataWriter:write_boolean(value) end
+
+---Writes a signed number of 2 bytes.
+---@param value integer
+function DataWriter:write_int16(value) end
+
+---Writes a signed number of 4 bytes.
+---@param value integer
+function DataWriter:write_int32(value) end
+
+---Writes a signed number of 8 bytes.
+---@param value integer
+function DataWriter:write_int64(value) end
+
+---Writes an unsigned number of 2 bytes.
+---@param value integer
+function DataWriter:write_uint16(value) end
+
+---Writes an unsigned number of 4 bytes.
+---@param value integer
+function DataWriter:write_uint32(value) end
+
+---Writes an unsigned number of 8 bytes, at most 2^63 - 1.
+---@param value integer
+function DataWriter:write_uint64(value) end
+
+---Writes an IEEE 754 number of 4 bytes, rounded to the nearest.
+---@param value number
+function DataWriter:write_single(value) end
+
+---Writes an IEEE 754 number of 8 bytes.
+---@param value number
+function DataWriter:write_double(value) end
+
+---Writes a GUID of 16 bytes, given as "00112233-4455-6677-8899-aabbccddeeff".
+---@param value string
+function DataWriter:write_guid(value) end
+
+---Writes bytes.
+---@param value string
+function DataWriter:write_bytes(value) end
+
+---Writes a date of 8 bytes.
+---@param seconds number since 1970, with fractions
+---@param ticks integer|nil 100 ns each, 0 to 9999999, which are added. Default 0
+function DataWriter:write_date_time(seconds, ticks) end
+
+---Writes a time span of 8 bytes.
+---@param seconds number with fractions
+---@param ticks integer|nil 100 ns each, 0 to 9999999, which are added. Default 0
+function DataWriter:write_time_span(seconds, ticks) end
+
+---Writes a text in unicode_encoding, without a length and without an end mark. Raises an error if it is not UTF-8.
+---@param text string
+---@return integer bytes
+function DataWriter:write_string(text) end
+
+---Returns the bytes that write_string needs for a text.
+---@param text string
+---@return integer bytes
+function DataWriter:measure_string(text) end
+
+---Writes everything to the stream in one write, so over an output_stream as one message. With nothing to store it writes nothing.
+---@return integer|nil bytes
+---@return any message what the stream's write returned
+---@return any err
+function DataWriter:store() end
+
+---Calls the stream's flush. It does not store.
+---@return true|nil
+---@return any message what the stream's flush returned
+---@return any err
+function DataWriter:flush() end
 
 return curlwire

@@ -114,6 +114,15 @@ static inline bool lcw_exact_integer(lua_State *L, int index, int64_t *out)
     return true;
 }
 
+/* Pushes a whole number. Returns false, and pushes nothing, if a Lua number cannot hold it exactly. */
+static inline bool lcw_push_int64(lua_State *L, int64_t number)
+{
+    if (number > INT64_C(9007199254740992) || number < -INT64_C(9007199254740992))
+        return false;
+    lua_pushnumber(L, (lua_Number)number);
+    return true;
+}
+
 #else
 
 static inline bool lcw_exact_integer(lua_State *L, int index, int64_t *out)
@@ -122,6 +131,12 @@ static inline bool lcw_exact_integer(lua_State *L, int index, int64_t *out)
     lua_Integer number = lua_tointegerx(L, index, &is_integer);
     *out = (int64_t)number;
     return is_integer != 0;
+}
+
+static inline bool lcw_push_int64(lua_State *L, int64_t number)
+{
+    lua_pushinteger(L, (lua_Integer)number);
+    return true;
 }
 
 #endif

@@ -105,7 +105,7 @@ const char *lcw_push_shown(lua_State *L, int index)
 static const char *type_of(lua_State *L, int index)
 {
     static const char *const types[] = {LCW_MESSAGE_WEBSOCKET, LCW_STREAM_WEBSOCKET, LCW_OUTPUT_STREAM,
-                                        LCW_INPUT_STREAM};
+                                        LCW_INPUT_STREAM,      LCW_DATA_READER,      LCW_DATA_WRITER};
     size_t i;
 
     for (i = 0; i < sizeof types / sizeof types[0]; i++) {

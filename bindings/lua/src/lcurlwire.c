@@ -46,6 +46,7 @@ static int build_info(lua_State *L)
 
 static const luaL_Reg module_functions[] = {{"MessageWebSocket", lcw_message_websocket},
                                             {"StreamWebSocket", lcw_stream_websocket},
+                                            {"DataWriter", lcw_data_writer},
                                             {"build_info", build_info},
                                             {"connect", lcw_connect_function},
                                             {"dispatch", lcw_dispatch},
@@ -93,6 +94,61 @@ static const luaL_Reg input_methods[] = {
 
 static const luaL_Reg input_metamethods[] = {
     {"__gc", lcw_input_gc}, {"__tostring", lcw_input_tostring}, {NULL, NULL}};
+
+static const luaL_Reg reader_methods[] = {{"close", lcw_data_close},
+                                          {"detach_buffer", lcw_data_detach_buffer},
+                                          {"detach_stream", lcw_data_detach_stream},
+                                          {"load", lcw_data_load},
+                                          {"read_boolean", lcw_data_read_boolean},
+                                          {"read_byte", lcw_data_read_byte},
+                                          {"read_bytes", lcw_data_read_bytes},
+                                          {"read_date_time", lcw_data_read_date_time},
+                                          {"read_double", lcw_data_read_double},
+                                          {"read_guid", lcw_data_read_guid},
+                                          {"read_int16", lcw_data_read_int16},
+                                          {"read_int32", lcw_data_read_int32},
+                                          {"read_int64", lcw_data_read_int64},
+                                          {"read_single", lcw_data_read_single},
+                                          {"read_string", lcw_data_read_string},
+                                          {"read_time_span", lcw_data_read_time_span},
+                                          {"read_uint16", lcw_data_read_uint16},
+                                          {"read_uint32", lcw_data_read_uint32},
+                                          {"read_uint64", lcw_data_read_uint64},
+                                          {NULL, NULL}};
+
+static const luaL_Reg writer_methods[] = {{"close", lcw_data_close},
+                                          {"detach_buffer", lcw_data_detach_buffer},
+                                          {"detach_stream", lcw_data_detach_stream},
+                                          {"flush", lcw_data_flush},
+                                          {"measure_string", lcw_data_measure_string},
+                                          {"store", lcw_data_store},
+                                          {"write_boolean", lcw_data_write_boolean},
+                                          {"write_byte", lcw_data_write_byte},
+                                          {"write_bytes", lcw_data_write_bytes},
+                                          {"write_date_time", lcw_data_write_date_time},
+                                          {"write_double", lcw_data_write_double},
+                                          {"write_guid", lcw_data_write_guid},
+                                          {"write_int16", lcw_data_write_int16},
+                                          {"write_int32", lcw_data_write_int32},
+                                          {"write_int64", lcw_data_write_int64},
+                                          {"write_single", lcw_data_write_single},
+                                          {"write_string", lcw_data_write_string},
+                                          {"write_time_span", lcw_data_write_time_span},
+                                          {"write_uint16", lcw_data_write_uint16},
+                                          {"write_uint32", lcw_data_write_uint32},
+                                          {"write_uint64", lcw_data_write_uint64},
+                                          {NULL, NULL}};
+
+static const luaL_Reg data_metamethods[] = {{"__close", lcw_data_close},
+                                            {"__gc", lcw_data_gc},
+                                            {"__newindex", lcw_data_newindex},
+                                            {"__tostring", lcw_data_tostring},
+                                            {NULL, NULL}};
+
+static const luaL_Reg args_methods[] = {
+    {"get_data_reader", lcw_args_get_data_reader}, {"get_data_stream", lcw_args_get_data_stream}, {NULL, NULL}};
+
+static const luaL_Reg no_metamethods[] = {{NULL, NULL}};
 
 static const luaL_Reg control_metamethods[] = {{"__index", lcw_control_index},
                                                {"__newindex", lcw_control_newindex},
@@ -182,6 +238,28 @@ static void add_socket_type(lua_State *L, const char *type_name, const luaL_Reg 
     lua_pop(L, 1);
 }
 
+static void add_data_type(lua_State *L, const char *type_name, const luaL_Reg *methods)
+{
+    new_type(L, type_name, data_metamethods);
+    lua_newtable(L);
+    lcw_set_functions(L, methods);
+    lua_pushcclosure(L, lcw_data_index, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
+/* Pushes the table curlwire.DataReader, which can be called as a function. */
+static void push_data_reader(lua_State *L)
+{
+    lua_newtable(L);
+    lua_pushcfunction(L, lcw_data_reader_from_buffer);
+    lua_setfield(L, -2, "from_buffer");
+    lua_newtable(L);
+    lua_pushcfunction(L, lcw_data_reader);
+    lua_setfield(L, -2, "__call");
+    lua_setmetatable(L, -2);
+}
+
 int luaopen_curlwire_core(lua_State *L)
 {
     lcw_state *state;
@@ -192,6 +270,9 @@ int luaopen_curlwire_core(lua_State *L)
     add_type(L, LCW_INFORMATION, information_metamethods, NULL);
     add_type(L, LCW_OUTPUT_STREAM, output_metamethods, output_methods);
     add_type(L, LCW_INPUT_STREAM, input_metamethods, input_methods);
+    add_type(L, LCW_MESSAGE_ARGS, no_metamethods, args_methods);
+    add_data_type(L, LCW_DATA_READER, reader_methods);
+    add_data_type(L, LCW_DATA_WRITER, writer_methods);
     add_socket_type(L, LCW_MESSAGE_WEBSOCKET, message_methods);
     add_socket_type(L, LCW_STREAM_WEBSOCKET, NULL);
     /* call this after the types are made: the iterator of messages keeps a metatable */
@@ -200,6 +281,8 @@ int luaopen_curlwire_core(lua_State *L)
     lua_pushvalue(L, -1);
     state->module_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lcw_set_functions(L, module_functions);
+    push_data_reader(L);
+    lua_setfield(L, -2, "DataReader");
     lcw_push_web_status_table(L);
     lua_setfield(L, -2, "WebErrorStatus");
     lua_pushstring(L, cw_version());

@@ -24,6 +24,9 @@
 #define LCW_INFORMATION       "curlwire.Information"
 #define LCW_OUTPUT_STREAM     "curlwire.OutputStream"
 #define LCW_INPUT_STREAM      "curlwire.InputStream"
+#define LCW_DATA_READER       "curlwire.DataReader"
+#define LCW_DATA_WRITER       "curlwire.DataWriter"
+#define LCW_MESSAGE_ARGS      "curlwire.MessageArgs"
 #define LCW_ERROR             "curlwire.Error"
 #define LCW_STATE             "curlwire.State"
 
@@ -239,6 +242,59 @@ int lcw_input_lines(lua_State *L);
 int lcw_input_close(lua_State *L);
 int lcw_input_tostring(lua_State *L);
 int lcw_input_gc(lua_State *L);
+/* A Lua function: returns what read(count) does, but only waits for the first bytes. */
+int lcw_input_read_some(lua_State *L);
+/* Pushes a stream with the bytes of the string at index. It needs no socket. */
+void lcw_push_memory_stream(lua_State *L, int index);
+
+/* ---- From ldata.c, ldata_reader.c and ldata_writer.c: DataReader and DataWriter ----------------------------- */
+
+int lcw_data_reader(lua_State *L);
+int lcw_data_reader_from_buffer(lua_State *L);
+int lcw_data_writer(lua_State *L);
+int lcw_args_get_data_reader(lua_State *L);
+int lcw_args_get_data_stream(lua_State *L);
+int lcw_data_close(lua_State *L);
+int lcw_data_detach_buffer(lua_State *L);
+int lcw_data_detach_stream(lua_State *L);
+int lcw_data_gc(lua_State *L);
+int lcw_data_tostring(lua_State *L);
+int lcw_data_index(lua_State *L);
+int lcw_data_newindex(lua_State *L);
+int lcw_data_load(lua_State *L);
+int lcw_data_read_byte(lua_State *L);
+int lcw_data_read_bytes(lua_State *L);
+int lcw_data_read_boolean(lua_State *L);
+int lcw_data_read_int16(lua_State *L);
+int lcw_data_read_int32(lua_State *L);
+int lcw_data_read_int64(lua_State *L);
+int lcw_data_read_uint16(lua_State *L);
+int lcw_data_read_uint32(lua_State *L);
+int lcw_data_read_uint64(lua_State *L);
+int lcw_data_read_single(lua_State *L);
+int lcw_data_read_double(lua_State *L);
+int lcw_data_read_guid(lua_State *L);
+int lcw_data_read_date_time(lua_State *L);
+int lcw_data_read_time_span(lua_State *L);
+int lcw_data_read_string(lua_State *L);
+int lcw_data_write_byte(lua_State *L);
+int lcw_data_write_bytes(lua_State *L);
+int lcw_data_write_boolean(lua_State *L);
+int lcw_data_write_int16(lua_State *L);
+int lcw_data_write_int32(lua_State *L);
+int lcw_data_write_int64(lua_State *L);
+int lcw_data_write_uint16(lua_State *L);
+int lcw_data_write_uint32(lua_State *L);
+int lcw_data_write_uint64(lua_State *L);
+int lcw_data_write_single(lua_State *L);
+int lcw_data_write_double(lua_State *L);
+int lcw_data_write_guid(lua_State *L);
+int lcw_data_write_date_time(lua_State *L);
+int lcw_data_write_time_span(lua_State *L);
+int lcw_data_write_string(lua_State *L);
+int lcw_data_measure_string(lua_State *L);
+int lcw_data_store(lua_State *L);
+int lcw_data_flush(lua_State *L);
 
 /* ---- From lcontrol.c: control ---------------------------------------------------------------------------- */
 

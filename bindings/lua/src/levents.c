@@ -262,6 +262,8 @@ static void push_message_args(lua_State *L, const cw_event *event)
     lua_setfield(L, -2, "message_type");
     lua_pushboolean(L, cw_event_is_complete(event));
     lua_setfield(L, -2, "is_message_complete");
+    luaL_getmetatable(L, LCW_MESSAGE_ARGS);
+    lua_setmetatable(L, -2);
 }
 
 static void push_closed_args(lua_State *L, const cw_event *event)

@@ -31,9 +31,35 @@ void lcw_push_input_stream(lua_State *L, lcw_socket *w, int socket_index)
     (void)lcw_push_part(L, w, socket_index, LCW_SLOT_INPUT_STREAM, LCW_INPUT_STREAM, sizeof(input));
 }
 
+void lcw_push_memory_stream(lua_State *L, int index)
+{
+    size_t len_bytes;
+    const char *bytes = lua_tolstring(L, index, &len_bytes);
+    input *in = lua_newuserdata(L, sizeof *in);
+
+    *in = (input){.is_at_end = true};
+    luaL_getmetatable(L, LCW_INPUT_STREAM);
+    lua_setmetatable(L, -2);
+    if (len_bytes == 0)
+        return;
+    in->data = malloc(len_bytes);
+    if (in->data == NULL) {
+        (void)luaL_error(L, "not enough memory for a stream of %d bytes: free memory, and try again",
+                         (int)len_bytes);
+        return;
+    }
+    memcpy(in->data, bytes, len_bytes);
+    in->end = in->room = len_bytes;
+}
+
+/* Returns whether the stream can be used no more. A memory stream has no socket. */
+static bool is_over(const input *in) { return in->is_closed || (in->view.w != NULL && in->view.w->s == NULL); }
+
 static input *check_open(lua_State *L, input *in)
 {
-    if (in->is_closed || in->view.w->s == NULL)
+    if (is_over(in) && in->view.w == NULL)
+        (void)luaL_error(L, "attempt to use a closed stream: call get_data_stream again to get another stream");
+    if (is_over(in))
         (void)luaL_error(L, "attempt to use a closed stream: connect a new socket to get another stream");
     if (in->is_waiting)
         (void)luaL_error(L, "the stream is in use by a read that waits: read again after it has returned");
@@ -247,6 +273,26 @@ int lcw_input_read(lua_State *L)
     return read_formats(L, in, 2, lua_gettop(L), CW_TIMEOUT_DEFAULT, &status);
 }
 
+int lcw_input_read_some(lua_State *L)
+{
+    input *in = check_input(L);
+    size_t count = (size_t)luaL_checkinteger(L, 2), have;
+    cw_status status = CW_OK;
+
+    in->start = in->mark; /* an error may have ended the last read */
+    if (in->start == in->end)
+        status = fill(L, in, 0, CW_TIMEOUT_DEFAULT);
+    if (status != CW_OK)
+        return lcw_fail(L, in->view.w, status, 0);
+    have = in->end - in->start;
+    if (have == 0)
+        lua_pushnil(L);
+    else
+        push_bytes(L, in, have < count ? have : count, 0);
+    consume(in);
+    return 1;
+}
+
 /* The iterator of lines. It waits without a limit, as each iteration does, and raises errors, as io.lines does. Its upvalues
  * are the stream, the number of formats, and the formats. */
 static int next_line(lua_State *L)
@@ -297,7 +343,7 @@ int lcw_input_tostring(lua_State *L)
 {
     input *in = luaL_checkudata(L, 1, LCW_INPUT_STREAM);
 
-    if (in->is_closed || in->view.w->s == NULL)
+    if (is_over(in))
         lua_pushliteral(L, "curlwire.InputStream (closed)");
     else
         lua_pushfstring(L, "curlwire.InputStream (%p)", (void *)in);

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 # The types of the extension module. scripts/stub_docs.py copies the docstrings from the built module.
 
+import io
 import os
 import sys
 import types
 from collections.abc import Callable, Iterable, Sequence
-from enum import IntEnum
+from datetime import datetime, timedelta
+from enum import IntEnum, IntFlag
 from typing import Any, Literal, Self, TypeAlias, TypeVar, final, overload
+from uuid import UUID
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import Buffer, Unpack, disjoint_base
@@ -16,6 +19,7 @@ from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs
 from curlwire.options import Control, MessageControl
 from curlwire.streams import InputStream, OutputStream
 from curlwire.validation import ServerCustomValidationRequestedEventArgs
+from curlwire.values import Readable, Writable
 
 _Value = TypeVar("_Value")
 _Timeout: TypeAlias = float | types.EllipsisType | None
@@ -96,6 +100,28 @@ class MessageWebSocketReceiveMode(IntEnum):
 
     FULL_MESSAGE = 0
     PARTIAL_MESSAGE = 1
+
+class ByteOrder(IntEnum):
+    """The order of the bytes of a number."""
+
+    LITTLE_ENDIAN = 0
+    BIG_ENDIAN = 1
+
+class UnicodeEncoding(IntEnum):
+    """The encoding of texts in a DataReader or a DataWriter."""
+
+    UTF8 = 0
+    UTF16LE = 1
+    UTF16BE = 2
+
+class InputStreamOptions(IntFlag):
+    """How DataReader.load() waits: for all bytes (NONE), or for one byte at least (PARTIAL). READ_AHEAD also
+    lets it read more from the stream than was asked for.
+    """
+
+    NONE = 0
+    PARTIAL = 1
+    READ_AHEAD = 2
 
 class _Control:
     @property
@@ -281,6 +307,299 @@ class MessageReceivedEventArgs(MessageBuffer):
     @property
     def buffer(self) -> memoryview:
         """A memoryview of the payload, without a copy. Any thread may read it."""
+    def get_data_reader(self) -> DataReader:
+        """Returns a new DataReader of the payload, without a copy. All its bytes are loaded.
+
+        In partial mode the payload is a part of the message. Each call returns a reader that begins at
+        the start, also after the handler has returned. Does not block. Any thread may call it.
+        """
+    def get_data_stream(self) -> io.BytesIO:
+        """Returns a new io.BytesIO of the payload: a file object with a copy of the bytes, also for text.
+
+        In partial mode the payload is a part of the message. Each call returns a stream that begins at
+        the start, also after the handler has returned. Does not block. Any thread may call it.
+        """
+
+@final
+class DataReader:
+    """Reads numbers, texts and other values from the bytes of a stream.
+
+    stream: a binary file object with read(), such as ws.input_stream. The reader owns it: close()
+    closes it, unless detach_stream() was called. DataReader.from_buffer(data) reads memory.
+    load() gets bytes from the stream. The read methods take loaded bytes, do not block, and take
+    nothing if they raise. After close() they raise StateError.
+    """
+    def __new__(cls, stream: Readable) -> Self: ...
+    @classmethod
+    def from_buffer(cls, data: ReadableBuffer, /) -> DataReader:
+        """Returns a DataReader of a bytes-like object. All its bytes are loaded.
+
+        The object is not copied. A bytearray keeps its size as long as the reader uses it. Does not
+        block. Any thread may call it.
+        """
+    @property
+    def unconsumed_buffer_length(self) -> int:
+        """The number of bytes that are loaded and not yet read, an int. Any thread may read it."""
+    @property
+    def byte_order(self) -> ByteOrder:
+        """The ByteOrder of numbers, GUIDs, dates and time spans. Default BIG_ENDIAN. The words
+        'little_endian' and 'big_endian' set it too.
+        """
+    @byte_order.setter
+    def byte_order(self, value: ByteOrder | Literal["little_endian", "big_endian"]) -> None: ...
+    @property
+    def unicode_encoding(self) -> UnicodeEncoding:
+        """The UnicodeEncoding of texts. Default UTF8. The words 'utf8', 'utf16le' and 'utf16be' set it too."""
+    @unicode_encoding.setter
+    def unicode_encoding(self, value: UnicodeEncoding | Literal["utf8", "utf16le", "utf16be"]) -> None: ...
+    @property
+    def input_stream_options(self) -> InputStreamOptions:
+        """How load() waits, as InputStreamOptions. Default NONE. The words 'none', 'partial' and
+        'read_ahead' set it too.
+        """
+    @input_stream_options.setter
+    def input_stream_options(
+        self, value: InputStreamOptions | Literal["none", "partial", "read_ahead"]
+    ) -> None: ...
+    def load(self, count: int, /) -> int:
+        """Reads bytes from the stream, so that the read methods can take them. Returns their number, an int.
+
+        count: an int, the bytes to load beyond those that are loaded already.
+        With the options NONE it returns less than count only at the end of the stream. With PARTIAL it
+        returns as soon as it has one byte. 0 means the end of the stream.
+        Raises StateError without a stream, and what the stream's read() raises. After an exception no
+        byte
+        is lost: the next load() gets those that had arrived. Blocks as the stream does.
+        Any thread may call it, one at a time.
+        """
+    def read_byte(self) -> int:
+        """Returns a byte as an int. Raises EOFError if fewer than 1 byte are loaded. Any thread may call it,
+        one at a time.
+        """
+    def read_bytes(self, count: int, /) -> bytes:
+        """Returns count bytes, as bytes. Raises EOFError if fewer than count bytes are loaded. Any thread
+        may call it, one at a time.
+        """
+    def read_bytes_into(self, buffer: WriteableBuffer, /) -> None:
+        """Fills a writable bytes-like object completely. Raises EOFError if fewer than len(buffer) bytes are
+        loaded. Any thread may call it, one at a time.
+        """
+    def read_buffer(self, count: int, /) -> memoryview:
+        """Returns count bytes as a memoryview of their own copy. Raises EOFError if fewer than count bytes
+        are loaded. Any thread may call it, one at a time.
+        """
+    def read_boolean(self) -> bool:
+        """Returns a byte as a bool: True if it is not 0. Raises EOFError if fewer than 1 byte are loaded.
+        Any thread may call it, one at a time.
+        """
+    def read_int16(self) -> int:
+        """Returns a signed number of 2 bytes, an int. Raises EOFError if fewer than 2 bytes are loaded. Any
+        thread may call it, one at a time.
+        """
+    def read_int32(self) -> int:
+        """Returns a signed number of 4 bytes, an int. Raises EOFError if fewer than 4 bytes are loaded. Any
+        thread may call it, one at a time.
+        """
+    def read_int64(self) -> int:
+        """Returns a signed number of 8 bytes, an int. Raises EOFError if fewer than 8 bytes are loaded. Any
+        thread may call it, one at a time.
+        """
+    def read_uint16(self) -> int:
+        """Returns an unsigned number of 2 bytes, an int. Raises EOFError if fewer than 2 bytes are loaded.
+        Any thread may call it, one at a time.
+        """
+    def read_uint32(self) -> int:
+        """Returns an unsigned number of 4 bytes, an int. Raises EOFError if fewer than 4 bytes are loaded.
+        Any thread may call it, one at a time.
+        """
+    def read_uint64(self) -> int:
+        """Returns an unsigned number of 8 bytes, an int. Raises EOFError if fewer than 8 bytes are loaded.
+        Any thread may call it, one at a time.
+        """
+    def read_single(self) -> float:
+        """Returns an IEEE 754 number of 4 bytes, a float. Raises EOFError if fewer than 4 bytes are loaded.
+        Any thread may call it, one at a time.
+        """
+    def read_double(self) -> float:
+        """Returns an IEEE 754 number of 8 bytes, a float. Raises EOFError if fewer than 8 bytes are loaded.
+        Any thread may call it, one at a time.
+        """
+    def read_guid(self) -> UUID:
+        """Returns a GUID of 16 bytes, a uuid.UUID. byte_order applies to its first three fields. Raises
+        EOFError if fewer than 16 bytes are loaded. Any thread may call it, one at a time.
+        """
+    def read_date_time(self) -> datetime:
+        """Returns a date of 8 bytes, a datetime in UTC.
+
+        The bytes count ticks of 100 ns since 1601. The datetime is rounded down to microseconds. Raises
+        ArgumentError for a date outside the years 1 to 9999, and leaves its bytes. Raises EOFError if
+        fewer than 8 bytes are loaded. Any thread may call it, one at a time.
+        """
+    def read_time_span(self) -> timedelta:
+        """Returns a time span of 8 bytes, a timedelta.
+
+        The bytes count ticks of 100 ns. The timedelta is rounded down to microseconds. Raises EOFError if
+        fewer than 8 bytes are loaded. Any thread may call it, one at a time.
+        """
+    def read_string(self, code_unit_count: int, /) -> str:
+        """Returns the next text, a str.
+
+        code_unit_count: an int, the bytes of a text in UTF-8, or the 16-bit units of a text in UTF-16.
+        unicode_encoding is the encoding. A byte order mark counts as a character.
+        Raises EOFError if fewer bytes are loaded, and UnicodeDecodeError if they are not a text in that
+        encoding; read_bytes() can then read them. Does not block. Any thread may call it, one at a time.
+        """
+    def detach_buffer(self) -> bytes:
+        """Returns all bytes that were not read, also those that were read ahead, as bytes. The reader is
+        then empty.
+
+        Raises StateError. Does not block. Any thread may call it, one at a time.
+        """
+    def detach_stream(self) -> Any:
+        """Returns the stream. close() then leaves it open. Loaded bytes can still be read.
+
+        Bytes that were read ahead stay in the reader: detach_buffer() returns them. Raises StateError.
+        Does not block. Any thread may call it, one at a time.
+        """
+    def close(self) -> None:
+        """Closes the reader and its stream. A second call does nothing.
+
+        Closing a stream of a socket does not close the connection. Raises what the stream's close()
+        raises. Any thread may call it.
+        """
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *args: object) -> None: ...
+
+@final
+class DataWriter:
+    """Makes bytes of numbers, texts and other values, and writes them to a stream.
+
+    stream: a binary file object with write(), such as ws.output_stream. The writer owns it: close()
+    closes it, unless detach_stream() was called. None: detach_buffer() returns the bytes.
+    The write methods fill memory. store() writes all of it to the stream. The write methods raise
+    TypeError for a wrong type, and ArgumentError for a value that does not fit; they then write
+    nothing. After close() they raise StateError.
+    """
+    def __new__(cls, stream: Writable | None = None) -> Self: ...
+    @property
+    def unstored_buffer_length(self) -> int:
+        """The number of bytes that are written and not yet stored, an int. Any thread may read it."""
+    @property
+    def byte_order(self) -> ByteOrder:
+        """The ByteOrder of numbers, GUIDs, dates and time spans. Default BIG_ENDIAN. The words
+        'little_endian' and 'big_endian' set it too.
+        """
+    @byte_order.setter
+    def byte_order(self, value: ByteOrder | Literal["little_endian", "big_endian"]) -> None: ...
+    @property
+    def unicode_encoding(self) -> UnicodeEncoding:
+        """The UnicodeEncoding of texts. Default UTF8. The words 'utf8', 'utf16le' and 'utf16be' set it too."""
+    @unicode_encoding.setter
+    def unicode_encoding(self, value: UnicodeEncoding | Literal["utf8", "utf16le", "utf16be"]) -> None: ...
+    def write_byte(self, value: int, /) -> None:
+        """Writes an int of 0 to 255 as a byte. Does not block. Any thread may call it, one at a time."""
+    def write_bytes(self, value: ReadableBuffer, /) -> None:
+        """Writes a bytes-like object. Does not block. Any thread may call it, one at a time."""
+    def write_buffer(self, buffer: ReadableBuffer, start: int = 0, count: int | None = None) -> None:
+        """Writes a bytes-like object, or a part of it.
+
+        start: an int, the first byte. Default 0.
+        count: an int, the number of bytes. Default None: up to the end.
+        Raises TypeError, ArgumentError and StateError. Does not block. Any thread may call it, one at a
+        time.
+        """
+    def write_boolean(self, value: bool, /) -> None:
+        """Writes a bool as a byte, 1 or 0. Does not block. Any thread may call it, one at a time."""
+    def write_int16(self, value: int, /) -> None:
+        """Writes an int as a signed number of 2 bytes. Does not block. Any thread may call it, one at a
+        time.
+        """
+    def write_int32(self, value: int, /) -> None:
+        """Writes an int as a signed number of 4 bytes. Does not block. Any thread may call it, one at a
+        time.
+        """
+    def write_int64(self, value: int, /) -> None:
+        """Writes an int as a signed number of 8 bytes. Does not block. Any thread may call it, one at a
+        time.
+        """
+    def write_uint16(self, value: int, /) -> None:
+        """Writes an int as an unsigned number of 2 bytes. Does not block. Any thread may call it, one at a
+        time.
+        """
+    def write_uint32(self, value: int, /) -> None:
+        """Writes an int as an unsigned number of 4 bytes. Does not block. Any thread may call it, one at a
+        time.
+        """
+    def write_uint64(self, value: int, /) -> None:
+        """Writes an int as an unsigned number of 8 bytes. Does not block. Any thread may call it, one at a
+        time.
+        """
+    def write_single(self, value: float, /) -> None:
+        """Writes a float as an IEEE 754 number of 4 bytes, rounded to the nearest. Does not block. Any
+        thread may call it, one at a time.
+        """
+    def write_double(self, value: float, /) -> None:
+        """Writes a float as an IEEE 754 number of 8 bytes. Does not block. Any thread may call it, one at a
+        time.
+        """
+    def write_guid(self, value: UUID, /) -> None:
+        """Writes a uuid.UUID as 16 bytes. byte_order applies to its first three fields. Does not block. Any
+        thread may call it, one at a time.
+        """
+    def write_date_time(self, value: datetime, /) -> None:
+        """Writes a datetime with a timezone as 8 bytes: ticks of 100 ns since 1601, UTC.
+
+        Raises ArgumentError for a datetime without a timezone. Does not block. Any thread may call it,
+        one at a time.
+        """
+    def write_time_span(self, value: timedelta, /) -> None:
+        """Writes a timedelta as 8 bytes: ticks of 100 ns.
+
+        Raises ArgumentError for more than 29,227 years. Does not block. Any thread may call it, one at a
+        time.
+        """
+    def write_string(self, value: str, /) -> int:
+        """Writes a str in unicode_encoding, and returns its size in bytes, an int.
+
+        It writes no length, no byte order mark and no end mark. Raises ArgumentError for a lone
+        surrogate. Does not block. Any thread may call it, one at a time.
+        """
+    def measure_string(self, value: str, /) -> int:
+        """Returns the bytes that write_string() needs for a str, an int. Does not block. Any thread may call
+        it, one at a time.
+        """
+    def store(self) -> int:
+        """Writes everything to the stream, and returns the number of bytes, an int.
+
+        It is one write, so over an output_stream one message. With nothing to store it writes nothing.
+        Raises StateError without a stream, and what the stream's write() raises. After an exception the
+        bytes that the stream has not taken stay: unstored_buffer_length is their number.
+        Blocks as the stream does. Any thread may call it, one at a time.
+        """
+    def flush(self) -> None:
+        """Calls flush() of the stream. It does not store.
+
+        Raises StateError without a stream. Blocks as the stream does. Any thread may call it, one at a
+        time.
+        """
+    def detach_buffer(self) -> bytes:
+        """Returns everything that is not stored, as bytes. The writer is then empty.
+
+        Raises StateError. Does not block. Any thread may call it, one at a time.
+        """
+    def detach_stream(self) -> Any:
+        """Returns the stream. close() then leaves it open, and store() raises StateError.
+
+        Raises StateError. Does not block. Any thread may call it, one at a time.
+        """
+    def close(self) -> None:
+        """Closes the writer and its stream. A second call does nothing.
+
+        Bytes that are not stored are dropped, with a ResourceWarning. Closing a stream of a socket does
+        not close the connection. Raises what the stream's close() raises. Any thread may call it.
+        """
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *args: object) -> None: ...
 
 @disjoint_base
 class WebSocket:

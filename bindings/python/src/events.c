@@ -115,6 +115,34 @@ static PyGetSetDef buffer_members[] = {
      "True for a whole message, and in partial mode for its last part. Any thread may read it.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
+static PyObject *args_get_data_reader(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return data_reader_of_buffer(((message_buffer *)self)->state, self);
+}
+
+static PyObject *args_get_data_stream(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    PyObject *io = PyImport_ImportModule("io");
+    PyObject *stream = io != NULL ? PyObject_CallMethod(io, "BytesIO", "O", self) : NULL;
+    Py_XDECREF(io);
+    return stream;
+}
+
+static PyMethodDef args_methods[] = {
+    {"get_data_reader", args_get_data_reader, METH_NOARGS,
+     "get_data_reader($self, /)\n--\n\n"
+     "Returns a new DataReader of the payload, without a copy. All its bytes are loaded.\n\n"
+     "In partial mode the payload is a part of the message. Each call returns a reader that begins at the "
+     "start, "
+     "also after the handler has returned. Does not block. Any thread may call it."},
+    {"get_data_stream", args_get_data_stream, METH_NOARGS,
+     "get_data_stream($self, /)\n--\n\n"
+     "Returns a new io.BytesIO of the payload: a file object with a copy of the bytes, also for text.\n\n"
+     "In partial mode the payload is a part of the message. Each call returns a stream that begins at the "
+     "start, "
+     "also after the handler has returned. Does not block. Any thread may call it."},
+    {NULL, NULL, 0, NULL}};
+
 static PyGetSetDef args_members[] = {
     {"buffer", get_buffer, NULL, "A memoryview of the payload, without a copy. Any thread may read it.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
@@ -132,7 +160,8 @@ static PyType_Slot buffer_slots[] = {{Py_tp_doc, (void *)buffer_doc},       {Py_
                                      {Py_tp_getset, buffer_members},        {Py_bf_getbuffer, SLOT(buffer_get)},
                                      {Py_sq_length, SLOT(buffer_length)},   {0, NULL}};
 
-static PyType_Slot args_slots[] = {{Py_tp_doc, (void *)args_doc}, {Py_tp_getset, args_members}, {0, NULL}};
+static PyType_Slot args_slots[] = {
+    {Py_tp_doc, (void *)args_doc}, {Py_tp_getset, args_members}, {Py_tp_methods, args_methods}, {0, NULL}};
 
 static PyType_Spec buffer_spec = {.name = "curlwire.MessageBuffer",
                                   .basicsize = sizeof(message_buffer),

@@ -47,6 +47,17 @@ static PyObject *web_status_pairs(void)
     return list;
 }
 
+/* Returns a list of the names with the numbers 0, 1, and so on. */
+static PyObject *pairs_of_names(const char *const names[], long count)
+{
+    PyObject *list = PyList_New(0);
+    for (long i = 0; list != NULL && i < count; i++) {
+        if (!append_pair(list, names[i], i))
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
 static PyObject *pairs_of_two(const char *first, long first_number, const char *second, long second_number)
 {
     PyObject *list = PyList_New(0);
@@ -55,12 +66,14 @@ static PyObject *pairs_of_two(const char *first, long first_number, const char *
     return list;
 }
 
-/* Makes an IntEnum from a list of (name, number) and adds it to the module. Steals the list. */
+/* Makes an IntEnum (an IntFlag for ENUM_STREAM_OPTIONS) from a list of (name, number) and adds it to the module. Steals
+ * the list. */
 static bool add_enum(PyObject *module, module_state *state, enum_index index, const char *name, const char *doc,
                      PyObject *pairs)
 {
+    const char *base_name = index == ENUM_STREAM_OPTIONS ? "IntFlag" : "IntEnum";
     PyObject *enum_module = pairs != NULL ? PyImport_ImportModule("enum") : NULL;
-    PyObject *base = enum_module != NULL ? PyObject_GetAttrString(enum_module, "IntEnum") : NULL;
+    PyObject *base = enum_module != NULL ? PyObject_GetAttrString(enum_module, base_name) : NULL;
     PyObject *args = base != NULL ? Py_BuildValue("(sO)", name, pairs) : NULL;
     PyObject *keywords = args != NULL ? Py_BuildValue("{s:s}", "module", "curlwire") : NULL;
     if (keywords != NULL)
@@ -226,6 +239,22 @@ static bool find_main_thread(module_state *state)
     return !PyErr_Occurred();
 }
 
+/* The enumerations of DataReader and DataWriter. */
+static bool add_data_enums(PyObject *module, module_state *state)
+{
+    static const char *const orders[] = {"LITTLE_ENDIAN", "BIG_ENDIAN"};
+    static const char *const encodings[] = {"UTF8", "UTF16LE", "UTF16BE"};
+    static const char *const options[] = {"NONE", "PARTIAL", "READ_AHEAD"};
+    return add_enum(module, state, ENUM_BYTE_ORDER, "ByteOrder", "The order of the bytes of a number.",
+                    pairs_of_names(orders, 2)) &&
+           add_enum(module, state, ENUM_UNICODE_ENCODING, "UnicodeEncoding",
+                    "The encoding of texts in a DataReader or a DataWriter.", pairs_of_names(encodings, 3)) &&
+           add_enum(module, state, ENUM_STREAM_OPTIONS, "InputStreamOptions",
+                    "How DataReader.load() waits: for all bytes (NONE), or for one byte at least (PARTIAL). "
+                    "READ_AHEAD also lets it read more from the stream than was asked for.",
+                    pairs_of_names(options, 3));
+}
+
 static int module_exec(PyObject *module)
 {
     module_state *state = PyModule_GetState(module);
@@ -243,7 +272,9 @@ static int module_exec(PyObject *module)
                  pairs_of_two("FULL_MESSAGE", CW_FULL_MESSAGE, "PARTIAL_MESSAGE", CW_PARTIAL_MESSAGE)) &&
         add_websocket_type(module, state) && add_message_type(module, state) &&
         add_stream_type(module, state) && add_control_types(module, state) && add_event_types(module, state) &&
-        add_mailbox_type(module, state) && PyModule_AddStringConstant(module, "version", cw_version()) == 0 &&
+        add_data_enums(module, state) && add_data_reader_type(module, state) &&
+        add_data_writer_type(module, state) && add_mailbox_type(module, state) &&
+        PyModule_AddStringConstant(module, "version", cw_version()) == 0 &&
         PyModule_AddStringConstant(module, "libcurl_version", cw_libcurl_version()) == 0 &&
         PyModule_AddObjectRef(module, "is_main_interpreter", is_main_interpreter() ? Py_True : Py_False) == 0;
     return is_good ? 0 : -1;

@@ -33,7 +33,8 @@
     X(find_authorities) \
     X(dumps)            \
     X(loads)            \
-    X(refuse_json)
+    X(refuse_json)      \
+    X(values)
 
 typedef enum helper {
 #define CW_X(name) HELPER_##name,
@@ -51,10 +52,20 @@ typedef enum type_index {
     TYPE_MESSAGE_BUFFER,
     TYPE_MESSAGE_ARGS,
     TYPE_MAILBOX,
+    TYPE_DATA_READER,
+    TYPE_DATA_WRITER,
     TYPE_COUNT
 } type_index;
 
-typedef enum enum_index { ENUM_WEB_STATUS, ENUM_MESSAGE_TYPE, ENUM_RECEIVE_MODE, ENUM_COUNT } enum_index;
+typedef enum enum_index {
+    ENUM_WEB_STATUS,
+    ENUM_MESSAGE_TYPE,
+    ENUM_RECEIVE_MODE,
+    ENUM_BYTE_ORDER,
+    ENUM_UNICODE_ENCODING,
+    ENUM_STREAM_OPTIONS,
+    ENUM_COUNT
+} enum_index;
 
 enum { CONTROL_DOC_BYTES = 300 };
 
@@ -262,6 +273,13 @@ static inline void payload_choose(payload *p, choice text)
 /* Releases a payload. This may run Python code that calls the core and so replaces the details of a failed call. Raise the
  * exception of a failed call first. */
 void payload_release(payload *p);
+
+/* ---- From data_reader.c and data_writer.c ------------------------------------------------------------------ */
+
+bool add_data_reader_type(PyObject *module, module_state *state);
+bool add_data_writer_type(PyObject *module, module_state *state);
+/* Makes a DataReader of a bytes-like object, which it keeps. */
+PyObject *data_reader_of_buffer(module_state *state, PyObject *buffer);
 
 /* ---- From events.c: events as objects ------------------------------------------------------------------------- */
 
