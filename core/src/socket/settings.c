@@ -188,8 +188,7 @@ static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
     if (options[o].type == CW_TYPE_BYTES)
         return check_bytes(o, len_bytes);
     if (options[o].type == CW_TYPE_CREDENTIAL)
-        return cw__fail(CW_INVALID_ARGUMENT,
-                        "the control %s is a user name and a password: use cw_socket_set_credential",
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s is a user name and a password: set both together",
                         options[o].key);
     if (memchr(value, '\0', len_bytes) || memchr(value, '\r', len_bytes) || memchr(value, '\n', len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL: take them out",
