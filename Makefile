@@ -41,7 +41,9 @@
 #   make install       install library, header and pkg-config file to PREFIX (/usr/local), under DESTDIR; then run ldconfig
 #   make uninstall     remove what make install has installed
 #   make dist          make a source archive in dist/, with the source of libcurl
-#   make rock          make a rockspec and a source rock in dist/; with ROCK_LUA="5.1 5.3 5.4" binary rocks too
+#   make rock          make a rockspec and a source rock in dist/
+#   make rocks         make them, and binary rocks for Lua 5.1, 5.3 and 5.4 on x86_64 and aarch64; TARGETS="x86_64 5.4"
+#   make test-rocks    test the rocks in dist/: as root, after sh scripts/install.sh test
 #   make clean         remove build/ and dist/
 #
 # Variables: PYTHON, CC, CFLAGS, CURL_CONFIG, PREFIX, DESTDIR, LUA_VERSIONS="5.1 5.2 5.3 5.4 jit", WERROR=1, V=1,
@@ -119,7 +121,7 @@ TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/t
 
 .PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
         test-conformance asan tsan stress load fuzz fuzz-targets autobahn analyse coverage mutants mutant-parts mutants-run \
-        wheel test-wheels sources-update \
+        wheel test-wheels rocks test-rocks sources-update \
         lint controls docs errors idn format cross bench bench-quick bench-check dist rock install \
         install-rock \
         uninstall clean libcurl check-libcurl FORCE
@@ -438,7 +440,13 @@ uninstall:
 	$(RUN_LDCONFIG)
 
 rock:
-	@sh scripts/rock.sh $(ROCK_LUA)
+	@sh scripts/rock.sh
+
+rocks: rock
+	@nice $(PYTHON) packaging/build_rocks.py $(TARGETS)
+
+test-rocks: | $(VENV)/python
+	@$(RUN_TESTS) rocks
 
 dist:
 	@mkdir -p dist

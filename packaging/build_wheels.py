@@ -107,7 +107,7 @@ ABIS = (
 
 
 def say(text: str) -> None:
-    print(f"build_wheels.py: {text}", flush=True)
+    print(f"{Path(sys.argv[0]).name}: {text}", flush=True)
 
 
 def run(log: Path, *command: str | Path, cwd: Path = ROOT, environment: dict[str, str] | None = None) -> None:
@@ -361,7 +361,7 @@ def extension() -> dict[str, list[str]]:
     return {name: [str(word) for word in words] for name, words in found.items()}
 
 
-OURS = ("core", "bindings/python/src", "packaging/include")  # the folders of our sources
+OURS = ("core", "bindings", "packaging/include")  # the folders of our sources
 
 
 def sum_of(words: list[str | Path]) -> str:
@@ -374,18 +374,17 @@ def sum_of(words: list[str | Path]) -> str:
     return total.hexdigest()
 
 
-def build_module(target: Target, abi: Abi, built: dict[str, Path]) -> Path:
-    """Compiles and links the extension. Returns the shared object."""
-    parts = extension()
-    includes = [*parts["include_dirs"], *python_headers(target), *(path / "include" for path in built.values())]
+def compile_sources(
+    target: Target, name: str, names: list[str], includes: list[str | Path], macros: list[str]
+) -> list[Path]:
+    """Compiles some of our sources, unless no source, header or flag has changed. Returns the objects."""
     command: list[str | Path] = [
-        compiler(target), "-c", *FLAGS, *parts["extra_compile_args"], "-Werror",
-        *(f"-I{folder}" for folder in includes), "-DCURL_STATICLIB",
-        *(f"-D{macro}" for macro in (*parts["define_macros"], *abi.macros)),
+        compiler(target), "-c", *FLAGS, *extension()["extra_compile_args"], "-Werror",
+        *(f"-I{folder}" for folder in includes), "-DCURL_STATICLIB", *(f"-D{macro}" for macro in macros),
     ]  # fmt: skip
-    folder = target.folder / f"module-{abi.abi}"
-    objects = [folder / f"{source.replace('/', '-')}.o" for source in parts["sources"]]
-    log = target.folder / f"module-{abi.abi}.log"
+    folder = target.folder / name
+    objects = [folder / f"{source.replace('/', '-')}.o" for source in names]
+    log = target.folder / f"{name}.log"
     log.unlink(missing_ok=True)
     key = sum_of([*command, *(path for place in OURS for path in sorted((ROOT / place).rglob("*.[ch]")))])
     done = folder / "key"
@@ -393,19 +392,33 @@ def build_module(target: Target, abi: Abi, built: dict[str, Path]) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         with ThreadPoolExecutor(JOBS) as lanes:
-            pairs = zip(parts["sources"], objects, strict=True)
+            pairs = zip(names, objects, strict=True)
             list(lanes.map(lambda pair: run(log, *command, pair[0], "-o", pair[1]), pairs))
         done.write_text(key)
-    module = folder / f"_core.{abi.suffix.format(host=target.host)}.so"
+    return objects
+
+
+def link_module(target: Target, module: Path, objects: list[Path], built: dict[str, Path], *flags: str) -> Path:
+    """Links a shared object that contains the libraries. Returns it."""
     archives = [
         built["curl"] / "lib/libcurl.a",
         *(built["openssl"] / f"lib/lib{name}.a" for name in ("ssl", "crypto")),
+        built["zlib"] / "lib/libz.a",
     ]
-    run(
-        log, compiler(target), *LINK_FLAGS, *parts["extra_link_args"], *objects, *archives,
-        built["zlib"] / "lib/libz.a", "-pthread", "-ldl", "-o", module,
-    )  # fmt: skip
+    log = target.folder / f"{module.parent.name}.log"
+    run(log, compiler(target), *LINK_FLAGS, *flags, *objects, *archives, "-pthread", "-ldl", "-o", module)
     return module
+
+
+def build_module(target: Target, abi: Abi, built: dict[str, Path]) -> Path:
+    """Compiles and links the extension. Returns the shared object."""
+    parts = extension()
+    name = f"module-{abi.abi}"
+    of_libraries = [path / "include" for path in built.values()]
+    includes: list[str | Path] = [*parts["include_dirs"], *python_headers(target), *of_libraries]
+    objects = compile_sources(target, name, parts["sources"], includes, [*parts["define_macros"], *abi.macros])
+    module = target.folder / name / f"_core.{abi.suffix.format(host=target.host)}.so"
+    return link_module(target, module, objects, built, *parts["extra_link_args"])
 
 
 @functools.cache

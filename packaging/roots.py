@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Minimal Debian systems, and a Python for another processor, for test_wheels.py. Only root can make them.
+"""Minimal Debian systems, and programs for another processor, for test_wheels.py and test_rocks.py. Only root
+can make them.
 
 A system's base is made once by debootstrap, with python3, python3-venv and the certificates that pip needs, and
 stays in build/wheel/roots. Each use mounts it in a mount namespace, below a folder that takes what the commands
@@ -132,14 +133,14 @@ def extracted(architecture: str, release: str, *names: str) -> Path:
 
 
 @functools.cache
-def qemu(architecture: str) -> tuple[tuple[str, ...], str]:
-    """Returns a command that runs programs of another processor, and a Python for it."""
+def qemu(architecture: str, package: str = "python3") -> tuple[tuple[str, ...], str]:
+    """Returns a command that runs programs of another processor, and the program of a package for it."""
     cpu = {"arm64": "aarch64"}[architecture]
-    system = extracted(architecture, "stable", "python3")
+    system = extracted(architecture, "stable", package)
     emulator = shutil.which(f"qemu-{cpu}-static")
     if emulator is None:
         found = list(extracted("amd64", "stable", "qemu-user").glob(f"usr/bin/qemu-{cpu}"))
         if not found:
             raise Failed(f"there is no qemu-{cpu}-static. On Debian run: apt-get install qemu-user-static")
         emulator = str(found[0])
-    return (emulator, "-L", str(system)), str(system / "usr" / "bin" / "python3")
+    return (emulator, "-L", str(system)), str(system / "usr" / "bin" / package)

@@ -103,6 +103,17 @@ UPSTREAM = {
         "python3.13",
         "3.13.",
     ),
+    # their headers, for the binary rocks; the name is Debian's too
+    **{
+        f"lua{series}": Upstream(
+            "https://github.com/lua/lua",
+            r"v(\d+)\.(\d+)\.(\d+)",
+            "https://www.lua.org/ftp/lua-{version}.tar.gz",
+            f"lua{series}",
+            f"{series}.",
+        )
+        for series in ("5.1", "5.3", "5.4")
+    },
 }
 
 

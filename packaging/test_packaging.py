@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import build_rocks
 import build_wheels
 import pytest
 import sbom
@@ -165,6 +167,42 @@ def test_the_bill_of_materials_has_unicode_data() -> None:
 def test_an_unknown_target_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert build_wheels.main(["manylinux_2_28_riscv64"]) == 2
     assert "Choose from: abi3" in capsys.readouterr().err
+    assert build_rocks.main(["5.2"]) == 2
+    assert "Choose from: x86_64, aarch64, 5.1, 5.3, 5.4" in capsys.readouterr().err
+
+
+def test_binary_rocks_need_a_rockspec(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build_rocks, "DIST", place)
+    assert build_rocks.main([]) == 1
+    assert "Run: make rock\n" in capsys.readouterr().err
+
+
+def test_a_binary_rock_is_for_one_lua(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_rocks, "DIST", place)
+    version = re.findall(r'CW_VERSION "(.+)"', (build_wheels.ROOT / "core/include/curlwire.h").read_text())[0]
+    spec = place / f"curlwire-{version}-1.rockspec"
+    spec.write_text((build_wheels.ROOT / "curlwire-scm-1.rockspec").read_text())
+    (place / "licenses").mkdir()
+    (place / "licenses" / "curl.txt").write_text("a licence")
+    (place / "core.so").write_bytes(b"a module")
+    files = build_rocks.files_of("5.3", place / "core.so", {"curl": place})
+    assert '\n    "lua ~> 5.3",\n' in files[spec.name].decode()
+    assert {"lib/curlwire/core.so", "lua/curlwire/init.lua", "doc/LICENSE", "doc/curl.txt"} < set(files)
+    spec.write_text('dependencies = { "lua >= 5.2" }')
+    with pytest.raises(build_wheels.Failed, match="Run: make rock"):
+        build_rocks.files_of("5.3", place / "core.so", {"curl": place})
+
+
+def test_the_manifest_of_a_rock() -> None:
+    text = build_rocks.manifest({"a.rockspec": b"", "lib/curlwire/core.so": b"x"})
+    assert text == (
+        "rock_manifest = {\n"
+        '    ["a.rockspec"] = "d41d8cd98f00b204e9800998ecf8427e",\n'
+        '    ["lib"] = {["curlwire"] = {["core.so"] = "9dd4e461268c8034f5c8564e155c67a6"}},\n'
+        "}\n"
+    )
 
 
 @pytest.mark.parametrize(("name", "platform"), [("pypy", "linux"), ("cpython", "win32")])

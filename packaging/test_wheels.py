@@ -96,33 +96,40 @@ def module_of(wheel: Path) -> Path:
     return found[0]
 
 
-def is_small(target: Target, abi: Abi) -> None:
-    wheel = wheel_of(target, abi)
-    for path in (wheel, module_of(wheel)):
+def check_sizes(*paths: Path) -> None:
+    for path in paths:
         if path.stat().st_size > MOST_MIB << 20:
             raise Failed(f"{path.name} has {path.stat().st_size / 2**20:.2f} MiB, more than {MOST_MIB}")
 
 
-def exports_one_name(target: Target, abi: Abi) -> None:
+def is_small(target: Target, abi: Abi) -> None:
+    wheel = wheel_of(target, abi)
+    check_sizes(wheel, module_of(wheel))
+
+
+def check_linking(module: Path, exported: str, libc: str) -> None:
     """Checks what the dynamic linker sees: one exported name, known libraries, no writable code."""
-    module = module_of(wheel_of(target, abi))
     rows = [line.split() for line in call("readelf", "--wide", "--dyn-syms", module).splitlines()]
     names = [
         row[7]
         for row in rows
         if len(row) > 7 and row[0][:-1].isdigit() and row[4] != "LOCAL" and row[6] != "UND"
     ]
-    if names != ["PyInit__core"]:
-        raise Failed(f"the module exports {names}, but only PyInit__core was expected")
+    if names != [exported]:
+        raise Failed(f"the module exports {names}, but only {exported} was expected")
     said = call("readelf", "--wide", "--dynamic", "--program-headers", module)
     needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", said))
-    if not needed <= NEEDED["musl" if "musl" in target.tag else "gnu"]:
+    if not needed <= NEEDED[libc]:
         raise Failed(f"the module needs {sorted(needed)}")
     for words in (r"FLAGS.*NODELETE", r"BIND_NOW|FLAGS_1.* NOW", r"GNU_RELRO", r"GNU_STACK.* RW "):
         if not re.search(words, said):
             raise Failed(f"readelf says nothing of {words} in:\n{said}")
     if re.search(r"TEXTREL|RPATH|RUNPATH", said):
         raise Failed(f"the module has relocations in its code, or a path of libraries:\n{said}")
+
+
+def exports_one_name(target: Target, abi: Abi) -> None:
+    check_linking(module_of(wheel_of(target, abi)), "PyInit__core", "musl" if "musl" in target.tag else "gnu")
 
 
 def has_its_tag(target: Target, abi: Abi) -> None:
@@ -177,12 +184,15 @@ def has_papers(target: Target, abi: Abi) -> None:
         raise Failed(f"METADATA has the licences {expression}, and the bill of materials {in_bom}")
 
 
-def has_no_path(target: Target, abi: Abi) -> None:
-    """Checks that nothing in the wheel names a folder of the machine that built it."""
-    tree = tree_of(wheel_of(target, abi))
+def check_paths(tree: Path) -> None:
+    """Checks that no file of a tree names a folder of the machine that built it."""
     for path in tree.rglob("*"):
         if path.is_file() and str(ROOT).encode() in path.read_bytes():
             raise Failed(f"{path.relative_to(tree)} contains {ROOT}")
+
+
+def has_no_path(target: Target, abi: Abi) -> None:
+    check_paths(tree_of(wheel_of(target, abi)))
 
 
 def is_the_same_again(target: Target, abi: Abi) -> None:
@@ -429,15 +439,13 @@ def tests() -> list[tuple[str, Callable[[], None]]]:
     return found
 
 
-def main(arguments: list[str]) -> int:
-    chosen = [
-        (name, test) for name, test in tests() if not arguments or any(word in name for word in arguments)
-    ]
+def run(tests: list[tuple[str, Callable[[], None]]], arguments: list[str]) -> int:
+    """Lists or runs tests, and prints TAP. Returns the exit code."""
     if arguments == ["--list"]:
-        print("\n".join(name for name, _ in tests()))
+        print("\n".join(name for name, _ in tests))
         return 0
+    chosen = [(name, test) for name, test in tests if not arguments or any(word in name for word in arguments)]
     children.hand_on_signals()
-    os.environ["CW_TEST_WHEEL"] = "1"  # some tests of the suite depend on what is inside
     failed = 0
     with children.ends_children():
         for name, test in chosen:
@@ -448,6 +456,11 @@ def main(arguments: list[str]) -> int:
                 failed += 1
                 print(f"not ok - {name}\n{error}", flush=True)
     return 1 if failed or not chosen else 0
+
+
+def main(arguments: list[str]) -> int:
+    os.environ["CW_TEST_WHEEL"] = "1"  # some tests of the suite depend on what is inside
+    return run(tests(), arguments)
 
 
 if __name__ == "__main__":

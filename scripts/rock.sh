@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Makes rocks of the committed state in dist/. `make rock` calls it.
+# Makes a rockspec and a source rock of the committed state in dist/. `make rock` calls it.
 #
-#     sh scripts/rock.sh [LUA_VERSION ...]
+#     sh scripts/rock.sh
 #
-# It makes a rockspec with the version of curlwire, and a source rock that contains libcurl's source, so that it installs
-# without a network. For each LUA_VERSION (5.1, 5.3, 5.4) it also makes a binary rock, dist/lua-VERSION/*.rock, which
-# contains libcurl. Needs luarocks. ROCK_URL is the address of the source archive that the rockspec in dist/ names.
+# The rockspec has the version of curlwire. The source rock contains libcurl's source, so it installs without a network.
+# Needs luarocks. ROCK_URL is the address of the source archive that the rockspec in dist/ names.
+# packaging/build_rocks.py makes the binary rocks.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -33,9 +33,3 @@ rockspec "file://$PWD/dist/$ARCHIVE" >"$work/$ROCK.rockspec"
 (cd "$work" && luarocks pack "$ROCK.rockspec")
 mv "$work/$ROCK.src.rock" dist/
 rockspec "${ROCK_URL:-$ARCHIVE}" >"dist/$ROCK.rockspec"
-
-for lua in "$@"; do
-    mkdir -p "dist/lua-$lua"
-    luarocks --lua-version="$lua" --tree="$work/$lua" install "dist/$ROCK.src.rock"
-    (cd "dist/lua-$lua" && luarocks --lua-version="$lua" --tree="$work/$lua" pack curlwire "$VERSION-1")
-done

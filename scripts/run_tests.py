@@ -217,10 +217,10 @@ def conformance_system() -> Counts:
     return total
 
 
-def wheels() -> Counts:
-    """Tests the wheels that `make wheel` has built."""
-    command = [sys.executable, "packaging/test_wheels.py"]
-    return run("wheels", command, limit_s=4 * LIMIT_S, is_bounded=False)
+def packages(kind: str) -> Counts:
+    """Tests the wheels that `make wheel` has built, or the rocks of `make rocks`."""
+    command = [sys.executable, f"packaging/test_{kind}.py"]
+    return run(kind, command, limit_s=4 * LIMIT_S, is_bounded=False)
 
 
 def listed(name: str, tests: list[tuple[str, Callable[[], None]]]) -> Counts:
@@ -270,13 +270,15 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
     "lint": lambda: listed("lint", checks.lint()),
     "readme": lambda: listed("readme", checks.readme()),
     "packaging": lambda: pytest("packaging/test_packaging.py"),
-    "wheels": wheels,
+    "wheels": lambda: packages("wheels"),
+    "rocks": lambda: packages("rocks"),
     "examples": lambda: listed("examples", checks.examples()),
 }
 
 
-# They run only if they are named. The suite wheels needs `make wheel` before it, root, and half an hour.
-OPTIONAL = ("wheels",)
+# They run only if they are named. They need root, and `make wheel` or `make rocks` before them. The suite
+# wheels takes half an hour.
+OPTIONAL = ("wheels", "rocks")
 
 # These suites take 2 minutes together on two processors, if everything is built.
 QUICK = ("python", "lua-5.4", "core", "lint", "examples")
