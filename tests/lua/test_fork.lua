@@ -37,7 +37,7 @@ local controls = {
     "ca_file", "crl_file", "verify", "proxy_ca_file", "proxy_verify", "outbound_buffer_size", "inbound_buffer_size",
     "framing", "compression", "server_max_window_bits", "client_max_window_bits", "server_no_context_takeover",
     "client_no_context_takeover", "compression_threshold", "frame_size", "ca_path", "supported_protocols",
-    "desired_unsolicited_pong_interval", "ping_payload",
+    "desired_unsolicited_pong_interval", "ping_payload", "server_credential", "proxy_credential",
 }
 local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {
