@@ -188,6 +188,8 @@ static cw__showing look_at_certificate(cw__handshake *h)
         return der_bytes == h->certificate_bytes && memcmp(der, h->certificate, der_bytes) == 0
                    ? CW__SHOWING_ACCEPTED
                    : CW__SHOWING_CHANGED;
+    if (h->showing != CW__SHOWING_FIRST) /* a transfer shows its certificate once, so this fails closed */
+        return CW__SHOWING_CHANGED;
     h->certificate = cw__malloc(der_bytes);
     h->reply.has_no_memory = !h->certificate;
     if (!h->certificate)
