@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SHA-1 (RFC 3174) and base64 (RFC 4648), for Sec-WebSocket-Key and Sec-WebSocket-Accept (RFC 6455 section 4). Only the
- * opening handshake calls them. They protect no secret and need not be fast. */
+/* SHA-1 (RFC 3174) and base64 (RFC 4648), for Sec-WebSocket-Key and Sec-WebSocket-Accept (RFC 6455 section 4), and for
+ * the fingerprints and the PEM of certificates. They protect no secret and need not be fast. */
 #include "base.h"
 
 #include <string.h>
