@@ -55,6 +55,18 @@ PyObject *data_get_byte_order(PyObject *self, void *closure);
 int data_set_byte_order(PyObject *self, PyObject *value, void *closure);
 PyObject *data_get_encoding(PyObject *self, void *closure);
 int data_set_encoding(PyObject *self, PyObject *value, void *closure);
+/* Their rows in the attributes of both types. */
+#define DATA_SETTINGS                                                                                \
+    {"byte_order", data_get_byte_order, data_set_byte_order,                                         \
+     "The ByteOrder of numbers, GUIDs, dates and time spans. Default BIG_ENDIAN. The words "         \
+     "'little_endian' and 'big_endian' set it too.",                                                 \
+     NULL},                                                                                          \
+    {                                                                                                \
+        "unicode_encoding", data_get_encoding, data_set_encoding,                                    \
+            "The UnicodeEncoding of texts. Default UTF8. The words 'utf8', 'utf16le' and 'utf16be' " \
+            "set it too.",                                                                           \
+            NULL                                                                                     \
+    }
 /* Converts a member of an enumeration, or its word, to a number.
  *   words   ends with NULL; the number of a word is its index
  *   takes   "'utf8', 'utf16le' or 'utf16be'" */

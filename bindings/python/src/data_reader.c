@@ -369,12 +369,7 @@ static PyMethodDef methods[] = {
 static PyGetSetDef members[] = {
     {"unconsumed_buffer_length", get_unconsumed, NULL,
      "The number of bytes that are loaded and not yet read, an int. Any thread may read it.", NULL},
-    {"byte_order", data_get_byte_order, data_set_byte_order,
-     "The ByteOrder of numbers, GUIDs, dates and time spans. Default BIG_ENDIAN. The words 'little_endian' and "
-     "'big_endian' set it too.",
-     NULL},
-    {"unicode_encoding", data_get_encoding, data_set_encoding,
-     "The UnicodeEncoding of texts. Default UTF8. The words 'utf8', 'utf16le' and 'utf16be' set it too.", NULL},
+    DATA_SETTINGS,
     {"input_stream_options", get_options, set_options,
      "How load() waits, as InputStreamOptions. Default NONE. The words 'none', 'partial' and 'read_ahead' set "
      "it "

@@ -261,12 +261,7 @@ static PyMethodDef methods[] = {
 static PyGetSetDef members[] = {
     {"unstored_buffer_length", get_unstored, NULL,
      "The number of bytes that are written and not yet stored, an int. Any thread may read it.", NULL},
-    {"byte_order", data_get_byte_order, data_set_byte_order,
-     "The ByteOrder of numbers, GUIDs, dates and time spans. Default BIG_ENDIAN. The words 'little_endian' and "
-     "'big_endian' set it too.",
-     NULL},
-    {"unicode_encoding", data_get_encoding, data_set_encoding,
-     "The UnicodeEncoding of texts. Default UTF8. The words 'utf8', 'utf16le' and 'utf16be' set it too.", NULL},
+    DATA_SETTINGS,
     {NULL, NULL, NULL, NULL, NULL}};
 
 PyDoc_STRVAR(
