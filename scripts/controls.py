@@ -63,6 +63,7 @@ class Control:
             "LIST": (),
             "BYTES": None,
             "CREDENTIAL": None,
+            "SECRET": None,
         }
         if self.type == "ENUM":
             return self.words[self.initial]
@@ -134,6 +135,8 @@ def python_type(control: Control, *, is_set: bool) -> str:
         return "Sequence[str] | None" if is_set else "tuple[str, ...]"
     if control.type == "BYTES":
         return "bytes | bytearray | memoryview | None" if is_set else "bytes | None"
+    if control.type == "SECRET":
+        return "str | None"
     if control.type == "CREDENTIAL":
         return "tuple[str, str] | None" if is_set else "str | None"
     name = {"BOOL": "bool", "MS": "float"}.get(control.type, "int")
@@ -227,6 +230,7 @@ def lua_type(control: Control) -> str:
     if control.none:
         return "curlwire.Timeout" if control.type == "MS" else "integer|number|false"
     types = {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]", "BYTES": "string|nil"}
+    types["SECRET"] = "string|nil"
     types["CREDENTIAL"] = "string[]|string|nil"  # a pair to set, and the user name to read
     return types.get(control.type, "integer")
 
@@ -312,6 +316,7 @@ def shown_values(control: Control) -> str:
         "ENUM": ", ".join(f"`{word}`" for word in control.words),
         "LIST": "a list of tokens",
         "TEXT": "text",
+        "SECRET": "text; it reads as `(set)`",
         "CREDENTIAL": "`(user, password)` (Lua: `{user, password}`); it reads as the user name",
         "BYTES": f"at most {control.most} bytes" if is_limited(control) else "bytes (Lua: a string)",
     }

@@ -243,6 +243,12 @@ typedef enum cw_compress { CW_COMPRESS_DEFAULT = 0, CW_COMPRESS_NEVER = 1, CW_CO
 /* Which code makes frames: libcurl (curl) or curlwire (native). Auto uses native where libcurl allows it. */
 typedef enum cw_framing { CW_FRAMING_AUTO = 0, CW_FRAMING_CURL = 1, CW_FRAMING_NATIVE = 2 } cw_framing;
 
+/* The form of the file client_certificate. */
+typedef enum cw_client_certificate_type {
+    CW_CLIENT_CERTIFICATE_PEM = 0,
+    CW_CLIENT_CERTIFICATE_P12 = 1 /* PKCS#12 */
+} cw_client_certificate_type;
+
 /* Whether receive returns whole messages or parts. The values are the same as in UWP's MessageWebSocketReceiveMode. */
 typedef enum cw_receive_mode { CW_FULL_MESSAGE = 0, CW_PARTIAL_MESSAGE = 1 } cw_receive_mode;
 
@@ -286,16 +292,17 @@ CW_API void *cw_socket_user(const cw_socket *s);
 /* ---- Control ------------------------------------------------------------------------------------------ */
 
 typedef enum cw_option_type {
-    CW_TYPE_BOOL,      /* number 0 or 1 */
-    CW_TYPE_COUNT,     /* number of bytes; -1 = no limit, if the range allows it */
-    CW_TYPE_BITS,      /* number of bits */
-    CW_TYPE_MS,        /* number of milliseconds; -1 = no limit (a binding shows seconds and none) */
-    CW_TYPE_ENUM,      /* number; cw_option_words has its words */
-    CW_TYPE_TEXT,      /* UTF-8 text; empty = unset */
-    CW_TYPE_LIST,      /* tokens joined by ", " */
-    CW_TYPE_BYTES,     /* any bytes; empty = unset */
-    CW_TYPE_NUMBER,    /* number of things; -1 = no limit, if the range allows it */
-    CW_TYPE_CREDENTIAL /* user name and password; it is read as the text of the user name, empty = unset */
+    CW_TYPE_BOOL,       /* number 0 or 1 */
+    CW_TYPE_COUNT,      /* number of bytes; -1 = no limit, if the range allows it */
+    CW_TYPE_BITS,       /* number of bits */
+    CW_TYPE_MS,         /* number of milliseconds; -1 = no limit (a binding shows seconds and none) */
+    CW_TYPE_ENUM,       /* number; cw_option_words has its words */
+    CW_TYPE_TEXT,       /* UTF-8 text; empty = unset */
+    CW_TYPE_LIST,       /* tokens joined by ", " */
+    CW_TYPE_BYTES,      /* any bytes; empty = unset */
+    CW_TYPE_NUMBER,     /* number of things; -1 = no limit, if the range allows it */
+    CW_TYPE_CREDENTIAL, /* user name and password; it is read as the text of the user name, empty = unset */
+    CW_TYPE_SECRET      /* UTF-8 text; it is read as "(set)", or empty = unset */
 } cw_option_type;
 
 /* The table of controls. The core's settings come from this table. So do the attributes of the bindings with their texts
@@ -376,7 +383,15 @@ typedef enum cw_option_type {
     X(CW_OPT_SERVER_CREDENTIAL, "server_credential", CW_TYPE_CREDENTIAL, 0, 0, 65536, BOTH, NULL, NULL, NULL, \
       "User name and password for the server (Basic authentication), in place of those in the URI") \
     X(CW_OPT_PROXY_CREDENTIAL, "proxy_credential", CW_TYPE_CREDENTIAL, 0, 0, 65536, BOTH, NULL, NULL, NULL, \
-      "User name and password for the proxy, in place of those in the environment variable")
+      "User name and password for the proxy, in place of those in the environment variable") \
+    X(CW_OPT_CLIENT_CERTIFICATE, "client_certificate", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "PEM file of the certificate that a server may ask for, and its chain; or a PKCS#12 file") \
+    X(CW_OPT_CLIENT_KEY, "client_key", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "PEM file of the key of client_certificate; unset: the key is in client_certificate") \
+    X(CW_OPT_CLIENT_KEY_PASSWORD, "client_key_password", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Password of that key, or of the PKCS#12 file") \
+    X(CW_OPT_CLIENT_CERTIFICATE_TYPE, "client_certificate_type", CW_TYPE_ENUM, 0, 0, 1, BOTH, CW_WORDS("pem", "p12"), \
+      NULL, NULL, "Form of client_certificate; p12: PKCS#12")
 /* clang-format on */
 
 typedef enum cw_option {

@@ -58,6 +58,10 @@ static inline bool is_text(CURLoption option)
     case CURLOPT_CRLFILE:
     case CURLOPT_PROXY_CAINFO:
     case CURLOPT_PROXY_CAPATH:
+    case CURLOPT_SSLCERT:
+    case CURLOPT_SSLCERTTYPE:
+    case CURLOPT_SSLKEY:
+    case CURLOPT_KEYPASSWD:
         return true;
     default:
         return false;
@@ -257,6 +261,7 @@ static inline void wish_nothing(void)
                                       .ca_path = "",
                                       .crl_file = "",
                                       .proxy_ca_file = "",
+                                      .client = {.file = "", .key = "", .password = ""},
                                       .headers = "",
                                       .verify = true,
                                       .proxy_verify = true,

@@ -270,8 +270,16 @@ static void test_client_certificate(void)
     f = at_server(CURLE_RECV_ERROR, "OpenSSL SSL_read: tlsv13 alert certificate required");
     cw__failure_explain(&f, &error);
     CHECK_STR(error.message,
-              "the server host.example demands a client certificate, and curlwire cannot send one: use "
-              "a server that demands none");
+              "the server host.example demands a client certificate: set client_certificate to one that it "
+              "accepts");
+    f.tls.wants_certificate = f.sends_certificate = true;
+    cw__failure_explain(&f, &error);
+    CHECK_STR(error.message, "the server host.example does not accept the client certificate: set "
+                             "client_certificate to another one");
+    f = at_server(CURLE_SEND_ERROR, "");
+    f.tls.wants_certificate = f.sends_certificate = true;
+    cw__failure_explain(&f, &error);
+    check_has(error.message, "then ended the connection: it may not accept client_certificate; see its log");
 }
 
 static void test_notes(void)

@@ -114,6 +114,59 @@ static void test_tls(void)
     has_no_authorities = false;
 }
 
+/* Any file that can be read passes: libcurl finds out what is in it. */
+static void test_client_certificate(void)
+{
+    static const struct {
+        cw__client_certificate client;
+        const char *words;
+    } bad[] = {
+        {{.file = "/nowhere/c.pem", .key = "", .password = "s3cret"},
+         "client_certificate '/nowhere/c.pem' cannot be used: No such file or directory; check"},
+        {{.file = "/", .key = "", .password = "s3cret"},
+         "client_certificate '/' cannot be used: it is not a regular"},
+        {{.file = "/dev/null", .key = "", .password = ""}, "it is not a regular file; set client_certificate"},
+        {{.file = "/proc/self/exe", .key = "/nowhere/k.pem", .password = "s3cret"},
+         "client_key '/nowhere/k.pem' cannot be used: No such file"},
+        {{.file = "", .key = "/k", .password = ""}, "client_key is set without client_certificate"},
+        {{.file = "", .key = "", .password = "s3cret"},
+         "client_key_password is set without client_certificate"},
+        {{.file = "/proc/self/exe", .key = "/proc/self/exe", .password = "", .is_pkcs12 = true},
+         "client_key is set beside a PKCS#12 file"},
+    };
+    cw__handshake *h;
+
+    wish_nothing();
+    wishes.client = (cw__client_certificate){.file = "/proc/self/exe", .key = "", .password = ""};
+    h = made("wss://server.test/", NULL);
+    CHECK_STR(text_of(CURLOPT_SSLCERT), "/proc/self/exe");
+    CHECK_STR(text_of(CURLOPT_SSLCERTTYPE), "PEM");
+    CHECK_STR(text_of(CURLOPT_KEYPASSWD), ""); /* so that OpenSSL does not ask at the terminal */
+    CHECK(!find(CURLOPT_SSLKEY));
+    cw__handshake_destroy(h);
+    wishes.client.key = "/proc/self/exe";
+    wishes.client.password = "s3cret";
+    h = made("wss://server.test/", "https://proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_SSLKEY), "/proc/self/exe");
+    CHECK_STR(text_of(CURLOPT_KEYPASSWD), "s3cret");
+    CHECK(!find(CURLOPT_PROXY_SSLCERT) && !find(CURLOPT_PROXY_SSLKEY) && !find(CURLOPT_PROXY_KEYPASSWD));
+    cw__handshake_destroy(h);
+    wishes.client.key = "";
+    wishes.client.is_pkcs12 = true;
+    h = made("wss://server.test/", NULL);
+    CHECK_STR(text_of(CURLOPT_SSLCERTTYPE), "P12");
+    cw__handshake_destroy(h);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        wishes.client = bad[i].client;
+        CHECK(create("wss://server.test/", NULL) == NULL);
+        CHECK_INT(setting_count, 0);
+        CHECK(strstr(cw_error_message(), bad[i].words) && !strstr(cw_error_message(), "s3cret"));
+        CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
+        cw__handshake_destroy(made("ws://server.test/", NULL)); /* without TLS nothing is looked at */
+        CHECK(!find(CURLOPT_SSLCERT) && !find(CURLOPT_KEYPASSWD));
+    }
+}
+
 static void test_proxies(void)
 {
     cw__handshake *h;
@@ -231,6 +284,8 @@ static void test_refused_options(void)
     wishes.crl_file = "/x/crl.pem";
     wishes.race = (cw__race *)(void *)&race_fd;
     wishes.user = wishes.password = "x";
+    wishes.client =
+        (cw__client_certificate){.file = "/proc/self/exe", .key = "/proc/self/exe", .password = "x"};
     for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++) {
         size_t count;
         fail_at = SIZE_MAX;
@@ -375,6 +430,7 @@ static void test_release(void)
 static const harness_test tests[] = {
     {"the options of a plain connection", test_plain},
     {"the options of TLS", test_tls},
+    {"the options of a client certificate", test_client_certificate},
     {"the options of proxies", test_proxies},
     {"RFC 6455 4.1: the request's headers", test_headers},
     {"an option that libcurl refuses is an error", test_refused_options},

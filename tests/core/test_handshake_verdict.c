@@ -246,6 +246,46 @@ static void test_parties(void)
     cw__handshake_destroy(h);
 }
 
+/* libcurl's code and text say what is wrong with the files of the client certificate. */
+static void test_client_certificate(void)
+{
+    static const struct {
+        CURLcode code;
+        const char *text, *words;
+        bool is_pkcs12;
+    } rows[] = {
+        {CURLE_SSL_CERTPROBLEM, "could not load PEM client s3cret",
+         "it is not a PEM file of certificates; correct", false},
+        {CURLE_SSL_CERTPROBLEM, "Private key does not match s3cret",
+         "client_key '/proc/self/exe' cannot be used", false},
+        {CURLE_BAD_FUNCTION_ARGUMENT, "unable to set private key file: s3cret",
+         "client_key_password is missing", false},
+        {CURLE_BAD_FUNCTION_ARGUMENT, "something else s3cret", "CURLE_BAD_FUNCTION_ARGUMENT", false},
+        {CURLE_SSL_CERTPROBLEM, "could not parse PKCS12 file s3cret", "it is not a PKCS#12 file with", true},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cw__handshake *h;
+        wish_nothing();
+        wishes.client = (cw__client_certificate){.file = "/proc/self/exe",
+                                                 .key = rows[i].is_pkcs12 ? "" : "/proc/self/exe",
+                                                 .password = "s3cret",
+                                                 .is_pkcs12 = rows[i].is_pkcs12};
+        h = made("wss://server.test/", NULL);
+        (void)snprintf(h->text, sizeof h->text, "%s", rows[i].text);
+        CHECK(!cw__handshake_verdict(h, rows[i].code, 0, &error));
+        CHECK(strstr(error.message, rows[i].words) && !strstr(error.message, "s3cret"));
+        CHECK_INT(error.curl_code, rows[i].code);
+        cw__handshake_destroy(h);
+        h = made("wss://server.test/", "https://proxy.test:3128"); /* TLS with the proxy has no such files */
+        (void)snprintf(h->text, sizeof h->text, "%s", rows[i].text);
+        CHECK(!cw__handshake_verdict(h, rows[i].code, 0, &error));
+        CHECK(!strstr(error.message, "client_") && !strstr(error.message, "s3cret"));
+        cw__handshake_destroy(h);
+    }
+    wish_nothing();
+}
+
 static void test_failures(void)
 {
     static const struct {
@@ -297,6 +337,8 @@ static void test_no_descriptor(void)
                 {CURLE_SSL_CACERT_BADFILE, EMFILE, CW_SYSTEM_ERROR},
                 {CURLE_SSL_CACERT_BADFILE, ENOENT, CW_CONNECT_FAILED},
                 {CURLE_SSL_CRL_BADFILE, ENFILE, CW_SYSTEM_ERROR},
+                {CURLE_SSL_CERTPROBLEM, EMFILE, CW_SYSTEM_ERROR},
+                {CURLE_BAD_FUNCTION_ARGUMENT, EMFILE, CW_SYSTEM_ERROR},
                 {CURLE_COULDNT_CONNECT, EMFILE, CW_CONNECT_FAILED}, /* libcurl had got a socket */
                 {CURLE_RECV_ERROR, EMFILE, CW_CONNECT_FAILED}};
     cw__handshake *h;
@@ -511,6 +553,7 @@ static const harness_test tests[] = {
     {"a right reply without memory", test_reply_without_memory},
     {"RFC 6455 4.1: replies that are wrong", test_bad_replies},
     {"an answer that is not HTTP", test_no_http},
+    {"files of the client certificate that cannot be used", test_client_certificate},
     {"failures before a reply, and their errno", test_failures},
     {"no descriptor: what libcurl calls it, and errno", test_no_descriptor},
     {"no descriptor: no socket", test_no_socket},

@@ -109,7 +109,7 @@ static void test_threads_of_their_own(void)
 /* Connections with authorities that libcurl does not share, or with libcurl's own frames. */
 static void test_alone(void)
 {
-    enum { OTHER_FILE, REVOKED, NOT_VERIFIED, FRAMING, KINDS };
+    enum { OTHER_FILE, REVOKED, CLIENT, NOT_VERIFIED, FRAMING, KINDS };
     cw_socket *first = open_tls(), *s;
     const char *crl;
 
@@ -119,6 +119,10 @@ static void test_alone(void)
         crl = path_of("crl.pem");
         if (kind == REVOKED)
             CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CRL_FILE, crl, strlen(crl)), CW_OK);
+        else if (kind == CLIENT)
+            CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CLIENT_CERTIFICATE, path_of("client-both.pem"),
+                                            strlen(path_of("client-both.pem"))),
+                         CW_OK);
         else if (kind == NOT_VERIFIED)
             CHECK_STATUS(cw_socket_set_number(s, CW_OPT_VERIFY, 0), CW_OK);
         else if (kind == FRAMING)
@@ -314,7 +318,8 @@ static void test_fork(void)
 
 static const harness_test tests[] = {
     {"connects of one thread share, others do not", test_threads_of_their_own},
-    {"not shared: another ca_file, a crl_file, verify off, libcurl's framing", test_alone},
+    {"not shared: another ca_file, a crl_file, a client certificate, verify off, libcurl's framing",
+     test_alone},
     {"a ca_file that changes", test_changed_file},
     {"18 connections of one thread", test_many},
     {"a refused connection does not affect an open one that shares", test_refused_beside},

@@ -137,20 +137,20 @@ static void test_every_control(void)
     CHECK_INT(unsetenv("CURLWIRE_FRAMING"), 0); /* the variable would change a default */
     s = made(CW_MESSAGE_SOCKET);
 
-#define CW_X(name, key, type, initial, least, most, which, words, none, since, text) \
-    CHECK_STR(cw_option_key(name), key);                                             \
-    CHECK_INT(cw_option_type_of(name), type);                                        \
-    CHECK_INT(cw_option_default(name), initial);                                     \
-    CHECK_STR(cw_option_text(name), text);                                           \
-    CHECK(cw_option_applies(name, CW_MESSAGE_SOCKET));                               \
-    check_row(name, #name);                                                          \
-    if ((type) == CW_TYPE_TEXT || (type) == CW_TYPE_LIST)                            \
-        check_text(s, name);                                                         \
-    else if ((type) == CW_TYPE_BYTES)                                                \
-        check_bytes(s, name, most);                                                  \
-    else if ((type) == CW_TYPE_CREDENTIAL)                                           \
-        check_credential(s, name, most);                                             \
-    else                                                                             \
+#define CW_X(name, key, type, initial, least, most, which, words, none, since, text)  \
+    CHECK_STR(cw_option_key(name), key);                                              \
+    CHECK_INT(cw_option_type_of(name), type);                                         \
+    CHECK_INT(cw_option_default(name), initial);                                      \
+    CHECK_STR(cw_option_text(name), text);                                            \
+    CHECK(cw_option_applies(name, CW_MESSAGE_SOCKET));                                \
+    check_row(name, #name);                                                           \
+    if ((type) == CW_TYPE_TEXT || (type) == CW_TYPE_LIST || (type) == CW_TYPE_SECRET) \
+        check_text(s, name);                                                          \
+    else if ((type) == CW_TYPE_BYTES)                                                 \
+        check_bytes(s, name, most);                                                   \
+    else if ((type) == CW_TYPE_CREDENTIAL)                                            \
+        check_credential(s, name, most);                                              \
+    else                                                                              \
         check_number(s, name, initial, least, most, none);
     CW_OPTION_LIST(CW_X)
 #undef CW_X
@@ -246,6 +246,26 @@ static void test_text(void)
     CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_get_text(s, CW_OPT_CA_FILE, NULL, 0, &len), CW_OK);
     CHECK_INT(len, 0);
+    cw_socket_release(s);
+}
+
+/* A secret is not read back. */
+static void test_secret(void)
+{
+    cw_socket *s = made(CW_MESSAGE_SOCKET);
+    char text[32];
+    size_t len;
+
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CLIENT_KEY_PASSWORD, "s3cret", 6), CW_OK);
+    CHECK_STR(cw__setting_text(s, CW_OPT_CLIENT_KEY_PASSWORD), "s3cret");
+    CHECK_STATUS(cw_socket_get_text(s, CW_OPT_CLIENT_KEY_PASSWORD, text, sizeof text, &len), CW_OK);
+    CHECK_STR(text, "(set)");
+    CHECK_INT(len, 5);
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CLIENT_KEY_PASSWORD, "s3\n", 3), CW_INVALID_ARGUMENT);
+    CHECK(!strstr(cw_error_message(), "s3"));
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CLIENT_KEY_PASSWORD, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_get_text(s, CW_OPT_CLIENT_KEY_PASSWORD, text, sizeof text, &len), CW_OK);
+    CHECK_STR(text, "");
     cw_socket_release(s);
 }
 
@@ -369,6 +389,7 @@ static const harness_test tests[] = {
     {"ranges, and the errors outside of them", test_ranges},
     {"a stream socket lacks the controls of messages", test_stream_class},
     {"text controls: copied, cut, unset, checked", test_text},
+    {"a secret is not read back", test_secret},
     {"RFC 6455 4.1: subprotocols are tokens, each once", test_protocols},
     {"request headers: added, replaced, removed", test_headers},
     {"RFC 7230 3.2: bad and forbidden request headers", test_bad_headers},

@@ -16,7 +16,7 @@ for _, row in ipairs(support.controls()) do
         COUNT = row.none and math.huge or math.max(row.least, 4096), NUMBER = 5, ENUM = row.words[#row.words],
         TEXT = "/nowhere/file.pem", BYTES = "\0\255\r\n\0",
     }
-    if row.type ~= "LIST" and row.type ~= "CREDENTIAL" then
+    if row.type ~= "LIST" and row.type ~= "CREDENTIAL" and row.type ~= "SECRET" then
         options[row.key] = {row.default, others[row.type]}
         assert(options[row.key][2] ~= row.default, row.key)
     end
@@ -68,6 +68,17 @@ test("control_set", function()
     ws.control.max_message_size = 5
     ws.control.max_message_size = false
     equal(ws.control.max_message_size, math.huge)
+end)
+
+test("control_secret", function()
+    local ws = curlwire.MessageWebSocket {client_key_password = "s3cret"}
+    equal(ws.control.client_key_password, "(set)")
+    for bad, words in pairs {[5] = "not a number", [{"s3cret"}] = "not a table", ["s3cret\n"] = "CR, LF or NUL"} do
+        local text = raises(function() ws.control.client_key_password = bad end, "client_key_password", words)
+        assert(not text:find("s3cret"), text)
+    end
+    ws.control.client_key_password = nil
+    equal(ws.control.client_key_password, nil)
 end)
 
 test("control_credential", function()

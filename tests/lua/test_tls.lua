@@ -235,6 +235,38 @@ test("tls_renegotiation", function()
     assert(tonumber(support.tls_log(port):match('"handshakes": (%d+)')) > 10)
 end)
 
+test("client_certificate", function()
+    local certificate, key = support.tls_file("purpose.pem"), support.tls_file("purpose.key")
+    for _, port in ipairs {"client", "client12"} do
+        for _, options in ipairs {
+            {client_certificate = certificate, client_key = key},
+            {client_certificate = support.tls_file("client-both.pem")},
+            {client_certificate = certificate, client_key = support.tls_file("client-locked.key"),
+                client_key_password = "s3cret"},
+            {client_certificate = support.tls_file("client.p12"), client_certificate_type = "p12",
+                client_key_password = "s3cret"},
+        } do
+            local ws = trusted(port, nil, options)
+            support.assert_echo(ws, "x", "utf8")
+            support.finish(ws)
+        end
+    end
+    for _, case in ipairs {
+        {{client_certificate = "/nowhere/c.pem"}, "client_certificate '/nowhere/c.pem' cannot be used: No such file"},
+        {{client_certificate = certificate}, "purpose.pem' cannot be used: it has no PEM key"},
+        {{client_certificate = certificate, client_key = support.tls_file("server.key")}, "does not fit"},
+        {{client_certificate = certificate, client_key = support.tls_file("client-locked.key"),
+            client_key_password = "s3creT"}, "client_key_password is missing or wrong"},
+        {{client_key_password = "s3creT"}, "client_key_password is set without client_certificate"},
+    } do
+        case[1].ca_file = support.tls_file("ca.pem")
+        local err = failed(support.message_socket(case[1]):connect(support.tls("client")))
+        assert(err.message:find(case[2], 1, true), err.message)
+        assert(not err.message:find("s3cre"), err.message)
+        equal(err.status_name, "UnexpectedClientError")
+    end
+end)
+
 -- The server starts a renegotiation and stops reading. TLS cannot write data until the renegotiation ends.
 test("tls_renegotiation_stuck", function()
     local ws = trusted("stuck", nil, {send_timeout = 1, close_timeout = 0})

@@ -48,6 +48,8 @@ def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
         data = bytes(range(50)) + b"\xff\0\0"
         same = [(kind(data), data) for kind in (bytes, bytearray, memoryview)]
         return [*same, (b"\0", b"\0"), (b"", None), (None, None)]
+    if row.type == "SECRET":
+        return [("s3crét", "(set)"), ("", None), (None, None)]
     if row.type == "CREDENTIAL":
         return [(("jö", "p:ä"), "jö"), (("user", ""), "user"), (None, None)]
     if row.type == "MS":
@@ -74,6 +76,7 @@ WRONG = {
     "TEXT": [7, 1.5],
     "LIST": ["chat", [1], 7],
     "BYTES": ["text", 7, [1]],
+    "SECRET": [7, b"s3cret", ("s3cret",)],
     "CREDENTIAL": ["user", 7, ["user", "s3cret"], ("user",), ("user", "s3cret", ""), ("user", 7), (b"u", "p")],
 }
 WRONG_TYPE: list[tuple[str, Any]] = [(row.key, value) for row in TABLE for value in WRONG.get(row.type, [])]
@@ -98,6 +101,7 @@ OUT_OF_RANGE: list[Any] = [
         if row.type == "CREDENTIAL"
         for password in ("\x7f", "\0")
     ),
+    *((row.key, text) for row in TABLE if row.type == "SECRET" for text in ("a\0", "a\n", "a\udc80")),
     *((row.key, ("user", "p" * row.most)) for row in TABLE if row.type == "CREDENTIAL"),
     *((row.key, bytes(row.most + 1)) for row in TABLE if controls.is_limited(row)),
 ]
@@ -442,6 +446,19 @@ def test_control_shows_no_credential() -> None:
         assert "j0hnny" not in text
         assert "s3cret" not in text
         assert f"{row.key}=None" in repr(MessageWebSocket().control)
+
+
+def test_control_shows_no_secret() -> None:
+    for name in [row.key for row in TABLE if row.type == "SECRET"]:
+        keywords: dict[str, Any] = {name: "s3cret"}
+        ws = MessageWebSocket(**keywords)
+        text = repr(ws.control)
+        assert f"{name}='(set)'" in text
+        for bad in ("s3cret\n", "s3cret\udc80", b"s3cret", ["s3cret"]):
+            with pytest.raises((ArgumentError, TypeError)) as caught:
+                setattr(ws.control, name, bad)
+            text += repr(caught.value)
+        assert "s3cret" not in text
 
 
 def test_control_shows_no_subprotocol() -> None:

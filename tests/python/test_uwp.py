@@ -30,6 +30,7 @@ UWP = {
     CONTROL: """
         MessageType MaxMessageSize ReceiveMode NoDelay OutboundBufferSizeInBytes SupportedProtocols
         DesiredUnsolicitedPongInterval ActualUnsolicitedPongInterval ServerCredential ProxyCredential
+        ClientCertificate
         """,
     INFORMATION: """
         LocalAddress Protocol BandwidthStatistics

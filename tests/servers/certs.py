@@ -10,6 +10,9 @@ other-folder           a folder with other-ca.pem under its hash
 crl.pem                the revocation list of ca.pem, which revokes revoked.pem
 crl-old.pem            the same list, out of date
 crl-other.pem          the revocation list of other-ca.pem
+client-locked.key      purpose.key, with the password s3cret
+client.p12             purpose.pem and purpose.key as PKCS#12, with the password s3cret
+client-both.pem        purpose.pem and purpose.key
 NAME.pem, NAME.key     a certificate and its key, with these names:
 
 server      localhost, 127.0.0.1, ::1          nameonly    localhost, no address
@@ -138,12 +141,25 @@ def make(folder: Path) -> None:
     (folder / "chain.pem").write_text(chain)
     (folder / "chain.key").write_text((folder / "unknown.key").read_text())
     make_lists(folder, ("ca", "-config", str(config)))
+    make_client(folder)
 
 
 def spoil(certificate: Path) -> None:
     """Changes the last byte of a certificate, which belongs to its signature."""
     der = ssl.PEM_cert_to_DER_cert(certificate.read_text())
     certificate.write_text(ssl.DER_cert_to_PEM_cert(der[:-1] + bytes([der[-1] ^ 1])))
+
+
+def make_client(folder: Path) -> None:
+    """Makes other forms of purpose.pem, which is a client certificate."""
+    certificate, key = folder / "purpose.pem", folder / "purpose.key"
+    password = ("-passout", "pass:s3cret")
+    openssl("pkcs8", "-topk8", "-in", str(key), *password, "-out", str(folder / "client-locked.key"))
+    openssl(
+        "pkcs12", "-export", "-in", str(certificate), "-inkey", str(key), *password,
+        "-out", str(folder / "client.p12"),
+    )  # fmt: skip
+    (folder / "client-both.pem").write_text(certificate.read_text() + key.read_text())
 
 
 def make_lists(folder: Path, command: tuple[str, ...]) -> None:

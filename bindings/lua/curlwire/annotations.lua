@@ -98,6 +98,10 @@ local curlwire = {}
 ---@field ping_payload string|nil What pings carry; unset: a number of eight bytes, which shows the ping that a pong answers. At most 125 bytes, default nil
 ---@field server_credential string[]|string|nil User name and password for the server (Basic authentication), in place of those in the URI. Default nil
 ---@field proxy_credential string[]|string|nil User name and password for the proxy, in place of those in the environment variable. Default nil
+---@field client_certificate string|nil PEM file of the certificate that a server may ask for, and its chain; or a PKCS#12 file. Default nil
+---@field client_key string|nil PEM file of the key of client_certificate; unset: the key is in client_certificate. Default nil
+---@field client_key_password string|nil Password of that key, or of the PKCS#12 file. Default nil
+---@field client_certificate_type "pem"|"p12" Form of client_certificate; p12: PKCS#12. Default "pem"
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and the request headers.

@@ -156,6 +156,7 @@ int lcw_control_index(lua_State *L)
     case CW_TYPE_TEXT:
     case CW_TYPE_BYTES:
     case CW_TYPE_CREDENTIAL:
+    case CW_TYPE_SECRET:
         (void)push_text(L, w, option);
         if (lcw_raw_length(L, -1) == 0)
             lua_pushnil(L);
@@ -325,6 +326,9 @@ static cw_status set_text(lua_State *L, lcw_socket *w, cw_option option, int ind
         text = push_joined(L, option, index, &len_bytes);
     else if (lua_type(L, index) == LUA_TSTRING)
         text = lua_tolstring(L, index, &len_bytes);
+    else if (cw_option_type_of(option) == CW_TYPE_SECRET && !lua_isnil(L, index))
+        (void)luaL_error(L, "%s must be a string, or nil for none, not a %s", cw_option_key(option),
+                         luaL_typename(L, index));
     else if (!lua_isnil(L, index))
         (void)refuse(L, option, "a string, or nil for none", index);
     return cw_socket_set_text(w->s, option, text, len_bytes);
@@ -362,7 +366,8 @@ static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
 
     if (type == CW_TYPE_CREDENTIAL) {
         status = set_credential(L, w, option, index);
-    } else if (type == CW_TYPE_TEXT || type == CW_TYPE_LIST || type == CW_TYPE_BYTES) {
+    } else if (type == CW_TYPE_TEXT || type == CW_TYPE_LIST || type == CW_TYPE_BYTES ||
+               type == CW_TYPE_SECRET) {
         status = set_text(L, w, option, index);
     } else {
         value = check_number(L, option, index);

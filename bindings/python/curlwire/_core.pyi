@@ -245,6 +245,22 @@ class _Control:
     @proxy_credential.setter
     def proxy_credential(self, value: tuple[str, str] | None) -> None: ...
     @property
+    def client_certificate(self) -> str | None:
+        """PEM file of the certificate that a server may ask for, and its chain; or a PKCS#12 file. Default
+        None.
+        """
+    @client_certificate.setter
+    def client_certificate(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def client_key(self) -> str | None:
+        """PEM file of the key of client_certificate; unset: the key is in client_certificate. Default None."""
+    @client_key.setter
+    def client_key(self, value: str | os.PathLike[str] | None) -> None: ...
+    client_key_password: str | None
+    """Password of that key, or of the PKCS#12 file. A str, read as '(set)'. Default None."""
+    client_certificate_type: Literal["pem", "p12"]
+    """Form of client_certificate; p12: PKCS#12. 'pem' or 'p12', default 'pem'."""
+    @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:
         desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.

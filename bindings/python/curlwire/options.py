@@ -42,6 +42,10 @@ class Control(TypedDict, total=False):
     ping_payload: bytes | bytearray | memoryview | None
     server_credential: tuple[str, str] | None
     proxy_credential: tuple[str, str] | None
+    client_certificate: str | os.PathLike[str] | None
+    client_key: str | os.PathLike[str] | None
+    client_key_password: str | None
+    client_certificate_type: Literal["pem", "p12"]
 
 
 class MessageControl(Control, total=False):

@@ -385,7 +385,9 @@ static void describe_values(cw_option option, char *text, size_t size_bytes)
                        cw_option_words(option)[initial]);
         break;
     case CW_TYPE_TEXT:
-        (void)snprintf(text, size_bytes, "Default None");
+    case CW_TYPE_SECRET:
+        (void)snprintf(text, size_bytes, "%sDefault None",
+                       cw_option_type_of(option) == CW_TYPE_SECRET ? "A str, read as '(set)'. " : "");
         break;
     case CW_TYPE_CREDENTIAL:
         (void)snprintf(text, size_bytes, "A tuple (user, password), read as the user alone; default None");

@@ -13,6 +13,7 @@ bool control_is_text(cw_option option)
     case CW_TYPE_LIST:
     case CW_TYPE_BYTES:
     case CW_TYPE_CREDENTIAL:
+    case CW_TYPE_SECRET:
         return true;
     default:
         return false;
@@ -151,6 +152,16 @@ static int set_list(websocket *ws, cw_option option, PyObject *value)
     return result;
 }
 
+/* Sets a secret str. The errors do not show it. */
+static int set_secret(websocket *ws, cw_option option, PyObject *value)
+{
+    const char *text = "";
+    size_t len_bytes = 0;
+    if (value != Py_None && !parse_text(ws->state, value, cw_option_key(option), &text, &len_bytes))
+        return -1;
+    return set_text(ws, option, text, len_bytes);
+}
+
 /* Sets a user name and a password. The errors show nothing of both. */
 static int set_credential(websocket *ws, cw_option option, PyObject *value)
 {
@@ -184,6 +195,8 @@ int control_set_text(websocket *ws, cw_option option, PyObject *value)
         return set_list(ws, option, value);
     case CW_TYPE_BYTES:
         return set_bytes(ws, option, value);
+    case CW_TYPE_SECRET:
+        return set_secret(ws, option, value);
     case CW_TYPE_CREDENTIAL:
         return set_credential(ws, option, value);
     default:

@@ -37,7 +37,7 @@ static void free_connecting(struct cw__connecting *c)
 /* Returns which other connections may share a multi with this connection (pool.c). A plain connection shares
  * with others that are read and written at their descriptors. A TLS connection shares with connections that have
  * the same file of authorities, which libcurl reads once for a multi. It does not share if it has a folder of
- * authorities or a list of revoked certificates, or if nothing is verified (trust.c). */
+ * authorities, a list of revoked certificates or a client certificate, or if nothing is verified (trust.c). */
 static cw__sharing sharing_of(const cw_socket *s, const cw__handshake *handshake, cw__trust *trust)
 {
     const cw__proxy *proxy = cw__handshake_proxy(handshake);
@@ -50,7 +50,7 @@ static cw__sharing sharing_of(const cw_socket *s, const cw__handshake *handshake
     if (is_plain(s))
         return CW__SHARE_BARE;
     if (!cw__libcurl_shares_trust() || !authorities->file || authorities->folder ||
-        *cw__setting_text(s, CW_OPT_CRL_FILE))
+        *cw__setting_text(s, CW_OPT_CRL_FILE) || *cw__setting_text(s, CW_OPT_CLIENT_CERTIFICATE))
         return CW__SHARE_NOT;
     return cw__trust_read(authorities->file, trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
 }
@@ -67,6 +67,10 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
         .ca_path = cw__setting_text(s, CW_OPT_CA_PATH),
         .crl_file = cw__setting_text(s, CW_OPT_CRL_FILE),
         .proxy_ca_file = cw__setting_text(s, CW_OPT_PROXY_CA_FILE),
+        .client = {.file = cw__setting_text(s, CW_OPT_CLIENT_CERTIFICATE),
+                   .key = cw__setting_text(s, CW_OPT_CLIENT_KEY),
+                   .password = cw__setting_text(s, CW_OPT_CLIENT_KEY_PASSWORD),
+                   .is_pkcs12 = cw__setting(s, CW_OPT_CLIENT_CERTIFICATE_TYPE) == CW_CLIENT_CERTIFICATE_P12},
         .user = cw__setting_user(s, CW_OPT_SERVER_CREDENTIAL),
         .password = cw__setting_password(s, CW_OPT_SERVER_CREDENTIAL),
         .proxy_user = cw__setting_user(s, CW_OPT_PROXY_CREDENTIAL),

@@ -36,7 +36,8 @@ static bool is_option(cw_option o) { return (int)o >= 0 && o < CW_OPTION_COUNT; 
 static bool is_text(cw_option o)
 {
     return options[o].type == CW_TYPE_TEXT || options[o].type == CW_TYPE_LIST ||
-           options[o].type == CW_TYPE_BYTES || options[o].type == CW_TYPE_CREDENTIAL;
+           options[o].type == CW_TYPE_BYTES || options[o].type == CW_TYPE_CREDENTIAL ||
+           options[o].type == CW_TYPE_SECRET;
 }
 
 const char *cw_option_key(cw_option o) { return is_option(o) ? options[o].key : NULL; }
@@ -345,7 +346,9 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t siz
         return status;
     cw__mutex_lock(&s->lock);
     status = check(s, o, true, false);
-    if (status == CW_OK)
+    if (status == CW_OK && options[o].type == CW_TYPE_SECRET && s->settings.texts[o])
+        copy_out("(set)", sizeof "(set)" - 1, buffer, size_bytes, len_bytes);
+    else if (status == CW_OK)
         copy_out(cw__setting_text(s, o), (size_t)cw__setting(s, o), buffer, size_bytes, len_bytes);
     cw__mutex_unlock(&s->lock);
     return status;

@@ -76,6 +76,7 @@ int cw__web_status_of_curl(int curl_code, int os_errno)
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CRL_BADFILE:
     case CURLE_SSL_CLIENTCERT:
+    case CURLE_SSL_CERTPROBLEM:
         return CW_WEB_UnexpectedClientError;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
@@ -310,7 +311,6 @@ typedef struct reason {
 #define FAULTY   "the certificate of $ is faulty, or its signature: give & a new certificate"
 #define TRUNCATED \
     "$ cut the connection without TLS's close_notify: what it sent may be truncated; connect again"
-#define DEMANDS "$ demands a client certificate, and curlwire cannot send one: use a server that demands none"
 #define NO_LOOK_UP                                                                                          \
     "cannot connect to $: no descriptor, thread or memory to look a name up; raise the limits (ulimit -n, " \
     "-u, -v)"
@@ -333,7 +333,8 @@ static const reason *reason_of(int curl_code, const char *text)
         {"asn1 encoding routines", CW_WEB_CertificateContainsErrors, FAULTY, NULL},
         {"rsa routines", CW_WEB_CertificateContainsErrors, FAULTY, NULL},
         {"provider signature failure", CW_WEB_CertificateContainsErrors, FAULTY, NULL}, /* 3.5 */
-        {"certificate required", CW_WEB_UnexpectedClientError, DEMANDS, NULL},
+        {"certificate required", CW_WEB_UnexpectedClientError,
+         "$ demands a client certificate: set client_certificate", NULL},
         {"unexpected eof", CW_WEB_ConnectionAborted, TRUNCATED, NULL},
         {"non-properly terminated", CW_WEB_ConnectionAborted, TRUNCATED, NULL},
         {"bad record mac", CW_WEB_ConnectionAborted,
@@ -344,30 +345,6 @@ static const reason *reason_of(int curl_code, const char *text)
         if (strstr(text, reasons[i].words))
             return &reasons[i];
     return NULL;
-}
-
-/* Returns whether an alert may mean that the server got no certificate (RFC 8446 section 6.2). The alert depends on the
- * server's library and the version of TLS. Alone, each may mean something else. */
-static bool is_refusal(const char *text)
-{
-    static const char *const alerts[] = {"certificate required", "alert handshake failure",
-                                         "alert bad certificate", "alert certificate unknown",
-                                         "alert access denied"};
-
-    for (size_t i = 0; i < sizeof alerts / sizeof *alerts; i++)
-        if (strstr(text, alerts[i]))
-            return true;
-    return false;
-}
-
-/* Returns whether the end of the connection may have lost such an alert. In TLS 1.3 the alert comes after the
- * handshake. If the peer resets TCP right after the alert, libcurl (8.14.1, 8.22) fails to send its request and does
- * not read the alert. */
-static bool is_cut_off(const cw__failure *f)
-{
-    bool is_reset = f->os_errno == ECONNRESET || f->os_errno == EPIPE;
-
-    return f->curl_code == CURLE_SEND_ERROR || (f->curl_code == CURLE_RECV_ERROR && is_reset);
 }
 
 /* The lines of libcurl's trace of OpenSSL (8.14.1, 8.22) are "TLSv1.3 (IN), TLS handshake, Request CERT (13):" and
@@ -548,13 +525,8 @@ void cw__failure_explain(const cw__failure *f, cw__error *error)
         explain_certificate(&p, result_of_alert(f), error);
     else if (f->curl_code == CURLE_SSL_CACERT_BADFILE || f->curl_code == CURLE_SSL_CRL_BADFILE)
         explain_file(&p, error);
-    else if (f->tls.wants_certificate && is_refusal(f->text))
-        fill_error(error, CW_WEB_UnexpectedClientError, DEMANDS, &p);
-    else if (f->tls.wants_certificate && is_cut_off(f))
-        fill_error(error, CW_WEB_UnexpectedClientError,
-                   "$ asked for a client certificate and ended the connection without one: it demands a client "
-                   "certificate, and curlwire cannot send one; use a server that demands none",
-                   &p);
+    else if (cw__client_certificate_is_demanded(f))
+        cw__client_certificate_demand(f, name, error);
     else if (r)
         fill_error(error, r->web_status, f->at_proxy && r->message_of_proxy ? r->message_of_proxy : r->message,
                    &p);

@@ -377,6 +377,8 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
 #undef SET
     if (code == CURLE_OK)
         code = set_tls(h, settings);
+    if (code == CURLE_OK)
+        code = cw__client_certificate_set(&h->client, easy);
     return code == CURLE_OK ? set_proxy(h, settings) : code;
 }
 
@@ -463,6 +465,13 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     h->showing = settings->asks && h->is_to_tls ? CW__SHOWING_FIRST : CW__SHOWING_NONE;
     h->proxy_ca_file = settings->proxy_ca_file;
     h->crl_file = settings->crl_file;
+    if (h->is_to_tls)
+        h->client = settings->client;
+    else
+        h->client = (cw__client_certificate){.file = "", .key = "", .password = ""};
+    status = cw__client_certificate_check(&h->client);
+    if (status != CW_OK)
+        return status;
     h->easy = curl_easy_init();
     h->protocols = cw__strndup(settings->protocols, strlen(settings->protocols));
     h->base = cw__uri_base(settings->uri);

@@ -73,6 +73,7 @@ typedef struct cw__failure {
     const char *proxy;               /* "host:port" of the proxy; NULL = none is used */
     const char *variable;            /* the variable that names the proxy */
     bool at_proxy;                   /* the connection to the proxy, or the proxy, failed; not the server */
+    bool sends_certificate;          /* client_certificate is set */
     bool has_socket;                 /* libcurl has begun to connect, so the first name look-up succeeded */
     cw__tls_notes tls;               /* notes about the connection to the server or proxy that failed */
     const char *ca_file, *ca_source; /* in use for that connection, and what names it: "ca_file", "system" */
@@ -93,6 +94,29 @@ void cw__failure_no_descriptor(int os_errno, cw__error *error);
 const char *cw__curl_name(int curl_code);
 /* Returns the WebErrorStatus of a CURLcode. */
 int cw__web_status_of_curl(int curl_code, int os_errno);
+
+/* ---- From client_certificate.c: the certificate that the client shows to a server that asks for one ------- */
+
+/* Its texts are the settings'. */
+typedef struct cw__client_certificate {
+    const char *file, *key; /* paths, or empty */
+    const char *password;   /* or empty; in no text */
+    bool is_pkcs12;
+} cw__client_certificate;
+
+/* Checks that the files can be read, and that nothing is missing. libcurl reads them in the service thread, which a pipe
+ * would block.
+ * Returns CW_OK, or a failure of the calling thread. */
+cw_status cw__client_certificate_check(const cw__client_certificate *c);
+/* Sets libcurl's options. */
+CURLcode cw__client_certificate_set(const cw__client_certificate *c, CURL *easy);
+/* Sets the error, if libcurl failed because of the client certificate; text is libcurl's. Else it returns false. */
+bool cw__client_certificate_explain(const cw__client_certificate *c, int curl_code, const char *text,
+                                    cw__error *error);
+/* Returns whether a connect failed because of the client certificate, or because there was none. */
+bool cw__client_certificate_is_demanded(const cw__failure *f);
+/* Sets the error of such a failure. who is the other end, "the server host.example". */
+void cw__client_certificate_demand(const cw__failure *f, const char *who, cw__error *error);
 
 /* ---- From libcurl.c ------------------------------------------------------------------------------------ */
 
@@ -301,11 +325,12 @@ void cw__link_await(cw__link *l, int least_bytes);
  * or used when it is created. */
 typedef struct cw__handshake_settings {
     const cw__uri *uri;
-    const char *protocols;                   /* "a, b", or empty */
-    const char *ca_file;                     /* a path, or empty */
-    const char *ca_path;                     /* a path, or empty */
-    const char *crl_file;                    /* a path, or empty */
-    const char *proxy_ca_file;               /* a path, or empty for the server's authorities */
+    const char *protocols;     /* "a, b", or empty */
+    const char *ca_file;       /* a path, or empty */
+    const char *ca_path;       /* a path, or empty */
+    const char *crl_file;      /* a path, or empty */
+    const char *proxy_ca_file; /* a path, or empty for the server's authorities */
+    cw__client_certificate client;
     const char *user, *password;             /* for the server; NULL = those of the URI */
     const char *proxy_user, *proxy_password; /* NULL = those of the variable that names the proxy */
     const char *headers;         /* lines in libcurl's form, each with "\n" (settings.c), or empty */
@@ -349,6 +374,7 @@ struct cw__handshake {
     cw__tls_notes tls;                    /* notes about the proxy or server that libcurl is speaking to */
     cw__authorities authorities;          /* of the server, and of a proxy without a file of its own */
     const char *proxy_ca_file, *crl_file; /* the settings' */
+    cw__client_certificate client;        /* the settings' */
     uint8_t *chain;                       /* the server's Certificate message, or NULL */
     size_t chain_bytes;
     bool has_no_random;         /* the system gave no random bytes for the key */

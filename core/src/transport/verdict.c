@@ -70,6 +70,8 @@ static int descriptor_errno(const cw__handshake *h, const ending *e)
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CRL_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_BAD_FUNCTION_ARGUMENT: /* the key of the client certificate */
         return e->os_errno;
     default:
         return 0;
@@ -221,11 +223,14 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                      .proxy = h->proxy.name,
                      .variable = h->proxy.variable,
                      .at_proxy = at_proxy,
+                     .sends_certificate = *h->client.file != '\0',
                      .has_socket = h->has_socket,
                      .tls = h->tls,
                      .crl_file = h->crl_file};
     long proxy_code = 0;
 
+    if (!at_proxy && cw__client_certificate_explain(&h->client, (int)code, h->text, error))
+        return;
     (void)curl_easy_getinfo(h->easy, at_proxy ? CURLINFO_PROXY_SSL_VERIFYRESULT : CURLINFO_SSL_VERIFYRESULT,
                             &f.verify_result);
     (void)curl_easy_getinfo(h->easy, CURLINFO_PROXY_ERROR, &proxy_code);
