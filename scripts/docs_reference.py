@@ -54,7 +54,7 @@ def read(path: Path) -> str:
 SECTIONS = {
     "Functions": ("connect", "run_forever", "get_status", "build_info"),
     "Sockets": ("MessageWebSocket", "StreamWebSocket", "WebSocket"),
-    "Messages and streams": ("MessageBuffer", "InputStream", "OutputStream", "Batch"),
+    "Messages and streams": ("MessageBuffer", "InputStream", "MessageStream", "OutputStream", "Batch"),
     "Values as bytes": ("DataReader", "DataWriter"),
     "Handlers and information": (
         "MessageReceivedEventArgs",

@@ -808,6 +808,21 @@ CW_API cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
  * Owns     the caller owns *out until cw_event_free */
 CW_API cw_status cw_socket_try_receive(cw_socket *s, cw_event **out);
 
+/* Takes the next part of one message, so that a caller can read a message of any size in bounded memory. In partial mode a
+ * part is returned as soon as it arrives. In full mode the only part is the whole message.
+ *   reader     an address that only the reader of this message uses, such as that of its object
+ *   is_first   true takes the first part of the next message; false the next part of the message of this reader
+ * Another receive, or a subscription to messages, ends the reading: it skips the rest of the message. A receive that was
+ * waiting already when the message began waits for the last part instead.
+ * Returns  CW_OK. cw_event_is_complete is true for the last part
+ * Errors   the same as cw_socket_receive: CW_CLOSED if the connection ends before the last part. CW_INVALID_STATE also for
+ *          is_first = false after the last part, or after another receive has begun
+ * Blocks   up to timeout_ms
+ * Thread   any; takes the socket's lock
+ * Owns     the caller owns *out until cw_event_free. cw_socket_put_back makes it the next part again */
+CW_API cw_status cw_socket_receive_part(cw_socket *s, const void *reader, bool is_first, int timeout_ms,
+                                        cw_event **out);
+
 typedef struct cw_received {
     size_t len_bytes;
     cw_kind kind;

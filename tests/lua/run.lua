@@ -23,8 +23,8 @@ while arg[i] do
 end
 if #files == 0 then
     for _, name in ipairs {
-        "harness", "messages", "sending", "handlers", "validation", "streams", "closing", "control", "errors",
-        "tls", "bad_input", "peers", "compression", "lua", "states", "fork", "interrupt", "handshake_vectors",
+        "harness", "messages", "sending", "handlers", "validation", "streams", "message_stream", "closing", "control",
+        "errors", "tls", "bad_input", "peers", "compression", "lua", "states", "fork", "interrupt", "handshake_vectors",
         "security", "ends", "cases", "delivery", "data",
     } do
         files[#files + 1] = ("%s/test_%s.lua"):format(here, name)

@@ -109,6 +109,7 @@ local function fail_all(try)
     local library = {encode = function() return "1" end, decode = function() return 1 end}
     try("MessageWebSocket:send_json", closed:send_json(1, library))
     try("MessageWebSocket:receive_json", closed:receive_json(nil, library))
+    try("MessageWebSocket:receive_stream", closed:receive_stream())
     try("MessageWebSocket:send_final_frame", closed:send_final_frame("x"))
     try("MessageWebSocket:send_nonfinal_frame", closed:send_nonfinal_frame("x"))
     try("WebSocket:ping", closed:ping())

@@ -170,6 +170,7 @@ CALLS = {
     "recv_json": "ws.recv_json()",
     "send_many": "ws.send_many(['x'], timeout=1)",
     "recv": "ws.recv(timeout=None)",
+    "recv_stream": "ws.recv_stream()",
     "recv_into": "ws.recv_into(bytearray(1))",
     "send_final_frame": "ws.send_final_frame(b'x')",
     "send_nonfinal_frame": "ws.send_nonfinal_frame(data=b'x')",

@@ -399,6 +399,16 @@ function MessageWebSocket:send_many(messages, kind, timeout, compress) end
 ---@return boolean|curlwire.Error is_complete false for each part but the last; after a failure, the error object
 function MessageWebSocket:receive(timeout) end
 
+---Returns the next message as a stream, which is read bit by bit. In partial mode, it returns as soon as the message begins to
+---arrive, and a message of any size needs the same memory. In full mode, it waits for the whole message. The stream ends only
+---at the end of the message. If the connection ends before, read fails with the name "CW_CLOSED". The next receive skips what
+---has not been read of the message; read then raises an error. It raises an error while on_message_received is set.
+---@param timeout curlwire.Timeout|nil limit until the message begins, in place of control.receive_timeout; 0 does not wait
+---@return curlwire.InputStream|nil stream
+---@return curlwire.MessageType|string kind the type; after a failure, the message of the error
+---@return curlwire.Error|nil err
+function MessageWebSocket:receive_stream(timeout) end
+
 ---Iterates over messages: for data, kind, is_complete in ws:messages() do. It waits for each without a limit. The loop ends
 ---without an error after close(). It also ends so when the peer closes with code 1000, 1001 or none, but not in the
 ---middle of a message. After every other end, such as a lost connection, it raises the error object that receive would return.

@@ -237,6 +237,8 @@ int lcw_output_close(lua_State *L);
 int lcw_output_tostring(lua_State *L);
 
 void lcw_push_input_stream(lua_State *L, lcw_socket *w, int socket_index);
+/* ws:receive_stream: pushes an input stream of the next message, and its type. */
+int lcw_websocket_receive_stream(lua_State *L);
 int lcw_input_read(lua_State *L);
 int lcw_input_lines(lua_State *L);
 int lcw_input_close(lua_State *L);

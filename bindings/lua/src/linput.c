@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Implements ws.input_stream of a StreamWebSocket, which reads as a Lua file does. Scripts call it. It keeps received bytes
- * that were not read: about 64 KiB, or as much as the formats of one read need. A read that fails or times out leaves all
- * bytes for the next read, including the bytes that its first formats had taken.
+/* Implements ws.input_stream of a StreamWebSocket, the stream of one message that ws:receive_stream returns, and the stream
+ * of a message that was received. All read as a Lua file does. Scripts call it. It keeps received bytes that were not read:
+ * about 64 KiB, or as much as the formats of one read need. A read that fails or times out leaves all bytes for the next
+ * read, including the bytes that its first formats had taken.
  *
  * After CW_CLOSED from cw_socket_read the data may be incomplete. A count of bytes means "up to" that count, so such a read
  * returns the rest, and the next one fails. A line or "a" would look complete, so that read fails at once. The bytes stay,
@@ -24,6 +25,11 @@ typedef struct input {
     size_t start;
     size_t end;
     size_t room;
+    /* Of the stream of one message: its latest part, of which bytes from part_at on are not in data yet. */
+    bool is_message;
+    bool is_last;
+    cw_event *part;
+    size_t part_at;
 } input;
 
 void lcw_push_input_stream(lua_State *L, lcw_socket *w, int socket_index)
@@ -59,6 +65,8 @@ static input *check_open(lua_State *L, input *in)
 {
     if (is_over(in) && in->view.w == NULL)
         (void)luaL_error(L, "attempt to use a closed stream: call get_data_stream again to get another stream");
+    if (is_over(in) && in->is_message)
+        (void)luaL_error(L, "attempt to use a closed stream: receive_stream returns the next message's");
     if (is_over(in))
         (void)luaL_error(L, "attempt to use a closed stream: connect a new socket to get another stream");
     if (in->is_waiting)
@@ -75,6 +83,8 @@ static void drop(input *in)
     free(in->data);
     in->data = NULL;
     in->mark = in->start = in->end = in->room = 0;
+    cw_event_free(in->part);
+    in->part = NULL;
 }
 
 /* Drops the bytes that a read has returned. */
@@ -84,8 +94,11 @@ static void consume(input *in)
     if (in->start < in->end)
         return;
     in->mark = in->start = in->end = 0;
-    if (in->room > KEEP_BYTES)
-        drop(in);
+    if (in->room > KEEP_BYTES) {
+        free(in->data);
+        in->data = NULL;
+        in->room = 0;
+    }
 }
 
 static void reserve(lua_State *L, input *in, size_t tail_bytes)
@@ -111,6 +124,57 @@ static void reserve(lua_State *L, input *in, size_t tail_bytes)
     in->room = room;
 }
 
+/* Receives the next part of the message, if all bytes of the latest part are in data. */
+static cw_status receive_part(lua_State *L, input *in, bool is_first, int timeout_ms)
+{
+    cw_status status = CW_OK;
+    lcw_wait wait;
+
+    if (in->part != NULL || in->is_last)
+        return CW_OK;
+    lcw_wait_begin(L, in->view.w->state, &wait);
+    in->is_waiting = true; /* a debug hook may run Lua code during the wait */
+    status = cw_socket_receive_part(in->view.w->s, in, is_first, timeout_ms, &in->part);
+    in->is_waiting = false;
+    in->part_at = 0;
+    in->is_last = in->part != NULL && cw_event_is_complete(in->part);
+    if (is_first && wait.has_failed && in->part != NULL) { /* the script gets no stream */
+        cw_socket_put_back(in->view.w->s, in->part);
+        in->part = NULL;
+    }
+    lcw_wait_end(&wait);
+    return status;
+}
+
+/* Moves bytes of a message to the buffer. A part without bytes is skipped. */
+static cw_status fill_from_message(lua_State *L, input *in, int timeout_ms)
+{
+    size_t moved = 0;
+
+    while (moved == 0 && !in->is_at_end) {
+        size_t len_bytes;
+        const char *data;
+        cw_status status = receive_part(L, in, false, timeout_ms);
+        if (status != CW_OK)
+            return status;
+        if (in->part == NULL) {
+            in->is_at_end = true;
+            break;
+        }
+        data = cw_event_data(in->part, &len_bytes);
+        moved = len_bytes - in->part_at < in->room - in->end ? len_bytes - in->part_at : in->room - in->end;
+        if (moved > 0)
+            memcpy(in->data + in->end, data + in->part_at, moved);
+        in->end += moved;
+        in->part_at += moved;
+        if (in->part_at == len_bytes) {
+            cw_event_free(in->part);
+            in->part = NULL;
+        }
+    }
+    return CW_OK;
+}
+
 /* Waits for bytes and reads them into the buffer, with room for wanted_bytes or 64 KiB, but at most 1 MiB at once. At the
  * end of the stream it reads no bytes. */
 static cw_status fill(lua_State *L, input *in, size_t wanted_bytes, int timeout_ms)
@@ -123,6 +187,8 @@ static cw_status fill(lua_State *L, input *in, size_t wanted_bytes, int timeout_
     if (in->is_at_end)
         return CW_OK;
     reserve(L, in, tail_bytes < MOST_AT_ONCE_BYTES ? tail_bytes : MOST_AT_ONCE_BYTES);
+    if (in->is_message)
+        return fill_from_message(L, in, timeout_ms);
     lcw_wait_begin(L, in->view.w->state, &wait);
     in->is_waiting = true; /* a debug hook may run Lua code during the read */
     status = cw_socket_read(in->view.w->s, in->data + in->end, in->room - in->end, timeout_ms, &len_bytes);
@@ -263,6 +329,27 @@ static int read_formats(lua_State *L, input *in, int first, int last, int timeou
     }
     consume(in);
     return lua_gettop(L) - base;
+}
+
+int lcw_websocket_receive_stream(lua_State *L)
+{
+    lcw_socket *w = lcw_check_message_socket(L);
+    int timeout_ms = lcw_check_timeout(L, 2, CW_TIMEOUT_DEFAULT);
+    input *in;
+    cw_status status;
+
+    lua_settop(L, 1);
+    in = lua_newuserdata(L, sizeof *in);
+    *in = (input){.view = {w}, .is_message = true};
+    luaL_getmetatable(L, LCW_INPUT_STREAM);
+    lua_setmetatable(L, -2);
+    lcw_get_uservalue(L, 1); /* keeps the socket alive */
+    lcw_set_uservalue(L, -2);
+    status = receive_part(L, in, true, timeout_ms);
+    if (status != CW_OK)
+        return lcw_fail(L, w, status, 0);
+    lcw_push_kind(L, cw_event_kind(in->part));
+    return 2;
 }
 
 int lcw_input_read(lua_State *L)

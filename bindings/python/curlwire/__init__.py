@@ -55,7 +55,7 @@ from curlwire.errors import (
 )
 from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import Control, MessageControl
-from curlwire.streams import InputStream, OutputStream
+from curlwire.streams import InputStream, MessageStream, OutputStream
 from curlwire.validation import Deferral, ServerCustomValidationRequestedEventArgs
 
 __all__ = [
@@ -83,6 +83,7 @@ __all__ = [
     "MessageControl",
     "MessageError",
     "MessageReceivedEventArgs",
+    "MessageStream",
     "MessageWebSocket",
     "MessageWebSocketControl",
     "MessageWebSocketReceiveMode",
@@ -130,4 +131,5 @@ _core.bind(
     loads=json_messages.loads,
     refuse_json=json_messages.refuse,
     values=values,
+    message_stream=streams.MessageStream,
 )

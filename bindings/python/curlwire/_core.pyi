@@ -17,7 +17,7 @@ from typing_extensions import Buffer, Unpack, disjoint_base
 from curlwire.batching import Batch
 from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import Control, MessageControl
-from curlwire.streams import InputStream, OutputStream
+from curlwire.streams import InputStream, MessageStream, OutputStream
 from curlwire.validation import ServerCustomValidationRequestedEventArgs
 from curlwire.values import Readable, Writable
 
@@ -949,6 +949,19 @@ class MessageWebSocket(WebSocket):
         next one. After an exception the content of the buffer is undefined.
         Blocks until a message has arrived. Any thread may call it.
         """
+    def recv_stream(self, timeout: _Timeout = ...) -> MessageStream:
+        """Returns the next message as a MessageStream, a binary file object (an io.RawIOBase).
+
+        With receive_mode='partial' it returns as soon as the message begins to arrive, and needs the same
+        memory for a message of any size. In full mode it returns when the whole message has arrived.
+        timeout: seconds until the message begins. None = no limit; the default is
+        control.receive_timeout,
+        which also limits each read of the stream.
+        The next receive, in any thread, skips what the program has not read of the message. Calls that
+        wait
+        for a message already wait until the message has been read.
+        Raises as recv() does. Blocks until a message has begun. Any thread may call it.
+        """
     def send_final_frame(self, data: str | ReadableBuffer) -> int:
         """Sends the last frame of a message and returns its size in bytes, an int.
 
@@ -965,6 +978,9 @@ class MessageWebSocket(WebSocket):
         """
     def __iter__(self) -> Self: ...
     def __next__(self) -> str | bytes: ...
+    def _receive_part(
+        self, stream: MessageStream, is_first: bool, timeout: _Timeout = ..., /
+    ) -> MessageBuffer: ...
     def _write(self, data: ReadableBuffer, /) -> int: ...
 
 class StreamWebSocket(WebSocket):

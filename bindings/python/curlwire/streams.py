@@ -14,7 +14,7 @@ from curlwire.information import refuse_copy
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-    from curlwire._core import MessageWebSocket, StreamWebSocket
+    from curlwire._core import MessageBuffer, MessageWebSocket, SocketMessageType, StreamWebSocket, _Timeout
 
 
 _CHUNK_BYTES = 65536
@@ -94,6 +94,78 @@ class InputStream(_Stream):
 
     def __repr__(self) -> str:
         return f"<curlwire.InputStream of {self._socket!r}>"
+
+
+class MessageStream(_Stream):
+    """One received message as a binary file object. ws.recv_stream() returns it.
+
+    Closing or dropping it skips what has not been read: the next receive returns the next message.
+    """
+
+    def __init__(self, socket: "MessageWebSocket", timeout: "_Timeout" = ..., /) -> None:
+        super().__init__()
+        self._socket = socket
+        self._take(socket._receive_part(self, True, timeout))
+
+    def _take(self, part: "MessageBuffer") -> None:
+        self._message_type = part.message_type
+        self._is_last = part.is_message_complete
+        self._rest = memoryview(part)
+
+    @property
+    def message_type(self) -> "SocketMessageType":
+        """The SocketMessageType of the message. Text is read as UTF-8 bytes."""
+        return self._message_type
+
+    def readable(self) -> bool:
+        """Returns True."""
+        self._check_open()
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        """Reads bytes into a buffer and returns their number, an int; 0 only at the end of the message.
+
+        Raises ConnectionClosed if the connection ends before the end of the message, StateError if
+        another receive has begun since, and WebSocketTimeout after control.receive_timeout. Blocks until
+        bytes have arrived. Any thread may call it, one at a time.
+        """
+        self._check_open()
+        target = memoryview(buffer).cast("B")
+        while target and not self._rest and not self._is_last:
+            self._take(self._socket._receive_part(self, False))
+        size = min(len(target), len(self._rest))
+        target[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+    def readall(self) -> bytes:
+        """Reads and returns all bytes up to the end of the message.
+
+        Raises as readinto() does. After an exception, the next read returns the received bytes again.
+        Blocks until the end of the message. Any thread may call it, one at a time.
+        """
+        self._check_open()
+        chunks = [bytes(self._rest)]
+        try:
+            while not self._is_last:
+                self._take(self._socket._receive_part(self, False))
+                chunks.append(bytes(self._rest))
+        except BaseException:
+            self._rest = memoryview(b"".join(chunks))
+            raise
+        self._rest = memoryview(b"")
+        return b"".join(chunks)
+
+    def close(self) -> None:
+        """Closes this stream object. The next receive skips what has not been read of the message.
+
+        Raises nothing. Does not block. Any thread may call it.
+        """
+        super().close()
+        self._rest = memoryview(b"")
+
+    def __repr__(self) -> str:
+        return f"<curlwire.MessageStream of {self._socket!r}>"
 
 
 class OutputStream(_Stream):

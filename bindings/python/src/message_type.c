@@ -58,10 +58,12 @@ static PyMethodDef methods[] = {
     {"send_many", FAST(message_send_many), METH_FASTCALL | METH_KEYWORDS, send_many_doc},
     {"recv", FAST(message_recv), METH_FASTCALL | METH_KEYWORDS, recv_doc},
     {"recv_json", FAST(message_recv_json), METH_FASTCALL | METH_KEYWORDS, recv_json_doc},
+    {"recv_stream", FAST(message_recv_stream), METH_FASTCALL | METH_KEYWORDS, recv_stream_doc},
     {"recv_into", FAST(message_recv_into), METH_FASTCALL | METH_KEYWORDS, recv_into_doc},
     {"send_final_frame", FAST(message_send_final_frame), METH_FASTCALL | METH_KEYWORDS, send_final_frame_doc},
     {"send_nonfinal_frame", FAST(message_send_nonfinal_frame), METH_FASTCALL | METH_KEYWORDS,
      send_nonfinal_frame_doc},
+    {"_receive_part", FAST(message_receive_part), METH_FASTCALL, receive_part_doc},
     {"_write", websocket_write, METH_O,
      "_write($self, data, /)\n--\n\nSends one message, for output_stream.write()."},
     {NULL, NULL, 0, NULL}};

@@ -222,3 +222,54 @@ PyObject *message_recv_json(PyObject *self, PyObject *const *args, Py_ssize_t co
     Py_XDECREF(data);
     return value;
 }
+
+const char recv_stream_doc[] =
+    "recv_stream($self, /, timeout=...)\n--\n\n"
+    "Returns the next message as a MessageStream, a binary file object (an io.RawIOBase).\n\n"
+    "With receive_mode='partial' it returns as soon as the message begins to arrive, and needs the same\n"
+    "memory for a message of any size. In full mode it returns when the whole message has arrived.\n"
+    "timeout: seconds until the message begins. None = no limit; the default is control.receive_timeout,\n"
+    "which also limits each read of the stream.\n"
+    "The next receive, in any thread, skips what the program has not read of the message. Calls that wait\n"
+    "for a message already wait until the message has been read.\n"
+    "Raises as recv() does. Blocks until a message has begun. Any thread may call it.";
+
+PyObject *message_recv_stream(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    static const signature sig = {METHOD_RECV_STREAM, "recv_stream", 0, {"timeout", NULL}, 0};
+    websocket *ws = (websocket *)self;
+    PyObject *given[ARGUMENTS_MAX];
+    if (!parse_arguments(ws, &sig, args, count, names, given))
+        return NULL;
+    PyObject *make = get_helper(ws->state, HELPER_message_stream);
+    return make != NULL ? PyObject_CallFunctionObjArgs(make, self, given[0], NULL) : NULL;
+}
+
+const char receive_part_doc[] =
+    "_receive_part($self, stream, is_first, timeout=..., /)\n--\n\n"
+    "Returns the next part of the message that a MessageStream reads, a MessageBuffer.";
+
+PyObject *message_receive_part(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    websocket *ws = (websocket *)self;
+    int timeout_ms;
+    bool is_first;
+    if (count < 2 || count > 3) {
+        PyErr_SetString(PyExc_TypeError, "_receive_part() takes 2 or 3 arguments");
+        return NULL;
+    }
+    if (!parse_flag(args[1], "is_first", &is_first) ||
+        !parse_timeout(ws->state, count == 3 ? args[2] : NULL, &timeout_ms) || PyErr_CheckSignals() < 0)
+        return NULL;
+    cw_event *e = NULL;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = cw_socket_receive_part(ws->socket, args[0], is_first, timeout_ms, &e);
+    status = blocking_end(&b, status);
+    PyObject *part = status == CW_OK ? message_buffer_create(ws->state, TYPE_MESSAGE_BUFFER, e) : NULL;
+    if (status != CW_OK)
+        raise_receive(ws, status);
+    if (part == NULL && e != NULL)
+        event_put_back(ws, e);
+    return part;
+}

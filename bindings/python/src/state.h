@@ -34,7 +34,8 @@
     X(dumps)            \
     X(loads)            \
     X(refuse_json)      \
-    X(values)
+    X(values)           \
+    X(message_stream)
 
 typedef enum helper {
 #define CW_X(name) HELPER_##name,
@@ -207,7 +208,8 @@ typedef enum method {
     METHOD_SEND_FINAL_FRAME,
     METHOD_SEND_NONFINAL_FRAME,
     METHOD_SEND_JSON,
-    METHOD_RECV_JSON
+    METHOD_RECV_JSON,
+    METHOD_RECV_STREAM
 } method;
 
 typedef struct signature {
@@ -403,8 +405,10 @@ extern const char send_final_frame_doc[], send_nonfinal_frame_doc[];
 keyword_method message_send, message_send_many, message_send_json;
 keyword_method message_send_final_frame, message_send_nonfinal_frame;
 
-extern const char recv_doc[], recv_into_doc[], recv_json_doc[];
-keyword_method message_recv, message_recv_into, message_recv_json;
+extern const char recv_doc[], recv_into_doc[], recv_json_doc[], recv_stream_doc[], receive_part_doc[];
+keyword_method message_recv, message_recv_into, message_recv_json, message_recv_stream;
+/* Returns the next part of the message that a MessageStream reads, as a MessageBuffer. */
+fast_method message_receive_part;
 /* Waits for the next message and returns it. Returns NULL with an exception set if that fails. Returns NULL with CW_OK in
  * *status if coming_bytes is not NULL and a large message has begun: *coming_bytes is then its size. */
 cw_event *message_receive(websocket *ws, int timeout_ms, size_t *coming_bytes, cw_status *status);

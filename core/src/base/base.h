@@ -113,11 +113,13 @@ struct cw_event {
     size_t len_bytes;
     size_t room_bytes;    /* size of data */
     size_t stream_offset; /* bytes that a stream's reader has taken */
+    const void *reader;   /* of cw_socket_receive_part; else NULL */
     uint16_t close_code;
     uint8_t type; /* cw_event_type */
     uint8_t kind; /* cw_kind */
     bool is_complete;
-    bool is_part; /* a part in partial mode */
+    bool is_part;  /* a part in partial mode */
+    bool is_start; /* cw_socket_receive_part returned it as the first part */
     bool was_clean;
     uint8_t memory; /* cw__event_memory */
     uint8_t *data;

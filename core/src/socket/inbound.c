@@ -56,6 +56,10 @@ static void take_part(cw_socket *s, const cw__message_output *out, reading *r)
     bool is_stream = s->socket_class == CW_STREAM_SOCKET;
     cw_event *e;
 
+    if (s->in.is_skipping) {
+        s->in.is_skipping = !out->is_complete;
+        return;
+    }
     if (s->is_closed_locally || (is_stream && out->len_bytes == 0))
         return;
     if (r->buffer) { /* the buffer has room, because the codec reads at most size_bytes */
@@ -279,6 +283,23 @@ cw_event *cw__inbound_pop_locked(cw_socket *s)
     if (was_full && !s->in.inbox.is_full)
         cw__pings_resumed_locked(s, cw__now_ms());
     return e;
+}
+
+void cw__inbound_skip_locked(cw_socket *s)
+{
+    bool is_rest_here = !cw__inbound_is_streaming(s);
+
+    s->in.is_skipping = s->in.is_skipping || !is_rest_here;
+    if (s->in.streamer)
+        cw__socket_wake_locked(s); /* the streamer may be waiting */
+    s->in.streamer = NULL;
+    while (!is_rest_here && s->in.inbox.first) {
+        cw_event *e = cw__inbound_pop_locked(s);
+
+        is_rest_here = e->is_complete;
+        s->in.is_skipping = !is_rest_here;
+        cw_event_free(e);
+    }
 }
 
 /* Returns the length of a large message that begins to arrive, if its receiver may lend memory for it; else 0. */

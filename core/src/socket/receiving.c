@@ -30,9 +30,16 @@ static cw_status poll_locked(cw_socket *s, cw__wait *wait)
 /* Makes a message, or a stream's bytes, the next one to be received. The inbox owns it. */
 static void put_back_locked(cw_socket *s, cw_event *e)
 {
-    if (s->is_closed_locally) { /* after our close, calls return no more messages */
+    /* After our close, calls return no more messages. A part is of no use if another receive has skipped its message. */
+    if (s->is_closed_locally || (e->reader && e->reader != s->in.streamer)) {
         cw_event_free(e);
         return;
+    }
+    if (e->reader) {
+        if (e->is_start)
+            s->in.streamer = NULL;
+        s->in.is_stream_ended = false;
+        e->reader = NULL;
     }
     s->in.message.place = NULL; /* the caller that lent the place must take this message first */
     cw__inbox_put_back(&s->in.inbox, e);
@@ -102,10 +109,17 @@ static cw_event *next_now_locked(cw_socket *s, size_t *coming_bytes)
     return cw__inbound_pop_locked(s);
 }
 
+/* Ends the stream of an earlier cw_socket_receive_part, because another receive begins. */
+static void skip_stream_locked(cw_socket *s)
+{
+    if (s->in.streamer && (s->event_mask & CW_EVENT_MESSAGE) == 0)
+        cw__inbound_skip_locked(s);
+}
+
 static bool takes_messages(const cw_socket *s)
 {
     return s->socket_class == CW_MESSAGE_SOCKET && (s->event_mask & CW_EVENT_MESSAGE) == 0 &&
-           !s->is_closed_locally;
+           !s->is_closed_locally && !cw__inbound_is_streaming(s);
 }
 
 cw_status cw_socket_try_receive(cw_socket *s, cw_event **out)
@@ -123,6 +137,7 @@ cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *comi
         *coming_bytes = 0;
     if (s->generation != cw__generation() || !cw__mutex_trylock(&s->lock))
         return CW_WOULD_BLOCK;
+    skip_stream_locked(s);
     if (takes_messages(s)) {
         (void)cw__socket_never_waits_locked(s, true);
         e = next_now_locked(s, coming_bytes ? &coming : NULL);
@@ -159,11 +174,12 @@ static cw_status describe_end(cw_status status, const cw__wait *wait, const char
     return status;
 }
 
-/* Waits until there may be a message or bytes to take. The calling thread polls, or waits for the thread that polls. */
-static cw_status wait_locked(cw_socket *s, cw__wait *wait)
+/* Waits until there may be a message or bytes to take. The calling thread polls, or waits for the thread that polls.
+ *   may_read   false: another thread reads a message as a stream, and this call waits for its end */
+static cw_status wait_locked(cw_socket *s, cw__wait *wait, bool may_read)
 {
     cw__outbound_release_locked(s); /* the caller may wait for the answer to a message of an open batch */
-    if (!cw__inbound_may_read(s))
+    if (!may_read || !cw__inbound_may_read(s))
         return cw__socket_wait_locked(s, wait);
     cw__inbound_take_over_locked(s);
     if (s->in.is_drained)
@@ -173,6 +189,14 @@ static cw_status wait_locked(cw_socket *s, cw__wait *wait)
         return CW_TIMED_OUT;
     cw__socket_give_way_locked(s, wait);
     return cw__socket_ask_hook_locked(s, wait);
+}
+
+/* Waits until there may be a message to take. may_read is as for wait_locked. */
+static cw_status await_message_locked(cw_socket *s, cw__wait *wait, bool may_read)
+{
+    if (s->is_closed_locally || (may_read && cw__socket_state(s) >= CW_STATE_CLOSING))
+        return cw__closing_fail_locked(s);
+    return describe_end(wait_locked(s, wait, may_read), wait, "a message");
 }
 
 cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
@@ -194,14 +218,11 @@ cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, 
         return status;
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
+    skip_stream_locked(s);
     while ((status = check_locked(s, CW_MESSAGE_SOCKET)) == CW_OK) {
         if (takes_messages(s) && ((e = next_now_locked(s, coming_bytes ? &coming : NULL)) || coming > 0))
             break;
-        if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING) {
-            status = cw__closing_fail_locked(s);
-            break;
-        }
-        status = describe_end(wait_locked(s, &wait), &wait, "a message");
+        status = await_message_locked(s, &wait, !cw__inbound_is_streaming(s));
         if (status != CW_OK)
             break;
     }
@@ -211,6 +232,65 @@ cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, 
         *coming_bytes = coming;
     return cw__socket_leave_locked(s, &wait, status);
 }
+
+/* ---- A message in parts ---- */
+
+/* Checks that the message of an earlier call is still being read by this reader. */
+static cw_status check_streamer_locked(const cw_socket *s, const void *reader)
+{
+    if (s->in.streamer == reader && !s->in.is_stream_ended)
+        return CW_OK;
+    return cw__fail(CW_INVALID_STATE,
+                    "the rest of this message was skipped, because another receive has begun: "
+                    "read a message to its end before the next receive");
+}
+
+static cw_status next_part_locked(cw_socket *s, const void *reader, bool is_first, cw__wait *wait,
+                                  cw_event **out)
+{
+    cw_status status;
+
+    while ((status = check_locked(s, CW_MESSAGE_SOCKET)) == CW_OK) {
+        bool may_read = !is_first || !cw__inbound_is_streaming(s);
+
+        if (!is_first && !s->is_closed_locally && (status = check_streamer_locked(s, reader)) != CW_OK)
+            return status;
+        if (may_read && !s->is_closed_locally && (*out = next_now_locked(s, NULL)))
+            return CW_OK;
+        status = await_message_locked(s, wait, may_read);
+        if (status != CW_OK)
+            return status;
+    }
+    return status;
+}
+
+cw_status cw_socket_receive_part(cw_socket *s, const void *reader, bool is_first, int timeout_ms,
+                                 cw_event **out)
+{
+    cw_status status = cw__socket_check(s);
+    cw_event *e = NULL;
+    cw__wait wait;
+
+    *out = NULL;
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
+    if (is_first)
+        skip_stream_locked(s);
+    status = next_part_locked(s, reader, is_first, &wait, &e);
+    if (status == CW_OK) {
+        e->reader = s->in.streamer = reader;
+        e->is_start = is_first;
+        s->in.is_stream_ended = e->is_complete;
+        if (e->is_complete)
+            cw__socket_changed_locked(s); /* other threads may wait for the next message */
+    }
+    *out = e;
+    return cw__socket_leave_locked(s, &wait, status);
+}
+
+/* ---- A message into the caller's memory ---- */
 
 /* Where the next message is, for a caller that has lent memory for it. */
 typedef enum whereabouts { NOWHERE, IN_PLACE, IN_INBOX } whereabouts;
@@ -234,11 +314,9 @@ static cw_status fill_locked(cw_socket *s, cw_event *place, cw__wait *wait)
         }
         if (where_is_message(s, place) != NOWHERE)
             return CW_OK;
-        if (s->is_closed_locally || cw__socket_state(s) >= CW_STATE_CLOSING)
-            return cw__closing_fail_locked(s);
-        status = wait_locked(s, wait);
+        status = await_message_locked(s, wait, !cw__inbound_is_streaming(s));
         if (status != CW_OK)
-            return describe_end(status, wait, "a message");
+            return status;
     }
     return status;
 }
@@ -292,6 +370,7 @@ cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, 
         return status;
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_RECEIVE_TIMEOUT));
+    skip_stream_locked(s);
     status = fill_locked(s, &place, &wait);
     status = take_into_locked(s, &place, status, received);
     return cw__socket_leave_locked(s, &wait, status);
@@ -317,7 +396,7 @@ cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int time
                 status = cw__closing_fail_locked(s);
             break;
         }
-        status = describe_end(wait_locked(s, &wait), &wait, "bytes to read");
+        status = describe_end(wait_locked(s, &wait, true), &wait, "bytes to read");
         if (status != CW_OK)
             break;
     }

@@ -325,6 +325,8 @@ cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask)
             s->mailbox = m;
         }
         s->event_mask = m ? event_mask : 0;
+        if (event_mask & CW_EVENT_MESSAGE)
+            cw__inbound_skip_locked(s);
         if (event_mask & CW_EVENT_MESSAGE && s->codec)
             cw__inbound_give_back_locked(s);
         if (has_event(s))

@@ -95,6 +95,9 @@ typedef struct cw__inbound {
         turns_seen; /* the number of calls that read, and that number when the service thread last looked */
     int64_t reclaim_due_ms; /* when the service thread checks whether the callers have stopped */
     cw__wake *receiver;     /* wakes the thread that receives; NULL unless that thread polls */
+    const void *streamer;   /* reads the current message by cw_socket_receive_part; NULL = none */
+    bool is_stream_ended;   /* the streamer has the last part */
+    bool is_skipping;       /* the rest of the message that is arriving is dropped */
 } cw__inbound;
 
 typedef struct cw__ping {
@@ -475,6 +478,14 @@ void cw__inbound_read_now_locked(cw_socket *s, const cw_event *place, size_t *co
 size_t cw__inbound_read_stream_locked(cw_socket *s, void *buffer, size_t size_bytes);
 /* Takes the next message out of the inbox; the caller owns it. NULL if there is none. */
 cw_event *cw__inbound_pop_locked(cw_socket *s);
+/* Returns whether a message is being read by cw_socket_receive_part, so that other calls must not take its parts. */
+static inline bool cw__inbound_is_streaming(const cw_socket *s)
+{
+    return s->in.streamer && !s->in.is_stream_ended;
+}
+/* Drops the rest of the message that is being read by cw_socket_receive_part, including the parts that have yet to
+ * arrive. */
+void cw__inbound_skip_locked(cw_socket *s);
 
 /* ---- From ping.c: our pings -------------------------------------------------------------------------------- */
 
