@@ -164,13 +164,13 @@ from typing import Literal, TypedDict
 from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
 
 
-class Control(TypedDict, total=False):
+class Options(TypedDict, total=False):
     """The options of every socket; curlwire.StreamWebSocketControl describes them."""
 
 {fields(False)}
 
 
-class MessageControl(Control, total=False):
+class MessageOptions(Options, total=False):
     """The options of a MessageWebSocket; curlwire.MessageWebSocketControl describes them."""
 
 {fields(True)}

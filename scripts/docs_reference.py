@@ -90,7 +90,7 @@ SECTIONS = {
     ),
 }
 # For type checkers alone, and two strings.
-NOT_SHOWN = {"Control", "MessageControl", "__version__", "libcurl_version"}
+NOT_SHOWN = {"Options", "MessageOptions", "__version__", "libcurl_version"}
 Definition = ast.ClassDef | ast.FunctionDef
 
 

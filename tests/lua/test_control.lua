@@ -319,6 +319,21 @@ test("subprotocol", function()
     ws:abort()
 end)
 
+test("options_of_connect", function()
+    local ws = assert(harness.curlwire.connect(support.echo("/subprotocol"), {
+        socket_class = curlwire.StreamWebSocket, subprotocols = {"superchat", "chat"}, timeout = math.huge,
+    }))
+    assert(tostring(ws):find("StreamWebSocket"))
+    equal(ws.protocol, "superchat")
+    finish(ws)
+    local function connect(given) return harness.curlwire.connect(support.echo(), given) end
+    raises(function() connect {subprotocols = {"a"}, supported_protocols = {"a"}} end, "give one of them")
+    raises(function() connect {socket_class = "stream"} end, "socket_class must be curlwire.MessageWebSocket or")
+    raises(function() connect {timeout = "5"} end, "timeout must be a number of seconds", 'not "5"')
+    raises(function() curlwire.MessageWebSocket {timeout = 5} end, 'no control "timeout"')
+    equal(failed(connect {socket_class = curlwire.MessageWebSocket, timeout = 0}).status_name, "Timeout")
+end)
+
 test("subprotocol_none", function()
     local ws = open(support.echo())
     equal(ws.protocol, nil)

@@ -261,6 +261,20 @@ def test_subprotocol() -> None:
         assert ws.information.protocol == ws.protocol
 
 
+def test_options_of_connect() -> None:
+    ws = curlwire.connect(
+        echo("/subprotocol"), curlwire.StreamWebSocket, subprotocols=("superchat", "chat"), timeout=None
+    )
+    with ws:
+        assert isinstance(ws, curlwire.StreamWebSocket)
+        assert ws.control.supported_protocols == ("superchat", "chat")
+        assert ws.protocol == "superchat"
+    with pytest.raises(TypeError, match="give one of them"):
+        curlwire.connect(echo(), subprotocols=["a"], supported_protocols=["a"])
+    with pytest.raises(curlwire.ConnectTimeout):
+        curlwire.connect(echo(), subprotocols=[], timeout=0)
+
+
 def test_subprotocol_none() -> None:
     with opened() as ws:
         assert ws.protocol is None

@@ -104,9 +104,12 @@ local curlwire = {}
 ---@field client_certificate_type "pem"|"p12" Form of client_certificate; p12: PKCS#12. Default "pem"
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
----Options of curlwire.connect: all settings, and the request headers.
+---Options of curlwire.connect: all settings, and these.
 ---@class curlwire.ConnectOptions: curlwire.Control
 ---@field headers table<string|integer, string|string[]>|nil request headers: name = value, name = {value, ...}, or pairs {name, value}; all of them are sent
+---@field subprotocols string[]|nil the same as supported_protocols; give one of them
+---@field socket_class function|nil curlwire.MessageWebSocket (the default) or curlwire.StreamWebSocket
+---@field timeout curlwire.Timeout|nil limit for the whole connect, in place of connect_timeout
 
 ---The speed of a connection, as the system has measured it: the members of UWP's BandwidthStatistics. All are 0 and false
 ---without a connection, and on systems other than Linux. They are estimates of the TCP connection, which leads to the proxy
@@ -233,10 +236,10 @@ function curlwire.MessageWebSocket(control) end
 ---@return curlwire.StreamWebSocket
 function curlwire.StreamWebSocket(control) end
 
----Makes a MessageWebSocket and connects it. Blocks.
+---Makes a socket and connects it. Blocks.
 ---@param uri string ws:// or wss:// in UTF-8, without a fragment; raises an error for any other
 ---@param options curlwire.ConnectOptions|nil
----@return curlwire.MessageWebSocket|nil
+---@return curlwire.MessageWebSocket|curlwire.StreamWebSocket|nil
 ---@return string|nil message
 ---@return curlwire.Error|nil err
 function curlwire.connect(uri, options) end

@@ -390,14 +390,26 @@ int lcw_control_newindex(lua_State *L)
     return 0;
 }
 
-void lcw_control_set_all(lua_State *L, lcw_socket *w, int index, const char *skipped_key)
+/* Returns whether the value at index is an option of curlwire.connect that is not a control. */
+static bool is_connect_option(lua_State *L, int index)
+{
+    static const char *const keys[] = {"headers", "subprotocols", "socket_class", "timeout"};
+    const char *key = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
+    size_t i;
+
+    for (i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strcmp(keys[i], key) == 0)
+            return true;
+    return false;
+}
+
+void lcw_control_set_all(lua_State *L, lcw_socket *w, int index, bool is_of_connect)
 {
     int top = lua_gettop(L);
 
     lua_pushnil(L);
     while (lua_next(L, index) != 0) {
-        if (skipped_key == NULL || lua_type(L, top + 1) != LUA_TSTRING ||
-            strcmp(lua_tostring(L, top + 1), skipped_key) != 0)
+        if (!is_of_connect || !is_connect_option(L, top + 1))
             set_option(L, w, top + 1, top + 2);
         lua_settop(L, top + 1);
     }

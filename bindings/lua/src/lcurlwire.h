@@ -303,8 +303,9 @@ int lcw_data_flush(lua_State *L);
 int lcw_control_index(lua_State *L);
 int lcw_control_newindex(lua_State *L);
 int lcw_control_tostring(lua_State *L);
-/* Sets the controls that are keys of the table at index, except skipped_key (may be NULL). */
-void lcw_control_set_all(lua_State *L, lcw_socket *w, int index, const char *skipped_key);
+/* Sets the controls that are keys of the table at index. In the options of curlwire.connect, it skips the keys that are not
+ * controls. */
+void lcw_control_set_all(lua_State *L, lcw_socket *w, int index, bool is_of_connect);
 
 /* ---- From linformation.c: information -------------------------------------------------------------------- */
 

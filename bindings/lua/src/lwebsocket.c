@@ -77,7 +77,7 @@ static int make(lua_State *L, cw_class socket_class)
     lua_settop(L, 1);
     w = push_socket(L, socket_class);
     if (lua_istable(L, 1))
-        lcw_control_set_all(L, w, 1, NULL);
+        lcw_control_set_all(L, w, 1, false);
     lua_settop(L, 2);
     return 1;
 }
@@ -239,28 +239,82 @@ static void collect(lcw_socket *w)
     cw_socket_release(s);
 }
 
-/* curlwire.connect(uri, {control..., headers = {...}}): pushes an open MessageWebSocket. */
+/* Returns the class that the options at index 2 name: the function curlwire.MessageWebSocket or curlwire.StreamWebSocket. */
+static cw_class check_class(lua_State *L)
+{
+    lua_CFunction class_function;
+
+    lua_getfield(L, 2, "socket_class");
+    class_function = lua_tocfunction(L, -1);
+    if (!lua_isnil(L, -1) && class_function != lcw_message_websocket && class_function != lcw_stream_websocket)
+        (void)luaL_error(L,
+                         "socket_class must be curlwire.MessageWebSocket or curlwire.StreamWebSocket, not %s",
+                         lcw_push_shown(L, -1));
+    lua_pop(L, 1);
+    return class_function == lcw_stream_websocket ? CW_STREAM_SOCKET : CW_MESSAGE_SOCKET;
+}
+
+/* Sets supported_protocols to the value of subprotocols. The options are at index 2. */
+static void set_subprotocols(lua_State *L, lcw_socket *w)
+{
+    int top = lua_gettop(L);
+
+    lua_getfield(L, 2, "subprotocols");
+    lua_getfield(L, 2, "supported_protocols");
+    if (!lua_isnil(L, top + 1) && !lua_isnil(L, top + 2))
+        (void)luaL_error(L, "subprotocols and supported_protocols are the same option: give one of them");
+    if (!lua_isnil(L, top + 1)) {
+        lua_createtable(L, 0, 1);
+        lua_pushvalue(L, top + 1);
+        lua_setfield(L, -2, "supported_protocols");
+        lcw_control_set_all(L, w, lua_gettop(L), false);
+    }
+    lua_settop(L, top);
+}
+
+/* Applies the options at index 2 to a new socket. Returns the timeout. */
+static int take_options(lua_State *L, lcw_socket *w)
+{
+    int64_t timeout_ms = CW_TIMEOUT_DEFAULT;
+    int top = lua_gettop(L);
+
+    lcw_control_set_all(L, w, 2, true);
+    lua_settop(L, top);
+    set_subprotocols(L, w);
+    lua_getfield(L, 2, "headers");
+    if (lua_istable(L, -1))
+        add_headers(L, w);
+    else if (!lua_isnil(L, -1))
+        (void)luaL_error(L, "headers must be a table {name = value}, not a %s", luaL_typename(L, -1));
+    lua_settop(L, top);
+    lua_getfield(L, 2, "timeout");
+    if (!lua_isnil(L, -1)) {
+        if (!lcw_to_ms(L, -1, &timeout_ms))
+            (void)luaL_error(L,
+                             "timeout must be a number of seconds, 0 or more, or false (or math.huge) to wait "
+                             "without a limit, not %s",
+                             lcw_push_shown(L, -1));
+        timeout_ms = timeout_ms < 0 ? CW_TIMEOUT_NEVER : timeout_ms;
+    }
+    lua_settop(L, top);
+    return (int)timeout_ms;
+}
+
+/* curlwire.connect(uri, {control..., headers = {...}, ...}): pushes an open socket. */
 int lcw_connect_function(lua_State *L)
 {
     lcw_socket *w;
     cw_status status;
+    int timeout_ms = CW_TIMEOUT_DEFAULT;
 
     luaL_checktype(L, 1, LUA_TSTRING);
     if (!lua_isnoneornil(L, 2))
         luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
-    w = push_socket(L, CW_MESSAGE_SOCKET);
-    if (lua_istable(L, 2)) {
-        lcw_control_set_all(L, w, 2, "headers");
-        lua_settop(L, 3);
-        lua_getfield(L, 2, "headers");
-        if (lua_istable(L, 4))
-            add_headers(L, w);
-        else if (!lua_isnil(L, 4))
-            return luaL_error(L, "headers must be a table {name = value}, not a %s", luaL_typename(L, 4));
-        lua_settop(L, 3);
-    }
-    status = connect_socket(L, w, 1, CW_TIMEOUT_DEFAULT);
+    w = push_socket(L, lua_istable(L, 2) ? check_class(L) : CW_MESSAGE_SOCKET);
+    if (lua_istable(L, 2))
+        timeout_ms = take_options(L, w);
+    status = connect_socket(L, w, 1, timeout_ms);
     if (status != CW_OK) {
         int count = lcw_fail(L, w, status, 1);
         collect(w);

@@ -54,7 +54,7 @@ from curlwire.errors import (
     get_status,
 )
 from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
-from curlwire.options import Control, MessageControl
+from curlwire.options import MessageOptions, Options
 from curlwire.streams import InputStream, MessageStream, OutputStream
 from curlwire.validation import Deferral, ServerCustomValidationRequestedEventArgs
 
@@ -70,7 +70,6 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionClosed",
-    "Control",
     "DataReader",
     "DataWriter",
     "Deferral",
@@ -80,13 +79,14 @@ __all__ = [
     "InputStream",
     "InputStreamOptions",
     "MessageBuffer",
-    "MessageControl",
     "MessageError",
+    "MessageOptions",
     "MessageReceivedEventArgs",
     "MessageStream",
     "MessageWebSocket",
     "MessageWebSocketControl",
     "MessageWebSocketReceiveMode",
+    "Options",
     "OutputStream",
     "ServerCustomValidationRequestedEventArgs",
     "SocketMessageType",

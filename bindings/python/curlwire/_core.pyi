@@ -16,7 +16,7 @@ from typing_extensions import Buffer, Unpack, disjoint_base
 
 from curlwire.batching import Batch
 from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
-from curlwire.options import Control, MessageControl
+from curlwire.options import MessageOptions, Options
 from curlwire.streams import InputStream, MessageStream, OutputStream
 from curlwire.validation import ServerCustomValidationRequestedEventArgs
 from curlwire.values import Readable, Writable
@@ -825,7 +825,7 @@ class MessageWebSocket(WebSocket):
     1001 or none, but not in the middle of a message. Every other end of the connection
     raises ConnectionClosed. Any thread may call any method.
     """
-    def __init__(self, **control: Unpack[MessageControl]) -> None: ...
+    def __init__(self, **control: Unpack[MessageOptions]) -> None: ...
     @property
     def control(self) -> MessageWebSocketControl:
         """The options of this socket, as attributes. Any thread may use it."""
@@ -989,7 +989,7 @@ class StreamWebSocket(WebSocket):
     control: the options as keywords, as in StreamWebSocket(receive_timeout=5).
     The stream uses the same memory for any number of bytes. Any thread may call any method.
     """
-    def __init__(self, **control: Unpack[Control]) -> None: ...
+    def __init__(self, **control: Unpack[Options]) -> None: ...
     @property
     def control(self) -> StreamWebSocketControl:
         """The options of this socket, as attributes. Any thread may use it."""

@@ -7,7 +7,7 @@ from types import EllipsisType
 from typing import Any, TypeVar, Unpack, overload
 
 from curlwire._core import MessageWebSocket, StreamWebSocket
-from curlwire.options import Control, MessageControl
+from curlwire.options import MessageOptions, Options
 from curlwire.synchronous import refuse_await
 
 _HeaderPairs = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
@@ -48,8 +48,9 @@ def connect(
     socket_class: type[_Message],
     *,
     headers: _HeaderPairs | None = None,
+    subprotocols: Sequence[str] | None = None,
     timeout: float | EllipsisType | None = ...,
-    **control: Unpack[MessageControl],
+    **control: Unpack[MessageOptions],
 ) -> _Message: ...
 
 
@@ -59,8 +60,9 @@ def connect(
     socket_class: type[_Stream],
     *,
     headers: _HeaderPairs | None = None,
+    subprotocols: Sequence[str] | None = None,
     timeout: float | EllipsisType | None = ...,
-    **control: Unpack[Control],
+    **control: Unpack[Options],
 ) -> _Stream: ...
 
 
@@ -70,8 +72,9 @@ def connect(
     socket_class: type[MessageWebSocket] = ...,
     *,
     headers: _HeaderPairs | None = None,
+    subprotocols: Sequence[str] | None = None,
     timeout: float | EllipsisType | None = ...,
-    **control: Unpack[MessageControl],
+    **control: Unpack[MessageOptions],
 ) -> MessageWebSocket: ...
 
 
@@ -80,6 +83,7 @@ def connect(
     socket_class: type[MessageWebSocket] | type[StreamWebSocket] = MessageWebSocket,
     *,
     headers: _HeaderPairs | None = None,
+    subprotocols: Sequence[str] | None = None,
     timeout: float | EllipsisType | None = ...,
     **control: Any,
 ) -> MessageWebSocket | StreamWebSocket:
@@ -88,6 +92,7 @@ def connect(
     uri: a str that begins with ws:// or wss://.
     socket_class: MessageWebSocket (the default), StreamWebSocket, or a subclass of one.
     headers: added to the opening handshake: {name: value}, {name: [value, ...]} or [(name, value), ...].
+    subprotocols: to offer to the server, in order of preference; the same as supported_protocols.
     timeout: seconds for the whole connect. None = no limit; the default is the option connect_timeout.
     control: the options of the socket, as keywords.
     Raises ConnectError or a subclass if the connect fails, ArgumentError for a bad value, TypeError for a bad
@@ -97,6 +102,8 @@ def connect(
     refuse_await("connect", sys._getframe(1))
     if not isinstance(socket_class, type) or not issubclass(socket_class, (MessageWebSocket, StreamWebSocket)):
         raise TypeError(f"socket_class must be MessageWebSocket or StreamWebSocket, not {socket_class!r}")
+    if subprotocols is not None and control.setdefault("supported_protocols", subprotocols) is not subprotocols:
+        raise TypeError("subprotocols and supported_protocols are the same option: give one of them")
     socket = socket_class(**control)
     _add_headers(socket, headers)
     socket.connect(uri, timeout=timeout)

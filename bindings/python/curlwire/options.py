@@ -11,7 +11,7 @@ from typing import Literal, TypedDict
 from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
 
 
-class Control(TypedDict, total=False):
+class Options(TypedDict, total=False):
     """The options of every socket; curlwire.StreamWebSocketControl describes them."""
 
     supported_protocols: Sequence[str] | None
@@ -48,7 +48,7 @@ class Control(TypedDict, total=False):
     client_certificate_type: Literal["pem", "p12"]
 
 
-class MessageControl(Control, total=False):
+class MessageOptions(Options, total=False):
     """The options of a MessageWebSocket; curlwire.MessageWebSocketControl describes them."""
 
     message_type: SocketMessageType | Literal["binary", "utf8"]
