@@ -4,6 +4,7 @@ the comments of curlwire.h, the functions that the bindings use. check_folders.p
 core.
 
     python3 scripts/check_rooms.py
+    python3 scripts/check_rooms.py --write-symbols    # writes core/symbols.txt from the built library
 
 Prints a line for each breach; the exit code is 1 if there is one.
 """
@@ -22,6 +23,10 @@ FILE_LINES = 600
 CURL_FILES = re.compile(r"core/src/transport/\w+\.[ch]$")
 PURE_FILES = re.compile(r"core/src/(protocol/\w+|base/(sha1|sha256|event)|engine/timer)\.[ch]$")
 NOT_FOR_PURE = re.compile(r"<(curl/|sys/socket|sys/epoll|sys/event|poll|pthread|unistd|netinet/|arpa/)")
+
+LIBRARY = ROOT / "build" / "release" / "libcurlwire.so"
+SYMBOLS = ROOT / "core" / "symbols.txt"  # the names that programs and bindings of others may use
+WRITE_SYMBOLS = "python3 scripts/check_rooms.py --write-symbols"
 
 breaches: list[str] = []
 
@@ -131,15 +136,36 @@ def check_first_lines() -> None:
             breach(path, 1, "the first line must be: /* SPDX-License-Identifier: MIT */")
 
 
+def exported() -> set[str]:
+    """The names that the built library exports."""
+    listing = subprocess.run(
+        ["nm", "-D", "--defined-only", str(LIBRARY)], capture_output=True, text=True, check=True
+    ).stdout
+    return {line.split()[-1].partition("@")[0] for line in listing.splitlines()}
+
+
+def compare_symbols(listed: list[str], shown: set[str]) -> list[str]:
+    """Returns a line for each name that is in only one of core/symbols.txt and the library."""
+    lines = [
+        f"core/symbols.txt: the library no longer exports {name}, so programs that call it no longer start. "
+        f"Export it again, or remove it with: {WRITE_SYMBOLS}"
+        for name in sorted(set(listed) - shown)
+    ]
+    lines += [
+        f"core/symbols.txt lacks {name}, which the library exports. Run: {WRITE_SYMBOLS}"
+        for name in sorted(shown - set(listed))
+    ]
+    if listed != sorted(set(listed)):
+        lines.append(f"core/symbols.txt is not in order. Run: {WRITE_SYMBOLS}")
+    return lines
+
+
 def check_exports() -> None:
-    library = ROOT / "build" / "release" / "libcurlwire.so"
-    if not library.exists():
+    if not LIBRARY.exists():
         breaches.append("build/release/libcurlwire.so is not built. Run: make core")
         return
-    listing = subprocess.run(
-        ["nm", "-D", "--defined-only", str(library)], capture_output=True, text=True, check=True
-    ).stdout
-    shown = {line.split()[-1].partition("@")[0] for line in listing.splitlines()}
+    shown = exported()
+    breaches.extend(compare_symbols(SYMBOLS.read_text().split(), shown))
     for name in sorted(shown):
         if not name.startswith("cw_") or name.startswith("cw__"):
             breaches.append(f"libcurlwire.so exports {name}. It may export only cw_*, without cw__*")
@@ -204,6 +230,9 @@ def check_bindings() -> None:
 
 
 def main() -> int:
+    if sys.argv[1:] == ["--write-symbols"]:
+        SYMBOLS.write_text("".join(f"{name}\n" for name in sorted(exported())))
+        return 0
     check_budgets()
     check_includes()
     check_lua_versions()
