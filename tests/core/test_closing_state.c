@@ -404,6 +404,30 @@ static void test_loss(void)
     lost_because(NULL, "", CW_WEB_Disconnected, LOST_BECAUSE("the server closed the connection first"));
 }
 
+/* The text names the forbidden code, or the control whose limit a message exceeds. */
+static void test_violations(void)
+{
+    static const cw__violation fragments = {1008, "too many fragments"};
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+
+    cw__mutex_lock(&s->lock);
+    cw__closing_received_locked(s, (const uint8_t *)"\x03\xec", 2);
+    cw__mutex_unlock(&s->lock);
+    CHECK_CLOSED(s, 1006, false);
+    check_reason(s, "the peer's close frame has code 1004, which RFC 6455 forbids there");
+    raw_finish(&p);
+    s = open_raw(&p);
+    cw__mutex_lock(&s->lock);
+    s->in.message.max_fragments = 5;
+    cw__closing_violated_locked(s, &fragments);
+    CHECK_STR(s->fault.message, "a message has more fragments than max_fragments (5)");
+    CHECK_INT(s->fault.limit, CW_OPT_MAX_FRAGMENTS + 1);
+    cw__mutex_unlock(&s->lock);
+    CHECK_CLOSED(s, 1006, false);
+    raw_finish(&p);
+}
+
 static bool interrupt(void *arg) { return arg == NULL; }
 
 static void test_texts(void)
@@ -478,6 +502,7 @@ static const harness_test tests[] = {
     {"RFC 6455 5.5.1: no pong after a close frame", test_pong_owed},
     {"an owed pong is sent before our close frame", test_pong_before_close},
     {"the peer closes after a write has failed", test_broken},
+    {"the peer breaks a rule, or exceeds a limit", test_violations},
     {"no memory for a close frame", test_without_memory},
     {"wait_closed after a caller has read", test_wait_gives_back},
     {"wait_closed says why bytes were lost", test_loss},
