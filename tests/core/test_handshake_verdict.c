@@ -286,6 +286,57 @@ static void test_client_certificate(void)
     wish_nothing();
 }
 
+/* What OpenSSL's result says of the server's certificate. A proxy's certificate is not the server's. */
+static void test_chain_results(void)
+{
+    static const struct {
+        long verify_result;
+        cw_chain_result chain_result;
+    } rows[] = {{1, CW_CHAIN_OtherErrors},
+                {2, CW_CHAIN_Untrusted},
+                {3, CW_CHAIN_RevocationInformationMissing},
+                {7, CW_CHAIN_InvalidSignature},
+                {12, CW_CHAIN_RevocationFailure},
+                {18, CW_CHAIN_Untrusted},
+                {19, CW_CHAIN_Untrusted},
+                {20, CW_CHAIN_IncompleteChain},
+                {21, CW_CHAIN_IncompleteChain},
+                {24, CW_CHAIN_BasicConstraintsError},
+                {25, CW_CHAIN_BasicConstraintsError},
+                {26, CW_CHAIN_WrongUsage},
+                {33, CW_CHAIN_RevocationInformationMissing},
+                {79, CW_CHAIN_BasicConstraintsError}};
+
+    for (int at_proxy = 0; at_proxy < 2; at_proxy++) {
+        cw__handshake *h;
+        wish_nothing();
+        h = made("wss://server.test/", at_proxy ? "https://proxy.test:3128" : NULL);
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            info.verify_result = info.proxy_verify_result = rows[i].verify_result;
+            error = (cw__error){0};
+            CHECK(!cw__handshake_verdict(h, CURLE_PEER_FAILED_VERIFICATION, 0, &error));
+            CHECK_INT(error.chain_result, at_proxy ? CW_CHAIN_Success : rows[i].chain_result);
+        }
+        error = (cw__error){0};
+        CHECK(!cw__handshake_verdict(h, CURLE_RECV_ERROR, 0, &error));
+        CHECK_INT(error.chain_result, CW_CHAIN_Success);
+        cw__handshake_destroy(h);
+    }
+}
+
+/* The server shows another certificate than the one that the program accepted. */
+static void test_changed(void)
+{
+    cw__handshake *h;
+
+    wish_nothing();
+    h = made("wss://server.test/", NULL);
+    h->showing = CW__SHOWING_CHANGED;
+    expect_verdict(h, CURLE_OK, CW_CONNECT_FAILED, CW_WEB_CertificateIsInvalid,
+                   "server.test showed no certificate, or not the one that this program accepted");
+    cw__handshake_destroy(h);
+}
+
 static void test_failures(void)
 {
     static const struct {
@@ -559,6 +610,8 @@ static const harness_test tests[] = {
     {"no descriptor: no socket", test_no_socket},
     {"a connection that is lost after a right reply", test_lost_after_reply},
     {"failures of the proxy and of the server", test_parties},
+    {"what is wrong with the server's certificate", test_chain_results},
+    {"a certificate that has changed", test_changed},
     {"a proxy's answer to CONNECT", test_tunnel},
     {"a proxy's reply that is invalid", test_proxy_reply_is_invalid},
     {"a proxy of SOCKS", test_socks},
