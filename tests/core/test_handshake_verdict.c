@@ -117,6 +117,21 @@ static void test_reply_without_memory(void)
     }
 }
 
+/* There was no memory for a line of a reply that is right otherwise. */
+static void test_line_without_memory(void)
+{
+    cw__handshake *h;
+
+    wish_nothing();
+    h = made("ws://server.test/", NULL);
+    answer_right(h);
+    CHECK(line(h, "\r\n"));
+    info.response_code = 101;
+    h->reply.has_no_memory = true;
+    expect_verdict(h, CURLE_OK, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    cw__handshake_destroy(h);
+}
+
 static void test_bad_replies(void)
 {
     cw__handshake *h;
@@ -292,7 +307,10 @@ static void test_chain_results(void)
     static const struct {
         long verify_result;
         cw_chain_result chain_result;
-    } rows[] = {{1, CW_CHAIN_OtherErrors},
+    } rows[] = {{10, CW_CHAIN_Expired},
+                {23, CW_CHAIN_Revoked},
+                {62, CW_CHAIN_InvalidName},
+                {1, CW_CHAIN_OtherErrors},
                 {2, CW_CHAIN_Untrusted},
                 {3, CW_CHAIN_RevocationInformationMissing},
                 {7, CW_CHAIN_InvalidSignature},
@@ -602,6 +620,7 @@ static void test_is_all(void)
 static const harness_test tests[] = {
     {"RFC 6455 4.1: a right reply", test_good},
     {"a right reply without memory", test_reply_without_memory},
+    {"a line without memory", test_line_without_memory},
     {"RFC 6455 4.1: replies that are wrong", test_bad_replies},
     {"an answer that is not HTTP", test_no_http},
     {"files of the client certificate that cannot be used", test_client_certificate},
