@@ -78,8 +78,9 @@ TESTS = {
     "sha256": "sha256",
     "certificate": "certificate",
     "random": "random frame",
-    "handshake": "handshake_options handshake_verdict handshake handshake_vectors lookup descriptors",
-    "verdict": "handshake_verdict handshake handshake_vectors descriptors",
+    "handshake": "handshake_options handshake_verdict handshake_tls handshake handshake_vectors lookup "
+    "descriptors",
+    "verdict": "handshake_verdict handshake_tls handshake handshake_vectors descriptors",
     "closing": "closing_state closing closing_calls end draining socket unread inbound",
     "closing_calls": "closing_state closing closing_calls end draining socket unread inbound",
     "mailbox": "listing mailbox many fork",
@@ -105,12 +106,13 @@ SANITIZED = (
         "random",
         "listing",
         "handshake_options",
+        "handshake_tls",
         "handshake_verdict",
     ),
 )
 # The functions of libcurl that WRAPS replace, as in the Makefile.
 WRAPPED = ("curl_easy_setopt", "curl_easy_getinfo", "curl_version_info")
-WRAPS = ("test_handshake_options", "test_handshake_verdict")
+WRAPS = ("test_handshake_options", "test_handshake_tls", "test_handshake_verdict")
 # These tests replace files of the core, so they can be linked only with the files that they are for.
 REPLACING = ("test_listing", *WRAPS)
 # These tests do not use the files above, or they wrap libcurl's functions in a static library.

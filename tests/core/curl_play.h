@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs handshake.c without libcurl, for test_handshake_options.c and test_handshake_verdict.c. The linker's --wrap
+/* Runs handshake.c without libcurl, for test_handshake_options.c, test_handshake_tls.c and test_handshake_verdict.c. The linker's --wrap
  * replaces curl_easy_setopt, curl_easy_getinfo and curl_version_info by functions here, so that nothing connects.
  * race.c is replaced too, and ends as the test says. authorities.c finds ca_file and ca_path, or else the system's. */
 #ifndef CURL_PLAY_H
@@ -277,6 +277,46 @@ static inline cw__handshake *made(const char *text, const char *proxy)
 
     CHECK(h != NULL);
     return h;
+}
+
+/* ---- What libcurl passes, and the verdict ---- */
+
+/* Passes a line of a reply, as libcurl does. Returns whether libcurl would continue. */
+static inline bool line(cw__handshake *h, const char *text)
+{
+    char copy[256];
+    curl_write_callback on_header;
+    size_t len = strlen(text);
+
+    CHECK(find(CURLOPT_HEADERFUNCTION) && find(CURLOPT_HEADERDATA)->is.pointer == h);
+    memcpy(&on_header, &find(CURLOPT_HEADERFUNCTION)->is, sizeof on_header);
+    (void)snprintf(copy, sizeof copy, "%s", text);
+    return on_header(copy, 1, len, h) == len && len > 0;
+}
+
+/* Logs a text, as libcurl does. */
+static inline void log_text(cw__handshake *h, curl_infotype type, const char *text)
+{
+    char copy[256];
+    curl_debug_callback on_debug;
+
+    CHECK(find(CURLOPT_DEBUGFUNCTION) && find(CURLOPT_DEBUGDATA)->is.pointer == h);
+    memcpy(&on_debug, &find(CURLOPT_DEBUGFUNCTION)->is, sizeof on_debug);
+    (void)snprintf(copy, sizeof copy, "%s", text);
+    CHECK_INT(on_debug(NULL, type, copy, strlen(copy), h), 0);
+}
+
+static inline void expect_verdict(cw__handshake *h, CURLcode code, cw_status status, int web_status,
+                                  const char *text)
+{
+    error = (cw__error){0};
+    CHECK(!cw__handshake_verdict(h, code, 0, &error));
+    if (!strstr(error.message, text))
+        CHECK_STR(error.message, text);
+    CHECK(strstr(error.message, text) != NULL);
+    CHECK_INT(error.status, status);
+    CHECK_INT(error.web_status, web_status);
+    CHECK_INT(error.curl_code, code);
 }
 
 #endif
