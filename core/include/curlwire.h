@@ -231,7 +231,7 @@ typedef enum cw_class {
 } cw_class;
 
 /* The type of a message. The values are the same as in UWP's SocketMessageType. */
-typedef enum cw_kind { CW_BINARY = 0, CW_UTF8 = 1 } cw_kind;
+typedef enum cw_message_type { CW_BINARY = 0, CW_UTF8 = 1 } cw_message_type;
 
 /* The extension to offer: permessage-deflate (RFC 7692) or none. */
 typedef enum cw_compression { CW_COMPRESSION_NONE = 0, CW_COMPRESSION_DEFLATE = 1 } cw_compression;
@@ -703,7 +703,7 @@ CW_API cw_status cw_socket_connect_continue(cw_socket *s);
  *   is sent even after close, after release and at the end of the program, as long as the kernel takes bytes.
  * - Inside a batch (cw_socket_batch_begin) the message may wait for the end of the batch.
  *
- *   kind         CW_UTF8: data must be UTF-8
+ *   message_type   CW_UTF8: data must be UTF-8
  *   data         NULL, 0 for an empty message; a stream socket does not send empty messages
  *   timeout_ms   time without progress; 0 = do not wait; CW_TIMEOUT_DEFAULT = send_timeout
  * Returns  CW_OK
@@ -715,10 +715,11 @@ CW_API cw_status cw_socket_connect_continue(cw_socket *s);
  * Thread   any; a handler may call it; takes the socket's lock. Messages of several threads never interleave
  * Owns     the caller keeps data; the call has copied or written it when it returns
  * Source   RFC 6455 section 5.6 */
-CW_API cw_status cw_socket_send(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, int timeout_ms);
+CW_API cw_status cw_socket_send(cw_socket *s, cw_message_type message_type, const void *data, size_t len_bytes,
+                                int timeout_ms);
 
 typedef struct cw_message {
-    cw_kind kind;
+    cw_message_type message_type;
     const void *data;
     size_t len_bytes;
     cw_compress compress; /* ALWAYS sends it uncompressed too, if the server has not accepted compression */
@@ -758,10 +759,10 @@ CW_API cw_status cw_socket_batch_end(cw_socket *s, int timeout_ms);
 
 /* Sends one fragment of a message; is_final marks the last fragment. A text may be cut anywhere, even inside a character.
  * If the call fails, the message is as it was before the call. A caller that cannot go on must close the connection.
- *   fragment   the first fragment sets kind and compress of the message. Each fragment must have the same kind
+ *   fragment   the first fragment sets message_type and compress of the message. The others must have the same type
  *   owner      NULL, or an address that only this message uses, such as that of a local variable. A message takes only
  *              fragments of the owner of its first fragment, so that two callers never mix their fragments
- * Returns, Errors, Blocks, Thread, Owns   as cw_socket_send. CW_INVALID_STATE also for another owner or kind
+ * Returns, Errors, Blocks, Thread, Owns   as cw_socket_send. CW_INVALID_STATE also for another owner or type
  * Source   RFC 6455 section 5.4 */
 CW_API cw_status cw_socket_send_fragment(cw_socket *s, const cw_message *fragment, const void *owner,
                                          bool is_final, int timeout_ms);
@@ -825,13 +826,13 @@ CW_API cw_status cw_socket_receive_part(cw_socket *s, const void *reader, bool i
 
 typedef struct cw_received {
     size_t len_bytes;
-    cw_kind kind;
+    cw_message_type message_type;
     bool is_complete; /* false in partial mode, for a part that is not the last */
 } cw_received;
 
 /* Takes the next message, as cw_socket_receive does, into the caller's buffer. A message of one frame that begins to
  * arrive during the call is read straight into the buffer.
- *   received   set to the length and kind. If the message does not fit, only the length and kind are of use
+ *   received   set to the length and type. If the message does not fit, only these two are of use
  * Returns  CW_OK
  * Errors   the same as cw_socket_receive; CW_INVALID_ARGUMENT if the message is longer than size_bytes. A failed call
  *          loses no message, but may have written to the buffer. CW_INTERRUPTED can be returned even if the message
@@ -934,7 +935,7 @@ typedef enum cw_event_type {
  * Thread   any; one thread at a time for each event */
 CW_API cw_event_type cw_event_get_type(const cw_event *e);
 CW_API cw_socket *cw_event_socket(const cw_event *e);
-CW_API cw_kind cw_event_kind(const cw_event *e);
+CW_API cw_message_type cw_event_message_type(const cw_event *e);
 CW_API bool cw_event_is_complete(const cw_event *e);
 CW_API bool cw_event_is_part(const cw_event *e);
 CW_API const void *cw_event_data(const cw_event *e, size_t *len_bytes);

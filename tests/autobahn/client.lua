@@ -27,9 +27,10 @@ local function echo(uri, options)
     if not ws then
         return nil, err
     end
-    local data, kind = ws:receive(math.huge)
-    while data and ws:send(data, kind) do -- many cases end without a close frame on purpose; the server judges the end
-        data, kind = ws:receive(math.huge)
+    local data, message_type = ws:receive(math.huge)
+    -- many cases end without a close frame on purpose; the server judges the end
+    while data and ws:send(data, message_type) do
+        data, message_type = ws:receive(math.huge)
     end
     finish(ws)
     return ws.framing

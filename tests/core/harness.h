@@ -41,11 +41,11 @@
 enum { HARNESS_FAILED = 1, HARNESS_SKIPPED = 77 };
 
 /* An initializer of a cw_message, and a message for cw_socket_send_fragment. */
-#define MESSAGE_OF(kind_, data_, size_)                        \
-    {                                                          \
-        .kind = (kind_), .data = (data_), .len_bytes = (size_) \
+#define MESSAGE_OF(message_type_, data_, size_)                                \
+    {                                                                          \
+        .message_type = (message_type_), .data = (data_), .len_bytes = (size_) \
     }
-#define FRAGMENT_OF(kind_, data_, size_) (&(cw_message)MESSAGE_OF(kind_, data_, size_))
+#define FRAGMENT_OF(message_type_, data_, size_) (&(cw_message)MESSAGE_OF(message_type_, data_, size_))
 
 typedef struct harness_test {
     const char *name;

@@ -232,13 +232,13 @@ static inline cw_socket *peer_open(cw_class socket_class, const char *uri)
     return s;
 }
 
-/* Takes the next message and checks its kind and bytes. */
-#define CHECK_MESSAGE(s, wanted_kind, wanted, wanted_bytes)                             \
+/* Takes the next message and checks its type and bytes. */
+#define CHECK_MESSAGE(s, wanted_type, wanted, wanted_bytes)                             \
     do {                                                                                \
         cw_event *peer_event = NULL;                                                    \
         size_t peer_bytes;                                                              \
         CHECK_STATUS(cw_socket_receive((s), CW_TIMEOUT_DEFAULT, &peer_event), CW_OK);   \
-        CHECK_INT(cw_event_kind(peer_event), wanted_kind);                              \
+        CHECK_INT(cw_event_message_type(peer_event), wanted_type);                      \
         (void)cw_event_data(peer_event, &peer_bytes);                                   \
         CHECK_BYTES(cw_event_data(peer_event, NULL), peer_bytes, wanted, wanted_bytes); \
         cw_event_free(peer_event);                                                      \

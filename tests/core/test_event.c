@@ -20,15 +20,15 @@ static void test_create(void)
     CHECK_INT(cw_event_get_type(e), CW_EVENT_CLOSED);
     CHECK_INT(e->room_bytes, 3);
     CHECK(cw_event_socket(e) == NULL);
-    CHECK_INT(cw_event_kind(e), CW_BINARY);
+    CHECK_INT(cw_event_message_type(e), CW_BINARY);
     CHECK(!cw_event_is_complete(e) && !cw_event_was_clean(e));
     CHECK_INT(cw_event_close_code(e), 0);
     CHECK(cw_event_data(e, &len_bytes) == e->data);
     CHECK_INT(len_bytes, 0);
-    e->kind = CW_UTF8;
+    e->message_type = CW_UTF8;
     e->is_complete = e->was_clean = true;
     e->close_code = 4000;
-    CHECK_INT(cw_event_kind(e), CW_UTF8);
+    CHECK_INT(cw_event_message_type(e), CW_UTF8);
     CHECK(cw_event_is_complete(e) && cw_event_was_clean(e));
     CHECK_INT(cw_event_close_code(e), 4000);
     cw_event_free(e);

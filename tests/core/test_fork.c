@@ -128,8 +128,8 @@ static void child_gets_nothing(void)
     char text[] = "before";
     size_t len = 7, coming = 7;
     int64_t number = 7, rtt_us = 7;
-    cw_received received = {.len_bytes = 7, .kind = CW_UTF8, .is_complete = true};
-    const cw_message one = {.kind = CW_BINARY, .data = "x", .len_bytes = 1};
+    cw_received received = {.len_bytes = 7, .message_type = CW_UTF8, .is_complete = true};
+    const cw_message one = {.message_type = CW_BINARY, .data = "x", .len_bytes = 1};
     cw_event *e = taken;
 
     CHECK_STATUS(cw_socket_get_number(message, CW_OPT_NO_DELAY, &number), CW_AFTER_FORK);
@@ -160,7 +160,7 @@ static void child_gets_nothing(void)
     CHECK_STATUS(cw_socket_try_receive_begin(message, &e, &coming), CW_WOULD_BLOCK);
     CHECK(e == NULL && coming == 0);
     CHECK_STATUS(cw_socket_receive_into(message, text, sizeof text, 1000, &received), CW_AFTER_FORK);
-    CHECK(received.len_bytes == 0 && received.kind == CW_BINARY && !received.is_complete);
+    CHECK(received.len_bytes == 0 && received.message_type == CW_BINARY && !received.is_complete);
     len = 7;
     CHECK_STATUS(cw_socket_read(stream, text, sizeof text, 1000, &len), CW_AFTER_FORK);
     CHECK_INT(len, 0);

@@ -441,7 +441,7 @@ static cw_socket *open_partial(const char *uri)
     return s;
 }
 
-static void check_part(cw_socket *s, cw_kind kind, const char *wanted, bool is_complete)
+static void check_part(cw_socket *s, cw_message_type message_type, const char *wanted, bool is_complete)
 {
     cw_event *e = NULL;
     size_t len;
@@ -449,7 +449,7 @@ static void check_part(cw_socket *s, cw_kind kind, const char *wanted, bool is_c
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_OK);
     (void)cw_event_data(e, &len);
     CHECK_BYTES(cw_event_data(e, NULL), len, wanted, strlen(wanted));
-    CHECK_INT(cw_event_kind(e), kind);
+    CHECK_INT(cw_event_message_type(e), message_type);
     CHECK_INT(cw_event_is_complete(e), is_complete);
     CHECK(cw_event_is_part(e));
     cw_event_free(e);

@@ -25,11 +25,11 @@ static void check_long(cw_socket *s, size_t len)
     cw_event_free(e);
 }
 
-#define CHECK_INTO(s, buffer, expected_kind, text)                                                             \
+#define CHECK_INTO(s, buffer, expected_type, text)                                                             \
     do {                                                                                                       \
         cw_received got_;                                                                                      \
         CHECK_STATUS(cw_socket_receive_into((s), (buffer), sizeof(buffer), CW_TIMEOUT_DEFAULT, &got_), CW_OK); \
-        CHECK_INT(got_.kind, (expected_kind));                                                                 \
+        CHECK_INT(got_.message_type, (expected_type));                                                         \
         CHECK(got_.is_complete);                                                                               \
         CHECK_BYTES((buffer), got_.len_bytes, (text), sizeof(text) - 1);                                       \
     } while (0)
@@ -107,7 +107,7 @@ static void take_into(cw_socket *s, uint8_t *buffer, size_t size_bytes)
     memset(buffer, 'x', size_bytes);
     CHECK_STATUS(cw_socket_receive_into(s, buffer, size_bytes, CW_TIMEOUT_DEFAULT, &got), CW_OK);
     CHECK_INT(got.len_bytes, size_bytes);
-    CHECK_INT(got.kind, CW_BINARY);
+    CHECK_INT(got.message_type, CW_BINARY);
     for (size_t i = 0; i < size_bytes; i++)
         if (buffer[i] != 'a')
             HARNESS_FAIL("byte %zu is wrong", i);
@@ -164,7 +164,7 @@ static void test_begin(void)
 }
 
 static const harness_test tests[] = {
-    {"receive_into: every kind; a message that does not fit is kept", test_into},
+    {"receive_into: every type; a message that does not fit is kept", test_into},
     {"receive_into: a timeout in the middle of a message loses nothing", test_into_in_parts},
     {"receive_into: states, classes, a cut message", test_into_errors},
     {"a large message that begins to arrive, with either codec", test_begin},

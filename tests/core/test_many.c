@@ -227,7 +227,7 @@ static bool converse(cw_socket *s, const char *uri)
         is_failure(cw_socket_send(s, CW_UTF8, "a", 1, CW_TIMEOUT_DEFAULT)) ||
         is_failure(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e)))
         return false;
-    CHECK_INT(cw_event_kind(e), CW_UTF8);
+    CHECK_INT(cw_event_message_type(e), CW_UTF8);
     cw_event_free(e);
     if (is_failure(
             cw_socket_send_fragment(s, FRAGMENT_OF(CW_BINARY, NULL, 0), NULL, false, CW_TIMEOUT_DEFAULT)) ||

@@ -43,14 +43,14 @@ static bool set_controls(cw_socket *s)
 }
 
 /* Takes one message. It must be the message that was sent, or the call fails. */
-static bool expect(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes)
+static bool expect(cw_socket *s, cw_message_type message_type, const void *data, size_t len_bytes)
 {
     cw_event *e = NULL;
     size_t got_bytes;
 
     if (!is_good(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e)))
         return false;
-    CHECK_INT(cw_event_kind(e), kind);
+    CHECK_INT(cw_event_message_type(e), message_type);
     (void)cw_event_data(e, &got_bytes);
     CHECK_BYTES(cw_event_data(e, NULL), got_bytes, data, len_bytes);
     cw_event_free(e);

@@ -44,7 +44,7 @@ static void log_part(replay *r, const cw__message_output *out, const uint8_t *pi
     r->parts_bytes += out->len_bytes;
     if (!out->is_complete)
         return;
-    log_bytes(r, out->kind == CW_UTF8 ? "utf8" : "binary", r->parts, r->parts_bytes);
+    log_bytes(r, out->message_type == CW_UTF8 ? "utf8" : "binary", r->parts, r->parts_bytes);
     r->parts_bytes = 0;
 }
 
@@ -55,8 +55,8 @@ static void log_whole(replay *r, const cw__message_output *out)
 
     CHECK_INT(cw_event_get_type(out->event), CW_EVENT_MESSAGE);
     CHECK(cw_event_is_complete(out->event) && !cw_event_is_part(out->event));
-    CHECK_INT(cw_event_kind(out->event), out->kind);
-    log_bytes(r, out->kind == CW_UTF8 ? "utf8" : "binary", data, len_bytes);
+    CHECK_INT(cw_event_message_type(out->event), out->message_type);
+    log_bytes(r, out->message_type == CW_UTF8 ? "utf8" : "binary", data, len_bytes);
     cw_event_free(out->event);
 }
 

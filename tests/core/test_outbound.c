@@ -69,7 +69,7 @@ static void test_bad_text(void)
         CHECK_STATUS(cw_socket_send(s, CW_UTF8, bad[i].text, bad[i].len_bytes, 0), CW_INVALID_ARGUMENT);
         CHECK_HAS(cw_error_message(), "UTF-8");
     }
-    CHECK_STATUS(cw_socket_send(s, (cw_kind)2, "a", 1, 0), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_send(s, (cw_message_type)2, "a", 1, 0), CW_INVALID_ARGUMENT);
     CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
     /* a binary message may have any bytes */
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, bad[0].text, 1, 0), CW_OK);
@@ -94,9 +94,9 @@ static void test_many(void)
     const char *log;
 
     for (size_t i = 0; i < COUNT; i++)
-        messages[i] =
-            (cw_message){.kind = i % 2 ? CW_UTF8 : CW_BINARY, .data = text, .len_bytes = i % TEXT_BYTES};
-    messages[BIG] = (cw_message){.kind = CW_BINARY, .data = big, .len_bytes = sizeof big};
+        messages[i] = (cw_message){
+            .message_type = i % 2 ? CW_UTF8 : CW_BINARY, .data = text, .len_bytes = i % TEXT_BYTES};
+    messages[BIG] = (cw_message){.message_type = CW_BINARY, .data = big, .len_bytes = sizeof big};
     CHECK_STATUS(cw_socket_send_many(s, messages, COUNT, CW_TIMEOUT_DEFAULT, &sent), CW_OK);
     CHECK_INT(sent, COUNT);
     CHECK_STATUS(cw_socket_send_many(s, NULL, 0, 0, &sent), CW_OK);
@@ -121,7 +121,7 @@ static void test_many_partly(void)
 {
     const cw_message messages[] = {MESSAGE_OF(CW_UTF8, "a", 1), MESSAGE_OF(CW_BINARY, "\xff", 1),
                                    MESSAGE_OF(CW_UTF8, "\xff", 1), MESSAGE_OF(CW_UTF8, "b", 1)};
-    const cw_message strange[] = {MESSAGE_OF(CW_UTF8, "c", 1), MESSAGE_OF((cw_kind)2, "d", 1)};
+    const cw_message strange[] = {MESSAGE_OF(CW_UTF8, "c", 1), MESSAGE_OF((cw_message_type)2, "d", 1)};
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:4/echo/end"));
     size_t sent = 9;
     const char *log;
@@ -161,8 +161,8 @@ static void test_many_of_a_stream(void)
     peer_finish(s);
 }
 
-#define FRAGMENT(s, kind, text, is_final)                                                         \
-    cw_socket_send_fragment((s), FRAGMENT_OF((kind), (text), sizeof(text) - 1), NULL, (is_final), \
+#define FRAGMENT(s, message_type, text, is_final)                                                         \
+    cw_socket_send_fragment((s), FRAGMENT_OF((message_type), (text), sizeof(text) - 1), NULL, (is_final), \
                             CW_TIMEOUT_DEFAULT)
 
 static void test_fragments(void)
@@ -247,7 +247,7 @@ static void test_fragments_guarded(void)
 static void test_fragments_of_owners(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:4/echo/end"));
-    const cw_message part = {.kind = CW_BINARY, .data = "a", .len_bytes = 1};
+    const cw_message part = {.message_type = CW_BINARY, .data = "a", .len_bytes = 1};
     int mine, other;
     const char *log;
 

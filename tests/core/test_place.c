@@ -39,7 +39,7 @@ static void test_lent(void)
     CHECK_INT(feed(&m, &out, CW__OP_CONTINUATION, true, "defgh", 5, 0), CW__MESSAGE_WHOLE);
     CHECK(out.event == &place);
     CHECK(place.is_complete);
-    CHECK_INT(place.kind, CW_UTF8);
+    CHECK_INT(place.message_type, CW_UTF8);
     CHECK_BYTES(own, place.len_bytes, "abcdefgh", 8);
     cw_event_free(out.event); /* freeing a lent event does nothing */
     CHECK(cw__message_take_back(&m, &place));

@@ -64,7 +64,7 @@ static void test_interrupted_when_complete(void)
     memset(buffer, 'x', sizeof buffer);
     CHECK_STATUS(cw_socket_receive_into(s, buffer, sizeof buffer, CW_TIMEOUT_DEFAULT, &got), CW_OK);
     CHECK_INT(got.len_bytes, sizeof buffer);
-    CHECK_INT(got.kind, CW_BINARY);
+    CHECK_INT(got.message_type, CW_BINARY);
     CHECK(got.is_complete);
     for (size_t i = 0; i < sizeof buffer; i++)
         if (buffer[i] != 'a')
@@ -95,7 +95,7 @@ static void test_messages(void)
     cw_socket_put_back(s, a);
     CHECK_MESSAGE(s, CW_UTF8, "a", 1);
     b = taken(s, "b");
-    CHECK_INT(cw_event_kind(b), CW_BINARY);
+    CHECK_INT(cw_event_message_type(b), CW_BINARY);
     CHECK(cw_event_is_complete(b));
     cw_socket_put_back(s, b);
     /* this also works when the messages go to a mailbox */

@@ -340,7 +340,7 @@ static void test_events(void)
     CHECK_BYTES(cw_event_data(boxed, &len), len, "two", 3);
     cw_event_free(boxed);
     CHECK_BYTES(cw_event_data(mine, &len), len, "one", 3);
-    CHECK_INT(cw_event_kind(mine), CW_UTF8);
+    CHECK_INT(cw_event_message_type(mine), CW_UTF8);
     CHECK(cw_event_is_complete(mine));
     cw_event_free(mine);
 }

@@ -5,8 +5,8 @@
 
 enum { MIB = 1024 * 1024, QUEUE_BYTES = 256 * 1024 };
 
-#define FRAGMENT(s, kind, text, is_final)                                                         \
-    cw_socket_send_fragment((s), FRAGMENT_OF((kind), (text), sizeof(text) - 1), NULL, (is_final), \
+#define FRAGMENT(s, message_type, text, is_final)                                                         \
+    cw_socket_send_fragment((s), FRAGMENT_OF((message_type), (text), sizeof(text) - 1), NULL, (is_final), \
                             CW_TIMEOUT_DEFAULT)
 
 /* ---- A peer that does not read ---- */
@@ -132,7 +132,7 @@ static void test_stalled_many(void)
         for (uint32_t i = 0; i < BATCH; i++) {
             uint32_t number = count + i;
             memcpy(data[i], &number, sizeof number);
-            messages[i] = (cw_message){.kind = CW_BINARY, .data = data[i], .len_bytes = SMALL_BYTES};
+            messages[i] = (cw_message){.message_type = CW_BINARY, .data = data[i], .len_bytes = SMALL_BYTES};
         }
         status = cw_socket_send_many(s, messages, BATCH, 0, &sent);
         CHECK((sent == BATCH) == (status == CW_OK));
@@ -165,7 +165,7 @@ static void test_stalled_fragment(void)
                  CW_TIMED_OUT);
     CHECK_INT(LOCKED(s, s->out.fragments), CW__FRAGMENTS_NONE);
     expect_numbered(&p, count);
-    /* another kind is allowed, because no message is open */
+    /* another type is allowed, because no message is open */
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "a", false), CW_OK);
     CHECK_STATUS(FRAGMENT(s, CW_BINARY, "b", true), CW_OK);
     RAW_EXPECT(&p, CW__OP_BINARY, "a", 1);

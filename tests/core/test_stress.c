@@ -56,12 +56,12 @@ static void fill_tables(void)
     }
 }
 
-static cw_kind kind_of(unsigned number) { return number % 4 == 0 ? CW_UTF8 : CW_BINARY; }
+static cw_message_type message_type_of(unsigned number) { return number % 4 == 0 ? CW_UTF8 : CW_BINARY; }
 
 /* Writes the payload after the header of a message. */
 static const uint8_t *body_of(unsigned number)
 {
-    return (kind_of(number) == CW_UTF8 ? text_table : binary_table) + number % 4096;
+    return (message_type_of(number) == CW_UTF8 ? text_table : binary_table) + number % 4096;
 }
 
 static void write_head(char head[HEAD_CHARS + 1], const life *l, unsigned sender, unsigned number, size_t body)
@@ -83,7 +83,7 @@ static void check_message(life *l, unsigned me, const cw_event *e)
     CHECK_INT(id, l->id);
     CHECK(sender < THREADS && number > 0 && number < MESSAGES_AT_MOST);
     CHECK_INT(len, HEAD_CHARS + body);
-    CHECK_INT(cw_event_kind(e), kind_of(number));
+    CHECK_INT(cw_event_message_type(e), message_type_of(number));
     CHECK(cw_event_is_complete(e));
     CHECK(memcmp(data + HEAD_CHARS, body_of(number), body) == 0);
     CHECK(number > l->latest[me][sender]); /* each sender's messages come in order */
@@ -182,7 +182,8 @@ static void send_one(life *l, unsigned me, size_t body, int timeout_ms)
     CHECK((data = malloc(HEAD_CHARS + body + 1)) != NULL);
     write_head((char *)data, l, me, number, body);
     memcpy(data + HEAD_CHARS, body_of(number), body);
-    if (went_well(l, before, cw_socket_send(l->s, kind_of(number), data, HEAD_CHARS + body, timeout_ms))) {
+    if (went_well(l, before,
+                  cw_socket_send(l->s, message_type_of(number), data, HEAD_CHARS + body, timeout_ms))) {
         (void)atomic_fetch_add(&l->sent[me], 1);
         (void)atomic_fetch_add(&sent_count, 1);
     }

@@ -17,7 +17,7 @@ enum {
 void cw_socket_release(cw_socket *s) { (void)s; }
 
 typedef struct expected_message {
-    cw_kind kind;
+    cw_message_type message_type;
     bool is_begun; /* the message may come in part, without its end */
     vectors_bytes bytes;
 } expected_message;
@@ -55,10 +55,10 @@ static size_t times_of(char *word)
     return strtoul(star + 1, NULL, 10);
 }
 
-static void add_message(cw_kind kind, bool is_begun, const char *rest)
+static void add_message(cw_message_type message_type, bool is_begun, const char *rest)
 {
     CHECK(x.message_count < LIST_MOST);
-    x.messages[x.message_count].kind = kind;
+    x.messages[x.message_count].message_type = message_type;
     x.messages[x.message_count].is_begun = is_begun;
     vectors_add_items(&x.messages[x.message_count++].bytes, x.vector, rest);
 }
@@ -183,14 +183,15 @@ static void fail(client *c, const cw__violation *violation)
         send_close(c, violation->code, violation->text, strlen(violation->text));
 }
 
-static void take_data(client *c, cw_kind kind, const uint8_t *data, size_t len_bytes, bool is_complete)
+static void take_data(client *c, cw_message_type message_type, const uint8_t *data, size_t len_bytes,
+                      bool is_complete)
 {
     const expected_message *wanted = &x.messages[c->messages];
 
     if (x.closes_first)
         return; /* after its own close, a client returns no messages */
     CHECK(c->messages < x.message_count);
-    CHECK_INT(kind, wanted->kind);
+    CHECK_INT(message_type, wanted->message_type);
     CHECK(len_bytes <= wanted->bytes.len_bytes - c->message_bytes);
     CHECK(len_bytes == 0 || memcmp(wanted->bytes.data + c->message_bytes, data, len_bytes) == 0);
     c->message_bytes += len_bytes;
@@ -224,12 +225,12 @@ static void take_piece(client *c, const cw__piece *piece)
         break;
     case CW__MESSAGE_WHOLE:
         CHECK(!x.is_partial);
-        take_data(c, out.kind, out.event->data, out.event->len_bytes, true);
+        take_data(c, out.message_type, out.event->data, out.event->len_bytes, true);
         cw_event_free(out.event);
         break;
     case CW__MESSAGE_PART:
         CHECK(x.is_partial);
-        take_data(c, out.kind, out.data, out.len_bytes, out.is_complete);
+        take_data(c, out.message_type, out.data, out.len_bytes, out.is_complete);
         break;
     case CW__MESSAGE_PING:
         CHECK(c->pongs < x.pong_count);

@@ -81,11 +81,11 @@ end
 
 local ops = {}
 
-local function send(self, data, kind)
+local function send(self, data, message_type)
     if self.is_stream then
         return self.ws.output_stream:write(data)
     end
-    return self.ws:send(data, kind)
+    return self.ws:send(data, message_type)
 end
 
 function ops.connect(self)
@@ -134,11 +134,11 @@ function ops.recv(self, count)
             return lost(self)
         end
     else
-        local data, kind, err = self.ws:receive()
+        local data, message_type, err = self.ws:receive()
         if not data then
-            return nil, kind, err
+            return nil, message_type, err
         end
-        say("message", word_of(kind), hex(data))
+        say("message", word_of(message_type), hex(data))
     end
     return true
 end

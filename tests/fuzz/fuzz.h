@@ -114,17 +114,17 @@ static inline bool fuzz_take(fuzz_wire *w, cw__message_result result, cw__messag
     case CW__MESSAGE_WHOLE:
         DEMAND(out->event->is_complete &&
                (w->max_bytes < 0 || out->event->len_bytes <= (uint64_t)w->max_bytes));
-        DEMAND(out->event->kind != CW_UTF8 || cw__utf8_valid(out->event->data, out->event->len_bytes));
+        DEMAND(out->event->message_type != CW_UTF8 || cw__utf8_valid(out->event->data, out->event->len_bytes));
         DEMAND(out->event->len_bytes == w->open.len_bytes &&
                fuzz_begins_with(&w->open, &(fuzz_log){out->event->data, out->event->len_bytes, 0}));
-        fuzz_note_item(&w->data, out->event->kind, out->event->data, out->event->len_bytes);
+        fuzz_note_item(&w->data, out->event->message_type, out->event->data, out->event->len_bytes);
         cw_event_free(out->event);
         w->open.len_bytes = 0;
         return true;
     case CW__MESSAGE_PART:
         fuzz_note(&w->data, out->data, out->len_bytes);
         if (out->is_complete)
-            fuzz_note_item(&w->data, (int)out->kind, NULL, 0);
+            fuzz_note_item(&w->data, (int)out->message_type, NULL, 0);
         return true;
     case CW__MESSAGE_VIOLATION:
         DEMAND(out->violation.text && out->violation.code >= 1002 && out->violation.code <= 1009);

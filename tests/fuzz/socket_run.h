@@ -23,10 +23,10 @@ static void run_take_event(run *r, cw_event *e)
     const void *data = cw_event_data(e, &len);
 
     if (cw_event_get_type(e) == CW_EVENT_MESSAGE) {
-        DEMAND(cw_event_kind(e) != CW_UTF8 || cw__utf8_valid(data, len));
+        DEMAND(cw_event_message_type(e) != CW_UTF8 || cw__utf8_valid(data, len));
         DEMAND(len <= (size_t)r->got.max_bytes && cw_event_is_complete(e));
         DEMAND(r->closed_count == 0 || r->may_close_first);
-        fuzz_note_item(&r->got.data, (int)cw_event_kind(e), data, len);
+        fuzz_note_item(&r->got.data, (int)cw_event_message_type(e), data, len);
     }
     if (cw_event_get_type(e) == CW_EVENT_CLOSED) {
         int code = cw_event_close_code(e);
@@ -57,15 +57,15 @@ static void run_send(run *r, fuzz_input *in, bool is_fragment)
     uint8_t flags = fuzz_byte(in);
     size_t len;
     const uint8_t *data = fuzz_bytes(in, flags >> 3, &len);
-    cw_kind kind = flags & 1 ? CW_UTF8 : CW_BINARY;
+    cw_message_type message_type = flags & 1 ? CW_UTF8 : CW_BINARY;
     const cw_message fragment = {
-        .kind = kind, .data = data, .len_bytes = len, .compress = (cw_compress)(len % 3)};
+        .message_type = message_type, .data = data, .len_bytes = len, .compress = (cw_compress)(len % 3)};
     cw_status status =
         is_fragment ? cw_socket_send_fragment(r->s, &fragment, len & 4 ? r : NULL, flags & 2, flags >> 2 & 1)
-                    : cw_socket_send(r->s, kind, data, len, flags >> 2 & 1);
+                    : cw_socket_send(r->s, message_type, data, len, flags >> 2 & 1);
 
     run_check(r, status, "WOULD_BLOCK TIMED_OUT CLOSED INVALID_STATE INVALID_ARGUMENT");
-    DEMAND(is_fragment || status != CW_OK || kind != CW_UTF8 || cw__utf8_valid(data, len));
+    DEMAND(is_fragment || status != CW_OK || message_type != CW_UTF8 || cw__utf8_valid(data, len));
 }
 
 static void run_receive(run *r, uint8_t how)

@@ -139,18 +139,18 @@ function support.finish(ws)
     harness.curlwire.run()
 end
 
--- Checks the echo of a message. kind: "utf8" or "binary", the type that comes back; word: the type that send gets, by
--- default kind
-function support.assert_echo(ws, data, kind, ...)
-    local word = kind
+-- Checks the echo of a message. message_type: "utf8" or "binary", the type that comes back; word: the type that send
+-- gets, by default message_type
+function support.assert_echo(ws, data, message_type, ...)
+    local word = message_type
     if select("#", ...) > 0 then
         word = ...
     end
     assert(ws:send(data, word))
-    local got, got_kind, is_complete = ws:receive()
-    assert(got, got_kind)
+    local got, got_type, is_complete = ws:receive()
+    assert(got, got_type)
     harness.equal(got, data, "the echo")
-    harness.equal(got_kind, kind, "its type")
+    harness.equal(got_type, message_type, "its type")
     harness.equal(is_complete, true, "is_complete")
 end
 

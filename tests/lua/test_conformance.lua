@@ -86,10 +86,11 @@ local function add_expectation(expected, word, rest)
     name = name or word
     for _ = 1, tonumber(times or 1) do
         if name:find("^text") or name:find("^binary") then
-            local kind, begun = name:match("^(%l+)(_?%l*)$")
+            local message_type, begun = name:match("^(%l+)(_?%l*)$")
             assert(begun == "" or begun == "_begun", name)
-            kind = kind == "text" and "utf8" or kind -- the vectors use RFC 6455's word
-            table.insert(expected.messages, {kind = kind, is_begun = begun ~= "", data = parse_bytes(rest)})
+            message_type = message_type == "text" and "utf8" or message_type -- the vectors use RFC 6455's word
+            local message = {message_type = message_type, is_begun = begun ~= "", data = parse_bytes(rest)}
+            table.insert(expected.messages, message)
         elseif name == "pong" or name == "pong?" then
             table.insert(expected.pongs, {must = name == "pong", data = parse_bytes(rest)})
         else
@@ -187,11 +188,11 @@ end
 local function take_message(messages, args)
     local last = messages[#messages]
     if not last or last.is_complete then
-        last = {kind = args.message_type, parts = {}}
+        last = {message_type = args.message_type, parts = {}}
         messages[#messages + 1] = last
     end
-    if last.kind ~= args.message_type then
-        last.kind = "a message that changed its type"
+    if last.message_type ~= args.message_type then
+        last.message_type = "a message that changed its type"
     end
     last.parts[#last.parts + 1] = args.data
     last.is_complete = args.is_message_complete
@@ -215,7 +216,7 @@ local function check_messages(messages, expected)
         end
         place = place + 1
         assert(got, "a message is missing")
-        harness.equal(got.kind, wanted.kind, "the type of message " .. place)
+        harness.equal(got.message_type, wanted.message_type, "the type of message " .. place)
         harness.equal(got.is_complete, not wanted.is_begun, "is_message_complete of message " .. place)
         if wanted.is_begun then
             assert(wanted.data:sub(1, #data) == data, "what came of the message is wrong")

@@ -13,16 +13,16 @@ local PARTS = "x:0204" .. hex("one\n") .. "0000" .. "8006" .. hex("two\nth") .. 
 test("stream_of_a_message", function()
     for _, mode in ipairs {"full", "partial"} do
         local ws = open(support.script(PARTS, "hang"), {receive_mode = mode})
-        local stream, kind = ws:receive_stream()
-        equal(kind, "binary")
+        local stream, message_type = ws:receive_stream()
+        equal(message_type, "binary")
         local lines = {}
         for line in stream:lines() do
             lines[#lines + 1] = line
         end
         equal(table.concat(lines, "|"), "one|two|th")
         equal(stream:read("a"), "")
-        stream, kind = ws:receive_stream(60)
-        equal(kind, "utf8")
+        stream, message_type = ws:receive_stream(60)
+        equal(message_type, "utf8")
         equal(stream:read(2), "ne")
         equal(stream:read("a"), "xt")
         equal(select("#", stream:read(1)), 1) -- a single nil: the end

@@ -65,8 +65,8 @@ test("send_many", with_echo(function(ws)
     table.insert(messages, 500, all_bytes():rep(8192))
     equal(ws:send_many(messages), 1001)
     for i, message in ipairs(messages) do
-        local data, kind = ws:receive(10)
-        equal(kind, "binary")
+        local data, message_type = ws:receive(10)
+        equal(message_type, "binary")
         assert(data == message, "message " .. i)
     end
     equal(ws:send_many({}), 0)
@@ -102,14 +102,14 @@ test("send_many_partly", with_echo(function(ws)
 end))
 
 test("flood_in_order", function()
-    local count, last_kind = 0, nil
+    local count, last_type = 0, nil
     local ws = open(support.echo("/flood?count=20000&size=32&kind=text"))
-    for message, kind in ws:messages() do
-        count, last_kind = count + 1, kind
+    for message, message_type in ws:messages() do
+        count, last_type = count + 1, message_type
         equal(message, ("x"):rep(32))
     end
     equal(count, 20000, "the count")
-    equal(last_kind, "utf8")
+    equal(last_type, "utf8")
     equal(ws.close_code, 1000)
     assert(ws:wait_closed(10))
 
@@ -131,10 +131,10 @@ end)
 local function receive_parts(ws)
     local parts = {}
     while true do
-        local data, kind, is_complete = ws:receive()
-        parts[#parts + 1] = assert(data, kind)
+        local data, message_type, is_complete = ws:receive()
+        parts[#parts + 1] = assert(data, message_type)
         if is_complete then
-            return table.concat(parts), kind, #parts
+            return table.concat(parts), message_type, #parts
         end
     end
 end
@@ -142,18 +142,18 @@ end
 test("partial_mode", with_echo(function(ws)
     local data = all_bytes():rep(4096)
     assert(ws:send(data, "binary"))
-    local joined, kind, count = receive_parts(ws)
+    local joined, message_type, count = receive_parts(ws)
     equal(joined, data)
-    equal(kind, "binary")
+    equal(message_type, "binary")
     assert(count > 1, "it came in one part")
 end, {receive_mode = "partial"}))
 
 test("partial_text", function()
     local first, second = support.frame(1, "a\226\130", true), support.frame(0, "\172b")
     local ws = open(support.script("x:" .. first, "x:" .. second, "echo"), {receive_mode = "partial"})
-    local joined, kind = receive_parts(ws)
+    local joined, message_type = receive_parts(ws)
     equal(joined, "a\226\130\172b")
-    equal(kind, "utf8")
+    equal(message_type, "utf8")
     finish(ws)
 end)
 
@@ -163,17 +163,17 @@ test("fragments_by_hand", with_echo(function(ws)
     equal(ws:send_nonfinal_frame("one "), 4)
     equal(ws:send_nonfinal_frame("two "), 4)
     equal(ws:send_final_frame("three"), 5)
-    local data, kind = ws:receive()
+    local data, message_type = ws:receive()
     equal(data, "one two three")
-    equal(kind, "binary")
+    equal(message_type, "binary")
 end))
 
 test("fragments_of_text", with_echo(function(ws)
     equal(ws:send_nonfinal_frame("a\226\130"), 3)
     equal(ws:send_final_frame("\172"), 1)
-    local data, kind = ws:receive()
+    local data, message_type = ws:receive()
     equal(data, "a\226\130\172")
-    equal(kind, "utf8")
+    equal(message_type, "utf8")
 end, {message_type = "utf8"}))
 
 test("fragments_guarded", with_echo(function(ws)
@@ -186,8 +186,8 @@ end))
 test("message_type_live", with_echo(function(ws)
     local function write()
         assert(ws.output_stream:write("x"))
-        local _, kind = ws:receive()
-        return kind
+        local _, message_type = ws:receive()
+        return message_type
     end
     equal(write(), "binary")
     ws.control.message_type = "utf8"

@@ -44,9 +44,9 @@ test("promise", function()
     be_busy()
     local messages = {}
     while true do
-        local message, kind, err = ws:receive(0)
+        local message, message_type, err = ws:receive(0)
         if not message then
-            equal(harness.failed(message, kind, err).name, "CW_TIMED_OUT")
+            equal(harness.failed(message, message_type, err).name, "CW_TIMED_OUT")
             break
         end
         messages[#messages + 1] = message

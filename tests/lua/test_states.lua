@@ -74,14 +74,14 @@ test("states_stress", function()
         end
 
         local function take(one, timeout)
-            local data, kind, err = one.ws:receive(timeout)
+            local data, message_type, err = one.ws:receive(timeout)
             if not data then
-                assert(err.name == "CW_TIMED_OUT", kind)
+                assert(err.name == "CW_TIMED_OUT", message_type)
                 return
             end
             one.taken = one.taken + 1
             assert(data == payload(one.taken), "out of order")
-            assert(kind == (one.taken %% 4 == 0 and "utf8" or "binary"), kind)
+            assert(message_type == (one.taken %% 4 == 0 and "utf8" or "binary"), message_type)
         end
 
         local function finish(one)

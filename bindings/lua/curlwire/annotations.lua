@@ -356,13 +356,13 @@ function WebSocket:abort() end
 ---fragments of one message, and each goes out at once. If the function raises an error after the first fragment, or if a
 ---later fragment cannot be sent, the connection is closed with code 1011. The function cannot yield.
 ---@param data string|fun(): string|nil
----@param kind curlwire.MessageTypeGiven|nil the type of the message; by default control.message_type
+---@param message_type curlwire.MessageTypeGiven|nil the type of the message; by default control.message_type
 ---@param timeout curlwire.Timeout|nil in place of control.send_timeout; 0 does not wait
 ---@param compress boolean|nil true: compress a message of any size, if the server has accepted compression; false: do not compress; nil: by control.compression_threshold
 ---@return true|nil
 ---@return string|nil message
 ---@return curlwire.Error|nil err
-function MessageWebSocket:send(data, kind, timeout, compress) end
+function MessageWebSocket:send(data, message_type, timeout, compress) end
 
 ---Sends a value as JSON, in one text message. Raises each error of the library's function encode; nothing is sent then.
 ---@param value any
@@ -387,18 +387,18 @@ function MessageWebSocket:receive_json(timeout, library) end
 ---Sends the messages of a list one after another. It writes many small messages with one system call. If an item is not a
 ---string, it raises an error and sends nothing. If a text is not UTF-8, it sends the messages before it and raises an error.
 ---@param messages string[]
----@param kind curlwire.MessageTypeGiven|nil the type of all messages; by default control.message_type
+---@param message_type curlwire.MessageTypeGiven|nil the type of all messages; by default control.message_type
 ---@param timeout curlwire.Timeout|nil limit for each message, in place of control.send_timeout; 0 does not wait
 ---@param compress boolean|nil as for send, for all messages
 ---@return integer|nil count the number of messages that were sent
 ---@return string|nil message
 ---@return curlwire.Error|nil err err.sent_count is the number of messages that were sent
-function MessageWebSocket:send_many(messages, kind, timeout, compress) end
+function MessageWebSocket:send_many(messages, message_type, timeout, compress) end
 
 ---Returns the next message; in partial mode, the next part. Raises an error while on_message_received is set.
 ---@param timeout curlwire.Timeout|nil in place of control.receive_timeout; 0 does not wait
 ---@return string|nil data
----@return curlwire.MessageType|string kind the type; after a failure, the message of the error
+---@return curlwire.MessageType|string message_type the type; after a failure, the message of the error
 ---@return boolean|curlwire.Error is_complete false for each part but the last; after a failure, the error object
 function MessageWebSocket:receive(timeout) end
 
@@ -408,13 +408,13 @@ function MessageWebSocket:receive(timeout) end
 ---has not been read of the message; read then raises an error. It raises an error while on_message_received is set.
 ---@param timeout curlwire.Timeout|nil limit until the message begins, in place of control.receive_timeout; 0 does not wait
 ---@return curlwire.InputStream|nil stream
----@return curlwire.MessageType|string kind the type; after a failure, the message of the error
+---@return curlwire.MessageType|string message_type the type; after a failure, the message of the error
 ---@return curlwire.Error|nil err
 function MessageWebSocket:receive_stream(timeout) end
 
----Iterates over messages: for data, kind, is_complete in ws:messages() do. It waits for each without a limit. The loop ends
----without an error after close(). It also ends so when the peer closes with code 1000, 1001 or none, but not in the
----middle of a message. After every other end, such as a lost connection, it raises the error object that receive would return.
+---Iterates over messages: for data, message_type, is_complete in ws:messages() do. It waits for each without a limit. The
+---loop ends without an error after close(). It also ends so when the peer closes with code 1000, 1001 or none, but not in
+---the middle of a message. After every other end, such as a lost connection, it raises the error object that receive would return.
 ---@return fun(ws: curlwire.MessageWebSocket): string|nil, curlwire.MessageType|nil, boolean|nil
 ---@return curlwire.MessageWebSocket ws the argument of the iterator
 function MessageWebSocket:messages() end

@@ -221,13 +221,13 @@ static int64_t check_word(lua_State *L, cw_option option, int index)
 {
     const char *const *words = cw_option_words(option);
     const char *value;
-    cw_kind kind;
+    cw_message_type message_type;
     int i;
 
     if (lua_type(L, index) == LUA_TSTRING) {
         value = lua_tostring(L, index);
-        if (option == CW_OPT_MESSAGE_TYPE && lcw_find_kind(value, &kind))
-            return kind;
+        if (option == CW_OPT_MESSAGE_TYPE && lcw_find_message_type(value, &message_type))
+            return message_type;
         for (i = 0; words[i] != NULL; i++) {
             if (strcmp(words[i], value) == 0)
                 return i;

@@ -58,8 +58,8 @@ typedef struct lcw_socket {
     cw_socket *s; /* NULL when the socket has been finalized */
     lcw_state *state;
     cw_class socket_class;
-    cw_kind message_type; /* control.message_type */
-    unsigned event_mask;  /* the events that the socket is subscribed to */
+    cw_message_type message_type; /* control.message_type */
+    unsigned event_mask;          /* the events that the socket is subscribed to */
     bool was_opened;
     bool is_end_known; /* the closed event has been delivered */
     bool is_anchored;
@@ -218,9 +218,9 @@ int lcw_websocket_send_nonfinal_frame(lua_State *L);
 void lcw_push_pusher(lua_State *L);
 /* Pushes the iterator of messages. A state has one iterator for all its sockets, so that LuaJIT's traces stay valid. */
 void lcw_push_next_message(lua_State *L);
-void lcw_push_kind(lua_State *L, cw_kind kind);
+void lcw_push_message_type(lua_State *L, cw_message_type message_type);
 /* Finds the message type of a word: "binary", "utf8" or "text", which means "utf8". Returns false for other words. */
-bool lcw_find_kind(const char *word, cw_kind *out);
+bool lcw_find_message_type(const char *word, cw_message_type *out);
 
 /* ---- From ljson.c: messages that are JSON ------------------------------------------------------------------ */
 

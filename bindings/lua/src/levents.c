@@ -258,7 +258,7 @@ static void push_message_args(lua_State *L, const cw_event *event)
     lua_createtable(L, 0, 3);
     lua_pushlstring(L, data, len_bytes);
     lua_setfield(L, -2, "data");
-    lcw_push_kind(L, cw_event_kind(event));
+    lcw_push_message_type(L, cw_event_message_type(event));
     lua_setfield(L, -2, "message_type");
     lua_pushboolean(L, cw_event_is_complete(event));
     lua_setfield(L, -2, "is_message_complete");

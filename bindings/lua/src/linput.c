@@ -348,7 +348,7 @@ int lcw_websocket_receive_stream(lua_State *L)
     status = receive_part(L, in, true, timeout_ms);
     if (status != CW_OK)
         return lcw_fail(L, w, status, 0);
-    lcw_push_kind(L, cw_event_kind(in->part));
+    lcw_push_message_type(L, cw_event_message_type(in->part));
     return 2;
 }
 

@@ -40,7 +40,7 @@ int lcw_websocket_send_json(lua_State *L)
 {
     lcw_socket *w = lcw_check_message_socket(L);
     int timeout_ms = lcw_check_timeout(L, 4, CW_TIMEOUT_DEFAULT);
-    cw_message m = {.kind = CW_UTF8, .compress = lcw_check_compress(L, 5)};
+    cw_message m = {.message_type = CW_UTF8, .compress = lcw_check_compress(L, 5)};
 
     luaL_checkany(L, 2);
     lua_settop(L, 5);

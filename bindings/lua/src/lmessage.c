@@ -19,19 +19,20 @@ lcw_socket *lcw_check_message_socket(lua_State *L)
 
 /* ---- Sending ---- */
 
-bool lcw_find_kind(const char *word, cw_kind *out)
+bool lcw_find_message_type(const char *word, cw_message_type *out)
 {
     *out = strcmp(word, "binary") == 0 ? CW_BINARY : CW_UTF8;
     return *out == CW_BINARY || strcmp(word, "utf8") == 0 || strcmp(word, "text") == 0;
 }
 
-static cw_kind check_kind(lua_State *L, int argument, cw_kind otherwise)
+static cw_message_type check_message_type(lua_State *L, int argument, cw_message_type otherwise)
 {
-    cw_kind kind = otherwise;
+    cw_message_type message_type = otherwise;
 
     if (lua_isnoneornil(L, argument))
         return otherwise;
-    if (lua_type(L, argument) != LUA_TSTRING || !lcw_find_kind(lua_tostring(L, argument), &kind))
+    if (lua_type(L, argument) != LUA_TSTRING ||
+        !lcw_find_message_type(lua_tostring(L, argument), &message_type))
         (void)luaL_argerror(
             L, argument,
             lua_pushfstring(L,
@@ -40,7 +41,7 @@ static cw_kind check_kind(lua_State *L, int argument, cw_kind otherwise)
                                   "timeout after the type, as in send(data, nil, 5)"
                                 : "the type of a message must be \"utf8\" or \"binary\", not %s",
                             lcw_push_shown(L, argument)));
-    return kind;
+    return message_type;
 }
 
 cw_compress lcw_check_compress(lua_State *L, int argument)
@@ -62,7 +63,7 @@ int lcw_send_message(lua_State *L, lcw_socket *w, const cw_message *m, int timeo
 
     lcw_wait_begin(L, w->state, &wait);
     if (m->compress == CW_COMPRESS_DEFAULT)
-        status = cw_socket_send(w->s, m->kind, m->data, m->len_bytes, timeout_ms);
+        status = cw_socket_send(w->s, m->message_type, m->data, m->len_bytes, timeout_ms);
     else
         status = cw_socket_send_many(w->s, m, 1, timeout_ms, &sent_count);
     lcw_wait_end(&wait);
@@ -75,7 +76,7 @@ int lcw_send_message(lua_State *L, lcw_socket *w, const cw_message *m, int timeo
 /* ---- The results of a function as the fragments of one message ---- */
 
 typedef struct pieces {
-    cw_message next; /* kind and compress are those of the message */
+    cw_message next; /* type and compress are those of the message */
     bool is_begun;   /* a fragment has been sent, and the last has not */
     int timeout_ms;
 } pieces;
@@ -122,9 +123,10 @@ static void call_for_piece(lua_State *L, const lcw_socket *w, const pieces *m)
                      luaL_typename(L, 3));
 }
 
-static int send_pieces(lua_State *L, lcw_socket *w, cw_kind kind, cw_compress compress, int timeout_ms)
+static int send_pieces(lua_State *L, lcw_socket *w, cw_message_type message_type, cw_compress compress,
+                       int timeout_ms)
 {
-    pieces m = {.next = {.kind = kind, .compress = compress}, .timeout_ms = timeout_ms};
+    pieces m = {.next = {.message_type = message_type, .compress = compress}, .timeout_ms = timeout_ms};
     cw_status status = CW_OK;
     bool is_end = false;
 
@@ -148,12 +150,12 @@ static int send_pieces(lua_State *L, lcw_socket *w, cw_kind kind, cw_compress co
 int lcw_websocket_send(lua_State *L)
 {
     lcw_socket *w = lcw_check_message_socket(L);
-    cw_message m = {.kind = check_kind(L, 3, w->message_type)};
+    cw_message m = {.message_type = check_message_type(L, 3, w->message_type)};
     int timeout_ms = lcw_check_timeout(L, 4, CW_TIMEOUT_DEFAULT);
 
     m.compress = lcw_check_compress(L, 5);
     if (lua_isfunction(L, 2))
-        return send_pieces(L, w, m.kind, m.compress, timeout_ms);
+        return send_pieces(L, w, m.message_type, m.compress, timeout_ms);
     if (lua_type(L, 2) != LUA_TSTRING)
         return luaL_argerror(L, 2,
                              lua_pushfstring(L, "string or function expected, got %s", luaL_typename(L, 2)));
@@ -211,7 +213,8 @@ int lcw_websocket_send_many(lua_State *L)
 {
     lcw_socket *w = lcw_check_message_socket(L);
     size_t count = check_list(L, 2), done = 0;
-    cw_message how = {.kind = check_kind(L, 3, w->message_type)}; /* kind and compress of all messages */
+    cw_message how = {.message_type =
+                          check_message_type(L, 3, w->message_type)}; /* type and compress of all messages */
     int timeout_ms = lcw_check_timeout(L, 4, CW_TIMEOUT_DEFAULT);
     cw_status status = CW_OK;
     char text[ITEM_BYTES];
@@ -238,7 +241,7 @@ int lcw_websocket_send_many(lua_State *L)
 static int send_frame(lua_State *L, bool is_final)
 {
     lcw_socket *w = lcw_check_message_socket(L);
-    cw_message fragment = {.kind = w->message_type};
+    cw_message fragment = {.message_type = w->message_type};
     cw_status status;
     lcw_wait wait;
 
@@ -258,9 +261,9 @@ int lcw_websocket_send_nonfinal_frame(lua_State *L) { return send_frame(L, false
 
 /* ---- Receiving ---- */
 
-void lcw_push_kind(lua_State *L, cw_kind kind)
+void lcw_push_message_type(lua_State *L, cw_message_type message_type)
 {
-    if (kind == CW_UTF8)
+    if (message_type == CW_UTF8)
         lua_pushliteral(L, "utf8");
     else
         lua_pushliteral(L, "binary");
@@ -275,15 +278,15 @@ static int push_message(lua_State *L)
     const char *data = cw_event_data(event, &len_bytes);
 
     lua_pushlstring(L, data, len_bytes);
-    lua_pushvalue(L, cw_event_kind(event) == CW_UTF8 ? lua_upvalueindex(1) : lua_upvalueindex(2));
+    lua_pushvalue(L, cw_event_message_type(event) == CW_UTF8 ? lua_upvalueindex(1) : lua_upvalueindex(2));
     lua_pushboolean(L, cw_event_is_complete(event));
     return 3;
 }
 
 void lcw_push_pusher(lua_State *L)
 {
-    lcw_push_kind(L, CW_UTF8);
-    lcw_push_kind(L, CW_BINARY);
+    lcw_push_message_type(L, CW_UTF8);
+    lcw_push_message_type(L, CW_BINARY);
     lua_pushcclosure(L, push_message, 2);
 }
 

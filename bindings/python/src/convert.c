@@ -274,13 +274,13 @@ bool payload_acquire(module_state *state, PyObject *object, const char *what, pa
     p->has_view = false;
     if (PyUnicode_Check(object)) {
         const char *text;
-        p->kind = CW_UTF8;
+        p->message_type = CW_UTF8;
         if (!borrow_utf8(state, object, "the text", &text, &p->len_bytes))
             return false;
         p->data = text;
         return true;
     }
-    p->kind = CW_BINARY;
+    p->message_type = CW_BINARY;
     if (!PyObject_CheckBuffer(object)) {
         if (what != NULL)
             PyErr_Format(PyExc_TypeError, "%s takes a str or a bytes-like object, not %R", what,

@@ -14,7 +14,8 @@ PyObject *event_value(const cw_event *e, choice decode)
 {
     size_t len_bytes;
     const void *data = cw_event_data(e, &len_bytes);
-    if (decode == CHOICE_YES || (decode == CHOICE_OPEN && cw_event_kind(e) == CW_UTF8 && !cw_event_is_part(e)))
+    if (decode == CHOICE_YES ||
+        (decode == CHOICE_OPEN && cw_event_message_type(e) == CW_UTF8 && !cw_event_is_part(e)))
         return PyUnicode_DecodeUTF8(data, (Py_ssize_t)len_bytes, NULL);
     return PyBytes_FromStringAndSize(data, (Py_ssize_t)len_bytes);
 }
@@ -81,7 +82,7 @@ static PyObject *get_data(PyObject *self, void *Py_UNUSED(closure))
 static PyObject *get_message_type(PyObject *self, void *Py_UNUSED(closure))
 {
     message_buffer *m = (message_buffer *)self;
-    return enum_member(m->state, ENUM_MESSAGE_TYPE, cw_event_kind(m->event));
+    return enum_member(m->state, ENUM_MESSAGE_TYPE, cw_event_message_type(m->event));
 }
 
 static PyObject *get_is_message_complete(PyObject *self, void *Py_UNUSED(closure))
@@ -97,9 +98,10 @@ static PyObject *buffer_repr(PyObject *self)
     PyObject *name = PyType_GetName(Py_TYPE(self));
     if (name == NULL)
         return NULL;
-    PyObject *text = PyUnicode_FromFormat(
-        "<curlwire.%U %s, %zd bytes%s>", name, cw_option_words(CW_OPT_MESSAGE_TYPE)[cw_event_kind(m->event)],
-        buffer_length(self), cw_event_is_complete(m->event) ? "" : ", to go on");
+    PyObject *text =
+        PyUnicode_FromFormat("<curlwire.%U %s, %zd bytes%s>", name,
+                             cw_option_words(CW_OPT_MESSAGE_TYPE)[cw_event_message_type(m->event)],
+                             buffer_length(self), cw_event_is_complete(m->event) ? "" : ", to go on");
     Py_DECREF(name);
     return text;
 }

@@ -35,7 +35,7 @@ cw_event *message_receive(websocket *ws, int timeout_ms, size_t *coming_bytes, c
 
 static PyObject *value_of(const cw_received *received, const void *data, choice decode)
 {
-    if (decode == CHOICE_OPEN && received->kind == CW_UTF8)
+    if (decode == CHOICE_OPEN && received->message_type == CW_UTF8)
         return PyUnicode_DecodeUTF8(data, (Py_ssize_t)received->len_bytes, NULL);
     return PyBytes_FromStringAndSize(data, (Py_ssize_t)received->len_bytes);
 }
@@ -54,7 +54,7 @@ static PyObject *receive_large(websocket *ws, size_t coming_bytes, int timeout_m
     blocking_begin(ws->state, &b);
     *status = cw_socket_receive_into(ws->socket, buffer, coming_bytes, timeout_ms, &received);
     *status = blocking_end(&b, *status);
-    if (*status == CW_OK && received.kind == CW_BINARY && received.len_bytes == coming_bytes)
+    if (*status == CW_OK && received.message_type == CW_BINARY && received.len_bytes == coming_bytes)
         return value;
     PyObject *other = *status == CW_OK ? value_of(&received, buffer, decode) : NULL;
     bool is_too_long = *status == CW_INVALID_ARGUMENT && received.len_bytes > coming_bytes;

@@ -12,10 +12,10 @@ static PyObject *send_payload(websocket *ws, const payload *p, cw_compress compr
     cw_status status;
     blocking_begin(ws->state, &b);
     if (compress == CW_COMPRESS_DEFAULT) {
-        status = cw_socket_send(ws->socket, p->kind, p->data, p->len_bytes, timeout_ms);
+        status = cw_socket_send(ws->socket, p->message_type, p->data, p->len_bytes, timeout_ms);
     } else {
         const cw_message m = {
-            .kind = p->kind, .data = p->data, .len_bytes = p->len_bytes, .compress = compress};
+            .message_type = p->message_type, .data = p->data, .len_bytes = p->len_bytes, .compress = compress};
         size_t sent_count;
         status = cw_socket_send_many(ws->socket, &m, 1, timeout_ms, &sent_count);
     }
@@ -26,7 +26,7 @@ static PyObject *send_payload(websocket *ws, const payload *p, cw_compress compr
 
 typedef struct pieces {
     choice text;
-    cw_message next; /* kind and compress are those of the message */
+    cw_message next; /* type and compress are those of the message */
     bool is_of_str;  /* the type of the first item */
     bool is_begun;   /* a fragment has been sent, and the last has not */
     int timeout_ms;
@@ -60,7 +60,7 @@ static bool send_item(websocket *ws, pieces *m, PyObject *item)
     }
     m->is_of_str = is_str;
     payload_choose(&p, m->text);
-    m->next.kind = p.kind;
+    m->next.message_type = p.message_type;
     m->next.data = p.data;
     m->next.len_bytes = p.len_bytes;
     bool is_well = send_piece(ws, m, false);
@@ -190,7 +190,7 @@ PyObject *message_send_json(PyObject *self, PyObject *const *args, Py_ssize_t co
     if (json != NULL && !PyUnicode_Check(json) && !PyObject_CheckBuffer(json))
         PyErr_Format(PyExc_TypeError, "dumps must return a str or a bytes-like object, not %R", Py_TYPE(json));
     else if (json != NULL && payload_acquire(ws->state, json, "send_json()", &p)) {
-        p.kind = CW_UTF8;
+        p.message_type = CW_UTF8;
         result = send_payload(ws, &p, compress, timeout_ms);
         payload_release(&p);
     }
@@ -225,8 +225,10 @@ static bool batch_gather(websocket *ws, batch *b, PyObject *iterator)
         }
         payload_choose(p, b->text);
         bytes += p->len_bytes;
-        b->messages[b->count] =
-            (cw_message){.kind = p->kind, .data = p->data, .len_bytes = p->len_bytes, .compress = b->compress};
+        b->messages[b->count] = (cw_message){.message_type = p->message_type,
+                                             .data = p->data,
+                                             .len_bytes = p->len_bytes,
+                                             .compress = b->compress};
         b->objects[b->count++] = object;
     }
     return true;
@@ -336,12 +338,13 @@ static PyObject *send_frame(websocket *ws, PyObject *data, const char *what, boo
     payload p;
     if (!payload_acquire(ws->state, data, what, &p))
         return NULL;
-    int64_t kind = CW_BINARY;
+    int64_t message_type = CW_BINARY;
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = cw_socket_get_number(ws->socket, CW_OPT_MESSAGE_TYPE, &kind);
+    cw_status status = cw_socket_get_number(ws->socket, CW_OPT_MESSAGE_TYPE, &message_type);
     if (status == CW_OK) {
-        const cw_message fragment = {.kind = (cw_kind)kind, .data = p.data, .len_bytes = p.len_bytes};
+        const cw_message fragment = {
+            .message_type = (cw_message_type)message_type, .data = p.data, .len_bytes = p.len_bytes};
         status = cw_socket_send_fragment(ws->socket, &fragment, NULL, is_final, CW_TIMEOUT_DEFAULT);
     }
     status = blocking_end(&b, status);

@@ -252,7 +252,7 @@ bool parse_choice(PyObject *value, const char *what, choice *out);
 
 /* The bytes of one message to send: the UTF-8 of a str, or a contiguous buffer. Borrowed until payload_release. */
 typedef struct payload {
-    cw_kind kind;
+    cw_message_type message_type;
     const void *data;
     size_t len_bytes;
     Py_buffer view;
@@ -270,7 +270,7 @@ PyObject *parse_function(module_state *state, PyObject *value, const char *what,
 static inline void payload_choose(payload *p, choice text)
 {
     if (text != CHOICE_OPEN)
-        p->kind = text == CHOICE_YES ? CW_UTF8 : CW_BINARY;
+        p->message_type = text == CHOICE_YES ? CW_UTF8 : CW_BINARY;
 }
 /* Releases a payload. This may run Python code that calls the core and so replaces the details of a failed call. Raise the
  * exception of a failed call first. */

@@ -56,14 +56,15 @@ PyObject *websocket_write(PyObject *self, PyObject *data)
     }
     if (!payload_acquire(ws->state, data, "write()", &p))
         return NULL;
-    int64_t kind = CW_BINARY;
+    int64_t message_type = CW_BINARY;
     cw_status status = CW_OK;
     blocking b;
     blocking_begin(ws->state, &b);
     if (cw_option_applies(CW_OPT_MESSAGE_TYPE, cw_socket_class(ws->socket)))
-        status = cw_socket_get_number(ws->socket, CW_OPT_MESSAGE_TYPE, &kind);
+        status = cw_socket_get_number(ws->socket, CW_OPT_MESSAGE_TYPE, &message_type);
     if (status == CW_OK)
-        status = cw_socket_send(ws->socket, (cw_kind)kind, p.data, p.len_bytes, CW_TIMEOUT_DEFAULT);
+        status =
+            cw_socket_send(ws->socket, (cw_message_type)message_type, p.data, p.len_bytes, CW_TIMEOUT_DEFAULT);
     status = blocking_end(&b, status);
     PyObject *size = status == CW_OK ? PyLong_FromSize_t(p.len_bytes) : raise_status(ws->state, ws, status);
     payload_release(&p);

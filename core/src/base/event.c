@@ -36,7 +36,7 @@ static cw_event *copy_of(const cw_event *e, size_t room_bytes)
 
     if (!copy)
         return NULL;
-    copy->kind = e->kind;
+    copy->message_type = e->message_type;
     copy->is_complete = e->is_complete;
     copy->len_bytes = e->len_bytes < room_bytes ? e->len_bytes : room_bytes;
     if (copy->len_bytes)
@@ -65,7 +65,7 @@ cw_event *cw__event_resize(cw_event *e, size_t room_bytes)
 
 cw_event_type cw_event_get_type(const cw_event *e) { return (cw_event_type)e->type; }
 cw_socket *cw_event_socket(const cw_event *e) { return e->socket; }
-cw_kind cw_event_kind(const cw_event *e) { return (cw_kind)e->kind; }
+cw_message_type cw_event_message_type(const cw_event *e) { return (cw_message_type)e->message_type; }
 bool cw_event_is_complete(const cw_event *e) { return e->is_complete; }
 bool cw_event_is_part(const cw_event *e) { return e->is_part; }
 int cw_event_close_code(const cw_event *e) { return e->close_code; }

@@ -122,7 +122,7 @@ uint64_t cw__message_coming(const cw__message *m)
 {
     bool is_begun = m->building || m->place || m->is_partial;
 
-    return m->in_message && m->is_last_frame && m->kind == CW_BINARY && !is_begun ? m->frame_left : 0;
+    return m->in_message && m->is_last_frame && m->message_type == CW_BINARY && !is_begun ? m->frame_left : 0;
 }
 
 static bool gather(cw__message *m, const cw__piece *piece)
@@ -152,7 +152,7 @@ static cw__message_result begin_frame(cw__message *m, const cw__piece *piece, cw
     if (m->in_message)
         return violation(out, 1002, "the peer began a message inside another one");
     m->in_message = true;
-    m->kind = piece->opcode == CW__OP_TEXT ? CW_UTF8 : CW_BINARY;
+    m->message_type = piece->opcode == CW__OP_TEXT ? CW_UTF8 : CW_BINARY;
     return CW__MESSAGE_NONE;
 }
 
@@ -196,10 +196,10 @@ static cw__message_result give_whole(cw__message *m, cw__message_output *out)
         return CW__MESSAGE_NO_MEMORY;
     m->building = NULL;
     m->in_message = false;
-    event->kind = m->kind;
+    event->message_type = m->message_type;
     event->is_complete = true;
     out->event = event;
-    out->kind = (cw_kind)m->kind;
+    out->message_type = (cw_message_type)m->message_type;
     out->is_complete = true;
     return CW__MESSAGE_WHOLE;
 }
@@ -213,7 +213,7 @@ static cw__message_result give_part(cw__message *m, const cw__piece *piece, bool
         return CW__MESSAGE_NONE;
     out->data = piece->data;
     out->len_bytes = piece->len_bytes;
-    out->kind = (cw_kind)m->kind;
+    out->message_type = (cw_message_type)m->message_type;
     out->is_complete = is_end;
     return CW__MESSAGE_PART;
 }
@@ -231,7 +231,7 @@ static cw__message_result feed_data(cw__message *m, const cw__piece *piece, cw__
     m->is_last_frame = piece->is_final;
     if (is_too_big(m, piece))
         return too_big(m, piece, out);
-    if (m->kind == CW_UTF8 &&
+    if (m->message_type == CW_UTF8 &&
         (!cw__utf8_feed(&m->utf8, piece->data, piece->len_bytes) || (is_end && !cw__utf8_complete(&m->utf8))))
         return violation(out, 1007, "the peer sent a text message that is not UTF-8");
     if (m->is_partial)
@@ -315,7 +315,7 @@ cw_event *cw__message_part_event(const cw__message_output *out, size_t room_byte
     if (out->len_bytes)
         memcpy(e->data, out->data, out->len_bytes);
     e->len_bytes = out->len_bytes;
-    e->kind = (uint8_t)out->kind;
+    e->message_type = (uint8_t)out->message_type;
     e->is_complete = out->is_complete;
     e->is_part = true;
     return e;

@@ -142,9 +142,9 @@ typedef struct cw__piece {
 } cw__piece;
 
 typedef enum cw__message_result {
-    CW__MESSAGE_NONE,      /* the piece was taken; nothing is complete yet */
-    CW__MESSAGE_WHOLE,     /* out->event: a complete message, which the caller now owns */
-    CW__MESSAGE_PART,      /* out->data: points into the piece; kind; is_complete at the end of the message */
+    CW__MESSAGE_NONE,  /* the piece was taken; nothing is complete yet */
+    CW__MESSAGE_WHOLE, /* out->event: a complete message, which the caller now owns */
+    CW__MESSAGE_PART, /* out->data: points into the piece; message_type; is_complete at the end of the message */
     CW__MESSAGE_PING,      /* out->data: the payload, valid until the next call */
     CW__MESSAGE_PONG,      /* as for a ping */
     CW__MESSAGE_CLOSE,     /* as for a ping */
@@ -156,7 +156,7 @@ typedef struct cw__message_output {
     cw_event *event;
     const uint8_t *data;
     size_t len_bytes;
-    cw_kind kind;
+    cw_message_type message_type;
     bool is_complete;
     cw__violation violation;
 } cw__message_output;
@@ -175,7 +175,7 @@ typedef struct cw__message {
     bool in_control;
     bool is_last_frame; /* the current data frame ends its message */
     uint8_t control_opcode;
-    uint8_t kind;
+    uint8_t message_type;
     uint8_t control_bytes;
     uint8_t control[CW__CONTROL_MAX_BYTES];
     cw__utf8 utf8;

@@ -326,8 +326,9 @@ static cw_status unload(cw_socket *s, void *buffer, size_t size_bytes, cw_receiv
 {
     cw_event *e = s->in.inbox.first;
 
-    *received =
-        (cw_received){.len_bytes = e->len_bytes, .kind = (cw_kind)e->kind, .is_complete = e->is_complete};
+    *received = (cw_received){.len_bytes = e->len_bytes,
+                              .message_type = (cw_message_type)e->message_type,
+                              .is_complete = e->is_complete};
     if (e->len_bytes > size_bytes)
         return cw__fail(CW_INVALID_ARGUMENT,
                         "the next message has %zu bytes, and the buffer has %zu; the message stays the next: "
@@ -346,8 +347,9 @@ static cw_status take_into_locked(cw_socket *s, cw_event *place, cw_status statu
     whereabouts where = status == CW_INTERRUPTED ? NOWHERE : where_is_message(s, place);
 
     if (where == IN_PLACE) {
-        *received =
-            (cw_received){.len_bytes = place->len_bytes, .kind = (cw_kind)place->kind, .is_complete = true};
+        *received = (cw_received){.len_bytes = place->len_bytes,
+                                  .message_type = (cw_message_type)place->message_type,
+                                  .is_complete = true};
         return CW_OK;
     }
     if (!take_back_locked(s, place)) {

@@ -18,16 +18,16 @@ static cw_status check_open_locked(cw_socket *s)
 
 /* Checks that the socket is open, and that the message fits. An open message in fragments takes only fragments of its
  * owner. */
-static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment, const void *owner)
+static cw_status check_locked(cw_socket *s, cw_message_type message_type, bool is_fragment, const void *owner)
 {
     cw_status status = check_open_locked(s);
 
     if (status != CW_OK)
         return status;
-    if (kind != CW_BINARY && kind != CW_UTF8)
+    if (message_type != CW_BINARY && message_type != CW_UTF8)
         return cw__fail(CW_INVALID_ARGUMENT, "there is no type of message %d: use 0 for binary, 1 for utf8",
-                        (int)kind);
-    if (kind == CW_UTF8 && s->socket_class == CW_STREAM_SOCKET)
+                        (int)message_type);
+    if (message_type == CW_UTF8 && s->socket_class == CW_STREAM_SOCKET)
         return cw__fail(CW_INVALID_ARGUMENT,
                         "cannot send a text message on a stream socket: send it as binary");
     if (s->out.fragments == CW__FRAGMENTS_NONE)
@@ -38,7 +38,7 @@ static cw_status check_locked(cw_socket *s, cw_kind kind, bool is_fragment, cons
             s->out.fragments_owner
                 ? "another call is sending the fragments of a message: wait until it has sent them all"
                 : "a message sent in fragments is open: send its final frame first");
-    if (kind != s->out.fragments_kind)
+    if (message_type != s->out.fragments_message_type)
         return cw__fail(
             CW_INVALID_STATE,
             "message_type cannot change inside a message sent in fragments: send its final frame first");
@@ -54,13 +54,16 @@ static cw_status check_text(cw__utf8 *utf8, const void *data, size_t len_bytes, 
     return CW_OK;
 }
 
-static uint8_t opcode_of(cw_kind kind) { return kind == CW_UTF8 ? CW__OP_TEXT : CW__OP_BINARY; }
+static uint8_t opcode_of(cw_message_type message_type)
+{
+    return message_type == CW_UTF8 ? CW__OP_TEXT : CW__OP_BINARY;
+}
 
 static cw_status check_whole_text(const cw_message *m)
 {
     cw__utf8 utf8 = {0};
 
-    return m->kind == CW_UTF8 ? check_text(&utf8, m->data, m->len_bytes, true) : CW_OK;
+    return m->message_type == CW_UTF8 ? check_text(&utf8, m->data, m->len_bytes, true) : CW_OK;
 }
 
 /* Counts the messages before the first text that is not UTF-8. If there is such a text, it sets the calling thread's
@@ -77,24 +80,28 @@ static size_t count_sound(const cw_message *messages, size_t count)
 /* Returns whether a message can go out in one write with the message before it. */
 static bool may_join(const cw_socket *s, const cw_message *m)
 {
-    return s->socket_class == CW_MESSAGE_SOCKET && m->kind <= CW_UTF8 && !cw__compressing_is_wanted(s, m);
+    return s->socket_class == CW_MESSAGE_SOCKET && m->message_type <= CW_UTF8 &&
+           !cw__compressing_is_wanted(s, m);
 }
 
 /* A stream socket sends nothing for an empty message, because its messages have no meaning. */
 static cw_status send_message_locked(cw_socket *s, const cw_message *m, bool more_follow, cw__wait *wait)
 {
-    cw_status status = check_locked(s, m->kind, false, NULL);
+    cw_status status = check_locked(s, m->message_type, false, NULL);
 
     if (status != CW_OK || (m->len_bytes == 0 && s->socket_class == CW_STREAM_SOCKET))
         return status;
     if (cw__compressing_is_wanted(s, m))
-        return cw__compressing_send_locked(s, opcode_of(m->kind) | CW__RSV1, true, m->data, m->len_bytes, wait);
-    return cw__outbound_message_locked(s, opcode_of(m->kind), true, more_follow, m->data, m->len_bytes, wait);
+        return cw__compressing_send_locked(s, opcode_of(m->message_type) | CW__RSV1, true, m->data,
+                                           m->len_bytes, wait);
+    return cw__outbound_message_locked(s, opcode_of(m->message_type), true, more_follow, m->data, m->len_bytes,
+                                       wait);
 }
 
-cw_status cw_socket_send(cw_socket *s, cw_kind kind, const void *data, size_t len_bytes, int timeout_ms)
+cw_status cw_socket_send(cw_socket *s, cw_message_type message_type, const void *data, size_t len_bytes,
+                         int timeout_ms)
 {
-    const cw_message message = {.kind = kind, .data = data, .len_bytes = len_bytes};
+    const cw_message message = {.message_type = message_type, .data = data, .len_bytes = len_bytes};
     cw_status status = cw__socket_check(s);
     cw__wait wait;
 
@@ -153,11 +160,11 @@ static cw_status send_fragment_locked(cw_socket *s, const cw_message *fragment, 
 {
     bool is_first = s->out.fragments == CW__FRAGMENTS_NONE;
     cw__fragments fragments = fragments_of(s, fragment, is_final);
-    uint8_t opcode = is_first ? opcode_of(fragment->kind) : CW__OP_CONTINUATION;
+    uint8_t opcode = is_first ? opcode_of(fragment->message_type) : CW__OP_CONTINUATION;
     cw__utf8 utf8 = s->out.utf8;
-    cw_status status = check_locked(s, fragment->kind, true, owner);
+    cw_status status = check_locked(s, fragment->message_type, true, owner);
 
-    if (status == CW_OK && fragment->kind == CW_UTF8)
+    if (status == CW_OK && fragment->message_type == CW_UTF8)
         status = check_text(&utf8, fragment->data, fragment->len_bytes, is_final);
     if (status == CW_OK && fragments == CW__FRAGMENTS_COMPRESSED)
         status = cw__compressing_send_locked(s, is_first ? opcode | CW__RSV1 : opcode, is_final, fragment->data,
@@ -168,7 +175,7 @@ static cw_status send_fragment_locked(cw_socket *s, const cw_message *fragment, 
     if (status != CW_OK)
         return status;
     s->out.fragments = is_final ? CW__FRAGMENTS_NONE : fragments;
-    s->out.fragments_kind = fragment->kind;
+    s->out.fragments_message_type = fragment->message_type;
     s->out.fragments_owner = is_final ? NULL : owner;
     s->out.utf8 = utf8; /* after a final fragment the state is as new, because the text was complete */
     return CW_OK;

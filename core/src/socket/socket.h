@@ -63,7 +63,7 @@ typedef struct cw__outbound {
     bool is_broken;      /* writing has failed: s->fault says why, and reading finds the end */
     bool wants_writable; /* a send returned CW_WOULD_BLOCK */
     cw__fragments fragments;
-    cw_kind fragments_kind;
+    cw_message_type fragments_message_type;
     const void *fragments_owner; /* of the message that is sent in fragments; compared, never read */
     unsigned batch_count;        /* open batches */
     uint64_t control_bytes;      /* bytes of control frames after the last message, as TCP counts them */
