@@ -123,7 +123,7 @@ static void run(const bench_job *job)
     (void)snprintf(versions, sizeof versions, ", \"curlwire\": \"%s\", \"libcurl\": \"%s\"", cw_version(),
                    cw_libcurl_version());
     bench_report("core", job, from, to, versions);
-    check(cw_socket_close(s, 1000, "", 0), "close");
+    check(cw_socket_close_start(s, 1000, "", 0), "close");
     check(cw_socket_wait_closed(s, CW_TIMEOUT_DEFAULT), "wait for the close");
     cw_socket_release(s);
 }

@@ -20,7 +20,7 @@ int main(int argc, char **argv)
     const char *text = cw_event_data(message, &len_bytes);
     printf("%.*s\n", (int)len_bytes, text);
     cw_event_free(message);
-    (void)cw_socket_close(s, 1000, NULL, 0);
+    (void)cw_socket_close_start(s, 1000, NULL, 0);
     (void)cw_socket_wait_closed(s, CW_TIMEOUT_DEFAULT);
     cw_socket_release(s);
     return 0;

@@ -198,6 +198,25 @@ def check_header() -> None:
             breach(path, number, f'the comment of {name} has no line "Thread"')
 
 
+def unpaired(names: set[str]) -> list[str]:
+    """Returns the names that end in _begin without the same name in _end, and the reverse."""
+    other = {"_begin": "_end", "_end": "_begin"}
+    return sorted(
+        name
+        for name in names
+        for end in other
+        if name.endswith(end) and name.removesuffix(end) + other[end] not in names
+    )
+
+
+def check_names() -> None:
+    """Checks the rule "Names" of the header, as far as names alone show it."""
+    functions = public_functions()
+    for name in unpaired(set(functions)):
+        path = ROOT / "core" / "include" / "curlwire.h"
+        breach(path, functions[name], f"{name} has no partner. A call that only starts something is named ..._start")
+
+
 def skipped() -> dict[str, set[str]]:
     result: dict[str, set[str]] = {"python": set(), "lua": set()}
     known = public_functions()
@@ -239,6 +258,7 @@ def main() -> int:
     check_first_lines()
     check_exports()
     check_header()
+    check_names()
     check_bindings()
     print("\n".join(breaches) or "sizes, includes and exports are in order")
     return 1 if breaches else 0

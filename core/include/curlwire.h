@@ -16,6 +16,12 @@
  *   5. A pointer that an event call returns is valid as long as the event.
  *   6. A socket that was open gets exactly one closed event. A failed connect gets none.
  *
+ * Names
+ *   ..._start   only starts something, and returns at once. The service thread does the work. A call with _wait_ in its
+ *               name waits for the end
+ *   ..._begin   opens something that the caller must close by the call of the same name with ..._end
+ *   ..._try_... never waits
+ *
  * Threads
  *   Any thread may make any call, unless the comment of the call says otherwise. No call holds a lock while it waits. A
  *   call that fails produces no event.
@@ -632,7 +638,7 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
 
 /* ---- Connecting --------------------------------------------------------------------------------------- */
 
-/* Begins to connect. The service thread does the work. To get the result, call cw_socket_wait_connected or take the
+/* Starts to connect. The service thread does the work. To get the result, call cw_socket_wait_connected or take the
  * event.
  *   uri          UTF-8: ws:// or wss://, without fragment. Non-ASCII characters in user name, password, path and query are
  *                sent percent-encoded; so are the characters "<>^`{|} there, and \ in the query. A % is sent as it
@@ -640,7 +646,7 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
  *                UTS #46 (non-transitional), so bücher.example becomes xn--bcher-kva.example. At most 128 KiB when
  *                percent-encoded
  *   timeout_ms   for the whole connect; CW_TIMEOUT_DEFAULT = connect_timeout
- * Returns  CW_OK: connecting has begun
+ * Returns  CW_OK: connecting has started
  * Errors   CW_INVALID_ARGUMENT for the URI; CW_INVALID_STATE unless the state is new; CW_UNSUPPORTED if the loaded libcurl
  *          is older than 8.14.1, lacks ws, or does not support the chosen framing or compression; CW_CONNECT_FAILED (web
  *          status UnexpectedClientError) if the environment names a malformed proxy or authorities that cannot be used,
@@ -850,8 +856,9 @@ CW_API cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_
  *   coming_bytes   0, or the length of the announced message, which is the next message; *out is NULL then
  * Returns, Errors, Blocks, Owns   as cw_socket_receive and cw_socket_try_receive
  * Thread   any; if several threads receive, another thread may take that message first */
-CW_API cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, size_t *coming_bytes);
-CW_API cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes);
+CW_API cw_status cw_socket_receive_or_announce(cw_socket *s, int timeout_ms, cw_event **out,
+                                               size_t *coming_bytes);
+CW_API cw_status cw_socket_try_receive_or_announce(cw_socket *s, cw_event **out, size_t *coming_bytes);
 
 /* Puts back a message that was taken from this socket. The next receive, or the mailbox, returns it again. A caller
  * needs this if it lacks memory to convert the message. To put back several, begin with the message that was
@@ -884,7 +891,7 @@ CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_byt
 /* The codes that an endpoint may send; for error messages about other codes. */
 #define CW_CLOSE_CODES "1000-1003, 1007-1014, 3000-4999, or 1005 for none"
 
-/* Begins the closing handshake and returns at once. The socket first sends its queued data, then the close frame.
+/* Starts the closing handshake and returns at once. The socket first sends its queued data, then the close frame.
  * close_timeout begins when the peer's system has received all data (if our system reports it: Linux, macOS, FreeBSD).
  * Calls of other threads that wait end with CW_CLOSED (cw_socket_read: 0 bytes). No more messages are returned.
  * During a connect, the call cancels the connect. A second close does nothing.
@@ -895,11 +902,11 @@ CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_byt
  * Thread   any; a handler may call it
  * Owns     the call copies reason
  * Source   RFC 6455 sections 5.5.1, 7.1.2, 7.4 */
-CW_API cw_status cw_socket_close(cw_socket *s, int code, const char *reason, size_t reason_len_bytes);
+CW_API cw_status cw_socket_close_start(cw_socket *s, int code, const char *reason, size_t reason_len_bytes);
 
-/* Waits until the connection has ended. After cw_socket_close, the socket first sends its queued data. send_timeout
- * limits how long that may make no progress (30 s if send_timeout is 0 or "no limit"). Afterwards close_timeout limits
- * the handshake.
+/* Waits until the connection has ended. After cw_socket_close_start, the socket first sends its queued data.
+ * send_timeout limits how long that may make no progress (30 s if send_timeout is 0 or "no limit"). Afterwards
+ * close_timeout limits the handshake.
  *   timeout_ms   CW_TIMEOUT_DEFAULT and CW_TIMEOUT_NEVER wait until the connection has ended
  * Returns  CW_OK: it has ended, and no sent message is known to be lost. A socket that was never open returns CW_OK at once
  * Errors   CW_CLOSED: it has ended, and accepted messages did not reach the peer; the error message says how many bytes at
@@ -918,7 +925,7 @@ typedef enum cw_event_type {
     CW_EVENT_MESSAGE = 1,   /* a message, or a part of one */
     CW_EVENT_CLOSED = 2,    /* the connection has ended; only messages that the mask left out can follow */
     CW_EVENT_WRITABLE = 4,  /* the queue has room again after a send that returned CW_WOULD_BLOCK */
-    CW_EVENT_CONNECTED = 8, /* the connect that cw_socket_connect_start began has succeeded */
+    CW_EVENT_CONNECTED = 8, /* the connect that cw_socket_connect_start started has succeeded */
     CW_EVENT_CONNECT_FAILED = 16, /* that connect has failed; cw_socket_wait_connected returns the details */
     CW_EVENT_CERTIFICATE = 32     /* the connect waits for cw_socket_answer_certificate */
 } cw_event_type;

@@ -112,7 +112,7 @@ static inline void check_never_waits(cw_socket *s)
     (void)LOCKED(s, s->in.is_drained = false); /* as when the descriptor becomes readable */
     occupy(s->pool);
     CHECK_STATUS(cw_socket_try_receive(s, &e), CW_WOULD_BLOCK);
-    CHECK_STATUS(cw_socket_try_receive_begin(s, &e, &coming), CW_WOULD_BLOCK);
+    CHECK_STATUS(cw_socket_try_receive_or_announce(s, &e, &coming), CW_WOULD_BLOCK);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "two", 3, 0), CW_OK);
     CHECK(atomic_load(&is_inside));
     vacate();
@@ -123,7 +123,7 @@ static inline void check_never_waits(cw_socket *s)
     CHECK_MESSAGE(s, CW_BINARY, "two", 3);
     hold_service();
     occupy(s->pool);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK(atomic_load(&is_inside));
     vacate();
     let_service_go();

@@ -305,7 +305,7 @@ static void test_cancelled(void)
     uri = uri_of_many();
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), LONG_MS), CW_OK);
     UNTIL(atomic_load(&tried_count) == 2);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_OperationCanceled);
     peer_finish(s);

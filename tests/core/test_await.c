@@ -227,7 +227,7 @@ static void test_close(void)
     cw_event *e = NULL;
 
     CHECK_STATUS(cw_socket_receive(s, 200, &e), CW_TIMED_OUT);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK_INT(pthread_join(thread, NULL), 0);
     raw_finish(&p);

@@ -56,7 +56,7 @@ static void test_speed(void)
     }
     check_same(s);
     CHECK(read_it(s).outbound_bits_per_second > 0);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
     CHECK_STATUS(cw_shutdown(5000), CW_OK); /* TCP has ended too */
     check_none(s);

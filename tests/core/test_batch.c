@@ -224,7 +224,7 @@ static void test_fragments_follow(void)
 }
 
 static void flush(cw_socket *s) { CHECK_STATUS(cw_socket_flush(s, CW_TIMEOUT_DEFAULT), CW_OK); }
-static void close_socket(cw_socket *s) { CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK); }
+static void close_socket(cw_socket *s) { CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK); }
 static void wait_closed(cw_socket *s) { CHECK_STATUS(cw_socket_wait_closed(s, 1), CW_TIMED_OUT); }
 
 static void goes_out_by(void (*call)(cw_socket *s))

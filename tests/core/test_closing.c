@@ -35,7 +35,7 @@ static void test_from_us(void)
     for (size_t i = 0; i < ENDINGS; i++) {
         const char *reason = endings[i].reason;
         cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
-        CHECK_STATUS(cw_socket_close(s, endings[i].code, reason, strlen(reason)), CW_OK);
+        CHECK_STATUS(cw_socket_close_start(s, endings[i].code, reason, strlen(reason)), CW_OK);
         CHECK_CLOSED(s, endings[i].code, true); /* the server sends the same back */
         check_reason(s, reason);
         check_close_frame(peer_log(), endings[i].code, reason);
@@ -69,7 +69,7 @@ static void test_other_code(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/x:8804%04x6f6b/end", 3001));
 
-    CHECK_STATUS(cw_socket_close(s, 1000, "done", 4), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, "done", 4), CW_OK);
     CHECK_CLOSED(s, 3001, true);
     check_reason(s, "ok");
     check_close_frame(peer_log(), 1000, "done");
@@ -83,7 +83,7 @@ static void test_at_once(void)
 
     raw_open(&p, closing_socket(10000));
     RAW_SEND(&p, "\x88\x02\x0f\xa1"); /* the server sends this before it has read our close frame */
-    CHECK_STATUS(cw_socket_close(p.s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(p.s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(p.s, CW_TIMEOUT_NEVER), CW_OK);
     CHECK_CLOSED(p.s, 4001, true);
     CHECK(raw_next(&p, &f));
@@ -100,7 +100,7 @@ static void test_crossed(void)
     raw_frame f;
 
     raw_open(&p, closing_socket(10000));
-    CHECK_STATUS(cw_socket_close(p.s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(p.s, 1000, NULL, 0), CW_OK);
     RAW_SEND(&p, "\x88\x02\x0f\xa1");
     CHECK_CLOSED(p.s, 4001, true);
     RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
@@ -151,7 +151,7 @@ static void test_bad_answer(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/x:880203ed/end"));
 
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1006, false);
     check_close_frame(peer_log(), 1000, "");
     peer_finish(s);
@@ -164,7 +164,7 @@ static void test_no_answer(void)
     cw_socket *s = closing_socket(40);
 
     peer_connect(s, peer_script("hang"));
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_INT(cw_socket_state(s), CW_STATE_CLOSING);
     CHECK_CLOSED(s, 1006, false);
     check_reason(s, "the server did not answer the close frame within close_timeout: raise close_timeout if "
@@ -183,7 +183,7 @@ static void tcp_left_open(bool they_begin)
     if (they_begin)
         RAW_SEND(&p, "\x88\x00");
     else
-        CHECK_STATUS(cw_socket_close(p.s, 1005, NULL, 0), CW_OK);
+        CHECK_STATUS(cw_socket_close_start(p.s, 1005, NULL, 0), CW_OK);
     RAW_EXPECT(&p, CW__OP_CLOSE, "", 0);
     if (!they_begin)
         RAW_SEND(&p, "\x88\x00");
@@ -206,7 +206,7 @@ static void tcp_ended_by_server(bool they_begin)
     if (they_begin)
         RAW_SEND(&p, "\x88\x02\x03\xe8");
     else
-        CHECK_STATUS(cw_socket_close(p.s, 1000, NULL, 0), CW_OK);
+        CHECK_STATUS(cw_socket_close_start(p.s, 1000, NULL, 0), CW_OK);
     RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
     if (!they_begin)
         RAW_SEND(&p, "\x88\x02\x03\xe8");
@@ -227,13 +227,13 @@ static void test_server_ends(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/close:1000/end"));
 
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK_HAS(peer_log(), "\"end\": \"server\"");
     peer_finish(s);
     s = peer_socket(CW_MESSAGE_SOCKET);
     peer_connect(s, peer_script_tls("frame:1/close:1000/end"));
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK_HAS(peer_log(), "\"end\": \"server\"");
     peer_finish(s);
@@ -281,7 +281,7 @@ static void test_data_after_ours(void)
     RAW_SEND(&p, "\x81\x01"
                  "a");
     UNTIL(LOCKED(p.s, p.s->in.inbox.first != NULL));
-    CHECK_STATUS(cw_socket_close(p.s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(p.s, 1000, NULL, 0), CW_OK);
     RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
     RAW_SEND(&p, "\x81\x01"
                  "b\x02\x01"
@@ -357,7 +357,7 @@ static void test_queue_before_close(void)
 
     raw_open(&p, closing_socket(10000));
     CHECK_STATUS(cw_socket_send(p.s, CW_BINARY, data, sizeof data, 0), CW_OK);
-    CHECK_STATUS(cw_socket_close(p.s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(p.s, 1000, NULL, 0), CW_OK);
     RAW_EXPECT(&p, CW__OP_BINARY, data, sizeof data);
     RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe8", 2);
     RAW_SEND(&p, "\x88\x02\x03\xe8");

@@ -12,19 +12,19 @@ static void test_arguments(void)
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        CHECK_STATUS(cw_socket_close(s, bad[i], NULL, 0), CW_INVALID_ARGUMENT);
+        CHECK_STATUS(cw_socket_close_start(s, bad[i], NULL, 0), CW_INVALID_ARGUMENT);
         CHECK_HAS(cw_error_message(), "3000-4999");
     }
-    CHECK_STATUS(cw_socket_close(s, 1005, "a", 1), CW_INVALID_ARGUMENT);
-    CHECK_STATUS(cw_socket_close(s, 1000, REASON_123 "x", 124), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_close_start(s, 1005, "a", 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, REASON_123 "x", 124), CW_INVALID_ARGUMENT);
     CHECK_HAS(cw_error_message(), "123");
-    CHECK_STATUS(cw_socket_close(s, 1000, "\xff", 1), CW_INVALID_ARGUMENT);
-    CHECK_STATUS(cw_socket_close(s, 1000, "a\xc3", 2), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, "\xff", 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, "a\xc3", 2), CW_INVALID_ARGUMENT);
     CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_OK);
     CHECK_MESSAGE(s, CW_BINARY, "a", 1);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
-    CHECK_STATUS(cw_socket_close(s, 999, NULL, 0), CW_INVALID_ARGUMENT); /* refused in any state */
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 999, NULL, 0), CW_INVALID_ARGUMENT); /* refused in any state */
     CHECK_CLOSED(s, 1000, true);
     peer_finish(s);
 }
@@ -34,13 +34,13 @@ static void test_twice(void)
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/frame:2/hang"));
 
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_OK);
-    CHECK_STATUS(cw_socket_close(s, 3000, "first", 5), CW_OK);
-    CHECK_STATUS(cw_socket_close(s, 3001, "second", 6), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 3000, "first", 5), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 3001, "second", 6), CW_OK);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_CLOSED);
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_CLOSED);
     cw_socket_abort(s);
     CHECK_CLOSED(s, 1006, false);
-    CHECK_STATUS(cw_socket_close(s, 3002, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 3002, NULL, 0), CW_OK);
     cw_socket_abort(s);
     CHECK_CLOSED(s, 1006, false);
     check_close_frame(peer_log(), 3000, "first");
@@ -53,7 +53,7 @@ static void test_close_when_closed(void)
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("x:810161/close:1000/frame:1/end"));
 
     CHECK_CLOSED(s, 1000, true);
-    CHECK_STATUS(cw_socket_close(s, 4000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 4000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_receive(s, 0, &(cw_event *){NULL}), CW_CLOSED);
     CHECK_CLOSED(s, 1000, true); /* the first end counts */
     peer_finish(s);
@@ -63,10 +63,10 @@ static void test_new(void)
 {
     cw_socket *s = closing_socket(1000);
 
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);
     CHECK_CLOSED(s, 0, false);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     cw_socket_abort(s);
     cw_socket_release(s);
     s = closing_socket(1000);
@@ -89,7 +89,7 @@ static void test_abort(void)
     CHECK_INT(peer_count_frames(peer_log(), -1), 0); /* no close frame */
     cw_socket_release(s);
     s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/close:1000/hang"));
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     cw_socket_abort(s); /* after the closing handshake, abort drops TCP */
     CHECK_CLOSED(s, 1000, true);
@@ -126,7 +126,7 @@ static void test_wait_closed(void)
     cw_set_wait_hook(NULL, NULL);
     CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_OK);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
@@ -193,7 +193,7 @@ static void ended(cw_class socket_class, cw_status (*call)(cw_socket *s), bool b
     if (by_abort)
         cw_socket_abort(b.s);
     else
-        CHECK_STATUS(cw_socket_close(b.s, 1000, NULL, 0), CW_OK);
+        CHECK_STATUS(cw_socket_close_start(b.s, 1000, NULL, 0), CW_OK);
     CHECK_INT(pthread_join(b.thread, NULL), 0);
     CHECK_STATUS(b.status, wanted);
     raw_end(&p);
@@ -294,7 +294,7 @@ static void closed_event(const char *steps, void (*end)(cw_socket *s), int code,
     CHECK_INT(cw_event_was_clean(e), was_clean);
     CHECK_BYTES(cw_event_data(e, &len), len, reason, strlen(reason));
     cw_event_free(e);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     cw_socket_abort(s);
     UNTIL(LOCKED(s, !s->is_attached)); /* the end of TCP brings no event either */
     CHECK_STATUS(cw_mailbox_take(m, 0, &e), CW_TIMED_OUT);
@@ -309,8 +309,8 @@ static void closed_event(const char *steps, void (*end)(cw_socket *s), int code,
 
 static void end_well(cw_socket *s)
 {
-    CHECK_STATUS(cw_socket_close(s, 1001, "bye", 3), CW_OK);
-    CHECK_STATUS(cw_socket_close(s, 1002, "bye", 3), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1001, "bye", 3), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1002, "bye", 3), CW_OK);
 }
 
 static void end_by_abort(cw_socket *s) { cw_socket_abort(s); }

@@ -27,7 +27,7 @@ static void close_with_data_in_kernel(cw_socket *s)
     cw__queue_drop_locked(s); /* drops what the kernel has not taken, so that the queue is empty */
     cw__mutex_unlock(&s->lock);
     UNTIL(LOCKED(s, cw__link_unacknowledged(s->codec->link) > 0));
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK(LOCKED(s, s->drain.is_on));
 }
 
@@ -77,7 +77,7 @@ static void test_drain_limit(void)
     int64_t now_ms;
 
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, large, sizeof large, 0), CW_OK);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     cw__mutex_lock(&s->lock);
     CHECK_INT(s->out.last->opcode, CW__OP_CLOSE); /* the close frame is queued after all sent data */
     s->settings.numbers[CW_OPT_SEND_TIMEOUT] = -1;
@@ -104,7 +104,7 @@ static void test_drain_places(void)
     cw_socket *s = open_raw(&p);
     int64_t now_ms;
 
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     UNTIL(LOCKED(s, !s->out.first && cw__link_unacknowledged(s->codec->link) == 0));
     cw__mutex_lock(&s->lock);
     now_ms = cw__now_ms();
@@ -183,7 +183,7 @@ static void test_shut_down(void)
     cw_socket *s = open_raw(&p);
     int64_t before_ms, due_ms;
 
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     UNTIL(LOCKED(s, s->close.deadline_ms != INT64_MAX));
     before_ms = cw__now_ms();
     cw__mutex_lock(&s->lock);
@@ -251,7 +251,7 @@ static void test_closed_locally(void)
 
     CHECK_STATUS(cw_socket_wait_closed(s, 0), CW_OK); /* new: there is no connection */
     CHECK(!cw_socket_ended_normally(s));
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK(cw_socket_ended_normally(s));
     cw_socket_release(s);
 
@@ -260,7 +260,7 @@ static void test_closed_locally(void)
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, 1), CW_TIMED_OUT);
     CHECK_HAS(cw_error_message(), "the end of the connection");
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK(cw_socket_ended_normally(s));
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
     cw_socket_release(s);
@@ -279,7 +279,7 @@ static void test_closed_locally(void)
     RAW_SEND(&p, "\x88\x02\x0f\xa0"); /* 4000 */
     CHECK_CLOSED(s, 4000, true);
     CHECK(!cw_socket_ended_normally(s));
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK(cw_socket_ended_normally(s));
     raw_finish(&p);
 }
@@ -435,10 +435,10 @@ static void test_texts(void)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
     raw_peer p;
 
-    CHECK_STATUS(cw_socket_close(s, 1005, "a", 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_close_start(s, 1005, "a", 1), CW_INVALID_ARGUMENT);
     CHECK_STR(cw_error_message(),
               "code 1005 sends an empty close frame, which has no reason: leave the reason out");
-    CHECK_STATUS(cw_socket_close(s, 1000, "\xff", 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, "\xff", 1), CW_INVALID_ARGUMENT);
     CHECK_STR(cw_error_message(), "the reason must be UTF-8: encode it as UTF-8");
     cw_socket_release(s);
     s = open_raw(&p);
@@ -468,7 +468,7 @@ static void check_in_child(void)
     CHECK_INT(reason[0], 'x');
     CHECK(!cw_socket_ended_normally(inherited));
     CHECK_STATUS(cw_socket_wait_closed(inherited, 0), CW_AFTER_FORK);
-    CHECK_STATUS(cw_socket_close(inherited, 1000, NULL, 0), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_close_start(inherited, 1000, NULL, 0), CW_AFTER_FORK);
 }
 
 /* A child has no access to its parent's connections. */

@@ -99,7 +99,7 @@ static void test_threads(void)
     }
     for (size_t t = 0; t < THREADS; t++)
         CHECK_INT(pthread_join(threads[t], NULL), 0);
-    CHECK_STATUS(cw_socket_close(s, 1000, "", 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, "", 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_DEFAULT), CW_OK);
     cw_socket_release(s);
     cw_shutdown(5000);
@@ -158,7 +158,7 @@ static void sent_as(int64_t frame_size, size_t len_bytes, size_t frame_count, si
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_FRAME_SIZE, frame_size), CW_OK);
     peer_connect(s, peer_script("hs:%s/frame:%zu/echo/end", reply(), frame_count));
     send_random(s, len_bytes);
-    CHECK_STATUS(cw_socket_close(s, 1000, "", 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, "", 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK(peer_check_frames(peer_log(), frame_count, most_bytes) >= len_bytes); /* the bytes do not compress */
     cw_socket_release(s);

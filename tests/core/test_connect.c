@@ -18,7 +18,7 @@ static void test_information(void)
     CHECK_HAS(text, "127.0.0.1:");
     CHECK_STATUS(cw_socket_get_info(s, CW_INFO_REMOTE_ADDRESS, text, sizeof text, NULL), CW_OK);
     CHECK_STR(text, peer_env("CW_SCRIPT_WS") + strlen("ws://"));
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK_STATUS(cw_socket_get_info(s, CW_INFO_RESPONSE_HEADERS, text, sizeof text, NULL), CW_OK);
     CHECK_HAS(text, "Sec-WebSocket-Accept: ");                          /* the reply can still be read */
@@ -89,7 +89,7 @@ static void test_never_connected(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);
     CHECK_STATUS(cw_socket_connect(s, "ws://127.0.0.1/", 1000), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_INVALID_STATE); /* the socket was never open */
@@ -110,7 +110,7 @@ static void test_second(void)
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_MESSAGE_TYPE, CW_UTF8), CW_OK); /* message_type may change */
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 1000), CW_OK);
     CHECK_MESSAGE(s, CW_BINARY, "a", 1);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
     CHECK_STATUS(cw_socket_connect(s, peer_uri, 1000), CW_INVALID_STATE);
     peer_finish(s);
@@ -215,7 +215,7 @@ static void cancel_by(void (*cancel)(cw_socket *s), cw_state then)
     (void)close(listener);
 }
 
-static void by_close(cw_socket *s) { CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK); }
+static void by_close(cw_socket *s) { CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK); }
 static void by_abort(cw_socket *s) { cw_socket_abort(s); }
 static void by_shutdown(cw_socket *s) { (void)s, cw_shutdown(0); }
 
@@ -232,7 +232,7 @@ static void test_cancel_and_look(void)
     for (int i = 0; i < 200; i++) {
         cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
         CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
-        CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+        CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
         CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
         CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);
         cw_socket_release(s);
@@ -282,7 +282,7 @@ static void test_interrupt(void)
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_INTERRUPTED);
     CHECK_INT(cw_socket_state(s), CW_STATE_CONNECTING);
     cw_set_wait_hook(NULL, NULL);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
     peer_finish(s);
     (void)close(listener);

@@ -96,7 +96,7 @@ static bool converse(cw_socket *s)
     CHECK_STATUS(cw_socket_send(s, CW_UTF8, "text", 4, CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK_MESSAGE(s, CW_UTF8, "text", 4);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     return true;
 }
@@ -202,7 +202,7 @@ static void test_waiting(void)
     limit_to(fill_holes());
     CHECK_INT(pthread_create(&thread, NULL, wait_without, NULL), 0);
     UNTIL(atomic_load(&is_last) && peer_is_blocked(open_socket));
-    CHECK_STATUS(cw_socket_close(open_socket, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(open_socket, 1000, NULL, 0), CW_OK);
     CHECK_INT(pthread_join(thread, NULL), 0);
     limit_to(RLIM_INFINITY);
     CHECK_INT(descriptor_count(), before);

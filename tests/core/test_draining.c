@@ -46,7 +46,7 @@ static uint32_t fill_kernel(cw_socket *s)
     return count;
 }
 
-static void close_socket(cw_socket *s) { CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK); }
+static void close_socket(cw_socket *s) { CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK); }
 
 /* Waits long enough for a wrong reaction to happen. */
 static void let_time_pass(int ms) { (void)poll(NULL, 0, ms); }

@@ -115,7 +115,7 @@ static void test_ours(void)
 
     for (int i = 0; i < 2; i++) {
         cw_socket *s = peer_open(classes[i], peer_script(UNFINISHED "/echo/end"));
-        CHECK_STATUS(cw_socket_close(s, 4000, NULL, 0), CW_OK);
+        CHECK_STATUS(cw_socket_close_start(s, 4000, NULL, 0), CW_OK);
         CHECK(cw_socket_ended_normally(s));
         CHECK_CLOSED(s, 4000, true);
         CHECK(cw_socket_ended_normally(s));
@@ -127,7 +127,7 @@ static void test_ours(void)
         s = peer_open(classes[i], peer_script("close:1011")); /* a local close after the peer's close */
         UNTIL(cw_socket_state(s) == CW_STATE_CLOSED);
         CHECK(!cw_socket_ended_normally(s));
-        CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+        CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
         CHECK(cw_socket_ended_normally(s));
         cw_socket_release(s);
     }
@@ -195,7 +195,7 @@ static void test_close_behind_a_broken_write(void)
     raw_end(&p);
     UNTIL(cw_socket_send(s, CW_BINARY, "a", 1, 0) != CW_OK);
     CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
-    CHECK_STATUS(cw_socket_close(s, 4000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 4000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, false);
     peer_finish(s);
 }

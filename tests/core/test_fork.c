@@ -104,7 +104,7 @@ static void child_calls(void)
     CHECK_STATUS(cw_socket_receive(message, 1000, &e), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_try_receive(message, &e), CW_WOULD_BLOCK);
     CHECK_STATUS(cw_socket_read(stream, &byte, 1, 1000, &len), CW_AFTER_FORK);
-    CHECK_STATUS(cw_socket_close(message, 1000, NULL, 0), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_close_start(message, 1000, NULL, 0), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_wait_closed(message, 1000), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_subscribe(message, mailbox, CW_EVENTS_ALL), CW_AFTER_FORK);
     CHECK(!cw_socket_get_closed(message, &code, reason, sizeof reason));
@@ -153,11 +153,11 @@ static void child_gets_nothing(void)
     CHECK_STATUS(cw_socket_try_receive(message, &e), CW_WOULD_BLOCK);
     CHECK(e == NULL);
     e = taken;
-    CHECK_STATUS(cw_socket_receive_begin(message, 1000, &e, &coming), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_receive_or_announce(message, 1000, &e, &coming), CW_AFTER_FORK);
     CHECK(e == NULL && coming == 0);
     e = taken;
     coming = 7;
-    CHECK_STATUS(cw_socket_try_receive_begin(message, &e, &coming), CW_WOULD_BLOCK);
+    CHECK_STATUS(cw_socket_try_receive_or_announce(message, &e, &coming), CW_WOULD_BLOCK);
     CHECK(e == NULL && coming == 0);
     CHECK_STATUS(cw_socket_receive_into(message, text, sizeof text, 1000, &received), CW_AFTER_FORK);
     CHECK(received.len_bytes == 0 && received.message_type == CW_BINARY && !received.is_complete);
@@ -238,7 +238,7 @@ static void child_own(void)
     CHECK_STATUS(cw_socket_ping(own, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
     CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
     CHECK_STATUS(cw_socket_subscribe(own, m, CW_EVENT_CLOSED), CW_OK);
-    CHECK_STATUS(cw_socket_close(own, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(own, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
     CHECK_INT(cw_event_close_code(e), 1000);
     cw_event_free(e);
@@ -280,7 +280,7 @@ static void child_while_connecting(void)
     cw_socket *own;
 
     CHECK_STATUS(cw_socket_wait_connected(message, 1000), CW_AFTER_FORK);
-    CHECK_STATUS(cw_socket_close(message, 1000, NULL, 0), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_close_start(message, 1000, NULL, 0), CW_AFTER_FORK);
     cw_socket_release(message);
     if (!UNDER_TSAN) {
         own = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
@@ -311,7 +311,7 @@ static void test_fork_connecting(void)
     in_child(child_while_connecting);
     CHECK_INT(cw_socket_state(message), CW_STATE_CONNECTING);
     CHECK_INT(recv(peer, &byte, 1, 0), 1); /* the child's exit has cancelled nothing */
-    CHECK_STATUS(cw_socket_close(message, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(message, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(message, CW_TIMEOUT_NEVER), CW_OK);
     (void)close(peer);
     (void)close(listener);
@@ -371,7 +371,7 @@ static void test_fork_behind_teardown(void)
         cw_socket *s =
             peer_open(CW_MESSAGE_SOCKET, i == 0 ? peer_script("echo/end") : peer_script_tls("echo/end"));
         watch_for(s->fd, child_still_has_it);
-        CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+        CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
         UNTIL(atomic_load(&closed_count) == 1);
         cw_socket_release(s);
     }

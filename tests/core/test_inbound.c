@@ -415,14 +415,14 @@ static void test_nothing_after_a_local_close(void)
     cw_event *e = NULL;
 
     UNTIL(waiting_messages(s) == 3);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_CLOSED);
     CHECK_HAS(cw_error_message(), "by this program");
     CHECK_CLOSED(s, 1000, true);
     peer_finish(s);
     s = peer_open(CW_MESSAGE_SOCKET, peer_script(ABC "/close:1000")); /* a local close after the peer's close */
     CHECK_CLOSED(s, 1000, true);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_CLOSED);
     CHECK_STATUS(cw_socket_try_receive(s, &e), CW_WOULD_BLOCK);
     peer_finish(s);
@@ -531,7 +531,7 @@ static void test_stream_closed_here(void)
 
     CHECK_STATUS(cw_socket_read(s, buffer, 2, CW_TIMEOUT_DEFAULT, &len), CW_OK);
     CHECK_INT(len, 2);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_read(s, buffer, 2, CW_TIMEOUT_DEFAULT, &len), CW_OK);
     CHECK_INT(len, 0); /* the end */
     CHECK_CLOSED(s, 1000, true);

@@ -119,14 +119,14 @@ static bool take_large(cw_socket *s, uint8_t *buffer, size_t size_bytes, bool ta
     cw_event *e = NULL;
     size_t coming = 9;
 
-    CHECK_STATUS(cw_socket_receive_begin(s, CW_TIMEOUT_DEFAULT, &e, &coming), CW_OK);
+    CHECK_STATUS(cw_socket_receive_or_announce(s, CW_TIMEOUT_DEFAULT, &e, &coming), CW_OK);
     if (e) { /* the service thread read the message first, or libcurl decodes */
         check_whole(e, coming, size_bytes);
         return false;
     }
     CHECK_INT(coming, size_bytes);
     /* The service thread reads for a thread that has made no call for 10 ms. */
-    if (cw_socket_try_receive_begin(s, &e, &coming) == CW_OK) {
+    if (cw_socket_try_receive_or_announce(s, &e, &coming) == CW_OK) {
         if (e) {
             check_whole(e, coming, size_bytes);
             return true;

@@ -62,7 +62,7 @@ static void hangs(const char *scheme)
     cw_socket_release(s);
     CHECK_STATUS(cw_socket_ping(other, CW_TIMEOUT_DEFAULT, NULL),
                  CW_OK); /* the service thread is not blocked */
-    CHECK_STATUS(cw_socket_close(other, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(other, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(other, 1000, true);
     peer_finish(other);
     let_go();

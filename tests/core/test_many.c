@@ -22,7 +22,7 @@ static void cycle(void)
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
 
     echo_once(s);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     cw_socket_release(s);
 }
@@ -79,7 +79,7 @@ static void test_all_open(void)
         open_count += cw_socket_state(sockets[i]) == CW_STATE_OPEN;
     CHECK_INT(open_count, COUNT); /* all are open at the same time */
     for (int i = 0; i < COUNT; i++)
-        CHECK_STATUS(cw_socket_close(sockets[i], 3000 + i, NULL, 0), CW_OK);
+        CHECK_STATUS(cw_socket_close_start(sockets[i], 3000 + i, NULL, 0), CW_OK);
     for (int i = 0; i < COUNT; i++) {
         CHECK_CLOSED(sockets[i], 3000 + i, true);
         cw_socket_release(sockets[i]);
@@ -149,7 +149,7 @@ static void do_one(struct slot *slot, unsigned choice)
     cw_event *e = NULL;
 
     if (choice % 256 == 0) {
-        (void)note(DID_CLOSE, cw_socket_close(s, 1000, "", 0));
+        (void)note(DID_CLOSE, cw_socket_close_start(s, 1000, "", 0));
         replace(slot, s);
     } else if (choice % 256 == 1) {
         cw_socket_abort(s);
@@ -237,7 +237,7 @@ static bool converse(cw_socket *s, const char *uri)
         return false;
     cw_event_free(e);
     return !is_failure(cw_socket_ping(s, CW_TIMEOUT_DEFAULT, NULL)) &&
-           !is_failure(cw_socket_close(s, 1000, "x", 1)) && !is_failure(cw_socket_wait_closed(s, 20000));
+           !is_failure(cw_socket_close_start(s, 1000, "x", 1)) && !is_failure(cw_socket_wait_closed(s, 20000));
 }
 
 static bool whole_life(void *uri)
@@ -278,7 +278,7 @@ static bool drain(cw_mailbox *m, bool *has_message)
         type = cw_event_get_type(e);
         *has_message = *has_message || type == CW_EVENT_MESSAGE;
         if (type == CW_EVENT_MESSAGE)
-            (void)cw_socket_close(cw_event_socket(e), 1000, NULL, 0);
+            (void)cw_socket_close_start(cw_event_socket(e), 1000, NULL, 0);
         cw_event_free(e);
         if (type == CW_EVENT_CLOSED || type == CW_EVENT_CONNECT_FAILED)
             return type == CW_EVENT_CLOSED;

@@ -70,7 +70,8 @@ static bool converse(cw_socket *s)
            is_good(cw_socket_send_fragment(s, FRAGMENT_OF(CW_BINARY, "ments", 5), NULL, true,
                                            CW_TIMEOUT_DEFAULT)) &&
            expect(s, CW_BINARY, "fragments", 9) && is_good(cw_socket_flush(s, CW_TIMEOUT_DEFAULT)) &&
-           is_good(cw_socket_close(s, 1000, "done", 4)) && is_good(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER));
+           is_good(cw_socket_close_start(s, 1000, "done", 4)) &&
+           is_good(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER));
 }
 
 static bool message_life(void *unused)
@@ -109,7 +110,7 @@ static bool stream_life(void *unused)
     bool got_through = is_good(cw_socket_create(CW_STREAM_SOCKET, &s)) && set_controls(s) &&
                        is_good(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT)) &&
                        is_good(cw_socket_send(s, CW_BINARY, large, sizeof large, CW_TIMEOUT_DEFAULT)) &&
-                       read_large(s) && is_good(cw_socket_close(s, 1000, NULL, 0)) &&
+                       read_large(s) && is_good(cw_socket_close_start(s, 1000, NULL, 0)) &&
                        is_good(cw_socket_read(s, &byte, 1, CW_TIMEOUT_DEFAULT, &len)) && len == 0;
 
     (void)unused;

@@ -7,7 +7,7 @@ enum { MIB = 1024 * 1024 };
 
 static void close_well(cw_socket *s)
 {
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
 }
 

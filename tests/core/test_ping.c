@@ -74,7 +74,7 @@ static void round_trip(const char *uri)
     CHECK_MESSAGE(s, CW_UTF8, "a", 1); /* a pong is not a message */
     /* the ping also works while the caller reads the connection */
     CHECK_STATUS(cw_socket_ping(s, 20000, &rtt_us), CW_OK);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_CLOSED);
     log = peer_log();
@@ -103,7 +103,7 @@ static void test_timeout(void)
     CHECK_INT(LOCKED(s, s->pings.waiting_count), 0);
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_OK);
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, &rtt_us), CW_OK);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     peer_finish(s);
 }
@@ -301,7 +301,7 @@ static void test_answered(void)
     UNTIL(LOCKED(s, s->pings.last_number >= 1));
     /* the number of this ping differs from keepalive's */
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_OK);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     CHECK(peer_count_frames(peer_log(), CW__OP_PING) >= 2);
     peer_finish(s);
@@ -380,7 +380,7 @@ static void test_none(void)
     UNTIL(LOCKED(s, s->pings.last_number >= 1));
     for (int i = 0; i < 2; i++) {
         CHECK_STATUS(cw_socket_send(others[i], CW_BINARY, "a", 1, 0), CW_OK);
-        CHECK_STATUS(cw_socket_close(others[i], 1000, NULL, 0), CW_OK);
+        CHECK_STATUS(cw_socket_close_start(others[i], 1000, NULL, 0), CW_OK);
         CHECK_CLOSED(others[i], 1000, true);
         CHECK_INT(peer_count_frames(peer_log_of(tokens[i]), CW__OP_PING), 0);
         cw_socket_release(others[i]);

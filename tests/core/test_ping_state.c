@@ -344,7 +344,7 @@ static void test_pong_overtakes(void)
     for (int queued = 0; queued < 3;
          queued += (int)LOCKED(s, s->out.first != NULL)) /* the first of them may have begun */
         CHECK_STATUS(cw_socket_send(s, CW_BINARY, bytes, sizeof bytes, 0), CW_OK);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     cw__mutex_lock(&s->lock);
     CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
     CHECK(s->pings.owed == NULL); /* the pong does not have to wait */

@@ -24,7 +24,7 @@ static void echo_once(cw_socket *s, size_t number)
 
 static void close_now(cw_socket *s)
 {
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     cw_socket_release(s);
 }
@@ -135,7 +135,7 @@ static void end_one(raw_peer *p, end how)
     if (how == NOT_FOUND)
         RAW_SEND(p, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
     if (how == CANCELLED)
-        CHECK_STATUS(cw_socket_close(p->s, 1000, NULL, 0), CW_OK);
+        CHECK_STATUS(cw_socket_close_start(p->s, 1000, NULL, 0), CW_OK);
     if (how == LOST)
         raw_reset(p);
     CHECK_STATUS(cw_socket_wait_connected(p->s, SOON_MS), CW_CONNECT_FAILED);
@@ -662,7 +662,7 @@ static void child_of_group(void)
     CHECK(socket_count() <= sockets_of_parent - 7); /* the child closed 1 open and 6 connecting ones */
     for (size_t i = 0; i < GROUP; i++) {
         CHECK_STATUS(cw_socket_wait_connected(peers[i].s, 1000), CW_AFTER_FORK);
-        CHECK_STATUS(cw_socket_close(peers[i].s, 1000, NULL, 0), CW_AFTER_FORK);
+        CHECK_STATUS(cw_socket_close_start(peers[i].s, 1000, NULL, 0), CW_AFTER_FORK);
         cw_socket_release(peers[i].s);
     }
     if (UNDER_TSAN) /* ThreadSanitizer allows no thread after fork */

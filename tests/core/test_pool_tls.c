@@ -69,7 +69,7 @@ static void echo_once(cw_socket *s, size_t number)
 static void close_now(cw_socket *s)
 {
     echo_once(s, 1000);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     cw_socket_release(s);
 }

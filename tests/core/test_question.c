@@ -32,7 +32,7 @@ static void test_accept(void)
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_OK);
     check_echo(s);
     CHECK_STATUS(cw_socket_answer_certificate(s, CW_ANSWER_REJECT), CW_INVALID_STATE);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(s, 1000, true);
     peer_finish(s);
 }
@@ -77,7 +77,7 @@ static void test_cancel(void)
     cw_socket *s = asking();
 
     CHECK_STATUS(cw_socket_connect(s, peer_script_tls("echo"), CW_TIMEOUT_DEFAULT), CW_QUESTION);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_OperationCanceled);
     peer_finish(s);

@@ -161,7 +161,7 @@ static void test_two_receivers(void)
     for (uint32_t number = 1; number <= COUNT; number++)
         CHECK_STATUS(cw_socket_send(t[0].s, CW_BINARY, &number, sizeof number, CW_TIMEOUT_DEFAULT), CW_OK);
     UNTIL(atomic_load(&taken) == COUNT);
-    CHECK_STATUS(cw_socket_close(t[0].s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(t[0].s, 1000, NULL, 0), CW_OK);
     for (int i = 0; i < 2; i++) {
         CHECK_INT(pthread_join(threads[i], NULL), 0);
         CHECK_STATUS(t[i].status, CW_CLOSED);
@@ -255,7 +255,7 @@ static void test_pong_while_receiving(void)
     UNTIL(peer_is_blocked(t.s));
     CHECK_STATUS(cw_socket_ping(t.s, CW_TIMEOUT_DEFAULT, &rtt_us), CW_OK);
     CHECK(rtt_us >= 0);
-    CHECK_STATUS(cw_socket_close(t.s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(t.s, 1000, NULL, 0), CW_OK);
     CHECK_INT(pthread_join(thread, NULL), 0);
     CHECK_STATUS(t.status, CW_CLOSED);
     CHECK_CLOSED(t.s, 1000, true);

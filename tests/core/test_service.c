@@ -53,7 +53,7 @@ static void test_fairness(void)
     set_ms(flooding, CW_OPT_CLOSE_TIMEOUT, INT32_MAX);
     peer_connect(flooding, peer_script("repeat:100000000:8200"));
     (void)strcpy(token, peer_token);
-    CHECK_STATUS(cw_socket_close(flooding, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(flooding, 1000, NULL, 0), CW_OK);
     other = peer_open(CW_MESSAGE_SOCKET, peer_env("CW_ECHO_WS"));
     for (int i = 0; i < 50; i++)
         CHECK_STATUS(cw_socket_ping(other, CW_TIMEOUT_DEFAULT, NULL), CW_OK);
@@ -317,7 +317,7 @@ static void test_closing_finish(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/wait:100/close:1000/end"));
 
-    CHECK_STATUS(cw_socket_close(s, 1000, "done", 4), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, "done", 4), CW_OK);
     cw_shutdown(20000);
     CHECK_CLOSED(s, 1000, true);
     CHECK_INT(peer_close_code(peer_log()), 1000);
@@ -361,7 +361,7 @@ static void test_used_after(void)
     CHECK_STATUS(cw_socket_read(stream, byte, 1, 1000, &len), CW_OK);
     CHECK_INT(len, 0); /* the end */
     CHECK_STATUS(cw_socket_connect(s, peer_uri, 1000), CW_INVALID_STATE);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     cw_socket_abort(s);
     CHECK_STATUS(cw_socket_wait_closed(s, 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_OK);
@@ -441,7 +441,7 @@ static void leave_open(void)
     echo_once(held[0]);
     held[1] = peer_open(CW_STREAM_SOCKET, peer_script("x:820161"));
     held[2] = peer_open(CW_MESSAGE_SOCKET, peer_script("hang"));
-    CHECK_STATUS(cw_socket_close(held[2], 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(held[2], 1000, NULL, 0), CW_OK);
 }
 
 /* The keepalive pings of these sockets keep the service thread inside OpenSSL, which frees its tables at exit. */

@@ -131,7 +131,7 @@ static void test_states(void)
     CHECK(cw_socket_state(s) == CW_STATE_CONNECTING || cw_socket_state(s) == CW_STATE_OPEN);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_OK);
     CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK(cw_socket_state(s) == CW_STATE_CLOSING || cw_socket_state(s) == CW_STATE_CLOSED);
     CHECK_CLOSED(s, 1000, true);
     CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);
@@ -185,7 +185,7 @@ static void test_references(void)
     s = peer_socket(CW_STREAM_SOCKET);
     set_number(s, CW_OPT_CLOSE_TIMEOUT, 50);
     peer_connect(s, peer_script("hang"));
-    CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     retain_in_threads(s);
     s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
     cw_socket_abort(s);
@@ -371,7 +371,7 @@ static void test_failed_gives_nothing(void)
     number = 7;
     CHECK_STATUS(cw_socket_ping(s, 0, &number), CW_INVALID_STATE);
     CHECK_INT(number, 0);
-    CHECK_STATUS(cw_socket_receive_begin(s, 0, &e, &coming), CW_INVALID_STATE);
+    CHECK_STATUS(cw_socket_receive_or_announce(s, 0, &e, &coming), CW_INVALID_STATE);
     CHECK(e == NULL && coming == 0);
     CHECK_STATUS(cw_socket_receive_into(s, text, sizeof text, 0, &received), CW_INVALID_STATE);
     CHECK_INT(received.len_bytes, 0);

@@ -263,7 +263,7 @@ static void test_close_while_sending(void)
     raw_open(&p, bounded_socket());
     begin_sending(&w, p.s, 8 * MIB, CW_TIMEOUT_NEVER);
     UNTIL(LOCKED(p.s, p.s->out.sender != NULL));
-    CHECK_STATUS(cw_socket_close(p.s, 1001, "bye", 3), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(p.s, 1001, "bye", 3), CW_OK);
     end_sending(&w, CW_CLOSED); /* CW_CLOSED, although the peer has read nothing yet */
     CHECK(raw_next(&p, &f));
     CHECK_INT(f.head.opcode, CW__OP_BINARY);

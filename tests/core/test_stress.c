@@ -207,7 +207,7 @@ static void drain(life *l, unsigned me)
         CHECK(receive_one(l, me, 30000));
     CHECK_STATUS(cw_socket_ping(l->s, 30000, NULL), CW_OK); /* the pong comes after all sent messages */
     CHECK(!receive_one(l, me, 0));
-    CHECK_STATUS(cw_socket_close(l->s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_close_start(l->s, 1000, NULL, 0), CW_OK);
     CHECK_CLOSED(l->s, 1000, true);
     (void)atomic_fetch_add(&drained_count, 1);
 }
@@ -280,7 +280,7 @@ static void cut(life *l, bool is_abort)
         cw_socket_abort(l->s);
     } else {
         atomic_store(&l->is_cut, true);
-        CHECK_STATUS(cw_socket_close(l->s, 1000, "", 0), CW_OK);
+        CHECK_STATUS(cw_socket_close_start(l->s, 1000, "", 0), CW_OK);
     }
 }
 

@@ -124,7 +124,7 @@ static void test_heartbeat(void)
         for (int i = 0; i < 3; i++)
             RAW_EXPECT(&p, CW__OP_PONG, "", 0);
         CHECK_INT(LOCKED(s, s->pings.last_number), 0);
-        CHECK_STATUS(cw_socket_close(s, 1000, NULL, 0), CW_OK);
+        CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
         CHECK_INT(actual_ms(s), 0);
         raw_finish(&p);
     }

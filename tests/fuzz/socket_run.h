@@ -102,7 +102,7 @@ static void run_close(run *r, fuzz_input *in)
     int code = (int)fuzz_number(in, 2);
     size_t len;
     const uint8_t *reason = fuzz_bytes(in, fuzz_byte(in), &len);
-    cw_status status = cw_socket_close(r->s, code, (const char *)reason, len);
+    cw_status status = cw_socket_close_start(r->s, code, (const char *)reason, len);
     bool may_be = code == 1005 ? len == 0 : cw__close_code_valid(code) && len <= 123;
 
     DEMAND((status == CW_OK) == (may_be && cw__utf8_valid(reason, len)));

@@ -77,11 +77,11 @@ static void finish(cw_socket *s, int fate)
     /* 1 closes and waits. 2 is dropped during the closing handshake, 5 while connecting, 7 while open. 6 closes while
      * connecting. */
     if (fate == 0 || fate == 1) {
-        CHECK(cw_socket_close(s, 1000, "end", 3) == CW_OK);
+        CHECK(cw_socket_close_start(s, 1000, "end", 3) == CW_OK);
         CHECK(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER) == CW_OK);
-        CHECK(cw_socket_close(s, 1000, "again", 5) == CW_OK);
+        CHECK(cw_socket_close_start(s, 1000, "again", 5) == CW_OK);
     } else if (fate == 2 || fate == 6) {
-        CHECK(cw_socket_close(s, 1000, NULL, 0) == CW_OK);
+        CHECK(cw_socket_close_start(s, 1000, NULL, 0) == CW_OK);
     } else if (fate == 8) {
         cw_socket_abort(s);
     } else if (fate == 9) {

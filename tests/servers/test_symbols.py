@@ -22,5 +22,10 @@ def test_each_difference_is_found() -> None:
     assert "not in order" in order
 
 
+def test_a_begin_without_an_end_is_found() -> None:
+    assert check_rooms.unpaired({"cw_a_begin", "cw_a_end", "cw_b_start", "cw_append"}) == []
+    assert check_rooms.unpaired({"cw_a_begin", "cw_b_end"}) == ["cw_a_begin", "cw_b_end"]
+
+
 def test_the_list_has_every_call_of_the_header() -> None:
     assert set(check_rooms.public_functions()) == set((ROOT / "core" / "symbols.txt").read_text().split())

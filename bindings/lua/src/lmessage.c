@@ -87,7 +87,7 @@ static void abandon(const lcw_socket *w, const pieces *m)
     static const char reason[] = "a message could not be completed";
 
     if (m->is_begun)
-        (void)cw_socket_close(w->s, CLOSE_INTERNAL_ERROR, reason, sizeof reason - 1);
+        (void)cw_socket_close_start(w->s, CLOSE_INTERNAL_ERROR, reason, sizeof reason - 1);
 }
 
 /* Sends the next fragment. Errors: raises the error of a debug hook, such as "interrupted!". */

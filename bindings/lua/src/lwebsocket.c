@@ -398,7 +398,7 @@ int lcw_websocket_close(lua_State *L)
         luaL_checktype(L, 3, LUA_TSTRING);
         reason = lua_tolstring(L, 3, &len_bytes);
     }
-    status = cw_socket_close(w->s, (int)code, reason, len_bytes);
+    status = cw_socket_close_start(w->s, (int)code, reason, len_bytes);
     if (status != CW_OK)
         return lcw_fail(L, w, status, 2);
     return lcw_result(L, w, status);
@@ -438,7 +438,7 @@ int lcw_websocket_scope_end(lua_State *L)
     bool has_failed = !lua_isnoneornil(L, 2);
     cw_status status;
 
-    (void)cw_socket_close(w->s, has_failed ? CLOSE_INTERNAL_ERROR : CLOSE_NORMAL, "", 0);
+    (void)cw_socket_close_start(w->s, has_failed ? CLOSE_INTERNAL_ERROR : CLOSE_NORMAL, "", 0);
     status = wait_closed(L, w, CW_TIMEOUT_NEVER);
     if (status != CW_CLOSED || has_failed) /* a second error would replace the error that leaves the scope */
         return 0;

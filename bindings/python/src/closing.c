@@ -13,7 +13,7 @@ static bool begin_close(websocket *ws, int code, const char *reason, size_t len_
 {
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = blocking_end(&b, cw_socket_close(ws->socket, code, reason, len_bytes));
+    cw_status status = blocking_end(&b, cw_socket_close_start(ws->socket, code, reason, len_bytes));
     if (status == CW_OK)
         return true;
     raise_status(ws->state, ws, status);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The methods of MessageWebSocket that receive. message_type.c lists them. Iteration and recv() are the fast path. They call
- * cw_socket_try_receive_begin before they release the GIL. */
+ * cw_socket_try_receive_or_announce before they release the GIL. */
 #include "state.h"
 
 static void raise_receive(websocket *ws, cw_status status)
@@ -15,7 +15,7 @@ static void raise_receive(websocket *ws, cw_status status)
 cw_event *message_receive(websocket *ws, int timeout_ms, size_t *coming_bytes, cw_status *status)
 {
     cw_event *e = NULL;
-    *status = cw_socket_try_receive_begin(ws->socket, &e, coming_bytes);
+    *status = cw_socket_try_receive_or_announce(ws->socket, &e, coming_bytes);
     if (*status == CW_OK)
         return e;
     if (PyErr_CheckSignals() < 0) { /* the wait below does not see a signal that came before it */
@@ -24,7 +24,7 @@ cw_event *message_receive(websocket *ws, int timeout_ms, size_t *coming_bytes, c
     }
     blocking b;
     blocking_begin(ws->state, &b);
-    *status = blocking_end(&b, cw_socket_receive_begin(ws->socket, timeout_ms, &e, coming_bytes));
+    *status = blocking_end(&b, cw_socket_receive_or_announce(ws->socket, timeout_ms, &e, coming_bytes));
     if (*status == CW_OK)
         return e;
     if (e != NULL)

@@ -75,7 +75,7 @@ static void abandon(websocket *ws)
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     PyThreadState *thread = PyEval_SaveThread();
-    (void)cw_socket_close(ws->socket, CLOSE_INTERNAL_ERROR, reason, sizeof reason - 1);
+    (void)cw_socket_close_start(ws->socket, CLOSE_INTERNAL_ERROR, reason, sizeof reason - 1);
     PyEval_RestoreThread(thread);
     PyErr_Restore(type, value, traceback);
 }

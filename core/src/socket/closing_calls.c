@@ -83,7 +83,7 @@ static void close_locked(cw_socket *s, int code, const char *reason, size_t reas
     cw__socket_wake_locked(s);
 }
 
-cw_status cw_socket_close(cw_socket *s, int code, const char *reason, size_t reason_bytes)
+cw_status cw_socket_close_start(cw_socket *s, int code, const char *reason, size_t reason_bytes)
 {
     cw_status status = cw__socket_check(s);
 

@@ -124,10 +124,10 @@ static bool takes_messages(const cw_socket *s)
 
 cw_status cw_socket_try_receive(cw_socket *s, cw_event **out)
 {
-    return cw_socket_try_receive_begin(s, out, NULL);
+    return cw_socket_try_receive_or_announce(s, out, NULL);
 }
 
-cw_status cw_socket_try_receive_begin(cw_socket *s, cw_event **out, size_t *coming_bytes)
+cw_status cw_socket_try_receive_or_announce(cw_socket *s, cw_event **out, size_t *coming_bytes)
 {
     cw_event *e = NULL;
     size_t coming = 0;
@@ -201,10 +201,10 @@ static cw_status await_message_locked(cw_socket *s, cw__wait *wait, bool may_rea
 
 cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
 {
-    return cw_socket_receive_begin(s, timeout_ms, out, NULL);
+    return cw_socket_receive_or_announce(s, timeout_ms, out, NULL);
 }
 
-cw_status cw_socket_receive_begin(cw_socket *s, int timeout_ms, cw_event **out, size_t *coming_bytes)
+cw_status cw_socket_receive_or_announce(cw_socket *s, int timeout_ms, cw_event **out, size_t *coming_bytes)
 {
     cw_status status = cw__socket_check(s);
     cw_event *e = NULL;
