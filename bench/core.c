@@ -25,7 +25,7 @@ static cw_socket *open_socket(const char *url, const char *path)
     if (getenv("BENCH_CA") != NULL) {
         check(cw_socket_set_text(s, CW_OPT_CA_FILE, getenv("BENCH_CA"), strlen(getenv("BENCH_CA"))), "ca_file");
     }
-    check(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), uri);
+    check(cw_socket_connect(s, uri, strlen(uri), CW_TIMEOUT_DEFAULT), uri);
     return s;
 }
 

@@ -79,7 +79,7 @@ static cw_socket *open_socket(const char *url)
     cw_socket *s = NULL;
     (void)snprintf(uri, sizeof uri, "%s/echo", url);
     check(cw_socket_create(CW_MESSAGE_SOCKET, &s), "create");
-    check(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), uri);
+    check(cw_socket_connect(s, uri, strlen(uri), CW_TIMEOUT_DEFAULT), uri);
     return s;
 }
 

@@ -176,7 +176,7 @@ static void open_socket(const char *url, const char *path)
     check(cw_socket_create(CW_MESSAGE_SOCKET, &ws) == CW_OK, "create");
     /* so that the service thread has nothing to do meanwhile */
     check(cw_socket_set_number(ws, CW_OPT_PING_INTERVAL, 0) == CW_OK, "ping_interval");
-    check(cw_socket_connect(ws, uri, CW_TIMEOUT_DEFAULT) == CW_OK, "connect");
+    check(cw_socket_connect(ws, uri, strlen(uri), CW_TIMEOUT_DEFAULT) == CW_OK, "connect");
 }
 
 static void send_one(void)

@@ -3,6 +3,7 @@
  * Compile it: cc echo.c $(pkg-config --cflags --libs curlwire) */
 #include <curlwire.h>
 #include <stdio.h>
+#include <string.h>
 
 int main(int argc, char **argv)
 {
@@ -11,7 +12,7 @@ int main(int argc, char **argv)
     size_t len_bytes = 0;
 
     if (argc != 2 || cw_socket_create(CW_MESSAGE_SOCKET, &s) ||
-        cw_socket_connect(s, argv[1], CW_TIMEOUT_DEFAULT) ||
+        cw_socket_connect(s, argv[1], strlen(argv[1]), CW_TIMEOUT_DEFAULT) ||
         cw_socket_send(s, CW_UTF8, "Hello, World!", 13, CW_TIMEOUT_DEFAULT) ||
         cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &message)) {
         fprintf(stderr, "echo: %s\n", argc == 2 ? cw_error_message() : "usage: echo ws://HOST/PATH");

@@ -209,12 +209,34 @@ def unpaired(names: set[str]) -> list[str]:
     )
 
 
+def unmeasured(header: str) -> list[tuple[str, str]]:
+    """Returns each function and text that callers pass without the length behind it."""
+    found = []
+    for call in re.finditer(r"^CW_API [^;(]*?\b(cw_\w+)\(([^;]*)\);", header, re.MULTILINE):
+        parameters = [" ".join(word.split()) for word in call.group(2).split(",")]
+        for given, behind in zip(parameters, [*parameters[1:], ""], strict=True):
+            text = re.fullmatch(r"const (?:char|void) \*(\w+)", given)
+            if text and text[1] not in OWNERS and behind not in LENGTHS | {f"size_t {text[1]}_len_bytes"}:
+                found.append((call.group(1), text[1]))
+    return found
+
+
+OWNERS = ("owner", "reader")  # addresses of which nothing is read
+LENGTHS = {"size_t len_bytes", "size_t size_bytes"}
+
+
 def check_names() -> None:
-    """Checks the rule "Names" of the header, as far as names alone show it."""
+    """Checks the rules "Names" and "Texts and bytes" of the header, as far as prototypes show them."""
     functions = public_functions()
+    path = ROOT / "core" / "include" / "curlwire.h"
+    for name, text in unmeasured(path.read_text()):
+        breach(path, functions[name], f"{name} takes {text} without its length. Add size_t {text}_len_bytes")
     for name in unpaired(set(functions)):
-        path = ROOT / "core" / "include" / "curlwire.h"
-        breach(path, functions[name], f"{name} has no partner. A call that only starts something is named ..._start")
+        breach(
+            path,
+            functions[name],
+            f"{name} has no partner. A call that only starts something is named ..._start",
+        )
 
 
 def skipped() -> dict[str, set[str]]:

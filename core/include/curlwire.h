@@ -22,6 +22,15 @@
  *   ..._begin   opens something that the caller must close by the call of the same name with ..._end
  *   ..._try_... never waits
  *
+ * Texts and bytes
+ *   Every text that a caller passes is a pointer and a length in bytes (..._len_bytes), and needs no NUL at its end. A text
+ *   is UTF-8. A NUL inside is CW_INVALID_ARGUMENT, and the message names the argument. Only messages and the reason of a
+ *   close frame may contain NUL, which RFC 6455 allows there.
+ *   A text that a call returns has a length too, if the server, the caller or the machine has a part in it. The call fills
+ *   the caller's buffer of size_bytes, or points into an event. A const char * without a length is a text of curlwire
+ *   itself: a name, a key or an error message, with a NUL at its end and none inside.
+ *   A pointer to nothing is NULL with the length 0.
+ *
  * Threads
  *   Any thread may make any call, unless the comment of the call says otherwise. No call holds a lock while it waits. A
  *   call that fails produces no event.
@@ -452,8 +461,9 @@ CW_API cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *
  * Thread   any; takes the socket's lock
  * Owns     the call copies user and password
  * Source   RFC 7617 section 2; UWP's ServerCredential and ProxyCredential */
-CW_API cw_status cw_socket_set_credential(cw_socket *s, cw_option option, const char *user, size_t user_bytes,
-                                          const char *password, size_t password_bytes);
+CW_API cw_status cw_socket_set_credential(cw_socket *s, cw_option option, const char *user,
+                                          size_t user_len_bytes, const char *password,
+                                          size_t password_len_bytes);
 
 /* Reads how often the socket sends unsolicited pongs now: desired_unsolicited_pong_interval on an open connection, until
  * writing fails or closing begins.
@@ -525,7 +535,7 @@ typedef enum cw_info {
 
 /* Copies a text that describes the connection. It can still be read after close.
  *   buffer, size_bytes   room for the text and a NUL; NULL, 0 to ask for the length
- *   len_bytes            set to the whole length without NUL. If it is size_bytes or more, the copy is cut
+ *   len_bytes            set to the whole length without NUL; may be NULL. If it is size_bytes or more, the copy is cut
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT
  * Thread   any; takes the socket's lock */
@@ -598,12 +608,12 @@ typedef enum cw_certificate_fact {
 CW_API const char *cw_certificate_key(cw_certificate_fact fact);
 
 /* Copies a fact about a certificate. It decides nothing about trust: the text shows what the bytes say.
- *   der, der_bytes       the certificate, from cw_socket_get_certificate
+ *   der, der_len_bytes   the certificate, from cw_socket_get_certificate
  *   buffer, size_bytes, len_bytes   as for cw_socket_get_info. The text is empty if the certificate lacks the fact, or is
  *                        malformed
  * Thread   any
  * Source   RFC 5280, RFC 4514 */
-CW_API void cw_certificate_get(const void *der, size_t der_bytes, cw_certificate_fact fact, char *buffer,
+CW_API void cw_certificate_get(const void *der, size_t der_len_bytes, cw_certificate_fact fact, char *buffer,
                                size_t size_bytes, size_t *len_bytes);
 
 /* A header of a reply. Both pointers point into the text that cw_header_next read; no NUL ends them. */
@@ -613,19 +623,19 @@ typedef struct cw_header {
 } cw_header;
 
 /* Reads the next header of CW_INFO_RESPONSE_HEADERS. A name can occur more than once.
- *   at    the position to read from, at first the start of the text; the call sets it to the position after the header
- *   end   the end of the text
+ *   at_bytes   the position in lines to read from, at first 0; the call sets it to the position after the header
  * Returns  true, or false after the last header
  * Thread   any */
-CW_API bool cw_header_next(const char **at, const char *end, cw_header *out);
+CW_API bool cw_header_next(const char *lines, size_t len_bytes, size_t *at_bytes, cw_header *out);
 
 /* Reports how the connection ended.
  *   code     the peer's close code; 1005 if its close frame had none; 1006 if the connection was lost or the peer broke
  *            the protocol (the reason says how); 0 while the connection has not ended
- *   reason, size_bytes   UTF-8 text of at most 123 bytes, cut to fit, with a NUL at its end
+ *   reason, size_bytes, len_bytes   as buffer for cw_socket_get_info; len_bytes may be NULL. UTF-8 text of at most 123
+ *            bytes, which may contain NUL
  * Returns  true if both close frames were exchanged
  * Thread   any; takes the socket's lock */
-CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes);
+CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes, size_t *len_bytes);
 
 /* Returns whether reading may end here without an error. A binding calls it when an iteration over messages gets
  * CW_CLOSED; cw_socket_read applies the same rule itself. The close code decides, not was_clean.
@@ -697,7 +707,7 @@ CW_API cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms);
  * Returns  as those two. After CW_QUESTION and the answer, call cw_socket_connect_continue, which does the rest
  * Blocks   until the connection is open, the connect has failed, or the socket asks about the server's certificate
  * Thread   any */
-CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms);
+CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms);
 CW_API cw_status cw_socket_connect_continue(cw_socket *s);
 
 /* ---- Sending ------------------------------------------------------------------------------------------ */
@@ -896,7 +906,7 @@ CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_byt
  * Calls of other threads that wait end with CW_CLOSED (cw_socket_read: 0 bytes). No more messages are returned.
  * During a connect, the call cancels the connect. A second close does nothing.
  *   code       1000-1003, 1007-1014, 3000-4999; 1005 sends an empty close frame
- *   reason     UTF-8, at most 123 bytes; must be empty with 1005
+ *   reason     UTF-8, at most 123 bytes, which may contain NUL; must be empty with 1005
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT
  * Thread   any; a handler may call it
@@ -1017,14 +1027,14 @@ CW_API void cw_guid_arrange(uint8_t guid[CW_GUID_BYTES], cw_byte_order order);
 
 /* Converts a text from one encoding to another, or checks it: `from` may be `to`. It neither expects nor writes a byte
  * order mark.
- *   out         NULL if room_bytes is 0, which only measures. If the text does not fit, the content of out is undefined
- *   out_bytes   the size of the whole converted text
- *   bad_byte    the place of the first byte that is not valid text: no UTF-8 (RFC 3629), half a unit of UTF-16, or a
- *               surrogate without its partner
- * Returns  false if the text is not valid; *out_bytes is then 0
+ *   out             NULL if size_bytes is 0, which only measures. If the text does not fit, the content of out is undefined
+ *   out_len_bytes   the size of the whole converted text
+ *   bad_byte        the place of the first byte that is not valid text: no UTF-8 (RFC 3629), half a unit of UTF-16, or
+ *                   a surrogate without its partner
+ * Returns  false if the text is not valid; *out_len_bytes is then 0
  * Thread   any */
 CW_API bool cw_text_convert(cw_encoding from, const void *data, size_t len_bytes, cw_encoding to, void *out,
-                            size_t room_bytes, size_t *out_bytes, size_t *bad_byte);
+                            size_t size_bytes, size_t *out_len_bytes, size_t *bad_byte);
 
 /* ---- Library ------------------------------------------------------------------------------------------ */
 
@@ -1085,12 +1095,14 @@ CW_API const char *cw_build_feature(size_t number);
 /* Names a file of authorities for connects that find none in any other place (docs/tls.md lists the places). A binding
  * calls it after a connect has failed with cw_error_option CW_OPT_CA_FILE, and connects again. Python names the file of
  * its package certifi, which it imports only then.
- *   source   a constant string for CW_INFO_AUTHORITIES, such as "certifi"
+ *   source   a name of at most 31 bytes for CW_INFO_AUTHORITIES, such as "certifi"; empty = nothing is named any more
  *   path     a PEM file; NULL = there is none, which the error then says. So is a file that cannot be read
- * Returns  CW_OK, CW_NO_MEMORY
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT; CW_NO_MEMORY
  * Thread   any
- * Owns     the call copies path, and keeps source */
-CW_API cw_status cw_set_last_authorities(const char *source, const char *path);
+ * Owns     the call copies source and path */
+CW_API cw_status cw_set_last_authorities(const char *source, size_t source_len_bytes, const char *path,
+                                         size_t path_len_bytes);
 
 /* Closes all connections at the end of a program. Open sockets send close code 1001; sockets that are closing may
  * finish. Queued data is sent first; send_timeout of each socket limits how long that may make no progress. When the

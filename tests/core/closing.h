@@ -19,7 +19,7 @@ static inline void check_reason(cw_socket *s, const char *wanted)
     char reason[128];
     int code;
 
-    (void)cw_socket_get_closed(s, &code, reason, sizeof reason);
+    (void)cw_socket_get_closed(s, &code, reason, sizeof reason, NULL);
     CHECK_STR(reason, wanted);
 }
 

@@ -217,11 +217,16 @@ static inline cw_socket *peer_socket(cw_class socket_class)
     return s;
 }
 
+static inline cw_status peer_try_connect(cw_socket *s, const char *uri, int timeout_ms)
+{
+    return cw_socket_connect(s, uri, strlen(uri), timeout_ms);
+}
+
 static inline void peer_connect(cw_socket *s, const char *uri)
 {
     if (strncmp(uri, "wss:", 4) == 0)
         (void)cw_socket_set_text(s, CW_OPT_CA_FILE, peer_env("CW_CA_FILE"), strlen(peer_env("CW_CA_FILE")));
-    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
 }
 
 static inline cw_socket *peer_open(cw_class socket_class, const char *uri)
@@ -260,7 +265,7 @@ static inline void peer_wait_in_vain(cw_socket *s)
         bool peer_clean;                                                                                      \
         char peer_reason[256];                                                                                \
         CHECK_STATUS(cw_socket_wait_closed((s), CW_TIMEOUT_NEVER), CW_OK);                                    \
-        peer_clean = cw_socket_get_closed((s), &peer_code, peer_reason, sizeof peer_reason);                  \
+        peer_clean = cw_socket_get_closed((s), &peer_code, peer_reason, sizeof peer_reason, NULL);            \
         if (peer_code != (wanted_code) || peer_clean != (wanted_clean))                                       \
             HARNESS_FAIL("closed with %d \"%s\", %sclean", peer_code, peer_reason, peer_clean ? "" : "not "); \
     } while (0)

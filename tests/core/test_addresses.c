@@ -236,7 +236,7 @@ static void reaches(const char *addresses, const char *order)
     char address[64];
 
     begin(addresses);
-    CHECK_STATUS(cw_socket_connect(s, uri_of_many(), LONG_MS), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, uri_of_many(), LONG_MS), CW_OK);
     CHECK(cw__now_ms() - begun_ms < (int64_t)strlen(addresses) / 2 * DELAY_MS + SLACK_MS);
     CHECK_STR(tried, order);
     for (unsigned i = 0; i < atomic_load(&tried_count); i++)
@@ -267,7 +267,7 @@ static void test_all_refused(void)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     begin("r4r6r4r6");
-    CHECK_STATUS(cw_socket_connect(s, uri_of_many(), LONG_MS), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, uri_of_many(), LONG_MS), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_CannotConnect);
     CHECK_INT(cw_error_curl_code(), 7);
     CHECK_INT(cw_error_os_errno(), ECONNREFUSED);
@@ -286,13 +286,13 @@ static void test_all_silent(void)
 
     begin("d4d4d4d4d4d4d4d4d4d4d4d4d4d4");
     before = socket_count();
-    CHECK_STATUS(cw_socket_connect(s, uri_of_many(), 500), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, uri_of_many(), 500), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
     CHECK(atomic_load(&tried_count) >= 2 && atomic_load(&tried_count) < 8);
     cw_shutdown(5000);
     CHECK_INT(socket_count(), before); /* no attempt is left */
     host_addresses = "l4";
-    CHECK_STATUS(cw_socket_connect(s, uri_of_many(), LONG_MS), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, uri_of_many(), LONG_MS), CW_OK);
     peer_finish(s);
 }
 
@@ -362,10 +362,10 @@ static void test_zone(void)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     begin("");
-    CHECK_STATUS(cw_socket_connect(s, "ws://[fe80::1%25lo]:1/", LONG_MS), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, "ws://[fe80::1%25lo]:1/", LONG_MS), CW_CONNECT_FAILED);
     CHECK_INT(atomic_exchange(&zone, 0), if_nametoindex("lo"));
     CHECK_INT(setenv("http_proxy", "http://[fe80::1%25lo]:1", 1), 0);
-    CHECK_STATUS(cw_socket_connect(s, "ws://behind.example/", LONG_MS), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, "ws://behind.example/", LONG_MS), CW_CONNECT_FAILED);
     CHECK_INT(atomic_exchange(&zone, 0), if_nametoindex("lo"));
     CHECK_HAS(cw_error_message(), "the proxy [fe80::1%25lo]:1");
     peer_finish(s);

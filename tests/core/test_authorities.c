@@ -203,12 +203,28 @@ static bool find_once(void *arg)
 
 static bool name_last(void *arg)
 {
-    cw_status status = cw_set_last_authorities("other", arg);
+    cw_status status = cw_set_last_authorities("other", 5, arg, strlen(arg));
 
     if (status != CW_OK)
         CHECK_INT(status, CW_NO_MEMORY);
-    (void)cw_set_last_authorities(NULL, NULL);
+    (void)cw_set_last_authorities(NULL, 0, NULL, 0);
     return status == CW_OK;
+}
+
+/* Source and path are texts with lengths: what stands behind them does not count, and NUL inside is refused. */
+static void test_texts(void)
+{
+    char longest[33];
+
+    memset(longest, 's', sizeof longest);
+    CHECK_INT(cw_set_last_authorities("a\0b", 3, "p", 1), CW_INVALID_ARGUMENT);
+    check_has(cw_error_message(), "source of the authorities contains NUL");
+    CHECK_INT(cw_set_last_authorities("ab", 2, "p\0q", 3), CW_INVALID_ARGUMENT);
+    check_has(cw_error_message(), "path of the authorities contains NUL");
+    CHECK_INT(cw_set_last_authorities(longest, 32, "p", 1), CW_INVALID_ARGUMENT);
+    check_has(cw_error_message(), "has 32 bytes, and at most 31");
+    CHECK_INT(cw_set_last_authorities(longest, 31, "p", 1), CW_OK);
+    CHECK_INT(cw_set_last_authorities(NULL, 0, NULL, 0), CW_OK);
 }
 
 static void test_no_memory(void)
@@ -253,11 +269,11 @@ static atomic_bool is_over;
 static void *name_again(void *none)
 {
     while (!atomic_load(&is_over))
-        CHECK_INT(cw_set_last_authorities("other", NULL), CW_OK);
+        CHECK_INT(cw_set_last_authorities("other", 5, NULL, 0), CW_OK);
     return none;
 }
 
-static void name_in_child(void) { CHECK_INT(cw_set_last_authorities("child", NULL), CW_OK); }
+static void name_in_child(void) { CHECK_INT(cw_set_last_authorities("child", 5, NULL, 0), CW_OK); }
 
 /* The child of a fork does not wait for a lock that a thread of its parent held. */
 static void test_fork(void)
@@ -270,13 +286,14 @@ static void test_fork(void)
         CHECK_INT(status_of_child(name_in_child), 0);
     atomic_store(&is_over, true);
     CHECK_INT(pthread_join(thread, NULL), 0);
-    (void)cw_set_last_authorities(NULL, NULL);
+    (void)cw_set_last_authorities(NULL, 0, NULL, 0);
 }
 
 static const harness_test tests[] = {
     {"the order", test_order},
     {"a folder, and a list of folders", test_folder},
     {"what cannot be used", test_unusable},
+    {"the binding's source and path are texts with lengths", test_texts},
     {"each allocation fails once", test_no_memory},
     {"no descriptors", test_no_descriptor},
     {"a fork while another thread names a file", test_fork},

@@ -72,7 +72,7 @@ static void test_new(void)
     s = closing_socket(1000);
     cw_socket_abort(s);
     CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);
-    CHECK_STATUS(cw_socket_connect(s, peer_script("echo/end"), 0), CW_INVALID_STATE);
+    CHECK_STATUS(peer_try_connect(s, peer_script("echo/end"), 0), CW_INVALID_STATE);
     cw_socket_release(s);
 }
 
@@ -94,6 +94,29 @@ static void test_abort(void)
     cw_socket_abort(s); /* after the closing handshake, abort drops TCP */
     CHECK_CLOSED(s, 1000, true);
     CHECK_HAS(peer_log(), "\"end\": \"eof\"");
+    peer_finish(s);
+}
+
+/* A reason may contain NUL, in both directions; the length says where it ends. */
+static void test_nul(void)
+{
+    cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/x:88040fa10062/end"));
+    char reason[8];
+    size_t len_bytes = 0;
+    peer_frame f;
+    int code;
+
+    CHECK_STATUS(cw_socket_close_start(s, 4000, "a\0b", 3), CW_OK);
+    CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
+    CHECK(cw_socket_get_closed(s, &code, reason, sizeof reason, &len_bytes));
+    CHECK_INT(code, 4001);
+    CHECK_INT(len_bytes, 2);
+    CHECK(memcmp(reason, "\0b", 3) == 0);
+    CHECK(cw_socket_get_closed(s, &code, reason, 2, &len_bytes)); /* cut to fit */
+    CHECK_INT(len_bytes, 2);
+    CHECK(memcmp(reason, "\0", 2) == 0);
+    CHECK(peer_get_frame(peer_log(), 0, &f));
+    CHECK(strncmp(f.payload, "0fa0610062", 10) == 0);
     peer_finish(s);
 }
 
@@ -334,6 +357,7 @@ static const harness_test tests[] = {
     {"close twice, and calls after it", test_twice},
     {"close of a closed socket drops its messages", test_close_when_closed},
     {"close and abort of a new socket", test_new},
+    {"a reason with NUL in both directions", test_nul},
     {"abort of an open socket and of one that is closed", test_abort},
     {"lifetime rule 2: release of an open socket", test_release},
     {"wait_closed and its timeouts", test_wait_closed},

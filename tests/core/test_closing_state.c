@@ -460,11 +460,11 @@ static void check_in_child(void)
     char reason[4] = "xyz";
     int code = 7;
 
-    CHECK(!cw_socket_get_closed(inherited, &code, reason, sizeof reason));
+    CHECK(!cw_socket_get_closed(inherited, &code, reason, sizeof reason, NULL));
     CHECK_INT(code, 0);
     CHECK_STR(reason, "");
     reason[0] = 'x';
-    CHECK(!cw_socket_get_closed(inherited, &code, reason, 0)); /* without a buffer for the reason */
+    CHECK(!cw_socket_get_closed(inherited, &code, reason, 0, NULL)); /* without a buffer for the reason */
     CHECK_INT(reason[0], 'x');
     CHECK(!cw_socket_ended_normally(inherited));
     CHECK_STATUS(cw_socket_wait_closed(inherited, 0), CW_AFTER_FORK);
@@ -482,7 +482,7 @@ static void test_after_fork(void)
     RAW_SEND(&p, "\x88\x05\x03\xe8"
                  "bye");
     CHECK_CLOSED(inherited, 1000, true);
-    CHECK(cw_socket_get_closed(inherited, &code, reason, sizeof reason));
+    CHECK(cw_socket_get_closed(inherited, &code, reason, sizeof reason, NULL));
     CHECK_STR(reason, "bye");
     CHECK(cw_socket_ended_normally(inherited));
     CHECK_INT(status_of_child(check_in_child), 0);

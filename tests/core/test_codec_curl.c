@@ -26,7 +26,7 @@ static void check_reset(bool is_receiving)
         CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_CLOSED);
         CHECK_INT(cw_error_web_status(), CW_WEB_ConnectionReset);
     }
-    CHECK(!cw_socket_get_closed(s, &code, reason, sizeof reason));
+    CHECK(!cw_socket_get_closed(s, &code, reason, sizeof reason, NULL));
     CHECK_INT(code, 1006);
     CHECK_HAS(reason, "lost");
     raw_finish(p);

@@ -9,7 +9,7 @@ static void test_information(void)
     const char *uri = peer_script("echo");
     char text[256];
 
-    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_OK);
     CHECK_STATUS(cw_socket_get_info(s, CW_INFO_URI, text, sizeof text, NULL), CW_OK);
@@ -34,7 +34,7 @@ static void test_refused_port(void)
 
     CHECK_STATUS(cw_mailbox_create(&m), CW_OK);
     CHECK_STATUS(cw_socket_subscribe(s, m, CW_EVENTS_ALL), CW_OK);
-    CHECK_STATUS(cw_socket_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_CannotConnect);
     CHECK_INT(cw_error_curl_code(), 7);
     CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
@@ -46,7 +46,7 @@ static void test_refused_port(void)
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_CONNECT_FAILED); /* the details can still be read */
     CHECK_INT(cw_error_web_status(), CW_WEB_CannotConnect);
     /* the socket can connect again */
-    CHECK_STATUS(cw_socket_connect(s, peer_script("echo"), CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, peer_script("echo"), CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_OK);
     CHECK_STATUS(cw_mailbox_take(m, CW_TIMEOUT_NEVER, &e), CW_OK);
     CHECK_INT(cw_event_get_type(e), CW_EVENT_CONNECTED);
@@ -60,7 +60,7 @@ static void test_no_name(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
-    CHECK_STATUS(cw_socket_connect(s, "ws://no-such-host.invalid/", CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, "ws://no-such-host.invalid/", CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_HostNameNotResolved);
     peer_finish(s);
 }
@@ -85,13 +85,27 @@ static void test_wrong_order(void)
     cw_socket_release(s);
 }
 
+/* The URI ends at its length. */
+static void test_length_of_uri(void)
+{
+    static const char uri[] = "ws://127.0.0.1:1/\0 and more";
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+
+    CHECK_STATUS(cw_socket_connect(s, uri, sizeof uri - 1, 1000), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), "the URI contains NUL");
+    CHECK_STATUS(cw_socket_connect(s, NULL, 0, 1000), CW_INVALID_ARGUMENT);
+    CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
+    CHECK_STATUS(cw_socket_connect(s, uri, strlen(uri), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    peer_finish(s);
+}
+
 static void test_never_connected(void)
 {
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);
-    CHECK_STATUS(cw_socket_connect(s, "ws://127.0.0.1/", 1000), CW_INVALID_STATE);
+    CHECK_STATUS(peer_try_connect(s, "ws://127.0.0.1/", 1000), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_INVALID_STATE); /* the socket was never open */
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_CLOSED);
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_CLOSED);
@@ -102,7 +116,7 @@ static void test_second(void)
 {
     cw_socket *s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo"));
 
-    CHECK_STATUS(cw_socket_connect(s, peer_uri, 1000), CW_INVALID_STATE);
+    CHECK_STATUS(peer_try_connect(s, peer_uri, 1000), CW_INVALID_STATE);
     CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_NO_DELAY, 0), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, "x", 1), CW_INVALID_STATE);
@@ -112,7 +126,7 @@ static void test_second(void)
     CHECK_MESSAGE(s, CW_BINARY, "a", 1);
     CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
-    CHECK_STATUS(cw_socket_connect(s, peer_uri, 1000), CW_INVALID_STATE);
+    CHECK_STATUS(peer_try_connect(s, peer_uri, 1000), CW_INVALID_STATE);
     peer_finish(s);
 }
 
@@ -164,13 +178,13 @@ static void test_deadline(void)
     int listener = silent_listener(uri);
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
-    CHECK_STATUS(cw_socket_connect(s, uri, 50), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, uri, 50), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
     CHECK_HAS(cw_error_message(), "0.05 s");
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_CONNECT_TIMEOUT, 60), CW_OK);
-    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     CHECK_HAS(cw_error_message(), "0.06 s");
-    CHECK_STATUS(cw_socket_connect(s, uri, 0), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, uri, 0), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
     CHECK_STATUS(cw_socket_connect_start(s, uri, strlen(uri), CW_TIMEOUT_NEVER), CW_OK);
     CHECK_STATUS(cw_socket_wait_connected(s, 20), CW_TIMED_OUT);
@@ -271,7 +285,7 @@ static void test_interrupt(void)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     cw_set_wait_hook(interrupt, &asked);
-    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_NEVER), CW_INTERRUPTED);
+    CHECK_STATUS(peer_try_connect(s, uri, CW_TIMEOUT_NEVER), CW_INTERRUPTED);
     CHECK_INT(asked, 1);
     cw_set_wait_hook(NULL, NULL);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED);
@@ -295,13 +309,13 @@ static void test_again(void)
     int listener = silent_listener(uri);
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
-    CHECK_STATUS(cw_socket_connect(s, peer_env("CW_ECHO_WSS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_ECHO_WSS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_CertificateIsInvalid);
-    CHECK_STATUS(cw_socket_connect(s, uri, 20), CW_CONNECT_FAILED);
-    CHECK_STATUS(cw_socket_connect(s, peer_script("hs:%s", peer_hex("HTTP/1.1 404 No\r\n\r\n")), 5000),
+    CHECK_STATUS(peer_try_connect(s, uri, 20), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, peer_script("hs:%s", peer_hex("HTTP/1.1 404 No\r\n\r\n")), 5000),
                  CW_CONNECT_FAILED);
     CHECK_INT(cw_error_http_status(), 404);
-    CHECK_STATUS(cw_socket_connect(s, peer_script("hs:/end"), 5000), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, peer_script("hs:/end"), 5000), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_http_status(), 0);
     peer_connect(s, peer_script_tls("echo"));
     CHECK_STATUS(cw_socket_send(s, CW_UTF8, "a", 1, CW_TIMEOUT_DEFAULT), CW_OK);
@@ -315,6 +329,7 @@ static const harness_test tests[] = {
     {"refused: one event, no closed event, and it can connect again", test_refused_port},
     {"a host name that does not exist", test_no_name},
     {"nothing works before connect", test_wrong_order},
+    {"the URI ends at its length; NUL inside is refused", test_length_of_uri},
     {"a socket closed before it was connected", test_never_connected},
     {"a second connect, and controls set late", test_second},
     {"200 connects by one thread", test_many},

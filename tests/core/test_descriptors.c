@@ -111,7 +111,7 @@ static void *session(void *unused)
     (void)unused;
     CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, ca_file, strlen(ca_file)), CW_OK);
     got_through = is_good(cw_mailbox_create(&m)) && is_good(cw_socket_subscribe(s, m, CW_EVENT_CLOSED)) &&
-                  is_good(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT)) && converse(s);
+                  is_good(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT)) && converse(s);
     cw_mailbox_release(m);
     cw_socket_release(s);
     cw_shutdown(5000);
@@ -139,12 +139,12 @@ static void test_again(void)
     limit_to(fill_holes());
     (void)strcpy(uri, peer_script("echo/end"));
     for (int i = 0; i < 3; i++) {
-        status = cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT);
+        status = peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT);
         CHECK(!is_good(status));
         CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
     }
     limit_to(RLIM_INFINITY);
-    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK(converse(s));
     peer_finish(s);
 }
@@ -158,7 +158,7 @@ static void test_name(void)
     CHECK_STATUS(cw_socket_set_number(other, CW_OPT_FRAMING, CW_FRAMING_CURL), CW_OK);
     peer_connect(other, peer_script("echo/end")); /* the service thread has its descriptors already */
     limit_to(fill_holes());
-    CHECK(cw_socket_connect(s, "ws://name.invalid/", CW_TIMEOUT_DEFAULT) != CW_OK);
+    CHECK(peer_try_connect(s, "ws://name.invalid/", CW_TIMEOUT_DEFAULT) != CW_OK);
     CHECK_HAS(cw_error_message(), "ulimit -n");
     limit_to(RLIM_INFINITY);
     CHECK(converse(other));
@@ -236,7 +236,7 @@ static void test_random(void)
     refuse_getrandom();
     CHECK(cw__random(&byte, 1)); /* the device works instead */
     limit_to(fill_holes());
-    CHECK_STATUS(cw_socket_connect(s, peer_script("echo/end"), CW_TIMEOUT_DEFAULT), CW_SYSTEM_ERROR);
+    CHECK_STATUS(peer_try_connect(s, peer_script("echo/end"), CW_TIMEOUT_DEFAULT), CW_SYSTEM_ERROR);
     CHECK_HAS(cw_error_message(), "/dev/urandom");
     CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
     limit_to(RLIM_INFINITY);

@@ -93,7 +93,7 @@ static void receive_to_end(const end_case *c, int64_t receive_mode)
     if (strncmp(c->steps, UNFINISHED, sizeof UNFINISHED - 1) == 0 && !c->ends_messages && c->code != 1006)
         CHECK_HAS(cw_error_message(), "in the middle of a message");
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
-    (void)cw_socket_get_closed(s, &code, NULL, 0);
+    (void)cw_socket_get_closed(s, &code, NULL, 0, NULL);
     CHECK_INT(code, c->code);
     CHECK_INT(cw_socket_ended_normally(s), c->ends_messages);
     cw_socket_release(s);
@@ -161,7 +161,7 @@ static void end_while_sending(const char *uri, bool receives_first)
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_NEVER, &e), CW_CLOSED);
     CHECK(cw_socket_ended_normally(s));
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
-    (void)cw_socket_get_closed(s, &code, NULL, 0);
+    (void)cw_socket_get_closed(s, &code, NULL, 0, NULL);
     CHECK_INT(code, 1000);
     cw_socket_release(s);
 }

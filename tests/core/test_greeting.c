@@ -144,7 +144,7 @@ static void test_strict(void)
     open_by(&p, &strict);
     raw_end(&p);
     CHECK_STATUS(cw_socket_wait_closed(p.s, CW_TIMEOUT_NEVER), CW_OK);
-    was_clean = cw_socket_get_closed(p.s, &code, reason, sizeof reason);
+    was_clean = cw_socket_get_closed(p.s, &code, reason, sizeof reason, NULL);
     CHECK(!was_clean && code == 1006);
     CHECK_HAS(reason, "not in its shortest form");
     end(&p);

@@ -41,7 +41,7 @@ static cw_socket *answered(const char *reply, const char *after, const char *pro
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     CHECK_STATUS(cw_socket_set_text(s, CW_OPT_SUPPORTED_PROTOCOLS, protocols, strlen(protocols)), CW_OK);
-    CHECK_STATUS(cw_socket_connect(s, peer_script("hs:%s%s", peer_hex(reply), after), CW_TIMEOUT_DEFAULT),
+    CHECK_STATUS(peer_try_connect(s, peer_script("hs:%s%s", peer_hex(reply), after), CW_TIMEOUT_DEFAULT),
                  wanted);
     CHECK_INT(cw_socket_state(s), wanted == CW_OK ? CW_STATE_OPEN : CW_STATE_NEW);
     return s;
@@ -272,7 +272,7 @@ static cw_status over_tls(const char *uri, const char *ca_file, bool verify)
 
     CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, ca_file, strlen(ca_file)), CW_OK);
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_VERIFY, verify), CW_OK);
-    status = cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT);
+    status = peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT);
     cw_socket_release(s);
     return status;
 }
@@ -330,11 +330,11 @@ static void test_proxy(void)
         CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
     }
     CHECK(setenv("ws_proxy", "http://joe:s3cret@127.0.0.1:1", 1) == 0);
-    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_CannotConnect);
     CHECK_HAS(cw_error_message(), "cannot connect to the proxy 127.0.0.1:1: ");
     CHECK(setenv("no_proxy", strstr(uri, "://") + 3, 1) == 0); /* host:port */
-    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
     peer_drop(s);
     cw_shutdown(5000);
 }

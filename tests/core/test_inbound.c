@@ -96,7 +96,7 @@ static void refused_by(cw_socket *s, const char *uri, int code)
         CHECK_HAS(cw_error_message(), "the server broke the protocol: ");
         CHECK_INT(cw_error_option(), CW_OPTION_COUNT);
     }
-    CHECK(!cw_socket_get_closed(s, &closed_code, reason, sizeof reason));
+    CHECK(!cw_socket_get_closed(s, &closed_code, reason, sizeof reason, NULL));
     CHECK_INT(closed_code, 1006);
     CHECK(reason[0] != '\0');
     CHECK_STATUS(cw_socket_send(s, CW_BINARY, "", 0, 0), CW_CLOSED);
@@ -222,7 +222,7 @@ static void test_too_big_text(void)
     peer_connect(s, uri);
     CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_CLOSED);
     CHECK_STR(cw_error_message(), "a message of at least 11 bytes exceeds max_message_size (10 bytes)");
-    CHECK(!cw_socket_get_closed(s, &code, reason, sizeof reason));
+    CHECK(!cw_socket_get_closed(s, &code, reason, sizeof reason, NULL));
     CHECK_STR(reason, cw_error_message());
     CHECK_HAS(peer_log_of(token),
               "03f1746865206d6573736167652069732062696767657220"); /* "the message is bigger " */

@@ -59,7 +59,7 @@ static void check_refused(unsigned number, const char *const *speaks, const char
     CHECK(strstr(cw_error_message(), why) != NULL);
     CHECK_INT(cw__libcurl_init(), CW_UNSUPPORTED);
     CHECK_INT(cw_socket_create(CW_MESSAGE_SOCKET, &s), CW_OK);
-    CHECK_INT(cw_socket_connect(s, "ws://127.0.0.1:9/", 1000), CW_UNSUPPORTED);
+    CHECK_INT(cw_socket_connect(s, "ws://127.0.0.1:9/", 17, 1000), CW_UNSUPPORTED);
     CHECK(strstr(cw_error_message(), why) != NULL);
     CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
     cw_socket_release(s);

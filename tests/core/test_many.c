@@ -31,7 +31,7 @@ static void failing_cycle(const char *uri)
 {
     cw_socket *s = peer_socket(CW_STREAM_SOCKET);
 
-    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     cw_socket_release(s);
 }
 
@@ -223,7 +223,7 @@ static bool converse(cw_socket *s, const char *uri)
 {
     cw_event *e = NULL;
 
-    if (is_failure(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT)) ||
+    if (is_failure(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT)) ||
         is_failure(cw_socket_send(s, CW_UTF8, "a", 1, CW_TIMEOUT_DEFAULT)) ||
         is_failure(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e)))
         return false;

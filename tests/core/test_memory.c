@@ -59,7 +59,7 @@ static bool expect(cw_socket *s, cw_message_type message_type, const void *data,
 
 static bool converse(cw_socket *s)
 {
-    return is_good(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT)) &&
+    return is_good(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT)) &&
            is_good(cw_socket_send(s, CW_UTF8, "text", 4, CW_TIMEOUT_DEFAULT)) &&
            expect(s, CW_UTF8, "text", 4) &&
            is_good(cw_socket_send(s, CW_BINARY, large, sizeof large, CW_TIMEOUT_DEFAULT)) &&
@@ -108,7 +108,7 @@ static bool stream_life(void *unused)
     size_t len = 1;
     char byte;
     bool got_through = is_good(cw_socket_create(CW_STREAM_SOCKET, &s)) && set_controls(s) &&
-                       is_good(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT)) &&
+                       is_good(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT)) &&
                        is_good(cw_socket_send(s, CW_BINARY, large, sizeof large, CW_TIMEOUT_DEFAULT)) &&
                        read_large(s) && is_good(cw_socket_close_start(s, 1000, NULL, 0)) &&
                        is_good(cw_socket_read(s, &byte, 1, CW_TIMEOUT_DEFAULT, &len)) && len == 0;

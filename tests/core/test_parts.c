@@ -7,7 +7,7 @@ static cw_socket *open_partial(const char *uri)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_RECEIVE_MODE, CW_PARTIAL_MESSAGE), CW_OK);
-    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
     return s;
 }
 

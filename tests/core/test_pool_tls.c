@@ -32,7 +32,7 @@ static cw_socket *make(const char *ca_path)
 
 static cw_socket *open_made(cw_socket *s)
 {
-    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_OK);
     return s;
 }
 
@@ -148,7 +148,7 @@ static void test_changed_file(void)
     write_own(0, "other-ca.pem");
     CHECK_INT(utimensat(AT_FDCWD, own_path(0), (struct timespec[]){before.st_atim, before.st_mtim}, 0), 0);
     s = make(own_path(0));
-    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     cw_socket_release(s);
     write_own(0, "ca.pem");
     s = open_made(make(own_path(0)));
@@ -180,10 +180,10 @@ static void test_refused_beside(void)
 {
     cw_socket *first = open_tls(), *s = make(path_of("ca.pem"));
 
-    CHECK_STATUS(cw_socket_connect(s, peer_env("CW_BADHOST_WSS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_BADHOST_WSS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     cw_socket_release(s);
     s = make(path_of("other-ca.pem"));
-    CHECK_STATUS(cw_socket_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     cw_socket_release(s);
     echo_once(first, 1);
     close_now(first);

@@ -23,7 +23,7 @@ static void test_accept(void)
 {
     cw_socket *s = asking();
 
-    CHECK_STATUS(cw_socket_connect(s, peer_script_tls("echo"), CW_TIMEOUT_DEFAULT), CW_QUESTION);
+    CHECK_STATUS(peer_try_connect(s, peer_script_tls("echo"), CW_TIMEOUT_DEFAULT), CW_QUESTION);
     CHECK_INT(cw_socket_state(s), CW_STATE_CONNECTING);
     CHECK_STATUS(cw_socket_ask_certificate(s, false), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_wait_connected(s, 0), CW_TIMED_OUT);
@@ -45,7 +45,7 @@ static void test_reject(void)
     cw_socket *s = asking();
 
     for (size_t i = 0; i < 3; i++) {
-        CHECK_STATUS(cw_socket_connect(s, peer_script_tls("echo"), CW_TIMEOUT_DEFAULT), CW_QUESTION);
+        CHECK_STATUS(peer_try_connect(s, peer_script_tls("echo"), CW_TIMEOUT_DEFAULT), CW_QUESTION);
         CHECK_STATUS(cw_socket_answer_certificate(s, answers[i]), CW_OK);
         if (answers[i] == CW_ANSWER_ACCEPT)
             break;
@@ -64,7 +64,7 @@ static void test_timeout(void)
 {
     cw_socket *s = asking();
 
-    CHECK_STATUS(cw_socket_connect(s, peer_script_tls("echo"), 5000), CW_QUESTION);
+    CHECK_STATUS(peer_try_connect(s, peer_script_tls("echo"), 5000), CW_QUESTION);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_Timeout);
     CHECK_HAS(cw_error_message(), "not connected within 5 s: this program has not answered");
@@ -76,13 +76,13 @@ static void test_cancel(void)
 {
     cw_socket *s = asking();
 
-    CHECK_STATUS(cw_socket_connect(s, peer_script_tls("echo"), CW_TIMEOUT_DEFAULT), CW_QUESTION);
+    CHECK_STATUS(peer_try_connect(s, peer_script_tls("echo"), CW_TIMEOUT_DEFAULT), CW_QUESTION);
     CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_OperationCanceled);
     peer_finish(s);
     s = asking();
-    CHECK_STATUS(cw_socket_connect(s, peer_script_tls("echo"), CW_TIMEOUT_DEFAULT), CW_QUESTION);
+    CHECK_STATUS(peer_try_connect(s, peer_script_tls("echo"), CW_TIMEOUT_DEFAULT), CW_QUESTION);
     peer_finish(s); /* released while it asks */
 }
 
@@ -119,13 +119,13 @@ static void test_unasked(void)
 
     CHECK_STATUS(cw_socket_answer_certificate(s, CW_ANSWER_ACCEPT), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_answer_certificate(s, (cw_answer)7), CW_INVALID_ARGUMENT);
-    CHECK_STATUS(cw_socket_connect(s, peer_script("echo"), CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, peer_script("echo"), CW_TIMEOUT_DEFAULT), CW_OK);
     peer_finish(s);
     s = asking();
-    CHECK_STATUS(cw_socket_connect(s, peer_env("CW_BADHOST_WSS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_BADHOST_WSS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_CertificateCommonNameIsIncorrect);
     CHECK_STATUS(cw_socket_ask_certificate(s, false), CW_OK);
-    CHECK_STATUS(cw_socket_connect(s, peer_script_tls("echo"), CW_TIMEOUT_DEFAULT), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, peer_script_tls("echo"), CW_TIMEOUT_DEFAULT), CW_OK);
     peer_finish(s);
 }
 

@@ -49,7 +49,7 @@ static void test_connect(void)
     int listener = raw_listen(uri);
 
     begin(peer_socket(CW_MESSAGE_SOCKET));
-    CHECK_STATUS(cw_socket_connect(victim, uri, CW_TIMEOUT_NEVER), CW_INTERRUPTED);
+    CHECK_STATUS(peer_try_connect(victim, uri, CW_TIMEOUT_NEVER), CW_INTERRUPTED);
     end();
     (void)close(listener);
 }

@@ -72,14 +72,14 @@ static void test_attach_again(void)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     for (int i = 0; i < 100; i++) {
-        CHECK_STATUS(cw_socket_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+        CHECK_STATUS(peer_try_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
         CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
         if (i % 10 == 0)
             echo_once(other);
     }
     cw_socket_release(other);
     cw_shutdown(5000); /* ends the thread; the next socket starts a new one */
-    CHECK_STATUS(cw_socket_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     peer_connect(s, peer_script("echo"));
     echo_once(s);
     peer_finish(s);
@@ -360,7 +360,7 @@ static void test_used_after(void)
     CHECK_STATUS(cw_socket_try_receive(s, &e), CW_WOULD_BLOCK);
     CHECK_STATUS(cw_socket_read(stream, byte, 1, 1000, &len), CW_OK);
     CHECK_INT(len, 0); /* the end */
-    CHECK_STATUS(cw_socket_connect(s, peer_uri, 1000), CW_INVALID_STATE);
+    CHECK_STATUS(peer_try_connect(s, peer_uri, 1000), CW_INVALID_STATE);
     CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     cw_socket_abort(s);
     CHECK_STATUS(cw_socket_wait_closed(s, 0), CW_OK);
@@ -389,7 +389,7 @@ static void test_two_threads(void)
     peer_connect(s, peer_script("hang"));
     CHECK_INT(pthread_create(&thread, NULL, shut_down, &timeout_ms), 0);
     UNTIL(cw_socket_state(s) == CW_STATE_CLOSING);
-    CHECK_STATUS(cw_socket_connect(late, peer_script("echo"), 1000), CW_INVALID_STATE);
+    CHECK_STATUS(peer_try_connect(late, peer_script("echo"), 1000), CW_INVALID_STATE);
     CHECK_HAS(cw_error_message(), "shutting down");
     cw_shutdown(0);
     CHECK_INT(cw_socket_state(s), CW_STATE_CLOSED);

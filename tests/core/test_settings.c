@@ -339,6 +339,10 @@ static void test_bad_headers(void)
     CHECK_STATUS(cw_socket_set_request_header(s, "X\0Y", 3, "v", 1), CW_INVALID_ARGUMENT);
     CHECK_STATUS(cw_socket_set_request_header(s, "X", 1, "a\0b", 3), CW_INVALID_ARGUMENT);
     CHECK(s->settings.headers == NULL);
+    CHECK_STATUS(cw_socket_set_request_header(s, NULL, 0, "v", 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_add_request_header(s, "X", 1, NULL, 0), CW_OK); /* sends an empty header */
+    CHECK_STATUS(cw_socket_set_request_header(s, "X", 1, NULL, 0), CW_OK); /* removes it */
+    CHECK_STATUS(cw_option_check_item(CW_OPT_SUPPORTED_PROTOCOLS, NULL, 0), CW_INVALID_ARGUMENT);
     cw_socket_release(s);
 }
 

@@ -63,10 +63,10 @@ static void test_information(void)
 
     check_infos(s, "", "", "", "");
     CHECK_STATUS(cw_socket_get_info(s, (cw_info)99, reason, sizeof reason, NULL), CW_INVALID_ARGUMENT);
-    CHECK_STATUS(cw_socket_connect(s, peer_env("CW_REFUSED_WS"), 1000), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_REFUSED_WS"), 1000), CW_CONNECT_FAILED);
     check_infos(s, peer_env("CW_REFUSED_WS"), "", "", "");
     /* the reply that refused is kept until the next connect */
-    CHECK_STATUS(cw_socket_connect(s, peer_script("hs:%s", peer_hex("HTTP/1.1 403 No\r\nX: 1\r\n\r\n")), 1000),
+    CHECK_STATUS(peer_try_connect(s, peer_script("hs:%s", peer_hex("HTTP/1.1 403 No\r\nX: 1\r\n\r\n")), 1000),
                  CW_CONNECT_FAILED);
     check_infos(s, peer_uri, "", "", "X: 1\r\n");
     CHECK_STATUS(start(s, peer_script("echo"), 1000), CW_OK);
@@ -77,7 +77,7 @@ static void test_information(void)
     CHECK_STATUS(cw_socket_get_info(s, CW_INFO_PUBLIC_URI, shown, sizeof shown, NULL), CW_OK);
     CHECK(strchr(shown, '?') == NULL);
     CHECK_HAS(shown, "/s/echo");
-    CHECK(!cw_socket_get_closed(s, &code, reason, sizeof reason));
+    CHECK(!cw_socket_get_closed(s, &code, reason, sizeof reason, NULL));
     CHECK_INT(code, 0);
     cw_socket_abort(s);
     CHECK_CLOSED(s, 1006, false);
@@ -172,7 +172,7 @@ static void test_references(void)
 
     retain_in_threads(s);
     s = peer_socket(CW_MESSAGE_SOCKET);
-    CHECK_STATUS(cw_socket_connect(s, peer_env("CW_REFUSED_WS"), 1000), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_REFUSED_WS"), 1000), CW_CONNECT_FAILED);
     retain_in_threads(s);
     s = peer_socket(CW_MESSAGE_SOCKET);
     CHECK_STATUS(start(s, peer_script("echo/end"), 5000), CW_OK);
@@ -407,7 +407,7 @@ static void test_unwatchable(void)
     cw__mutex_unlock(&s->lock);
     (void)close(file);
     CHECK_CLOSED(s, 1006, false);
-    (void)cw_socket_get_closed(s, &code, reason, sizeof reason);
+    (void)cw_socket_get_closed(s, &code, reason, sizeof reason, NULL);
     CHECK_HAS(reason, "no memory to watch");
     peer_finish(s);
 #else

@@ -218,7 +218,7 @@ static void check_cut(life *l)
     bool was_clean;
 
     CHECK_STATUS(cw_socket_wait_closed(l->s, CW_TIMEOUT_NEVER), CW_OK);
-    was_clean = cw_socket_get_closed(l->s, &code, NULL, 0);
+    was_clean = cw_socket_get_closed(l->s, &code, NULL, 0, NULL);
     if (!was_clean || code != 1000) {
         CHECK(atomic_load(&l->is_aborted));
         CHECK_INT(code, 1006);

@@ -96,7 +96,7 @@ static void run_flood(const flood *f)
         take_messages(s, f);
     CHECK(cw_socket_ended_normally(s));
     CHECK_STATUS(cw_socket_wait_closed(s, CW_TIMEOUT_NEVER), CW_OK);
-    (void)cw_socket_get_closed(s, &code, NULL, 0);
+    (void)cw_socket_get_closed(s, &code, NULL, 0, NULL);
     CHECK_INT(code, 1000);
     cw_socket_release(s);
 }

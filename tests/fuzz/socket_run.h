@@ -122,7 +122,7 @@ static void run_look(run *r)
     char text[256];
     size_t len;
     int code;
-    bool was_clean = cw_socket_get_closed(r->s, &code, text, sizeof text);
+    bool was_clean = cw_socket_get_closed(r->s, &code, text, sizeof text, NULL);
 
     DEMAND(code == 0 || code == 1005 || code == 1006 || cw__close_code_valid(code));
     DEMAND(!was_clean || code != 1006);
@@ -187,7 +187,7 @@ static void run_open(run *r, uint8_t flags)
         DEMAND(cw_socket_set_number(r->s, CW_OPT_MAX_MESSAGE_SIZE, r->got.max_bytes) == CW_OK);
     DEMAND(cw_socket_set_number(r->s, CW_OPT_CLOSE_TIMEOUT, flags & 64 ? 2 : 1000) == CW_OK);
     DEMAND(cw_socket_set_number(r->s, CW_OPT_PING_INTERVAL, flags & 128 ? 1 : 0) == CW_OK);
-    status = cw_socket_connect(r->s, peer.uri, flags & PEER_ANSWERS_RAW ? 30 : 5000);
+    status = cw_socket_connect(r->s, peer.uri, strlen(peer.uri), flags & PEER_ANSWERS_RAW ? 30 : 5000);
     run_check(r, status, "CONNECT_FAILED");
     DEMAND(status == CW_OK || flags & (PEER_ANSWERS_RAW | PEER_RESETS)); /* a reset may drop the 101 */
     r->has_connected = status == CW_OK;

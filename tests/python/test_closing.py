@@ -75,6 +75,21 @@ def test_close_forbidden_code(code: int) -> None:
     assert sent == (1002).to_bytes(2, "big") + named.encode()
 
 
+def test_close_reason_with_nul() -> None:
+    """A close reason is UTF-8 (RFC 6455 5.5.1), so it may contain NUL."""
+    peer = Recorded(f"x:{frame(8, (4001).to_bytes(2, 'big') + bytes(1) + b'bye')}", "hang")
+    ws = curlwire.connect(peer.url)
+    with pytest.raises(curlwire.ConnectionClosed) as caught:
+        ws.recv(timeout=WAIT)
+    assert (caught.value.reason, ws.close_reason) == ("\0bye", "\0bye")
+    ws.abort()
+    other = Recorded("frame:1", "close", "end")
+    ws = curlwire.connect(other.url)
+    ws.close(4001, "a\0b")
+    ws.wait_closed(WAIT)
+    assert other.record()["frames"][0]["payload"] == "0fa1610062"
+
+
 def test_close_twice() -> None:
     ws = opened()
     ws.close(4000, "first")

@@ -27,5 +27,20 @@ def test_a_begin_without_an_end_is_found() -> None:
     assert check_rooms.unpaired({"cw_a_begin", "cw_b_end"}) == ["cw_a_begin", "cw_b_end"]
 
 
+def test_a_text_without_its_length_is_found() -> None:
+    good = """
+CW_API void cw_a(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms);
+CW_API bool cw_b(const void *data, size_t len_bytes, const void *owner);
+CW_API const char *cw_c(void);
+"""
+    assert check_rooms.unmeasured(good) == []
+    bad = (
+        "CW_API void cw_a(cw_socket *s, const char *uri,\n                 int timeout_ms, const char *path);\n"
+    )
+    assert check_rooms.unmeasured(good + bad) == [("cw_a", "uri"), ("cw_a", "path")]
+    swapped = "CW_API void cw_a(const char *uri, size_t path_len_bytes);\n"
+    assert check_rooms.unmeasured(swapped) == [("cw_a", "uri")]
+
+
 def test_the_list_has_every_call_of_the_header() -> None:
     assert set(check_rooms.public_functions()) == set((ROOT / "core" / "symbols.txt").read_text().split())

@@ -43,7 +43,7 @@ static void get_close_code(lua_State *L, lcw_socket *w)
     char reason[REASON_BYTES];
     int code = 0;
 
-    (void)cw_socket_get_closed(w->s, &code, reason, sizeof reason);
+    (void)cw_socket_get_closed(w->s, &code, reason, sizeof reason, NULL);
     if (code != 0)
         lua_pushinteger(L, code);
     else
@@ -53,11 +53,12 @@ static void get_close_code(lua_State *L, lcw_socket *w)
 static void get_close_reason(lua_State *L, lcw_socket *w)
 {
     char reason[REASON_BYTES];
+    size_t len_bytes = 0;
     int code = 0;
 
-    (void)cw_socket_get_closed(w->s, &code, reason, sizeof reason);
+    (void)cw_socket_get_closed(w->s, &code, reason, sizeof reason, &len_bytes);
     if (code != 0)
-        lua_pushstring(L, reason);
+        lua_pushlstring(L, reason, len_bytes);
     else
         lua_pushnil(L);
 }
@@ -66,7 +67,7 @@ static void get_was_clean(lua_State *L, lcw_socket *w)
 {
     char reason[REASON_BYTES];
     int code = 0;
-    bool was_clean = cw_socket_get_closed(w->s, &code, reason, sizeof reason);
+    bool was_clean = cw_socket_get_closed(w->s, &code, reason, sizeof reason, NULL);
 
     if (code != 0)
         lua_pushboolean(L, was_clean);

@@ -88,9 +88,8 @@ static void add_header(lua_State *L, int index, int place, const cw_header *head
 void lcw_push_response_headers(lua_State *L, lcw_socket *w)
 {
     int base = lua_gettop(L);
-    size_t len_bytes;
-    const char *at = push_text(L, w, CW_INFO_RESPONSE_HEADERS, &len_bytes);
-    const char *end = at + len_bytes;
+    size_t len_bytes, at_bytes = 0;
+    const char *lines = push_text(L, w, CW_INFO_RESPONSE_HEADERS, &len_bytes);
     int index, place = 0;
     cw_header header;
 
@@ -101,7 +100,7 @@ void lcw_push_response_headers(lua_State *L, lcw_socket *w)
     }
     lua_newtable(L);
     index = lua_gettop(L);
-    while (cw_header_next(&at, end, &header))
+    while (cw_header_next(lines, len_bytes, &at_bytes, &header))
         add_header(L, index, ++place, &header);
     keep_top(L, base);
 }

@@ -37,6 +37,7 @@ static void push_details(lua_State *L, lcw_socket *w, const details *d)
 {
     const char *status_name = cw_web_status_name(d->web_status);
     char reason[REASON_BYTES];
+    size_t len_bytes = 0;
     bool was_clean;
     int code = 0;
 
@@ -59,10 +60,10 @@ static void push_details(lua_State *L, lcw_socket *w, const details *d)
         lua_setfield(L, -2, "headers");
     }
     if (w != NULL && d->status == CW_CLOSED) {
-        was_clean = cw_socket_get_closed(w->s, &code, reason, sizeof reason);
+        was_clean = cw_socket_get_closed(w->s, &code, reason, sizeof reason, &len_bytes);
         if (code != 0) {
             set_number(L, "code", code);
-            lua_pushstring(L, reason);
+            lua_pushlstring(L, reason, len_bytes);
             lua_setfield(L, -2, "reason");
             lua_pushboolean(L, was_clean);
             lua_setfield(L, -2, "was_clean");

@@ -96,10 +96,8 @@ static cw_status connect_socket(lua_State *L, lcw_socket *w, int uri_argument, i
 
     luaL_checktype(L, uri_argument, LUA_TSTRING);
     uri = lua_tolstring(L, uri_argument, &len_bytes);
-    if (strlen(uri) != len_bytes)
-        (void)luaL_argerror(L, uri_argument, "the URI contains NUL: remove it");
     lcw_wait_begin(L, w->state, &wait);
-    status = cw_socket_connect(w->s, uri, timeout_ms);
+    status = cw_socket_connect(w->s, uri, len_bytes, timeout_ms);
     lcw_wait_end(&wait);
     if (status == CW_QUESTION) { /* the socket is at index 1: only the method connect can ask */
         bool has_failed = !lcw_answer_certificate(L, w, 1);

@@ -15,11 +15,11 @@ const char connect_doc[] =
 
 /* Connects. In the dispatcher thread it also calls the handler of the server's certificate, because no other thread
  * would. */
-static cw_status connect_once(websocket *ws, const char *uri, int timeout_ms)
+static cw_status connect_once(websocket *ws, const char *uri, size_t len_bytes, int timeout_ms)
 {
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = blocking_end(&b, cw_socket_connect(ws->socket, uri, timeout_ms));
+    cw_status status = blocking_end(&b, cw_socket_connect(ws->socket, uri, len_bytes, timeout_ms));
     while (status == CW_QUESTION) {
         websocket_validate(ws);
         blocking_begin(ws->state, &b);
@@ -40,8 +40,9 @@ bool name_authorities(module_state *state)
     PyObject *bytes = NULL;
     bool is_good = path != NULL && (path == Py_None || PyUnicode_FSConverter(path, &bytes));
     const char *text = bytes != NULL ? PyBytes_AsString(bytes) : NULL;
-    if (is_good && cw_set_last_authorities("certifi", text) != CW_OK) {
-        PyErr_NoMemory();
+    size_t len_bytes = bytes != NULL ? (size_t)PyBytes_Size(bytes) : 0;
+    if (is_good && cw_set_last_authorities("certifi", strlen("certifi"), text, len_bytes) != CW_OK) {
+        PyErr_NoMemory(); /* PyUnicode_FSConverter has refused a NUL */
         is_good = false;
     }
     Py_XDECREF(bytes);
@@ -61,15 +62,13 @@ PyObject *websocket_connect(PyObject *self, PyObject *const *args, Py_ssize_t co
         !parse_text(ws->state, given[0], "the URI", &uri, &len_bytes) ||
         !parse_timeout(ws->state, given[1], &timeout_ms))
         return NULL;
-    if (memchr(uri, '\0', len_bytes) != NULL)
-        return raise_argument(ws->state, "the URI contains NUL: remove it");
     if (websocket_choose_answerer(ws, is_in_dispatcher(ws->state)) < 0)
         return NULL;
-    cw_status status = connect_once(ws, uri, timeout_ms);
+    cw_status status = connect_once(ws, uri, len_bytes, timeout_ms);
     if (status == CW_CONNECT_FAILED && cw_error_option() == CW_OPT_CA_FILE) { /* no authorities are found */
         if (!name_authorities(ws->state))
             return NULL;
-        status = connect_once(ws, uri, timeout_ms);
+        status = connect_once(ws, uri, len_bytes, timeout_ms);
     }
     if (status == CW_OK) {
         ws->was_open = true;

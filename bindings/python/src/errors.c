@@ -104,17 +104,18 @@ static PyObject *error_of_core(module_state *state, websocket *ws, cw_status sta
     cw_status info_status;
     int code = 0;
     char reason[256] = "";
+    size_t reason_len_bytes = 0;
     bool was_clean = false;
     if (ws != NULL && status == CW_CLOSED) {
         PyThreadState *thread = PyEval_SaveThread();
-        was_clean = cw_socket_get_closed(ws->socket, &code, reason, sizeof reason);
+        was_clean = cw_socket_get_closed(ws->socket, &code, reason, sizeof reason, &reason_len_bytes);
         PyEval_RestoreThread(thread);
     }
     if (ws != NULL && status == CW_CONNECT_FAILED)
         headers = copy_info(ws, CW_INFO_RESPONSE_HEADERS, &info_status);
     if (headers == NULL && !PyErr_Occurred())
         headers = PyUnicode_FromString("");
-    PyObject *reason_text = PyUnicode_DecodeUTF8(reason, (Py_ssize_t)strlen(reason), "replace");
+    PyObject *reason_text = PyUnicode_DecodeUTF8(reason, (Py_ssize_t)reason_len_bytes, "replace");
     PyObject *error = NULL;
     if (make != NULL && message != NULL && headers != NULL && reason_text != NULL)
         error = PyObject_CallFunction(make, "sOiiiiOiOi", name, message, web_status, curl_code, http_status,

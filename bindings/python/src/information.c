@@ -49,12 +49,12 @@ static PyObject *header_pair(const cw_header *header)
 PyObject *information_parse_headers(PyObject *Py_UNUSED(module), PyObject *lines)
 {
     Py_ssize_t len = 0;
-    const char *at =
+    const char *text =
         PyUnicode_AsUTF8AndSize(lines, &len); /* the colons and line ends between names and values are ASCII */
-    PyObject *pairs = at != NULL ? PyList_New(0) : NULL;
-    const char *end = at != NULL ? at + len : NULL;
+    PyObject *pairs = text != NULL ? PyList_New(0) : NULL;
+    size_t at_bytes = 0;
     cw_header header;
-    while (pairs != NULL && cw_header_next(&at, end, &header)) {
+    while (pairs != NULL && cw_header_next(text, (size_t)len, &at_bytes, &header)) {
         PyObject *pair = header_pair(&header);
         if (pair == NULL || PyList_Append(pairs, pair) < 0)
             Py_CLEAR(pairs);
@@ -88,10 +88,10 @@ PyObject *information_state(PyObject *self, void *Py_UNUSED(closure))
     return PyUnicode_FromString(cw_state_text(cw_socket_state(((websocket *)self)->socket)));
 }
 
-static bool get_closed(websocket *ws, int *code, char *reason, size_t size_bytes)
+static bool get_closed(websocket *ws, int *code, char *reason, size_t size_bytes, size_t *len_bytes)
 {
     PyThreadState *thread = PyEval_SaveThread();
-    bool was_clean = cw_socket_get_closed(ws->socket, code, reason, size_bytes);
+    bool was_clean = cw_socket_get_closed(ws->socket, code, reason, size_bytes, len_bytes);
     PyEval_RestoreThread(thread);
     return was_clean;
 }
@@ -99,7 +99,7 @@ static bool get_closed(websocket *ws, int *code, char *reason, size_t size_bytes
 PyObject *information_close_code(PyObject *self, void *Py_UNUSED(closure))
 {
     int code = 0;
-    get_closed((websocket *)self, &code, NULL, 0);
+    get_closed((websocket *)self, &code, NULL, 0, NULL);
     if (code == 0)
         Py_RETURN_NONE;
     return PyLong_FromLong(code);
@@ -108,13 +108,14 @@ PyObject *information_close_code(PyObject *self, void *Py_UNUSED(closure))
 PyObject *information_close_reason(PyObject *self, void *Py_UNUSED(closure))
 {
     int code = 0;
-    char reason[256] = "";
-    get_closed((websocket *)self, &code, reason, sizeof reason);
-    return PyUnicode_DecodeUTF8(reason, (Py_ssize_t)strlen(reason), "replace");
+    char reason[256];
+    size_t len_bytes;
+    get_closed((websocket *)self, &code, reason, sizeof reason, &len_bytes);
+    return PyUnicode_DecodeUTF8(reason, (Py_ssize_t)len_bytes, "replace");
 }
 
 PyObject *information_was_clean(PyObject *self, void *Py_UNUSED(closure))
 {
     int code = 0;
-    return PyBool_FromLong(get_closed((websocket *)self, &code, NULL, 0));
+    return PyBool_FromLong(get_closed((websocket *)self, &code, NULL, 0, NULL));
 }

@@ -153,16 +153,16 @@ static const char *without_blanks(const char *text, const char *end, size_t *len
     return text;
 }
 
-bool cw_header_next(const char **at, const char *end, cw_header *out)
+bool cw_header_next(const char *lines, size_t len_bytes, size_t *at_bytes, cw_header *out)
 {
     *out = (cw_header){0};
-    while (*at < end) {
-        const char *line = *at;
+    while (*at_bytes < len_bytes) {
+        const char *line = lines + *at_bytes, *end = lines + len_bytes;
         const char *feed = memchr(line, '\n', (size_t)(end - line));
         const char *line_end = feed ? feed : end;
         const char *colon;
 
-        *at = feed ? feed + 1 : end;
+        *at_bytes = (size_t)((feed ? feed + 1 : end) - lines);
         if (line_end > line && line_end[-1] == '\r')
             line_end--;
         colon = memchr(line, ':', (size_t)(line_end - line));
@@ -180,10 +180,11 @@ bool cw_header_next(const char **at, const char *end, cw_header *out)
 /* Returns the value of the n-th header called name; NULL if there are fewer. */
 static const char *value_of(const cw__reply *r, const char *name, int n, size_t *len_bytes)
 {
-    const char *at = cw__reply_lines(r), *end = at + strlen(at);
+    const char *lines = cw__reply_lines(r);
+    size_t all_bytes = strlen(lines), at_bytes = 0;
     cw_header header;
 
-    while (cw_header_next(&at, end, &header))
+    while (cw_header_next(lines, all_bytes, &at_bytes, &header))
         if (header.name_len_bytes == strlen(name) && strncasecmp(header.name, name, strlen(name)) == 0 &&
             n-- <= 0) {
             *len_bytes = header.value_len_bytes;

@@ -356,7 +356,7 @@ static bool check_text(const char *text, size_t len_bytes, char fault[CW__URI_FA
 {
     if (len_bytes > CW__URI_AT_MOST)
         return CW__URI_FAULT(fault, TOO_LONG, CW__URI_AT_MOST / 1024);
-    if (memchr(text, '\0', len_bytes))
+    if (len_bytes > 0 && memchr(text, '\0', len_bytes))
         return CW__URI_FAULT(fault, "the URI contains NUL: remove it");
     if (!cw__utf8_valid(text, len_bytes))
         return CW__URI_FAULT(fault, "the URI is not UTF-8: percent-encode bytes that are not text");

@@ -5,25 +5,20 @@
  * Safety: each call takes the socket's lock.
  *
  * Errors: CW_CLOSED. */
-#include <stdio.h>
-
 #include "socket.h"
 
-bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes)
+bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes, size_t *len_bytes)
 {
     bool was_clean;
 
-    if (cw__socket_check(s) != CW_OK) {
-        *code = 0;
-        if (size_bytes)
-            *reason = '\0';
+    *code = 0;
+    cw__text_copy("", 0, reason, size_bytes, len_bytes);
+    if (cw__socket_check(s) != CW_OK)
         return false;
-    }
     cw__mutex_lock(&s->lock);
     *code = s->close.result.code;
     was_clean = s->close.was_clean;
-    if (size_bytes)
-        (void)snprintf(reason, size_bytes, "%s", s->close.result.reason);
+    cw__text_copy(s->close.result.reason, s->close.result.reason_bytes, reason, size_bytes, len_bytes);
     cw__mutex_unlock(&s->lock);
     return was_clean;
 }
@@ -40,25 +35,25 @@ bool cw_socket_ended_normally(cw_socket *s)
     return is_normal;
 }
 
-static cw_status check_close(int code, const char *reason, size_t reason_bytes)
+static cw_status check_close(int code, const char *reason, size_t reason_len_bytes)
 {
     if (code != 1005 && !cw__close_code_valid(code))
         return cw__fail(CW_INVALID_ARGUMENT, "%d is not a close code that may be sent: use " CW_CLOSE_CODES,
                         code);
-    if (code == 1005 && reason_bytes > 0)
+    if (code == 1005 && reason_len_bytes > 0)
         return cw__fail(CW_INVALID_ARGUMENT,
                         "code 1005 sends an empty close frame, which has no reason: leave the reason out");
-    if (reason_bytes > CW__CONTROL_MAX_BYTES - 2)
+    if (reason_len_bytes > CW__CONTROL_MAX_BYTES - 2)
         return cw__fail(
             CW_INVALID_ARGUMENT,
             "the reason has %zu bytes of UTF-8, and a close frame takes at most 123: shorten the reason",
-            reason_bytes);
-    if (reason_bytes > 0 && !cw__utf8_valid(reason, reason_bytes))
+            reason_len_bytes);
+    if (reason_len_bytes > 0 && !cw__utf8_valid(reason, reason_len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the reason must be UTF-8: encode it as UTF-8");
     return CW_OK;
 }
 
-static void close_locked(cw_socket *s, int code, const char *reason, size_t reason_bytes)
+static void close_locked(cw_socket *s, int code, const char *reason, size_t reason_len_bytes)
 {
     switch (cw__socket_state(s)) {
     case CW_STATE_NEW:
@@ -75,7 +70,7 @@ static void close_locked(cw_socket *s, int code, const char *reason, size_t reas
         break;
     case CW_STATE_OPEN:
     case CW_STATE_CLOSING:
-        cw__closing_begin_locked(s, code, reason, reason_bytes);
+        cw__closing_begin_locked(s, code, reason, reason_len_bytes);
         /* Write the close frame now if possible, because the program may end next. */
         cw__outbound_flush_locked(s);
         break;
@@ -83,16 +78,16 @@ static void close_locked(cw_socket *s, int code, const char *reason, size_t reas
     cw__socket_wake_locked(s);
 }
 
-cw_status cw_socket_close_start(cw_socket *s, int code, const char *reason, size_t reason_bytes)
+cw_status cw_socket_close_start(cw_socket *s, int code, const char *reason, size_t reason_len_bytes)
 {
     cw_status status = cw__socket_check(s);
 
     if (status == CW_OK)
-        status = check_close(code, reason, reason_bytes);
+        status = check_close(code, reason, reason_len_bytes);
     if (status != CW_OK)
         return status;
     cw__socket_enter(s);
-    close_locked(s, code, reason, reason_bytes);
+    close_locked(s, code, reason, reason_len_bytes);
     cw__mutex_unlock(&s->lock);
     return CW_OK;
 }

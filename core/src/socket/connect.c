@@ -208,7 +208,7 @@ static cw_status begin_locked(cw_socket *s, const char *text, size_t len_bytes, 
     return status;
 }
 
-cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_bytes, int timeout_ms)
+cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms)
 {
     cw_status status = cw__socket_check(s);
 
@@ -217,7 +217,7 @@ cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_byte
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    status = begin_locked(s, uri, uri_bytes, timeout_ms);
+    status = begin_locked(s, uri, uri_len_bytes, timeout_ms);
     cw__mutex_unlock(&s->lock);
     return status;
 }
@@ -246,12 +246,12 @@ cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
     return cw__socket_leave_locked(s, &wait, status);
 }
 
-cw_status cw_socket_connect(cw_socket *s, const char *uri, int timeout_ms)
+cw_status cw_socket_connect(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms)
 {
     cw_status status;
 
     cw__socket_hold(s); /* because another thread may release the socket between start and wait */
-    status = cw_socket_connect_start(s, uri, strlen(uri), timeout_ms);
+    status = cw_socket_connect_start(s, uri, uri_len_bytes, timeout_ms);
     if (status == CW_OK)
         status = cw_socket_connect_continue(s);
     cw__socket_drop(s);

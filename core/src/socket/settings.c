@@ -325,7 +325,7 @@ cw_status cw_socket_set_credential(cw_socket *s, cw_option o, const char *user, 
     return status;
 }
 
-static void copy_out(const char *text, size_t len, char *buffer, size_t size_bytes, size_t *len_bytes)
+void cw__text_copy(const char *text, size_t len, char *buffer, size_t size_bytes, size_t *len_bytes)
 {
     if (len_bytes)
         *len_bytes = len;
@@ -341,15 +341,15 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t siz
 {
     cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
-    copy_out("", 0, buffer, size_bytes, len_bytes);
+    cw__text_copy("", 0, buffer, size_bytes, len_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
     status = check(s, o, true, false);
     if (status == CW_OK && options[o].type == CW_TYPE_SECRET && s->settings.texts[o])
-        copy_out("(set)", sizeof "(set)" - 1, buffer, size_bytes, len_bytes);
+        cw__text_copy("(set)", sizeof "(set)" - 1, buffer, size_bytes, len_bytes);
     else if (status == CW_OK)
-        copy_out(cw__setting_text(s, o), (size_t)cw__setting(s, o), buffer, size_bytes, len_bytes);
+        cw__text_copy(cw__setting_text(s, o), (size_t)cw__setting(s, o), buffer, size_bytes, len_bytes);
     cw__mutex_unlock(&s->lock);
     return status;
 }
@@ -424,7 +424,7 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     const char *text;
     cw_status status = cw__socket_check(s);
 
-    copy_out("", 0, buffer, size_bytes, len_bytes);
+    cw__text_copy("", 0, buffer, size_bytes, len_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
@@ -436,7 +436,7 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     else if (info == CW_INFO_PUBLIC_URI)
         copy_public_uri(text, buffer, size_bytes, len_bytes);
     else
-        copy_out(text, strlen(text), buffer, size_bytes, len_bytes);
+        cw__text_copy(text, strlen(text), buffer, size_bytes, len_bytes);
     cw__mutex_unlock(&s->lock);
     return status;
 }

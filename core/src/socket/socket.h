@@ -234,6 +234,8 @@ void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms);
 
 /* ---- From settings.c ----------------------------------------------------------------------------------- */
 
+/* Copies a text into a caller's buffer, as cw_socket_get_info says. */
+void cw__text_copy(const char *text, size_t len, char *buffer, size_t size_bytes, size_t *len_bytes);
 /* Set the defaults; free the texts. They need no lock, because no other thread has the socket. */
 void cw__settings_init(cw__settings *settings);
 void cw__settings_destroy(cw__settings *settings);

@@ -52,7 +52,7 @@ enum { TEXT_BYTES = 900 };
 
 /* The file that a binding has named. The lock is held for a copy, or for a few calls of access(). */
 static cw__mutex last_lock = PTHREAD_MUTEX_INITIALIZER;
-static const char *last_source;
+static char last_source[32]; /* empty = none is named */
 static char *last_file;
 
 /* A fork takes the lock first. Otherwise another thread could hold it at that moment, and the child, which lacks that
@@ -276,27 +276,57 @@ static cw_status use_system(cw__authorities *a)
     return CW_OK;
 }
 
+/* Copies the binding's file and its source into one block, because a later call may change both. */
+static cw_status copy_last(cw__authorities *a)
+{
+    size_t file_bytes = strlen(last_file) + 1, source_bytes = strlen(last_source) + 1;
+
+    a->file = cw__malloc(file_bytes + source_bytes);
+    if (!a->file)
+        return no_memory();
+    memcpy(a->file, last_file, file_bytes);
+    memcpy(a->file + file_bytes, last_source, source_bytes);
+    a->file_source = a->file + file_bytes;
+    return CW_OK;
+}
+
 static cw_status use_last(cw__authorities *a)
 {
     cw_status status = CW_OK;
 
     lock_last();
     if (last_file && !file_fault(last_file))
-        status = use_file(a, last_source, last_file);
+        status = copy_last(a);
     unlock_last();
     return status;
 }
 
-cw_status cw_set_last_authorities(const char *source, const char *path)
+static bool has_nul(const char *text, size_t len_bytes)
 {
-    char *copy = path ? cw__strndup(path, strlen(path)) : NULL;
+    return len_bytes > 0 && memchr(text, '\0', len_bytes);
+}
 
-    if (path && !copy)
+cw_status cw_set_last_authorities(const char *source, size_t source_len_bytes, const char *path,
+                                  size_t path_len_bytes)
+{
+    char *copy = NULL;
+
+    if (has_nul(source, source_len_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "the source of the authorities contains NUL: remove it");
+    if (source_len_bytes >= sizeof last_source)
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the source of the authorities has %zu bytes, and at most %zu are shown: shorten it",
+                        source_len_bytes, sizeof last_source - 1);
+    if (has_nul(path, path_len_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT, "the path of the authorities contains NUL: remove it");
+    if (path && !(copy = cw__strndup(path, path_len_bytes)))
         return cw__fail(CW_NO_MEMORY, "no memory for a path: free memory and call again");
     lock_last();
     cw__free(last_file);
     last_file = copy;
-    last_source = source;
+    if (source_len_bytes > 0)
+        memcpy(last_source, source, source_len_bytes);
+    last_source[source_len_bytes] = '\0';
     unlock_last();
     return CW_OK;
 }
@@ -331,7 +361,7 @@ static cw_status found_none(void)
     for (size_t i = 0; i < FOLDER_COUNT; i++)
         list(text, system_folders[i]);
     lock_last();
-    if (last_source)
+    if (*last_source)
         list_last(text);
     unlock_last();
     return cw__fail_limit(

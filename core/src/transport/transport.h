@@ -174,8 +174,8 @@ typedef struct cw__authorities {
     char *file;   /* NULL = nothing was looked for */
     char *folder; /* or a list of folders, "/a:/b"; NULL = none */
     const char *file_source,
-        *folder_source; /* what names it: "ca_file", "SSL_CERT_FILE", "system"; static. NULL = nothing
-                                                   does: the file is one of the folder */
+        *folder_source; /* what names it: "ca_file", "SSL_CERT_FILE", "system"; static, or in the
+                                                block of file. NULL = nothing does: the file is one of the folder */
 } cw__authorities;
 
 /* Finds the authorities for a connection, in the order that authorities.c lists. ca_file and ca_path are those of the
