@@ -92,7 +92,7 @@ typedef struct cw_event cw_event;
     X(CW_UNSUPPORTED, -32, "the loaded libcurl cannot do this")
 
 typedef enum cw_status {
-#define CW_X(name, value, text) name = value,
+#define CW_X(name, value, text) name = (value),
     CW_STATUS_LIST(CW_X)
 #undef CW_X
 } cw_status;
@@ -157,7 +157,7 @@ typedef enum cw_status {
     X(HttpVersionNotSupported, 505)
 
 typedef enum cw_web_status {
-#define CW_X(name, value) CW_WEB_##name = value,
+#define CW_X(name, value) CW_WEB_##name = (value),
     CW_WEB_STATUS_LIST(CW_X)
 #undef CW_X
 } cw_web_status;
@@ -180,7 +180,7 @@ typedef enum cw_web_status {
     X(OtherErrors, 13)
 
 typedef enum cw_chain_result {
-#define CW_X(name, value) CW_CHAIN_##name = value,
+#define CW_X(name, value) CW_CHAIN_##name = (value),
     CW_CHAIN_RESULT_LIST(CW_X)
 #undef CW_X
 } cw_chain_result;
@@ -275,7 +275,7 @@ typedef enum cw_receive_mode { CW_FULL_MESSAGE = 0, CW_PARTIAL_MESSAGE = 1 } cw_
     X(CW_STATE_CLOSED, 4, "closed")
 
 typedef enum cw_state {
-#define CW_X(name, value, text) name = value,
+#define CW_X(name, value, text) name = (value),
     CW_STATE_LIST(CW_X)
 #undef CW_X
 } cw_state;

@@ -51,10 +51,10 @@ bool data_parse_count(data_object *d, PyObject *value, const char *what, size_t 
 
 /* Methods and attributes of both types. */
 plain_method data_detach_stream, data_enter;
-PyObject *data_get_byte_order(PyObject *self, void *closure);
-int data_set_byte_order(PyObject *self, PyObject *value, void *closure);
-PyObject *data_get_encoding(PyObject *self, void *closure);
-int data_set_encoding(PyObject *self, PyObject *value, void *closure);
+PyObject *data_get_byte_order(PyObject *self, void *Py_UNUSED(closure));
+int data_set_byte_order(PyObject *self, PyObject *value, void *Py_UNUSED(closure));
+PyObject *data_get_encoding(PyObject *self, void *Py_UNUSED(closure));
+int data_set_encoding(PyObject *self, PyObject *value, void *Py_UNUSED(closure));
 /* Their rows in the attributes of both types. */
 #define DATA_SETTINGS                                                                                \
     {"byte_order", data_get_byte_order, data_set_byte_order,                                         \

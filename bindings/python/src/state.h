@@ -137,7 +137,7 @@ static inline void fields_after_fork(void) {}
 #endif
 
 /* The method __reduce_ex__, which copy and pickle call: raises TypeError. */
-PyObject *refuse_copy(PyObject *self, PyObject *protocol);
+PyObject *refuse_copy(PyObject *self, PyObject *Py_UNUSED(protocol));
 extern const char refuse_copy_doc[];
 
 /* Returns the state of the module that made this type or one of its bases; NULL with TypeError set if there is none. */
@@ -337,21 +337,21 @@ PyObject *core_dispatch(PyObject *module, PyObject *object);
 /* Return the attributes that describe a connection and its end; websocket.c lists them. For information_text the closure is
  * the cw_info to read. That function returns None instead of an empty text. */
 PyObject *information_text(PyObject *self, void *closure);
-PyObject *information_headers(PyObject *self, void *closure);
-PyObject *information_bandwidth(PyObject *self, void *closure);
-PyObject *information_state(PyObject *self, void *closure);
-PyObject *information_close_code(PyObject *self, void *closure);
-PyObject *information_close_reason(PyObject *self, void *closure);
-PyObject *information_was_clean(PyObject *self, void *closure);
+PyObject *information_headers(PyObject *self, void *Py_UNUSED(closure));
+PyObject *information_bandwidth(PyObject *self, void *Py_UNUSED(closure));
+PyObject *information_state(PyObject *self, void *Py_UNUSED(closure));
+PyObject *information_close_code(PyObject *self, void *Py_UNUSED(closure));
+PyObject *information_close_reason(PyObject *self, void *Py_UNUSED(closure));
+PyObject *information_was_clean(PyObject *self, void *Py_UNUSED(closure));
 /* Returns the header lines as a list of (name, value). The module's function parse_headers. */
-PyObject *information_parse_headers(PyObject *module, PyObject *lines);
+PyObject *information_parse_headers(PyObject *Py_UNUSED(module), PyObject *lines);
 
 /* ---- From certificate.c ------------------------------------------------------------------------------------ */
 
 /* Returns the certificates that the server sent: a list of bytes in DER, the server's own first. */
-PyObject *certificate_chain(PyObject *self, void *closure);
+PyObject *certificate_chain(PyObject *self, void *Py_UNUSED(closure));
 /* Implements certificate_fact(der, key). */
-PyObject *certificate_fact(PyObject *module, PyObject *arguments);
+PyObject *certificate_fact(PyObject *Py_UNUSED(module), PyObject *arguments);
 
 /* ---- From control_text.c ------------------------------------------------------------------------------------- */
 
@@ -394,7 +394,7 @@ plain_method websocket_abort, websocket_run_forever, websocket_is_pending;
 bool add_websocket_type(PyObject *module, module_state *state);
 PyObject *websocket_create(PyTypeObject *type, cw_class socket_class);
 /* am_aiter: raises TypeError. */
-PyObject *websocket_async_for(PyObject *self);
+PyObject *websocket_async_for(PyObject *Py_UNUSED(self));
 /* tp_init of both classes: sets the controls that are given as keywords. */
 int websocket_init(PyObject *self, PyObject *args, PyObject *keywords);
 

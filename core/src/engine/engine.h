@@ -140,9 +140,9 @@ struct cw__client {
 /* Attaches a client, and starts the service thread if it does not run. attend is called soon. Returns CW_OK,
  * CW_NO_MEMORY, CW_SYSTEM_ERROR, or CW_INVALID_STATE during a cw_shutdown. The owner keeps the client and must not free
  * it until `detached` is called. The caller may hold the socket's lock. */
-cw_status cw__service_attach(cw__client *client);
+cw_status cw__service_attach(cw__client *c);
 /* Makes the service thread call attend soon. Any thread; the caller may hold the socket's lock. */
-void cw__service_attend(cw__client *client);
+void cw__service_attend(cw__client *c);
 /* Registers a function that the service thread calls before it ends. There is room for one. The function frees
  * objects that outlive the clients. Call this only between attach and detached. */
 void cw__service_at_end(void (*call)(void));

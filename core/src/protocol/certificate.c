@@ -43,7 +43,7 @@ static bool take_counted(span *s, unsigned bytes, span *out)
 }
 
 bool cw__chain_find(const void *message, size_t len_bytes, size_t number, const uint8_t **der,
-                    size_t *der_bytes)
+                    size_t *der_len_bytes)
 {
     span rest = {message, (const uint8_t *)message + len_bytes};
     span list, found = {0}, extensions;
@@ -63,7 +63,7 @@ bool cw__chain_find(const void *message, size_t len_bytes, size_t number, const 
         if (!take_counted(&list, LENGTH_BYTES, &found) || (is_tls_1_3 && !take_counted(&list, 2, &extensions)))
             return false;
     *der = found.at;
-    *der_bytes = left(&found);
+    *der_len_bytes = left(&found);
     return true;
 }
 
@@ -385,14 +385,14 @@ static void put_names(text *t, span names)
     }
 }
 
-static void put_pem(text *t, const uint8_t *der, size_t der_bytes)
+static void put_pem(text *t, const uint8_t *der, size_t der_len_bytes)
 {
     enum { LINE_BYTES = 48 };
     char line[4 * LINE_BYTES / 3 + 1];
 
     put_text(t, "-----BEGIN CERTIFICATE-----\n");
-    for (size_t i = 0; i < der_bytes; i += LINE_BYTES) {
-        cw__base64(der + i, der_bytes - i < LINE_BYTES ? der_bytes - i : LINE_BYTES, line);
+    for (size_t i = 0; i < der_len_bytes; i += LINE_BYTES) {
+        cw__base64(der + i, der_len_bytes - i < LINE_BYTES ? der_len_bytes - i : LINE_BYTES, line);
         put_text(t, line);
         put(t, '\n');
     }
@@ -400,18 +400,18 @@ static void put_pem(text *t, const uint8_t *der, size_t der_bytes)
 }
 
 /* Puts what needs no look into the certificate. Returns false for every other fact. */
-static bool put_of_bytes(text *t, cw_certificate_fact fact, const void *der, size_t der_bytes)
+static bool put_of_bytes(text *t, cw_certificate_fact fact, const void *der, size_t der_len_bytes)
 {
     uint8_t digest[32];
 
     if (fact == CW_CERTIFICATE_SHA1_FINGERPRINT) {
-        cw__sha1(der, der_bytes, digest);
+        cw__sha1(der, der_len_bytes, digest);
         put_hex(t, digest, 20);
     } else if (fact == CW_CERTIFICATE_SHA256_FINGERPRINT) {
-        cw__sha256(der, der_bytes, digest);
+        cw__sha256(der, der_len_bytes, digest);
         put_hex(t, digest, 32);
     } else if (fact == CW_CERTIFICATE_PEM) {
-        put_pem(t, der, der_bytes);
+        put_pem(t, der, der_len_bytes);
     } else {
         return false;
     }
@@ -447,13 +447,13 @@ const char *cw_certificate_key(cw_certificate_fact fact)
     return (int)fact >= 0 && fact < CW_CERTIFICATE_FACT_COUNT ? keys[fact] : NULL;
 }
 
-void cw_certificate_get(const void *der, size_t der_bytes, cw_certificate_fact fact, char *buffer,
+void cw_certificate_get(const void *der, size_t der_len_bytes, cw_certificate_fact fact, char *buffer,
                         size_t size_bytes, size_t *len_bytes)
 {
     text t = {buffer, size_bytes, 0};
     fields f;
 
-    if (!put_of_bytes(&t, fact, der, der_bytes) && read_fields(der, der_bytes, &f))
+    if (!put_of_bytes(&t, fact, der, der_len_bytes) && read_fields(der, der_len_bytes, &f))
         put_field(&t, fact, &f);
     if (size_bytes)
         buffer[t.len_bytes < size_bytes ? t.len_bytes : size_bytes - 1] = '\0';

@@ -470,7 +470,7 @@ size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes);
  * is the server's own. *der points into the message.
  * Returns false if the message has no such certificate, or is malformed before its end. */
 bool cw__chain_find(const void *message, size_t len_bytes, size_t number, const uint8_t **der,
-                    size_t *der_bytes);
+                    size_t *der_len_bytes);
 
 /* ---- From headers.c: request headers that a caller may set -------------------------------------------- */
 

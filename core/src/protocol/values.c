@@ -120,13 +120,13 @@ static bool copy_utf8(const void *data, size_t len_bytes, void *out, size_t room
 }
 
 bool cw_text_convert(cw_encoding from, const void *data, size_t len_bytes, cw_encoding to, void *out,
-                     size_t room_bytes, size_t *out_bytes, size_t *bad_byte)
+                     size_t size_bytes, size_t *out_len_bytes, size_t *bad_byte)
 {
     const uint8_t *bytes = data;
     size_t at = 0, done = 0, used, size;
 
-    *out_bytes = *bad_byte = 0;
-    if (from == CW_ENCODING_UTF8 && to == from && copy_utf8(data, len_bytes, out, room_bytes, out_bytes))
+    *out_len_bytes = *bad_byte = 0;
+    if (from == CW_ENCODING_UTF8 && to == from && copy_utf8(data, len_bytes, out, size_bytes, out_len_bytes))
         return true;
     for (; at < len_bytes; at += used, done += size) {
         uint8_t one[4];
@@ -138,9 +138,9 @@ bool cw_text_convert(cw_encoding from, const void *data, size_t len_bytes, cw_en
             return false;
         }
         size = to == CW_ENCODING_UTF8 ? put_utf8(one, c) : put_utf16(one, order_of(to), c);
-        if (size <= room_bytes && done <= room_bytes - size)
+        if (size <= size_bytes && done <= size_bytes - size)
             memcpy((uint8_t *)out + done, one, size);
     }
-    *out_bytes = done;
+    *out_len_bytes = done;
     return true;
 }

@@ -154,7 +154,7 @@ static cw_status check_loss_locked(cw_socket *s)
     return cw__fail_with(&error);
 }
 
-cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)
+cw_status cw_socket_wait_closed(cw_socket *s, int timeout_ms)
 {
     cw_status status = cw__socket_check(s);
     cw__wait wait;
@@ -162,7 +162,7 @@ cw_status cw_socket_wait_closed(cw_socket *s, int wait_ms)
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    cw__wait_begin(&wait, wait_ms, -1);
+    cw__wait_begin(&wait, timeout_ms, -1);
     /* A cancelled connect is detached before its state changes (socket.c: on_detached), so the loop checks both. */
     cw__outbound_release_locked(s);
     while (status == CW_OK && (s->is_attached || cw__socket_state(s) == CW_STATE_CONNECTING) &&

@@ -31,32 +31,35 @@ static const option options[CW_OPTION_COUNT] = {
 #undef CW_X
 };
 
-static bool is_option(cw_option o) { return (int)o >= 0 && o < CW_OPTION_COUNT; }
+static bool is_option(cw_option option) { return (int)option >= 0 && option < CW_OPTION_COUNT; }
 
-static bool is_text(cw_option o)
+static bool is_text(cw_option option)
 {
-    return options[o].type == CW_TYPE_TEXT || options[o].type == CW_TYPE_LIST ||
-           options[o].type == CW_TYPE_BYTES || options[o].type == CW_TYPE_CREDENTIAL ||
-           options[o].type == CW_TYPE_SECRET;
+    return options[option].type == CW_TYPE_TEXT || options[option].type == CW_TYPE_LIST ||
+           options[option].type == CW_TYPE_BYTES || options[option].type == CW_TYPE_CREDENTIAL ||
+           options[option].type == CW_TYPE_SECRET;
 }
 
-const char *cw_option_key(cw_option o) { return is_option(o) ? options[o].key : NULL; }
-cw_option_type cw_option_type_of(cw_option o) { return options[is_option(o) ? o : 0].type; }
-const char *const *cw_option_words(cw_option o) { return is_option(o) ? options[o].words : NULL; }
-int64_t cw_option_default(cw_option o) { return is_option(o) ? options[o].initial : 0; }
-const char *cw_option_none(cw_option o) { return is_option(o) ? options[o].none : NULL; }
-const char *cw_option_since(cw_option o) { return is_option(o) ? options[o].since : NULL; }
-const char *cw_option_text(cw_option o) { return is_option(o) ? options[o].text : NULL; }
-
-void cw_option_range(cw_option o, int64_t *least, int64_t *most)
+const char *cw_option_key(cw_option option) { return is_option(option) ? options[option].key : NULL; }
+cw_option_type cw_option_type_of(cw_option option) { return options[is_option(option) ? option : 0].type; }
+const char *const *cw_option_words(cw_option option)
 {
-    *least = is_option(o) ? options[o].least : 0;
-    *most = is_option(o) ? options[o].most : 0;
+    return is_option(option) ? options[option].words : NULL;
+}
+int64_t cw_option_default(cw_option option) { return is_option(option) ? options[option].initial : 0; }
+const char *cw_option_none(cw_option option) { return is_option(option) ? options[option].none : NULL; }
+const char *cw_option_since(cw_option option) { return is_option(option) ? options[option].since : NULL; }
+const char *cw_option_text(cw_option option) { return is_option(option) ? options[option].text : NULL; }
+
+void cw_option_range(cw_option option, int64_t *least, int64_t *most)
+{
+    *least = is_option(option) ? options[option].least : 0;
+    *most = is_option(option) ? options[option].most : 0;
 }
 
-bool cw_option_applies(cw_option o, cw_class socket_class)
+bool cw_option_applies(cw_option option, cw_class socket_class)
 {
-    return is_option(o) && (socket_class == CW_MESSAGE_SOCKET || !options[o].is_of_messages);
+    return is_option(option) && (socket_class == CW_MESSAGE_SOCKET || !options[option].is_of_messages);
 }
 
 /* Returns the framing that CURLWIRE_FRAMING names. The variable lets tests and a search for a fault use each framing
@@ -76,91 +79,96 @@ static int64_t default_framing(void)
 void cw__settings_init(cw__settings *settings)
 {
     memset(settings, 0, sizeof *settings);
-    for (int o = 0; o < CW_OPTION_COUNT; o++)
-        settings->numbers[o] = options[o].initial;
+    for (int option = 0; option < CW_OPTION_COUNT; option++)
+        settings->numbers[option] = options[option].initial;
     settings->numbers[CW_OPT_FRAMING] = default_framing();
 }
 
 void cw__settings_destroy(cw__settings *settings)
 {
-    for (int o = 0; o < CW_OPTION_COUNT; o++)
-        cw__free(settings->texts[o]);
+    for (int option = 0; option < CW_OPTION_COUNT; option++)
+        cw__free(settings->texts[option]);
     cw__free(settings->headers);
 }
 
 static const char *or_empty(const char *text) { return text ? text : ""; }
 
-const char *cw__setting_text(const cw_socket *s, cw_option o) { return or_empty(s->settings.texts[o]); }
+const char *cw__setting_text(const cw_socket *s, cw_option option)
+{
+    return or_empty(s->settings.texts[option]);
+}
 
 /* A credential is kept as "user NUL password NUL". */
-const char *cw__setting_password(const cw_socket *s, cw_option o)
+const char *cw__setting_password(const cw_socket *s, cw_option option)
 {
-    const char *user = s->settings.texts[o];
+    const char *user = s->settings.texts[option];
 
     return user ? user + strlen(user) + 1 : NULL;
 }
 
 /* Checks that the option exists for the socket's class, and that it is text or a number as the caller wants. For
  * a write, also checks that the option may be set now. */
-static cw_status check(const cw_socket *s, cw_option o, bool wants_text, bool is_write)
+static cw_status check(const cw_socket *s, cw_option option, bool wants_text, bool is_write)
 {
-    if (!is_option(o))
+    if (!is_option(option))
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "there is no control with the number %d: use the number of a control", (int)o);
-    if (!cw_option_applies(o, s->socket_class))
+                        "there is no control with the number %d: use the number of a control", (int)option);
+    if (!cw_option_applies(option, s->socket_class))
         return cw__fail(CW_INVALID_ARGUMENT,
                         "cannot use the control %s on a stream socket: leave it out, or use a message socket",
-                        options[o].key);
-    if (is_text(o) != wants_text)
+                        options[option].key);
+    if (is_text(option) != wants_text)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s: use the calls for that type",
-                        options[o].key,
-                        options[o].type == CW_TYPE_BYTES        ? "bytes"
-                        : options[o].type == CW_TYPE_CREDENTIAL ? "a user name and a password"
-                        : is_text(o)                            ? "text"
-                                                                : "a number");
-    if (is_write && o != CW_OPT_MESSAGE_TYPE && cw__socket_state(s) != CW_STATE_NEW)
+                        options[option].key,
+                        options[option].type == CW_TYPE_BYTES        ? "bytes"
+                        : options[option].type == CW_TYPE_CREDENTIAL ? "a user name and a password"
+                        : is_text(option)                            ? "text"
+                                                                     : "a number");
+    if (is_write && option != CW_OPT_MESSAGE_TYPE && cw__socket_state(s) != CW_STATE_NEW)
         return cw__fail(CW_INVALID_STATE,
                         "the control %s cannot change once a connect has begun; set it before connect",
-                        options[o].key);
+                        options[option].key);
     return CW_OK;
 }
 
 /* Fails for a value out of range. Bindings have other units and another word for -1, so they check by cw_option_range
  * and make their own error. */
-static cw_status fail_range(cw_option o, int64_t value)
+static cw_status fail_range(cw_option option, int64_t value)
 {
     static const char *const units[] = {
         [CW_TYPE_COUNT] = " bytes", [CW_TYPE_BITS] = " bits", [CW_TYPE_MS] = " ms"};
-    const char *unit = options[o].type <= CW_TYPE_MS && units[options[o].type] ? units[options[o].type] : "";
-    const char *none = options[o].none;
+    const char *unit =
+        options[option].type <= CW_TYPE_MS && units[options[option].type] ? units[options[option].type] : "";
+    const char *none = options[option].none;
 
     return cw__fail(CW_INVALID_ARGUMENT, "the control %s cannot be %lld: it takes %lld to %lld%s%s%s",
-                    options[o].key, (long long)value, (long long)options[o].least, (long long)options[o].most,
-                    unit, none ? ", or -1 for " : "", none ? none : "");
+                    options[option].key, (long long)value, (long long)options[option].least,
+                    (long long)options[option].most, unit, none ? ", or -1 for " : "", none ? none : "");
 }
 
-static bool is_in_range(cw_option o, int64_t value)
+static bool is_in_range(cw_option option, int64_t value)
 {
-    return (value >= options[o].least && value <= options[o].most) || (value == -1 && options[o].none);
+    return (value >= options[option].least && value <= options[option].most) ||
+           (value == -1 && options[option].none);
 }
 
-cw_status cw_socket_set_number(cw_socket *s, cw_option o, int64_t value)
+cw_status cw_socket_set_number(cw_socket *s, cw_option option, int64_t value)
 {
     cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    status = check(s, o, false, true);
-    if (status == CW_OK && !is_in_range(o, value))
-        status = fail_range(o, value);
+    status = check(s, option, false, true);
+    if (status == CW_OK && !is_in_range(option, value))
+        status = fail_range(option, value);
     if (status == CW_OK)
-        s->settings.numbers[o] = value;
+        s->settings.numbers[option] = value;
     cw__mutex_unlock(&s->lock);
     return status;
 }
 
-cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
+cw_status cw_socket_get_number(cw_socket *s, cw_option option, int64_t *value)
 {
     cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
@@ -168,56 +176,57 @@ cw_status cw_socket_get_number(cw_socket *s, cw_option o, int64_t *value)
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    status = check(s, o, false, false);
+    status = check(s, option, false, false);
     if (status == CW_OK)
-        *value = s->settings.numbers[o];
+        *value = s->settings.numbers[option];
     cw__mutex_unlock(&s->lock);
     return status;
 }
 
-static cw_status check_bytes(cw_option o, size_t len_bytes)
+static cw_status check_bytes(cw_option option, size_t len_bytes)
 {
-    if (len_bytes > (uint64_t)options[o].most)
+    if (len_bytes > (uint64_t)options[option].most)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the control %s cannot be %zu bytes long: it takes at most %lld bytes", options[o].key,
-                        len_bytes, (long long)options[o].most);
+                        "the control %s cannot be %zu bytes long: it takes at most %lld bytes",
+                        options[option].key, len_bytes, (long long)options[option].most);
     return CW_OK;
 }
 
-static cw_status check_text(cw_option o, const char *value, size_t len_bytes)
+static cw_status check_text(cw_option option, const char *value, size_t len_bytes)
 {
-    if (options[o].type == CW_TYPE_BYTES)
-        return check_bytes(o, len_bytes);
-    if (options[o].type == CW_TYPE_CREDENTIAL)
+    if (options[option].type == CW_TYPE_BYTES)
+        return check_bytes(option, len_bytes);
+    if (options[option].type == CW_TYPE_CREDENTIAL)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is a user name and a password: set both together",
-                        options[o].key);
+                        options[option].key);
     if (memchr(value, '\0', len_bytes) || memchr(value, '\r', len_bytes) || memchr(value, '\n', len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL: take them out",
-                        options[o].key);
+                        options[option].key);
     if (!cw__utf8_valid(value, len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8: encode it as UTF-8",
-                        options[o].key);
-    if (options[o].type == CW_TYPE_LIST && len_bytes > CW__PROTOCOLS_AT_MOST)
+                        options[option].key);
+    if (options[option].type == CW_TYPE_LIST && len_bytes > CW__PROTOCOLS_AT_MOST)
         return cw__fail(CW_INVALID_ARGUMENT,
                         "the control %s has %zu bytes: at most %d KiB can be sent, so shorten the list",
-                        options[o].key, len_bytes, CW__PROTOCOLS_AT_MOST / 1024);
+                        options[option].key, len_bytes, CW__PROTOCOLS_AT_MOST / 1024);
     return CW_OK;
 }
 
 #define TOKEN "token (letters, digits and !#$%%&'*+-.^_`|~)"
 
-cw_status cw_option_check_item(cw_option o, const char *item, size_t len_bytes)
+cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes)
 {
-    if (!is_option(o) || options[o].type != CW_TYPE_LIST)
+    if (!is_option(option) || options[option].type != CW_TYPE_LIST)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the control with the number %d is not a list: check the items of a list only", (int)o);
+                        "the control with the number %d is not a list: check the items of a list only",
+                        (int)option);
     if (!cw__is_token(item, len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is not a " TOKEN ": correct the item",
-                        options[o].key);
+                        options[option].key);
     return CW_OK;
 }
 
-cw_status cw_socket_set_text(cw_socket *s, cw_option o, const void *value, size_t len_bytes)
+cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, size_t len_bytes)
 {
     char *copy = NULL;
     cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
@@ -225,23 +234,23 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option o, const void *value, size_
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    status = check(s, o, true, true);
+    status = check(s, option, true, true);
     if (status == CW_OK && len_bytes > 0)
-        status = check_text(o, value, len_bytes);
+        status = check_text(option, value, len_bytes);
     if (status == CW_OK && len_bytes > 0 && !(copy = cw__strndup(value, len_bytes)))
-        status =
-            cw__fail(CW_NO_MEMORY, "no memory for the control %s: free memory and call again", options[o].key);
-    if (status == CW_OK && copy && options[o].type == CW_TYPE_LIST && !cw__header_check_protocols(copy)) {
+        status = cw__fail(CW_NO_MEMORY, "no memory for the control %s: free memory and call again",
+                          options[option].key);
+    if (status == CW_OK && copy && options[option].type == CW_TYPE_LIST && !cw__header_check_protocols(copy)) {
         /* the value is not shown, because some servers accept an access token as a subprotocol */
         status = cw__fail(CW_INVALID_ARGUMENT,
                           "%s has an item that is not a " TOKEN ", or an item twice: correct the list",
-                          options[o].key);
+                          options[option].key);
         cw__free(copy);
     }
     if (status == CW_OK) {
-        cw__free(s->settings.texts[o]);
-        s->settings.texts[o] = copy;
-        s->settings.numbers[o] = (int64_t)len_bytes;
+        cw__free(s->settings.texts[option]);
+        s->settings.texts[option] = copy;
+        s->settings.numbers[option] = (int64_t)len_bytes;
     }
     cw__mutex_unlock(&s->lock);
     return status;
@@ -256,52 +265,52 @@ static bool has_control(const char *text, size_t len_bytes)
 }
 
 /* Checks what HTTP can carry as Basic authentication (RFC 7617 section 2). The errors show nothing of the values. */
-static cw_status check_credential(cw_option o, const char *user, size_t user_bytes, const char *password,
-                                  size_t password_bytes)
+static cw_status check_credential(cw_option option, const char *user, size_t user_len_bytes,
+                                  const char *password, size_t password_len_bytes)
 {
-    const char *key = options[o].key;
+    const char *key = options[option].key;
 
-    if (user_bytes == 0)
+    if (user_len_bytes == 0)
         return cw__fail(CW_INVALID_ARGUMENT, "the user name of %s is empty: set a user name, or no credential",
                         key);
-    if (memchr(user, ':', user_bytes))
+    if (memchr(user, ':', user_len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT,
                         "the user name of %s has a colon, which HTTP cannot send (RFC 7617): remove the colon",
                         key);
-    if (has_control(user, user_bytes) || has_control(password, password_bytes))
+    if (has_control(user, user_len_bytes) || has_control(password, password_len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT,
                         "%s has a control character, which HTTP cannot send (RFC 7617): remove the character",
                         key);
-    if (!cw__utf8_valid(user, user_bytes) || !cw__utf8_valid(password, password_bytes))
+    if (!cw__utf8_valid(user, user_len_bytes) || !cw__utf8_valid(password, password_len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must be UTF-8: encode it as UTF-8", key);
-    return check_bytes(o, user_bytes + password_bytes);
+    return check_bytes(option, user_len_bytes + password_len_bytes);
 }
 
 /* Sets *joined to "user NUL password NUL", or to NULL for no credential. */
-static cw_status join_credential(cw_option o, const char *user, size_t user_bytes, const char *password,
-                                 size_t password_bytes, char **joined)
+static cw_status join_credential(cw_option option, const char *user, size_t user_len_bytes,
+                                 const char *password, size_t password_len_bytes, char **joined)
 {
     cw_status status;
 
     *joined = NULL;
     if (!user)
         return CW_OK;
-    status = check_credential(o, user, user_bytes, password, password_bytes);
+    status = check_credential(option, user, user_len_bytes, password, password_len_bytes);
     if (status != CW_OK)
         return status;
-    *joined = cw__malloc(user_bytes + password_bytes + 2);
+    *joined = cw__malloc(user_len_bytes + password_len_bytes + 2);
     if (!*joined)
         return cw__fail(CW_NO_MEMORY, "no memory for the control %s: free memory and call again",
-                        options[o].key);
-    memcpy(*joined, user, user_bytes);
-    (*joined)[user_bytes] = '\0';
-    memcpy(*joined + user_bytes + 1, password, password_bytes);
-    (*joined)[user_bytes + 1 + password_bytes] = '\0';
+                        options[option].key);
+    memcpy(*joined, user, user_len_bytes);
+    (*joined)[user_len_bytes] = '\0';
+    memcpy(*joined + user_len_bytes + 1, password, password_len_bytes);
+    (*joined)[user_len_bytes + 1 + password_len_bytes] = '\0';
     return CW_OK;
 }
 
-cw_status cw_socket_set_credential(cw_socket *s, cw_option o, const char *user, size_t user_bytes,
-                                   const char *password, size_t password_bytes)
+cw_status cw_socket_set_credential(cw_socket *s, cw_option option, const char *user, size_t user_len_bytes,
+                                   const char *password, size_t password_len_bytes)
 {
     char *joined;
     cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
@@ -309,17 +318,17 @@ cw_status cw_socket_set_credential(cw_socket *s, cw_option o, const char *user, 
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    status = check(s, o, true, true);
-    if (status == CW_OK && options[o].type != CW_TYPE_CREDENTIAL)
+    status = check(s, option, true, true);
+    if (status == CW_OK && options[option].type != CW_TYPE_CREDENTIAL)
         status = cw__fail(CW_INVALID_ARGUMENT,
                           "the control %s is not a user name and a password: use the calls for its type",
-                          options[o].key);
+                          options[option].key);
     if (status == CW_OK)
-        status = join_credential(o, user, user_bytes, or_empty(password), password_bytes, &joined);
+        status = join_credential(option, user, user_len_bytes, or_empty(password), password_len_bytes, &joined);
     if (status == CW_OK) {
-        cw__free(s->settings.texts[o]);
-        s->settings.texts[o] = joined;
-        s->settings.numbers[o] = (int64_t)user_bytes;
+        cw__free(s->settings.texts[option]);
+        s->settings.texts[option] = joined;
+        s->settings.numbers[option] = (int64_t)user_len_bytes;
     }
     cw__mutex_unlock(&s->lock);
     return status;
@@ -337,7 +346,7 @@ void cw__text_copy(const char *text, size_t len, char *buffer, size_t size_bytes
     buffer[len] = '\0';
 }
 
-cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t size_bytes, size_t *len_bytes)
+cw_status cw_socket_get_text(cw_socket *s, cw_option option, void *buffer, size_t size_bytes, size_t *len_bytes)
 {
     cw_status status = cw__socket_check(s); /* check before locking: after fork the lock may be held for ever */
 
@@ -345,11 +354,12 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option o, void *buffer, size_t siz
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    status = check(s, o, true, false);
-    if (status == CW_OK && options[o].type == CW_TYPE_SECRET && s->settings.texts[o])
+    status = check(s, option, true, false);
+    if (status == CW_OK && options[option].type == CW_TYPE_SECRET && s->settings.texts[option])
         cw__text_copy("(set)", sizeof "(set)" - 1, buffer, size_bytes, len_bytes);
     else if (status == CW_OK)
-        cw__text_copy(cw__setting_text(s, o), (size_t)cw__setting(s, o), buffer, size_bytes, len_bytes);
+        cw__text_copy(cw__setting_text(s, option), (size_t)cw__setting(s, option), buffer, size_bytes,
+                      len_bytes);
     cw__mutex_unlock(&s->lock);
     return status;
 }
@@ -463,34 +473,35 @@ cw_status cw_socket_get_certificate(cw_socket *s, size_t number, void *buffer, s
 
 /* ---- Request headers ---- */
 
-static bool is_line_of(const char *line, const char *name, size_t name_bytes)
+static bool is_line_of(const char *line, const char *name, size_t name_len_bytes)
 {
-    return strncasecmp(line, name, name_bytes) == 0 && (line[name_bytes] == ':' || line[name_bytes] == ';');
+    return strncasecmp(line, name, name_len_bytes) == 0 &&
+           (line[name_len_bytes] == ':' || line[name_len_bytes] == ';');
 }
 
 /* Returns whether a line is sent. The line "Name:" is not sent: it only removes libcurl's own header of that name. */
 static bool is_sent(const char *line)
 {
-    size_t name_bytes = strcspn(line, ":;");
+    size_t name_len_bytes = strcspn(line, ":;");
 
-    return line[name_bytes] == ';' || line[name_bytes + 1] != '\n';
+    return line[name_len_bytes] == ';' || line[name_len_bytes + 1] != '\n';
 }
 
-static bool has_header(const cw__settings *settings, const char *name, size_t name_bytes)
+static bool has_header(const cw__settings *settings, const char *name, size_t name_len_bytes)
 {
     for (const char *line = settings->headers; line && *line; line += strcspn(line, "\n") + 1)
-        if (is_line_of(line, name, name_bytes) && is_sent(line))
+        if (is_line_of(line, name, name_len_bytes) && is_sent(line))
             return true;
     return false;
 }
 
 /* Copies the lines, except the lines with the given name. If keeps_sent is true, it leaves out only the lines of that name
  * that are not sent. Returns the end of the copy. */
-static char *copy_others(char *to, const char *lines, const char *name, size_t name_bytes, bool keeps_sent)
+static char *copy_others(char *to, const char *lines, const char *name, size_t name_len_bytes, bool keeps_sent)
 {
     while (lines && *lines) {
         size_t len = strcspn(lines, "\n") + 1;
-        if (!is_line_of(lines, name, name_bytes) || (keeps_sent && is_sent(lines))) {
+        if (!is_line_of(lines, name, name_len_bytes) || (keeps_sent && is_sent(lines))) {
             memcpy(to, lines, len);
             to += len;
         }
@@ -500,80 +511,80 @@ static char *copy_others(char *to, const char *lines, const char *name, size_t n
     return to;
 }
 
-static void put_header(char *to, const char *name, size_t name_bytes, const char *value, size_t value_bytes,
-                       bool is_sent_empty)
+static void put_header(char *to, const char *name, size_t name_len_bytes, const char *value,
+                       size_t value_len_bytes, bool is_sent_empty)
 {
-    memcpy(to, name, name_bytes);
-    to += name_bytes;
-    *to++ = value_bytes == 0 && is_sent_empty ? ';' : ':';
-    if (value_bytes > 0) {
+    memcpy(to, name, name_len_bytes);
+    to += name_len_bytes;
+    *to++ = value_len_bytes == 0 && is_sent_empty ? ';' : ':';
+    if (value_len_bytes > 0) {
         *to++ = ' ';
-        memcpy(to, value, value_bytes);
-        to += value_bytes;
+        memcpy(to, value, value_len_bytes);
+        to += value_len_bytes;
     }
     memcpy(to, "\n", 2);
 }
 
-static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_bytes, const char *value,
-                                   size_t value_bytes, bool adds)
+static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
+                                   size_t value_len_bytes, bool adds)
 {
     size_t have_bytes = s->settings.headers ? strlen(s->settings.headers) : 0;
-    bool is_sent_empty = adds || value_bytes > 0; /* a value of only blanks is sent as an empty one */
-    const char *advice = adds ? cw__header_repeat_fault(name, name_bytes) : NULL;
+    bool is_sent_empty = adds || value_len_bytes > 0; /* a value of only blanks is sent as an empty one */
+    const char *advice = adds ? cw__header_repeat_fault(name, name_len_bytes) : NULL;
     char *lines, *end;
 
     if (cw__socket_state(s) != CW_STATE_NEW)
         return cw__fail(CW_INVALID_STATE,
                         "the request headers cannot change once a connect has begun; set them before connect");
-    if (advice && has_header(&s->settings, name, name_bytes))
+    if (advice && has_header(&s->settings, name, name_len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the header %.*s must not be repeated: replace the first value, or %s", (int)name_bytes,
-                        name, advice);
+                        "the header %.*s must not be repeated: replace the first value, or %s",
+                        (int)name_len_bytes, name, advice);
     /* Blanks around a value are not part of it (RFC 9110 section 5.5). */
-    while (value_bytes > 0 && cw__is_blank(value[value_bytes - 1]))
-        value_bytes--;
-    for (; value_bytes > 0 && cw__is_blank(*value); value++)
-        value_bytes--;
-    lines = cw__malloc(have_bytes + name_bytes + value_bytes + 4);
+    while (value_len_bytes > 0 && cw__is_blank(value[value_len_bytes - 1]))
+        value_len_bytes--;
+    for (; value_len_bytes > 0 && cw__is_blank(*value); value++)
+        value_len_bytes--;
+    lines = cw__malloc(have_bytes + name_len_bytes + value_len_bytes + 4);
     if (!lines)
         return cw__fail(CW_NO_MEMORY, "no memory for a header: free memory and call again");
-    end = copy_others(lines, s->settings.headers, name, name_bytes, adds);
-    if ((size_t)(end - lines) + name_bytes + value_bytes > CW__HEADERS_AT_MOST) {
+    end = copy_others(lines, s->settings.headers, name, name_len_bytes, adds);
+    if ((size_t)(end - lines) + name_len_bytes + value_len_bytes > CW__HEADERS_AT_MOST) {
         cw__free(lines);
         return cw__fail(CW_INVALID_ARGUMENT,
                         "with the header %.*s, the headers have more than %d KiB, which cannot be sent: "
                         "shorten or remove headers",
-                        (int)name_bytes, name, CW__HEADERS_AT_MOST / 1024);
+                        (int)name_len_bytes, name, CW__HEADERS_AT_MOST / 1024);
     }
-    put_header(end, name, name_bytes, value, value_bytes, is_sent_empty);
+    put_header(end, name, name_len_bytes, value, value_len_bytes, is_sent_empty);
     cw__free(s->settings.headers);
     s->settings.headers = lines;
     return CW_OK;
 }
 
-static cw_status give_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
-                             size_t value_bytes, bool adds)
+static cw_status give_header(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
+                             size_t value_len_bytes, bool adds)
 {
     cw_status status = cw__socket_check(s);
 
     if (status == CW_OK)
-        status = cw__header_check(name, name_bytes, value, value_bytes);
+        status = cw__header_check(name, name_len_bytes, value, value_len_bytes);
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    status = put_header_locked(s, name, name_bytes, value, value_bytes, adds);
+    status = put_header_locked(s, name, name_len_bytes, value, value_len_bytes, adds);
     cw__mutex_unlock(&s->lock);
     return status;
 }
 
-cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
-                                       size_t value_bytes)
+cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
+                                       size_t value_len_bytes)
 {
-    return give_header(s, name, name_bytes, value, value_bytes, false);
+    return give_header(s, name, name_len_bytes, value, value_len_bytes, false);
 }
 
-cw_status cw_socket_add_request_header(cw_socket *s, const char *name, size_t name_bytes, const char *value,
-                                       size_t value_bytes)
+cw_status cw_socket_add_request_header(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
+                                       size_t value_len_bytes)
 {
-    return give_header(s, name, name_bytes, value, value_bytes, true);
+    return give_header(s, name, name_len_bytes, value, value_len_bytes, true);
 }

@@ -23,10 +23,11 @@ static cw_status check_file(const char *control, const char *path)
                       "%s '%.300s' cannot be used: it is not a regular file; set %s to a file", control, path,
                       control);
     else
-        /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
-        cw__error_set(&error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
-                      "%s '%.300s' cannot be used: %s; check the path and its permissions", control, path,
-                      strerror(errno));
+        cw__error_set(
+            &error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
+            "%s '%.300s' cannot be used: %s; check the path and its permissions", control, path,
+            /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
+            strerror(errno));
     return cw__fail_with(&error);
 }
 

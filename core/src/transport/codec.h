@@ -78,11 +78,11 @@ struct cw__codec {
 /* ---- From link.c (the rest is in transport.h) --------------------------------------------------------------- */
 
 /* Returns the number of written bytes that the peer's system has not acknowledged; 0 if this system cannot tell. */
-int cw__link_unacknowledged(const cw__link *link);
+int cw__link_unacknowledged(const cw__link *l);
 /* Fills in the speed of the connection; zeros if this system cannot tell. */
-void cw__link_bandwidth(const cw__link *link, cw_bandwidth_statistics *out);
+void cw__link_bandwidth(const cw__link *l, cw_bandwidth_statistics *out);
 /* Returns the most bytes on the wire for a small write of len_bytes. */
-size_t cw__link_wire_bytes(const cw__link *link, size_t len_bytes);
+size_t cw__link_wire_bytes(const cw__link *l, size_t len_bytes);
 
 /* ---- From codec_curl.c --------------------------------------------------------------------------------- */
 
