@@ -46,7 +46,7 @@ if [ "$KIND" = test ]; then
     PACKAGES="$PACKAGES
     python3-venv git clang luarocks lua-check shellcheck nginx-light nodejs iproute2
     lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev
-    clang-tidy cppcheck libclang-rt-dev libunistring-dev valgrind libgpg-error-dev"
+    clang-tidy cppcheck abigail-tools libclang-rt-dev libunistring-dev valgrind libgpg-error-dev"
     # libgpg-error-dev: Debian 12's curl-config names -lgpg-error for a static link, and none of its packages brings it
     # a Node that is not Debian's brings npm along
     command -v npm >/dev/null 2>&1 || PACKAGES="$PACKAGES npm"
@@ -90,7 +90,7 @@ look_only() {
         has "$command" || missing="$missing $command"
     done
     if [ "$KIND" = test ]; then
-        for command in git clang clang-tidy cppcheck luarocks luacheck shellcheck nginx node npm ip unshare valgrind \
+        for command in git clang clang-tidy cppcheck abidiff luarocks luacheck shellcheck nginx node npm ip unshare valgrind \
             lua5.1 lua5.2 lua5.3 luajit; do
             has $command || missing="$missing $command"
         done
@@ -128,6 +128,7 @@ is_there() {
     nodejs) has node || has nodejs ;;
     nginx-light) has nginx || [ -x /usr/sbin/nginx ] ;;
     lua-check) has luacheck ;;
+    abigail-tools) has abidiff ;;
     iproute2) has ip ;;
     libclang-rt-dev) has clang && ls "$(clang -print-runtime-dir)"/libclang_rt.fuzzer* >/dev/null 2>&1 ;;
     gcc | make | git | clang | clang-tidy | cppcheck | shellcheck | luarocks | openssl | valgrind) has "$1" ;;

@@ -269,6 +269,7 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
     "servers": lambda: pytest("tests/servers"),
     "lint": lambda: listed("lint", checks.lint()),
     "readme": lambda: listed("readme", checks.readme()),
+    "abi": lambda: run("abi", [sys.executable, "scripts/abi.py"]),
     "packaging": lambda: pytest("packaging/test_packaging.py"),
     "wheels": lambda: packages("wheels"),
     "rocks": lambda: packages("rocks"),

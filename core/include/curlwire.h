@@ -201,6 +201,8 @@ CW_API const char *cw_status_text(cw_status status);
  * Thread   any */
 CW_API const char *cw_web_status_name(int web_status);
 
+#define CW_OPTION_NONE (-1) /* CW_OPTION_COUNT would not do: it grows with each version */
+
 /* Return the details of the last failed call in this thread. A successful call does not change them.
  *   message       one line: what happened and what to do
  *   web_status    the cw_web_status; 0 = unknown
@@ -208,7 +210,7 @@ CW_API const char *cw_web_status_name(int web_status);
  *   http_status   the HTTP status with which the server or a proxy refused the connection; 0 = none
  *   os_errno      errno of the failed system call; 0 = none
  *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size, max_fragments);
- *                 CW_OPTION_COUNT = none. A binding adds how to raise that limit in its language. CW_OPT_CA_FILE: no
+ *                 CW_OPTION_NONE = none. A binding adds how to raise that limit in its language. CW_OPT_CA_FILE: no
  *                 certificates of authorities were found; cw_set_last_authorities can name some
  * Returns  the value. The message is valid until the next failed call in this thread
  * Thread   any; each thread has its own details */

@@ -183,7 +183,7 @@ static void test_unusable(void)
     check_has(found("", path("one.pem")), "cannot be used (Not a directory)");
     check_has(cw_error_message(), "or unset ca_path");
     check_has(found(path("one.pem"), path("bare")), "ca_path '/tmp/");
-    CHECK_INT(cw_error_option(), CW_OPTION_COUNT);
+    CHECK_INT(cw_error_option(), CW_OPTION_NONE);
     remove_home();
 }
 

@@ -94,7 +94,7 @@ static void refused_by(cw_socket *s, const char *uri, int code)
         CHECK_INT(cw_error_option(), CW_OPT_MAX_MESSAGE_SIZE);
     } else {
         CHECK_HAS(cw_error_message(), "the server broke the protocol: ");
-        CHECK_INT(cw_error_option(), CW_OPTION_COUNT);
+        CHECK_INT(cw_error_option(), CW_OPTION_NONE);
     }
     CHECK(!cw_socket_get_closed(s, &closed_code, reason, sizeof reason, NULL));
     CHECK_INT(closed_code, 1006);

@@ -67,7 +67,7 @@ int cw_error_web_status(void) { return thread_error.web_status; }
 int cw_error_curl_code(void) { return thread_error.curl_code; }
 int cw_error_http_status(void) { return thread_error.http_status; }
 int cw_error_os_errno(void) { return thread_error.os_errno; }
-int cw_error_option(void) { return thread_error.limit > 0 ? thread_error.limit - 1 : CW_OPTION_COUNT; }
+int cw_error_option(void) { return thread_error.limit > 0 ? thread_error.limit - 1 : CW_OPTION_NONE; }
 
 cw_status cw__error_status(void) { return thread_error.status; }
 
