@@ -79,6 +79,7 @@ TESTS = {
     "tokens": "tokens reply extension handshake_vectors",
     "timer": "timer service",
     "event": "event message alloc",
+    "digest": "sha1 sha256",
     "sha1": "sha1",
     "sha256": "sha256",
     "certificate": "certificate",
