@@ -84,8 +84,8 @@ TESTS = {
     "sha256": "sha256",
     "certificate": "certificate",
     "random": "random frame",
-    "handshake": "handshake_options handshake_verdict handshake_tls handshake handshake_vectors lookup "
-    "descriptors",
+    "handshake": "handshake_options handshake_verdict handshake_tls handshake handshake_vectors question "
+    "lookup descriptors",
     "verdict": "handshake_verdict handshake_tls handshake handshake_vectors descriptors",
     "closing": "closing_state closing closing_calls end draining socket unread inbound",
     "closing_calls": "closing_state closing closing_calls end draining socket unread inbound",
@@ -117,7 +117,7 @@ SANITIZED = (
     ),
 )
 # The functions of libcurl that WRAPS replace, as in the Makefile.
-WRAPPED = ("curl_easy_setopt", "curl_easy_getinfo", "curl_version_info")
+WRAPPED = ("curl_easy_setopt", "curl_easy_getinfo", "curl_version_info", "curl_slist_append")
 WRAPS = ("test_handshake_options", "test_handshake_tls", "test_handshake_verdict")
 # These tests replace files of the core, so they can be linked only with the files that they are for.
 REPLACING = ("test_listing", *WRAPS)
