@@ -313,12 +313,32 @@ static void test_notes(void)
     }
 }
 
+/* A server that ends the connection after its request for a certificate: the advice depends on whether one is set. */
+static void test_advice(void)
+{
+    static const char *const words[] = {"demands a client certificate: set client_certificate",
+                                        "it may not accept client_certificate"};
+
+    for (int is_set = 0; is_set < 2; is_set++) {
+        cw__handshake *h;
+        wish_nothing();
+        wishes.client.file = is_set ? "/proc/self/exe" : "";
+        h = made("wss://server.test/", NULL);
+        log_text(h, CURLINFO_TEXT, "TLSv1.3 (IN), TLS handshake, Request CERT (13):");
+        info.os_errno = EPIPE;
+        CHECK(!cw__handshake_verdict(h, CURLE_SEND_ERROR, 0, &error));
+        CHECK(strstr(error.message, words[is_set]) != NULL);
+        cw__handshake_destroy(h);
+    }
+}
+
 static const harness_test tests[] = {
     {"failures of the proxy and of the server", test_parties},
     {"files of the client certificate that cannot be used", test_client_certificate},
     {"what is wrong with the server's certificate", test_chain_results},
     {"a certificate that has changed", test_changed},
     {"what libcurl logs of TLS", test_notes},
+    {"a server that wants a client certificate", test_advice},
     {"the server's certificates that are kept", test_chain},
     {"the question about the server's certificate", test_question},
     {"the connection after an accepted certificate", test_second_connection},
