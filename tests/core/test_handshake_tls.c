@@ -275,12 +275,13 @@ static void test_second_connection(void)
     CHECK(line(h, "HTTP/1.1 200 x\r\n") && line(h, "\r\n") && line(h, "HTTP/1.1 101 x\r\n"));
     log_text(h, CURLINFO_TEXT, wish);
     h->is_handed = h->has_socket = true;
+    h->tls.sent_alert = 42;
     (void)snprintf(h->text, sizeof h->text, "an error");
     cw__handshake_accept(h, (cw__race *)(void *)&race_fd);
     CHECK(cw__handshake_is_at_proxy(h) && cw__handshake_races(h));
     CHECK_STR(cw__handshake_reply(h), "");
     CHECK_STR(h->text, "");
-    CHECK(!h->is_handed && !h->has_socket);
+    CHECK(!h->is_handed && !h->has_socket && h->tls.sent_alert == 0);
     info.os_errno = EPIPE;
     race_state = CW__RACE_GATHERING;
     CHECK(!cw__handshake_verdict(h, CURLE_SEND_ERROR, 0, &error));
