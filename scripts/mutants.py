@@ -102,7 +102,7 @@ ENVIRONMENT = {
 SAMPLES = {"handshake": 160, "verdict": 80, "closing": 80, "closing_calls": 40, "ping": 60, "pong": 60}
 # These tests are quick and work on bytes alone, so they run under the sanitizers too.
 SANITIZED = (
-    *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens"),
+    *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens", "values"),
     *(
         "timer",
         "event",
