@@ -42,6 +42,36 @@ static void test_keep(void)
     cw__inflater_destroy(i);
 }
 
+/* A repeat gives output after its input has been used up. Then there is nothing to copy. */
+static void test_keep_nothing(void)
+{
+    static uint8_t text[1000], data[100];
+    cw__deflater *d = cw__deflater_create(&defaults);
+    size_t len;
+    bool is_done, is_found = false;
+
+    cw__deflater_take(d, text, sizeof text);
+    len = cw__deflater_give(d, data, sizeof data, true, &is_done);
+    cw__deflater_destroy(d);
+    /* The shortest beginning of the data that gives 100 bytes is used up by then. */
+    for (size_t n = 1; n < len && !is_found; n++) {
+        cw__inflater *i = cw__inflater_create(&defaults);
+        cw__piece piece = {
+            .data = data, .len_bytes = n, .remaining = len - n, .opcode = 1, .rsv = 4, .is_final = true};
+        uint8_t byte;
+        int count = 0;
+        CHECK(cw__inflater_take(i, &piece));
+        while (count < 100 && cw__inflater_has_more(i))
+            count += cw__inflater_give(i, &byte, 1, &piece) == CW__INFLATE_PIECE;
+        is_found = cw__inflater_has_more(i);
+        cw__alloc_fail_at(0);
+        CHECK(!is_found || cw__inflater_keep(i));
+        cw__alloc_fail_at(-1);
+        cw__inflater_destroy(i);
+    }
+    CHECK(is_found);
+}
+
 /* A window of 512 bytes or more finds data that repeats every 100 bytes. */
 static void test_short_window(void)
 {
@@ -61,6 +91,7 @@ static void test_short_window(void)
 
 static const harness_test tests[] = {
     {"deflate: unused input is copied once", test_keep},
+    {"deflate: no copy without unused input", test_keep_nothing},
     {"deflate: short repeats are found in every window but the smallest", test_short_window},
 };
 
