@@ -246,7 +246,7 @@ $(OUT)/tests/%.o: tests/core/%.c $(OUT)/flags
 	$(Q)$(CC) $(C_FLAGS) -Itests/core -MMD -MP -MF $@.d -c -o $@ $<
 
 $(addprefix $(OUT)/tests/,test_handshake_options test_handshake_tls test_handshake_verdict): WRAPPED := \
-    -Wl,--wrap=curl_easy_setopt,--wrap=curl_easy_getinfo,--wrap=curl_version_info
+    -Wl,--wrap=curl_easy_setopt,--wrap=curl_easy_getinfo,--wrap=curl_version_info,--wrap=curl_slist_append
 $(OUT)/tests/test_libcurl: WRAPPED := -Wl,--wrap=curl_version_info,--wrap=curl_global_init
 
 # ---- the fuzz targets: tests/fuzz/run.py calls this with CC=clang VARIANT=fuzz

@@ -21,7 +21,7 @@ FUNCTION_LINES = 60
 FILE_LINES = 600
 # The files that may include libcurl.
 CURL_FILES = re.compile(r"core/src/transport/\w+\.[ch]$")
-PURE_FILES = re.compile(r"core/src/(protocol/\w+|base/(sha1|sha256|event)|engine/timer)\.[ch]$")
+PURE_FILES = re.compile(r"core/src/(protocol/\w+|base/(digest|sha1|sha256|event)|engine/timer)\.[ch]$")
 NOT_FOR_PURE = re.compile(r"<(curl/|sys/socket|sys/epoll|sys/event|poll|pthread|unistd|netinet/|arpa/)")
 
 LIBRARY = ROOT / "build" / "release" / "libcurlwire.so"

@@ -56,6 +56,8 @@ CALLS = {"strncasecmp": "strncmp", "strcasecmp": "strcmp", "memcmp": "strncasecm
 STATEMENTS = ("expression_statement", "break_statement", "continue_statement")
 NOT_CHANGED = ("preproc_include", "static_assert_declaration", "type_descriptor", "parameter_list")
 EXCLUDED = re.compile(r"LCOV_EXCL_START.*?LCOV_EXCL_STOP|^[^\n]*LCOV_EXCL_LINE[^\n]*", re.DOTALL | re.MULTILINE)
+# The parser does not know this word, nor a directive inside an initializer.
+UNKNOWN = re.compile(rb"_Thread_local|^#(?:define|undef) CW_X\b.*$", re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
@@ -191,7 +193,7 @@ def make(file: str) -> list[Mutant]:
     source = path.read_bytes()
     assert source.isascii()  # the parser counts bytes, and Python's strings count characters
     text = source.decode()
-    known = source.replace(b"_Thread_local", b" " * len("_Thread_local"))  # the parser does not know this word
+    known = UNKNOWN.sub(lambda match: b" " * len(match[0]), source)
     root = parser().parse(known).root_node
     if root.has_error:
         raise SystemExit(f"mutants.py: {path.relative_to(ROOT)} cannot be parsed")

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs handshake.c without libcurl, for test_handshake_options.c, test_handshake_tls.c and test_handshake_verdict.c. The linker's --wrap
- * replaces curl_easy_setopt, curl_easy_getinfo and curl_version_info by functions here, so that nothing connects.
+ * replaces curl_easy_setopt, curl_easy_getinfo, curl_version_info and curl_slist_append by functions here, so that
+ * nothing connects.
  * race.c is replaced too, and ends as the test says. authorities.c finds ca_file and ca_path, or else the system's. */
 #ifndef CURL_PLAY_H
 #define CURL_PLAY_H
@@ -20,6 +21,8 @@
 CURLcode play_setopt(CURL *easy, CURLoption option, ...) __asm__("__wrap_curl_easy_setopt");
 CURLcode play_getinfo(CURL *easy, CURLINFO info, ...) __asm__("__wrap_curl_easy_getinfo");
 curl_version_info_data *play_version_info(CURLversion age) __asm__("__wrap_curl_version_info");
+struct curl_slist *play_append(struct curl_slist *list, const char *text) __asm__("__wrap_curl_slist_append");
+struct curl_slist *real_append(struct curl_slist *list, const char *text) __asm__("__real_curl_slist_append");
 
 typedef union value {
     long number;
@@ -147,6 +150,14 @@ curl_version_info_data *play_version_info(CURLversion age)
 {
     (void)age;
     return &version;
+}
+
+static size_t append_count,
+    append_fails_at = SIZE_MAX; /* the line of the request for which there is no memory */
+
+struct curl_slist *play_append(struct curl_slist *list, const char *text)
+{
+    return append_count++ == append_fails_at ? NULL : real_append(list, text);
 }
 
 /* ---- Instead of race.c ---- */

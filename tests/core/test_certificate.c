@@ -97,6 +97,19 @@ static void test_malformed(void)
     CHECK_STR(fact_of("junk", 4, CW_CERTIFICATE_SHA1_FINGERPRINT), "c911297212d955d650502555d84de2c922b6e4f9");
 }
 
+/* An extension with the identifier 2.37.29.17, which is 2.5.29.17 if letters are compared without regard to case. */
+static void test_other_extension(void)
+{
+    char changed[SAMPLE_BYTES];
+    char *at = changed;
+
+    memcpy(changed, sample, SAMPLE_BYTES);
+    while (memcmp(at, "\x55\x1d\x11", 3) != 0)
+        at++;
+    *at = 0x75;
+    CHECK_STR(fact_of(changed, sizeof changed, CW_CERTIFICATE_SUBJECT_ALTERNATIVE_NAMES), "");
+}
+
 /* Changes the time of the beginning, and returns what is then shown. */
 static const char *from(const char *digits)
 {
@@ -189,7 +202,7 @@ static const harness_test tests[] = {
     {"RFC 5280: the facts", test_facts},     {"keys and names", test_keys},
     {"short buffers", test_short_buffers},   {"malformed certificates", test_malformed},
     {"RFC 5280 4.1.2.5: times", test_times}, {"RFC 8446 4.4.2: the chain", test_chain},
-    {"malformed chains", test_bad_chain},
+    {"malformed chains", test_bad_chain},    {"an extension that is not the names", test_other_extension},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -20,6 +20,8 @@ typedef struct outcome {
 
 static outcome out;
 static bool is_kept = true; /* whether unused input is copied after each step */
+static uint8_t *given;      /* the memory of the latest piece */
+static size_t given_bytes;
 
 static void begin(void)
 {
@@ -44,7 +46,10 @@ static bool drain(cw__inflater *i, size_t size_bytes)
         memcpy(out.data + out.len_bytes, piece.data, piece.len_bytes);
         out.len_bytes += piece.len_bytes;
         out.is_complete = piece.is_final;
-        CHECK(!is_kept || cw__inflater_keep(i)); /* as if the piece's memory were freed after each step */
+        if (is_kept) { /* and the piece's memory is used again after each step */
+            CHECK(cw__inflater_keep(i));
+            memset(given, 0x55, given_bytes);
+        }
     } while (out.result == CW__INFLATE_PIECE && cw__inflater_has_more(i));
     return out.result <= CW__INFLATE_DRY;
 }
@@ -61,6 +66,8 @@ static bool feed_frame(cw__inflater *i, uint8_t first, const void *data, size_t 
         cw__piece piece = {.data = copy, .len_bytes = len, .remaining = len_bytes - done - len};
         bool is_good;
         memcpy(copy, (const uint8_t *)data + done, len);
+        given = copy;
+        given_bytes = len;
         piece.opcode = first & 0xf;
         piece.rsv = first >> 4 & 7;
         piece.is_final = first >> 7;
@@ -140,6 +147,11 @@ static void test_no_takeover(void)
     CHECK(FEED(i, "\xf3\x48\xcd\xc9\xc9\x07\x00")); /* a last block, and the next message */
     CHECK(FEED(i, "\xf2\x48\xcd\xc9\xc9\x07\x00"));
     CHECK(!FEED(i, "\xf2\x00\x11\x00\x00")); /* refers to the block before */
+    CHECK_INT(out.result, CW__INFLATE_BAD);
+    cw__inflater_destroy(i);
+    i = cw__inflater_create(&terms);
+    CHECK(FEED(i, "\xf3\x48\xcd\xc9\xc9\x07\x00"));
+    CHECK(!FEED(i, "")); /* a message has at least one block, also after a last block */
     CHECK_INT(out.result, CW__INFLATE_BAD);
     cw__inflater_destroy(i);
 }

@@ -115,7 +115,12 @@ static bool copy_lent(void *arg)
 {
     const size_t *room = arg;
     char text[] = "abcd";
-    cw_event lent = {.memory = CW__MEMORY_LENT, .data = (uint8_t *)text, .len_bytes = 4, .room_bytes = 5};
+    cw_event lent = {.memory = CW__MEMORY_LENT,
+                     .data = (uint8_t *)text,
+                     .len_bytes = 4,
+                     .room_bytes = 5,
+                     .kind = CW_UTF8,
+                     .is_complete = true};
     cw_event *copy = cw__event_resize(&lent, *room);
     size_t wanted = *room < 4 ? *room : 4;
 
@@ -126,6 +131,8 @@ static bool copy_lent(void *arg)
         return false;
     CHECK(copy != &lent && copy->memory != CW__MEMORY_LENT);
     CHECK_INT(copy->room_bytes, *room);
+    CHECK_INT(cw_event_kind(copy), CW_UTF8);
+    CHECK(copy->is_complete);
     CHECK_BYTES(copy->data, copy->len_bytes, text, wanted);
     CHECK(cw_event_data(copy, NULL) == copy->data);
     cw_event_free(copy);

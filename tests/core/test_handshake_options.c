@@ -312,6 +312,11 @@ static void test_refused_options(void)
             CHECK(strstr(cw_error_message(), "no memory") != NULL);
         }
     }
+    fail_at = 0;
+    fail_with = CURLE_URL_MALFORMAT;
+    CHECK(create("ws://server.test/", NULL) == NULL);
+    CHECK_STR(cw_error_message(),
+              "the host is neither a name nor an IPv4 address: write it as in wss://host/path");
     fail_at = SIZE_MAX;
     has_no_random = true;
     CHECK(create("ws://server.test/", NULL) == NULL);
@@ -323,10 +328,12 @@ static void test_refused_options(void)
 
 static bool create_once(void *arg)
 {
-    cw__handshake *h = cw__handshake_create(&wishes);
+    cw__handshake *h;
     int count = 0;
 
     (void)arg;
+    append_count = 0;
+    h = cw__handshake_create(&wishes);
     for (const struct curl_slist *at = h ? find(CURLOPT_HTTPHEADER)->is.pointer : NULL; at; at = at->next)
         count++;
     CHECK_INT(count, h ? 4 : 0); /* none of the request's headers was dropped */
@@ -351,6 +358,10 @@ static void test_no_memory(void)
     CHECK_INT(cw__uri_read("wss://server.test/", 18, &uri, fault), CW__URI_OK);
     wishes.uri = &uri;
     each_allocation_fails(create_once, NULL);
+    for (append_fails_at = 0; append_fails_at < 4; append_fails_at++) /* libcurl's own allocations */
+        CHECK(!create_once(NULL));
+    append_fails_at = SIZE_MAX;
+    CHECK(create_once(NULL));
     cw__uri_destroy(&uri);
 }
 

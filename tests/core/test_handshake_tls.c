@@ -135,6 +135,160 @@ static void test_changed(void)
     cw__handshake_destroy(h);
 }
 
+/* ---- The server's certificate, and the question about it ---- */
+
+/* A Certificate message before TLS 1.3, with one certificate of the two bytes. */
+#define CHAIN(two_bytes) "\x0b\0\0\x08\0\0\x05\0\0\x02" two_bytes
+enum { CHAIN_BYTES = 12 };
+
+static void log_chain(cw__handshake *h, curl_infotype type, const char *message)
+{
+    char copy[CHAIN_BYTES];
+    curl_debug_callback on_debug;
+
+    memcpy(&on_debug, &find(CURLOPT_DEBUGFUNCTION)->is, sizeof on_debug);
+    memcpy(copy, message, sizeof copy);
+    CHECK_INT(on_debug(NULL, type, copy, sizeof copy, h), 0);
+}
+
+/* Expects the certificate that is kept, or none if it is NULL. A second call gets none. */
+static void expect_chain(cw__handshake *h, const char *message)
+{
+    size_t len_bytes;
+    uint8_t *chain = cw__handshake_release_chain(h, &len_bytes);
+
+    CHECK_BYTES(chain, len_bytes, message, message ? CHAIN_BYTES : 0);
+    cw__free(chain);
+    CHECK(cw__handshake_release_chain(h, &len_bytes) == NULL);
+    CHECK_INT(len_bytes, 0);
+}
+
+static void test_chain(void)
+{
+    cw__handshake *h;
+
+    wish_nothing();
+    h = made("wss://server.test/", "https://proxy.test:3128");
+    log_chain(h, CURLINFO_SSL_DATA_IN, CHAIN("pr")); /* the proxy's */
+    expect_chain(h, NULL);
+    info.connect_code = 200;
+    CHECK(line(h, "HTTP/1.1 200 x\r\n") && line(h, "\r\n"));
+    log_chain(h, CURLINFO_SSL_DATA_OUT, CHAIN("me")); /* the client's */
+    log_chain(h, CURLINFO_SSL_DATA_IN, "\x0c\0\0\x08\0\0\x05\0\0\x02no");
+    expect_chain(h, NULL);
+    log_chain(h, CURLINFO_SSL_DATA_IN, CHAIN("ab"));
+    log_chain(h, CURLINFO_SSL_DATA_IN, CHAIN("xy")); /* the first one counts */
+    expect_chain(h, CHAIN("ab"));
+    cw__handshake_destroy(h);
+    h = made("wss://server.test/", NULL);
+    cw__alloc_fail_at(0);
+    log_chain(h, CURLINFO_SSL_DATA_IN, CHAIN("ab"));
+    cw__alloc_fail_at(-1);
+    log_chain(h, CURLINFO_SSL_DATA_IN, CHAIN("ab"));
+    expect_verdict(h, CURLE_OK, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    cw__handshake_destroy(h);
+}
+
+/* Asks what libcurl asks before it sends the request. Returns whether libcurl goes on. */
+static bool may_send(cw__handshake *h)
+{
+    curl_prereq_callback on_request;
+    char ip[] = "127.0.0.1";
+    int answer;
+
+    CHECK(find(CURLOPT_PREREQFUNCTION) && find(CURLOPT_PREREQDATA)->is.pointer == h);
+    memcpy(&on_request, &find(CURLOPT_PREREQFUNCTION)->is, sizeof on_request);
+    answer = on_request(h, ip, ip, 443, 40000);
+    CHECK(answer == CURL_PREREQFUNC_OK || answer == CURL_PREREQFUNC_ABORT);
+    return answer == CURL_PREREQFUNC_OK;
+}
+
+static void expect_changed(cw__handshake *h)
+{
+    expect_verdict(h, CURLE_ABORTED_BY_CALLBACK, CW_CONNECT_FAILED, CW_WEB_CertificateIsInvalid,
+                   "server.test showed no certificate, or not the one that this program accepted");
+}
+
+/* Nothing is sent to a server until the program has accepted its certificate, and then only if the server shows that
+ * certificate again. */
+static void test_question(void)
+{
+    static const char *const second[] = {CHAIN("ab"), CHAIN("ax"),
+                                         "\x0b\0\0\x08\0\0\x05\0\0\x01"
+                                         "ab",
+                                         NULL};
+    cw__handshake *h;
+
+    wish_nothing();
+    cw__handshake_destroy(made("wss://server.test/", NULL));
+    CHECK(!find(CURLOPT_PREREQFUNCTION));
+    wishes.asks = true;
+    cw__handshake_destroy(made("ws://server.test/", NULL)); /* without TLS there is nothing to ask */
+    CHECK(!find(CURLOPT_PREREQFUNCTION));
+    for (size_t i = 0; i < sizeof second / sizeof *second; i++) {
+        h = made("wss://server.test/", NULL);
+        log_chain(h, CURLINFO_SSL_DATA_IN, CHAIN("ab"));
+        CHECK(!cw__handshake_asks(h));
+        CHECK(!may_send(h) && cw__handshake_asks(h));
+        expect_chain(h, CHAIN("ab"));
+        cw__handshake_accept(h, NULL);
+        CHECK(!cw__handshake_asks(h));
+        if (second[i])
+            log_chain(h, CURLINFO_SSL_DATA_IN, second[i]);
+        CHECK_INT(may_send(h), i == 0);
+        if (i > 0)
+            expect_changed(h);
+        cw__handshake_destroy(h);
+    }
+    h = made("wss://server.test/", NULL);
+    CHECK(!may_send(h) && !cw__handshake_asks(h)); /* the server has shown no certificate */
+    expect_changed(h);
+    cw__handshake_destroy(h);
+    h = made("wss://server.test/", NULL);
+    log_chain(h, CURLINFO_SSL_DATA_IN, CHAIN("ab"));
+    CHECK(!may_send(h) && !may_send(h)); /* no answer in between */
+    expect_changed(h);
+    cw__handshake_destroy(h);
+    h = made("wss://server.test/", NULL);
+    log_chain(h, CURLINFO_SSL_DATA_IN, CHAIN("ab"));
+    cw__alloc_fail_at(0);
+    CHECK(!may_send(h));
+    cw__alloc_fail_at(-1);
+    expect_verdict(h, CURLE_ABORTED_BY_CALLBACK, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for a connection");
+    cw__handshake_destroy(h);
+}
+
+/* The second connection begins anew: nothing of the first one counts. */
+static void test_second_connection(void)
+{
+    static const char wish[] = "TLSv1.3 (IN), TLS handshake, Request CERT (13):";
+    cw__handshake *h;
+
+    wish_nothing();
+    wishes.asks = true;
+    h = made("wss://server.test/", NULL);
+    cw__handshake_accept(h, NULL);
+    CHECK(!cw__handshake_is_at_proxy(h));
+    cw__handshake_destroy(h);
+    h = made("wss://server.test/", "https://proxy.test:3128");
+    info.connect_code = 200;
+    CHECK(line(h, "HTTP/1.1 200 x\r\n") && line(h, "\r\n") && line(h, "HTTP/1.1 101 x\r\n"));
+    log_text(h, CURLINFO_TEXT, wish);
+    h->is_handed = h->has_socket = true;
+    h->tls.sent_alert = 42;
+    (void)snprintf(h->text, sizeof h->text, "an error");
+    cw__handshake_accept(h, (cw__race *)(void *)&race_fd);
+    CHECK(cw__handshake_is_at_proxy(h) && cw__handshake_races(h));
+    CHECK_STR(cw__handshake_reply(h), "");
+    CHECK_STR(h->text, "");
+    CHECK(!h->is_handed && !h->has_socket && h->tls.sent_alert == 0);
+    info.os_errno = EPIPE;
+    race_state = CW__RACE_GATHERING;
+    CHECK(!cw__handshake_verdict(h, CURLE_SEND_ERROR, 0, &error));
+    CHECK(!strstr(error.message, "client certificate"));
+    cw__handshake_destroy(h);
+}
+
 /* A request for a client certificate in TLS only changes the text, and only for the party that is being connected. */
 static void test_notes(void)
 {
@@ -160,12 +314,35 @@ static void test_notes(void)
     }
 }
 
+/* A server that ends the connection after its request for a certificate: the advice depends on whether one is set. */
+static void test_advice(void)
+{
+    static const char *const words[] = {"demands a client certificate: set client_certificate",
+                                        "it may not accept client_certificate"};
+
+    for (int is_set = 0; is_set < 2; is_set++) {
+        cw__handshake *h;
+        wish_nothing();
+        wishes.client.file = is_set ? "/proc/self/exe" : "";
+        h = made("wss://server.test/", NULL);
+        log_text(h, CURLINFO_TEXT, "TLSv1.3 (IN), TLS handshake, Request CERT (13):");
+        info.os_errno = EPIPE;
+        CHECK(!cw__handshake_verdict(h, CURLE_SEND_ERROR, 0, &error));
+        CHECK(strstr(error.message, words[is_set]) != NULL);
+        cw__handshake_destroy(h);
+    }
+}
+
 static const harness_test tests[] = {
     {"failures of the proxy and of the server", test_parties},
     {"files of the client certificate that cannot be used", test_client_certificate},
     {"what is wrong with the server's certificate", test_chain_results},
     {"a certificate that has changed", test_changed},
     {"what libcurl logs of TLS", test_notes},
+    {"a server that wants a client certificate", test_advice},
+    {"the server's certificates that are kept", test_chain},
+    {"the question about the server's certificate", test_question},
+    {"the connection after an accepted certificate", test_second_connection},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -381,6 +381,23 @@ static void test_socks(void)
     }
 }
 
+/* Which name cannot be resolved: the proxy's until libcurl has had a socket, and then the server's. */
+static void test_names(void)
+{
+    curl_sockopt_callback on_socket;
+    cw__handshake *h;
+
+    wish_nothing();
+    h = made("ws://server.test/", "socks5://proxy.test:1080");
+    memcpy(&on_socket, &find(CURLOPT_SOCKOPTFUNCTION)->is, sizeof on_socket);
+    expect_verdict(h, CURLE_COULDNT_RESOLVE_HOST, CW_CONNECT_FAILED, CW_WEB_HostNameNotResolved,
+                   "the host of the proxy proxy.test:1080 cannot be resolved");
+    CHECK_INT(on_socket(h, -1, CURLSOCKTYPE_IPCXN), CURL_SOCKOPT_OK);
+    expect_verdict(h, CURLE_COULDNT_RESOLVE_HOST, CW_CONNECT_FAILED, CW_WEB_HostNameNotResolved,
+                   "the host server.test cannot be resolved here");
+    cw__handshake_destroy(h);
+}
+
 static int connected_pair(int *server)
 {
     struct sockaddr_in at = {.sin_family = AF_INET};
@@ -436,6 +453,7 @@ static const harness_test tests[] = {
     {"a proxy's answer to CONNECT", test_tunnel},
     {"a proxy's reply that is invalid", test_proxy_reply_is_invalid},
     {"a proxy of SOCKS", test_socks},
+    {"the name that cannot be resolved", test_names},
     {"whether the reply is all that was read", test_is_all},
 };
 

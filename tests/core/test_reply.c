@@ -401,6 +401,36 @@ static void test_headers(void)
     CHECK_STR(headers_of("none"), "");
 }
 
+/* What a refusal advises. */
+static void test_refused(void)
+{
+    static const char redirect[] = ": it redirects; connect to the address in its Location header",
+                      credentials[] = ": it wants credentials or does not accept these; set server_credential, "
+                                      "user:password@ in the URI, or the header Authorization",
+                      path[] = ": there is no such path; check the path in the URI",
+                      plain[] = ": there is an HTTP server, but no WebSocket at this path; check the path in "
+                                "the URI",
+                      other[] = ": ask whoever runs the server";
+    static const struct {
+        int http_status;
+        const char *hint;
+    } rows[] = {{200, plain},       {201, other},       {299, other}, {300, redirect}, {399, redirect},
+                {400, other},       {401, credentials}, {402, other}, {404, path},     {405, other},
+                {403, credentials}, {425, other},       {426, plain}, {427, other},    {503, other}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char wanted[CW__MESSAGE_BYTES];
+        cw__error error = {0};
+        cw__reply_refused(rows[i].http_status, &error);
+        (void)snprintf(wanted, sizeof wanted, "the server refused the WebSocket with HTTP status %d%s",
+                       rows[i].http_status, rows[i].hint);
+        CHECK_STR(error.message, wanted);
+        CHECK_INT(error.status, CW_CONNECT_FAILED);
+        CHECK_INT(error.http_status, rows[i].http_status);
+        CHECK_INT(error.web_status, cw__web_status_of_http(rows[i].http_status));
+    }
+}
+
 static const harness_test tests[] = {
     {"a right reply, with and without a subprotocol", test_good},
     {"RFC 6455 4.1: Sec-WebSocket-Accept must match exactly", test_accept},
@@ -417,6 +447,7 @@ static const harness_test tests[] = {
     {"headers up to the limit", test_limit},
     {"collecting lines: without memory, and in few allocations", test_memory},
     {"endless interim replies and folds", test_endless},
+    {"what a refusal advises", test_refused},
     {"cw_header_next: names and values, in their order", test_headers},
 };
 

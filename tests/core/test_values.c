@@ -77,6 +77,7 @@ static void test_texts(void)
     for (size_t i = 0; i < sizeof utf16le; i++)
         utf16le[i] = utf16be[i ^ 1];
     texts[CW_ENCODING_UTF16LE] = utf16le;
+    check_convert(CW_ENCODING_UTF16BE, "\0a", 2, CW_ENCODING_UTF8, "a", 1); /* ends with a single unit */
     for (int from = 0; from < 3; from++) {
         for (int to = 0; to < 3; to++)
             check_convert((cw_encoding)from, texts[from], lengths[from], (cw_encoding)to, texts[to],

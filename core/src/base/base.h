@@ -88,10 +88,18 @@ void *cw__spare_take(cw__spare *spare, size_t size_bytes);
 /* Keeps the block, or frees it if a block is kept already. */
 void cw__spare_give(cw__spare *spare, void *block);
 
-/* ---- From random.c, sha1.c, sha256.c, base64 in sha1.c ---------------------------------------------------------- */
+/* ---- From random.c, digest.c, sha1.c, sha256.c, base64 in sha1.c --------------------------------------- */
 
 /* Fills a buffer from the system's cryptographic generator. Returns false if the system provides no random bytes. */
 bool cw__random(void *buffer, size_t len_bytes);
+
+enum { CW__DIGEST_WORDS = 80 };
+/* Adds a block to the hash. The first 16 words are the block; the function may change all words. */
+typedef void cw__add_block(uint32_t *hash, uint32_t words[CW__DIGEST_WORDS]);
+/* Pads the data, adds each block to the hash, and writes the words of the hash as the digest. Only SHA-1 and SHA-256
+ * call it. digest_bytes is four times the number of words. */
+void cw__digest(const void *data, size_t len_bytes, cw__add_block *add_block, uint32_t *hash, uint8_t *digest,
+                size_t digest_bytes);
 void cw__sha1(const void *data, size_t len_bytes, uint8_t digest[20]);
 void cw__sha256(const void *data, size_t len_bytes, uint8_t digest[32]);
 /* Writes 4 * ((len + 2) / 3) characters and a NUL. */

@@ -3,23 +3,17 @@
  * the fingerprints and the PEM of certificates. They protect no secret and need not be fast. */
 #include "base.h"
 
-#include <string.h>
-
-enum { BLOCK_BYTES = 64, LENGTH_BYTES = 8 };
+enum { ROUNDS = 80 };
 
 static uint32_t rotate_left(uint32_t word, unsigned bits) { return word << bits | word >> (32 - bits); }
 
-static void add_block(uint32_t hash[5], const uint8_t block[BLOCK_BYTES])
+static void add_block(uint32_t *hash, uint32_t w[CW__DIGEST_WORDS])
 {
-    uint32_t w[80];
     uint32_t a = hash[0], b = hash[1], c = hash[2], d = hash[3], e = hash[4];
 
-    for (size_t i = 0; i < 16; i++)
-        w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
-               (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
-    for (size_t i = 16; i < 80; i++)
+    for (size_t i = 16; i < ROUNDS; i++)
         w[i] = rotate_left(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
-    for (size_t i = 0; i < 80; i++) {
+    for (size_t i = 0; i < ROUNDS; i++) {
         uint32_t mixed, next;
 
         if (i < 20)
@@ -47,25 +41,8 @@ static void add_block(uint32_t hash[5], const uint8_t block[BLOCK_BYTES])
 void cw__sha1(const void *data, size_t len_bytes, uint8_t digest[20])
 {
     uint32_t hash[5] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u, 0xc3d2e1f0u};
-    const uint8_t *at = data;
-    size_t left = len_bytes;
-    uint64_t len_bits = (uint64_t)len_bytes * 8;
-    uint8_t last[BLOCK_BYTES] = {0};
 
-    for (; left >= BLOCK_BYTES; left -= BLOCK_BYTES, at += BLOCK_BYTES)
-        add_block(hash, at);
-    if (left)
-        memcpy(last, at, left);
-    last[left] = 0x80;
-    if (left >= BLOCK_BYTES - LENGTH_BYTES) {
-        add_block(hash, last);
-        memset(last, 0, sizeof last);
-    }
-    for (size_t i = 0; i < LENGTH_BYTES; i++)
-        last[BLOCK_BYTES - 1 - i] = (uint8_t)(len_bits >> 8 * i);
-    add_block(hash, last);
-    for (size_t i = 0; i < 20; i++)
-        digest[i] = (uint8_t)(hash[i / 4] >> (24 - 8 * (i % 4)));
+    cw__digest(data, len_bytes, add_block, hash, digest, 20);
 }
 
 void cw__base64(const uint8_t *data, size_t len_bytes, char *out)

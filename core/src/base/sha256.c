@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-enum { BLOCK_BYTES = 64, LENGTH_BYTES = 8, WORDS = 64 };
+enum { ROUNDS = 64 };
 
-static const uint32_t constants[WORDS] = {
+static const uint32_t constants[ROUNDS] = {
     0x428a2f98u, 0x71374491u, 0xb5c0fbcfu, 0xe9b5dba5u, 0x3956c25bu, 0x59f111f1u, 0x923f82a4u, 0xab1c5ed5u,
     0xd807aa98u, 0x12835b01u, 0x243185beu, 0x550c7dc3u, 0x72be5d74u, 0x80deb1feu, 0x9bdc06a7u, 0xc19bf174u,
     0xe49b69c1u, 0xefbe4786u, 0x0fc19dc6u, 0x240ca1ccu, 0x2de92c6fu, 0x4a7484aau, 0x5cb0a9dcu, 0x76f988dau,
@@ -18,25 +18,22 @@ static const uint32_t constants[WORDS] = {
 
 static uint32_t rotate_right(uint32_t word, unsigned bits) { return word >> bits | word << (32 - bits); }
 
-static void spread(uint32_t w[WORDS], const uint8_t block[BLOCK_BYTES])
+static void spread(uint32_t w[CW__DIGEST_WORDS])
 {
-    for (size_t i = 0; i < 16; i++)
-        w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
-               (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
-    for (size_t i = 16; i < WORDS; i++) {
+    for (size_t i = 16; i < ROUNDS; i++) {
         uint32_t a = rotate_right(w[i - 15], 7) ^ rotate_right(w[i - 15], 18) ^ w[i - 15] >> 3;
         uint32_t b = rotate_right(w[i - 2], 17) ^ rotate_right(w[i - 2], 19) ^ w[i - 2] >> 10;
         w[i] = w[i - 16] + a + w[i - 7] + b;
     }
 }
 
-static void add_block(uint32_t hash[8], const uint8_t block[BLOCK_BYTES])
+static void add_block(uint32_t *hash, uint32_t w[CW__DIGEST_WORDS])
 {
-    uint32_t w[WORDS], v[8];
+    uint32_t v[8];
 
-    spread(w, block);
+    spread(w);
     memcpy(v, hash, sizeof v);
-    for (size_t i = 0; i < WORDS; i++) {
+    for (size_t i = 0; i < ROUNDS; i++) {
         uint32_t e = v[4], a = v[0];
         uint32_t first = v[7] + (rotate_right(e, 6) ^ rotate_right(e, 11) ^ rotate_right(e, 25)) +
                          ((e & v[5]) ^ (~e & v[6])) + constants[i] + w[i];
@@ -54,23 +51,6 @@ void cw__sha256(const void *data, size_t len_bytes, uint8_t digest[32])
 {
     uint32_t hash[8] = {0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au,
                         0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u};
-    const uint8_t *at = data;
-    size_t left = len_bytes;
-    uint64_t len_bits = (uint64_t)len_bytes * 8;
-    uint8_t last[BLOCK_BYTES] = {0};
 
-    for (; left >= BLOCK_BYTES; left -= BLOCK_BYTES, at += BLOCK_BYTES)
-        add_block(hash, at);
-    if (left)
-        memcpy(last, at, left);
-    last[left] = 0x80;
-    if (left >= BLOCK_BYTES - LENGTH_BYTES) {
-        add_block(hash, last);
-        memset(last, 0, sizeof last);
-    }
-    for (size_t i = 0; i < LENGTH_BYTES; i++)
-        last[BLOCK_BYTES - 1 - i] = (uint8_t)(len_bits >> 8 * i);
-    add_block(hash, last);
-    for (size_t i = 0; i < 32; i++)
-        digest[i] = (uint8_t)(hash[i / 4] >> (24 - 8 * (i % 4)));
+    cw__digest(data, len_bytes, add_block, hash, digest, 32);
 }

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <time.h>
 
 typedef pthread_mutex_t cw__mutex;
@@ -14,11 +15,29 @@ typedef pthread_cond_t cw__cond;
 typedef pthread_t cw__thread;
 typedef atomic_int cw__atomic_int;
 
+#ifdef CW_TEST_ALLOC
+/* In tests, a thread that locks a mutex twice, or unlocks one that it has not locked, ends the process. */
+static inline void cw__mutex_init(cw__mutex *m)
+{
+    pthread_mutexattr_t attributes;
+    (void)pthread_mutexattr_init(&attributes);
+    (void)pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
+    (void)pthread_mutex_init(m, &attributes);
+    (void)pthread_mutexattr_destroy(&attributes);
+}
+static inline void cw__mutex_must(int error)
+{
+    if (error)
+        abort();
+}
+#else
 static inline void cw__mutex_init(cw__mutex *m) { (void)pthread_mutex_init(m, NULL); }
+static inline void cw__mutex_must(int error) { (void)error; }
+#endif
 static inline void cw__mutex_destroy(cw__mutex *m) { (void)pthread_mutex_destroy(m); }
-static inline void cw__mutex_lock(cw__mutex *m) { (void)pthread_mutex_lock(m); }
+static inline void cw__mutex_lock(cw__mutex *m) { cw__mutex_must(pthread_mutex_lock(m)); }
 static inline bool cw__mutex_trylock(cw__mutex *m) { return pthread_mutex_trylock(m) == 0; }
-static inline void cw__mutex_unlock(cw__mutex *m) { (void)pthread_mutex_unlock(m); }
+static inline void cw__mutex_unlock(cw__mutex *m) { cw__mutex_must(pthread_mutex_unlock(m)); }
 
 static inline int64_t cw__now_us(void)
 {

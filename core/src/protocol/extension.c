@@ -151,7 +151,6 @@ const char *cw__compression_answer(const cw__compression *offer, const char *val
             return fault;
     if (skip_char(&t, ','))
         return "the server accepted more extensions than were offered";
-    skip_blanks(&t);
     if (t.at != t.end)
         return "the header Sec-WebSocket-Extensions is malformed";
     if (offer->server_resets && !terms->server_resets)

@@ -97,7 +97,7 @@ static outcome classify(const cw__handshake *h, const ending *e)
 
     if (h->reply.has_no_memory)
         return NO_MEMORY;
-    if (h->showing == CW__SHOWING_CHANGED && !h->reply.has_no_memory)
+    if (h->showing == CW__SHOWING_CHANGED)
         return CHANGED;
     if (h->is_refused)
         return REFUSED_BY_PROXY;
