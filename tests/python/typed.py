@@ -68,6 +68,10 @@ def handlers() -> None:
 def calls(ws: MessageWebSocket) -> None:
     ws.send(data="x", timeout=None)
     ws.send(b"x", 1.5)
+    ws.send(b"x", curlwire.DEFAULT)
+    ws.recv(timeout=curlwire.DEFAULT)
+    ws.recv(timeout=...)  # type: ignore[call-overload]
+    ws.ping(timeout=...)  # type: ignore[arg-type]
     ws.send(5)  # type: ignore[arg-type]
     assert_type(ws.recv(), str | bytes)
     assert_type(ws.recv(copy=False), curlwire.MessageBuffer)
