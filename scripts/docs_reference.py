@@ -89,8 +89,8 @@ SECTIONS = {
         "InputStreamOptions",
     ),
 }
-# For type checkers alone, and two strings.
-NOT_SHOWN = {"Options", "MessageOptions", "__version__", "libcurl_version"}
+# For type checkers alone, and constants.
+NOT_SHOWN = {"DEFAULT", "Default", "Options", "MessageOptions", "__version__", "libcurl_version"}
 Definition = ast.ClassDef | ast.FunctionDef
 
 
@@ -249,8 +249,8 @@ def python_page() -> str:
         )
     parts = ["# Python\n", paragraphs(ast.get_docstring(module) or "")]
     parts.append(
-        "Times are seconds. As a timeout, `...` means the control of that name, and `None` no limit. "
-        "`curlwire.__version__` and `curlwire.libcurl_version` are strings.\n"
+        "Times are seconds. As a timeout, `curlwire.DEFAULT` means the control for that call, and `None` no "
+        "limit. `curlwire.__version__` and `curlwire.libcurl_version` are strings.\n"
     )
     for title, names in SECTIONS.items():
         parts.append(heading(2, title, title.lower().replace(" ", "-")))

@@ -2,6 +2,9 @@
 """Tests of messages: sending, receiving, iteration, single frames, ping."""
 
 import array
+import copy
+import inspect
+import pickle
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -306,7 +309,19 @@ def test_receive_timeout_control() -> None:
         with pytest.raises(TimeoutError):
             ws.recv()
         with pytest.raises(TimeoutError):
-            ws.recv(timeout=...)
+            ws.recv(timeout=curlwire.DEFAULT)
+        round_trip(ws)
+
+
+def test_default_timeout() -> None:
+    assert repr(curlwire.DEFAULT) == "curlwire.DEFAULT"
+    assert copy.copy(curlwire.DEFAULT) is pickle.loads(pickle.dumps(curlwire.DEFAULT)) is curlwire.DEFAULT
+    for call in (curlwire.MessageWebSocket.recv, curlwire.MessageWebSocket.send, curlwire.connect):
+        assert inspect.signature(call).parameters["timeout"].default is curlwire.DEFAULT
+    with opened(receive_timeout=0.02) as ws:
+        for wrong in (..., "DEFAULT"):
+            with pytest.raises(TypeError, match="must be a number of seconds, or None for no limit, not"):
+                ws.recv(timeout=wrong)  # type: ignore[call-overload]
         round_trip(ws)
 
 

@@ -152,3 +152,20 @@ def test_no_member_of_ours_is_missing(section: str) -> None:
             assert name in public(section), name
         for name in names(row[3]):
             assert re.search(rf"\b{name}\b", HEADER), name
+
+
+def test_the_scenarios_are_the_programs_of_the_examples() -> None:
+    listed = []
+    for _, python, lua, shown, place in rows("Scenarios"):
+        files = [re.fullmatch(rf"\[(uwp_\w+{end})\]\(\.\./examples/\1\)", cell) for end, cell in
+                 ((r"\.py", python), (r"\.lua", lua))]  # fmt: skip
+        paths = [ROOT / "examples" / file[1] for file in files if file]
+        assert len(paths) == 2, python
+        listed += paths
+        for path in paths:
+            text = path.read_text()
+            assert all(re.search(rf"\b{name}\b", text) for name in names(shown)), path
+        file_name, _, test = names(place)[0].partition("::")
+        text = (ROOT / "tests/python" / file_name).read_text()
+        assert paths[0].stem in text.partition(f"\ndef {test}(")[2].partition("\ndef ")[0], place
+    assert sorted(listed) == sorted((ROOT / "examples").glob("uwp_*"))

@@ -68,6 +68,10 @@ def handlers() -> None:
 def calls(ws: MessageWebSocket) -> None:
     ws.send(data="x", timeout=None)
     ws.send(b"x", 1.5)
+    ws.send(b"x", curlwire.DEFAULT)
+    ws.recv(timeout=curlwire.DEFAULT)
+    ws.recv(timeout=...)  # type: ignore[call-overload]
+    ws.ping(timeout=...)  # type: ignore[arg-type]
     ws.send(5)  # type: ignore[arg-type]
     assert_type(ws.recv(), str | bytes)
     assert_type(ws.recv(copy=False), curlwire.MessageBuffer)
@@ -117,3 +121,55 @@ def choices(ws: MessageWebSocket, decode: bool) -> None:
     number: int = ws.recv_json()
     assert_type(ws.recv_json(loads=float), float)
     assert number
+
+
+def options() -> None:
+    ws = curlwire.connect(
+        "wss://localhost/",
+        MessageWebSocket,
+        headers={"Origin": "https://a.example", "X-Many": ["1", "2"]},
+        subprotocols=["chat"],
+        timeout=5,
+        server_credential=("user", "password"),
+        proxy_credential=None,
+        client_certificate="client.pem",
+        client_certificate_type="p12",
+    )
+    assert_type(ws, MessageWebSocket)
+    curlwire.connect("ws://localhost/", StreamWebSocket, headers=[("a", "b")], timeout=None)
+    curlwire.connect("ws://localhost/", headers=5)  # type: ignore[call-overload]
+    curlwire.connect("ws://localhost/", server_credential="user")  # type: ignore[call-overload]
+    curlwire.connect("ws://localhost/", client_certificate_type="der")  # type: ignore[call-overload]
+    curlwire.connect("ws://localhost/", StreamWebSocket, message_type="utf8")  # type: ignore[call-overload]
+
+
+def one_message(ws: MessageWebSocket) -> None:
+    with ws.recv_stream(timeout=curlwire.DEFAULT) as stream:
+        assert_type(stream, curlwire.MessageStream)
+        assert_type(stream.readinto(bytearray(8)), int)
+        assert_type(stream.message_type, curlwire.SocketMessageType)
+    assert_type(ws.recv_into(bytearray(8), timeout=None), int)
+
+
+def facts(ws: WebSocket) -> None:
+    certificate = ws.information.server_certificate
+    assert_type(certificate, curlwire.Certificate | None)
+    if certificate is not None:
+        assert_type(certificate.subject, str | None)
+        assert_type(certificate.der, bytes)
+    assert_type(ws.bandwidth_statistics, curlwire.BandwidthStatistics)
+    assert_type(ws.bandwidth_statistics.inbound_bits_per_second, int)
+
+
+def validate(ws: WebSocket, args: curlwire.ServerCustomValidationRequestedEventArgs) -> None:
+    deferral = args.get_deferral()
+    assert_type(deferral, curlwire.Deferral)
+    assert_type(args.server_certificate, curlwire.Certificate | None)
+    args.reject()
+    deferral.complete()
+
+
+def validation(ws: MessageWebSocket) -> None:
+    ws.on_server_custom_validation_requested = validate
+    ws.on_server_custom_validation_requested = None
+    ws.on_server_custom_validation_requested = closed_mine  # type: ignore[assignment]

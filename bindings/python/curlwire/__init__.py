@@ -39,6 +39,7 @@ from curlwire._core import (
 from curlwire.batching import Batch
 from curlwire.certificates import Certificate
 from curlwire.connecting import connect
+from curlwire.defaults import DEFAULT, Default
 from curlwire.dispatcher import run_forever
 from curlwire.errors import (
     ArgumentError,
@@ -59,6 +60,7 @@ from curlwire.streams import InputStream, MessageStream, OutputStream
 from curlwire.validation import Deferral, ServerCustomValidationRequestedEventArgs
 
 __all__ = [
+    "DEFAULT",
     "ArgumentError",
     "BandwidthStatistics",
     "Batch",
@@ -72,6 +74,7 @@ __all__ = [
     "ConnectionClosed",
     "DataReader",
     "DataWriter",
+    "Default",
     "Deferral",
     "HandshakeError",
     "Headers",
@@ -132,4 +135,5 @@ _core.bind(
     refuse_json=json_messages.refuse,
     values=values,
     message_stream=streams.MessageStream,
+    default=DEFAULT,
 )

@@ -15,6 +15,7 @@ from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import Buffer, Unpack, disjoint_base
 
 from curlwire.batching import Batch
+from curlwire.defaults import DEFAULT, Default
 from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import MessageOptions, Options
 from curlwire.streams import InputStream, MessageStream, OutputStream
@@ -22,7 +23,7 @@ from curlwire.validation import ServerCustomValidationRequestedEventArgs
 from curlwire.values import Readable, Writable
 
 _Value = TypeVar("_Value")
-_Timeout: TypeAlias = float | types.EllipsisType | None
+_Timeout: TypeAlias = float | Default | None
 
 version: str
 libcurl_version: str
@@ -724,7 +725,7 @@ class WebSocket:
     @property
     def output_stream(self) -> OutputStream:
         """A new OutputStream (an io.RawIOBase). Each write sends one message. Any thread may use it."""
-    def connect(self, uri: str, timeout: _Timeout = ...) -> None:
+    def connect(self, uri: str, timeout: _Timeout = DEFAULT) -> None:
         """Connects to a WebSocket server.
 
         uri: a str that begins with ws:// or wss://.
@@ -749,14 +750,14 @@ class WebSocket:
         that a request may have only once. Examples: Host, Origin, Authorization, Cookie, User-Agent.
         Does not block. Any thread may call it.
         """
-    def ping(self, timeout: _Timeout = ...) -> float:
+    def ping(self, timeout: _Timeout = DEFAULT) -> float:
         """Sends a ping, waits for its pong, and returns the round-trip time in seconds, a float.
 
         timeout: seconds. None = no limit; the default is control.ping_timeout.
         Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the pong has arrived. Any
         number of threads may call it at the same time.
         """
-    def flush(self, timeout: _Timeout = ...) -> None:
+    def flush(self, timeout: _Timeout = DEFAULT) -> None:
         """Waits until the kernel has taken all messages that were sent.
 
         timeout: seconds without progress. None = no limit; the default is control.send_timeout.
@@ -840,7 +841,7 @@ class MessageWebSocket(WebSocket):
     def send(
         self,
         data: str | ReadableBuffer | Iterable[str | ReadableBuffer],
-        timeout: _Timeout = ...,
+        timeout: _Timeout = DEFAULT,
         *,
         text: bool | None = None,
         compress: bool | None = None,
@@ -864,7 +865,9 @@ class MessageWebSocket(WebSocket):
         Any thread and any handler may call it. It raises StateError while another call sends an iterable.
         """
     @overload
-    def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True, *, decode: None = None) -> str | bytes:
+    def recv(
+        self, timeout: _Timeout = DEFAULT, copy: Literal[True] = True, *, decode: None = None
+    ) -> str | bytes:
         """Returns the next message: str for text, bytes for binary. In partial mode the next part, as bytes.
 
         timeout: seconds. None = no limit; the default is control.receive_timeout.
@@ -877,21 +880,27 @@ class MessageWebSocket(WebSocket):
         message has arrived. Any thread may call it.
         """
     @overload
-    def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True, *, decode: Literal[True]) -> str: ...
-    @overload
-    def recv(self, timeout: _Timeout = ..., copy: Literal[True] = True, *, decode: Literal[False]) -> bytes: ...
+    def recv(
+        self, timeout: _Timeout = DEFAULT, copy: Literal[True] = True, *, decode: Literal[True]
+    ) -> str: ...
     @overload
     def recv(
-        self, timeout: _Timeout = ..., copy: Literal[True] = True, *, decode: bool | None
+        self, timeout: _Timeout = DEFAULT, copy: Literal[True] = True, *, decode: Literal[False]
+    ) -> bytes: ...
+    @overload
+    def recv(
+        self, timeout: _Timeout = DEFAULT, copy: Literal[True] = True, *, decode: bool | None
     ) -> str | bytes: ...
     @overload
-    def recv(self, timeout: _Timeout = ..., *, copy: Literal[False], decode: None = None) -> MessageBuffer: ...
+    def recv(
+        self, timeout: _Timeout = DEFAULT, *, copy: Literal[False], decode: None = None
+    ) -> MessageBuffer: ...
     @overload
     def recv(self, timeout: _Timeout, copy: Literal[False], *, decode: None = None) -> MessageBuffer: ...
     def send_json(
         self,
         value: Any,
-        timeout: _Timeout = ...,
+        timeout: _Timeout = DEFAULT,
         *,
         dumps: Callable[[Any], str | ReadableBuffer] | None = None,
         compress: bool | None = None,
@@ -907,7 +916,7 @@ class MessageWebSocket(WebSocket):
         Any thread and any handler may call it.
         """
     @overload
-    def recv_json(self, timeout: _Timeout = ..., *, loads: None = None) -> Any:
+    def recv_json(self, timeout: _Timeout = DEFAULT, *, loads: None = None) -> Any:
         """Returns the value of the next message, which is JSON.
 
         timeout: seconds. None = no limit; the default is control.receive_timeout.
@@ -919,11 +928,11 @@ class MessageWebSocket(WebSocket):
         Blocks until a message has arrived. Any thread may call it.
         """
     @overload
-    def recv_json(self, timeout: _Timeout = ..., *, loads: Callable[[str | bytes], _Value]) -> _Value: ...
+    def recv_json(self, timeout: _Timeout = DEFAULT, *, loads: Callable[[str | bytes], _Value]) -> _Value: ...
     def send_many(
         self,
         messages: Iterable[str | ReadableBuffer],
-        timeout: _Timeout = ...,
+        timeout: _Timeout = DEFAULT,
         *,
         text: bool | None = None,
         compress: bool | None = None,
@@ -939,7 +948,7 @@ class MessageWebSocket(WebSocket):
         exception is the number of messages that were sent. Blocks until the kernel has taken all
         messages. Any thread and any handler may call it.
         """
-    def recv_into(self, buffer: WriteableBuffer, timeout: _Timeout = ...) -> int:
+    def recv_into(self, buffer: WriteableBuffer, timeout: _Timeout = DEFAULT) -> int:
         """Receives the next message into a buffer and returns its size in bytes, an int.
 
         buffer: a writable bytes-like object. Text is stored as UTF-8. In partial mode it gets the
@@ -949,7 +958,7 @@ class MessageWebSocket(WebSocket):
         next one. After an exception the content of the buffer is undefined.
         Blocks until a message has arrived. Any thread may call it.
         """
-    def recv_stream(self, timeout: _Timeout = ...) -> MessageStream:
+    def recv_stream(self, timeout: _Timeout = DEFAULT) -> MessageStream:
         """Returns the next message as a MessageStream, a binary file object (an io.RawIOBase).
 
         With receive_mode='partial' it returns as soon as the message begins to arrive, and needs the same
@@ -979,7 +988,7 @@ class MessageWebSocket(WebSocket):
     def __iter__(self) -> Self: ...
     def __next__(self) -> str | bytes: ...
     def _receive_part(
-        self, stream: MessageStream, is_first: bool, timeout: _Timeout = ..., /
+        self, stream: MessageStream, is_first: bool, timeout: _Timeout = DEFAULT, /
     ) -> MessageBuffer: ...
     def _write(self, data: ReadableBuffer, /) -> int: ...
 

@@ -3,10 +3,10 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from types import EllipsisType
 from typing import Any, TypeVar, Unpack, overload
 
 from curlwire._core import MessageWebSocket, StreamWebSocket
+from curlwire.defaults import DEFAULT, Default
 from curlwire.options import MessageOptions, Options
 from curlwire.synchronous import refuse_await
 
@@ -49,7 +49,7 @@ def connect(
     *,
     headers: _HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
-    timeout: float | EllipsisType | None = ...,
+    timeout: float | Default | None = DEFAULT,
     **control: Unpack[MessageOptions],
 ) -> _Message: ...
 
@@ -61,7 +61,7 @@ def connect(
     *,
     headers: _HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
-    timeout: float | EllipsisType | None = ...,
+    timeout: float | Default | None = DEFAULT,
     **control: Unpack[Options],
 ) -> _Stream: ...
 
@@ -73,7 +73,7 @@ def connect(
     *,
     headers: _HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
-    timeout: float | EllipsisType | None = ...,
+    timeout: float | Default | None = DEFAULT,
     **control: Unpack[MessageOptions],
 ) -> MessageWebSocket: ...
 
@@ -84,7 +84,7 @@ def connect(
     *,
     headers: _HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
-    timeout: float | EllipsisType | None = ...,
+    timeout: float | Default | None = DEFAULT,
     **control: Any,
 ) -> MessageWebSocket | StreamWebSocket:
     """Creates a socket, connects it to a server, and returns it open.

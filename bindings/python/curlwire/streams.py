@@ -9,6 +9,7 @@ and drop that object. Each access to the attribute makes a new stream.
 import io
 from typing import TYPE_CHECKING, NoReturn, SupportsIndex
 
+from curlwire.defaults import DEFAULT
 from curlwire.information import refuse_copy
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class MessageStream(_Stream):
     Closing or dropping it skips what has not been read: the next receive returns the next message.
     """
 
-    def __init__(self, socket: "MessageWebSocket", timeout: "_Timeout" = ..., /) -> None:
+    def __init__(self, socket: "MessageWebSocket", timeout: "_Timeout" = DEFAULT, /) -> None:
         super().__init__()
         self._socket = socket
         self._take(socket._receive_part(self, True, timeout))

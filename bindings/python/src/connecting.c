@@ -5,7 +5,7 @@
 #include <string.h>
 
 const char connect_doc[] =
-    "connect($self, /, uri, timeout=...)\n--\n\n"
+    "connect($self, /, uri, timeout=curlwire.DEFAULT)\n--\n\n"
     "Connects to a WebSocket server.\n\n"
     "uri: a str that begins with ws:// or wss://.\n"
     "timeout: seconds for the whole connect. None = no limit; the default is control.connect_timeout.\n"

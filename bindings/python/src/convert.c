@@ -178,7 +178,7 @@ bool parse_seconds(module_state *state, PyObject *value, const char *what, const
 
 bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms)
 {
-    if (value == NULL || value == Py_Ellipsis) {
+    if (value == NULL || value == state->helpers[HELPER_default]) {
         *timeout_ms = CW_TIMEOUT_DEFAULT;
         return true;
     }

@@ -90,7 +90,7 @@ PyObject *message_receive_value(websocket *ws, int timeout_ms, choice decode, cw
 }
 
 const char recv_doc[] =
-    "recv($self, /, timeout=..., copy=True, *, decode=None)\n--\n\n"
+    "recv($self, /, timeout=curlwire.DEFAULT, copy=True, *, decode=None)\n--\n\n"
     "Returns the next message: str for text, bytes for binary. In partial mode the next part, as bytes.\n\n"
     "timeout: seconds. None = no limit; the default is control.receive_timeout.\n"
     "copy: a bool, default True. False returns a MessageBuffer, which does not copy the message.\n"
@@ -131,7 +131,7 @@ PyObject *message_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, 
 }
 
 const char recv_into_doc[] =
-    "recv_into($self, /, buffer, timeout=...)\n--\n\n"
+    "recv_into($self, /, buffer, timeout=curlwire.DEFAULT)\n--\n\n"
     "Receives the next message into a buffer and returns its size in bytes, an int.\n\n"
     "buffer: a writable bytes-like object. Text is stored as UTF-8. In partial mode it gets the\n"
     "next part. Large messages are not copied.\n"
@@ -181,7 +181,7 @@ static void refuse_json(websocket *ws, PyObject *data)
 }
 
 const char recv_json_doc[] =
-    "recv_json($self, /, timeout=..., *, loads=None)\n--\n\n"
+    "recv_json($self, /, timeout=curlwire.DEFAULT, *, loads=None)\n--\n\n"
     "Returns the value of the next message, which is JSON.\n\n"
     "timeout: seconds. None = no limit; the default is control.receive_timeout.\n"
     "loads: a function that takes the message, a str for text or bytes for binary, and returns its\n"
@@ -224,7 +224,7 @@ PyObject *message_recv_json(PyObject *self, PyObject *const *args, Py_ssize_t co
 }
 
 const char recv_stream_doc[] =
-    "recv_stream($self, /, timeout=...)\n--\n\n"
+    "recv_stream($self, /, timeout=curlwire.DEFAULT)\n--\n\n"
     "Returns the next message as a MessageStream, a binary file object (an io.RawIOBase).\n\n"
     "With receive_mode='partial' it returns as soon as the message begins to arrive, and needs the same\n"
     "memory for a message of any size. In full mode it returns when the whole message has arrived.\n"
@@ -246,7 +246,7 @@ PyObject *message_recv_stream(PyObject *self, PyObject *const *args, Py_ssize_t 
 }
 
 const char receive_part_doc[] =
-    "_receive_part($self, stream, is_first, timeout=..., /)\n--\n\n"
+    "_receive_part($self, stream, is_first, timeout=curlwire.DEFAULT, /)\n--\n\n"
     "Returns the next part of the message that a MessageStream reads, a MessageBuffer.";
 
 PyObject *message_receive_part(PyObject *self, PyObject *const *args, Py_ssize_t count)

@@ -122,7 +122,7 @@ static PyObject *send_items(websocket *ws, PyObject *iterable, choice text, cw_c
 /* ---- One message ---- */
 
 const char send_doc[] =
-    "send($self, /, data, timeout=..., *, text=None, compress=None)\n--\n\n"
+    "send($self, /, data, timeout=curlwire.DEFAULT, *, text=None, compress=None)\n--\n\n"
     "Sends one message.\n\n"
     "data: a str is sent as text, a bytes-like object as binary. An iterable of them is sent as one\n"
     "message: each item as a fragment as soon as the iterable returns it, then an empty last fragment.\n"
@@ -164,7 +164,7 @@ PyObject *message_send(PyObject *self, PyObject *const *args, Py_ssize_t count, 
 }
 
 const char send_json_doc[] =
-    "send_json($self, /, value, timeout=..., *, dumps=None, compress=None)\n--\n\n"
+    "send_json($self, /, value, timeout=curlwire.DEFAULT, *, dumps=None, compress=None)\n--\n\n"
     "Sends a value as JSON, in one text message.\n\n"
     "value: what dumps takes.\n"
     "timeout, compress: as for send().\n"
@@ -281,7 +281,7 @@ static void tell_sent_count(size_t sent_count)
 }
 
 const char send_many_doc[] =
-    "send_many($self, /, messages, timeout=..., *, text=None, compress=None)\n--\n\n"
+    "send_many($self, /, messages, timeout=curlwire.DEFAULT, *, text=None, compress=None)\n--\n\n"
     "Sends each message of an iterable and returns their number, an int.\n\n"
     "messages: an iterable of str (text) and bytes-like objects (binary). It is read up to 128\n"
     "messages ahead, and small messages are written together.\n"

@@ -35,7 +35,8 @@
     X(loads)            \
     X(refuse_json)      \
     X(values)           \
-    X(message_stream)
+    X(message_stream)   \
+    X(default)
 
 typedef enum helper {
 #define CW_X(name) HELPER_##name,
@@ -227,7 +228,7 @@ bool check_method(websocket *ws, method which, const char *name);
  *   out[i]   borrowed; NULL if the caller left the argument out */
 bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,
                      PyObject *names, PyObject *out[ARGUMENTS_MAX]);
-/* Converts a timeout argument to milliseconds. NULL and Ellipsis give CW_TIMEOUT_DEFAULT, None gives CW_TIMEOUT_NEVER. */
+/* Converts a timeout argument to milliseconds. NULL and curlwire.DEFAULT give CW_TIMEOUT_DEFAULT, None gives CW_TIMEOUT_NEVER. */
 bool parse_timeout(module_state *state, PyObject *value, int *timeout_ms);
 /* Calls parse_arguments and parse_timeout, for a method whose only parameter is a timeout. */
 bool parse_only_timeout(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,

@@ -119,7 +119,7 @@ static void websocket_dealloc(PyObject *self)
 }
 
 PyDoc_STRVAR(ping_doc,
-             "ping($self, /, timeout=...)\n--\n\n"
+             "ping($self, /, timeout=curlwire.DEFAULT)\n--\n\n"
              "Sends a ping, waits for its pong, and returns the round-trip time in seconds, a float.\n\n"
              "timeout: seconds. None = no limit; the default is control.ping_timeout.\n"
              "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the pong has arrived. Any\n"
@@ -142,7 +142,7 @@ static PyObject *websocket_ping(PyObject *self, PyObject *const *args, Py_ssize_
 }
 
 PyDoc_STRVAR(flush_doc,
-             "flush($self, /, timeout=...)\n--\n\n"
+             "flush($self, /, timeout=curlwire.DEFAULT)\n--\n\n"
              "Waits until the kernel has taken all messages that were sent.\n\n"
              "timeout: seconds without progress. None = no limit; the default is control.send_timeout.\n"
              "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the kernel has taken the\n"
