@@ -519,7 +519,7 @@ static bool ends_race(cw_socket *s, int64_t *due_ms)
     if (cw__race_state_of(c->race) == CW__RACE_RUNNING)
         return false;
     if (cw__race_state_of(c->race) == CW__RACE_WON) {
-        cw__handshake_restart(c->handshake);
+        cw__handshake_restart(c->handshake, c->race);
         return true;
     }
     c->member.is_done = true;
@@ -550,7 +550,8 @@ static bool begin_again(cw_socket *s)
         if (!c->race)
             return no_memory(s);
     }
-    cw__handshake_accept(c->handshake, c->race);
+    cw__handshake_accept(c->handshake);
+    cw__handshake_restart(c->handshake, c->race);
     return true;
 }
 
