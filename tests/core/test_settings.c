@@ -123,10 +123,11 @@ static void check_row(cw_option o, const char *name)
     CHECK_INT(strcasecmp(name + strlen("CW_OPT_"), cw_option_key(o)), 0);
     cw_option_range(o, &least, &most);
     CHECK(least >= 0 && least <= cw_option_default(o) && cw_option_default(o) <= most);
-    CHECK_INT(words != NULL, cw_option_type_of(o) == CW_TYPE_ENUM);
+    CHECK(words ? cw_option_type_of(o) == CW_TYPE_ENUM || cw_option_type_of(o) == CW_TYPE_LIST
+                : cw_option_type_of(o) != CW_TYPE_ENUM);
     while (words && words[count])
         count++;
-    if (words)
+    if (cw_option_type_of(o) == CW_TYPE_ENUM)
         CHECK_INT(most, count - 1);
 }
 
@@ -292,6 +293,27 @@ static void test_protocols(void)
     cw_socket_release(s);
 }
 
+static void test_ignorable(void)
+{
+    static const char *const bad[] = {"Untrusted, Expired", "untrusted", "Untrusted, Untrusted", "x"};
+    const cw_option o = CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS;
+    cw_socket *s = made(CW_STREAM_SOCKET);
+    char text[64];
+
+    CHECK_STATUS(cw_option_check_item(o, "Untrusted", 9), CW_OK);
+    CHECK_STATUS(cw_option_check_item(o, "Un trusted", 10), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_option_check_item(o, "Expired", 7), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), "ignorable_server_certificate_errors cannot have Expired, because ");
+    CHECK_STATUS(cw_socket_set_text(s, o, "InvalidName, Untrusted", 22), CW_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_STATUS(cw_socket_set_text(s, o, bad[i], strlen(bad[i])), CW_INVALID_ARGUMENT);
+        CHECK_HAS(cw_error_message(), "ignorable_server_certificate_errors");
+    }
+    CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, NULL), CW_OK);
+    CHECK_STR(text, "InvalidName, Untrusted"); /* the refused calls changed nothing */
+    cw_socket_release(s);
+}
+
 static void set_header(cw_socket *s, const char *name, const char *value)
 {
     CHECK_STATUS(cw_socket_set_request_header(s, name, strlen(name), value, strlen(value)), CW_OK);
@@ -391,6 +413,7 @@ static const harness_test tests[] = {
     {"text controls: copied, cut, unset, checked", test_text},
     {"a secret is not read back", test_secret},
     {"RFC 6455 4.1: subprotocols are tokens, each once", test_protocols},
+    {"errors of a certificate that can be ignored", test_ignorable},
     {"request headers: added, replaced, removed", test_headers},
     {"RFC 7230 3.2: bad and forbidden request headers", test_bad_headers},
     {"a new socket has no information", test_information},

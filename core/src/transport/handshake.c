@@ -396,6 +396,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     h->offer = settings->compression;
     h->is_to_tls = settings->uri->is_secure;
     h->showing = settings->asks && h->is_to_tls ? CW__SHOWING_FIRST : CW__SHOWING_NONE;
+    h->ignorable = settings->ignorable;
     h->proxy_ca_file = settings->proxy_ca_file;
     h->crl_file = settings->crl_file;
     if (h->is_to_tls)

@@ -339,6 +339,7 @@ typedef struct cw__handshake_settings {
     bool proxy_verify;
     bool no_delay;
     bool asks;          /* about the certificate of a server with TLS */
+    unsigned ignorable; /* the set of errors of the server's certificate to ignore (protocol.h) */
     int64_t timeout_ms; /* -1 = none */
     /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. The race must
      * stay valid until the handle is released or destroyed. */
@@ -382,8 +383,10 @@ struct cw__handshake {
     bool is_handed, has_socket; /* libcurl's latest socket came from the race; libcurl has had a socket */
     int socket_errno;           /* why libcurl's latest socket could not be made, or 0 */
     cw__showing showing;
-    uint8_t *certificate; /* the server's, in DER, that the question is about; NULL before */
+    uint8_t *certificate; /* the server's, in DER, that each later transfer must show again; NULL before */
     size_t certificate_bytes;
+    unsigned ignorable,
+        ignored; /* sets of errors of the server's certificate: the settings'; what transfers ignore */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -429,6 +432,11 @@ CURLcode cw__showing_set(cw__handshake *h);
 void cw__showing_keep(cw__handshake *h, const char *message, size_t len_bytes);
 /* Returns the server's Certificate message, which the caller owns until cw__free; NULL = none came. */
 uint8_t *cw__handshake_release_chain(cw__handshake *h, size_t *len_bytes);
+/* Makes the next transfer ignore the error of the server's certificate that has ended this one.
+ * Returns false if the program does not want that, or if it cannot be done; the error then stands. */
+bool cw__handshake_ignore(cw__handshake *h, int chain_result);
+/* Returns the set of errors that the transfer ignores. */
+static inline unsigned cw__handshake_ignored(const cw__handshake *h) { return h->ignored; }
 
 /* ---- From verdict.c: the result of a handshake ------------------------------------------------------------ */
 
