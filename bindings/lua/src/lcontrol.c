@@ -207,11 +207,12 @@ static int64_t check_word(lua_State *L, cw_option option, int index)
 {
     const char *const *words = cw_option_words(option);
     const char *value;
+    size_t len_bytes = 0;
     cw_kind kind;
     int i;
 
-    if (lua_type(L, index) == LUA_TSTRING) {
-        value = lua_tostring(L, index);
+    value = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len_bytes) : NULL;
+    if (value != NULL && strlen(value) == len_bytes) { /* a string with NUL is no word */
         if (option == CW_OPT_MESSAGE_TYPE && lcw_find_kind(value, &kind))
             return kind;
         for (i = 0; words[i] != NULL; i++) {

@@ -336,14 +336,23 @@ static cw_status choose_proxy(cw__handshake *h, const cw__handshake_settings *se
     return status;
 }
 
-/* Finds the authorities, if a certificate is checked by them. Returns CW_OK or a failure. */
+/* Finds the authorities, if a certificate is checked by them, and checks the files that the service thread will read.
+ * Returns CW_OK or a failure. */
 static cw_status find_authorities(cw__handshake *h, const cw__handshake_settings *settings)
 {
     bool is_for_server = h->is_to_tls && settings->verify;
-    bool is_for_proxy = h->proxy.kind == CW__PROXY_HTTPS && settings->proxy_verify && !*settings->proxy_ca_file;
+    bool is_proxy_checked = h->proxy.kind == CW__PROXY_HTTPS && settings->proxy_verify;
+    bool is_for_proxy = is_proxy_checked && !*settings->proxy_ca_file;
+    cw_status status = CW_OK;
 
-    if (!is_for_server && !is_for_proxy)
-        return CW_OK;
+    if (is_proxy_checked && *settings->proxy_ca_file)
+        status = cw__file_check_kind("proxy_ca_file", settings->proxy_ca_file, true);
+    if (status == CW_OK && is_for_server && *settings->crl_file)
+        status = cw__file_check_kind("crl_file", settings->crl_file, true);
+    if (status == CW_OK && (is_for_server || is_for_proxy) && *settings->ca_file)
+        status = cw__file_check_kind("ca_file", settings->ca_file, true);
+    if (status != CW_OK || (!is_for_server && !is_for_proxy))
+        return status;
     return cw__authorities_find(settings->ca_file, settings->ca_path, variable, &h->authorities);
 }
 

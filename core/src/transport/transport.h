@@ -104,6 +104,10 @@ typedef struct cw__client_certificate {
     bool is_pkcs12;
 } cw__client_certificate;
 
+/* Checks that what a control names is no pipe or device, which libcurl would read in the service thread, and stop it. What
+ * cannot be found is left to libcurl, and a folder too if may_be_folder is set.
+ * Returns CW_OK or a failure of the calling thread. */
+cw_status cw__file_check_kind(const char *control, const char *path, bool may_be_folder);
 /* Checks that the files can be read, and that nothing is missing. libcurl reads them in the service thread, which a pipe
  * would block.
  * Returns CW_OK, or a failure of the calling thread. */
