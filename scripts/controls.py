@@ -132,7 +132,8 @@ def python_type(control: Control, *, is_set: bool) -> str:
     if control.type == "TEXT":
         return "str | os.PathLike[str] | None" if is_set else "str | None"
     if control.type == "LIST":
-        return "Sequence[str] | None" if is_set else "tuple[str, ...]"
+        kind = "Collection" if control.words else "Sequence"  # the order of such words means nothing
+        return f"{kind}[str] | None" if is_set else "tuple[str, ...]"
     if control.type == "BYTES":
         return "bytes | bytearray | memoryview | None" if is_set else "bytes | None"
     if control.type == "SECRET":
@@ -158,7 +159,7 @@ scripts/controls.py generates this file from the table of controls in curlwire.h
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, TypedDict
 
 from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
@@ -229,6 +230,8 @@ def lua_type(control: Control) -> str:
         )
     if control.none:
         return "curlwire.Timeout" if control.type == "MS" else "integer|number|false"
+    if control.type == "LIST" and control.words:
+        return f"({'|'.join(map(lua_literal, control.words))})[]"
     types = {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]", "BYTES": "string|nil"}
     types["SECRET"] = "string|nil"
     types["CREDENTIAL"] = "string[]|string|nil"  # a pair to set, and the user name to read
@@ -314,7 +317,7 @@ def shown_values(control: Control) -> str:
         "BITS": f"{control.least} to {control.most}",
         "COUNT": "bytes" if control.most == CONSTANTS["INT64_MAX"] else f"{control.least} to 2^31-1 bytes",
         "ENUM": ", ".join(f"`{word}`" for word in control.words),
-        "LIST": "a list of tokens",
+        "LIST": "a list of " + (", ".join(f"`{word}`" for word in control.words) or "tokens"),
         "TEXT": "text",
         "SECRET": "text; it reads as `(set)`",
         "CREDENTIAL": "`(user, password)` (Lua: `{user, password}`); it reads as the user name",

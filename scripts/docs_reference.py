@@ -84,6 +84,7 @@ SECTIONS = {
         "SocketMessageType",
         "MessageWebSocketReceiveMode",
         "WebErrorStatus",
+        "ChainValidationResult",
         "ByteOrder",
         "UnicodeEncoding",
         "InputStreamOptions",

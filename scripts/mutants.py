@@ -83,9 +83,11 @@ TESTS = {
     "sha1": "sha1",
     "sha256": "sha256",
     "certificate": "certificate",
+    "ignorable": "ignorable",
     "random": "random frame",
     "handshake": "handshake_options handshake_verdict handshake_tls handshake handshake_vectors question "
     "lookup descriptors",
+    "showing": "showing question",
     "verdict": "handshake_verdict handshake_tls handshake handshake_vectors descriptors",
     "closing": "closing_state closing closing_calls end draining socket unread inbound",
     "closing_calls": "closing_state closing closing_calls end draining socket unread inbound",
@@ -109,16 +111,18 @@ SANITIZED = (
         "sha1",
         "sha256",
         "certificate",
+        "ignorable",
         "random",
         "listing",
         "handshake_options",
         "handshake_tls",
         "handshake_verdict",
+        "showing",
     ),
 )
 # The functions of libcurl that WRAPS replace, as in the Makefile.
 WRAPPED = ("curl_easy_setopt", "curl_easy_getinfo", "curl_version_info", "curl_slist_append")
-WRAPS = ("test_handshake_options", "test_handshake_tls", "test_handshake_verdict")
+WRAPS = ("test_handshake_options", "test_handshake_tls", "test_handshake_verdict", "test_showing")
 # These tests replace files of the core, so they can be linked only with the files that they are for.
 REPLACING = ("test_listing", *WRAPS)
 # These tests do not use the files above, or they wrap libcurl's functions in a static library.

@@ -328,7 +328,7 @@ typedef enum cw_option_type {
  *   type        of the value
  *   default, least, most   of a number; for CW_TYPE_BYTES and CW_TYPE_CREDENTIAL, most is the largest size in bytes
  *   for         BOTH classes, or sockets of the class MESSAGE
- *   words       of a CW_TYPE_ENUM: word i stands for number i
+ *   words       of a CW_TYPE_ENUM: word i stands for number i. Of a CW_TYPE_LIST: its only items; NULL = any token
  *   none        the meaning of -1; NULL = -1 is refused
  *   since       the first libcurl that supports it; NULL = 8.14.1, the oldest libcurl that curlwire accepts
  *   text        one line. The scripts add unit, default and none
@@ -408,7 +408,10 @@ typedef enum cw_option_type {
     X(CW_OPT_CLIENT_KEY_PASSWORD, "client_key_password", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, \
       "Password of that key, or of the PKCS#12 file") \
     X(CW_OPT_CLIENT_CERTIFICATE_TYPE, "client_certificate_type", CW_TYPE_ENUM, 0, 0, 1, BOTH, CW_WORDS("pem", "p12"), \
-      NULL, NULL, "Form of client_certificate; p12: PKCS#12")
+      NULL, NULL, "Form of client_certificate; p12: PKCS#12") \
+    X(CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS, "ignorable_server_certificate_errors", CW_TYPE_LIST, 0, 0, 0, BOTH, \
+      CW_WORDS("Untrusted", "IncompleteChain", "InvalidName"), NULL, NULL, \
+      "Errors of the server's certificate that do not end the connect; every other check is still made")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -419,7 +422,8 @@ typedef enum cw_option {
 } cw_option;
 
 /* Describe a control, so that a binding can offer all controls from one table.
- *   words   of a CW_TYPE_ENUM: a NULL-ended array in which word i stands for number i; else NULL
+ *   words   of a CW_TYPE_ENUM: a NULL-ended array in which word i stands for number i. Of a CW_TYPE_LIST: the only items
+ *           that it takes, or NULL if it takes any token. Else NULL
  *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size, max_fragments: message only)
  *   default the value before it is set; 0 for text
  *   range   sets *least and *most, which leave out -1. For bytes and credentials they are sizes; for text both are 0
@@ -529,10 +533,12 @@ typedef enum cw_info {
                            which may be secret */
     CW_INFO_AUTHORITIES, /* the authorities that certificates are checked by, with what names them:
                            "system: /etc/ssl/certs/ca-certificates.crt"; empty = none is checked */
-    CW_INFO_SERVER_CERTIFICATE_ERRORS, /* names of cw_chain_result, joined by ", ", after a connect that failed because
-                                          of the server's certificate. TLS libraries report the first fault only */
-    CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY /* "fatal" after such a connect; "none" if the server's certificate is
-                                                 known and failed no connect; else empty */
+    CW_INFO_SERVER_CERTIFICATE_ERRORS, /* names of cw_chain_result, joined by ", ": the errors that were ignored
+                                          (ignorable_server_certificate_errors), and the one that made the connect fail.
+                                          TLS libraries report the first fault only */
+    CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY /* "fatal" after a connect that failed because of the server's certificate;
+                                                 "ignorable" if errors were ignored; "none" if the certificate is known;
+                                                 else empty */
 } cw_info;
 
 /* Copies a text that describes the connection. It can still be read after close.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs handshake.c without libcurl, for test_handshake_options.c, test_handshake_tls.c and test_handshake_verdict.c. The linker's --wrap
- * replaces curl_easy_setopt, curl_easy_getinfo, curl_version_info and curl_slist_append by functions here, so that
- * nothing connects.
+/* Runs handshake.c without libcurl, for test_handshake_options.c, test_handshake_tls.c, test_handshake_verdict.c and
+ * test_showing.c. The linker's --wrap replaces curl_easy_setopt, curl_easy_getinfo, curl_version_info and
+ * curl_slist_append by functions here, so that nothing connects.
  * race.c is replaced too, and ends as the test says. authorities.c finds ca_file and ca_path, or else the system's. */
 #ifndef CURL_PLAY_H
 #define CURL_PLAY_H

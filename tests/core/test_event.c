@@ -119,7 +119,7 @@ static bool copy_lent(void *arg)
                      .data = (uint8_t *)text,
                      .len_bytes = 4,
                      .room_bytes = 5,
-                     .kind = CW_UTF8,
+                     .message_type = CW_UTF8,
                      .is_complete = true};
     cw_event *copy = cw__event_resize(&lent, *room);
     size_t wanted = *room < 4 ? *room : 4;
@@ -131,7 +131,7 @@ static bool copy_lent(void *arg)
         return false;
     CHECK(copy != &lent && copy->memory != CW__MEMORY_LENT);
     CHECK_INT(copy->room_bytes, *room);
-    CHECK_INT(cw_event_kind(copy), CW_UTF8);
+    CHECK_INT(cw_event_message_type(copy), CW_UTF8);
     CHECK(copy->is_complete);
     CHECK_BYTES(copy->data, copy->len_bytes, text, wanted);
     CHECK(cw_event_data(copy, NULL) == copy->data);

@@ -427,7 +427,7 @@ static void test_release(void)
     wish_nothing();
     h = made("ws://server.test/", NULL);
     strcpy((char *)find(CURLOPT_ERRORBUFFER)->is.pointer, "x");
-    cw__handshake_restart(h);
+    cw__handshake_restart(h, NULL);
     CHECK_STR((char *)find(CURLOPT_ERRORBUFFER)->is.pointer, "");
     easy = cw__handshake_release_easy(h);
     CHECK(easy && !cw__handshake_easy(h));

@@ -231,7 +231,8 @@ static void test_question(void)
         CHECK(!cw__handshake_asks(h));
         CHECK(!may_send(h) && cw__handshake_asks(h));
         expect_chain(h, CHAIN("ab"));
-        cw__handshake_accept(h, NULL);
+        cw__handshake_restart(h, NULL);
+        cw__handshake_accept(h);
         CHECK(!cw__handshake_asks(h));
         if (second[i])
             log_chain(h, CURLINFO_SSL_DATA_IN, second[i]);
@@ -267,7 +268,7 @@ static void test_second_connection(void)
     wish_nothing();
     wishes.asks = true;
     h = made("wss://server.test/", NULL);
-    cw__handshake_accept(h, NULL);
+    cw__handshake_restart(h, NULL);
     CHECK(!cw__handshake_is_at_proxy(h));
     cw__handshake_destroy(h);
     h = made("wss://server.test/", "https://proxy.test:3128");
@@ -277,7 +278,7 @@ static void test_second_connection(void)
     h->is_handed = h->has_socket = true;
     h->tls.sent_alert = 42;
     (void)snprintf(h->text, sizeof h->text, "an error");
-    cw__handshake_accept(h, (cw__race *)(void *)&race_fd);
+    cw__handshake_restart(h, (cw__race *)(void *)&race_fd);
     CHECK(cw__handshake_is_at_proxy(h) && cw__handshake_races(h));
     CHECK_STR(cw__handshake_reply(h), "");
     CHECK_STR(h->text, "");

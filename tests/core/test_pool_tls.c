@@ -109,7 +109,7 @@ static void test_threads_of_their_own(void)
 /* Connections with authorities that libcurl does not share, or with libcurl's own frames. */
 static void test_alone(void)
 {
-    enum { OTHER_FILE, REVOKED, CLIENT, NOT_VERIFIED, FRAMING, KINDS };
+    enum { OTHER_FILE, REVOKED, CLIENT, IGNORED, NOT_VERIFIED, FRAMING, KINDS };
     cw_socket *first = open_tls(), *s;
     const char *crl;
 
@@ -122,6 +122,9 @@ static void test_alone(void)
         else if (kind == CLIENT)
             CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CLIENT_CERTIFICATE, path_of("client-both.pem"),
                                             strlen(path_of("client-both.pem"))),
+                         CW_OK);
+        else if (kind == IGNORED)
+            CHECK_STATUS(cw_socket_set_text(s, CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS, "InvalidName", 11),
                          CW_OK);
         else if (kind == NOT_VERIFIED)
             CHECK_STATUS(cw_socket_set_number(s, CW_OPT_VERIFY, 0), CW_OK);

@@ -129,6 +129,29 @@ static void test_unasked(void)
     peer_finish(s);
 }
 
+/* An error that is ignored: the question shows it, and each connection verifies everything else. */
+static void test_ignored(void)
+{
+    const char *key = "InvalidName";
+    char text[64];
+    cw_socket *s = asking();
+
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS, key, strlen(key)), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_EXPIRED_WSS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_STATUS(cw_socket_get_info(s, CW_INFO_SERVER_CERTIFICATE_ERRORS, text, sizeof text, NULL), CW_OK);
+    CHECK_STR(text, "Expired");
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_BADHOST_WSS"), CW_TIMEOUT_DEFAULT), CW_QUESTION);
+    CHECK_STATUS(cw_socket_get_info(s, CW_INFO_SERVER_CERTIFICATE_ERRORS, text, sizeof text, NULL), CW_OK);
+    CHECK_STR(text, key);
+    CHECK_STATUS(cw_socket_get_info(s, CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY, text, sizeof text, NULL),
+                 CW_OK);
+    CHECK_STR(text, "ignorable");
+    CHECK_STATUS(cw_socket_answer_certificate(s, CW_ANSWER_ACCEPT), CW_OK);
+    CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_OK);
+    check_echo(s);
+    peer_finish(s);
+}
+
 static const harness_test tests[] = {
     {"accept", test_accept},
     {"reject, and no answer", test_reject},
@@ -136,6 +159,7 @@ static const harness_test tests[] = {
     {"cancel and release while it asks", test_cancel},
     {"a mailbox gets the question", test_mailbox},
     {"no question", test_unasked},
+    {"an error that is ignored", test_ignored},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

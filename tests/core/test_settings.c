@@ -25,11 +25,14 @@ static void check_number(cw_socket *s, cw_option o, int64_t initial, int64_t lea
     CHECK_INT(value, most);
     CHECK_STATUS(cw_socket_set_number(s, o, none ? -2 : least - 1), CW_INVALID_ARGUMENT);
     CHECK_HAS(cw_error_message(), cw_option_key(o));
-    if (most < INT64_MAX)
+    if (most < INT64_MAX) {
         CHECK_STATUS(cw_socket_set_number(s, o, most + 1), CW_INVALID_ARGUMENT);
+        CHECK_HAS(cw_error_message(), cw_option_key(o));
+    }
     CHECK_STATUS(cw_socket_get_number(s, o, &value), CW_OK);
     CHECK_INT(value, most); /* the refused calls changed nothing */
     CHECK_STATUS(cw_socket_set_text(s, o, "1", 1), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), cw_option_key(o));
 }
 
 static void check_text(cw_socket *s, cw_option o)
@@ -42,7 +45,24 @@ static void check_text(cw_socket *s, cw_option o)
     CHECK_STR(text, "");
     CHECK_INT(len, 0);
     CHECK_STATUS(cw_socket_set_number(s, o, 1), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), cw_option_key(o));
     CHECK_STATUS(cw_socket_get_number(s, o, &value), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), cw_option_key(o));
+}
+
+/* Texts that no control takes, except bytes and credentials. */
+static void check_bad_texts(cw_socket *s, cw_option o)
+{
+    static const char *const bad[] = {"a\rb", "a\nb", "a\xff", "\xc3"};
+
+    check_text(s, o);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_STATUS(cw_socket_set_text(s, o, bad[i], strlen(bad[i])), CW_INVALID_ARGUMENT);
+        CHECK_HAS(cw_error_message(), cw_option_key(o));
+    }
+    CHECK_STATUS(cw_socket_set_text(s, o, "a\0b", 3), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), cw_option_key(o));
+    check_text(s, o); /* the refused calls changed nothing */
 }
 
 static void check_bytes(cw_socket *s, cw_option o, int64_t most)
@@ -61,6 +81,8 @@ static void check_bytes(cw_socket *s, cw_option o, int64_t most)
     CHECK_INT(cw__setting(s, o), 4);
     CHECK_BYTES(cw__setting_text(s, o), 4, "\0\xff\n\0", 4);
     CHECK_STATUS(cw_socket_set_text(s, o, long_value, 200), most < 200 ? CW_INVALID_ARGUMENT : CW_OK);
+    if (most < 200)
+        CHECK_HAS(cw_error_message(), cw_option_key(o));
     CHECK_STATUS(cw_socket_set_text(s, o, NULL, 0), CW_OK);
     CHECK_STATUS(cw_socket_get_text(s, o, NULL, 0, &len), CW_OK);
     CHECK_INT(len, 0);
@@ -123,10 +145,11 @@ static void check_row(cw_option o, const char *name)
     CHECK_INT(strcasecmp(name + strlen("CW_OPT_"), cw_option_key(o)), 0);
     cw_option_range(o, &least, &most);
     CHECK(least >= 0 && least <= cw_option_default(o) && cw_option_default(o) <= most);
-    CHECK_INT(words != NULL, cw_option_type_of(o) == CW_TYPE_ENUM);
+    CHECK(words ? cw_option_type_of(o) == CW_TYPE_ENUM || cw_option_type_of(o) == CW_TYPE_LIST
+                : cw_option_type_of(o) != CW_TYPE_ENUM);
     while (words && words[count])
         count++;
-    if (words)
+    if (cw_option_type_of(o) == CW_TYPE_ENUM)
         CHECK_INT(most, count - 1);
 }
 
@@ -145,7 +168,7 @@ static void test_every_control(void)
     CHECK(cw_option_applies(name, CW_MESSAGE_SOCKET));                                \
     check_row(name, #name);                                                           \
     if ((type) == CW_TYPE_TEXT || (type) == CW_TYPE_LIST || (type) == CW_TYPE_SECRET) \
-        check_text(s, name);                                                          \
+        check_bad_texts(s, name);                                                     \
     else if ((type) == CW_TYPE_BYTES)                                                 \
         check_bytes(s, name, most);                                                   \
     else if ((type) == CW_TYPE_CREDENTIAL)                                            \
@@ -292,6 +315,27 @@ static void test_protocols(void)
     cw_socket_release(s);
 }
 
+static void test_ignorable(void)
+{
+    static const char *const bad[] = {"Untrusted, Expired", "untrusted", "Untrusted, Untrusted", "x"};
+    const cw_option o = CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS;
+    cw_socket *s = made(CW_STREAM_SOCKET);
+    char text[64];
+
+    CHECK_STATUS(cw_option_check_item(o, "Untrusted", 9), CW_OK);
+    CHECK_STATUS(cw_option_check_item(o, "Un trusted", 10), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_option_check_item(o, "Expired", 7), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), "ignorable_server_certificate_errors cannot have Expired, because ");
+    CHECK_STATUS(cw_socket_set_text(s, o, "InvalidName, Untrusted", 22), CW_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_STATUS(cw_socket_set_text(s, o, bad[i], strlen(bad[i])), CW_INVALID_ARGUMENT);
+        CHECK_HAS(cw_error_message(), "ignorable_server_certificate_errors");
+    }
+    CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, NULL), CW_OK);
+    CHECK_STR(text, "InvalidName, Untrusted"); /* the refused calls changed nothing */
+    cw_socket_release(s);
+}
+
 static void set_header(cw_socket *s, const char *name, const char *value)
 {
     CHECK_STATUS(cw_socket_set_request_header(s, name, strlen(name), value, strlen(value)), CW_OK);
@@ -395,6 +439,7 @@ static const harness_test tests[] = {
     {"text controls: copied, cut, unset, checked", test_text},
     {"a secret is not read back", test_secret},
     {"RFC 6455 4.1: subprotocols are tokens, each once", test_protocols},
+    {"errors of a certificate that can be ignored", test_ignorable},
     {"request headers: added, replaced, removed", test_headers},
     {"RFC 7230 3.2: bad and forbidden request headers", test_bad_headers},
     {"a new socket has no information", test_information},

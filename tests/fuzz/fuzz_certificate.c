@@ -37,6 +37,38 @@ static void check_certificate(const uint8_t *der, size_t der_bytes)
         check_fact(der, der_bytes, (cw_certificate_fact)fact);
 }
 
+/* The ends of a chain are certificates of the message, and the ends of an incomplete chain are no roots. */
+static void check_ends(const uint8_t *message, size_t message_bytes, cw_chain_result error)
+{
+    size_t len_bytes = 0, found = 0;
+    char *ends = cw__ignorable_ends(message, message_bytes, error, &len_bytes);
+    const uint8_t *der;
+    size_t der_bytes;
+
+    DEMAND(ends ? len_bytes > 0 && strlen(ends) == len_bytes : len_bytes == 0);
+    for (size_t number = 0; ends && cw__chain_find(message, message_bytes, number, &der, &der_bytes);
+         number++) {
+        cw__certificate_names names;
+        char *pem;
+        size_t pem_bytes;
+        bool is_root;
+        DEMAND(number < 32 && cw__certificate_read_names(der, der_bytes, &names));
+        is_root = names.issuer_bytes == names.subject_bytes &&
+                  memcmp(names.issuer, names.subject, names.issuer_bytes) == 0;
+        cw_certificate_get(der, der_bytes, CW_CERTIFICATE_PEM, NULL, 0, &pem_bytes);
+        pem = malloc(pem_bytes + 1);
+        DEMAND(pem);
+        cw_certificate_get(der, der_bytes, CW_CERTIFICATE_PEM, pem, pem_bytes + 1, &pem_bytes);
+        if (found < len_bytes && strncmp(ends + found, pem, pem_bytes) == 0) {
+            DEMAND(is_root == (error == CW_CHAIN_Untrusted));
+            found += pem_bytes;
+        }
+        free(pem);
+    }
+    DEMAND(found == len_bytes);
+    cw__free(ends);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
     const uint8_t *der;
@@ -48,6 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
         if (number > 8) /* empty certificates take three bytes each */
             break;
     }
+    check_ends(data, len_bytes, CW_CHAIN_Untrusted);
+    check_ends(data, len_bytes, CW_CHAIN_IncompleteChain);
     if (len_bytes)
         check_certificate(data, len_bytes);
     return 0;

@@ -4,7 +4,7 @@
 local harness = require "harness"
 local support = require "support"
 
-local test, equal, failed = harness.test, harness.equal, harness.failed
+local test, equal, failed, raises = harness.test, harness.equal, harness.failed, harness.raises
 local curlwire = harness.curlwire
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
@@ -139,6 +139,70 @@ test("server_certificate", function()
             fault ~= "" and "fatal" or names ~= "" and "none" or nil)
         ws:abort()
     end)
+end)
+
+-- ignorable_server_certificate_errors: what is ignored, and that nothing else is.
+test("ignore", function()
+    each_row("ignore", function(port, host, controls, kinds, outcome, errors)
+        local ws = support.message_socket()
+        for name, file in controls:gmatch("([%w_]+)=(%S+)") do
+            ws.control[name] = support.tls_file(file)
+        end
+        local list = {}
+        for kind in kinds:gmatch("%S+") do list[#list + 1] = kind end
+        ws.control.ignorable_server_certificate_errors = list
+        equal(table.concat(ws.control.ignorable_server_certificate_errors, " "), kinds)
+        local uri = support.tls(port, host)
+        if outcome == "open" then
+            assert(ws:connect(uri))
+            assert_works(ws)
+        else
+            equal(failed(ws:connect(uri)).status_name, outcome)
+        end
+        local found = table.concat(ws.information.server_certificate_errors, " ")
+        local is_found = false
+        for one in (errors .. "/"):gmatch("%s*(.-)%s*/") do is_found = is_found or one == found end
+        assert(is_found, found)
+        equal(ws.information.server_certificate_error_severity, port ~= "plain"
+            and (outcome ~= "open" and "fatal" or errors ~= "" and "ignorable" or "none") or nil)
+    end)
+end)
+
+test("ignore_kinds", function()
+    local key = "ignorable_server_certificate_errors"
+    local ws = support.message_socket()
+    for kind, words in pairs {
+        Success = "is no error: leave it out", OtherErrors = "any other fault: leave it out",
+        Revoked = "unset crl_file", RevocationFailure = "unset crl_file",
+        RevocationInformationMissing = "unset crl_file",
+        Expired = "set verify to false, and check", InvalidSignature = "set verify to false",
+        WrongUsage = "set verify to false",
+        InvalidCertificateAuthorityPolicy = "set verify to", BasicConstraintsError = "set verify to false",
+        UnknownCriticalExtension = "set verify to false",
+    } do
+        raises(function() ws.control[key] = {"Untrusted", kind} end, key .. " cannot have " .. kind .. ", ", words)
+        raises(function() curlwire.MessageWebSocket {[key] = {kind}} end, key .. " cannot have " .. kind .. ", ", words)
+    end
+    for _, wrong in ipairs {{"untrusted"}, {"Everything"}, {""}, {"Untrusted", "Untrusted"}, {1}, "Untrusted", 5} do
+        raises(function() ws.control[key] = wrong end, key)
+    end
+    equal(#ws.control[key], 0)
+    ws.control.ca_file = support.tls_file("ca.pem")
+    ws.control[key] = {"Untrusted", "InvalidName"}
+    ws.on_server_custom_validation_requested = function(_, args)
+        equal(table.concat(args.server_certificate_errors, " "), "Untrusted InvalidName")
+        equal(args.server_certificate_error_severity, "ignorable")
+        args:reject()
+    end
+    local port = support.new_tls("selfsigned")
+    local err = failed(ws:connect(support.tls(port, "a.cw.localhost")))
+    assert_words(err.message, "this program rejected the server's certificate")
+    assert(support.tls_log(port):find('"plain_bytes": 0', 1, true))
+    ws.on_server_custom_validation_requested = nil
+    assert(ws:connect(support.tls("selfsigned", "a.cw.localhost")))
+    assert_works(ws)
+    local strict = support.message_socket {ca_file = support.tls_file("ca.pem")} -- nothing is shared
+    equal(failed(strict:connect(support.tls("selfsigned"))).status_name, "CertificateIsInvalid")
 end)
 
 test("certificate_facts", function()

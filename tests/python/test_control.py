@@ -43,7 +43,8 @@ def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
     if row.type == "TEXT":
         return [("a/ü.pem", "a/ü.pem"), (Path("a", "b.pem"), str(Path("a", "b.pem"))), ("", None), (None, None)]
     if row.type == "LIST":
-        return [(["chat", "superchat"], ("chat", "superchat")), (("chat",), ("chat",)), (None, ())]
+        first, second, *_ = row.words or ("chat", "superchat")
+        return [([first, second], (first, second)), ((second,), (second,)), (None, ())]
     if row.type == "BYTES":
         data = bytes(range(50)) + b"\xff\0\0"
         same = [(kind(data), data) for kind in (bytes, bytearray, memoryview)]

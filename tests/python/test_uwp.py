@@ -30,7 +30,7 @@ UWP = {
     CONTROL: """
         MessageType MaxMessageSize ReceiveMode NoDelay OutboundBufferSizeInBytes SupportedProtocols
         DesiredUnsolicitedPongInterval ActualUnsolicitedPongInterval ServerCredential ProxyCredential
-        ClientCertificate
+        ClientCertificate IgnorableServerCertificateErrors
         """,
     INFORMATION: """
         LocalAddress Protocol BandwidthStatistics
@@ -57,7 +57,10 @@ UWP = {
         ServerCertificateErrorSeverity Reject GetDeferral Deferral.Complete
         """,
     STREAMS: "IInputStream.ReadAsync IOutputStream.WriteAsync IOutputStream.FlushAsync IClosable.Close",
-    OTHERS: "SocketMessageType MessageWebSocketReceiveMode WebErrorStatus WebSocketError.GetStatus",
+    OTHERS: """
+        SocketMessageType MessageWebSocketReceiveMode ChainValidationResult WebErrorStatus
+        WebSocketError.GetStatus
+        """,
 }
 CLASSES: dict[str, tuple[object, ...]] = {
     SOCKETS: (curlwire.MessageWebSocket, curlwire.StreamWebSocket, curlwire),

@@ -22,6 +22,8 @@ future      not valid before 2090              purpose     a client certificate
 revoked     revoked by crl.pem                 weak        an RSA key of 1024 bits
 unknown     signed by other-ca                 broken      its signature is wrong
 chain       unknown, followed by other-ca      selfsigned  signed by itself
+
+NAMEchain   the certificate NAME of CHAINS, followed by ca
 """
 
 from __future__ import annotations
@@ -91,6 +93,9 @@ LEAVES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("broken", OURS, "leaf", ()),
 )
 
+# The certificates that are also sent together with their authority.
+CHAINS = ("server", "badhost", "expired", "revoked", "purpose", "broken")
+
 
 def openssl(*arguments: str, names: str = OURS) -> None:
     """Runs openssl, and shows its output only if it fails."""
@@ -140,6 +145,10 @@ def make(folder: Path) -> None:
     chain = (folder / "unknown.pem").read_text() + (folder / "other-ca.pem").read_text()
     (folder / "chain.pem").write_text(chain)
     (folder / "chain.key").write_text((folder / "unknown.key").read_text())
+    for name in CHAINS:
+        chain = (folder / f"{name}.pem").read_text() + (folder / "ca.pem").read_text()
+        (folder / f"{name}chain.pem").write_text(chain)
+        (folder / f"{name}chain.key").write_text((folder / f"{name}.key").read_text())
     make_lists(folder, ("ca", "-config", str(config)))
     make_client(folder)
 

@@ -40,6 +40,8 @@ from pathlib import Path
 
 from OpenSSL import SSL
 
+from certs import CHAINS
+
 LIFE_S = 120
 LOG_WAIT_S = 30
 PIECE_BYTES = 65536
@@ -60,7 +62,7 @@ class Port:
 
 CERTIFICATES = (
     "badhost", "expired", "future", "revoked", "unknown", "chain", "selfsigned", "nameonly", "iponly",
-    "wildcard", "purpose", "weak", "broken",
+    "wildcard", "purpose", "weak", "broken", *(f"{name}chain" for name in CHAINS),
 )  # fmt: skip
 PORTS = {
     "good": Port(),

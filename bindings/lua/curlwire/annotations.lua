@@ -102,6 +102,7 @@ local curlwire = {}
 ---@field client_key string|nil PEM file of the key of client_certificate; unset: the key is in client_certificate. Default nil
 ---@field client_key_password string|nil Password of that key, or of the PKCS#12 file. Default nil
 ---@field client_certificate_type "pem"|"p12" Form of client_certificate; p12: PKCS#12. Default "pem"
+---@field ignorable_server_certificate_errors ("Untrusted"|"IncompleteChain"|"InvalidName")[] Errors of the server's certificate that do not end the connect; every other check is still made. Default {}
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.
@@ -136,8 +137,8 @@ local curlwire = {}
 ---@field state curlwire.State
 ---@field server_certificate curlwire.Certificate|nil the certificate that the server sent, also if the connect failed because of it; nil without TLS, and if the TLS library is not OpenSSL
 ---@field server_intermediate_certificates curlwire.Certificate[] the certificates that the server sent with it, in its order
----@field server_certificate_errors string[] what is wrong with the server's certificate, by the names of UWP's ChainValidationResult: {"Expired"}; empty unless the connect failed because of it
----@field server_certificate_error_severity "none"|"ignorable"|"fatal"|nil fatal: the connect failed because of the certificate; nil if server_certificate is
+---@field server_certificate_errors string[] what is wrong with the server's certificate, by the names of UWP's ChainValidationResult: {"Expired"}; the errors that were ignored, and the one that made the connect fail
+---@field server_certificate_error_severity "none"|"ignorable"|"fatal"|nil fatal: the connect failed because of the certificate; ignorable: all its errors were ignored; nil if server_certificate is
 
 ---A certificate, as the server sent it. A fact that it lacks, or that is malformed, is nil.
 ---@class curlwire.Certificate

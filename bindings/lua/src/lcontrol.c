@@ -83,20 +83,6 @@ static bool is_actual_interval(lua_State *L, int index)
     return lua_type(L, index) == LUA_TSTRING && strcmp(lua_tostring(L, index), ACTUAL_INTERVAL) == 0;
 }
 
-static void push_list(lua_State *L, const char *text)
-{
-    int count = 0;
-
-    lua_newtable(L);
-    while (*text != '\0') {
-        size_t len = strcspn(text, ",");
-        lua_pushlstring(L, text, len);
-        lua_rawseti(L, -2, ++count);
-        text += len;
-        text += strspn(text, ", ");
-    }
-}
-
 /* Pushes the text or the bytes of a control. */
 static const char *push_text(lua_State *L, lcw_socket *w, cw_option option)
 {
@@ -151,7 +137,7 @@ int lcw_control_index(lua_State *L)
     option = check_option(L, w, 2);
     switch (cw_option_type_of(option)) {
     case CW_TYPE_LIST:
-        push_list(L, push_text(L, w, option));
+        lcw_push_list(L, push_text(L, w, option));
         return 1;
     case CW_TYPE_TEXT:
     case CW_TYPE_BYTES:
@@ -221,11 +207,12 @@ static int64_t check_word(lua_State *L, cw_option option, int index)
 {
     const char *const *words = cw_option_words(option);
     const char *value;
+    size_t len_bytes = 0;
     cw_message_type message_type;
     int i;
 
-    if (lua_type(L, index) == LUA_TSTRING) {
-        value = lua_tostring(L, index);
+    value = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len_bytes) : NULL;
+    if (value != NULL && strlen(value) == len_bytes) { /* a string with NUL is no word */
         if (option == CW_OPT_MESSAGE_TYPE && lcw_find_message_type(value, &message_type))
             return message_type;
         for (i = 0; words[i] != NULL; i++) {

@@ -310,6 +310,8 @@ void lcw_control_set_all(lua_State *L, lcw_socket *w, int index, bool is_of_conn
 /* ---- From linformation.c: information -------------------------------------------------------------------- */
 
 int lcw_information_index(lua_State *L);
+/* Pushes a table of the items of a list "a, b". */
+void lcw_push_list(lua_State *L, const char *text);
 int lcw_information_newindex(lua_State *L);
 int lcw_information_tostring(lua_State *L);
 /* Pushes a text of the connection, or nil if it is empty. */

@@ -126,18 +126,28 @@ void lcw_push_bandwidth(lua_State *L, lcw_socket *w)
     lua_setfield(L, -2, "inbound_bandwidth_peaked");
 }
 
+void lcw_push_list(lua_State *L, const char *text)
+{
+    int count = 0;
+
+    lua_newtable(L);
+    while (*text != '\0') {
+        size_t len = strcspn(text, ",");
+        lua_pushlstring(L, text, len);
+        lua_rawseti(L, -2, ++count);
+        text += len;
+        text += strspn(text, ", ");
+    }
+}
+
 /* Pushes the list of what was wrong with the server's certificate. */
 static void push_certificate_errors(lua_State *L, lcw_socket *w)
 {
-    const char *name;
+    const char *names;
 
     lcw_push_info(L, w, CW_INFO_SERVER_CERTIFICATE_ERRORS);
-    name = lua_tostring(L, -1);
-    lua_newtable(L);
-    if (name) {
-        lua_pushvalue(L, -2);
-        lua_rawseti(L, -2, 1);
-    }
+    names = lua_tostring(L, -1);
+    lcw_push_list(L, names ? names : "");
     lua_remove(L, -2);
 }
 

@@ -37,7 +37,7 @@ from curlwire._core import (
     build_info,
 )
 from curlwire.batching import Batch
-from curlwire.certificates import Certificate
+from curlwire.certificates import Certificate, ChainValidationResult
 from curlwire.connecting import connect
 from curlwire.defaults import DEFAULT, Default
 from curlwire.dispatcher import run_forever
@@ -68,6 +68,7 @@ __all__ = [
     "ByteOrder",
     "Certificate",
     "CertificateError",
+    "ChainValidationResult",
     "ClosedEventArgs",
     "ConnectError",
     "ConnectTimeout",

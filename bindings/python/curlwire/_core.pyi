@@ -5,7 +5,7 @@ import io
 import os
 import sys
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum, IntFlag
 from typing import Any, Literal, Self, TypeAlias, TypeVar, final, overload
@@ -261,6 +261,13 @@ class _Control:
     """Password of that key, or of the PKCS#12 file. A str, read as '(set)'. Default None."""
     client_certificate_type: Literal["pem", "p12"]
     """Form of client_certificate; p12: PKCS#12. 'pem' or 'p12', default 'pem'."""
+    @property
+    def ignorable_server_certificate_errors(self) -> tuple[str, ...]:
+        """Errors of the server's certificate that do not end the connect; every other check is still made. A
+        collection of 'Untrusted', 'IncompleteChain' or 'InvalidName'. Default ().
+        """
+    @ignorable_server_certificate_errors.setter
+    def ignorable_server_certificate_errors(self, value: Collection[str] | None) -> None: ...
     @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:

@@ -1,9 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""The class Certificate: what the server's certificates say."""
+"""What the server's certificates say, and what is wrong with them."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from curlwire import _core
+
+
+class ChainValidationResult(StrEnum):
+    """What is wrong with a server's certificate. The values are the names of UWP's ChainValidationResult.
+
+    control.ignorable_server_certificate_errors takes UNTRUSTED, INCOMPLETE_CHAIN and INVALID_NAME.
+    """
+
+    SUCCESS = "Success"
+    UNTRUSTED = "Untrusted"
+    REVOKED = "Revoked"
+    EXPIRED = "Expired"  # or not valid yet
+    INCOMPLETE_CHAIN = "IncompleteChain"
+    INVALID_SIGNATURE = "InvalidSignature"
+    WRONG_USAGE = "WrongUsage"
+    INVALID_NAME = "InvalidName"
+    INVALID_CERTIFICATE_AUTHORITY_POLICY = "InvalidCertificateAuthorityPolicy"
+    BASIC_CONSTRAINTS_ERROR = "BasicConstraintsError"
+    UNKNOWN_CRITICAL_EXTENSION = "UnknownCriticalExtension"
+    REVOCATION_INFORMATION_MISSING = "RevocationInformationMissing"
+    REVOCATION_FAILURE = "RevocationFailure"
+    OTHER_ERRORS = "OtherErrors"
 
 
 class Certificate:

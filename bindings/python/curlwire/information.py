@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, SupportsIndex, TypedDict
 
 from curlwire import _core
-from curlwire.certificates import Certificate
+from curlwire.certificates import Certificate, ChainValidationResult
 
 if TYPE_CHECKING:
     from curlwire._core import WebSocket
@@ -202,20 +202,20 @@ class Information:
         return tuple(map(Certificate, self._socket._certificate_chain[1:]))
 
     @property
-    def server_certificate_errors(self) -> tuple[str, ...]:
-        """What is wrong with the server's certificate: a tuple of names of UWP's ChainValidationResult.
+    def server_certificate_errors(self) -> tuple[ChainValidationResult, ...]:
+        """What is wrong with the server's certificate: a tuple of ChainValidationResult, which are str.
 
-        For example ("Expired",). It is () unless the connect failed because of the certificate. TLS libraries
-        stop at the first fault, so there is at most one.
+        They are the errors that control.ignorable_server_certificate_errors has let pass, and the one that made
+        the connect fail. TLS libraries stop at the first fault, so there may be more.
         """
         text = self._socket._server_certificate_errors
-        return tuple(text.split(", ")) if text else ()
+        return tuple(map(ChainValidationResult, text.split(", "))) if text else ()
 
     @property
     def server_certificate_error_severity(self) -> Literal["none", "ignorable", "fatal"] | None:
-        """How bad the error is: "fatal" if the connect failed because of the server's certificate, else "none".
+        """How bad that is: "fatal" if the connect failed because of it, "ignorable" if errors were ignored.
 
-        None if the server has sent no certificate.
+        "none" if nothing is wrong, None if the server has sent no certificate.
         """
         return self._socket._server_certificate_error_severity
 

@@ -5,7 +5,7 @@ scripts/controls.py generates this file from the table of controls in curlwire.h
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, TypedDict
 
 from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
@@ -46,6 +46,7 @@ class Options(TypedDict, total=False):
     client_key: str | os.PathLike[str] | None
     client_key_password: str | None
     client_certificate_type: Literal["pem", "p12"]
+    ignorable_server_certificate_errors: Collection[str] | None
 
 
 class MessageOptions(Options, total=False):

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Literal
 
 from curlwire._core import WebSocket
-from curlwire.certificates import Certificate
+from curlwire.certificates import Certificate, ChainValidationResult
 from curlwire.errors import StateError
 from curlwire.information import Information
 from curlwire.synchronous import check_result
@@ -94,7 +94,7 @@ class ServerCustomValidationRequestedEventArgs:
         return self._information().server_intermediate_certificates
 
     @property
-    def server_certificate_errors(self) -> tuple[str, ...]:
+    def server_certificate_errors(self) -> tuple[ChainValidationResult, ...]:
         """The errors that were ignored, as in Information. Raises StateError if the socket is gone."""
         return self._information().server_certificate_errors
 

@@ -345,7 +345,7 @@ static void control_dealloc(PyObject *self)
 PyDoc_STRVAR(control_doc,
              "The options of a socket, as attributes. A change after connect() raises StateError.");
 
-/* Appends the words of an enumeration to a text: "'auto', 'curl' or 'native'". */
+/* Appends the words of an enumeration or a list to a text: "'auto', 'curl' or 'native'". */
 static void add_words(char *text, size_t size_bytes, const char *const *words)
 {
     for (int i = 0; words[i] != NULL; i++) {
@@ -393,7 +393,12 @@ static void describe_values(cw_option option, char *text, size_t size_bytes)
         (void)snprintf(text, size_bytes, "A tuple (user, password), read as the user alone; default None");
         break;
     case CW_TYPE_LIST:
-        (void)snprintf(text, size_bytes, "Default ()");
+        if (cw_option_words(option) != NULL) {
+            (void)snprintf(text, size_bytes, "A collection of ");
+            add_words(text, size_bytes, cw_option_words(option));
+            (void)snprintf(text + strlen(text), size_bytes - strlen(text), ". ");
+        }
+        (void)snprintf(text + strlen(text), size_bytes - strlen(text), "Default ()");
         break;
     case CW_TYPE_BYTES:
         (void)snprintf(text, size_bytes, "Default None");

@@ -76,6 +76,10 @@ static int set_path(websocket *ws, cw_option option, PyObject *value)
                            "%s cannot be %R: a path must not contain NUL or characters that the encoding of "
                            "file names lacks",
                            cw_option_key(option), value);
+        } else if (PyErr_ExceptionMatches(PyExc_TypeError) && !PyObject_HasAttrString(value, "__fspath__")) {
+            PyErr_Clear();
+            PyErr_Format(PyExc_TypeError, "%s must be a path: a str, bytes, os.PathLike or None, not %R",
+                         cw_option_key(option), Py_TYPE(value));
         }
         return -1;
     }

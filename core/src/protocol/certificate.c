@@ -434,6 +434,19 @@ static void put_field(text *t, cw_certificate_fact fact, const fields *f)
         put_names(t, f->names);
 }
 
+bool cw__certificate_read_names(const void *der, size_t der_len_bytes, cw__certificate_names *names)
+{
+    fields f;
+
+    if (!read_fields(der, der_len_bytes, &f))
+        return false;
+    *names = (cw__certificate_names){.issuer = f.issuer.at,
+                                     .subject = f.subject.at,
+                                     .issuer_bytes = left(&f.issuer),
+                                     .subject_bytes = left(&f.subject)};
+    return true;
+}
+
 /* ---- The functions that curlwire.h declares ---- */
 
 const char *cw_certificate_key(cw_certificate_fact fact)

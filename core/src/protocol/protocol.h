@@ -472,6 +472,34 @@ size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes);
 bool cw__chain_find(const void *message, size_t len_bytes, size_t number, const uint8_t **der,
                     size_t *der_len_bytes);
 
+/* The names of a certificate, in DER. They point into the certificate. */
+typedef struct cw__certificate_names {
+    const uint8_t *issuer, *subject;
+    size_t issuer_bytes, subject_bytes;
+} cw__certificate_names;
+
+/* Returns false if the bytes are not a certificate. */
+bool cw__certificate_read_names(const void *der, size_t der_bytes, cw__certificate_names *names);
+
+/* ---- From ignorable.c: errors of the server's certificate that a program ignores ------------------------- */
+
+/* Sets of cw_chain_result: error n is the bit 1 << n. */
+enum {
+    CW__IGNORABLE = 1 << CW_CHAIN_Untrusted | 1 << CW_CHAIN_IncompleteChain | 1 << CW_CHAIN_InvalidName,
+    CW__CHAIN_RESULTS_BYTES = 256 /* room for the names of all errors */
+};
+
+/* Checks the name of an error that a program wants to ignore. key is the control, for the message of a failure.
+ * Returns CW_OK or CW_INVALID_ARGUMENT. */
+cw_status cw__ignorable_check(const char *key, const char *name, size_t len_bytes);
+/* Returns the set that a list of names "a, b" stands for. It leaves out what cannot be ignored. */
+unsigned cw__ignorable_read(const char *list);
+/* Writes the names of a set, "a, b". buffer has CW__CHAIN_RESULTS_BYTES. */
+void cw__ignorable_show(unsigned errors, char *buffer);
+/* Returns the ends of a server's chain in PEM, which count as trusted if a program ignores Untrusted or IncompleteChain;
+ * NULL if the chain has no such end, cannot be read, or there is no memory. Owns: the caller, until cw__free. */
+char *cw__ignorable_ends(const void *chain, size_t chain_bytes, cw_chain_result error, size_t *len_bytes);
+
 /* ---- From headers.c: request headers that a caller may set -------------------------------------------- */
 
 /* Our limits, which are below libcurl's limits (docs/libcurl.md). Above its own limits libcurl drops a header

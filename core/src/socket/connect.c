@@ -37,7 +37,8 @@ static void free_connecting(struct cw__connecting *c)
 /* Returns which other connections may share a multi with this connection (pool.c). A plain connection shares
  * with others that are read and written at their descriptors. A TLS connection shares with connections that have
  * the same file of authorities, which libcurl reads once for a multi. It does not share if it has a folder of
- * authorities, a list of revoked certificates or a client certificate, or if nothing is verified (trust.c). */
+ * authorities, a list of revoked certificates, a client certificate or errors to ignore, or if nothing is verified
+ * (trust.c). */
 static cw__sharing sharing_of(const cw_socket *s, const cw__handshake *handshake, cw__trust *trust)
 {
     const cw__proxy *proxy = cw__handshake_proxy(handshake);
@@ -50,7 +51,8 @@ static cw__sharing sharing_of(const cw_socket *s, const cw__handshake *handshake
     if (is_plain(s))
         return CW__SHARE_BARE;
     if (!cw__libcurl_shares_trust() || !authorities->file || authorities->folder ||
-        *cw__setting_text(s, CW_OPT_CRL_FILE) || *cw__setting_text(s, CW_OPT_CLIENT_CERTIFICATE))
+        *cw__setting_text(s, CW_OPT_CRL_FILE) || *cw__setting_text(s, CW_OPT_CLIENT_CERTIFICATE) ||
+        *cw__setting_text(s, CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS))
         return CW__SHARE_NOT;
     return cw__trust_read(authorities->file, trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
 }
@@ -80,6 +82,7 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
         .proxy_verify = cw__setting(s, CW_OPT_PROXY_VERIFY) != 0,
         .no_delay = cw__setting(s, CW_OPT_NO_DELAY) != 0,
         .asks = s->question.is_on,
+        .ignorable = cw__ignorable_read(cw__setting_text(s, CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS)),
         .timeout_ms = timeout_ms,
         .compression = {.is_on = cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_DEFLATE,
                         .server_bits = (uint8_t)cw__setting(s, CW_OPT_SERVER_MAX_WINDOW_BITS),
@@ -141,7 +144,7 @@ static void forget_last(cw_socket *s)
     s->chain_bytes = 0;
     s->local_address[0] = s->remote_address[0] = '\0';
     memset(&s->connect_error, 0, sizeof s->connect_error);
-    s->pending_events = 0;
+    s->pending_events = s->ignored = 0;
     s->question.state = CW__QUESTION_NOT;
     s->question.is_told = false;
 }
@@ -519,7 +522,7 @@ static bool ends_race(cw_socket *s, int64_t *due_ms)
     if (cw__race_state_of(c->race) == CW__RACE_RUNNING)
         return false;
     if (cw__race_state_of(c->race) == CW__RACE_WON) {
-        cw__handshake_restart(c->handshake);
+        cw__handshake_restart(c->handshake, c->race);
         return true;
     }
     c->member.is_done = true;
@@ -527,9 +530,9 @@ static bool ends_race(cw_socket *s, int64_t *due_ms)
     return true;
 }
 
-/* ---- The question about the server's certificate ---- */
+/* ---- More than one connection, because of the server's certificate ---- */
 
-/* Asks it, when the first connection has ended. */
+/* Asks the question about it, when the first connection has ended. */
 static int64_t ask(cw_socket *s)
 {
     cw__pool_rest(&s->connecting->member);
@@ -538,11 +541,13 @@ static int64_t ask(cw_socket *s)
     return s->connecting->deadline_ms;
 }
 
-/* Begins the second connection. Returns false if there is no memory. */
+/* Begins another connection, after an answer that accepts. Returns false if there is no memory. */
 static bool begin_again(cw_socket *s)
 {
     struct cw__connecting *c = s->connecting;
 
+    if (s->question.state == CW__QUESTION_ANSWERED)
+        cw__handshake_accept(c->handshake);
     s->question.state = CW__QUESTION_NOT;
     if (c->race) {
         cw__race_destroy(c->race);
@@ -550,8 +555,17 @@ static bool begin_again(cw_socket *s)
         if (!c->race)
             return no_memory(s);
     }
-    cw__handshake_accept(c->handshake, c->race);
+    cw__handshake_restart(c->handshake, c->race);
     return true;
+}
+
+/* Begins a connection that ignores the error which has ended the last one. */
+static int64_t ignore(cw_socket *s)
+{
+    cw__pool_rest(&s->connecting->member);
+    s->ignored = cw__handshake_ignored(s->connecting->handshake);
+    memset(&s->connect_error, 0, sizeof s->connect_error);
+    return begin_again(s) ? 0 : fail_locked(s);
 }
 
 int64_t cw__connecting_attend_locked(cw_socket *s)
@@ -577,6 +591,8 @@ int64_t cw__connecting_attend_locked(cw_socket *s)
     if (cw__handshake_asks(c->handshake))
         return ask(s);
     is_open = cw__handshake_verdict(c->handshake, c->member.code, c->member.os_errno, &s->connect_error);
+    if (!is_open && cw__handshake_ignore(c->handshake, s->connect_error.chain_result))
+        return ignore(s);
     if (keep_reply(s) && is_open && open_locked(s))
         return 0; /* attend at once, because the server may have sent a message already */
     return fail_locked(s);

@@ -223,7 +223,25 @@ cw_status cw_option_check_item(cw_option option, const char *item, size_t len_by
     if (!cw__is_token(item, len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is not a " TOKEN ": correct the item",
                         options[option].key);
-    return CW_OK;
+    return options[option].words ? cw__ignorable_check(options[option].key, item, len_bytes) : CW_OK;
+}
+
+/* Checks a list "a, b". Its value is not shown, because some servers accept an access token as a subprotocol. */
+static cw_status check_list(cw_option option, const char *list)
+{
+    cw_status status = CW_OK;
+
+    if (!cw__header_check_protocols(list))
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "%s has an item that is not a " TOKEN ", or an item twice: correct the list",
+                        options[option].key);
+    while (options[option].words && *list && status == CW_OK) {
+        size_t len_bytes = strcspn(list, ", ");
+        status = cw_option_check_item(option, list, len_bytes);
+        list += len_bytes;
+        list += strspn(list, ", ");
+    }
+    return status;
 }
 
 cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, size_t len_bytes)
@@ -240,14 +258,11 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, 
     if (status == CW_OK && len_bytes > 0 && !(copy = cw__strndup(value, len_bytes)))
         status = cw__fail(CW_NO_MEMORY, "no memory for the control %s: free memory and call again",
                           options[option].key);
-    if (status == CW_OK && copy && options[option].type == CW_TYPE_LIST && !cw__header_check_protocols(copy)) {
-        /* the value is not shown, because some servers accept an access token as a subprotocol */
-        status = cw__fail(CW_INVALID_ARGUMENT,
-                          "%s has an item that is not a " TOKEN ", or an item twice: correct the list",
-                          options[option].key);
+    if (status == CW_OK && copy && options[option].type == CW_TYPE_LIST)
+        status = check_list(option, copy);
+    if (status != CW_OK) {
         cw__free(copy);
-    }
-    if (status == CW_OK) {
+    } else {
         cw__free(s->settings.texts[option]);
         s->settings.texts[option] = copy;
         s->settings.numbers[option] = (int64_t)len_bytes;
@@ -391,9 +406,9 @@ cw_status cw__settings_check_framing(const cw_socket *s)
 /* Returns whether the last connect failed because of the server's certificate. */
 static bool is_refused(const cw_socket *s) { return s->connect_error.chain_result != CW_CHAIN_Success; }
 
-/* Returns the text of an information; NULL if the number is unknown. For CW_INFO_PUBLIC_URI it returns the whole URI,
- * which the caller shortens. */
-static const char *info_text(const cw_socket *s, cw_info info)
+/* Returns the text of an information; NULL if the number is unknown. errors has room for CW__CHAIN_RESULTS_BYTES. For
+ * CW_INFO_PUBLIC_URI it returns the whole URI, which the caller shortens. */
+static const char *info_text(const cw_socket *s, cw_info info, char *errors)
 {
     switch (info) {
     case CW_INFO_URI:
@@ -414,9 +429,10 @@ static const char *info_text(const cw_socket *s, cw_info info)
     case CW_INFO_AUTHORITIES:
         return or_empty(s->authorities);
     case CW_INFO_SERVER_CERTIFICATE_ERRORS:
-        return is_refused(s) ? cw_chain_result_name(s->connect_error.chain_result) : "";
+        cw__ignorable_show(s->ignored | (is_refused(s) ? 1u << s->connect_error.chain_result : 0), errors);
+        return errors;
     case CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY:
-        return is_refused(s) ? "fatal" : s->chain ? "none" : "";
+        return is_refused(s) ? "fatal" : s->ignored ? "ignorable" : s->chain ? "none" : "";
     }
     return NULL;
 }
@@ -431,6 +447,7 @@ static void copy_public_uri(const char *uri, char *buffer, size_t size_bytes, si
 
 cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t size_bytes, size_t *len_bytes)
 {
+    char errors[CW__CHAIN_RESULTS_BYTES];
     const char *text;
     cw_status status = cw__socket_check(s);
 
@@ -438,7 +455,7 @@ cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t si
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    text = info_text(s, info);
+    text = info_text(s, info, errors);
     if (!text)
         status = cw__fail(CW_INVALID_ARGUMENT,
                           "there is no information with the number %d: use a number of the list of information",

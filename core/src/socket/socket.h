@@ -173,6 +173,7 @@ struct cw_socket {
     char *uri, *protocol, *reply, *extensions, *authorities;
     uint8_t *chain; /* the server's Certificate message (TLS), or NULL */
     size_t chain_bytes;
+    unsigned ignored; /* the set of errors of the server's certificate that the last connect has ignored */
     cw__compression compression; /* the agreed terms */
     char local_address[CW__ADDRESS_BYTES], remote_address[CW__ADDRESS_BYTES];
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Client certificate: checks the controls that name it, gives them to libcurl, and explains what is wrong with them.
- * handshake.c, verdict.c and failure.c call this file. libcurl's texts are compared and never shown. The password is in no text.
+/* Client certificate: checks the controls that name it, gives them to libcurl, and explains what is wrong with them. It also
+ * checks the kind of the other files. handshake.c, verdict.c and failure.c call this file. libcurl's texts are compared and
+ * never shown. The password is in no text.
  *
  * Errors: CW_CONNECT_FAILED. */
 #include <errno.h>
@@ -10,25 +11,33 @@
 
 #include "transport.h"
 
+cw_status cw__file_check_kind(const char *control, const char *path, bool may_be_folder)
+{
+    struct stat about;
+    cw__error error;
+
+    if (stat(path, &about) != 0 || S_ISREG(about.st_mode) || (S_ISDIR(about.st_mode) && may_be_folder))
+        return CW_OK;
+    cw__error_set(&error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
+                  "%s '%.300s' cannot be used: it is not a regular file; set %s to a file", control, path,
+                  control);
+    return cw__fail_with(&error);
+}
+
 static cw_status check_file(const char *control, const char *path)
 {
     struct stat about;
     cw__error error;
-    bool is_there = stat(path, &about) == 0 && (!S_ISREG(about.st_mode) || access(path, R_OK) == 0);
 
-    if (is_there && S_ISREG(about.st_mode))
-        return CW_OK;
-    if (is_there)
-        cw__error_set(&error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
-                      "%s '%.300s' cannot be used: it is not a regular file; set %s to a file", control, path,
-                      control);
-    else
+    if (stat(path, &about) != 0 || (S_ISREG(about.st_mode) && access(path, R_OK) != 0)) {
         cw__error_set(
             &error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
             "%s '%.300s' cannot be used: %s; check the path and its permissions", control, path,
             /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
             strerror(errno));
-    return cw__fail_with(&error);
+        return cw__fail_with(&error);
+    }
+    return cw__file_check_kind(control, path, false);
 }
 
 cw_status cw__client_certificate_check(const cw__client_certificate *c)

@@ -44,33 +44,6 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     return goes_on ? size * count : 0;
 }
 
-/* Keeps the server's Certificate message. The trace has it also if the certificate is then refused, which
- * CURLOPT_CERTINFO has not (8.14.1). CERTINFO would also cost 8 KiB for each certificate, as long as the connection. */
-static void keep_chain(cw__handshake *h, const char *message, size_t len_bytes)
-{
-    const uint8_t *der;
-    size_t der_bytes;
-
-    if (h->chain || !cw__chain_find(message, len_bytes, 0, &der, &der_bytes))
-        return;
-    h->chain = cw__malloc(len_bytes);
-    h->reply.has_no_memory = h->reply.has_no_memory || !h->chain;
-    if (!h->chain)
-        return;
-    memcpy(h->chain, message, len_bytes);
-    h->chain_bytes = len_bytes;
-}
-
-uint8_t *cw__handshake_release_chain(cw__handshake *h, size_t *len_bytes)
-{
-    uint8_t *chain = h->chain;
-
-    *len_bytes = h->chain_bytes;
-    h->chain = NULL;
-    h->chain_bytes = 0;
-    return chain;
-}
-
 /* Notes facts that only libcurl's trace has: texts about TLS, the server's certificates, and that a SOCKS proxy has let
  * the connection through. */
 static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes, void *user)
@@ -81,7 +54,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
     if (type == CURLINFO_TEXT)
         cw__failure_note(&h->tls, text, len_bytes);
     if (type == CURLINFO_SSL_DATA_IN && h->is_past_proxy)
-        keep_chain(h, text, len_bytes);
+        cw__showing_keep(h, text, len_bytes);
     if ((type == CURLINFO_SSL_DATA_OUT || type == CURLINFO_HEADER_OUT) && h->proxy.kind == CW__PROXY_SOCKS)
         h->is_past_proxy = true;
     return 0;
@@ -174,42 +147,6 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
     if (h)
         h->has_socket = true;
     return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
-}
-
-/* Looks at the certificate that the connection has shown. Returns how far the question is now. */
-static cw__showing look_at_certificate(cw__handshake *h)
-{
-    const uint8_t *der;
-    size_t der_bytes;
-
-    if (!h->chain || !cw__chain_find(h->chain, h->chain_bytes, 0, &der, &der_bytes))
-        return CW__SHOWING_CHANGED;
-    if (h->showing == CW__SHOWING_ACCEPTED)
-        return der_bytes == h->certificate_bytes && memcmp(der, h->certificate, der_bytes) == 0
-                   ? CW__SHOWING_ACCEPTED
-                   : CW__SHOWING_CHANGED;
-    if (h->showing != CW__SHOWING_FIRST) /* a transfer shows its certificate once, so this fails closed */
-        return CW__SHOWING_CHANGED;
-    h->certificate = cw__malloc(der_bytes);
-    h->reply.has_no_memory = !h->certificate;
-    if (!h->certificate)
-        return CW__SHOWING_CHANGED;
-    memcpy(h->certificate, der, der_bytes);
-    h->certificate_bytes = der_bytes;
-    return CW__SHOWING_SHOWN;
-}
-
-/* Is called after the TLS handshake, before libcurl sends the request (8.14.1, 8.22: MSTATE_DO in lib/multi.c). It runs in
- * the service thread, which must not wait for an answer. So it ends the first connection. If the second connection shows
- * another certificate, it ends that one too. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
-static int on_request(void *user, char *peer, char *local, int peer_port, int local_port)
-{
-    cw__handshake *h = user;
-
-    (void)peer, (void)local, (void)peer_port, (void)local_port;
-    h->showing = look_at_certificate(h);
-    return h->showing == CW__SHOWING_ACCEPTED ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 /* Makes the socket that libcurl asks for, and keeps the errno of a failure, which libcurl does not report.
@@ -318,12 +255,8 @@ static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings
     }
     if (*settings->crl_file && settings->verify)
         SET(CURLOPT_CRLFILE, settings->crl_file);
-    if (h->showing != CW__SHOWING_NONE) {
-        SET(CURLOPT_PREREQFUNCTION, on_request);
-        SET(CURLOPT_PREREQDATA, (void *)h);
-    }
 #undef SET
-    return code;
+    return code == CURLE_OK && h->showing != CW__SHOWING_NONE ? cw__showing_set(h) : code;
 }
 
 /* Every result is checked, because an older or smaller libcurl may lack an option. */
@@ -403,14 +336,23 @@ static cw_status choose_proxy(cw__handshake *h, const cw__handshake_settings *se
     return status;
 }
 
-/* Finds the authorities, if a certificate is checked by them. Returns CW_OK or a failure. */
+/* Finds the authorities, if a certificate is checked by them, and checks the files that the service thread will read.
+ * Returns CW_OK or a failure. */
 static cw_status find_authorities(cw__handshake *h, const cw__handshake_settings *settings)
 {
     bool is_for_server = h->is_to_tls && settings->verify;
-    bool is_for_proxy = h->proxy.kind == CW__PROXY_HTTPS && settings->proxy_verify && !*settings->proxy_ca_file;
+    bool is_proxy_checked = h->proxy.kind == CW__PROXY_HTTPS && settings->proxy_verify;
+    bool is_for_proxy = is_proxy_checked && !*settings->proxy_ca_file;
+    cw_status status = CW_OK;
 
-    if (!is_for_server && !is_for_proxy)
-        return CW_OK;
+    if (is_proxy_checked && *settings->proxy_ca_file)
+        status = cw__file_check_kind("proxy_ca_file", settings->proxy_ca_file, true);
+    if (status == CW_OK && is_for_server && *settings->crl_file)
+        status = cw__file_check_kind("crl_file", settings->crl_file, true);
+    if (status == CW_OK && (is_for_server || is_for_proxy) && *settings->ca_file)
+        status = cw__file_check_kind("ca_file", settings->ca_file, true);
+    if (status != CW_OK || (!is_for_server && !is_for_proxy))
+        return status;
     return cw__authorities_find(settings->ca_file, settings->ca_path, variable, &h->authorities);
 }
 
@@ -463,6 +405,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     h->offer = settings->compression;
     h->is_to_tls = settings->uri->is_secure;
     h->showing = settings->asks && h->is_to_tls ? CW__SHOWING_FIRST : CW__SHOWING_NONE;
+    h->ignorable = settings->ignorable;
     h->proxy_ca_file = settings->proxy_ca_file;
     h->crl_file = settings->crl_file;
     if (h->is_to_tls)
@@ -534,17 +477,14 @@ const char *cw__handshake_tls_party(const cw__handshake *h)
 
 CURL *cw__handshake_easy(cw__handshake *h) { return h->easy; }
 
-void cw__handshake_restart(cw__handshake *h) { h->text[0] = '\0'; }
-
-void cw__handshake_accept(cw__handshake *h, cw__race *race)
+void cw__handshake_restart(cw__handshake *h, cw__race *race)
 {
-    cw__handshake_restart(h);
-    cw__reply_forget(&h->reply);
-    h->showing = CW__SHOWING_ACCEPTED;
     h->race = race;
+    h->text[0] = '\0';
     h->tls = (cw__tls_notes){0};
     h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
     h->is_handed = h->has_socket = false;
+    cw__reply_forget(&h->reply);
 }
 
 CURL *cw__handshake_release_easy(cw__handshake *h)

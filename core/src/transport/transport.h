@@ -104,6 +104,10 @@ typedef struct cw__client_certificate {
     bool is_pkcs12;
 } cw__client_certificate;
 
+/* Checks that what a control names is no pipe or device, which libcurl would read in the service thread, and stop it. What
+ * cannot be found is left to libcurl, and a folder too if may_be_folder is set.
+ * Returns CW_OK or a failure of the calling thread. */
+cw_status cw__file_check_kind(const char *control, const char *path, bool may_be_folder);
 /* Checks that the files can be read, and that nothing is missing. libcurl reads them in the service thread, which a pipe
  * would block.
  * Returns CW_OK, or a failure of the calling thread. */
@@ -339,6 +343,7 @@ typedef struct cw__handshake_settings {
     bool proxy_verify;
     bool no_delay;
     bool asks;          /* about the certificate of a server with TLS */
+    unsigned ignorable; /* the set of errors of the server's certificate to ignore (protocol.h) */
     int64_t timeout_ms; /* -1 = none */
     /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. The race must
      * stay valid until the handle is released or destroyed. */
@@ -356,7 +361,7 @@ typedef enum cw__showing {
 
 typedef struct cw__handshake cw__handshake;
 
-/* Its fields are for handshake.c and verdict.c only. */
+/* Its fields are for handshake.c, showing.c and verdict.c only. */
 struct cw__handshake {
     CURL *easy;
     struct curl_slist *headers;
@@ -382,8 +387,10 @@ struct cw__handshake {
     bool is_handed, has_socket; /* libcurl's latest socket came from the race; libcurl has had a socket */
     int socket_errno;           /* why libcurl's latest socket could not be made, or 0 */
     cw__showing showing;
-    uint8_t *certificate; /* the server's, in DER, that the question is about; NULL before */
+    uint8_t *certificate; /* the server's, in DER, that each later transfer must show again; NULL before */
     size_t certificate_bytes;
+    unsigned ignorable,
+        ignored; /* sets of errors of the server's certificate: the settings'; what transfers ignore */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -393,13 +400,13 @@ struct cw__handshake {
 cw__handshake *cw__handshake_create(const cw__handshake_settings *settings);
 void cw__handshake_destroy(cw__handshake *h);
 CURL *cw__handshake_easy(cw__handshake *h);
-/* Forgets libcurl's texts, before a second transfer on the handle. */
-void cw__handshake_restart(cw__handshake *h);
+/* Prepares another transfer on the handle: forgets what the last one has left behind. race replaces the race of the
+ * settings. */
+void cw__handshake_restart(cw__handshake *h, cw__race *race);
 /* Returns whether the transfer has ended because the question about the server's certificate has to be answered. */
 static inline bool cw__handshake_asks(const cw__handshake *h) { return h->showing == CW__SHOWING_SHOWN; }
-/* Prepares a new transfer, which connects to the server whose certificate was accepted. race replaces the race of the
- * settings. */
-void cw__handshake_accept(cw__handshake *h, cw__race *race);
+/* Notes that the program accepts the certificate, which the next transfer must show again. */
+static inline void cw__handshake_accept(cw__handshake *h) { h->showing = CW__SHOWING_ACCEPTED; }
 const cw__proxy *cw__handshake_proxy(const cw__handshake *h);
 /* Returns true while a proxy still has to let the connection through; false without a proxy. */
 static inline bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h->is_past_proxy; }
@@ -417,11 +424,23 @@ CURL *cw__handshake_release_easy(cw__handshake *h);
 /* Return the subprotocol that the server chose, or NULL, and the header lines of its reply. h owns both. */
 const char *cw__handshake_protocol(const cw__handshake *h);
 const char *cw__handshake_reply(const cw__handshake *h);
-/* Returns the server's Certificate message, which the caller owns until cw__free; NULL = none came. */
-uint8_t *cw__handshake_release_chain(cw__handshake *h, size_t *len_bytes);
 /* Return the extensions that the server accepted, or NULL, and the terms of compression. */
 const char *cw__handshake_extensions(const cw__handshake *h);
 const cw__compression *cw__handshake_compression(const cw__handshake *h);
+
+/* ---- From showing.c: the certificates that the server shows ------------------------------------------------ */
+
+/* Sets the options that end a connection which has shown its certificate, unless it may send the request. */
+CURLcode cw__showing_set(cw__handshake *h);
+/* Keeps a message of the TLS handshake, if it is the server's Certificate message. */
+void cw__showing_keep(cw__handshake *h, const char *message, size_t len_bytes);
+/* Returns the server's Certificate message, which the caller owns until cw__free; NULL = none came. */
+uint8_t *cw__handshake_release_chain(cw__handshake *h, size_t *len_bytes);
+/* Makes the next transfer ignore the error of the server's certificate that has ended this one.
+ * Returns false if the program does not want that, or if it cannot be done; the error then stands. */
+bool cw__handshake_ignore(cw__handshake *h, int chain_result);
+/* Returns the set of errors that the transfer ignores. */
+static inline unsigned cw__handshake_ignored(const cw__handshake *h) { return h->ignored; }
 
 /* ---- From verdict.c: the result of a handshake ------------------------------------------------------------ */
 

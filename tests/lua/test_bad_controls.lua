@@ -1,0 +1,80 @@
+-- SPDX-License-Identifier: MIT
+-- Bad values of every control: the error comes when the value is set, or at the connect, and names the control. A new
+-- type of control, or a control for a new file, fails until it has rows here.
+
+local harness = require "harness"
+local support = require "support"
+
+local test, equal, failed, raises = harness.test, harness.equal, harness.failed, harness.raises
+local curlwire = harness.curlwire
+
+local function numbers(row)
+    local bad = {"1", {}, 1.5, row.least - 1, 0 / 0, -math.huge, true}
+    if row.most < 2 ^ 53 then bad[#bad + 1] = row.most + 1 end
+    if not row.none then bad[#bad + 1] = math.huge end
+    return bad
+end
+
+local function words(row)
+    return {"another", "", 1, true, row.words[1] and row.words[1] .. "\0"}
+end
+
+local bad_values = {
+    BOOL = function() return {1, "yes", {}} end,
+    ENUM = words,
+    TEXT = function() return {7, true, {}, "a\0", "a\n", "\r", "\255"} end,
+    LIST = function() return {"chat", 7, true, {1}, {""}, {"a b"}, {"a,b"}, {"a", "a"}, {"\127"}, {x = "a"}} end,
+    BYTES = function(row) return {7, true, {}, row.most < 2 ^ 31 and ("x"):rep(row.most + 1) or false} end,
+    SECRET = function() return {7, true, {"s3cret"}, "s3cret\0", "s3cret\n", "s3cret\255"} end,
+    CREDENTIAL = function(row)
+        return {
+            "user", 7, {}, {"user"}, {"user", "s3cret", ""}, {"user", 7}, {"", "s3cret"}, {"a:b", "s3cret"},
+            {"user", "s3cret\n"}, {"user", ("s3cret"):rep(row.most)},
+        }
+    end,
+    MS = function(row) return {"1", {}, -1, 0 / 0, -math.huge, true, not row.none and math.huge or nil} end,
+    COUNT = numbers, NUMBER = numbers, BITS = numbers,
+}
+
+test("bad_values", function()
+    for _, row in ipairs(support.controls()) do
+        local ws = curlwire.MessageWebSocket()
+        local before = ws.control[row.key]
+        for _, bad in ipairs(assert(bad_values[row.type], row.type)(row)) do
+            for _, attempt in ipairs {
+                function() ws.control[row.key] = bad end,
+                function() curlwire.MessageWebSocket {[row.key] = bad} end,
+                function() curlwire.connect(support.echo(), {[row.key] = bad}) end,
+            } do
+                local is_done, text = pcall(raises, attempt, row.key)
+                assert(is_done, ("%s = %s: %s"):format(row.key, tostring(bad), tostring(text)))
+                assert(not text:find("s3cret"), text)
+            end
+        end
+        if row.type ~= "LIST" then equal(ws.control[row.key], before, row.key) end
+    end
+end)
+
+-- Lua cannot set the variable that names a proxy, so proxy_ca_file has its rows in Python and C.
+local files = {
+    ca_file = {}, ca_path = {}, crl_file = {ca_file = "ca.pem"}, client_certificate = {ca_file = "ca.pem"},
+    client_key = {ca_file = "ca.pem", client_certificate = "purpose.pem"}, proxy_ca_file = false,
+}
+
+test("bad_files", function()
+    local empty = os.tmpname()
+    for _, row in ipairs(support.controls()) do
+        local others = files[row.key]
+        assert(row.type ~= "TEXT" or others ~= nil, row.key)
+        for _, path in ipairs(others and {"/nowhere/file", empty, empty .. "/below", "/", "/dev/null"} or {}) do
+            local ws = support.message_socket()
+            for key, name in pairs(others) do ws.control[key] = support.tls_file(name) end
+            ws.control[row.key] = path
+            local err = failed(ws:connect(support.tls("good")))
+            assert(err.message:find(("%s '%s' cannot be used"):format(row.key, path), 1, true), err.message)
+            equal(err.status_name, "UnexpectedClientError")
+            equal(ws.state, "new")
+        end
+    end
+    os.remove(empty)
+end)
