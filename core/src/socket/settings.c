@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Settings: the controls of a socket, all from the list in curlwire.h, and the request headers. The public calls and
- * connect.c use this file. It changes only the settings.
+/* Settings: the controls of a socket, all from the list in curlwire.h. The public calls and connect.c use this file. It
+ * changes only the settings.
  *
  * Safety: under the socket's lock. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "socket.h"
 
@@ -91,11 +90,9 @@ void cw__settings_destroy(cw__settings *settings)
     cw__free(settings->headers);
 }
 
-static const char *or_empty(const char *text) { return text ? text : ""; }
-
 const char *cw__setting_text(const cw_socket *s, cw_option option)
 {
-    return or_empty(s->settings.texts[option]);
+    return cw__or_empty(s->settings.texts[option]);
 }
 
 /* A credential is kept as "user NUL password NUL". */
@@ -339,7 +336,8 @@ cw_status cw_socket_set_credential(cw_socket *s, cw_option option, const char *u
                           "the control %s is not a user name and a password: use the calls for its type",
                           options[option].key);
     if (status == CW_OK)
-        status = join_credential(option, user, user_len_bytes, or_empty(password), password_len_bytes, &joined);
+        status =
+            join_credential(option, user, user_len_bytes, cw__or_empty(password), password_len_bytes, &joined);
     if (status == CW_OK) {
         cw__free(s->settings.texts[option]);
         s->settings.texts[option] = joined;
@@ -401,207 +399,4 @@ cw_status cw__settings_check_framing(const cw_socket *s)
                         "libcurl's framing has no compression; connect with framing \"auto\", or with "
                         "compression \"none\"");
     return CW_OK;
-}
-
-/* Returns whether the last connect failed because of the server's certificate. */
-static bool is_refused(const cw_socket *s) { return s->connect_error.chain_result != CW_CHAIN_Success; }
-
-/* Returns the text of an information; NULL if the number is unknown. errors has room for CW__CHAIN_RESULTS_BYTES. For
- * CW_INFO_PUBLIC_URI it returns the whole URI, which the caller shortens. */
-static const char *info_text(const cw_socket *s, cw_info info, char *errors)
-{
-    switch (info) {
-    case CW_INFO_URI:
-    case CW_INFO_PUBLIC_URI:
-        return or_empty(s->uri);
-    case CW_INFO_PROTOCOL:
-        return or_empty(s->protocol);
-    case CW_INFO_LOCAL_ADDRESS:
-        return s->local_address;
-    case CW_INFO_REMOTE_ADDRESS:
-        return s->remote_address;
-    case CW_INFO_RESPONSE_HEADERS:
-        return or_empty(s->reply);
-    case CW_INFO_FRAMING:
-        return or_empty(s->framing);
-    case CW_INFO_EXTENSIONS:
-        return or_empty(s->extensions);
-    case CW_INFO_AUTHORITIES:
-        return or_empty(s->authorities);
-    case CW_INFO_SERVER_CERTIFICATE_ERRORS:
-        cw__ignorable_show(s->ignored | (is_refused(s) ? 1u << s->connect_error.chain_result : 0), errors);
-        return errors;
-    case CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY:
-        return is_refused(s) ? "fatal" : s->ignored ? "ignorable" : s->chain ? "none" : "";
-    }
-    return NULL;
-}
-
-static void copy_public_uri(const char *uri, char *buffer, size_t size_bytes, size_t *len_bytes)
-{
-    size_t len = cw__uri_show(uri, buffer, size_bytes);
-
-    if (len_bytes)
-        *len_bytes = len;
-}
-
-cw_status cw_socket_get_info(cw_socket *s, cw_info info, char *buffer, size_t size_bytes, size_t *len_bytes)
-{
-    char errors[CW__CHAIN_RESULTS_BYTES];
-    const char *text;
-    cw_status status = cw__socket_check(s);
-
-    cw__text_copy("", 0, buffer, size_bytes, len_bytes);
-    if (status != CW_OK)
-        return status;
-    cw__mutex_lock(&s->lock);
-    text = info_text(s, info, errors);
-    if (!text)
-        status = cw__fail(CW_INVALID_ARGUMENT,
-                          "there is no information with the number %d: use a number of the list of information",
-                          (int)info);
-    else if (info == CW_INFO_PUBLIC_URI)
-        copy_public_uri(text, buffer, size_bytes, len_bytes);
-    else
-        cw__text_copy(text, strlen(text), buffer, size_bytes, len_bytes);
-    cw__mutex_unlock(&s->lock);
-    return status;
-}
-
-cw_status cw_socket_get_certificate(cw_socket *s, size_t number, void *buffer, size_t size_bytes,
-                                    size_t *len_bytes)
-{
-    const uint8_t *der;
-    size_t der_bytes;
-    cw_status status = cw__socket_check(s);
-
-    *len_bytes = 0;
-    if (status != CW_OK)
-        return status;
-    cw__mutex_lock(&s->lock);
-    if (s->chain && cw__chain_find(s->chain, s->chain_bytes, number, &der, &der_bytes)) {
-        *len_bytes = der_bytes;
-        if (size_bytes)
-            memcpy(buffer, der, der_bytes < size_bytes ? der_bytes : size_bytes);
-    }
-    cw__mutex_unlock(&s->lock);
-    return status;
-}
-
-/* ---- Request headers ---- */
-
-static bool is_line_of(const char *line, const char *name, size_t name_len_bytes)
-{
-    return strncasecmp(line, name, name_len_bytes) == 0 &&
-           (line[name_len_bytes] == ':' || line[name_len_bytes] == ';');
-}
-
-/* Returns whether a line is sent. The line "Name:" is not sent: it only removes libcurl's own header of that name. */
-static bool is_sent(const char *line)
-{
-    size_t name_len_bytes = strcspn(line, ":;");
-
-    return line[name_len_bytes] == ';' || line[name_len_bytes + 1] != '\n';
-}
-
-static bool has_header(const cw__settings *settings, const char *name, size_t name_len_bytes)
-{
-    for (const char *line = settings->headers; line && *line; line += strcspn(line, "\n") + 1)
-        if (is_line_of(line, name, name_len_bytes) && is_sent(line))
-            return true;
-    return false;
-}
-
-/* Copies the lines, except the lines with the given name. If keeps_sent is true, it leaves out only the lines of that name
- * that are not sent. Returns the end of the copy. */
-static char *copy_others(char *to, const char *lines, const char *name, size_t name_len_bytes, bool keeps_sent)
-{
-    while (lines && *lines) {
-        size_t len = strcspn(lines, "\n") + 1;
-        if (!is_line_of(lines, name, name_len_bytes) || (keeps_sent && is_sent(lines))) {
-            memcpy(to, lines, len);
-            to += len;
-        }
-        lines += len;
-    }
-    *to = '\0';
-    return to;
-}
-
-static void put_header(char *to, const char *name, size_t name_len_bytes, const char *value,
-                       size_t value_len_bytes, bool is_sent_empty)
-{
-    memcpy(to, name, name_len_bytes);
-    to += name_len_bytes;
-    *to++ = value_len_bytes == 0 && is_sent_empty ? ';' : ':';
-    if (value_len_bytes > 0) {
-        *to++ = ' ';
-        memcpy(to, value, value_len_bytes);
-        to += value_len_bytes;
-    }
-    memcpy(to, "\n", 2);
-}
-
-static cw_status put_header_locked(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
-                                   size_t value_len_bytes, bool adds)
-{
-    size_t have_bytes = s->settings.headers ? strlen(s->settings.headers) : 0;
-    bool is_sent_empty = adds || value_len_bytes > 0; /* a value of only blanks is sent as an empty one */
-    const char *advice = adds ? cw__header_repeat_fault(name, name_len_bytes) : NULL;
-    char *lines, *end;
-
-    if (cw__socket_state(s) != CW_STATE_NEW)
-        return cw__fail(CW_INVALID_STATE,
-                        "the request headers cannot change once a connect has begun; set them before connect");
-    if (advice && has_header(&s->settings, name, name_len_bytes))
-        return cw__fail(CW_INVALID_ARGUMENT,
-                        "the header %.*s must not be repeated: replace the first value, or %s",
-                        (int)name_len_bytes, name, advice);
-    /* Blanks around a value are not part of it (RFC 9110 section 5.5). */
-    while (value_len_bytes > 0 && cw__is_blank(value[value_len_bytes - 1]))
-        value_len_bytes--;
-    for (; value_len_bytes > 0 && cw__is_blank(*value); value++)
-        value_len_bytes--;
-    lines = cw__malloc(have_bytes + name_len_bytes + value_len_bytes + 4);
-    if (!lines)
-        return cw__fail(CW_NO_MEMORY, "no memory for a header: free memory and call again");
-    end = copy_others(lines, s->settings.headers, name, name_len_bytes, adds);
-    if ((size_t)(end - lines) + name_len_bytes + value_len_bytes > CW__HEADERS_AT_MOST) {
-        cw__free(lines);
-        return cw__fail(CW_INVALID_ARGUMENT,
-                        "with the header %.*s, the headers have more than %d KiB, which cannot be sent: "
-                        "shorten or remove headers",
-                        (int)name_len_bytes, name, CW__HEADERS_AT_MOST / 1024);
-    }
-    put_header(end, name, name_len_bytes, value, value_len_bytes, is_sent_empty);
-    cw__free(s->settings.headers);
-    s->settings.headers = lines;
-    return CW_OK;
-}
-
-static cw_status give_header(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
-                             size_t value_len_bytes, bool adds)
-{
-    cw_status status = cw__socket_check(s);
-
-    if (status == CW_OK)
-        status = cw__header_check(name, name_len_bytes, value, value_len_bytes);
-    if (status != CW_OK)
-        return status;
-    cw__mutex_lock(&s->lock);
-    status = put_header_locked(s, name, name_len_bytes, value, value_len_bytes, adds);
-    cw__mutex_unlock(&s->lock);
-    return status;
-}
-
-cw_status cw_socket_set_request_header(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
-                                       size_t value_len_bytes)
-{
-    return give_header(s, name, name_len_bytes, value, value_len_bytes, false);
-}
-
-cw_status cw_socket_add_request_header(cw_socket *s, const char *name, size_t name_len_bytes, const char *value,
-                                       size_t value_len_bytes)
-{
-    return give_header(s, name, name_len_bytes, value, value_len_bytes, true);
 }

@@ -251,6 +251,7 @@ static inline const char *cw__setting_user(const cw_socket *s, cw_option option)
 const char *cw__setting_password(const cw_socket *s, cw_option option);
 /* Checks whether the loaded libcurl supports the chosen framing and compression. */
 cw_status cw__settings_check_framing(const cw_socket *s);
+static inline const char *cw__or_empty(const char *text) { return text ? text : ""; }
 /* Returns the text, list or bytes of a control, which belong to the socket. cw__setting returns the length. */
 const char *cw__setting_text(const cw_socket *s, cw_option option);
 
