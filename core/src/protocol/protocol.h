@@ -479,7 +479,7 @@ typedef struct cw__certificate_names {
 } cw__certificate_names;
 
 /* Returns false if the bytes are not a certificate. */
-bool cw__certificate_read_names(const void *der, size_t der_bytes, cw__certificate_names *names);
+bool cw__certificate_read_names(const void *der, size_t der_len_bytes, cw__certificate_names *names);
 
 /* ---- From ignorable.c: errors of the server's certificate that a program ignores ------------------------- */
 
