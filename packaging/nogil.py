@@ -25,7 +25,7 @@ def python() -> Path:
     shutil.rmtree(place, ignore_errors=True)
     log = WORK / "nogil.log"
     log.unlink(missing_ok=True)
-    run(log, "./configure", "--disable-gil", "--disable-test-modules", f"--prefix={place}", cwd=source)
+    run(log, "./configure", "--disable-gil", f"--prefix={place}", cwd=source)
     run(log, "make", f"-j{JOBS}", cwd=source)
     run(log, "make", "altinstall", cwd=source)
     shutil.rmtree(source)

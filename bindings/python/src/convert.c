@@ -301,3 +301,14 @@ void payload_release(payload *p)
         PyBuffer_Release(&p->view);
     p->has_view = false;
 }
+
+int find_attribute(PyObject *object, const char *name, PyObject **found)
+{
+    *found = PyObject_GetAttrString(object, name);
+    if (*found != NULL)
+        return 1;
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError))
+        return -1;
+    PyErr_Clear();
+    return 0;
+}

@@ -12,7 +12,14 @@ data_object *data_create(PyTypeObject *type, PyObject *stream, const char *metho
     d->byte_order = CW_BIG_ENDIAN;
     if (stream == NULL)
         return d;
-    if (!PyObject_HasAttrString(stream, method)) {
+    PyObject *call;
+    int is_found = find_attribute(stream, method, &call);
+    Py_XDECREF(call);
+    if (is_found < 0) {
+        Py_DECREF(d);
+        return NULL;
+    }
+    if (!is_found) {
         PyErr_Format(PyExc_TypeError,
                      "the stream of a %s must be a binary file object with %s(), not %R; such objects are "
                      "ws.input_stream, ws.output_stream and open(path, 'rb')",
@@ -89,11 +96,13 @@ bool data_close(data_object *d)
         return true;
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback); /* an exception may be set, by the warning about unstored bytes */
-    bool has_close = PyObject_HasAttrString(stream, "close") != 0;
-    PyObject *result = has_close ? PyObject_CallMethod(stream, "close", NULL) : NULL;
+    PyObject *call;
+    int has_close = find_attribute(stream, "close", &call);
+    PyObject *result = has_close > 0 ? PyObject_CallNoArgs(call) : NULL;
+    Py_XDECREF(call);
     Py_DECREF(stream);
     Py_XDECREF(result);
-    if (has_close && result == NULL) {
+    if (has_close != 0 && result == NULL) {
         Py_XDECREF(type);
         Py_XDECREF(value);
         Py_XDECREF(traceback);

@@ -236,8 +236,16 @@ static PyObject *reader_new(PyTypeObject *type, PyObject *args, PyObject *keywor
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:DataReader", names, &stream))
         return NULL;
     data_object *d = data_create(type, stream, "read");
-    if (d != NULL)
-        ((data_reader *)d)->has_read1 = PyObject_HasAttrString(stream, "read1") != 0;
+    if (d == NULL)
+        return NULL;
+    PyObject *call;
+    int has_read1 = find_attribute(stream, "read1", &call);
+    Py_XDECREF(call);
+    if (has_read1 < 0) {
+        Py_DECREF(d);
+        return NULL;
+    }
+    ((data_reader *)d)->has_read1 = has_read1 != 0;
     return (PyObject *)d;
 }
 

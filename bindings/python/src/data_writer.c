@@ -96,8 +96,10 @@ static PyObject *writer_flush(PyObject *self, PyObject *Py_UNUSED(none))
     PyObject *stream = data_begin(d, "flush()");
     if (stream == NULL)
         return NULL;
-    PyObject *result = PyObject_HasAttrString(stream, "flush") ? PyObject_CallMethod(stream, "flush", NULL)
-                                                               : Py_NewRef(Py_None);
+    PyObject *call;
+    int has_flush = find_attribute(stream, "flush", &call);
+    PyObject *result = has_flush > 0 ? PyObject_CallNoArgs(call) : has_flush == 0 ? Py_NewRef(Py_None) : NULL;
+    Py_XDECREF(call);
     data_end(d);
     Py_DECREF(stream);
     Py_XDECREF(result);

@@ -276,6 +276,9 @@ static inline void payload_choose(payload *p, choice text)
 /* Releases a payload. This may run Python code that calls the core and so replaces the details of a failed call. Raise the
  * exception of a failed call first. */
 void payload_release(payload *p);
+/* Finds an attribute. Returns 1 with a new reference in *found; 0 if there is none; -1 with an exception set.
+ * PyObject_HasAttrString would say 0 if there is no memory. */
+int find_attribute(PyObject *object, const char *name, PyObject **found);
 
 /* ---- From data_reader.c and data_writer.c ------------------------------------------------------------------ */
 
