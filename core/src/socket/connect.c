@@ -541,7 +541,7 @@ static int64_t ask(cw_socket *s)
     return s->connecting->deadline_ms;
 }
 
-/* Begins another connection, after an answer that accepts. Returns false if there is no memory. */
+/* Begins another connection, after an answer that accepts or to ignore an error. Returns false if there is no memory. */
 static bool begin_again(cw_socket *s)
 {
     struct cw__connecting *c = s->connecting;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Information about a socket and its connection: texts, and the certificates of the server. The public calls use this file.
- * It changes nothing.
+/* The public calls that tell about a socket and its connection: texts, and the certificates of the server. They change
+ * nothing.
  *
  * Safety: under the socket's lock. */
 #include <string.h>

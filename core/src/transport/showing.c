@@ -2,7 +2,9 @@
 /* Showing: keeps the certificates that the server shows, for two purposes. It ends a first connection before its request,
  * so that the program can look at the certificate (on_server_custom_validation_requested). And after a connection that has
  * failed because of the certificate, it makes the next connection ignore that error, if the program wants it
- * (ignorable_server_certificate_errors). The later connections must show the same certificate. handshake.c and connect.c call this file under the socket's lock. It knows no request and no reply. */
+ * (ignorable_server_certificate_errors). The later connections must show the same certificate.
+ *
+ * handshake.c and connect.c call this file under the socket's lock. It knows no request and no reply. */
 #include <string.h>
 
 #include "transport.h"
@@ -90,8 +92,8 @@ CURLcode cw__showing_set(cw__handshake *h)
 /* ---- Ignoring an error ---- */
 
 /* Makes the ends of the server's chain the only trusted certificates, so that libcurl checks everything else. Since
- * libcurl accepts no such end that is not a root together with a list of revoked certificates (8.14.1, 8.22: lib/vtls/openssl.c),
- * an incomplete chain then stays an error. */
+ * libcurl accepts no such end that is not a root together with a list of revoked certificates (8.14.1, 8.22:
+ * lib/vtls/openssl.c), an incomplete chain then stays an error. */
 static bool trust_ends(cw__handshake *h, cw_chain_result error)
 {
     struct curl_blob blob = {.flags = CURL_BLOB_COPY};
