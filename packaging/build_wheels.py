@@ -19,6 +19,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -76,6 +77,11 @@ class Target:
     @property
     def folder(self) -> Path:
         return WORK / self.tag
+
+    @property
+    def musl(self) -> str:
+        """The name of musl's libc on the systems of this target; nothing for glibc."""
+        return f"libc.musl-{self.host.partition('-')[0]}.so.1" if "musl" in self.tag else ""
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -155,6 +161,11 @@ def check_tools() -> None:
     if missing:
         how = "On Debian run: apt-get install make perl pkg-config python3-venv xz-utils"
         raise Failed(f"not installed: {', '.join(missing)}. {how}")
+
+
+def pin(name: str) -> str:
+    """Returns the pin of a tool in requirements.txt."""
+    return re.findall(rf"^{name}\S*==\S+", REQUIREMENTS.read_text(), re.MULTILINE)[0]
 
 
 @functools.cache
@@ -286,7 +297,7 @@ def library(name: str, target: Target, built: dict[str, Path]) -> Path:
         "source": [
             rows[one].sha256 for one in (name, *(("libpsl-debian", "publicsuffix") if name == "curl" else ()))
         ],
-        "compiler": [target.zig, REQUIREMENTS.read_text(), *FLAGS],
+        "compiler": [target.zig, pin("ziglang"), *FLAGS],
         "options": {"openssl": OPENSSL_OPTIONS, "curl": [*CURL_OPTIONS, CURL_SCRIPT.read_text()]}.get(name, []),
         "libraries": [path.name for path in built.values()],
     }
@@ -407,6 +418,10 @@ def link_module(target: Target, module: Path, objects: list[Path], built: dict[s
     ]
     log = target.folder / f"{module.parent.name}.log"
     run(log, compiler(target), *LINK_FLAGS, *flags, *objects, *archives, "-pthread", "-ldl", "-o", module)
+    if target.musl:
+        # zig's musl is called libc.so. musllinux wants the name with the processor, as on Alpine. musl's loader
+        # accepts both names.
+        run(log, tools() / "patchelf", "--replace-needed", "libc.so", target.musl, module)
     return module
 
 

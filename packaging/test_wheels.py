@@ -48,7 +48,7 @@ NEEDED = {
         "ld-linux-x86-64.so.2",
         "ld-linux-aarch64.so.1",
     },
-    "musl": {"libc.so"},
+    "musl": {"libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"},
 }
 LICENCES = {
     "LICENSE",
