@@ -47,6 +47,10 @@ FLAGS = shlex.split("""
     -O2 -g0 -DNDEBUG -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -fstack-protector-strong
     -fno-sanitize=all
 """)
+# For our own sources: the linker optimizes the core and the binding as a whole. In Python, to receive a message
+# of 32 bytes then takes 14 % fewer instructions, to send it 11 %, and a round trip 12 %. The module grows by
+# 24 KiB.
+OUR_FLAGS = ["-flto"]
 FIRST_EPOCH = "315532800"  # 1980, the first year of a zip
 LINK_FLAGS = shlex.split("-shared -s -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now")
 # no-module: without it, OpenSSL would load the legacy provider from a folder. no-autoload-config and no-atexit:
@@ -390,7 +394,7 @@ def compile_sources(
 ) -> list[Path]:
     """Compiles some of our sources, unless no source, header or flag has changed. Returns the objects."""
     command: list[str | Path] = [
-        compiler(target), "-c", *FLAGS, *extension()["extra_compile_args"], "-Werror",
+        compiler(target), "-c", *FLAGS, *OUR_FLAGS, *extension()["extra_compile_args"], "-Werror",
         *(f"-I{folder}" for folder in includes), "-DCURL_STATICLIB", *(f"-D{macro}" for macro in macros),
     ]  # fmt: skip
     folder = target.folder / name
@@ -417,7 +421,8 @@ def link_module(target: Target, module: Path, objects: list[Path], built: dict[s
         built["zlib"] / "lib/libz.a",
     ]
     log = target.folder / f"{module.parent.name}.log"
-    run(log, compiler(target), *LINK_FLAGS, *flags, *objects, *archives, "-pthread", "-ldl", "-o", module)
+    flags = ("-O2", *OUR_FLAGS, *LINK_FLAGS, *flags)
+    run(log, compiler(target), *flags, *objects, *archives, "-pthread", "-ldl", "-o", module)
     if target.musl:
         # zig's musl is called libc.so. musllinux wants the name with the processor, as on Alpine. musl's loader
         # accepts both names.
