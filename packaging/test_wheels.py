@@ -60,6 +60,8 @@ LICENCES = {
     "zlib.txt",
 }
 SUITE = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120")
+# The Python suite without the test of the Lua module in nginx, which is not in a wheel.
+PYTHON_SUITE = (*SUITE, "tests/python", "--ignore=tests/python/test_nginx_lua.py")
 # What the Python suite imports. tests/requirements.txt has the versions.
 OF_SUITE = ("pytest", "pytest-timeout", "websockets", "aiohttp", "gevent", "eventlet")
 # cffi, which gevent needs, refuses the free-threaded 3.13. So the tests of gevent and eventlet are left out.
@@ -262,7 +264,7 @@ def python_suite(release: str) -> None:
     root = installed(release)
     pip = ("/venv/bin/pip", "install", "--quiet", "--disable-pip-version-check")
     root.call(*pip, *requirements(*OF_SUITE))
-    root.call("/venv/bin/python", *SUITE, "tests/python", cwd=ROOT)
+    root.call("/venv/bin/python", *PYTHON_SUITE, cwd=ROOT)
 
 
 BESIDE = r"""
@@ -404,7 +406,7 @@ def free_threaded_suite() -> None:
     call(python, "-c", ROUND_TRIP.format(settings=WITH_FILE))
     # Otherwise Python turns the global lock on when a test imports a module that is not made for this build.
     environment = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHON_GIL": "0"}
-    call(python, *SUITE, "tests/python", "--ignore=tests/python/test_gevent.py", env=environment)
+    call(python, *PYTHON_SUITE, "--ignore=tests/python/test_gevent.py", env=environment)
 
 
 # ---- the list
