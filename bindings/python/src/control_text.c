@@ -60,6 +60,20 @@ static int set_text(websocket *ws, cw_option option, const char *text, size_t le
     return -1;
 }
 
+/* Returns 0 if a value may be a path. Otherwise returns -1 with an exception set. */
+static int check_path(cw_option option, PyObject *value)
+{
+    PyObject *method = NULL;
+    if (PyUnicode_Check(value) || PyBytes_Check(value))
+        return 0;
+    int found = find_attribute(value, "__fspath__", &method);
+    Py_XDECREF(method);
+    if (found == 0)
+        PyErr_Format(PyExc_TypeError, "%s must be a path: a str, bytes, os.PathLike or None, not %R",
+                     cw_option_key(option), Py_TYPE(value));
+    return found > 0 ? 0 : -1;
+}
+
 static int set_path(websocket *ws, cw_option option, PyObject *value)
 {
     PyObject *bytes = NULL;
@@ -69,6 +83,8 @@ static int set_path(websocket *ws, cw_option option, PyObject *value)
         return set_text(ws, option, "", 0);
     if (PyUnicode_Check(value) && PyUnicode_GetLength(value) == 0)
         return set_text(ws, option, "", 0);
+    if (check_path(option, value) < 0)
+        return -1;
     if (!PyUnicode_FSConverter(value, &bytes)) {
         if (PyErr_ExceptionMatches(PyExc_ValueError)) {
             PyErr_Clear();
@@ -76,10 +92,6 @@ static int set_path(websocket *ws, cw_option option, PyObject *value)
                            "%s cannot be %R: a path must not contain NUL or characters that the encoding of "
                            "file names lacks",
                            cw_option_key(option), value);
-        } else if (PyErr_ExceptionMatches(PyExc_TypeError) && !PyObject_HasAttrString(value, "__fspath__")) {
-            PyErr_Clear();
-            PyErr_Format(PyExc_TypeError, "%s must be a path: a str, bytes, os.PathLike or None, not %R",
-                         cw_option_key(option), Py_TYPE(value));
         }
         return -1;
     }
