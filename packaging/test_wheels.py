@@ -60,10 +60,11 @@ LICENCES = {
     "zlib.txt",
 }
 SUITE = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120")
-# The Python suite without the test of the Lua module in nginx, which is not in a wheel.
-PYTHON_SUITE = (*SUITE, "tests/python", "--ignore=tests/python/test_nginx_lua.py")
+# The Python suite without the tests of programs in Lua, which is not in a wheel.
+WITHOUT_LUA = ("--ignore=tests/python/test_nginx_lua.py", "-k", "not (scenario and lua)")
+PYTHON_SUITE = (*SUITE, "tests/python", *WITHOUT_LUA)
 # What the Python suite imports. tests/requirements.txt has the versions.
-OF_SUITE = ("pytest", "pytest-timeout", "websockets", "aiohttp", "gevent", "eventlet")
+OF_SUITE = ("pytest", "pytest-timeout", "websockets", "aiohttp", "mypy", "gevent", "eventlet")
 # cffi, which gevent needs, refuses the free-threaded 3.13. So the tests of gevent and eventlet are left out.
 NOT_FREE = ("gevent", "eventlet")
 
