@@ -717,6 +717,7 @@ def installs() -> list[Test]:
 GUIDE = (
     "first-steps",
     "connecting",
+    "redirects",
     "messages",
     "streams",
     "data-reader",
