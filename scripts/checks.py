@@ -718,6 +718,7 @@ GUIDE = (
     "first-steps",
     "connecting",
     "redirects",
+    "login",
     "messages",
     "streams",
     "data-reader",

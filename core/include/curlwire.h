@@ -274,6 +274,15 @@ typedef enum cw_follow {
     CW_FOLLOW_SAFE = 2  /* also none to an address that is less public than the server's that redirects */
 } cw_follow;
 
+/* How the server learns who the user is (RFC 7617, RFC 7616, RFC 4559). */
+typedef enum cw_http_auth {
+    CW_HTTP_AUTH_BASIC = 0,     /* user name and password, with the first request */
+    CW_HTTP_AUTH_DIGEST = 1,    /* a digest of them, in answer to a challenge */
+    CW_HTTP_AUTH_NEGOTIATE = 2, /* Kerberos, with a ticket of this machine's user */
+    CW_HTTP_AUTH_ANY = 3,       /* what the challenge offers: Digest before Basic; Negotiate without a user name */
+    CW_HTTP_AUTH_NTLM = 4       /* refused: it cannot work */
+} cw_http_auth;
+
 /* Whether receive returns whole messages or parts. The values are the same as in UWP's MessageWebSocketReceiveMode. */
 typedef enum cw_receive_mode { CW_FULL_MESSAGE = 0, CW_PARTIAL_MESSAGE = 1 } cw_receive_mode;
 
@@ -423,7 +432,13 @@ typedef enum cw_option_type {
     X(CW_OPT_FOLLOW_LOCATION, "follow_location", CW_TYPE_ENUM, 0, 0, 2, BOTH, CW_WORDS("none", "all", "safe"), NULL, NULL, \
       "Which redirects are followed, never from wss to ws; safe: none to an address that is less public") \
     X(CW_OPT_MAX_REDIRS, "max_redirs", CW_TYPE_NUMBER, 10, 0, 50, BOTH, NULL, NULL, NULL, \
-      "How many redirects a connect follows, one after another")
+      "How many redirects a connect follows, one after another") \
+    X(CW_OPT_HTTP_AUTH, "http_auth", CW_TYPE_ENUM, 0, 0, 4, BOTH, CW_WORDS("basic", "digest", "negotiate", "any", "ntlm"), \
+      NULL, NULL, "How the user name and password prove who the user is; basic: sent with the first request; ntlm: an error") \
+    X(CW_OPT_XOAUTH2_BEARER, "xoauth2_bearer", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Access token for the server (Bearer authentication), in place of a user name and password") \
+    X(CW_OPT_NETRC_FILE, "netrc_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "File of passwords by host (.netrc), for a URI and controls without a password")
 /* clang-format on */
 
 typedef enum cw_option {

@@ -8,26 +8,22 @@ tests/faults/test_redirects.py tests addresses of other networks.
 from __future__ import annotations
 
 import base64
-import contextlib
-import hashlib
 import os
 import queue
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import curlwire
 from curlwire import MessageWebSocket, WebErrorStatus
-from peers import WAIT, url
-from proxies import Answer, Proxy, reply, server_context, tunnel, until_gone
+from peers import WAIT
+from proxies import Answer, Proxy, reply, tunnel
+from sites import SECRET, Serve, accept, by_path, connected, failed, folder, go, headers_of
 from test_proxy import ALL, words_of
 
-SECRET = "hunter2secret"
 SECRETS = (SECRET, base64.b64encode(f"user:{SECRET}".encode()).decode())
 
 
@@ -37,69 +33,8 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def folder() -> Path:
-    return Path(url("CW_TLS_FOLDER", ""))
-
-
-def go(target: str, status: int = 302) -> Answer:
-    return reply(f"HTTP/1.1 {status} Go\nLocation: {target}\nContent-Length: 0\n\n")
-
-
-def accept(connection: socket.socket, head: bytes) -> None:
-    """Sends a correct reply and the message "hello"."""
-    key = head.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
-    digest = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-    lines = b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n"
-    connection.sendall(lines % digest + b"\x81\x05hello")
-    until_gone(connection)
-
-
-def by_path(**answers: Answer) -> Answer:
-    """Answers by the last segment of the path."""
-
-    def answer(connection: socket.socket, head: bytes) -> None:
-        path = head.split(b" ")[1].partition(b"?")[0].decode()
-        answers[path.rpartition("/")[2]](connection, head)
-
-    return answer
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Proxy]]:
-    with contextlib.ExitStack() as servers:
-
-        def start(answer: Answer = accept, certificate: str = "", **options: Any) -> Proxy:
-            context = None
-            if certificate:
-                pair = (str(folder() / f"{certificate}.pem"), str(folder() / f"{certificate}.key"))
-                context = server_context(*pair, **options)
-            return servers.enter_context(Proxy(answer, context))
-
-        yield start
-
-
-Serve = Callable[..., Proxy]
-
-
 def new(mode: str = "all", **control: Any) -> MessageWebSocket:
     return MessageWebSocket(follow_location=mode, ca_file=folder() / "ca.pem", **control)
-
-
-def connected(ws: MessageWebSocket, uri: str) -> None:
-    ws.connect(uri)
-    assert ws.recv(timeout=WAIT) == "hello"
-    ws.abort()  # what information says can still be read
-
-
-def failed(ws: MessageWebSocket, uri: str, status: WebErrorStatus) -> curlwire.ConnectError:
-    with pytest.raises(curlwire.ConnectError) as caught:
-        ws.connect(uri)
-    assert caught.value.status == status, caught.value
-    return caught.value
-
-
-def headers_of(head: str) -> dict[str, str]:
-    return {name.lower(): value for name, _, value in (line.partition(": ") for line in head.split("\r\n")[1:])}
 
 
 def with_secrets(**control: Any) -> MessageWebSocket:

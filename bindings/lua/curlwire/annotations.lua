@@ -105,6 +105,9 @@ local curlwire = {}
 ---@field ignorable_server_certificate_errors ("Untrusted"|"IncompleteChain"|"InvalidName")[] Errors of the server's certificate that do not end the connect; every other check is still made. Default {}
 ---@field follow_location "none"|"all"|"safe" Which redirects are followed, never from wss to ws; safe: none to an address that is less public. Default "none"
 ---@field max_redirs integer How many redirects a connect follows, one after another. Default 10
+---@field http_auth "basic"|"digest"|"negotiate"|"any"|"ntlm" How the user name and password prove who the user is; basic: sent with the first request; ntlm: an error. Default "basic"
+---@field xoauth2_bearer string|nil Access token for the server (Bearer authentication), in place of a user name and password. Default nil
+---@field netrc_file string|nil File of passwords by host (.netrc), for a URI and controls without a password. Default nil
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.

@@ -274,6 +274,19 @@ class _Control:
     """
     max_redirs: int
     """How many redirects a connect follows, one after another. Default 10."""
+    http_auth: Literal["basic", "digest", "negotiate", "any", "ntlm"]
+    """How the user name and password prove who the user is; basic: sent with the first request; ntlm: an
+    error. 'basic', 'digest', 'negotiate', 'any' or 'ntlm', default 'basic'.
+    """
+    xoauth2_bearer: str | None
+    """Access token for the server (Bearer authentication), in place of a user name and password. A str, read
+    as '(set)'. Default None.
+    """
+    @property
+    def netrc_file(self) -> str | None:
+        """File of passwords by host (.netrc), for a URI and controls without a password. Default None."""
+    @netrc_file.setter
+    def netrc_file(self, value: str | os.PathLike[str] | None) -> None: ...
     @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:

@@ -49,6 +49,9 @@ class Options(TypedDict, total=False):
     ignorable_server_certificate_errors: Collection[str] | None
     follow_location: Literal["none", "all", "safe"]
     max_redirs: int
+    http_auth: Literal["basic", "digest", "negotiate", "any", "ntlm"]
+    xoauth2_bearer: str | None
+    netrc_file: str | os.PathLike[str] | None
 
 
 class MessageOptions(Options, total=False):

@@ -324,6 +324,20 @@ bool cw__reply_redirects(int http_status);
 /* Fills the error for a server that answered with http_status instead of 101. */
 void cw__reply_refused(int http_status, cw__error *error);
 
+/* ---- From challenge.c: what WWW-Authenticate offers (RFC 9110 section 11.6.1) ------------------------------ */
+
+enum {
+    CW__SCHEME_BASIC = 1,
+    CW__SCHEME_DIGEST = 2,
+    CW__SCHEME_NEGOTIATE = 4,
+    CW__SCHEME_NTLM = 8,
+    CW__SCHEME_BEARER = 16,
+    CW__SCHEME_OTHER = 32
+};
+
+/* Returns the set of schemes that the header lines of a reply offer. */
+unsigned cw__challenge_schemes(const char *lines);
+
 /* ---- From punycode.c: RFC 3492 ------------------------------------------------------------------------------ */
 
 enum { CW__PUNYCODE_AT_MOST = 256 }; /* code points */
@@ -465,6 +479,21 @@ void cw__uri_destroy(cw__uri *uri);
 char *cw__uri_base(const cw__uri *uri);
 /* Copies a URI that cw__uri_read has accepted, without userinfo and query. Returns its whole length, as snprintf does. */
 size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes);
+
+/* ---- From netrc.c: passwords by host ----------------------------------------------------------------------- */
+
+typedef enum cw__netrc_result {
+    CW__NETRC_FOUND,
+    CW__NETRC_NONE, /* no entry names the host */
+    CW__NETRC_BAD,  /* fault says why; it shows no word of the file */
+    CW__NETRC_NO_MEMORY
+} cw__netrc_result;
+
+/* Finds the first entry `machine host` with a login and a password. user is the login that it must have; NULL = any. The
+ * entry `default` is for no host. What follows the entry is not read.
+ * Owns: *joined, "user NUL password NUL", is the caller's until cw__free. */
+cw__netrc_result cw__netrc_find(const char *text, size_t len_bytes, const char *host, const char *user,
+                                char **joined, char fault[CW__URI_FAULT_BYTES]);
 
 /* ---- From redirect.c: where a redirect leads (RFC 9110 section 10.2.2, RFC 3986 section 5) --------------- */
 

@@ -17,6 +17,7 @@ struct cw__connecting {
     int timeout_ms;      /* the timeout of the connect, for the text of the error */
     bool is_cancelled;
     cw__hop hop;
+    char *netrc;       /* "user NUL password NUL" of netrc_file, or NULL */
     char *environment; /* a copy, for the requests after redirects; NULL if no redirect is followed */
 };
 
@@ -31,6 +32,7 @@ static void free_connecting(struct cw__connecting *c)
     cw__race_destroy(c->race);
     cw__hop_destroy(&c->hop);
     cw__free(c->environment);
+    cw__free(c->netrc);
     cw__free(c);
 }
 
@@ -79,6 +81,8 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
         .proxy_user = cw__setting_user(s, CW_OPT_PROXY_CREDENTIAL),
         .proxy_password = cw__setting_password(s, CW_OPT_PROXY_CREDENTIAL),
         .headers = s->settings.headers ? s->settings.headers : "",
+        .login = {.auth = (cw_http_auth)cw__setting(s, CW_OPT_HTTP_AUTH),
+                  .bearer = cw__setting_text(s, CW_OPT_XOAUTH2_BEARER)},
         .verify = cw__setting(s, CW_OPT_VERIFY) != 0,
         .proxy_verify = cw__setting(s, CW_OPT_PROXY_VERIFY) != 0,
         .no_delay = cw__setting(s, CW_OPT_NO_DELAY) != 0,
@@ -97,11 +101,16 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
 static void limit_to_hop(cw__handshake_settings *settings, const struct cw__connecting *c)
 {
     settings->environment = c->environment;
+    if (c->netrc) {
+        settings->user = c->netrc;
+        settings->password = c->netrc + strlen(c->netrc) + 1;
+    }
     settings->reach = (cw__reach){.least_public = c->hop.least_public, .refuses_proxy = c->hop.refuses_proxy};
     if (!c->hop.is_elsewhere)
         return;
     settings->headers = c->hop.headers;
     settings->user = settings->password = NULL;
+    settings->login = (cw__login){.auth = CW_HTTP_AUTH_BASIC, .bearer = ""};
     settings->client = (cw__client_certificate){.file = "", .key = "", .password = ""};
 }
 
@@ -144,6 +153,15 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c)
     return keep_authorities(s, cw__handshake_authorities(c->handshake));
 }
 
+static cw_status read_netrc(const cw_socket *s, struct cw__connecting *c)
+{
+    const char *path = cw__setting_text(s, CW_OPT_NETRC_FILE);
+
+    if (!*path || cw__setting_user(s, CW_OPT_SERVER_CREDENTIAL) || *cw__setting_text(s, CW_OPT_XOAUTH2_BEARER))
+        return CW_OK;
+    return cw__netrc_read(path, &c->hop.uri, &c->netrc);
+}
+
 cw_status cw__connecting_init(void) { return cw__libcurl_init(); }
 
 cw_status cw__connecting_begin_locked(cw_socket *s, cw__uri *uri, int timeout_ms)
@@ -162,7 +180,9 @@ cw_status cw__connecting_begin_locked(cw_socket *s, cw__uri *uri, int timeout_ms
         timeout_ms = (int)cw__setting(s, CW_OPT_CONNECT_TIMEOUT);
     c->timeout_ms = timeout_ms < 0 ? -1 : timeout_ms;
     c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
-    status = prepare(s, c);
+    status = read_netrc(s, c);
+    if (status == CW_OK)
+        status = prepare(s, c);
     if (status == CW_OK)
         status = cw__service_attach(&s->client);
     if (status != CW_OK) {
@@ -430,7 +450,7 @@ static bool ends_race(cw_socket *s, int64_t *due_ms)
     return true;
 }
 
-/* ---- More than one connection, because of the server's certificate ---- */
+/* ---- More than one connection, because of the server's certificate or its challenge ---- */
 
 /* Asks the question about it, when the first connection has ended. */
 static int64_t ask(cw_socket *s)
@@ -457,6 +477,14 @@ static bool begin_again(cw_socket *s)
     }
     cw__handshake_restart(c->handshake, c->race);
     return true;
+}
+
+/* Begins a connection that answers the server's challenge. */
+static int64_t log_in(cw_socket *s)
+{
+    cw__pool_rest(&s->connecting->member);
+    memset(&s->connect_error, 0, sizeof s->connect_error);
+    return begin_again(s) ? 0 : fail_locked(s);
 }
 
 /* Begins a connection that ignores the error which has ended the last one. */
@@ -491,18 +519,19 @@ static bool follow(cw_socket *s)
     next->timeout_ms = c->timeout_ms;
     next->deadline_ms = c->deadline_ms;
     next->environment = c->environment;
+    next->netrc = c->netrc;
     if (!cw__redirecting_next(&c->hop, &from, &next->hop, &s->connect_error)) {
-        next->environment = NULL;
+        next->environment = next->netrc = NULL;
         free_connecting(next);
         return false;
     }
     if (prepare(s, next) != CW_OK) {
         cw__redirecting_fail(from.http_status, &s->connect_error);
-        next->environment = NULL;
+        next->environment = next->netrc = NULL;
         free_connecting(next);
         return false;
     }
-    c->environment = NULL;
+    c->environment = c->netrc = NULL;
     s->connecting = next; /* a child of fork finds this one */
     free_connecting(c);
     cw__free(s->effective_uri);
@@ -539,6 +568,8 @@ int64_t cw__connecting_attend_locked(cw_socket *s)
     is_open = cw__handshake_verdict(c->handshake, c->member.code, c->member.os_errno, &s->connect_error);
     if (!is_open && cw__handshake_ignore(c->handshake, s->connect_error.chain_result))
         return ignore(s);
+    if (!is_open && cw__login_answers(c->handshake, &s->connect_error))
+        return log_in(s);
     if (!is_open && follow(s))
         return 0;
     if (keep_reply(s) && is_open && open_locked(s))

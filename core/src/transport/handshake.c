@@ -90,6 +90,21 @@ static bool add_header(cw__handshake *h, const char *name, const char *value)
     return is_added;
 }
 
+static bool add_token(cw__handshake *h, const char *token)
+{
+    static const char scheme[] = "Bearer ";
+    char *value = cw__malloc(sizeof scheme + strlen(token));
+    bool is_added;
+
+    if (!value)
+        return false;
+    (void)strcpy(value, scheme);
+    (void)strcpy(value + sizeof scheme - 1, token);
+    is_added = add_header(h, "Authorization", value);
+    cw__free(value);
+    return is_added;
+}
+
 /* Adds the caller's headers. A line that is only a name and a colon removes libcurl's own header of that name. */
 static bool add_callers(cw__handshake *h, const char *lines)
 {
@@ -123,6 +138,8 @@ static bool add_headers(cw__handshake *h, const cw__handshake_settings *settings
         if (!add_header(h, "Sec-WebSocket-Extensions", offer))
             return false;
     }
+    if (cw__login_adds_header(settings) && !add_token(h, settings->login.bearer))
+        return false;
     return add_callers(h, settings->headers);
 }
 
@@ -275,10 +292,8 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     code = curl_easy_setopt(easy, option, value)
     SET(CURLOPT_URL, h->base);
     SET(CURLOPT_REQUEST_TARGET, settings->uri->target); /* libcurl would resolve /../ and drop an empty query */
-    if (settings->user) {
-        SET(CURLOPT_USERNAME, settings->user);
-        SET(CURLOPT_PASSWORD, settings->password);
-    }
+    if (code == CURLE_OK)
+        code = cw__login_set(h, settings);
     SET(CURLOPT_PROTOCOLS_STR, "ws,wss");
     SET(CURLOPT_CONNECT_ONLY, 2L); /* 2: libcurl also does the WebSocket handshake */
     SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
@@ -424,6 +439,8 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     else
         h->client = (cw__client_certificate){.file = "", .key = "", .password = ""};
     status = cw__client_certificate_check(&h->client);
+    if (status == CW_OK)
+        status = cw__login_check(&settings->login);
     if (status != CW_OK)
         return status;
     h->easy = curl_easy_init();

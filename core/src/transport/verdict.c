@@ -254,6 +254,7 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
         break;
     case REFUSED:
         cw__reply_refused((int)e->http_status, error);
+        cw__login_explain(h, error);
         break;
     case REFUSED_BY_PROXY:
         refused_by_proxy(h, error);
