@@ -717,6 +717,8 @@ def installs() -> list[Test]:
 GUIDE = (
     "first-steps",
     "connecting",
+    "redirects",
+    "login",
     "messages",
     "streams",
     "data-reader",

@@ -209,7 +209,8 @@ CW_API const char *cw_web_status_name(int web_status);
  *   curl_code     libcurl's CURLcode; 0 = none
  *   http_status   the HTTP status with which the server or a proxy refused the connection; 0 = none
  *   os_errno      errno of the failed system call; 0 = none
- *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size, max_fragments);
+ *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size, max_fragments,
+ *                 max_redirs), or that decides what was refused (follow_location);
  *                 CW_OPTION_NONE = none. A binding adds how to raise that limit in its language. CW_OPT_CA_FILE: no
  *                 certificates of authorities were found; cw_set_last_authorities can name some
  * Returns  the value. The message is valid until the next failed call in this thread
@@ -265,6 +266,22 @@ typedef enum cw_client_certificate_type {
     CW_CLIENT_CERTIFICATE_PEM = 0,
     CW_CLIENT_CERTIFICATE_P12 = 1 /* PKCS#12 */
 } cw_client_certificate_type;
+
+/* Which redirects are followed. */
+typedef enum cw_follow {
+    CW_FOLLOW_NONE = 0, /* none: a redirect is an error */
+    CW_FOLLOW_ALL = 1,  /* all but those from wss to ws */
+    CW_FOLLOW_SAFE = 2  /* also none to an address that is less public than the server's that redirects */
+} cw_follow;
+
+/* How the server learns who the user is (RFC 7617, RFC 7616, RFC 4559). */
+typedef enum cw_http_auth {
+    CW_HTTP_AUTH_BASIC = 0,     /* user name and password, with the first request */
+    CW_HTTP_AUTH_DIGEST = 1,    /* a digest of them, in answer to a challenge */
+    CW_HTTP_AUTH_NEGOTIATE = 2, /* Kerberos, with a ticket of this machine's user */
+    CW_HTTP_AUTH_ANY = 3, /* what the challenge offers: Digest before Basic; Negotiate without a user name */
+    CW_HTTP_AUTH_NTLM = 4 /* refused: it cannot work */
+} cw_http_auth;
 
 /* Whether receive returns whole messages or parts. The values are the same as in UWP's MessageWebSocketReceiveMode. */
 typedef enum cw_receive_mode { CW_FULL_MESSAGE = 0, CW_PARTIAL_MESSAGE = 1 } cw_receive_mode;
@@ -411,7 +428,17 @@ typedef enum cw_option_type {
       NULL, NULL, "Form of client_certificate; p12: PKCS#12") \
     X(CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS, "ignorable_server_certificate_errors", CW_TYPE_LIST, 0, 0, 0, BOTH, \
       CW_WORDS("Untrusted", "IncompleteChain", "InvalidName"), NULL, NULL, \
-      "Errors of the server's certificate that do not end the connect; every other check is still made")
+      "Errors of the server's certificate that do not end the connect; every other check is still made") \
+    X(CW_OPT_FOLLOW_LOCATION, "follow_location", CW_TYPE_ENUM, 0, 0, 2, BOTH, CW_WORDS("none", "all", "safe"), NULL, NULL, \
+      "Which redirects are followed, never from wss to ws; safe: none to an address that is less public") \
+    X(CW_OPT_MAX_REDIRS, "max_redirs", CW_TYPE_NUMBER, 10, 0, 50, BOTH, NULL, NULL, NULL, \
+      "How many redirects a connect follows, one after another") \
+    X(CW_OPT_HTTP_AUTH, "http_auth", CW_TYPE_ENUM, 0, 0, 4, BOTH, CW_WORDS("basic", "digest", "negotiate", "any", "ntlm"), \
+      NULL, NULL, "How the user name and password prove who the user is; basic: sent with the first request; ntlm: an error") \
+    X(CW_OPT_XOAUTH2_BEARER, "xoauth2_bearer", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Access token for the server (Bearer authentication), in place of a user name and password") \
+    X(CW_OPT_NETRC_FILE, "netrc_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "File of passwords by host (.netrc), for a URI and controls without a password")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -536,9 +563,11 @@ typedef enum cw_info {
     CW_INFO_SERVER_CERTIFICATE_ERRORS, /* names of cw_chain_result, joined by ", ": the errors that were ignored
                                           (ignorable_server_certificate_errors), and the one that made the connect fail.
                                           TLS libraries report the first fault only */
-    CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY /* "fatal" after a connect that failed because of the server's certificate;
+    CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY, /* "fatal" after a connect that failed because of the server's certificate;
                                                  "ignorable" if errors were ignored; "none" if the certificate is known;
                                                  else empty */
+    CW_INFO_EFFECTIVE_URI /* the URI that redirects have led to (follow_location), without user name and password; without
+                             a redirect, as CW_INFO_URI */
 } cw_info;
 
 /* Copies a text that describes the connection. It can still be read after close.

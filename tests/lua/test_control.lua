@@ -345,6 +345,8 @@ local function assert_information(ws, state)
     local information = ws.information
     equal(information.uri, support.echo())
     equal(ws.uri, support.echo())
+    equal(ws.effective_uri, support.echo())
+    equal(information.effective_uri, ws.uri)
     assert(information.local_address:find("^127%.0%.0%.1:%d+$"), information.local_address)
     equal("ws://" .. information.remote_address .. "/", support.echo())
     equal(ws.local_address, information.local_address)
@@ -359,7 +361,7 @@ end
 
 test("information", function()
     local new = support.message_socket()
-    for _, key in ipairs {"uri", "protocol", "local_address", "remote_address", "response_headers"} do
+    for _, key in ipairs {"uri", "effective_uri", "protocol", "local_address", "remote_address", "response_headers"} do
         equal(new.information[key], nil, key)
     end
     equal(new.information.state, "new")

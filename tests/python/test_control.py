@@ -284,12 +284,14 @@ def test_subprotocol_none() -> None:
 def test_information() -> None:
     ws = MessageWebSocket()
     assert (ws.state, ws.uri, ws.protocol, ws.local_address, ws.remote_address) == ("new", *[None] * 4)
+    assert ws.effective_uri is None
     assert len(ws.response_headers) == 0
     with ws:
         ws.connect(echo("/?a=b"))
         facts = ws.information
         assert facts.state == ws.state == "open"
         assert facts.uri == ws.uri == echo("/?a=b")
+        assert facts.effective_uri == ws.effective_uri == ws.uri
         assert facts.remote_address == ws.remote_address
         assert f"ws://{ws.remote_address}/" == echo()
         assert facts.local_address == ws.local_address

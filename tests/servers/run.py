@@ -16,6 +16,8 @@ each:
               CW_TLS_FOLDER (the files of certs.py), CW_TLS_LOG (the http:// base); forwards to scripted
     vectors   CW_VECTORS_WS (the vectors of tests/conformance)
     nginx     CW_NGINX_WS, CW_NGINX_WSS (forwards to echo)
+    login     CW_LOGIN_APACHE_WS, CW_LOGIN_NGINX_WS (ask for a login, and forward to echo),
+              CW_LOGIN_PASSWORD (of the user "user")
 
 CW_CA_FILE and CW_REFUSED_WS, an address that refuses connections, are always set. The URLs have no path and do
 not end with a slash. The host is localhost with TLS and 127.0.0.1 without.
@@ -45,9 +47,10 @@ sys.path[:0] = [str(HERE), str(ROOT / "scripts")]
 import children  # noqa: E402
 
 import certs  # noqa: E402
+import login_settings  # noqa: E402
 import nginx_settings  # noqa: E402
 
-NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx")
+NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx", "login")
 START_S = 60
 
 
@@ -64,11 +67,13 @@ class Peers:
         self.processes: list[subprocess.Popen[str]] = []
         self.readers: list[threading.Thread] = []
         self.folder = Path()
+        self.late = contextlib.ExitStack()  # what is undone after the peers have ended
         self.undo = contextlib.ExitStack()
 
     def __enter__(self) -> Peers:
         with contextlib.ExitStack() as undo:
             self.folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="curlwire-peers-")))
+            self.late = undo.enter_context(contextlib.ExitStack())
             undo.callback(self.end_all)
             certs.make(self.folder)
             self.environment["CW_CA_FILE"] = str(self.folder / "ca.pem")
@@ -150,6 +155,32 @@ class Peers:
                 self.name_ports(("CW_NGINX_WS", "CW_NGINX_WSS"), ports)
                 return
         raise CannotStart("nginx does not accept connections; its output is above")
+
+    def start_login(self) -> None:
+        programs = {"apache": login_settings.apache_program(), "nginx": nginx_settings.program()}
+        for name, program in programs.items():
+            if program is None:
+                raise CannotStart(f"login: no command of {name}; run sh scripts/install.sh test")
+        if "CW_ECHO_WS" not in self.environment:
+            raise CannotStart("login forwards to echo: start that too")
+        upstream = int(self.environment["CW_ECHO_WS"].rpartition(":")[2])
+        folder = Path(self.late.enter_context(tempfile.TemporaryDirectory(prefix="curlwire-login-")))
+        login_settings.write_users(folder)
+        for _ in range(3):  # neither reports its port, as above
+            ports = free_ports(2)
+            http = login_settings.nginx(folder, ports[1], upstream)
+            arguments = {
+                "apache": login_settings.apache(folder, ports[0], upstream),
+                "nginx": nginx_settings.write(folder, http, "master_process off; user root;", level="crit"),
+            }
+            started = [
+                self.start([str(programs[name]), *arguments[name]], dict(os.environ)) for name in programs
+            ]
+            if all(self.accepts(process, port) for process, port in zip(started, ports, strict=True)):
+                self.name_ports(("CW_LOGIN_APACHE_WS", "CW_LOGIN_NGINX_WS"), ports)
+                self.environment["CW_LOGIN_PASSWORD"] = login_settings.PASSWORD
+                return
+        raise CannotStart("login: Apache or nginx does not accept connections; their output is above")
 
     # -- starting and ending
 

@@ -268,6 +268,25 @@ class _Control:
         """
     @ignorable_server_certificate_errors.setter
     def ignorable_server_certificate_errors(self, value: Collection[str] | None) -> None: ...
+    follow_location: Literal["none", "all", "safe"]
+    """Which redirects are followed, never from wss to ws; safe: none to an address that is less public.
+    'none', 'all' or 'safe', default 'none'.
+    """
+    max_redirs: int
+    """How many redirects a connect follows, one after another. Default 10."""
+    http_auth: Literal["basic", "digest", "negotiate", "any", "ntlm"]
+    """How the user name and password prove who the user is; basic: sent with the first request; ntlm: an
+    error. 'basic', 'digest', 'negotiate', 'any' or 'ntlm', default 'basic'.
+    """
+    xoauth2_bearer: str | None
+    """Access token for the server (Bearer authentication), in place of a user name and password. A str, read
+    as '(set)'. Default None.
+    """
+    @property
+    def netrc_file(self) -> str | None:
+        """File of passwords by host (.netrc), for a URI and controls without a password. Default None."""
+    @netrc_file.setter
+    def netrc_file(self, value: str | os.PathLike[str] | None) -> None: ...
     @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:
@@ -638,6 +657,11 @@ class WebSocket:
     def uri(self) -> str | None:
         """The URI that was passed to connect(), or None. Any thread may read it."""
     @property
+    def effective_uri(self) -> str | None:
+        """The URI that redirects have led to (control.follow_location), without user name and password;
+        without a redirect, the same as uri. None before connect(). Any thread may read it.
+        """
+    @property
     def _server_certificate_errors(self) -> str | None:
         """What was wrong with the server's certificate, as text; None if nothing was."""
     @property
@@ -721,10 +745,10 @@ class WebSocket:
     ) -> None: ...
     @property
     def information(self) -> Information:
-        """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
-        authorities, response_headers, bandwidth_statistics, state, server_certificate,
-        server_intermediate_certificates, server_certificate_errors and server_certificate_error_severity.
-        Any thread may read it.
+        """An Information object with uri, effective_uri, protocol, extensions, local_address,
+        remote_address, framing, authorities, response_headers, bandwidth_statistics, state,
+        server_certificate, server_intermediate_certificates, server_certificate_errors and
+        server_certificate_error_severity. Any thread may read it.
         """
     @property
     def bandwidth_statistics(self) -> BandwidthStatistics:

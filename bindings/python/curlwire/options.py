@@ -47,6 +47,11 @@ class Options(TypedDict, total=False):
     client_key_password: str | None
     client_certificate_type: Literal["pem", "p12"]
     ignorable_server_certificate_errors: Collection[str] | None
+    follow_location: Literal["none", "all", "safe"]
+    max_redirs: int
+    http_auth: Literal["basic", "digest", "negotiate", "any", "ntlm"]
+    xoauth2_bearer: str | None
+    netrc_file: str | os.PathLike[str] | None
 
 
 class MessageOptions(Options, total=False):

@@ -90,6 +90,21 @@ static bool add_header(cw__handshake *h, const char *name, const char *value)
     return is_added;
 }
 
+static bool add_token(cw__handshake *h, const char *token)
+{
+    static const char scheme[] = "Bearer ";
+    char *value = cw__malloc(sizeof scheme + strlen(token));
+    bool is_added;
+
+    if (!value)
+        return false;
+    (void)strcpy(value, scheme);
+    (void)strcpy(value + sizeof scheme - 1, token);
+    is_added = add_header(h, "Authorization", value);
+    cw__free(value);
+    return is_added;
+}
+
 /* Adds the caller's headers. A line that is only a name and a colon removes libcurl's own header of that name. */
 static bool add_callers(cw__handshake *h, const char *lines)
 {
@@ -123,6 +138,8 @@ static bool add_headers(cw__handshake *h, const cw__handshake_settings *settings
         if (!add_header(h, "Sec-WebSocket-Extensions", offer))
             return false;
     }
+    if (cw__login_adds_header(settings) && !add_token(h, settings->login.bearer))
+        return false;
     return add_callers(h, settings->headers);
 }
 
@@ -154,25 +171,30 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
  * function notes each address for race.c, and refuses the socket. So libcurl offers the next address. After the
  * last address libcurl reports that it cannot connect. race.c connects, and cw__handshake_restart prepares the
  * second transfer. In it this function returns the socket that race.c has connected. If a proxy wants another
- * connection, this function makes a new socket. */
+ * connection, this function makes a new socket. An address that is not public enough (reach.c) gets no socket. */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     cw__handshake *h = user;
+    bool is_gathering = h->race && cw__race_state_of(h->race) == CW__RACE_GATHERING;
     int fd;
 
     (void)purpose;
-    if (h->race && cw__race_state_of(h->race) == CW__RACE_GATHERING) {
-        cw__race_add(h->race, &address->addr, address->addrlen);
-        return CURL_SOCKET_BAD;
-    }
-    fd = h->race ? cw__race_take(h->race, &address->addr, &address->addrlen) : -1;
+    fd = h->race && !is_gathering ? cw__race_take(h->race, &address->addr, &address->addrlen) : -1;
     h->is_handed = fd >= 0;
     if (h->is_handed) {
         address->family = address->addr.sa_family;
-    } else {
-        fd = socket(address->family, address->socktype, address->protocol);
-        h->socket_errno = fd < 0 ? errno : 0;
+        return fd;
     }
+    if (!cw__reach_allows(h->least_public, &address->addr)) {
+        h->has_refused_address = true;
+        return CURL_SOCKET_BAD;
+    }
+    if (is_gathering) {
+        cw__race_add(h->race, &address->addr, address->addrlen);
+        return CURL_SOCKET_BAD;
+    }
+    fd = socket(address->family, address->socktype, address->protocol);
+    h->socket_errno = fd < 0 ? errno : 0;
     return fd;
 }
 
@@ -270,10 +292,8 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     code = curl_easy_setopt(easy, option, value)
     SET(CURLOPT_URL, h->base);
     SET(CURLOPT_REQUEST_TARGET, settings->uri->target); /* libcurl would resolve /../ and drop an empty query */
-    if (settings->user) {
-        SET(CURLOPT_USERNAME, settings->user);
-        SET(CURLOPT_PASSWORD, settings->password);
-    }
+    if (code == CURLE_OK)
+        code = cw__login_set(h, settings);
     SET(CURLOPT_PROTOCOLS_STR, "ws,wss");
     SET(CURLOPT_CONNECT_ONLY, 2L); /* 2: libcurl also does the WebSocket handshake */
     SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
@@ -315,8 +335,14 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     return code == CURLE_OK ? set_proxy(h, settings) : code;
 }
 
-/* NOLINTNEXTLINE(concurrency-mt-unsafe): in the caller's thread, as any program reads its environment */
-static const char *variable(const char *name) { return getenv(name); }
+/* The copy of the environment that this thread reads while it makes a handshake; NULL = none. */
+static _Thread_local const char *environment;
+
+static const char *variable(const char *name)
+{
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): in the caller's thread, as any program reads its environment */
+    return environment ? cw__environment_get(environment, name) : getenv(name);
+}
 
 /* Chooses the proxy. Returns CW_OK, or fails with the calling thread's error. */
 static cw_status choose_proxy(cw__handshake *h, const cw__handshake_settings *settings, unsigned port)
@@ -413,6 +439,8 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     else
         h->client = (cw__client_certificate){.file = "", .key = "", .password = ""};
     status = cw__client_certificate_check(&h->client);
+    if (status == CW_OK)
+        status = cw__login_check(&settings->login);
     if (status != CW_OK)
         return status;
     h->easy = curl_easy_init();
@@ -423,9 +451,12 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     if (code == CURLE_OK)
         status = choose_proxy(h, settings, port);
     if (code == CURLE_OK && status == CW_OK)
+        status = cw__reach_check_proxy(h, settings);
+    if (code == CURLE_OK && status == CW_OK)
         status = find_authorities(h, settings);
     if (status != CW_OK)
         return status;
+    h->least_public = h->proxy.kind == CW__PROXY_NONE ? settings->reach.least_public : CW__SPACE_LOCAL;
     h->race = h->proxy.name && strchr(h->proxy.name, '%') ? NULL : settings->race;
     if (code == CURLE_OK)
         code = add_headers(h, settings) ? set_options(h, settings) : CURLE_OUT_OF_MEMORY;
@@ -435,12 +466,16 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
 cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
 {
     cw__handshake *h = cw__calloc(1, sizeof *h);
+    cw_status status;
 
     if (!h) {
         (void)cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
         return NULL;
     }
-    if (fill(h, settings) == CW_OK)
+    environment = settings->environment;
+    status = fill(h, settings);
+    environment = NULL;
+    if (status == CW_OK)
         return h;
     cw__handshake_destroy(h);
     return NULL;
@@ -483,7 +518,7 @@ void cw__handshake_restart(cw__handshake *h, cw__race *race)
     h->text[0] = '\0';
     h->tls = (cw__tls_notes){0};
     h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
-    h->is_handed = h->has_socket = false;
+    h->is_handed = h->has_socket = h->has_refused_address = false;
     cw__reply_forget(&h->reply);
 }
 

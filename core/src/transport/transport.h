@@ -325,6 +325,24 @@ void cw__link_await(cw__link *l, int least_bytes);
 
 /* ---- From handshake.c: control settings to options, and the request --------------------------------------- */
 
+/* The addresses that a handshake may connect to (reach.c). */
+typedef struct cw__reach {
+    cw__address_space least_public; /* an address that is less public is refused */
+    bool refuses_proxy;             /* a proxy would connect to an address that curlwire does not see */
+} cw__reach;
+
+/* How to log in at the server. Its texts are the settings'. */
+typedef struct cw__login {
+    cw_http_auth auth;
+    const char *bearer; /* a token, or empty; in no text */
+} cw__login;
+
+typedef struct cw__login_state {
+    cw_http_auth auth;
+    bool has_user;     /* a challenge may be answered with a user name and a password */
+    bool has_answered; /* this transfer answers a challenge */
+} cw__login_state;
+
 /* The settings that a handshake needs. The names of files stay valid until the handshake is destroyed. The rest is copied
  * or used when it is created. */
 typedef struct cw__handshake_settings {
@@ -345,6 +363,9 @@ typedef struct cw__handshake_settings {
     bool asks;          /* about the certificate of a server with TLS */
     unsigned ignorable; /* the set of errors of the server's certificate to ignore (protocol.h) */
     int64_t timeout_ms; /* -1 = none */
+    cw__login login;
+    cw__reach reach;
+    const char *environment; /* a copy of the variables (environment.c); NULL = the variables themselves */
     /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. The race must
      * stay valid until the handle is released or destroyed. */
     cw__race *race;
@@ -386,6 +407,9 @@ struct cw__handshake {
     cw__race *race;             /* the connecting's, or NULL */
     bool is_handed, has_socket; /* libcurl's latest socket came from the race; libcurl has had a socket */
     int socket_errno;           /* why libcurl's latest socket could not be made, or 0 */
+    cw__login_state login;
+    cw__address_space least_public; /* of the settings, unless a proxy connects */
+    bool has_refused_address;       /* an address was less public */
     cw__showing showing;
     uint8_t *certificate; /* the server's, in DER, that each later transfer must show again; NULL before */
     size_t certificate_bytes;
@@ -428,6 +452,39 @@ const char *cw__handshake_reply(const cw__handshake *h);
 const char *cw__handshake_extensions(const cw__handshake *h);
 const cw__compression *cw__handshake_compression(const cw__handshake *h);
 
+/* ---- From netrc_file.c ------------------------------------------------------------------------------------- */
+
+/* Finds the user name and the password for a URI that has no password, in the file of netrc_file. *joined is NULL if the
+ * file has none.
+ * Returns CW_OK or a failure of the calling thread. Owns: the caller frees *joined by cw__free. */
+cw_status cw__netrc_read(const char *path, const cw__uri *uri, char **joined);
+
+/* ---- From login.c: who the user is ------------------------------------------------------------------------- */
+
+/* Checks that the login can work.
+ * Returns CW_OK or a failure of the calling thread. */
+cw_status cw__login_check(const cw__login *login);
+/* Sets libcurl's options for the user, the password and the scheme. */
+CURLcode cw__login_set(cw__handshake *h, const cw__handshake_settings *settings);
+/* Returns whether the request has the header Authorization with the token. */
+bool cw__login_adds_header(const cw__handshake_settings *settings);
+/* Returns whether another transfer on the handle answers the server's challenge, and prepares it. error is the verdict's. */
+bool cw__login_answers(cw__handshake *h, const cw__error *error);
+/* Replaces the error for a 401, if the challenge shows what to do. */
+void cw__login_explain(const cw__handshake *h, cw__error *error);
+
+/* ---- From reach.c: how public the addresses are ------------------------------------------------------------ */
+
+/* Returns whether the handshake may connect to an address. */
+bool cw__reach_allows(cw__address_space least_public, const struct sockaddr *to);
+/* Returns how public the server's address is, when the transfer has ended. CW__SPACE_PUBLIC if nobody knows. */
+cw__address_space cw__handshake_space(const cw__handshake *h);
+/* Sets the error for a redirect whose addresses are not public enough. */
+void cw__reach_refuse(const char *host, cw__error *error);
+/* Checks that no proxy connects, if the settings want that.
+ * Returns CW_OK or a failure of the calling thread. */
+cw_status cw__reach_check_proxy(const cw__handshake *h, const cw__handshake_settings *settings);
+
 /* ---- From showing.c: the certificates that the server shows ------------------------------------------------ */
 
 /* Sets the options that end a connection which has shown its certificate, unless it may send the request. */
@@ -447,6 +504,9 @@ static inline unsigned cw__handshake_ignored(const cw__handshake *h) { return h-
 /* Decides the result of a handshake, when libcurl has finished the transfer. code and os_errno are the pool member's.
  * Returns true for an open connection, or false with error set. */
 bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__error *error);
+/* Returns the HTTP status of a redirect of the server, which can be followed; 0 = the handshake ended otherwise. error is
+ * the verdict's. */
+int cw__handshake_redirects(const cw__handshake *h, const cw__error *error);
 /* Returns whether it is certain that no frame arrived together with the reply on descriptor fd. */
 bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain);
 

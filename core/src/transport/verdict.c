@@ -39,7 +39,8 @@ typedef enum outcome {
     CHANGED, /* the certificate, since the program accepted it */
     NO_MEMORY,
     NO_DESCRIPTOR,
-    FAILED /* any other failure before a complete reply */
+    TOO_PRIVATE, /* a redirect leads to an address that is not public enough */
+    FAILED       /* any other failure before a complete reply */
 } outcome;
 
 /* Returns the errno of the transfer; 0 if it comes from an attempt to connect to another address. */
@@ -86,6 +87,8 @@ static outcome classify_failure(const cw__handshake *h, const ending *e)
         return MALFORMED;
     if (cw__failure_is_descriptor(descriptor_errno(h, e)))
         return NO_DESCRIPTOR;
+    if (h->has_refused_address && e->code == CURLE_COULDNT_CONNECT)
+        return TOO_PRIVATE;
     return e->code == CURLE_OUT_OF_MEMORY ? NO_MEMORY : FAILED;
 }
 
@@ -251,6 +254,7 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
         break;
     case REFUSED:
         cw__reply_refused((int)e->http_status, error);
+        cw__login_explain(h, error);
         break;
     case REFUSED_BY_PROXY:
         refused_by_proxy(h, error);
@@ -281,6 +285,9 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
     case NO_DESCRIPTOR:
         cw__failure_no_descriptor(descriptor_errno(h, e), error);
         break;
+    case TOO_PRIVATE:
+        cw__reach_refuse(h->host, error);
+        break;
     case FAILED:
         failed(h, e->code, error);
         break;
@@ -301,6 +308,14 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__er
     describe(h, what, &e, error);
     error->curl_code = (int)code;
     return false;
+}
+
+/* A reply that is cut may have lost its Location, or a part of it. */
+int cw__handshake_redirects(const cw__handshake *h, const cw__error *error)
+{
+    if (error->status != CW_CONNECT_FAILED || h->is_refused || !h->reply.is_complete || h->reply.is_cut)
+        return 0;
+    return cw__reply_redirects(error->http_status) ? error->http_status : 0;
 }
 
 /* Returns true if no frame came with the reply. Then curlwire reads the connection at its descriptor (link.c),
