@@ -411,7 +411,11 @@ typedef enum cw_option_type {
       NULL, NULL, "Form of client_certificate; p12: PKCS#12") \
     X(CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS, "ignorable_server_certificate_errors", CW_TYPE_LIST, 0, 0, 0, BOTH, \
       CW_WORDS("Untrusted", "IncompleteChain", "InvalidName"), NULL, NULL, \
-      "Errors of the server's certificate that do not end the connect; every other check is still made")
+      "Errors of the server's certificate that do not end the connect; every other check is still made") \
+    X(CW_OPT_USER_AGENT, "user_agent", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Header User-Agent; unset: the names and versions of curlwire and libcurl") \
+    X(CW_OPT_ORIGIN, "origin", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Header Origin; unset: none is sent")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -495,7 +499,8 @@ CW_API cw_status cw_option_check_item(cw_option option, const char *item, size_t
 CW_API cw_status cw_socket_get_text(cw_socket *s, cw_option option, void *buffer, size_t size_bytes,
                                     size_t *len_bytes);
 
-/* Sets a header of the opening handshake. It replaces all headers of that name; case does not matter.
+/* Sets a header of the opening handshake. It replaces all headers of that name; case does not matter. The headers are
+ * sent in the order of the calls. They take precedence over the controls user_agent and origin.
  *   name    a token of at most 100 characters; not Upgrade, Connection, Sec-WebSocket-*, Content-Length,
  *           Transfer-Encoding, Proxy-Authorization, ...
  *   value   at most 256 KiB, and 512 KiB for all headers together; no control characters except tab. Blanks around it

@@ -47,6 +47,8 @@ class Options(TypedDict, total=False):
     client_key_password: str | None
     client_certificate_type: Literal["pem", "p12"]
     ignorable_server_certificate_errors: Collection[str] | None
+    user_agent: str | os.PathLike[str] | None
+    origin: str | os.PathLike[str] | None
 
 
 class MessageOptions(Options, total=False):

@@ -323,7 +323,23 @@ cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
 /* Makes poll() report a bare connection's descriptor readable only after least_bytes have arrived; 1 = any number. */
 void cw__link_await(cw__link *l, int least_bytes);
 
-/* ---- From handshake.c: control settings to options, and the request --------------------------------------- */
+/* ---- From request.c: the headers of the request ----------------------------------------------------------- */
+
+/* What the program has set for the request. The texts are copied or used when the handshake is created. */
+typedef struct cw__request_settings {
+    const char *headers;    /* lines in libcurl's form, each with "\n" (settings.c), or empty */
+    const char *user_agent; /* empty for the default */
+    const char *origin;     /* empty for none */
+} cw__request_settings;
+
+typedef struct cw__handshake cw__handshake;
+
+/* Makes the headers, and sets the options for them. A header that the program has set by its name, or removed, takes
+ * precedence over user_agent and origin.
+ * Returns CURLE_OUT_OF_MEMORY also if there are no random bytes (h->has_no_random). */
+CURLcode cw__request_set(cw__handshake *h, const cw__request_settings *settings);
+
+/* ---- From handshake.c: control settings to options -------------------------------------------------------- */
 
 /* The settings that a handshake needs. The names of files stay valid until the handshake is destroyed. The rest is copied
  * or used when it is created. */
@@ -337,7 +353,7 @@ typedef struct cw__handshake_settings {
     cw__client_certificate client;
     const char *user, *password;             /* for the server; NULL = those of the URI */
     const char *proxy_user, *proxy_password; /* NULL = those of the variable that names the proxy */
-    const char *headers;         /* lines in libcurl's form, each with "\n" (settings.c), or empty */
+    cw__request_settings request;
     cw__compression compression; /* the offer, if is_on */
     bool verify;
     bool proxy_verify;
@@ -359,9 +375,7 @@ typedef enum cw__showing {
     CW__SHOWING_CHANGED   /* it has shown another certificate, or none */
 } cw__showing;
 
-typedef struct cw__handshake cw__handshake;
-
-/* Its fields are for handshake.c, showing.c and verdict.c only. */
+/* Its fields are for handshake.c, request.c, showing.c and verdict.c only. */
 struct cw__handshake {
     CURL *easy;
     struct curl_slist *headers;
