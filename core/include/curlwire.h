@@ -438,7 +438,11 @@ typedef enum cw_option_type {
     X(CW_OPT_XOAUTH2_BEARER, "xoauth2_bearer", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, \
       "Access token for the server (Bearer authentication), in place of a user name and password") \
     X(CW_OPT_NETRC_FILE, "netrc_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "File of passwords by host (.netrc), for a URI and controls without a password")
+      "File of passwords by host (.netrc), for a URI and controls without a password") \
+    X(CW_OPT_USER_AGENT, "user_agent", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Header User-Agent; unset: the names and versions of curlwire and libcurl") \
+    X(CW_OPT_ORIGIN, "origin", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Header Origin; unset: none is sent")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -522,7 +526,8 @@ CW_API cw_status cw_option_check_item(cw_option option, const char *item, size_t
 CW_API cw_status cw_socket_get_text(cw_socket *s, cw_option option, void *buffer, size_t size_bytes,
                                     size_t *len_bytes);
 
-/* Sets a header of the opening handshake. It replaces all headers of that name; case does not matter.
+/* Sets a header of the opening handshake. It replaces all headers of that name; case does not matter. The headers are
+ * sent in the order of the calls. They take precedence over the controls user_agent and origin.
  *   name    a token of at most 100 characters; not Upgrade, Connection, Sec-WebSocket-*, Content-Length,
  *           Transfer-Encoding, Proxy-Authorization, ...
  *   value   at most 256 KiB, and 512 KiB for all headers together; no control characters except tab. Blanks around it

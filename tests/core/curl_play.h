@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs handshake.c without libcurl, for test_handshake_options.c, test_handshake_tls.c, test_handshake_verdict.c and
+/* Runs handshake.c and request.c without libcurl, for test_handshake_options.c, test_handshake_tls.c, test_handshake_verdict.c and
  * test_showing.c. The linker's --wrap replaces curl_easy_setopt, curl_easy_getinfo, curl_version_info and
  * curl_slist_append by functions here, so that nothing connects.
  * race.c is replaced too, and ends as the test says. authorities.c finds ca_file and ca_path, or else the system's. */
@@ -273,7 +273,7 @@ static inline void wish_nothing(void)
                                       .crl_file = "",
                                       .proxy_ca_file = "",
                                       .client = {.file = "", .key = "", .password = ""},
-                                      .headers = "",
+                                      .request = {.headers = "", .user_agent = "", .origin = ""},
                                       .verify = true,
                                       .proxy_verify = true,
                                       .no_delay = true,

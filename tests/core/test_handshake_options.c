@@ -17,7 +17,7 @@ static void test_plain(void)
     CHECK_STR(text_of(CURLOPT_URL), "ws://user:pass@server.test:81/");
     CHECK_STR(text_of(CURLOPT_REQUEST_TARGET), "/a/../b?c");
     CHECK_STR(text_of(CURLOPT_PROTOCOLS_STR), "ws,wss");
-    CHECK_STR(text_of(CURLOPT_USERAGENT), "curlwire/" CW_VERSION);
+    CHECK_STR(text_of(CURLOPT_USERAGENT), "curlwire/" CW_VERSION " libcurl/9.9.9");
     CHECK_INT(number_of(CURLOPT_CONNECT_ONLY), 2);
     CHECK_INT(number_of(CURLOPT_WS_OPTIONS), CURLWS_NOAUTOPONG);
     CHECK_INT(number_of(CURLOPT_NOSIGNAL), 1);
@@ -257,7 +257,7 @@ static void test_headers(void)
 
     wish_nothing();
     wishes.protocols = "a, b";
-    wishes.headers = "X-One: 1\nUser-Agent:\n";
+    wishes.request.headers = "X-One: 1\nUser-Agent:\n";
     wishes.compression = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
     h = made("ws://server.test/", NULL);
     at = find(CURLOPT_HTTPHEADER)->is.pointer;
@@ -272,6 +272,46 @@ static void test_headers(void)
     at = find(CURLOPT_HTTPHEADER)->is.pointer;
     CHECK(at && !at->next && strcmp(at->data, key) != 0); /* a new key, and no header that was not asked for */
     cw__handshake_destroy(h);
+}
+
+/* The headers of the request after the key, joined by "|". */
+static const char *lines_after_key(void)
+{
+    static char joined[256];
+    const struct curl_slist *at = find(CURLOPT_HTTPHEADER)->is.pointer;
+
+    joined[0] = '\0';
+    for (at = at->next; at; at = at->next)
+        (void)snprintf(joined + strlen(joined), sizeof joined - strlen(joined), "%s|", at->data);
+    return joined;
+}
+
+static void test_header_controls(void)
+{
+    static const struct {
+        const char *headers, *origin, *lines;
+    } rows[] = {
+        {"", "https://a", "Origin: https://a|"},
+        {"X-B: 2\nX-A: 1\nX-B: 3\n", "https://a", "Origin: https://a|X-B: 2|X-A: 1|X-B: 3|"},
+        {"X: 1\norigin: https://b\n", "https://a", "X: 1|origin: https://b|"},
+        {"Origin:\n", "https://a", "Origin:|"},
+        {"Origin;\n", "https://a", "Origin;|"},
+        {"Origin-X: 1\nX: Origin:\n", "https://a", "Origin: https://a|Origin-X: 1|X: Origin:|"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        wish_nothing();
+        wishes.request.headers = rows[i].headers;
+        wishes.request.origin = rows[i].origin;
+        wishes.request.user_agent = "mine/1 (x)";
+        cw__handshake_destroy(made("ws://server.test/", NULL));
+        CHECK_STR(text_of(CURLOPT_USERAGENT), "mine/1 (x)");
+        wishes.request.user_agent = "";
+        cw__handshake *h = made("ws://server.test/", NULL);
+        CHECK_STR(text_of(CURLOPT_USERAGENT), "curlwire/" CW_VERSION " libcurl/9.9.9");
+        CHECK_STR(lines_after_key(), rows[i].lines);
+        cw__handshake_destroy(h);
+    }
 }
 
 /* An option that libcurl refuses is always an error. */
@@ -336,7 +376,7 @@ static bool create_once(void *arg)
     h = cw__handshake_create(&wishes);
     for (const struct curl_slist *at = h ? find(CURLOPT_HTTPHEADER)->is.pointer : NULL; at; at = at->next)
         count++;
-    CHECK_INT(count, h ? 4 : 0); /* none of the request's headers was dropped */
+    CHECK_INT(count, h ? 5 : 0); /* none of the request's headers was dropped */
     if (!h)
         CHECK(strstr(cw_error_message(), "no memory") != NULL);
     setting_count = 0;
@@ -350,7 +390,7 @@ static void test_no_memory(void)
 
     wish_nothing();
     wishes.protocols = "a";
-    wishes.headers = "X: y\n";
+    wishes.request = (cw__request_settings){.headers = "X: y\n", .user_agent = "u", .origin = "https://a"};
     wishes.compression = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
     clear_environment();
     CHECK_INT(setenv("all_proxy", "http://joe:pass@proxy.test:3128", 1), 0);
@@ -358,7 +398,7 @@ static void test_no_memory(void)
     CHECK_INT(cw__uri_read("wss://server.test/", 18, &uri, fault), CW__URI_OK);
     wishes.uri = &uri;
     each_allocation_fails(create_once, NULL);
-    for (append_fails_at = 0; append_fails_at < 4; append_fails_at++) /* libcurl's own allocations */
+    for (append_fails_at = 0; append_fails_at < 5; append_fails_at++) /* libcurl's own allocations */
         CHECK(!create_once(NULL));
     append_fails_at = SIZE_MAX;
     CHECK(create_once(NULL));
@@ -444,6 +484,7 @@ static const harness_test tests[] = {
     {"the options of a client certificate", test_client_certificate},
     {"the options of proxies", test_proxies},
     {"RFC 6455 4.1: the request's headers", test_headers},
+    {"the controls for headers, and the order of headers", test_header_controls},
     {"an option that libcurl refuses is an error", test_refused_options},
     {"each allocation fails once", test_no_memory},
     {"sockets of libcurl and of the race", test_sockets},

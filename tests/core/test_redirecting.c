@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of redirecting.c, of reach.c and of the loop in connect.c: connects that follow redirects of the scripted server.
+/* Tests of redirecting.c, of guard.c and of the loop in connect.c: connects that follow redirects of the scripted server.
  * tests/python/test_redirects.py tests what each server gets. */
 #include "peer.h"
 #include "process.h"
@@ -254,7 +254,7 @@ static void test_bad_host(void)
 }
 
 /* The address of the attempt counts, and what is not an IP address is on this machine. */
-static void test_reach(void)
+static void test_guard(void)
 {
     static const struct {
         const char *address;
@@ -272,10 +272,10 @@ static void test_reach(void)
                 to.ss_family = AF_INET6;
                 CHECK_INT(inet_pton(AF_INET6, rows[i].address, &v6->sin6_addr), 1);
             }
-            CHECK_INT(cw__reach_allows((cw__address_space)least, (struct sockaddr *)&to),
+            CHECK_INT(cw__guard_allows((cw__address_space)least, (struct sockaddr *)&to),
                       (int)rows[i].space >= least);
             to.ss_family = AF_UNIX;
-            CHECK_INT(cw__reach_allows((cw__address_space)least, (struct sockaddr *)&to),
+            CHECK_INT(cw__guard_allows((cw__address_space)least, (struct sockaddr *)&to),
                       least == CW__SPACE_LOCAL);
         }
 }
@@ -291,7 +291,7 @@ static const harness_test tests[] = {
     {"no memory", test_no_memory},
     {"a redirect that is cut", test_cut},
     {"a host that libcurl refuses", test_bad_host},
-    {"how public an address must be", test_reach},
+    {"how public an address must be", test_guard},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -390,6 +390,30 @@ static void test_bad_headers(void)
     cw_socket_release(s);
 }
 
+/* The value of a header that is a control. No error shows it. */
+static void test_header_controls(void)
+{
+    static const cw_option controls[] = {CW_OPT_USER_AGENT, CW_OPT_ORIGIN};
+    static const char *const wrong[] = {"s3cret\x01", "s3cret\x7f", " s3cret", "s3cret\t", "s3cret\n", "\xff"};
+    static char large[16 * 1024 + 1];
+    cw_socket *s = made(CW_STREAM_SOCKET);
+
+    memset(large, 'a', sizeof large);
+    for (size_t c = 0; c < sizeof controls / sizeof *controls; c++) {
+        const char *key = cw_option_key(controls[c]);
+        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+            CHECK_STATUS(cw_socket_set_text(s, controls[c], wrong[i], strlen(wrong[i])), CW_INVALID_ARGUMENT);
+            CHECK(strstr(cw_error_message(), key) != NULL && strstr(cw_error_message(), "s3cret") == NULL);
+        }
+        CHECK_STATUS(cw_socket_set_text(s, controls[c], large, sizeof large), CW_INVALID_ARGUMENT);
+        CHECK(strstr(cw_error_message(), "16 KiB") != NULL);
+        CHECK_STATUS(cw_socket_set_text(s, controls[c], large, sizeof large - 1), CW_OK);
+        CHECK_STATUS(cw_socket_set_text(s, controls[c], "a\tb\xc3\xa9", 5), CW_OK);
+        CHECK_STATUS(cw_socket_set_text(s, controls[c], NULL, 0), CW_OK);
+    }
+    cw_socket_release(s);
+}
+
 static void test_information(void)
 {
     cw_socket *s = made(CW_STREAM_SOCKET);
@@ -442,6 +466,7 @@ static const harness_test tests[] = {
     {"errors of a certificate that can be ignored", test_ignorable},
     {"request headers: added, replaced, removed", test_headers},
     {"RFC 7230 3.2: bad and forbidden request headers", test_bad_headers},
+    {"RFC 9110 5.5: the controls for headers", test_header_controls},
     {"a new socket has no information", test_information},
     {"without memory: an error and nothing lost", test_no_memory},
 };

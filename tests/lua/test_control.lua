@@ -510,6 +510,30 @@ test("request_headers_of_one_name", function()
     equal(lines_of(support.log(token), "X-Tag"), " 1,, 2")
 end)
 
+test("user_agent_and_origin", function()
+    local default = "curlwire/" .. curlwire._VERSION .. " libcurl/" .. curlwire.libcurl_version:match("^%S+")
+    for _, case in ipairs {
+        {{}, " " .. default, ""},
+        {{user_agent = "mine/1 (x)", origin = "https://here"}, " mine/1 (x)", " https://here"},
+        {{user_agent = "mine/1", origin = "https://here", headers = {["user-agent"] = "other/2", Origin = "null"}},
+            " other/2", " null"},
+    } do
+        local token = support.token("agent")
+        finish(open(support.script("echo", "end") .. "?id=" .. token, case[1]))
+        local log = support.log(token)
+        equal(lines_of(log, case[1].headers and "user-agent" or "User-Agent"), case[2], log)
+        equal(lines_of(log, "Origin"), case[3], log)
+    end
+    for _, value in ipairs {"swordfish\1", " swordfish", ("swordfish"):rep(2000)} do
+        for _, key in ipairs {"user_agent", "origin"} do
+            local ok, message = pcall(curlwire.MessageWebSocket, {[key] = value})
+            equal(ok, false)
+            assert(tostring(message):find("control " .. key, 1, true), message)
+            assert(not tostring(message):find("swordfish", 1, true), message)
+        end
+    end
+end)
+
 test("request_headers_that_cannot_be_sent", function()
     local ws = support.message_socket()
     local secret = ("swordfish"):rep(40000)

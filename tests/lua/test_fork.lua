@@ -41,6 +41,7 @@ local controls = {
     "client_certificate", "client_key", "client_key_password", "client_certificate_type",
     "ignorable_server_certificate_errors", "follow_location", "max_redirs", "http_auth",
     "xoauth2_bearer", "netrc_file",
+    "ignorable_server_certificate_errors", "user_agent", "origin",
 }
 local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {

@@ -108,6 +108,8 @@ local curlwire = {}
 ---@field http_auth "basic"|"digest"|"negotiate"|"any"|"ntlm" How the user name and password prove who the user is; basic: sent with the first request; ntlm: an error. Default "basic"
 ---@field xoauth2_bearer string|nil Access token for the server (Bearer authentication), in place of a user name and password. Default nil
 ---@field netrc_file string|nil File of passwords by host (.netrc), for a URI and controls without a password. Default nil
+---@field user_agent string|nil Header User-Agent; unset: the names and versions of curlwire and libcurl. Default nil
+---@field origin string|nil Header Origin; unset: none is sent. Default nil
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.

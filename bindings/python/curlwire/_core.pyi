@@ -288,6 +288,16 @@ class _Control:
     @netrc_file.setter
     def netrc_file(self, value: str | os.PathLike[str] | None) -> None: ...
     @property
+    def user_agent(self) -> str | None:
+        """Header User-Agent; unset: the names and versions of curlwire and libcurl. Default None."""
+    @user_agent.setter
+    def user_agent(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def origin(self) -> str | None:
+        """Header Origin; unset: none is sent. Default None."""
+    @origin.setter
+    def origin(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:
         desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.

@@ -52,6 +52,8 @@ class Options(TypedDict, total=False):
     http_auth: Literal["basic", "digest", "negotiate", "any", "ntlm"]
     xoauth2_bearer: str | None
     netrc_file: str | os.PathLike[str] | None
+    user_agent: str | os.PathLike[str] | None
+    origin: str | os.PathLike[str] | None
 
 
 class MessageOptions(Options, total=False):

@@ -56,6 +56,25 @@ static cw_status check_name(const char *name, size_t name_bytes)
     return CW_OK;
 }
 
+cw_status cw__header_check_control(const char *key, const char *value, size_t value_bytes)
+{
+    if (value_bytes > CW__HEADER_CONTROL_AT_MOST)
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the control %s has %zu bytes: at most %d KiB are sent, so shorten it", key,
+                        value_bytes, CW__HEADER_CONTROL_AT_MOST / 1024);
+    for (size_t i = 0; i < value_bytes; i++)
+        if (((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f)
+            return cw__fail(CW_INVALID_ARGUMENT,
+                            "the control %s contains the control character 0x%02X, which no header may have: "
+                            "remove the character",
+                            key, (unsigned)value[i]);
+    if (cw__is_blank(value[0]) || cw__is_blank(value[value_bytes - 1]))
+        return cw__fail(
+            CW_INVALID_ARGUMENT,
+            "the control %s begins or ends with a blank, which no header may have: remove the blank", key);
+    return CW_OK;
+}
+
 cw_status cw__header_check(const char *name, size_t name_bytes, const char *value, size_t value_bytes)
 {
     cw_status status = check_name(name, name_bytes);

@@ -574,14 +574,18 @@ char *cw__ignorable_ends(const void *chain, size_t chain_bytes, cw_chain_result 
  * silently, or fails without a reason. */
 enum {
     CW__HEADER_NAME_AT_MOST = 100,
-    CW__HEADER_AT_MOST = 256 * 1024,  /* bytes of a value */
-    CW__HEADERS_AT_MOST = 512 * 1024, /* bytes of all headers that the caller sets */
-    CW__PROTOCOLS_AT_MOST = 64 * 1024 /* bytes of the list of subprotocols */
+    CW__HEADER_AT_MOST = 256 * 1024,       /* bytes of a value */
+    CW__HEADERS_AT_MOST = 512 * 1024,      /* bytes of all headers that the caller sets */
+    CW__PROTOCOLS_AT_MOST = 64 * 1024,     /* bytes of the list of subprotocols */
+    CW__HEADER_CONTROL_AT_MOST = 16 * 1024 /* bytes of user_agent, and of origin */
 };
 
 /* Checks the name and value of a request header. Returns CW_OK or CW_INVALID_ARGUMENT. The error names the header and
  * does not show its value. */
 cw_status cw__header_check(const char *name, size_t name_bytes, const char *value, size_t value_bytes);
+/* Checks a control that is the value of a header. The value is not empty. Returns CW_OK or CW_INVALID_ARGUMENT. The error
+ * names the control and does not show the value. */
+cw_status cw__header_check_control(const char *key, const char *value, size_t value_bytes);
 /* Returns NULL if a request may have several headers of that name, or what to do instead. */
 const char *cw__header_repeat_fault(const char *name, size_t name_bytes);
 /* Checks that a list "a, b" consists of tokens, each only once (RFC 6455 section 4.1). */

@@ -80,7 +80,8 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
         .password = cw__setting_password(s, CW_OPT_SERVER_CREDENTIAL),
         .proxy_user = cw__setting_user(s, CW_OPT_PROXY_CREDENTIAL),
         .proxy_password = cw__setting_password(s, CW_OPT_PROXY_CREDENTIAL),
-        .headers = s->settings.headers ? s->settings.headers : "",
+        .request = {cw__or_empty(s->settings.headers), cw__setting_text(s, CW_OPT_USER_AGENT),
+                    cw__setting_text(s, CW_OPT_ORIGIN)},
         .login = {.auth = (cw_http_auth)cw__setting(s, CW_OPT_HTTP_AUTH),
                   .bearer = cw__setting_text(s, CW_OPT_XOAUTH2_BEARER)},
         .verify = cw__setting(s, CW_OPT_VERIFY) != 0,
@@ -105,10 +106,10 @@ static void limit_to_hop(cw__handshake_settings *settings, const struct cw__conn
         settings->user = c->netrc;
         settings->password = c->netrc + strlen(c->netrc) + 1;
     }
-    settings->reach = (cw__reach){.least_public = c->hop.least_public, .refuses_proxy = c->hop.refuses_proxy};
+    settings->guard = (cw__guard){.least_public = c->hop.least_public, .refuses_proxy = c->hop.refuses_proxy};
     if (!c->hop.is_elsewhere)
         return;
-    settings->headers = c->hop.headers;
+    settings->request.headers = c->hop.headers;
     settings->user = settings->password = NULL;
     settings->login = (cw__login){.auth = CW_HTTP_AUTH_BASIC, .bearer = ""};
     settings->client = (cw__client_certificate){.file = "", .key = "", .password = ""};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The request headers that the program has set, one line each, as handshake.c passes them on. This file has
- * the public calls that set them. They change only the settings.
+/* The request headers that the program has set, one line each, as request.c passes them on. This file has the public
+ * calls that set them. They change only the settings.
  *
  * Safety: under the socket's lock. */
 #include <string.h>

@@ -206,6 +206,8 @@ static cw_status check_text(cw_option option, const char *value, size_t len_byte
         return cw__fail(CW_INVALID_ARGUMENT,
                         "the control %s has %zu bytes: at most %d KiB can be sent, so shorten the list",
                         options[option].key, len_bytes, CW__PROTOCOLS_AT_MOST / 1024);
+    if (option == CW_OPT_USER_AGENT || option == CW_OPT_ORIGIN)
+        return cw__header_check_control(options[option].key, value, len_bytes);
     return CW_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Handshake: turns controls into libcurl options and adds the headers of the request (RFC 6455 section 4.1). libcurl
- * connects and exchanges request and reply. reply.c reads the reply, and verdict.c decides the result. connect.c calls
- * this file under the socket's lock. It knows nothing of frames. */
+/* Handshake: turns controls into libcurl options. libcurl connects and exchanges request and reply. request.c adds the
+ * headers of the request, reply.c reads the reply, and verdict.c decides the result. connect.c calls this file under the
+ * socket's lock. It knows nothing of frames. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -65,83 +65,7 @@ const char *cw__handshake_reply(const cw__handshake *h) { return cw__reply_lines
 const char *cw__handshake_extensions(const cw__handshake *h) { return h->extensions; }
 const cw__compression *cw__handshake_compression(const cw__handshake *h) { return &h->terms; }
 
-/* ---- Making the request ---- */
-
-static bool add_line(cw__handshake *h, const char *line)
-{
-    struct curl_slist *longer = curl_slist_append(h->headers, line);
-
-    if (longer)
-        h->headers = longer;
-    return longer != NULL;
-}
-
-static bool add_header(cw__handshake *h, const char *name, const char *value)
-{
-    size_t bytes = strlen(name) + strlen(value) + 3;
-    char *line = cw__malloc(bytes);
-    bool is_added;
-
-    if (!line)
-        return false;
-    (void)snprintf(line, bytes, "%s: %s", name, value);
-    is_added = add_line(h, line);
-    cw__free(line);
-    return is_added;
-}
-
-static bool add_token(cw__handshake *h, const char *token)
-{
-    static const char scheme[] = "Bearer ";
-    char *value = cw__malloc(sizeof scheme + strlen(token));
-    bool is_added;
-
-    if (!value)
-        return false;
-    (void)strcpy(value, scheme);
-    (void)strcpy(value + sizeof scheme - 1, token);
-    is_added = add_header(h, "Authorization", value);
-    cw__free(value);
-    return is_added;
-}
-
-/* Adds the caller's headers. A line that is only a name and a colon removes libcurl's own header of that name. */
-static bool add_callers(cw__handshake *h, const char *lines)
-{
-    while (*lines) {
-        size_t len = strcspn(lines, "\n");
-        char *line = cw__strndup(lines, len);
-        bool is_added = line && add_line(h, line);
-        cw__free(line);
-        if (!is_added)
-            return false;
-        lines += len + (lines[len] == '\n');
-    }
-    return true;
-}
-
-static bool add_headers(cw__handshake *h, const cw__handshake_settings *settings)
-{
-    uint8_t nonce[16];
-
-    h->has_no_random = !cw__random(nonce, sizeof nonce);
-    if (h->has_no_random)
-        return false;
-    cw__base64(nonce, sizeof nonce, h->key);
-    if (!add_header(h, "Sec-WebSocket-Key", h->key))
-        return false;
-    if (*h->protocols && !add_header(h, "Sec-WebSocket-Protocol", h->protocols))
-        return false;
-    if (h->offer.is_on) {
-        char offer[CW__OFFER_BYTES];
-        cw__compression_offer(&h->offer, offer);
-        if (!add_header(h, "Sec-WebSocket-Extensions", offer))
-            return false;
-    }
-    if (cw__login_adds_header(settings) && !add_token(h, settings->login.bearer))
-        return false;
-    return add_callers(h, settings->headers);
-}
+/* ---- Options ---- */
 
 /* LCOV_EXCL_START: libcurl (8.14.1, 8.22) drops a refusal's body itself; by default it would go to stdout. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
@@ -171,7 +95,7 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
  * function notes each address for race.c, and refuses the socket. So libcurl offers the next address. After the
  * last address libcurl reports that it cannot connect. race.c connects, and cw__handshake_restart prepares the
  * second transfer. In it this function returns the socket that race.c has connected. If a proxy wants another
- * connection, this function makes a new socket. An address that is not public enough (reach.c) gets no socket. */
+ * connection, this function makes a new socket. An address that is not public enough (guard.c) gets no socket. */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     cw__handshake *h = user;
@@ -185,7 +109,7 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
         address->family = address->addr.sa_family;
         return fd;
     }
-    if (!cw__reach_allows(h->least_public, &address->addr)) {
+    if (!cw__guard_allows(h->least_public, &address->addr)) {
         h->has_refused_address = true;
         return CURL_SOCKET_BAD;
     }
@@ -306,8 +230,6 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
      * and libcurl zeroes them: 64 KiB resident for each idle connection. */
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
     SET(CURLOPT_BUFFERSIZE, 1024L); /* the buffer of the reply; frames do not pass through this buffer */
-    SET(CURLOPT_HTTPHEADER, h->headers);
-    SET(CURLOPT_USERAGENT, "curlwire/" CW_VERSION);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, (void *)h);
     SET(CURLOPT_WRITEFUNCTION, drop_body);
@@ -328,6 +250,9 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
         SET(CURLOPT_VERBOSE, 1L);
     }
 #undef SET
+    if (code == CURLE_OK)
+        code = cw__request_set(h, &settings->request,
+                               cw__login_adds_header(settings) ? settings->login.bearer : "");
     if (code == CURLE_OK)
         code = set_tls(h, settings);
     if (code == CURLE_OK)
@@ -451,15 +376,15 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     if (code == CURLE_OK)
         status = choose_proxy(h, settings, port);
     if (code == CURLE_OK && status == CW_OK)
-        status = cw__reach_check_proxy(h, settings);
+        status = cw__guard_check_proxy(h, settings);
     if (code == CURLE_OK && status == CW_OK)
         status = find_authorities(h, settings);
     if (status != CW_OK)
         return status;
-    h->least_public = h->proxy.kind == CW__PROXY_NONE ? settings->reach.least_public : CW__SPACE_LOCAL;
+    h->least_public = h->proxy.kind == CW__PROXY_NONE ? settings->guard.least_public : CW__SPACE_LOCAL;
     h->race = h->proxy.name && strchr(h->proxy.name, '%') ? NULL : settings->race;
     if (code == CURLE_OK)
-        code = add_headers(h, settings) ? set_options(h, settings) : CURLE_OUT_OF_MEMORY;
+        code = set_options(h, settings);
     return code == CURLE_OK ? CW_OK : cannot_create(h, settings, code);
 }
 

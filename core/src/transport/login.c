@@ -93,7 +93,7 @@ static CURLcode set_whole_url(const cw__handshake *h, const char *target)
 CURLcode cw__login_set(cw__handshake *h, const cw__handshake_settings *settings)
 {
     bool has_user = settings->user || strchr(settings->uri->prefix, '@');
-    bool is_decided = has_own_header(settings->headers) || *settings->login.bearer;
+    bool is_decided = has_own_header(settings->request.headers) || *settings->login.bearer;
     CURLcode code = CURLE_OK;
 
     h->login = (cw__login_state){.auth = settings->login.auth, .has_user = has_user && !is_decided};
@@ -113,7 +113,7 @@ CURLcode cw__login_set(cw__handshake *h, const cw__handshake_settings *settings)
 
 bool cw__login_adds_header(const cw__handshake_settings *settings)
 {
-    return *settings->login.bearer && !has_own_header(settings->headers);
+    return *settings->login.bearer && !has_own_header(settings->request.headers);
 }
 
 /* Returns libcurl's bit for the scheme that answers the challenge; 0 = none can. */

@@ -323,13 +323,30 @@ cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
 /* Makes poll() report a bare connection's descriptor readable only after least_bytes have arrived; 1 = any number. */
 void cw__link_await(cw__link *l, int least_bytes);
 
-/* ---- From handshake.c: control settings to options, and the request --------------------------------------- */
+/* ---- From request.c: the headers of the request ----------------------------------------------------------- */
 
-/* The addresses that a handshake may connect to (reach.c). */
-typedef struct cw__reach {
+/* What the program has set for the request. The texts are copied or used when the handshake is created. */
+typedef struct cw__request_settings {
+    const char *headers;    /* lines in libcurl's form, each with "\n" (settings.c), or empty */
+    const char *user_agent; /* empty for the default */
+    const char *origin;     /* empty for none */
+} cw__request_settings;
+
+typedef struct cw__handshake cw__handshake;
+
+/* Makes the headers, and sets the options for them. A header that the program has set by its name, or removed, takes
+ * precedence over user_agent and origin.
+ *   token   for the header Authorization, or empty
+ * Returns CURLE_OUT_OF_MEMORY also if there are no random bytes (h->has_no_random). */
+CURLcode cw__request_set(cw__handshake *h, const cw__request_settings *settings, const char *token);
+
+/* ---- From handshake.c: control settings to options -------------------------------------------------------- */
+
+/* The addresses that a handshake may connect to (guard.c). */
+typedef struct cw__guard {
     cw__address_space least_public; /* an address that is less public is refused */
     bool refuses_proxy;             /* a proxy would connect to an address that curlwire does not see */
-} cw__reach;
+} cw__guard;
 
 /* How to log in at the server. Its texts are the settings'. */
 typedef struct cw__login {
@@ -355,7 +372,7 @@ typedef struct cw__handshake_settings {
     cw__client_certificate client;
     const char *user, *password;             /* for the server; NULL = those of the URI */
     const char *proxy_user, *proxy_password; /* NULL = those of the variable that names the proxy */
-    const char *headers;         /* lines in libcurl's form, each with "\n" (settings.c), or empty */
+    cw__request_settings request;
     cw__compression compression; /* the offer, if is_on */
     bool verify;
     bool proxy_verify;
@@ -364,7 +381,7 @@ typedef struct cw__handshake_settings {
     unsigned ignorable; /* the set of errors of the server's certificate to ignore (protocol.h) */
     int64_t timeout_ms; /* -1 = none */
     cw__login login;
-    cw__reach reach;
+    cw__guard guard;
     const char *environment; /* a copy of the variables (environment.c); NULL = the variables themselves */
     /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. The race must
      * stay valid until the handle is released or destroyed. */
@@ -380,9 +397,7 @@ typedef enum cw__showing {
     CW__SHOWING_CHANGED   /* it has shown another certificate, or none */
 } cw__showing;
 
-typedef struct cw__handshake cw__handshake;
-
-/* Its fields are for handshake.c, showing.c and verdict.c only. */
+/* Its fields are for handshake.c, request.c, showing.c and verdict.c only. */
 struct cw__handshake {
     CURL *easy;
     struct curl_slist *headers;
@@ -473,17 +488,17 @@ bool cw__login_answers(cw__handshake *h, const cw__error *error);
 /* Replaces the error for a 401, if the challenge shows what to do. */
 void cw__login_explain(const cw__handshake *h, cw__error *error);
 
-/* ---- From reach.c: how public the addresses are ------------------------------------------------------------ */
+/* ---- From guard.c: how public the addresses are ------------------------------------------------------------ */
 
 /* Returns whether the handshake may connect to an address. */
-bool cw__reach_allows(cw__address_space least_public, const struct sockaddr *to);
+bool cw__guard_allows(cw__address_space least_public, const struct sockaddr *to);
 /* Returns how public the server's address is, when the transfer has ended. CW__SPACE_PUBLIC if nobody knows. */
 cw__address_space cw__handshake_space(const cw__handshake *h);
 /* Sets the error for a redirect whose addresses are not public enough. */
-void cw__reach_refuse(const char *host, cw__error *error);
+void cw__guard_refuse(const char *host, cw__error *error);
 /* Checks that no proxy connects, if the settings want that.
  * Returns CW_OK or a failure of the calling thread. */
-cw_status cw__reach_check_proxy(const cw__handshake *h, const cw__handshake_settings *settings);
+cw_status cw__guard_check_proxy(const cw__handshake *h, const cw__handshake_settings *settings);
 
 /* ---- From showing.c: the certificates that the server shows ------------------------------------------------ */
 

@@ -286,7 +286,7 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
         cw__failure_no_descriptor(descriptor_errno(h, e), error);
         break;
     case TOO_PRIVATE:
-        cw__reach_refuse(h->host, error);
+        cw__guard_refuse(h->host, error);
         break;
     case FAILED:
         failed(h, e->code, error);

@@ -9,7 +9,7 @@
 
 #include "transport.h"
 
-bool cw__reach_allows(cw__address_space least_public, const struct sockaddr *to)
+bool cw__guard_allows(cw__address_space least_public, const struct sockaddr *to)
 {
     if (least_public == CW__SPACE_LOCAL)
         return true;
@@ -40,7 +40,7 @@ cw__address_space cw__handshake_space(const cw__handshake *h)
     return inet_pton(AF_INET6, text, bytes) == 1 ? cw__address_space_of(bytes, 16) : CW__SPACE_PUBLIC;
 }
 
-void cw__reach_refuse(const char *host, cw__error *error)
+void cw__guard_refuse(const char *host, cw__error *error)
 {
     cw__error_set(
         error, CW_CONNECT_FAILED, CW_WEB_RedirectFailed,
@@ -49,11 +49,11 @@ void cw__reach_refuse(const char *host, cw__error *error)
         host);
 }
 
-cw_status cw__reach_check_proxy(const cw__handshake *h, const cw__handshake_settings *settings)
+cw_status cw__guard_check_proxy(const cw__handshake *h, const cw__handshake_settings *settings)
 {
     cw__error error;
 
-    if (!settings->reach.refuses_proxy || h->proxy.kind == CW__PROXY_NONE)
+    if (!settings->guard.refuses_proxy || h->proxy.kind == CW__PROXY_NONE)
         return CW_OK;
     cw__error_set(
         &error, CW_CONNECT_FAILED, CW_WEB_RedirectFailed,
