@@ -724,6 +724,7 @@ GUIDE = (
     "handlers-and-threads",
     "compression",
     "tls",
+    "proxies",
     "controls",
 )
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -799,6 +800,18 @@ def page_server(text: str, folder: Path) -> Iterator[tuple[str, str]]:
             children.groups.discard(server.pid)
 
 
+# The proxies of the pages: what the pages show, and the real one of tests/servers/proxy_settings.py.
+LOGIN = "j0hnny:s3c%3Aret%2F%40@"
+PROXIES = {"http://user:password@proxy.example:3128": ("basic", f"http://{LOGIN}127.0.0.1")}
+
+
+def with_real_proxies(code: str) -> str:
+    ports = dict(word.split("=") for word in os.environ["CW_PROXIES"].split())
+    for shown, (name, start) in PROXIES.items():
+        code = code.replace(shown, f"{start}:{ports[name]}")
+    return code
+
+
 def run_page(name: str, build: Path) -> None:
     """Every program of a page runs, and prints what the page says."""
     text = (ROOT / name).read_text()
@@ -806,7 +819,7 @@ def run_page(name: str, build: Path) -> None:
         folder = Path(place_name)
         with page_server(text, folder) as (shown, here):
             for number, snippet in enumerate(snippets(text), 1):
-                snippet.code = snippet.code.replace(shown, here)
+                snippet.code = with_real_proxies(snippet.code.replace(shown, here))
                 printed = run_snippet(snippet, folder, build)
                 if snippet.printed not in (None, printed):
                     raise Failed(f"{name}, snippet {number} prints\n{printed}, not\n{snippet.printed}")

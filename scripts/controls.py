@@ -64,6 +64,7 @@ class Control:
             "BYTES": None,
             "CREDENTIAL": None,
             "SECRET": None,
+            "PROXY": None,
         }
         if self.type == "ENUM":
             return self.words[self.initial]
@@ -138,6 +139,10 @@ def python_type(control: Control, *, is_set: bool) -> str:
         return "bytes | bytearray | memoryview | None" if is_set else "bytes | None"
     if control.type == "SECRET":
         return "str | None"
+    if control.type == "PROXY":
+        if not control.words:
+            return "str | None"
+        return "str | bool | None" if is_set else "str | Literal[False] | None"
     if control.type == "CREDENTIAL":
         return "tuple[str, str] | None" if is_set else "str | None"
     name = {"BOOL": "bool", "MS": "float"}.get(control.type, "int")
@@ -234,6 +239,7 @@ def lua_type(control: Control) -> str:
         return f"({'|'.join(map(lua_literal, control.words))})[]"
     types = {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]", "BYTES": "string|nil"}
     types["SECRET"] = "string|nil"
+    types["PROXY"] = "string|boolean|nil" if control.words else "string|nil"
     types["CREDENTIAL"] = "string[]|string|nil"  # a pair to set, and the user name to read
     return types.get(control.type, "integer")
 
@@ -321,6 +327,8 @@ def shown_values(control: Control) -> str:
         "TEXT": "text",
         "SECRET": "text; it reads as `(set)`",
         "CREDENTIAL": "`(user, password)` (Lua: `{user, password}`); it reads as the user name",
+        "PROXY": "a URI, read without user name and password"
+        + ("; `False` (Lua: `false`): no proxy" if control.words else ""),
         "BYTES": f"at most {control.most} bytes" if is_limited(control) else "bytes (Lua: a string)",
     }
     text = parts.get(control.type, UNITS.get(control.type, ""))

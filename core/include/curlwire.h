@@ -319,7 +319,8 @@ typedef enum cw_option_type {
     CW_TYPE_BYTES,      /* any bytes; empty = unset */
     CW_TYPE_NUMBER,     /* number of things; -1 = no limit, if the range allows it */
     CW_TYPE_CREDENTIAL, /* user name and password; it is read as the text of the user name, empty = unset */
-    CW_TYPE_SECRET      /* UTF-8 text; it is read as "(set)", or empty = unset */
+    CW_TYPE_SECRET,     /* UTF-8 text; it is read as "(set)", or empty = unset */
+    CW_TYPE_PROXY /* URI of a proxy, or a word of cw_option_words; it is read without user name and password */
 } cw_option_type;
 
 /* The table of controls. The core's settings come from this table. So do the attributes of the bindings with their texts
@@ -328,7 +329,8 @@ typedef enum cw_option_type {
  *   type        of the value
  *   default, least, most   of a number; for CW_TYPE_BYTES and CW_TYPE_CREDENTIAL, most is the largest size in bytes
  *   for         BOTH classes, or sockets of the class MESSAGE
- *   words       of a CW_TYPE_ENUM: word i stands for number i. Of a CW_TYPE_LIST: its only items; NULL = any token
+ *   words       of a CW_TYPE_ENUM: word i stands for number i. Of a CW_TYPE_LIST: its only items; NULL = any token. Of a
+ *               CW_TYPE_PROXY: the word for no proxy; NULL = none, and it takes SOCKS proxies only
  *   none        the meaning of -1; NULL = -1 is refused
  *   since       the first libcurl that supports it; NULL = 8.14.1, the oldest libcurl that curlwire accepts
  *   text        one line. The scripts add unit, default and none
@@ -411,7 +413,9 @@ typedef enum cw_option_type {
       NULL, NULL, "Form of client_certificate; p12: PKCS#12") \
     X(CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS, "ignorable_server_certificate_errors", CW_TYPE_LIST, 0, 0, 0, BOTH, \
       CW_WORDS("Untrusted", "IncompleteChain", "InvalidName"), NULL, NULL, \
-      "Errors of the server's certificate that do not end the connect; every other check is still made")
+      "Errors of the server's certificate that do not end the connect; every other check is still made") \
+    X(CW_OPT_PROXY, "proxy", CW_TYPE_PROXY, 0, 0, 0, BOTH, CW_WORDS("direct"), NULL, NULL, \
+      "URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need none")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -423,7 +427,7 @@ typedef enum cw_option {
 
 /* Describe a control, so that a binding can offer all controls from one table.
  *   words   of a CW_TYPE_ENUM: a NULL-ended array in which word i stands for number i. Of a CW_TYPE_LIST: the only items
- *           that it takes, or NULL if it takes any token. Else NULL
+ *           that it takes, or NULL if it takes any token. Of a CW_TYPE_PROXY: the word for no proxy, or NULL. Else NULL
  *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size, max_fragments: message only)
  *   default the value before it is set; 0 for text
  *   range   sets *least and *most, which leave out -1. For bytes and credentials they are sizes; for text both are 0
@@ -450,7 +454,8 @@ CW_API const char *cw_option_text(cw_option option);
 CW_API cw_status cw_socket_set_number(cw_socket *s, cw_option option, int64_t value);
 CW_API cw_status cw_socket_get_number(cw_socket *s, cw_option option, int64_t *value);
 
-/* Sets a control that is text, a list or bytes. A list is joined by commas; each item must be a token (RFC 6455 4.1).
+/* Sets a control that is text, a list, bytes or a proxy. A list is joined by commas; each item must be a token (RFC 6455
+ * 4.1). An error about a proxy shows nothing of its value.
  *   value, len_bytes   UTF-8 without NUL, CR, LF; any bytes for CW_TYPE_BYTES
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT; CW_INVALID_STATE after a connect has begun; CW_NO_MEMORY
@@ -487,8 +492,8 @@ CW_API cw_status cw_socket_get_actual_pong_interval(cw_socket *s, int64_t *inter
  * Thread   any */
 CW_API cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes);
 
-/* Copies a control that is text, a list or bytes, or the user name of a credential. It fills the buffer as cw_socket_get_info does. A NUL follows bytes
- * too.
+/* Copies a control that is text, a list or bytes, the user name of a credential, or a proxy without user name and password. It
+ * fills the buffer as cw_socket_get_info does. A NUL follows bytes too.
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT: the control is a number
  * Thread   any; takes the socket's lock */

@@ -271,11 +271,10 @@ static inline void wish_nothing(void)
                                       .ca_file = "",
                                       .ca_path = "",
                                       .crl_file = "",
-                                      .proxy_ca_file = "",
                                       .client = {.file = "", .key = "", .password = ""},
                                       .headers = "",
                                       .verify = true,
-                                      .proxy_verify = true,
+                                      .proxy = {.uri = "", .ca_file = "", .verify = true},
                                       .no_delay = true,
                                       .timeout_ms = 5000};
     memset(&info, 0, sizeof info);

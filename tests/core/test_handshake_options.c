@@ -184,8 +184,8 @@ static void test_proxies(void)
     CHECK_STR(cw__handshake_tls_party(h), "the server");
     cw__handshake_destroy(h);
 
-    wishes.proxy_user = "jim";
-    wishes.proxy_password = "";
+    wishes.proxy.user = "jim";
+    wishes.proxy.password = "";
     cw__handshake_destroy(made("ws://server.test/", NULL)); /* there is no proxy to send it to */
     CHECK(!find(CURLOPT_PROXYUSERNAME) && !find(CURLOPT_PROXYPASSWORD) && !find(CURLOPT_USERNAME));
     h = made("ws://server.test/", "http://joe:p%40ss@proxy.test:3128");
@@ -193,7 +193,20 @@ static void test_proxies(void)
     CHECK_STR(text_of(CURLOPT_PROXYPASSWORD), "");
     CHECK(!find(CURLOPT_USERNAME));
     cw__handshake_destroy(h);
-    wishes.proxy_user = wishes.proxy_password = NULL;
+    wishes.proxy.user = wishes.proxy.password = NULL;
+
+    wishes.proxy.uri = "socks5h://joe:p%40ss@other.test"; /* the control, not the variable */
+    h = made("ws://server.test/", "http://proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_PROXY), "socks5h://other.test:1080");
+    CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "joe");
+    CHECK_STR(text_of(CURLOPT_PROXYPASSWORD), "p@ss");
+    cw__handshake_destroy(h);
+    wishes.proxy.uri = CW__PROXY_DIRECT;
+    h = made("ws://server.test/", "http://proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_PROXY), "");
+    CHECK_STR(text_of(CURLOPT_NOPROXY), "*");
+    cw__handshake_destroy(h);
+    wishes.proxy.uri = "";
 
     h = made("ws://server.test/", "https://proxy.test:3128");
     CHECK(!find(CURLOPT_PROXYUSERNAME) && !find(CURLOPT_PROXYPASSWORD));
@@ -205,8 +218,8 @@ static void test_proxies(void)
     CHECK_STR(cw__handshake_tls_party(h), "the proxy");
     cw__handshake_destroy(h);
 
-    wishes.proxy_verify = false;
-    wishes.proxy_ca_file = "/x/proxy.pem";
+    wishes.proxy.verify = false;
+    wishes.proxy.ca_file = "/x/proxy.pem";
     h = made("wss://server.test/", "https://proxy.test:3128");
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYPEER), 0);
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYHOST), 0);
@@ -225,10 +238,10 @@ static void test_proxies(void)
     cw__handshake_destroy(h);
     has_no_authorities = true;
     CHECK(create("ws://server.test/", "https://proxy.test:3128") == NULL);
-    wishes.proxy_ca_file = "/x/proxy.pem"; /* needs no others */
+    wishes.proxy.ca_file = "/x/proxy.pem"; /* needs no others */
     cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
-    wishes.proxy_ca_file = "";
-    wishes.proxy_verify = false;
+    wishes.proxy.ca_file = "";
+    wishes.proxy.verify = false;
     cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
     has_no_authorities = false;
     wish_nothing();
@@ -354,7 +367,7 @@ static void test_no_memory(void)
     wishes.compression = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
     clear_environment();
     CHECK_INT(setenv("all_proxy", "http://joe:pass@proxy.test:3128", 1), 0);
-    wishes.proxy_user = wishes.proxy_password = "x";
+    wishes.proxy.user = wishes.proxy.password = "x";
     CHECK_INT(cw__uri_read("wss://server.test/", 18, &uri, fault), CW__URI_OK);
     wishes.uri = &uri;
     each_allocation_fails(create_once, NULL);

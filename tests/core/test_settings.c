@@ -106,15 +106,15 @@ static void check_credential(cw_socket *s, cw_option o, int64_t most)
     size_t len = 99;
 
     check_text(s, o);
-    CHECK(cw__setting_user(s, o) == NULL && cw__setting_password(s, o) == NULL);
+    CHECK(cw__setting_user(s, o) == NULL && cw__setting_hidden(s, o) == NULL);
     memset(long_value, 'x', (size_t)most);
     CHECK_STATUS(cw_socket_set_credential(s, o, long_value, 1, long_value, (size_t)most - 1), CW_OK);
     refuse_credential(s, o, long_value, 1, long_value, (size_t)most, "it takes at most");
     CHECK_STATUS(cw_socket_set_credential(s, o, "u", 1, NULL, 0), CW_OK);
-    CHECK_STR(cw__setting_password(s, o), "");
+    CHECK_STR(cw__setting_hidden(s, o), "");
     CHECK_STATUS(cw_socket_set_credential(s, o, "j0hnnyx", 6, "s3c:retx", 7), CW_OK);
     CHECK_STR(cw__setting_user(s, o), "j0hnny");
-    CHECK_STR(cw__setting_password(s, o), "s3c:ret");
+    CHECK_STR(cw__setting_hidden(s, o), "s3c:ret");
     CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, &len), CW_OK);
     CHECK_STR(text, "j0hnny");
     CHECK_INT(len, 6);
@@ -127,12 +127,44 @@ static void check_credential(cw_socket *s, cw_option o, int64_t most)
     refuse_credential(s, o, "j0hnny\xff", 7, "s3c", 3, "must be UTF-8");
     CHECK_STATUS(cw_socket_set_text(s, o, "j0hnny", 6), CW_INVALID_ARGUMENT);
     CHECK_HAS(cw_error_message(), "is a user name and a password");
-    CHECK_STR(cw__setting_password(s, o), "s3c:ret"); /* the refused calls changed nothing */
+    CHECK_STR(cw__setting_hidden(s, o), "s3c:ret"); /* the refused calls changed nothing */
     CHECK_STATUS(cw_socket_set_credential(s, o, NULL, 0, NULL, 0), CW_OK);
     CHECK(cw__setting_user(s, o) == NULL);
     CHECK_STATUS(cw_socket_set_credential(s, CW_OPT_CA_FILE, "u", 1, "p", 1), CW_INVALID_ARGUMENT);
     CHECK_STATUS(cw_socket_set_credential(s, CW_OPT_VERIFY, "u", 1, "p", 1), CW_INVALID_ARGUMENT);
     free(long_value);
+}
+
+/* What can be read has neither user nor password, and the errors show nothing of the value. */
+static void check_proxy(cw_socket *s, cw_option o)
+{
+    static const char *const bad[] = {"socks5://j0hnny:s3c@ret@p.test", "socks5://j0hnny:s3cret@p.test:0",
+                                      "ftp://j0hnny:s3cret@p.test", "j0hnny s3cret",
+                                      "socks5://j0hnny:s3cret@p\xff"};
+    const char *const *words = cw_option_words(o);
+    char text[64] = "xxx";
+    size_t len = 99;
+
+    check_bad_texts(s, o);
+    CHECK_STATUS(cw_socket_set_text(s, o, "SOCKS5h://j0hnny:s3cr%2Fet@p.test/x", 33), CW_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_STATUS(cw_socket_set_text(s, o, bad[i], strlen(bad[i])), CW_INVALID_ARGUMENT);
+        CHECK_HAS(cw_error_message(), cw_option_key(o));
+        CHECK(!strstr(cw_error_message(), "j0hnny") && !strstr(cw_error_message(), "s3c"));
+    }
+    CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, &len),
+                 CW_OK); /* the refused calls changed nothing */
+    CHECK_STR(text, "socks5h://p.test:1080");
+    CHECK_INT(len, strlen(text));
+    CHECK_STR(cw__setting_hidden(s, o), "SOCKS5h://j0hnny:s3cr%2Fet@p.test");
+    CHECK_STATUS(cw_socket_set_text(s, o, "http://p.test:1", 15), words ? CW_OK : CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_text(s, o, "direct", 6), words ? CW_OK : CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, &len), CW_OK);
+    CHECK_STR(text, words ? words[0] : "socks5h://p.test:1080");
+    CHECK_STATUS(cw_socket_set_text(s, o, NULL, 0), CW_OK);
+    CHECK(cw__setting_hidden(s, o) == NULL);
+    CHECK_STATUS(cw_socket_get_text(s, o, NULL, 0, &len), CW_OK);
+    CHECK_INT(len, 0);
 }
 
 /* Checks the properties that the bindings require of every row. */
@@ -145,7 +177,8 @@ static void check_row(cw_option o, const char *name)
     CHECK_INT(strcasecmp(name + strlen("CW_OPT_"), cw_option_key(o)), 0);
     cw_option_range(o, &least, &most);
     CHECK(least >= 0 && least <= cw_option_default(o) && cw_option_default(o) <= most);
-    CHECK(words ? cw_option_type_of(o) == CW_TYPE_ENUM || cw_option_type_of(o) == CW_TYPE_LIST
+    CHECK(words ? cw_option_type_of(o) == CW_TYPE_ENUM || cw_option_type_of(o) == CW_TYPE_LIST ||
+                      cw_option_type_of(o) == CW_TYPE_PROXY
                 : cw_option_type_of(o) != CW_TYPE_ENUM);
     while (words && words[count])
         count++;
@@ -173,6 +206,8 @@ static void test_every_control(void)
         check_bytes(s, name, most);                                                   \
     else if ((type) == CW_TYPE_CREDENTIAL)                                            \
         check_credential(s, name, most);                                              \
+    else if ((type) == CW_TYPE_PROXY)                                                 \
+        check_proxy(s, name);                                                         \
     else                                                                              \
         check_number(s, name, initial, least, most, none);
     CW_OPTION_LIST(CW_X)

@@ -26,6 +26,12 @@ local bad_values = {
     LIST = function() return {"chat", 7, true, {1}, {""}, {"a b"}, {"a,b"}, {"a", "a"}, {"\127"}, {x = "a"}} end,
     BYTES = function(row) return {7, true, {}, row.most < 2 ^ 31 and ("x"):rep(row.most + 1) or false} end,
     SECRET = function() return {7, true, {"s3cret"}, "s3cret\0", "s3cret\n", "s3cret\255"} end,
+    PROXY = function(row)
+        return {
+            7, {}, {"s3cret@h.test"}, "socks5://u:s3cret@h.test:0", "u:s3cret@", "s3cret\0", "s3cret\n", "s3cret\255",
+            not row.words[1] and "direct" or nil, not row.words[1] or nil,
+        }
+    end,
     CREDENTIAL = function(row)
         return {
             "user", 7, {}, {"user"}, {"user", "s3cret", ""}, {"user", 7}, {"", "s3cret"}, {"a:b", "s3cret"},

@@ -45,6 +45,14 @@ def bad_values(row: controls.Control) -> list[Row]:
             *((value, TypeError) for value in ("text", 7, [1])),
             *([(bytes(row.most + 1), ArgumentError)] if controls.is_limited(row) else []),
         ],
+        "PROXY": [
+            *((value, TypeError) for value in (7, b"s3cret@h.test", ["s3cret@h.test"])),
+            *([] if row.words else [(False, TypeError), (True, TypeError), ("direct", ArgumentError)]),
+            *(
+                (value, ArgumentError)
+                for value in ("socks5://u:s3cret@h.test:0", "u:s3cret@", "s3cret\0", "s3cret\n")
+            ),
+        ],
         "SECRET": [
             *((value, TypeError) for value in (7, b"s3cret", ("s3cret",))),
             *((value, ArgumentError) for value in ("s3cret\0", "s3cret\n", "s3cret\udc80")),

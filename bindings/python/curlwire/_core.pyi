@@ -269,6 +269,13 @@ class _Control:
     @ignorable_server_certificate_errors.setter
     def ignorable_server_certificate_errors(self, value: Collection[str] | None) -> None: ...
     @property
+    def proxy(self) -> str | Literal[False] | None:
+        """URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need
+        none. A str, read without user name and password; False = no proxy; True = None; default None.
+        """
+    @proxy.setter
+    def proxy(self, value: str | bool | None) -> None: ...
+    @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:
         desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.

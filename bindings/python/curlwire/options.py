@@ -47,6 +47,7 @@ class Options(TypedDict, total=False):
     client_key_password: str | None
     client_certificate_type: Literal["pem", "p12"]
     ignorable_server_certificate_errors: Collection[str] | None
+    proxy: str | bool | None
 
 
 class MessageOptions(Options, total=False):

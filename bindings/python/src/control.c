@@ -389,6 +389,10 @@ static void describe_values(cw_option option, char *text, size_t size_bytes)
         (void)snprintf(text, size_bytes, "%sDefault None",
                        cw_option_type_of(option) == CW_TYPE_SECRET ? "A str, read as '(set)'. " : "");
         break;
+    case CW_TYPE_PROXY:
+        (void)snprintf(text, size_bytes, "A str, read without user name and password%s; default None",
+                       cw_option_words(option) != NULL ? "; False = no proxy; True = None" : "");
+        break;
     case CW_TYPE_CREDENTIAL:
         (void)snprintf(text, size_bytes, "A tuple (user, password), read as the user alone; default None");
         break;

@@ -51,8 +51,9 @@ static cw_status check_name(const char *name, size_t name_bytes)
                         "Sec-WebSocket-* headers are made by curlwire and cannot be set: leave them out");
     if (is_name(name, name_bytes, "Proxy-Authorization"))
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the header Proxy-Authorization would go to the server: put the user name "
-                        "and password into the proxy's URI (http_proxy, https_proxy)");
+                        "the header Proxy-Authorization would go to the server: set proxy_credential, or "
+                        "put the user name and password into the proxy's URI (the control proxy, or http_proxy "
+                        "and https_proxy)");
     return CW_OK;
 }
 

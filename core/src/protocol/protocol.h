@@ -464,6 +464,35 @@ char *cw__uri_base(const cw__uri *uri);
 /* Copies a URI that cw__uri_read has accepted, without userinfo and query. Returns its whole length, as snprintf does. */
 size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes);
 
+/* ---- From proxy_uri.c: the URI of a proxy, and lists of hosts that need none ---------------------------- */
+
+typedef enum cw__proxy_kind { CW__PROXY_NONE, CW__PROXY_HTTP, CW__PROXY_HTTPS, CW__PROXY_SOCKS } cw__proxy_kind;
+
+typedef struct cw__proxy {
+    cw__proxy_kind kind;
+    char *url;             /* scheme://host:port, without user and password */
+    const char *name;      /* host:port, inside url; for messages */
+    char *user, *password; /* decoded; NULL = none */
+    const char *source;    /* what names the proxy: an environment variable, or a control; static */
+    bool has_credential;   /* user and password are those of proxy_credential */
+} cw__proxy;
+
+/* The value of the control proxy with which no proxy is used, whatever the environment says. */
+#define CW__PROXY_DIRECT "direct"
+
+/* Reads the URI of a proxy into an empty proxy.
+ * Returns NULL, or what is wrong with the value. Owns: the caller calls cw__proxy_destroy in both cases. */
+const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory);
+/* Frees and zeroes a proxy; it accepts a zeroed one. */
+void cw__proxy_destroy(cw__proxy *p);
+/* Checks the value of a control that names a proxy. key is the control, for the message of a failure, which shows nothing of
+ * the value. is_pre: it takes SOCKS proxies only. Sets *kept to "shown NUL value NUL": shown is what may be read, without
+ * user and password.
+ * Returns CW_OK, CW_INVALID_ARGUMENT or CW_NO_MEMORY. Owns: the caller owns *kept. */
+cw_status cw__proxy_keep(const char *key, bool is_pre, const char *value, char **kept);
+/* Returns whether a list such as that of no_proxy contains a host and port. */
+bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
+
 /* ---- From certificate.c: the certificates of a TLS handshake ------------------------------------------- */
 
 /* Finds a certificate in a server's Certificate message, which begins with the type and length of the message. Number 0

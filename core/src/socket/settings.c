@@ -36,7 +36,7 @@ static bool is_text(cw_option option)
 {
     return options[option].type == CW_TYPE_TEXT || options[option].type == CW_TYPE_LIST ||
            options[option].type == CW_TYPE_BYTES || options[option].type == CW_TYPE_CREDENTIAL ||
-           options[option].type == CW_TYPE_SECRET;
+           options[option].type == CW_TYPE_SECRET || options[option].type == CW_TYPE_PROXY;
 }
 
 const char *cw_option_key(cw_option option) { return is_option(option) ? options[option].key : NULL; }
@@ -95,12 +95,12 @@ const char *cw__setting_text(const cw_socket *s, cw_option option)
     return cw__or_empty(s->settings.texts[option]);
 }
 
-/* A credential is kept as "user NUL password NUL". */
-const char *cw__setting_password(const cw_socket *s, cw_option option)
+/* A credential is kept as "user NUL password NUL", a proxy as "shown NUL value NUL". */
+const char *cw__setting_hidden(const cw_socket *s, cw_option option)
 {
-    const char *user = s->settings.texts[option];
+    const char *shown = s->settings.texts[option];
 
-    return user ? user + strlen(user) + 1 : NULL;
+    return shown ? shown + strlen(shown) + 1 : NULL;
 }
 
 /* Checks that the option exists for the socket's class, and that it is text or a number as the caller wants. For
@@ -241,6 +241,20 @@ static cw_status check_list(cw_option option, const char *list)
     return status;
 }
 
+/* Replaces the value of a proxy by the form in which it is kept, and its length by that of the shown part. */
+static cw_status keep_proxy(cw_option option, char **value, size_t *len_bytes)
+{
+    char *kept;
+    cw_status status = cw__proxy_keep(options[option].key, options[option].words == NULL, *value, &kept);
+
+    if (status != CW_OK)
+        return status;
+    cw__free(*value);
+    *value = kept;
+    *len_bytes = strlen(kept);
+    return CW_OK;
+}
+
 cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, size_t len_bytes)
 {
     char *copy = NULL;
@@ -257,6 +271,8 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, 
                           options[option].key);
     if (status == CW_OK && copy && options[option].type == CW_TYPE_LIST)
         status = check_list(option, copy);
+    if (status == CW_OK && copy && options[option].type == CW_TYPE_PROXY)
+        status = keep_proxy(option, &copy, &len_bytes);
     if (status != CW_OK) {
         cw__free(copy);
     } else {

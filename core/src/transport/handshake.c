@@ -189,50 +189,6 @@ static const char *no_folder(void)
     return info->version_num >= NULL_IS_DEFAULT && info->capath ? "/dev/null" : NULL;
 }
 
-static const char *folder(const cw__handshake *h)
-{
-    return h->authorities.folder ? h->authorities.folder : no_folder();
-}
-
-/* Sets the chosen proxy, or none, so that libcurl does not read the environment. */
-static CURLcode set_proxy(cw__handshake *h, const cw__handshake_settings *settings)
-{
-    CURL *easy = h->easy;
-    CURLcode code = CURLE_OK;
-
-    if (h->proxy.kind == CW__PROXY_NONE) {
-        code = curl_easy_setopt(easy, CURLOPT_PROXY, "");
-        if (code == CURLE_OK)
-            code = curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-        return code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN
-                   ? CURLE_OK
-                   : code; /* the loaded libcurl has no proxies */
-    }
-#define SET(option, value) \
-    if (code == CURLE_OK)  \
-    code = curl_easy_setopt(easy, option, value)
-    SET(CURLOPT_PROXY, h->proxy.url);
-    SET(CURLOPT_NOPROXY, "");
-    if (h->proxy.user) {
-        SET(CURLOPT_PROXYUSERNAME, h->proxy.user);
-        SET(CURLOPT_PROXYPASSWORD, h->proxy.password);
-    }
-    if (h->proxy.kind != CW__PROXY_HTTPS)
-        return code;
-    SET(CURLOPT_PROXY_SSL_VERIFYPEER, settings->proxy_verify ? 1L : 0L);
-    SET(CURLOPT_PROXY_SSL_VERIFYHOST, settings->proxy_verify ? 2L : 0L);
-    SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (*h->proxy_ca_file) {
-        SET(CURLOPT_PROXY_CAINFO, h->proxy_ca_file);
-        SET(CURLOPT_PROXY_CAPATH, no_folder());
-    } else if (h->authorities.file) {
-        SET(CURLOPT_PROXY_CAINFO, h->authorities.file);
-        SET(CURLOPT_PROXY_CAPATH, folder(h));
-    }
-#undef SET
-    return code;
-}
-
 /* Sets the options for TLS to the server. */
 static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings)
 {
@@ -251,7 +207,7 @@ static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings
     SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     if (h->authorities.file) { /* otherwise nothing is verified, and libcurl (8.14.1, 8.22) reads none */
         SET(CURLOPT_CAINFO, h->authorities.file);
-        SET(CURLOPT_CAPATH, folder(h));
+        SET(CURLOPT_CAPATH, h->folder);
     }
     if (*settings->crl_file && settings->verify)
         SET(CURLOPT_CRLFILE, settings->crl_file);
@@ -312,41 +268,23 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
         code = set_tls(h, settings);
     if (code == CURLE_OK)
         code = cw__client_certificate_set(&h->client, easy);
-    return code == CURLE_OK ? set_proxy(h, settings) : code;
+    return code == CURLE_OK ? cw__proxy_set_options(h) : code;
 }
 
 /* NOLINTNEXTLINE(concurrency-mt-unsafe): in the caller's thread, as any program reads its environment */
 static const char *variable(const char *name) { return getenv(name); }
-
-/* Chooses the proxy. Returns CW_OK, or fails with the calling thread's error. */
-static cw_status choose_proxy(cw__handshake *h, const cw__handshake_settings *settings, unsigned port)
-{
-    cw_status status = cw__proxy_choose(&h->proxy, h->is_to_tls, h->host, port, variable);
-    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-
-    h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
-    if (status == CW_OK && h->proxy.kind == CW__PROXY_HTTPS && !(info->features & CURL_VERSION_HTTPS_PROXY))
-        return cw__fail(CW_UNSUPPORTED,
-                        "the proxy %.80s (%s) is an https:// proxy, and the loaded libcurl %s supports none: "
-                        "use http://, or load another libcurl",
-                        h->proxy.name, h->proxy.variable, info->version);
-    if (status == CW_OK && h->proxy.kind != CW__PROXY_NONE && settings->proxy_user &&
-        !cw__proxy_set_credential(&h->proxy, settings->proxy_user, settings->proxy_password))
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
-    return status;
-}
 
 /* Finds the authorities, if a certificate is checked by them, and checks the files that the service thread will read.
  * Returns CW_OK or a failure. */
 static cw_status find_authorities(cw__handshake *h, const cw__handshake_settings *settings)
 {
     bool is_for_server = h->is_to_tls && settings->verify;
-    bool is_proxy_checked = h->proxy.kind == CW__PROXY_HTTPS && settings->proxy_verify;
-    bool is_for_proxy = is_proxy_checked && !*settings->proxy_ca_file;
+    bool is_proxy_checked = h->proxy.kind == CW__PROXY_HTTPS && settings->proxy.verify;
+    bool is_for_proxy = is_proxy_checked && !*settings->proxy.ca_file;
     cw_status status = CW_OK;
 
-    if (is_proxy_checked && *settings->proxy_ca_file)
-        status = cw__file_check_kind("proxy_ca_file", settings->proxy_ca_file, true);
+    if (is_proxy_checked && *settings->proxy.ca_file)
+        status = cw__file_check_kind("proxy_ca_file", settings->proxy.ca_file, true);
     if (status == CW_OK && is_for_server && *settings->crl_file)
         status = cw__file_check_kind("crl_file", settings->crl_file, true);
     if (status == CW_OK && (is_for_server || is_for_proxy) && *settings->ca_file)
@@ -406,7 +344,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     h->is_to_tls = settings->uri->is_secure;
     h->showing = settings->asks && h->is_to_tls ? CW__SHOWING_FIRST : CW__SHOWING_NONE;
     h->ignorable = settings->ignorable;
-    h->proxy_ca_file = settings->proxy_ca_file;
+    h->proxy_settings = settings->proxy;
     h->crl_file = settings->crl_file;
     if (h->is_to_tls)
         h->client = settings->client;
@@ -421,9 +359,11 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     if (h->easy && h->protocols && h->base)
         code = read_host(h, &port);
     if (code == CURLE_OK)
-        status = choose_proxy(h, settings, port);
+        status = cw__proxy_prepare(h, port, variable);
     if (code == CURLE_OK && status == CW_OK)
         status = find_authorities(h, settings);
+    h->no_folder = no_folder();
+    h->folder = h->authorities.folder ? h->authorities.folder : h->no_folder;
     if (status != CW_OK)
         return status;
     h->race = h->proxy.name && strchr(h->proxy.name, '%') ? NULL : settings->race;

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+"""Tests of the controls about proxies, with the real proxies of tests/servers/proxy_settings.py, and of the
+variables beside those that `websockets` reads. test_proxy.py tests the variables and the errors with proxies
+that do what a test tells them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets.proxy
+import websockets.uri
+
+import curlwire
+from curlwire import MessageWebSocket, WebErrorStatus
+from peers import decodes_natively, echo, round_trip, url
+from proxies import Proxy
+from test_proxy import ALL, assert_works, fails, no_variables, tls_address, tls_folder, words_of
+
+__all__ = ["no_variables"]  # a fixture of each test here too
+LOGIN = "j0hnny:s3c%3Aret%2F%40"  # those of proxy_settings.py, as a URI has them
+CREDENTIAL = ("j0hnny", "s3c:ret/@")
+FRAMINGS = ["curl", "native"] if decodes_natively() else ["curl", "auto"]
+
+
+def real(name: str, scheme: str = "http", user: str = "") -> str:
+    """Returns the URI of a real proxy."""
+    ports = dict(word.split("=") for word in url("CW_PROXIES", "").split())
+    host = "localhost" if scheme == "https" else "127.0.0.1"
+    return f"{scheme}://{user + '@' if user else ''}{host}:{ports[name]}"
+
+
+def local_echo() -> str:
+    """Returns the echo server by its name, which a SOCKS 4a or 5h proxy resolves."""
+    return echo().replace("127.0.0.1", "localhost")
+
+
+# ---- real proxies
+
+REAL = [
+    ("open", "http", ""),
+    ("tls", "https", ""),
+    ("basic", "http", LOGIN),
+    ("socks", "socks5", ""),
+    ("socks", "socks5h", ""),
+    ("socks_login", "socks5", LOGIN),
+    ("socks_login", "socks5h", LOGIN),
+    ("dante", "socks4", ""),
+    ("dante", "socks5", ""),
+    ("dante", "socks5h", ""),
+    ("ssh", "socks4", ""),
+    ("ssh", "socks4a", ""),
+    ("ssh", "socks5h", ""),
+]
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize(("name", "scheme", "user"), REAL)
+def test_real_proxy(name: str, scheme: str, user: str, framing: Any) -> None:
+    control: dict[str, Any] = {"proxy": real(name, scheme, user), "framing": framing}
+    if scheme == "https":
+        control["proxy_ca_file"] = tls_folder() / "ca.pem"
+    is_remote = scheme in ("socks4a", "socks5h")
+    assert_works(local_echo() if is_remote else echo(), **control)
+    secure = tls_address("good", "localhost" if is_remote else "127.0.0.1")
+    assert_works(secure, ca_file=tls_folder() / "ca.pem", **control)
+    ws = MessageWebSocket(**control)
+    assert ws.control.proxy == real(name, scheme)
+    assert "s3c" not in repr(ws.control) and "j0hnny" not in repr(ws.control)
+
+
+@pytest.mark.parametrize(("name", "scheme"), [("basic", "http"), ("socks_login", "socks5h")])
+def test_real_login(name: str, scheme: str) -> None:
+    """proxy_credential goes before the user and password of the URI. Without a login both proxies refuse."""
+    assert_works(echo(), proxy=real(name, scheme), proxy_credential=CREDENTIAL)
+    assert_works(echo(), proxy=real(name, scheme, "other:password"), proxy_credential=CREDENTIAL)
+    for user, credential in (("", None), ("j0hnny:s3cret", None), (LOGIN, ("j0hnny", "s3cret"))):
+        error = fails(echo(), proxy=real(name, scheme, user), proxy_credential=credential)
+        assert error.status is WebErrorStatus.PROXY_AUTHENTICATION_REQUIRED
+        assert f"the proxy {real(name)[7:]} " in str(error)
+        assert "s3c" not in words_of(error) and "j0hnny" not in words_of(error)
+        is_uri = user and not credential and scheme == "http"
+        assert ("correct them in the URI of the proxy" if is_uri else "proxy_credential") in str(error)
+
+
+def test_real_refusal() -> None:
+    """squid refuses one host, and reports a server that cannot be reached."""
+    error = fails("ws://denied.test/", proxy=real("open"))
+    assert error.status is WebErrorStatus.FORBIDDEN and error.http_status == 403
+    assert error.headers["X-Squid-Error"] == "ERR_ACCESS_DENIED 0"
+    refused = url("CW_REFUSED_WS")
+    error = fails(refused, proxy=real("open"))
+    assert error.status is WebErrorStatus.SERVICE_UNAVAILABLE
+    assert "it could not reach the server" in str(error)
+    error = fails(refused, proxy=real("dante", "socks5"))
+    assert f"the proxy {real('dante')[7:]} says that 127.0.0.1 refused the connection" in str(error)
+
+
+# ---- the control and the environment
+
+
+def test_control_replaces_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """no_proxy is part of the environment: it does not concern the control."""
+    monkeypatch.setenv("no_proxy", "*")
+    for value in ("http://127.0.0.1:1", "foo://x"):
+        monkeypatch.setenv("all_proxy", value)
+        with Proxy() as proxy:
+            assert_works(echo(), proxy=f"http://127.0.0.1:{proxy.port}")
+            assert_works(tls_address("good"), proxy=f"127.0.0.1:{proxy.port}", ca_file=tls_folder() / "ca.pem")
+            assert proxy.connections == 2
+
+
+def test_control_ignores_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("http://127.0.0.1:1", "foo://x"):
+        monkeypatch.setenv("all_proxy", value)
+        for direct in (False, "direct"):
+            assert_works(echo(), proxy=direct)
+        for unset in (None, True, ""):
+            fails(echo(), proxy=unset)
+
+
+def test_control_names_itself() -> None:
+    refused = url("CW_REFUSED_WS").rpartition(":")[2].strip("/")
+    error = fails("ws://server.invalid/", proxy=f"https://j0hnny:s3cret@127.0.0.1:{refused}")
+    assert f"cannot connect to the proxy 127.0.0.1:{refused}" in str(error)
+    error = fails("ws://server.invalid/", proxy=f"http://j0hnny:s3cret@{'x' * 64}.invalid")
+    assert "cannot be resolved: check proxy" in str(error)
+    assert "s3c" not in words_of(error) and "j0hnny" not in words_of(error)
+    with Proxy() as proxy:
+        proxy.talk = lambda connection: connection.sendall(b"SSH-2.0-x\r\n\r\n")  # type: ignore[method-assign]
+        error = fails(echo(), proxy=f"http://127.0.0.1:{proxy.port}")
+    assert f"the proxy 127.0.0.1:{proxy.port} (proxy) is not HTTP/1.1: check scheme and port in proxy" in str(
+        error
+    )
+
+
+def test_malformed_control() -> None:
+    ws = MessageWebSocket()
+    for value in (
+        "http://j0hnny:s3c/ret@h.test",
+        "foo://j0hnny:s3cret@h.test",
+        "http://j0hnny:s3cret@h.test:0",
+    ):
+        with pytest.raises(curlwire.ArgumentError, match="the control proxy is malformed: ") as caught:
+            ws.control.proxy = value
+        assert "s3c" not in words_of(caught.value) and "j0hnny" not in words_of(caught.value)
+    assert ws.control.proxy is None
+
+
+# ---- the table of docs/proxies.md
+
+PAGE = Path(__file__).parents[2] / "docs" / "proxies.md"
+TABLE = [
+    [cell.strip().strip("`") for cell in line.strip("|").split(" | ")]
+    for line in re.findall(r"^\| `.* \| (?:yes|no) \| (?:yes|no) \|$", PAGE.read_text(), re.MULTILINE)
+]
+
+
+def settings(text: str) -> dict[str, str]:
+    """Returns the variables of a cell: NAME or NAME=value; a NAME alone names the proxy."""
+    pairs = [word.partition("=") for word in text.split(";")]
+    return {name.strip(): value or "http://127.0.0.1:{port}" for name, _, value in pairs}
+
+
+@pytest.mark.parametrize(("variables", "scheme", "ours", "theirs"), TABLE, ids=lambda cell: cell)
+def test_table_of_variables(
+    variables: str, scheme: str, ours: str, theirs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row says whether the proxy of the variables is used for ws or wss to server.test:8443."""
+    with Proxy() as proxy:
+        for name, value in settings(variables).items():
+            assert name in ALL or name == "socks_proxy"
+            monkeypatch.setenv(name, value.replace("{port}", str(proxy.port)))
+        # The server is this machine, and its name or address decides whether no_proxy has it.
+        host = "127.0.0.1" if "127." in variables else "localhost"
+        address = tls_address("good", host) if scheme == "wss" else echo().replace("127.0.0.1", host)
+        port = address.rpartition(":")[2].partition("/")[0]
+        for name in ("no_proxy", "NO_PROXY"):
+            value = settings(variables).get(name, "")
+            if value:
+                monkeypatch.setenv(name, value.replace("PORT", port))
+        with curlwire.connect(address, ca_file=tls_folder() / "ca.pem") as ws:
+            round_trip(ws)
+        assert ("yes" if proxy.connections else "no") == ours
+    found = websockets.proxy.get_proxy(websockets.uri.parse_uri(address))
+    assert ("yes" if found else "no") == theirs
+
+
+def test_table_has_every_variable() -> None:
+    named = {name for row in TABLE for name in settings(row[0])}
+    assert named == {*ALL, "socks_proxy"}
