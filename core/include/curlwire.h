@@ -68,6 +68,7 @@ extern "C" {
 typedef struct cw_socket cw_socket;
 typedef struct cw_mailbox cw_mailbox;
 typedef struct cw_event cw_event;
+struct cw_header;
 
 /* ---- Status ------------------------------------------------------------------------------------------- */
 
@@ -320,7 +321,8 @@ typedef enum cw_option_type {
     CW_TYPE_NUMBER,     /* number of things; -1 = no limit, if the range allows it */
     CW_TYPE_CREDENTIAL, /* user name and password; it is read as the text of the user name, empty = unset */
     CW_TYPE_SECRET,     /* UTF-8 text; it is read as "(set)", or empty = unset */
-    CW_TYPE_PROXY /* URI of a proxy, or a word of cw_option_words; it is read without user name and password */
+    CW_TYPE_PROXY,      /* URI of a proxy, or a word of cw_option_words; read without user name and password */
+    CW_TYPE_HEADERS     /* headers; it is read as their names, joined by ", " */
 } cw_option_type;
 
 /* The table of controls. The core's settings come from this table. So do the attributes of the bindings with their texts
@@ -415,7 +417,11 @@ typedef enum cw_option_type {
       CW_WORDS("Untrusted", "IncompleteChain", "InvalidName"), NULL, NULL, \
       "Errors of the server's certificate that do not end the connect; every other check is still made") \
     X(CW_OPT_PROXY, "proxy", CW_TYPE_PROXY, 0, 0, 0, BOTH, CW_WORDS("direct"), NULL, NULL, \
-      "URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need none")
+      "URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need none") \
+    X(CW_OPT_PRE_PROXY, "pre_proxy", CW_TYPE_PROXY, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "URI of a SOCKS proxy in front of an http:// or https:// proxy") \
+    X(CW_OPT_PROXY_HEADERS, "proxy_headers", CW_TYPE_HEADERS, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Headers for an http:// or https:// proxy, which never gets the headers for the server")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -476,6 +482,17 @@ CW_API cw_status cw_socket_set_credential(cw_socket *s, cw_option option, const 
                                           size_t user_len_bytes, const char *password,
                                           size_t password_len_bytes);
 
+/* Sets a control that is headers. No call reads the values.
+ *   headers, count   each as for cw_socket_add_request_header, but not Host, Proxy-Authorization and Proxy-Connection. A name
+ *                    may occur more than once. 0 = unset
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: the message names the header and does not show its value; nothing was set. CW_INVALID_STATE
+ *          after a connect has begun; CW_NO_MEMORY
+ * Thread   any; takes the socket's lock
+ * Owns     the call copies headers */
+CW_API cw_status cw_socket_set_headers(cw_socket *s, cw_option option, const struct cw_header *headers,
+                                       size_t count);
+
 /* Reads how often the socket sends unsolicited pongs now: desired_unsolicited_pong_interval on an open connection, until
  * writing fails or closing begins.
  *   interval_ms   set to milliseconds; 0 = it sends none
@@ -492,8 +509,8 @@ CW_API cw_status cw_socket_get_actual_pong_interval(cw_socket *s, int64_t *inter
  * Thread   any */
 CW_API cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes);
 
-/* Copies a control that is text, a list or bytes, the user name of a credential, or a proxy without user name and password. It
- * fills the buffer as cw_socket_get_info does. A NUL follows bytes too.
+/* Copies a control that is text, a list or bytes, the user name of a credential, a proxy without user name and password, or
+ * the names of headers. It fills the buffer as cw_socket_get_info does. A NUL follows bytes too.
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT: the control is a number
  * Thread   any; takes the socket's lock */
@@ -629,7 +646,7 @@ CW_API const char *cw_certificate_key(cw_certificate_fact fact);
 CW_API void cw_certificate_get(const void *der, size_t der_len_bytes, cw_certificate_fact fact, char *buffer,
                                size_t size_bytes, size_t *len_bytes);
 
-/* A header of a reply. Both pointers point into the text that cw_header_next read; no NUL ends them. */
+/* A header. No NUL ends its texts. cw_header_next sets both pointers to places in the text that it reads. */
 typedef struct cw_header {
     const char *name, *value; /* without blanks around them */
     size_t name_len_bytes, value_len_bytes;

@@ -208,7 +208,34 @@ static void test_proxies(void)
     cw__handshake_destroy(h);
     wishes.proxy.uri = "";
 
+    wishes.proxy.headers = "A: 1\nB;\n";
+    wishes.proxy.pre_uri = "socks5h://jo-e:p%40%20%c3%bc@pre.test";
+    h = made("ws://server.test/", "http://proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_PRE_PROXY), "socks5h://jo%2De:p%40%20%C3%BC@pre.test:1080");
+    CHECK_STR(text_of(CURLOPT_PROXY), "http://proxy.test:3128");
+    CHECK_INT(number_of(CURLOPT_HEADEROPT), CURLHEADER_SEPARATE);
+    CHECK_STR(((struct curl_slist *)find(CURLOPT_PROXYHEADER)->is.pointer)->data, "A: 1");
+    CHECK_STR(((struct curl_slist *)find(CURLOPT_PROXYHEADER)->is.pointer)->next->data, "B;");
+    CHECK_STR(cw__handshake_next_proxy(h)->source, "pre_proxy");
+    log_text(h, CURLINFO_HEADER_OUT, "CONNECT");
+    CHECK_STR(cw__handshake_next_proxy(h)->source, "all_proxy");
+    CHECK(cw__handshake_is_at_proxy(h));
+    cw__handshake_restart(h, NULL);
+    CHECK_STR(cw__handshake_next_proxy(h)->source, "pre_proxy");
+    CHECK(cw__handshake_release_easy(h) != NULL);
+    CHECK(find(CURLOPT_PROXYHEADER)->is.pointer == NULL);
+    cw__handshake_destroy(h);
+    wishes.proxy.pre_uri = "socks5://pre.test";
+    cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
+    CHECK_STR(text_of(CURLOPT_PRE_PROXY), "socks5://pre.test:1080");
+    CHECK(create("ws://server.test/", "socks5://proxy.test") == NULL);
+    CHECK(create("ws://server.test/", NULL) == NULL);
+    CHECK(strstr(cw_error_message(), "pre_proxy is set, and no http:// or https:// proxy stands behind it"));
+    wishes.proxy.headers = wishes.proxy.pre_uri = "";
+
     h = made("ws://server.test/", "https://proxy.test:3128");
+    CHECK(!find(CURLOPT_PRE_PROXY) && !find(CURLOPT_PROXYHEADER));
+    CHECK_INT(number_of(CURLOPT_HEADEROPT), CURLHEADER_SEPARATE);
     CHECK(!find(CURLOPT_PROXYUSERNAME) && !find(CURLOPT_PROXYPASSWORD));
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYPEER), 1);
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYHOST), 2);

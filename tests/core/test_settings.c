@@ -167,6 +167,60 @@ static void check_proxy(cw_socket *s, cw_option o)
     CHECK_INT(len, 0);
 }
 
+#define HEADER(n, v)                                                                                 \
+    {                                                                                                \
+        .name = (n), .value = (v), .name_len_bytes = sizeof(n) - 1, .value_len_bytes = sizeof(v) - 1 \
+    }
+
+/* Only the names can be read, and the errors show no value. */
+static void check_headers(cw_socket *s, cw_option o)
+{
+    static const cw_header good[] = {HEADER("X-A", " s3cret\t"), HEADER("x-a", ""), HEADER("Y", "\xc3\xbc")};
+    static const struct {
+        cw_header header;
+        const char *words;
+    } bad[] = {{HEADER("Host", "s3cret"), "Host"},
+               {HEADER("proxy-authorization", "s3cret"), "set proxy_credential"},
+               {HEADER("Proxy-Connection", "s3cret"), "Proxy-Connection"},
+               {HEADER("Upgrade", "s3cret"), "Upgrade"},
+               {HEADER("a:b", "s3cret"), "not a token"},
+               {HEADER("X", "s3cret\r\nY: z"), "the header X contains the control character 0x0D"}};
+    long live = cw__alloc_live();
+    char text[16] = "xxx", *large = calloc(1, CW__HEADERS_AT_MOST);
+    size_t len;
+
+    check_text(s, o);
+    CHECK_STATUS(cw_socket_set_text(s, o, "X: y", 4), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), "is headers: use the call for headers");
+    CHECK_STATUS(cw_socket_set_headers(s, o, good, 3), CW_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const cw_header both[] = {good[0], bad[i].header};
+        CHECK_STATUS(cw_socket_set_headers(s, o, both, 2), CW_INVALID_ARGUMENT);
+        CHECK_HAS(cw_error_message(), bad[i].words);
+        CHECK(!strstr(cw_error_message(), "s3c"));
+    }
+    CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, &len), CW_OK);
+    CHECK_STR(text, "X-A, x-a, Y"); /* the refused calls changed nothing */
+    CHECK_INT(len, strlen(text));
+    CHECK_STR(cw__setting_hidden(s, o), "X-A:  s3cret\t\nx-a;\nY: \xc3\xbc\n");
+    memset(large, 'x', CW__HEADERS_AT_MOST);
+    for (int i = 0; i < 2; i++) {
+        const cw_header two[] = {{"A", large, 1, CW__HEADER_AT_MOST},
+                                 {"B", large, 1, CW__HEADER_AT_MOST - 2 + (size_t)i}};
+        CHECK_STATUS(cw_socket_set_headers(s, o, two, 2), i == 0 ? CW_OK : CW_INVALID_ARGUMENT);
+    }
+    CHECK_HAS(cw_error_message(), "more than 512 KiB");
+    free(large);
+    CHECK_STATUS(cw_socket_set_headers(s, o, NULL, 0), CW_OK);
+    CHECK(cw__setting_hidden(s, o) == NULL);
+    CHECK_STATUS(cw_socket_set_headers(s, CW_OPT_CA_FILE, good, 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_headers(s, CW_OPTION_COUNT, good, 1), CW_INVALID_ARGUMENT);
+    cw__alloc_fail_at(0);
+    CHECK_STATUS(cw_socket_set_headers(s, o, good, 1), CW_NO_MEMORY);
+    cw__alloc_fail_at(-1);
+    CHECK_INT(cw__alloc_live(), live);
+}
+
 /* Checks the properties that the bindings require of every row. */
 static void check_row(cw_option o, const char *name)
 {
@@ -206,6 +260,8 @@ static void test_every_control(void)
         check_bytes(s, name, most);                                                   \
     else if ((type) == CW_TYPE_CREDENTIAL)                                            \
         check_credential(s, name, most);                                              \
+    else if ((type) == CW_TYPE_HEADERS)                                               \
+        check_headers(s, name);                                                       \
     else if ((type) == CW_TYPE_PROXY)                                                 \
         check_proxy(s, name);                                                         \
     else                                                                              \

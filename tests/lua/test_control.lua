@@ -16,7 +16,7 @@ for _, row in ipairs(support.controls()) do
         COUNT = row.none and math.huge or math.max(row.least, 4096), NUMBER = 5, ENUM = row.words[#row.words],
         TEXT = "/nowhere/file.pem", PROXY = "socks5://h.test:1080", BYTES = "\0\255\r\n\0",
     }
-    if row.type ~= "LIST" and row.type ~= "CREDENTIAL" and row.type ~= "SECRET" then
+    if row.type ~= "LIST" and row.type ~= "HEADERS" and row.type ~= "CREDENTIAL" and row.type ~= "SECRET" then
         options[row.key] = {row.default, others[row.type]}
         assert(options[row.key][2] ~= row.default, row.key)
     end
@@ -79,6 +79,20 @@ test("control_proxy", function()
     end
     ws.control.proxy = true
     equal(ws.control.proxy, nil)
+end)
+
+test("control_headers", function()
+    local ws = curlwire.MessageWebSocket()
+    equal(#ws.control.proxy_headers, 0)
+    ws.control.proxy_headers = {{"X-A", "1"}, {"X-A", ""}, ["x-b"] = {"2", "3"}}
+    equal(table.concat(ws.control.proxy_headers, "+"), "X-A+X-A+x-b+x-b")
+    for _, none in ipairs {{}, {X = {}}} do
+        ws.control.proxy_headers = none
+        equal(#ws.control.proxy_headers, 0)
+    end
+    ws.control.proxy_headers = {X = "y"}
+    ws.control.proxy_headers = nil
+    equal(#ws.control.proxy_headers, 0)
 end)
 
 test("control_secret", function()

@@ -53,6 +53,18 @@ def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
         socks = [("Socks5://jö:p%20w@h.test", "socks5://h.test:1080"), ("", None), (None, None)]
         http = [("j:p@h.test:3128", "http://h.test:3128"), ("direct", False), (False, False), (True, None)]
         return [*socks, *(http if row.words else [])]
+    if row.type == "HEADERS":
+        pairs = [("X-A", "s3cret"), ("X-A", ""), ("x-b", "ü")]
+        names = ("X-A", "X-A", "x-b")
+        mapping = {"X-A": ["s3cret", ""], "x-b": "ü"}
+        return [
+            (pairs, names),
+            (tuple(map(list, pairs)), names),
+            (mapping, names),
+            ([], ()),
+            ({"X": []}, ()),
+            (None, ()),
+        ]
     if row.type == "SECRET":
         return [("s3crét", "(set)"), ("", None), (None, None)]
     if row.type == "CREDENTIAL":
@@ -82,6 +94,18 @@ WRONG = {
     "LIST": ["chat", [1], 7],
     "BYTES": ["text", 7, [1]],
     "SECRET": [7, b"s3cret", ("s3cret",)],
+    "HEADERS": [
+        7,
+        "X: s3cret",
+        b"X",
+        ["ab"],
+        [("X",)],
+        [("X", "a", "b")],
+        {"X": 7},
+        {"X": [7]},
+        {"X": b"ab"},
+        {7: "a"},
+    ],
     "PROXY": [7, b"socks5://h.test", ["socks5://h.test"], Path("h.test")],
     "CREDENTIAL": ["user", 7, ["user", "s3cret"], ("user",), ("user", "s3cret", ""), ("user", 7), (b"u", "p")],
 }

@@ -15,9 +15,9 @@ import websockets.uri
 
 import curlwire
 from curlwire import MessageWebSocket, WebErrorStatus
-from peers import decodes_natively, echo, round_trip, url
-from proxies import Proxy
-from test_proxy import ALL, assert_works, fails, no_variables, tls_address, tls_folder, words_of
+from peers import WAIT, decodes_natively, echo, round_trip, url
+from proxies import Proxy, Socks, read_head, reply, tunnel, until_gone
+from test_proxy import ALL, assert_works, context, fails, no_variables, tls_address, tls_folder, words_of
 
 __all__ = ["no_variables"]  # a fixture of each test here too
 LOGIN = "j0hnny:s3c%3Aret%2F%40"  # those of proxy_settings.py, as a URI has them
@@ -191,3 +191,145 @@ def test_table_of_variables(
 def test_table_has_every_variable() -> None:
     named = {name for row in TABLE for name in settings(row[0])}
     assert named == {*ALL, "socks_proxy"}
+
+
+# ---- pre_proxy
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.parametrize(("name", "kind"), [("open", "http"), ("basic", "http"), ("tls", "https")])
+@pytest.mark.parametrize(
+    ("pre", "pre_kind", "user"),
+    [("socks_login", "socks5h", LOGIN), ("dante", "socks4", ""), ("ssh", "socks4a", "")],
+)
+def test_pre_proxy(pre: str, pre_kind: str, user: str, name: str, kind: str, scheme: str) -> None:
+    """The SOCKS proxy connects to the HTTP proxy, which connects to the server. Each gets its own login."""
+    control: dict[str, Any] = {"ca_file": tls_folder() / "ca.pem"}
+    control["pre_proxy"] = real(pre, pre_kind, user)
+    control["proxy"] = real(name, kind)
+    control["proxy_credential"] = CREDENTIAL if name == "basic" else None
+    assert_works(echo() if scheme == "ws" else tls_address("good"), **control)
+
+
+def test_pre_proxy_and_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent directly, or through pre_proxy alone."""
+    with Socks() as pre, Proxy() as proxy:
+        uri = f"socks5://127.0.0.1:{pre.port}"
+        monkeypatch.setenv("all_proxy", f"http://127.0.0.1:{proxy.port}")
+        assert_works(echo(), pre_proxy=uri)
+        assert pre.connections == proxy.connections == 1
+        for control in ({"proxy": False}, {"proxy": f"socks5://127.0.0.1:{pre.port}"}):
+            error = fails(echo(), pre_proxy=uri, **control)
+            assert "no http:// or https:// proxy stands behind it: set proxy" in str(error)
+            assert error.status is WebErrorStatus.UNEXPECTED_CLIENT_ERROR
+        monkeypatch.setenv("no_proxy", "*")
+        fails(echo(), pre_proxy=uri)
+        assert pre.connections == proxy.connections == 1
+
+
+def test_pre_proxy_fails() -> None:
+    """The error names the proxy that failed: the one in front, the one behind it, or none."""
+    refused = url("CW_REFUSED_WS").rpartition(":")[2].strip("/")
+    good = {"pre_proxy": real("socks_login", "socks5h", LOGIN), "proxy": real("open")}
+    pre, behind = f"127.0.0.1:{real('socks_login').rpartition(':')[2]}", real("open")[7:]
+    rows: list[tuple[str, dict[str, Any], str]] = [
+        (
+            "refused",
+            {"pre_proxy": f"socks5://j0hnny:s3cret@127.0.0.1:{refused}"},
+            f"proxy 127.0.0.1:{refused}: C",
+        ),
+        (
+            "login",
+            {"pre_proxy": real("socks_login", "socks5", "j0hnny:s3cret")},
+            f"the proxy {pre} refused the user",
+        ),
+        ("unknown", {"pre_proxy": f"socks5://{'x' * 64}.invalid"}, "cannot be resolved: check pre_proxy"),
+        (
+            "behind",
+            {"proxy": f"http://127.0.0.1:{refused}"},
+            f"the proxy {pre} says that 127.0.0.1:{refused} refused",
+        ),
+        ("no HTTP", {"proxy": real("dante")}, f"the proxy {real('dante')[7:]}"),
+        (
+            "407",
+            {"proxy": real("basic")},
+            f"the proxy {real('basic')[7:]} (proxy) refused to connect to 127.0.0.1",
+        ),
+        ("server", {}, f"the proxy {behind} (proxy) refused to connect to 127.0.0.1 with HTTP status 503"),
+    ]
+    for what, control, words in rows:
+        error = fails(f"ws://127.0.0.1:{refused}/", **{**good, **control})
+        assert words in str(error), what
+        assert "s3c" not in words_of(error) and "j0hnny" not in words_of(error)
+
+
+@pytest.mark.parametrize("stalls", ["pre", "proxy"])
+def test_pre_proxy_stalls(stalls: str) -> None:
+    with Socks() as pre, Proxy() as proxy:
+        silent = pre if stalls == "pre" else proxy
+        silent.talk = until_gone  # type: ignore[method-assign]
+        with pytest.raises(curlwire.ConnectError, match=f"the proxy 127.0.0.1:{silent.port}") as caught:
+            curlwire.connect(
+                echo(),
+                connect_timeout=0.5,
+                pre_proxy=f"socks5://127.0.0.1:{pre.port}",
+                proxy=f"http://127.0.0.1:{proxy.port}",
+            )
+    assert caught.value.status is WebErrorStatus.TIMEOUT
+    assert f"({'pre_proxy' if stalls == 'pre' else 'proxy'})" in str(caught.value)
+
+
+# ---- proxy_headers
+
+OURS = ("host", "user-agent", "proxy-connection")
+
+
+@pytest.mark.parametrize("kind", ["http", "https"])
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_proxy_headers(scheme: str, kind: str) -> None:
+    """The proxy gets its headers, and the server gets its own. Neither gets the other's."""
+    heads: list[str] = []
+
+    def answer(connection: Any, head: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 Go\r\n\r\n")
+        heads.append(read_head(connection).decode())
+        connection.sendall(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")
+        until_gone(connection)
+
+    ws = MessageWebSocket(proxy_headers={"X-Team": "blue", "X-Many": ["1", "2"], "X-Empty": ""})
+    ws.control.server_credential = ("me", "mine")
+    ws.control.supported_protocols = ["chat"]
+    ws.control.ca_file = tls_folder() / "ca.pem"
+    for name, value in (("Cookie", "s3cret=1"), ("Authorization", "Bearer s3cret"), ("X-Ours", "s3cret")):
+        ws.set_request_header(name, value)
+    with Proxy(answer if scheme == "ws" else tunnel, context() if kind == "https" else None) as proxy:
+        ws.control.proxy = f"{kind}://localhost:{proxy.port}"
+        if scheme == "ws":
+            with pytest.raises(curlwire.ConnectError):
+                ws.connect("ws://server.invalid/")
+            assert "X-Ours: s3cret\r\n" in heads[0] and "\r\nX-Team" not in heads[0]
+        else:
+            ws.connect(tls_address("good"))
+            ws.close()
+        request = proxy.heads.get(timeout=WAIT).split("\r\n")
+    lines = [line for line in request[1:] if line and line.partition(":")[0].lower() not in OURS]
+    assert lines == ["X-Team: blue", "X-Many: 1", "X-Many: 2", "X-Empty: "]
+    assert ws.control.proxy_headers == ("X-Team", "X-Many", "X-Many", "X-Empty")
+    assert "blue" not in repr(ws.control)
+
+
+def test_proxy_headers_are_not_for_socks_and_servers() -> None:
+    with Proxy(reply("HTTP/1.1 404 No\nContent-Length: 0\n\n")) as server, Socks() as socks:
+        for proxy in (False, f"socks5://127.0.0.1:{socks.port}"):
+            fails(f"ws://127.0.0.1:{server.port}/", proxy=proxy, proxy_headers={"X-Team": "blue"})
+            assert "X-Team" not in server.heads.get(timeout=WAIT)
+
+
+def test_proxy_headers_wear_no_others() -> None:
+    """The user agent of the proxy's request can be another one. A large header is sent."""
+    with Proxy() as proxy:
+        headers = {"User-Agent": "me", "X-Large": "x" * 60000}
+        assert_works(echo(), proxy=f"http://127.0.0.1:{proxy.port}", proxy_headers=headers)
+        request = proxy.heads.get(timeout=WAIT)
+    assert re.findall(r"^User-Agent: (.*)\r$", request, re.MULTILINE) == ["me"]
+    assert f"\r\nX-Large: {'x' * 60000}\r\n" in request

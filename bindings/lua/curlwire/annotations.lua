@@ -104,6 +104,8 @@ local curlwire = {}
 ---@field client_certificate_type "pem"|"p12" Form of client_certificate; p12: PKCS#12. Default "pem"
 ---@field ignorable_server_certificate_errors ("Untrusted"|"IncompleteChain"|"InvalidName")[] Errors of the server's certificate that do not end the connect; every other check is still made. Default {}
 ---@field proxy string|boolean|nil URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need none. Default nil
+---@field pre_proxy string|nil URI of a SOCKS proxy in front of an http:// or https:// proxy. Default nil
+---@field proxy_headers table<string, string|string[]>|string[][]|string[]|nil Headers for an http:// or https:// proxy, which never gets the headers for the server. Default {}
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.

@@ -145,6 +145,7 @@ int lcw_control_index(lua_State *L)
     option = check_option(L, w, 2);
     switch (cw_option_type_of(option)) {
     case CW_TYPE_LIST:
+    case CW_TYPE_HEADERS:
         lcw_push_list(L, push_text(L, w, option));
         return 1;
     case CW_TYPE_TEXT:
@@ -384,6 +385,8 @@ static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
 
     if (type == CW_TYPE_CREDENTIAL) {
         status = set_credential(L, w, option, index);
+    } else if (type == CW_TYPE_HEADERS) {
+        status = lcw_headers_set(L, w, option, index);
     } else if (type == CW_TYPE_PROXY) {
         status = set_proxy(L, w, option, index);
     } else if (type == CW_TYPE_TEXT || type == CW_TYPE_LIST || type == CW_TYPE_BYTES ||

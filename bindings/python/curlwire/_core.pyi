@@ -5,7 +5,7 @@ import io
 import os
 import sys
 import types
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum, IntFlag
 from typing import Any, Literal, Self, TypeAlias, TypeVar, final, overload
@@ -24,6 +24,7 @@ from curlwire.values import Readable, Writable
 
 _Value = TypeVar("_Value")
 _Timeout: TypeAlias = float | Default | None
+_Headers: TypeAlias = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 
 version: str
 libcurl_version: str
@@ -275,6 +276,17 @@ class _Control:
         """
     @proxy.setter
     def proxy(self, value: str | bool | None) -> None: ...
+    pre_proxy: str | None
+    """URI of a SOCKS proxy in front of an http:// or https:// proxy. A str, read without user name and
+    password; default None.
+    """
+    @property
+    def proxy_headers(self) -> tuple[str, ...]:
+        """Headers for an http:// or https:// proxy, which never gets the headers for the server. A mapping
+        or pairs of str, read as the names alone; default ().
+        """
+    @proxy_headers.setter
+    def proxy_headers(self, value: _Headers | None) -> None: ...
     @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:

@@ -5,10 +5,12 @@ scripts/controls.py generates this file from the table of controls in curlwire.h
 """
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
 from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
+
+_Headers = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 
 
 class Options(TypedDict, total=False):
@@ -48,6 +50,8 @@ class Options(TypedDict, total=False):
     client_certificate_type: Literal["pem", "p12"]
     ignorable_server_certificate_errors: Collection[str] | None
     proxy: str | bool | None
+    pre_proxy: str | None
+    proxy_headers: _Headers | None
 
 
 class MessageOptions(Options, total=False):

@@ -16,6 +16,7 @@ bool control_is_text(cw_option option)
     case CW_TYPE_CREDENTIAL:
     case CW_TYPE_SECRET:
     case CW_TYPE_PROXY:
+    case CW_TYPE_HEADERS:
         return true;
     default:
         return false;
@@ -51,10 +52,11 @@ PyObject *control_get_text(websocket *ws, cw_option option)
         raise_status(ws->state, ws, status);
     if (text == NULL)
         return NULL;
-    PyObject *value = cw_option_type_of(option) == CW_TYPE_LIST ? list_value(text)
-                      : is_no_proxy(option, text)               ? Py_NewRef(Py_False)
-                      : PyObject_Size(text) > 0                 ? Py_NewRef(text)
-                                                                : Py_NewRef(Py_None);
+    bool is_list = cw_option_type_of(option) == CW_TYPE_LIST || cw_option_type_of(option) == CW_TYPE_HEADERS;
+    PyObject *value = is_list                     ? list_value(text)
+                      : is_no_proxy(option, text) ? Py_NewRef(Py_False)
+                      : PyObject_Size(text) > 0   ? Py_NewRef(text)
+                                                  : Py_NewRef(Py_None);
     Py_DECREF(text);
     return value;
 }
@@ -232,6 +234,8 @@ int control_set_text(websocket *ws, cw_option option, PyObject *value)
         return set_secret(ws, option, value);
     case CW_TYPE_PROXY:
         return set_proxy(ws, option, value);
+    case CW_TYPE_HEADERS:
+        return control_set_headers(ws, option, value);
     case CW_TYPE_CREDENTIAL:
         return set_credential(ws, option, value);
     default:

@@ -80,6 +80,21 @@ cw_status cw__header_check(const char *name, size_t name_bytes, const char *valu
     return CW_OK;
 }
 
+cw_status cw__header_check_for_proxy(const cw_header *header)
+{
+    static const char *const ours[] = {"Host", "Proxy-Connection"};
+
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (is_name(header->name, header->name_len_bytes, ours[i]))
+            return cw__fail(CW_INVALID_ARGUMENT,
+                            "the header %s for a proxy is made by curlwire and cannot be set: leave it out",
+                            ours[i]);
+    if (is_name(header->name, header->name_len_bytes, "Proxy-Authorization"))
+        return cw__fail(CW_INVALID_ARGUMENT, "the header Proxy-Authorization is made by curlwire and cannot be "
+                                             "set: set proxy_credential");
+    return cw__header_check(header->name, header->name_len_bytes, header->value, header->value_len_bytes);
+}
+
 const char *cw__header_repeat_fault(const char *name, size_t name_bytes)
 {
     /* RFC 9110 section 5.3: a header whose value is not a list may be sent only once. */

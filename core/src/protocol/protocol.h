@@ -543,6 +543,8 @@ enum {
 /* Checks the name and value of a request header. Returns CW_OK or CW_INVALID_ARGUMENT. The error names the header and
  * does not show its value. */
 cw_status cw__header_check(const char *name, size_t name_bytes, const char *value, size_t value_bytes);
+/* Checks a header for a proxy. Returns as cw__header_check. */
+cw_status cw__header_check_for_proxy(const cw_header *header);
 /* Returns NULL if a request may have several headers of that name, or what to do instead. */
 const char *cw__header_repeat_fault(const char *name, size_t name_bytes);
 /* Checks that a list "a, b" consists of tokens, each only once (RFC 6455 section 4.1). */

@@ -432,7 +432,7 @@ static void timed_out(const cw_socket *s, cw__error *error)
 {
     const struct cw__connecting *c = s->connecting;
     double seconds = (double)c->timeout_ms / 1000;
-    const cw__proxy *proxy = cw__handshake_proxy(c->handshake);
+    const cw__proxy *proxy = cw__handshake_next_proxy(c->handshake);
 
     if (s->question.state == CW__QUESTION_ASKED)
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout,

@@ -36,7 +36,8 @@ static bool is_text(cw_option option)
 {
     return options[option].type == CW_TYPE_TEXT || options[option].type == CW_TYPE_LIST ||
            options[option].type == CW_TYPE_BYTES || options[option].type == CW_TYPE_CREDENTIAL ||
-           options[option].type == CW_TYPE_SECRET || options[option].type == CW_TYPE_PROXY;
+           options[option].type == CW_TYPE_SECRET || options[option].type == CW_TYPE_PROXY ||
+           options[option].type == CW_TYPE_HEADERS;
 }
 
 const char *cw_option_key(cw_option option) { return is_option(option) ? options[option].key : NULL; }
@@ -95,7 +96,8 @@ const char *cw__setting_text(const cw_socket *s, cw_option option)
     return cw__or_empty(s->settings.texts[option]);
 }
 
-/* A credential is kept as "user NUL password NUL", a proxy as "shown NUL value NUL". */
+/* A credential is kept as "user NUL password NUL", a proxy as "shown NUL value NUL", headers as
+ * "names NUL lines NUL". */
 const char *cw__setting_hidden(const cw_socket *s, cw_option option)
 {
     const char *shown = s->settings.texts[option];
@@ -196,6 +198,9 @@ static cw_status check_text(cw_option option, const char *value, size_t len_byte
     if (options[option].type == CW_TYPE_CREDENTIAL)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is a user name and a password: set both together",
                         options[option].key);
+    if (options[option].type == CW_TYPE_HEADERS)
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s is headers: use the call for headers",
+                        options[option].key);
     if (memchr(value, '\0', len_bytes) || memchr(value, '\r', len_bytes) || memchr(value, '\n', len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL: take them out",
                         options[option].key);
@@ -284,6 +289,20 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, 
     return status;
 }
 
+cw_status cw__setting_keep_locked(cw_socket *s, cw_option option, char *kept)
+{
+    cw_status status = check(s, option, true, true);
+
+    if (status != CW_OK) {
+        cw__free(kept);
+        return status;
+    }
+    cw__free(s->settings.texts[option]);
+    s->settings.texts[option] = kept;
+    s->settings.numbers[option] = kept ? (int64_t)strlen(kept) : 0;
+    return CW_OK;
+}
+
 static bool has_control(const char *text, size_t len_bytes)
 {
     for (size_t i = 0; i < len_bytes; i++)
@@ -354,11 +373,8 @@ cw_status cw_socket_set_credential(cw_socket *s, cw_option option, const char *u
     if (status == CW_OK)
         status =
             join_credential(option, user, user_len_bytes, cw__or_empty(password), password_len_bytes, &joined);
-    if (status == CW_OK) {
-        cw__free(s->settings.texts[option]);
-        s->settings.texts[option] = joined;
-        s->settings.numbers[option] = (int64_t)user_len_bytes;
-    }
+    if (status == CW_OK)
+        status = cw__setting_keep_locked(s, option, joined);
     cw__mutex_unlock(&s->lock);
     return status;
 }

@@ -248,8 +248,11 @@ static inline const char *cw__setting_user(const cw_socket *s, cw_option option)
 {
     return s->settings.texts[option];
 }
-/* Returns what a control keeps behind the text that can be read: the password of a credential, the whole value of a proxy;
- * NULL = unset. */
+/* Sets a control to "text that can be read NUL hidden text NUL", or unsets it for NULL.
+ * Returns CW_OK, or fails if the control cannot be set now. Owns: the socket owns kept, which it frees if the call fails. */
+cw_status cw__setting_keep_locked(cw_socket *s, cw_option option, char *kept);
+/* Returns what a control keeps behind the text that can be read: the password of a credential, the whole value of a proxy,
+ * the lines of headers; NULL = unset. */
 const char *cw__setting_hidden(const cw_socket *s, cw_option option);
 /* Checks whether the loaded libcurl supports the chosen framing and compression. */
 cw_status cw__settings_check_framing(const cw_socket *s);

@@ -55,8 +55,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
         cw__failure_note(&h->tls, text, len_bytes);
     if (type == CURLINFO_SSL_DATA_IN && h->is_past_proxy)
         cw__showing_keep(h, text, len_bytes);
-    if ((type == CURLINFO_SSL_DATA_OUT || type == CURLINFO_HEADER_OUT) && h->proxy.kind == CW__PROXY_SOCKS)
-        h->is_past_proxy = true;
+    cw__proxy_note(h, type);
     return 0;
 }
 
@@ -338,6 +337,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
 {
     CURLcode code = CURLE_OUT_OF_MEMORY;
     cw_status status = CW_OK;
+    const char *peer;
     unsigned port = 0;
 
     h->offer = settings->compression;
@@ -366,7 +366,8 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     h->folder = h->authorities.folder ? h->authorities.folder : h->no_folder;
     if (status != CW_OK)
         return status;
-    h->race = h->proxy.name && strchr(h->proxy.name, '%') ? NULL : settings->race;
+    peer = h->pre_proxy.name ? h->pre_proxy.name : h->proxy.name;
+    h->race = peer && strchr(peer, '%') ? NULL : settings->race;
     if (code == CURLE_OK)
         code = add_headers(h, settings) ? set_options(h, settings) : CURLE_OUT_OF_MEMORY;
     return code == CURLE_OK ? CW_OK : cannot_create(h, settings, code);
@@ -393,7 +394,9 @@ void cw__handshake_destroy(cw__handshake *h)
     curl_easy_cleanup(h->easy);
     curl_slist_free_all(h->headers);
     curl_free(h->host);
+    curl_slist_free_all(h->proxy_headers);
     cw__proxy_destroy(&h->proxy);
+    cw__proxy_destroy(&h->pre_proxy);
     cw__authorities_destroy(&h->authorities);
     cw__free(h->base);
     cw__free(h->protocols);
@@ -422,7 +425,7 @@ void cw__handshake_restart(cw__handshake *h, cw__race *race)
     h->race = race;
     h->text[0] = '\0';
     h->tls = (cw__tls_notes){0};
-    h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
+    cw__proxy_restart(h);
     h->is_handed = h->has_socket = false;
     cw__reply_forget(&h->reply);
 }
@@ -432,6 +435,8 @@ CURL *cw__handshake_release_easy(cw__handshake *h)
     CURL *easy = h->easy;
 
     (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    if (h->proxy_headers)
+        (void)curl_easy_setopt(easy, CURLOPT_PROXYHEADER, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, NULL);

@@ -312,6 +312,8 @@ void cw__link_await(cw__link *l, int least_bytes);
 /* The settings for a proxy. */
 typedef struct cw__proxy_settings {
     const char *uri;             /* of the control proxy: CW__PROXY_DIRECT, or empty for the environment */
+    const char *pre_uri;         /* of the control pre_proxy, or empty */
+    const char *headers;         /* lines in libcurl's form, each with "\n", or empty */
     const char *user, *password; /* of proxy_credential; NULL = those of the proxy's URI */
     const char *ca_file;         /* a path, or empty for the server's authorities */
     bool verify;
@@ -362,7 +364,9 @@ struct cw__handshake {
     cw__reply reply;
     char *base; /* the URI without path and query */
     char *host; /* the URI's host, for error messages */
-    cw__proxy proxy;
+    cw__proxy proxy, pre_proxy;
+    struct curl_slist *proxy_headers;
+    bool is_past_pre_proxy;            /* there is no proxy in front of the proxy, or it has let us through */
     bool is_past_proxy;                /* there is no proxy, or it has let the connection through */
     bool is_refused;                   /* the proxy has refused */
     bool is_to_tls;                    /* the URI is wss */
@@ -400,6 +404,11 @@ static inline bool cw__handshake_asks(const cw__handshake *h) { return h->showin
 /* Notes that the program accepts the certificate, which the next transfer must show again. */
 static inline void cw__handshake_accept(cw__handshake *h) { h->showing = CW__SHOWING_ACCEPTED; }
 const cw__proxy *cw__handshake_proxy(const cw__handshake *h);
+/* Returns the proxy that still has to let the connection through: the one in front, or the proxy itself. */
+static inline const cw__proxy *cw__handshake_next_proxy(const cw__handshake *h)
+{
+    return h->is_past_pre_proxy ? &h->proxy : &h->pre_proxy;
+}
 /* Returns true while a proxy still has to let the connection through; false without a proxy. */
 static inline bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h->is_past_proxy; }
 /* Returns the authorities of the server and of an https:// proxy; none if no certificate is checked by them. */
@@ -440,7 +449,11 @@ static inline unsigned cw__handshake_ignored(const cw__handshake *h) { return h-
  * Returns CW_OK, or a failure of the calling thread. */
 cw_status cw__proxy_prepare(cw__handshake *h, unsigned port, const char *(*get)(const char *name));
 /* Sets libcurl's options for the chosen proxy, or for none, so that libcurl does not read the environment. */
-CURLcode cw__proxy_set_options(const cw__handshake *h);
+CURLcode cw__proxy_set_options(cw__handshake *h);
+/* Notes what libcurl's trace says about the way through the proxies. */
+void cw__proxy_note(cw__handshake *h, curl_infotype type);
+/* Forgets how far the last transfer came. */
+void cw__proxy_restart(cw__handshake *h);
 
 /* ---- From verdict.c: the result of a handshake ------------------------------------------------------------ */
 

@@ -216,12 +216,13 @@ static cw_chain_result chain_result_of(int web_status, long verify_result)
 static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
 {
     bool at_proxy = cw__handshake_is_at_proxy(h);
+    bool at_pre_proxy = !h->is_past_pre_proxy; /* which has to connect to the proxy, not to the server */
     cw__failure f = {.curl_code = (int)code,
                      .os_errno = errno_of(h, code),
                      .text = h->text,
-                     .host = h->host,
-                     .proxy = h->proxy.name,
-                     .source = h->proxy.source,
+                     .host = at_pre_proxy ? h->proxy.name : h->host,
+                     .proxy = cw__handshake_next_proxy(h)->name,
+                     .source = cw__handshake_next_proxy(h)->source,
                      .at_proxy = at_proxy,
                      .sends_certificate = *h->client.file != '\0',
                      .has_socket = h->has_socket,
