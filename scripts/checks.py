@@ -804,12 +804,18 @@ def page_server(text: str, folder: Path) -> Iterator[tuple[str, str]]:
 
 # The proxies of the pages: what the pages show, and the real one of tests/servers/proxy_settings.py.
 LOGIN = "j0hnny:s3c%3Aret%2F%40@"
-PROXIES = {"http://user:password@proxy.example:3128": ("basic", f"http://{LOGIN}127.0.0.1")}
+PROXIES = {
+    "http://user:password@proxy.example:3128": ("basic", f"http://{LOGIN}127.0.0.1"),
+    "http://proxy.example:3129": ("digest", "http://127.0.0.1"),
+}
+CREDENTIAL = '"user", "password"', '"j0hnny", "s3c:ret/@"'
 
 
 def with_real_proxies(code: str) -> str:
     ports = dict(word.split("=") for word in os.environ["CW_PROXIES"].split())
     for shown, (name, start) in PROXIES.items():
+        if shown in code and name == "digest":
+            code = code.replace(*CREDENTIAL)
         code = code.replace(shown, f"{start}:{ports[name]}")
     return code
 

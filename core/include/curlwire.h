@@ -421,7 +421,9 @@ typedef enum cw_option_type {
     X(CW_OPT_PRE_PROXY, "pre_proxy", CW_TYPE_PROXY, 0, 0, 0, BOTH, NULL, NULL, NULL, \
       "URI of a SOCKS proxy in front of an http:// or https:// proxy") \
     X(CW_OPT_PROXY_HEADERS, "proxy_headers", CW_TYPE_HEADERS, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "Headers for an http:// or https:// proxy, which never gets the headers for the server")
+      "Headers for an http:// or https:// proxy, which never gets the headers for the server") \
+    X(CW_OPT_PROXY_AUTH, "proxy_auth", CW_TYPE_LIST, 0, 0, 0, BOTH, CW_WORDS("basic", "digest", "negotiate", "ntlm"), NULL, \
+      NULL, "Logins for an http:// or https:// proxy, of which it chooses one; unset: basic")
 /* clang-format on */
 
 typedef enum cw_option {

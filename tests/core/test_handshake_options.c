@@ -285,6 +285,57 @@ static void test_proxies(void)
     CHECK(!strstr(cw_error_message(), "9.9.9"));
 }
 
+static void test_logins(void)
+{
+    static const struct {
+        unsigned logins;
+        int features;
+        const char *words; /* of the error; NULL = none */
+    } rows[] = {{CW__LOGIN_NEGOTIATE, 0, "was built without GSSAPI, which negotiate needs; add digest"},
+                {CW__LOGIN_NTLM, CURL_VERSION_SPNEGO, "was built without NTLM;"},
+                {CW__LOGIN_NTLM | CW__LOGIN_NEGOTIATE, 0, "was built without GSSAPI and NTLM;"},
+                {CW__LOGIN_NTLM, CURL_VERSION_NTLM, NULL},
+                {CW__LOGIN_NTLM | CW__LOGIN_NEGOTIATE, CURL_VERSION_SPNEGO, NULL},
+                {CW__LOGIN_NTLM | CW__LOGIN_DIGEST, 0, NULL}};
+    cw__handshake *h;
+
+    wish_nothing();
+    cw__handshake_destroy(made("ws://server.test/", "http://u:p@proxy.test:3128"));
+    CHECK(!find(CURLOPT_PROXYAUTH));
+    wishes.proxy.logins = CW__LOGIN_BASIC | CW__LOGIN_DIGEST;
+    h = made("ws://server.test/", "http://u:p@proxy.test:3128");
+    CHECK_INT(number_of(CURLOPT_PROXYAUTH), CURLAUTH_BASIC | CURLAUTH_DIGEST);
+    for (int i = 0; i < 2; i++) { /* a limit that a restart resets */
+        for (int n = 0; n < 4; n++)
+            CHECK(cw__proxy_may_answer(h));
+        CHECK(!cw__proxy_may_answer(h));
+        cw__handshake_restart(h, NULL);
+    }
+    cw__handshake_destroy(h);
+    wishes.proxy.logins = CW__LOGIN_BASIC;
+    h = made("ws://server.test/", "http://u:p@proxy.test:3128");
+    CHECK_INT(number_of(CURLOPT_PROXYAUTH), CURLAUTH_BASIC);
+    CHECK(!cw__proxy_may_answer(h)); /* it is sent at once */
+    cw__handshake_destroy(h);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        wishes.proxy.logins = rows[i].logins;
+        version.features = rows[i].features;
+        h = create("ws://server.test/", "http://proxy.test:3128");
+        CHECK((h == NULL) == (rows[i].words != NULL));
+        if (rows[i].words)
+            CHECK(strstr(cw_error_message(), rows[i].words) && strstr(cw_error_message(), "9.9.9"));
+        else if (rows[i].logins & CW__LOGIN_NEGOTIATE)
+            CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "");
+        else
+            CHECK(!find(CURLOPT_PROXYUSERNAME) && !cw__proxy_may_answer(h)); /* there is no user */
+        cw__handshake_destroy(h);
+        cw__handshake_destroy(made("ws://server.test/", "socks5://proxy.test")); /* it has no such login */
+        CHECK(!find(CURLOPT_PROXYAUTH));
+        cw__handshake_destroy(made("ws://server.test/", NULL));
+    }
+    version.features = CURL_VERSION_HTTPS_PROXY;
+}
+
 static void test_headers(void)
 {
     static const char *const wanted[] = {"Sec-WebSocket-Protocol: a, b",
@@ -483,6 +534,7 @@ static const harness_test tests[] = {
     {"the options of TLS", test_tls},
     {"the options of a client certificate", test_client_certificate},
     {"the options of proxies", test_proxies},
+    {"the logins of proxies", test_logins},
     {"RFC 6455 4.1: the request's headers", test_headers},
     {"an option that libcurl refuses is an error", test_refused_options},
     {"each allocation fails once", test_no_memory},

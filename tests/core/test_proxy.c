@@ -257,18 +257,49 @@ static void test_credential(void)
         cw__proxy p;
         CHECK_INT(choose(&p, false, VARIABLES("ws_proxy", values[i])), CW_OK);
         CHECK(!p.has_credential);
-        cw__proxy_refused(&p, "host.test", 407, &error);
+        cw__proxy_refused(&p, "host.test", 407, "", 0, &error);
         CHECK(strstr(error.message, i == 0 ? "set proxy_credential, or write user:password@ before the host"
                                            : "correct them in the URI of the proxy"));
         CHECK(cw__proxy_set_credential(&p, "j0hnny", "s3cret"));
         CHECK_STR(p.user, "j0hnny");
         CHECK_STR(p.password, "s3cret");
         CHECK_STR(p.url, "http://p.test:1");
-        cw__proxy_refused(&p, "host.test", 407, &error);
+        cw__proxy_refused(&p, "host.test", 407, "", 0, &error);
         CHECK(strstr(error.message, "this user and password; correct proxy_credential"));
         CHECK(!strstr(error.message, "j0hnny") && !strstr(error.message, "s3cret"));
         cw__proxy_destroy(&p);
     }
+}
+
+static void check_offer(const char *lines, unsigned logins, const char *words)
+{
+    cw__proxy p;
+    cw__error error;
+
+    CHECK_INT(choose(&p, false, VARIABLES("ws_proxy", "http://u:p@p.test:1")), CW_OK);
+    cw__proxy_refused(&p, "host.test", 407, lines, logins, &error);
+    CHECK(strstr(error.message, words));
+    CHECK_INT(error.http_status, 407);
+    CHECK_INT(error.web_status, CW_WEB_ProxyAuthenticationRequired);
+    cw__proxy_destroy(&p);
+}
+
+/* If the proxy offers none of the logins, the error says so. */
+static void test_offers(void)
+{
+    static const char accepts_not[] = "it does not accept this user and password";
+
+    check_offer("Proxy-Authenticate: Digest realm=\"x\"\r\n", 0,
+                "it offers the login Digest only; add it to proxy_auth");
+    check_offer("proxy-authenticate: NEGOTIATE\r\nX: Basic\r\nProxy-Authenticate:  ntlm\r\n", CW__LOGIN_DIGEST,
+                "the login Negotiate and NTLM only");
+    check_offer("Proxy-Authenticate: Digest realm=\"x\", nonce=y , Negotiate,ntlm x\r\n", CW__LOGIN_BASIC,
+                "the login Digest and Negotiate and NTLM only");
+    check_offer("Proxy-Authenticate: Digest realm=x, Basic realm=y\r\n", 0, accepts_not);
+    check_offer("Proxy-Authenticate: Digest realm=x\r\n", CW__LOGIN_DIGEST | CW__LOGIN_NTLM, accepts_not);
+    check_offer("Proxy-Authenticate: Bearer\r\nProxy-Authenticate: ,\r\nProxy-Authenticate: Digest2\r\n", 0,
+                accepts_not);
+    check_offer("WWW-Authenticate: Digest\r\nProxy-Authenticate:\r\n", 0, accepts_not);
 }
 
 #define USER   "j0hnny"
@@ -372,6 +403,7 @@ static const harness_test tests[] = {
     {"values that are accepted", test_good},
     {"refused values: the error names the variable and shows no part of it", test_bad},
     {"the credential of the control", test_credential},
+    {"the logins that a proxy offers", test_offers},
     {"without memory", test_no_memory},
 };
 

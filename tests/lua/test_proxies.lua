@@ -52,6 +52,20 @@ test("proxies_refusal", function()
     assert(err.message:find(words, 1, true), err.message)
 end)
 
+test("proxies_auth", function()
+    local credential = support.proxy_credential
+    works(support.echo(), {proxy = proxy("digest"), proxy_credential = credential, proxy_auth = {"digest", "basic"}})
+    works(support.echo(), {proxy = proxy("either"), proxy_credential = credential, proxy_auth = {"digest"}})
+    local err = fails(support.echo(), {proxy = proxy("digest"), proxy_credential = credential})
+    equal(err.http_status, 407)
+    assert(err.message:find("it offers the login Digest only; add it to proxy_auth", 1, true), err.message)
+    local wrong = {proxy = proxy("digest"), proxy_credential = {"j0hnny", "s3cret"}, proxy_auth = {"digest"}}
+    err = fails(support.echo(), wrong)
+    assert(err.message:find("correct proxy_credential", 1, true), err.message)
+    err = fails(support.echo(), {proxy = proxy("basic"), proxy_credential = credential, proxy_auth = {"negotiate"}})
+    assert(err.http_status == 407 or err.message:find("was built without GSSAPI", 1, true), err.message)
+end)
+
 test("proxies_pre_proxy", function()
     local pre = proxy("socks_login", "socks5h", login)
     works(support.echo(), {pre_proxy = pre, proxy = proxy("basic"), proxy_credential = support.proxy_credential})

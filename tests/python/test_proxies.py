@@ -6,6 +6,7 @@ that do what a test tells them."""
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -333,3 +334,137 @@ def test_proxy_headers_wear_no_others() -> None:
         request = proxy.heads.get(timeout=WAIT)
     assert re.findall(r"^User-Agent: (.*)\r$", request, re.MULTILINE) == ["me"]
     assert f"\r\nX-Large: {'x' * 60000}\r\n" in request
+
+
+# ---- proxy_auth
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.parametrize(
+    ("name", "logins"),
+    [
+        ("digest", ["digest"]),
+        ("digest", ["digest", "basic"]),
+        ("digest", ["ntlm", "digest"]),
+        ("either", ["digest"]),
+        ("either", ["basic"]),
+        ("either", ["digest", "basic"]),
+        ("either", None),
+        ("basic", ["basic"]),
+        ("basic", ["digest", "basic"]),
+    ],
+)
+def test_logins(name: str, logins: list[Any] | None, scheme: str) -> None:
+    control: dict[str, Any] = {"proxy": real(name), "proxy_credential": CREDENTIAL, "proxy_auth": logins}
+    uri = echo() if scheme == "ws" else tls_address("good")
+    assert_works(uri, ca_file=tls_folder() / "ca.pem", **control)
+    pre = real("socks_login", "socks5h", LOGIN)
+    assert_works(uri, ca_file=tls_folder() / "ca.pem", pre_proxy=pre, **control)
+
+
+@pytest.mark.parametrize(("name", "logins"), [("digest", ["digest"]), ("either", ["digest", "basic"])])
+def test_wrong_login(name: str, logins: list[Any]) -> None:
+    for user, words in (("j0hnny:s3cret", "correct them in the URI"), ("", "set proxy_credential")):
+        error = fails(echo(), proxy=real(name, "http", user), proxy_auth=logins)
+        assert error.status is WebErrorStatus.PROXY_AUTHENTICATION_REQUIRED and error.http_status == 407
+        assert words in str(error)
+        assert "s3c" not in words_of(error) and "j0hnny" not in words_of(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "logins", "offer"),
+    [("digest", None, "Digest"), ("digest", ["basic"], "Digest"), ("basic", ["digest"], "Basic")],
+)
+def test_login_that_is_not_offered(name: str, logins: list[Any] | None, offer: str) -> None:
+    error = fails(echo(), proxy=real(name, "http", LOGIN), proxy_auth=logins)
+    assert f"it offers the login {offer} only; add it to proxy_auth" in str(error)
+    assert error.status is WebErrorStatus.PROXY_AUTHENTICATION_REQUIRED
+
+
+def challenge(text: str, then: str = "") -> Any:
+    """Returns an answer that challenges each request of a connection. It keeps the requests in .heads."""
+    heads: list[str] = []
+
+    def answer(connection: Any, head: bytes) -> None:
+        while True:
+            heads.append(head.decode())
+            reply = f"HTTP/1.1 407 No\nProxy-Authenticate: {text}\nContent-Length: 4\n{then}\nbody"
+            connection.sendall(reply.replace("\n", "\r\n").encode())
+            if then:
+                return
+            head = read_head(connection)
+
+    answer.heads = heads  # type: ignore[attr-defined]
+    return answer
+
+
+@pytest.mark.parametrize("offer", ["Basic realm=x", "NTLM", "Bearer", "Negotiate"])
+def test_no_password_without_digest(offer: str) -> None:
+    """A proxy that asks for less than proxy_auth allows gets no password, and only one request."""
+    answer = challenge(offer)
+    with Proxy(answer) as proxy:
+        error = fails(echo(), proxy=f"http://{LOGIN}@127.0.0.1:{proxy.port}", proxy_auth=["digest"])
+        assert proxy.connections == 1
+    assert error.http_status == 407
+    assert len(answer.heads) == 1 and "Proxy-Authorization" not in answer.heads[0]
+
+
+def test_challenges_without_end() -> None:
+    """A proxy cannot make us answer for ever."""
+    answer = challenge('Digest realm="x", nonce="y", stale=true')
+    with Proxy(answer) as proxy:
+        error = fails(echo(), proxy=f"http://{LOGIN}@127.0.0.1:{proxy.port}", proxy_auth=["digest"])
+    assert error.http_status == 407
+    assert 2 <= len(answer.heads) <= 5
+    for head in answer.heads[1:]:
+        assert 'Proxy-Authorization: Digest username="j0hnny"' in head
+        assert "s3c" not in head
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_challenge_and_close(is_gone: bool) -> None:
+    """libcurl answers on a second connection, if the proxy ends the first. An error says if there is none."""
+    answer = challenge('Digest realm="x", nonce="y"', "Connection: close\n")
+
+    def first(connection: Any, head: bytes) -> None:
+        if is_gone:
+            proxy.listener.shutdown(socket.SHUT_RDWR)  # further connects are refused
+        answer(connection, head)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    with Proxy(first) as proxy:
+        error = fails(echo(), proxy=f"http://{LOGIN}@127.0.0.1:{proxy.port}", proxy_auth=["digest"])
+        assert len(answer.heads) == (1 if is_gone else 2)
+    assert f"the proxy 127.0.0.1:{proxy.port}" in str(error)
+    assert error.http_status == (0 if is_gone else 407)
+
+
+def test_a_challenge_without_an_answer() -> None:
+    """A proxy that dies after its challenge is not said to refuse the password."""
+
+    def answer(connection: Any, head: bytes) -> None:
+        connection.sendall(
+            b'HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm="x", nonce="y"\r\nContent-Length: 0\r\n\r\n'
+        )
+        read_head(connection)
+
+    with Proxy(answer) as proxy:
+        error = fails(echo(), proxy=f"http://{LOGIN}@127.0.0.1:{proxy.port}", proxy_auth=["digest"])
+    assert "was lost" in str(error) or "ended the connection" in str(error)
+    assert f"the proxy 127.0.0.1:{proxy.port}" in str(error)
+
+
+def test_login_that_libcurl_lacks() -> None:
+    for login, feature, words in (("negotiate", "GSSAPI", "GSSAPI"), ("ntlm", "NTLM", "NTLM")):
+        ws = MessageWebSocket(proxy=real("basic", "http", LOGIN), proxy_auth=[login])
+        with pytest.raises(curlwire.ConnectError) as caught:
+            ws.connect(echo())
+        if "was built without" in str(caught.value):
+            assert words in str(caught.value) and "load another libcurl" in str(caught.value), feature
+        else:  # the system's libcurl has both
+            assert caught.value.http_status == 407
+
+
+def test_logins_without_a_proxy() -> None:
+    assert_works(echo(), proxy=False, proxy_auth=["negotiate"])
+    assert_works(echo(), proxy=real("socks_login", "socks5", LOGIN), proxy_auth=["digest"])

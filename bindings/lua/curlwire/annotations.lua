@@ -106,6 +106,7 @@ local curlwire = {}
 ---@field proxy string|boolean|nil URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need none. Default nil
 ---@field pre_proxy string|nil URI of a SOCKS proxy in front of an http:// or https:// proxy. Default nil
 ---@field proxy_headers table<string, string|string[]>|string[][]|string[]|nil Headers for an http:// or https:// proxy, which never gets the headers for the server. Default {}
+---@field proxy_auth ("basic"|"digest"|"negotiate"|"ntlm")[] Logins for an http:// or https:// proxy, of which it chooses one; unset: basic. Default {}
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.

@@ -288,6 +288,13 @@ class _Control:
     @proxy_headers.setter
     def proxy_headers(self, value: _Headers | None) -> None: ...
     @property
+    def proxy_auth(self) -> tuple[str, ...]:
+        """Logins for an http:// or https:// proxy, of which it chooses one; unset: basic. A collection of
+        'basic', 'digest', 'negotiate' or 'ntlm'. Default ().
+        """
+    @proxy_auth.setter
+    def proxy_auth(self, value: Collection[str] | None) -> None: ...
+    @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:
         desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.

@@ -52,6 +52,7 @@ class Options(TypedDict, total=False):
     proxy: str | bool | None
     pre_proxy: str | None
     proxy_headers: _Headers | None
+    proxy_auth: Collection[str] | None
 
 
 class MessageOptions(Options, total=False):

@@ -214,6 +214,24 @@ static cw_status check_text(cw_option option, const char *value, size_t len_byte
     return CW_OK;
 }
 
+/* Checks an item of a list that takes only some words. It is not shown. */
+static cw_status check_word(cw_option option, const char *item, size_t len_bytes)
+{
+    const char *const *words = options[option].words;
+    char all[128];
+    size_t used = 0;
+
+    if (option == CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS)
+        return cw__ignorable_check(options[option].key, item, len_bytes);
+    for (int i = 0; words[i]; i++) {
+        if (strlen(words[i]) == len_bytes && memcmp(words[i], item, len_bytes) == 0)
+            return CW_OK;
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", i == 0 ? "" : ", ", words[i]);
+    }
+    return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that it does not take: use %s", options[option].key,
+                    all);
+}
+
 #define TOKEN "token (letters, digits and !#$%%&'*+-.^_`|~)"
 
 cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes)
@@ -225,7 +243,7 @@ cw_status cw_option_check_item(cw_option option, const char *item, size_t len_by
     if (!cw__is_token(item, len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is not a " TOKEN ": correct the item",
                         options[option].key);
-    return options[option].words ? cw__ignorable_check(options[option].key, item, len_bytes) : CW_OK;
+    return options[option].words ? check_word(option, item, len_bytes) : CW_OK;
 }
 
 /* Checks a list "a, b". Its value is not shown, because some servers accept an access token as a subprotocol. */

@@ -19,7 +19,9 @@ static bool has_tunnel(const cw__handshake *h)
 }
 
 /* Handles the proxy's answer to CONNECT when its headers are complete. Any status but 2xx is final, because the request
- * already had all credentials that we have. So we do not wait for the body, which may stall. */
+ * already had all credentials that we have. So we do not wait for the body, which may stall. Only a challenge that libcurl
+ * may answer (proxy_auth) is not final: libcurl reads the body and sends another request. If it has no answer, the
+ * transfer fails. */
 static bool proxy_answered(cw__handshake *h)
 {
     long http_status = 0;
@@ -27,7 +29,7 @@ static bool proxy_answered(cw__handshake *h)
     (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
     h->is_refused = http_status / 100 != 2;
     if (h->is_refused)
-        return false;
+        return http_status == 407 && cw__proxy_may_answer(h);
     h->is_past_proxy = true;
     h->tls = (cw__tls_notes){0};
     cw__reply_forget(&h->reply);
@@ -160,6 +162,7 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
     int fd;
 
     (void)purpose;
+    h->is_refused = false; /* by the last connection: libcurl tries another one */
     if (h->race && cw__race_state_of(h->race) == CW__RACE_GATHERING) {
         cw__race_add(h->race, &address->addr, address->addrlen);
         return CURL_SOCKET_BAD;

@@ -5,7 +5,9 @@
  * anywhere. handshake.c calls this file. It reads variables only through a function that the caller passes.
  *
  * Reasons: CW_CONNECT_FAILED. */
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "transport.h"
 
@@ -82,10 +84,73 @@ bool cw__proxy_set_credential(cw__proxy *p, const char *user, const char *passwo
     return p->user && p->password;
 }
 
-void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, cw__error *error)
+/* ---- Refusals ---- */
+
+/* In the order of the bits of a set of logins. */
+static const char *const schemes[] = {"Basic", "Digest", "Negotiate", "NTLM"};
+
+/* Returns the set of logins that a header Proxy-Authenticate offers: names of schemes at its beginning or behind commas. */
+static unsigned offers_of(const cw_header *header)
+{
+    const char *at = header->value, *end = at + header->value_len_bytes;
+    unsigned logins = 0;
+
+    while (at < end) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        size_t len_bytes = 0;
+        while (at < end && cw__is_blank(*at))
+            at++;
+        while (at + len_bytes < end && !cw__is_blank(at[len_bytes]) && at[len_bytes] != ',')
+            len_bytes++;
+        for (unsigned i = 0; i < sizeof schemes / sizeof *schemes; i++)
+            if (strlen(schemes[i]) == len_bytes && strncasecmp(schemes[i], at, len_bytes) == 0)
+                logins |= 1u << i;
+        at = comma ? comma + 1 : end;
+    }
+    return logins;
+}
+
+static unsigned offers_in(const char *lines)
+{
+    static const char name[] = "Proxy-Authenticate";
+    unsigned logins = 0;
+    size_t at_bytes = 0;
+    cw_header header;
+
+    while (cw_header_next(lines, strlen(lines), &at_bytes, &header))
+        if (header.name_len_bytes == sizeof name - 1 && strncasecmp(header.name, name, sizeof name - 1) == 0)
+            logins |= offers_of(&header);
+    return logins;
+}
+
+/* Sets the error for a proxy that offers none of the logins that may be used. */
+static void refused_logins(const cw__proxy *proxy, unsigned offers, cw__error *error)
+{
+    char names[64];
+    size_t used = 0;
+
+    for (unsigned i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (offers & (1u << i))
+            used +=
+                (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? " and " : "", schemes[i]);
+    cw__error_set(
+        error, CW_CONNECT_FAILED, CW_WEB_ProxyAuthenticationRequired,
+        "the proxy %.80s (%s) refused to connect with HTTP status 407: it offers the login %s only; add it to "
+        "proxy_auth, which does not have it",
+        proxy->name, proxy->source, names);
+}
+
+void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, const char *lines,
+                       unsigned logins, cw__error *error)
 {
     const char *hint = ": ask whoever runs the proxy";
+    unsigned offers = http_status == 407 ? offers_in(lines) : 0;
 
+    if (proxy->user && offers && !(offers & (logins ? logins : CW__LOGIN_BASIC))) {
+        refused_logins(proxy, offers, error);
+        error->http_status = http_status;
+        return;
+    }
     if (http_status == 407)
         hint = proxy->has_credential ? ": it does not accept this user and password; correct proxy_credential"
                : proxy->user

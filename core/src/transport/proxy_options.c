@@ -8,8 +8,12 @@
 
 #include "transport.h"
 
+enum { CHALLENGES_AT_MOST = 4 }; /* NTLM needs two, Digest two if a nonce is stale */
+
 void cw__proxy_restart(cw__handshake *h)
 {
+    h->challenges = 0;
+    h->is_refused = false;
     h->is_past_pre_proxy = h->pre_proxy.kind == CW__PROXY_NONE;
     h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
 }
@@ -20,8 +24,38 @@ void cw__proxy_note(cw__handshake *h, curl_infotype type)
     if (type != CURLINFO_SSL_DATA_OUT && type != CURLINFO_HEADER_OUT)
         return;
     h->is_past_pre_proxy = true;
+    h->is_refused = false; /* an answer to a challenge goes out */
     if (h->proxy.kind == CW__PROXY_SOCKS)
         h->is_past_proxy = true;
+}
+
+bool cw__proxy_may_answer(cw__handshake *h)
+{
+    unsigned challenged = h->proxy_settings.logins & ~(unsigned)CW__LOGIN_BASIC;
+
+    return challenged && (h->proxy.user || challenged & CW__LOGIN_NEGOTIATE) &&
+           h->challenges++ < CHALLENGES_AT_MOST;
+}
+
+/* Checks that the loaded libcurl can do one of the logins. */
+static cw_status check_logins(const cw__handshake *h, const curl_version_info_data *info)
+{
+    unsigned logins = h->proxy_settings.logins, can = CW__LOGIN_BASIC | CW__LOGIN_DIGEST;
+
+    if (info->features & CURL_VERSION_SPNEGO)
+        can |= CW__LOGIN_NEGOTIATE;
+    if (info->features & CURL_VERSION_NTLM)
+        can |= CW__LOGIN_NTLM;
+    if (!logins || logins & can || h->proxy.kind == CW__PROXY_NONE || h->proxy.kind == CW__PROXY_SOCKS)
+        return CW_OK;
+    return cw__fail(
+        CW_UNSUPPORTED,
+        "proxy_auth cannot be used: the loaded libcurl %s was built without %s; add digest or basic to "
+        "proxy_auth, or load another libcurl",
+        info->version,
+        logins == CW__LOGIN_NEGOTIATE ? "GSSAPI, which negotiate needs"
+        : logins == CW__LOGIN_NTLM    ? "NTLM"
+                                      : "GSSAPI and NTLM");
 }
 
 /* Reads the control pre_proxy. */
@@ -53,6 +87,8 @@ cw_status cw__proxy_prepare(cw__handshake *h, unsigned port, const char *(*get)(
 
     if (status == CW_OK)
         status = prepare_pre_proxy(h);
+    if (status == CW_OK)
+        status = check_logins(h, info);
     if (status != CW_OK)
         return status;
     cw__proxy_restart(h);
@@ -163,6 +199,28 @@ static CURLcode set_headers(cw__handshake *h)
     return h->proxy_headers ? curl_easy_setopt(h->easy, CURLOPT_PROXYHEADER, h->proxy_headers) : CURLE_OK;
 }
 
+/* Sets the logins. With Basic alone libcurl logs in at once. Otherwise it waits for a challenge, and takes the safest login
+ * that the proxy offers and that is allowed. */
+static CURLcode set_logins(const cw__handshake *h)
+{
+    static const unsigned long bits[] = {CURLAUTH_BASIC, CURLAUTH_DIGEST, CURLAUTH_NEGOTIATE, CURLAUTH_NTLM};
+    unsigned logins = h->proxy_settings.logins;
+    unsigned long allowed = 0;
+    CURLcode code = CURLE_OK;
+    CURL *easy = h->easy;
+
+    if (!logins)
+        return code;
+    for (unsigned i = 0; i < sizeof bits / sizeof *bits; i++)
+        allowed |= logins & (1u << i) ? bits[i] : 0;
+    SET(CURLOPT_PROXYAUTH, (long)allowed);
+    if (!h->proxy.user && logins & CW__LOGIN_NEGOTIATE) { /* libcurl takes the user from the ticket */
+        SET(CURLOPT_PROXYUSERNAME, "");
+        SET(CURLOPT_PROXYPASSWORD, "");
+    }
+    return code;
+}
+
 /* Sets the options for a proxy that gets an HTTP request. */
 static CURLcode set_http(cw__handshake *h)
 {
@@ -171,6 +229,8 @@ static CURLcode set_http(cw__handshake *h)
 
     if (code == CURLE_OK)
         code = set_headers(h);
+    if (code == CURLE_OK)
+        code = set_logins(h);
     if (code == CURLE_OK && h->pre_proxy.kind != CW__PROXY_NONE)
         code = set_pre_proxy(h);
     return code == CURLE_OK && h->proxy.kind == CW__PROXY_HTTPS ? set_tls(h) : code;

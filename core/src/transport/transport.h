@@ -31,8 +31,13 @@ cw_status cw__proxy_choose(cw__proxy *p, const char *control, bool is_tls, const
 /* Replaces the user and password by those of proxy_credential.
  * Returns false if there is no memory. Owns: the call copies both. */
 bool cw__proxy_set_credential(cw__proxy *p, const char *user, const char *password);
-/* Sets the error for a proxy that answered CONNECT with a status other than 2xx; 0 = the answer has no status. */
-void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, cw__error *error);
+/* Sets of logins. The bits are in the order of the words of proxy_auth. */
+enum { CW__LOGIN_BASIC = 1, CW__LOGIN_DIGEST = 2, CW__LOGIN_NEGOTIATE = 4, CW__LOGIN_NTLM = 8 };
+
+/* Sets the error for a proxy that answered CONNECT with a status other than 2xx; 0 = the answer has no status. lines are the
+ * headers of its answer. logins is the set that was allowed. */
+void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, const char *lines,
+                       unsigned logins, cw__error *error);
 
 /* ---- From failure.c: the status and text of a failure of libcurl's ------------------------------------- */
 
@@ -314,6 +319,7 @@ typedef struct cw__proxy_settings {
     const char *uri;             /* of the control proxy: CW__PROXY_DIRECT, or empty for the environment */
     const char *pre_uri;         /* of the control pre_proxy, or empty */
     const char *headers;         /* lines in libcurl's form, each with "\n", or empty */
+    unsigned logins;             /* that may be used; 0 = Basic, without waiting for a challenge */
     const char *user, *password; /* of proxy_credential; NULL = those of the proxy's URI */
     const char *ca_file;         /* a path, or empty for the server's authorities */
     bool verify;
@@ -368,6 +374,7 @@ struct cw__handshake {
     struct curl_slist *proxy_headers;
     bool is_past_pre_proxy;            /* there is no proxy in front of the proxy, or it has let us through */
     bool is_past_proxy;                /* there is no proxy, or it has let the connection through */
+    int challenges;                    /* of the proxy, that libcurl was allowed to answer */
     bool is_refused;                   /* the proxy has refused */
     bool is_to_tls;                    /* the URI is wss */
     cw__tls_notes tls;                 /* notes about the proxy or server that libcurl is speaking to */
@@ -452,6 +459,8 @@ cw_status cw__proxy_prepare(cw__handshake *h, unsigned port, const char *(*get)(
 CURLcode cw__proxy_set_options(cw__handshake *h);
 /* Notes what libcurl's trace says about the way through the proxies. */
 void cw__proxy_note(cw__handshake *h, curl_infotype type);
+/* Returns whether libcurl may answer the challenge of a 407. It counts the challenges. */
+bool cw__proxy_may_answer(cw__handshake *h);
 /* Forgets how far the last transfer came. */
 void cw__proxy_restart(cw__handshake *h);
 

@@ -165,7 +165,8 @@ static void refused_by_proxy(const cw__handshake *h, cw__error *error)
     long http_status = 0;
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
-    cw__proxy_refused(&h->proxy, h->host, (int)http_status, error);
+    cw__proxy_refused(&h->proxy, h->host, (int)http_status, cw__reply_lines(&h->reply),
+                      h->proxy_settings.logins, error);
 }
 
 /* Fills in which file of authorities was in use. */
