@@ -594,7 +594,9 @@ NEW_ROWS = r""" \
     X(CW_OPT_NEW_DATA, "new_data", CW_TYPE_BYTES, 0, 0, INT64_MAX, MESSAGE, NULL, NULL, NULL, "Any data") \
     X(CW_OPT_NEW_SHORT, "new_short", CW_TYPE_BYTES, 0, 0, 125, BOTH, NULL, NULL, NULL, "A little data") \
     X(CW_OPT_NEW_USER, "new_user", CW_TYPE_CREDENTIAL, 0, 0, 99, BOTH, NULL, NULL, NULL, "A user") \
-    X(CW_OPT_NEW_SECRET, "new_secret", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, "A secret")"""
+    X(CW_OPT_NEW_SECRET, "new_secret", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, "A secret") \
+    X(CW_OPT_NEW_PROXY, "new_proxy", CW_TYPE_PROXY, 0, 0, 0, BOTH, CW_WORDS("direct"), NULL, NULL, "A proxy") \
+    X(CW_OPT_NEW_HEADERS, "new_headers", CW_TYPE_HEADERS, 0, 0, 0, BOTH, NULL, NULL, NULL, "Headers")"""
 LACKING = {"no code uses CW_OPT_NEW_DATA: the control new_data would do nothing", "no test names new_data"}
 
 
@@ -726,6 +728,7 @@ GUIDE = (
     "handlers-and-threads",
     "compression",
     "tls",
+    "proxies",
     "controls",
 )
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -801,6 +804,24 @@ def page_server(text: str, folder: Path) -> Iterator[tuple[str, str]]:
             children.groups.discard(server.pid)
 
 
+# The proxies of the pages: what the pages show, and the real one of tests/servers/proxy_settings.py.
+LOGIN = "j0hnny:s3c%3Aret%2F%40@"
+PROXIES = {
+    "http://user:password@proxy.example:3128": ("basic", f"http://{LOGIN}127.0.0.1"),
+    "http://proxy.example:3129": ("digest", "http://127.0.0.1"),
+}
+CREDENTIAL = '"user", "password"', '"j0hnny", "s3c:ret/@"'
+
+
+def with_real_proxies(code: str) -> str:
+    ports = dict(word.split("=") for word in os.environ["CW_PROXIES"].split())
+    for shown, (name, start) in PROXIES.items():
+        if shown in code and name == "digest":
+            code = code.replace(*CREDENTIAL)
+        code = code.replace(shown, f"{start}:{ports[name]}")
+    return code
+
+
 def run_page(name: str, build: Path) -> None:
     """Every program of a page runs, and prints what the page says."""
     text = (ROOT / name).read_text()
@@ -808,7 +829,7 @@ def run_page(name: str, build: Path) -> None:
         folder = Path(place_name)
         with page_server(text, folder) as (shown, here):
             for number, snippet in enumerate(snippets(text), 1):
-                snippet.code = snippet.code.replace(shown, here)
+                snippet.code = with_real_proxies(snippet.code.replace(shown, here))
                 printed = run_snippet(snippet, folder, build)
                 if snippet.printed not in (None, printed):
                     raise Failed(f"{name}, snippet {number} prints\n{printed}, not\n{snippet.printed}")

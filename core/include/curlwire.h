@@ -68,6 +68,7 @@ extern "C" {
 typedef struct cw_socket cw_socket;
 typedef struct cw_mailbox cw_mailbox;
 typedef struct cw_event cw_event;
+struct cw_header;
 
 /* ---- Status ------------------------------------------------------------------------------------------- */
 
@@ -336,7 +337,9 @@ typedef enum cw_option_type {
     CW_TYPE_BYTES,      /* any bytes; empty = unset */
     CW_TYPE_NUMBER,     /* number of things; -1 = no limit, if the range allows it */
     CW_TYPE_CREDENTIAL, /* user name and password; it is read as the text of the user name, empty = unset */
-    CW_TYPE_SECRET      /* UTF-8 text; it is read as "(set)", or empty = unset */
+    CW_TYPE_SECRET,     /* UTF-8 text; it is read as "(set)", or empty = unset */
+    CW_TYPE_PROXY,      /* URI of a proxy, or a word of cw_option_words; read without user name and password */
+    CW_TYPE_HEADERS     /* headers; it is read as their names, joined by ", " */
 } cw_option_type;
 
 /* The table of controls. The core's settings come from this table. So do the attributes of the bindings with their texts
@@ -345,7 +348,8 @@ typedef enum cw_option_type {
  *   type        of the value
  *   default, least, most   of a number; for CW_TYPE_BYTES and CW_TYPE_CREDENTIAL, most is the largest size in bytes
  *   for         BOTH classes, or sockets of the class MESSAGE
- *   words       of a CW_TYPE_ENUM: word i stands for number i. Of a CW_TYPE_LIST: its only items; NULL = any token
+ *   words       of a CW_TYPE_ENUM: word i stands for number i. Of a CW_TYPE_LIST: its only items; NULL = any token. Of a
+ *               CW_TYPE_PROXY: the word for no proxy; NULL = none, and it takes SOCKS proxies only
  *   none        the meaning of -1; NULL = -1 is refused
  *   since       the first libcurl that supports it; NULL = 8.14.1, the oldest libcurl that curlwire accepts
  *   text        one line. The scripts add unit, default and none
@@ -442,7 +446,15 @@ typedef enum cw_option_type {
     X(CW_OPT_USER_AGENT, "user_agent", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
       "Header User-Agent; unset: the names and versions of curlwire and libcurl") \
     X(CW_OPT_ORIGIN, "origin", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "Header Origin; unset: none is sent")
+      "Header Origin; unset: none is sent") \
+    X(CW_OPT_PROXY, "proxy", CW_TYPE_PROXY, 0, 0, 0, BOTH, CW_WORDS("direct"), NULL, NULL, \
+      "URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need none") \
+    X(CW_OPT_PRE_PROXY, "pre_proxy", CW_TYPE_PROXY, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "URI of a SOCKS proxy in front of an http:// or https:// proxy") \
+    X(CW_OPT_PROXY_HEADERS, "proxy_headers", CW_TYPE_HEADERS, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Headers for an http:// or https:// proxy, which never gets the headers for the server") \
+    X(CW_OPT_PROXY_AUTH, "proxy_auth", CW_TYPE_LIST, 0, 0, 0, BOTH, CW_WORDS("basic", "digest", "negotiate", "ntlm"), NULL, \
+      NULL, "Logins for an http:// or https:// proxy, of which it chooses one; unset: basic")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -454,7 +466,7 @@ typedef enum cw_option {
 
 /* Describe a control, so that a binding can offer all controls from one table.
  *   words   of a CW_TYPE_ENUM: a NULL-ended array in which word i stands for number i. Of a CW_TYPE_LIST: the only items
- *           that it takes, or NULL if it takes any token. Else NULL
+ *           that it takes, or NULL if it takes any token. Of a CW_TYPE_PROXY: the word for no proxy, or NULL. Else NULL
  *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size, max_fragments: message only)
  *   default the value before it is set; 0 for text
  *   range   sets *least and *most, which leave out -1. For bytes and credentials they are sizes; for text both are 0
@@ -481,7 +493,8 @@ CW_API const char *cw_option_text(cw_option option);
 CW_API cw_status cw_socket_set_number(cw_socket *s, cw_option option, int64_t value);
 CW_API cw_status cw_socket_get_number(cw_socket *s, cw_option option, int64_t *value);
 
-/* Sets a control that is text, a list or bytes. A list is joined by commas; each item must be a token (RFC 6455 4.1).
+/* Sets a control that is text, a list, bytes or a proxy. A list is joined by commas; each item must be a token (RFC 6455
+ * 4.1). An error about a proxy shows nothing of its value.
  *   value, len_bytes   UTF-8 without NUL, CR, LF; any bytes for CW_TYPE_BYTES
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT; CW_INVALID_STATE after a connect has begun; CW_NO_MEMORY
@@ -502,6 +515,17 @@ CW_API cw_status cw_socket_set_credential(cw_socket *s, cw_option option, const 
                                           size_t user_len_bytes, const char *password,
                                           size_t password_len_bytes);
 
+/* Sets a control that is headers. No call reads the values.
+ *   headers, count   each as for cw_socket_add_request_header, but not Host, Proxy-Authorization and Proxy-Connection. A name
+ *                    may occur more than once. 0 = unset
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: the message names the header and does not show its value; nothing was set. CW_INVALID_STATE
+ *          after a connect has begun; CW_NO_MEMORY
+ * Thread   any; takes the socket's lock
+ * Owns     the call copies headers */
+CW_API cw_status cw_socket_set_headers(cw_socket *s, cw_option option, const struct cw_header *headers,
+                                       size_t count);
+
 /* Reads how often the socket sends unsolicited pongs now: desired_unsolicited_pong_interval on an open connection, until
  * writing fails or closing begins.
  *   interval_ms   set to milliseconds; 0 = it sends none
@@ -518,8 +542,8 @@ CW_API cw_status cw_socket_get_actual_pong_interval(cw_socket *s, int64_t *inter
  * Thread   any */
 CW_API cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes);
 
-/* Copies a control that is text, a list or bytes, or the user name of a credential. It fills the buffer as cw_socket_get_info does. A NUL follows bytes
- * too.
+/* Copies a control that is text, a list or bytes, the user name of a credential, a proxy without user name and password, or
+ * the names of headers. It fills the buffer as cw_socket_get_info does. A NUL follows bytes too.
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT: the control is a number
  * Thread   any; takes the socket's lock */
@@ -658,7 +682,7 @@ CW_API const char *cw_certificate_key(cw_certificate_fact fact);
 CW_API void cw_certificate_get(const void *der, size_t der_len_bytes, cw_certificate_fact fact, char *buffer,
                                size_t size_bytes, size_t *len_bytes);
 
-/* A header of a reply. Both pointers point into the text that cw_header_next read; no NUL ends them. */
+/* A header. No NUL ends its texts. cw_header_next sets both pointers to places in the text that it reads. */
 typedef struct cw_header {
     const char *name, *value; /* without blanks around them */
     size_t name_len_bytes, value_len_bytes;

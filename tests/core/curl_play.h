@@ -51,6 +51,7 @@ static inline bool is_text(CURLoption option)
     case CURLOPT_PROTOCOLS_STR:
     case CURLOPT_USERAGENT:
     case CURLOPT_PROXY:
+    case CURLOPT_PRE_PROXY:
     case CURLOPT_NOPROXY:
     case CURLOPT_USERNAME:
     case CURLOPT_PASSWORD:
@@ -267,17 +268,17 @@ static inline cw__handshake *create(const char *text, const char *proxy)
 
 static inline void wish_nothing(void)
 {
-    wishes = (cw__handshake_settings){.protocols = "",
-                                      .ca_file = "",
-                                      .ca_path = "",
-                                      .crl_file = "",
-                                      .proxy_ca_file = "",
-                                      .client = {.file = "", .key = "", .password = ""},
-                                      .request = {.headers = "", .user_agent = "", .origin = ""},
-                                      .verify = true,
-                                      .proxy_verify = true,
-                                      .no_delay = true,
-                                      .timeout_ms = 5000};
+    wishes = (cw__handshake_settings){
+        .protocols = "",
+        .ca_file = "",
+        .ca_path = "",
+        .crl_file = "",
+        .client = {.file = "", .key = "", .password = ""},
+        .request = {.headers = "", .user_agent = "", .origin = ""},
+        .verify = true,
+        .proxy = {.uri = "", .pre_uri = "", .headers = "", .ca_file = "", .verify = true},
+        .no_delay = true,
+        .timeout_ms = 5000};
     memset(&info, 0, sizeof info);
     error = (cw__error){0};
 }

@@ -184,8 +184,8 @@ static void test_proxies(void)
     CHECK_STR(cw__handshake_tls_party(h), "the server");
     cw__handshake_destroy(h);
 
-    wishes.proxy_user = "jim";
-    wishes.proxy_password = "";
+    wishes.proxy.user = "jim";
+    wishes.proxy.password = "";
     cw__handshake_destroy(made("ws://server.test/", NULL)); /* there is no proxy to send it to */
     CHECK(!find(CURLOPT_PROXYUSERNAME) && !find(CURLOPT_PROXYPASSWORD) && !find(CURLOPT_USERNAME));
     h = made("ws://server.test/", "http://joe:p%40ss@proxy.test:3128");
@@ -193,9 +193,49 @@ static void test_proxies(void)
     CHECK_STR(text_of(CURLOPT_PROXYPASSWORD), "");
     CHECK(!find(CURLOPT_USERNAME));
     cw__handshake_destroy(h);
-    wishes.proxy_user = wishes.proxy_password = NULL;
+    wishes.proxy.user = wishes.proxy.password = NULL;
+
+    wishes.proxy.uri = "socks5h://joe:p%40ss@other.test"; /* the control, not the variable */
+    h = made("ws://server.test/", "http://proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_PROXY), "socks5h://other.test:1080");
+    CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "joe");
+    CHECK_STR(text_of(CURLOPT_PROXYPASSWORD), "p@ss");
+    cw__handshake_destroy(h);
+    wishes.proxy.uri = CW__PROXY_DIRECT;
+    h = made("ws://server.test/", "http://proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_PROXY), "");
+    CHECK_STR(text_of(CURLOPT_NOPROXY), "*");
+    cw__handshake_destroy(h);
+    wishes.proxy.uri = "";
+
+    wishes.proxy.headers = "A: 1\nB;\n";
+    wishes.proxy.pre_uri = "socks5h://jo-e:p%40%20%c3%bc@pre.test";
+    h = made("ws://server.test/", "http://proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_PRE_PROXY), "socks5h://jo%2De:p%40%20%C3%BC@pre.test:1080");
+    CHECK_STR(text_of(CURLOPT_PROXY), "http://proxy.test:3128");
+    CHECK_INT(number_of(CURLOPT_HEADEROPT), CURLHEADER_SEPARATE);
+    CHECK_STR(((struct curl_slist *)find(CURLOPT_PROXYHEADER)->is.pointer)->data, "A: 1");
+    CHECK_STR(((struct curl_slist *)find(CURLOPT_PROXYHEADER)->is.pointer)->next->data, "B;");
+    CHECK_STR(cw__handshake_next_proxy(h)->source, "pre_proxy");
+    log_text(h, CURLINFO_HEADER_OUT, "CONNECT");
+    CHECK_STR(cw__handshake_next_proxy(h)->source, "all_proxy");
+    CHECK(cw__handshake_is_at_proxy(h));
+    cw__handshake_restart(h, NULL);
+    CHECK_STR(cw__handshake_next_proxy(h)->source, "pre_proxy");
+    CHECK(cw__handshake_release_easy(h) != NULL);
+    CHECK(find(CURLOPT_PROXYHEADER)->is.pointer == NULL);
+    cw__handshake_destroy(h);
+    wishes.proxy.pre_uri = "socks5://pre.test";
+    cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
+    CHECK_STR(text_of(CURLOPT_PRE_PROXY), "socks5://pre.test:1080");
+    CHECK(create("ws://server.test/", "socks5://proxy.test") == NULL);
+    CHECK(create("ws://server.test/", NULL) == NULL);
+    CHECK(strstr(cw_error_message(), "pre_proxy is set, and no http:// or https:// proxy stands behind it"));
+    wishes.proxy.headers = wishes.proxy.pre_uri = "";
 
     h = made("ws://server.test/", "https://proxy.test:3128");
+    CHECK(!find(CURLOPT_PRE_PROXY) && !find(CURLOPT_PROXYHEADER));
+    CHECK_INT(number_of(CURLOPT_HEADEROPT), CURLHEADER_SEPARATE);
     CHECK(!find(CURLOPT_PROXYUSERNAME) && !find(CURLOPT_PROXYPASSWORD));
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYPEER), 1);
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYHOST), 2);
@@ -205,8 +245,8 @@ static void test_proxies(void)
     CHECK_STR(cw__handshake_tls_party(h), "the proxy");
     cw__handshake_destroy(h);
 
-    wishes.proxy_verify = false;
-    wishes.proxy_ca_file = "/x/proxy.pem";
+    wishes.proxy.verify = false;
+    wishes.proxy.ca_file = "/x/proxy.pem";
     h = made("wss://server.test/", "https://proxy.test:3128");
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYPEER), 0);
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYHOST), 0);
@@ -225,10 +265,10 @@ static void test_proxies(void)
     cw__handshake_destroy(h);
     has_no_authorities = true;
     CHECK(create("ws://server.test/", "https://proxy.test:3128") == NULL);
-    wishes.proxy_ca_file = "/x/proxy.pem"; /* needs no others */
+    wishes.proxy.ca_file = "/x/proxy.pem"; /* needs no others */
     cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
-    wishes.proxy_ca_file = "";
-    wishes.proxy_verify = false;
+    wishes.proxy.ca_file = "";
+    wishes.proxy.verify = false;
     cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
     has_no_authorities = false;
     wish_nothing();
@@ -243,6 +283,57 @@ static void test_proxies(void)
     CHECK(!strstr(cw_error_message(), "9.9.9"));
     CHECK(create("ws://server.test:80/", "https://proxy.test:99999") == NULL);
     CHECK(!strstr(cw_error_message(), "9.9.9"));
+}
+
+static void test_logins(void)
+{
+    static const struct {
+        unsigned logins;
+        int features;
+        const char *words; /* of the error; NULL = none */
+    } rows[] = {{CW__LOGIN_NEGOTIATE, 0, "was built without GSSAPI, which negotiate needs; add digest"},
+                {CW__LOGIN_NTLM, CURL_VERSION_SPNEGO, "was built without NTLM;"},
+                {CW__LOGIN_NTLM | CW__LOGIN_NEGOTIATE, 0, "was built without GSSAPI and NTLM;"},
+                {CW__LOGIN_NTLM, CURL_VERSION_NTLM, NULL},
+                {CW__LOGIN_NTLM | CW__LOGIN_NEGOTIATE, CURL_VERSION_SPNEGO, NULL},
+                {CW__LOGIN_NTLM | CW__LOGIN_DIGEST, 0, NULL}};
+    cw__handshake *h;
+
+    wish_nothing();
+    cw__handshake_destroy(made("ws://server.test/", "http://u:p@proxy.test:3128"));
+    CHECK(!find(CURLOPT_PROXYAUTH));
+    wishes.proxy.logins = CW__LOGIN_BASIC | CW__LOGIN_DIGEST;
+    h = made("ws://server.test/", "http://u:p@proxy.test:3128");
+    CHECK_INT(number_of(CURLOPT_PROXYAUTH), CURLAUTH_BASIC | CURLAUTH_DIGEST);
+    for (int i = 0; i < 2; i++) { /* a limit that a restart resets */
+        for (int n = 0; n < 4; n++)
+            CHECK(cw__proxy_may_answer(h));
+        CHECK(!cw__proxy_may_answer(h));
+        cw__handshake_restart(h, NULL);
+    }
+    cw__handshake_destroy(h);
+    wishes.proxy.logins = CW__LOGIN_BASIC;
+    h = made("ws://server.test/", "http://u:p@proxy.test:3128");
+    CHECK_INT(number_of(CURLOPT_PROXYAUTH), CURLAUTH_BASIC);
+    CHECK(!cw__proxy_may_answer(h)); /* it is sent at once */
+    cw__handshake_destroy(h);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        wishes.proxy.logins = rows[i].logins;
+        version.features = rows[i].features;
+        h = create("ws://server.test/", "http://proxy.test:3128");
+        CHECK((h == NULL) == (rows[i].words != NULL));
+        if (rows[i].words)
+            CHECK(strstr(cw_error_message(), rows[i].words) && strstr(cw_error_message(), "9.9.9"));
+        else if (rows[i].logins & CW__LOGIN_NEGOTIATE)
+            CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "");
+        else
+            CHECK(!find(CURLOPT_PROXYUSERNAME) && !cw__proxy_may_answer(h)); /* there is no user */
+        cw__handshake_destroy(h);
+        cw__handshake_destroy(made("ws://server.test/", "socks5://proxy.test")); /* it has no such login */
+        CHECK(!find(CURLOPT_PROXYAUTH));
+        cw__handshake_destroy(made("ws://server.test/", NULL));
+    }
+    version.features = CURL_VERSION_HTTPS_PROXY;
 }
 
 static void test_headers(void)
@@ -394,7 +485,7 @@ static void test_no_memory(void)
     wishes.compression = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
     clear_environment();
     CHECK_INT(setenv("all_proxy", "http://joe:pass@proxy.test:3128", 1), 0);
-    wishes.proxy_user = wishes.proxy_password = "x";
+    wishes.proxy.user = wishes.proxy.password = "x";
     CHECK_INT(cw__uri_read("wss://server.test/", 18, &uri, fault), CW__URI_OK);
     wishes.uri = &uri;
     each_allocation_fails(create_once, NULL);
@@ -483,6 +574,7 @@ static const harness_test tests[] = {
     {"the options of TLS", test_tls},
     {"the options of a client certificate", test_client_certificate},
     {"the options of proxies", test_proxies},
+    {"the logins of proxies", test_logins},
     {"RFC 6455 4.1: the request's headers", test_headers},
     {"the controls for headers, and the order of headers", test_header_controls},
     {"an option that libcurl refuses is an error", test_refused_options},

@@ -14,14 +14,14 @@ for _, row in ipairs(support.controls()) do
     local others = {
         BOOL = not row.default, MS = row.none and math.huge or 0.25, BITS = row.least,
         COUNT = row.none and math.huge or math.max(row.least, 4096), NUMBER = 5, ENUM = row.words[#row.words],
-        TEXT = "/nowhere/file.pem", BYTES = "\0\255\r\n\0",
+        TEXT = "/nowhere/file.pem", PROXY = "socks5://h.test:1080", BYTES = "\0\255\r\n\0",
     }
-    if row.type ~= "LIST" and row.type ~= "CREDENTIAL" and row.type ~= "SECRET" then
+    if row.type ~= "LIST" and row.type ~= "HEADERS" and row.type ~= "CREDENTIAL" and row.type ~= "SECRET" then
         options[row.key] = {row.default, others[row.type]}
         assert(options[row.key][2] ~= row.default, row.key)
     end
     message_only[row.key] = row.is_of_messages or nil
-    can_be_nil[row.key] = row.type == "TEXT" or row.type == "BYTES" or nil
+    can_be_nil[row.key] = row.type == "TEXT" or row.type == "BYTES" or row.type == "PROXY" or nil
 end
 options.framing[1] = os.getenv("CURLWIRE_FRAMING") or options.framing[1]
 
@@ -68,6 +68,31 @@ test("control_set", function()
     ws.control.max_message_size = 5
     ws.control.max_message_size = false
     equal(ws.control.max_message_size, math.huge)
+end)
+
+test("control_proxy", function()
+    local ws = curlwire.MessageWebSocket {proxy = "http://j0hnny:s3cret@proxy.test:3128/"}
+    equal(ws.control.proxy, "http://proxy.test:3128")
+    for _, given in ipairs {false, "direct"} do
+        ws.control.proxy = given
+        equal(ws.control.proxy, false)
+    end
+    ws.control.proxy = true
+    equal(ws.control.proxy, nil)
+end)
+
+test("control_headers", function()
+    local ws = curlwire.MessageWebSocket()
+    equal(#ws.control.proxy_headers, 0)
+    ws.control.proxy_headers = {{"X-A", "1"}, {"X-A", ""}, ["x-b"] = {"2", "3"}}
+    equal(table.concat(ws.control.proxy_headers, "+"), "X-A+X-A+x-b+x-b")
+    for _, none in ipairs {{}, {X = {}}} do
+        ws.control.proxy_headers = none
+        equal(#ws.control.proxy_headers, 0)
+    end
+    ws.control.proxy_headers = {X = "y"}
+    ws.control.proxy_headers = nil
+    equal(#ws.control.proxy_headers, 0)
 end)
 
 test("control_secret", function()

@@ -42,6 +42,7 @@ local controls = {
     "ignorable_server_certificate_errors", "follow_location", "max_redirs", "http_auth",
     "xoauth2_bearer", "netrc_file",
     "ignorable_server_certificate_errors", "user_agent", "origin",
+    "ignorable_server_certificate_errors", "proxy", "pre_proxy", "proxy_headers", "proxy_auth",
 }
 local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {

@@ -18,6 +18,7 @@ each:
     nginx     CW_NGINX_WS, CW_NGINX_WSS (forwards to echo)
     login     CW_LOGIN_APACHE_WS, CW_LOGIN_NGINX_WS (ask for a login, and forward to echo),
               CW_LOGIN_PASSWORD (of the user "user")
+    proxies   CW_PROXIES ("open=PORT ...": the proxies of proxy_settings.py)
 
 CW_CA_FILE and CW_REFUSED_WS, an address that refuses connections, are always set. The URLs have no path and do
 not end with a slash. The host is localhost with TLS and 127.0.0.1 without.
@@ -37,7 +38,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -49,8 +51,9 @@ import children  # noqa: E402
 import certs  # noqa: E402
 import login_settings  # noqa: E402
 import nginx_settings  # noqa: E402
+import proxy_settings  # noqa: E402
 
-NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx", "login")
+NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx", "login", "proxies")
 START_S = 60
 
 
@@ -182,6 +185,36 @@ class Peers:
                 return
         raise CannotStart("login: Apache or nginx does not accept connections; their output is above")
 
+    def start_proxies(self) -> None:
+        folder = self.folder / "proxies"
+        folder.mkdir()
+        self.folder.chmod(0o711)  # squid drops the rights of root, and its helpers read files of the folder
+        proxy_settings.write_users(folder)
+        found: dict[str, int] = {}
+        for name, (_, kinds) in proxy_settings.SQUIDS.items():
+            found |= self.proxy("squid", tuple(kinds), partial(proxy_settings.squid, folder, self.folder, name))
+        for name in ("socks", "socks_login"):
+            found |= self.proxy("microsocks", (name,), proxy_settings.microsocks)
+        found |= self.proxy("danted", ("dante",), partial(proxy_settings.dante, folder))
+        server = self.proxy("sshd", ("sshd",), partial(proxy_settings.sshd, folder))
+        found |= self.proxy("ssh", ("ssh",), partial(proxy_settings.ssh, folder, server["sshd"]))
+        self.environment["CW_PROXIES"] = " ".join(f"{name}={port}" for name, port in found.items())
+
+    def proxy(
+        self, command: str, names: tuple[str, ...], arguments: Callable[[dict[str, int]], list[str]]
+    ) -> dict[str, int]:
+        """Starts a proxy with a free port for each name. Another process may take one first: it tries again."""
+        program = proxy_settings.program(command)
+        if program is None:
+            raise CannotStart(f"proxies: no {command} command; run sh scripts/install.sh test")
+        for _ in range(3):
+            ports = dict(zip(names, free_ports(len(names)), strict=True))
+            # microsocks writes a line for each connection
+            process = self.start([program, *arguments(ports)], dict(os.environ), command == "microsocks")
+            if all(self.accepts(process, port) for port in ports.values()):
+                return ports
+        raise CannotStart(f"{command} does not accept connections; its output is above")
+
     # -- starting and ending
 
     def tls(self, name: str) -> str:
@@ -192,13 +225,18 @@ class Peers:
             where = f"wss://localhost:{port}" if name.endswith("_WSS") else f"ws://127.0.0.1:{port}"
             self.environment[name] = where
 
-    def start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+    def start(
+        self, command: list[str], environment: dict[str, str], is_quiet: bool = False
+    ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-            stderr=subprocess.PIPE,  # node makes its stderr nonblocking, so it must not share ours
+            # node makes its stderr nonblocking, so it must not share ours
+            stderr=subprocess.DEVNULL if is_quiet else subprocess.PIPE,
             start_new_session=True,  # Ctrl-C must end the command first, then the peers
         )  # fmt: skip
         self.processes.append(process)
+        if is_quiet:
+            return process
         reader = threading.Thread(target=hand_on, args=(process,), daemon=True)
         self.readers.append(reader)
         reader.start()

@@ -110,6 +110,10 @@ local curlwire = {}
 ---@field netrc_file string|nil File of passwords by host (.netrc), for a URI and controls without a password. Default nil
 ---@field user_agent string|nil Header User-Agent; unset: the names and versions of curlwire and libcurl. Default nil
 ---@field origin string|nil Header Origin; unset: none is sent. Default nil
+---@field proxy string|boolean|nil URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need none. Default nil
+---@field pre_proxy string|nil URI of a SOCKS proxy in front of an http:// or https:// proxy. Default nil
+---@field proxy_headers table<string, string|string[]>|string[][]|string[]|nil Headers for an http:// or https:// proxy, which never gets the headers for the server. Default {}
+---@field proxy_auth ("basic"|"digest"|"negotiate"|"ntlm")[] Logins for an http:// or https:// proxy, of which it chooses one; unset: basic. Default {}
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.

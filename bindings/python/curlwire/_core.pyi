@@ -5,7 +5,7 @@ import io
 import os
 import sys
 import types
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum, IntFlag
 from typing import Any, Literal, Self, TypeAlias, TypeVar, final, overload
@@ -24,6 +24,7 @@ from curlwire.values import Readable, Writable
 
 _Value = TypeVar("_Value")
 _Timeout: TypeAlias = float | Default | None
+_Headers: TypeAlias = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 
 version: str
 libcurl_version: str
@@ -297,6 +298,31 @@ class _Control:
         """Header Origin; unset: none is sent. Default None."""
     @origin.setter
     def origin(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def proxy(self) -> str | Literal[False] | None:
+        """URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need
+        none. A str, read without user name and password; False = no proxy; True = None; default None.
+        """
+    @proxy.setter
+    def proxy(self, value: str | bool | None) -> None: ...
+    pre_proxy: str | None
+    """URI of a SOCKS proxy in front of an http:// or https:// proxy. A str, read without user name and
+    password; default None.
+    """
+    @property
+    def proxy_headers(self) -> tuple[str, ...]:
+        """Headers for an http:// or https:// proxy, which never gets the headers for the server. A mapping
+        or pairs of str, read as the names alone; default ().
+        """
+    @proxy_headers.setter
+    def proxy_headers(self, value: _Headers | None) -> None: ...
+    @property
+    def proxy_auth(self) -> tuple[str, ...]:
+        """Logins for an http:// or https:// proxy, of which it chooses one; unset: basic. A collection of
+        'basic', 'digest', 'negotiate' or 'ntlm'. Default ().
+        """
+    @proxy_auth.setter
+    def proxy_auth(self, value: Collection[str] | None) -> None: ...
     @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:

@@ -5,10 +5,12 @@ scripts/controls.py generates this file from the table of controls in curlwire.h
 """
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
 from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
+
+_Headers = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 
 
 class Options(TypedDict, total=False):
@@ -54,6 +56,10 @@ class Options(TypedDict, total=False):
     netrc_file: str | os.PathLike[str] | None
     user_agent: str | os.PathLike[str] | None
     origin: str | os.PathLike[str] | None
+    proxy: str | bool | None
+    pre_proxy: str | None
+    proxy_headers: _Headers | None
+    proxy_auth: Collection[str] | None
 
 
 class MessageOptions(Options, total=False):

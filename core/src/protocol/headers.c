@@ -51,8 +51,9 @@ static cw_status check_name(const char *name, size_t name_bytes)
                         "Sec-WebSocket-* headers are made by curlwire and cannot be set: leave them out");
     if (is_name(name, name_bytes, "Proxy-Authorization"))
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the header Proxy-Authorization would go to the server: put the user name "
-                        "and password into the proxy's URI (http_proxy, https_proxy)");
+                        "the header Proxy-Authorization would go to the server: set proxy_credential, or "
+                        "put the user name and password into the proxy's URI (the control proxy, or http_proxy "
+                        "and https_proxy)");
     return CW_OK;
 }
 
@@ -96,6 +97,21 @@ cw_status cw__header_check(const char *name, size_t name_bytes, const char *valu
         return cw__fail(CW_INVALID_ARGUMENT,
                         "the header Host must not be empty, because every request needs it: give it a value");
     return CW_OK;
+}
+
+cw_status cw__header_check_for_proxy(const cw_header *header)
+{
+    static const char *const ours[] = {"Host", "Proxy-Connection"};
+
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (is_name(header->name, header->name_len_bytes, ours[i]))
+            return cw__fail(CW_INVALID_ARGUMENT,
+                            "the header %s for a proxy is made by curlwire and cannot be set: leave it out",
+                            ours[i]);
+    if (is_name(header->name, header->name_len_bytes, "Proxy-Authorization"))
+        return cw__fail(CW_INVALID_ARGUMENT, "the header Proxy-Authorization is made by curlwire and cannot be "
+                                             "set: set proxy_credential");
+    return cw__header_check(header->name, header->name_len_bytes, header->value, header->value_len_bytes);
 }
 
 const char *cw__header_repeat_fault(const char *name, size_t name_bytes)

@@ -531,6 +531,34 @@ typedef enum cw__address_space {
 
 /* Judges an address of 4 or 16 bytes. */
 cw__address_space cw__address_space_of(const uint8_t *address, size_t len_bytes);
+/* ---- From proxy_uri.c: the URI of a proxy, and lists of hosts that need none ---------------------------- */
+
+typedef enum cw__proxy_kind { CW__PROXY_NONE, CW__PROXY_HTTP, CW__PROXY_HTTPS, CW__PROXY_SOCKS } cw__proxy_kind;
+
+typedef struct cw__proxy {
+    cw__proxy_kind kind;
+    char *url;             /* scheme://host:port, without user and password */
+    const char *name;      /* host:port, inside url; for messages */
+    char *user, *password; /* decoded; NULL = none */
+    const char *source;    /* what names the proxy: an environment variable, or a control; static */
+    bool has_credential;   /* user and password are those of proxy_credential */
+} cw__proxy;
+
+/* The value of the control proxy with which no proxy is used, whatever the environment says. */
+#define CW__PROXY_DIRECT "direct"
+
+/* Reads the URI of a proxy into an empty proxy.
+ * Returns NULL, or what is wrong with the value. Owns: the caller calls cw__proxy_destroy in both cases. */
+const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory);
+/* Frees and zeroes a proxy; it accepts a zeroed one. */
+void cw__proxy_destroy(cw__proxy *p);
+/* Checks the value of a control that names a proxy. key is the control, for the message of a failure, which shows nothing of
+ * the value. is_pre: it takes SOCKS proxies only. Sets *kept to "shown NUL value NUL": shown is what may be read, without
+ * user and password.
+ * Returns CW_OK, CW_INVALID_ARGUMENT or CW_NO_MEMORY. Owns: the caller owns *kept. */
+cw_status cw__proxy_keep(const char *key, bool is_pre, const char *value, char **kept);
+/* Returns whether a list such as that of no_proxy contains a host and port. */
+bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
 
 /* ---- From certificate.c: the certificates of a TLS handshake ------------------------------------------- */
 
@@ -586,6 +614,8 @@ cw_status cw__header_check(const char *name, size_t name_bytes, const char *valu
 /* Checks a control that is the value of a header. The value is not empty. Returns CW_OK or CW_INVALID_ARGUMENT. The error
  * names the control and does not show the value. */
 cw_status cw__header_check_control(const char *key, const char *value, size_t value_bytes);
+/* Checks a header for a proxy. Returns as cw__header_check. */
+cw_status cw__header_check_for_proxy(const cw_header *header);
 /* Returns NULL if a request may have several headers of that name, or what to do instead. */
 const char *cw__header_repeat_fault(const char *name, size_t name_bytes);
 /* Checks that a list "a, b" consists of tokens, each only once (RFC 6455 section 4.1). */

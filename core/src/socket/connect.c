@@ -71,21 +71,17 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
         .ca_file = cw__setting_text(s, CW_OPT_CA_FILE),
         .ca_path = cw__setting_text(s, CW_OPT_CA_PATH),
         .crl_file = cw__setting_text(s, CW_OPT_CRL_FILE),
-        .proxy_ca_file = cw__setting_text(s, CW_OPT_PROXY_CA_FILE),
         .client = {.file = cw__setting_text(s, CW_OPT_CLIENT_CERTIFICATE),
                    .key = cw__setting_text(s, CW_OPT_CLIENT_KEY),
                    .password = cw__setting_text(s, CW_OPT_CLIENT_KEY_PASSWORD),
                    .is_pkcs12 = cw__setting(s, CW_OPT_CLIENT_CERTIFICATE_TYPE) == CW_CLIENT_CERTIFICATE_P12},
         .user = cw__setting_user(s, CW_OPT_SERVER_CREDENTIAL),
-        .password = cw__setting_password(s, CW_OPT_SERVER_CREDENTIAL),
-        .proxy_user = cw__setting_user(s, CW_OPT_PROXY_CREDENTIAL),
-        .proxy_password = cw__setting_password(s, CW_OPT_PROXY_CREDENTIAL),
+        .password = cw__setting_hidden(s, CW_OPT_SERVER_CREDENTIAL),
         .request = {cw__or_empty(s->settings.headers), cw__setting_text(s, CW_OPT_USER_AGENT),
                     cw__setting_text(s, CW_OPT_ORIGIN)},
         .login = {.auth = (cw_http_auth)cw__setting(s, CW_OPT_HTTP_AUTH),
                   .bearer = cw__setting_text(s, CW_OPT_XOAUTH2_BEARER)},
         .verify = cw__setting(s, CW_OPT_VERIFY) != 0,
-        .proxy_verify = cw__setting(s, CW_OPT_PROXY_VERIFY) != 0,
         .no_delay = cw__setting(s, CW_OPT_NO_DELAY) != 0,
         .asks = s->question.is_on,
         .ignorable = cw__ignorable_read(cw__setting_text(s, CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS)),
@@ -140,6 +136,7 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c)
     if (!cw__libcurl_races() && !*c->hop.uri.zone && !(c->race = cw__race_create()))
         return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     settings = settings_of(s, &c->hop.uri, c->race, c->timeout_ms);
+    cw__proxying_fill(s, &settings.proxy);
     limit_to_hop(&settings, c);
     c->handshake = cw__handshake_create(&settings);
     if (!c->handshake)
@@ -355,7 +352,7 @@ static void timed_out(const cw_socket *s, cw__error *error)
 {
     const struct cw__connecting *c = s->connecting;
     double seconds = (double)c->timeout_ms / 1000;
-    const cw__proxy *proxy = cw__handshake_proxy(c->handshake);
+    const cw__proxy *proxy = cw__handshake_next_proxy(c->handshake);
 
     if (s->question.state == CW__QUESTION_ASKED)
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout,
@@ -367,7 +364,7 @@ static void timed_out(const cw_socket *s, cw__error *error)
             error, CW_CONNECT_FAILED, CW_WEB_Timeout,
             "not connected within %g s: the proxy %.80s (%s) has not let us through; check that it is "
             "up, or raise connect_timeout",
-            seconds, proxy->name, proxy->variable);
+            seconds, proxy->name, proxy->source);
     else
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout,
                       "not connected within %g s: check host, port and network, or raise connect_timeout",

@@ -244,17 +244,28 @@ void cw__settings_destroy(cw__settings *settings);
 /* Returns the number of a control. Needs the lock, or a state in which settings no longer change (connecting and
  * later). */
 static inline int64_t cw__setting(const cw_socket *s, cw_option option) { return s->settings.numbers[option]; }
-/* Return the user name and the password of a control that is a credential; NULL = unset. */
+/* Returns the user name of a control that is a credential; NULL = unset. */
 static inline const char *cw__setting_user(const cw_socket *s, cw_option option)
 {
     return s->settings.texts[option];
 }
-const char *cw__setting_password(const cw_socket *s, cw_option option);
+/* Sets a control to "text that can be read NUL hidden text NUL", or unsets it for NULL.
+ * Returns CW_OK, or fails if the control cannot be set now. Owns: the socket owns kept, which it frees if the call fails. */
+cw_status cw__setting_keep_locked(cw_socket *s, cw_option option, char *kept);
+/* Returns what a control keeps behind the text that can be read: the password of a credential, the whole value of a proxy,
+ * the lines of headers; NULL = unset. */
+const char *cw__setting_hidden(const cw_socket *s, cw_option option);
 /* Checks whether the loaded libcurl supports the chosen framing and compression. */
 cw_status cw__settings_check_framing(const cw_socket *s);
 static inline const char *cw__or_empty(const char *text) { return text ? text : ""; }
 /* Returns the text, list or bytes of a control, which belong to the socket. cw__setting returns the length. */
 const char *cw__setting_text(const cw_socket *s, cw_option option);
+
+/* ---- From proxying.c ------------------------------------------------------------------------------------- */
+
+struct cw__proxy_settings;
+/* Fills the settings for a proxy (transport.h). Their texts belong to the socket. Needs the lock. */
+void cw__proxying_fill(const cw_socket *s, struct cw__proxy_settings *out);
 
 /* ---- From addresses.c ----------------------------------------------------------------------------------- */
 

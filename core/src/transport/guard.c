@@ -59,6 +59,6 @@ cw_status cw__guard_check_proxy(const cw__handshake *h, const cw__handshake_sett
         &error, CW_CONNECT_FAILED, CW_WEB_RedirectFailed,
         "the redirect to %.80s goes through the proxy %.80s (%s), so that curlwire cannot judge its address: "
         "connect to that URI, or set follow_location to \"all\"",
-        h->host, h->proxy.name, h->proxy.variable);
+        h->host, h->proxy.name, h->proxy.source);
     return cw__fail_with(&error);
 }

@@ -19,7 +19,9 @@ static bool has_tunnel(const cw__handshake *h)
 }
 
 /* Handles the proxy's answer to CONNECT when its headers are complete. Any status but 2xx is final, because the request
- * already had all credentials that we have. So we do not wait for the body, which may stall. */
+ * already had all credentials that we have. So we do not wait for the body, which may stall. Only a challenge that libcurl
+ * may answer (proxy_auth) is not final: libcurl reads the body and sends another request. If it has no answer, the
+ * transfer fails. */
 static bool proxy_answered(cw__handshake *h)
 {
     long http_status = 0;
@@ -27,7 +29,7 @@ static bool proxy_answered(cw__handshake *h)
     (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
     h->is_refused = http_status / 100 != 2;
     if (h->is_refused)
-        return false;
+        return http_status == 407 && cw__proxy_may_answer(h);
     h->is_past_proxy = true;
     h->tls = (cw__tls_notes){0};
     cw__reply_forget(&h->reply);
@@ -55,8 +57,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
         cw__failure_note(&h->tls, text, len_bytes);
     if (type == CURLINFO_SSL_DATA_IN && h->is_past_proxy)
         cw__showing_keep(h, text, len_bytes);
-    if ((type == CURLINFO_SSL_DATA_OUT || type == CURLINFO_HEADER_OUT) && h->proxy.kind == CW__PROXY_SOCKS)
-        h->is_past_proxy = true;
+    cw__proxy_note(h, type);
     return 0;
 }
 
@@ -103,6 +104,7 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
     int fd;
 
     (void)purpose;
+    h->is_refused = false; /* by the last connection: libcurl tries another one */
     fd = h->race && !is_gathering ? cw__race_take(h->race, &address->addr, &address->addrlen) : -1;
     h->is_handed = fd >= 0;
     if (h->is_handed) {
@@ -135,50 +137,6 @@ static const char *no_folder(void)
     return info->version_num >= NULL_IS_DEFAULT && info->capath ? "/dev/null" : NULL;
 }
 
-static const char *folder(const cw__handshake *h)
-{
-    return h->authorities.folder ? h->authorities.folder : no_folder();
-}
-
-/* Sets the chosen proxy, or none, so that libcurl does not read the environment. */
-static CURLcode set_proxy(cw__handshake *h, const cw__handshake_settings *settings)
-{
-    CURL *easy = h->easy;
-    CURLcode code = CURLE_OK;
-
-    if (h->proxy.kind == CW__PROXY_NONE) {
-        code = curl_easy_setopt(easy, CURLOPT_PROXY, "");
-        if (code == CURLE_OK)
-            code = curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-        return code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN
-                   ? CURLE_OK
-                   : code; /* the loaded libcurl has no proxies */
-    }
-#define SET(option, value) \
-    if (code == CURLE_OK)  \
-    code = curl_easy_setopt(easy, option, value)
-    SET(CURLOPT_PROXY, h->proxy.url);
-    SET(CURLOPT_NOPROXY, "");
-    if (h->proxy.user) {
-        SET(CURLOPT_PROXYUSERNAME, h->proxy.user);
-        SET(CURLOPT_PROXYPASSWORD, h->proxy.password);
-    }
-    if (h->proxy.kind != CW__PROXY_HTTPS)
-        return code;
-    SET(CURLOPT_PROXY_SSL_VERIFYPEER, settings->proxy_verify ? 1L : 0L);
-    SET(CURLOPT_PROXY_SSL_VERIFYHOST, settings->proxy_verify ? 2L : 0L);
-    SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (*h->proxy_ca_file) {
-        SET(CURLOPT_PROXY_CAINFO, h->proxy_ca_file);
-        SET(CURLOPT_PROXY_CAPATH, no_folder());
-    } else if (h->authorities.file) {
-        SET(CURLOPT_PROXY_CAINFO, h->authorities.file);
-        SET(CURLOPT_PROXY_CAPATH, folder(h));
-    }
-#undef SET
-    return code;
-}
-
 /* Sets the options for TLS to the server. */
 static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings)
 {
@@ -197,7 +155,7 @@ static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings
     SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     if (h->authorities.file) { /* otherwise nothing is verified, and libcurl (8.14.1, 8.22) reads none */
         SET(CURLOPT_CAINFO, h->authorities.file);
-        SET(CURLOPT_CAPATH, folder(h));
+        SET(CURLOPT_CAPATH, h->folder);
     }
     if (*settings->crl_file && settings->verify)
         SET(CURLOPT_CRLFILE, settings->crl_file);
@@ -257,7 +215,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
         code = set_tls(h, settings);
     if (code == CURLE_OK)
         code = cw__client_certificate_set(&h->client, easy);
-    return code == CURLE_OK ? set_proxy(h, settings) : code;
+    return code == CURLE_OK ? cw__proxy_set_options(h) : code;
 }
 
 /* The copy of the environment that this thread reads while it makes a handshake; NULL = none. */
@@ -269,35 +227,17 @@ static const char *variable(const char *name)
     return environment ? cw__environment_get(environment, name) : getenv(name);
 }
 
-/* Chooses the proxy. Returns CW_OK, or fails with the calling thread's error. */
-static cw_status choose_proxy(cw__handshake *h, const cw__handshake_settings *settings, unsigned port)
-{
-    cw_status status = cw__proxy_choose(&h->proxy, h->is_to_tls, h->host, port, variable);
-    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-
-    h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
-    if (status == CW_OK && h->proxy.kind == CW__PROXY_HTTPS && !(info->features & CURL_VERSION_HTTPS_PROXY))
-        return cw__fail(CW_UNSUPPORTED,
-                        "the proxy %.80s (%s) is an https:// proxy, and the loaded libcurl %s supports none: "
-                        "use http://, or load another libcurl",
-                        h->proxy.name, h->proxy.variable, info->version);
-    if (status == CW_OK && h->proxy.kind != CW__PROXY_NONE && settings->proxy_user &&
-        !cw__proxy_set_credential(&h->proxy, settings->proxy_user, settings->proxy_password))
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
-    return status;
-}
-
 /* Finds the authorities, if a certificate is checked by them, and checks the files that the service thread will read.
  * Returns CW_OK or a failure. */
 static cw_status find_authorities(cw__handshake *h, const cw__handshake_settings *settings)
 {
     bool is_for_server = h->is_to_tls && settings->verify;
-    bool is_proxy_checked = h->proxy.kind == CW__PROXY_HTTPS && settings->proxy_verify;
-    bool is_for_proxy = is_proxy_checked && !*settings->proxy_ca_file;
+    bool is_proxy_checked = h->proxy.kind == CW__PROXY_HTTPS && settings->proxy.verify;
+    bool is_for_proxy = is_proxy_checked && !*settings->proxy.ca_file;
     cw_status status = CW_OK;
 
-    if (is_proxy_checked && *settings->proxy_ca_file)
-        status = cw__file_check_kind("proxy_ca_file", settings->proxy_ca_file, true);
+    if (is_proxy_checked && *settings->proxy.ca_file)
+        status = cw__file_check_kind("proxy_ca_file", settings->proxy.ca_file, true);
     if (status == CW_OK && is_for_server && *settings->crl_file)
         status = cw__file_check_kind("crl_file", settings->crl_file, true);
     if (status == CW_OK && (is_for_server || is_for_proxy) && *settings->ca_file)
@@ -351,13 +291,14 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
 {
     CURLcode code = CURLE_OUT_OF_MEMORY;
     cw_status status = CW_OK;
+    const char *peer;
     unsigned port = 0;
 
     h->offer = settings->compression;
     h->is_to_tls = settings->uri->is_secure;
     h->showing = settings->asks && h->is_to_tls ? CW__SHOWING_FIRST : CW__SHOWING_NONE;
     h->ignorable = settings->ignorable;
-    h->proxy_ca_file = settings->proxy_ca_file;
+    h->proxy_settings = settings->proxy;
     h->crl_file = settings->crl_file;
     if (h->is_to_tls)
         h->client = settings->client;
@@ -374,15 +315,18 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     if (h->easy && h->protocols && h->base)
         code = read_host(h, &port);
     if (code == CURLE_OK)
-        status = choose_proxy(h, settings, port);
+        status = cw__proxy_prepare(h, port, variable);
     if (code == CURLE_OK && status == CW_OK)
         status = cw__guard_check_proxy(h, settings);
     if (code == CURLE_OK && status == CW_OK)
         status = find_authorities(h, settings);
+    h->no_folder = no_folder();
+    h->folder = h->authorities.folder ? h->authorities.folder : h->no_folder;
     if (status != CW_OK)
         return status;
     h->least_public = h->proxy.kind == CW__PROXY_NONE ? settings->guard.least_public : CW__SPACE_LOCAL;
-    h->race = h->proxy.name && strchr(h->proxy.name, '%') ? NULL : settings->race;
+    peer = h->pre_proxy.name ? h->pre_proxy.name : h->proxy.name;
+    h->race = peer && strchr(peer, '%') ? NULL : settings->race;
     if (code == CURLE_OK)
         code = set_options(h, settings);
     return code == CURLE_OK ? CW_OK : cannot_create(h, settings, code);
@@ -413,7 +357,9 @@ void cw__handshake_destroy(cw__handshake *h)
     curl_easy_cleanup(h->easy);
     curl_slist_free_all(h->headers);
     curl_free(h->host);
+    curl_slist_free_all(h->proxy_headers);
     cw__proxy_destroy(&h->proxy);
+    cw__proxy_destroy(&h->pre_proxy);
     cw__authorities_destroy(&h->authorities);
     cw__free(h->base);
     cw__free(h->protocols);
@@ -442,7 +388,7 @@ void cw__handshake_restart(cw__handshake *h, cw__race *race)
     h->race = race;
     h->text[0] = '\0';
     h->tls = (cw__tls_notes){0};
-    h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
+    cw__proxy_restart(h);
     h->is_handed = h->has_socket = h->has_refused_address = false;
     cw__reply_forget(&h->reply);
 }
@@ -452,6 +398,8 @@ CURL *cw__handshake_release_easy(cw__handshake *h)
     CURL *easy = h->easy;
 
     (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    if (h->proxy_headers)
+        (void)curl_easy_setopt(easy, CURLOPT_PROXYHEADER, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, NULL);

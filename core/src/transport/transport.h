@@ -22,33 +22,22 @@ CW__PRIVATE_BEGIN
 
 /* ---- From proxy.c: which proxy a connection uses --------------------------------------------------------- */
 
-typedef enum cw__proxy_kind { CW__PROXY_NONE, CW__PROXY_HTTP, CW__PROXY_HTTPS, CW__PROXY_SOCKS } cw__proxy_kind;
-
-typedef struct cw__proxy {
-    cw__proxy_kind kind;
-    char *url;             /* scheme://host:port, without user and password */
-    const char *name;      /* host:port, inside url; for messages */
-    char *user, *password; /* decoded; NULL = none */
-    const char *variable;  /* the environment variable that names the proxy; static */
-    bool has_credential;   /* user and password are those of proxy_credential */
-} cw__proxy;
-
-/* Chooses the proxy for a host and port by environment variables, which it reads with get.
- * Returns CW_OK, with CW__PROXY_NONE if there is no proxy; or a failure, whose text has nothing of the variable's
- * value. */
-cw_status cw__proxy_choose(cw__proxy *p, bool is_tls, const char *host, unsigned port,
+/* Chooses the proxy for a host and port: by the control proxy, or if that is empty by environment variables, which it reads
+ * with get.
+ * Returns CW_OK, with CW__PROXY_NONE if there is no proxy; or a failure, whose text has nothing of the value. Owns: the
+ * caller calls cw__proxy_destroy. */
+cw_status cw__proxy_choose(cw__proxy *p, const char *control, bool is_tls, const char *host, unsigned port,
                            const char *(*get)(const char *name));
 /* Replaces the user and password by those of proxy_credential.
  * Returns false if there is no memory. Owns: the call copies both. */
 bool cw__proxy_set_credential(cw__proxy *p, const char *user, const char *password);
-void cw__proxy_destroy(cw__proxy *p);
-/* Returns whether a no_proxy list contains a host and port. */
-bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
-/* Reads the value of a variable into an empty proxy.
- * Returns NULL, or what is wrong with the value. Owns: the caller calls cw__proxy_destroy in both cases. */
-const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory);
-/* Sets the error for a proxy that answered CONNECT with a status other than 2xx; 0 = the answer has no status. */
-void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, cw__error *error);
+/* Sets of logins. The bits are in the order of the words of proxy_auth. */
+enum { CW__LOGIN_BASIC = 1, CW__LOGIN_DIGEST = 2, CW__LOGIN_NEGOTIATE = 4, CW__LOGIN_NTLM = 8 };
+
+/* Sets the error for a proxy that answered CONNECT with a status other than 2xx; 0 = the answer has no status. lines are the
+ * headers of its answer. logins is the set that was allowed. */
+void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, const char *lines,
+                       unsigned logins, cw__error *error);
 
 /* ---- From failure.c: the status and text of a failure of libcurl's ------------------------------------- */
 
@@ -71,7 +60,7 @@ typedef struct cw__failure {
     const char *text;                /* libcurl's */
     const char *host;                /* the host of the URI */
     const char *proxy;               /* "host:port" of the proxy; NULL = none is used */
-    const char *variable;            /* the variable that names the proxy */
+    const char *source;              /* the variable or control that names the proxy */
     bool at_proxy;                   /* the connection to the proxy, or the proxy, failed; not the server */
     bool sends_certificate;          /* client_certificate is set */
     bool has_socket;                 /* libcurl has begun to connect, so the first name look-up succeeded */
@@ -360,22 +349,31 @@ typedef struct cw__login_state {
     bool has_answered; /* this transfer answers a challenge */
 } cw__login_state;
 
+/* The settings for a proxy. */
+typedef struct cw__proxy_settings {
+    const char *uri;             /* of the control proxy: CW__PROXY_DIRECT, or empty for the environment */
+    const char *pre_uri;         /* of the control pre_proxy, or empty */
+    const char *headers;         /* lines in libcurl's form, each with "\n", or empty */
+    unsigned logins;             /* that may be used; 0 = Basic, without waiting for a challenge */
+    const char *user, *password; /* of proxy_credential; NULL = those of the proxy's URI */
+    const char *ca_file;         /* a path, or empty for the server's authorities */
+    bool verify;
+} cw__proxy_settings;
+
 /* The settings that a handshake needs. The names of files stay valid until the handshake is destroyed. The rest is copied
  * or used when it is created. */
 typedef struct cw__handshake_settings {
     const cw__uri *uri;
-    const char *protocols;     /* "a, b", or empty */
-    const char *ca_file;       /* a path, or empty */
-    const char *ca_path;       /* a path, or empty */
-    const char *crl_file;      /* a path, or empty */
-    const char *proxy_ca_file; /* a path, or empty for the server's authorities */
+    const char *protocols; /* "a, b", or empty */
+    const char *ca_file;   /* a path, or empty */
+    const char *ca_path;   /* a path, or empty */
+    const char *crl_file;  /* a path, or empty */
     cw__client_certificate client;
-    const char *user, *password;             /* for the server; NULL = those of the URI */
-    const char *proxy_user, *proxy_password; /* NULL = those of the variable that names the proxy */
+    const char *user, *password; /* for the server; NULL = those of the URI */
+    cw__proxy_settings proxy;
     cw__request_settings request;
     cw__compression compression; /* the offer, if is_on */
     bool verify;
-    bool proxy_verify;
     bool no_delay;
     bool asks;          /* about the certificate of a server with TLS */
     unsigned ignorable; /* the set of errors of the server's certificate to ignore (protocol.h) */
@@ -408,15 +406,20 @@ struct cw__handshake {
     cw__reply reply;
     char *base; /* the URI without path and query */
     char *host; /* the URI's host, for error messages */
-    cw__proxy proxy;
-    bool is_past_proxy;                   /* there is no proxy, or it has let the connection through */
-    bool is_refused;                      /* the proxy has refused */
-    bool is_to_tls;                       /* the URI is wss */
-    cw__tls_notes tls;                    /* notes about the proxy or server that libcurl is speaking to */
-    cw__authorities authorities;          /* of the server, and of a proxy without a file of its own */
-    const char *proxy_ca_file, *crl_file; /* the settings' */
-    cw__client_certificate client;        /* the settings' */
-    uint8_t *chain;                       /* the server's Certificate message, or NULL */
+    cw__proxy proxy, pre_proxy;
+    struct curl_slist *proxy_headers;
+    bool is_past_pre_proxy;            /* there is no proxy in front of the proxy, or it has let us through */
+    bool is_past_proxy;                /* there is no proxy, or it has let the connection through */
+    int challenges;                    /* of the proxy, that libcurl was allowed to answer */
+    bool is_refused;                   /* the proxy has refused */
+    bool is_to_tls;                    /* the URI is wss */
+    cw__tls_notes tls;                 /* notes about the proxy or server that libcurl is speaking to */
+    cw__authorities authorities;       /* of the server, and of a proxy without a file of its own */
+    const char *folder, *no_folder;    /* CURLOPT_CAPATH beside the authorities' file; to trust no folder */
+    cw__proxy_settings proxy_settings; /* the settings' */
+    const char *crl_file;              /* the settings' */
+    cw__client_certificate client;     /* the settings' */
+    uint8_t *chain;                    /* the server's Certificate message, or NULL */
     size_t chain_bytes;
     bool has_no_random;         /* the system gave no random bytes for the key */
     cw__race *race;             /* the connecting's, or NULL */
@@ -447,6 +450,11 @@ static inline bool cw__handshake_asks(const cw__handshake *h) { return h->showin
 /* Notes that the program accepts the certificate, which the next transfer must show again. */
 static inline void cw__handshake_accept(cw__handshake *h) { h->showing = CW__SHOWING_ACCEPTED; }
 const cw__proxy *cw__handshake_proxy(const cw__handshake *h);
+/* Returns the proxy that still has to let the connection through: the one in front, or the proxy itself. */
+static inline const cw__proxy *cw__handshake_next_proxy(const cw__handshake *h)
+{
+    return h->is_past_pre_proxy ? &h->proxy : &h->pre_proxy;
+}
 /* Returns true while a proxy still has to let the connection through; false without a proxy. */
 static inline bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h->is_past_proxy; }
 /* Returns the authorities of the server and of an https:// proxy; none if no certificate is checked by them. */
@@ -513,6 +521,20 @@ uint8_t *cw__handshake_release_chain(cw__handshake *h, size_t *len_bytes);
 bool cw__handshake_ignore(cw__handshake *h, int chain_result);
 /* Returns the set of errors that the transfer ignores. */
 static inline unsigned cw__handshake_ignored(const cw__handshake *h) { return h->ignored; }
+
+/* ---- From proxy_options.c: the options for the proxy ------------------------------------------------------ */
+
+/* Chooses the proxy of a handshake to port, and checks what the loaded libcurl supports.
+ * Returns CW_OK, or a failure of the calling thread. */
+cw_status cw__proxy_prepare(cw__handshake *h, unsigned port, const char *(*get)(const char *name));
+/* Sets libcurl's options for the chosen proxy, or for none, so that libcurl does not read the environment. */
+CURLcode cw__proxy_set_options(cw__handshake *h);
+/* Notes what libcurl's trace says about the way through the proxies. */
+void cw__proxy_note(cw__handshake *h, curl_infotype type);
+/* Returns whether libcurl may answer the challenge of a 407. It counts the challenges. */
+bool cw__proxy_may_answer(cw__handshake *h);
+/* Forgets how far the last transfer came. */
+void cw__proxy_restart(cw__handshake *h);
 
 /* ---- From verdict.c: the result of a handshake ------------------------------------------------------------ */
 

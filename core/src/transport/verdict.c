@@ -154,7 +154,7 @@ static void invalid_reply(const cw__handshake *h, const char *fault, int http_st
     if (cw__handshake_is_at_proxy(h))
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
                       "the reply of the proxy %.80s (%s) is invalid: %s; report it to whoever runs the proxy",
-                      h->proxy.name, h->proxy.variable, fault);
+                      h->proxy.name, h->proxy.source, fault);
     else
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
                       "the server's handshake reply is invalid: %s; check the URI, or report it to whoever "
@@ -168,15 +168,16 @@ static void refused_by_proxy(const cw__handshake *h, cw__error *error)
     long http_status = 0;
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
-    cw__proxy_refused(&h->proxy, h->host, (int)http_status, error);
+    cw__proxy_refused(&h->proxy, h->host, (int)http_status, cw__reply_lines(&h->reply),
+                      h->proxy_settings.logins, error);
 }
 
 /* Fills in which file of authorities was in use. */
 static void name_authorities(const cw__handshake *h, cw__failure *f)
 {
-    bool is_own = f->at_proxy && *h->proxy_ca_file;
+    bool is_own = f->at_proxy && *h->proxy_settings.ca_file;
 
-    f->ca_file = is_own ? h->proxy_ca_file : h->authorities.file ? h->authorities.file : "";
+    f->ca_file = is_own ? h->proxy_settings.ca_file : h->authorities.file ? h->authorities.file : "";
     f->ca_source = is_own                       ? "proxy_ca_file"
                    : h->authorities.file_source ? h->authorities.file_source
                                                 : h->authorities.folder_source;
@@ -219,12 +220,13 @@ static cw_chain_result chain_result_of(int web_status, long verify_result)
 static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
 {
     bool at_proxy = cw__handshake_is_at_proxy(h);
+    bool at_pre_proxy = !h->is_past_pre_proxy; /* which has to connect to the proxy, not to the server */
     cw__failure f = {.curl_code = (int)code,
                      .os_errno = errno_of(h, code),
                      .text = h->text,
-                     .host = h->host,
-                     .proxy = h->proxy.name,
-                     .variable = h->proxy.variable,
+                     .host = at_pre_proxy ? h->proxy.name : h->host,
+                     .proxy = cw__handshake_next_proxy(h)->name,
+                     .source = cw__handshake_next_proxy(h)->source,
                      .at_proxy = at_proxy,
                      .sends_certificate = *h->client.file != '\0',
                      .has_socket = h->has_socket,
