@@ -594,7 +594,8 @@ NEW_ROWS = r""" \
     X(CW_OPT_NEW_DATA, "new_data", CW_TYPE_BYTES, 0, 0, INT64_MAX, MESSAGE, NULL, NULL, NULL, "Any data") \
     X(CW_OPT_NEW_SHORT, "new_short", CW_TYPE_BYTES, 0, 0, 125, BOTH, NULL, NULL, NULL, "A little data") \
     X(CW_OPT_NEW_USER, "new_user", CW_TYPE_CREDENTIAL, 0, 0, 99, BOTH, NULL, NULL, NULL, "A user") \
-    X(CW_OPT_NEW_SECRET, "new_secret", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, "A secret")"""
+    X(CW_OPT_NEW_SECRET, "new_secret", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, "A secret") \
+    X(CW_OPT_NEW_KEY, "new_key", CW_TYPE_SECRET_BYTES, 0, 0, 99, BOTH, NULL, NULL, NULL, "A key")"""
 LACKING = {"no code uses CW_OPT_NEW_DATA: the control new_data would do nothing", "no test names new_data"}
 
 
@@ -724,6 +725,7 @@ GUIDE = (
     "handlers-and-threads",
     "compression",
     "tls",
+    "tls-options",
     "controls",
 )
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

@@ -64,6 +64,7 @@ class Control:
             "BYTES": None,
             "CREDENTIAL": None,
             "SECRET": None,
+            "SECRET_BYTES": None,
         }
         if self.type == "ENUM":
             return self.words[self.initial]
@@ -98,7 +99,7 @@ def parse(row: str) -> Control:
         least=numbers[1],
         most=numbers[2],
         is_of_messages=classes == "MESSAGE",
-        words=tuple(re.findall(r'"(\w+)"', words)),
+        words=tuple(re.findall(r'"([^"]+)"', words)),
         none=strings[1],
         since=strings[2],
         text=str(strings[3]),
@@ -138,6 +139,8 @@ def python_type(control: Control, *, is_set: bool) -> str:
         return "bytes | bytearray | memoryview | None" if is_set else "bytes | None"
     if control.type == "SECRET":
         return "str | None"
+    if control.type == "SECRET_BYTES":
+        return "bytes | bytearray | memoryview | None" if is_set else "str | None"
     if control.type == "CREDENTIAL":
         return "tuple[str, str] | None" if is_set else "str | None"
     name = {"BOOL": "bool", "MS": "float"}.get(control.type, "int")
@@ -233,7 +236,7 @@ def lua_type(control: Control) -> str:
     if control.type == "LIST" and control.words:
         return f"({'|'.join(map(lua_literal, control.words))})[]"
     types = {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]", "BYTES": "string|nil"}
-    types["SECRET"] = "string|nil"
+    types["SECRET"] = types["SECRET_BYTES"] = "string|nil"
     types["CREDENTIAL"] = "string[]|string|nil"  # a pair to set, and the user name to read
     return types.get(control.type, "integer")
 
@@ -250,7 +253,7 @@ def lua_literal(value: Value) -> str:
 
 def is_limited(control: Control) -> bool:
     """Returns whether the control's value is bytes of a limited number."""
-    return control.type == "BYTES" and control.most < CONSTANTS["INT64_MAX"]
+    return control.type in ("BYTES", "SECRET_BYTES") and control.most < CONSTANTS["INT64_MAX"]
 
 
 def values(control: Control, none: str, default: str) -> str:
@@ -320,6 +323,7 @@ def shown_values(control: Control) -> str:
         "LIST": "a list of " + (", ".join(f"`{word}`" for word in control.words) or "tokens"),
         "TEXT": "text",
         "SECRET": "text; it reads as `(set)`",
+        "SECRET_BYTES": f"at most {control.most} bytes (Lua: a string); they read as `(set)`",
         "CREDENTIAL": "`(user, password)` (Lua: `{user, password}`); it reads as the user name",
         "BYTES": f"at most {control.most} bytes" if is_limited(control) else "bytes (Lua: a string)",
     }

@@ -26,6 +26,7 @@ local bad_values = {
     LIST = function() return {"chat", 7, true, {1}, {""}, {"a b"}, {"a,b"}, {"a", "a"}, {"\127"}, {x = "a"}} end,
     BYTES = function(row) return {7, true, {}, row.most < 2 ^ 31 and ("x"):rep(row.most + 1) or false} end,
     SECRET = function() return {7, true, {"s3cret"}, "s3cret\0", "s3cret\n", "s3cret\255"} end,
+    SECRET_BYTES = function(row) return {7, true, {"s3cret"}, ("s3cret"):rep(row.most)} end,
     CREDENTIAL = function(row)
         return {
             "user", 7, {}, {"user"}, {"user", "s3cret", ""}, {"user", 7}, {"", "s3cret"}, {"a:b", "s3cret"},
@@ -59,6 +60,8 @@ end)
 local files = {
     ca_file = {}, ca_path = {}, crl_file = {ca_file = "ca.pem"}, client_certificate = {ca_file = "ca.pem"},
     client_key = {ca_file = "ca.pem", client_certificate = "purpose.pem"}, proxy_ca_file = false,
+    pinned_public_key = {ca_file = "ca.pem"}, tls_ciphers = false, tls13_ciphers = false, tls_groups = false,
+    tls_server_name = false,
 }
 
 test("bad_files", function()

@@ -47,6 +47,18 @@ class Options(TypedDict, total=False):
     client_key_password: str | None
     client_certificate_type: Literal["pem", "p12"]
     ignorable_server_certificate_errors: Collection[str] | None
+    ca_data: bytes | bytearray | memoryview | None
+    pinned_public_key: str | os.PathLike[str] | None
+    tls_min_version: Literal["1.2", "1.3"]
+    tls_max_version: Literal["1.2", "1.3"]
+    tls_ciphers: str | os.PathLike[str] | None
+    tls13_ciphers: str | os.PathLike[str] | None
+    tls_groups: str | os.PathLike[str] | None
+    client_certificate_data: bytes | bytearray | memoryview | None
+    client_key_data: bytes | bytearray | memoryview | None
+    tls_server_name: str | os.PathLike[str] | None
+    ocsp_stapling: bool
+    tls_session_resumption: bool
 
 
 class MessageOptions(Options, total=False):

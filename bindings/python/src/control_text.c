@@ -14,6 +14,7 @@ bool control_is_text(cw_option option)
     case CW_TYPE_BYTES:
     case CW_TYPE_CREDENTIAL:
     case CW_TYPE_SECRET:
+    case CW_TYPE_SECRET_BYTES:
         return true;
     default:
         return false;
@@ -198,6 +199,7 @@ int control_set_text(websocket *ws, cw_option option, PyObject *value)
     case CW_TYPE_LIST:
         return set_list(ws, option, value);
     case CW_TYPE_BYTES:
+    case CW_TYPE_SECRET_BYTES:
         return set_bytes(ws, option, value);
     case CW_TYPE_SECRET:
         return set_secret(ws, option, value);

@@ -17,6 +17,7 @@ struct cw__connecting {
     cw__pool_member member;
     int64_t deadline_ms; /* INT64_MAX = none */
     int timeout_ms;      /* the timeout of the connect, for the text of the error */
+    int64_t begun_us;
     bool is_cancelled;
 };
 
@@ -52,6 +53,7 @@ static cw__sharing sharing_of(const cw_socket *s, const cw__handshake *handshake
         return CW__SHARE_BARE;
     if (!cw__libcurl_shares_trust() || !authorities->file || authorities->folder ||
         *cw__setting_text(s, CW_OPT_CRL_FILE) || *cw__setting_text(s, CW_OPT_CLIENT_CERTIFICATE) ||
+        cw__setting(s, CW_OPT_CLIENT_CERTIFICATE_DATA) ||
         *cw__setting_text(s, CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS))
         return CW__SHARE_NOT;
     return cw__trust_read(authorities->file, trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
@@ -73,6 +75,7 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
                    .key = cw__setting_text(s, CW_OPT_CLIENT_KEY),
                    .password = cw__setting_text(s, CW_OPT_CLIENT_KEY_PASSWORD),
                    .is_pkcs12 = cw__setting(s, CW_OPT_CLIENT_CERTIFICATE_TYPE) == CW_CLIENT_CERTIFICATE_P12},
+        .tls = cw__tls_settings_of(s),
         .user = cw__setting_user(s, CW_OPT_SERVER_CREDENTIAL),
         .password = cw__setting_password(s, CW_OPT_SERVER_CREDENTIAL),
         .proxy_user = cw__setting_user(s, CW_OPT_PROXY_CREDENTIAL),
@@ -92,19 +95,6 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
     };
 }
 
-/* Keeps the text for CW_INFO_AUTHORITIES. */
-static cw_status keep_authorities(cw_socket *s, const cw__authorities *authorities)
-{
-    char none[1];
-    size_t room = cw__authorities_show(authorities, none, sizeof none) + 1;
-
-    s->authorities = cw__malloc(room);
-    if (!s->authorities)
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
-    (void)cw__authorities_show(authorities, s->authorities, room);
-    return CW_OK;
-}
-
 /* Fills c for a connect to uri. */
 static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *uri, int timeout_ms)
 {
@@ -117,6 +107,7 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *
         return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     settings = settings_of(s, uri, c->race, timeout_ms);
     c->timeout_ms = timeout_ms;
+    c->begun_us = cw__now_us();
     c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
     c->handshake = cw__handshake_create(&settings);
     if (!c->handshake)
@@ -128,7 +119,9 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *
     c->member = (cw__pool_member){.easy = cw__handshake_easy(c->handshake), .client = &s->client};
     c->member.sharing = sharing_of(s, c->handshake, &c->member.trust);
     c->member.ca_file = cw__handshake_authorities(c->handshake)->file;
-    return keep_authorities(s, cw__handshake_authorities(c->handshake));
+    s->authorities = cw__authorities_text(cw__handshake_authorities(c->handshake));
+    return s->authorities ? CW_OK
+                          : cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
 }
 
 /* Clears the information about the last failed connect. */
@@ -145,6 +138,8 @@ static void forget_last(cw_socket *s)
     s->local_address[0] = s->remote_address[0] = '\0';
     memset(&s->connect_error, 0, sizeof s->connect_error);
     s->pending_events = s->ignored = 0;
+    s->timings = cw__no_timings;
+    s->tls = (cw__tls_facts){0};
     s->question.state = CW__QUESTION_NOT;
     s->question.is_told = false;
 }
@@ -249,33 +244,6 @@ cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
     return cw__socket_leave_locked(s, &wait, status);
 }
 
-cw_status cw_socket_connect(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms)
-{
-    cw_status status;
-
-    cw__socket_hold(s); /* because another thread may release the socket between start and wait */
-    status = cw_socket_connect_start(s, uri, uri_len_bytes, timeout_ms);
-    if (status == CW_OK)
-        status = cw_socket_connect_continue(s);
-    cw__socket_drop(s);
-    return status;
-}
-
-cw_status cw_socket_connect_continue(cw_socket *s)
-{
-    cw_status status;
-
-    cw__socket_hold(s);
-    status = cw_socket_wait_connected(s, CW_TIMEOUT_NEVER);
-    if (status == CW_INTERRUPTED) {
-        cw__mutex_lock(&s->lock);
-        cw__connecting_cancel_locked(s);
-        cw__mutex_unlock(&s->lock);
-    }
-    cw__socket_drop(s);
-    return status;
-}
-
 /* This call also closes libcurl's descriptors. Otherwise the parent's poller would report a descriptor that only the child
  * still has open. */
 void cw__connecting_forked(cw_socket *s)
@@ -333,6 +301,13 @@ static bool make_rooms(cw_socket *s, int fd)
     return no_memory(s);
 }
 
+/* Keeps the timings of a connect that ends now, and what is known of TLS. */
+static void keep_facts(cw_socket *s)
+{
+    s->timings = cw__handshake_timings(s->connecting->handshake, s->connecting->begun_us);
+    s->tls = cw__handshake_tls_facts(s->connecting->handshake);
+}
+
 /* Opens the socket. The handle stays in its multi, because a CONNECT_ONLY connection belongs to the multi's pool. */
 static bool open_locked(cw_socket *s)
 {
@@ -349,6 +324,7 @@ static bool open_locked(cw_socket *s)
     if (!make_rooms(s, fd))
         return false;
     s->framing = s->codec->calls->name;
+    keep_facts(s);
     if (cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE) > 0)
         cw__link_set_send_buffer(s->codec->link, (int)cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE));
     s->fd = fd;
@@ -472,6 +448,7 @@ static bool is_over(cw_socket *s, cw__error *error)
 
 static int64_t fail_locked(cw_socket *s)
 {
+    keep_facts(s);
     cw__connection_teardown_locked(s);
     return CW__DETACH; /* on_detached changes the state: no thread may connect the socket again before that */
 }
@@ -582,6 +559,8 @@ int64_t cw__connecting_attend_locked(cw_socket *s)
         return fail_locked(s);
     if (c->race && cw__race_state_of(c->race) == CW__RACE_RUNNING && !ends_race(s, &due_ms))
         return due_ms;
+    if (!c->member.is_added)
+        cw__timings_begin(c->handshake);
     if (!cw__pool_step(&c->member, &s->connect_error))
         return fail_locked(s);
     if (!c->member.is_done)

@@ -40,6 +40,7 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
     cw__mutex_init(&s->lock);
     cw__cond_init(&s->changed);
     cw__settings_init(&s->settings);
+    s->timings = cw__no_timings;
     cw__close_init(&s->close);
     s->in.reclaim_due_ms = INT64_MAX;
     s->grace_ms = -1;
@@ -107,6 +108,33 @@ cw_status cw_socket_get_bandwidth_statistics(cw_socket *s, cw_bandwidth_statisti
         cw__link_bandwidth(s->codec->link, out);
     cw__mutex_unlock(&s->lock);
     return CW_OK;
+}
+
+cw_status cw_socket_connect(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms)
+{
+    cw_status status;
+
+    cw__socket_hold(s); /* because another thread may release the socket between start and wait */
+    status = cw_socket_connect_start(s, uri, uri_len_bytes, timeout_ms);
+    if (status == CW_OK)
+        status = cw_socket_connect_continue(s);
+    cw__socket_drop(s);
+    return status;
+}
+
+cw_status cw_socket_connect_continue(cw_socket *s)
+{
+    cw_status status;
+
+    cw__socket_hold(s);
+    status = cw_socket_wait_connected(s, CW_TIMEOUT_NEVER);
+    if (status == CW_INTERRUPTED) {
+        cw__mutex_lock(&s->lock);
+        cw__connecting_cancel_locked(s);
+        cw__mutex_unlock(&s->lock);
+    }
+    cw__socket_drop(s);
+    return status;
 }
 
 /* ---- The service's calls ---- */

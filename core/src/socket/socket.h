@@ -173,7 +173,9 @@ struct cw_socket {
     char *uri, *protocol, *reply, *extensions, *authorities;
     uint8_t *chain; /* the server's Certificate message (TLS), or NULL */
     size_t chain_bytes;
-    unsigned ignored; /* the set of errors of the server's certificate that the last connect has ignored */
+    unsigned ignored;   /* the set of errors of the server's certificate that the last connect has ignored */
+    cw_timings timings; /* of the last connect */
+    cw__tls_facts tls;  /* the same; empty texts without TLS */
     cw__compression compression; /* the agreed terms */
     char local_address[CW__ADDRESS_BYTES], remote_address[CW__ADDRESS_BYTES];
 
@@ -254,6 +256,11 @@ cw_status cw__settings_check_framing(const cw_socket *s);
 static inline const char *cw__or_empty(const char *text) { return text ? text : ""; }
 /* Returns the text, list or bytes of a control, which belong to the socket. cw__setting returns the length. */
 const char *cw__setting_text(const cw_socket *s, cw_option option);
+
+/* ---- From tls_settings.c -------------------------------------------------------------------------------- */
+
+/* Returns the controls of TLS. They belong to the socket. */
+cw__tls_options cw__tls_settings_of(const cw_socket *s);
 
 /* ---- From addresses.c ----------------------------------------------------------------------------------- */
 

@@ -220,16 +220,18 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                      .os_errno = errno_of(h, code),
                      .text = h->text,
                      .host = h->host,
+                     .server_name = h->tls_options.server_name,
                      .proxy = h->proxy.name,
                      .variable = h->proxy.variable,
                      .at_proxy = at_proxy,
-                     .sends_certificate = *h->client.file != '\0',
+                     .sends_certificate = cw__client_certificate_is_set(&h->client),
                      .has_socket = h->has_socket,
                      .tls = h->tls,
                      .crl_file = h->crl_file};
     long proxy_code = 0;
 
-    if (!at_proxy && cw__client_certificate_explain(&h->client, (int)code, h->text, error))
+    if (!at_proxy && (cw__client_certificate_explain(&h->client, (int)code, h->text, error) ||
+                      cw__tls_options_explain(h, (int)code, h->text, error)))
         return;
     (void)curl_easy_getinfo(h->easy, at_proxy ? CURLINFO_PROXY_SSL_VERIFYRESULT : CURLINFO_SSL_VERIFYRESULT,
                             &f.verify_result);
