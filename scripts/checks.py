@@ -596,7 +596,8 @@ NEW_ROWS = r""" \
     X(CW_OPT_NEW_USER, "new_user", CW_TYPE_CREDENTIAL, 0, 0, 99, BOTH, NULL, NULL, NULL, "A user") \
     X(CW_OPT_NEW_SECRET, "new_secret", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, "A secret") \
     X(CW_OPT_NEW_PROXY, "new_proxy", CW_TYPE_PROXY, 0, 0, 0, BOTH, CW_WORDS("direct"), NULL, NULL, "A proxy") \
-    X(CW_OPT_NEW_HEADERS, "new_headers", CW_TYPE_HEADERS, 0, 0, 0, BOTH, NULL, NULL, NULL, "Headers")"""
+    X(CW_OPT_NEW_HEADERS, "new_headers", CW_TYPE_HEADERS, 0, 0, 0, BOTH, NULL, NULL, NULL, "Headers") \
+    X(CW_OPT_NEW_KEY, "new_key", CW_TYPE_SECRET_BYTES, 0, 0, 99, BOTH, NULL, NULL, NULL, "A key")"""
 LACKING = {"no code uses CW_OPT_NEW_DATA: the control new_data would do nothing", "no test names new_data"}
 
 
@@ -729,6 +730,7 @@ GUIDE = (
     "compression",
     "tls",
     "proxies",
+    "tls-options",
     "controls",
 )
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

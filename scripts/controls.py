@@ -66,6 +66,7 @@ class Control:
             "SECRET": None,
             "PROXY": None,
             "HEADERS": (),
+            "SECRET_BYTES": None,
         }
         if self.type == "ENUM":
             return self.words[self.initial]
@@ -100,7 +101,7 @@ def parse(row: str) -> Control:
         least=numbers[1],
         most=numbers[2],
         is_of_messages=classes == "MESSAGE",
-        words=tuple(re.findall(r'"(\w+)"', words)),
+        words=tuple(re.findall(r'"([^"]+)"', words)),
         none=strings[1],
         since=strings[2],
         text=str(strings[3]),
@@ -146,6 +147,8 @@ def python_type(control: Control, *, is_set: bool) -> str:
         if not control.words:
             return "str | None"
         return "str | bool | None" if is_set else "str | Literal[False] | None"
+    if control.type == "SECRET_BYTES":
+        return "bytes | bytearray | memoryview | None" if is_set else "str | None"
     if control.type == "CREDENTIAL":
         return "tuple[str, str] | None" if is_set else "str | None"
     name = {"BOOL": "bool", "MS": "float"}.get(control.type, "int")
@@ -243,7 +246,7 @@ def lua_type(control: Control) -> str:
     if control.type == "LIST" and control.words:
         return f"({'|'.join(map(lua_literal, control.words))})[]"
     types = {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]", "BYTES": "string|nil"}
-    types["SECRET"] = "string|nil"
+    types["SECRET"] = types["SECRET_BYTES"] = "string|nil"
     types["PROXY"] = "string|boolean|nil" if control.words else "string|nil"
     # a table to set, and the names to read
     types["HEADERS"] = "table<string, string|string[]>|string[][]|string[]|nil"
@@ -263,7 +266,7 @@ def lua_literal(value: Value) -> str:
 
 def is_limited(control: Control) -> bool:
     """Returns whether the control's value is bytes of a limited number."""
-    return control.type == "BYTES" and control.most < CONSTANTS["INT64_MAX"]
+    return control.type in ("BYTES", "SECRET_BYTES") and control.most < CONSTANTS["INT64_MAX"]
 
 
 def values(control: Control, none: str, default: str) -> str:
@@ -333,6 +336,7 @@ def shown_values(control: Control) -> str:
         "LIST": "a list of " + (", ".join(f"`{word}`" for word in control.words) or "tokens"),
         "TEXT": "text",
         "SECRET": "text; it reads as `(set)`",
+        "SECRET_BYTES": f"at most {control.most} bytes (Lua: a string); they read as `(set)`",
         "CREDENTIAL": "`(user, password)` (Lua: `{user, password}`); it reads as the user name",
         "PROXY": "a URI, read without user name and password"
         + ("; `False` (Lua: `false`): no proxy" if control.words else ""),

@@ -65,6 +65,8 @@ SECTIONS = {
         "Information",
         "Headers",
         "Certificate",
+        "TlsInformation",
+        "Timings",
         "BuildInfo",
     ),
     "Errors": (

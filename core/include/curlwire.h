@@ -211,8 +211,9 @@ CW_API const char *cw_web_status_name(int web_status);
  *   http_status   the HTTP status with which the server or a proxy refused the connection; 0 = none
  *   os_errno      errno of the failed system call; 0 = none
  *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size, max_fragments,
- *                 max_redirs), or that decides what was refused (follow_location);
- *                 CW_OPTION_NONE = none. A binding adds how to raise that limit in its language. CW_OPT_CA_FILE: no
+ *                 max_redirs), that decides what was refused (follow_location), or that a failure of TLS is about
+ *                 (pinned_public_key, tls_ciphers, ...); CW_OPTION_NONE = none. A binding adds how to raise a limit in its
+ *                 language. CW_OPT_CA_FILE: no
  *                 certificates of authorities were found; cw_set_last_authorities can name some
  * Returns  the value. The message is valid until the next failed call in this thread
  * Thread   any; each thread has its own details */
@@ -284,6 +285,9 @@ typedef enum cw_http_auth {
     CW_HTTP_AUTH_NTLM = 4 /* refused: it cannot work */
 } cw_http_auth;
 
+/* A version of TLS: the numbers of tls_min_version and tls_max_version. */
+typedef enum cw_tls_version { CW_TLS_1_2 = 0, CW_TLS_1_3 = 1 } cw_tls_version;
+
 /* Whether receive returns whole messages or parts. The values are the same as in UWP's MessageWebSocketReceiveMode. */
 typedef enum cw_receive_mode { CW_FULL_MESSAGE = 0, CW_PARTIAL_MESSAGE = 1 } cw_receive_mode;
 
@@ -339,14 +343,16 @@ typedef enum cw_option_type {
     CW_TYPE_CREDENTIAL, /* user name and password; it is read as the text of the user name, empty = unset */
     CW_TYPE_SECRET,     /* UTF-8 text; it is read as "(set)", or empty = unset */
     CW_TYPE_PROXY,      /* URI of a proxy, or a word of cw_option_words; read without user name and password */
-    CW_TYPE_HEADERS     /* headers; it is read as their names, joined by ", " */
+    CW_TYPE_HEADERS,    /* headers; it is read as their names, joined by ", " */
+    CW_TYPE_SECRET_BYTES /* any bytes; they are read as "(set)", or empty = unset */
 } cw_option_type;
 
 /* The table of controls. The core's settings come from this table. So do the attributes of the bindings with their texts
  * and types, and the table of docs/controls.md. scripts/controls.py writes or compares them. The columns:
  *   name, key   the name in C, and the name everywhere else
  *   type        of the value
- *   default, least, most   of a number; for CW_TYPE_BYTES and CW_TYPE_CREDENTIAL, most is the largest size in bytes
+ *   default, least, most   of a number; for CW_TYPE_BYTES, CW_TYPE_SECRET_BYTES and CW_TYPE_CREDENTIAL, most is the
+ *               largest size in bytes
  *   for         BOTH classes, or sockets of the class MESSAGE
  *   words       of a CW_TYPE_ENUM: word i stands for number i. Of a CW_TYPE_LIST: its only items; NULL = any token. Of a
  *               CW_TYPE_PROXY: the word for no proxy; NULL = none, and it takes SOCKS proxies only
@@ -454,7 +460,31 @@ typedef enum cw_option_type {
     X(CW_OPT_PROXY_HEADERS, "proxy_headers", CW_TYPE_HEADERS, 0, 0, 0, BOTH, NULL, NULL, NULL, \
       "Headers for an http:// or https:// proxy, which never gets the headers for the server") \
     X(CW_OPT_PROXY_AUTH, "proxy_auth", CW_TYPE_LIST, 0, 0, 0, BOTH, CW_WORDS("basic", "digest", "negotiate", "ntlm"), NULL, \
-      NULL, "Logins for an http:// or https:// proxy, of which it chooses one; unset: basic")
+      NULL, "Logins for an http:// or https:// proxy, of which it chooses one; unset: basic") \
+    X(CW_OPT_CA_DATA, "ca_data", CW_TYPE_BYTES, 0, 0, 4194304, BOTH, NULL, NULL, NULL, \
+      "Trusted certificates as PEM, in place of ca_file") \
+    X(CW_OPT_PINNED_PUBLIC_KEY, "pinned_public_key", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "The server's public key: 'sha256//' and its hash in base64, several joined by ';', or a PEM or DER file") \
+    X(CW_OPT_TLS_MIN_VERSION, "tls_min_version", CW_TYPE_ENUM, 0, 0, 1, BOTH, CW_WORDS("1.2", "1.3"), NULL, NULL, \
+      "Oldest version of TLS that the server may use") \
+    X(CW_OPT_TLS_MAX_VERSION, "tls_max_version", CW_TYPE_ENUM, 1, 0, 1, BOTH, CW_WORDS("1.2", "1.3"), NULL, NULL, \
+      "Newest version of TLS that the server may use") \
+    X(CW_OPT_TLS_CIPHERS, "tls_ciphers", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Ciphers for TLS 1.2, in the form of the TLS library; OpenSSL: names with ':' between them") \
+    X(CW_OPT_TLS13_CIPHERS, "tls13_ciphers", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Ciphers for TLS 1.3, names with ':' between them") \
+    X(CW_OPT_TLS_GROUPS, "tls_groups", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Groups (curves) for the key exchange, names with ':' between them") \
+    X(CW_OPT_CLIENT_CERTIFICATE_DATA, "client_certificate_data", CW_TYPE_SECRET_BYTES, 0, 0, 1048576, BOTH, NULL, NULL, \
+      NULL, "What the file client_certificate would have, in place of it") \
+    X(CW_OPT_CLIENT_KEY_DATA, "client_key_data", CW_TYPE_SECRET_BYTES, 0, 0, 1048576, BOTH, NULL, NULL, NULL, \
+      "What the file client_key would have, in place of it") \
+    X(CW_OPT_TLS_SERVER_NAME, "tls_server_name", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Host name that TLS asks for (SNI) and that the certificate must list; unset: the host of the URI") \
+    X(CW_OPT_OCSP_STAPLING, "ocsp_stapling", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
+      "Whether the server must show with its certificate that the certificate is not revoked") \
+    X(CW_OPT_TLS_SESSION_RESUMPTION, "tls_session_resumption", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
+      "Whether a connect may resume a TLS session of an earlier connect, which has checked the certificate")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -484,6 +514,12 @@ CW_API void cw_option_range(cw_option option, int64_t *least, int64_t *most);
 CW_API const char *cw_option_none(cw_option option);
 CW_API const char *cw_option_since(cw_option option);
 CW_API const char *cw_option_text(cw_option option);
+
+/* Returns why a control that takes words does not take a word that users may expect ("TLS 1.0 and 1.1 are not secure").
+ * A binding adds it to its error about a wrong word.
+ * Returns  a constant string; NULL if there is no such reason
+ * Thread   any */
+CW_API const char *cw_option_word_fault(cw_option option, const char *word, size_t word_len_bytes);
 
 /* Sets or reads a control that is a number (bool, count, bits, ms, enum, number).
  * Returns  CW_OK
@@ -595,8 +631,14 @@ typedef enum cw_info {
     CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY, /* "fatal" after a connect that failed because of the server's certificate;
                                                  "ignorable" if errors were ignored; "none" if the certificate is known;
                                                  else empty */
-    CW_INFO_EFFECTIVE_URI /* the URI that redirects have led to (follow_location), without user name and password; without
+    CW_INFO_EFFECTIVE_URI, /* the URI that redirects have led to (follow_location), without user name and password; without
                              a redirect, as CW_INFO_URI */
+    /* of the TLS connection to the server, also after a failed connect; empty = no TLS, or the TLS library of libcurl does
+     * not tell */
+    CW_INFO_TLS_VERSION, /* "TLSv1.3" */
+    CW_INFO_TLS_CIPHER,  /* "TLS_AES_256_GCM_SHA384" */
+    CW_INFO_TLS_ALPN,    /* "http/1.1"; empty also if the server chose none */
+    CW_INFO_TLS_RESUMED  /* "yes" or "no": whether the connect has resumed the session of an earlier one */
 } cw_info;
 
 /* Copies a text that describes the connection. It can still be read after close.
@@ -627,6 +669,28 @@ typedef struct cw_bandwidth_statistics {
  * Thread   any; takes the socket's lock
  * Source   TCP_INFO of Linux: tcpi_delivery_rate, tcpi_rcv_space, tcpi_rcv_rtt */
 CW_API cw_status cw_socket_get_bandwidth_statistics(cw_socket *s, cw_bandwidth_statistics *out);
+
+/* How long the parts of the last connect have taken, in microseconds. CW_TIMING_NONE: there was no such part, it was not
+ * reached, or it was not finished. If libcurl has connected several times (cw_socket_ask_certificate,
+ * ignorable_server_certificate_errors), the parts are those of the last time, and total has all.
+ *   look_up   the name look-up, of the proxy if there is one
+ *   tcp       from then until TCP was connected, to the proxy if there is one. The first address that answers counts
+ *   proxy     from then until the proxy had connected us, with TLS to an https:// proxy
+ *   tls       from then until the TLS handshake with the server was finished
+ *   upgrade   from then until the server's reply was complete
+ *   total     from the start of the connect to its end, also if it failed */
+typedef struct cw_timings {
+    int64_t look_up_us, tcp_us, proxy_us, tls_us, upgrade_us, total_us;
+} cw_timings;
+
+#define CW_TIMING_NONE (-1)
+
+/* Reads how long the parts of the last connect have taken. They can be read while the socket is open, afterwards, and after
+ * a failed connect. All are CW_TIMING_NONE before.
+ * Returns  CW_OK
+ * Errors   CW_AFTER_FORK
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_get_timings(cw_socket *s, cw_timings *out);
 
 /* Copies a certificate that the server sent in the TLS handshake, in DER. It can be read after a connect that
  * succeeded, and after one that failed because of the certificate, until the next connect.

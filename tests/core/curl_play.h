@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs handshake.c and request.c without libcurl, for test_handshake_options.c, test_handshake_tls.c, test_handshake_verdict.c and
- * test_showing.c. The linker's --wrap replaces curl_easy_setopt, curl_easy_getinfo, curl_version_info and
+/* Runs handshake.c and request.c without libcurl, for test_handshake_options.c, test_handshake_tls.c, test_handshake_verdict.c,
+ * test_showing.c and test_tls_options.c. The linker's --wrap replaces curl_easy_setopt, curl_easy_getinfo, curl_version_info and
  * curl_slist_append by functions here, so that nothing connects.
  * race.c is replaced too, and ends as the test says. authorities.c finds ca_file and ca_path, or else the system's. */
 #ifndef CURL_PLAY_H
@@ -66,6 +66,10 @@ static inline bool is_text(CURLoption option)
     case CURLOPT_SSLCERTTYPE:
     case CURLOPT_SSLKEY:
     case CURLOPT_KEYPASSWD:
+    case CURLOPT_PINNEDPUBLICKEY:
+    case CURLOPT_SSL_CIPHER_LIST:
+    case CURLOPT_TLS13_CIPHERS:
+    case CURLOPT_SSL_EC_CURVES:
         return true;
     default:
         return false;
@@ -108,6 +112,7 @@ static inline long number_of(CURLoption option) { return find(option) ? find(opt
 
 static struct {
     long response_code, connect_code, os_errno, proxy_error, verify_result, proxy_verify_result;
+    long connect_us, appconnect_us; /* curl_off_t has the size of long here */
 } info;
 
 CURLcode play_getinfo(CURL *easy, CURLINFO what, ...)
@@ -137,6 +142,12 @@ CURLcode play_getinfo(CURL *easy, CURLINFO what, ...)
         break;
     case CURLINFO_PROXY_SSL_VERIFYRESULT:
         *out = info.proxy_verify_result;
+        break;
+    case CURLINFO_CONNECT_TIME_T:
+        *out = info.connect_us;
+        break;
+    case CURLINFO_APPCONNECT_TIME_T:
+        *out = info.appconnect_us;
         break;
     default:
         HARNESS_FAIL("nobody asks for %d", (int)what);
@@ -212,6 +223,15 @@ cw_status cw__authorities_find(const char *ca_file, const char *ca_path, const c
         return CW_OK;
     CHECK(is_named || !a->folder);
     return cw__fail(CW_NO_MEMORY, "no memory");
+}
+
+cw_status cw__authorities_use_data(const char *ca_path, cw__authorities *a)
+{
+    *a = (cw__authorities){.is_data = true,
+                           .file_source = "ca_data",
+                           .folder = copy_of(ca_path),
+                           .folder_source = *ca_path ? "ca_path" : NULL};
+    return a->folder || !*ca_path ? CW_OK : cw__fail(CW_NO_MEMORY, "no memory");
 }
 
 void cw__authorities_destroy(cw__authorities *a)

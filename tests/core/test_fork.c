@@ -71,6 +71,7 @@ static void finish_in_parent(void)
 static void child_settings(void)
 {
     cw_bandwidth_statistics speed;
+    cw_timings timings;
     char text[64];
     int64_t number;
 
@@ -78,6 +79,8 @@ static void child_settings(void)
     CHECK_STATUS(cw_socket_get_number(message, CW_OPT_NO_DELAY, &number), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_get_actual_pong_interval(message, &number), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_get_bandwidth_statistics(message, &speed), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_get_timings(message, &timings), CW_AFTER_FORK);
+    CHECK_INT(timings.total_us, CW_TIMING_NONE);
     CHECK_STATUS(cw_socket_set_text(message, CW_OPT_CA_FILE, "x", 1), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_get_text(message, CW_OPT_CA_FILE, text, sizeof text, NULL), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_set_request_header(message, "A", 1, "b", 1), CW_AFTER_FORK);

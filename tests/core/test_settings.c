@@ -89,6 +89,29 @@ static void check_bytes(cw_socket *s, cw_option o, int64_t most)
     free(long_value);
 }
 
+/* Bytes that no call reads. */
+static void check_secret_bytes(cw_socket *s, cw_option o, int64_t most)
+{
+    char text[8] = "xxx", *long_value = calloc(1, (size_t)most + 1);
+    size_t len = 99;
+
+    check_text(s, o);
+    CHECK_STATUS(cw_socket_set_text(s, o, "s3c\0\xff\n", 6), CW_OK);
+    CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, &len), CW_OK);
+    CHECK_STR(text, "(set)");
+    CHECK_INT(len, 5);
+    CHECK_INT(cw__setting(s, o), 6);
+    CHECK_BYTES(cw__setting_text(s, o), 6, "s3c\0\xff\n", 6);
+    memset(long_value, 'x', (size_t)most + 1);
+    CHECK_STATUS(cw_socket_set_text(s, o, long_value, (size_t)most + 1), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), cw_option_key(o));
+    CHECK(!strstr(cw_error_message(), "xxx"));
+    CHECK_INT(cw__setting(s, o), 6);
+    CHECK_STATUS(cw_socket_set_text(s, o, NULL, 0), CW_OK);
+    check_text(s, o);
+    free(long_value);
+}
+
 static void refuse_credential(cw_socket *s, cw_option o, const char *user, size_t user_bytes,
                               const char *password, size_t password_bytes, const char *words)
 {
@@ -258,6 +281,8 @@ static void test_every_control(void)
         check_bad_texts(s, name);                                                     \
     else if ((type) == CW_TYPE_BYTES)                                                 \
         check_bytes(s, name, most);                                                   \
+    else if ((type) == CW_TYPE_SECRET_BYTES)                                          \
+        check_secret_bytes(s, name, most);                                            \
     else if ((type) == CW_TYPE_CREDENTIAL)                                            \
         check_credential(s, name, most);                                              \
     else if ((type) == CW_TYPE_HEADERS)                                               \
@@ -285,6 +310,12 @@ static void test_table(void)
     CHECK(cw_option_words(CW_OPT_RECEIVE_MODE)[2] == NULL);
     CHECK(cw_option_words(CW_OPT_VERIFY) == NULL);
     CHECK_STR(cw_option_words(CW_OPT_COMPRESSION)[CW_COMPRESSION_DEFLATE], "deflate");
+    CHECK(cw_option_word_fault(CW_OPT_TLS_MIN_VERSION, "TLSv1.1", 7) != NULL);
+    CHECK(cw_option_word_fault(CW_OPT_TLS_MAX_VERSION, "1.0", 3) != NULL);
+    CHECK(cw_option_word_fault(CW_OPT_TLS_MAX_VERSION, "SSLv3", 5) != NULL);
+    CHECK(cw_option_word_fault(CW_OPT_TLS_MAX_VERSION, "1.0", 2) == NULL);
+    CHECK(cw_option_word_fault(CW_OPT_TLS_MAX_VERSION, "1.4", 3) == NULL);
+    CHECK(cw_option_word_fault(CW_OPT_FRAMING, "1.0", 3) == NULL);
     CHECK(cw_option_words(CW_OPTION_COUNT) == NULL && cw_option_text(CW_OPTION_COUNT) == NULL);
     CHECK_INT(cw_option_default(CW_OPTION_COUNT), 0);
     CHECK(cw_option_none(CW_OPTION_COUNT) == NULL && cw_option_none(CW_OPT_CLOSE_TIMEOUT) == NULL);

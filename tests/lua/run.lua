@@ -24,8 +24,8 @@ end
 if #files == 0 then
     for _, name in ipairs {
         "harness", "messages", "sending", "handlers", "validation", "streams", "message_stream", "closing", "control",
-        "errors", "tls", "bad_input", "peers", "compression", "lua", "states", "fork", "interrupt", "handshake_vectors",
-        "security", "ends", "cases", "delivery", "data",
+        "errors", "tls", "tls_options", "bad_input", "peers", "compression", "lua", "states", "fork", "interrupt",
+        "handshake_vectors", "security", "ends", "cases", "delivery", "data",
     } do
         files[#files + 1] = ("%s/test_%s.lua"):format(here, name)
     end

@@ -48,6 +48,27 @@ support.proxy_login, support.proxy_credential = "j0hnny:s3c%3Aret%2F%40", {"j0hn
 function support.new_tls(name) return support.fetch(base("CW_TLS_LOG") .. "/new/" .. name) end
 function support.tls_log(port) return support.fetch(base("CW_TLS_LOG") .. "/" .. port) end
 
+local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
+
+-- Calls check for each row of a kind in tests/faults/tls.txt, with the columns after the name.
+function support.each_tls_row(kind, check)
+    local count = 0
+    for line in io.lines(here .. "/../faults/tls.txt") do
+        local row = {}
+        for column in (line:find("^#") and "" or line .. "|"):gmatch("([^|]*)|") do
+            row[#row + 1] = column:match("^%s*(.-)%s*$")
+        end
+        if row[1] == kind then
+            count = count + 1
+            local ok, err = pcall(check, support.unpack(row, 3, 10))
+            if not ok then
+                error(row[2] .. ": " .. tostring(err), 0)
+            end
+        end
+    end
+    assert(count > 9, count)
+end
+
 function support.hex(bytes)
     return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end

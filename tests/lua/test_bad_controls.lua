@@ -37,6 +37,7 @@ local bad_values = {
             not row.words[1] and "direct" or nil, not row.words[1] or nil,
         }
     end,
+    SECRET_BYTES = function(row) return {7, true, {"s3cret"}, ("s3cret"):rep(row.most)} end,
     CREDENTIAL = function(row)
         return {
             "user", 7, {}, {"user"}, {"user", "s3cret", ""}, {"user", 7}, {"", "s3cret"}, {"a:b", "s3cret"},
@@ -85,6 +86,8 @@ local files = {
     ca_file = {}, ca_path = {}, crl_file = {ca_file = "ca.pem"}, client_certificate = {ca_file = "ca.pem"},
     client_key = {ca_file = "ca.pem", client_certificate = "purpose.pem"}, proxy_ca_file = false,
     user_agent = false, origin = false, -- no files
+    pinned_public_key = {ca_file = "ca.pem"}, tls_ciphers = false, tls13_ciphers = false, tls_groups = false,
+    tls_server_name = false,
 }
 
 test("bad_files", function()

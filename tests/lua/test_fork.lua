@@ -43,6 +43,9 @@ local controls = {
     "xoauth2_bearer", "netrc_file",
     "ignorable_server_certificate_errors", "user_agent", "origin",
     "ignorable_server_certificate_errors", "proxy", "pre_proxy", "proxy_headers", "proxy_auth",
+    "ignorable_server_certificate_errors", "ca_data", "pinned_public_key", "tls_min_version", "tls_max_version",
+    "tls_ciphers", "tls13_ciphers", "tls_groups", "client_certificate_data", "client_key_data", "tls_server_name",
+    "ocsp_stapling", "tls_session_resumption",
 }
 local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {
@@ -62,6 +65,9 @@ local function read_all(ws, of_messages)
     raises(function() return ws.control.actual_unsolicited_pong_interval end, FORKED)
     for _, key in ipairs(information) do
         raises(function() return ws[key] end, FORKED)
+        raises(function() return ws.information[key] end, FORKED)
+    end
+    for _, key in ipairs {"tls", "timings"} do
         raises(function() return ws.information[key] end, FORKED)
     end
     for _, key in ipairs(ends) do

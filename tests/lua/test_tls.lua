@@ -7,26 +7,7 @@ local support = require "support"
 local test, equal, failed, raises = harness.test, harness.equal, harness.failed, harness.raises
 local curlwire = harness.curlwire
 
-local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
-
--- Calls check for each row of a kind, with the columns after the name.
-local function each_row(kind, check)
-    local count = 0
-    for line in io.lines(here .. "/../faults/tls.txt") do
-        local row = {}
-        for column in (line:find("^#") and "" or line .. "|"):gmatch("([^|]*)|") do
-            row[#row + 1] = column:match("^%s*(.-)%s*$")
-        end
-        if row[1] == kind then
-            count = count + 1
-            local ok, err = pcall(check, support.unpack(row, 3, 8))
-            if not ok then
-                error(row[2] .. ": " .. tostring(err), 0)
-            end
-        end
-    end
-    assert(count > 9, count)
-end
+local each_row = support.each_tls_row
 
 local function assert_words(text, words)
     for word in (words .. "; "):gmatch("(.-); ") do

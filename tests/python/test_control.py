@@ -33,6 +33,10 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+# Controls that are text and take no path.
+NO_PATHS = ("tls_server_name", "tls_ciphers", "tls13_ciphers", "tls_groups")
+
+
 def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
     """Returns pairs for a control of this type: a value to set, and the value that is read back."""
     if row.type == "BOOL":
@@ -40,6 +44,8 @@ def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
     if row.type == "ENUM":
         words = [(word, word) for word in row.words]
         return words if row.key not in controls.ENUMERATIONS else []
+    if row.key in NO_PATHS:
+        return [("a.example", "a.example"), ("", None), (None, None)]
     if row.type == "TEXT":
         return [("a/ü.pem", "a/ü.pem"), (Path("a", "b.pem"), str(Path("a", "b.pem"))), ("", None), (None, None)]
     if row.type == "LIST":
@@ -65,6 +71,8 @@ def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
             ({"X": []}, ()),
             (None, ()),
         ]
+    if row.type == "SECRET_BYTES":
+        return [(kind(b"s3cr\0\xff"), "(set)") for kind in (bytes, bytearray, memoryview)] + [(None, None)]
     if row.type == "SECRET":
         return [("s3crét", "(set)"), ("", None), (None, None)]
     if row.type == "CREDENTIAL":
@@ -107,6 +115,7 @@ WRONG = {
         {7: "a"},
     ],
     "PROXY": [7, b"socks5://h.test", ["socks5://h.test"], Path("h.test")],
+    "SECRET_BYTES": ["s3cret", 7, [b"s3cret"]],
     "CREDENTIAL": ["user", 7, ["user", "s3cret"], ("user",), ("user", "s3cret", ""), ("user", 7), (b"u", "p")],
 }
 WRONG_TYPE: list[tuple[str, Any]] = [(row.key, value) for row in TABLE for value in WRONG.get(row.type, [])]

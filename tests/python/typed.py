@@ -6,7 +6,7 @@ it. A comment "type: ignore" on a line without an error is a failure."""
 
 import io
 from datetime import datetime
-from typing import assert_type
+from typing import Literal, assert_type
 
 import curlwire
 from curlwire import ClosedEventArgs, MessageReceivedEventArgs, MessageWebSocket, StreamWebSocket, WebSocket
@@ -157,6 +157,15 @@ def facts(ws: WebSocket) -> None:
     if certificate is not None:
         assert_type(certificate.subject, str | None)
         assert_type(certificate.der, bytes)
+    tls = ws.information.tls
+    assert_type(tls, curlwire.TlsInformation | None)
+    if tls is not None:
+        assert_type(tls.version, str)
+        assert_type(tls.is_resumed, bool)
+    assert_type(ws.information.timings, curlwire.Timings)
+    assert_type(ws.information.timings.total, float | None)
+    assert_type(ws.control.tls_min_version, Literal["1.2", "1.3"])
+    assert_type(ws.control.client_key_data, str | None)
     assert_type(ws.bandwidth_statistics, curlwire.BandwidthStatistics)
     assert_type(ws.bandwidth_statistics.inbound_bits_per_second, int)
 

@@ -13,6 +13,9 @@ crl-other.pem          the revocation list of other-ca.pem
 client-locked.key      purpose.key, with the password s3cret
 client.p12             purpose.pem and purpose.key as PKCS#12, with the password s3cret
 client-both.pem        purpose.pem and purpose.key
+server.pub, server.der the public key of server.pem, as PEM and as DER
+NAME.pin               the hash of a public key in libcurl's form; NAME is server or badhost
+both.pin               the hashes of badhost and of server
 NAME.pem, NAME.key     a certificate and its key, with these names:
 
 server      localhost, 127.0.0.1, ::1          nameonly    localhost, no address
@@ -28,6 +31,8 @@ NAMEchain   the certificate NAME of CHAINS, followed by ca
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ssl
 import subprocess
 import sys
@@ -151,6 +156,19 @@ def make(folder: Path) -> None:
         (folder / f"{name}chain.key").write_text((folder / f"{name}.key").read_text())
     make_lists(folder, ("ca", "-config", str(config)))
     make_client(folder)
+    make_pins(folder)
+
+
+def make_pins(folder: Path) -> None:
+    pins = []
+    for name in ("badhost", "server"):
+        key, der = str(folder / f"{name}.key"), folder / f"{name}.der"
+        openssl("pkey", "-in", key, "-pubout", "-out", str(folder / f"{name}.pub"))
+        openssl("pkey", "-in", key, "-pubout", "-outform", "DER", "-out", str(der))
+        digest = base64.b64encode(hashlib.sha256(der.read_bytes()).digest()).decode()
+        pins.append(f"sha256//{digest}")
+        (folder / f"{name}.pin").write_text(pins[-1])
+    (folder / "both.pin").write_text(";".join(pins))
 
 
 def spoil(certificate: Path) -> None:

@@ -17,6 +17,7 @@ of a new port, because several suites may run at once. The record is an object:
 
     sni            the host name that the client asked for, or null
     version        the version of TLS
+    host           the Host header of the request, or null
     error          why the handshake failed, or null
     raw            the first 8 KiB that the client sent, in hexadecimal
     record_types   the types of the TLS records in raw
@@ -32,12 +33,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import datetime
 import json
+import re
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import ocsp
 from OpenSSL import SSL
 
 from certs import CHAINS
@@ -57,6 +64,10 @@ class Port:
     demands_certificate: bool = False
     notifies: bool = True  # ends with close_notify
     renegotiates: bool = False  # asks for a renegotiation whenever the client has sent something
+    chooses: bytes = b""  # the protocol that it chooses by ALPN; b"" = it ignores ALPN
+    # The OCSP status that it staples: "good", "revoked", "old" or "forged" (signed by another authority).
+    # "another" is for another certificate: this OpenSSL does not send it, but openssl does. "" = none
+    status: str = ""
     is_stuck: bool = False  # asks for a renegotiation at the first message, and then stops reading
 
 
@@ -74,6 +85,14 @@ PORTS = {
     "cut": Port(notifies=False),
     "cut12": Port(notifies=False, most=SSL.TLS1_2_VERSION),
     "renegotiate": Port(renegotiates=True, most=SSL.TLS1_2_VERSION),
+    "tls12": Port(most=SSL.TLS1_2_VERSION),
+    "tls13": Port(least=SSL.TLS1_3_VERSION),
+    "alpn": Port(chooses=b"http/1.1"),
+    # libcurl looks for the issuer in the certificates that the server sends
+    **{f"stapled{status}": Port("serverchain", status=status) for status in ("good", "old", "forged")},
+    "stapledrevoked": Port("revokedchain", status="revoked"),
+    "stapled12": Port("serverchain", status="good", most=SSL.TLS1_2_VERSION),
+    "stapledalone": Port(status="good"),
     "twofaced": Port(afterwards="nameonly"),
     "stuck": Port(is_stuck=True, most=SSL.TLS1_2_VERSION),
 }
@@ -84,6 +103,7 @@ class Record:
     sni: str | None = None
     version: str | None = None
     error: str | None = None
+    host: str | None = None
     raw: bytes = b""
     plain_bytes: int = 0
     handshakes: int = 0
@@ -99,6 +119,7 @@ class Record:
                 "sni": self.sni,
                 "version": self.version,
                 "error": self.error,
+                "host": self.host,
                 "record_types": types,
                 "plain_bytes": self.plain_bytes,
                 "raw": self.raw.hex(),
@@ -165,6 +186,8 @@ class Link:
             except SSL.ZeroReturnError:
                 return b""
             else:
+                host = re.search(rb"\r\nHost: *([^\r\n]*)", data) if self.record.plain_bytes == 0 else None
+                self.record.host = host[1].decode() if host else self.record.host
                 self.record.plain_bytes += len(data)
                 return data
 
@@ -235,6 +258,33 @@ def note_name(connection: SSL.Connection) -> None:
     connection.get_app_data().sni = name.decode() if name else None
 
 
+def load(folder: Path, name: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((folder / f"{name}.pem").read_bytes())
+
+
+def make_status(port: Port, folder: Path) -> bytes:
+    """Makes the OCSP response of a port, in DER."""
+    signer = "other-ca" if port.status == "forged" else "ca"
+    key = serialization.load_pem_private_key((folder / f"{signer}.key").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    now = datetime.datetime.now(datetime.UTC)
+    age = datetime.timedelta(days=10 if port.status == "old" else 0, hours=1)
+    is_revoked = port.status == "revoked"
+    response = ocsp.OCSPResponseBuilder().add_response(
+        cert=load(folder, "badhost" if port.status == "another" else port.certificate),
+        issuer=load(folder, "ca"),
+        algorithm=hashes.SHA1(),  # RFC 5019 names certificates by it
+        cert_status=ocsp.OCSPCertStatus.REVOKED if is_revoked else ocsp.OCSPCertStatus.GOOD,
+        this_update=now - age,
+        next_update=now - age + datetime.timedelta(days=2),
+        revocation_time=now - age if is_revoked else None,
+        revocation_reason=x509.ReasonFlags.key_compromise if is_revoked else None,
+    )
+    response = response.responder_id(ocsp.OCSPResponderEncoding.HASH, load(folder, signer))
+    response = response.certificates([load(folder, signer)])
+    return response.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
 def make_context(port: Port, certificate: str, folder: Path) -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")  # some ports need weak settings
@@ -244,6 +294,13 @@ def make_context(port: Port, certificate: str, folder: Path) -> SSL.Context:
     context.use_privatekey_file(str(folder / f"{certificate}.key"))
     context.set_tlsext_servername_callback(note_name)
     context.set_info_callback(count_handshake)
+    if port.chooses:
+        context.set_alpn_select_callback(
+            lambda _, offered: port.chooses if port.chooses in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+        )
+    if port.status:
+        status = make_status(port, folder)
+        context.set_ocsp_server_callback(lambda *_: status)
     if port.demands_certificate:
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
     return context

@@ -114,6 +114,18 @@ local curlwire = {}
 ---@field pre_proxy string|nil URI of a SOCKS proxy in front of an http:// or https:// proxy. Default nil
 ---@field proxy_headers table<string, string|string[]>|string[][]|string[]|nil Headers for an http:// or https:// proxy, which never gets the headers for the server. Default {}
 ---@field proxy_auth ("basic"|"digest"|"negotiate"|"ntlm")[] Logins for an http:// or https:// proxy, of which it chooses one; unset: basic. Default {}
+---@field ca_data string|nil Trusted certificates as PEM, in place of ca_file. At most 4194304 bytes, default nil
+---@field pinned_public_key string|nil The server's public key: 'sha256//' and its hash in base64, several joined by ';', or a PEM or DER file. Default nil
+---@field tls_min_version "1.2"|"1.3" Oldest version of TLS that the server may use. Default "1.2"
+---@field tls_max_version "1.2"|"1.3" Newest version of TLS that the server may use. Default "1.3"
+---@field tls_ciphers string|nil Ciphers for TLS 1.2, in the form of the TLS library; OpenSSL: names with ':' between them. Default nil
+---@field tls13_ciphers string|nil Ciphers for TLS 1.3, names with ':' between them. Default nil
+---@field tls_groups string|nil Groups (curves) for the key exchange, names with ':' between them. Default nil
+---@field client_certificate_data string|nil What the file client_certificate would have, in place of it. At most 1048576 bytes, default nil
+---@field client_key_data string|nil What the file client_key would have, in place of it. At most 1048576 bytes, default nil
+---@field tls_server_name string|nil Host name that TLS asks for (SNI) and that the certificate must list; unset: the host of the URI. Default nil
+---@field ocsp_stapling boolean Whether the server must show with its certificate that the certificate is not revoked. Default false
+---@field tls_session_resumption boolean Whether a connect may resume a TLS session of an earlier connect, which has checked the certificate. Default false
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.
@@ -134,6 +146,23 @@ local curlwire = {}
 ---@field outbound_bandwidth_peaked boolean whether the line limits the outbound rate, not the program
 ---@field inbound_bandwidth_peaked boolean false; no system measures it
 
+---The TLS connection to the server.
+---@class curlwire.TlsInformation
+---@field version string "TLSv1.3"
+---@field cipher string|nil "TLS_AES_256_GCM_SHA384"
+---@field alpn string|nil the protocol that the server chose
+---@field authorities string|nil the authorities that the server's certificate is checked by
+---@field is_resumed boolean whether the connect has resumed the session of an earlier one
+
+---How long the parts of the last connect took, in seconds. nil: there was no such part, or it was not finished.
+---@class curlwire.Timings
+---@field look_up number|nil the name look-up, of the proxy if there is one
+---@field tcp number|nil until TCP was connected, to the proxy if there is one
+---@field proxy number|nil until the proxy had connected us
+---@field tls number|nil until the TLS handshake with the server was finished
+---@field upgrade number|nil until the server's reply was complete
+---@field total number|nil the whole connect, also if it failed
+
 ---Facts about the connection. They can only be read. They stay readable after the connection has ended.
 ---@class curlwire.Information
 ---@field bandwidth_statistics curlwire.BandwidthStatistics the speed of the connection
@@ -146,6 +175,8 @@ local curlwire = {}
 ---@field framing "curl"|"native"|"mixed"|nil which code makes the frames: libcurl (curl) or curlwire (native); mixed: curlwire sends, libcurl receives
 ---@field authorities string|nil the authorities that certificates are checked by, and what names them: "system: /etc/ssl/cert.pem"; nil if none is checked
 ---@field response_headers curlwire.Headers|nil the headers of the reply to the opening handshake
+---@field tls curlwire.TlsInformation|nil the TLS connection to the server; nil without TLS
+---@field timings curlwire.Timings how long the parts of the last connect took
 ---@field state curlwire.State
 ---@field server_certificate curlwire.Certificate|nil the certificate that the server sent, also if the connect failed because of it; nil without TLS, and if the TLS library is not OpenSSL
 ---@field server_intermediate_certificates curlwire.Certificate[] the certificates that the server sent with it, in its order

@@ -153,6 +153,7 @@ int lcw_control_index(lua_State *L)
     case CW_TYPE_CREDENTIAL:
     case CW_TYPE_SECRET:
     case CW_TYPE_PROXY:
+    case CW_TYPE_SECRET_BYTES:
         (void)push_text(L, w, option);
         if (lcw_raw_length(L, -1) == 0)
             lua_pushnil(L);
@@ -218,7 +219,7 @@ static int refuse_number(lua_State *L, cw_option option, int index)
 static int64_t check_word(lua_State *L, cw_option option, int index)
 {
     const char *const *words = cw_option_words(option);
-    const char *value;
+    const char *value, *fault;
     size_t len_bytes = 0;
     cw_message_type message_type;
     int i;
@@ -232,11 +233,15 @@ static int64_t check_word(lua_State *L, cw_option option, int index)
                 return i;
         }
     }
+    fault = value != NULL ? cw_option_word_fault(option, value, len_bytes) : NULL;
     lua_pushliteral(L, "");
     for (i = 0; words[i] != NULL; i++) {
         lua_pushfstring(L, "%s\"%s\"", i == 0 ? "" : " or ", words[i]);
         lua_concat(L, 2);
     }
+    if (fault != NULL)
+        return luaL_error(L, "%s must be %s (%s), not %s", cw_option_key(option), lua_tostring(L, -1), fault,
+                          lcw_push_shown(L, index));
     return refuse(L, option, lua_tostring(L, -1), index);
 }
 
@@ -316,6 +321,11 @@ static const char *push_joined(lua_State *L, cw_option option, int index, size_t
     return lua_tolstring(L, -1, len_bytes);
 }
 
+static bool is_secret(cw_option option)
+{
+    return cw_option_type_of(option) == CW_TYPE_SECRET || cw_option_type_of(option) == CW_TYPE_SECRET_BYTES;
+}
+
 static cw_status set_text(lua_State *L, lcw_socket *w, cw_option option, int index)
 {
     size_t len_bytes = 0;
@@ -325,7 +335,7 @@ static cw_status set_text(lua_State *L, lcw_socket *w, cw_option option, int ind
         text = push_joined(L, option, index, &len_bytes);
     else if (lua_type(L, index) == LUA_TSTRING)
         text = lua_tolstring(L, index, &len_bytes);
-    else if (cw_option_type_of(option) == CW_TYPE_SECRET && !lua_isnil(L, index))
+    else if (is_secret(option) && !lua_isnil(L, index))
         (void)luaL_error(L, "%s must be a string, or nil for none, not a %s", cw_option_key(option),
                          luaL_typename(L, index));
     else if (!lua_isnil(L, index))
@@ -389,8 +399,7 @@ static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
         status = lcw_headers_set(L, w, option, index);
     } else if (type == CW_TYPE_PROXY) {
         status = set_proxy(L, w, option, index);
-    } else if (type == CW_TYPE_TEXT || type == CW_TYPE_LIST || type == CW_TYPE_BYTES ||
-               type == CW_TYPE_SECRET) {
+    } else if (type == CW_TYPE_TEXT || type == CW_TYPE_LIST || type == CW_TYPE_BYTES || is_secret(option)) {
         status = set_text(L, w, option, index);
     } else {
         value = check_number(L, option, index);

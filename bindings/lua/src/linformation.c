@@ -126,6 +126,53 @@ void lcw_push_bandwidth(lua_State *L, lcw_socket *w)
     lua_setfield(L, -2, "inbound_bandwidth_peaked");
 }
 
+static void set_seconds(lua_State *L, const char *key, int64_t us)
+{
+    if (us == CW_TIMING_NONE)
+        return;
+    lua_pushnumber(L, (lua_Number)us / 1000000);
+    lua_setfield(L, -2, key);
+}
+
+static void push_timings(lua_State *L, lcw_socket *w)
+{
+    cw_timings t;
+
+    if (cw_socket_get_timings(w->s, &t) != CW_OK)
+        (void)lcw_raise(L, NULL);
+    lua_newtable(L);
+    set_seconds(L, "look_up", t.look_up_us);
+    set_seconds(L, "tcp", t.tcp_us);
+    set_seconds(L, "proxy", t.proxy_us);
+    set_seconds(L, "tls", t.tls_us);
+    set_seconds(L, "upgrade", t.upgrade_us);
+    set_seconds(L, "total", t.total_us);
+}
+
+static void push_tls(lua_State *L, lcw_socket *w)
+{
+    size_t len_bytes;
+
+    (void)push_text(L, w, CW_INFO_TLS_VERSION, &len_bytes);
+    if (len_bytes == 0) {
+        lua_pop(L, 1);
+        lua_pushnil(L);
+        return;
+    }
+    lua_newtable(L);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "version");
+    lcw_push_info(L, w, CW_INFO_TLS_CIPHER);
+    lua_setfield(L, -2, "cipher");
+    lcw_push_info(L, w, CW_INFO_TLS_ALPN);
+    lua_setfield(L, -2, "alpn");
+    lcw_push_info(L, w, CW_INFO_AUTHORITIES);
+    lua_setfield(L, -2, "authorities");
+    lua_pushboolean(L, strcmp(push_text(L, w, CW_INFO_TLS_RESUMED, &len_bytes), "yes") == 0);
+    lua_remove(L, -2);
+    lua_setfield(L, -2, "is_resumed");
+}
+
 void lcw_push_list(lua_State *L, const char *text)
 {
     int count = 0;
@@ -175,6 +222,8 @@ int lcw_information_index(lua_State *L)
                   {"server_certificate", lcw_push_certificate},
                   {"server_intermediate_certificates", lcw_push_intermediate_certificates},
                   {"server_certificate_errors", push_certificate_errors},
+                  {"tls", push_tls},
+                  {"timings", push_timings},
                   {"state", push_state}};
     lcw_view *view = luaL_checkudata(L, 1, LCW_INFORMATION);
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
@@ -197,9 +246,8 @@ int lcw_information_index(lua_State *L)
     return luaL_error(
         L,
         "information has no %s: it has uri, effective_uri, protocol, extensions, local_address, "
-        "remote_address, "
-        "framing, authorities, response_headers, bandwidth_statistics, state, server_certificate, "
-        "server_intermediate_certificates, server_certificate_errors, "
+        "remote_address, framing, authorities, response_headers, bandwidth_statistics, tls, timings, state, "
+        "server_certificate, server_intermediate_certificates, server_certificate_errors, "
         "server_certificate_error_severity",
         lcw_push_shown(L, 2));
 }

@@ -54,7 +54,15 @@ from curlwire.errors import (
     WebSocketTimeout,
     get_status,
 )
-from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
+from curlwire.information import (
+    BandwidthStatistics,
+    BuildInfo,
+    ClosedEventArgs,
+    Headers,
+    Information,
+    Timings,
+    TlsInformation,
+)
 from curlwire.options import MessageOptions, Options
 from curlwire.streams import InputStream, MessageStream, OutputStream
 from curlwire.validation import Deferral, ServerCustomValidationRequestedEventArgs
@@ -97,6 +105,8 @@ __all__ = [
     "StateError",
     "StreamWebSocket",
     "StreamWebSocketControl",
+    "Timings",
+    "TlsInformation",
     "UnicodeEncoding",
     "WebErrorStatus",
     "WebSocket",

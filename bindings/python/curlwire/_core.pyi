@@ -324,6 +324,66 @@ class _Control:
     @proxy_auth.setter
     def proxy_auth(self, value: Collection[str] | None) -> None: ...
     @property
+    def ca_data(self) -> bytes | None:
+        """Trusted certificates as PEM, in place of ca_file. At most 4194304 bytes, default None."""
+    @ca_data.setter
+    def ca_data(self, value: bytes | bytearray | memoryview | None) -> None: ...
+    @property
+    def pinned_public_key(self) -> str | None:
+        """The server's public key: 'sha256//' and its hash in base64, several joined by ';', or a PEM or DER
+        file. Default None.
+        """
+    @pinned_public_key.setter
+    def pinned_public_key(self, value: str | os.PathLike[str] | None) -> None: ...
+    tls_min_version: Literal["1.2", "1.3"]
+    """Oldest version of TLS that the server may use. '1.2' or '1.3', default '1.2'."""
+    tls_max_version: Literal["1.2", "1.3"]
+    """Newest version of TLS that the server may use. '1.2' or '1.3', default '1.3'."""
+    @property
+    def tls_ciphers(self) -> str | None:
+        """Ciphers for TLS 1.2, in the form of the TLS library; OpenSSL: names with ':' between them. Default
+        None.
+        """
+    @tls_ciphers.setter
+    def tls_ciphers(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def tls13_ciphers(self) -> str | None:
+        """Ciphers for TLS 1.3, names with ':' between them. Default None."""
+    @tls13_ciphers.setter
+    def tls13_ciphers(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def tls_groups(self) -> str | None:
+        """Groups (curves) for the key exchange, names with ':' between them. Default None."""
+    @tls_groups.setter
+    def tls_groups(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def client_certificate_data(self) -> str | None:
+        """What the file client_certificate would have, in place of it. At most 1048576 bytes, read as
+        '(set)'; default None.
+        """
+    @client_certificate_data.setter
+    def client_certificate_data(self, value: bytes | bytearray | memoryview | None) -> None: ...
+    @property
+    def client_key_data(self) -> str | None:
+        """What the file client_key would have, in place of it. At most 1048576 bytes, read as '(set)';
+        default None.
+        """
+    @client_key_data.setter
+    def client_key_data(self, value: bytes | bytearray | memoryview | None) -> None: ...
+    @property
+    def tls_server_name(self) -> str | None:
+        """Host name that TLS asks for (SNI) and that the certificate must list; unset: the host of the URI.
+        Default None.
+        """
+    @tls_server_name.setter
+    def tls_server_name(self, value: str | os.PathLike[str] | None) -> None: ...
+    ocsp_stapling: bool
+    """Whether the server must show with its certificate that the certificate is not revoked. Default False."""
+    tls_session_resumption: bool
+    """Whether a connect may resume a TLS session of an earlier connect, which has checked the certificate.
+    Default False.
+    """
+    @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:
         desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.
@@ -704,6 +764,18 @@ class WebSocket:
     def _server_certificate_error_severity(self) -> Literal["none", "ignorable", "fatal"] | None:
         """How bad that is, or None if the server has sent no certificate."""
     @property
+    def _tls_version(self) -> str | None: ...
+    @property
+    def _tls_cipher(self) -> str | None: ...
+    @property
+    def _tls_alpn(self) -> str | None: ...
+    @property
+    def _tls_resumed(self) -> Literal["yes", "no"] | None: ...
+    @property
+    def _timings(
+        self,
+    ) -> tuple[float | None, float | None, float | None, float | None, float | None, float | None]: ...
+    @property
     def _certificate_chain(self) -> list[bytes]:
         """The certificates that the server sent: a list of bytes in DER, the server's own first."""
     @property
@@ -785,6 +857,10 @@ class WebSocket:
         remote_address, framing, authorities, response_headers, bandwidth_statistics, state,
         server_certificate, server_intermediate_certificates, server_certificate_errors and
         server_certificate_error_severity. Any thread may read it.
+        """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
+        authorities, response_headers, bandwidth_statistics, tls, timings, state, server_certificate,
+        server_intermediate_certificates, server_certificate_errors and server_certificate_error_severity.
+        Any thread may read it.
         """
     @property
     def bandwidth_statistics(self) -> BandwidthStatistics:

@@ -85,6 +85,44 @@ class BandwidthStatistics(NamedTuple):
     inbound_bandwidth_peaked: bool
 
 
+class TlsInformation(NamedTuple):
+    """The TLS connection to the server.
+
+    version: a str such as "TLSv1.3".
+    cipher: a str such as "TLS_AES_256_GCM_SHA384".
+    alpn: the protocol that the server chose, "http/1.1", or None.
+    authorities: the authorities that the server's certificate is checked by, or None.
+    is_resumed: a bool, True if the connect has resumed the session of an earlier one (tls_session_resumption).
+    """
+
+    version: str
+    cipher: str | None
+    alpn: str | None
+    authorities: str | None
+    is_resumed: bool
+
+
+class Timings(NamedTuple):
+    """How long the parts of the last connect took: floats, in seconds.
+
+    None stands for a part that there was not, or that was not finished. Before a connect, all are None.
+
+    look_up: the name look-up, of the proxy if there is one.
+    tcp: from then until TCP was connected, to the proxy if there is one.
+    proxy: from then until the proxy had connected us, with TLS to an https:// proxy.
+    tls: from then until the TLS handshake with the server was finished.
+    upgrade: from then until the server's reply was complete.
+    total: the whole connect, also if it failed.
+    """
+
+    look_up: float | None
+    tcp: float | None
+    proxy: float | None
+    tls: float | None
+    upgrade: float | None
+    total: float | None
+
+
 def refuse_copy(part: object) -> NoReturn:
     """Raises the TypeError for a part of a socket that copy or pickle is to copy."""
     raise TypeError(
@@ -186,6 +224,24 @@ class Information:
     def bandwidth_statistics(self) -> BandwidthStatistics:
         """The speed of the connection; zero and False without a connection, and if the system cannot tell."""
         return self._socket.bandwidth_statistics
+
+    @property
+    def tls(self) -> TlsInformation | None:
+        """The TLS connection to the server, also after its end; None without TLS.
+
+        None, too, if the TLS library of libcurl does not tell.
+        """
+        ws = self._socket
+        version = ws._tls_version
+        if version is None:
+            return None
+        is_resumed = ws._tls_resumed == "yes"
+        return TlsInformation(version, ws._tls_cipher, ws._tls_alpn, ws.authorities, is_resumed)
+
+    @property
+    def timings(self) -> Timings:
+        """How long the parts of the last connect took, also after its end and after a failed connect."""
+        return Timings(*self._socket._timings)
 
     @property
     def state(self) -> str:

@@ -60,6 +60,18 @@ class Options(TypedDict, total=False):
     pre_proxy: str | None
     proxy_headers: _Headers | None
     proxy_auth: Collection[str] | None
+    ca_data: bytes | bytearray | memoryview | None
+    pinned_public_key: str | os.PathLike[str] | None
+    tls_min_version: Literal["1.2", "1.3"]
+    tls_max_version: Literal["1.2", "1.3"]
+    tls_ciphers: str | os.PathLike[str] | None
+    tls13_ciphers: str | os.PathLike[str] | None
+    tls_groups: str | os.PathLike[str] | None
+    client_certificate_data: bytes | bytearray | memoryview | None
+    client_key_data: bytes | bytearray | memoryview | None
+    tls_server_name: str | os.PathLike[str] | None
+    ocsp_stapling: bool
+    tls_session_resumption: bool
 
 
 class MessageOptions(Options, total=False):

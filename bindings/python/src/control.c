@@ -94,8 +94,18 @@ static PyObject *get_actual_interval(PyObject *self, void *Py_UNUSED(closure))
     return PyFloat_FromDouble((double)interval_ms / 1000);
 }
 
-/* Returns the words as a new str, such as "'binary' or 'utf8'". */
-static PyObject *words_text(const char *const *words)
+/* Returns why the control does not take a word, or NULL. */
+static const char *word_fault(cw_option option, PyObject *value)
+{
+    Py_ssize_t len_bytes;
+    const char *word = PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &len_bytes) : NULL;
+    if (word == NULL)
+        PyErr_Clear(); /* a str with a lone surrogate */
+    return word != NULL ? cw_option_word_fault(option, word, (size_t)len_bytes) : NULL;
+}
+
+/* Returns the words as a new str, such as "'binary' or 'utf8'", with the fault in brackets. */
+static PyObject *words_text(const char *const *words, const char *fault)
 {
     PyObject *text = PyUnicode_FromFormat("'%s'", words[0]);
     for (int i = 1; words[i] != NULL && text != NULL; i++) {
@@ -104,7 +114,11 @@ static PyObject *words_text(const char *const *words)
         Py_DECREF(text);
         text = longer;
     }
-    return text;
+    if (fault == NULL || text == NULL)
+        return text;
+    PyObject *longer = PyUnicode_FromFormat("%U (%s)", text, fault);
+    Py_DECREF(text);
+    return longer;
 }
 
 /* Converts a word ("utf8") or a member of the enumeration to its number. */
@@ -125,7 +139,7 @@ static bool parse_enum(module_state *state, cw_option option, PyObject *value, i
     }
     if (overflow == 0 && *number >= 0 && *number < count)
         return true;
-    PyObject *text = words_text(words);
+    PyObject *text = words_text(words, word_fault(option, value));
     const char *takes = text != NULL ? PyUnicode_AsUTF8AndSize(text, NULL) : NULL;
     if (takes != NULL && is_type_right)
         refuse_value(state, key, value, takes);
@@ -422,6 +436,9 @@ static void describe_values(cw_option option, char *text, size_t size_bytes)
         (void)snprintf(text, size_bytes, "Default None");
         if (most < INT64_MAX)
             (void)snprintf(text, size_bytes, "At most %lld bytes, default None", (long long)most);
+        break;
+    case CW_TYPE_SECRET_BYTES:
+        (void)snprintf(text, size_bytes, "At most %lld bytes, read as '(set)'; default None", (long long)most);
         break;
     }
     if (none != NULL)

@@ -17,6 +17,7 @@ bool control_is_text(cw_option option)
     case CW_TYPE_SECRET:
     case CW_TYPE_PROXY:
     case CW_TYPE_HEADERS:
+    case CW_TYPE_SECRET_BYTES:
         return true;
     default:
         return false;
@@ -241,6 +242,7 @@ int control_set_text(websocket *ws, cw_option option, PyObject *value)
     case CW_TYPE_LIST:
         return set_list(ws, option, value);
     case CW_TYPE_BYTES:
+    case CW_TYPE_SECRET_BYTES:
         return set_bytes(ws, option, value);
     case CW_TYPE_SECRET:
         return set_secret(ws, option, value);

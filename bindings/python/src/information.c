@@ -83,6 +83,25 @@ PyObject *information_bandwidth(PyObject *self, void *Py_UNUSED(closure))
                                  b.inbound_bandwidth_peaked ? Py_True : Py_False);
 }
 
+/* Returns seconds, or None for a part that did not take place or did not end. */
+static PyObject *seconds(int64_t us)
+{
+    return us == CW_TIMING_NONE ? Py_NewRef(Py_None) : PyFloat_FromDouble((double)us / 1000000);
+}
+
+PyObject *information_timings(PyObject *self, void *Py_UNUSED(closure))
+{
+    websocket *ws = (websocket *)self;
+    cw_timings t;
+    PyThreadState *thread = PyEval_SaveThread();
+    cw_status status = cw_socket_get_timings(ws->socket, &t);
+    PyEval_RestoreThread(thread);
+    if (status != CW_OK)
+        return raise_status(ws->state, ws, status);
+    return Py_BuildValue("(NNNNNN)", seconds(t.look_up_us), seconds(t.tcp_us), seconds(t.proxy_us),
+                         seconds(t.tls_us), seconds(t.upgrade_us), seconds(t.total_us));
+}
+
 PyObject *information_state(PyObject *self, void *Py_UNUSED(closure))
 {
     return PyUnicode_FromString(cw_state_text(cw_socket_state(((websocket *)self)->socket)));

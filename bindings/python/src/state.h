@@ -343,6 +343,7 @@ PyObject *core_dispatch(PyObject *module, PyObject *object);
 PyObject *information_text(PyObject *self, void *closure);
 PyObject *information_headers(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_bandwidth(PyObject *self, void *Py_UNUSED(closure));
+PyObject *information_timings(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_state(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_close_code(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_close_reason(PyObject *self, void *Py_UNUSED(closure));

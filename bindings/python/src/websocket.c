@@ -369,6 +369,13 @@ static PyGetSetDef attributes[] = {
      "The headers of the server's reply, a Headers mapping. Names ignore case. Any thread may read it.", NULL},
     {"bandwidth_statistics", information_bandwidth, NULL,
      "The speed of the connection, a BandwidthStatistics. Any thread may read it.", NULL},
+    INFO("_tls_version", CW_INFO_TLS_VERSION, "The version of TLS, such as 'TLSv1.3'; None without TLS."),
+    INFO("_tls_cipher", CW_INFO_TLS_CIPHER, "The cipher of TLS, or None."),
+    INFO("_tls_alpn", CW_INFO_TLS_ALPN, "The protocol that the server chose by ALPN, or None."),
+    INFO("_tls_resumed", CW_INFO_TLS_RESUMED,
+         "'yes' or 'no', whether a session was resumed; None without TLS."),
+    {"_timings", information_timings, NULL,
+     "How long the parts of the last connect took: a tuple of float, in seconds, or None.", NULL},
     {"state", information_state, NULL,
      "The state: 'new', 'connecting', 'open', 'closing' or 'closed'. Any thread may read it.", NULL},
     {"close_code", information_close_code, NULL,
@@ -382,8 +389,7 @@ static PyGetSetDef attributes[] = {
     {"control", get_control, NULL, "The options of this socket, as attributes. Any thread may use it.", NULL},
     {"information", get_by_helper, NULL,
      "An Information object with uri, effective_uri, protocol, extensions, local_address, remote_address, "
-     "framing, "
-     "authorities, response_headers, bandwidth_statistics, state, server_certificate, "
+     "framing, authorities, response_headers, bandwidth_statistics, tls, timings, state, server_certificate, "
      "server_intermediate_certificates, "
      "server_certificate_errors and server_certificate_error_severity. Any thread may read it.",
      (void *)(intptr_t)HELPER_information},

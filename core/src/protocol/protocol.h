@@ -621,6 +621,33 @@ const char *cw__header_repeat_fault(const char *name, size_t name_bytes);
 /* Checks that a list "a, b" consists of tokens, each only once (RFC 6455 section 4.1). */
 bool cw__header_check_protocols(const char *list);
 
+/* ---- From tls_texts.c: the controls of TLS ------------------------------------------------------------------- */
+
+/* The bytes of a control; len_bytes is 0 if it is unset. They belong to the settings, and stay until the connection ends. */
+typedef struct cw__data {
+    void *data;
+    size_t len_bytes;
+} cw__data;
+
+/* The texts are NULL or empty if the control is unset. They belong to the settings. */
+typedef struct cw__tls_options {
+    cw__data ca, certificate, key; /* ca_data, client_certificate_data, client_key_data */
+    const char *pinned_public_key, *ciphers, *ciphers13, *groups, *server_name;
+    bool is_13_least, is_12_most; /* tls_min_version is 1.3; tls_max_version is 1.2 */
+    bool wants_status;            /* ocsp_stapling */
+    bool resumes;                 /* tls_session_resumption */
+} cw__tls_options;
+
+/* Checks the form of a control that is text, whose key is the name for errors. It accepts every text for another control.
+ * Returns CW_OK or a failure of the calling thread. */
+cw_status cw__tls_text_check(cw_option option, const char *key, const char *text);
+/* Returns why a version of TLS is not accepted, or NULL if a word names no old version. */
+const char *cw__tls_version_fault(const char *word, size_t len_bytes);
+/* Returns whether a text of pinned_public_key is a list of hashes; else it is the name of a file. */
+bool cw__tls_is_pin_list(const char *text);
+/* Reads the host of tls_server_name. Returns false if it is no host, or more than a host. */
+bool cw__tls_read_host(const char *text, cw__authority *a);
+
 CW__PRIVATE_END
 
 #endif

@@ -15,6 +15,7 @@ struct cw__connecting {
     cw__pool_member member;
     int64_t deadline_ms; /* INT64_MAX = none */
     int timeout_ms;      /* the timeout of the connect, for the text of the error */
+    int64_t begun_us;
     bool is_cancelled;
     cw__hop hop;
     char *netrc;       /* "user NUL password NUL" of netrc_file, or NULL */
@@ -55,6 +56,7 @@ static cw__sharing sharing_of(const cw_socket *s, const struct cw__connecting *c
         return CW__SHARE_BARE;
     if (!cw__libcurl_shares_trust() || !authorities->file || authorities->folder ||
         *cw__setting_text(s, CW_OPT_CRL_FILE) || *cw__setting_text(s, CW_OPT_CLIENT_CERTIFICATE) ||
+        cw__setting(s, CW_OPT_CLIENT_CERTIFICATE_DATA) ||
         *cw__setting_text(s, CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS))
         return CW__SHARE_NOT;
     return cw__trust_read(authorities->file, trust) ? CW__SHARE_TRUST : CW__SHARE_NOT;
@@ -75,6 +77,7 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
                    .key = cw__setting_text(s, CW_OPT_CLIENT_KEY),
                    .password = cw__setting_text(s, CW_OPT_CLIENT_KEY_PASSWORD),
                    .is_pkcs12 = cw__setting(s, CW_OPT_CLIENT_CERTIFICATE_TYPE) == CW_CLIENT_CERTIFICATE_P12},
+        .tls = cw__tls_settings_of(s),
         .user = cw__setting_user(s, CW_OPT_SERVER_CREDENTIAL),
         .password = cw__setting_hidden(s, CW_OPT_SERVER_CREDENTIAL),
         .request = {cw__or_empty(s->settings.headers), cw__setting_text(s, CW_OPT_USER_AGENT),
@@ -109,20 +112,8 @@ static void limit_to_hop(cw__handshake_settings *settings, const struct cw__conn
     settings->user = settings->password = NULL;
     settings->login = (cw__login){.auth = CW_HTTP_AUTH_BASIC, .bearer = ""};
     settings->client = (cw__client_certificate){.file = "", .key = "", .password = ""};
-}
-
-/* Keeps the text for CW_INFO_AUTHORITIES. */
-static cw_status keep_authorities(cw_socket *s, const cw__authorities *authorities)
-{
-    char none[1];
-    size_t room = cw__authorities_show(authorities, none, sizeof none) + 1;
-
-    cw__free(s->authorities);
-    s->authorities = cw__malloc(room);
-    if (!s->authorities)
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
-    (void)cw__authorities_show(authorities, s->authorities, room);
-    return CW_OK;
+    settings->tls.certificate = settings->tls.key = (cw__data){0};
+    settings->tls.server_name = NULL;
 }
 
 /* Makes the handshake for the hop of c. */
@@ -148,7 +139,10 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c)
     c->member = (cw__pool_member){.easy = cw__handshake_easy(c->handshake), .client = &s->client};
     c->member.sharing = sharing_of(s, c, &c->member.trust);
     c->member.ca_file = cw__handshake_authorities(c->handshake)->file;
-    return keep_authorities(s, cw__handshake_authorities(c->handshake));
+    cw__free(s->authorities);
+    s->authorities = cw__authorities_text(cw__handshake_authorities(c->handshake));
+    return s->authorities ? CW_OK
+                          : cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
 }
 
 static cw_status read_netrc(const cw_socket *s, struct cw__connecting *c)
@@ -177,6 +171,7 @@ cw_status cw__connecting_begin_locked(cw_socket *s, cw__uri *uri, int timeout_ms
     if (timeout_ms == CW_TIMEOUT_DEFAULT)
         timeout_ms = (int)cw__setting(s, CW_OPT_CONNECT_TIMEOUT);
     c->timeout_ms = timeout_ms < 0 ? -1 : timeout_ms;
+    c->begun_us = cw__now_us();
     c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
     status = read_netrc(s, c);
     if (status == CW_OK)
@@ -251,6 +246,13 @@ static bool make_rooms(cw_socket *s, int fd)
     return no_memory(s);
 }
 
+/* Keeps the timings of a connect that ends now, and what is known of TLS. */
+static void keep_facts(cw_socket *s)
+{
+    s->timings = cw__handshake_timings(s->connecting->handshake, s->connecting->begun_us);
+    s->tls = cw__handshake_tls_facts(s->connecting->handshake);
+}
+
 /* Opens the socket. The handle stays in its multi, because a CONNECT_ONLY connection belongs to the multi's pool. */
 static bool open_locked(cw_socket *s)
 {
@@ -267,6 +269,7 @@ static bool open_locked(cw_socket *s)
     if (!make_rooms(s, fd))
         return false;
     s->framing = s->codec->calls->name;
+    keep_facts(s);
     if (cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE) > 0)
         cw__link_set_send_buffer(s->codec->link, (int)cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE));
     s->fd = fd;
@@ -390,6 +393,7 @@ static bool is_over(cw_socket *s, cw__error *error)
 static int64_t fail_locked(cw_socket *s)
 {
     cw__redirecting_explain(&s->connecting->hop, &s->connect_error);
+    keep_facts(s);
     cw__connection_teardown_locked(s);
     return CW__DETACH; /* on_detached changes the state: no thread may connect the socket again before that */
 }
@@ -516,6 +520,7 @@ static bool follow(cw_socket *s)
         return no_memory(s);
     next->timeout_ms = c->timeout_ms;
     next->deadline_ms = c->deadline_ms;
+    next->begun_us = c->begun_us;
     next->environment = c->environment;
     next->netrc = c->netrc;
     if (!cw__redirecting_next(&c->hop, &from, &next->hop, &s->connect_error)) {
@@ -555,6 +560,8 @@ int64_t cw__connecting_attend_locked(cw_socket *s)
         return fail_locked(s);
     if (c->race && cw__race_state_of(c->race) == CW__RACE_RUNNING && !ends_race(s, &due_ms))
         return due_ms;
+    if (!c->member.is_added)
+        cw__timings_begin(c->handshake);
     if (!cw__pool_step(&c->member, &s->connect_error))
         return fail_locked(s);
     if (!c->member.is_done)

@@ -22,6 +22,8 @@ static void forget_last(cw_socket *s)
     s->local_address[0] = s->remote_address[0] = '\0';
     memset(&s->connect_error, 0, sizeof s->connect_error);
     s->pending_events = s->ignored = 0;
+    s->timings = cw__no_timings;
+    s->tls = (cw__tls_facts){0};
     s->question.state = CW__QUESTION_NOT;
     s->question.is_told = false;
 }

@@ -39,6 +39,14 @@ static const char *info_text(const cw_socket *s, cw_info info, char *errors)
         return errors;
     case CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY:
         return is_refused(s) ? "fatal" : s->ignored ? "ignorable" : s->chain ? "none" : "";
+    case CW_INFO_TLS_VERSION:
+        return s->tls.version;
+    case CW_INFO_TLS_CIPHER:
+        return s->tls.cipher;
+    case CW_INFO_TLS_ALPN:
+        return s->tls.alpn;
+    case CW_INFO_TLS_RESUMED:
+        return !*s->tls.version ? "" : s->tls.is_resumed ? "yes" : "no";
     }
     return NULL;
 }
@@ -92,4 +100,17 @@ cw_status cw_socket_get_certificate(cw_socket *s, size_t number, void *buffer, s
     }
     cw__mutex_unlock(&s->lock);
     return status;
+}
+
+cw_status cw_socket_get_timings(cw_socket *s, cw_timings *out)
+{
+    cw_status status = cw__socket_check(s);
+
+    *out = cw__no_timings;
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    *out = s->timings;
+    cw__mutex_unlock(&s->lock);
+    return CW_OK;
 }

@@ -32,12 +32,21 @@ static const option options[CW_OPTION_COUNT] = {
 
 static bool is_option(cw_option option) { return (int)option >= 0 && option < CW_OPTION_COUNT; }
 
+static bool is_bytes(cw_option option)
+{
+    return options[option].type == CW_TYPE_BYTES || options[option].type == CW_TYPE_SECRET_BYTES;
+}
+
+static bool is_secret(cw_option option)
+{
+    return options[option].type == CW_TYPE_SECRET || options[option].type == CW_TYPE_SECRET_BYTES;
+}
+
 static bool is_text(cw_option option)
 {
     return options[option].type == CW_TYPE_TEXT || options[option].type == CW_TYPE_LIST ||
-           options[option].type == CW_TYPE_BYTES || options[option].type == CW_TYPE_CREDENTIAL ||
-           options[option].type == CW_TYPE_SECRET || options[option].type == CW_TYPE_PROXY ||
-           options[option].type == CW_TYPE_HEADERS;
+           options[option].type == CW_TYPE_CREDENTIAL || options[option].type == CW_TYPE_PROXY ||
+           options[option].type == CW_TYPE_HEADERS || is_bytes(option) || is_secret(option);
 }
 
 const char *cw_option_key(cw_option option) { return is_option(option) ? options[option].key : NULL; }
@@ -50,6 +59,13 @@ int64_t cw_option_default(cw_option option) { return is_option(option) ? options
 const char *cw_option_none(cw_option option) { return is_option(option) ? options[option].none : NULL; }
 const char *cw_option_since(cw_option option) { return is_option(option) ? options[option].since : NULL; }
 const char *cw_option_text(cw_option option) { return is_option(option) ? options[option].text : NULL; }
+
+const char *cw_option_word_fault(cw_option option, const char *word, size_t word_len_bytes)
+{
+    bool is_version = option == CW_OPT_TLS_MIN_VERSION || option == CW_OPT_TLS_MAX_VERSION;
+
+    return is_version ? cw__tls_version_fault(word, word_len_bytes) : NULL;
+}
 
 void cw_option_range(cw_option option, int64_t *least, int64_t *most)
 {
@@ -119,7 +135,7 @@ static cw_status check(const cw_socket *s, cw_option option, bool wants_text, bo
     if (is_text(option) != wants_text)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is %s: use the calls for that type",
                         options[option].key,
-                        options[option].type == CW_TYPE_BYTES        ? "bytes"
+                        is_bytes(option)                             ? "bytes"
                         : options[option].type == CW_TYPE_CREDENTIAL ? "a user name and a password"
                         : is_text(option)                            ? "text"
                                                                      : "a number");
@@ -193,7 +209,7 @@ static cw_status check_bytes(cw_option option, size_t len_bytes)
 
 static cw_status check_text(cw_option option, const char *value, size_t len_bytes)
 {
-    if (options[option].type == CW_TYPE_BYTES)
+    if (is_bytes(option))
         return check_bytes(option, len_bytes);
     if (options[option].type == CW_TYPE_CREDENTIAL)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is a user name and a password: set both together",
@@ -298,6 +314,8 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, 
         status = check_list(option, copy);
     if (status == CW_OK && copy && options[option].type == CW_TYPE_PROXY)
         status = keep_proxy(option, &copy, &len_bytes);
+    if (status == CW_OK && copy && options[option].type == CW_TYPE_TEXT)
+        status = cw__tls_text_check(option, options[option].key, copy);
     if (status != CW_OK) {
         cw__free(copy);
     } else {
@@ -420,7 +438,7 @@ cw_status cw_socket_get_text(cw_socket *s, cw_option option, void *buffer, size_
         return status;
     cw__mutex_lock(&s->lock);
     status = check(s, option, true, false);
-    if (status == CW_OK && options[option].type == CW_TYPE_SECRET && s->settings.texts[option])
+    if (status == CW_OK && is_secret(option) && s->settings.texts[option])
         cw__text_copy("(set)", sizeof "(set)" - 1, buffer, size_bytes, len_bytes);
     else if (status == CW_OK)
         cw__text_copy(cw__setting_text(s, option), (size_t)cw__setting(s, option), buffer, size_bytes,

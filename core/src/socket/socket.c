@@ -40,6 +40,7 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
     cw__mutex_init(&s->lock);
     cw__cond_init(&s->changed);
     cw__settings_init(&s->settings);
+    s->timings = cw__no_timings;
     cw__close_init(&s->close);
     s->in.reclaim_due_ms = INT64_MAX;
     s->grace_ms = -1;

@@ -174,7 +174,9 @@ struct cw_socket {
     char *effective_uri; /* where redirects have led, without user and password; NULL = they have led nowhere */
     uint8_t *chain;      /* the server's Certificate message (TLS), or NULL */
     size_t chain_bytes;
-    unsigned ignored; /* the set of errors of the server's certificate that the last connect has ignored */
+    unsigned ignored;   /* the set of errors of the server's certificate that the last connect has ignored */
+    cw_timings timings; /* of the last connect */
+    cw__tls_facts tls;  /* the same; empty texts without TLS */
     cw__compression compression; /* the agreed terms */
     char local_address[CW__ADDRESS_BYTES], remote_address[CW__ADDRESS_BYTES];
 
@@ -266,6 +268,10 @@ const char *cw__setting_text(const cw_socket *s, cw_option option);
 struct cw__proxy_settings;
 /* Fills the settings for a proxy (transport.h). Their texts belong to the socket. Needs the lock. */
 void cw__proxying_fill(const cw_socket *s, struct cw__proxy_settings *out);
+/* ---- From tls_settings.c -------------------------------------------------------------------------------- */
+
+/* Returns the controls of TLS. They belong to the socket. */
+cw__tls_options cw__tls_settings_of(const cw_socket *s);
 
 /* ---- From addresses.c ----------------------------------------------------------------------------------- */
 

@@ -392,6 +392,19 @@ cw_status cw__authorities_find(const char *ca_file, const char *ca_path, const c
     return status;
 }
 
+cw_status cw__authorities_use_data(const char *ca_path, cw__authorities *a)
+{
+    cw_status status = use_controls(a, "", ca_path);
+
+    cw__free(a->file); /* a folder's certificate */
+    a->file = NULL;
+    a->file_source = "ca_data";
+    a->is_data = true;
+    if (status != CW_OK)
+        cw__authorities_destroy(a);
+    return status;
+}
+
 void cw__authorities_destroy(cw__authorities *a)
 {
     cw__free(a->file);
@@ -401,10 +414,21 @@ void cw__authorities_destroy(cw__authorities *a)
 
 size_t cw__authorities_show(const cw__authorities *a, char *buffer, size_t size_bytes)
 {
-    bool has_file = a->file_source != NULL, has_both = has_file && a->folder;
+    bool has_source = a->file_source != NULL, has_both = has_source && a->folder;
 
-    return (size_t)snprintf(buffer, size_bytes, "%s%s%s%s%s%s%s", has_file ? a->file_source : "",
-                            has_file ? ": " : "", has_file ? a->file : "", has_both ? ", " : "",
-                            a->folder ? a->folder_source : "", a->folder ? ": " : "",
+    return (size_t)snprintf(buffer, size_bytes, "%s%s%s%s%s%s%s", has_source ? a->file_source : "",
+                            has_source && !a->is_data ? ": " : "", has_source && !a->is_data ? a->file : "",
+                            has_both ? ", " : "", a->folder ? a->folder_source : "", a->folder ? ": " : "",
                             a->folder ? a->folder : "");
+}
+
+char *cw__authorities_text(const cw__authorities *a)
+{
+    char none[1];
+    size_t room = cw__authorities_show(a, none, sizeof none) + 1;
+    char *text = cw__malloc(room);
+
+    if (text)
+        (void)cw__authorities_show(a, text, room);
+    return text;
 }

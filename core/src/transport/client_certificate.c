@@ -5,6 +5,7 @@
  *
  * Errors: CW_CONNECT_FAILED. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ cw_status cw__file_check_kind(const char *control, const char *path, bool may_be
     return cw__fail_with(&error);
 }
 
-static cw_status check_file(const char *control, const char *path)
+cw_status cw__file_check(const char *control, const char *path)
 {
     struct stat about;
     cw__error error;
@@ -40,46 +41,80 @@ static cw_status check_file(const char *control, const char *path)
     return cw__file_check_kind(control, path, false);
 }
 
+CURLcode cw__data_set(CURL *easy, CURLoption option, const cw__data *data)
+{
+    struct curl_blob blob = {.data = data->data, .len = data->len_bytes, .flags = CURL_BLOB_NOCOPY};
+
+    return curl_easy_setopt(easy, option, &blob);
+}
+
+static cw_status check_together(const cw__client_certificate *c)
+{
+    bool has_key = *c->key || c->key_data.len_bytes > 0;
+    const char *key = *c->key ? "client_key" : "client_key_data";
+
+    if (!cw__client_certificate_is_set(c) && (has_key || *c->password))
+        return cw__fail(CW_CONNECT_FAILED,
+                        "%s is set without client_certificate: set client_certificate too, or "
+                        "client_certificate_data",
+                        has_key ? key : "client_key_password");
+    if (*c->file && c->data.len_bytes > 0)
+        return cw__fail(CW_CONNECT_FAILED,
+                        "client_certificate and client_certificate_data are both set: unset one of them");
+    if (*c->key && c->key_data.len_bytes > 0)
+        return cw__fail(CW_CONNECT_FAILED, "client_key and client_key_data are both set: unset one of them");
+    if (c->is_pkcs12 && has_key)
+        return cw__fail(CW_CONNECT_FAILED, "%s is set beside a PKCS#12 file, which has the key: unset %s", key,
+                        key);
+    return CW_OK;
+}
+
 cw_status cw__client_certificate_check(const cw__client_certificate *c)
 {
-    cw__error error;
-    cw_status status;
+    cw_status status = check_together(c);
 
-    if (!*c->file && (*c->key || *c->password)) {
-        cw__error_set(&error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
-                      "%s is set without client_certificate: set client_certificate too",
-                      *c->key ? "client_key" : "client_key_password");
-        return cw__fail_with(&error);
-    }
-    if (c->is_pkcs12 && *c->key) {
-        cw__error_set(&error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
-                      "client_key is set beside a PKCS#12 file, which has the key: unset client_key");
-        return cw__fail_with(&error);
-    }
-    status = *c->file ? check_file("client_certificate", c->file) : CW_OK;
-    return status == CW_OK && *c->key ? check_file("client_key", c->key) : status;
+    if (status == CW_OK && *c->file)
+        status = cw__file_check("client_certificate", c->file);
+    return status == CW_OK && *c->key ? cw__file_check("client_key", c->key) : status;
 }
 
 CURLcode cw__client_certificate_set(const cw__client_certificate *c, CURL *easy)
 {
     CURLcode code = CURLE_OK;
 
-    if (!*c->file)
+    if (!cw__client_certificate_is_set(c))
         return code;
 #define SET(option, value) \
     if (code == CURLE_OK)  \
     code = curl_easy_setopt(easy, option, value)
-    SET(CURLOPT_SSLCERT, c->file);
+    if (*c->file) {
+        SET(CURLOPT_SSLCERT, c->file);
+    } else {
+        code = cw__data_set(easy, CURLOPT_SSLCERT_BLOB, &c->data);
+    }
     SET(CURLOPT_SSLCERTTYPE, c->is_pkcs12 ? "P12" : "PEM");
     /* Without a password, OpenSSL would ask for it at the terminal, and the service thread would wait for an answer. */
     SET(CURLOPT_KEYPASSWD, c->password);
     if (*c->key)
         SET(CURLOPT_SSLKEY, c->key);
 #undef SET
+    if (code == CURLE_OK && c->key_data.len_bytes > 0)
+        code = cw__data_set(easy, CURLOPT_SSLKEY_BLOB, &c->key_data);
     return code;
 }
 
 static bool is_start(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
+
+enum { SUBJECT_BYTES = 64 };
+
+/* Writes "client_key 'path'", or "client_key_data", whose bytes are in no text. */
+static void name_control(char subject[SUBJECT_BYTES + CW__MESSAGE_BYTES], const char *control, const char *path)
+{
+    if (*path)
+        (void)snprintf(subject, SUBJECT_BYTES + CW__MESSAGE_BYTES, "%s '%.300s'", control, path);
+    else
+        (void)snprintf(subject, SUBJECT_BYTES + CW__MESSAGE_BYTES, "%s_data", control);
+}
 
 /* libcurl's text does not tell a wrong password from a key that does not fit (8.14.1 and 8.22, lib/vtls/openssl.c). Its
  * code is then CURLE_BAD_FUNCTION_ARGUMENT. */
@@ -87,26 +122,31 @@ bool cw__client_certificate_explain(const cw__client_certificate *c, int curl_co
                                     cw__error *error)
 {
     bool is_key = is_start(text, "unable to set private key") || is_start(text, "Private key does not match");
+    bool has_key = *c->key || c->key_data.len_bytes > 0;
+    char subject[SUBJECT_BYTES + CW__MESSAGE_BYTES];
 
-    if (!*c->file ||
+    if (!cw__client_certificate_is_set(c) ||
         (curl_code != CURLE_SSL_CERTPROBLEM && !(curl_code == CURLE_BAD_FUNCTION_ARGUMENT && is_key)))
         return false;
+    if (!c->is_pkcs12 && is_key && has_key)
+        name_control(subject, "client_key", c->key);
+    else
+        name_control(subject, "client_certificate", c->file);
     if (c->is_pkcs12)
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
-                      "client_certificate '%.300s' cannot be used: it is not a PKCS#12 file with a certificate "
-                      "and its key, or client_key_password is missing or wrong; correct them",
-                      c->file);
+                      "%s cannot be used: it is not a PKCS#12 file with a certificate and its key, or "
+                      "client_key_password is missing or wrong; correct them",
+                      subject);
     else if (is_key)
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
-                      "%s '%.300s' cannot be used: it has no PEM key, its key does not fit the certificate, or "
+                      "%s cannot be used: it has no PEM key, its key does not fit the certificate, or "
                       "client_key_password is missing or wrong; correct them",
-                      *c->key ? "client_key" : "client_certificate", *c->key ? c->key : c->file);
+                      subject);
     else
-        cw__error_set(
-            error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
-            "client_certificate '%.300s' cannot be used: it is not a PEM file of certificates; correct "
-            "it, or set client_certificate_type",
-            c->file);
+        cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
+                      "%s cannot be used: it is not a PEM file of certificates; correct it, or set "
+                      "client_certificate_type",
+                      subject);
     return true;
 }
 

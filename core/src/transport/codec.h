@@ -98,6 +98,19 @@ cw__codec *cw__codec_native_create(cw__link *link);
  * only on a link that is read bare from the start. Needs no lock. */
 bool cw__codec_native_receives(void);
 
+/* ---- What is known of a connect --------------------------------------------------------------------------- */
+
+extern const cw_timings cw__no_timings; /* all are CW_TIMING_NONE; from timings.c */
+
+enum { CW__TLS_CIPHER_BYTES = 48 };
+
+/* The TLS connection to the server. The texts are empty until libcurl has reported them. */
+typedef struct cw__tls_facts {
+    char version[12], cipher[CW__TLS_CIPHER_BYTES],
+        alpn[12]; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384", "http/1.1" */
+    bool is_resumed;
+} cw__tls_facts;
+
 CW__PRIVATE_END
 
 #endif

@@ -131,6 +131,8 @@ static void put_errno(writer *w, int os_errno)
     put(w, strerror(os_errno));
 }
 
+static bool is_set(const char *text) { return text && *text; }
+
 static void put_expanded(writer *w, const char *text, const party *p)
 {
     for (; *text; text++) {
@@ -155,7 +157,7 @@ static void put_expanded(writer *w, const char *text, const party *p)
             put_errno(w, p->f->os_errno);
             break;
         case '*':
-            put(w, p->f->at_proxy ? p->name : p->f->host);
+            put(w, p->f->at_proxy ? p->name : is_set(p->f->server_name) ? p->f->server_name : p->f->host);
             break;
         case '!':
             put(w, p->path);
@@ -345,23 +347,6 @@ static const reason *reason_of(int curl_code, const char *text)
         if (strstr(text, reasons[i].words))
             return &reasons[i];
     return NULL;
-}
-
-/* The lines of libcurl's trace of OpenSSL (8.14.1, 8.22) are "TLSv1.3 (IN), TLS handshake, Request CERT (13):" and
- * "TLSv1.3 (OUT), TLS alert, unknown CA (560):". The low byte of the second number is the alert. */
-void cw__failure_note(cw__tls_notes *notes, const char *text, size_t len_bytes)
-{
-    char copy[160];
-    const char *number;
-
-    if (len_bytes >= sizeof copy)
-        len_bytes = sizeof copy - 1;
-    memcpy(copy, text, len_bytes);
-    copy[len_bytes] = '\0';
-    if (strstr(copy, "(IN), TLS handshake, Request CERT"))
-        notes->wants_certificate = true;
-    if (strstr(copy, "(OUT), TLS alert") && (number = strrchr(copy, '(')))
-        notes->sent_alert = (int)(strtoul(number + 1, NULL, 10) & 0xff);
 }
 
 /* ---- Proxies of SOCKS ---- */

@@ -30,7 +30,7 @@ static bool proxy_answered(cw__handshake *h)
     h->is_refused = http_status / 100 != 2;
     if (h->is_refused)
         return http_status == 407 && cw__proxy_may_answer(h);
-    h->is_past_proxy = true;
+    cw__proxy_passed(h);
     h->tls = (cw__tls_notes){0};
     cw__reply_forget(&h->reply);
     return true;
@@ -43,7 +43,19 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
 
     if (goes_on && !h->is_past_proxy && has_tunnel(h) && h->reply.is_complete)
         goes_on = proxy_answered(h);
+    else if (h->reply.is_complete)
+        cw__moment_note(&h->moments.answered_us);
     return goes_on ? size * count : 0;
+}
+
+/* Notes a message of the TLS handshake from the server. */
+static void note_message(cw__handshake *h, const char *message, size_t len_bytes)
+{
+    enum { CERTIFICATE = 11, COMPRESSED_CERTIFICATE = 25 }; /* RFC 8446 section 4, RFC 8879 section 7.3 */
+
+    if (len_bytes > 0 && (message[0] == CERTIFICATE || message[0] == COMPRESSED_CERTIFICATE))
+        h->tls.has_certificate = true;
+    cw__showing_keep(h, message, len_bytes);
 }
 
 /* Notes facts that only libcurl's trace has: texts about TLS, the server's certificates, and that a SOCKS proxy has let
@@ -56,7 +68,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
     if (type == CURLINFO_TEXT)
         cw__failure_note(&h->tls, text, len_bytes);
     if (type == CURLINFO_SSL_DATA_IN && h->is_past_proxy)
-        cw__showing_keep(h, text, len_bytes);
+        note_message(h, text, len_bytes);
     cw__proxy_note(h, type);
     return 0;
 }
@@ -105,6 +117,7 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
 
     (void)purpose;
     h->is_refused = false; /* by the last connection: libcurl tries another one */
+    cw__moment_note(&h->moments.looked_up_us);
     fd = h->race && !is_gathering ? cw__race_take(h->race, &address->addr, &address->addrlen) : -1;
     h->is_handed = fd >= 0;
     if (h->is_handed) {
@@ -148,12 +161,13 @@ static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings
     code = curl_easy_setopt(easy, option, value)
     SET(CURLOPT_SSL_VERIFYPEER, settings->verify ? 1L : 0L);
     SET(CURLOPT_SSL_VERIFYHOST, settings->verify ? 2L : 0L);
-    /* The lowest version is TLS 1.2, even if the system's OpenSSL allows an older one. */
-    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    /* A resumed session would rely on a certificate verified days ago, so each connect verifies. Resuming would save
-     * 5 % of the processor time of a connect, and no round trip with TLS 1.3. */
-    SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
-    if (h->authorities.file) { /* otherwise nothing is verified, and libcurl (8.14.1, 8.22) reads none */
+    if (code == CURLE_OK)
+        code = cw__tls_options_set(h, settings);
+    if (h->authorities.is_data) {
+        if (code == CURLE_OK)
+            code = cw__data_set(easy, CURLOPT_CAINFO_BLOB, &settings->tls.ca);
+        SET(CURLOPT_CAPATH, h->folder);
+    } else if (h->authorities.file) { /* otherwise nothing is verified, and libcurl (8.14.1, 8.22) reads none */
         SET(CURLOPT_CAINFO, h->authorities.file);
         SET(CURLOPT_CAPATH, h->folder);
     }
@@ -174,8 +188,6 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     code = curl_easy_setopt(easy, option, value)
     SET(CURLOPT_URL, h->base);
     SET(CURLOPT_REQUEST_TARGET, settings->uri->target); /* libcurl would resolve /../ and drop an empty query */
-    if (code == CURLE_OK)
-        code = cw__login_set(h, settings);
     SET(CURLOPT_PROTOCOLS_STR, "ws,wss");
     SET(CURLOPT_CONNECT_ONLY, 2L); /* 2: libcurl also does the WebSocket handshake */
     SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
@@ -213,6 +225,8 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
                                cw__login_adds_header(settings) ? settings->login.bearer : "");
     if (code == CURLE_OK)
         code = set_tls(h, settings);
+    if (code == CURLE_OK) /* after TLS, because both may set another URL */
+        code = cw__login_set(h, settings);
     if (code == CURLE_OK)
         code = cw__client_certificate_set(&h->client, easy);
     return code == CURLE_OK ? cw__proxy_set_options(h) : code;
@@ -244,6 +258,8 @@ static cw_status find_authorities(cw__handshake *h, const cw__handshake_settings
         status = cw__file_check_kind("ca_file", settings->ca_file, true);
     if (status != CW_OK || (!is_for_server && !is_for_proxy))
         return status;
+    if (settings->tls.ca.len_bytes > 0)
+        return cw__authorities_use_data(settings->ca_path, &h->authorities);
     return cw__authorities_find(settings->ca_file, settings->ca_path, variable, &h->authorities);
 }
 
@@ -280,10 +296,23 @@ static cw_status cannot_create(const cw__handshake *h, const cw__handshake_setti
                             ? "the host in [ ] is not an IPv6 address: write it as in wss://[::1]/"
                             : "the host is neither a name nor an IPv4 address: "
                               "write it as in wss://host/path");
+    if (h->refused)
+        return cw__fail(CW_UNSUPPORTED,
+                        "the loaded libcurl with %s has no %s: unset it, or load another build of libcurl",
+                        curl_version_info(CURLVERSION_NOW)->ssl_version, h->refused);
     return cw__fail(
         CW_UNSUPPORTED,
         "the loaded libcurl refuses an option: %s (%d); load another build of libcurl, 8.14.1 or later",
         cw__curl_name((int)code), (int)code);
+}
+
+static cw__client_certificate client_of(const cw__handshake_settings *settings)
+{
+    cw__client_certificate client = settings->client;
+
+    client.data = settings->tls.certificate;
+    client.key_data = settings->tls.key;
+    return client;
 }
 
 /* Fills a handshake from its settings. Returns CW_OK, or fails with the calling thread's error. */
@@ -301,12 +330,15 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     h->proxy_settings = settings->proxy;
     h->crl_file = settings->crl_file;
     if (h->is_to_tls)
-        h->client = settings->client;
+        h->client = client_of(settings);
     else
         h->client = (cw__client_certificate){.file = "", .key = "", .password = ""};
+    h->tls_options = settings->tls;
     status = cw__client_certificate_check(&h->client);
     if (status == CW_OK)
         status = cw__login_check(&settings->login);
+    if (status == CW_OK)
+        status = cw__tls_options_check(settings);
     if (status != CW_OK)
         return status;
     h->easy = curl_easy_init();
@@ -327,6 +359,8 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     h->least_public = h->proxy.kind == CW__PROXY_NONE ? settings->guard.least_public : CW__SPACE_LOCAL;
     peer = h->pre_proxy.name ? h->pre_proxy.name : h->proxy.name;
     h->race = peer && strchr(peer, '%') ? NULL : settings->race;
+    if (code == CURLE_OK)
+        code = cw__tls_options_rename(h, settings, port);
     if (code == CURLE_OK)
         code = set_options(h, settings);
     return code == CURLE_OK ? CW_OK : cannot_create(h, settings, code);
@@ -356,6 +390,8 @@ void cw__handshake_destroy(cw__handshake *h)
         return;
     curl_easy_cleanup(h->easy);
     curl_slist_free_all(h->headers);
+    curl_slist_free_all(h->connect_to);
+    cw__free(h->url);
     curl_free(h->host);
     curl_slist_free_all(h->proxy_headers);
     cw__proxy_destroy(&h->proxy);
@@ -383,8 +419,22 @@ const char *cw__handshake_tls_party(const cw__handshake *h)
 
 CURL *cw__handshake_easy(cw__handshake *h) { return h->easy; }
 
+cw__tls_facts cw__handshake_tls_facts(const cw__handshake *h)
+{
+    cw__tls_facts facts = h->tls.facts;
+
+    if (!h->is_to_tls || !h->is_past_proxy)
+        return (cw__tls_facts){0};
+    facts.is_resumed = *facts.version && h->tls.offers_session && !h->tls.has_certificate;
+    return facts;
+}
+
 void cw__handshake_restart(cw__handshake *h, cw__race *race)
 {
+    bool is_same_connection = race && cw__race_state_of(race) == CW__RACE_WON;
+
+    if (!is_same_connection)
+        h->moments = (cw__moments){0};
     h->race = race;
     h->text[0] = '\0';
     h->tls = (cw__tls_notes){0};
@@ -400,6 +450,8 @@ CURL *cw__handshake_release_easy(cw__handshake *h)
     (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
     if (h->proxy_headers)
         (void)curl_easy_setopt(easy, CURLOPT_PROXYHEADER, NULL);
+    if (h->connect_to)
+        (void)curl_easy_setopt(easy, CURLOPT_CONNECT_TO, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, NULL);

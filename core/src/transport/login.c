@@ -73,13 +73,14 @@ static long first_bits(cw_http_auth auth)
 /* libcurl writes the path of CURLOPT_URL into a digest, and not CURLOPT_REQUEST_TARGET. So both must come from the URL. */
 static CURLcode set_whole_url(const cw__handshake *h, const char *target)
 {
-    size_t base_bytes = strlen(h->base);
+    const char *base = h->url ? h->url : h->base;
+    size_t base_bytes = strlen(base);
     char *url = cw__malloc(base_bytes + strlen(target) + 1);
     CURLcode code;
 
     if (!url)
         return CURLE_OUT_OF_MEMORY;
-    memcpy(url, h->base, base_bytes); /* ends in / */
+    memcpy(url, base, base_bytes); /* ends in / */
     memcpy(url + base_bytes, target + 1, strlen(target));
     code = curl_easy_setopt(h->easy, CURLOPT_URL, url);
     if (code == CURLE_OK)

@@ -18,6 +18,12 @@ void cw__proxy_restart(cw__handshake *h)
     h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
 }
 
+void cw__proxy_passed(cw__handshake *h)
+{
+    h->is_past_proxy = true;
+    cw__moment_note(&h->moments.past_proxy_us);
+}
+
 /* A SOCKS proxy has let the connection through when the first bytes for the next party go out: a request, or TLS. */
 void cw__proxy_note(cw__handshake *h, curl_infotype type)
 {
@@ -26,7 +32,7 @@ void cw__proxy_note(cw__handshake *h, curl_infotype type)
     h->is_past_pre_proxy = true;
     h->is_refused = false; /* an answer to a challenge goes out */
     if (h->proxy.kind == CW__PROXY_SOCKS)
-        h->is_past_proxy = true;
+        cw__proxy_passed(h);
 }
 
 bool cw__proxy_may_answer(cw__handshake *h)
@@ -132,6 +138,10 @@ static CURLcode set_tls(const cw__handshake *h)
     if (*settings->ca_file) {
         SET(CURLOPT_PROXY_CAINFO, settings->ca_file);
         SET(CURLOPT_PROXY_CAPATH, h->no_folder);
+    } else if (h->authorities.is_data) {
+        if (code == CURLE_OK)
+            code = cw__data_set(easy, CURLOPT_PROXY_CAINFO_BLOB, &h->tls_options.ca);
+        SET(CURLOPT_PROXY_CAPATH, h->folder);
     } else if (h->authorities.file) {
         SET(CURLOPT_PROXY_CAINFO, h->authorities.file);
         SET(CURLOPT_PROXY_CAPATH, h->folder);

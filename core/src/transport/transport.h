@@ -39,16 +39,21 @@ enum { CW__LOGIN_BASIC = 1, CW__LOGIN_DIGEST = 2, CW__LOGIN_NEGOTIATE = 4, CW__L
 void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, const char *lines,
                        unsigned logins, cw__error *error);
 
-/* ---- From failure.c: the status and text of a failure of libcurl's ------------------------------------- */
+/* ---- From notes.c: what libcurl's log says of TLS ------------------------------------------------------------ */
 
 /* Facts about TLS that libcurl reports only in its log. */
 typedef struct cw__tls_notes {
     int sent_alert;         /* the latest alert that we sent, or 0 */
     bool wants_certificate; /* the peer has asked for a client certificate */
+    bool offers_session;    /* we have offered to resume a session */
+    bool has_certificate;   /* the peer has sent its certificates, so it has resumed no session */
+    cw__tls_facts facts;    /* without is_resumed */
 } cw__tls_notes;
 
 /* Updates the notes from a line of libcurl's log. */
 void cw__failure_note(cw__tls_notes *notes, const char *text, size_t len_bytes);
+
+/* ---- From failure.c: the status and text of a failure of libcurl's ------------------------------------- */
 
 /* A failure of libcurl. Its texts are compared and never shown, because they may contain the user and password of a
  * proxy. */
@@ -59,6 +64,7 @@ typedef struct cw__failure {
     long verify_result;              /* CURLINFO_SSL_VERIFYRESULT, or CURLINFO_PROXY_SSL_VERIFYRESULT */
     const char *text;                /* libcurl's */
     const char *host;                /* the host of the URI */
+    const char *server_name;         /* tls_server_name; NULL or empty = host */
     const char *proxy;               /* "host:port" of the proxy; NULL = none is used */
     const char *source;              /* the variable or control that names the proxy */
     bool at_proxy;                   /* the connection to the proxy, or the proxy, failed; not the server */
@@ -88,15 +94,26 @@ int cw__web_status_of_curl(int curl_code, int os_errno);
 
 /* Its texts are the settings'. */
 typedef struct cw__client_certificate {
-    const char *file, *key; /* paths, or empty */
-    const char *password;   /* or empty; in no text */
+    const char *file, *key;  /* paths, or empty */
+    cw__data data, key_data; /* what these files would have */
+    const char *password;    /* or empty; in no text, like the data */
     bool is_pkcs12;
 } cw__client_certificate;
+
+static inline bool cw__client_certificate_is_set(const cw__client_certificate *c)
+{
+    return *c->file || c->data.len_bytes > 0;
+}
 
 /* Checks that what a control names is no pipe or device, which libcurl would read in the service thread, and stop it. What
  * cannot be found is left to libcurl, and a folder too if may_be_folder is set.
  * Returns CW_OK or a failure of the calling thread. */
 cw_status cw__file_check_kind(const char *control, const char *path, bool may_be_folder);
+/* Checks that what a control names is a regular file that can be read.
+ * Returns CW_OK or a failure of the calling thread. */
+cw_status cw__file_check(const char *control, const char *path);
+/* Gives libcurl the bytes of a control, without a copy. */
+CURLcode cw__data_set(CURL *easy, CURLoption option, const cw__data *data);
 /* Checks that the files can be read, and that nothing is missing. libcurl reads them in the service thread, which a pipe
  * would block.
  * Returns CW_OK, or a failure of the calling thread. */
@@ -164,7 +181,8 @@ int cw__race_take(cw__race *r, struct sockaddr *from, unsigned *len_bytes);
 /* What was found. libcurl gets a file in every case: without one it would use the file that it was built with. So beside
  * a folder stands a file of that folder, if nobody has named one. */
 typedef struct cw__authorities {
-    char *file;   /* NULL = nothing was looked for */
+    bool is_data; /* ca_data has them, in place of a file */
+    char *file;   /* NULL = nothing was looked for, or is_data */
     char *folder; /* or a list of folders, "/a:/b"; NULL = none */
     const char *file_source,
         *folder_source; /* what names it: "ca_file", "SSL_CERT_FILE", "system"; static, or in the
@@ -177,10 +195,15 @@ typedef struct cw__authorities {
  * place. Owns: the caller calls cw__authorities_destroy. */
 cw_status cw__authorities_find(const char *ca_file, const char *ca_path, const char *(*get)(const char *name),
                                cw__authorities *a);
+/* Uses the bytes of ca_data, and ca_path or empty. a must be zeroed.
+ * Returns as cw__authorities_find. */
+cw_status cw__authorities_use_data(const char *ca_path, cw__authorities *a);
 /* Frees and zeroes what was found; it accepts a zeroed one. */
 void cw__authorities_destroy(cw__authorities *a);
 /* Writes "SSL_CERT_FILE: /x/ca.pem, SSL_CERT_DIR: /x/certs". Returns the length, as snprintf does. */
 size_t cw__authorities_show(const cw__authorities *a, char *buffer, size_t size_bytes);
+/* Returns the same as a text, which the caller owns until cw__free; NULL = no memory. */
+char *cw__authorities_text(const cw__authorities *a);
 
 /* ---- From trust.c: the state of the file of authorities --------------------------------------------------- */
 
@@ -322,12 +345,52 @@ typedef struct cw__request_settings {
 } cw__request_settings;
 
 typedef struct cw__handshake cw__handshake;
+typedef struct cw__handshake_settings cw__handshake_settings;
 
 /* Makes the headers, and sets the options for them. A header that the program has set by its name, or removed, takes
  * precedence over user_agent and origin.
  *   token   for the header Authorization, or empty
  * Returns CURLE_OUT_OF_MEMORY also if there are no random bytes (h->has_no_random). */
 CURLcode cw__request_set(cw__handshake *h, const cw__request_settings *settings, const char *token);
+
+/* ---- From tls_options.c: the controls of TLS ---------------------------------------------------------------- */
+
+/* Checks that the controls fit together and to the URI, and that the files can be read.
+ * Returns CW_OK or a failure of the calling thread. */
+cw_status cw__tls_options_check(const cw__handshake_settings *settings);
+/* Makes libcurl connect to the URI's host although TLS uses another name, if tls_server_name is set. port is that of the
+ * URI. */
+CURLcode cw__tls_options_rename(cw__handshake *h, const cw__handshake_settings *settings, unsigned port);
+/* Sets libcurl's options. */
+CURLcode cw__tls_options_set(cw__handshake *h, const cw__handshake_settings *settings);
+/* Sets the error, if libcurl failed because of one of these controls; text is libcurl's. Else it returns false. */
+bool cw__tls_options_explain(const cw__handshake *h, int curl_code, const char *text, cw__error *error);
+
+/* ---- From sessions.c: TLS sessions that a later connect may resume ------------------------------------------ */
+
+/* Returns the store of sessions, which the process owns and all sockets with tls_session_resumption share; NULL = no
+ * memory. Thread: any. */
+CURLSH *cw__sessions(void);
+
+/* ---- From timings.c: how long the parts of a connect take -------------------------------------------------- */
+
+/* Times of cw__now_us; 0 = not yet. */
+typedef struct cw__moments {
+    int64_t begun_us;    /* this connection */
+    int64_t transfer_us; /* libcurl's latest transfer of this connection: our own race needs two */
+    int64_t looked_up_us, past_proxy_us, answered_us;
+} cw__moments;
+
+/* Notes a moment, unless it is noted already. */
+static inline void cw__moment_note(int64_t *moment_us)
+{
+    if (*moment_us == 0)
+        *moment_us = cw__now_us();
+}
+/* Notes that libcurl begins a transfer. */
+void cw__timings_begin(cw__handshake *h);
+/* Returns the timings of the handshake until now. begun_us is the time at which the whole connect began. */
+cw_timings cw__handshake_timings(const cw__handshake *h, int64_t begun_us);
 
 /* ---- From handshake.c: control settings to options -------------------------------------------------------- */
 
@@ -362,13 +425,14 @@ typedef struct cw__proxy_settings {
 
 /* The settings that a handshake needs. The names of files stay valid until the handshake is destroyed. The rest is copied
  * or used when it is created. */
-typedef struct cw__handshake_settings {
+struct cw__handshake_settings {
     const cw__uri *uri;
     const char *protocols; /* "a, b", or empty */
     const char *ca_file;   /* a path, or empty */
     const char *ca_path;   /* a path, or empty */
     const char *crl_file;  /* a path, or empty */
     cw__client_certificate client;
+    cw__tls_options tls;
     const char *user, *password; /* for the server; NULL = those of the URI */
     cw__proxy_settings proxy;
     cw__request_settings request;
@@ -384,7 +448,7 @@ typedef struct cw__handshake_settings {
     /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. The race must
      * stay valid until the handle is released or destroyed. */
     cw__race *race;
-} cw__handshake_settings;
+};
 
 /* How far the handshake is with showing the server's certificate to the program. */
 typedef enum cw__showing {
@@ -395,7 +459,7 @@ typedef enum cw__showing {
     CW__SHOWING_CHANGED   /* it has shown another certificate, or none */
 } cw__showing;
 
-/* Its fields are for handshake.c, request.c, showing.c and verdict.c only. */
+/* Its fields are for handshake.c, request.c, showing.c, tls_options.c, timings.c and verdict.c only. */
 struct cw__handshake {
     CURL *easy;
     struct curl_slist *headers;
@@ -404,8 +468,10 @@ struct cw__handshake {
     char *extensions; /* agreed, or NULL */
     cw__compression offer, terms;
     cw__reply reply;
-    char *base; /* the URI without path and query */
-    char *host; /* the URI's host, for error messages */
+    char *base;                    /* the URI without path and query */
+    char *url;                     /* the same with tls_server_name for the host; NULL = that is unset */
+    struct curl_slist *connect_to; /* the URI's host and port, in libcurl's form, if url is set */
+    char *host;                    /* the URI's host, for error messages */
     cw__proxy proxy, pre_proxy;
     struct curl_slist *proxy_headers;
     bool is_past_pre_proxy;            /* there is no proxy in front of the proxy, or it has let us through */
@@ -419,6 +485,9 @@ struct cw__handshake {
     cw__proxy_settings proxy_settings; /* the settings' */
     const char *crl_file;              /* the settings' */
     cw__client_certificate client;     /* the settings' */
+    cw__tls_options tls_options;       /* the settings' */
+    const char *refused;               /* the control whose option libcurl refused; NULL = another one */
+    cw__moments moments;
     uint8_t *chain;                    /* the server's Certificate message, or NULL */
     size_t chain_bytes;
     bool has_no_random;         /* the system gave no random bytes for the key */
@@ -471,6 +540,8 @@ CURL *cw__handshake_release_easy(cw__handshake *h);
 /* Return the subprotocol that the server chose, or NULL, and the header lines of its reply. h owns both. */
 const char *cw__handshake_protocol(const cw__handshake *h);
 const char *cw__handshake_reply(const cw__handshake *h);
+/* Returns what is known of the TLS connection to the server; empty texts before it is made. */
+cw__tls_facts cw__handshake_tls_facts(const cw__handshake *h);
 /* Return the extensions that the server accepted, or NULL, and the terms of compression. */
 const char *cw__handshake_extensions(const cw__handshake *h);
 const cw__compression *cw__handshake_compression(const cw__handshake *h);
@@ -531,6 +602,8 @@ cw_status cw__proxy_prepare(cw__handshake *h, unsigned port, const char *(*get)(
 CURLcode cw__proxy_set_options(cw__handshake *h);
 /* Notes what libcurl's trace says about the way through the proxies. */
 void cw__proxy_note(cw__handshake *h, curl_infotype type);
+/* Notes that the last proxy has let the connection through. */
+void cw__proxy_passed(cw__handshake *h);
 /* Returns whether libcurl may answer the challenge of a 407. It counts the challenges. */
 bool cw__proxy_may_answer(cw__handshake *h);
 /* Forgets how far the last transfer came. */

@@ -225,16 +225,18 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                      .os_errno = errno_of(h, code),
                      .text = h->text,
                      .host = at_pre_proxy ? h->proxy.name : h->host,
+                     .server_name = h->tls_options.server_name,
                      .proxy = cw__handshake_next_proxy(h)->name,
                      .source = cw__handshake_next_proxy(h)->source,
                      .at_proxy = at_proxy,
-                     .sends_certificate = *h->client.file != '\0',
+                     .sends_certificate = cw__client_certificate_is_set(&h->client),
                      .has_socket = h->has_socket,
                      .tls = h->tls,
                      .crl_file = h->crl_file};
     long proxy_code = 0;
 
-    if (!at_proxy && cw__client_certificate_explain(&h->client, (int)code, h->text, error))
+    if (!at_proxy && (cw__client_certificate_explain(&h->client, (int)code, h->text, error) ||
+                      cw__tls_options_explain(h, (int)code, h->text, error)))
         return;
     (void)curl_easy_getinfo(h->easy, at_proxy ? CURLINFO_PROXY_SSL_VERIFYRESULT : CURLINFO_SSL_VERIFYRESULT,
                             &f.verify_result);
