@@ -35,7 +35,7 @@ ENUMERATIONS = {"message_type": "SocketMessageType", "receive_mode": "MessageWeb
 ACTUAL = "actual_unsolicited_pong_interval"
 UNITS = {"MS": "seconds", "COUNT": "bytes", "BITS": "bits"}
 
-Value = bool | int | float | str | tuple[str, ...] | None
+Value = bool | int | float | str | tuple[str, ...] | dict[str, int | str] | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class Control:
             "BYTES": None,
             "CREDENTIAL": None,
             "SECRET": None,
+            "TEXTS": (),
+            "PAIRS": {},
         }
         if self.type == "ENUM":
             return self.words[self.initial]
@@ -134,6 +136,14 @@ def python_type(control: Control, *, is_set: bool) -> str:
     if control.type == "LIST":
         kind = "Collection" if control.words else "Sequence"  # the order of such words means nothing
         return f"{kind}[str] | None" if is_set else "tuple[str, ...]"
+    if control.type == "TEXTS":
+        return "Sequence[str] | None" if is_set else "tuple[str, ...]"
+    if control.type == "PAIRS":
+        return (
+            "dict[str, int | str] | dict[str, int] | dict[str, str] | None"
+            if is_set
+            else "dict[str, int | str]"
+        )
     if control.type == "BYTES":
         return "bytes | bytearray | memoryview | None" if is_set else "bytes | None"
     if control.type == "SECRET":
@@ -233,6 +243,8 @@ def lua_type(control: Control) -> str:
     if control.type == "LIST" and control.words:
         return f"({'|'.join(map(lua_literal, control.words))})[]"
     types = {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]", "BYTES": "string|nil"}
+    types["TEXTS"] = "string[]"
+    types["PAIRS"] = "table<string, integer|string>"
     types["SECRET"] = "string|nil"
     types["CREDENTIAL"] = "string[]|string|nil"  # a pair to set, and the user name to read
     return types.get(control.type, "integer")
@@ -243,7 +255,7 @@ def lua_literal(value: Value) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return f'"{value}"'
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | dict):
         return "{}"
     return "nil" if value is None else f"{value:.15g}"
 
@@ -307,7 +319,7 @@ def shown_default(control: Control) -> str:
         return f"{control.initial // MIB} MiB" if control.initial and control.initial % MIB == 0 else str(value)
     if control.type == "MS":
         return f"{value:g}"
-    return "none" if value in (None, ()) else str(value).lower()
+    return "none" if value in (None, (), {}) else str(value).lower()
 
 
 def shown_values(control: Control) -> str:
@@ -319,6 +331,8 @@ def shown_values(control: Control) -> str:
         "ENUM": ", ".join(f"`{word}`" for word in control.words),
         "LIST": "a list of " + (", ".join(f"`{word}`" for word in control.words) or "tokens"),
         "TEXT": "text",
+        "TEXTS": "a list of texts",
+        "PAIRS": "names with whole numbers or texts: `{'NAME': 1}` (Lua: `{NAME = 1}`)",
         "SECRET": "text; it reads as `(set)`",
         "CREDENTIAL": "`(user, password)` (Lua: `{user, password}`); it reads as the user name",
         "BYTES": f"at most {control.most} bytes" if is_limited(control) else "bytes (Lua: a string)",

@@ -16,7 +16,7 @@ for _, row in ipairs(support.controls()) do
         COUNT = row.none and math.huge or math.max(row.least, 4096), NUMBER = 5, ENUM = row.words[#row.words],
         TEXT = "/nowhere/file.pem", BYTES = "\0\255\r\n\0",
     }
-    if row.type ~= "LIST" and row.type ~= "CREDENTIAL" and row.type ~= "SECRET" then
+    if others[row.type] ~= nil then
         options[row.key] = {row.default, others[row.type]}
         assert(options[row.key][2] ~= row.default, row.key)
     end

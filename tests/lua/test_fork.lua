@@ -39,7 +39,9 @@ local controls = {
     "client_no_context_takeover", "compression_threshold", "frame_size", "ca_path", "supported_protocols",
     "desired_unsolicited_pong_interval", "ping_payload", "server_credential", "proxy_credential",
     "client_certificate", "client_key", "client_key_password", "client_certificate_type",
-    "ignorable_server_certificate_errors",
+    "ignorable_server_certificate_errors", "unix_socket_path", "abstract_unix_socket", "interface", "local_port",
+    "local_port_range", "resolve", "connect_to", "happy_eyeballs_timeout", "tcp_keepalive", "tcp_keepidle",
+    "tcp_keepintvl", "tcp_keepcnt", "tcp_user_timeout", "dscp", "doh_url", "curl_options",
 }
 local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {

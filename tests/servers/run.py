@@ -16,6 +16,7 @@ each:
               CW_TLS_FOLDER (the files of certs.py), CW_TLS_LOG (the http:// base); forwards to scripted
     vectors   CW_VECTORS_WS (the vectors of tests/conformance)
     nginx     CW_NGINX_WS, CW_NGINX_WSS (forwards to echo)
+    reaching  CW_REACHING_WSS (echo and DNS over HTTPS), CW_UNIX_PATH and CW_ABSTRACT_NAME (Unix sockets: echo)
 
 CW_CA_FILE and CW_REFUSED_WS, an address that refuses connections, are always set. The URLs have no path and do
 not end with a slash. The host is localhost with TLS and 127.0.0.1 without.
@@ -47,7 +48,7 @@ import children  # noqa: E402
 import certs  # noqa: E402
 import nginx_settings  # noqa: E402
 
-NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx")
+NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx", "reaching")
 START_S = 60
 
 
@@ -117,6 +118,12 @@ class Peers:
 
     def start_aiohttp(self) -> None:
         self.name_ports(("CW_AIOHTTP_WS",), self.python("aiohttp_echo.py"))
+
+    def start_reaching(self) -> None:
+        path, name = str(self.folder / "echo.sock"), f"curlwire-{os.getpid()}"
+        words = (f"--certificates={self.folder}", f"--unix={path}", f"--abstract={name}")
+        self.name_ports(("CW_REACHING_WSS",), self.python("reaching.py", *words))
+        self.environment |= {"CW_UNIX_PATH": path, "CW_ABSTRACT_NAME": name}
 
     def start_node(self) -> None:
         modules = os.environ.get("NODE_PATH") or str(ROOT / "build" / "node" / "node_modules")

@@ -41,10 +41,9 @@ static void free_connecting(struct cw__connecting *c)
  * (trust.c). */
 static cw__sharing sharing_of(const cw_socket *s, const cw__handshake *handshake, cw__trust *trust)
 {
-    const cw__proxy *proxy = cw__handshake_proxy(handshake);
     const cw__authorities *authorities = cw__handshake_authorities(handshake);
 
-    if (proxy->kind == CW__PROXY_HTTPS) /* libcurl reads the authorities of such a proxy too */
+    if (cw__handshake_is_alone(handshake))
         return CW__SHARE_NOT;
     if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL || !cw__codec_native_receives())
         return CW__SHARE_NOT;
@@ -116,6 +115,7 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *
     if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create()))
         return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     settings = settings_of(s, uri, c->race, timeout_ms);
+    cw__reach_fill_locked(s, &settings.reach);
     c->timeout_ms = timeout_ms;
     c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
     c->handshake = cw__handshake_create(&settings);

@@ -98,6 +98,12 @@ cw__codec *cw__codec_native_create(cw__link *link);
  * only on a link that is read bare from the start. Needs no lock. */
 bool cw__codec_native_receives(void);
 
+/* ---- From reach.c (the rest is in transport.h) ---------------------------------------------------------------- */
+
+/* Checks an item of a control that is a list of texts or pairs. key is the name of the control.
+ * Returns CW_OK or CW_INVALID_ARGUMENT. Needs no lock. */
+cw_status cw__reach_check_item(cw_option option, const char *key, const char *item, size_t len_bytes);
+
 CW__PRIVATE_END
 
 #endif

@@ -144,6 +144,8 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
 
     (void)purpose;
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (h && !cw__reach_mark(&h->reach, fd))
+        return CURL_SOCKOPT_ERROR;
     if (h)
         h->has_socket = true;
     return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
@@ -154,13 +156,18 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
  * function notes each address for race.c, and refuses the socket. So libcurl offers the next address. After the
  * last address libcurl reports that it cannot connect. race.c connects, and cw__handshake_restart prepares the
  * second transfer. In it this function returns the socket that race.c has connected. If a proxy wants another
- * connection, this function makes a new socket. */
+ * connection, this function makes a new socket. A connection that the program has made takes the place of all this. */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     cw__handshake *h = user;
     int fd;
 
     (void)purpose;
+    if (h->reach.given) {
+        fd = cw__reach_take(&h->reach);
+        h->is_handed = fd >= 0;
+        return fd >= 0 ? fd : CURL_SOCKET_BAD;
+    }
     if (h->race && cw__race_state_of(h->race) == CW__RACE_GATHERING) {
         cw__race_add(h->race, &address->addr, address->addrlen);
         return CURL_SOCKET_BAD;
@@ -312,6 +319,8 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
         code = set_tls(h, settings);
     if (code == CURLE_OK)
         code = cw__client_certificate_set(&h->client, easy);
+    if (code == CURLE_OK)
+        code = cw__reach_set(&h->reach, easy);
     return code == CURLE_OK ? set_proxy(h, settings) : code;
 }
 
@@ -321,7 +330,9 @@ static const char *variable(const char *name) { return getenv(name); }
 /* Chooses the proxy. Returns CW_OK, or fails with the calling thread's error. */
 static cw_status choose_proxy(cw__handshake *h, const cw__handshake_settings *settings, unsigned port)
 {
-    cw_status status = cw__proxy_choose(&h->proxy, h->is_to_tls, h->host, port, variable);
+    cw_status status = cw__reach_is_local(&h->reach)
+                           ? CW_OK
+                           : cw__proxy_choose(&h->proxy, h->is_to_tls, h->host, port, variable);
     const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
 
     h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
@@ -340,7 +351,7 @@ static cw_status choose_proxy(cw__handshake *h, const cw__handshake_settings *se
  * Returns CW_OK or a failure. */
 static cw_status find_authorities(cw__handshake *h, const cw__handshake_settings *settings)
 {
-    bool is_for_server = h->is_to_tls && settings->verify;
+    bool is_for_server = (h->is_to_tls && settings->verify) || *h->reach.doh_url;
     bool is_proxy_checked = h->proxy.kind == CW__PROXY_HTTPS && settings->proxy_verify;
     bool is_for_proxy = is_proxy_checked && !*settings->proxy_ca_file;
     cw_status status = CW_OK;
@@ -389,10 +400,22 @@ static cw_status cannot_create(const cw__handshake *h, const cw__handshake_setti
                             ? "the host in [ ] is not an IPv6 address: write it as in wss://[::1]/"
                             : "the host is neither a name nor an IPv4 address: "
                               "write it as in wss://host/path");
+    if (h->reach.refused)
+        return cw__fail(CW_UNSUPPORTED,
+                        "the loaded libcurl %s refuses %s: %s (%d); set another value, or load "
+                        "another build of libcurl",
+                        cw_libcurl_version(), h->reach.refused, cw__curl_name((int)code), (int)code);
     return cw__fail(
         CW_UNSUPPORTED,
         "the loaded libcurl refuses an option: %s (%d); load another build of libcurl, 8.14.1 or later",
         cw__curl_name((int)code), (int)code);
+}
+
+static void use_race(cw__handshake *h, cw__race *race)
+{
+    h->race = race;
+    if (race)
+        cw__race_set_reach(race, &h->reach);
 }
 
 /* Fills a handshake from its settings. Returns CW_OK, or fails with the calling thread's error. */
@@ -413,6 +436,9 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     else
         h->client = (cw__client_certificate){.file = "", .key = "", .password = ""};
     status = cw__client_certificate_check(&h->client);
+    h->reach = settings->reach;
+    if (status == CW_OK)
+        status = cw__reach_check(&h->reach, h->showing != CW__SHOWING_NONE || (h->is_to_tls && h->ignorable));
     if (status != CW_OK)
         return status;
     h->easy = curl_easy_init();
@@ -426,7 +452,8 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
         status = find_authorities(h, settings);
     if (status != CW_OK)
         return status;
-    h->race = h->proxy.name && strchr(h->proxy.name, '%') ? NULL : settings->race;
+    if (!cw__reach_has_own_socket(&h->reach) && !(h->proxy.name && strchr(h->proxy.name, '%')))
+        use_race(h, settings->race);
     if (code == CURLE_OK)
         code = add_headers(h, settings) ? set_options(h, settings) : CURLE_OUT_OF_MEMORY;
     return code == CURLE_OK ? CW_OK : cannot_create(h, settings, code);
@@ -461,6 +488,7 @@ void cw__handshake_destroy(cw__handshake *h)
     cw__free(h->extensions);
     cw__free(h->chain);
     cw__reply_destroy(&h->reply);
+    cw__reach_release(&h->reach, NULL);
     cw__free(h->certificate);
     cw__free(h);
 }
@@ -479,7 +507,7 @@ CURL *cw__handshake_easy(cw__handshake *h) { return h->easy; }
 
 void cw__handshake_restart(cw__handshake *h, cw__race *race)
 {
-    h->race = race;
+    use_race(h, race);
     h->text[0] = '\0';
     h->tls = (cw__tls_notes){0};
     h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
@@ -498,6 +526,7 @@ CURL *cw__handshake_release_easy(cw__handshake *h)
     (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, NULL);
+    cw__reach_release(&h->reach, easy);
     h->easy = NULL;
     return easy;
 }

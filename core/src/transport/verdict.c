@@ -229,7 +229,8 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                      .crl_file = h->crl_file};
     long proxy_code = 0;
 
-    if (!at_proxy && cw__client_certificate_explain(&h->client, (int)code, h->text, error))
+    if (cw__reach_explain(&h->reach, (int)code, f.os_errno, h->host, error) ||
+        (!at_proxy && cw__client_certificate_explain(&h->client, (int)code, h->text, error)))
         return;
     (void)curl_easy_getinfo(h->easy, at_proxy ? CURLINFO_PROXY_SSL_VERIFYRESULT : CURLINFO_SSL_VERIFYRESULT,
                             &f.verify_result);
