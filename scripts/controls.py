@@ -35,7 +35,7 @@ ENUMERATIONS = {"message_type": "SocketMessageType", "receive_mode": "MessageWeb
 ACTUAL = "actual_unsolicited_pong_interval"
 UNITS = {"MS": "seconds", "COUNT": "bytes", "BITS": "bits"}
 
-Value = bool | int | float | str | tuple[str, ...] | None
+Value = bool | int | float | str | tuple[str, ...] | dict[str, int | str] | None
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class Control:
             "PROXY": None,
             "HEADERS": (),
             "SECRET_BYTES": None,
+            "TEXTS": (),
+            "PAIRS": {},
         }
         if self.type == "ENUM":
             return self.words[self.initial]
@@ -137,6 +139,14 @@ def python_type(control: Control, *, is_set: bool) -> str:
     if control.type == "LIST":
         kind = "Collection" if control.words else "Sequence"  # the order of such words means nothing
         return f"{kind}[str] | None" if is_set else "tuple[str, ...]"
+    if control.type == "TEXTS":
+        return "Sequence[str] | None" if is_set else "tuple[str, ...]"
+    if control.type == "PAIRS":
+        return (
+            "dict[str, int | str] | dict[str, int] | dict[str, str] | None"
+            if is_set
+            else "dict[str, int | str]"
+        )
     if control.type == "BYTES":
         return "bytes | bytearray | memoryview | None" if is_set else "bytes | None"
     if control.type == "SECRET":
@@ -246,6 +256,8 @@ def lua_type(control: Control) -> str:
     if control.type == "LIST" and control.words:
         return f"({'|'.join(map(lua_literal, control.words))})[]"
     types = {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]", "BYTES": "string|nil"}
+    types["TEXTS"] = "string[]"
+    types["PAIRS"] = "table<string, integer|string>"
     types["SECRET"] = types["SECRET_BYTES"] = "string|nil"
     types["PROXY"] = "string|boolean|nil" if control.words else "string|nil"
     # a table to set, and the names to read
@@ -259,7 +271,7 @@ def lua_literal(value: Value) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return f'"{value}"'
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | dict):
         return "{}"
     return "nil" if value is None else f"{value:.15g}"
 
@@ -323,7 +335,7 @@ def shown_default(control: Control) -> str:
         return f"{control.initial // MIB} MiB" if control.initial and control.initial % MIB == 0 else str(value)
     if control.type == "MS":
         return f"{value:g}"
-    return "none" if value in (None, ()) else str(value).lower()
+    return "none" if value in (None, (), {}) else str(value).lower()
 
 
 def shown_values(control: Control) -> str:
@@ -335,6 +347,8 @@ def shown_values(control: Control) -> str:
         "ENUM": ", ".join(f"`{word}`" for word in control.words),
         "LIST": "a list of " + (", ".join(f"`{word}`" for word in control.words) or "tokens"),
         "TEXT": "text",
+        "TEXTS": "a list of texts",
+        "PAIRS": "names with whole numbers or texts: `{'NAME': 1}` (Lua: `{NAME = 1}`)",
         "SECRET": "text; it reads as `(set)`",
         "SECRET_BYTES": f"at most {control.most} bytes (Lua: a string); they read as `(set)`",
         "CREDENTIAL": "`(user, password)` (Lua: `{user, password}`); it reads as the user name",

@@ -344,7 +344,9 @@ typedef enum cw_option_type {
     CW_TYPE_SECRET,     /* UTF-8 text; it is read as "(set)", or empty = unset */
     CW_TYPE_PROXY,      /* URI of a proxy, or a word of cw_option_words; read without user name and password */
     CW_TYPE_HEADERS,    /* headers; it is read as their names, joined by ", " */
-    CW_TYPE_SECRET_BYTES /* any bytes; they are read as "(set)", or empty = unset */
+    CW_TYPE_SECRET_BYTES, /* any bytes; they are read as "(set)", or empty = unset */
+    CW_TYPE_TEXTS,      /* UTF-8 texts, joined by "\n" */
+    CW_TYPE_PAIRS /* texts "NAME=value", joined by "\n"; cw_curl_option_is_number tells the type of a value */
 } cw_option_type;
 
 /* The table of controls. The core's settings come from this table. So do the attributes of the bindings with their texts
@@ -484,7 +486,39 @@ typedef enum cw_option_type {
     X(CW_OPT_OCSP_STAPLING, "ocsp_stapling", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
       "Whether the server must show with its certificate that the certificate is not revoked") \
     X(CW_OPT_TLS_SESSION_RESUMPTION, "tls_session_resumption", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether a connect may resume a TLS session of an earlier connect, which has checked the certificate")
+      "Whether a connect may resume a TLS session of an earlier connect, which has checked the certificate") \
+    X(CW_OPT_UNIX_SOCKET_PATH, "unix_socket_path", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Path of the Unix socket to connect to, in place of the URI's host and port") \
+    X(CW_OPT_ABSTRACT_UNIX_SOCKET, "abstract_unix_socket", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Name of the abstract Unix socket to connect to, without a NUL in front (Linux only)") \
+    X(CW_OPT_INTERFACE, "interface", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Where the connection leaves: a network interface or a local address; also if!NAME, host!ADDRESS, ifhost!NAME!ADDRESS") \
+    X(CW_OPT_LOCAL_PORT, "local_port", CW_TYPE_NUMBER, 0, 0, 65535, BOTH, NULL, NULL, NULL, \
+      "Local port of the connection; 0: the system chooses one") \
+    X(CW_OPT_LOCAL_PORT_RANGE, "local_port_range", CW_TYPE_NUMBER, 1, 1, 65535, BOTH, NULL, NULL, NULL, \
+      "How many ports to try, from local_port upwards") \
+    X(CW_OPT_RESOLVE, "resolve", CW_TYPE_TEXTS, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Addresses of hosts, in place of a name look-up: HOST:PORT:ADDRESS[,ADDRESS]") \
+    X(CW_OPT_CONNECT_TO, "connect_to", CW_TYPE_TEXTS, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Where to connect in place of a host and port: HOST1:PORT1:HOST2:PORT2; an empty part means any, or no change") \
+    X(CW_OPT_HAPPY_EYEBALLS_TIMEOUT, "happy_eyeballs_timeout", CW_TYPE_MS, 200, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
+      "How long one address of a host may be silent before the next is tried beside it") \
+    X(CW_OPT_TCP_KEEPALIVE, "tcp_keepalive", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
+      "Whether the system sends TCP keepalive probes; pings of ping_interval need no TCP keepalive") \
+    X(CW_OPT_TCP_KEEPIDLE, "tcp_keepidle", CW_TYPE_MS, 60000, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
+      "With tcp_keepalive: how long the connection is idle before the first probe, in whole seconds") \
+    X(CW_OPT_TCP_KEEPINTVL, "tcp_keepintvl", CW_TYPE_MS, 60000, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
+      "With tcp_keepalive: time between two probes, in whole seconds") \
+    X(CW_OPT_TCP_KEEPCNT, "tcp_keepcnt", CW_TYPE_NUMBER, 9, 1, 127, BOTH, NULL, NULL, NULL, \
+      "With tcp_keepalive: after so many probes without an answer the connection counts as lost") \
+    X(CW_OPT_TCP_USER_TIMEOUT, "tcp_user_timeout", CW_TYPE_MS, 0, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
+      "How long sent data may stay without acknowledgement before the connection counts as lost (Linux only); 0: the system's") \
+    X(CW_OPT_DSCP, "dscp", CW_TYPE_NUMBER, 0, 0, 63, BOTH, NULL, NULL, NULL, \
+      "Class of the packets for routers (RFC 2474), such as 46 for expedited forwarding; 0: none") \
+    X(CW_OPT_DOH_URL, "doh_url", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "URL of a DNS-over-HTTPS server that looks the host up, in place of the system's resolver: https://host/path") \
+    X(CW_OPT_CURL_OPTIONS, "curl_options", CW_TYPE_PAIRS, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Other options of libcurl, by name without CURLOPT_, from a list of options that are safe")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -530,7 +564,7 @@ CW_API cw_status cw_socket_set_number(cw_socket *s, cw_option option, int64_t va
 CW_API cw_status cw_socket_get_number(cw_socket *s, cw_option option, int64_t *value);
 
 /* Sets a control that is text, a list, bytes or a proxy. A list is joined by commas; each item must be a token (RFC 6455
- * 4.1). An error about a proxy shows nothing of its value.
+ * 4.1). Texts and pairs are joined by LF. An error about a proxy shows nothing of its value.
  *   value, len_bytes   UTF-8 without NUL, CR, LF; any bytes for CW_TYPE_BYTES
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT; CW_INVALID_STATE after a connect has begun; CW_NO_MEMORY
@@ -571,8 +605,13 @@ CW_API cw_status cw_socket_set_headers(cw_socket *s, cw_option option, const str
  * Source   RFC 6455 section 5.5.3; UWP's ActualUnsolicitedPongInterval */
 CW_API cw_status cw_socket_get_actual_pong_interval(cw_socket *s, int64_t *interval_ms);
 
+/* Returns whether the value of an option in curl_options is a whole number; else it is a text.
+ *   name   of the option, such as "TCP_FASTOPEN". For a name that curl_options refuses, the result is false
+ * Thread   any */
+CW_API bool cw_curl_option_is_number(const char *name, size_t len_bytes);
+
 /* Checks whether a text can be an item of a control that is a list. A binding whose language has lists checks each item
- * before it joins them by ", ".
+ * before it joins them by ", ". Items of texts and pairs are joined by "\n".
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT. The message does not show the item: some servers take a secret token as a subprotocol
  * Thread   any */
@@ -614,9 +653,9 @@ CW_API cw_status cw_socket_add_request_header(cw_socket *s, const char *name, si
 /* ---- Information -------------------------------------------------------------------------------------- */
 
 typedef enum cw_info {
-    CW_INFO_URI,              /* the URI that was passed to connect; empty before connect */
-    CW_INFO_PROTOCOL,         /* the subprotocol that the server chose; empty = none */
-    CW_INFO_LOCAL_ADDRESS,    /* "127.0.0.1:40000", "[::1]:40000"; empty before connecting */
+    CW_INFO_URI,      /* the URI that was passed to connect; empty before connect */
+    CW_INFO_PROTOCOL, /* the subprotocol that the server chose; empty = none */
+    CW_INFO_LOCAL_ADDRESS, /* "127.0.0.1:40000", "[::1]:40000", "unix:/path", "unix:@abstract"; empty before connecting */
     CW_INFO_REMOTE_ADDRESS,   /* the peer's address (the proxy's, if there is one) */
     CW_INFO_RESPONSE_HEADERS, /* lines "Name: value\r\n" of the final reply, even if it refused the connection */
     CW_INFO_FRAMING, /* "curl", "native", or "mixed" (sent natively, received by libcurl); empty before connecting */
@@ -795,6 +834,18 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
  * Owns     the call copies uri
  * Source   RFC 6455 section 4.1 */
 CW_API cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms);
+
+/* Gives the socket a connection to the server for its next connect, which then connects to no address and uses no proxy. The
+ * URI's host remains the name in the request and, over wss, in TLS.
+ *   fd   a connected stream socket, of any family; a negative number takes the last one back
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: fd is not such a descriptor. CW_INVALID_STATE after a connect has begun. CW_SYSTEM_ERROR: no
+ *          descriptor is free. If a connect has used the connection and failed, the next connect is CW_INVALID_STATE until
+ *          another connection is given
+ * Thread   any; takes the socket's lock
+ * Owns     the caller keeps fd. The core makes a copy (dup), and closes it. Both are the same connection, which ends when
+ *          both are closed. From connect on, the caller must not read, write or change fd; it may close it */
+CW_API cw_status cw_socket_set_connected_socket(cw_socket *s, int fd);
 
 /* Decides whether a connect over wss asks the program about the server's certificate, after all other checks have passed.
  * libcurl then connects twice. It ends the first connection after the TLS handshake, before a byte of the request

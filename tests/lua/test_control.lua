@@ -17,7 +17,7 @@ for _, row in ipairs(support.controls()) do
         TEXT = "nowhere.pem", PROXY = "socks5://h.test:1080", BYTES = "\0\255\r\n\0",
     }
     if row.key == "tls_max_version" then others.ENUM = "1.2" end
-    if row.type ~= "SECRET_BYTES" and row.type ~= "LIST" and row.type ~= "HEADERS" and row.type ~= "CREDENTIAL" and row.type ~= "SECRET" then
+    if others[row.type] ~= nil then
         options[row.key] = {row.default, others[row.type]}
         assert(options[row.key][2] ~= row.default, row.key)
     end

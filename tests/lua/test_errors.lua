@@ -141,6 +141,7 @@ local never = {
     ["curlwire.run"] = true, ["curlwire.fd"] = true, ["curlwire.get_status"] = true,
     ["curlwire.build_info"] = true,
     ["WebSocket:set_request_header"] = true, ["WebSocket:add_request_header"] = true,
+    ["WebSocket:set_connected_socket"] = true,
     ["WebSocket:close"] = true, ["WebSocket:abort"] = true,
     ["MessageWebSocket:messages"] = true, ["OutputStream:setvbuf"] = true, ["InputStream:lines"] = true,
     ["InputStream:close"] = true,

@@ -46,6 +46,9 @@ local controls = {
     "ignorable_server_certificate_errors", "ca_data", "pinned_public_key", "tls_min_version", "tls_max_version",
     "tls_ciphers", "tls13_ciphers", "tls_groups", "client_certificate_data", "client_key_data", "tls_server_name",
     "ocsp_stapling", "tls_session_resumption",
+    "ignorable_server_certificate_errors", "unix_socket_path", "abstract_unix_socket", "interface", "local_port",
+    "local_port_range", "resolve", "connect_to", "happy_eyeballs_timeout", "tcp_keepalive", "tcp_keepidle",
+    "tcp_keepintvl", "tcp_keepcnt", "tcp_user_timeout", "dscp", "doh_url", "curl_options",
 }
 local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {

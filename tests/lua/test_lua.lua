@@ -175,7 +175,8 @@ test("annotations_agree", function()
     end
     assert(count > 20)
     for _, name in ipairs {
-        "abort", "add_request_header", "close", "connect", "flush", "ping", "set_request_header", "wait_closed",
+        "abort", "add_request_header", "close", "connect", "flush", "ping", "set_connected_socket",
+        "set_request_header", "wait_closed",
     } do
         documented("function WebSocket:" .. name .. "(")
     end

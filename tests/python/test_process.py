@@ -405,7 +405,8 @@ def test_fork_reads() -> None:
                             print(type(thing), name, refused)
                 assert "of the parent process" in repr(ws)
                 calls = [ws.ping, ws.flush, ws.close, ws.wait_closed, lambda: ws.connect(URL),
-                         lambda: ws.output_stream.write(b"x"), lambda: ws.set_request_header("X", "y")]
+                         lambda: ws.output_stream.write(b"x"), lambda: ws.set_request_header("X", "y"),
+                         lambda: ws.set_connected_socket(None)]
                 if isinstance(ws, curlwire.StreamWebSocket):
                     calls += [lambda: ws.input_stream.read(1), lambda: ws.input_stream.readinto(bytearray(1))]
                 else:

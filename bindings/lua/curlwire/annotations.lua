@@ -126,6 +126,22 @@ local curlwire = {}
 ---@field tls_server_name string|nil Host name that TLS asks for (SNI) and that the certificate must list; unset: the host of the URI. Default nil
 ---@field ocsp_stapling boolean Whether the server must show with its certificate that the certificate is not revoked. Default false
 ---@field tls_session_resumption boolean Whether a connect may resume a TLS session of an earlier connect, which has checked the certificate. Default false
+---@field unix_socket_path string|nil Path of the Unix socket to connect to, in place of the URI's host and port. Default nil
+---@field abstract_unix_socket string|nil Name of the abstract Unix socket to connect to, without a NUL in front (Linux only). Default nil
+---@field interface string|nil Where the connection leaves: a network interface or a local address; also if!NAME, host!ADDRESS, ifhost!NAME!ADDRESS. Default nil
+---@field local_port integer Local port of the connection; 0: the system chooses one. Default 0
+---@field local_port_range integer How many ports to try, from local_port upwards. Default 1
+---@field resolve string[] Addresses of hosts, in place of a name look-up: HOST:PORT:ADDRESS[,ADDRESS]. Default {}
+---@field connect_to string[] Where to connect in place of a host and port: HOST1:PORT1:HOST2:PORT2; an empty part means any, or no change. Default {}
+---@field happy_eyeballs_timeout number How long one address of a host may be silent before the next is tried beside it. Seconds, default 0.2
+---@field tcp_keepalive boolean Whether the system sends TCP keepalive probes; pings of ping_interval need no TCP keepalive. Default false
+---@field tcp_keepidle number With tcp_keepalive: how long the connection is idle before the first probe, in whole seconds. Seconds, default 60
+---@field tcp_keepintvl number With tcp_keepalive: time between two probes, in whole seconds. Seconds, default 60
+---@field tcp_keepcnt integer With tcp_keepalive: after so many probes without an answer the connection counts as lost. Default 9
+---@field tcp_user_timeout number How long sent data may stay without acknowledgement before the connection counts as lost (Linux only); 0: the system's. Seconds, default 0
+---@field dscp integer Class of the packets for routers (RFC 2474), such as 46 for expedited forwarding; 0: none. Default 0
+---@field doh_url string|nil URL of a DNS-over-HTTPS server that looks the host up, in place of the system's resolver: https://host/path. Default nil
+---@field curl_options table<string, integer|string> Other options of libcurl, by name without CURLOPT_, from a list of options that are safe. Default {}
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.
@@ -133,6 +149,7 @@ local curlwire = {}
 ---@field headers table<string|integer, string|string[]>|nil request headers: name = value, name = {value, ...}, or pairs {name, value}; all of them are sent
 ---@field subprotocols string[]|nil the same as supported_protocols; give one of them
 ---@field socket_class function|nil curlwire.MessageWebSocket (the default) or curlwire.StreamWebSocket
+---@field sock integer|nil a connection to the server that the program has made, as for set_connected_socket
 ---@field timeout curlwire.Timeout|nil limit for the whole connect, in place of connect_timeout
 
 ---The speed of a connection, as the system has measured it: the members of UWP's BandwidthStatistics. All are 0 and false
@@ -353,6 +370,13 @@ function WebSocket:set_request_header(name, value) end
 ---@param value string an empty value is sent as an empty header
 ---@return true
 function WebSocket:add_request_header(name, value) end
+
+---Gives the connection for the next connect, which then connects to no address and uses no proxy. curlwire works on a copy.
+---The caller keeps the descriptor, and closes it after connect: the connection ends when both are closed. Raises an error if
+---it is not a connected socket, and after a connect has begun.
+---@param sock integer|nil a descriptor, such as luasocket's sock:getfd(); nil takes the last one back
+---@return true
+function WebSocket:set_connected_socket(sock) end
 
 ---Sends a ping and waits for its pong.
 ---@param timeout curlwire.Timeout|nil in place of control.ping_timeout

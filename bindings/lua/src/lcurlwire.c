@@ -62,6 +62,7 @@ static const luaL_Reg socket_methods[] = {{"abort", lcw_websocket_abort},
                                           {"connect", lcw_websocket_connect},
                                           {"flush", lcw_websocket_flush},
                                           {"ping", lcw_websocket_ping},
+                                          {"set_connected_socket", lcw_websocket_set_connected_socket},
                                           {"set_request_header", lcw_websocket_set_request_header},
                                           {"wait_closed", lcw_websocket_wait_closed},
                                           {NULL, NULL}};

@@ -176,6 +176,7 @@ int lcw_connect_function(lua_State *L);
 int lcw_websocket_connect(lua_State *L);
 int lcw_websocket_set_request_header(lua_State *L);
 int lcw_websocket_add_request_header(lua_State *L);
+int lcw_websocket_set_connected_socket(lua_State *L);
 int lcw_websocket_ping(lua_State *L);
 int lcw_websocket_flush(lua_State *L);
 int lcw_websocket_close(lua_State *L);

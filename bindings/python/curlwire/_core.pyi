@@ -3,6 +3,7 @@
 
 import io
 import os
+import socket
 import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -383,6 +384,73 @@ class _Control:
     """Whether a connect may resume a TLS session of an earlier connect, which has checked the certificate.
     Default False.
     """
+    @property
+    def unix_socket_path(self) -> str | None:
+        """Path of the Unix socket to connect to, in place of the URI's host and port. Default None."""
+    @unix_socket_path.setter
+    def unix_socket_path(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def abstract_unix_socket(self) -> str | None:
+        """Name of the abstract Unix socket to connect to, without a NUL in front (Linux only). Default None."""
+    @abstract_unix_socket.setter
+    def abstract_unix_socket(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def interface(self) -> str | None:
+        """Where the connection leaves: a network interface or a local address; also if!NAME, host!ADDRESS,
+        ifhost!NAME!ADDRESS. Default None.
+        """
+    @interface.setter
+    def interface(self, value: str | os.PathLike[str] | None) -> None: ...
+    local_port: int
+    """Local port of the connection; 0: the system chooses one. Default 0."""
+    local_port_range: int
+    """How many ports to try, from local_port upwards. Default 1."""
+    @property
+    def resolve(self) -> tuple[str, ...]:
+        """Addresses of hosts, in place of a name look-up: HOST:PORT:ADDRESS[,ADDRESS]. Default ()."""
+    @resolve.setter
+    def resolve(self, value: Sequence[str] | None) -> None: ...
+    @property
+    def connect_to(self) -> tuple[str, ...]:
+        """Where to connect in place of a host and port: HOST1:PORT1:HOST2:PORT2; an empty part means any, or
+        no change. Default ().
+        """
+    @connect_to.setter
+    def connect_to(self, value: Sequence[str] | None) -> None: ...
+    happy_eyeballs_timeout: float
+    """How long one address of a host may be silent before the next is tried beside it. Seconds, default 0.2."""
+    tcp_keepalive: bool
+    """Whether the system sends TCP keepalive probes; pings of ping_interval need no TCP keepalive. Default
+    False.
+    """
+    tcp_keepidle: float
+    """With tcp_keepalive: how long the connection is idle before the first probe, in whole seconds. Seconds,
+    default 60.
+    """
+    tcp_keepintvl: float
+    """With tcp_keepalive: time between two probes, in whole seconds. Seconds, default 60."""
+    tcp_keepcnt: int
+    """With tcp_keepalive: after so many probes without an answer the connection counts as lost. Default 9."""
+    tcp_user_timeout: float
+    """How long sent data may stay without acknowledgement before the connection counts as lost (Linux only);
+    0: the system's. Seconds, default 0.
+    """
+    dscp: int
+    """Class of the packets for routers (RFC 2474), such as 46 for expedited forwarding; 0: none. Default 0."""
+    @property
+    def doh_url(self) -> str | None:
+        """URL of a DNS-over-HTTPS server that looks the host up, in place of the system's resolver:
+        https://host/path. Default None.
+        """
+    @doh_url.setter
+    def doh_url(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def curl_options(self) -> dict[str, int | str]:
+        """Other options of libcurl, by name without CURLOPT_, from a list of options that are safe. A dict
+        of int and str. Default {}.
+        """
+    @curl_options.setter
+    def curl_options(self, value: dict[str, int | str] | dict[str, int] | dict[str, str] | None) -> None: ...
     @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:
@@ -892,6 +960,15 @@ class WebSocket:
         Raises as set_request_header() does. It also raises ArgumentError for a second header of a name
         that a request may have only once. Examples: Host, Origin, Authorization, Cookie, User-Agent.
         Does not block. Any thread may call it.
+        """
+    def set_connected_socket(self, sock: socket.socket | int | None) -> None:
+        """Gives the connection for the next connect(), which then connects to no address and uses no proxy.
+
+        sock: a connected socket.socket, which the method closes, because the WebSocket has the connection
+        now. Or an int, a descriptor that the caller keeps and may close. None takes the last one back.
+        Raises ArgumentError if it is not connected, TypeError for an ssl.SSLSocket: curlwire makes TLS
+        itself for a wss:// URI. Raises StateError after connect() has begun. Does not block.
+        Any thread may call it.
         """
     def ping(self, timeout: _Timeout = DEFAULT) -> float:
         """Sends a ping, waits for its pong, and returns the round-trip time in seconds, a float.

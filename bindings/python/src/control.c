@@ -290,7 +290,9 @@ static PyObject *shown_value(PyObject *self, cw_option option)
         text = PyUnicode_FromFormat("(%zd)", PyTuple_Size(value));
     else if (value != NULL && PyBytes_Check(value))
         text = PyUnicode_FromFormat("(%zd bytes)", PyBytes_Size(value));
-    else if (value != NULL && value != Py_None && cw_option_type_of(option) == CW_TYPE_CREDENTIAL)
+    else if (value != NULL && value != Py_None &&
+             (cw_option_type_of(option) == CW_TYPE_CREDENTIAL ||
+              option == CW_OPT_DOH_URL)) /* it may have a key */
         text = PyUnicode_FromString("(set)");
     else if (value != NULL)
         text = PyObject_Repr(value);
@@ -431,6 +433,12 @@ static void describe_values(cw_option option, char *text, size_t size_bytes)
             (void)snprintf(text + strlen(text), size_bytes - strlen(text), ". ");
         }
         (void)snprintf(text + strlen(text), size_bytes - strlen(text), "Default ()");
+        break;
+    case CW_TYPE_TEXTS:
+        (void)snprintf(text, size_bytes, "Default ()");
+        break;
+    case CW_TYPE_PAIRS:
+        (void)snprintf(text, size_bytes, "A dict of int and str. Default {}");
         break;
     case CW_TYPE_BYTES:
         (void)snprintf(text, size_bytes, "Default None");

@@ -210,7 +210,8 @@ typedef enum method {
     METHOD_SEND_NONFINAL_FRAME,
     METHOD_SEND_JSON,
     METHOD_RECV_JSON,
-    METHOD_RECV_STREAM
+    METHOD_RECV_STREAM,
+    METHOD_SET_CONNECTED_SOCKET
 } method;
 
 typedef struct signature {
@@ -390,8 +391,9 @@ typedef PyObject *plain_method(PyObject *self, PyObject *none);
 
 /* Names the file of certifi to the core, if it is installed. Only this imports certifi. Returns false with an exception set. */
 bool name_authorities(module_state *state);
-extern const char connect_doc[], set_request_header_doc[], add_request_header_doc[];
-keyword_method websocket_connect, websocket_set_request_header, websocket_add_request_header;
+extern const char connect_doc[], set_request_header_doc[], add_request_header_doc[], set_connected_socket_doc[];
+keyword_method websocket_connect, websocket_set_request_header, websocket_add_request_header,
+    websocket_set_connected_socket;
 
 extern const char close_doc[], wait_closed_doc[], abort_doc[], run_forever_doc[], exit_doc[];
 keyword_method websocket_close, websocket_wait_closed;

@@ -259,6 +259,8 @@ static PyMethodDef methods[] = {
      set_request_header_doc},
     {"add_request_header", FAST(websocket_add_request_header), METH_FASTCALL | METH_KEYWORDS,
      add_request_header_doc},
+    {"set_connected_socket", FAST(websocket_set_connected_socket), METH_FASTCALL | METH_KEYWORDS,
+     set_connected_socket_doc},
     {"ping", FAST(websocket_ping), METH_FASTCALL | METH_KEYWORDS, ping_doc},
     {"flush", FAST(websocket_flush), METH_FASTCALL | METH_KEYWORDS, flush_doc},
     {"batch", websocket_batch, METH_NOARGS, batch_doc},

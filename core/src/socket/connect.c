@@ -45,10 +45,9 @@ static void free_connecting(struct cw__connecting *c)
 static cw__sharing sharing_of(const cw_socket *s, const struct cw__connecting *c, cw__trust *trust)
 {
     const cw__handshake *handshake = c->handshake;
-    const cw__proxy *proxy = cw__handshake_proxy(handshake);
     const cw__authorities *authorities = cw__handshake_authorities(handshake);
 
-    if (proxy->kind == CW__PROXY_HTTPS) /* libcurl reads the authorities of such a proxy too */
+    if (cw__handshake_is_alone(handshake))
         return CW__SHARE_NOT;
     if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL || !cw__codec_native_receives())
         return CW__SHARE_NOT;
@@ -128,6 +127,7 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c)
         return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     settings = settings_of(s, &c->hop.uri, c->race, c->timeout_ms);
     cw__proxying_fill(s, &settings.proxy);
+    cw__reach_fill_locked(s, &settings.reach);
     limit_to_hop(&settings, c);
     c->handshake = cw__handshake_create(&settings);
     if (!c->handshake)

@@ -17,6 +17,7 @@ static void destroy(cw_socket *s)
     cw__queue_destroy(&s->out);
     cw__pings_forget(&s->pings);
     cw__settings_destroy(&s->settings);
+    cw__reach_forget_given(s);
     if (s->mailbox)
         cw__mailbox_release(s->mailbox);
     cw__free(s->uri);

@@ -35,7 +35,7 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
     atomic_init(&s->state, CW_STATE_NEW);
     s->generation = cw__generation();
     s->socket_class = socket_class;
-    s->fd = -1;
+    s->fd = s->given = -1;
     cw__mutex_init(&s->turn);
     cw__mutex_init(&s->lock);
     cw__cond_init(&s->changed);
@@ -228,6 +228,7 @@ static void on_forked(cw__client *client)
     s->fd = -1;
     if (fd >= 0)
         (void)close(fd);
+    cw__reach_forget_given(s);
     cw__connecting_forked(s);
 }
 

@@ -20,7 +20,7 @@
 
 CW__PRIVATE_BEGIN
 
-enum { CW__ADDRESS_BYTES = 64 };
+enum { CW__ADDRESS_BYTES = 128 };
 
 typedef struct cw__settings {
     /* the value of a number; the length in bytes of a text, a list or bytes */
@@ -180,6 +180,8 @@ struct cw_socket {
     cw__compression compression; /* the agreed terms */
     char local_address[CW__ADDRESS_BYTES], remote_address[CW__ADDRESS_BYTES];
 
+    int given; /* a copy of the descriptor of cw_socket_set_connected_socket; -1 = none, or a connect has taken it */
+    bool is_given; /* one was given, so the socket makes no connection itself */
     cw__question question;
     struct cw__connecting *connecting; /* belongs to connect.c; NULL unless connecting */
     cw__error connect_error;           /* result of the last connect; status CW_OK if it succeeded */
@@ -277,6 +279,14 @@ cw__tls_options cw__tls_settings_of(const cw_socket *s);
 
 /* Fills local_address and remote_address. */
 void cw__addresses_read_locked(cw_socket *s);
+
+/* ---- From reach_settings.c: how a connection gets to its server ------------------------------------------ */
+
+struct cw__reach;
+/* Fills in the controls for reach.c. Their texts belong to the socket. */
+void cw__reach_fill_locked(cw_socket *s, struct cw__reach *reach);
+/* Closes the given descriptor. Needs the lock, a child of fork, or a socket that no other thread has. */
+void cw__reach_forget_given(cw_socket *s);
 
 /* ---- From question.c: what the program says about the server's certificate ------------------------------ */
 

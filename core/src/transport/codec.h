@@ -110,6 +110,11 @@ typedef struct cw__tls_facts {
         alpn[12]; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384", "http/1.1" */
     bool is_resumed;
 } cw__tls_facts;
+/* ---- From reach.c (the rest is in transport.h) ---------------------------------------------------------------- */
+
+/* Checks an item of a control that is a list of texts or pairs. key is the name of the control.
+ * Returns CW_OK or CW_INVALID_ARGUMENT. Needs no lock. */
+cw_status cw__reach_check_item(cw_option option, const char *key, const char *item, size_t len_bytes);
 
 CW__PRIVATE_END
 

@@ -140,6 +140,56 @@ bool cw__libcurl_shares_trust(void);
 /* Returns whether libcurl tries a host's addresses side by side, with a limit on their number. If not, race.c does. */
 bool cw__libcurl_races(void);
 
+/* ---- From curl_options.c: the options that curl_options allows ---------------------------------------------- */
+
+enum { CW__CURL_OPTION_BYTES = 80 };
+
+/* Checks a line "NAME=value".
+ * Returns CW_OK or CW_INVALID_ARGUMENT. Thread: any. */
+cw_status cw__curl_option_check(const char *item, size_t len_bytes);
+/* Sets the options of lines that have been checked. If libcurl refuses one, refused is the start of its line. */
+CURLcode cw__curl_options_set(const char *lines, CURL *easy, char refused[CW__CURL_OPTION_BYTES]);
+
+/* ---- From reach.c: how a connection gets to its server ----------------------------------------------------- */
+
+/* The texts are the settings'. A control that is not set is empty or 0. */
+typedef struct cw__reach {
+    const char *unix_path, *abstract_name, *interface, *doh_url;
+    const char *resolve, *connect_to, *curl_options; /* lines */
+    int64_t local_port, local_port_range;
+    int64_t happy_ms, keep_idle_ms, keep_interval_ms, keep_count, user_timeout_ms;
+    int64_t dscp;
+    bool keeps_alive;
+    int *given; /* the connected descriptor of the program, or -1; NULL = it gave none */
+    struct curl_slist *resolves, *targets; /* of resolve and connect_to, for libcurl */
+    const char *refused;                   /* the control or option that libcurl refused, or NULL */
+    const char *unset;                     /* the control that the system refused, or NULL */
+    int os_errno;                          /* why */
+    bool is_used_up;                       /* libcurl wanted a second connection in place of the given one */
+    char option[CW__CURL_OPTION_BYTES];
+} cw__reach;
+
+/* Checks the controls. connects_twice: the certificate may need a second connection.
+ * Returns CW_OK or a failure of the calling thread. */
+cw_status cw__reach_check(const cw__reach *r, bool connects_twice);
+/* Returns true for a Unix socket or a given connection, which use no proxy. */
+bool cw__reach_is_local(const cw__reach *r);
+/* Returns true if libcurl must make the socket itself, so that race.c cannot. */
+bool cw__reach_has_own_socket(const cw__reach *r);
+/* Returns true if the connection must have a multi of its own, because what it sets or learns would concern others. */
+bool cw__reach_is_alone(const cw__reach *r);
+/* Sets libcurl's options. If libcurl refuses one, r->refused names it. */
+CURLcode cw__reach_set(cw__reach *r, CURL *easy);
+/* Frees the lists. easy, unless NULL, lives on and forgets them. */
+void cw__reach_release(cw__reach *r, CURL *easy);
+/* Takes the given descriptor, which the caller then owns; -1 = it has been taken before. */
+int cw__reach_take(cw__reach *r);
+/* Sets the system's options of a TCP socket before it connects.
+ * Returns false if the system refuses; r->unset is then the control. */
+bool cw__reach_mark(cw__reach *r, int fd);
+/* Sets the error, if a connect failed because of these controls. Else it returns false. */
+bool cw__reach_explain(const cw__reach *r, int curl_code, int os_errno, const char *host, cw__error *error);
+
 /* ---- From race.c: which of a host's addresses connects first --------------------------------------------- */
 
 typedef struct cw__race cw__race;
@@ -155,6 +205,8 @@ struct sockaddr;
 
 /* Makes a race, which the caller owns until destroy. Returns NULL if there is no memory. */
 cw__race *cw__race_create(void);
+/* Sets the controls for the sockets of the race, which must stay valid while it runs. */
+void cw__race_set_reach(cw__race *r, cw__reach *reach);
 /* Ends all attempts and frees the race. Like all functions below, it is called between attach and detached, or before
  * the first attempt. */
 void cw__race_destroy(cw__race *r);
@@ -448,6 +500,7 @@ struct cw__handshake_settings {
     /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. The race must
      * stay valid until the handle is released or destroyed. */
     cw__race *race;
+    cw__reach reach;
 };
 
 /* How far the handshake is with showing the server's certificate to the program. */
@@ -486,6 +539,7 @@ struct cw__handshake {
     const char *crl_file;              /* the settings' */
     cw__client_certificate client;     /* the settings' */
     cw__tls_options tls_options;       /* the settings' */
+    cw__reach reach;                   /* the settings' */
     const char *refused;               /* the control whose option libcurl refused; NULL = another one */
     cw__moments moments;
     uint8_t *chain;                    /* the server's Certificate message, or NULL */
@@ -530,6 +584,12 @@ static inline bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h
 static inline const cw__authorities *cw__handshake_authorities(const cw__handshake *h)
 {
     return &h->authorities;
+}
+/* Returns whether the connection must have a multi of its own: libcurl reads the authorities of an https:// proxy too, and
+ * reach.c has other reasons. */
+static inline bool cw__handshake_is_alone(const cw__handshake *h)
+{
+    return h->proxy.kind == CW__PROXY_HTTPS || cw__reach_is_alone(&h->reach);
 }
 /* Returns whether the handshake uses the race of its settings. */
 bool cw__handshake_races(const cw__handshake *h);

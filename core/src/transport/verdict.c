@@ -235,6 +235,8 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                      .crl_file = h->crl_file};
     long proxy_code = 0;
 
+    if (cw__reach_explain(&h->reach, (int)code, f.os_errno, h->host, error))
+        return;
     if (!at_proxy && (cw__client_certificate_explain(&h->client, (int)code, h->text, error) ||
                       cw__tls_options_explain(h, (int)code, h->text, error)))
         return;
