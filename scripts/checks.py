@@ -724,6 +724,7 @@ GUIDE = (
     "handlers-and-threads",
     "compression",
     "tls",
+    "tracing",
     "controls",
 )
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

@@ -159,6 +159,10 @@ def facts(ws: WebSocket) -> None:
         assert_type(certificate.der, bytes)
     assert_type(ws.bandwidth_statistics, curlwire.BandwidthStatistics)
     assert_type(ws.bandwidth_statistics.inbound_bits_per_second, int)
+    assert_type(ws.information.statistics.bytes_sent, int)
+    assert_type(ws.information.statistics.round_trip_mean, float | None)
+    assert_type(curlwire.statistics().closed, dict[int, int])
+    assert_type(curlwire.statistics().failed, dict[curlwire.WebErrorStatus, int])
 
 
 def validate(ws: WebSocket, args: curlwire.ServerCustomValidationRequestedEventArgs) -> None:

@@ -123,9 +123,59 @@ local curlwire = {}
 ---@field outbound_bandwidth_peaked boolean whether the line limits the outbound rate, not the program
 ---@field inbound_bandwidth_peaked boolean false; no system measures it
 
+---What curlwire has counted for a socket since it was made. A message counts as sent when the call that sends it, or its last
+---fragment, succeeds; so do its bytes. A sent frame counts when its last byte has been passed to the system or to TLS, or is
+---held back in a batch. A message, with its bytes, counts as received when its last frame has arrived; a frame when its
+---header has. With parts, and on a StreamWebSocket, the bytes count as they arrive. Times are in seconds, nil if nothing
+---has been measured.
+---@class curlwire.Statistics
+---@field open_sockets integer sockets whose state is open
+---@field connecting_sockets integer sockets whose state is connecting
+---@field connects integer connects that succeeded
+---@field failed_connects integer connects that failed, also because the program gave up
+---@field ended_connections integer connections that have ended: the state became closed
+---@field text_messages_sent integer text messages that were sent
+---@field binary_messages_sent integer binary messages that were sent
+---@field text_messages_received integer text messages that have arrived
+---@field binary_messages_received integer binary messages that have arrived
+---@field bytes_sent integer bytes of the messages that were sent
+---@field bytes_received integer bytes of the messages that have arrived
+---@field wire_bytes_sent integer bytes of sent frames, with their headers
+---@field wire_bytes_received integer bytes of received frames, with their headers
+---@field text_frames_sent integer first frames of text messages that were sent
+---@field binary_frames_sent integer first frames of binary messages that were sent
+---@field continuation_frames_sent integer later frames of messages that were sent
+---@field close_frames_sent integer close frames that were sent
+---@field pings_sent integer pings that were sent, those of keepalive too
+---@field pongs_sent integer pongs that were sent
+---@field text_frames_received integer first frames of text messages that have arrived
+---@field binary_frames_received integer first frames of binary messages that have arrived
+---@field continuation_frames_received integer later frames of messages that have arrived
+---@field close_frames_received integer close frames that have arrived
+---@field pings_received integer pings that have arrived
+---@field pongs_received integer pongs that have arrived
+---@field round_trips integer pings whose pong came before the next ping was sent
+---@field round_trip_sum number sum of their round trips
+---@field round_trip_last number|nil the latest round trip
+---@field round_trip_least number|nil the shortest round trip
+---@field round_trip_most number|nil the longest round trip
+---@field round_trip_mean number|nil the mean round trip
+---@field send_queue_bytes integer memory of messages that wait to be sent
+---@field send_queue_bytes_most integer the most that send_queue_bytes of a socket has been
+---@field receive_queue_bytes integer memory of received messages that wait for the program
+---@field receive_queue_bytes_most integer the most that receive_queue_bytes of a socket has been
+---@field lost_bytes integer bytes of sent messages that did not reach the peer, as far as is known
+
+---What curlwire has counted in this process: sums over all sockets that have begun to connect, those that are gone too. The
+---least and the most are those of any socket.
+---@class curlwire.ProcessStatistics: curlwire.Statistics
+---@field closed table<integer, integer> how many connections have ended with each close code; 1006 is a lost connection
+---@field failed table<string, integer> how many connects have failed with each WebErrorStatus
+
 ---Facts about the connection. They can only be read. They stay readable after the connection has ended.
 ---@class curlwire.Information
 ---@field bandwidth_statistics curlwire.BandwidthStatistics the speed of the connection
+---@field statistics curlwire.Statistics what curlwire has counted for this socket
 ---@field uri string|nil the URI that was passed to connect
 ---@field protocol string|nil the subprotocol that the server chose
 ---@field extensions string|nil the extension that the server accepted, "permessage-deflate; client_max_window_bits=12"
@@ -280,6 +330,10 @@ function curlwire.fd() end
 ---Returns the facts about this build, for bug reports. It contains nothing secret.
 ---@return curlwire.BuildInfo
 function curlwire.build_info() end
+
+---Returns what curlwire has counted in this process. A child of fork() counts from 0.
+---@return curlwire.ProcessStatistics
+function curlwire.statistics() end
 
 ---Returns the WebErrorStatus of an error object, and 0 (Unknown) for any other value.
 ---@param err any

@@ -322,6 +322,7 @@ bool lcw_is_of_parent(lcw_socket *w);
 void lcw_push_response_headers(lua_State *L, lcw_socket *w);
 /* Pushes a table of the speed of the connection. */
 void lcw_push_bandwidth(lua_State *L, lcw_socket *w);
+int lcw_statistics(lua_State *L);
 
 /* ---- From lcertificate.c: the server's certificates ------------------------------------------------------ */
 

@@ -39,6 +39,7 @@ from curlwire._core import (
 from curlwire.batching import Batch
 from curlwire.certificates import Certificate, ChainValidationResult
 from curlwire.connecting import connect
+from curlwire.counting import ProcessStatistics, Statistics, statistics
 from curlwire.defaults import DEFAULT, Default
 from curlwire.dispatcher import run_forever
 from curlwire.errors import (
@@ -92,9 +93,11 @@ __all__ = [
     "MessageWebSocketReceiveMode",
     "Options",
     "OutputStream",
+    "ProcessStatistics",
     "ServerCustomValidationRequestedEventArgs",
     "SocketMessageType",
     "StateError",
+    "Statistics",
     "StreamWebSocket",
     "StreamWebSocketControl",
     "UnicodeEncoding",
@@ -108,6 +111,7 @@ __all__ = [
     "get_status",
     "libcurl_version",
     "run_forever",
+    "statistics",
 ]
 
 __version__: str = _core.version

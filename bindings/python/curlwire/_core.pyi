@@ -644,6 +644,9 @@ class WebSocket:
     def _server_certificate_error_severity(self) -> Literal["none", "ignorable", "fatal"] | None:
         """How bad that is, or None if the server has sent no certificate."""
     @property
+    def _statistics(self) -> tuple[Any, ...]:
+        """What curlwire has counted for this socket: the arguments of Statistics."""
+    @property
     def _certificate_chain(self) -> list[bytes]:
         """The certificates that the server sent: a list of bytes in DER, the server's own first."""
     @property
@@ -722,7 +725,7 @@ class WebSocket:
     @property
     def information(self) -> Information:
         """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
-        authorities, response_headers, bandwidth_statistics, state, server_certificate,
+        authorities, response_headers, bandwidth_statistics, statistics, state, server_certificate,
         server_intermediate_certificates, server_certificate_errors and server_certificate_error_severity.
         Any thread may read it.
         """
@@ -1032,5 +1035,6 @@ def bind(**helpers: object) -> None: ...
 def dispatch(mailbox: Mailbox, /) -> None: ...
 def shutdown(timeout: float, /) -> str | None: ...
 def after_fork() -> None: ...
+def process_statistics() -> tuple[tuple[Any, ...], dict[int, int], dict[int, int]]: ...
 def parse_headers(lines: str, /) -> list[tuple[str, str]]: ...
 def certificate_fact(der: bytes, key: str, /) -> str: ...

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, SupportsIndex, 
 
 from curlwire import _core
 from curlwire.certificates import Certificate, ChainValidationResult
+from curlwire.counting import Statistics
 
 if TYPE_CHECKING:
     from curlwire._core import WebSocket
@@ -178,6 +179,11 @@ class Information:
     def bandwidth_statistics(self) -> BandwidthStatistics:
         """The speed of the connection; zero and False without a connection, and if the system cannot tell."""
         return self._socket.bandwidth_statistics
+
+    @property
+    def statistics(self) -> Statistics:
+        """What curlwire has counted for this socket: bytes, messages, frames, round trips, queues."""
+        return Statistics(*self._socket._statistics)
 
     @property
     def state(self) -> str:

@@ -343,6 +343,10 @@ PyObject *core_dispatch(PyObject *module, PyObject *object);
 PyObject *information_text(PyObject *self, void *closure);
 PyObject *information_headers(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_bandwidth(PyObject *self, void *Py_UNUSED(closure));
+/* Returns what curlwire has counted for a socket: a tuple in the order of CW_STATISTICS_LIST. */
+PyObject *information_statistics(PyObject *self, void *Py_UNUSED(closure));
+/* Returns such a tuple for the process, and the counts of close codes and of failures as dicts. */
+PyObject *information_process_statistics(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none));
 PyObject *information_state(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_close_code(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_close_reason(PyObject *self, void *Py_UNUSED(closure));

@@ -361,6 +361,8 @@ static PyGetSetDef attributes[] = {
          "How bad that is, or None if the server has sent no certificate."),
     {"_certificate_chain", certificate_chain, NULL,
      "The certificates that the server sent: a list of bytes in DER, the server's own first.", NULL},
+    {"_statistics", information_statistics, NULL,
+     "What curlwire has counted for this socket: the arguments of Statistics.", NULL},
     {"response_headers", information_headers, NULL,
      "The headers of the server's reply, a Headers mapping. Names ignore case. Any thread may read it.", NULL},
     {"bandwidth_statistics", information_bandwidth, NULL,
@@ -378,7 +380,7 @@ static PyGetSetDef attributes[] = {
     {"control", get_control, NULL, "The options of this socket, as attributes. Any thread may use it.", NULL},
     {"information", get_by_helper, NULL,
      "An Information object with uri, protocol, extensions, local_address, remote_address, framing, "
-     "authorities, response_headers, bandwidth_statistics, state, server_certificate, "
+     "authorities, response_headers, bandwidth_statistics, statistics, state, server_certificate, "
      "server_intermediate_certificates, "
      "server_certificate_errors and server_certificate_error_severity. Any thread may read it.",
      (void *)(intptr_t)HELPER_information},

@@ -37,7 +37,9 @@ enum {
     CW__OP_PING = 0x9,
     CW__OP_PONG = 0xa,
     CW__HEADER_MAX_BYTES = 14,
-    CW__CONTROL_MAX_BYTES = 125
+    CW__CONTROL_MAX_BYTES = 125,
+    CW__OPCODE_COUNT = 16, /* all that fit the four bits, reserved ones too */
+    CW__OPCODE_BITS = CW__OPCODE_COUNT - 1
 };
 
 typedef struct cw__frame {
@@ -165,13 +167,14 @@ typedef struct cw__message {
     cw_event *building; /* the message in progress, in full mode */
     cw_event *place;    /* memory that a caller lends for the next message (cw__message_lend); NULL = none */
     int64_t max_bytes;  /* -1 = no limit; applies in full mode only */
-    uint64_t refused_bytes; /* least possible length of the message that exceeded max_bytes */
-    uint64_t frame_left;    /* bytes of the current data frame still to come */
-    int64_t max_fragments;  /* of one message; -1 = no limit; applies in full mode only */
-    int64_t fragment_count; /* of the current message, as cw__message_count has seen them */
-    uint64_t counted_left;  /* as frame_left, for cw__message_count, which sees compressed frames */
-    bool is_partial;        /* parts are returned as they arrive; nothing is kept */
-    bool in_message;        /* a message has begun, and its final frame has not ended */
+    uint64_t refused_bytes;            /* least possible length of the message that exceeded max_bytes */
+    uint64_t frame_left;               /* bytes of the current data frame still to come */
+    int64_t max_fragments;             /* of one message; -1 = no limit; applies in full mode only */
+    int64_t fragment_count;            /* of the current message, as cw__message_count has seen them */
+    uint64_t counted_left;             /* as frame_left, for cw__message_count, which sees compressed frames */
+    uint64_t frames[CW__OPCODE_COUNT]; /* frames that have begun so far, by opcode */
+    bool is_partial;                   /* parts are returned as they arrive; nothing is kept */
+    bool in_message;                   /* a message has begun, and its final frame has not ended */
     bool in_control;
     bool is_last_frame; /* the current data frame ends its message */
     uint8_t control_opcode;

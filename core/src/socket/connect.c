@@ -219,6 +219,7 @@ cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_len_
         status = cw__libcurl_init();
     if (status != CW_OK)
         return status;
+    cw__statistics_enroll(s);
     cw__mutex_lock(&s->lock);
     status = begin_locked(s, uri, uri_len_bytes, timeout_ms);
     cw__mutex_unlock(&s->lock);
@@ -394,9 +395,7 @@ static bool keep_reply(cw_socket *s)
     s->reply = cw__strndup(reply, strlen(reply));
     if (s->reply && (s->protocol || !protocol) && (s->extensions || !extensions))
         return true;
-    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
-                  "no memory for the server's reply: free memory and call again");
-    return false;
+    return no_memory(s);
 }
 
 /* ---- A connect that fails, and the end of a connection ---- */
@@ -411,6 +410,7 @@ void cw__connection_teardown_locked(cw_socket *s)
     free_connecting(connecting);
     if (s->codec) {
         cw__link *link = s->codec->link;
+        cw__statistics_disconnected_locked(s);
         cw__poller_forget(cw__service_poller(), s->fd);
         cw__link_empty(s->fd);
         s->fd = -1;

@@ -61,6 +61,8 @@ static cw__io write_frame(cw_socket *s, bool more_follow, uint8_t opcode, bool i
     else if (io == CW__IO_OK)
         s->out.control_bytes += cw__link_wire_bytes(s->codec->link, CONTROL_HEAD_BYTES + len_bytes);
     *share -= *share < sent + CW__FRAME_COST_BYTES ? *share : sent + CW__FRAME_COST_BYTES;
+    if (io == CW__IO_OK)
+        s->counts.frames_sent[opcode & CW__OPCODE_BITS]++;
     after_write(s, io);
     return io;
 }

@@ -213,6 +213,7 @@ static void on_detached(cw__client *client)
     cw__socket_enter(s);
     if (cw__socket_state(s) == CW_STATE_CONNECTING) {
         cw__socket_set_state_locked(s, s->is_closed_locally ? CW_STATE_CLOSED : CW_STATE_NEW);
+        cw__statistics_failed_locked(s);
         cw__socket_post_locked(s, CW_EVENT_CONNECT_FAILED);
     }
     cw__mutex_unlock(&s->lock);

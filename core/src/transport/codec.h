@@ -81,6 +81,9 @@ struct cw__codec {
 int cw__link_unacknowledged(const cw__link *l);
 /* Fills in the speed of the connection; zeros if this system cannot tell. */
 void cw__link_bandwidth(const cw__link *l, cw_bandwidth_statistics *out);
+/* Return the bytes of frames, with their headers, that were passed on and read so far; before TLS. */
+uint64_t cw__link_sent_bytes(const cw__link *l);
+uint64_t cw__link_received_bytes(const cw__link *l);
 /* Returns the most bytes on the wire for a small write of len_bytes. */
 size_t cw__link_wire_bytes(const cw__link *l, size_t len_bytes);
 
