@@ -411,7 +411,13 @@ typedef enum cw_option_type {
       NULL, NULL, "Form of client_certificate; p12: PKCS#12") \
     X(CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS, "ignorable_server_certificate_errors", CW_TYPE_LIST, 0, 0, 0, BOTH, \
       CW_WORDS("Untrusted", "IncompleteChain", "InvalidName"), NULL, NULL, \
-      "Errors of the server's certificate that do not end the connect; every other check is still made")
+      "Errors of the server's certificate that do not end the connect; every other check is still made") \
+    X(CW_OPT_TRACE_FILE, "trace_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "File that gets a trace of the connection: a line for each frame and header, with secrets masked") \
+    X(CW_OPT_TRACE_PAYLOAD, "trace_payload", CW_TYPE_COUNT, 64, 0, 1024, BOTH, NULL, NULL, NULL, \
+      "How much of a frame's payload a trace shows; 0: nothing") \
+    X(CW_OPT_TRACE_SECRET_HEADERS, "trace_secret_headers", CW_TYPE_LIST, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Names of further headers whose values a trace masks")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -700,7 +706,8 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
     X(send_queue_bytes_most, "send_queue_bytes_most", MOST, BYTES, "The most that send_queue_bytes of a socket has been") \
     X(receive_queue_bytes, "receive_queue_bytes", NOW, BYTES, "Memory of received messages that wait for the program") \
     X(receive_queue_bytes_most, "receive_queue_bytes_most", MOST, BYTES, "The most that receive_queue_bytes of a socket has been") \
-    X(lost_bytes, "lost_bytes", TOTAL, BYTES, "Bytes of sent messages that did not reach the peer, as far as is known")
+    X(lost_bytes, "lost_bytes", TOTAL, BYTES, "Bytes of sent messages that did not reach the peer, as far as is known") \
+    X(lost_trace_lines, "lost_trace_lines", TOTAL, COUNT, "Lines of a trace that could not be written, or that nobody took in time")
 /* clang-format on */
 
 /* The caller sets size_bytes to sizeof(cw_statistics). */
@@ -1009,8 +1016,12 @@ typedef enum cw_event_type {
     CW_EVENT_WRITABLE = 4,  /* the queue has room again after a send that returned CW_WOULD_BLOCK */
     CW_EVENT_CONNECTED = 8, /* the connect that cw_socket_connect_start started has succeeded */
     CW_EVENT_CONNECT_FAILED = 16, /* that connect has failed; cw_socket_wait_connected returns the details */
-    CW_EVENT_CERTIFICATE = 32     /* the connect waits for cw_socket_answer_certificate */
+    CW_EVENT_CERTIFICATE = 32,    /* the connect waits for cw_socket_answer_certificate */
+    CW_EVENT_TRACE = 64 /* a line of the trace; subscribing to it begins a trace, as trace_file does */
 } cw_event_type;
+
+/* All but CW_EVENT_TRACE. At most 256 KiB of lines wait in a socket. Further ones are dropped, and the next line that has room
+ * says how many. docs/tracing.md says what the lines have, and what is masked. */
 
 #define CW_EVENTS_ALL 63u
 
@@ -1019,7 +1030,7 @@ typedef enum cw_event_type {
  *                  event keeps no connection open. The last cw_socket_release closes it even while events remain
  *   is_complete    true for a whole message, and for the last part
  *   is_part        true for a part in partial mode; a text may then end inside a character
- *   data           payload of CW_EVENT_MESSAGE, or reason of CW_EVENT_CLOSED; read-only, with no NUL at its end
+ *   data           payload of CW_EVENT_MESSAGE, reason of CW_EVENT_CLOSED, or line of CW_EVENT_TRACE (ASCII); read-only, with no NUL at its end
  *   close_code, was_clean   of CW_EVENT_CLOSED, as cw_socket_get_closed returns them
  * Thread   any; one thread at a time for each event */
 CW_API cw_event_type cw_event_get_type(const cw_event *e);

@@ -134,7 +134,8 @@ def nobody() -> Iterator[None]:
 
 
 def test_every_file_has_rows() -> None:
-    assert set(FILES) == {row.key for row in TABLE if row.type == "TEXT"}
+    written = {"trace_file"}  # it is written, not read: test_tracing.py
+    assert set(FILES) | written == {row.key for row in TABLE if row.type == "TEXT"}
 
 
 @pytest.mark.parametrize(

@@ -176,4 +176,7 @@ def validate(ws: WebSocket, args: curlwire.ServerCustomValidationRequestedEventA
 def validation(ws: MessageWebSocket) -> None:
     ws.on_server_custom_validation_requested = validate
     ws.on_server_custom_validation_requested = None
+    ws.on_trace = lambda ws, line: print(line.upper())
+    ws.on_trace = None
+    curlwire.log_trace(ws)
     ws.on_server_custom_validation_requested = closed_mine  # type: ignore[assignment]

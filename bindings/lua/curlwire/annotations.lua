@@ -103,6 +103,9 @@ local curlwire = {}
 ---@field client_key_password string|nil Password of that key, or of the PKCS#12 file. Default nil
 ---@field client_certificate_type "pem"|"p12" Form of client_certificate; p12: PKCS#12. Default "pem"
 ---@field ignorable_server_certificate_errors ("Untrusted"|"IncompleteChain"|"InvalidName")[] Errors of the server's certificate that do not end the connect; every other check is still made. Default {}
+---@field trace_file string|nil File that gets a trace of the connection: a line for each frame and header, with secrets masked. Default nil
+---@field trace_payload integer How much of a frame's payload a trace shows; 0: nothing. Bytes, default 64
+---@field trace_secret_headers string[] Names of further headers whose values a trace masks. Default {}
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.
@@ -165,6 +168,7 @@ local curlwire = {}
 ---@field receive_queue_bytes integer memory of received messages that wait for the program
 ---@field receive_queue_bytes_most integer the most that receive_queue_bytes of a socket has been
 ---@field lost_bytes integer bytes of sent messages that did not reach the peer, as far as is known
+---@field lost_trace_lines integer lines of a trace that could not be written, or that nobody took in time
 
 ---What curlwire has counted in this process: sums over all sockets that have begun to connect, those that are gone too. The
 ---least and the most are those of any socket.
@@ -246,6 +250,7 @@ function MessageArgs:get_data_stream() end
 ---@field output_stream curlwire.OutputStream
 ---@field on_closed nil|fun(ws: curlwire.WebSocket, args: curlwire.ClosedArgs) called once for each socket that was open; nil removes it
 ---@field on_server_custom_validation_requested nil|fun(ws: curlwire.WebSocket, args: curlwire.ValidationArgs) may reject the server's certificate. connect calls it once, over wss, after all other checks have passed and before a byte of the request is sent. An error in it makes the connect fail, and leaves connect. It can only be set before connect
+---@field on_trace nil|fun(ws: curlwire.WebSocket, line: string) called for each line of the connection's trace, by curlwire.dispatch and curlwire.run; set it before connect to see the opening handshake too. It keeps no socket alive. Lines that are not dispatched in time are dropped, and a line says how many
 ---@field state curlwire.State
 ---@field uri string|nil
 ---@field protocol string|nil

@@ -75,7 +75,8 @@ typedef enum lcw_slot {
     LCW_SLOT_INPUT_STREAM,
     LCW_SLOT_ON_MESSAGE_RECEIVED,
     LCW_SLOT_ON_CLOSED,
-    LCW_SLOT_ON_VALIDATION
+    LCW_SLOT_ON_VALIDATION,
+    LCW_SLOT_ON_TRACE
 } lcw_slot;
 
 /* A control or an information object, which refers to its socket. */

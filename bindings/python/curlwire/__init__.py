@@ -58,6 +58,7 @@ from curlwire.errors import (
 from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import MessageOptions, Options
 from curlwire.streams import InputStream, MessageStream, OutputStream
+from curlwire.tracing import log_trace
 from curlwire.validation import Deferral, ServerCustomValidationRequestedEventArgs
 
 __all__ = [
@@ -110,6 +111,7 @@ __all__ = [
     "connect",
     "get_status",
     "libcurl_version",
+    "log_trace",
     "run_forever",
     "statistics",
 ]

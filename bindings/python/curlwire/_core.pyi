@@ -269,6 +269,20 @@ class _Control:
     @ignorable_server_certificate_errors.setter
     def ignorable_server_certificate_errors(self, value: Collection[str] | None) -> None: ...
     @property
+    def trace_file(self) -> str | None:
+        """File that gets a trace of the connection: a line for each frame and header, with secrets masked.
+        Default None.
+        """
+    @trace_file.setter
+    def trace_file(self, value: str | os.PathLike[str] | None) -> None: ...
+    trace_payload: int
+    """How much of a frame's payload a trace shows; 0: nothing. Bytes, default 64."""
+    @property
+    def trace_secret_headers(self) -> tuple[str, ...]:
+        """Names of further headers whose values a trace masks. Default ()."""
+    @trace_secret_headers.setter
+    def trace_secret_headers(self, value: Sequence[str] | None) -> None: ...
+    @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:
         desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.
@@ -707,6 +721,15 @@ class WebSocket:
         """
     @on_closed.setter
     def on_closed(self, value: Callable[[Self, ClosedEventArgs], object] | None) -> None: ...
+    @property
+    def on_trace(self) -> Callable[[Self, str], object] | None:
+        """The handler for the lines of the connection's trace, f(ws, line), or None. line is a str. The
+        dispatcher thread calls the handler. Set it before connect() to see the opening handshake too. It
+        keeps no socket alive. If it is too slow, lines are dropped, and a line says how many. Secrets are
+        masked, payloads are not. Any thread may set the handler.
+        """
+    @on_trace.setter
+    def on_trace(self, value: Callable[[Self, str], object] | None) -> None: ...
     @property
     def on_server_custom_validation_requested(
         self,

@@ -53,6 +53,7 @@ class Statistics:
     receive_queue_bytes: memory of received messages that wait for the program.
     receive_queue_bytes_most: the most that receive_queue_bytes of a socket has been.
     lost_bytes: bytes of sent messages that did not reach the peer, as far as is known.
+    lost_trace_lines: lines of a trace that could not be written, or that nobody took in time.
     """
 
     open_sockets: int
@@ -91,6 +92,7 @@ class Statistics:
     receive_queue_bytes: int
     receive_queue_bytes_most: int
     lost_bytes: int
+    lost_trace_lines: int
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,9 @@ class Options(TypedDict, total=False):
     client_key_password: str | None
     client_certificate_type: Literal["pem", "p12"]
     ignorable_server_certificate_errors: Collection[str] | None
+    trace_file: str | os.PathLike[str] | None
+    trace_payload: int
+    trace_secret_headers: Sequence[str] | None
 
 
 class MessageOptions(Options, total=False):

@@ -89,7 +89,13 @@ typedef struct module_state {
     atomic_ulong dispatcher_thread; /* 0, or the latest thread that calls the handlers */
 } module_state;
 
-typedef enum handler_index { HANDLER_MESSAGE, HANDLER_CLOSED, HANDLER_VALIDATION, HANDLER_COUNT } handler_index;
+typedef enum handler_index {
+    HANDLER_MESSAGE,
+    HANDLER_CLOSED,
+    HANDLER_VALIDATION,
+    HANDLER_TRACE,
+    HANDLER_COUNT
+} handler_index;
 
 /* MessageWebSocket or StreamWebSocket. */
 typedef struct websocket {

@@ -328,6 +328,16 @@ static int set_on_validation(PyObject *self, PyObject *value, void *Py_UNUSED(cl
     return websocket_set_handler((websocket *)self, HANDLER_VALIDATION, value);
 }
 
+static PyObject *get_on_trace(PyObject *self, void *Py_UNUSED(closure))
+{
+    return websocket_get_handler((websocket *)self, HANDLER_TRACE);
+}
+
+static int set_on_trace(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    return websocket_set_handler((websocket *)self, HANDLER_TRACE, value);
+}
+
 #define INFO(name, info, doc)                                       \
     {                                                               \
         name, information_text, NULL, doc, (void *)(intptr_t)(info) \
@@ -391,6 +401,12 @@ static PyGetSetDef attributes[] = {
      "The handler for the end of the connection, f(ws, args), or None. args is a ClosedEventArgs. The "
      "dispatcher thread calls the handler once, even if it is set after that end. An open socket with a "
      "handler stays alive until that call. Any thread may set the handler.",
+     NULL},
+    {"on_trace", get_on_trace, set_on_trace,
+     "The handler for the lines of the connection's trace, f(ws, line), or None. line is a str. The dispatcher "
+     "thread calls the handler. Set it before connect() to see the opening handshake too. It keeps no socket "
+     "alive. If it is too slow, lines are dropped, and a line says how many. Secrets are masked, payloads are "
+     "not. Any thread may set the handler.",
      NULL},
     {"on_server_custom_validation_requested", get_on_validation, set_on_validation,
      "The handler that may reject the server's certificate, f(ws, args), or None. args is a "

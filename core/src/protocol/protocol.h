@@ -522,6 +522,48 @@ const char *cw__header_repeat_fault(const char *name, size_t name_bytes);
 /* Checks that a list "a, b" consists of tokens, each only once (RFC 6455 section 4.1). */
 bool cw__header_check_protocols(const char *list);
 
+/* ---- From trace.c: the lines of a trace, without secrets -------------------------------------------------- */
+
+enum {
+    CW__TRACE_PAYLOAD_MOST = 1024, /* bytes of a payload that a line shows at most */
+    CW__TRACE_LINE_BYTES = 4 * CW__TRACE_PAYLOAD_MOST + 512
+};
+
+/* A line, without an end of line. It has only printable ASCII: each other byte is shown as \xNN. What does not fit is left
+ * out. */
+typedef struct cw__trace_line {
+    size_t len_bytes;
+    char text[CW__TRACE_LINE_BYTES];
+} cw__trace_line;
+
+/* Where a part of a request or a reply ended in the middle of a line. */
+typedef struct cw__trace_heads {
+    bool is_inside[2]; /* of a received line, of a sent line */
+} cw__trace_heads;
+
+/* A frame, and the first bytes of its payload. */
+typedef struct cw__trace_frame {
+    bool is_sent, is_final;
+    uint8_t opcode, rsv;
+    uint64_t payload_bytes; /* the length of the whole payload */
+    const uint8_t *shown;   /* its first bytes */
+    size_t shown_bytes;
+} cw__trace_frame;
+
+/* Append a text, and a frame. */
+void cw__trace_add(cw__trace_line *line, const char *text);
+void cw__trace_add_frame(cw__trace_line *line, const cw__trace_frame *frame);
+/* Append a text of any bytes that may hold URIs. Their user names, passwords, queries and fragments are masked. */
+void cw__trace_add_masked(cw__trace_line *line, const char *text, size_t len_bytes);
+/* Takes the next line from a part of a request or reply, which *text points to, and appends it. Values that are secret are
+ * masked. names are those of further headers whose values are secret, joined by ", ".
+ * Returns false, and appends nothing, if there is none that can be shown. */
+bool cw__trace_add_head(cw__trace_line *line, cw__trace_heads *heads, bool is_sent, const char *names,
+                        const char **text, size_t *len_bytes);
+/* Appends a text of libcurl's.
+ * Returns false, and appends nothing, if the text is not known to be free of secrets. */
+bool cw__trace_add_words(cw__trace_line *line, const char *text, size_t len_bytes);
+
 CW__PRIVATE_END
 
 #endif

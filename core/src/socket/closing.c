@@ -25,6 +25,8 @@ static void publish(cw_socket *s)
         return;
     cw__socket_set_state_locked(s, CW_STATE_CLOSED);
     cw__statistics_ended_locked(s);
+    cw__tracing_say_locked(s, "the connection has ended: code %d%s", s->close.result.code,
+                           s->close.was_clean ? "" : ", without both close frames");
     cw__socket_post_locked(s, CW_EVENT_CLOSED);
     cw__socket_wake_locked(s);
 }

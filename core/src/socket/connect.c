@@ -58,8 +58,7 @@ static cw__sharing sharing_of(const cw_socket *s, const cw__handshake *handshake
 }
 
 /* Returns the settings for a handshake. Their texts belong to the socket. */
-static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri, cw__race *race,
-                                          int timeout_ms)
+static cw__handshake_settings settings_of(cw_socket *s, const cw__uri *uri, cw__race *race, int timeout_ms)
 {
     return (cw__handshake_settings){
         .uri = uri,
@@ -84,6 +83,7 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
         .asks = s->question.is_on,
         .ignorable = cw__ignorable_read(cw__setting_text(s, CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS)),
         .timeout_ms = timeout_ms,
+        .tracer = cw__tracing_tracer(s),
         .compression = {.is_on = cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_DEFLATE,
                         .server_bits = (uint8_t)cw__setting(s, CW_OPT_SERVER_MAX_WINDOW_BITS),
                         .client_bits = (uint8_t)cw__setting(s, CW_OPT_CLIENT_MAX_WINDOW_BITS),
@@ -110,9 +110,8 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *
 {
     cw__handshake_settings settings;
 
-    /* A race (race.c) tries the addresses of a host side by side. An address with a zone is a single address,
-     * and only libcurl applies the zone, so it needs no race. The handshake chooses the proxy. If the proxy's
-     * address has a zone, the race is dropped below. */
+    /* race.c tries the addresses of a host side by side. An address with a zone is a single one, which only libcurl
+     * can use. If the proxy that the handshake chooses has such an address, the race is dropped below. */
     if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create()))
         return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     settings = settings_of(s, uri, c->race, timeout_ms);
@@ -140,8 +139,7 @@ static void forget_last(cw_socket *s)
     cw__free(s->authorities);
     cw__free(s->chain);
     s->protocol = s->reply = s->extensions = s->authorities = NULL;
-    s->chain = NULL;
-    s->chain_bytes = 0;
+    s->chain = NULL, s->chain_bytes = 0;
     s->local_address[0] = s->remote_address[0] = '\0';
     memset(&s->connect_error, 0, sizeof s->connect_error);
     s->pending_events = s->ignored = 0;
@@ -221,7 +219,9 @@ cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_len_
         return status;
     cw__statistics_enroll(s);
     cw__mutex_lock(&s->lock);
-    status = begin_locked(s, uri, uri_len_bytes, timeout_ms);
+    status = cw__tracing_begin_locked(s);
+    if (status == CW_OK)
+        status = begin_locked(s, uri, uri_len_bytes, timeout_ms);
     cw__mutex_unlock(&s->lock);
     return status;
 }

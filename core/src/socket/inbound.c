@@ -184,6 +184,8 @@ static void take_bytes(cw_socket *s, const cw__piece *piece, reading *r)
     cw__violation violation;
 
     cw__pings_note_locked(s, piece);
+    if (s->tracing)
+        cw__tracing_received_locked(s, piece);
     r->share += piece->len_bytes;
     if (!cw__message_count(&s->in.message, piece, &violation))
         cw__closing_violated_locked(s, &violation);

@@ -83,9 +83,11 @@ static bool may_join(const cw_socket *s, const cw_message *m)
            !cw__compressing_is_wanted(s, m);
 }
 
+/* Counts what a call has sent. A stream socket has sent no message if it was empty. */
 static void count_sent(cw_socket *s, const cw_message *m, bool is_end)
 {
-    s->counts.messages_sent[m->message_type] += is_end;
+    if (m->len_bytes > 0 || s->socket_class == CW_MESSAGE_SOCKET)
+        s->counts.messages_sent[m->message_type] += is_end;
     s->counts.bytes_sent += m->len_bytes;
 }
 
@@ -97,14 +99,10 @@ static cw_status send_message_locked(cw_socket *s, const cw_message *m, bool mor
     if (status != CW_OK || (m->len_bytes == 0 && s->socket_class == CW_STREAM_SOCKET))
         return status;
     if (cw__compressing_is_wanted(s, m))
-        status = cw__compressing_send_locked(s, opcode_of(m->message_type) | CW__RSV1, true, m->data,
-                                             m->len_bytes, wait);
-    else
-        status = cw__outbound_message_locked(s, opcode_of(m->message_type), true, more_follow, m->data,
-                                             m->len_bytes, wait);
-    if (status == CW_OK)
-        count_sent(s, m, true);
-    return status;
+        return cw__compressing_send_locked(s, opcode_of(m->message_type) | CW__RSV1, true, m->data,
+                                           m->len_bytes, wait);
+    return cw__outbound_message_locked(s, opcode_of(m->message_type), true, more_follow, m->data, m->len_bytes,
+                                       wait);
 }
 
 cw_status cw_socket_send(cw_socket *s, cw_message_type message_type, const void *data, size_t len_bytes,
@@ -121,6 +119,8 @@ cw_status cw_socket_send(cw_socket *s, cw_message_type message_type, const void 
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
     status = send_message_locked(s, &message, false, &wait);
+    if (status == CW_OK)
+        count_sent(s, &message, true);
     return cw__socket_leave_locked(s, &wait, status);
 }
 
@@ -144,6 +144,7 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
         status = send_message_locked(s, &messages[i], more_follow, &wait);
         if (status != CW_OK)
             break;
+        count_sent(s, &messages[i], true);
         *sent_count = i + 1;
         cw__wait_restart(&wait);
     }

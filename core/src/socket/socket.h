@@ -205,6 +205,7 @@ struct cw_socket {
     cw__outbound out;
     cw__pings pings;
     cw__counts counts;
+    struct cw__tracing *tracing; /* belongs to tracing.c; NULL = no trace */
     cw__close close;
     cw__drain drain;
     bool is_closed_locally; /* this program has closed the socket; calls return no more received messages */
@@ -261,6 +262,31 @@ void cw__statistics_ended_locked(cw_socket *s);
 /* Keeps the numbers of the codec, which is about to be destroyed. */
 void cw__statistics_disconnected_locked(cw_socket *s);
 void cw__statistics_round_trip_locked(cw_socket *s, int64_t rtt_us);
+
+/* ---- From tracing.c: the trace of a connection, if the program wants one ------------------------------------ */
+
+/* Begins a trace for a connect, if the program wants one, and opens its file.
+ * Returns CW_OK, or a failure of the calling thread. */
+cw_status cw__tracing_begin_locked(cw_socket *s);
+/* Begins or ends the trace for a mailbox, after event_mask has changed.
+ * Returns CW_OK or CW_NO_MEMORY. */
+cw_status cw__tracing_follow_locked(cw_socket *s);
+/* Returns what the handshake gets. It calls under the lock. */
+cw__tracer cw__tracing_tracer(cw_socket *s);
+/* Add a line about a received frame when its last piece has come, and about a frame whose first bytes have been passed on.
+ * For use only if there is a trace. */
+void cw__tracing_received_locked(cw_socket *s, const cw__piece *piece);
+void cw__tracing_sent_locked(cw_socket *s, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
+                             cw__io io);
+/* Adds a line of curlwire's own, if there is a trace. */
+__attribute__((format(printf, 2, 3))) void cw__tracing_say_locked(cw_socket *s, const char *format, ...);
+/* Takes the next line for the mailbox; the caller owns it. NULL if there is none. */
+cw_event *cw__tracing_pop_locked(cw_socket *s);
+bool cw__tracing_has_event(const cw_socket *s);
+/* Returns the number of lines that were lost. */
+uint64_t cw__tracing_lost(const cw_socket *s);
+/* Frees the trace. Needs the lock, or a socket that no other thread has. */
+void cw__tracing_end_locked(cw_socket *s);
 
 /* ---- From settings.c ----------------------------------------------------------------------------------- */
 

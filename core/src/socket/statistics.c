@@ -120,6 +120,7 @@ static void read_socket(const cw_socket *s, cw_statistics *out)
         .receive_queue_bytes = s->in.inbox.bytes,
         .receive_queue_bytes_most = s->in.inbox.most_bytes,
         .lost_bytes = s->out.lost_bytes,
+        .lost_trace_lines = cw__tracing_lost(s),
     };
     read_frames(s, out);
     set_mean(out);

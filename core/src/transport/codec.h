@@ -75,6 +75,17 @@ struct cw__codec {
     bool wants_read;
 };
 
+/* ---- From handshake.c (the rest is in transport.h) ---------------------------------------------------------- */
+
+/* Where something comes from that a tracer gets. The values are libcurl's. */
+typedef enum cw__traced { CW__TRACED_WORDS = 0, CW__TRACED_RECEIVED = 1, CW__TRACED_SENT = 2 } cw__traced;
+
+/* Takes libcurl's words, and the bytes of replies and requests, while libcurl connects. Nothing in them is masked. */
+typedef struct cw__tracer {
+    void (*say)(void *user, cw__traced from, const char *text, size_t len_bytes); /* NULL = there is no trace */
+    void *user;
+} cw__tracer;
+
 /* ---- From link.c (the rest is in transport.h) --------------------------------------------------------------- */
 
 /* Returns the number of written bytes that the peer's system has not acknowledged; 0 if this system cannot tell. */

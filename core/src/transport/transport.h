@@ -349,6 +349,7 @@ typedef struct cw__handshake_settings {
     /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. The race must
      * stay valid until the handle is released or destroyed. */
     cw__race *race;
+    cw__tracer tracer;
 } cw__handshake_settings;
 
 /* How far the handshake is with showing the server's certificate to the program. */
@@ -392,6 +393,7 @@ struct cw__handshake {
     size_t certificate_bytes;
     unsigned ignorable,
         ignored; /* sets of errors of the server's certificate: the settings'; what transfers ignore */
+    cw__tracer tracer;
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
