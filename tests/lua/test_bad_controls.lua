@@ -55,7 +55,7 @@ test("bad_values", function()
     end
 end)
 
--- Lua cannot set the variable that names a proxy, so proxy_ca_file has its rows in Python and C. trace_file is not read:
+-- Lua cannot set the variable that names a proxy, so proxy_ca_file has its rows in Python and C. trace_file is written:
 -- see test_tracing.lua.
 local files = {
     ca_file = {}, ca_path = {}, crl_file = {ca_file = "ca.pem"}, client_certificate = {ca_file = "ca.pem"},
