@@ -733,6 +733,7 @@ GUIDE = (
     "tls",
     "proxies",
     "tls-options",
+    "tracing",
     "controls",
 )
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

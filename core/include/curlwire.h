@@ -518,7 +518,13 @@ typedef enum cw_option_type {
     X(CW_OPT_DOH_URL, "doh_url", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
       "URL of a DNS-over-HTTPS server that looks the host up, in place of the system's resolver: https://host/path") \
     X(CW_OPT_CURL_OPTIONS, "curl_options", CW_TYPE_PAIRS, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "Other options of libcurl, by name without CURLOPT_, from a list of options that are safe")
+      "Other options of libcurl, by name without CURLOPT_, from a list of options that are safe") \
+    X(CW_OPT_TRACE_FILE, "trace_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "File that gets a trace of the connection: a line for each frame and header, with secrets masked") \
+    X(CW_OPT_TRACE_PAYLOAD, "trace_payload", CW_TYPE_COUNT, 64, 0, 1024, BOTH, NULL, NULL, NULL, \
+      "How much of a frame's payload a trace shows; 0: nothing") \
+    X(CW_OPT_TRACE_SECRET_HEADERS, "trace_secret_headers", CW_TYPE_LIST, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Names of further headers whose values a trace masks")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -814,6 +820,71 @@ CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t s
  *          the connection is open
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_ended_normally(cw_socket *s);
+
+/* What curlwire counts: member of cw_statistics, key in every language, kind, unit, text. New ones come last.
+ *   kind   NOW: a state, which grows and shrinks. TOTAL: a sum since the beginning. LAST, LEAST, MOST and MEAN: of the values
+ *          so far
+ *   unit   BYTES, US (microseconds; a binding shows seconds), or COUNT
+ * A message counts as sent when the call that sends it, or its last fragment, succeeds; so do its bytes. A sent frame
+ * counts when its last byte has been passed to the system or to TLS, or is held back in a batch. A message, with its
+ * bytes, counts as received when its last frame has arrived; a frame when its header has. With parts, and on a stream
+ * socket, the bytes count as they arrive. Wire bytes are those of frames, before TLS, so compression makes them fewer.
+ * They leave out the opening handshake. */
+/* clang-format off */
+#define CW_STATISTICS_LIST(X) \
+    X(open_sockets, "open_sockets", NOW, COUNT, "Sockets whose state is open") \
+    X(connecting_sockets, "connecting_sockets", NOW, COUNT, "Sockets whose state is connecting") \
+    X(connects, "connects", TOTAL, COUNT, "Connects that succeeded") \
+    X(failed_connects, "failed_connects", TOTAL, COUNT, "Connects that failed, also because the program gave up") \
+    X(ended_connections, "ended_connections", TOTAL, COUNT, "Connections that have ended: the state became closed") \
+    X(text_messages_sent, "text_messages_sent", TOTAL, COUNT, "Text messages that were sent") \
+    X(binary_messages_sent, "binary_messages_sent", TOTAL, COUNT, "Binary messages that were sent") \
+    X(text_messages_received, "text_messages_received", TOTAL, COUNT, "Text messages that have arrived") \
+    X(binary_messages_received, "binary_messages_received", TOTAL, COUNT, "Binary messages that have arrived") \
+    X(bytes_sent, "bytes_sent", TOTAL, BYTES, "Bytes of the messages that were sent") \
+    X(bytes_received, "bytes_received", TOTAL, BYTES, "Bytes of the messages that have arrived") \
+    X(wire_bytes_sent, "wire_bytes_sent", TOTAL, BYTES, "Bytes of sent frames, with their headers") \
+    X(wire_bytes_received, "wire_bytes_received", TOTAL, BYTES, "Bytes of received frames, with their headers") \
+    X(text_frames_sent, "text_frames_sent", TOTAL, COUNT, "First frames of text messages that were sent") \
+    X(binary_frames_sent, "binary_frames_sent", TOTAL, COUNT, "First frames of binary messages that were sent") \
+    X(continuation_frames_sent, "continuation_frames_sent", TOTAL, COUNT, "Later frames of messages that were sent") \
+    X(close_frames_sent, "close_frames_sent", TOTAL, COUNT, "Close frames that were sent") \
+    X(pings_sent, "pings_sent", TOTAL, COUNT, "Pings that were sent, those of keepalive too") \
+    X(pongs_sent, "pongs_sent", TOTAL, COUNT, "Pongs that were sent") \
+    X(text_frames_received, "text_frames_received", TOTAL, COUNT, "First frames of text messages that have arrived") \
+    X(binary_frames_received, "binary_frames_received", TOTAL, COUNT, "First frames of binary messages that have arrived") \
+    X(continuation_frames_received, "continuation_frames_received", TOTAL, COUNT, "Later frames of messages that have arrived") \
+    X(close_frames_received, "close_frames_received", TOTAL, COUNT, "Close frames that have arrived") \
+    X(pings_received, "pings_received", TOTAL, COUNT, "Pings that have arrived") \
+    X(pongs_received, "pongs_received", TOTAL, COUNT, "Pongs that have arrived") \
+    X(round_trips, "round_trips", TOTAL, COUNT, "Pings whose pong came before the next ping was sent") \
+    X(round_trip_sum_us, "round_trip_sum", TOTAL, US, "Sum of their round trips") \
+    X(round_trip_last_us, "round_trip_last", LAST, US, "The latest round trip") \
+    X(round_trip_least_us, "round_trip_least", LEAST, US, "The shortest round trip") \
+    X(round_trip_most_us, "round_trip_most", MOST, US, "The longest round trip") \
+    X(round_trip_mean_us, "round_trip_mean", MEAN, US, "The mean round trip") \
+    X(send_queue_bytes, "send_queue_bytes", NOW, BYTES, "Memory of messages that wait to be sent") \
+    X(send_queue_bytes_most, "send_queue_bytes_most", MOST, BYTES, "The most that send_queue_bytes of a socket has been") \
+    X(receive_queue_bytes, "receive_queue_bytes", NOW, BYTES, "Memory of received messages that wait for the program") \
+    X(receive_queue_bytes_most, "receive_queue_bytes_most", MOST, BYTES, "The most that receive_queue_bytes of a socket has been") \
+    X(lost_bytes, "lost_bytes", TOTAL, BYTES, "Bytes of sent messages that did not reach the peer, as far as is known") \
+    X(lost_trace_lines, "lost_trace_lines", TOTAL, COUNT, "Lines of a trace that could not be written, or that nobody took in time")
+/* clang-format on */
+
+/* The caller sets size_bytes to sizeof(cw_statistics). */
+typedef struct cw_statistics {
+    size_t size_bytes;
+#define CW_X(member, key, kind, unit, text) uint64_t member;
+    CW_STATISTICS_LIST(CW_X)
+#undef CW_X
+} cw_statistics;
+
+/* Reads what curlwire has counted for a socket since it was made. It can still be read after close.
+ *   out   its members that lie within size_bytes are set, so that a program that was compiled with an older header works
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: size_bytes is not set; CW_AFTER_FORK
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_get_statistics(cw_socket *s, cw_statistics *out);
 
 /* ---- Connecting --------------------------------------------------------------------------------------- */
 
@@ -1118,8 +1189,12 @@ typedef enum cw_event_type {
     CW_EVENT_WRITABLE = 4,  /* the queue has room again after a send that returned CW_WOULD_BLOCK */
     CW_EVENT_CONNECTED = 8, /* the connect that cw_socket_connect_start started has succeeded */
     CW_EVENT_CONNECT_FAILED = 16, /* that connect has failed; cw_socket_wait_connected returns the details */
-    CW_EVENT_CERTIFICATE = 32     /* the connect waits for cw_socket_answer_certificate */
+    CW_EVENT_CERTIFICATE = 32,    /* the connect waits for cw_socket_answer_certificate */
+    CW_EVENT_TRACE = 64 /* a line of the trace; subscribing to it begins a trace, as trace_file does */
 } cw_event_type;
+
+/* All but CW_EVENT_TRACE. At most 256 KiB of lines wait in a socket. Further ones are dropped, and the next line that has room
+ * says how many. docs/tracing.md says what the lines have, and what is masked. */
 
 #define CW_EVENTS_ALL 63u
 
@@ -1128,7 +1203,7 @@ typedef enum cw_event_type {
  *                  event keeps no connection open. The last cw_socket_release closes it even while events remain
  *   is_complete    true for a whole message, and for the last part
  *   is_part        true for a part in partial mode; a text may then end inside a character
- *   data           payload of CW_EVENT_MESSAGE, or reason of CW_EVENT_CLOSED; read-only, with no NUL at its end
+ *   data           payload of CW_EVENT_MESSAGE, reason of CW_EVENT_CLOSED, or line of CW_EVENT_TRACE (ASCII); read-only, with no NUL at its end
  *   close_code, was_clean   of CW_EVENT_CLOSED, as cw_socket_get_closed returns them
  * Thread   any; one thread at a time for each event */
 CW_API cw_event_type cw_event_get_type(const cw_event *e);
@@ -1295,6 +1370,24 @@ CW_API cw_status cw_set_last_authorities(const char *source, size_t source_len_b
  * Blocks   until the queued data is sent, and then up to timeout_ms
  * Thread   any; a second caller waits for the first. Later connects work again */
 CW_API cw_status cw_shutdown(int timeout_ms);
+
+/* Reads what curlwire has counted in this process: for each member the sum over all sockets that have begun to connect,
+ * those that are released too. Of LEAST and MOST it is the least and the most of any socket. A child of fork() counts
+ * from 0.
+ *   out   as for cw_socket_get_statistics
+ * Returns  CW_OK, CW_INVALID_ARGUMENT
+ * Thread   any; takes the lock of each socket, one after another. A connect that begins, and the last release of a socket,
+ *          wait meanwhile */
+CW_API cw_status cw_get_statistics(cw_statistics *out);
+
+/* Read, one after another, how many connections of this process have ended with each close code, and how many connects
+ * have failed with each cw_web_status. The codes are those of cw_socket_get_closed.
+ *   code, web_status   at first -1; each call sets it to the next number that has been counted
+ *   count              set to the number of connections, or of connects
+ * Returns  false after the last
+ * Thread   any */
+CW_API bool cw_count_closed_next(int *code, uint64_t *count);
+CW_API bool cw_count_failed_next(int *web_status, uint64_t *count);
 
 #ifdef __cplusplus
 }

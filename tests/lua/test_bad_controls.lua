@@ -87,7 +87,8 @@ test("bad_values", function()
     end
 end)
 
--- Lua cannot set the variable that names a proxy, so proxy_ca_file has its rows in Python and C.
+-- Lua cannot set the variable that names a proxy, so proxy_ca_file has its rows in Python and C. trace_file is written:
+-- see test_tracing.lua.
 local files = {
     ca_file = {}, ca_path = {}, crl_file = {ca_file = "ca.pem"}, client_certificate = {ca_file = "ca.pem"},
     client_key = {ca_file = "ca.pem", client_certificate = "purpose.pem"}, proxy_ca_file = false,
@@ -96,6 +97,7 @@ local files = {
     tls_server_name = false,
     -- texts that name no file; test_reaching.lua has their bad values
     unix_socket_path = false, abstract_unix_socket = false, interface = false, doh_url = false,
+    trace_file = false,
 }
 
 test("bad_files", function()

@@ -139,7 +139,7 @@ end
 local never = {
     ["curlwire.MessageWebSocket"] = true, ["curlwire.StreamWebSocket"] = true, ["curlwire.dispatch"] = true,
     ["curlwire.run"] = true, ["curlwire.fd"] = true, ["curlwire.get_status"] = true,
-    ["curlwire.build_info"] = true,
+    ["curlwire.build_info"] = true, ["curlwire.statistics"] = true,
     ["WebSocket:set_request_header"] = true, ["WebSocket:add_request_header"] = true,
     ["WebSocket:set_connected_socket"] = true,
     ["WebSocket:close"] = true, ["WebSocket:abort"] = true,

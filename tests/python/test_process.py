@@ -386,7 +386,7 @@ def test_fork_reads() -> None:
         warnings.simplefilter("ignore")  # Python 3.12 and later warn about threads and fork
         sockets = [curlwire.connect(URL + "/"), curlwire.connect(URL + "/", curlwire.StreamWebSocket)]
         same = {"state", "close_code", "close_reason", "was_clean", "on_closed", "on_message_received",
-                "on_server_custom_validation_requested"}
+                "on_server_custom_validation_requested", "on_trace"}
         objects = {"control", "information", "output_stream", "input_stream"}
         child = os.fork()
         if child == 0:

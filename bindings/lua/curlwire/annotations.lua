@@ -142,6 +142,9 @@ local curlwire = {}
 ---@field dscp integer Class of the packets for routers (RFC 2474), such as 46 for expedited forwarding; 0: none. Default 0
 ---@field doh_url string|nil URL of a DNS-over-HTTPS server that looks the host up, in place of the system's resolver: https://host/path. Default nil
 ---@field curl_options table<string, integer|string> Other options of libcurl, by name without CURLOPT_, from a list of options that are safe. Default {}
+---@field trace_file string|nil File that gets a trace of the connection: a line for each frame and header, with secrets masked. Default nil
+---@field trace_payload integer How much of a frame's payload a trace shows; 0: nothing. Bytes, default 64
+---@field trace_secret_headers string[] Names of further headers whose values a trace masks. Default {}
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.
@@ -179,10 +182,60 @@ local curlwire = {}
 ---@field tls number|nil until the TLS handshake with the server was finished
 ---@field upgrade number|nil until the server's reply was complete
 ---@field total number|nil the whole connect, also if it failed
+---What curlwire has counted for a socket since it was made. A message counts as sent when the call that sends it, or its last
+---fragment, succeeds; so do its bytes. A sent frame counts when its last byte has been passed to the system or to TLS, or is
+---held back in a batch. A message, with its bytes, counts as received when its last frame has arrived; a frame when its
+---header has. With parts, and on a StreamWebSocket, the bytes count as they arrive. Times are in seconds, nil if nothing
+---has been measured.
+---@class curlwire.Statistics
+---@field open_sockets integer sockets whose state is open
+---@field connecting_sockets integer sockets whose state is connecting
+---@field connects integer connects that succeeded
+---@field failed_connects integer connects that failed, also because the program gave up
+---@field ended_connections integer connections that have ended: the state became closed
+---@field text_messages_sent integer text messages that were sent
+---@field binary_messages_sent integer binary messages that were sent
+---@field text_messages_received integer text messages that have arrived
+---@field binary_messages_received integer binary messages that have arrived
+---@field bytes_sent integer bytes of the messages that were sent
+---@field bytes_received integer bytes of the messages that have arrived
+---@field wire_bytes_sent integer bytes of sent frames, with their headers
+---@field wire_bytes_received integer bytes of received frames, with their headers
+---@field text_frames_sent integer first frames of text messages that were sent
+---@field binary_frames_sent integer first frames of binary messages that were sent
+---@field continuation_frames_sent integer later frames of messages that were sent
+---@field close_frames_sent integer close frames that were sent
+---@field pings_sent integer pings that were sent, those of keepalive too
+---@field pongs_sent integer pongs that were sent
+---@field text_frames_received integer first frames of text messages that have arrived
+---@field binary_frames_received integer first frames of binary messages that have arrived
+---@field continuation_frames_received integer later frames of messages that have arrived
+---@field close_frames_received integer close frames that have arrived
+---@field pings_received integer pings that have arrived
+---@field pongs_received integer pongs that have arrived
+---@field round_trips integer pings whose pong came before the next ping was sent
+---@field round_trip_sum number sum of their round trips
+---@field round_trip_last number|nil the latest round trip
+---@field round_trip_least number|nil the shortest round trip
+---@field round_trip_most number|nil the longest round trip
+---@field round_trip_mean number|nil the mean round trip
+---@field send_queue_bytes integer memory of messages that wait to be sent
+---@field send_queue_bytes_most integer the most that send_queue_bytes of a socket has been
+---@field receive_queue_bytes integer memory of received messages that wait for the program
+---@field receive_queue_bytes_most integer the most that receive_queue_bytes of a socket has been
+---@field lost_bytes integer bytes of sent messages that did not reach the peer, as far as is known
+---@field lost_trace_lines integer lines of a trace that could not be written, or that nobody took in time
+
+---What curlwire has counted in this process: sums over all sockets that have begun to connect, those that are gone too. The
+---least and the most are those of any socket.
+---@class curlwire.ProcessStatistics: curlwire.Statistics
+---@field closed table<integer, integer> how many connections have ended with each close code; 1006 is a lost connection
+---@field failed table<string, integer> how many connects have failed with each WebErrorStatus
 
 ---Facts about the connection. They can only be read. They stay readable after the connection has ended.
 ---@class curlwire.Information
 ---@field bandwidth_statistics curlwire.BandwidthStatistics the speed of the connection
+---@field statistics curlwire.Statistics what curlwire has counted for this socket
 ---@field uri string|nil the URI that was passed to connect
 ---@field effective_uri string|nil the URI that redirects have led to, without user name and password; without a redirect, as uri
 ---@field protocol string|nil the subprotocol that the server chose
@@ -256,6 +309,7 @@ function MessageArgs:get_data_stream() end
 ---@field output_stream curlwire.OutputStream
 ---@field on_closed nil|fun(ws: curlwire.WebSocket, args: curlwire.ClosedArgs) called once for each socket that was open; nil removes it
 ---@field on_server_custom_validation_requested nil|fun(ws: curlwire.WebSocket, args: curlwire.ValidationArgs) may reject the server's certificate. connect calls it once, over wss, after all other checks have passed and before a byte of the request is sent. An error in it makes the connect fail, and leaves connect. It can only be set before connect
+---@field on_trace nil|fun(ws: curlwire.WebSocket, line: string) called for each line of the connection's trace, by curlwire.dispatch and curlwire.run; set it before connect to see the opening handshake too. It keeps no socket alive. Lines that are not dispatched in time are dropped, and a line says how many
 ---@field state curlwire.State
 ---@field uri string|nil
 ---@field effective_uri string|nil as in information
@@ -341,6 +395,10 @@ function curlwire.fd() end
 ---Returns the facts about this build, for bug reports. It contains nothing secret.
 ---@return curlwire.BuildInfo
 function curlwire.build_info() end
+
+---Returns what curlwire has counted in this process. A child of fork() counts from 0.
+---@return curlwire.ProcessStatistics
+function curlwire.statistics() end
 
 ---Returns the WebErrorStatus of an error object, and 0 (Unknown) for any other value.
 ---@param err any

@@ -53,6 +53,7 @@ static const luaL_Reg module_functions[] = {{"MessageWebSocket", lcw_message_web
                                             {"fd", lcw_fd},
                                             {"get_status", lcw_get_status},
                                             {"run", lcw_run},
+                                            {"statistics", lcw_statistics},
                                             {NULL, NULL}};
 
 static const luaL_Reg socket_methods[] = {{"abort", lcw_websocket_abort},

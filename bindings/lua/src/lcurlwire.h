@@ -75,7 +75,8 @@ typedef enum lcw_slot {
     LCW_SLOT_INPUT_STREAM,
     LCW_SLOT_ON_MESSAGE_RECEIVED,
     LCW_SLOT_ON_CLOSED,
-    LCW_SLOT_ON_VALIDATION
+    LCW_SLOT_ON_VALIDATION,
+    LCW_SLOT_ON_TRACE
 } lcw_slot;
 
 /* A control or an information object, which refers to its socket. */
@@ -332,6 +333,7 @@ bool lcw_is_of_parent(lcw_socket *w);
 void lcw_push_response_headers(lua_State *L, lcw_socket *w);
 /* Pushes a table of the speed of the connection. */
 void lcw_push_bandwidth(lua_State *L, lcw_socket *w);
+int lcw_statistics(lua_State *L);
 
 /* ---- From lcertificate.c: the server's certificates ------------------------------------------------------ */
 

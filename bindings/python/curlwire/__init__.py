@@ -39,6 +39,7 @@ from curlwire._core import (
 from curlwire.batching import Batch
 from curlwire.certificates import Certificate, ChainValidationResult
 from curlwire.connecting import connect
+from curlwire.counting import ProcessStatistics, Statistics, statistics
 from curlwire.defaults import DEFAULT, Default
 from curlwire.dispatcher import run_forever
 from curlwire.errors import (
@@ -65,6 +66,7 @@ from curlwire.information import (
 )
 from curlwire.options import MessageOptions, Options
 from curlwire.streams import InputStream, MessageStream, OutputStream
+from curlwire.tracing import log_trace
 from curlwire.validation import Deferral, ServerCustomValidationRequestedEventArgs
 
 __all__ = [
@@ -100,9 +102,11 @@ __all__ = [
     "MessageWebSocketReceiveMode",
     "Options",
     "OutputStream",
+    "ProcessStatistics",
     "ServerCustomValidationRequestedEventArgs",
     "SocketMessageType",
     "StateError",
+    "Statistics",
     "StreamWebSocket",
     "StreamWebSocketControl",
     "Timings",
@@ -117,7 +121,9 @@ __all__ = [
     "connect",
     "get_status",
     "libcurl_version",
+    "log_trace",
     "run_forever",
+    "statistics",
 ]
 
 __version__: str = _core.version

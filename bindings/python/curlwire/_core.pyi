@@ -452,6 +452,20 @@ class _Control:
     @curl_options.setter
     def curl_options(self, value: dict[str, int | str] | dict[str, int] | dict[str, str] | None) -> None: ...
     @property
+    def trace_file(self) -> str | None:
+        """File that gets a trace of the connection: a line for each frame and header, with secrets masked.
+        Default None.
+        """
+    @trace_file.setter
+    def trace_file(self, value: str | os.PathLike[str] | None) -> None: ...
+    trace_payload: int
+    """How much of a frame's payload a trace shows; 0: nothing. Bytes, default 64."""
+    @property
+    def trace_secret_headers(self) -> tuple[str, ...]:
+        """Names of further headers whose values a trace masks. Default ()."""
+    @trace_secret_headers.setter
+    def trace_secret_headers(self, value: Sequence[str] | None) -> None: ...
+    @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:
         desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.
@@ -844,6 +858,9 @@ class WebSocket:
         self,
     ) -> tuple[float | None, float | None, float | None, float | None, float | None, float | None]: ...
     @property
+    def _statistics(self) -> tuple[Any, ...]:
+        """What curlwire has counted for this socket: the arguments of Statistics."""
+    @property
     def _certificate_chain(self) -> list[bytes]:
         """The certificates that the server sent: a list of bytes in DER, the server's own first."""
     @property
@@ -905,6 +922,15 @@ class WebSocket:
     @on_closed.setter
     def on_closed(self, value: Callable[[Self, ClosedEventArgs], object] | None) -> None: ...
     @property
+    def on_trace(self) -> Callable[[Self, str], object] | None:
+        """The handler for the lines of the connection's trace, f(ws, line), or None. line is a str. The
+        dispatcher thread calls the handler. Set it before connect() to see the opening handshake too. It
+        keeps no socket alive. If it is too slow, lines are dropped, and a line says how many. Secrets are
+        masked, payloads are not. Any thread may set the handler.
+        """
+    @on_trace.setter
+    def on_trace(self, value: Callable[[Self, str], object] | None) -> None: ...
+    @property
     def on_server_custom_validation_requested(
         self,
     ) -> Callable[[Self, ServerCustomValidationRequestedEventArgs], object] | None:
@@ -926,7 +952,7 @@ class WebSocket:
         server_certificate, server_intermediate_certificates, server_certificate_errors and
         server_certificate_error_severity. Any thread may read it.
         """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
-        authorities, response_headers, bandwidth_statistics, tls, timings, state, server_certificate,
+        authorities, response_headers, bandwidth_statistics, statistics, tls, timings, state, server_certificate,
         server_intermediate_certificates, server_certificate_errors and server_certificate_error_severity.
         Any thread may read it.
         """
@@ -1245,5 +1271,6 @@ def bind(**helpers: object) -> None: ...
 def dispatch(mailbox: Mailbox, /) -> None: ...
 def shutdown(timeout: float, /) -> str | None: ...
 def after_fork() -> None: ...
+def process_statistics() -> tuple[tuple[Any, ...], dict[int, int], dict[int, int]]: ...
 def parse_headers(lines: str, /) -> list[tuple[str, str]]: ...
 def certificate_fact(der: bytes, key: str, /) -> str: ...

@@ -88,6 +88,9 @@ class Options(TypedDict, total=False):
     dscp: int
     doh_url: str | os.PathLike[str] | None
     curl_options: dict[str, int | str] | dict[str, int] | dict[str, str] | None
+    trace_file: str | os.PathLike[str] | None
+    trace_payload: int
+    trace_secret_headers: Sequence[str] | None
 
 
 class MessageOptions(Options, total=False):

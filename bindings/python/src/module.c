@@ -210,6 +210,9 @@ static PyMethodDef functions[] = {
      "None. Blocks."},
     {"parse_headers", information_parse_headers, METH_O,
      "parse_headers($module, lines, /)\n--\n\nReturns the (name, value) of each header line, in order."},
+    {"process_statistics", information_process_statistics, METH_NOARGS,
+     "process_statistics($module, /)\n--\n\nReturns what curlwire has counted: a tuple of numbers, a dict of "
+     "close codes, and a dict of the WebErrorStatus of failed connects."},
     {"certificate_fact", certificate_fact, METH_VARARGS,
      "certificate_fact($module, der, key, /)\n--\n\nReturns a fact about a certificate in DER as a str, which "
      "may be empty."},

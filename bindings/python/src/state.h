@@ -89,7 +89,13 @@ typedef struct module_state {
     atomic_ulong dispatcher_thread; /* 0, or the latest thread that calls the handlers */
 } module_state;
 
-typedef enum handler_index { HANDLER_MESSAGE, HANDLER_CLOSED, HANDLER_VALIDATION, HANDLER_COUNT } handler_index;
+typedef enum handler_index {
+    HANDLER_MESSAGE,
+    HANDLER_CLOSED,
+    HANDLER_VALIDATION,
+    HANDLER_TRACE,
+    HANDLER_COUNT
+} handler_index;
 
 /* MessageWebSocket or StreamWebSocket. */
 typedef struct websocket {
@@ -345,6 +351,10 @@ PyObject *information_text(PyObject *self, void *closure);
 PyObject *information_headers(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_bandwidth(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_timings(PyObject *self, void *Py_UNUSED(closure));
+/* Returns what curlwire has counted for a socket: a tuple in the order of CW_STATISTICS_LIST. */
+PyObject *information_statistics(PyObject *self, void *Py_UNUSED(closure));
+/* Returns such a tuple for the process, and the counts of close codes and of failures as dicts. */
+PyObject *information_process_statistics(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none));
 PyObject *information_state(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_close_code(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_close_reason(PyObject *self, void *Py_UNUSED(closure));

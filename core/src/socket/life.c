@@ -12,6 +12,8 @@
 
 static void destroy(cw_socket *s)
 {
+    cw__statistics_leave(s);
+    cw__tracing_end_locked(s);
     cw__message_destroy(&s->in.message);
     cw__inbox_clear(&s->in.inbox);
     cw__queue_destroy(&s->out);

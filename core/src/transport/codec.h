@@ -75,12 +75,26 @@ struct cw__codec {
     bool wants_read;
 };
 
+/* ---- From handshake.c (the rest is in transport.h) ---------------------------------------------------------- */
+
+/* Where something comes from that a tracer gets. The values are libcurl's. */
+typedef enum cw__traced { CW__TRACED_WORDS = 0, CW__TRACED_RECEIVED = 1, CW__TRACED_SENT = 2 } cw__traced;
+
+/* Takes libcurl's words, and the bytes of replies and requests, while libcurl connects. Nothing in them is masked. */
+typedef struct cw__tracer {
+    void (*say)(void *user, cw__traced from, const char *text, size_t len_bytes); /* NULL = there is no trace */
+    void *user;
+} cw__tracer;
+
 /* ---- From link.c (the rest is in transport.h) --------------------------------------------------------------- */
 
 /* Returns the number of written bytes that the peer's system has not acknowledged; 0 if this system cannot tell. */
 int cw__link_unacknowledged(const cw__link *l);
 /* Fills in the speed of the connection; zeros if this system cannot tell. */
 void cw__link_bandwidth(const cw__link *l, cw_bandwidth_statistics *out);
+/* Return the bytes of frames, with their headers, that were passed on and read so far; before TLS. */
+uint64_t cw__link_sent_bytes(const cw__link *l);
+uint64_t cw__link_received_bytes(const cw__link *l);
 /* Returns the most bytes on the wire for a small write of len_bytes. */
 size_t cw__link_wire_bytes(const cw__link *l, size_t len_bytes);
 

@@ -65,6 +65,8 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
     cw__handshake *h = user;
 
     (void)easy;
+    if (h->tracer.say && type <= CURLINFO_HEADER_OUT)
+        h->tracer.say(h->tracer.user, (cw__traced)type, text, len_bytes);
     if (type == CURLINFO_TEXT)
         cw__failure_note(&h->tls, text, len_bytes);
     if (type == CURLINFO_SSL_DATA_IN && h->is_past_proxy)
@@ -222,7 +224,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_QUICK_EXIT, 1L);
     /* The socket's timer is the deadline; 0 would mean libcurl's own 300 seconds. */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->timeout_ms > 0 ? settings->timeout_ms : INT32_MAX));
-    if (h->is_to_tls || h->proxy.kind != CW__PROXY_NONE) {
+    if (h->is_to_tls || h->proxy.kind != CW__PROXY_NONE || h->tracer.say) {
         SET(CURLOPT_DEBUGFUNCTION, on_debug);
         SET(CURLOPT_DEBUGDATA, (void *)h);
         SET(CURLOPT_VERBOSE, 1L);
@@ -349,6 +351,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     h->is_to_tls = settings->uri->is_secure;
     h->showing = settings->asks && h->is_to_tls ? CW__SHOWING_FIRST : CW__SHOWING_NONE;
     h->ignorable = settings->ignorable;
+    h->tracer = settings->tracer;
     h->proxy_settings = settings->proxy;
     h->crl_file = settings->crl_file;
     if (h->is_to_tls)

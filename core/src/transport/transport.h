@@ -332,11 +332,12 @@ void cw__pool_forked(cw__pool *p);
 struct cw__link {
     CURL *easy;
     cw__pool *pool;
-    cw__error *fault; /* the socket's */
-    int fd;           /* owned by libcurl */
-    bool is_tls;      /* the connection to the server uses TLS */
-    bool is_bare;     /* neither TLS nor a proxy is between libcurl and the descriptor */
-    int least_bytes;  /* number of bytes that must arrive before the descriptor is readable */
+    cw__error *fault;                    /* the socket's */
+    int fd;                              /* owned by libcurl */
+    bool is_tls;                         /* the connection to the server uses TLS */
+    bool is_bare;                        /* neither TLS nor a proxy is between libcurl and the descriptor */
+    uint64_t sent_bytes, received_bytes; /* of frames; the codec "curl" counts its own */
+    int least_bytes; /* number of bytes that must arrive before the descriptor is readable */
     /* libcurl may hold bytes that arrived with the 101, so the next read asks libcurl first */
     bool has_leftover;
     /* TLS must read before it can send: the latest send returned AGAIN on a writable descriptor. This happens in a
@@ -501,6 +502,7 @@ struct cw__handshake_settings {
      * stay valid until the handle is released or destroyed. */
     cw__race *race;
     cw__reach reach;
+    cw__tracer tracer;
 };
 
 /* How far the handshake is with showing the server's certificate to the program. */
@@ -556,6 +558,7 @@ struct cw__handshake {
     size_t certificate_bytes;
     unsigned ignorable,
         ignored; /* sets of errors of the server's certificate: the settings'; what transfers ignore */
+    cw__tracer tracer;
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
