@@ -31,6 +31,8 @@ PAGE = ROOT / "docs" / "controls.md"
 CONSTANTS = {"INT32_MAX": 2**31 - 1, "INT64_MAX": 2**63 - 1}
 # UWP's enumerations, which are classes in Python. Other enumerations are words.
 ENUMERATIONS = {"message_type": "SocketMessageType", "receive_mode": "MessageWebSocketReceiveMode"}
+# The control that takes an object: a CookieJar, or a text.
+JAR = "cookie_jar"
 # The only attribute of ws.control that is no control: it can only be read.
 ACTUAL = "actual_unsolicited_pong_interval"
 UNITS = {"MS": "seconds", "COUNT": "bytes", "BITS": "bits"}
@@ -130,7 +132,8 @@ def python_type(control: Control, *, is_set: bool) -> str:
             return words
         return f"{enumeration} | {words}" if is_set else enumeration
     if control.type == "TEXT":
-        return "str | os.PathLike[str] | None" if is_set else "str | None"
+        text = "str | os.PathLike[str] | None" if is_set else "str | None"
+        return f"CookieJar | {text}" if control.key == JAR else text
     if control.type == "LIST":
         kind = "Collection" if control.words else "Sequence"  # the order of such words means nothing
         return f"{kind}[str] | None" if is_set else "tuple[str, ...]"
@@ -162,7 +165,7 @@ import os
 from collections.abc import Collection, Sequence
 from typing import Literal, TypedDict
 
-from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
+from curlwire._core import CookieJar, MessageWebSocketReceiveMode, SocketMessageType
 
 
 class Options(TypedDict, total=False):
@@ -230,6 +233,8 @@ def lua_type(control: Control) -> str:
         )
     if control.none:
         return "curlwire.Timeout" if control.type == "MS" else "integer|number|false"
+    if control.key == JAR:
+        return "curlwire.CookieJar|string|nil"
     if control.type == "LIST" and control.words:
         return f"({'|'.join(map(lua_literal, control.words))})[]"
     types = {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]", "BYTES": "string|nil"}
@@ -318,7 +323,7 @@ def shown_values(control: Control) -> str:
         "COUNT": "bytes" if control.most == CONSTANTS["INT64_MAX"] else f"{control.least} to 2^31-1 bytes",
         "ENUM": ", ".join(f"`{word}`" for word in control.words),
         "LIST": "a list of " + (", ".join(f"`{word}`" for word in control.words) or "tokens"),
-        "TEXT": "text",
+        "TEXT": "a `CookieJar`, or text" if control.key == JAR else "text",
         "SECRET": "text; it reads as `(set)`",
         "CREDENTIAL": "`(user, password)` (Lua: `{user, password}`); it reads as the user name",
         "BYTES": f"at most {control.most} bytes" if is_limited(control) else "bytes (Lua: a string)",

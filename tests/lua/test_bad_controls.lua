@@ -59,6 +59,7 @@ end)
 local files = {
     ca_file = {}, ca_path = {}, crl_file = {ca_file = "ca.pem"}, client_certificate = {ca_file = "ca.pem"},
     client_key = {ca_file = "ca.pem", client_certificate = "purpose.pem"}, proxy_ca_file = false,
+    cookie_file = false, cookie_jar = false, -- test_cookies.lua has their rows: an empty file is a cookie file
 }
 
 test("bad_files", function()

@@ -39,7 +39,7 @@ local controls = {
     "client_no_context_takeover", "compression_threshold", "frame_size", "ca_path", "supported_protocols",
     "desired_unsolicited_pong_interval", "ping_payload", "server_credential", "proxy_credential",
     "client_certificate", "client_key", "client_key_password", "client_certificate_type",
-    "ignorable_server_certificate_errors",
+    "ignorable_server_certificate_errors", "cookie_file", "cookie_jar",
 }
 local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Sequence
 from typing import Literal, TypedDict
 
-from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
+from curlwire._core import CookieJar, MessageWebSocketReceiveMode, SocketMessageType
 
 
 class Options(TypedDict, total=False):
@@ -47,6 +47,8 @@ class Options(TypedDict, total=False):
     client_key_password: str | None
     client_certificate_type: Literal["pem", "p12"]
     ignorable_server_certificate_errors: Collection[str] | None
+    cookie_file: str | os.PathLike[str] | None
+    cookie_jar: CookieJar | str | os.PathLike[str] | None
 
 
 class MessageOptions(Options, total=False):

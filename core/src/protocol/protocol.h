@@ -464,6 +464,20 @@ char *cw__uri_base(const cw__uri *uri);
 /* Copies a URI that cw__uri_read has accepted, without userinfo and query. Returns its whole length, as snprintf does. */
 size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes);
 
+/* ---- From cookie.c: the lines of a cookie file ---------------------------------------------------------- */
+
+enum { CW__COOKIE_AT_MOST = 4096 }; /* bytes of name and value (RFC 6265bis section 5.6) */
+
+/* Reads the next cookie of a cookie file, as cw_cookie_next does, and does not skip a line that is no cookie.
+ *   fault   set to what is wrong with the line, which follows "line 7 "; else NULL. It shows nothing of the line */
+bool cw__cookie_read(const char *lines, size_t len_bytes, size_t *at_bytes, cw_cookie *out, const char **fault);
+/* Writes the line of a cookie, without an end of line. Returns its whole length, as snprintf does. */
+size_t cw__cookie_write(const cw_cookie *c, char *buffer, size_t size_bytes);
+/* Returns NULL, or why a program cannot set this cookie, and what to do. The text shows nothing of the cookie. */
+const char *cw__cookie_fault(const cw_cookie *c);
+/* Returns whether the domain of a cookie lets this host have it. */
+bool cw__cookie_is_for(const cw_cookie *c, const char *host);
+
 /* ---- From certificate.c: the certificates of a TLS handshake ------------------------------------------- */
 
 /* Finds a certificate in a server's Certificate message, which begins with the type and length of the message. Number 0

@@ -34,11 +34,8 @@ static void free_connecting(struct cw__connecting *c)
     cw__free(c);
 }
 
-/* Returns which other connections may share a multi with this connection (pool.c). A plain connection shares
- * with others that are read and written at their descriptors. A TLS connection shares with connections that have
- * the same file of authorities, which libcurl reads once for a multi. It does not share if it has a folder of
- * authorities, a list of revoked certificates, a client certificate or errors to ignore, or if nothing is verified
- * (trust.c). */
+/* Returns which other connections may share a multi with this connection (pool.c): a plain one with others that are
+ * read and written at their descriptors, one with TLS with those of the same file of authorities (trust.c). */
 static cw__sharing sharing_of(const cw_socket *s, const cw__handshake *handshake, cw__trust *trust)
 {
     const cw__proxy *proxy = cw__handshake_proxy(handshake);
@@ -116,9 +113,12 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *
     if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create()))
         return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     settings = settings_of(s, uri, c->race, timeout_ms);
+    if (cw__cookie_control_make(s, &settings.cookies) != CW_OK)
+        return cw__error_status();
     c->timeout_ms = timeout_ms;
     c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
     c->handshake = cw__handshake_create(&settings);
+    cw_cookie_jar_release(settings.cookies); /* the handshake has its own reference */
     if (!c->handshake)
         return cw__error_status();
     if (!cw__handshake_races(c->handshake)) {

@@ -91,12 +91,14 @@ static bool add_header(cw__handshake *h, const char *name, const char *value)
 }
 
 /* Adds the caller's headers. A line that is only a name and a colon removes libcurl's own header of that name. */
-static bool add_callers(cw__handshake *h, const char *lines)
+static bool add_callers(cw__handshake *h, const cw__handshake_settings *settings)
 {
+    const char *lines = settings->headers;
+
     while (*lines) {
         size_t len = strcspn(lines, "\n");
         char *line = cw__strndup(lines, len);
-        bool is_added = line && add_line(h, line);
+        bool is_added = line && (cw__cookies_take(settings, line) || add_line(h, line));
         cw__free(line);
         if (!is_added)
             return false;
@@ -123,7 +125,7 @@ static bool add_headers(cw__handshake *h, const cw__handshake_settings *settings
         if (!add_header(h, "Sec-WebSocket-Extensions", offer))
             return false;
     }
-    return add_callers(h, settings->headers);
+    return add_callers(h, settings);
 }
 
 /* LCOV_EXCL_START: libcurl (8.14.1, 8.22) drops a refusal's body itself; by default it would go to stdout. */
@@ -312,6 +314,8 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
         code = set_tls(h, settings);
     if (code == CURLE_OK)
         code = cw__client_certificate_set(&h->client, easy);
+    if (code == CURLE_OK)
+        code = cw__cookies_set(h, settings);
     return code == CURLE_OK ? set_proxy(h, settings) : code;
 }
 
@@ -451,6 +455,7 @@ void cw__handshake_destroy(cw__handshake *h)
     if (!h)
         return;
     curl_easy_cleanup(h->easy);
+    cw_cookie_jar_release(h->cookies);
     curl_slist_free_all(h->headers);
     curl_free(h->host);
     cw__proxy_destroy(&h->proxy);
@@ -498,6 +503,8 @@ CURL *cw__handshake_release_easy(cw__handshake *h)
     (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, NULL);
+    if (h->cookies)
+        (void)curl_easy_setopt(easy, CURLOPT_SHARE, NULL);
     h->easy = NULL;
     return easy;
 }

@@ -323,6 +323,73 @@ cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
 /* Makes poll() report a bare connection's descriptor readable only after least_bytes have arrived; 1 = any number. */
 void cw__link_await(cw__link *l, int least_bytes);
 
+/* ---- From cookie_file.c: files of cookies ------------------------------------------------------------------ */
+
+enum { CW__COOKIES_AT_MOST = 3000 }; /* in a jar; a browser keeps as many */
+
+/* A file of cookies, and what an error calls it. */
+typedef struct cw__cookie_place {
+    const char *name; /* "cookie_jar", or "the cookie file" */
+    const char *path;
+    cw_option option; /* the control that names the file, if is_control is set */
+    bool is_control;  /* an error is about a connect */
+} cw__cookie_place;
+
+/* Cookies as lines in Netscape's form. The lines belong to the owner of the struct; NULL = none. */
+typedef struct cw__cookie_text {
+    char *lines;
+    size_t len_bytes;
+} cw__cookie_text;
+
+/* Reads a file of cookies, and checks its lines. A file that may be missing then has no lines.
+ * Returns CW_OK, or a failure with error set. Owns: the caller frees out->lines. */
+cw_status cw__cookie_file_read(const cw__cookie_place *place, bool may_be_missing, cw__cookie_text *out,
+                               cw__error *error);
+/* Checks that the folder of a file can be written. */
+cw_status cw__cookie_file_check(const cw__cookie_place *place, cw__error *error);
+/* Replaces the file by one with these lines, which only its owner can read. */
+cw_status cw__cookie_file_write(const cw__cookie_place *place, const cw__cookie_text *text, cw__error *error);
+
+/* ---- From cookie_jar.c (the rest is in codec.h) ---------------------------------------------------------- */
+
+/* Its fields are for cookie_jar.c and cookies.c only. */
+struct cw_cookie_jar {
+    cw__atomic_int references;
+    int generation;     /* of the process that made the jar */
+    cw__mutex turn;     /* one call at a time uses easy and the file; taken before the locks */
+    cw__mutex locks[2]; /* for libcurl: of the share, and of its cookies */
+    CURLSH *share;
+    CURL *easy;        /* reads and changes the cookies of the share; it never connects */
+    char *path;        /* the jar's file; NULL = in memory only */
+    uint8_t saved[32]; /* SHA-256 of the lines that the file has, if they come from this jar */
+};
+
+/* Adds the cookies of a file, which must exist. All fit, or none is added. Takes the turn. */
+cw_status cw__cookie_jar_add_file(cw_cookie_jar *j, const cw__cookie_place *place);
+/* Returns CW_OK if that libcurl knows the public suffixes. Else fails with the calling thread's error. */
+cw_status cw__cookies_check_libcurl(const curl_version_info_data *info);
+/* Fails with the calling thread's error. */
+cw_status cw__cookies_fail_memory(void);
+size_t cw__cookies_count(const cw__cookie_text *text);
+
+/* The functions below need the turn of the jar. */
+
+/* Reads all cookies. A line that is no cookie by our rules is left out, so that we can read what we write; only a Host
+ * header of the program that is no host name makes one.
+ * Returns false if there is no memory. Owns: the caller frees out->lines. */
+bool cw__cookie_jar_read(cw_cookie_jar *j, cw__cookie_text *out);
+/* Passes a line or a command to CURLOPT_COOKIELIST. Returns false if there is no memory. */
+bool cw__cookie_jar_say(cw_cookie_jar *j, const char *line);
+/* Adds a cookie whose texts have been checked. Returns false if there is no memory. */
+bool cw__cookie_jar_add(cw_cookie_jar *j, const cw_cookie *cookie);
+/* Keeps the jar within its limits after a reply of a host. The host pays for what it has set.
+ * Returns whether it has dropped cookies. */
+bool cw__cookie_jar_prune(cw_cookie_jar *j, const cw__cookie_text *text, const char *host);
+/* Notes that the jar's file has these lines. */
+void cw__cookie_jar_note(cw_cookie_jar *j, const cw__cookie_text *text);
+/* Writes these lines into the jar's file, unless the file has them. The error is about a connect. */
+cw_status cw__cookie_jar_save(cw_cookie_jar *j, const cw__cookie_text *text, cw__error *error);
+
 /* ---- From handshake.c: control settings to options, and the request --------------------------------------- */
 
 /* The settings that a handshake needs. The names of files stay valid until the handshake is destroyed. The rest is copied
@@ -342,9 +409,10 @@ typedef struct cw__handshake_settings {
     bool verify;
     bool proxy_verify;
     bool no_delay;
-    bool asks;          /* about the certificate of a server with TLS */
-    unsigned ignorable; /* the set of errors of the server's certificate to ignore (protocol.h) */
-    int64_t timeout_ms; /* -1 = none */
+    bool asks;              /* about the certificate of a server with TLS */
+    unsigned ignorable;     /* the set of errors of the server's certificate to ignore (protocol.h) */
+    cw_cookie_jar *cookies; /* NULL = none are sent or kept; the handshake takes a reference of its own */
+    int64_t timeout_ms;     /* -1 = none */
     /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. The race must
      * stay valid until the handle is released or destroyed. */
     cw__race *race;
@@ -361,7 +429,7 @@ typedef enum cw__showing {
 
 typedef struct cw__handshake cw__handshake;
 
-/* Its fields are for handshake.c, showing.c and verdict.c only. */
+/* Its fields are for handshake.c, cookies.c, showing.c and verdict.c only. */
 struct cw__handshake {
     CURL *easy;
     struct curl_slist *headers;
@@ -391,6 +459,7 @@ struct cw__handshake {
     size_t certificate_bytes;
     unsigned ignorable,
         ignored; /* sets of errors of the server's certificate: the settings'; what transfers ignore */
+    cw_cookie_jar *cookies; /* the settings', with a reference; or NULL */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -427,6 +496,17 @@ const char *cw__handshake_reply(const cw__handshake *h);
 /* Return the extensions that the server accepted, or NULL, and the terms of compression. */
 const char *cw__handshake_extensions(const cw__handshake *h);
 const cw__compression *cw__handshake_compression(const cw__handshake *h);
+
+/* ---- From cookies.c: the cookies of a handshake ------------------------------------------------------------ */
+
+/* Sets the options for the jar of the settings, if there is one. */
+CURLcode cw__cookies_set(cw__handshake *h, const cw__handshake_settings *settings);
+/* Returns whether a line of the request is a Cookie header, which goes out together with the cookies of the jar, so that
+ * the request has one such header (RFC 6265 section 5.4). */
+bool cw__cookies_take(const cw__handshake_settings *settings, const char *line);
+/* Keeps the jar within its limits, and writes its file, when the handshake is over.
+ * Returns false with error set if the file cannot be written. */
+bool cw__cookies_end(cw__handshake *h, cw__error *error);
 
 /* ---- From showing.c: the certificates that the server shows ------------------------------------------------ */
 
