@@ -36,22 +36,23 @@ static bool has_control(const char *text, size_t len_bytes)
     return false;
 }
 
-/* Returns whether a text can be a domain: a host name in ASCII or an IP address, after a dot or none. A colon is in an IPv6
- * address only, so that no domain looks like the start of a header line. */
+/* Returns whether a text can be a domain: a host name in ASCII or an IP address, after a dot or none. Only an IPv6 address has
+ * colons, two at least, so that no domain looks like the start of a header line, or has a port. */
 static bool is_domain(const char *text, size_t len_bytes)
 {
-    bool is_ipv6 = memchr(text, ':', len_bytes) != NULL;
+    const char *colon = memchr(text, ':', len_bytes);
+    bool is_ipv6 = colon && memchr(colon + 1, ':', len_bytes - (size_t)(colon + 1 - text));
 
     if (len_bytes > 0 && *text == '.') {
         text++;
         len_bytes--;
     }
-    if (len_bytes == 0)
+    if (len_bytes == 0 || *text == '.')
         return false;
     for (size_t i = 0; i < len_bytes; i++) {
         char c = text[i];
-        if (is_ipv6 ? !strchr("0123456789abcdefABCDEF:.", c)
-                    : c <= ' ' || c > '~' || strchr("\"#%/;<=>?@[\\]^`{|}", c))
+        if (is_ipv6 ? !c || !strchr("0123456789abcdefABCDEF:.", c)
+                    : c <= ' ' || c > '~' || strchr("\"#%/:;<=>?@[\\]^`{|}", c))
             return false;
     }
     return true;

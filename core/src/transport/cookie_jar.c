@@ -6,6 +6,7 @@
  * Safety: any thread. The locks of a jar are the last in the order of locks. libcurl calls lock and unlock. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "transport.h"
 
@@ -314,7 +315,7 @@ cw_status cw__cookie_jar_make(const char *path, const char *only_read, bool is_c
     if (!j)
         return cw__cookies_fail_memory();
     atomic_init(&j->references, 1);
-    j->generation = cw__generation();
+    j->process = getpid();
     cw__mutex_init(&j->turn);
     cw__mutex_init(&j->locks[0]);
     cw__mutex_init(&j->locks[1]);
@@ -328,7 +329,7 @@ cw_status cw__cookie_jar_make(const char *path, const char *only_read, bool is_c
 
 cw_status cw__cookie_jar_check(const cw_cookie_jar *j)
 {
-    if (j->generation == cw__generation())
+    if (j->process == getpid())
         return CW_OK;
     return cw__fail(CW_AFTER_FORK,
                     "the cookie jar belongs to the parent process: make a new jar in this process");
@@ -347,7 +348,7 @@ void cw_cookie_jar_release(cw_cookie_jar *j)
     cw__cookie_text text;
     cw__error error;
 
-    if (!j || atomic_fetch_sub(&j->references, 1) != 1 || j->generation != cw__generation())
+    if (!j || atomic_fetch_sub(&j->references, 1) != 1 || j->process != getpid())
         return;
     if (j->path && cw__cookie_jar_read(j, &text)) {
         (void)cw__cookie_jar_save(j, &text, &error);

@@ -355,7 +355,7 @@ cw_status cw__cookie_file_write(const cw__cookie_place *place, const cw__cookie_
 /* Its fields are for cookie_jar.c and cookies.c only. */
 struct cw_cookie_jar {
     cw__atomic_int references;
-    int generation;     /* of the process that made the jar */
+    pid_t process;      /* that made the jar. cw__generation counts forks only after the first connect */
     cw__mutex turn;     /* one call at a time uses easy and the file; taken before the locks */
     cw__mutex locks[2]; /* for libcurl: of the share, and of its cookies */
     CURLSH *share;
