@@ -723,6 +723,7 @@ GUIDE = (
     "closing-and-errors",
     "handlers-and-threads",
     "compression",
+    "cookies",
     "tls",
     "controls",
 )

@@ -696,7 +696,7 @@ def test_file_that_is_no_cookie_file(server: Server, tmp_path: Path, text: str, 
         assert str(caught.value).startswith(f"{name} '{file}' cannot be used: {fault}")
         assert SECRET not in words_of(caught.value)
     jar = CookieJar()
-    with pytest.raises(ArgumentError, match=f"^the cookie file '{file}' cannot be used: line "):
+    with pytest.raises(ArgumentError, match=f"^the file '{file}' cannot be used: line "):
         jar.load(file)
     with pytest.raises(ArgumentError):
         CookieJar(file)
@@ -740,7 +740,7 @@ def test_permissions(server: Server, tmp_path: Path) -> None:
             visit(server.url(), cookie_file=file)
         with pytest.raises(ConnectError, match=r"^cookie_jar .* cannot be written: Permission denied; check"):
             visit(server.url(), cookie_jar=file)
-        with pytest.raises(curlwire.WebSocketError, match=r"^the cookie file .* cannot be written: Permission"):
+        with pytest.raises(curlwire.WebSocketError, match=r"^the file .* cannot be written: Permission"):
             CookieJar(file)
     assert server.requests == []
 

@@ -5,7 +5,9 @@
  *
  * A line has seven fields, separated by tabs: domain, whether subdomains get the cookie, path, whether only wss sends it,
  * the end of its life in seconds since 1970 (0 = it ends with the session), name, value. "#HttpOnly_" before the domain marks
- * a cookie that scripts of a page must not see. Other lines that begin with # are comments. */
+ * a cookie that scripts of a page must not see. Other lines that begin with # are comments.
+ *
+ * Reasons: CW_INVALID_ARGUMENT, CW_CONNECT_FAILED. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -191,6 +193,8 @@ size_t cw__cookie_write(const cw_cookie *c, char *buffer, size_t size_bytes)
 
 /* ---- Checking what a program sets ---- */
 
+#define NO "a cookie cannot be set: "
+
 static bool begins_with(const char *text, size_t len_bytes, const char *start)
 {
     return len_bytes >= strlen(start) && memcmp(text, start, strlen(start)) == 0;
@@ -199,9 +203,9 @@ static bool begins_with(const char *text, size_t len_bytes, const char *start)
 static const char *check_domain(const cw_cookie *c)
 {
     if (c->domain_len_bytes > DOMAIN_AT_MOST)
-        return "its domain has more than 253 characters: shorten it";
+        return NO "its domain has more than 253 characters: shorten it";
     if (!is_domain(c->domain, c->domain_len_bytes))
-        return "its domain is no host name: write it in ASCII, without scheme, port and path";
+        return NO "its domain is no host name: write it in ASCII, without scheme, port and path";
     return NULL;
 }
 
@@ -209,10 +213,11 @@ static const char *check_domain(const cw_cookie *c)
 static const char *check_prefix(const cw_cookie *c)
 {
     if (begins_with(c->name, c->name_len_bytes, "__Secure-") && !c->secure)
-        return "its name begins with __Secure-, so secure must be true";
+        return NO "its name begins with __Secure-, so secure must be true";
     if (begins_with(c->name, c->name_len_bytes, "__Host-") &&
         (!c->secure || c->include_subdomains || c->path_len_bytes != 1))
-        return "its name begins with __Host-, so secure must be true, the path /, and include_subdomains false";
+        return NO
+            "its name begins with __Host-, so secure must be true, the path /, and include_subdomains false";
     return NULL;
 }
 
@@ -221,21 +226,22 @@ const char *cw__cookie_fault(const cw_cookie *c)
     const char *fault;
 
     if (c->name_len_bytes == 0)
-        return "its name is empty: give it a name";
+        return NO "its name is empty: give it a name";
     if (c->name_len_bytes + c->value_len_bytes > CW__COOKIE_AT_MOST)
-        return "its name and value have more than 4,096 bytes: shorten them";
+        return NO "its name and value have more than 4,096 bytes: shorten them";
     if (has_control(c->name, c->name_len_bytes) || memchr(c->name, '=', c->name_len_bytes) ||
         memchr(c->name, ';', c->name_len_bytes))
-        return "its name has a control character, = or ;, which a name cannot have: remove it";
+        return NO "its name has a control character, = or ;, which a name cannot have: remove it";
     if (has_control(c->value, c->value_len_bytes) || memchr(c->value, ';', c->value_len_bytes))
-        return "its value has a control character or ;, which would end it: encode the value, for example by "
-               "%XX";
+        return NO
+            "its value has a control character or ;, which would end it: encode the value, for example by "
+            "%XX";
     if (c->path_len_bytes == 0 || *c->path != '/' || c->path_len_bytes > PATH_AT_MOST ||
         has_control(c->path, c->path_len_bytes) || memchr(c->path, ';', c->path_len_bytes))
-        return "its path must begin with /, have at most 1,024 characters, and no control character or ;: "
-               "correct it";
+        return NO "its path must begin with /, have at most 1,024 characters, and no control character or ;: "
+                  "correct it";
     if (c->expires < 0)
-        return "its end is before 1970: use the seconds since then, or 0 for a session cookie";
+        return NO "its end is before 1970: use the seconds since then, or 0 for a session cookie";
     fault = check_domain(c);
     return fault ? fault : check_prefix(c);
 }

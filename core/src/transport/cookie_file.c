@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Cookie file: reads a file of cookies and writes one. libcurl can do both, but reports no error, and writes a file that
- * others can read. cookies.c calls this file. protocol/cookie.c knows the lines.
+ * others can read. cookie_jar.c and cookies.c call this file. protocol/cookie.c knows the lines. No text shows anything of a
+ * cookie.
  *
- * Errors: of the place, see transport.h. No text shows anything of a cookie. */
+ * Reasons: CW_CONNECT_FAILED, CW_INVALID_ARGUMENT, CW_SYSTEM_ERROR. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -170,8 +171,7 @@ static bool write_all(int fd, const char *text, size_t len_bytes)
  * crash find the old or the new one. */
 static bool replace(const char *path, char *temporary, const cw__cookie_text *text)
 {
-    static const char head[] =
-        "# Netscape HTTP Cookie File\n# This file was written by curlwire. It holds secrets.\n\n";
+    static const char head[] = "# Netscape HTTP Cookie File\n# curlwire/" CW_VERSION "\n\n";
     int fd = mkstemp(temporary);
     bool is_done;
     int os_errno;

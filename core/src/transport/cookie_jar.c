@@ -178,7 +178,7 @@ bool cw__cookie_jar_prune(cw_cookie_jar *j, const cw__cookie_text *text, const c
 /* Returns the file of the jar. is_control: an error is about a connect, whose control the jar is. */
 static cw__cookie_place place_of(const cw_cookie_jar *j, bool is_control)
 {
-    return (cw__cookie_place){.name = is_control ? "cookie_jar" : "the cookie file",
+    return (cw__cookie_place){.name = is_control ? "cookie_jar" : "the file",
                               .path = j->path,
                               .option = CW_OPT_COOKIE_JAR,
                               .is_control = is_control};

@@ -81,7 +81,7 @@ cw_status cw_cookie_jar_set(cw_cookie_jar *j, const cw_cookie *cookie)
     if (status != CW_OK)
         return status;
     if (fault)
-        return cw__fail(CW_INVALID_ARGUMENT, "a cookie cannot be set: %s", fault);
+        return cw__fail(CW_INVALID_ARGUMENT, "%s", fault);
     cw__mutex_lock(&j->turn);
     status = set_locked(j, cookie);
     cw__mutex_unlock(&j->turn);
@@ -102,7 +102,7 @@ cw_status cw_cookie_jar_clear(cw_cookie_jar *j, bool only_session_cookies)
 
 cw_status cw_cookie_jar_load(cw_cookie_jar *j, const char *path, size_t path_len_bytes)
 {
-    cw__cookie_place place = {.name = "the cookie file"};
+    cw__cookie_place place = {.name = "the file"};
     char *copy;
     cw_status status = copy_path(path, path_len_bytes, &copy);
 
@@ -117,7 +117,7 @@ cw_status cw_cookie_jar_load(cw_cookie_jar *j, const char *path, size_t path_len
 
 static cw_status save_locked(cw_cookie_jar *j, const char *path)
 {
-    cw__cookie_place place = {.name = "the cookie file", .path = path ? path : j->path};
+    cw__cookie_place place = {.name = "the file", .path = path ? path : j->path};
     cw__cookie_text text;
     cw__error error;
     cw_status status;

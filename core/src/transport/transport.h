@@ -329,7 +329,7 @@ enum { CW__COOKIES_AT_MOST = 3000 }; /* in a jar; a browser keeps as many */
 
 /* A file of cookies, and what an error calls it. */
 typedef struct cw__cookie_place {
-    const char *name; /* "cookie_jar", or "the cookie file" */
+    const char *name; /* "cookie_jar", or "the file" */
     const char *path;
     cw_option option; /* the control that names the file, if is_control is set */
     bool is_control;  /* an error is about a connect */
