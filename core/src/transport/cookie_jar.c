@@ -66,6 +66,9 @@ static bool make_share(cw_cookie_jar *j, CURLSHcode *code)
 
 /* ---- The cookies as lines ---- */
 
+/* libcurl 8.14.1 lists such a cookie until it adds another one. */
+static bool has_expired(const cw_cookie *c) { return c->expires > 0 && c->expires < (int64_t)time(NULL); }
+
 bool cw__cookie_jar_read(cw_cookie_jar *j, cw__cookie_text *out)
 {
     struct curl_slist *list = NULL;
@@ -78,7 +81,7 @@ bool cw__cookie_jar_read(cw_cookie_jar *j, cw__cookie_text *out)
     *out = (cw__cookie_text){.lines = cw__malloc(size_bytes)};
     for (const struct curl_slist *line = list; line && out->lines; line = line->next) {
         size_t len = strlen(line->data), at_bytes = 0;
-        if (!cw_cookie_next(line->data, len, &at_bytes, &cookie))
+        if (!cw_cookie_next(line->data, len, &at_bytes, &cookie) || has_expired(&cookie))
             continue;
         memcpy(out->lines + out->len_bytes, line->data, len);
         out->lines[out->len_bytes + len] = '\n';
