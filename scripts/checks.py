@@ -730,6 +730,7 @@ GUIDE = (
     "closing-and-errors",
     "handlers-and-threads",
     "compression",
+    "cookies",
     "tls",
     "proxies",
     "tls-options",

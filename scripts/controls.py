@@ -31,6 +31,8 @@ PAGE = ROOT / "docs" / "controls.md"
 CONSTANTS = {"INT32_MAX": 2**31 - 1, "INT64_MAX": 2**63 - 1}
 # UWP's enumerations, which are classes in Python. Other enumerations are words.
 ENUMERATIONS = {"message_type": "SocketMessageType", "receive_mode": "MessageWebSocketReceiveMode"}
+# The control that takes an object: a CookieJar, or a text.
+JAR = "cookie_jar"
 # The only attribute of ws.control that is no control: it can only be read.
 ACTUAL = "actual_unsolicited_pong_interval"
 UNITS = {"MS": "seconds", "COUNT": "bytes", "BITS": "bits"}
@@ -135,7 +137,8 @@ def python_type(control: Control, *, is_set: bool) -> str:
             return words
         return f"{enumeration} | {words}" if is_set else enumeration
     if control.type == "TEXT":
-        return "str | os.PathLike[str] | None" if is_set else "str | None"
+        text = "str | os.PathLike[str] | None" if is_set else "str | None"
+        return f"CookieJar | {text}" if control.key == JAR else text
     if control.type == "LIST":
         kind = "Collection" if control.words else "Sequence"  # the order of such words means nothing
         return f"{kind}[str] | None" if is_set else "tuple[str, ...]"
@@ -183,7 +186,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
-from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
+from curlwire._core import CookieJar, MessageWebSocketReceiveMode, SocketMessageType
 
 _Headers = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 
@@ -253,6 +256,8 @@ def lua_type(control: Control) -> str:
         )
     if control.none:
         return "curlwire.Timeout" if control.type == "MS" else "integer|number|false"
+    if control.key == JAR:
+        return "curlwire.CookieJar|string|nil"
     if control.type == "LIST" and control.words:
         return f"({'|'.join(map(lua_literal, control.words))})[]"
     types = {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]", "BYTES": "string|nil"}
@@ -346,7 +351,7 @@ def shown_values(control: Control) -> str:
         "COUNT": "bytes" if control.most == CONSTANTS["INT64_MAX"] else f"{control.least} to 2^31-1 bytes",
         "ENUM": ", ".join(f"`{word}`" for word in control.words),
         "LIST": "a list of " + (", ".join(f"`{word}`" for word in control.words) or "tokens"),
-        "TEXT": "text",
+        "TEXT": "a `CookieJar`, or text" if control.key == JAR else "text",
         "TEXTS": "a list of texts",
         "PAIRS": "names with whole numbers or texts: `{'NAME': 1}` (Lua: `{NAME = 1}`)",
         "SECRET": "text; it reads as `(set)`",

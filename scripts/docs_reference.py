@@ -56,6 +56,7 @@ SECTIONS = {
     "Sockets": ("MessageWebSocket", "StreamWebSocket", "WebSocket"),
     "Messages and streams": ("MessageBuffer", "InputStream", "MessageStream", "OutputStream", "Batch"),
     "Values as bytes": ("DataReader", "DataWriter"),
+    "Cookies": ("CookieJar", "Cookie"),
     "Handlers and information": (
         "MessageReceivedEventArgs",
         "BandwidthStatistics",

@@ -524,7 +524,11 @@ typedef enum cw_option_type {
     X(CW_OPT_TRACE_PAYLOAD, "trace_payload", CW_TYPE_COUNT, 64, 0, 1024, BOTH, NULL, NULL, NULL, \
       "How much of a frame's payload a trace shows; 0: nothing") \
     X(CW_OPT_TRACE_SECRET_HEADERS, "trace_secret_headers", CW_TYPE_LIST, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "Names of further headers whose values a trace masks")
+      "Names of further headers whose values a trace masks") \
+    X(CW_OPT_COOKIE_FILE, "cookie_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "File of cookies to send, in Netscape's form; it is only read") \
+    X(CW_OPT_COOKIE_JAR, "cookie_jar", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -885,6 +889,95 @@ typedef struct cw_statistics {
  * Errors   CW_INVALID_ARGUMENT: size_bytes is not set; CW_AFTER_FORK
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_get_statistics(cw_socket *s, cw_statistics *out);
+/* ---- Cookies ------------------------------------------------------------------------------------------ */
+
+/* A cookie jar: the cookies that servers have set, and those that the program sets. Sockets that share it send them to the
+ * hosts that they are for. libcurl decides that by RFC 6265 and its list of public suffixes: no server can set a cookie for
+ * another site, or for a whole suffix such as "co.uk". A cookie marked as secure goes out over wss only, and to this machine:
+ * localhost, 127.0.0.1 and ::1.
+ *   Limits   4,096 bytes for name and value, 50 cookies from one reply, 180 that one host gets, 3,000 in a jar. If there are
+ *            more, the oldest are dropped. A request carries at most 150 cookies and 8,190 bytes of them */
+typedef struct cw_cookie_jar cw_cookie_jar;
+
+/* A cookie. The texts need no NUL at their ends.
+ *   domain               a host name or an address. It may begin with a dot, which means nothing
+ *   expires              seconds since 1970; 0 = a session cookie, which no time ends
+ *   secure               whether it is sent over wss only
+ *   http_only            whether the scripts of a web page must not see it, which means nothing here
+ *   include_subdomains   whether the subdomains of domain get it too. A domain without a dot has none */
+typedef struct cw_cookie {
+    const char *name, *value, *domain, *path;
+    size_t name_len_bytes, value_len_bytes, domain_len_bytes, path_len_bytes;
+    int64_t expires;
+    bool secure, http_only, include_subdomains;
+} cw_cookie;
+
+/* Creates a cookie jar. With a file, the jar begins with the cookies of the file, if it exists. The jar writes its file,
+ * readable by its owner only, when a handshake has changed the cookies, by cw_cookie_jar_save, and with its last release.
+ *   path   the file, in Netscape's form; empty = a jar in memory only
+ * Returns  CW_OK
+ * Errors   CW_SYSTEM_ERROR: the file cannot be read, or its folder cannot be written. CW_INVALID_ARGUMENT: it is not a cookie
+ *          file; the message names the line and shows nothing of it. CW_UNSUPPORTED: the loaded libcurl has no cookies, or no
+ *          list of public suffixes. CW_NO_MEMORY
+ * Thread   any
+ * Owns     the caller must release *out once. The call copies path */
+CW_API cw_status cw_cookie_jar_create(const char *path, size_t path_len_bytes, cw_cookie_jar **out);
+
+/* Adds a reference to a cookie jar, or drops one. The last release writes its file, if its cookies have changed; an error
+ * then shows nowhere. Both ignore NULL.
+ * Thread   any */
+CW_API void cw_cookie_jar_retain(cw_cookie_jar *j);
+CW_API void cw_cookie_jar_release(cw_cookie_jar *j);
+
+/* Makes a socket use a cookie jar, in place of its control cookie_jar.
+ *   j   NULL = none
+ * Returns  CW_OK
+ * Errors   CW_INVALID_STATE after a connect has begun; CW_AFTER_FORK
+ * Thread   any; takes the socket's lock
+ * Owns     the socket takes a reference of its own */
+CW_API cw_status cw_socket_set_cookie_jar(cw_socket *s, cw_cookie_jar *j);
+
+/* Copies the cookies of a jar, as lines for cw_cookie_next. Expired cookies are left out. The lines hold secrets. The buffer
+ * is filled as by cw_socket_get_info.
+ * Returns  CW_OK
+ * Errors   CW_AFTER_FORK; CW_NO_MEMORY
+ * Thread   any */
+CW_API cw_status cw_cookie_jar_get_lines(cw_cookie_jar *j, char *buffer, size_t size_bytes, size_t *len_bytes);
+
+/* Reads the next cookie of such lines. It skips lines that are no cookies. The pointers point into the lines.
+ *   at_bytes   the position to read from, at first 0; the call sets it to the position after the cookie
+ * Returns  true, or false after the last cookie
+ * Thread   any */
+CW_API bool cw_cookie_next(const char *lines, size_t len_bytes, size_t *at_bytes, cw_cookie *out);
+
+/* Sets a cookie. It replaces the cookie of the same name, domain and path. If it has expired, it only removes that cookie.
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: the message shows nothing of the value. CW_INVALID_STATE: the jar is full; CW_AFTER_FORK;
+ *          CW_NO_MEMORY
+ * Thread   any
+ * Owns     the call copies the cookie */
+CW_API cw_status cw_cookie_jar_set(cw_cookie_jar *j, const cw_cookie *cookie);
+
+/* Removes all cookies, or session cookies only.
+ * Returns  CW_OK
+ * Errors   CW_AFTER_FORK
+ * Thread   any */
+CW_API cw_status cw_cookie_jar_clear(cw_cookie_jar *j, bool only_session_cookies);
+
+/* Adds the cookies of a file to a jar, in place of those of the same name, domain and path. If the call fails, it has added
+ * none.
+ * Returns  CW_OK
+ * Errors   as for cw_cookie_jar_create; CW_INVALID_STATE: the jar is full; CW_AFTER_FORK
+ * Thread   any */
+CW_API cw_status cw_cookie_jar_load(cw_cookie_jar *j, const char *path, size_t path_len_bytes);
+
+/* Writes the cookies of a jar to a file, which only its owner can read. A file of that name is replaced as a whole.
+ *   path   empty = the file of the jar
+ * Returns  CW_OK
+ * Errors   CW_SYSTEM_ERROR: the file cannot be written. CW_INVALID_ARGUMENT: there is no path, and the jar has no file;
+ *          CW_AFTER_FORK; CW_NO_MEMORY
+ * Thread   any */
+CW_API cw_status cw_cookie_jar_save(cw_cookie_jar *j, const char *path, size_t path_len_bytes);
 
 /* ---- Connecting --------------------------------------------------------------------------------------- */
 

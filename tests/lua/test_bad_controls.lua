@@ -98,6 +98,7 @@ local files = {
     -- texts that name no file; test_reaching.lua has their bad values
     unix_socket_path = false, abstract_unix_socket = false, interface = false, doh_url = false,
     trace_file = false,
+    cookie_file = false, cookie_jar = false, -- test_cookies.lua has their rows: an empty file is a cookie file
 }
 
 test("bad_files", function()

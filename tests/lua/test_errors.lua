@@ -131,6 +131,10 @@ local function fail_all(try)
     until try("MessageWebSocket:send", ok, message, err)
     try("OutputStream:close", stalled.output_stream:close())
     stalled:abort()
+    local jar = curlwire.CookieJar()
+    try("curlwire.CookieJar", curlwire.CookieJar("/nowhere/file"))
+    try("CookieJar:load", jar:load("/nowhere/file"))
+    try("CookieJar:save", jar:save("/nowhere/file"))
     return closed, lost
 end
 
@@ -148,6 +152,8 @@ local never = {
     ["curlwire.DataWriter"] = true, ["curlwire.DataReader.from_buffer"] = true,
     ["MessageArgs:get_data_reader"] = true, ["MessageArgs:get_data_stream"] = true,
     ["DataWriter:measure_string"] = true,
+    ["CookieJar:set"] = true, ["CookieJar:cookies"] = true, ["CookieJar:clear"] = true,
+    ["CookieJar:clear_session_cookies"] = true,
 }
 
 -- Reads and writes of values use memory alone. The others return what the stream returns (test_data.lua).

@@ -50,6 +50,7 @@ local controls = {
     "local_port_range", "resolve", "connect_to", "happy_eyeballs_timeout", "tcp_keepalive", "tcp_keepidle",
     "tcp_keepintvl", "tcp_keepcnt", "tcp_user_timeout", "dscp", "doh_url", "curl_options",
     "ignorable_server_certificate_errors", "trace_file", "trace_payload", "trace_secret_headers",
+    "ignorable_server_certificate_errors", "cookie_file", "cookie_jar",
 }
 local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {

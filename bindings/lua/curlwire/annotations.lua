@@ -145,6 +145,8 @@ local curlwire = {}
 ---@field trace_file string|nil File that gets a trace of the connection: a line for each frame and header, with secrets masked. Default nil
 ---@field trace_payload integer How much of a frame's payload a trace shows; 0: nothing. Bytes, default 64
 ---@field trace_secret_headers string[] Names of further headers whose values a trace masks. Default {}
+---@field cookie_file string|nil File of cookies to send, in Netscape's form; it is only read. Default nil
+---@field cookie_jar curlwire.CookieJar|string|nil A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake. Default nil
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.
@@ -613,6 +615,75 @@ function InputStream:close() end
 ---@field unicode_encoding "utf8"|"utf16le"|"utf16be" the encoding of texts. Default "utf8"
 ---@field input_stream_options "none"|"partial"|"read_ahead"|"partial_read_ahead" how load waits: for all bytes, or (partial) for one byte at least. Default "none"
 local DataReader = {}
+
+---A cookie of a CookieJar.
+---@class curlwire.Cookie
+---@field name string
+---@field value string
+---@field domain string a host name or an IP address
+---@field path string
+---@field expires integer|nil seconds since 1970; nil = a session cookie
+---@field secure boolean whether it goes out over wss only, and to this machine
+---@field http_only boolean whether the scripts of a web page must not see it
+---@field include_subdomains boolean whether the subdomains of domain get it too
+
+---The options of CookieJar:set. path is "/" by default. A time in expires that has passed removes the cookie.
+---@class curlwire.CookieOptions
+---@field path string|nil
+---@field expires number|nil seconds since 1970; nil = a session cookie
+---@field secure boolean|nil
+---@field http_only boolean|nil
+---@field include_subdomains boolean|nil
+
+---Cookies that servers set and that the program sets. Sockets share it by the control cookie_jar. It holds at most 3,000.
+---#jar is the number of cookies (not in Lua 5.1). After fork, the child needs a jar of its own.
+---@class curlwire.CookieJar
+---@operator len: integer
+local CookieJar = {}
+
+---Makes a cookie jar. It reads the file, if the file exists. It writes the file when a handshake has changed the cookies, by
+---save, and when it is collected; an error then shows nowhere.
+---@param path string|nil a file in Netscape's form; nil = in memory only
+---@return curlwire.CookieJar|nil jar
+---@return string|nil message if the file cannot be read, or its folder cannot be written
+---@return curlwire.Error|nil err
+function curlwire.CookieJar(path) end
+
+---Returns the cookies.
+---@return curlwire.Cookie[]
+function CookieJar:cookies() end
+
+---Sets a cookie. It replaces the cookie of the same name, domain and path. Raises an error, which shows nothing of the value, for
+---what cannot be sent, and if the jar is full.
+---@param name string
+---@param value string
+---@param domain string a host name in ASCII, or an IP address
+---@param options curlwire.CookieOptions|nil
+---@return true
+function CookieJar:set(name, value, domain, options) end
+
+---Removes all cookies.
+---@return true
+function CookieJar:clear() end
+
+---Removes the cookies whose life no time ends.
+---@return true
+function CookieJar:clear_session_cookies() end
+
+---Adds the cookies of a file in Netscape's form, in place of those of the same name, domain and path. Raises an error if the
+---file is not a cookie file; then it adds nothing.
+---@param path string
+---@return true|nil
+---@return string|nil message if the file cannot be read
+---@return curlwire.Error|nil err
+function CookieJar:load(path) end
+
+---Writes the cookies to a file, which only its owner can read, and replaces it as a whole.
+---@param path string|nil nil = the file of the jar
+---@return true|nil
+---@return string|nil message if the file cannot be written
+---@return curlwire.Error|nil err
+function CookieJar:save(path) end
 
 ---Makes values into bytes. The write methods fill memory, and store writes it to the stream. A write method raises an error for
 ---a wrong type or a value that does not fit, and writes nothing then. Every method but close raises an error after close.

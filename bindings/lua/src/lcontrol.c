@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Implements ws.control with the core's table of controls (cw_option_*). Scripts and the constructors call this file. It
- * knows only one control by name: message_type, which the socket also keeps for send.
+ * knows two controls by name: message_type, which the socket also keeps for send, and cookie_jar, which may be a CookieJar.
  *
  * In Lua a time is a number of seconds, a size is a number of bytes, and a list is a table of strings. To remove a limit, set
  * it to math.huge or false; reading it then returns math.huge. */
@@ -176,6 +176,8 @@ int lcw_control_index(lua_State *L)
         return 1;
     }
     option = check_option(L, w, 2);
+    if (option == CW_OPT_COOKIE_JAR && lcw_push_cookie_jar(L, w))
+        return 1;
     switch (cw_option_type_of(option)) {
     case CW_TYPE_LIST:
     case CW_TYPE_HEADERS:
@@ -492,6 +494,8 @@ static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
 
     if (type == CW_TYPE_CREDENTIAL) {
         status = set_credential(L, w, option, index);
+    } else if (option == CW_OPT_COOKIE_JAR && lcw_set_cookie_jar(L, w, index, &status)) {
+        /* the value was a jar, not a text */
     } else if (type == CW_TYPE_HEADERS) {
         status = lcw_headers_set(L, w, option, index);
     } else if (type == CW_TYPE_PROXY) {
@@ -505,6 +509,8 @@ static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
     }
     if (status != CW_OK)
         (void)lcw_raise(L, cw_option_key(option));
+    if (option == CW_OPT_COOKIE_JAR && lcw_test_userdata(L, index, LCW_COOKIE_JAR) == NULL)
+        w->cookie_jar = NULL;
     if (option == CW_OPT_MESSAGE_TYPE)
         w->message_type = value == CW_UTF8 ? CW_UTF8 : CW_BINARY;
 }

@@ -9,6 +9,7 @@ from curlwire import (
     _core,
     authorities,
     batching,
+    cookies,
     dispatcher,
     errors,
     information,
@@ -20,6 +21,7 @@ from curlwire import (
 )
 from curlwire._core import (
     ByteOrder,
+    CookieJar,
     DataReader,
     DataWriter,
     InputStreamOptions,
@@ -40,6 +42,7 @@ from curlwire.batching import Batch
 from curlwire.certificates import Certificate, ChainValidationResult
 from curlwire.connecting import connect
 from curlwire.counting import ProcessStatistics, Statistics, statistics
+from curlwire.cookies import Cookie
 from curlwire.defaults import DEFAULT, Default
 from curlwire.dispatcher import run_forever
 from curlwire.errors import (
@@ -83,6 +86,8 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionClosed",
+    "Cookie",
+    "CookieJar",
     "DataReader",
     "DataWriter",
     "Default",
@@ -133,6 +138,7 @@ _core.bind(
     make_error=errors.make_error,
     bandwidth=BandwidthStatistics,
     batch=batching.Batch,
+    cookie=cookies.Cookie,
     describe=information.describe,
     closed_args=ClosedEventArgs,
     headers=Headers,

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import types
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum, IntFlag
 from typing import Any, Literal, Self, TypeAlias, TypeVar, final, overload
@@ -16,6 +16,7 @@ from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import Buffer, Unpack, disjoint_base
 
 from curlwire.batching import Batch
+from curlwire.cookies import Cookie
 from curlwire.defaults import DEFAULT, Default
 from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import MessageOptions, Options
@@ -466,6 +467,18 @@ class _Control:
     @trace_secret_headers.setter
     def trace_secret_headers(self, value: Sequence[str] | None) -> None: ...
     @property
+    def cookie_file(self) -> str | None:
+        """File of cookies to send, in Netscape's form; it is only read. Default None."""
+    @cookie_file.setter
+    def cookie_file(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def cookie_jar(self) -> CookieJar | str | None:
+        """A CookieJar, which sockets may share, or a file of cookies that is read before and written after
+        the handshake. Default None.
+        """
+    @cookie_jar.setter
+    def cookie_jar(self, value: CookieJar | str | os.PathLike[str] | None) -> None: ...
+    @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:
         desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.
@@ -821,6 +834,61 @@ class DataWriter:
         """
     def __enter__(self) -> Self: ...
     def __exit__(self, *args: object) -> None: ...
+
+@final
+class CookieJar:
+    """Cookies that servers set and that the program sets. Sockets share it by the control cookie_jar.
+
+    path: a file in Netscape's form, whose cookies the jar begins with, if it exists. The jar writes the
+    file when a handshake has changed the cookies, by save(), and when it is freed; an error then shows
+    nowhere. None: in memory only. Iterating gives each Cookie. A jar holds at most 3,000 cookies.
+    Raises WebSocketError with os_errno if the file cannot be read or its folder cannot be written, and
+    ArgumentError if it is not a cookie file. Any thread may use it. After fork() the child needs a jar
+    of its own.
+    """
+    def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes] | None = None) -> None: ...
+    def __iter__(self) -> Iterator[Cookie]: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> Literal[True]: ...
+    def set(
+        self,
+        name: str,
+        value: str,
+        domain: str,
+        *,
+        path: str = "/",
+        expires: float | None = None,
+        secure: bool = False,
+        http_only: bool = False,
+        include_subdomains: bool = False,
+    ) -> None:
+        """Sets a cookie. It replaces the cookie of the same name, domain and path.
+
+        domain: a host name in ASCII, or an IP address. expires: seconds since 1970; None = a session
+        cookie; a time that has passed removes the cookie. secure: the cookie goes out over wss only, and
+        to
+        this machine. include_subdomains: the subdomains of domain get it too.
+        Raises ArgumentError, which shows nothing of the value, and StateError if the jar is full. Does
+        not
+        block. Any thread may call it.
+        """
+    def clear(self) -> None:
+        """Removes all cookies. Does not block. Any thread may call it."""
+    def clear_session_cookies(self) -> None:
+        """Removes the cookies whose life no time ends. Does not block. Any thread may call it."""
+    def load(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], /) -> None:
+        """Adds the cookies of a file in Netscape's form, in place of those of the same name, domain and
+        path.
+
+        Raises WebSocketError with os_errno if the file cannot be read, and ArgumentError if it is not a
+        cookie file; then it adds nothing. Blocks while it reads. Any thread may call it.
+        """
+    def save(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes] | None = None) -> None:
+        """Writes the cookies to a file, which only its owner can read, and replaces it as a whole.
+
+        path: None = the file of the jar. Raises WebSocketError with os_errno if the file cannot be
+        written, and ArgumentError without a file. Blocks while it writes. Any thread may call it.
+        """
 
 @disjoint_base
 class WebSocket:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
-from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
+from curlwire._core import CookieJar, MessageWebSocketReceiveMode, SocketMessageType
 
 _Headers = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 
@@ -91,6 +91,8 @@ class Options(TypedDict, total=False):
     trace_file: str | os.PathLike[str] | None
     trace_payload: int
     trace_secret_headers: Sequence[str] | None
+    cookie_file: str | os.PathLike[str] | None
+    cookie_jar: CookieJar | str | os.PathLike[str] | None
 
 
 class MessageOptions(Options, total=False):

@@ -79,6 +79,8 @@ static PyObject *get_member(PyObject *self, void *closure)
 {
     websocket *ws = ((control *)self)->ws;
     cw_option option = (cw_option)(intptr_t)closure;
+    if (option == CW_OPT_COOKIE_JAR)
+        return cookie_jar_get_control(ws);
     return control_is_text(option) ? control_get_text(ws, option) : number_value(ws, option);
 }
 
@@ -216,6 +218,8 @@ static int set_option(websocket *ws, cw_option option, PyObject *value)
                      cw_option_key(option));
         return -1;
     }
+    if (option == CW_OPT_COOKIE_JAR)
+        return cookie_jar_set_control(ws, value);
     if (control_is_text(option))
         return control_set_text(ws, option, value);
     int64_t number;

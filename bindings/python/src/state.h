@@ -17,6 +17,7 @@
     X(bandwidth)        \
     X(make_error)       \
     X(batch)            \
+    X(cookie)           \
     X(describe)         \
     X(closed_args)      \
     X(headers)          \
@@ -56,6 +57,7 @@ typedef enum type_index {
     TYPE_MAILBOX,
     TYPE_DATA_READER,
     TYPE_DATA_WRITER,
+    TYPE_COOKIE_JAR,
     TYPE_COUNT
 } type_index;
 
@@ -105,6 +107,7 @@ typedef struct websocket {
     PyObject *weak_references;
     PyObject *handlers[HANDLER_COUNT];
     PyObject *retired_handler;  /* the last message handler that was removed */
+    PyObject *cookie_jar;       /* the CookieJar of the control; NULL if the control is a text */
     unsigned long fork_count;   /* the module's fork_count when the socket was created */
     atomic_bool was_open;       /* connect succeeded */
     atomic_bool is_subscribed;  /* a handler has been set, so the closed event goes to the dispatcher */
@@ -382,6 +385,12 @@ int control_set_text(websocket *ws, cw_option option, PyObject *value);
 
 /* Sets a control that is headers. Returns 0, or -1 with an exception set. */
 int control_set_headers(websocket *ws, cw_option option, PyObject *value);
+/* ---- From cookies.c ------------------------------------------------------------------------------------------ */
+
+bool add_cookie_jar_type(PyObject *module, module_state *state);
+/* Return and set the control cookie_jar: a CookieJar, a path or None. The second returns 0, or -1 with an exception set. */
+PyObject *cookie_jar_get_control(websocket *ws);
+int cookie_jar_set_control(websocket *ws, PyObject *value);
 
 /* ---- From control.c ------------------------------------------------------------------------------------------ */
 

@@ -48,6 +48,7 @@ static int websocket_traverse(PyObject *self, visitproc visit, void *arg)
     for (int i = 0; i < HANDLER_COUNT; i++)
         Py_VISIT(ws->handlers[i]);
     Py_VISIT(ws->retired_handler);
+    Py_VISIT(ws->cookie_jar);
     Py_VISIT(ws->weak_self);
     return 0;
 }
@@ -58,6 +59,7 @@ static int websocket_clear(PyObject *self)
     for (int i = 0; i < HANDLER_COUNT; i++)
         Py_CLEAR(ws->handlers[i]);
     Py_CLEAR(ws->retired_handler);
+    Py_CLEAR(ws->cookie_jar);
     return 0;
 }
 

@@ -562,6 +562,19 @@ void cw__proxy_destroy(cw__proxy *p);
 cw_status cw__proxy_keep(const char *key, bool is_pre, const char *value, char **kept);
 /* Returns whether a list such as that of no_proxy contains a host and port. */
 bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
+/* ---- From cookie.c: the lines of a cookie file ---------------------------------------------------------- */
+
+enum { CW__COOKIE_AT_MOST = 4096 }; /* bytes of name and value (RFC 6265bis section 5.6) */
+
+/* Reads the next cookie of a cookie file, as cw_cookie_next does, and does not skip a line that is no cookie.
+ *   fault   set to what is wrong with the line, which follows "line 7 "; else NULL. It shows nothing of the line */
+bool cw__cookie_read(const char *lines, size_t len_bytes, size_t *at_bytes, cw_cookie *out, const char **fault);
+/* Writes the line of a cookie, without an end of line. Returns its whole length, as snprintf does. */
+size_t cw__cookie_write(const cw_cookie *c, char *buffer, size_t size_bytes);
+/* Returns NULL, or why a program cannot set this cookie, and what to do. The text shows nothing of the cookie. */
+const char *cw__cookie_fault(const cw_cookie *c);
+/* Returns whether the domain of a cookie lets this host have it. */
+bool cw__cookie_is_for(const cw_cookie *c, const char *host);
 
 /* ---- From certificate.c: the certificates of a TLS handshake ------------------------------------------- */
 

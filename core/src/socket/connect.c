@@ -128,7 +128,11 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c)
     cw__proxying_fill(s, &settings.proxy);
     cw__reach_fill_locked(s, &settings.reach);
     limit_to_hop(&settings, c);
+    if (cw__cookie_control_make(s, &settings.cookies) != CW_OK)
+        return cw__error_status();
+    settings.request.has_jar = settings.cookies != NULL;
     c->handshake = cw__handshake_create(&settings);
+    cw_cookie_jar_release(settings.cookies); /* the handshake has its own reference */
     if (!c->handshake)
         return cw__error_status();
     if (!cw__handshake_races(c->handshake)) {

@@ -111,6 +111,7 @@ void cw__settings_destroy(cw__settings *settings)
     for (int option = 0; option < CW_OPTION_COUNT; option++)
         cw__free(settings->texts[option]);
     cw__free(settings->headers);
+    cw_cookie_jar_release(settings->jar);
 }
 
 const char *cw__setting_text(const cw_socket *s, cw_option option)
@@ -346,6 +347,10 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, 
         cw__free(s->settings.texts[option]);
         s->settings.texts[option] = copy;
         s->settings.numbers[option] = (int64_t)len_bytes;
+        if (option == CW_OPT_COOKIE_JAR) {
+            cw_cookie_jar_release(s->settings.jar);
+            s->settings.jar = NULL;
+        }
     }
     cw__mutex_unlock(&s->lock);
     return status;

@@ -28,6 +28,7 @@ typedef struct cw__settings {
     char *texts[CW_OPTION_COUNT]; /* NULL = empty; a NUL follows the last byte */
     /* Lines that end with "\n", or NULL. "Name: value"; "Name;" = an empty value; "Name:" = not sent. */
     char *headers;
+    cw_cookie_jar *jar; /* with a reference; NULL = none, or the control cookie_jar names a file */
 } cw__settings;
 
 /* A frame, or the rest of one, that waits to be sent. */
@@ -329,6 +330,11 @@ void cw__proxying_fill(const cw_socket *s, struct cw__proxy_settings *out);
 
 /* Returns the controls of TLS. They belong to the socket. */
 cw__tls_options cw__tls_settings_of(const cw_socket *s);
+/* ---- From cookie_control.c ------------------------------------------------------------------------------- */
+
+/* Sets *out to the jar for a connect: that of cw_socket_set_cookie_jar, or a new one with the files that the controls name;
+ * NULL = no control asks for cookies. Returns CW_OK or a failure. Owns: the caller releases *out. */
+cw_status cw__cookie_control_make(const cw_socket *s, cw_cookie_jar **out);
 
 /* ---- From addresses.c ----------------------------------------------------------------------------------- */
 

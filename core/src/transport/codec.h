@@ -129,6 +129,16 @@ typedef struct cw__tls_facts {
 /* Checks an item of a control that is a list of texts or pairs. key is the name of the control.
  * Returns CW_OK or CW_INVALID_ARGUMENT. Needs no lock. */
 cw_status cw__reach_check_item(cw_option option, const char *key, const char *item, size_t len_bytes);
+/* ---- From cookie_jar.c (the rest is in transport.h) ----------------------------------------------------------- */
+
+/* Makes a jar as cw_cookie_jar_create does.
+ *   path         NULL = in memory only
+ *   only_read    another file, whose cookies those of path replace, because they are newer; NULL = none
+ *   is_control   an error is about the controls cookie_jar and cookie_file of a connect
+ * Returns CW_OK, or fails with the calling thread's error. Owns: the caller releases *out. */
+cw_status cw__cookie_jar_make(const char *path, const char *only_read, bool is_control, cw_cookie_jar **out);
+/* Returns CW_OK, or fails because the jar belongs to the parent process. */
+cw_status cw__cookie_jar_check(const cw_cookie_jar *j);
 
 CW__PRIVATE_END
 

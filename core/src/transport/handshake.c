@@ -241,6 +241,8 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
         code = cw__client_certificate_set(&h->client, easy);
     if (code == CURLE_OK)
         code = cw__reach_set(&h->reach, easy);
+    if (code == CURLE_OK)
+        code = cw__cookies_set(h, settings);
     return code == CURLE_OK ? cw__proxy_set_options(h) : code;
 }
 
@@ -418,6 +420,7 @@ void cw__handshake_destroy(cw__handshake *h)
     if (!h)
         return;
     curl_easy_cleanup(h->easy);
+    cw_cookie_jar_release(h->cookies);
     curl_slist_free_all(h->headers);
     curl_slist_free_all(h->connect_to);
     cw__free(h->url);
@@ -489,6 +492,8 @@ CURL *cw__handshake_release_easy(cw__handshake *h)
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, NULL);
     cw__reach_release(&h->reach, easy);
+    if (h->cookies)
+        (void)curl_easy_setopt(easy, CURLOPT_SHARE, NULL);
     h->easy = NULL;
     return easy;
 }

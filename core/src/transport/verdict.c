@@ -309,6 +309,8 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__er
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &e.http_status);
     what = judge(h, &e);
+    if (!cw__cookies_end(h, error) && what == ACCEPTED)
+        return false;
     if (what == ACCEPTED)
         return true;
     describe(h, what, &e, error);
