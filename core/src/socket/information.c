@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The public calls that tell about a socket and its connection: texts, and the certificates of the server. They change
+/* The public calls that tell about a socket and its connection: texts, the certificates of the server,
+ * and the body of a refusal. They change
  * nothing.
  *
  * Safety: under the socket's lock. */
@@ -88,6 +89,21 @@ cw_status cw_socket_get_certificate(cw_socket *s, size_t number, void *buffer, s
         if (size_bytes)
             memcpy(buffer, der, der_bytes < size_bytes ? der_bytes : size_bytes);
     }
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
+cw_status cw_socket_get_refusal_body(cw_socket *s, void *buffer, size_t size_bytes, size_t *len_bytes)
+{
+    cw_status status = cw__socket_check(s);
+
+    *len_bytes = 0;
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    *len_bytes = s->body_bytes;
+    if (s->body_bytes && size_bytes)
+        memcpy(buffer, s->body, s->body_bytes < size_bytes ? s->body_bytes : size_bytes);
     cw__mutex_unlock(&s->lock);
     return status;
 }

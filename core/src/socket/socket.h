@@ -173,6 +173,8 @@ struct cw_socket {
     char *uri, *protocol, *reply, *extensions, *authorities;
     uint8_t *chain; /* the server's Certificate message (TLS), or NULL */
     size_t chain_bytes;
+    uint8_t *body; /* of the refusal of the last connect, or NULL */
+    size_t body_bytes;
     unsigned ignored; /* the set of errors of the server's certificate that the last connect has ignored */
     cw__compression compression; /* the agreed terms */
     char local_address[CW__ADDRESS_BYTES], remote_address[CW__ADDRESS_BYTES];
@@ -254,6 +256,11 @@ cw_status cw__settings_check_framing(const cw_socket *s);
 static inline const char *cw__or_empty(const char *text) { return text ? text : ""; }
 /* Returns the text, list or bytes of a control, which belong to the socket. cw__setting returns the length. */
 const char *cw__setting_text(const cw_socket *s, cw_option option);
+
+/* ---- From outcome.c: what the last connect has left --------------------------------------------------------- */
+
+/* Forgets it. Needs the lock, or a socket that no other thread has. */
+void cw__outcome_forget(cw_socket *s);
 
 /* ---- From addresses.c ----------------------------------------------------------------------------------- */
 

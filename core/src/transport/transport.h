@@ -375,7 +375,15 @@ typedef enum cw__showing {
     CW__SHOWING_CHANGED   /* it has shown another certificate, or none */
 } cw__showing;
 
-/* Its fields are for handshake.c, request.c, showing.c and verdict.c only. */
+/* The body of a reply that is no 101 (refusal.c). */
+typedef struct cw__refusal {
+    bool is_begun;  /* the headers of such a reply of the server are complete */
+    int64_t due_ms; /* reading the body ends then */
+    uint8_t *body;
+    size_t body_bytes, room_bytes;
+} cw__refusal;
+
+/* Its fields are for handshake.c, request.c, refusal.c, showing.c and verdict.c only. */
 struct cw__handshake {
     CURL *easy;
     struct curl_slist *headers;
@@ -384,6 +392,7 @@ struct cw__handshake {
     char *extensions; /* agreed, or NULL */
     cw__compression offer, terms;
     cw__reply reply;
+    cw__refusal refusal;
     char *base; /* the URI without path and query */
     char *host; /* the URI's host, for error messages */
     cw__proxy proxy;
@@ -441,6 +450,20 @@ const char *cw__handshake_reply(const cw__handshake *h);
 /* Return the extensions that the server accepted, or NULL, and the terms of compression. */
 const char *cw__handshake_extensions(const cw__handshake *h);
 const cw__compression *cw__handshake_compression(const cw__handshake *h);
+
+/* ---- From refusal.c: the body of a refusal ------------------------------------------------------------------ */
+
+/* Notes that the headers of a refusal are complete. */
+void cw__refusal_begin(cw__handshake *h);
+void cw__refusal_forget(cw__handshake *h);
+/* libcurl's write function. user is the handshake, or NULL after the end of the handshake. */
+size_t cw__refusal_write(char *data, size_t size, size_t count, void *user);
+/* Returns whether the server has refused, and perhaps still sends the body. */
+static inline bool cw__refusal_is_begun(const cw__handshake *h) { return h->refusal.is_begun; }
+/* Returns when the transfer must end: at the deadline of the connect, or when the time for the body is over. */
+int64_t cw__handshake_end_ms(const cw__handshake *h, int64_t deadline_ms);
+/* Returns the body, which the caller owns until cw__free; NULL = none came. */
+uint8_t *cw__handshake_release_body(cw__handshake *h, size_t *len_bytes);
 
 /* ---- From showing.c: the certificates that the server shows ------------------------------------------------ */
 
