@@ -68,7 +68,8 @@ static void test_files(void)
     text = fopen(path_of("text"), "w");
     CHECK(text && fputs("hello\n", text) >= 0 && fclose(text) == 0);
     for (int o = 0; o < CW_OPTION_COUNT; o++) {
-        if (cw_option_type_of((cw_option)o) != CW_TYPE_TEXT)
+        bool is_file = o != CW_OPT_USER_AGENT && o != CW_OPT_ORIGIN;
+        if (cw_option_type_of((cw_option)o) != CW_TYPE_TEXT || !is_file)
             continue;
         if (o == CW_OPT_PROXY_CA_FILE)
             use_proxy();
