@@ -215,6 +215,8 @@ CW_API const char *cw_web_status_name(int web_status);
  *                 (pinned_public_key, tls_ciphers, ...); CW_OPTION_NONE = none. A binding adds how to raise a limit in its
  *                 language. CW_OPT_CA_FILE: no
  *                 certificates of authorities were found; cw_set_last_authorities can name some
+ *   retry_after   the seconds after which the server or proxy that refused wants the next attempt (Retry-After,
+ *                 RFC 9110 section 10.2.3); 0 = at once; -1 = it named none. A date counts from the reply's own Date
  * Returns  the value. The message is valid until the next failed call in this thread
  * Thread   any; each thread has its own details */
 CW_API const char *cw_error_message(void);
@@ -223,6 +225,7 @@ CW_API int cw_error_curl_code(void);
 CW_API int cw_error_http_status(void);
 CW_API int cw_error_os_errno(void);
 CW_API int cw_error_option(void);
+CW_API int cw_error_retry_after(void);
 
 /* ---- Waiting ------------------------------------------------------------------------------------------ */
 
@@ -753,6 +756,18 @@ CW_API cw_status cw_socket_get_timings(cw_socket *s, cw_timings *out);
  * Source   RFC 5246 section 7.4.2, RFC 8446 section 4.4.2 */
 CW_API cw_status cw_socket_get_certificate(cw_socket *s, size_t number, void *buffer, size_t size_bytes,
                                            size_t *len_bytes);
+
+/* Copies the start of the body with which the server refused the last connect, at most CW_REFUSAL_BODY_AT_MOST bytes. The
+ * transfer coding (chunked) is decoded; a content coding is not. The connect waits for the body for one second at most, and
+ * never longer than its timeout. The text is the server's, and may repeat secrets of the request.
+ *   buffer, size_bytes, len_bytes   as for cw_socket_get_certificate. 0 = no connect was refused, the refusal has no body,
+ *                                   or libcurl drops it: see the feature refusal-body of CW_BUILD_FEATURES
+ * Returns  CW_OK
+ * Errors   CW_AFTER_FORK
+ * Thread   any; takes the socket's lock
+ * Source   RFC 9112 section 6 */
+#define CW_REFUSAL_BODY_AT_MOST 65536
+CW_API cw_status cw_socket_get_refusal_body(cw_socket *s, void *buffer, size_t size_bytes, size_t *len_bytes);
 
 /* The facts about a certificate: name in C, and the key in every language. All are texts:
  *   subject, issuer            "C=DE,O=Example,CN=a.example", in the order of the certificate. A byte that could be taken

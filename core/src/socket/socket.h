@@ -187,6 +187,8 @@ struct cw_socket {
     char *effective_uri; /* where redirects have led, without user and password; NULL = they have led nowhere */
     uint8_t *chain;      /* the server's Certificate message (TLS), or NULL */
     size_t chain_bytes;
+    uint8_t *body; /* of the refusal of the last connect, or NULL */
+    size_t body_bytes;
     unsigned ignored;   /* the set of errors of the server's certificate that the last connect has ignored */
     cw_timings timings; /* of the last connect */
     cw__tls_facts tls;  /* the same; empty texts without TLS */
@@ -335,6 +337,10 @@ cw__tls_options cw__tls_settings_of(const cw_socket *s);
 /* Sets *out to the jar for a connect: that of cw_socket_set_cookie_jar, or a new one with the files that the controls name;
  * NULL = no control asks for cookies. Returns CW_OK or a failure. Owns: the caller releases *out. */
 cw_status cw__cookie_control_make(const cw_socket *s, cw_cookie_jar **out);
+/* ---- From outcome.c: what the last connect has left --------------------------------------------------------- */
+
+/* Forgets it. Needs the lock, or a socket that no other thread has. */
+void cw__outcome_forget(cw_socket *s);
 
 /* ---- From addresses.c ----------------------------------------------------------------------------------- */
 
