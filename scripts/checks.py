@@ -722,6 +722,7 @@ GUIDE = (
     "data-reader",
     "closing-and-errors",
     "handlers-and-threads",
+    "asyncio",
     "compression",
     "tls",
     "controls",

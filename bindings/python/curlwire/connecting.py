@@ -3,19 +3,19 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar, Unpack, overload
+from typing import Any, Protocol, TypeVar, Unpack, overload
 
 from curlwire._core import MessageWebSocket, StreamWebSocket
 from curlwire.defaults import DEFAULT, Default
 from curlwire.options import MessageOptions, Options
 from curlwire.synchronous import refuse_await
 
-_HeaderPairs = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
+HeaderPairs = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 _Message = TypeVar("_Message", bound=MessageWebSocket)
 _Stream = TypeVar("_Stream", bound=StreamWebSocket)
 
 
-def _pairs(headers: _HeaderPairs) -> list[tuple[str, str]]:
+def _pairs(headers: HeaderPairs) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     if not isinstance(headers, Mapping):
         for pair in headers:
@@ -29,7 +29,12 @@ def _pairs(headers: _HeaderPairs) -> list[tuple[str, str]]:
     return pairs
 
 
-def _add_headers(socket: MessageWebSocket | StreamWebSocket, headers: _HeaderPairs | None) -> None:
+class _HasHeaders(Protocol):
+    def add_request_header(self, name: str, value: str) -> None: ...
+
+
+def add_headers(socket: _HasHeaders, headers: HeaderPairs | None) -> None:
+    """Adds the argument headers of connect() to a socket."""
     if headers is None:
         return
     try:
@@ -47,7 +52,7 @@ def connect(
     uri: str,
     socket_class: type[_Message],
     *,
-    headers: _HeaderPairs | None = None,
+    headers: HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
     **control: Unpack[MessageOptions],
@@ -59,7 +64,7 @@ def connect(
     uri: str,
     socket_class: type[_Stream],
     *,
-    headers: _HeaderPairs | None = None,
+    headers: HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
     **control: Unpack[Options],
@@ -71,7 +76,7 @@ def connect(
     uri: str,
     socket_class: type[MessageWebSocket] = ...,
     *,
-    headers: _HeaderPairs | None = None,
+    headers: HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
     **control: Unpack[MessageOptions],
@@ -82,7 +87,7 @@ def connect(
     uri: str,
     socket_class: type[MessageWebSocket] | type[StreamWebSocket] = MessageWebSocket,
     *,
-    headers: _HeaderPairs | None = None,
+    headers: HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
     **control: Any,
@@ -105,6 +110,6 @@ def connect(
     if subprotocols is not None and control.setdefault("supported_protocols", subprotocols) is not subprotocols:
         raise TypeError("subprotocols and supported_protocols are the same option: give one of them")
     socket = socket_class(**control)
-    _add_headers(socket, headers)
+    add_headers(socket, headers)
     socket.connect(uri, timeout=timeout)
     return socket
