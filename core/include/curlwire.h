@@ -1256,6 +1256,21 @@ CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, i
  * Owns     the call copies data */
 CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes);
 
+/* Lets the event loop of a runtime read the connection. Between begin and end, the loop polls the descriptor for reading,
+ * and takes what has arrived by cw_socket_try_receive, or by cw_socket_read with a timeout of 0. If bytes wait for
+ * CW_LOOP_GRACE_MS, because the loop is busy, the service thread reads them, answers pings, and posts
+ * CW_EVENT_READABLE. So a loop waits for the descriptor and for that event. If the descriptor is readable, the loop calls
+ * cw_socket_poll_ready before it takes anything. If it then gets nothing, it polls again. If the connection ends, CW_EVENT_CLOSED is
+ * posted. The system keeps the descriptor until cw_socket_poll_end, so call that soon.
+ *   fd   set to the descriptor. Poll it only. It is valid until cw_socket_poll_end
+ * Returns  CW_OK
+ * Errors   CW_INVALID_STATE: the socket is not open, or another loop has begun; CW_AFTER_FORK
+ * Thread   any. begin and end take the socket's lock, ready takes none */
+enum { CW_LOOP_GRACE_MS = 10 };
+CW_API cw_status cw_socket_poll_begin(cw_socket *s, int *fd);
+CW_API void cw_socket_poll_ready(cw_socket *s);
+CW_API cw_status cw_socket_poll_end(cw_socket *s);
+
 /* ---- Closing ------------------------------------------------------------------------------------------ */
 
 /* The codes that an endpoint may send; for error messages about other codes. */
@@ -1298,13 +1313,14 @@ typedef enum cw_event_type {
     CW_EVENT_CONNECTED = 8, /* the connect that cw_socket_connect_start started has succeeded */
     CW_EVENT_CONNECT_FAILED = 16, /* that connect has failed; cw_socket_wait_connected returns the details */
     CW_EVENT_CERTIFICATE = 32,    /* the connect waits for cw_socket_answer_certificate */
-    CW_EVENT_TRACE = 64 /* a line of the trace; subscribing to it begins a trace, as trace_file does */
+    CW_EVENT_TRACE = 64,    /* a line of the trace; subscribing to it begins a trace, as trace_file does */
+    CW_EVENT_READABLE = 128 /* between poll_begin and poll_end, the service thread has read, or a close has begun */
 } cw_event_type;
 
 /* All but CW_EVENT_TRACE. At most 256 KiB of lines wait in a socket. Further ones are dropped, and the next line that has room
  * says how many. docs/tracing.md says what the lines have, and what is masked. */
 
-#define CW_EVENTS_ALL 63u
+#define CW_EVENTS_ALL 191u
 
 /* Return what an event holds.
  *   socket         the event's socket: borrowed, valid until cw_event_free. NULL if a receive call returned the event. An

@@ -94,11 +94,13 @@ typedef struct cw__inbound {
     cw__heard heard;
     uint32_t turns,
         turns_seen; /* the number of calls that read, and that number when the service thread last looked */
-    int64_t reclaim_due_ms; /* when the service thread checks whether the callers have stopped */
-    cw__wake *receiver;     /* wakes the thread that receives; NULL unless that thread polls */
-    const void *streamer;   /* reads the current message by cw_socket_receive_part; NULL = none */
-    bool is_stream_ended;   /* the streamer has the last part */
-    bool is_skipping;       /* the rest of the message that is arriving is dropped */
+    int64_t reclaim_due_ms;  /* when the service thread checks whether the callers have stopped */
+    cw__wake *receiver;      /* wakes the thread that receives; NULL unless that thread polls */
+    const void *streamer;    /* reads the current message by cw_socket_receive_part; NULL = none */
+    bool is_stream_ended;    /* the streamer has the last part */
+    bool is_skipping;        /* the rest of the message that is arriving is dropped */
+    bool is_looped;          /* an event loop polls the descriptor (looping.c) */
+    cw__atomic_int is_ready; /* the loop has found the descriptor readable; needs no lock */
 } cw__inbound;
 
 typedef struct cw__ping {
@@ -252,9 +254,11 @@ void cw__socket_attend_locked(cw_socket *s);
 void cw__socket_watch_locked(cw_socket *s);
 /* Hand the reading to the calling threads, and back to the service thread. The service thread checks after
  * CW__LINGER_MS whether the callers have stopped. */
-enum { CW__LINGER_MS = 10 };
+enum { CW__LINGER_MS = CW_LOOP_GRACE_MS };
 void cw__inbound_take_over_locked(cw_socket *s);
 void cw__inbound_give_back_locked(cw_socket *s);
+/* Leaves what has arrived to the event loop, which has CW__LINGER_MS to read it. Service thread only. */
+void cw__inbound_yield_locked(cw_socket *s);
 /* Gives the reading back to the service thread if no caller has read for CW__LINGER_MS. Service thread only. */
 void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms);
 
