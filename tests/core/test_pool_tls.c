@@ -106,10 +106,23 @@ static void test_threads_of_their_own(void)
     cw_shutdown(5000);
 }
 
+/* Gives a control the bytes of a file. With ca_data, there is no ca_file. */
+static void set_data(cw_socket *s, cw_option o, const char *name)
+{
+    char text[8192];
+    FILE *from = fopen(path_of(name), "r");
+    size_t bytes = from ? fread(text, 1, sizeof text, from) : 0;
+
+    CHECK(from && bytes > 0 && fclose(from) == 0);
+    CHECK_STATUS(cw_socket_set_text(s, o, text, bytes), CW_OK);
+    if (o == CW_OPT_CA_DATA)
+        CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CA_FILE, NULL, 0), CW_OK);
+}
+
 /* Connections with authorities that libcurl does not share, or with libcurl's own frames. */
 static void test_alone(void)
 {
-    enum { OTHER_FILE, REVOKED, CLIENT, IGNORED, NOT_VERIFIED, FRAMING, KINDS };
+    enum { OTHER_FILE, REVOKED, CLIENT, CLIENT_DATA, DATA, IGNORED, NOT_VERIFIED, FRAMING, KINDS };
     cw_socket *first = open_tls(), *s;
     const char *crl;
 
@@ -123,6 +136,10 @@ static void test_alone(void)
             CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CLIENT_CERTIFICATE, path_of("client-both.pem"),
                                             strlen(path_of("client-both.pem"))),
                          CW_OK);
+        else if (kind == CLIENT_DATA)
+            set_data(s, CW_OPT_CLIENT_CERTIFICATE_DATA, "client-both.pem");
+        else if (kind == DATA)
+            set_data(s, CW_OPT_CA_DATA, "ca.pem");
         else if (kind == IGNORED)
             CHECK_STATUS(cw_socket_set_text(s, CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS, "InvalidName", 11),
                          CW_OK);

@@ -132,6 +132,39 @@ static void test_server_name(void)
     }
 }
 
+static bool make_named(void *unused)
+{
+    cw__handshake *h;
+
+    (void)unused;
+    setting_count = 0;
+    h = cw__handshake_create(&wishes);
+    if (!h)
+        CHECK_INT(cw__error_status(), CW_NO_MEMORY);
+    cw__handshake_destroy(h);
+    return h != NULL;
+}
+
+static void test_no_memory(void)
+{
+    static const char text[] = "wss://server.test/";
+    char fault[CW__URI_FAULT_BYTES];
+
+    clear_environment();
+    wish_nothing();
+    CHECK_INT(cw__uri_read(text, sizeof text - 1, &uri, fault), CW__URI_OK);
+    wishes.uri = &uri;
+    wishes.ca_path = "/some/folder";
+    wishes.tls = (cw__tls_options){.server_name = "other.test", .ca = {.data = some_pem, .len_bytes = 5}};
+    each_allocation_fails(make_named, NULL);
+    append_count = 0;
+    for (append_fails_at = 0; !make_named(NULL); append_fails_at++)
+        append_count = 0;
+    CHECK(append_fails_at >= 3); /* the place to connect to, Host, and the headers of each request */
+    append_fails_at = SIZE_MAX;
+    cw__uri_destroy(&uri);
+}
+
 static void test_refused(void)
 {
     wish_nothing();
@@ -390,6 +423,7 @@ int main(int argc, char **argv)
         {"versions, names and pins reach libcurl", test_options},
         {"certificates and keys from memory", test_data},
         {"a name for TLS beside the URI's host", test_server_name},
+        {"no memory for a name and data", test_no_memory},
         {"controls that do not fit together", test_refused},
         {"a TLS library without an option", test_lacking},
         {"which sockets resume sessions", test_resumption},

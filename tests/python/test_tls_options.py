@@ -27,8 +27,8 @@ import curlwire
 import tls as tls_server
 from curlwire import MessageWebSocket, WebErrorStatus
 from peers import WAIT, round_trip, url
-from proxies import Proxy
-from test_proxy import words_of
+from proxies import Proxy, Socks
+from test_proxy import context, words_of
 from test_tls import address, assert_words, assert_works, folder, named, new, rows, seen
 
 PATHS = {"true": True, "false": False}
@@ -238,8 +238,30 @@ def test_server_name_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         assert_works(ws)
         assert proxy.heads.get(timeout=WAIT).startswith(f"CONNECT localhost:{port} ")
         assert seen(port)["sni"] == "elsewhere.invalid"
-        timings = ws.information.timings
-        assert timings.proxy is not None and timings.tls is not None
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "socks5h"])
+def test_information_through_a_proxy(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """information.tls is of the server, not of the proxy, and each part of the connect has its time."""
+    proxy_context = context()
+    proxy_context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with (
+        Socks() if scheme == "socks5h" else Proxy(context=proxy_context if scheme == "https" else None) as proxy
+    ):
+        monkeypatch.setenv("wss_proxy", f"{scheme}://localhost:{proxy.port}")
+        data = (folder() / "ca.pem").read_bytes()  # it is trusted for an https:// proxy too
+        ws = curlwire.connect(address("good"), ca_data=data)
+        assert_works(ws)
+        tls, timings = ws.information.tls, ws.information.timings
+        assert tls
+        assert (tls.version, tls.authorities) == ("TLSv1.3", "ca_data")
+        assert None not in timings
+        assert sum(part or 0 for part in timings[:5]) <= (timings.total or 0)
+        for control in ({"pinned_public_key": (folder() / "badhost.pin").read_text()}, {"ocsp_stapling": True}):
+            with pytest.raises(curlwire.CertificateError, match="of localhost"):
+                curlwire.connect(address("good"), ca_data=data, **control)
+        with pytest.raises(curlwire.CertificateError):
+            curlwire.connect(address("good"), ca_data=(folder() / "other-ca.pem").read_bytes())
 
 
 # ---- Resumption

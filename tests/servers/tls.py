@@ -186,8 +186,9 @@ class Link:
             except SSL.ZeroReturnError:
                 return b""
             else:
-                host = re.search(rb"\r\nHost: *([^\r\n]*)", data) if self.record.plain_bytes == 0 else None
-                self.record.host = host[1].decode() if host else self.record.host
+                if self.record.plain_bytes == 0:
+                    hosts = re.findall(rb"(?i)\r\nhost: *([^\r\n]*)", data)
+                    self.record.host = b", ".join(hosts).decode() or None
                 self.record.plain_bytes += len(data)
                 return data
 

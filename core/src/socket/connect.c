@@ -39,9 +39,9 @@ static void free_connecting(struct cw__connecting *c)
 
 /* Returns which other connections may share a multi with this connection (pool.c). A plain connection shares
  * with others that are read and written at their descriptors. A TLS connection shares with connections that have
- * the same file of authorities, which libcurl reads once for a multi. It does not share if it has a folder of
- * authorities, a list of revoked certificates, a client certificate or errors to ignore, or if nothing is verified
- * (trust.c). */
+ * the same file of authorities, which libcurl reads once for a multi. It does not share if it has a folder or the
+ * bytes of authorities, a list of revoked certificates, a client certificate or errors to ignore, or if nothing is
+ * verified (trust.c). What else a socket demands of TLS (a pin, a name, versions) belongs to its own handle. */
 static cw__sharing sharing_of(const cw_socket *s, const struct cw__connecting *c, cw__trust *trust)
 {
     const cw__handshake *handshake = c->handshake;

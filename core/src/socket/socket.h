@@ -5,9 +5,9 @@
  * Safety: the lock of the socket (`lock`) guards everything in the struct that has no other note. A function whose
  * name ends in _locked needs the lock. It keeps the lock unless its comment says that it gives the lock up. The
  * comments of the other functions say what they need. No thread holds the lock while it waits. The order of locks is:
- * socket, pool, then service or mailbox. The CURL handle is used under the lock only, because libcurl allows one
- * thread at a time. The service thread alone closes the descriptor, and only while no thread polls it
- * (polling_count).
+ * socket, pool, then service, mailbox or the store of TLS sessions. The CURL handle is used under the lock only, because
+ * libcurl allows one thread at a time. The service thread alone closes the descriptor, and only while no thread polls
+ * it (polling_count).
  *
  * Owns: a socket that is passed belongs to the caller, which holds a reference or is the service thread. Texts and data that
  * are passed belong to the caller too. What a function returns belongs to the socket unless its comment says
