@@ -389,12 +389,12 @@ def test_curl_option_reaches_libcurl() -> None:
 REASONS = {
     "VERBOSE": "it could show or send a secret",
     "NETRC": "it could show or send a secret",
+    "RESOLV": "not in the list of options",
     "SSL_VERIFYPEER": "use curlwire's verify instead",
     "DOH_SSL_VERIFYPEER": "it could weaken the check of a certificate",
     "SSL_CIPHER_LIST": "it could weaken the check of a certificate",
     "PROXY_TLS13_CIPHERS": "it could weaken the check of a certificate",
     "CONNECT_ONLY": "curlwire sets it itself",
-    "UNIX_SOCKET_PATH": "use curlwire's unix_socket_path instead",
     "USERPWD": "use curlwire's server_credential instead",
     "WRITEFUNCTION": "its value is a pointer",
     "WRITEDATA": "its value is a pointer",
@@ -414,6 +414,21 @@ def test_curl_options_refused(name: str) -> None:
             MessageWebSocket(curl_options={"TCP_FASTOPEN": 1, name: value})
         assert str(caught.value).startswith(f"curl_options cannot have {name}")
         assert REASONS[name] in str(caught.value)
+
+
+def test_curl_options_that_are_controls() -> None:
+    names = {
+        "UNIX_SOCKET_PATH": "unix_socket_path",
+        "LOCALPORT": "local_port",
+        "tcp_keepalive": "tcp_keepalive",
+    }
+    names |= {"RESOLVE": "resolve", "VERIFY": "verify", "CRLFILE": "crl_file", "_D_S_C_P_": "dscp"}
+    for name, control in names.items():
+        with pytest.raises(curlwire.ArgumentError) as caught:
+            MessageWebSocket(curl_options={name: 1})
+        assert str(caught.value) == (
+            f"curl_options has libcurl's option of the control {control}: use the control instead"
+        )
 
 
 def test_curl_options_wrong_values() -> None:

@@ -260,8 +260,42 @@ static cw_status check_word(cw_option option, const char *item, size_t len_bytes
 
 #define TOKEN "token (letters, digits and !#$%%&'*+-.^_`|~)"
 
+/* Returns whether a name is that of a control, apart from case and underscores: LOCALPORT is local_port. */
+static bool is_alike(const char *name, const char *end, const char *key)
+{
+    while (name < end || *key) {
+        if (name < end && *name == '_')
+            name++;
+        else if (*key == '_')
+            key++;
+        else if (name == end || (*name >= 'A' && *name <= 'Z' ? *name - 'A' + 'a' : *name) != *key)
+            return false;
+        else {
+            name++;
+            key++;
+        }
+    }
+    return true;
+}
+
+/* Returns the control that has the name of an option of libcurl, in "NAME=value"; NULL = there is none. */
+static const char *control_of(const char *item, size_t len_bytes)
+{
+    const char *mark = len_bytes ? memchr(item, '=', len_bytes) : NULL;
+    const char *end = mark ? mark : item + len_bytes;
+
+    for (int i = 0; i < CW_OPTION_COUNT; i++)
+        if (is_alike(item, end, options[i].key))
+            return options[i].key;
+    return NULL;
+}
+
 cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes)
 {
+    if (is_option(option) && options[option].type == CW_TYPE_PAIRS && control_of(item, len_bytes))
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "%s has libcurl's option of the control %s: use the control instead",
+                        options[option].key, control_of(item, len_bytes));
     if (is_option(option) && has_lines(option))
         return cw__reach_check_item(option, options[option].key, item, len_bytes);
     if (!is_option(option) || options[option].type != CW_TYPE_LIST)
