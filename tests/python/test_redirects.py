@@ -115,14 +115,14 @@ def test_credentials_stay_with_the_origin(serve: Serve, user: str) -> None:
 
 def test_nothing_comes_back(serve: Serve) -> None:
     """A server of another origin cannot make the first one get a request of its choice with our credentials."""
-    answers: dict[str, Answer] = {"in": accept}
+    answers: dict[str, Answer] = {"back": go("/in"), "in": accept}
     first = serve(by_path(first=lambda *args: answers["first"](*args), **answers))
-    other = serve(go(f"http://127.0.0.1:{first.port}/in"))
+    other = serve(go(f"http://127.0.0.1:{first.port}/back"))
     answers["first"] = go(f"http://localhost:{other.port}/")
-    ws = with_secrets(server_credential=("user", SECRET))
-    connected(ws, f"ws://127.0.0.1:{first.port}/first")
+    ws = with_secrets(server_credential=("user", SECRET), xoauth2_bearer=SECRET)
+    connected(ws, f"ws://user:{SECRET}@127.0.0.1:{first.port}/first")
     assert SECRET in first.heads.get(timeout=WAIT)
-    for head in (other.heads.get(timeout=WAIT), first.heads.get(timeout=WAIT)):
+    for head in (other.heads.get(timeout=WAIT), *(first.heads.get(timeout=WAIT) for _ in range(2))):
         assert not any(secret in head for secret in SECRETS)
         assert "authorization" not in headers_of(head)
 
