@@ -348,7 +348,7 @@ typedef enum cw_option_type {
     CW_TYPE_PROXY,      /* URI of a proxy, or a word of cw_option_words; read without user name and password */
     CW_TYPE_HEADERS,    /* headers; it is read as their names, joined by ", " */
     CW_TYPE_SECRET_BYTES, /* any bytes; they are read as "(set)", or empty = unset */
-    CW_TYPE_TEXTS,      /* UTF-8 texts, joined by "\n" */
+    CW_TYPE_TEXTS,        /* UTF-8 texts, joined by "\n" */
     CW_TYPE_PAIRS /* texts "NAME=value", joined by "\n"; cw_curl_option_is_number tells the type of a value */
 } cw_option_type;
 
@@ -1313,8 +1313,9 @@ typedef enum cw_event_type {
     CW_EVENT_CONNECTED = 8, /* the connect that cw_socket_connect_start started has succeeded */
     CW_EVENT_CONNECT_FAILED = 16, /* that connect has failed; cw_socket_wait_connected returns the details */
     CW_EVENT_CERTIFICATE = 32,    /* the connect waits for cw_socket_answer_certificate */
-    CW_EVENT_TRACE = 64,    /* a line of the trace; subscribing to it begins a trace, as trace_file does */
-    CW_EVENT_READABLE = 128 /* between poll_begin and poll_end, the service thread has read, or a close has begun */
+    CW_EVENT_TRACE = 64, /* a line of the trace; subscribing to it begins a trace, as trace_file does */
+    CW_EVENT_READABLE =
+        128 /* between poll_begin and poll_end, the service thread has read, or a close has begun */
 } cw_event_type;
 
 /* All but CW_EVENT_TRACE. At most 256 KiB of lines wait in a socket. Further ones are dropped, and the next line that has room

@@ -55,7 +55,19 @@ import nginx_settings  # noqa: E402
 import proxy_settings  # noqa: E402
 
 NAMES = (
-    *("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx", "login", "proxies"),
+    *(
+        "echo",
+        "ping",
+        "scripted",
+        "vectors",
+        "tls",
+        "handshake",
+        "aiohttp",
+        "node",
+        "nginx",
+        "login",
+        "proxies",
+    ),
     "reaching",
 )
 START_S = 60

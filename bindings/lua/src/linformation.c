@@ -307,13 +307,13 @@ int lcw_information_index(lua_State *L)
             return 1;
         }
     }
-    return luaL_error(
-        L,
-        "information has no %s: it has uri, effective_uri, protocol, extensions, local_address, "
-        "remote_address, framing, authorities, response_headers, bandwidth_statistics, statistics, tls, timings, "
-        "state, server_certificate, server_intermediate_certificates, server_certificate_errors, "
-        "server_certificate_error_severity",
-        lcw_push_shown(L, 2));
+    return luaL_error(L,
+                      "information has no %s: it has uri, effective_uri, protocol, extensions, local_address, "
+                      "remote_address, framing, authorities, response_headers, bandwidth_statistics, "
+                      "statistics, tls, timings, "
+                      "state, server_certificate, server_intermediate_certificates, server_certificate_errors, "
+                      "server_certificate_error_severity",
+                      lcw_push_shown(L, 2));
 }
 
 int lcw_information_newindex(lua_State *L)

@@ -41,8 +41,8 @@ from curlwire._core import (
 from curlwire.batching import Batch
 from curlwire.certificates import Certificate, ChainValidationResult
 from curlwire.connecting import connect
-from curlwire.counting import ProcessStatistics, Statistics, statistics
 from curlwire.cookies import Cookie
+from curlwire.counting import ProcessStatistics, Statistics, statistics
 from curlwire.defaults import DEFAULT, Default
 from curlwire.dispatcher import run_forever
 from curlwire.errors import (

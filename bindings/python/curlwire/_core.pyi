@@ -7,7 +7,16 @@ import socket
 import sys
 import types
 from asyncio import AbstractEventLoop
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from datetime import datetime, timedelta
 from enum import IntEnum, IntFlag
 from typing import Any, Literal, Self, TypeAlias, TypeVar, final, overload
@@ -1018,13 +1027,9 @@ class WebSocket:
     @property
     def information(self) -> Information:
         """An Information object with uri, effective_uri, protocol, extensions, local_address,
-        remote_address, framing, authorities, response_headers, bandwidth_statistics, state,
-        server_certificate, server_intermediate_certificates, server_certificate_errors and
-        server_certificate_error_severity. Any thread may read it.
-        """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
-        authorities, response_headers, bandwidth_statistics, statistics, tls, timings, state, server_certificate,
-        server_intermediate_certificates, server_certificate_errors and server_certificate_error_severity.
-        Any thread may read it.
+        remote_address, framing, authorities, response_headers, bandwidth_statistics, statistics, tls,
+        timings, state, server_certificate, server_intermediate_certificates, server_certificate_errors
+        and server_certificate_error_severity. Any thread may read it.
         """
     @property
     def bandwidth_statistics(self) -> BandwidthStatistics:

@@ -34,7 +34,7 @@ class _HasHeaders(Protocol):
     def add_request_header(self, name: str, value: str) -> None: ...
 
 
-def add_headers(socket: _HasHeaders, headers: HeaderPairs | None) -> None:
+def add_headers(ws: _HasHeaders, headers: HeaderPairs | None) -> None:
     """Adds the argument headers of connect() to a socket."""
     if headers is None:
         return

@@ -385,6 +385,10 @@ static const char *values_of_text(cw_option option)
         return cw_option_words(option) != NULL
                    ? "A str, read without user name and password; False = no proxy; True = None; default None"
                    : "A str, read without user name and password; default None";
+    case CW_TYPE_TEXTS:
+        return "Default ()";
+    case CW_TYPE_PAIRS:
+        return "A dict of int and str. Default {}";
     case CW_TYPE_HEADERS:
         return "A mapping or pairs of str, read as the names alone; default ()";
     case CW_TYPE_CREDENTIAL:
@@ -427,6 +431,8 @@ static void describe_values(cw_option option, char *text, size_t size_bytes)
     case CW_TYPE_SECRET:
     case CW_TYPE_PROXY:
     case CW_TYPE_HEADERS:
+    case CW_TYPE_TEXTS:
+    case CW_TYPE_PAIRS:
     case CW_TYPE_CREDENTIAL:
         (void)snprintf(text, size_bytes, "%s", values_of_text(option));
         break;
@@ -437,12 +443,6 @@ static void describe_values(cw_option option, char *text, size_t size_bytes)
             (void)snprintf(text + strlen(text), size_bytes - strlen(text), ". ");
         }
         (void)snprintf(text + strlen(text), size_bytes - strlen(text), "Default ()");
-        break;
-    case CW_TYPE_TEXTS:
-        (void)snprintf(text, size_bytes, "Default ()");
-        break;
-    case CW_TYPE_PAIRS:
-        (void)snprintf(text, size_bytes, "A dict of int and str. Default {}");
         break;
     case CW_TYPE_BYTES:
         (void)snprintf(text, size_bytes, "Default None");

@@ -52,7 +52,8 @@ static bool is_text(cw_option option)
 {
     return options[option].type == CW_TYPE_TEXT || options[option].type == CW_TYPE_LIST ||
            options[option].type == CW_TYPE_CREDENTIAL || options[option].type == CW_TYPE_PROXY ||
-           options[option].type == CW_TYPE_HEADERS || is_bytes(option) || is_secret(option) || has_lines(option);
+           options[option].type == CW_TYPE_HEADERS || is_bytes(option) || is_secret(option) ||
+           has_lines(option);
 }
 
 const char *cw_option_key(cw_option option) { return is_option(option) ? options[option].key : NULL; }

@@ -93,8 +93,9 @@ cw_status cw__proxy_prepare(cw__handshake *h, unsigned port, const char *(*get)(
     cw_status status = CW_OK;
 
     if (is_local && *settings->uri && strcmp(settings->uri, CW__PROXY_DIRECT) != 0)
-        return cw__fail(CW_INVALID_ARGUMENT,
-                        "a connection to a Unix socket, or one that the program has made, uses no proxy: unset proxy");
+        return cw__fail(
+            CW_INVALID_ARGUMENT,
+            "a connection to a Unix socket, or one that the program has made, uses no proxy: unset proxy");
     if (!is_local)
         status = cw__proxy_choose(&h->proxy, settings->uri, h->is_to_tls, h->host, port, get);
 
