@@ -19,6 +19,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -46,6 +47,10 @@ FLAGS = shlex.split("""
     -O2 -g0 -DNDEBUG -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -fstack-protector-strong
     -fno-sanitize=all
 """)
+# For our own sources: the linker optimizes the core and the binding as a whole. In Python, to receive a message
+# of 32 bytes then takes 14 % fewer instructions, to send it 11 %, and a round trip 12 %. The module grows by
+# 24 KiB.
+OUR_FLAGS = ["-flto"]
 FIRST_EPOCH = "315532800"  # 1980, the first year of a zip
 LINK_FLAGS = shlex.split("-shared -s -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now")
 # no-module: without it, OpenSSL would load the legacy provider from a folder. no-autoload-config and no-atexit:
@@ -76,6 +81,11 @@ class Target:
     @property
     def folder(self) -> Path:
         return WORK / self.tag
+
+    @property
+    def musl(self) -> str:
+        """The name of musl's libc on the systems of this target; nothing for glibc."""
+        return f"libc.musl-{self.host.partition('-')[0]}.so.1" if "musl" in self.tag else ""
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -155,6 +165,11 @@ def check_tools() -> None:
     if missing:
         how = "On Debian run: apt-get install make perl pkg-config python3-venv xz-utils"
         raise Failed(f"not installed: {', '.join(missing)}. {how}")
+
+
+def pin(name: str) -> str:
+    """Returns the pin of a tool in requirements.txt."""
+    return re.findall(rf"^{name}\S*==\S+", REQUIREMENTS.read_text(), re.MULTILINE)[0]
 
 
 @functools.cache
@@ -286,7 +301,7 @@ def library(name: str, target: Target, built: dict[str, Path]) -> Path:
         "source": [
             rows[one].sha256 for one in (name, *(("libpsl-debian", "publicsuffix") if name == "curl" else ()))
         ],
-        "compiler": [target.zig, REQUIREMENTS.read_text(), *FLAGS],
+        "compiler": [target.zig, pin("ziglang"), *FLAGS],
         "options": {"openssl": OPENSSL_OPTIONS, "curl": [*CURL_OPTIONS, CURL_SCRIPT.read_text()]}.get(name, []),
         "libraries": [path.name for path in built.values()],
     }
@@ -379,7 +394,7 @@ def compile_sources(
 ) -> list[Path]:
     """Compiles some of our sources, unless no source, header or flag has changed. Returns the objects."""
     command: list[str | Path] = [
-        compiler(target), "-c", *FLAGS, *extension()["extra_compile_args"], "-Werror",
+        compiler(target), "-c", *FLAGS, *OUR_FLAGS, *extension()["extra_compile_args"], "-Werror",
         *(f"-I{folder}" for folder in includes), "-DCURL_STATICLIB", *(f"-D{macro}" for macro in macros),
     ]  # fmt: skip
     folder = target.folder / name
@@ -406,7 +421,12 @@ def link_module(target: Target, module: Path, objects: list[Path], built: dict[s
         built["zlib"] / "lib/libz.a",
     ]
     log = target.folder / f"{module.parent.name}.log"
-    run(log, compiler(target), *LINK_FLAGS, *flags, *objects, *archives, "-pthread", "-ldl", "-o", module)
+    flags = ("-O2", *OUR_FLAGS, *LINK_FLAGS, *flags)
+    run(log, compiler(target), *flags, *objects, *archives, "-pthread", "-ldl", "-o", module)
+    if target.musl:
+        # zig's musl is called libc.so. musllinux wants the name with the processor, as on Alpine. musl's loader
+        # accepts both names.
+        run(log, tools() / "patchelf", "--replace-needed", "libc.so", target.musl, module)
     return module
 
 

@@ -48,7 +48,7 @@ NEEDED = {
         "ld-linux-x86-64.so.2",
         "ld-linux-aarch64.so.1",
     },
-    "musl": {"libc.so"},
+    "musl": {"libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"},
 }
 LICENCES = {
     "LICENSE",
@@ -60,8 +60,11 @@ LICENCES = {
     "zlib.txt",
 }
 SUITE = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120")
+# The Python suite without the tests of programs in Lua, which is not in a wheel.
+WITHOUT_LUA = ("--ignore=tests/python/test_nginx_lua.py", "-k", "not (scenario and lua)")
+PYTHON_SUITE = (*SUITE, "tests/python", *WITHOUT_LUA)
 # What the Python suite imports. tests/requirements.txt has the versions.
-OF_SUITE = ("pytest", "pytest-timeout", "websockets", "aiohttp", "gevent", "eventlet")
+OF_SUITE = ("pytest", "pytest-timeout", "websockets", "aiohttp", "mypy", "gevent", "eventlet")
 # cffi, which gevent needs, refuses the free-threaded 3.13. So the tests of gevent and eventlet are left out.
 NOT_FREE = ("gevent", "eventlet")
 
@@ -262,7 +265,7 @@ def python_suite(release: str) -> None:
     root = installed(release)
     pip = ("/venv/bin/pip", "install", "--quiet", "--disable-pip-version-check")
     root.call(*pip, *requirements(*OF_SUITE))
-    root.call("/venv/bin/python", *SUITE, "tests/python", cwd=ROOT)
+    root.call("/venv/bin/python", *PYTHON_SUITE, cwd=ROOT)
 
 
 BESIDE = r"""
@@ -404,7 +407,7 @@ def free_threaded_suite() -> None:
     call(python, "-c", ROUND_TRIP.format(settings=WITH_FILE))
     # Otherwise Python turns the global lock on when a test imports a module that is not made for this build.
     environment = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHON_GIL": "0"}
-    call(python, *SUITE, "tests/python", "--ignore=tests/python/test_gevent.py", env=environment)
+    call(python, *PYTHON_SUITE, "--ignore=tests/python/test_gevent.py", env=environment)
 
 
 # ---- the list

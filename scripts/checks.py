@@ -595,6 +595,8 @@ NEW_ROWS = r""" \
     X(CW_OPT_NEW_SHORT, "new_short", CW_TYPE_BYTES, 0, 0, 125, BOTH, NULL, NULL, NULL, "A little data") \
     X(CW_OPT_NEW_USER, "new_user", CW_TYPE_CREDENTIAL, 0, 0, 99, BOTH, NULL, NULL, NULL, "A user") \
     X(CW_OPT_NEW_SECRET, "new_secret", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, "A secret") \
+    X(CW_OPT_NEW_PROXY, "new_proxy", CW_TYPE_PROXY, 0, 0, 0, BOTH, CW_WORDS("direct"), NULL, NULL, "A proxy") \
+    X(CW_OPT_NEW_HEADERS, "new_headers", CW_TYPE_HEADERS, 0, 0, 0, BOTH, NULL, NULL, NULL, "Headers") \
     X(CW_OPT_NEW_KEY, "new_key", CW_TYPE_SECRET_BYTES, 0, 0, 99, BOTH, NULL, NULL, NULL, "A key")"""
 LACKING = {"no code uses CW_OPT_NEW_DATA: the control new_data would do nothing", "no test names new_data"}
 
@@ -718,6 +720,8 @@ def installs() -> list[Test]:
 GUIDE = (
     "first-steps",
     "connecting",
+    "redirects",
+    "login",
     "messages",
     "streams",
     "data-reader",
@@ -725,6 +729,7 @@ GUIDE = (
     "handlers-and-threads",
     "compression",
     "tls",
+    "proxies",
     "tls-options",
     "controls",
 )
@@ -801,6 +806,24 @@ def page_server(text: str, folder: Path) -> Iterator[tuple[str, str]]:
             children.groups.discard(server.pid)
 
 
+# The proxies of the pages: what the pages show, and the real one of tests/servers/proxy_settings.py.
+LOGIN = "j0hnny:s3c%3Aret%2F%40@"
+PROXIES = {
+    "http://user:password@proxy.example:3128": ("basic", f"http://{LOGIN}127.0.0.1"),
+    "http://proxy.example:3129": ("digest", "http://127.0.0.1"),
+}
+CREDENTIAL = '"user", "password"', '"j0hnny", "s3c:ret/@"'
+
+
+def with_real_proxies(code: str) -> str:
+    ports = dict(word.split("=") for word in os.environ["CW_PROXIES"].split())
+    for shown, (name, start) in PROXIES.items():
+        if shown in code and name == "digest":
+            code = code.replace(*CREDENTIAL)
+        code = code.replace(shown, f"{start}:{ports[name]}")
+    return code
+
+
 def run_page(name: str, build: Path) -> None:
     """Every program of a page runs, and prints what the page says."""
     text = (ROOT / name).read_text()
@@ -808,7 +831,7 @@ def run_page(name: str, build: Path) -> None:
         folder = Path(place_name)
         with page_server(text, folder) as (shown, here):
             for number, snippet in enumerate(snippets(text), 1):
-                snippet.code = snippet.code.replace(shown, here)
+                snippet.code = with_real_proxies(snippet.code.replace(shown, here))
                 printed = run_snippet(snippet, folder, build)
                 if snippet.printed not in (None, printed):
                     raise Failed(f"{name}, snippet {number} prints\n{printed}, not\n{snippet.printed}")

@@ -64,6 +64,8 @@ class Control:
             "BYTES": None,
             "CREDENTIAL": None,
             "SECRET": None,
+            "PROXY": None,
+            "HEADERS": (),
             "SECRET_BYTES": None,
         }
         if self.type == "ENUM":
@@ -139,6 +141,12 @@ def python_type(control: Control, *, is_set: bool) -> str:
         return "bytes | bytearray | memoryview | None" if is_set else "bytes | None"
     if control.type == "SECRET":
         return "str | None"
+    if control.type == "HEADERS":
+        return "_Headers | None" if is_set else "tuple[str, ...]"
+    if control.type == "PROXY":
+        if not control.words:
+            return "str | None"
+        return "str | bool | None" if is_set else "str | Literal[False] | None"
     if control.type == "SECRET_BYTES":
         return "bytes | bytearray | memoryview | None" if is_set else "str | None"
     if control.type == "CREDENTIAL":
@@ -162,10 +170,12 @@ scripts/controls.py generates this file from the table of controls in curlwire.h
 """
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
 from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
+
+_Headers = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 
 
 class Options(TypedDict, total=False):
@@ -237,6 +247,9 @@ def lua_type(control: Control) -> str:
         return f"({'|'.join(map(lua_literal, control.words))})[]"
     types = {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]", "BYTES": "string|nil"}
     types["SECRET"] = types["SECRET_BYTES"] = "string|nil"
+    types["PROXY"] = "string|boolean|nil" if control.words else "string|nil"
+    # a table to set, and the names to read
+    types["HEADERS"] = "table<string, string|string[]>|string[][]|string[]|nil"
     types["CREDENTIAL"] = "string[]|string|nil"  # a pair to set, and the user name to read
     return types.get(control.type, "integer")
 
@@ -325,6 +338,9 @@ def shown_values(control: Control) -> str:
         "SECRET": "text; it reads as `(set)`",
         "SECRET_BYTES": f"at most {control.most} bytes (Lua: a string); they read as `(set)`",
         "CREDENTIAL": "`(user, password)` (Lua: `{user, password}`); it reads as the user name",
+        "PROXY": "a URI, read without user name and password"
+        + ("; `False` (Lua: `false`): no proxy" if control.words else ""),
+        "HEADERS": "a mapping, or pairs; it reads as the names",
         "BYTES": f"at most {control.most} bytes" if is_limited(control) else "bytes (Lua: a string)",
     }
     text = parts.get(control.type, UNITS.get(control.type, ""))

@@ -44,7 +44,8 @@ demo | test | bench)
 esac
 if [ "$KIND" = test ]; then
     PACKAGES="$PACKAGES
-    python3-venv git clang luarocks lua-check shellcheck nginx-light nodejs iproute2
+    python3-venv git clang luarocks lua-check shellcheck nginx-light apache2-bin nodejs iproute2
+    squid-openssl microsocks dante-server openssh-server openssh-client
     lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev
     clang-tidy cppcheck abigail-tools libclang-rt-dev libunistring-dev valgrind libgpg-error-dev"
     # libgpg-error-dev: Debian 12's curl-config names -lgpg-error for a static link, and none of its packages brings it
@@ -90,7 +91,7 @@ look_only() {
         has "$command" || missing="$missing $command"
     done
     if [ "$KIND" = test ]; then
-        for command in git clang clang-tidy cppcheck abidiff luarocks luacheck shellcheck nginx node npm ip unshare valgrind \
+        for command in git clang clang-tidy cppcheck abidiff luarocks luacheck shellcheck nginx apache2 node npm ip unshare valgrind squid microsocks danted sshd ssh \
             lua5.1 lua5.2 lua5.3 luajit; do
             has $command || missing="$missing $command"
         done
@@ -126,7 +127,13 @@ is_there() {
     case $1 in
     pkg-config) has pkg-config ;;
     nodejs) has node || has nodejs ;;
+    apache2-bin) has apache2 || [ -x /usr/sbin/apache2 ] ;;
     nginx-light) has nginx || [ -x /usr/sbin/nginx ] ;;
+    squid-openssl) has squid || [ -x /usr/sbin/squid ] ;;
+    dante-server) has danted || [ -x /usr/sbin/danted ] ;;
+    microsocks) has microsocks ;;
+    openssh-server) has sshd || [ -x /usr/sbin/sshd ] ;;
+    openssh-client) has ssh ;;
     lua-check) has luacheck ;;
     abigail-tools) has abidiff ;;
     iproute2) has ip ;;
@@ -220,7 +227,7 @@ install_packages() {
     # keep apt from starting the service of a package
     guard=
     case $wanted in
-    *nginx*)
+    *nginx* | *squid* | *dante* | *openssh-server*)
         if [ ! -e /usr/sbin/policy-rc.d ]; then
             guard=/usr/sbin/policy-rc.d
             printf '#!/bin/sh\nexit 101\n' | as_root tee $guard >/dev/null

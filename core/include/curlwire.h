@@ -68,6 +68,7 @@ extern "C" {
 typedef struct cw_socket cw_socket;
 typedef struct cw_mailbox cw_mailbox;
 typedef struct cw_event cw_event;
+struct cw_header;
 
 /* ---- Status ------------------------------------------------------------------------------------------- */
 
@@ -209,9 +210,10 @@ CW_API const char *cw_web_status_name(int web_status);
  *   curl_code     libcurl's CURLcode; 0 = none
  *   http_status   the HTTP status with which the server or a proxy refused the connection; 0 = none
  *   os_errno      errno of the failed system call; 0 = none
- *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size, max_fragments),
- *                 or that a failure of TLS is about (pinned_public_key, tls_ciphers, ...); CW_OPTION_NONE = none. A binding
- *                 adds how to raise a limit in its language. CW_OPT_CA_FILE: no
+ *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size, max_fragments,
+ *                 max_redirs), that decides what was refused (follow_location), or that a failure of TLS is about
+ *                 (pinned_public_key, tls_ciphers, ...); CW_OPTION_NONE = none. A binding adds how to raise a limit in its
+ *                 language. CW_OPT_CA_FILE: no
  *                 certificates of authorities were found; cw_set_last_authorities can name some
  * Returns  the value. The message is valid until the next failed call in this thread
  * Thread   any; each thread has its own details */
@@ -267,6 +269,22 @@ typedef enum cw_client_certificate_type {
     CW_CLIENT_CERTIFICATE_P12 = 1 /* PKCS#12 */
 } cw_client_certificate_type;
 
+/* Which redirects are followed. */
+typedef enum cw_follow {
+    CW_FOLLOW_NONE = 0, /* none: a redirect is an error */
+    CW_FOLLOW_ALL = 1,  /* all but those from wss to ws */
+    CW_FOLLOW_SAFE = 2  /* also none to an address that is less public than the server's that redirects */
+} cw_follow;
+
+/* How the server learns who the user is (RFC 7617, RFC 7616, RFC 4559). */
+typedef enum cw_http_auth {
+    CW_HTTP_AUTH_BASIC = 0,     /* user name and password, with the first request */
+    CW_HTTP_AUTH_DIGEST = 1,    /* a digest of them, in answer to a challenge */
+    CW_HTTP_AUTH_NEGOTIATE = 2, /* Kerberos, with a ticket of this machine's user */
+    CW_HTTP_AUTH_ANY = 3, /* what the challenge offers: Digest before Basic; Negotiate without a user name */
+    CW_HTTP_AUTH_NTLM = 4 /* refused: it cannot work */
+} cw_http_auth;
+
 /* A version of TLS: the numbers of tls_min_version and tls_max_version. */
 typedef enum cw_tls_version { CW_TLS_1_2 = 0, CW_TLS_1_3 = 1 } cw_tls_version;
 
@@ -313,17 +331,19 @@ CW_API void *cw_socket_user(const cw_socket *s);
 /* ---- Control ------------------------------------------------------------------------------------------ */
 
 typedef enum cw_option_type {
-    CW_TYPE_BOOL,        /* number 0 or 1 */
-    CW_TYPE_COUNT,       /* number of bytes; -1 = no limit, if the range allows it */
-    CW_TYPE_BITS,        /* number of bits */
-    CW_TYPE_MS,          /* number of milliseconds; -1 = no limit (a binding shows seconds and none) */
-    CW_TYPE_ENUM,        /* number; cw_option_words has its words */
-    CW_TYPE_TEXT,        /* UTF-8 text; empty = unset */
-    CW_TYPE_LIST,        /* tokens joined by ", " */
-    CW_TYPE_BYTES,       /* any bytes; empty = unset */
-    CW_TYPE_NUMBER,      /* number of things; -1 = no limit, if the range allows it */
-    CW_TYPE_CREDENTIAL,  /* user name and password; it is read as the text of the user name, empty = unset */
-    CW_TYPE_SECRET,      /* UTF-8 text; it is read as "(set)", or empty = unset */
+    CW_TYPE_BOOL,       /* number 0 or 1 */
+    CW_TYPE_COUNT,      /* number of bytes; -1 = no limit, if the range allows it */
+    CW_TYPE_BITS,       /* number of bits */
+    CW_TYPE_MS,         /* number of milliseconds; -1 = no limit (a binding shows seconds and none) */
+    CW_TYPE_ENUM,       /* number; cw_option_words has its words */
+    CW_TYPE_TEXT,       /* UTF-8 text; empty = unset */
+    CW_TYPE_LIST,       /* tokens joined by ", " */
+    CW_TYPE_BYTES,      /* any bytes; empty = unset */
+    CW_TYPE_NUMBER,     /* number of things; -1 = no limit, if the range allows it */
+    CW_TYPE_CREDENTIAL, /* user name and password; it is read as the text of the user name, empty = unset */
+    CW_TYPE_SECRET,     /* UTF-8 text; it is read as "(set)", or empty = unset */
+    CW_TYPE_PROXY,      /* URI of a proxy, or a word of cw_option_words; read without user name and password */
+    CW_TYPE_HEADERS,    /* headers; it is read as their names, joined by ", " */
     CW_TYPE_SECRET_BYTES /* any bytes; they are read as "(set)", or empty = unset */
 } cw_option_type;
 
@@ -334,7 +354,8 @@ typedef enum cw_option_type {
  *   default, least, most   of a number; for CW_TYPE_BYTES, CW_TYPE_SECRET_BYTES and CW_TYPE_CREDENTIAL, most is the
  *               largest size in bytes
  *   for         BOTH classes, or sockets of the class MESSAGE
- *   words       of a CW_TYPE_ENUM: word i stands for number i. Of a CW_TYPE_LIST: its only items; NULL = any token
+ *   words       of a CW_TYPE_ENUM: word i stands for number i. Of a CW_TYPE_LIST: its only items; NULL = any token. Of a
+ *               CW_TYPE_PROXY: the word for no proxy; NULL = none, and it takes SOCKS proxies only
  *   none        the meaning of -1; NULL = -1 is refused
  *   since       the first libcurl that supports it; NULL = 8.14.1, the oldest libcurl that curlwire accepts
  *   text        one line. The scripts add unit, default and none
@@ -418,6 +439,28 @@ typedef enum cw_option_type {
     X(CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS, "ignorable_server_certificate_errors", CW_TYPE_LIST, 0, 0, 0, BOTH, \
       CW_WORDS("Untrusted", "IncompleteChain", "InvalidName"), NULL, NULL, \
       "Errors of the server's certificate that do not end the connect; every other check is still made") \
+    X(CW_OPT_FOLLOW_LOCATION, "follow_location", CW_TYPE_ENUM, 0, 0, 2, BOTH, CW_WORDS("none", "all", "safe"), NULL, NULL, \
+      "Which redirects are followed, never from wss to ws; safe: none to an address that is less public") \
+    X(CW_OPT_MAX_REDIRS, "max_redirs", CW_TYPE_NUMBER, 10, 0, 50, BOTH, NULL, NULL, NULL, \
+      "How many redirects a connect follows, one after another") \
+    X(CW_OPT_HTTP_AUTH, "http_auth", CW_TYPE_ENUM, 0, 0, 4, BOTH, CW_WORDS("basic", "digest", "negotiate", "any", "ntlm"), \
+      NULL, NULL, "How the user name and password prove who the user is; basic: sent with the first request; ntlm: an error") \
+    X(CW_OPT_XOAUTH2_BEARER, "xoauth2_bearer", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Access token for the server (Bearer authentication), in place of a user name and password") \
+    X(CW_OPT_NETRC_FILE, "netrc_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "File of passwords by host (.netrc), for a URI and controls without a password") \
+    X(CW_OPT_USER_AGENT, "user_agent", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Header User-Agent; unset: the names and versions of curlwire and libcurl") \
+    X(CW_OPT_ORIGIN, "origin", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Header Origin; unset: none is sent") \
+    X(CW_OPT_PROXY, "proxy", CW_TYPE_PROXY, 0, 0, 0, BOTH, CW_WORDS("direct"), NULL, NULL, \
+      "URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need none") \
+    X(CW_OPT_PRE_PROXY, "pre_proxy", CW_TYPE_PROXY, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "URI of a SOCKS proxy in front of an http:// or https:// proxy") \
+    X(CW_OPT_PROXY_HEADERS, "proxy_headers", CW_TYPE_HEADERS, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Headers for an http:// or https:// proxy, which never gets the headers for the server") \
+    X(CW_OPT_PROXY_AUTH, "proxy_auth", CW_TYPE_LIST, 0, 0, 0, BOTH, CW_WORDS("basic", "digest", "negotiate", "ntlm"), NULL, \
+      NULL, "Logins for an http:// or https:// proxy, of which it chooses one; unset: basic") \
     X(CW_OPT_CA_DATA, "ca_data", CW_TYPE_BYTES, 0, 0, 4194304, BOTH, NULL, NULL, NULL, \
       "Trusted certificates as PEM, in place of ca_file") \
     X(CW_OPT_PINNED_PUBLIC_KEY, "pinned_public_key", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
@@ -453,7 +496,7 @@ typedef enum cw_option {
 
 /* Describe a control, so that a binding can offer all controls from one table.
  *   words   of a CW_TYPE_ENUM: a NULL-ended array in which word i stands for number i. Of a CW_TYPE_LIST: the only items
- *           that it takes, or NULL if it takes any token. Else NULL
+ *           that it takes, or NULL if it takes any token. Of a CW_TYPE_PROXY: the word for no proxy, or NULL. Else NULL
  *   applies whether sockets of that class have it (message_type, receive_mode, max_message_size, max_fragments: message only)
  *   default the value before it is set; 0 for text
  *   range   sets *least and *most, which leave out -1. For bytes and credentials they are sizes; for text both are 0
@@ -486,7 +529,8 @@ CW_API const char *cw_option_word_fault(cw_option option, const char *word, size
 CW_API cw_status cw_socket_set_number(cw_socket *s, cw_option option, int64_t value);
 CW_API cw_status cw_socket_get_number(cw_socket *s, cw_option option, int64_t *value);
 
-/* Sets a control that is text, a list or bytes. A list is joined by commas; each item must be a token (RFC 6455 4.1).
+/* Sets a control that is text, a list, bytes or a proxy. A list is joined by commas; each item must be a token (RFC 6455
+ * 4.1). An error about a proxy shows nothing of its value.
  *   value, len_bytes   UTF-8 without NUL, CR, LF; any bytes for CW_TYPE_BYTES
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT; CW_INVALID_STATE after a connect has begun; CW_NO_MEMORY
@@ -507,6 +551,17 @@ CW_API cw_status cw_socket_set_credential(cw_socket *s, cw_option option, const 
                                           size_t user_len_bytes, const char *password,
                                           size_t password_len_bytes);
 
+/* Sets a control that is headers. No call reads the values.
+ *   headers, count   each as for cw_socket_add_request_header, but not Host, Proxy-Authorization and Proxy-Connection. A name
+ *                    may occur more than once. 0 = unset
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: the message names the header and does not show its value; nothing was set. CW_INVALID_STATE
+ *          after a connect has begun; CW_NO_MEMORY
+ * Thread   any; takes the socket's lock
+ * Owns     the call copies headers */
+CW_API cw_status cw_socket_set_headers(cw_socket *s, cw_option option, const struct cw_header *headers,
+                                       size_t count);
+
 /* Reads how often the socket sends unsolicited pongs now: desired_unsolicited_pong_interval on an open connection, until
  * writing fails or closing begins.
  *   interval_ms   set to milliseconds; 0 = it sends none
@@ -523,15 +578,16 @@ CW_API cw_status cw_socket_get_actual_pong_interval(cw_socket *s, int64_t *inter
  * Thread   any */
 CW_API cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes);
 
-/* Copies a control that is text, a list or bytes, or the user name of a credential. It fills the buffer as cw_socket_get_info does. A NUL follows bytes
- * too.
+/* Copies a control that is text, a list or bytes, the user name of a credential, a proxy without user name and password, or
+ * the names of headers. It fills the buffer as cw_socket_get_info does. A NUL follows bytes too.
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT: the control is a number
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_get_text(cw_socket *s, cw_option option, void *buffer, size_t size_bytes,
                                     size_t *len_bytes);
 
-/* Sets a header of the opening handshake. It replaces all headers of that name; case does not matter.
+/* Sets a header of the opening handshake. It replaces all headers of that name; case does not matter. The headers are
+ * sent in the order of the calls. They take precedence over the controls user_agent and origin.
  *   name    a token of at most 100 characters; not Upgrade, Connection, Sec-WebSocket-*, Content-Length,
  *           Transfer-Encoding, Proxy-Authorization, ...
  *   value   at most 256 KiB, and 512 KiB for all headers together; no control characters except tab. Blanks around it
@@ -573,8 +629,10 @@ typedef enum cw_info {
                                           (ignorable_server_certificate_errors), and the one that made the connect fail.
                                           TLS libraries report the first fault only */
     CW_INFO_SERVER_CERTIFICATE_ERROR_SEVERITY, /* "fatal" after a connect that failed because of the server's certificate;
-                                                  "ignorable" if errors were ignored; "none" if the certificate is known;
-                                                  else empty */
+                                                 "ignorable" if errors were ignored; "none" if the certificate is known;
+                                                 else empty */
+    CW_INFO_EFFECTIVE_URI, /* the URI that redirects have led to (follow_location), without user name and password; without
+                             a redirect, as CW_INFO_URI */
     /* of the TLS connection to the server, also after a failed connect; empty = no TLS, or the TLS library of libcurl does
      * not tell */
     CW_INFO_TLS_VERSION, /* "TLSv1.3" */
@@ -688,7 +746,7 @@ CW_API const char *cw_certificate_key(cw_certificate_fact fact);
 CW_API void cw_certificate_get(const void *der, size_t der_len_bytes, cw_certificate_fact fact, char *buffer,
                                size_t size_bytes, size_t *len_bytes);
 
-/* A header of a reply. Both pointers point into the text that cw_header_next read; no NUL ends them. */
+/* A header. No NUL ends its texts. cw_header_next sets both pointers to places in the text that it reads. */
 typedef struct cw_header {
     const char *name, *value; /* without blanks around them */
     size_t name_len_bytes, value_len_bytes;

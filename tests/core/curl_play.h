@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs handshake.c without libcurl, for test_handshake_options.c, test_handshake_tls.c, test_handshake_verdict.c,
+/* Runs handshake.c and request.c without libcurl, for test_handshake_options.c, test_handshake_tls.c, test_handshake_verdict.c,
  * test_showing.c and test_tls_options.c. The linker's --wrap replaces curl_easy_setopt, curl_easy_getinfo, curl_version_info and
  * curl_slist_append by functions here, so that nothing connects.
  * race.c is replaced too, and ends as the test says. authorities.c finds ca_file and ca_path, or else the system's. */
@@ -51,6 +51,7 @@ static inline bool is_text(CURLoption option)
     case CURLOPT_PROTOCOLS_STR:
     case CURLOPT_USERAGENT:
     case CURLOPT_PROXY:
+    case CURLOPT_PRE_PROXY:
     case CURLOPT_NOPROXY:
     case CURLOPT_USERNAME:
     case CURLOPT_PASSWORD:
@@ -287,17 +288,17 @@ static inline cw__handshake *create(const char *text, const char *proxy)
 
 static inline void wish_nothing(void)
 {
-    wishes = (cw__handshake_settings){.protocols = "",
-                                      .ca_file = "",
-                                      .ca_path = "",
-                                      .crl_file = "",
-                                      .proxy_ca_file = "",
-                                      .client = {.file = "", .key = "", .password = ""},
-                                      .headers = "",
-                                      .verify = true,
-                                      .proxy_verify = true,
-                                      .no_delay = true,
-                                      .timeout_ms = 5000};
+    wishes = (cw__handshake_settings){
+        .protocols = "",
+        .ca_file = "",
+        .ca_path = "",
+        .crl_file = "",
+        .client = {.file = "", .key = "", .password = ""},
+        .request = {.headers = "", .user_agent = "", .origin = ""},
+        .verify = true,
+        .proxy = {.uri = "", .pre_uri = "", .headers = "", .ca_file = "", .verify = true},
+        .no_delay = true,
+        .timeout_ms = 5000};
     memset(&info, 0, sizeof info);
     error = (cw__error){0};
 }

@@ -27,7 +27,7 @@ static cw__failure at_proxy(int curl_code, const char *text)
     f.at_proxy = true;
     f.ca_source = "proxy_ca_file";
     f.proxy = "proxy.example:3128";
-    f.variable = "http_proxy";
+    f.source = "http_proxy";
     return f;
 }
 
@@ -120,7 +120,7 @@ static void test_texts(void)
         {CURLE_COULDNT_RESOLVE_HOST, true, 0, 0, "", CW_WEB_HostNameNotResolved,
          "the host host.example cannot be resolved here: with socks5h:// or socks4a:// in http_proxy"},
         {CURLE_COULDNT_RESOLVE_PROXY, true, 0, 0, THEIRS, CW_WEB_HostNameNotResolved,
-         "the host of the proxy proxy.example:3128 cannot be resolved: check the variable http_proxy"},
+         "the host of the proxy proxy.example:3128 cannot be resolved: check http_proxy"},
         {CURLE_COULDNT_RESOLVE_HOST, false, 0, 0, "getaddrinfo() thread failed to start",
          CW_WEB_HostNameNotResolved,
          "cannot connect to the server host.example: no descriptor, thread or memory to look a name up; raise "

@@ -168,7 +168,7 @@ static void test_request(void)
     CHECK_HAS(log, "\\r\\nUpgrade: websocket\\r\\n");
     CHECK_HAS(log, "\\r\\nConnection: Upgrade\\r\\n");
     CHECK_HAS(log, "\\r\\nSec-WebSocket-Version: 13\\r\\n");
-    CHECK_HAS(log, "\\r\\nUser-Agent: curlwire/" CW_VERSION "\\r\\n");
+    CHECK_HAS(log, "\\r\\nUser-Agent: curlwire/" CW_VERSION " libcurl/");
     CHECK(strstr(log, "Origin") == NULL);
     CHECK(strstr(log, "Sec-WebSocket-Extensions") == NULL);
     CHECK(strstr(log, "Sec-WebSocket-Protocol") == NULL);
@@ -198,6 +198,28 @@ static void test_headers(void)
     CHECK(strstr(log, "\\r\\nAccept:") == NULL);
     CHECK_HAS(log, "\\r\\nOrigin: https://here\\r\\n");
     CHECK_HAS(log, "\\r\\nHost: elsewhere\\r\\n");
+}
+
+/* A header of the program takes precedence over the control of that header. */
+static void test_header_controls(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    const char *log;
+
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_USER_AGENT, "mine/1 (x)", 10), CW_OK);
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_ORIGIN, "https://here", 12), CW_OK);
+    log = request_of(s);
+    CHECK_HAS(log, "\\r\\nUser-Agent: mine/1 (x)\\r\\n");
+    CHECK_HAS(log, "\\r\\nOrigin: https://here\\r\\n");
+    CHECK(strstr(log, "curlwire/") == NULL);
+    s = peer_socket(CW_MESSAGE_SOCKET);
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_USER_AGENT, "mine/1", 6), CW_OK);
+    CHECK_STATUS(cw_socket_set_text(s, CW_OPT_ORIGIN, "https://here", 12), CW_OK);
+    set_header(s, "user-agent", "other/2");
+    set_header(s, "Origin", "");
+    log = request_of(s);
+    CHECK_HAS(log, "\\r\\nuser-agent: other/2\\r\\n");
+    CHECK(strstr(log, "mine/1") == NULL && strstr(log, "Origin") == NULL);
 }
 
 static void add_header(cw_socket *s, const char *name, const char *value, cw_status wanted)
@@ -349,6 +371,7 @@ static const harness_test tests[] = {
     {"RFC 6455 4.1 (1): another status than 101", test_refused},
     {"RFC 6455 4.1: the request as the server got it", test_request},
     {"the caller's request headers", test_headers},
+    {"the controls for headers", test_header_controls},
     {"RFC 9110 5.3: headers of one name, and empty ones", test_added_headers},
     {"limits of request headers", test_header_limits},
     {"removing a header of libcurl", test_no_user_agent},

@@ -17,7 +17,7 @@ static void test_plain(void)
     CHECK_STR(text_of(CURLOPT_URL), "ws://user:pass@server.test:81/");
     CHECK_STR(text_of(CURLOPT_REQUEST_TARGET), "/a/../b?c");
     CHECK_STR(text_of(CURLOPT_PROTOCOLS_STR), "ws,wss");
-    CHECK_STR(text_of(CURLOPT_USERAGENT), "curlwire/" CW_VERSION);
+    CHECK_STR(text_of(CURLOPT_USERAGENT), "curlwire/" CW_VERSION " libcurl/9.9.9");
     CHECK_INT(number_of(CURLOPT_CONNECT_ONLY), 2);
     CHECK_INT(number_of(CURLOPT_WS_OPTIONS), CURLWS_NOAUTOPONG);
     CHECK_INT(number_of(CURLOPT_NOSIGNAL), 1);
@@ -184,8 +184,8 @@ static void test_proxies(void)
     CHECK_STR(cw__handshake_tls_party(h), "the server");
     cw__handshake_destroy(h);
 
-    wishes.proxy_user = "jim";
-    wishes.proxy_password = "";
+    wishes.proxy.user = "jim";
+    wishes.proxy.password = "";
     cw__handshake_destroy(made("ws://server.test/", NULL)); /* there is no proxy to send it to */
     CHECK(!find(CURLOPT_PROXYUSERNAME) && !find(CURLOPT_PROXYPASSWORD) && !find(CURLOPT_USERNAME));
     h = made("ws://server.test/", "http://joe:p%40ss@proxy.test:3128");
@@ -193,9 +193,49 @@ static void test_proxies(void)
     CHECK_STR(text_of(CURLOPT_PROXYPASSWORD), "");
     CHECK(!find(CURLOPT_USERNAME));
     cw__handshake_destroy(h);
-    wishes.proxy_user = wishes.proxy_password = NULL;
+    wishes.proxy.user = wishes.proxy.password = NULL;
+
+    wishes.proxy.uri = "socks5h://joe:p%40ss@other.test"; /* the control, not the variable */
+    h = made("ws://server.test/", "http://proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_PROXY), "socks5h://other.test:1080");
+    CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "joe");
+    CHECK_STR(text_of(CURLOPT_PROXYPASSWORD), "p@ss");
+    cw__handshake_destroy(h);
+    wishes.proxy.uri = CW__PROXY_DIRECT;
+    h = made("ws://server.test/", "http://proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_PROXY), "");
+    CHECK_STR(text_of(CURLOPT_NOPROXY), "*");
+    cw__handshake_destroy(h);
+    wishes.proxy.uri = "";
+
+    wishes.proxy.headers = "A: 1\nB;\n";
+    wishes.proxy.pre_uri = "socks5h://jo-e:p%40%20%c3%bc@pre.test";
+    h = made("ws://server.test/", "http://proxy.test:3128");
+    CHECK_STR(text_of(CURLOPT_PRE_PROXY), "socks5h://jo%2De:p%40%20%C3%BC@pre.test:1080");
+    CHECK_STR(text_of(CURLOPT_PROXY), "http://proxy.test:3128");
+    CHECK_INT(number_of(CURLOPT_HEADEROPT), CURLHEADER_SEPARATE);
+    CHECK_STR(((struct curl_slist *)find(CURLOPT_PROXYHEADER)->is.pointer)->data, "A: 1");
+    CHECK_STR(((struct curl_slist *)find(CURLOPT_PROXYHEADER)->is.pointer)->next->data, "B;");
+    CHECK_STR(cw__handshake_next_proxy(h)->source, "pre_proxy");
+    log_text(h, CURLINFO_HEADER_OUT, "CONNECT");
+    CHECK_STR(cw__handshake_next_proxy(h)->source, "all_proxy");
+    CHECK(cw__handshake_is_at_proxy(h));
+    cw__handshake_restart(h, NULL);
+    CHECK_STR(cw__handshake_next_proxy(h)->source, "pre_proxy");
+    CHECK(cw__handshake_release_easy(h) != NULL);
+    CHECK(find(CURLOPT_PROXYHEADER)->is.pointer == NULL);
+    cw__handshake_destroy(h);
+    wishes.proxy.pre_uri = "socks5://pre.test";
+    cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
+    CHECK_STR(text_of(CURLOPT_PRE_PROXY), "socks5://pre.test:1080");
+    CHECK(create("ws://server.test/", "socks5://proxy.test") == NULL);
+    CHECK(create("ws://server.test/", NULL) == NULL);
+    CHECK(strstr(cw_error_message(), "pre_proxy is set, and no http:// or https:// proxy stands behind it"));
+    wishes.proxy.headers = wishes.proxy.pre_uri = "";
 
     h = made("ws://server.test/", "https://proxy.test:3128");
+    CHECK(!find(CURLOPT_PRE_PROXY) && !find(CURLOPT_PROXYHEADER));
+    CHECK_INT(number_of(CURLOPT_HEADEROPT), CURLHEADER_SEPARATE);
     CHECK(!find(CURLOPT_PROXYUSERNAME) && !find(CURLOPT_PROXYPASSWORD));
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYPEER), 1);
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYHOST), 2);
@@ -205,8 +245,8 @@ static void test_proxies(void)
     CHECK_STR(cw__handshake_tls_party(h), "the proxy");
     cw__handshake_destroy(h);
 
-    wishes.proxy_verify = false;
-    wishes.proxy_ca_file = "/x/proxy.pem";
+    wishes.proxy.verify = false;
+    wishes.proxy.ca_file = "/x/proxy.pem";
     h = made("wss://server.test/", "https://proxy.test:3128");
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYPEER), 0);
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYHOST), 0);
@@ -225,10 +265,10 @@ static void test_proxies(void)
     cw__handshake_destroy(h);
     has_no_authorities = true;
     CHECK(create("ws://server.test/", "https://proxy.test:3128") == NULL);
-    wishes.proxy_ca_file = "/x/proxy.pem"; /* needs no others */
+    wishes.proxy.ca_file = "/x/proxy.pem"; /* needs no others */
     cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
-    wishes.proxy_ca_file = "";
-    wishes.proxy_verify = false;
+    wishes.proxy.ca_file = "";
+    wishes.proxy.verify = false;
     cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
     has_no_authorities = false;
     wish_nothing();
@@ -245,6 +285,57 @@ static void test_proxies(void)
     CHECK(!strstr(cw_error_message(), "9.9.9"));
 }
 
+static void test_logins(void)
+{
+    static const struct {
+        unsigned logins;
+        int features;
+        const char *words; /* of the error; NULL = none */
+    } rows[] = {{CW__LOGIN_NEGOTIATE, 0, "was built without GSSAPI, which negotiate needs; add digest"},
+                {CW__LOGIN_NTLM, CURL_VERSION_SPNEGO, "was built without NTLM;"},
+                {CW__LOGIN_NTLM | CW__LOGIN_NEGOTIATE, 0, "was built without GSSAPI and NTLM;"},
+                {CW__LOGIN_NTLM, CURL_VERSION_NTLM, NULL},
+                {CW__LOGIN_NTLM | CW__LOGIN_NEGOTIATE, CURL_VERSION_SPNEGO, NULL},
+                {CW__LOGIN_NTLM | CW__LOGIN_DIGEST, 0, NULL}};
+    cw__handshake *h;
+
+    wish_nothing();
+    cw__handshake_destroy(made("ws://server.test/", "http://u:p@proxy.test:3128"));
+    CHECK(!find(CURLOPT_PROXYAUTH));
+    wishes.proxy.logins = CW__LOGIN_BASIC | CW__LOGIN_DIGEST;
+    h = made("ws://server.test/", "http://u:p@proxy.test:3128");
+    CHECK_INT(number_of(CURLOPT_PROXYAUTH), CURLAUTH_BASIC | CURLAUTH_DIGEST);
+    for (int i = 0; i < 2; i++) { /* a limit that a restart resets */
+        for (int n = 0; n < 4; n++)
+            CHECK(cw__proxy_may_answer(h));
+        CHECK(!cw__proxy_may_answer(h));
+        cw__handshake_restart(h, NULL);
+    }
+    cw__handshake_destroy(h);
+    wishes.proxy.logins = CW__LOGIN_BASIC;
+    h = made("ws://server.test/", "http://u:p@proxy.test:3128");
+    CHECK_INT(number_of(CURLOPT_PROXYAUTH), CURLAUTH_BASIC);
+    CHECK(!cw__proxy_may_answer(h)); /* it is sent at once */
+    cw__handshake_destroy(h);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        wishes.proxy.logins = rows[i].logins;
+        version.features = rows[i].features;
+        h = create("ws://server.test/", "http://proxy.test:3128");
+        CHECK((h == NULL) == (rows[i].words != NULL));
+        if (rows[i].words)
+            CHECK(strstr(cw_error_message(), rows[i].words) && strstr(cw_error_message(), "9.9.9"));
+        else if (rows[i].logins & CW__LOGIN_NEGOTIATE)
+            CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "");
+        else
+            CHECK(!find(CURLOPT_PROXYUSERNAME) && !cw__proxy_may_answer(h)); /* there is no user */
+        cw__handshake_destroy(h);
+        cw__handshake_destroy(made("ws://server.test/", "socks5://proxy.test")); /* it has no such login */
+        CHECK(!find(CURLOPT_PROXYAUTH));
+        cw__handshake_destroy(made("ws://server.test/", NULL));
+    }
+    version.features = CURL_VERSION_HTTPS_PROXY;
+}
+
 static void test_headers(void)
 {
     static const char *const wanted[] = {"Sec-WebSocket-Protocol: a, b",
@@ -257,7 +348,7 @@ static void test_headers(void)
 
     wish_nothing();
     wishes.protocols = "a, b";
-    wishes.headers = "X-One: 1\nUser-Agent:\n";
+    wishes.request.headers = "X-One: 1\nUser-Agent:\n";
     wishes.compression = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
     h = made("ws://server.test/", NULL);
     at = find(CURLOPT_HTTPHEADER)->is.pointer;
@@ -272,6 +363,46 @@ static void test_headers(void)
     at = find(CURLOPT_HTTPHEADER)->is.pointer;
     CHECK(at && !at->next && strcmp(at->data, key) != 0); /* a new key, and no header that was not asked for */
     cw__handshake_destroy(h);
+}
+
+/* The headers of the request after the key, joined by "|". */
+static const char *lines_after_key(void)
+{
+    static char joined[256];
+    const struct curl_slist *at = find(CURLOPT_HTTPHEADER)->is.pointer;
+
+    joined[0] = '\0';
+    for (at = at->next; at; at = at->next)
+        (void)snprintf(joined + strlen(joined), sizeof joined - strlen(joined), "%s|", at->data);
+    return joined;
+}
+
+static void test_header_controls(void)
+{
+    static const struct {
+        const char *headers, *origin, *lines;
+    } rows[] = {
+        {"", "https://a", "Origin: https://a|"},
+        {"X-B: 2\nX-A: 1\nX-B: 3\n", "https://a", "Origin: https://a|X-B: 2|X-A: 1|X-B: 3|"},
+        {"X: 1\norigin: https://b\n", "https://a", "X: 1|origin: https://b|"},
+        {"Origin:\n", "https://a", "Origin:|"},
+        {"Origin;\n", "https://a", "Origin;|"},
+        {"Origin-X: 1\nX: Origin:\n", "https://a", "Origin: https://a|Origin-X: 1|X: Origin:|"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        wish_nothing();
+        wishes.request.headers = rows[i].headers;
+        wishes.request.origin = rows[i].origin;
+        wishes.request.user_agent = "mine/1 (x)";
+        cw__handshake_destroy(made("ws://server.test/", NULL));
+        CHECK_STR(text_of(CURLOPT_USERAGENT), "mine/1 (x)");
+        wishes.request.user_agent = "";
+        cw__handshake *h = made("ws://server.test/", NULL);
+        CHECK_STR(text_of(CURLOPT_USERAGENT), "curlwire/" CW_VERSION " libcurl/9.9.9");
+        CHECK_STR(lines_after_key(), rows[i].lines);
+        cw__handshake_destroy(h);
+    }
 }
 
 /* An option that libcurl refuses is always an error. */
@@ -336,7 +467,7 @@ static bool create_once(void *arg)
     h = cw__handshake_create(&wishes);
     for (const struct curl_slist *at = h ? find(CURLOPT_HTTPHEADER)->is.pointer : NULL; at; at = at->next)
         count++;
-    CHECK_INT(count, h ? 4 : 0); /* none of the request's headers was dropped */
+    CHECK_INT(count, h ? 5 : 0); /* none of the request's headers was dropped */
     if (!h)
         CHECK(strstr(cw_error_message(), "no memory") != NULL);
     setting_count = 0;
@@ -350,15 +481,15 @@ static void test_no_memory(void)
 
     wish_nothing();
     wishes.protocols = "a";
-    wishes.headers = "X: y\n";
+    wishes.request = (cw__request_settings){.headers = "X: y\n", .user_agent = "u", .origin = "https://a"};
     wishes.compression = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
     clear_environment();
     CHECK_INT(setenv("all_proxy", "http://joe:pass@proxy.test:3128", 1), 0);
-    wishes.proxy_user = wishes.proxy_password = "x";
+    wishes.proxy.user = wishes.proxy.password = "x";
     CHECK_INT(cw__uri_read("wss://server.test/", 18, &uri, fault), CW__URI_OK);
     wishes.uri = &uri;
     each_allocation_fails(create_once, NULL);
-    for (append_fails_at = 0; append_fails_at < 4; append_fails_at++) /* libcurl's own allocations */
+    for (append_fails_at = 0; append_fails_at < 5; append_fails_at++) /* libcurl's own allocations */
         CHECK(!create_once(NULL));
     append_fails_at = SIZE_MAX;
     CHECK(create_once(NULL));
@@ -443,7 +574,9 @@ static const harness_test tests[] = {
     {"the options of TLS", test_tls},
     {"the options of a client certificate", test_client_certificate},
     {"the options of proxies", test_proxies},
+    {"the logins of proxies", test_logins},
     {"RFC 6455 4.1: the request's headers", test_headers},
+    {"the controls for headers, and the order of headers", test_header_controls},
     {"an option that libcurl refuses is an error", test_refused_options},
     {"each allocation fails once", test_no_memory},
     {"sockets of libcurl and of the race", test_sockets},

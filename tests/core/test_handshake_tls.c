@@ -11,7 +11,7 @@ static void test_parties(void)
 
     wish_nothing();
     wishes.ca_file = "/x/server.pem";
-    wishes.proxy_ca_file = "/x/proxy.pem";
+    wishes.proxy.ca_file = "/x/proxy.pem";
     h = made("wss://server.test/", "https://proxy.test:3128");
     CHECK(!cw__handshake_verdict(h, CURLE_SSL_CACERT_BADFILE, 0, &error));
     CHECK(strstr(error.message, "proxy_ca_file '/x/proxy.pem'") != NULL);

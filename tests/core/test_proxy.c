@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of proxy.c: which variable is used, what no_proxy excludes, which values are accepted, and that an error shows
+/* Tests of proxy.c and proxy_uri.c: which variable is used, what no_proxy excludes, which values are accepted, and that an error shows
  * no part of a refused value. tests/python/test_proxy.py tests connections through proxies. */
 #include "harness.h"
 
@@ -20,7 +20,7 @@ static const char *get(const char *name)
 static cw_status choose(cw__proxy *p, bool is_tls, const char *const *variables)
 {
     environment = variables;
-    return cw__proxy_choose(p, is_tls, "server.test", is_tls ? 443 : 80, get);
+    return cw__proxy_choose(p, "", is_tls, "server.test", is_tls ? 443 : 80, get);
 }
 
 #define VARIABLES(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -30,7 +30,7 @@ static void check_variable(bool is_tls, const char *const *variables, const char
     cw__proxy p;
 
     CHECK_INT(choose(&p, is_tls, variables), CW_OK);
-    CHECK_STR(p.kind == CW__PROXY_NONE ? "" : p.variable, wanted);
+    CHECK_STR(p.kind == CW__PROXY_NONE ? "" : p.source, wanted);
     cw__proxy_destroy(&p);
 }
 
@@ -64,6 +64,69 @@ static void test_order(void)
     check_variable(false, VARIABLES("http_proxy", "x", "no_proxy", "other", "NO_PROXY", "server.test"),
                    "http_proxy");
     check_variable(false, VARIABLES("http_proxy", "x", "no_proxy", "", "NO_PROXY", "server.test"), "");
+}
+
+/* The control goes before the variables, and no_proxy does not concern it. */
+static void test_control(void)
+{
+    static const char *const all[] = {"ws_proxy", "http://s3c@ret@x", "no_proxy", "*", NULL};
+    cw__proxy p;
+
+    environment = all;
+    CHECK_INT(cw__proxy_choose(&p, "https://u:p%40@p.test:1", false, "server.test", 80, get), CW_OK);
+    CHECK_STR(p.url, "https://p.test:1");
+    CHECK_STR(p.source, "proxy");
+    CHECK_STR(p.password, "p@");
+    cw__proxy_destroy(&p);
+    environment = (const char *const[]){"ws_proxy", "http://p.test:1", NULL};
+    CHECK_INT(cw__proxy_choose(&p, CW__PROXY_DIRECT, false, "server.test", 80, get), CW_OK);
+    CHECK_INT(p.kind, CW__PROXY_NONE);
+    CHECK_INT(cw__proxy_choose(&p, "", false, "server.test", 80, get), CW_OK);
+    CHECK_STR(p.source, "ws_proxy");
+    cw__proxy_destroy(&p);
+    CHECK_INT(choose(&p, false, VARIABLES("http_proxy", "direct")), CW_OK); /* the word is the control's only */
+    CHECK_STR(p.url, "http://direct:1080");
+    cw__proxy_destroy(&p);
+}
+
+static void check_kept(bool is_pre, const char *value, const char *shown, const char *words)
+{
+    char *kept = NULL;
+    cw_status status = cw__proxy_keep("the_key", is_pre, value, &kept);
+
+    CHECK_INT(status, shown ? CW_OK : CW_INVALID_ARGUMENT);
+    CHECK((kept != NULL) == (shown != NULL));
+    if (kept) {
+        CHECK_STR(kept, shown);
+        CHECK_STR(kept + strlen(kept) + 1, value);
+    } else {
+        CHECK(strstr(cw_error_message(), "the control the_key is malformed: ") &&
+              strstr(cw_error_message(), words));
+        CHECK(!strstr(cw_error_message(), "s3c"));
+    }
+    cw__free(kept);
+}
+
+static void test_keep(void)
+{
+    long live = cw__alloc_live();
+
+    check_kept(false, "http://u:s3cret@p.test", "http://p.test:1080", NULL);
+    check_kept(false, "s3cret@p.test:1", "http://p.test:1", NULL);
+    check_kept(false, CW__PROXY_DIRECT, CW__PROXY_DIRECT, NULL);
+    check_kept(false, "http://u:s3c@ret@p.test", NULL, "Write http://user:password@host:port");
+    check_kept(true, "socks5://u:s3cret@p.test", "socks5://p.test:1080", NULL);
+    check_kept(true, "http://u:s3cret@p.test", NULL, "only a SOCKS proxy can stand in front");
+    check_kept(true, CW__PROXY_DIRECT, NULL, "Write socks5h://user:password@host:port");
+    for (long n = 0; n < 5; n++) {
+        char *kept;
+        cw__alloc_fail_at(n);
+        CHECK_INT(cw__proxy_keep("the_key", true, "socks5://u:s3cret@p.test", &kept),
+                  n < 4 ? CW_NO_MEMORY : CW_OK);
+        cw__alloc_fail_at(-1);
+        cw__free(kept);
+        CHECK_INT(cw__alloc_live(), live);
+    }
 }
 
 /* ---- no_proxy ---- */
@@ -194,18 +257,49 @@ static void test_credential(void)
         cw__proxy p;
         CHECK_INT(choose(&p, false, VARIABLES("ws_proxy", values[i])), CW_OK);
         CHECK(!p.has_credential);
-        cw__proxy_refused(&p, "host.test", 407, &error);
+        cw__proxy_refused(&p, "host.test", 407, "", 0, &error);
         CHECK(strstr(error.message, i == 0 ? "set proxy_credential, or write user:password@ before the host"
-                                           : "correct them in that variable"));
+                                           : "correct them in the URI of the proxy"));
         CHECK(cw__proxy_set_credential(&p, "j0hnny", "s3cret"));
         CHECK_STR(p.user, "j0hnny");
         CHECK_STR(p.password, "s3cret");
         CHECK_STR(p.url, "http://p.test:1");
-        cw__proxy_refused(&p, "host.test", 407, &error);
+        cw__proxy_refused(&p, "host.test", 407, "", 0, &error);
         CHECK(strstr(error.message, "this user and password; correct proxy_credential"));
         CHECK(!strstr(error.message, "j0hnny") && !strstr(error.message, "s3cret"));
         cw__proxy_destroy(&p);
     }
+}
+
+static void check_offer(const char *lines, unsigned logins, const char *words)
+{
+    cw__proxy p;
+    cw__error error;
+
+    CHECK_INT(choose(&p, false, VARIABLES("ws_proxy", "http://u:p@p.test:1")), CW_OK);
+    cw__proxy_refused(&p, "host.test", 407, lines, logins, &error);
+    CHECK(strstr(error.message, words));
+    CHECK_INT(error.http_status, 407);
+    CHECK_INT(error.web_status, CW_WEB_ProxyAuthenticationRequired);
+    cw__proxy_destroy(&p);
+}
+
+/* If the proxy offers none of the logins, the error says so. */
+static void test_offers(void)
+{
+    static const char accepts_not[] = "it does not accept this user and password";
+
+    check_offer("Proxy-Authenticate: Digest realm=\"x\"\r\n", 0,
+                "it offers the login Digest only; add it to proxy_auth");
+    check_offer("proxy-authenticate: NEGOTIATE\r\nX: Basic\r\nProxy-Authenticate:  ntlm\r\n", CW__LOGIN_DIGEST,
+                "the login Negotiate and NTLM only");
+    check_offer("Proxy-Authenticate: Digest realm=\"x\", nonce=y , Negotiate,ntlm x\r\n", CW__LOGIN_BASIC,
+                "the login Digest and Negotiate and NTLM only");
+    check_offer("Proxy-Authenticate: Digest realm=x, Basic realm=y\r\n", 0, accepts_not);
+    check_offer("Proxy-Authenticate: Digest realm=x\r\n", CW__LOGIN_DIGEST | CW__LOGIN_NTLM, accepts_not);
+    check_offer("Proxy-Authenticate: Bearer\r\nProxy-Authenticate: ,\r\nProxy-Authenticate: Digest2\r\n", 0,
+                accepts_not);
+    check_offer("WWW-Authenticate: Digest\r\nProxy-Authenticate:\r\n", 0, accepts_not);
 }
 
 #define USER   "j0hnny"
@@ -303,10 +397,13 @@ static void test_no_memory(void)
 
 static const harness_test tests[] = {
     {"the variables in libcurl's order; an empty one is none, HTTP_PROXY does not count", test_order},
+    {"the control goes before the variables", test_control},
+    {"what a control keeps", test_keep},
     {"no_proxy: names, ports, addresses, networks, *", test_excluded},
     {"values that are accepted", test_good},
     {"refused values: the error names the variable and shows no part of it", test_bad},
     {"the credential of the control", test_credential},
+    {"the logins that a proxy offers", test_offers},
     {"without memory", test_no_memory},
 };
 

@@ -404,7 +404,10 @@ static void test_headers(void)
 /* What a refusal advises. */
 static void test_refused(void)
 {
-    static const char redirect[] = ": it redirects; connect to the address in its Location header",
+    static const char other_redirect[] = ": it redirects; connect to the address in its Location header",
+                      redirect[] =
+                          ": it redirects; set follow_location, or connect to the address in its Location "
+                          "header",
                       credentials[] = ": it wants credentials or does not accept these; set server_credential, "
                                       "user:password@ in the URI, or the header Authorization",
                       path[] = ": there is no such path; check the path in the URI",
@@ -414,9 +417,12 @@ static void test_refused(void)
     static const struct {
         int http_status;
         const char *hint;
-    } rows[] = {{200, plain},       {201, other},       {299, other}, {300, redirect}, {399, redirect},
-                {400, other},       {401, credentials}, {402, other}, {404, path},     {405, other},
-                {403, credentials}, {425, other},       {426, plain}, {427, other},    {503, other}};
+    } rows[] = {{200, plain},          {201, other},    {299, other},       {300, other_redirect},
+                {301, redirect},       {302, redirect}, {303, redirect},    {304, other_redirect},
+                {306, other_redirect}, {307, redirect}, {308, redirect},    {309, other_redirect},
+                {399, other_redirect}, {400, other},    {401, credentials}, {402, other},
+                {404, path},           {405, other},    {403, credentials}, {425, other},
+                {426, plain},          {427, other},    {503, other}};
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char wanted[CW__MESSAGE_BYTES];
@@ -427,6 +433,7 @@ static void test_refused(void)
         CHECK_STR(error.message, wanted);
         CHECK_INT(error.status, CW_CONNECT_FAILED);
         CHECK_INT(error.http_status, rows[i].http_status);
+        CHECK_INT(error.limit, rows[i].hint == redirect ? CW_OPT_FOLLOW_LOCATION + 1 : 0);
         CHECK_INT(error.web_status, cw__web_status_of_http(rows[i].http_status));
     }
 }

@@ -129,15 +129,15 @@ static void check_credential(cw_socket *s, cw_option o, int64_t most)
     size_t len = 99;
 
     check_text(s, o);
-    CHECK(cw__setting_user(s, o) == NULL && cw__setting_password(s, o) == NULL);
+    CHECK(cw__setting_user(s, o) == NULL && cw__setting_hidden(s, o) == NULL);
     memset(long_value, 'x', (size_t)most);
     CHECK_STATUS(cw_socket_set_credential(s, o, long_value, 1, long_value, (size_t)most - 1), CW_OK);
     refuse_credential(s, o, long_value, 1, long_value, (size_t)most, "it takes at most");
     CHECK_STATUS(cw_socket_set_credential(s, o, "u", 1, NULL, 0), CW_OK);
-    CHECK_STR(cw__setting_password(s, o), "");
+    CHECK_STR(cw__setting_hidden(s, o), "");
     CHECK_STATUS(cw_socket_set_credential(s, o, "j0hnnyx", 6, "s3c:retx", 7), CW_OK);
     CHECK_STR(cw__setting_user(s, o), "j0hnny");
-    CHECK_STR(cw__setting_password(s, o), "s3c:ret");
+    CHECK_STR(cw__setting_hidden(s, o), "s3c:ret");
     CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, &len), CW_OK);
     CHECK_STR(text, "j0hnny");
     CHECK_INT(len, 6);
@@ -150,12 +150,98 @@ static void check_credential(cw_socket *s, cw_option o, int64_t most)
     refuse_credential(s, o, "j0hnny\xff", 7, "s3c", 3, "must be UTF-8");
     CHECK_STATUS(cw_socket_set_text(s, o, "j0hnny", 6), CW_INVALID_ARGUMENT);
     CHECK_HAS(cw_error_message(), "is a user name and a password");
-    CHECK_STR(cw__setting_password(s, o), "s3c:ret"); /* the refused calls changed nothing */
+    CHECK_STR(cw__setting_hidden(s, o), "s3c:ret"); /* the refused calls changed nothing */
     CHECK_STATUS(cw_socket_set_credential(s, o, NULL, 0, NULL, 0), CW_OK);
     CHECK(cw__setting_user(s, o) == NULL);
     CHECK_STATUS(cw_socket_set_credential(s, CW_OPT_CA_FILE, "u", 1, "p", 1), CW_INVALID_ARGUMENT);
     CHECK_STATUS(cw_socket_set_credential(s, CW_OPT_VERIFY, "u", 1, "p", 1), CW_INVALID_ARGUMENT);
     free(long_value);
+}
+
+/* What can be read has neither user nor password, and the errors show nothing of the value. */
+static void check_proxy(cw_socket *s, cw_option o)
+{
+    static const char *const bad[] = {"socks5://j0hnny:s3c@ret@p.test", "socks5://j0hnny:s3cret@p.test:0",
+                                      "ftp://j0hnny:s3cret@p.test", "j0hnny s3cret",
+                                      "socks5://j0hnny:s3cret@p\xff"};
+    const char *const *words = cw_option_words(o);
+    char text[64] = "xxx";
+    size_t len = 99;
+
+    check_bad_texts(s, o);
+    CHECK_STATUS(cw_socket_set_text(s, o, "SOCKS5h://j0hnny:s3cr%2Fet@p.test/x", 33), CW_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_STATUS(cw_socket_set_text(s, o, bad[i], strlen(bad[i])), CW_INVALID_ARGUMENT);
+        CHECK_HAS(cw_error_message(), cw_option_key(o));
+        CHECK(!strstr(cw_error_message(), "j0hnny") && !strstr(cw_error_message(), "s3c"));
+    }
+    CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, &len),
+                 CW_OK); /* the refused calls changed nothing */
+    CHECK_STR(text, "socks5h://p.test:1080");
+    CHECK_INT(len, strlen(text));
+    CHECK_STR(cw__setting_hidden(s, o), "SOCKS5h://j0hnny:s3cr%2Fet@p.test");
+    CHECK_STATUS(cw_socket_set_text(s, o, "http://p.test:1", 15), words ? CW_OK : CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_text(s, o, "direct", 6), words ? CW_OK : CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, &len), CW_OK);
+    CHECK_STR(text, words ? words[0] : "socks5h://p.test:1080");
+    CHECK_STATUS(cw_socket_set_text(s, o, NULL, 0), CW_OK);
+    CHECK(cw__setting_hidden(s, o) == NULL);
+    CHECK_STATUS(cw_socket_get_text(s, o, NULL, 0, &len), CW_OK);
+    CHECK_INT(len, 0);
+}
+
+#define HEADER(n, v)                                                                                 \
+    {                                                                                                \
+        .name = (n), .value = (v), .name_len_bytes = sizeof(n) - 1, .value_len_bytes = sizeof(v) - 1 \
+    }
+
+/* Only the names can be read, and the errors show no value. */
+static void check_headers(cw_socket *s, cw_option o)
+{
+    static const cw_header good[] = {HEADER("X-A", " s3cret\t"), HEADER("x-a", ""), HEADER("Y", "\xc3\xbc")};
+    static const struct {
+        cw_header header;
+        const char *words;
+    } bad[] = {{HEADER("Host", "s3cret"), "Host"},
+               {HEADER("proxy-authorization", "s3cret"), "set proxy_credential"},
+               {HEADER("Proxy-Connection", "s3cret"), "Proxy-Connection"},
+               {HEADER("Upgrade", "s3cret"), "Upgrade"},
+               {HEADER("a:b", "s3cret"), "not a token"},
+               {HEADER("X", "s3cret\r\nY: z"), "the header X contains the control character 0x0D"}};
+    long live = cw__alloc_live();
+    char text[16] = "xxx", *large = calloc(1, CW__HEADERS_AT_MOST);
+    size_t len;
+
+    check_text(s, o);
+    CHECK_STATUS(cw_socket_set_text(s, o, "X: y", 4), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), "is headers: use the call for headers");
+    CHECK_STATUS(cw_socket_set_headers(s, o, good, 3), CW_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const cw_header both[] = {good[0], bad[i].header};
+        CHECK_STATUS(cw_socket_set_headers(s, o, both, 2), CW_INVALID_ARGUMENT);
+        CHECK_HAS(cw_error_message(), bad[i].words);
+        CHECK(!strstr(cw_error_message(), "s3c"));
+    }
+    CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, &len), CW_OK);
+    CHECK_STR(text, "X-A, x-a, Y"); /* the refused calls changed nothing */
+    CHECK_INT(len, strlen(text));
+    CHECK_STR(cw__setting_hidden(s, o), "X-A:  s3cret\t\nx-a;\nY: \xc3\xbc\n");
+    memset(large, 'x', CW__HEADERS_AT_MOST);
+    for (int i = 0; i < 2; i++) {
+        const cw_header two[] = {{"A", large, 1, CW__HEADER_AT_MOST},
+                                 {"B", large, 1, CW__HEADER_AT_MOST - 2 + (size_t)i}};
+        CHECK_STATUS(cw_socket_set_headers(s, o, two, 2), i == 0 ? CW_OK : CW_INVALID_ARGUMENT);
+    }
+    CHECK_HAS(cw_error_message(), "more than 512 KiB");
+    free(large);
+    CHECK_STATUS(cw_socket_set_headers(s, o, NULL, 0), CW_OK);
+    CHECK(cw__setting_hidden(s, o) == NULL);
+    CHECK_STATUS(cw_socket_set_headers(s, CW_OPT_CA_FILE, good, 1), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_headers(s, CW_OPTION_COUNT, good, 1), CW_INVALID_ARGUMENT);
+    cw__alloc_fail_at(0);
+    CHECK_STATUS(cw_socket_set_headers(s, o, good, 1), CW_NO_MEMORY);
+    cw__alloc_fail_at(-1);
+    CHECK_INT(cw__alloc_live(), live);
 }
 
 /* Checks the properties that the bindings require of every row. */
@@ -168,7 +254,8 @@ static void check_row(cw_option o, const char *name)
     CHECK_INT(strcasecmp(name + strlen("CW_OPT_"), cw_option_key(o)), 0);
     cw_option_range(o, &least, &most);
     CHECK(least >= 0 && least <= cw_option_default(o) && cw_option_default(o) <= most);
-    CHECK(words ? cw_option_type_of(o) == CW_TYPE_ENUM || cw_option_type_of(o) == CW_TYPE_LIST
+    CHECK(words ? cw_option_type_of(o) == CW_TYPE_ENUM || cw_option_type_of(o) == CW_TYPE_LIST ||
+                      cw_option_type_of(o) == CW_TYPE_PROXY
                 : cw_option_type_of(o) != CW_TYPE_ENUM);
     while (words && words[count])
         count++;
@@ -198,6 +285,10 @@ static void test_every_control(void)
         check_secret_bytes(s, name, most);                                            \
     else if ((type) == CW_TYPE_CREDENTIAL)                                            \
         check_credential(s, name, most);                                              \
+    else if ((type) == CW_TYPE_HEADERS)                                               \
+        check_headers(s, name);                                                       \
+    else if ((type) == CW_TYPE_PROXY)                                                 \
+        check_proxy(s, name);                                                         \
     else                                                                              \
         check_number(s, name, initial, least, most, none);
     CW_OPTION_LIST(CW_X)
@@ -421,6 +512,30 @@ static void test_bad_headers(void)
     cw_socket_release(s);
 }
 
+/* The value of a header that is a control. No error shows it. */
+static void test_header_controls(void)
+{
+    static const cw_option controls[] = {CW_OPT_USER_AGENT, CW_OPT_ORIGIN};
+    static const char *const wrong[] = {"s3cret\x01", "s3cret\x7f", " s3cret", "s3cret\t", "s3cret\n", "\xff"};
+    static char large[16 * 1024 + 1];
+    cw_socket *s = made(CW_STREAM_SOCKET);
+
+    memset(large, 'a', sizeof large);
+    for (size_t c = 0; c < sizeof controls / sizeof *controls; c++) {
+        const char *key = cw_option_key(controls[c]);
+        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+            CHECK_STATUS(cw_socket_set_text(s, controls[c], wrong[i], strlen(wrong[i])), CW_INVALID_ARGUMENT);
+            CHECK(strstr(cw_error_message(), key) != NULL && strstr(cw_error_message(), "s3cret") == NULL);
+        }
+        CHECK_STATUS(cw_socket_set_text(s, controls[c], large, sizeof large), CW_INVALID_ARGUMENT);
+        CHECK(strstr(cw_error_message(), "16 KiB") != NULL);
+        CHECK_STATUS(cw_socket_set_text(s, controls[c], large, sizeof large - 1), CW_OK);
+        CHECK_STATUS(cw_socket_set_text(s, controls[c], "a\tb\xc3\xa9", 5), CW_OK);
+        CHECK_STATUS(cw_socket_set_text(s, controls[c], NULL, 0), CW_OK);
+    }
+    cw_socket_release(s);
+}
+
 static void test_information(void)
 {
     cw_socket *s = made(CW_STREAM_SOCKET);
@@ -473,6 +588,7 @@ static const harness_test tests[] = {
     {"errors of a certificate that can be ignored", test_ignorable},
     {"request headers: added, replaced, removed", test_headers},
     {"RFC 7230 3.2: bad and forbidden request headers", test_bad_headers},
+    {"RFC 9110 5.5: the controls for headers", test_header_controls},
     {"a new socket has no information", test_information},
     {"without memory: an error and nothing lost", test_no_memory},
 };

@@ -69,16 +69,16 @@ class Client:
         return done.stdout.splitlines()
 
 
-def clients(folder: Path) -> list[Client]:
+def clients(folder: Path, python_code: str = PYTHON, lua_code: str = LUA) -> list[Client]:
     script = folder / "client.lua"
-    script.write_text(LUA)
+    script.write_text(lua_code)
     made = []
     for name, build in (("system", driver.BUILD / "system"), ("inside", driver.BUILD)):
         modules = build / "lua" / "5.4"
         paths = {"LUA_PATH": f"{modules}/?.lua;{modules}/?/init.lua;;", "LUA_CPATH": f"{modules}/?.so;;"}
         lua = (shutil.which("lua5.4") or "lua5.4", str(script))
         made.append(
-            Client(f"python-{name}", (sys.executable, "-c", PYTHON), {"PYTHONPATH": str(build / "python")})
+            Client(f"python-{name}", (sys.executable, "-c", python_code), {"PYTHONPATH": str(build / "python")})
         )
         made.append(Client(f"lua-{name}", lua, paths))
     return made

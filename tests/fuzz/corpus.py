@@ -136,6 +136,13 @@ def certificates() -> Iterator[tuple[str, bytes]]:
         yield name, b"\x0b" + struct.pack("!I", len(body))[1:] + body
 
 
+REDIRECTS = (
+    b"../x/./y?z#f", b"https://a.example:8443/../b", b"//u:p@[::1]:80/", b"http://b.example?q", b"?a",
+    b"/%41/..", b"ws://[fe80::1%25eth0]:90/", b'Digest realm="a\\", b", qop=auth, Negotiate, Basic',
+    b'machine a.example login u password "p\\n"\nmacdef x\ny\n\ndefault login u password p',
+)  # fmt: skip
+
+
 def seeds() -> Iterator[tuple[str, str, bytes]]:
     """Yields the target, the name and the input of each seed."""
     for number, (name, sent) in enumerate([*made_here(), *vectors()]):
@@ -161,6 +168,8 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
     for number, host in enumerate(HOSTS):
         yield "fuzz_idn", f"host{number}", host.encode()
         yield "fuzz_uri", f"host{number}", f"ws://{host}:80/".encode()
+    for number, text in enumerate(REDIRECTS):
+        yield "fuzz_redirect", f"text{number}", bytes([number]) + text
     for name, data in certificates():
         yield "fuzz_certificate", name, data
     for name, data in compressed():

@@ -36,6 +36,15 @@ function support.tls(name, host, path)
     return ("wss://%s:%s%s"):format(host or "localhost", port, path or "/s/echo/end")
 end
 function support.tls_file(name) return name:find("^/") and name or base("CW_TLS_FOLDER") .. "/" .. name end
+
+-- Returns the URI of a proxy of proxy_settings.py, by its name there.
+function support.proxy(name, scheme, user)
+    local port = assert((" " .. base("CW_PROXIES")):match(" " .. name .. "=(%d+)"), name)
+    local host = scheme == "https" and "localhost" or "127.0.0.1"
+    return ("%s://%s%s:%s"):format(scheme or "http", user and user .. "@" or "", host, port)
+end
+support.proxy_login, support.proxy_credential = "j0hnny:s3c%3Aret%2F%40", {"j0hnny", "s3c:ret/@"}
+
 function support.new_tls(name) return support.fetch(base("CW_TLS_LOG") .. "/new/" .. name) end
 function support.tls_log(port) return support.fetch(base("CW_TLS_LOG") .. "/" .. port) end
 

@@ -14,15 +14,15 @@ for _, row in ipairs(support.controls()) do
     local others = {
         BOOL = not row.default, MS = row.none and math.huge or 0.25, BITS = row.least,
         COUNT = row.none and math.huge or math.max(row.least, 4096), NUMBER = 5, ENUM = row.words[#row.words],
-        TEXT = "nowhere.pem", BYTES = "\0\255\r\n\0",
+        TEXT = "nowhere.pem", PROXY = "socks5://h.test:1080", BYTES = "\0\255\r\n\0",
     }
     if row.key == "tls_max_version" then others.ENUM = "1.2" end
-    if row.type ~= "SECRET_BYTES" and row.type ~= "LIST" and row.type ~= "CREDENTIAL" and row.type ~= "SECRET" then
+    if row.type ~= "SECRET_BYTES" and row.type ~= "LIST" and row.type ~= "HEADERS" and row.type ~= "CREDENTIAL" and row.type ~= "SECRET" then
         options[row.key] = {row.default, others[row.type]}
         assert(options[row.key][2] ~= row.default, row.key)
     end
     message_only[row.key] = row.is_of_messages or nil
-    can_be_nil[row.key] = row.type == "TEXT" or row.type == "BYTES" or nil
+    can_be_nil[row.key] = row.type == "TEXT" or row.type == "BYTES" or row.type == "PROXY" or nil
 end
 options.framing[1] = os.getenv("CURLWIRE_FRAMING") or options.framing[1]
 
@@ -69,6 +69,31 @@ test("control_set", function()
     ws.control.max_message_size = 5
     ws.control.max_message_size = false
     equal(ws.control.max_message_size, math.huge)
+end)
+
+test("control_proxy", function()
+    local ws = curlwire.MessageWebSocket {proxy = "http://j0hnny:s3cret@proxy.test:3128/"}
+    equal(ws.control.proxy, "http://proxy.test:3128")
+    for _, given in ipairs {false, "direct"} do
+        ws.control.proxy = given
+        equal(ws.control.proxy, false)
+    end
+    ws.control.proxy = true
+    equal(ws.control.proxy, nil)
+end)
+
+test("control_headers", function()
+    local ws = curlwire.MessageWebSocket()
+    equal(#ws.control.proxy_headers, 0)
+    ws.control.proxy_headers = {{"X-A", "1"}, {"X-A", ""}, ["x-b"] = {"2", "3"}}
+    equal(table.concat(ws.control.proxy_headers, "+"), "X-A+X-A+x-b+x-b")
+    for _, none in ipairs {{}, {X = {}}} do
+        ws.control.proxy_headers = none
+        equal(#ws.control.proxy_headers, 0)
+    end
+    ws.control.proxy_headers = {X = "y"}
+    ws.control.proxy_headers = nil
+    equal(#ws.control.proxy_headers, 0)
 end)
 
 test("control_secret", function()
@@ -346,6 +371,8 @@ local function assert_information(ws, state)
     local information = ws.information
     equal(information.uri, support.echo())
     equal(ws.uri, support.echo())
+    equal(ws.effective_uri, support.echo())
+    equal(information.effective_uri, ws.uri)
     assert(information.local_address:find("^127%.0%.0%.1:%d+$"), information.local_address)
     equal("ws://" .. information.remote_address .. "/", support.echo())
     equal(ws.local_address, information.local_address)
@@ -360,7 +387,7 @@ end
 
 test("information", function()
     local new = support.message_socket()
-    for _, key in ipairs {"uri", "protocol", "local_address", "remote_address", "response_headers"} do
+    for _, key in ipairs {"uri", "effective_uri", "protocol", "local_address", "remote_address", "response_headers"} do
         equal(new.information[key], nil, key)
     end
     equal(new.information.state, "new")
@@ -507,6 +534,30 @@ test("request_headers_of_one_name", function()
     assert(ws:connect(support.script("echo", "end") .. "?id=" .. token))
     finish(ws)
     equal(lines_of(support.log(token), "X-Tag"), " 1,, 2")
+end)
+
+test("user_agent_and_origin", function()
+    local default = "curlwire/" .. curlwire._VERSION .. " libcurl/" .. curlwire.libcurl_version:match("^%S+")
+    for _, case in ipairs {
+        {{}, " " .. default, ""},
+        {{user_agent = "mine/1 (x)", origin = "https://here"}, " mine/1 (x)", " https://here"},
+        {{user_agent = "mine/1", origin = "https://here", headers = {["user-agent"] = "other/2", Origin = "null"}},
+            " other/2", " null"},
+    } do
+        local token = support.token("agent")
+        finish(open(support.script("echo", "end") .. "?id=" .. token, case[1]))
+        local log = support.log(token)
+        equal(lines_of(log, case[1].headers and "user-agent" or "User-Agent"), case[2], log)
+        equal(lines_of(log, "Origin"), case[3], log)
+    end
+    for _, value in ipairs {"swordfish\1", " swordfish", ("swordfish"):rep(2000)} do
+        for _, key in ipairs {"user_agent", "origin"} do
+            local ok, message = pcall(curlwire.MessageWebSocket, {[key] = value})
+            equal(ok, false)
+            assert(tostring(message):find("control " .. key, 1, true), message)
+            assert(not tostring(message):find("swordfish", 1, true), message)
+        end
+    end
 end)
 
 test("request_headers_that_cannot_be_sent", function()

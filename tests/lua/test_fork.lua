@@ -39,14 +39,18 @@ local controls = {
     "client_no_context_takeover", "compression_threshold", "frame_size", "ca_path", "supported_protocols",
     "desired_unsolicited_pong_interval", "ping_payload", "server_credential", "proxy_credential",
     "client_certificate", "client_key", "client_key_password", "client_certificate_type",
+    "ignorable_server_certificate_errors", "follow_location", "max_redirs", "http_auth",
+    "xoauth2_bearer", "netrc_file",
+    "ignorable_server_certificate_errors", "user_agent", "origin",
+    "ignorable_server_certificate_errors", "proxy", "pre_proxy", "proxy_headers", "proxy_auth",
     "ignorable_server_certificate_errors", "ca_data", "pinned_public_key", "tls_min_version", "tls_max_version",
     "tls_ciphers", "tls13_ciphers", "tls_groups", "client_certificate_data", "client_key_data", "tls_server_name",
     "ocsp_stapling", "tls_session_resumption",
 }
 local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {
-    "uri", "protocol", "extensions", "local_address", "remote_address", "framing", "authorities", "response_headers",
-    "bandwidth_statistics",
+    "uri", "effective_uri", "protocol", "extensions", "local_address", "remote_address", "framing", "authorities",
+    "response_headers", "bandwidth_statistics",
 }
 local ends = {"close_code", "close_reason", "was_clean"}
 

@@ -9,6 +9,7 @@ import pytest
 import curlwire
 from curlwire import dispatcher
 from peers import HAS_COMPRESSION
+from sites import Serve, serving
 
 LIMIT_SECONDS = 60
 
@@ -24,3 +25,10 @@ def time_limit() -> Iterator[None]:
         socket.abort()
     curlwire.run_forever()
     faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts servers that end with the test."""
+    with serving() as start:
+        yield start

@@ -31,6 +31,10 @@ def numbers(row: controls.Control) -> list[Row]:
     return rows if row.none else [*rows, (None, TypeError if row.type == "BITS" else ArgumentError)]
 
 
+# Headers of a proxy that curlwire makes. The message names the header.
+OWN = ("Proxy-Authorization", "proxy-connection", "HOST", "Upgrade", "Sec-WebSocket-Key", "a b", "")
+
+
 def bad_values(row: controls.Control) -> list[Row]:
     """Returns the bad values of a control, with the exception for each."""
     rows: dict[str, list[Row]] = {
@@ -44,6 +48,22 @@ def bad_values(row: controls.Control) -> list[Row]:
         "BYTES": [
             *((value, TypeError) for value in ("text", 7, [1])),
             *([(bytes(row.most + 1), ArgumentError)] if controls.is_limited(row) else []),
+        ],
+        "PROXY": [
+            *((value, TypeError) for value in (7, b"s3cret@h.test", ["s3cret@h.test"])),
+            *([] if row.words else [(False, TypeError), (True, TypeError), ("direct", ArgumentError)]),
+            *(
+                (value, ArgumentError)
+                for value in ("socks5://u:s3cret@h.test:0", "u:s3cret@", "s3cret\0", "s3cret\n")
+            ),
+        ],
+        "HEADERS": [
+            *(
+                (value, TypeError)
+                for value in (7, "X: s3cret", ["ab"], [("X",)], {"X": 7}, {"X": ["s3cret", None]})
+            ),
+            *(({name: "s3cret"}, ArgumentError) for name in OWN),
+            *(({"header": value}, ArgumentError) for value in ("s3cret\r\nX: y", "s3cret\0", "s3cret\udc80")),
         ],
         "SECRET": [
             *((value, TypeError) for value in (7, b"s3cret", ("s3cret",))),
@@ -83,7 +103,9 @@ def test_bad_values(row: controls.Control) -> None:
             with pytest.raises((TypeError, ArgumentError)) as caught:
                 attempt()
             assert isinstance(caught.value, kind), (value, caught.value)
-            assert row.key in str(caught.value), value
+            assert row.key in str(caught.value) or (row.type == "HEADERS" and "header" in str(caught.value)), (
+                value
+            )
             assert "s3cret" not in str(caught.value)
         assert getattr(ws.control, row.key) == DEFAULTS[row.key]
 
@@ -98,6 +120,7 @@ FILES: dict[str, dict[str, str]] = {
     "client_key": {"ca_file": "ca.pem", "client_certificate": "purpose.pem"},
     "pinned_public_key": {"ca_file": "ca.pem"},
 }
+NOT_FILES = {"user_agent", "origin"}  # texts
 CONTENTS = {
     "empty": "",
     "text": "hello\n",
@@ -139,7 +162,7 @@ def nobody() -> Iterator[None]:
 
 
 def test_every_file_has_rows() -> None:
-    assert set(FILES) == {row.key for row in TABLE if row.type == "TEXT"} - set(NO_PATHS)
+    assert set(FILES) | NOT_FILES == {row.key for row in TABLE if row.type == "TEXT"} - set(NO_PATHS)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,22 @@ def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
         data = bytes(range(50)) + b"\xff\0\0"
         same = [(kind(data), data) for kind in (bytes, bytearray, memoryview)]
         return [*same, (b"\0", b"\0"), (b"", None), (None, None)]
+    if row.type == "PROXY":
+        socks = [("Socks5://jö:p%20w@h.test", "socks5://h.test:1080"), ("", None), (None, None)]
+        http = [("j:p@h.test:3128", "http://h.test:3128"), ("direct", False), (False, False), (True, None)]
+        return [*socks, *(http if row.words else [])]
+    if row.type == "HEADERS":
+        pairs = [("X-A", "s3cret"), ("X-A", ""), ("x-b", "ü")]
+        names = ("X-A", "X-A", "x-b")
+        mapping = {"X-A": ["s3cret", ""], "x-b": "ü"}
+        return [
+            (pairs, names),
+            (tuple(map(list, pairs)), names),
+            (mapping, names),
+            ([], ()),
+            ({"X": []}, ()),
+            (None, ()),
+        ]
     if row.type == "SECRET_BYTES":
         return [(kind(b"s3cr\0\xff"), "(set)") for kind in (bytes, bytearray, memoryview)] + [(None, None)]
     if row.type == "SECRET":
@@ -86,6 +102,19 @@ WRONG = {
     "LIST": ["chat", [1], 7],
     "BYTES": ["text", 7, [1]],
     "SECRET": [7, b"s3cret", ("s3cret",)],
+    "HEADERS": [
+        7,
+        "X: s3cret",
+        b"X",
+        ["ab"],
+        [("X",)],
+        [("X", "a", "b")],
+        {"X": 7},
+        {"X": [7]},
+        {"X": b"ab"},
+        {7: "a"},
+    ],
+    "PROXY": [7, b"socks5://h.test", ["socks5://h.test"], Path("h.test")],
     "SECRET_BYTES": ["s3cret", 7, [b"s3cret"]],
     "CREDENTIAL": ["user", 7, ["user", "s3cret"], ("user",), ("user", "s3cret", ""), ("user", 7), (b"u", "p")],
 }
@@ -111,6 +140,13 @@ OUT_OF_RANGE: list[Any] = [
         if row.type == "CREDENTIAL"
         for password in ("\x7f", "\0")
     ),
+    *(
+        (row.key, text)
+        for row in TABLE
+        if row.type == "PROXY"
+        for text in ("ftp://h.test", "h\0", "h\udc80", "@")
+    ),
+    *((row.key, "http://h.test") for row in TABLE if row.type == "PROXY" and not row.words),
     *((row.key, text) for row in TABLE if row.type == "SECRET" for text in ("a\0", "a\n", "a\udc80")),
     *((row.key, ("user", "p" * row.most)) for row in TABLE if row.type == "CREDENTIAL"),
     *((row.key, bytes(row.most + 1)) for row in TABLE if controls.is_limited(row)),
@@ -293,12 +329,14 @@ def test_subprotocol_none() -> None:
 def test_information() -> None:
     ws = MessageWebSocket()
     assert (ws.state, ws.uri, ws.protocol, ws.local_address, ws.remote_address) == ("new", *[None] * 4)
+    assert ws.effective_uri is None
     assert len(ws.response_headers) == 0
     with ws:
         ws.connect(echo("/?a=b"))
         facts = ws.information
         assert facts.state == ws.state == "open"
         assert facts.uri == ws.uri == echo("/?a=b")
+        assert facts.effective_uri == ws.effective_uri == ws.uri
         assert facts.remote_address == ws.remote_address
         assert f"ws://{ws.remote_address}/" == echo()
         assert facts.local_address == ws.local_address

@@ -265,9 +265,9 @@ def test_proxy_credential(uri: str, user: str, monkeypatch: pytest.MonkeyPatch) 
         for secret in ("s3c", "j0hnny", basic):
             assert secret not in words_of(error)
         error = fails(f"{uri}://server.invalid/")
-        assert ("correct them in that variable" if user else "set proxy_credential, or write user:") in str(
-            error
-        )
+        assert (
+            "correct them in the URI of the proxy" if user else "set proxy_credential, or write user:"
+        ) in str(error)
 
 
 def test_proxy_credential_for_socks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,9 +69,9 @@ class Server:
     def lines(self) -> list[str]:
         return self.requests.get(timeout=WAIT).decode("latin-1").split("\r\n")
 
-    def values(self, name: str) -> list[str]:
+    def values(self, *names: str) -> list[str]:
         pairs = [line.partition(":") for line in self.lines()[1:]]
-        return [value.removeprefix(" ") for key, _, value in pairs if key.lower() == name.lower()]
+        return [value.removeprefix(" ") for key, _, value in pairs if key.lower() in map(str.lower, names)]
 
 
 @pytest.fixture
@@ -266,6 +266,45 @@ def test_add_after_taking_away(server: Server) -> None:
     ws.abort()
     lines = server.lines()
     assert [line for line in lines if line.endswith("mine")] == ["User-Agent: mine", "X-Tag: mine"]
+
+
+def test_headers_keep_their_order(server: Server) -> None:
+    names = ["X-B", "Origin", "X-A", "Cookie", "X-C", "X-A"]
+    open_and_leave(f"ws://127.0.0.1:{server.port}/", headers=[(name, f"v{n}") for n, name in enumerate(names)])
+    lines = server.lines()
+    wanted = [f"{name}: v{n}" for n, name in enumerate(names)]
+    assert [line for line in lines if line in wanted] == wanted
+
+
+def test_user_agent_and_origin(server: Server) -> None:
+    uri = f"ws://127.0.0.1:{server.port}/"
+    default = f"curlwire/{curlwire.__version__} libcurl/{curlwire.libcurl_version.split()[0]}"
+    open_and_leave(uri)
+    assert server.values("User-Agent", "Origin") == [default]
+    open_and_leave(uri, user_agent="mine/1 (x)", origin="https://here")
+    assert server.values("User-Agent", "Origin") == ["mine/1 (x)", "https://here"]
+
+
+@pytest.mark.parametrize(
+    ("name", "control"), [("user-agent", "user_agent"), ("User-Agent", "user_agent"), ("origin", "origin")]
+)
+def test_header_takes_precedence_over_its_control(server: Server, name: str, control: str) -> None:
+    uri = f"ws://127.0.0.1:{server.port}/"
+    open_and_leave(uri, headers={name: "by name"}, **{control: "by control"})
+    assert server.values(name) == ["by name"]
+    ws = MessageWebSocket(**{control: "by control"})
+    ws.set_request_header(name, "")  # takes the header away
+    ws.connect(uri)
+    ws.abort()
+    assert server.values(name) == []
+
+
+@pytest.mark.parametrize("control", ["user_agent", "origin"])
+@pytest.mark.parametrize("value", [f"{SECRET}\x01", f" {SECRET}", f"{SECRET}\t", "a" * (16 * KIB + 1)])
+def test_wrong_value_of_a_header_control(control: str, value: str) -> None:
+    with pytest.raises(ArgumentError, match=f"control {control} ") as caught:
+        MessageWebSocket(**{control: value})
+    assert SECRET not in str(caught.value)
 
 
 def test_empty_headers(server: Server) -> None:

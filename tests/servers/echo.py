@@ -11,6 +11,7 @@ The path decides what the server does:
     /close?code=C&reason=R          closes at once
     /slow                           reads one message each 200 ms and sends nothing
     /sink                           answers every message with its length in decimal text
+    /moved                          redirects to / with HTTP status 302
 
 Every path accepts the subprotocols "chat" and "superchat". The size of a message has no limit.
 The first line on stdout is "listening PORT ...", with one port for each --listen, in their order.
@@ -28,6 +29,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import websockets
+import websockets.http11
 
 Query = dict[str, str]
 SUBPROTOCOLS = [websockets.Subprotocol("chat"), websockets.Subprotocol("superchat")]
@@ -92,6 +94,18 @@ async def handle(ws: Any) -> None:
         return
 
 
+def redirect(first: Any, second: Any) -> Any:
+    """Returns the reply of /moved, or None."""
+    # websockets 13 and earlier pass (path, headers), from 14 on (connection, request).
+    is_old = isinstance(first, str)
+    if urlsplit(first if is_old else second.path).path != "/moved":
+        return None
+    headers = {"Location": "/", "Content-Length": "0"}
+    if is_old:
+        return 302, headers, b""
+    return websockets.http11.Response(302, "Found", websockets.Headers(headers), b"")
+
+
 def choose(first: Any, second: Any) -> Any:
     """Returns the client's first subprotocol that this server has, or none.
 
@@ -141,6 +155,7 @@ async def main() -> None:
             close_timeout=10,
             subprotocols=SUBPROTOCOLS,
             select_subprotocol=choose,
+            process_request=redirect,
         )
         ports.append(next(iter(server.sockets)).getsockname()[1])
     print("listening", *ports, flush=True)

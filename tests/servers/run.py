@@ -16,6 +16,9 @@ each:
               CW_TLS_FOLDER (the files of certs.py), CW_TLS_LOG (the http:// base); forwards to scripted
     vectors   CW_VECTORS_WS (the vectors of tests/conformance)
     nginx     CW_NGINX_WS, CW_NGINX_WSS (forwards to echo)
+    login     CW_LOGIN_APACHE_WS, CW_LOGIN_NGINX_WS (ask for a login, and forward to echo),
+              CW_LOGIN_PASSWORD (of the user "user")
+    proxies   CW_PROXIES ("open=PORT ...": the proxies of proxy_settings.py)
 
 CW_CA_FILE and CW_REFUSED_WS, an address that refuses connections, are always set. The URLs have no path and do
 not end with a slash. The host is localhost with TLS and 127.0.0.1 without.
@@ -35,7 +38,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -45,9 +49,11 @@ sys.path[:0] = [str(HERE), str(ROOT / "scripts")]
 import children  # noqa: E402
 
 import certs  # noqa: E402
+import login_settings  # noqa: E402
 import nginx_settings  # noqa: E402
+import proxy_settings  # noqa: E402
 
-NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx")
+NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx", "login", "proxies")
 START_S = 60
 
 
@@ -64,11 +70,13 @@ class Peers:
         self.processes: list[subprocess.Popen[str]] = []
         self.readers: list[threading.Thread] = []
         self.folder = Path()
+        self.late = contextlib.ExitStack()  # what is undone after the peers have ended
         self.undo = contextlib.ExitStack()
 
     def __enter__(self) -> Peers:
         with contextlib.ExitStack() as undo:
             self.folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="curlwire-peers-")))
+            self.late = undo.enter_context(contextlib.ExitStack())
             undo.callback(self.end_all)
             certs.make(self.folder)
             self.environment["CW_CA_FILE"] = str(self.folder / "ca.pem")
@@ -151,6 +159,62 @@ class Peers:
                 return
         raise CannotStart("nginx does not accept connections; its output is above")
 
+    def start_login(self) -> None:
+        programs = {"apache": login_settings.apache_program(), "nginx": nginx_settings.program()}
+        for name, program in programs.items():
+            if program is None:
+                raise CannotStart(f"login: no command of {name}; run sh scripts/install.sh test")
+        if "CW_ECHO_WS" not in self.environment:
+            raise CannotStart("login forwards to echo: start that too")
+        upstream = int(self.environment["CW_ECHO_WS"].rpartition(":")[2])
+        folder = Path(self.late.enter_context(tempfile.TemporaryDirectory(prefix="curlwire-login-")))
+        login_settings.write_users(folder)
+        for _ in range(3):  # neither reports its port, as above
+            ports = free_ports(2)
+            http = login_settings.nginx(folder, ports[1], upstream)
+            arguments = {
+                "apache": login_settings.apache(folder, ports[0], upstream),
+                "nginx": nginx_settings.write(folder, http, "master_process off; user root;", level="crit"),
+            }
+            started = [
+                self.start([str(programs[name]), *arguments[name]], dict(os.environ)) for name in programs
+            ]
+            if all(self.accepts(process, port) for process, port in zip(started, ports, strict=True)):
+                self.name_ports(("CW_LOGIN_APACHE_WS", "CW_LOGIN_NGINX_WS"), ports)
+                self.environment["CW_LOGIN_PASSWORD"] = login_settings.PASSWORD
+                return
+        raise CannotStart("login: Apache or nginx does not accept connections; their output is above")
+
+    def start_proxies(self) -> None:
+        folder = self.folder / "proxies"
+        folder.mkdir()
+        self.folder.chmod(0o711)  # squid drops the rights of root, and its helpers read files of the folder
+        proxy_settings.write_users(folder)
+        found: dict[str, int] = {}
+        for name, (_, kinds) in proxy_settings.SQUIDS.items():
+            found |= self.proxy("squid", tuple(kinds), partial(proxy_settings.squid, folder, self.folder, name))
+        for name in ("socks", "socks_login"):
+            found |= self.proxy("microsocks", (name,), proxy_settings.microsocks)
+        found |= self.proxy("danted", ("dante",), partial(proxy_settings.dante, folder))
+        server = self.proxy("sshd", ("sshd",), partial(proxy_settings.sshd, folder))
+        found |= self.proxy("ssh", ("ssh",), partial(proxy_settings.ssh, folder, server["sshd"]))
+        self.environment["CW_PROXIES"] = " ".join(f"{name}={port}" for name, port in found.items())
+
+    def proxy(
+        self, command: str, names: tuple[str, ...], arguments: Callable[[dict[str, int]], list[str]]
+    ) -> dict[str, int]:
+        """Starts a proxy with a free port for each name. Another process may take one first: it tries again."""
+        program = proxy_settings.program(command)
+        if program is None:
+            raise CannotStart(f"proxies: no {command} command; run sh scripts/install.sh test")
+        for _ in range(3):
+            ports = dict(zip(names, free_ports(len(names)), strict=True))
+            # microsocks writes a line for each connection
+            process = self.start([program, *arguments(ports)], dict(os.environ), command == "microsocks")
+            if all(self.accepts(process, port) for port in ports.values()):
+                return ports
+        raise CannotStart(f"{command} does not accept connections; its output is above")
+
     # -- starting and ending
 
     def tls(self, name: str) -> str:
@@ -161,13 +225,18 @@ class Peers:
             where = f"wss://localhost:{port}" if name.endswith("_WSS") else f"ws://127.0.0.1:{port}"
             self.environment[name] = where
 
-    def start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+    def start(
+        self, command: list[str], environment: dict[str, str], is_quiet: bool = False
+    ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-            stderr=subprocess.PIPE,  # node makes its stderr nonblocking, so it must not share ours
+            # node makes its stderr nonblocking, so it must not share ours
+            stderr=subprocess.DEVNULL if is_quiet else subprocess.PIPE,
             start_new_session=True,  # Ctrl-C must end the command first, then the peers
         )  # fmt: skip
         self.processes.append(process)
+        if is_quiet:
+            return process
         reader = threading.Thread(target=hand_on, args=(process,), daemon=True)
         self.readers.append(reader)
         reader.start()

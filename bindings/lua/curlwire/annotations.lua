@@ -103,6 +103,17 @@ local curlwire = {}
 ---@field client_key_password string|nil Password of that key, or of the PKCS#12 file. Default nil
 ---@field client_certificate_type "pem"|"p12" Form of client_certificate; p12: PKCS#12. Default "pem"
 ---@field ignorable_server_certificate_errors ("Untrusted"|"IncompleteChain"|"InvalidName")[] Errors of the server's certificate that do not end the connect; every other check is still made. Default {}
+---@field follow_location "none"|"all"|"safe" Which redirects are followed, never from wss to ws; safe: none to an address that is less public. Default "none"
+---@field max_redirs integer How many redirects a connect follows, one after another. Default 10
+---@field http_auth "basic"|"digest"|"negotiate"|"any"|"ntlm" How the user name and password prove who the user is; basic: sent with the first request; ntlm: an error. Default "basic"
+---@field xoauth2_bearer string|nil Access token for the server (Bearer authentication), in place of a user name and password. Default nil
+---@field netrc_file string|nil File of passwords by host (.netrc), for a URI and controls without a password. Default nil
+---@field user_agent string|nil Header User-Agent; unset: the names and versions of curlwire and libcurl. Default nil
+---@field origin string|nil Header Origin; unset: none is sent. Default nil
+---@field proxy string|boolean|nil URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need none. Default nil
+---@field pre_proxy string|nil URI of a SOCKS proxy in front of an http:// or https:// proxy. Default nil
+---@field proxy_headers table<string, string|string[]>|string[][]|string[]|nil Headers for an http:// or https:// proxy, which never gets the headers for the server. Default {}
+---@field proxy_auth ("basic"|"digest"|"negotiate"|"ntlm")[] Logins for an http:// or https:// proxy, of which it chooses one; unset: basic. Default {}
 ---@field ca_data string|nil Trusted certificates as PEM, in place of ca_file. At most 4194304 bytes, default nil
 ---@field pinned_public_key string|nil The server's public key: 'sha256//' and its hash in base64, several joined by ';', or a PEM or DER file. Default nil
 ---@field tls_min_version "1.2"|"1.3" Oldest version of TLS that the server may use. Default "1.2"
@@ -156,6 +167,7 @@ local curlwire = {}
 ---@class curlwire.Information
 ---@field bandwidth_statistics curlwire.BandwidthStatistics the speed of the connection
 ---@field uri string|nil the URI that was passed to connect
+---@field effective_uri string|nil the URI that redirects have led to, without user name and password; without a redirect, as uri
 ---@field protocol string|nil the subprotocol that the server chose
 ---@field extensions string|nil the extension that the server accepted, "permessage-deflate; client_max_window_bits=12"
 ---@field local_address string|nil "127.0.0.1:40000"
@@ -229,6 +241,7 @@ function MessageArgs:get_data_stream() end
 ---@field on_server_custom_validation_requested nil|fun(ws: curlwire.WebSocket, args: curlwire.ValidationArgs) may reject the server's certificate. connect calls it once, over wss, after all other checks have passed and before a byte of the request is sent. An error in it makes the connect fail, and leaves connect. It can only be set before connect
 ---@field state curlwire.State
 ---@field uri string|nil
+---@field effective_uri string|nil as in information
 ---@field protocol string|nil
 ---@field extensions string|nil the extension that the server accepted, "permessage-deflate; client_max_window_bits=12"
 ---@field local_address string|nil

@@ -31,6 +31,7 @@ static void get_input_stream(lua_State *L, lcw_socket *w)
 
 static void get_state(lua_State *L, lcw_socket *w) { lua_pushstring(L, cw_state_text(cw_socket_state(w->s))); }
 static void get_uri(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_URI); }
+static void get_effective_uri(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_EFFECTIVE_URI); }
 static void get_protocol(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_PROTOCOL); }
 static void get_extensions(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_EXTENSIONS); }
 static void get_local_address(lua_State *L, lcw_socket *w) { lcw_push_info(L, w, CW_INFO_LOCAL_ADDRESS); }
@@ -130,6 +131,7 @@ static const struct {
     {"remote_address", get_remote_address},
     {"framing", get_framing},
     {"authorities", get_authorities},
+    {"effective_uri", get_effective_uri},
     {"response_headers", lcw_push_response_headers},
     {"bandwidth_statistics", lcw_push_bandwidth},
 };

@@ -122,6 +122,14 @@ static void push_number(lua_State *L, lcw_socket *w, cw_option option)
         lua_pushinteger(L, (lua_Integer)value);
 }
 
+/* Returns whether a text is the word for no proxy, which Lua writes as false. */
+static bool is_no_proxy(cw_option option, const char *text)
+{
+    const char *const *words = cw_option_words(option);
+
+    return cw_option_type_of(option) == CW_TYPE_PROXY && words != NULL && strcmp(words[0], text) == 0;
+}
+
 int lcw_control_index(lua_State *L)
 {
     lcw_socket *w = check_control(L);
@@ -137,16 +145,20 @@ int lcw_control_index(lua_State *L)
     option = check_option(L, w, 2);
     switch (cw_option_type_of(option)) {
     case CW_TYPE_LIST:
+    case CW_TYPE_HEADERS:
         lcw_push_list(L, push_text(L, w, option));
         return 1;
     case CW_TYPE_TEXT:
     case CW_TYPE_BYTES:
     case CW_TYPE_CREDENTIAL:
     case CW_TYPE_SECRET:
+    case CW_TYPE_PROXY:
     case CW_TYPE_SECRET_BYTES:
         (void)push_text(L, w, option);
         if (lcw_raw_length(L, -1) == 0)
             lua_pushnil(L);
+        else if (is_no_proxy(option, lua_tostring(L, -1)))
+            lua_pushboolean(L, false);
         return 1;
     case CW_TYPE_BOOL:
     case CW_TYPE_COUNT:
@@ -331,6 +343,26 @@ static cw_status set_text(lua_State *L, lcw_socket *w, cw_option option, int ind
     return cw_socket_set_text(w->s, option, text, len_bytes);
 }
 
+/* Sets a proxy. True is the environment's proxy, as nil is, and false is no proxy. Errors: raises an error that does not
+ * show the value. */
+static cw_status set_proxy(lua_State *L, lcw_socket *w, cw_option option, int index)
+{
+    const char *const *words = cw_option_words(option);
+    const char *text = "";
+    size_t len_bytes = 0;
+
+    if (lua_type(L, index) == LUA_TSTRING) {
+        text = lua_tolstring(L, index, &len_bytes);
+    } else if (lua_isboolean(L, index) && words != NULL) {
+        text = lua_toboolean(L, index) ? "" : words[0];
+        len_bytes = strlen(text);
+    } else if (!lua_isnil(L, index)) {
+        (void)luaL_error(L, "%s must be a string%s or nil, not a %s", cw_option_key(option),
+                         words != NULL ? ", false, true" : "", luaL_typename(L, index));
+    }
+    return cw_socket_set_text(w->s, option, text, len_bytes);
+}
+
 /* Sets a user name and a password. Errors: raises an error that shows neither. */
 static cw_status set_credential(lua_State *L, lcw_socket *w, cw_option option, int index)
 {
@@ -363,6 +395,10 @@ static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
 
     if (type == CW_TYPE_CREDENTIAL) {
         status = set_credential(L, w, option, index);
+    } else if (type == CW_TYPE_HEADERS) {
+        status = lcw_headers_set(L, w, option, index);
+    } else if (type == CW_TYPE_PROXY) {
+        status = set_proxy(L, w, option, index);
     } else if (type == CW_TYPE_TEXT || type == CW_TYPE_LIST || type == CW_TYPE_BYTES || is_secret(option)) {
         status = set_text(L, w, option, index);
     } else {

@@ -307,6 +307,15 @@ int lcw_control_tostring(lua_State *L);
  * controls. */
 void lcw_control_set_all(lua_State *L, lcw_socket *w, int index, bool is_of_connect);
 
+/* ---- From lheaders.c: tables of headers ------------------------------------------------------------------ */
+
+typedef void lcw_visit_header(lua_State *L, void *user, const cw_header *header);
+/* Calls visit for each header of the table at index `table`: pairs {name, value} in their order, and after them name = value and
+ * name = {value, ...}. The header's texts are valid while the table has them. what names the table in errors. */
+void lcw_headers_visit(lua_State *L, int table, const char *what, lcw_visit_header *visit, void *user);
+/* Sets a control that is headers to the value at index. Errors: raises an error about the value's type. */
+cw_status lcw_headers_set(lua_State *L, lcw_socket *w, cw_option option, int index);
+
 /* ---- From linformation.c: information -------------------------------------------------------------------- */
 
 int lcw_information_index(lua_State *L);

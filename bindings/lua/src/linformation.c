@@ -206,6 +206,7 @@ int lcw_information_index(lua_State *L)
         const char *key;
         cw_info info;
     } texts[] = {{"uri", CW_INFO_URI},
+                 {"effective_uri", CW_INFO_EFFECTIVE_URI},
                  {"protocol", CW_INFO_PROTOCOL},
                  {"extensions", CW_INFO_EXTENSIONS},
                  {"local_address", CW_INFO_LOCAL_ADDRESS},
@@ -242,12 +243,13 @@ int lcw_information_index(lua_State *L)
             return 1;
         }
     }
-    return luaL_error(L,
-                      "information has no %s: it has uri, protocol, extensions, local_address, remote_address, "
-                      "framing, authorities, response_headers, bandwidth_statistics, tls, timings, state, "
-                      "server_certificate, server_intermediate_certificates, server_certificate_errors, "
-                      "server_certificate_error_severity",
-                      lcw_push_shown(L, 2));
+    return luaL_error(
+        L,
+        "information has no %s: it has uri, effective_uri, protocol, extensions, local_address, "
+        "remote_address, framing, authorities, response_headers, bandwidth_statistics, tls, timings, state, "
+        "server_certificate, server_intermediate_certificates, server_certificate_errors, "
+        "server_certificate_error_severity",
+        lcw_push_shown(L, 2));
 }
 
 int lcw_information_newindex(lua_State *L)

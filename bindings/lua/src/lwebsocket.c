@@ -156,69 +156,14 @@ int lcw_websocket_add_request_header(lua_State *L)
     return give_request_header(L, cw_socket_add_request_header);
 }
 
-static void refuse_headers(lua_State *L)
+/* Adds a header of curlwire.connect. */
+static void add_header(lua_State *L, void *user, const cw_header *header)
 {
-    (void)luaL_error(
-        L, "headers must be a table of name = value, name = {value, ...}, or of pairs {name, value}, all "
-           "strings");
-}
+    lcw_socket *w = user;
 
-/* Adds a header. The arguments are the indexes of its name and value. */
-static void add_header(lua_State *L, lcw_socket *w, int name, int value)
-{
-    if (lua_type(L, name) != LUA_TSTRING || lua_type(L, value) != LUA_TSTRING)
-        (void)luaL_error(L, "headers must be a table of strings: one name is a %s and its value is a %s",
-                         luaL_typename(L, name), luaL_typename(L, value));
-    if (give(L, w, cw_socket_add_request_header, name, value) != CW_OK)
+    if (cw_socket_add_request_header(w->s, header->name, header->name_len_bytes, header->value,
+                                     header->value_len_bytes) != CW_OK)
         (void)lcw_raise(L, "headers");
-}
-
-/* Returns whether a table has no other keys than 1 to its length, and strings if may_have_strings is set. */
-static bool is_list(lua_State *L, int table, bool may_have_strings)
-{
-    size_t left = lcw_raw_length(L, table);
-
-    for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1))
-        if (lua_type(L, -2) == LUA_TNUMBER ? left-- == 0
-                                           : !may_have_strings || lua_type(L, -2) != LUA_TSTRING) {
-            lua_pop(L, 2);
-            return false;
-        }
-    return left == 0;
-}
-
-/* Adds the headers of the table on top, and leaves the table there. It adds pairs {name, value} in their order, and after
- * them name = value and name = {value, ...}. */
-static void add_headers(lua_State *L, lcw_socket *w)
-{
-    int headers = lua_gettop(L), name = headers + 1, value = headers + 2;
-
-    if (!is_list(L, headers, true))
-        refuse_headers(L);
-    for (size_t i = 1; i <= lcw_raw_length(L, headers); i++) {
-        lua_rawgeti(L, headers, (int)i);
-        if (!lua_istable(L, name) || !is_list(L, name, false) || lcw_raw_length(L, name) != 2)
-            refuse_headers(L);
-        lua_rawgeti(L, name, 1);
-        lua_rawgeti(L, name, 2);
-        add_header(L, w, name + 1, name + 2);
-        lua_settop(L, headers);
-    }
-    for (lua_pushnil(L); lua_next(L, headers) != 0; lua_settop(L, name)) {
-        if (lua_type(L, name) == LUA_TNUMBER)
-            continue;
-        if (!lua_istable(L, value)) {
-            add_header(L, w, name, value);
-            continue;
-        }
-        if (!is_list(L, value, false))
-            refuse_headers(L);
-        for (size_t i = 1; i <= lcw_raw_length(L, value); i++) {
-            lua_rawgeti(L, value, (int)i);
-            add_header(L, w, name, value + 1);
-            lua_settop(L, value);
-        }
-    }
 }
 
 static void collect(lcw_socket *w)
@@ -281,7 +226,7 @@ static int take_options(lua_State *L, lcw_socket *w)
     set_subprotocols(L, w);
     lua_getfield(L, 2, "headers");
     if (lua_istable(L, -1))
-        add_headers(L, w);
+        lcw_headers_visit(L, lua_gettop(L), "headers", add_header, w);
     else if (!lua_isnil(L, -1))
         (void)luaL_error(L, "headers must be a table {name = value}, not a %s", luaL_typename(L, -1));
     lua_settop(L, top);

@@ -5,7 +5,7 @@ import io
 import os
 import sys
 import types
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum, IntFlag
 from typing import Any, Literal, Self, TypeAlias, TypeVar, final, overload
@@ -24,6 +24,7 @@ from curlwire.values import Readable, Writable
 
 _Value = TypeVar("_Value")
 _Timeout: TypeAlias = float | Default | None
+_Headers: TypeAlias = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 
 version: str
 libcurl_version: str
@@ -268,6 +269,60 @@ class _Control:
         """
     @ignorable_server_certificate_errors.setter
     def ignorable_server_certificate_errors(self, value: Collection[str] | None) -> None: ...
+    follow_location: Literal["none", "all", "safe"]
+    """Which redirects are followed, never from wss to ws; safe: none to an address that is less public.
+    'none', 'all' or 'safe', default 'none'.
+    """
+    max_redirs: int
+    """How many redirects a connect follows, one after another. Default 10."""
+    http_auth: Literal["basic", "digest", "negotiate", "any", "ntlm"]
+    """How the user name and password prove who the user is; basic: sent with the first request; ntlm: an
+    error. 'basic', 'digest', 'negotiate', 'any' or 'ntlm', default 'basic'.
+    """
+    xoauth2_bearer: str | None
+    """Access token for the server (Bearer authentication), in place of a user name and password. A str, read
+    as '(set)'. Default None.
+    """
+    @property
+    def netrc_file(self) -> str | None:
+        """File of passwords by host (.netrc), for a URI and controls without a password. Default None."""
+    @netrc_file.setter
+    def netrc_file(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def user_agent(self) -> str | None:
+        """Header User-Agent; unset: the names and versions of curlwire and libcurl. Default None."""
+    @user_agent.setter
+    def user_agent(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def origin(self) -> str | None:
+        """Header Origin; unset: none is sent. Default None."""
+    @origin.setter
+    def origin(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def proxy(self) -> str | Literal[False] | None:
+        """URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need
+        none. A str, read without user name and password; False = no proxy; True = None; default None.
+        """
+    @proxy.setter
+    def proxy(self, value: str | bool | None) -> None: ...
+    pre_proxy: str | None
+    """URI of a SOCKS proxy in front of an http:// or https:// proxy. A str, read without user name and
+    password; default None.
+    """
+    @property
+    def proxy_headers(self) -> tuple[str, ...]:
+        """Headers for an http:// or https:// proxy, which never gets the headers for the server. A mapping
+        or pairs of str, read as the names alone; default ().
+        """
+    @proxy_headers.setter
+    def proxy_headers(self, value: _Headers | None) -> None: ...
+    @property
+    def proxy_auth(self) -> tuple[str, ...]:
+        """Logins for an http:// or https:// proxy, of which it chooses one; unset: basic. A collection of
+        'basic', 'digest', 'negotiate' or 'ntlm'. Default ().
+        """
+    @proxy_auth.setter
+    def proxy_auth(self, value: Collection[str] | None) -> None: ...
     @property
     def ca_data(self) -> bytes | None:
         """Trusted certificates as PEM, in place of ca_file. At most 4194304 bytes, default None."""
@@ -698,6 +753,11 @@ class WebSocket:
     def uri(self) -> str | None:
         """The URI that was passed to connect(), or None. Any thread may read it."""
     @property
+    def effective_uri(self) -> str | None:
+        """The URI that redirects have led to (control.follow_location), without user name and password;
+        without a redirect, the same as uri. None before connect(). Any thread may read it.
+        """
+    @property
     def _server_certificate_errors(self) -> str | None:
         """What was wrong with the server's certificate, as text; None if nothing was."""
     @property
@@ -793,6 +853,10 @@ class WebSocket:
     ) -> None: ...
     @property
     def information(self) -> Information:
+        """An Information object with uri, effective_uri, protocol, extensions, local_address,
+        remote_address, framing, authorities, response_headers, bandwidth_statistics, state,
+        server_certificate, server_intermediate_certificates, server_certificate_errors and
+        server_certificate_error_severity. Any thread may read it.
         """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
         authorities, response_headers, bandwidth_statistics, tls, timings, state, server_certificate,
         server_intermediate_certificates, server_certificate_errors and server_certificate_error_severity.

@@ -172,6 +172,14 @@ class Information:
         return self._socket.uri
 
     @property
+    def effective_uri(self) -> str | None:
+        """The URI that redirects have led to, without user name and password; None before connect().
+
+        Without a redirect, it is the same as uri.
+        """
+        return self._socket.effective_uri
+
+    @property
     def protocol(self) -> str | None:
         """The subprotocol that the server chose, or None."""
         return self._socket.protocol

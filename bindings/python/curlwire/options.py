@@ -5,10 +5,12 @@ scripts/controls.py generates this file from the table of controls in curlwire.h
 """
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
 from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
+
+_Headers = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 
 
 class Options(TypedDict, total=False):
@@ -47,6 +49,17 @@ class Options(TypedDict, total=False):
     client_key_password: str | None
     client_certificate_type: Literal["pem", "p12"]
     ignorable_server_certificate_errors: Collection[str] | None
+    follow_location: Literal["none", "all", "safe"]
+    max_redirs: int
+    http_auth: Literal["basic", "digest", "negotiate", "any", "ntlm"]
+    xoauth2_bearer: str | None
+    netrc_file: str | os.PathLike[str] | None
+    user_agent: str | os.PathLike[str] | None
+    origin: str | os.PathLike[str] | None
+    proxy: str | bool | None
+    pre_proxy: str | None
+    proxy_headers: _Headers | None
+    proxy_auth: Collection[str] | None
     ca_data: bytes | bytearray | memoryview | None
     pinned_public_key: str | os.PathLike[str] | None
     tls_min_version: Literal["1.2", "1.3"]

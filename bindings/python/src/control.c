@@ -369,6 +369,25 @@ static void add_words(char *text, size_t size_bytes, const char *const *words)
     }
 }
 
+/* Returns the values and the default of a control that is one text, a credential or headers. */
+static const char *values_of_text(cw_option option)
+{
+    switch (cw_option_type_of(option)) {
+    case CW_TYPE_SECRET:
+        return "A str, read as '(set)'. Default None";
+    case CW_TYPE_PROXY:
+        return cw_option_words(option) != NULL
+                   ? "A str, read without user name and password; False = no proxy; True = None; default None"
+                   : "A str, read without user name and password; default None";
+    case CW_TYPE_HEADERS:
+        return "A mapping or pairs of str, read as the names alone; default ()";
+    case CW_TYPE_CREDENTIAL:
+        return "A tuple (user, password), read as the user alone; default None";
+    default:
+        return "Default None";
+    }
+}
+
 /* Writes the values and the default of a control: "Seconds, default 60; None = no limit". */
 static void describe_values(cw_option option, char *text, size_t size_bytes)
 {
@@ -400,11 +419,10 @@ static void describe_values(cw_option option, char *text, size_t size_bytes)
         break;
     case CW_TYPE_TEXT:
     case CW_TYPE_SECRET:
-        (void)snprintf(text, size_bytes, "%sDefault None",
-                       cw_option_type_of(option) == CW_TYPE_SECRET ? "A str, read as '(set)'. " : "");
-        break;
+    case CW_TYPE_PROXY:
+    case CW_TYPE_HEADERS:
     case CW_TYPE_CREDENTIAL:
-        (void)snprintf(text, size_bytes, "A tuple (user, password), read as the user alone; default None");
+        (void)snprintf(text, size_bytes, "%s", values_of_text(option));
         break;
     case CW_TYPE_LIST:
         if (cw_option_words(option) != NULL) {

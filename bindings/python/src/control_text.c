@@ -3,6 +3,7 @@
 #include "state.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { ITEMS_BYTES = 100 };
 
@@ -14,6 +15,8 @@ bool control_is_text(cw_option option)
     case CW_TYPE_BYTES:
     case CW_TYPE_CREDENTIAL:
     case CW_TYPE_SECRET:
+    case CW_TYPE_PROXY:
+    case CW_TYPE_HEADERS:
     case CW_TYPE_SECRET_BYTES:
         return true;
     default:
@@ -35,6 +38,13 @@ static PyObject *list_value(PyObject *text)
     return tuple;
 }
 
+/* Returns whether a text is the word for no proxy, which Python writes as False. */
+static bool is_no_proxy(cw_option option, PyObject *text)
+{
+    return cw_option_type_of(option) == CW_TYPE_PROXY && cw_option_words(option) != NULL &&
+           PyUnicode_CompareWithASCIIString(text, cw_option_words(option)[0]) == 0;
+}
+
 PyObject *control_get_text(websocket *ws, cw_option option)
 {
     cw_status status;
@@ -43,9 +53,11 @@ PyObject *control_get_text(websocket *ws, cw_option option)
         raise_status(ws->state, ws, status);
     if (text == NULL)
         return NULL;
-    PyObject *value = cw_option_type_of(option) == CW_TYPE_LIST ? list_value(text)
-                      : PyObject_Size(text) > 0                 ? Py_NewRef(text)
-                                                                : Py_NewRef(Py_None);
+    bool is_list = cw_option_type_of(option) == CW_TYPE_LIST || cw_option_type_of(option) == CW_TYPE_HEADERS;
+    PyObject *value = is_list                     ? list_value(text)
+                      : is_no_proxy(option, text) ? Py_NewRef(Py_False)
+                      : PyObject_Size(text) > 0   ? Py_NewRef(text)
+                                                  : Py_NewRef(Py_None);
     Py_DECREF(text);
     return value;
 }
@@ -61,6 +73,20 @@ static int set_text(websocket *ws, cw_option option, const char *text, size_t le
     return -1;
 }
 
+/* Returns 0 if a value may be a path. Otherwise returns -1 with an exception set. */
+static int check_path(cw_option option, PyObject *value)
+{
+    PyObject *method = NULL;
+    if (PyUnicode_Check(value) || PyBytes_Check(value))
+        return 0;
+    int found = find_attribute(value, "__fspath__", &method);
+    Py_XDECREF(method);
+    if (found == 0)
+        PyErr_Format(PyExc_TypeError, "%s must be a path: a str, bytes, os.PathLike or None, not %R",
+                     cw_option_key(option), Py_TYPE(value));
+    return found > 0 ? 0 : -1;
+}
+
 static int set_path(websocket *ws, cw_option option, PyObject *value)
 {
     PyObject *bytes = NULL;
@@ -70,6 +96,8 @@ static int set_path(websocket *ws, cw_option option, PyObject *value)
         return set_text(ws, option, "", 0);
     if (PyUnicode_Check(value) && PyUnicode_GetLength(value) == 0)
         return set_text(ws, option, "", 0);
+    if (check_path(option, value) < 0)
+        return -1;
     if (!PyUnicode_FSConverter(value, &bytes)) {
         if (PyErr_ExceptionMatches(PyExc_ValueError)) {
             PyErr_Clear();
@@ -77,10 +105,6 @@ static int set_path(websocket *ws, cw_option option, PyObject *value)
                            "%s cannot be %R: a path must not contain NUL or characters that the encoding of "
                            "file names lacks",
                            cw_option_key(option), value);
-        } else if (PyErr_ExceptionMatches(PyExc_TypeError) && !PyObject_HasAttrString(value, "__fspath__")) {
-            PyErr_Clear();
-            PyErr_Format(PyExc_TypeError, "%s must be a path: a str, bytes, os.PathLike or None, not %R",
-                         cw_option_key(option), Py_TYPE(value));
         }
         return -1;
     }
@@ -167,6 +191,25 @@ static int set_secret(websocket *ws, cw_option option, PyObject *value)
     return set_text(ws, option, text, len_bytes);
 }
 
+/* Sets a proxy. True is the environment's proxy, as None is, and False is no proxy. The errors do not show the value. */
+static int set_proxy(websocket *ws, cw_option option, PyObject *value)
+{
+    const char *const *words = cw_option_words(option);
+    const char *text = "";
+    size_t len_bytes = 0;
+    if (PyBool_Check(value) && words != NULL) {
+        text = value == Py_False ? words[0] : "";
+        len_bytes = strlen(text);
+    } else if (value != Py_None && !PyUnicode_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a str%s or None, not %R", cw_option_key(option),
+                     words != NULL ? ", False, True" : "", Py_TYPE(value));
+        return -1;
+    } else if (value != Py_None && !parse_text(ws->state, value, cw_option_key(option), &text, &len_bytes)) {
+        return -1;
+    }
+    return set_text(ws, option, text, len_bytes);
+}
+
 /* Sets a user name and a password. The errors show nothing of both. */
 static int set_credential(websocket *ws, cw_option option, PyObject *value)
 {
@@ -203,6 +246,10 @@ int control_set_text(websocket *ws, cw_option option, PyObject *value)
         return set_bytes(ws, option, value);
     case CW_TYPE_SECRET:
         return set_secret(ws, option, value);
+    case CW_TYPE_PROXY:
+        return set_proxy(ws, option, value);
+    case CW_TYPE_HEADERS:
+        return control_set_headers(ws, option, value);
     case CW_TYPE_CREDENTIAL:
         return set_credential(ws, option, value);
     default:

@@ -367,6 +367,11 @@ PyObject *control_get_text(websocket *ws, cw_option option);
 /* Sets such a control. Returns 0, or -1 with an exception set. */
 int control_set_text(websocket *ws, cw_option option, PyObject *value);
 
+/* ---- From control_headers.c ---------------------------------------------------------------------------------- */
+
+/* Sets a control that is headers. Returns 0, or -1 with an exception set. */
+int control_set_headers(websocket *ws, cw_option option, PyObject *value);
+
 /* ---- From control.c ------------------------------------------------------------------------------------------ */
 
 bool add_control_types(PyObject *module, module_state *state);

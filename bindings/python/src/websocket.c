@@ -335,6 +335,10 @@ static int set_on_validation(PyObject *self, PyObject *value, void *Py_UNUSED(cl
 
 static PyGetSetDef attributes[] = {
     INFO("uri", CW_INFO_URI, "The URI that was passed to connect(), or None. Any thread may read it."),
+    INFO("effective_uri", CW_INFO_EFFECTIVE_URI,
+         "The URI that redirects have led to (control.follow_location), without user name and password; "
+         "without a "
+         "redirect, the same as uri. None before connect(). Any thread may read it."),
     INFO("_public_uri", CW_INFO_PUBLIC_URI,
          "The URI without user name, password and query, for logs; None before connect()."),
     INFO("protocol", CW_INFO_PROTOCOL,
@@ -384,8 +388,8 @@ static PyGetSetDef attributes[] = {
      "Whether both close frames were exchanged. Any thread may read it.", NULL},
     {"control", get_control, NULL, "The options of this socket, as attributes. Any thread may use it.", NULL},
     {"information", get_by_helper, NULL,
-     "An Information object with uri, protocol, extensions, local_address, remote_address, framing, "
-     "authorities, response_headers, bandwidth_statistics, tls, timings, state, server_certificate, "
+     "An Information object with uri, effective_uri, protocol, extensions, local_address, remote_address, "
+     "framing, authorities, response_headers, bandwidth_statistics, tls, timings, state, server_certificate, "
      "server_intermediate_certificates, "
      "server_certificate_errors and server_certificate_error_severity. Any thread may read it.",
      (void *)(intptr_t)HELPER_information},

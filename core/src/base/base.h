@@ -47,6 +47,8 @@ cw_status cw__fail_limit(cw_status status, cw_option option, const char *format,
     __attribute__((format(printf, 3, 4)));
 /* Returns the status of the calling thread's error. */
 cw_status cw__error_status(void);
+/* Copies the calling thread's error. The message may be cut. */
+void cw__error_get(cw__error *error);
 /* Fills an error that is stored elsewhere; the calling thread's error stays. */
 void cw__error_set(cw__error *error, cw_status status, int web_status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -139,6 +141,13 @@ cw_event *cw__event_create(cw_event_type type, size_t room_bytes);
 /* Changes the room of an event; the event may move. If there is no memory, it returns NULL and changes nothing.
  * If the event is lent, it returns a copy; the lent event stays the caller's. */
 cw_event *cw__event_resize(cw_event *e, size_t room_bytes);
+
+/* ---- From environment.c: a copy of the environment ------------------------------------------------------- */
+
+/* Copies all variables of the environment. The caller owns the copy until cw__free. NULL = no memory. */
+char *cw__environment_copy(void);
+/* Returns the value of a variable in a copy; NULL if it is unset. The value is valid as long as the copy. */
+const char *cw__environment_get(const char *copy, const char *name);
 
 /* ---- From process.c ------------------------------------------------------------------------------------- */
 

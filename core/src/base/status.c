@@ -71,6 +71,13 @@ int cw_error_option(void) { return thread_error.limit > 0 ? thread_error.limit -
 
 cw_status cw__error_status(void) { return thread_error.status; }
 
+void cw__error_get(cw__error *error)
+{
+    memcpy(error, &thread_error, offsetof(cw__error, message));
+    (void)snprintf(error->message, sizeof error->message, "%.*s", (int)sizeof error->message - 1,
+                   thread_message);
+}
+
 /* Returns the WebErrorStatus for a status without further details. */
 static int web_status_of(cw_status status)
 {

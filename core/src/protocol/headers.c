@@ -51,8 +51,28 @@ static cw_status check_name(const char *name, size_t name_bytes)
                         "Sec-WebSocket-* headers are made by curlwire and cannot be set: leave them out");
     if (is_name(name, name_bytes, "Proxy-Authorization"))
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "the header Proxy-Authorization would go to the server: put the user name "
-                        "and password into the proxy's URI (http_proxy, https_proxy)");
+                        "the header Proxy-Authorization would go to the server: set proxy_credential, or "
+                        "put the user name and password into the proxy's URI (the control proxy, or http_proxy "
+                        "and https_proxy)");
+    return CW_OK;
+}
+
+cw_status cw__header_check_control(const char *key, const char *value, size_t value_bytes)
+{
+    if (value_bytes > CW__HEADER_CONTROL_AT_MOST)
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "the control %s has %zu bytes: at most %d KiB are sent, so shorten it", key,
+                        value_bytes, CW__HEADER_CONTROL_AT_MOST / 1024);
+    for (size_t i = 0; i < value_bytes; i++)
+        if (((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f)
+            return cw__fail(CW_INVALID_ARGUMENT,
+                            "the control %s contains the control character 0x%02X, which no header may have: "
+                            "remove the character",
+                            key, (unsigned)value[i]);
+    if (cw__is_blank(value[0]) || cw__is_blank(value[value_bytes - 1]))
+        return cw__fail(
+            CW_INVALID_ARGUMENT,
+            "the control %s begins or ends with a blank, which no header may have: remove the blank", key);
     return CW_OK;
 }
 
@@ -77,6 +97,21 @@ cw_status cw__header_check(const char *name, size_t name_bytes, const char *valu
         return cw__fail(CW_INVALID_ARGUMENT,
                         "the header Host must not be empty, because every request needs it: give it a value");
     return CW_OK;
+}
+
+cw_status cw__header_check_for_proxy(const cw_header *header)
+{
+    static const char *const ours[] = {"Host", "Proxy-Connection"};
+
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (is_name(header->name, header->name_len_bytes, ours[i]))
+            return cw__fail(CW_INVALID_ARGUMENT,
+                            "the header %s for a proxy is made by curlwire and cannot be set: leave it out",
+                            ours[i]);
+    if (is_name(header->name, header->name_len_bytes, "Proxy-Authorization"))
+        return cw__fail(CW_INVALID_ARGUMENT, "the header Proxy-Authorization is made by curlwire and cannot be "
+                                             "set: set proxy_credential");
+    return cw__header_check(header->name, header->name_len_bytes, header->value, header->value_len_bytes);
 }
 
 const char *cw__header_repeat_fault(const char *name, size_t name_bytes)

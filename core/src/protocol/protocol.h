@@ -319,8 +319,24 @@ const char *cw__reply_fault(const cw__reply *r, const char *key, const char *pro
  *   extensions  set to the header's value, which points into the reply's lines; NULL = none */
 const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression *offer, cw__compression *terms,
                                       const char **extensions, size_t *extensions_bytes);
+/* Returns whether a redirect with this status can be followed. */
+bool cw__reply_redirects(int http_status);
 /* Fills the error for a server that answered with http_status instead of 101. */
 void cw__reply_refused(int http_status, cw__error *error);
+
+/* ---- From challenge.c: what WWW-Authenticate offers (RFC 9110 section 11.6.1) ------------------------------ */
+
+enum {
+    CW__SCHEME_BASIC = 1,
+    CW__SCHEME_DIGEST = 2,
+    CW__SCHEME_NEGOTIATE = 4,
+    CW__SCHEME_NTLM = 8,
+    CW__SCHEME_BEARER = 16,
+    CW__SCHEME_OTHER = 32
+};
+
+/* Returns the set of schemes that the header lines of a reply offer. */
+unsigned cw__challenge_schemes(const char *lines);
 
 /* ---- From punycode.c: RFC 3492 ------------------------------------------------------------------------------ */
 
@@ -464,6 +480,86 @@ char *cw__uri_base(const cw__uri *uri);
 /* Copies a URI that cw__uri_read has accepted, without userinfo and query. Returns its whole length, as snprintf does. */
 size_t cw__uri_show(const char *uri, char *buffer, size_t size_bytes);
 
+/* ---- From netrc.c: passwords by host ----------------------------------------------------------------------- */
+
+typedef enum cw__netrc_result {
+    CW__NETRC_FOUND,
+    CW__NETRC_NONE, /* no entry names the host */
+    CW__NETRC_BAD,  /* fault says why; it shows no word of the file */
+    CW__NETRC_NO_MEMORY
+} cw__netrc_result;
+
+/* Finds the first entry `machine host` with a login and a password. user is the login that it must have; NULL = any. The
+ * entry `default` is for no host. What follows the entry is not read.
+ * Owns: *joined, "user NUL password NUL", is the caller's until cw__free. */
+cw__netrc_result cw__netrc_find(const char *text, size_t len_bytes, const char *host, const char *user,
+                                char **joined, char fault[CW__URI_FAULT_BYTES]);
+
+/* ---- From redirect.c: where a redirect leads (RFC 9110 section 10.2.2, RFC 3986 section 5) --------------- */
+
+typedef struct cw__redirect {
+    cw__uri uri;         /* with the user name and password of the first URI, if is_same_origin */
+    char *text;          /* the same without user name and password */
+    bool is_same_origin; /* scheme, host and port are those of the URI that redirects */
+} cw__redirect;
+
+typedef enum cw__redirect_result {
+    CW__REDIRECT_OK,
+    CW__REDIRECT_BAD,      /* fault says why */
+    CW__REDIRECT_TO_PLAIN, /* from wss to ws; *to is filled */
+    CW__REDIRECT_NO_MEMORY
+} cw__redirect_result;
+
+/* Finds the header Location in the lines of a reply, and resolves it against the URI of the request. http becomes ws, and
+ * https wss. A fragment is dropped. fault is ASCII, and shows no part of a query.
+ * Owns: the caller calls cw__redirect_destroy, which accepts a zeroed one. */
+cw__redirect_result cw__redirect_read(const char *lines, const cw__uri *from, cw__redirect *to,
+                                      char fault[CW__URI_FAULT_BYTES]);
+void cw__redirect_destroy(cw__redirect *to);
+/* Copies the header lines that another origin may get: those that are known to carry no secret, and those that only
+ * remove a header. NULL = no memory. Owns: the caller, until cw__free. */
+char *cw__redirect_headers(const char *lines);
+
+/* ---- From address.c: how public an IP address is -------------------------------------------------------- */
+
+/* In the order of publicity. */
+typedef enum cw__address_space {
+    CW__SPACE_LOCAL,   /* this machine: 127.0.0.0/8, ::1, the unspecified address */
+    CW__SPACE_PRIVATE, /* a network that the Internet does not reach, and everything else that is special */
+    CW__SPACE_PUBLIC
+} cw__address_space;
+
+/* Judges an address of 4 or 16 bytes. */
+cw__address_space cw__address_space_of(const uint8_t *address, size_t len_bytes);
+/* ---- From proxy_uri.c: the URI of a proxy, and lists of hosts that need none ---------------------------- */
+
+typedef enum cw__proxy_kind { CW__PROXY_NONE, CW__PROXY_HTTP, CW__PROXY_HTTPS, CW__PROXY_SOCKS } cw__proxy_kind;
+
+typedef struct cw__proxy {
+    cw__proxy_kind kind;
+    char *url;             /* scheme://host:port, without user and password */
+    const char *name;      /* host:port, inside url; for messages */
+    char *user, *password; /* decoded; NULL = none */
+    const char *source;    /* what names the proxy: an environment variable, or a control; static */
+    bool has_credential;   /* user and password are those of proxy_credential */
+} cw__proxy;
+
+/* The value of the control proxy with which no proxy is used, whatever the environment says. */
+#define CW__PROXY_DIRECT "direct"
+
+/* Reads the URI of a proxy into an empty proxy.
+ * Returns NULL, or what is wrong with the value. Owns: the caller calls cw__proxy_destroy in both cases. */
+const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory);
+/* Frees and zeroes a proxy; it accepts a zeroed one. */
+void cw__proxy_destroy(cw__proxy *p);
+/* Checks the value of a control that names a proxy. key is the control, for the message of a failure, which shows nothing of
+ * the value. is_pre: it takes SOCKS proxies only. Sets *kept to "shown NUL value NUL": shown is what may be read, without
+ * user and password.
+ * Returns CW_OK, CW_INVALID_ARGUMENT or CW_NO_MEMORY. Owns: the caller owns *kept. */
+cw_status cw__proxy_keep(const char *key, bool is_pre, const char *value, char **kept);
+/* Returns whether a list such as that of no_proxy contains a host and port. */
+bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
+
 /* ---- From certificate.c: the certificates of a TLS handshake ------------------------------------------- */
 
 /* Finds a certificate in a server's Certificate message, which begins with the type and length of the message. Number 0
@@ -506,14 +602,20 @@ char *cw__ignorable_ends(const void *chain, size_t chain_bytes, cw_chain_result 
  * silently, or fails without a reason. */
 enum {
     CW__HEADER_NAME_AT_MOST = 100,
-    CW__HEADER_AT_MOST = 256 * 1024,  /* bytes of a value */
-    CW__HEADERS_AT_MOST = 512 * 1024, /* bytes of all headers that the caller sets */
-    CW__PROTOCOLS_AT_MOST = 64 * 1024 /* bytes of the list of subprotocols */
+    CW__HEADER_AT_MOST = 256 * 1024,       /* bytes of a value */
+    CW__HEADERS_AT_MOST = 512 * 1024,      /* bytes of all headers that the caller sets */
+    CW__PROTOCOLS_AT_MOST = 64 * 1024,     /* bytes of the list of subprotocols */
+    CW__HEADER_CONTROL_AT_MOST = 16 * 1024 /* bytes of user_agent, and of origin */
 };
 
 /* Checks the name and value of a request header. Returns CW_OK or CW_INVALID_ARGUMENT. The error names the header and
  * does not show its value. */
 cw_status cw__header_check(const char *name, size_t name_bytes, const char *value, size_t value_bytes);
+/* Checks a control that is the value of a header. The value is not empty. Returns CW_OK or CW_INVALID_ARGUMENT. The error
+ * names the control and does not show the value. */
+cw_status cw__header_check_control(const char *key, const char *value, size_t value_bytes);
+/* Checks a header for a proxy. Returns as cw__header_check. */
+cw_status cw__header_check_for_proxy(const cw_header *header);
 /* Returns NULL if a request may have several headers of that name, or what to do instead. */
 const char *cw__header_repeat_fault(const char *name, size_t name_bytes);
 /* Checks that a list "a, b" consists of tokens, each only once (RFC 6455 section 4.1). */

@@ -283,11 +283,18 @@ const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression 
     return cw__compression_answer(offer, value, len, terms);
 }
 
+bool cw__reply_redirects(int http_status)
+{
+    return (http_status >= 301 && http_status <= 303) || http_status == 307 || http_status == 308;
+}
+
 void cw__reply_refused(int http_status, cw__error *error)
 {
     const char *hint = ": ask whoever runs the server";
 
-    if (http_status >= 300 && http_status < 400)
+    if (cw__reply_redirects(http_status))
+        hint = ": it redirects; set follow_location, or connect to the address in its Location header";
+    else if (http_status >= 300 && http_status < 400)
         hint = ": it redirects; connect to the address in its Location header";
     else if (http_status == 401 || http_status == 403)
         hint = ": it wants credentials or does not accept these; set server_credential, user:password@ in the "
@@ -299,4 +306,6 @@ void cw__reply_refused(int http_status, cw__error *error)
     cw__error_set(error, CW_CONNECT_FAILED, cw__web_status_of_http(http_status),
                   "the server refused the WebSocket with HTTP status %d%s", http_status, hint);
     error->http_status = http_status;
+    if (cw__reply_redirects(http_status))
+        error->limit = CW_OPT_FOLLOW_LOCATION + 1;
 }

@@ -4,9 +4,7 @@
  *
  * Safety: under the socket's lock. Only the service thread calls libcurl, except to make the handle. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "../transport/transport.h"
 #include "socket.h"
@@ -19,11 +17,12 @@ struct cw__connecting {
     int timeout_ms;      /* the timeout of the connect, for the text of the error */
     int64_t begun_us;
     bool is_cancelled;
+    cw__hop hop;
+    char *netrc;       /* "user NUL password NUL" of netrc_file, or NULL */
+    char *environment; /* a copy, for the requests after redirects; NULL if no redirect is followed */
 };
 
 /* ---- Beginning ---- */
-
-static bool is_plain(const cw_socket *s) { return strncasecmp(s->uri, "ws:", 3) == 0; }
 
 static void free_connecting(struct cw__connecting *c)
 {
@@ -32,6 +31,9 @@ static void free_connecting(struct cw__connecting *c)
     cw__pool_quit(&c->member);
     cw__handshake_destroy(c->handshake);
     cw__race_destroy(c->race);
+    cw__hop_destroy(&c->hop);
+    cw__free(c->environment);
+    cw__free(c->netrc);
     cw__free(c);
 }
 
@@ -40,8 +42,9 @@ static void free_connecting(struct cw__connecting *c)
  * the same file of authorities, which libcurl reads once for a multi. It does not share if it has a folder or the
  * bytes of authorities, a list of revoked certificates, a client certificate or errors to ignore, or if nothing is
  * verified (trust.c). What else a socket demands of TLS (a pin, a name, versions) belongs to its own handle. */
-static cw__sharing sharing_of(const cw_socket *s, const cw__handshake *handshake, cw__trust *trust)
+static cw__sharing sharing_of(const cw_socket *s, const struct cw__connecting *c, cw__trust *trust)
 {
+    const cw__handshake *handshake = c->handshake;
     const cw__proxy *proxy = cw__handshake_proxy(handshake);
     const cw__authorities *authorities = cw__handshake_authorities(handshake);
 
@@ -49,7 +52,7 @@ static cw__sharing sharing_of(const cw_socket *s, const cw__handshake *handshake
         return CW__SHARE_NOT;
     if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL || !cw__codec_native_receives())
         return CW__SHARE_NOT;
-    if (is_plain(s))
+    if (!c->hop.uri.is_secure)
         return CW__SHARE_BARE;
     if (!cw__libcurl_shares_trust() || !authorities->file || authorities->folder ||
         *cw__setting_text(s, CW_OPT_CRL_FILE) || *cw__setting_text(s, CW_OPT_CLIENT_CERTIFICATE) ||
@@ -70,19 +73,18 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
         .ca_file = cw__setting_text(s, CW_OPT_CA_FILE),
         .ca_path = cw__setting_text(s, CW_OPT_CA_PATH),
         .crl_file = cw__setting_text(s, CW_OPT_CRL_FILE),
-        .proxy_ca_file = cw__setting_text(s, CW_OPT_PROXY_CA_FILE),
         .client = {.file = cw__setting_text(s, CW_OPT_CLIENT_CERTIFICATE),
                    .key = cw__setting_text(s, CW_OPT_CLIENT_KEY),
                    .password = cw__setting_text(s, CW_OPT_CLIENT_KEY_PASSWORD),
                    .is_pkcs12 = cw__setting(s, CW_OPT_CLIENT_CERTIFICATE_TYPE) == CW_CLIENT_CERTIFICATE_P12},
         .tls = cw__tls_settings_of(s),
         .user = cw__setting_user(s, CW_OPT_SERVER_CREDENTIAL),
-        .password = cw__setting_password(s, CW_OPT_SERVER_CREDENTIAL),
-        .proxy_user = cw__setting_user(s, CW_OPT_PROXY_CREDENTIAL),
-        .proxy_password = cw__setting_password(s, CW_OPT_PROXY_CREDENTIAL),
-        .headers = s->settings.headers ? s->settings.headers : "",
+        .password = cw__setting_hidden(s, CW_OPT_SERVER_CREDENTIAL),
+        .request = {cw__or_empty(s->settings.headers), cw__setting_text(s, CW_OPT_USER_AGENT),
+                    cw__setting_text(s, CW_OPT_ORIGIN)},
+        .login = {.auth = (cw_http_auth)cw__setting(s, CW_OPT_HTTP_AUTH),
+                  .bearer = cw__setting_text(s, CW_OPT_XOAUTH2_BEARER)},
         .verify = cw__setting(s, CW_OPT_VERIFY) != 0,
-        .proxy_verify = cw__setting(s, CW_OPT_PROXY_VERIFY) != 0,
         .no_delay = cw__setting(s, CW_OPT_NO_DELAY) != 0,
         .asks = s->question.is_on,
         .ignorable = cw__ignorable_read(cw__setting_text(s, CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS)),
@@ -95,20 +97,38 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
     };
 }
 
-/* Fills c for a connect to uri. */
-static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *uri, int timeout_ms)
+/* Leaves out what a redirect's URI must not get. */
+static void limit_to_hop(cw__handshake_settings *settings, const struct cw__connecting *c)
+{
+    settings->environment = c->environment;
+    if (c->netrc) {
+        settings->user = c->netrc;
+        settings->password = c->netrc + strlen(c->netrc) + 1;
+    }
+    settings->guard = (cw__guard){.least_public = c->hop.least_public, .refuses_proxy = c->hop.refuses_proxy};
+    if (!c->hop.is_elsewhere)
+        return;
+    settings->request.headers = c->hop.headers;
+    settings->user = settings->password = NULL;
+    settings->login = (cw__login){.auth = CW_HTTP_AUTH_BASIC, .bearer = ""};
+    settings->client = (cw__client_certificate){.file = "", .key = "", .password = ""};
+    settings->tls.certificate = settings->tls.key = (cw__data){0};
+    settings->tls.server_name = NULL;
+}
+
+/* Makes the handshake for the hop of c. */
+static cw_status prepare(cw_socket *s, struct cw__connecting *c)
 {
     cw__handshake_settings settings;
 
     /* A race (race.c) tries the addresses of a host side by side. An address with a zone is a single address,
      * and only libcurl applies the zone, so it needs no race. The handshake chooses the proxy. If the proxy's
      * address has a zone, the race is dropped below. */
-    if (!cw__libcurl_races() && !*uri->zone && !(c->race = cw__race_create()))
+    if (!cw__libcurl_races() && !*c->hop.uri.zone && !(c->race = cw__race_create()))
         return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
-    settings = settings_of(s, uri, c->race, timeout_ms);
-    c->timeout_ms = timeout_ms;
-    c->begun_us = cw__now_us();
-    c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
+    settings = settings_of(s, &c->hop.uri, c->race, c->timeout_ms);
+    cw__proxying_fill(s, &settings.proxy);
+    limit_to_hop(&settings, c);
     c->handshake = cw__handshake_create(&settings);
     if (!c->handshake)
         return cw__error_status();
@@ -117,57 +137,45 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c, const cw__uri *
         c->race = NULL;
     }
     c->member = (cw__pool_member){.easy = cw__handshake_easy(c->handshake), .client = &s->client};
-    c->member.sharing = sharing_of(s, c->handshake, &c->member.trust);
+    c->member.sharing = sharing_of(s, c, &c->member.trust);
     c->member.ca_file = cw__handshake_authorities(c->handshake)->file;
+    cw__free(s->authorities);
     s->authorities = cw__authorities_text(cw__handshake_authorities(c->handshake));
     return s->authorities ? CW_OK
                           : cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
 }
 
-/* Clears the information about the last failed connect. */
-static void forget_last(cw_socket *s)
+static cw_status read_netrc(const cw_socket *s, struct cw__connecting *c)
 {
-    cw__free(s->protocol);
-    cw__free(s->reply);
-    cw__free(s->extensions);
-    cw__free(s->authorities);
-    cw__free(s->chain);
-    s->protocol = s->reply = s->extensions = s->authorities = NULL;
-    s->chain = NULL;
-    s->chain_bytes = 0;
-    s->local_address[0] = s->remote_address[0] = '\0';
-    memset(&s->connect_error, 0, sizeof s->connect_error);
-    s->pending_events = s->ignored = 0;
-    s->timings = cw__no_timings;
-    s->tls = (cw__tls_facts){0};
-    s->question.state = CW__QUESTION_NOT;
-    s->question.is_told = false;
+    const char *path = cw__setting_text(s, CW_OPT_NETRC_FILE);
+
+    if (!*path || cw__setting_user(s, CW_OPT_SERVER_CREDENTIAL) || *cw__setting_text(s, CW_OPT_XOAUTH2_BEARER))
+        return CW_OK;
+    return cw__netrc_read(path, &c->hop.uri, &c->netrc);
 }
 
-/* Reads the URI of a connect. The caller must call cw__uri_destroy. */
-static cw_status read_uri(const char *text, size_t len_bytes, cw__uri *uri)
-{
-    char fault[CW__URI_FAULT_BYTES];
-    cw__uri_result result = cw__uri_read(text, len_bytes, uri, fault);
+cw_status cw__connecting_init(void) { return cw__libcurl_init(); }
 
-    if (result == CW__URI_NO_MEMORY)
-        return cw__fail(CW_NO_MEMORY, "no memory for a URI: free memory and call again");
-    if (result == CW__URI_BAD)
-        return cw__fail(CW_INVALID_ARGUMENT, "%s", fault);
-    return CW_OK;
-}
-
-/* Makes the state of a connect, and attaches the socket to the service. */
-static cw_status attach_locked(cw_socket *s, const cw__uri *uri, int timeout_ms)
+cw_status cw__connecting_begin_locked(cw_socket *s, cw__uri *uri, int timeout_ms)
 {
     struct cw__connecting *c = cw__calloc(1, sizeof *c);
+    bool follows = cw__setting(s, CW_OPT_FOLLOW_LOCATION) != CW_FOLLOW_NONE;
     cw_status status;
 
-    if (!c)
+    if (!c || (follows && !(c->environment = cw__environment_copy()))) {
+        free_connecting(c);
         return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
+    }
+    c->hop.uri = *uri;
+    memset(uri, 0, sizeof *uri);
     if (timeout_ms == CW_TIMEOUT_DEFAULT)
         timeout_ms = (int)cw__setting(s, CW_OPT_CONNECT_TIMEOUT);
-    status = prepare(s, c, uri, timeout_ms < 0 ? -1 : timeout_ms);
+    c->timeout_ms = timeout_ms < 0 ? -1 : timeout_ms;
+    c->begun_us = cw__now_us();
+    c->deadline_ms = timeout_ms < 0 ? INT64_MAX : cw__now_ms() + timeout_ms;
+    status = read_netrc(s, c);
+    if (status == CW_OK)
+        status = prepare(s, c);
     if (status == CW_OK)
         status = cw__service_attach(&s->client);
     if (status != CW_OK) {
@@ -179,69 +187,6 @@ static cw_status attach_locked(cw_socket *s, const cw__uri *uri, int timeout_ms)
     s->is_attached = true;
     cw__socket_set_state_locked(s, CW_STATE_CONNECTING);
     return CW_OK;
-}
-
-static cw_status begin_locked(cw_socket *s, const char *text, size_t len_bytes, int timeout_ms)
-{
-    cw_status status;
-    cw__uri uri = {0};
-    char *copy;
-
-    if (cw__socket_state(s) != CW_STATE_NEW)
-        return cw__fail(CW_INVALID_STATE, "%s; a socket connects once: make a new socket",
-                        cw__socket_state(s) == CW_STATE_CLOSED ? "the socket is closed"
-                                                               : "the socket is connected already");
-    status = cw__settings_check_framing(s);
-    if (status == CW_OK)
-        status = read_uri(text, len_bytes, &uri);
-    if (status == CW_OK && !(copy = cw__strndup(text, len_bytes)))
-        status = cw__fail(CW_NO_MEMORY, "no memory for a URI: free memory and call again");
-    if (status == CW_OK) {
-        cw__free(s->uri);
-        s->uri = copy;
-        forget_last(s);
-        status = attach_locked(s, &uri, timeout_ms);
-    }
-    cw__uri_destroy(&uri);
-    return status;
-}
-
-cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms)
-{
-    cw_status status = cw__socket_check(s);
-
-    if (status == CW_OK)
-        status = cw__libcurl_init();
-    if (status != CW_OK)
-        return status;
-    cw__mutex_lock(&s->lock);
-    status = begin_locked(s, uri, uri_len_bytes, timeout_ms);
-    cw__mutex_unlock(&s->lock);
-    return status;
-}
-
-cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms)
-{
-    cw__wait wait;
-    cw_status status = cw__socket_check(s);
-
-    if (status != CW_OK)
-        return status;
-    cw__wait_begin(&wait, timeout_ms, -1);
-    cw__mutex_lock(&s->lock);
-    while (status == CW_OK && cw__socket_state(s) == CW_STATE_CONNECTING)
-        status = cw__question_is_here_locked(s) ? CW_QUESTION : cw__socket_wait_locked(s, &wait);
-    if (status == CW_QUESTION)
-        status = cw__fail(CW_QUESTION, "the server's certificate waits for an answer: answer, and wait again");
-    else if (status == CW_TIMED_OUT)
-        status = cw__fail(CW_TIMED_OUT, "still connecting: wait again, or close the socket to give up");
-    else if (status == CW_INTERRUPTED)
-        status = cw__fail(CW_INTERRUPTED, "interrupted while connecting: connect again");
-    else if (s->connect_error.status != CW_OK)
-        status = cw__fail_with(&s->connect_error);
-    else if (!s->codec && s->close.state == CW__CLOSE_NONE) /* the socket is not open and never was */
-        status = cw__fail(CW_INVALID_STATE, "the socket is not connected: connect it first");
-    return cw__socket_leave_locked(s, &wait, status);
 }
 
 /* This call also closes libcurl's descriptors. Otherwise the parent's poller would report a descriptor that only the child
@@ -320,7 +265,7 @@ static bool open_locked(cw_socket *s)
                       "connect again");
         return false;
     }
-    s->in.is_drained = cw__handshake_is_all(c->handshake, fd, is_plain(s));
+    s->in.is_drained = cw__handshake_is_all(c->handshake, fd, !c->hop.uri.is_secure);
     if (!make_rooms(s, fd))
         return false;
     s->framing = s->codec->calls->name;
@@ -333,9 +278,8 @@ static bool open_locked(cw_socket *s)
     s->pool = c->member.pool;
     cw__addresses_read_locked(s);
     s->connecting = NULL;
-    cw__handshake_destroy(c->handshake);
-    cw__race_destroy(c->race);
-    cw__free(c);
+    c->member.pool = NULL; /* the socket's now */
+    free_connecting(c);
     s->in.inbox.high_bytes = (size_t)cw__setting(s, CW_OPT_INBOUND_BUFFER_SIZE);
     cw__message_init(&s->in.message,
                      s->socket_class == CW_STREAM_SOCKET ||
@@ -411,7 +355,7 @@ static void timed_out(const cw_socket *s, cw__error *error)
 {
     const struct cw__connecting *c = s->connecting;
     double seconds = (double)c->timeout_ms / 1000;
-    const cw__proxy *proxy = cw__handshake_proxy(c->handshake);
+    const cw__proxy *proxy = cw__handshake_next_proxy(c->handshake);
 
     if (s->question.state == CW__QUESTION_ASKED)
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout,
@@ -423,7 +367,7 @@ static void timed_out(const cw_socket *s, cw__error *error)
             error, CW_CONNECT_FAILED, CW_WEB_Timeout,
             "not connected within %g s: the proxy %.80s (%s) has not let us through; check that it is "
             "up, or raise connect_timeout",
-            seconds, proxy->name, proxy->variable);
+            seconds, proxy->name, proxy->source);
     else
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_Timeout,
                       "not connected within %g s: check host, port and network, or raise connect_timeout",
@@ -448,6 +392,7 @@ static bool is_over(cw_socket *s, cw__error *error)
 
 static int64_t fail_locked(cw_socket *s)
 {
+    cw__redirecting_explain(&s->connecting->hop, &s->connect_error);
     keep_facts(s);
     cw__connection_teardown_locked(s);
     return CW__DETACH; /* on_detached changes the state: no thread may connect the socket again before that */
@@ -507,7 +452,7 @@ static bool ends_race(cw_socket *s, int64_t *due_ms)
     return true;
 }
 
-/* ---- More than one connection, because of the server's certificate ---- */
+/* ---- More than one connection, because of the server's certificate or its challenge ---- */
 
 /* Asks the question about it, when the first connection has ended. */
 static int64_t ask(cw_socket *s)
@@ -536,6 +481,14 @@ static bool begin_again(cw_socket *s)
     return true;
 }
 
+/* Begins a connection that answers the server's challenge. */
+static int64_t log_in(cw_socket *s)
+{
+    cw__pool_rest(&s->connecting->member);
+    memset(&s->connect_error, 0, sizeof s->connect_error);
+    return begin_again(s) ? 0 : fail_locked(s);
+}
+
 /* Begins a connection that ignores the error which has ended the last one. */
 static int64_t ignore(cw_socket *s)
 {
@@ -543,6 +496,54 @@ static int64_t ignore(cw_socket *s)
     s->ignored = cw__handshake_ignored(s->connecting->handshake);
     memset(&s->connect_error, 0, sizeof s->connect_error);
     return begin_again(s) ? 0 : fail_locked(s);
+}
+
+/* ---- More than one request, because of redirects ---- */
+
+/* Begins the next request, if the server redirects and the program wants to follow. Returns false otherwise; if that is
+ * a failure, connect_error says why. */
+static bool follow(cw_socket *s)
+{
+    struct cw__connecting *c = s->connecting, *next;
+    cw__redirection from = {.http_status = cw__handshake_redirects(c->handshake, &s->connect_error),
+                            .lines = cw__handshake_reply(c->handshake),
+                            .protocols = cw__setting_text(s, CW_OPT_SUPPORTED_PROTOCOLS),
+                            .headers = cw__or_empty(s->settings.headers),
+                            .space = cw__handshake_space(c->handshake),
+                            .mode = (cw_follow)cw__setting(s, CW_OPT_FOLLOW_LOCATION),
+                            .most = cw__setting(s, CW_OPT_MAX_REDIRS)};
+
+    if (from.mode == CW_FOLLOW_NONE || from.http_status == 0)
+        return false;
+    next = cw__calloc(1, sizeof *next);
+    if (!next)
+        return no_memory(s);
+    next->timeout_ms = c->timeout_ms;
+    next->deadline_ms = c->deadline_ms;
+    next->begun_us = c->begun_us;
+    next->environment = c->environment;
+    next->netrc = c->netrc;
+    if (!cw__redirecting_next(&c->hop, &from, &next->hop, &s->connect_error)) {
+        next->environment = next->netrc = NULL;
+        free_connecting(next);
+        return false;
+    }
+    if (prepare(s, next) != CW_OK) {
+        cw__redirecting_fail(from.http_status, &s->connect_error);
+        next->environment = next->netrc = NULL;
+        free_connecting(next);
+        return false;
+    }
+    c->environment = c->netrc = NULL;
+    s->connecting = next; /* a child of fork finds this one */
+    free_connecting(c);
+    cw__free(s->effective_uri);
+    s->effective_uri = cw__strndup(next->hop.text, strlen(next->hop.text));
+    s->ignored = 0;
+    s->question.state = CW__QUESTION_NOT;
+    s->question.is_told = false;
+    memset(&s->connect_error, 0, sizeof s->connect_error);
+    return s->effective_uri || no_memory(s);
 }
 
 int64_t cw__connecting_attend_locked(cw_socket *s)
@@ -572,6 +573,10 @@ int64_t cw__connecting_attend_locked(cw_socket *s)
     is_open = cw__handshake_verdict(c->handshake, c->member.code, c->member.os_errno, &s->connect_error);
     if (!is_open && cw__handshake_ignore(c->handshake, s->connect_error.chain_result))
         return ignore(s);
+    if (!is_open && cw__login_answers(c->handshake, &s->connect_error))
+        return log_in(s);
+    if (!is_open && follow(s))
+        return 0;
     if (keep_reply(s) && is_open && open_locked(s))
         return 0; /* attend at once, because the server may have sent a message already */
     return fail_locked(s);

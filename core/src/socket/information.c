@@ -18,6 +18,8 @@ static const char *info_text(const cw_socket *s, cw_info info, char *errors)
     case CW_INFO_URI:
     case CW_INFO_PUBLIC_URI:
         return cw__or_empty(s->uri);
+    case CW_INFO_EFFECTIVE_URI:
+        return s->effective_uri ? s->effective_uri : cw__or_empty(s->uri);
     case CW_INFO_PROTOCOL:
         return cw__or_empty(s->protocol);
     case CW_INFO_LOCAL_ADDRESS:

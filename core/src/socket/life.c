@@ -25,6 +25,7 @@ static void destroy(cw_socket *s)
     cw__free(s->extensions);
     cw__free(s->authorities);
     cw__free(s->chain);
+    cw__free(s->effective_uri);
     cw__inflater_destroy(s->in.inflater);
     cw__deflater_destroy(s->out.deflater);
     cw__cond_destroy(&s->changed);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The request headers that the program has set, one line each, as handshake.c passes them on. This file has
- * the public calls that set them. They change only the settings.
+/* The headers that the program has set for the request and for a proxy, one line each, as request.c and handshake.c pass
+ * them on. This file has the public calls that set them. They change only the settings.
  *
  * Safety: under the socket's lock. */
 #include <string.h>
@@ -122,4 +122,72 @@ cw_status cw_socket_add_request_header(cw_socket *s, const char *name, size_t na
                                        size_t value_len_bytes)
 {
     return give_header(s, name, name_len_bytes, value, value_len_bytes, true);
+}
+
+/* ---- Headers for a proxy ---- */
+
+/* Returns "A, B NUL A: value LF B; LF NUL". NULL = no memory. */
+static char *join_headers(const cw_header *headers, size_t count, size_t room_bytes)
+{
+    char *kept = cw__malloc(room_bytes), *to = kept;
+
+    for (size_t i = 0; kept && i < count; i++) {
+        if (i > 0) {
+            memcpy(to, ", ", 2);
+            to += 2;
+        }
+        memcpy(to, headers[i].name, headers[i].name_len_bytes);
+        to += headers[i].name_len_bytes;
+    }
+    if (kept)
+        *to++ = '\0';
+    for (size_t i = 0; kept && i < count; i++) {
+        put_header(to, headers[i].name, headers[i].name_len_bytes, headers[i].value, headers[i].value_len_bytes,
+                   true);
+        to += strlen(to);
+    }
+    return kept;
+}
+
+/* Checks the headers, and sets *kept to the form in which the setting keeps them; to NULL if there are none. */
+static cw_status keep_headers(const cw_header *headers, size_t count, char **kept)
+{
+    size_t sent_bytes = 0, names_bytes = 0;
+    cw_status status = CW_OK;
+
+    *kept = NULL;
+    for (size_t i = 0; i < count && status == CW_OK; i++) {
+        status = cw__header_check_for_proxy(&headers[i]);
+        sent_bytes += headers[i].name_len_bytes + headers[i].value_len_bytes;
+        names_bytes += headers[i].name_len_bytes + 2;
+        if (status == CW_OK && sent_bytes > CW__HEADERS_AT_MOST)
+            status = cw__fail(CW_INVALID_ARGUMENT,
+                              "the headers for a proxy have more than %d KiB, which cannot be sent: shorten or "
+                              "remove headers",
+                              CW__HEADERS_AT_MOST / 1024);
+    }
+    if (status != CW_OK || count == 0)
+        return status;
+    *kept = join_headers(headers, count, names_bytes + sent_bytes + 3 * count + 2);
+    return *kept ? CW_OK : cw__fail(CW_NO_MEMORY, "no memory for a header: free memory and call again");
+}
+
+cw_status cw_socket_set_headers(cw_socket *s, cw_option option, const cw_header *headers, size_t count)
+{
+    char *kept;
+    cw_status status = cw__socket_check(s);
+
+    if (status == CW_OK && (!cw_option_key(option) || cw_option_type_of(option) != CW_TYPE_HEADERS))
+        status = cw__fail(CW_INVALID_ARGUMENT,
+                          "the control with the number %d is not headers: use the calls for "
+                          "its type",
+                          (int)option);
+    if (status == CW_OK)
+        status = keep_headers(headers, count, &kept);
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    status = cw__setting_keep_locked(s, option, kept);
+    cw__mutex_unlock(&s->lock);
+    return status;
 }

@@ -45,7 +45,8 @@ static bool is_secret(cw_option option)
 static bool is_text(cw_option option)
 {
     return options[option].type == CW_TYPE_TEXT || options[option].type == CW_TYPE_LIST ||
-           options[option].type == CW_TYPE_CREDENTIAL || is_bytes(option) || is_secret(option);
+           options[option].type == CW_TYPE_CREDENTIAL || options[option].type == CW_TYPE_PROXY ||
+           options[option].type == CW_TYPE_HEADERS || is_bytes(option) || is_secret(option);
 }
 
 const char *cw_option_key(cw_option option) { return is_option(option) ? options[option].key : NULL; }
@@ -111,12 +112,13 @@ const char *cw__setting_text(const cw_socket *s, cw_option option)
     return cw__or_empty(s->settings.texts[option]);
 }
 
-/* A credential is kept as "user NUL password NUL". */
-const char *cw__setting_password(const cw_socket *s, cw_option option)
+/* A credential is kept as "user NUL password NUL", a proxy as "shown NUL value NUL", headers as
+ * "names NUL lines NUL". */
+const char *cw__setting_hidden(const cw_socket *s, cw_option option)
 {
-    const char *user = s->settings.texts[option];
+    const char *shown = s->settings.texts[option];
 
-    return user ? user + strlen(user) + 1 : NULL;
+    return shown ? shown + strlen(shown) + 1 : NULL;
 }
 
 /* Checks that the option exists for the socket's class, and that it is text or a number as the caller wants. For
@@ -212,6 +214,9 @@ static cw_status check_text(cw_option option, const char *value, size_t len_byte
     if (options[option].type == CW_TYPE_CREDENTIAL)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is a user name and a password: set both together",
                         options[option].key);
+    if (options[option].type == CW_TYPE_HEADERS)
+        return cw__fail(CW_INVALID_ARGUMENT, "the control %s is headers: use the call for headers",
+                        options[option].key);
     if (memchr(value, '\0', len_bytes) || memchr(value, '\r', len_bytes) || memchr(value, '\n', len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL: take them out",
                         options[option].key);
@@ -222,7 +227,27 @@ static cw_status check_text(cw_option option, const char *value, size_t len_byte
         return cw__fail(CW_INVALID_ARGUMENT,
                         "the control %s has %zu bytes: at most %d KiB can be sent, so shorten the list",
                         options[option].key, len_bytes, CW__PROTOCOLS_AT_MOST / 1024);
+    if (option == CW_OPT_USER_AGENT || option == CW_OPT_ORIGIN)
+        return cw__header_check_control(options[option].key, value, len_bytes);
     return CW_OK;
+}
+
+/* Checks an item of a list that takes only some words. It is not shown. */
+static cw_status check_word(cw_option option, const char *item, size_t len_bytes)
+{
+    const char *const *words = options[option].words;
+    char all[128];
+    size_t used = 0;
+
+    if (option == CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS)
+        return cw__ignorable_check(options[option].key, item, len_bytes);
+    for (int i = 0; words[i]; i++) {
+        if (strlen(words[i]) == len_bytes && memcmp(words[i], item, len_bytes) == 0)
+            return CW_OK;
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", i == 0 ? "" : ", ", words[i]);
+    }
+    return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that it does not take: use %s", options[option].key,
+                    all);
 }
 
 #define TOKEN "token (letters, digits and !#$%%&'*+-.^_`|~)"
@@ -236,7 +261,7 @@ cw_status cw_option_check_item(cw_option option, const char *item, size_t len_by
     if (!cw__is_token(item, len_bytes))
         return cw__fail(CW_INVALID_ARGUMENT, "%s has an item that is not a " TOKEN ": correct the item",
                         options[option].key);
-    return options[option].words ? cw__ignorable_check(options[option].key, item, len_bytes) : CW_OK;
+    return options[option].words ? check_word(option, item, len_bytes) : CW_OK;
 }
 
 /* Checks a list "a, b". Its value is not shown, because some servers accept an access token as a subprotocol. */
@@ -257,6 +282,20 @@ static cw_status check_list(cw_option option, const char *list)
     return status;
 }
 
+/* Replaces the value of a proxy by the form in which it is kept, and its length by that of the shown part. */
+static cw_status keep_proxy(cw_option option, char **value, size_t *len_bytes)
+{
+    char *kept;
+    cw_status status = cw__proxy_keep(options[option].key, options[option].words == NULL, *value, &kept);
+
+    if (status != CW_OK)
+        return status;
+    cw__free(*value);
+    *value = kept;
+    *len_bytes = strlen(kept);
+    return CW_OK;
+}
+
 cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, size_t len_bytes)
 {
     char *copy = NULL;
@@ -273,6 +312,8 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, 
                           options[option].key);
     if (status == CW_OK && copy && options[option].type == CW_TYPE_LIST)
         status = check_list(option, copy);
+    if (status == CW_OK && copy && options[option].type == CW_TYPE_PROXY)
+        status = keep_proxy(option, &copy, &len_bytes);
     if (status == CW_OK && copy && options[option].type == CW_TYPE_TEXT)
         status = cw__tls_text_check(option, options[option].key, copy);
     if (status != CW_OK) {
@@ -284,6 +325,20 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, 
     }
     cw__mutex_unlock(&s->lock);
     return status;
+}
+
+cw_status cw__setting_keep_locked(cw_socket *s, cw_option option, char *kept)
+{
+    cw_status status = check(s, option, true, true);
+
+    if (status != CW_OK) {
+        cw__free(kept);
+        return status;
+    }
+    cw__free(s->settings.texts[option]);
+    s->settings.texts[option] = kept;
+    s->settings.numbers[option] = kept ? (int64_t)strlen(kept) : 0;
+    return CW_OK;
 }
 
 static bool has_control(const char *text, size_t len_bytes)
@@ -356,11 +411,8 @@ cw_status cw_socket_set_credential(cw_socket *s, cw_option option, const char *u
     if (status == CW_OK)
         status =
             join_credential(option, user, user_len_bytes, cw__or_empty(password), password_len_bytes, &joined);
-    if (status == CW_OK) {
-        cw__free(s->settings.texts[option]);
-        s->settings.texts[option] = joined;
-        s->settings.numbers[option] = (int64_t)user_len_bytes;
-    }
+    if (status == CW_OK)
+        status = cw__setting_keep_locked(s, option, joined);
     cw__mutex_unlock(&s->lock);
     return status;
 }

@@ -110,33 +110,6 @@ cw_status cw_socket_get_bandwidth_statistics(cw_socket *s, cw_bandwidth_statisti
     return CW_OK;
 }
 
-cw_status cw_socket_connect(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms)
-{
-    cw_status status;
-
-    cw__socket_hold(s); /* because another thread may release the socket between start and wait */
-    status = cw_socket_connect_start(s, uri, uri_len_bytes, timeout_ms);
-    if (status == CW_OK)
-        status = cw_socket_connect_continue(s);
-    cw__socket_drop(s);
-    return status;
-}
-
-cw_status cw_socket_connect_continue(cw_socket *s)
-{
-    cw_status status;
-
-    cw__socket_hold(s);
-    status = cw_socket_wait_connected(s, CW_TIMEOUT_NEVER);
-    if (status == CW_INTERRUPTED) {
-        cw__mutex_lock(&s->lock);
-        cw__connecting_cancel_locked(s);
-        cw__mutex_unlock(&s->lock);
-    }
-    cw__socket_drop(s);
-    return status;
-}
-
 /* ---- The service's calls ---- */
 
 static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -171,7 +171,8 @@ struct cw_socket {
 
     cw__settings settings;
     char *uri, *protocol, *reply, *extensions, *authorities;
-    uint8_t *chain; /* the server's Certificate message (TLS), or NULL */
+    char *effective_uri; /* where redirects have led, without user and password; NULL = they have led nowhere */
+    uint8_t *chain;      /* the server's Certificate message (TLS), or NULL */
     size_t chain_bytes;
     unsigned ignored;   /* the set of errors of the server's certificate that the last connect has ignored */
     cw_timings timings; /* of the last connect */
@@ -245,18 +246,28 @@ void cw__settings_destroy(cw__settings *settings);
 /* Returns the number of a control. Needs the lock, or a state in which settings no longer change (connecting and
  * later). */
 static inline int64_t cw__setting(const cw_socket *s, cw_option option) { return s->settings.numbers[option]; }
-/* Return the user name and the password of a control that is a credential; NULL = unset. */
+/* Returns the user name of a control that is a credential; NULL = unset. */
 static inline const char *cw__setting_user(const cw_socket *s, cw_option option)
 {
     return s->settings.texts[option];
 }
-const char *cw__setting_password(const cw_socket *s, cw_option option);
+/* Sets a control to "text that can be read NUL hidden text NUL", or unsets it for NULL.
+ * Returns CW_OK, or fails if the control cannot be set now. Owns: the socket owns kept, which it frees if the call fails. */
+cw_status cw__setting_keep_locked(cw_socket *s, cw_option option, char *kept);
+/* Returns what a control keeps behind the text that can be read: the password of a credential, the whole value of a proxy,
+ * the lines of headers; NULL = unset. */
+const char *cw__setting_hidden(const cw_socket *s, cw_option option);
 /* Checks whether the loaded libcurl supports the chosen framing and compression. */
 cw_status cw__settings_check_framing(const cw_socket *s);
 static inline const char *cw__or_empty(const char *text) { return text ? text : ""; }
 /* Returns the text, list or bytes of a control, which belong to the socket. cw__setting returns the length. */
 const char *cw__setting_text(const cw_socket *s, cw_option option);
 
+/* ---- From proxying.c ------------------------------------------------------------------------------------- */
+
+struct cw__proxy_settings;
+/* Fills the settings for a proxy (transport.h). Their texts belong to the socket. Needs the lock. */
+void cw__proxying_fill(const cw_socket *s, struct cw__proxy_settings *out);
 /* ---- From tls_settings.c -------------------------------------------------------------------------------- */
 
 /* Returns the controls of TLS. They belong to the socket. */
@@ -506,8 +517,46 @@ bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms);
 /* Returns when cw__pings_attend_locked is due next; INT64_MAX = never. */
 int64_t cw__pings_due_locked(const cw_socket *s);
 
+/* ---- From redirecting.c: requests after a redirect ------------------------------------------------------- */
+
+/* A request of a connect: the first one, or one after a redirect. Zero it before use. */
+typedef struct cw__hop {
+    cw__uri uri;
+    char *text;        /* the URI without user name and password; NULL for the first request */
+    char *headers;     /* the program's headers that the server may get; NULL unless is_elsewhere */
+    unsigned number;   /* of redirects before this request */
+    bool is_elsewhere; /* a redirect has left the origin of the program's URI */
+    cw__address_space least_public; /* the request goes to no address that is less public */
+    bool refuses_proxy;             /* the request goes through no proxy */
+} cw__hop;
+
+/* A redirect of the server, and the controls for it. */
+typedef struct cw__redirection {
+    int http_status;
+    const char *lines;               /* the headers of the reply */
+    const char *protocols, *headers; /* the program's */
+    cw__address_space space;         /* of the server's address */
+    cw_follow mode;
+    int64_t most; /* redirects */
+} cw__redirection;
+
+void cw__hop_destroy(cw__hop *hop);
+/* Fills the next request, which was zeroed. Returns false with the error set, if the redirect cannot be followed. Owns: the
+ * caller calls cw__hop_destroy for the next request in both cases. */
+bool cw__redirecting_next(const cw__hop *hop, const cw__redirection *from, cw__hop *next, cw__error *error);
+/* Sets the error for a request after a redirect that could not be made, from the calling thread's error. */
+void cw__redirecting_fail(int http_status, cw__error *error);
+/* Adds to an error which URI redirects have led to. */
+void cw__redirecting_explain(const cw__hop *hop, cw__error *error);
+
 /* ---- From connect.c ---------------------------------------------------------------------------------------- */
 
+/* Starts libcurl.
+ * Returns the status of cw_check_libcurl. Needs no lock. */
+cw_status cw__connecting_init(void);
+/* Makes the state of a connect, and attaches the socket to the service. timeout_ms may be CW_TIMEOUT_DEFAULT. Owns: it takes
+ * the URI, and zeroes *uri. */
+cw_status cw__connecting_begin_locked(cw_socket *s, cw__uri *uri, int timeout_ms);
 /* Takes the next step of a connect, for the service thread.
  * Returns the time of the next call, INT64_MAX, or CW__DETACH. */
 int64_t cw__connecting_attend_locked(cw_socket *s);

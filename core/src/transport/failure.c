@@ -101,8 +101,8 @@ int cw__web_status_of_curl(int curl_code, int os_errno)
 /* ---- Texts ---- */
 
 /* Placeholders in the texts below. $ is "the server a.example" or "the proxy 10.0.0.1:3128", and & is "the
- * server" or "the proxy". ~ is the URI's host. ^ is host and port of the proxy, and # is the variable that names
- * it. | is the control for authorities, and ! is the path of a file. * is the name that the certificate should
+ * server" or "the proxy". ~ is the URI's host. ^ is host and port of the proxy, and # is the variable or control that
+ * names it. | is the control for authorities, and ! is the path of a file. * is the name that the certificate should
  * list. % is ": " and the text of errno, if there is one. */
 typedef struct party {
     const cw__failure *f;
@@ -151,7 +151,7 @@ static void put_expanded(writer *w, const char *text, const party *p)
             put(w, p->f->proxy);
             break;
         case '#':
-            put(w, p->f->variable);
+            put(w, p->f->source);
             break;
         case '%':
             put_errno(w, p->f->os_errno);
@@ -414,7 +414,7 @@ static const meaning *meaning_of_code(const cw__failure *f)
     static const meaning list[] = {
         {CURLE_URL_MALFORMAT, CW_WEB_UnexpectedClientError,
          "libcurl refuses the URI: write it as in wss://host/path"},
-        {CURLE_COULDNT_RESOLVE_PROXY, 0, "the host of the proxy ^ cannot be resolved: check the variable #"},
+        {CURLE_COULDNT_RESOLVE_PROXY, 0, "the host of the proxy ^ cannot be resolved: check #"},
         {CURLE_COULDNT_RESOLVE_HOST, 0, "the host ~ cannot be resolved: check its spelling, and the network"},
         {CURLE_COULDNT_CONNECT, 0, "cannot connect to $%; check host and port, and that & runs"},
         {CURLE_SSL_CONNECT_ERROR, 0, "the TLS handshake with $ failed%; see the log of &"},
@@ -534,7 +534,7 @@ void cw__failure_lost(int curl_code, int os_errno, const char *text, const char 
                       cw__error *error)
 {
     const reason *r = reason_of(curl_code, text);
-    const cw__failure f = {.host = "", .proxy = "", .variable = ""};
+    const cw__failure f = {.host = "", .proxy = "", .source = ""};
     const party p = {.f = &f, .name = who, .role = who};
     char message[CW__MESSAGE_BYTES], number[96];
     writer w = write_to(message, sizeof message);

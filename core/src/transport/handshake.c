@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Handshake: turns controls into libcurl options and adds the headers of the request (RFC 6455 section 4.1). libcurl
- * connects and exchanges request and reply. reply.c reads the reply, and verdict.c decides the result. connect.c calls
- * this file under the socket's lock. It knows nothing of frames. */
+/* Handshake: turns controls into libcurl options. libcurl connects and exchanges request and reply. request.c adds the
+ * headers of the request, reply.c reads the reply, and verdict.c decides the result. connect.c calls this file under the
+ * socket's lock. It knows nothing of frames. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,14 +18,10 @@ static bool has_tunnel(const cw__handshake *h)
     return h->proxy.kind == CW__PROXY_HTTP || h->proxy.kind == CW__PROXY_HTTPS;
 }
 
-static void pass_proxy(cw__handshake *h)
-{
-    h->is_past_proxy = true;
-    cw__moment_note(&h->moments.past_proxy_us);
-}
-
 /* Handles the proxy's answer to CONNECT when its headers are complete. Any status but 2xx is final, because the request
- * already had all credentials that we have. So we do not wait for the body, which may stall. */
+ * already had all credentials that we have. So we do not wait for the body, which may stall. Only a challenge that libcurl
+ * may answer (proxy_auth) is not final: libcurl reads the body and sends another request. If it has no answer, the
+ * transfer fails. */
 static bool proxy_answered(cw__handshake *h)
 {
     long http_status = 0;
@@ -33,8 +29,8 @@ static bool proxy_answered(cw__handshake *h)
     (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
     h->is_refused = http_status / 100 != 2;
     if (h->is_refused)
-        return false;
-    pass_proxy(h);
+        return http_status == 407 && cw__proxy_may_answer(h);
+    cw__proxy_passed(h);
     h->tls = (cw__tls_notes){0};
     cw__reply_forget(&h->reply);
     return true;
@@ -73,8 +69,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
         cw__failure_note(&h->tls, text, len_bytes);
     if (type == CURLINFO_SSL_DATA_IN && h->is_past_proxy)
         note_message(h, text, len_bytes);
-    if ((type == CURLINFO_SSL_DATA_OUT || type == CURLINFO_HEADER_OUT) && h->proxy.kind == CW__PROXY_SOCKS)
-        pass_proxy(h);
+    cw__proxy_note(h, type);
     return 0;
 }
 
@@ -83,66 +78,7 @@ const char *cw__handshake_reply(const cw__handshake *h) { return cw__reply_lines
 const char *cw__handshake_extensions(const cw__handshake *h) { return h->extensions; }
 const cw__compression *cw__handshake_compression(const cw__handshake *h) { return &h->terms; }
 
-/* ---- Making the request ---- */
-
-static bool add_line(cw__handshake *h, const char *line)
-{
-    struct curl_slist *longer = curl_slist_append(h->headers, line);
-
-    if (longer)
-        h->headers = longer;
-    return longer != NULL;
-}
-
-static bool add_header(cw__handshake *h, const char *name, const char *value)
-{
-    size_t bytes = strlen(name) + strlen(value) + 3;
-    char *line = cw__malloc(bytes);
-    bool is_added;
-
-    if (!line)
-        return false;
-    (void)snprintf(line, bytes, "%s: %s", name, value);
-    is_added = add_line(h, line);
-    cw__free(line);
-    return is_added;
-}
-
-/* Adds the caller's headers. A line that is only a name and a colon removes libcurl's own header of that name. */
-static bool add_callers(cw__handshake *h, const char *lines)
-{
-    while (*lines) {
-        size_t len = strcspn(lines, "\n");
-        char *line = cw__strndup(lines, len);
-        bool is_added = line && add_line(h, line);
-        cw__free(line);
-        if (!is_added)
-            return false;
-        lines += len + (lines[len] == '\n');
-    }
-    return true;
-}
-
-static bool add_headers(cw__handshake *h, const cw__handshake_settings *settings)
-{
-    uint8_t nonce[16];
-
-    h->has_no_random = !cw__random(nonce, sizeof nonce);
-    if (h->has_no_random)
-        return false;
-    cw__base64(nonce, sizeof nonce, h->key);
-    if (!add_header(h, "Sec-WebSocket-Key", h->key))
-        return false;
-    if (*h->protocols && !add_header(h, "Sec-WebSocket-Protocol", h->protocols))
-        return false;
-    if (h->offer.is_on) {
-        char offer[CW__OFFER_BYTES];
-        cw__compression_offer(&h->offer, offer);
-        if (!add_header(h, "Sec-WebSocket-Extensions", offer))
-            return false;
-    }
-    return add_callers(h, settings->headers);
-}
+/* ---- Options ---- */
 
 /* LCOV_EXCL_START: libcurl (8.14.1, 8.22) drops a refusal's body itself; by default it would go to stdout. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
@@ -172,26 +108,32 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
  * function notes each address for race.c, and refuses the socket. So libcurl offers the next address. After the
  * last address libcurl reports that it cannot connect. race.c connects, and cw__handshake_restart prepares the
  * second transfer. In it this function returns the socket that race.c has connected. If a proxy wants another
- * connection, this function makes a new socket. */
+ * connection, this function makes a new socket. An address that is not public enough (guard.c) gets no socket. */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     cw__handshake *h = user;
+    bool is_gathering = h->race && cw__race_state_of(h->race) == CW__RACE_GATHERING;
     int fd;
 
     (void)purpose;
+    h->is_refused = false; /* by the last connection: libcurl tries another one */
     cw__moment_note(&h->moments.looked_up_us);
-    if (h->race && cw__race_state_of(h->race) == CW__RACE_GATHERING) {
-        cw__race_add(h->race, &address->addr, address->addrlen);
-        return CURL_SOCKET_BAD;
-    }
-    fd = h->race ? cw__race_take(h->race, &address->addr, &address->addrlen) : -1;
+    fd = h->race && !is_gathering ? cw__race_take(h->race, &address->addr, &address->addrlen) : -1;
     h->is_handed = fd >= 0;
     if (h->is_handed) {
         address->family = address->addr.sa_family;
-    } else {
-        fd = socket(address->family, address->socktype, address->protocol);
-        h->socket_errno = fd < 0 ? errno : 0;
+        return fd;
     }
+    if (!cw__guard_allows(h->least_public, &address->addr)) {
+        h->has_refused_address = true;
+        return CURL_SOCKET_BAD;
+    }
+    if (is_gathering) {
+        cw__race_add(h->race, &address->addr, address->addrlen);
+        return CURL_SOCKET_BAD;
+    }
+    fd = socket(address->family, address->socktype, address->protocol);
+    h->socket_errno = fd < 0 ? errno : 0;
     return fd;
 }
 
@@ -206,54 +148,6 @@ static const char *no_folder(void)
     const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
 
     return info->version_num >= NULL_IS_DEFAULT && info->capath ? "/dev/null" : NULL;
-}
-
-static const char *folder(const cw__handshake *h)
-{
-    return h->authorities.folder ? h->authorities.folder : no_folder();
-}
-
-/* Sets the chosen proxy, or none, so that libcurl does not read the environment. */
-static CURLcode set_proxy(cw__handshake *h, const cw__handshake_settings *settings)
-{
-    CURL *easy = h->easy;
-    CURLcode code = CURLE_OK;
-
-    if (h->proxy.kind == CW__PROXY_NONE) {
-        code = curl_easy_setopt(easy, CURLOPT_PROXY, "");
-        if (code == CURLE_OK)
-            code = curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-        return code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN
-                   ? CURLE_OK
-                   : code; /* the loaded libcurl has no proxies */
-    }
-#define SET(option, value) \
-    if (code == CURLE_OK)  \
-    code = curl_easy_setopt(easy, option, value)
-    SET(CURLOPT_PROXY, h->proxy.url);
-    SET(CURLOPT_NOPROXY, "");
-    if (h->proxy.user) {
-        SET(CURLOPT_PROXYUSERNAME, h->proxy.user);
-        SET(CURLOPT_PROXYPASSWORD, h->proxy.password);
-    }
-    if (h->proxy.kind != CW__PROXY_HTTPS)
-        return code;
-    SET(CURLOPT_PROXY_SSL_VERIFYPEER, settings->proxy_verify ? 1L : 0L);
-    SET(CURLOPT_PROXY_SSL_VERIFYHOST, settings->proxy_verify ? 2L : 0L);
-    SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (*h->proxy_ca_file) {
-        SET(CURLOPT_PROXY_CAINFO, h->proxy_ca_file);
-        SET(CURLOPT_PROXY_CAPATH, no_folder());
-    } else if (h->authorities.is_data) {
-        if (code == CURLE_OK)
-            code = cw__data_set(easy, CURLOPT_PROXY_CAINFO_BLOB, &settings->tls.ca);
-        SET(CURLOPT_PROXY_CAPATH, folder(h));
-    } else if (h->authorities.file) {
-        SET(CURLOPT_PROXY_CAINFO, h->authorities.file);
-        SET(CURLOPT_PROXY_CAPATH, folder(h));
-    }
-#undef SET
-    return code;
 }
 
 /* Sets the options for TLS to the server. */
@@ -272,10 +166,10 @@ static CURLcode set_tls(cw__handshake *h, const cw__handshake_settings *settings
     if (h->authorities.is_data) {
         if (code == CURLE_OK)
             code = cw__data_set(easy, CURLOPT_CAINFO_BLOB, &settings->tls.ca);
-        SET(CURLOPT_CAPATH, folder(h));
+        SET(CURLOPT_CAPATH, h->folder);
     } else if (h->authorities.file) { /* otherwise nothing is verified, and libcurl (8.14.1, 8.22) reads none */
         SET(CURLOPT_CAINFO, h->authorities.file);
-        SET(CURLOPT_CAPATH, folder(h));
+        SET(CURLOPT_CAPATH, h->folder);
     }
     if (*settings->crl_file && settings->verify)
         SET(CURLOPT_CRLFILE, settings->crl_file);
@@ -294,10 +188,6 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     code = curl_easy_setopt(easy, option, value)
     SET(CURLOPT_URL, h->base);
     SET(CURLOPT_REQUEST_TARGET, settings->uri->target); /* libcurl would resolve /../ and drop an empty query */
-    if (settings->user) {
-        SET(CURLOPT_USERNAME, settings->user);
-        SET(CURLOPT_PASSWORD, settings->password);
-    }
     SET(CURLOPT_PROTOCOLS_STR, "ws,wss");
     SET(CURLOPT_CONNECT_ONLY, 2L); /* 2: libcurl also does the WebSocket handshake */
     SET(CURLOPT_WS_OPTIONS, (long)CURLWS_NOAUTOPONG);
@@ -310,8 +200,6 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
      * and libcurl zeroes them: 64 KiB resident for each idle connection. */
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
     SET(CURLOPT_BUFFERSIZE, 1024L); /* the buffer of the reply; frames do not pass through this buffer */
-    SET(CURLOPT_HTTPHEADER, h->headers);
-    SET(CURLOPT_USERAGENT, "curlwire/" CW_VERSION);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, (void *)h);
     SET(CURLOPT_WRITEFUNCTION, drop_body);
@@ -333,31 +221,24 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     }
 #undef SET
     if (code == CURLE_OK)
+        code = cw__request_set(h, &settings->request,
+                               cw__login_adds_header(settings) ? settings->login.bearer : "");
+    if (code == CURLE_OK)
         code = set_tls(h, settings);
+    if (code == CURLE_OK) /* after TLS, because both may set another URL */
+        code = cw__login_set(h, settings);
     if (code == CURLE_OK)
         code = cw__client_certificate_set(&h->client, easy);
-    return code == CURLE_OK ? set_proxy(h, settings) : code;
+    return code == CURLE_OK ? cw__proxy_set_options(h) : code;
 }
 
-/* NOLINTNEXTLINE(concurrency-mt-unsafe): in the caller's thread, as any program reads its environment */
-static const char *variable(const char *name) { return getenv(name); }
+/* The copy of the environment that this thread reads while it makes a handshake; NULL = none. */
+static _Thread_local const char *environment;
 
-/* Chooses the proxy. Returns CW_OK, or fails with the calling thread's error. */
-static cw_status choose_proxy(cw__handshake *h, const cw__handshake_settings *settings, unsigned port)
+static const char *variable(const char *name)
 {
-    cw_status status = cw__proxy_choose(&h->proxy, h->is_to_tls, h->host, port, variable);
-    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-
-    h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
-    if (status == CW_OK && h->proxy.kind == CW__PROXY_HTTPS && !(info->features & CURL_VERSION_HTTPS_PROXY))
-        return cw__fail(CW_UNSUPPORTED,
-                        "the proxy %.80s (%s) is an https:// proxy, and the loaded libcurl %s supports none: "
-                        "use http://, or load another libcurl",
-                        h->proxy.name, h->proxy.variable, info->version);
-    if (status == CW_OK && h->proxy.kind != CW__PROXY_NONE && settings->proxy_user &&
-        !cw__proxy_set_credential(&h->proxy, settings->proxy_user, settings->proxy_password))
-        return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
-    return status;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): in the caller's thread, as any program reads its environment */
+    return environment ? cw__environment_get(environment, name) : getenv(name);
 }
 
 /* Finds the authorities, if a certificate is checked by them, and checks the files that the service thread will read.
@@ -365,12 +246,12 @@ static cw_status choose_proxy(cw__handshake *h, const cw__handshake_settings *se
 static cw_status find_authorities(cw__handshake *h, const cw__handshake_settings *settings)
 {
     bool is_for_server = h->is_to_tls && settings->verify;
-    bool is_proxy_checked = h->proxy.kind == CW__PROXY_HTTPS && settings->proxy_verify;
-    bool is_for_proxy = is_proxy_checked && !*settings->proxy_ca_file;
+    bool is_proxy_checked = h->proxy.kind == CW__PROXY_HTTPS && settings->proxy.verify;
+    bool is_for_proxy = is_proxy_checked && !*settings->proxy.ca_file;
     cw_status status = CW_OK;
 
-    if (is_proxy_checked && *settings->proxy_ca_file)
-        status = cw__file_check_kind("proxy_ca_file", settings->proxy_ca_file, true);
+    if (is_proxy_checked && *settings->proxy.ca_file)
+        status = cw__file_check_kind("proxy_ca_file", settings->proxy.ca_file, true);
     if (status == CW_OK && is_for_server && *settings->crl_file)
         status = cw__file_check_kind("crl_file", settings->crl_file, true);
     if (status == CW_OK && (is_for_server || is_for_proxy) && *settings->ca_file)
@@ -439,13 +320,14 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
 {
     CURLcode code = CURLE_OUT_OF_MEMORY;
     cw_status status = CW_OK;
+    const char *peer;
     unsigned port = 0;
 
     h->offer = settings->compression;
     h->is_to_tls = settings->uri->is_secure;
     h->showing = settings->asks && h->is_to_tls ? CW__SHOWING_FIRST : CW__SHOWING_NONE;
     h->ignorable = settings->ignorable;
-    h->proxy_ca_file = settings->proxy_ca_file;
+    h->proxy_settings = settings->proxy;
     h->crl_file = settings->crl_file;
     if (h->is_to_tls)
         h->client = client_of(settings);
@@ -453,6 +335,8 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
         h->client = (cw__client_certificate){.file = "", .key = "", .password = ""};
     h->tls_options = settings->tls;
     status = cw__client_certificate_check(&h->client);
+    if (status == CW_OK)
+        status = cw__login_check(&settings->login);
     if (status == CW_OK)
         status = cw__tls_options_check(settings);
     if (status != CW_OK)
@@ -463,28 +347,38 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     if (h->easy && h->protocols && h->base)
         code = read_host(h, &port);
     if (code == CURLE_OK)
-        status = choose_proxy(h, settings, port);
+        status = cw__proxy_prepare(h, port, variable);
+    if (code == CURLE_OK && status == CW_OK)
+        status = cw__guard_check_proxy(h, settings);
     if (code == CURLE_OK && status == CW_OK)
         status = find_authorities(h, settings);
+    h->no_folder = no_folder();
+    h->folder = h->authorities.folder ? h->authorities.folder : h->no_folder;
     if (status != CW_OK)
         return status;
-    h->race = h->proxy.name && strchr(h->proxy.name, '%') ? NULL : settings->race;
+    h->least_public = h->proxy.kind == CW__PROXY_NONE ? settings->guard.least_public : CW__SPACE_LOCAL;
+    peer = h->pre_proxy.name ? h->pre_proxy.name : h->proxy.name;
+    h->race = peer && strchr(peer, '%') ? NULL : settings->race;
     if (code == CURLE_OK)
         code = cw__tls_options_rename(h, settings, port);
     if (code == CURLE_OK)
-        code = add_headers(h, settings) ? set_options(h, settings) : CURLE_OUT_OF_MEMORY;
+        code = set_options(h, settings);
     return code == CURLE_OK ? CW_OK : cannot_create(h, settings, code);
 }
 
 cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)
 {
     cw__handshake *h = cw__calloc(1, sizeof *h);
+    cw_status status;
 
     if (!h) {
         (void)cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
         return NULL;
     }
-    if (fill(h, settings) == CW_OK)
+    environment = settings->environment;
+    status = fill(h, settings);
+    environment = NULL;
+    if (status == CW_OK)
         return h;
     cw__handshake_destroy(h);
     return NULL;
@@ -499,7 +393,9 @@ void cw__handshake_destroy(cw__handshake *h)
     curl_slist_free_all(h->connect_to);
     cw__free(h->url);
     curl_free(h->host);
+    curl_slist_free_all(h->proxy_headers);
     cw__proxy_destroy(&h->proxy);
+    cw__proxy_destroy(&h->pre_proxy);
     cw__authorities_destroy(&h->authorities);
     cw__free(h->base);
     cw__free(h->protocols);
@@ -542,8 +438,8 @@ void cw__handshake_restart(cw__handshake *h, cw__race *race)
     h->race = race;
     h->text[0] = '\0';
     h->tls = (cw__tls_notes){0};
-    h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
-    h->is_handed = h->has_socket = false;
+    cw__proxy_restart(h);
+    h->is_handed = h->has_socket = h->has_refused_address = false;
     cw__reply_forget(&h->reply);
 }
 
@@ -552,6 +448,8 @@ CURL *cw__handshake_release_easy(cw__handshake *h)
     CURL *easy = h->easy;
 
     (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    if (h->proxy_headers)
+        (void)curl_easy_setopt(easy, CURLOPT_PROXYHEADER, NULL);
     if (h->connect_to)
         (void)curl_easy_setopt(easy, CURLOPT_CONNECT_TO, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);

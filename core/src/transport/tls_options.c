@@ -154,7 +154,7 @@ CURLcode cw__tls_options_rename(cw__handshake *h, const cw__handshake_settings *
     (void)snprintf(line, sizeof line, "::%s", place);
     if (!add(&h->connect_to, line))
         return CURLE_OUT_OF_MEMORY;
-    if (has_host(settings->headers))
+    if (has_host(settings->request.headers))
         return CURLE_OK;
     if (!write_place(place, sizeof place, settings->uri, "%25", port, port != HTTPS_PORT))
         return CURLE_OUT_OF_MEMORY;

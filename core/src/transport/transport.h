@@ -22,33 +22,22 @@ CW__PRIVATE_BEGIN
 
 /* ---- From proxy.c: which proxy a connection uses --------------------------------------------------------- */
 
-typedef enum cw__proxy_kind { CW__PROXY_NONE, CW__PROXY_HTTP, CW__PROXY_HTTPS, CW__PROXY_SOCKS } cw__proxy_kind;
-
-typedef struct cw__proxy {
-    cw__proxy_kind kind;
-    char *url;             /* scheme://host:port, without user and password */
-    const char *name;      /* host:port, inside url; for messages */
-    char *user, *password; /* decoded; NULL = none */
-    const char *variable;  /* the environment variable that names the proxy; static */
-    bool has_credential;   /* user and password are those of proxy_credential */
-} cw__proxy;
-
-/* Chooses the proxy for a host and port by environment variables, which it reads with get.
- * Returns CW_OK, with CW__PROXY_NONE if there is no proxy; or a failure, whose text has nothing of the variable's
- * value. */
-cw_status cw__proxy_choose(cw__proxy *p, bool is_tls, const char *host, unsigned port,
+/* Chooses the proxy for a host and port: by the control proxy, or if that is empty by environment variables, which it reads
+ * with get.
+ * Returns CW_OK, with CW__PROXY_NONE if there is no proxy; or a failure, whose text has nothing of the value. Owns: the
+ * caller calls cw__proxy_destroy. */
+cw_status cw__proxy_choose(cw__proxy *p, const char *control, bool is_tls, const char *host, unsigned port,
                            const char *(*get)(const char *name));
 /* Replaces the user and password by those of proxy_credential.
  * Returns false if there is no memory. Owns: the call copies both. */
 bool cw__proxy_set_credential(cw__proxy *p, const char *user, const char *password);
-void cw__proxy_destroy(cw__proxy *p);
-/* Returns whether a no_proxy list contains a host and port. */
-bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
-/* Reads the value of a variable into an empty proxy.
- * Returns NULL, or what is wrong with the value. Owns: the caller calls cw__proxy_destroy in both cases. */
-const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory);
-/* Sets the error for a proxy that answered CONNECT with a status other than 2xx; 0 = the answer has no status. */
-void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, cw__error *error);
+/* Sets of logins. The bits are in the order of the words of proxy_auth. */
+enum { CW__LOGIN_BASIC = 1, CW__LOGIN_DIGEST = 2, CW__LOGIN_NEGOTIATE = 4, CW__LOGIN_NTLM = 8 };
+
+/* Sets the error for a proxy that answered CONNECT with a status other than 2xx; 0 = the answer has no status. lines are the
+ * headers of its answer. logins is the set that was allowed. */
+void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, const char *lines,
+                       unsigned logins, cw__error *error);
 
 /* ---- From notes.c: what libcurl's log says of TLS ------------------------------------------------------------ */
 
@@ -77,7 +66,7 @@ typedef struct cw__failure {
     const char *host;                /* the host of the URI */
     const char *server_name;         /* tls_server_name; NULL or empty = host */
     const char *proxy;               /* "host:port" of the proxy; NULL = none is used */
-    const char *variable;            /* the variable that names the proxy */
+    const char *source;              /* the variable or control that names the proxy */
     bool at_proxy;                   /* the connection to the proxy, or the proxy, failed; not the server */
     bool sends_certificate;          /* client_certificate is set */
     bool has_socket;                 /* libcurl has begun to connect, so the first name look-up succeeded */
@@ -346,10 +335,25 @@ cw__io cw__link_fault(cw__link *l, CURLcode code, const char *doing);
 /* Makes poll() report a bare connection's descriptor readable only after least_bytes have arrived; 1 = any number. */
 void cw__link_await(cw__link *l, int least_bytes);
 
-/* ---- From tls_options.c: the controls of TLS ---------------------------------------------------------------- */
+/* ---- From request.c: the headers of the request ----------------------------------------------------------- */
+
+/* What the program has set for the request. The texts are copied or used when the handshake is created. */
+typedef struct cw__request_settings {
+    const char *headers;    /* lines in libcurl's form, each with "\n" (settings.c), or empty */
+    const char *user_agent; /* empty for the default */
+    const char *origin;     /* empty for none */
+} cw__request_settings;
 
 typedef struct cw__handshake cw__handshake;
 typedef struct cw__handshake_settings cw__handshake_settings;
+
+/* Makes the headers, and sets the options for them. A header that the program has set by its name, or removed, takes
+ * precedence over user_agent and origin.
+ *   token   for the header Authorization, or empty
+ * Returns CURLE_OUT_OF_MEMORY also if there are no random bytes (h->has_no_random). */
+CURLcode cw__request_set(cw__handshake *h, const cw__request_settings *settings, const char *token);
+
+/* ---- From tls_options.c: the controls of TLS ---------------------------------------------------------------- */
 
 /* Checks that the controls fit together and to the URI, and that the files can be read.
  * Returns CW_OK or a failure of the calling thread. */
@@ -388,29 +392,59 @@ void cw__timings_begin(cw__handshake *h);
 /* Returns the timings of the handshake until now. begun_us is the time at which the whole connect began. */
 cw_timings cw__handshake_timings(const cw__handshake *h, int64_t begun_us);
 
-/* ---- From handshake.c: control settings to options, and the request --------------------------------------- */
+/* ---- From handshake.c: control settings to options -------------------------------------------------------- */
+
+/* The addresses that a handshake may connect to (guard.c). */
+typedef struct cw__guard {
+    cw__address_space least_public; /* an address that is less public is refused */
+    bool refuses_proxy;             /* a proxy would connect to an address that curlwire does not see */
+} cw__guard;
+
+/* How to log in at the server. Its texts are the settings'. */
+typedef struct cw__login {
+    cw_http_auth auth;
+    const char *bearer; /* a token, or empty; in no text */
+} cw__login;
+
+typedef struct cw__login_state {
+    cw_http_auth auth;
+    bool has_user;     /* a challenge may be answered with a user name and a password */
+    bool has_answered; /* this transfer answers a challenge */
+} cw__login_state;
+
+/* The settings for a proxy. */
+typedef struct cw__proxy_settings {
+    const char *uri;             /* of the control proxy: CW__PROXY_DIRECT, or empty for the environment */
+    const char *pre_uri;         /* of the control pre_proxy, or empty */
+    const char *headers;         /* lines in libcurl's form, each with "\n", or empty */
+    unsigned logins;             /* that may be used; 0 = Basic, without waiting for a challenge */
+    const char *user, *password; /* of proxy_credential; NULL = those of the proxy's URI */
+    const char *ca_file;         /* a path, or empty for the server's authorities */
+    bool verify;
+} cw__proxy_settings;
 
 /* The settings that a handshake needs. The names of files stay valid until the handshake is destroyed. The rest is copied
  * or used when it is created. */
 struct cw__handshake_settings {
     const cw__uri *uri;
-    const char *protocols;     /* "a, b", or empty */
-    const char *ca_file;       /* a path, or empty */
-    const char *ca_path;       /* a path, or empty */
-    const char *crl_file;      /* a path, or empty */
-    const char *proxy_ca_file; /* a path, or empty for the server's authorities */
+    const char *protocols; /* "a, b", or empty */
+    const char *ca_file;   /* a path, or empty */
+    const char *ca_path;   /* a path, or empty */
+    const char *crl_file;  /* a path, or empty */
     cw__client_certificate client;
     cw__tls_options tls;
-    const char *user, *password;             /* for the server; NULL = those of the URI */
-    const char *proxy_user, *proxy_password; /* NULL = those of the variable that names the proxy */
-    const char *headers;         /* lines in libcurl's form, each with "\n" (settings.c), or empty */
+    const char *user, *password; /* for the server; NULL = those of the URI */
+    cw__proxy_settings proxy;
+    cw__request_settings request;
     cw__compression compression; /* the offer, if is_on */
     bool verify;
-    bool proxy_verify;
     bool no_delay;
     bool asks;          /* about the certificate of a server with TLS */
     unsigned ignorable; /* the set of errors of the server's certificate to ignore (protocol.h) */
     int64_t timeout_ms; /* -1 = none */
+    cw__login login;
+    cw__guard guard;
+    const char *environment; /* a copy of the variables (environment.c); NULL = the variables themselves */
     /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. The race must
      * stay valid until the handle is released or destroyed. */
     cw__race *race;
@@ -425,7 +459,7 @@ typedef enum cw__showing {
     CW__SHOWING_CHANGED   /* it has shown another certificate, or none */
 } cw__showing;
 
-/* Its fields are for handshake.c, showing.c, tls_options.c, timings.c and verdict.c only. */
+/* Its fields are for handshake.c, request.c, showing.c, tls_options.c, timings.c and verdict.c only. */
 struct cw__handshake {
     CURL *easy;
     struct curl_slist *headers;
@@ -438,23 +472,31 @@ struct cw__handshake {
     char *url;                     /* the same with tls_server_name for the host; NULL = that is unset */
     struct curl_slist *connect_to; /* the URI's host and port, in libcurl's form, if url is set */
     char *host;                    /* the URI's host, for error messages */
-    cw__proxy proxy;
-    bool is_past_proxy;                   /* there is no proxy, or it has let the connection through */
-    bool is_refused;                      /* the proxy has refused */
-    bool is_to_tls;                       /* the URI is wss */
-    cw__tls_notes tls;                    /* notes about the proxy or server that libcurl is speaking to */
-    cw__authorities authorities;          /* of the server, and of a proxy without a file of its own */
-    const char *proxy_ca_file, *crl_file; /* the settings' */
-    cw__client_certificate client;        /* the settings' */
-    cw__tls_options tls_options;          /* the settings' */
-    const char *refused;                  /* the control whose option libcurl refused; NULL = another one */
+    cw__proxy proxy, pre_proxy;
+    struct curl_slist *proxy_headers;
+    bool is_past_pre_proxy;            /* there is no proxy in front of the proxy, or it has let us through */
+    bool is_past_proxy;                /* there is no proxy, or it has let the connection through */
+    int challenges;                    /* of the proxy, that libcurl was allowed to answer */
+    bool is_refused;                   /* the proxy has refused */
+    bool is_to_tls;                    /* the URI is wss */
+    cw__tls_notes tls;                 /* notes about the proxy or server that libcurl is speaking to */
+    cw__authorities authorities;       /* of the server, and of a proxy without a file of its own */
+    const char *folder, *no_folder;    /* CURLOPT_CAPATH beside the authorities' file; to trust no folder */
+    cw__proxy_settings proxy_settings; /* the settings' */
+    const char *crl_file;              /* the settings' */
+    cw__client_certificate client;     /* the settings' */
+    cw__tls_options tls_options;       /* the settings' */
+    const char *refused;               /* the control whose option libcurl refused; NULL = another one */
     cw__moments moments;
-    uint8_t *chain; /* the server's Certificate message, or NULL */
+    uint8_t *chain;                    /* the server's Certificate message, or NULL */
     size_t chain_bytes;
     bool has_no_random;         /* the system gave no random bytes for the key */
     cw__race *race;             /* the connecting's, or NULL */
     bool is_handed, has_socket; /* libcurl's latest socket came from the race; libcurl has had a socket */
     int socket_errno;           /* why libcurl's latest socket could not be made, or 0 */
+    cw__login_state login;
+    cw__address_space least_public; /* of the settings, unless a proxy connects */
+    bool has_refused_address;       /* an address was less public */
     cw__showing showing;
     uint8_t *certificate; /* the server's, in DER, that each later transfer must show again; NULL before */
     size_t certificate_bytes;
@@ -477,6 +519,11 @@ static inline bool cw__handshake_asks(const cw__handshake *h) { return h->showin
 /* Notes that the program accepts the certificate, which the next transfer must show again. */
 static inline void cw__handshake_accept(cw__handshake *h) { h->showing = CW__SHOWING_ACCEPTED; }
 const cw__proxy *cw__handshake_proxy(const cw__handshake *h);
+/* Returns the proxy that still has to let the connection through: the one in front, or the proxy itself. */
+static inline const cw__proxy *cw__handshake_next_proxy(const cw__handshake *h)
+{
+    return h->is_past_pre_proxy ? &h->proxy : &h->pre_proxy;
+}
 /* Returns true while a proxy still has to let the connection through; false without a proxy. */
 static inline bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h->is_past_proxy; }
 /* Returns the authorities of the server and of an https:// proxy; none if no certificate is checked by them. */
@@ -499,6 +546,39 @@ cw__tls_facts cw__handshake_tls_facts(const cw__handshake *h);
 const char *cw__handshake_extensions(const cw__handshake *h);
 const cw__compression *cw__handshake_compression(const cw__handshake *h);
 
+/* ---- From netrc_file.c ------------------------------------------------------------------------------------- */
+
+/* Finds the user name and the password for a URI that has no password, in the file of netrc_file. *joined is NULL if the
+ * file has none.
+ * Returns CW_OK or a failure of the calling thread. Owns: the caller frees *joined by cw__free. */
+cw_status cw__netrc_read(const char *path, const cw__uri *uri, char **joined);
+
+/* ---- From login.c: who the user is ------------------------------------------------------------------------- */
+
+/* Checks that the login can work.
+ * Returns CW_OK or a failure of the calling thread. */
+cw_status cw__login_check(const cw__login *login);
+/* Sets libcurl's options for the user, the password and the scheme. */
+CURLcode cw__login_set(cw__handshake *h, const cw__handshake_settings *settings);
+/* Returns whether the request has the header Authorization with the token. */
+bool cw__login_adds_header(const cw__handshake_settings *settings);
+/* Returns whether another transfer on the handle answers the server's challenge, and prepares it. error is the verdict's. */
+bool cw__login_answers(cw__handshake *h, const cw__error *error);
+/* Replaces the error for a 401, if the challenge shows what to do. */
+void cw__login_explain(const cw__handshake *h, cw__error *error);
+
+/* ---- From guard.c: how public the addresses are ------------------------------------------------------------ */
+
+/* Returns whether the handshake may connect to an address. */
+bool cw__guard_allows(cw__address_space least_public, const struct sockaddr *to);
+/* Returns how public the server's address is, when the transfer has ended. CW__SPACE_PUBLIC if nobody knows. */
+cw__address_space cw__handshake_space(const cw__handshake *h);
+/* Sets the error for a redirect whose addresses are not public enough. */
+void cw__guard_refuse(const char *host, cw__error *error);
+/* Checks that no proxy connects, if the settings want that.
+ * Returns CW_OK or a failure of the calling thread. */
+cw_status cw__guard_check_proxy(const cw__handshake *h, const cw__handshake_settings *settings);
+
 /* ---- From showing.c: the certificates that the server shows ------------------------------------------------ */
 
 /* Sets the options that end a connection which has shown its certificate, unless it may send the request. */
@@ -513,11 +593,30 @@ bool cw__handshake_ignore(cw__handshake *h, int chain_result);
 /* Returns the set of errors that the transfer ignores. */
 static inline unsigned cw__handshake_ignored(const cw__handshake *h) { return h->ignored; }
 
+/* ---- From proxy_options.c: the options for the proxy ------------------------------------------------------ */
+
+/* Chooses the proxy of a handshake to port, and checks what the loaded libcurl supports.
+ * Returns CW_OK, or a failure of the calling thread. */
+cw_status cw__proxy_prepare(cw__handshake *h, unsigned port, const char *(*get)(const char *name));
+/* Sets libcurl's options for the chosen proxy, or for none, so that libcurl does not read the environment. */
+CURLcode cw__proxy_set_options(cw__handshake *h);
+/* Notes what libcurl's trace says about the way through the proxies. */
+void cw__proxy_note(cw__handshake *h, curl_infotype type);
+/* Notes that the last proxy has let the connection through. */
+void cw__proxy_passed(cw__handshake *h);
+/* Returns whether libcurl may answer the challenge of a 407. It counts the challenges. */
+bool cw__proxy_may_answer(cw__handshake *h);
+/* Forgets how far the last transfer came. */
+void cw__proxy_restart(cw__handshake *h);
+
 /* ---- From verdict.c: the result of a handshake ------------------------------------------------------------ */
 
 /* Decides the result of a handshake, when libcurl has finished the transfer. code and os_errno are the pool member's.
  * Returns true for an open connection, or false with error set. */
 bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__error *error);
+/* Returns the HTTP status of a redirect of the server, which can be followed; 0 = the handshake ended otherwise. error is
+ * the verdict's. */
+int cw__handshake_redirects(const cw__handshake *h, const cw__error *error);
 /* Returns whether it is certain that no frame arrived together with the reply on descriptor fd. */
 bool cw__handshake_is_all(const cw__handshake *h, int fd, bool is_plain);
 

@@ -39,7 +39,8 @@ typedef enum outcome {
     CHANGED, /* the certificate, since the program accepted it */
     NO_MEMORY,
     NO_DESCRIPTOR,
-    FAILED /* any other failure before a complete reply */
+    TOO_PRIVATE, /* a redirect leads to an address that is not public enough */
+    FAILED       /* any other failure before a complete reply */
 } outcome;
 
 /* Returns the errno of the transfer; 0 if it comes from an attempt to connect to another address. */
@@ -86,6 +87,8 @@ static outcome classify_failure(const cw__handshake *h, const ending *e)
         return MALFORMED;
     if (cw__failure_is_descriptor(descriptor_errno(h, e)))
         return NO_DESCRIPTOR;
+    if (h->has_refused_address && e->code == CURLE_COULDNT_CONNECT)
+        return TOO_PRIVATE;
     return e->code == CURLE_OUT_OF_MEMORY ? NO_MEMORY : FAILED;
 }
 
@@ -151,7 +154,7 @@ static void invalid_reply(const cw__handshake *h, const char *fault, int http_st
     if (cw__handshake_is_at_proxy(h))
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
                       "the reply of the proxy %.80s (%s) is invalid: %s; report it to whoever runs the proxy",
-                      h->proxy.name, h->proxy.variable, fault);
+                      h->proxy.name, h->proxy.source, fault);
     else
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
                       "the server's handshake reply is invalid: %s; check the URI, or report it to whoever "
@@ -165,15 +168,16 @@ static void refused_by_proxy(const cw__handshake *h, cw__error *error)
     long http_status = 0;
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
-    cw__proxy_refused(&h->proxy, h->host, (int)http_status, error);
+    cw__proxy_refused(&h->proxy, h->host, (int)http_status, cw__reply_lines(&h->reply),
+                      h->proxy_settings.logins, error);
 }
 
 /* Fills in which file of authorities was in use. */
 static void name_authorities(const cw__handshake *h, cw__failure *f)
 {
-    bool is_own = f->at_proxy && *h->proxy_ca_file;
+    bool is_own = f->at_proxy && *h->proxy_settings.ca_file;
 
-    f->ca_file = is_own ? h->proxy_ca_file : h->authorities.file ? h->authorities.file : "";
+    f->ca_file = is_own ? h->proxy_settings.ca_file : h->authorities.file ? h->authorities.file : "";
     f->ca_source = is_own                       ? "proxy_ca_file"
                    : h->authorities.file_source ? h->authorities.file_source
                                                 : h->authorities.folder_source;
@@ -216,13 +220,14 @@ static cw_chain_result chain_result_of(int web_status, long verify_result)
 static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
 {
     bool at_proxy = cw__handshake_is_at_proxy(h);
+    bool at_pre_proxy = !h->is_past_pre_proxy; /* which has to connect to the proxy, not to the server */
     cw__failure f = {.curl_code = (int)code,
                      .os_errno = errno_of(h, code),
                      .text = h->text,
-                     .host = h->host,
+                     .host = at_pre_proxy ? h->proxy.name : h->host,
                      .server_name = h->tls_options.server_name,
-                     .proxy = h->proxy.name,
-                     .variable = h->proxy.variable,
+                     .proxy = cw__handshake_next_proxy(h)->name,
+                     .source = cw__handshake_next_proxy(h)->source,
                      .at_proxy = at_proxy,
                      .sends_certificate = cw__client_certificate_is_set(&h->client),
                      .has_socket = h->has_socket,
@@ -253,6 +258,7 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
         break;
     case REFUSED:
         cw__reply_refused((int)e->http_status, error);
+        cw__login_explain(h, error);
         break;
     case REFUSED_BY_PROXY:
         refused_by_proxy(h, error);
@@ -283,6 +289,9 @@ static void describe(const cw__handshake *h, outcome what, const ending *e, cw__
     case NO_DESCRIPTOR:
         cw__failure_no_descriptor(descriptor_errno(h, e), error);
         break;
+    case TOO_PRIVATE:
+        cw__guard_refuse(h->host, error);
+        break;
     case FAILED:
         failed(h, e->code, error);
         break;
@@ -303,6 +312,14 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__er
     describe(h, what, &e, error);
     error->curl_code = (int)code;
     return false;
+}
+
+/* A reply that is cut may have lost its Location, or a part of it. */
+int cw__handshake_redirects(const cw__handshake *h, const cw__error *error)
+{
+    if (error->status != CW_CONNECT_FAILED || h->is_refused || !h->reply.is_complete || h->reply.is_cut)
+        return 0;
+    return cw__reply_redirects(error->http_status) ? error->http_status : 0;
 }
 
 /* Returns true if no frame came with the reply. Then curlwire reads the connection at its descriptor (link.c),

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of address.c: how public an IP address is. */
+#include "harness.h"
+
+#include <arpa/inet.h>
+
+static cw__address_space space_of(const char *text)
+{
+    uint8_t bytes[16];
+
+    if (inet_pton(AF_INET, text, bytes) == 1)
+        return cw__address_space_of(bytes, 4);
+    CHECK_INT(inet_pton(AF_INET6, text, bytes), 1);
+    return cw__address_space_of(bytes, 16);
+}
+
+/* The first and the last address of each block of IANA's registries, and the neighbours outside. */
+static void test_blocks(void)
+{
+    static const char *const spaces[] = {
+        [CW__SPACE_LOCAL] =
+            "0.0.0.0 0.255.255.255 127.0.0.0 127.0.0.1 127.255.255.255 :: ::1 ::ffff:127.0.0.1 64:ff9b::7f00:1 "
+            "2002:7f00:1::",
+        [CW__SPACE_PRIVATE] =
+            "10.0.0.0 10.255.255.255 100.64.0.0 100.127.255.255 169.254.0.0 169.254.169.254 169.254.255.255 "
+            "172.16.0.0 172.31.255.255 192.0.0.0 192.0.0.255 192.0.2.0 192.0.2.255 192.88.99.1 192.168.0.0 "
+            "192.168.255.255 198.18.0.0 198.19.255.255 198.51.100.7 203.0.113.7 224.0.0.0 239.255.255.255 "
+            "240.0.0.0 "
+            "255.255.255.255 ::2 ::8.8.8.8 ::ffff:10.0.0.1 64:ff9b::10.0.0.1 64:ff9b:1::8.8.8.8 100::1 "
+            "1fff:ffff::1 2001::1 2001:1ff:ffff::1 2001:db8::1 2001:db8:ffff::1 2002:c0a8:101::1 3fff::1 "
+            "3fff:fff:ffff::1 4000::1 5f00::1 fc00::1 fdff::1 fe80::1 febf::1 fec0::1 ff02::1 ffff::1",
+        [CW__SPACE_PUBLIC] =
+            "1.0.0.0 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.0 "
+            "169.253.255.255 "
+            "169.255.0.0 172.15.255.255 172.32.0.0 192.0.1.0 192.0.3.0 192.88.98.255 192.88.100.0 "
+            "192.167.255.255 "
+            "192.169.0.0 198.17.255.255 198.20.0.0 198.51.99.255 198.51.101.0 203.0.112.255 203.0.114.0 "
+            "223.255.255.255 8.8.8.8 ::ffff:8.8.8.8 64:ff9b::8.8.8.8 2000::1 2001:200::1 2001:db7:ffff::1 "
+            "2001:db9::1 "
+            "2002:808:808::1 2003::1 2606:4700:4700::1111 3ffe::1 3fff:1000::1",
+    };
+
+    for (int space = CW__SPACE_LOCAL; space <= CW__SPACE_PUBLIC; space++)
+        for (const char *at = spaces[space]; *at; at += strspn(at, " ")) {
+            char text[64];
+            size_t len = strcspn(at, " ");
+            (void)snprintf(text, sizeof text, "%.*s", (int)len, at);
+            if ((int)space_of(text) != space)
+                HARNESS_FAIL("%s is %d, wanted %d", text, (int)space_of(text), space);
+            at += len;
+        }
+    CHECK(CW__SPACE_LOCAL < CW__SPACE_PRIVATE && CW__SPACE_PRIVATE < CW__SPACE_PUBLIC);
+}
+
+static const harness_test tests[] = {{"each block of special addresses, and its neighbours", test_blocks}};
+
+int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

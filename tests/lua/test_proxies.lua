@@ -1,0 +1,90 @@
+-- SPDX-License-Identifier: MIT
+-- Tests of the controls about proxies, with the real proxies of tests/servers/proxy_settings.py.
+
+local harness = require "harness"
+local support = require "support"
+
+local test, equal, failed = harness.test, harness.equal, harness.failed
+local curlwire, proxy, login = harness.curlwire, support.proxy, support.proxy_login
+
+local function works(uri, options)
+    local ws = assert(curlwire.connect(uri, options))
+    assert(ws:send("through"))
+    equal((ws:receive(60)), "through")
+    support.finish(ws)
+end
+
+-- A connect fails. Returns the error, which shows no user and no password.
+local function fails(uri, options)
+    local err = failed(curlwire.connect(uri, options))
+    assert(not err.message:find("s3c") and not err.message:find("j0hnny"), err.message)
+    return err
+end
+
+for _, row in ipairs {
+    {"open", "http"}, {"basic", "http", login}, {"tls", "https"}, {"socks", "socks5h"},
+    {"socks_login", "socks5", login}, {"dante", "socks4"}, {"ssh", "socks4a"},
+} do
+    test("proxies_real_" .. row[1], function()
+        local options = {proxy = proxy(support.unpack(row, 1, 3)), ca_file = support.ca_file()}
+        works(support.echo(), options)
+        works(support.echo_tls():gsub("localhost", "127.0.0.1"), options)
+        equal(curlwire.MessageWebSocket(options).control.proxy, proxy(row[1], row[2]))
+    end)
+end
+
+test("proxies_login", function()
+    for _, row in ipairs {{"basic", "http"}, {"socks_login", "socks5h"}} do
+        local uri = proxy(row[1], row[2])
+        works(support.echo(), {proxy = uri, proxy_credential = support.proxy_credential})
+        equal(fails(support.echo(), {proxy = uri}).status_name, "ProxyAuthenticationRequired")
+        local err = fails(support.echo(), {proxy = uri, proxy_credential = {"j0hnny", "s3cret"}})
+        equal(err.status_name, "ProxyAuthenticationRequired")
+        assert(err.message:find("proxy_credential", 1, true), err.message)
+    end
+end)
+
+test("proxies_refusal", function()
+    local err = fails("ws://denied.test/", {proxy = proxy("open")})
+    equal(err.status_name, "Forbidden")
+    equal(err.http_status, 403)
+    local words = "the proxy " .. proxy("open"):sub(8) .. " (proxy) refused to connect to denied.test"
+    assert(err.message:find(words, 1, true), err.message)
+end)
+
+test("proxies_auth", function()
+    local credential = support.proxy_credential
+    works(support.echo(), {proxy = proxy("digest"), proxy_credential = credential, proxy_auth = {"digest", "basic"}})
+    works(support.echo(), {proxy = proxy("either"), proxy_credential = credential, proxy_auth = {"digest"}})
+    local err = fails(support.echo(), {proxy = proxy("digest"), proxy_credential = credential})
+    equal(err.http_status, 407)
+    assert(err.message:find("it offers the login Digest only; add it to proxy_auth", 1, true), err.message)
+    local wrong = {proxy = proxy("digest"), proxy_credential = {"j0hnny", "s3cret"}, proxy_auth = {"digest"}}
+    err = fails(support.echo(), wrong)
+    assert(err.message:find("correct proxy_credential", 1, true), err.message)
+    err = fails(support.echo(), {proxy = proxy("basic"), proxy_credential = credential, proxy_auth = {"negotiate"}})
+    assert(err.http_status == 407 or err.message:find("was built without GSSAPI", 1, true), err.message)
+end)
+
+test("proxies_pre_proxy", function()
+    local pre = proxy("socks_login", "socks5h", login)
+    works(support.echo(), {pre_proxy = pre, proxy = proxy("basic"), proxy_credential = support.proxy_credential})
+    local err = fails("ws://denied.test/", {pre_proxy = pre, proxy = proxy("open")})
+    equal(err.status_name, "Forbidden")
+    err = fails(support.echo(), {pre_proxy = proxy("socks_login", "socks5", "j0hnny:s3cret"), proxy = proxy("open")})
+    assert(err.message:find("in pre_proxy", 1, true), err.message)
+    err = fails(support.echo(), {pre_proxy = pre, proxy = false})
+    assert(err.message:find("no http:// or https:// proxy stands behind it", 1, true), err.message)
+end)
+
+test("proxies_headers", function()
+    local headers = {["X-Team"] = "s3cret", {"X-Many", "1"}, {"X-Many", "2"}}
+    works(support.echo(), {proxy = proxy("open"), proxy_headers = headers})
+    -- The header goes to the proxy only: the scripted server records the request.
+    local token = support.token("proxies")
+    local uri = support.script(support.reply("HTTP/1.1 404 No", "Content-Length: 0"), "end") .. "?id=" .. token
+    equal(fails(uri, {proxy = proxy("open"), proxy_headers = headers}).http_status, 404)
+    local log = support.log(token)
+    assert(log:find("Sec-WebSocket-Key", 1, true), log)
+    assert(not log:find("X-Team", 1, true) and not log:find("s3cret", 1, true), log)
+end)
