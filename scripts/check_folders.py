@@ -25,7 +25,7 @@ FOLDERS = {
     "socket": ("base", "protocol", "engine", "transport"),
 }
 # The files of socket/ that may include transport.h.
-OF_TRANSPORT = ("connect.c", "proxying.c")
+OF_TRANSPORT = ("connect.c", "proxying.c", "reach_settings.c")
 # The folder of each binding's objects, below build.
 BINDINGS = {"lua": "release/lua-objects/5.4", "python": "python-temp/bindings/python/src"}
 Graph = dict[str, dict[str, set[str]]]  # for each file: the files that it calls, and the functions' names

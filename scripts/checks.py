@@ -594,6 +594,7 @@ NEW_ROWS = r""" \
     X(CW_OPT_NEW_DATA, "new_data", CW_TYPE_BYTES, 0, 0, INT64_MAX, MESSAGE, NULL, NULL, NULL, "Any data") \
     X(CW_OPT_NEW_SHORT, "new_short", CW_TYPE_BYTES, 0, 0, 125, BOTH, NULL, NULL, NULL, "A little data") \
     X(CW_OPT_NEW_USER, "new_user", CW_TYPE_CREDENTIAL, 0, 0, 99, BOTH, NULL, NULL, NULL, "A user") \
+    X(CW_OPT_NEW_TEXTS, "new_texts", CW_TYPE_TEXTS, 0, 0, 0, BOTH, NULL, NULL, NULL, "Texts") \
     X(CW_OPT_NEW_SECRET, "new_secret", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, "A secret") \
     X(CW_OPT_NEW_PROXY, "new_proxy", CW_TYPE_PROXY, 0, 0, 0, BOTH, CW_WORDS("direct"), NULL, NULL, "A proxy") \
     X(CW_OPT_NEW_HEADERS, "new_headers", CW_TYPE_HEADERS, 0, 0, 0, BOTH, NULL, NULL, NULL, "Headers") \
@@ -722,15 +723,18 @@ GUIDE = (
     "connecting",
     "redirects",
     "login",
+    "reaching",
     "messages",
     "streams",
     "data-reader",
     "closing-and-errors",
     "handlers-and-threads",
     "compression",
+    "cookies",
     "tls",
     "proxies",
     "tls-options",
+    "tracing",
     "controls",
 )
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -782,7 +786,7 @@ def run_snippet(snippet: Snippet, folder: Path, build: Path) -> str:
 
 @contextmanager
 def page_server(text: str, folder: Path) -> Iterator[tuple[str, str]]:
-    """Starts the server of a page. Gives the address that the page shows, and the address of the server."""
+    """Starts the server of a page. Gives the address or port that the page shows, and the server's."""
     found = SERVER.search(text)
     if not found:
         yield "ws://localhost:8765", os.environ["CW_ECHO_WS"]
@@ -799,7 +803,7 @@ def page_server(text: str, folder: Path) -> Iterator[tuple[str, str]]:
             port = re.fullmatch(r"listening (\d+)\n", line)
             if not port:
                 raise Failed(f"{' '.join(words)} says {line!r}")
-            yield f"localhost:{found[3]}", f"localhost:{port[1]}"
+            yield found[3], port[1]
         finally:
             server.terminate()
             server.wait()

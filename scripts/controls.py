@@ -31,11 +31,13 @@ PAGE = ROOT / "docs" / "controls.md"
 CONSTANTS = {"INT32_MAX": 2**31 - 1, "INT64_MAX": 2**63 - 1}
 # UWP's enumerations, which are classes in Python. Other enumerations are words.
 ENUMERATIONS = {"message_type": "SocketMessageType", "receive_mode": "MessageWebSocketReceiveMode"}
+# The control that takes an object: a CookieJar, or a text.
+JAR = "cookie_jar"
 # The only attribute of ws.control that is no control: it can only be read.
 ACTUAL = "actual_unsolicited_pong_interval"
 UNITS = {"MS": "seconds", "COUNT": "bytes", "BITS": "bits"}
 
-Value = bool | int | float | str | tuple[str, ...] | None
+Value = bool | int | float | str | tuple[str, ...] | dict[str, int | str] | None
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Control:
             "PROXY": None,
             "HEADERS": (),
             "SECRET_BYTES": None,
+            "TEXTS": (),
+            "PAIRS": {},
         }
         if self.type == "ENUM":
             return self.words[self.initial]
@@ -133,10 +137,19 @@ def python_type(control: Control, *, is_set: bool) -> str:
             return words
         return f"{enumeration} | {words}" if is_set else enumeration
     if control.type == "TEXT":
-        return "str | os.PathLike[str] | None" if is_set else "str | None"
+        text = "str | os.PathLike[str] | None" if is_set else "str | None"
+        return f"CookieJar | {text}" if control.key == JAR else text
     if control.type == "LIST":
         kind = "Collection" if control.words else "Sequence"  # the order of such words means nothing
         return f"{kind}[str] | None" if is_set else "tuple[str, ...]"
+    if control.type == "TEXTS":
+        return "Sequence[str] | None" if is_set else "tuple[str, ...]"
+    if control.type == "PAIRS":
+        return (
+            "dict[str, int | str] | dict[str, int] | dict[str, str] | None"
+            if is_set
+            else "dict[str, int | str]"
+        )
     if control.type == "BYTES":
         return "bytes | bytearray | memoryview | None" if is_set else "bytes | None"
     if control.type == "SECRET":
@@ -173,7 +186,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
-from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
+from curlwire._core import CookieJar, MessageWebSocketReceiveMode, SocketMessageType
 
 _Headers = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 
@@ -243,9 +256,13 @@ def lua_type(control: Control) -> str:
         )
     if control.none:
         return "curlwire.Timeout" if control.type == "MS" else "integer|number|false"
+    if control.key == JAR:
+        return "curlwire.CookieJar|string|nil"
     if control.type == "LIST" and control.words:
         return f"({'|'.join(map(lua_literal, control.words))})[]"
     types = {"BOOL": "boolean", "MS": "number", "TEXT": "string|nil", "LIST": "string[]", "BYTES": "string|nil"}
+    types["TEXTS"] = "string[]"
+    types["PAIRS"] = "table<string, integer|string>"
     types["SECRET"] = types["SECRET_BYTES"] = "string|nil"
     types["PROXY"] = "string|boolean|nil" if control.words else "string|nil"
     # a table to set, and the names to read
@@ -259,7 +276,7 @@ def lua_literal(value: Value) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return f'"{value}"'
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | dict):
         return "{}"
     return "nil" if value is None else f"{value:.15g}"
 
@@ -323,7 +340,7 @@ def shown_default(control: Control) -> str:
         return f"{control.initial // MIB} MiB" if control.initial and control.initial % MIB == 0 else str(value)
     if control.type == "MS":
         return f"{value:g}"
-    return "none" if value in (None, ()) else str(value).lower()
+    return "none" if value in (None, (), {}) else str(value).lower()
 
 
 def shown_values(control: Control) -> str:
@@ -334,7 +351,9 @@ def shown_values(control: Control) -> str:
         "COUNT": "bytes" if control.most == CONSTANTS["INT64_MAX"] else f"{control.least} to 2^31-1 bytes",
         "ENUM": ", ".join(f"`{word}`" for word in control.words),
         "LIST": "a list of " + (", ".join(f"`{word}`" for word in control.words) or "tokens"),
-        "TEXT": "text",
+        "TEXT": "a `CookieJar`, or text" if control.key == JAR else "text",
+        "TEXTS": "a list of texts",
+        "PAIRS": "names with whole numbers or texts: `{'NAME': 1}` (Lua: `{NAME = 1}`)",
         "SECRET": "text; it reads as `(set)`",
         "SECRET_BYTES": f"at most {control.most} bytes (Lua: a string); they read as `(set)`",
         "CREDENTIAL": "`(user, password)` (Lua: `{user, password}`); it reads as the user name",

@@ -52,10 +52,11 @@ def read(path: Path) -> str:
 
 # The page's sections, with the names of curlwire.__all__ that each shows.
 SECTIONS = {
-    "Functions": ("connect", "run_forever", "get_status", "build_info"),
+    "Functions": ("connect", "run_forever", "get_status", "build_info", "statistics", "log_trace"),
     "Sockets": ("MessageWebSocket", "StreamWebSocket", "WebSocket"),
     "Messages and streams": ("MessageBuffer", "InputStream", "MessageStream", "OutputStream", "Batch"),
     "Values as bytes": ("DataReader", "DataWriter"),
+    "Cookies": ("CookieJar", "Cookie"),
     "Handlers and information": (
         "MessageReceivedEventArgs",
         "BandwidthStatistics",
@@ -64,6 +65,8 @@ SECTIONS = {
         "Deferral",
         "Information",
         "Headers",
+        "Statistics",
+        "ProcessStatistics",
         "Certificate",
         "TlsInformation",
         "Timings",

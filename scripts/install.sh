@@ -47,7 +47,7 @@ if [ "$KIND" = test ]; then
     python3-venv git clang luarocks lua-check shellcheck nginx-light apache2-bin nodejs iproute2
     squid-openssl microsocks dante-server openssh-server openssh-client
     lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev
-    clang-tidy cppcheck abigail-tools libclang-rt-dev libunistring-dev valgrind libgpg-error-dev"
+    lua-socket clang-tidy cppcheck abigail-tools libclang-rt-dev libunistring-dev valgrind libgpg-error-dev"
     # libgpg-error-dev: Debian 12's curl-config names -lgpg-error for a static link, and none of its packages brings it
     # a Node that is not Debian's brings npm along
     command -v npm >/dev/null 2>&1 || PACKAGES="$PACKAGES npm"

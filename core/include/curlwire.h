@@ -344,7 +344,9 @@ typedef enum cw_option_type {
     CW_TYPE_SECRET,     /* UTF-8 text; it is read as "(set)", or empty = unset */
     CW_TYPE_PROXY,      /* URI of a proxy, or a word of cw_option_words; read without user name and password */
     CW_TYPE_HEADERS,    /* headers; it is read as their names, joined by ", " */
-    CW_TYPE_SECRET_BYTES /* any bytes; they are read as "(set)", or empty = unset */
+    CW_TYPE_SECRET_BYTES, /* any bytes; they are read as "(set)", or empty = unset */
+    CW_TYPE_TEXTS,      /* UTF-8 texts, joined by "\n" */
+    CW_TYPE_PAIRS /* texts "NAME=value", joined by "\n"; cw_curl_option_is_number tells the type of a value */
 } cw_option_type;
 
 /* The table of controls. The core's settings come from this table. So do the attributes of the bindings with their texts
@@ -484,7 +486,49 @@ typedef enum cw_option_type {
     X(CW_OPT_OCSP_STAPLING, "ocsp_stapling", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
       "Whether the server must show with its certificate that the certificate is not revoked") \
     X(CW_OPT_TLS_SESSION_RESUMPTION, "tls_session_resumption", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
-      "Whether a connect may resume a TLS session of an earlier connect, which has checked the certificate")
+      "Whether a connect may resume a TLS session of an earlier connect, which has checked the certificate") \
+    X(CW_OPT_UNIX_SOCKET_PATH, "unix_socket_path", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Path of the Unix socket to connect to, in place of the URI's host and port") \
+    X(CW_OPT_ABSTRACT_UNIX_SOCKET, "abstract_unix_socket", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Name of the abstract Unix socket to connect to, without a NUL in front (Linux only)") \
+    X(CW_OPT_INTERFACE, "interface", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Where the connection leaves: a network interface or a local address; also if!NAME, host!ADDRESS, ifhost!NAME!ADDRESS") \
+    X(CW_OPT_LOCAL_PORT, "local_port", CW_TYPE_NUMBER, 0, 0, 65535, BOTH, NULL, NULL, NULL, \
+      "Local port of the connection; 0: the system chooses one") \
+    X(CW_OPT_LOCAL_PORT_RANGE, "local_port_range", CW_TYPE_NUMBER, 1, 1, 65535, BOTH, NULL, NULL, NULL, \
+      "How many ports to try, from local_port upwards") \
+    X(CW_OPT_RESOLVE, "resolve", CW_TYPE_TEXTS, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Addresses of hosts, in place of a name look-up: HOST:PORT:ADDRESS[,ADDRESS]") \
+    X(CW_OPT_CONNECT_TO, "connect_to", CW_TYPE_TEXTS, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Where to connect in place of a host and port: HOST1:PORT1:HOST2:PORT2; an empty part means any, or no change") \
+    X(CW_OPT_HAPPY_EYEBALLS_TIMEOUT, "happy_eyeballs_timeout", CW_TYPE_MS, 200, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
+      "How long one address of a host may be silent before the next is tried beside it") \
+    X(CW_OPT_TCP_KEEPALIVE, "tcp_keepalive", CW_TYPE_BOOL, 0, 0, 1, BOTH, NULL, NULL, NULL, \
+      "Whether the system sends TCP keepalive probes; pings of ping_interval need no TCP keepalive") \
+    X(CW_OPT_TCP_KEEPIDLE, "tcp_keepidle", CW_TYPE_MS, 60000, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
+      "With tcp_keepalive: how long the connection is idle before the first probe, in whole seconds") \
+    X(CW_OPT_TCP_KEEPINTVL, "tcp_keepintvl", CW_TYPE_MS, 60000, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
+      "With tcp_keepalive: time between two probes, in whole seconds") \
+    X(CW_OPT_TCP_KEEPCNT, "tcp_keepcnt", CW_TYPE_NUMBER, 9, 1, 127, BOTH, NULL, NULL, NULL, \
+      "With tcp_keepalive: after so many probes without an answer the connection counts as lost") \
+    X(CW_OPT_TCP_USER_TIMEOUT, "tcp_user_timeout", CW_TYPE_MS, 0, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
+      "How long sent data may stay without acknowledgement before the connection counts as lost (Linux only); 0: the system's") \
+    X(CW_OPT_DSCP, "dscp", CW_TYPE_NUMBER, 0, 0, 63, BOTH, NULL, NULL, NULL, \
+      "Class of the packets for routers (RFC 2474), such as 46 for expedited forwarding; 0: none") \
+    X(CW_OPT_DOH_URL, "doh_url", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "URL of a DNS-over-HTTPS server that looks the host up, in place of the system's resolver: https://host/path") \
+    X(CW_OPT_CURL_OPTIONS, "curl_options", CW_TYPE_PAIRS, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Other options of libcurl, by name without CURLOPT_, from a list of options that are safe") \
+    X(CW_OPT_TRACE_FILE, "trace_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "File that gets a trace of the connection: a line for each frame and header, with secrets masked") \
+    X(CW_OPT_TRACE_PAYLOAD, "trace_payload", CW_TYPE_COUNT, 64, 0, 1024, BOTH, NULL, NULL, NULL, \
+      "How much of a frame's payload a trace shows; 0: nothing") \
+    X(CW_OPT_TRACE_SECRET_HEADERS, "trace_secret_headers", CW_TYPE_LIST, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Names of further headers whose values a trace masks") \
+    X(CW_OPT_COOKIE_FILE, "cookie_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "File of cookies to send, in Netscape's form; it is only read") \
+    X(CW_OPT_COOKIE_JAR, "cookie_jar", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -530,7 +574,7 @@ CW_API cw_status cw_socket_set_number(cw_socket *s, cw_option option, int64_t va
 CW_API cw_status cw_socket_get_number(cw_socket *s, cw_option option, int64_t *value);
 
 /* Sets a control that is text, a list, bytes or a proxy. A list is joined by commas; each item must be a token (RFC 6455
- * 4.1). An error about a proxy shows nothing of its value.
+ * 4.1). Texts and pairs are joined by LF. An error about a proxy shows nothing of its value.
  *   value, len_bytes   UTF-8 without NUL, CR, LF; any bytes for CW_TYPE_BYTES
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT; CW_INVALID_STATE after a connect has begun; CW_NO_MEMORY
@@ -571,8 +615,13 @@ CW_API cw_status cw_socket_set_headers(cw_socket *s, cw_option option, const str
  * Source   RFC 6455 section 5.5.3; UWP's ActualUnsolicitedPongInterval */
 CW_API cw_status cw_socket_get_actual_pong_interval(cw_socket *s, int64_t *interval_ms);
 
+/* Returns whether the value of an option in curl_options is a whole number; else it is a text.
+ *   name   of the option, such as "TCP_FASTOPEN". For a name that curl_options refuses, the result is false
+ * Thread   any */
+CW_API bool cw_curl_option_is_number(const char *name, size_t len_bytes);
+
 /* Checks whether a text can be an item of a control that is a list. A binding whose language has lists checks each item
- * before it joins them by ", ".
+ * before it joins them by ", ". Items of texts and pairs are joined by "\n".
  * Returns  CW_OK
  * Errors   CW_INVALID_ARGUMENT. The message does not show the item: some servers take a secret token as a subprotocol
  * Thread   any */
@@ -614,9 +663,9 @@ CW_API cw_status cw_socket_add_request_header(cw_socket *s, const char *name, si
 /* ---- Information -------------------------------------------------------------------------------------- */
 
 typedef enum cw_info {
-    CW_INFO_URI,              /* the URI that was passed to connect; empty before connect */
-    CW_INFO_PROTOCOL,         /* the subprotocol that the server chose; empty = none */
-    CW_INFO_LOCAL_ADDRESS,    /* "127.0.0.1:40000", "[::1]:40000"; empty before connecting */
+    CW_INFO_URI,      /* the URI that was passed to connect; empty before connect */
+    CW_INFO_PROTOCOL, /* the subprotocol that the server chose; empty = none */
+    CW_INFO_LOCAL_ADDRESS, /* "127.0.0.1:40000", "[::1]:40000", "unix:/path", "unix:@abstract"; empty before connecting */
     CW_INFO_REMOTE_ADDRESS,   /* the peer's address (the proxy's, if there is one) */
     CW_INFO_RESPONSE_HEADERS, /* lines "Name: value\r\n" of the final reply, even if it refused the connection */
     CW_INFO_FRAMING, /* "curl", "native", or "mixed" (sent natively, received by libcurl); empty before connecting */
@@ -776,6 +825,160 @@ CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t s
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_ended_normally(cw_socket *s);
 
+/* What curlwire counts: member of cw_statistics, key in every language, kind, unit, text. New ones come last.
+ *   kind   NOW: a state, which grows and shrinks. TOTAL: a sum since the beginning. LAST, LEAST, MOST and MEAN: of the values
+ *          so far
+ *   unit   BYTES, US (microseconds; a binding shows seconds), or COUNT
+ * A message counts as sent when the call that sends it, or its last fragment, succeeds; so do its bytes. A sent frame
+ * counts when its last byte has been passed to the system or to TLS, or is held back in a batch. A message, with its
+ * bytes, counts as received when its last frame has arrived; a frame when its header has. With parts, and on a stream
+ * socket, the bytes count as they arrive. Wire bytes are those of frames, before TLS, so compression makes them fewer.
+ * They leave out the opening handshake. */
+/* clang-format off */
+#define CW_STATISTICS_LIST(X) \
+    X(open_sockets, "open_sockets", NOW, COUNT, "Sockets whose state is open") \
+    X(connecting_sockets, "connecting_sockets", NOW, COUNT, "Sockets whose state is connecting") \
+    X(connects, "connects", TOTAL, COUNT, "Connects that succeeded") \
+    X(failed_connects, "failed_connects", TOTAL, COUNT, "Connects that failed, also because the program gave up") \
+    X(ended_connections, "ended_connections", TOTAL, COUNT, "Connections that have ended: the state became closed") \
+    X(text_messages_sent, "text_messages_sent", TOTAL, COUNT, "Text messages that were sent") \
+    X(binary_messages_sent, "binary_messages_sent", TOTAL, COUNT, "Binary messages that were sent") \
+    X(text_messages_received, "text_messages_received", TOTAL, COUNT, "Text messages that have arrived") \
+    X(binary_messages_received, "binary_messages_received", TOTAL, COUNT, "Binary messages that have arrived") \
+    X(bytes_sent, "bytes_sent", TOTAL, BYTES, "Bytes of the messages that were sent") \
+    X(bytes_received, "bytes_received", TOTAL, BYTES, "Bytes of the messages that have arrived") \
+    X(wire_bytes_sent, "wire_bytes_sent", TOTAL, BYTES, "Bytes of sent frames, with their headers") \
+    X(wire_bytes_received, "wire_bytes_received", TOTAL, BYTES, "Bytes of received frames, with their headers") \
+    X(text_frames_sent, "text_frames_sent", TOTAL, COUNT, "First frames of text messages that were sent") \
+    X(binary_frames_sent, "binary_frames_sent", TOTAL, COUNT, "First frames of binary messages that were sent") \
+    X(continuation_frames_sent, "continuation_frames_sent", TOTAL, COUNT, "Later frames of messages that were sent") \
+    X(close_frames_sent, "close_frames_sent", TOTAL, COUNT, "Close frames that were sent") \
+    X(pings_sent, "pings_sent", TOTAL, COUNT, "Pings that were sent, those of keepalive too") \
+    X(pongs_sent, "pongs_sent", TOTAL, COUNT, "Pongs that were sent") \
+    X(text_frames_received, "text_frames_received", TOTAL, COUNT, "First frames of text messages that have arrived") \
+    X(binary_frames_received, "binary_frames_received", TOTAL, COUNT, "First frames of binary messages that have arrived") \
+    X(continuation_frames_received, "continuation_frames_received", TOTAL, COUNT, "Later frames of messages that have arrived") \
+    X(close_frames_received, "close_frames_received", TOTAL, COUNT, "Close frames that have arrived") \
+    X(pings_received, "pings_received", TOTAL, COUNT, "Pings that have arrived") \
+    X(pongs_received, "pongs_received", TOTAL, COUNT, "Pongs that have arrived") \
+    X(round_trips, "round_trips", TOTAL, COUNT, "Pings whose pong came before the next ping was sent") \
+    X(round_trip_sum_us, "round_trip_sum", TOTAL, US, "Sum of their round trips") \
+    X(round_trip_last_us, "round_trip_last", LAST, US, "The latest round trip") \
+    X(round_trip_least_us, "round_trip_least", LEAST, US, "The shortest round trip") \
+    X(round_trip_most_us, "round_trip_most", MOST, US, "The longest round trip") \
+    X(round_trip_mean_us, "round_trip_mean", MEAN, US, "The mean round trip") \
+    X(send_queue_bytes, "send_queue_bytes", NOW, BYTES, "Memory of messages that wait to be sent") \
+    X(send_queue_bytes_most, "send_queue_bytes_most", MOST, BYTES, "The most that send_queue_bytes of a socket has been") \
+    X(receive_queue_bytes, "receive_queue_bytes", NOW, BYTES, "Memory of received messages that wait for the program") \
+    X(receive_queue_bytes_most, "receive_queue_bytes_most", MOST, BYTES, "The most that receive_queue_bytes of a socket has been") \
+    X(lost_bytes, "lost_bytes", TOTAL, BYTES, "Bytes of sent messages that did not reach the peer, as far as is known") \
+    X(lost_trace_lines, "lost_trace_lines", TOTAL, COUNT, "Lines of a trace that could not be written, or that nobody took in time")
+/* clang-format on */
+
+/* The caller sets size_bytes to sizeof(cw_statistics). */
+typedef struct cw_statistics {
+    size_t size_bytes;
+#define CW_X(member, key, kind, unit, text) uint64_t member;
+    CW_STATISTICS_LIST(CW_X)
+#undef CW_X
+} cw_statistics;
+
+/* Reads what curlwire has counted for a socket since it was made. It can still be read after close.
+ *   out   its members that lie within size_bytes are set, so that a program that was compiled with an older header works
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: size_bytes is not set; CW_AFTER_FORK
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_get_statistics(cw_socket *s, cw_statistics *out);
+/* ---- Cookies ------------------------------------------------------------------------------------------ */
+
+/* A cookie jar: the cookies that servers have set, and those that the program sets. Sockets that share it send them to the
+ * hosts that they are for. libcurl decides that by RFC 6265 and its list of public suffixes: no server can set a cookie for
+ * another site, or for a whole suffix such as "co.uk". A cookie marked as secure goes out over wss only, and to this machine:
+ * localhost, 127.0.0.1 and ::1.
+ *   Limits   4,096 bytes for name and value, 50 cookies from one reply, 180 that one host gets, 3,000 in a jar. If there are
+ *            more, the oldest are dropped. A request carries at most 150 cookies and 8,190 bytes of them */
+typedef struct cw_cookie_jar cw_cookie_jar;
+
+/* A cookie. The texts need no NUL at their ends.
+ *   domain               a host name or an address. It may begin with a dot, which means nothing
+ *   expires              seconds since 1970; 0 = a session cookie, which no time ends
+ *   secure               whether it is sent over wss only
+ *   http_only            whether the scripts of a web page must not see it, which means nothing here
+ *   include_subdomains   whether the subdomains of domain get it too. A domain without a dot has none */
+typedef struct cw_cookie {
+    const char *name, *value, *domain, *path;
+    size_t name_len_bytes, value_len_bytes, domain_len_bytes, path_len_bytes;
+    int64_t expires;
+    bool secure, http_only, include_subdomains;
+} cw_cookie;
+
+/* Creates a cookie jar. With a file, the jar begins with the cookies of the file, if it exists. The jar writes its file,
+ * readable by its owner only, when a handshake has changed the cookies, by cw_cookie_jar_save, and with its last release.
+ *   path   the file, in Netscape's form; empty = a jar in memory only
+ * Returns  CW_OK
+ * Errors   CW_SYSTEM_ERROR: the file cannot be read, or its folder cannot be written. CW_INVALID_ARGUMENT: it is not a cookie
+ *          file; the message names the line and shows nothing of it. CW_UNSUPPORTED: the loaded libcurl has no cookies, or no
+ *          list of public suffixes. CW_NO_MEMORY
+ * Thread   any
+ * Owns     the caller must release *out once. The call copies path */
+CW_API cw_status cw_cookie_jar_create(const char *path, size_t path_len_bytes, cw_cookie_jar **out);
+
+/* Adds a reference to a cookie jar, or drops one. The last release writes its file, if its cookies have changed; an error
+ * then shows nowhere. Both ignore NULL.
+ * Thread   any */
+CW_API void cw_cookie_jar_retain(cw_cookie_jar *j);
+CW_API void cw_cookie_jar_release(cw_cookie_jar *j);
+
+/* Makes a socket use a cookie jar, in place of its control cookie_jar.
+ *   j   NULL = none
+ * Returns  CW_OK
+ * Errors   CW_INVALID_STATE after a connect has begun; CW_AFTER_FORK
+ * Thread   any; takes the socket's lock
+ * Owns     the socket takes a reference of its own */
+CW_API cw_status cw_socket_set_cookie_jar(cw_socket *s, cw_cookie_jar *j);
+
+/* Copies the cookies of a jar, as lines for cw_cookie_next. Expired cookies are left out. The lines hold secrets. The buffer
+ * is filled as by cw_socket_get_info.
+ * Returns  CW_OK
+ * Errors   CW_AFTER_FORK; CW_NO_MEMORY
+ * Thread   any */
+CW_API cw_status cw_cookie_jar_get_lines(cw_cookie_jar *j, char *buffer, size_t size_bytes, size_t *len_bytes);
+
+/* Reads the next cookie of such lines. It skips lines that are no cookies. The pointers point into the lines.
+ *   at_bytes   the position to read from, at first 0; the call sets it to the position after the cookie
+ * Returns  true, or false after the last cookie
+ * Thread   any */
+CW_API bool cw_cookie_next(const char *lines, size_t len_bytes, size_t *at_bytes, cw_cookie *out);
+
+/* Sets a cookie. It replaces the cookie of the same name, domain and path. If it has expired, it only removes that cookie.
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: the message shows nothing of the value. CW_INVALID_STATE: the jar is full; CW_AFTER_FORK;
+ *          CW_NO_MEMORY
+ * Thread   any
+ * Owns     the call copies the cookie */
+CW_API cw_status cw_cookie_jar_set(cw_cookie_jar *j, const cw_cookie *cookie);
+
+/* Removes all cookies, or session cookies only.
+ * Returns  CW_OK
+ * Errors   CW_AFTER_FORK
+ * Thread   any */
+CW_API cw_status cw_cookie_jar_clear(cw_cookie_jar *j, bool only_session_cookies);
+
+/* Adds the cookies of a file to a jar, in place of those of the same name, domain and path. If the call fails, it has added
+ * none.
+ * Returns  CW_OK
+ * Errors   as for cw_cookie_jar_create; CW_INVALID_STATE: the jar is full; CW_AFTER_FORK
+ * Thread   any */
+CW_API cw_status cw_cookie_jar_load(cw_cookie_jar *j, const char *path, size_t path_len_bytes);
+
+/* Writes the cookies of a jar to a file, which only its owner can read. A file of that name is replaced as a whole.
+ *   path   empty = the file of the jar
+ * Returns  CW_OK
+ * Errors   CW_SYSTEM_ERROR: the file cannot be written. CW_INVALID_ARGUMENT: there is no path, and the jar has no file;
+ *          CW_AFTER_FORK; CW_NO_MEMORY
+ * Thread   any */
+CW_API cw_status cw_cookie_jar_save(cw_cookie_jar *j, const char *path, size_t path_len_bytes);
+
 /* ---- Connecting --------------------------------------------------------------------------------------- */
 
 /* Starts to connect. The service thread does the work. To get the result, call cw_socket_wait_connected or take the
@@ -795,6 +998,18 @@ CW_API bool cw_socket_ended_normally(cw_socket *s);
  * Owns     the call copies uri
  * Source   RFC 6455 section 4.1 */
 CW_API cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms);
+
+/* Gives the socket a connection to the server for its next connect, which then connects to no address and uses no proxy. The
+ * URI's host remains the name in the request and, over wss, in TLS.
+ *   fd   a connected stream socket, of any family; a negative number takes the last one back
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: fd is not such a descriptor. CW_INVALID_STATE after a connect has begun. CW_SYSTEM_ERROR: no
+ *          descriptor is free. If a connect has used the connection and failed, the next connect is CW_INVALID_STATE until
+ *          another connection is given
+ * Thread   any; takes the socket's lock
+ * Owns     the caller keeps fd. The core makes a copy (dup), and closes it. Both are the same connection, which ends when
+ *          both are closed. From connect on, the caller must not read, write or change fd; it may close it */
+CW_API cw_status cw_socket_set_connected_socket(cw_socket *s, int fd);
 
 /* Decides whether a connect over wss asks the program about the server's certificate, after all other checks have passed.
  * libcurl then connects twice. It ends the first connection after the TLS handshake, before a byte of the request
@@ -1067,8 +1282,12 @@ typedef enum cw_event_type {
     CW_EVENT_WRITABLE = 4,  /* the queue has room again after a send that returned CW_WOULD_BLOCK */
     CW_EVENT_CONNECTED = 8, /* the connect that cw_socket_connect_start started has succeeded */
     CW_EVENT_CONNECT_FAILED = 16, /* that connect has failed; cw_socket_wait_connected returns the details */
-    CW_EVENT_CERTIFICATE = 32     /* the connect waits for cw_socket_answer_certificate */
+    CW_EVENT_CERTIFICATE = 32,    /* the connect waits for cw_socket_answer_certificate */
+    CW_EVENT_TRACE = 64 /* a line of the trace; subscribing to it begins a trace, as trace_file does */
 } cw_event_type;
+
+/* All but CW_EVENT_TRACE. At most 256 KiB of lines wait in a socket. Further ones are dropped, and the next line that has room
+ * says how many. docs/tracing.md says what the lines have, and what is masked. */
 
 #define CW_EVENTS_ALL 63u
 
@@ -1077,7 +1296,7 @@ typedef enum cw_event_type {
  *                  event keeps no connection open. The last cw_socket_release closes it even while events remain
  *   is_complete    true for a whole message, and for the last part
  *   is_part        true for a part in partial mode; a text may then end inside a character
- *   data           payload of CW_EVENT_MESSAGE, or reason of CW_EVENT_CLOSED; read-only, with no NUL at its end
+ *   data           payload of CW_EVENT_MESSAGE, reason of CW_EVENT_CLOSED, or line of CW_EVENT_TRACE (ASCII); read-only, with no NUL at its end
  *   close_code, was_clean   of CW_EVENT_CLOSED, as cw_socket_get_closed returns them
  * Thread   any; one thread at a time for each event */
 CW_API cw_event_type cw_event_get_type(const cw_event *e);
@@ -1244,6 +1463,24 @@ CW_API cw_status cw_set_last_authorities(const char *source, size_t source_len_b
  * Blocks   until the queued data is sent, and then up to timeout_ms
  * Thread   any; a second caller waits for the first. Later connects work again */
 CW_API cw_status cw_shutdown(int timeout_ms);
+
+/* Reads what curlwire has counted in this process: for each member the sum over all sockets that have begun to connect,
+ * those that are released too. Of LEAST and MOST it is the least and the most of any socket. A child of fork() counts
+ * from 0.
+ *   out   as for cw_socket_get_statistics
+ * Returns  CW_OK, CW_INVALID_ARGUMENT
+ * Thread   any; takes the lock of each socket, one after another. A connect that begins, and the last release of a socket,
+ *          wait meanwhile */
+CW_API cw_status cw_get_statistics(cw_statistics *out);
+
+/* Read, one after another, how many connections of this process have ended with each close code, and how many connects
+ * have failed with each cw_web_status. The codes are those of cw_socket_get_closed.
+ *   code, web_status   at first -1; each call sets it to the next number that has been counted
+ *   count              set to the number of connections, or of connects
+ * Returns  false after the last
+ * Thread   any */
+CW_API bool cw_count_closed_next(int *code, uint64_t *count);
+CW_API bool cw_count_failed_next(int *web_status, uint64_t *count);
 
 #ifdef __cplusplus
 }

@@ -70,6 +70,9 @@ static inline bool is_text(CURLoption option)
     case CURLOPT_SSL_CIPHER_LIST:
     case CURLOPT_TLS13_CIPHERS:
     case CURLOPT_SSL_EC_CURVES:
+    case CURLOPT_INTERFACE:
+    case CURLOPT_DOH_URL:
+    case CURLOPT_UNIX_SOCKET_PATH:
         return true;
     default:
         return false;
@@ -197,6 +200,8 @@ int cw__race_take(cw__race *r, struct sockaddr *from, unsigned *len_bytes)
     return race_fd;
 }
 
+void cw__race_set_reach(cw__race *r, cw__reach *reach) { CHECK(r != NULL && reach != NULL); }
+
 /* ---- Instead of authorities.c ---- */
 
 static bool has_no_authorities;
@@ -286,6 +291,22 @@ static inline cw__handshake *create(const char *text, const char *proxy)
     return h;
 }
 
+/* Makes controls of reach.c, of which REACH names those that are set. */
+#define REACH(...) reach_with((cw__reach){__VA_ARGS__})
+
+static inline cw__reach reach_with(cw__reach r)
+{
+    const char **texts[] = {&r.unix_path, &r.abstract_name, &r.interface,   &r.doh_url,
+                            &r.resolve,   &r.connect_to,    &r.curl_options};
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (!*texts[i])
+            *texts[i] = "";
+    r.local_port_range = r.local_port_range ? r.local_port_range : 1;
+    r.happy_ms = 200;
+    return r;
+}
+
 static inline void wish_nothing(void)
 {
     wishes = (cw__handshake_settings){
@@ -295,6 +316,7 @@ static inline void wish_nothing(void)
         .crl_file = "",
         .client = {.file = "", .key = "", .password = ""},
         .request = {.headers = "", .user_agent = "", .origin = ""},
+        .reach = REACH(.happy_ms = 200),
         .verify = true,
         .proxy = {.uri = "", .pre_uri = "", .headers = "", .ca_file = "", .verify = true},
         .no_delay = true,

@@ -404,6 +404,7 @@ static void test_fork_behind_race(void)
                       sizeof at);
     hold_service(); /* the service thread has started, and attends to nothing */
     race = cw__race_create();
+    cw__race_set_reach(race, &(cw__reach){.happy_ms = STEP_MS});
     for (int i = 0; i < ADDRESSES; i++)
         cw__race_add(race, (struct sockaddr *)&at, sizeof at);
     CHECK(cw__race_begin(race));

@@ -244,6 +244,20 @@ static void check_headers(cw_socket *s, cw_option o)
     CHECK_INT(cw__alloc_live(), live);
 }
 
+/* Texts and pairs are lines. Which lines are good is in test_reach.c and test_curl_options.c. */
+static void check_lines(cw_socket *s, cw_option o)
+{
+    static const char *const bad[] = {"a\rb", "a\x01", "a\x7f", "\xff", "a\n\x02"};
+    char text[8];
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK_STATUS(cw_socket_set_text(s, o, bad[i], strlen(bad[i])), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_set_text(s, o, "a\0b", 3), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_option_check_item(o, "a\nb", 3), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, NULL), CW_OK);
+    CHECK_STR(text, "");
+}
+
 /* Checks the properties that the bindings require of every row. */
 static void check_row(cw_option o, const char *name)
 {
@@ -283,6 +297,8 @@ static void test_every_control(void)
         check_bytes(s, name, most);                                                   \
     else if ((type) == CW_TYPE_SECRET_BYTES)                                          \
         check_secret_bytes(s, name, most);                                            \
+    else if ((type) == CW_TYPE_TEXTS || (type) == CW_TYPE_PAIRS)                      \
+        check_lines(s, name);                                                         \
     else if ((type) == CW_TYPE_CREDENTIAL)                                            \
         check_credential(s, name, most);                                              \
     else if ((type) == CW_TYPE_HEADERS)                                               \

@@ -176,6 +176,7 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
         yield "fuzz_inflate", name, data
     for name, data in replies():
         yield "fuzz_reply", name, data
+        yield "fuzz_trace", name, b"\x40\x02" + data
         yield "fuzz_socket", name, b"\x21\x00" + data
     for without in range(len(REPLY) + 1):
         yield "fuzz_reply", f"without{without}", b"".join(REPLY[:without] + REPLY[without + 1 :]) + b"\r\n"

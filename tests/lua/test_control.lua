@@ -13,11 +13,12 @@ local options, message_only, can_be_nil = {}, {}, {}
 for _, row in ipairs(support.controls()) do
     local others = {
         BOOL = not row.default, MS = row.none and math.huge or 0.25, BITS = row.least,
-        COUNT = row.none and math.huge or math.max(row.least, 4096), NUMBER = 5, ENUM = row.words[#row.words],
+        COUNT = row.none and math.huge or math.max(row.least, math.min(row.most, 4096) - 1), NUMBER = 5,
+        ENUM = row.words[#row.words],
         TEXT = "nowhere.pem", PROXY = "socks5://h.test:1080", BYTES = "\0\255\r\n\0",
     }
     if row.key == "tls_max_version" then others.ENUM = "1.2" end
-    if row.type ~= "SECRET_BYTES" and row.type ~= "LIST" and row.type ~= "HEADERS" and row.type ~= "CREDENTIAL" and row.type ~= "SECRET" then
+    if others[row.type] ~= nil then
         options[row.key] = {row.default, others[row.type]}
         assert(options[row.key][2] ~= row.default, row.key)
     end

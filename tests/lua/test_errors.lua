@@ -131,6 +131,10 @@ local function fail_all(try)
     until try("MessageWebSocket:send", ok, message, err)
     try("OutputStream:close", stalled.output_stream:close())
     stalled:abort()
+    local jar = curlwire.CookieJar()
+    try("curlwire.CookieJar", curlwire.CookieJar("/nowhere/file"))
+    try("CookieJar:load", jar:load("/nowhere/file"))
+    try("CookieJar:save", jar:save("/nowhere/file"))
     return closed, lost
 end
 
@@ -139,14 +143,17 @@ end
 local never = {
     ["curlwire.MessageWebSocket"] = true, ["curlwire.StreamWebSocket"] = true, ["curlwire.dispatch"] = true,
     ["curlwire.run"] = true, ["curlwire.fd"] = true, ["curlwire.get_status"] = true,
-    ["curlwire.build_info"] = true,
+    ["curlwire.build_info"] = true, ["curlwire.statistics"] = true,
     ["WebSocket:set_request_header"] = true, ["WebSocket:add_request_header"] = true,
+    ["WebSocket:set_connected_socket"] = true,
     ["WebSocket:close"] = true, ["WebSocket:abort"] = true,
     ["MessageWebSocket:messages"] = true, ["OutputStream:setvbuf"] = true, ["InputStream:lines"] = true,
     ["InputStream:close"] = true,
     ["curlwire.DataWriter"] = true, ["curlwire.DataReader.from_buffer"] = true,
     ["MessageArgs:get_data_reader"] = true, ["MessageArgs:get_data_stream"] = true,
     ["DataWriter:measure_string"] = true,
+    ["CookieJar:set"] = true, ["CookieJar:cookies"] = true, ["CookieJar:clear"] = true,
+    ["CookieJar:clear_session_cookies"] = true,
 }
 
 -- Reads and writes of values use memory alone. The others return what the stream returns (test_data.lua).

@@ -166,6 +166,7 @@ test("annotations_agree", function()
         curlwire = require "curlwire", MessageWebSocket = message, StreamWebSocket = stream, WebSocket = message,
         OutputStream = stream.output_stream, InputStream = stream.input_stream,
         DataReader = curlwire.DataReader.from_buffer(""), DataWriter = curlwire.DataWriter(),
+        CookieJar = curlwire.CookieJar(),
         MessageArgs = {get_data_reader = error, get_data_stream = error}, -- test_data.lua calls them
     }
     local count = 0
@@ -175,7 +176,8 @@ test("annotations_agree", function()
     end
     assert(count > 20)
     for _, name in ipairs {
-        "abort", "add_request_header", "close", "connect", "flush", "ping", "set_request_header", "wait_closed",
+        "abort", "add_request_header", "close", "connect", "flush", "ping", "set_connected_socket",
+        "set_request_header", "wait_closed",
     } do
         documented("function WebSocket:" .. name .. "(")
     end

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The addresses of the test peers, and scripts for the scripted peer. tests/servers/run.py starts the peers."""
 
+import contextlib
 import json
 import os
 import struct
 import urllib.request
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import curlwire
@@ -60,6 +62,19 @@ def round_trip(ws: curlwire.MessageWebSocket) -> None:
     """Checks that an open socket works: sends a message and receives it back."""
     ws.send("still here")
     assert ws.recv(timeout=WAIT) == "still here"
+
+
+@contextlib.contextmanager
+def nobody() -> Iterator[None]:
+    """Takes away the right of root to read every file."""
+    is_root = os.getuid() == 0
+    if is_root:
+        os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.setresuid(0, 0, 0)
 
 
 # ---- the scripted server

@@ -5,7 +5,6 @@ The tables are by type of control, and by control for files. A new type, or a co
 until it has rows here.
 """
 
-import contextlib
 import math
 import os
 import shutil
@@ -18,7 +17,7 @@ import pytest
 
 import curlwire
 from curlwire import ArgumentError, MessageWebSocket, WebErrorStatus
-from peers import echo
+from peers import echo, nobody
 from test_control import DEFAULTS, NO_PATHS, TABLE, controls
 from test_tls import address, folder
 
@@ -44,6 +43,20 @@ def bad_values(row: controls.Control) -> list[Row]:
         "LIST": [
             *((value, TypeError) for value in ("chat", b"chat", [1], [None], 7)),
             *((value, ArgumentError) for value in ([""], ["a b"], ["a,b"], ["a", "a"], ["\x7f"], ["é"])),
+        ],
+        "TEXTS": [
+            *((value, TypeError) for value in ("a:1:::1", b"a:1:::1", [1], [None], 7)),
+            *(
+                (value, ArgumentError)
+                for value in ([""], ["a"], ["a:1:b c:2"], ["a:1:::1\n"], ["\x7f"], ["é:1:::1"])
+            ),
+        ],
+        "PAIRS": [
+            *((value, TypeError) for value in ("A=1", [("A", 1)], 7, {1: 1}, {"TCP_FASTOPEN": "1"})),
+            *(
+                (value, ArgumentError)
+                for value in ({"": 1}, {"VERBOSE": 1}, {"TCP_FASTOPEN": 2**31}, {"a\0": "b"})
+            ),
         ],
         "BYTES": [
             *((value, TypeError) for value in ("text", 7, [1])),
@@ -121,6 +134,7 @@ FILES: dict[str, dict[str, str]] = {
     "pinned_public_key": {"ca_file": "ca.pem"},
 }
 NOT_FILES = {"user_agent", "origin"}  # texts
+COOKIES = {"cookie_file", "cookie_jar"}  # test_cookies.py has their rows: an empty file is a cookie file
 CONTENTS = {
     "empty": "",
     "text": "hello\n",
@@ -148,21 +162,14 @@ def place() -> Iterator[Path]:
         yield place
 
 
-@contextlib.contextmanager
-def nobody() -> Iterator[None]:
-    """Takes away the right of root to read every file."""
-    is_root = os.getuid() == 0
-    if is_root:
-        os.setresuid(65534, 65534, 0)
-    try:
-        yield
-    finally:
-        if is_root:
-            os.setresuid(0, 0, 0)
+# Texts that name no file; test_reaching.py has their bad values.
+NO_FILES = {"unix_socket_path", "abstract_unix_socket", "interface", "doh_url"}
 
 
 def test_every_file_has_rows() -> None:
-    assert set(FILES) | NOT_FILES == {row.key for row in TABLE if row.type == "TEXT"} - set(NO_PATHS)
+    texts = {row.key for row in TABLE if row.type == "TEXT"}
+    written = {"trace_file"}  # it is written, not read: test_tracing.py
+    assert set(FILES) | NOT_FILES | NO_FILES | COOKIES | written == texts - set(NO_PATHS)
 
 
 @pytest.mark.parametrize(

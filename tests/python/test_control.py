@@ -35,6 +35,7 @@ DEFAULTS: dict[str, Any] = {
 
 # Controls that are text and take no path.
 NO_PATHS = ("tls_server_name", "tls_ciphers", "tls13_ciphers", "tls_groups")
+LINES = {"connect_to": ("a:1:b:2", ":::3")}
 
 
 def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
@@ -51,6 +52,13 @@ def plain_values(row: controls.Control) -> list[tuple[Any, object]]:
     if row.type == "LIST":
         first, second, *_ = row.words or ("chat", "superchat")
         return [([first, second], (first, second)), ((second,), (second,)), (None, ())]
+    if row.type == "TEXTS":
+        # what resolve takes, or connect_to
+        first, second = LINES.get(row.key, ("a:1:::1,1.2.3.4", "b:2:[::1]"))
+        return [([first, second], (first, second)), ((second,), (second,)), (None, ())]
+    if row.type == "PAIRS":
+        pairs = {"TCP_FASTOPEN": 1, "HAPROXY_CLIENT_IP": "a=b, c"}
+        return [(pairs, pairs), ({}, {}), (None, {})]
     if row.type == "BYTES":
         data = bytes(range(50)) + b"\xff\0\0"
         same = [(kind(data), data) for kind in (bytes, bytearray, memoryview)]
@@ -100,6 +108,16 @@ WRONG = {
     "ENUM": [1.0, None],
     "TEXT": [7, 1.5],
     "LIST": ["chat", [1], 7],
+    "TEXTS": ["a:1:::1", [1], 7],
+    "PAIRS": [
+        "A=1",
+        [("A", 1)],
+        7,
+        {1: 1},
+        {"TCP_FASTOPEN": 1.5},
+        {"TCP_FASTOPEN": True},
+        {"HAPROXY_CLIENT_IP": 7},
+    ],
     "BYTES": ["text", 7, [1]],
     "SECRET": [7, b"s3cret", ("s3cret",)],
     "HEADERS": [

@@ -386,7 +386,7 @@ def test_fork_reads() -> None:
         warnings.simplefilter("ignore")  # Python 3.12 and later warn about threads and fork
         sockets = [curlwire.connect(URL + "/"), curlwire.connect(URL + "/", curlwire.StreamWebSocket)]
         same = {"state", "close_code", "close_reason", "was_clean", "on_closed", "on_message_received",
-                "on_server_custom_validation_requested"}
+                "on_server_custom_validation_requested", "on_trace"}
         objects = {"control", "information", "output_stream", "input_stream"}
         child = os.fork()
         if child == 0:
@@ -405,7 +405,8 @@ def test_fork_reads() -> None:
                             print(type(thing), name, refused)
                 assert "of the parent process" in repr(ws)
                 calls = [ws.ping, ws.flush, ws.close, ws.wait_closed, lambda: ws.connect(URL),
-                         lambda: ws.output_stream.write(b"x"), lambda: ws.set_request_header("X", "y")]
+                         lambda: ws.output_stream.write(b"x"), lambda: ws.set_request_header("X", "y"),
+                         lambda: ws.set_connected_socket(None)]
                 if isinstance(ws, curlwire.StreamWebSocket):
                     calls += [lambda: ws.input_stream.read(1), lambda: ws.input_stream.readinto(bytearray(1))]
                 else:

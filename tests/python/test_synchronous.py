@@ -158,6 +158,7 @@ CALLS = {
     "connect": "ws.connect(echo())",
     "set_request_header": "ws.set_request_header('X', 'y')",
     "add_request_header": "ws.add_request_header('X', 'y')",
+    "set_connected_socket": "ws.set_connected_socket(None)",
     "batch": "ws.batch()",
     "ping": "ws.ping()",
     "flush": "ws.flush()",

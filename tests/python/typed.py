@@ -168,6 +168,10 @@ def facts(ws: WebSocket) -> None:
     assert_type(ws.control.client_key_data, str | None)
     assert_type(ws.bandwidth_statistics, curlwire.BandwidthStatistics)
     assert_type(ws.bandwidth_statistics.inbound_bits_per_second, int)
+    assert_type(ws.information.statistics.bytes_sent, int)
+    assert_type(ws.information.statistics.round_trip_mean, float | None)
+    assert_type(curlwire.statistics().closed, dict[int, int])
+    assert_type(curlwire.statistics().failed, dict[curlwire.WebErrorStatus, int])
 
 
 def validate(ws: WebSocket, args: curlwire.ServerCustomValidationRequestedEventArgs) -> None:
@@ -181,4 +185,7 @@ def validate(ws: WebSocket, args: curlwire.ServerCustomValidationRequestedEventA
 def validation(ws: MessageWebSocket) -> None:
     ws.on_server_custom_validation_requested = validate
     ws.on_server_custom_validation_requested = None
+    ws.on_trace = lambda ws, line: print(line.upper())
+    ws.on_trace = None
+    curlwire.log_trace(ws)
     ws.on_server_custom_validation_requested = closed_mine  # type: ignore[assignment]

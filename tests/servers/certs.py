@@ -25,6 +25,7 @@ future      not valid before 2090              purpose     a client certificate
 revoked     revoked by crl.pem                 weak        an RSA key of 1024 bits
 unknown     signed by other-ca                 broken      its signature is wrong
 chain       unknown, followed by other-ca      selfsigned  signed by itself
+reaching    localhost, api.example, 127.0.0.1
 
 NAMEchain   the certificate NAME of CHAINS, followed by ca
 """
@@ -96,6 +97,7 @@ LEAVES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("purpose", OURS, "client", ()),
     ("weak", OURS, "leaf", ()),
     ("broken", OURS, "leaf", ()),
+    ("reaching", "DNS:localhost, DNS:api.example, IP:127.0.0.1", "leaf", ()),
 )
 
 # The certificates that are also sent together with their authority.

@@ -19,6 +19,7 @@ each:
     login     CW_LOGIN_APACHE_WS, CW_LOGIN_NGINX_WS (ask for a login, and forward to echo),
               CW_LOGIN_PASSWORD (of the user "user")
     proxies   CW_PROXIES ("open=PORT ...": the proxies of proxy_settings.py)
+    reaching  CW_REACHING_WSS (echo and DNS over HTTPS), CW_UNIX_PATH and CW_ABSTRACT_NAME (Unix sockets: echo)
 
 CW_CA_FILE and CW_REFUSED_WS, an address that refuses connections, are always set. The URLs have no path and do
 not end with a slash. The host is localhost with TLS and 127.0.0.1 without.
@@ -53,7 +54,10 @@ import login_settings  # noqa: E402
 import nginx_settings  # noqa: E402
 import proxy_settings  # noqa: E402
 
-NAMES = ("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx", "login", "proxies")
+NAMES = (
+    *("echo", "ping", "scripted", "vectors", "tls", "handshake", "aiohttp", "node", "nginx", "login", "proxies"),
+    "reaching",
+)
 START_S = 60
 
 
@@ -125,6 +129,12 @@ class Peers:
 
     def start_aiohttp(self) -> None:
         self.name_ports(("CW_AIOHTTP_WS",), self.python("aiohttp_echo.py"))
+
+    def start_reaching(self) -> None:
+        path, name = str(self.folder / "echo.sock"), f"curlwire-{os.getpid()}"
+        words = (f"--certificates={self.folder}", f"--unix={path}", f"--abstract={name}")
+        self.name_ports(("CW_REACHING_WSS",), self.python("reaching.py", *words))
+        self.environment |= {"CW_UNIX_PATH": path, "CW_ABSTRACT_NAME": name}
 
     def start_node(self) -> None:
         modules = os.environ.get("NODE_PATH") or str(ROOT / "build" / "node" / "node_modules")

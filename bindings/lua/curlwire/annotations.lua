@@ -126,6 +126,27 @@ local curlwire = {}
 ---@field tls_server_name string|nil Host name that TLS asks for (SNI) and that the certificate must list; unset: the host of the URI. Default nil
 ---@field ocsp_stapling boolean Whether the server must show with its certificate that the certificate is not revoked. Default false
 ---@field tls_session_resumption boolean Whether a connect may resume a TLS session of an earlier connect, which has checked the certificate. Default false
+---@field unix_socket_path string|nil Path of the Unix socket to connect to, in place of the URI's host and port. Default nil
+---@field abstract_unix_socket string|nil Name of the abstract Unix socket to connect to, without a NUL in front (Linux only). Default nil
+---@field interface string|nil Where the connection leaves: a network interface or a local address; also if!NAME, host!ADDRESS, ifhost!NAME!ADDRESS. Default nil
+---@field local_port integer Local port of the connection; 0: the system chooses one. Default 0
+---@field local_port_range integer How many ports to try, from local_port upwards. Default 1
+---@field resolve string[] Addresses of hosts, in place of a name look-up: HOST:PORT:ADDRESS[,ADDRESS]. Default {}
+---@field connect_to string[] Where to connect in place of a host and port: HOST1:PORT1:HOST2:PORT2; an empty part means any, or no change. Default {}
+---@field happy_eyeballs_timeout number How long one address of a host may be silent before the next is tried beside it. Seconds, default 0.2
+---@field tcp_keepalive boolean Whether the system sends TCP keepalive probes; pings of ping_interval need no TCP keepalive. Default false
+---@field tcp_keepidle number With tcp_keepalive: how long the connection is idle before the first probe, in whole seconds. Seconds, default 60
+---@field tcp_keepintvl number With tcp_keepalive: time between two probes, in whole seconds. Seconds, default 60
+---@field tcp_keepcnt integer With tcp_keepalive: after so many probes without an answer the connection counts as lost. Default 9
+---@field tcp_user_timeout number How long sent data may stay without acknowledgement before the connection counts as lost (Linux only); 0: the system's. Seconds, default 0
+---@field dscp integer Class of the packets for routers (RFC 2474), such as 46 for expedited forwarding; 0: none. Default 0
+---@field doh_url string|nil URL of a DNS-over-HTTPS server that looks the host up, in place of the system's resolver: https://host/path. Default nil
+---@field curl_options table<string, integer|string> Other options of libcurl, by name without CURLOPT_, from a list of options that are safe. Default {}
+---@field trace_file string|nil File that gets a trace of the connection: a line for each frame and header, with secrets masked. Default nil
+---@field trace_payload integer How much of a frame's payload a trace shows; 0: nothing. Bytes, default 64
+---@field trace_secret_headers string[] Names of further headers whose values a trace masks. Default {}
+---@field cookie_file string|nil File of cookies to send, in Netscape's form; it is only read. Default nil
+---@field cookie_jar curlwire.CookieJar|string|nil A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake. Default nil
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.
@@ -133,6 +154,7 @@ local curlwire = {}
 ---@field headers table<string|integer, string|string[]>|nil request headers: name = value, name = {value, ...}, or pairs {name, value}; all of them are sent
 ---@field subprotocols string[]|nil the same as supported_protocols; give one of them
 ---@field socket_class function|nil curlwire.MessageWebSocket (the default) or curlwire.StreamWebSocket
+---@field sock integer|nil a connection to the server that the program has made, as for set_connected_socket
 ---@field timeout curlwire.Timeout|nil limit for the whole connect, in place of connect_timeout
 
 ---The speed of a connection, as the system has measured it: the members of UWP's BandwidthStatistics. All are 0 and false
@@ -162,10 +184,60 @@ local curlwire = {}
 ---@field tls number|nil until the TLS handshake with the server was finished
 ---@field upgrade number|nil until the server's reply was complete
 ---@field total number|nil the whole connect, also if it failed
+---What curlwire has counted for a socket since it was made. A message counts as sent when the call that sends it, or its last
+---fragment, succeeds; so do its bytes. A sent frame counts when its last byte has been passed to the system or to TLS, or is
+---held back in a batch. A message, with its bytes, counts as received when its last frame has arrived; a frame when its
+---header has. With parts, and on a StreamWebSocket, the bytes count as they arrive. Times are in seconds, nil if nothing
+---has been measured.
+---@class curlwire.Statistics
+---@field open_sockets integer sockets whose state is open
+---@field connecting_sockets integer sockets whose state is connecting
+---@field connects integer connects that succeeded
+---@field failed_connects integer connects that failed, also because the program gave up
+---@field ended_connections integer connections that have ended: the state became closed
+---@field text_messages_sent integer text messages that were sent
+---@field binary_messages_sent integer binary messages that were sent
+---@field text_messages_received integer text messages that have arrived
+---@field binary_messages_received integer binary messages that have arrived
+---@field bytes_sent integer bytes of the messages that were sent
+---@field bytes_received integer bytes of the messages that have arrived
+---@field wire_bytes_sent integer bytes of sent frames, with their headers
+---@field wire_bytes_received integer bytes of received frames, with their headers
+---@field text_frames_sent integer first frames of text messages that were sent
+---@field binary_frames_sent integer first frames of binary messages that were sent
+---@field continuation_frames_sent integer later frames of messages that were sent
+---@field close_frames_sent integer close frames that were sent
+---@field pings_sent integer pings that were sent, those of keepalive too
+---@field pongs_sent integer pongs that were sent
+---@field text_frames_received integer first frames of text messages that have arrived
+---@field binary_frames_received integer first frames of binary messages that have arrived
+---@field continuation_frames_received integer later frames of messages that have arrived
+---@field close_frames_received integer close frames that have arrived
+---@field pings_received integer pings that have arrived
+---@field pongs_received integer pongs that have arrived
+---@field round_trips integer pings whose pong came before the next ping was sent
+---@field round_trip_sum number sum of their round trips
+---@field round_trip_last number|nil the latest round trip
+---@field round_trip_least number|nil the shortest round trip
+---@field round_trip_most number|nil the longest round trip
+---@field round_trip_mean number|nil the mean round trip
+---@field send_queue_bytes integer memory of messages that wait to be sent
+---@field send_queue_bytes_most integer the most that send_queue_bytes of a socket has been
+---@field receive_queue_bytes integer memory of received messages that wait for the program
+---@field receive_queue_bytes_most integer the most that receive_queue_bytes of a socket has been
+---@field lost_bytes integer bytes of sent messages that did not reach the peer, as far as is known
+---@field lost_trace_lines integer lines of a trace that could not be written, or that nobody took in time
+
+---What curlwire has counted in this process: sums over all sockets that have begun to connect, those that are gone too. The
+---least and the most are those of any socket.
+---@class curlwire.ProcessStatistics: curlwire.Statistics
+---@field closed table<integer, integer> how many connections have ended with each close code; 1006 is a lost connection
+---@field failed table<string, integer> how many connects have failed with each WebErrorStatus
 
 ---Facts about the connection. They can only be read. They stay readable after the connection has ended.
 ---@class curlwire.Information
 ---@field bandwidth_statistics curlwire.BandwidthStatistics the speed of the connection
+---@field statistics curlwire.Statistics what curlwire has counted for this socket
 ---@field uri string|nil the URI that was passed to connect
 ---@field effective_uri string|nil the URI that redirects have led to, without user name and password; without a redirect, as uri
 ---@field protocol string|nil the subprotocol that the server chose
@@ -239,6 +311,7 @@ function MessageArgs:get_data_stream() end
 ---@field output_stream curlwire.OutputStream
 ---@field on_closed nil|fun(ws: curlwire.WebSocket, args: curlwire.ClosedArgs) called once for each socket that was open; nil removes it
 ---@field on_server_custom_validation_requested nil|fun(ws: curlwire.WebSocket, args: curlwire.ValidationArgs) may reject the server's certificate. connect calls it once, over wss, after all other checks have passed and before a byte of the request is sent. An error in it makes the connect fail, and leaves connect. It can only be set before connect
+---@field on_trace nil|fun(ws: curlwire.WebSocket, line: string) called for each line of the connection's trace, by curlwire.dispatch and curlwire.run; set it before connect to see the opening handshake too. It keeps no socket alive. Lines that are not dispatched in time are dropped, and a line says how many
 ---@field state curlwire.State
 ---@field uri string|nil
 ---@field effective_uri string|nil as in information
@@ -325,6 +398,10 @@ function curlwire.fd() end
 ---@return curlwire.BuildInfo
 function curlwire.build_info() end
 
+---Returns what curlwire has counted in this process. A child of fork() counts from 0.
+---@return curlwire.ProcessStatistics
+function curlwire.statistics() end
+
 ---Returns the WebErrorStatus of an error object, and 0 (Unknown) for any other value.
 ---@param err any
 ---@return integer
@@ -353,6 +430,13 @@ function WebSocket:set_request_header(name, value) end
 ---@param value string an empty value is sent as an empty header
 ---@return true
 function WebSocket:add_request_header(name, value) end
+
+---Gives the connection for the next connect, which then connects to no address and uses no proxy. curlwire works on a copy.
+---The caller keeps the descriptor, and closes it after connect: the connection ends when both are closed. Raises an error if
+---it is not a connected socket, and after a connect has begun.
+---@param sock integer|nil a descriptor, such as luasocket's sock:getfd(); nil takes the last one back
+---@return true
+function WebSocket:set_connected_socket(sock) end
 
 ---Sends a ping and waits for its pong.
 ---@param timeout curlwire.Timeout|nil in place of control.ping_timeout
@@ -531,6 +615,75 @@ function InputStream:close() end
 ---@field unicode_encoding "utf8"|"utf16le"|"utf16be" the encoding of texts. Default "utf8"
 ---@field input_stream_options "none"|"partial"|"read_ahead"|"partial_read_ahead" how load waits: for all bytes, or (partial) for one byte at least. Default "none"
 local DataReader = {}
+
+---A cookie of a CookieJar.
+---@class curlwire.Cookie
+---@field name string
+---@field value string
+---@field domain string a host name or an IP address
+---@field path string
+---@field expires integer|nil seconds since 1970; nil = a session cookie
+---@field secure boolean whether it goes out over wss only, and to this machine
+---@field http_only boolean whether the scripts of a web page must not see it
+---@field include_subdomains boolean whether the subdomains of domain get it too
+
+---The options of CookieJar:set. path is "/" by default. A time in expires that has passed removes the cookie.
+---@class curlwire.CookieOptions
+---@field path string|nil
+---@field expires number|nil seconds since 1970; nil = a session cookie
+---@field secure boolean|nil
+---@field http_only boolean|nil
+---@field include_subdomains boolean|nil
+
+---Cookies that servers set and that the program sets. Sockets share it by the control cookie_jar. It holds at most 3,000.
+---#jar is the number of cookies (not in Lua 5.1). After fork, the child needs a jar of its own.
+---@class curlwire.CookieJar
+---@operator len: integer
+local CookieJar = {}
+
+---Makes a cookie jar. It reads the file, if the file exists. It writes the file when a handshake has changed the cookies, by
+---save, and when it is collected; an error then shows nowhere.
+---@param path string|nil a file in Netscape's form; nil = in memory only
+---@return curlwire.CookieJar|nil jar
+---@return string|nil message if the file cannot be read, or its folder cannot be written
+---@return curlwire.Error|nil err
+function curlwire.CookieJar(path) end
+
+---Returns the cookies.
+---@return curlwire.Cookie[]
+function CookieJar:cookies() end
+
+---Sets a cookie. It replaces the cookie of the same name, domain and path. Raises an error, which shows nothing of the value, for
+---what cannot be sent, and if the jar is full.
+---@param name string
+---@param value string
+---@param domain string a host name in ASCII, or an IP address
+---@param options curlwire.CookieOptions|nil
+---@return true
+function CookieJar:set(name, value, domain, options) end
+
+---Removes all cookies.
+---@return true
+function CookieJar:clear() end
+
+---Removes the cookies whose life no time ends.
+---@return true
+function CookieJar:clear_session_cookies() end
+
+---Adds the cookies of a file in Netscape's form, in place of those of the same name, domain and path. Raises an error if the
+---file is not a cookie file; then it adds nothing.
+---@param path string
+---@return true|nil
+---@return string|nil message if the file cannot be read
+---@return curlwire.Error|nil err
+function CookieJar:load(path) end
+
+---Writes the cookies to a file, which only its owner can read, and replaces it as a whole.
+---@param path string|nil nil = the file of the jar
+---@return true|nil
+---@return string|nil message if the file cannot be written
+---@return curlwire.Error|nil err
+function CookieJar:save(path) end
 
 ---Makes values into bytes. The write methods fill memory, and store writes it to the stream. A write method raises an error for
 ---a wrong type or a value that does not fit, and writes nothing then. Every method but close raises an error after close.

@@ -95,6 +95,12 @@ static void get_on_validation(lua_State *L, lcw_socket *w)
     get_handler(L, LCW_SLOT_ON_VALIDATION);
 }
 
+static void get_on_trace(lua_State *L, lcw_socket *w)
+{
+    (void)w;
+    get_handler(L, LCW_SLOT_ON_TRACE);
+}
+
 static void refuse_on_stream(lua_State *L, const lcw_socket *w, const char *key)
 {
     if (w->socket_class == CW_STREAM_SOCKET)
@@ -124,6 +130,7 @@ static const struct {
     {"on_message_received", get_on_message_received},
     {"on_closed", get_on_closed},
     {"on_server_custom_validation_requested", get_on_validation},
+    {"on_trace", get_on_trace},
     {"uri", get_uri},
     {"protocol", get_protocol},
     {"extensions", get_extensions},
@@ -190,6 +197,10 @@ int lcw_websocket_newindex(lua_State *L)
         lcw_set_handler(L, w, 1, LCW_SLOT_ON_CLOSED, 3);
         return 0;
     }
+    if (strcmp(key, "on_trace") == 0) {
+        lcw_set_handler(L, w, 1, LCW_SLOT_ON_TRACE, 3);
+        return 0;
+    }
     if (strcmp(key, "on_server_custom_validation_requested") == 0) {
         lcw_set_validation_handler(L, w, 1, 3);
         return 0;
@@ -205,7 +216,7 @@ int lcw_websocket_newindex(lua_State *L)
     }
     return luaL_error(
         L,
-        "cannot set the field %s of a socket: settings are in control, handlers are %son_closed and "
+        "cannot set the field %s of a socket: settings are in control, handlers are %son_closed, on_trace and "
         "on_server_custom_validation_requested",
         lcw_push_shown(L, 2), w->socket_class == CW_MESSAGE_SOCKET ? "on_message_received, " : "");
 }

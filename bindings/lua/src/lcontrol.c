@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Implements ws.control with the core's table of controls (cw_option_*). Scripts and the constructors call this file. It
- * knows only one control by name: message_type, which the socket also keeps for send.
+ * knows two controls by name: message_type, which the socket also keeps for send, and cookie_jar, which may be a CookieJar.
  *
  * In Lua a time is a number of seconds, a size is a number of bytes, and a list is a table of strings. To remove a limit, set
  * it to math.huge or false; reading it then returns math.huge. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lcurlwire.h"
@@ -130,6 +131,38 @@ static bool is_no_proxy(cw_option option, const char *text)
     return cw_option_type_of(option) == CW_TYPE_PROXY && words != NULL && strcmp(words[0], text) == 0;
 }
 
+/* Sets t[name] to the value of "NAME=value", for the table on top of the stack. */
+static void set_pair(lua_State *L, const char *line, size_t len_bytes)
+{
+    size_t name_bytes = strcspn(line, "=");
+
+    lua_pushlstring(L, line, name_bytes);
+    lua_pushlstring(L, line + name_bytes + 1, len_bytes - name_bytes - 1);
+    if (cw_curl_option_is_number(line, name_bytes)) {
+        lua_pushinteger(L, (lua_Integer)strtol(lua_tostring(L, -1), NULL, 10));
+        lua_remove(L, -2);
+    }
+    lua_rawset(L, -3);
+}
+
+/* Pushes a list of lines, or a table of pairs. */
+static void push_lines(lua_State *L, const char *text, bool is_pairs)
+{
+    int count = 0;
+
+    lua_newtable(L);
+    while (*text != '\0') {
+        size_t len_bytes = strcspn(text, "\n");
+        if (is_pairs) {
+            set_pair(L, text, len_bytes);
+        } else {
+            lua_pushlstring(L, text, len_bytes);
+            lua_rawseti(L, -2, ++count);
+        }
+        text += len_bytes + (text[len_bytes] == '\n');
+    }
+}
+
 int lcw_control_index(lua_State *L)
 {
     lcw_socket *w = check_control(L);
@@ -143,10 +176,16 @@ int lcw_control_index(lua_State *L)
         return 1;
     }
     option = check_option(L, w, 2);
+    if (option == CW_OPT_COOKIE_JAR && lcw_push_cookie_jar(L, w))
+        return 1;
     switch (cw_option_type_of(option)) {
     case CW_TYPE_LIST:
     case CW_TYPE_HEADERS:
         lcw_push_list(L, push_text(L, w, option));
+        return 1;
+    case CW_TYPE_TEXTS:
+    case CW_TYPE_PAIRS:
+        push_lines(L, push_text(L, w, option), cw_option_type_of(option) == CW_TYPE_PAIRS);
         return 1;
     case CW_TYPE_TEXT:
     case CW_TYPE_BYTES:
@@ -291,7 +330,7 @@ static size_t count_keys(lua_State *L, int index)
     return count;
 }
 
-/* Pushes the items of a table of strings, joined by ", ". Errors: raises an error that shows no item, because some servers
+/* Pushes the items of a table of strings, joined for the core. Errors: raises an error that shows no item, because some servers
  * take a token as a subprotocol. */
 static const char *push_joined(lua_State *L, cw_option option, int index, size_t *len_bytes)
 {
@@ -308,7 +347,7 @@ static const char *push_joined(lua_State *L, cw_option option, int index, size_t
     for (i = 1; i <= count; i++) {
         const char *item;
         size_t len;
-        lua_pushstring(L, i == 1 ? "" : ", ");
+        lua_pushstring(L, i == 1 ? "" : cw_option_type_of(option) == CW_TYPE_LIST ? ", " : "\n");
         lua_rawgeti(L, index, i);
         if (lua_type(L, -1) != LUA_TSTRING)
             (void)luaL_error(L, "%s must be a list of strings, but item %d is a %s", cw_option_key(option), i,
@@ -326,13 +365,73 @@ static bool is_secret(cw_option option)
     return cw_option_type_of(option) == CW_TYPE_SECRET || cw_option_type_of(option) == CW_TYPE_SECRET_BYTES;
 }
 
+/* Checks "NAME=value", which is on top of the stack; the name and the value are below. */
+static void check_pair(lua_State *L, cw_option option)
+{
+    size_t name_bytes, len_bytes;
+    const char *name = lua_tolstring(L, -3, &name_bytes), *item = lua_tolstring(L, -1, &len_bytes);
+    bool is_number = cw_curl_option_is_number(name, name_bytes);
+
+    if (cw_option_check_item(option, item, len_bytes) != CW_OK)
+        (void)lcw_raise(L, NULL);
+    if (is_number != (lua_type(L, -2) == LUA_TNUMBER))
+        (void)luaL_error(L, "%s in %s must be a %s, not a %s", name, cw_option_key(option),
+                         is_number ? "number" : "string", luaL_typename(L, -2));
+}
+
+/* Pushes the pairs of a table as lines "NAME=value". */
+static const char *push_pairs(lua_State *L, cw_option option, int index, size_t *len_bytes)
+{
+    int64_t number = 0;
+    char digits[24];
+
+    if (!lua_istable(L, index))
+        (void)luaL_error(L, "%s must be a table of names and values: {NAME = 1}, not a %s",
+                         cw_option_key(option), luaL_typename(L, index));
+    lua_pushliteral(L, ""); /* all lines */
+    lua_pushnil(L);
+    while (lua_next(L, index) != 0) {
+        bool is_number = lua_type(L, -1) == LUA_TNUMBER;
+        if (lua_type(L, -2) != LUA_TSTRING || (!is_number && lua_type(L, -1) != LUA_TSTRING))
+            (void)luaL_error(L, "%s must be a table of names and values, but has a %s for a %s",
+                             cw_option_key(option), luaL_typename(L, -1), luaL_typename(L, -2));
+        if (is_number && !lcw_exact_integer(L, -1, &number)) {
+            const char *name = lua_tostring(L, -2);
+            (void)luaL_error(L, "%s in %s must be a whole number, not %s", name, cw_option_key(option),
+                             lcw_push_shown(L, lua_gettop(L)));
+        }
+        if (is_number)
+            (void)snprintf(digits, sizeof digits, "%lld", (long long)number);
+        lua_pushvalue(L, -2);
+        lua_pushliteral(L, "=");
+        if (is_number)
+            lua_pushstring(L, digits);
+        else
+            lua_pushvalue(L, -3);
+        lua_concat(L, 3); /* all lines, name, value, line */
+        check_pair(L, option);
+        lua_pushvalue(L, -4);
+        if (lcw_raw_length(L, -1) > 0)
+            lua_pushliteral(L, "\n");
+        else
+            lua_pushliteral(L, "");
+        lua_pushvalue(L, -3);
+        lua_concat(L, 3);
+        lua_replace(L, -5);
+        lua_pop(L, 2);
+    }
+    return lua_tolstring(L, -1, len_bytes);
+}
+
 static cw_status set_text(lua_State *L, lcw_socket *w, cw_option option, int index)
 {
     size_t len_bytes = 0;
     const char *text = "";
 
-    if (cw_option_type_of(option) == CW_TYPE_LIST)
+    if (cw_option_type_of(option) == CW_TYPE_LIST || cw_option_type_of(option) == CW_TYPE_TEXTS)
         text = push_joined(L, option, index, &len_bytes);
+    else if (cw_option_type_of(option) == CW_TYPE_PAIRS)
+        text = push_pairs(L, option, index, &len_bytes);
     else if (lua_type(L, index) == LUA_TSTRING)
         text = lua_tolstring(L, index, &len_bytes);
     else if (is_secret(option) && !lua_isnil(L, index))
@@ -395,11 +494,14 @@ static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
 
     if (type == CW_TYPE_CREDENTIAL) {
         status = set_credential(L, w, option, index);
+    } else if (option == CW_OPT_COOKIE_JAR && lcw_set_cookie_jar(L, w, index, &status)) {
+        /* the value was a jar, not a text */
     } else if (type == CW_TYPE_HEADERS) {
         status = lcw_headers_set(L, w, option, index);
     } else if (type == CW_TYPE_PROXY) {
         status = set_proxy(L, w, option, index);
-    } else if (type == CW_TYPE_TEXT || type == CW_TYPE_LIST || type == CW_TYPE_BYTES || is_secret(option)) {
+    } else if (type == CW_TYPE_TEXT || type == CW_TYPE_LIST || type == CW_TYPE_BYTES || type == CW_TYPE_TEXTS ||
+               type == CW_TYPE_PAIRS || is_secret(option)) {
         status = set_text(L, w, option, index);
     } else {
         value = check_number(L, option, index);
@@ -407,6 +509,8 @@ static void set_option(lua_State *L, lcw_socket *w, int key_index, int index)
     }
     if (status != CW_OK)
         (void)lcw_raise(L, cw_option_key(option));
+    if (option == CW_OPT_COOKIE_JAR && lcw_test_userdata(L, index, LCW_COOKIE_JAR) == NULL)
+        w->cookie_jar = NULL;
     if (option == CW_OPT_MESSAGE_TYPE)
         w->message_type = value == CW_UTF8 ? CW_UTF8 : CW_BINARY;
 }
@@ -425,7 +529,7 @@ int lcw_control_newindex(lua_State *L)
 /* Returns whether the value at index is an option of curlwire.connect that is not a control. */
 static bool is_connect_option(lua_State *L, int index)
 {
-    static const char *const keys[] = {"headers", "subprotocols", "socket_class", "timeout"};
+    static const char *const keys[] = {"headers", "subprotocols", "socket_class", "sock", "timeout"};
     const char *key = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
     size_t i;
 

@@ -44,7 +44,8 @@ static int build_info(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg module_functions[] = {{"MessageWebSocket", lcw_message_websocket},
+static const luaL_Reg module_functions[] = {{"CookieJar", lcw_cookie_jar},
+                                            {"MessageWebSocket", lcw_message_websocket},
                                             {"StreamWebSocket", lcw_stream_websocket},
                                             {"DataWriter", lcw_data_writer},
                                             {"build_info", build_info},
@@ -53,6 +54,7 @@ static const luaL_Reg module_functions[] = {{"MessageWebSocket", lcw_message_web
                                             {"fd", lcw_fd},
                                             {"get_status", lcw_get_status},
                                             {"run", lcw_run},
+                                            {"statistics", lcw_statistics},
                                             {NULL, NULL}};
 
 static const luaL_Reg socket_methods[] = {{"abort", lcw_websocket_abort},
@@ -62,6 +64,7 @@ static const luaL_Reg socket_methods[] = {{"abort", lcw_websocket_abort},
                                           {"connect", lcw_websocket_connect},
                                           {"flush", lcw_websocket_flush},
                                           {"ping", lcw_websocket_ping},
+                                          {"set_connected_socket", lcw_websocket_set_connected_socket},
                                           {"set_request_header", lcw_websocket_set_request_header},
                                           {"wait_closed", lcw_websocket_wait_closed},
                                           {NULL, NULL}};
@@ -148,6 +151,20 @@ static const luaL_Reg data_metamethods[] = {{"__close", lcw_data_close},
 
 static const luaL_Reg args_methods[] = {
     {"get_data_reader", lcw_args_get_data_reader}, {"get_data_stream", lcw_args_get_data_stream}, {NULL, NULL}};
+
+static const luaL_Reg jar_methods[] = {{"clear", lcw_cookie_jar_clear},
+                                       {"clear_session_cookies", lcw_cookie_jar_clear_session},
+                                       {"cookies", lcw_cookie_jar_cookies},
+                                       {"load", lcw_cookie_jar_load},
+                                       {"save", lcw_cookie_jar_save},
+                                       {"set", lcw_cookie_jar_set},
+                                       {NULL, NULL}};
+
+static const luaL_Reg jar_metamethods[] = {{"__eq", lcw_cookie_jar_eq},
+                                           {"__gc", lcw_cookie_jar_gc},
+                                           {"__len", lcw_cookie_jar_len},
+                                           {"__tostring", lcw_cookie_jar_tostring},
+                                           {NULL, NULL}};
 
 static const luaL_Reg no_metamethods[] = {{NULL, NULL}};
 
@@ -271,6 +288,7 @@ int luaopen_curlwire_core(lua_State *L)
     add_type(L, LCW_INFORMATION, information_metamethods, NULL);
     add_type(L, LCW_OUTPUT_STREAM, output_metamethods, output_methods);
     add_type(L, LCW_INPUT_STREAM, input_metamethods, input_methods);
+    add_type(L, LCW_COOKIE_JAR, jar_metamethods, jar_methods);
     add_type(L, LCW_MESSAGE_ARGS, no_metamethods, args_methods);
     add_data_type(L, LCW_DATA_READER, reader_methods);
     add_data_type(L, LCW_DATA_WRITER, writer_methods);

@@ -27,6 +27,7 @@
 #define LCW_DATA_READER       "curlwire.DataReader"
 #define LCW_DATA_WRITER       "curlwire.DataWriter"
 #define LCW_MESSAGE_ARGS      "curlwire.MessageArgs"
+#define LCW_COOKIE_JAR        "curlwire.CookieJar"
 #define LCW_ERROR             "curlwire.Error"
 #define LCW_STATE             "curlwire.State"
 
@@ -60,6 +61,7 @@ typedef struct lcw_socket {
     cw_class socket_class;
     cw_message_type message_type; /* control.message_type */
     unsigned event_mask;          /* the events that the socket is subscribed to */
+    cw_cookie_jar *cookie_jar;    /* of the control; NULL if that is a text. The core's socket keeps the jar */
     bool was_opened;
     bool is_end_known; /* the closed event has been delivered */
     bool is_anchored;
@@ -75,7 +77,8 @@ typedef enum lcw_slot {
     LCW_SLOT_INPUT_STREAM,
     LCW_SLOT_ON_MESSAGE_RECEIVED,
     LCW_SLOT_ON_CLOSED,
-    LCW_SLOT_ON_VALIDATION
+    LCW_SLOT_ON_VALIDATION,
+    LCW_SLOT_ON_TRACE
 } lcw_slot;
 
 /* A control or an information object, which refers to its socket. */
@@ -176,6 +179,7 @@ int lcw_connect_function(lua_State *L);
 int lcw_websocket_connect(lua_State *L);
 int lcw_websocket_set_request_header(lua_State *L);
 int lcw_websocket_add_request_header(lua_State *L);
+int lcw_websocket_set_connected_socket(lua_State *L);
 int lcw_websocket_ping(lua_State *L);
 int lcw_websocket_flush(lua_State *L);
 int lcw_websocket_close(lua_State *L);
@@ -298,6 +302,24 @@ int lcw_data_measure_string(lua_State *L);
 int lcw_data_store(lua_State *L);
 int lcw_data_flush(lua_State *L);
 
+/* ---- From lcookies.c: cookie jars --------------------------------------------------------------------------- */
+
+int lcw_cookie_jar(lua_State *L);
+int lcw_cookie_jar_gc(lua_State *L);
+int lcw_cookie_jar_len(lua_State *L);
+int lcw_cookie_jar_tostring(lua_State *L);
+int lcw_cookie_jar_cookies(lua_State *L);
+int lcw_cookie_jar_set(lua_State *L);
+int lcw_cookie_jar_clear(lua_State *L);
+int lcw_cookie_jar_clear_session(lua_State *L);
+int lcw_cookie_jar_load(lua_State *L);
+int lcw_cookie_jar_save(lua_State *L);
+int lcw_cookie_jar_eq(lua_State *L);
+/* Makes a socket use the jar at index. Returns false, and does nothing, if the value is no jar. */
+bool lcw_set_cookie_jar(lua_State *L, lcw_socket *w, int index, cw_status *status);
+/* Pushes the jar that the socket uses. Returns false, and pushes nothing, if there is none. */
+bool lcw_push_cookie_jar(lua_State *L, lcw_socket *w);
+
 /* ---- From lcontrol.c: control ---------------------------------------------------------------------------- */
 
 int lcw_control_index(lua_State *L);
@@ -331,6 +353,7 @@ bool lcw_is_of_parent(lcw_socket *w);
 void lcw_push_response_headers(lua_State *L, lcw_socket *w);
 /* Pushes a table of the speed of the connection. */
 void lcw_push_bandwidth(lua_State *L, lcw_socket *w);
+int lcw_statistics(lua_State *L);
 
 /* ---- From lcertificate.c: the server's certificates ------------------------------------------------------ */
 

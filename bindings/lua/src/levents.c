@@ -172,7 +172,7 @@ static cw_status make_mailbox(lua_State *L, lcw_state *state)
 
 void lcw_update_anchor(lua_State *L, lcw_socket *w, int socket_index)
 {
-    bool is_wanted = w->was_opened && !w->is_end_known && w->event_mask != 0;
+    bool is_wanted = w->was_opened && !w->is_end_known && (w->event_mask & CW_EVENT_CLOSED) != 0;
 
     if (is_wanted == w->is_anchored)
         return;
@@ -218,24 +218,67 @@ void lcw_set_validation_handler(lua_State *L, lcw_socket *w, int socket_index, i
     lua_pop(L, 1);
 }
 
+/* The slots of the handlers that a mailbox calls, with the events that each needs. */
+static const struct {
+    lcw_slot slot;
+    const char *name;
+    unsigned mask;
+} handlers[] = {{LCW_SLOT_ON_MESSAGE_RECEIVED, "on_message_received", CW_EVENT_MESSAGE | CW_EVENT_CLOSED},
+                {LCW_SLOT_ON_CLOSED, "on_closed", CW_EVENT_CLOSED},
+                {LCW_SLOT_ON_TRACE, "on_trace", CW_EVENT_TRACE}};
+
+/* Pushes the table of the sockets that have had an on_trace: light userdata = socket. It keeps no socket alive. */
+static void push_traced(lua_State *L)
+{
+    static char key;
+
+    lua_pushlightuserdata(L, &key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    if (!lua_isnil(L, -1))
+        return;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_newtable(L);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_pushlightuserdata(L, &key);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+static void remember_traced(lua_State *L, lcw_socket *w, int socket_index)
+{
+    push_traced(L);
+    lua_pushlightuserdata(L, w);
+    lua_pushvalue(L, socket_index);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
 void lcw_set_handler(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slot, int index)
 {
-    const char *name = slot == LCW_SLOT_ON_CLOSED ? "on_closed" : "on_message_received";
+    const char *name = "";
     unsigned mask = 0;
-    int other = slot == LCW_SLOT_ON_CLOSED ? LCW_SLOT_ON_MESSAGE_RECEIVED : LCW_SLOT_ON_CLOSED;
-    bool has_other;
+    size_t i;
 
+    for (i = 0; i < sizeof handlers / sizeof handlers[0]; i++)
+        if (handlers[i].slot == slot)
+            name = handlers[i].name;
     check_handler(L, name, index);
     if (lcw_is_of_parent(w))
         (void)lcw_raise(L, name);
+    if (slot == LCW_SLOT_ON_TRACE)
+        remember_traced(L, w, socket_index);
     lcw_get_uservalue(L, socket_index);
-    lua_rawgeti(L, -1, other);
-    has_other = !lua_isnil(L, -1);
-    lua_pop(L, 1);
-    if (!lua_isnil(L, index))
-        mask = slot == LCW_SLOT_ON_CLOSED ? CW_EVENT_CLOSED : CW_EVENT_MESSAGE | CW_EVENT_CLOSED;
-    if (has_other)
-        mask |= other == LCW_SLOT_ON_CLOSED ? CW_EVENT_CLOSED : CW_EVENT_MESSAGE | CW_EVENT_CLOSED;
+    for (i = 0; i < sizeof handlers / sizeof handlers[0]; i++) {
+        if (handlers[i].slot == slot)
+            lua_pushvalue(L, index);
+        else
+            lua_rawgeti(L, -1, (int)handlers[i].slot);
+        mask |= lua_isnil(L, -1) ? 0 : handlers[i].mask;
+        lua_pop(L, 1);
+    }
     if (mask != w->event_mask) {
         if (make_mailbox(L, w->state) != CW_OK ||
             cw_socket_subscribe(w->s, mask != 0 ? w->state->mailbox : NULL, mask) != CW_OK)
@@ -280,6 +323,27 @@ static void push_closed_args(lua_State *L, const cw_event *event)
     lua_setfield(L, -2, "was_clean");
 }
 
+/* Calls on_trace with the line of an event, if the socket still exists. */
+static int deliver_trace(lua_State *L, lcw_socket *w, const cw_event *event)
+{
+    size_t len_bytes;
+    const char *line = cw_event_data(event, &len_bytes);
+
+    push_traced(L);
+    lua_pushlightuserdata(L, w);
+    lua_rawget(L, 2);
+    if (lua_isnil(L, 3))
+        return 0;
+    lcw_get_uservalue(L, 3);
+    lua_rawgeti(L, 4, LCW_SLOT_ON_TRACE);
+    lua_pushvalue(L, 3);
+    lua_pushlstring(L, line, len_bytes);
+    w->state->is_handed_over = true;
+    if (!lua_isnil(L, 5))
+        lua_call(L, 2, 0);
+    return 0;
+}
+
 /* Calls the handler of an event, which is light userdata. The caller owns the event, and uses a protected call. */
 static int deliver(lua_State *L)
 {
@@ -289,6 +353,8 @@ static int deliver(lua_State *L)
 
     if (w == NULL)
         return 0;
+    if (cw_event_get_type(event) == CW_EVENT_TRACE)
+        return deliver_trace(L, w, event);
     lua_rawgeti(L, LUA_REGISTRYINDEX, w->state->anchors_ref);
     lua_pushlightuserdata(L, w);
     lua_rawget(L, 2);

@@ -173,6 +173,69 @@ static void push_tls(lua_State *L, lcw_socket *w)
     lua_setfield(L, -2, "is_resumed");
 }
 
+static void push_COUNT(lua_State *L, uint64_t number, bool is_known)
+{
+    (void)is_known;
+    lua_pushnumber(L, (lua_Number)number);
+}
+
+static void push_BYTES(lua_State *L, uint64_t number, bool is_known) { push_COUNT(L, number, is_known); }
+
+/* A time in seconds; nil if nothing has been measured. */
+static void push_US(lua_State *L, uint64_t number, bool is_known)
+{
+    if (is_known)
+        lua_pushnumber(L, (lua_Number)number / 1e6);
+    else
+        lua_pushnil(L);
+}
+
+enum { IS_SUM_NOW, IS_SUM_LAST = 0, IS_SUM_LEAST = 0, IS_SUM_MOST = 0, IS_SUM_MEAN = 0, IS_SUM_TOTAL };
+
+/* Pushes a table of the numbers. */
+static void push_numbers(lua_State *L, const cw_statistics *n)
+{
+    lua_newtable(L);
+#define CW_X(member, key, kind, unit, text)                         \
+    push_##unit(L, n->member, IS_SUM_##kind || n->round_trips > 0); \
+    lua_setfield(L, -2, key);
+    CW_STATISTICS_LIST(CW_X)
+#undef CW_X
+}
+
+static void push_statistics(lua_State *L, lcw_socket *w)
+{
+    cw_statistics n = {.size_bytes = sizeof n};
+
+    if (cw_socket_get_statistics(w->s, &n) != CW_OK)
+        (void)lcw_raise(L, NULL);
+    push_numbers(L, &n);
+}
+
+/* statistics(): returns a table of what curlwire has counted in this process. */
+int lcw_statistics(lua_State *L)
+{
+    cw_statistics n = {.size_bytes = sizeof n};
+    uint64_t count;
+    int number;
+
+    (void)cw_get_statistics(&n);
+    push_numbers(L, &n);
+    lua_newtable(L);
+    for (number = -1; cw_count_closed_next(&number, &count);) {
+        lua_pushnumber(L, (lua_Number)count);
+        lua_rawseti(L, -2, number);
+    }
+    lua_setfield(L, -2, "closed");
+    lua_newtable(L);
+    for (number = -1; cw_count_failed_next(&number, &count);) {
+        lua_pushnumber(L, (lua_Number)count);
+        lua_setfield(L, -2, cw_web_status_name(number));
+    }
+    lua_setfield(L, -2, "failed");
+    return 1;
+}
+
 void lcw_push_list(lua_State *L, const char *text)
 {
     int count = 0;
@@ -219,6 +282,7 @@ int lcw_information_index(lua_State *L)
         void (*push)(lua_State *L, lcw_socket *w);
     } others[] = {{"response_headers", lcw_push_response_headers},
                   {"bandwidth_statistics", lcw_push_bandwidth},
+                  {"statistics", push_statistics},
                   {"server_certificate", lcw_push_certificate},
                   {"server_intermediate_certificates", lcw_push_intermediate_certificates},
                   {"server_certificate_errors", push_certificate_errors},
@@ -246,8 +310,8 @@ int lcw_information_index(lua_State *L)
     return luaL_error(
         L,
         "information has no %s: it has uri, effective_uri, protocol, extensions, local_address, "
-        "remote_address, framing, authorities, response_headers, bandwidth_statistics, tls, timings, state, "
-        "server_certificate, server_intermediate_certificates, server_certificate_errors, "
+        "remote_address, framing, authorities, response_headers, bandwidth_statistics, statistics, tls, timings, "
+        "state, server_certificate, server_intermediate_certificates, server_certificate_errors, "
         "server_certificate_error_severity",
         lcw_push_shown(L, 2));
 }

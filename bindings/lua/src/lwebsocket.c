@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Implements the calls of both classes: making, connecting, pinging, closing and collecting a socket. Scripts call it. The
  * table that is a socket's user value holds its parts (control, information, streams) and its handlers. */
+#include <limits.h>
 #include <string.h>
 
 #include "lcurlwire.h"
@@ -156,6 +157,29 @@ int lcw_websocket_add_request_header(lua_State *L)
     return give_request_header(L, cw_socket_add_request_header);
 }
 
+/* Gives the descriptor at index to the socket. */
+static cw_status give_connection(lua_State *L, lcw_socket *w, int index)
+{
+    int64_t fd = -1;
+
+    if (!lua_isnil(L, index) &&
+        (lua_type(L, index) != LUA_TNUMBER || !lcw_exact_integer(L, index, &fd) || fd < 0 || fd > INT_MAX))
+        (void)luaL_error(L,
+                         "sock must be a descriptor, a number such as luasocket's sock:getfd(), or nil, not %s",
+                         lcw_push_shown(L, index));
+    return cw_socket_set_connected_socket(w->s, (int)fd);
+}
+
+int lcw_websocket_set_connected_socket(lua_State *L)
+{
+    lcw_socket *w = lcw_check_socket(L, 1);
+    cw_status status;
+
+    lua_settop(L, 2);
+    status = give_connection(L, w, 2);
+    return status == CW_OK ? lcw_result(L, w, status) : lcw_fail(L, w, status, 2);
+}
+
 /* Adds a header of curlwire.connect. */
 static void add_header(lua_State *L, void *user, const cw_header *header)
 {
@@ -229,6 +253,10 @@ static int take_options(lua_State *L, lcw_socket *w)
         lcw_headers_visit(L, lua_gettop(L), "headers", add_header, w);
     else if (!lua_isnil(L, -1))
         (void)luaL_error(L, "headers must be a table {name = value}, not a %s", luaL_typename(L, -1));
+    lua_settop(L, top);
+    lua_getfield(L, 2, "sock");
+    if (!lua_isnil(L, -1) && give_connection(L, w, lua_gettop(L)) != CW_OK)
+        (void)lcw_raise(L, "sock");
     lua_settop(L, top);
     lua_getfield(L, 2, "timeout");
     if (!lua_isnil(L, -1)) {

@@ -9,6 +9,7 @@ from curlwire import (
     _core,
     authorities,
     batching,
+    cookies,
     dispatcher,
     errors,
     information,
@@ -20,6 +21,7 @@ from curlwire import (
 )
 from curlwire._core import (
     ByteOrder,
+    CookieJar,
     DataReader,
     DataWriter,
     InputStreamOptions,
@@ -39,6 +41,8 @@ from curlwire._core import (
 from curlwire.batching import Batch
 from curlwire.certificates import Certificate, ChainValidationResult
 from curlwire.connecting import connect
+from curlwire.counting import ProcessStatistics, Statistics, statistics
+from curlwire.cookies import Cookie
 from curlwire.defaults import DEFAULT, Default
 from curlwire.dispatcher import run_forever
 from curlwire.errors import (
@@ -65,6 +69,7 @@ from curlwire.information import (
 )
 from curlwire.options import MessageOptions, Options
 from curlwire.streams import InputStream, MessageStream, OutputStream
+from curlwire.tracing import log_trace
 from curlwire.validation import Deferral, ServerCustomValidationRequestedEventArgs
 
 __all__ = [
@@ -81,6 +86,8 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionClosed",
+    "Cookie",
+    "CookieJar",
     "DataReader",
     "DataWriter",
     "Default",
@@ -100,9 +107,11 @@ __all__ = [
     "MessageWebSocketReceiveMode",
     "Options",
     "OutputStream",
+    "ProcessStatistics",
     "ServerCustomValidationRequestedEventArgs",
     "SocketMessageType",
     "StateError",
+    "Statistics",
     "StreamWebSocket",
     "StreamWebSocketControl",
     "Timings",
@@ -117,7 +126,9 @@ __all__ = [
     "connect",
     "get_status",
     "libcurl_version",
+    "log_trace",
     "run_forever",
+    "statistics",
 ]
 
 __version__: str = _core.version
@@ -127,6 +138,7 @@ _core.bind(
     make_error=errors.make_error,
     bandwidth=BandwidthStatistics,
     batch=batching.Batch,
+    cookie=cookies.Cookie,
     describe=information.describe,
     closed_args=ClosedEventArgs,
     headers=Headers,

@@ -3,9 +3,10 @@
 
 import io
 import os
+import socket
 import sys
 import types
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum, IntFlag
 from typing import Any, Literal, Self, TypeAlias, TypeVar, final, overload
@@ -15,6 +16,7 @@ from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import Buffer, Unpack, disjoint_base
 
 from curlwire.batching import Batch
+from curlwire.cookies import Cookie
 from curlwire.defaults import DEFAULT, Default
 from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import MessageOptions, Options
@@ -384,6 +386,99 @@ class _Control:
     Default False.
     """
     @property
+    def unix_socket_path(self) -> str | None:
+        """Path of the Unix socket to connect to, in place of the URI's host and port. Default None."""
+    @unix_socket_path.setter
+    def unix_socket_path(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def abstract_unix_socket(self) -> str | None:
+        """Name of the abstract Unix socket to connect to, without a NUL in front (Linux only). Default None."""
+    @abstract_unix_socket.setter
+    def abstract_unix_socket(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def interface(self) -> str | None:
+        """Where the connection leaves: a network interface or a local address; also if!NAME, host!ADDRESS,
+        ifhost!NAME!ADDRESS. Default None.
+        """
+    @interface.setter
+    def interface(self, value: str | os.PathLike[str] | None) -> None: ...
+    local_port: int
+    """Local port of the connection; 0: the system chooses one. Default 0."""
+    local_port_range: int
+    """How many ports to try, from local_port upwards. Default 1."""
+    @property
+    def resolve(self) -> tuple[str, ...]:
+        """Addresses of hosts, in place of a name look-up: HOST:PORT:ADDRESS[,ADDRESS]. Default ()."""
+    @resolve.setter
+    def resolve(self, value: Sequence[str] | None) -> None: ...
+    @property
+    def connect_to(self) -> tuple[str, ...]:
+        """Where to connect in place of a host and port: HOST1:PORT1:HOST2:PORT2; an empty part means any, or
+        no change. Default ().
+        """
+    @connect_to.setter
+    def connect_to(self, value: Sequence[str] | None) -> None: ...
+    happy_eyeballs_timeout: float
+    """How long one address of a host may be silent before the next is tried beside it. Seconds, default 0.2."""
+    tcp_keepalive: bool
+    """Whether the system sends TCP keepalive probes; pings of ping_interval need no TCP keepalive. Default
+    False.
+    """
+    tcp_keepidle: float
+    """With tcp_keepalive: how long the connection is idle before the first probe, in whole seconds. Seconds,
+    default 60.
+    """
+    tcp_keepintvl: float
+    """With tcp_keepalive: time between two probes, in whole seconds. Seconds, default 60."""
+    tcp_keepcnt: int
+    """With tcp_keepalive: after so many probes without an answer the connection counts as lost. Default 9."""
+    tcp_user_timeout: float
+    """How long sent data may stay without acknowledgement before the connection counts as lost (Linux only);
+    0: the system's. Seconds, default 0.
+    """
+    dscp: int
+    """Class of the packets for routers (RFC 2474), such as 46 for expedited forwarding; 0: none. Default 0."""
+    @property
+    def doh_url(self) -> str | None:
+        """URL of a DNS-over-HTTPS server that looks the host up, in place of the system's resolver:
+        https://host/path. Default None.
+        """
+    @doh_url.setter
+    def doh_url(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def curl_options(self) -> dict[str, int | str]:
+        """Other options of libcurl, by name without CURLOPT_, from a list of options that are safe. A dict
+        of int and str. Default {}.
+        """
+    @curl_options.setter
+    def curl_options(self, value: dict[str, int | str] | dict[str, int] | dict[str, str] | None) -> None: ...
+    @property
+    def trace_file(self) -> str | None:
+        """File that gets a trace of the connection: a line for each frame and header, with secrets masked.
+        Default None.
+        """
+    @trace_file.setter
+    def trace_file(self, value: str | os.PathLike[str] | None) -> None: ...
+    trace_payload: int
+    """How much of a frame's payload a trace shows; 0: nothing. Bytes, default 64."""
+    @property
+    def trace_secret_headers(self) -> tuple[str, ...]:
+        """Names of further headers whose values a trace masks. Default ()."""
+    @trace_secret_headers.setter
+    def trace_secret_headers(self, value: Sequence[str] | None) -> None: ...
+    @property
+    def cookie_file(self) -> str | None:
+        """File of cookies to send, in Netscape's form; it is only read. Default None."""
+    @cookie_file.setter
+    def cookie_file(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def cookie_jar(self) -> CookieJar | str | None:
+        """A CookieJar, which sockets may share, or a file of cookies that is read before and written after
+        the handshake. Default None.
+        """
+    @cookie_jar.setter
+    def cookie_jar(self, value: CookieJar | str | os.PathLike[str] | None) -> None: ...
+    @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:
         desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.
@@ -740,6 +835,61 @@ class DataWriter:
     def __enter__(self) -> Self: ...
     def __exit__(self, *args: object) -> None: ...
 
+@final
+class CookieJar:
+    """Cookies that servers set and that the program sets. Sockets share it by the control cookie_jar.
+
+    path: a file in Netscape's form, whose cookies the jar begins with, if it exists. The jar writes the
+    file when a handshake has changed the cookies, by save(), and when it is freed; an error then shows
+    nowhere. None: in memory only. Iterating gives each Cookie. A jar holds at most 3,000 cookies.
+    Raises WebSocketError with os_errno if the file cannot be read or its folder cannot be written, and
+    ArgumentError if it is not a cookie file. Any thread may use it. After fork() the child needs a jar
+    of its own.
+    """
+    def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes] | None = None) -> None: ...
+    def __iter__(self) -> Iterator[Cookie]: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> Literal[True]: ...
+    def set(
+        self,
+        name: str,
+        value: str,
+        domain: str,
+        *,
+        path: str = "/",
+        expires: float | None = None,
+        secure: bool = False,
+        http_only: bool = False,
+        include_subdomains: bool = False,
+    ) -> None:
+        """Sets a cookie. It replaces the cookie of the same name, domain and path.
+
+        domain: a host name in ASCII, or an IP address. expires: seconds since 1970; None = a session
+        cookie; a time that has passed removes the cookie. secure: the cookie goes out over wss only, and
+        to
+        this machine. include_subdomains: the subdomains of domain get it too.
+        Raises ArgumentError, which shows nothing of the value, and StateError if the jar is full. Does
+        not
+        block. Any thread may call it.
+        """
+    def clear(self) -> None:
+        """Removes all cookies. Does not block. Any thread may call it."""
+    def clear_session_cookies(self) -> None:
+        """Removes the cookies whose life no time ends. Does not block. Any thread may call it."""
+    def load(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], /) -> None:
+        """Adds the cookies of a file in Netscape's form, in place of those of the same name, domain and
+        path.
+
+        Raises WebSocketError with os_errno if the file cannot be read, and ArgumentError if it is not a
+        cookie file; then it adds nothing. Blocks while it reads. Any thread may call it.
+        """
+    def save(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes] | None = None) -> None:
+        """Writes the cookies to a file, which only its owner can read, and replaces it as a whole.
+
+        path: None = the file of the jar. Raises WebSocketError with os_errno if the file cannot be
+        written, and ArgumentError without a file. Blocks while it writes. Any thread may call it.
+        """
+
 @disjoint_base
 class WebSocket:
     """The base class of MessageWebSocket and StreamWebSocket. Create one of those.
@@ -775,6 +925,9 @@ class WebSocket:
     def _timings(
         self,
     ) -> tuple[float | None, float | None, float | None, float | None, float | None, float | None]: ...
+    @property
+    def _statistics(self) -> tuple[Any, ...]:
+        """What curlwire has counted for this socket: the arguments of Statistics."""
     @property
     def _certificate_chain(self) -> list[bytes]:
         """The certificates that the server sent: a list of bytes in DER, the server's own first."""
@@ -837,6 +990,15 @@ class WebSocket:
     @on_closed.setter
     def on_closed(self, value: Callable[[Self, ClosedEventArgs], object] | None) -> None: ...
     @property
+    def on_trace(self) -> Callable[[Self, str], object] | None:
+        """The handler for the lines of the connection's trace, f(ws, line), or None. line is a str. The
+        dispatcher thread calls the handler. Set it before connect() to see the opening handshake too. It
+        keeps no socket alive. If it is too slow, lines are dropped, and a line says how many. Secrets are
+        masked, payloads are not. Any thread may set the handler.
+        """
+    @on_trace.setter
+    def on_trace(self, value: Callable[[Self, str], object] | None) -> None: ...
+    @property
     def on_server_custom_validation_requested(
         self,
     ) -> Callable[[Self, ServerCustomValidationRequestedEventArgs], object] | None:
@@ -858,7 +1020,7 @@ class WebSocket:
         server_certificate, server_intermediate_certificates, server_certificate_errors and
         server_certificate_error_severity. Any thread may read it.
         """An Information object with uri, protocol, extensions, local_address, remote_address, framing,
-        authorities, response_headers, bandwidth_statistics, tls, timings, state, server_certificate,
+        authorities, response_headers, bandwidth_statistics, statistics, tls, timings, state, server_certificate,
         server_intermediate_certificates, server_certificate_errors and server_certificate_error_severity.
         Any thread may read it.
         """
@@ -892,6 +1054,15 @@ class WebSocket:
         Raises as set_request_header() does. It also raises ArgumentError for a second header of a name
         that a request may have only once. Examples: Host, Origin, Authorization, Cookie, User-Agent.
         Does not block. Any thread may call it.
+        """
+    def set_connected_socket(self, sock: socket.socket | int | None) -> None:
+        """Gives the connection for the next connect(), which then connects to no address and uses no proxy.
+
+        sock: a connected socket.socket, which the method closes, because the WebSocket has the connection
+        now. Or an int, a descriptor that the caller keeps and may close. None takes the last one back.
+        Raises ArgumentError if it is not connected, TypeError for an ssl.SSLSocket: curlwire makes TLS
+        itself for a wss:// URI. Raises StateError after connect() has begun. Does not block.
+        Any thread may call it.
         """
     def ping(self, timeout: _Timeout = DEFAULT) -> float:
         """Sends a ping, waits for its pong, and returns the round-trip time in seconds, a float.
@@ -1168,5 +1339,6 @@ def bind(**helpers: object) -> None: ...
 def dispatch(mailbox: Mailbox, /) -> None: ...
 def shutdown(timeout: float, /) -> str | None: ...
 def after_fork() -> None: ...
+def process_statistics() -> tuple[tuple[Any, ...], dict[int, int], dict[int, int]]: ...
 def parse_headers(lines: str, /) -> list[tuple[str, str]]: ...
 def certificate_fact(der: bytes, key: str, /) -> str: ...

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The function connect(), which creates a socket and connects it."""
 
+import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, Unpack, overload
@@ -29,7 +30,7 @@ def _pairs(headers: _HeaderPairs) -> list[tuple[str, str]]:
     return pairs
 
 
-def _add_headers(socket: MessageWebSocket | StreamWebSocket, headers: _HeaderPairs | None) -> None:
+def _add_headers(ws: MessageWebSocket | StreamWebSocket, headers: _HeaderPairs | None) -> None:
     if headers is None:
         return
     try:
@@ -39,7 +40,7 @@ def _add_headers(socket: MessageWebSocket | StreamWebSocket, headers: _HeaderPai
             "headers must be a mapping of names to values (or lists of them), or a list of pairs (name, value)"
         ) from error
     for name, value in pairs:
-        socket.add_request_header(name, value)
+        ws.add_request_header(name, value)
 
 
 @overload
@@ -50,6 +51,7 @@ def connect(
     headers: _HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
+    sock: socket.socket | int | None = None,
     **control: Unpack[MessageOptions],
 ) -> _Message: ...
 
@@ -62,6 +64,7 @@ def connect(
     headers: _HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
+    sock: socket.socket | int | None = None,
     **control: Unpack[Options],
 ) -> _Stream: ...
 
@@ -74,6 +77,7 @@ def connect(
     headers: _HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
+    sock: socket.socket | int | None = None,
     **control: Unpack[MessageOptions],
 ) -> MessageWebSocket: ...
 
@@ -85,6 +89,7 @@ def connect(
     headers: _HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
+    sock: socket.socket | int | None = None,
     **control: Any,
 ) -> MessageWebSocket | StreamWebSocket:
     """Creates a socket, connects it to a server, and returns it open.
@@ -94,6 +99,7 @@ def connect(
     headers: added to the opening handshake: {name: value}, {name: [value, ...]} or [(name, value), ...].
     subprotocols: to offer to the server, in order of preference; the same as supported_protocols.
     timeout: seconds for the whole connect. None = no limit; the default is the option connect_timeout.
+    sock: a connection to the server that the program has made, as for set_connected_socket().
     control: the options of the socket, as keywords.
     Raises ConnectError or a subclass if the connect fails, ArgumentError for a bad value, TypeError for a bad
     type.
@@ -104,7 +110,9 @@ def connect(
         raise TypeError(f"socket_class must be MessageWebSocket or StreamWebSocket, not {socket_class!r}")
     if subprotocols is not None and control.setdefault("supported_protocols", subprotocols) is not subprotocols:
         raise TypeError("subprotocols and supported_protocols are the same option: give one of them")
-    socket = socket_class(**control)
-    _add_headers(socket, headers)
-    socket.connect(uri, timeout=timeout)
-    return socket
+    ws = socket_class(**control)
+    _add_headers(ws, headers)
+    if sock is not None:
+        ws.set_connected_socket(sock)
+    ws.connect(uri, timeout=timeout)
+    return ws

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, SupportsIndex, 
 
 from curlwire import _core
 from curlwire.certificates import Certificate, ChainValidationResult
+from curlwire.counting import Statistics
 
 if TYPE_CHECKING:
     from curlwire._core import WebSocket
@@ -242,6 +243,11 @@ class Information:
     def timings(self) -> Timings:
         """How long the parts of the last connect took, also after its end and after a failed connect."""
         return Timings(*self._socket._timings)
+
+    @property
+    def statistics(self) -> Statistics:
+        """What curlwire has counted for this socket: bytes, messages, frames, round trips, queues."""
+        return Statistics(*self._socket._statistics)
 
     @property
     def state(self) -> str:

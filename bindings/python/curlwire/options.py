@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
-from curlwire._core import MessageWebSocketReceiveMode, SocketMessageType
+from curlwire._core import CookieJar, MessageWebSocketReceiveMode, SocketMessageType
 
 _Headers = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 
@@ -72,6 +72,27 @@ class Options(TypedDict, total=False):
     tls_server_name: str | os.PathLike[str] | None
     ocsp_stapling: bool
     tls_session_resumption: bool
+    unix_socket_path: str | os.PathLike[str] | None
+    abstract_unix_socket: str | os.PathLike[str] | None
+    interface: str | os.PathLike[str] | None
+    local_port: int
+    local_port_range: int
+    resolve: Sequence[str] | None
+    connect_to: Sequence[str] | None
+    happy_eyeballs_timeout: float
+    tcp_keepalive: bool
+    tcp_keepidle: float
+    tcp_keepintvl: float
+    tcp_keepcnt: int
+    tcp_user_timeout: float
+    dscp: int
+    doh_url: str | os.PathLike[str] | None
+    curl_options: dict[str, int | str] | dict[str, int] | dict[str, str] | None
+    trace_file: str | os.PathLike[str] | None
+    trace_payload: int
+    trace_secret_headers: Sequence[str] | None
+    cookie_file: str | os.PathLike[str] | None
+    cookie_jar: CookieJar | str | os.PathLike[str] | None
 
 
 class MessageOptions(Options, total=False):

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The methods connect(), set_request_header() and add_request_header(). Both classes have them, and websocket.c lists them. */
+/* The methods connect(), set_request_header(), add_request_header() and set_connected_socket(). Both classes have them, and websocket.c lists them. */
 #include "state.h"
 
 #include <string.h>
@@ -132,4 +132,55 @@ PyObject *websocket_add_request_header(PyObject *self, PyObject *const *args, Py
     static const signature sig = {
         METHOD_ADD_REQUEST_HEADER, "add_request_header", 2, {"name", "value", NULL}, 0};
     return give_request_header((websocket *)self, cw_socket_add_request_header, &sig, args, count, names);
+}
+
+const char set_connected_socket_doc[] =
+    "set_connected_socket($self, /, sock)\n--\n\n"
+    "Gives the connection for the next connect(), which then connects to no address and uses no proxy.\n\n"
+    "sock: a connected socket.socket, which the method closes, because the WebSocket has the connection\n"
+    "now. Or an int, a descriptor that the caller keeps and may close. None takes the last one back.\n"
+    "Raises ArgumentError if it is not connected, TypeError for an ssl.SSLSocket: curlwire makes TLS\n"
+    "itself for a wss:// URI. Raises StateError after connect() has begun. Does not block.\n"
+    "Any thread may call it.";
+
+/* Reads a descriptor from an int, or from an object with fileno(). Returns false with an exception set. */
+static bool parse_descriptor(module_state *state, PyObject *sock, int *fd)
+{
+    *fd = -1;
+    if (sock == Py_None)
+        return true;
+    if (PyBool_Check(sock) || (!PyLong_Check(sock) && !PyObject_HasAttrString(sock, "fileno"))) {
+        PyErr_Format(PyExc_TypeError, "sock must be a socket.socket, an int or None, not %R", Py_TYPE(sock));
+        return false;
+    }
+    if (PyObject_HasAttrString(sock, "do_handshake")) {
+        PyErr_Format(PyExc_TypeError,
+                     "sock must not be an ssl.SSLSocket: give the socket without TLS, and connect to wss://");
+        return false;
+    }
+    *fd = PyObject_AsFileDescriptor(sock);
+    if (*fd >= 0)
+        return true;
+    if (!PyErr_ExceptionMatches(PyExc_ValueError) && !PyErr_ExceptionMatches(PyExc_OverflowError))
+        return false;
+    PyErr_Clear();
+    raise_argument(state, "sock cannot be used: it is closed, or no descriptor; give a connected socket");
+    return false;
+}
+
+PyObject *websocket_set_connected_socket(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                                         PyObject *names)
+{
+    static const signature sig = {METHOD_SET_CONNECTED_SOCKET, "set_connected_socket", 1, {"sock", NULL}, 0};
+    websocket *ws = (websocket *)self;
+    PyObject *given[ARGUMENTS_MAX];
+    int fd;
+    if (!parse_arguments(ws, &sig, args, count, names, given) || !parse_descriptor(ws->state, given[0], &fd))
+        return NULL;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(&b, cw_socket_set_connected_socket(ws->socket, fd));
+    if (status == CW_OK && given[0] != Py_None && !PyLong_Check(given[0]))
+        return PyObject_CallMethod(given[0], "close", NULL);
+    return none_or_raise(ws, status);
 }

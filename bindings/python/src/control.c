@@ -79,6 +79,8 @@ static PyObject *get_member(PyObject *self, void *closure)
 {
     websocket *ws = ((control *)self)->ws;
     cw_option option = (cw_option)(intptr_t)closure;
+    if (option == CW_OPT_COOKIE_JAR)
+        return cookie_jar_get_control(ws);
     return control_is_text(option) ? control_get_text(ws, option) : number_value(ws, option);
 }
 
@@ -216,6 +218,8 @@ static int set_option(websocket *ws, cw_option option, PyObject *value)
                      cw_option_key(option));
         return -1;
     }
+    if (option == CW_OPT_COOKIE_JAR)
+        return cookie_jar_set_control(ws, value);
     if (control_is_text(option))
         return control_set_text(ws, option, value);
     int64_t number;
@@ -290,7 +294,9 @@ static PyObject *shown_value(PyObject *self, cw_option option)
         text = PyUnicode_FromFormat("(%zd)", PyTuple_Size(value));
     else if (value != NULL && PyBytes_Check(value))
         text = PyUnicode_FromFormat("(%zd bytes)", PyBytes_Size(value));
-    else if (value != NULL && value != Py_None && cw_option_type_of(option) == CW_TYPE_CREDENTIAL)
+    else if (value != NULL && value != Py_None &&
+             (cw_option_type_of(option) == CW_TYPE_CREDENTIAL ||
+              option == CW_OPT_DOH_URL)) /* it may have a key */
         text = PyUnicode_FromString("(set)");
     else if (value != NULL)
         text = PyObject_Repr(value);
@@ -431,6 +437,12 @@ static void describe_values(cw_option option, char *text, size_t size_bytes)
             (void)snprintf(text + strlen(text), size_bytes - strlen(text), ". ");
         }
         (void)snprintf(text + strlen(text), size_bytes - strlen(text), "Default ()");
+        break;
+    case CW_TYPE_TEXTS:
+        (void)snprintf(text, size_bytes, "Default ()");
+        break;
+    case CW_TYPE_PAIRS:
+        (void)snprintf(text, size_bytes, "A dict of int and str. Default {}");
         break;
     case CW_TYPE_BYTES:
         (void)snprintf(text, size_bytes, "Default None");

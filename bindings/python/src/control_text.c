@@ -18,22 +18,34 @@ bool control_is_text(cw_option option)
     case CW_TYPE_PROXY:
     case CW_TYPE_HEADERS:
     case CW_TYPE_SECRET_BYTES:
+    case CW_TYPE_TEXTS:
+    case CW_TYPE_PAIRS:
         return true;
     default:
         return false;
     }
 }
 
-static PyObject *list_value(PyObject *text)
+/* Returns what joins the items of a list for the core. */
+static PyObject *separator_of(cw_option option)
 {
-    PyObject *tuple = NULL;
+    return PyUnicode_FromString(cw_option_type_of(option) == CW_TYPE_LIST ? ", " : "\n");
+}
+
+static PyObject *split(cw_option option, PyObject *text)
+{
     if (PyUnicode_GetLength(text) == 0)
-        return PyTuple_New(0);
-    PyObject *comma = PyUnicode_FromString(", ");
-    PyObject *list = comma != NULL ? PyUnicode_Split(text, comma, -1) : NULL;
-    if (list != NULL)
-        tuple = PySequence_Tuple(list);
-    Py_XDECREF(comma);
+        return PyList_New(0);
+    PyObject *separator = separator_of(option);
+    PyObject *list = separator != NULL ? PyUnicode_Split(text, separator, -1) : NULL;
+    Py_XDECREF(separator);
+    return list;
+}
+
+static PyObject *list_value(cw_option option, PyObject *text)
+{
+    PyObject *list = split(option, text);
+    PyObject *tuple = list != NULL ? PySequence_Tuple(list) : NULL;
     Py_XDECREF(list);
     return tuple;
 }
@@ -45,6 +57,40 @@ static bool is_no_proxy(cw_option option, PyObject *text)
            PyUnicode_CompareWithASCIIString(text, cw_option_words(option)[0]) == 0;
 }
 
+/* Puts "NAME=value" into a dict. The value is an int or a str. */
+static bool put_pair(PyObject *dict, PyObject *line)
+{
+    PyObject *mark = PyUnicode_FromString("=");
+    PyObject *parts = mark != NULL ? PyUnicode_Partition(line, mark) : NULL;
+    PyObject *value = NULL;
+    Py_ssize_t len_bytes;
+    if (parts != NULL) {
+        const char *name = PyUnicode_AsUTF8AndSize(PyTuple_GetItem(parts, 0), &len_bytes);
+        const char *text = PyUnicode_AsUTF8AndSize(PyTuple_GetItem(parts, 2), NULL);
+        if (name != NULL && text != NULL)
+            value = cw_curl_option_is_number(name, (size_t)len_bytes) ? PyLong_FromString(text, NULL, 10)
+                                                                      : PyUnicode_FromString(text);
+    }
+    bool is_good = value != NULL && PyDict_SetItem(dict, PyTuple_GetItem(parts, 0), value) == 0;
+    Py_XDECREF(value);
+    Py_XDECREF(parts);
+    Py_XDECREF(mark);
+    return is_good;
+}
+
+static PyObject *pairs_value(PyObject *text)
+{
+    PyObject *lines = split(CW_OPT_CURL_OPTIONS, text);
+    PyObject *dict = lines != NULL ? PyDict_New() : NULL;
+    bool is_good = dict != NULL;
+    for (Py_ssize_t i = 0; is_good && i < PyList_Size(lines); i++)
+        is_good = put_pair(dict, PyList_GetItem(lines, i));
+    Py_XDECREF(lines);
+    if (!is_good)
+        Py_CLEAR(dict);
+    return dict;
+}
+
 PyObject *control_get_text(websocket *ws, cw_option option)
 {
     cw_status status;
@@ -53,8 +99,10 @@ PyObject *control_get_text(websocket *ws, cw_option option)
         raise_status(ws->state, ws, status);
     if (text == NULL)
         return NULL;
-    bool is_list = cw_option_type_of(option) == CW_TYPE_LIST || cw_option_type_of(option) == CW_TYPE_HEADERS;
-    PyObject *value = is_list                     ? list_value(text)
+    cw_option_type type = cw_option_type_of(option);
+    bool is_list = type == CW_TYPE_LIST || type == CW_TYPE_TEXTS || type == CW_TYPE_HEADERS;
+    PyObject *value = is_list                     ? list_value(option, text)
+                      : type == CW_TYPE_PAIRS     ? pairs_value(text)
                       : is_no_proxy(option, text) ? Py_NewRef(Py_False)
                       : PyObject_Size(text) > 0   ? Py_NewRef(text)
                                                   : Py_NewRef(Py_None);
@@ -132,7 +180,7 @@ static int set_bytes(websocket *ws, cw_option option, PyObject *value)
     return result;
 }
 
-/* Checks one item of a list. The core gets all items joined by commas, so it cannot detect a comma inside an item. */
+/* Checks one item of a list. The core gets all items joined, so it cannot detect a separator inside an item. */
 static bool check_item(websocket *ws, cw_option option, PyObject *item)
 {
     const char *text;
@@ -150,6 +198,26 @@ static bool check_item(websocket *ws, cw_option option, PyObject *item)
     return status == CW_OK;
 }
 
+/* Checks the items of a tuple, and sets them. */
+static int set_items(websocket *ws, cw_option option, PyObject *items)
+{
+    bool is_good = true;
+    for (Py_ssize_t i = 0; is_good && i < PyTuple_Size(items); i++)
+        is_good = check_item(ws, option, PyTuple_GetItem(items, i));
+    PyObject *separator = is_good ? separator_of(option) : NULL;
+    PyObject *joined = separator != NULL ? PyUnicode_Join(separator, items) : NULL;
+    int result = -1;
+    if (joined != NULL) {
+        Py_ssize_t len_bytes;
+        const char *text = PyUnicode_AsUTF8AndSize(joined, &len_bytes);
+        if (text != NULL)
+            result = set_text(ws, option, text, (size_t)len_bytes);
+    }
+    Py_XDECREF(joined);
+    Py_XDECREF(separator);
+    return result;
+}
+
 static int set_list(websocket *ws, cw_option option, PyObject *value)
 {
     if (value == Py_None)
@@ -163,21 +231,63 @@ static int set_list(websocket *ws, cw_option option, PyObject *value)
                      Py_TYPE(value));
         return -1;
     }
-    bool is_good = true;
-    for (Py_ssize_t i = 0; is_good && i < PyTuple_Size(items); i++)
-        is_good = check_item(ws, option, PyTuple_GetItem(items, i));
-    PyObject *comma = is_good ? PyUnicode_FromString(", ") : NULL;
-    PyObject *joined = comma != NULL ? PyUnicode_Join(comma, items) : NULL;
-    int result = -1;
-    if (joined != NULL) {
-        Py_ssize_t len_bytes;
-        const char *text = PyUnicode_AsUTF8AndSize(joined, &len_bytes);
-        if (text != NULL)
-            result = set_text(ws, option, text, (size_t)len_bytes);
-    }
-    Py_XDECREF(joined);
-    Py_XDECREF(comma);
+    int result = set_items(ws, option, items);
     Py_DECREF(items);
+    return result;
+}
+
+/* Returns the item "NAME=value". */
+static PyObject *pair_item(cw_option option, PyObject *name, PyObject *value)
+{
+    const char *key = cw_option_key(option);
+    Py_ssize_t len_bytes;
+    if (!PyUnicode_Check(name)) {
+        PyErr_Format(PyExc_TypeError, "the names in %s must be str, not %R", key, Py_TYPE(name));
+        return NULL;
+    }
+    const char *text = PyUnicode_AsUTF8AndSize(name, &len_bytes);
+    bool is_text = PyUnicode_Check(value), is_number = PyLong_Check(value) && !PyBool_Check(value);
+    if (text == NULL)
+        return NULL;
+    if (!is_text && !is_number) {
+        PyErr_Format(PyExc_TypeError, "the values in %s must be int or str, not %R", key, Py_TYPE(value));
+        return NULL;
+    }
+    PyObject *item = PyUnicode_FromFormat("%U=%S", name, value);
+    Py_ssize_t item_bytes;
+    const char *line = item != NULL ? PyUnicode_AsUTF8AndSize(item, &item_bytes) : NULL;
+    bool is_known = line != NULL && cw_option_check_item(option, line, (size_t)item_bytes) == CW_OK;
+    if (is_known && is_number != cw_curl_option_is_number(text, (size_t)len_bytes)) {
+        PyErr_Format(PyExc_TypeError, "%U in %s must be %s, not %R", name, key, is_number ? "a str" : "an int",
+                     Py_TYPE(value));
+        Py_CLEAR(item);
+    } else if (line == NULL) {
+        Py_CLEAR(item);
+    }
+    return item;
+}
+
+/* Sets options by name, from a dict or another mapping. */
+static int set_pairs(websocket *ws, cw_option option, PyObject *value)
+{
+    if (value == Py_None)
+        return set_text(ws, option, "", 0);
+    if (!PyDict_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a dict of names and values, or None, not %R",
+                     cw_option_key(option), Py_TYPE(value));
+        return -1;
+    }
+    PyObject *pairs = PyDict_Items(value);
+    PyObject *items = pairs != NULL ? PyTuple_New(PyList_Size(pairs)) : NULL;
+    bool is_good = items != NULL;
+    for (Py_ssize_t i = 0; is_good && i < PyList_Size(pairs); i++) {
+        PyObject *pair = PyList_GetItem(pairs, i);
+        PyObject *item = pair_item(option, PyTuple_GetItem(pair, 0), PyTuple_GetItem(pair, 1));
+        is_good = item != NULL && PyTuple_SetItem(items, i, item) == 0;
+    }
+    int result = is_good ? set_items(ws, option, items) : -1;
+    Py_XDECREF(items);
+    Py_XDECREF(pairs);
     return result;
 }
 
@@ -240,7 +350,10 @@ int control_set_text(websocket *ws, cw_option option, PyObject *value)
 {
     switch (cw_option_type_of(option)) {
     case CW_TYPE_LIST:
+    case CW_TYPE_TEXTS:
         return set_list(ws, option, value);
+    case CW_TYPE_PAIRS:
+        return set_pairs(ws, option, value);
     case CW_TYPE_BYTES:
     case CW_TYPE_SECRET_BYTES:
         return set_bytes(ws, option, value);

@@ -102,6 +102,18 @@ static void dispatch_message(websocket *ws, cw_event *e)
     Py_XDECREF(handler);
 }
 
+static void dispatch_trace(websocket *ws, const cw_event *e)
+{
+    size_t len_bytes;
+    const char *text = cw_event_data(e, &len_bytes);
+    PyObject *handler = websocket_get_handler(ws, HANDLER_TRACE);
+    PyObject *line = handler != Py_None ? PyUnicode_DecodeASCII(text, (Py_ssize_t)len_bytes, "replace") : NULL;
+    if (handler != Py_None)
+        call_handler(handler, ws, line);
+    Py_XDECREF(line);
+    Py_DECREF(handler);
+}
+
 /* Delivers an event to the handlers of its socket. Takes the event over. */
 static void dispatch_event(cw_event *e)
 {
@@ -113,6 +125,8 @@ static void dispatch_event(cw_event *e)
     else {
         if (ws != NULL && cw_event_get_type(e) == CW_EVENT_CERTIFICATE)
             websocket_validate(ws);
+        if (ws != NULL && cw_event_get_type(e) == CW_EVENT_TRACE)
+            dispatch_trace(ws, e);
         cw_event_free(e);
     }
     Py_XDECREF((PyObject *)ws);

@@ -102,6 +102,8 @@ static unsigned needed_events(websocket *ws)
     unsigned mask = CW_EVENT_CLOSED | (ws->handlers[HANDLER_MESSAGE] != NULL ? CW_EVENT_MESSAGE : 0);
     if (ws->handlers[HANDLER_VALIDATION] != NULL && !ws->answers_itself)
         mask |= CW_EVENT_CERTIFICATE;
+    if (ws->handlers[HANDLER_TRACE] != NULL)
+        mask |= CW_EVENT_TRACE;
     fields_unlock();
     return mask;
 }

@@ -102,6 +102,97 @@ PyObject *information_timings(PyObject *self, void *Py_UNUSED(closure))
                          seconds(t.tls_us), seconds(t.upgrade_us), seconds(t.total_us));
 }
 
+/* ---- Statistics ---- */
+
+static PyObject *number_COUNT(uint64_t number, bool Py_UNUSED(is_known))
+{
+    return PyLong_FromUnsignedLongLong(number);
+}
+
+static PyObject *number_BYTES(uint64_t number, bool Py_UNUSED(is_known))
+{
+    return PyLong_FromUnsignedLongLong(number);
+}
+
+/* A time in seconds; None if nothing has been measured. */
+static PyObject *number_US(uint64_t number, bool is_known)
+{
+    if (!is_known)
+        Py_RETURN_NONE;
+    return PyFloat_FromDouble((double)number / 1e6);
+}
+
+enum { IS_SUM_NOW = 0, IS_SUM_TOTAL = 1, IS_SUM_LAST = 0, IS_SUM_LEAST = 0, IS_SUM_MOST = 0, IS_SUM_MEAN = 0 };
+
+enum {
+#define CW_X(member, key, kind, unit, text) NUMBER_##member,
+    CW_STATISTICS_LIST(CW_X)
+#undef CW_X
+        NUMBER_COUNT
+};
+
+/* Returns the numbers as a tuple, in the order of the table. */
+static PyObject *tuple_of(const cw_statistics *n)
+{
+    PyObject *tuple = PyTuple_New(NUMBER_COUNT);
+#define CW_X(member, key, kind, unit, text)                                               \
+    if (tuple != NULL) {                                                                  \
+        PyObject *number = number_##unit(n->member, IS_SUM_##kind || n->round_trips > 0); \
+        if (number == NULL)                                                               \
+            Py_CLEAR(tuple);                                                              \
+        else                                                                              \
+            PyTuple_SetItem(tuple, NUMBER_##member, number);                              \
+    }
+    CW_STATISTICS_LIST(CW_X)
+#undef CW_X
+    return tuple;
+}
+
+PyObject *information_statistics(PyObject *self, void *Py_UNUSED(closure))
+{
+    websocket *ws = (websocket *)self;
+    cw_statistics n = {.size_bytes = sizeof n};
+    PyThreadState *thread = PyEval_SaveThread();
+    cw_status status = cw_socket_get_statistics(ws->socket, &n);
+    PyEval_RestoreThread(thread);
+    if (status != CW_OK)
+        return raise_status(ws->state, ws, status);
+    return tuple_of(&n);
+}
+
+/* Returns the counts that a function of the core gives one after another, as a dict. */
+static PyObject *counts_of(bool (*next)(int *number, uint64_t *count))
+{
+    PyObject *counts = PyDict_New();
+    uint64_t count;
+    int number = -1;
+    while (counts != NULL && next(&number, &count)) {
+        PyObject *key = PyLong_FromLong(number), *value = PyLong_FromUnsignedLongLong(count);
+        if (key == NULL || value == NULL || PyDict_SetItem(counts, key, value) < 0)
+            Py_CLEAR(counts);
+        Py_XDECREF(key);
+        Py_XDECREF(value);
+    }
+    return counts;
+}
+
+PyObject *information_process_statistics(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    cw_statistics n = {.size_bytes = sizeof n};
+    PyThreadState *thread = PyEval_SaveThread();
+    (void)cw_get_statistics(&n);
+    PyEval_RestoreThread(thread);
+    PyObject *numbers = tuple_of(&n);
+    PyObject *closed = counts_of(cw_count_closed_next);
+    PyObject *failed = counts_of(cw_count_failed_next);
+    PyObject *all =
+        numbers != NULL && closed != NULL && failed != NULL ? PyTuple_Pack(3, numbers, closed, failed) : NULL;
+    Py_XDECREF(numbers);
+    Py_XDECREF(closed);
+    Py_XDECREF(failed);
+    return all;
+}
+
 PyObject *information_state(PyObject *self, void *Py_UNUSED(closure))
 {
     return PyUnicode_FromString(cw_state_text(cw_socket_state(((websocket *)self)->socket)));

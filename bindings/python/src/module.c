@@ -210,6 +210,9 @@ static PyMethodDef functions[] = {
      "None. Blocks."},
     {"parse_headers", information_parse_headers, METH_O,
      "parse_headers($module, lines, /)\n--\n\nReturns the (name, value) of each header line, in order."},
+    {"process_statistics", information_process_statistics, METH_NOARGS,
+     "process_statistics($module, /)\n--\n\nReturns what curlwire has counted: a tuple of numbers, a dict of "
+     "close codes, and a dict of the WebErrorStatus of failed connects."},
     {"certificate_fact", certificate_fact, METH_VARARGS,
      "certificate_fact($module, der, key, /)\n--\n\nReturns a fact about a certificate in DER as a str, which "
      "may be empty."},
@@ -274,6 +277,7 @@ static int module_exec(PyObject *module)
         add_stream_type(module, state) && add_control_types(module, state) && add_event_types(module, state) &&
         add_data_enums(module, state) && add_data_reader_type(module, state) &&
         add_data_writer_type(module, state) && add_mailbox_type(module, state) &&
+        add_cookie_jar_type(module, state) &&
         PyModule_AddStringConstant(module, "version", cw_version()) == 0 &&
         PyModule_AddStringConstant(module, "libcurl_version", cw_libcurl_version()) == 0 &&
         PyModule_AddObjectRef(module, "is_main_interpreter", is_main_interpreter() ? Py_True : Py_False) == 0;

@@ -17,6 +17,7 @@
     X(bandwidth)        \
     X(make_error)       \
     X(batch)            \
+    X(cookie)           \
     X(describe)         \
     X(closed_args)      \
     X(headers)          \
@@ -56,6 +57,7 @@ typedef enum type_index {
     TYPE_MAILBOX,
     TYPE_DATA_READER,
     TYPE_DATA_WRITER,
+    TYPE_COOKIE_JAR,
     TYPE_COUNT
 } type_index;
 
@@ -89,7 +91,13 @@ typedef struct module_state {
     atomic_ulong dispatcher_thread; /* 0, or the latest thread that calls the handlers */
 } module_state;
 
-typedef enum handler_index { HANDLER_MESSAGE, HANDLER_CLOSED, HANDLER_VALIDATION, HANDLER_COUNT } handler_index;
+typedef enum handler_index {
+    HANDLER_MESSAGE,
+    HANDLER_CLOSED,
+    HANDLER_VALIDATION,
+    HANDLER_TRACE,
+    HANDLER_COUNT
+} handler_index;
 
 /* MessageWebSocket or StreamWebSocket. */
 typedef struct websocket {
@@ -99,6 +107,7 @@ typedef struct websocket {
     PyObject *weak_references;
     PyObject *handlers[HANDLER_COUNT];
     PyObject *retired_handler;  /* the last message handler that was removed */
+    PyObject *cookie_jar;       /* the CookieJar of the control; NULL if the control is a text */
     unsigned long fork_count;   /* the module's fork_count when the socket was created */
     atomic_bool was_open;       /* connect succeeded */
     atomic_bool is_subscribed;  /* a handler has been set, so the closed event goes to the dispatcher */
@@ -210,7 +219,8 @@ typedef enum method {
     METHOD_SEND_NONFINAL_FRAME,
     METHOD_SEND_JSON,
     METHOD_RECV_JSON,
-    METHOD_RECV_STREAM
+    METHOD_RECV_STREAM,
+    METHOD_SET_CONNECTED_SOCKET
 } method;
 
 typedef struct signature {
@@ -344,6 +354,10 @@ PyObject *information_text(PyObject *self, void *closure);
 PyObject *information_headers(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_bandwidth(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_timings(PyObject *self, void *Py_UNUSED(closure));
+/* Returns what curlwire has counted for a socket: a tuple in the order of CW_STATISTICS_LIST. */
+PyObject *information_statistics(PyObject *self, void *Py_UNUSED(closure));
+/* Returns such a tuple for the process, and the counts of close codes and of failures as dicts. */
+PyObject *information_process_statistics(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none));
 PyObject *information_state(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_close_code(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_close_reason(PyObject *self, void *Py_UNUSED(closure));
@@ -371,6 +385,12 @@ int control_set_text(websocket *ws, cw_option option, PyObject *value);
 
 /* Sets a control that is headers. Returns 0, or -1 with an exception set. */
 int control_set_headers(websocket *ws, cw_option option, PyObject *value);
+/* ---- From cookies.c ------------------------------------------------------------------------------------------ */
+
+bool add_cookie_jar_type(PyObject *module, module_state *state);
+/* Return and set the control cookie_jar: a CookieJar, a path or None. The second returns 0, or -1 with an exception set. */
+PyObject *cookie_jar_get_control(websocket *ws);
+int cookie_jar_set_control(websocket *ws, PyObject *value);
 
 /* ---- From control.c ------------------------------------------------------------------------------------------ */
 
@@ -390,8 +410,9 @@ typedef PyObject *plain_method(PyObject *self, PyObject *none);
 
 /* Names the file of certifi to the core, if it is installed. Only this imports certifi. Returns false with an exception set. */
 bool name_authorities(module_state *state);
-extern const char connect_doc[], set_request_header_doc[], add_request_header_doc[];
-keyword_method websocket_connect, websocket_set_request_header, websocket_add_request_header;
+extern const char connect_doc[], set_request_header_doc[], add_request_header_doc[], set_connected_socket_doc[];
+keyword_method websocket_connect, websocket_set_request_header, websocket_add_request_header,
+    websocket_set_connected_socket;
 
 extern const char close_doc[], wait_closed_doc[], abort_doc[], run_forever_doc[], exit_doc[];
 keyword_method websocket_close, websocket_wait_closed;

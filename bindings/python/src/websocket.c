@@ -48,6 +48,7 @@ static int websocket_traverse(PyObject *self, visitproc visit, void *arg)
     for (int i = 0; i < HANDLER_COUNT; i++)
         Py_VISIT(ws->handlers[i]);
     Py_VISIT(ws->retired_handler);
+    Py_VISIT(ws->cookie_jar);
     Py_VISIT(ws->weak_self);
     return 0;
 }
@@ -58,6 +59,7 @@ static int websocket_clear(PyObject *self)
     for (int i = 0; i < HANDLER_COUNT; i++)
         Py_CLEAR(ws->handlers[i]);
     Py_CLEAR(ws->retired_handler);
+    Py_CLEAR(ws->cookie_jar);
     return 0;
 }
 
@@ -259,6 +261,8 @@ static PyMethodDef methods[] = {
      set_request_header_doc},
     {"add_request_header", FAST(websocket_add_request_header), METH_FASTCALL | METH_KEYWORDS,
      add_request_header_doc},
+    {"set_connected_socket", FAST(websocket_set_connected_socket), METH_FASTCALL | METH_KEYWORDS,
+     set_connected_socket_doc},
     {"ping", FAST(websocket_ping), METH_FASTCALL | METH_KEYWORDS, ping_doc},
     {"flush", FAST(websocket_flush), METH_FASTCALL | METH_KEYWORDS, flush_doc},
     {"batch", websocket_batch, METH_NOARGS, batch_doc},
@@ -328,6 +332,16 @@ static int set_on_validation(PyObject *self, PyObject *value, void *Py_UNUSED(cl
     return websocket_set_handler((websocket *)self, HANDLER_VALIDATION, value);
 }
 
+static PyObject *get_on_trace(PyObject *self, void *Py_UNUSED(closure))
+{
+    return websocket_get_handler((websocket *)self, HANDLER_TRACE);
+}
+
+static int set_on_trace(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    return websocket_set_handler((websocket *)self, HANDLER_TRACE, value);
+}
+
 #define INFO(name, info, doc)                                       \
     {                                                               \
         name, information_text, NULL, doc, (void *)(intptr_t)(info) \
@@ -365,6 +379,8 @@ static PyGetSetDef attributes[] = {
          "How bad that is, or None if the server has sent no certificate."),
     {"_certificate_chain", certificate_chain, NULL,
      "The certificates that the server sent: a list of bytes in DER, the server's own first.", NULL},
+    {"_statistics", information_statistics, NULL,
+     "What curlwire has counted for this socket: the arguments of Statistics.", NULL},
     {"response_headers", information_headers, NULL,
      "The headers of the server's reply, a Headers mapping. Names ignore case. Any thread may read it.", NULL},
     {"bandwidth_statistics", information_bandwidth, NULL,
@@ -389,7 +405,8 @@ static PyGetSetDef attributes[] = {
     {"control", get_control, NULL, "The options of this socket, as attributes. Any thread may use it.", NULL},
     {"information", get_by_helper, NULL,
      "An Information object with uri, effective_uri, protocol, extensions, local_address, remote_address, "
-     "framing, authorities, response_headers, bandwidth_statistics, tls, timings, state, server_certificate, "
+     "framing, authorities, response_headers, bandwidth_statistics, statistics, tls, timings, state, "
+     "server_certificate, "
      "server_intermediate_certificates, "
      "server_certificate_errors and server_certificate_error_severity. Any thread may read it.",
      (void *)(intptr_t)HELPER_information},
@@ -400,6 +417,12 @@ static PyGetSetDef attributes[] = {
      "The handler for the end of the connection, f(ws, args), or None. args is a ClosedEventArgs. The "
      "dispatcher thread calls the handler once, even if it is set after that end. An open socket with a "
      "handler stays alive until that call. Any thread may set the handler.",
+     NULL},
+    {"on_trace", get_on_trace, set_on_trace,
+     "The handler for the lines of the connection's trace, f(ws, line), or None. line is a str. The dispatcher "
+     "thread calls the handler. Set it before connect() to see the opening handshake too. It keeps no socket "
+     "alive. If it is too slow, lines are dropped, and a line says how many. Secrets are masked, payloads are "
+     "not. Any thread may set the handler.",
      NULL},
     {"on_server_custom_validation_requested", get_on_validation, set_on_validation,
      "The handler that may reject the server's certificate, f(ws, args), or None. args is a "

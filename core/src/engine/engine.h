@@ -165,8 +165,19 @@ typedef struct cw__inbox {
     cw_event *first, *last;
     size_t bytes; /* payloads and the memory of their events */
     size_t high_bytes;
-    bool is_full; /* true from high_bytes on, until half of high_bytes is reached */
+    size_t most_bytes; /* the most that bytes has been */
+    size_t mark_bytes; /* cw__inbox_rose has nothing to do up to here */
+    bool is_full;      /* true from high_bytes on, until half of high_bytes is reached */
 } cw__inbox;
+
+/* Notes that bytes is above mark_bytes. */
+void cw__inbox_rose(cw__inbox *box);
+/* Notes that bytes has grown. A single comparison finds both a full inbox and a new maximum. */
+static inline void cw__inbox_grew(cw__inbox *box)
+{
+    if (box->bytes > box->mark_bytes)
+        cw__inbox_rose(box);
+}
 
 /* Appends an event, which the inbox then owns. */
 void cw__inbox_push(cw__inbox *box, cw_event *e);

@@ -12,11 +12,21 @@
 
 #include "engine.h"
 
+void cw__inbox_rose(cw__inbox *box)
+{
+    if (box->bytes >= box->high_bytes)
+        box->is_full = true;
+    if (box->bytes > box->most_bytes)
+        box->most_bytes = box->bytes;
+    box->mark_bytes = box->most_bytes;
+    if (box->high_bytes > 0 && box->mark_bytes >= box->high_bytes)
+        box->mark_bytes = box->high_bytes - 1;
+}
+
 static void count_in(cw__inbox *box, const cw_event *e)
 {
     box->bytes += sizeof *e + e->len_bytes;
-    if (box->bytes >= box->high_bytes)
-        box->is_full = true;
+    cw__inbox_grew(box);
 }
 
 void cw__inbox_push(cw__inbox *box, cw_event *e)

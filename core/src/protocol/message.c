@@ -250,6 +250,7 @@ static cw__message_result begin_control(cw__message *m, const cw__piece *piece, 
         return violation(out, 1002, "the peer sent a control frame in fragments");
     if (piece->len_bytes > CW__CONTROL_MAX_BYTES || piece->remaining > CW__CONTROL_MAX_BYTES - piece->len_bytes)
         return violation(out, 1002, "the peer sent a control frame of more than 125 bytes");
+    m->frames[piece->opcode]++;
     m->control_opcode = piece->opcode;
     m->control_bytes = 0;
     return CW__MESSAGE_NONE;
@@ -299,6 +300,7 @@ bool cw__message_count(cw__message *m, const cw__piece *piece, cw__violation *ou
     m->counted_left = piece->remaining;
     if (!begins_frame)
         return true;
+    m->frames[piece->opcode]++;
     m->fragment_count = piece->opcode == CW__OP_CONTINUATION ? m->fragment_count + 1 : 1;
     if (m->is_partial || m->max_fragments < 0 || m->fragment_count <= m->max_fragments)
         return true;

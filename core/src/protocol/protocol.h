@@ -37,7 +37,9 @@ enum {
     CW__OP_PING = 0x9,
     CW__OP_PONG = 0xa,
     CW__HEADER_MAX_BYTES = 14,
-    CW__CONTROL_MAX_BYTES = 125
+    CW__CONTROL_MAX_BYTES = 125,
+    CW__OPCODE_COUNT = 16, /* all that fit the four bits, reserved ones too */
+    CW__OPCODE_BITS = CW__OPCODE_COUNT - 1
 };
 
 typedef struct cw__frame {
@@ -165,13 +167,14 @@ typedef struct cw__message {
     cw_event *building; /* the message in progress, in full mode */
     cw_event *place;    /* memory that a caller lends for the next message (cw__message_lend); NULL = none */
     int64_t max_bytes;  /* -1 = no limit; applies in full mode only */
-    uint64_t refused_bytes; /* least possible length of the message that exceeded max_bytes */
-    uint64_t frame_left;    /* bytes of the current data frame still to come */
-    int64_t max_fragments;  /* of one message; -1 = no limit; applies in full mode only */
-    int64_t fragment_count; /* of the current message, as cw__message_count has seen them */
-    uint64_t counted_left;  /* as frame_left, for cw__message_count, which sees compressed frames */
-    bool is_partial;        /* parts are returned as they arrive; nothing is kept */
-    bool in_message;        /* a message has begun, and its final frame has not ended */
+    uint64_t refused_bytes;            /* least possible length of the message that exceeded max_bytes */
+    uint64_t frame_left;               /* bytes of the current data frame still to come */
+    int64_t max_fragments;             /* of one message; -1 = no limit; applies in full mode only */
+    int64_t fragment_count;            /* of the current message, as cw__message_count has seen them */
+    uint64_t counted_left;             /* as frame_left, for cw__message_count, which sees compressed frames */
+    uint64_t frames[CW__OPCODE_COUNT]; /* frames that have begun so far, by opcode */
+    bool is_partial;                   /* parts are returned as they arrive; nothing is kept */
+    bool in_message;                   /* a message has begun, and its final frame has not ended */
     bool in_control;
     bool is_last_frame; /* the current data frame ends its message */
     uint8_t control_opcode;
@@ -559,6 +562,19 @@ void cw__proxy_destroy(cw__proxy *p);
 cw_status cw__proxy_keep(const char *key, bool is_pre, const char *value, char **kept);
 /* Returns whether a list such as that of no_proxy contains a host and port. */
 bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port);
+/* ---- From cookie.c: the lines of a cookie file ---------------------------------------------------------- */
+
+enum { CW__COOKIE_AT_MOST = 4096 }; /* bytes of name and value (RFC 6265bis section 5.6) */
+
+/* Reads the next cookie of a cookie file, as cw_cookie_next does, and does not skip a line that is no cookie.
+ *   fault   set to what is wrong with the line, which follows "line 7 "; else NULL. It shows nothing of the line */
+bool cw__cookie_read(const char *lines, size_t len_bytes, size_t *at_bytes, cw_cookie *out, const char **fault);
+/* Writes the line of a cookie, without an end of line. Returns its whole length, as snprintf does. */
+size_t cw__cookie_write(const cw_cookie *c, char *buffer, size_t size_bytes);
+/* Returns NULL, or why a program cannot set this cookie, and what to do. The text shows nothing of the cookie. */
+const char *cw__cookie_fault(const cw_cookie *c);
+/* Returns whether the domain of a cookie lets this host have it. */
+bool cw__cookie_is_for(const cw_cookie *c, const char *host);
 
 /* ---- From certificate.c: the certificates of a TLS handshake ------------------------------------------- */
 
@@ -647,6 +663,47 @@ const char *cw__tls_version_fault(const char *word, size_t len_bytes);
 bool cw__tls_is_pin_list(const char *text);
 /* Reads the host of tls_server_name. Returns false if it is no host, or more than a host. */
 bool cw__tls_read_host(const char *text, cw__authority *a);
+/* ---- From trace.c: the lines of a trace, without secrets -------------------------------------------------- */
+
+enum {
+    CW__TRACE_PAYLOAD_MOST = 1024, /* bytes of a payload that a line shows at most */
+    CW__TRACE_LINE_BYTES = 4 * CW__TRACE_PAYLOAD_MOST + 512
+};
+
+/* A line, without an end of line. It has only printable ASCII: each other byte is shown as \xNN. What does not fit is left
+ * out. */
+typedef struct cw__trace_line {
+    size_t len_bytes;
+    char text[CW__TRACE_LINE_BYTES];
+} cw__trace_line;
+
+/* Where a part of a request or a reply ended in the middle of a line. */
+typedef struct cw__trace_heads {
+    bool is_inside[2]; /* of a received line, of a sent line */
+} cw__trace_heads;
+
+/* A frame, and the first bytes of its payload. */
+typedef struct cw__trace_frame {
+    bool is_sent, is_final;
+    uint8_t opcode, rsv;
+    uint64_t payload_bytes; /* the length of the whole payload */
+    const uint8_t *shown;   /* its first bytes */
+    size_t shown_bytes;
+} cw__trace_frame;
+
+/* Append a text, and a frame. */
+void cw__trace_add(cw__trace_line *line, const char *text);
+void cw__trace_add_frame(cw__trace_line *line, const cw__trace_frame *frame);
+/* Append a text of any bytes that may hold URIs. Their user names, passwords, queries and fragments are masked. */
+void cw__trace_add_masked(cw__trace_line *line, const char *text, size_t len_bytes);
+/* Takes the next line from a part of a request or reply, which *text points to, and appends it. Values that are secret are
+ * masked. names are those of further headers whose values are secret, joined by ", ".
+ * Returns false, and appends nothing, if there is none that can be shown. */
+bool cw__trace_add_head(cw__trace_line *line, cw__trace_heads *heads, bool is_sent, const char *names,
+                        const char **text, size_t *len_bytes);
+/* Appends a text of libcurl's.
+ * Returns false, and appends nothing, if the text is not known to be free of secrets. */
+bool cw__trace_add_words(cw__trace_line *line, const char *text, size_t len_bytes);
 
 CW__PRIVATE_END
 

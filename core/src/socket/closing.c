@@ -24,6 +24,9 @@ static void publish(cw_socket *s)
     if (cw__socket_state(s) == CW_STATE_CLOSED)
         return;
     cw__socket_set_state_locked(s, CW_STATE_CLOSED);
+    cw__statistics_ended_locked(s);
+    cw__tracing_say_locked(s, "the connection has ended: code %d%s", s->close.result.code,
+                           s->close.was_clean ? "" : ", without both close frames");
     cw__socket_post_locked(s, CW_EVENT_CLOSED);
     cw__socket_wake_locked(s);
 }

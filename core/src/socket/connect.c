@@ -45,10 +45,9 @@ static void free_connecting(struct cw__connecting *c)
 static cw__sharing sharing_of(const cw_socket *s, const struct cw__connecting *c, cw__trust *trust)
 {
     const cw__handshake *handshake = c->handshake;
-    const cw__proxy *proxy = cw__handshake_proxy(handshake);
     const cw__authorities *authorities = cw__handshake_authorities(handshake);
 
-    if (proxy->kind == CW__PROXY_HTTPS) /* libcurl reads the authorities of such a proxy too */
+    if (cw__handshake_is_alone(handshake))
         return CW__SHARE_NOT;
     if (cw__setting(s, CW_OPT_FRAMING) == CW_FRAMING_CURL || !cw__codec_native_receives())
         return CW__SHARE_NOT;
@@ -63,8 +62,7 @@ static cw__sharing sharing_of(const cw_socket *s, const struct cw__connecting *c
 }
 
 /* Returns the settings for a handshake. Their texts belong to the socket. */
-static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri, cw__race *race,
-                                          int timeout_ms)
+static cw__handshake_settings settings_of(cw_socket *s, const cw__uri *uri, cw__race *race, int timeout_ms)
 {
     return (cw__handshake_settings){
         .uri = uri,
@@ -89,6 +87,7 @@ static cw__handshake_settings settings_of(const cw_socket *s, const cw__uri *uri
         .asks = s->question.is_on,
         .ignorable = cw__ignorable_read(cw__setting_text(s, CW_OPT_IGNORABLE_SERVER_CERTIFICATE_ERRORS)),
         .timeout_ms = timeout_ms,
+        .tracer = cw__tracing_tracer(s),
         .compression = {.is_on = cw__setting(s, CW_OPT_COMPRESSION) == CW_COMPRESSION_DEFLATE,
                         .server_bits = (uint8_t)cw__setting(s, CW_OPT_SERVER_MAX_WINDOW_BITS),
                         .client_bits = (uint8_t)cw__setting(s, CW_OPT_CLIENT_MAX_WINDOW_BITS),
@@ -121,15 +120,19 @@ static cw_status prepare(cw_socket *s, struct cw__connecting *c)
 {
     cw__handshake_settings settings;
 
-    /* A race (race.c) tries the addresses of a host side by side. An address with a zone is a single address,
-     * and only libcurl applies the zone, so it needs no race. The handshake chooses the proxy. If the proxy's
-     * address has a zone, the race is dropped below. */
+    /* race.c tries the addresses of a host side by side. An address with a zone is a single one, which only libcurl
+     * can use. If the proxy that the handshake chooses has such an address, the race is dropped below. */
     if (!cw__libcurl_races() && !*c->hop.uri.zone && !(c->race = cw__race_create()))
         return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     settings = settings_of(s, &c->hop.uri, c->race, c->timeout_ms);
     cw__proxying_fill(s, &settings.proxy);
+    cw__reach_fill_locked(s, &settings.reach);
     limit_to_hop(&settings, c);
+    if (cw__cookie_control_make(s, &settings.cookies) != CW_OK)
+        return cw__error_status();
+    settings.request.has_jar = settings.cookies != NULL;
     c->handshake = cw__handshake_create(&settings);
+    cw_cookie_jar_release(settings.cookies); /* the handshake has its own reference */
     if (!c->handshake)
         return cw__error_status();
     if (!cw__handshake_races(c->handshake)) {
@@ -314,9 +317,7 @@ static bool keep_reply(cw_socket *s)
     s->reply = cw__strndup(reply, strlen(reply));
     if (s->reply && (s->protocol || !protocol) && (s->extensions || !extensions))
         return true;
-    cw__error_set(&s->connect_error, CW_NO_MEMORY, CW_WEB_Unknown,
-                  "no memory for the server's reply: free memory and call again");
-    return false;
+    return no_memory(s);
 }
 
 /* ---- A connect that fails, and the end of a connection ---- */
@@ -331,6 +332,7 @@ void cw__connection_teardown_locked(cw_socket *s)
     free_connecting(connecting);
     if (s->codec) {
         cw__link *link = s->codec->link;
+        cw__statistics_disconnected_locked(s);
         cw__poller_forget(cw__service_poller(), s->fd);
         cw__link_empty(s->fd);
         s->fd = -1;

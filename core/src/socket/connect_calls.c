@@ -74,8 +74,11 @@ cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t uri_len_
         status = cw__connecting_init();
     if (status != CW_OK)
         return status;
+    cw__statistics_enroll(s);
     cw__mutex_lock(&s->lock);
-    status = begin_locked(s, uri, uri_len_bytes, timeout_ms);
+    status = cw__tracing_begin_locked(s);
+    if (status == CW_OK)
+        status = begin_locked(s, uri, uri_len_bytes, timeout_ms);
     cw__mutex_unlock(&s->lock);
     return status;
 }

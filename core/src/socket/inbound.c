@@ -45,8 +45,7 @@ static bool append(cw__inbox *box, const cw__message_output *out)
     memcpy(e->data + e->len_bytes, out->data, out->len_bytes);
     e->len_bytes += out->len_bytes;
     box->bytes += out->len_bytes;
-    if (box->bytes >= box->high_bytes)
-        box->is_full = true;
+    cw__inbox_grew(box);
     return true;
 }
 
@@ -90,6 +89,8 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
     case CW__MESSAGE_NONE:
         break;
     case CW__MESSAGE_WHOLE:
+        s->counts.messages_received[out.event->message_type]++;
+        s->counts.bytes_received += out.event->len_bytes;
         /* A lent event is in the caller's memory, and the caller sees that it is complete. */
         if (s->is_closed_locally)
             cw_event_free(out.event);
@@ -97,6 +98,8 @@ static void take_piece(cw_socket *s, const cw__piece *piece, reading *r)
             push(s, out.event);
         break;
     case CW__MESSAGE_PART:
+        s->counts.messages_received[out.message_type] += out.is_complete;
+        s->counts.bytes_received += out.len_bytes;
         take_part(s, &out, r);
         break;
     case CW__MESSAGE_PING:
@@ -181,6 +184,8 @@ static void take_bytes(cw_socket *s, const cw__piece *piece, reading *r)
     cw__violation violation;
 
     cw__pings_note_locked(s, piece);
+    if (s->tracing)
+        cw__tracing_received_locked(s, piece);
     r->share += piece->len_bytes;
     if (!cw__message_count(&s->in.message, piece, &violation))
         cw__closing_violated_locked(s, &violation);

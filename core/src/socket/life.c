@@ -12,11 +12,14 @@
 
 static void destroy(cw_socket *s)
 {
+    cw__statistics_leave(s);
+    cw__tracing_end_locked(s);
     cw__message_destroy(&s->in.message);
     cw__inbox_clear(&s->in.inbox);
     cw__queue_destroy(&s->out);
     cw__pings_forget(&s->pings);
     cw__settings_destroy(&s->settings);
+    cw__reach_forget_given(s);
     if (s->mailbox)
         cw__mailbox_release(s->mailbox);
     cw__free(s->uri);

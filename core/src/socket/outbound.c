@@ -61,6 +61,8 @@ static cw__io write_frame(cw_socket *s, bool more_follow, uint8_t opcode, bool i
     else if (io == CW__IO_OK)
         s->out.control_bytes += cw__link_wire_bytes(s->codec->link, CONTROL_HEAD_BYTES + len_bytes);
     *share -= *share < sent + CW__FRAME_COST_BYTES ? *share : sent + CW__FRAME_COST_BYTES;
+    if (io == CW__IO_OK)
+        s->counts.frames_sent[opcode & CW__OPCODE_BITS]++;
     after_write(s, io);
     return io;
 }
@@ -89,6 +91,8 @@ static cw__io write_queue(cw_socket *s)
         io = f->opcode == HELD ? write_held(s)
                                : write_frame(s, f->next && !is_close, f->opcode, f->is_final, f->data,
                                              f->len_bytes, &f->sent_bytes, &share);
+        if (s->tracing && f->opcode != HELD)
+            cw__tracing_sent_locked(s, f->opcode, f->is_final, f->data, f->len_bytes, io);
         if (io != CW__IO_OK)
             return io;
         cw__queue_remove_first_locked(s);
@@ -174,6 +178,13 @@ static bool gives_way(const cw_socket *s, size_t *share)
     return cw__socket_is_wanted(s);
 }
 
+/* Not inlined, so that a send without a trace saves no registers for it. */
+__attribute__((noinline, cold)) static void trace_frame(cw_socket *s, const message *m, cw__io io)
+{
+    cw__tracing_sent_locked(s, m->opcode, m->ends_message && is_last_frame(m),
+                            m->data ? m->data + m->done_bytes : NULL, m->frame_bytes, io);
+}
+
 /* Writes frames until the connection accepts no more or another thread should have the lock.
  * Returns OK if the whole message is written. */
 static cw__io write_message(cw_socket *s, message *m)
@@ -185,6 +196,8 @@ static cw__io write_message(cw_socket *s, message *m)
         m->is_frame_begun = true;
         io = write_frame(s, m->more_follow && is_last_frame(m), m->opcode, m->ends_message && is_last_frame(m),
                          m->data + m->done_bytes, m->frame_bytes, &m->frame_sent, &share);
+        if (s->tracing)
+            trace_frame(s, m, io);
         if (io == CW__IO_AGAIN && share == 0 && !gives_way(s, &share))
             continue;
         if (io != CW__IO_OK)

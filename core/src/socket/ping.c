@@ -28,6 +28,7 @@ static bool send_ping(cw_socket *s)
     if (!cw__queue_control_locked(s, CW__OP_PING, payload, own_bytes ? own_bytes : sizeof number, false))
         return false;
     s->pings.last_number++;
+    s->pings.last_us = cw__now_us();
     return true;
 }
 
@@ -76,7 +77,7 @@ static cw_status ping_locked(cw_socket *s, cw__wait *wait, int64_t *rtt_us)
     if (!send_ping(s))
         return cw__fail(CW_NO_MEMORY, "no memory for a ping: free memory and call again");
     ping.number = s->pings.last_number;
-    ping.sent_us = cw__now_us();
+    ping.sent_us = s->pings.last_us;
     s->pings.waiting = &ping;
     s->pings.waiting_count++;
     cw__outbound_flush_locked(s);

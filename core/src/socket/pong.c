@@ -111,6 +111,10 @@ void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_
     if (number == 0)
         return;
     now_us = cw__now_us();
+    if (number == s->pings.last_number && s->pings.last_us != 0) {
+        cw__statistics_round_trip_locked(s, now_us - s->pings.last_us);
+        s->pings.last_us = 0;
+    }
     for (cw__ping *p = s->pings.waiting; p; p = p->next)
         if (!p->is_answered && p->number <= number) {
             p->rtt_us = now_us - p->sent_us;

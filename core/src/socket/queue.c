@@ -28,9 +28,11 @@ static void count(cw_socket *s, const cw__queued_frame *f, bool comes)
     if (f->opcode == CW__OP_PONG)
         s->out.pong_count += comes ? 1u : -1u;
     if (!cw__queue_is_control(f->opcode)) {
-        if (comes)
+        if (comes) {
             s->out.data_bytes += f->len_bytes + CW__FRAME_COST_BYTES;
-        else
+            if (s->out.data_bytes > s->counts.send_queue_bytes_most)
+                s->counts.send_queue_bytes_most = s->out.data_bytes;
+        } else
             s->out.data_bytes -= f->len_bytes + CW__FRAME_COST_BYTES;
     }
 }

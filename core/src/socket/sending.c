@@ -7,13 +7,12 @@
 
 static cw_status check_open_locked(cw_socket *s)
 {
-    cw_status status = cw__socket_check_connected(s);
+    cw_status status;
 
-    if (status != CW_OK)
-        return status;
-    if (cw__socket_state(s) != CW_STATE_OPEN || s->out.is_broken)
-        return cw__closing_fail_locked(s);
-    return CW_OK;
+    if (cw__socket_state(s) == CW_STATE_OPEN && !s->out.is_broken)
+        return CW_OK;
+    status = cw__socket_check_connected(s);
+    return status == CW_OK ? cw__closing_fail_locked(s) : status;
 }
 
 /* Checks that the socket is open, and that the message fits. An open message in fragments takes only fragments of its
@@ -84,6 +83,14 @@ static bool may_join(const cw_socket *s, const cw_message *m)
            !cw__compressing_is_wanted(s, m);
 }
 
+/* Counts what a call has sent. A stream socket has sent no message if it was empty. */
+static void count_sent(cw_socket *s, const cw_message *m, bool is_end)
+{
+    if (m->len_bytes > 0 || s->socket_class == CW_MESSAGE_SOCKET)
+        s->counts.messages_sent[m->message_type] += is_end;
+    s->counts.bytes_sent += m->len_bytes;
+}
+
 /* A stream socket sends nothing for an empty message, because its messages have no meaning. */
 static cw_status send_message_locked(cw_socket *s, const cw_message *m, bool more_follow, cw__wait *wait)
 {
@@ -112,6 +119,8 @@ cw_status cw_socket_send(cw_socket *s, cw_message_type message_type, const void 
     cw__mutex_lock(&s->lock);
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
     status = send_message_locked(s, &message, false, &wait);
+    if (status == CW_OK)
+        count_sent(s, &message, true);
     return cw__socket_leave_locked(s, &wait, status);
 }
 
@@ -135,6 +144,7 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
         status = send_message_locked(s, &messages[i], more_follow, &wait);
         if (status != CW_OK)
             break;
+        count_sent(s, &messages[i], true);
         *sent_count = i + 1;
         cw__wait_restart(&wait);
     }
@@ -174,6 +184,7 @@ static cw_status send_fragment_locked(cw_socket *s, const cw_message *fragment, 
             cw__outbound_message_locked(s, opcode, is_final, false, fragment->data, fragment->len_bytes, wait);
     if (status != CW_OK)
         return status;
+    count_sent(s, fragment, is_final);
     s->out.fragments = is_final ? CW__FRAGMENTS_NONE : fragments;
     s->out.fragments_message_type = fragment->message_type;
     s->out.fragments_owner = is_final ? NULL : owner;

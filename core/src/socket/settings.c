@@ -42,11 +42,17 @@ static bool is_secret(cw_option option)
     return options[option].type == CW_TYPE_SECRET || options[option].type == CW_TYPE_SECRET_BYTES;
 }
 
+/* Returns whether an option is a list of lines. */
+static bool has_lines(cw_option option)
+{
+    return options[option].type == CW_TYPE_TEXTS || options[option].type == CW_TYPE_PAIRS;
+}
+
 static bool is_text(cw_option option)
 {
     return options[option].type == CW_TYPE_TEXT || options[option].type == CW_TYPE_LIST ||
            options[option].type == CW_TYPE_CREDENTIAL || options[option].type == CW_TYPE_PROXY ||
-           options[option].type == CW_TYPE_HEADERS || is_bytes(option) || is_secret(option);
+           options[option].type == CW_TYPE_HEADERS || is_bytes(option) || is_secret(option) || has_lines(option);
 }
 
 const char *cw_option_key(cw_option option) { return is_option(option) ? options[option].key : NULL; }
@@ -105,6 +111,7 @@ void cw__settings_destroy(cw__settings *settings)
     for (int option = 0; option < CW_OPTION_COUNT; option++)
         cw__free(settings->texts[option]);
     cw__free(settings->headers);
+    cw_cookie_jar_release(settings->jar);
 }
 
 const char *cw__setting_text(const cw_socket *s, cw_option option)
@@ -217,7 +224,8 @@ static cw_status check_text(cw_option option, const char *value, size_t len_byte
     if (options[option].type == CW_TYPE_HEADERS)
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s is headers: use the call for headers",
                         options[option].key);
-    if (memchr(value, '\0', len_bytes) || memchr(value, '\r', len_bytes) || memchr(value, '\n', len_bytes))
+    if (memchr(value, '\0', len_bytes) || memchr(value, '\r', len_bytes) ||
+        (memchr(value, '\n', len_bytes) && !has_lines(option)))
         return cw__fail(CW_INVALID_ARGUMENT, "the control %s must not contain CR, LF or NUL: take them out",
                         options[option].key);
     if (!cw__utf8_valid(value, len_bytes))
@@ -254,6 +262,8 @@ static cw_status check_word(cw_option option, const char *item, size_t len_bytes
 
 cw_status cw_option_check_item(cw_option option, const char *item, size_t len_bytes)
 {
+    if (is_option(option) && has_lines(option))
+        return cw__reach_check_item(option, options[option].key, item, len_bytes);
     if (!is_option(option) || options[option].type != CW_TYPE_LIST)
         return cw__fail(CW_INVALID_ARGUMENT,
                         "the control with the number %d is not a list: check the items of a list only",
@@ -296,6 +306,19 @@ static cw_status keep_proxy(cw_option option, char **value, size_t *len_bytes)
     return CW_OK;
 }
 
+/* Checks each line of texts or pairs. */
+static cw_status check_lines(cw_option option, const char *lines)
+{
+    cw_status status = CW_OK;
+
+    while (*lines && status == CW_OK) {
+        size_t len_bytes = strcspn(lines, "\n");
+        status = cw_option_check_item(option, lines, len_bytes);
+        lines += len_bytes + (lines[len_bytes] == '\n');
+    }
+    return status;
+}
+
 cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, size_t len_bytes)
 {
     char *copy = NULL;
@@ -316,12 +339,18 @@ cw_status cw_socket_set_text(cw_socket *s, cw_option option, const void *value, 
         status = keep_proxy(option, &copy, &len_bytes);
     if (status == CW_OK && copy && options[option].type == CW_TYPE_TEXT)
         status = cw__tls_text_check(option, options[option].key, copy);
+    if (status == CW_OK && copy && has_lines(option))
+        status = check_lines(option, copy);
     if (status != CW_OK) {
         cw__free(copy);
     } else {
         cw__free(s->settings.texts[option]);
         s->settings.texts[option] = copy;
         s->settings.numbers[option] = (int64_t)len_bytes;
+        if (option == CW_OPT_COOKIE_JAR) {
+            cw_cookie_jar_release(s->settings.jar);
+            s->settings.jar = NULL;
+        }
     }
     cw__mutex_unlock(&s->lock);
     return status;

@@ -35,7 +35,7 @@ cw_status cw_socket_create(cw_class socket_class, cw_socket **out)
     atomic_init(&s->state, CW_STATE_NEW);
     s->generation = cw__generation();
     s->socket_class = socket_class;
-    s->fd = -1;
+    s->fd = s->given = -1;
     cw__mutex_init(&s->turn);
     cw__mutex_init(&s->lock);
     cw__cond_init(&s->changed);
@@ -214,6 +214,8 @@ static void on_detached(cw__client *client)
     cw__socket_enter(s);
     if (cw__socket_state(s) == CW_STATE_CONNECTING) {
         cw__socket_set_state_locked(s, s->is_closed_locally ? CW_STATE_CLOSED : CW_STATE_NEW);
+        cw__statistics_failed_locked(s);
+        cw__tracing_say_locked(s, "the connect has failed: %s", s->connect_error.message);
         cw__socket_post_locked(s, CW_EVENT_CONNECT_FAILED);
     }
     cw__mutex_unlock(&s->lock);
@@ -228,6 +230,7 @@ static void on_forked(cw__client *client)
     s->fd = -1;
     if (fd >= 0)
         (void)close(fd);
+    cw__reach_forget_given(s);
     cw__connecting_forked(s);
 }
 
@@ -262,8 +265,10 @@ static cw_event *take_pending(cw_socket *s, cw_event_type type)
 
 static cw_event *next_event(cw_socket *s)
 {
-    cw_event *e = take_pending(s, CW_EVENT_CONNECT_FAILED);
+    cw_event *e = cw__tracing_pop_locked(s);
 
+    if (!e)
+        e = take_pending(s, CW_EVENT_CONNECT_FAILED);
     if (!e)
         e = take_pending(s, CW_EVENT_CERTIFICATE);
     if (!e)
@@ -279,7 +284,8 @@ static cw_event *next_event(cw_socket *s)
 
 static bool has_event(const cw_socket *s)
 {
-    return (s->pending_events & s->event_mask) || ((s->event_mask & CW_EVENT_MESSAGE) && s->in.inbox.first);
+    return (s->pending_events & s->event_mask) || cw__tracing_has_event(s) ||
+           ((s->event_mask & CW_EVENT_MESSAGE) && s->in.inbox.first);
 }
 
 /* Takes an event. The event keeps the memory of the socket, but is not a handle. A connection closes when its
@@ -326,6 +332,7 @@ cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask)
             s->mailbox = m;
         }
         s->event_mask = m ? event_mask : 0;
+        status = cw__tracing_follow_locked(s);
         if (event_mask & CW_EVENT_MESSAGE)
             cw__inbound_skip_locked(s);
         if (event_mask & CW_EVENT_MESSAGE && s->codec)

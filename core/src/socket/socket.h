@@ -20,7 +20,7 @@
 
 CW__PRIVATE_BEGIN
 
-enum { CW__ADDRESS_BYTES = 64 };
+enum { CW__ADDRESS_BYTES = 128 };
 
 typedef struct cw__settings {
     /* the value of a number; the length in bytes of a text, a list or bytes */
@@ -28,6 +28,7 @@ typedef struct cw__settings {
     char *texts[CW_OPTION_COUNT]; /* NULL = empty; a NUL follows the last byte */
     /* Lines that end with "\n", or NULL. "Name: value"; "Name;" = an empty value; "Name:" = not sent. */
     char *headers;
+    cw_cookie_jar *jar; /* with a reference; NULL = none, or the control cookie_jar names a file */
 } cw__settings;
 
 /* A frame, or the rest of one, that waits to be sent. */
@@ -118,6 +119,7 @@ typedef struct cw__pings {
     cw__ping *waiting;
     unsigned waiting_count;
     uint64_t last_number;
+    int64_t last_us;     /* when the ping with last_number was sent; 0 = its pong has come */
     int64_t next_ms;     /* when the next keepalive ping is due */
     int64_t pong_ms;     /* when the next unsolicited pong is due, if no data is arriving */
     int64_t deadline_ms; /* the connection counts as lost then, unless a byte arrives before */
@@ -140,6 +142,17 @@ typedef struct cw__drain {
     uint64_t progress_bytes; /* out.progress_bytes at the last check */
     int64_t progress_ms;     /* when progress was last seen */
 } cw__drain;
+
+/* What cw_socket_get_statistics shows and no other field has (statistics.c). */
+typedef struct cw__counts {
+    uint64_t messages_sent[2], messages_received[2]; /* by cw_message_type */
+    uint64_t bytes_sent, bytes_received;
+    uint64_t frames_sent[CW__OPCODE_COUNT];
+    uint64_t wire_bytes_sent, wire_bytes_received; /* those of the link, when there is none any more */
+    uint64_t round_trips, round_trip_sum_us, round_trip_last_us, round_trip_least_us, round_trip_most_us;
+    uint64_t failed_connects, ended_connections;
+    size_t send_queue_bytes_most;
+} cw__counts;
 
 /* The question about the server's certificate (question.c). */
 typedef struct cw__question {
@@ -180,6 +193,8 @@ struct cw_socket {
     cw__compression compression; /* the agreed terms */
     char local_address[CW__ADDRESS_BYTES], remote_address[CW__ADDRESS_BYTES];
 
+    int given; /* a copy of the descriptor of cw_socket_set_connected_socket; -1 = none, or a connect has taken it */
+    bool is_given; /* one was given, so the socket makes no connection itself */
     cw__question question;
     struct cw__connecting *connecting; /* belongs to connect.c; NULL unless connecting */
     cw__error connect_error;           /* result of the last connect; status CW_OK if it succeeded */
@@ -195,11 +210,16 @@ struct cw_socket {
     cw__inbound in;
     cw__outbound out;
     cw__pings pings;
+    cw__counts counts;
+    struct cw__tracing *tracing; /* belongs to tracing.c; NULL = no trace */
     cw__close close;
     cw__drain drain;
     bool is_closed_locally; /* this program has closed the socket; calls return no more received messages */
     bool is_cut_short;      /* the peer's close frame came in the middle of a message */
     int grace_ms;           /* time for a closing handshake when the program ends; -1 until the program ends */
+
+    cw_socket *next_counted, *previous_counted; /* under the lock of statistics.c, like enrolment */
+    int enrolment;                              /* 0 = not in the list of statistics.c */
 
     cw_mailbox *mailbox;
     unsigned event_mask;     /* subscribed */
@@ -235,6 +255,44 @@ void cw__inbound_take_over_locked(cw_socket *s);
 void cw__inbound_give_back_locked(cw_socket *s);
 /* Gives the reading back to the service thread if no caller has read for CW__LINGER_MS. Service thread only. */
 void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms);
+
+/* ---- From statistics.c ----------------------------------------------------------------------------------- */
+
+/* Makes the process count a socket that begins to connect. No lock of a socket may be held. */
+void cw__statistics_enroll(cw_socket *s);
+/* Adds the numbers of a socket that is freed to the sums of the process. No lock of a socket may be held. */
+void cw__statistics_leave(cw_socket *s);
+/* Count a connect that failed, the end of a connection, and a round trip. */
+void cw__statistics_failed_locked(cw_socket *s);
+void cw__statistics_ended_locked(cw_socket *s);
+/* Keeps the numbers of the codec, which is about to be destroyed. */
+void cw__statistics_disconnected_locked(cw_socket *s);
+void cw__statistics_round_trip_locked(cw_socket *s, int64_t rtt_us);
+
+/* ---- From tracing.c: the trace of a connection, if the program wants one ------------------------------------ */
+
+/* Begins a trace for a connect, if the program wants one, and opens its file.
+ * Returns CW_OK, or a failure of the calling thread. */
+cw_status cw__tracing_begin_locked(cw_socket *s);
+/* Begins or ends the trace for a mailbox, after event_mask has changed.
+ * Returns CW_OK or CW_NO_MEMORY. */
+cw_status cw__tracing_follow_locked(cw_socket *s);
+/* Returns what the handshake gets. It calls under the lock. */
+cw__tracer cw__tracing_tracer(cw_socket *s);
+/* Add a line about a received frame when its last piece has come, and about a frame whose first bytes have been passed on.
+ * For use only if there is a trace. */
+void cw__tracing_received_locked(cw_socket *s, const cw__piece *piece);
+void cw__tracing_sent_locked(cw_socket *s, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
+                             cw__io io);
+/* Adds a line of curlwire's own, if there is a trace. */
+__attribute__((format(printf, 2, 3))) void cw__tracing_say_locked(cw_socket *s, const char *format, ...);
+/* Takes the next line for the mailbox; the caller owns it. NULL if there is none. */
+cw_event *cw__tracing_pop_locked(cw_socket *s);
+bool cw__tracing_has_event(const cw_socket *s);
+/* Returns the number of lines that were lost. */
+uint64_t cw__tracing_lost(const cw_socket *s);
+/* Frees the trace. Needs the lock, or a socket that no other thread has. */
+void cw__tracing_end_locked(cw_socket *s);
 
 /* ---- From settings.c ----------------------------------------------------------------------------------- */
 
@@ -272,11 +330,24 @@ void cw__proxying_fill(const cw_socket *s, struct cw__proxy_settings *out);
 
 /* Returns the controls of TLS. They belong to the socket. */
 cw__tls_options cw__tls_settings_of(const cw_socket *s);
+/* ---- From cookie_control.c ------------------------------------------------------------------------------- */
+
+/* Sets *out to the jar for a connect: that of cw_socket_set_cookie_jar, or a new one with the files that the controls name;
+ * NULL = no control asks for cookies. Returns CW_OK or a failure. Owns: the caller releases *out. */
+cw_status cw__cookie_control_make(const cw_socket *s, cw_cookie_jar **out);
 
 /* ---- From addresses.c ----------------------------------------------------------------------------------- */
 
 /* Fills local_address and remote_address. */
 void cw__addresses_read_locked(cw_socket *s);
+
+/* ---- From reach_settings.c: how a connection gets to its server ------------------------------------------ */
+
+struct cw__reach;
+/* Fills in the controls for reach.c. Their texts belong to the socket. */
+void cw__reach_fill_locked(cw_socket *s, struct cw__reach *reach);
+/* Closes the given descriptor. Needs the lock, a child of fork, or a socket that no other thread has. */
+void cw__reach_forget_given(cw_socket *s);
 
 /* ---- From question.c: what the program says about the server's certificate ------------------------------ */
 

@@ -75,12 +75,26 @@ struct cw__codec {
     bool wants_read;
 };
 
+/* ---- From handshake.c (the rest is in transport.h) ---------------------------------------------------------- */
+
+/* Where something comes from that a tracer gets. The values are libcurl's. */
+typedef enum cw__traced { CW__TRACED_WORDS = 0, CW__TRACED_RECEIVED = 1, CW__TRACED_SENT = 2 } cw__traced;
+
+/* Takes libcurl's words, and the bytes of replies and requests, while libcurl connects. Nothing in them is masked. */
+typedef struct cw__tracer {
+    void (*say)(void *user, cw__traced from, const char *text, size_t len_bytes); /* NULL = there is no trace */
+    void *user;
+} cw__tracer;
+
 /* ---- From link.c (the rest is in transport.h) --------------------------------------------------------------- */
 
 /* Returns the number of written bytes that the peer's system has not acknowledged; 0 if this system cannot tell. */
 int cw__link_unacknowledged(const cw__link *l);
 /* Fills in the speed of the connection; zeros if this system cannot tell. */
 void cw__link_bandwidth(const cw__link *l, cw_bandwidth_statistics *out);
+/* Return the bytes of frames, with their headers, that were passed on and read so far; before TLS. */
+uint64_t cw__link_sent_bytes(const cw__link *l);
+uint64_t cw__link_received_bytes(const cw__link *l);
 /* Returns the most bytes on the wire for a small write of len_bytes. */
 size_t cw__link_wire_bytes(const cw__link *l, size_t len_bytes);
 
@@ -110,6 +124,21 @@ typedef struct cw__tls_facts {
         alpn[12]; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384", "http/1.1" */
     bool is_resumed;
 } cw__tls_facts;
+/* ---- From reach.c (the rest is in transport.h) ---------------------------------------------------------------- */
+
+/* Checks an item of a control that is a list of texts or pairs. key is the name of the control.
+ * Returns CW_OK or CW_INVALID_ARGUMENT. Needs no lock. */
+cw_status cw__reach_check_item(cw_option option, const char *key, const char *item, size_t len_bytes);
+/* ---- From cookie_jar.c (the rest is in transport.h) ----------------------------------------------------------- */
+
+/* Makes a jar as cw_cookie_jar_create does.
+ *   path         NULL = in memory only
+ *   only_read    another file, whose cookies those of path replace, because they are newer; NULL = none
+ *   is_control   an error is about the controls cookie_jar and cookie_file of a connect
+ * Returns CW_OK, or fails with the calling thread's error. Owns: the caller releases *out. */
+cw_status cw__cookie_jar_make(const char *path, const char *only_read, bool is_control, cw_cookie_jar **out);
+/* Returns CW_OK, or fails because the jar belongs to the parent process. */
+cw_status cw__cookie_jar_check(const cw_cookie_jar *j);
 
 CW__PRIVATE_END
 

@@ -19,13 +19,15 @@ enum {
      * (bound_reads). */
     WINDOW_BYTES = 60000,
     /* below this round trip the peer can refill TCP's window while libcurl reads (bound_reads) */
-    NEAR_RTT_US = 2000
+    NEAR_RTT_US = 2000,
+    MASK_BYTES = 4
 };
 
 typedef struct codec_curl {
     cw__codec base;
     CURLcode pending; /* a fault that is reported when the bytes read before it have been used */
     bool in_message;  /* the next data frame continues a message */
+    bool is_sending;  /* a frame has begun */
 } codec_curl;
 
 static uint8_t opcode_of(const codec_curl *c, int flags)
@@ -96,6 +98,12 @@ static cw__io without_payload(codec_curl *c, CURLcode code)
     return CW__IO_VIOLATION;
 }
 
+/* Returns the size of the shortest header of a frame, without a mask. libcurl does not tell. */
+static size_t head_bytes(uint64_t payload_bytes)
+{
+    return payload_bytes < 126 ? 2 : payload_bytes < 65536 ? 4 : 10;
+}
+
 static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
 {
     codec_curl *c = (codec_curl *)base;
@@ -120,6 +128,9 @@ static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes,
     piece->rsv = 0; /* libcurl refuses all reserved bits */
     piece->opcode = opcode_of(c, meta->flags);
     piece->is_final = (meta->flags & CURLWS_CONT) == 0;
+    l->received_bytes += len;
+    if (piece->remaining == 0)
+        l->received_bytes += head_bytes(piece->offset + len);
     if (piece->opcode < CW__OP_CLOSE && piece->remaining == 0)
         c->in_message = !piece->is_final;
     return CW__IO_OK;
@@ -170,7 +181,9 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
     size_t given_bytes = is_all ? len_bytes : base->most_bytes;
     unsigned flags = flags_of(opcode, is_final) | (is_all ? 0u : (unsigned)CURLWS_OFFSET);
     static const uint8_t nothing;
+    codec_curl *c = (codec_curl *)base;
     CURLcode code;
+    cw__io io;
 
     *sent = 0;
     cw__link_begin(l);
@@ -181,7 +194,12 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
     code = curl_ws_send(l->easy, data ? data : &nothing, given_bytes, sent, is_all ? 0 : (curl_off_t)len_bytes,
                         flags);
     cw__pool_exit(l->pool);
-    return after_send(base, code, *sent, given_bytes, len_bytes);
+    if (!c->is_sending)
+        l->sent_bytes += head_bytes(len_bytes) + MASK_BYTES;
+    l->sent_bytes += *sent;
+    io = after_send(base, code, *sent, given_bytes, len_bytes);
+    c->is_sending = io == CW__IO_AGAIN;
+    return io;
 }
 
 static void codec_destroy(cw__codec *base) { cw__free(base); }

@@ -65,6 +65,8 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
     cw__handshake *h = user;
 
     (void)easy;
+    if (h->tracer.say && type <= CURLINFO_HEADER_OUT)
+        h->tracer.say(h->tracer.user, (cw__traced)type, text, len_bytes);
     if (type == CURLINFO_TEXT)
         cw__failure_note(&h->tls, text, len_bytes);
     if (type == CURLINFO_SSL_DATA_IN && h->is_past_proxy)
@@ -98,6 +100,8 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
 
     (void)purpose;
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (h && !cw__reach_mark(&h->reach, fd))
+        return CURL_SOCKOPT_ERROR;
     if (h)
         h->has_socket = true;
     return is_connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
@@ -108,7 +112,8 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
  * function notes each address for race.c, and refuses the socket. So libcurl offers the next address. After the
  * last address libcurl reports that it cannot connect. race.c connects, and cw__handshake_restart prepares the
  * second transfer. In it this function returns the socket that race.c has connected. If a proxy wants another
- * connection, this function makes a new socket. An address that is not public enough (guard.c) gets no socket. */
+ * connection, this function makes a new socket. An address that is not public enough (guard.c) gets no socket. A
+ * connection that the program has made takes the place of all this. */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     cw__handshake *h = user;
@@ -118,6 +123,11 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
     (void)purpose;
     h->is_refused = false; /* by the last connection: libcurl tries another one */
     cw__moment_note(&h->moments.looked_up_us);
+    if (h->reach.given) {
+        fd = cw__reach_take(&h->reach);
+        h->is_handed = fd >= 0;
+        return fd >= 0 ? fd : CURL_SOCKET_BAD;
+    }
     fd = h->race && !is_gathering ? cw__race_take(h->race, &address->addr, &address->addrlen) : -1;
     h->is_handed = fd >= 0;
     if (h->is_handed) {
@@ -214,7 +224,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_QUICK_EXIT, 1L);
     /* The socket's timer is the deadline; 0 would mean libcurl's own 300 seconds. */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->timeout_ms > 0 ? settings->timeout_ms : INT32_MAX));
-    if (h->is_to_tls || h->proxy.kind != CW__PROXY_NONE) {
+    if (h->is_to_tls || h->proxy.kind != CW__PROXY_NONE || h->tracer.say) {
         SET(CURLOPT_DEBUGFUNCTION, on_debug);
         SET(CURLOPT_DEBUGDATA, (void *)h);
         SET(CURLOPT_VERBOSE, 1L);
@@ -229,6 +239,10 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
         code = cw__login_set(h, settings);
     if (code == CURLE_OK)
         code = cw__client_certificate_set(&h->client, easy);
+    if (code == CURLE_OK)
+        code = cw__reach_set(&h->reach, easy);
+    if (code == CURLE_OK)
+        code = cw__cookies_set(h, settings);
     return code == CURLE_OK ? cw__proxy_set_options(h) : code;
 }
 
@@ -245,7 +259,7 @@ static const char *variable(const char *name)
  * Returns CW_OK or a failure. */
 static cw_status find_authorities(cw__handshake *h, const cw__handshake_settings *settings)
 {
-    bool is_for_server = h->is_to_tls && settings->verify;
+    bool is_for_server = (h->is_to_tls && settings->verify) || *h->reach.doh_url;
     bool is_proxy_checked = h->proxy.kind == CW__PROXY_HTTPS && settings->proxy.verify;
     bool is_for_proxy = is_proxy_checked && !*settings->proxy.ca_file;
     cw_status status = CW_OK;
@@ -300,6 +314,11 @@ static cw_status cannot_create(const cw__handshake *h, const cw__handshake_setti
         return cw__fail(CW_UNSUPPORTED,
                         "the loaded libcurl with %s has no %s: unset it, or load another build of libcurl",
                         curl_version_info(CURLVERSION_NOW)->ssl_version, h->refused);
+    if (h->reach.refused)
+        return cw__fail(CW_UNSUPPORTED,
+                        "the loaded libcurl %s refuses %s: %s (%d); set another value, or load "
+                        "another build of libcurl",
+                        cw_libcurl_version(), h->reach.refused, cw__curl_name((int)code), (int)code);
     return cw__fail(
         CW_UNSUPPORTED,
         "the loaded libcurl refuses an option: %s (%d); load another build of libcurl, 8.14.1 or later",
@@ -315,6 +334,13 @@ static cw__client_certificate client_of(const cw__handshake_settings *settings)
     return client;
 }
 
+static void use_race(cw__handshake *h, cw__race *race)
+{
+    h->race = race;
+    if (race)
+        cw__race_set_reach(race, &h->reach);
+}
+
 /* Fills a handshake from its settings. Returns CW_OK, or fails with the calling thread's error. */
 static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
 {
@@ -327,6 +353,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     h->is_to_tls = settings->uri->is_secure;
     h->showing = settings->asks && h->is_to_tls ? CW__SHOWING_FIRST : CW__SHOWING_NONE;
     h->ignorable = settings->ignorable;
+    h->tracer = settings->tracer;
     h->proxy_settings = settings->proxy;
     h->crl_file = settings->crl_file;
     if (h->is_to_tls)
@@ -335,10 +362,13 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
         h->client = (cw__client_certificate){.file = "", .key = "", .password = ""};
     h->tls_options = settings->tls;
     status = cw__client_certificate_check(&h->client);
+    h->reach = settings->reach;
     if (status == CW_OK)
         status = cw__login_check(&settings->login);
     if (status == CW_OK)
         status = cw__tls_options_check(settings);
+    if (status == CW_OK)
+        status = cw__reach_check(&h->reach, h->showing != CW__SHOWING_NONE || (h->is_to_tls && h->ignorable));
     if (status != CW_OK)
         return status;
     h->easy = curl_easy_init();
@@ -358,7 +388,8 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
         return status;
     h->least_public = h->proxy.kind == CW__PROXY_NONE ? settings->guard.least_public : CW__SPACE_LOCAL;
     peer = h->pre_proxy.name ? h->pre_proxy.name : h->proxy.name;
-    h->race = peer && strchr(peer, '%') ? NULL : settings->race;
+    if (!cw__reach_has_own_socket(&h->reach) && !(peer && strchr(peer, '%')))
+        use_race(h, settings->race);
     if (code == CURLE_OK)
         code = cw__tls_options_rename(h, settings, port);
     if (code == CURLE_OK)
@@ -389,6 +420,7 @@ void cw__handshake_destroy(cw__handshake *h)
     if (!h)
         return;
     curl_easy_cleanup(h->easy);
+    cw_cookie_jar_release(h->cookies);
     curl_slist_free_all(h->headers);
     curl_slist_free_all(h->connect_to);
     cw__free(h->url);
@@ -403,6 +435,7 @@ void cw__handshake_destroy(cw__handshake *h)
     cw__free(h->extensions);
     cw__free(h->chain);
     cw__reply_destroy(&h->reply);
+    cw__reach_release(&h->reach, NULL);
     cw__free(h->certificate);
     cw__free(h);
 }
@@ -435,7 +468,7 @@ void cw__handshake_restart(cw__handshake *h, cw__race *race)
 
     if (!is_same_connection)
         h->moments = (cw__moments){0};
-    h->race = race;
+    use_race(h, race);
     h->text[0] = '\0';
     h->tls = (cw__tls_notes){0};
     cw__proxy_restart(h);
@@ -458,6 +491,9 @@ CURL *cw__handshake_release_easy(cw__handshake *h)
     (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, NULL);
+    cw__reach_release(&h->reach, easy);
+    if (h->cookies)
+        (void)curl_easy_setopt(easy, CURLOPT_SHARE, NULL);
     h->easy = NULL;
     return easy;
 }

@@ -125,6 +125,7 @@ static cw__io recv_bare(cw__link *l, void *buffer, size_t size_bytes, size_t *le
     if (len < 0)
         return would_block(errno) ? CW__IO_AGAIN : lost(l, CURLE_RECV_ERROR, errno, "receiving");
     *len_bytes = (size_t)len;
+    l->received_bytes += (size_t)len;
     return len > 0 ? CW__IO_OK : CW__IO_END;
 }
 
@@ -132,9 +133,10 @@ static cw__io send_bare(cw__link *l, const char *data, size_t len_bytes, size_t 
 {
     while (*sent_bytes < len_bytes) {
         ssize_t sent = send(l->fd, data + *sent_bytes, len_bytes - *sent_bytes, MSG_NOSIGNAL);
-        if (sent >= 0)
+        if (sent >= 0) {
             *sent_bytes += (size_t)sent;
-        else if (would_block(errno))
+            l->sent_bytes += (size_t)sent;
+        } else if (would_block(errno))
             return CW__IO_AGAIN;
         else if (errno != EINTR)
             return lost(l, CURLE_SEND_ERROR, errno, "sending");
@@ -178,6 +180,7 @@ cw__io cw__link_recv(cw__link *l, void *buffer, size_t size_bytes, size_t *len_b
         io = fault_inside(l, code, "receiving");
     else
         io = *len_bytes > 0 ? CW__IO_OK : CW__IO_END;
+    l->received_bytes += *len_bytes;
     cw__pool_exit(l->pool);
     return io;
 }
@@ -204,6 +207,7 @@ cw__io cw__link_send(cw__link *l, const void *data, size_t len_bytes, size_t *se
             io = cw__link_is_full(l, *sent_bytes);
         else
             *sent_bytes += sent;
+        l->sent_bytes += sent;
         cw__pool_exit(l->pool);
     }
     return io;
@@ -251,6 +255,9 @@ int cw__link_unacknowledged(const cw__link *l)
     /* cppcheck-suppress duplicateExpressionTernary ; where the system can tell, it sets held */
     return is_known ? held : 0;
 }
+
+uint64_t cw__link_sent_bytes(const cw__link *l) { return l->sent_bytes; }
+uint64_t cw__link_received_bytes(const cw__link *l) { return l->received_bytes; }
 
 size_t cw__link_wire_bytes(const cw__link *l, size_t len_bytes)
 {

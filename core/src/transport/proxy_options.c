@@ -89,7 +89,14 @@ cw_status cw__proxy_prepare(cw__handshake *h, unsigned port, const char *(*get)(
 {
     const cw__proxy_settings *settings = &h->proxy_settings;
     const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-    cw_status status = cw__proxy_choose(&h->proxy, settings->uri, h->is_to_tls, h->host, port, get);
+    bool is_local = cw__reach_is_local(&h->reach);
+    cw_status status = CW_OK;
+
+    if (is_local && *settings->uri && strcmp(settings->uri, CW__PROXY_DIRECT) != 0)
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "a connection to a Unix socket, or one that the program has made, uses no proxy: unset proxy");
+    if (!is_local)
+        status = cw__proxy_choose(&h->proxy, settings->uri, h->is_to_tls, h->host, port, get);
 
     if (status == CW_OK)
         status = prepare_pre_proxy(h);

@@ -5,7 +5,7 @@
  * proxy, and takes over the first connection. connect.c and handshake.c call this file. It knows only addresses.
  *
  * The rules are the same as in libcurl 8.20 and later. The families take turns, IPv6 first. The next address is
- * tried after 200 ms. At most six attempts are in progress; a seventh ends the oldest. In addition, the next
+ * tried after happy_eyeballs_timeout. At most six attempts are in progress; a seventh ends the oldest. In addition, the next
  * address is tried at once when an attempt fails.
  *
  * Safety: service thread only, under the socket's lock. */
@@ -19,7 +19,7 @@
 
 #include "transport.h"
 
-enum { AT_ONCE = 6, DELAY_MS = 200 };
+enum { AT_ONCE = 6 };
 
 typedef struct address {
     union {
@@ -40,6 +40,7 @@ typedef struct attempt {
 
 struct cw__race {
     cw__race_state state;
+    cw__reach *reach;
     address *addresses;
     size_t count, room, next;  /* next: the first address that was not tried */
     attempt attempts[AT_ONCE]; /* the oldest is first */
@@ -58,6 +59,8 @@ cw__race *cw__race_create(void)
         r->winner.fd = -1;
     return r;
 }
+
+void cw__race_set_reach(cw__race *r, cw__reach *reach) { r->reach = reach; }
 
 static void end_attempt(int fd)
 {
@@ -186,6 +189,11 @@ static bool try_next(cw__race *r, cw__client *client)
     }
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     (void)fcntl(fd, F_SETFL, O_NONBLOCK);
+    if (!cw__reach_mark(r->reach, fd)) { /* libcurl, which gets no socket, reports it */
+        r->os_errno = r->reach->os_errno;
+        (void)close(fd);
+        return false;
+    }
     if (connect(fd, &at->to.any, at->len_bytes) == 0) {
         win(r, (attempt){fd, at});
         return true;
@@ -233,7 +241,7 @@ int64_t cw__race_step(cw__race *r, cw__client *client, int64_t now_ms)
 
     while (r->state == CW__RACE_RUNNING && r->next < r->count && (is_due || r->attempt_count == 0)) {
         is_due = !try_next(r, client);
-        r->next_ms = now_ms + DELAY_MS;
+        r->next_ms = now_ms + r->reach->happy_ms;
     }
     if (r->state == CW__RACE_RUNNING && r->attempt_count == 0)
         r->state = CW__RACE_LOST;

@@ -47,12 +47,14 @@ static bool add_token(cw__handshake *h, const char *token)
 }
 
 /* Adds the caller's headers. A line that is only a name and a colon removes libcurl's own header of that name. */
-static bool add_callers(cw__handshake *h, const char *lines)
+static bool add_callers(cw__handshake *h, const cw__request_settings *settings)
 {
+    const char *lines = settings->headers;
+
     while (*lines) {
         size_t len = strcspn(lines, "\n");
         char *line = cw__strndup(lines, len);
-        bool is_added = line && add_line(h, line);
+        bool is_added = line && (cw__cookies_take(settings->has_jar, line) || add_line(h, line));
         cw__free(line);
         if (!is_added)
             return false;
@@ -95,7 +97,7 @@ static bool add_headers(cw__handshake *h, const cw__request_settings *settings, 
         return false;
     if (*token && !add_token(h, token))
         return false;
-    return add_callers(h, settings->headers);
+    return add_callers(h, settings);
 }
 
 CURLcode cw__request_set(cw__handshake *h, const cw__request_settings *settings, const char *token)

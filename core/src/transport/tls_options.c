@@ -70,6 +70,13 @@ cw_status cw__tls_options_check(const cw__handshake_settings *settings)
             "pinned_public_key is set, and the URI is ws://, which has no key: use wss://, or unset it");
     if (!settings->uri->is_secure)
         return CW_OK;
+    if (o->resumes && settings->cookies)
+        return refuse(CW_OPT_TLS_SESSION_RESUMPTION,
+                      "tls_session_resumption and cookies are both set, and libcurl shares only one of them: unset one");
+    if (is_set(o->server_name) && is_set(settings->reach.connect_to))
+        return refuse(CW_OPT_TLS_SERVER_NAME,
+                      "tls_server_name and connect_to are both set, and libcurl has one option for both: unset one, or "
+                      "use resolve for the address");
     if (o->is_13_least && o->is_12_most)
         return refuse(CW_OPT_TLS_MAX_VERSION,
                       "tls_min_version is 1.3 and tls_max_version is 1.2, so no version is left: raise "

@@ -140,6 +140,56 @@ bool cw__libcurl_shares_trust(void);
 /* Returns whether libcurl tries a host's addresses side by side, with a limit on their number. If not, race.c does. */
 bool cw__libcurl_races(void);
 
+/* ---- From curl_options.c: the options that curl_options allows ---------------------------------------------- */
+
+enum { CW__CURL_OPTION_BYTES = 80 };
+
+/* Checks a line "NAME=value".
+ * Returns CW_OK or CW_INVALID_ARGUMENT. Thread: any. */
+cw_status cw__curl_option_check(const char *item, size_t len_bytes);
+/* Sets the options of lines that have been checked. If libcurl refuses one, refused is the start of its line. */
+CURLcode cw__curl_options_set(const char *lines, CURL *easy, char refused[CW__CURL_OPTION_BYTES]);
+
+/* ---- From reach.c: how a connection gets to its server ----------------------------------------------------- */
+
+/* The texts are the settings'. A control that is not set is empty or 0. */
+typedef struct cw__reach {
+    const char *unix_path, *abstract_name, *interface, *doh_url;
+    const char *resolve, *connect_to, *curl_options; /* lines */
+    int64_t local_port, local_port_range;
+    int64_t happy_ms, keep_idle_ms, keep_interval_ms, keep_count, user_timeout_ms;
+    int64_t dscp;
+    bool keeps_alive;
+    int *given; /* the connected descriptor of the program, or -1; NULL = it gave none */
+    struct curl_slist *resolves, *targets; /* of resolve and connect_to, for libcurl */
+    const char *refused;                   /* the control or option that libcurl refused, or NULL */
+    const char *unset;                     /* the control that the system refused, or NULL */
+    int os_errno;                          /* why */
+    bool is_used_up;                       /* libcurl wanted a second connection in place of the given one */
+    char option[CW__CURL_OPTION_BYTES];
+} cw__reach;
+
+/* Checks the controls. connects_twice: the certificate may need a second connection.
+ * Returns CW_OK or a failure of the calling thread. */
+cw_status cw__reach_check(const cw__reach *r, bool connects_twice);
+/* Returns true for a Unix socket or a given connection, which use no proxy. */
+bool cw__reach_is_local(const cw__reach *r);
+/* Returns true if libcurl must make the socket itself, so that race.c cannot. */
+bool cw__reach_has_own_socket(const cw__reach *r);
+/* Returns true if the connection must have a multi of its own, because what it sets or learns would concern others. */
+bool cw__reach_is_alone(const cw__reach *r);
+/* Sets libcurl's options. If libcurl refuses one, r->refused names it. */
+CURLcode cw__reach_set(cw__reach *r, CURL *easy);
+/* Frees the lists. easy, unless NULL, lives on and forgets them. */
+void cw__reach_release(cw__reach *r, CURL *easy);
+/* Takes the given descriptor, which the caller then owns; -1 = it has been taken before. */
+int cw__reach_take(cw__reach *r);
+/* Sets the system's options of a TCP socket before it connects.
+ * Returns false if the system refuses; r->unset is then the control. */
+bool cw__reach_mark(cw__reach *r, int fd);
+/* Sets the error, if a connect failed because of these controls. Else it returns false. */
+bool cw__reach_explain(const cw__reach *r, int curl_code, int os_errno, const char *host, cw__error *error);
+
 /* ---- From race.c: which of a host's addresses connects first --------------------------------------------- */
 
 typedef struct cw__race cw__race;
@@ -155,6 +205,8 @@ struct sockaddr;
 
 /* Makes a race, which the caller owns until destroy. Returns NULL if there is no memory. */
 cw__race *cw__race_create(void);
+/* Sets the controls for the sockets of the race, which must stay valid while it runs. */
+void cw__race_set_reach(cw__race *r, cw__reach *reach);
 /* Ends all attempts and frees the race. Like all functions below, it is called between attach and detached, or before
  * the first attempt. */
 void cw__race_destroy(cw__race *r);
@@ -280,11 +332,12 @@ void cw__pool_forked(cw__pool *p);
 struct cw__link {
     CURL *easy;
     cw__pool *pool;
-    cw__error *fault; /* the socket's */
-    int fd;           /* owned by libcurl */
-    bool is_tls;      /* the connection to the server uses TLS */
-    bool is_bare;     /* neither TLS nor a proxy is between libcurl and the descriptor */
-    int least_bytes;  /* number of bytes that must arrive before the descriptor is readable */
+    cw__error *fault;                    /* the socket's */
+    int fd;                              /* owned by libcurl */
+    bool is_tls;                         /* the connection to the server uses TLS */
+    bool is_bare;                        /* neither TLS nor a proxy is between libcurl and the descriptor */
+    uint64_t sent_bytes, received_bytes; /* of frames; the codec "curl" counts its own */
+    int least_bytes; /* number of bytes that must arrive before the descriptor is readable */
     /* libcurl may hold bytes that arrived with the 101, so the next read asks libcurl first */
     bool has_leftover;
     /* TLS must read before it can send: the latest send returned AGAIN on a writable descriptor. This happens in a
@@ -342,6 +395,7 @@ typedef struct cw__request_settings {
     const char *headers;    /* lines in libcurl's form, each with "\n" (settings.c), or empty */
     const char *user_agent; /* empty for the default */
     const char *origin;     /* empty for none */
+    bool has_jar;           /* a header Cookie goes out with the cookies of the jar (cookies.c) */
 } cw__request_settings;
 
 typedef struct cw__handshake cw__handshake;
@@ -392,6 +446,73 @@ void cw__timings_begin(cw__handshake *h);
 /* Returns the timings of the handshake until now. begun_us is the time at which the whole connect began. */
 cw_timings cw__handshake_timings(const cw__handshake *h, int64_t begun_us);
 
+/* ---- From cookie_file.c: files of cookies ------------------------------------------------------------------ */
+
+enum { CW__COOKIES_AT_MOST = 3000 }; /* in a jar; a browser keeps as many */
+
+/* A file of cookies, and what an error calls it. */
+typedef struct cw__cookie_place {
+    const char *name; /* "cookie_jar", or "the file" */
+    const char *path;
+    cw_option option; /* the control that names the file, if is_control is set */
+    bool is_control;  /* an error is about a connect */
+} cw__cookie_place;
+
+/* Cookies as lines in Netscape's form. The lines belong to the owner of the struct; NULL = none. */
+typedef struct cw__cookie_text {
+    char *lines;
+    size_t len_bytes;
+} cw__cookie_text;
+
+/* Reads a file of cookies, and checks its lines. A file that may be missing then has no lines.
+ * Returns CW_OK, or a failure with error set. Owns: the caller frees out->lines. */
+cw_status cw__cookie_file_read(const cw__cookie_place *place, bool may_be_missing, cw__cookie_text *out,
+                               cw__error *error);
+/* Checks that the folder of a file can be written. */
+cw_status cw__cookie_file_check(const cw__cookie_place *place, cw__error *error);
+/* Replaces the file by one with these lines, which only its owner can read. */
+cw_status cw__cookie_file_write(const cw__cookie_place *place, const cw__cookie_text *text, cw__error *error);
+
+/* ---- From cookie_jar.c (the rest is in codec.h) ---------------------------------------------------------- */
+
+/* Its fields are for cookie_jar.c and cookies.c only. */
+struct cw_cookie_jar {
+    cw__atomic_int references;
+    pid_t process;      /* that made the jar. cw__generation counts forks only after the first connect */
+    cw__mutex turn;     /* one call at a time uses easy and the file; taken before the locks */
+    cw__mutex locks[2]; /* for libcurl: of the share, and of its cookies */
+    CURLSH *share;
+    CURL *easy;        /* reads and changes the cookies of the share; it never connects */
+    char *path;        /* the jar's file; NULL = in memory only */
+    uint8_t saved[32]; /* SHA-256 of the lines that the file has, if they come from this jar */
+};
+
+/* Adds the cookies of a file, which must exist. All fit, or none is added. Takes the turn. */
+cw_status cw__cookie_jar_add_file(cw_cookie_jar *j, const cw__cookie_place *place);
+/* Returns CW_OK if that libcurl knows the public suffixes. Else fails with the calling thread's error. */
+cw_status cw__cookies_check_libcurl(const curl_version_info_data *info);
+/* Fails with the calling thread's error. */
+cw_status cw__cookies_fail_memory(void);
+size_t cw__cookies_count(const cw__cookie_text *text);
+
+/* The functions below need the turn of the jar. */
+
+/* Reads all cookies. A line that is no cookie by our rules is left out, so that we can read what we write; only a Host
+ * header of the program that is no host name makes one.
+ * Returns false if there is no memory. Owns: the caller frees out->lines. */
+bool cw__cookie_jar_read(cw_cookie_jar *j, cw__cookie_text *out);
+/* Passes a line or a command to CURLOPT_COOKIELIST. Returns false if there is no memory. */
+bool cw__cookie_jar_say(cw_cookie_jar *j, const char *line);
+/* Adds a cookie whose texts have been checked. Returns false if there is no memory. */
+bool cw__cookie_jar_add(cw_cookie_jar *j, const cw_cookie *cookie);
+/* Keeps the jar within its limits after a reply of a host. The host pays for what it has set.
+ * Returns whether it has dropped cookies. */
+bool cw__cookie_jar_prune(cw_cookie_jar *j, const cw__cookie_text *text, const char *host);
+/* Notes that the jar's file has these lines. */
+void cw__cookie_jar_note(cw_cookie_jar *j, const cw__cookie_text *text);
+/* Writes these lines into the jar's file, unless the file has them. The error is about a connect. */
+cw_status cw__cookie_jar_save(cw_cookie_jar *j, const cw__cookie_text *text, cw__error *error);
+
 /* ---- From handshake.c: control settings to options -------------------------------------------------------- */
 
 /* The addresses that a handshake may connect to (guard.c). */
@@ -439,15 +560,18 @@ struct cw__handshake_settings {
     cw__compression compression; /* the offer, if is_on */
     bool verify;
     bool no_delay;
-    bool asks;          /* about the certificate of a server with TLS */
-    unsigned ignorable; /* the set of errors of the server's certificate to ignore (protocol.h) */
-    int64_t timeout_ms; /* -1 = none */
+    bool asks;              /* about the certificate of a server with TLS */
+    unsigned ignorable;     /* the set of errors of the server's certificate to ignore (protocol.h) */
+    cw_cookie_jar *cookies; /* NULL = none are sent or kept; the handshake takes a reference of its own */
+    int64_t timeout_ms;     /* -1 = none */
     cw__login login;
     cw__guard guard;
     const char *environment; /* a copy of the variables (environment.c); NULL = the variables themselves */
     /* The race that connects to the addresses that libcurl names. NULL = libcurl connects itself. The race must
      * stay valid until the handle is released or destroyed. */
     cw__race *race;
+    cw__reach reach;
+    cw__tracer tracer;
 };
 
 /* How far the handshake is with showing the server's certificate to the program. */
@@ -459,7 +583,7 @@ typedef enum cw__showing {
     CW__SHOWING_CHANGED   /* it has shown another certificate, or none */
 } cw__showing;
 
-/* Its fields are for handshake.c, request.c, showing.c, tls_options.c, timings.c and verdict.c only. */
+/* Its fields are for handshake.c, request.c, cookies.c, showing.c, tls_options.c, timings.c and verdict.c only. */
 struct cw__handshake {
     CURL *easy;
     struct curl_slist *headers;
@@ -486,6 +610,7 @@ struct cw__handshake {
     const char *crl_file;              /* the settings' */
     cw__client_certificate client;     /* the settings' */
     cw__tls_options tls_options;       /* the settings' */
+    cw__reach reach;                   /* the settings' */
     const char *refused;               /* the control whose option libcurl refused; NULL = another one */
     cw__moments moments;
     uint8_t *chain;                    /* the server's Certificate message, or NULL */
@@ -502,6 +627,8 @@ struct cw__handshake {
     size_t certificate_bytes;
     unsigned ignorable,
         ignored; /* sets of errors of the server's certificate: the settings'; what transfers ignore */
+    cw__tracer tracer;
+    cw_cookie_jar *cookies; /* the settings', with a reference; or NULL */
     char key[CW__KEY_CHARS + 1];
     char text[CURL_ERROR_SIZE];
 };
@@ -530,6 +657,12 @@ static inline bool cw__handshake_is_at_proxy(const cw__handshake *h) { return !h
 static inline const cw__authorities *cw__handshake_authorities(const cw__handshake *h)
 {
     return &h->authorities;
+}
+/* Returns whether the connection must have a multi of its own: libcurl reads the authorities of an https:// proxy too, and
+ * reach.c has other reasons. */
+static inline bool cw__handshake_is_alone(const cw__handshake *h)
+{
+    return h->proxy.kind == CW__PROXY_HTTPS || cw__reach_is_alone(&h->reach);
 }
 /* Returns whether the handshake uses the race of its settings. */
 bool cw__handshake_races(const cw__handshake *h);
@@ -578,6 +711,17 @@ void cw__guard_refuse(const char *host, cw__error *error);
 /* Checks that no proxy connects, if the settings want that.
  * Returns CW_OK or a failure of the calling thread. */
 cw_status cw__guard_check_proxy(const cw__handshake *h, const cw__handshake_settings *settings);
+
+/* ---- From cookies.c: the cookies of a handshake ------------------------------------------------------------ */
+
+/* Sets the options for the jar of the settings, if there is one. */
+CURLcode cw__cookies_set(cw__handshake *h, const cw__handshake_settings *settings);
+/* Returns whether a line of the request is a Cookie header, which goes out together with the cookies of the jar, so that
+ * the request has one such header (RFC 6265 section 5.4). */
+bool cw__cookies_take(bool has_jar, const char *line);
+/* Keeps the jar within its limits, and writes its file, when the handshake is over.
+ * Returns false with error set if the file cannot be written. */
+bool cw__cookies_end(cw__handshake *h, cw__error *error);
 
 /* ---- From showing.c: the certificates that the server shows ------------------------------------------------ */
 

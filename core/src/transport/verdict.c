@@ -235,6 +235,8 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                      .crl_file = h->crl_file};
     long proxy_code = 0;
 
+    if (cw__reach_explain(&h->reach, (int)code, f.os_errno, h->host, error))
+        return;
     if (!at_proxy && (cw__client_certificate_explain(&h->client, (int)code, h->text, error) ||
                       cw__tls_options_explain(h, (int)code, h->text, error)))
         return;
@@ -307,6 +309,8 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__er
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &e.http_status);
     what = judge(h, &e);
+    if (!cw__cookies_end(h, error) && what == ACCEPTED)
+        return false;
     if (what == ACCEPTED)
         return true;
     describe(h, what, &e, error);

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of reach.c and of its use in handshake.c, without libcurl: checks, options, socket options, and the texts of errors.
+ * tests/python/test_reaching.py and tests/faults/test_reaching.py test connections. */
+#include "curl_play.h"
+#include "peer.h"
+
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+static void check_fails(cw__reach reach, const char *words)
+{
+    CHECK_STATUS(cw__reach_check(&reach, false), CW_CONNECT_FAILED);
+    CHECK_HAS(cw_error_message(), words);
+    CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
+}
+
+static void test_checks(void)
+{
+    int none = -1, some = 7;
+    char path[120] = {0};
+    cw__reach good = REACH(.happy_ms = 200);
+
+    CHECK_STATUS(cw__reach_check(&good, true), CW_OK);
+    memset(path, 'p', 107);
+    good.unix_path = path;
+    CHECK_STATUS(cw__reach_check(&good, true), CW_OK);
+    path[107] = 'p';
+    check_fails(good, "is longer than the 107 bytes");
+    check_fails(REACH(.local_port = 65535, .local_port_range = 2), "beyond port 65535");
+    good = REACH(.local_port = 65535);
+    CHECK_STATUS(cw__reach_check(&good, true), CW_OK);
+    check_fails(REACH(.local_port_range = 2), "without local_port");
+    check_fails(REACH(.interface = "nope0"), "no such network interface");
+    check_fails(REACH(.interface = "host![::1]"), "after host!");
+    check_fails(REACH(.doh_url = "https:"), "doh_url cannot be used");
+    check_fails(REACH(.given = &some, .connect_to = "::a:"), "connect_to has no effect on");
+    check_fails(REACH(.given = &some, .unix_path = "a"), "unix_socket_path has no effect on");
+    check_fails(REACH(.given = &some, .abstract_name = "a"), "abstract_unix_socket has no");
+    check_fails(REACH(.unix_path = "a", .curl_options = "A=1"), "curl_options has no effect on");
+    good = REACH(.given = &some);
+    CHECK_STATUS(cw__reach_check(&good, false), CW_OK);
+    CHECK_STATUS(cw__reach_check(&good, true), CW_CONNECT_FAILED);
+    good.given = &none;
+    CHECK_STATUS(cw__reach_check(&good, false), CW_INVALID_STATE);
+}
+
+/* Which connections cannot use our race, or a shared multi. */
+static void test_kinds(void)
+{
+    int fd = 7;
+    cw__reach r[] = {REACH(.happy_ms = 200),
+                     REACH(.given = &fd),
+                     REACH(.unix_path = "a"),
+                     REACH(.abstract_name = "a"),
+                     REACH(.interface = "lo"),
+                     REACH(.local_port = 5),
+                     REACH(.curl_options = "IPRESOLVE=1"),
+                     REACH(.resolve = "a:1:::1"),
+                     REACH(.doh_url = "https://a/"),
+                     REACH(.connect_to = "::a:")};
+    static const char kinds[][4] = {"...", "lo.", "lo.", "lo.", ".o.", ".o.", ".oa", "..a", "..a", "..."};
+
+    for (size_t i = 0; i < sizeof r / sizeof *r; i++) {
+        CHECK_INT(cw__reach_is_local(&r[i]), kinds[i][0] == 'l');
+        CHECK_INT(cw__reach_has_own_socket(&r[i]), kinds[i][1] == 'o');
+        CHECK_INT(cw__reach_is_alone(&r[i]), kinds[i][2] == 'a');
+    }
+}
+
+static void test_options(void)
+{
+    const struct curl_slist *list;
+    cw__handshake *h;
+
+    wish_nothing();
+    h = made("ws://server.test/", NULL);
+    CHECK_INT(number_of(CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS), 200);
+    CHECK(!find(CURLOPT_RESOLVE) && !find(CURLOPT_CONNECT_TO) && !find(CURLOPT_INTERFACE) &&
+          !find(CURLOPT_LOCALPORT));
+    CHECK(!find(CURLOPT_TCP_KEEPALIVE) && !find(CURLOPT_DOH_URL) && !find(CURLOPT_UNIX_SOCKET_PATH));
+    cw__handshake_destroy(h);
+    wishes.reach = REACH(.resolve = "a:1:::1\nb:2:127.0.0.1", .connect_to = "::c:", .interface = "lo",
+                         .local_port = 5000, .keeps_alive = true, .keep_idle_ms = 1001, .keep_interval_ms = 1,
+                         .keep_count = 4, .doh_url = "https://d/", .curl_options = "IPRESOLVE=2");
+    wishes.reach.local_port_range = 3;
+    h = made("ws://server.test/", NULL);
+    list = find(CURLOPT_RESOLVE)->is.pointer;
+    CHECK_STR(list->data, "a:1:::1");
+    CHECK_STR(list->next->data, "b:2:127.0.0.1");
+    CHECK(!list->next->next);
+    CHECK_STR(((const struct curl_slist *)find(CURLOPT_CONNECT_TO)->is.pointer)->data, "::c:");
+    CHECK_STR(text_of(CURLOPT_INTERFACE), "if!lo");
+    CHECK_INT(number_of(CURLOPT_LOCALPORT), 5000);
+    CHECK_INT(number_of(CURLOPT_LOCALPORTRANGE), 3);
+    CHECK_INT(number_of(CURLOPT_TCP_KEEPIDLE), 2);
+    CHECK_INT(number_of(CURLOPT_TCP_KEEPINTVL), 1);
+    CHECK_INT(number_of(CURLOPT_TCP_KEEPCNT), 4);
+    CHECK_INT(number_of(CURLOPT_IPRESOLVE), 2);
+    CHECK_STR(text_of(CURLOPT_DOH_URL), "https://d/");
+    CHECK_STR(text_of(CURLOPT_CAINFO), "/sys/ca.pem"); /* for the DNS server */
+    curl_easy_cleanup(cw__handshake_release_easy(h));
+    CHECK(!find(CURLOPT_RESOLVE)->is.pointer && !find(CURLOPT_CONNECT_TO)->is.pointer);
+    cw__handshake_destroy(h);
+    wishes.reach = REACH(.keeps_alive = true, .keep_idle_ms = INT32_MAX);
+    cw__handshake_destroy(made("ws://server.test/", NULL));
+    CHECK_INT(number_of(CURLOPT_TCP_KEEPIDLE), 32767);
+    CHECK_INT(number_of(CURLOPT_TCP_KEEPINTVL), 1);
+    wishes.reach = REACH(.interface = "host!::1", .unix_path = "");
+    cw__handshake_destroy(made("ws://server.test/", NULL));
+    CHECK_STR(text_of(CURLOPT_INTERFACE), "host!::1");
+    wishes.reach.interface = "::1";
+    cw__handshake_destroy(made("ws://server.test/", NULL));
+    CHECK_STR(text_of(CURLOPT_INTERFACE), "host!::1");
+    wishes.reach.interface = "";
+    wishes.reach.unix_path = "/s";
+    cw__handshake_destroy(made("ws://server.test/", "http://proxy.test"));
+    CHECK_STR(text_of(CURLOPT_UNIX_SOCKET_PATH), "/s");
+    CHECK_STR(text_of(CURLOPT_PROXY), "");
+}
+
+static void test_refused_options(void)
+{
+    wish_nothing();
+    wishes.reach.abstract_name = "a";
+    cw__handshake_destroy(made("ws://server.test/", NULL));
+    fail_at = (size_t)(find(CURLOPT_ABSTRACT_UNIX_SOCKET) - settings_made);
+    fail_with = CURLE_UNKNOWN_OPTION;
+    CHECK(create("ws://server.test/", NULL) == NULL);
+    CHECK_STATUS(cw__error_status(), CW_UNSUPPORTED);
+    CHECK_HAS(cw_error_message(), "refuses abstract_unix_socket: CURLE_UNKNOWN_OPTION (48); set another value");
+    wishes.reach = REACH(.curl_options = "IPRESOLVE=1\nSSL_ENABLE_ALPN=0");
+    fail_at = SIZE_MAX;
+    cw__handshake_destroy(made("ws://server.test/", NULL));
+    fail_at = (size_t)(find(CURLOPT_SSL_ENABLE_ALPN) - settings_made);
+    CHECK(create("ws://server.test/", NULL) == NULL);
+    CHECK_HAS(cw_error_message(), "refuses SSL_ENABLE_ALPN=0: CURLE_UNKNOWN_OPTION (48)");
+    fail_at = SIZE_MAX;
+    wishes.reach = REACH(.resolve = "a:1:::1");
+    append_fails_at = append_count;
+    CHECK(create("ws://server.test/", NULL) == NULL);
+    CHECK_STATUS(cw__error_status(), CW_NO_MEMORY);
+}
+
+/* Asks for a socket, as libcurl does. */
+static int ask(cw__handshake *h)
+{
+    struct curl_sockaddr address = {
+        .family = AF_INET, .socktype = SOCK_STREAM, .addrlen = sizeof(struct sockaddr_in)};
+    curl_opensocket_callback on_open;
+
+    address.addr.sa_family = AF_INET;
+    memcpy(&on_open, &find(CURLOPT_OPENSOCKETFUNCTION)->is, sizeof on_open);
+    return on_open(h, CURLSOCKTYPE_IPCXN, &address);
+}
+
+static int tell(cw__handshake *h, int fd)
+{
+    curl_sockopt_callback on_socket;
+
+    memcpy(&on_socket, &find(CURLOPT_SOCKOPTFUNCTION)->is, sizeof on_socket);
+    return on_socket(h, fd, CURLSOCKTYPE_IPCXN);
+}
+
+static void test_given(void)
+{
+    int fd = dup(0), given = fd;
+    cw__handshake *h;
+
+    wish_nothing();
+    wishes.reach.given = &given;
+    h = made("ws://server.test/", "http://proxy.test");
+    CHECK_STR(text_of(CURLOPT_PROXY), "");
+    CHECK_STR(((const struct curl_slist *)find(CURLOPT_CONNECT_TO)->is.pointer)->data, "::127.0.0.1:");
+    CHECK_INT(ask(h), fd);
+    CHECK_INT(given, -1);
+    CHECK_INT(tell(h, fd), CURL_SOCKOPT_ALREADY_CONNECTED);
+    CHECK_INT(ask(h), -1); /* no second connection is made */
+    expect_verdict(h, CURLE_COULDNT_CONNECT, CW_CONNECT_FAILED, CW_WEB_CannotConnect,
+                   "needs a second connection");
+    cw__handshake_destroy(h);
+    (void)close(fd);
+}
+
+static int option_of(int fd, int level, int option)
+{
+    int value = 0;
+    socklen_t len = sizeof value;
+
+    CHECK_INT(getsockopt(fd, level, option, &value, &len), 0);
+    return value;
+}
+
+static void test_marks(void)
+{
+    cw__reach r = REACH(.dscp = 46, .user_timeout_ms = 1500);
+    int v4 = socket(AF_INET, SOCK_STREAM, 0), v6 = socket(AF_INET6, SOCK_STREAM, 0), local[2];
+    cw__error e = {0};
+
+    CHECK(cw__reach_mark(&r, v4));
+    CHECK_INT(option_of(v4, IPPROTO_IP, IP_TOS), 46 << 2);
+    CHECK(cw__reach_mark(&r, v6));
+    CHECK_INT(option_of(v6, IPPROTO_IPV6, IPV6_TCLASS), 46 << 2);
+#ifdef TCP_USER_TIMEOUT
+    CHECK_INT(option_of(v4, IPPROTO_TCP, TCP_USER_TIMEOUT), 1500);
+    CHECK_INT(option_of(v6, IPPROTO_TCP, TCP_USER_TIMEOUT), 1500);
+#endif
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, local), 0);
+    CHECK(cw__reach_mark(&r, local[0]));
+    CHECK(!r.unset && !cw__reach_explain(&r, CURLE_ABORTED_BY_CALLBACK, 0, "h", &e));
+    (void)close(v4);
+    v4 = socket(AF_INET, SOCK_DGRAM, 0); /* it has no such timeout */
+    CHECK(!cw__reach_mark(&r, v4));
+    CHECK(cw__reach_explain(&r, CURLE_ABORTED_BY_CALLBACK, 0, "h", &e));
+    CHECK_HAS(e.message, "tcp_user_timeout cannot be set on this connection: ");
+    CHECK(e.os_errno != 0);
+    (void)close(v4);
+    (void)close(v6);
+    (void)close(local[0]);
+    (void)close(local[1]);
+}
+
+static void explains(cw__reach reach, int curl_code, int os_errno, const char *words)
+{
+    cw__error e = {0};
+
+    CHECK(cw__reach_explain(&reach, curl_code, os_errno, "server.test", &e));
+    CHECK_HAS(e.message, words);
+    CHECK_INT(e.curl_code, curl_code);
+    CHECK_INT(e.os_errno, os_errno);
+}
+
+static void test_texts(void)
+{
+    cw__reach port = REACH(.local_port = 5000), none = REACH(.happy_ms = 200);
+    cw__error e = {0};
+
+    port.local_port_range = 10;
+    explains(port, CURLE_INTERFACE_FAILED, EADDRINUSE,
+             "no local port from 5000 to 5009 can be used: Address already");
+    explains(REACH(.interface = "lo", .local_port = 1), CURLE_INTERFACE_FAILED, EADDRNOTAVAIL,
+             "interface 'lo' cannot be used: Cannot assign requested address; it must be up");
+    explains(REACH(.interface = "lo"), CURLE_COULDNT_CONNECT, ENETUNREACH,
+             "interface 'lo' leads to no server: Network is unreachable; it must be up, and have a route to "
+             "server.test");
+    explains(REACH(.unix_path = "/s"), CURLE_COULDNT_CONNECT, EACCES,
+             "cannot connect to unix_socket_path '/s': Permission denied; check the path and its permissions");
+    explains(REACH(.doh_url = "https://u:p@dns.test:1/x?y"), CURLE_COULDNT_RESOLVE_HOST, 0,
+             "the host server.test cannot be resolved by doh_url https://dns.test: check");
+    CHECK(!cw__reach_explain(&none, CURLE_COULDNT_CONNECT, ECONNREFUSED, "h", &e));
+    CHECK(!cw__reach_explain(&none, CURLE_INTERFACE_FAILED, 0, "h", &e));
+    CHECK(!cw__reach_explain(&none, CURLE_COULDNT_RESOLVE_HOST, 0, "h", &e));
+    CHECK(!cw__reach_explain(&port, CURLE_COULDNT_CONNECT, ECONNREFUSED, "h", &e));
+}
+
+int main(int argc, char **argv)
+{
+    static const harness_test tests[] = {
+        {"checks before a connect", test_checks},
+        {"own sockets and own multis", test_kinds},
+        {"options", test_options},
+        {"options that libcurl refuses", test_refused_options},
+        {"a connection of the program", test_given},
+        {"options of the socket", test_marks},
+        {"texts of errors", test_texts},
+    };
+
+    return HARNESS_MAIN(argc, argv, tests);
+}
