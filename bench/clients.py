@@ -181,6 +181,9 @@ def python_clients(python: Path, package: Path) -> list[Client]:
         command = [str(python), str(BENCH / script), *words, "-"]
         clients.append(Client(name, "peer", "Python", command, in_quick=in_quick))
 
+    for loop in ("asyncio", "uvloop"):
+        command = [str(python), str(BENCH / "peers_async.py"), "curlwire", loop, "-"]
+        clients.append(Client(f"curlwire {loop}", "curlwire", "Python", command, paths))
     peer("picows, asyncio", "peers_picows.py", "asyncio")
     peer("picows, uvloop", "peers_picows.py", "uvloop")
     peer("aiohttp, asyncio", "peers_async.py", "aiohttp", "asyncio", in_quick=False)

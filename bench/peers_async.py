@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The benchmark's works through the asyncio clients, each used as its documentation recommends.
 
-    peers_async.py <websockets | aiohttp | curl_cffi> <asyncio | uvloop> -
+    peers_async.py <curlwire | websockets | aiohttp | curl_cffi> <asyncio | uvloop> -
 
 picows has its own file, peers_picows.py, because its fast path has no awaitable calls.
 """
@@ -33,6 +33,39 @@ from worker import (
 )
 
 Times = tuple[Clock, Clock, Answer]
+
+
+class Curlwire:
+    async def begin(self) -> None:
+        from curlwire import aio
+
+        self.connect = aio.connect
+
+    async def end(self) -> None:
+        pass
+
+    async def open(self, url: str) -> Any:
+        compression = "deflate" if wants_deflate(url) else "none"
+        ca_file = os.environ["BENCH_CA"] if url.startswith("wss:") else None
+        return await self.connect(url, compression=compression, max_message_size=None, ca_file=ca_file)
+
+    def send(self, ws: Any) -> Any:
+        return ws.send
+
+    async def send_text(self, ws: Any, text: str) -> None:
+        await ws.send(text)
+
+    def recv(self, ws: Any) -> Any:
+        return ws.recv
+
+    def payload(self, message: Any) -> Any:
+        return message
+
+    def iterate(self, ws: Any) -> Any:
+        return ws
+
+    async def close(self, ws: Any) -> None:
+        await ws.close()
 
 
 class Websockets:
@@ -279,7 +312,7 @@ WORKS = {
     "connect": connect,
     "idle": idle,
 }
-CLIENTS = {"websockets": Websockets, "aiohttp": Aiohttp, "curl_cffi": CurlCffi}
+CLIENTS = {"curlwire": Curlwire, "websockets": Websockets, "aiohttp": Aiohttp, "curl_cffi": CurlCffi}
 
 
 async def run(client: Any, works: dict[str, Any], job: Job) -> Times:
@@ -293,9 +326,18 @@ async def run(client: Any, works: dict[str, Any], job: Job) -> Times:
         await client.end()
 
 
+def version_of(package: str) -> str:
+    """Returns the version of a client; curlwire is used where it was built, and not installed."""
+    if package == "curlwire":
+        import curlwire
+
+        return curlwire.__version__
+    return metadata.version(package)
+
+
 def serve(client: Any, works: dict[str, Any], package: str, words: list[str]) -> None:
     """Runs all jobs in one event loop, which words[0] names."""
-    versions = {package: metadata.version(package)}
+    versions = {package: version_of(package)}
     if words[0] == "uvloop":
         import uvloop
 

@@ -31,6 +31,24 @@ def expression() -> str:
     return " AND ".join(["MIT", UNICODE, *parts])
 
 
+def pedigree() -> dict[str, Any]:
+    """Returns our change to libcurl, as scripts/build_libcurl.sh makes it."""
+    script = (ROOT / "scripts" / "build_libcurl.sh").read_text()
+    before, after = (
+        re.search(rf"^{name}='(.*)'$", script, re.MULTILINE) for name in ("REFUSAL", "REFUSAL_CHANGED")
+    )
+    if before is None or after is None:
+        raise ValueError(
+            "scripts/build_libcurl.sh has no lines REFUSAL= and REFUSAL_CHANGED=: see packaging/sbom.py"
+        )
+    changed = after[1].replace("\\&", "&")
+    diff = f"--- a/lib/http.c\n+++ b/lib/http.c\n-  {before[1]}\n+  {changed}\n"
+    return {
+        "patches": [{"type": "unofficial", "diff": {"text": {"contentType": "text/plain", "content": diff}}}],
+        "notes": "One line is changed, so that libcurl passes on the body of a reply that refuses a WebSocket.",
+    }
+
+
 def component(source: Source) -> dict[str, Any]:
     licence, cpe = FACTS[source.name]
     name = source.name.removesuffix("-debian")
@@ -42,6 +60,7 @@ def component(source: Source) -> dict[str, Any]:
         "scope": "required",
         "licenses": [{"expression": licence} if " " in licence else {"license": {"id": licence}}],
         **({"cpe": f"cpe:2.3:a:{cpe}:{source.version}:*:*:*:*:*:*:*"} if cpe else {}),
+        **({"pedigree": pedigree()} if name == "curl" else {}),
         "purl": f"pkg:generic/{name}@{source.version}?download_url={quote(source.place, safe='')}",
         "externalReferences": [
             {

@@ -729,6 +729,7 @@ GUIDE = (
     "data-reader",
     "closing-and-errors",
     "handlers-and-threads",
+    "asyncio",
     "compression",
     "cookies",
     "tls",

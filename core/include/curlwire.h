@@ -215,6 +215,8 @@ CW_API const char *cw_web_status_name(int web_status);
  *                 (pinned_public_key, tls_ciphers, ...); CW_OPTION_NONE = none. A binding adds how to raise a limit in its
  *                 language. CW_OPT_CA_FILE: no
  *                 certificates of authorities were found; cw_set_last_authorities can name some
+ *   retry_after   the seconds after which the server or proxy that refused wants the next attempt (Retry-After,
+ *                 RFC 9110 section 10.2.3); 0 = at once; -1 = it named none. A date counts from the reply's own Date
  * Returns  the value. The message is valid until the next failed call in this thread
  * Thread   any; each thread has its own details */
 CW_API const char *cw_error_message(void);
@@ -223,6 +225,7 @@ CW_API int cw_error_curl_code(void);
 CW_API int cw_error_http_status(void);
 CW_API int cw_error_os_errno(void);
 CW_API int cw_error_option(void);
+CW_API int cw_error_retry_after(void);
 
 /* ---- Waiting ------------------------------------------------------------------------------------------ */
 
@@ -754,6 +757,18 @@ CW_API cw_status cw_socket_get_timings(cw_socket *s, cw_timings *out);
 CW_API cw_status cw_socket_get_certificate(cw_socket *s, size_t number, void *buffer, size_t size_bytes,
                                            size_t *len_bytes);
 
+/* Copies the start of the body with which the server refused the last connect, at most CW_REFUSAL_BODY_AT_MOST bytes. The
+ * transfer coding (chunked) is decoded; a content coding is not. The connect waits for the body for one second at most, and
+ * never longer than its timeout. The text is the server's, and may repeat secrets of the request.
+ *   buffer, size_bytes, len_bytes   as for cw_socket_get_certificate. 0 = no connect was refused, the refusal has no body,
+ *                                   or libcurl drops it: see the feature refusal-body of CW_BUILD_FEATURES
+ * Returns  CW_OK
+ * Errors   CW_AFTER_FORK
+ * Thread   any; takes the socket's lock
+ * Source   RFC 9112 section 6 */
+#define CW_REFUSAL_BODY_AT_MOST 65536
+CW_API cw_status cw_socket_get_refusal_body(cw_socket *s, void *buffer, size_t size_bytes, size_t *len_bytes);
+
 /* The facts about a certificate: name in C, and the key in every language. All are texts:
  *   subject, issuer            "C=DE,O=Example,CN=a.example", in the order of the certificate. A byte that could be taken
  *                              for another part, or that is no printable text, is shown as \XX
@@ -1241,6 +1256,21 @@ CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, i
  * Owns     the call copies data */
 CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes);
 
+/* Lets the event loop of a runtime read the connection. Between begin and end, the loop polls the descriptor for reading,
+ * and takes what has arrived by cw_socket_try_receive, or by cw_socket_read with a timeout of 0. If bytes wait for
+ * CW_LOOP_GRACE_MS, because the loop is busy, the service thread reads them, answers pings, and posts
+ * CW_EVENT_READABLE. So a loop waits for the descriptor and for that event. If the descriptor is readable, the loop calls
+ * cw_socket_poll_ready before it takes anything. If it then gets nothing, it polls again. If the connection ends, CW_EVENT_CLOSED is
+ * posted. The system keeps the descriptor until cw_socket_poll_end, so call that soon.
+ *   fd   set to the descriptor. Poll it only. It is valid until cw_socket_poll_end
+ * Returns  CW_OK
+ * Errors   CW_INVALID_STATE: the socket is not open, or another loop has begun; CW_AFTER_FORK
+ * Thread   any. begin and end take the socket's lock, ready takes none */
+enum { CW_LOOP_GRACE_MS = 10 };
+CW_API cw_status cw_socket_poll_begin(cw_socket *s, int *fd);
+CW_API void cw_socket_poll_ready(cw_socket *s);
+CW_API cw_status cw_socket_poll_end(cw_socket *s);
+
 /* ---- Closing ------------------------------------------------------------------------------------------ */
 
 /* The codes that an endpoint may send; for error messages about other codes. */
@@ -1283,13 +1313,14 @@ typedef enum cw_event_type {
     CW_EVENT_CONNECTED = 8, /* the connect that cw_socket_connect_start started has succeeded */
     CW_EVENT_CONNECT_FAILED = 16, /* that connect has failed; cw_socket_wait_connected returns the details */
     CW_EVENT_CERTIFICATE = 32,    /* the connect waits for cw_socket_answer_certificate */
-    CW_EVENT_TRACE = 64 /* a line of the trace; subscribing to it begins a trace, as trace_file does */
+    CW_EVENT_TRACE = 64,    /* a line of the trace; subscribing to it begins a trace, as trace_file does */
+    CW_EVENT_READABLE = 128 /* between poll_begin and poll_end, the service thread has read, or a close has begun */
 } cw_event_type;
 
 /* All but CW_EVENT_TRACE. At most 256 KiB of lines wait in a socket. Further ones are dropped, and the next line that has room
  * says how many. docs/tracing.md says what the lines have, and what is masked. */
 
-#define CW_EVENTS_ALL 63u
+#define CW_EVENTS_ALL 191u
 
 /* Return what an event holds.
  *   socket         the event's socket: borrowed, valid until cw_event_free. NULL if a receive call returned the event. An

@@ -122,18 +122,33 @@ static void test_interim(void)
 static void status_refused(int status, int web_status)
 {
     char reply[256], text[256];
+    bool keeps_body;
+    size_t len = 9;
     cw_socket *s;
 
     (void)snprintf(
         reply, sizeof reply,
         "HTTP/1.1 %d Because\r\nX-Reason: tired\r\nWWW-Authenticate: Basic realm=x\r\nLocation: /b\r\n"
-        "Content-Length: 4\r\n\r\nbody",
+        "Retry-After: 7\r\nContent-Length: 4\r\n\r\nbody",
         status);
     s = answered(reply, "", "", CW_CONNECT_FAILED);
     CHECK_INT(cw_error_http_status(), status);
     CHECK_INT(cw_error_web_status(), web_status);
     CHECK_STATUS(cw_socket_get_info(s, CW_INFO_RESPONSE_HEADERS, text, sizeof text, NULL), CW_OK);
     CHECK_HAS(text, "X-Reason: tired\r\n");
+    CHECK_INT(cw_error_retry_after(), 7);
+    CHECK_STATUS(cw_build_get(CW_BUILD_FEATURES, text, sizeof text, NULL), CW_OK);
+    keeps_body = strstr(text, "refusal-body") != NULL;
+    memset(text, 'x', sizeof text);
+    CHECK_STATUS(cw_socket_get_refusal_body(s, NULL, 0, &len), CW_OK);
+    CHECK_INT(len, keeps_body ? 4 : 0);
+    CHECK_STATUS(cw_socket_get_refusal_body(s, text, 3, &len), CW_OK); /* cut */
+    CHECK_INT(len, keeps_body ? 4 : 0);
+    CHECK(memcmp(text, keeps_body ? "bodx" : "xxxx", 4) == 0);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+    CHECK_INT(cw_error_retry_after(), -1);
+    CHECK_STATUS(cw_socket_get_refusal_body(s, text, sizeof text, &len), CW_OK);
+    CHECK_INT(len, 0); /* a connect forgets the body of the last one */
     cw_socket_release(s);
 }
 

@@ -19,6 +19,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MOST_BYTES = 4096
+RETRIES = (
+    b"120", b"Sun, 06 Nov 1994 08:49:37 GMT", b"Sunday, 06-Nov-94 08:49:37 GMT", b"Sun Nov  6 08:49:37 1994",
+    b"Tue, 29 Feb 2000 00:00:00 GMT", b"Saturday, 31-Dec-44 23:59:60 GMT",
+)  # fmt: skip
 ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # the answer to the key in fuzz_reply.c
 REPLY = (
     b"HTTP/1.1 101 \r\n",
@@ -170,6 +174,8 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
         yield "fuzz_uri", f"host{number}", f"ws://{host}:80/".encode()
     for number, text in enumerate(REDIRECTS):
         yield "fuzz_redirect", f"text{number}", bytes([number]) + text
+    for number, value in enumerate(RETRIES):
+        yield "fuzz_retry", f"value{number}", struct.pack("<Q", 784111777)[:5] + value
     for name, data in certificates():
         yield "fuzz_certificate", name, data
     for name, data in compressed():

@@ -186,7 +186,7 @@ def test_an_awaited_method_does_nothing_and_says_so(name: str) -> None:
         exec(f"async def wrong():\n    await {CALLS[name]}", scope)
         said = _run(scope["wrong"])
         assert said.startswith(f"{name}() is synchronous and cannot be awaited")
-        assert "asyncio.to_thread" in said
+        assert "curlwire.aio" in said
         assert ws.state == ("new" if name == "connect" else "open")
         round_trip(open_socket)
 
@@ -226,7 +226,7 @@ def test_connect_and_the_protocols_say_where_to_look() -> None:
             said = _run(wrong)
             assert "synchronous" in said
             assert word in said
-            assert "asyncio.to_thread" in said
+            assert "curlwire.aio" in said
         round_trip(ws)
 
 

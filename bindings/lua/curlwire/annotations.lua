@@ -39,6 +39,8 @@ local curlwire = {}
 ---@field curl_code integer|nil libcurl's CURLcode
 ---@field http_status integer|nil the HTTP status of the reply that refused the connection; the server or a proxy sent it
 ---@field headers curlwire.Headers|nil the headers of the reply with http_status
+---@field body string|nil the start of the body of that reply, at most 64 KiB; no text shows it, because it may repeat secrets. It is empty for a proxy's reply, and without "refusal-body" in build_info().features
+---@field retry_after number|nil the seconds after which the server or proxy wants the next attempt
 ---@field os_errno integer|nil the errno of the system call that failed
 ---@field code integer|nil if the connection has ended: the peer's close code; 1005 if the peer sent none, 1006 if the connection was lost
 ---@field reason string|nil if the connection has ended: the peer's close reason
@@ -392,7 +394,7 @@ function curlwire.fd() end
 ---@field tls string|nil the TLS library of libcurl with its version: "OpenSSL/3.5.2"
 ---@field zlib string the version of zlib
 ---@field authorities string|nil the certificates of authorities that a connect would use now, as information.authorities
----@field features string[] "ws", "wss", "native-framing", "compression", "https-proxy", "international-names", "ipv6", "shared-authorities", as far as this build has them
+---@field features string[] "ws", "wss", "native-framing", "compression", "https-proxy", "international-names", "ipv6", "shared-authorities", "refusal-body", as far as this build has them
 
 ---Returns the facts about this build, for bug reports. It contains nothing secret.
 ---@return curlwire.BuildInfo

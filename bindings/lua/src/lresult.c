@@ -12,6 +12,7 @@ typedef struct details {
     int curl_code;
     int http_status;
     int os_errno;
+    int retry_after;
     char message[LCW_MESSAGE_BYTES];
 } details;
 
@@ -23,6 +24,7 @@ static void take_details(details *d, cw_status status)
     d->curl_code = cw_error_curl_code();
     d->http_status = cw_error_http_status();
     d->os_errno = cw_error_os_errno();
+    d->retry_after = cw_error_retry_after();
 }
 
 static void set_number(lua_State *L, const char *key, int number)
@@ -31,6 +33,20 @@ static void set_number(lua_State *L, const char *key, int number)
         return;
     lua_pushinteger(L, number);
     lua_setfield(L, -2, key);
+}
+
+/* Pushes the start of the body with which the server refused, as a string. */
+static void push_refusal_body(lua_State *L, lcw_socket *w)
+{
+    size_t len_bytes = 0, again_bytes = 0;
+    char *buffer;
+
+    (void)cw_socket_get_refusal_body(w->s, NULL, 0, &len_bytes);
+    buffer = lua_newuserdata(L, len_bytes + 1);
+    (void)cw_socket_get_refusal_body(w->s, buffer, len_bytes, &again_bytes);
+    /* another thread may have begun a connect meanwhile, which forgets the body */
+    lua_pushlstring(L, buffer, again_bytes == len_bytes ? len_bytes : 0);
+    lua_remove(L, -2);
 }
 
 static void push_details(lua_State *L, lcw_socket *w, const details *d)
@@ -58,6 +74,12 @@ static void push_details(lua_State *L, lcw_socket *w, const details *d)
     if (w != NULL && d->http_status != 0) {
         lcw_push_response_headers(L, w);
         lua_setfield(L, -2, "headers");
+        push_refusal_body(L, w);
+        lua_setfield(L, -2, "body");
+    }
+    if (d->retry_after >= 0) {
+        lua_pushnumber(L, d->retry_after);
+        lua_setfield(L, -2, "retry_after");
     }
     if (w != NULL && d->status == CW_CLOSED) {
         was_clean = cw_socket_get_closed(w->s, &code, reason, sizeof reason, &len_bytes);

@@ -4,19 +4,19 @@
 import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar, Unpack, overload
+from typing import Any, Protocol, TypeVar, Unpack, overload
 
 from curlwire._core import MessageWebSocket, StreamWebSocket
 from curlwire.defaults import DEFAULT, Default
 from curlwire.options import MessageOptions, Options
 from curlwire.synchronous import refuse_await
 
-_HeaderPairs = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
+HeaderPairs = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 _Message = TypeVar("_Message", bound=MessageWebSocket)
 _Stream = TypeVar("_Stream", bound=StreamWebSocket)
 
 
-def _pairs(headers: _HeaderPairs) -> list[tuple[str, str]]:
+def _pairs(headers: HeaderPairs) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     if not isinstance(headers, Mapping):
         for pair in headers:
@@ -30,7 +30,12 @@ def _pairs(headers: _HeaderPairs) -> list[tuple[str, str]]:
     return pairs
 
 
-def _add_headers(ws: MessageWebSocket | StreamWebSocket, headers: _HeaderPairs | None) -> None:
+class _HasHeaders(Protocol):
+    def add_request_header(self, name: str, value: str) -> None: ...
+
+
+def add_headers(socket: _HasHeaders, headers: HeaderPairs | None) -> None:
+    """Adds the argument headers of connect() to a socket."""
     if headers is None:
         return
     try:
@@ -48,7 +53,7 @@ def connect(
     uri: str,
     socket_class: type[_Message],
     *,
-    headers: _HeaderPairs | None = None,
+    headers: HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
     sock: socket.socket | int | None = None,
@@ -61,7 +66,7 @@ def connect(
     uri: str,
     socket_class: type[_Stream],
     *,
-    headers: _HeaderPairs | None = None,
+    headers: HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
     sock: socket.socket | int | None = None,
@@ -74,7 +79,7 @@ def connect(
     uri: str,
     socket_class: type[MessageWebSocket] = ...,
     *,
-    headers: _HeaderPairs | None = None,
+    headers: HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
     sock: socket.socket | int | None = None,
@@ -86,7 +91,7 @@ def connect(
     uri: str,
     socket_class: type[MessageWebSocket] | type[StreamWebSocket] = MessageWebSocket,
     *,
-    headers: _HeaderPairs | None = None,
+    headers: HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
     sock: socket.socket | int | None = None,
@@ -111,7 +116,7 @@ def connect(
     if subprotocols is not None and control.setdefault("supported_protocols", subprotocols) is not subprotocols:
         raise TypeError("subprotocols and supported_protocols are the same option: give one of them")
     ws = socket_class(**control)
-    _add_headers(ws, headers)
+    add_headers(ws, headers)
     if sock is not None:
         ws.set_connected_socket(sock)
     ws.connect(uri, timeout=timeout)

@@ -12,7 +12,11 @@ class WebSocketError(Exception):
     curl_code: libcurl's CURLcode, an int; 0 = none.
     http_status: the HTTP status, an int, with which the server or a proxy refused; 0 = none.
     headers: the Headers of that reply.
-    body: the start of the body of that reply, as bytes. It is empty if libcurl dropped the body.
+    body: the start of the body of that reply, as bytes, at most 64 KiB. No text of the exception shows it,
+    because it may repeat secrets. It is empty for a proxy's reply, and without "refusal-body" in
+    build_info()["features"].
+    retry_after: the seconds, a float, after which the server or proxy wants the next attempt; None = it named
+    none.
     os_errno: the errno of the system call that failed, an int; 0 = none.
     """
 
@@ -26,6 +30,7 @@ class WebSocketError(Exception):
         headers: Headers | None = None,
         body: bytes = b"",
         os_errno: int = 0,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -33,6 +38,7 @@ class WebSocketError(Exception):
         self.http_status = http_status
         self.headers: Headers = headers if headers is not None else Headers()
         self.body = body
+        self.retry_after = retry_after
         self.os_errno = os_errno
 
 
@@ -72,7 +78,7 @@ class ConnectTimeout(ConnectError, WebSocketTimeout):
 
 
 class HandshakeError(ConnectError):
-    """The server or a proxy refused the WebSocket, or its reply was wrong: see http_status and headers."""
+    """The server or a proxy refused the WebSocket, or its reply was wrong: see http_status and body."""
 
 
 class CertificateError(ConnectError):
@@ -142,6 +148,8 @@ def make_error(
     code: int,
     reason: str,
     was_clean: int,
+    body: bytes = b"",
+    retry_after: int = -1,
 ) -> WebSocketError:
     """Makes the exception for a failed call of the core from the details of the failure."""
     status = _status_of(web_status, http_status)
@@ -167,7 +175,9 @@ def make_error(
         curl_code=curl_code,
         http_status=http_status,
         headers=Headers(header_lines),
+        body=body,
         os_errno=os_errno,
+        retry_after=None if retry_after < 0 else float(retry_after),
     )
     if isinstance(error, OSError) and os_errno:
         error.errno = os_errno

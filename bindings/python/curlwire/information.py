@@ -143,7 +143,7 @@ class BuildInfo(TypedDict):
     zlib: the version of zlib, a str.
     authorities: the authorities that a connect would use now, as ws.information has them, or None.
     features: a tuple of str, as far as this build has them: "ws", "wss", "native-framing", "compression",
-    "https-proxy", "international-names", "ipv6", "shared-authorities".
+    "https-proxy", "international-names", "ipv6", "shared-authorities", "refusal-body".
     """
 
     curlwire: str

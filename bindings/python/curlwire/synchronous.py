@@ -31,10 +31,9 @@ def refuse_await(name: str, frame: FrameType) -> None:
     while at < len(code) and code[at] == _CACHE:  # the inline caches of the call instruction
         at += _INSTRUCTION_BYTES
     if at < len(code) and code[at] == _GET_AWAITABLE:
-        owner = "curlwire" if name == "connect" else "ws"
         raise TypeError(
-            f"{name}() is synchronous and cannot be awaited: leave out 'await'. It blocks its thread; in an "
-            f"event loop, call it in another thread: await asyncio.to_thread({owner}.{name}, ...)"
+            f"{name}() is synchronous and cannot be awaited: leave out 'await'. It blocks its thread; "
+            "in an event loop use curlwire.aio"
         )
 
 

@@ -169,3 +169,28 @@ PyObject *core_dispatch(PyObject *module, PyObject *object)
     }
     Py_RETURN_NONE;
 }
+
+PyObject *core_take_event(PyObject *module, PyObject *object)
+{
+    mailbox *m = mailbox_of(PyModule_GetState(module), object);
+    websocket *ws = NULL;
+    cw_event *e = NULL;
+    cw_event_type type = CW_EVENT_MESSAGE;
+    if (m == NULL)
+        return NULL;
+    while (ws == NULL) {
+        PyThreadState *thread = PyEval_SaveThread();
+        cw_status status = cw_mailbox_take(m->mailbox, 0, &e);
+        PyEval_RestoreThread(thread);
+        if (status == CW_TIMED_OUT || status == CW_INTERRUPTED)
+            Py_RETURN_NONE;
+        if (status != CW_OK)
+            return raise_status(m->state, NULL, status);
+        ws = socket_of_event(e); /* NULL if the socket has been dropped */
+        type = cw_event_get_type(e);
+        cw_event_free(e);
+    }
+    PyObject *pair = Py_BuildValue("(Oi)", (PyObject *)ws, (int)type);
+    Py_DECREF((PyObject *)ws);
+    return pair;
+}

@@ -90,6 +90,21 @@ static bool is_exiting(module_state *state)
     return thread != 0 && thread != PyThread_get_thread_ident();
 }
 
+/* Returns the start of the body with which the server refused, as bytes; NULL with an exception set. */
+static PyObject *refusal_body(websocket *ws)
+{
+    size_t len_bytes = 0, again_bytes = 0;
+    (void)cw_socket_get_refusal_body(ws->socket, NULL, 0, &len_bytes);
+    PyObject *body = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)len_bytes);
+    if (body == NULL || len_bytes == 0)
+        return body;
+    (void)cw_socket_get_refusal_body(ws->socket, PyBytes_AsString(body), len_bytes, &again_bytes);
+    if (again_bytes == len_bytes)
+        return body;
+    Py_DECREF(body); /* another thread has begun a connect meanwhile, which forgets the body */
+    return PyBytes_FromStringAndSize(NULL, 0);
+}
+
 /* Builds the exception from the error details that the core keeps for this thread. Steals message.
  *   name   the name of the status that decides the class of the exception */
 static PyObject *error_of_core(module_state *state, websocket *ws, cw_status status, const char *name,
@@ -100,7 +115,8 @@ static PyObject *error_of_core(module_state *state, websocket *ws, cw_status sta
     int curl_code = cw_error_curl_code();
     int http_status = cw_error_http_status();
     int os_errno = cw_error_os_errno();
-    PyObject *headers = NULL;
+    int retry_after = cw_error_retry_after();
+    PyObject *headers = NULL, *body = NULL;
     cw_status info_status;
     int code = 0;
     char reason[256] = "";
@@ -113,15 +129,20 @@ static PyObject *error_of_core(module_state *state, websocket *ws, cw_status sta
     }
     if (ws != NULL && status == CW_CONNECT_FAILED)
         headers = copy_info(ws, CW_INFO_RESPONSE_HEADERS, &info_status);
+    if (ws != NULL && status == CW_CONNECT_FAILED && http_status != 0 && !PyErr_Occurred())
+        body = refusal_body(ws);
+    if (body == NULL && !PyErr_Occurred())
+        body = PyBytes_FromStringAndSize(NULL, 0);
     if (headers == NULL && !PyErr_Occurred())
         headers = PyUnicode_FromString("");
     PyObject *reason_text = PyUnicode_DecodeUTF8(reason, (Py_ssize_t)reason_len_bytes, "replace");
     PyObject *error = NULL;
-    if (make != NULL && message != NULL && headers != NULL && reason_text != NULL)
-        error = PyObject_CallFunction(make, "sOiiiiOiOi", name, message, web_status, curl_code, http_status,
-                                      os_errno, headers, code, reason_text, was_clean);
+    if (make != NULL && message != NULL && headers != NULL && body != NULL && reason_text != NULL)
+        error = PyObject_CallFunction(make, "sOiiiiOiOiOi", name, message, web_status, curl_code, http_status,
+                                      os_errno, headers, code, reason_text, was_clean, body, retry_after);
     Py_XDECREF(message);
     Py_XDECREF(headers);
+    Py_XDECREF(body);
     Py_XDECREF(reason_text);
     return error;
 }

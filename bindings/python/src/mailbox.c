@@ -92,6 +92,11 @@ static PyObject *mailbox_start(PyObject *self, PyObject *run)
                         "or raise the limit on threads (ulimit -u)");
 }
 
+static PyObject *mailbox_fileno(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return PyLong_FromLong(cw_mailbox_fd(((mailbox *)self)->mailbox));
+}
+
 static PyObject *mailbox_is_own_thread(PyObject *self, PyObject *Py_UNUSED(none))
 {
     return PyBool_FromLong(atomic_load(&((mailbox *)self)->thread) == PyThread_get_thread_ident());
@@ -109,6 +114,9 @@ static PyMethodDef methods[] = {
     {"start", mailbox_start, METH_O,
      "start($self, run, /)\n--\n\nStarts a system thread that calls run(). A second call does nothing. "
      "Any thread may call it."},
+    {"fileno", mailbox_fileno, METH_NOARGS,
+     "fileno($self, /)\n--\n\nReturns the descriptor that is readable while events wait. Any thread may call "
+     "it."},
     {"is_own_thread", mailbox_is_own_thread, METH_NOARGS,
      "is_own_thread($self, /)\n--\n\nReturns whether the calling thread is in dispatch() for this mailbox. "
      "Any thread may call it."},

@@ -64,6 +64,9 @@ static PyMethodDef methods[] = {
     {"send_nonfinal_frame", FAST(message_send_nonfinal_frame), METH_FASTCALL | METH_KEYWORDS,
      send_nonfinal_frame_doc},
     {"_receive_part", FAST(message_receive_part), METH_FASTCALL, receive_part_doc},
+    {"_messages", message_messages, METH_O, messages_doc},
+    {"_receive", FAST(message_receive_soon), METH_FASTCALL, receive_doc},
+    {"_try_recv", FAST(message_try_recv), METH_FASTCALL, try_recv_doc},
     {"_write", websocket_write, METH_O,
      "_write($self, data, /)\n--\n\nSends one message, for output_stream.write()."},
     {NULL, NULL, 0, NULL}};

@@ -203,6 +203,10 @@ static PyMethodDef functions[] = {
     {"dispatch", core_dispatch, METH_O,
      "dispatch($module, mailbox, /)\n--\n\nCalls the handlers for the events of a mailbox until its stop() is "
      "called. Blocks. Only one thread may call it."},
+    {"take_event", core_take_event, METH_O,
+     "take_event($module, mailbox, /)\n--\n\nReturns the next event of a mailbox as (socket, type), or None. "
+     "Does "
+     "not block. Only one thread may call it."},
     {"shutdown", core_shutdown, METH_O,
      "shutdown($module, timeout, /)\n--\n\nSends all queued messages and closes every socket, at the exit of "
      "the main interpreter. timeout: seconds for the closing handshakes. Returns a text about lost messages, "
@@ -278,6 +282,7 @@ static int module_exec(PyObject *module)
         add_data_enums(module, state) && add_data_reader_type(module, state) &&
         add_data_writer_type(module, state) && add_mailbox_type(module, state) &&
         add_cookie_jar_type(module, state) &&
+        add_done_type(module, state) && add_messages_type(module, state) && add_receiving_type(module, state) &&
         PyModule_AddStringConstant(module, "version", cw_version()) == 0 &&
         PyModule_AddStringConstant(module, "libcurl_version", cw_libcurl_version()) == 0 &&
         PyModule_AddObjectRef(module, "is_main_interpreter", is_main_interpreter() ? Py_True : Py_False) == 0;

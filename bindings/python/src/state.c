@@ -67,6 +67,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
         Py_VISIT(state->enums[i]);
     for (int i = 0; i < HELPER_COUNT; i++)
         Py_VISIT(state->helpers[i]);
+    Py_VISIT(state->done_nothing);
+    Py_VISIT(state->get_running_loop);
     return 0;
 }
 
@@ -79,6 +81,8 @@ static int module_clear(PyObject *module)
         Py_CLEAR(state->enums[i]);
     for (int i = 0; i < HELPER_COUNT; i++)
         Py_CLEAR(state->helpers[i]);
+    Py_CLEAR(state->done_nothing);
+    Py_CLEAR(state->get_running_loop);
     return 0;
 }
 

@@ -55,6 +55,9 @@ typedef enum type_index {
     TYPE_MESSAGE_BUFFER,
     TYPE_MESSAGE_ARGS,
     TYPE_MAILBOX,
+    TYPE_DONE,
+    TYPE_MESSAGES,
+    TYPE_RECEIVING,
     TYPE_DATA_READER,
     TYPE_DATA_WRITER,
     TYPE_COOKIE_JAR,
@@ -80,6 +83,8 @@ typedef struct module_state {
     PyTypeObject *types[TYPE_COUNT];
     PyObject *enums[ENUM_COUNT];
     PyObject *helpers[HELPER_COUNT];
+    PyObject *done_nothing;     /* the Done whose result is None */
+    PyObject *get_running_loop; /* the function of asyncio; NULL before its first use */
     /* indexed by cw_class; built from the table of controls */
     PyGetSetDef control_members[2][CW_OPTION_COUNT + 2];   /* and one attribute that can only be read */
     char control_docs[CW_OPTION_COUNT][CONTROL_DOC_BYTES]; /* the docstrings of control_members */
@@ -114,6 +119,8 @@ typedef struct websocket {
     atomic_bool has_dispatched; /* the dispatcher has handled the closed event */
     /* connect() runs in the dispatcher thread, so it calls the handler of the certificate itself */
     atomic_bool answers_itself;
+    PyObject *loop;         /* the event loop that owns the socket (curlwire.aio); NULL = none */
+    PyObject *waiter;       /* borrowed: the Receiving that waits for a message; NULL = none */
     bool is_kept;           /* the object holds a reference to itself */
     unsigned next_count;    /* messages that iteration has asked for */
     atomic_uint called;     /* for check_method: one bit for each method that has been called */
@@ -308,6 +315,23 @@ void event_put_back(websocket *ws, cw_event *e);
 /* Makes a MessageBuffer, or the MessageReceivedEventArgs for a handler. On success the object owns the event. */
 PyObject *message_buffer_create(module_state *state, type_index type, cw_event *e);
 
+/* ---- From awaitable.c: awaitables whose result is known ------------------------------------------------------- */
+
+bool add_done_type(PyObject *module, module_state *state);
+/* Make a Done: with the result None; with a result, which it steals; with the exception that is set, which it clears; with a
+ * message, which it takes over. Return NULL with an exception set if there is no memory.
+ *   buffer_type   TYPE_MESSAGE_BUFFER or TYPE_MESSAGE_ARGS: the result is such an object. TYPE_COUNT: a str or bytes */
+PyObject *done_of_nothing(module_state *state);
+PyObject *done_of_value(module_state *state, PyObject *value);
+PyObject *done_of_error(module_state *state);
+PyObject *done_of_event(websocket *ws, cw_event *e, choice decode, type_index buffer_type);
+/* Returns the result of a Done, or NULL with its exception set. Only the first call does. */
+PyObject *done_take(PyObject *self);
+/* Sets StopIteration with a value, which it steals. Returns NULL. */
+PyObject *stop_iteration(PyObject *value);
+/* Sets the exception of the arguments of throw(). Returns false with TypeError set if their number is wrong. */
+bool set_thrown(PyObject *const *args, Py_ssize_t count);
+
 /* ---- From mailbox.c ------------------------------------------------------------------------------------------- */
 
 bool add_mailbox_type(PyObject *module, module_state *state);
@@ -345,6 +369,9 @@ void websocket_tell_change(websocket *ws);
 /* Calls the handlers for the events of a mailbox until its stop() is called. The module's function dispatch. Blocks: yes.
  * Thread: one only. */
 PyObject *core_dispatch(PyObject *module, PyObject *object);
+/* Takes the next event of a mailbox without waiting. Returns (socket, type of event), or None. The module's function
+ * take_event. */
+PyObject *core_take_event(PyObject *module, PyObject *object);
 
 /* ---- From information.c ------------------------------------------------------------------------------------ */
 
@@ -419,6 +446,33 @@ keyword_method websocket_close, websocket_wait_closed;
 fast_method websocket_exit;
 /* websocket_is_pending returns whether run_forever still has to wait for the end of this socket. */
 plain_method websocket_abort, websocket_run_forever, websocket_is_pending;
+
+/* ---- From loop.c: what an event loop calls ------------------------------------------------------------------ */
+
+extern const char connect_start_doc[], connect_end_doc[], subscribe_doc[], poll_begin_doc[], poll_end_doc[];
+/* What a message becomes; the numbers are those of curlwire.aio. FORM_NEXT is FORM_VALUE for iteration. */
+typedef enum message_form { FORM_VALUE, FORM_BUFFER, FORM_ARGS, FORM_NEXT, FORM_COUNT } message_form;
+/* Checks that the calling thread runs the event loop that owns the socket. Returns false with StateError set if not. */
+bool is_in_loop(websocket *ws);
+/* Takes the next message without waiting. Returns a Done, or None if there is none. */
+PyObject *take_message(websocket *ws, choice decode, message_form form);
+/* Sets the StateError for a second task that receives. Returns NULL. */
+PyObject *raise_alone(module_state *state);
+extern const char try_send_doc[], try_recv_doc[], try_read_doc[];
+fast_method websocket_connect_start, websocket_subscribe, websocket_try_send, message_try_recv;
+plain_method websocket_connect_end, websocket_poll_begin, websocket_poll_end;
+PyObject *stream_try_read(PyObject *self, PyObject *size);
+
+/* ---- From waiting.c: the wait for a message ------------------------------------------------------------------ */
+
+bool add_receiving_type(PyObject *module, module_state *state);
+bool add_messages_type(PyObject *module, module_state *state);
+extern const char messages_doc[], receive_doc[];
+fast_method message_receive_soon;
+PyObject *message_messages(PyObject *self, PyObject *owner);
+extern const char on_readable_doc[], wake_doc[];
+plain_method websocket_on_readable;
+PyObject *websocket_wake(PyObject *self, PyObject *is_in_callback);
 
 /* ---- From websocket.c: the base of both classes ----------------------------------------------------------- */
 

@@ -78,6 +78,7 @@ static PyObject *get_input_stream(PyObject *self, void *Py_UNUSED(closure))
 }
 
 static PyMethodDef methods[] = {
+    {"_try_read", stream_try_read, METH_O, try_read_doc},
     {"_read_into", stream_read_into, METH_O,
      "_read_into($self, target, /)\n--\n\nReads bytes into a buffer, for input_stream.readinto()."},
     {"_unread", stream_unread, METH_O,

@@ -50,6 +50,7 @@ static int websocket_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(ws->retired_handler);
     Py_VISIT(ws->cookie_jar);
     Py_VISIT(ws->weak_self);
+    Py_VISIT(ws->loop);
     return 0;
 }
 
@@ -60,6 +61,7 @@ static int websocket_clear(PyObject *self)
         Py_CLEAR(ws->handlers[i]);
     Py_CLEAR(ws->retired_handler);
     Py_CLEAR(ws->cookie_jar);
+    Py_CLEAR(ws->loop);
     return 0;
 }
 
@@ -209,24 +211,23 @@ static PyObject *websocket_enter(PyObject *self, PyObject *Py_UNUSED(none)) { re
 /* The slots of await, async with and async for raise a TypeError that says what to write instead. */
 
 #define SYNCHRONOUS "curlwire's sockets are synchronous: "
-#define IN_A_THREAD \
-    "; in an event loop call the blocking methods in a thread, as in await asyncio.to_thread(ws.recv)"
+#define IN_A_LOOP   "; in an event loop use curlwire.aio"
 
 static PyObject *websocket_await(PyObject *Py_UNUSED(self))
 {
-    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "leave out 'await'" IN_A_THREAD);
+    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "leave out 'await'" IN_A_LOOP);
     return NULL;
 }
 
 static PyObject *websocket_async_with(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(args))
 {
-    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "write 'with', not 'async with'" IN_A_THREAD);
+    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "write 'with', not 'async with'" IN_A_LOOP);
     return NULL;
 }
 
 PyObject *websocket_async_for(PyObject *Py_UNUSED(self))
 {
-    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "write 'for', not 'async for'" IN_A_THREAD);
+    PyErr_SetString(PyExc_TypeError, SYNCHRONOUS "write 'for', not 'async for'" IN_A_LOOP);
     return NULL;
 }
 
@@ -285,6 +286,14 @@ static PyMethodDef methods[] = {
      "_answer_certificate($self, answer, /)\n--\n\nAnswers the question about the server's certificate.\n\n"
      "answer: 0 accepts, 1 rejects, 2 says that there is no answer. Raises StateError if the socket does\n"
      "not ask."},
+    {"_connect_start", FAST(websocket_connect_start), METH_FASTCALL, connect_start_doc},
+    {"_connect_end", websocket_connect_end, METH_NOARGS, connect_end_doc},
+    {"_subscribe", FAST(websocket_subscribe), METH_FASTCALL, subscribe_doc},
+    {"_poll_begin", websocket_poll_begin, METH_NOARGS, poll_begin_doc},
+    {"_on_readable", websocket_on_readable, METH_NOARGS, on_readable_doc},
+    {"_wake", websocket_wake, METH_O, wake_doc},
+    {"_poll_end", websocket_poll_end, METH_NOARGS, poll_end_doc},
+    {"_try_send", FAST(websocket_try_send), METH_FASTCALL, try_send_doc},
     {"_is_pending", websocket_is_pending, METH_NOARGS,
      "_is_pending($self, /)\n--\n\nReturns whether run_forever() still has to wait for this socket."},
     {"_has_handlers", websocket_has_any_handler, METH_NOARGS,
@@ -435,6 +444,7 @@ static PyGetSetDef attributes[] = {
     {NULL, NULL, NULL, NULL, NULL}};
 
 static PyMemberDef members[] = {
+    {"_loop", T_OBJECT, offsetof(websocket, loop), 0, "The event loop that owns the socket, or None."},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(websocket, weak_references), READONLY, NULL},
     {NULL, 0, 0, 0, NULL}};
 

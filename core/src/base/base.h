@@ -32,8 +32,9 @@ typedef struct cw__error {
     int curl_code;
     int http_status;
     int os_errno;
-    int limit;        /* cw_option + 1 of the control whose limit ended the call; 0 = none */
-    int chain_result; /* the cw_chain_result of the server's certificate, if it failed the connect; else 0 */
+    int limit;         /* cw_option + 1 of the control whose limit ended the call; 0 = none */
+    int retry_after_s; /* the seconds of Retry-After + 1; 0 = none */
+    int chain_result;  /* the cw_chain_result of the server's certificate, if it failed the connect; else 0 */
     char message[CW__MESSAGE_BYTES];
 } cw__error;
 

@@ -69,6 +69,8 @@ int cw_error_http_status(void) { return thread_error.http_status; }
 int cw_error_os_errno(void) { return thread_error.os_errno; }
 int cw_error_option(void) { return thread_error.limit > 0 ? thread_error.limit - 1 : CW_OPTION_NONE; }
 
+int cw_error_retry_after(void) { return thread_error.retry_after_s - 1; }
+
 cw_status cw__error_status(void) { return thread_error.status; }
 
 void cw__error_get(cw__error *error)

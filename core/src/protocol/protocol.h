@@ -326,6 +326,21 @@ const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression 
 bool cw__reply_redirects(int http_status);
 /* Fills the error for a server that answered with http_status instead of 101. */
 void cw__reply_refused(int http_status, cw__error *error);
+/* Returns the seconds of the reply's Retry-After (retry.c), or -1. If the reply has a Date, that is now. So a clock of this
+ * machine that is wrong does not matter. */
+int64_t cw__reply_retry_after(const cw__reply *r, int64_t now_s);
+
+/* ---- From retry.c: RFC 9110 sections 5.6.7 and 10.2.3 ------------------------------------------------------- */
+
+#define CW__NO_DATE         INT64_MIN
+#define CW__RETRY_AT_MOST_S (INT32_MAX - 1) /* longer times count as this one: 68 years */
+
+/* Reads a date of HTTP, in any of its three forms. now_s decides the century of a year of two digits.
+ * Returns the seconds since 1970, or CW__NO_DATE. */
+int64_t cw__http_date(const char *value, size_t len_bytes, int64_t now_s);
+/* Reads the value of a Retry-After.
+ * Returns the seconds from now, 0 for a date in the past, or -1 if the value is malformed. */
+int64_t cw__retry_after(const char *value, size_t len_bytes, int64_t now_s);
 
 /* ---- From challenge.c: what WWW-Authenticate offers (RFC 9110 section 11.6.1) ------------------------------ */
 

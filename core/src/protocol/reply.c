@@ -309,3 +309,13 @@ void cw__reply_refused(int http_status, cw__error *error)
     if (cw__reply_redirects(http_status))
         error->limit = CW_OPT_FOLLOW_LOCATION + 1;
 }
+
+int64_t cw__reply_retry_after(const cw__reply *r, int64_t now_s)
+{
+    size_t len, date_bytes;
+    const char *value = value_of(r, "Retry-After", 0, &len);
+    const char *date = value ? value_of(r, "Date", 0, &date_bytes) : NULL;
+    int64_t sent_s = date ? cw__http_date(date, date_bytes, now_s) : CW__NO_DATE;
+
+    return value ? cw__retry_after(value, len, sent_s == CW__NO_DATE ? now_s : sent_s) : -1;
+}

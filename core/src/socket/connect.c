@@ -314,6 +314,7 @@ static bool keep_reply(cw_socket *s)
     if (protocol)
         s->protocol = cw__strndup(protocol, strlen(protocol));
     keep_chain(s);
+    s->body = cw__handshake_release_body(s->connecting->handshake, &s->body_bytes);
     s->reply = cw__strndup(reply, strlen(reply));
     if (s->reply && (s->protocol || !protocol) && (s->extensions || !extensions))
         return true;
@@ -385,7 +386,7 @@ static bool is_over(cw_socket *s, cw__error *error)
                       "connecting was cancelled by this program: make a new socket to connect again");
     else if (cw__question_is_refused_locked(s))
         cw__question_explain_locked(s, error);
-    else if (!c->member.is_done && cw__now_ms() >= c->deadline_ms)
+    else if (!c->member.is_done && !cw__refusal_is_begun(c->handshake) && cw__now_ms() >= c->deadline_ms)
         timed_out(s, error);
     else
         return false;
@@ -403,7 +404,7 @@ static int64_t fail_locked(cw_socket *s)
 /* Returns when the next step is due if no descriptor is ready before. */
 static int64_t next_due(struct cw__connecting *c)
 {
-    int64_t due_ms;
+    int64_t due_ms, end_ms;
 
     /* While libcurl offers addresses for our race (handshake.c: on_open), step again at once. libcurl's timer
      * for the next address may be lost: in 8.14.1 curl_multi_perform forgets a timer of 0 ms that was set while
@@ -411,7 +412,8 @@ static int64_t next_due(struct cw__connecting *c)
     if (c->race && cw__race_state_of(c->race) == CW__RACE_GATHERING && cw__race_has_addresses(c->race))
         return 0;
     due_ms = cw__pool_due_ms(&c->member);
-    return due_ms < c->deadline_ms ? due_ms : c->deadline_ms;
+    end_ms = cw__handshake_end_ms(c->handshake, c->deadline_ms);
+    return due_ms < end_ms ? due_ms : end_ms;
 }
 
 /* Returns whether the race has all addresses and can begin. libcurl has then failed to connect, because on_open
@@ -566,7 +568,8 @@ int64_t cw__connecting_attend_locked(cw_socket *s)
         cw__timings_begin(c->handshake);
     if (!cw__pool_step(&c->member, &s->connect_error))
         return fail_locked(s);
-    if (!c->member.is_done)
+    if (!c->member.is_done && !(cw__refusal_is_begun(c->handshake) &&
+                                cw__now_ms() >= cw__handshake_end_ms(c->handshake, c->deadline_ms)))
         return next_due(c);
     if (has_gathered(c))
         return begin_race(s);

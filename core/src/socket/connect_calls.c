@@ -10,20 +10,7 @@
 /* Clears the information about the last failed connect. */
 static void forget_last(cw_socket *s)
 {
-    cw__free(s->protocol);
-    cw__free(s->reply);
-    cw__free(s->extensions);
-    cw__free(s->authorities);
-    cw__free(s->chain);
-    cw__free(s->effective_uri);
-    s->protocol = s->reply = s->extensions = s->authorities = s->effective_uri = NULL;
-    s->chain = NULL;
-    s->chain_bytes = 0;
-    s->local_address[0] = s->remote_address[0] = '\0';
-    memset(&s->connect_error, 0, sizeof s->connect_error);
-    s->pending_events = s->ignored = 0;
-    s->timings = cw__no_timings;
-    s->tls = (cw__tls_facts){0};
+    cw__outcome_forget(s);
     s->question.state = CW__QUESTION_NOT;
     s->question.is_told = false;
 }

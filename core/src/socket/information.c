@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The public calls that tell about a socket and its connection: texts, and the certificates of the server. They change
+/* The public calls that tell about a socket and its connection: texts, the certificates of the server,
+ * and the body of a refusal. They change
  * nothing.
  *
  * Safety: under the socket's lock. */
@@ -113,4 +114,19 @@ cw_status cw_socket_get_timings(cw_socket *s, cw_timings *out)
     *out = s->timings;
     cw__mutex_unlock(&s->lock);
     return CW_OK;
+}
+
+cw_status cw_socket_get_refusal_body(cw_socket *s, void *buffer, size_t size_bytes, size_t *len_bytes)
+{
+    cw_status status = cw__socket_check(s);
+
+    *len_bytes = 0;
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    *len_bytes = s->body_bytes;
+    if (s->body_bytes && size_bytes)
+        memcpy(buffer, s->body, s->body_bytes < size_bytes ? s->body_bytes : size_bytes);
+    cw__mutex_unlock(&s->lock);
+    return status;
 }

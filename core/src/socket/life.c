@@ -23,12 +23,7 @@ static void destroy(cw_socket *s)
     if (s->mailbox)
         cw__mailbox_release(s->mailbox);
     cw__free(s->uri);
-    cw__free(s->protocol);
-    cw__free(s->reply);
-    cw__free(s->extensions);
-    cw__free(s->authorities);
-    cw__free(s->chain);
-    cw__free(s->effective_uri);
+    cw__outcome_forget(s);
     cw__inflater_destroy(s->in.inflater);
     cw__deflater_destroy(s->out.deflater);
     cw__cond_destroy(&s->changed);

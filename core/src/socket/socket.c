@@ -183,8 +183,12 @@ static int64_t on_ready(cw__client *client, int fd, unsigned mask)
     cw_socket *s = socket_of(client);
 
     cw__socket_enter(s);
-    if (!s->connecting && fd == s->fd && (mask & (CW__READ | CW__HANGUP)))
+    if (!s->connecting && fd == s->fd && (mask & (CW__READ | CW__HANGUP))) {
         s->in.is_drained = false;
+        if (s->in.is_looped && s->in.reader == CW__READER_SERVICE && s->close.state == CW__CLOSE_NONE &&
+            s->pings.waiting_count == 0)
+            cw__inbound_yield_locked(s);
+    }
     return finish(s, s->connecting ? cw__connecting_attend_locked(s) : serve_locked(s));
 }
 
@@ -275,6 +279,8 @@ static cw_event *next_event(cw_socket *s)
         e = take_pending(s, CW_EVENT_CONNECTED);
     if (!e && (s->event_mask & CW_EVENT_MESSAGE))
         e = cw__inbound_pop_locked(s);
+    if (!e)
+        e = take_pending(s, CW_EVENT_READABLE);
     if (!e)
         e = take_pending(s, CW_EVENT_WRITABLE);
     if (!e)

@@ -94,11 +94,13 @@ typedef struct cw__inbound {
     cw__heard heard;
     uint32_t turns,
         turns_seen; /* the number of calls that read, and that number when the service thread last looked */
-    int64_t reclaim_due_ms; /* when the service thread checks whether the callers have stopped */
-    cw__wake *receiver;     /* wakes the thread that receives; NULL unless that thread polls */
-    const void *streamer;   /* reads the current message by cw_socket_receive_part; NULL = none */
-    bool is_stream_ended;   /* the streamer has the last part */
-    bool is_skipping;       /* the rest of the message that is arriving is dropped */
+    int64_t reclaim_due_ms;  /* when the service thread checks whether the callers have stopped */
+    cw__wake *receiver;      /* wakes the thread that receives; NULL unless that thread polls */
+    const void *streamer;    /* reads the current message by cw_socket_receive_part; NULL = none */
+    bool is_stream_ended;    /* the streamer has the last part */
+    bool is_skipping;        /* the rest of the message that is arriving is dropped */
+    bool is_looped;          /* an event loop polls the descriptor (looping.c) */
+    cw__atomic_int is_ready; /* the loop has found the descriptor readable; needs no lock */
 } cw__inbound;
 
 typedef struct cw__ping {
@@ -187,6 +189,8 @@ struct cw_socket {
     char *effective_uri; /* where redirects have led, without user and password; NULL = they have led nowhere */
     uint8_t *chain;      /* the server's Certificate message (TLS), or NULL */
     size_t chain_bytes;
+    uint8_t *body; /* of the refusal of the last connect, or NULL */
+    size_t body_bytes;
     unsigned ignored;   /* the set of errors of the server's certificate that the last connect has ignored */
     cw_timings timings; /* of the last connect */
     cw__tls_facts tls;  /* the same; empty texts without TLS */
@@ -250,9 +254,11 @@ void cw__socket_attend_locked(cw_socket *s);
 void cw__socket_watch_locked(cw_socket *s);
 /* Hand the reading to the calling threads, and back to the service thread. The service thread checks after
  * CW__LINGER_MS whether the callers have stopped. */
-enum { CW__LINGER_MS = 10 };
+enum { CW__LINGER_MS = CW_LOOP_GRACE_MS };
 void cw__inbound_take_over_locked(cw_socket *s);
 void cw__inbound_give_back_locked(cw_socket *s);
+/* Leaves what has arrived to the event loop, which has CW__LINGER_MS to read it. Service thread only. */
+void cw__inbound_yield_locked(cw_socket *s);
 /* Gives the reading back to the service thread if no caller has read for CW__LINGER_MS. Service thread only. */
 void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms);
 
@@ -335,6 +341,10 @@ cw__tls_options cw__tls_settings_of(const cw_socket *s);
 /* Sets *out to the jar for a connect: that of cw_socket_set_cookie_jar, or a new one with the files that the controls name;
  * NULL = no control asks for cookies. Returns CW_OK or a failure. Owns: the caller releases *out. */
 cw_status cw__cookie_control_make(const cw_socket *s, cw_cookie_jar **out);
+/* ---- From outcome.c: what the last connect has left --------------------------------------------------------- */
+
+/* Forgets it. Needs the lock, or a socket that no other thread has. */
+void cw__outcome_forget(cw_socket *s);
 
 /* ---- From addresses.c ----------------------------------------------------------------------------------- */
 

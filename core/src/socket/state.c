@@ -41,21 +41,26 @@ void cw__socket_changed_locked(cw_socket *s)
         cw__cond_broadcast(&s->changed);
 }
 
+void cw__socket_post_locked(cw_socket *s, cw_event_type type)
+{
+    /* A loop that reads itself needs no event. */
+    if (type == CW_EVENT_MESSAGE && s->in.is_looped && cw__service_is_here())
+        type = CW_EVENT_READABLE;
+    if (type != CW_EVENT_MESSAGE)
+        s->pending_events |= type;
+    if (s->event_mask & type)
+        cw__mailbox_list(s->mailbox, &s->subscriber);
+    cw__socket_changed_locked(s);
+}
+
 void cw__socket_wake_locked(cw_socket *s)
 {
     if (s->in.receiver)
         cw__wake_signal(s->in.receiver);
     if (s->out.sender)
         cw__wake_signal(s->out.sender);
-    cw__socket_changed_locked(s);
-}
-
-void cw__socket_post_locked(cw_socket *s, cw_event_type type)
-{
-    if (type != CW_EVENT_MESSAGE)
-        s->pending_events |= type;
-    if (s->event_mask & type)
-        cw__mailbox_list(s->mailbox, &s->subscriber);
+    if (s->in.is_looped)
+        cw__socket_post_locked(s, CW_EVENT_READABLE);
     cw__socket_changed_locked(s);
 }
 
@@ -94,6 +99,10 @@ void cw__socket_watch_locked(cw_socket *s)
 void cw__inbound_take_over_locked(cw_socket *s)
 {
     s->in.turns++;
+    if (s->in.is_looped && atomic_load(&s->in.is_ready)) {
+        atomic_store(&s->in.is_ready, 0);
+        s->in.is_drained = false;
+    }
     if (s->in.reader != CW__READER_SERVICE)
         return;
     s->in.reader = CW__READER_CALLER;
@@ -111,6 +120,13 @@ void cw__inbound_give_back_locked(cw_socket *s)
     s->in.reclaim_due_ms = INT64_MAX;
     cw__socket_watch_locked(s);
     cw__socket_attend_locked(s); /* libcurl may hold bytes, and the descriptor does not show them */
+}
+
+void cw__inbound_yield_locked(cw_socket *s)
+{
+    s->in.reader = CW__READER_CALLER;
+    s->in.reclaim_due_ms = cw__now_ms() + CW__LINGER_MS;
+    s->in.turns_seen = s->in.turns;
 }
 
 void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)

@@ -51,6 +51,17 @@ static bool shares_trust(const curl_version_info_data *info)
     return cw__libcurl_shares_trust();
 }
 
+/* Only the libcurl inside can do this: scripts/build_libcurl.sh changes a line of it. */
+static bool keeps_body(const curl_version_info_data *info)
+{
+    (void)info;
+#ifdef CW_LIBCURL_KEEPS_BODY
+    return true;
+#else
+    return false;
+#endif
+}
+
 /* Compression needs frames that we receive ourselves. */
 static const struct {
     const char *name;
@@ -64,6 +75,7 @@ static const struct {
     {"international-names", always},
     {"ipv6", has_ipv6},
     {"shared-authorities", shares_trust},
+    {"refusal-body", keeps_body},
 };
 
 const char *cw_build_feature(size_t number)

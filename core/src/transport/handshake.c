@@ -36,15 +36,33 @@ static bool proxy_answered(cw__handshake *h)
     return true;
 }
 
+/* Handles the end of the server's headers. Returns whether the transfer goes on. libcurl's status counts: it decides whether
+ * libcurl reads a body, which may never end. */
+static bool server_answered(cw__handshake *h)
+{
+    long http_status = 0;
+
+    (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &http_status);
+    if (http_status < 200)
+        return true;
+    cw__refusal_begin(h);
+    return h->reply.is_http_1;
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
     cw__handshake *h = user;
-    bool goes_on = cw__reply_line(&h->reply, line, size * count);
+    bool goes_on;
 
+    if (cw__refusal_is_begun(h)) /* a header after the body (RFC 9112 section 7.1.2) */
+        return size * count;
+    goes_on = cw__reply_line(&h->reply, line, size * count);
     if (goes_on && !h->is_past_proxy && has_tunnel(h) && h->reply.is_complete)
         goes_on = proxy_answered(h);
-    else if (h->reply.is_complete)
+    else if (goes_on && h->reply.is_complete) {
         cw__moment_note(&h->moments.answered_us);
+        goes_on = server_answered(h);
+    }
     return goes_on ? size * count : 0;
 }
 
@@ -81,15 +99,6 @@ const char *cw__handshake_extensions(const cw__handshake *h) { return h->extensi
 const cw__compression *cw__handshake_compression(const cw__handshake *h) { return &h->terms; }
 
 /* ---- Options ---- */
-
-/* LCOV_EXCL_START: libcurl (8.14.1, 8.22) drops a refusal's body itself; by default it would go to stdout. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
-static size_t drop_body(char *data, size_t size, size_t count, void *user)
-{
-    (void)data, (void)user;
-    return size * count;
-}
-/* LCOV_EXCL_STOP */
 
 /* Sets close-on-exec, so that a program that the script starts does not hold the connection open. libcurl does this
  * since 8.19. */
@@ -212,7 +221,8 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_BUFFERSIZE, 1024L); /* the buffer of the reply; frames do not pass through this buffer */
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, (void *)h);
-    SET(CURLOPT_WRITEFUNCTION, drop_body);
+    SET(CURLOPT_WRITEFUNCTION, cw__refusal_write); /* by default a body would go to stdout */
+    SET(CURLOPT_WRITEDATA, (void *)h);
     SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
     SET(CURLOPT_SOCKOPTDATA, (void *)h);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
@@ -436,6 +446,7 @@ void cw__handshake_destroy(cw__handshake *h)
     cw__free(h->chain);
     cw__reply_destroy(&h->reply);
     cw__reach_release(&h->reach, NULL);
+    cw__refusal_forget(h);
     cw__free(h->certificate);
     cw__free(h);
 }
@@ -474,6 +485,7 @@ void cw__handshake_restart(cw__handshake *h, cw__race *race)
     cw__proxy_restart(h);
     h->is_handed = h->has_socket = h->has_refused_address = false;
     cw__reply_forget(&h->reply);
+    cw__refusal_forget(h);
 }
 
 CURL *cw__handshake_release_easy(cw__handshake *h)
@@ -488,6 +500,7 @@ CURL *cw__handshake_release_easy(cw__handshake *h)
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, NULL);

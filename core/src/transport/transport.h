@@ -583,7 +583,15 @@ typedef enum cw__showing {
     CW__SHOWING_CHANGED   /* it has shown another certificate, or none */
 } cw__showing;
 
-/* Its fields are for handshake.c, request.c, cookies.c, showing.c, tls_options.c, timings.c and verdict.c only. */
+/* The body of a reply that is no 101 (refusal.c). */
+typedef struct cw__refusal {
+    bool is_begun;  /* the headers of such a reply of the server are complete */
+    int64_t due_ms; /* reading the body ends then */
+    uint8_t *body;
+    size_t body_bytes, room_bytes;
+} cw__refusal;
+
+/* Its fields are for handshake.c, request.c, cookies.c, refusal.c, showing.c, tls_options.c, timings.c and verdict.c only. */
 struct cw__handshake {
     CURL *easy;
     struct curl_slist *headers;
@@ -592,6 +600,7 @@ struct cw__handshake {
     char *extensions; /* agreed, or NULL */
     cw__compression offer, terms;
     cw__reply reply;
+    cw__refusal refusal;
     char *base;                    /* the URI without path and query */
     char *url;                     /* the same with tls_server_name for the host; NULL = that is unset */
     struct curl_slist *connect_to; /* the URI's host and port, in libcurl's form, if url is set */
@@ -722,6 +731,19 @@ bool cw__cookies_take(bool has_jar, const char *line);
 /* Keeps the jar within its limits, and writes its file, when the handshake is over.
  * Returns false with error set if the file cannot be written. */
 bool cw__cookies_end(cw__handshake *h, cw__error *error);
+/* ---- From refusal.c: the body of a refusal ------------------------------------------------------------------ */
+
+/* Notes that the headers of a refusal are complete. */
+void cw__refusal_begin(cw__handshake *h);
+void cw__refusal_forget(cw__handshake *h);
+/* libcurl's write function. user is the handshake, or NULL after the end of the handshake. */
+size_t cw__refusal_write(char *data, size_t size, size_t count, void *user);
+/* Returns whether the server has refused, and perhaps still sends the body. */
+static inline bool cw__refusal_is_begun(const cw__handshake *h) { return h->refusal.is_begun; }
+/* Returns when the transfer must end: at the deadline of the connect, or when the time for the body is over. */
+int64_t cw__handshake_end_ms(const cw__handshake *h, int64_t deadline_ms);
+/* Returns the body, which the caller owns until cw__free; NULL = none came. */
+uint8_t *cw__handshake_release_body(cw__handshake *h, size_t *len_bytes);
 
 /* ---- From showing.c: the certificates that the server shows ------------------------------------------------ */
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #ifdef __linux__
 #include <linux/tcp.h> /* glibc's own netinet/tcp.h lacks tcpi_bytes_received */
@@ -104,7 +105,8 @@ static outcome classify(const cw__handshake *h, const ending *e)
         return CHANGED;
     if (h->is_refused)
         return REFUSED_BY_PROXY;
-    if (is_answer && e->http_status >= 200)
+    /* However the body ends, the reply is a refusal. */
+    if ((is_answer || cw__refusal_is_begun(h)) && e->http_status >= 200)
         return h->reply.is_http_1 ? REFUSED : NOT_HTTP_1;
     if (is_too_large)
         return TOO_LARGE;
@@ -314,7 +316,10 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__er
     if (what == ACCEPTED)
         return true;
     describe(h, what, &e, error);
-    error->curl_code = (int)code;
+    /* The transfer of a body may end in any way, and libcurl without the body always ends like this. */
+    error->curl_code = (int)(what == REFUSED ? CURLE_HTTP_RETURNED_ERROR : code);
+    if (error->http_status > 0)
+        error->retry_after_s = (int)cw__reply_retry_after(&h->reply, (int64_t)time(NULL)) + 1;
     return false;
 }
 

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests that an event loop can read a connection (looping.c), that the service thread reads if the loop is busy, and that
+ * the descriptor stays open until the loop has stopped. */
+#include "raw_peer.h"
+
+#include <fcntl.h>
+
+static const int64_t framings[] = {CW_FRAMING_AUTO, CW_FRAMING_CURL};
+
+typedef struct looped {
+    raw_peer peer;
+    cw_mailbox *mailbox;
+    int fd;
+} looped;
+
+static void open_looped(looped *l, cw_class socket_class, int64_t framing)
+{
+    cw_socket *s = peer_socket(socket_class);
+
+    memset(l, 0, sizeof *l);
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_FRAMING, framing), CW_OK);
+    CHECK_STATUS(cw_mailbox_create(&l->mailbox), CW_OK);
+    CHECK_STATUS(cw_socket_subscribe(s, l->mailbox, CW_EVENT_READABLE | CW_EVENT_CLOSED), CW_OK);
+    raw_open(&l->peer, s);
+    CHECK_STATUS(cw_socket_poll_begin(s, &l->fd), CW_OK);
+}
+
+static void close_looped(looped *l)
+{
+    raw_end(&l->peer);
+    (void)cw_socket_poll_end(l->peer.s);
+    cw_socket_abort(l->peer.s);
+    cw_mailbox_release(l->mailbox);
+    peer_finish(l->peer.s);
+}
+
+static void wait_readable(const looped *l)
+{
+    struct pollfd descriptor = {.fd = l->fd, .events = POLLIN};
+
+    CHECK_INT(poll(&descriptor, 1, 1000 * PEER_LIMIT_S), 1);
+    cw_socket_poll_ready(l->peer.s);
+}
+
+/* Waits for an event of the mailbox and checks its type. */
+static void wait_event(const looped *l, cw_event_type wanted)
+{
+    cw_event *e = NULL;
+
+    CHECK_STATUS(cw_mailbox_take(l->mailbox, 1000 * PEER_LIMIT_S, &e), CW_OK);
+    CHECK_INT(cw_event_get_type(e), wanted);
+    cw_event_free(e);
+}
+
+/* Takes a message as a loop does: as long as there is none, it polls again. The service thread may have the lock for a
+ * moment, and libcurl may have nothing at its first call. */
+static void take(const looped *l, const char *wanted)
+{
+    struct pollfd descriptor = {.fd = l->fd, .events = POLLIN};
+    cw_event *e = NULL;
+    size_t len;
+
+    while (cw_socket_try_receive(l->peer.s, &e) != CW_OK)
+        if (poll(&descriptor, 1, 1) > 0)
+            cw_socket_poll_ready(l->peer.s);
+    CHECK_BYTES(cw_event_data(e, NULL), (cw_event_data(e, &len), len), wanted, strlen(wanted));
+    cw_event_free(e);
+}
+
+static void test_loop_reads(void)
+{
+    for (size_t i = 0; i < sizeof framings / sizeof framings[0]; i++) {
+        looped l;
+        open_looped(&l, CW_MESSAGE_SOCKET, framings[i]);
+        for (int n = 0; n < 100; n++) {
+            RAW_SEND(&l.peer, "\x81\x01"
+                              "a");
+            wait_readable(&l);
+            take(&l, "a");
+        }
+        close_looped(&l);
+    }
+}
+
+static void test_service_reads_for_a_busy_loop(void)
+{
+    for (size_t i = 0; i < sizeof framings / sizeof framings[0]; i++) {
+        looped l;
+        open_looped(&l, CW_MESSAGE_SOCKET, framings[i]);
+        RAW_SEND(&l.peer, "\x81\x01"
+                          "a"
+                          "\x81\x01"
+                          "b");
+        wait_event(&l, CW_EVENT_READABLE);
+        take(&l, "a");
+        take(&l, "b");
+        RAW_SEND(&l.peer, "\x81\x01"
+                          "c"); /* the loop reads again */
+        wait_readable(&l);
+        take(&l, "c");
+        close_looped(&l);
+    }
+}
+
+/* RFC 6455 section 5.5.2: an endpoint must answer a ping. */
+static void test_pings_are_answered_for_a_busy_loop(void)
+{
+    looped l;
+
+    open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
+    RAW_SEND(&l.peer, "\x89\x01p");
+    RAW_EXPECT(&l.peer, CW__OP_PONG, "p", 1);
+    close_looped(&l);
+}
+
+static void test_stream(void)
+{
+    looped l;
+    uint8_t buffer[16];
+    size_t len = 0;
+
+    open_looped(&l, CW_STREAM_SOCKET, CW_FRAMING_AUTO);
+    CHECK_STATUS(cw_socket_read(l.peer.s, buffer, sizeof buffer, 0, &len), CW_TIMED_OUT);
+    RAW_SEND(&l.peer, "\x82\x02"
+                      "ab");
+    wait_readable(&l);
+    CHECK_STATUS(cw_socket_read(l.peer.s, buffer, sizeof buffer, 0, &len), CW_OK);
+    CHECK_BYTES(buffer, len, "ab", 2);
+    RAW_SEND(&l.peer, "\x82\x01"
+                      "c");
+    wait_event(&l, CW_EVENT_READABLE);
+    CHECK_STATUS(cw_socket_read(l.peer.s, buffer, sizeof buffer, 0, &len), CW_OK);
+    CHECK_BYTES(buffer, len, "c", 1);
+    close_looped(&l);
+}
+
+static void test_descriptor_is_kept(void)
+{
+    looped l;
+
+    open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
+    cw_socket_abort(l.peer.s);
+    wait_event(&l, CW_EVENT_READABLE); /* a task that waits must look */
+    wait_event(&l, CW_EVENT_CLOSED);
+    CHECK(fcntl(l.fd, F_GETFD) >= 0);
+    CHECK_STATUS(cw_socket_poll_end(l.peer.s), CW_OK);
+    UNTIL(fcntl(l.fd, F_GETFD) < 0);
+    close_looped(&l);
+}
+
+static void test_local_close_wakes(void)
+{
+    looped l;
+    cw_event *e = NULL;
+
+    open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
+    CHECK_STATUS(cw_socket_close_start(l.peer.s, 1000, "", 0), CW_OK);
+    wait_event(&l, CW_EVENT_READABLE);
+    CHECK_STATUS(cw_socket_receive(l.peer.s, 0, &e), CW_CLOSED);
+    close_looped(&l);
+}
+
+static void test_misuse(void)
+{
+    looped l;
+    cw_socket *fresh = peer_socket(CW_MESSAGE_SOCKET);
+    int fd;
+
+    CHECK_STATUS(cw_socket_poll_begin(fresh, &fd), CW_INVALID_STATE);
+    CHECK_INT(fd, -1);
+    CHECK_STATUS(cw_socket_poll_end(fresh), CW_INVALID_STATE);
+    cw_socket_release(fresh);
+    open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
+    CHECK_STATUS(cw_socket_poll_begin(l.peer.s, &fd), CW_INVALID_STATE);
+    CHECK_STATUS(cw_socket_poll_end(l.peer.s), CW_OK);
+    CHECK_STATUS(cw_socket_poll_end(l.peer.s), CW_INVALID_STATE);
+    cw_socket_abort(l.peer.s);
+    CHECK_CLOSED(l.peer.s, 1006, false);
+    CHECK_STATUS(cw_socket_poll_begin(l.peer.s, &fd), CW_INVALID_STATE);
+    close_looped(&l);
+}
+
+static const harness_test tests[] = {
+    {"the loop reads, with both codecs", test_loop_reads},
+    {"the service thread reads for a busy loop, and the loop reads again", test_service_reads_for_a_busy_loop},
+    {"a ping is answered while the loop is busy (RFC 6455 section 5.5.2)",
+     test_pings_are_answered_for_a_busy_loop},
+    {"a loop reads a stream", test_stream},
+    {"the descriptor stays open until the loop has stopped", test_descriptor_is_kept},
+    {"a local close wakes the loop", test_local_close_wakes},
+    {"begin twice, end twice, a socket that is not open", test_misuse},
+};
+
+int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }
