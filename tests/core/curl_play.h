@@ -316,6 +316,7 @@ static inline void wish_nothing(void)
         .crl_file = "",
         .client = {.file = "", .key = "", .password = ""},
         .request = {.headers = "", .user_agent = "", .origin = ""},
+        .login = {.bearer = ""},
         .reach = REACH(.happy_ms = 200),
         .verify = true,
         .proxy = {.uri = "", .pre_uri = "", .headers = "", .ca_file = "", .verify = true},

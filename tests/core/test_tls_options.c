@@ -119,12 +119,12 @@ static void test_server_name(void)
     wishes.tls.server_name = "other.test";
     for (int i = 0; i < 2; i++) {
         cw__handshake *h;
-        wishes.headers = i ? "X: y\nhost: mine.test\n" : "Hosting: x\n";
+        wishes.request.headers = i ? "X: y\nhost: mine.test\n" : "Hosting: x\n";
         h = made("wss://server.test/", NULL);
         CHECK(strcmp(h->headers->data, "Host: server.test") == 0 ? i == 0 : i == 1); /* the caller's own wins */
         cw__handshake_destroy(h);
     }
-    wishes.headers = "";
+    wishes.request.headers = "";
     {
         cw__handshake *h = made("ws://server.test/", NULL); /* without TLS the name does not matter */
         CHECK(!find(CURLOPT_CONNECT_TO) && strcmp(text_of(CURLOPT_URL), "ws://server.test/") == 0);

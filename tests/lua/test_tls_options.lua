@@ -109,6 +109,23 @@ test("nothing_before_the_pin", function()
     end
 end)
 
+-- A server with the pinned key cannot send us to one with another key.
+test("pin_and_redirect", function()
+    local target = support.new_tls("nameonly")
+    local there = "Location: https://localhost:" .. target .. "/s/echo/end"
+    local path = "/s/" .. support.reply("HTTP/1.1 302 Found", there, "Content-Length: 0") .. "/end"
+    for _, verify in ipairs {true, false} do
+        local ws = support.message_socket {
+            ca_file = support.tls_file("ca.pem"), pinned_public_key = bytes_of("server.pin"), verify = verify,
+            follow_location = "all",
+        }
+        local err = failed(ws:connect(support.tls("good", nil, path)))
+        equal(err.status_name, "CertificateIsInvalid")
+        assert_words(err.message, "is not the one in pinned_public_key")
+        assert_words(support.tls_log(target), '"plain_bytes": 0')
+    end
+end)
+
 test("secret_data_is_not_shown", function()
     local key = bytes_of("purpose.key")
     local secret = assert(key:match("\n(%S+)\n"))

@@ -138,8 +138,9 @@ def test_subprotocols_stay_with_the_origin(serve: Serve) -> None:
     assert target.connections == 0
 
 
+@pytest.mark.parametrize("form", ["file", "data"])
 @pytest.mark.parametrize("differs", ["nothing", "host"])
-def test_a_client_certificate_stays_with_the_origin(serve: Serve, differs: str) -> None:
+def test_a_client_certificate_stays_with_the_origin(serve: Serve, differs: str, form: str) -> None:
     shown: queue.Queue[bool] = queue.Queue()
 
     def answer(connection: socket.socket, head: bytes) -> None:
@@ -153,7 +154,11 @@ def test_a_client_certificate_stays_with_the_origin(serve: Serve, differs: str) 
     server = serve(answer, "server", verify_mode=ssl.CERT_OPTIONAL)
     assert server.context
     server.context.load_verify_locations(folder() / "ca.pem")
-    ws = new(client_certificate=folder() / "client-both.pem")
+    certificate = folder() / "client-both.pem"
+    if form == "file":
+        ws = new(client_certificate=certificate)
+    else:
+        ws = new(client_certificate_data=certificate.read_bytes())
     connected(ws, f"wss://127.0.0.1:{server.port}/go")
     assert [shown.get(timeout=WAIT) for _ in range(2)] == [True, differs == "nothing"]
 
@@ -193,6 +198,36 @@ def test_each_server_must_prove_itself(serve: Serve) -> None:
             error = failed(new(), f"{scheme}://127.0.0.1:{first.port}/", status)
             assert f"(after 1 redirect, at wss://localhost:{target.port}/)" in str(error)
         assert target.heads.empty()
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_no_redirect_goes_around_a_pin(serve: Serve, verify: bool) -> None:
+    """A server with the pinned key cannot send us to one with another key, and that one sees no request."""
+    target = serve(accept, "nameonly")
+    first = serve(go(f"https://localhost:{target.port}/"), "server")
+    pin = (folder() / "server.pin").read_text()
+    ws = new(verify=verify, pinned_public_key=pin)
+    error = failed(ws, f"wss://localhost:{first.port}/", WebErrorStatus.CERTIFICATE_IS_INVALID)
+    assert "is not the one in pinned_public_key" in str(error)
+    assert first.connections == target.connections == 1
+    assert target.heads.empty()
+    same = serve(accept, "server")
+    first = serve(go(f"https://127.0.0.1:{same.port}/"), "server")
+    connected(new(verify=verify, pinned_public_key=pin), f"wss://localhost:{first.port}/")
+
+
+def test_the_name_for_tls_stays_with_the_origin(serve: Serve) -> None:
+    target = serve(accept, "badhost")  # a certificate for elsewhere.invalid
+    for location, is_same in ((f"https://localhost:{target.port}/", False), ("/in", True)):
+        first = serve(by_path(go=go(location), **{"in": accept}), "badhost")
+        ws = new(tls_server_name="elsewhere.invalid")
+        uri = f"wss://localhost:{first.port}/go"
+        if is_same:
+            connected(ws, uri)
+        else:
+            error = failed(ws, uri, WebErrorStatus.CERTIFICATE_COMMON_NAME_IS_INCORRECT)
+            assert "the certificate of localhost is for another name" in str(error)
+    assert target.heads.empty()
 
 
 def test_each_server_may_have_its_faults(serve: Serve) -> None:
