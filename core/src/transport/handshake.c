@@ -438,7 +438,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     status = cw__client_certificate_check(&h->client);
     h->reach = settings->reach;
     if (status == CW_OK)
-        status = cw__reach_check(&h->reach, h->showing != CW__SHOWING_NONE || (h->is_to_tls && h->ignorable));
+        status = cw__reach_check(&h->reach, h->showing != CW__SHOWING_NONE, h->is_to_tls && h->ignorable);
     if (status != CW_OK)
         return status;
     h->easy = curl_easy_init();
