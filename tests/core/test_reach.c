@@ -9,7 +9,7 @@
 
 static void check_fails(cw__reach reach, const char *words)
 {
-    CHECK_STATUS(cw__reach_check(&reach, false), CW_CONNECT_FAILED);
+    CHECK_STATUS(cw__reach_check(&reach, false, false), CW_CONNECT_FAILED);
     CHECK_HAS(cw_error_message(), words);
     CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
 }
@@ -20,15 +20,15 @@ static void test_checks(void)
     char path[120] = {0};
     cw__reach good = REACH(.happy_ms = 200);
 
-    CHECK_STATUS(cw__reach_check(&good, true), CW_OK);
+    CHECK_STATUS(cw__reach_check(&good, true, true), CW_OK);
     memset(path, 'p', 107);
     good.unix_path = path;
-    CHECK_STATUS(cw__reach_check(&good, true), CW_OK);
+    CHECK_STATUS(cw__reach_check(&good, true, true), CW_OK);
     path[107] = 'p';
     check_fails(good, "is longer than the 107 bytes");
     check_fails(REACH(.local_port = 65535, .local_port_range = 2), "beyond port 65535");
     good = REACH(.local_port = 65535);
-    CHECK_STATUS(cw__reach_check(&good, true), CW_OK);
+    CHECK_STATUS(cw__reach_check(&good, true, true), CW_OK);
     check_fails(REACH(.local_port_range = 2), "without local_port");
     check_fails(REACH(.interface = "nope0"), "no such network interface");
     check_fails(REACH(.interface = "host![::1]"), "after host!");
@@ -38,10 +38,16 @@ static void test_checks(void)
     check_fails(REACH(.given = &some, .abstract_name = "a"), "abstract_unix_socket has no");
     check_fails(REACH(.unix_path = "a", .curl_options = "A=1"), "curl_options has no effect on");
     good = REACH(.given = &some);
-    CHECK_STATUS(cw__reach_check(&good, false), CW_OK);
-    CHECK_STATUS(cw__reach_check(&good, true), CW_CONNECT_FAILED);
-    good.given = &none;
-    CHECK_STATUS(cw__reach_check(&good, false), CW_INVALID_STATE);
+    CHECK_STATUS(cw__reach_check(&good, false, false), CW_OK);
+    CHECK_STATUS(cw__reach_check(&good, true, true), CW_CONNECT_FAILED);
+    CHECK_STATUS(cw__reach_check(&good, false, true), CW_CONNECT_FAILED);
+    CHECK_HAS(cw_error_message(), "connects a second time");
+    good = REACH(.doh_url = "https://dns.test/");
+    CHECK_STATUS(cw__reach_check(&good, true, false), CW_OK);
+    CHECK_STATUS(cw__reach_check(&good, false, true), CW_CONNECT_FAILED);
+    CHECK_HAS(cw_error_message(), "doh_url and ignorable_server_certificate_errors are both set");
+    good = REACH(.given = &none);
+    CHECK_STATUS(cw__reach_check(&good, false, false), CW_INVALID_STATE);
 }
 
 /* Which connections cannot use our race, or a shared multi. */

@@ -346,6 +346,11 @@ def test_doh_errors(verify: bool) -> None:
     )
 
 
+def test_doh_with_errors_to_ignore() -> None:
+    error = refused(API, doh_url=f"{DOH}/dns-query", ignorable_server_certificate_errors=["Untrusted"])
+    assert "doh_url and ignorable_server_certificate_errors are both set" in str(error)
+
+
 @pytest.mark.parametrize("bad", ["http://dns.example/s3cret", "dns.example/s3cret", "https://", "s3cret"])
 def test_doh_url_must_be_https(bad: str) -> None:
     error = refused(echo(), doh_url=bad)

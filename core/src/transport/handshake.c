@@ -378,7 +378,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     if (status == CW_OK)
         status = cw__tls_options_check(settings);
     if (status == CW_OK)
-        status = cw__reach_check(&h->reach, h->showing != CW__SHOWING_NONE || (h->is_to_tls && h->ignorable));
+        status = cw__reach_check(&h->reach, h->showing != CW__SHOWING_NONE, h->is_to_tls && h->ignorable);
     if (status != CW_OK)
         return status;
     h->easy = curl_easy_init();

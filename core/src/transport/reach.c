@@ -269,13 +269,20 @@ static cw_status check_given(const cw__reach *r, bool connects_twice)
     return CW_OK;
 }
 
-cw_status cw__reach_check(const cw__reach *r, bool connects_twice)
+cw_status cw__reach_check(const cw__reach *r, bool asks, bool ignores)
 {
     cw_status status = check_unix(r);
+    cw__error error;
+
+    if (*r->doh_url &&
+        ignores) /* libcurl (8.14.1, 8.22) would trust the server's certificate for the DNS server too */
+        return REFUSE(
+            "doh_url and ignorable_server_certificate_errors are both set, which libcurl cannot keep apart: "
+            "unset one of them");
 
     if (status == CW_OK)
         status = check_tcp(r);
-    return status == CW_OK && r->given ? check_given(r, connects_twice) : status;
+    return status == CW_OK && r->given ? check_given(r, asks || ignores) : status;
 }
 
 bool cw__reach_is_local(const cw__reach *r) { return r->given || *r->unix_path || *r->abstract_name; }

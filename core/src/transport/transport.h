@@ -169,9 +169,9 @@ typedef struct cw__reach {
     char option[CW__CURL_OPTION_BYTES];
 } cw__reach;
 
-/* Checks the controls. connects_twice: the certificate may need a second connection.
+/* Checks the controls. asks, ignores: the program is asked about the certificate, or ignores errors of it.
  * Returns CW_OK or a failure of the calling thread. */
-cw_status cw__reach_check(const cw__reach *r, bool connects_twice);
+cw_status cw__reach_check(const cw__reach *r, bool asks, bool ignores);
 /* Returns true for a Unix socket or a given connection, which use no proxy. */
 bool cw__reach_is_local(const cw__reach *r);
 /* Returns true if libcurl must make the socket itself, so that race.c cannot. */
