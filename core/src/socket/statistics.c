@@ -154,7 +154,7 @@ static cw_status hand_out(const cw_statistics *numbers, cw_statistics *out)
 
     if (size_bytes < sizeof out->size_bytes)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "size_bytes of the statistics is %zu: set it to sizeof(cw_statistics)", size_bytes);
+                        "size_bytes of the statistics is %zu: set it to the size of the struct", size_bytes);
     memcpy(out, numbers, size_bytes < sizeof *numbers ? size_bytes : sizeof *numbers);
     out->size_bytes = size_bytes;
     return CW_OK;
